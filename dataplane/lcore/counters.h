@@ -1,0 +1,48 @@
+// Counters of the packet path: one writer each, readable from any thread at any time.
+#ifndef WARP_DATAPLANE_LCORE_COUNTERS_H_
+#define WARP_DATAPLANE_LCORE_COUNTERS_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/wire/drop.h"
+
+namespace warp::lcore {
+
+// A load and a store instead of a locked add, which one writer affords.
+class Counter {
+ public:
+  void Add(uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+class DropCounters {
+ public:
+  void Add(wire::Drop drop, uint64_t n = 1) { counters_[static_cast<size_t>(drop)].Add(n); }
+  uint64_t Get(wire::Drop drop) const { return counters_[static_cast<size_t>(drop)].Get(); }
+
+ private:
+  std::array<Counter, wire::kDropCount> counters_;
+};
+
+// One path's traffic, as its port's lcore saw it. Made by control, named by snapshots, freed after their grace period.
+struct alignas(64) PathCounters {
+  Counter tx_copies;       // taken by the port
+  Counter tx_dropped;      // refused by the port, or no header buffer
+  Counter tx_bytes;        // of the frames taken
+  Counter rx_first;        // payloads and control messages for which this path's copy was claimed: it arrived first
+  Counter rx_duplicate;    // copies that another copy had beaten
+  Counter rx_bytes;        // of the frames received, first or duplicate
+  Counter skew_samples;    // duplicates whose lag behind the first copy is known (sampled)
+  Counter skew_total_ns;   // sum of those lags
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_COUNTERS_H_

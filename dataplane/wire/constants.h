@@ -1,0 +1,43 @@
+// Every size and limit of the protocol, in two blocks: what two implementations must agree on, and what this one chose.
+// Timers live in control/protocol/constants.h.
+#ifndef WARP_DATAPLANE_WIRE_CONSTANTS_H_
+#define WARP_DATAPLANE_WIRE_CONSTANTS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace warp::wire {
+
+// --- Specification: docs/wire-format.md -------------------------------------------------------------------------------
+
+inline constexpr uint16_t kDefaultPort = 13116;
+
+inline constexpr size_t kKeySize = 32;
+inline constexpr size_t kTagSize = 16;
+inline constexpr size_t kDataHeaderSize = 16;
+// The shortest sealed datagram: header and tag around nothing.
+inline constexpr size_t kMinSealedSize = kDataHeaderSize + kTagSize;
+
+inline constexpr size_t kInnerHeaderSize = 4;
+inline constexpr size_t kFragmentHeaderSize = 8;
+// What an unfragmented payload costs inside UDP: 36 bytes.
+inline constexpr size_t kPayloadOverhead = kDataHeaderSize + kInnerHeaderSize + kTagSize;
+
+inline constexpr size_t kMaxPayloadSize = 65536;
+inline constexpr size_t kMaxFragments = 255;
+
+// Counters at or above this are refused before the window is looked at, and never sealed.
+inline constexpr uint64_t kCounterLimit = uint64_t{1} << 36;
+
+inline constexpr size_t kMacSize = 16;
+inline constexpr size_t kCookieSize = 16;
+
+// --- Implementation ---------------------------------------------------------------------------------------------------
+
+inline constexpr size_t kDefaultWindow = size_t{1} << 17;  // counters; peer sessions
+inline constexpr size_t kMaxWindow = size_t{1} << 22;
+inline constexpr size_t kMapWindow = 64;  // counters; map sessions carry a few messages a second
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_CONSTANTS_H_

@@ -1,0 +1,67 @@
+// Ethernet, IPv4/IPv6 and UDP around a WARP datagram: templates for sending, one parse for receiving.
+// RFC 894, RFC 791, RFC 8200, RFC 768. No VLAN tag, no IP options when sending.
+#ifndef WARP_DATAPLANE_WIRE_FRAME_H_
+#define WARP_DATAPLANE_WIRE_FRAME_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/endpoint.h"
+
+namespace warp::wire {
+
+struct MacAddress {
+  std::array<uint8_t, 6> bytes{};
+  std::string ToString() const;
+  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+};
+
+inline constexpr size_t kEthernetHeaderSize = 14;
+inline constexpr size_t kFrameHeaderSizeV4 = 14 + 20 + 8;
+inline constexpr size_t kFrameHeaderSizeV6 = 14 + 40 + 8;
+inline constexpr size_t kMaxFrameHeaderSize = kFrameHeaderSizeV6;
+
+// The headers of one path, all but lengths and checksums filled in. Constant once made; any thread may read it.
+struct FrameTemplate {
+  alignas(16) std::array<uint8_t, 64> bytes{};
+  uint8_t size = 0;         // kFrameHeaderSizeV4 or kFrameHeaderSizeV6
+  uint32_t partial_sum = 0; // one's complement sum of the constant words of the IPv4 header, or of the IPv6 pseudo-header
+                            // and UDP ports
+  bool is_v6() const { return size == kFrameHeaderSizeV6; }
+};
+
+// `from` and `to` are of one family. Do-not-fragment is set on IPv4; hop limit 64.
+FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac, const Endpoint& from,
+                                const Endpoint& to);
+
+// The one's complement sum of a datagram, not folded to its complement: the part of the IPv6 UDP checksum that all paths
+// share. `start_odd` is not supported: the datagram begins at an even offset.
+uint32_t DatagramSum(Bytes datagram);
+
+// Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used for IPv6 alone; on IPv4
+// the UDP checksum is 0 (RFC 768: none).
+void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size, uint32_t datagram_sum, uint8_t* out);
+
+enum class FrameKind : uint8_t {
+  kUdp,        // UDP over IP, whole; `parsed` is filled
+  kOther,      // not UDP, or not IP: the kernel's
+  kTruncated,  // shorter than its headers say
+  kFragment,   // an IP fragment
+  kBadChecksum,
+};
+struct ParsedFrame {
+  MacAddress to_mac;
+  Endpoint from;
+  Endpoint to;
+  uint16_t datagram_offset = 0;  // of the UDP payload in the frame
+  uint16_t datagram_size = 0;
+};
+// Never reads outside `frame`. Received UDP checksums are not verified: every WARP message authenticates itself, and a
+// kernel interface may hand over frames whose checksum was never filled in.
+FrameKind ParseFrame(Bytes frame, ParsedFrame* parsed);
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_FRAME_H_

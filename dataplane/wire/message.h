@@ -1,0 +1,62 @@
+// The outermost bytes of every WARP datagram (a UDP payload), and the inner header of what is sealed.
+//
+//   datagram  = sealed / initiation / response / cookie-reply      ; the latter three: handshake_message.h
+//   sealed    = %x01 reserved receiver-index counter ciphertext tag
+//   reserved        = 3 zero bytes        ; other values: another version, dropped
+//   receiver-index  = u32, little endian
+//   counter         = u64, little endian  ; below 2^36
+//   tag             = 16 bytes
+//
+//   plaintext = payload / fragment / control
+//   payload   = %x01 %x00 tunnel-id bytes                  ; tunnel-id: u16, little endian
+//   fragment  = %x02 index tunnel-id count %x00 chunk bytes
+//               ; index: u8 below count; count: u8, 2..255; chunk: u16, the size of every fragment but the last.
+//               ; the fragments of one payload have consecutive counters
+//   control   = %x03 message                               ; control/protocol/control_message.h, map_message.h
+#ifndef WARP_DATAPLANE_WIRE_MESSAGE_H_
+#define WARP_DATAPLANE_WIRE_MESSAGE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/constants.h"
+
+namespace warp::wire {
+
+enum class MessageType : uint8_t { kSealed = 1, kInitiation = 2, kResponse = 3, kCookieReply = 4 };
+
+// The type of a datagram, nullopt where the first four bytes are not one of this version's.
+std::optional<MessageType> ClassifyDatagram(Bytes datagram);
+
+struct DataHeader {
+  uint32_t receiver_index = 0;
+  uint64_t counter = 0;
+};
+void WriteDataHeader(const DataHeader& header, uint8_t* out);  // kDataHeaderSize bytes
+// nullopt when shorter than kMinSealedSize. The type was classified before.
+std::optional<DataHeader> ReadDataHeader(Bytes datagram);
+
+enum class Kind : uint8_t { kPayload = 1, kFragment = 2, kControl = 3 };
+
+struct PayloadHeader {
+  uint16_t tunnel_id = 0;
+};
+struct FragmentHeader {
+  uint16_t tunnel_id = 0;
+  uint8_t index = 0;
+  uint8_t count = 0;
+  uint16_t chunk = 0;  // bytes in every fragment but the last
+};
+void WritePayloadHeader(const PayloadHeader& header, uint8_t* out);    // kInnerHeaderSize bytes
+void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out);  // kFragmentHeaderSize bytes
+
+// nullopt where the plaintext is empty or of a kind that this version does not know.
+std::optional<Kind> ClassifyPlaintext(Bytes plaintext);
+// nullopt where the contents break the grammar above (sizes, zero bytes, index and count, chunk against the rest).
+std::optional<PayloadHeader> ReadPayloadHeader(Bytes plaintext);
+std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext);
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_MESSAGE_H_
