@@ -80,6 +80,12 @@ struct SendRequest {
   bool completion = false;       // report what became of it, as (slot, generation)
   uint32_t slot = 0;
   uint32_t generation = 0;
+  // The fragments of one payload need consecutive counters of one session, whatever burst they fall into: control reserves
+  // them (Session::ReserveCounters) and names both here. The worker then seals with this session, found by its local index
+  // in the snapshot's table, and this counter, instead of reserving one of the peer's send session.
+  bool counter_reserved = false;
+  uint32_t session_index = 0;
+  uint64_t counter = 0;
 };
 
 class Dataplane {
