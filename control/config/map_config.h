@@ -1,0 +1,41 @@
+// The configuration of warp-map, parsed and valid. The same rules and messages as node_config.h.
+#ifndef WARP_CONTROL_CONFIG_MAP_CONFIG_H_
+#define WARP_CONTROL_CONFIG_MAP_CONFIG_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "control/config/key_files.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/keys.h"
+
+namespace warp::config {
+
+struct MapConfig {
+  // At least one. The unspecified address of a family takes all of that family's.
+  std::vector<wire::Endpoint> listen = DefaultListen();
+  std::string private_key_file;
+  wire::SecretKey private_key;  // what it holds; zero with KeyFiles::kIgnore
+  std::string control_socket = "/run/warp/map.sock";
+  std::chrono::nanoseconds lifetime =
+      std::chrono::seconds(60);  // of a registration that is not refreshed
+  uint32_t max_registrations = 1'000'000;
+
+  static std::vector<wire::Endpoint> DefaultListen();  // 0.0.0.0:13116 and [::]:13116
+};
+
+absl::StatusOr<MapConfig> LoadMapConfig(const std::string& path,
+                                        KeyFiles key_files = KeyFiles::kRead);
+absl::StatusOr<MapConfig> ParseMapConfig(absl::string_view text, absl::string_view file,
+                                         KeyFiles key_files = KeyFiles::kIgnore);
+
+std::string ExampleMapConfig();
+std::string MapConfigReference();
+
+}  // namespace warp::config
+
+#endif  // WARP_CONTROL_CONFIG_MAP_CONFIG_H_

@@ -1,0 +1,146 @@
+// The configuration of warpd, parsed and valid: nothing that reads these structures checks them
+// again.
+//
+// Member initialisers are the defaults; node_config.cc declares each key's unit, range and reason,
+// and docs/config.md lists them. An error is InvalidArgument, its message one line for each
+// mistake, in the order of the file:
+//   FILE:LINE: KEY: what is wrong
+#ifndef WARP_CONTROL_CONFIG_NODE_CONFIG_H_
+#define WARP_CONTROL_CONFIG_NODE_CONFIG_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "control/config/host_port.h"
+#include "control/config/key_files.h"
+#include "dataplane/wire/aead.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/keys.h"
+
+namespace warp::config {
+
+using Duration = std::chrono::nanoseconds;
+
+enum class Polling : uint8_t { kBusy, kAdaptive };
+enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // auto: with a PCI port, and only then
+enum class PortDriver : uint8_t { kAfPacket, kAfXdp, kPci, kDevargs };
+
+// node.timers: the protocol's own values unless a test shortens them.
+struct TimersConfig {
+  Duration rekey_after =
+      std::chrono::seconds(120);  // the initiator of a session makes the next one
+  Duration rekey_after_responder =
+      std::chrono::seconds(135);  // the responder does, if the initiator did not
+  Duration session_lifetime = std::chrono::seconds(180);  // the keys die
+  Duration session_silence =
+      std::chrono::seconds(1);  // nothing authentic for so long: a new handshake
+  Duration probe_interval = std::chrono::milliseconds(200);
+  Duration path_lost_after =
+      std::chrono::seconds(1);  // no answer to a probe for so long: the path is lost
+  Duration map_refresh = std::chrono::seconds(10);
+  Duration map_rekey_after = std::chrono::hours(1);
+};
+
+struct NodeSection {
+  std::string
+      private_key_file;  // absolute, or relative to the working directory: see LoadNodeConfig
+  wire::SecretKey private_key;                // what it holds; zero with KeyFiles::kIgnore
+  uint16_t listen_port = wire::kDefaultPort;  // the UDP source and destination port of every port
+  uint16_t max_ports = 8;
+  std::optional<uint16_t> workers;  // unset: one for each port, at most one for each CPU
+  Polling polling = Polling::kAdaptive;
+  wire::EngineKind crypto = wire::EngineKind::kAuto;
+  Hugepages hugepages = Hugepages::kAuto;
+  std::optional<uint32_t> memory_mib;  // unset: computed from max_ports and the MTU
+  std::optional<int> control_cpu;      // unset: shares what there is
+  std::string control_socket = "/run/warp/warpd.sock";
+  uint32_t window = wire::kDefaultWindow;  // counters, a power of two
+  TimersConfig timers;
+};
+
+struct MapServerConfig {
+  HostPort address;
+  wire::PublicKey public_key;
+};
+
+struct PortConfig {
+  std::string name;
+  std::string interface;  // exactly one of interface, pci and devargs is not empty
+  std::string pci;
+  std::string devargs;
+  PortDriver driver = PortDriver::kAfPacket;  // follows from which of the three is set
+  std::string kernel_interface;  // the TAP companion of pci and devargs ports, never empty there;
+                                 // else empty
+  std::optional<int> cpu;        // the CPU that its worker owns; several ports may name one
+  std::optional<uint16_t> mtu;   // unset: the kernel's (the interface's, or the companion's)
+
+  const std::string& device() const {
+    return !interface.empty() ? interface : !pci.empty() ? pci : devargs;
+  }
+  // The interface whose addresses, routes and neighbours drive the port.
+  const std::string& kernel_side() const {
+    return interface.empty() ? kernel_interface : interface;
+  }
+};
+
+struct PeerConfig {
+  std::string name;
+  wire::PublicKey public_key;
+  std::string preshared_key_file;                   // empty: none
+  std::optional<wire::PresharedKey> preshared_key;  // what it holds
+  std::vector<HostPort> endpoints;  // may be empty: the map knows, or the peer comes to us
+};
+
+struct LoopbackGateConfig {
+  wire::Endpoint listen;  // a loopback address
+  std::optional<wire::Endpoint>
+      deliver;  // a loopback address of listen's family; unset: to the last sender
+};
+
+struct GateConfig {  // exactly one is set
+  std::optional<LoopbackGateConfig> loopback;
+};
+
+struct TunnelConfig {
+  std::string name;
+  uint16_t id = 0;        // the same at both ends; unique for each peer
+  std::string peer;       // a peer's name
+  size_t peer_index = 0;  // and its place in NodeConfig::peers
+  Duration deadline = std::chrono::milliseconds(250);  // what could not be sent by then is dropped
+  uint32_t queue = 1024;                               // payloads that may wait, at most
+  GateConfig gate;
+};
+
+struct NodeConfig {
+  NodeSection node;
+  std::vector<MapServerConfig> maps;  // key `map`
+  std::vector<PortConfig> ports;      // at least one, at most node.max_ports
+  std::vector<PeerConfig> peers;
+  std::vector<TunnelConfig> tunnels;
+};
+
+// Reads and checks the file at `path`. Relative paths in it are taken from the file's own
+// directory. With KeyFiles::kRead also reads the key files it names (refused where others can read
+// them) and refuses our own key as a peer's.
+absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path,
+                                          KeyFiles key_files = KeyFiles::kRead);
+
+// The same for text in memory: `file` is what messages call it, and relative paths stay as they
+// are.
+absl::StatusOr<NodeConfig> ParseNodeConfig(absl::string_view text, absl::string_view file,
+                                           KeyFiles key_files = KeyFiles::kIgnore);
+
+// A commented example that LoadNodeConfig accepts once its key files exist, and the tables of
+// docs/config.md.
+std::string ExampleNodeConfig();
+std::string NodeConfigReference();
+
+}  // namespace warp::config
+
+#endif  // WARP_CONTROL_CONFIG_NODE_CONFIG_H_
