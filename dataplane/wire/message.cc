@@ -1,0 +1,113 @@
+#include "dataplane/wire/message.h"
+
+#include "dataplane/wire/byte_order.h"
+
+namespace warp::wire {
+
+namespace {
+
+struct TypeLayout {
+  uint8_t type = 0;
+  uint8_t reserved[3] = {};
+};
+struct DataLayout {
+  TypeLayout type;
+  Le32 receiver_index;
+  Le64 counter;
+};
+static_assert(sizeof(DataLayout) == kDataHeaderSize);
+
+struct PayloadLayout {
+  uint8_t kind = 0;
+  uint8_t zero = 0;
+  Le16 tunnel_id;
+};
+static_assert(sizeof(PayloadLayout) == kInnerHeaderSize);
+
+struct FragmentLayout {
+  uint8_t kind = 0;
+  uint8_t index = 0;
+  Le16 tunnel_id;
+  uint8_t count = 0;
+  uint8_t zero = 0;
+  Le16 chunk;
+};
+static_assert(sizeof(FragmentLayout) == kFragmentHeaderSize);
+
+}  // namespace
+
+std::optional<MessageType> ClassifyDatagram(Bytes datagram) {
+  if (datagram.size() < sizeof(TypeLayout)) return std::nullopt;
+  const auto layout = ReadAs<TypeLayout>(datagram.data());
+  if ((layout.reserved[0] | layout.reserved[1] | layout.reserved[2]) != 0) return std::nullopt;
+  if (layout.type < static_cast<uint8_t>(MessageType::kSealed) ||
+      layout.type > static_cast<uint8_t>(MessageType::kCookieReply)) {
+    return std::nullopt;
+  }
+  return static_cast<MessageType>(layout.type);
+}
+
+void WriteDataHeader(const DataHeader& header, uint8_t* out) {
+  WriteAs(DataLayout{.type = {.type = static_cast<uint8_t>(MessageType::kSealed)},
+                     .receiver_index = Le32(header.receiver_index),
+                     .counter = Le64(header.counter)},
+          out);
+}
+
+std::optional<DataHeader> ReadDataHeader(Bytes datagram) {
+  if (datagram.size() < kMinSealedSize) return std::nullopt;
+  const auto layout = ReadAs<DataLayout>(datagram.data());
+  return DataHeader{.receiver_index = layout.receiver_index.value(),
+                    .counter = layout.counter.value()};
+}
+
+void WritePayloadHeader(const PayloadHeader& header, uint8_t* out) {
+  WriteAs(PayloadLayout{.kind = static_cast<uint8_t>(Kind::kPayload),
+                        .tunnel_id = Le16(header.tunnel_id)},
+          out);
+}
+
+void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out) {
+  WriteAs(FragmentLayout{.kind = static_cast<uint8_t>(Kind::kFragment),
+                         .index = header.index,
+                         .tunnel_id = Le16(header.tunnel_id),
+                         .count = header.count,
+                         .chunk = Le16(header.chunk)},
+          out);
+}
+
+std::optional<Kind> ClassifyPlaintext(Bytes plaintext) {
+  if (plaintext.empty() || plaintext[0] < static_cast<uint8_t>(Kind::kPayload) ||
+      plaintext[0] > static_cast<uint8_t>(Kind::kControl)) {
+    return std::nullopt;
+  }
+  return static_cast<Kind>(plaintext[0]);
+}
+
+std::optional<PayloadHeader> ReadPayloadHeader(Bytes plaintext) {
+  if (plaintext.size() < sizeof(PayloadLayout)) return std::nullopt;
+  const auto layout = ReadAs<PayloadLayout>(plaintext.data());
+  if (layout.kind != static_cast<uint8_t>(Kind::kPayload) || layout.zero != 0) return std::nullopt;
+  return PayloadHeader{.tunnel_id = layout.tunnel_id.value()};
+}
+
+std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext) {
+  if (plaintext.size() < sizeof(FragmentLayout)) return std::nullopt;
+  const auto layout = ReadAs<FragmentLayout>(plaintext.data());
+  if (layout.kind != static_cast<uint8_t>(Kind::kFragment) || layout.zero != 0) return std::nullopt;
+
+  const FragmentHeader header{.tunnel_id = layout.tunnel_id.value(),
+                              .index = layout.index,
+                              .count = layout.count,
+                              .chunk = layout.chunk.value()};
+  const size_t size = plaintext.size() - sizeof(FragmentLayout);
+  if (header.count < 2 || header.index >= header.count || size == 0) return std::nullopt;
+  const bool is_last = header.index == header.count - 1;
+  if (is_last ? size > header.chunk : size != header.chunk) return std::nullopt;
+  // What the whole would be at least, and exactly where this is the last.
+  const size_t before_last = size_t{header.chunk} * (header.count - 1u);
+  if (before_last + (is_last ? size : 1) > kMaxPayloadSize) return std::nullopt;
+  return header;
+}
+
+}  // namespace warp::wire
