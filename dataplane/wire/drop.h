@@ -42,6 +42,8 @@ namespace warp::wire {
   X(kNoBuffer, "no_buffer", "no packet buffer was free")                                                           \
   X(kPortStale, "port_stale", "the worker of the port does not answer")                                            \
   X(kNotAuthorized, "not_authorized", "the map did not allow it")                                                  \
+  X(kRateLimited, "rate_limited", "more messages than the map exchanges with one node at a time")                  \
+  X(kMapFull, "map_full", "the map holds as many registrations, or as much for this node, as it may")              \
   /* Gates, tunnels, reassembly. */                                                                                \
   X(kGateFull, "gate_full", "the gate's queue towards the network is full")                                        \
   X(kDeadline, "deadline", "could not be sent, or read by the application, within the tunnel's deadline")          \
