@@ -1,0 +1,113 @@
+// Every time and limit of the session and path machines. What the map protocol adds is in
+// map_constants.h; sizes on the wire are in dataplane/wire/constants.h.
+#ifndef WARP_CONTROL_PROTOCOL_CONSTANTS_H_
+#define WARP_CONTROL_PROTOCOL_CONSTANTS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "control/protocol/time.h"
+
+namespace warp::protocol {
+
+// --- Timers: one table, of which tests (and `node.timers`) override what they like.
+// docs/state-machines.md lists them ----
+
+struct Timers {
+  // Sessions.
+  Duration rekey_after =
+      std::chrono::seconds(120);  // the initiator of a session makes the next one
+  Duration rekey_after_responder =
+      std::chrono::seconds(135);  // the responder does, if the initiator did not
+  Duration session_lifetime = std::chrono::seconds(180);  // the keys die
+  Duration session_silence =
+      std::chrono::seconds(1);  // nothing authentic for so long: a new handshake
+
+  // Handshakes.
+  Duration handshake_retry =
+      std::chrono::milliseconds(250);  // the same initiation again, then after twice that...
+  Duration handshake_retry_max =
+      std::chrono::seconds(1);  // ... up to this: a peer that comes back is found at once
+  Duration handshake_attempt =
+      std::chrono::seconds(5);  // life of one ephemeral key; above any round trip
+  Duration handshake_cookie_wait =
+      std::chrono::milliseconds(50);  // cookies of further paths, before the fresh attempt
+  Duration confirm_interval =
+      std::chrono::milliseconds(100);  // the initiator's confirm, until it opens a packet
+  Duration confirm_lifetime =
+      std::chrono::seconds(10);  // a session that nobody confirmed is forgotten
+  Duration cookie_lifetime = std::chrono::seconds(120);  // of the secret that cookies are made with
+
+  // Paths.
+  Duration probe_interval = std::chrono::milliseconds(200);  // of active and lost paths
+  Duration candidate_interval_max =
+      std::chrono::seconds(5);  // of candidates, doubled from probe_interval
+  Duration path_lost_after =
+      std::chrono::seconds(1);  // no answer to a probe for so long: the path is lost
+  Duration learned_lifetime =
+      std::chrono::seconds(300);  // a learned endpoint without an active path is forgotten
+};
+
+// --- Implementation limits
+// ---------------------------------------------------------------------------------------------
+
+// The initiator makes a new session before this many packets; far below wire::kCounterLimit, so
+// that nothing is lost.
+inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
+
+// Sessions of one association that may be live at once (the newest ones are kept): confirmed, and
+// answered but not yet confirmed. With rekeys every 120 s and keys that die after 180 s, two or
+// three live in practice.
+inline constexpr size_t kMaxConfirmedSessions = 6;
+inline constexpr size_t kMaxUnconfirmedSessions = 4;
+
+// Initiations of one remote key that are answered: a burst, then so many a second. A copy costs
+// nothing.
+inline constexpr uint32_t kInitiationBurst = 10;
+inline constexpr uint32_t kInitiationsPerSecond = 5;
+
+// Diffie-Hellman work for initiations of strangers, on one node or map: a bucket of handshakes.
+// Below half of it we are "under load": without a cookie nothing is computed.
+inline constexpr uint32_t kHandshakeBurst = 400;
+inline constexpr uint32_t kHandshakesPerSecond = 800;
+// Answers that cost no Diffie-Hellman: cookies and repeated responses.
+inline constexpr uint32_t kReplyBurst = 1000;
+inline constexpr uint32_t kRepliesPerSecond = 2000;
+// Responses to our own initiations, of which each costs a Diffie-Hellman even if it is forged.
+inline constexpr uint32_t kResponseBurst = 64;
+inline constexpr uint32_t kResponsesPerSecond = 200;
+
+// Initiations recognised as copies: those of the last seconds.
+inline constexpr size_t kMaxRememberedInitiations = 4096;
+// Cookies kept by an initiator: one a path.
+inline constexpr size_t kMaxCookies = 512;
+// Initiations accepted by cookie alone, remembered so that none is accepted twice.
+inline constexpr size_t kMaxCookieAccepted = 16;
+
+// Datagrams sent to endpoints that have not answered: probes and copies of handshake messages, over
+// all peers.
+inline constexpr uint32_t kUnansweredBurst = 1000;
+inline constexpr uint32_t kUnansweredPerSecond = 1000;
+
+// Endpoints of a peer, from each source of knowledge.
+inline constexpr size_t kMaxEndpoints = 16;
+// Paths of one peer.
+inline constexpr size_t kMaxPaths = 256;
+// Remote ports whose newest probe is remembered, per peer.
+inline constexpr size_t kMaxRemotePorts = 64;
+// Probes of a path that may still be answered.
+inline constexpr size_t kMaxOutstandingProbes = 16;
+// This many probes without an answer, besides the time, make a path lost.
+inline constexpr uint32_t kLostAfterProbes = 5;
+// Active paths over which an answer returns, besides the one its probe came on.
+inline constexpr size_t kMaxAnswerPaths = 16;
+// A path that a peer's probe woke is probed at once, but not more often than this.
+inline constexpr Duration kWakeInterval = std::chrono::milliseconds(20);
+
+// Datagrams waiting for NextTransmit; beyond it they are dropped.
+inline constexpr size_t kMaxTransmits = 16384;
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_CONSTANTS_H_

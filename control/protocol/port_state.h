@@ -1,0 +1,23 @@
+// What the protocol knows of a local interface.
+#ifndef WARP_CONTROL_PROTOCOL_PORT_STATE_H_
+#define WARP_CONTROL_PROTOCOL_PORT_STATE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/wire/endpoint.h"
+
+namespace warp::protocol {
+
+struct PortState {
+  bool up = false;  // link up and administratively up
+  std::vector<wire::IpAddress>
+      addresses;        // usable now: an IPv6 address only after duplicate address detection
+  uint16_t mtu = 1500;  // of the IP packet
+
+  friend bool operator==(const PortState&, const PortState&) = default;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_PORT_STATE_H_
