@@ -1,0 +1,226 @@
+# A laboratory for whole WARP processes: network namespaces A, B, … (sites) and M (a router with the map on it), joined by
+# veth links. Sourced by tools/demo and by the scenarios in tests/scenarios; needs root, `warpd`, `warp-map` and `warp`.
+#
+#     lab_enter "$@"              this script goes on in a private mount, PID and (per site) network namespace
+#     router; site A 2; site B 3  A's wan0 and wan1 lead to M's a0 and a1; B's wan0..2 to M's b0..2
+#     map_up
+#     node_config A B; node_config B A; node_up A; node_up B; wait_active A 6
+#     cut a0; restore a0; black_hole b1; lift_black_hole b1
+#
+# Nothing can stay behind: the kernel ends every process and frees every namespace, interface and file of the laboratory
+# when the script's own process ends, in whatever way. So names need not be unique, and any number may run at once.
+#
+# Addresses: site n (A is 1) has on wan<i> 10.<n>.<i>.2/24 and fd00:<n>:<i>::2/64, with M at .1 and ::1 and one default route
+# per link. M itself, where the map listens, is 10.99.0.1 and fd00:99::1, reachable through every link.
+
+warp_build=${WARP_BUILD:-$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../build")}
+warpd=$warp_build/control/warpd
+warp_map=$warp_build/map-server/warp-map
+warp=$warp_build/tools/warp
+lab=/run/lab          # a private tmpfs, once inside
+lab_python=/usr/bin/python3
+lab_status=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/lab_status.py")
+map_address=10.99.0.1:13116
+map_address_v6=[fd00:99::1]:13116
+
+declare -A pid_of   # of daemons: pid_of[A] is A's warpd, pid_of[M] the map
+declare -A links_of # links_of[A]=2
+
+# --- Entering and leaving -------------------------------------------------------------------------------------------------
+
+# Runs the calling script again, as the first process of a PID namespace of its own; exits with its status.
+lab_enter() {
+  if [[ ${WARP_LAB:-} == inside ]]; then
+    unset WARP_LAB  # a laboratory within the laboratory would be another one
+    mount -t tmpfs lab /run
+    mkdir -p "$lab"
+    return
+  fi
+  if ((EUID != 0)); then
+    echo "$0: needs root, for network namespaces" >&2
+    exit 77
+  fi
+  WARP_LAB=inside setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@" <&0 &
+  local outer=$! status=0 stopped=0
+  trap 'stopped=130; lab_end '$outer INT
+  trap 'stopped=143; lab_end '$outer TERM HUP
+  wait $outer || status=$?
+  while kill -0 $outer 2>/dev/null; do wait $outer || status=$?; done
+  ((stopped)) && exit $stopped || exit $status
+}
+
+# The first process takes all others with it, and unshare (its parent) returns when all of them are gone.
+lab_end() { kill -KILL $(ps -o pid= --ppid "$1") 2>/dev/null || kill -KILL "$1" 2>/dev/null || true; }
+
+# --- Sites and links ------------------------------------------------------------------------------------------------------
+
+# Runs a command in a namespace: on A ping …
+on() { ip netns exec "$@"; }
+
+number_of() { echo $(($(printf '%d' "'$1") - 64)); }  # A is 1
+
+namespace() {
+  ip netns add "$1"
+  on "$1" sysctl -qw net.ipv4.conf.{all,default}.rp_filter=0 net.ipv6.conf.{all,default}.{accept_ra,accept_dad}=0
+  ip -n "$1" link set lo up
+}
+
+router() {
+  namespace M
+  on M sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.{all,default}.keep_addr_on_down=1
+  ip -n M address add 10.99.0.1/32 dev lo
+  ip -n M address add fd00:99::1/128 dev lo nodad
+  # Black holes: links by name, and pairs of links (in both directions named).
+  on M nft -f - <<'NFT'
+table inet lab {
+  set dead { type ifname; }
+  set dead_pairs { type ifname . ifname; }
+  chain forward {
+    type filter hook forward priority 0;
+    iifname @dead drop
+    oifname @dead drop
+    iifname . oifname @dead_pairs drop
+  }
+  chain input { type filter hook input priority 0; iifname @dead drop; }
+  chain output { type filter hook output priority 0; oifname @dead drop; }
+}
+NFT
+}
+
+# site A 2 [4|6|46]: a namespace with so many links to M, and its addresses' families (both by default).
+site() {
+  local site=$1 links=$2 families=${3:-46} i
+  namespace "$site"
+  links_of[$site]=$links
+  lab_families=$families
+  for ((i = 0; i < links; i++)); do link "$site" $i; done
+}
+
+link() {
+  local site=$1 i=$2 far n
+  n=$(number_of "$site")
+  far=${site,}$i
+  # With equal indices at both ends the kernel takes a veth for a hardware interface and may tell of its carrier a second
+  # later (net/core/link_watch.c).
+  ip -n "$site" link add "wan$i" index $((10 + i)) type veth peer name "$far" index $((n * 100 + i)) netns M
+  if [[ $lab_families == *4* ]]; then
+    ip -n M address add "10.$n.$i.1/24" dev "$far"
+    ip -n "$site" address add "10.$n.$i.2/24" dev "wan$i"
+  fi
+  if [[ $lab_families == *6* ]]; then
+    ip -n M address add "fd00:$n:$i::1/64" dev "$far" nodad
+    ip -n "$site" address add "fd00:$n:$i::2/64" dev "wan$i" nodad
+  fi
+  ip -n M link set "$far" up
+  ip -n "$site" link set "wan$i" up
+  routes "$site" $i
+}
+
+# The default routes of one link: what a DHCP client or a router advertisement would set again when it comes up.
+routes() {
+  local site=$1 i=$2 n
+  n=$(number_of "$site")
+  [[ $lab_families != *4* ]] || ip -n "$site" -4 route replace default via "10.$n.$i.1" dev "wan$i" metric $((100 + i))
+  [[ $lab_families != *6* ]] || ip -n "$site" -6 route replace default via "fd00:$n:$i::1" dev "wan$i" metric $((100 + i))
+}
+
+# A link is named by M's end of it: a0, b2. Cut: the site sees that its carrier is gone, as when a cable is pulled.
+cut() { local l; for l in "$@"; do ip -n M link set "$l" down; done; }
+restore() { local l; for l in "$@"; do ip -n M link set "$l" up; done; }
+# Black hole: every interface stays up, packets vanish. One argument names a link, `a0.b1` the way between two links.
+black_hole() { lab_dead add "$@"; }
+lift_black_hole() { lab_dead delete "$@"; }
+lab_dead() {
+  local action=$1 l
+  shift
+  for l in "$@"; do
+    if [[ $l == *.* ]]; then
+      on M nft "$action element inet lab dead_pairs { \"${l%.*}\" . \"${l#*.}\", \"${l#*.}\" . \"${l%.*}\" }"
+    else
+      on M nft "$action element inet lab dead { \"$l\" }"
+    fi
+  done
+}
+
+# --- Nodes and the map ----------------------------------------------------------------------------------------------------
+
+# The private key file of a site or of M, made at first use, and its public key.
+key_file() {
+  [[ -e $lab/$1.key ]] || (umask 077 && "$warp" keygen >"$lab/$1.key")
+  echo "$lab/$1.key"
+}
+public_key() { "$warp" pubkey <"$(key_file "$1")"; }
+
+# Starts a daemon in the background: daemon NAME NAMESPACE COMMAND…; its output goes to $lab/NAME.log. Returns when it says
+# that it is ready, or fails when it ends before, or after 15 s.
+daemon() {
+  local name=$1 netns=$2 i
+  shift 2
+  on "$netns" "$@" >"$lab/$name.log" 2>&1 &
+  pid_of[$name]=$!
+  for ((i = 0; i < 300; i++)); do
+    ! grep -q ': ready' "$lab/$name.log" || return 0
+    kill -0 ${pid_of[$name]} 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "$name did not become ready: $(tail -n 3 "$lab/$name.log")" >&2
+  return 1
+}
+
+map_up() {
+  daemon M M "$warp_map" --listen 0.0.0.0:13116 --listen '[::]:13116' --private-key-file "$(key_file M)" \
+    --control-socket "$lab/M.sock"
+}
+
+# node_config A B: writes $lab/A.yaml, with B as A's peer. Taken into account where set:
+#   node_options   more lines under `node:`         port_options   more keys of each port, ", driver: af_xdp"
+#   with_map       no: no map                       with_endpoints yes: the peer's endpoints stand in the file
+#   gate_family    6: the gates are on [::1]        tunnel         the tunnel's name
+node_config() {
+  local site=$1 peer=$2 i endpoints=() localhost=127.0.0.1 map=$map_address
+  [[ ${gate_family:-4} == 4 ]] || localhost='[::1]'
+  [[ $lab_families == *4* ]] || map=$map_address_v6
+  {
+    echo "node:"
+    echo "  private_key_file: $(key_file "$site")"
+    echo "  control_socket: $lab/$site.sock"
+    [[ -z ${node_options:-} ]] || sed 's/^/  /' <<<"$node_options"
+    if [[ ${with_map:-yes} == yes ]]; then
+      echo "map:"
+      echo "  - {address: \"$map\", public_key: $(public_key M)}"
+    fi
+    echo "ports:"
+    for ((i = 0; i < links_of[$site]; i++)); do echo "  - {name: wan$i, interface: wan$i${port_options:-}}"; done
+    if [[ ${with_endpoints:-no} == yes ]]; then
+      for ((i = 0; i < links_of[$peer]; i++)); do
+        [[ $lab_families != *4* ]] || endpoints+=("\"10.$(number_of "$peer").$i.2:13116\"")
+        [[ $lab_families != *6* ]] || endpoints+=("\"[fd00:$(number_of "$peer"):$i::2]:13116\"")
+      done
+    fi
+    echo "peers:"
+    echo "  - {name: ${peer,}, public_key: $(public_key "$peer"), endpoints: [$(IFS=,; echo "${endpoints[*]}")]}"
+    echo "tunnels:"
+    echo "  - name: ${tunnel:-video}"
+    echo "    id: 1"
+    echo "    peer: ${peer,}"
+    echo "    gate: {loopback: {listen: \"$localhost:9000\", deliver: \"$localhost:9001\"}}"
+  } >"$lab/$site.yaml"
+}
+
+node_up() { daemon "$1" "$1" "$warpd" --config "$lab/$1.yaml"; }
+
+# Ends a daemon as an operator would, and waits; returns its exit status.
+stop() {
+  kill -TERM "${pid_of[$1]}"
+  wait "${pid_of[$1]}"
+}
+# Ends it as the kernel would when memory runs out.
+kill_hard() {
+  kill -KILL "${pid_of[$1]}"
+  wait "${pid_of[$1]}" || true
+}
+
+# status A 'EXPRESSION' [SECONDS]: waits until a Python expression over A's status (lab_status.py says which names it may
+# use) is true, and prints its value; fails after so many seconds (10).
+status() { $lab_python "$lab_status" "$lab/$1.sock" "$2" "${3:-10}"; }
+wait_active() { status "$1" "active() == $2" "${3:-15}" >/dev/null; }

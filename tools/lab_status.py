@@ -1,0 +1,78 @@
+"""Waits until an expression over the status of a daemon is true: lab_status.py SOCKET EXPRESSION SECONDS
+
+Prints the value and exits 0, or, when the time is up, says what the status was and exits 1. The expression is Python and
+sees `status` (the parsed object), and the functions below.
+"""
+
+import json
+import socket
+import sys
+import time
+
+
+def read_status(path):
+    """The object that the daemon behind this control socket writes."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(path)
+        text = b""
+        while chunk := connection.recv(1 << 16):
+            text += chunk
+    return json.loads(text)
+
+
+def names(status):
+    """What an expression may use."""
+
+    def paths(port=None, to=""):
+        """All paths of all peers, or those of one port, or to endpoints that begin so."""
+        return [
+            path
+            for peer in status.get("peers", [])
+            for path in peer["paths"]
+            if port in (None, path["port"]) and path["endpoint"].startswith(to)
+        ]
+
+    def active(port=None, to=""):
+        """How many paths carry payloads."""
+        return sum(path["state"] == "active" for path in paths(port, to))
+
+    def drop(name):
+        """How often this was the reason for a drop."""
+        return status["drops"].get(name, 0)
+
+    def path(port, to):
+        (one,) = paths(port, to)
+        return one
+
+    return {"status": status, "paths": paths, "path": path, "active": active, "drop": drop}
+
+
+def main():
+    path, expression, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    end = time.monotonic() + seconds
+    status, reason = None, "it is false"
+    while True:
+        try:
+            status = read_status(path)
+            value = eval(expression, names(status))
+            if value:
+                print(value)
+                return 0
+            reason = f"it is {value!r}"
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            reason = repr(error)
+        if time.monotonic() > end:
+            break
+        time.sleep(0.02)
+    print(f"not within {seconds} s: {expression}: {reason}", file=sys.stderr)
+    if status:
+        for one in names(status)["paths"]():
+            shown = ("port", "endpoint", "state", "reason", "first", "tx_packets")
+            print("  path", {key: one.get(key) for key in shown}, file=sys.stderr)
+        print("  drops", status.get("drops"), file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
