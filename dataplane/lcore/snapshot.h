@@ -49,7 +49,7 @@ struct PortEntry {
   std::vector<wire::IpAddress> addresses;   // what is ours: only datagrams to these are taken
 };
 
-// Who may have made a handshake message: see control/protocol/handshake_mac.h.
+// Who may have made a handshake message: see dataplane/wire/handshake_mac.h.
 struct HandshakeGuard {
   std::array<uint8_t, wire::kKeySize> mac_key{};  // of mac1: derived from our public key
 };

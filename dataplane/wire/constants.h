@@ -32,6 +32,16 @@ inline constexpr uint64_t kCounterLimit = uint64_t{1} << 36;
 inline constexpr size_t kMacSize = 16;
 inline constexpr size_t kCookieSize = 16;
 
+// Handshake, see handshake_message.h. The minimum of an initiation is what keeps every reply smaller than its request.
+inline constexpr size_t kMinInitiationPayloadSize = 64;
+inline constexpr size_t kMinResponsePayloadSize = 16;
+inline constexpr size_t kMinInitiationSize = 200;
+inline constexpr size_t kMinResponseSize = 108;
+inline constexpr size_t kCookieReplySize = 64;
+// Below the smallest MTU of IPv6, with room for its headers: handshakes are never fragmented.
+inline constexpr size_t kMaxHandshakeSize = 1200;
+inline constexpr size_t kMaxOfferedCiphers = 16;
+
 // --- Implementation ---------------------------------------------------------------------------------------------------
 
 inline constexpr size_t kDefaultWindow = size_t{1} << 17;  // counters; peer sessions
