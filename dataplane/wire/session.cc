@@ -24,7 +24,8 @@ Session::Session(const Params& params, const SymmetricKey& seal_key, const Symme
     : params_(params),
       seal_key_(params.cipher, seal_key),
       open_key_(params.cipher, open_key),
-      window_(params.window) {}
+      window_(params.window),
+      opening_hints_(params.window > kMapWindow ? std::make_unique<OpeningHints>() : nullptr) {}
 
 std::optional<uint64_t> Session::ReserveCounters(uint32_t count) {
   // Looking first keeps a used-up session from wrapping around, however often it is asked.

@@ -1,10 +1,11 @@
-// A session: what one handshake agreed with one remote node. Keys, the send counter and the replay window; shared by
-// pointer between the control thread and all lcores, never copied.
+// A session: what one handshake agreed with one remote node. Keys, the send counter and the replay
+// window; shared by pointer between the control thread and all lcores, never copied.
 #ifndef WARP_DATAPLANE_WIRE_SESSION_H_
 #define WARP_DATAPLANE_WIRE_SESSION_H_
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "dataplane/wire/aead.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/opening_hints.h"
 #include "dataplane/wire/window.h"
 
 namespace warp::wire {
@@ -22,7 +24,7 @@ class Session {
     uint32_t local_index = 0;   // what the remote writes as receiver index
     uint32_t remote_index = 0;  // what we write
     Cipher cipher = Cipher::kChaCha20Poly1305;
-    bool initiator = false;     // we began the handshake
+    bool initiator = false;  // we began the handshake
     size_t window = kDefaultWindow;
   };
   Session(const Params& params, const SymmetricKey& seal_key, const SymmetricKey& open_key);
@@ -34,23 +36,28 @@ class Session {
   const BulkKey& seal_key() const { return seal_key_; }
   const BulkKey& open_key() const { return open_key_; }
   ReplayWindow& window() { return window_; }
+  // Null in sessions of so small a window that one thread opens all their packets (map sessions).
+  OpeningHints* opening_hints() { return opening_hints_.get(); }
 
-  // Any thread. Reserves `count` consecutive counters and returns the first; nullopt once the session is used up
-  // (kCounterLimit), after which it never seals again. A counter is never handed out twice.
+  // Any thread. Reserves `count` consecutive counters and returns the first; nullopt once the
+  // session is used up (kCounterLimit), after which it never seals again. A counter is never handed
+  // out twice.
   std::optional<uint64_t> ReserveCounters(uint32_t count);
   // Any thread. How many counters were handed out.
   uint64_t sent() const { return next_counter_.load(std::memory_order_relaxed); }
 
   // --- One message at a time, for those that have no lcore: control messages and the map. ---
 
-  // Any thread (the engine is the caller's). The whole datagram: header, ciphertext, tag. nullopt when used up.
+  // Any thread (the engine is the caller's). The whole datagram: header, ciphertext, tag. nullopt
+  // when used up.
   std::optional<std::vector<uint8_t>> Seal(AeadEngine& engine, Bytes plaintext);
 
   struct Opened {
     uint64_t counter = 0;
     MutableBytes plaintext;  // inside the datagram
   };
-  // Looks, opens in place and claims. `datagram` is the whole UDP payload, its receiver index already matched.
+  // Looks, opens in place and claims. `datagram` is the whole UDP payload, its receiver index
+  // already matched.
   std::variant<Opened, Drop> Open(AeadEngine& engine, MutableBytes datagram);
 
  private:
@@ -58,6 +65,7 @@ class Session {
   const BulkKey seal_key_;
   const BulkKey open_key_;
   ReplayWindow window_;
+  const std::unique_ptr<OpeningHints> opening_hints_;
   alignas(64) std::atomic<uint64_t> next_counter_{0};
 };
 

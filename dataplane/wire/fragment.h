@@ -1,0 +1,55 @@
+// How a payload that exceeds one datagram is cut: pure arithmetic, for whoever seals the pieces.
+//
+// The pieces are made even rather than full, so that the last is no dwarf and all copies are alike
+// to the network. They take consecutive counters of one session, in the order of their indices.
+#ifndef WARP_DATAPLANE_WIRE_FRAGMENT_H_
+#define WARP_DATAPLANE_WIRE_FRAGMENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/message.h"
+
+namespace warp::wire {
+
+struct FragmentPlan {
+  uint8_t count = 0;   // 2..kMaxFragments
+  uint16_t chunk = 0;  // bytes of payload in every fragment but the last
+  size_t size = 0;     // of the whole payload
+
+  // Where fragment `index` begins in the payload, and its size.
+  size_t OffsetOf(uint8_t index) const { return size_t{index} * chunk; }
+  size_t SizeOf(uint8_t index) const {
+    return index + 1 < count ? size_t{chunk} : size - OffsetOf(index);
+  }
+  FragmentHeader HeaderOf(uint8_t index, uint16_t tunnel_id) const {
+    return {.tunnel_id = tunnel_id, .index = index, .count = count, .chunk = chunk};
+  }
+};
+
+// Whether a payload goes as one piece into a plaintext of at most `max_plaintext` bytes.
+constexpr bool FitsUnfragmented(size_t payload_size, size_t max_plaintext) {
+  return payload_size + kInnerHeaderSize <= max_plaintext;
+}
+
+// `max_plaintext`: what may be sealed into one datagram, inner header included. nullopt where the
+// payload exceeds kMaxPayloadSize, would need more than kMaxFragments pieces, or is too small for
+// two (Drop::kTooLarge, in the first cases).
+constexpr std::optional<FragmentPlan> PlanFragments(size_t payload_size, size_t max_plaintext) {
+  if (payload_size < 2 || payload_size > kMaxPayloadSize) return std::nullopt;
+  if (max_plaintext <= kFragmentHeaderSize) return std::nullopt;
+  const size_t room = max_plaintext - kFragmentHeaderSize;
+  size_t count = (payload_size + room - 1) / room;
+  if (count < 2) count = 2;
+  if (count > kMaxFragments) return std::nullopt;
+  const size_t chunk = (payload_size + count - 1) / count;
+  return FragmentPlan{.count = static_cast<uint8_t>(count),
+                      .chunk = static_cast<uint16_t>(chunk),
+                      .size = payload_size};
+}
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_FRAGMENT_H_
