@@ -27,11 +27,13 @@ namespace warp::config {
 
 using Duration = std::chrono::nanoseconds;
 
-enum class Polling : uint8_t { kBusy, kAdaptive };
+// auto: a worker that owns its CPU spins, others sleep when idle; busy: all spin; adaptive: all
+// sleep when idle.
+enum class Polling : uint8_t { kAuto, kBusy, kAdaptive };
 enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // auto: with a PCI port, and only then
 enum class PortDriver : uint8_t { kAfPacket, kAfXdp, kPci, kDevargs };
 
-// node.timers: the protocol's own values unless a test shortens them.
+// node.timers: those of protocol::Timers (control/protocol/constants.h), which tests shorten.
 struct TimersConfig {
   Duration rekey_after =
       std::chrono::seconds(120);  // the initiator of a session makes the next one
@@ -40,10 +42,11 @@ struct TimersConfig {
   Duration session_lifetime = std::chrono::seconds(180);  // the keys die
   Duration session_silence =
       std::chrono::seconds(1);  // nothing authentic for so long: a new handshake
+  Duration handshake_retry = std::chrono::milliseconds(250);  // doubled each time, up to:
+  Duration handshake_retry_max = std::chrono::seconds(1);
   Duration probe_interval = std::chrono::milliseconds(200);
   Duration path_lost_after =
       std::chrono::seconds(1);  // no answer to a probe for so long: the path is lost
-  Duration map_refresh = std::chrono::seconds(10);
   Duration map_rekey_after = std::chrono::hours(1);
 };
 
@@ -54,7 +57,7 @@ struct NodeSection {
   uint16_t listen_port = wire::kDefaultPort;  // the UDP source and destination port of every port
   uint16_t max_ports = 8;
   std::optional<uint16_t> workers;  // unset: one for each port, at most one for each CPU
-  Polling polling = Polling::kAdaptive;
+  Polling polling = Polling::kAuto;
   wire::EngineKind crypto = wire::EngineKind::kAuto;
   Hugepages hugepages = Hugepages::kAuto;
   std::optional<uint32_t> memory_mib;  // unset: computed from max_ports and the MTU

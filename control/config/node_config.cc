@@ -1,0 +1,151 @@
+#include "control/config/node_config.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/config/load.h"
+#include "control/config/node_schema.h"
+#include "control/config/schema_text.h"
+
+namespace warp::config {
+namespace {
+
+// "ports[1].name"
+std::string At(absl::string_view list, size_t index, absl::string_view key) {
+  return JoinPath(ItemPath(list, index), key);
+}
+
+void CheckPorts(Reader& reader, NodeConfig& config) {
+  Unique names(reader), interfaces(reader), cards(reader), virtual_devices(reader);
+  std::set<int> cpus;
+  bool has_pci = false;
+  for (size_t i = 0; i < config.ports.size(); ++i) {
+    const PortConfig& port = config.ports[i];
+    names.Claim(At("ports", i, "name"), port.name);
+    interfaces.Claim(At("ports", i, "interface"), port.interface);
+    if (!port.kernel_interface.empty()) {
+      interfaces.ClaimDefault(At("ports", i, "kernel_interface"), port.kernel_interface);
+    }
+    cards.Claim(At("ports", i, "pci"), port.pci);
+    virtual_devices.Claim(At("ports", i, "devargs"),
+                          port.devargs.substr(0, port.devargs.find(',')));
+    has_pci = has_pci || port.driver == PortDriver::kPci;
+    if (!port.cpu) continue;
+    cpus.insert(*port.cpu);
+    if (port.cpu == config.node.control_cpu) {
+      reader.Fail(At("ports", i, "cpu"),
+                  absl::StrCat(*port.cpu, " is node.control_cpu: a worker wants a CPU of its own"));
+    }
+  }
+  if (config.ports.size() > config.node.max_ports && !reader.Wrong("node.max_ports")) {
+    reader.Fail("ports", absl::StrCat("has ", config.ports.size(), " entries, node.max_ports is ",
+                                      config.node.max_ports));
+  }
+  if (config.node.workers && cpus.size() > *config.node.workers) {
+    reader.Fail("node.workers", absl::StrCat(*config.node.workers, " is less than the ",
+                                             cpus.size(), " CPUs that ports name"));
+  }
+  if (has_pci && config.node.hugepages == Hugepages::kNever) {
+    reader.Fail("node.hugepages", "a PCI port needs hugepages");
+  }
+}
+
+void CheckMaps(Reader& reader, const NodeConfig& config) {
+  Unique addresses(reader), keys(reader);
+  for (size_t i = 0; i < config.maps.size(); ++i) {
+    addresses.Claim(At("map", i, "address"), config.maps[i].address.ToString());
+    keys.Claim(At("map", i, "public_key"), config.maps[i].public_key.ToBase64());
+  }
+}
+
+void CheckPeers(Reader& reader, const NodeConfig& config) {
+  Unique names(reader), keys(reader);
+  for (size_t i = 0; i < config.peers.size(); ++i) {
+    const PeerConfig& peer = config.peers[i];
+    names.Claim(At("peers", i, "name"), peer.name);
+    keys.Claim(At("peers", i, "public_key"), peer.public_key.ToBase64());
+    Unique endpoints(reader);
+    for (size_t j = 0; j < peer.endpoints.size(); ++j) {
+      endpoints.Claim(ItemPath(At("peers", i, "endpoints"), j), peer.endpoints[j].ToString());
+    }
+  }
+}
+
+void CheckTunnels(Reader& reader, NodeConfig& config) {
+  std::vector<std::string> peers;
+  for (const PeerConfig& peer : config.peers) peers.push_back(peer.name);
+  Unique names(reader), gates(reader);
+  std::map<std::string, Unique> ids;
+  for (size_t i = 0; i < config.tunnels.size(); ++i) {
+    TunnelConfig& tunnel = config.tunnels[i];
+    names.Claim(At("tunnels", i, "name"), tunnel.name);
+    ids.try_emplace(tunnel.peer, reader)
+        .first->second.Claim(At("tunnels", i, "id"), absl::StrCat(tunnel.id));
+    if (tunnel.gate.loopback) {
+      gates.Claim(At("tunnels", i, "gate.loopback.listen"),
+                  tunnel.gate.loopback->listen.ToString());
+    }
+    const std::string at = At("tunnels", i, "peer");
+    if (!reader.Sound(at)) continue;
+    const auto peer = std::find(peers.begin(), peers.end(), tunnel.peer);
+    if (peer == peers.end()) {
+      reader.Fail(at, absl::StrCat("there is no peer ", Quote(tunnel.peer),
+                                   DidYouMean(tunnel.peer, peers)));
+    }
+    tunnel.peer_index = static_cast<size_t>(peer - peers.begin());
+  }
+}
+
+void ReadKeys(const Source& source, Reader& reader, NodeConfig& config) {
+  ReadKey(source, reader, "node.private_key_file", config.node.private_key_file,
+          config.node.private_key);
+  for (size_t i = 0; i < config.peers.size(); ++i) {
+    PeerConfig& peer = config.peers[i];
+    ReadKey(source, reader, At("peers", i, "preshared_key_file"), peer.preshared_key_file,
+            peer.preshared_key);
+  }
+  if (source.key_files == KeyFiles::kIgnore || !reader.Sound("node.private_key_file")) return;
+  const wire::PublicKey own = config.node.private_key.Public();
+  for (size_t i = 0; i < config.peers.size(); ++i) {
+    if (config.peers[i].public_key == own) {
+      reader.Fail(At("peers", i, "public_key"), "is this node's own");
+    }
+  }
+}
+
+absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
+  return Parse<NodeConfig>(source, NodeSchema(), [&](Reader& reader, NodeConfig& config) {
+    Resolve(source, config.node.private_key_file);
+    Resolve(source, config.node.control_socket);
+    for (PeerConfig& peer : config.peers) Resolve(source, peer.preshared_key_file);
+    CheckSocketPath(reader, "node.control_socket", config.node.control_socket);
+    CheckPorts(reader, config);
+    CheckMaps(reader, config);
+    CheckPeers(reader, config);
+    CheckTunnels(reader, config);
+    ReadKeys(source, reader, config);
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path, KeyFiles key_files) {
+  return LoadFile<NodeConfig>(path, key_files, ParseNode);
+}
+
+absl::StatusOr<NodeConfig> ParseNodeConfig(absl::string_view text, absl::string_view file,
+                                           KeyFiles key_files) {
+  return ParseNode({text, file, "", key_files});
+}
+
+std::string ExampleNodeConfig() {
+  return absl::StrCat(
+      "# Configuration of warpd. `warp check FILE` says what is wrong with it.\n"
+      "# Keys written #key: are optional and stand for their default, or for an example.\n\n",
+      ExampleText(NodeSchema()));
+}
+
+std::string NodeConfigReference() { return ReferenceTables(NodeSchema()); }
+
+}  // namespace warp::config

@@ -1,0 +1,368 @@
+#include "control/config/node_schema.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr size_t kMaxPorts = 64;
+constexpr size_t kMaxMaps = 8;
+constexpr size_t kMaxPeers = 1000;
+constexpr size_t kMaxTunnels = 4000;
+constexpr size_t kMaxPeerEndpoints = 16;  // design of paths: as many from each source of knowledge
+constexpr int kMaxCpu = 1023;
+constexpr uint32_t kMinWindow = 1024;
+constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
+constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
+constexpr size_t kMaxInterface = 15;
+
+// A section is declared once, at its first use, and never destroyed.
+template <typename T>
+const SectionOf<T>& Declare(void (*declare)(SectionOf<T>&)) {
+  auto* section = new SectionOf<T>();
+  declare(*section);
+  return *section;
+}
+
+// `shorter` must be less than `longer`; the complaint goes to the one that the file has.
+void CheckOrder(Reader& reader, const std::string& path, const char* shorter,
+                Duration shorter_value, const char* longer, Duration longer_value) {
+  const std::string shorter_path = JoinPath(path, shorter);
+  const std::string longer_path = JoinPath(path, longer);
+  if (shorter_value < longer_value || reader.Wrong(shorter_path) || reader.Wrong(longer_path))
+    return;
+  if (reader.LineOf(shorter_path) > 0) {
+    reader.Fail(shorter_path, absl::StrCat(WriteDuration(shorter_value), " must be shorter than ",
+                                           longer, ", which is ", WriteDuration(longer_value)));
+  } else {
+    reader.Fail(longer_path, absl::StrCat(WriteDuration(longer_value), " must be longer than ",
+                                          shorter, ", which is ", WriteDuration(shorter_value)));
+  }
+}
+
+const SectionOf<TimersConfig>& TimersSchema() {
+  static const SectionOf<TimersConfig>& section = Declare<TimersConfig>([](auto& s) {
+    s.Scalar("rekey_after", &TimersConfig::rekey_after, DurationText(milliseconds(100), hours(1)))
+        .Why("The node that initiated a session makes the next one after this time.");
+    s.Scalar("rekey_after_responder", &TimersConfig::rekey_after_responder,
+             DurationText(milliseconds(100), hours(1)))
+        .Why("The other node does, if the initiator did not by then.");
+    s.Scalar("session_lifetime", &TimersConfig::session_lifetime,
+             DurationText(milliseconds(200), hours(1)))
+        .Why("A session's keys die after this time, whether there is a new session or not.");
+    s.Scalar("session_silence", &TimersConfig::session_silence,
+             DurationText(milliseconds(100), minutes(1)))
+        .Why(
+            "When nothing authentic came from the peer for so long, despite probes, a new "
+            "handshake begins.");
+    s.Scalar("handshake_retry", &TimersConfig::handshake_retry,
+             DurationText(milliseconds(10), minutes(1)))
+        .Why(
+            "An unanswered handshake message is repeated after this time, then after twice that, "
+            "and so on.");
+    s.Scalar("handshake_retry_max", &TimersConfig::handshake_retry_max,
+             DurationText(milliseconds(10), minutes(10)))
+        .Why(
+            "The longest time between two repetitions: a peer that comes back is found within it.");
+    s.Scalar("probe_interval", &TimersConfig::probe_interval,
+             DurationText(milliseconds(10), seconds(10)))
+        .Why(
+            "How often each path is probed. A link put back is in use again after about this "
+            "time.");
+    s.Scalar("path_lost_after", &TimersConfig::path_lost_after,
+             DurationText(milliseconds(20), minutes(1)))
+        .Why(
+            "A path whose probes stay unanswered for so long carries no payloads until one is "
+            "answered.");
+    s.Scalar("map_rekey_after", &TimersConfig::map_rekey_after, DurationText(seconds(1), hours(24)))
+        .Why("How long a session with a map lasts before the next one is made.");
+    s.Check([](Reader& reader, const std::string& path, TimersConfig& t) {
+      CheckOrder(reader, path, "rekey_after", t.rekey_after, "rekey_after_responder",
+                 t.rekey_after_responder);
+      CheckOrder(reader, path, "rekey_after_responder", t.rekey_after_responder, "session_lifetime",
+                 t.session_lifetime);
+      CheckOrder(reader, path, "handshake_retry", t.handshake_retry, "handshake_retry_max",
+                 t.handshake_retry_max);
+      CheckOrder(reader, path, "probe_interval", t.probe_interval, "path_lost_after",
+                 t.path_lost_after);
+    });
+  });
+  return section;
+}
+
+const SectionOf<NodeSection>& NodeSectionSchema() {
+  static const SectionOf<NodeSection>& section = Declare<NodeSection>([](auto& s) {
+    s.Scalar("private_key_file", &NodeSection::private_key_file, FilePath())
+        .Required()
+        .Example("/etc/warp/private.key")
+        .Why(
+            "The file that holds this node's private key, as `warp keygen` writes it. Refused if "
+            "group or others have "
+            "any right to it.");
+    s.Scalar("listen_port", &NodeSection::listen_port, WholeNumber<uint16_t>(1, 65535, "UDP port"))
+        .Why(
+            "The one UDP port that everything leaves from and arrives at, on every port of this "
+            "node.");
+    s.Scalar("control_socket", &NodeSection::control_socket, FilePath())
+        .Why("The Unix socket that `warp status` asks.");
+    s.Scalar("max_ports", &NodeSection::max_ports, WholeNumber<uint16_t>(1, kMaxPorts, "ports"))
+        .Why("Sizes rings and memory at start, so that ports can come and go later.");
+    s.Scalar("workers", &NodeSection::workers,
+             Optional(WholeNumber<uint16_t>(1, kMaxPorts, "threads"), "auto"))
+        .Why("Threads that poll ports. auto: one for each port, as far as there are CPUs.");
+    s.Scalar("polling", &NodeSection::polling,
+             Choice<Polling>({{"auto", Polling::kAuto},
+                              {"busy", Polling::kBusy},
+                              {"adaptive", Polling::kAdaptive}}))
+        .Why(
+            "busy: workers spin, for the least latency. adaptive: they sleep when idle. auto: "
+            "those spin that own "
+            "their CPU (see ports[].cpu).");
+    s.Scalar("control_cpu", &NodeSection::control_cpu,
+             Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
+        .Why(
+            "Pins the control thread, which serves the gates, to this CPU. auto: the kernel "
+            "chooses.");
+    s.Scalar("crypto", &NodeSection::crypto,
+             Choice<wire::EngineKind>({{"auto", wire::EngineKind::kAuto},
+                                       {"ipsec-mb", wire::EngineKind::kIpsecMb},
+                                       {"libsodium", wire::EngineKind::kSodium}}))
+        .Why(
+            "The library that seals and opens payloads. auto: Intel ipsec-mb where the CPU has "
+            "what it needs. Both "
+            "work with each other.");
+    s.Scalar("hugepages", &NodeSection::hugepages,
+             Choice<Hugepages>({{"auto", Hugepages::kAuto},
+                                {"true", Hugepages::kAlways},
+                                {"false", Hugepages::kNever}}))
+        .Why(
+            "Packet memory on hugepages, which must be reserved. auto: only with a PCI port, which "
+            "needs them.");
+    s.Scalar("memory", &NodeSection::memory_mib, Optional(Mebibytes(16, 64 * 1024), "auto"))
+        .Why("Packet memory. auto: computed from max_ports and the largest MTU.");
+    s.Scalar("window", &NodeSection::window, PowerOfTwo(kMinWindow, wire::kMaxWindow, "payloads"))
+        .Why(
+            "How far behind the newest payload the last copy of one may arrive and still be told "
+            "from a replay: at "
+            "least packet rate times the largest difference between two paths.");
+    s.Nested("timers", &NodeSection::timers, TimersSchema())
+        .Why("The protocol's timers. Change them in tests alone: both nodes count on the other's.");
+  });
+  return section;
+}
+
+const SectionOf<MapServerConfig>& MapServerSchema() {
+  static const SectionOf<MapServerConfig>& section = Declare<MapServerConfig>([](auto& s) {
+    s.Scalar("address", &MapServerConfig::address, UnderlayHostPort())
+        .Required()
+        .Example("map.example.net:13116")
+        .Why("Where the map answers.");
+    s.Scalar("public_key", &MapServerConfig::public_key, PublicKeyText())
+        .Required()
+        .Example("3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=")
+        .Why("Who it is: warp-map prints it at start.");
+  });
+  return section;
+}
+
+void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
+  const bool has_interface = reader.LineOf(JoinPath(path, "interface")) > 0;
+  const bool has_pci = reader.LineOf(JoinPath(path, "pci")) > 0;
+  const bool has_devargs = reader.LineOf(JoinPath(path, "devargs")) > 0;
+  if (has_interface + has_pci + has_devargs != 1) {
+    reader.Fail(path, "needs exactly one of interface, pci and devargs");
+    return;
+  }
+  if (has_interface) {
+    const std::string at = JoinPath(path, "kernel_interface");
+    if (reader.LineOf(at) > 0)
+      reader.Fail(at, "goes with pci or devargs: this port's interface is the kernel's own");
+    return;
+  }
+  const std::string driver = JoinPath(path, "driver");
+  if (reader.LineOf(driver) > 0) reader.Fail(driver, "goes with interface alone");
+  port.driver = has_pci ? PortDriver::kPci : PortDriver::kDevargs;
+  if (!port.kernel_interface.empty() || !reader.Sound(JoinPath(path, "name"))) return;
+  const std::string kernel_interface = absl::StrCat("warp-", port.name);
+  if (kernel_interface.size() > kMaxInterface) {
+    reader.Fail(
+        JoinPath(path, "kernel_interface"),
+        absl::StrCat("missing: ", Quote(kernel_interface), " is too long for an interface"));
+    return;
+  }
+  port.kernel_interface = kernel_interface;
+}
+
+const SectionOf<PortConfig>& PortSchema() {
+  static const SectionOf<PortConfig>& section = Declare<PortConfig>([](auto& s) {
+    s.Scalar("name", &PortConfig::name, Name())
+        .Required()
+        .Example("wan0")
+        .Why("What status and logs call the port. Unique.");
+    s.Scalar("interface", &PortConfig::interface, InterfaceName())
+        .Shown()
+        .Example("eth0")
+        .Otherwise("exactly one of interface, pci, devargs")
+        .Why(
+            "A kernel interface, which stays the kernel's: it keeps its addresses, routes and all "
+            "other traffic.");
+    s.Scalar("pci", &PortConfig::pci, PciAddress())
+        .Example("0000:3b:00.0")
+        .Otherwise("exactly one of interface, pci, devargs")
+        .Why("A network card taken from the kernel, by its PCI address.");
+    s.Scalar("devargs", &PortConfig::devargs, Devargs())
+        .Example("net_memif0,role=server,id=0")
+        .Otherwise("exactly one of interface, pci, devargs")
+        .Why("A virtual device of DPDK, for labs.");
+    s.Scalar(
+         "driver", &PortConfig::driver,
+         Choice<PortDriver>({{"af_packet", PortDriver::kAfPacket}, {"af_xdp", PortDriver::kAfXdp}}))
+        .Why(
+            "How a kernel interface is driven; only beside `interface`. af_xdp is faster, and "
+            "needs an interface with "
+            "one channel.");
+    s.Scalar("kernel_interface", &PortConfig::kernel_interface, InterfaceName())
+        .Example("warp-wan0")
+        .Otherwise("warp-NAME")
+        .Why(
+            "The TAP interface through which the kernel does ARP, ND, DHCP and ICMP for a port "
+            "that it does not own; "
+            "only beside `pci` and `devargs`. It may exist beforehand: its addresses and routes "
+            "are the port's.");
+    s.Scalar("cpu", &PortConfig::cpu, Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
+        .Why(
+            "The CPU that this port's worker has to itself; ports that name the same one share the "
+            "worker. auto: a "
+            "worker that shares CPUs.");
+    s.Scalar("mtu", &PortConfig::mtu,
+             Optional(WholeNumber<uint16_t>(kMinMtu, kMaxMtu, "bytes"), "auto"))
+        .Why(
+            "The largest IP packet to send. auto: the kernel interface's. Larger ones than the "
+            "interface's help nobody.");
+    s.Check(CheckPort);
+  });
+  return section;
+}
+
+const SectionOf<PeerConfig>& PeerSchema() {
+  static const SectionOf<PeerConfig>& section = Declare<PeerConfig>([](auto& s) {
+    s.Scalar("name", &PeerConfig::name, Name())
+        .Required()
+        .Example("hq")
+        .Why("What tunnels, status and logs call the peer. Unique; known here alone.");
+    s.Scalar("public_key", &PeerConfig::public_key, PublicKeyText())
+        .Required()
+        .Example("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=")
+        .Why("Who it is: `warp pubkey` makes it from the peer's private key.");
+    s.Scalar("preshared_key_file", &PeerConfig::preshared_key_file, FilePath())
+        .Example("/etc/warp/hq.psk")
+        .Otherwise("no preshared key")
+        .Why(
+            "A file with a secret that both nodes hold (`warp keygen` makes one), mixed into every "
+            "handshake: against a "
+            "future that breaks X25519. Refused if group or others have any right to it.");
+    s.Scalars("endpoints", &PeerConfig::endpoints, UnderlayHostPort(), 0, kMaxPeerEndpoints)
+        .Shown()
+        .Example("[\"198.51.100.7:13116\"]")
+        .Otherwise("none: the map knows, or the peer begins")
+        .Why(
+            "Where the peer's interfaces can be reached. Optional beside a map, and for a peer "
+            "that begins itself.");
+  });
+  return section;
+}
+
+void CheckLoopback(Reader& reader, const std::string& path, LoopbackGateConfig& gate) {
+  const std::string deliver = JoinPath(path, "deliver");
+  if (!reader.Sound(JoinPath(path, "listen")) || !reader.Sound(deliver) || !gate.deliver) return;
+  if (gate.deliver->address.is_v4() != gate.listen.address.is_v4()) {
+    reader.Fail(deliver, "must be of the same family as listen: payloads leave from that socket");
+  } else if (*gate.deliver == gate.listen) {
+    reader.Fail(deliver, "must differ from listen: the gate would talk to itself");
+  }
+}
+
+const SectionOf<LoopbackGateConfig>& LoopbackGateSchema() {
+  static const SectionOf<LoopbackGateConfig>& section = Declare<LoopbackGateConfig>([](auto& s) {
+    s.Scalar("listen", &LoopbackGateConfig::listen, LoopbackEndpoint())
+        .Required()
+        .Example("127.0.0.1:9000")
+        .Why("The application sends its datagrams here, and the peer's payloads come from here.");
+    // Its default is no endpoint at all, which has no text.
+    s.Scalar("deliver", &LoopbackGateConfig::deliver, Optional(LoopbackEndpoint()))
+        .Shown()
+        .Example("127.0.0.1:9001")
+        .Otherwise("the last sender")
+        .Why("Where the peer's payloads go.");
+    s.Check(CheckLoopback);
+  });
+  return section;
+}
+
+const SectionOf<GateConfig>& GateSchema() {
+  static const SectionOf<GateConfig>& section = Declare<GateConfig>([](auto& s) {
+    s.Nested("loopback", &GateConfig::loopback, LoopbackGateSchema())
+        .Shown()
+        .Why("A UDP socket on this machine's loopback interface.");
+    s.Check([](Reader& reader, const std::string& path, GateConfig& gate) {
+      if (!gate.loopback) reader.Fail(path, "needs loopback");
+    });
+  });
+  return section;
+}
+
+const SectionOf<TunnelConfig>& TunnelSchema() {
+  static const SectionOf<TunnelConfig>& section = Declare<TunnelConfig>([](auto& s) {
+    s.Scalar("name", &TunnelConfig::name, Name())
+        .Required()
+        .Example("video")
+        .Why("What status and logs call the tunnel. Unique; known here alone.");
+    s.Scalar("id", &TunnelConfig::id, WholeNumber<uint16_t>(0, 65535))
+        .Required()
+        .Example("1")
+        .Why("The number that the peer gave its end, too. Unique for each peer.");
+    s.Scalar("peer", &TunnelConfig::peer, Name())
+        .Required()
+        .Example("hq")
+        .Why("The name of the peer at the other end.");
+    s.Scalar("deadline", &TunnelConfig::deadline, DurationText(milliseconds(1), minutes(1)))
+        .Why(
+            "A payload that no path could take by then is dropped and counted: what is late is of "
+            "no use.");
+    s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
+        .Why("Payloads that may wait to be sent; more are dropped and counted.");
+    s.Nested("gate", &TunnelConfig::gate, GateSchema()).Required().Why("The application's door.");
+  });
+  return section;
+}
+
+}  // namespace
+
+const SectionOf<NodeConfig>& NodeSchema() {
+  static const SectionOf<NodeConfig>& section = Declare<NodeConfig>([](auto& s) {
+    s.Nested("node", &NodeConfig::node, NodeSectionSchema()).Shown().Why("This machine.");
+    s.Sections("map", &NodeConfig::maps, MapServerSchema(), 0, kMaxMaps)
+        .Shown()
+        .Why(
+            "Servers where nodes register and look each other up. None are needed where endpoints "
+            "are fixed; with "
+            "several, one may die.");
+    s.Sections("ports", &NodeConfig::ports, PortSchema(), 1, kMaxPorts)
+        .Required()
+        .Why("The local interfaces that payloads are replicated over.");
+    s.Sections("peers", &NodeConfig::peers, PeerSchema(), 0, kMaxPeers)
+        .Shown()
+        .Why("The nodes that this one has tunnels with.");
+    s.Sections("tunnels", &NodeConfig::tunnels, TunnelSchema(), 0, kMaxTunnels)
+        .Shown()
+        .Why("Channels between a gate here and the gate of the same id at a peer.");
+  });
+  return section;
+}
+
+}  // namespace warp::config
