@@ -1,0 +1,37 @@
+// The challenge that an address must echo before the map publishes it or sends it anything unasked.
+// Nothing is kept for it: it is a keyed hash of what it is bound to.
+#ifndef WARP_MAP_SERVER_CHALLENGE_H_
+#define WARP_MAP_SERVER_CHALLENGE_H_
+
+#include <array>
+#include <cstdint>
+
+#include "control/protocol/map_message.h"
+#include "control/protocol/time.h"
+#include "dataplane/wire/endpoint.h"
+
+namespace warp::map {
+
+class Challenger {
+ public:
+  // Challenges are good for one to two periods.
+  explicit Challenger(protocol::Duration period);
+
+  protocol::MapChallenge Issue(protocol::Instant now, const protocol::KeyId& id, uint16_t port,
+                               const wire::Endpoint& at);
+  bool Verify(protocol::Instant now, const protocol::KeyId& id, uint16_t port,
+              const wire::Endpoint& at, const protocol::MapChallenge& echo);
+
+ private:
+  using Secret = std::array<uint8_t, 32>;
+  void Rotate(protocol::Instant now);
+
+  const protocol::Duration period_;
+  protocol::Instant rotate_at_ = protocol::Instant::min();
+  Secret current_;
+  Secret previous_;
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_CHALLENGE_H_

@@ -1,0 +1,59 @@
+// What warp-map chose: sizes, limits and times. What nodes must agree on is in
+// control/protocol/map_constants.h.
+#ifndef WARP_MAP_SERVER_CONSTANTS_H_
+#define WARP_MAP_SERVER_CONSTANTS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace warp::map {
+
+// --- The registry
+// ------------------------------------------------------------------------------------------------------
+
+// Registrations of one key: eight ports, each by IPv4 and by IPv6.
+inline constexpr size_t kMaxPortsPerKey = 16;
+// Keys that one key may allow, and all together for each registration the map may hold.
+inline constexpr size_t kMaxAllowPerKey = 1024;
+inline constexpr size_t kAllowPerRegistration = 8;
+// Allow lists of which some parts have arrived; each at most kMaxAllowPerKey ids.
+inline constexpr size_t kMaxPartialAllow = 4096;
+inline constexpr std::chrono::seconds kPartialAllowLifetime{10};
+
+// Pushes without an acknowledgement, of all nodes and of one.
+inline constexpr size_t kMaxPushes = size_t{1} << 18;
+inline constexpr size_t kMaxPushesPerKey = 256;
+// Repeated after this time, then after twice that, and so on: for about 16 seconds in all.
+inline constexpr std::chrono::milliseconds kPushRepeat{250};
+inline constexpr int kPushAttempts = 7;
+// Pushes sent before the loop looks at its sockets again.
+inline constexpr int kPushesPerTurn = 256;
+
+// --- Sessions
+// ------------------------------------------------------------------------------------------------------------
+
+// Handshakes answered, each about 0.15 ms of X25519: what bounds both a flood's cost and the
+// recovery after a restart.
+inline constexpr double kHandshakesPerSecond = 4000;
+inline constexpr double kHandshakeBurst = 400;
+// Above this many in a second, initiations need a cookie.
+inline constexpr double kCookiesFrom = 1000;
+
+// Messages that one session may send: registrations of eight ports, lookups of its peers,
+// acknowledgements.
+inline constexpr double kMessagesPerSecond = 200;
+inline constexpr double kMessageBurst = 2000;
+
+// --- The socket loop
+// -----------------------------------------------------------------------------------------------------
+
+inline constexpr size_t kBatch = 64;           // datagrams in one recvmmsg or sendmmsg
+inline constexpr size_t kDatagramRoom = 2048;  // anything longer is not ours
+inline constexpr size_t kMaxOutgoing = 8192;   // datagrams waiting for a socket
+inline constexpr int kSocketBuffer = 8 << 20;  // bytes, each way
+inline constexpr size_t kMaxStatusClients = 16;
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_CONSTANTS_H_

@@ -1,0 +1,127 @@
+#include "map-server/memory_store.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warp::map {
+namespace {
+
+bool SamePlace(const Registration& a, const Registration& b) {
+  return a.port == b.port && a.v6() == b.v6();
+}
+
+bool SameEndpoints(const Registration& a, const Registration& b) {
+  return a.observed == b.observed && std::equal(a.Candidates().begin(), a.Candidates().end(),
+                                                b.Candidates().begin(), b.Candidates().end());
+}
+
+}  // namespace
+
+void MemoryStore::Get(const KeyId& id, Found found) {
+  const auto it = records_.find(id);
+  found(it == records_.end() ? nullptr : it->second.get());
+}
+
+void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
+                                  Registration registration, PutDone done) {
+  const auto it = records_.find(id);
+  Record* record = it == records_.end() ? nullptr : it->second.get();
+
+  Registration* standing = nullptr;
+  if (record != nullptr) {
+    for (const auto& candidate : record->registrations()) {
+      if (SamePlace(*candidate, registration)) standing = candidate.get();
+    }
+  }
+  if (standing != nullptr) {
+    if (standing->order >= registration.order) return done(Put::kStale, nullptr);
+    const bool changed = !SameEndpoints(*standing, registration);
+    *standing = std::move(registration);
+    done(Put::kApplied, record);
+    if (changed) NotifyChanged(id, *record);
+    return;
+  }
+
+  if (total_ >= limits_.registrations) return done(Put::kFull, nullptr);
+  if (record != nullptr && record->registrations().size() >= limits_.ports_per_key) {
+    return done(Put::kTooManyPorts, nullptr);
+  }
+  if (record == nullptr) {
+    record = records_.try_emplace(id, std::make_unique<Record>(key)).first->second.get();
+    timers_.push_back({registration.expires, id});
+    std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
+  }
+  record->mutable_registrations().push_back(
+      std::make_unique<Registration>(std::move(registration)));
+  ++total_;
+  done(Put::kApplied, record);
+  NotifyChanged(id, *record);
+}
+
+void MemoryStore::Withdraw(Instant, const KeyId& id, uint16_t port, Order order) {
+  const auto it = records_.find(id);
+  if (it == records_.end()) return;
+  bool changed = false;
+  for (const auto& registration : it->second->registrations()) {
+    if (port != protocol::kMapAllPorts && registration->port != port) continue;
+    if (registration->order >= order) continue;
+    changed = changed || registration->live();
+    registration->order = order;
+    registration->observed.port = 0;  // the rest of the address keeps the family
+    registration->candidates.reset();
+    registration->candidate_count = 0;
+  }
+  if (changed) NotifyChanged(id, *it->second);
+}
+
+void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
+                           std::function<void(bool)> done) {
+  const auto it = records_.find(id);
+  if (it == records_.end() || ids.size() > limits_.allow_per_key) return done(false);
+  Record& record = *it->second;
+  const size_t total = allow_total_ - record.allow().size() + ids.size();
+  if (total > limits_.allow) return done(false);
+  allow_total_ = total;
+  record.SetAllow(digest, ids);
+  done(true);
+  NotifyChanged(id, record);
+}
+
+void MemoryStore::Expire(Instant now) {
+  while (!timers_.empty() && timers_.front().when <= now) {
+    const KeyId id = timers_.front().id;
+    std::pop_heap(timers_.begin(), timers_.end(), std::greater<>());
+    timers_.pop_back();
+    ExpireRecord(now, id);
+  }
+}
+
+void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
+  const auto it = records_.find(id);
+  Record& record = *it->second;
+  auto& registrations = record.mutable_registrations();
+  bool changed = false;
+  Instant next = protocol::kNever;
+  for (const auto& registration : registrations) {
+    if (registration->expires <= now) {
+      changed = changed || registration->live();
+    } else {
+      next = std::min(next, registration->expires);
+    }
+  }
+  total_ -= std::erase_if(registrations, [now](const auto& r) { return r->expires <= now; });
+  if (registrations.empty()) {
+    allow_total_ -= record.allow().size();
+    records_.erase(it);
+    return;
+  }
+  timers_.push_back({next, id});
+  std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
+  if (changed) NotifyChanged(id, record);
+}
+
+Instant MemoryStore::NextTimeout() const {
+  return timers_.empty() ? protocol::kNever : timers_.front().when;
+}
+
+}  // namespace warp::map

@@ -1,0 +1,59 @@
+// Registrations in this process's memory, bounded. docs/map-server.md has the bytes for each.
+#ifndef WARP_MAP_SERVER_MEMORY_STORE_H_
+#define WARP_MAP_SERVER_MEMORY_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "map-server/constants.h"
+#include "map-server/store.h"
+
+namespace warp::map {
+
+class MemoryStore : public Store {
+ public:
+  struct Limits {
+    size_t registrations = 1'000'000;
+    size_t ports_per_key = kMaxPortsPerKey;
+    size_t allow_per_key = kMaxAllowPerKey;
+    size_t allow = kAllowPerRegistration * 1'000'000;  // entries of all lists together
+  };
+  explicit MemoryStore(const Limits& limits) : limits_(limits) {}
+
+  void Get(const KeyId& id, Found found) override;
+  void PutRegistration(const wire::PublicKey& key, const KeyId& id, Registration registration,
+                       PutDone done) override;
+  void Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) override;
+  void PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
+                std::function<void(bool)> done) override;
+  void Expire(Instant now) override;
+  Instant NextTimeout() const override;
+  uint64_t registrations() const override { return total_; }
+  size_t keys() const { return records_.size(); }
+
+ private:
+  // One entry for each key, at the earliest time at which one of its registrations may expire.
+  // Refreshes do not touch it: an entry that comes too early is put off, so a registration costs
+  // the queue one move in each lifetime.
+  struct Timer {
+    Instant when;
+    KeyId id;
+    friend bool operator>(const Timer& a, const Timer& b) { return a.when > b.when; }
+  };
+
+  void ExpireRecord(Instant now, const KeyId& id);
+
+  const Limits limits_;
+  absl::flat_hash_map<KeyId, std::unique_ptr<Record>> records_;
+  std::vector<Timer> timers_;  // a heap, earliest first
+  size_t total_ = 0;
+  size_t allow_total_ = 0;
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_MEMORY_STORE_H_

@@ -1,0 +1,67 @@
+// Pushes that nodes have not acknowledged yet. A push is a fact (this node should hear of that
+// key), not a message: what it says is looked up each time it is sent, so the last word is always
+// the newest.
+#ifndef WARP_MAP_SERVER_PUSH_QUEUE_H_
+#define WARP_MAP_SERVER_PUSH_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/protocol/map_message.h"
+#include "control/protocol/time.h"
+#include "map-server/constants.h"
+
+namespace warp::map {
+
+class PushQueue {
+ public:
+  struct Limits {
+    size_t pushes = kMaxPushes;
+    size_t pushes_per_key = kMaxPushesPerKey;
+  };
+  explicit PushQueue(const Limits& limits) : limits_(limits) {}
+
+  // `to` shall hear of `about`, from now on until it acknowledges. An older push of the same is
+  // replaced: its acknowledgement no longer counts. False where there is no room.
+  bool Add(protocol::Instant now, const protocol::KeyId& to, const protocol::KeyId& about);
+
+  // False where `from` has no such push: late, repeated or invented.
+  bool Acknowledge(const protocol::KeyId& from, uint32_t id);
+
+  struct Due {
+    uint32_t id = 0;
+    protocol::KeyId to;
+    protocol::KeyId about;
+    int attempt = 0;  // 0 for the first
+  };
+  // A push to send now, its next repetition scheduled (after the last one it is forgotten).
+  // nullopt: nothing is due.
+  std::optional<Due> NextDue(protocol::Instant now);
+  protocol::Instant NextTimeout() const;  // Instant::max() for never
+
+  size_t size() const { return pushes_.size(); }
+
+ private:
+  using Pair = std::pair<protocol::KeyId, protocol::KeyId>;  // to, about
+  struct Push {
+    Pair pair;
+    int attempt = 0;
+    protocol::Instant due;
+  };
+  void Erase(uint32_t id);
+
+  const Limits limits_;
+  uint32_t next_id_ = 1;
+  absl::flat_hash_map<uint32_t, Push> pushes_;
+  absl::flat_hash_map<Pair, uint32_t> by_pair_;
+  absl::flat_hash_map<protocol::KeyId, uint32_t> per_key_;
+  std::set<std::pair<protocol::Instant, uint32_t>> timers_;
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_PUSH_QUEUE_H_

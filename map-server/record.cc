@@ -1,0 +1,47 @@
+#include "map-server/record.h"
+
+#include <algorithm>
+
+namespace warp::map {
+
+bool Record::Allows(const KeyId& id) const {
+  const std::span<const KeyId> ids = allow();
+  return std::binary_search(ids.begin(), ids.end(), id);
+}
+
+void Record::SetAllow(const AllowDigest& digest, std::span<const KeyId> ids) {
+  digest_ = digest;
+  allow_count_ = static_cast<uint32_t>(ids.size());
+  allow_ = ids.empty() ? nullptr : std::make_unique<KeyId[]>(ids.size());
+  std::copy(ids.begin(), ids.end(), allow_.get());
+}
+
+bool Record::live() const {
+  return std::any_of(registrations_.begin(), registrations_.end(),
+                     [](const auto& r) { return r->live(); });
+}
+
+std::vector<wire::Endpoint> Record::Endpoints() const {
+  std::vector<wire::Endpoint> endpoints;
+  const auto add = [&endpoints](const wire::Endpoint& endpoint) {
+    if (endpoints.size() == protocol::kMapMaxEndpoints) return;
+    if (std::find(endpoints.begin(), endpoints.end(), endpoint) == endpoints.end())
+      endpoints.push_back(endpoint);
+  };
+  for (const auto& registration : registrations_) {
+    if (registration->live()) add(registration->observed);
+  }
+  for (const auto& registration : registrations_) {
+    if (!registration->live()) continue;
+    for (const wire::Endpoint& candidate : registration->Candidates()) add(candidate);
+  }
+  return endpoints;
+}
+
+bool Record::Verified(uint16_t port, const wire::Endpoint& from) const {
+  return std::any_of(registrations_.begin(), registrations_.end(), [&](const auto& r) {
+    return r->port == port && r->live() && r->observed == from;
+  });
+}
+
+}  // namespace warp::map

@@ -1,0 +1,84 @@
+// What the map knows of one key: its registrations and the keys that may ask for them. A million of
+// these must fit one small machine, so sizes are counted in bytes here.
+#ifndef WARP_MAP_SERVER_RECORD_H_
+#define WARP_MAP_SERVER_RECORD_H_
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "control/protocol/map_message.h"
+#include "control/protocol/time.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/keys.h"
+
+namespace warp::map {
+
+using protocol::AllowDigest;
+using protocol::Duration;
+using protocol::Instant;
+using protocol::KeyId;
+
+// Where a message stands among all messages of its key: sessions are numbered in the order in which
+// the map confirmed them, counters are the session's own.
+struct Order {
+  uint64_t session = 0;
+  uint64_t counter = 0;
+  friend auto operator<=>(const Order&, const Order&) = default;
+};
+
+// Which of the map's own addresses a datagram came to, and an answer must leave from. Given out by
+// the socket loop.
+using Via = uint16_t;
+
+// One port of one key, over IPv4 or over IPv6, at a verified address.
+struct Registration {
+  uint16_t port = 0;
+  Via via = 0;
+  wire::Endpoint
+      observed;  // port 0: deregistered, kept so that an older message cannot bring it back
+  uint8_t candidate_count = 0;
+  std::unique_ptr<wire::Endpoint[]> candidates;
+  Order order;
+  Instant expires;
+
+  bool v6() const { return !observed.address.is_v4(); }
+  bool live() const { return observed.port != 0; }
+  std::span<const wire::Endpoint> Candidates() const { return {candidates.get(), candidate_count}; }
+};
+
+class Record {
+ public:
+  explicit Record(const wire::PublicKey& key) : key_(key) {}
+
+  const wire::PublicKey& key() const { return key_; }
+
+  bool Allows(const KeyId& id) const;
+  const AllowDigest& allow_digest() const { return digest_; }
+  std::span<const KeyId> allow() const { return {allow_.get(), allow_count_}; }
+  // Sorted, without repetition.
+  void SetAllow(const AllowDigest& digest, std::span<const KeyId> ids);
+
+  bool live() const;  // has a registration that was not withdrawn
+  // The observed address of every port first, then the ports' own; no repetition, at most
+  // kMapMaxEndpoints.
+  std::vector<wire::Endpoint> Endpoints() const;
+  // Whether `from` is the verified address of `port` now.
+  bool Verified(uint16_t port, const wire::Endpoint& from) const;
+
+  std::span<const std::unique_ptr<Registration>> registrations() const { return registrations_; }
+  std::vector<std::unique_ptr<Registration>>& mutable_registrations() { return registrations_; }
+
+ private:
+  const wire::PublicKey key_;
+  AllowDigest digest_{};
+  uint32_t allow_count_ = 0;
+  std::unique_ptr<KeyId[]> allow_;
+  std::vector<std::unique_ptr<Registration>> registrations_;  // at most kMaxPortsPerKey
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_RECORD_H_

@@ -1,0 +1,266 @@
+#include "map-server/registry.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace warp::map {
+
+using protocol::MapRegister;
+using protocol::MapRegistered;
+using protocol::MapState;
+using wire::Drop;
+
+namespace {
+
+// Addresses that no node can reach from elsewhere are not handed out.
+bool Publishable(const wire::Endpoint& endpoint) {
+  const wire::IpAddress& address = endpoint.address;
+  return !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
+}
+
+Registration MakeRegistration(const Origin& origin, const MapRegister& message, Instant expires) {
+  Registration registration;
+  registration.port = message.port;
+  registration.via = origin.via;
+  registration.observed = origin.from;
+  registration.order = origin.order;
+  registration.expires = expires;
+
+  std::vector<wire::Endpoint> candidates;
+  std::copy_if(message.candidates.begin(), message.candidates.end(), std::back_inserter(candidates),
+               [&](const wire::Endpoint& c) { return Publishable(c) && c != origin.from; });
+  if (!candidates.empty()) {
+    registration.candidate_count = static_cast<uint8_t>(candidates.size());
+    registration.candidates = std::make_unique<wire::Endpoint[]>(candidates.size());
+    std::copy(candidates.begin(), candidates.end(), registration.candidates.get());
+  }
+  return registration;
+}
+
+}  // namespace
+
+Registry::Registry(const Options& options, Store& store, DropCounts& drops)
+    : options_(options),
+      store_(store),
+      drops_(drops),
+      challenger_(options.lifetime),
+      partial_allow_(options.partial_allow),
+      pushes_(options.pushes),
+      nobody_(wire::PublicKey()) {
+  // As long as a common allow list.
+  std::vector<KeyId> ids(8);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = KeyId::FromBytes({static_cast<uint8_t>(i)});
+  nobody_.SetAllow(AllowDigest{}, ids);
+  store_.SetChanged([this](const KeyId& id, const Record& record) { TellOthers(id, record); });
+}
+
+void Registry::Handle(Instant now, const Origin& origin, const protocol::MapMessage& message) {
+  now_ = now;
+  std::visit([&](const auto& m) { On(origin, m); }, message);
+}
+
+void Registry::On(const Origin& origin, const MapRegister& message) {
+  if (!challenger_.Verify(now_, origin.id, message.port, origin.from, message.echo)) {
+    Reply(origin, Registered(origin, message.port, MapState::kEcho));
+    return;
+  }
+  store_.PutRegistration(origin.key, origin.id,
+                         MakeRegistration(origin, message, now_ + options_.lifetime),
+                         [this, origin, message](Store::Put put, const Record* record) {
+                           AnswerRegister(origin, message, put, record);
+                         });
+}
+
+void Registry::AnswerRegister(const Origin& origin, const MapRegister& message, Store::Put put,
+                              const Record* record) {
+  switch (put) {
+    case Store::Put::kStale:  // overtaken by a later one, which was answered
+      drops_.Count(Drop::kTooOld);
+      return;
+    case Store::Put::kFull:
+      drops_.Count(Drop::kMapFull);
+      Reply(origin, Registered(origin, message.port, MapState::kFull));
+      return;
+    case Store::Put::kTooManyPorts:
+      drops_.Count(Drop::kMapFull);
+      Reply(origin, Registered(origin, message.port, MapState::kTooManyPorts));
+      return;
+    case Store::Put::kApplied:
+      break;
+  }
+  MapRegistered answer = Registered(origin, message.port, MapState::kPublished);
+  if (message.allow != record->allow_digest()) {
+    if (message.allow == AllowDigest{}) {
+      store_.PutAllow(origin.id, message.allow, {}, [](bool) {});
+    } else {
+      answer.send_allow = partial_allow_.Want(now_, origin.id, message.allow, origin.order);
+      if (!answer.send_allow) drops_.Count(Drop::kMapFull);
+    }
+  }
+  Reply(origin, answer);
+}
+
+void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
+  const protocol::MapAllowed received{message.digest, message.first};
+  std::vector<KeyId> list;
+  switch (partial_allow_.Take(origin.id, message, &list)) {
+    case PartialAllow::Verdict::kTaken:
+      Reply(origin, received);
+      return;
+    case PartialAllow::Verdict::kComplete:
+      store_.PutAllow(origin.id, message.digest, std::move(list),
+                      [this, origin, received](bool done) {
+                        if (done) {
+                          Reply(origin, received);
+                        } else {
+                          drops_.Count(Drop::kMapFull);
+                        }
+                      });
+      return;
+    case PartialAllow::Verdict::kUnwanted:
+      // A part that comes again because its acknowledgement was lost: the list it belongs to stands
+      // by now.
+      store_.Get(origin.id, [this, origin, received](const Record* record) {
+        if (record != nullptr && record->allow_digest() == received.digest) {
+          Reply(origin, received);
+        } else {
+          drops_.Count(Drop::kNotAuthorized);
+        }
+      });
+      return;
+    case PartialAllow::Verdict::kTooLong:
+      drops_.Count(Drop::kMapFull);
+      return;
+    case PartialAllow::Verdict::kBad:
+      drops_.Count(Drop::kMalformed);
+      return;
+  }
+}
+
+void Registry::On(const Origin& origin, const protocol::MapLookup& message) {
+  store_.Get(origin.id, [this, origin, message](const Record* asker) {
+    if (asker == nullptr || !asker->Verified(message.port, origin.from)) {
+      drops_.Count(Drop::kNotAuthorized);
+      Reply(origin, Registered(origin, message.port, MapState::kEcho));
+      return;
+    }
+    const KeyId wanted = KeyId::Of(message.key);
+    const bool introduce = asker->Allows(wanted);
+    store_.Get(wanted, [this, origin, message, introduce](const Record* found) {
+      AnswerLookup(origin, message, introduce, found);
+    });
+  });
+}
+
+void Registry::AnswerLookup(const Origin& origin, const protocol::MapLookup& message,
+                            bool introduce, const Record* found) {
+  ++lookups_;
+  const Record& record = found != nullptr ? *found : nobody_;
+  protocol::MapEndpoints answer{message.request, message.key, {}};
+  if (record.Allows(origin.id)) answer.endpoints = record.Endpoints();
+  const bool known = !answer.endpoints.empty();
+  Reply(origin, std::move(answer));
+  // Both shall initiate at once, so that each opens its own NAT for the other.
+  if (known && introduce) AddPush(KeyId::Of(message.key), origin.id);
+}
+
+void Registry::On(const Origin& origin, const protocol::MapPushAck& message) {
+  if (!pushes_.Acknowledge(origin.id, message.id)) drops_.Count(Drop::kDuplicate);
+}
+
+void Registry::On(const Origin& origin, const protocol::MapDeregister& message) {
+  store_.Withdraw(now_, origin.id, message.port, origin.order);
+}
+
+MapRegistered Registry::Registered(const Origin& origin, uint16_t port, MapState state) {
+  // As often as the map can bear, so that nodes notice its restart soon.
+  const Duration bearable = std::chrono::nanoseconds(std::chrono::seconds(1)) *
+                            static_cast<int64_t>(store_.registrations()) /
+                            protocol::kMapRefreshesPerSecond;
+  const Duration longest =
+      std::min(options_.refresh, options_.lifetime / protocol::kMapRefreshesPerLifetime);
+  const Duration refresh = std::clamp(bearable, std::min(options_.refresh_min, longest), longest);
+
+  MapRegistered answer;
+  answer.port = port;
+  answer.state = state;
+  answer.challenge = challenger_.Issue(now_, origin.id, port, origin.from);
+  answer.lifetime_s = static_cast<uint16_t>(
+      std::clamp<int64_t>(options_.lifetime / std::chrono::seconds(1), 1, UINT16_MAX));
+  answer.refresh_ms = static_cast<uint16_t>(
+      std::clamp<int64_t>(refresh / std::chrono::milliseconds(1), 1, UINT16_MAX));
+  answer.observed = origin.from;
+  return answer;
+}
+
+void Registry::TellOthers(const KeyId& id, const Record& record) {
+  if (!record.live()) return;
+  const std::vector<KeyId> allowed(record.allow().begin(), record.allow().end());
+  for (const KeyId& other : allowed) {
+    if (other == id) continue;
+    store_.Get(other, [this, id, other](const Record* found) {
+      if (found != nullptr && found->live() && found->Allows(id)) AddPush(other, id);
+    });
+  }
+}
+
+void Registry::AddPush(const KeyId& to, const KeyId& about) {
+  if (!pushes_.Add(now_, to, about)) drops_.Count(Drop::kRateLimited);
+}
+
+Instant Registry::NextTimeout() const {
+  return std::min({store_.NextTimeout(), pushes_.NextTimeout(), partial_allow_.NextTimeout()});
+}
+
+void Registry::HandleTimeout(Instant now) {
+  now_ = now;
+  store_.Expire(now);
+  partial_allow_.Expire(now);
+  for (int i = 0; i < kPushesPerTurn; ++i) {
+    const std::optional<PushQueue::Due> due = pushes_.NextDue(now);
+    if (!due.has_value()) break;
+    SendPush(*due);
+  }
+}
+
+void Registry::SendPush(const PushQueue::Due& due) {
+  store_.Get(due.about, [this, due](const Record* about) {
+    // What was true when the push was queued may have ended since.
+    if (about == nullptr || !about->Allows(due.to) || !about->live()) {
+      pushes_.Acknowledge(due.to, due.id);
+      return;
+    }
+    protocol::MapPush push{due.id, about->key(), about->Endpoints()};
+    store_.Get(due.to, [this, due, push = std::move(push)](const Record* to) {
+      if (to == nullptr || !to->live() || !to->Allows(due.about)) {
+        pushes_.Acknowledge(due.to, due.id);
+        return;
+      }
+      // The address heard from last, and at each repetition the next: one of the node's links may
+      // be dead.
+      std::vector<const Registration*> places;
+      for (const auto& registration : to->registrations()) {
+        if (registration->live()) places.push_back(registration.get());
+      }
+      std::sort(places.begin(), places.end(),
+                [](const Registration* a, const Registration* b) { return a->order > b->order; });
+      const Registration& place = *places[static_cast<size_t>(due.attempt) % places.size()];
+      ++pushes_sent_;
+      outgoing_.push_back({to->key(), place.observed, place.via, push});
+    });
+  });
+}
+
+void Registry::Reply(const Origin& origin, protocol::MapMessage message) {
+  outgoing_.push_back({origin.key, origin.from, origin.via, std::move(message)});
+}
+
+std::optional<Outgoing> Registry::NextOutgoing() {
+  if (outgoing_.empty()) return std::nullopt;
+  Outgoing front = std::move(outgoing_.front());
+  outgoing_.pop_front();
+  return front;
+}
+
+}  // namespace warp::map

@@ -1,0 +1,107 @@
+// The rules of the map: who is registered where, who may know it, who is told. Pure: opened
+// messages and the time in, messages to seal out. Records are the store's.
+//
+//   register   echo wrong ──► registered(echo, challenge): nothing changed
+//              echo right ──► store ──► registered(published, next challenge), and "send your allow
+//              list" where needed
+//   allow      parts, until complete ──► store
+//   lookup     from a verified address alone ──► endpoints (none, unless the key allows the asker)
+//                                            ──► where both allow each other, the key is told of
+//                                            the asker
+//   a record changed ──► push to every key that it allows and that allows it, until acknowledged
+#ifndef WARP_MAP_SERVER_REGISTRY_H_
+#define WARP_MAP_SERVER_REGISTRY_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "control/protocol/map_message.h"
+#include "map-server/challenge.h"
+#include "map-server/constants.h"
+#include "map-server/drop_counts.h"
+#include "map-server/partial_allow.h"
+#include "map-server/push_queue.h"
+#include "map-server/store.h"
+
+namespace warp::map {
+
+// Where an opened message came from.
+struct Origin {
+  wire::PublicKey key;  // who sealed it
+  KeyId id;             // KeyId::Of(key)
+  Order order;
+  wire::Endpoint from;
+  Via via = 0;
+};
+
+// To be sealed for `to` and sent from `via` to `at`.
+struct Outgoing {
+  wire::PublicKey to;
+  wire::Endpoint at;
+  Via via = 0;
+  protocol::MapMessage message;
+};
+
+class Registry {
+ public:
+  struct Options {
+    Duration lifetime = protocol::kMapLifetime;
+    Duration refresh = protocol::kMapRefresh;         // asked of nodes at most ...
+    Duration refresh_min = protocol::kMapRefreshMin;  // ... and at least
+    PartialAllow::Limits partial_allow = {kMaxPartialAllow, kMaxAllowPerKey};
+    PushQueue::Limits pushes = {};
+  };
+  // `store` and `drops` outlive this.
+  Registry(const Options& options, Store& store, DropCounts& drops);
+
+  void Handle(Instant now, const Origin& origin, const protocol::MapMessage& message);
+
+  Instant NextTimeout() const;
+  void HandleTimeout(Instant now);
+
+  // Oldest first.
+  std::optional<Outgoing> NextOutgoing();
+
+  uint64_t lookups() const { return lookups_; }
+  uint64_t pushes() const { return pushes_sent_; }
+  size_t pushes_waiting() const { return pushes_.size(); }
+
+ private:
+  void On(const Origin& origin, const protocol::MapRegister& message);
+  void On(const Origin& origin, const protocol::MapAllow& message);
+  void On(const Origin& origin, const protocol::MapLookup& message);
+  void On(const Origin& origin, const protocol::MapPushAck& message);
+  void On(const Origin& origin, const protocol::MapDeregister& message);
+  template <typename MessageOfTheMap>
+  void On(const Origin&, const MessageOfTheMap&) {
+    drops_.Count(wire::Drop::kMalformed);  // only maps say this
+  }
+
+  void AnswerRegister(const Origin& origin, const protocol::MapRegister& message, Store::Put put,
+                      const Record* record);
+  void AnswerLookup(const Origin& origin, const protocol::MapLookup& message, bool introduce,
+                    const Record* found);
+  // What every answer to a register says, and the one to a lookup from an unverified address.
+  protocol::MapRegistered Registered(const Origin& origin, uint16_t port, protocol::MapState state);
+  void TellOthers(const KeyId& id, const Record& record);
+  void AddPush(const KeyId& to, const KeyId& about);
+  void SendPush(const PushQueue::Due& due);
+  void Reply(const Origin& origin, protocol::MapMessage message);
+
+  const Options options_;
+  Store& store_;
+  DropCounts& drops_;
+  Challenger challenger_;
+  PartialAllow partial_allow_;
+  PushQueue pushes_;
+  Record nobody_;  // looked into where a key has no record, so that both cases take the same steps
+  std::deque<Outgoing> outgoing_;
+  Instant now_;  // of the call under way
+  uint64_t lookups_ = 0;
+  uint64_t pushes_sent_ = 0;
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_REGISTRY_H_

@@ -1,0 +1,564 @@
+// Stories of the registry: who is published, who may know, who is told. Messages in, messages out;
+// time is a variable.
+#include "map-server/registry.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "map-server/memory_store.h"
+
+namespace warp::map {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: for 10s and 250ms
+using protocol::AllowList;
+using protocol::DigestOf;
+using protocol::MapAllow;
+using protocol::MapAllowed;
+using protocol::MapDeregister;
+using protocol::MapEndpoints;
+using protocol::MapLookup;
+using protocol::MapPush;
+using protocol::MapPushAck;
+using protocol::MapRegister;
+using protocol::MapRegistered;
+using protocol::MapState;
+using wire::Drop;
+using wire::Endpoint;
+
+Endpoint At(absl::string_view text) { return *Endpoint::Parse(text); }
+
+wire::PublicKey Key(uint32_t number) {
+  std::array<uint8_t, 32> bytes{};
+  bytes[0] = 7;
+  for (int i = 0; i < 4; ++i) bytes[8 + i] = static_cast<uint8_t>(number >> (8 * i));
+  return wire::PublicKey::FromBytes(bytes);
+}
+
+struct Node {
+  explicit Node(uint32_t number) : key(Key(number)) {}
+  wire::PublicKey key;
+  uint64_t session = 1;
+  uint64_t counter = 0;
+  std::vector<wire::PublicKey> peers;
+  std::vector<Endpoint> candidates = {At("10.0.0.1:13116")};
+};
+
+class RegistryTest : public ::testing::Test {
+ protected:
+  void Configure(MemoryStore::Limits limits, Registry::Options options = {}) {
+    registry_.reset();
+    store_ = std::make_unique<MemoryStore>(limits);
+    registry_ = std::make_unique<Registry>(options, *store_, drops_);
+  }
+  void SetUp() override { Configure({}); }
+
+  Origin OriginOf(Node& node, const Endpoint& from) {
+    return {node.key, KeyId::Of(node.key), {node.session, node.counter++}, from, 5};
+  }
+  // Everything that the message causes, pushes that are due included.
+  std::vector<Outgoing> Say(Node& node, const Endpoint& from, const protocol::MapMessage& message) {
+    registry_->Handle(now_, OriginOf(node, from), message);
+    return Run();
+  }
+  std::vector<Outgoing> Run() {
+    registry_->HandleTimeout(now_);
+    std::vector<Outgoing> all;
+    while (auto out = registry_->NextOutgoing()) all.push_back(std::move(*out));
+    for (const Outgoing& out : all) {
+      if (const auto* push = std::get_if<MapPush>(&out.message))
+        pushed_[out.to].push_back({*push, out.at});
+    }
+    return all;
+  }
+  std::vector<Outgoing> Pass(Duration time) {
+    now_ += time;
+    return Run();
+  }
+  MapRegistered Register(Node& node, uint16_t port, const Endpoint& from,
+                         const protocol::MapChallenge& echo) {
+    const MapRegister message{port, echo, DigestOf(AllowList(node.peers)), node.candidates};
+    for (const Outgoing& out : Say(node, from, message)) {
+      if (const auto* answer = std::get_if<MapRegistered>(&out.message)) {
+        EXPECT_EQ(out.to, node.key);
+        EXPECT_EQ(out.at, from);
+        EXPECT_EQ(out.via, 5);
+        return *answer;
+      }
+    }
+    ADD_FAILURE() << "no answer to a register";
+    return {};
+  }
+  // The whole exchange: challenge, echo, allow list.
+  MapRegistered Publish(Node& node, uint16_t port, const Endpoint& from) {
+    const MapRegistered challenge = Register(node, port, from, {});
+    const MapRegistered published = Register(node, port, from, challenge.challenge);
+    if (published.send_allow) SendAllow(node, from);
+    return published;
+  }
+  void SendAllow(Node& node, const Endpoint& from) {
+    const std::vector<KeyId> list = AllowList(node.peers);
+    for (size_t first = 0; first < list.size(); first += protocol::kMapAllowPart)
+      Say(node, from, Part(list, first));
+  }
+  static MapAllow Part(const std::vector<KeyId>& list, size_t first) {
+    const size_t count = std::min(protocol::kMapAllowPart, list.size() - first);
+    return {DigestOf(list),
+            static_cast<uint16_t>(list.size()),
+            static_cast<uint16_t>(first),
+            {list.begin() + static_cast<ptrdiff_t>(first),
+             list.begin() + static_cast<ptrdiff_t>(first + count)}};
+  }
+  // nullopt: not answered with endpoints.
+  std::optional<std::vector<Endpoint>> LookUp(Node& node, uint16_t port, const Endpoint& from,
+                                              const Node& whom) {
+    for (const Outgoing& out : Say(node, from, MapLookup{42, port, whom.key})) {
+      const auto* answer = std::get_if<MapEndpoints>(&out.message);
+      if (answer == nullptr || out.to != node.key) continue;
+      EXPECT_EQ(answer->request, 42u);
+      EXPECT_EQ(answer->key, whom.key);
+      return answer->endpoints;
+    }
+    return std::nullopt;
+  }
+  void Acknowledge(Node& node) {
+    for (const auto& [push, at] : pushed_[node.key]) Say(node, at, MapPushAck{push.id});
+    pushed_[node.key].clear();
+  }
+
+  Instant now_{1000s};
+  DropCounts drops_;
+  std::unique_ptr<MemoryStore> store_;
+  std::unique_ptr<Registry> registry_;
+  struct Pushed {
+    MapPush push;
+    Endpoint at;
+  };
+  std::map<wire::PublicKey, std::vector<Pushed>> pushed_;  // since the last Acknowledge
+
+  Node alice_{1}, bob_{2}, eve_{3};
+  const Endpoint home_ = At("192.0.2.1:13116");
+  const Endpoint office_ = At("198.51.100.9:40000");
+  const Endpoint cafe_ = At("203.0.113.5:1024");
+
+  void MakeFriends() {
+    alice_.peers = {bob_.key};
+    bob_.peers = {alice_.key};
+  }
+};
+
+TEST_F(RegistryTest, PublishesAnAddressOnceItEchoed) {
+  MakeFriends();
+  const MapRegistered first = Register(alice_, 0, home_, {});
+  EXPECT_EQ(first.state, MapState::kEcho);
+  EXPECT_EQ(first.observed, home_);
+  EXPECT_FALSE(first.send_allow);
+  EXPECT_EQ(store_->registrations(), 0u);
+
+  const MapRegistered second = Register(alice_, 0, home_, first.challenge);
+  EXPECT_EQ(second.state, MapState::kPublished);
+  EXPECT_TRUE(second.send_allow);
+  EXPECT_EQ(second.lifetime_s, 60);
+  EXPECT_EQ(store_->registrations(), 1u);
+
+  // A refresh carries the next echo, and the map wants the list no more once it has it.
+  SendAllow(alice_, home_);
+  const MapRegistered third = Register(alice_, 0, home_, second.challenge);
+  EXPECT_EQ(third.state, MapState::kPublished);
+  EXPECT_FALSE(third.send_allow);
+}
+
+TEST_F(RegistryTest, AChallengeIsGoodForItsKeyPortAndAddressAlone) {
+  const MapRegistered first = Register(alice_, 0, home_, {});
+  EXPECT_EQ(Register(alice_, 0, office_, first.challenge).state, MapState::kEcho);
+  EXPECT_EQ(Register(alice_, 0, At("192.0.2.1:13117"), first.challenge).state, MapState::kEcho);
+  EXPECT_EQ(Register(alice_, 1, home_, first.challenge).state, MapState::kEcho);
+  EXPECT_EQ(Register(eve_, 0, home_, first.challenge).state, MapState::kEcho);
+  EXPECT_EQ(store_->registrations(), 0u);
+  EXPECT_EQ(Register(alice_, 0, home_, first.challenge).state, MapState::kPublished);
+}
+
+TEST_F(RegistryTest, AChallengeGrowsOld) {
+  const MapRegistered first = Register(alice_, 0, home_, {});
+  Pass(59s);
+  EXPECT_EQ(Register(alice_, 0, home_, first.challenge).state, MapState::kPublished);
+  Pass(61s);
+  EXPECT_EQ(Register(alice_, 0, home_, first.challenge).state, MapState::kEcho);
+}
+
+TEST_F(RegistryTest, EndpointsGoToWhomTheKeyAllows) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  const auto found = LookUp(bob_, 0, office_, alice_);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(*found, (std::vector<Endpoint>{home_, At("10.0.0.1:13116")}));
+}
+
+TEST_F(RegistryTest, NobodyElseLearnsWhetherAKeyExists) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(eve_, 0, cafe_);
+  Node nobody(99);
+  const auto existing = Say(eve_, cafe_, MapLookup{1, 0, alice_.key});
+  const auto invented = Say(eve_, cafe_, MapLookup{1, 0, nobody.key});
+  ASSERT_EQ(existing.size(), 1u);
+  ASSERT_EQ(invented.size(), 1u);
+  EXPECT_EQ(EncodeMapMessage(existing[0].message).size(),
+            EncodeMapMessage(invented[0].message).size());
+  EXPECT_TRUE(std::get<MapEndpoints>(existing[0].message).endpoints.empty());
+  EXPECT_TRUE(std::get<MapEndpoints>(invented[0].message).endpoints.empty());
+  EXPECT_TRUE(pushed_[alice_.key].empty()) << "a stranger's lookup reached the key";
+}
+
+TEST_F(RegistryTest, AllowingSomebodyGivesNoRightToPushToHim) {
+  eve_.peers = {alice_.key};  // alice never heard of eve
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(eve_, 0, cafe_);
+  LookUp(eve_, 0, cafe_, alice_);
+  EXPECT_TRUE(pushed_[alice_.key].empty());
+}
+
+TEST_F(RegistryTest, BothSidesLearnOfEachOther) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);  // bob's list completes: a change, of which alice hears
+  ASSERT_EQ(pushed_[alice_.key].size(), 1u);
+  EXPECT_EQ(pushed_[alice_.key][0].at, home_);
+  EXPECT_EQ(pushed_[alice_.key][0].push.key, bob_.key);
+  Acknowledge(alice_);
+
+  // And a lookup by one tells the other of the one.
+  LookUp(bob_, 0, office_, alice_);
+  ASSERT_EQ(pushed_[alice_.key].size(), 1u);
+  EXPECT_EQ(pushed_[alice_.key][0].push.key, bob_.key);
+  EXPECT_EQ(pushed_[alice_.key][0].push.endpoints[0], office_);
+}
+
+TEST_F(RegistryTest, PushesARebindUntilItIsAcknowledged) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  Acknowledge(alice_);
+
+  Publish(bob_, 0, cafe_);  // bob's NAT gave him another address
+  ASSERT_EQ(pushed_[alice_.key].size(), 1u);
+  Pass(250ms);
+  Pass(500ms);
+  ASSERT_EQ(pushed_[alice_.key].size(), 3u) << "lost pushes are repeated";
+  for (const auto& [push, at] : pushed_[alice_.key]) {
+    EXPECT_EQ(push.endpoints[0], cafe_);
+    EXPECT_EQ(push.id, pushed_[alice_.key][0].push.id);
+  }
+  Acknowledge(alice_);
+  EXPECT_EQ(drops_[Drop::kDuplicate], 2u) << "the second and third acknowledgement";
+  Pass(30s);
+  EXPECT_TRUE(pushed_[alice_.key].empty());
+}
+
+TEST_F(RegistryTest, PushesEndByThemselves) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  for (int i = 0; i < 400; ++i) Pass(100ms);
+  EXPECT_EQ(pushed_[alice_.key].size(), static_cast<size_t>(kPushAttempts));
+  EXPECT_EQ(registry_->pushes_waiting(), 0u);
+}
+
+TEST_F(RegistryTest, RepeatedPushesTryTheOtherPorts) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(alice_, 1, cafe_);
+  Publish(bob_, 0, office_);
+  Pass(250ms);
+  const auto& pushes = pushed_[alice_.key];
+  ASSERT_EQ(pushes.size(), 2u);
+  EXPECT_EQ(pushes[0].at, cafe_);  // heard from last
+  EXPECT_EQ(pushes[1].at, home_);
+}
+
+TEST_F(RegistryTest, AnOldPushIsNotAcknowledgedForANewOne) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  const MapPush old = pushed_[alice_.key].at(0).push;
+  Publish(bob_, 0, cafe_);
+  Say(alice_, home_, MapPushAck{old.id});
+  pushed_[alice_.key].clear();
+  Pass(1s);
+  ASSERT_FALSE(pushed_[alice_.key].empty());
+  EXPECT_EQ(pushed_[alice_.key].back().push.endpoints[0], cafe_);
+}
+
+TEST_F(RegistryTest, OnlyTheReceiverAcknowledges) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  const MapPush push = pushed_[alice_.key].at(0).push;
+  Say(eve_, cafe_, MapPushAck{push.id});
+  EXPECT_EQ(drops_[Drop::kDuplicate], 1u);
+  EXPECT_EQ(registry_->pushes_waiting(), 1u);
+}
+
+TEST_F(RegistryTest, OnlyALaterRegistrationApplies) {
+  MakeFriends();
+  Publish(bob_, 0, office_);
+  const MapRegistered there = Register(alice_, 0, cafe_, {});
+  Publish(alice_, 0, home_);
+
+  // Sealed before what stands, and arriving after it: from an earlier counter, then from an earlier
+  // session.
+  const MapRegister message{0, there.challenge, DigestOf(AllowList(alice_.peers)),
+                            alice_.candidates};
+  Origin late = OriginOf(alice_, cafe_);
+  late.order.counter = 0;
+  registry_->Handle(now_, late, message);
+  EXPECT_TRUE(Run().empty());
+  late.order = {0, 1000};
+  registry_->Handle(now_, late, message);
+  EXPECT_TRUE(Run().empty());
+  EXPECT_EQ(drops_[Drop::kTooOld], 2u);
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), home_);
+
+  // A new session begins at counter 0 and counts as later.
+  ++alice_.session;
+  alice_.counter = 0;
+  EXPECT_EQ(Register(alice_, 0, cafe_, there.challenge).state, MapState::kPublished);
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), cafe_);
+}
+
+TEST_F(RegistryTest, RegistrationsEnd) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Pass(30s);
+  Publish(alice_, 1, cafe_);
+  Publish(bob_, 0, office_);
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->size(), 3u);
+  EXPECT_EQ(registry_->NextTimeout() > now_, true);
+  Pass(30s);
+  EXPECT_EQ(*LookUp(bob_, 0, office_, alice_),
+            (std::vector<Endpoint>{cafe_, At("10.0.0.1:13116")}));
+  Publish(bob_, 0, office_);
+  Pass(30s);
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->size(), 0u);
+  Pass(60s);
+  EXPECT_EQ(store_->registrations(), 0u);
+  EXPECT_EQ(store_->keys(), 0u);
+  EXPECT_EQ(store_->NextTimeout(), protocol::kNever);
+}
+
+TEST_F(RegistryTest, ARefreshedRegistrationLives) {
+  MapRegistered last = Publish(alice_, 0, home_);
+  for (int i = 0; i < 30; ++i) {
+    Pass(10s);
+    last = Register(alice_, 0, home_, last.challenge);
+    ASSERT_EQ(last.state, MapState::kPublished) << i;
+  }
+  EXPECT_EQ(store_->registrations(), 1u);
+}
+
+TEST_F(RegistryTest, ADeregisteredPortIsGoneAndStaysGone) {
+  MakeFriends();
+  Publish(bob_, 0, office_);
+  Publish(alice_, 0, home_);
+  const MapRegistered last = Publish(alice_, 1, cafe_);
+  Acknowledge(bob_);
+  Say(alice_, cafe_, MapDeregister{1});
+  ASSERT_EQ(pushed_[bob_.key].size(), 1u) << "the others hear of it";
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), home_);
+
+  // A registration that the deregistration overtook does not bring it back.
+  Origin late = OriginOf(alice_, cafe_);
+  late.order.counter = 0;
+  registry_->Handle(now_, late, MapRegister{1, last.challenge, {}, alice_.candidates});
+  EXPECT_EQ(drops_[Drop::kTooOld], 1u);
+  Run();
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), home_);
+
+  Say(alice_, home_, MapDeregister{});
+  EXPECT_TRUE(LookUp(bob_, 0, office_, alice_)->empty());
+
+  // A later one does.
+  EXPECT_EQ(Publish(alice_, 1, cafe_).state, MapState::kPublished);
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), cafe_);
+}
+
+TEST_F(RegistryTest, LookupsNeedAVerifiedAddress) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  for (const auto& [port, from] :
+       {std::pair(uint16_t{0}, cafe_), std::pair(uint16_t{1}, office_)}) {
+    const auto answers = Say(bob_, from, MapLookup{1, port, alice_.key});
+    ASSERT_EQ(answers.size(), 1u);
+    const auto& answer = std::get<MapRegistered>(answers[0].message);
+    EXPECT_EQ(answer.state, MapState::kEcho);
+    EXPECT_EQ(answer.port, port);
+    // Which is the challenge that makes it one.
+    EXPECT_EQ(Register(bob_, port, from, answer.challenge).state, MapState::kPublished);
+    EXPECT_TRUE(LookUp(bob_, port, from, alice_).has_value());
+  }
+  EXPECT_EQ(drops_[Drop::kNotAuthorized], 2u);
+}
+
+TEST_F(RegistryTest, IPv4AndIPv6OfOnePortStandSideBySide) {
+  MakeFriends();
+  Publish(bob_, 0, office_);
+  Publish(alice_, 0, home_);
+  Publish(alice_, 0, At("[2001:db8::1]:13116"));
+  const auto found = LookUp(bob_, 0, office_, alice_);
+  EXPECT_EQ(*found,
+            (std::vector<Endpoint>{home_, At("[2001:db8::1]:13116"), At("10.0.0.1:13116")}));
+}
+
+TEST_F(RegistryTest, CandidatesThatNobodyCanReachAreNotHandedOut) {
+  MakeFriends();
+  alice_.candidates = {
+      At("127.0.0.1:13116"), At("[::1]:13116"), At("224.0.0.1:13116"), At("0.0.0.0:13116"), home_,
+      At("10.9.9.9:13116")};
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  EXPECT_EQ(*LookUp(bob_, 0, office_, alice_),
+            (std::vector<Endpoint>{home_, At("10.9.9.9:13116")}));
+}
+
+TEST_F(RegistryTest, LongAllowListsTravelInPartsOfAnyOrder) {
+  for (uint32_t i = 0; i < 200; ++i) alice_.peers.push_back(Key(1000 + i));
+  alice_.peers.push_back(bob_.key);
+  bob_.peers = {alice_.key};
+  Publish(bob_, 0, office_);
+  const MapRegistered challenge = Register(alice_, 0, home_, {});
+  ASSERT_TRUE(Register(alice_, 0, home_, challenge.challenge).send_allow);
+
+  const std::vector<KeyId> list = AllowList(alice_.peers);
+  for (const size_t first : {size_t{192}, size_t{0}, size_t{192}, size_t{128}}) {
+    const auto answers = Say(alice_, cafe_, Part(list, first));
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(std::get<MapAllowed>(answers[0].message),
+              (MapAllowed{DigestOf(list), static_cast<uint16_t>(first)}));
+    EXPECT_TRUE(LookUp(bob_, 0, office_, alice_)->empty()) << "used before it was whole";
+  }
+  Say(alice_, cafe_, Part(list, 64));
+  EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
+  EXPECT_FALSE(Register(alice_, 0, home_, challenge.challenge).send_allow);
+  // The last acknowledgement was lost: the part comes again.
+  EXPECT_EQ(Say(alice_, cafe_, Part(list, 64)).size(), 1u);
+}
+
+TEST_F(RegistryTest, AllowListsThatNobodyAskedForOrThatDoNotAddUpChangeNothing) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  // Not asked for: an old list of alice's, sent again by the network or by a late session.
+  alice_.peers = {eve_.key};
+  EXPECT_TRUE(Say(alice_, home_, Part(AllowList(alice_.peers), 0)).empty());
+  EXPECT_EQ(drops_[Drop::kNotAuthorized], 1u);
+  EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
+
+  // Asked for, but the digest is of something else.
+  EXPECT_TRUE(Register(alice_, 0, home_, Register(alice_, 0, home_, {}).challenge).send_allow);
+  MapAllow part = Part(AllowList(alice_.peers), 0);
+  part.ids = AllowList(std::vector{Key(77)});
+  EXPECT_TRUE(Say(alice_, home_, part).empty());
+  EXPECT_EQ(drops_[Drop::kMalformed], 1u);
+  EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
+}
+
+TEST_F(RegistryTest, APeerThatIsNoLongerAllowedLearnsNothingMore) {
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
+  Acknowledge(bob_);
+  alice_.peers = {};
+  Publish(alice_, 0, cafe_);
+  EXPECT_TRUE(LookUp(bob_, 0, office_, alice_)->empty());
+  Pass(1s);
+  EXPECT_TRUE(pushed_[bob_.key].empty());
+}
+
+TEST_F(RegistryTest, IsFullByName) {
+  MemoryStore::Limits limits;
+  limits.registrations = 3;
+  limits.ports_per_key = 2;
+  Configure(limits);
+  EXPECT_EQ(Publish(alice_, 0, home_).state, MapState::kPublished);
+  EXPECT_EQ(Publish(alice_, 1, home_).state, MapState::kPublished);
+  EXPECT_EQ(Publish(alice_, 2, home_).state, MapState::kTooManyPorts);
+  EXPECT_EQ(Publish(bob_, 0, office_).state, MapState::kPublished);
+  EXPECT_EQ(Publish(eve_, 0, cafe_).state, MapState::kFull);
+  EXPECT_EQ(drops_[Drop::kMapFull], 2u);
+  EXPECT_EQ(Publish(alice_, 0, cafe_).state, MapState::kPublished) << "those who are in may move";
+  EXPECT_EQ(store_->registrations(), 3u);
+  Pass(61s);
+  EXPECT_EQ(Publish(eve_, 0, cafe_).state, MapState::kPublished);
+}
+
+TEST_F(RegistryTest, AllowListsAreBounded) {
+  MemoryStore::Limits limits;
+  limits.allow_per_key = 64;
+  limits.allow = 100;
+  Registry::Options options;
+  options.partial_allow = {1, 64};
+  Configure(limits, options);
+  for (uint32_t i = 0; i < 65; ++i) alice_.peers.push_back(Key(1000 + i));
+  Publish(alice_, 0, home_);
+  EXPECT_EQ(drops_[Drop::kMapFull], 1u) << "longer than the map takes";
+  alice_.peers.resize(64);
+  Publish(alice_, 0, home_);
+  EXPECT_EQ(drops_[Drop::kMapFull], 2u) << "the place for lists under way is used up for now";
+  Pass(kPartialAllowLifetime);
+  Publish(alice_, 0, home_);
+  bob_.peers = alice_.peers;
+  Pass(kPartialAllowLifetime);
+  Publish(bob_, 0, office_);
+  EXPECT_EQ(drops_[Drop::kMapFull], 3u) << "100 ids in all";
+}
+
+TEST_F(RegistryTest, PushesAreBounded) {
+  Registry::Options options;
+  options.pushes = {3, 2};
+  Configure({}, options);
+  std::vector<Node> many;
+  for (uint32_t i = 0; i < 4; ++i) {
+    many.emplace_back(100 + i);
+    many.back().peers = {alice_.key};
+    alice_.peers.push_back(many.back().key);
+  }
+  Publish(alice_, 0, home_);
+  for (Node& node : many) Publish(node, 0, office_);
+  EXPECT_EQ(registry_->pushes_waiting(), 2u);
+  EXPECT_EQ(drops_[Drop::kRateLimited], 2u);
+}
+
+TEST_F(RegistryTest, AsksForFewerRefreshesTheMoreItHolds) {
+  EXPECT_EQ(Publish(alice_, 0, home_).refresh_ms, 1000);
+  for (uint32_t i = 0; i < 60000; ++i) {
+    Registration registration;
+    registration.observed = home_;
+    registration.expires = now_ + 60s;
+    store_->PutRegistration(Key(10 + i), KeyId::Of(Key(10 + i)), std::move(registration),
+                            [](auto, auto*) {});
+  }
+  EXPECT_EQ(Publish(alice_, 0, home_).refresh_ms, 3000);
+  Registry::Options quick;
+  quick.lifetime = 3s;
+  Configure({}, quick);
+  EXPECT_EQ(Publish(alice_, 0, home_).refresh_ms, 500) << "six in a lifetime at least";
+}
+
+TEST_F(RegistryTest, MessagesOfTheMapItselfAreMalformedFromANode) {
+  EXPECT_TRUE(Say(alice_, home_, MapRegistered{0, MapState::kPublished, false, {}, 60, 1000, home_})
+                  .empty());
+  EXPECT_TRUE(Say(alice_, home_, MapPush{1, bob_.key, {home_}}).empty());
+  EXPECT_TRUE(Say(alice_, home_, MapEndpoints{1, bob_.key, {}}).empty());
+  EXPECT_TRUE(Say(alice_, home_, MapAllowed{}).empty());
+  EXPECT_EQ(drops_[Drop::kMalformed], 4u);
+}
+
+}  // namespace
+}  // namespace warp::map
