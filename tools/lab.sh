@@ -10,21 +10,22 @@
 # Nothing can stay behind: the kernel ends every process and frees every namespace, interface and file of the laboratory
 # when the script's own process ends, in whatever way. So names need not be unique, and any number may run at once.
 #
-# Addresses: site n (A is 1) has on wan<i> 10.<n>.<i>.2/24 and fd00:<n>:<i>::2/64, with M at .1 and ::1 and one default route
+# Addresses: site n (A is 1) has on wan<i> 10.<n>.<i>.2/24 and fd00:<n><i>::2/64, with M at .1 and ::1 and one default route
 # per link. M itself, where the map listens, is 10.99.0.1 and fd00:99::1, reachable through every link.
 
-warp_build=${WARP_BUILD:-$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../build")}
+lab_tools=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
+warp_build=${WARP_BUILD:-$lab_tools/../build}
 warpd=$warp_build/control/warpd
 warp_map=$warp_build/map-server/warp-map
 warp=$warp_build/tools/warp
 lab=/run/lab          # a private tmpfs, once inside
 lab_python=/usr/bin/python3
-lab_status=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/lab_status.py")
 map_address=10.99.0.1:13116
 map_address_v6=[fd00:99::1]:13116
 
 declare -A pid_of   # of daemons: pid_of[A] is A's warpd, pid_of[M] the map
 declare -A links_of # links_of[A]=2
+declare -A slow     # slow[a1]=20: that link, when made, delays each frame by 20 ms, both ways
 
 # --- Entering and leaving -------------------------------------------------------------------------------------------------
 
@@ -70,7 +71,7 @@ router() {
   on M sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.{all,default}.keep_addr_on_down=1
   ip -n M address add 10.99.0.1/32 dev lo
   ip -n M address add fd00:99::1/128 dev lo nodad
-  # Black holes: links by name, and pairs of links (in both directions named).
+  # Black holes: links by name, and ways between two links.
   on M nft -f - <<'NFT'
 table inet lab {
   set dead { type ifname; }
@@ -96,23 +97,33 @@ site() {
   for ((i = 0; i < links; i++)); do link "$site" $i; done
 }
 
+# With equal indices at both ends the kernel takes a veth for a hardware interface, and may tell of its carrier a second
+# later (net/core/link_watch.c).
+veth() {  # NAMESPACE INTERFACE INDEX NAMESPACE INTERFACE INDEX
+  ip -n "$1" link add "$2" index "$3" type veth peer name "$5" index "$6" netns "$4"
+  ip -n "$1" link set "$2" up
+  ip -n "$4" link set "$5" up
+}
+
 link() {
-  local site=$1 i=$2 far n
+  local site=$1 i=$2 far=${1,}$2 n
   n=$(number_of "$site")
-  far=${site,}$i
-  # With equal indices at both ends the kernel takes a veth for a hardware interface and may tell of its carrier a second
-  # later (net/core/link_watch.c).
-  ip -n "$site" link add "wan$i" index $((10 + i)) type veth peer name "$far" index $((n * 100 + i)) netns M
+  if [[ -z ${slow[$far]:-} ]]; then
+    veth "$site" "wan$i" $((10 + i)) M "$far" $((n * 100 + i))
+  else
+    namespace "slow-$far"
+    veth "$site" "wan$i" $((10 + i)) "slow-$far" near 20
+    veth "slow-$far" far 30 M "$far" $((n * 100 + i))
+    on "slow-$far" $lab_python "$lab_tools/lab_delay.py" near far "${slow[$far]}" &
+  fi
   if [[ $lab_families == *4* ]]; then
     ip -n M address add "10.$n.$i.1/24" dev "$far"
     ip -n "$site" address add "10.$n.$i.2/24" dev "wan$i"
   fi
   if [[ $lab_families == *6* ]]; then
-    ip -n M address add "fd00:$n:$i::1/64" dev "$far" nodad
-    ip -n "$site" address add "fd00:$n:$i::2/64" dev "wan$i" nodad
+    ip -n M address add "fd00:$n$i::1/64" dev "$far" nodad
+    ip -n "$site" address add "fd00:$n$i::2/64" dev "wan$i" nodad
   fi
-  ip -n M link set "$far" up
-  ip -n "$site" link set "wan$i" up
   routes "$site" $i
 }
 
@@ -121,7 +132,7 @@ routes() {
   local site=$1 i=$2 n
   n=$(number_of "$site")
   [[ $lab_families != *4* ]] || ip -n "$site" -4 route replace default via "10.$n.$i.1" dev "wan$i" metric $((100 + i))
-  [[ $lab_families != *6* ]] || ip -n "$site" -6 route replace default via "fd00:$n:$i::1" dev "wan$i" metric $((100 + i))
+  [[ $lab_families != *6* ]] || ip -n "$site" -6 route replace default via "fd00:$n$i::1" dev "wan$i" metric $((100 + i))
 }
 
 # A link is named by M's end of it: a0, b2. Cut: the site sees that its carrier is gone, as when a cable is pulled.
@@ -130,6 +141,8 @@ restore() { local l; for l in "$@"; do ip -n M link set "$l" up; done; }
 # Black hole: every interface stays up, packets vanish. One argument names a link, `a0.b1` the way between two links.
 black_hole() { lab_dead add "$@"; }
 lift_black_hole() { lab_dead delete "$@"; }
+# The way from one link to another, in that direction only: lose b0 a0 loses what comes in by b0 and leaves by a0.
+lose() { on M nft "add element inet lab dead_pairs { \"$1\" . \"$2\" }"; }
 lab_dead() {
   local action=$1 l
   shift
@@ -151,25 +164,29 @@ key_file() {
 }
 public_key() { "$warp" pubkey <"$(key_file "$1")"; }
 
-# Starts a daemon in the background: daemon NAME NAMESPACE COMMAND…; its output goes to $lab/NAME.log. Returns when it says
-# that it is ready, or fails when it ends before, or after 15 s.
-daemon() {
-  local name=$1 netns=$2 i
-  shift 2
-  on "$netns" "$@" >"$lab/$name.log" 2>&1 &
+# Starts a daemon in the background: launch NAME NAMESPACE COMMAND…; its output goes to $lab/NAME.log.
+launch() {
+  local name=$1
+  shift
+  on "$@" >"$lab/$name.log" 2>&1 &
   pid_of[$name]=$!
+}
+# Returns when the daemon says that it is ready; fails when it ends before, or after 15 s.
+ready() {
+  local i
   for ((i = 0; i < 300; i++)); do
-    ! grep -q ': ready' "$lab/$name.log" || return 0
-    kill -0 ${pid_of[$name]} 2>/dev/null || break
+    ! grep -q ': ready' "$lab/$1.log" || return 0
+    kill -0 ${pid_of[$1]} 2>/dev/null || break
     sleep 0.05
   done
-  echo "$name did not become ready: $(tail -n 3 "$lab/$name.log")" >&2
+  echo "$1 did not become ready: $(tail -n 3 "$lab/$1.log")" >&2
   return 1
 }
 
 map_up() {
-  daemon M M "$warp_map" --listen 0.0.0.0:13116 --listen '[::]:13116' --private-key-file "$(key_file M)" \
+  launch M M "$warp_map" --listen 0.0.0.0:13116 --listen '[::]:13116' --private-key-file "$(key_file M)" \
     --control-socket "$lab/M.sock"
+  ready M
 }
 
 # node_config A B: writes $lab/A.yaml, with B as A's peer. Taken into account where set:
@@ -194,7 +211,7 @@ node_config() {
     if [[ ${with_endpoints:-no} == yes ]]; then
       for ((i = 0; i < links_of[$peer]; i++)); do
         [[ $lab_families != *4* ]] || endpoints+=("\"10.$(number_of "$peer").$i.2:13116\"")
-        [[ $lab_families != *6* ]] || endpoints+=("\"[fd00:$(number_of "$peer"):$i::2]:13116\"")
+        [[ $lab_families != *6* ]] || endpoints+=("\"[fd00:$(number_of "$peer")$i::2]:13116\"")
       done
     fi
     echo "peers:"
@@ -207,7 +224,8 @@ node_config() {
   } >"$lab/$site.yaml"
 }
 
-node_up() { daemon "$1" "$1" "$warpd" --config "$lab/$1.yaml"; }
+node_launch() { launch "$1" "$1" "$warpd" --config "$lab/$1.yaml"; }
+node_up() { node_launch "$1" && ready "$1"; }
 
 # Ends a daemon as an operator would, and waits; returns its exit status.
 stop() {
@@ -222,5 +240,5 @@ kill_hard() {
 
 # status A 'EXPRESSION' [SECONDS]: waits until a Python expression over A's status (lab_status.py says which names it may
 # use) is true, and prints its value; fails after so many seconds (10).
-status() { $lab_python "$lab_status" "$lab/$1.sock" "$2" "${3:-10}"; }
+status() { $lab_python "$lab_tools/lab_status.py" "$lab/$1.sock" "$2" "${3:-10}"; }
 wait_active() { status "$1" "active() == $2" "${3:-15}" >/dev/null; }

@@ -1,0 +1,35 @@
+#!/bin/bash
+# Ports that the kernel does not see: two nodes joined by memif. The TAP companions carry what is the kernel's (here ping,
+# and ARP for it), and their addresses, routes and neighbours drive the ports. A's companion exists beforehand.
+#
+#   A tap0 = port m0 ==== shared memory ==== port m0 = tap0 B      10.50.0.1, 10.50.0.2
+. "$(dirname "$0")/_init.sh"
+lab_families=4
+for site in A B; do
+  namespace $site
+  links_of[$site]=0
+done
+ip -n A tuntap add tap0 mode tap
+ip -n A address add 10.50.0.1/24 dev tap0
+for site in A B; do
+  peer=$([[ $site == A ]] && echo B || echo A)
+  role=$([[ $site == A ]] && echo server || echo client)
+  with_map=no node_config $site $peer
+  sed -i -e "s|^ports:|&\n  - {name: m0, devargs: \"net_memif0,role=$role,socket=$lab/memif.sock,socket-abstract=no\", kernel_interface: tap0}|" \
+    -e "s|endpoints: \[\]|endpoints: [\"10.50.0.$(number_of $peer):13116\"]|" "$lab/$site.yaml"
+  node_up $site
+done
+ip -n A link set tap0 up
+ip -n B address add 10.50.0.2/24 dev tap0
+ip -n B link set tap0 up
+step "the kernels reach each other"
+for ((i = 0; i < 50; i++)); do on A ping -c 1 -W 0.1 -q 10.50.0.2 >/dev/null && break; done
+on A ping -c 5 -i 0.05 -W 1 -q 10.50.0.2
+wait_active A 1
+wait_active B 1
+echo_up
+traffic 3 2000 1200
+traffic_end
+nothing_lost
+stop A
+ip -n A link show tap0 >/dev/null  # it was there before A, and stays

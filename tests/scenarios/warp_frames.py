@@ -1,0 +1,64 @@
+"""WARP's datagrams as Ethernet frames: caught at an interface, taken apart, changed, put together again. IPv4 only."""
+
+import socket
+import struct
+
+WARP_PORT = 13116
+ALL_PROTOCOLS = 3
+PACKET_OUTGOING = 4
+HEADERS = 14 + 20 + 8  # Ethernet, IPv4 without options, UDP
+
+
+class Frame:
+    """A caught frame that carries a WARP datagram, and on which interface, in which direction."""
+
+    def __init__(self, interface, outgoing, octets):
+        self.interface = interface
+        self.outgoing = outgoing
+        self.octets = octets
+
+    @property
+    def datagram(self):
+        size = struct.unpack_from("!H", self.octets, 38)[0]
+        return self.octets[HEADERS : 34 + size]
+
+    def with_datagram(self, datagram):
+        """The same addresses around other contents; lengths and the IP checksum are right."""
+        ethernet, ip, udp = self.octets[:14], bytearray(self.octets[14:34]), bytearray(self.octets[34:42])
+        struct.pack_into("!H", ip, 2, 28 + len(datagram))
+        struct.pack_into("!H", ip, 10, 0)
+        struct.pack_into("!H", ip, 10, checksum(ip))
+        struct.pack_into("!HH", udp, 4, 8 + len(datagram), 0)
+        return bytes(ethernet + ip + udp + datagram)
+
+    def reflected(self):
+        """The frame as if its receiver had sent it back: addresses of all layers exchanged."""
+        o = self.octets
+        return o[6:12] + o[0:6] + o[12:26] + o[30:34] + o[26:30] + o[36:38] + o[34:36] + o[38:]
+
+
+def checksum(header):
+    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def open_interface(name):
+    interface = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS))
+    interface.bind((name, ALL_PROTOCOLS))
+    interface.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+    interface.setblocking(False)
+    return interface
+
+
+def catch(interface):
+    """The WARP frames that wait at an interface."""
+    while True:
+        try:
+            octets, address = interface.recvfrom(65536)
+        except (BlockingIOError, OSError):
+            return
+        if len(octets) < HEADERS or octets[12:15] != b"\x08\x00\x45" or octets[23] != socket.IPPROTO_UDP:
+            continue
+        if WARP_PORT in struct.unpack_from("!HH", octets, 34):
+            yield Frame(interface, address[2] == PACKET_OUTGOING, octets)

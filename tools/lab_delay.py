@@ -1,0 +1,47 @@
+"""A slow link: lab_delay.py INTERFACE INTERFACE MILLISECONDS
+
+Passes every frame from either interface to the other, each so much later. Good for some thousand frames a second.
+"""
+
+import collections
+import select
+import socket
+import sys
+import time
+
+ALL_PROTOCOLS = 3
+SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
+
+
+def open_interface(name):
+    # A protocol number of 0 until everything is set: nothing is queued before bind.
+    interface = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    interface.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    interface.bind((name, ALL_PROTOCOLS))
+    interface.setblocking(False)
+    return interface
+
+
+def main():
+    near, far = open_interface(sys.argv[1]), open_interface(sys.argv[2])
+    delay = float(sys.argv[3]) / 1000
+    other = {near: far, far: near}
+    waiting = collections.deque()  # (when, interface, frame), in order: the delay is the same for all
+    while True:
+        timeout = max(0, waiting[0][0] - time.monotonic()) if waiting else None
+        for ready in select.select([near, far], [], [], timeout)[0]:
+            try:
+                while True:
+                    waiting.append((time.monotonic() + delay, other[ready], ready.recv(65536)))
+            except BlockingIOError:
+                pass
+        while waiting and waiting[0][0] <= time.monotonic():
+            _, interface, frame = waiting.popleft()
+            try:
+                interface.send(frame)
+            except OSError:  # it is down: the frame is lost, as on any link
+                pass
+
+
+if __name__ == "__main__":
+    main()
