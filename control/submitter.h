@@ -1,0 +1,40 @@
+// Journey out, step 2: plaintexts on their way from the tunnels to their home lcores, gathered over
+// one turn of the control loop so that each worker's ring is pushed, and its sleeper rung, once per
+// burst.
+#ifndef WARP_CONTROL_SUBMITTER_H_
+#define WARP_CONTROL_SUBMITTER_H_
+
+#include <vector>
+
+#include "dataplane/lcore/dataplane.h"
+
+namespace warp::control {
+
+class Submitter {
+ public:
+  // `dataplane` outlives the submitter. Control thread only, like all of this directory.
+  explicit Submitter(lcore::Dataplane& dataplane);
+
+  // Takes the packet; it leaves with the next Flush, or at once when `home` has a full burst
+  // waiting.
+  void Add(lcore::WorkerId home, lcore::Plaintext packet, const lcore::SendRequest& request);
+
+  // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.
+  void Flush();
+
+ private:
+  static constexpr size_t kBurst = 64;
+
+  struct Batch {
+    std::vector<lcore::Plaintext> packets;
+    std::vector<lcore::SendRequest> requests;
+  };
+  void Flush(lcore::WorkerId home);
+
+  lcore::Dataplane& dataplane_;
+  std::vector<Batch> batches_;  // by worker
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_SUBMITTER_H_

@@ -1,0 +1,65 @@
+// A tunnel: a gate, and the channel of the same number at the peer. Ties the gate's payloads to the
+// sender (out) and the peer's payloads to the gate (in). Control thread only.
+#ifndef WARP_CONTROL_TUNNEL_H_
+#define WARP_CONTROL_TUNNEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "control/config/node_config.h"
+#include "control/delivery.h"
+#include "control/gate.h"
+#include "control/loop.h"
+#include "control/protocol/time.h"
+#include "control/tunnel_sender.h"
+
+namespace warp::control {
+
+class Tunnel : public GateSink {
+ public:
+  // What a tunnel needs of its node.
+  struct Surroundings {
+    Loop& loop;
+    lcore::Dataplane& dataplane;
+    Submitter& submitter;
+    const protocol::Instant& now;  // of this turn: one clock reading serves them all
+  };
+
+  // Opens the gate. `config`, `route` and the surroundings outlive the tunnel. Errors name the
+  // tunnel and the address.
+  static absl::StatusOr<std::unique_ptr<Tunnel>> Create(const Surroundings& surroundings,
+                                                        const config::TunnelConfig& config,
+                                                        uint16_t index, const PeerRoute& route);
+
+  // GateSink: out of the application. Takes all; what finds no room is a drop with a name.
+  size_t OnPayloads(std::span<const wire::Bytes> payloads) override;
+
+  // To the application: leaves with the next FlushGate.
+  void Deliver(Delivery payload);
+  void FlushGate();
+
+  // Shutdown: what the application sends from now on is not taken.
+  void CloseGate() { gate_.reset(); }
+
+  const config::TunnelConfig& config() const { return config_; }
+  TunnelSender& sender() { return sender_; }
+  const TunnelSender& sender() const { return sender_; }
+  const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }
+
+ private:
+  Tunnel(const Surroundings& surroundings, const config::TunnelConfig& config, uint16_t index,
+         const PeerRoute& route);
+
+  const config::TunnelConfig& config_;
+  const protocol::Instant& now_;
+  TunnelSender sender_;
+  std::unique_ptr<Gate> gate_;
+  GateCounters closed_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_TUNNEL_H_

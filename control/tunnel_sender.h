@@ -1,0 +1,99 @@
+// The sending half of a tunnel (design: Out 1, 2 and 6): payloads of the application wait here, and
+// only here, until the peer can be sent to; then they are cut to fit the paths, given their inner
+// header and submitted. A counter is not taken before that, so a payload that waited is never a gap
+// in the window.
+//
+//   application ──► waiting (bounded, oldest kept) ──► in flight (bounded) ──► taken by a path
+//                        │ deadline                        │ all paths refused: again, same sealed
+//                        bytes ▼                                 ▼ deadline
+//                      dropped                           dropped
+#ifndef WARP_CONTROL_TUNNEL_SENDER_H_
+#define WARP_CONTROL_TUNNEL_SENDER_H_
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "control/in_flight.h"
+#include "control/peer_route.h"
+#include "control/protocol/time.h"
+#include "control/submitter.h"
+#include "dataplane/lcore/counters.h"
+#include "dataplane/lcore/dataplane.h"
+#include "dataplane/wire/bytes.h"
+
+namespace warp::control {
+
+class TunnelSender {
+ public:
+  struct Options {
+    uint16_t tunnel_index = 0;  // of this node; completions come back by it
+    uint16_t tunnel_id = 0;     // on the wire
+    protocol::Duration deadline{};
+    size_t max_waiting = 1024;  // payloads
+    size_t max_waiting_bytes = 4u << 20;
+    size_t max_in_flight = 1024;  // packets
+  };
+
+  // `route` is the peer's and outlives the sender, as do the others.
+  TunnelSender(const Options& options, const PeerRoute& route, lcore::Dataplane& dataplane,
+               Submitter& submitter);
+
+  // A datagram of the application. Sent at once where possible, else copied and kept.
+  void Send(protocol::Instant now, wire::Bytes payload);
+
+  // What became of a packet of ours; Completion.slot's low half is our ticket.
+  void HandleCompletion(protocol::Instant now, lcore::Completion completion);
+
+  // Sends what waits and may go now, repeats what every path refused, drops what is past its
+  // deadline. To be called when the route changed, after completions, and at NextTimeout.
+  void Pump(protocol::Instant now);
+
+  // When Pump has something to do by the passing of time; Instant::max() where nothing waits.
+  protocol::Instant NextTimeout() const;
+
+  bool idle() const { return waiting_.empty() && in_flight_.busy() == 0; }
+  size_t waiting() const { return waiting_.size(); }
+  size_t in_flight() const { return in_flight_.busy(); }
+  uint64_t accepted() const { return accepted_; }  // payloads taken from the application
+  uint64_t sent() const { return sent_; }          // packets that a path has taken
+  const lcore::DropCounters& drops() const { return drops_; }
+
+ private:
+  struct Waiting {
+    std::vector<uint8_t> payload;
+    protocol::Instant deadline;
+  };
+  struct Refused {  // sealed, and refused by every path: waits for its next attempt
+    lcore::Sealed sealed;
+    InFlight::Ticket ticket;
+  };
+  static constexpr protocol::Duration kRetryInterval = std::chrono::milliseconds(1);
+
+  // True when the payload is done with: submitted, or dropped by name.
+  bool TrySend(protocol::Instant deadline, wire::Bytes payload);
+  bool TrySendFragments(protocol::Instant deadline, wire::Bytes payload, size_t max_plaintext);
+  bool SubmitPacket(protocol::Instant deadline, lcore::Plaintext packet,
+                    lcore::SendRequest request);
+  lcore::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
+  void RetryRefused(protocol::Instant now);
+
+  const Options options_;
+  const PeerRoute& route_;
+  lcore::Dataplane& dataplane_;
+  Submitter& submitter_;
+
+  std::deque<Waiting> waiting_;
+  size_t waiting_bytes_ = 0;
+  InFlight in_flight_;
+  std::vector<Refused> refused_;
+  protocol::Instant next_retry_ = protocol::Instant::max();
+
+  uint64_t accepted_ = 0;
+  uint64_t sent_ = 0;
+  lcore::DropCounters drops_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_TUNNEL_SENDER_H_
