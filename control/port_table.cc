@@ -1,0 +1,167 @@
+#include "control/port_table.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::control {
+namespace {
+
+lcore::PortDriver DriverOf(config::PortDriver driver) {
+  switch (driver) {
+    case config::PortDriver::kAfPacket:
+      return lcore::PortDriver::kAfPacket;
+    case config::PortDriver::kAfXdp:
+      return lcore::PortDriver::kAfXdp;
+    case config::PortDriver::kPci:
+      return lcore::PortDriver::kPci;
+    case config::PortDriver::kDevargs:
+      return lcore::PortDriver::kDevargs;
+  }
+  return lcore::PortDriver::kDevargs;
+}
+
+constexpr uint16_t kDefaultMtu = 1500;
+
+}  // namespace
+
+PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
+                     const config::NodeSection& node,
+                     const std::vector<config::PortConfig>& configs, PortListener& listener)
+    : loop_(loop), netlink_(netlink), dataplane_(dataplane), node_(node), listener_(listener) {
+  for (const config::PortConfig& config : configs) {
+    ports_.push_back(std::make_unique<Port>(config));
+  }
+}
+
+PortTable::~PortTable() {
+  for (const std::unique_ptr<Port>& port : ports_) port->watch.reset();
+}
+
+absl::Status PortTable::OpenAll() {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    port->kernel = netlink_.Find(port->config.kernel_side());
+    if (absl::Status status = Open(*port); !status.ok()) return status;
+    port->watch = netlink_.WatchInterface(
+        port->config.kernel_side(),
+        [this, raw = port.get()](const InterfaceState& state) { OnInterface(*raw, state); });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PortTable::Open(Port& port) {
+  const bool of_kernel = !port.config.interface.empty();
+  if (of_kernel && !port.kernel.present()) {
+    return absl::NotFoundError(absl::StrCat(
+        "port ", port.config.name, ": there is no network interface ", port.config.interface));
+  }
+  lcore::PortSpec spec;
+  spec.name = port.config.name;
+  spec.driver = DriverOf(port.config.driver);
+  spec.device = port.config.device();
+  spec.listen_port = node_.listen_port;
+  spec.mtu = port.config.mtu.value_or(port.kernel.present() ? static_cast<uint16_t>(port.kernel.mtu)
+                                                            : kDefaultMtu);
+  const absl::StatusOr<lcore::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
+  if (!id.ok()) {
+    return absl::Status(id.status().code(),
+                        absl::StrCat("port ", port.config.name, ": ", id.status().message()));
+  }
+  port.id = *id;
+  port.info = dataplane_.Info(*id);
+  port.reason.clear();
+  if (!port.info.kernel_sees_frames) {
+    if (absl::Status status = OpenCompanion(port); !status.ok()) {
+      port.id.reset();
+      dataplane_.RemovePort(*id).IgnoreError();
+      return status;
+    }
+  }
+  listener_.OnPortChanged(*port.id);
+  return absl::OkStatus();
+}
+
+absl::Status PortTable::OpenCompanion(Port& port) {
+  if (port.companion != nullptr || port.config.kernel_interface.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<Companion>> companion =
+      Companion::Create(loop_,
+                        {.name = port.config.kernel_interface,
+                         .mac = port.info.mac,
+                         .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu)},
+                        [this, &port](wire::Bytes frame) { FromKernel(port, frame); });
+  if (!companion.ok()) {
+    return absl::Status(companion.status().code(), absl::StrCat("port ", port.config.name, ": ",
+                                                                companion.status().message()));
+  }
+  port.companion = *std::move(companion);
+  return absl::OkStatus();
+}
+
+void PortTable::Close(Port& port, absl::string_view reason) {
+  if (!port.id.has_value()) return;
+  const lcore::PortId id = *port.id;
+  port.id.reset();
+  port.reason = std::string(reason);
+  listener_.OnPortClosing(id);
+  dataplane_.RemovePort(id).IgnoreError();  // it is gone for us, however the device fared
+}
+
+void PortTable::OnInterface(Port& port, const InterfaceState& state) {
+  const bool replaced = state.index != port.kernel.index;
+  const bool of_kernel = !port.config.interface.empty();
+  port.kernel = state;
+  if (of_kernel && port.id.has_value()) {
+    if (!state.present()) {
+      Close(port, absl::StrCat("interface ", port.config.interface, " is gone"));
+    } else if (replaced) {
+      Close(port, absl::StrCat("interface ", port.config.interface, " was replaced"));
+    } else if (!port.config.mtu.has_value() && state.mtu > port.info.mtu) {
+      Close(port, "the MTU grew");
+    }
+  }
+  if (!port.id.has_value() && state.present()) {
+    if (absl::Status status = Open(port); !status.ok()) {
+      port.reason = std::string(status.message());
+    }
+    return;
+  }
+  if (port.id.has_value()) listener_.OnPortChanged(*port.id);
+}
+
+void PortTable::Retry() {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->id.has_value() || !port->kernel.present()) continue;
+    if (absl::Status status = Open(*port); !status.ok()) {
+      port->reason = std::string(status.message());
+    }
+  }
+}
+
+void PortTable::ToKernel(const lcore::ForeignFrame& frame) {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->id != frame.port) continue;
+    if (port->companion == nullptr || !port->companion->Write(frame.packet.bytes())) {
+      ++port->kernel_full;
+    }
+    return;
+  }
+}
+
+void PortTable::FromKernel(Port& port, wire::Bytes bytes) {
+  if (!port.id.has_value()) return;
+  lcore::Frame frame = dataplane_.AllocateFrame();
+  if (!frame) return;  // counted by the dataplane: no_buffer
+  const wire::MutableBytes room = frame.Append(bytes.size());
+  if (room.empty()) return;
+  std::memcpy(room.data(), bytes.data(), bytes.size());
+  dataplane_.Transmit(*port.id, std::move(frame));
+}
+
+const PortTable::Port* PortTable::Find(lcore::PortId id) const {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->id == id) return port.get();
+  }
+  return nullptr;
+}
+
+}  // namespace warp::control
