@@ -22,26 +22,35 @@ namespace warp::lcore {
 
 inline constexpr uint16_t kRxDescriptors = 1024;
 inline constexpr uint16_t kTxDescriptors = 1024;
-inline constexpr uint16_t kPoolCache = 256;  // objects per lcore and pool
-inline constexpr uint32_t kControlSlots =
-    4096;  // payloads that gates and tunnels hold while they wait
-
+// Objects per lcore and pool.
+inline constexpr uint16_t kPoolCache = 256;
+// Payloads that gates and tunnels hold while they wait.
+inline constexpr uint32_t kControlSlots = 4096;
 // How many buffers of a port's RX pool control may hold at a time: in rings or in its hands. Beyond
 // it: control_full.
 inline constexpr uint32_t kControlShare = 2048;
 
+// With T = workers + 1 threads, each of which keeps up to 384 buffers of a pool in its cache:
+//   payload_buffers  workers * (ring_size + 256) + max_ports * 1024 + 4096 + 384 T: rings to
+//                    workers, TX descriptors, control's slots
+//   header_buffers   of each worker: max_ports * 1024 + workers * 256 + 384 T
+//   rx_buffers       of each port: 4096 (the most a driver leaves with the kernel: af_xdp) + 1024 +
+//                    1024 + 2048 + 256 + 384 T: descriptors, control's share, bursts
+//   memory_mib       all these objects of 64 + 128 + 128 + room bytes, T (T + 1) rings, 1 MiB for
+//                    each pool and each port, a sixteenth on top, 16 MiB
+// 8 ports, 2 workers, 1500 bytes: 22k + 2 x 10k + 8 x 9.6k buffers, some 290 MiB set aside. Without
+// hugepages only what open ports use of it is ever touched.
 struct PoolPlan {
-  uint32_t payload_buffers =
-      0;  // rings to workers + TX descriptors of all ports + control's slots + caches
-  uint32_t header_buffers =
-      0;  // per worker: TX descriptors of all ports + bursts in the making + caches
-  uint32_t rx_buffers = 0;  // per port: RX and TX descriptors + control's share + bursts + caches
-  uint16_t data_room =
-      0;  // of payload and RX buffers: headroom + Ethernet header + max_mtu, rounded up
+  uint32_t payload_buffers = 0;
+  uint32_t header_buffers = 0;
+  uint32_t rx_buffers = 0;
+  uint16_t data_room = 0;    // of payload and RX buffers: DataRoom(max_mtu)
   uint16_t header_room = 0;  // of header buffers: headroom alone is enough
-  bool shared_cpus =
-      false;  // ring_mt_rts instead of ring_mp_mc: the latter stalls behind a descheduled holder
-  uint32_t memory_mib = 0;  // for all of these with max_ports ports, plus rings and slack
+  bool dma = false;          // PCI devices read and write them: each contiguous for them
+  // Threads share CPUs: ring_mt_rts instead of ring_mp_mc, which stalls behind a descheduled
+  // holder.
+  bool shared_cpus = false;
+  uint32_t memory_mib = 0;
 };
 PoolPlan PlanPools(const DataplaneOptions& options);
 

@@ -24,8 +24,8 @@ class Port {
   // one channel...
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
-  virtual ~Port() =
-      default;  // stops and closes the device, and undoes what Open did to the kernel interface
+  // Stops and closes the device, and undoes what Open did to the kernel interface.
+  virtual ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
@@ -38,33 +38,51 @@ class Port {
     return rte_eth_tx_burst(device_, 0, packets, count);
   }
 
+  // Where poll(2) answered POLLERR for poll_fd(): takes the error off the socket, since until then
+  // every poll returns at once. Happens when the interface goes down or away; frames flow again by
+  // themselves when it comes up.
+  void ClearPollError();
+
   // --- Constant after Open; any thread. ---
   PortId id() const { return id_; }
   const PortSpec& spec() const { return spec_; }
   rte_mempool* rx_pool() const { return rx_pool_; }
   const wire::MacAddress& mac() const { return mac_; }
-  uint16_t mtu() const { return mtu_; }  // largest IP packet that fits its buffers
+  // An IP packet of this size fits its buffers, both ways.
+  uint16_t mtu() const { return spec_.mtu; }
   bool kernel_sees_frames() const { return kernel_sees_frames_; }
-  bool multi_segment_tx() const { return multi_segment_tx_; }  // takes [header -> payload] chains
-  bool own_pool_only() const {
-    return own_pool_only_;
-  }  // sends only what comes from rx_pool() (af_xdp)
+  // Takes [header -> payload] chains; the payload is only read.
+  bool multi_segment_tx() const { return multi_segment_tx_; }
+  // Sends only what comes from rx_pool(), and copies the rest once more (af_xdp).
+  bool own_pool_only() const { return own_pool_only_; }
   // Readable when a frame waits; -1 where the driver has none, so that its worker may only nap.
   int poll_fd() const { return poll_fd_; }
 
   // Control thread: the driver's own statistics. tx_dropped is not among them: the worker counts
   // refusals.
-  PortCounters Counters() const;
+  virtual PortCounters Counters() const;
+  // Control thread. Always true for a kernel interface, whose carrier netlink knows.
+  bool LinkUp() const;
 
  protected:
-  Port() = default;
+  Port(const PortSpec& spec, PortId id, rte_mempool* rx_pool)
+      : id_(id), spec_(spec), rx_pool_(rx_pool) {}
 
-  uint16_t device_ = RTE_MAX_ETHPORTS;  // DPDK's number
-  PortId id_ = 0;
-  PortSpec spec_;
-  rte_mempool* rx_pool_ = nullptr;
+  // An Ethernet device that exists. `owned`: the destructor closes and removes it.
+  void Adopt(uint16_t device, bool owned);
+  // Configures one queue each way on it, and starts it.
+  absl::Status Start();
+  // Undoes Start and Adopt. The destructor does it too; drivers do it earlier for what must outlive
+  // the device.
+  void Close();
+
+  uint16_t device_ = RTE_MAX_ETHPORTS;  // DPDK's number; RTE_MAX_ETHPORTS: none
+  bool owned_ = false;
+  bool started_ = false;
+  const PortId id_;
+  const PortSpec spec_;
+  rte_mempool* const rx_pool_;
   wire::MacAddress mac_;
-  uint16_t mtu_ = 0;
   bool kernel_sees_frames_ = false;
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;
