@@ -31,16 +31,18 @@ class DropCounters {
   std::array<Counter, wire::kDropCount> counters_;
 };
 
-// One path's traffic, as its port's lcore saw it. Made by control, named by snapshots, freed after their grace period.
+// One path's traffic, as its port's lcore saw it. Made by control, named by snapshots, freed after
+// their grace period.
 struct alignas(64) PathCounters {
-  Counter tx_copies;       // taken by the port
-  Counter tx_dropped;      // refused by the port, or no header buffer
-  Counter tx_bytes;        // of the frames taken
-  Counter rx_first;        // payloads and control messages for which this path's copy was claimed: it arrived first
-  Counter rx_duplicate;    // copies that another copy had beaten
-  Counter rx_bytes;        // of the frames received, first or duplicate
-  Counter skew_samples;    // duplicates whose lag behind the first copy is known (sampled)
-  Counter skew_total_ns;   // sum of those lags
+  Counter tx_copies;     // taken by the port
+  Counter tx_dropped;    // refused by the port, or no header buffer
+  Counter tx_bytes;      // of the frames taken
+  Counter rx_first;      // payloads and control messages for which this path's copy was claimed: it
+                         // arrived first
+  Counter rx_duplicate;  // copies that another copy had beaten
+  Counter rx_bytes;      // of the frames received, first or duplicate
+  Counter skew_samples;  // duplicates whose lag behind the first copy is known (sampled)
+  Counter skew_total_ns;  // sum of those lags
 };
 
 }  // namespace warp::lcore

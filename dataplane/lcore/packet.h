@@ -1,8 +1,9 @@
-// A packet buffer in the control thread's hands, without the type of the library that owns the memory.
+// A packet buffer in the control thread's hands, without the type of the library that owns the
+// memory.
 //
-// Three move-only types say what is inside, so that plaintext cannot reach a port: Plaintext (inner header and contents,
-// yet to be sealed, or just opened), Sealed (a whole WARP datagram), Frame (Ethernet and all). Handing one over is losing
-// it; destroying one frees it. Control thread only.
+// Three move-only types say what is inside, so that plaintext cannot reach a port: Plaintext (inner
+// header and contents, yet to be sealed, or just opened), Sealed (a whole WARP datagram), Frame
+// (Ethernet and all). Handing one over is losing it; destroying one frees it. Control thread only.
 #ifndef WARP_DATAPLANE_LCORE_PACKET_H_
 #define WARP_DATAPLANE_LCORE_PACKET_H_
 
@@ -35,7 +36,8 @@ class Packet {
   explicit operator bool() const { return buffer_ != nullptr; }
   wire::Bytes bytes() const;
   wire::MutableBytes mutable_bytes();
-  // Lengthens the packet by `size` bytes at its end or front and returns them; empty where there is no such room.
+  // Lengthens the packet by `size` bytes at its end or front and returns them; empty where there is
+  // no such room.
   wire::MutableBytes Append(size_t size);
   wire::MutableBytes Prepend(size_t size);
   void TrimFront(size_t size);  // size <= bytes().size()

@@ -35,7 +35,8 @@ struct OutboundMeta {
   uint32_t datagram_sum = 0;  // for the IPv6 UDP checksum; 0 where no path needs it
   bool completion = false;
   bool counter_reserved = false;
-  uint8_t legs = 0;  // lcores that send copies, and so report
+  bool sealed = false;  // submitted a second time
+  uint8_t legs = 0;     // lcores that send copies, and so report
   std::atomic<uint8_t> pending{
       0};  // legs that have not finished; the last owns the payload's own reference
   std::atomic<uint8_t> any_taken{0};  // some leg's port has taken a copy

@@ -14,18 +14,20 @@ namespace warp::lcore {
 enum class PortDriver : uint8_t { kAfPacket, kAfXdp, kPci, kDevargs };
 
 struct PortSpec {
-  std::string name;           // the operator's: "wan0"
+  std::string name;  // the operator's: "wan0"
   PortDriver driver = PortDriver::kAfPacket;
-  std::string device;         // af_packet, af_xdp: the kernel interface; pci: "0000:3b:00.0"; devargs: "net_memif0,role=…"
-  uint16_t mtu = 1500;        // of IP packets: the kernel interface's, or the companion's
-  uint16_t listen_port = 0;   // for the XDP program: the UDP port that is ours
+  std::string device;   // af_packet, af_xdp: the kernel interface; pci: "0000:3b:00.0"; devargs:
+                        // "net_memif0,role=…"
+  uint16_t mtu = 1500;  // of IP packets: the kernel interface's, or the companion's
+  uint16_t listen_port = 0;  // for the XDP program: the UDP port that is ours
 };
 
 struct PortInfo {
   wire::MacAddress mac;
-  uint16_t mtu = 0;            // largest IP packet that fits its buffers
+  uint16_t mtu = 0;  // largest IP packet that fits its buffers
   WorkerId worker = 0;
-  bool kernel_sees_frames = false;  // a kernel interface: the kernel handles what is not ours. Else a companion must.
+  bool kernel_sees_frames =
+      false;  // a kernel interface: the kernel handles what is not ours. Else a companion must.
   bool multi_segment_tx = false;
 };
 

@@ -1,0 +1,74 @@
+// The bursts that a worker's stages hand to each other. They live in the worker and are used anew
+// each turn.
+#ifndef WARP_DATAPLANE_LCORE_BURST_H_
+#define WARP_DATAPLANE_LCORE_BURST_H_
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cassert>
+#include <cstdint>
+
+#include "dataplane/lcore/constants.h"
+#include "dataplane/lcore/exchange.h"
+#include "dataplane/lcore/forwarding.h"
+#include "dataplane/wire/frame.h"
+
+namespace warp::lcore {
+
+// A burst of at most kBurst items, filled from the front.
+template <typename T>
+class Burst {
+ public:
+  T& Add() {
+    assert(size_ < kBurst);
+    return items_[size_++];
+  }
+  T& Add(const T& item) { return Add() = item; }
+  void Clear() { size_ = 0; }
+  // Keeps the first `size` of them.
+  void Resize(uint16_t size) {
+    assert(size <= size_);
+    size_ = size;
+  }
+  bool empty() const { return size_ == 0; }
+  uint16_t size() const { return size_; }
+  T& operator[](size_t i) { return items_[i]; }
+  T* begin() { return items_.data(); }
+  T* end() { return items_.data() + size_; }
+
+ private:
+  std::array<T, kBurst> items_;
+  uint16_t size_ = 0;
+};
+
+// In: a WARP datagram on its way from a port to control.
+struct InPacket {
+  rte_mbuf* mbuf =
+      nullptr;  // one segment, ours alone; from the stage `classify` on its data is the datagram
+  wire::ParsedFrame parsed;
+  uint32_t frame_size = 0;
+  const SessionEntry* session = nullptr;  // sealed messages, from here on
+  uint64_t counter = 0;
+  PathCounters* path = nullptr;  // null where the source is no endpoint we know
+};
+
+// Out: a payload, or another worker's leg of it.
+struct OutJob {
+  rte_mbuf* payload = nullptr;  // null once somebody else frees it
+  const PeerView* peer = nullptr;
+  wire::Session* session = nullptr;
+  uint64_t counter = 0;
+  uint32_t references = 0;  // that were counted on for this leg; 0 where `sole`
+  bool sole = true;         // nobody else sends copies of it: its reference count is ours to set
+  bool sealed = false;      // its bytes are final
+  bool wants_report = false;
+  bool taken = false;
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  wire::Drop reason = wire::Drop::kCount;
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_BURST_H_

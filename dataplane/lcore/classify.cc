@@ -1,0 +1,65 @@
+// In 2: one classification of each datagram. Sealed messages go on with their session and path;
+// handshake messages whose mac1 is right go to control; the rest ends here. From here on the
+// packet's data is the datagram.
+#include "dataplane/lcore/worker.h"
+#include "dataplane/wire/handshake_mac.h"
+#include "dataplane/wire/message.h"
+
+namespace warp::lcore {
+
+void Worker::Classify(const PortView& port) {
+  handshakes_ = 0;
+  uint16_t kept = 0;
+  for (InPacket& packet : in_) {
+    rte_pktmbuf_adj(packet.mbuf, packet.parsed.datagram_offset);
+    rte_pktmbuf_trim(packet.mbuf, static_cast<uint16_t>(rte_pktmbuf_data_len(packet.mbuf) -
+                                                        packet.parsed.datagram_size));
+    const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
+                               packet.parsed.datagram_size);
+
+    const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
+    if (!type) {
+      Discard(port.slot, wire::Drop::kUnknownType, packet.mbuf);
+      continue;
+    }
+    if (*type != wire::MessageType::kSealed) {
+      Handshake(port, packet, *type);
+      continue;
+    }
+    const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
+    if (!header) {
+      Discard(port.slot, wire::Drop::kTruncated, packet.mbuf);
+      continue;
+    }
+    packet.session = forwarding_->FindSession(header->receiver_index);
+    if (packet.session == nullptr) {
+      Discard(port.slot, wire::Drop::kUnknownSession, packet.mbuf);
+      continue;
+    }
+    packet.counter = header->counter;
+    packet.path = forwarding_->FindPath(packet.session->peer, port.id, packet.parsed.from);
+    in_[kept++] = packet;
+  }
+  in_.Resize(kept);
+}
+
+// Checking the MAC costs little, but not nothing: a flood of handshake messages gets a bounded
+// share of the lcore.
+void Worker::Handshake(const PortView& port, const InPacket& packet, wire::MessageType type) {
+  if (++handshakes_ > kHandshakesPerBurst)
+    return Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
+  const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
+                             packet.parsed.datagram_size);
+  // A cookie reply has no MAC: it is sealed, and of use only to whom it answers.
+  if (type != wire::MessageType::kCookieReply &&
+      !wire::VerifyMac1(forwarding_->snapshot().guard.mac_key, datagram)) {
+    return Discard(port.slot, wire::Drop::kBadMac, packet.mbuf);
+  }
+  MetaOf(packet.mbuf).in =
+      InboundMeta{.port = port.id, .from = packet.parsed.from, .to = packet.parsed.to.address};
+  if (!GiveToControl(port, lane_.handshakes, packet.mbuf)) {
+    Discard(port.slot, wire::Drop::kControlFull, packet.mbuf);
+  }
+}
+
+}  // namespace warp::lcore

@@ -1,0 +1,70 @@
+// Out 9: what became of the payload. Each lcore that sent copies of it reports once; the first that
+// says `taken` gives the gate its credit. Where no port of any of them took it, the last to finish
+// hands the sealed payload back with its report, for control to submit again under the same
+// counter. A silent lcore holds up no report but its own.
+#include "dataplane/lcore/worker.h"
+
+namespace warp::lcore {
+
+void Worker::Complete() {
+  for (OutJob& job : out_) FinishJob(&job);
+  out_.Clear();
+  PushReports();
+}
+
+// A job of which this worker is done: its payload is freed or handed on.
+void Worker::FinishJob(OutJob* job) {
+  if (!job->sole) return FinishLeg(job->payload, job->taken, job->reason);
+  // A payload that was refused before it was sealed is not given back: it never was on its way.
+  const bool give_back = !job->taken && job->wants_report && job->sealed && job->payload != nullptr;
+  if (job->wants_report) {
+    AddReport({.sealed = give_back ? job->payload : nullptr,
+               .slot = job->slot,
+               .generation = job->generation,
+               .taken = job->taken,
+               .reason = job->taken ? wire::Drop::kCount : job->reason});
+  }
+  if (!give_back && job->payload != nullptr) rte_pktmbuf_free(job->payload);
+}
+
+// One of several legs, or a sole one that never reached its worker. Afterwards the payload is not
+// ours to touch: it belongs to the leg that finishes last. When no leg's port took a copy, all
+// references but the payload's own were released before the legs finished, so what goes back to
+// control is control's alone.
+void Worker::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
+  OutboundMeta& meta = MetaOf(payload).out;
+  const bool wanted = meta.completion;
+  Report report = {.slot = meta.slot,
+                   .generation = meta.generation,
+                   .reports = meta.legs,
+                   .taken = taken,
+                   .reason = taken ? wire::Drop::kCount : reason};
+  if (taken) meta.any_taken.store(1, std::memory_order_relaxed);
+  const bool last = meta.legs == 1 || meta.pending.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  if (last) {
+    if (wanted && meta.any_taken.load(std::memory_order_relaxed) == 0) {
+      report.sealed = payload;
+    } else {
+      rte_pktmbuf_free(payload);
+    }
+  }
+  if (wanted) AddReport(report);
+}
+
+void Worker::AddReport(const Report& report) {
+  if (reports_.size() == kBurst) PushReports();
+  reports_.Add(report);
+}
+
+void Worker::PushReports() {
+  if (reports_.empty()) return;
+  const size_t pushed = lane_.completions.Push({reports_.begin(), reports_.end()});
+  if (pushed > 0) rang_control_ = true;
+  for (size_t i = pushed; i < reports_.size(); ++i) {
+    Count(nullptr, wire::Drop::kControlFull);
+    if (reports_[i].sealed != nullptr) rte_pktmbuf_free(reports_[i].sealed);
+  }
+  reports_.Clear();
+}
+
+}  // namespace warp::lcore

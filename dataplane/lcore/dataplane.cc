@@ -1,0 +1,27 @@
+#include "dataplane/lcore/dataplane.h"
+
+#include <utility>
+
+#include "dataplane/lcore/eal.h"
+#include "dataplane/lcore/plane.h"
+
+namespace warp::lcore {
+
+absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Start(const DataplaneOptions& options) {
+  EalOptions eal = {
+      .worker_cpus = options.worker_cpus,
+      .control_cpu = options.control_cpu,
+      .hugepages = options.hugepages,
+      .pci = options.pci,
+      .memory_mib = options.memory_mib != 0 ? options.memory_mib : PlanPools(options).memory_mib};
+  if (absl::Status status = InitEal(eal); !status.ok()) {
+    if (absl::IsAlreadyExists(status)) return absl::FailedPreconditionError(status.message());
+    return status;
+  }
+  absl::StatusOr<std::unique_ptr<Plane>> plane = Plane::Create(options);
+  if (!plane.ok()) return plane.status();
+  if (absl::Status status = (*plane)->Launch(); !status.ok()) return status;
+  return *std::move(plane);
+}
+
+}  // namespace warp::lcore

@@ -1,0 +1,113 @@
+// In 1: a burst of frames from the port. WARP datagrams to one of its addresses go on; what is not
+// ours is the kernel's.
+#include <rte_cycles.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+
+#include "dataplane/lcore/worker.h"
+
+namespace warp::lcore {
+namespace {
+
+// Afterwards the packet is one segment that nobody else can see, as opening in place demands:
+// frames larger than a buffer come in several, and what a ring port's neighbour replicated by
+// reference is shared with its other copies. Null when no buffer was free or none is large enough;
+// the packet is the caller's still.
+rte_mbuf* Linearise(rte_mbuf* packet, rte_mempool* pool) {
+  rte_mbuf* copy = rte_pktmbuf_alloc(pool);
+  if (copy == nullptr) return nullptr;
+  const uint32_t size = rte_pktmbuf_pkt_len(packet);
+  if (size > rte_pktmbuf_tailroom(copy)) {
+    rte_pktmbuf_free(copy);
+    return nullptr;
+  }
+  char* to = rte_pktmbuf_append(copy, static_cast<uint16_t>(size));
+  for (const rte_mbuf* segment = packet; segment != nullptr; segment = segment->next) {
+    to = std::copy_n(rte_pktmbuf_mtod(segment, const char*), segment->data_len, to);
+  }
+  rte_pktmbuf_free(packet);
+  return copy;
+}
+
+bool IsShared(const rte_mbuf* packet) {
+  return packet->nb_segs != 1 || rte_mbuf_refcnt_read(packet) != 1 || !RTE_MBUF_DIRECT(packet);
+}
+
+// Addressed to this station or to a group; a kernel interface also hands over what the kernel
+// itself sends.
+bool IsOurMac(wire::Bytes frame, const wire::MacAddress& mac) {
+  return frame.size() >= mac.bytes.size() &&
+         std::equal(mac.bytes.begin(), mac.bytes.end(), frame.begin());
+}
+bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 0; }
+
+}  // namespace
+
+void Worker::Receive(const PortView& port) {
+  in_.Clear();
+  rte_mbuf* frames[kBurst];
+  const uint16_t received = port.port->RxBurst(frames, kBurst);
+  if (received == 0) return;
+  work_ += received;
+  now_ = rte_rdtsc();
+  for (uint16_t i = 0; i < received; ++i) {
+    if (i + 1 < received) rte_prefetch0(rte_pktmbuf_mtod(frames[i + 1], const void*));
+    if (IsShared(frames[i])) {
+      rte_mbuf* copy = Linearise(frames[i], port.port->rx_pool());
+      if (copy == nullptr) {
+        Discard(port.slot, wire::Drop::kNoBuffer, frames[i]);
+        continue;
+      }
+      frames[i] = copy;
+    }
+    Sort(port, frames[i]);
+  }
+}
+
+void Worker::Sort(const PortView& port, rte_mbuf* frame) {
+  const wire::Bytes bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
+  if (!IsOurMac(bytes, port.port->mac())) {
+    if (IsGroupMac(bytes)) return Foreign(port, frame);
+    rte_pktmbuf_free(frame);  // another station's: nothing was sent to us, nothing is dropped
+    return;
+  }
+  wire::ParsedFrame parsed;
+  switch (wire::ParseFrame(bytes, &parsed)) {
+    case wire::FrameKind::kUdp:
+      break;
+    case wire::FrameKind::kOther:
+      return Foreign(port, frame);
+    case wire::FrameKind::kFragment:
+      // WARP sends none, so it is the kernel's; where the kernel has its own copy, this one ends
+      // here.
+      if (!port.port->kernel_sees_frames()) return Foreign(port, frame);
+      return Discard(port.slot, wire::Drop::kIpFragment, frame);
+    case wire::FrameKind::kTruncated:
+      return Discard(port.slot, wire::Drop::kTruncated, frame);
+    case wire::FrameKind::kBadChecksum:
+      return Discard(port.slot, wire::Drop::kBadIpChecksum, frame);
+  }
+  const std::vector<wire::IpAddress>& ours = port.entry->addresses;
+  if (parsed.to.port != forwarding_->snapshot().listen_port ||
+      std::find(ours.begin(), ours.end(), parsed.to.address) == ours.end()) {
+    return Foreign(port, frame);
+  }
+  InPacket& packet = in_.Add();
+  packet.mbuf = frame;
+  packet.parsed = parsed;
+  packet.frame_size = static_cast<uint32_t>(bytes.size());
+}
+
+// Where the kernel sees the port's frames itself, it has its own copy of this one.
+void Worker::Foreign(const PortView& port, rte_mbuf* frame) {
+  if (port.port->kernel_sees_frames()) {
+    rte_pktmbuf_free(frame);
+    return;
+  }
+  MetaOf(frame).in = InboundMeta{.port = port.id};
+  if (!GiveToControl(port, lane_.foreign, frame))
+    Discard(port.slot, wire::Drop::kControlFull, frame);
+}
+
+}  // namespace warp::lcore

@@ -1,0 +1,152 @@
+// A worker: the loop of one lcore over its ports. Its stages stand in the order of a packet's
+// journey, one per file:
+//
+//   in    1 rx.cc        receive, parse, linearise; ours or the kernel's
+//         2 classify.cc  sealed, handshake or neither; session and path
+//         3 look.cc      the window, before any cryptography
+//         4 open.cc      authenticate and decrypt, as a burst; claim
+//         5 deliver.cc   to control
+//   out   6 seal.cc      take from control, seal once, in place, as a burst
+//         7 replicate.cc a copy for every path
+//         8 tx.cc        to the ports
+//         9 completion.cc what became of it, to control
+//
+// Every field belongs to the worker's thread, but for the counters (this thread writes, any reads)
+// and what is said to be shared.
+#ifndef WARP_DATAPLANE_LCORE_WORKER_H_
+#define WARP_DATAPLANE_LCORE_WORKER_H_
+
+#include <poll.h>
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "dataplane/lcore/burst.h"
+#include "dataplane/lcore/exchange.h"
+#include "dataplane/lcore/pool.h"
+#include "dataplane/lcore/publisher.h"
+#include "dataplane/lcore/skew.h"
+#include "dataplane/lcore/tx_queue.h"
+#include "dataplane/wire/aead.h"
+#include "dataplane/wire/message.h"
+
+namespace warp::lcore {
+
+class Worker {
+ public:
+  struct Shared {
+    Publisher* publisher = nullptr;
+    Exchange* exchange = nullptr;
+    SkewTable* skew = nullptr;
+    uint16_t max_ports = 0;
+  };
+  // `spin`: never sleep.
+  Worker(WorkerId id, const Shared& shared, std::unique_ptr<wire::AeadEngine> engine,
+         PoolPtr header_pool, bool spin);
+
+  // The lcore's main function: turns until Stop, which any thread may call.
+  void Run();
+  void Stop();
+  // One turn; returns how many packets it moved. Run calls it, and tests do.
+  uint32_t RunOnce();
+
+  // Any thread.
+  uint64_t heartbeat() const { return heartbeat_.Get(); }
+  bool asleep() const { return asleep_.load(std::memory_order_relaxed); }
+  uint64_t Drops(wire::Drop drop) const { return drops_.Get(drop); }
+  const rte_mempool* header_pool() const { return header_pool_.get(); }
+  absl::string_view engine_name() const { return engine_->name(); }
+
+ private:
+  // --- In. ---
+  void Receive(const PortView& port);
+  void Classify(const PortView& port);
+  bool Look(const PortView& port);
+  void Open(const PortView& port);
+  void Claim(const PortView& port);
+  void Deliver(const PortView& port);
+
+  void Sort(const PortView& port, rte_mbuf* frame);
+  void Foreign(const PortView& port, rte_mbuf* frame);
+  void Handshake(const PortView& port, const InPacket& packet, wire::MessageType type);
+  void Duplicate(const PortView& port, const InPacket& packet, wire::Drop reason);
+  uint64_t RoomInControl(const PortView& port) const;
+  bool GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring, rte_mbuf* packet);
+
+  // --- Out. ---
+  void SendFrames();
+  bool TakePayloads();
+  bool TakeLegs(WorkerId from);
+  void Seal();
+  void Spread();
+  void Replicate();
+  void Transmit();
+  void Complete();
+  void SendCopies();  // the three above
+
+  void FindSendSession(OutJob* job) const;
+  wire::Drop Obstacle(const OutJob& job) const;
+  void ReserveCounters();
+  void PushLegs();
+  void ReplicateJob(uint16_t index);
+  bool SendInPlace(const Copy& copy, uint16_t index);
+  void SendReference(const Copy& copy, rte_mbuf* payload, rte_mbuf* header, uint16_t index);
+  void SendLinear(const Copy& copy, rte_mbuf* payload, uint16_t index);
+  size_t TakeHeaders(std::span<rte_mbuf*> headers);
+  void LoseCopy(const Copy& copy, wire::Drop reason, uint16_t index);
+  void Enqueue(PortId id, Port* port, PortSlot* slot, rte_mbuf* frame, const TxEntry& entry);
+  void Flush(TxQueue* queue);
+  void FinishJob(OutJob* job);
+  void FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason);
+  void AddReport(const Report& report);
+  void PushReports();
+
+  // --- Every exit has a name; `slot` is null where no port is concerned. ---
+  void Count(PortSlot* slot, wire::Drop reason, uint64_t count = 1);
+  void Discard(PortSlot* slot, wire::Drop reason, rte_mbuf* packet);
+
+  void RunEngine(wire::Direction direction, std::span<wire::AeadJob> jobs);
+  void RingBells();
+  void Sleep();
+  void WatchPorts();
+  void WaitForWork();
+
+  const WorkerId id_;
+  const Shared shared_;
+  const bool spin_;
+  const double ns_per_cycle_;
+  Lane& lane_;
+  const std::unique_ptr<wire::AeadEngine> engine_;
+  const PoolPtr header_pool_;
+
+  // This turn.
+  const Forwarding* forwarding_ = nullptr;
+  uint64_t now_ = 0;  // rdtsc, once per burst received
+  uint32_t work_ = 0;
+  bool rang_control_ = false;          // something was pushed to control
+  std::vector<uint8_t> rang_workers_;  // and to which workers
+
+  Burst<InPacket> in_;       // what Look has not let through yet
+  Burst<InPacket> opening_;  // this round's
+  std::array<wire::AeadJob, kBurst> jobs_;
+  uint16_t handshakes_ = 0;  // of this burst
+
+  Burst<OutJob> out_;
+  std::vector<Burst<LegItem>> legs_;  // by WorkerId, to be pushed
+  std::vector<TxQueue> tx_;           // by PortId
+  Burst<Report> reports_;
+
+  std::vector<pollfd> watch_;  // the bell and the ports' descriptors, while asleep
+  nfds_t watched_ = 0;
+  bool nap_ = false;  // some port has none
+
+  DropCounters drops_;
+  Counter heartbeat_;
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> stop_{false};  // shared
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_WORKER_H_
