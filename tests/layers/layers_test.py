@@ -1,0 +1,194 @@
+"""The architecture, proved: layers_test.py CHECK SOURCE BUILD
+
+Each check prints what breaks it, file by file, and exits 1 then. What they defend stands in docs/contributing.md.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+SKIPPED = 77
+
+# What code of a directory may include of the project, most special directory first.
+LAYERS = {
+    "dataplane/wire": ["dataplane/wire"],
+    "dataplane/lcore": ["dataplane/wire", "dataplane/lcore"],
+    "control/protocol": ["dataplane/wire", "control/protocol"],
+    "control/config": ["dataplane/wire", "control/config"],
+    "map-server": ["dataplane/wire", "control/protocol", "control/config", "map-server"],
+    "tools": ["dataplane/wire", "control/config", "tools"],
+    "control": ["dataplane/wire", "dataplane/lcore", "control"],
+}
+
+OURS = ("dataplane/", "control/", "map-server/", "tools/", "tests/")
+
+# Sans-IO: neither sockets nor files nor a clock.
+PURE = ["dataplane/wire", "control/protocol"]
+WORLD = re.compile(
+    r"<(sys/(socket|epoll|timerfd|ioctl|un|time)\.h|netinet/.*|linux/.*|net/.*|netdb\.h|poll\.h|fcntl\.h|unistd\.h"
+    r"|time\.h|ctime|fstream|thread|liburing\.h)>"
+)
+CLOCK = re.compile(r"(clock_gettime|gettimeofday|_clock::now|absl::Now|std::time|\btime\(nullptr\))")
+
+# What control sees of the dataplane.
+FACADE = ["counters.h", "snapshot.h", "packet.h", "port_spec.h", "dataplane.h"]
+
+TOP_LEVEL = {
+    "meson.build", "dataplane", "control", "map-server", "tools", "tests", "perf", "docs", "README.md", "LICENSE",
+}  # fmt: skip
+
+
+def tracked(source):
+    """The project's files: git's, or all of them where the tree came without git."""
+    if os.path.exists(os.path.join(source, ".git")):
+        command = ["git", "-c", "safe.directory=*", "-C", source, "ls-files", "-co", "--exclude-standard"]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return [name for name in output.splitlines() if os.path.exists(os.path.join(source, name))]
+    found = []
+    for folder, folders, files in os.walk(source):
+        folders[:] = [name for name in folders if not name.startswith((".", "build", "__pycache__"))]
+        found += [os.path.relpath(os.path.join(folder, name), source) for name in files]
+    return found
+
+
+def code(source):
+    return sorted(name for name in tracked(source) if name.endswith((".h", ".cc")))
+
+
+def read(source, name):
+    with open(os.path.join(source, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def includes(text):
+    """What the text includes, with its brackets or quotes."""
+    return re.findall(r'^\s*#\s*include\s+([<"][^>"]+[>"])', text, re.MULTILINE)
+
+
+def layer_of(name):
+    return next((layer for layer in LAYERS if name.startswith(layer + "/")), None)
+
+
+def check_includes(source, _build):
+    """Each layer includes only those below it, and only dataplane/lcore includes DPDK."""
+    for name in code(source):
+        layer = layer_of(name)
+        if layer is None:
+            continue
+        for include in includes(read(source, name)):
+            inner = include[1:-1]
+            if inner.startswith(OURS):
+                if not any(inner.startswith(below + "/") for below in LAYERS[layer]):
+                    yield f"{name}: includes {inner}, which is not below {layer}"
+            elif inner.startswith("rte_") and layer != "dataplane/lcore":
+                yield f"{name}: includes {inner}: DPDK belongs to dataplane/lcore"
+
+
+def check_facade(source, _build):
+    """What control sees of the dataplane shows nothing of DPDK, however indirectly."""
+    names = set(code(source))
+    todo = ["dataplane/lcore/" + name for name in FACADE]
+    seen = set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name not in names:
+            yield f"{name}: is missing"
+            continue
+        for include in includes(read(source, name)):
+            if include[1:].startswith("rte_"):
+                yield f"{name}: includes {include}, and is seen by control"
+            elif include[1:].startswith(OURS):
+                todo.append(include[1:-1])
+
+
+def check_pure(source, _build):
+    """Wire and protocol have no sockets and no clock: time and datagrams come and go as parameters."""
+    for name in code(source):
+        if layer_of(name) not in PURE:
+            continue
+        text = read(source, name)
+        for include in includes(text):
+            if WORLD.match(include):
+                yield f"{name}: includes {include}"
+        for found in CLOCK.findall(re.sub(r"//.*", "", text)):
+            yield f"{name}: reads a clock: {found}"
+
+
+def check_headers(source, _build):
+    """A header stands on its own: its source file includes it first. Its guard is its path."""
+    names = set(code(source))
+    for name in sorted(names):
+        text = read(source, name)
+        if name.endswith(".h"):
+            guard = "WARP_" + re.sub(r"[^A-Z0-9]", "_", name.upper()) + "_"
+            if f"#ifndef {guard}\n#define {guard}\n" not in text:
+                yield f"{name}: its guard is not {guard}"
+        elif name[:-3] + ".h" in names and includes(text)[:1] != [f'"{name[:-3]}.h"']:
+            yield f"{name}: does not include its own header first"
+
+
+def check_symbols(_source, build):
+    """The map and the command line are made without DPDK."""
+    for program in ("map-server/warp-map", "tools/warp"):
+        path = os.path.join(build, program)
+        needed = subprocess.run(["readelf", "--dynamic", path], check=True, capture_output=True, text=True).stdout
+        for library in re.findall(r"NEEDED.*\[(librte_[^]]*)\]", needed):
+            yield f"{program}: needs {library}"
+        symbols = subprocess.run(["nm", path], check=True, capture_output=True, text=True).stdout
+        for symbol in re.findall(r"\b(rte_\w+)$", symbols, re.MULTILINE):
+            yield f"{program}: has {symbol}"
+
+
+def check_top_level(source, _build):
+    """The top level is what docs/contributing.md says, and nothing else."""
+    found = {name.split("/")[0] for name in tracked(source)}
+    for name in sorted(TOP_LEVEL - found):
+        yield f"{name}: is missing at the top level"
+    for name in sorted(found - TOP_LEVEL):
+        if not name.startswith("."):
+            yield f"{name}: does not belong at the top level"
+
+
+def check_format(source, _build):
+    """clang-format has nothing to say."""
+    if not shutil.which("clang-format"):
+        sys.exit(SKIPPED)
+    command = ["clang-format", "--dry-run", "--Werror", "--ferror-limit=1", *code(source)]
+    result = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    yield from sorted(set(re.findall(r"^([^:\s]+):\d+:\d+: error: code should be clang-formatted", result.stderr, re.MULTILINE)))
+    if result.returncode and "clang-formatted" not in result.stderr:
+        yield result.stderr
+
+
+def drop_rows(source):
+    """The lines of the table in docs/operations.md, out of dataplane/wire/drop.h."""
+    pattern = re.compile(r'X\(k\w+,\s*"(\w+)",\s*((?:"[^"]*"\s*)+)\)')
+    for name, meaning in pattern.findall(read(source, "dataplane/wire/drop.h")):
+        yield name, "".join(re.findall(r'"([^"]*)"', meaning))
+
+
+def check_drops(source, _build):
+    """Every drop is explained to operators in the words of the code, and no other is."""
+    documented = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", read(source, "docs/operations.md"), re.MULTILINE))
+    rows = dict(drop_rows(source))
+    for name, meaning in rows.items():
+        if documented.get(name) != meaning:
+            yield f"docs/operations.md: lacks | `{name}` | {meaning} |"
+    for name in sorted(set(documented) - set(rows)):
+        yield f"docs/operations.md: {name} is no drop"
+
+
+def main():
+    check, source, build = sys.argv[1:4]
+    problems = list(globals()["check_" + check](source, build))
+    print("\n".join(problems) or "ok")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""The live part of tools/demo, inside its laboratory: sends, cuts and restores links, and shows what every path does.
+
+Paths are those of site A: its own links wan0 and wan1, each to the three endpoints of site B. The application at A sends
+numbered payloads into A's gate; the one at B answers each; a payload counts as delivered when its answer is back.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+LINKS = ("a0", "a1", "b0", "b1", "b2")
+
+
+class Laboratory:
+    """The links between the sites and M, by the names of M's ends."""
+
+    def __init__(self):
+        self.state = dict.fromkeys(LINKS, "up")
+        self.cuts = 0
+
+    def cut(self, link):
+        subprocess.run(["ip", "-n", "M", "link", "set", link, "down"], check=True)
+        self.state[link] = "cut"
+        self.cuts += 1
+
+    def black_hole(self, link):
+        self._filter("add", link)
+        self.state[link] = "black hole"
+        self.cuts += 1
+
+    def restore(self, link):
+        if self.state[link] == "cut":
+            subprocess.run(["ip", "-n", "M", "link", "set", link, "up"], check=True)
+        elif self.state[link] == "black hole":
+            self._filter("delete", link)
+        self.state[link] = "up"
+
+    def usable_paths(self):
+        up = [link for link in LINKS if self.state[link] == "up"]
+        return sum(link[0] == "a" for link in up) * sum(link[0] == "b" for link in up)
+
+    @staticmethod
+    def _filter(action, link):
+        rule = f'{action} element inet lab dead {{ "{link}" }}'
+        subprocess.run(["ip", "netns", "exec", "M", "nft", rule], check=True)
+
+
+def plan(seconds):
+    """The steps: (seconds since the step before, verb, link). A step that puts something back is followed by a wait until
+    every path carries payloads again (`all`)."""
+    if seconds < 12:  # two groups: first all but one path, then the other two links
+        step = (seconds - 3.5) / 5
+        yield from ((0.5, "cut", "a0"), (step, "cut", "b0"), (step, "black_hole", "b1"))
+        yield from ((step, "restore", link) for link in ("b1", "b0", "a0"))
+        yield from ((0, "all", ""), (0.1, "cut", "a1"), (0, "cut", "b2"), (step, "restore", "b2"), (0, "restore", "a1"))
+        yield (0, "all", "")
+        return
+    # About 0.7 s for a link to be in use again, eight times; what is left is shared by eight cuts and the height.
+    dwell = (seconds - 2 - 8 * 0.7) / 10
+    yield (1, "all", "")
+    for link in LINKS:  # one after the other, the last without a sign at any interface
+        yield (0, "black_hole" if link == "b2" else "cut", link)
+        yield (dwell, "restore", link)
+        yield (0, "all", "")
+    for link in ("a1", "b1", "b2"):  # down to one path
+        yield (dwell / 2, "cut", link)
+    yield (2 * dwell, "restore", "b2")
+    for link in ("b1", "a1"):
+        yield (dwell / 2, "restore", link)
+    yield (0, "all", "")
+
+
+class Screen:
+    """A table that is drawn over itself on a terminal, and repeated now and then elsewhere."""
+
+    def __init__(self):
+        self.tty = sys.stdout.isatty()
+        self.height = 0
+        self.last = -10.0
+        self.events = []
+
+    def event(self, text):
+        self.events.append(text)
+        if not self.tty:
+            print(text, flush=True)
+
+    def draw(self, elapsed, lines):
+        if self.tty:
+            lines = lines + [""] + self.events[-6:]
+            up = f"\x1b[{self.height}F" if self.height else ""
+            print(up + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[J", end="", flush=True)
+            self.height = len(lines)
+        elif elapsed - self.last >= 2:
+            self.last = elapsed
+            print("\n".join(lines), flush=True)
+
+
+def table(status, laboratory, elapsed, seconds):
+    """What the screen shows of A's status."""
+    links = "  ".join(f"{link} {state}" for link, state in laboratory.state.items())
+    tunnel = status["tunnels"][0]
+    lines = [
+        f"{min(elapsed, seconds):5.1f} s   links: {links}",
+        f"          payloads into A's gate {tunnel['from_app']}, answers out of it {tunnel['to_app']}",
+        f"  {'path':<27}{'state':<11}{'RTT ms':>8}{'first':>8}{'duplicates':>12}   reason",
+    ]
+    for path in all_paths(status):
+        rtt = path["rtt_ms"]
+        name = f"{path['port']} - {path['endpoint']}"
+        reason = "" if path["state"] == "active" else path.get("reason") or ""
+        lines.append(
+            f"  {name:<27}{path['state']:<11}{'-' if rtt is None else f'{rtt:.2f}':>8}"
+            f"{100 * (path['first_share'] or 0):>7.1f}%{path['duplicates']:>12}   {reason}"
+        )
+    return lines
+
+
+def all_paths(status):
+    paths = [path for peer in status["peers"] for path in peer["paths"]]
+    return sorted(paths, key=lambda path: (path["port"], path["endpoint"]))
+
+
+class Demo:
+    def __init__(self, options):
+        self.options = options
+        self.laboratory = Laboratory()
+        self.screen = Screen()
+        self.fewest = len(all_paths(self.status()))
+        self.slowest_return = 0.0
+        self.was_cut = set()
+
+    def status(self, socket=None):
+        command = [self.options.warp, "status", "--json", "--socket", socket or self.options.socket_a]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=10).stdout)
+
+    def everything_active(self):
+        sides = (self.status(self.options.socket_a), self.status(self.options.socket_b))
+        return all(path["state"] == "active" for side in sides for path in all_paths(side))
+
+    def run(self):
+        """Sends for the whole time, and meanwhile walks through the plan. The gauge's result."""
+        options = self.options
+        output = os.path.join(options.directory, "demo.json")
+        command = ["ip", "netns", "exec", "A", options.warp, "gauge", "tx", "--to", "127.0.0.1:9000", "--await-echo"]
+        command += ["--rate", str(options.rate), "--size", str(options.size), "--seconds", str(options.seconds), "--json"]
+        with open(output, "w") as file:
+            gauge = subprocess.Popen(command, stdout=file)
+        begin = time.monotonic()
+        steps = plan(options.seconds)
+        due, verb, link = next_step(steps, 0.0)
+        waiting_since = None
+        while gauge.poll() is None:
+            elapsed = time.monotonic() - begin
+            if verb == "all":
+                waiting_since = elapsed if waiting_since is None else waiting_since
+                if elapsed >= due and (self.everything_active() or elapsed - waiting_since > 5):
+                    self.slowest_return = max(self.slowest_return, elapsed - waiting_since)
+                    waiting_since = None
+                    due, verb, link = next_step(steps, elapsed)
+            elif verb and elapsed >= due and elapsed < options.seconds:
+                getattr(self.laboratory, verb)(link)
+                usable = self.laboratory.usable_paths()
+                self.fewest = min(self.fewest, usable)
+                if verb != "restore":
+                    self.was_cut.add(link)
+                self.screen.event(f"{elapsed:5.1f} s   {verb.replace('_', ' ')} {link}: {usable} of 6 paths can work")
+                due, verb, link = next_step(steps, elapsed)
+            if due > elapsed + 0.05 or verb in ("", "all"):
+                self.screen.draw(elapsed, table(self.status(), self.laboratory, elapsed, options.seconds))
+                time.sleep(0.05)
+            else:
+                time.sleep(max(0.0, min(0.05, due - elapsed)))
+        if gauge.returncode != 0:
+            sys.exit(f"tools/demo: the application ended with status {gauge.returncode}")
+        return json.loads(open(output).read().strip().splitlines()[-1])
+
+
+def next_step(steps, elapsed):
+    wait, verb, link = next(steps, (float("inf"), "", ""))
+    return elapsed + wait, verb, link
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("--warp", "--socket-a", "--socket-b", "--directory"):
+        parser.add_argument(name, required=True)
+    for name in ("--seconds", "--rate", "--size"):
+        parser.add_argument(name, required=True, type=int)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the laboratory's owner ends us
+
+    demo = Demo(options)
+    gauge = demo.run()
+    paths = all_paths(demo.status())
+    result = {
+        "sent": gauge["sent"],
+        "delivered": gauge["received"],
+        "lost": gauge["lost"],
+        "duplicates": gauge["duplicated"],
+        "longest_gap_ms": gauge["longest_gap_ms"],
+        "cuts": demo.laboratory.cuts,
+        "links_cut": sorted(demo.was_cut),
+        "paths": len(paths),
+        "fewest_paths": demo.fewest,
+        "seconds": options.seconds,
+        "rate": options.rate,
+        "size": options.size,
+    }
+    print()
+    print(f"  sent              {result['sent']}")
+    print(f"  delivered         {result['delivered']}   (there, and answered back)")
+    print(f"  lost              {result['lost']}")
+    print(f"  duplicates seen   {result['duplicates']}   (by the application)")
+    print(f"  longest gap       {result['longest_gap_ms']} ms")
+    print(f"  cuts              {result['cuts']}, of {len(demo.was_cut)} links; at the height {demo.fewest} of {len(paths)} paths up")
+    if options.json:
+        print(json.dumps(result))
+    good = result["sent"] > 0 and result["lost"] == 0 and result["duplicates"] == 0
+    if not good:
+        print("tools/demo: payloads were lost or seen twice", file=sys.stderr)
+    elif len(demo.was_cut) < len(LINKS):
+        print("tools/demo: not every link was cut: too short, or a link did not come back", file=sys.stderr)
+        good = False
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
