@@ -1,0 +1,9 @@
+// Runs the tests with libsodium initialised, as every program does first.
+#include <gtest/gtest.h>
+
+#include "dataplane/wire/keys.h"
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  return warp::wire::InitCrypto().ok() ? RUN_ALL_TESTS() : 1;
+}

@@ -1,0 +1,200 @@
+#include "dataplane/wire/reassembler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "dataplane/wire/fragment.h"
+
+namespace warp::wire {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+std::vector<uint8_t> PayloadOf(size_t size, uint8_t seed = 1) {
+  std::vector<uint8_t> bytes(size);
+  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i * 31 + i / 256 + seed);
+  return bytes;
+}
+
+struct Piece {
+  uint64_t counter = 0;
+  std::vector<uint8_t> plaintext;
+};
+
+// What a sender seals for one payload, the first under `counter`.
+std::vector<Piece> Cut(const std::vector<uint8_t>& payload, uint64_t counter, uint16_t tunnel = 1,
+                       size_t max_plaintext = 1400) {
+  const FragmentPlan plan = PlanFragments(payload.size(), max_plaintext).value();
+  std::vector<Piece> pieces;
+  for (int i = 0; i < plan.count; ++i) {
+    const auto index = static_cast<uint8_t>(i);
+    Piece piece{.counter = counter + index,
+                .plaintext = std::vector<uint8_t>(kFragmentHeaderSize + plan.SizeOf(index))};
+    WriteFragmentHeader(plan.HeaderOf(index, tunnel), piece.plaintext.data());
+    std::copy_n(payload.begin() + static_cast<ptrdiff_t>(plan.OffsetOf(index)), plan.SizeOf(index),
+                piece.plaintext.begin() + kFragmentHeaderSize);
+    pieces.push_back(std::move(piece));
+  }
+  return pieces;
+}
+
+class ReassemblerTest : public testing::Test {
+ protected:
+  Reassembler::Result Add(const Piece& piece, uint64_t session = 1) {
+    return reassembler_.Add(now_, session, piece.counter, piece.plaintext);
+  }
+  std::string DropOf(const Reassembler::Result& result) {
+    return result.drop ? std::string(DropName(*result.drop)) : "";
+  }
+
+  int64_t now_ = 0;
+  Reassembler reassembler_{{.max_bytes = 100'000, .max_entries = 8, .timeout_ns = kSecond}};
+};
+
+TEST_F(ReassemblerTest, PutsTogetherInAnyOrder) {
+  std::mt19937 random(1);
+  for (const size_t size : {2, 1393, 2784, 5000, 65536}) {
+    const auto payload = PayloadOf(size);
+    auto pieces = Cut(payload, 100, 7);
+    std::shuffle(pieces.begin(), pieces.end(), random);
+    for (size_t i = 0; i + 1 < pieces.size(); ++i) {
+      const auto result = Add(pieces[i]);
+      ASSERT_FALSE(result.payload);
+      ASSERT_FALSE(result.drop);
+    }
+    const auto result = Add(pieces.back());
+    ASSERT_TRUE(result.payload) << size;
+    EXPECT_EQ(result.payload->tunnel_id, 7);
+    EXPECT_EQ(result.payload->bytes, payload);
+    EXPECT_EQ(reassembler_.entries(), 0u);
+    EXPECT_EQ(reassembler_.bytes(), 0u);
+  }
+}
+
+TEST_F(ReassemblerTest, KeepsInterleavedPayloadsApart) {
+  // Neighbours in counters, another tunnel, another session with the same counters.
+  const auto a = Cut(PayloadOf(2000, 1), 10, 1);
+  const auto b = Cut(PayloadOf(2000, 2), 12, 1);
+  const auto c = Cut(PayloadOf(2000, 3), 14, 2);
+  const auto d = Cut(PayloadOf(2000, 4), 10, 1);
+  EXPECT_FALSE(Add(a[1]).payload);
+  EXPECT_FALSE(Add(b[0]).payload);
+  EXPECT_FALSE(Add(c[1]).payload);
+  EXPECT_FALSE(Add(d[0], 2).payload);
+  EXPECT_EQ(Add(c[0]).payload->bytes, PayloadOf(2000, 3));
+  EXPECT_EQ(Add(a[0]).payload->bytes, PayloadOf(2000, 1));
+  EXPECT_EQ(Add(d[1], 2).payload->bytes, PayloadOf(2000, 4));
+  EXPECT_EQ(Add(b[1]).payload->bytes, PayloadOf(2000, 2));
+}
+
+TEST_F(ReassemblerTest, ADuplicateIsDroppedAndHarmless) {
+  const auto pieces = Cut(PayloadOf(3000), 5);
+  EXPECT_EQ(DropOf(Add(pieces[0])), "");
+  EXPECT_EQ(DropOf(Add(pieces[0])), "duplicate");
+  EXPECT_FALSE(Add(pieces[1]).payload);
+  EXPECT_EQ(Add(pieces[2]).payload->bytes, PayloadOf(3000));
+}
+
+TEST_F(ReassemblerTest, AConflictGivesThePayloadUp) {
+  const auto pieces = Cut(PayloadOf(3000), 5);
+  const auto longer = Cut(PayloadOf(4000), 5, 1, 1100);
+  const auto other_chunk = Cut(PayloadOf(3003), 5);
+  for (const auto& conflicting : {longer, other_chunk}) {
+    EXPECT_EQ(DropOf(Add(pieces[0])), "");
+    EXPECT_EQ(DropOf(Add(conflicting[1])), "reassembly_conflict");
+    EXPECT_EQ(reassembler_.entries(), 0u);
+    EXPECT_EQ(reassembler_.bytes(), 0u);
+  }
+}
+
+TEST_F(ReassemblerTest, WhatIsNoFragmentIsMalformed) {
+  EXPECT_EQ(DropOf(Add({5, {}})), "malformed");
+  EXPECT_EQ(DropOf(Add({5, {1, 0, 0, 0, 1, 2, 3, 4, 5}})), "malformed");
+  // Would begin before counter 0.
+  const auto pieces = Cut(PayloadOf(3000), 0);
+  EXPECT_EQ(DropOf(Add({1, pieces[2].plaintext})), "malformed");
+  EXPECT_EQ(DropOf(Add({2, pieces[2].plaintext})), "");
+  EXPECT_EQ(reassembler_.entries(), 1u);
+}
+
+TEST_F(ReassemblerTest, TimesOut) {
+  const auto a = Cut(PayloadOf(3000), 5);
+  const auto b = Cut(PayloadOf(3000), 50);
+  EXPECT_EQ(reassembler_.NextTimeout(), std::nullopt);
+  Add(a[0]);
+  now_ = kSecond / 2;
+  Add(a[1]);  // does not prolong
+  Add(b[0]);
+  EXPECT_EQ(reassembler_.NextTimeout(), kSecond);
+  now_ = kSecond - 1;
+  EXPECT_EQ(reassembler_.Expire(now_), 0u);
+  now_ = kSecond;
+  EXPECT_EQ(reassembler_.Expire(now_), 1u);
+  EXPECT_EQ(reassembler_.NextTimeout(), kSecond * 3 / 2);
+  EXPECT_FALSE(Add(a[2]).payload);  // too late: begins anew
+  now_ = kSecond * 3 / 2;
+  EXPECT_EQ(Add(b[1]).timed_out, 1u);  // adding expires first, so this begins anew too
+  EXPECT_EQ(reassembler_.entries(), 2u);
+}
+
+TEST_F(ReassemblerTest, TheOldestGivesWayToANewPayload) {
+  std::vector<std::vector<Piece>> payloads;
+  for (uint64_t i = 0; i < 9; ++i) payloads.push_back(Cut(PayloadOf(2000), 100 * i));
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(Add(payloads[i][0]).evicted, 0u);
+  EXPECT_EQ(Add(payloads[8][0]).evicted, 1u);
+  EXPECT_EQ(reassembler_.entries(), 8u);
+  EXPECT_TRUE(Add(payloads[1][1]).payload);
+  EXPECT_TRUE(Add(payloads[8][1]).payload);
+  EXPECT_FALSE(Add(payloads[0][1]).payload);
+}
+
+TEST_F(ReassemblerTest, BytesAreBoundedFromTheFirstFragmentOn) {
+  // Only the last piece of each: few bytes sent, much memory claimed.
+  uint32_t evicted = 0;
+  for (uint64_t i = 0; i < 100; ++i) {
+    evicted += Add(Cut(PayloadOf(60'001), 1000 * i).back()).evicted;
+    EXPECT_LE(reassembler_.bytes(), 100'000u);
+  }
+  EXPECT_EQ(evicted, 99u);
+}
+
+TEST_F(ReassemblerTest, APayloadBeyondAllMemoryIsTooLarge) {
+  Reassembler small({.max_bytes = 1000});
+  const auto pieces = Cut(PayloadOf(3000), 5);
+  const auto result = small.Add(0, 1, pieces[0].counter, pieces[0].plaintext);
+  EXPECT_EQ(DropOf(result), "too_large");
+  EXPECT_EQ(small.entries(), 0u);
+}
+
+// Whatever an authenticated but hostile peer sends: bounds hold, and a payload comes out only if
+// each byte went in.
+TEST_F(ReassemblerTest, SurvivesHostileInterleavings) {
+  std::mt19937 random(7);
+  for (int step = 0; step < 50'000; ++step) {
+    FragmentHeader header{
+        .tunnel_id = static_cast<uint16_t>(random() % 2),
+        .index = static_cast<uint8_t>(random() % 4),
+        .count = static_cast<uint8_t>(random() % 5),
+        .chunk = static_cast<uint16_t>(random() % 3 == 0 ? random() : 1 + random() % 3)};
+    std::vector<uint8_t> plaintext(kFragmentHeaderSize +
+                                   (random() % 4 == 0 ? random() % 5 : header.chunk));
+    WriteFragmentHeader(header, plaintext.data());
+    now_ += random() % (kSecond / 50);
+    const auto result = reassembler_.Add(now_, random() % 2, random() % 20, plaintext);
+    ASSERT_LE(reassembler_.entries(), 8u);
+    ASSERT_LE(reassembler_.bytes(), 100'000u);
+    ASSERT_FALSE(result.payload && result.drop);
+    if (result.payload) {
+      ASSERT_LE(result.payload->bytes.size(), kMaxPayloadSize);
+      ASSERT_GE(result.payload->bytes.size(), 2u);
+    }
+  }
+  reassembler_.Expire(now_ + 2 * kSecond);
+  EXPECT_EQ(reassembler_.entries(), 0u);
+  EXPECT_EQ(reassembler_.bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace warp::wire
