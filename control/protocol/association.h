@@ -1,25 +1,24 @@
-// An association: the handshakes and sessions with ONE remote static key. A node has one for each
-// peer and each map; a map has one for each node that talks to it.
+// An association: the handshakes and sessions with ONE remote static key. A node has one for each peer and each map; a map
+// has one for each node that talks to it.
 //
-//                       Connect, silence, rekey time
-//            ┌──────┐ ─────────────────────────────► ┌────────────┐ ◄─┐ retry: the same initiation
-//            over every path │ Idle │                                │ Initiating │ ──┘ cookie
-//            reply, attempt over: fresh ephemeral └──────┘ ◄─────────────────────────────
-//            └────────────┘
-//                       response (a session, unconfirmed)
+//                   Connect, silence, rekey time
+//        ┌──────┐ ─────────────────────────────► ┌────────────┐ ◄─┐ retry: the same initiation over every route
+//        │ Idle │                                │ Initiating │ ──┘ cookie reply, attempt over: fresh ephemeral
+//        └──────┘ ◄───────────────────────────── └────────────┘
+//                   response: a session, unconfirmed; or the remote end's own was confirmed
 //
-//   a session:  unconfirmed ── a packet of it was opened ──► confirmed ── its keys die, close ──►
-//   gone
+//   a session:  unconfirmed ── a packet of it was opened ──► confirmed ── its keys die, close ──► gone
 //                    └── confirm_lifetime passed ──► gone
 //
-// Initiator and responder alike use a session for sending once they have opened a packet of it;
-// they receive on every session they have, confirmed or not, until its keys die. So no packet is
-// lost at a rekey, and a handshake that somebody else's datagrams began changes nothing.
+// Initiator and responder alike use a session for sending once they have opened a packet of it; they receive on every
+// session they have, confirmed or not, until its keys die. So no packet is lost at a rekey, and a handshake that
+// somebody else's datagrams began changes nothing.
 //
-// Sans-IO, one thread. Pointers to sessions stay valid as long as the caller holds the shared_ptr.
+// Sans-IO, one thread.
 #ifndef WARP_CONTROL_PROTOCOL_ASSOCIATION_H_
 #define WARP_CONTROL_PROTOCOL_ASSOCIATION_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,8 +27,11 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "control/protocol/cookie.h"
+#include "control/protocol/handshake.h"
 #include "control/protocol/local.h"
 #include "control/protocol/time.h"
+#include "control/protocol/token_bucket.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
@@ -38,9 +40,8 @@
 
 namespace warp::protocol {
 
-// What the remote end is, or we are to it: named in the prologue, so that a handshake meant for a
-// peer fails at a map.
-enum class Role : uint8_t { kPeer, kMap };
+// What the responder is: named in the prologue, so that a handshake meant for a peer fails at a map.
+using Role = wire::Role;
 
 struct AssociationOptions {
   wire::PublicKey remote;
@@ -48,24 +49,22 @@ struct AssociationOptions {
   Role role = Role::kPeer;      // kMap: between a node and a map, at both ends
   size_t window = wire::kDefaultWindow;
   bool initiates = true;  // false at a map: it only answers
-  // Nothing authentic for so long: a new handshake. Zero: never by itself (the caller calls
-  // Connect).
+  // Nothing authentic for so long: a new handshake. Zero: never by itself (the caller calls Connect).
   Duration silence = std::chrono::seconds(1);
   Duration rekey_after = std::chrono::seconds(120);
   Duration rekey_after_responder = std::chrono::seconds(135);
   Duration session_lifetime = std::chrono::seconds(180);
 };
 
-// The options of a session with a peer, and of one with a map, by the timers of `timers`.
+// The options of a session with a peer, by `timers`.
 AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& remote,
                                    wire::PresharedKey psk, size_t window);
-// `initiates`: at the node. Window 64, rekeyed by `rekey_after`, the responder's and the keys'
-// times in proportion.
+// And of one with a map. `initiates`: at the node. Window 64; the keys die at one and a half times `rekey_after`.
 AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_after,
                                   bool initiates);
 
-// Every way to the remote end. Asked only when something is about to be sent over all of them (so
-// that a budget may be charged by the answer).
+// Every way to the remote end. Asked only when something is about to be sent over all of them, so that a budget may be
+// charged by the answer.
 using RoutesFunction = absl::FunctionRef<std::vector<Route>()>;
 
 class Association {
@@ -78,39 +77,46 @@ class Association {
 
   // --- What happens to it ---
 
-  // Begins a handshake at the next HandleTimeout (due at once) unless one is under way.
+  // Begins a handshake at the next HandleTimeout (due at once), even where there is a session; no change where one is
+  // under way. From here on it keeps itself connected.
   void Connect(Instant now);
+  // There are new routes: a handshake that is under way goes out over them at once, not at its next retry.
+  void Hurry(Instant now);
 
-  // Of a response to, or a cookie for, an initiation of ours: the datagram named an index of this
-  // association. nullopt when it was taken; else why it was dropped, and nothing has changed.
+  // Of a response to, or a cookie for, an initiation of ours; mac1 of a response was verified. nullopt when it was taken;
+  // else why it was dropped, and nothing has changed.
   std::optional<wire::Drop> HandleResponse(Instant now, const Arrival& arrival,
                                            wire::Bytes datagram);
   std::optional<wire::Drop> HandleCookieReply(Instant now, const Arrival& arrival,
                                               wire::Bytes datagram);
 
-  // A packet of `session` was opened (any kind; the first copy). Cheap: called for every payload.
-  // True when this confirmed the session: send_session() may be another now. Unknown sessions are
-  // ignored.
+  // Makes a session out of an initiation, and gives the response to send; or says why not, and nothing has changed.
+  // kHandshakeStale asks for a cookie. Called by Responder (responder.h).
+  struct Response {
+    uint32_t local_index = 0;
+    std::vector<uint8_t> datagram;
+  };
+  std::variant<Response, wire::Drop> HandleInitiation(Instant now, ReceivedInitiation& initiation);
+
+  // A packet of `session` was opened (any kind; the first copy). Cheap: called for every payload. True when this
+  // confirmed the session: send_session() may be another now. Unknown sessions are ignored.
   bool NoteAuthentic(Instant now, const wire::Session* session);
 
   // The control message confirm: the responder answers it with its own.
-  void HandleConfirm(Instant now, const Arrival& arrival, const wire::Session* session,
-                     Outbox& outbox);
-  // The control message close: the remote end forgets the sessions up to this one, so do we. True
-  // when it was the last.
-  bool HandleClose(Instant now, const wire::Session* session);
+  void HandleConfirm(const Arrival& arrival, const wire::Session* session, Outbox& outbox);
+  // The control message close: the remote end has forgotten its sessions up to this one, so do we.
+  void HandleClose(Instant now, const wire::Session* session);
 
-  // Says close in every confirmed session over the routes, then forgets all. It starts nothing by
-  // itself afterwards.
-  void Close(Instant now, std::span<const Route> routes, Outbox& outbox);
+  // Says close in every confirmed session over the routes, then forgets all. It starts nothing by itself afterwards.
+  void Close(std::span<const Route> routes, Outbox& outbox);
 
   Instant NextTimeout() const;
   void HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox);
 
   // --- Sending ---
 
-  // Seals one plaintext (first byte: its kind) with the send session and sends the same bytes over
-  // each route. False where there is no session.
+  // Seals one plaintext (first byte: its kind) with the send session and sends the same bytes over each route. False
+  // where there is no session.
   bool Send(std::span<const Route> routes, wire::Bytes plaintext, Outbox& outbox);
   bool Send(const Route& route, wire::Bytes plaintext, Outbox& outbox) {
     return Send({&route, 1}, plaintext, outbox);
@@ -119,43 +125,85 @@ class Association {
   // --- What it is now ---
 
   const wire::PublicKey& remote() const { return options_.remote; }
-  // The newest confirmed session; of two that crossed, the one initiated by the smaller key. Null:
-  // nothing can be sent.
+  // The newest confirmed session; of two that crossed, the one initiated by the smaller key. Null: nothing can be sent.
   const std::shared_ptr<wire::Session>& send_session() const { return send_session_; }
-  // All that may receive: confirmed or not.
+  // All that may receive, confirmed or not.
   std::vector<std::shared_ptr<wire::Session>> receive_sessions() const;
   std::shared_ptr<wire::Session> FindSession(uint32_t local_index) const;  // null: none
-  // Position of a session in the order in which they were made, from 1; 0: not one of ours. With a
-  // message's counter it orders all that the remote end sealed.
+  // Position of a session in the order in which they were made, from 1; 0: not one of ours. With a message's counter it
+  // orders what the remote end sealed.
   uint64_t SessionOrder(const wire::Session* session) const;
-  Instant established() const;  // of the send session
-  bool initiating() const { return initiating_ != nullptr; }
+  Instant established() const;  // when the send session was made
+  bool initiating() const { return std::holds_alternative<Initiating>(state_); }
   Instant last_authentic() const { return last_authentic_; }
   // Grows when send_session() or receive_sessions() changed.
   uint64_t version() const { return version_; }
 
-  // --- For Responder (responder.h) ---
-
-  // A parsed initiation of the remote end, whose secrets were right.
-  struct Initiation;
-  // Makes a session and the response to send; or says why not, and nothing has changed.
-  struct Response {
-    uint32_t local_index = 0;
-    std::vector<uint8_t> datagram;
-  };
-  std::variant<Response, wire::Drop> HandleInitiation(Instant now, Initiation& initiation);
-
  private:
-  struct Attempt;  // an initiation of ours under way
-  struct Entry;    // a session and what is known of it
+  enum class Reason : uint8_t { kConnect, kSilence, kRekey };
+
+  struct Idle {};
+  struct Initiating {
+    InitiatorHandshake handshake;
+    Reason reason;
+    Instant started;  // the present ephemeral key
+    Instant next_send;
+    Instant last_send;
+    Instant refresh = kNever;  // a cookie came: try with a fresh ephemeral key
+    bool refreshed = false;    // that was done once already: from now on not before the next retry
+  };
+
+  struct Entry {
+    std::shared_ptr<wire::Session> session;
+    uint64_t order = 0;
+    Instant made;
+    bool confirmed = false;
+    uint64_t timestamp = 0;  // responder: the initiation's
+    uint32_t crossed = 0;    // responder: index of our own handshake that was under way; 0: none
+    std::optional<Route> route;     // initiator: where the response came from
+    Instant next_confirm = kNever;  // initiator, unconfirmed
+  };
+
+  HandshakeParams params() const {
+    return {options_.remote, &options_.psk, options_.role, options_.window};
+  }
+  Entry* Find(const wire::Session* session);
+  const Entry* Find(const wire::Session* session) const;
+  const Entry* SendEntry() const { return Find(send_session_.get()); }
+  Instant Expiry(const Entry& entry) const;
+  // When the next handshake should begin by itself, and why.
+  std::pair<Instant, Reason> NextBeginning() const;
+
+  void Begin(Instant now, Reason reason);
+  void StopInitiating();
+  void AddSession(Entry entry);
+  template <typename Predicate>
+  void RemoveSessions(Predicate predicate);
+  void LimitSessions();
+  void Prefer();  // chooses send_session_
+  bool Prefers(const Entry& newer, const Entry& older) const;
+  void Expire(Instant now);
+  void SendConfirms(Instant now, RoutesFunction routes, Outbox& outbox);
+  void Initiate(Instant now, RoutesFunction routes, Outbox& outbox);
 
   Local& local_;
   const AssociationOptions options_;
-  std::unique_ptr<Attempt> initiating_;
-  std::vector<Entry> sessions_;
+  std::variant<Idle, Initiating> state_;
+  std::vector<Entry> sessions_;  // in their order
   std::shared_ptr<wire::Session> send_session_;
-  Instant last_authentic_;
+  uint64_t orders_ = 0;
   uint64_t version_ = 0;
+  Instant last_authentic_{};
+
+  bool wanted_ = false;   // Connect was called, and Close was not
+  bool connect_ = false;  // Connect was called, and nothing has begun yet
+  Instant not_before_{};  // no beginning by itself earlier: the remote end said close
+  Duration backoff_;      // of the next retry
+  CookieJar cookies_;
+  TokenBucket initiations_;                         // of the remote end, answered
+  TokenBucket responses_;                           // to ours, read
+  uint64_t max_timestamp_ = 0;                      // of the initiations that were confirmed
+  std::vector<InitiationHash> accepted_by_cookie_;  // the last ones, oldest first
 };
 
 }  // namespace warp::protocol

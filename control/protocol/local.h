@@ -41,6 +41,7 @@ class Local {
   const std::vector<wire::Cipher>& ciphers() const { return ciphers_; }
   wire::AeadEngine& engine() { return *engine_; }
   SessionTable& sessions() { return sessions_; }
+  const SessionTable& sessions() const { return sessions_; }
   const Timers& timers() const { return timers_; }
 
   // The next timestamp for an initiation: the wall clock's, but always greater than the last one.

@@ -1,25 +1,26 @@
-// The door for initiations, before any association is known: authenticity of the sender's knowledge
-// (mac1), copies, load and cookies, then the Diffie-Hellman. One for each process: a node has one,
-// a map has one.
+// The door for initiations, before any association is known: authenticity of the sender's knowledge (mac1), copies, load
+// and cookies, then the Diffie-Hellman. One for each process: a node has one, a map has one.
 //
 // The order of the checks is the order of their cost:
-//   1. size, type, mac1                          truncated, unknown_type, bad_mac
-//   2. copy of one already answered?             the same response, to this copy's own source
-//   (handshake_repeated)
-//   3. under load, and no valid cookie?          a cookie, to this source (bad_cookie)
-//   4. the budget of Diffie-Hellman              handshake_budget
-//   5. decrypt; whose key is it?                 handshake_failed, unknown_peer
-//   6. not newer than the last confirmed one,
-//      and no valid cookie?                      a cookie (handshake_stale)
-//   7. the association answers
+//   1. type, size, mac1                          unknown_type, handshake_failed, bad_mac
+//   2. a copy of one that was answered?          the same response, to this copy's own source: handshake_repeated
+//   3. under load, and no valid cookie?          a cookie, to this source: bad_cookie
+//   4. a copy of a stale one, without cookie?    a cookie, to this source: handshake_stale
+//   5. the budget of Diffie-Hellman              handshake_budget
+//   6. decrypt; whose key is it?                 handshake_failed, unknown_peer
+//   7. the association answers                   handshake_stale (with a cookie), or a response
 #ifndef WARP_CONTROL_PROTOCOL_RESPONDER_H_
 #define WARP_CONTROL_PROTOCOL_RESPONDER_H_
 
-#include <memory>
+#include <deque>
 #include <optional>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "control/protocol/association.h"
+#include "control/protocol/cookie.h"
+#include "control/protocol/token_bucket.h"
 
 namespace warp::protocol {
 
@@ -27,23 +28,45 @@ class Responder {
  public:
   // `role`: kPeer at a node, kMap at a map. `local` outlives this.
   Responder(Local& local, Role role);
-  ~Responder();
 
   // The association of a static key, null where there is none (a map makes one).
   using FindFunction = absl::FunctionRef<Association*(const wire::PublicKey&)>;
 
-  // Pushes at most one datagram, never longer than `datagram`, back to where it came from. nullopt
-  // when a new session was made by it; else why it was dropped (a repeated, stale or cookie-less
-  // one was answered all the same).
+  // Pushes at most one datagram, never longer than `datagram`, back to where that came from. nullopt when a new session
+  // was made; else why it was dropped (repeated, stale and cookie-less ones are answered all the same).
   std::optional<wire::Drop> HandleInitiation(Instant now, const Arrival& arrival,
                                              wire::Bytes datagram, FindFunction find,
                                              Outbox& outbox);
 
-  bool under_load(Instant now) const;
+  // Whether a handshake message (initiation or response) was made by someone who knows our public key.
+  bool VerifyMac1(wire::Bytes datagram) const { return wire::VerifyMac1(mac1_key_, datagram); }
+
+  bool under_load(Instant now) const { return handshakes_.Level(now) < handshakes_.burst() / 2; }
+  size_t remembered() const { return remembered_.size(); }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  // What became of an initiation. The responses are kept as long as the unconfirmed session lives.
+  struct Remembered {
+    std::vector<uint8_t> response;  // empty: it was stale
+    uint32_t local_index = 0;       // of the session the response is about
+  };
+  struct Expiry {
+    Instant when;
+    InitiationHash hash;
+  };
+
+  void SendCookie(Instant now, const Arrival& arrival, wire::Bytes datagram, Outbox& outbox);
+  void Remember(Instant now, const InitiationHash& hash, Remembered remembered);
+  void Forget(Instant now);
+
+  Local& local_;
+  const Role role_;
+  const wire::MacKey mac1_key_;
+  CookieMaker cookies_;
+  TokenBucket handshakes_;  // Diffie-Hellman
+  TokenBucket replies_;     // what costs none
+  absl::flat_hash_map<InitiationHash, Remembered> remembered_;
+  std::deque<Expiry> expiries_;  // oldest first
 };
 
 }  // namespace warp::protocol

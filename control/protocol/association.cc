@@ -1,0 +1,421 @@
+#include "control/protocol/association.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/protocol/control_message.h"
+
+namespace warp::protocol {
+namespace {
+
+// New routes may come one by one: their copies are sent together.
+constexpr Duration kHurryInterval = std::chrono::milliseconds(20);
+
+}  // namespace
+
+AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& remote,
+                                   wire::PresharedKey psk, size_t window) {
+  return {.remote = remote,
+          .psk = std::move(psk),
+          .role = Role::kPeer,
+          .window = window,
+          .initiates = true,
+          .silence = timers.session_silence,
+          .rekey_after = timers.rekey_after,
+          .rekey_after_responder = timers.rekey_after_responder,
+          .session_lifetime = timers.session_lifetime};
+}
+
+AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_after,
+                                  bool initiates) {
+  return {.remote = remote,
+          .role = Role::kMap,
+          .window = wire::kMapWindow,
+          .initiates = initiates,
+          .silence = Duration::zero(),
+          .rekey_after = rekey_after,
+          .rekey_after_responder = rekey_after + rekey_after / 4,
+          .session_lifetime = rekey_after + rekey_after / 2};
+}
+
+Association::Association(Local& local, AssociationOptions options)
+    : local_(local),
+      options_(std::move(options)),
+      backoff_(local.timers().handshake_retry),
+      cookies_(local.timers().cookie_lifetime),
+      initiations_(kInitiationBurst, kInitiationsPerSecond),
+      responses_(kResponseBurst, kResponsesPerSecond) {}
+
+Association::~Association() {
+  StopInitiating();
+  RemoveSessions([](const Entry&) { return true; });
+}
+
+// --- Initiator --------------------------------------------------------------------------------------------------------
+
+void Association::Connect(Instant now) {
+  if (!options_.initiates) return;
+  wanted_ = true;
+  connect_ = !initiating();
+  not_before_ = now;
+}
+
+void Association::Hurry(Instant now) {
+  if (auto* initiating = std::get_if<Initiating>(&state_)) {
+    initiating->next_send =
+        std::min(initiating->next_send, std::max(now, initiating->last_send + kHurryInterval));
+  }
+}
+
+void Association::Begin(Instant now, Reason reason) {
+  const std::optional<uint32_t> index = local_.sessions().Reserve(this);
+  if (!index) {
+    not_before_ =
+        now + local_.Jitter(local_.timers().handshake_retry_max);  // the table is full: later
+    return;
+  }
+  connect_ = false;
+  backoff_ = local_.timers().handshake_retry;
+  state_ = Initiating{.handshake = InitiatorHandshake(local_, params(), *index),
+                      .reason = reason,
+                      .started = now,
+                      .next_send = now,
+                      .last_send = now};
+}
+
+// The index goes with the handshake, unless a session has it now.
+void Association::StopInitiating() {
+  if (const auto* initiating = std::get_if<Initiating>(&state_)) {
+    if (FindSession(initiating->handshake.index()) == nullptr) {
+      local_.sessions().Release(initiating->handshake.index());
+    }
+    state_ = Idle{};
+  }
+}
+
+std::optional<wire::Drop> Association::HandleResponse(Instant now, const Arrival& arrival,
+                                                      wire::Bytes datagram) {
+  const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
+  if (!index) return wire::Drop::kHandshakeFailed;
+  if (FindSession(*index) != nullptr) return wire::Drop::kHandshakeRepeated;
+  auto* initiating = std::get_if<Initiating>(&state_);
+  if (initiating == nullptr || initiating->handshake.index() != *index)
+    return wire::Drop::kUnknownSession;
+  if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
+
+  std::shared_ptr<wire::Session> session = initiating->handshake.ReadResponse(params(), datagram);
+  if (session == nullptr) return wire::Drop::kHandshakeFailed;
+  AddSession(
+      {.session = std::move(session), .made = now, .route = arrival.route(), .next_confirm = now});
+  StopInitiating();
+  return std::nullopt;
+}
+
+std::optional<wire::Drop> Association::HandleCookieReply(Instant now, const Arrival& arrival,
+                                                         wire::Bytes datagram) {
+  const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
+  auto* initiating = std::get_if<Initiating>(&state_);
+  if (!index || initiating == nullptr || initiating->handshake.index() != *index)
+    return wire::Drop::kUnknownSession;
+  if (!initiating->handshake.ReadCookieReply(now, arrival.route(), datagram, cookies_)) {
+    return wire::Drop::kHandshakeFailed;
+  }
+  if (initiating->refresh == kNever) {
+    // Wait a moment for the other paths' cookies, and after the first time do not let cookies drive us.
+    const Timers& timers = local_.timers();
+    initiating->refresh = now + timers.handshake_cookie_wait;
+    if (initiating->refreshed) {
+      initiating->refresh =
+          std::max(initiating->refresh, initiating->started + timers.handshake_retry);
+    }
+  }
+  return std::nullopt;
+}
+
+void Association::Initiate(Instant now, RoutesFunction routes, Outbox& outbox) {
+  auto* initiating = std::get_if<Initiating>(&state_);
+  if (initiating == nullptr) return;
+  const Timers& timers = local_.timers();
+  const bool cookie = initiating->refresh <= now;
+  if (cookie || initiating->started + timers.handshake_attempt <= now) {
+    initiating->handshake.Refresh(local_, params());
+    initiating->started = now;
+    initiating->next_send = now;
+    initiating->refreshed = initiating->refreshed || cookie;
+    initiating->refresh = kNever;
+  }
+  if (initiating->next_send > now) return;
+  for (const Route& route : routes()) {
+    std::vector<uint8_t> copy = initiating->handshake.Copy(now, route, cookies_);
+    if (!copy.empty()) outbox.Push(route, std::move(copy));
+  }
+  initiating->last_send = now;
+  initiating->next_send = now + local_.Jitter(backoff_);
+  backoff_ = std::min(backoff_ * 2, timers.handshake_retry_max);
+}
+
+// The same sealed bytes over every route: the first copy counts, the responder's window drops the others.
+void Association::SendConfirms(Instant now, RoutesFunction routes, Outbox& outbox) {
+  for (Entry& entry : sessions_) {
+    if (entry.next_confirm > now) continue;
+    entry.next_confirm = now + local_.timers().confirm_interval;
+    const auto sealed = entry.session->Seal(local_.engine(), EncodeControlMessage(Confirm{}));
+    if (!sealed) continue;
+    std::vector<Route> ways = routes();
+    if (entry.route && std::find(ways.begin(), ways.end(), *entry.route) == ways.end())
+      ways.push_back(*entry.route);
+    for (const Route& route : ways) outbox.Push(route, *sealed);
+  }
+}
+
+// --- Responder --------------------------------------------------------------------------------------------------------
+
+std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
+    Instant now, ReceivedInitiation& initiation) {
+  const bool stale = initiation.timestamp <= max_timestamp_;
+  if (stale) {
+    if (!initiation.has_cookie) return wire::Drop::kHandshakeStale;
+    // Fresh, or a recording of one that was accepted by its cookie before?
+    if (std::find(accepted_by_cookie_.begin(), accepted_by_cookie_.end(), initiation.hash) !=
+        accepted_by_cookie_.end()) {
+      return wire::Drop::kHandshakeRepeated;
+    }
+  }
+  if (!initiations_.Take(now)) return wire::Drop::kHandshakeBudget;
+  const std::optional<uint32_t> index = local_.sessions().Reserve(this);
+  if (!index) return wire::Drop::kHandshakeBudget;
+  std::optional<AnsweredInitiation> answer = AnswerInitiation(local_, params(), initiation, *index);
+  if (!answer) {
+    local_.sessions().Release(*index);
+    return wire::Drop::kHandshakeFailed;
+  }
+  if (stale) {
+    accepted_by_cookie_.push_back(initiation.hash);
+    if (accepted_by_cookie_.size() > kMaxCookieAccepted)
+      accepted_by_cookie_.erase(accepted_by_cookie_.begin());
+  }
+  const auto* initiating = std::get_if<Initiating>(&state_);
+  AddSession({.session = std::move(answer->session),
+              .made = now,
+              .timestamp = initiation.timestamp,
+              .crossed = initiating != nullptr ? initiating->handshake.index() : 0});
+  return Response{*index, std::move(answer->response)};
+}
+
+void Association::HandleConfirm(const Arrival& arrival, const wire::Session* session,
+                                Outbox& outbox) {
+  const Entry* entry = Find(session);
+  if (entry == nullptr || entry->session->initiator()) return;
+  if (auto sealed = entry->session->Seal(local_.engine(), EncodeControlMessage(Confirm{}))) {
+    outbox.Push(arrival.route(), std::move(*sealed));
+  }
+}
+
+// --- Both -------------------------------------------------------------------------------------------------------------
+
+bool Association::NoteAuthentic(Instant now, const wire::Session* session) {
+  Entry* entry = Find(session);
+  if (entry == nullptr) return false;
+  last_authentic_ = now;
+  if (entry->confirmed) {
+    // It was not silent after all.
+    const auto* initiating = std::get_if<Initiating>(&state_);
+    if (initiating != nullptr && initiating->reason == Reason::kSilence &&
+        session == send_session_.get()) {
+      StopInitiating();
+    }
+    return false;
+  }
+  entry->confirmed = true;
+  entry->next_confirm = kNever;
+  if (!entry->session->initiator()) max_timestamp_ = std::max(max_timestamp_, entry->timestamp);
+  // The remote end has made what we were asking for. (Its own handshake, if it had one under way, ends the same way.)
+  StopInitiating();
+  connect_ = false;
+  LimitSessions();
+  Prefer();
+  ++version_;
+  return true;
+}
+
+void Association::HandleClose(Instant now, const wire::Session* session) {
+  const Entry* closed = Find(session);
+  if (closed == nullptr) return;
+  const uint64_t last = closed->order;
+  RemoveSessions([last](const Entry& entry) { return entry.order <= last; });
+  // It is going away: there is no hurry to greet it again.
+  not_before_ = now + local_.Jitter(local_.timers().handshake_retry_max);
+}
+
+void Association::Close(std::span<const Route> routes, Outbox& outbox) {
+  for (const Entry& entry : sessions_) {
+    if (!entry.confirmed) continue;
+    const auto sealed =
+        entry.session->Seal(local_.engine(), EncodeControlMessage(protocol::Close{}));
+    if (!sealed) continue;
+    for (const Route& route : routes) outbox.Push(route, *sealed);
+  }
+  wanted_ = false;
+  connect_ = false;
+  StopInitiating();
+  RemoveSessions([](const Entry&) { return true; });
+}
+
+bool Association::Send(std::span<const Route> routes, wire::Bytes plaintext, Outbox& outbox) {
+  if (send_session_ == nullptr) return false;
+  if (routes.empty()) return true;
+  const auto sealed = send_session_->Seal(local_.engine(), plaintext);
+  if (!sealed) return false;
+  for (const Route& route : routes) outbox.Push(route, *sealed);
+  return true;
+}
+
+// --- Time -------------------------------------------------------------------------------------------------------------
+
+Instant Association::Expiry(const Entry& entry) const {
+  const Duration life = entry.confirmed
+                            ? options_.session_lifetime
+                            : std::min(options_.session_lifetime, local_.timers().confirm_lifetime);
+  return entry.made + life;
+}
+
+std::pair<Instant, Association::Reason> Association::NextBeginning() const {
+  if (connect_) return {not_before_, Reason::kConnect};
+  if (!wanted_ || initiating()) return {kNever, Reason::kConnect};
+
+  // A session of ours that is being confirmed gets some time for it.
+  Instant waiting = Instant::min();
+  for (const Entry& entry : sessions_) {
+    if (!entry.confirmed && entry.session->initiator())
+      waiting = entry.made + local_.timers().handshake_retry_max;
+  }
+  const Instant earliest = std::max(not_before_, waiting);
+  const Entry* current = SendEntry();
+  if (current == nullptr) return {earliest, Reason::kConnect};
+
+  const bool used_up = current->session->sent() >= kRekeyPackets;
+  const Duration age =
+      current->session->initiator() ? options_.rekey_after : options_.rekey_after_responder;
+  const Instant rekey = std::max(earliest, used_up ? Instant::min() : current->made + age);
+  if (options_.silence == Duration::zero()) return {rekey, Reason::kRekey};
+  const Instant silent = std::max(earliest, last_authentic_ + options_.silence);
+  return silent < rekey ? std::pair(silent, Reason::kSilence) : std::pair(rekey, Reason::kRekey);
+}
+
+Instant Association::NextTimeout() const {
+  Instant next = NextBeginning().first;
+  for (const Entry& entry : sessions_) next = std::min({next, Expiry(entry), entry.next_confirm});
+  if (const auto* initiating = std::get_if<Initiating>(&state_)) {
+    next = std::min({next, initiating->next_send, initiating->refresh,
+                     initiating->started + local_.timers().handshake_attempt});
+  }
+  return next;
+}
+
+void Association::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox) {
+  Expire(now);
+  SendConfirms(now, routes, outbox);
+  if (const auto [when, reason] = NextBeginning(); when <= now) Begin(now, reason);
+  Initiate(now, routes, outbox);
+}
+
+void Association::Expire(Instant now) {
+  RemoveSessions([&](const Entry& entry) { return Expiry(entry) <= now; });
+}
+
+// --- The sessions -----------------------------------------------------------------------------------------------------
+
+Association::Entry* Association::Find(const wire::Session* session) {
+  return const_cast<Entry*>(std::as_const(*this).Find(session));
+}
+
+const Association::Entry* Association::Find(const wire::Session* session) const {
+  if (session == nullptr) return nullptr;
+  // The newest last, and most often asked for.
+  for (auto it = sessions_.rbegin(); it != sessions_.rend(); ++it) {
+    if (it->session.get() == session) return &*it;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<wire::Session> Association::FindSession(uint32_t local_index) const {
+  for (const Entry& entry : sessions_) {
+    if (entry.session->local_index() == local_index) return entry.session;
+  }
+  return nullptr;
+}
+
+std::vector<std::shared_ptr<wire::Session>> Association::receive_sessions() const {
+  std::vector<std::shared_ptr<wire::Session>> sessions;
+  for (const Entry& entry : sessions_) sessions.push_back(entry.session);
+  return sessions;
+}
+
+uint64_t Association::SessionOrder(const wire::Session* session) const {
+  const Entry* entry = Find(session);
+  return entry != nullptr ? entry->order : 0;
+}
+
+Instant Association::established() const {
+  const Entry* entry = SendEntry();
+  return entry != nullptr ? entry->made : Instant{};
+}
+
+void Association::AddSession(Entry entry) {
+  entry.order = ++orders_;
+  sessions_.push_back(std::move(entry));
+  LimitSessions();
+  ++version_;
+}
+
+template <typename Predicate>
+void Association::RemoveSessions(Predicate predicate) {
+  std::vector<Entry> kept;
+  for (Entry& entry : sessions_) {
+    if (predicate(std::as_const(entry))) {
+      local_.sessions().Release(entry.session->local_index());
+    } else {
+      kept.push_back(std::move(entry));
+    }
+  }
+  const bool changed = kept.size() != sessions_.size();
+  sessions_ = std::move(kept);
+  if (!changed) return;
+  Prefer();
+  ++version_;
+}
+
+// The oldest go first; an unconfirmed one never displaces a confirmed one.
+void Association::LimitSessions() {
+  for (const bool confirmed : {true, false}) {
+    const size_t limit = confirmed ? kMaxConfirmedSessions : kMaxUnconfirmedSessions;
+    const auto is_such = [confirmed](const Entry& entry) { return entry.confirmed == confirmed; };
+    size_t excess = static_cast<size_t>(std::count_if(sessions_.begin(), sessions_.end(), is_such));
+    excess -= std::min(excess, limit);
+    if (excess == 0) continue;
+    RemoveSessions([&](const Entry& entry) {
+      if (excess == 0 || !is_such(entry)) return false;
+      --excess;
+      return true;
+    });
+  }
+}
+
+void Association::Prefer() {
+  const Entry* best = nullptr;
+  for (const Entry& entry : sessions_) {
+    if (entry.confirmed && (best == nullptr || Prefers(entry, *best))) best = &entry;
+  }
+  send_session_ = best != nullptr ? best->session : nullptr;
+}
+
+bool Association::Prefers(const Entry& newer, const Entry& older) const {
+  const bool crossed = (newer.crossed != 0 && newer.crossed == older.session->local_index()) ||
+                       (older.crossed != 0 && older.crossed == newer.session->local_index());
+  if (!crossed) return true;
+  // Both ends decide alike: the one that the smaller key began.
+  const bool we_are_smaller = local_.public_key() < options_.remote;
+  return newer.session->initiator() == we_are_smaller;
+}
+
+}  // namespace warp::protocol
