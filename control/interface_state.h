@@ -19,7 +19,6 @@ struct InterfaceState {
   bool ethernet = false;  // has Ethernet addresses (ARPHRD_ETHER)
   wire::MacAddress mac;   // where ethernet
   uint32_t mtu = 0;       // bytes of IP packet
-  uint32_t channels = 0;  // receive queues (an af_xdp port must have one)
   // Usable now, in the kernel's order: no tentative (IPv6 duplicate address detection is going on)
   // or failed ones, no multicast.
   std::vector<wire::IpAddress> addresses;  // of global scope: what a peer may be told

@@ -56,23 +56,29 @@ class Loop {
   friend class Timer;
   friend class Task;
   friend class Post;
-  using ReadyHandler = std::function<void(uint32_t)>;
+  using Handler = std::function<void(int result)>;
 
-  // What a completion's user data names: slot number and generation, so that a late completion
-  // finds nobody.
+  // One request in the ring: a poll, or a post. The user data of its completions is its slot's
+  // number and generation, so that a late completion finds nobody.
   struct Slot {
-    uint32_t generation = 0;
-    bool armed = false;
-    std::shared_ptr<ReadyHandler> handler;  // shared: it may be destroyed while it runs
+    uint32_t generation = 1;
+    bool used = false;
+    int fd = -1;
+    uint32_t events = 0;               // of a poll; 0: a post
+    std::vector<uint8_t> bytes;        // of a post: the kernel reads them until it completes
+    std::shared_ptr<Handler> handler;  // shared: its owner may be destroyed while it runs
   };
 
   Loop() = default;
-  uint64_t AddSlot(ReadyHandler handler);
-  void RemoveSlot(uint64_t id);
+  uint64_t AddSlot(Slot slot);
   Slot* FindSlot(uint64_t id);
+  void FreeSlot(uint64_t id);
   io_uring_sqe* NextSqe();
-  void ArmPoll(uint64_t id, int fd, uint32_t events);
-  bool Dispatch(uint64_t id, int result, uint32_t flags);
+  void ArmPoll(uint64_t id, const Slot& slot);
+  void CancelPoll(uint64_t id);
+  void StartPost(uint64_t id, const Slot& slot);
+  void Dispatch(uint64_t id, int result, uint32_t flags);
+  size_t RunEvents(size_t max_events);
   size_t RunTimers();
   size_t RunTasks();
 
@@ -80,9 +86,9 @@ class Loop {
   bool ring_valid_ = false;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
-  std::set<std::pair<protocol::Instant, class Timer*>> timers_;
-  std::vector<class Task*> tasks_;
   uint32_t posts_in_flight_ = 0;
+  std::set<std::pair<protocol::Instant, class Timer*>> timers_;
+  std::vector<class Task*> tasks_;  // null: destroyed meanwhile
 };
 
 // Tells when a descriptor becomes ready: edge-triggered, as epoll's EPOLLET. The callback must go
@@ -117,7 +123,7 @@ class Timer {
  private:
   friend class Loop;
   Loop& loop_;
-  std::shared_ptr<std::function<void()>> callback_;
+  const std::shared_ptr<std::function<void()>> callback_;
   protocol::Instant due_ = protocol::kNever;
 };
 
@@ -135,7 +141,7 @@ class Task {
  private:
   friend class Loop;
   Loop& loop_;
-  std::shared_ptr<std::function<void()>> callback_;
+  const std::shared_ptr<std::function<void()>> callback_;
   bool scheduled_ = false;
 };
 
@@ -154,12 +160,11 @@ class Post {
   void Send(std::vector<uint8_t> bytes);  // not while busy
 
  private:
-  friend class Loop;
   Loop& loop_;
   const int fd_;
-  std::function<void(int)> callback_;
+  const std::shared_ptr<std::function<void(int)>> callback_;
   bool busy_ = false;
-  uint64_t id_ = 0;
+  uint64_t id_ = 0;  // of the call in flight
 };
 
 }  // namespace warp::control

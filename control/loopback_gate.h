@@ -14,15 +14,13 @@
 #ifndef WARP_CONTROL_LOOPBACK_GATE_H_
 #define WARP_CONTROL_LOOPBACK_GATE_H_
 
-#include <sys/socket.h>
-
-#include <array>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "control/gate.h"
+#include "control/gro_receiver.h"
+#include "control/gso_sender.h"
 #include "control/loop.h"
 #include "control/unique_fd.h"
 #include "dataplane/wire/endpoint.h"
@@ -44,7 +42,6 @@ class LoopbackGate : public Gate {
   static absl::StatusOr<std::unique_ptr<LoopbackGate>> Create(Loop& loop,
                                                               const LoopbackGateOptions& options,
                                                               GateSink& sink);
-  ~LoopbackGate() override;
 
   void Deliver(Delivery payload) override;
   void Flush() override;
@@ -52,23 +49,31 @@ class LoopbackGate : public Gate {
   const GateCounters& counters() const override { return counters_; }
 
   wire::Endpoint local() const { return local_; }
-  std::optional<wire::Endpoint> receiver() const;  // where payloads go now
+  std::optional<wire::Endpoint> receiver() const {
+    return sender_.receiver().ToEndpoint();
+  }  // where payloads go now
 
  private:
-  class Receiver;
-  class Sender;
+  // One turn's work: system calls, and payloads given to the sink. Then the loop's other callbacks
+  // have theirs.
+  static constexpr size_t kReceivesPerTurn = 16;
+  static constexpr size_t kPayloadsPerTurn = 256;
 
-  LoopbackGate(Loop& loop, UniqueFd fd, const wire::Endpoint& local,
-               const LoopbackGateOptions& options, GateSink& sink);
+  LoopbackGate(Loop& loop, UniqueFd fd, const wire::Endpoint& local, GateSink& sink);
+  void OnReady(uint32_t events);
   void Receive();
+  bool GiveToSink();
 
   const UniqueFd fd_;
   const wire::Endpoint local_;
+  GateSink& sink_;
+  bool learn_receiver_ = true;  // no `deliver`
+  bool held_ = false;           // the sink took less than all: nothing is received until Resume
   GateCounters counters_;
-  std::unique_ptr<Sender> sender_;
-  std::unique_ptr<Receiver> receiver_;
-  std::unique_ptr<Task> more_;
-  std::unique_ptr<Watch> watch_;
+  GsoSender sender_;
+  GroReceiver receiver_;
+  Task more_;
+  Watch watch_;
 };
 
 }  // namespace warp::control
