@@ -2,43 +2,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/load.h"
+#include "control/config/map_schema.h"
 #include "control/config/schema_text.h"
 #include "dataplane/wire/constants.h"
 
 namespace warp::config {
 namespace {
-
-using std::chrono::hours;
-using std::chrono::seconds;
-
-constexpr size_t kMaxListen = 16;
-
-const SectionOf<MapConfig>& MapSchema() {
-  static const SectionOf<MapConfig>& section = *[] {
-    auto* s = new SectionOf<MapConfig>();
-    s->Scalar("private_key_file", &MapConfig::private_key_file, FilePath())
-        .Required()
-        .Example("/etc/warp/map.key")
-        .Why(
-            "The file that holds the map's private key, as `warp keygen` writes it. Refused if "
-            "group or others have "
-            "any right to it.");
-    s->Scalars("listen", &MapConfig::listen, EndpointText(), 1, kMaxListen)
-        .Why(
-            "Where nodes reach the map. 0.0.0.0 and [::] stand for all addresses of their family.");
-    s->Scalar("control_socket", &MapConfig::control_socket, FilePath())
-        .Why("The Unix socket that `warp status --socket` asks.");
-    s->Scalar("lifetime", &MapConfig::lifetime, DurationText(seconds(1), hours(1)))
-        .Why(
-            "A registration that is not refreshed for so long is forgotten. Nodes refresh six "
-            "times as often.");
-    s->Scalar("max_registrations", &MapConfig::max_registrations,
-              WholeNumber<uint32_t>(1, 10'000'000, "registrations"))
-        .Why("Bounds the memory; a registration beyond it is refused.");
-    return s;
-  }();
-  return section;
-}
 
 absl::StatusOr<MapConfig> ParseMap(const Source& source) {
   return Parse<MapConfig>(source, MapSchema(), [&](Reader& reader, MapConfig& config) {

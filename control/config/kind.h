@@ -1,0 +1,21 @@
+// Whose configuration a file is.
+#ifndef WARP_CONTROL_CONFIG_KIND_H_
+#define WARP_CONTROL_CONFIG_KIND_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace warp::config {
+
+enum class Kind : uint8_t { kNode, kMap };
+
+// By the keys at its top: a map's where more of them are warp-map's than warpd's. kNode where nothing tells, as in a file
+// that is no YAML or cannot be read: loading it as a node's says so.
+Kind KindOf(absl::string_view text);
+Kind KindOfFile(const std::string& path);
+
+}  // namespace warp::config
+
+#endif  // WARP_CONTROL_CONFIG_KIND_H_

@@ -1,0 +1,31 @@
+#include "tools/gauge.h"
+#include "tools/gauge_socket.h"
+#include "tools/gauge_wait.h"
+
+namespace warp::tools {
+
+absl::StatusOr<GaugeReport> RunGaugeEcho(const GaugeEchoOptions& options, int stop) {
+  absl::StatusOr<GaugeSocket> socket = GaugeSocket::Listen(options.listen);
+  if (!socket.ok()) return socket.status();
+  const uint64_t start = MonotonicNow();
+  const uint64_t end = After(start, options.seconds);
+  GaugeReport report{.mode = GaugeReport::Mode::kEcho};
+  ReceiveBatch batch;
+  while (true) {
+    const unsigned readable = WaitReadable({socket->fd(), stop}, end);
+    if ((readable & 1) != 0) {
+      const size_t count = batch.Receive(socket->fd());
+      const size_t returned = batch.Return(socket->fd(), count);
+      report.sent += returned;
+      report.send_errors += count - returned;
+    }
+    const uint64_t now = MonotonicNow();
+    if ((readable & 2) != 0 || now >= end) {
+      report.seconds = static_cast<double>(now - start) / 1e9;
+      report.overruns = socket->overruns();
+      return report;
+    }
+  }
+}
+
+}  // namespace warp::tools

@@ -1,0 +1,52 @@
+// The sending half of a gauge, on a thread of its own: datagrams of one run at an even rate.
+#ifndef WARP_TOOLS_GAUGE_SENDER_H_
+#define WARP_TOOLS_GAUGE_SENDER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "tools/owned_fd.h"
+
+namespace warp::tools {
+
+class GaugeSender {
+ public:
+  // Sends through `fd` (a connected socket, which must outlive this) from now until `end` (ns of CLOCK_MONOTONIC).
+  GaugeSender(int fd, uint64_t run, double rate, size_t size, uint64_t end);
+  ~GaugeSender();  // stops and waits
+  GaugeSender(const GaugeSender&) = delete;
+  GaugeSender& operator=(const GaugeSender&) = delete;
+
+  void Stop() { stop_ = true; }  // within some 50 ms
+  // Readable once the last datagram has left; then the figures no longer change.
+  int done_fd() const { return done_.get(); }
+
+  uint64_t sent() const { return sent_; }  // also the number of the next one
+  uint64_t errors() const { return errors_; }
+  uint64_t started_at() const { return started_at_; }
+
+ private:
+  void Run();
+  // Sends `count` datagrams with the next numbers.
+  void SendBatch(size_t count);
+
+  const int fd_;
+  const uint64_t run_;
+  const double rate_;
+  const size_t size_;
+  const uint64_t started_at_;
+  const uint64_t end_;
+  OwnedFd done_;                  // eventfd
+  std::vector<uint8_t> buffers_;  // the sending thread's
+  std::atomic<bool> stop_ = false;
+  std::atomic<uint64_t> sent_ = 0;    // written by the sending thread
+  std::atomic<uint64_t> errors_ = 0;  // likewise
+  std::thread thread_;                // last: it uses the others
+};
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_GAUGE_SENDER_H_

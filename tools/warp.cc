@@ -1,0 +1,165 @@
+// warp: the command line. What each command does stands in its own file; here is how it is called.
+#include <CLI/CLI.hpp>
+#include <optional>
+
+#include "tools/commands.h"
+#include "tools/gauge_command.h"
+#include "tools/gauge_datagram.h"
+
+namespace warp::tools {
+namespace {
+
+// An option that takes an address and port.
+template <typename Target>
+CLI::Option* AddEndpoint(CLI::App* app, const std::string& name, Target& target,
+                         const std::string& help) {
+  return app
+      ->add_option_function<std::string>(
+          name,
+          [&target, name](const std::string& text) {
+            absl::StatusOr<wire::Endpoint> endpoint = wire::Endpoint::Parse(text);
+            if (!endpoint.ok()) {
+              throw CLI::ValidationError(
+                  name, "\"" + text + "\" is not an address and port such as 127.0.0.1:9000");
+            }
+            target = *endpoint;
+          },
+          help)
+      ->type_name("ADDRESS:PORT");
+}
+
+void AddKeys(CLI::App& app, int& result) {
+  app.add_subcommand(
+         "keygen",
+         "Write a new private key to stdout. Keep it: umask 077; warp keygen >private.key")
+      ->callback([&result] { result = RunKeygen(); });
+  app.add_subcommand("pubkey", "Read a private key from stdin, write its public key to stdout")
+      ->callback([&result] { result = RunPubkey(); });
+}
+
+void AddCheck(CLI::App& app, int& result) {
+  static CheckOptions options;
+  CLI::App* check = app.add_subcommand(
+      "check", "Say what is wrong with a configuration file; exit status 1 if anything is");
+  check->add_option("file", options.file, "Configuration of warpd or warp-map")
+      ->required()
+      ->type_name("FILE");
+  check->add_flag("--map", options.map, "It is warp-map's, whatever its keys say");
+  check->add_flag("--no-keys", options.no_keys,
+                  "Do not look at the key files it names: they are on another machine");
+  check->callback([&result] { result = RunCheck(options); });
+}
+
+void AddExampleConfig(CLI::App& app, int& result) {
+  static ExampleConfigOptions options;
+  CLI::App* example =
+      app.add_subcommand("example-config", "Write a commented configuration to stdout");
+  example->add_flag("--map", options.map, "Of warp-map");
+  example->add_flag("--reference", options.reference, "All keys as tables in Markdown instead");
+  example->callback([&result] { result = RunExampleConfig(options); });
+}
+
+void AddStatus(CLI::App& app, int& result) {
+  static StatusOptions options;
+  CLI::App* status = app.add_subcommand(
+      "status", "Peers, sessions, paths, gates and drops of a running warpd; also warp-map's");
+  status->add_option("--socket", options.socket, "The daemon's control socket")
+      ->type_name("PATH")
+      ->capture_default_str();
+  status->add_flag("--json", options.json, "As one JSON object");
+  status->add_option("--watch", options.watch, "Again every so many seconds (1)")
+      ->type_name("SECONDS")
+      ->expected(0, 1)
+      ->default_str("1")
+      ->check(CLI::Range(0.01, 3600.0));
+  status->callback([&result] { result = RunStatus(options); });
+}
+
+void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
+  static GaugeTxOptions options;
+  CLI::App* tx = gauge->add_subcommand(
+      "tx", "Send datagrams at an even rate; with --await-echo also count what comes back");
+  AddEndpoint(tx, "--to", options.to, "Where to")->required();
+  AddEndpoint(tx, "--bind", options.bind, "Where from");
+  tx->add_option("--rate", options.rate, "Datagrams a second; 0: as fast as it goes")
+      ->check(CLI::Range(0.0, 1e7))
+      ->capture_default_str();
+  tx->add_option("--size", options.size, "Bytes of each")
+      ->check(CLI::Range(kGaugeHeaderSize, kMaxGaugeSize))
+      ->capture_default_str();
+  tx->add_option("--seconds", options.seconds, "How long; 0: until interrupted")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  tx->add_flag("--await-echo", options.await_echo, "Expect each datagram back");
+  tx->add_option("--wait-ready", options.wait_ready,
+                 "Wait so many seconds for a first echo before the run begins")
+      ->check(CLI::Range(0.0, 1e6))
+      ->needs("--await-echo");
+  tx->add_option("--drain", options.drain, "Wait so many seconds for the last echoes")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  tx->add_option("--interval", options.interval, "A line on stderr every so many seconds")
+      ->check(CLI::Range(0.01, 1e6));
+  tx->callback([&json, &result] { result = RunGauge(options, json); });
+}
+
+void AddGaugeRx(CLI::App* gauge, const bool& json, int& result) {
+  static GaugeRxOptions options;
+  CLI::App* rx = gauge->add_subcommand("rx", "Receive what tx sends, and say what is missing");
+  AddEndpoint(rx, "--listen", options.listen, "Where")->required();
+  rx->add_option("--seconds", options.seconds, "How long; without it until nothing came for --idle")
+      ->check(CLI::Range(0.01, 1e9));
+  rx->add_option("--idle", options.idle,
+                 "Seconds without an arrival that end the run, once it began")
+      ->check(CLI::Range(0.01, 1e6))
+      ->capture_default_str();
+  rx->add_option("--expect", options.expect,
+                 "How many are sent; without it the highest number that came tells");
+  rx->add_option("--interval", options.interval, "A line on stderr every so many seconds")
+      ->check(CLI::Range(0.01, 1e6));
+  rx->callback([&json, &result] { result = RunGauge(options, json); });
+}
+
+void AddGaugeEcho(CLI::App* gauge, const bool& json, int& result) {
+  static GaugeEchoOptions options;
+  CLI::App* echo = gauge->add_subcommand("echo", "Send every datagram back to where it came from");
+  AddEndpoint(echo, "--listen", options.listen, "Where")->required();
+  echo->add_option("--seconds", options.seconds, "How long; without it until interrupted")
+      ->check(CLI::Range(0.01, 1e9));
+  echo->callback([&json, &result] { result = RunGauge(options, json); });
+}
+
+void AddGauge(CLI::App& app, int& result) {
+  static bool json = false;
+  CLI::App* gauge = app.add_subcommand(
+      "gauge", "Measure: loss, duplicates, order, latency and gaps of UDP datagrams");
+  gauge->require_subcommand(1)->fallthrough();
+  gauge->add_flag("--json", json, "The summary as one JSON object");
+  AddGaugeTx(gauge, json, result);
+  AddGaugeRx(gauge, json, result);
+  AddGaugeEcho(gauge, json, result);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("WARP: payloads over every path at once", "warp");
+  app.set_version_flag("--version", WARP_VERSION);
+  app.require_subcommand(1);
+  int result = 0;
+  AddKeys(app, result);
+  AddCheck(app, result);
+  AddExampleConfig(app, result);
+  AddStatus(app, result);
+  AddGauge(app, result);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // CLI11's way to end for --help as well as for mistakes, of which each has another number: ours is 1.
+    return app.exit(e) == 0 ? 0 : 1;
+  }
+  return result;
+}
+
+}  // namespace
+}  // namespace warp::tools
+
+int main(int argc, char** argv) { return warp::tools::Main(argc, argv); }
