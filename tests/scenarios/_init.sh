@@ -60,12 +60,12 @@ gate() { [[ ${gate_family:-4} == 4 ]] && echo "127.0.0.1:$1" || echo "[::1]:$1";
 # The program at B that answers everything.
 echo_up() {
   on B "$warp" gauge echo --listen "$(gate 9001)" >"$lab/echo.log" 2>&1 &
-  sleep 0.2
+  listening B 9001
 }
 
 # traffic SECONDS RATE SIZE: in the background; what it saw goes to $lab/gauge.json once traffic_end has waited for it.
 traffic() {
-  on A "$warp" gauge tx --to "$(gate 9000)" --await-echo --seconds "$1" --rate "$2" --size "$3" --json \
+  on A "$warp" gauge tx --to "$(gate 9000)" --bind "$(gate 9001)" --await-echo --seconds "$1" --rate "$2" --size "$3" --json \
     >"$lab/gauge.json" 2>"$lab/gauge.log" &
   gauge_pid=$!
 }
