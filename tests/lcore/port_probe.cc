@@ -220,6 +220,7 @@ int Main(int argc, char** argv) {
     }
     std::fflush(stdout);
   }
+  std::printf("leaked=%u\n", rte_mempool_in_use_count(pool->get()));
   return 0;
 }
 
