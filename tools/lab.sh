@@ -242,3 +242,14 @@ kill_hard() {
 # use) is true, and prints its value; fails after so many seconds (10).
 status() { $lab_python "$lab_tools/lab_status.py" "$lab/$1.sock" "$2" "${3:-10}"; }
 wait_active() { status "$1" "active() == $2" "${3:-15}" >/dev/null; }
+
+# listening B 9001: waits until a program in B has that UDP port.
+listening() {
+  local i
+  for ((i = 0; i < 200; i++)); do
+    [[ -z $(on "$1" ss -Hlun "sport = :$2") ]] || return 0
+    sleep 0.05
+  done
+  echo "nothing listens at port $2 of $1" >&2
+  return 1
+}

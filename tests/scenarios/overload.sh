@@ -11,7 +11,7 @@ flood() {  # SECONDS RATE; prints how many a second arrived
   local receiver
   on B "$warp" gauge rx --listen "$(gate 9001)" --seconds $(($1 + 2)) --json >"$lab/gauge.json" &
   receiver=$!
-  sleep 0.5
+  listening B 9001
   on A "$warp" gauge tx --to "$(gate 9000)" --seconds "$1" --rate "$2" --size 1200 --json >"$lab/tx.json"
   wait $receiver
   $lab_python -c 'import json, sys; print(json.load(open(sys.argv[1]))["received"] // int(sys.argv[2]))' "$lab/gauge.json" "$1"
