@@ -56,8 +56,9 @@ struct AeadJob {
   uint64_t counter = 0;
   const uint8_t* header = nullptr;
   uint8_t* text = nullptr;
-  uint32_t text_size = 0;   // without the tag
-  bool authentic = false;   // out, of an open: the tag was right. Where it was not, `text` holds garbage.
+  uint32_t text_size = 0;  // without the tag
+  bool authentic =
+      false;  // out, of an open: the tag was right. Where it was not, `text` holds garbage.
 };
 
 class AeadEngine {

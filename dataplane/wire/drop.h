@@ -11,52 +11,59 @@
 namespace warp::wire {
 
 // X(enumerator, name in status and documents, what it means in one sentence)
-#define WARP_DROPS(X)                                                                                              \
-  /* Received, before any cryptography. */                                                                         \
-  X(kTruncated, "truncated", "shorter than its own headers say")                                                   \
-  X(kIpFragment, "ip_fragment", "an IP fragment; WARP sends none and takes none")                                  \
-  X(kBadIpChecksum, "bad_ip_checksum", "the IPv4 header checksum is wrong")                                        \
-  X(kUnknownType, "unknown_type", "message type or reserved bytes of another version or protocol")                 \
-  X(kUnknownSession, "unknown_session", "receiver index names no live session or handshake")                       \
-  X(kBadCounter, "bad_counter", "counter at or above 2^36")                                                        \
-  X(kDuplicate, "duplicate", "this counter was already delivered: the normal fate of a redundant copy")            \
-  X(kTooOld, "too_old", "counter is behind the replay window")                                                     \
-  X(kOpenedTwice, "opened_twice", "two lcores opened the same counter; this one claimed it second")                \
-  X(kUnauthentic, "unauthentic", "the authentication tag is wrong")                                                \
-  X(kUnknownKind, "unknown_kind", "authentic, but of a kind this version does not know")                           \
-  X(kMalformed, "malformed", "authentic, but its contents break the format")                                       \
-  /* Handshake. */                                                                                                 \
-  X(kBadMac, "bad_mac", "handshake message made without knowing our public key")                                   \
-  X(kBadCookie, "bad_cookie", "under load, and the cookie is missing, stale or of another address")                \
-  X(kHandshakeBudget, "handshake_budget", "more handshake messages than this turn's budget")                       \
-  X(kHandshakeRepeated, "handshake_repeated", "a copy of a handshake message already answered")                    \
-  X(kHandshakeFailed, "handshake_failed", "handshake message that does not decrypt or parse")                      \
-  X(kUnknownPeer, "unknown_peer", "handshake of a key that is not configured")                                     \
-  X(kHandshakeStale, "handshake_stale", "handshake older than the last confirmed one; answered by a cookie")       \
-  /* Sending. */                                                                                                   \
-  X(kNoSession, "no_session", "no confirmed session with the peer")                                                \
-  X(kNoPath, "no_path", "no active path to the peer")                                                              \
-  X(kNoNeighbour, "no_neighbour", "the next hop's link-layer address is not known yet")                            \
-  X(kTxFull, "tx_full", "the port's transmit queue did not take the copy")                                         \
-  X(kRingFull, "ring_full", "the ring to the next thread is full")                                                 \
-  X(kNoBuffer, "no_buffer", "no packet buffer was free")                                                           \
-  X(kPortStale, "port_stale", "the worker of the port does not answer")                                            \
-  X(kNotAuthorized, "not_authorized", "the map did not allow it")                                                  \
-  X(kRateLimited, "rate_limited", "more messages than the map exchanges with one node at a time")                  \
-  X(kMapFull, "map_full", "the map holds as many registrations, or as much for this node, as it may")              \
-  /* Gates, tunnels, reassembly. */                                                                                \
-  X(kGateFull, "gate_full", "the gate's queue towards the network is full")                                        \
-  X(kDeadline, "deadline", "could not be sent, or read by the application, within the tunnel's deadline")          \
-  X(kTooLarge, "too_large", "larger than 64 KiB, or than the peer may send")                                       \
-  X(kNoReceiver, "no_receiver", "the gate has no application to deliver to")                                       \
-  X(kReceiverFull, "receiver_full", "the application does not read fast enough")                                   \
-  X(kUnknownTunnel, "unknown_tunnel", "authentic payload for a tunnel number that is not configured for the peer") \
-  X(kForeignSender, "foreign_sender", "datagram to a gate from an address that is not local")                      \
-  X(kReassemblyFull, "reassembly_full", "the peer's reassembly memory is in use")                                  \
-  X(kReassemblyTimeout, "reassembly_timeout", "fragments of the payload did not all arrive")                       \
-  X(kReassemblyConflict, "reassembly_conflict", "fragments of one payload disagree")                               \
-  /* Between threads and with the kernel. */                                                                       \
-  X(kControlFull, "control_full", "the control thread's queue is full")                                            \
+#define WARP_DROPS(X)                                                                              \
+  /* Received, before any cryptography. */                                                         \
+  X(kTruncated, "truncated", "shorter than its own headers say")                                   \
+  X(kIpFragment, "ip_fragment", "an IP fragment; WARP sends none and takes none")                  \
+  X(kBadIpChecksum, "bad_ip_checksum", "the IPv4 header checksum is wrong")                        \
+  X(kUnknownType, "unknown_type", "message type or reserved bytes of another version or protocol") \
+  X(kUnknownSession, "unknown_session", "receiver index names no live session or handshake")       \
+  X(kBadCounter, "bad_counter", "counter at or above 2^36")                                        \
+  X(kDuplicate, "duplicate",                                                                       \
+    "this counter was already delivered: the normal fate of a redundant copy")                     \
+  X(kTooOld, "too_old", "counter is behind the replay window")                                     \
+  X(kOpenedTwice, "opened_twice",                                                                  \
+    "two lcores opened the same counter; this one claimed it second")                              \
+  X(kUnauthentic, "unauthentic", "the authentication tag is wrong")                                \
+  X(kUnknownKind, "unknown_kind", "authentic, but of a kind this version does not know")           \
+  X(kMalformed, "malformed", "authentic, but its contents break the format")                       \
+  /* Handshake. */                                                                                 \
+  X(kBadMac, "bad_mac", "handshake message made without knowing our public key")                   \
+  X(kBadCookie, "bad_cookie",                                                                      \
+    "under load, and the cookie is missing, stale or of another address")                          \
+  X(kHandshakeBudget, "handshake_budget", "more handshake messages than this turn's budget")       \
+  X(kHandshakeRepeated, "handshake_repeated", "a copy of a handshake message already answered")    \
+  X(kHandshakeFailed, "handshake_failed", "handshake message that does not decrypt or parse")      \
+  X(kUnknownPeer, "unknown_peer", "handshake of a key that is not configured")                     \
+  X(kHandshakeStale, "handshake_stale",                                                            \
+    "handshake older than the last confirmed one; answered by a cookie")                           \
+  /* Sending. */                                                                                   \
+  X(kNoSession, "no_session", "no confirmed session with the peer")                                \
+  X(kNoPath, "no_path", "no active path to the peer")                                              \
+  X(kNoNeighbour, "no_neighbour", "the next hop's link-layer address is not known yet")            \
+  X(kTxFull, "tx_full", "the port's transmit queue did not take the copy")                         \
+  X(kRingFull, "ring_full", "the ring to the next thread is full")                                 \
+  X(kNoBuffer, "no_buffer", "no packet buffer was free")                                           \
+  X(kPortStale, "port_stale", "the worker of the port does not answer")                            \
+  X(kNotAuthorized, "not_authorized", "the map did not allow it")                                  \
+  X(kRateLimited, "rate_limited", "more messages than the map exchanges with one node at a time")  \
+  X(kMapFull, "map_full",                                                                          \
+    "the map holds as many registrations, or as much for this node, as it may")                    \
+  /* Gates, tunnels, reassembly. */                                                                \
+  X(kGateFull, "gate_full", "the gate's queue towards the network is full")                        \
+  X(kDeadline, "deadline",                                                                         \
+    "could not be sent, or read by the application, within the tunnel's deadline")                 \
+  X(kTooLarge, "too_large", "larger than 64 KiB, or than the peer may send")                       \
+  X(kNoReceiver, "no_receiver", "the gate has no application to deliver to")                       \
+  X(kReceiverFull, "receiver_full", "the application does not read fast enough")                   \
+  X(kUnknownTunnel, "unknown_tunnel",                                                              \
+    "authentic payload for a tunnel number that is not configured for the peer")                   \
+  X(kForeignSender, "foreign_sender", "datagram to a gate from an address that is not local")      \
+  X(kReassemblyFull, "reassembly_full", "the peer's reassembly memory is in use")                  \
+  X(kReassemblyTimeout, "reassembly_timeout", "fragments of the payload did not all arrive")       \
+  X(kReassemblyConflict, "reassembly_conflict", "fragments of one payload disagree")               \
+  /* Between threads and with the kernel. */                                                       \
+  X(kControlFull, "control_full", "the control thread's queue is full")                            \
   X(kKernelFull, "kernel_full", "the companion interface did not take the frame")
 
 enum class Drop : uint8_t {

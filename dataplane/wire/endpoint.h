@@ -38,7 +38,9 @@ class IpAddress {
 
   // The 16 bytes in network order; for IPv4 the last four are the address.
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
-  std::array<uint8_t, 4> v4_bytes() const { return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]}; }
+  std::array<uint8_t, 4> v4_bytes() const {
+    return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]};
+  }
 
   std::string ToString() const;  // canonical text, RFC 5952 for IPv6
 

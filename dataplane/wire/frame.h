@@ -26,15 +26,16 @@ inline constexpr size_t kMaxFrameHeaderSize = kFrameHeaderSizeV6;
 // The headers of one path, all but lengths and checksums filled in. Constant once made; any thread may read it.
 struct FrameTemplate {
   alignas(16) std::array<uint8_t, 64> bytes{};
-  uint8_t size = 0;         // kFrameHeaderSizeV4 or kFrameHeaderSizeV6
-  uint32_t partial_sum = 0; // one's complement sum of the constant words of the IPv4 header, or of the IPv6 pseudo-header
-                            // and UDP ports
+  uint8_t size = 0;  // kFrameHeaderSizeV4 or kFrameHeaderSizeV6
+  uint32_t partial_sum =
+      0;  // one's complement sum of the constant words of the IPv4 header, or of the IPv6 pseudo-header
+          // and UDP ports
   bool is_v6() const { return size == kFrameHeaderSizeV6; }
 };
 
 // `from` and `to` are of one family. Do-not-fragment is set on IPv4; hop limit 64.
-FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac, const Endpoint& from,
-                                const Endpoint& to);
+FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac,
+                                const Endpoint& from, const Endpoint& to);
 
 // The one's complement sum of a datagram, not folded to its complement: the part of the IPv6 UDP checksum that all paths
 // share. `start_odd` is not supported: the datagram begins at an even offset.
@@ -42,7 +43,8 @@ uint32_t DatagramSum(Bytes datagram);
 
 // Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used for IPv6 alone; on IPv4
 // the UDP checksum is 0 (RFC 768: none).
-void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size, uint32_t datagram_sum, uint8_t* out);
+void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size, uint32_t datagram_sum,
+                      uint8_t* out);
 
 enum class FrameKind : uint8_t {
   kUdp,        // UDP over IP, whole; `parsed` is filled

@@ -45,6 +45,7 @@ uint16_t Checksum(std::vector<uint8_t> bytes) {
 
 void FixIpv4Checksum(std::vector<uint8_t>& frame) {
   const size_t size = (frame[14] & 15u) * 4u;
+  if (frame.size() < 14 + size) return;
   frame[24] = frame[25] = 0;
   const uint16_t sum =
       Checksum({frame.begin() + 14, frame.begin() + 14 + static_cast<ptrdiff_t>(size)});
