@@ -24,9 +24,10 @@ class AfXdpPort final : public Port {
  private:
   using Port::Port;
 
-  absl::Status PlugIn(int interface);
+  absl::Status PlugIn();
 
-  int claim_ = -1;  // a socket whose name says that a living process uses the interface
+  int interface_ = 0;  // its index
+  int claim_ = -1;     // a socket whose name says that a living process uses the interface
 };
 
 }  // namespace warp::lcore

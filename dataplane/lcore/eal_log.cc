@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <mutex>
 
 namespace warp::lcore {
@@ -16,9 +17,13 @@ constexpr size_t kCapacity = 4096;
 std::mutex mutex;
 std::string captured;  // guarded by mutex
 
-ssize_t Write(void*, const char* text, size_t size) {
+void Append(const char* text, size_t size) {
   std::lock_guard lock(mutex);
   captured.append(text, std::min(size, kCapacity - std::min(kCapacity, captured.size())));
+}
+
+ssize_t Write(void*, const char* text, size_t size) {
+  Append(text, size);
   return static_cast<ssize_t>(size);
 }
 
@@ -35,6 +40,8 @@ void CaptureEalLog() {
   if (stream != nullptr) rte_openlog_stream(stream);
 }
 
+void AppendEalLog(const char* text) { Append(text, std::strlen(text)); }
+
 void ClearEalLog() {
   std::lock_guard lock(mutex);
   captured.clear();
@@ -43,8 +50,8 @@ void ClearEalLog() {
 std::string FirstEalLogLine() {
   std::lock_guard lock(mutex);
   std::string line = captured.substr(0, captured.find('\n'));
-  // Drivers write "function(): text", EAL writes "EAL: text".
-  for (const char* marker : {"(): ", "EAL: "}) {
+  // Drivers write "function(): text", EAL "EAL: text", libbpf "libbpf: text".
+  for (const char* marker : {"(): ", "EAL: ", "libbpf: "}) {
     const size_t at = line.find(marker);
     if (at != std::string::npos) line.erase(0, at + std::char_traits<char>::length(marker));
   }

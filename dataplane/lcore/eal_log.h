@@ -11,6 +11,9 @@ namespace warp::lcore {
 // harmless twice.
 void CaptureEalLog();
 
+// Adds what a library beside DPDK says (libbpf). Any thread.
+void AppendEalLog(const char* text);
+
 // Forgets what was captured: call before what may fail.
 void ClearEalLog();
 

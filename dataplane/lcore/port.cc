@@ -75,8 +75,8 @@ absl::Status Port::Start() {
     conf.rxmode.mtu = spec_.mtu;
   }
   conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-  uint16_t rx_descriptors = kRxDescriptors;
-  uint16_t tx_descriptors = kTxDescriptors;
+  uint16_t rx_descriptors = rx_descriptors_;
+  uint16_t tx_descriptors = tx_descriptors_;
   int result = rte_eth_dev_configure(device_, 1, 1, &conf);
   if (result == 0) {
     result = rte_eth_dev_adjust_nb_rx_tx_desc(device_, &rx_descriptors, &tx_descriptors);

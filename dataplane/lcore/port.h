@@ -87,6 +87,8 @@ class Port {
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;
   int poll_fd_ = -1;
+  uint16_t rx_descriptors_ = kRxDescriptors;  // what Start asks for
+  uint16_t tx_descriptors_ = kTxDescriptors;
 };
 
 }  // namespace warp::lcore
