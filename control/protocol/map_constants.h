@@ -41,18 +41,30 @@ inline constexpr std::chrono::seconds kMapRefresh{10};
 inline constexpr std::chrono::seconds kMapRefreshMin{1};
 inline constexpr int kMapRefreshesPerSecond = 20000;
 
-// A request without an answer is repeated after this time, then after twice that, up to
-// kMapRetryMax.
-inline constexpr std::chrono::milliseconds kMapRetry{300};
+// A request without an answer is repeated after this time, or twice the round trip if that is more; then after twice
+// that, up to kMapRetryMax.
+inline constexpr std::chrono::milliseconds kMapRetry{250};
 inline constexpr std::chrono::seconds kMapRetryMax{10};
+inline constexpr std::chrono::seconds kMapRoundTripMax{2};
 
-// So many requests in a row without any answer from the map, and the node shakes hands anew.
+// So many registers in a row without any answer from the map, and the node shakes hands anew.
 inline constexpr int kMapSilentRequests = 2;
+
+// So often is the allow list sent without an acknowledgement of all of it.
+inline constexpr int kMapUploadTries = 5;
+
+// So many challenges in a row are echoed at once; then the node waits for its next refresh.
+inline constexpr int kMapEchoes = 3;
 
 // Lookups: of a peer for which no endpoint is known, and of one for which some are (pushes bring
 // the changes; this is for the case that one was lost for good).
 inline constexpr std::chrono::seconds kMapLookupMissing{5};
 inline constexpr std::chrono::seconds kMapLookupKnown{60};
+// A peer that the node wants to reach is looked up at once, but not more often than this.
+inline constexpr std::chrono::seconds kMapLookupSeek{1};
+
+// Requests sent in one turn, so that a node with many peers still turns.
+inline constexpr size_t kMapRequestsPerTurn = 64;
 
 }  // namespace warp::protocol
 
