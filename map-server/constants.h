@@ -33,17 +33,15 @@ inline constexpr int kPushesPerTurn = 256;
 // --- Sessions
 // ------------------------------------------------------------------------------------------------------------
 
-// Handshakes answered, each about 0.15 ms of X25519: what bounds both a flood's cost and the
-// recovery after a restart.
-inline constexpr double kHandshakesPerSecond = 4000;
-inline constexpr double kHandshakeBurst = 400;
-// Above this many in a second, initiations need a cookie.
-inline constexpr double kCookiesFrom = 1000;
-
 // Messages that one session may send: registrations of eight ports, lookups of its peers,
 // acknowledgements.
-inline constexpr double kMessagesPerSecond = 200;
-inline constexpr double kMessageBurst = 2000;
+inline constexpr uint32_t kMessagesPerSecond = 200;
+inline constexpr uint32_t kMessageBurst = 2000;
+
+// Clients whose timers run before the loop looks at its sockets again.
+inline constexpr int kClientsPerTurn = 256;
+// Clients that are told when the map shuts down, at most.
+inline constexpr size_t kMaxFarewells = 10000;
 
 // --- The socket loop
 // -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,39 @@
+// A node that has, or is about to have, sessions with this map.
+#ifndef WARP_MAP_SERVER_CLIENT_H_
+#define WARP_MAP_SERVER_CLIENT_H_
+
+#include <cstdint>
+#include <list>
+
+#include "control/protocol/association.h"
+#include "control/protocol/map_message.h"
+#include "control/protocol/token_bucket.h"
+#include "map-server/constants.h"
+#include "map-server/record.h"
+
+namespace warp::map {
+
+// Its association, with what the map needs beside it. All associations of the map's Local are clients.
+struct Client : protocol::Association {
+  Client(protocol::Local& local, const wire::PublicKey& key, Duration rekey_after,
+         uint64_t client_number)
+      : Association(local, protocol::MapAssociation(key, rekey_after, /*initiates=*/false)),
+        id(KeyId::Of(key)),
+        number(client_number) {}
+
+  // Among all messages of this key: a client that is forgotten and comes back has a higher number.
+  Order OrderOf(const wire::Session* session, uint64_t counter) const {
+    return {number << 20 | SessionOrder(session), counter};
+  }
+
+  const KeyId id;
+  const uint64_t number;  // in the order in which clients were made, from 1
+  protocol::Route route;  // where it was heard from last
+  protocol::TokenBucket messages{kMessageBurst, kMessagesPerSecond};
+  Instant timer = protocol::kNever;    // when the table looks at it next
+  std::list<Client*>::iterator place;  // among all, longest idle first
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_CLIENT_H_

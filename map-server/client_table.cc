@@ -1,0 +1,50 @@
+#include "map-server/client_table.h"
+
+namespace warp::map {
+
+Client* ClientTable::Find(const wire::PublicKey& key) const {
+  const auto it = clients_.find(key);
+  return it == clients_.end() ? nullptr : it->second.get();
+}
+
+Client* ClientTable::Make(const wire::PublicKey& key) {
+  if (clients_.size() >= most_) Forget(idle_.front());
+  auto client = std::make_unique<Client>(local_, key, rekey_after_, ++made_);
+  Client* made = client.get();
+  clients_.emplace(key, std::move(client));
+  made->place = idle_.insert(idle_.begin(), made);
+  return made;
+}
+
+void ClientTable::Settle(Client* client) {
+  const Instant next = client->NextTimeout();
+  // A client without a session waits for nothing.
+  if (next == protocol::kNever) {
+    Forget(client);
+    return;
+  }
+  // Timers that would fire too early are put off when they do: a refresh costs nothing here.
+  if (next >= client->timer) return;
+  timers_.erase({client->timer, client});
+  client->timer = next;
+  timers_.emplace(next, client);
+}
+
+void ClientTable::HandleTimeout(Instant now, int most, protocol::Outbox& outbox) {
+  for (int i = 0; i < most && NextTimeout() <= now; ++i) {
+    Client* client = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    client->timer = protocol::kNever;
+    client->HandleTimeout(
+        now, [] { return std::vector<protocol::Route>(); }, outbox);
+    Settle(client);
+  }
+}
+
+void ClientTable::Forget(Client* client) {
+  timers_.erase({client->timer, client});
+  idle_.erase(client->place);
+  clients_.erase(wire::PublicKey(client->remote()));
+}
+
+}  // namespace warp::map
