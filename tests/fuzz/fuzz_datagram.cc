@@ -1,0 +1,37 @@
+// Any datagram, and the same bytes as a plaintext: what is accepted must be what the writer would have written.
+#include <algorithm>
+#include <array>
+
+#include "dataplane/wire/message.h"
+#include "tests/fuzz/fuzz_target.h"
+
+using namespace warp::wire;
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const Bytes bytes(data, size);
+  if (ClassifyDatagram(bytes) == MessageType::kSealed) {
+    if (const auto header = ReadDataHeader(bytes)) {
+      std::array<uint8_t, kDataHeaderSize> written;
+      WriteDataHeader(*header, written.data());
+      WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
+    }
+  }
+  const auto kind = ClassifyPlaintext(bytes);
+  const auto payload = ReadPayloadHeader(bytes);
+  const auto fragment = ReadFragmentHeader(bytes);
+  WARP_FUZZ_CHECK(!payload || kind == Kind::kPayload);
+  WARP_FUZZ_CHECK(!fragment || kind == Kind::kFragment);
+  if (payload) {
+    std::array<uint8_t, kInnerHeaderSize> written;
+    WritePayloadHeader(*payload, written.data());
+    WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
+  }
+  if (fragment) {
+    std::array<uint8_t, kFragmentHeaderSize> written;
+    WriteFragmentHeader(*fragment, written.data());
+    WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
+    WARP_FUZZ_CHECK(fragment->index < fragment->count);
+    WARP_FUZZ_CHECK(size - kFragmentHeaderSize <= fragment->chunk);
+  }
+  return 0;
+}

@@ -1,0 +1,46 @@
+// Any handshake message: decoding, MACs, cookies, the Noise state machine, and the payloads as an authenticated stranger may
+// send them.
+#include "dataplane/wire/handshake_message.h"
+#include "dataplane/wire/noise.h"
+#include "tests/fuzz/fuzz_target.h"
+
+using namespace warp::wire;
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool ready = InitCrypto().ok();
+  WARP_FUZZ_CHECK(ready);
+  const std::array<uint8_t, kKeySize> seed = {1, 2, 3};
+  static const SecretKey local{seed};
+  static const PublicKey remote = local.Public();
+  const Bytes bytes(data, size);
+
+  const MacKey key = Mac1Key(remote);
+  (void)VerifyMac1(key, bytes);
+  (void)VerifyMac2(Cookie{}, bytes);
+  (void)DecodeHandshakeReceiver(bytes);
+  (void)OpenCookieReply(bytes, Mac{}, key);
+
+  if (const auto request = DecodeCookieRequest(bytes)) {
+    WARP_FUZZ_CHECK(EncodeCookieReply(*request, Cookie{}, key).size() <= size);
+  }
+  if (const auto initiation = DecodeInitiation(bytes)) {
+    // All but the MACs is what an encoder writes.
+    const auto encoded = EncodeInitiation(*initiation);
+    WARP_FUZZ_CHECK(std::equal(encoded.begin(), encoded.end() - 2 * kMacSize, data));
+    NoiseResponder responder(local, HandshakePrologue(Role::kPeer));
+    (void)responder.ReadInitiation(initiation->noise);
+  }
+  if (const auto response = DecodeResponse(bytes)) {
+    const auto encoded = EncodeResponse(*response);
+    WARP_FUZZ_CHECK(std::equal(encoded.begin(), encoded.end() - 2 * kMacSize, data));
+    NoiseInitiator initiator(local, remote, HandshakePrologue(Role::kPeer));
+    WARP_FUZZ_CHECK(initiator.WriteInitiation({}).ok());
+    WARP_FUZZ_CHECK(!initiator.ReadResponse(PresharedKey(), response->noise).ok());
+  }
+  if (const auto payload = DecodeInitiationPayload(bytes)) {
+    WARP_FUZZ_CHECK(payload->ciphers.size() <= kMaxOfferedCiphers);
+    (void)ChooseCipher(payload->ciphers, SupportedCiphers());
+  }
+  (void)DecodeResponsePayload(bytes);
+  return 0;
+}
