@@ -145,8 +145,7 @@ class Demo:
         """Sends for the whole time, and meanwhile walks through the plan. The gauge's result."""
         options = self.options
         output = os.path.join(options.directory, "demo.json")
-        command = ["ip", "netns", "exec", "A", options.warp, "gauge", "tx", "--to", "127.0.0.1:9000"]
-        command += ["--bind", "127.0.0.1:9001", "--await-echo"]  # where the gate delivers
+        command = ["ip", "netns", "exec", "A", options.warp, "gauge", "tx", "--to", "127.0.0.1:9000", "--await-echo"]
         command += ["--rate", str(options.rate), "--size", str(options.size), "--seconds", str(options.seconds), "--json"]
         with open(output, "w") as file:
             gauge = subprocess.Popen(command, stdout=file)

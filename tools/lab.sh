@@ -189,12 +189,13 @@ map_up() {
   ready M
 }
 
-# node_config A B: writes $lab/A.yaml, with B as A's peer. Taken into account where set:
+# node_config A B: writes $lab/A.yaml, with B as A's peer. Gates listen at port 9000; A's delivers to whoever sent last, as
+# suits an application that asks, the others' to port 9001, as suits one that answers. Taken into account where set:
 #   node_options   more lines under `node:`         port_options   more keys of each port, ", driver: af_xdp"
 #   with_map       no: no map                       with_endpoints yes: the peer's endpoints stand in the file
 #   gate_family    6: the gates are on [::1]        tunnel         the tunnel's name
 node_config() {
-  local site=$1 peer=$2 i endpoints=() localhost=127.0.0.1 map=$map_address
+  local site=$1 peer=$2 i endpoints=() deliver= localhost=127.0.0.1 map=$map_address
   [[ ${gate_family:-4} == 4 ]] || localhost='[::1]'
   [[ $lab_families == *4* ]] || map=$map_address_v6
   {
@@ -220,7 +221,8 @@ node_config() {
     echo "  - name: ${tunnel:-video}"
     echo "    id: 1"
     echo "    peer: ${peer,}"
-    echo "    gate: {loopback: {listen: \"$localhost:9000\", deliver: \"$localhost:9001\"}}"
+    [[ $site == A ]] || deliver=", deliver: \"$localhost:9001\""
+    echo "    gate: {loopback: {listen: \"$localhost:9000\"$deliver}}"
   } >"$lab/$site.yaml"
 }
 

@@ -65,7 +65,7 @@ echo_up() {
 
 # traffic SECONDS RATE SIZE: in the background; what it saw goes to $lab/gauge.json once traffic_end has waited for it.
 traffic() {
-  on A "$warp" gauge tx --to "$(gate 9000)" --bind "$(gate 9001)" --await-echo --seconds "$1" --rate "$2" --size "$3" --json \
+  on A "$warp" gauge tx --to "$(gate 9000)" --await-echo --seconds "$1" --rate "$2" --size "$3" --json \
     >"$lab/gauge.json" 2>"$lab/gauge.log" &
   gauge_pid=$!
 }
