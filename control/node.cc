@@ -106,7 +106,8 @@ absl::Status Node::Open() {
   ports_ = std::make_unique<PortTable>(*loop_, *netlink_, *dataplane_, config_.node, config_.ports,
                                        *this);
   if (absl::Status status = ports_->OpenAll(); !status.ok()) return status;
-  return OpenMaps();
+  OpenMaps();
+  return absl::OkStatus();
 }
 
 absl::Status Node::OpenDataplane() {
@@ -191,6 +192,28 @@ absl::Status Node::OpenPeers() {
     }
   }
   return absl::OkStatus();
+}
+
+void Node::OpenMaps() {
+  for (const config::MapServerConfig& map : config_.maps) {
+    protocol::MapClientOptions options;
+    options.public_key = map.public_key;
+    options.listen_port = config_.node.listen_port;
+    options.rekey_after = config_.node.timers.map_rekey_after;
+    auto client =
+        std::make_unique<protocol::MapClient>(protocol_->local(), std::move(options));
+    protocol::MapClient* const raw = client.get();  // the protocol's from here on, and stays
+    protocol_->AddMap(now_, std::move(client));
+    names_.push_back(resolver_->Watch(
+        map.address.ToString(), [this, raw, name = map.address.ToString()](
+                                    const absl::StatusOr<std::vector<wire::Endpoint>>& found) {
+          if (found.ok()) {
+            raw->SetEndpoints(now_, *found);
+          } else {
+            spdlog::warn("map {}: {}", name, std::string(found.status().message()));
+          }
+        }));
+  }
 }
 
 absl::Status Node::OpenTunnels() {

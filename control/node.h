@@ -40,7 +40,7 @@
 
 namespace warp::control {
 
-class Node : private PortListener {
+class Node : public PortListener {
  public:
   // Opens everything, or says in one sentence what could not be and leaves nothing behind.
   static absl::StatusOr<std::unique_ptr<Node>> Create(config::NodeConfig config);
@@ -54,7 +54,7 @@ class Node : private PortListener {
   absl::Status OpenDataplane();
   void OpenProtocol();
   absl::Status OpenPeers();
-  absl::Status OpenMaps();
+  void OpenMaps();
   absl::Status OpenTunnels();
 
   // PortListener.

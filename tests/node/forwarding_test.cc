@@ -1,0 +1,170 @@
+#include "control/forwarding.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace warp::control {
+namespace {
+
+using lcore::PathEntry;
+using protocol::PathState;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+wire::Endpoint At(const char* text) { return *wire::Endpoint::Parse(text); }
+wire::IpAddress Ip(const char* text) { return *wire::IpAddress::Parse(text); }
+
+std::shared_ptr<wire::Session> MakeSession(uint32_t index) {
+  wire::Session::Params params;
+  params.local_index = index;
+  params.window = 64;
+  return std::make_shared<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
+}
+
+// Two ports (worker 1 and 2), one peer with a path through each and one lost path.
+class ForwardingTest : public testing::Test {
+ protected:
+  ForwardingTest() {
+    ports_[0] = MakePort(/*worker=*/1, "10.0.0.1", 1500);
+    ports_[3] = MakePort(/*worker=*/2, "10.0.1.1", 1400);
+    protocol::ForwardingPeer& peer = state_.peers.emplace_back();
+    peer.id = 1;
+    peer.send = MakeSession(0x1005);
+    peer.receive = {peer.send, MakeSession(0x2006)};
+    peer.paths = {MakePath(31, 3, "10.9.0.2:13116", PathState::kActive),
+                  MakePath(30, 0, "10.9.0.2:13116", PathState::kActive),
+                  MakePath(32, 0, "10.9.0.3:13116", PathState::kLost)};
+    state_.map_sessions = {MakeSession(0x3007)};
+    state_.session_slots = 16;
+    hop_.state = NextHop::State::kReachable;
+    hop_.source = Ip("10.0.0.1");
+    hop_.mac = {{2, 0, 0, 0, 0, 9}};
+    hop_.mtu = 9000;
+  }
+
+  static ForwardingPort MakePort(lcore::WorkerId worker, const char* address, uint16_t mtu) {
+    ForwardingPort port;
+    port.info.worker = worker;
+    port.info.mtu = 9000;
+    port.info.mac = {{2, 0, 0, 0, 0, 1}};
+    port.kernel.index = 5;
+    port.kernel.admin_up = port.kernel.carrier = true;
+    port.kernel.mtu = mtu;
+    port.kernel.addresses = {Ip(address)};
+    port.kernel.link_locals = {Ip("fe80::1")};
+    return port;
+  }
+  static protocol::PathStatus MakePath(protocol::PathId id, lcore::PortId port, const char* remote,
+                                       PathState state) {
+    protocol::PathStatus path;
+    path.id = id;
+    path.port = port;
+    path.remote = At(remote);
+    path.state = state;
+    return path;
+  }
+  const lcore::Snapshot& Build() {
+    snapshot_ = builder_.Build(state_, ports_,
+                               [this](lcore::PortId, const wire::IpAddress&) { return &hop_; });
+    return *snapshot_;
+  }
+  std::vector<protocol::PathId> SendingPaths() {
+    std::vector<protocol::PathId> ids;
+    for (const PathEntry& path : Build().peers.at(1).paths) {
+      if (path.send) ids.push_back(path.id);
+    }
+    return ids;
+  }
+
+  lcore::HandshakeGuard guard_{.mac_key = {1, 2, 3}};
+  ForwardingBuilder builder_{guard_, 13116, 8};
+  protocol::Forwarding state_;
+  std::map<lcore::PortId, ForwardingPort> ports_;
+  NextHop hop_;
+  std::unique_ptr<const lcore::Snapshot> snapshot_;
+};
+
+TEST_F(ForwardingTest, NamesEverySessionAtItsSlot) {
+  const lcore::Snapshot& snapshot = Build();
+  ASSERT_EQ(snapshot.sessions.size(), 16u);
+  EXPECT_EQ(snapshot.sessions[5].session, state_.peers[0].send);
+  EXPECT_EQ(snapshot.sessions[5].peer, 1u);
+  EXPECT_EQ(snapshot.sessions[6].peer, 1u);
+  EXPECT_EQ(snapshot.sessions[7].session, state_.map_sessions[0]);
+  EXPECT_EQ(snapshot.sessions[7].peer, lcore::kNoPeer);
+  EXPECT_EQ(snapshot.sessions[8].session, nullptr);
+}
+
+TEST_F(ForwardingTest, SendsOverActivePathsAndListsTheOthersForAttribution) {
+  EXPECT_THAT(SendingPaths(), ElementsAre(30, 31));  // sorted by port
+  EXPECT_EQ(snapshot_->peers[1].paths.size(), 3u);
+  EXPECT_EQ(snapshot_->peers[1].send_session, state_.peers[0].send);
+}
+
+TEST_F(ForwardingTest, PortsKnowTheirAddressesLinkLocalOnesToo) {
+  const lcore::Snapshot& snapshot = Build();
+  ASSERT_EQ(snapshot.ports.size(), 8u);
+  EXPECT_THAT(snapshot.ports[3].addresses, ElementsAre(Ip("10.0.1.1"), Ip("fe80::1")));
+  EXPECT_TRUE(snapshot.ports[3].present && snapshot.ports[3].up);
+  EXPECT_FALSE(snapshot.ports[1].present);
+}
+
+TEST_F(ForwardingTest, SkipsAPortThatIsDown) {
+  ports_[0].kernel.carrier = false;
+  EXPECT_THAT(SendingPaths(), ElementsAre(31));
+  EXPECT_FALSE(snapshot_->ports[0].up);
+}
+
+TEST_F(ForwardingTest, SkipsAPortWhoseWorkerDoesNotAnswerAndMovesHome) {
+  ports_[3].worker_alive = false;
+  EXPECT_THAT(SendingPaths(), ElementsAre(30));
+  EXPECT_THAT(builder_.Route(1).homes, ElementsAre(1));
+}
+
+TEST_F(ForwardingTest, SkipsPathsWithoutANextHop) {
+  hop_.state = NextHop::State::kResolving;
+  EXPECT_THAT(SendingPaths(), IsEmpty());
+  EXPECT_FALSE(builder_.Route(1).ready());
+}
+
+TEST_F(ForwardingTest, SkipsAPathWhoseSourceIsOfTheOtherFamily) {
+  hop_.source = Ip("2001:db8::1");
+  EXPECT_THAT(SendingPaths(), IsEmpty());
+}
+
+TEST_F(ForwardingTest, TheNarrowestSendingPathSetsTheSize) {
+  Build();
+  EXPECT_EQ(builder_.Route(1).max_plaintext, 1400u - 28 - 32);
+  hop_.mtu = 1300;  // a route may be narrower than its interface
+  Build();
+  EXPECT_EQ(builder_.Route(1).max_plaintext, 1300u - 28 - 32);
+}
+
+TEST_F(ForwardingTest, ARouteIsReadyWithASessionAndAPath) {
+  Build();
+  EXPECT_TRUE(builder_.Route(1).ready());
+  EXPECT_THAT(builder_.Route(1).homes, ElementsAre(1, 2));
+  state_.peers[0].send = nullptr;
+  Build();
+  EXPECT_FALSE(builder_.Route(1).ready());
+}
+
+TEST_F(ForwardingTest, APathKeepsItsCountersFromSnapshotToSnapshot) {
+  Build().peers[1].paths[0].counters->rx_first.Add(5);
+  Build();
+  EXPECT_EQ(builder_.Counters(30)->rx_first.Get(), 5u);
+  state_.peers[0].paths.clear();
+  Build();
+  EXPECT_EQ(builder_.Counters(30), nullptr);
+}
+
+TEST_F(ForwardingTest, ForgetsPathsOfAClosedPort) {
+  ports_.erase(0);
+  EXPECT_THAT(SendingPaths(), ElementsAre(31));
+  EXPECT_EQ(snapshot_->peers[1].paths.size(), 1u);
+}
+
+}  // namespace
+}  // namespace warp::control

@@ -1,0 +1,259 @@
+#include "control/tunnel_sender.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "dataplane/wire/message.h"
+#include "dataplane/wire/reassembler.h"
+#include "tests/node/fake_dataplane.h"
+
+namespace warp::control {
+namespace {
+
+using lcore::FakeDataplane;
+using protocol::Instant;
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using wire::Drop;
+
+constexpr uint16_t kTunnelId = 7;
+
+wire::Bytes BytesOf(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+class TunnelSenderTest : public testing::Test {
+ protected:
+  TunnelSenderTest() {
+    route_.peer = 3;
+    Connect();
+  }
+
+  void Connect() {
+    wire::Session::Params params;
+    params.local_index = 99;
+    params.window = 64;
+    route_.session =
+        std::make_shared<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
+    route_.max_plaintext = 1404;
+    route_.homes = {0, 2};
+  }
+  void Disconnect() {
+    route_.session.reset();
+    route_.homes.clear();
+  }
+
+  void Send(const std::string& payload) { sender_.Send(now_, BytesOf(payload)); }
+  void Pass(int ms) {
+    now_ += milliseconds(ms);
+    sender_.Pump(now_);
+  }
+  // What was submitted since the last call, as the peer's application would see it.
+  std::vector<std::string> Sent() {
+    submitter_.Flush();
+    std::vector<std::string> payloads;
+    for (const FakeDataplane::Submitted& item : dataplane_.submitted) {
+      EXPECT_EQ(item.request.peer, 3u);
+      const wire::Bytes bytes = item.packet.bytes();
+      EXPECT_EQ(wire::ReadPayloadHeader(bytes)->tunnel_id, kTunnelId);
+      const wire::Bytes payload = bytes.subspan(wire::kInnerHeaderSize);
+      payloads.emplace_back(payload.begin(), payload.end());
+      requests_.push_back(item.request);
+    }
+    dataplane_.submitted.clear();
+    return payloads;
+  }
+  lcore::Completion Report(size_t request, bool taken) {
+    return {.slot = requests_[request].slot,
+            .generation = requests_[request].generation,
+            .taken = taken};
+  }
+
+  Instant now_{milliseconds(1000)};
+  PeerRoute route_;
+  FakeDataplane dataplane_;
+  Submitter submitter_{dataplane_};
+  TunnelSender sender_{{.tunnel_index = 5,
+                        .tunnel_id = kTunnelId,
+                        .deadline = milliseconds(100),
+                        .max_waiting = 3,
+                        .max_waiting_bytes = 10000,
+                        .max_in_flight = 60},
+                       route_,
+                       dataplane_,
+                       submitter_};
+  std::vector<lcore::SendRequest> requests_;
+};
+
+TEST_F(TunnelSenderTest, SendsAtOnceWhereItCan) {
+  Send("one");
+  Send("");
+  EXPECT_THAT(Sent(), ElementsAre("one", ""));
+  EXPECT_EQ(sender_.accepted(), 2u);
+  EXPECT_EQ(sender_.in_flight(), 2u);
+}
+
+TEST_F(TunnelSenderTest, SendsFromAHomeOfTheRoute) {
+  Send("one");
+  submitter_.Flush();
+  EXPECT_EQ(dataplane_.submitted.at(0).home, 2);  // homes[5 % 2]
+}
+
+TEST_F(TunnelSenderTest, KeepsWhatComesWhileThereIsNoPathAndSendsItInOrder) {
+  Disconnect();
+  Send("one");
+  Send("two");
+  EXPECT_THAT(Sent(), ElementsAre());
+  Connect();
+  Pass(1);
+  EXPECT_THAT(Sent(), ElementsAre("one", "two"));
+}
+
+TEST_F(TunnelSenderTest, KeepsTheOldestWhenFullAndCountsTheRest) {
+  Disconnect();
+  for (const char* payload : {"1", "2", "3", "4", "5"}) Send(payload);
+  EXPECT_EQ(sender_.drops().Get(Drop::kGateFull), 2u);
+  Connect();
+  Pass(1);
+  EXPECT_THAT(Sent(), ElementsAre("1", "2", "3"));
+}
+
+TEST_F(TunnelSenderTest, BoundsTheBytesThatWaitToo) {
+  Disconnect();
+  Send(std::string(6000, 'a'));
+  Send(std::string(6000, 'b'));
+  EXPECT_EQ(sender_.waiting(), 1u);
+  EXPECT_EQ(sender_.drops().Get(Drop::kGateFull), 1u);
+}
+
+TEST_F(TunnelSenderTest, DropsWhatWaitsPastItsDeadline) {
+  Disconnect();
+  Send("old");
+  Pass(60);
+  Send("new");
+  Pass(60);
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 1u);
+  Connect();
+  Pass(1);
+  EXPECT_THAT(Sent(), ElementsAre("new"));
+}
+
+TEST_F(TunnelSenderTest, LetsNoMoreBeInFlightThanItsLimit) {
+  for (int i = 0; i < 61; ++i) Send("x");
+  EXPECT_EQ(Sent().size(), 60u);
+  EXPECT_EQ(sender_.waiting(), 1u);
+  sender_.HandleCompletion(now_, Report(10, true));
+  Pass(1);
+  EXPECT_EQ(Sent().size(), 1u);
+  EXPECT_EQ(sender_.sent(), 1u);
+}
+
+TEST_F(TunnelSenderTest, CountsAPayloadAsSentOnceHoweverManyLcoresTookIt) {
+  Send("x");
+  Sent();
+  sender_.HandleCompletion(now_, Report(0, true));
+  sender_.HandleCompletion(now_, Report(0, true));
+  EXPECT_EQ(sender_.sent(), 1u);
+  EXPECT_TRUE(sender_.idle());
+}
+
+TEST_F(TunnelSenderTest, SendsTheSameSealedBytesAgainWhenEveryPathRefusedThem) {
+  Send("x");
+  Sent();
+  const size_t before = FakeDataplane::LivePackets();
+  lcore::Completion refused = Report(0, false);
+  refused.sealed = FakeDataplane::MakeSealed(BytesOf("sealed"));
+  sender_.HandleCompletion(now_, std::move(refused));
+  EXPECT_EQ(sender_.NextTimeout(), now_ + milliseconds(1));
+  Pass(1);
+  ASSERT_EQ(dataplane_.resubmitted.size(), 1u);
+  EXPECT_EQ(dataplane_.resubmitted[0].request.slot, requests_[0].slot);
+  EXPECT_EQ(dataplane_.resubmitted[0].packet.bytes().size(), 6u);
+  sender_.HandleCompletion(now_, Report(0, true));
+  EXPECT_EQ(sender_.sent(), 1u);
+  dataplane_.resubmitted.clear();
+  EXPECT_EQ(FakeDataplane::LivePackets(), before);
+}
+
+TEST_F(TunnelSenderTest, GivesUpARefusedPayloadAtItsDeadline) {
+  Send("x");
+  Sent();
+  Disconnect();
+  lcore::Completion refused = Report(0, false);
+  refused.sealed = FakeDataplane::MakeSealed(BytesOf("sealed"));
+  sender_.HandleCompletion(now_, std::move(refused));
+  Pass(50);
+  EXPECT_FALSE(sender_.idle());
+  Pass(60);
+  Pass(1);
+  EXPECT_TRUE(sender_.idle());
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 1u);
+  EXPECT_TRUE(dataplane_.resubmitted.empty());
+}
+
+TEST_F(TunnelSenderTest, ASilentLcoreHoldsUpNothing) {
+  for (int i = 0; i < 60; ++i) Send("x");
+  Sent();
+  Pass(100);
+  EXPECT_TRUE(sender_.idle());
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 60u);
+  sender_.HandleCompletion(now_, Report(0, true));  // too late
+  EXPECT_EQ(sender_.sent(), 0u);
+}
+
+TEST_F(TunnelSenderTest, CutsWhatExceedsThePathsAndItComesTogetherAgain) {
+  std::string payload;
+  for (int i = 0; i < 60000; ++i) payload.push_back(static_cast<char>(i * 7));
+  route_.session->ReserveCounters(100);  // fragments need not begin at 0
+  Send(payload);
+  submitter_.Flush();
+  ASSERT_EQ(dataplane_.submitted.size(), 43u);  // 60000 / (1404 - 8), rounded up
+
+  wire::Reassembler reassembler;
+  std::optional<wire::Reassembler::Payload> whole;
+  uint64_t counter = 100;
+  for (const FakeDataplane::Submitted& item : dataplane_.submitted) {
+    EXPECT_LE(item.packet.bytes().size(), 1404u);
+    EXPECT_TRUE(item.request.counter_reserved);
+    EXPECT_EQ(item.request.session_index, 99u);
+    EXPECT_EQ(item.request.counter, counter++);
+    auto result = reassembler.Add(0, 1, item.request.counter, item.packet.bytes());
+    EXPECT_FALSE(result.drop.has_value());
+    if (result.payload.has_value()) whole = std::move(result.payload);
+  }
+  ASSERT_TRUE(whole.has_value());
+  EXPECT_EQ(whole->tunnel_id, kTunnelId);
+  EXPECT_EQ(std::string(whole->bytes.begin(), whole->bytes.end()), payload);
+}
+
+TEST_F(TunnelSenderTest, FragmentsWaitTogetherForRoomInFlight) {
+  for (int i = 0; i < 20; ++i) Send("x");
+  Sent();
+  Send(std::string(9000, 'a'));  // 7 fragments fit the 40 free slots
+  Send(std::string(9999, 'b'));
+  submitter_.Flush();
+  EXPECT_EQ(dataplane_.submitted.size(), 15u);
+}
+
+TEST_F(TunnelSenderTest, RefusesWhatNoPeerMaySend) {
+  Send(std::string(65537, 'a'));
+  EXPECT_EQ(sender_.drops().Get(Drop::kTooLarge), 1u);
+  EXPECT_TRUE(sender_.idle());
+}
+
+TEST_F(TunnelSenderTest, WaitsForBuffersWithoutTakingACounter) {
+  dataplane_.buffers = 2;
+  Send(std::string(9000, 'a'));
+  EXPECT_EQ(route_.session->sent(), 0u);
+  EXPECT_EQ(sender_.waiting(), 1u);
+  dataplane_.buffers = 100;
+  Pass(1);
+  submitter_.Flush();
+  EXPECT_EQ(dataplane_.submitted.size(), 7u);
+}
+
+}  // namespace
+}  // namespace warp::control
