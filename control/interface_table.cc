@@ -40,9 +40,8 @@ void InterfaceTable::ApplyLink(nlmsghdr* message) {
   InterfaceState& state = link.state;
   state.index = info.ifi_index;
   state.admin_up = (info.ifi_flags & IFF_UP) != 0;
-  // IFF_RUNNING follows the carrier with a delay, and knows more (dormant, lower layer down): both
-  // must agree.
-  state.carrier = (info.ifi_flags & IFF_RUNNING) != 0 && (info.ifi_flags & IFF_LOWER_UP) != 0;
+  // Not IFF_RUNNING: that may follow up to a second later, and a link put back is to be used at once.
+  state.carrier = (info.ifi_flags & IFF_LOWER_UP) != 0 && (info.ifi_flags & IFF_DORMANT) == 0;
   state.ethernet = info.ifi_type == ARPHRD_ETHER;
   // An event may leave out what did not change.
   if (nlattr* name = view.Find(IFLA_IFNAME)) {

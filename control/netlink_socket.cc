@@ -132,11 +132,14 @@ bool NetlinkSocket::ReadOnce() {
   header.msg_iovlen = 1;
   const ssize_t size = recvmsg(fd_.get(), &header, MSG_DONTWAIT);
   if (size < 0) {
-    if (errno == ENOBUFS) handler_.OnOverrun();
-    return errno == ENOBUFS || errno == EINTR;
+    if (errno == ENOBUFS) overrun_ = true;
+    if (errno == ENOBUFS || errno == EINTR) return true;
+    // The kernel gives an overrun socket nothing more, answers included, until its queue is empty: as it is now.
+    if (std::exchange(overrun_, false)) handler_.OnOverrun();
+    return false;
   }
   if ((header.msg_flags & MSG_TRUNC) != 0) {
-    handler_.OnOverrun();
+    overrun_ = true;
   } else if (from.nl_pid == 0) {  // the kernel's; other processes may write to this socket as well
     Handle({buffer_.get(), static_cast<size_t>(size)});
   }
@@ -153,7 +156,7 @@ void NetlinkSocket::Handle(wire::MutableBytes datagram) {
       case NLMSG_NOOP:
         break;
       case NLMSG_OVERRUN:
-        handler_.OnOverrun();
+        overrun_ = true;
         break;
       case NLMSG_DONE:
         handler_.OnEnd(message->nlmsg_seq, std::exchange(interrupted_, false) ? -EINTR : 0);

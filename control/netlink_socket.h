@@ -65,6 +65,7 @@ class NetlinkSocket {
   const uint32_t port_id_;  // by which the kernel addresses answers to us
   uint32_t sequence_ = 0;
   bool interrupted_ = false;  // a part of the running dump was
+  bool overrun_ = false;      // messages were lost; the queue is being emptied
   std::deque<std::vector<uint8_t>> outbox_;
   const std::unique_ptr<uint8_t[]> buffer_;
   Timer refused_;

@@ -1,0 +1,269 @@
+#include "control/loop.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/signals.h"
+#include "control/unique_fd.h"
+#include "tests/control/turning.h"
+
+namespace warp::control {
+namespace {
+
+struct Pair {
+  Pair() {
+    int fds[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    near = UniqueFd(fds[0]);
+    far = UniqueFd(fds[1]);
+  }
+  void Send() { EXPECT_EQ(send(far.get(), "x", 1, 0), 1); }
+  size_t Drain() {
+    char byte;
+    size_t n = 0;
+    while (recv(near.get(), &byte, 1, 0) == 1) ++n;
+    return n;
+  }
+  UniqueFd near, far;
+};
+
+TEST(LoopTest, TellsEachReadiness) {
+  auto loop = MakeLoop();
+  Pair pair;
+  size_t received = 0;
+  Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t events) {
+    EXPECT_TRUE(events & POLLIN);
+    received += pair.Drain();
+  });
+  for (size_t i = 1; i <= 10; ++i) {
+    pair.Send();
+    EXPECT_TRUE(TurnUntil(*loop, [&] { return received == i; }));
+  }
+}
+
+TEST(LoopTest, TellsWhatWasThereBefore) {
+  auto loop = MakeLoop();
+  Pair pair;
+  pair.Send();
+  bool told = false;
+  Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t) { told = true; });
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return told; }));
+}
+
+TEST(LoopTest, KeepsToTheBudget) {
+  auto loop = MakeLoop();
+  std::vector<Pair> pairs(10);
+  size_t told = 0;
+  std::vector<std::unique_ptr<Watch>> watches;
+  for (Pair& pair : pairs) {
+    watches.push_back(
+        std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [&](uint32_t) { ++told; }));
+    pair.Send();
+  }
+  loop->Wait(std::chrono::seconds(10));
+  EXPECT_EQ(loop->RunOnce(3), 3u);
+  EXPECT_EQ(told, 3u);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 10; }));
+}
+
+TEST(LoopTest, WatchMayDestroyItselfAndOthers) {
+  auto loop = MakeLoop();
+  Pair pairs[3];
+  std::unique_ptr<Watch> watches[3];
+  size_t told = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    auto everyone = [&watches, &told, payload = std::string(100, 'x')](uint32_t) {
+      ++told;
+      for (auto& watch : watches) watch.reset();
+      EXPECT_EQ(payload,
+                std::string(100, 'x'));  // what the callback captured lives on while it runs
+    };
+    watches[i] = std::make_unique<Watch>(*loop, pairs[i].near.get(), POLLIN, everyone);
+    pairs[i].Send();
+  }
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return told > 0; }));
+  Settle(*loop);
+  EXPECT_EQ(told, 1u);
+}
+
+TEST(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
+  auto loop = MakeLoop();
+  Pair pair;
+  auto watch = std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [](uint32_t) {});
+  Settle(*loop);
+  watch.reset();
+  pair.near.Close();
+  EXPECT_EQ(send(pair.far.get(), "x", 1, MSG_NOSIGNAL),
+            -1);  // the other end is closed, not merely unreferenced by us
+}
+
+TEST(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
+  auto loop = MakeLoop();
+  Pair old_pair, new_pair;
+  bool told_old = false, told_new = false;
+  auto old_watch = std::make_unique<Watch>(*loop, old_pair.near.get(), POLLIN,
+                                           [&](uint32_t) { told_old = true; });
+  old_pair.Send();
+  loop->Wait(std::chrono::seconds(10));  // its event waits in the ring
+  old_watch.reset();
+  Watch new_watch(*loop, new_pair.near.get(), POLLIN, [&](uint32_t) { told_new = true; });
+  Settle(*loop);
+  EXPECT_FALSE(told_old);
+  EXPECT_FALSE(told_new);
+}
+
+TEST(LoopTest, ManyWatchesComeAndGo) {
+  auto loop = MakeLoop();
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Pair> pairs(300);  // more than the submission queue holds
+    std::vector<std::unique_ptr<Watch>> watches;
+    size_t told = 0;
+    for (Pair& pair : pairs) {
+      watches.push_back(
+          std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [&](uint32_t) { ++told; }));
+      pair.Send();
+    }
+    EXPECT_TRUE(TurnUntil(*loop, [&] { return told == pairs.size(); }));
+  }
+}
+
+TEST(LoopTest, TimersRunInOrderAndOnce) {
+  auto loop = MakeLoop();
+  std::string order;
+  Timer late(*loop, [&] { order += 'l'; });
+  Timer early(*loop, [&] { order += 'e'; });
+  Timer never(*loop, [&] { order += 'n'; });
+  late.Set(std::chrono::milliseconds(20));
+  early.Set(std::chrono::milliseconds(5));
+  never.Set(std::chrono::milliseconds(1));
+  never.Cancel();
+  EXPECT_TRUE(early.running());
+  EXPECT_FALSE(never.running());
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return order.size() == 2; }));
+  Settle(*loop);
+  EXPECT_EQ(order, "el");
+}
+
+TEST(LoopTest, TimerThatSetsItselfDoesNotHoldTheTurn) {
+  auto loop = MakeLoop();
+  size_t runs = 0;
+  std::optional<Timer> timer;
+  timer.emplace(*loop, [&] {
+    ++runs;
+    timer->Set(protocol::Duration::zero());
+  });
+  timer->Set(protocol::Duration::zero());
+  loop->RunOnce(1);
+  EXPECT_EQ(runs, 1u);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return runs == 5; }));
+}
+
+TEST(LoopTest, WaitEndsWithItsTimerOrTimeout) {
+  auto loop = MakeLoop();
+  bool due = false;
+  Timer timer(*loop, [&] { due = true; });
+  timer.Set(std::chrono::milliseconds(10));
+  loop->Wait(std::chrono::hours(100));
+  while (!due) loop->RunOnce(1);
+  loop->Wait(std::chrono::milliseconds(1));
+  loop->Wait(std::chrono::milliseconds(-1));
+  EXPECT_EQ(loop->RunOnce(1), 0u);
+}
+
+TEST(LoopTest, TaskRunsOnceInTheNextTurn) {
+  auto loop = MakeLoop();
+  int runs = 0;
+  std::optional<Task> task;
+  task.emplace(*loop, [&] {
+    if (++runs < 3) task->Schedule();
+  });
+  task->Schedule();
+  task->Schedule();
+  loop->RunOnce(1);
+  EXPECT_EQ(runs, 1);
+  loop->Wait(std::chrono::hours(1));  // does not sleep: a task waits
+  loop->RunOnce(1);
+  loop->RunOnce(1);
+  loop->RunOnce(1);
+  EXPECT_EQ(runs, 3);
+}
+
+TEST(LoopTest, DestroyedTasksDoNotRun) {
+  auto loop = MakeLoop();
+  int runs = 0;
+  std::optional<Task> second;
+  Task first(*loop, [&] {
+    ++runs;
+    second.reset();
+  });
+  second.emplace(*loop, [&] { ++runs; });
+  first.Schedule();
+  second->Schedule();
+  for (int i = 0; i < 3; ++i) loop->RunOnce(1);
+  EXPECT_EQ(runs, 1);
+}
+
+TEST(PostTest, SendsAndTells) {
+  auto loop = MakeLoop();
+  Pair pair;
+  std::vector<int> results;
+  Post post(*loop, pair.far.get(), [&](int result) { results.push_back(result); });
+  for (int i = 1; i <= 3; ++i) {
+    post.Send(std::vector<uint8_t>(static_cast<size_t>(i)));
+    EXPECT_TRUE(post.busy());
+    EXPECT_TRUE(TurnUntil(*loop, [&] { return !post.busy(); }));
+  }
+  EXPECT_EQ(results, (std::vector<int>{1, 2, 3}));
+  pair.near.Close();
+  post.Send({1});
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return !post.busy(); }));
+  EXPECT_EQ(results.back(), -ECONNREFUSED);
+}
+
+TEST(PostTest, DestroyedInFlightStillSends) {
+  auto loop = MakeLoop();
+  Pair pair;
+  bool told = false;
+  {
+    Post post(*loop, pair.far.get(), [&](int) { told = true; });
+    post.Send({42});
+  }
+  size_t received = 0;
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return (received += pair.Drain()) == 1; }));
+  Settle(*loop);
+  EXPECT_FALSE(told);
+}
+
+TEST(PostTest, LoopEndsWithItInFlight) {
+  Pair pair;
+  auto loop = MakeLoop();
+  auto post = std::make_unique<Post>(*loop, pair.far.get(), [](int) {});
+  post->Send(std::vector<uint8_t>(1000));
+  post.reset();
+  loop.reset();
+  EXPECT_EQ(pair.Drain(), 1u);  // the destructor waited
+}
+
+TEST(SignalsTest, ArriveAsEvents) {
+  auto loop = MakeLoop();
+  std::vector<int> signals;
+  auto watch =
+      Signals::Create(*loop, {SIGUSR1, SIGUSR2}, [&](int signal) { signals.push_back(signal); });
+  ASSERT_TRUE(watch.ok()) << watch.status();
+  raise(SIGUSR1);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return signals.size() == 1; }));
+  raise(SIGUSR2);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return signals.size() == 2; }));
+  EXPECT_EQ(signals, (std::vector<int>{SIGUSR1, SIGUSR2}));
+}
+
+}  // namespace
+}  // namespace warp::control

@@ -1,0 +1,525 @@
+#include "control/netlink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/control/network_namespace.h"
+#include "tests/control/turning.h"
+
+namespace warp::control {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+wire::IpAddress Ip(const char* text) { return *wire::IpAddress::Parse(text); }
+
+// home: wan0 ── peer0 : away            each story runs on the thread of `home`
+class NetlinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!home_.valid() || !away_.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  }
+
+  void Story(const std::function<void()>& story) {
+    home_.Do([&] {
+      loop_ = MakeLoop();
+      story();
+      interface_.reset();
+      hops_.clear();
+      netlink_.reset();
+      loop_.reset();
+    });
+  }
+  static void Ip(const std::string& command) {
+    EXPECT_TRUE(NetworkNamespace::Run("ip " + command)) << command;
+  }
+  void Away(const std::string& command) { EXPECT_TRUE(away_.Sh("ip " + command)) << command; }
+
+  void Connect() {
+    // Of different numbers: else the kernel takes a second to tell that a veth lost its carrier.
+    Ip(absl::StrCat("link add wan0 index ", 11 + links_made_++, " type veth peer name peer0 netns ",
+                    away_.tid()));
+    Ip("link set wan0 up");
+    Away("link set peer0 up");
+  }
+  void OpenNetlink() {
+    auto netlink = Netlink::Create(*loop_);
+    ASSERT_TRUE(netlink.ok()) << netlink.status();
+    netlink_ = *std::move(netlink);
+  }
+  void Follow(const char* name) {
+    interface_ = netlink_->WatchInterface(name, [this](const InterfaceState& state) {
+      state_ = state;
+      ++changes_;
+    });
+  }
+  void FollowHop(const char* destination) {
+    hops_.push_back(netlink_->WatchNextHop(
+        "wan0", control::Ip(destination),
+        [this, destination](const NextHop& hop) { hop_[destination] = hop; }));
+  }
+  bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
+  bool Has(const char* address) const {
+    const auto& all = state_.addresses;
+    return std::find(all.begin(), all.end(), control::Ip(address)) != all.end();
+  }
+  bool Reachable(const char* destination) { return hop_[destination].reachable(); }
+  bool Fails(const char* destination, const std::string& reason) {
+    const NextHop& hop = hop_[destination];
+    return hop.state == NextHop::State::kUnreachable &&
+           hop.reason.find(reason) != std::string::npos;
+  }
+  wire::MacAddress PeerMac() {
+    wire::MacAddress mac;
+    away_.Do([&] {
+      auto loop = MakeLoop();
+      mac = (*Netlink::Create(*loop))->Find("peer0").mac;
+    });
+    return mac;
+  }
+
+  NetworkNamespace home_, away_;
+  int links_made_ = 0;
+  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<Netlink> netlink_;
+  std::unique_ptr<Netlink::Subscription> interface_;
+  InterfaceState state_;
+  int changes_ = 0;
+  std::vector<std::unique_ptr<Netlink::Subscription>> hops_;
+  std::map<std::string, NextHop> hop_;
+};
+
+TEST_F(NetlinkTest, KnowsEverythingFromTheStart) {
+  Story([&] {
+    Connect();
+    Ip("link set wan0 mtu 1400 address 02:00:00:00:00:01");
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    OpenNetlink();
+    const InterfaceState state = netlink_->Find("wan0");
+    EXPECT_TRUE(state.up());
+    EXPECT_TRUE(state.ethernet);
+    EXPECT_EQ(state.mtu, 1400u);
+    EXPECT_EQ(state.mac.bytes, (std::array<uint8_t, 6>{2, 0, 0, 0, 0, 1}));
+    EXPECT_THAT(state.addresses, ElementsAre(control::Ip("10.1.0.1")));
+    EXPECT_FALSE(netlink_->Find("lo").ethernet);
+    EXPECT_TRUE(netlink_->Find("lo").addresses.empty());  // of host scope
+    EXPECT_FALSE(netlink_->Find("none").present());
+  });
+}
+
+TEST_F(NetlinkTest, FollowsLinkAddressesAndMtu) {
+  Story([&] {
+    Connect();
+    OpenNetlink();
+    Follow("wan0");
+    ASSERT_TRUE(Turn([&] { return state_.up(); }));
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    ASSERT_TRUE(Turn([&] { return Has("10.1.0.1"); }));
+    Ip("addr add 10.1.0.2/24 dev wan0");
+    ASSERT_TRUE(Turn([&] { return Has("10.1.0.2"); }));
+    Ip("addr del 10.1.0.2/24 dev wan0");
+    ASSERT_TRUE(Turn([&] { return !Has("10.1.0.2"); }));
+    Ip("link set wan0 mtu 1300");
+    ASSERT_TRUE(Turn([&] { return state_.mtu == 1300; }));
+    Away("link set peer0 down");  // the cable is pulled at the other end
+    ASSERT_TRUE(Turn([&] { return !state_.up(); }));
+    EXPECT_TRUE(state_.admin_up);
+    EXPECT_FALSE(state_.carrier);
+    Away("link set peer0 up");
+    ASSERT_TRUE(Turn([&] { return state_.up(); }));
+    Ip("link set wan0 down");
+    ASSERT_TRUE(Turn([&] { return !state_.admin_up; }));
+  });
+}
+
+TEST_F(NetlinkTest, SaysNothingWhereNothingChanged) {
+  Story([&] {
+    Connect();
+    Ip("link add other type veth peer name other-end");
+    OpenNetlink();
+    Follow("wan0");
+    // The veth's own settling (IPv6 comes up, link-local address) ends before.
+    ASSERT_TRUE(Turn([&] { return !state_.link_locals.empty(); }));
+    const int changes = changes_;
+    Ip("link set other up");
+    Ip("addr add 10.9.0.1/24 dev other");
+    Ip("link set wan0 up");
+    Settle(*loop_);
+    EXPECT_EQ(changes_, changes);
+  });
+}
+
+TEST_F(NetlinkTest, Ipv6AddressIsUsableFromTheEndOfDad) {
+  Story([&] {
+    Connect();
+    OpenNetlink();
+    Follow("wan0");
+    Ip("addr add 2001:db8::1/64 dev wan0");
+    EXPECT_TRUE(NetworkNamespace::Run("ip -6 addr show dev wan0 | grep -q 2001:db8::1.*tentative"));
+    Settle(*loop_);
+    EXPECT_FALSE(Has("2001:db8::1"));
+    ASSERT_TRUE(Turn([&] { return Has("2001:db8::1") && state_.link_locals.size() == 1; }));
+    EXPECT_TRUE(state_.link_locals[0].is_link_local());
+  });
+}
+
+TEST_F(NetlinkTest, DuplicateAddressIsNotUsable) {
+  Story([&] {
+    Connect();
+    Away("addr add 2001:db8::1/64 dev peer0 nodad");
+    OpenNetlink();
+    Follow("wan0");
+    Ip("addr add 2001:db8::1/64 dev wan0");
+    ASSERT_TRUE(Turn([&] {
+      return NetworkNamespace::Run("ip -6 addr show dev wan0 | grep -q 2001:db8::1.*dadfailed");
+    }));
+    Settle(*loop_);
+    EXPECT_FALSE(Has("2001:db8::1"));
+  });
+}
+
+TEST_F(NetlinkTest, FollowsANameThroughEndReturnAndRenaming) {
+  Story([&] {
+    OpenNetlink();
+    Follow("wan0");
+    ASSERT_TRUE(Turn([&] { return changes_ == 1; }));
+    EXPECT_FALSE(state_.present());
+    Connect();
+    ASSERT_TRUE(Turn([&] { return state_.up(); }));
+    const int index = state_.index;
+    Ip("link del wan0");
+    ASSERT_TRUE(Turn([&] { return !state_.present(); }));
+    Connect();
+    ASSERT_TRUE(Turn([&] { return state_.up(); }));
+    EXPECT_NE(state_.index, index);
+    Ip("link set wan0 down");
+    Ip("link set wan0 name wan9");
+    ASSERT_TRUE(Turn([&] { return !state_.present(); }));
+    EXPECT_TRUE(netlink_->Find("wan9").present());
+    Ip("link set wan9 name wan0");
+    ASSERT_TRUE(Turn([&] { return state_.present(); }));
+  });
+}
+
+TEST_F(NetlinkTest, AThousandAddresses) {
+  Story([&] {
+    Connect();
+    OpenNetlink();
+    Follow("wan0");
+    const std::string file = ::testing::TempDir() + absl::StrCat("warp-addresses-", getpid());
+    {
+      std::ofstream batch(file);
+      for (int i = 0; i < 1000; ++i)
+        batch << "addr add 10.1." << i / 250 << '.' << i % 250 + 1 << "/16 dev wan0\n";
+    }
+    Ip("-batch " + file);
+    ASSERT_TRUE(Turn([&] { return state_.addresses.size() == 1000; }));
+    Ip("addr flush dev wan0 scope global");
+    ASSERT_TRUE(Turn([&] { return state_.addresses.empty(); }));
+    std::remove(file.c_str());
+  });
+}
+
+TEST_F(NetlinkTest, OverrunLeadsToANewDump) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    OpenNetlink();
+    Follow("wan0");
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Has("10.1.0.1"); }));
+    // More events than the socket holds, unread; the last ones, which matter, are lost.
+    const std::string file = ::testing::TempDir() + absl::StrCat("warp-overrun-", getpid());
+    {
+      std::ofstream batch(file);
+      for (int i = 0; i < 8000; ++i)
+        batch << "link set wan0 mtu " << 1300 + i % 2 << "\nlink set wan0 alias x" << i << '\n';
+    }
+    Ip("-batch " + file);
+    Ip("-batch " + file);
+    std::remove(file.c_str());
+    Ip("addr add 10.1.0.9/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    ASSERT_TRUE(Turn([&] { return Has("10.1.0.9"); }));
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+  });
+}
+
+TEST_F(NetlinkTest, FindsANeighbourOnTheLink) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    const NextHop& hop = hop_["10.1.0.2"];
+    EXPECT_EQ(hop.source, control::Ip("10.1.0.1"));
+    EXPECT_EQ(hop.gateway, control::Ip("10.1.0.2"));
+    EXPECT_EQ(hop.mac, PeerMac());
+    EXPECT_EQ(hop.mtu, 1500u);
+    EXPECT_EQ(hop.reason, "");
+  });
+}
+
+TEST_F(NetlinkTest, FindsAGatewayAndItsRoutesMtu) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Ip("addr add 10.1.0.3/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    Ip("route add default via 10.1.0.2 src 10.1.0.3 mtu 1280");
+    OpenNetlink();
+    FollowHop("198.51.100.1");
+    ASSERT_TRUE(Turn([&] { return Reachable("198.51.100.1"); }));
+    EXPECT_EQ(hop_["198.51.100.1"].gateway, control::Ip("10.1.0.2"));
+    EXPECT_EQ(hop_["198.51.100.1"].source, control::Ip("10.1.0.3"));
+    EXPECT_EQ(hop_["198.51.100.1"].mtu, 1280u);
+  });
+}
+
+TEST_F(NetlinkTest, FindsIpv6NextHops) {
+  Story([&] {
+    Connect();
+    Ip("addr add 2001:db8:1::1/64 dev wan0 nodad");
+    Away("addr add 2001:db8:1::2/64 dev peer0 nodad");
+    Away("addr add fe80::99/64 dev peer0 nodad");
+    Ip("route add default via fe80::99 dev wan0");
+    OpenNetlink();
+    FollowHop("2001:db8:1::2");
+    FollowHop("2001:db8:2::7");  // through a gateway with a link-local address
+    FollowHop("fe80::99");
+    ASSERT_TRUE(Turn([&] { return Reachable("2001:db8:1::2") && Reachable("2001:db8:2::7"); }));
+    EXPECT_EQ(hop_["2001:db8:1::2"].source, control::Ip("2001:db8:1::1"));
+    EXPECT_EQ(hop_["2001:db8:1::2"].mac, PeerMac());
+    EXPECT_EQ(hop_["2001:db8:2::7"].gateway, control::Ip("fe80::99"));
+    EXPECT_EQ(hop_["2001:db8:2::7"].source, control::Ip("2001:db8:1::1"));
+    ASSERT_TRUE(Turn([&] { return Reachable("fe80::99"); }));
+    EXPECT_TRUE(hop_["fe80::99"].source.is_link_local());
+  });
+}
+
+TEST_F(NetlinkTest, SaysWhyADestinationIsOutOfReach) {
+  Story([&] {
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "wan0 does not exist"); }));
+    Connect();
+    Ip("link set wan0 down");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "wan0 is down"); }));
+    Away("link set peer0 down");
+    Ip("link set wan0 up");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "wan0 has no link"); }));
+    Away("link set peer0 up");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "no route to 10.1.0.2 through wan0"); }));
+    Ip("route add 10.1.0.0/24 dev wan0");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "wan0 has no usable IPv4 address"); }));
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "10.1.0.2 does not answer on wan0"); }));
+    Away("addr add 10.1.0.2/24 dev peer0");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    Ip("route add blackhole 10.1.0.2/32");
+    ASSERT_TRUE(Turn([&] { return hop_["10.1.0.2"].state == NextHop::State::kUnreachable; }));
+    Ip("route del blackhole 10.1.0.2/32");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    FollowHop("10.1.0.255");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.255", "not the address of one machine"); }));
+    Ip("addr add 10.1.0.2/32 dev wan0");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "is an address of this machine"); }));
+  });
+}
+
+TEST_F(NetlinkTest, DefaultRouteOfAnotherInterfaceIsNoRoute) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Ip("link add lan0 type veth peer name lan0-end");
+    Ip("link set lan0 up");
+    Ip("link set lan0-end up");
+    Ip("addr add 10.2.0.1/24 dev lan0");
+    Ip("route add default via 10.2.0.2");
+    OpenNetlink();
+    FollowHop("198.51.100.1");
+    ASSERT_TRUE(
+        Turn([&] { return Fails("198.51.100.1", "no route to 198.51.100.1 through wan0"); }));
+    // One default route per interface, of different metrics: each interface has its own.
+    Away("addr add 10.1.0.2/24 dev peer0");
+    Ip("route add default via 10.1.0.2 metric 100");
+    ASSERT_TRUE(Turn([&] { return Reachable("198.51.100.1"); }));
+    EXPECT_EQ(hop_["198.51.100.1"].gateway, control::Ip("10.1.0.2"));
+  });
+}
+
+TEST_F(NetlinkTest, CableOutAndIn) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+      Away("link set peer0 down");
+      ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "wan0 has no link"); }));
+      Away("link set peer0 up");
+      ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+      Ip("link set wan0 down");
+      ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "wan0 is down"); }));
+      Ip("link set wan0 up");
+    }
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    Ip("link del wan0");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "does not exist"); }));
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    EXPECT_EQ(hop_["10.1.0.2"].mac, PeerMac());
+  });
+}
+
+TEST_F(NetlinkTest, NeighbourWithANewAddress) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    const wire::MacAddress before = hop_["10.1.0.2"].mac;
+    Away("link set peer0 address 02:00:00:00:00:77");
+    Ip("neigh flush dev wan0");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2") && hop_["10.1.0.2"].mac != before; }));
+    EXPECT_EQ(hop_["10.1.0.2"].mac.ToString(), "02:00:00:00:00:77");
+  });
+}
+
+TEST_F(NetlinkTest, StaleNeighbourIsConfirmed) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    EXPECT_TRUE(NetworkNamespace::Run("sysctl -qw net.ipv4.neigh.wan0.delay_first_probe_time=0"));
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    Ip("neigh change 10.1.0.2 dev wan0 nud stale");
+    ASSERT_TRUE(Turn([&] {
+      EXPECT_TRUE(Reachable("10.1.0.2"));  // and used meanwhile
+      return NetworkNamespace::Run("ip neigh show 10.1.0.2 dev wan0 | grep -q REACHABLE");
+    }));
+  });
+}
+
+TEST_F(NetlinkTest, PermanentNeighbourIsLeftAlone) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Ip("neigh add 10.1.0.2 lladdr 02:00:00:00:00:55 dev wan0 nud permanent");
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    EXPECT_EQ(hop_["10.1.0.2"].mac.ToString(), "02:00:00:00:00:55");
+    Settle(*loop_);
+    EXPECT_TRUE(NetworkNamespace::Run("ip neigh show 10.1.0.2 dev wan0 | grep -q PERMANENT"));
+  });
+}
+
+TEST_F(NetlinkTest, SilentNeighbourIsAskedUntilItAnswers) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    EXPECT_TRUE(NetworkNamespace::Run("sysctl -qw net.ipv4.neigh.wan0.delay_first_probe_time=0"));
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    Away("addr del 10.1.0.2/24 dev peer0");
+    Ip("neigh change 10.1.0.2 dev wan0 nud stale");
+    ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "does not answer"); }));
+    Settle(*loop_);
+    EXPECT_TRUE(Fails("10.1.0.2", "does not answer"));
+    // No announcement tells of its return: the next question finds it.
+    EXPECT_TRUE(away_.Sh("sysctl -qw net.ipv4.conf.peer0.arp_notify=0"));
+    Away("addr add 10.1.0.2/24 dev peer0");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+  });
+}
+
+TEST_F(NetlinkTest, FollowsARouteToAnotherGateway) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+    Away("addr add 10.1.0.3/24 dev peer0");
+    Ip("route add 198.51.100.0/24 via 10.1.0.2");
+    OpenNetlink();
+    FollowHop("198.51.100.1");
+    ASSERT_TRUE(Turn([&] { return Reachable("198.51.100.1"); }));
+    Ip("route replace 198.51.100.0/24 via 10.1.0.3");
+    ASSERT_TRUE(Turn([&] {
+      return Reachable("198.51.100.1") && hop_["198.51.100.1"].gateway == control::Ip("10.1.0.3");
+    }));
+    Ip("route del 198.51.100.0/24");
+    ASSERT_TRUE(Turn([&] { return Fails("198.51.100.1", "no route"); }));
+  });
+}
+
+TEST_F(NetlinkTest, SubscriptionsEndInTheirHandlers) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    OpenNetlink();
+    int calls = 0;
+    std::unique_ptr<Netlink::Subscription> first, second;
+    const auto end = [&](const NextHop&) {
+      ++calls;
+      first.reset();
+      second.reset();
+      FollowHop("10.1.0.4");
+    };
+    first = netlink_->WatchNextHop("wan0", control::Ip("198.51.100.1"), end);
+    second = netlink_->WatchNextHop("wan0", control::Ip("198.51.100.2"), end);
+    ASSERT_TRUE(Turn([&] { return calls > 0; }));
+    Follow("wan0");
+    Settle(*loop_);
+    EXPECT_EQ(calls, 1);
+  });
+}
+
+TEST_F(NetlinkTest, HundredsOfNextHops) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/16 dev wan0");
+    Away("addr add 10.1.0.2/16 dev peer0");
+    Ip("route add default via 10.1.0.2");
+    OpenNetlink();
+    std::vector<std::unique_ptr<Netlink::Subscription>> many;
+    size_t reachable = 0;
+    for (int i = 0; i < 500; ++i) {
+      const std::string destination = absl::StrCat("203.0.", i / 250, ".", i % 250 + 1);
+      many.push_back(netlink_->WatchNextHop("wan0", control::Ip(destination.c_str()),
+                                            [&reachable](const NextHop& hop) {
+                                              if (hop.reachable()) ++reachable;
+                                            }));
+    }
+    ASSERT_TRUE(Turn([&] { return reachable == 500; }));
+    reachable = 0;
+    Away("link set peer0 down");
+    ASSERT_TRUE(Turn([&] { return !netlink_->Find("wan0").up(); }));
+    Away("link set peer0 up");
+    ASSERT_TRUE(Turn([&] { return reachable == 500; }));
+  });
+}
+
+}  // namespace
+}  // namespace warp::control

@@ -1,0 +1,42 @@
+// Turning the loop in tests until something has happened.
+#ifndef WARP_TESTS_CONTROL_TURNING_H_
+#define WARP_TESTS_CONTROL_TURNING_H_
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "control/clock.h"
+#include "control/loop.h"
+
+namespace warp::control {
+
+inline std::unique_ptr<Loop> MakeLoop() {
+  auto loop = Loop::Create();
+  EXPECT_TRUE(loop.ok()) << loop.status();
+  return *std::move(loop);
+}
+
+// False where it has not happened after ten seconds: never, on any machine worth the name.
+inline bool TurnUntil(Loop& loop, const std::function<bool()>& happened) {
+  const protocol::Instant end = Now() + std::chrono::seconds(10);
+  while (!happened()) {
+    if (Now() > end) return false;
+    if (loop.RunOnce(64) == 0) loop.Wait(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+// Lets everything happen that is on its way: for what must not happen.
+inline void Settle(Loop& loop) {
+  for (int i = 0; i < 20; ++i) {
+    loop.RunOnce(64);
+    loop.Wait(std::chrono::milliseconds(2));
+  }
+}
+
+}  // namespace warp::control
+
+#endif  // WARP_TESTS_CONTROL_TURNING_H_
