@@ -48,8 +48,9 @@ inline constexpr size_t kMaxFarewells = 10000;
 
 inline constexpr size_t kBatch = 64;           // datagrams in one recvmmsg or sendmmsg
 inline constexpr size_t kDatagramRoom = 2048;  // anything longer is not ours
-inline constexpr size_t kMaxOutgoing = 8192;   // datagrams waiting for a socket
 inline constexpr int kSocketBuffer = 8 << 20;  // bytes, each way
+inline constexpr int kBatchesPerTurn = 8;      // of one socket, before the others
+inline constexpr size_t kMaxWays = 1024;       // own addresses told apart
 inline constexpr size_t kMaxStatusClients = 16;
 
 }  // namespace warp::map

@@ -1,0 +1,108 @@
+// warp-map: the map. `warp-map --config FILE`, or flags alone.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "control/config/key_files.h"
+#include "control/config/map_config.h"
+#include "dataplane/wire/keys.h"
+#include "map-server/server.h"
+
+namespace warp::map {
+namespace {
+
+struct Flags {
+  std::string config_file;
+  std::vector<std::string> listen;
+  std::string private_key_file;
+  std::string control_socket;
+};
+
+// As in the configuration, and port 0 for any free one.
+absl::StatusOr<wire::Endpoint> ParseListen(const std::string& text) {
+  const bool any_port = absl::EndsWith(text, ":0");
+  absl::StatusOr<wire::Endpoint> endpoint =
+      wire::Endpoint::Parse(any_port ? text.substr(0, text.size() - 1) + "1" : text);
+  if (!endpoint.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--listen ", text, ": not an address and port, such as 0.0.0.0:13116 or [::]:13116"));
+  }
+  if (any_port) endpoint->port = 0;
+  return endpoint;
+}
+
+// The file, if there is one; flags count for more.
+absl::StatusOr<config::MapConfig> Configure(const Flags& flags) {
+  config::MapConfig config;
+  if (!flags.config_file.empty()) {
+    absl::StatusOr<config::MapConfig> loaded = config::LoadMapConfig(flags.config_file);
+    if (!loaded.ok()) return loaded.status();
+    config = *std::move(loaded);
+  }
+  if (!flags.listen.empty()) config.listen.clear();
+  for (const std::string& text : flags.listen) {
+    absl::StatusOr<wire::Endpoint> endpoint = ParseListen(text);
+    if (!endpoint.ok()) return endpoint.status();
+    config.listen.push_back(*endpoint);
+  }
+  if (!flags.private_key_file.empty()) {
+    absl::StatusOr<wire::SecretKey> key = config::ReadSecretKeyFile(flags.private_key_file);
+    if (!key.ok()) return key.status();
+    config.private_key = *std::move(key);
+  } else if (flags.config_file.empty()) {
+    return absl::InvalidArgumentError(
+        "there is no key: name a --config or a --private-key-file (`warp keygen` makes one)");
+  }
+  if (!flags.control_socket.empty()) config.control_socket = flags.control_socket;
+  return config;
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "warp-map: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app{"WARP map: where nodes register and look each other up by public key", "warp-map"};
+  app.add_option("--config,-c", flags.config_file, "YAML configuration file");
+  app.add_option("--listen,-l", flags.listen, "address and UDP port to listen on; may be repeated");
+  app.add_option("--private-key-file,-k", flags.private_key_file,
+                 "file with the map's private key");
+  app.add_option("--control-socket,-s", flags.control_socket, "Unix socket of `warp status`");
+  app.set_version_flag("--version", std::string("warp-map " WARP_VERSION));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version exit with 0, all else with 1 and one sentence.
+    return app.exit(error) == 0 ? 0 : 1;
+  }
+
+  // A core dump would hold keys.
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  if (absl::Status status = wire::InitCrypto(); !status.ok()) return Fail(status);
+  absl::StatusOr<config::MapConfig> config = Configure(flags);
+  if (!config.ok()) return Fail(config.status());
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(*std::move(config));
+  if (!server.ok()) return Fail(server.status());
+
+  std::printf("public key: %s\n", (*server)->public_key().ToBase64().c_str());
+  for (const wire::Endpoint& endpoint : (*server)->listening()) {
+    std::printf("listening on %s\n", endpoint.ToString().c_str());
+  }
+  std::printf("warp-map: ready\n");
+  std::fflush(stdout);
+  (*server)->Run();
+  return 0;
+}
+
+}  // namespace
+}  // namespace warp::map
+
+int main(int argc, char** argv) { return warp::map::Main(argc, argv); }

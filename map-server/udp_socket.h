@@ -1,0 +1,62 @@
+// One address that the map listens on: datagrams in and out in batches, with the local address of each.
+#ifndef WARP_MAP_SERVER_UDP_SOCKET_H_
+#define WARP_MAP_SERVER_UDP_SOCKET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/endpoint.h"
+#include "map-server/unique_fd.h"
+
+namespace warp::map {
+
+class UdpSocket {
+ public:
+  // The unspecified address takes all of its family, port 0 any free port. Errors are one sentence that names the address.
+  static absl::StatusOr<std::unique_ptr<UdpSocket>> Open(const wire::Endpoint& listen);
+  ~UdpSocket();
+
+  int fd() const { return fd_.get(); }
+  const wire::Endpoint& local() const { return local_; }
+
+  struct Received {
+    wire::Endpoint from;
+    wire::IpAddress to;
+    uint32_t interface = 0;
+    wire::MutableBytes datagram;
+    bool whole = true;  // false: longer than kDatagramRoom, cut
+  };
+  // One batch; returns how many there were, less than kBatch when the socket is empty now.
+  size_t Receive(absl::FunctionRef<void(const Received&)> take);
+  // Datagrams that the kernel dropped because this socket's buffer was full, since the last call.
+  uint64_t TakeOverflow();
+
+  struct Sent {
+    wire::Endpoint to;
+    wire::IpAddress from;    // unspecified: the kernel's choice
+    uint32_t interface = 0;  // 0: likewise
+    wire::Bytes datagram;
+  };
+  // At most kBatch. Returns how many the kernel took; the others are lost.
+  size_t Send(std::span<const Sent> batch);
+
+ private:
+  struct Buffers;
+  UdpSocket(UniqueFd fd, const wire::Endpoint& local);
+
+  const UniqueFd fd_;
+  const wire::Endpoint local_;
+  const std::unique_ptr<Buffers> buffers_;
+  uint32_t overflow_seen_ = 0;
+  uint64_t overflow_ = 0;
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_MAP_SERVER_UDP_SOCKET_H_
