@@ -114,6 +114,8 @@ class ServerImpl : public StatusServer {
         written_ += static_cast<size_t>(size);
       }
       Drain();
+      // The end of the text must not wait for the ring to let go of the socket.
+      shutdown(fd_.get(), SHUT_RDWR);
       server_.Remove(this);
     }
 
