@@ -42,11 +42,12 @@ std::string NewDeviceName(absl::string_view driver) {
 absl::Status DeviceError(absl::string_view what, int code) {
   code = std::abs(code);
   const std::string cause = FirstEalLogLine();
-  const std::string sentence =
-      absl::StrCat(what, ": ", cause.empty() ? std::strerror(code) : cause.c_str());
+  const std::string sentence = absl::StrCat(what, ": ",
+                                            !cause.empty()  ? cause.c_str()
+                                            : code == EPERM ? "failed"
+                                                            : std::strerror(code));
   switch (code) {
-    case EPERM:
-    case EACCES:
+    case EACCES:  // EPERM is -1, by which drivers mean any failure
       return absl::PermissionDeniedError(sentence);
     case ENODEV:
     case ENOENT:

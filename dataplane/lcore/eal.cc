@@ -98,9 +98,6 @@ std::vector<std::string> Arguments(const EalOptions& options, const std::vector<
 }  // namespace
 
 absl::Status InitEal(const EalOptions& options) {
-  static bool called = false;
-  if (called) return absl::AlreadyExistsError("DPDK was already initialised in this process");
-
   cpu_set_t caller;
   CPU_ZERO(&caller);
   if (sched_getaffinity(0, sizeof(caller), &caller) != 0) {
@@ -121,6 +118,8 @@ absl::Status InitEal(const EalOptions& options) {
     }
   }
 
+  static bool called = false;
+  if (called) return absl::AlreadyExistsError("DPDK was already initialised in this process");
   called = true;
   CaptureEalLog();
   ClearEalLog();

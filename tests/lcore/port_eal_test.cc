@@ -1,0 +1,113 @@
+// EAL and packet buffers.
+#include <gtest/gtest.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <sched.h>
+
+#include "dataplane/lcore/eal.h"
+#include "dataplane/lcore/pool.h"
+#include "dataplane/lcore/rooms.h"
+
+namespace warp::lcore {
+namespace {
+
+TEST(EalTest, IsInitialisedOnce) {
+  EXPECT_EQ(InitEal({.worker_cpus = {-1}}).code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(EalTest, RefusesWhatCannotBe) {
+  EXPECT_EQ(InitEal({.worker_cpus = {1000}}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(InitEal({.worker_cpus = {-1}, .control_cpu = 1000}).code(),
+            absl::StatusCode::kInvalidArgument);
+  const int cpu = sched_getcpu();
+  EXPECT_EQ(InitEal({.worker_cpus = {cpu, cpu}}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(InitEal({.worker_cpus = {-1}, .pci = true}).code(),
+            absl::StatusCode::kFailedPrecondition);
+  // More than any machine has: 1 TiB.
+  const absl::Status status =
+      InitEal({.worker_cpus = {-1}, .hugepages = true, .memory_mib = 1 << 20});
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("vm.nr_hugepages"), absl::string_view::npos) << status;
+}
+
+TEST(EalTest, CallerIsTheMainLcoreAndFloats) {
+  EXPECT_EQ(rte_lcore_id(), rte_get_main_lcore());
+  EXPECT_EQ(rte_lcore_count(), 2u);
+  cpu_set_t caller;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(caller), &caller), 0);
+  // A worker without a CPU of its own may run wherever the process may.
+  const rte_cpuset_t worker = rte_lcore_cpuset(EalLcore(0));
+  EXPECT_TRUE(CPU_EQUAL(&worker, &caller));
+}
+
+TEST(PoolTest, RoomsHoldTheirMtu) {
+  for (uint16_t mtu : {68, 576, 1280, 1500, 1501, 1774, 1775, 4000, 9000, 9600, 32768}) {
+    EXPECT_GE(MtuOfRoom(DataRoom(mtu)), mtu) << mtu;
+    EXPECT_EQ(DataRoom(MtuOfRoom(DataRoom(mtu))), DataRoom(mtu)) << mtu;
+    EXPECT_EQ(FrameSlot(mtu) % 512, 0) << mtu;
+  }
+}
+
+TEST(PoolTest, PlanGrowsWithWhatHoldsBuffers) {
+  const DataplaneOptions small = {.max_ports = 1, .worker_cpus = {-1}, .ring_size = 256};
+  const PoolPlan plan = PlanPools(small);
+  EXPECT_GE(plan.payload_buffers,
+            small.ring_size + kTxDescriptors + kControlSlots + 2 * kPoolCache);
+  EXPECT_GE(plan.rx_buffers, kRxDescriptors + kTxDescriptors + kControlShare + 2 * kPoolCache);
+  EXPECT_GE(plan.header_buffers, kTxDescriptors + 2 * kPoolCache);
+
+  DataplaneOptions more = small;
+  more.max_ports = 8;
+  EXPECT_GE(PlanPools(more).header_buffers, 8 * kTxDescriptors);
+  EXPECT_GT(PlanPools(more).memory_mib, plan.memory_mib);
+  more = small;
+  more.worker_cpus = {-1, -1, -1};
+  EXPECT_GE(PlanPools(more).payload_buffers,
+            3 * small.ring_size + kTxDescriptors + kControlSlots + 4 * kPoolCache);
+  more = small;
+  more.max_mtu = 9000;
+  EXPECT_GE(PlanPools(more).data_room, RTE_PKTMBUF_HEADROOM + 9014);
+  EXPECT_GT(PlanPools(more).memory_mib, 3 * plan.memory_mib);
+}
+
+TEST(PoolTest, SharedCpusTakeTheRingThatDoesNotStall) {
+  EXPECT_TRUE(PlanPools({.worker_cpus = {-1}}).shared_cpus);
+  EXPECT_TRUE(PlanPools({.worker_cpus = {1, -1}, .control_cpu = 0}).shared_cpus);
+  EXPECT_FALSE(PlanPools({.worker_cpus = {1, 2}, .control_cpu = 0}).shared_cpus);
+}
+
+TEST(PoolTest, PlannedMemoryHoldsAllPools) {
+  // The EAL of this test has 512 MiB; the plan of these options is less.
+  const DataplaneOptions options = {.max_ports = 4, .worker_cpus = {-1, -1}, .ring_size = 1024};
+  const PoolPlan plan = PlanPools(options);
+  ASSERT_LT(plan.memory_mib, 512u);
+  size_t bytes = 0;
+  std::vector<PoolPtr> pools;
+  auto add = [&](absl::StatusOr<PoolPtr> pool, uint32_t buffers, uint16_t room) {
+    ASSERT_TRUE(pool.ok()) << pool.status();
+    EXPECT_EQ(rte_mempool_avail_count(pool->get()), buffers);
+    EXPECT_EQ(rte_pktmbuf_data_room_size(pool->get()), room);
+    EXPECT_EQ(rte_pktmbuf_priv_size(pool->get()), kPacketMetaSize);
+    for (const rte_mempool_memhdr* chunk = STAILQ_FIRST(&(*pool)->mem_list); chunk != nullptr;
+         chunk = STAILQ_NEXT(chunk, next)) {
+      bytes += chunk->len;
+    }
+    pools.push_back(*std::move(pool));
+  };
+  add(MakePayloadPool(plan), plan.payload_buffers, plan.data_room);
+  for (WorkerId w = 0; w < 2; ++w)
+    add(MakeHeaderPool(plan, w), plan.header_buffers, plan.header_room);
+  for (PortId p = 0; p < 4; ++p) add(MakeRxPool(plan, p), plan.rx_buffers, plan.data_room);
+  EXPECT_LT(bytes, size_t{plan.memory_mib} << 20);
+}
+
+TEST(PoolTest, SaysHowMuchMemoryWasMissing) {
+  PoolPlan plan = PlanPools({.max_ports = 1, .worker_cpus = {-1}});
+  plan.rx_buffers = 4 << 20;
+  const auto pool = MakeRxPool(plan, 0);
+  EXPECT_EQ(pool.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(pool.status().message().find("MiB"), absl::string_view::npos) << pool.status();
+}
+
+}  // namespace
+}  // namespace warp::lcore
