@@ -92,12 +92,12 @@ absl::StatusOr<std::unique_ptr<Companion>> Companion::Create(
   if (absl::Status status = Attach(fd.get(), options); !status.ok()) return status;
   // Before it comes up, so that its link-local IPv6 address is made of this MAC.
   if (absl::Status status = SetMac(control.get(), options); !status.ok()) return status;
-  if (created) {
-    if (absl::Status status = BringUp(control.get(), options); !status.ok()) return status;
-  }
   std::unique_ptr<Companion> companion(
       new Companion(loop, std::move(fd), created, std::move(on_frame)));
   companion->SetCarrier(options.carrier);
+  if (created) {
+    if (absl::Status status = BringUp(control.get(), options); !status.ok()) return status;
+  }
   return companion;
 }
 

@@ -1,0 +1,209 @@
+#include "control/status_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "control/unique_fd.h"
+#include "tests/control/turning.h"
+
+namespace warp::control {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Client {
+ public:
+  explicit Client(const std::string& path)
+      : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    std::memcpy(address.sun_path, path.data(), path.size());
+    connected_ = connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  }
+  bool connected() const { return connected_; }
+  int fd() const { return fd_.get(); }
+  // True once the server has ended the connection.
+  bool Ended() {
+    char buffer[4096];
+    while (true) {
+      const ssize_t size = recv(fd_.get(), buffer, sizeof(buffer), 0);
+      if (size < 0) return error_ = errno, errno != EAGAIN;
+      if (size == 0) return error_ = 0, true;
+      text.append(buffer, static_cast<size_t>(size));
+    }
+  }
+  int error() const { return error_; }
+  std::string text;
+
+ private:
+  UniqueFd fd_;
+  bool connected_ = false;
+  int error_ = 0;
+};
+
+class StatusServerTest : public ::testing::Test {
+ protected:
+  StatusServerTest() {
+    std::string pattern = ::testing::TempDir() + "warp-status-XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+    options_.path = directory_ + "/run/control.sock";
+  }
+  ~StatusServerTest() override {
+    server_.reset();
+    unlink(options_.path.c_str());
+    rmdir((directory_ + "/run").c_str());
+    rmdir(directory_.c_str());
+  }
+  absl::Status Open() {
+    auto server = StatusServer::Create(*loop_, options_, [this] {
+      ++asked_;
+      return text_;
+    });
+    if (server.ok()) server_ = *std::move(server);
+    return server.status();
+  }
+  bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
+
+  std::string directory_;
+  StatusServerOptions options_;
+  std::unique_ptr<Loop> loop_ = MakeLoop();
+  std::unique_ptr<StatusServer> server_;
+  std::string text_ = "{\"node\": 1}\n";
+  int asked_ = 0;
+};
+
+TEST_F(StatusServerTest, GivesTheTextAndEnds) {
+  ASSERT_TRUE(Open().ok());
+  for (int i = 0; i < 3; ++i) {
+    Client client(options_.path);
+    ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+    EXPECT_TRUE(client.text == text_) << client.text.size();
+    EXPECT_EQ(client.error(), 0);
+  }
+  EXPECT_EQ(asked_, 3);
+}
+
+TEST_F(StatusServerTest, TextLargerThanTheSocketsBuffer) {
+  text_ = std::string(5 << 20, 'x') + "end";
+  ASSERT_TRUE(Open().ok());
+  Client client(options_.path);
+  ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+  EXPECT_TRUE(client.text == text_) << client.text.size();
+}
+
+TEST_F(StatusServerTest, FileIsTheGroupsAndEndsWithTheServer) {
+  const mode_t umask_before = umask(0);
+  ASSERT_TRUE(Open().ok());
+  umask(umask_before);
+  struct stat file;
+  ASSERT_EQ(stat(options_.path.c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777, 0660u);
+  server_.reset();
+  EXPECT_NE(stat(options_.path.c_str(), &file), 0);
+}
+
+TEST_F(StatusServerTest, LeavesASuccessorsFileAlone) {
+  ASSERT_TRUE(Open().ok());
+  unlink(options_.path.c_str());
+  auto first = std::move(server_);
+  ASSERT_TRUE(Open().ok());
+  first.reset();
+  Client client(options_.path);
+  EXPECT_TRUE(client.connected());
+}
+
+TEST_F(StatusServerTest, ReplacesAStaleFileOnly) {
+  ASSERT_TRUE(Open().ok());
+  auto live = std::move(server_);
+  const absl::Status status = Open();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(options_.path));
+  live.reset();
+
+  {  // a process that was killed leaves its file
+    const UniqueFd killed(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    std::memcpy(address.sun_path, options_.path.data(), options_.path.size());
+    ASSERT_EQ(bind(killed.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  EXPECT_TRUE(Open().ok());
+  server_.reset();
+
+  std::ofstream(options_.path) << "precious";
+  EXPECT_EQ(Open().code(), absl::StatusCode::kAlreadyExists);
+  std::string content;
+  std::ifstream(options_.path) >> content;
+  EXPECT_EQ(content, "precious");
+}
+
+TEST_F(StatusServerTest, RefusesPathsThatCannotBe) {
+  options_.path = directory_ + "/a/b/control.sock";
+  EXPECT_EQ(Open().code(), absl::StatusCode::kUnavailable);
+  options_.path = std::string(200, 'x');
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+  options_.path = directory_ + "/run/control.sock";
+}
+
+TEST_F(StatusServerTest, HungClientsKeepNobodyOut) {
+  text_ = std::string(1 << 20, 'x');
+  options_.max_clients = 4;
+  options_.patience = std::chrono::hours(1);
+  ASSERT_TRUE(Open().ok());
+  std::vector<std::unique_ptr<Client>> hung;
+  for (int i = 0; i < 10; ++i) {
+    hung.push_back(std::make_unique<Client>(options_.path));
+    ASSERT_TRUE(Turn([&] { return asked_ == i + 1; }));
+  }
+  Client client(options_.path);
+  ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+  EXPECT_TRUE(client.text == text_) << client.text.size();
+  // The oldest were dropped in the midst of their text, the youngest were not.
+  ASSERT_TRUE(Turn([&] { return hung.front()->Ended(); }));
+  EXPECT_LT(hung.front()->text.size(), text_.size());
+  ASSERT_TRUE(Turn([&] { return hung.back()->Ended(); }));
+  EXPECT_TRUE(hung.back()->text == text_);
+}
+
+TEST_F(StatusServerTest, PatienceEnds) {
+  text_ = std::string(1 << 20, 'x');
+  options_.patience = std::chrono::milliseconds(20);
+  ASSERT_TRUE(Open().ok());
+  Client client(options_.path);
+  ASSERT_TRUE(Turn([&] { return asked_ == 1; }));
+  // Not one byte is read until the server has given up on it.
+  ASSERT_TRUE(Turn([&] { return send(client.fd(), "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE; }));
+}
+
+TEST_F(StatusServerTest, RudeClients) {
+  text_ = std::string(1 << 20, 'x');
+  ASSERT_TRUE(Open().ok());
+  for (int i = 0; i < 12; ++i)
+    EXPECT_TRUE(Client(options_.path).connected());  // gone before they are served
+  Client talkative(options_.path);
+  const std::string talk(8192, '?');
+  EXPECT_GT(send(talkative.fd(), talk.data(), talk.size(), MSG_NOSIGNAL), 0);
+  ASSERT_TRUE(Turn([&] { return talkative.Ended(); }));
+  EXPECT_TRUE(talkative.text == text_) << talkative.text.size();
+  EXPECT_EQ(talkative.error(), 0);
+  Client leaving(options_.path);
+  ASSERT_TRUE(Turn([&] { return leaving.Ended() || !leaving.text.empty(); }));
+  shutdown(leaving.fd(), SHUT_RDWR);
+  Settle(*loop_);
+  Client client(options_.path);
+  ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+  EXPECT_TRUE(client.text == text_) << client.text.size();
+}
+
+}  // namespace
+}  // namespace warp::control
