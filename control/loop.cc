@@ -170,7 +170,9 @@ void Loop::ArmPoll(uint64_t id, const Slot& slot) {
 void Loop::CancelPoll(uint64_t id) {
   FreeSlot(id);
   io_uring_sqe* sqe = NextSqe();
-  io_uring_prep_poll_remove(sqe, id);
+  // Not io_uring_prep_poll_remove: it fails (EALREADY) while a wake-up of the request is under way, and leaves it armed for
+  // good, the file open.
+  io_uring_prep_cancel64(sqe, id, 0);
   io_uring_sqe_set_data64(sqe, kNobody);
   // Now, not in the next turn: until then the request holds the file open, and a socket's address
   // taken.
