@@ -11,6 +11,9 @@ namespace {
 // New routes may come one by one: their copies are sent together.
 constexpr Duration kHurryInterval = std::chrono::milliseconds(20);
 
+// A response that took longer was waiting for something else than the way.
+constexpr Duration kMaxRoundTrip = std::chrono::seconds(2);
+
 }  // namespace
 
 AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& remote,
@@ -105,8 +108,13 @@ std::optional<wire::Drop> Association::HandleResponse(Instant now, const Arrival
 
   std::shared_ptr<wire::Session> session = initiating->handshake.ReadResponse(params(), datagram);
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
-  AddSession(
-      {.session = std::move(session), .made = now, .route = arrival.route(), .next_confirm = now});
+  // The answer to our confirm takes as long as the response did.
+  const Duration round_trip = std::min(now - initiating->started, kMaxRoundTrip);
+  AddSession({.session = std::move(session),
+              .made = now,
+              .route = arrival.route(),
+              .next_confirm = now,
+              .give_up = now + round_trip + local_.timers().handshake_retry_max});
   StopInitiating();
   return std::nullopt;
 }
@@ -154,17 +162,22 @@ void Association::Initiate(Instant now, RoutesFunction routes, Outbox& outbox) {
   backoff_ = std::min(backoff_ * 2, timers.handshake_retry_max);
 }
 
-// The same sealed bytes over every route: the first copy counts, the responder's window drops the others.
+// Each copy is sealed for itself, so that the responder opens all of them and answers each where it came from: the fastest
+// path may be one-way, and the responder knows no other way to us yet.
 void Association::SendConfirms(Instant now, RoutesFunction routes, Outbox& outbox) {
+  const std::vector<uint8_t> confirm = EncodeControlMessage(Confirm{});
   for (Entry& entry : sessions_) {
     if (entry.next_confirm > now) continue;
     entry.next_confirm = now + local_.timers().confirm_interval;
-    const auto sealed = entry.session->Seal(local_.engine(), EncodeControlMessage(Confirm{}));
-    if (!sealed) continue;
     std::vector<Route> ways = routes();
-    if (entry.route && std::find(ways.begin(), ways.end(), *entry.route) == ways.end())
+    if (entry.route && std::find(ways.begin(), ways.end(), *entry.route) == ways.end()) {
       ways.push_back(*entry.route);
-    for (const Route& route : ways) outbox.Push(route, *sealed);
+    }
+    for (const Route& route : ways) {
+      if (auto sealed = entry.session->Seal(local_.engine(), confirm)) {
+        outbox.Push(route, std::move(*sealed));
+      }
+    }
   }
 }
 
@@ -286,8 +299,7 @@ std::pair<Instant, Association::Reason> Association::NextBeginning() const {
   // A session of ours that is being confirmed gets some time for it.
   Instant waiting = Instant::min();
   for (const Entry& entry : sessions_) {
-    if (!entry.confirmed && entry.session->initiator())
-      waiting = entry.made + local_.timers().handshake_retry_max;
+    if (!entry.confirmed) waiting = std::max(waiting, entry.give_up);
   }
   const Instant earliest = std::max(not_before_, waiting);
   const Entry* current = SendEntry();

@@ -160,8 +160,9 @@ class Association {
     bool confirmed = false;
     uint64_t timestamp = 0;  // responder: the initiation's
     uint32_t crossed = 0;    // responder: index of our own handshake that was under way; 0: none
-    std::optional<Route> route;     // initiator: where the response came from
-    Instant next_confirm = kNever;  // initiator, unconfirmed
+    std::optional<Route> route;        // initiator: where the response came from
+    Instant next_confirm = kNever;     // initiator, unconfirmed
+    Instant give_up = Instant::min();  // initiator: unconfirmed until then? Begin another handshake
   };
 
   HandshakeParams params() const {

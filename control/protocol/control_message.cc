@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::protocol {
@@ -18,30 +19,40 @@ enum MessageByte : uint8_t {
 };
 
 constexpr size_t kHeader = 2;  // kind, message
-constexpr size_t kProbeSize = kHeader + sizeof(Probe::port) + sizeof(Challenge);
-constexpr size_t kAnswerSize = kHeader + sizeof(Challenge);
+
+struct ProbeLayout {
+  uint8_t kind = kKind;
+  uint8_t message = kProbe;
+  wire::Le16 port;
+  wire::Le64 number;
+  Challenge challenge;
+};
+struct AnswerLayout {
+  uint8_t kind = kKind;
+  uint8_t message = kAnswer;
+  Challenge challenge;
+};
+static_assert(sizeof(ProbeLayout) == 20 && sizeof(AnswerLayout) == 10);
+
+template <typename Layout>
+std::vector<uint8_t> BytesOf(const Layout& layout) {
+  std::vector<uint8_t> bytes(sizeof layout);
+  wire::WriteAs(layout, bytes.data());
+  return bytes;
+}
 
 struct Encoder {
   std::vector<uint8_t> operator()(const Probe& probe) const {
-    std::vector<uint8_t> out = {kKind, kProbe, static_cast<uint8_t>(probe.port),
-                                static_cast<uint8_t>(probe.port >> 8)};
-    out.insert(out.end(), probe.challenge.begin(), probe.challenge.end());
-    return out;
+    return BytesOf(ProbeLayout{.port = wire::Le16(probe.port),
+                               .number = wire::Le64(probe.number),
+                               .challenge = probe.challenge});
   }
   std::vector<uint8_t> operator()(const Answer& answer) const {
-    std::vector<uint8_t> out = {kKind, kAnswer};
-    out.insert(out.end(), answer.challenge.begin(), answer.challenge.end());
-    return out;
+    return BytesOf(AnswerLayout{.challenge = answer.challenge});
   }
   std::vector<uint8_t> operator()(const Confirm&) const { return {kKind, kConfirm}; }
   std::vector<uint8_t> operator()(const Close&) const { return {kKind, kClose}; }
 };
-
-Challenge ReadChallenge(wire::Bytes bytes) {
-  Challenge challenge;
-  std::copy_n(bytes.begin(), challenge.size(), challenge.begin());
-  return challenge;
-}
 
 }  // namespace
 
@@ -54,12 +65,14 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
   const bool bare = plaintext.size() == kHeader;
   switch (plaintext[1]) {
     case kProbe:
-      if (plaintext.size() != kProbeSize) return wire::Drop::kMalformed;
-      return Probe{static_cast<uint16_t>(plaintext[2] | plaintext[3] << 8),
-                   ReadChallenge(plaintext.subspan(kHeader + sizeof(Probe::port)))};
+      if (plaintext.size() != sizeof(ProbeLayout)) return wire::Drop::kMalformed;
+      {
+        const auto layout = wire::ReadAs<ProbeLayout>(plaintext.data());
+        return Probe{layout.port.value(), layout.number.value(), layout.challenge};
+      }
     case kAnswer:
-      if (plaintext.size() != kAnswerSize) return wire::Drop::kMalformed;
-      return Answer{ReadChallenge(plaintext.subspan(kHeader))};
+      if (plaintext.size() != sizeof(AnswerLayout)) return wire::Drop::kMalformed;
+      return Answer{wire::ReadAs<AnswerLayout>(plaintext.data()).challenge};
     case kConfirm:
       if (!bare) return wire::Drop::kMalformed;
       return Confirm{};

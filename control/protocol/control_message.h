@@ -4,12 +4,13 @@
 //   control   = %x03 message
 //   message   = probe / answer / confirm / close / map-message   ; map-message: %x40 and up, map_message.h
 //
-//   probe     = %x01 port challenge   ; over one path, to be answered
+//   probe     = %x01 port number challenge   ; over one path, to be answered
 //   answer    = %x02 challenge        ; of the probe, back over the path it came on and over the active ones
 //   confirm   = %x03                  ; initiator: until it opened a packet of the session; responder: in answer
 //   close     = %x04                  ; the sender forgets its sessions up to this one
 //
 //   port      = u16                   ; the sender's own number of the port that the probe left from
+//   number    = u64                   ; grows with every probe of the sender, over all its sessions
 //   challenge = 8 bytes               ; random
 //
 // Both peers and maps know confirm and close.
@@ -30,6 +31,7 @@ using Challenge = std::array<uint8_t, 8>;
 
 struct Probe {
   uint16_t port = 0;
+  uint64_t number = 0;
   Challenge challenge{};
   friend bool operator==(const Probe&, const Probe&) = default;
 };

@@ -20,7 +20,7 @@ namespace warp::protocol {
 struct LocalOptions {
   wire::SecretKey secret_key;
   // Nanoseconds since 1970, or whatever the machine believes: a hint for the handshake's timestamp
-  // (it may jump, and be decades behind). Called for each new handshake only.
+  // (it may jump, and be decades behind). Called for each handshake and probe.
   std::function<uint64_t()> wall_clock;
   std::vector<wire::Cipher> ciphers = {};    // best first; empty: wire::SupportedCiphers()
   std::shared_ptr<wire::AeadEngine> engine;  // of this thread; null: wire::MakeEngine(kSodium)
@@ -44,7 +44,7 @@ class Local {
   const SessionTable& sessions() const { return sessions_; }
   const Timers& timers() const { return timers_; }
 
-  // The next timestamp for an initiation: the wall clock's, but always greater than the last one.
+  // For an initiation, and as number of a probe: the wall clock's time, but always greater than the last one.
   uint64_t NextTimestamp();
 
   // A random duration between 80 % and 120 % of `nominal`.

@@ -138,7 +138,7 @@ void Node::HandleControl(Instant now, const Arrival& arrival, const wire::Sessio
   std::optional<wire::Drop> drop;
   if (owner.peer != nullptr) {
     owner.peer->NoteAuthentic(now, session);
-    drop = owner.peer->HandleControl(now, arrival, session, counter, plaintext);
+    drop = owner.peer->HandleControl(now, arrival, session, plaintext);
   } else if (owner.map != nullptr) {
     drop = HandleMapControl(now, *owner.map, arrival, session, counter, plaintext);
     FollowMaps(now);

@@ -107,14 +107,13 @@ Instant Peer::SilentAt() const {
 // --- Control messages -------------------------------------------------------------------------------------------------
 
 std::optional<wire::Drop> Peer::HandleControl(Instant now, const Arrival& arrival,
-                                              const wire::Session* session, uint64_t counter,
-                                              wire::Bytes plaintext) {
+                                              const wire::Session* session, wire::Bytes plaintext) {
   const auto decoded = DecodeControlMessage(plaintext);
   if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
   const auto& message = std::get<ControlMessage>(decoded);
   next_timeout_.reset();
   if (const auto* probe = std::get_if<Probe>(&message)) {
-    HandleProbe(now, arrival, session, counter, *probe);
+    HandleProbe(now, arrival, session, *probe);
   } else if (const auto* answer = std::get_if<Answer>(&message)) {
     HandleAnswer(now, arrival, *answer);
   } else if (std::holds_alternative<Confirm>(message)) {
@@ -127,7 +126,7 @@ std::optional<wire::Drop> Peer::HandleControl(Instant now, const Arrival& arriva
 }
 
 void Peer::HandleProbe(Instant now, const Arrival& arrival, const wire::Session* session,
-                       uint64_t counter, const Probe& probe) {
+                       const Probe& probe) {
   const Route back = arrival.route();
   // Sealed for itself, so that it is opened whichever copy is first: it alone can measure the round trip.
   const std::vector<uint8_t> answer = EncodeControlMessage(Answer{probe.challenge});
@@ -138,7 +137,7 @@ void Peer::HandleProbe(Instant now, const Arrival& arrival, const wire::Session*
   if (others.size() > kMaxAnswerPaths) others.resize(kMaxAnswerPaths);
   association_.Send(others, answer, environment_.outbox);
 
-  if (IsNewestOfPort(session, counter, probe.port) &&
+  if (IsNewestOfPort(session, probe) &&
       AcceptableEndpoint(arrival.from, environment_.allow_loopback) && !IsOwn(arrival.from) &&
       paths_.Find(back) == nullptr) {
     const auto active = [this](const wire::Endpoint& endpoint) {
@@ -150,17 +149,15 @@ void Peer::HandleProbe(Instant now, const Arrival& arrival, const wire::Session*
   if (Path* path = paths_.Find(back); path != nullptr && !path->active()) path->Wake(now);
 }
 
-// RFC 9000, section 9.3: an old packet that somebody delivers late from elsewhere teaches nothing.
-bool Peer::IsNewestOfPort(const wire::Session* session, uint64_t counter, uint16_t remote_port) {
-  const std::pair position(association_.SessionOrder(session), counter);
-  const auto known = newest_probes_.find(remote_port);
-  if (known == newest_probes_.end()) {
-    if (newest_probes_.size() >= kMaxRemotePorts) return false;
-    newest_probes_.emplace(remote_port, position);
-    return true;
-  }
-  if (position <= known->second) return false;
-  known->second = position;
+// RFC 9000, section 9.3: an old packet that somebody delivers late from elsewhere teaches nothing. The numbers go on over
+// all sessions of one life of the peer; in another life they may begin lower, but its sessions are new.
+bool Peer::IsNewestOfPort(const wire::Session* session, const Probe& probe) {
+  if (!newest_probes_.contains(probe.port) && newest_probes_.size() >= kMaxRemotePorts)
+    return false;
+  NewestProbe& newest = newest_probes_[probe.port];
+  const uint64_t order = association_.SessionOrder(session);
+  if (probe.number <= newest.number && order <= newest.session) return false;
+  newest = {probe.number, std::max(order, newest.session)};
   return true;
 }
 
@@ -214,7 +211,9 @@ void Peer::ProbePaths(Instant now) {
       continue;
     }
     const Challenge challenge = path.SendProbe(now, timers, environment_.local);
-    association_.Send(path.route(), EncodeControlMessage(Probe{path.route().port, challenge}),
+    association_.Send(path.route(),
+                      EncodeControlMessage(
+                          Probe{path.route().port, environment_.local.NextTimestamp(), challenge}),
                       environment_.outbox);
   }
 }

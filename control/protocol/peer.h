@@ -72,8 +72,7 @@ class Peer {
   void NoteAuthentic(Instant now, const wire::Session* session);
   // Of a control message, after NoteAuthentic. nullopt when it was taken.
   std::optional<wire::Drop> HandleControl(Instant now, const Arrival& arrival,
-                                          const wire::Session* session, uint64_t counter,
-                                          wire::Bytes plaintext);
+                                          const wire::Session* session, wire::Bytes plaintext);
   // Says close and forgets the sessions.
   void Shutdown(Instant now);
 
@@ -94,8 +93,8 @@ class Peer {
   void Reconcile(Instant now);
   bool IsOwn(const wire::Endpoint& endpoint) const;
   void HandleProbe(Instant now, const Arrival& arrival, const wire::Session* session,
-                   uint64_t counter, const Probe& probe);
-  bool IsNewestOfPort(const wire::Session* session, uint64_t counter, uint16_t remote_port);
+                   const Probe& probe);
+  bool IsNewestOfPort(const wire::Session* session, const Probe& probe);
   void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
   void Sync(Instant now, absl::string_view why_disconnected);
   void SetConnected(Instant now, bool connected, absl::string_view reason);
@@ -110,8 +109,12 @@ class Peer {
   EndpointBook book_;
   PathSet paths_;
 
-  // Position of the newest probe of each remote port: (order of its session, counter).
-  absl::flat_hash_map<uint16_t, std::pair<uint64_t, uint64_t>> newest_probes_;
+  // The newest probe of each remote port.
+  struct NewestProbe {
+    uint64_t number = 0;
+    uint64_t session = 0;  // the order of the newest session that a probe of the port came in
+  };
+  absl::flat_hash_map<uint16_t, NewestProbe> newest_probes_;
 
   bool connected_ = false;
   absl::string_view reason_ = "no answer yet";
