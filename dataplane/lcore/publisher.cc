@@ -22,7 +22,8 @@ Publisher::Publisher(uint16_t workers, std::unique_ptr<const Forwarding> first,
 void Publisher::Publish(std::unique_ptr<const Forwarding> next) {
   current_.store(next.get(), std::memory_order_release);
   std::swap(owned_, next);
-  retired_.push_back({.forwarding = std::move(next), .token = rte_rcu_qsbr_start(qsbr_.get())});
+  last_token_ = rte_rcu_qsbr_start(qsbr_.get());
+  retired_.push_back({.forwarding = std::move(next), .token = last_token_});
 }
 
 void Publisher::Reclaim() {
@@ -46,8 +47,7 @@ bool Publisher::Drained(const Retired& retired) const {
 }
 
 bool Publisher::AwaitGrace(uint32_t timeout_ms) {
-  const uint64_t token = rte_rcu_qsbr_start(qsbr_.get());
-  for (uint32_t waited_us = 0; rte_rcu_qsbr_check(qsbr_.get(), token, /*wait=*/false) != 1;
+  for (uint32_t waited_us = 0; rte_rcu_qsbr_check(qsbr_.get(), last_token_, /*wait=*/false) != 1;
        waited_us += 100) {
     if (waited_us / 1000 >= timeout_ms) return false;
     usleep(100);

@@ -44,8 +44,7 @@ class Publisher {
   void Publish(std::unique_ptr<const Forwarding> next);  // never waits
   // Frees what can be freed. To be called when control holds no session pointer it got from a ring.
   void Reclaim();
-  // True once no lcore can hold anything that was current before the call; false after
-  // `timeout_ms`.
+  // True once no lcore can hold anything older than what is current; false after `timeout_ms`.
   bool AwaitGrace(uint32_t timeout_ms);
   size_t retired() const { return retired_.size(); }
 
@@ -65,6 +64,7 @@ class Publisher {
   std::vector<SessionRing> rings_;
   std::unique_ptr<const Forwarding> owned_;  // what current_ points to
   std::atomic<const Forwarding*> current_;
+  uint64_t last_token_ = 0;      // of the last Publish; 0: of none, which all have passed
   std::deque<Retired> retired_;  // oldest first
 };
 
