@@ -204,6 +204,10 @@ Network::~Network() = default;
 void Network::Collect() {
   a_->Turn();
   b_->Turn();
+  CollectFrames();
+}
+
+void Network::CollectFrames() {
   for (Jack& jack : jacks_) {
     rte_mbuf* packets[32];
     while (const uint16_t count = jack.port->RxBurst(packets, 32)) {

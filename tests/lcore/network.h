@@ -114,8 +114,9 @@ class Network {
 
   // Both nodes turn and frames travel until nothing moves.
   void Settle();
-  // Frames that left a node since the last call, not yet on their way to the other.
+  // Frames that left a node since the last call, not yet on their way to the other. Collect turns the nodes first.
   void Collect();
+  void CollectFrames();
   std::deque<FrameBytes>& in_flight() { return in_flight_; }
   // Puts a frame on the wire of the port with its destination's MAC; false where there is none, or it is cut.
   bool Deliver(const FrameBytes& frame);
