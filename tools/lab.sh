@@ -168,7 +168,7 @@ public_key() { "$warp" pubkey <"$(key_file "$1")"; }
 launch() {
   local name=$1
   shift
-  on "$@" >"$lab/$name.log" 2>&1 &
+  ip netns exec "$@" >"$lab/$name.log" 2>&1 &  # not `on`: the process itself, no shell around it
   pid_of[$name]=$!
 }
 # Returns when the daemon says that it is ready; fails when it ends before, or after 15 s.

@@ -63,15 +63,21 @@ echo_up() {
   listening B 9001
 }
 
-# traffic SECONDS RATE SIZE: in the background; what it saw goes to $lab/gauge.json once traffic_end has waited for it.
+# traffic RATE SIZE: in the background, until traffic_end; what it saw is in $lab/gauge.json then.
 traffic() {
-  on A "$warp" gauge tx --to "$(gate 9000)" --await-echo --seconds "$1" --rate "$2" --size "$3" --json \
+  ip netns exec A "$warp" gauge tx --to "$(gate 9000)" --await-echo --seconds 0 --rate "$1" --size "$2" --json \
     >"$lab/gauge.json" 2>"$lab/gauge.log" &
   gauge_pid=$!
 }
 traffic_end() {
+  kill -TERM "$gauge_pid"
   wait "$gauge_pid" || { cat "$lab/gauge.log"; fail "the gauge failed"; }
   cat "$lab/gauge.json"
+}
+traffic_for() {  # SECONDS RATE SIZE
+  traffic "$2" "$3"
+  sleep "$1"
+  traffic_end
 }
 # After traffic_end: is this expression over the gauge's results true?
 expect_gauge() { expect_json "$lab/gauge.json" "$1"; }

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/_init.sh"
 two_sites 2 3
 echo_up
-traffic "${seconds:-14}" "${rate:-2000}" 1200
+traffic "${rate:-2000}" 1200
 
 ways=(a0.b0 a0.b1 a0.b2 a1.b0 a1.b1)
 step "ways vanish: ${ways[*]}"

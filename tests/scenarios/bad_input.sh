@@ -10,7 +10,7 @@ scenarios=$(dirname "$0")
 paths='sorted((p["port"], p["endpoint"], p["state"]) for p in paths())'
 before=$(status A "$paths")
 age=$(status A 'status["peers"][0]["session"]["age_s"] + 4')
-traffic 9 500 500
+traffic 500 500
 on M $lab_python "$scenarios/bad_input.py" 5 a0 b0 &
 on A $lab_python "$scenarios/bad_input.py" 5 wan0 &
 sleep 5.5

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/_init.sh"
 two_sites 2 1
 echo_up
-traffic 8 2000 1200
+traffic 2000 1200
 for ((i = 0; i < 20; i++)); do
   cut a1
   sleep 0.05

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/_init.sh"
 two_sites 2 1
 echo_up
-traffic 8 2000 1200
+traffic 2000 1200
 for round in 1 2; do
   sleep 0.5
   step "wan1 is deleted"

@@ -7,9 +7,10 @@
 two_sites 2 2
 echo_up
 step "the map is killed"
-traffic 4 1000 500
+traffic 1000 500
 sleep 0.5
 kill_hard M
+sleep 3
 traffic_end
 nothing_lost
 map_up
@@ -17,15 +18,16 @@ status M 'status["map"]["registrations"] >= 4' 30
 
 for site in A B; do
   step "$site is killed"
-  traffic 6 1000 500
+  traffic 1000 500
   sleep 1
   kill_hard $site
   node_up $site
+  wait_active A 1
+  sleep 1
   traffic_end
   expect_gauge 'longest_gap_ms < 3000 and lost < 3000 and duplicated == 0'
   wait_active A 4
   wait_active B 4
 done
-traffic 1 1000 500
-traffic_end
+traffic_for 1 1000 500
 nothing_lost

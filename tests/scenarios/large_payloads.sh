@@ -8,11 +8,12 @@ two_sites 2 2
 echo_up
 for size in 1465 9000 60000; do
   step "$size bytes"
-  traffic 2 100 $size
+  traffic 100 $size
   sleep 0.5
   cut a0
   sleep 0.5
   restore a0
+  sleep 1
   traffic_end
   nothing_lost
   wait_active A 4

@@ -28,8 +28,7 @@ on A ping -c 5 -i 0.05 -W 1 -q 10.50.0.2
 wait_active A 1
 wait_active B 1
 echo_up
-traffic 3 2000 1200
-traffic_end
+traffic_for 3 2000 1200
 nothing_lost
 stop A
 ip -n A link show tap0 >/dev/null  # it was there before A, and stays

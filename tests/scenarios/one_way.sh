@@ -8,8 +8,8 @@
 slow[a1]=20
 router
 lose b0 a0
-site A 2
-site B 1
+site A 2 4
+site B 1 4
 map_up
 node_config A B
 node_config B A
@@ -19,8 +19,7 @@ wait_active A 2   # the answers to wan0's probes return by wan1
 wait_active B 1
 status B 'active(to="10.1.0.2") == 0' 0
 echo_up
-traffic 3 1000 500
-traffic_end
+traffic_for 3 1000 500
 nothing_lost
 step "what A sent arrived first by the fast way"
 status B 'path("wan0", "10.1.0.2:")["first"] > 2500' 1

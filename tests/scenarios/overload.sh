@@ -27,6 +27,5 @@ status A 'sum(status["drops"].values()) > 0' 0
 expect_gauge 'duplicated == 0'
 step "and back to normal"
 echo_up
-traffic 3 1000 1200
-traffic_end
+traffic_for 3 1000 1200
 nothing_lost

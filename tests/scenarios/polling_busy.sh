@@ -8,10 +8,11 @@ node_options=$'polling: busy\nworkers: 1'
 two_sites 2 1
 status A 'status["node"]["polling"] == "busy"' 0
 echo_up
-traffic 4 500 1200
+traffic 500 1200
 sleep 1
 cut a0
 sleep 1
 restore a0
+sleep 1
 traffic_end
 nothing_lost

@@ -7,7 +7,7 @@
 node_options='timers: {rekey_after: 1s, rekey_after_responder: 1500ms, session_lifetime: 4s}'
 two_sites 2 1
 echo_up
-traffic 10 2000 1200
+traffic 2000 1200
 for ((i = 0; i < 4; i++)); do
   sleep 2
   status A 'status["peers"][0]["session"]["age_s"] < 2.5' 0 >/dev/null

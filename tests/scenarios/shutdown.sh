@@ -5,8 +5,7 @@
 . "$(dirname "$0")/_init.sh"
 two_sites 1 1
 echo_up
-traffic 2 1000 500
-traffic_end
+traffic_for 1 1000 500
 nothing_lost
 status M 'status["map"]["registrations"] == 2' 5
 before=$(ip -n A -o link | wc -l)

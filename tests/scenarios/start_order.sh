@@ -4,13 +4,12 @@
 #   A wan0 -- a0 - M - b0 -- wan0 B
 . "$(dirname "$0")/_init.sh"
 router
-site A 1
-site B 1
+site A 1 4
+site B 1 4
 converges() {
   wait_active A 1
   wait_active B 1
-  traffic 1 1000 200
-  traffic_end
+  traffic_for 1 1000 200
   nothing_lost
 }
 echo_up

@@ -17,7 +17,6 @@ for round in 1 2 3 4; do
   ready B
   wait_active A 2
   wait_active B 2
-  traffic 1 1000 200
-  traffic_end
+  traffic_for 1 1000 200
   nothing_lost
 done

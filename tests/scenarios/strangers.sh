@@ -13,7 +13,7 @@ site D 1 4
 with_endpoints=yes node_config C B
 with_endpoints=yes node_config D B
 sed -i "s|$(public_key B)|$(public_key somebody)|" "$lab/D.yaml"
-traffic 4 1000 500
+traffic 1000 500
 node_up C
 node_up D
 status B 'drop("unknown_peer")' 5
