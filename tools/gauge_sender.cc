@@ -15,6 +15,7 @@
 #include "tools/gauge_pacer.h"
 #include "tools/gauge_socket.h"
 #include "tools/gauge_tally.h"
+#include "tools/gauge_wait.h"
 
 namespace warp::tools {
 namespace {
@@ -31,13 +32,12 @@ void SleepUntil(uint64_t when) {
 
 }  // namespace
 
-GaugeSender::GaugeSender(int fd, uint64_t run, double rate, size_t size, uint64_t end)
+GaugeSender::GaugeSender(int fd, uint64_t run, double rate, size_t size, double seconds)
     : fd_(fd),
       run_(run),
       rate_(rate),
       size_(size),
-      started_at_(MonotonicNow()),
-      end_(end),
+      seconds_(seconds),
       done_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       buffers_(GaugePacer::kMaxBatch * size),
       thread_([this] { Run(); }) {}
@@ -49,14 +49,16 @@ GaugeSender::~GaugeSender() {
 
 void GaugeSender::Run() {
   ::prctl(PR_SET_TIMERSLACK, kTimerSlack, 0, 0, 0);
-  GaugePacer pacer(rate_, started_at_);
-  while (!stop_ && sent_ < GaugeTally::kMaxSequence) {
-    const uint64_t now = MonotonicNow();
-    if (now >= end_) break;
+  // From the thread's own start: on a busy machine that may be late, and the run is as long as it should be.
+  const uint64_t start = MonotonicNow();
+  const uint64_t end = After(start, seconds_);
+  GaugePacer pacer(rate_, start);
+  for (uint64_t now = start; !stop_ && now < end && sent_ < GaugeTally::kMaxSequence;
+       now = MonotonicNow()) {
     if (const uint64_t count = pacer.Take(now); count > 0) {
       SendBatch(std::min(count, GaugeTally::kMaxSequence - sent_));
     } else {
-      SleepUntil(std::min({pacer.next(), now + kLongestSleep, end_}));
+      SleepUntil(std::min({pacer.next(), now + kLongestSleep, end}));
     }
   }
   const uint64_t one = 1;

@@ -14,8 +14,8 @@ namespace warp::tools {
 
 class GaugeSender {
  public:
-  // Sends through `fd` (a connected socket, which must outlive this) from now until `end` (ns of CLOCK_MONOTONIC).
-  GaugeSender(int fd, uint64_t run, double rate, size_t size, uint64_t end);
+  // Sends through `fd` (a connected socket, which must outlive this) for so many seconds; 0: until stopped.
+  GaugeSender(int fd, uint64_t run, double rate, size_t size, double seconds);
   ~GaugeSender();  // stops and waits
   GaugeSender(const GaugeSender&) = delete;
   GaugeSender& operator=(const GaugeSender&) = delete;
@@ -26,7 +26,6 @@ class GaugeSender {
 
   uint64_t sent() const { return sent_; }  // also the number of the next one
   uint64_t errors() const { return errors_; }
-  uint64_t started_at() const { return started_at_; }
 
  private:
   void Run();
@@ -37,8 +36,7 @@ class GaugeSender {
   const uint64_t run_;
   const double rate_;
   const size_t size_;
-  const uint64_t started_at_;
-  const uint64_t end_;
+  const double seconds_;
   OwnedFd done_;                  // eventfd
   std::vector<uint8_t> buffers_;  // the sending thread's
   std::atomic<bool> stop_ = false;

@@ -67,8 +67,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
   GaugeTally tally(RandomRun());
   ReceiveBatch batch;
   const uint64_t start = MonotonicNow();
-  GaugeSender sender(socket->fd(), *tally.run(), options.rate, options.size,
-                     After(start, options.seconds));
+  GaugeSender sender(socket->fd(), *tally.run(), options.rate, options.size, options.seconds);
   Ticker ticker(start, options.interval);
   std::optional<uint64_t> stopped_at;  // the sender
   const auto report = [&](uint64_t now) {

@@ -6,8 +6,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 
 namespace warp::config {
 namespace {
@@ -87,14 +85,6 @@ bool MayBeRemote(const wire::IpAddress& address) {
 
 absl::Status Unacceptable(absl::string_view text, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(Quote(text), " ", what));
-}
-
-std::optional<uint64_t> ReadDigits(absl::string_view text) {
-  uint64_t value = 0;
-  const bool canonical = !text.empty() && std::all_of(text.begin(), text.end(), IsDigit) &&
-                         (text.size() == 1 || text[0] != '0');
-  if (!canonical || !absl::SimpleAtoi(text, &value)) return std::nullopt;
-  return value;
 }
 
 Codec<uint32_t> PowerOfTwo(uint32_t min, uint32_t max, absl::string_view unit) {

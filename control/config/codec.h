@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "control/config/digits.h"
 #include "control/config/host_port.h"
 #include "control/config/problems.h"
 #include "control/config/suggest.h"
@@ -35,9 +36,6 @@ struct Codec {
 
 // `"TEXT" WHAT`, as InvalidArgument.
 absl::Status Unacceptable(absl::string_view text, absl::string_view what);
-
-// Decimal digits alone: no sign, no leading zero, no exponent.
-std::optional<uint64_t> ReadDigits(absl::string_view text);
 
 template <typename T>
 Codec<T> WholeNumber(T min, T max, absl::string_view unit = "") {

@@ -4,9 +4,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "control/config/digits.h"
 
 namespace warp::config {
 namespace {
@@ -33,13 +33,11 @@ bool IsDnsName(absl::string_view name) {
 
 absl::StatusOr<HostPort> HostPort::Parse(absl::string_view text) {
   const size_t colon = text.rfind(':');
-  if (colon == absl::string_view::npos || (text.back() == ']')) {
+  if (colon == absl::string_view::npos || text.back() == ']') {
     return absl::InvalidArgumentError("has no port: write host:port");
   }
-  uint32_t port = 0;
-  const absl::string_view digits = text.substr(colon + 1);
-  const bool plain = !digits.empty() && absl::ascii_isdigit(static_cast<unsigned char>(digits[0]));
-  if (!plain || !absl::SimpleAtoi(digits, &port) || port == 0 || port > 65535) {
+  const std::optional<uint64_t> port = ReadDigits(text.substr(colon + 1));
+  if (!port || *port == 0 || *port > 65535) {
     return absl::InvalidArgumentError("has no port from 1 to 65535 behind its last colon");
   }
   absl::string_view host = text.substr(0, colon);
@@ -49,7 +47,7 @@ absl::StatusOr<HostPort> HostPort::Parse(absl::string_view text) {
   }
   if (brackets) host = host.substr(1, host.size() - 2);
 
-  HostPort result{.host = std::string(host), .port = static_cast<uint16_t>(port)};
+  HostPort result{.host = std::string(host), .port = static_cast<uint16_t>(*port)};
   const absl::StatusOr<wire::IpAddress> address = wire::IpAddress::Parse(host);
   if (address.ok() && address->is_v4() != brackets) {
     result.host = address->ToString();

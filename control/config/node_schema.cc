@@ -164,7 +164,7 @@ const SectionOf<MapServerConfig>& MapServerSchema() {
         .Why("Where the map answers.");
     s.Scalar("public_key", &MapServerConfig::public_key, PublicKeyText())
         .Required()
-        .Example("3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=")
+        .Example("Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=")
         .Why("Who it is: warp-map prints it at start.");
   });
   return section;
@@ -257,7 +257,7 @@ const SectionOf<PeerConfig>& PeerSchema() {
         .Why("What tunnels, status and logs call the peer. Unique; known here alone.");
     s.Scalar("public_key", &PeerConfig::public_key, PublicKeyText())
         .Required()
-        .Example("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=")
+        .Example("XzZzrtzTC6AGpth5bNms/zutwrbczRj6Dyn/AjH+4HQ=")
         .Why("Who it is: `warp pubkey` makes it from the peer's private key.");
     s.Scalar("preshared_key_file", &PeerConfig::preshared_key_file, FilePath())
         .Example("/etc/warp/hq.psk")

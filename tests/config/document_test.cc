@@ -1,0 +1,90 @@
+#include "control/config/document.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::config {
+namespace {
+
+// The tree in brackets, each value with its line: {node@2: {port@3: 1}}.
+std::string Draw(const Value& value) {
+  std::string out;
+  switch (value.kind) {
+    case Value::Kind::kNothing:
+      return "~";
+    case Value::Kind::kScalar:
+      return value.text;
+    case Value::Kind::kList:
+      for (const Value& item : value.items)
+        absl::StrAppend(&out, out.empty() ? "" : ", ", Draw(item));
+      return absl::StrCat("[", out, "]");
+    case Value::Kind::kMap:
+      for (const Entry& entry : value.entries) {
+        absl::StrAppend(&out, out.empty() ? "" : ", ", entry.key, "@", entry.line, ": ",
+                        Draw(entry.value));
+      }
+      return absl::StrCat("{", out, "}");
+  }
+  return out;
+}
+
+std::string Parse(absl::string_view text) {
+  Problems problems("f");
+  const std::optional<Value> document = ParseDocument(text, problems);
+  EXPECT_EQ(document.has_value(), problems.empty()) << text;
+  return document ? Draw(*document) : std::string(problems.ToStatus().message());
+}
+
+TEST(DocumentTest, KeepsOrderAndLines) {
+  EXPECT_EQ(Parse(""), "~");
+  EXPECT_EQ(Parse("# nothing\n"), "~");
+  EXPECT_EQ(Parse("a: 1\nb:\n  - x\n  - {c: y, d: 'z'}\ne: ~\nf:\ng: \"~\"\n"),
+            "{a@1: 1, b@2: [x, {c@4: y, d@4: z}], e@5: ~, f@6: ~, g@7: ~}");
+  EXPECT_EQ(Parse("a: [[1, 2], [], {}]"), "{a@1: [[1, 2], [], {}]}");
+  EXPECT_EQ(Parse("\xef\xbb\xbf"
+                  "a: \xc3\xa4\r\nb: 2\r\n"),
+            "{a@1: \xc3\xa4, b@2: 2}");
+}
+
+TEST(DocumentTest, RefusesWhatAConfigurationNeedsNot) {
+  EXPECT_EQ(Parse("a: &x 1\nb: *x\n"), "f:1: YAML: anchors (&) and aliases (*) are not supported");
+  EXPECT_EQ(Parse("a: 1\nb: !!binary aGk=\n"), "f:2: YAML: tags (!) are not supported");
+  EXPECT_EQ(Parse("a: 1\n---\nb: 2\n"), "f:3: a second document: a configuration is one");
+  EXPECT_EQ(Parse("[1]: 2\n"), "f:1: YAML: a key must be plain text");
+  EXPECT_EQ(Parse("a: 1\nb: 2\na: 3\n"), "f:3: a: given twice, first on line 1");
+}
+
+TEST(DocumentTest, NamesTheLineOfASyntaxError) {
+  EXPECT_EQ(Parse("a: 1\nb: [1, 2\n"), "f:3: YAML: end of sequence flow not found");
+  EXPECT_EQ(Parse("a: 1\n  b: 2\n"), "f:2: YAML: illegal map value");
+  EXPECT_EQ(Parse("a: 1\n\tb: 2\n").substr(0, 10), "f:2: YAML:");
+}
+
+TEST(DocumentTest, TakesTextAlone) {
+  const std::string nul("a: 1\nb: \0\n", 10);
+  EXPECT_EQ(Parse(nul), "f:2: not UTF-8 text");
+  EXPECT_EQ(Parse("a: 1\n\x04\nb: [\n"), "f:2: not UTF-8 text");
+  EXPECT_EQ(Parse("a: \xff\xfe"), "f:1: not UTF-8 text");
+  EXPECT_EQ(Parse("a: \xc0\xaf"), "f:1: not UTF-8 text");      // overlong
+  EXPECT_EQ(Parse("a: \xed\xa0\x80"), "f:1: not UTF-8 text");  // a surrogate
+  EXPECT_EQ(Parse("a: \xe2\x82"), "f:1: not UTF-8 text");      // cut
+}
+
+TEST(DocumentTest, IsBounded) {
+  EXPECT_EQ(Parse(std::string(kMaxFileSize + 1, '#')), "f: larger than 1048576 bytes");
+  const std::string deep(kMaxDepth, '['), closed(kMaxDepth, ']');
+  EXPECT_EQ(Parse(deep + closed), deep + closed);
+  EXPECT_EQ(Parse("[" + deep + closed + "]"),
+            "f:1: YAML: lists and maps are nested more than 16 deep");
+  EXPECT_EQ(Parse("a: " + std::string(10'000, '[')).substr(0, 10), "f:1: YAML:");
+  std::string many = "[";
+  for (size_t i = 0; i < kMaxValues; ++i) many += "1,";
+  EXPECT_EQ(Parse(many + "]"), "f:1: YAML: more than 100000 values");
+  std::string keys;
+  for (size_t i = 0; i <= kMaxKeys; ++i) absl::StrAppend(&keys, "k", i, ": 1\n");
+  EXPECT_EQ(Parse(keys), "f:65: YAML: more than 64 keys");
+}
+
+}  // namespace
+}  // namespace warp::config

@@ -1,0 +1,47 @@
+#include "tools/latency_histogram.h"
+
+#include <gtest/gtest.h>
+
+namespace warp::tools {
+namespace {
+
+TEST(LatencyHistogramTest, IsEmptyAtFirst) {
+  LatencyHistogram histogram;
+  EXPECT_EQ(histogram.count(), 0u);
+  EXPECT_EQ(histogram.Percentile(50), 0u);
+  EXPECT_EQ(histogram.max(), 0u);
+}
+
+TEST(LatencyHistogramTest, IsExactBelow128) {
+  LatencyHistogram histogram;
+  for (uint64_t i = 1; i <= 100; ++i) histogram.Add(i);
+  EXPECT_EQ(histogram.Percentile(50), 50u);
+  EXPECT_EQ(histogram.Percentile(99), 99u);
+  EXPECT_EQ(histogram.Percentile(100), 100u);
+  EXPECT_EQ(histogram.Percentile(0), 1u);
+}
+
+// Alone in its bucket a value is exact, because no percentile is above the maximum; with a larger one it is off by 1/64.
+TEST(LatencyHistogramTest, IsWithinASixtyFourthEverywhere) {
+  for (uint64_t value = 1; value < (uint64_t{1} << 62); value = value * 3 + 1) {
+    LatencyHistogram alone, pair;
+    alone.Add(value);
+    EXPECT_EQ(alone.Percentile(50), value);
+    pair.Add(value);
+    pair.Add(value * 2);
+    EXPECT_GE(pair.Percentile(50), value);
+    EXPECT_LE(pair.Percentile(50), value + value / 64);
+  }
+}
+
+TEST(LatencyHistogramTest, TakesTheLargestValue) {
+  LatencyHistogram histogram;
+  histogram.Add(UINT64_MAX);
+  histogram.Add(0);
+  EXPECT_EQ(histogram.max(), UINT64_MAX);
+  EXPECT_EQ(histogram.Percentile(100), UINT64_MAX);
+  EXPECT_EQ(histogram.Percentile(50), 0u);
+}
+
+}  // namespace
+}  // namespace warp::tools

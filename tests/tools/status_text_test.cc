@@ -1,0 +1,107 @@
+#include "tools/status_text.h"
+
+#include <gtest/gtest.h>
+
+#include "tools/text_table.h"
+
+namespace warp::tools {
+namespace {
+
+constexpr char kNodeStatus[] = R"({
+"node":{"public_key":"AAAA=","version":"0.1.0","uptime_s":3725.4,"listen_port":13116,"engine":"ipsec-mb","polling":"adaptive","state":"running"},
+"ports":[
+ {"name":"wan0","driver":"af_packet","device":"eth0","kernel_interface":"eth0","state":"up","reason":"","mac":"02:00:00:00:00:01","mtu":1500,
+  "addresses":["10.1.0.2","fd00:10::2"],"worker":0,"rx_packets":12,"rx_bytes":1,"rx_missed":0,"tx_packets":345678,"tx_bytes":1,"tx_dropped":2,"drops":{"replayed":3,"malformed":1}},
+ {"name":"wan1","driver":"pci","device":"0000:3b:00.0","kernel_interface":"warp-wan1","state":"down","reason":"no carrier","addresses":[]}],
+"maps":[{"address":"map.example.net:13116","public_key":"MMMM=","state":"registered","reason":"","registrations":[{"port":"wan0","endpoint":"198.51.100.1:4"}]}],
+"peers":[{"name":"hq","public_key":"BBBB=","state":"connected","reason":"confirmed","session":{"cipher":"aes-256-gcm","age_s":61,"initiator":true,"sent":1000},
+ "paths":[
+  {"id":1,"port":"wan0","endpoint":"10.2.0.2:13116","state":"active","reason":"probe answered","since_s":90061,"rtt_ms":1.25,"jitter_ms":0.1,"loss":0.015,
+   "first":9,"first_share":0.75,"duplicates":3,"skew_ms":0.5,"tx_packets":1000,"tx_dropped":0,"tx_bytes":1236000},
+  {"id":2,"port":"wan1","endpoint":"10.2.1.2:13116","state":"lost","reason":"no answer","since_s":2,"rtt_ms":null,"jitter_ms":null,"loss":1,
+   "first":0,"first_share":0,"duplicates":0,"skew_ms":null,"tx_packets":0,"tx_dropped":0,"tx_bytes":0}]},
+ {"name":"lab","public_key":"CCCC=","state":"connecting","reason":"","session":null,"paths":[]}],
+"tunnels":[{"name":"video","id":1,"peer":"hq","gate":{"type":"loopback","listen":"127.0.0.1:9000","deliver":""},"from_app":5,"to_app":6,"sent":5,"queued":0,"drops":{}}],
+"drops":{"malformed":1,"replayed":3}})";
+
+TEST(StatusTextTest, ShowsANode) {
+  const absl::StatusOr<std::string> text = StatusText(kNodeStatus);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text, R"(node AAAA=
+  warpd 0.1.0, running for 1h02m, UDP port 13116, crypto ipsec-mb, polling adaptive
+
+PORT  STATE  DRIVER     DEVICE         MTU  WORKER  RX  MISSED      TX  REFUSED  ADDRESSES            DROPS                    REASON
+wan0  up     af_packet  eth0          1500       0  12       0  345678        2  10.1.0.2 fd00:10::2  malformed 1, replayed 3  -
+wan1  down   pci        0000:3b:00.0     -       -   -       -       -        -  -                    -                        no carrier
+
+MAP                    STATE       REGISTERED AS        REASON
+map.example.net:13116  registered  wan0 198.51.100.1:4  -
+
+peer hq  BBBB=
+  connected (confirmed), session aes-256-gcm, 1m01s old, begun here, 1000 packets sent
+  PORT  ENDPOINT        STATE   SINCE  RTT ms  JITTER    LOSS  FIRST  DUPLICATES  SKEW ms  SENT   BYTES  REFUSED  REASON
+  wan0  10.2.0.2:13116  active  1d01h    1.25    0.10    1.5%  75.0%           3     0.50  1000  1.2 MB        0  probe answered
+  wan1  10.2.1.2:13116  lost       2s       -       -  100.0%   0.0%           0        -     0     0 B        0  no answer
+
+peer lab  CCCC=
+  connecting, no session
+
+TUNNEL  ID  PEER  GATE            DELIVER  FROM APP  SENT  QUEUED  TO APP  DROPS
+video    1  hq    127.0.0.1:9000  -               5     5       0       6  -
+
+DROP       COUNT
+malformed      1
+replayed       3
+)");
+}
+
+TEST(StatusTextTest, ShowsAMap) {
+  const absl::StatusOr<std::string> text = StatusText(
+      R"({"map":{"public_key":"MMMM=","version":"0.1.0","uptime_s":59,"listen":["0.0.0.0:13116","[::]:13116"],)"
+      R"("registrations":12,"sessions":3,"lookups":4,"pushes":5},"drops":{}})");
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text, R"(map MMMM=
+  warp-map 0.1.0, running for 59s, listens on 0.0.0.0:13116, [::]:13116
+
+REGISTRATIONS  SESSIONS  LOOKUPS  PUSHES
+           12         3        4       5
+
+no drops
+)");
+}
+
+// Whatever an older, newer or broken daemon says, there is no crash and no control character.
+TEST(StatusTextTest, BearsWhatItDoesNotKnow) {
+  for (
+      const char* json :
+      {"{}",
+       R"({"node":5,"ports":{},"peers":[1,null,"x",[]],"tunnels":[{}],"maps":[{"registrations":[3]}],"drops":[1]})",
+       R"({"map":[],"drops":{"a":null}})",
+       R"({"peers":[{"paths":[{"rtt_ms":"x","since_s":-5}],"session":{}}]})",
+       R"({"node":{"uptime_s":1e300}})"}) {
+    EXPECT_TRUE(StatusText(json).ok()) << json;
+  }
+  const absl::StatusOr<std::string> text = StatusText("{\"node\":{\"version\":\"\\u001b[2J\"}}");
+  ASSERT_TRUE(text.ok());
+  EXPECT_EQ(text->find('\x1b'), std::string::npos);
+  EXPECT_NE(text->find("?[2J"), std::string::npos);
+}
+
+TEST(StatusTextTest, RefusesWhatIsNoStatus) {
+  for (const char* json : {"", "[]", "5", "{", "{} {}"}) {
+    EXPECT_EQ(StatusText(json).status().message(), "the answer is not a status") << json;
+  }
+}
+
+TEST(TextTableTest, LinesUp) {
+  TextTable table({"A", ">NUMBER", "B"});
+  table.Add({"x", "1", "long text"});
+  table.Add({"\xc3\xa4\xc3\xa4", "12345678"});
+  EXPECT_EQ(table.ToString("  "),
+            "  A     NUMBER  B\n"
+            "  x          1  long text\n"
+            "  \xc3\xa4\xc3\xa4  12345678\n");
+}
+
+}  // namespace
+}  // namespace warp::tools
