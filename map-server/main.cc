@@ -79,8 +79,8 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // Help and version exit with 0, all else with 1 and one sentence.
-    return app.exit(error) == 0 ? 0 : 1;
+    if (error.get_exit_code() == 0) return app.exit(error);  // help, version
+    return Fail(absl::InvalidArgumentError(error.what()));
   }
 
   // A core dump would hold keys.

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -44,7 +43,7 @@ Handler::Options OptionsOf(config::MapConfig& config) {
 }
 
 absl::Status Failure(absl::string_view what) {
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, ": ", std::strerror(errno)));
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what));
 }
 
 absl::Status Watch(int epoll, int fd, uint64_t event) {

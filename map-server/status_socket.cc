@@ -15,8 +15,7 @@ namespace warp::map {
 namespace {
 
 absl::Status Failure(const std::string& path, int error) {
-  return absl::ErrnoToStatus(error,
-                             absl::StrCat("control socket ", path, ": ", std::strerror(error)));
+  return absl::ErrnoToStatus(error, absl::StrCat("control socket ", path));
 }
 
 int Bind(int fd, const sockaddr_un& address) {

@@ -93,9 +93,7 @@ UdpSocket::~UdpSocket() = default;
 
 absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint& listen) {
   const auto failure = [&listen](absl::string_view what) {
-    const int error = errno;
-    return absl::ErrnoToStatus(
-        error, absl::StrCat("cannot ", what, " ", listen.ToString(), ": ", std::strerror(error)));
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", listen.ToString()));
   };
   const bool v4 = listen.address.is_v4();
   UniqueFd fd(socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

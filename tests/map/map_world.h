@@ -93,10 +93,13 @@ class MapWorld {
     return outer_.at({&node, static_cast<uint16_t>(port)});
   }
   static Endpoint Outer(size_t node, int port) {
-    return At("192.0." + std::to_string(node) + "." + std::to_string(port) + ":13116");
+    return {wire::IpAddress::V4({192, static_cast<uint8_t>(node >> 8), static_cast<uint8_t>(node),
+                                 static_cast<uint8_t>(port)}),
+            13116};
   }
   static wire::IpAddress Inner(size_t node, int port) {
-    return Ip("10." + std::to_string(node) + "." + std::to_string(port) + ".1");
+    return wire::IpAddress::V4({10, static_cast<uint8_t>(node), static_cast<uint8_t>(port),
+                                static_cast<uint8_t>(1 + (node >> 8))});
   }
 
   // --- The network ---
