@@ -4,13 +4,13 @@
 
 namespace warp::protocol {
 
-Responder::Responder(Local& local, Role role)
+Responder::Responder(Local& local, Role role, const HandshakeBudget& budget)
     : local_(local),
       role_(role),
       mac1_key_(wire::Mac1Key(local.public_key())),
       cookies_(local.public_key(), local.timers().cookie_lifetime),
-      handshakes_(kHandshakeBurst, kHandshakesPerSecond),
-      replies_(kReplyBurst, kRepliesPerSecond) {}
+      handshakes_(budget.burst, budget.per_second),
+      replies_(budget.reply_burst, budget.replies_per_second) {}
 
 std::optional<wire::Drop> Responder::HandleInitiation(Instant now, const Arrival& arrival,
                                                       wire::Bytes datagram, FindFunction find,

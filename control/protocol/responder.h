@@ -24,10 +24,19 @@
 
 namespace warp::protocol {
 
+// What initiations of strangers may cost: with Diffie-Hellman, and without (cookies, repeated responses). A node has
+// better things to do; a map is there for it.
+struct HandshakeBudget {
+  uint32_t burst = kHandshakeBurst;
+  uint32_t per_second = kHandshakesPerSecond;
+  uint32_t reply_burst = kReplyBurst;
+  uint32_t replies_per_second = kRepliesPerSecond;
+};
+
 class Responder {
  public:
   // `role`: kPeer at a node, kMap at a map. `local` outlives this.
-  Responder(Local& local, Role role);
+  Responder(Local& local, Role role, const HandshakeBudget& budget = {});
 
   // The association of a static key, null where there is none (a map makes one).
   using FindFunction = absl::FunctionRef<Association*(const wire::PublicKey&)>;
