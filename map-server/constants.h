@@ -33,10 +33,10 @@ inline constexpr int kPushesPerTurn = 256;
 // --- Sessions
 // ------------------------------------------------------------------------------------------------------------
 
-// Handshakes answered, each about 0.14 ms of X25519: half a core at the most. This bounds what a flood costs, and how fast a
+// Handshakes answered, each 0.22 ms: half a core at the most. This bounds what a flood costs, and how fast a
 // restarted map is whole again. Below half of the burst, initiations need a cookie.
 inline constexpr uint32_t kMapHandshakeBurst = 1000;
-inline constexpr uint32_t kMapHandshakesPerSecond = 4000;
+inline constexpr uint32_t kMapHandshakesPerSecond = 2500;
 // Cookies and repeated responses, each some microseconds.
 inline constexpr uint32_t kMapReplyBurst = 5000;
 inline constexpr uint32_t kMapRepliesPerSecond = 20000;
