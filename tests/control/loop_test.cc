@@ -105,6 +105,17 @@ TEST(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
             -1);  // the other end is closed, not merely unreferenced by us
 }
 
+TEST(LoopTest, DestroyedWhileItWakesLetsGoToo) {
+  auto loop = MakeLoop();
+  Pair pair;
+  auto watch = std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [](uint32_t) {});
+  Settle(*loop);
+  pair.Send();  // wakes the poll; its completion is yet to be made
+  watch.reset();
+  pair.near.Close();
+  EXPECT_EQ(send(pair.far.get(), "x", 1, MSG_NOSIGNAL), -1);
+}
+
 TEST(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
   auto loop = MakeLoop();
   Pair old_pair, new_pair;
