@@ -91,12 +91,12 @@ result = json.loads(open(sys.argv[1]).read().strip().splitlines()[-1])
 sys.exit(not eval(sys.argv[2], result))' "$1" "$2" || fail "not true: $2: $(tail -n 1 "$1")"
 }
 
-# rejects STATUS PATTERN COMMAND…: the command ends with this status and one line on stderr that matches.
+# rejects SITE PATTERN COMMAND…: at that site the command ends with status 1, and one line on stderr that matches.
 rejects() {
-  local wanted=$1 pattern=$2 status=0
+  local site=$1 pattern=$2 status=0
   shift 2
-  timeout 10 "$@" >"$lab/out" 2>"$lab/err" || status=$?
-  ((status == wanted)) || fail "exit status $status, not $wanted: $*: $(cat "$lab/err")"
+  timeout 10 ip netns exec "$site" "$@" >"$lab/out" 2>"$lab/err" || status=$?
+  ((status == 1)) || fail "exit status $status, not 1: $*: $(cat "$lab/err")"
   [[ $(wc -l <"$lab/err") == 1 ]] || fail "not one line: $(cat "$lab/err")"
   grep -qE "$pattern" "$lab/err" || fail "does not say /$pattern/: $(cat "$lab/err")"
 }

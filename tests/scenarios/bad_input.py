@@ -1,7 +1,8 @@
 """Somebody on the wire: bad_input.py SECONDS INTERFACE…
 
-Catches what passes at the interfaces, and sends out of them, to whoever the caught frames went to, copies of it, changed
-and unchanged, and noise. Prints how many frames it sent of each sort.
+Catches what passes at the interfaces of M, and sends to whoever it went to copies of it, changed and unchanged, and noise:
+to the nodes as frames that look like the caught ones, to the map (which lives in M) as datagrams of its own. Prints how many
+it sent of each sort.
 """
 
 import collections
@@ -9,11 +10,14 @@ import json
 import os
 import random
 import select
+import socket
 import struct
 import sys
 import time
 
-from warp_frames import catch, open_interface
+from warp_frames import WARP_PORT, catch, open_interface
+
+MAP = "10.99.0.1"
 
 
 def sealed_header(index, counter):
@@ -42,6 +46,7 @@ def bad_datagrams(good):
 def main():
     end = time.monotonic() + float(sys.argv[1])
     interfaces = [open_interface(name) for name in sys.argv[2:]]
+    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sent = collections.Counter()
     mine = set()  # what went out here comes by again
     while time.monotonic() < end:
@@ -50,14 +55,17 @@ def main():
             caught = [frame for frame in catch(interface) if hash(frame.octets) not in mine]
             handshakes = [frame for frame in caught if frame.datagram[:1] != b"\x01"]
             for frame in random.sample(caught, min(8, len(caught))) + handshakes[:4]:
-                if not frame.outgoing:
-                    bad = [("reflected", frame.reflected())]
-                else:
-                    bad = [(sort, frame.with_datagram(bytes(d))) for sort, d in bad_datagrams(frame.datagram)]
-                for sort, octets in bad:
-                    mine.add(hash(octets))
-                    interface.send(octets)
+                bad = [] if frame.outgoing else [("reflected", None)]
+                if frame.outgoing or frame.to == MAP:
+                    bad += bad_datagrams(frame.datagram)
+                for sort, datagram in bad:
                     sent[sort] += 1
+                    if frame.outgoing or datagram is None:
+                        octets = frame.reflected() if datagram is None else frame.with_datagram(datagram)
+                        mine.add(hash(octets))
+                        interface.send(octets)
+                    else:
+                        own.sendto(datagram, (MAP, WARP_PORT))
     print(json.dumps(sent))
 
 

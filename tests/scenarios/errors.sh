@@ -9,12 +9,11 @@ links_of[B]=0
 node_config A B
 config=$lab/A.yaml
 cp "$config" "$lab/good.yaml"
-starts() { on A "$warpd" --config "$config"; }
 # with 's/sed/expression/' PATTERN: the configuration so changed is refused, with this sentence.
 with() {
   sed "$1" "$lab/good.yaml" >"$config"
   step "$2"
-  rejects 1 "$2" on A "$warpd" --config "$config"
+  rejects A "$2" "$warpd" --config "$config"
 }
 links=$(ip -n A -o link | wc -l)
 with 's/interface: wan0/interface: wan7/' 'wan7'
@@ -23,38 +22,44 @@ with 's/listen: "127.0.0.1:9000"/listen: "192.0.2.1:9000"/' 'A.yaml:[0-9]+: .*li
 with 's/^tunnels:/tunels:/' 'A.yaml:[0-9]+: .*tunels.*tunnels'
 with 's/id: 1/id: 70000/' 'A.yaml:[0-9]+: .*id'
 with 's|private_key_file: .*|private_key_file: /run/lab/none.key|' 'none.key'
-with "s|control_socket: .*|control_socket: /nowhere/A.sock|" '/nowhere/A.sock'
+with "s|control_socket: .*|control_socket: /nowhere/at/all.sock|" '/nowhere/at/all.sock'
 chmod 644 "$lab/A.key"
 with '' 'A.key'
 chmod 600 "$lab/A.key"
-rejects 1 'none.yaml' "$warpd" --config "$lab/none.yaml"
+rejects A 'none.yaml' "$warpd" --config "$lab/none.yaml"
 
 step "ports in use"
-occupy() { on A $lab_python -c 'import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((sys.argv[1], int(sys.argv[2]))); time.sleep(60)' "$@" & sleep 0.3; }
-occupy 127.0.0.1 9000
-with '' '127.0.0.1:9000'
-kill $!
-occupy 0.0.0.0 13116
-with '' '13116'
-kill $!
+in_use() {  # ADDRESS PORT: refused while another program has it
+  ip netns exec A $lab_python -c 'import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], int(sys.argv[2])))
+time.sleep(60)' "$1" "$2" &
+  listening A "$2"
+  with '' "$2"
+  kill $!
+  wait $! || true
+}
+in_use 127.0.0.1 9000
+in_use 0.0.0.0 13116
 
 step "no permission"
 chmod 755 "$lab"
 chown 65534 "$lab/A.key"
 cp "$lab/good.yaml" "$config"
-rejects 1 '[Pp]ermi|not permitted' on A setpriv --reuid 65534 --clear-groups "$warpd" --config "$config"
+rejects A '[Pp]ermi|not permitted' setpriv --reuid 65534 --clear-groups "$warpd" --config "$config"
 chown 0 "$lab/A.key"
 
 step "the map"
-rejects 1 'none.key' on M "$warp_map" --listen 0.0.0.0:13116 --private-key-file "$lab/none.key" --control-socket "$lab/m.sock"
+rejects M 'none.key' "$warp_map" --listen 0.0.0.0:13116 \
+  --private-key-file "$lab/none.key" --control-socket "$lab/m.sock"
 map_up
-rejects 1 '13116' on M "$warp_map" --listen 0.0.0.0:13116 --private-key-file "$(key_file M)" --control-socket "$lab/m.sock"
+rejects M '13116' "$warp_map" --listen 0.0.0.0:13116 \
+  --private-key-file "$(key_file M)" --control-socket "$lab/m.sock"
 
 step "nothing is left, and the good configuration is good"
 [[ $(ip -n A -o link | wc -l) == "$links" && ! -e $lab/A.sock && ! -e $lab/m.sock ]]
 "$warp" check "$config"
 node_up A
 step "twice is once too often"
-rejects 1 '' starts
+rejects A '.' "$warpd" --config "$config"
 status A 'True' 1

@@ -22,7 +22,7 @@ for site in A B; do
   sleep 1
   kill_hard $site
   node_up $site
-  wait_active A 1
+  wait_active A 4
   sleep 1
   traffic_end
   expect_gauge 'longest_gap_ms < 3000 and lost < 3000 and duplicated == 0'

@@ -13,7 +13,7 @@ step "A ends"
 stop A
 [[ ! -e $lab/A.sock ]]
 [[ $(ip -n A -o link | wc -l) == "$before" ]]
-status M 'status["map"]["registrations"] == 1' 2
+status M 'status["map"]["sessions"] == 1' 2
 status B 'status["peers"][0]["session"] is None and active() == 0' 2
 step "the map and B end"
 stop M

@@ -22,6 +22,10 @@ class Frame:
         size = struct.unpack_from("!H", self.octets, 38)[0]
         return self.octets[HEADERS : 34 + size]
 
+    @property
+    def to(self):
+        return socket.inet_ntoa(self.octets[30:34])
+
     def with_datagram(self, datagram):
         """The same addresses around other contents; lengths and the IP checksum are right."""
         ethernet, ip, udp = self.octets[:14], bytearray(self.octets[14:34]), bytearray(self.octets[34:42])

@@ -1,0 +1,96 @@
+# Ports alone, without the rest of WARP: what each driver of a kernel interface owes, over one veth link. For
+# ports_af_packet.sh and ports_af_xdp.sh, which set `driver`.
+#
+#   A l0 ==== l0 B      10.0.0.1, 10.0.0.2, fd00::1, fd00::2
+probe=$warp_build/tests/lcore/port_probe
+
+link() {  # link MTU
+  ip -n A link del l0 2>/dev/null || true
+  ip -n A link add l0 mtu "$1" type veth peer name l0 mtu "$1" netns B
+  local site
+  for site in A B; do
+    ip -n $site link set l0 up
+    ip -n $site address add 10.0.0.$(number_of $site)/24 dev l0
+    ip -n $site address add fd00::$(number_of $site)/64 dev l0 nodad
+  done
+}
+
+# opened FILE: waits until the probe that writes there has its port open.
+opened() {
+  for ((i = 0; i < 200; i++)); do
+    grep -q ready "$1" 2>/dev/null && return
+    sleep 0.05
+  done
+  fail "the port does not open: $(cat "$1")"
+}
+# receiver COUNT ARGUMENTS…: a port at B that counts frames; returns when it is open.
+receiver() {
+  rm -f "$lab/received"
+  on B "$probe" receive driver=$driver device=l0 idle_ms=3000 count="$@" >"$lab/received" 2>&1 &
+  receiver_pid=$!
+  opened "$lab/received"
+}
+# sender FROM TO ARGUMENTS…: a port at A that sends frames, in the background; returns when it is open.
+sender() {
+  rm -f "$lab/sent"
+  on A "$probe" send driver=$driver device=l0 from=$1 to=$2 to_mac="$(on B cat /sys/class/net/l0/address)" "${@:3}" \
+    >"$lab/sent" 2>&1 &
+  sender_pid=$!
+  opened "$lab/sent"
+}
+# received PATTERN: waits for the receiver, whose results must match and who must have kept no buffer.
+received() {
+  wait $sender_pid
+  wait $receiver_pid
+  cat "$lab/sent" "$lab/received"
+  grep -qE "received=$1" "$lab/received" || fail "not received=$1"
+  grep -q leaked=0 "$lab/received" || fail "buffers are missing"
+}
+
+# carries_all MTU: 20,000 frames as large as the MTU allows, over IPv4 and IPv6.
+carries_all() {
+  step "MTU $1: nothing is lost"
+  link "$1"
+  receiver 20000 mtu=$1
+  sender 10.0.0.1 10.0.0.2 mtu=$1 size=$(($1 - 28)) count=20000 rate=20000
+  received '20000 lost=0 duplicates=0 foreign=0 bad=0'
+  receiver 20000 mtu=$1
+  sender fd00::1 fd00::2 mtu=$1 size=$(($1 - 48)) count=20000 rate=20000
+  received '20000 lost=0 duplicates=0 foreign=0 bad=0'
+}
+
+kernel_keeps_the_rest() {
+  step "the kernel answers pings and gets its own datagrams while frames are received"
+  receiver 15000
+  sender 10.0.0.1 10.0.0.2 count=15000 rate=5000
+  on A ping -c 10 -i 0.05 -W 1 -q 10.0.0.2 | grep -q ' 0% packet loss'
+  on A ping -6 -c 10 -i 0.05 -W 1 -q fd00::2 | grep -q ' 0% packet loss'
+  on B "$warp" gauge echo --listen 10.0.0.2:5000 >"$lab/echo.log" 2>&1 &
+  listening B 5000
+  on A "$warp" gauge tx --to 10.0.0.2:5000 --await-echo --seconds 1 --rate 500 --size 1000 --json >"$lab/gauge.json"
+  nothing_lost
+  received '15000 lost=0 duplicates=0 foreign=0 bad=0'
+}
+
+survives_down_and_up() {
+  step "the interface of $1 goes down in mid-stream, and comes up"
+  receiver 15000
+  sender 10.0.0.1 10.0.0.2 count=15000 rate=5000 retry=0
+  sleep 0.7
+  ip -n $1 link set l0 down
+  sleep 1
+  ip -n $1 link set l0 up
+  # Of three seconds one was dark.
+  received '(9[0-9]{3}|1[0-4][0-9]{3}) lost=[0-9]+ duplicates=0 foreign=0 bad=0'
+}
+
+killed_and_started_again() {
+  step "killed, and started again"
+  receiver 20000
+  kill -KILL $receiver_pid
+  wait $receiver_pid 2>/dev/null || true
+  receiver 1000
+  sender 10.0.0.1 10.0.0.2 count=1000
+  received '1000 lost=0'
+  ! ip -n B link show l0 | grep xdp
+}

@@ -1,0 +1,17 @@
+#!/bin/bash
+# The af_xdp driver on its own: nothing lost at a moderate rate, all else stays with the kernel, interfaces come and go, and
+# a killed process's program is taken off.
+. "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_ports.sh"
+driver=af_xdp
+namespace A
+namespace B
+step "frames larger than a page are refused in one sentence"
+link 9000
+rejects 1 'at most 3310' ip netns exec A "$probe" receive driver=af_xdp device=l0 mtu=9000
+carries_all 3310
+carries_all 1500
+kernel_keeps_the_rest
+survives_down_and_up A
+survives_down_and_up B
+killed_and_started_again
