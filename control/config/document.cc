@@ -162,9 +162,10 @@ std::optional<Value> ParseDocument(absl::string_view text, Problems& problems) {
     if (!problems.empty()) return std::nullopt;
     return root;
   } catch (const YAML::Exception& e) {
-    problems.Add(e.mark.is_null() ? 0 : e.mark.line + 1, "", absl::StrCat("YAML: ", e.msg));
+    problems.Add(e.mark.is_null() ? 0 : e.mark.line + 1, "",
+                 absl::StrCat("YAML: ", Printable(e.msg)));
   } catch (const std::exception& e) {
-    problems.Add(0, "", absl::StrCat("YAML: ", e.what()));
+    problems.Add(0, "", absl::StrCat("YAML: ", Printable(e.what())));
   }
   return std::nullopt;
 }

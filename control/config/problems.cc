@@ -12,12 +12,12 @@ namespace {
 
 constexpr size_t kMaxQuoted = 60;
 
-// CEscape where cutting may have left half a character, which Utf8SafeCEscape would pass on.
+}  // namespace
+
 std::string Printable(absl::string_view text) {
+  // CEscape where cutting may have left half a character, which Utf8SafeCEscape would pass on.
   return FirstNotText(text) ? absl::CEscape(text) : absl::Utf8SafeCEscape(text);
 }
-
-}  // namespace
 
 std::string Quote(absl::string_view text) {
   const bool whole = text.size() <= kMaxQuoted;

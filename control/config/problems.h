@@ -11,7 +11,10 @@
 
 namespace warp::config {
 
-// Text from a file, in quotes, for a message: control characters escaped, cut to a length a
+// Text with its control characters escaped: a terminal shows it and does not obey it.
+std::string Printable(absl::string_view text);
+
+// Text from a file, in quotes, for a message: printable, cut to a length a
 // terminal bears.
 std::string Quote(absl::string_view text);
 

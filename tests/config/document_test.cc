@@ -57,6 +57,8 @@ TEST(DocumentTest, RefusesWhatAConfigurationNeedsNot) {
 
 TEST(DocumentTest, NamesTheLineOfASyntaxError) {
   EXPECT_EQ(Parse("a: 1\nb: [1, 2\n"), "f:3: YAML: end of sequence flow not found");
+  EXPECT_EQ(Parse("a: \"\\"),
+            "f:1: YAML: unknown escape character: \\004");  // yaml-cpp's end of file
   EXPECT_EQ(Parse("a: 1\n  b: 2\n"), "f:2: YAML: illegal map value");
   EXPECT_EQ(Parse("a: 1\n\tb: 2\n").substr(0, 10), "f:2: YAML:");
 }

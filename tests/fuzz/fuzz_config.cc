@@ -1,0 +1,52 @@
+// Any file as a configuration: what is accepted is valid throughout, what is refused is refused in printable lines.
+#include "absl/strings/str_split.h"
+#include "control/config/map_config.h"
+#include "control/config/node_config.h"
+#include "control/config/utf8.h"
+#include "tests/fuzz/fuzz_target.h"
+
+using namespace warp::config;
+
+namespace {
+
+void CheckMessages(const absl::Status& status) {
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
+    WARP_FUZZ_CHECK(line.substr(0, 2) == "f:");
+    WARP_FUZZ_CHECK(!FirstNotText(line));
+  }
+}
+
+void CheckNode(const NodeConfig& config) {
+  WARP_FUZZ_CHECK(!config.node.private_key_file.empty());
+  WARP_FUZZ_CHECK(config.node.listen_port > 0);
+  WARP_FUZZ_CHECK(!config.ports.empty() && config.ports.size() <= config.node.max_ports);
+  for (const PortConfig& port : config.ports) {
+    WARP_FUZZ_CHECK(!port.name.empty() && !port.device().empty() && !port.kernel_side().empty());
+    WARP_FUZZ_CHECK(port.interface.empty() != port.kernel_interface.empty());
+  }
+  for (const PeerConfig& peer : config.peers) WARP_FUZZ_CHECK(!peer.public_key.is_zero());
+  for (const TunnelConfig& tunnel : config.tunnels) {
+    WARP_FUZZ_CHECK(tunnel.peer_index < config.peers.size());
+    WARP_FUZZ_CHECK(config.peers[tunnel.peer_index].name == tunnel.peer);
+    WARP_FUZZ_CHECK(tunnel.gate.loopback && tunnel.gate.loopback->listen.address.is_loopback());
+  }
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view text(reinterpret_cast<const char*>(data), size);
+  const absl::StatusOr<NodeConfig> node = ParseNodeConfig(text, "f");
+  if (node.ok()) {
+    CheckNode(*node);
+  } else {
+    CheckMessages(node.status());
+  }
+  const absl::StatusOr<MapConfig> map = ParseMapConfig(text, "f");
+  if (map.ok()) {
+    WARP_FUZZ_CHECK(!map->listen.empty() && !map->private_key_file.empty());
+  } else {
+    CheckMessages(map.status());
+  }
+  return 0;
+}
