@@ -199,7 +199,6 @@ void Node::OpenMaps() {
     protocol::MapClientOptions options;
     options.public_key = map.public_key;
     options.listen_port = config_.node.listen_port;
-    options.refresh = config_.node.timers.map_refresh;
     options.rekey_after = config_.node.timers.map_rekey_after;
     auto client =
         std::make_unique<protocol::MapClient>(protocol_->local(), std::move(options));
