@@ -129,6 +129,13 @@ void Neighbours::Ask(const Key& key) {
       NetlinkRequest(RTM_GETNEIGH, 0, Body(key, 0, 0)).Put(NDA_DST, key.address))] = key;
 }
 
+// The router forgot us with the link, and perhaps lost our answer to its first question: its kernel asks again a second
+// later. Our own question tells it. NTF_USE would not ask for five seconds where the router's question made an entry here.
+void Neighbours::Probe(const Key& key) {
+  socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(key, NUD_PROBE, 0))
+                  .Put(NDA_DST, key.address));  // without an entry it fails, and Ask makes one
+}
+
 void Neighbours::Use(Entry& entry) {
   const Key& key = entry.first;
   Neighbour& neighbour = entry.second;
@@ -181,6 +188,7 @@ void Neighbours::Hurry(int interface) {
   for (Entry& entry : neighbours_) {
     if (entry.first.interface != interface) continue;
     entry.second.paused = false;
+    if (!entry.second.fixed) Probe(entry.first);
     Ask(entry.first);
   }
 }

@@ -72,6 +72,7 @@ class Neighbours {
   using Entry = std::pair<const Key, Neighbour>;
 
   void Ask(const Key& key);
+  void Probe(const Key& key);
   void Use(Entry& entry);
   void Apply(Entry& entry, nlmsghdr* message);
   void Learn(Entry& entry, uint16_t state, const wire::MacAddress* mac);
