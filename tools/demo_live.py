@@ -137,9 +137,21 @@ class Demo:
         command = [self.options.warp, "status", "--json", "--socket", socket or self.options.socket_a]
         return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=10).stdout)
 
-    def everything_active(self):
-        sides = (self.status(self.options.socket_a), self.status(self.options.socket_b))
-        return all(path["state"] == "active" for side in sides for path in all_paths(side))
+    def arrivals(self):
+        """By path of either side: how many payloads and copies came by it; None while it is not active."""
+        return {
+            (socket, path["port"], path["endpoint"]):
+                path["first"] + path["duplicates"] if path["state"] == "active" else None
+            for socket in (self.options.socket_a, self.options.socket_b)
+            for path in all_paths(self.status(socket))
+        }
+
+    def everything_carries(self, before):
+        """Every path is active, and has brought more than probes since `before`. A path may be called active for a while
+        after it was cut: only what arrived counts."""
+        enough = max(2, self.options.rate // 50)
+        now = self.arrivals()
+        return all(count is not None and count >= (before.get(path) or 0) + enough for path, count in now.items())
 
     def run(self):
         """Sends for the whole time, and meanwhile walks through the plan. The gauge's result."""
@@ -152,12 +164,13 @@ class Demo:
         begin = time.monotonic()
         steps = plan(options.seconds)
         due, verb, link = next_step(steps, 0.0)
-        waiting_since = None
+        waiting_since, before = None, {}
         while gauge.poll() is None:
             elapsed = time.monotonic() - begin
             if verb == "all":
-                waiting_since = elapsed if waiting_since is None else waiting_since
-                if elapsed >= due and (self.everything_active() or elapsed - waiting_since > 5):
+                if waiting_since is None:
+                    waiting_since, before = elapsed, self.arrivals()
+                if elapsed >= due and (self.everything_carries(before) or elapsed - waiting_since > 5):
                     self.slowest_return = max(self.slowest_return, elapsed - waiting_since)
                     waiting_since = None
                     due, verb, link = next_step(steps, elapsed)
@@ -207,6 +220,7 @@ def main():
         "links_cut": sorted(demo.was_cut),
         "paths": len(paths),
         "fewest_paths": demo.fewest,
+        "slowest_return_ms": round(1000 * demo.slowest_return),
         "seconds": options.seconds,
         "rate": options.rate,
         "size": options.size,
@@ -217,7 +231,9 @@ def main():
     print(f"  lost              {result['lost']}")
     print(f"  duplicates seen   {result['duplicates']}   (by the application)")
     print(f"  longest gap       {result['longest_gap_ms']} ms")
-    print(f"  cuts              {result['cuts']}, of {len(demo.was_cut)} links; at the height {demo.fewest} of {len(paths)} paths up")
+    print(f"  slowest return    {result['slowest_return_ms']} ms   (from putting a link back until all its paths carry)")
+    height = f"at the height {demo.fewest} of {len(paths)} paths up"
+    print(f"  cuts              {result['cuts']}, of {len(demo.was_cut)} links; {height}")
     if options.json:
         print(json.dumps(result))
     good = result["sent"] > 0 and result["lost"] == 0 and result["duplicates"] == 0
