@@ -8,7 +8,7 @@ namespace A
 namespace B
 step "frames larger than a page are refused in one sentence"
 link 9000
-rejects 1 'at most 3310' ip netns exec A "$probe" receive driver=af_xdp device=l0 mtu=9000
+rejects A 'at most 3310' "$probe" receive driver=af_xdp device=l0 mtu=9000
 carries_all 3310
 carries_all 1500
 kernel_keeps_the_rest
