@@ -167,7 +167,7 @@ def check_format(source, _build):
 
 def drop_rows(source):
     """The lines of the table in docs/operations.md, out of dataplane/wire/drop.h."""
-    pattern = re.compile(r'X\(k\w+,\s*"(\w+)",\s*((?:"[^"]*"\s*)+)\)')
+    pattern = re.compile(r'X\(k\w+,[\s\\]*"(\w+)",[\s\\]*((?:"[^"]*"[\s\\]*)+)\)')
     for name, meaning in pattern.findall(read(source, "dataplane/wire/drop.h")):
         yield name, "".join(re.findall(r'"([^"]*)"', meaning))
 
