@@ -15,11 +15,6 @@ using wire::Drop;
 
 namespace {
 
-constexpr protocol::HandshakeBudget kBudget = {.burst = kMapHandshakeBurst,
-                                               .per_second = kMapHandshakesPerSecond,
-                                               .reply_burst = kMapReplyBurst,
-                                               .replies_per_second = kMapRepliesPerSecond};
-
 protocol::LocalOptions MakeLocal(Handler::Options& options) {
   protocol::LocalOptions local;
   local.secret_key = std::move(options.secret_key);
@@ -37,7 +32,7 @@ protocol::LocalOptions MakeLocal(Handler::Options& options) {
 Handler::Handler(Options options, Store& store)
     : store_(store),
       local_(MakeLocal(options)),
-      responder_(local_, protocol::Role::kMap, kBudget),
+      responder_(local_, protocol::Role::kMap, options.handshakes),
       clients_(local_, options.max_clients, options.rekey_after),
       registry_(options.registry, store, drops_) {}
 

@@ -16,6 +16,7 @@
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "map-server/client_table.h"
+#include "map-server/constants.h"
 #include "map-server/drop_counts.h"
 #include "map-server/registry.h"
 #include "map-server/store.h"
@@ -31,6 +32,12 @@ class Handler {
     Duration rekey_after =
         std::chrono::hours(1);  // asked of nobody: clients' keys die at one and a half times this
     protocol::Timers timers;
+    protocol::HandshakeBudget handshakes = {
+        .burst = kMapHandshakeBurst,
+        .per_second = kMapHandshakesPerSecond,
+        .reply_burst = kMapReplyBurst,
+        .replies_per_second = kMapRepliesPerSecond,
+    };
     uint64_t seed = 0;  // of jitter alone
   };
   // `store` outlives this.

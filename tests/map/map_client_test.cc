@@ -496,6 +496,40 @@ TEST_F(MapHostile, UnknownMessagesOfAnAuthenticNodeAreSkipped) {
   ExpectNothingChanged();
 }
 
+TEST(MapLimits, UnderLoadNodesAreLetInByCookie) {
+  MapWorld world;
+  world.handshakes = {
+      .burst = 8, .per_second = 20, .reply_burst = 1000, .replies_per_second = 1000};
+  world.StartMap();
+  std::vector<MapNode*> nodes;
+  for (int i = 0; i < 20; ++i) nodes.push_back(&world.AddNode(2));
+  world.RunUntil([&] { return world.store().registrations() == 40; }, 30s);
+  EXPECT_GT(world.map().drops(Drop::kBadCookie), 0u);
+}
+
+// Newcomers that prove nothing take each other's place, not that of those who are in.
+TEST(MapLimits, AFloodOfNewKeysThrowsOutOneClientAtMost) {
+  MapWorld world;
+  world.max_clients = 3;
+  world.StartMap();
+  std::vector<MapNode*> nodes;
+  for (int i = 0; i < 3; ++i) nodes.push_back(&world.AddNode());
+  world.Run(5s);
+  std::vector<MapNode*> strangers;
+  for (int i = 0; i < 8; ++i) strangers.push_back(&world.AddNode());
+  // The map's responses do not reach them: they cannot confirm.
+  world.lost = [&](const MapWorld::Datagram& datagram) {
+    return !datagram.to_map &&
+           std::find(strangers.begin(), strangers.end(), datagram.node) != strangers.end();
+  };
+  world.Run(100ms);
+  EXPECT_EQ(world.map().counts().sessions, 3u);
+  uint64_t unknown = world.map().drops(Drop::kUnknownSession);
+  world.Run(700ms);  // less than it takes to notice and shake hands anew
+  EXPECT_LE(world.map().drops(Drop::kUnknownSession) - unknown, 3u)
+      << "more than one lost its session";
+}
+
 TEST(MapLimits, TheClientThatWasIdleForLongestGoes) {
   MapWorld world;
   world.max_clients = 3;

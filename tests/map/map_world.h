@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -51,6 +52,7 @@ class MapWorld {
     options.secret_key = maps_[map].secret.Clone();
     options.max_clients = max_clients;
     options.rekey_after = map_rekey_after;
+    if (handshakes.has_value()) options.handshakes = *handshakes;
     maps_[map].handler = std::make_unique<Handler>(std::move(options), *maps_[map].store);
   }
   Handler& map(size_t index = 0) { return *maps_[index].handler; }
@@ -133,6 +135,7 @@ class MapWorld {
   // For maps started from now on.
   MemoryStore::Limits limits;
   size_t max_clients = 1000;
+  std::optional<protocol::HandshakeBudget> handshakes;
   Duration map_rekey_after = 3600s;
   Duration node_rekey_after = 3600s;
 
