@@ -50,6 +50,8 @@ protocol::Timers TimersOf(const config::TimersConfig& config) {
   timers.rekey_after_responder = config.rekey_after_responder;
   timers.session_lifetime = config.session_lifetime;
   timers.session_silence = config.session_silence;
+  timers.handshake_retry = config.handshake_retry;
+  timers.handshake_retry_max = config.handshake_retry_max;
   timers.probe_interval = config.probe_interval;
   timers.path_lost_after = config.path_lost_after;
   return timers;
@@ -116,8 +118,10 @@ absl::Status Node::OpenDataplane() {
   options.max_ports = config_.node.max_ports;
   options.worker_cpus = plan.worker_cpus;
   options.control_cpu = config_.node.control_cpu.value_or(-1);
-  options.polling = config_.node.polling == config::Polling::kBusy ? lcore::Polling::kBusy
-                                                                   : lcore::Polling::kAdaptive;
+  if (config_.node.polling != config::Polling::kAuto) {
+    options.polling = config_.node.polling == config::Polling::kBusy ? lcore::Polling::kBusy
+                                                                     : lcore::Polling::kAdaptive;
+  }
   options.pci = plan.pci;
   options.hugepages = config_.node.hugepages == config::Hugepages::kAlways ||
                       (config_.node.hugepages == config::Hugepages::kAuto && plan.pci);
@@ -200,8 +204,7 @@ void Node::OpenMaps() {
     options.public_key = map.public_key;
     options.listen_port = config_.node.listen_port;
     options.rekey_after = config_.node.timers.map_rekey_after;
-    auto client =
-        std::make_unique<protocol::MapClient>(protocol_->local(), std::move(options));
+    auto client = std::make_unique<protocol::MapClient>(protocol_->local(), std::move(options));
     protocol::MapClient* const raw = client.get();  // the protocol's from here on, and stays
     protocol_->AddMap(now_, std::move(client));
     names_.push_back(resolver_->Watch(
