@@ -164,21 +164,26 @@ class Demo:
         begin = time.monotonic()
         steps = plan(options.seconds)
         due, verb, link = next_step(steps, 0.0)
-        waiting_since, before = None, {}
+        waiting_since, before, restored = None, {}, None
         while gauge.poll() is None:
             elapsed = time.monotonic() - begin
             if verb == "all":
                 if waiting_since is None:
                     waiting_since, before = elapsed, self.arrivals()
                 if elapsed >= due and (self.everything_carries(before) or elapsed - waiting_since > 5):
-                    self.slowest_return = max(self.slowest_return, elapsed - waiting_since)
+                    if restored is not None:
+                        took = time.monotonic() - begin - restored
+                        self.slowest_return = max(self.slowest_return, took)
+                        self.screen.event(f"{restored + took:5.1f} s   every path carries again, after {took:.1f} s")
                     waiting_since = None
                     due, verb, link = next_step(steps, elapsed)
             elif verb and elapsed >= due and elapsed < options.seconds:
                 getattr(self.laboratory, verb)(link)
                 usable = self.laboratory.usable_paths()
                 self.fewest = min(self.fewest, usable)
-                if verb != "restore":
+                if verb == "restore":
+                    restored = elapsed
+                else:
                     self.was_cut.add(link)
                 self.screen.event(f"{elapsed:5.1f} s   {verb.replace('_', ' ')} {link}: {usable} of 6 paths can work")
                 due, verb, link = next_step(steps, elapsed)

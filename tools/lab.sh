@@ -32,6 +32,7 @@ declare -A slow     # slow[a1]=20: that link, when made, delays each frame by 20
 # Runs the calling script again, as the first process of a PID namespace of its own; exits with its status.
 lab_enter() {
   if [[ ${WARP_LAB:-} == inside ]]; then
+    exec 2>&3 3>&-
     unset WARP_LAB  # a laboratory within the laboratory would be another one
     mount -t tmpfs lab /run
     mkdir -p "$lab"
@@ -41,7 +42,8 @@ lab_enter() {
     echo "$0: needs root, for network namespaces" >&2
     exit 77
   fi
-  WARP_LAB=inside setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@" <&0 &
+  WARP_LAB=inside setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@" \
+    <&0 3>&2 2> >(grep -v 'sigprocmask unblock failed' >&2) &  # its complaint where its child was killed
   local outer=$! status=0 stopped=0
   trap 'stopped=130; lab_end '$outer INT
   trap 'stopped=143; lab_end '$outer TERM HUP
