@@ -44,15 +44,13 @@ AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_
 Association::Association(Local& local, AssociationOptions options)
     : local_(local),
       options_(std::move(options)),
+      sessions_(local, options_.remote, options_.session_lifetime),
       backoff_(local.timers().handshake_retry),
       cookies_(local.timers().cookie_lifetime),
       initiations_(kInitiationBurst, kInitiationsPerSecond),
       responses_(kResponseBurst, kResponsesPerSecond) {}
 
-Association::~Association() {
-  StopInitiating();
-  RemoveSessions([](const Entry&) { return true; });
-}
+Association::~Association() { StopInitiating(); }
 
 // --- Initiator --------------------------------------------------------------------------------------------------------
 
@@ -110,11 +108,11 @@ std::optional<wire::Drop> Association::HandleResponse(Instant now, const Arrival
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
   // The answer to our confirm takes as long as the response did.
   const Duration round_trip = std::min(now - initiating->started, kMaxRoundTrip);
-  AddSession({.session = std::move(session),
-              .made = now,
-              .route = arrival.route(),
-              .next_confirm = now,
-              .give_up = now + round_trip + local_.timers().handshake_retry_max});
+  sessions_.Add({.session = std::move(session),
+                 .made = now,
+                 .route = arrival.route(),
+                 .next_confirm = now,
+                 .give_up = now + round_trip + local_.timers().handshake_retry_max});
   StopInitiating();
   return std::nullopt;
 }
@@ -166,7 +164,7 @@ void Association::Initiate(Instant now, RoutesFunction routes, Outbox& outbox) {
 // path may be one-way, and the responder knows no other way to us yet.
 void Association::SendConfirms(Instant now, RoutesFunction routes, Outbox& outbox) {
   const std::vector<uint8_t> confirm = EncodeControlMessage(Confirm{});
-  for (Entry& entry : sessions_) {
+  for (SessionSet::Entry& entry : sessions_.entries()) {
     if (entry.next_confirm > now) continue;
     entry.next_confirm = now + local_.timers().confirm_interval;
     std::vector<Route> ways = routes();
@@ -208,16 +206,16 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
       accepted_by_cookie_.erase(accepted_by_cookie_.begin());
   }
   const auto* initiating = std::get_if<Initiating>(&state_);
-  AddSession({.session = std::move(answer->session),
-              .made = now,
-              .timestamp = initiation.timestamp,
-              .crossed = initiating != nullptr ? initiating->handshake.index() : 0});
+  sessions_.Add({.session = std::move(answer->session),
+                 .made = now,
+                 .timestamp = initiation.timestamp,
+                 .crossed = initiating != nullptr ? initiating->handshake.index() : 0});
   return Response{*index, std::move(answer->response)};
 }
 
 void Association::HandleConfirm(const Arrival& arrival, const wire::Session* session,
                                 Outbox& outbox) {
-  const Entry* entry = Find(session);
+  const SessionSet::Entry* entry = sessions_.Find(session);
   if (entry == nullptr || entry->session->initiator()) return;
   if (auto sealed = entry->session->Seal(local_.engine(), EncodeControlMessage(Confirm{}))) {
     outbox.Push(arrival.route(), std::move(*sealed));
@@ -227,41 +225,37 @@ void Association::HandleConfirm(const Arrival& arrival, const wire::Session* ses
 // --- Both -------------------------------------------------------------------------------------------------------------
 
 bool Association::NoteAuthentic(Instant now, const wire::Session* session) {
-  Entry* entry = Find(session);
+  const SessionSet::Entry* entry = sessions_.Find(session);
   if (entry == nullptr) return false;
   last_authentic_ = now;
   if (entry->confirmed) {
     // It was not silent after all.
     const auto* initiating = std::get_if<Initiating>(&state_);
     if (initiating != nullptr && initiating->reason == Reason::kSilence &&
-        session == send_session_.get()) {
+        session == send_session().get()) {
       StopInitiating();
     }
     return false;
   }
-  entry->confirmed = true;
-  entry->next_confirm = kNever;
   if (!entry->session->initiator()) max_timestamp_ = std::max(max_timestamp_, entry->timestamp);
   // The remote end has made what we were asking for. (Its own handshake, if it had one under way, ends the same way.)
   StopInitiating();
   connect_ = false;
-  LimitSessions();
-  Prefer();
-  ++version_;
+  sessions_.Confirm(session);
   return true;
 }
 
 void Association::HandleClose(Instant now, const wire::Session* session) {
-  const Entry* closed = Find(session);
+  const SessionSet::Entry* closed = sessions_.Find(session);
   if (closed == nullptr) return;
   const uint64_t last = closed->order;
-  RemoveSessions([last](const Entry& entry) { return entry.order <= last; });
+  sessions_.Remove([last](const SessionSet::Entry& entry) { return entry.order <= last; });
   // It is going away: there is no hurry to greet it again.
   not_before_ = now + local_.Jitter(local_.timers().handshake_retry_max);
 }
 
 void Association::Close(std::span<const Route> routes, Outbox& outbox) {
-  for (const Entry& entry : sessions_) {
+  for (const SessionSet::Entry& entry : sessions_.entries()) {
     if (!entry.confirmed) continue;
     const auto sealed =
         entry.session->Seal(local_.engine(), EncodeControlMessage(protocol::Close{}));
@@ -271,13 +265,13 @@ void Association::Close(std::span<const Route> routes, Outbox& outbox) {
   wanted_ = false;
   connect_ = false;
   StopInitiating();
-  RemoveSessions([](const Entry&) { return true; });
+  sessions_.Remove([](const SessionSet::Entry&) { return true; });
 }
 
 bool Association::Send(std::span<const Route> routes, wire::Bytes plaintext, Outbox& outbox) {
-  if (send_session_ == nullptr) return false;
+  if (send_session() == nullptr) return false;
   if (routes.empty()) return true;
-  const auto sealed = send_session_->Seal(local_.engine(), plaintext);
+  const auto sealed = send_session()->Seal(local_.engine(), plaintext);
   if (!sealed) return false;
   for (const Route& route : routes) outbox.Push(route, *sealed);
   return true;
@@ -285,24 +279,17 @@ bool Association::Send(std::span<const Route> routes, wire::Bytes plaintext, Out
 
 // --- Time -------------------------------------------------------------------------------------------------------------
 
-Instant Association::Expiry(const Entry& entry) const {
-  const Duration life = entry.confirmed
-                            ? options_.session_lifetime
-                            : std::min(options_.session_lifetime, local_.timers().confirm_lifetime);
-  return entry.made + life;
-}
-
 std::pair<Instant, Association::Reason> Association::NextBeginning() const {
   if (connect_) return {not_before_, Reason::kConnect};
   if (!wanted_ || initiating()) return {kNever, Reason::kConnect};
 
   // A session of ours that is being confirmed gets some time for it.
   Instant waiting = Instant::min();
-  for (const Entry& entry : sessions_) {
+  for (const SessionSet::Entry& entry : sessions_.entries()) {
     if (!entry.confirmed) waiting = std::max(waiting, entry.give_up);
   }
   const Instant earliest = std::max(not_before_, waiting);
-  const Entry* current = SendEntry();
+  const SessionSet::Entry* current = sessions_.sending();
   if (current == nullptr) return {earliest, Reason::kConnect};
 
   const bool used_up = current->session->sent() >= kRekeyPackets;
@@ -315,8 +302,9 @@ std::pair<Instant, Association::Reason> Association::NextBeginning() const {
 }
 
 Instant Association::NextTimeout() const {
-  Instant next = NextBeginning().first;
-  for (const Entry& entry : sessions_) next = std::min({next, Expiry(entry), entry.next_confirm});
+  Instant next = std::min(NextBeginning().first, sessions_.NextExpiry());
+  for (const SessionSet::Entry& entry : sessions_.entries())
+    next = std::min(next, entry.next_confirm);
   if (const auto* initiating = std::get_if<Initiating>(&state_)) {
     next = std::min({next, initiating->next_send, initiating->refresh,
                      initiating->started + local_.timers().handshake_attempt});
@@ -325,109 +313,33 @@ Instant Association::NextTimeout() const {
 }
 
 void Association::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox) {
-  Expire(now);
+  sessions_.Expire(now);
   SendConfirms(now, routes, outbox);
   if (const auto [when, reason] = NextBeginning(); when <= now) Begin(now, reason);
   Initiate(now, routes, outbox);
 }
 
-void Association::Expire(Instant now) {
-  RemoveSessions([&](const Entry& entry) { return Expiry(entry) <= now; });
-}
-
-// --- The sessions -----------------------------------------------------------------------------------------------------
-
-Association::Entry* Association::Find(const wire::Session* session) {
-  return const_cast<Entry*>(std::as_const(*this).Find(session));
-}
-
-const Association::Entry* Association::Find(const wire::Session* session) const {
-  if (session == nullptr) return nullptr;
-  // The newest last, and most often asked for.
-  for (auto it = sessions_.rbegin(); it != sessions_.rend(); ++it) {
-    if (it->session.get() == session) return &*it;
-  }
-  return nullptr;
-}
+// --- What it is now -----------------------------------------------------------------------------------------------------
 
 std::shared_ptr<wire::Session> Association::FindSession(uint32_t local_index) const {
-  for (const Entry& entry : sessions_) {
-    if (entry.session->local_index() == local_index) return entry.session;
-  }
-  return nullptr;
+  const SessionSet::Entry* entry = sessions_.FindIndex(local_index);
+  return entry != nullptr ? entry->session : nullptr;
 }
 
 std::vector<std::shared_ptr<wire::Session>> Association::receive_sessions() const {
   std::vector<std::shared_ptr<wire::Session>> sessions;
-  for (const Entry& entry : sessions_) sessions.push_back(entry.session);
+  for (const SessionSet::Entry& entry : sessions_.entries()) sessions.push_back(entry.session);
   return sessions;
 }
 
 uint64_t Association::SessionOrder(const wire::Session* session) const {
-  const Entry* entry = Find(session);
+  const SessionSet::Entry* entry = sessions_.Find(session);
   return entry != nullptr ? entry->order : 0;
 }
 
 Instant Association::established() const {
-  const Entry* entry = SendEntry();
+  const SessionSet::Entry* entry = sessions_.sending();
   return entry != nullptr ? entry->made : Instant{};
-}
-
-void Association::AddSession(Entry entry) {
-  entry.order = ++orders_;
-  sessions_.push_back(std::move(entry));
-  LimitSessions();
-  ++version_;
-}
-
-template <typename Predicate>
-void Association::RemoveSessions(Predicate predicate) {
-  std::vector<Entry> kept;
-  for (Entry& entry : sessions_) {
-    if (predicate(std::as_const(entry))) {
-      local_.sessions().Release(entry.session->local_index());
-    } else {
-      kept.push_back(std::move(entry));
-    }
-  }
-  const bool changed = kept.size() != sessions_.size();
-  sessions_ = std::move(kept);
-  if (!changed) return;
-  Prefer();
-  ++version_;
-}
-
-// The oldest go first; an unconfirmed one never displaces a confirmed one.
-void Association::LimitSessions() {
-  for (const bool confirmed : {true, false}) {
-    const size_t limit = confirmed ? kMaxConfirmedSessions : kMaxUnconfirmedSessions;
-    const auto is_such = [confirmed](const Entry& entry) { return entry.confirmed == confirmed; };
-    size_t excess = static_cast<size_t>(std::count_if(sessions_.begin(), sessions_.end(), is_such));
-    excess -= std::min(excess, limit);
-    if (excess == 0) continue;
-    RemoveSessions([&](const Entry& entry) {
-      if (excess == 0 || !is_such(entry)) return false;
-      --excess;
-      return true;
-    });
-  }
-}
-
-void Association::Prefer() {
-  const Entry* best = nullptr;
-  for (const Entry& entry : sessions_) {
-    if (entry.confirmed && (best == nullptr || Prefers(entry, *best))) best = &entry;
-  }
-  send_session_ = best != nullptr ? best->session : nullptr;
-}
-
-bool Association::Prefers(const Entry& newer, const Entry& older) const {
-  const bool crossed = (newer.crossed != 0 && newer.crossed == older.session->local_index()) ||
-                       (older.crossed != 0 && older.crossed == newer.session->local_index());
-  if (!crossed) return true;
-  // Both ends decide alike: the one that the smaller key began.
-  const bool we_are_smaller = local_.public_key() < options_.remote;
-  return newer.session->initiator() == we_are_smaller;
 }
 
 }  // namespace warp::protocol

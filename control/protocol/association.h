@@ -7,9 +7,6 @@
 //        └──────┘ ◄───────────────────────────── └────────────┘
 //                   response: a session, unconfirmed; or the remote end's own was confirmed
 //
-//   a session:  unconfirmed ── a packet of it was opened ──► confirmed ── its keys die, close ──► gone
-//                    └── confirm_lifetime passed ──► gone
-//
 // Initiator and responder alike use a session for sending once they have opened a packet of it; they receive on every
 // session they have, confirmed or not, until its keys die. So no packet is lost at a rekey, and a handshake that
 // somebody else's datagrams began changes nothing.
@@ -30,6 +27,7 @@
 #include "control/protocol/cookie.h"
 #include "control/protocol/handshake.h"
 #include "control/protocol/local.h"
+#include "control/protocol/session_set.h"
 #include "control/protocol/time.h"
 #include "control/protocol/token_bucket.h"
 #include "control/protocol/transmit.h"
@@ -126,18 +124,17 @@ class Association {
 
   const wire::PublicKey& remote() const { return options_.remote; }
   // The newest confirmed session; of two that crossed, the one initiated by the smaller key. Null: nothing can be sent.
-  const std::shared_ptr<wire::Session>& send_session() const { return send_session_; }
+  const std::shared_ptr<wire::Session>& send_session() const { return sessions_.send_session(); }
   // All that may receive, confirmed or not.
   std::vector<std::shared_ptr<wire::Session>> receive_sessions() const;
   std::shared_ptr<wire::Session> FindSession(uint32_t local_index) const;  // null: none
-  // Position of a session in the order in which they were made, from 1; 0: not one of ours. With a message's counter it
-  // orders what the remote end sealed.
+  // Position of a session in the order in which they were made, from 1; 0: not one of ours.
   uint64_t SessionOrder(const wire::Session* session) const;
   Instant established() const;  // when the send session was made
   bool initiating() const { return std::holds_alternative<Initiating>(state_); }
   Instant last_authentic() const { return last_authentic_; }
   // Grows when send_session() or receive_sessions() changed.
-  uint64_t version() const { return version_; }
+  uint64_t version() const { return sessions_.version(); }
 
  private:
   enum class Reason : uint8_t { kConnect, kSilence, kRekey };
@@ -153,47 +150,21 @@ class Association {
     bool refreshed = false;    // that was done once already: from now on not before the next retry
   };
 
-  struct Entry {
-    std::shared_ptr<wire::Session> session;
-    uint64_t order = 0;
-    Instant made;
-    bool confirmed = false;
-    uint64_t timestamp = 0;  // responder: the initiation's
-    uint32_t crossed = 0;    // responder: index of our own handshake that was under way; 0: none
-    std::optional<Route> route;        // initiator: where the response came from
-    Instant next_confirm = kNever;     // initiator, unconfirmed
-    Instant give_up = Instant::min();  // initiator: unconfirmed until then? Begin another handshake
-  };
-
   HandshakeParams params() const {
     return {options_.remote, &options_.psk, options_.role, options_.window};
   }
-  Entry* Find(const wire::Session* session);
-  const Entry* Find(const wire::Session* session) const;
-  const Entry* SendEntry() const { return Find(send_session_.get()); }
-  Instant Expiry(const Entry& entry) const;
   // When the next handshake should begin by itself, and why.
   std::pair<Instant, Reason> NextBeginning() const;
 
   void Begin(Instant now, Reason reason);
   void StopInitiating();
-  void AddSession(Entry entry);
-  template <typename Predicate>
-  void RemoveSessions(Predicate predicate);
-  void LimitSessions();
-  void Prefer();  // chooses send_session_
-  bool Prefers(const Entry& newer, const Entry& older) const;
-  void Expire(Instant now);
   void SendConfirms(Instant now, RoutesFunction routes, Outbox& outbox);
   void Initiate(Instant now, RoutesFunction routes, Outbox& outbox);
 
   Local& local_;
   const AssociationOptions options_;
   std::variant<Idle, Initiating> state_;
-  std::vector<Entry> sessions_;  // in their order
-  std::shared_ptr<wire::Session> send_session_;
-  uint64_t orders_ = 0;
-  uint64_t version_ = 0;
+  SessionSet sessions_;
   Instant last_authentic_{};
 
   bool wanted_ = false;   // Connect was called, and Close was not
