@@ -2,7 +2,7 @@
 // frames through it, or counts those that arrive. Arguments are KEY=VALUE, see below; prints
 // "ready", then one line of results.
 //
-//   port_probe receive driver=af_packet device=b0 count=10000 idle_ms=2000
+//   port_probe receive driver=af_packet device=b0 count=10000 first_ms=30000 idle_ms=2000
 //   port_probe send    driver=af_packet device=a0 to_mac=… from=10.0.0.1 to=10.0.0.2 count=10000
 //   rate=20000 size=1200
 
@@ -125,11 +125,13 @@ void Send(Port& port, rte_mempool* pool, const Arguments& arguments) {
 
 void Receive(Port& port, const Arguments& arguments) {
   const uint64_t count = arguments.Number("count", 1000);
+  // The first may be long in coming: its sender is yet to start.
+  const auto before = std::chrono::milliseconds(arguments.Number("first_ms", 30000));
   const auto idle = std::chrono::milliseconds(arguments.Number("idle_ms", 2000));
   std::vector<bool> seen(count);
-  uint64_t received = 0, duplicates = 0, foreign = 0, bad = 0, errors = 0;
+  uint64_t last_number = 0, received = 0, duplicates = 0, foreign = 0, bad = 0, errors = 0;
   SteadyClock::time_point first{}, last = SteadyClock::now();
-  while (received < count && SteadyClock::now() - last < idle) {
+  while (received < count && SteadyClock::now() - last < (received == 0 ? before : idle)) {
     std::array<rte_mbuf*, 32> burst;
     const uint16_t got = port.RxBurst(burst.data(), burst.size());
     if (got == 0) {
@@ -166,6 +168,7 @@ void Receive(Port& port, const Arguments& arguments) {
         ++duplicates;
       } else {
         seen[number] = true;
+        last_number = std::max(last_number, number);
         ++received;
       }
     }
@@ -175,8 +178,8 @@ void Receive(Port& port, const Arguments& arguments) {
   const PortCounters counters = port.Counters();
   std::printf(
       "received=%lu lost=%lu duplicates=%lu foreign=%lu bad=%lu missed=%lu poll_errors=%lu "
-      "kpps=%.1f\n",
-      received, count - received, duplicates, foreign, bad, counters.rx_missed, errors,
+      "last=%lu kpps=%.1f\n",
+      received, count - received, duplicates, foreign, bad, counters.rx_missed, errors, last_number,
       seconds > 0 ? static_cast<double>(received) / seconds / 1000 : 0.0);
 }
 

@@ -26,14 +26,14 @@ opened() {
 # receiver COUNT ARGUMENTS…: a port at B that counts frames; returns when it is open.
 receiver() {
   rm -f "$lab/received"
-  on B "$probe" receive driver=$driver device=l0 idle_ms=3000 count="$@" >"$lab/received" 2>&1 &
+  ip netns exec B "$probe" receive driver=$driver device=l0 idle_ms=2000 count="$@" >"$lab/received" 2>&1 &
   receiver_pid=$!
   opened "$lab/received"
 }
 # sender FROM TO ARGUMENTS…: a port at A that sends frames, in the background; returns when it is open.
 sender() {
   rm -f "$lab/sent"
-  on A "$probe" send driver=$driver device=l0 from=$1 to=$2 to_mac="$(on B cat /sys/class/net/l0/address)" "${@:3}" \
+  ip netns exec A "$probe" send driver=$driver device=l0 from=$1 to=$2 to_mac="$(on B cat /sys/class/net/l0/address)" "${@:3}" \
     >"$lab/sent" 2>&1 &
   sender_pid=$!
   opened "$lab/sent"
@@ -47,16 +47,16 @@ received() {
   grep -q leaked=0 "$lab/received" || fail "buffers are missing"
 }
 
-# carries_all MTU: 20,000 frames as large as the MTU allows, over IPv4 and IPv6.
+# carries_all MTU: 5,000 frames as large as the MTU allows, over IPv4 and IPv6.
 carries_all() {
   step "MTU $1: nothing is lost"
   link "$1"
-  receiver 20000 mtu=$1
-  sender 10.0.0.1 10.0.0.2 mtu=$1 size=$(($1 - 28)) count=20000 rate=20000
-  received '20000 lost=0 duplicates=0 foreign=0 bad=0'
-  receiver 20000 mtu=$1
-  sender fd00::1 fd00::2 mtu=$1 size=$(($1 - 48)) count=20000 rate=20000
-  received '20000 lost=0 duplicates=0 foreign=0 bad=0'
+  receiver 5000 mtu=$1
+  sender 10.0.0.1 10.0.0.2 mtu=$1 size=$(($1 - 28)) count=5000 rate=5000
+  received '5000 lost=0 duplicates=0 foreign=0 bad=0'
+  receiver 5000 mtu=$1
+  sender fd00::1 fd00::2 mtu=$1 size=$(($1 - 48)) count=5000 rate=5000
+  received '5000 lost=0 duplicates=0 foreign=0 bad=0'
 }
 
 kernel_keeps_the_rest() {
@@ -76,12 +76,12 @@ survives_down_and_up() {
   step "the interface of $1 goes down in mid-stream, and comes up"
   receiver 15000
   sender 10.0.0.1 10.0.0.2 count=15000 rate=5000 retry=0
-  sleep 0.7
+  sleep 0.5
   ip -n $1 link set l0 down
   sleep 1
   ip -n $1 link set l0 up
-  # Of three seconds one was dark.
-  received '(9[0-9]{3}|1[0-4][0-9]{3}) lost=[0-9]+ duplicates=0 foreign=0 bad=0'
+  # What waited in between is late or lost; what was sent at the end has arrived.
+  received '[0-9]+ lost=[1-9][0-9]* duplicates=0 foreign=0 bad=0 .*last=14999'
 }
 
 killed_and_started_again() {
