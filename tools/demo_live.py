@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+from lab_status import read_status
+
 LINKS = ("a0", "a1", "b0", "b1", "b2")
 
 
@@ -129,13 +131,13 @@ class Demo:
         self.options = options
         self.laboratory = Laboratory()
         self.screen = Screen()
-        self.fewest = len(all_paths(self.status()))
+        self.paths = self.fewest = len(all_paths(self.status()))  # later the map may take back what is down
         self.slowest_return = 0.0
         self.was_cut = set()
 
     def status(self, socket=None):
-        command = [self.options.warp, "status", "--json", "--socket", socket or self.options.socket_a]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=10).stdout)
+        """What `warp status --json` prints, without a process for each look: several a second are taken."""
+        return read_status(socket or self.options.socket_a)
 
     def arrivals(self):
         """By path of either side: how many payloads and copies came by it; None while it is not active."""
@@ -146,12 +148,12 @@ class Demo:
             for path in all_paths(self.status(socket))
         }
 
-    def everything_carries(self, before):
-        """Every path is active, and has brought more than probes since `before`. A path may be called active for a while
-        after it was cut: only what arrived counts."""
+    def idle_paths(self, before):
+        """The paths that are not active, or have brought no more than probes since `before`: a path may be called
+        active for a while after it was cut, so what arrives is the proof."""
         enough = max(2, self.options.rate // 50)
         now = self.arrivals()
-        return all(count is not None and count >= (before.get(path) or 0) + enough for path, count in now.items())
+        return [path for path, count in now.items() if count is None or count < (before.get(path) or 0) + enough]
 
     def run(self):
         """Sends for the whole time, and meanwhile walks through the plan. The gauge's result."""
@@ -170,11 +172,13 @@ class Demo:
             if verb == "all":
                 if waiting_since is None:
                     waiting_since, before = elapsed, self.arrivals()
-                if elapsed >= due and (self.everything_carries(before) or elapsed - waiting_since > 5):
+                idle = self.idle_paths(before) if elapsed >= due else [()]
+                if not idle or elapsed - waiting_since > 5:
                     if restored is not None:
                         took = time.monotonic() - begin - restored
                         self.slowest_return = max(self.slowest_return, took)
-                        self.screen.event(f"{restored + took:5.1f} s   every path carries again, after {took:.1f} s")
+                        outcome = f"does not carry yet: {idle}" if idle else "every path carries again"
+                        self.screen.event(f"{restored + took:5.1f} s   {outcome}, after {took:.1f} s")
                     waiting_since = None
                     due, verb, link = next_step(steps, elapsed)
             elif verb and elapsed >= due and elapsed < options.seconds:
@@ -214,7 +218,6 @@ def main():
 
     demo = Demo(options)
     gauge = demo.run()
-    paths = all_paths(demo.status())
     result = {
         "sent": gauge["sent"],
         "delivered": gauge["received"],
@@ -223,7 +226,7 @@ def main():
         "longest_gap_ms": gauge["longest_gap_ms"],
         "cuts": demo.laboratory.cuts,
         "links_cut": sorted(demo.was_cut),
-        "paths": len(paths),
+        "paths": demo.paths,
         "fewest_paths": demo.fewest,
         "slowest_return_ms": round(1000 * demo.slowest_return),
         "seconds": options.seconds,
@@ -237,7 +240,7 @@ def main():
     print(f"  duplicates seen   {result['duplicates']}   (by the application)")
     print(f"  longest gap       {result['longest_gap_ms']} ms")
     print(f"  slowest return    {result['slowest_return_ms']} ms   (from putting a link back until all its paths carry)")
-    height = f"at the height {demo.fewest} of {len(paths)} paths up"
+    height = f"at the height {demo.fewest} of {demo.paths} paths up"
     print(f"  cuts              {result['cuts']}, of {len(demo.was_cut)} links; {height}")
     if options.json:
         print(json.dumps(result))

@@ -19,7 +19,7 @@ warpd=$warp_build/control/warpd
 warp_map=$warp_build/map-server/warp-map
 warp=$warp_build/tools/warp
 lab=/run/lab          # a private tmpfs, once inside
-lab_python=/usr/bin/python3
+lab_python="/usr/bin/python3 -B"  # leaves no __pycache__ in the tree
 map_address=10.99.0.1:13116
 map_address_v6=[fd00:99::1]:13116
 
