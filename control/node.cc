@@ -42,7 +42,7 @@ constexpr Duration kSweepInterval = seconds(1);
 
 // Shutdown: for payloads that wait, and for the goodbyes to leave the ports' queues.
 constexpr Duration kDrainTime = milliseconds(300);
-constexpr Duration kGoodbyeTime = milliseconds(30);
+constexpr Duration kGoodbyeTime = milliseconds(100);
 
 protocol::Timers TimersOf(const config::TimersConfig& config) {
   protocol::Timers timers;
