@@ -36,12 +36,13 @@ Json DropsJson(Count count) {
 }
 
 Json NodeJson(Instant now, const NodeView& view) {
+  static constexpr const char* kPolling[] = {"auto", "busy", "adaptive"};
   return {{"public_key", view.protocol.public_key().ToBase64()},
           {"version", WARP_VERSION},
           {"uptime_s", Seconds(now - view.started)},
           {"listen_port", view.config.node.listen_port},
           {"engine", Text(view.dataplane.engine_name())},
-          {"polling", view.config.node.polling == config::Polling::kBusy ? "busy" : "adaptive"},
+          {"polling", kPolling[static_cast<size_t>(view.config.node.polling)]},
           {"workers", view.dataplane.workers()},
           {"state", view.stopping ? "draining" : "running"}};
 }

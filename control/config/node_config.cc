@@ -1,6 +1,5 @@
 #include "control/config/node_config.h"
 
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +17,6 @@ std::string At(absl::string_view list, size_t index, absl::string_view key) {
 
 void CheckPorts(Reader& reader, NodeConfig& config) {
   Unique names(reader), interfaces(reader), cards(reader), virtual_devices(reader);
-  std::set<int> cpus;
   bool has_pci = false;
   for (size_t i = 0; i < config.ports.size(); ++i) {
     const PortConfig& port = config.ports[i];
@@ -31,9 +29,7 @@ void CheckPorts(Reader& reader, NodeConfig& config) {
     virtual_devices.Claim(At("ports", i, "devargs"),
                           port.devargs.substr(0, port.devargs.find(',')));
     has_pci = has_pci || port.driver == PortDriver::kPci;
-    if (!port.cpu) continue;
-    cpus.insert(*port.cpu);
-    if (port.cpu == config.node.control_cpu) {
+    if (port.cpu && port.cpu == config.node.control_cpu) {
       reader.Fail(At("ports", i, "cpu"),
                   absl::StrCat(*port.cpu, " is node.control_cpu: a worker wants a CPU of its own"));
     }
@@ -41,10 +37,6 @@ void CheckPorts(Reader& reader, NodeConfig& config) {
   if (config.ports.size() > config.node.max_ports && !reader.Wrong("node.max_ports")) {
     reader.Fail("ports", absl::StrCat("has ", config.ports.size(), " entries, node.max_ports is ",
                                       config.node.max_ports));
-  }
-  if (config.node.workers && cpus.size() > *config.node.workers) {
-    reader.Fail("node.workers", absl::StrCat(*config.node.workers, " is less than the ",
-                                             cpus.size(), " CPUs that ports name"));
   }
   if (has_pci && config.node.hugepages == Hugepages::kNever) {
     reader.Fail("node.hugepages", "a PCI port needs hugepages");

@@ -56,7 +56,8 @@ struct NodeSection {
   wire::SecretKey private_key;                // what it holds; zero with KeyFiles::kIgnore
   uint16_t listen_port = wire::kDefaultPort;  // the UDP source and destination port of every port
   uint16_t max_ports = 8;
-  std::optional<uint16_t> workers;  // unset: one for each port, at most one for each CPU
+  std::optional<uint16_t>
+      workers;  // of ports without a cpu; unset: one each, as far as there are CPUs
   Polling polling = Polling::kAuto;
   wire::EngineKind crypto = wire::EngineKind::kAuto;
   Hugepages hugepages = Hugepages::kAuto;

@@ -114,7 +114,9 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
         .Why("Sizes rings and memory at start, so that ports can come and go later.");
     s.Scalar("workers", &NodeSection::workers,
              Optional(WholeNumber<uint16_t>(1, kMaxPorts, "threads"), "auto"))
-        .Why("Threads that poll ports. auto: one for each port, as far as there are CPUs.");
+        .Why(
+            "Threads that poll the ports which name no cpu. auto: one for each of them, as far as "
+            "there are CPUs.");
     s.Scalar("polling", &NodeSection::polling,
              Choice<Polling>({{"auto", Polling::kAuto},
                               {"busy", Polling::kBusy},

@@ -255,9 +255,6 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {"node: {private_key_file: k, max_ports: 1}\nports:\n - {name: a, interface: x}\n - {name: "
        "b, interface: y}",
        "f:2: ports: has 2 entries, node.max_ports is 1"},
-      {"node: {private_key_file: k, workers: 1}\nports:\n - {name: a, interface: x, cpu: 1}\n - "
-       "{name: b, interface: y, cpu: 2}",
-       "f:1: node.workers: 1 is less than the 2 CPUs that ports name"},
       {"node: {private_key_file: k, control_cpu: 2}\nports:\n - {name: a, interface: x, cpu: 1}\n "
        "- {name: b, interface: y, cpu: 2}",
        "f:4: ports[1].cpu: 2 is node.control_cpu: a worker wants a CPU of its own"},
