@@ -4,6 +4,7 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/lcore/worker.h"
 
@@ -12,22 +13,20 @@ namespace {
 
 // Afterwards the packet is one segment that nobody else can see, as opening in place demands:
 // frames larger than a buffer come in several, and what a ring port's neighbour replicated by
-// reference is shared with its other copies. Null when no buffer was free or none is large enough;
-// the packet is the caller's still.
-rte_mbuf* Linearise(rte_mbuf* packet, rte_mempool* pool) {
-  rte_mbuf* copy = rte_pktmbuf_alloc(pool);
-  if (copy == nullptr) return nullptr;
-  const uint32_t size = rte_pktmbuf_pkt_len(packet);
-  if (size > rte_pktmbuf_tailroom(copy)) {
-    rte_pktmbuf_free(copy);
-    return nullptr;
+// reference is shared with its other copies. kCount when done; else the packet stays as it is.
+wire::Drop Linearise(rte_mempool* pool, rte_mbuf** packet) {
+  const uint32_t size = rte_pktmbuf_pkt_len(*packet);
+  if (size > uint32_t{rte_pktmbuf_data_room_size(pool)} - RTE_PKTMBUF_HEADROOM) {
+    return wire::Drop::kTooLarge;
   }
+  rte_mbuf* copy = rte_pktmbuf_alloc(pool);
+  if (copy == nullptr) return wire::Drop::kNoBuffer;
   char* to = rte_pktmbuf_append(copy, static_cast<uint16_t>(size));
-  for (const rte_mbuf* segment = packet; segment != nullptr; segment = segment->next) {
+  for (const rte_mbuf* segment = *packet; segment != nullptr; segment = segment->next) {
     to = std::copy_n(rte_pktmbuf_mtod(segment, const char*), segment->data_len, to);
   }
-  rte_pktmbuf_free(packet);
-  return copy;
+  rte_pktmbuf_free(std::exchange(*packet, copy));
+  return wire::Drop::kCount;
 }
 
 bool IsShared(const rte_mbuf* packet) {
@@ -54,12 +53,11 @@ void Worker::Receive(const PortView& port) {
   for (uint16_t i = 0; i < received; ++i) {
     if (i + 1 < received) rte_prefetch0(rte_pktmbuf_mtod(frames[i + 1], const void*));
     if (IsShared(frames[i])) {
-      rte_mbuf* copy = Linearise(frames[i], port.port->rx_pool());
-      if (copy == nullptr) {
-        Discard(port.slot, wire::Drop::kNoBuffer, frames[i]);
+      const wire::Drop failure = Linearise(port.port->rx_pool(), &frames[i]);
+      if (failure != wire::Drop::kCount) {
+        Discard(port.slot, failure, frames[i]);
         continue;
       }
-      frames[i] = copy;
     }
     Sort(port, frames[i]);
   }
@@ -84,6 +82,8 @@ void Worker::Sort(const PortView& port, rte_mbuf* frame) {
       if (!port.port->kernel_sees_frames()) return Foreign(port, frame);
       return Discard(port.slot, wire::Drop::kIpFragment, frame);
     case wire::FrameKind::kTruncated:
+      // A kernel interface joins the segments of others' TCP into frames larger than any buffer.
+      if (port.port->kernel_sees_frames()) return Foreign(port, frame);
       return Discard(port.slot, wire::Drop::kTruncated, frame);
     case wire::FrameKind::kBadChecksum:
       return Discard(port.slot, wire::Drop::kBadIpChecksum, frame);
