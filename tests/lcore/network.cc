@@ -33,7 +33,9 @@ Node::Node(int number, const Options& options)
     const PortSpec spec = {
         .name = wires_[i],
         .driver = PortDriver::kDevargs,
-        .device = absl::StrCat("net_warp_lab0,wire=", wires_[i], options.device_arguments)};
+        .device = i == 0 && !options.device.empty()
+                      ? options.device
+                      : absl::StrCat("net_warp_lab0,wire=", wires_[i], options.device_arguments)};
     absl::StatusOr<PortId> port = plane_->AddPort(spec, -1);
     EXPECT_TRUE(port.ok()) << port.status();
     ports_.push_back(*port);
