@@ -4,6 +4,9 @@
 // A classic BPF filter on the driver's socket lets only UDP to our port into its ring, so that the
 // kernel's other traffic costs us nothing; the kernel still sees every frame. There is no
 // back-pressure: what the driver takes, the kernel may drop (design §6).
+//
+// Opening one sets the interface's MAC address to what it is (DPDK does, at the start of a device), on which the kernel forgets
+// the interface's neighbours, permanent ones too. It resolves them again when they are needed.
 #ifndef WARP_DATAPLANE_LCORE_DRIVER_AF_PACKET_H_
 #define WARP_DATAPLANE_LCORE_DRIVER_AF_PACKET_H_
 

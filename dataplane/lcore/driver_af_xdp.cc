@@ -86,16 +86,26 @@ absl::Status CheckChannels(const std::string& interface) {
                    channels.combined_count > 0 ? " combined 1" : " rx 1 tx 1"));
 }
 
-absl::Status CheckBuffers(const std::string& interface, const rte_mempool* pool) {
+absl::Status CheckBuffers(const std::string& interface, rte_mempool* pool) {
   const uint32_t object = pool->header_size + pool->elt_size + pool->trailer_size;
   if (object > static_cast<uint32_t>(getpagesize())) {
     return Refused(interface,
                    absl::StrCat("af_xdp's packet buffers fit a page, and these have ", object,
                                 " bytes: the MTU of every port must be at most 3310"));
   }
-  // The driver takes the pool for one array of objects.
+  // The driver takes the pool for one array of objects, without gaps at the ends of pages.
+  const rte_mempool_memhdr* memory = STAILQ_FIRST(&pool->mem_list);
+  uintptr_t end = 0;
+  rte_mempool_obj_iter(
+      pool,
+      [](rte_mempool* of, void* highest, void* element, unsigned) {
+        const uintptr_t after =
+            reinterpret_cast<uintptr_t>(element) + of->elt_size + of->trailer_size;
+        *static_cast<uintptr_t*>(highest) = std::max(*static_cast<uintptr_t*>(highest), after);
+      },
+      &end);
   if (pool->nb_mem_chunks != 1 ||
-      STAILQ_FIRST(&pool->mem_list)->len < size_t{pool->populated_size} * object) {
+      end > reinterpret_cast<uintptr_t>(memory->addr) + size_t{pool->populated_size} * object) {
     return Refused(
         interface,
         "af_xdp needs packet buffers in one piece, and a PCI port of this node has them in pages");

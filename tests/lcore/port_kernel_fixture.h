@@ -35,7 +35,6 @@ class PortKernelTest : public PortTest, public testing::WithParamInterface<PortD
     Ip("link add w0 type veth peer name w1");
     for (const char* end : {"w0", "w1"}) Ip(absl::StrCat("link set ", end, " mtu ", mtu, " up"));
     Ip("address add 10.9.0.2/24 dev w1");
-    Ip("neighbour replace 10.9.0.1 lladdr 02:00:00:00:00:01 dev w1");
   }
 
   std::unique_ptr<Port> OpenEnd(PortId end, uint16_t mtu = 1500) {

@@ -74,6 +74,7 @@ TEST_P(PortKernelTest, FragmentsAreTheKernels) {
 
 TEST_P(PortKernelTest, WhatTheKernelSendsIsNotReceived) {
   OpenBoth();
+  Ip("neighbour replace 10.9.0.1 lladdr 02:00:00:00:00:01 dev w1");  // opening flushes them
   const int kernel = KernelSocket(kTestPort);
   const sockaddr_in to = {
       .sin_family = AF_INET, .sin_port = htons(kTestPort), .sin_addr = {inet_addr("10.9.0.1")}};

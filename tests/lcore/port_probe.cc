@@ -201,9 +201,13 @@ int Main(int argc, char** argv) {
   DataplaneOptions options;
   options.max_ports = 1;
   options.worker_cpus = {-1};
+  options.pci = arguments.Number("pci", 0) != 0;
   options.max_mtu = static_cast<uint16_t>(arguments.Number("max_mtu", spec.mtu));
   const PoolPlan plan = PlanPools(options);
-  if (auto status = InitEal({.worker_cpus = options.worker_cpus, .memory_mib = plan.memory_mib});
+  if (auto status = InitEal({.worker_cpus = options.worker_cpus,
+                             .hugepages = arguments.Number("hugepages", 0) != 0,
+                             .pci = options.pci,
+                             .memory_mib = plan.memory_mib});
       !status.ok()) {
     Fail(std::string(status.message()));
   }
