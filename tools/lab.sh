@@ -177,7 +177,7 @@ launch() {
 ready() {
   local i
   for ((i = 0; i < 300; i++)); do
-    ! grep -q ': ready' "$lab/$1.log" || return 0
+    ! grep -qs ': ready' "$lab/$1.log" || return 0
     kill -0 ${pid_of[$1]} 2>/dev/null || break
     sleep 0.05
   done
