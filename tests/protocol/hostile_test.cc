@@ -240,7 +240,7 @@ TEST(Hostile, StateStaysBoundedUnderRandomFloods) {
       datagram[0] = static_cast<uint8_t>(1 + random() % 4);
       datagram[1] = datagram[2] = datagram[3] = 0;
       // Half of them guess the index right.
-      if (random() % 2 == 0)
+      if (datagram.size() >= wire::kDataHeaderSize && random() % 2 == 0)
         wire::WriteDataHeader({session->remote_index(), random()}, datagram.data());
     }
     const uint64_t drops = AllDrops(net, 1);
