@@ -70,7 +70,12 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Create(config::NodeConfig config) {
   return node;
 }
 
-Node::Node(config::NodeConfig config) : config_(std::move(config)), now_(Now()), started_(now_) {}
+Node::Node(config::NodeConfig config)
+    : config_(std::move(config)),
+      now_(Now()),
+      started_(now_),
+      opened_(kOpenedPerTurn),
+      completions_(kCompletionsPerTurn) {}
 
 absl::Status Node::Open() {
   // What other programs may have taken comes first: nothing is created before it is ours.
@@ -286,16 +291,14 @@ size_t Node::RunOnce() {
 }
 
 size_t Node::ReceiveOpened() {
-  std::array<lcore::OpenedPacket, kOpenedPerTurn> packets;
-  const size_t count = dataplane_->ReceiveOpened(packets);
-  inbound_->Handle(now_, std::span(packets).first(count));
+  const size_t count = dataplane_->ReceiveOpened(opened_);
+  inbound_->Handle(now_, std::span(opened_).first(count));
   return count;
 }
 
 size_t Node::ReceiveCompletions() {
-  std::array<lcore::Completion, kCompletionsPerTurn> completions;
-  const size_t count = dataplane_->ReceiveCompletions(completions);
-  for (lcore::Completion& completion : std::span(completions).first(count)) {
+  const size_t count = dataplane_->ReceiveCompletions(completions_);
+  for (lcore::Completion& completion : std::span(completions_).first(count)) {
     const size_t tunnel = completion.slot >> 16;
     if (tunnel < tunnels_.size()) {
       tunnels_[tunnel]->sender().HandleCompletion(now_, std::move(completion));

@@ -102,6 +102,10 @@ class Node : public PortListener {
   std::unique_ptr<StatusServer> status_server_;
   ChangeLog change_log_;
 
+  // What a turn receives. Kept, since making room for a burst costs more than an empty turn does.
+  std::vector<lcore::OpenedPacket> opened_;
+  std::vector<lcore::Completion> completions_;
+
   bool forwarding_changed_ = true;  // a port or next hop did; the protocol tells by its version
   uint64_t protocol_version_ = 0;
   protocol::Instant next_pump_;
