@@ -6,8 +6,10 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <list>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +22,8 @@ constexpr int kBacklog = 16;
 constexpr size_t kAcceptsPerTurn = 4;
 constexpr protocol::Duration kAcceptRetry =
     std::chrono::milliseconds(100);  // when the process is out of descriptors
+constexpr int kStaleAttempts = 50;   // looks at a socket that a killed process may have left
+constexpr std::chrono::milliseconds kStaleInterval{20};
 constexpr mode_t kMode = 0660;
 constexpr mode_t kDirectoryMode = 0755;
 
@@ -43,7 +47,15 @@ int Bind(int fd, const sockaddr_un& address) {
   return bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
 }
 
-// Removes the file when it is a socket that nobody listens on.
+// A full queue of connections is an answer too.
+bool IsAnswered(const sockaddr_un& address) {
+  const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+         errno != ECONNREFUSED;
+}
+
+// Removes the file when it is a socket that nobody listens on. One that was killed a moment ago
+// still listens, until the kernel has torn its ring down: so a second look decides.
 absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   struct stat file;
   if (lstat(path.c_str(), &file) != 0)
@@ -51,13 +63,13 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   if (!S_ISSOCK(file.st_mode))
     return absl::AlreadyExistsError(
         absl::StrCat("control socket ", path, ": a file of that name is in the way"));
-  UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) return Failure(path, errno);
-  const bool answered =
-      connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  if (answered || errno != ECONNREFUSED)
-    return absl::AlreadyExistsError(
-        absl::StrCat("control socket ", path, ": another program is listening there"));
+  for (int attempt = 0; IsAnswered(address); ++attempt) {
+    if (attempt == kStaleAttempts) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("control socket ", path, ": another program is listening there"));
+    }
+    std::this_thread::sleep_for(kStaleInterval);
+  }
   if (unlink(path.c_str()) != 0) return Failure(path, errno);
   return absl::OkStatus();
 }
