@@ -94,10 +94,12 @@ void Worker::Sleep() {
 // While the table is still held: descriptors are copied, so that none is read from a port that
 // control has closed since.
 void Worker::WatchPorts() {
+  const bool failed = std::exchange(poll_failed_, false);
   nap_ = false;
   watched_ = 0;
   watch_[watched_++] = {.fd = lane_.bell.fd(), .events = POLLIN, .revents = 0};
   for (const PortView& port : forwarding_->PortsOf(id_)) {
+    if (failed) port.port->ClearPollError();
     if (port.port->poll_fd() < 0) {
       nap_ = true;
     } else {
@@ -109,6 +111,9 @@ void Worker::WatchPorts() {
 void Worker::WaitForWork() {
   const timespec limit = {.tv_sec = 0, .tv_nsec = nap_ ? kNapUs * 1000L : kSleepMs * 1000000L};
   ppoll(watch_.data(), watched_, &limit, nullptr);
+  for (nfds_t i = 0; i < watched_; ++i) {
+    if ((watch_[i].revents & POLLERR) != 0) poll_failed_ = true;
+  }
   heartbeat_.Add();
 }
 

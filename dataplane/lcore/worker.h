@@ -139,7 +139,8 @@ class Worker {
 
   std::vector<pollfd> watch_;  // the bell and the ports' descriptors, while asleep
   nfds_t watched_ = 0;
-  bool nap_ = false;  // some port has none
+  bool poll_failed_ = false;  // a port's interface went down or away: its error must be taken
+  bool nap_ = false;          // some port has none
 
   DropCounters drops_;
   Counter heartbeat_;
