@@ -35,7 +35,7 @@ class Ring {
   }
   bool Push(const T& item) { return Push({&item, 1}) == 1; }
   // Producer: at least so many will fit.
-  uint32_t Room() const { return rte_ring_free_count(ring_.get()); }
+  uint32_t Room() const { return rte_ring_get_capacity(ring_.get()) - (pushed() - popped()); }
 
   // Consumer. Moves up to out.size() items out and returns how many.
   size_t Pop(std::span<T> out) {
@@ -44,7 +44,7 @@ class Ring {
   }
 
   // Any thread; true and false only as of some moment during the call.
-  bool empty() const { return rte_ring_empty(ring_.get()) != 0; }
+  bool empty() const { return pushed() == popped(); }
   // Any thread: how many items were pushed and popped so far, modulo 2^32.
   uint32_t pushed() const { return __atomic_load_n(&ring_->prod.tail, __ATOMIC_ACQUIRE); }
   uint32_t popped() const { return __atomic_load_n(&ring_->cons.tail, __ATOMIC_ACQUIRE); }
