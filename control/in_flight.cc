@@ -14,11 +14,20 @@ std::optional<InFlight::Ticket> InFlight::Take(protocol::Instant deadline) {
   slot.busy = true;
   slot.deadline = deadline;
   ++busy_;
-  // The queue never outgrows the slots by much: what was released in order leaves at its front.
-  while (!oldest_first_.empty() && !Holds(oldest_first_.front())) oldest_first_.pop_front();
+  ForgetReleased();
   const Ticket ticket{.slot = index, .generation = slot.generation};
   oldest_first_.push_back(ticket);
   return ticket;
+}
+
+// The queue never outgrows the slots by much: what was released in order leaves at its front.
+void InFlight::ForgetReleased() {
+  while (!oldest_first_.empty() && !Holds(oldest_first_.front())) oldest_first_.pop_front();
+}
+
+protocol::Instant InFlight::NextDeadline() {
+  ForgetReleased();
+  return oldest_first_.empty() ? protocol::kNever : slots_[oldest_first_.front().slot].deadline;
 }
 
 bool InFlight::Holds(Ticket ticket) const {

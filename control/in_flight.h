@@ -37,6 +37,9 @@ class InFlight {
   // Gives the slot back. False where the ticket no longer held it.
   bool Release(Ticket ticket);
 
+  // The deadline of the oldest packet in flight; kNever where there is none.
+  protocol::Instant NextDeadline();
+
   // Gives back every slot whose deadline has passed; returns how many there were.
   size_t Expire(protocol::Instant now);
 
@@ -47,6 +50,7 @@ class InFlight {
     protocol::Instant deadline;
   };
   bool Holds(Ticket ticket) const;
+  void ForgetReleased();
 
   const size_t limit_;
   size_t busy_ = 0;

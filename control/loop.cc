@@ -238,9 +238,12 @@ Timer::Timer(Loop& loop, std::function<void()> callback)
 
 Timer::~Timer() { Cancel(); }
 
-void Timer::Set(protocol::Duration from_now) {
+void Timer::Set(protocol::Duration from_now) { SetAt(Now() + from_now); }
+
+void Timer::SetAt(protocol::Instant due) {
   Cancel();
-  due_ = Now() + from_now;
+  if (due == protocol::kNever) return;
+  due_ = due;
   loop_.timers_.emplace(due_, this);
 }
 

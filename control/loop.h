@@ -117,8 +117,10 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
   void Set(protocol::Duration from_now);  // replaces what was set before
+  void SetAt(protocol::Instant due);      // likewise
   void Cancel();
   bool running() const { return due_ != protocol::kNever; }
+  protocol::Instant due() const { return due_; }  // kNever: not running
 
  private:
   friend class Loop;

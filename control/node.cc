@@ -36,7 +36,6 @@ constexpr size_t kTransmitsPerTurn = 256;
 // Turns without work before the thread sleeps: the time of a wake-up or so.
 constexpr size_t kSpinTurns = 100;
 
-constexpr Duration kPumpInterval = milliseconds(1);
 constexpr Duration kHousekeepingInterval = milliseconds(100);
 constexpr Duration kSweepInterval = seconds(1);
 
@@ -283,7 +282,6 @@ size_t Node::RunOnce() {
   work += ReceiveMessages();
   work += loop_->RunOnce(kEventsPerTurn);
   ServeProtocol();
-  if (now_ >= next_pump_) PumpTunnels();
   submitter_->Flush();
   dataplane_->FlushWakeups();
   if (now_ >= next_housekeeping_) Housekeep();
@@ -301,7 +299,7 @@ size_t Node::ReceiveCompletions() {
   for (lcore::Completion& completion : std::span(completions_).first(count)) {
     const size_t tunnel = completion.slot >> 16;
     if (tunnel < tunnels_.size()) {
-      tunnels_[tunnel]->sender().HandleCompletion(now_, std::move(completion));
+      tunnels_[tunnel]->HandleCompletion(std::move(completion));
     }
   }
   return count;
@@ -353,7 +351,7 @@ void Node::PublishIfChanged() {
     const PortTable::Port* port = ports_->Find(id);
     return port == nullptr ? std::string("a closed port") : port->config.name;
   });
-  PumpTunnels();
+  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) tunnel->RouteChanged();
 }
 
 void Node::SendTransmits() {
@@ -362,13 +360,6 @@ void Node::SendTransmits() {
     if (!transmit.has_value()) return;
     transmitter_->Send(now_, *transmit);
   }
-}
-
-void Node::PumpTunnels() {
-  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) {
-    if (!tunnel->sender().idle()) tunnel->sender().Pump(now_);
-  }
-  next_pump_ = now_ + kPumpInterval;
 }
 
 void Node::Housekeep() {
@@ -383,10 +374,7 @@ void Node::Housekeep() {
 }
 
 void Node::SleepUntilNeeded() {
-  Instant until = std::min(protocol_->NextTimeout(), next_housekeeping_);
-  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) {
-    if (!tunnel->sender().idle()) until = std::min(until, now_ + kPumpInterval);
-  }
+  const Instant until = std::min(protocol_->NextTimeout(), next_housekeeping_);
   if (dataplane_->ArmSleep()) loop_->Wait(until - Now());
   dataplane_->Disarm();
 }

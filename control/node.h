@@ -67,7 +67,6 @@ class Node : public PortListener {
   size_t ReceiveCompletions();
   size_t ReceiveMessages();
   void ServeProtocol();
-  void PumpTunnels();
   void Housekeep();
 
   void PublishIfChanged();
@@ -108,7 +107,6 @@ class Node : public PortListener {
 
   bool forwarding_changed_ = true;  // a port or next hop did; the protocol tells by its version
   uint64_t protocol_version_ = 0;
-  protocol::Instant next_pump_;
   protocol::Instant next_housekeeping_;
   protocol::Instant next_sweep_;
   size_t idle_turns_ = 0;

@@ -37,6 +37,12 @@ class Tunnel : public GateSink {
   // GateSink: out of the application. Takes all; what finds no room is a drop with a name.
   size_t OnPayloads(std::span<const wire::Bytes> payloads) override;
 
+  // What became of a packet of ours. What waits for its room goes in the same turn.
+  void HandleCompletion(lcore::Completion completion);
+
+  // The peer can be sent to again, or otherwise: sends what waits, if it may.
+  void RouteChanged();
+
   // To the application: leaves with the next FlushGate.
   void Deliver(Delivery payload);
   void FlushGate();
@@ -45,17 +51,20 @@ class Tunnel : public GateSink {
   void CloseGate() { gate_.reset(); }
 
   const config::TunnelConfig& config() const { return config_; }
-  TunnelSender& sender() { return sender_; }
   const TunnelSender& sender() const { return sender_; }
   const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }
 
  private:
   Tunnel(const Surroundings& surroundings, const config::TunnelConfig& config, uint16_t index,
          const PeerRoute& route);
+  void Pump();
+  void SetTimer();
 
   const config::TunnelConfig& config_;
   const protocol::Instant& now_;
   TunnelSender sender_;
+  Task pump_soon_;  // in this turn, once for all the completions it brought
+  Timer pump_later_;
   std::unique_ptr<Gate> gate_;
   GateCounters closed_;
 };

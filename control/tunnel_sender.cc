@@ -142,7 +142,7 @@ void TunnelSender::Pump(Instant now) {
 }
 
 void TunnelSender::RetryRefused(Instant now) {
-  next_retry_ = Instant::max();
+  next_retry_ = protocol::kNever;
   if (!route_.ready()) {
     std::erase_if(refused_, [this](const Refused& item) {
       return !in_flight_.Deadline(item.ticket).has_value();
@@ -160,8 +160,8 @@ void TunnelSender::RetryRefused(Instant now) {
   }
 }
 
-Instant TunnelSender::NextTimeout() const {
-  Instant next = next_retry_;
+Instant TunnelSender::NextTimeout() {
+  Instant next = std::min(next_retry_, in_flight_.NextDeadline());
   if (!waiting_.empty()) next = std::min(next, waiting_.front().deadline);
   return next;
 }

@@ -46,11 +46,12 @@ class TunnelSender {
   void HandleCompletion(protocol::Instant now, lcore::Completion completion);
 
   // Sends what waits and may go now, repeats what every path refused, drops what is past its
-  // deadline. To be called when the route changed, after completions, and at NextTimeout.
+  // deadline. To be called when the route changed, after completions while something waits, and at
+  // NextTimeout.
   void Pump(protocol::Instant now);
 
-  // When Pump has something to do by the passing of time; Instant::max() where nothing waits.
-  protocol::Instant NextTimeout() const;
+  // When Pump has something to do by the passing of time; kNever where it has not.
+  protocol::Instant NextTimeout();
 
   bool idle() const { return waiting_.empty() && in_flight_.busy() == 0; }
   size_t waiting() const { return waiting_.size(); }
@@ -87,7 +88,7 @@ class TunnelSender {
   size_t waiting_bytes_ = 0;
   InFlight in_flight_;
   std::vector<Refused> refused_;
-  protocol::Instant next_retry_ = protocol::Instant::max();
+  protocol::Instant next_retry_ = protocol::kNever;
 
   uint64_t accepted_ = 0;
   uint64_t sent_ = 0;
