@@ -25,9 +25,7 @@ using protocol::Instant;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Payloads taken from the lcores in one turn, and other things between two looks at the payloads.
-constexpr size_t kOpenedPerTurn = 128;
-constexpr size_t kCompletionsPerTurn = 512;
+// What else is done between two looks at the payloads.
 constexpr size_t kForeignPerTurn = 32;
 constexpr size_t kHandshakesPerTurn = 1;  // each may cost a Diffie-Hellman
 constexpr size_t kEventsPerTurn = 64;
@@ -69,12 +67,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Create(config::NodeConfig config) {
   return node;
 }
 
-Node::Node(config::NodeConfig config)
-    : config_(std::move(config)),
-      now_(Now()),
-      started_(now_),
-      opened_(kOpenedPerTurn),
-      completions_(kCompletionsPerTurn) {}
+Node::Node(config::NodeConfig config) : config_(std::move(config)), now_(Now()), started_(now_) {}
 
 absl::Status Node::Open() {
   // What other programs may have taken comes first: nothing is created before it is ours.
@@ -143,7 +136,6 @@ absl::Status Node::OpenDataplane() {
   // The event only ends the sleep; ReceiveOpened and its like look at the rings in every turn.
   dataplane_watch_ =
       std::make_unique<Watch>(*loop_, dataplane_->wake_fd(), POLLIN, [](uint32_t) {});
-  submitter_ = std::make_unique<Submitter>(*dataplane_);
   health_ = std::make_unique<WorkerHealth>(*dataplane_);
   return absl::OkStatus();
 }
@@ -166,7 +158,7 @@ void Node::OpenProtocol() {
         transmitter_->NextHopChanged(now_, port, address);
       });
   transmitter_ = std::make_unique<Transmitter>(*dataplane_, *next_hops_);
-  inbound_ = std::make_unique<Inbound>(*protocol_);
+  traffic_ = std::make_unique<Traffic>(*loop_, *dataplane_, *protocol_, now_);
 }
 
 absl::Status Node::OpenPeers() {
@@ -224,14 +216,11 @@ void Node::OpenMaps() {
 }
 
 absl::Status Node::OpenTunnels() {
-  const Tunnel::Surroundings surroundings{*loop_, *dataplane_, *submitter_, now_};
   for (const config::TunnelConfig& config : config_.tunnels) {
     const auto peer = static_cast<protocol::PeerId>(config.peer_index);
-    absl::StatusOr<std::unique_ptr<Tunnel>> tunnel = Tunnel::Create(
-        surroundings, config, static_cast<uint16_t>(tunnels_.size()), forwarding_->Route(peer));
-    if (!tunnel.ok()) return tunnel.status();
-    inbound_->AddTunnel(peer, **tunnel);
-    tunnels_.push_back(*std::move(tunnel));
+    if (absl::Status status = traffic_->AddTunnel(config, forwarding_->Route(peer)); !status.ok()) {
+      return status;
+    }
   }
   return absl::OkStatus();
 }
@@ -276,33 +265,14 @@ void Node::Run() {
 
 size_t Node::RunOnce() {
   now_ = Now();
-  size_t work = ReceiveOpened();
-  inbound_->FlushGates();
-  work += ReceiveCompletions();
+  size_t work = traffic_->ReceiveOpened();
+  work += traffic_->ReceiveCompletions();
   work += ReceiveMessages();
   work += loop_->RunOnce(kEventsPerTurn);
   ServeProtocol();
-  submitter_->Flush();
-  dataplane_->FlushWakeups();
+  traffic_->Submit();
   if (now_ >= next_housekeeping_) Housekeep();
   return work;
-}
-
-size_t Node::ReceiveOpened() {
-  const size_t count = dataplane_->ReceiveOpened(opened_);
-  inbound_->Handle(now_, std::span(opened_).first(count));
-  return count;
-}
-
-size_t Node::ReceiveCompletions() {
-  const size_t count = dataplane_->ReceiveCompletions(completions_);
-  for (lcore::Completion& completion : std::span(completions_).first(count)) {
-    const size_t tunnel = completion.slot >> 16;
-    if (tunnel < tunnels_.size()) {
-      tunnels_[tunnel]->HandleCompletion(std::move(completion));
-    }
-  }
-  return count;
 }
 
 size_t Node::ReceiveMessages() {
@@ -351,7 +321,7 @@ void Node::PublishIfChanged() {
     const PortTable::Port* port = ports_->Find(id);
     return port == nullptr ? std::string("a closed port") : port->config.name;
   });
-  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) tunnel->RouteChanged();
+  traffic_->RoutesChanged();
 }
 
 void Node::SendTransmits() {
@@ -367,7 +337,7 @@ void Node::Housekeep() {
   if (health_->Check(now_)) forwarding_changed_ = true;
   if (now_ < next_sweep_) return;
   next_sweep_ = now_ + kSweepInterval;
-  inbound_->Sweep(now_);
+  traffic_->Sweep();
   transmitter_->Sweep(now_);
   next_hops_->Sweep(now_);
   ports_->Retry();
@@ -381,16 +351,13 @@ void Node::SleepUntilNeeded() {
 
 void Node::Stop() {
   spdlog::info("stopping: sending what waits, then saying goodbye");
-  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) tunnel->CloseGate();
+  traffic_->CloseGates();
   const auto run_until = [this](Instant deadline, auto done) {
     while (!done() && Now() < deadline) {
       if (RunOnce() == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   };
-  run_until(Now() + kDrainTime, [this] {
-    return std::all_of(tunnels_.begin(), tunnels_.end(),
-                       [](const auto& tunnel) { return tunnel->sender().idle(); });
-  });
+  run_until(Now() + kDrainTime, [this] { return traffic_->idle(); });
   protocol_->Shutdown(now_);
   run_until(Now() + kGoodbyeTime, [] { return false; });
 }
@@ -403,9 +370,9 @@ std::string Node::StatusText() {
                                .forwarding = *forwarding_,
                                .ports = *ports_,
                                .transmitter = *transmitter_,
-                               .inbound = *inbound_,
+                               .inbound = traffic_->inbound(),
                                .health = *health_,
-                               .tunnels = tunnels_,
+                               .tunnels = traffic_->tunnels(),
                                .started = started_,
                                .stopping = stopping_});
 }

@@ -21,7 +21,6 @@
 #include "control/companion.h"
 #include "control/config/node_config.h"
 #include "control/forwarding.h"
-#include "control/inbound.h"
 #include "control/loop.h"
 #include "control/netlink.h"
 #include "control/next_hop_table.h"
@@ -31,9 +30,8 @@
 #include "control/resolver.h"
 #include "control/signals.h"
 #include "control/status_server.h"
-#include "control/submitter.h"
+#include "control/traffic.h"
 #include "control/transmitter.h"
-#include "control/tunnel.h"
 #include "control/unique_fd.h"
 #include "control/worker_health.h"
 #include "dataplane/lcore/dataplane.h"
@@ -63,8 +61,6 @@ class Node : public PortListener {
 
   // The stages of a turn. Each returns how much it did.
   size_t RunOnce();
-  size_t ReceiveOpened();
-  size_t ReceiveCompletions();
   size_t ReceiveMessages();
   void ServeProtocol();
   void Housekeep();
@@ -92,18 +88,12 @@ class Node : public PortListener {
   std::unique_ptr<ForwardingBuilder> forwarding_;
   std::unique_ptr<NextHopTable> next_hops_;
   std::unique_ptr<Transmitter> transmitter_;
-  std::unique_ptr<Submitter> submitter_;
   std::unique_ptr<WorkerHealth> health_;
-  std::unique_ptr<Inbound> inbound_;
-  std::vector<std::unique_ptr<Tunnel>> tunnels_;
+  std::unique_ptr<Traffic> traffic_;
   std::unique_ptr<PortTable> ports_;
   std::vector<std::unique_ptr<Resolver::Subscription>> names_;
   std::unique_ptr<StatusServer> status_server_;
   ChangeLog change_log_;
-
-  // What a turn receives. Kept, since making room for a burst costs more than an empty turn does.
-  std::vector<lcore::OpenedPacket> opened_;
-  std::vector<lcore::Completion> completions_;
 
   bool forwarding_changed_ = true;  // a port or next hop did; the protocol tells by its version
   uint64_t protocol_version_ = 0;
