@@ -18,13 +18,15 @@ namespace warp::tools {
 struct GaugeTxOptions {
   wire::Endpoint to;
   std::optional<wire::Endpoint> bind;
-  double rate = 1000;       // a second; 0: as fast as it goes
-  size_t size = 1200;       // bytes, kGaugeHeaderSize..kMaxGaugeSize
-  double seconds = 10;      // 0: until stopped
-  bool await_echo = false;  // count what comes back, and the time it took
-  double wait_ready = 0;    // seconds to wait for a first echo before the run; 0: begin at once
-  double drain = 1;         // seconds to wait for the last echoes
-  double interval = 0;      // seconds between progress lines; 0: none
+  double rate = 1000;         // a second; 0: as fast as it goes
+  size_t size = 1200;         // bytes, kGaugeHeaderSize..kMaxGaugeSize
+  double seconds = 10;        // 0: until stopped
+  bool await_echo = false;    // count what comes back, and the time it took
+  double wait_ready = 0;      // seconds to wait for a first echo before the run; 0: begin at once
+  double drain = 1;           // seconds to wait for the last echoes
+  double interval = 0;        // seconds between progress lines; 0: none
+  bool one_by_one = false;    // the next only when the last came back, or is lost: no rate
+  bool distribution = false;  // all latencies in the report's JSON
 };
 absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop);
 
@@ -34,6 +36,8 @@ struct GaugeRxOptions {
   double idle = 2;      // seconds without an arrival, after the first
   uint64_t expect = 0;  // how many the sender sends; 0: the highest number that arrived tells
   double interval = 0;
+  double timeline = 0;  // seconds: count arrivals by intervals of so long; 0: do not
+  bool distribution = false;
 };
 absl::StatusOr<GaugeReport> RunGaugeRx(const GaugeRxOptions& options, int stop);
 

@@ -23,7 +23,21 @@ Json LatencyJson(const LatencyHistogram& latency) {
   if (latency.count() == 0) return nullptr;
   return {{"p50", Micro(latency.Percentile(50))},
           {"p99", Micro(latency.Percentile(99))},
+          {"p99.9", Micro(latency.Percentile(99.9))},
           {"max", Micro(latency.max())}};
+}
+
+Json LatenciesJson(const LatencyHistogram& latency) {
+  Json buckets = Json::array();
+  for (const auto& [most, count] : latency.Buckets())
+    buckets.push_back(Json::array({Micro(most), count}));
+  return buckets;
+}
+
+Json TimelineJson(const GaugeTally& tally) {
+  return {{"first_ns", tally.first_arrival().value_or(0)},
+          {"interval_ms", Milli(tally.interval())},
+          {"arrivals", tally.timeline()}};
 }
 
 }  // namespace
@@ -45,6 +59,8 @@ std::string ReportJson(const GaugeReport& report) {
     json["stale"] = tally.stale();
     json["latency_us"] = LatencyJson(tally.latency());
     json["longest_gap_ms"] = Milli(tally.longest_gap());
+    if (report.distribution) json["latencies"] = LatenciesJson(tally.latency());
+    if (tally.interval() > 0) json["timeline"] = TimelineJson(tally);
   }
   return json.dump();
 }

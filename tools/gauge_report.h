@@ -19,12 +19,15 @@ struct GaugeReport {
   uint64_t send_errors = 0;  // datagrams that the kernel refused to send
   uint64_t overruns = 0;     // arrived, but this program was too slow
   std::optional<GaugeTally> tally;  // where datagrams were awaited
+  bool distribution = false;        // ReportJson writes all latencies, too
 
   uint64_t lost() const { return tally && sent > tally->received() ? sent - tally->received() : 0; }
 };
 
 // One line: {"mode":"tx","sent":…,"received":…,"lost":…,"duplicated":…,"reordered":…,"corrupt":…,"foreign":…,"stale":…,
-// "latency_us":{"p50":…,"p99":…,"max":…}|null,"longest_gap_ms":…,…}. Of what was not awaited there are no members.
+// "latency_us":{"p50":…,"p99":…,"p99.9":…,"max":…}|null,"longest_gap_ms":…,…}. Of what was not awaited there are no members.
+// With `distribution`: "latencies":[[µs at most, how many],…]. With a timeline: "timeline":{"first_ns":… (CLOCK_MONOTONIC of
+// the first arrival),"interval_ms":…,"arrivals":[…]}.
 std::string ReportJson(const GaugeReport& report);
 // A few lines.
 std::string ReportText(const GaugeReport& report);

@@ -10,7 +10,10 @@ namespace {
 
 GaugeReport Report(const GaugeRxOptions& options, const GaugeSocket& socket,
                    const GaugeTally& tally, std::optional<uint64_t> first) {
-  GaugeReport report{.mode = GaugeReport::Mode::kRx, .overruns = socket.overruns(), .tally = tally};
+  GaugeReport report{.mode = GaugeReport::Mode::kRx,
+                     .overruns = socket.overruns(),
+                     .tally = tally,
+                     .distribution = options.distribution};
   report.sent = std::max(options.expect, tally.highest());
   if (first) report.seconds = static_cast<double>(*tally.last_arrival() - *first) / 1e9;
   return report;
@@ -24,6 +27,7 @@ absl::StatusOr<GaugeReport> RunGaugeRx(const GaugeRxOptions& options, int stop) 
   const uint64_t start = MonotonicNow();
   const uint64_t end = After(start, options.seconds);
   GaugeTally tally;
+  tally.KeepTimeline(static_cast<uint64_t>(options.timeline * 1e9));
   ReceiveBatch batch;
   Ticker ticker(start, options.interval);
   std::optional<uint64_t> first;  // arrival of the run

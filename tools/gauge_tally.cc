@@ -51,12 +51,19 @@ void GaugeTally::Begin(uint64_t run) {
   GaugeTally fresh;
   fresh.run_ = run;
   fresh.run_before_ = run_;
+  fresh.interval_ = interval_;
   *this = std::move(fresh);
 }
 
 void GaugeTally::NoteArrival(uint64_t now) {
   NoteGap(now);
   last_arrival_ = now;
+  if (!first_arrival_) first_arrival_ = now;
+  if (interval_ == 0 || now < *first_arrival_) return;
+  const uint64_t at = (now - *first_arrival_) / interval_;
+  if (at >= kMaxTimeline) return;
+  if (at >= timeline_.size()) timeline_.resize(at + 1);
+  ++timeline_[at];
 }
 
 void GaugeTally::NoteGap(uint64_t now) {

@@ -17,12 +17,17 @@ class GaugeTally {
  public:
   // Sequences at or above this count as corrupt: they bound the memory (256 MiB).
   static constexpr uint64_t kMaxSequence = uint64_t{1} << 31;
+  // Intervals of the timeline beyond this are not kept.
+  static constexpr size_t kMaxTimeline = 1 << 20;
 
   // Without a run, the first datagram says which it is, and a later one with another run starts anew (true is returned
   // by Receive); stragglers of the run before are stale.
   GaugeTally() = default;
   // Of one run alone: what belongs to others is stale.
   explicit GaugeTally(uint64_t run) : run_(run), fixed_(true) {}
+
+  // Counts arrivals by `interval` (ns) from the first one on, too.
+  void KeepTimeline(uint64_t interval) { interval_ = interval; }
 
   // `now` in ns of CLOCK_MONOTONIC. True if the datagram began a new run.
   bool Receive(uint64_t now, std::span<const uint8_t> datagram);
@@ -42,6 +47,10 @@ class GaugeTally {
   uint64_t longest_gap() const { return longest_gap_; }
   std::optional<uint64_t> last_arrival() const { return last_arrival_; }
   const LatencyHistogram& latency() const { return latency_; }
+  // Of KeepTimeline: how many arrived in each interval; duplicates are no arrivals.
+  const std::vector<uint32_t>& timeline() const { return timeline_; }
+  uint64_t interval() const { return interval_; }
+  std::optional<uint64_t> first_arrival() const { return first_arrival_; }
 
  private:
   void Begin(uint64_t run);
@@ -61,7 +70,10 @@ class GaugeTally {
   uint64_t stale_ = 0;
   uint64_t longest_gap_ = 0;
   bool sender_stopped_ = false;
+  std::optional<uint64_t> first_arrival_;
   std::optional<uint64_t> last_arrival_;
+  uint64_t interval_ = 0;
+  std::vector<uint32_t> timeline_;
   LatencyHistogram latency_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tools/gauge.h"
+#include "tools/gauge_ping.h"
 #include "tools/gauge_sender.h"
 #include "tools/gauge_socket.h"
 #include "tools/gauge_wait.h"
@@ -65,6 +66,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
   }
 
   GaugeTally tally(RandomRun());
+  if (options.one_by_one) return PingOneByOne(options, *socket, std::move(tally), stop);
   ReceiveBatch batch;
   const uint64_t start = MonotonicNow();
   GaugeSender sender(socket->fd(), *tally.run(), options.rate, options.size, options.seconds);
@@ -78,6 +80,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
     if (options.await_echo) {
       result.overruns = socket->overruns();
       result.tally = tally;
+      result.distribution = options.distribution;
     }
     return result;
   };

@@ -23,6 +23,14 @@ uint64_t LatencyHistogram::Percentile(double percent) const {
   return max_;
 }
 
+std::vector<std::pair<uint64_t, uint64_t>> LatencyHistogram::Buckets() const {
+  std::vector<std::pair<uint64_t, uint64_t>> filled;
+  for (size_t bucket = 0; bucket < kBuckets; ++bucket) {
+    if (buckets_[bucket] > 0) filled.emplace_back(std::min(EndOf(bucket), max_), buckets_[bucket]);
+  }
+  return filled;
+}
+
 // Below 2^(kSubBits+1) a bucket for each value; above, the highest bit and the kSubBits behind it choose.
 size_t LatencyHistogram::BucketOf(uint64_t value) {
   const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - kSubBits - 1);

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace warp::tools {
 
@@ -17,6 +19,8 @@ class LatencyHistogram {
   // The smallest time that at least `percent` of all are not above, rounded up to its bucket's end and never above max().
   // 0 without any.
   uint64_t Percentile(double percent) const;
+  // The buckets that hold something, lowest first: the largest time of each, ns, and how many.
+  std::vector<std::pair<uint64_t, uint64_t>> Buckets() const;
 
  private:
   static constexpr int kSubBits = 6;

@@ -100,6 +100,11 @@ void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
       ->capture_default_str();
   tx->add_option("--interval", options.interval, "A line on stderr every so many seconds")
       ->check(CLI::Range(0.01, 1e6));
+  tx->add_flag("--one-by-one", options.one_by_one,
+               "The next one only when the last came back, or did not for a second: no --rate")
+      ->needs("--await-echo")
+      ->excludes("--rate");
+  tx->add_flag("--distribution", options.distribution, "With --json: all latencies");
   tx->callback([&json, &result] { result = RunGauge(options, json); });
 }
 
@@ -117,6 +122,10 @@ void AddGaugeRx(CLI::App* gauge, const bool& json, int& result) {
                  "How many are sent; without it the highest number that came tells");
   rx->add_option("--interval", options.interval, "A line on stderr every so many seconds")
       ->check(CLI::Range(0.01, 1e6));
+  rx->add_option("--timeline", options.timeline,
+                 "With --json: arrivals in each interval of so many seconds")
+      ->check(CLI::Range(0.0001, 60.0));
+  rx->add_flag("--distribution", options.distribution, "With --json: all latencies");
   rx->callback([&json, &result] { result = RunGauge(options, json); });
 }
 

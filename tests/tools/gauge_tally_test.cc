@@ -96,5 +96,22 @@ TEST_F(GaugeTallyTest, ATimeInTheFutureIsNoLatency) {
   EXPECT_EQ(tally.latency().count(), 0u);
 }
 
+TEST_F(GaugeTallyTest, TheTimelineCountsArrivalsByInterval) {
+  GaugeTally tally;
+  tally.KeepTimeline(10 * kMs);
+  const uint64_t first = now_;
+  for (const uint64_t sequence : {0, 1, 1}) Arrive(tally, sequence);
+  now_ += 9 * kMs;
+  Arrive(tally, 2);
+  now_ = first + 35 * kMs;
+  Arrive(tally, 3);
+  EXPECT_EQ(tally.first_arrival(), first);
+  EXPECT_EQ(tally.timeline(), (std::vector<uint32_t>{3, 0, 0, 1}));
+  // A new run has a timeline of its own.
+  Arrive(tally, 0, kMs, 8);
+  EXPECT_EQ(tally.first_arrival(), now_);
+  EXPECT_EQ(tally.timeline(), (std::vector<uint32_t>{1}));
+}
+
 }  // namespace
 }  // namespace warp::tools

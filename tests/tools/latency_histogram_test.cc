@@ -34,6 +34,13 @@ TEST(LatencyHistogramTest, IsWithinASixtyFourthEverywhere) {
   }
 }
 
+TEST(LatencyHistogramTest, ListsItsBuckets) {
+  LatencyHistogram histogram;
+  for (const uint64_t value : {7, 90, 7, 1000}) histogram.Add(value);
+  const std::vector<std::pair<uint64_t, uint64_t>> expected = {{7, 2}, {90, 1}, {1000, 1}};
+  EXPECT_EQ(histogram.Buckets(), expected);
+}
+
 TEST(LatencyHistogramTest, TakesTheLargestValue) {
   LatencyHistogram histogram;
   histogram.Add(UINT64_MAX);
