@@ -11,6 +11,15 @@ namespace warp::perf {
 namespace {
 
 constexpr uint16_t kPort = 13116;
+constexpr uint16_t kMaxPorts = 4;
+
+lcore::DataplaneOptions PlaneOptions(const BenchNode::Options& options) {
+  return {.max_ports = kMaxPorts,
+          .worker_cpus = std::vector<int>(options.workers, -1),
+          .max_mtu = options.max_mtu,
+          .ring_size = 4096,
+          .engine = options.engine};
+}
 
 template <typename T>
 T Must(absl::StatusOr<T> value) {
@@ -52,25 +61,25 @@ SessionPair MakeSessions(wire::Cipher cipher) {
               back, there)};
 }
 
-BenchNode::BenchNode(const std::vector<std::string>& devices, size_t remotes,
-                     std::shared_ptr<wire::Session> session, wire::EngineKind kind) {
-  plane_ = Must(lcore::Plane::Create(
-      {.max_ports = 4, .worker_cpus = {-1}, .ring_size = 1024, .engine = kind}));
+BenchNode::BenchNode(const Options& options) {
+  plane_ = Must(lcore::Plane::Create(PlaneOptions(options)));
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->listen_port = kPort;
-  snapshot->ports.resize(4);
+  snapshot->ports.resize(kMaxPorts);
   snapshot->peers.resize(1);
-  snapshot->peers[0].send_session = session;
-  for (size_t i = 0; i < devices.size(); ++i) {
-    const lcore::PortId id = Must(plane_->AddPort(
-        {.name = UniqueName("port"), .driver = lcore::PortDriver::kDevargs, .device = devices[i]},
-        -1));
+  snapshot->peers[0].send_session = options.session;
+  for (size_t i = 0; i < options.devices.size(); ++i) {
+    const lcore::PortId id = Must(plane_->AddPort({.name = UniqueName("port"),
+                                                   .driver = lcore::PortDriver::kDevargs,
+                                                   .device = options.devices[i],
+                                                   .mtu = options.max_mtu},
+                                                  -1));
     ports_.push_back(id);
     snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};
-    for (size_t j = 0; j < remotes; ++j) {
+    for (size_t j = 0; j < options.remotes; ++j) {
       snapshot->peers[0].paths.push_back(
           {.port = id,
-           .send = true,
+           .send = i >= options.receive_only,
            .remote = RemoteEndpoint(j),
            .frame = wire::MakeFrameTemplate(plane_->Info(id).mac, {}, LocalEndpoint(i),
                                             RemoteEndpoint(j)),
@@ -78,27 +87,46 @@ BenchNode::BenchNode(const std::vector<std::string>& devices, size_t remotes,
     }
   }
   snapshot->sessions.resize(16);
-  snapshot->sessions[session->local_index() % 16] = {.session = session, .peer = kPeer};
+  snapshot->sessions[options.session->local_index() % 16] = {.session = options.session,
+                                                             .peer = kPeer};
   plane_->Publish(std::move(snapshot));
 }
 
-void BenchNode::Send(size_t count, size_t size) {
+void BenchNode::Submit(std::span<const uint16_t> sizes, lcore::WorkerId home) {
   std::array<lcore::Plaintext, lcore::kBurst> packets;
   std::array<lcore::SendRequest, lcore::kBurst> requests;
-  requests.fill({.peer = kPeer});
-  for (size_t sent = 0; sent < count; sent += packets.size()) {
-    for (lcore::Plaintext& packet : packets) {
-      packet = plane_->AllocatePlaintext();
-      packet.Append(size);
+  requests.fill({.peer = kPeer, .completion = true});
+  while (!sizes.empty()) {
+    const size_t count = std::min<size_t>(sizes.size(), packets.size());
+    for (size_t i = 0; i < count; ++i) {
+      packets[i] = plane_->AllocatePlaintext();
+      packets[i].Append(sizes[i]);
     }
-    plane_->Submit(0, packets, requests);
-    plane_->worker(0).RunOnce();
+    plane_->Submit(home, std::span(packets).first(count), std::span(requests).first(count));
+    sizes = sizes.subspan(count);
   }
 }
 
-wire::FrameTemplate BenchNode::FrameFrom(size_t remote) const {
-  return wire::MakeFrameTemplate({}, plane_->Info(ports_[0]).mac, RemoteEndpoint(remote),
-                                 LocalEndpoint(0));
+size_t BenchNode::Drain() {
+  size_t drained = 0;
+  std::array<lcore::Completion, lcore::kBurst> completions;
+  while (const size_t count = plane_->ReceiveCompletions(completions)) drained += count;
+  std::array<lcore::OpenedPacket, lcore::kBurst> opened;
+  while (const size_t count = plane_->ReceiveOpened(opened)) {
+    for (lcore::OpenedPacket& packet : opened) packet.packet.Reset();
+    drained += count;
+  }
+  return drained;
+}
+
+wire::FrameTemplate BenchNode::FrameFrom(size_t remote, size_t port) const {
+  return wire::MakeFrameTemplate({}, plane_->Info(ports_[port]).mac, RemoteEndpoint(remote),
+                                 LocalEndpoint(port));
+}
+
+uint32_t BenchNode::MemoryMib() {
+  return lcore::PlanPools(PlaneOptions({.workers = 1, .max_mtu = 9000})).memory_mib +
+         lcore::PlanPools(PlaneOptions({.workers = 2})).memory_mib;
 }
 
 }  // namespace warp::perf

@@ -3,6 +3,7 @@
 #define WARP_PERF_BENCH_NODE_H_
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,17 +18,27 @@ SessionPair MakeSessions(wire::Cipher cipher);
 
 class BenchNode {
  public:
-  // One port for each of `devices`; the peer has `remotes` endpoints, and every path is active. `window` is of `session`,
-  // which serves both directions of the table. `kind` picks the workers' engine.
-  BenchNode(const std::vector<std::string>& devices, size_t remotes,
-            std::shared_ptr<wire::Session> session,
-            wire::EngineKind kind = wire::EngineKind::kAuto);
+  struct Options {
+    std::vector<std::string> devices;        // a port each
+    size_t remotes = 1;                      // endpoints of the peer; every path is active
+    std::shared_ptr<wire::Session> session;  // to send with, and to receive
+    wire::EngineKind engine = wire::EngineKind::kAuto;
+    uint16_t workers = 1;  // port i belongs to worker i % workers
+    uint16_t max_mtu = 1500;
+    size_t receive_only = 0;  // over so many of the first ports no copies are sent
+  };
+  explicit BenchNode(const Options& options);
 
   lcore::Plane& plane() { return *plane_; }
-  // Submits `count` payloads of `size` bytes (inner header included) and turns the worker until they are gone.
-  void Send(size_t count, size_t size);
-  // A frame as the peer's endpoint `remote` sends it to port 0.
-  wire::FrameTemplate FrameFrom(size_t remote) const;
+  lcore::Worker& worker(lcore::WorkerId id = 0) { return plane_->worker(id); }
+  // Puts payloads of these sizes (inner header included) into the worker's ring; each asks for its completion.
+  void Submit(std::span<const uint16_t> sizes, lcore::WorkerId home = 0);
+  // Takes what came back to control: completions, opened packets. Returns how many of both.
+  size_t Drain();
+  // A frame as the peer's endpoint `remote` sends it to a port.
+  wire::FrameTemplate FrameFrom(size_t remote, size_t port = 0) const;
+  // What EAL must set aside for a node with these options.
+  static uint32_t MemoryMib();
 
   static constexpr lcore::PeerId kPeer = 0;
 

@@ -8,6 +8,7 @@
 namespace warp::lcore {
 
 void Worker::Classify(const PortView& port) {
+  const uint16_t received = in_.size();
   handshakes_ = 0;
   uint16_t kept = 0;
   for (InPacket& packet : in_) {
@@ -41,6 +42,7 @@ void Worker::Classify(const PortView& port) {
     in_[kept++] = packet;
   }
   in_.Resize(kept);
+  stages_.Lap(Stage::kParse, received);
 }
 
 // Checking the MAC costs little, but not nothing: a flood of handshake messages gets a bounded

@@ -8,8 +8,9 @@ namespace warp::lcore {
 
 void Worker::Complete() {
   for (OutJob& job : out_) FinishJob(&job);
-  out_.Clear();
   PushReports();
+  stages_.Lap(Stage::kComplete, out_.size());
+  out_.Clear();
 }
 
 // A job of which this worker is done: its payload is freed or handed on.

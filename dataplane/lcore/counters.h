@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "absl/strings/string_view.h"
 #include "dataplane/wire/drop.h"
 
 namespace warp::lcore {
@@ -44,6 +45,26 @@ struct alignas(64) PathCounters {
   Counter skew_samples;  // duplicates whose lag behind the first copy is known (sampled)
   Counter skew_total_ns;  // sum of those lags
 };
+
+// What a worker does in one turn, in this order (docs/packet-journey.md).
+enum class Stage : uint8_t {
+  kRx,         // in: a burst from the port
+  kParse,      // headers; ours or not; session and path
+  kLook,       // the window, before any cryptography; duplicates end here
+  kOpen,       // authenticate and decrypt
+  kClaim,      // the counter is ours, or another copy's
+  kDeliver,    // to control
+  kTake,       // out: a burst from control; counters
+  kSeal,       // headers and encryption
+  kReplicate,  // a copy for each path; to other workers what is theirs
+  kTx,         // to the ports
+  kComplete,   // what became of it, to control
+  kCount,
+};
+inline constexpr size_t kStageCount = static_cast<size_t>(Stage::kCount);
+inline constexpr std::array<absl::string_view, kStageCount> kStageNames = {
+    "rx",   "parse", "look",      "open", "claim",   "deliver",
+    "take", "seal",  "replicate", "tx",   "complete"};
 
 }  // namespace warp::lcore
 

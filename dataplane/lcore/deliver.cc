@@ -27,6 +27,7 @@ void Worker::Deliver(const PortView& port) {
       Discard(port.slot, wire::Drop::kControlFull, packet.mbuf);
     }
   }
+  stages_.Lap(Stage::kDeliver, opening_.size());
   opening_.Clear();
 }
 

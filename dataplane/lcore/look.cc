@@ -36,6 +36,7 @@ bool Worker::Look(const PortView& port) {
   if (in_.empty()) return false;
   const uint64_t room = RoomInControl(port);
   Round round;
+  const uint16_t looked = in_.size();
   uint16_t waiting = 0;
   for (InPacket& packet : in_) {
     switch (packet.session->session->window().Look(packet.counter)) {
@@ -61,6 +62,7 @@ bool Worker::Look(const PortView& port) {
     }
   }
   in_.Resize(waiting);
+  stages_.Lap(Stage::kLook, looked);
   return !opening_.empty() || waiting > 0;
 }
 

@@ -14,7 +14,8 @@ void Worker::Open(const PortView& port) {
                 .text_size =
                     static_cast<uint32_t>(opening_[i].parsed.datagram_size - wire::kMinSealedSize)};
   }
-  RunEngine(wire::Direction::kOpen, {jobs_.data(), opening_.size()});
+  const uint16_t opened = opening_.size();
+  RunEngine(wire::Direction::kOpen, {jobs_.data(), opened});
   uint16_t kept = 0;
   for (uint16_t i = 0; i < opening_.size(); ++i) {
     if (jobs_[i].authentic) {
@@ -24,6 +25,7 @@ void Worker::Open(const PortView& port) {
     }
   }
   opening_.Resize(kept);
+  stages_.Lap(Stage::kOpen, opened);
 }
 
 void Worker::Claim(const PortView& port) {
@@ -51,6 +53,7 @@ void Worker::Claim(const PortView& port) {
     }
     first = last;
   }
+  stages_.Lap(Stage::kClaim, opening_.size());
   opening_.Resize(kept);
 }
 

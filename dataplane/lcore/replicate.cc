@@ -102,6 +102,7 @@ bool Worker::TakeLegs(WorkerId from) {
 
 void Worker::Replicate() {
   for (uint16_t i = 0; i < out_.size(); ++i) ReplicateJob(i);
+  stages_.Lap(Stage::kReplicate, out_.size());
 }
 
 void Worker::ReplicateJob(uint16_t index) {

@@ -50,6 +50,7 @@ void Worker::Receive(const PortView& port) {
   if (received == 0) return;
   work_ += received;
   now_ = rte_rdtsc();
+  stages_.Lap(Stage::kRx, received);
   for (uint16_t i = 0; i < received; ++i) {
     if (i + 1 < received) rte_prefetch0(rte_pktmbuf_mtod(frames[i + 1], const void*));
     if (IsShared(frames[i])) {

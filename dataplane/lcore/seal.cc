@@ -30,6 +30,7 @@ bool Worker::TakePayloads() {
     out_.Resize(static_cast<uint16_t>(out_.size() - 1));
   }
   PushReports();
+  stages_.Lap(Stage::kTake, static_cast<uint32_t>(taken));
   return !out_.empty();
 }
 
@@ -75,6 +76,7 @@ void Worker::Seal() {
     job.sealed = true;
   }
   RunEngine(wire::Direction::kSeal, {jobs_.data(), jobs});
+  stages_.Lap(Stage::kSeal, jobs);
 }
 
 // One addition for each session of the burst, which mostly is one. A used-up session ends its

@@ -43,6 +43,7 @@ void Worker::Enqueue(PortId id, Port* port, PortSlot* slot, rte_mbuf* frame, con
 
 void Worker::Transmit() {
   for (const PortView& port : forwarding_->PortsOf(id_)) Flush(&tx_[port.id]);
+  stages_.Lap(Stage::kTx, out_.size());
 }
 
 void Worker::Flush(TxQueue* queue) {

@@ -26,6 +26,7 @@ Worker::Worker(WorkerId id, const Shared& shared, std::unique_ptr<wire::AeadEngi
 uint32_t Worker::RunOnce() {
   forwarding_ = &shared_.publisher->Acquire();
   work_ = 0;
+  stages_.BeginTurn();
   for (const PortView& port : forwarding_->PortsOf(id_)) {
     Receive(port);
     Classify(port);
@@ -47,6 +48,7 @@ uint32_t Worker::RunOnce() {
   RingBells();
   shared_.publisher->Quiescent(id_);
   heartbeat_.Add();
+  stages_.EndTurn(work_);
   return work_;
 }
 

@@ -27,6 +27,7 @@
 #include "dataplane/lcore/pool.h"
 #include "dataplane/lcore/publisher.h"
 #include "dataplane/lcore/skew.h"
+#include "dataplane/lcore/stages.h"
 #include "dataplane/lcore/tx_queue.h"
 #include "dataplane/wire/aead.h"
 #include "dataplane/wire/message.h"
@@ -57,6 +58,9 @@ class Worker {
   uint64_t Drops(wire::Drop drop) const { return drops_.Get(drop); }
   const rte_mempool* header_pool() const { return header_pool_.get(); }
   absl::string_view engine_name() const { return engine_->name(); }
+  const StageClock& stages() const { return stages_; }
+  // Benchmarks and tests, while nobody else turns the worker.
+  StageClock& stages() { return stages_; }
 
  private:
   // --- In. ---
@@ -127,6 +131,7 @@ class Worker {
   bool rang_control_ = false;          // something was pushed to control
   std::vector<uint8_t> rang_workers_;  // and to which workers
 
+  StageClock stages_;
   Burst<InPacket> in_;       // what Look has not let through yet
   Burst<InPacket> opening_;  // this round's
   std::array<wire::AeadJob, kBurst> jobs_;

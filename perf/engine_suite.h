@@ -1,0 +1,33 @@
+// The cases of the engine benchmark. Each measures, and puts what it found into `results` under the names that README.md
+// lists.
+#ifndef WARP_PERF_ENGINE_SUITE_H_
+#define WARP_PERF_ENGINE_SUITE_H_
+
+#include <string>
+#include <vector>
+
+#include "perf/engine_case.h"
+
+namespace warp::perf {
+
+struct Effort {
+  bool quick = false;
+  size_t rounds = 0;  // samples of each thing
+};
+
+// The payload sizes of one sample, inner header included. "imix": 7 of 64, 4 of 570 and 1 of 1420 bytes.
+std::vector<uint16_t> SizesOf(const std::string& name);
+// What Effort asks for.
+std::vector<std::string> SizeNames(const Effort& effort);
+
+void MeasureSending(const Effort& effort, Json* results);
+void MeasureReceiving(const Effort& effort, Json* results);
+void MeasureCiphers(const Effort& effort, Json* results);
+// By threads of their own, on `cpus`.
+void MeasureWindow(const Effort& effort, const std::vector<int>& cpus, Json* results);
+// On the calling thread's CPU and on that of EAL's first worker.
+void MeasureTwoCores(const Effort& effort, Json* results);
+
+}  // namespace warp::perf
+
+#endif  // WARP_PERF_ENGINE_SUITE_H_
