@@ -1,0 +1,69 @@
+// The applications at a benchmark's gates: a sender, a receiver, and a prober of latency, each a thread on a CPU of its own
+// choosing, that use sockets as any program would.
+#ifndef WARP_PERF_GATE_APP_H_
+#define WARP_PERF_GATE_APP_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "control/unique_fd.h"
+
+namespace warp::perf {
+
+// How a program moves datagrams: one for each call, or in batches of equal size (UDP_SEGMENT out, UDP_GRO in).
+enum class Batching : uint8_t { kPlain, kSegments };
+
+// Two sockets of one application, one at each end of each tunnel. The caller made and connected them.
+struct AppSockets {
+  std::vector<control::UniqueFd> near;  // sends
+  std::vector<control::UniqueFd> far;   // receives
+};
+
+// Sends as fast as the sockets take it, a socket after the other, until destroyed.
+class AppSender {
+ public:
+  AppSender(const AppSockets& sockets, size_t size, Batching batching, int cpu);
+  ~AppSender();
+  uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
+
+ private:
+  void Run(Batching batching, int cpu);
+  const AppSockets& sockets_;
+  std::vector<uint8_t> payload_;
+  std::atomic<uint64_t> sent_{0};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+// Sends so many payloads, over the sockets in turn, and returns.
+void SendRound(const AppSockets& sockets, size_t size, Batching batching, size_t count, int cpu);
+
+// Receives whatever comes, until destroyed.
+class AppReceiver {
+ public:
+  AppReceiver(const AppSockets& sockets, Batching batching, int cpu);
+  ~AppReceiver();
+  uint64_t received() const { return received_.load(std::memory_order_relaxed); }  // payloads
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  void Run(Batching batching, int cpu);
+  const AppSockets& sockets_;
+  std::atomic<uint64_t> received_{0}, bytes_{0};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+// Sends a payload at the near end of the first tunnel and waits for it at the far end, `count` times, `interval_us` apart (0: back
+// to back). Returns the times of those that arrived within a second, ns.
+std::vector<uint64_t> ProbeLatency(const AppSockets& sockets, size_t size, size_t count,
+                                   uint64_t interval_us, int cpu);
+
+void PinThisThread(int cpu);  // -1: nothing
+
+}  // namespace warp::perf
+
+#endif  // WARP_PERF_GATE_APP_H_

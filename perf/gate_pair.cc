@@ -1,0 +1,148 @@
+#include "perf/gate_pair.h"
+
+#include <poll.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/clock.h"
+#include "dataplane/wire/frame.h"
+#include "perf/bench_node.h"
+#include "perf/must.h"
+
+namespace warp::perf {
+namespace {
+
+constexpr size_t kSpinTurns = 100;  // as in control/node.cc
+constexpr size_t kEventsPerTurn = 64;
+
+uint64_t Nanoseconds() { return static_cast<uint64_t>(control::Now().time_since_epoch().count()); }
+
+}  // namespace
+
+GatePair::GatePair(const Options& options) : options_(options), now_(control::Now()) {
+  loop_ = Must(control::Loop::Create());
+  dataplane_ = Must(lcore::Dataplane::Start({.max_ports = 2,
+                                             .worker_cpus = {options.worker_cpu},
+                                             .control_cpu = options.control_cpu,
+                                             .polling = options.polling}));
+  watch_ = std::make_unique<control::Watch>(*loop_, dataplane_->wake_fd(), POLLIN, [](uint32_t) {});
+  protocol::NodeOptions protocol;
+  protocol.local.wall_clock = control::WallClockHint;
+  protocol_ = std::make_unique<protocol::Node>(std::move(protocol));
+
+  const SessionPair sessions = MakeSessions(wire::Cipher::kAes256Gcm);
+  const std::shared_ptr<wire::Session> ends[] = {sessions.sender, sessions.receiver};
+  auto snapshot = std::make_unique<lcore::Snapshot>();
+  snapshot->listen_port = LocalEndpoint(0).port;
+  snapshot->ports.resize(2);
+  snapshot->peers.resize(2);
+  snapshot->sessions.resize(16);
+  for (size_t i = 0; i < 2; ++i) {
+    const lcore::PortId id =
+        Must(dataplane_->AddPort({.name = absl::StrCat("port", i),
+                                  .driver = lcore::PortDriver::kDevargs,
+                                  .device = absl::StrCat("net_warp_lab", i, ",wire=gates")}));
+    snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};
+  }
+  for (uint16_t i = 0; i < 2; ++i) {
+    const size_t other = 1 - i;
+    snapshot->peers[i].send_session = ends[i];
+    snapshot->peers[i].paths.push_back(
+        {.port = i,
+         .send = true,
+         .remote = LocalEndpoint(other),
+         .frame = wire::MakeFrameTemplate(dataplane_->Info(i).mac,
+                                          dataplane_->Info(static_cast<lcore::PortId>(other)).mac,
+                                          LocalEndpoint(i), LocalEndpoint(other)),
+         .counters = std::make_shared<lcore::PathCounters>()});
+    snapshot->sessions[ends[i]->local_index() % 16] = {.session = ends[i], .peer = i};
+    routes_[i] = {.peer = i, .session = ends[i], .max_plaintext = 1440, .homes = {0}};
+  }
+  dataplane_->Publish(std::move(snapshot));
+}
+
+GatePair::~GatePair() { Close(); }
+
+void GatePair::Open(const std::vector<config::GateConfig>& near,
+                    const std::vector<config::GateConfig>& far) {
+  Close();
+  traffic_ = std::make_unique<control::Traffic>(*loop_, *dataplane_, *protocol_, now_);
+  configs_.reserve(near.size() + far.size());
+  for (size_t i = 0; i < near.size() + far.size(); ++i) {
+    const bool is_far = i >= near.size();
+    config::TunnelConfig& tunnel = configs_.emplace_back();
+    tunnel.id = static_cast<uint16_t>(is_far ? i - near.size() : i);
+    tunnel.name = absl::StrCat(is_far ? "far" : "near", tunnel.id);
+    tunnel.peer_index = is_far ? 1 : 0;
+    tunnel.gate = is_far ? far[i - near.size()] : near[i];
+    MustBeOk(traffic_->AddTunnel(tunnel, routes_[tunnel.peer_index]));
+  }
+  cost_ = {};
+}
+
+void GatePair::Close() {
+  if (traffic_ == nullptr) return;
+  traffic_->CloseGates();
+  const protocol::Instant end = control::Now() + std::chrono::milliseconds(300);
+  while (control::Now() < end) TurnOnce();
+  traffic_.reset();
+  configs_.clear();
+}
+
+void GatePair::TurnUntil(absl::FunctionRef<bool()> done) {
+  size_t idle = 0;
+  while (!done()) {
+    if (TurnOnce() > 0) {
+      idle = 0;
+    } else if (!options_.spin && ++idle > kSpinTurns) {
+      if (dataplane_->ArmSleep()) loop_->Wait(std::chrono::milliseconds(10));
+      dataplane_->Disarm();
+    }
+  }
+}
+
+// Stages that found nothing to do are not counted: what an empty look costs is the price of polling, not of a payload.
+size_t GatePair::TurnOnce() {
+  now_ = control::Now();
+  const uint64_t start = static_cast<uint64_t>(now_.time_since_epoch().count());
+  const size_t in = traffic_->ReceiveOpened();
+  const uint64_t opened = in > 0 ? Nanoseconds() : start;
+  const size_t completions = traffic_->ReceiveCompletions();
+  const uint64_t completed = completions > 0 ? Nanoseconds() : opened;
+  const size_t out = loop_->RunOnce(kEventsPerTurn);
+  traffic_->Submit();
+  if (in > 0) cost_.in += opened - start;
+  if (completions > 0) cost_.completions += completed - opened;
+  if (out > 0) cost_.out += Nanoseconds() - completed;
+  return in + completions + out;
+}
+
+uint64_t GatePair::from_app() const {
+  uint64_t sum = 0;
+  for (const auto& tunnel : traffic_->tunnels()) {
+    if (tunnel->config().peer_index == 0) sum += tunnel->gate_counters().from_app;
+  }
+  return sum;
+}
+
+uint64_t GatePair::to_app() const {
+  uint64_t sum = 0;
+  for (const auto& tunnel : traffic_->tunnels()) {
+    if (tunnel->config().peer_index == 1) sum += tunnel->gate_counters().to_app;
+  }
+  return sum;
+}
+
+uint64_t GatePair::drops() const {
+  uint64_t sum = 0;
+  for (const auto& tunnel : traffic_->tunnels()) {
+    for (size_t i = 0; i < static_cast<size_t>(wire::Drop::kCount); ++i) {
+      const auto drop = static_cast<wire::Drop>(i);
+      sum += tunnel->sender().drops().Get(drop) + tunnel->gate_counters().drops.Get(drop);
+    }
+  }
+  return sum;
+}
+
+}  // namespace warp::perf

@@ -1,0 +1,72 @@
+// Two nodes' traffic in one process, for measuring gates: real gates with real sockets at both ends, the control thread's
+// traffic turn, a dataplane with one worker, and two lab ports joined by a ring, so that no network is the limit. What is left
+// out: handshakes, paths and everything else that is not a payload's.
+//
+//   app ─► gate 0..n-1 (site A) ─► control ─► worker: seal ─ring─ open ─► control ─► gate (site B) ─► app
+#ifndef WARP_PERF_GATE_PAIR_H_
+#define WARP_PERF_GATE_PAIR_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "control/config/node_config.h"
+#include "control/loop.h"
+#include "control/peer_route.h"
+#include "control/protocol/node.h"
+#include "control/traffic.h"
+#include "dataplane/lcore/dataplane.h"
+
+namespace warp::perf {
+
+// What the control thread spent in turns that had something to do, ns.
+struct ControlCost {
+  uint64_t out = 0;          // gates to the worker's ring
+  uint64_t completions = 0;  // what became of it
+  uint64_t in = 0;           // the worker's ring to gates
+};
+
+class GatePair {
+ public:
+  struct Options {
+    int control_cpu = 0;
+    int worker_cpu = 1;
+    lcore::Polling polling = lcore::Polling::kAdaptive;
+    bool spin = false;  // the control thread never sleeps
+  };
+  // Initialises EAL: once in a process. Exits with a sentence where that fails.
+  explicit GatePair(const Options& options);
+  ~GatePair();
+
+  // Replaces all tunnels: tunnel i is gate `near[i]` at site A and `far[i]` at site B.
+  void Open(const std::vector<config::GateConfig>& near,
+            const std::vector<config::GateConfig>& far);
+  void Close();
+
+  // Turns the control thread's loop, in the calling thread, until `done`.
+  void TurnUntil(absl::FunctionRef<bool()> done);
+
+  const ControlCost& cost() const { return cost_; }
+  uint64_t from_app() const;  // payloads that site A's gates took
+  uint64_t to_app() const;    // payloads that site B's gates delivered
+  uint64_t drops() const;     // of tunnels and gates
+
+ private:
+  size_t TurnOnce();
+
+  const Options options_;
+  protocol::Instant now_;
+  std::unique_ptr<control::Loop> loop_;
+  std::unique_ptr<lcore::Dataplane> dataplane_;
+  std::unique_ptr<control::Watch> watch_;
+  std::unique_ptr<protocol::Node> protocol_;
+  control::PeerRoute routes_[2];
+  std::vector<config::TunnelConfig> configs_;
+  std::unique_ptr<control::Traffic> traffic_;
+  ControlCost cost_;
+};
+
+}  // namespace warp::perf
+
+#endif  // WARP_PERF_GATE_PAIR_H_
