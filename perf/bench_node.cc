@@ -1,11 +1,10 @@
 #include "perf/bench_node.h"
 
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "perf/must.h"
 
 namespace warp::perf {
 namespace {
@@ -19,15 +18,6 @@ lcore::DataplaneOptions PlaneOptions(const BenchNode::Options& options) {
           .max_mtu = options.max_mtu,
           .ring_size = 4096,
           .engine = options.engine};
-}
-
-template <typename T>
-T Must(absl::StatusOr<T> value) {
-  if (!value.ok()) {
-    std::cerr << value.status() << "\n";
-    std::exit(1);
-  }
-  return *std::move(value);
 }
 
 }  // namespace
