@@ -18,14 +18,15 @@ namespace warp::tools {
 struct GaugeTxOptions {
   wire::Endpoint to;
   std::optional<wire::Endpoint> bind;
-  double rate = 1000;         // a second; 0: as fast as it goes
-  size_t size = 1200;         // bytes, kGaugeHeaderSize..kMaxGaugeSize
-  double seconds = 10;        // 0: until stopped
-  bool await_echo = false;    // count what comes back, and the time it took
-  double wait_ready = 0;      // seconds to wait for a first echo before the run; 0: begin at once
-  double drain = 1;           // seconds to wait for the last echoes
-  double interval = 0;        // seconds between progress lines; 0: none
-  bool one_by_one = false;    // the next only when the last came back, or is lost: no rate
+  double rate = 1000;       // a second; 0: as fast as it goes
+  size_t size = 1200;       // bytes, kGaugeHeaderSize..kMaxGaugeSize
+  double seconds = 10;      // 0: until stopped
+  bool await_echo = false;  // count what comes back, and the time it took
+  double wait_ready = 0;    // seconds to wait for a first echo before the run; 0: begin at once
+  double drain = 1;         // seconds to wait for the last echoes
+  double interval = 0;      // seconds between progress lines; 0: none
+  bool spin = false;  // with one_by_one: look again and again for what comes back, never sleep
+  bool one_by_one = false;    // the next only when the last came back, or is lost; `rate` at most
   bool distribution = false;  // all latencies in the report's JSON
 };
 absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop);
@@ -44,6 +45,7 @@ absl::StatusOr<GaugeReport> RunGaugeRx(const GaugeRxOptions& options, int stop);
 struct GaugeEchoOptions {
   wire::Endpoint listen;
   double seconds = 0;  // 0: until stopped
+  bool spin = false;   // never sleep
 };
 absl::StatusOr<GaugeReport> RunGaugeEcho(const GaugeEchoOptions& options, int stop);
 

@@ -1,3 +1,5 @@
+#include <sched.h>
+
 #include "tools/gauge.h"
 #include "tools/gauge_socket.h"
 #include "tools/gauge_wait.h"
@@ -12,7 +14,8 @@ absl::StatusOr<GaugeReport> RunGaugeEcho(const GaugeEchoOptions& options, int st
   GaugeReport report{.mode = GaugeReport::Mode::kEcho};
   ReceiveBatch batch;
   while (true) {
-    const unsigned readable = WaitReadable({socket->fd(), stop}, end);
+    if (options.spin) ::sched_yield();  // whoever else wants this CPU gets it
+    const unsigned readable = WaitReadable({socket->fd(), stop}, options.spin ? 0 : end);
     if ((readable & 1) != 0) {
       const size_t count = batch.Receive(socket->fd());
       const size_t returned = batch.Return(socket->fd(), count);

@@ -9,7 +9,8 @@
 namespace warp::tools {
 
 // Until `options.seconds` are over or `stop` is readable. The next datagram leaves when the last one came back, or is lost:
-// when it did not within kPatience. Of the options it reads size, seconds and distribution.
+// when it did not within kPatience; and not before options.rate (0: none) allows it. Of the options it also reads size, seconds,
+// spin and distribution.
 GaugeReport PingOneByOne(const GaugeTxOptions& options, const GaugeSocket& socket, GaugeTally tally,
                          int stop);
 

@@ -100,10 +100,12 @@ void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
       ->capture_default_str();
   tx->add_option("--interval", options.interval, "A line on stderr every so many seconds")
       ->check(CLI::Range(0.01, 1e6));
-  tx->add_flag("--one-by-one", options.one_by_one,
-               "The next one only when the last came back, or did not for a second: no --rate")
-      ->needs("--await-echo")
-      ->excludes("--rate");
+  CLI::Option* one_by_one =
+      tx->add_flag("--one-by-one", options.one_by_one,
+                   "The next one only when the last came back, or did not for a second")
+          ->needs("--await-echo");
+  tx->add_flag("--spin", options.spin, "Never sleep: look again and again for what comes back")
+      ->needs(one_by_one);
   tx->add_flag("--distribution", options.distribution, "With --json: all latencies");
   tx->callback([&json, &result] { result = RunGauge(options, json); });
 }
@@ -135,6 +137,7 @@ void AddGaugeEcho(CLI::App* gauge, const bool& json, int& result) {
   AddEndpoint(echo, "--listen", options.listen, "Where")->required();
   echo->add_option("--seconds", options.seconds, "How long; without it until interrupted")
       ->check(CLI::Range(0.01, 1e9));
+  echo->add_flag("--spin", options.spin, "Never sleep: look again and again for what comes");
   echo->callback([&json, &result] { result = RunGauge(options, json); });
 }
 

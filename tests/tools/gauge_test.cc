@@ -125,6 +125,7 @@ TEST(GaugeTest, OneByOneSendsTheNextWhenTheLastIsBack) {
   Stop stop;
   GaugeTxOptions options = Tx(echo.address());
   options.one_by_one = true;
+  options.rate = 0;
   options.distribution = true;
   options.seconds = 1.5;
   const absl::StatusOr<GaugeReport> report = RunGaugeTx(options, stop.fd());

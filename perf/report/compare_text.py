@@ -1,0 +1,62 @@
+"""The comparison as text: aligned columns for a terminal, or Markdown."""
+
+
+def table(head, rows, markdown):
+    """Columns as wide as their widest cell; the first to the left, the rest to the right."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    if markdown:
+        lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+        return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = []
+    for row in [head, ["-" * width for width in widths], *rows]:
+        lines.append("  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip())
+    return "\n".join(lines)
+
+
+def spread(figure, scale=1, digits=0):
+    """'97 (92–101)': the median, and the runs' extremes where there are several."""
+    show = lambda value: f"{value / scale:,.{digits}f}"  # noqa: E731
+    if len(figure["runs"]) < 2:
+        return show(figure["median"])
+    return f"{show(figure['median'])} ({show(figure['min'])}–{show(figure['max'])})"
+
+
+def trip(result, way):
+    trips = result["round_trip"][way]
+    return f"{trips['p50']['median']:.0f} / {trips['p99']['median']:.0f}"
+
+
+def cpu(result, key, digits=1):
+    return f"{result['cpu'][key]['median']:.{digits}f}" if result["cpu"] else "–"
+
+
+def line(result):
+    """One system in one line, while the others are still measured."""
+    return (f"    {result['loss_free']['1400']['median'] / 1e3:.0f} / {result['loss_free']['200']['median'] / 1e3:.0f} kpps, "
+            f"RTT {trip(result, 'back_to_back')} us, every 10 ms {trip(result, 'every_10_ms')} us, "
+            f"CPU {cpu(result, 'at_20000')} / {cpu(result, 'at_80_percent')} us, idle {cpu(result, 'idle')} %")  # fmt: skip
+
+
+def tables(report, markdown=False):
+    """The whole report."""
+    system, machine = report["system"], report["machine"]
+    text = [f"{report['when']}, commit {report['commit']}, {machine['cpu']}, {machine['cpus']} CPUs, Linux {machine['kernel']}"
+            + (", quick" if report["quick"] else ""),
+            f"Load before: {system['load_before']}. All programs of both ends and the generator share the {machine['cpus']} CPUs."]  # fmt: skip
+    text.append(table(
+        ["system", "1400 B, kpps", "Gb/s", "200 B, kpps", "RTT p50/p99, us", "every 10 ms", "CPU/packet, us", "at 80 %", "idle, %"],
+        [[one["title"], spread(one["loss_free"]["1400"], 1e3), f"{one['loss_free']['1400']['median'] * 1400 * 8 / 1e9:.2f}",
+          spread(one["loss_free"]["200"], 1e3), trip(one, "back_to_back"), trip(one, "every_10_ms"),
+          cpu(one, "at_20000"), cpu(one, "at_80_percent"), cpu(one, "idle")] for one in system["systems"]], markdown))  # fmt: skip
+    cuts = [(one["title"], one["cut"]) for one in system["systems"] if one.get("cut")]
+    if cuts:
+        names = {"none": "no cut", "sender": "at the sender", "receiver": "at the receiver", "black_hole": "black hole"}
+        text.append("One link dies in mid-stream, 5,000/s of 1,400 B: lost, longest gap in ms")
+        text.append(table(["system", *names.values()],
+                          [[title, *(f"{cut[how]['lost']}, {cut[how]['longest_gap_ms']:.1f}" for how in names)]
+                           for title, cut in cuts], markdown))  # fmt: skip
+    if system["tcp"]:
+        text.append("TCP through wireguard-go")
+        text.append(table(["way", "Mb/s"], [[one["title"], spread(one["throughput"])] for one in system["tcp"]], markdown))
+    return "\n\n".join(text) + "\n"

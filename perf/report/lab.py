@@ -1,0 +1,173 @@
+"""A laboratory for one system under measurement: sites A and B, two links, nothing left behind.
+
+    direct                          switched (2x2 paths, cables that can be pulled)
+
+    A l0 =========== l0 B           A l0 -- a0 .          . b0 -- l0 B
+    A l1 =========== l1 B                       : M switch :
+                                    A l1 -- a1 '          ' b1 -- l1 B
+
+    10.0.0.1 and 10.0.0.2 on l0,    10.0.0.1 and .11 at A,
+    10.0.1.1 and 10.0.1.2 on l1     10.0.0.2 and .12 at B, one network
+
+enter() runs the program again as the first process of a mount and PID namespace of its own: the kernel ends every process and
+frees every namespace, interface and file of the laboratory when that ends, in whatever way.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HOME = Path("/run/lab")  # a private tmpfs, once inside
+
+
+def run(*command, **options):
+    """Runs a command; an error is a sentence with what it said."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def enter(command, wrapper=()):
+    """Starts the command inside, through `wrapper` (a command that takes another one); its exit status."""
+    inside = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
+              "--mount-proc", *command]  # fmt: skip
+    child = subprocess.Popen([*wrapper, *inside], start_new_session=bool(wrapper))
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        if wrapper:
+            os.killpg(child.pid, signal.SIGTERM)
+        child.wait()
+        raise
+
+
+def settle():
+    """First thing inside: a private /run."""
+    run("mount", "-t", "tmpfs", "lab", "/run")
+    HOME.mkdir()
+
+
+class Lab:
+    """Two sites and their links."""
+
+    def __init__(self, switched=False):
+        self.switched = switched
+        self.apart = False  # the two links, in a switched laboratory
+        self.processes = []
+        for site in ("A", "B", "M") if switched else ("A", "B"):
+            run("ip", "netns", "add", site)
+            self.on(site, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
+                    "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+                    # Two interfaces in one network: each answers for its own address alone.
+                    "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2",
+                    "net.core.rmem_max=67108864", "net.core.wmem_max=67108864", check=False)  # fmt: skip
+            run("ip", "-n", site, "link", "set", "lo", "up")
+        if switched:
+            run("ip", "-n", "M", "link", "add", "switch", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+            run("ip", "-n", "M", "link", "set", "switch", "up")
+        for link in (0, 1):
+            if switched:
+                for number, site in ((1, "A"), (2, "B")):
+                    port = f"{site.lower()}{link}"
+                    # Indices differ: else the kernel takes a veth for a hardware interface, and tells of its carrier late.
+                    self._veth(site, f"l{link}", 10 + link, "M", port, 100 * number + link)
+                    run("ip", "-n", "M", "link", "set", port, "master", "switch")
+            else:
+                self._veth("A", f"l{link}", 10 + link, "B", f"l{link}", 20 + link)
+            for number, site in ((1, "A"), (2, "B")):
+                run("ip", "-n", site, "address", "add", f"{self.address(site, link)}/24", "dev", f"l{link}")
+
+    def address(self, site, link):
+        number = 1 if site == "A" else 2
+        return f"10.0.0.{number + 10 * link}" if self.switched and not self.apart else f"10.0.{link}.{number}"
+
+    def on(self, site, *command, check=True):
+        """Runs a command at a site, to its end."""
+        command = ["ip", "netns", "exec", site, *map(str, command)]
+        return run(*command) if check else subprocess.run(command, capture_output=True, text=True).stdout
+
+    def start(self, site, *command, log=None):
+        """Starts a program at a site, its output in a file (or a pipe); the laboratory's end is its end."""
+        output = open(HOME / f"{log}.log", "w") if log else subprocess.PIPE
+        process = subprocess.Popen(["ip", "netns", "exec", site, *map(str, command)], stdout=output,
+                                   stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
+                                   stdin=subprocess.DEVNULL, text=True)  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    # --- What happens to links, in the switched laboratory. ---
+
+    def separate(self):
+        """Link 0 leads to link 0 alone, and 1 to 1: two switches, whose networks have nothing in common."""
+        run("ip", "-n", "M", "link", "add", "switch1", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+        run("ip", "-n", "M", "link", "set", "switch1", "up")
+        for site in "AB":
+            run("ip", "-n", "M", "link", "set", f"{site.lower()}1", "master", "switch1")
+            run("ip", "-n", site, "address", "flush", "dev", "l1")
+            run("ip", "-n", site, "address", "add", f"10.0.1.{1 if site == 'A' else 2}/24", "dev", "l1")
+        self.apart = True
+
+    def pull_cable(self, port):
+        """The site sees that the carrier is gone."""
+        run("ip", "-n", "M", "link", "set", port, "down")
+
+    def black_hole(self, port):
+        """Interfaces stay up, frames vanish."""
+        run("ip", "-n", "M", "link", "set", port, "nomaster")
+
+    def close(self):
+        """Ends what was started, latest first, so that another laboratory can follow."""
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        for site in ("A", "B", "M") if self.switched else ("A", "B"):
+            # Programs that went to the background still hold it.
+            for pid in subprocess.run(["ip", "netns", "pids", site], capture_output=True, text=True).stdout.split():
+                try:
+                    os.kill(int(pid), signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            run("ip", "netns", "delete", site)
+
+    def _veth(self, site, name, index, far, far_name, far_index):
+        run("ip", "-n", site, "link", "add", name, "index", index, "type", "veth",
+            "peer", "name", far_name, "index", far_index, "netns", far)  # fmt: skip
+        run("ip", "-n", site, "link", "set", name, "up")
+        run("ip", "-n", far, "link", "set", far_name, "up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        if failure:
+            for log in sorted(HOME.glob("*.log")):
+                print(f"--- {log.name}", *log.read_text().splitlines()[-12:], sep="\n", file=sys.stderr)
+        self.close()
+
+
+def wait_until(condition, seconds, what):
+    """Looks every 20 ms until it is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def cpu_seconds(pids):
+    """The CPU time of these processes and all their threads, to the nanosecond, as the scheduler counts it."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            try:
+                total += int(task.read_text().split()[0])
+            except (OSError, ValueError, IndexError):
+                pass  # a thread that has just ended
+    return total / 1e9
+
+

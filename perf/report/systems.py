@@ -1,0 +1,279 @@
+"""The systems that are compared: how each is set up between two sites.
+
+A system's start() brings it up in a laboratory and says where a datagram has to go to come out at B. All carry 1,400 bytes of
+payload in one packet over links of MTU 1500. All that encrypt do so with what they call AES-256-GCM or, where they leave no
+choice, ChaCha20-Poly1305 (wireguard-go) or AES-256-CBC with HMAC (tinc 1.0).
+"""
+
+import json
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from . import lab as laboratory
+from .lab import HOME, run
+
+PORT = 9001  # where the receiver of a measurement listens
+
+
+class System:
+    """Raw UDP over one link: the ceiling, and what the others have in common."""
+
+    name = "raw"
+    title = "raw UDP, one link"
+    cipher = "none"
+    links = 1
+    copies = 1
+    switched = False
+    needs = ("warp",)  # programs
+
+    def start(self, lab):
+        """Brings it up, to the point where payloads pass."""
+        self.lab = lab
+
+    def target(self):
+        """Where A sends to."""
+        return f"{self.lab.address('B', 0)}:{PORT}"
+
+    def listen(self):
+        """Where B receives what A sent there."""
+        return self.target()
+
+    def processes(self):
+        """PIDs of the tunnel's processes at both ends."""
+        return []
+
+    def inner_address(self, site):
+        """The address of a site inside the tunnel."""
+        return self.lab.address(site, 0)
+
+
+class WireguardGo(System):
+    """The userspace WireGuard: the kernel's is not here."""
+
+    name = "wireguard-go"
+    title = "wireguard-go"
+    cipher = "ChaCha20-Poly1305"
+    needs = ("wireguard-go", "wg")
+    mtu = 1440  # so that 1,400 bytes fit one packet: 1440 + 60 is the link's 1500
+
+    def start(self, lab, port=51820, endpoints=None):
+        """Between the links' addresses, or through the endpoints given (of B for A, and none for B)."""
+        self.lab = lab
+        # Forked by ourselves: it goes to the background otherwise and cannot be told from others.
+        self.daemons = [lab.start(site, "wireguard-go", "--foreground", f"wg{site}", log=f"wg{site}") for site in "AB"]
+        for site in "AB":
+            laboratory.wait_until(lambda site=site: Path(f"/run/wireguard/wg{site}.sock").exists(), 10, "wireguard-go")
+        keys = {site: run("wg", "genkey").strip() for site in "AB"}
+        public = {site: run("wg", "pubkey", input=keys[site]).strip() for site in "AB"}
+        for site, peer in (("A", "B"), ("B", "A")):
+            (HOME / f"wg{site}.key").write_text(keys[site])
+            endpoint = endpoints[site] if endpoints else f"{lab.address(peer, 0)}:{port}"
+            lab.on(site, "wg", "set", f"wg{site}", "listen-port", port, "private-key", HOME / f"wg{site}.key",
+                   "peer", public[peer], "allowed-ips", "0.0.0.0/0", *(["endpoint", endpoint] if endpoint else []))  # fmt: skip
+            run("ip", "-n", site, "address", "add", f"{self.inner_address(site)}/24", "dev", f"wg{site}")
+            run("ip", "-n", site, "link", "set", f"wg{site}", "mtu", self.mtu, "up")
+
+    def target(self):
+        return f"{self.inner_address('B')}:{PORT}"
+
+    def processes(self):
+        return [daemon.pid for daemon in self.daemons]
+
+    def inner_address(self, site):
+        return "10.9.0.1" if site == "A" else "10.9.0.2"
+
+
+class OpenVpn(WireguardGo):
+    """TLS, since its static keys know no AEAD; DCO off, which the kernel does not have either."""
+
+    name = "openvpn"
+    title = "OpenVPN"
+    cipher = "AES-256-GCM"
+    needs = ("openvpn", "openssl")
+
+    def start(self, lab):
+        self.lab = lab
+        certificates = HOME / "openvpn"
+        certificates.mkdir(exist_ok=True)
+        fingerprint = {}
+        for site in "AB":
+            run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                "-keyout", certificates / f"{site}.key", "-out", certificates / f"{site}.crt", "-subj", f"/CN={site}",
+                "-days", "2")  # fmt: skip
+            printed = run("openssl", "x509", "-in", certificates / f"{site}.crt", "-noout", "-fingerprint", "-sha256")
+            fingerprint[site] = printed.strip().split("=")[1]
+        self.daemons = []
+        for site, peer in (("B", "A"), ("A", "B")):
+            self.daemons.append(lab.start(
+                site, "openvpn", "--dev", "tun0", "--proto", "udp", "--disable-dco", "--topology", "p2p",
+                "--local", lab.address(site, 0), "--remote", lab.address(peer, 0), "--port", "1194",
+                "--ifconfig", self.inner_address(site), self.inner_address(peer),
+                "--tls-client" if site == "A" else "--tls-server", *([] if site == "A" else ["--dh", "none"]),
+                "--cert", certificates / f"{site}.crt", "--key", certificates / f"{site}.key",
+                "--peer-fingerprint", fingerprint[peer], "--data-ciphers", "AES-256-GCM", "--cipher", "AES-256-GCM",
+                "--tun-mtu", "1440", "--mssfix", "0", "--sndbuf", "4194304", "--rcvbuf", "4194304",
+                "--txqueuelen", "1000", "--ping", "5", "--verb", "3", log=f"openvpn{site}"))  # fmt: skip
+
+    def inner_address(self, site):
+        return "10.8.0.1" if site == "A" else "10.8.0.2"
+
+
+class Nebula(WireguardGo):
+    """Its lighthouse is A; no relays, no punching; the firewall lets everything pass."""
+
+    name = "nebula"
+    title = "nebula"
+    cipher = "AES-256-GCM"
+    needs = ("nebula", "nebula-cert")
+
+    def start(self, lab):
+        self.lab = lab
+        home = HOME / "nebula"
+        home.mkdir(exist_ok=True)
+        run("nebula-cert", "ca", "-name", "lab", "-out-crt", home / "ca.crt", "-out-key", home / "ca.key")
+        self.daemons = []
+        for site in "AB":
+            run("nebula-cert", "sign", "-name", site, "-ip", f"{self.inner_address(site)}/24", "-ca-crt", home / "ca.crt",
+                "-ca-key", home / "ca.key", "-out-crt", home / f"{site}.crt", "-out-key", home / f"{site}.key")  # fmt: skip
+            peer = "B" if site == "A" else "A"
+            (home / f"{site}.yml").write_text(json.dumps({  # JSON is YAML
+                "pki": {"ca": str(home / "ca.crt"), "cert": str(home / f"{site}.crt"), "key": str(home / f"{site}.key")},
+                "static_host_map": {self.inner_address(peer): [f"{lab.address(peer, 0)}:4242"]},
+                "lighthouse": {"am_lighthouse": site == "A", "interval": 60,
+                               "hosts": [] if site == "A" else [self.inner_address("A")]},
+                "listen": {"host": "0.0.0.0", "port": 4242, "read_buffer": 4194304, "write_buffer": 4194304},
+                "punchy": {"punch": False}, "cipher": "aes",
+                "tun": {"dev": "nebula", "mtu": 1440, "tx_queue": 1000}, "logging": {"level": "warning"},
+                "firewall": {"outbound": [{"port": "any", "proto": "any", "host": "any"}],
+                             "inbound": [{"port": "any", "proto": "any", "host": "any"}]},
+            }))  # fmt: skip
+            self.daemons.append(lab.start(site, "nebula", "-config", home / f"{site}.yml", log=f"nebula{site}"))
+
+    def inner_address(self, site):
+        return "10.7.0.1" if site == "A" else "10.7.0.2"
+
+
+class Tinc(WireguardGo):
+    """Router mode, its default cipher and digest, UDP."""
+
+    name = "tinc"
+    title = "tinc 1.0"
+    cipher = "AES-256-CBC, HMAC-SHA-256"
+    needs = ("tincd",)
+
+    def start(self, lab):
+        self.lab = lab
+        self.daemons = []
+        for site in "AB":
+            home = HOME / "tinc" / site
+            (home / "hosts").mkdir(parents=True)
+            peer = "B" if site == "A" else "A"
+            (home / "tinc.conf").write_text(
+                f"Name = {site}\n" + (f"ConnectTo = {peer}\n" if site == "A" else "") +
+                "AddressFamily = ipv4\nInterface = tun0\nMode = router\nProcessPriority = normal\n"
+                "UDPRcvBuf = 4194304\nUDPSndBuf = 4194304\n")  # fmt: skip
+            script = home / "tinc-up"
+            script.write_text(f"#!/bin/sh\nip address add {self.inner_address(site)}/24 dev $INTERFACE\n"
+                              "ip link set $INTERFACE mtu 1440 txqueuelen 1000 up\n")  # fmt: skip
+            script.chmod(0o755)
+            (home / "hosts" / site).write_text(f"Address = {lab.address(site, 0)}\nSubnet = {self.inner_address(site)}/32\n")
+            run("tincd", "-c", home, "-K", "2048", stdin=__import__("subprocess").DEVNULL)
+        for site, peer in (("A", "B"), ("B", "A")):
+            shutil.copy(HOME / "tinc" / site / "hosts" / site, HOME / "tinc" / peer / "hosts" / site)
+        for site in "BA":
+            self.daemons.append(lab.start(site, "tincd", "-c", HOME / "tinc" / site, "-D", "--pidfile",
+                                          HOME / f"tinc{site}.pid", log=f"tinc{site}"))  # fmt: skip
+
+    def inner_address(self, site):
+        return "10.6.0.1" if site == "A" else "10.6.0.2"
+
+
+class Warp(System):
+    """WARP over one link, over two (every payload twice), over two at each end (every payload four times)."""
+
+    needs = ()
+    cipher = "AES-256-GCM"
+
+    def __init__(self, build, shape="1", driver="af_packet", switched=False):
+        self.build = build
+        self.driver = driver
+        self.shape = shape
+        self.links = 1 if shape == "1" else 2
+        self.copies = {"1": 1, "2": 2, "2x2": 4}[shape]
+        self.switched = switched or shape == "2x2"
+        self.name = f"warp-{shape}-{driver}"
+        what = {"1": "1 link", "2": "2 links, 2 copies", "2x2": "2×2 paths, 4 copies"}[shape]
+        self.title = f"WARP, {what}, {driver}"
+
+    def start(self, lab):
+        self.lab = lab
+        self.daemons = []
+        warp, warpd = self.build / "tools/warp", self.build / "control/warpd"
+        public = {}
+        for site in "AB":
+            key = run(warp, "keygen")
+            with open(os.open(HOME / f"{site}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(key)
+            public[site] = run(warp, "pubkey", input=key).strip()
+        for site, peer in (("A", "B"), ("B", "A")):
+            # Without "2x2" each link leads to the other end's address on the same link alone.
+            gate = {"listen": "127.0.0.1:9000"} | ({"deliver": f"127.0.0.1:{PORT}"} if site == "B" else {})
+            config = {
+                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")},
+                "ports": [{"name": f"l{i}", "interface": f"l{i}", "driver": self.driver} for i in range(self.links)],
+                "peers": [{"name": peer, "public_key": public[peer],
+                           "endpoints": [f"{lab.address(peer, i)}:13116" for i in range(self.links)]}],
+                "tunnels": [{"name": "perf", "id": 1, "peer": peer, "gate": {"loopback": gate}}],
+            }  # fmt: skip
+            (HOME / f"{site}.yaml").write_text(json.dumps(config))
+            self.daemons.append(lab.start(site, warpd, "--config", HOME / f"{site}.yaml", log=f"warpd{site}"))
+        for site in "AB":
+            laboratory.wait_until(lambda site=site: self.active(site) == self.copies, 20,
+                                  f"{self.copies} active paths at {site}")  # fmt: skip
+
+    def status(self, site):
+        """What `warp status --json` shows, without the program."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(HOME / f"{site}.sock"))
+            text = b""
+            while chunk := connection.recv(1 << 16):
+                text += chunk
+        return json.loads(text)
+
+    def active(self, site):
+        """How many paths carry payloads; 0 while the daemon starts."""
+        try:
+            peers = self.status(site)["peers"]
+        except (OSError, ValueError, KeyError):
+            time.sleep(0.05)
+            return 0
+        return sum(path["state"] == "active" for peer in peers for path in peer["paths"])
+
+    def target(self):
+        return "127.0.0.1:9000"
+
+    def listen(self):
+        return f"127.0.0.1:{PORT}"
+
+    def processes(self):
+        return [daemon.pid for daemon in self.daemons]
+
+
+def all_systems(build):
+    """Every system, in the order of the report."""
+    warp = [Warp(build, shape, driver) for shape in ("1", "2", "2x2") for driver in ("af_packet", "af_xdp")]
+    return [System(), WireguardGo(), OpenVpn(), Nebula(), Tinc(), *warp]
+
+
+def packages(top):
+    """What perf/packages.txt lists: program -> package."""
+    found = {}
+    for line in (top / "perf/packages.txt").read_text().splitlines():
+        words = line.split("#")[0].split()
+        if words:
+            found |= {program: words[0] for program in words[1:] or words}
+    return found
