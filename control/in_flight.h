@@ -1,7 +1,7 @@
 // The payloads of one tunnel that were handed to the dataplane and whose fate is not known yet
 // (design: Out 6). A slot holds one packet until the first path has taken it, or until its
 // deadline; its generation tells a late report of an old packet from one of the packet that has the
-// slot now.
+// slot now. A payload that was cut is done when the last of its packets is.
 #ifndef WARP_CONTROL_IN_FLIGHT_H_
 #define WARP_CONTROL_IN_FLIGHT_H_
 
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/protocol/time.h"
+#include "dataplane/wire/drop.h"
 
 namespace warp::control {
 
@@ -20,44 +21,71 @@ class InFlight {
     uint16_t slot = 0;
     uint32_t generation = 0;
   };
+  // What several packets of one payload have in common; kWhole: the packet is all of it.
+  using Payload = uint16_t;
+  static constexpr Payload kWhole = 0xffff;
+
+  // What giving a slot back came to.
+  struct Released {
+    bool held = false;                     // the ticket still held it
+    bool done = false;                     // and the packet was the last of its payload
+    wire::Drop lost = wire::Drop::kCount;  // of a payload that is done: why its first lost packet
+                                           // was; kCount: all were taken
+  };
 
   // `limit`: slots, at most 65535. Slots are made as they are needed.
   explicit InFlight(size_t limit) : limit_(limit) {}
 
   size_t free() const { return limit_ - busy_; }
   size_t busy() const { return busy_; }
+  size_t unreported() const { return unreported_; }  // of them, those nobody reported about yet
+
+  // A payload of so many packets, 1 or more: Take must follow so many times.
+  Payload Begin(uint8_t packets);
 
   // nullopt where every slot is busy. Deadlines are expected in ascending order, give or take:
-  // Expire looks at the oldest ticket first.
-  std::optional<Ticket> Take(protocol::Instant deadline);
+  // Expired looks at the oldest ticket first.
+  std::optional<Ticket> Take(protocol::Instant deadline, Payload payload = kWhole);
 
   // The deadline of the packet that holds the ticket; nullopt where it no longer does.
   std::optional<protocol::Instant> Deadline(Ticket ticket) const;
 
-  // Gives the slot back. False where the ticket no longer held it.
-  bool Release(Ticket ticket);
+  // An lcore has reported about it, or it was submitted once more.
+  void NoteReport(Ticket ticket);
+  void NoteAgain(Ticket ticket);
+
+  // Gives the slot back: the packet was taken (kCount), or lost for a reason.
+  Released Release(Ticket ticket, wire::Drop lost = wire::Drop::kCount);
 
   // The deadline of the oldest packet in flight; kNever where there is none.
   protocol::Instant NextDeadline();
 
-  // Gives back every slot whose deadline has passed; returns how many there were.
-  size_t Expire(protocol::Instant now);
+  // The oldest packet in flight, if its deadline has passed.
+  std::optional<Ticket> Expired(protocol::Instant now);
 
  private:
   struct Slot {
     uint32_t generation = 0;
     bool busy = false;
+    bool reported = false;
+    Payload payload = kWhole;
     protocol::Instant deadline;
+  };
+  struct Parts {
+    uint8_t left = 0;  // packets in flight
+    wire::Drop lost = wire::Drop::kCount;
   };
   bool Holds(Ticket ticket) const;
   void ForgetReleased();
 
   const size_t limit_;
   size_t busy_ = 0;
+  size_t unreported_ = 0;
   std::vector<Slot> slots_;
   std::vector<uint16_t> free_slots_;
-  std::deque<Ticket>
-      oldest_first_;  // tickets that were released stay until Expire or Take passes them
+  std::vector<Parts> payloads_;  // of those that were cut; as slots, made as they are needed
+  std::vector<Payload> free_payloads_;
+  std::deque<Ticket> oldest_first_;  // tickets that were released stay until they come to the front
 };
 
 }  // namespace warp::control

@@ -4,19 +4,25 @@
 // in the window.
 //
 //   application ──► waiting (bounded, oldest kept) ──► in flight (bounded) ──► taken by a path
-//                        │ deadline                        │ all paths refused: again, same sealed
-//                        bytes ▼                                 ▼ deadline
-//                      dropped                           dropped
+//                        │ deadline                      │    ▲    │ deadline
+//                        ▼                  all refused  ▼    │    ▼
+//                      dropped                          refused  dropped
+//
+// What every path refused goes again, the same sealed bytes, oldest first and before anything new,
+// as the send window says. So the tunnel goes at the rate of its fastest path, and a path that takes
+// nothing slows down nobody.
 #ifndef WARP_CONTROL_TUNNEL_SENDER_H_
 #define WARP_CONTROL_TUNNEL_SENDER_H_
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <vector>
 
 #include "control/in_flight.h"
 #include "control/peer_route.h"
 #include "control/protocol/time.h"
+#include "control/send_window.h"
 #include "control/submitter.h"
 #include "dataplane/lcore/counters.h"
 #include "dataplane/lcore/dataplane.h"
@@ -35,9 +41,11 @@ class TunnelSender {
     size_t max_in_flight = 1024;  // packets
   };
 
-  // `route` is the peer's and outlives the sender, as do the others.
+  // `route` is the peer's and outlives the sender, as do the others. `done` is told, from within the
+  // calls below, of how many more payloads the fate is known: sent (a path took it; of one that was
+  // cut, all its packets) or dropped by name. Each payload given to Send is told of once.
   TunnelSender(const Options& options, const PeerRoute& route, lcore::Dataplane& dataplane,
-               Submitter& submitter);
+               Submitter& submitter, std::function<void(size_t payloads)> done = nullptr);
 
   // A datagram of the application. Sent at once where possible, else copied and kept.
   void Send(protocol::Instant now, wire::Bytes payload);
@@ -46,18 +54,18 @@ class TunnelSender {
   void HandleCompletion(protocol::Instant now, lcore::Completion completion);
 
   // Sends what waits and may go now, repeats what every path refused, drops what is past its
-  // deadline. To be called when the route changed, after completions while something waits, and at
-  // NextTimeout.
+  // deadline. To be called when the route changed, and at NextTimeout.
   void Pump(protocol::Instant now);
 
-  // When Pump has something to do by the passing of time; kNever where it has not.
+  // When Pump has something to do: at once, where that is past; kNever where it has not. Changes
+  // with every call above.
   protocol::Instant NextTimeout();
 
   bool idle() const { return waiting_.empty() && in_flight_.busy() == 0; }
   size_t waiting() const { return waiting_.size(); }
   size_t in_flight() const { return in_flight_.busy(); }
   uint64_t accepted() const { return accepted_; }  // payloads taken from the application
-  uint64_t sent() const { return sent_; }          // packets that a path has taken
+  uint64_t sent() const { return sent_; }          // payloads that a path has taken
   const lcore::DropCounters& drops() const { return drops_; }
 
  private:
@@ -69,15 +77,26 @@ class TunnelSender {
     lcore::Sealed sealed;
     InFlight::Ticket ticket;
   };
-  static constexpr protocol::Duration kRetryInterval = std::chrono::milliseconds(1);
 
+  void Offer(protocol::Instant now, wire::Bytes payload);
   // True when the payload is done with: submitted, or dropped by name.
-  bool TrySend(protocol::Instant deadline, wire::Bytes payload);
-  bool TrySendFragments(protocol::Instant deadline, wire::Bytes payload, size_t max_plaintext);
-  bool SubmitPacket(protocol::Instant deadline, lcore::Plaintext packet,
-                    lcore::SendRequest request);
+  bool TrySend(protocol::Instant now, protocol::Instant deadline, wire::Bytes payload);
+  bool TrySendFragments(protocol::Instant now, protocol::Instant deadline, wire::Bytes payload,
+                        size_t max_plaintext);
+  void SubmitPacket(InFlight::Ticket ticket, lcore::Plaintext packet, lcore::SendRequest request);
   lcore::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
-  void RetryRefused(protocol::Instant now);
+  void NoteReport(protocol::Instant now, lcore::Completion completion);
+  void ExpireOld(protocol::Instant now);
+  void RetryOldest();
+
+  bool Settle(InFlight::Ticket ticket, wire::Drop lost);
+  void DropPayload(wire::Drop reason);
+  void TellDone();
+
+  bool something_waits() const { return !refused_.empty() || !waiting_.empty(); }
+  bool MayGo(protocol::Instant now) const {
+    return in_flight_.unreported() < window_.size() && now >= window_.next_attempt();
+  }
 
   const Options options_;
   const PeerRoute& route_;
@@ -87,8 +106,12 @@ class TunnelSender {
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;
   InFlight in_flight_;
-  std::vector<Refused> refused_;
-  protocol::Instant next_retry_ = protocol::kNever;
+  std::deque<Refused> refused_;  // each holds its ticket
+  SendWindow window_;
+  bool short_of_slots_ = false;  // the oldest that waits needs more than are free
+
+  const std::function<void(size_t)> done_;
+  size_t untold_ = 0;  // payloads done since it was told
 
   uint64_t accepted_ = 0;
   uint64_t sent_ = 0;

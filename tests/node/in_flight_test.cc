@@ -21,8 +21,8 @@ TEST(InFlight, GivesNoMoreTicketsThanItsLimit) {
 TEST(InFlight, ReleasesATicketOnce) {
   InFlight in_flight(1);
   const InFlight::Ticket ticket = *in_flight.Take(At(10));
-  EXPECT_TRUE(in_flight.Release(ticket));
-  EXPECT_FALSE(in_flight.Release(ticket));
+  EXPECT_TRUE(in_flight.Release(ticket).held);
+  EXPECT_FALSE(in_flight.Release(ticket).held);
   EXPECT_EQ(in_flight.busy(), 0u);
 }
 
@@ -33,26 +33,80 @@ TEST(InFlight, TellsALateReportFromTheSlotsNewPacket) {
   const InFlight::Ticket second = *in_flight.Take(At(20));
   EXPECT_EQ(first.slot, second.slot);
   EXPECT_FALSE(in_flight.Deadline(first).has_value());
-  EXPECT_FALSE(in_flight.Release(first));
+  EXPECT_FALSE(in_flight.Release(first).held);
   EXPECT_EQ(in_flight.Deadline(second), At(20));
 }
 
 TEST(InFlight, IgnoresSlotsThatNeverWere) {
   InFlight in_flight(4);
-  EXPECT_FALSE(in_flight.Release({.slot = 3, .generation = 0}));
+  EXPECT_FALSE(in_flight.Release({.slot = 3, .generation = 0}).held);
 }
 
-TEST(InFlight, ExpiresWhatIsPastItsDeadlineAndNoMore) {
+TEST(InFlight, ShowsWhatIsPastItsDeadlineAndNoMore) {
   InFlight in_flight(4);
   const InFlight::Ticket released = *in_flight.Take(At(10));
-  in_flight.Take(At(10));
+  const InFlight::Ticket first = *in_flight.Take(At(10));
   const InFlight::Ticket later = *in_flight.Take(At(20));
   in_flight.Release(released);
-  EXPECT_EQ(in_flight.Expire(At(9)), 0u);
-  EXPECT_EQ(in_flight.Expire(At(10)), 1u);
-  EXPECT_TRUE(in_flight.Deadline(later).has_value());
-  EXPECT_EQ(in_flight.Expire(At(20)), 1u);
-  EXPECT_EQ(in_flight.busy(), 0u);
+  EXPECT_EQ(in_flight.NextDeadline(), At(10));
+  EXPECT_FALSE(in_flight.Expired(At(9)).has_value());
+  EXPECT_EQ(in_flight.Expired(At(10))->slot, first.slot);
+  in_flight.Release(first);
+  EXPECT_FALSE(in_flight.Expired(At(19)).has_value());
+  EXPECT_EQ(in_flight.Expired(At(20))->slot, later.slot);
+  in_flight.Release(later);
+  EXPECT_EQ(in_flight.NextDeadline(), protocol::kNever);
+}
+
+TEST(InFlight, APayloadIsDoneWithTheLastOfItsPackets) {
+  InFlight in_flight(8);
+  const InFlight::Payload cut = in_flight.Begin(3);
+  const InFlight::Ticket a = *in_flight.Take(At(10), cut);
+  const InFlight::Ticket b = *in_flight.Take(At(10), cut);
+  const InFlight::Ticket whole = *in_flight.Take(At(10));
+  const InFlight::Ticket c = *in_flight.Take(At(10), cut);
+  EXPECT_FALSE(in_flight.Release(b).done);
+  EXPECT_TRUE(in_flight.Release(whole).done);
+  EXPECT_FALSE(in_flight.Release(a).done);
+  const InFlight::Released last = in_flight.Release(c);
+  EXPECT_TRUE(last.done);
+  EXPECT_EQ(last.lost, wire::Drop::kCount);
+}
+
+TEST(InFlight, APayloadIsLostForTheFirstReason) {
+  InFlight in_flight(8);
+  const InFlight::Payload cut = in_flight.Begin(3);
+  const InFlight::Ticket a = *in_flight.Take(At(10), cut);
+  const InFlight::Ticket b = *in_flight.Take(At(10), cut);
+  const InFlight::Ticket c = *in_flight.Take(At(10), cut);
+  in_flight.Release(a, wire::Drop::kRingFull);
+  in_flight.Release(b, wire::Drop::kDeadline);
+  EXPECT_EQ(in_flight.Release(c).lost, wire::Drop::kRingFull);
+}
+
+TEST(InFlight, KnowsHowManyNobodyReportedAbout) {
+  InFlight in_flight(8);
+  const InFlight::Ticket a = *in_flight.Take(At(10));
+  const InFlight::Ticket b = *in_flight.Take(At(10));
+  EXPECT_EQ(in_flight.unreported(), 2u);
+  in_flight.NoteReport(a);
+  in_flight.NoteReport(a);
+  EXPECT_EQ(in_flight.unreported(), 1u);
+  in_flight.NoteAgain(a);
+  EXPECT_EQ(in_flight.unreported(), 2u);
+  in_flight.NoteReport(a);
+  in_flight.Release(a);
+  in_flight.Release(b);
+  EXPECT_EQ(in_flight.unreported(), 0u);
+}
+
+// One that nobody reports about must not make the others' tickets pile up behind it.
+TEST(InFlight, IsNoLargerForOneThatIsSilent) {
+  InFlight in_flight(2);
+  in_flight.Take(At(1000));
+  for (int i = 0; i < 100; ++i) in_flight.Release(*in_flight.Take(At(2000)));
+  EXPECT_EQ(in_flight.Expired(At(1000))->slot, 0u);
+  EXPECT_EQ(in_flight.busy(), 1u);
 }
 
 }  // namespace
