@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_format.h"
 
 namespace warp::config {
 namespace {
@@ -16,6 +17,7 @@ constexpr size_t kMaxName = 64;
 constexpr size_t kMaxPath = 4095;     // PATH_MAX without its end
 constexpr size_t kMaxInterface = 15;  // IFNAMSIZ without its end
 constexpr size_t kMaxDevargs = 512;
+constexpr size_t kMaxAccount = 32;  // LOGIN_NAME_MAX of useradd(8)
 
 bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
 bool IsAlnum(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); }
@@ -160,6 +162,32 @@ Codec<std::string> FilePath() {
     return !text.empty() && text.size() <= kMaxPath &&
            !absl::StrContains(text, absl::string_view("\0", 1)) && text.back() != '/';
   });
+}
+
+Codec<std::string> AccountName() {
+  return Text("name of an account", "is not the name of a user or group: at most 32 characters",
+              [](absl::string_view text) {
+                return !text.empty() && text.size() <= kMaxAccount && text[0] != '-' &&
+                       std::all_of(text.begin(), text.end(),
+                                   [](char c) { return IsGraph(c) && c != ':' && c != '/'; });
+              });
+}
+
+Codec<uint16_t> OctalMode(uint16_t max) {
+  return {.type = absl::StrFormat("0000 to %04o", max),
+          .read = [max](absl::string_view text) -> absl::StatusOr<uint16_t> {
+            uint16_t mode = 0;
+            bool octal = text.size() == 3 || (text.size() == 4 && text[0] == '0');
+            for (const char c : text) {
+              octal = octal && c >= '0' && c <= '7';
+              mode = static_cast<uint16_t>(mode * 8 + (c - '0'));
+            }
+            if (!octal || mode > max) {
+              return Unacceptable(text, "is not a file's mode such as 0660: three octal digits");
+            }
+            return mode;
+          },
+          .write = [](const uint16_t& mode) { return absl::StrFormat("%04o", mode); }};
 }
 
 Codec<std::string> InterfaceName() {

@@ -88,6 +88,8 @@ Codec<T> Choice(std::vector<std::pair<std::string, T>> choices) {
 Codec<std::string>
 Name();  // an operator's: 1 to 64 letters, digits, '-', '_' and '.', the first no sign
 Codec<std::string> FilePath();
+Codec<std::string> AccountName();         // of a user or group of this machine: 1 to 32 characters
+Codec<uint16_t> OctalMode(uint16_t max);  // permissions of a file: three or four octal digits
 Codec<std::string>
 InterfaceName();  // as the kernel takes it: 1 to 15 characters, no space, '/' or ':'
 Codec<std::string> PciAddress();  // domain:bus:device.function in lower case

@@ -67,7 +67,8 @@ void CheckPeers(Reader& reader, const NodeConfig& config) {
 void CheckTunnels(Reader& reader, NodeConfig& config) {
   std::vector<std::string> peers;
   for (const PeerConfig& peer : config.peers) peers.push_back(peer.name);
-  Unique names(reader), gates(reader);
+  Unique names(reader), gates(reader), sockets(reader);
+  sockets.ClaimDefault("node.control_socket", config.node.control_socket);
   std::map<std::string, Unique> ids;
   for (size_t i = 0; i < config.tunnels.size(); ++i) {
     TunnelConfig& tunnel = config.tunnels[i];
@@ -77,6 +78,15 @@ void CheckTunnels(Reader& reader, NodeConfig& config) {
     if (tunnel.gate.loopback) {
       gates.Claim(At("tunnels", i, "gate.loopback.listen"),
                   tunnel.gate.loopback->listen.ToString());
+    }
+    if (tunnel.gate.unix_socket) {
+      const UnixGateConfig& gate = *tunnel.gate.unix_socket;
+      const std::string path = At("tunnels", i, "gate.unix.path");
+      CheckSocketPath(reader, path, gate.path);
+      sockets.Claim(path, gate.path);
+      if (gate.deliver) {
+        CheckSocketPath(reader, At("tunnels", i, "gate.unix.deliver"), *gate.deliver);
+      }
     }
     const std::string at = At("tunnels", i, "peer");
     if (!reader.Sound(at)) continue;
@@ -111,6 +121,11 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
     Resolve(source, config.node.private_key_file);
     Resolve(source, config.node.control_socket);
     for (PeerConfig& peer : config.peers) Resolve(source, peer.preshared_key_file);
+    for (TunnelConfig& tunnel : config.tunnels) {
+      if (!tunnel.gate.unix_socket) continue;
+      Resolve(source, tunnel.gate.unix_socket->path);
+      if (tunnel.gate.unix_socket->deliver) Resolve(source, *tunnel.gate.unix_socket->deliver);
+    }
     CheckSocketPath(reader, "node.control_socket", config.node.control_socket);
     CheckPorts(reader, config);
     CheckMaps(reader, config);

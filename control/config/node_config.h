@@ -107,8 +107,21 @@ struct LoopbackGateConfig {
       deliver;  // a loopback address of listen's family; unset: to the last sender
 };
 
+enum class UnixGateType : uint8_t { kDatagram, kSeqpacket };
+
+struct UnixGateConfig {
+  std::string path;
+  UnixGateType type = UnixGateType::kDatagram;
+  uint16_t mode = 0660;                // of the file: who may connect or send needs to write
+  std::optional<std::string> owner;    // a user's name; unset: who runs warpd
+  std::optional<std::string> group;    // a group's name; unset: of who runs warpd
+  uint32_t queue = 1;                  // payloads taken from applications and not yet sent
+  std::optional<std::string> deliver;  // the path of a datagram socket; datagram gates only
+};
+
 struct GateConfig {  // exactly one is set
   std::optional<LoopbackGateConfig> loopback;
+  std::optional<UnixGateConfig> unix_socket;  // key `unix`
 };
 
 struct TunnelConfig {

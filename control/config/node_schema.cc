@@ -1,6 +1,7 @@
 #include "control/config/node_schema.h"
 
 #include "absl/strings/str_cat.h"
+#include "control/config/gate_schema.h"
 
 namespace warp::config {
 namespace {
@@ -20,14 +21,6 @@ constexpr uint32_t kMinWindow = 1024;
 constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
 constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
 constexpr size_t kMaxInterface = 15;
-
-// A section is declared once, at its first use, and never destroyed.
-template <typename T>
-const SectionOf<T>& Declare(void (*declare)(SectionOf<T>&)) {
-  auto* section = new SectionOf<T>();
-  declare(*section);
-  return *section;
-}
 
 // `shorter` must be less than `longer`; the complaint goes to the one that the file has.
 void CheckOrder(Reader& reader, const std::string& path, const char* shorter,
@@ -279,45 +272,6 @@ const SectionOf<PeerConfig>& PeerSchema() {
   return section;
 }
 
-void CheckLoopback(Reader& reader, const std::string& path, LoopbackGateConfig& gate) {
-  const std::string deliver = JoinPath(path, "deliver");
-  if (!reader.Sound(JoinPath(path, "listen")) || !reader.Sound(deliver) || !gate.deliver) return;
-  if (gate.deliver->address.is_v4() != gate.listen.address.is_v4()) {
-    reader.Fail(deliver, "must be of the same family as listen: payloads leave from that socket");
-  } else if (*gate.deliver == gate.listen) {
-    reader.Fail(deliver, "must differ from listen: the gate would talk to itself");
-  }
-}
-
-const SectionOf<LoopbackGateConfig>& LoopbackGateSchema() {
-  static const SectionOf<LoopbackGateConfig>& section = Declare<LoopbackGateConfig>([](auto& s) {
-    s.Scalar("listen", &LoopbackGateConfig::listen, LoopbackEndpoint())
-        .Required()
-        .Example("127.0.0.1:9000")
-        .Why("The application sends its datagrams here, and the peer's payloads come from here.");
-    // Its default is no endpoint at all, which has no text.
-    s.Scalar("deliver", &LoopbackGateConfig::deliver, Optional(LoopbackEndpoint()))
-        .Shown()
-        .Example("127.0.0.1:9001")
-        .Otherwise("the last sender")
-        .Why("Where the peer's payloads go.");
-    s.Check(CheckLoopback);
-  });
-  return section;
-}
-
-const SectionOf<GateConfig>& GateSchema() {
-  static const SectionOf<GateConfig>& section = Declare<GateConfig>([](auto& s) {
-    s.Nested("loopback", &GateConfig::loopback, LoopbackGateSchema())
-        .Shown()
-        .Why("A UDP socket on this machine's loopback interface.");
-    s.Check([](Reader& reader, const std::string& path, GateConfig& gate) {
-      if (!gate.loopback) reader.Fail(path, "needs loopback");
-    });
-  });
-  return section;
-}
-
 const SectionOf<TunnelConfig>& TunnelSchema() {
   static const SectionOf<TunnelConfig>& section = Declare<TunnelConfig>([](auto& s) {
     s.Scalar("name", &TunnelConfig::name, Name())
@@ -339,6 +293,13 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
     s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
         .Why("Payloads that may wait to be sent; more are dropped and counted.");
     s.Nested("gate", &TunnelConfig::gate, GateSchema()).Required().Why("The application's door.");
+    s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
+      if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
+      const std::string at = JoinPath(path, "gate.unix.queue");
+      if (reader.Wrong(at) || reader.Wrong(JoinPath(path, "queue"))) return;
+      reader.Fail(at, absl::StrCat(tunnel.gate.unix_socket->queue, " exceeds the tunnel's queue, ",
+                                   tunnel.queue));
+    });
   });
   return section;
 }

@@ -173,6 +173,14 @@ class SectionOf : public Section {
   }
 };
 
+// A section is declared once, at its first use, and never destroyed.
+template <typename T>
+const SectionOf<T>& Declare(void (*declare)(SectionOf<T>&)) {
+  auto* section = new SectionOf<T>();
+  declare(*section);
+  return *section;
+}
+
 // "node.listen_port": the place of the first key of that name below `section`, or empty. List
 // elements are written "ports[]".
 std::string FindKey(const Section& section, absl::string_view name);

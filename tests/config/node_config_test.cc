@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "control/config/problems.h"
 #include "tests/config/temp_dir.h"
 
 namespace warp::config {
@@ -299,10 +300,39 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {tunnel("name: u, id: 65536, peer: hq, " + gate),
        "f:6: tunnels[1].id: \"65536\" is not a whole number from 0 to 65535"},
       {tunnel("name: u, id: 2, peer: hq"), "f:6: tunnels[1].gate: missing"},
-      {tunnel("name: u, id: 2, peer: hq, gate: {}"), "f:6: tunnels[1].gate: needs loopback"},
-      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}}"),
-       "f:6: tunnels[1].gate.unix: unknown key (known here: loopback)\nf:6: tunnels[1].gate: needs "
-       "loopback"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {}"),
+       "f:6: tunnels[1].gate: needs loopback or unix"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}}"), "ok"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}, loopback: {listen: "
+              "\"127.0.0.1:8\"}}"),
+       "f:6: tunnels[1].gate: has both loopback and unix: a gate is one of them"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {}}"),
+       "f:6: tunnels[1].gate.unix.path: missing"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /run/warp/warpd.sock}}"),
+       "f:6: tunnels[1].gate.unix.path: \"/run/warp/warpd.sock\" is taken by node.control_socket"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /" + std::string(107, 'x') + "}}"),
+       "f:6: tunnels[1].gate.unix.path: the path " + Quote("/" + std::string(107, 'x')) +
+           " has 108 bytes, a socket's may have 107"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, type: stream}}"),
+       "f:6: tunnels[1].gate.unix.type: \"stream\" is not one of datagram, seqpacket"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, mode: \"0668\"}}"),
+       "f:6: tunnels[1].gate.unix.mode: \"0668\" is not a file's mode such as 0660: three octal "
+       "digits"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, mode: 66}}"),
+       "f:6: tunnels[1].gate.unix.mode: \"66\" is not a file's mode such as 0660: three octal "
+       "digits"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, group: \"a b\"}}"),
+       "f:6: tunnels[1].gate.unix.group: \"a b\" is not the name of a user or group: at most 32 "
+       "characters"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, queue: 1025}}"),
+       "f:6: tunnels[1].gate.unix.queue: \"1025\" is not a whole number from 1 to 1024"},
+      {tunnel("name: u, id: 2, peer: hq, queue: 8, gate: {unix: {path: /x, queue: 9}}"),
+       "f:6: tunnels[1].gate.unix.queue: 9 exceeds the tunnel's queue, 8"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, deliver: /x}}"),
+       "f:6: tunnels[1].gate.unix.deliver: must differ from path: the gate would talk to itself"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, type: seqpacket, deliver: /y}}"),
+       "f:6: tunnels[1].gate.unix.deliver: is for datagram gates: a seqpacket gate delivers to all "
+       "that connect"},
       {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {}}"),
        "f:6: tunnels[1].gate.loopback.listen: missing"},
       {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"127.0.0.1:9\"}}"),
@@ -329,6 +359,35 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:6: tunnels[1].queue: \"0\" is not a whole number from 1 to 65536"},
   };
   for (const Case& c : cases) EXPECT_EQ(Messages(c.text), Keyed(c.messages)) << Keyed(c.text);
+}
+
+TEST(NodeConfigTest, ReadsAUnixGate) {
+  const absl::StatusOr<NodeConfig> config =
+      ParseNodeConfig(Keyed("node: {private_key_file: k}\n"
+                            "ports: [{name: a, interface: b}]\n"
+                            "peers: [{name: hq, public_key: K1}]\n"
+                            "tunnels:\n"
+                            " - {name: t, id: 1, peer: hq, gate: {unix: {path: /t}}}\n"
+                            " - name: u\n"
+                            "   id: 2\n"
+                            "   peer: hq\n"
+                            "   gate:\n"
+                            "     unix: {path: /u, mode: \"0606\", owner: root, group: video,\n"
+                            "            queue: 64, deliver: /v}\n"),
+                      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const UnixGateConfig& plain = *config->tunnels[0].gate.unix_socket;
+  EXPECT_EQ(plain.path, "/t");
+  EXPECT_EQ(plain.type, UnixGateType::kDatagram);
+  EXPECT_EQ(plain.mode, 0660);
+  EXPECT_EQ(plain.group, std::nullopt);
+  EXPECT_EQ(plain.queue, 1u);
+  const UnixGateConfig& full = *config->tunnels[1].gate.unix_socket;
+  EXPECT_EQ(full.mode, 0606);
+  EXPECT_EQ(full.owner, "root");
+  EXPECT_EQ(full.group, "video");
+  EXPECT_EQ(full.queue, 64u);
+  EXPECT_EQ(full.deliver, "/v");
 }
 
 TEST(NodeConfigTest, BoundsItsLists) {

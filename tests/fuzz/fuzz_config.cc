@@ -28,7 +28,10 @@ void CheckNode(const NodeConfig& config) {
   for (const TunnelConfig& tunnel : config.tunnels) {
     WARP_FUZZ_CHECK(tunnel.peer_index < config.peers.size());
     WARP_FUZZ_CHECK(config.peers[tunnel.peer_index].name == tunnel.peer);
-    WARP_FUZZ_CHECK(tunnel.gate.loopback && tunnel.gate.loopback->listen.address.is_loopback());
+    WARP_FUZZ_CHECK(tunnel.gate.loopback.has_value() != tunnel.gate.unix_socket.has_value());
+    WARP_FUZZ_CHECK(!tunnel.gate.loopback || tunnel.gate.loopback->listen.address.is_loopback());
+    WARP_FUZZ_CHECK(!tunnel.gate.unix_socket || (tunnel.gate.unix_socket->path.size() <= 107 &&
+                                                 tunnel.gate.unix_socket->queue <= tunnel.queue));
   }
 }
 
