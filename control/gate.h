@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "control/delivery.h"
 #include "dataplane/lcore/counters.h"
@@ -32,6 +33,14 @@ struct GateCounters {
   lcore::DropCounters drops;  // foreign_sender, no_receiver, receiver_full, too_large
 };
 
+// What a gate has to say about itself at this moment.
+struct GateStatus {
+  size_t clients = 0;         // that are connected
+  size_t holding = 0;         // payloads of the application on their way: not yet done
+  size_t waiting_to_app = 0;  // payloads for applications that do not read
+  std::string receiver;       // where payloads go now; empty: nowhere, or to all that are connected
+};
+
 class Gate {
  public:
   // The most payloads of one OnPayloads: what the kernel coalesces at most into one receive.
@@ -51,7 +60,13 @@ class Gate {
   // turn of the loop.
   virtual void Resume() = 0;
 
+  // So many more of the payloads that the sink took are done: a path has taken a copy, or they were
+  // dropped by name. A gate that can hold its applications back lives on it; others need not know.
+  // Acts in the loop's next tasks, never at once: it may be called from within OnPayloads.
+  virtual void OnDone(size_t) {}
+
   virtual const GateCounters& counters() const = 0;
+  virtual GateStatus status() const { return {}; }
 };
 
 }  // namespace warp::control

@@ -157,18 +157,34 @@ Json MapJson(const NodeView& view, const protocol::MapStatus& map) {
           {"registrations", std::move(registrations)}};
 }
 
+Json GateJson(const Tunnel& tunnel) {
+  const config::GateConfig& config = tunnel.config().gate;
+  if (config.loopback.has_value()) {
+    const std::optional<wire::Endpoint>& deliver = config.loopback->deliver;
+    return {{"type", "loopback"},
+            {"listen", config.loopback->listen.ToString()},
+            {"deliver", deliver.has_value() ? deliver->ToString() : ""}};
+  }
+  const bool datagram = config.unix_socket->type == config::UnixGateType::kDatagram;
+  const GateStatus status = tunnel.gate_status();
+  Json json = {{"type", datagram ? "unix datagram" : "unix seqpacket"},
+               {"listen", config.unix_socket->path},
+               {"deliver", status.receiver},
+               {"queue", config.unix_socket->queue},
+               {"holding", status.holding},
+               {"waiting_to_app", status.waiting_to_app}};
+  if (!datagram) json["clients"] = status.clients;
+  return json;
+}
+
 Json TunnelJson(const NodeView& view, const Tunnel& tunnel) {
   const config::TunnelConfig& config = tunnel.config();
   const TunnelSender& sender = tunnel.sender();
   const GateCounters& gate = tunnel.gate_counters();
-  const config::LoopbackGateConfig& loopback = *config.gate.loopback;
   return {{"name", config.name},
           {"id", config.id},
           {"peer", view.config.peers[config.peer_index].name},
-          {"gate",
-           {{"type", "loopback"},
-            {"listen", loopback.listen.ToString()},
-            {"deliver", loopback.deliver.has_value() ? loopback.deliver->ToString() : ""}}},
+          {"gate", GateJson(tunnel)},
           {"from_app", gate.from_app},
           {"to_app", gate.to_app},
           {"sent", sender.sent()},

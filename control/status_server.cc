@@ -2,18 +2,16 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <list>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/unique_fd.h"
+#include "control/unix_path.h"
 
 namespace warp::control {
 namespace {
@@ -22,85 +20,22 @@ constexpr int kBacklog = 16;
 constexpr size_t kAcceptsPerTurn = 4;
 constexpr protocol::Duration kAcceptRetry =
     std::chrono::milliseconds(100);  // when the process is out of descriptors
-constexpr int kStaleAttempts = 50;   // looks at a socket that a killed process may have left
-constexpr std::chrono::milliseconds kStaleInterval{20};
 constexpr mode_t kMode = 0660;
-constexpr mode_t kDirectoryMode = 0755;
-
-absl::Status Failure(const std::string& path, int error) {
-  const std::string text = absl::StrCat("control socket ", path, ": ", std::strerror(error));
-  return error == EACCES || error == EPERM ? absl::PermissionDeniedError(text)
-                                           : absl::UnavailableError(text);
-}
-
-absl::StatusOr<sockaddr_un> Address(const std::string& path) {
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  if (path.empty() || path.size() >= sizeof(address.sun_path))
-    return absl::InvalidArgumentError(absl::StrCat("control socket \"", path,
-                                                   "\": a path has 1 to ",
-                                                   sizeof(address.sun_path) - 1, " characters"));
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-int Bind(int fd, const sockaddr_un& address) {
-  return bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
-}
-
-// A full queue of connections is an answer too.
-bool IsAnswered(const sockaddr_un& address) {
-  const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
-         errno != ECONNREFUSED;
-}
-
-// Removes the file when it is a socket that nobody listens on. One that was killed a moment ago
-// still listens, until the kernel has torn its ring down: so a second look decides.
-absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
-  struct stat file;
-  if (lstat(path.c_str(), &file) != 0)
-    return errno == ENOENT ? absl::OkStatus() : Failure(path, errno);
-  if (!S_ISSOCK(file.st_mode))
-    return absl::AlreadyExistsError(
-        absl::StrCat("control socket ", path, ": a file of that name is in the way"));
-  for (int attempt = 0; IsAnswered(address); ++attempt) {
-    if (attempt == kStaleAttempts) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("control socket ", path, ": another program is listening there"));
-    }
-    std::this_thread::sleep_for(kStaleInterval);
-  }
-  if (unlink(path.c_str()) != 0) return Failure(path, errno);
-  return absl::OkStatus();
-}
-
-void MakeDirectoryOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash != std::string::npos && slash > 0) mkdir(path.substr(0, slash).c_str(), kDirectoryMode);
-}
 
 class ServerImpl : public StatusServer {
  public:
-  ServerImpl(Loop& loop, const StatusServerOptions& options, UniqueFd fd, const struct stat& file,
+  ServerImpl(Loop& loop, const StatusServerOptions& options, UniqueFd fd, UnixPath path,
              std::function<std::string()> text)
       : loop_(loop),
         options_(options),
         fd_(std::move(fd)),
-        device_(file.st_dev),
-        inode_(file.st_ino),
+        path_(std::move(path)),
         text_(std::move(text)),
         retry_(loop, [this] { Accept(); }),
         more_(loop, [this] { Accept(); }),
         watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
           if (!more_.scheduled()) Accept();
         }) {}
-
-  ~ServerImpl() override {
-    // Only our own: somebody may have replaced it.
-    struct stat file;
-    if (lstat(options_.path.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_)
-      unlink(options_.path.c_str());
-  }
 
  private:
   class Client {
@@ -167,8 +102,7 @@ class ServerImpl : public StatusServer {
   Loop& loop_;
   const StatusServerOptions options_;
   const UniqueFd fd_;
-  const dev_t device_;
-  const ino_t inode_;
+  const UnixPath path_;
   const std::function<std::string()> text_;
   std::list<Client> clients_;  // oldest first
   Timer retry_;
@@ -180,27 +114,17 @@ class ServerImpl : public StatusServer {
 
 absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Create(
     Loop& loop, const StatusServerOptions& options, std::function<std::string()> text) {
-  const absl::StatusOr<sockaddr_un> address = Address(options.path);
-  if (!address.ok()) return address.status();
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return Failure(options.path, errno);
-  // The file gets the socket's mode, less the umask: it is never wider than in the end, not even for a moment.
-  fchmod(fd.get(), kMode);
-  MakeDirectoryOf(options.path);
-  int error = Bind(fd.get(), *address);
-  if (error == EADDRINUSE) {
-    if (absl::Status status = RemoveStale(options.path, *address); !status.ok()) return status;
-    error = Bind(fd.get(), *address);
-  }
-  if (error != 0) return Failure(options.path, error);
-  struct stat file;
-  if (chmod(options.path.c_str(), kMode) != 0 || lstat(options.path.c_str(), &file) != 0 ||
-      listen(fd.get(), kBacklog) != 0) {
-    error = errno;
-    unlink(options.path.c_str());
-    return Failure(options.path, error);
-  }
-  return std::make_unique<ServerImpl>(loop, options, std::move(fd), file, std::move(text));
+  if (!fd) return absl::UnavailableError(absl::StrCat("control socket: ", std::strerror(errno)));
+  absl::StatusOr<UnixPath> path = UnixPath::Bind(fd.get(), {.path = options.path, .mode = kMode});
+  if (!path.ok())
+    return absl::Status(path.status().code(),
+                        absl::StrCat("control socket ", path.status().message()));
+  if (listen(fd.get(), kBacklog) != 0)
+    return absl::UnavailableError(
+        absl::StrCat("control socket ", options.path, ": ", std::strerror(errno)));
+  return std::make_unique<ServerImpl>(loop, options, std::move(fd), *std::move(path),
+                                      std::move(text));
 }
 
 }  // namespace warp::control

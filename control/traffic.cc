@@ -21,13 +21,15 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
       dataplane_(dataplane),
       now_(now),
       submitter_(dataplane),
+      gates_(loop),
       inbound_(protocol),
       opened_(kOpenedPerTurn),
       completions_(kCompletionsPerTurn) {}
 
 absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRoute& route) {
-  absl::StatusOr<std::unique_ptr<Tunnel>> tunnel = Tunnel::Create(
-      {loop_, dataplane_, submitter_, now_}, config, static_cast<uint16_t>(tunnels_.size()), route);
+  absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
+      Tunnel::Create({loop_, dataplane_, submitter_, gates_, now_}, config,
+                     static_cast<uint16_t>(tunnels_.size()), route);
   if (!tunnel.ok()) return tunnel.status();
   inbound_.AddTunnel(static_cast<protocol::PeerId>(config.peer_index), **tunnel);
   tunnels_.push_back(*std::move(tunnel));

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "control/config/node_config.h"
+#include "control/gate_factory.h"
 #include "control/inbound.h"
 #include "control/loop.h"
 #include "control/peer_route.h"
@@ -56,6 +57,7 @@ class Traffic {
   lcore::Dataplane& dataplane_;
   const protocol::Instant& now_;
   Submitter submitter_;
+  GateFactory gates_;
   Inbound inbound_;
   std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the high half of their completions' slots
 

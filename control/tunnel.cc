@@ -1,20 +1,29 @@
 #include "control/tunnel.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/clock.h"
-#include "control/loopback_gate.h"
+#include "dataplane/wire/constants.h"
 
 namespace warp::control {
+namespace {
+
+// A gate that holds its applications back may rely on room for all that it takes.
+size_t MaxWaitingBytes(const config::GateConfig& gate) {
+  const size_t usual = TunnelSender::Options().max_waiting_bytes;
+  if (!gate.unix_socket.has_value()) return usual;
+  return std::max(usual, gate.unix_socket->queue * wire::kMaxPayloadSize);
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Create(const Surroundings& surroundings,
                                                        const config::TunnelConfig& config,
                                                        uint16_t index, const PeerRoute& route) {
   std::unique_ptr<Tunnel> tunnel(new Tunnel(surroundings, config, index, route));
-  absl::StatusOr<std::unique_ptr<LoopbackGate>> gate = LoopbackGate::Create(
-      surroundings.loop,
-      {.listen = config.gate.loopback->listen, .deliver = config.gate.loopback->deliver}, *tunnel);
+  absl::StatusOr<std::unique_ptr<Gate>> gate = surroundings.gates.Open(config, *tunnel);
   if (!gate.ok()) {
     return absl::Status(gate.status().code(),
                         absl::StrCat("tunnel ", config.name, ": ", gate.status().message()));
@@ -30,8 +39,12 @@ Tunnel::Tunnel(const Surroundings& surroundings, const config::TunnelConfig& con
       sender_({.tunnel_index = index,
                .tunnel_id = config.id,
                .deadline = config.deadline,
-               .max_waiting = config.queue},
-              route, surroundings.dataplane, surroundings.submitter),
+               .max_waiting = config.queue,
+               .max_waiting_bytes = MaxWaitingBytes(config.gate)},
+              route, surroundings.dataplane, surroundings.submitter,
+              [this](size_t payloads) {
+                if (gate_ != nullptr) gate_->OnDone(payloads);
+              }),
       pump_soon_(surroundings.loop, [this] { Pump(); }),
       pump_later_(surroundings.loop, [this] { Pump(); }) {}
 
@@ -43,8 +56,11 @@ size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
 
 void Tunnel::HandleCompletion(lcore::Completion completion) {
   sender_.HandleCompletion(now_, std::move(completion));
-  if (sender_.waiting() > 0) pump_soon_.Schedule();
-  SetTimer();
+  if (sender_.NextTimeout() <= now_) {
+    pump_soon_.Schedule();
+  } else {
+    SetTimer();
+  }
 }
 
 void Tunnel::RouteChanged() {

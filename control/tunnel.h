@@ -12,6 +12,7 @@
 #include "control/config/node_config.h"
 #include "control/delivery.h"
 #include "control/gate.h"
+#include "control/gate_factory.h"
 #include "control/loop.h"
 #include "control/protocol/time.h"
 #include "control/tunnel_sender.h"
@@ -25,6 +26,7 @@ class Tunnel : public GateSink {
     Loop& loop;
     lcore::Dataplane& dataplane;
     Submitter& submitter;
+    GateFactory& gates;
     const protocol::Instant& now;  // of this turn: one clock reading serves them all
   };
 
@@ -52,6 +54,7 @@ class Tunnel : public GateSink {
 
   const config::TunnelConfig& config() const { return config_; }
   const TunnelSender& sender() const { return sender_; }
+  GateStatus gate_status() const { return gate_ ? gate_->status() : GateStatus(); }
   const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }
 
  private:

@@ -39,7 +39,7 @@ class InboundTest : public testing::Test {
     config_.gate.loopback = config::LoopbackGateConfig{
         .listen = {wire::IpAddress::V4({127, 0, 0, 1}), 0},
         .deliver = wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), ntohs(address.sin_port)}};
-    tunnel_ = *Tunnel::Create({*loop_, dataplane_, submitter_, now_}, config_, 0, route_);
+    tunnel_ = *Tunnel::Create({*loop_, dataplane_, submitter_, gates_, now_}, config_, 0, route_);
     inbound_.AddTunnel(kPeer, *tunnel_);
 
     wire::Session::Params params;
@@ -90,6 +90,7 @@ class InboundTest : public testing::Test {
   protocol::Instant now_ = Now();
   FakeDataplane dataplane_;
   Submitter submitter_{dataplane_};
+  GateFactory gates_{*loop_};
   PeerRoute route_;
   config::TunnelConfig config_;
   UniqueFd app_;
