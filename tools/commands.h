@@ -1,9 +1,10 @@
 // The commands of `warp` other than gauge. Each takes its options, writes to stdout, complains on stderr in one line that
-// begins with "warp: ", and returns the exit status: 0, or 1 where something is wrong.
+// begins with "warp: ", and returns the exit status: 0, or 1 where something is wrong (RunRun: the application's).
 #ifndef WARP_TOOLS_COMMANDS_H_
 #define WARP_TOOLS_COMMANDS_H_
 
 #include <string>
+#include <vector>
 
 namespace warp::tools {
 
@@ -32,6 +33,16 @@ struct StatusOptions {
   double watch = 0;  // seconds between repetitions; 0: once
 };
 int RunStatus(const StatusOptions& options);
+
+struct RunOptions {
+  std::string gate;    // a tunnel's name, or
+  std::string path;    // its gate's socket file
+  std::string config;  // where the name is looked up: warpd's configuration, or else
+  std::string socket = "/run/warp/warpd.sock";
+  std::vector<std::string> command;
+};
+// Runs a command whose blocking sends into the gate return once the payload was sent (run.h); its exit status.
+int RunRun(const RunOptions& options);
 
 }  // namespace warp::tools
 

@@ -1,6 +1,9 @@
 // warp: the command line. What each command does stands in its own file; here is how it is called.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "tools/commands.h"
 #include "tools/gauge_command.h"
@@ -152,7 +155,40 @@ void AddGauge(CLI::App& app, int& result) {
   AddGaugeEcho(gauge, json, result);
 }
 
+void AddRun(CLI::App& app, const std::vector<std::string>& command, int& result) {
+  static RunOptions options;
+  CLI::App* run = app.add_subcommand(
+      "run",
+      "Run an application whose blocking sends into a Unix gate return once the payload was sent");
+  run->footer("The application and its arguments stand after --");
+  CLI::Option_group* which = run->add_option_group("gate");
+  which->add_option("--gate", options.gate, "The tunnel it belongs to")->type_name("NAME");
+  which->add_option("--path", options.path, "Its socket file")->type_name("PATH");
+  which->require_option(1);
+  CLI::Option* config =
+      run->add_option("--config", options.config, "Look the tunnel up in this file of warpd's")
+          ->type_name("FILE");
+  run->add_option("--socket", options.socket, "Ask this control socket of warpd's about it")
+      ->type_name("PATH")
+      ->capture_default_str()
+      ->excludes(config);
+  run->callback([&command, &result] {
+    if (command.empty()) throw CLI::ValidationError("run", "the application stands after --");
+    options.command = command;
+    result = RunRun(options);
+  });
+}
+
 int Main(int argc, char** argv) {
+  // Behind the first -- of `run` nothing is ours.
+  std::vector<std::string> command;
+  const auto end = argc > 1 && std::string(argv[1]) == "run"
+                       ? std::find(argv, argv + argc, absl::string_view("--"))
+                       : argv + argc;
+  if (end != argv + argc) {
+    command.assign(end + 1, argv + argc);
+    argc = static_cast<int>(end - argv);
+  }
   CLI::App app("WARP: payloads over every path at once", "warp");
   app.set_version_flag("--version", WARP_VERSION);
   app.require_subcommand(1);
@@ -162,6 +198,7 @@ int Main(int argc, char** argv) {
   AddExampleConfig(app, result);
   AddStatus(app, result);
   AddGauge(app, result);
+  AddRun(app, command, result);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
