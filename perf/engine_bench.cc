@@ -78,9 +78,11 @@ int Run(int argc, char** argv) {
   app.add_flag("--quick", effort.quick, "fewer sizes and samples");
   app.add_flag("--hugepages", huge, "fail where there are too few");
   app.add_flag("--no-huge", no_huge, "do without hugepages")->excludes("--hugepages");
+  app.add_option("--filter", effort.filter, "only cases whose names contain this");
+  app.add_option("--rounds", effort.rounds, "samples of each thing");
   app.add_option("--json", json_file, "where the results go; else standard output");
   CLI11_PARSE(app, argc, argv);
-  effort.rounds = effort.quick ? 100 : 300;
+  if (effort.rounds == 0) effort.rounds = effort.quick ? 100 : 300;
 
   const std::vector<int> cpus = AllowedCpus();
   const int second_cpu = cpus.size() > 1 ? cpus[0] : -1;

@@ -101,13 +101,15 @@ void MeasureCiphers(const Effort& effort, Json* results) {
       for (const wire::EngineKind kind : {wire::EngineKind::kIpsecMb, wire::EngineKind::kSodium}) {
         auto engine = wire::MakeEngine(kind);
         if (!engine.ok()) continue;
+        const std::string name = absl::StrCat("cipher_", (*engine)->name(), suffix);
+        if (!effort.Wants(name)) continue;
         EngineCipher sealing(engine->get(), cipher, size);
-        (*results)[absl::StrCat("cipher_", (*engine)->name(), suffix)] =
-            Measure({.whole = [&] { return sealing.Sample(); }}, effort.rounds);
+        (*results)[name] = Measure({.whole = [&] { return sealing.Sample(); }}, effort.rounds);
       }
 #ifdef WARP_HAVE_LIBCRYPTO
+      if (!effort.Wants("cipher_openssl" + suffix)) continue;
       OpensslCipher sealing(cipher, size);
-      (*results)[absl::StrCat("cipher_openssl", suffix)] =
+      (*results)["cipher_openssl" + suffix] =
           Measure({.whole = [&] { return sealing.Sample(); }}, effort.rounds);
 #endif
     }

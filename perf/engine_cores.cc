@@ -168,6 +168,7 @@ Json Compare(std::span<FrameSource> sources, Arrival arrival, size_t rounds) {
 }  // namespace
 
 void MeasureTwoCores(const Effort& effort, Json* results) {
+  if (!effort.Wants("two_core_scaling")) return;
   std::array<FrameSource, kPorts> sources;
   const size_t rounds = effort.rounds / 20;
   const Json skewed = Compare(sources, Arrival::kSkewed, rounds);

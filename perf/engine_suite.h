@@ -12,7 +12,9 @@ namespace warp::perf {
 
 struct Effort {
   bool quick = false;
-  size_t rounds = 0;  // samples of each thing
+  size_t rounds = 0;   // samples of each thing
+  std::string filter;  // cases whose names contain it
+  bool Wants(const std::string& name) const { return name.find(filter) != std::string::npos; }
 };
 
 // The payload sizes of one sample, inner header included. "imix": 7 of 64, 4 of 570 and 1 of 1420 bytes.

@@ -73,6 +73,7 @@ double Sample(size_t threads, const std::vector<int>& cpus, ReplayWindow* window
 }  // namespace
 
 void MeasureWindow(const Effort& effort, const std::vector<int>& cpus, Json* results) {
+  if (!effort.Wants("window_claim")) return;
   std::array<Samples, 4> samples;
   ReplayWindow window(wire::kDefaultWindow);
   uint64_t first = 0;

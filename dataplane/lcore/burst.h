@@ -20,12 +20,18 @@ namespace warp::lcore {
 template <typename T>
 class Burst {
  public:
+  // Where the next one will stand, to be filled before it is added.
+  T& Next() { return items_[size_]; }
   T& Add() {
     assert(size_ < kBurst);
     return items_[size_++];
   }
   T& Add(const T& item) { return Add() = item; }
   void Clear() { size_ = 0; }
+  // Moves item `from` forward to place `to`, where items between were let go.
+  void Keep(uint16_t from, uint16_t to) {
+    if (from != to) items_[to] = items_[from];
+  }
   // Keeps the first `size` of them.
   void Resize(uint16_t size) {
     assert(size <= size_);
@@ -46,7 +52,7 @@ class Burst {
 struct InPacket {
   rte_mbuf* mbuf =
       nullptr;  // one segment, ours alone; from the stage `classify` on its data is the datagram
-  wire::ParsedFrame parsed;
+  wire::UdpFrame udp;
   uint32_t frame_size = 0;
   const SessionEntry* session = nullptr;  // sealed messages, from here on
   uint64_t counter = 0;

@@ -6,18 +6,26 @@
 #include "dataplane/wire/message.h"
 
 namespace warp::lcore {
+namespace {
+
+// Headers and padding leave the packet's data; they stay readable in front of it.
+wire::Bytes MakeDatagram(const InPacket& packet) {
+  rte_mbuf* const mbuf = packet.mbuf;
+  mbuf->data_off = static_cast<uint16_t>(mbuf->data_off + packet.udp.datagram_offset);
+  mbuf->data_len = packet.udp.datagram_size;
+  mbuf->pkt_len = packet.udp.datagram_size;
+  return {rte_pktmbuf_mtod(mbuf, const uint8_t*), packet.udp.datagram_size};
+}
+
+}  // namespace
 
 void Worker::Classify(const PortView& port) {
   const uint16_t received = in_.size();
   handshakes_ = 0;
   uint16_t kept = 0;
-  for (InPacket& packet : in_) {
-    rte_pktmbuf_adj(packet.mbuf, packet.parsed.datagram_offset);
-    rte_pktmbuf_trim(packet.mbuf, static_cast<uint16_t>(rte_pktmbuf_data_len(packet.mbuf) -
-                                                        packet.parsed.datagram_size));
-    const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
-                               packet.parsed.datagram_size);
-
+  for (uint16_t i = 0; i < received; ++i) {
+    InPacket& packet = in_[i];
+    const wire::Bytes datagram = MakeDatagram(packet);
     const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
     if (!type) {
       Discard(port.slot, wire::Drop::kUnknownType, packet.mbuf);
@@ -38,8 +46,8 @@ void Worker::Classify(const PortView& port) {
       continue;
     }
     packet.counter = header->counter;
-    packet.path = forwarding_->FindPath(packet.session->peer, port.id, packet.parsed.from);
-    in_[kept++] = packet;
+    packet.path = forwarding_->FindPath(packet.session->peer, port.id, packet.udp);
+    in_.Keep(i, kept++);
   }
   in_.Resize(kept);
   stages_.Lap(Stage::kParse, received);
@@ -51,17 +59,17 @@ void Worker::Handshake(const PortView& port, const InPacket& packet, wire::Messa
   if (++handshakes_ > kHandshakesPerBurst)
     return Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
   const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
-                             packet.parsed.datagram_size);
+                             packet.udp.datagram_size);
   // A cookie reply has no MAC: it is sealed, and of use only to whom it answers.
   if (type != wire::MessageType::kCookieReply &&
       !wire::VerifyMac1(forwarding_->snapshot().guard.mac_key, datagram)) {
     return Discard(port.slot, wire::Drop::kBadMac, packet.mbuf);
   }
+  MetaOf(packet.mbuf).returned = &port.slot->returned;
   MetaOf(packet.mbuf).in =
-      InboundMeta{.port = port.id, .from = packet.parsed.from, .to = packet.parsed.to.address};
-  if (!GiveToControl(port, lane_.handshakes, packet.mbuf)) {
-    Discard(port.slot, wire::Drop::kControlFull, packet.mbuf);
-  }
+      InboundMeta{.port = port.id, .from = packet.udp.from(), .to = packet.udp.to().address};
+  rte_mbuf* mbuf = packet.mbuf;
+  GiveToControl(port, lane_.handshakes, {&mbuf, 1});
 }
 
 }  // namespace warp::lcore

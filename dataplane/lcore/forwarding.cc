@@ -24,12 +24,16 @@ Forwarding::Forwarding(std::unique_ptr<const Snapshot> snapshot, std::span<PortS
   }
   for (size_t id = 0; id < peers_.size(); ++id) {
     peers_[id].session = snapshot_->peers[id].send_session.get();
+    peers_[id].sources.resize(slots.size());
     AddLegs(snapshot_->peers[id], &peers_[id]);
   }
 }
 
 void Forwarding::AddLegs(const PeerEntry& entry, PeerView* view) const {
   for (const PathEntry& path : entry.paths) {
+    if (path.port < view->sources.size()) {
+      view->sources[path.port].push_back({.remote = path.remote, .counters = path.counters.get()});
+    }
     const PortView* port = FindPort(path.port);
     if (!path.send || port == nullptr || !port->entry->up) continue;
     const WorkerId worker = port->slot->worker;
@@ -48,18 +52,6 @@ void Forwarding::AddLegs(const PeerEntry& entry, PeerView* view) const {
     ++view->copies;
     view->needs_sum |= path.frame.is_v6();
   }
-}
-
-PathCounters* Forwarding::FindPath(PeerId peer, PortId port, const wire::Endpoint& from) const {
-  if (peer >= snapshot_->peers.size()) return nullptr;
-  const std::vector<PathEntry>& paths = snapshot_->peers[peer].paths;
-  auto path =
-      std::lower_bound(paths.begin(), paths.end(), port,
-                       [](const PathEntry& entry, PortId wanted) { return entry.port < wanted; });
-  for (; path != paths.end() && path->port == port; ++path) {
-    if (path->remote == from) return path->counters.get();
-  }
-  return nullptr;
 }
 
 }  // namespace warp::lcore

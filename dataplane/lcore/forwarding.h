@@ -31,11 +31,19 @@ struct Leg {
   std::vector<Copy> copies;  // neighbours share a port where they can
 };
 
+// Where a peer's packets come from: a path, as they show it.
+struct Source {
+  wire::Endpoint remote;
+  PathCounters* counters = nullptr;
+};
+
 struct PeerView {
   wire::Session* session = nullptr;  // to send with
   std::vector<Leg> legs;             // only such as have copies
   uint32_t copies = 0;               // of all legs
   bool needs_sum = false;            // some copy goes over IPv6
+  std::vector<std::vector<Source>>
+      sources;  // by PortId; of all paths, whether they carry copies or not
   const Leg* LegOf(WorkerId worker) const {
     for (const Leg& leg : legs) {
       if (leg.worker == worker) return &leg;
@@ -76,7 +84,13 @@ class Forwarding {
   }
   // The counters of the path by which something arrived; null for a source that is no known
   // endpoint of the peer.
-  PathCounters* FindPath(PeerId peer, PortId port, const wire::Endpoint& from) const;
+  PathCounters* FindPath(PeerId peer, PortId port, const wire::UdpFrame& frame) const {
+    if (peer >= peers_.size()) return nullptr;
+    for (const Source& source : peers_[peer].sources[port]) {
+      if (frame.IsFrom(source.remote)) return source.counters;
+    }
+    return nullptr;
+  }
 
  private:
   void AddLegs(const PeerEntry& entry, PeerView* view) const;

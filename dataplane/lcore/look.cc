@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "dataplane/lcore/free_burst.h"
+#include "dataplane/lcore/received_tally.h"
 #include "dataplane/lcore/worker.h"
 
 namespace warp::lcore {
@@ -35,14 +37,17 @@ bool Worker::Look(const PortView& port) {
   opening_.Clear();
   if (in_.empty()) return false;
   const uint64_t room = RoomInControl(port);
-  Round round;
   const uint16_t looked = in_.size();
-  uint16_t waiting = 0;
-  for (InPacket& packet : in_) {
+  Round round;
+  ReceivedTally tally;
+  FreeBurst done;
+  uint16_t waiting = 0, duplicates = 0;
+  for (uint16_t i = 0; i < looked; ++i) {
+    const InPacket& packet = in_[i];
     switch (packet.session->session->window().Look(packet.counter)) {
       case Verdict::kNew:
         if (!round.Enter(packet.counter)) {
-          in_[waiting++] = packet;
+          in_.Keep(i, waiting++);
         } else if (opening_.size() < room) {
           opening_.Add(packet);
         } else {
@@ -51,7 +56,10 @@ bool Worker::Look(const PortView& port) {
         }
         break;
       case Verdict::kSeen:
-        Duplicate(port, packet, wire::Drop::kDuplicate);
+        ++duplicates;
+        tally.Duplicate(packet);
+        MeasureSkew(packet);
+        done.Add(packet.mbuf);
         break;
       case Verdict::kTooOld:
         Discard(port.slot, wire::Drop::kTooOld, packet.mbuf);
@@ -61,27 +69,21 @@ bool Worker::Look(const PortView& port) {
         break;
     }
   }
+  if (duplicates > 0) Count(port.slot, wire::Drop::kDuplicate, duplicates);
   in_.Resize(waiting);
+  done.Flush();
   stages_.Lap(Stage::kLook, looked);
   return !opening_.empty() || waiting > 0;
 }
 
-// Nothing of it was authenticated: it feeds counters, and nothing else.
-void Worker::Duplicate(const PortView& port, const InPacket& packet, wire::Drop reason) {
-  if (packet.path != nullptr) {
-    packet.path->rx_duplicate.Add();
-    packet.path->rx_bytes.Add(packet.frame_size);
-    if (SkewTable::Samples(packet.counter)) {
-      const std::optional<uint64_t> lag =
-          shared_.skew->Lag(packet.session->session->local_index(), packet.counter, now_);
-      if (lag) {
-        packet.path->skew_samples.Add();
-        packet.path->skew_total_ns.Add(
-            static_cast<uint64_t>(static_cast<double>(*lag) * ns_per_cycle_));
-      }
-    }
-  }
-  Discard(port.slot, reason, packet.mbuf);
+// Of a duplicate nothing was authenticated: it feeds counters, and nothing else.
+void Worker::MeasureSkew(const InPacket& packet) {
+  if (packet.path == nullptr || !SkewTable::Samples(packet.counter)) return;
+  const std::optional<uint64_t> lag =
+      shared_.skew->Lag(packet.session->session->local_index(), packet.counter, now_);
+  if (!lag) return;
+  packet.path->skew_samples.Add();
+  packet.path->skew_total_ns.Add(static_cast<uint64_t>(static_cast<double>(*lag) * ns_per_cycle_));
 }
 
 }  // namespace warp::lcore

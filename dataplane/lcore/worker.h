@@ -74,9 +74,9 @@ class Worker {
   void Sort(const PortView& port, rte_mbuf* frame);
   void Foreign(const PortView& port, rte_mbuf* frame);
   void Handshake(const PortView& port, const InPacket& packet, wire::MessageType type);
-  void Duplicate(const PortView& port, const InPacket& packet, wire::Drop reason);
+  void MeasureSkew(const InPacket& packet);
   uint64_t RoomInControl(const PortView& port) const;
-  bool GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring, rte_mbuf* packet);
+  void GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring, std::span<rte_mbuf*> packets);
 
   // --- Out. ---
   void SendFrames();

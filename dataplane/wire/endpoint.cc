@@ -22,11 +22,6 @@ absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an IP address"));
 }
 
-bool IpAddress::is_v4() const {
-  return std::all_of(bytes_.begin(), bytes_.begin() + 10, [](uint8_t b) { return b == 0; }) &&
-         bytes_[10] == 0xff && bytes_[11] == 0xff;
-}
-
 bool IpAddress::is_unspecified() const { return *this == IpAddress() || *this == V4({0, 0, 0, 0}); }
 
 bool IpAddress::is_loopback() const {

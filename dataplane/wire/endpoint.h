@@ -8,6 +8,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -30,7 +31,7 @@ class IpAddress {
   // Accepts "192.0.2.1" and "2001:db8::1", without brackets, scope or prefix length. InvalidArgument otherwise.
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
 
-  bool is_v4() const;
+  bool is_v4() const { return std::memcmp(bytes_.data(), kV4Prefix.data(), kV4Prefix.size()) == 0; }
   bool is_unspecified() const;  // ::, 0.0.0.0
   bool is_loopback() const;     // ::1, 127.0.0.0/8
   bool is_multicast() const;    // ff00::/8, 224.0.0.0/4, and 255.255.255.255
@@ -52,6 +53,7 @@ class IpAddress {
   }
 
  private:
+  static constexpr std::array<uint8_t, 12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   std::array<uint8_t, 16> bytes_{};
 };
 

@@ -90,50 +90,25 @@ Bytes BytesOf(const Layout& layout) {
   return {reinterpret_cast<const uint8_t*>(&layout), sizeof layout};
 }
 
-FrameKind ParseUdp(Bytes frame, size_t offset, size_t size, ParsedFrame* parsed) {
-  if (size < sizeof(UdpLayout)) return FrameKind::kTruncated;
-  const auto udp = ReadAs<UdpLayout>(frame.data() + offset);
-  // The datagram may end before the IP packet does, never after.
-  if (udp.size.value() < sizeof udp || udp.size.value() > size) return FrameKind::kTruncated;
-  parsed->from.port = udp.from.value();
-  parsed->to.port = udp.to.value();
-  parsed->datagram_offset = static_cast<uint16_t>(offset + sizeof udp);
-  parsed->datagram_size = static_cast<uint16_t>(udp.size.value() - sizeof udp);
-  return FrameKind::kUdp;
+// The sum of a header without options, which is all but every one. Equal to SumWords of it.
+bool IpHeaderSumIsRight(const uint8_t* ip, size_t size) {
+  if (size != sizeof(Ipv4Layout)) return SumWords({ip, size}) == 0xffff;
+  uint64_t words[2];
+  uint32_t last;
+  std::memcpy(&words[0], ip, 8);
+  std::memcpy(&words[1], ip + 8, 8);
+  std::memcpy(&last, ip + 16, 4);
+  uint64_t sum = (words[0] & 0xffffffff) + (words[0] >> 32) + (words[1] & 0xffffffff) +
+                 (words[1] >> 32) + last;
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return ((sum & 0xffff) + (sum >> 16)) == 0xffff;
 }
 
-FrameKind ParseIpv4(Bytes frame, ParsedFrame* parsed) {
-  const size_t room = frame.size() - kEthernetHeaderSize;
-  if (room < sizeof(Ipv4Layout)) return FrameKind::kTruncated;
-  const uint8_t* start = frame.data() + kEthernetHeaderSize;
-  const auto ip = ReadAs<Ipv4Layout>(start);
-  const size_t header_size = size_t{ip.version_and_words & 0x0fu} * 4;
-  const size_t total_size = ip.total_size.value();
-  if (ip.version_and_words >> 4 != 4) return FrameKind::kOther;
-  // What stands behind the total size is the padding of a short Ethernet frame.
-  if (header_size < sizeof ip || total_size < header_size || total_size > room) {
-    return FrameKind::kTruncated;
-  }
-  if (SumWords({start, header_size}) != 0xffff) return FrameKind::kBadChecksum;
-  if (ip.protocol != kProtocolUdp) return FrameKind::kOther;
-  if ((ip.flags_and_offset.value() & kMoreFragmentsOrOffset) != 0) return FrameKind::kFragment;
-  parsed->from.address = IpAddress::V4(ip.from);
-  parsed->to.address = IpAddress::V4(ip.to);
-  return ParseUdp(frame, kEthernetHeaderSize + header_size, total_size - header_size, parsed);
-}
-
-FrameKind ParseIpv6(Bytes frame, ParsedFrame* parsed) {
-  const size_t room = frame.size() - kEthernetHeaderSize;
-  if (room < sizeof(Ipv6Layout)) return FrameKind::kTruncated;
-  const auto ip = ReadAs<Ipv6Layout>(frame.data() + kEthernetHeaderSize);
-  if (ip.version_class_flow.value() >> 28 != 6) return FrameKind::kOther;
-  if (ip.payload_size.value() > room - sizeof ip) return FrameKind::kTruncated;
-  if (ip.next_header == kExtensionFragment) return FrameKind::kFragment;
-  // Other extension headers are the kernel's business: WARP sends none.
-  if (ip.next_header != kProtocolUdp) return FrameKind::kOther;
-  parsed->from.address = IpAddress::V6(ip.from);
-  parsed->to.address = IpAddress::V6(ip.to);
-  return ParseUdp(frame, kEthernetHeaderSize + sizeof ip, ip.payload_size.value(), parsed);
+template <typename Field>
+auto FieldAt(const uint8_t* layout, size_t offset) {
+  return ReadAs<Field>(layout + offset).value();
 }
 
 }  // namespace
@@ -199,18 +174,77 @@ void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size, uint32
   }
 }
 
-FrameKind ParseFrame(Bytes frame, ParsedFrame* parsed) {
+// Fields are read one by one where they stand: a header copied as a whole and then taken to pieces costs a stall for each
+// piece.
+FrameKind LocateUdp(Bytes frame, UdpFrame* udp) {
   if (frame.size() < kEthernetHeaderSize) return FrameKind::kTruncated;
-  const auto ethernet = ReadAs<EthernetLayout>(frame.data());
-  parsed->to_mac.bytes = ethernet.to;
-  switch (ethernet.type.value()) {
-    case kEtherTypeV4:
-      return ParseIpv4(frame, parsed);
-    case kEtherTypeV6:
-      return ParseIpv6(frame, parsed);
+  const size_t room = frame.size() - kEthernetHeaderSize;
+  const uint8_t* const ip = frame.data() + kEthernetHeaderSize;
+  size_t header_size = 0, udp_room = 0;
+  switch (FieldAt<Be16>(frame.data(), offsetof(EthernetLayout, type))) {
+    case kEtherTypeV4: {
+      if (room < sizeof(Ipv4Layout)) return FrameKind::kTruncated;
+      const uint8_t version_and_words = ip[offsetof(Ipv4Layout, version_and_words)];
+      const size_t total_size = FieldAt<Be16>(ip, offsetof(Ipv4Layout, total_size));
+      header_size = size_t{version_and_words & 0x0fu} * 4;
+      if (version_and_words >> 4 != 4) return FrameKind::kOther;
+      // What stands behind the total size is the padding of a short Ethernet frame.
+      if (header_size < sizeof(Ipv4Layout) || total_size < header_size || total_size > room) {
+        return FrameKind::kTruncated;
+      }
+      if (!IpHeaderSumIsRight(ip, header_size)) return FrameKind::kBadChecksum;
+      if (ip[offsetof(Ipv4Layout, protocol)] != kProtocolUdp) return FrameKind::kOther;
+      if ((FieldAt<Be16>(ip, offsetof(Ipv4Layout, flags_and_offset)) & kMoreFragmentsOrOffset) !=
+          0) {
+        return FrameKind::kFragment;
+      }
+      udp_room = total_size - header_size;
+      udp->v6 = false;
+      break;
+    }
+    case kEtherTypeV6: {
+      if (room < sizeof(Ipv6Layout)) return FrameKind::kTruncated;
+      header_size = sizeof(Ipv6Layout);
+      udp_room = FieldAt<Be16>(ip, offsetof(Ipv6Layout, payload_size));
+      if (ip[0] >> 4 != 6) return FrameKind::kOther;
+      if (udp_room > room - header_size) return FrameKind::kTruncated;
+      const uint8_t next_header = ip[offsetof(Ipv6Layout, next_header)];
+      if (next_header == kExtensionFragment) return FrameKind::kFragment;
+      // Other extension headers are the kernel's business: WARP sends none.
+      if (next_header != kProtocolUdp) return FrameKind::kOther;
+      udp->v6 = true;
+      break;
+    }
     default:
       return FrameKind::kOther;
   }
+  if (udp_room < sizeof(UdpLayout)) return FrameKind::kTruncated;
+  // The datagram may end before the IP packet does, never after.
+  const size_t udp_size = FieldAt<Be16>(ip + header_size, offsetof(UdpLayout, size));
+  if (udp_size < sizeof(UdpLayout) || udp_size > udp_room) return FrameKind::kTruncated;
+  udp->ip = ip;
+  udp->udp_offset_ = static_cast<uint16_t>(header_size);
+  udp->datagram_offset =
+      static_cast<uint16_t>(kEthernetHeaderSize + header_size + sizeof(UdpLayout));
+  udp->datagram_size = static_cast<uint16_t>(udp_size - sizeof(UdpLayout));
+  return FrameKind::kUdp;
+}
+
+IpAddress UdpFrame::Address(size_t v4, size_t v6_offset) const {
+  if (v6) return IpAddress::V6(ReadAs<std::array<uint8_t, 16>>(ip + v6_offset));
+  return IpAddress::V4(ReadAs<std::array<uint8_t, 4>>(ip + v4));
+}
+
+FrameKind ParseFrame(Bytes frame, ParsedFrame* parsed) {
+  UdpFrame udp;
+  const FrameKind kind = LocateUdp(frame, &udp);
+  if (kind != FrameKind::kUdp) return kind;
+  parsed->to_mac.bytes = ReadAs<EthernetLayout>(frame.data()).to;
+  parsed->from = udp.from();
+  parsed->to = udp.to();
+  parsed->datagram_offset = udp.datagram_offset;
+  parsed->datagram_size = udp.datagram_size;
+  return kind;
 }
 
 }  // namespace warp::wire

@@ -5,8 +5,10 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
+#include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -53,15 +55,48 @@ enum class FrameKind : uint8_t {
   kFragment,   // an IP fragment
   kBadChecksum,
 };
+
+// A UDP datagram in a frame, where it stands: nothing is taken out before somebody asks. Valid while the frame's headers are.
+struct UdpFrame {
+  const uint8_t* ip = nullptr;  // the IP header
+  bool v6 = false;
+  uint16_t datagram_offset = 0;  // of the UDP payload in the frame
+  uint16_t datagram_size = 0;
+
+  Endpoint from() const { return {.address = Address(kFromV4, kFromV6), .port = Port(0)}; }
+  Endpoint to() const { return {.address = Address(kToV4, kToV6), .port = Port(2)}; }
+  // The same as from() == endpoint and to().address == address, to().port.
+  bool IsFrom(const Endpoint& endpoint) const {
+    return IsAddress(endpoint.address, kFromV4, kFromV6) && Port(0) == endpoint.port;
+  }
+  bool IsToAddress(const IpAddress& address) const { return IsAddress(address, kToV4, kToV6); }
+  uint16_t to_port() const { return Port(2); }
+
+ private:
+  friend FrameKind LocateUdp(Bytes frame, UdpFrame* udp);
+  // Where the addresses stand in the IP headers.
+  static constexpr size_t kFromV4 = 12, kToV4 = 16, kFromV6 = 8, kToV6 = 24;
+
+  IpAddress Address(size_t v4, size_t v6_offset) const;
+  bool IsAddress(const IpAddress& address, size_t v4, size_t v6_offset) const {
+    if (v6) return std::memcmp(address.bytes().data(), ip + v6_offset, 16) == 0;
+    return std::memcmp(address.bytes().data() + 12, ip + v4, 4) == 0 && address.is_v4();
+  }
+  uint16_t Port(size_t offset) const { return ReadAs<Be16>(ip + udp_offset_ + offset).value(); }
+  uint16_t udp_offset_ = 0;  // from the IP header
+};
+// Never reads outside `frame`. Received UDP checksums are not verified: every WARP message authenticates itself, and a
+// kernel interface may hand over frames whose checksum was never filled in.
+FrameKind LocateUdp(Bytes frame, UdpFrame* udp);
+
+// The same, everything taken out.
 struct ParsedFrame {
   MacAddress to_mac;
   Endpoint from;
   Endpoint to;
-  uint16_t datagram_offset = 0;  // of the UDP payload in the frame
+  uint16_t datagram_offset = 0;
   uint16_t datagram_size = 0;
 };
-// Never reads outside `frame`. Received UDP checksums are not verified: every WARP message authenticates itself, and a
-// kernel interface may hand over frames whose checksum was never filled in.
 FrameKind ParseFrame(Bytes frame, ParsedFrame* parsed);
 
 }  // namespace warp::wire

@@ -6,17 +6,6 @@ namespace warp::wire {
 
 namespace {
 
-struct TypeLayout {
-  uint8_t type = 0;
-  uint8_t reserved[3] = {};
-};
-struct DataLayout {
-  TypeLayout type;
-  Le32 receiver_index;
-  Le64 counter;
-};
-static_assert(sizeof(DataLayout) == kDataHeaderSize);
-
 struct PayloadLayout {
   uint8_t kind = 0;
   uint8_t zero = 0;
@@ -35,31 +24,6 @@ struct FragmentLayout {
 static_assert(sizeof(FragmentLayout) == kFragmentHeaderSize);
 
 }  // namespace
-
-std::optional<MessageType> ClassifyDatagram(Bytes datagram) {
-  if (datagram.size() < sizeof(TypeLayout)) return std::nullopt;
-  const auto layout = ReadAs<TypeLayout>(datagram.data());
-  if ((layout.reserved[0] | layout.reserved[1] | layout.reserved[2]) != 0) return std::nullopt;
-  if (layout.type < static_cast<uint8_t>(MessageType::kSealed) ||
-      layout.type > static_cast<uint8_t>(MessageType::kCookieReply)) {
-    return std::nullopt;
-  }
-  return static_cast<MessageType>(layout.type);
-}
-
-void WriteDataHeader(const DataHeader& header, uint8_t* out) {
-  WriteAs(DataLayout{.type = {.type = static_cast<uint8_t>(MessageType::kSealed)},
-                     .receiver_index = Le32(header.receiver_index),
-                     .counter = Le64(header.counter)},
-          out);
-}
-
-std::optional<DataHeader> ReadDataHeader(Bytes datagram) {
-  if (datagram.size() < kMinSealedSize) return std::nullopt;
-  const auto layout = ReadAs<DataLayout>(datagram.data());
-  return DataHeader{.receiver_index = layout.receiver_index.value(),
-                    .counter = layout.counter.value()};
-}
 
 void WritePayloadHeader(const PayloadHeader& header, uint8_t* out) {
   WriteAs(PayloadLayout{.kind = static_cast<uint8_t>(Kind::kPayload),

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/constants.h"
 
@@ -26,16 +27,35 @@ namespace warp::wire {
 
 enum class MessageType : uint8_t { kSealed = 1, kInitiation = 2, kResponse = 3, kCookieReply = 4 };
 
+// What every packet passes through is inline and moves whole words: type and reserved bytes are one.
+
 // The type of a datagram, nullopt where the first four bytes are not one of this version's.
-std::optional<MessageType> ClassifyDatagram(Bytes datagram);
+inline std::optional<MessageType> ClassifyDatagram(Bytes datagram) {
+  if (datagram.size() < sizeof(Le32)) return std::nullopt;
+  const uint32_t type = ReadAs<Le32>(datagram.data()).value();
+  if (type < static_cast<uint32_t>(MessageType::kSealed) ||
+      type > static_cast<uint32_t>(MessageType::kCookieReply)) {
+    return std::nullopt;
+  }
+  return static_cast<MessageType>(type);
+}
 
 struct DataHeader {
   uint32_t receiver_index = 0;
   uint64_t counter = 0;
 };
-void WriteDataHeader(const DataHeader& header, uint8_t* out);  // kDataHeaderSize bytes
+// kDataHeaderSize bytes.
+inline void WriteDataHeader(const DataHeader& header, uint8_t* out) {
+  WriteAs(Le64(uint64_t{header.receiver_index} << 32 | static_cast<uint64_t>(MessageType::kSealed)),
+          out);
+  WriteAs(Le64(header.counter), out + 8);
+}
 // nullopt when shorter than kMinSealedSize. The type was classified before.
-std::optional<DataHeader> ReadDataHeader(Bytes datagram);
+inline std::optional<DataHeader> ReadDataHeader(Bytes datagram) {
+  if (datagram.size() < kMinSealedSize) return std::nullopt;
+  return DataHeader{.receiver_index = ReadAs<Le32>(datagram.data() + 4).value(),
+                    .counter = ReadAs<Le64>(datagram.data() + 8).value()};
+}
 
 enum class Kind : uint8_t { kPayload = 1, kFragment = 2, kControl = 3 };
 

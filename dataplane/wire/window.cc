@@ -9,32 +9,19 @@ namespace warp::wire {
 
 namespace {
 
-constexpr uint64_t kBlockSize = 32;  // counters
-
-uint64_t EpochOf(uint64_t word) { return word >> 32; }
-uint32_t BitmapOf(uint64_t word) { return static_cast<uint32_t>(word); }
 uint64_t MakeWord(uint64_t epoch, uint32_t bitmap) { return epoch << 32 | bitmap; }
-uint32_t BitOf(uint64_t counter) { return uint32_t{1} << (counter % kBlockSize); }
 
+// The smallest window there is has two words.
 size_t WordsFor(size_t counters) {
-  return std::bit_ceil(std::clamp<size_t>(counters, 64, kMaxWindow)) / kBlockSize;
+  return std::bit_ceil(std::clamp<size_t>(counters, 64, kMaxWindow)) / 32;
 }
 
 }  // namespace
 
 ReplayWindow::ReplayWindow(size_t counters)
     : words_count_(WordsFor(counters)),
+      epoch_shift_(std::countr_zero(words_count_)),
       words_(std::make_unique<std::atomic<uint64_t>[]>(words_count_)) {}
-
-ReplayWindow::Verdict ReplayWindow::Look(uint64_t counter) const {
-  if (counter >= kCounterLimit) return Verdict::kRefused;
-  const uint64_t block = counter / kBlockSize;
-  const uint64_t epoch = block / words_count_;
-  const uint64_t word = words_[block % words_count_].load(std::memory_order_relaxed);
-  if (EpochOf(word) < epoch) return Verdict::kNew;
-  if (EpochOf(word) > epoch) return Verdict::kTooOld;
-  return (BitmapOf(word) & BitOf(counter)) != 0 ? Verdict::kSeen : Verdict::kNew;
-}
 
 ReplayWindow::Verdict ReplayWindow::Claim(uint64_t counter) {
   Verdict verdict;
@@ -57,8 +44,8 @@ void ReplayWindow::ClaimBurst(std::span<const uint64_t> counters, std::span<Verd
       wanted |= BitOf(counters[end++]);
     }
 
-    std::atomic<uint64_t>& word = words_[block % words_count_];
-    const uint64_t epoch = block / words_count_;
+    std::atomic<uint64_t>& word = words_[block & (words_count_ - 1)];
+    const uint64_t epoch = block >> epoch_shift_;
     uint64_t old = word.load(std::memory_order_relaxed);
     uint32_t free = 0;  // of the wanted bits, those that are now ours
     do {

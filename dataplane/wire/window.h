@@ -13,6 +13,8 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/wire/constants.h"
+
 namespace warp::wire {
 
 class ReplayWindow {
@@ -28,7 +30,15 @@ class ReplayWindow {
   explicit ReplayWindow(size_t counters);
 
   // Without changing anything: what Claim would answer now.
-  Verdict Look(uint64_t counter) const;
+  Verdict Look(uint64_t counter) const {
+    if (counter >= kCounterLimit) return Verdict::kRefused;
+    const uint64_t block = counter / kBlockSize;
+    const uint64_t epoch = block >> epoch_shift_;
+    const uint64_t word = words_[block & (words_count_ - 1)].load(std::memory_order_relaxed);
+    if (EpochOf(word) < epoch) return Verdict::kNew;
+    if (EpochOf(word) > epoch) return Verdict::kTooOld;
+    return (BitmapOf(word) & BitOf(counter)) != 0 ? Verdict::kSeen : Verdict::kNew;
+  }
 
   // Takes the counter if nobody has: of all threads that call this for one counter, exactly one gets kNew. To be called
   // for authenticated packets only.
@@ -40,7 +50,13 @@ class ReplayWindow {
   size_t size() const { return words_count_ * 32; }
 
  private:
-  const size_t words_count_;
+  static constexpr uint64_t kBlockSize = 32;  // counters
+  static uint64_t EpochOf(uint64_t word) { return word >> 32; }
+  static uint32_t BitmapOf(uint64_t word) { return static_cast<uint32_t>(word); }
+  static uint32_t BitOf(uint64_t counter) { return uint32_t{1} << (counter % kBlockSize); }
+
+  const size_t words_count_;  // a power of two
+  const int epoch_shift_;     // its logarithm: division is by shifting
   std::unique_ptr<std::atomic<uint64_t>[]> words_;
 };
 
