@@ -61,18 +61,22 @@ struct InPacket {
 
 // Out: a payload, or another worker's leg of it.
 struct OutJob {
-  rte_mbuf* payload = nullptr;  // null once somebody else frees it
+  rte_mbuf* payload = nullptr;
   const PeerView* peer = nullptr;
   wire::Session* session = nullptr;
   uint64_t counter = 0;
-  uint32_t references = 0;  // that were counted on for this leg; 0 where `sole`
-  bool sole = true;         // nobody else sends copies of it: its reference count is ours to set
-  bool sealed = false;      // its bytes are final
+  uint32_t references = 0;    // that were counted on for this leg; 0 where `sole`
+  uint32_t datagram_sum = 0;  // for the IPv6 UDP checksum
+  uint16_t size = 0;          // of the sealed payload
+  bool owned = true;          // a reference of the payload is the job's, to be released at its end
+  bool sole = true;           // nobody else sends copies of it: its reference count is ours to set
+  bool sealed = false;        // its bytes are final
+  bool reserved = false;      // control has reserved its counter
   bool wants_report = false;
   bool taken = false;
+  wire::Drop reason = wire::Drop::kCount;
   uint32_t slot = 0;
   uint32_t generation = 0;
-  wire::Drop reason = wire::Drop::kCount;
 };
 
 }  // namespace warp::lcore

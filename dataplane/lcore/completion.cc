@@ -17,7 +17,7 @@ void Worker::Complete() {
 void Worker::FinishJob(OutJob* job) {
   if (!job->sole) return FinishLeg(job->payload, job->taken, job->reason);
   // A payload that was refused before it was sealed is not given back: it never was on its way.
-  const bool give_back = !job->taken && job->wants_report && job->sealed && job->payload != nullptr;
+  const bool give_back = !job->taken && job->wants_report && job->sealed;
   if (job->wants_report) {
     AddReport({.sealed = give_back ? job->payload : nullptr,
                .slot = job->slot,
@@ -25,7 +25,7 @@ void Worker::FinishJob(OutJob* job) {
                .taken = job->taken,
                .reason = job->taken ? wire::Drop::kCount : job->reason});
   }
-  if (!give_back && job->payload != nullptr) rte_pktmbuf_free(job->payload);
+  if (!give_back && job->owned) rte_pktmbuf_free(job->payload);
 }
 
 // One of several legs, or a sole one that never reached its worker. Afterwards the payload is not

@@ -93,9 +93,11 @@ absl::Status Port::Start() {
   started_ = true;
 
   // A net_ring hands over the very buffers it is given: a shared payload would be opened in place
-  // by its receiver.
-  multi_segment_tx_ = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 &&
-                      absl::string_view(info.driver_name) != "net_ring";
+  // by its receiver. A net_null frees whatever it is given, chains included, and does not say so.
+  const absl::string_view driver = info.driver_name;
+  multi_segment_tx_ = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0
+                          ? driver != "net_ring"
+                          : driver == "net_null";
   rte_ether_addr address{};
   rte_eth_macaddr_get(device_, &address);
   // Rings have none; a companion interface needs one.

@@ -2,23 +2,44 @@
 // session, and seal each once, in place. What was sealed before (a payload that no path took)
 // passes through: sealed bytes are never sealed again.
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include "dataplane/lcore/worker.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::lcore {
+namespace {
+
+// The payload's data grows by data header and tag, for which Obstacle has seen room. Returns the header.
+uint8_t* Widen(OutJob* job) {
+  rte_mbuf* const payload = job->payload;
+  job->size = static_cast<uint16_t>(job->size + wire::kMinSealedSize);
+  payload->data_off = static_cast<uint16_t>(payload->data_off - wire::kDataHeaderSize);
+  payload->data_len = job->size;
+  payload->pkt_len = job->size;
+  return rte_pktmbuf_mtod(payload, uint8_t*);
+}
+
+}  // namespace
 
 bool Worker::TakePayloads() {
   out_.Clear();
   rte_mbuf* payloads[kBurst];
   const size_t taken = lane_.payloads.Pop(payloads);
   work_ += static_cast<uint32_t>(taken);
+  // Control wrote them last, on another core: all on their way here before the first is looked at.
+  for (size_t i = 0; i < taken; ++i) {
+    rte_prefetch0(payloads[i]);
+    rte_prefetch0(&MetaOf(payloads[i]));
+  }
   for (size_t i = 0; i < taken; ++i) {
     const OutboundMeta& meta = MetaOf(payloads[i]).out;
     OutJob& job = out_.Add();
     job = {.payload = payloads[i],
            .peer = forwarding_->FindPeer(meta.peer),
+           .size = rte_pktmbuf_data_len(payloads[i]),
            .sealed = meta.sealed,
+           .reserved = meta.counter_reserved,
            .wants_report = meta.completion,
            .slot = meta.slot,
            .generation = meta.generation};
@@ -35,9 +56,9 @@ bool Worker::TakePayloads() {
 }
 
 void Worker::FindSendSession(OutJob* job) const {
-  const OutboundMeta& meta = MetaOf(job->payload).out;
   if (job->sealed) return;
-  if (meta.counter_reserved) {
+  if (job->reserved) {
+    const OutboundMeta& meta = MetaOf(job->payload).out;
     const SessionEntry* entry = forwarding_->FindSession(meta.session_index);
     job->session = entry != nullptr ? entry->session.get() : nullptr;
     job->counter = meta.counter;
@@ -62,10 +83,8 @@ void Worker::Seal() {
   uint16_t jobs = 0;
   for (OutJob& job : out_) {
     if (job.sealed) continue;
-    const uint32_t text_size = rte_pktmbuf_data_len(job.payload);
-    auto* header =
-        reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(job.payload, wire::kDataHeaderSize));
-    rte_pktmbuf_append(job.payload, wire::kTagSize);
+    const uint32_t text_size = job.size;
+    uint8_t* const header = Widen(&job);
     wire::WriteDataHeader({.receiver_index = job.session->remote_index(), .counter = job.counter},
                           header);
     jobs_[jobs++] = {.key = &job.session->seal_key(),
@@ -85,9 +104,7 @@ void Worker::ReserveCounters() {
   uint16_t kept = 0;
   for (uint16_t first = 0; first < out_.size();) {
     wire::Session* const session = out_[first].session;
-    const auto needs = [&](const OutJob& job) {
-      return !job.sealed && !MetaOf(job.payload).out.counter_reserved;
-    };
+    const auto needs = [](const OutJob& job) { return !job.sealed && !job.reserved; };
     uint16_t last = first;
     uint32_t count = 0;
     for (; last < out_.size() && out_[last].session == session; ++last)
@@ -104,7 +121,7 @@ void Worker::ReserveCounters() {
         }
         out_[i].counter = (*counter)++;
       }
-      out_[kept++] = out_[i];
+      out_.Keep(i, kept++);
     }
     first = last;
   }

@@ -1,7 +1,5 @@
 // Out 8: to the ports. What a port's queue does not take is a counted drop on that path, and its
 // references are released; nothing waits, so that one path's full queue delays no other.
-#include <algorithm>
-
 #include "dataplane/lcore/worker.h"
 
 namespace warp::lcore {
@@ -27,18 +25,17 @@ void Worker::SendFrames() {
       }
       rte_pktmbuf_free(item.frame);
     }
-    Enqueue(port->id, port->port, port->slot, frame, {.bytes = rte_pktmbuf_pkt_len(frame)});
+    Enqueue(QueueOf(port->id, port->port, port->slot), frame,
+            {.bytes = rte_pktmbuf_pkt_len(frame)});
   }
   if (taken > 0) Transmit();
 }
 
-void Worker::Enqueue(PortId id, Port* port, PortSlot* slot, rte_mbuf* frame, const TxEntry& entry) {
-  TxQueue& queue = tx_[id];
-  if (queue.size == kTxBurst) Flush(&queue);
-  queue.port = port;
-  queue.slot = slot;
-  queue.frames[queue.size] = frame;
-  queue.entries[queue.size++] = entry;
+TxQueue* Worker::QueueOf(PortId id, Port* port, PortSlot* slot) {
+  TxQueue* const queue = &tx_[id];
+  queue->port = port;
+  queue->slot = slot;
+  return queue;
 }
 
 void Worker::Transmit() {
@@ -49,29 +46,45 @@ void Worker::Transmit() {
 void Worker::Flush(TxQueue* queue) {
   if (queue->size == 0) return;
   const uint16_t sent = queue->port->TxBurst(queue->frames.data(), queue->size);
-  for (uint16_t i = 0; i < sent; ++i) {
-    const TxEntry& entry = queue->entries[i];
-    if (entry.job == kNoJob) continue;
-    entry.path->tx_copies.Add();
-    entry.path->tx_bytes.Add(entry.bytes);
-    out_[entry.job].taken = true;
-    if (entry.in_place != 0) out_[entry.job].payload = nullptr;
-  }
-  for (uint16_t i = sent; i < queue->size; ++i) {
-    const TxEntry& entry = queue->entries[i];
-    Count(queue->slot, wire::Drop::kTxFull);
-    queue->slot->counters->tx_refused.Add();
-    if (entry.job != kNoJob) {
-      entry.path->tx_dropped.Add();
-      out_[entry.job].reason = wire::Drop::kTxFull;
+  // The copies of one path stand together.
+  for (uint16_t i = 0; i < sent;) {
+    PathCounters* const path = queue->entries[i].path;
+    const uint16_t first = i;
+    uint64_t bytes = 0;
+    for (; i < sent && queue->entries[i].path == path; ++i) {
+      const TxEntry& entry = queue->entries[i];
+      if (entry.job == kNoJob) continue;
+      bytes += entry.bytes;
+      out_[entry.job].taken = true;
+      if (entry.in_place != 0) out_[entry.job].owned = false;
     }
-    if (entry.in_place != 0) {
-      rte_pktmbuf_adj(queue->frames[i], entry.in_place);  // the job's again, as it was
-    } else {
-      rte_pktmbuf_free(queue->frames[i]);
-    }
+    if (path == nullptr) continue;
+    path->tx_copies.Add(i - first);
+    path->tx_bytes.Add(bytes);
   }
+  for (uint16_t i = sent; i < queue->size; ++i)
+    Refused(queue->slot, queue->frames[i], queue->entries[i]);
   queue->size = 0;
+}
+
+// The payload is its job's again, as it was; of a copy, the reference.
+void Worker::Refused(PortSlot* slot, rte_mbuf* frame, const TxEntry& entry) {
+  Count(slot, wire::Drop::kTxFull);
+  slot->counters->tx_refused.Add();
+  if (entry.job == kNoJob) return rte_pktmbuf_free(frame);
+  OutJob& job = out_[entry.job];
+  entry.path->tx_dropped.Add();
+  job.reason = wire::Drop::kTxFull;
+  if (entry.in_place != 0) {
+    rte_pktmbuf_adj(frame, entry.in_place);
+    return;
+  }
+  if (frame->next != nullptr) {
+    frame->next = nullptr;
+    frame->nb_segs = 1;
+    ReleaseReference(&job);
+  }
+  rte_pktmbuf_free(frame);
 }
 
 }  // namespace warp::lcore

@@ -93,14 +93,24 @@ class Worker {
   wire::Drop Obstacle(const OutJob& job) const;
   void ReserveCounters();
   void PushLegs();
-  void ReplicateJob(uint16_t index);
+  bool SpreadJob(OutJob* job);
+  void ReplicateRun(uint16_t first, uint16_t last);
+  void CountReferences(const Leg& leg, OutJob* job);
+  void ReleaseReference(OutJob* job);
   bool SendInPlace(const Copy& copy, uint16_t index);
-  void SendReference(const Copy& copy, rte_mbuf* payload, rte_mbuf* header, uint16_t index);
-  void SendLinear(const Copy& copy, rte_mbuf* payload, uint16_t index);
+  void SendReferences(const Copy& copy, std::span<const uint16_t> jobs);
+  void SendLinear(const Copy& copy, std::span<const uint16_t> jobs);
   size_t TakeHeaders(std::span<rte_mbuf*> headers);
   void LoseCopy(const Copy& copy, wire::Drop reason, uint16_t index);
-  void Enqueue(PortId id, Port* port, PortSlot* slot, rte_mbuf* frame, const TxEntry& entry);
+  TxQueue* QueueOf(const Copy& copy) { return QueueOf(copy.port, copy.device, copy.slot); }
+  TxQueue* QueueOf(PortId id, Port* port, PortSlot* slot);
+  void Enqueue(TxQueue* queue, rte_mbuf* frame, const TxEntry& entry) {
+    if (queue->size == kTxBurst) Flush(queue);
+    queue->frames[queue->size] = frame;
+    queue->entries[queue->size++] = entry;
+  }
   void Flush(TxQueue* queue);
+  void Refused(PortSlot* slot, rte_mbuf* frame, const TxEntry& entry);
   void FinishJob(OutJob* job);
   void FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason);
   void AddReport(const Report& report);

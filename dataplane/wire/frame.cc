@@ -80,11 +80,6 @@ uint32_t SumWords(Bytes bytes) {
   return ReadAs<Be16>(reinterpret_cast<const uint8_t*>(&folded)).value();
 }
 
-uint16_t FoldedComplement(uint64_t sum) {
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(~sum);
-}
-
 template <typename Layout>
 Bytes BytesOf(const Layout& layout) {
   return {reinterpret_cast<const uint8_t*>(&layout), sizeof layout};
@@ -150,29 +145,20 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
 
 uint32_t DatagramSum(Bytes datagram) { return SumWords(datagram); }
 
-void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size, uint32_t datagram_sum,
-                      uint8_t* out) {
-  const auto udp_size = static_cast<uint16_t>(sizeof(UdpLayout) + datagram_size);
-  uint8_t* const ip = out + kEthernetHeaderSize;
-  if (frame.is_v6()) {
-    std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV6);
-    // The length counts twice: in the pseudo-header and in the UDP header.
-    const uint16_t checksum =
-        FoldedComplement(uint64_t{frame.partial_sum} + 2u * udp_size + datagram_sum);
-    WriteAs(Be16(udp_size), ip + offsetof(Ipv6Layout, payload_size));
-    WriteAs(Be16(udp_size), ip + sizeof(Ipv6Layout) + offsetof(UdpLayout, size));
-    // RFC 768: a sum that comes out as zero is sent as all ones, zero meaning none.
-    WriteAs(Be16(checksum == 0 ? 0xffff : checksum),
-            ip + sizeof(Ipv6Layout) + offsetof(UdpLayout, checksum));
-  } else {
-    std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV4);
-    const auto total_size = static_cast<uint16_t>(sizeof(Ipv4Layout) + udp_size);
-    WriteAs(Be16(total_size), ip + offsetof(Ipv4Layout, total_size));
-    WriteAs(Be16(FoldedComplement(uint64_t{frame.partial_sum} + total_size)),
-            ip + offsetof(Ipv4Layout, checksum));
-    WriteAs(Be16(udp_size), ip + sizeof(Ipv4Layout) + offsetof(UdpLayout, size));
-  }
-}
+// What WriteFrameHeader fills in.
+using internal::kV4Checksum;
+using internal::kV4TotalSize;
+using internal::kV4UdpSize;
+using internal::kV6Checksum;
+using internal::kV6PayloadSize;
+using internal::kV6UdpSize;
+static_assert(kV4TotalSize == kEthernetHeaderSize + offsetof(Ipv4Layout, total_size));
+static_assert(kV4Checksum == kEthernetHeaderSize + offsetof(Ipv4Layout, checksum));
+static_assert(kV4UdpSize == kEthernetHeaderSize + sizeof(Ipv4Layout) + offsetof(UdpLayout, size));
+static_assert(kV6PayloadSize == kEthernetHeaderSize + offsetof(Ipv6Layout, payload_size));
+static_assert(kV6UdpSize == kEthernetHeaderSize + sizeof(Ipv6Layout) + offsetof(UdpLayout, size));
+static_assert(kV6Checksum ==
+              kV6UdpSize + offsetof(UdpLayout, checksum) - offsetof(UdpLayout, size));
 
 // Fields are read one by one where they stand: a header copied as a whole and then taken to pieces costs a stall for each
 // piece.

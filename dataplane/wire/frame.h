@@ -43,10 +43,42 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
 // share. `start_odd` is not supported: the datagram begins at an even offset.
 uint32_t DatagramSum(Bytes datagram);
 
+namespace internal {
+
+// Where the fields stand that differ from datagram to datagram; frame.cc checks them against its layouts.
+inline constexpr size_t kV4TotalSize = 16, kV4Checksum = 24, kV4UdpSize = 38;
+inline constexpr size_t kV6PayloadSize = 18, kV6UdpSize = 58, kV6Checksum = 60;
+
+inline uint16_t FoldedComplement(uint64_t sum) {
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~sum);
+}
+
+}  // namespace internal
+
 // Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used for IPv6 alone; on IPv4
-// the UDP checksum is 0 (RFC 768: none).
-void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size, uint32_t datagram_sum,
-                      uint8_t* out);
+// the UDP checksum is 0 (RFC 768: none). Inline: once for each copy.
+inline void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size,
+                             uint32_t datagram_sum, uint8_t* out) {
+  const auto udp_size = static_cast<uint16_t>(8 + datagram_size);
+  if (frame.is_v6()) {
+    std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV6);
+    // The length counts twice: in the pseudo-header and in the UDP header.
+    const uint16_t checksum =
+        internal::FoldedComplement(uint64_t{frame.partial_sum} + 2u * udp_size + datagram_sum);
+    WriteAs(Be16(udp_size), out + internal::kV6PayloadSize);
+    WriteAs(Be16(udp_size), out + internal::kV6UdpSize);
+    // RFC 768: a sum that comes out as zero is sent as all ones, zero meaning none.
+    WriteAs(Be16(checksum == 0 ? 0xffff : checksum), out + internal::kV6Checksum);
+  } else {
+    std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV4);
+    const auto total_size = static_cast<uint16_t>(20 + udp_size);
+    WriteAs(Be16(total_size), out + internal::kV4TotalSize);
+    WriteAs(Be16(internal::FoldedComplement(uint64_t{frame.partial_sum} + total_size)),
+            out + internal::kV4Checksum);
+    WriteAs(Be16(udp_size), out + internal::kV4UdpSize);
+  }
+}
 
 enum class FrameKind : uint8_t {
   kUdp,        // UDP over IP, whole; `parsed` is filled
