@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <rte_cycles.h>
 #include <rte_pause.h>
+#include <sched.h>
 #include <time.h>
 
 #include <utility>
@@ -65,12 +66,21 @@ void Worker::Run() {
     if (RunOnce() > 0) {
       idle = 0;
     } else if (spin_ || ++idle < kIdleTurns) {
-      rte_pause();
+      Rest();
     } else {
       Sleep();
     }
   }
   shared_.publisher->Offline(id_);
+}
+
+// Between two looks for work. Where others share the CPU they go first: what they do may be what this worker waits for.
+void Worker::Rest() {
+  if (spin_) {
+    rte_pause();
+  } else {
+    sched_yield();
+  }
 }
 
 void Worker::Stop() {

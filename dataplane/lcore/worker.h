@@ -122,6 +122,7 @@ class Worker {
 
   void RunEngine(wire::Direction direction, std::span<wire::AeadJob> jobs);
   void RingBells();
+  void Rest();
   void Sleep();
   void WatchPorts();
   void WaitForWork();
