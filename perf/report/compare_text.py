@@ -27,13 +27,18 @@ def trip(result, way):
     return f"{trips['p50']['median']:.0f} / {trips['p99']['median']:.0f}"
 
 
+def rate(result, size):
+    figure = result["loss_free"].get(size)
+    return spread(figure, 1e3) if figure else "–"
+
+
 def cpu(result, key, digits=1):
     return f"{result['cpu'][key]['median']:.{digits}f}" if result["cpu"] else "–"
 
 
 def line(result):
     """One system in one line, while the others are still measured."""
-    return (f"    {result['loss_free']['1400']['median'] / 1e3:.0f} / {result['loss_free']['200']['median'] / 1e3:.0f} kpps, "
+    return (f"    {rate(result, '1400')} / {rate(result, '200')} kpps, "
             f"RTT {trip(result, 'back_to_back')} us, every 10 ms {trip(result, 'every_10_ms')} us, "
             f"CPU {cpu(result, 'at_20000')} / {cpu(result, 'at_80_percent')} us, idle {cpu(result, 'idle')} %")  # fmt: skip
 
@@ -46,8 +51,8 @@ def tables(report, markdown=False):
             f"Load before: {system['load_before']}. All programs of both ends and the generator share the {machine['cpus']} CPUs."]  # fmt: skip
     text.append(table(
         ["system", "1400 B, kpps", "Gb/s", "200 B, kpps", "RTT p50/p99, us", "every 10 ms", "CPU/packet, us", "at 80 %", "idle, %"],
-        [[one["title"], spread(one["loss_free"]["1400"], 1e3), f"{one['loss_free']['1400']['median'] * 1400 * 8 / 1e9:.2f}",
-          spread(one["loss_free"]["200"], 1e3), trip(one, "back_to_back"), trip(one, "every_10_ms"),
+        [[one["title"], rate(one, "1400"), f"{one['loss_free']['1400']['median'] * 1400 * 8 / 1e9:.2f}",
+          rate(one, "200"), trip(one, "back_to_back"), trip(one, "every_10_ms"),
           cpu(one, "at_20000"), cpu(one, "at_80_percent"), cpu(one, "idle")] for one in system["systems"]], markdown))  # fmt: skip
     cuts = [(one["title"], one["cut"]) for one in system["systems"] if one.get("cut")]
     if cuts:

@@ -100,8 +100,8 @@ class Bench:
 
     def rates(self):
         found = {}
-        for size in SIZES:
-            runs = [self.search(size, 0.4 if self.quick else 1.0, 6 if self.quick else 9)
+        for size in SIZES[:1] if self.quick else SIZES:
+            runs = [self.search(size, 0.3 if self.quick else 1.0, 6 if self.quick else 9)
                     for _ in range(1 if self.quick else 3)]  # fmt: skip
             found[str(size)] = figure(runs, "packets/s", "higher")
         return found
@@ -113,7 +113,7 @@ class Bench:
         found = {}
         for name, rate, spin in (("back_to_back", 0, []), ("polling", 0, ["--spin"]), ("every_10_ms", 100, [])):
             # Many short runs: where the scheduler puts the programs is decided anew in each, and matters most.
-            seconds, repeat = ((0.5, 2) if rate == 0 else (1.0, 1)) if self.quick else ((1.0, 7) if rate == 0 else (3.0, 5))
+            seconds, repeat = ((0.3, 2) if rate == 0 else (0.8, 1)) if self.quick else ((1.0, 7) if rate == 0 else (3.0, 5))
             reports = [self.ping(rate, spin, seconds) for _ in range(repeat)]
             found[name] = {
                 quantile: figure([report["latency_us"][quantile] for report in reports], "us", "lower")
@@ -139,7 +139,7 @@ class Bench:
         runs = []
         for _ in range(1 if self.quick else 3):
             before, start = laboratory.cpu_seconds(pids), time.monotonic()
-            time.sleep(1 if self.quick else 2)
+            time.sleep(0.7 if self.quick else 2)
             runs.append(100 * (laboratory.cpu_seconds(pids) - before) / (time.monotonic() - start) / len(pids))
         return figure(runs, "% of a core", "lower")
 
@@ -149,7 +149,7 @@ class Bench:
         runs, lost = [], 0
         for _ in range(1 if self.quick else 3):
             before = laboratory.cpu_seconds(pids)
-            run = self.stream(rate, 1400, 1.0 if self.quick else 2.0)
+            run = self.stream(rate, 1400, 0.5 if self.quick else 2.0)
             runs.append(1e6 * (laboratory.cpu_seconds(pids) - before) / max(1, run["received"]))
             lost += run["lost"]
         return figure(runs, "us", "lower") | {"rate": rate, "lost": lost}
@@ -168,7 +168,7 @@ class Bench:
         for _ in range(1 if self.quick else 3):
             server = self.lab.start("B", "iperf3", "--server", "--one-off")
             laboratory.wait_until(lambda: self.lab.on("B", "ss", "-Hltn", "sport = :5201").strip(), 10, "iperf3")
-            client = self.lab.start("A", "iperf3", "--client", address, "--time", 2 if self.quick else 5, "--json")
+            client = self.lab.start("A", "iperf3", "--client", address, "--time", 1 if self.quick else 5, "--json")
             report = json.loads(client.communicate()[0])
             server.kill()
             if "error" in report:
