@@ -1,9 +1,12 @@
 #include "control/loop.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -43,6 +46,11 @@ absl::StatusOr<std::unique_ptr<Loop>> Loop::Create() {
     result = io_uring_queue_init_params(kSubmissionEntries, &loop->ring_, &params);
     if (result == 0) {
       loop->ring_valid_ = true;
+      loop->wake_fd_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      if (!loop->wake_fd_ || io_uring_register_eventfd(&loop->ring_, loop->wake_fd_.get()) != 0)
+        return absl::UnavailableError(
+            absl::StrCat("no eventfd for the event loop: ", std::strerror(errno)));
+      io_uring_cq_eventfd_toggle(&loop->ring_, false);
       return loop;
     }
   }
@@ -71,11 +79,32 @@ size_t Loop::RunOnce(size_t max_events) {
   return events + RunTimers() + RunTasks();
 }
 
-void Loop::Wait(protocol::Duration timeout) {
-  if (!tasks_.empty() || io_uring_cq_ready(&ring_) > 0) return;
+// Until the next timer; nothing where there is something to do.
+protocol::Duration Loop::TimeToSleep(protocol::Duration timeout) const {
+  const bool task_work = (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
+  if (!tasks_.empty() || task_work || io_uring_cq_ready(&ring_) > 0)
+    return protocol::Duration::zero();
   if (!timers_.empty()) timeout = std::min(timeout, timers_.begin()->first - Now());
-  if (timeout <= protocol::Duration::zero()) return;
-  timeout = std::min(timeout, kLongestWait);
+  return std::clamp(timeout, protocol::Duration::zero(), protocol::Duration(kLongestWait));
+}
+
+// An event after the ring was armed writes the eventfd; one before it is seen by the look.
+protocol::Duration Loop::ArmSleep(protocol::Duration timeout) {
+  io_uring_cq_eventfd_toggle(&ring_, true);
+  if (io_uring_sq_ready(&ring_) > 0) io_uring_submit_and_get_events(&ring_);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return TimeToSleep(timeout);
+}
+
+void Loop::DisarmSleep() {
+  io_uring_cq_eventfd_toggle(&ring_, false);
+  uint64_t count;
+  [[maybe_unused]] const ssize_t size = read(wake_fd_.get(), &count, sizeof count);
+}
+
+void Loop::Wait(protocol::Duration timeout) {
+  timeout = TimeToSleep(timeout);
+  if (timeout == protocol::Duration::zero()) return;
   __kernel_timespec ts{.tv_sec = timeout.count() / 1'000'000'000,
                        .tv_nsec = timeout.count() % 1'000'000'000};
   io_uring_cqe* cqe = nullptr;

@@ -31,6 +31,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/protocol/time.h"
+#include "control/unique_fd.h"
 
 namespace warp::control {
 
@@ -50,6 +51,15 @@ class Loop {
   // Sleeps until there is something for RunOnce to do, or `timeout` has passed; 0 or less only
   // looks. Returns at once where events, tasks or due timers are waiting.
   void Wait(protocol::Duration timeout);
+
+  // The same for an owner that sleeps by its own means:
+  //
+  //   const Duration time = loop.ArmSleep(timeout);   // zero: RunOnce has something to do
+  //   poll(wake_fd, time);
+  //   loop.DisarmSleep();
+  protocol::Duration ArmSleep(protocol::Duration timeout);
+  void DisarmSleep();
+  int wake_fd() const { return wake_fd_.get(); }
 
  private:
   friend class Watch;
@@ -81,9 +91,11 @@ class Loop {
   size_t RunEvents(size_t max_events);
   size_t RunTimers();
   size_t RunTasks();
+  protocol::Duration TimeToSleep(protocol::Duration timeout) const;
 
   io_uring ring_{};
   bool ring_valid_ = false;
+  UniqueFd wake_fd_;  // an eventfd that the ring writes, but only while armed
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   uint32_t posts_in_flight_ = 0;

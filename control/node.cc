@@ -1,6 +1,7 @@
 #include "control/node.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
@@ -30,9 +31,6 @@ constexpr size_t kForeignPerTurn = 32;
 constexpr size_t kHandshakesPerTurn = 1;  // each may cost a Diffie-Hellman
 constexpr size_t kEventsPerTurn = 64;
 constexpr size_t kTransmitsPerTurn = 256;
-
-// Turns without work before the thread sleeps: the time of a wake-up or so.
-constexpr size_t kSpinTurns = 100;
 
 constexpr Duration kHousekeepingInterval = milliseconds(100);
 constexpr Duration kSweepInterval = seconds(1);
@@ -114,6 +112,7 @@ absl::Status Node::OpenDataplane() {
   lcore::DataplaneOptions options;
   options.max_ports = config_.node.max_ports;
   options.worker_cpus = plan.worker_cpus;
+  options.inline_worker = plan.inline_worker;
   options.control_cpu = config_.node.control_cpu.value_or(-1);
   if (config_.node.polling != config::Polling::kAuto) {
     options.polling = config_.node.polling == config::Polling::kBusy ? lcore::Polling::kBusy
@@ -137,6 +136,9 @@ absl::Status Node::OpenDataplane() {
   dataplane_watch_ =
       std::make_unique<Watch>(*loop_, dataplane_->wake_fd(), POLLIN, [](uint32_t) {});
   health_ = std::make_unique<WorkerHealth>(*dataplane_);
+  inline_worker_ = plan.inline_worker;
+  spins_ = config_.node.polling == config::Polling::kBusy &&
+           (inline_worker_ || config_.node.control_cpu.has_value());
   return absl::OkStatus();
 }
 
@@ -255,9 +257,13 @@ void Node::OnPortClosing(lcore::PortId id) {
 void Node::Run() {
   while (!stopping_) {
     if (RunOnce() > 0) {
-      idle_turns_ = 0;
-    } else if (++idle_turns_ > kSpinTurns) {
+      spin_.Worked(now_);
+    } else if (spins_) {
+      continue;
+    } else if (spin_.over(now_)) {
       SleepUntilNeeded();
+    } else {
+      sched_yield();  // to whoever shares this CPU
     }
   }
   Stop();
@@ -265,7 +271,8 @@ void Node::Run() {
 
 size_t Node::RunOnce() {
   now_ = Now();
-  size_t work = traffic_->ReceiveOpened();
+  size_t work = dataplane_->Turn();
+  work += traffic_->ReceiveOpened();
   work += traffic_->ReceiveCompletions();
   work += ReceiveMessages();
   work += loop_->RunOnce(kEventsPerTurn);
@@ -345,8 +352,17 @@ void Node::Housekeep() {
 
 void Node::SleepUntilNeeded() {
   const Instant until = std::min(protocol_->NextTimeout(), next_housekeeping_);
-  if (dataplane_->ArmSleep()) loop_->Wait(until - Now());
+  if (dataplane_->ArmSleep()) {
+    if (inline_worker_) {
+      if (const Duration time = loop_->ArmSleep(until - Now()); time > Duration::zero())
+        dataplane_->Wait(loop_->wake_fd(), time);
+      loop_->DisarmSleep();
+    } else {
+      loop_->Wait(until - Now());
+    }
+  }
   dataplane_->Disarm();
+  spin_.Slept(Now() - now_);
 }
 
 void Node::Stop() {

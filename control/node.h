@@ -29,6 +29,7 @@
 #include "control/protocol/node.h"
 #include "control/resolver.h"
 #include "control/signals.h"
+#include "control/spin_window.h"
 #include "control/status_server.h"
 #include "control/traffic.h"
 #include "control/transmitter.h"
@@ -75,6 +76,8 @@ class Node : public PortListener {
   protocol::Instant now_;  // of this turn
   const protocol::Instant started_;
   bool stopping_ = false;
+  bool inline_worker_ = false;  // this thread turns it
+  bool spins_ = false;          // never sleeps
 
   // In order of construction; destroyed in reverse. docs/threads.md has the picture.
   std::unique_ptr<Loop> loop_;
@@ -99,7 +102,7 @@ class Node : public PortListener {
   uint64_t protocol_version_ = 0;
   protocol::Instant next_housekeeping_;
   protocol::Instant next_sweep_;
-  size_t idle_turns_ = 0;
+  SpinWindow spin_;
 };
 
 }  // namespace warp::control

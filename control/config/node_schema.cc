@@ -106,10 +106,11 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
     s.Scalar("max_ports", &NodeSection::max_ports, WholeNumber<uint16_t>(1, kMaxPorts, "ports"))
         .Why("Sizes rings and memory at start, so that ports can come and go later.");
     s.Scalar("workers", &NodeSection::workers,
-             Optional(WholeNumber<uint16_t>(1, kMaxPorts, "threads"), "auto"))
+             Optional(WholeNumber<uint16_t>(0, kMaxPorts, "threads"), "auto"))
         .Why(
-            "Threads that poll the ports which name no cpu. auto: one for each of them, as far as "
-            "there are CPUs.");
+            "Threads that poll the ports which name no cpu. 0: none, the control thread polls them "
+            "itself. auto: one for each of them, as far as there are CPUs; 0 where there are less "
+            "than three.");
     s.Scalar("polling", &NodeSection::polling,
              Choice<Polling>({{"auto", Polling::kAuto},
                               {"busy", Polling::kBusy},

@@ -8,8 +8,10 @@
 namespace warp::lcore {
 
 absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Start(const DataplaneOptions& options) {
+  if (options.inline_worker && options.worker_cpus != std::vector<int>{-1})
+    return absl::InvalidArgumentError("an inline worker is the only one, and owns no CPU");
   EalOptions eal = {
-      .worker_cpus = options.worker_cpus,
+      .worker_cpus = options.inline_worker ? std::vector<int>{} : options.worker_cpus,
       .control_cpu = options.control_cpu,
       .hugepages = options.hugepages,
       .pci = options.pci,

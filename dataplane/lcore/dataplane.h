@@ -6,6 +6,7 @@
 #ifndef WARP_DATAPLANE_LCORE_DATAPLANE_H_
 #define WARP_DATAPLANE_LCORE_DATAPLANE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,6 +32,7 @@ struct DataplaneOptions {
   uint16_t max_ports = 8;        // sizes rings and memory
   std::vector<int> worker_cpus;  // one entry per worker: the CPU it owns, or -1 to share what there
                                  // is. Size 1..max_ports
+  bool inline_worker = false;    // the only worker has no thread: control turns it (Turn, Wait)
   int control_cpu = -1;
   std::optional<Polling> polling;  // of all workers; unset: kBusy for those that own their CPU,
                                    // kAdaptive for the others
@@ -145,6 +147,12 @@ class Dataplane {
   // Rings the workers that were given something since the last flush and that sleep: once per turn
   // of the control loop.
   virtual void FlushWakeups() = 0;
+
+  // --- With an inline worker; without one Turn does nothing. ---
+  // One turn of the worker; returns how many packets it moved.
+  virtual uint32_t Turn() = 0;
+  // Sleeps, after ArmSleep, until a frame arrives at a port, `fd` is readable, or the time is up.
+  virtual void Wait(int fd, std::chrono::nanoseconds timeout) = 0;
 
   // --- Health and counters. ---
   virtual uint16_t workers() const = 0;

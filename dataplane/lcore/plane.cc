@@ -65,6 +65,7 @@ absl::StatusOr<std::unique_ptr<Plane>> Plane::Create(const DataplaneOptions& opt
 }
 
 absl::Status Plane::Launch() {
+  if (options_.inline_worker) return absl::OkStatus();
   for (WorkerId id = 0; id < workers(); ++id) {
     const auto run = [](void* worker) {
       static_cast<Worker*>(worker)->Run();
@@ -194,10 +195,13 @@ bool Plane::ArmSleep() {
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
     waiting |= !lane->opened.empty() || !lane->handshakes.empty() || !lane->foreign.empty() ||
                !lane->completions.empty();
+    if (options_.inline_worker) waiting |= !lane->payloads.empty() || !lane->frames.empty();
   }
   if (waiting) Disarm();
   return !waiting;
 }
+
+void Plane::Wait(int fd, std::chrono::nanoseconds timeout) { workers_[0]->Wait(fd, timeout); }
 
 void Plane::FlushWakeups() {
   for (WorkerId id = 0; id < workers(); ++id) {

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace warp::lcore {
@@ -93,23 +94,31 @@ void Worker::Stop() {
 void Worker::Sleep() {
   lane_.bell.Arm();
   if (RunOnce() == 0 && !stop_.load(std::memory_order_relaxed)) {
-    WatchPorts();
+    WatchPorts(lane_.bell.fd());
     asleep_.store(true, std::memory_order_relaxed);
     shared_.publisher->Offline(id_);
-    WaitForWork();
+    WaitForWork(std::chrono::milliseconds(kSleepMs));
     shared_.publisher->Online(id_);
     asleep_.store(false, std::memory_order_relaxed);
   }
   lane_.bell.Disarm();
 }
 
+// The caller is the thread that fills this worker's rings, so nothing can come in by them, nor can a
+// table be replaced, meanwhile.
+void Worker::Wait(int fd, std::chrono::nanoseconds timeout) {
+  forwarding_ = &shared_.publisher->Acquire();
+  WatchPorts(fd);
+  WaitForWork(timeout);
+}
+
 // While the table is still held: descriptors are copied, so that none is read from a port that
 // control has closed since.
-void Worker::WatchPorts() {
+void Worker::WatchPorts(int other_fd) {
   const bool failed = std::exchange(poll_failed_, false);
   nap_ = false;
   watched_ = 0;
-  watch_[watched_++] = {.fd = lane_.bell.fd(), .events = POLLIN, .revents = 0};
+  watch_[watched_++] = {.fd = other_fd, .events = POLLIN, .revents = 0};
   for (const PortView& port : forwarding_->PortsOf(id_)) {
     if (failed) port.port->ClearPollError();
     if (port.port->poll_fd() < 0) {
@@ -120,9 +129,11 @@ void Worker::WatchPorts() {
   }
 }
 
-void Worker::WaitForWork() {
-  const timespec limit = {.tv_sec = 0, .tv_nsec = nap_ ? kNapUs * 1000L : kSleepMs * 1000000L};
-  ppoll(watch_.data(), watched_, &limit, nullptr);
+void Worker::WaitForWork(std::chrono::nanoseconds limit) {
+  if (nap_) limit = std::min<std::chrono::nanoseconds>(limit, std::chrono::microseconds(kNapUs));
+  const timespec time = {.tv_sec = limit.count() / 1'000'000'000,
+                         .tv_nsec = limit.count() % 1'000'000'000};
+  ppoll(watch_.data(), watched_, &time, nullptr);
   for (nfds_t i = 0; i < watched_; ++i) {
     if ((watch_[i].revents & POLLERR) != 0) poll_failed_ = true;
   }

@@ -19,6 +19,7 @@
 #include <poll.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -49,8 +50,12 @@ class Worker {
   // The lcore's main function: turns until Stop, which any thread may call.
   void Run();
   void Stop();
-  // One turn; returns how many packets it moved. Run calls it, and tests do.
+  // One turn; returns how many packets it moved. Run calls it, and whoever turns a worker without a
+  // thread.
   uint32_t RunOnce();
+  // Without a thread, after a turn that moved nothing: sleeps until a frame arrives, `fd` is
+  // readable, or the time is up.
+  void Wait(int fd, std::chrono::nanoseconds timeout);
 
   // Any thread.
   uint64_t heartbeat() const { return heartbeat_.Get(); }
@@ -124,8 +129,8 @@ class Worker {
   void RingBells();
   void Rest();
   void Sleep();
-  void WatchPorts();
-  void WaitForWork();
+  void WatchPorts(int other_fd);
+  void WaitForWork(std::chrono::nanoseconds limit);
 
   const WorkerId id_;
   const Shared shared_;
@@ -153,7 +158,8 @@ class Worker {
   std::vector<TxQueue> tx_;           // by PortId
   Burst<Report> reports_;
 
-  std::vector<pollfd> watch_;  // the bell and the ports' descriptors, while asleep
+  std::vector<pollfd>
+      watch_;  // the bell (or the other fd) and the ports' descriptors, while asleep
   nfds_t watched_ = 0;
   bool poll_failed_ = false;  // a port's interface went down or away: its error must be taken
   bool nap_ = false;          // some port has none

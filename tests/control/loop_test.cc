@@ -58,6 +58,44 @@ TEST(LoopTest, TellsWhatWasThereBefore) {
   EXPECT_TRUE(TurnUntil(*loop, [&] { return told; }));
 }
 
+// For an owner that sleeps in a poll of its own.
+TEST(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
+  auto loop = MakeLoop();
+  Pair pair;
+  size_t told = 0;
+  Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t) { told += pair.Drain(); });
+  Settle(*loop);
+  const auto woken = [&](int timeout_ms) {
+    pollfd ready = {.fd = loop->wake_fd(), .events = POLLIN, .revents = 0};
+    return poll(&ready, 1, timeout_ms) == 1;
+  };
+  pair.Send();
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 1; }));
+  EXPECT_FALSE(woken(0));  // it was not armed
+
+  EXPECT_EQ(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(9));
+  pair.Send();
+  EXPECT_TRUE(woken(10000));
+  loop->DisarmSleep();
+  EXPECT_FALSE(woken(0));
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 2; }));
+}
+
+TEST(LoopTest, IsNotArmedWhileThereIsSomethingToDo) {
+  auto loop = MakeLoop();
+  Pair pair;
+  Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t) { pair.Drain(); });
+  Settle(*loop);
+  pair.Send();
+  EXPECT_EQ(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(0));
+  loop->DisarmSleep();
+  Settle(*loop);
+  Timer timer(*loop, [] {});
+  timer.Set(std::chrono::seconds(3));
+  EXPECT_LE(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(3));
+  loop->DisarmSleep();
+}
+
 TEST(LoopTest, KeepsToTheBudget) {
   auto loop = MakeLoop();
   std::vector<Pair> pairs(10);

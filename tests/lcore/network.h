@@ -28,6 +28,7 @@ class Node {
     bool v6 = false;
     std::string device_arguments;  // of its ports: ",rate=0"
     uint32_t ring_size = 256;
+    bool inline_worker = false;
     std::string device;  // of its first port, instead of a wire to the switch
   };
   // `number` makes names and addresses.

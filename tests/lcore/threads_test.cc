@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <rte_lcore.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <map>
@@ -129,6 +131,27 @@ TEST(Threads, ControlIsRung) {
     EXPECT_EQ(net.b().Received().size(), 1u);
     EXPECT_EQ(poll(&fd, 1, 0), 0);
   }
+}
+
+// Without a thread: control's own turns move everything, and what control gave the worker keeps it from sleeping.
+TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
+  Network net({.ports = 1, .inline_worker = true}, {.ports = 1});
+  Plane& plane = net.a().plane();
+  ASSERT_TRUE(plane.Launch().ok());
+  EXPECT_TRUE(plane.ArmSleep());
+  plane.Disarm();
+  net.a().Send("out");
+  EXPECT_FALSE(plane.ArmSleep());
+  EXPECT_EQ(plane.Turn(), 1u);
+  net.CollectFrames();
+  EXPECT_EQ(net.in_flight().size(), 1u);
+  while (plane.Turn() > 0) continue;
+  EXPECT_TRUE(plane.ArmSleep());
+  const int bell = eventfd(1, EFD_CLOEXEC);
+  plane.Wait(bell, std::chrono::hours(1));  // returns: the descriptor is readable
+  close(bell);
+  plane.Disarm();
+  EXPECT_EQ(net.b().plane().Turn(), 0u);  // whose worker has, or could have, a thread
 }
 
 }  // namespace

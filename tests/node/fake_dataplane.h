@@ -55,6 +55,8 @@ class FakeDataplane : public Dataplane {
   bool ArmSleep() override { return true; }
   void Disarm() override {}
   void FlushWakeups() override {}
+  uint32_t Turn() override { return 0; }
+  void Wait(int, std::chrono::nanoseconds) override {}
   uint16_t workers() const override { return 3; }
   uint64_t Heartbeat(WorkerId worker) const override { return heartbeats[worker]; }
   bool IsAsleep(WorkerId worker) const override { return asleep[worker]; }

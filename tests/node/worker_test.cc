@@ -24,8 +24,24 @@ TEST(WorkerPlan, OneWorkerForEachPortWhereCpusSuffice) {
 }
 
 TEST(WorkerPlan, PortsShareAWorkerWhereTheyDoNot) {
-  EXPECT_THAT(PlanWorkers(WithPorts({{}, {}, {}}), 2).worker_cpus, ElementsAre(-1));
-  EXPECT_THAT(PlanWorkers(WithPorts({{}, {}, {}}), 1).worker_cpus, ElementsAre(-1));
+  EXPECT_THAT(PlanWorkers(WithPorts({{}, {}, {}}), 3).worker_cpus, ElementsAre(-1, -1));
+  EXPECT_FALSE(PlanWorkers(WithPorts({{}, {}, {}}), 3).inline_worker);
+}
+
+TEST(WorkerPlan, TheControlThreadDoesItAllWhereThereAreNoCpusForBoth) {
+  for (const unsigned cpus : {1u, 2u}) {
+    const WorkerPlan plan = PlanWorkers(WithPorts({{}, {}, {}}), cpus);
+    EXPECT_THAT(plan.worker_cpus, ElementsAre(-1));
+    EXPECT_TRUE(plan.inline_worker);
+  }
+  EXPECT_FALSE(PlanWorkers(WithPorts({1, {}}), 2).inline_worker);
+}
+
+TEST(WorkerPlan, OrWhereItIsTold) {
+  config::NodeConfig config = WithPorts({{}, {}});
+  config.node.workers = 0;
+  EXPECT_TRUE(PlanWorkers(config, 64).inline_worker);
+  EXPECT_THAT(PlanWorkers(config, 64).worker_cpus, ElementsAre(-1));
 }
 
 TEST(WorkerPlan, ACpuThatPortsNameHasOneWorker) {
@@ -36,6 +52,7 @@ TEST(WorkerPlan, TheConfigurationMaySayHowMany) {
   config::NodeConfig config = WithPorts({{}, {}, {}});
   config.node.workers = 2;
   EXPECT_THAT(PlanWorkers(config, 2).worker_cpus, ElementsAre(-1, -1));
+  EXPECT_FALSE(PlanWorkers(config, 2).inline_worker);
 }
 
 TEST(WorkerPlan, TellsWhetherThePciBusIsNeeded) {

@@ -4,6 +4,7 @@
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'      a1's cable is loose, A's own wan1 goes down and up
 . "$(dirname "$0")/_init.sh"
+node_options="workers: 1"
 two_sites 2 1
 echo_up
 traffic 2000 1200
