@@ -55,6 +55,10 @@ absl::Status PortTable::Open(Port& port) {
     return absl::NotFoundError(absl::StrCat(
         "port ", port.config.name, ": there is no network interface ", port.config.interface));
   }
+  if (port.waits_for_interface()) {
+    port.reason = absl::StrCat("interface ", port.config.interface, " is down");
+    return absl::OkStatus();
+  }
   lcore::PortSpec spec;
   spec.name = port.config.name;
   spec.driver = DriverOf(port.config.driver);
@@ -108,6 +112,10 @@ void PortTable::Close(Port& port, absl::string_view reason) {
 
 void PortTable::OnInterface(Port& port, const InterfaceState& state) {
   const bool replaced = state.index != port.kernel.index;
+  // An attempt to open changes the interface's flags for a moment, which is told here as well: it
+  // must not lead to the next attempt, but for Retry's.
+  const bool other =
+      replaced || state.admin_up != port.kernel.admin_up || state.mtu != port.kernel.mtu;
   const bool of_kernel = !port.config.interface.empty();
   port.kernel = state;
   if (of_kernel && port.id.has_value()) {
@@ -119,7 +127,7 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
       Close(port, "the MTU grew");
     }
   }
-  if (!port.id.has_value() && state.present()) {
+  if (!port.id.has_value() && state.present() && (other || !of_kernel)) {
     if (absl::Status status = Open(port); !status.ok()) {
       port.reason = std::string(status.message());
     }

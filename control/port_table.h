@@ -50,7 +50,12 @@ class PortTable {
     std::unique_ptr<Netlink::Subscription> watch;
 
     absl::string_view state() const {  // "missing", "down", "up"
-      return !id.has_value() ? "missing" : kernel.up() ? "up" : "down";
+      if (id.has_value()) return kernel.up() ? "up" : "down";
+      return waits_for_interface() ? "down" : "missing";
+    }
+    // A kernel interface that is there, but not set up: no driver can be bound to it yet.
+    bool waits_for_interface() const {
+      return !config.interface.empty() && kernel.present() && !kernel.admin_up;
     }
   };
 
@@ -61,7 +66,7 @@ class PortTable {
   ~PortTable();
 
   // Opens every port. At start a port that cannot be opened is an error, in one sentence; later,
-  // its state.
+  // its state. One whose interface is down is opened when it comes up.
   absl::Status OpenAll();
 
   // A frame that is not ours, for the kernel. Counted where it is not taken.

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/device.h"
 #include "dataplane/lcore/eal_log.h"
@@ -132,14 +133,19 @@ absl::Status AfPacketPort::PlugIn(int interface) {
   const uint32_t per_block = FramesPerBlock(frame_size_);
   absl::StatusOr<uint16_t> device = absl::UnavailableError("");
   // The kernel may not have that much memory in one piece: a smaller ring serves as well, for
-  // shorter stalls.
-  for (uint32_t frames = std::min(kMaxFrames, kMaxRingBytes / frame_size_);
-       !device.ok() && frames >= kMinFrames; frames /= 2) {
+  // shorter stalls. Whatever else is wrong would only be wrong again.
+  const auto wants_less = [&device] {
+    return absl::StrContains(device.status().message(), "_RING") ||
+           absl::StrContains(device.status().message(), "mmap");
+  };
+  for (uint32_t frames = std::min(kMaxFrames, kMaxRingBytes / frame_size_); frames >= kMinFrames;
+       frames /= 2) {
     frame_count_ = std::max(frames / per_block, 1u) * per_block;
     device = PlugDevice("vdev", NewDeviceName("net_af_packet"),
                         absl::StrCat("iface=", spec_.device, ",blocksz=", per_block * frame_size_,
                                      ",framesz=", frame_size_, ",framecnt=", frame_count_,
                                      ",qpairs=1,qdisc_bypass=1"));
+    if (device.ok() || !wants_less()) break;
   }
   if (!device.ok()) {
     return absl::Status(device.status().code(),

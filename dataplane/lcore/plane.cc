@@ -201,6 +201,16 @@ bool Plane::ArmSleep() {
   return !waiting;
 }
 
+// Offline between its turns: it holds nothing then, and the caller may be about to wait for just
+// that.
+uint32_t Plane::Turn() {
+  if (!options_.inline_worker) return 0;
+  publisher_->Online(0);
+  const uint32_t work = workers_[0]->RunOnce();
+  publisher_->Offline(0);
+  return work;
+}
+
 void Plane::Wait(int fd, std::chrono::nanoseconds timeout) { workers_[0]->Wait(fd, timeout); }
 
 void Plane::FlushWakeups() {

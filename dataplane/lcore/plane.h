@@ -53,7 +53,7 @@ class Plane final : public Dataplane {
   bool ArmSleep() override;
   void Disarm() override { exchange_->control_bell.Disarm(); }
   void FlushWakeups() override;
-  uint32_t Turn() override { return options_.inline_worker ? workers_[0]->RunOnce() : 0; }
+  uint32_t Turn() override;
   void Wait(int fd, std::chrono::nanoseconds timeout) override;
 
   uint16_t workers() const override { return static_cast<uint16_t>(workers_.size()); }

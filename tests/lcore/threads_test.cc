@@ -151,6 +151,9 @@ TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   plane.Wait(bell, std::chrono::hours(1));  // returns: the descriptor is readable
   close(bell);
   plane.Disarm();
+  net.a().SetPresent(0, false);
+  net.a().Publish();
+  EXPECT_TRUE(plane.RemovePort(net.a().port(0)).ok());  // the worker holds nothing between its turns
   EXPECT_EQ(net.b().plane().Turn(), 0u);  // whose worker has, or could have, a thread
 }
 
