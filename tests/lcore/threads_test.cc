@@ -153,8 +153,9 @@ TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   plane.Disarm();
   net.a().SetPresent(0, false);
   net.a().Publish();
-  EXPECT_TRUE(plane.RemovePort(net.a().port(0)).ok());  // the worker holds nothing between its turns
-  EXPECT_EQ(net.b().plane().Turn(), 0u);  // whose worker has, or could have, a thread
+  EXPECT_TRUE(
+      plane.RemovePort(net.a().port(0)).ok());  // the worker holds nothing between its turns
+  EXPECT_EQ(net.b().plane().Turn(), 0u);        // whose worker has, or could have, a thread
 }
 
 }  // namespace
