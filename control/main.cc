@@ -24,6 +24,14 @@ void ForbidCoreDumps() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
+// As many descriptors as the system grants: each gate is one, and 1024 is what a shell gives.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -34,6 +42,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   ForbidCoreDumps();
+  RaiseDescriptorLimit();
   spdlog::set_default_logger(spdlog::stderr_logger_st("warpd"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
   if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);

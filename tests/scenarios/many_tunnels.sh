@@ -1,0 +1,45 @@
+#!/bin/bash
+# A thousand tunnels to two hundred peers in one node: no more threads for it, and each tunnel carries its own.
+#
+#   A wan0 -- a0 - M - b0 -- wan0 B
+. "$(dirname "$0")/_init.sh"
+threads() { find "/proc/${pid_of[$1]}/task" -mindepth 1 -maxdepth 1 | wc -l; }
+two_sites 1 1
+threads_of_one=$(threads A)
+stop A
+stop B
+
+# Every fifth tunnel leads to the other site, the rest to peers that nobody ever hears of.
+for ((i = 1; i <= 199; i++)); do
+  echo "  - {name: p$i, public_key: $(head -c 32 /dev/urandom | base64)}"
+done >"$lab/strangers"
+for ((i = 2; i <= 1000; i++)); do
+  peer=p$((i % 199 + 1))
+  ((i % 5)) || peer=PEER
+  echo "  - {name: t$i, id: $i, peer: $peer, gate: {loopback: {listen: 127.0.0.1:$((20000 + i)), deliver: 127.0.0.1:$((30000 + i))}}}"
+done >"$lab/tunnels"
+for site in A B; do
+  sed -i "/^tunnels:/e cat $lab/strangers" "$lab/$site.yaml"
+  [[ $site == A ]] && peer=b || peer=a
+  sed "s/PEER/$peer/" "$lab/tunnels" >>"$lab/$site.yaml"
+done
+
+step "start"
+begin=$(date +%s%N)
+ulimit -Sn 1024  # what a shell gives; a gate needs a descriptor
+node_up A
+status A 'len(status["tunnels"]) == 1000 and len(status["peers"]) == 200' >/dev/null
+step "A answers for all of them after $((($(date +%s%N) - begin) / 1000000)) ms"
+node_up B
+wait_active A 1
+wait_active B 1
+(($(threads A) == threads_of_one)) || fail "$(threads A) threads instead of $threads_of_one"
+for i in 5 500 1000; do
+  on B "$warp" gauge echo --listen 127.0.0.1:$((30000 + i)) >"$lab/echo$i.log" 2>&1 &
+  listening B $((30000 + i))
+  # The echo leaves B by the gate that it came from, and A's gate answers where the gauge is bound.
+  on A "$warp" gauge tx --to 127.0.0.1:$((20000 + i)) --bind 127.0.0.1:$((30000 + i)) --await-echo --rate 1000 --size 300 \
+    --seconds 1 --json >"$lab/gauge.json"
+  nothing_lost
+  cat "$lab/gauge.json"
+done
