@@ -1,7 +1,7 @@
 // The gauge: numbered datagrams out, numbered datagrams in, and what became of them.
 //
 // Each Run… returns when its time is up or `stop` (a descriptor: a signalfd, an eventfd) becomes readable, with what was
-// measured until then. An error is one sentence: an address that cannot be used. Progress goes to stderr.
+// measured until then; one that is connected to a seqpacket gate also when the gate closes. An error is one sentence: an address that cannot be used. Progress goes to stderr.
 #ifndef WARP_TOOLS_GAUGE_H_
 #define WARP_TOOLS_GAUGE_H_
 
@@ -10,14 +10,14 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
-#include "dataplane/wire/endpoint.h"
+#include "tools/gauge_address.h"
 #include "tools/gauge_report.h"
 
 namespace warp::tools {
 
 struct GaugeTxOptions {
-  wire::Endpoint to;
-  std::optional<wire::Endpoint> bind;
+  GaugeAddress to;
+  std::optional<GaugeAddress> bind;
   double rate = 1000;       // a second; 0: as fast as it goes
   size_t size = 1200;       // bytes, kGaugeHeaderSize..kMaxGaugeSize
   double seconds = 10;      // 0: until stopped
@@ -31,11 +31,13 @@ struct GaugeTxOptions {
 };
 absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop);
 
+// Where payloads come from: a socket of one's own, or a connection to a gate.
 struct GaugeRxOptions {
-  wire::Endpoint listen;
-  double seconds = 0;   // 0: until it was idle
-  double idle = 2;      // seconds without an arrival, after the first
-  uint64_t expect = 0;  // how many the sender sends; 0: the highest number that arrived tells
+  GaugeAddress listen;
+  bool connect = false;  // to `listen`, a gate
+  double seconds = 0;    // 0: until it was idle
+  double idle = 2;       // seconds without an arrival, after the first
+  uint64_t expect = 0;   // how many the sender sends; 0: the highest number that arrived tells
   double interval = 0;
   double timeline = 0;  // seconds: count arrivals by intervals of so long; 0: do not
   bool distribution = false;
@@ -43,9 +45,10 @@ struct GaugeRxOptions {
 absl::StatusOr<GaugeReport> RunGaugeRx(const GaugeRxOptions& options, int stop);
 
 struct GaugeEchoOptions {
-  wire::Endpoint listen;
-  double seconds = 0;  // 0: until stopped
-  bool spin = false;   // never sleep
+  GaugeAddress listen;
+  bool connect = false;  // likewise
+  double seconds = 0;    // 0: until stopped
+  bool spin = false;     // never sleep
 };
 absl::StatusOr<GaugeReport> RunGaugeEcho(const GaugeEchoOptions& options, int stop);
 

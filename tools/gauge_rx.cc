@@ -22,7 +22,9 @@ GaugeReport Report(const GaugeRxOptions& options, const GaugeSocket& socket,
 }  // namespace
 
 absl::StatusOr<GaugeReport> RunGaugeRx(const GaugeRxOptions& options, int stop) {
-  absl::StatusOr<GaugeSocket> socket = GaugeSocket::Listen(options.listen);
+  absl::StatusOr<GaugeSocket> socket = options.connect
+                                           ? GaugeSocket::Connect(options.listen, std::nullopt)
+                                           : GaugeSocket::Listen(options.listen);
   if (!socket.ok()) return socket.status();
   const uint64_t start = MonotonicNow();
   const uint64_t end = After(start, options.seconds);
@@ -46,7 +48,9 @@ absl::StatusOr<GaugeReport> RunGaugeRx(const GaugeRxOptions& options, int stop) 
     if (ticker.Due(now)) {
       std::cerr << ProgressText(Report(options, *socket, tally, first)) << std::endl;
     }
-    const bool over = (readable & 2) != 0 || now >= end || (count == 0 && now >= idle_end);
+    const bool closed = count > 0 && batch.datagram(count - 1).empty() && socket->HungUp();
+    const bool over =
+        closed || (readable & 2) != 0 || now >= end || (count == 0 && now >= idle_end);
     if (over) return Report(options, *socket, tally, first);
   }
 }

@@ -30,6 +30,13 @@ void SleepUntil(uint64_t when) {
   ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr);
 }
 
+bool IsUnix(int fd) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+  return domain == AF_UNIX;
+}
+
 }  // namespace
 
 GaugeSender::GaugeSender(int fd, uint64_t run, double rate, size_t size, double seconds)
@@ -38,6 +45,7 @@ GaugeSender::GaugeSender(int fd, uint64_t run, double rate, size_t size, double 
       rate_(rate),
       size_(size),
       seconds_(seconds),
+      waits_(IsUnix(fd)),
       done_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       buffers_(GaugePacer::kMaxBatch * size),
       thread_([this] { Run(); }) {}
@@ -49,6 +57,10 @@ GaugeSender::~GaugeSender() {
 
 void GaugeSender::Run() {
   ::prctl(PR_SET_TIMERSLACK, kTimerSlack, 0, 0, 0);
+  if (waits_) {
+    const timeval look{.tv_sec = 0, .tv_usec = kLongestSleep / 1000};
+    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &look, sizeof look);
+  }
   // From the thread's own start: on a busy machine that may be late, and the run is as long as it should be.
   const uint64_t start = MonotonicNow();
   const uint64_t end = After(start, seconds_);
@@ -56,7 +68,7 @@ void GaugeSender::Run() {
   for (uint64_t now = start; !stop_ && now < end && sent_ < GaugeTally::kMaxSequence;
        now = MonotonicNow()) {
     if (const uint64_t count = pacer.Take(now); count > 0) {
-      SendBatch(std::min(count, GaugeTally::kMaxSequence - sent_));
+      SendBatch(std::min(count, GaugeTally::kMaxSequence - sent_), end);
     } else {
       SleepUntil(std::min({pacer.next(), now + kLongestSleep, end}));
     }
@@ -65,10 +77,12 @@ void GaugeSender::Run() {
   [[maybe_unused]] const ssize_t written = ::write(done_.get(), &one, sizeof one);
 }
 
-void GaugeSender::SendBatch(size_t count) {
+void GaugeSender::SendBatch(size_t count, uint64_t end) {
   std::array<iovec, GaugePacer::kMaxBatch> vectors{};
   std::array<mmsghdr, GaugePacer::kMaxBatch> messages{};
   size_t done = 0;
+  const size_t at_once =
+      waits_ ? 1 : count;  // each is to bear the time at which its own send began
   bool refused = false;
   while (done < count) {
     const uint64_t now = MonotonicNow();
@@ -79,14 +93,16 @@ void GaugeSender::SendBatch(size_t count) {
       messages[i].msg_hdr.msg_iov = &vectors[i];
       messages[i].msg_hdr.msg_iovlen = 1;
     }
-    const int sent = ::sendmmsg(fd_, &messages[done], static_cast<unsigned>(count - done), 0);
+    const size_t now_sent = std::min(at_once, count - done);
+    const int sent = ::sendmmsg(fd_, &messages[done], static_cast<unsigned>(now_sent), 0);
     if (sent > 0) {
       done += static_cast<size_t>(sent);
       sent_ += static_cast<uint64_t>(sent);
       refused = false;
       continue;
     }
-    if (errno == EINTR) continue;
+    if (errno == EAGAIN && (stop_ || MonotonicNow() >= end)) return;
+    if (errno == EINTR || errno == EAGAIN) continue;
     // A connected socket tells of an earlier datagram's fate here (ECONNREFUSED), once: this one was not tried.
     if (std::exchange(refused, true)) break;
   }

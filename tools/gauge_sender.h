@@ -29,14 +29,15 @@ class GaugeSender {
 
  private:
   void Run();
-  // Sends `count` datagrams with the next numbers.
-  void SendBatch(size_t count);
+  // Sends `count` datagrams with the next numbers; fewer if it is stopped, or `end` comes, while a Unix socket is full.
+  void SendBatch(size_t count, uint64_t end);
 
   const int fd_;
   const uint64_t run_;
   const double rate_;
   const size_t size_;
   const double seconds_;
+  const bool waits_;              // a Unix socket: each send may wait long
   OwnedFd done_;                  // eventfd
   std::vector<uint8_t> buffers_;  // the sending thread's
   std::atomic<bool> stop_ = false;

@@ -2,19 +2,23 @@
 
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 
 #include "absl/strings/str_cat.h"
+#include "tools/unix_address.h"
 
 namespace warp::tools {
 namespace {
 
 constexpr int kSocketBuffer = 16 << 20;
 
-absl::Status Failed(absl::string_view what, const wire::Endpoint& where) {
+absl::Status Failed(absl::string_view what, const GaugeAddress& where) {
   return absl::UnavailableError(
       absl::StrCat("cannot ", what, " ", where.ToString(), ": ", std::strerror(errno)));
 }
@@ -25,8 +29,15 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-SocketAddress ToSocketAddress(const wire::Endpoint& endpoint) {
+SocketAddress ToSocketAddress(const GaugeAddress& address) {
   SocketAddress result;
+  const wire::Endpoint& endpoint = address.endpoint();
+  if (address.is_unix()) {
+    const UnixAddress unix_address = UnixAddress::Of(address.path()).value();
+    result.size = unix_address.size();
+    std::memcpy(&result.storage, unix_address.get(), result.size);
+    return result;
+  }
   if (endpoint.address.is_v4()) {
     auto* v4 = reinterpret_cast<sockaddr_in*>(&result.storage);
     v4->sin_family = AF_INET;
@@ -63,6 +74,13 @@ void Enlarge(int fd, int forced, int plain) {
   }
 }
 
+// A name that no other gauge has.
+GaugeAddress OwnPath() {
+  static std::atomic<unsigned> sockets = 0;
+  return {GaugeAddress::Kind::kDatagram,
+          absl::StrCat("/tmp/warp-gauge-", ::getpid(), "-", ++sockets, ".sock")};
+}
+
 }  // namespace
 
 uint64_t MonotonicNow() {
@@ -71,38 +89,60 @@ uint64_t MonotonicNow() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-absl::StatusOr<GaugeSocket> GaugeSocket::Open(const wire::Endpoint& family_of) {
-  const int family = family_of.address.is_v4() ? AF_INET : AF_INET6;
-  OwnedFd fd(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0) return Failed("open a socket for", family_of);
-  Enlarge(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF);
-  Enlarge(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF);
+GaugeSocket::~GaugeSocket() {
+  if (fd() >= 0 && !file_.empty()) ::unlink(file_.c_str());
+}
+
+absl::StatusOr<GaugeSocket> GaugeSocket::Open(const GaugeAddress& like) {
+  OwnedFd fd(::socket(like.family(), like.type() | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return Failed("open a socket for", like);
+  // What lies in a Unix socket's buffer was not sent yet: there it stays small.
+  if (!like.is_unix()) {
+    Enlarge(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF);
+    Enlarge(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF);
+  }
   return GaugeSocket(std::move(fd));
 }
 
-absl::Status GaugeSocket::Bind(const wire::Endpoint& local) {
+absl::Status GaugeSocket::Bind(const GaugeAddress& local) {
   const SocketAddress address = ToSocketAddress(local);
   if (::bind(fd(), address.get(), address.size) != 0) return Failed("listen on", local);
+  if (local.is_unix()) file_ = local.path();
   return absl::OkStatus();
 }
 
-absl::StatusOr<GaugeSocket> GaugeSocket::Listen(const wire::Endpoint& local) {
+absl::StatusOr<GaugeSocket> GaugeSocket::Listen(const GaugeAddress& local) {
+  if (local.kind() == GaugeAddress::Kind::kSeqpacket) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot listen on ", local.ToString(), ": connect to such a gate"));
+  }
   absl::StatusOr<GaugeSocket> socket = Open(local);
   if (!socket.ok()) return socket;
   if (absl::Status bound = socket->Bind(local); !bound.ok()) return bound;
   return socket;
 }
 
-absl::StatusOr<GaugeSocket> GaugeSocket::Connect(const wire::Endpoint& remote,
-                                                 const std::optional<wire::Endpoint>& local) {
+absl::StatusOr<GaugeSocket> GaugeSocket::Connect(const GaugeAddress& remote,
+                                                 const std::optional<GaugeAddress>& local) {
   absl::StatusOr<GaugeSocket> socket = Open(remote);
   if (!socket.ok()) return socket;
-  if (local) {
-    if (absl::Status bound = socket->Bind(*local); !bound.ok()) return bound;
+  std::optional<GaugeAddress> own = local;
+  if (!own && remote.kind() == GaugeAddress::Kind::kDatagram) own = OwnPath();
+  if (own && own->family() != remote.family()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot send from ", own->ToString(), " to ", remote.ToString()));
+  }
+  if (own) {
+    if (absl::Status bound = socket->Bind(*own); !bound.ok()) return bound;
   }
   const SocketAddress address = ToSocketAddress(remote);
   if (::connect(socket->fd(), address.get(), address.size) != 0) return Failed("send to", remote);
   return socket;
+}
+
+bool GaugeSocket::HungUp() const {
+  pollfd polled{.fd = fd(), .events = 0, .revents = 0};
+  return ::poll(&polled, 1, 0) > 0 && (polled.revents & POLLHUP) != 0;
 }
 
 wire::Endpoint GaugeSocket::local() const {
@@ -133,7 +173,9 @@ size_t ReceiveBatch::Receive(int fd) {
     vectors_[i].iov_len = kRoom;
     messages_[i].msg_hdr.msg_namelen = sizeof senders_[i];
   }
-  const int got = ::recvmmsg(fd, messages_.data(), kSize, MSG_DONTWAIT, nullptr);
+  int got = ::recvmmsg(fd, messages_.data(), kSize, MSG_DONTWAIT, nullptr);
+  const auto is_empty = [this](int i) { return messages_[static_cast<size_t>(i)].msg_len == 0; };
+  while (got > 1 && is_empty(got - 1) && is_empty(got - 2)) --got;
   return got > 0 ? static_cast<size_t>(got) : 0;
 }
 

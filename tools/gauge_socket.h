@@ -1,4 +1,4 @@
-// The UDP socket of a gauge, and batches of datagrams through it.
+// The socket of a gauge, and batches of datagrams through it.
 #ifndef WARP_TOOLS_GAUGE_SOCKET_H_
 #define WARP_TOOLS_GAUGE_SOCKET_H_
 
@@ -10,10 +10,13 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "dataplane/wire/endpoint.h"
+#include "tools/gauge_address.h"
 #include "tools/gauge_datagram.h"
 #include "tools/owned_fd.h"
 
@@ -24,23 +27,31 @@ uint64_t MonotonicNow();
 
 class GaugeSocket {
  public:
-  // Bound to `local`, open to all senders.
-  static absl::StatusOr<GaugeSocket> Listen(const wire::Endpoint& local);
-  // Connected: receives from `remote` alone, and is told by the kernel when nobody listens there.
-  static absl::StatusOr<GaugeSocket> Connect(const wire::Endpoint& remote,
-                                             const std::optional<wire::Endpoint>& local);
+  // Bound to `local`, open to all senders: UDP, or a Unix datagram socket, whose file it makes and removes.
+  static absl::StatusOr<GaugeSocket> Listen(const GaugeAddress& local);
+  // Connected: receives from `remote` alone, and is told by the kernel when nobody listens there. A Unix datagram socket
+  // gets a path of its own where `local` names none, so that it can be answered.
+  static absl::StatusOr<GaugeSocket> Connect(const GaugeAddress& remote,
+                                             const std::optional<GaugeAddress>& local);
+
+  GaugeSocket(GaugeSocket&&) = default;
+  GaugeSocket& operator=(GaugeSocket&&) = default;
+  ~GaugeSocket();
 
   int fd() const { return fd_.get(); }
-  wire::Endpoint local() const;
+  wire::Endpoint local() const;  // of UDP
   // Datagrams that the kernel dropped because this program did not take them in time.
   uint64_t overruns() const;
+  // Whether the other end of a seqpacket connection is gone: then it stays readable, and empty.
+  bool HungUp() const;
 
  private:
   explicit GaugeSocket(OwnedFd fd) : fd_(std::move(fd)) {}
-  static absl::StatusOr<GaugeSocket> Open(const wire::Endpoint& family_of);
-  absl::Status Bind(const wire::Endpoint& local);
+  static absl::StatusOr<GaugeSocket> Open(const GaugeAddress& like);
+  absl::Status Bind(const GaugeAddress& local);
 
   OwnedFd fd_;
+  std::string file_;  // that it made
 };
 
 // Buffers for datagrams of any size, one batch at a time. Never waits.
@@ -51,6 +62,7 @@ class ReceiveBatch {
   ReceiveBatch();
 
   // Takes what is there, at most kSize; returns how many, 0 also when the kernel has only an error to tell.
+  // Empty ones at the end, which a connection that was closed gives without end, are one.
   size_t Receive(int fd);
   std::span<const uint8_t> datagram(size_t i) const {
     return {buffers_.data() + i * kRoom, messages_[i].msg_len};

@@ -24,12 +24,15 @@ uint64_t RandomRun() {
   return run;
 }
 
-void ReceiveAll(const GaugeSocket& socket, ReceiveBatch& batch, GaugeTally& tally) {
+// Takes what is there. False at the end of a connection that was closed.
+bool ReceiveAll(const GaugeSocket& socket, ReceiveBatch& batch, GaugeTally& tally) {
   while (const size_t count = batch.Receive(socket.fd())) {
     const uint64_t now = MonotonicNow();
     for (size_t i = 0; i < count; ++i) tally.Receive(now, batch.datagram(i));
-    if (count < ReceiveBatch::kSize) return;
+    if (batch.datagram(count - 1).empty() && socket.HungUp()) return false;
+    if (count < ReceiveBatch::kSize) break;
   }
+  return true;
 }
 
 // Sends a datagram of another run now and then, until one comes back.
@@ -86,12 +89,12 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
   };
 
   // While it sends; then until the last echo came, or the drain time is over.
-  const int echoes = options.await_echo ? socket->fd() : -1;
+  int echoes = options.await_echo ? socket->fd() : -1;
   uint64_t drained = kNever;
   while (true) {
     const int done = stopped_at ? -1 : sender.done_fd();
     const unsigned readable = WaitReadable({echoes, stop, done}, std::min(drained, ticker.next()));
-    if ((readable & 1) != 0) ReceiveAll(*socket, batch, tally);
+    if ((readable & 1) != 0 && !ReceiveAll(*socket, batch, tally)) echoes = -1;
     const uint64_t now = MonotonicNow();
     if ((readable & 2) != 0) {
       // The descriptor stays readable: a drain would be a busy loop.

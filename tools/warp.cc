@@ -12,23 +12,32 @@
 namespace warp::tools {
 namespace {
 
-// An option that takes an address and port.
+// An option that takes where to send or listen.
 template <typename Target>
-CLI::Option* AddEndpoint(CLI::App* app, const std::string& name, Target& target,
-                         const std::string& help) {
+CLI::Option* AddAddress(CLI::App* app, const std::string& name, Target& target,
+                        const std::string& help) {
   return app
       ->add_option_function<std::string>(
           name,
           [&target, name](const std::string& text) {
-            absl::StatusOr<wire::Endpoint> endpoint = wire::Endpoint::Parse(text);
-            if (!endpoint.ok()) {
-              throw CLI::ValidationError(
-                  name, "\"" + text + "\" is not an address and port such as 127.0.0.1:9000");
+            absl::StatusOr<GaugeAddress> address = GaugeAddress::Parse(text);
+            if (!address.ok()) {
+              throw CLI::ValidationError(name, std::string(address.status().message()));
             }
-            target = *endpoint;
+            target = *address;
           },
           help)
-      ->type_name("ADDRESS:PORT");
+      ->type_name("ADDRESS");
+}
+
+// Where payloads come from, of rx and echo.
+template <typename Options>
+void AddSource(CLI::App* app, Options& options) {
+  CLI::Option_group* source = app->add_option_group("source");
+  AddAddress(source, "--listen", options.listen, "Where: a socket of its own");
+  AddAddress(source, "--connect", options.listen, "Instead: a gate to connect to")
+      ->each([&options](const std::string&) { options.connect = true; });
+  source->require_option(1);
 }
 
 void AddKeys(CLI::App& app, int& result) {
@@ -82,8 +91,8 @@ void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
   static GaugeTxOptions options;
   CLI::App* tx = gauge->add_subcommand(
       "tx", "Send datagrams at an even rate; with --await-echo also count what comes back");
-  AddEndpoint(tx, "--to", options.to, "Where to")->required();
-  AddEndpoint(tx, "--bind", options.bind, "Where from");
+  AddAddress(tx, "--to", options.to, "Where to")->required();
+  AddAddress(tx, "--bind", options.bind, "Where from");
   tx->add_option("--rate", options.rate, "Datagrams a second; 0: as fast as it goes")
       ->check(CLI::Range(0.0, 1e7))
       ->capture_default_str();
@@ -116,7 +125,7 @@ void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
 void AddGaugeRx(CLI::App* gauge, const bool& json, int& result) {
   static GaugeRxOptions options;
   CLI::App* rx = gauge->add_subcommand("rx", "Receive what tx sends, and say what is missing");
-  AddEndpoint(rx, "--listen", options.listen, "Where")->required();
+  AddSource(rx, options);
   rx->add_option("--seconds", options.seconds, "How long; without it until nothing came for --idle")
       ->check(CLI::Range(0.01, 1e9));
   rx->add_option("--idle", options.idle,
@@ -137,7 +146,7 @@ void AddGaugeRx(CLI::App* gauge, const bool& json, int& result) {
 void AddGaugeEcho(CLI::App* gauge, const bool& json, int& result) {
   static GaugeEchoOptions options;
   CLI::App* echo = gauge->add_subcommand("echo", "Send every datagram back to where it came from");
-  AddEndpoint(echo, "--listen", options.listen, "Where")->required();
+  AddSource(echo, options);
   echo->add_option("--seconds", options.seconds, "How long; without it until interrupted")
       ->check(CLI::Range(0.01, 1e9));
   echo->add_flag("--spin", options.spin, "Never sleep: look again and again for what comes");
@@ -147,7 +156,8 @@ void AddGaugeEcho(CLI::App* gauge, const bool& json, int& result) {
 void AddGauge(CLI::App& app, int& result) {
   static bool json = false;
   CLI::App* gauge = app.add_subcommand(
-      "gauge", "Measure: loss, duplicates, order, latency and gaps of UDP datagrams");
+      "gauge", "Measure: loss, duplicates, order, latency and gaps of datagrams");
+  gauge->footer("ADDRESS: 127.0.0.1:9000, [::1]:9000, unix:PATH or unix-seqpacket:PATH");
   gauge->require_subcommand(1)->fallthrough();
   gauge->add_flag("--json", json, "The summary as one JSON object");
   AddGaugeTx(gauge, json, result);

@@ -125,6 +125,9 @@ TEST(CommandLineTest, MistakesEndWithStatus1) {
   EXPECT_EQ(RunWarp({"gauge", "tx"}).status, 1);
   EXPECT_EQ(RunWarp({"gauge", "tx", "--to", "example.net:1"}).status, 1);
   EXPECT_EQ(RunWarp({"gauge", "tx", "--to", "127.0.0.1:1", "--size", "35"}).status, 1);
+  EXPECT_EQ(RunWarp({"gauge", "tx", "--to", "unix:"}).status, 1);
+  EXPECT_EQ(RunWarp({"gauge", "rx"}).status, 1);
+  EXPECT_EQ(RunWarp({"gauge", "rx", "--listen", "[::1]:0", "--connect", "unix:/x"}).status, 1);
   EXPECT_EQ(RunWarp({"--help"}).status, 0);
   EXPECT_EQ(RunWarp({"--version"}).status, 0);
 }
@@ -189,7 +192,9 @@ TEST(StatusCommandTest, SaysThatNoneAnswers) {
 // --- Gauge ---
 
 std::string FreeAddress() {
-  return GaugeSocket::Listen({wire::IpAddress::V4({127, 0, 0, 1}), 0})->local().ToString();
+  return GaugeSocket::Listen(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 0})
+      ->local()
+      .ToString();
 }
 
 TEST(GaugeCommandTest, TxAndEchoLoseNothing) {
@@ -222,7 +227,8 @@ TEST(GaugeCommandTest, AnInterruptEndsWithTheSummary) {
 }
 
 TEST(GaugeCommandTest, AnAddressInUseEndsWithStatus1) {
-  const GaugeSocket taken = *GaugeSocket::Listen({wire::IpAddress::V4({127, 0, 0, 1}), 0});
+  const GaugeSocket taken =
+      *GaugeSocket::Listen(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 0});
   const Result result = RunWarp({"gauge", "echo", "--listen", taken.local().ToString()});
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.err,
