@@ -47,6 +47,24 @@ Json NodeJson(Instant now, const NodeView& view) {
           {"state", view.stopping ? "draining" : "running"}};
 }
 
+// Cycles of the time-stamp counter for each packet, stage by stage, as measured on few of its turns.
+Json WorkerJson(const NodeView& view, lcore::WorkerId id) {
+  const lcore::WorkerStatus status = view.dataplane.Status(id);
+  Json stages = Json::object();
+  for (size_t i = 0; i < lcore::kStageCount; ++i) {
+    const auto& [packets, cycles] = status.stages[i];
+    if (packets == 0) continue;
+    stages[Text(lcore::kStageNames[i])] = {
+        {"cycles_per_packet", static_cast<double>(cycles) / static_cast<double>(packets)},
+        {"measured_packets", packets}};
+  }
+  return {{"id", id},
+          {"cpu", status.cpu < 0 ? Json(nullptr) : Json(status.cpu)},
+          {"asleep", view.dataplane.IsAsleep(id)},
+          {"busy", status.busy},
+          {"stages", std::move(stages)}};
+}
+
 Json PortJson(const NodeView& view, const PortTable::Port& port) {
   static constexpr const char* kDrivers[] = {"af_packet", "af_xdp", "pci", "devargs"};
   Json json = {{"name", port.config.name},
@@ -210,6 +228,10 @@ uint64_t TotalDrops(const NodeView& view, Drop drop) {
 
 std::string NodeStatusJson(Instant now, const NodeView& view) {
   Json status = {{"node", NodeJson(now, view)}};
+  Json& workers = status["workers"] = Json::array();
+  for (lcore::WorkerId id = 0; id < view.dataplane.workers(); ++id) {
+    workers.push_back(WorkerJson(view, id));
+  }
   Json& ports = status["ports"] = Json::array();
   for (const auto& port : view.ports.ports()) ports.push_back(PortJson(view, *port));
   Json& maps = status["maps"] = Json::array();

@@ -93,6 +93,28 @@ std::string Drops(const Json& json) {
 
 // --- warpd ---
 
+// In the order of a packet's journey: "rx 5, parse 52, look 11".
+std::string StageCycles(const Json& worker) {
+  const Json& stages = At(worker, "stages");
+  std::vector<std::string> words;
+  for (const char* name : {"rx", "parse", "look", "open", "claim", "deliver", "take", "seal",
+                           "replicate", "tx", "complete"}) {
+    const Json& stage = At(stages, name);
+    if (!stage.is_object()) continue;
+    words.push_back(absl::StrCat(name, " ", Fixed(stage, "cycles_per_packet", 0)));
+  }
+  return words.empty() ? kNothing : absl::StrJoin(words, ", ");
+}
+
+std::string WorkersTable(const Json& status) {
+  TextTable table({">WORKER", ">CPU", ">BUSY", "CYCLES PER PACKET"});
+  for (const Json& worker : Items(status, "workers")) {
+    table.Add(
+        {Text(worker, "id"), Text(worker, "cpu"), Percent(worker, "busy"), StageCycles(worker)});
+  }
+  return table.empty() ? "" : absl::StrCat(table.ToString(), "\n");
+}
+
 std::string PortsTable(const Json& status) {
   TextTable table({"PORT", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX", ">MISSED", ">TX",
                    ">REFUSED", "ADDRESSES", "DROPS", "REASON"});
@@ -166,11 +188,11 @@ std::string TunnelsTable(const Json& status) {
 
 std::string NodeText(const Json& status) {
   const Json& node = At(status, "node");
-  std::string text =
-      absl::StrCat("node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
-                   Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ",
-                   Text(node, "listen_port"), ", crypto ", Text(node, "engine"), ", polling ",
-                   Text(node, "polling"), "\n\n", PortsTable(status), MapsTable(status));
+  std::string text = absl::StrCat(
+      "node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
+      Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ", Text(node, "listen_port"),
+      ", crypto ", Text(node, "engine"), ", polling ", Text(node, "polling"), "\n\n",
+      WorkersTable(status), PortsTable(status), MapsTable(status));
   for (const Json& peer : Items(status, "peers")) absl::StrAppend(&text, PeerText(peer));
   absl::StrAppend(&text, TunnelsTable(status));
   return text;

@@ -59,6 +59,13 @@ struct InPacket {
   PathCounters* path = nullptr;  // null where the source is no endpoint we know
 };
 
+// A packet whose counter another lcore is opening at this moment, kept for a turn. What it knows of
+// the forwarding table is out of date by then.
+struct DeferredPacket {
+  InPacket packet;
+  PortId port = 0;
+};
+
 // Out: a payload, or another worker's leg of it.
 struct OutJob {
   rte_mbuf* payload = nullptr;

@@ -35,22 +35,31 @@ void Worker::Classify(const PortView& port) {
       Handshake(port, packet, *type);
       continue;
     }
-    const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
-    if (!header) {
+    if (datagram.size() < wire::kMinSealedSize) {
       Discard(port.slot, wire::Drop::kTruncated, packet.mbuf);
       continue;
     }
-    packet.session = forwarding_->FindSession(header->receiver_index);
-    if (packet.session == nullptr) {
+    if (!FindReceiveSession(port, &packet)) {
       Discard(port.slot, wire::Drop::kUnknownSession, packet.mbuf);
       continue;
     }
-    packet.counter = header->counter;
-    packet.path = forwarding_->FindPath(packet.session->peer, port.id, packet.udp);
     in_.Keep(i, kept++);
   }
   in_.Resize(kept);
   stages_.Lap(Stage::kParse, received);
+}
+
+// Session, counter and path of a sealed message, as the datagram and its frame show them. False where nobody knows the
+// session.
+bool Worker::FindReceiveSession(const PortView& port, InPacket* packet) const {
+  const std::optional<wire::DataHeader> header = wire::ReadDataHeader(
+      {rte_pktmbuf_mtod(packet->mbuf, const uint8_t*), packet->udp.datagram_size});
+  if (!header) return false;
+  packet->session = forwarding_->FindSession(header->receiver_index);
+  if (packet->session == nullptr) return false;
+  packet->counter = header->counter;
+  packet->path = forwarding_->FindPath(packet->session->peer, port.id, packet->udp);
+  return true;
 }
 
 // Checking the MAC costs little, but not nothing: a flood of handshake messages gets a bounded

@@ -66,6 +66,18 @@ inline constexpr std::array<absl::string_view, kStageCount> kStageNames = {
     "rx",   "parse", "look",      "open", "claim",   "deliver",
     "take", "seal",  "replicate", "tx",   "complete"};
 
+// What a worker is doing, as any thread may read it.
+struct WorkerStatus {
+  struct
+      Cost {  // of the turns that were measured, one in kStageSampling of those that moved packets
+    uint64_t packets = 0;
+    uint64_t cycles = 0;  // of the time-stamp counter
+  };
+  int cpu = -1;     // which it owns; -1: it shares
+  double busy = 0;  // share of its time in turns that moved packets, of late
+  std::array<Cost, kStageCount> stages;
+};
+
 }  // namespace warp::lcore
 
 #endif  // WARP_DATAPLANE_LCORE_COUNTERS_H_

@@ -158,7 +158,8 @@ class Dataplane {
   virtual uint16_t workers() const = 0;
   virtual uint64_t Heartbeat(
       WorkerId worker) const = 0;  // grows with each turn of its loop, and while it sleeps
-  virtual bool IsAsleep(WorkerId worker) const = 0;   // asleep is healthy
+  virtual bool IsAsleep(WorkerId worker) const = 0;  // asleep is healthy
+  virtual WorkerStatus Status(WorkerId worker) const = 0;
   virtual uint64_t Drops(wire::Drop drop) const = 0;  // over all workers
   virtual uint64_t PortDrops(PortId port, wire::Drop drop) const = 0;
   virtual absl::string_view engine_name() const = 0;

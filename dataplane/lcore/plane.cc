@@ -1,5 +1,6 @@
 #include "dataplane/lcore/plane.h"
 
+#include <rte_cycles.h>
 #include <rte_launch.h>
 
 #include <algorithm>
@@ -220,6 +221,16 @@ void Plane::FlushWakeups() {
 }
 
 // --- Counters. ---
+
+WorkerStatus Plane::Status(WorkerId worker) const {
+  const StageClock& clock = std::as_const(*workers_[worker]).stages();
+  WorkerStatus status = {.cpu = options_.worker_cpus[worker], .busy = clock.Busy(rte_rdtsc())};
+  for (size_t i = 0; i < kStageCount; ++i) {
+    const auto stage = static_cast<Stage>(i);
+    status.stages[i] = {.packets = clock.Packets(stage), .cycles = clock.Cycles(stage)};
+  }
+  return status;
+}
 
 uint64_t Plane::Drops(wire::Drop drop) const {
   uint64_t sum = drops_.Get(drop);

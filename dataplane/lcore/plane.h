@@ -59,6 +59,7 @@ class Plane final : public Dataplane {
   uint16_t workers() const override { return static_cast<uint16_t>(workers_.size()); }
   uint64_t Heartbeat(WorkerId worker) const override { return workers_[worker]->heartbeat(); }
   bool IsAsleep(WorkerId worker) const override { return workers_[worker]->asleep(); }
+  WorkerStatus Status(WorkerId worker) const override;
   uint64_t Drops(wire::Drop drop) const override;
   uint64_t PortDrops(PortId port, wire::Drop drop) const override;
   absl::string_view engine_name() const override { return workers_[0]->engine_name(); }

@@ -16,6 +16,7 @@ Worker::Worker(WorkerId id, const Shared& shared, std::unique_ptr<wire::AeadEngi
     : id_(id),
       shared_(shared),
       spin_(spin),
+      several_(shared.exchange->lanes.size() > 1),
       ns_per_cycle_(1e9 / static_cast<double>(rte_get_tsc_hz())),
       lane_(*shared.exchange->lanes[id]),
       engine_(std::move(engine)),
@@ -29,15 +30,13 @@ uint32_t Worker::RunOnce() {
   forwarding_ = &shared_.publisher->Acquire();
   work_ = 0;
   stages_.BeginTurn();
+  deferring_ ^= 1;
   for (const PortView& port : forwarding_->PortsOf(id_)) {
     Receive(port);
     Classify(port);
-    while (Look(port)) {
-      Open(port);
-      Claim(port);
-      Deliver(port);
-    }
+    OpenNew(port, several_);
   }
+  Revisit();
   SendFrames();
   if (TakePayloads()) {
     Seal();
@@ -52,6 +51,15 @@ uint32_t Worker::RunOnce() {
   heartbeat_.Add();
   stages_.EndTurn(work_);
   return work_;
+}
+
+void Worker::OpenNew(const PortView& port, bool defer) {
+  while (Look(port)) {
+    if (defer) Defer(port);
+    Open(port);
+    Claim(port);
+    Deliver(port);
+  }
 }
 
 void Worker::SendCopies() {

@@ -5,6 +5,7 @@
 //         2 classify.cc  sealed, handshake or neither; session and path
 //         3 look.cc      the window, before any cryptography
 //         4 open.cc      authenticate and decrypt, as a burst; claim
+//           defer.cc     not what another lcore is opening at this moment
 //         5 deliver.cc   to control
 //   out   6 seal.cc      take from control, seal once, in place, as a burst
 //         7 replicate.cc a copy for every path
@@ -46,6 +47,7 @@ class Worker {
   // `spin`: never sleep.
   Worker(WorkerId id, const Shared& shared, std::unique_ptr<wire::AeadEngine> engine,
          PoolPtr header_pool, bool spin);
+  ~Worker();
 
   // The lcore's main function: turns until Stop, which any thread may call.
   void Run();
@@ -71,12 +73,16 @@ class Worker {
   // --- In. ---
   void Receive(const PortView& port);
   void Classify(const PortView& port);
+  void OpenNew(const PortView& port, bool defer);  // the next five
   bool Look(const PortView& port);
+  void Defer(const PortView& port);
   void Open(const PortView& port);
   void Claim(const PortView& port);
   void Deliver(const PortView& port);
+  void Revisit();
 
   void Sort(const PortView& port, rte_mbuf* frame);
+  bool FindReceiveSession(const PortView& port, InPacket* packet) const;
   void Foreign(const PortView& port, rte_mbuf* frame);
   void Handshake(const PortView& port, const InPacket& packet, wire::MessageType type);
   void MeasureSkew(const InPacket& packet);
@@ -135,6 +141,7 @@ class Worker {
   const WorkerId id_;
   const Shared shared_;
   const bool spin_;
+  const bool several_;  // there are other workers
   const double ns_per_cycle_;
   Lane& lane_;
   const std::unique_ptr<wire::AeadEngine> engine_;
@@ -150,6 +157,9 @@ class Worker {
   StageClock stages_;
   Burst<InPacket> in_;       // what Look has not let through yet
   Burst<InPacket> opening_;  // this round's
+  std::array<Burst<DeferredPacket>, 2>
+      deferred_;           // for the next turn, and from the last: they take turns
+  uint8_t deferring_ = 0;  // which is for the next
   std::array<wire::AeadJob, kBurst> jobs_;
   uint16_t handshakes_ = 0;  // of this burst
 

@@ -9,6 +9,9 @@ namespace {
 
 constexpr char kNodeStatus[] = R"({
 "node":{"public_key":"AAAA=","version":"0.1.0","uptime_s":3725.4,"listen_port":13116,"engine":"ipsec-mb","polling":"adaptive","state":"running"},
+"workers":[
+ {"id":0,"cpu":3,"asleep":false,"busy":0.253,"stages":{"seal":{"cycles_per_packet":410.7,"measured_packets":320},"rx":{"cycles_per_packet":4.2,"measured_packets":64}}},
+ {"id":1,"cpu":null,"asleep":true,"busy":0,"stages":{}}],
 "ports":[
  {"name":"wan0","driver":"af_packet","device":"eth0","kernel_interface":"eth0","state":"up","reason":"","mac":"02:00:00:00:00:01","mtu":1500,
   "addresses":["10.1.0.2","fd00:10::2"],"worker":0,"rx_packets":12,"rx_bytes":1,"rx_missed":0,"tx_packets":345678,"tx_bytes":1,"tx_dropped":2,"drops":{"replayed":3,"malformed":1}},
@@ -29,6 +32,10 @@ TEST(StatusTextTest, ShowsANode) {
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_EQ(*text, R"(node AAAA=
   warpd 0.1.0, running for 1h02m, UDP port 13116, crypto ipsec-mb, polling adaptive
+
+WORKER  CPU   BUSY  CYCLES PER PACKET
+     0    3  25.3%  rx 4, seal 411
+     1    -   0.0%  -
 
 PORT  STATE  DRIVER     DEVICE         MTU  WORKER  RX  MISSED      TX  REFUSED  ADDRESSES            DROPS                    REASON
 wan0  up     af_packet  eth0          1500       0  12       0  345678        2  10.1.0.2 fd00:10::2  malformed 1, replayed 3  -

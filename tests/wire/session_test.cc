@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <thread>
 
 #include "dataplane/wire/message.h"
+#include "dataplane/wire/opening_hints.h"
 #include "tests/wire/hex.h"
 
 namespace warp::wire {
@@ -153,22 +156,47 @@ TEST_F(SessionTest, OnlyWideWindowsHaveOpeningHints) {
   EXPECT_EQ(bob_.opening_hints(), nullptr);
 }
 
+uint32_t Mark(OpeningHints& hints, std::vector<uint64_t> counters) {
+  return hints.MarkOpening(counters);
+}
+
 TEST(OpeningHints, SayWhoIsAtIt) {
   OpeningHints hints;
-  EXPECT_TRUE(hints.TryMarkOpening(0));
-  EXPECT_FALSE(hints.TryMarkOpening(0));
-  EXPECT_TRUE(hints.TryMarkOpening(1));
-  hints.ClearOpening(0);
-  EXPECT_TRUE(hints.TryMarkOpening(0));
+  EXPECT_EQ(Mark(hints, {0}), 1u);
+  EXPECT_EQ(Mark(hints, {0}), 0u);
+  EXPECT_EQ(Mark(hints, {1}), 1u);
+}
+
+TEST(OpeningHints, TakeABurstAtOnce) {
+  OpeningHints hints;
+  EXPECT_EQ(Mark(hints, {31, 32, 33, 30}), 0b1111u);       // two blocks, one of them twice
+  EXPECT_EQ(Mark(hints, {30, 29, 33, 34, 34}), 0b01010u);  // a repetition is somebody else's
+  EXPECT_EQ(Mark(hints, {kCounterLimit - 1}), 1u);
+  EXPECT_EQ(Mark(hints, {kCounterLimit - 1}), 0u);
+  EXPECT_EQ(Mark(hints, {}), 0u);
 }
 
 TEST(OpeningHints, ForgetRatherThanBlock) {
   OpeningHints hints;
-  EXPECT_TRUE(hints.TryMarkOpening(7));
-  EXPECT_TRUE(hints.TryMarkOpening(7 + 256));  // the same slot
-  hints.ClearOpening(7);                       // no longer there: leaves the other's mark
-  EXPECT_FALSE(hints.TryMarkOpening(7 + 256));
-  EXPECT_TRUE(hints.TryMarkOpening(7));
+  EXPECT_EQ(Mark(hints, {7}), 1u);
+  EXPECT_EQ(Mark(hints, {7 + 8192}), 1u);  // the same place
+  EXPECT_EQ(Mark(hints, {7}), 1u);         // forgotten
+}
+
+TEST(OpeningHints, OneOfSeveralThreadsGoesAhead) {
+  OpeningHints hints;
+  std::atomic<uint32_t> marked{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (uint64_t counter = 0; counter < 4096; counter += 4) {
+        marked += static_cast<uint32_t>(
+            std::popcount(Mark(hints, {counter, counter + 1, counter + 2, counter + 3})));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(marked, 4096u);
 }
 
 }  // namespace
