@@ -1,0 +1,59 @@
+#!/bin/bash
+# docs/examples.md, as it stands there.
+#
+#   A wan0 -- a0 - M - b0 -- wan0 B
+#   A wan1 -- a1 -' '- b1 -- wan1 B
+. "$(dirname "$0")/_init.sh"
+examples=$(readlink -f "$(dirname "$0")/../../docs/examples.md")
+cd "$lab"
+# The block behind the comment of that name.
+example() { awk -v name="<!-- $1 -->" '$0 == name {found = 1} /^```/ && found {if (inside) exit; inside = 1; next} inside' "$examples"; }
+# Sends for three seconds through the tunnel, interrupted as by Ctrl-C; what B received is video of seconds then, in FILE.
+video() {  # NAME PROGRAM FILE
+  command -v "$2" >/dev/null || { step "skipped: there is no $2"; return; }
+  step "RTP with $1"
+  example "$1 receive" | sed '1s/^/exec /' >"$1.receive"
+  example "$1 send" | sed '1s/^/exec /' >"$1.send"
+  ip netns exec B timeout -s INT -k 5 4 bash "$1.receive" >"$1.receive.log" 2>&1 & local receive=$!
+  listening B 9001
+  ip netns exec A timeout -s INT -k 5 5 bash "$1.send" >"$1.send.log" 2>&1 & local send=$!
+  sleep 1.5
+  cut a0
+  sleep 1.5
+  restore a0
+  wait $send || true
+  wait $receive || true
+  (($(stat -c %s "$3") > 20000)) || { tail "$1".*.log; fail "$3 is no video of seconds"; }
+}
+two_sites 2 2
+video gstreamer gst-launch-1.0 received.webm
+video ffmpeg ffmpeg received.ts
+
+step "the MTU in the example leaves room for all headers; payloads one byte larger than fits go in two packets"
+mtu=$(example wireguard | sed -n 's/^MTU = //p')
+((mtu == 1500 - 40 - 8 - 36 - 32))
+frames() { ip netns exec A cat /sys/class/net/wan1/statistics/tx_packets; }
+echo_up
+for size in $((1500 - 20 - 8 - 36)) $((1500 - 20 - 8 - 36 + 1)); do
+  before=$(frames)
+  traffic_for 1 500 $size >/dev/null
+  nothing_lost
+  ((per_payload = ($(frames) - before + 250) / 500)) || true
+  echo "$size bytes: $per_payload packets for each payload and path"
+  ((per_payload == 2 * (size <= 1436 ? 1 : 2)))  # two endpoints of B
+done
+
+step "the configurations that replace engarde's are good"
+for end in client server; do
+  example "engarde $end" >"$end.yaml"
+  "$warp" check --no-keys "$end.yaml"
+done
+
+step "the Python client, at a Unix gate"
+stop A
+sed -i "s|gate: .*|gate: {unix: {path: $lab/A.gate}}|" A.yaml
+node_up A
+wait_active A 4
+example "python client" >client.py
+on A timeout 20 $lab_python client.py "$lab/A.gate" >answers
+[[ $(wc -l <answers) == 100 && $(sort -u answers | wc -l) == 100 && $(tail -1 answers) == "payload 99" ]]
