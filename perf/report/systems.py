@@ -77,7 +77,7 @@ class WireguardGo(System):
             run("ip", "-n", site, "link", "set", f"wg{site}", "mtu", self.mtu, "up")
 
     def target(self):
-        return f"{self.inner_address('B')}:{PORT}"
+        return f"{self.inner_address('B')}:{PORT + 1}"  # PORT is its own where a gate delivers to it
 
     def processes(self):
         return [daemon.pid for daemon in self.daemons]
@@ -197,8 +197,9 @@ class Warp(System):
     needs = ()
     cipher = "AES-256-GCM"
 
-    def __init__(self, build, shape="1", driver="af_packet", switched=False):
+    def __init__(self, build, shape="1", driver="af_packet", switched=False, node=()):
         self.build = build
+        self.node = dict(node)  # further keys of the configuration
         self.driver = driver
         self.shape = shape
         self.links = 1 if shape == "1" else 2
@@ -222,7 +223,7 @@ class Warp(System):
             # Without "2x2" each link leads to the other end's address on the same link alone.
             gate = {"listen": "127.0.0.1:9000"} | ({"deliver": f"127.0.0.1:{PORT}"} if site == "B" else {})
             config = {
-                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")},
+                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")} | self.node,
                 "ports": [{"name": f"l{i}", "interface": f"l{i}", "driver": self.driver} for i in range(self.links)],
                 "peers": [{"name": peer, "public_key": public[peer],
                            "endpoints": [f"{lab.address(peer, i)}:13116" for i in range(self.links)]}],
