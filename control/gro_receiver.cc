@@ -22,7 +22,7 @@ size_t SegmentSize(msghdr& header) {
 
 }  // namespace
 
-GroReceiver::GroReceiver(int fd) : fd_(fd), buffer_(new uint8_t[kReceives * kBufferSize]) {
+GroReceiver::GroReceiver(int fd) : fd_(fd), buffer_(new uint8_t[kReceives * kStride]) {
   const int on = 1;
   setsockopt(fd_, SOL_UDP, UDP_GRO, &on,
              sizeof(on));  // Linux 5.0; without it every receive is one datagram
@@ -31,7 +31,7 @@ GroReceiver::GroReceiver(int fd) : fd_(fd), buffer_(new uint8_t[kReceives * kBuf
 
 void GroReceiver::Prepare() {
   for (size_t i = 0; i < kReceives; ++i) {
-    vectors_[i] = {&buffer_[i * kBufferSize], kBufferSize};
+    vectors_[i] = {&buffer_[i * kStride], kBufferSize};
     headers_[i].msg_hdr = {.msg_name = senders_[i].get(),
                            .msg_namelen = SocketAddress::capacity(),
                            .msg_iov = &vectors_[i],
@@ -60,7 +60,7 @@ void GroReceiver::Note(size_t i) {
   const size_t size = headers_[i].msg_len;
   const size_t segment = SegmentSize(header);
   if (senders_[i].is_loopback()) {
-    received_[i] = {.rest = {&buffer_[i * kBufferSize], size},
+    received_[i] = {.rest = {&buffer_[i * kStride], size},
                     .segment = segment == 0 ? size : segment,
                     .pending = true};
     last_sender_ = senders_[i];

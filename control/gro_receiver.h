@@ -18,7 +18,7 @@ namespace warp::control {
 
 class GroReceiver {
  public:
-  static constexpr size_t kReceives = 8;   // of one system call
+  static constexpr size_t kReceives = 32;  // of one system call
   static constexpr size_t kSegments = 64;  // of one receive, at most (the kernel's UDP_GRO_CNT_MAX)
 
   // Turns UDP_GRO on where the kernel has it. `fd` outlives the receiver.
@@ -45,6 +45,8 @@ class GroReceiver {
  private:
   static constexpr size_t kBufferSize = size_t{1}
                                         << 16;  // the largest datagram, GRO or not, is smaller
+  // Not a power of two, or the beginnings of all buffers would compete for the same cache sets.
+  static constexpr size_t kStride = kBufferSize + 17 * 64;
 
   struct alignas(cmsghdr) Control {
     uint8_t bytes[CMSG_SPACE(sizeof(int))];

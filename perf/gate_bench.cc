@@ -36,7 +36,7 @@ constexpr const char* kColumns[] = {"offered_kpps",   "delivered_kpps",        "
 
 struct Settings {
   bool quick = false;
-  bool busy = false;
+  bool busy = false, inline_worker = false;
   bool free = true, rounds = true;
   int control_cpu = 0, other_cpu = 1;
   std::string filter;
@@ -180,6 +180,7 @@ int Main(const Settings& settings, const std::string& json_file) {
   GatePair pair({.control_cpu = settings.control_cpu,
                  .worker_cpu = settings.other_cpu,
                  .polling = settings.busy ? lcore::Polling::kBusy : lcore::Polling::kAdaptive,
+                 .inline_worker = settings.inline_worker,
                  .spin = settings.busy});
   std::vector<Case> cases;
   for (const size_t size : {size_t{1400}, size_t{200}}) {
@@ -244,6 +245,7 @@ int main(int argc, char** argv) {
   app.add_flag("--quick", settings.quick, "one short sample each");
   app.add_flag("!--no-free", settings.free, "without the runs at full speed");
   app.add_flag("!--no-rounds", settings.rounds, "without the rounds");
+  app.add_flag("--inline", settings.inline_worker, "no worker thread, as with `workers: 0`");
   app.add_flag("--busy", settings.busy, "the worker and the control thread never sleep");
   app.add_option("--filter", settings.filter, "only cases whose name contains this");
   app.add_option("--control-cpu", settings.control_cpu);

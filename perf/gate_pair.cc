@@ -1,6 +1,7 @@
 #include "perf/gate_pair.h"
 
 #include <poll.h>
+#include <sched.h>
 
 #include <utility>
 
@@ -13,7 +14,6 @@
 namespace warp::perf {
 namespace {
 
-constexpr size_t kSpinTurns = 100;  // as in control/node.cc
 constexpr size_t kEventsPerTurn = 64;
 
 uint64_t Nanoseconds() { return static_cast<uint64_t>(control::Now().time_since_epoch().count()); }
@@ -22,10 +22,12 @@ uint64_t Nanoseconds() { return static_cast<uint64_t>(control::Now().time_since_
 
 GatePair::GatePair(const Options& options) : options_(options), now_(control::Now()) {
   loop_ = Must(control::Loop::Create());
-  dataplane_ = Must(lcore::Dataplane::Start({.max_ports = 2,
-                                             .worker_cpus = {options.worker_cpu},
-                                             .control_cpu = options.control_cpu,
-                                             .polling = options.polling}));
+  dataplane_ = Must(
+      lcore::Dataplane::Start({.max_ports = 2,
+                               .worker_cpus = {options.inline_worker ? -1 : options.worker_cpu},
+                               .inline_worker = options.inline_worker,
+                               .control_cpu = options.control_cpu,
+                               .polling = options.polling}));
   watch_ = std::make_unique<control::Watch>(*loop_, dataplane_->wake_fd(), POLLIN, [](uint32_t) {});
   protocol::NodeOptions protocol;
   protocol.local.wall_clock = control::WallClockHint;
@@ -91,21 +93,40 @@ void GatePair::Close() {
 }
 
 void GatePair::TurnUntil(absl::FunctionRef<bool()> done) {
-  size_t idle = 0;
   while (!done()) {
     if (TurnOnce() > 0) {
-      idle = 0;
-    } else if (!options_.spin && ++idle > kSpinTurns) {
-      if (dataplane_->ArmSleep()) loop_->Wait(std::chrono::milliseconds(10));
-      dataplane_->Disarm();
+      spin_.Worked(now_);
+    } else if (!options_.spin) {
+      Sleep();
     }
   }
+}
+
+// As control::Node does.
+void GatePair::Sleep() {
+  constexpr protocol::Duration kMost = std::chrono::milliseconds(10);
+  if (!spin_.over(now_)) {
+    sched_yield();
+    return;
+  }
+  if (dataplane_->ArmSleep()) {
+    if (options_.inline_worker) {
+      const protocol::Duration time = loop_->ArmSleep(kMost);
+      if (time > protocol::Duration::zero()) dataplane_->Wait(loop_->wake_fd(), time);
+      loop_->DisarmSleep();
+    } else {
+      loop_->Wait(kMost);
+    }
+  }
+  dataplane_->Disarm();
+  spin_.Slept(control::Now() - now_);
 }
 
 // Stages that found nothing to do are not counted: what an empty look costs is the price of polling, not of a payload.
 size_t GatePair::TurnOnce() {
   now_ = control::Now();
-  const uint64_t start = static_cast<uint64_t>(now_.time_since_epoch().count());
+  const size_t turned = dataplane_->Turn();
+  const uint64_t start = Nanoseconds();
   const size_t in = traffic_->ReceiveOpened();
   const uint64_t opened = in > 0 ? Nanoseconds() : start;
   const size_t completions = traffic_->ReceiveCompletions();
@@ -115,7 +136,7 @@ size_t GatePair::TurnOnce() {
   if (in > 0) cost_.in += opened - start;
   if (completions > 0) cost_.completions += completed - opened;
   if (out > 0) cost_.out += Nanoseconds() - completed;
-  return in + completions + out;
+  return turned + in + completions + out;
 }
 
 uint64_t GatePair::from_app() const {

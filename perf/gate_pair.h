@@ -15,6 +15,7 @@
 #include "control/loop.h"
 #include "control/peer_route.h"
 #include "control/protocol/node.h"
+#include "control/spin_window.h"
 #include "control/traffic.h"
 #include "dataplane/lcore/dataplane.h"
 
@@ -33,7 +34,8 @@ class GatePair {
     int control_cpu = 0;
     int worker_cpu = 1;
     lcore::Polling polling = lcore::Polling::kAdaptive;
-    bool spin = false;  // the control thread never sleeps
+    bool inline_worker = false;  // the control thread does its part: no worker_cpu
+    bool spin = false;           // the control thread never sleeps
   };
   // Initialises EAL: once in a process. Exits with a sentence where that fails.
   explicit GatePair(const Options& options);
@@ -54,6 +56,7 @@ class GatePair {
 
  private:
   size_t TurnOnce();
+  void Sleep();
 
   const Options options_;
   protocol::Instant now_;
@@ -64,6 +67,7 @@ class GatePair {
   control::PeerRoute routes_[2];
   std::vector<config::TunnelConfig> configs_;
   std::unique_ptr<control::Traffic> traffic_;
+  control::SpinWindow spin_;
   ControlCost cost_;
 };
 
