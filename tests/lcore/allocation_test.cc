@@ -60,6 +60,12 @@ TEST(Allocations, NoneOnThePacketPath) {
     for (size_t i = 0; i < 2; ++i) {
       static_cast<LabPort*>(net.a().plane().slot(net.a().port(i)).port.get())->Grant(10 * turn);
     }
+    if (turn % 5 == 0) {
+      // Another lcore is at what comes next: it is deferred, then opened.
+      for (uint64_t i = 0; i < 64; ++i) {
+        net.sessions().b->opening_hints()->MarkOpening({{net.sessions().a->sent() + i}});
+      }
+    }
     seen += AllocationsOfTurning(net.a());
     net.CollectFrames();
     for (FrameBytes& frame : net.in_flight()) {
@@ -75,6 +81,9 @@ TEST(Allocations, NoneOnThePacketPath) {
   EXPECT_GT(net.a().Drops(wire::Drop::kTxFull), 0u);
   EXPECT_GT(net.b().Drops(wire::Drop::kUnauthentic), 0u);
   EXPECT_GT(net.b().Drops(wire::Drop::kDuplicate), 0u);
+  uint64_t skews = 0;
+  for (size_t i = 0; i < 4; ++i) skews += net.b().path(i / 2, i % 2).skew_samples.Get();
+  EXPECT_GT(skews, 0u);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ class Node {
     uint32_t ring_size = 256;
     bool inline_worker = false;
     std::string device;  // of its first port, instead of a wire to the switch
+    bool busy = false;   // its workers never sleep
   };
   // `number` makes names and addresses.
   Node(int number, const Options& options);
