@@ -64,7 +64,7 @@ bool TunnelSender::TrySend(Instant now, Instant deadline, wire::Bytes payload) {
   const wire::MutableBytes room = packet.Append(wire::kInnerHeaderSize + payload.size());
   wire::WritePayloadHeader({.tunnel_id = options_.tunnel_id}, room.data());
   std::copy(payload.begin(), payload.end(), room.begin() + wire::kInnerHeaderSize);
-  SubmitPacket(*in_flight_.Take(deadline), std::move(packet), {});
+  SubmitPacket(now, *in_flight_.Take(deadline), std::move(packet), {});
   return true;
 }
 
@@ -99,17 +99,18 @@ bool TunnelSender::TrySendFragments(Instant now, Instant deadline, wire::Bytes p
     request.counter_reserved = true;
     request.session_index = route_.session->local_index();
     request.counter = *first + index;
-    SubmitPacket(*in_flight_.Take(deadline, whole), std::move(packets[index]), request);
+    SubmitPacket(now, *in_flight_.Take(deadline, whole), std::move(packets[index]), request);
   }
   return true;
 }
 
-void TunnelSender::SubmitPacket(InFlight::Ticket ticket, lcore::Plaintext packet,
+void TunnelSender::SubmitPacket(Instant now, InFlight::Ticket ticket, lcore::Plaintext packet,
                                 lcore::SendRequest request) {
   request.peer = route_.peer;
   request.completion = true;
   request.slot = (uint32_t{options_.tunnel_index} << 16) | ticket.slot;
   request.generation = ticket.generation;
+  window_.OnSubmitted(now);
   submitter_.Add(Home(), std::move(packet), request);
 }
 
@@ -130,9 +131,9 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
     window_.OnTaken(now);
     Settle(ticket, Drop::kCount);
   } else if (completion.sealed) {
-    window_.OnRefused(now);
+    window_.OnRefused();
     if (*deadline > now) {
-      refused_.push_back({.sealed = std::move(completion.sealed), .ticket = ticket});
+      Keep({.sealed = std::move(completion.sealed), .ticket = ticket, .deadline = *deadline});
     } else {
       Settle(ticket, Drop::kDeadline);
     }
@@ -140,6 +141,14 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
     // Never sealed: there is nothing to repeat. Other lcores' reports about it do not exist.
     Settle(ticket, completion.reason == Drop::kCount ? Drop::kDeadline : completion.reason);
   }
+}
+
+// Reports come in any order, and one that is tried again is older than all that wait.
+void TunnelSender::Keep(Refused item) {
+  const auto later = std::upper_bound(
+      refused_.begin(), refused_.end(), item.deadline,
+      [](Instant deadline, const Refused& other) { return deadline < other.deadline; });
+  refused_.insert(later, std::move(item));
 }
 
 // The slot is free again; a payload that is done with it is counted by its fate.
@@ -172,7 +181,7 @@ void TunnelSender::Pump(Instant now) {
   ExpireOld(now);
   while (something_waits() && MayGo(now) && route_.ready()) {
     if (!refused_.empty()) {
-      RetryOldest();
+      RetryOldest(now);
       continue;
     }
     Waiting& oldest = waiting_.front();
@@ -200,10 +209,11 @@ void TunnelSender::ExpireOld(Instant now) {
   }
 }
 
-void TunnelSender::RetryOldest() {
+void TunnelSender::RetryOldest(Instant now) {
   Refused item = std::move(refused_.front());
   refused_.pop_front();
   in_flight_.NoteAgain(item.ticket);
+  window_.OnSubmitted(now);
   dataplane_.SubmitSealed(Home(), std::move(item.sealed),
                           {.peer = route_.peer,
                            .completion = true,

@@ -76,6 +76,7 @@ class TunnelSender {
   struct Refused {  // sealed, and refused by every path: waits for its next attempt
     lcore::Sealed sealed;
     InFlight::Ticket ticket;
+    protocol::Instant deadline;
   };
 
   void Offer(protocol::Instant now, wire::Bytes payload);
@@ -83,11 +84,13 @@ class TunnelSender {
   bool TrySend(protocol::Instant now, protocol::Instant deadline, wire::Bytes payload);
   bool TrySendFragments(protocol::Instant now, protocol::Instant deadline, wire::Bytes payload,
                         size_t max_plaintext);
-  void SubmitPacket(InFlight::Ticket ticket, lcore::Plaintext packet, lcore::SendRequest request);
+  void SubmitPacket(protocol::Instant now, InFlight::Ticket ticket, lcore::Plaintext packet,
+                    lcore::SendRequest request);
   lcore::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
+  void Keep(Refused item);
   void NoteReport(protocol::Instant now, lcore::Completion completion);
   void ExpireOld(protocol::Instant now);
-  void RetryOldest();
+  void RetryOldest(protocol::Instant now);
 
   bool Settle(InFlight::Ticket ticket, wire::Drop lost);
   void DropPayload(wire::Drop reason);
@@ -106,7 +109,7 @@ class TunnelSender {
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;
   InFlight in_flight_;
-  std::deque<Refused> refused_;  // each holds its ticket
+  std::deque<Refused> refused_;  // oldest first; each holds its ticket
   SendWindow window_;
   bool short_of_slots_ = false;  // the oldest that waits needs more than are free
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -299,6 +302,140 @@ TEST_F(TunnelSenderTest, ACutPayloadIsDroppedOnce) {
   Pass(100);
   EXPECT_EQ(done_, 1u);
   EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 1u);
+}
+
+// --- Back-pressure: a port in virtual time ---
+
+// Takes so many packets a second, one at a time, and refuses the rest. Packets reach it, and its reports come back, after a
+// while. The application sends its next payload `thinks` after it was let.
+class SlowPort {
+ public:
+  struct Options {
+    double rate;
+    protocol::Duration latency = std::chrono::microseconds(5);  // each way
+    protocol::Duration thinks = std::chrono::microseconds(5);
+    size_t queue = 1;  // of the gate
+  };
+  SlowPort(const Options& options, PeerRoute& route)
+      : options_(options),
+        period_(static_cast<int64_t>(1e9 / options.rate)),
+        sender_({.tunnel_index = 5,
+                 .tunnel_id = kTunnelId,
+                 .deadline = std::chrono::seconds(10),
+                 .max_waiting = 2000},
+                route, dataplane_, submitter_, [this](size_t payloads) {
+                  for (size_t i = 0; i < payloads; ++i) At(options_.thinks, [this] { Offer(); });
+                }) {}
+
+  void Run(protocol::Duration time) {
+    for (size_t i = 0; i < options_.queue; ++i) At({}, [this] { Offer(); });
+    const Instant end = now_ + time;
+    while (now_ < end) {
+      const Instant next = events_.empty() ? end : events_.begin()->first;
+      const Instant timeout = sender_.NextTimeout();
+      now_ = std::max(now_, std::min({next, timeout, end}));
+      if (!events_.empty() && events_.begin()->first <= now_) {
+        const auto event = events_.extract(events_.begin());
+        event.mapped()();
+      } else {
+        sender_.Pump(now_);
+      }
+      Collect();
+    }
+  }
+  uint64_t taken() const { return taken_.size(); }
+  const std::vector<uint32_t>& order() const { return taken_; }  // payloads, as the port took them
+  uint64_t attempts() const { return attempts_; }
+  const TunnelSender& sender() const { return sender_; }
+
+ private:
+  void At(protocol::Duration delay, std::function<void()> what) {
+    events_.emplace(now_ + delay, std::move(what));
+  }
+  void Offer() {
+    const uint32_t number = offered_++;
+    sender_.Send(now_, BytesOf(std::string(reinterpret_cast<const char*>(&number), 4)));
+  }
+  void Collect() {
+    submitter_.Flush();
+    for (FakeDataplane::Submitted& item : dataplane_.submitted) {
+      uint32_t number = 0;
+      std::memcpy(&number, item.packet.bytes().data() + wire::kInnerHeaderSize, 4);
+      numbers_[item.request.slot] = number;
+      Arrive(item.request);
+    }
+    for (FakeDataplane::Resubmitted& item : dataplane_.resubmitted) Arrive(item.request);
+    dataplane_.submitted.clear();
+    dataplane_.resubmitted.clear();
+  }
+  void Arrive(const lcore::SendRequest& request) {
+    At(options_.latency, [this, request] {
+      ++attempts_;
+      const bool takes = now_ >= free_at_;
+      if (takes) {
+        free_at_ = now_ + period_;
+        taken_.push_back(numbers_[request.slot]);
+      }
+      At(options_.latency, [this, request, takes] {
+        lcore::Completion report{
+            .slot = request.slot, .generation = request.generation, .taken = takes};
+        if (!takes) report.sealed = FakeDataplane::MakeSealed(BytesOf("x"));
+        sender_.HandleCompletion(now_, std::move(report));
+      });
+    });
+  }
+
+  const Options options_;
+  const protocol::Duration period_;
+  Instant now_{milliseconds(1000)};
+  Instant free_at_{};
+  std::multimap<Instant, std::function<void()>> events_;
+  FakeDataplane dataplane_;
+  Submitter submitter_{dataplane_};
+  TunnelSender sender_;
+  std::map<uint32_t, uint32_t> numbers_;  // by slot
+  uint32_t offered_ = 0;
+  uint64_t attempts_ = 0;
+  std::vector<uint32_t> taken_;
+};
+
+struct Congestion {
+  double rate;
+  size_t queue;
+};
+class BackPressureTest : public TunnelSenderTest, public testing::WithParamInterface<Congestion> {};
+INSTANTIATE_TEST_SUITE_P(, BackPressureTest,
+                         testing::Values(Congestion{100, 1}, Congestion{1000, 1},
+                                         Congestion{10000, 1}, Congestion{1000, 64},
+                                         Congestion{1000, 1500}, Congestion{10000, 1500}));
+
+TEST_P(BackPressureTest, ASlowPortIsKeptBusyByFewAttemptsAndInOrder) {
+  SlowPort port({.rate = GetParam().rate, .queue = GetParam().queue}, route_);
+  port.Run(std::chrono::seconds(4));
+  const double possible = 4 * GetParam().rate;
+  EXPECT_GT(static_cast<double>(port.taken()), 0.95 * possible);
+  RecordProperty("attempts", static_cast<int>(port.attempts()));
+  // At the beginning all that may be in flight is refused once; then a handful for each.
+  EXPECT_LT(static_cast<double>(port.attempts()), 10 * possible + 1100);
+  // Two may be under way at once, and the port be free just for the second.
+  for (size_t i = 1; i < port.order().size(); ++i) {
+    ASSERT_GT(port.order()[i] + (i < 1100 ? 1100 : 4), port.order()[i - 1]) << "of " << i;
+  }
+  EXPECT_EQ(port.sender().drops().Get(Drop::kGateFull), 0u);
+}
+
+// Reports that take long are not taken for a slow port.
+TEST_F(TunnelSenderTest, ALongWayDoesNotSlowDownMoreThanItMust) {
+  SlowPort port({.rate = 1000, .latency = std::chrono::microseconds(100)}, route_);
+  port.Run(std::chrono::seconds(4));
+  EXPECT_GT(port.taken(), 3300u);
+}
+
+TEST_F(TunnelSenderTest, ARefusingPortIsAskedOnceAMillisecond) {
+  SlowPort port({.rate = 0.0001, .queue = 1000}, route_);
+  port.Run(std::chrono::seconds(4));
+  EXPECT_EQ(port.taken(), 1u);
+  EXPECT_LT(port.attempts(), 1000 + 4 * 1000 + 1000u);  // more often in the beginning
 }
 
 }  // namespace
