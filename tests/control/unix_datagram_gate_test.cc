@@ -6,11 +6,11 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <memory>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "tests/control/fake_tunnel.h"
 #include "tests/control/turning.h"
 #include "tests/control/unix_application.h"
 
@@ -20,27 +20,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using wire::Drop;
-
-// The tunnel, as the gate sees it: payloads are done when the test says so.
-class Sink : public GateSink {
- public:
-  size_t OnPayloads(std::span<const wire::Bytes> payloads) override {
-    const size_t taken = std::min(payloads.size(), room);
-    for (const wire::Bytes payload : payloads.first(taken))
-      got.emplace_back(payload.begin(), payload.end());
-    room -= taken;
-    return taken;
-  }
-  std::vector<std::string> got;
-  size_t room = SIZE_MAX;
-};
-
-size_t OpenDescriptors() {
-  size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
-    ++count;
-  return count;
-}
 
 class UnixDatagramGateTest : public ::testing::Test {
  protected:
@@ -77,7 +56,7 @@ class UnixDatagramGateTest : public ::testing::Test {
   std::unique_ptr<UnixSocketRoom> room_;
   UnixReceiver receiver_;
   UnixDatagramGateOptions options_;
-  Sink sink_;
+  FakeTunnel sink_;
   std::unique_ptr<UnixDatagramGate> gate_;
 };
 
