@@ -1,0 +1,146 @@
+// Congestion: a port that takes 1,000 packets a second and refuses the rest, an application that offers what it can. An
+// application at a Unix gate is slowed down to that rate, and loses nothing; one at a loopback gate loses the newest, by name.
+// What is asserted is far below what is reached on a quiet machine (docs/decisions.md).
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <iostream>
+#include <thread>
+
+#include "control/clock.h"
+#include "tests/control/udp_application.h"
+#include "tests/control/unix_application.h"
+#include "tests/gates/gate_lab.h"
+
+namespace warp::control {
+namespace {
+
+using std::chrono::milliseconds;
+using wire::Drop;
+
+constexpr double kRate = 1000;
+constexpr milliseconds kDuration{2000};
+
+class CongestionTest : public ::testing::Test {
+ protected:
+  CongestionTest() {
+    tunnel_.name = "video";
+    tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
+  }
+  void SetUp() override {
+    if (auto room = UnixSocketRoom::Create(); !room.ok()) GTEST_SKIP() << room.status();
+  }
+  config::UnixGateConfig& gate() { return *tunnel_.gate.unix_socket; }
+
+  // Sends as fast as it may, for a while; returns how much was sent in a second.
+  double Offer(GateLab& lab, size_t size = 1000) {
+    const uint64_t before = lab.tunnel().sender().sent();
+    const protocol::Instant begin = Now();
+    lab.TurnWhile({[&] {
+      UnixApplication app(
+          gate().type == config::UnixGateType::kDatagram ? SOCK_DGRAM : SOCK_SEQPACKET, 0);
+      ASSERT_EQ(app.Connect(gate().path), 0);
+      while (Now() < begin + kDuration) ASSERT_EQ(app.Send(std::string(size, 'x')), 0);
+    }});
+    const double seconds = std::chrono::duration<double>(Now() - begin).count();
+    const double rate = static_cast<double>(lab.tunnel().sender().sent() - before) / seconds;
+    std::cout << "[   RATE   ] " << static_cast<int>(rate) << " payloads/s\n";
+    return rate;
+  }
+  static uint64_t Lost(const GateLab& lab) {
+    uint64_t lost = 0;
+    for (size_t i = 0; i < wire::kDropCount; ++i) {
+      const auto drop = static_cast<Drop>(i);
+      lost +=
+          lab.tunnel().sender().drops().Get(drop) + lab.tunnel().gate_counters().drops.Get(drop);
+    }
+    return lost;
+  }
+
+  TemporaryDirectory directory_;
+  config::TunnelConfig tunnel_;
+};
+
+TEST_F(CongestionTest, AUnixClientIsSlowedToTheRateOfThePath) {
+  GateLab lab({",rate=1000,burst=1"}, tunnel_);
+  const double rate = Offer(lab);
+  EXPECT_GT(rate, kRate / 4);
+  EXPECT_LT(rate, kRate * 1.05);
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+TEST_F(CongestionTest, SoIsOneWithAQueue) {
+  gate().queue = 64;
+  GateLab lab({",rate=1000,burst=1"}, tunnel_);
+  EXPECT_GT(Offer(lab), kRate / 4);
+  lab.TurnUntil([&] { return lab.tunnel().sender().idle(); });
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+TEST_F(CongestionTest, AndOneWithAConnection) {
+  gate().type = config::UnixGateType::kSeqpacket;
+  GateLab lab({",rate=1000,burst=1"}, tunnel_);
+  EXPECT_GT(Offer(lab), kRate / 4);
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+TEST_F(CongestionTest, AStalledPathSlowsNobody) {
+  GateLab lab({",rate=0", ",rate=1000,burst=1"}, tunnel_);
+  EXPECT_GT(Offer(lab), kRate / 4);
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+TEST_F(CongestionTest, TheFastestPathSetsTheRate) {
+  GateLab lab({",rate=1000,burst=1", ",rate=20000"}, tunnel_);
+  EXPECT_GT(Offer(lab), kRate * 1.1);
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+// 47 packets each, in the order of a path that takes one at a time.
+TEST_F(CongestionTest, LargePayloadsAreSlowedToo) {
+  tunnel_.deadline = milliseconds(2000);
+  GateLab lab({",rate=4700,burst=1"}, tunnel_);
+  EXPECT_GT(Offer(lab, 65536), 10);
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+TEST_F(CongestionTest, NothingIsTakenButTheDeadlineFreesTheSender) {
+  tunnel_.deadline = milliseconds(50);
+  GateLab lab({",rate=0"}, tunnel_);
+  EXPECT_EQ(Offer(lab), 0);
+  EXPECT_GT(lab.tunnel().sender().drops().Get(Drop::kDeadline), 5u);
+  EXPECT_EQ(Lost(lab), lab.tunnel().sender().drops().Get(Drop::kDeadline));
+}
+
+// UDP cannot hold its sender back: drops by name, the oldest kept, memory bounded.
+TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
+  const wire::Endpoint listen = {wire::IpAddress::V4({127, 0, 0, 1}), 39417};
+  tunnel_.gate = {.loopback = config::LoopbackGateConfig{.listen = listen}};
+  tunnel_.queue = 100;
+  tunnel_.deadline = std::chrono::seconds(10);
+  GateLab lab({",rate=1000,burst=1"}, tunnel_);
+  const protocol::Instant begin = Now();
+  size_t most = 0;
+  std::atomic<bool> over = false;
+  std::thread app([&] {
+    UdpApplication udp({wire::IpAddress::V4({127, 0, 0, 1}), 0});
+    while (Now() < begin + kDuration) {
+      for (int i = 0; i < 10; ++i) udp.Send(listen, std::string(1000, 'x'));
+      std::this_thread::sleep_for(milliseconds(1));  // some 10,000 a second
+    }
+    over = true;
+  });
+  lab.TurnUntil([&] {
+    most = std::max(most, lab.tunnel().sender().waiting());
+    return over.load();
+  });
+  app.join();
+  const double seconds = std::chrono::duration<double>(Now() - begin).count();
+  EXPECT_GT(static_cast<double>(lab.tunnel().sender().sent()) / seconds, kRate / 4);
+  EXPECT_GT(lab.tunnel().sender().drops().Get(Drop::kGateFull), 1000u);
+  EXPECT_LE(most, 100u);
+  EXPECT_EQ(Lost(lab), lab.tunnel().sender().drops().Get(Drop::kGateFull));
+}
+
+}  // namespace
+}  // namespace warp::control

@@ -1,0 +1,137 @@
+#include "tests/gates/gate_lab.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/clock.h"
+#include "dataplane/lcore/lab_port.h"
+#include "dataplane/wire/frame.h"
+
+namespace warp::control {
+namespace {
+
+constexpr uint16_t kListenPort = 13116;
+constexpr size_t kSpinTurns = 100;  // as in control/node.cc
+constexpr protocol::Duration kPatience = std::chrono::minutes(1);
+
+wire::Endpoint EndpointOf(size_t number) {
+  return {.address = wire::IpAddress::V4({10, 0, 0, static_cast<uint8_t>(1 + number)}),
+          .port = kListenPort};
+}
+
+template <typename T>
+T Must(absl::StatusOr<T> value) {
+  EXPECT_TRUE(value.ok()) << value.status();
+  return *std::move(value);
+}
+
+}  // namespace
+
+GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel)
+    : config_(tunnel), now_(Now()), loop_(Must(Loop::Create())) {
+  const auto paths = static_cast<uint16_t>(devices.size());
+  plane_ = Must(lcore::Plane::Create({.max_ports = static_cast<uint16_t>(2 * paths),
+                                      .worker_cpus = std::vector<int>(paths, -1),
+                                      .polling = lcore::Polling::kAdaptive}));
+  EXPECT_TRUE(plane_->Launch().ok());
+  watch_ = std::make_unique<Watch>(*loop_, plane_->wake_fd(), POLLIN, [](uint32_t) {});
+  protocol::NodeOptions options;
+  options.local.wall_clock = WallClockHint;
+  protocol_ = std::make_unique<protocol::Node>(std::move(options));
+
+  session_ = std::make_shared<wire::Session>(
+      wire::Session::Params{.local_index = 1, .remote_index = 2, .initiator = true},
+      wire::SymmetricKey(), wire::SymmetricKey());
+  auto snapshot = std::make_unique<lcore::Snapshot>();
+  snapshot->listen_port = kListenPort;
+  snapshot->ports.resize(2 * paths);
+  snapshot->peers.resize(1);
+  snapshot->peers[0].send_session = session_;
+  snapshot->sessions.resize(16);
+  snapshot->sessions[1] = {.session = session_, .peer = 0};
+  route_ = {.peer = 0, .session = session_, .max_plaintext = 1440};
+  for (size_t i = 0; i < paths; ++i) AddPath(i, devices[i], *snapshot);
+  plane_->Publish(std::move(snapshot));
+
+  traffic_ = std::make_unique<Traffic>(*loop_, *plane_, *protocol_, now_);
+  EXPECT_EQ(traffic_->AddTunnel(config_, route_), absl::OkStatus());
+}
+
+// The far end of its wire is a port of ours too, which drops what it gets: a session of nobody.
+void GateLab::AddPath(size_t index, const std::string& arguments, lcore::Snapshot& snapshot) {
+  static std::atomic<int> serial = 0;
+  const std::string wire = absl::StrCat("lab", serial++);
+  std::array<lcore::PortId, 2> ends{};
+  for (size_t end = 0; end < 2; ++end) {
+    const size_t number = 2 * index + end;
+    ends[end] = Must(plane_->AddPort(
+        {.name = absl::StrCat(wire, end),
+         .driver = lcore::PortDriver::kDevargs,
+         .device = absl::StrCat("net_warp_lab", number, ",wire=", wire, end == 0 ? arguments : "")},
+        -1));
+    snapshot.ports[ends[end]] = {
+        .present = true, .up = true, .addresses = {EndpointOf(number).address}};
+  }
+  ports_.push_back(ends[0]);
+  snapshot.peers[0].paths.push_back(
+      {.port = ends[0],
+       .send = true,
+       .remote = EndpointOf(2 * index + 1),
+       .frame = wire::MakeFrameTemplate(plane_->Info(ends[0]).mac, plane_->Info(ends[1]).mac,
+                                        EndpointOf(2 * index), EndpointOf(2 * index + 1)),
+       .counters = std::make_shared<lcore::PathCounters>()});
+  route_.homes.push_back(plane_->Info(ends[0]).worker);
+}
+
+GateLab::~GateLab() {
+  traffic_->CloseGates();
+  const protocol::Instant end = Now() + std::chrono::milliseconds(100);
+  while (Now() < end) TurnOnce();
+}
+
+size_t GateLab::TurnOnce() {
+  now_ = Now();
+  const size_t work =
+      traffic_->ReceiveOpened() + traffic_->ReceiveCompletions() + loop_->RunOnce(64);
+  traffic_->Submit();
+  return work;
+}
+
+void GateLab::TurnUntil(const std::function<bool()>& done) {
+  const protocol::Instant end = Now() + kPatience;
+  size_t idle = 0;
+  while (!done()) {
+    if (TurnOnce() > 0) {
+      idle = 0;
+    } else if (++idle > kSpinTurns) {
+      if (plane_->ArmSleep()) loop_->Wait(std::chrono::milliseconds(10));
+      plane_->Disarm();
+    }
+    ASSERT_LT(Now(), end);
+  }
+}
+
+void GateLab::TurnWhile(const std::vector<std::function<void()>>& applications) {
+  std::atomic<size_t> running = applications.size();
+  std::vector<std::thread> threads;
+  for (const std::function<void()>& application : applications) {
+    threads.emplace_back([&] {
+      application();
+      --running;
+    });
+  }
+  TurnUntil([&] { return running == 0; });
+  if (running > 0) CloseGate();  // so that they end, too
+  for (std::thread& thread : threads) thread.join();
+}
+
+void GateLab::Grant(size_t path) {
+  static_cast<lcore::LabPort*>(plane_->slot(ports_[path]).port.get())->Grant(1);
+}
+
+}  // namespace warp::control

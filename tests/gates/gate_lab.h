@@ -1,0 +1,57 @@
+// A gate and all that is behind it, but for the network: real sockets, the control thread's traffic turn, a dataplane with its
+// workers, and lab ports that refuse as they are told. The thread that made it is the control thread.
+//
+//   application threads ─► gate ─► tunnel ─► workers ─► lab ports ─► nobody
+#ifndef WARP_TESTS_GATES_GATE_LAB_H_
+#define WARP_TESTS_GATES_GATE_LAB_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/config/node_config.h"
+#include "control/loop.h"
+#include "control/peer_route.h"
+#include "control/protocol/node.h"
+#include "control/traffic.h"
+#include "dataplane/lcore/plane.h"
+
+namespace warp::control {
+
+class GateLab {
+ public:
+  // A path for each of `devices`: arguments of a lab port, ",rate=1000". Each has a worker to itself.
+  GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel);
+  ~GateLab();
+
+  // The control thread's turns, until `done` or, with a failed expectation, for a minute.
+  void TurnUntil(const std::function<bool()>& done);
+  // While `applications`, on threads of their own, run: each is called once.
+  void TurnWhile(const std::vector<std::function<void()>>& applications);
+
+  // The port of path i takes one packet more. Any thread.
+  void Grant(size_t path);
+
+  const Tunnel& tunnel() const { return *traffic_->tunnels()[0]; }
+  void CloseGate() { traffic_->CloseGates(); }
+
+ private:
+  void AddPath(size_t index, const std::string& arguments, lcore::Snapshot& snapshot);
+  size_t TurnOnce();
+
+  const config::TunnelConfig config_;
+  protocol::Instant now_;
+  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<lcore::Plane> plane_;
+  std::unique_ptr<Watch> watch_;
+  std::unique_ptr<protocol::Node> protocol_;
+  std::shared_ptr<wire::Session> session_;
+  PeerRoute route_;
+  std::vector<lcore::PortId> ports_;
+  std::unique_ptr<Traffic> traffic_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_TESTS_GATES_GATE_LAB_H_

@@ -1,0 +1,115 @@
+// The promise of a Unix gate, by time stamps: send(k) returns only after k-1 was sent, and a connected application that polls
+// POLLOUT after it knows that k was. The port refuses every packet for 20 ms, then takes one, at a moment that the test
+// writes down: what returns before is a violation.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "control/clock.h"
+#include "tests/control/unix_application.h"
+#include "tests/gates/gate_lab.h"
+
+namespace warp::control {
+namespace {
+
+constexpr std::chrono::milliseconds kInterval{20};
+constexpr int kSends = 250;  // times four: a thousand
+
+// Moments, written down by several threads.
+class Log {
+ public:
+  void Note() {
+    const std::lock_guard lock(mutex_);
+    moments_.push_back(Now());
+  }
+  // Their order is that of their time stamps.
+  std::vector<protocol::Instant> Sorted() {
+    const std::lock_guard lock(mutex_);
+    std::sort(moments_.begin(), moments_.end());
+    return moments_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<protocol::Instant> moments_;
+};
+
+struct Case {
+  int clients = 1;
+  bool blocking = true;
+};
+
+class UnixPromiseTest : public ::testing::TestWithParam<Case> {
+ protected:
+  UnixPromiseTest() {
+    tunnel_.name = "video";
+    tunnel_.deadline = std::chrono::seconds(50);  // nothing here is ever late
+    tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
+  }
+
+  void SetUp() override {
+    if (auto room = UnixSocketRoom::Create(); !room.ok()) GTEST_SKIP() << room.status();
+  }
+
+  void RunClient(int sends) {
+    UnixApplication app(SOCK_DGRAM, GetParam().blocking ? 0 : SOCK_NONBLOCK);
+    ASSERT_EQ(app.Connect(tunnel_.gate.unix_socket->path), 0);
+    for (int i = 0; i < sends; ++i) {
+      int error = app.Send(std::string(100 + static_cast<size_t>(i), 'x'));
+      for (; error == EAGAIN; error = app.Send("x")) app.Ready(POLLOUT, -1);
+      ASSERT_EQ(error, 0);
+      returned_.Note();
+      if (GetParam().blocking) continue;
+      ASSERT_TRUE(app.Ready(POLLOUT, -1));
+      writable_.Note();
+    }
+  }
+
+  TemporaryDirectory directory_;
+  config::TunnelConfig tunnel_;
+  Log granted_, returned_, writable_;
+};
+
+TEST_P(UnixPromiseTest, ASendReturnsNoSoonerThanItMay) {
+  GateLab lab({",rate=0"}, tunnel_);
+  std::atomic<bool> over = false;
+  std::thread port([&] {
+    while (!over) {
+      std::this_thread::sleep_for(kInterval);
+      granted_.Note();
+      lab.Grant(0);
+    }
+  });
+  std::vector<std::function<void()>> clients(static_cast<size_t>(GetParam().clients),
+                                             [this] { RunClient(kSends / GetParam().clients); });
+  lab.TurnWhile(clients);
+  over = true;
+  port.join();
+
+  // Packet j (from 0) was taken no sooner than it was granted.
+  const std::vector<protocol::Instant> granted = granted_.Sorted();
+  const std::vector<protocol::Instant> returned = returned_.Sorted();
+  const std::vector<protocol::Instant> writable = writable_.Sorted();
+  ASSERT_EQ(returned.size(), static_cast<size_t>(kSends));
+  int violations = 0;
+  for (size_t k = 1; k < returned.size(); ++k) violations += returned[k] < granted[k - 1] ? 1 : 0;
+  for (size_t k = 0; k < writable.size(); ++k) violations += writable[k] < granted[k] ? 1 : 0;
+  EXPECT_EQ(violations, 0);
+  EXPECT_EQ(writable.size(), GetParam().blocking ? 0u : returned.size());
+  EXPECT_EQ(lab.tunnel().sender().drops().Get(wire::Drop::kDeadline), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(, UnixPromiseTest,
+                         testing::Values(Case{1, true}, Case{5, true}, Case{1, false},
+                                         Case{5, false}),
+                         [](const auto& test) {
+                           return (test.param.clients == 1 ? std::string("OneClient")
+                                                           : std::string("FiveClients")) +
+                                  (test.param.blocking ? "Blocking" : "Polling");
+                         });
+
+}  // namespace
+}  // namespace warp::control
