@@ -175,13 +175,14 @@ std::string PeerText(const Json& peer) {
 }
 
 std::string TunnelsTable(const Json& status) {
-  TextTable table({"TUNNEL", ">ID", "PEER", "GATE", "DELIVER", ">FROM APP", ">SENT", ">QUEUED",
-                   ">TO APP", "DROPS"});
+  TextTable table({"TUNNEL", ">ID", "PEER", "TYPE", "GATE", "DELIVER", ">CLIENTS", ">FROM APP",
+                   ">SENT", ">QUEUED", ">TO APP", ">UNREAD", "DROPS"});
   for (const Json& tunnel : Items(status, "tunnels")) {
     const Json& gate = At(tunnel, "gate");
-    table.Add({Text(tunnel, "name"), Text(tunnel, "id"), Text(tunnel, "peer"), Text(gate, "listen"),
-               Text(gate, "deliver"), Text(tunnel, "from_app"), Text(tunnel, "sent"),
-               Text(tunnel, "queued"), Text(tunnel, "to_app"), Drops(tunnel)});
+    table.Add({Text(tunnel, "name"), Text(tunnel, "id"), Text(tunnel, "peer"), Text(gate, "type"),
+               Text(gate, "listen"), Text(gate, "deliver"), Text(gate, "clients"),
+               Text(tunnel, "from_app"), Text(tunnel, "sent"), Text(tunnel, "queued"),
+               Text(tunnel, "to_app"), Text(gate, "waiting_to_app"), Drops(tunnel)});
   }
   return table.empty() ? "" : absl::StrCat("\n", table.ToString());
 }

@@ -24,7 +24,8 @@ constexpr char kNodeStatus[] = R"({
   {"id":2,"port":"wan1","endpoint":"10.2.1.2:13116","state":"lost","reason":"no answer","since_s":2,"rtt_ms":null,"jitter_ms":null,"loss":1,
    "first":0,"first_share":0,"duplicates":0,"skew_ms":null,"tx_packets":0,"tx_dropped":0,"tx_bytes":0}]},
  {"name":"lab","public_key":"CCCC=","state":"connecting","reason":"","session":null,"paths":[]}],
-"tunnels":[{"name":"video","id":1,"peer":"hq","gate":{"type":"loopback","listen":"127.0.0.1:9000","deliver":""},"from_app":5,"to_app":6,"sent":5,"queued":0,"drops":{}}],
+"tunnels":[{"name":"video","id":1,"peer":"hq","gate":{"type":"loopback","listen":"127.0.0.1:9000","deliver":""},"from_app":5,"to_app":6,"sent":5,"queued":0,"drops":{}},
+{"name":"voice","id":2,"peer":"hq","gate":{"type":"unix seqpacket","listen":"/run/warp/v.sock","deliver":"","queue":1,"holding":1,"waiting_to_app":7,"clients":3},"from_app":8,"to_app":9,"sent":7,"queued":1,"drops":{"receiver_full":4}}],
 "drops":{"malformed":1,"replayed":3}})";
 
 TEST(StatusTextTest, ShowsANode) {
@@ -53,8 +54,9 @@ peer hq  BBBB=
 peer lab  CCCC=
   connecting, no session
 
-TUNNEL  ID  PEER  GATE            DELIVER  FROM APP  SENT  QUEUED  TO APP  DROPS
-video    1  hq    127.0.0.1:9000  -               5     5       0       6  -
+TUNNEL  ID  PEER  TYPE            GATE              DELIVER  CLIENTS  FROM APP  SENT  QUEUED  TO APP  UNREAD  DROPS
+video    1  hq    loopback        127.0.0.1:9000    -              -         5     5       0       6       -  -
+voice    2  hq    unix seqpacket  /run/warp/v.sock  -              3         8     7       1       9       7  receiver_full 4
 
 DROP       COUNT
 malformed      1
