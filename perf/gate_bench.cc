@@ -1,10 +1,12 @@
 // Gates that keep up: application to far application through real sockets, ports in-process. README.md says how to read it.
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -28,6 +30,7 @@ struct Case {
   size_t tunnels = 1;
   size_t size = 1400;
   Batching out = Batching::kPlain, in = Batching::kPlain;
+  uint32_t queue = 0;  // of a Unix gate; 0: a loopback gate
 };
 
 constexpr const char* kColumns[] = {"offered_kpps",   "delivered_kpps",        "gbps",
@@ -84,10 +87,62 @@ AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
   return sockets;
 }
 
+// The files of Unix sockets, gone with this.
+class SocketDirectory {
+ public:
+  SocketDirectory() {
+    if (mkdtemp(path_) == nullptr) MustBeOk(absl::UnavailableError("no temporary directory"));
+  }
+  ~SocketDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string Path(absl::string_view name, size_t i) const {
+    return absl::StrCat(path_, "/", name, i);
+  }
+
+ private:
+  char path_[32] = "/tmp/warp-gates-XXXXXX";
+};
+
+sockaddr_un UnixAddress(const std::string& path) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
+AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels, uint32_t queue) {
+  AppSockets sockets;
+  std::vector<config::GateConfig> near(tunnels), far(tunnels);
+  for (size_t i = 0; i < tunnels; ++i) {
+    near[i].unix_socket = {.path = files.Path("near", i), .queue = queue};
+    far[i].unix_socket = {.path = files.Path("far", i), .deliver = files.Path("app", i)};
+    control::UniqueFd& receiver =
+        sockets.far.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const sockaddr_un app = UnixAddress(files.Path("app", i));
+    if (bind(receiver.get(), reinterpret_cast<const sockaddr*>(&app), sizeof app) != 0)
+      MustBeOk(absl::UnavailableError("cannot bind a Unix socket"));
+  }
+  pair.Open(near, far);
+  const timeval patience{.tv_sec = 0,
+                         .tv_usec = 20000};  // how soon a sender sees that it is to stop
+  for (size_t i = 0; i < tunnels; ++i) {
+    control::UniqueFd& sender =
+        sockets.near.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const sockaddr_un gate = UnixAddress(files.Path("near", i));
+    setsockopt(sender.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(sender.get(), reinterpret_cast<const sockaddr*>(&gate), sizeof gate) != 0)
+      MustBeOk(absl::UnavailableError("cannot connect to a Unix gate"));
+  }
+  return sockets;
+}
+
 // One second of a case, in the control thread.
 void MeasureOnce(GatePair& pair, const Settings& settings, const Case& test, double seconds,
                  std::map<std::string, std::vector<double>>* samples) {
-  const AppSockets sockets = OpenLoopback(pair, test.tunnels);
+  const SocketDirectory files;
+  const AppSockets sockets = test.queue > 0 ? OpenUnix(pair, files, test.tunnels, test.queue)
+                                            : OpenLoopback(pair, test.tunnels);
   AppReceiver receiver(sockets, test.in, settings.other_cpu);
   AppSender sender(sockets, test.size, test.out, settings.other_cpu);
   std::atomic<bool> done{false};
@@ -199,6 +254,13 @@ int Main(const Settings& settings, const std::string& json_file) {
       }
     }
   }
+  for (const size_t size : {size_t{1400}, size_t{200}}) {
+    for (const uint32_t queue : {1u, 64u}) {
+      cases.push_back({.name = absl::StrFormat("unix_queue_%d_%d_1", queue, size),
+                       .size = size,
+                       .queue = queue});
+    }
+  }
   Json results;
   std::printf(
       "%-36s offered kpps, delivered kpps, Gb/s, control ns per payload out, completion, in; in "
@@ -209,7 +271,7 @@ int Main(const Settings& settings, const std::string& json_file) {
     std::map<std::string, std::vector<double>> samples;
     for (int i = 0; settings.free && i < (settings.quick ? 1 : 5); ++i)
       MeasureOnce(pair, settings, test, settings.quick ? 0.3 : 0.7, &samples);
-    for (int i = 0; settings.rounds && i < (settings.quick ? 1 : 5); ++i)
+    for (int i = 0; settings.rounds && test.queue == 0 && i < (settings.quick ? 1 : 5); ++i)
       MeasureRounds(pair, settings, test, settings.quick ? 64 : 200, &samples);
     Json& result = results[test.name];
     std::printf("%-36s", test.name.c_str());
