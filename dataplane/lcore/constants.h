@@ -38,6 +38,9 @@ inline constexpr uint32_t kIdleTurns = 20;
 inline constexpr uint32_t kSleepMs = 100;
 inline constexpr uint32_t kNapUs = 100;
 
+// Turns of an inline worker in one of control's, which takes at most so many payloads from a gate in turn: 128.
+inline constexpr uint32_t kInlineTurns = 4;
+
 // How long RemovePort waits for the lcores to let go of a port.
 inline constexpr uint32_t kGraceMs = 2000;
 

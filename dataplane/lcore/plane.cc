@@ -207,7 +207,13 @@ bool Plane::ArmSleep() {
 uint32_t Plane::Turn() {
   if (!options_.inline_worker) return 0;
   publisher_->Online(0);
-  const uint32_t work = workers_[0]->RunOnce();
+  // As much as control puts there in one of its turns, or the surplus would end as gate_full.
+  uint32_t work = 0;
+  for (uint32_t i = 0; i < kInlineTurns; ++i) {
+    const uint32_t moved = workers_[0]->RunOnce();
+    work += moved;
+    if (moved < kBurst) break;
+  }
   publisher_->Offline(0);
   return work;
 }
