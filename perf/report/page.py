@@ -158,17 +158,17 @@ def system(report, charts):
                                f"Loss-free rate, {int(size):,} bytes", "The highest rate of which at most 0.001 % was lost."))  # fmt: skip
     grid.append(figure("cpu", compared(systems, lambda one: one["cpu"] and one["cpu"]["at_80_percent"], "µs per packet", 1), charts,
                        "CPU time of the tunnel, both ends", "Per packet of 1,400 bytes, at 80 % of its own loss-free rate."))  # fmt: skip
+    if its["tcp"]:
+        rows = [{"label": one["title"], "color": "p0" if "alone" in one["title"] else "warp", "value": one["throughput"]["median"],
+                 "min": one["throughput"]["min"], "max": one["throughput"]["max"]} for one in its["tcp"]]  # fmt: skip
+        grid.append(figure("tcp", {"kind": "bars", "rows": rows, "unit": "Mb/s", "digits": 0}, charts,
+                           "TCP through wireguard-go", "One connection of iperf3; WARP’s gates are wireguard-go’s endpoints."))  # fmt: skip
     for way, title in (("back_to_back", "Round trip, back to back"), ("every_10_ms", "Round trip, one every 10 ms")):
         rows = [{"label": one["title"], "color": color_of(one), "values": [one["round_trip"][way][q]["median"] for q in ("p50", "p99")]}
                 for one in systems]  # fmt: skip
         grid.append(figure(way, {"kind": "dots", "rows": rows, "unit": "µs, 200 bytes"}, charts, title,
                            "Filled: half of all are faster (p50). Hollow: 99 % are (p99). The generator sleeps in between."))  # fmt: skip
     grid.append(latency(systems, charts))
-    if its["tcp"]:
-        rows = [{"label": one["title"], "color": "p0" if "alone" in one["title"] else "warp", "value": one["throughput"]["median"],
-                 "min": one["throughput"]["min"], "max": one["throughput"]["max"]} for one in its["tcp"]]  # fmt: skip
-        grid.append(figure("tcp", {"kind": "bars", "rows": rows, "unit": "Mb/s", "digits": 0}, charts,
-                           "TCP through wireguard-go", "One connection of iperf3; WARP’s gates are wireguard-go’s endpoints."))  # fmt: skip
     text.append(f"<div class=grid>{''.join(grid)}</div>")
     text.append(system_table(systems))
     text.append(cuts(systems, charts))
