@@ -139,7 +139,8 @@ function lines(host, chart) {
   const all = chart.series.flatMap((one) => one.points);
   const yTicks = chart.yTicks ?? ticks(Math.max(...all.map((p) => p[1])) * 1.05, 5).found.map((v) => [v, format(v, v < 10 && v % 1 ? 1 : 0)]);
   const left = Math.max(...yTicks.map(([, label]) => measureText(label, 11.5))) + 10;
-  const [right, head, foot] = [14, 22, 40];
+  const [head, foot] = [22, 40];
+  const right = Math.ceil(measureText(chart.xTicks[chart.xTicks.length - 1][1], 11.5) / 2) + 2;
   const axis = (from, to, a, b, log) => {
     const warp = log ? Math.log10 : (v) => v;
     return (value) => a + ((warp(value) - warp(from)) / (warp(to) - warp(from))) * (b - a);

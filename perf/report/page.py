@@ -95,7 +95,7 @@ def engine(report, charts):
             rows.append({"label": label, "parts": [[stage, stages[stage]] for stage in STAGES if stage in stages],
                          "mark": results[name].get("bare_ns")})  # fmt: skip
     grid.append(figure("stages", {"kind": "stacks", "rows": rows, "order": STAGES, "unit": "ns per payload"}, charts,
-                       "Cost by stage", "1,420 bytes unless said. The black mark is the sum of the bare parts (cipher, copies, ring) "
+                       "Cost by stage", "1,420 bytes unless said. The vertical mark is the sum of the bare parts (cipher, copies, ring) "
                        "in the same run. Stamps between stages cost a few ns each."))  # fmt: skip
 
     lines, required = [], ["seal_replicate_1x1_1420", "seal_replicate_2x2_1420", "open_deliver_1420", "duplicate_drop_1420",
@@ -108,7 +108,8 @@ def engine(report, charts):
     text = ["<h2>The engine, without the kernel</h2>",
             f"<p class=soft>{html.escape(engine_where(report))}</p>",
             f"<div class=grid>{''.join(grid)}</div>",
-            table(["case", "ns per payload", "half the quartiles’ distance", "bare parts, ns", "whole / bare", "million/s"], lines)]  # fmt: skip
+            "<p class=soft style='margin:22px 0 0'>±: half the distance of the quartiles.</p>",
+            table(["case", "ns per payload", "±", "bare parts, ns", "whole / bare", "million/s"], lines)]  # fmt: skip
     if scaling := results.get("two_core_scaling"):
         text.append(f"<p style='margin-top:14px'>Two cores against one, two ports, 2×2, both directions: "
                     f"<b>{scaling['skewed']['factor']:.2f}</b> times with copies arriving skewed "
