@@ -5,6 +5,7 @@
 
 #include "dataplane/lcore/eal.h"
 #include "dataplane/wire/message.h"
+#include "perf/bare_cipher.h"
 #include "perf/engine_suite.h"
 #include "perf/frame_source.h"
 
@@ -59,7 +60,7 @@ class Node {
     for (size_t port = 0; port < kPorts; ++port) order_[port] = OrderOf(port, arrival);
   }
 
-  // ns for each payload (one in and one out).
+  // Cycles for each payload (one in and one out).
   double Sample() {
     Prepare();
     begin_.store(0);
@@ -146,8 +147,49 @@ class Node {
   std::array<bool, 2> done_{};
 };
 
+// The cipher alone, by one core and by two: what the machine gives. Two CPUs of a virtual machine may be two threads of one
+// core.
+class BareCores {
+ public:
+  // Cycles for each payload.
+  double Sample(size_t cores) {
+    cores_ = cores;
+    ready_.store(0);
+    if (cores == 2) {
+      const auto run = [](void* bare) {
+        static_cast<BareCores*>(bare)->Seal(1);
+        return 0;
+      };
+      rte_eal_remote_launch(run, this, lcore::EalLcore(0));
+    }
+    Seal(0);
+    if (cores == 2) rte_eal_wait_lcore(lcore::EalLcore(0));
+    return static_cast<double>(Cycles() - begin_) / kPayloads;
+  }
+
+ private:
+  void Seal(size_t core) {
+    ready_.fetch_add(1);
+    while (ready_.load() < cores_) {
+    }
+    if (core == 0) begin_ = Cycles();
+    for (size_t i = 0; i < kPayloads / cores_; ++i) {
+      ciphers_[core].Seal(buffers_[core][i % kBurst].data(), kSize, i);
+    }
+  }
+
+  size_t cores_ = 1;
+  uint64_t begin_ = 0;
+  std::atomic<size_t> ready_{0};
+  std::array<BareCipher, 2> ciphers_;
+  std::array<std::vector<std::array<uint8_t, 2048>>, 2> buffers_ = {
+      std::vector<std::array<uint8_t, 2048>>(kBurst),
+      std::vector<std::array<uint8_t, 2048>>(kBurst)};
+};
+
 Json Compare(std::span<FrameSource> sources, Arrival arrival, size_t rounds) {
-  std::array<Samples, 2> cycles;
+  std::array<Samples, 2> cycles, bare;
+  BareCores cipher;
   uint64_t twice = 0;
   for (size_t round = 0; round < rounds; ++round) {
     for (uint16_t workers = 1; workers <= 2; ++workers) {
@@ -156,6 +198,7 @@ Json Compare(std::span<FrameSource> sources, Arrival arrival, size_t rounds) {
       for (int i = 0; i < 4; ++i) {
         const uint64_t before = node.opened_twice();
         cycles[workers - 1].Add(node.Sample());
+        bare[workers - 1].Add(cipher.Sample(workers));
         if (workers == 2) twice += node.opened_twice() - before;
       }
     }
@@ -164,6 +207,7 @@ Json Compare(std::span<FrameSource> sources, Arrival arrival, size_t rounds) {
   const double two = cycles[1].Median() * NsPerCycle();
   return {
       {"factor", std::round(one / two * 1000) / 1000},
+      {"bare_factor", std::round(bare[0].Median() / bare[1].Median() * 1000) / 1000},
       {"ns_one_core", one},
       {"ns_two_cores", two},
       {"spread", cycles[1].Spread()},

@@ -39,7 +39,7 @@ void Worker::Classify(const PortView& port) {
       Discard(port.slot, wire::Drop::kTruncated, packet.mbuf);
       continue;
     }
-    if (!FindReceiveSession(port, &packet)) {
+    if (!FindReceiveSession(port, kept > 0 ? &in_[kept - 1] : nullptr, &packet)) {
       Discard(port.slot, wire::Drop::kUnknownSession, packet.mbuf);
       continue;
     }
@@ -49,15 +49,22 @@ void Worker::Classify(const PortView& port) {
   stages_.Lap(Stage::kParse, received);
 }
 
-// Session, counter and path of a sealed message, as the datagram and its frame show them. False where nobody knows the
-// session.
-bool Worker::FindReceiveSession(const PortView& port, InPacket* packet) const {
+// Session, counter and path of a sealed message, as the datagram and its frame show them; `before`, where there is one, is a packet
+// of the same port that probably has the same. False where nobody knows the session.
+bool Worker::FindReceiveSession(const PortView& port, const InPacket* before,
+                                InPacket* packet) const {
   const std::optional<wire::DataHeader> header = wire::ReadDataHeader(
       {rte_pktmbuf_mtod(packet->mbuf, const uint8_t*), packet->udp.datagram_size});
   if (!header) return false;
+  packet->counter = header->counter;
+  if (before != nullptr && before->session->session->local_index() == header->receiver_index &&
+      packet->udp.HasSourceOf(before->udp)) {
+    packet->session = before->session;
+    packet->path = before->path;
+    return true;
+  }
   packet->session = forwarding_->FindSession(header->receiver_index);
   if (packet->session == nullptr) return false;
-  packet->counter = header->counter;
   packet->path = forwarding_->FindPath(packet->session->peer, port.id, packet->udp);
   return true;
 }

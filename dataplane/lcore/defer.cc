@@ -42,7 +42,7 @@ void Worker::Revisit() {
     in_.Clear();
     for (; first < revisited.size() && revisited[first].port == id; ++first) {
       InPacket& packet = in_.Add(revisited[first].packet);
-      if (port == nullptr || !FindReceiveSession(*port, &packet)) {
+      if (port == nullptr || !FindReceiveSession(*port, nullptr, &packet)) {
         Discard(nullptr, wire::Drop::kUnknownSession, packet.mbuf);
         in_.Resize(static_cast<uint16_t>(in_.size() - 1));
       }

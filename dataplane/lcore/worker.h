@@ -82,7 +82,7 @@ class Worker {
   void Revisit();
 
   void Sort(const PortView& port, rte_mbuf* frame);
-  bool FindReceiveSession(const PortView& port, InPacket* packet) const;
+  bool FindReceiveSession(const PortView& port, const InPacket* before, InPacket* packet) const;
   void Foreign(const PortView& port, rte_mbuf* frame);
   void Handshake(const PortView& port, const InPacket& packet, wire::MessageType type);
   void MeasureSkew(const InPacket& packet);

@@ -103,6 +103,12 @@ struct UdpFrame {
   }
   bool IsToAddress(const IpAddress& address) const { return IsAddress(address, kToV4, kToV6); }
   uint16_t to_port() const { return Port(2); }
+  // The same as from() == other.from() within one family.
+  bool HasSourceOf(const UdpFrame& other) const {
+    return v6 == other.v6 && Port(0) == other.Port(0) &&
+           (v6 ? std::memcmp(ip + kFromV6, other.ip + kFromV6, 16) == 0
+               : std::memcmp(ip + kFromV4, other.ip + kFromV4, 4) == 0);
+  }
 
  private:
   friend FrameKind LocateUdp(Bytes frame, UdpFrame* udp);
