@@ -12,7 +12,7 @@ namespace warp::lcore {
 inline constexpr uint16_t kBurst = 32;
 
 // From this size of a sealed datagram on, a header chained to a reference costs less than a linear
-// copy (perf/README.md, "Break-even").
+// copy (docs/decisions.md).
 inline constexpr uint32_t kReferenceFrom = 352;
 
 // Handshake messages of one RX burst that are worth a MAC; beyond it: handshake_budget.
