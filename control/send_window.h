@@ -34,7 +34,11 @@ class SendWindow {
   // Nothing is submitted before.
   protocol::Instant next_attempt() const { return next_attempt_; }
 
-  void OnSubmitted(protocol::Instant now) { last_attempt_ = now; }
+  void OnSubmitted(protocol::Instant now) {
+    if (last_attempt_ == protocol::Instant())
+      last_success_ = now;  // as if: what was before is unknown
+    last_attempt_ = now;
+  }
 
   void OnTaken(protocol::Instant now) {
     if (limited_ && !too_early_) {

@@ -10,6 +10,9 @@
 namespace warp::control {
 namespace {
 
+// About the time of a wake-up.
+constexpr protocol::Duration kAhead = std::chrono::microseconds(50);
+
 // A gate that holds its applications back may rely on room for all that it takes.
 size_t MaxWaitingBytes(const config::GateConfig& gate) {
   const size_t usual = TunnelSender::Options().max_waiting_bytes;
@@ -56,11 +59,7 @@ size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
 
 void Tunnel::HandleCompletion(lcore::Completion completion) {
   sender_.HandleCompletion(now_, std::move(completion));
-  if (sender_.NextTimeout() <= now_) {
-    pump_soon_.Schedule();
-  } else {
-    SetTimer();
-  }
+  SetTimer();
 }
 
 void Tunnel::RouteChanged() {
@@ -73,10 +72,15 @@ void Tunnel::Pump() {
 }
 
 // Only ever earlier: a timer that turns out to be early finds nothing to do and sets itself anew,
-// which is cheaper than moving it for each payload.
+// which is cheaper than moving it for each payload. And a little too early, then looking at each
+// turn until it is time: the ports' pace is met to some percent, which is less than a wake-up takes.
 void Tunnel::SetTimer() {
-  if (const protocol::Instant next = sender_.NextTimeout(); next < pump_later_.due()) {
-    pump_later_.SetAt(next);
+  const protocol::Instant next = sender_.NextTimeout();
+  if (next >= pump_later_.due()) return;
+  if (next > Now() + kAhead) {
+    pump_later_.SetAt(next - kAhead);
+  } else {
+    pump_soon_.Schedule();
   }
 }
 

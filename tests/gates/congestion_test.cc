@@ -69,6 +69,12 @@ TEST_F(CongestionTest, AUnixClientIsSlowedToTheRateOfThePath) {
   EXPECT_EQ(Lost(lab), 0u);
 }
 
+TEST_F(CongestionTest, SoItIsWhereTheControlThreadIsTheWorker) {
+  GateLab lab({",rate=0", ",rate=1000,burst=1"}, tunnel_, /*inline_worker=*/true);
+  EXPECT_GT(Offer(lab), kRate / 4);
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
 TEST_F(CongestionTest, SoIsOneWithAQueue) {
   gate().queue = 64;
   GateLab lab({",rate=1000,burst=1"}, tunnel_);

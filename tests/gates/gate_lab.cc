@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 
 #include <atomic>
 #include <thread>
@@ -16,7 +17,6 @@ namespace warp::control {
 namespace {
 
 constexpr uint16_t kListenPort = 13116;
-constexpr size_t kSpinTurns = 100;  // as in control/node.cc
 constexpr protocol::Duration kPatience = std::chrono::minutes(1);
 
 wire::Endpoint EndpointOf(size_t number) {
@@ -32,12 +32,15 @@ T Must(absl::StatusOr<T> value) {
 
 }  // namespace
 
-GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel)
-    : config_(tunnel), now_(Now()), loop_(Must(Loop::Create())) {
+GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel,
+                 bool inline_worker)
+    : config_(tunnel), inline_worker_(inline_worker), now_(Now()), loop_(Must(Loop::Create())) {
   const auto paths = static_cast<uint16_t>(devices.size());
-  plane_ = Must(lcore::Plane::Create({.max_ports = static_cast<uint16_t>(2 * paths),
-                                      .worker_cpus = std::vector<int>(paths, -1),
-                                      .polling = lcore::Polling::kAdaptive}));
+  plane_ =
+      Must(lcore::Plane::Create({.max_ports = static_cast<uint16_t>(2 * paths),
+                                 .worker_cpus = std::vector<int>(inline_worker ? 1 : paths, -1),
+                                 .inline_worker = inline_worker,
+                                 .polling = lcore::Polling::kAdaptive}));
   EXPECT_TRUE(plane_->Launch().ok());
   watch_ = std::make_unique<Watch>(*loop_, plane_->wake_fd(), POLLIN, [](uint32_t) {});
   protocol::NodeOptions options;
@@ -96,24 +99,40 @@ GateLab::~GateLab() {
 
 size_t GateLab::TurnOnce() {
   now_ = Now();
-  const size_t work =
-      traffic_->ReceiveOpened() + traffic_->ReceiveCompletions() + loop_->RunOnce(64);
+  const size_t work = plane_->Turn() + traffic_->ReceiveOpened() + traffic_->ReceiveCompletions() +
+                      loop_->RunOnce(64);
   traffic_->Submit();
   return work;
 }
 
 void GateLab::TurnUntil(const std::function<bool()>& done) {
   const protocol::Instant end = Now() + kPatience;
-  size_t idle = 0;
   while (!done()) {
     if (TurnOnce() > 0) {
-      idle = 0;
-    } else if (++idle > kSpinTurns) {
-      if (plane_->ArmSleep()) loop_->Wait(std::chrono::milliseconds(10));
-      plane_->Disarm();
+      spin_.Worked(now_);
+    } else if (spin_.over(now_)) {
+      Sleep();
+    } else {
+      sched_yield();
     }
     ASSERT_LT(Now(), end);
   }
+}
+
+// As control/node.cc does.
+void GateLab::Sleep() {
+  constexpr protocol::Duration kLongest = std::chrono::milliseconds(10);
+  if (plane_->ArmSleep()) {
+    if (inline_worker_) {
+      const protocol::Duration time = loop_->ArmSleep(kLongest);
+      if (time > protocol::Duration::zero()) plane_->Wait(loop_->wake_fd(), time);
+      loop_->DisarmSleep();
+    } else {
+      loop_->Wait(kLongest);
+    }
+  }
+  plane_->Disarm();
+  spin_.Slept(Now() - now_);
 }
 
 void GateLab::TurnWhile(const std::vector<std::function<void()>>& applications) {

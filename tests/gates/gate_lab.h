@@ -14,6 +14,7 @@
 #include "control/loop.h"
 #include "control/peer_route.h"
 #include "control/protocol/node.h"
+#include "control/spin_window.h"
 #include "control/traffic.h"
 #include "dataplane/lcore/plane.h"
 
@@ -21,8 +22,10 @@ namespace warp::control {
 
 class GateLab {
  public:
-  // A path for each of `devices`: arguments of a lab port, ",rate=1000". Each has a worker to itself.
-  GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel);
+  // A path for each of `devices`: arguments of a lab port, ",rate=1000". Each has a worker to itself, or the control thread is
+  // the worker of all, as on machines with few CPUs.
+  GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel,
+          bool inline_worker = false);
   ~GateLab();
 
   // The control thread's turns, until `done` or, with a failed expectation, for a minute.
@@ -40,7 +43,11 @@ class GateLab {
   void AddPath(size_t index, const std::string& arguments, lcore::Snapshot& snapshot);
   size_t TurnOnce();
 
+  void Sleep();
+
   const config::TunnelConfig config_;
+  const bool inline_worker_;
+  SpinWindow spin_;
   protocol::Instant now_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<lcore::Plane> plane_;
