@@ -123,6 +123,7 @@ absl::Status Node::OpenDataplane() {
                       (config_.node.hugepages == config::Hugepages::kAuto && plan.pci);
   options.memory_mib = config_.node.memory_mib.value_or(0);
   options.engine = config_.node.crypto;
+  options.crypto_device = config_.node.crypto_device;
   for (const config::PortConfig& port : config_.ports) {
     const InterfaceState kernel = netlink_->Find(port.kernel_side());
     const uint16_t mtu =

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/constants.h"
+#include "dataplane/lcore/engine_cryptodev.h"
 #include "dataplane/wire/aead.h"
 #include "perf/engine_suite.h"
 #ifdef WARP_HAVE_LIBCRYPTO
@@ -105,6 +106,22 @@ void MeasureCiphers(const Effort& effort, Json* results) {
         if (!effort.Wants(name)) continue;
         EngineCipher sealing(engine->get(), cipher, size);
         (*results)[name] = Measure({.whole = [&] { return sealing.Sample(); }}, effort.rounds);
+      }
+      // The software drivers of DPDK's: what its way to a device costs.
+      for (const char* driver : {"crypto_aesni_gcm", "crypto_aesni_mb"}) {
+        const std::string name = absl::StrCat("cipher_cryptodev_", driver + 7, suffix);
+        if (!effort.Wants(name)) continue;
+        const auto device =
+            lcore::CryptoDevice::Open(absl::StrCat(driver, results->size(), "_perf"), 1);
+        if (!device.ok()) continue;
+        wire::SetKeyDevice(device->get());
+        const bool takes_it = wire::BulkKey(cipher, wire::SymmetricKey()).device_key() != nullptr;
+        if (takes_it) {
+          const std::unique_ptr<wire::AeadEngine> engine = *(*device)->MakeEngine(0);
+          EngineCipher sealing(engine.get(), cipher, size);
+          (*results)[name] = Measure({.whole = [&] { return sealing.Sample(); }}, effort.rounds);
+        }
+        wire::SetKeyDevice(nullptr);
       }
 #ifdef WARP_HAVE_LIBCRYPTO
       if (!effort.Wants("cipher_openssl" + suffix)) continue;

@@ -218,6 +218,17 @@ Codec<std::string> Devargs() {
               });
 }
 
+Codec<std::string> CryptoDevice() {
+  return Text("PCI address or DPDK devargs",
+              "is neither a PCI address nor a virtual device such as crypto_aesni_gcm0",
+              [](absl::string_view text) {
+                const bool virtual_device = text.size() > 7 && text.size() <= kMaxDevargs &&
+                                            absl::StartsWith(text, "crypto_") && text[7] != ',';
+                return (virtual_device && std::all_of(text.begin(), text.end(), IsGraph)) ||
+                       PciAddress().read(text).ok();
+              });
+}
+
 Codec<wire::PublicKey> PublicKeyText() {
   return {.type = "public key",
           .read = [](absl::string_view text) -> absl::StatusOr<wire::PublicKey> {

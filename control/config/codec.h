@@ -92,8 +92,9 @@ Codec<std::string> AccountName();         // of a user or group of this machine:
 Codec<uint16_t> OctalMode(uint16_t max);  // permissions of a file: three or four octal digits
 Codec<std::string>
 InterfaceName();  // as the kernel takes it: 1 to 15 characters, no space, '/' or ':'
-Codec<std::string> PciAddress();  // domain:bus:device.function in lower case
-Codec<std::string> Devargs();     // a DPDK virtual device: net_memif0,role=server
+Codec<std::string> PciAddress();    // domain:bus:device.function in lower case
+Codec<std::string> Devargs();       // a DPDK virtual device: net_memif0,role=server
+Codec<std::string> CryptoDevice();  // a PCI address, or a DPDK virtual device: crypto_aesni_gcm0
 Codec<wire::PublicKey> PublicKeyText();
 Codec<wire::Endpoint> EndpointText();
 Codec<wire::Endpoint> LoopbackEndpoint();

@@ -64,6 +64,15 @@ void CheckPeers(Reader& reader, const NodeConfig& config) {
   }
 }
 
+void CheckCrypto(Reader& reader, const NodeConfig& config) {
+  const bool device = config.node.crypto == wire::EngineKind::kCryptodev;
+  if (device && config.node.crypto_device.empty()) {
+    reader.Fail("node.crypto", "cryptodev needs a crypto_device");
+  } else if (!device && !config.node.crypto_device.empty()) {
+    reader.Fail("node.crypto_device", "is only for crypto: cryptodev");
+  }
+}
+
 void CheckTunnels(Reader& reader, NodeConfig& config) {
   std::vector<std::string> peers;
   for (const PeerConfig& peer : config.peers) peers.push_back(peer.name);
@@ -127,6 +136,7 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
       if (tunnel.gate.unix_socket->deliver) Resolve(source, *tunnel.gate.unix_socket->deliver);
     }
     CheckSocketPath(reader, "node.control_socket", config.node.control_socket);
+    CheckCrypto(reader, config);
     CheckPorts(reader, config);
     CheckMaps(reader, config);
     CheckPeers(reader, config);

@@ -60,6 +60,7 @@ struct NodeSection {
       workers;  // of ports without a cpu; unset: one each, as far as there are CPUs
   Polling polling = Polling::kAuto;
   wire::EngineKind crypto = wire::EngineKind::kAuto;
+  std::string crypto_device;  // with kCryptodev, and never without: DPDK's name for it
   Hugepages hugepages = Hugepages::kAuto;
   std::optional<uint32_t> memory_mib;  // unset: computed from max_ports and the MTU
   std::optional<int> control_cpu;      // unset: shares what there is

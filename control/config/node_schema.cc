@@ -127,11 +127,17 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
     s.Scalar("crypto", &NodeSection::crypto,
              Choice<wire::EngineKind>({{"auto", wire::EngineKind::kAuto},
                                        {"ipsec-mb", wire::EngineKind::kIpsecMb},
-                                       {"libsodium", wire::EngineKind::kSodium}}))
+                                       {"libsodium", wire::EngineKind::kSodium},
+                                       {"cryptodev", wire::EngineKind::kCryptodev}}))
         .Why(
-            "The library that seals and opens payloads. auto: Intel ipsec-mb where the CPU has "
-            "what it needs. Both "
-            "work with each other.");
+            "What seals and opens payloads. auto: Intel ipsec-mb where the CPU has what it needs. "
+            "cryptodev: a device of DPDK's. All work with each other.");
+    s.Scalar("crypto_device", &NodeSection::crypto_device, CryptoDevice())
+        .Example("0000:3d:01.0")
+        .Otherwise("none")
+        .Why(
+            "Which one, beside `crypto: cryptodev`: the PCI address of an accelerator, or a "
+            "software driver for labs (`crypto_aesni_gcm0`). What it cannot do, the CPU does.");
     s.Scalar("hugepages", &NodeSection::hugepages,
              Choice<Hugepages>({{"auto", Hugepages::kAuto},
                                 {"true", Hugepages::kAlways},

@@ -42,6 +42,7 @@ struct DataplaneOptions {
   uint16_t max_mtu = 1500;         // sizes the data rooms
   uint32_t ring_size = 4096;       // entries of each ring, a power of two
   wire::EngineKind engine = wire::EngineKind::kAuto;
+  std::string crypto_device;  // with kCryptodev: see engine_cryptodev.h
 };
 
 // One thing that happened on an lcore and concerns control. `packet` is set as the kind says.

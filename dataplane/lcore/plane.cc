@@ -47,8 +47,17 @@ absl::StatusOr<std::unique_ptr<Plane>> Plane::Create(const DataplaneOptions& opt
                                    static_cast<uint16_t>(workers)),
       std::move(rings));
 
+  if (options.engine == wire::EngineKind::kCryptodev) {
+    absl::StatusOr<std::shared_ptr<CryptoDevice>> device =
+        CryptoDevice::Open(options.crypto_device, static_cast<uint16_t>(workers));
+    if (!device.ok()) return device.status();
+    plane->crypto_device_ = *std::move(device);
+    wire::SetKeyDevice(plane->crypto_device_.get());
+  }
   for (WorkerId id = 0; id < workers; ++id) {
-    absl::StatusOr<std::unique_ptr<wire::AeadEngine>> engine = wire::MakeEngine(options.engine);
+    absl::StatusOr<std::unique_ptr<wire::AeadEngine>> engine =
+        plane->crypto_device_ != nullptr ? plane->crypto_device_->MakeEngine(id)
+                                         : wire::MakeEngine(options.engine);
     if (!engine.ok()) return engine.status();
     absl::StatusOr<PoolPtr> headers = MakeHeaderPool(plane->plan_, id);
     if (!headers.ok()) return headers.status();
@@ -85,6 +94,7 @@ absl::Status Plane::Launch() {
 Plane::~Plane() {
   for (const std::unique_ptr<Worker>& worker : workers_) worker->Stop();
   if (launched_) rte_eal_mp_wait_lcore();
+  if (crypto_device_ != nullptr) wire::SetKeyDevice(nullptr);
   Drain();
   for (PortSlot& slot : slots_) slot.port.reset();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/lcore/dataplane.h"
+#include "dataplane/lcore/engine_cryptodev.h"
 #include "dataplane/lcore/exchange.h"
 #include "dataplane/lcore/pool.h"
 #include "dataplane/lcore/port_slot.h"
@@ -82,6 +83,8 @@ class Plane final : public Dataplane {
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<SkewTable> skew_;
   std::unique_ptr<Publisher> publisher_;
+  std::shared_ptr<CryptoDevice>
+      crypto_device_;  // may be null; before the workers, whose engines use it
   std::vector<std::unique_ptr<Worker>> workers_;
   bool launched_ = false;
 

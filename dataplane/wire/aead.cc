@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <atomic>
+
 #include "absl/status/status.h"
 #include "dataplane/wire/bulk_key.h"
 
@@ -35,8 +37,21 @@ AesSchedule::AesSchedule(const SymmetricKey& key) {
 #endif
 }
 
+namespace {
+
+std::atomic<KeyDevice*> key_device = nullptr;
+
+std::unique_ptr<DeviceKey> ExpandForDevice(Cipher cipher, const SymmetricKey& key) {
+  KeyDevice* const device = key_device;
+  return device != nullptr ? device->Expand(cipher, key) : nullptr;
+}
+
+}  // namespace
+
+void SetKeyDevice(KeyDevice* device) { key_device = device; }
+
 BulkKey::BulkKey(Cipher cipher, const SymmetricKey& key)
-    : cipher_(cipher), schedule_(new Schedule) {
+    : cipher_(cipher), schedule_(new Schedule), device_key_(ExpandForDevice(cipher, key)) {
   if (cipher == Cipher::kChaCha20Poly1305) {
     schedule_->chacha = key.bytes();
   } else if (HaveAes()) {
@@ -51,6 +66,9 @@ BulkKey::~BulkKey() {
 
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind) {
   if (kind == EngineKind::kSodium) return MakeSodiumEngine();
+  if (kind == EngineKind::kCryptodev) {
+    return absl::UnavailableError("the cryptodev engine needs a device of the dataplane's");
+  }
   if (std::unique_ptr<AeadEngine> engine = MakeIpsecMbEngine()) return engine;
   if (kind == EngineKind::kAuto) return MakeSodiumEngine();
   return absl::UnavailableError("this build or CPU has no ipsec-mb engine");

@@ -1,7 +1,7 @@
 // The bulk ciphers behind one interface: submit a burst of jobs, collect those that are done.
 //
 // An engine belongs to one thread. The two engines here (libsodium, Intel ipsec-mb) finish a job before Submit returns; a
-// look-aside engine will not, so callers always collect. Every engine interoperates with every other.
+// look-aside device (dataplane/lcore/engine_cryptodev.h) does not, so callers always collect. Every engine interoperates with every other.
 #ifndef WARP_DATAPLANE_WIRE_AEAD_H_
 #define WARP_DATAPLANE_WIRE_AEAD_H_
 
@@ -28,6 +28,20 @@ absl::string_view CipherName(Cipher cipher);  // "aes-256-gcm", "chacha20-poly13
 // The ciphers this machine runs in hardware or well enough, best first; never empty. What a handshake offers.
 std::vector<Cipher> SupportedCiphers();
 
+// What a device keeps of a key. Made and destroyed with the key, on its thread.
+class DeviceKey {
+ public:
+  virtual ~DeviceKey() = default;
+};
+class KeyDevice {
+ public:
+  virtual ~KeyDevice() = default;
+  // Null where the device cannot take the key: the engine then does without it.
+  virtual std::unique_ptr<DeviceKey> Expand(Cipher cipher, const SymmetricKey& key) = 0;
+};
+// The device that all keys made from now on are given to as well; null: none. Control thread.
+void SetKeyDevice(KeyDevice* device);
+
 // One direction's key, expanded once for whatever engines this machine has. Immutable, shared by all threads; wiped at the
 // end of its life.
 class BulkKey {
@@ -41,10 +55,12 @@ class BulkKey {
 
   struct Schedule;  // engine-specific; defined in bulk_key.h
   const Schedule& schedule() const { return *schedule_; }
+  const DeviceKey* device_key() const { return device_key_.get(); }
 
  private:
   const Cipher cipher_;
   Schedule* const schedule_;
+  const std::unique_ptr<DeviceKey> device_key_;
 };
 
 enum class Direction : uint8_t { kSeal, kOpen };
@@ -74,9 +90,10 @@ class AeadEngine {
   virtual size_t Collect(std::span<AeadJob*> done) = 0;
 };
 
-enum class EngineKind : uint8_t { kAuto, kIpsecMb, kSodium };
+enum class EngineKind : uint8_t { kAuto, kIpsecMb, kSodium, kCryptodev };
 
-// Unavailable when this build or CPU lacks the engine asked for; kAuto always succeeds.
+// Unavailable when this build or CPU lacks the engine asked for; kAuto always succeeds. kCryptodev is the dataplane's to make
+// (dataplane/lcore/engine_cryptodev.h).
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind);
 
 }  // namespace warp::wire

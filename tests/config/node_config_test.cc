@@ -107,6 +107,25 @@ tunnels:
   EXPECT_EQ(audio.gate.loopback->deliver, std::nullopt);
 }
 
+TEST(NodeConfigTest, ACryptoDeviceGoesWithCryptodev) {
+  const auto read = [](const std::string& crypto) {
+    return ParseNodeConfig(
+        "node: {private_key_file: k" + crypto + "}\nports: [{name: a, interface: b}]\n", "f");
+  };
+  EXPECT_EQ(read(", crypto: cryptodev, crypto_device: crypto_aesni_gcm0")->node.crypto_device,
+            "crypto_aesni_gcm0");
+  EXPECT_EQ(read(", crypto: cryptodev, crypto_device: \"0000:3d:01.0\"")->node.crypto,
+            wire::EngineKind::kCryptodev);
+  EXPECT_EQ(read(", crypto: cryptodev").status().message(),
+            "f:1: node.crypto: cryptodev needs a crypto_device");
+  EXPECT_EQ(read(", crypto_device: crypto_aesni_gcm0").status().message(),
+            "f:1: node.crypto_device: is only for crypto: cryptodev");
+  const absl::Status other = read(", crypto: cryptodev, crypto_device: net_null0").status();
+  EXPECT_NE(other.message().find("is neither a PCI address nor a virtual device"),
+            absl::string_view::npos)
+      << other;
+}
+
 TEST(NodeConfigTest, ReadsEveryKeyOfTheNode) {
   const absl::StatusOr<NodeConfig> config = ParseNodeConfig(R"(
 node:
