@@ -14,5 +14,8 @@ cut a0
 sleep 1
 restore a0
 sleep 1
+# One of 256 turns with work was measured, stage by stage.
+status A 'status["workers"][0]["stages"]["seal"]["cycles_per_packet"] > 0' 5 >/dev/null
+status A '0 < status["workers"][0]["busy"] < 1' 0 >/dev/null
 traffic_end
 nothing_lost
