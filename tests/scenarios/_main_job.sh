@@ -33,6 +33,9 @@ for cable in a0 a1 b0 b1 b2; do
     a?) for b in 0 1 2; do carries "${cable:1}" $b; done ;;
     b?) for a in 0 1; do carries $a "${cable:1}"; done ;;
   esac
+  # Arrivals come before this end's own way is open again: without both, the next cable would be the last.
+  wait_active A 6
+  wait_active B 6
 done
 
 traffic_end
