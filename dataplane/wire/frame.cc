@@ -5,57 +5,13 @@
 
 #include "absl/strings/str_format.h"
 #include "dataplane/wire/byte_order.h"
+#include "dataplane/wire/frame_layouts.h"
 
 namespace warp::wire {
 
+using namespace internal;
+
 namespace {
-
-constexpr uint16_t kEtherTypeV4 = 0x0800;
-constexpr uint16_t kEtherTypeV6 = 0x86dd;
-constexpr uint8_t kProtocolUdp = 17;
-constexpr uint8_t kExtensionFragment = 44;  // RFC 8200 section 4.5
-constexpr uint8_t kHopLimit = 64;
-constexpr uint16_t kDoNotFragment = 0x4000;
-constexpr uint16_t kMoreFragmentsOrOffset = 0x3fff;
-
-struct EthernetLayout {
-  std::array<uint8_t, 6> to;
-  std::array<uint8_t, 6> from;
-  Be16 type;
-};
-static_assert(sizeof(EthernetLayout) == kEthernetHeaderSize);
-
-struct Ipv4Layout {
-  uint8_t version_and_words = 0x45;
-  uint8_t traffic_class = 0;
-  Be16 total_size;
-  Be16 id;
-  Be16 flags_and_offset;
-  uint8_t hop_limit = kHopLimit;
-  uint8_t protocol = kProtocolUdp;
-  Be16 checksum;
-  std::array<uint8_t, 4> from;
-  std::array<uint8_t, 4> to;
-};
-static_assert(sizeof(Ipv4Layout) == 20);
-
-struct Ipv6Layout {
-  Be32 version_class_flow{6u << 28};
-  Be16 payload_size;
-  uint8_t next_header = kProtocolUdp;
-  uint8_t hop_limit = kHopLimit;
-  std::array<uint8_t, 16> from;
-  std::array<uint8_t, 16> to;
-};
-static_assert(sizeof(Ipv6Layout) == 40);
-
-struct UdpLayout {
-  Be16 from;
-  Be16 to;
-  Be16 size;
-  Be16 checksum;
-};
-static_assert(sizeof(UdpLayout) == 8);
 
 // RFC 1071 section 2(B): the sum is independent of byte order, so it is taken in the machine's own
 // and swapped at the end.
@@ -101,11 +57,6 @@ bool IpHeaderSumIsRight(const uint8_t* ip, size_t size) {
   return ((sum & 0xffff) + (sum >> 16)) == 0xffff;
 }
 
-template <typename Field>
-auto FieldAt(const uint8_t* layout, size_t offset) {
-  return ReadAs<Field>(layout + offset).value();
-}
-
 }  // namespace
 
 std::string MacAddress::ToString() const {
@@ -146,12 +97,6 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
 uint32_t DatagramSum(Bytes datagram) { return SumWords(datagram); }
 
 // What WriteFrameHeader fills in.
-using internal::kV4Checksum;
-using internal::kV4TotalSize;
-using internal::kV4UdpSize;
-using internal::kV6Checksum;
-using internal::kV6PayloadSize;
-using internal::kV6UdpSize;
 static_assert(kV4TotalSize == kEthernetHeaderSize + offsetof(Ipv4Layout, total_size));
 static_assert(kV4Checksum == kEthernetHeaderSize + offsetof(Ipv4Layout, checksum));
 static_assert(kV4UdpSize == kEthernetHeaderSize + sizeof(Ipv4Layout) + offsetof(UdpLayout, size));
