@@ -1,12 +1,9 @@
-// A kernel interface as a port, by the af_packet driver: works on anything, and the kernel goes on
-// using the interface.
+// A kernel interface as a port, by a packet socket: works on anything, and the kernel goes on using the interface.
 //
-// A classic BPF filter on the driver's socket lets only UDP to our port into its ring, so that the
-// kernel's other traffic costs us nothing; the kernel still sees every frame. There is no
-// back-pressure: what the driver takes, the kernel may drop (design §6).
-//
-// Opening one sets the interface's MAC address to what it is (DPDK does, at the start of a device), on which the kernel forgets
-// the interface's neighbours, permanent ones too. It resolves them again when they are needed.
+// The socket is our own instead of DPDK's net_af_packet, which moves one frame for each pass through the kernel: a burst of
+// one path is one (segment_sender.h), and what arrives as one is cut here (segment_receiver.h). A classic BPF filter lets in
+// only UDP to our port (packet_filter.h); the kernel still sees every frame. Sending never waits: where the socket's send
+// buffer is full, or the interface is down, frames are refused.
 #ifndef WARP_DATAPLANE_LCORE_DRIVER_AF_PACKET_H_
 #define WARP_DATAPLANE_LCORE_DRIVER_AF_PACKET_H_
 
@@ -14,27 +11,34 @@
 
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port.h"
+#include "dataplane/lcore/segment_receiver.h"
+#include "dataplane/lcore/segment_sender.h"
 
 namespace warp::lcore {
 
 class AfPacketPort final : public Port {
  public:
-  // Needs CAP_NET_RAW, and CAP_NET_ADMIN for a send buffer so large that transmitting never sleeps.
+  // Needs CAP_NET_RAW, and CAP_NET_ADMIN for socket buffers as large as they should be.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
+  ~AfPacketPort() override;
 
+  uint16_t RxBurst(rte_mbuf** packets, uint16_t count) override {
+    return receiver_.Receive(packets, count);
+  }
+  uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
+    return sender_.Send(packets, count);
+  }
   PortCounters Counters() const override;
+  bool LinkUp() const override { return true; }
 
  private:
-  using Port::Port;
+  // `socket`: bound to its interface, and now the port's.
+  AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, int socket,
+               const wire::MacAddress& mac);
 
-  absl::Status PlugIn(int interface);
-  // The driver's socket, as yet unfiltered, becomes ours: poll_fd().
-  absl::Status TakeSocket(int interface);
-  void Drain();
-
-  uint32_t frame_size_ = 0;      // of a slot of the driver's ring
-  uint32_t frame_count_ = 0;     // slots each way
+  SegmentReceiver receiver_;
+  SegmentSender sender_;
   mutable uint64_t missed_ = 0;  // control thread; the kernel forgets them when it has told
 };
 

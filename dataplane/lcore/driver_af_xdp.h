@@ -8,11 +8,11 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "dataplane/lcore/port.h"
+#include "dataplane/lcore/ethdev_port.h"
 
 namespace warp::lcore {
 
-class AfXdpPort final : public Port {
+class AfXdpPort final : public EthdevPort {
  public:
   // Unavailable where this build has no XDP program (clang or libbpf were missing).
   // FailedPrecondition for an interface with more than one channel, another's XDP program, or
@@ -22,7 +22,7 @@ class AfXdpPort final : public Port {
   ~AfXdpPort() override;
 
  private:
-  using Port::Port;
+  using EthdevPort::EthdevPort;
 
   absl::Status PlugIn();
 

@@ -6,11 +6,11 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "dataplane/lcore/port.h"
+#include "dataplane/lcore/ethdev_port.h"
 
 namespace warp::lcore {
 
-class PciPort final : public Port {
+class PciPort final : public EthdevPort {
  public:
   // spec.device is "0000:3b:00.0" or "3b:00.0". FailedPrecondition where there are no hugepages, or
   // where the device is bound to a driver through which DPDK cannot reach it; NotFound where there
@@ -19,7 +19,7 @@ class PciPort final : public Port {
                                                     rte_mempool* rx_pool);
 
  private:
-  using Port::Port;
+  using EthdevPort::EthdevPort;
 };
 
 }  // namespace warp::lcore

@@ -6,11 +6,11 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "dataplane/lcore/port.h"
+#include "dataplane/lcore/ethdev_port.h"
 
 namespace warp::lcore {
 
-class VdevPort final : public Port {
+class VdevPort final : public EthdevPort {
  public:
   // spec.device is "NAME" or "NAME,ARGUMENTS" as DPDK's own --vdev has it:
   // "net_memif0,role=server,id=0,socket=/run/m".
@@ -18,7 +18,7 @@ class VdevPort final : public Port {
                                                     rte_mempool* rx_pool);
 
  private:
-  using Port::Port;
+  using EthdevPort::EthdevPort;
 };
 
 }  // namespace warp::lcore

@@ -152,7 +152,7 @@ LabPort::~LabPort() {
 }
 
 PortCounters LabPort::Counters() const {
-  PortCounters counters = Port::Counters();
+  PortCounters counters = EthdevPort::Counters();
   counters.rx_missed += missed_.load(std::memory_order_relaxed);
   return counters;
 }

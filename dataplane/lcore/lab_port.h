@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "dataplane/lcore/port.h"
+#include "dataplane/lcore/ethdev_port.h"
 
 namespace warp::lcore {
 
@@ -22,7 +22,7 @@ inline constexpr absl::string_view kLabDevice = "net_warp_lab";
 
 struct LabWire;
 
-class LabPort final : public Port {
+class LabPort final : public EthdevPort {
  public:
   // spec.device: net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS]
   //   wire   what the other end names too; at most two ends (default: one that nobody else has:
@@ -40,7 +40,7 @@ class LabPort final : public Port {
   PortCounters Counters() const override;
 
  private:
-  LabPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool) : Port(spec, id, rx_pool) {}
+  LabPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool) : EthdevPort(spec, id, rx_pool) {}
 
   uint16_t Allow(uint16_t count);
   uint16_t CopyReceived(rte_mbuf** packets, uint16_t count);

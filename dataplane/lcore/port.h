@@ -1,8 +1,9 @@
-// A port: one DPDK Ethernet device with one RX and one TX queue, whatever its driver.
+// A port: one local interface, with one RX and one TX queue of packet buffers, whatever moves them: a DPDK Ethernet device
+// (ethdev_port.h) or a packet socket (driver_af_packet.h).
 #ifndef WARP_DATAPLANE_LCORE_PORT_H_
 #define WARP_DATAPLANE_LCORE_PORT_H_
 
-#include <rte_ethdev.h>
+#include <rte_mbuf.h>
 
 #include <cstdint>
 #include <memory>
@@ -17,26 +18,21 @@ namespace warp::lcore {
 
 class Port {
  public:
-  // Control thread. Creates, configures and starts the device; may block for milliseconds. Received
-  // frames come from `rx_pool`, which outlives the port. kDevargs: where an Ethernet device of that
-  // name exists already (a test made it from rings), it is taken as it is. Errors say what and why,
-  // in one sentence: no such interface, no permission, MTU larger than the data rooms, more than
-  // one channel...
+  // Control thread. Creates, configures and starts it; may block for milliseconds. Received frames come from `rx_pool`, which
+  // outlives the port. kDevargs: where an Ethernet device of that name exists already (a test made it from rings), it is taken
+  // as it is. Errors say what and why, in one sentence: no such interface, no permission, MTU larger than the data rooms, more
+  // than one channel...
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
-  // Stops and closes the device, and undoes what Open did to the kernel interface.
-  virtual ~Port();
+  // Stops and closes it, and undoes what Open did to the kernel interface.
+  virtual ~Port() = default;
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
   // --- The worker that owns the port. Never block. ---
-  uint16_t RxBurst(rte_mbuf** packets, uint16_t count) {
-    return rte_eth_rx_burst(device_, 0, packets, count);
-  }
+  virtual uint16_t RxBurst(rte_mbuf** packets, uint16_t count) = 0;
   // Takes packets from the front and returns how many; the rest stays the caller's.
-  uint16_t TxBurst(rte_mbuf** packets, uint16_t count) {
-    return rte_eth_tx_burst(device_, 0, packets, count);
-  }
+  virtual uint16_t TxBurst(rte_mbuf** packets, uint16_t count) = 0;
 
   // Where poll(2) answered POLLERR for poll_fd(): takes the error off the socket, since until then
   // every poll returns at once. Happens when the interface goes down or away; frames flow again by
@@ -58,27 +54,16 @@ class Port {
   // Readable when a frame waits; -1 where the driver has none, so that its worker may only nap.
   int poll_fd() const { return poll_fd_; }
 
-  // Control thread: the driver's own statistics. tx_dropped is not among them: the worker counts
-  // refusals.
-  virtual PortCounters Counters() const;
+  // Control thread: the driver's own statistics. tx_dropped: what it took and could not send; the
+  // worker counts what it refused.
+  virtual PortCounters Counters() const = 0;
   // Control thread. Always true for a kernel interface, whose carrier netlink knows.
-  bool LinkUp() const;
+  virtual bool LinkUp() const = 0;
 
  protected:
   Port(const PortSpec& spec, PortId id, rte_mempool* rx_pool)
       : id_(id), spec_(spec), rx_pool_(rx_pool) {}
 
-  // An Ethernet device that exists. `owned`: the destructor closes and removes it.
-  void Adopt(uint16_t device, bool owned);
-  // Configures one queue each way on it, and starts it.
-  absl::Status Start();
-  // Undoes Start and Adopt. The destructor does it too; drivers do it earlier for what must outlive
-  // the device.
-  void Close();
-
-  uint16_t device_ = RTE_MAX_ETHPORTS;  // DPDK's number; RTE_MAX_ETHPORTS: none
-  bool owned_ = false;
-  bool started_ = false;
   const PortId id_;
   const PortSpec spec_;
   rte_mempool* const rx_pool_;
@@ -87,8 +72,6 @@ class Port {
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;
   int poll_fd_ = -1;
-  uint16_t rx_descriptors_ = kRxDescriptors;  // what Start asks for
-  uint16_t tx_descriptors_ = kTxDescriptors;
 };
 
 }  // namespace warp::lcore

@@ -1,4 +1,5 @@
 // Ports on devices that need no privileges, and what opening says when it fails.
+#include <rte_ethdev.h>
 #include <rte_eth_ring.h>
 #include <rte_ring.h>
 
