@@ -1,8 +1,10 @@
 #include "control/loopback_gate.h"
 
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -138,5 +140,16 @@ void LoopbackGate::Resume() {
 void LoopbackGate::Deliver(Delivery payload) { sender_.Add(std::move(payload)); }
 
 void LoopbackGate::Flush() { sender_.Flush(); }
+
+// What the socket's buffer had no room for, the kernel counts; it is asked when somebody wants to know.
+const GateCounters& LoopbackGate::counters() const {
+  std::array<uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t size = sizeof(memory);
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &size) == 0) {
+    const uint32_t now = memory[SK_MEMINFO_DROPS];
+    counters_.drops.Add(wire::Drop::kGateFull, now - std::exchange(overruns_, now));
+  }
+  return counters_;
+}
 
 }  // namespace warp::control

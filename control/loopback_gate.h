@@ -8,8 +8,8 @@
 //
 // The receiver is `deliver` where set, else whoever sent last. Only loopback addresses may send
 // (foreign_sender). UDP cannot hold its sender back: what the application sends faster than the
-// gate takes is lost in the socket's buffer, and told by the kernel alone (nstat UdpRcvbufErrors);
-// likewise a receiver that does not read fast enough. A receiver that is gone is told by ICMP,
+// gate takes finds no room in the socket's buffer (gate_full); what a receiver does not read is lost in
+// its own, and told by the kernel alone (nstat UdpRcvbufErrors). A receiver that is gone is told by ICMP,
 // after the fact, and costs no more than a look per Flush; it is sent to again each time.
 #ifndef WARP_CONTROL_LOOPBACK_GATE_H_
 #define WARP_CONTROL_LOOPBACK_GATE_H_
@@ -46,7 +46,7 @@ class LoopbackGate : public Gate {
   void Deliver(Delivery payload) override;
   void Flush() override;
   void Resume() override;
-  const GateCounters& counters() const override { return counters_; }
+  const GateCounters& counters() const override;
 
   wire::Endpoint local() const { return local_; }
   std::optional<wire::Endpoint> receiver() const {
@@ -57,7 +57,7 @@ class LoopbackGate : public Gate {
   // One turn's work: system calls, and payloads given to the sink. Then the loop's other callbacks
   // have theirs.
   static constexpr size_t kReceivesPerTurn = 16;
-  static constexpr size_t kPayloadsPerTurn = 256;
+  static constexpr size_t kPayloadsPerTurn = 128;
 
   LoopbackGate(Loop& loop, UniqueFd fd, const wire::Endpoint& local, GateSink& sink);
   void OnReady(uint32_t events);
@@ -69,7 +69,8 @@ class LoopbackGate : public Gate {
   GateSink& sink_;
   bool learn_receiver_ = true;  // no `deliver`
   bool held_ = false;           // the sink took less than all: nothing is received until Resume
-  GateCounters counters_;
+  mutable GateCounters counters_;
+  mutable uint32_t overruns_ = 0;  // of the socket's buffer, as counted so far
   GsoSender sender_;
   GroReceiver receiver_;
   Task more_;

@@ -31,6 +31,7 @@ class SendWindow {
 
   // Packets whose fate may be unknown at once.
   size_t size() const { return size_; }
+  bool widest() const { return size_ == widest_; }
   // Nothing is submitted before.
   protocol::Instant next_attempt() const { return next_attempt_; }
 

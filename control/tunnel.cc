@@ -52,13 +52,24 @@ Tunnel::Tunnel(const Surroundings& surroundings, const config::TunnelConfig& con
       pump_later_(surroundings.loop, [this] { Pump(); }) {}
 
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
-  for (const wire::Bytes payload : payloads) sender_.Send(now_, payload);
+  size_t taken = 0;
+  for (; taken < payloads.size() && !sender_.lcores_behind(); ++taken) {
+    sender_.Send(now_, payloads[taken]);
+  }
+  gate_waits_ = taken < payloads.size();
   SetTimer();
-  return payloads.size();
+  return taken;
+}
+
+void Tunnel::ResumeGate() {
+  if (!gate_waits_ || gate_ == nullptr || sender_.lcores_behind()) return;
+  gate_waits_ = false;
+  gate_->Resume();
 }
 
 void Tunnel::HandleCompletion(lcore::Completion completion) {
   sender_.HandleCompletion(now_, std::move(completion));
+  ResumeGate();
   SetTimer();
 }
 
@@ -68,6 +79,7 @@ void Tunnel::RouteChanged() {
 
 void Tunnel::Pump() {
   sender_.Pump(Now());
+  ResumeGate();
   SetTimer();
 }
 

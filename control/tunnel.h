@@ -36,7 +36,8 @@ class Tunnel : public GateSink {
                                                         const config::TunnelConfig& config,
                                                         uint16_t index, const PeerRoute& route);
 
-  // GateSink: out of the application. Takes all; what finds no room is a drop with a name.
+  // GateSink: out of the application. What finds no room is a drop with a name, but for what the lcores have no time for yet:
+  // the gate keeps it.
   size_t OnPayloads(std::span<const wire::Bytes> payloads) override;
 
   // What became of a packet of ours. What waits for its room goes in the same turn.
@@ -62,6 +63,7 @@ class Tunnel : public GateSink {
          const PeerRoute& route);
   void Pump();
   void SetTimer();
+  void ResumeGate();
 
   const config::TunnelConfig& config_;
   const protocol::Instant& now_;
@@ -69,6 +71,7 @@ class Tunnel : public GateSink {
   Task pump_soon_;  // in this turn, once for all the completions it brought
   Timer pump_later_;
   std::unique_ptr<Gate> gate_;
+  bool gate_waits_ = false;  // it was left payloads
   GateCounters closed_;
 };
 

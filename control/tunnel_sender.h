@@ -61,6 +61,12 @@ class TunnelSender {
   // with every call above.
   protocol::Instant NextTimeout();
 
+  // Nothing stands in the way but that the lcores have yet to get on with what they have: another payload is better left where
+  // it is, until a packet in flight is done with.
+  bool lcores_behind() const {
+    return in_flight_.free() == 0 && window_.widest() && !something_waits() && route_.ready();
+  }
+
   bool idle() const { return waiting_.empty() && in_flight_.busy() == 0; }
   size_t waiting() const { return waiting_.size(); }
   size_t in_flight() const { return in_flight_.busy(); }
