@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rte_eth_ring.h>
+#include <rte_ethdev.h>
 
 #include <algorithm>
 
