@@ -1,7 +1,11 @@
 // Out 9: what became of the payload. Each lcore that sent copies of it reports once; the first that
 // says `taken` gives the gate its credit. Where no port of any of them took it, the last to finish
 // hands the sealed payload back with its report, for control to submit again under the same
-// counter. A silent lcore holds up no report but its own.
+// counter. One that was refused before it was sealed goes back as it came. A silent lcore holds up
+// no report but its own.
+//
+// Counted as a drop is here only what nobody asked a report of: everything else is still control's,
+// to try again or to name.
 #include "dataplane/lcore/worker.h"
 
 namespace warp::lcore {
@@ -13,16 +17,25 @@ void Worker::Complete() {
   out_.Clear();
 }
 
+// Ends a job before a counter is spent for it.
+void Worker::RefuseJob(OutJob* job, wire::Drop reason) {
+  job->reason = reason;
+  if (!job->wants_report) Count(nullptr, reason);
+  FinishJob(job);
+}
+
 // A job of which this worker is done: its payload is freed or handed on.
 void Worker::FinishJob(OutJob* job) {
   if (!job->sole) return FinishLeg(job->payload, job->taken, job->reason);
-  // A payload that was refused before it was sealed is not given back: it never was on its way.
-  const bool give_back = !job->taken && job->wants_report && job->sealed;
+  // What has no room for its tag will have none later.
+  const bool give_back =
+      !job->taken && job->wants_report && (job->sealed || job->reason != wire::Drop::kTooLarge);
   if (job->wants_report) {
-    AddReport({.sealed = give_back ? job->payload : nullptr,
+    AddReport({.payload = give_back ? job->payload : nullptr,
                .slot = job->slot,
                .generation = job->generation,
                .taken = job->taken,
+               .sealed = job->sealed,
                .reason = job->taken ? wire::Drop::kCount : job->reason});
   }
   if (!give_back && job->owned) rte_pktmbuf_free(job->payload);
@@ -39,12 +52,13 @@ void Worker::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
                    .generation = meta.generation,
                    .reports = meta.legs,
                    .taken = taken,
+                   .sealed = true,
                    .reason = taken ? wire::Drop::kCount : reason};
   if (taken) meta.any_taken.store(1, std::memory_order_relaxed);
   const bool last = meta.legs == 1 || meta.pending.fetch_sub(1, std::memory_order_acq_rel) == 1;
   if (last) {
     if (wanted && meta.any_taken.load(std::memory_order_relaxed) == 0) {
-      report.sealed = payload;
+      report.payload = payload;
     } else {
       rte_pktmbuf_free(payload);
     }
@@ -63,7 +77,7 @@ void Worker::PushReports() {
   if (pushed > 0) rang_control_ = true;
   for (size_t i = pushed; i < reports_.size(); ++i) {
     Count(nullptr, wire::Drop::kControlFull);
-    if (reports_[i].sealed != nullptr) rte_pktmbuf_free(reports_[i].sealed);
+    if (reports_[i].payload != nullptr) rte_pktmbuf_free(reports_[i].payload);
   }
   reports_.Clear();
 }

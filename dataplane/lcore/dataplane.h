@@ -78,8 +78,11 @@ struct Completion {
   bool taken = false;                      // by at least one path of the lcore that reports
   uint8_t reports = 1;                     // how many lcores report for this payload in all
   wire::Drop reason = wire::Drop::kCount;  // where not taken
-  Sealed sealed;  // where not taken: set in the last report, when no path of any lcore took it, for
-                  // SubmitSealed to try again with the same counter
+  // Where not taken, one of the two hands the packet back; both are empty where no later attempt
+  // could help (too_large), and in all reports but the last.
+  Sealed sealed;        // no path of any lcore took it: for SubmitSealed, under the same counter
+  Plaintext plaintext;  // refused before it was sealed (no session, no path, ring full), as it was
+                        // submitted: no counter was spent, a reserved one was not used
 };
 
 // What the seal stage is told with each payload.
@@ -123,8 +126,9 @@ class Dataplane {
   AllocatePlaintext() = 0;  // empty, behind headroom for all headers; false when the pool is empty
   virtual Frame AllocateFrame() = 0;
   virtual size_t max_plaintext() const = 0;  // how much AllocatePlaintext's packet can hold
-  // Seals on `home` and replicates over every sending path of the peer. Takes all; what does not
-  // fit the ring is dropped and counted (ring_full), with a completion if asked for.
+  // Seals on `home` and replicates over every sending path of the peer. Takes all. Where a
+  // completion is asked for, what is refused, by a full ring too, comes back with it and is the
+  // caller's to count; else it is dropped and counted here.
   virtual void Submit(WorkerId home, std::span<Plaintext> packets,
                       std::span<const SendRequest> requests) = 0;
   virtual void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) = 0;

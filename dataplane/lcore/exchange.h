@@ -39,13 +39,14 @@ struct LegItem {
 };
 
 struct Report {
-  rte_mbuf* sealed = nullptr;  // see Completion::sealed
+  rte_mbuf* payload = nullptr;  // see Completion: what is handed back
   uint32_t slot = 0;
   uint32_t generation = 0;
   uint8_t reports = 1;
   bool taken = false;
+  bool sealed = false;  // the payload's bytes are final; else it is as control submitted it
   wire::Drop reason = wire::Drop::kCount;
-  uint8_t reserved[5] = {};
+  uint8_t reserved[4] = {};
 };
 
 // One worker's rings; `from control` and `to control` as control sees them.

@@ -110,7 +110,7 @@ void Plane::Drain() {
     free_all(lane->foreign);
     for (FrameItem item; lane->frames.Pop({&item, 1}) == 1;) rte_pktmbuf_free(item.frame);
     for (Report report; lane->completions.Pop({&report, 1}) == 1;) {
-      if (report.sealed != nullptr) rte_pktmbuf_free(report.sealed);
+      if (report.payload != nullptr) rte_pktmbuf_free(report.payload);
     }
   }
   refused_.clear();

@@ -31,6 +31,12 @@ void Address(rte_mbuf* payload, const SendRequest& request, bool sealed) {
   meta.sealed = sealed;
 }
 
+// Here a payload takes the type of what it holds.
+void HandBack(rte_mbuf* payload, bool sealed, Completion* completion) {
+  completion->sealed = Sealed(Buffer(sealed ? payload : nullptr));
+  completion->plaintext = Plaintext(Buffer(sealed ? nullptr : payload));
+}
+
 Arrival ArrivalOf(const InboundMeta& meta) {
   return {.port = meta.port, .from = meta.from, .to = meta.to};
 }
@@ -77,21 +83,18 @@ void Plane::PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads) {
   for (rte_mbuf* payload : payloads.subspan(pushed)) Refuse(payload);
 }
 
-// The ring to the worker is full. A payload that was sealed already is given back with its
-// completion.
+// The ring to the worker is full: the payload goes back with its completion, as it is.
 void Plane::Refuse(rte_mbuf* payload) {
-  drops_.Add(wire::Drop::kRingFull);
   const OutboundMeta& meta = MetaOf(payload).out;
-  if (!meta.completion) return rte_pktmbuf_free(payload);
+  if (!meta.completion) {
+    drops_.Add(wire::Drop::kRingFull);
+    return rte_pktmbuf_free(payload);
+  }
   Completion completion;
   completion.slot = meta.slot;
   completion.generation = meta.generation;
   completion.reason = wire::Drop::kRingFull;
-  if (meta.sealed) {
-    completion.sealed = Sealed(Buffer(payload));
-  } else {
-    rte_pktmbuf_free(payload);
-  }
+  HandBack(payload, meta.sealed, &completion);
   refused_.push_back(std::move(completion));
 }
 
@@ -177,8 +180,7 @@ size_t Plane::ReceiveCompletions(std::span<Completion> out) {
         completion.taken = report.taken;
         completion.reports = report.reports;
         completion.reason = report.reason;
-        if (report.sealed != nullptr) MetaOf(report.sealed).returned = nullptr;
-        completion.sealed = Sealed(Buffer(report.sealed));
+        HandBack(report.payload, report.sealed, &completion);
       }
     }
   }

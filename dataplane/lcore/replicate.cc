@@ -141,12 +141,14 @@ void Worker::ReplicateRun(uint16_t first, uint16_t last) {
   const PeerView* const peer = out_[first].peer;
   const Leg* leg = peer != nullptr ? peer->LegOf(id_) : nullptr;
   if (leg == nullptr) leg = &kNoLeg;  // the paths went away on the way here
-  if (leg->copies.empty()) Count(nullptr, wire::Drop::kNoPath, last - first);
 
   Burst<uint16_t> large, small;  // indices of jobs
   for (uint16_t i = first; i < last; ++i) {
     OutJob& job = out_[i];
-    if (leg->copies.empty()) job.reason = wire::Drop::kNoPath;
+    if (leg->copies.empty()) {
+      job.reason = wire::Drop::kNoPath;
+      if (!job.wants_report) Count(nullptr, wire::Drop::kNoPath);
+    }
     if (job.sole && leg->copies.size() == 1 && SendInPlace(leg->copies[0], i)) continue;
     CountReferences(*leg, &job);
     (job.size < kReferenceFrom ? small : large).Add(i);

@@ -44,10 +44,9 @@ bool Worker::TakePayloads() {
            .slot = meta.slot,
            .generation = meta.generation};
     FindSendSession(&job);
-    job.reason = Obstacle(job);
-    if (job.reason == wire::Drop::kCount) continue;
-    Count(nullptr, job.reason);
-    FinishJob(&job);
+    const wire::Drop obstacle = Obstacle(job);
+    if (obstacle == wire::Drop::kCount) continue;
+    RefuseJob(&job, obstacle);
     out_.Resize(static_cast<uint16_t>(out_.size() - 1));
   }
   PushReports();
@@ -98,7 +97,7 @@ void Worker::Seal() {
   stages_.Lap(Stage::kSeal, jobs);
 }
 
-// One addition for each session of the burst, which mostly is one. A used-up session ends its
+// One addition for each session of the burst, which mostly is one. A used-up session refuses its
 // payloads here.
 void Worker::ReserveCounters() {
   uint16_t kept = 0;
@@ -114,9 +113,7 @@ void Worker::ReserveCounters() {
     for (uint16_t i = first; i < last; ++i) {
       if (needs(out_[i])) {
         if (!counter) {
-          out_[i].reason = wire::Drop::kNoSession;
-          Count(nullptr, wire::Drop::kNoSession);
-          FinishJob(&out_[i]);
+          RefuseJob(&out_[i], wire::Drop::kNoSession);
           continue;
         }
         out_[i].counter = (*counter)++;

@@ -122,6 +122,7 @@ class Worker {
   }
   void Flush(TxQueue* queue);
   void Refused(PortSlot* slot, rte_mbuf* frame, const TxEntry& entry);
+  void RefuseJob(OutJob* job, wire::Drop reason);
   void FinishJob(OutJob* job);
   void FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason);
   void AddReport(const Report& report);

@@ -165,53 +165,5 @@ TEST_P(Completions, SilentWorkersRingOverflows) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-TEST_P(Completions, NoSessionAndNoPath) {
-  Network net({.ports = 1}, {.ports = 1});
-  net.a().SetActive([](size_t, size_t) { return false; });
-  net.a().Publish();
-  net.a().SendTracked(Payload(), 1, 1);
-  net.a().Turn();
-  net.a().SetSendSession(nullptr);
-  net.a().Publish();
-  net.a().SendTracked(Payload(), 2, 2);
-  net.a().Turn();
-  const std::vector<Completion> completions = net.a().Completions();
-  ASSERT_EQ(completions.size(), 2u);
-  EXPECT_EQ(completions[0].reason, Drop::kNoPath);
-  EXPECT_EQ(completions[1].reason, Drop::kNoSession);
-  for (const Completion& completion : completions) {
-    EXPECT_FALSE(completion.taken);
-    EXPECT_FALSE(completion.sealed);
-  }
-  EXPECT_EQ(net.sessions().a->sent(), 0u);  // no counter was taken
-  EXPECT_EQ(net.a().BuffersInUse(), 0u);
-}
-
-TEST_P(Completions, RingToTheWorkerIsFull) {
-  Network net({.ports = 1, .ring_size = 64}, {.ports = 1});
-  for (uint32_t i = 0; i < 300; ++i) ASSERT_TRUE(net.a().SendTracked(Payload(), i, i));
-  EXPECT_FALSE(net.a().plane().ArmSleep());  // control has something to read already
-  const std::vector<Completion> completions = net.a().Completions();
-  EXPECT_EQ(completions.size(), net.a().Drops(Drop::kRingFull));
-  EXPECT_GT(completions.size(), 100u);
-  for (const Completion& completion : completions) EXPECT_EQ(completion.reason, Drop::kRingFull);
-  net.Settle();
-  EXPECT_EQ(net.b().Received().size(), 300u - completions.size());
-  net.a().Completions();
-  EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
-}
-
-TEST_P(Completions, UsedUpSession) {
-  Network net({.ports = 1}, {.ports = 1});
-  while (net.sessions().a->ReserveCounters(uint32_t{1} << 31)) {
-  }
-  net.a().SendTracked(Payload(), 1, 1);
-  net.a().Turn();
-  const std::vector<Completion> completions = net.a().Completions();
-  ASSERT_EQ(completions.size(), 1u);
-  EXPECT_EQ(completions[0].reason, Drop::kNoSession);
-  EXPECT_EQ(net.a().BuffersInUse(), 0u);
-}
-
 }  // namespace
 }  // namespace warp::lcore
