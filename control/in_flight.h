@@ -1,7 +1,8 @@
 // The payloads of one tunnel that were handed to the dataplane and whose fate is not known yet
 // (design: Out 6). A slot holds one packet until the first path has taken it, or until its
 // deadline; its generation tells a late report of an old packet from one of the packet that has the
-// slot now. A payload that was cut is done when the last of its packets is.
+// slot now. A payload that was cut is done when the last of its packets is; until then its bytes
+// are kept, so that it can be withdrawn and cut anew.
 #ifndef WARP_CONTROL_IN_FLIGHT_H_
 #define WARP_CONTROL_IN_FLIGHT_H_
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "control/protocol/time.h"
+#include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
 
 namespace warp::control {
@@ -20,6 +22,11 @@ class InFlight {
   struct Ticket {
     uint16_t slot = 0;
     uint32_t generation = 0;
+  };
+  // Of a payload: by when it must be sent, and its place among those of its tunnel, which grows.
+  struct Origin {
+    protocol::Instant deadline;
+    uint64_t number = 0;
   };
   // What several packets of one payload have in common; kWhole: the packet is all of it.
   using Payload = uint16_t;
@@ -41,14 +48,13 @@ class InFlight {
   size_t unreported() const { return unreported_; }  // of them, those nobody reported about yet
 
   // A payload of so many packets, 1 or more: Take must follow so many times.
-  Payload Begin(uint8_t packets);
+  Payload Begin(uint8_t packets, wire::Bytes bytes);
 
-  // nullopt where every slot is busy. Deadlines are expected in ascending order, give or take:
-  // Expired looks at the oldest ticket first.
-  std::optional<Ticket> Take(protocol::Instant deadline, Payload payload = kWhole);
+  // nullopt where every slot is busy. Cheapest where deadlines ascend.
+  std::optional<Ticket> Take(const Origin& origin, Payload payload = kWhole);
 
-  // The deadline of the packet that holds the ticket; nullopt where it no longer does.
-  std::optional<protocol::Instant> Deadline(Ticket ticket) const;
+  // Of the packet that holds the ticket; nullopt where it no longer does.
+  std::optional<Origin> Find(Ticket ticket) const;
 
   // An lcore has reported about it, or it was submitted once more.
   void NoteReport(Ticket ticket);
@@ -56,6 +62,11 @@ class InFlight {
 
   // Gives the slot back: the packet was taken (kCount), or lost for a reason.
   Released Release(Ticket ticket, wire::Drop lost = wire::Drop::kCount);
+
+  // Gives back the slot of a packet that holds its ticket, and of all others of its payload, which
+  // is neither sent nor lost. Returns the bytes of one that was cut; nullopt: the packet is all of
+  // it.
+  std::optional<std::vector<uint8_t>> Withdraw(Ticket ticket);
 
   // The deadline of the oldest packet in flight; kNever where there is none.
   protocol::Instant NextDeadline();
@@ -69,13 +80,19 @@ class InFlight {
     bool busy = false;
     bool reported = false;
     Payload payload = kWhole;
-    protocol::Instant deadline;
+    Origin origin;
   };
   struct Parts {
     uint8_t left = 0;  // packets in flight
     wire::Drop lost = wire::Drop::kCount;
+    std::vector<uint8_t> bytes;
+  };
+  struct Due {
+    Ticket ticket;
+    protocol::Instant deadline;
   };
   bool Holds(Ticket ticket) const;
+  void Free(uint16_t slot);
   void ForgetReleased();
 
   const size_t limit_;
@@ -85,7 +102,7 @@ class InFlight {
   std::vector<uint16_t> free_slots_;
   std::vector<Parts> payloads_;  // of those that were cut; as slots, made as they are needed
   std::vector<Payload> free_payloads_;
-  std::deque<Ticket> oldest_first_;  // tickets that were released stay until they come to the front
+  std::deque<Due> oldest_first_;  // by deadline; released tickets stay until they come to the front
 };
 
 }  // namespace warp::control

@@ -34,9 +34,9 @@ void TunnelSender::Send(Instant now, wire::Bytes payload) {
 
 void TunnelSender::Offer(Instant now, wire::Bytes payload) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
-  const Instant deadline = now + options_.deadline;
+  const Origin origin = {.deadline = now + options_.deadline, .number = accepted_};
   // What waits goes first: a later payload never overtakes an earlier one here.
-  if (!something_waits() && MayGo(now) && TrySend(now, deadline, payload)) {
+  if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
     ++accepted_;
     return;
   }
@@ -45,15 +45,20 @@ void TunnelSender::Offer(Instant now, wire::Bytes payload) {
     return DropPayload(Drop::kGateFull);
   }
   ++accepted_;
-  waiting_bytes_ += payload.size();
-  waiting_.push_back({.payload = {payload.begin(), payload.end()}, .deadline = deadline});
+  Wait(origin, {payload.begin(), payload.end()});
 }
 
-bool TunnelSender::TrySend(Instant now, Instant deadline, wire::Bytes payload) {
+void TunnelSender::Wait(const Origin& origin, std::vector<uint8_t> payload) {
+  waiting_bytes_ += payload.size();
+  waiting_.emplace(origin.number,
+                   Waiting{.payload = std::move(payload), .deadline = origin.deadline});
+}
+
+bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payload) {
   if (!route_.ready()) return false;
   const size_t max_plaintext = std::min(route_.max_plaintext, dataplane_.max_plaintext());
   if (!wire::FitsUnfragmented(payload.size(), max_plaintext)) {
-    return TrySendFragments(now, deadline, payload, max_plaintext);
+    return TrySendFragments(now, origin, payload, max_plaintext);
   }
   if (short_of_slots_ = in_flight_.free() == 0; short_of_slots_) return false;
   lcore::Plaintext packet = dataplane_.AllocatePlaintext();
@@ -64,11 +69,11 @@ bool TunnelSender::TrySend(Instant now, Instant deadline, wire::Bytes payload) {
   const wire::MutableBytes room = packet.Append(wire::kInnerHeaderSize + payload.size());
   wire::WritePayloadHeader({.tunnel_id = options_.tunnel_id}, room.data());
   std::copy(payload.begin(), payload.end(), room.begin() + wire::kInnerHeaderSize);
-  SubmitPacket(now, *in_flight_.Take(deadline), std::move(packet), {});
+  SubmitPacket(now, *in_flight_.Take(origin), std::move(packet), {});
   return true;
 }
 
-bool TunnelSender::TrySendFragments(Instant now, Instant deadline, wire::Bytes payload,
+bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Bytes payload,
                                     size_t max_plaintext) {
   const std::optional<wire::FragmentPlan> plan = wire::PlanFragments(payload.size(), max_plaintext);
   if (!plan.has_value()) {
@@ -93,13 +98,13 @@ bool TunnelSender::TrySendFragments(Instant now, Instant deadline, wire::Bytes p
     window_.OnShortage(now);
     return false;
   }
-  const InFlight::Payload whole = in_flight_.Begin(plan->count);
+  const InFlight::Payload whole = in_flight_.Begin(plan->count, payload);
   for (uint8_t index = 0; index < plan->count; ++index) {
     lcore::SendRequest request;
     request.counter_reserved = true;
     request.session_index = route_.session->local_index();
     request.counter = *first + index;
-    SubmitPacket(now, *in_flight_.Take(deadline, whole), std::move(packets[index]), request);
+    SubmitPacket(now, *in_flight_.Take(origin, whole), std::move(packets[index]), request);
   }
   return true;
 }
@@ -124,31 +129,54 @@ void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
 void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   const InFlight::Ticket ticket{.slot = static_cast<uint16_t>(completion.slot & 0xffff),
                                 .generation = completion.generation};
-  const std::optional<Instant> deadline = in_flight_.Deadline(ticket);
-  if (!deadline.has_value()) return;  // taken by another path, or expired and counted, meanwhile
+  const std::optional<Origin> origin = in_flight_.Find(ticket);
+  if (!origin.has_value()) return;  // taken by another path, or expired and counted, meanwhile
   in_flight_.NoteReport(ticket);
   if (completion.taken) {
     window_.OnTaken(now);
     Settle(ticket, Drop::kCount);
-  } else if (completion.sealed) {
+  } else if (completion.sealed || completion.plaintext) {
     window_.OnRefused();
-    if (*deadline > now) {
-      Keep({.sealed = std::move(completion.sealed), .ticket = ticket, .deadline = *deadline});
-    } else {
+    if (origin->deadline <= now) {
       Settle(ticket, Drop::kDeadline);
+    } else if (completion.sealed) {
+      Keep({.sealed = std::move(completion.sealed), .ticket = ticket, .number = origin->number});
+    } else {
+      TakeBack(*origin, ticket, std::move(completion.plaintext));
     }
   } else if (completion.reports <= 1) {
-    // Never sealed: there is nothing to repeat. Other lcores' reports about it do not exist.
+    // No later attempt would help. Other lcores' reports about it do not exist.
     Settle(ticket, completion.reason == Drop::kCount ? Drop::kDeadline : completion.reason);
   }
 }
 
 // Reports come in any order, and one that is tried again is older than all that wait.
 void TunnelSender::Keep(Refused item) {
-  const auto later = std::upper_bound(
-      refused_.begin(), refused_.end(), item.deadline,
-      [](Instant deadline, const Refused& other) { return deadline < other.deadline; });
+  const auto later =
+      std::upper_bound(refused_.begin(), refused_.end(), item.number,
+                       [](uint64_t number, const Refused& other) { return number < other.number; });
   refused_.insert(later, std::move(item));
+}
+
+// The packet was never sealed, so it is the application's payload again. Its buffer is not kept:
+// the pool is for what moves.
+void TunnelSender::TakeBack(const Origin& origin, InFlight::Ticket ticket,
+                            lcore::Plaintext packet) {
+  std::optional<std::vector<uint8_t>> payload = in_flight_.Withdraw(ticket);
+  if (payload.has_value()) {
+    ForgetSettled();
+  } else {
+    const wire::Bytes bytes = packet.bytes().subspan(wire::kInnerHeaderSize);
+    payload.emplace(bytes.begin(), bytes.end());
+  }
+  short_of_slots_ = false;
+  Wait(origin, *std::move(payload));
+}
+
+// Sealed packets that wait for nothing any more.
+void TunnelSender::ForgetSettled() {
+  std::erase_if(refused_,
+                [this](const Refused& item) { return !in_flight_.Find(item.ticket).has_value(); });
 }
 
 // The slot is free again; a payload that is done with it is counted by its fate.
@@ -180,14 +208,10 @@ void TunnelSender::TellDone() {
 void TunnelSender::Pump(Instant now) {
   ExpireOld(now);
   while (something_waits() && MayGo(now) && route_.ready()) {
-    if (!refused_.empty()) {
-      RetryOldest(now);
-      continue;
-    }
-    Waiting& oldest = waiting_.front();
-    if (!TrySend(now, oldest.deadline, oldest.payload)) break;
-    waiting_bytes_ -= oldest.payload.size();
-    waiting_.pop_front();
+    if (oldest_is_unsealed() && TrySendOldestWaiting(now)) continue;
+    // It may want slots that sealed ones behind it hold.
+    if (refused_.empty() || !MayGo(now)) break;
+    RetryOldest(now);
   }
   TellDone();
 }
@@ -197,16 +221,20 @@ void TunnelSender::ExpireOld(Instant now) {
   while (const std::optional<InFlight::Ticket> ticket = in_flight_.Expired(now)) {
     expired = Settle(*ticket, Drop::kDeadline);
   }
-  if (expired) {
-    std::erase_if(refused_, [this](const Refused& item) {
-      return !in_flight_.Deadline(item.ticket).has_value();
-    });
-  }
-  while (!waiting_.empty() && waiting_.front().deadline <= now) {
+  if (expired) ForgetSettled();
+  while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
     DropPayload(Drop::kDeadline);
-    waiting_bytes_ -= waiting_.front().payload.size();
-    waiting_.pop_front();
+    waiting_bytes_ -= waiting_.begin()->second.payload.size();
+    waiting_.erase(waiting_.begin());
   }
+}
+
+bool TunnelSender::TrySendOldestWaiting(Instant now) {
+  const auto& [number, oldest] = *waiting_.begin();
+  if (!TrySend(now, {.deadline = oldest.deadline, .number = number}, oldest.payload)) return false;
+  waiting_bytes_ -= oldest.payload.size();
+  waiting_.erase(waiting_.begin());
+  return true;
 }
 
 void TunnelSender::RetryOldest(Instant now) {
@@ -214,6 +242,7 @@ void TunnelSender::RetryOldest(Instant now) {
   refused_.pop_front();
   in_flight_.NoteAgain(item.ticket);
   window_.OnSubmitted(now);
+  submitter_.Flush();  // what is older and went a moment ago
   dataplane_.SubmitSealed(Home(), std::move(item.sealed),
                           {.peer = route_.peer,
                            .completion = true,
@@ -223,7 +252,7 @@ void TunnelSender::RetryOldest(Instant now) {
 
 Instant TunnelSender::NextTimeout() {
   Instant next = in_flight_.NextDeadline();
-  if (!waiting_.empty()) next = std::min(next, waiting_.front().deadline);
+  if (!waiting_.empty()) next = std::min(next, waiting_.begin()->second.deadline);
   const bool may_go = in_flight_.unreported() < window_.size() && route_.ready() &&
                       (!refused_.empty() || (!waiting_.empty() && !short_of_slots_));
   return may_go ? std::min(next, window_.next_attempt()) : next;

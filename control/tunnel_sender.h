@@ -3,20 +3,30 @@
 // header and submitted. A counter is not taken before that, so a payload that waited is never a gap
 // in the window.
 //
+//                            refused before it was sealed
+//                        ┌───────────────────────────────┐
+//                        ▼                               │
 //   application ──► waiting (bounded, oldest kept) ──► in flight (bounded) ──► taken by a path
 //                        │ deadline                      │    ▲    │ deadline
 //                        ▼                  all refused  ▼    │    ▼
 //                      dropped                          refused  dropped
 //
-// What every path refused goes again, the same sealed bytes, oldest first and before anything new,
-// as the send window says. So the tunnel goes at the rate of its fastest path, and a path that takes
-// nothing slows down nobody.
+// What every path refused goes again, the same sealed bytes. What was refused before it was sealed
+// (the last path or the session went while it lay in a ring, or the ring was full) waits again as
+// a payload: it is cut for the paths, and sealed under the session, that there are then. Of one
+// that was cut, one such packet takes back all of it: the counters of its packets are reserved under
+// a session that may be gone, their size is that of paths that may be gone. The peer cannot complete
+// the old packets, since that one never leaves.
+//
+// Both go oldest first, before anything new, and as the send window says. So the tunnel goes at the
+// rate of its fastest path, and a path that takes nothing slows down nobody.
 #ifndef WARP_CONTROL_TUNNEL_SENDER_H_
 #define WARP_CONTROL_TUNNEL_SENDER_H_
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "control/in_flight.h"
@@ -75,6 +85,7 @@ class TunnelSender {
   const lcore::DropCounters& drops() const { return drops_; }
 
  private:
+  using Origin = InFlight::Origin;
   struct Waiting {
     std::vector<uint8_t> payload;
     protocol::Instant deadline;
@@ -82,27 +93,35 @@ class TunnelSender {
   struct Refused {  // sealed, and refused by every path: waits for its next attempt
     lcore::Sealed sealed;
     InFlight::Ticket ticket;
-    protocol::Instant deadline;
+    uint64_t number = 0;
   };
 
   void Offer(protocol::Instant now, wire::Bytes payload);
+  void Wait(const Origin& origin, std::vector<uint8_t> payload);
   // True when the payload is done with: submitted, or dropped by name.
-  bool TrySend(protocol::Instant now, protocol::Instant deadline, wire::Bytes payload);
-  bool TrySendFragments(protocol::Instant now, protocol::Instant deadline, wire::Bytes payload,
+  bool TrySend(protocol::Instant now, const Origin& origin, wire::Bytes payload);
+  bool TrySendFragments(protocol::Instant now, const Origin& origin, wire::Bytes payload,
                         size_t max_plaintext);
   void SubmitPacket(protocol::Instant now, InFlight::Ticket ticket, lcore::Plaintext packet,
                     lcore::SendRequest request);
   lcore::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
-  void Keep(Refused item);
   void NoteReport(protocol::Instant now, lcore::Completion completion);
+  void Keep(Refused item);
+  void TakeBack(const Origin& origin, InFlight::Ticket ticket, lcore::Plaintext packet);
   void ExpireOld(protocol::Instant now);
+  bool TrySendOldestWaiting(protocol::Instant now);
   void RetryOldest(protocol::Instant now);
+  void ForgetSettled();
 
   bool Settle(InFlight::Ticket ticket, wire::Drop lost);
   void DropPayload(wire::Drop reason);
   void TellDone();
 
   bool something_waits() const { return !refused_.empty() || !waiting_.empty(); }
+  bool oldest_is_unsealed() const {
+    return !waiting_.empty() &&
+           (refused_.empty() || waiting_.begin()->first < refused_.front().number);
+  }
   bool MayGo(protocol::Instant now) const {
     return in_flight_.unreported() < window_.size() && now >= window_.next_attempt();
   }
@@ -112,7 +131,7 @@ class TunnelSender {
   lcore::Dataplane& dataplane_;
   Submitter& submitter_;
 
-  std::deque<Waiting> waiting_;
+  std::map<uint64_t, Waiting> waiting_;  // by number, oldest first
   size_t waiting_bytes_ = 0;
   InFlight in_flight_;
   std::deque<Refused> refused_;  // oldest first; each holds its ticket
@@ -122,7 +141,7 @@ class TunnelSender {
   const std::function<void(size_t)> done_;
   size_t untold_ = 0;  // payloads done since it was told
 
-  uint64_t accepted_ = 0;
+  uint64_t accepted_ = 0;  // numbers them, too
   uint64_t sent_ = 0;
   lcore::DropCounters drops_;
 };

@@ -50,23 +50,22 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
   session_ = std::make_shared<wire::Session>(
       wire::Session::Params{.local_index = 1, .remote_index = 2, .initiator = true},
       wire::SymmetricKey(), wire::SymmetricKey());
-  auto snapshot = std::make_unique<lcore::Snapshot>();
-  snapshot->listen_port = kListenPort;
-  snapshot->ports.resize(2 * paths);
-  snapshot->peers.resize(1);
-  snapshot->peers[0].send_session = session_;
-  snapshot->sessions.resize(16);
-  snapshot->sessions[1] = {.session = session_, .peer = 0};
+  table_.listen_port = kListenPort;
+  table_.ports.resize(2 * paths);
+  table_.peers.resize(1);
+  table_.peers[0].send_session = session_;
+  table_.sessions.resize(16);
+  table_.sessions[1] = {.session = session_, .peer = 0};
   route_ = {.peer = 0, .session = session_, .max_plaintext = 1440};
-  for (size_t i = 0; i < paths; ++i) AddPath(i, devices[i], *snapshot);
-  plane_->Publish(std::move(snapshot));
+  for (size_t i = 0; i < paths; ++i) AddPath(i, devices[i]);
+  GivePaths();
 
   traffic_ = std::make_unique<Traffic>(*loop_, *plane_, *protocol_, now_);
   EXPECT_EQ(traffic_->AddTunnel(config_, route_), absl::OkStatus());
 }
 
 // The far end of its wire is a port of ours too, which drops what it gets: a session of nobody.
-void GateLab::AddPath(size_t index, const std::string& arguments, lcore::Snapshot& snapshot) {
+void GateLab::AddPath(size_t index, const std::string& arguments) {
   static std::atomic<int> serial = 0;
   const std::string wire = absl::StrCat("lab", serial++);
   std::array<lcore::PortId, 2> ends{};
@@ -77,18 +76,37 @@ void GateLab::AddPath(size_t index, const std::string& arguments, lcore::Snapsho
          .driver = lcore::PortDriver::kDevargs,
          .device = absl::StrCat("net_warp_lab", number, ",wire=", wire, end == 0 ? arguments : "")},
         -1));
-    snapshot.ports[ends[end]] = {
+    table_.ports[ends[end]] = {
         .present = true, .up = true, .addresses = {EndpointOf(number).address}};
   }
   ports_.push_back(ends[0]);
-  snapshot.peers[0].paths.push_back(
+  table_.peers[0].paths.push_back(
       {.port = ends[0],
        .send = true,
        .remote = EndpointOf(2 * index + 1),
        .frame = wire::MakeFrameTemplate(plane_->Info(ends[0]).mac, plane_->Info(ends[1]).mac,
                                         EndpointOf(2 * index), EndpointOf(2 * index + 1)),
        .counters = std::make_shared<lcore::PathCounters>()});
-  route_.homes.push_back(plane_->Info(ends[0]).worker);
+  homes_.push_back(plane_->Info(ends[0]).worker);
+}
+
+void GateLab::Publish(bool paths) {
+  auto snapshot = std::make_unique<lcore::Snapshot>(table_);
+  if (!paths) snapshot->peers[0].paths.clear();
+  plane_->Publish(std::move(snapshot));
+}
+
+// As control/node.cc does: the table first, then the tunnels are told.
+void GateLab::TakePaths() {
+  Publish(/*paths=*/false);
+  route_.homes.clear();
+  traffic_->RoutesChanged();
+}
+
+void GateLab::GivePaths() {
+  Publish(/*paths=*/true);
+  route_.homes = homes_;
+  if (traffic_ != nullptr) traffic_->RoutesChanged();
 }
 
 GateLab::~GateLab() {

@@ -36,11 +36,18 @@ class GateLab {
   // The port of path i takes one packet more. Any thread.
   void Grant(size_t path);
 
+  // All paths go, or come back: in the workers' table, then in the tunnel's route, as control does it. The third takes them
+  // from the workers alone, as a tunnel sees it that sent just before it was told. Control thread.
+  void TakePaths();
+  void GivePaths();
+  void TakePathsFromWorkers() { Publish(/*paths=*/false); }
+
   const Tunnel& tunnel() const { return *traffic_->tunnels()[0]; }
   void CloseGate() { traffic_->CloseGates(); }
 
  private:
-  void AddPath(size_t index, const std::string& arguments, lcore::Snapshot& snapshot);
+  void AddPath(size_t index, const std::string& arguments);
+  void Publish(bool paths);
   size_t TurnOnce();
 
   void Sleep();
@@ -54,7 +61,9 @@ class GateLab {
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<protocol::Node> protocol_;
   std::shared_ptr<wire::Session> session_;
+  lcore::Snapshot table_;
   PeerRoute route_;
+  std::vector<lcore::WorkerId> homes_;
   std::vector<lcore::PortId> ports_;
   std::unique_ptr<Traffic> traffic_;
 };

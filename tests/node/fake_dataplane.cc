@@ -62,7 +62,7 @@ void FakeDataplane::Submit(WorkerId home, std::span<Plaintext> packets,
 }
 
 void FakeDataplane::SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) {
-  resubmitted.push_back({home, std::move(packet), request});
+  resubmitted.push_back({home, std::move(packet), request, submitted.size()});
 }
 
 void FakeDataplane::Transmit(PortId port, Frame frame) {

@@ -25,6 +25,7 @@ class FakeDataplane : public Dataplane {
     WorkerId home;
     Sealed packet;
     SendRequest request;
+    size_t after = 0;  // so many of `submitted`
   };
   std::vector<Submitted> submitted;
   std::vector<Resubmitted> resubmitted;

@@ -12,6 +12,7 @@
 #include "dataplane/wire/message.h"
 #include "dataplane/wire/reassembler.h"
 #include "tests/node/fake_dataplane.h"
+#include "tests/node/tunnel_sender_fixture.h"
 
 namespace warp::control {
 namespace {
@@ -21,77 +22,6 @@ using protocol::Instant;
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using wire::Drop;
-
-constexpr uint16_t kTunnelId = 7;
-
-wire::Bytes BytesOf(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-class TunnelSenderTest : public testing::Test {
- protected:
-  TunnelSenderTest() {
-    route_.peer = 3;
-    Connect();
-  }
-
-  void Connect() {
-    wire::Session::Params params;
-    params.local_index = 99;
-    params.window = 64;
-    route_.session =
-        std::make_shared<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
-    route_.max_plaintext = 1404;
-    route_.homes = {0, 2};
-  }
-  void Disconnect() {
-    route_.session.reset();
-    route_.homes.clear();
-  }
-
-  void Send(const std::string& payload) { sender_.Send(now_, BytesOf(payload)); }
-  void Pass(int ms) {
-    now_ += milliseconds(ms);
-    sender_.Pump(now_);
-  }
-  // What was submitted since the last call, as the peer's application would see it.
-  std::vector<std::string> Sent() {
-    submitter_.Flush();
-    std::vector<std::string> payloads;
-    for (const FakeDataplane::Submitted& item : dataplane_.submitted) {
-      EXPECT_EQ(item.request.peer, 3u);
-      const wire::Bytes bytes = item.packet.bytes();
-      EXPECT_EQ(wire::ReadPayloadHeader(bytes)->tunnel_id, kTunnelId);
-      const wire::Bytes payload = bytes.subspan(wire::kInnerHeaderSize);
-      payloads.emplace_back(payload.begin(), payload.end());
-      requests_.push_back(item.request);
-    }
-    dataplane_.submitted.clear();
-    return payloads;
-  }
-  lcore::Completion Report(size_t request, bool taken) {
-    return {.slot = requests_[request].slot,
-            .generation = requests_[request].generation,
-            .taken = taken};
-  }
-
-  Instant now_{milliseconds(1000)};
-  PeerRoute route_;
-  FakeDataplane dataplane_;
-  Submitter submitter_{dataplane_};
-  TunnelSender sender_{{.tunnel_index = 5,
-                        .tunnel_id = kTunnelId,
-                        .deadline = milliseconds(100),
-                        .max_waiting = 3,
-                        .max_waiting_bytes = 10000,
-                        .max_in_flight = 60},
-                       route_,
-                       dataplane_,
-                       submitter_,
-                       [this](size_t payloads) { done_ += payloads; }};
-  size_t done_ = 0;
-  std::vector<lcore::SendRequest> requests_;
-};
 
 TEST_F(TunnelSenderTest, SendsAtOnceWhereItCan) {
   Send("one");

@@ -1,0 +1,121 @@
+// Outages: for a while there is no path at all. An application at a Unix gate waits that long, up to the deadline, wherever
+// its payloads were when the last path went, and loses nothing.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "control/clock.h"
+#include "tests/control/unix_application.h"
+#include "tests/gates/gate_lab.h"
+
+namespace warp::control {
+namespace {
+
+using std::chrono::milliseconds;
+using wire::Drop;
+
+class OutageTest : public ::testing::TestWithParam<bool> {
+ protected:
+  OutageTest() {
+    tunnel_.name = "video";
+    tunnel_.deadline = std::chrono::seconds(50);  // nothing here is ever late
+    tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
+  }
+  void SetUp() override {
+    if (auto room = UnixSocketRoom::Create(); !room.ok()) GTEST_SKIP() << room.status();
+  }
+  GateLab MakeLab() { return GateLab({"", ""}, tunnel_, /*inline_worker=*/GetParam()); }
+
+  // The control thread's turns, each followed by `story`, until `application`, on a thread of its own, is over.
+  void Run(GateLab& lab, const std::function<void()>& application,
+           const std::function<void()>& story) {
+    std::atomic<bool> over = false;
+    std::thread thread([&] {
+      application();
+      over = true;
+    });
+    lab.TurnUntil([&] {
+      story();
+      return over.load();
+    });
+    if (!over) lab.CloseGate();  // so that it ends, too
+    thread.join();
+  }
+  static uint64_t Lost(const GateLab& lab) {
+    uint64_t lost = 0;
+    for (size_t i = 0; i < wire::kDropCount; ++i) {
+      const auto drop = static_cast<Drop>(i);
+      lost +=
+          lab.tunnel().sender().drops().Get(drop) + lab.tunnel().gate_counters().drops.Get(drop);
+    }
+    return lost;
+  }
+
+  TemporaryDirectory directory_;
+  config::TunnelConfig tunnel_;
+};
+INSTANTIATE_TEST_SUITE_P(, OutageTest, testing::Bool(), [](const auto& test) {
+  return test.param ? std::string("InlineWorker") : std::string("Workers");
+});
+
+// The tunnel does not know yet: its payload is at a worker when that finds no path.
+TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
+  GateLab lab = MakeLab();
+  const TunnelSender& sender = lab.tunnel().sender();
+  lab.TakePathsFromWorkers();
+  std::atomic<bool> done = false;
+  std::optional<protocol::Instant> waits_since;
+  bool back = false;
+  Run(
+      lab,
+      [&] {
+        UnixApplication app(SOCK_DGRAM, 0);
+        ASSERT_EQ(app.Connect(tunnel_.gate.unix_socket->path), 0);
+        ASSERT_EQ(app.Send("waits"), 0);
+        ASSERT_TRUE(app.Ready(POLLOUT, -1));  // it is done
+        done = true;
+      },
+      [&] {
+        if (!waits_since.has_value() && sender.accepted() > 0) waits_since = Now();
+        if (back || !waits_since.has_value() || Now() < *waits_since + milliseconds(20)) return;
+        EXPECT_FALSE(done);
+        lab.GivePaths();
+        back = true;
+      });
+  EXPECT_TRUE(back);
+  EXPECT_EQ(sender.sent(), 1u);
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+// Payloads lie everywhere when the paths go: in the gate, in the rings, sealed and unsealed, some of them in pieces.
+TEST_P(OutageTest, NothingIsLostWhilePathsComeAndGo) {
+  constexpr int kPayloads = 5000;
+  tunnel_.gate.unix_socket->queue = 64;
+  GateLab lab = MakeLab();
+  bool there = true;
+  protocol::Instant next_change = Now();
+  Run(
+      lab,
+      [&] {
+        UnixApplication app(SOCK_DGRAM, 0);
+        ASSERT_EQ(app.Connect(tunnel_.gate.unix_socket->path), 0);
+        for (int i = 0; i < kPayloads; ++i)
+          ASSERT_EQ(app.Send(std::string(i % 10 == 0 ? 5000 : 1000, 'x')), 0);
+      },
+      [&] {
+        if (Now() < next_change) return;
+        there ? lab.TakePaths() : lab.GivePaths();
+        there = !there;
+        next_change = Now() + milliseconds(1);
+      });
+  lab.GivePaths();
+  lab.TurnUntil([&] { return lab.tunnel().sender().idle(); });
+  EXPECT_EQ(lab.tunnel().sender().sent(), static_cast<uint64_t>(kPayloads));
+  EXPECT_EQ(Lost(lab), 0u);
+}
+
+}  // namespace
+}  // namespace warp::control
