@@ -96,8 +96,9 @@ protocol::Duration Loop::ArmSleep(protocol::Duration timeout) {
   return TimeToSleep(timeout);
 }
 
-void Loop::DisarmSleep() {
+void Loop::DisarmSleep(bool woken) {
   io_uring_cq_eventfd_toggle(&ring_, false);
+  if (!woken) return;
   uint64_t count;
   [[maybe_unused]] const ssize_t size = read(wake_fd_.get(), &count, sizeof count);
 }

@@ -56,9 +56,9 @@ class Loop {
   //
   //   const Duration time = loop.ArmSleep(timeout);   // zero: RunOnce has something to do
   //   poll(wake_fd, time);
-  //   loop.DisarmSleep();
+  //   loop.DisarmSleep(wake_fd is readable);
   protocol::Duration ArmSleep(protocol::Duration timeout);
-  void DisarmSleep();
+  void DisarmSleep(bool woken);  // whether wake_fd was readable
   int wake_fd() const { return wake_fd_.get(); }
 
  private:

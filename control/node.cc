@@ -355,9 +355,8 @@ void Node::SleepUntilNeeded() {
   const Instant until = std::min(protocol_->NextTimeout(), next_housekeeping_);
   if (dataplane_->ArmSleep()) {
     if (inline_worker_) {
-      if (const Duration time = loop_->ArmSleep(until - Now()); time > Duration::zero())
-        dataplane_->Wait(loop_->wake_fd(), time);
-      loop_->DisarmSleep();
+      const Duration time = loop_->ArmSleep(until - Now());
+      loop_->DisarmSleep(time > Duration::zero() && dataplane_->Wait(loop_->wake_fd(), time));
     } else {
       loop_->Wait(until - Now());
     }

@@ -112,8 +112,8 @@ void GatePair::Sleep() {
   if (dataplane_->ArmSleep()) {
     if (options_.inline_worker) {
       const protocol::Duration time = loop_->ArmSleep(kMost);
-      if (time > protocol::Duration::zero()) dataplane_->Wait(loop_->wake_fd(), time);
-      loop_->DisarmSleep();
+      loop_->DisarmSleep(time > protocol::Duration::zero() &&
+                         dataplane_->Wait(loop_->wake_fd(), time));
     } else {
       loop_->Wait(kMost);
     }

@@ -156,8 +156,8 @@ class Dataplane {
   // --- With an inline worker; without one Turn does nothing. ---
   // One turn of the worker; returns how many packets it moved.
   virtual uint32_t Turn() = 0;
-  // Sleeps, after ArmSleep, until a frame arrives at a port, `fd` is readable, or the time is up.
-  virtual void Wait(int fd, std::chrono::nanoseconds timeout) = 0;
+  // Sleeps, after ArmSleep, until a frame arrives at a port, `fd` is readable, or the time is up. Whether `fd` is.
+  virtual bool Wait(int fd, std::chrono::nanoseconds timeout) = 0;
 
   // --- Health and counters. ---
   virtual uint16_t workers() const = 0;

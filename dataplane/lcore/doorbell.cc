@@ -20,10 +20,11 @@ void Doorbell::Arm() {
 }
 
 void Doorbell::Disarm() {
-  asleep_.store(false, std::memory_order_relaxed);
+  // Still set: nobody rang, and there is nothing to read.
+  if (asleep_.exchange(false, std::memory_order_relaxed)) return;
   uint64_t rings;
   [[maybe_unused]] const ssize_t read_size =
-      read(fd_, &rings, sizeof(rings));  // EAGAIN: nobody rang
+      read(fd_, &rings, sizeof(rings));  // EAGAIN: it is about to be written
 }
 
 void Doorbell::Ring() {

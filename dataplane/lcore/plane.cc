@@ -228,7 +228,9 @@ uint32_t Plane::Turn() {
   return work;
 }
 
-void Plane::Wait(int fd, std::chrono::nanoseconds timeout) { workers_[0]->Wait(fd, timeout); }
+bool Plane::Wait(int fd, std::chrono::nanoseconds timeout) {
+  return workers_[0]->Wait(fd, timeout);
+}
 
 void Plane::FlushWakeups() {
   for (WorkerId id = 0; id < workers(); ++id) {

@@ -55,7 +55,7 @@ class Plane final : public Dataplane {
   void Disarm() override { exchange_->control_bell.Disarm(); }
   void FlushWakeups() override;
   uint32_t Turn() override;
-  void Wait(int fd, std::chrono::nanoseconds timeout) override;
+  bool Wait(int fd, std::chrono::nanoseconds timeout) override;
 
   uint16_t workers() const override { return static_cast<uint16_t>(workers_.size()); }
   uint64_t Heartbeat(WorkerId worker) const override { return workers_[worker]->heartbeat(); }

@@ -114,10 +114,11 @@ void Worker::Sleep() {
 
 // The caller is the thread that fills this worker's rings, so nothing can come in by them, nor can a
 // table be replaced, meanwhile.
-void Worker::Wait(int fd, std::chrono::nanoseconds timeout) {
+bool Worker::Wait(int fd, std::chrono::nanoseconds timeout) {
   forwarding_ = &shared_.publisher->Acquire();
   WatchPorts(fd);
   WaitForWork(timeout);
+  return (watch_[0].revents & POLLIN) != 0;
 }
 
 // While the table is still held: descriptors are copied, so that none is read from a port that

@@ -56,8 +56,8 @@ class Worker {
   // thread.
   uint32_t RunOnce();
   // Without a thread, after a turn that moved nothing: sleeps until a frame arrives, `fd` is
-  // readable, or the time is up.
-  void Wait(int fd, std::chrono::nanoseconds timeout);
+  // readable, or the time is up. Whether `fd` is.
+  bool Wait(int fd, std::chrono::nanoseconds timeout);
 
   // Any thread.
   uint64_t heartbeat() const { return heartbeat_.Get(); }

@@ -76,7 +76,7 @@ TEST(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
   EXPECT_EQ(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(9));
   pair.Send();
   EXPECT_TRUE(woken(10000));
-  loop->DisarmSleep();
+  loop->DisarmSleep(true);
   EXPECT_FALSE(woken(0));
   EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 2; }));
 }
@@ -88,12 +88,12 @@ TEST(LoopTest, IsNotArmedWhileThereIsSomethingToDo) {
   Settle(*loop);
   pair.Send();
   EXPECT_EQ(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(0));
-  loop->DisarmSleep();
+  loop->DisarmSleep(false);
   Settle(*loop);
   Timer timer(*loop, [] {});
   timer.Set(std::chrono::seconds(3));
   EXPECT_LE(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(3));
-  loop->DisarmSleep();
+  loop->DisarmSleep(false);
 }
 
 TEST(LoopTest, KeepsToTheBudget) {

@@ -148,7 +148,7 @@ TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   while (plane.Turn() > 0) continue;
   EXPECT_TRUE(plane.ArmSleep());
   const int bell = eventfd(1, EFD_CLOEXEC);
-  plane.Wait(bell, std::chrono::hours(1));  // returns: the descriptor is readable
+  EXPECT_TRUE(plane.Wait(bell, std::chrono::hours(1)));
   close(bell);
   plane.Disarm();
   net.a().SetPresent(0, false);
