@@ -58,7 +58,7 @@ bool Worker::FindReceiveSession(const PortView& port, const InPacket* before,
   if (!header) return false;
   packet->counter = header->counter;
   if (before != nullptr && before->session->session->local_index() == header->receiver_index &&
-      packet->udp.HasSourceOf(before->udp)) {
+      packet->udp.HasFlowOf(before->udp)) {
     packet->session = before->session;
     packet->path = before->path;
     return true;

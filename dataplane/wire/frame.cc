@@ -41,22 +41,6 @@ Bytes BytesOf(const Layout& layout) {
   return {reinterpret_cast<const uint8_t*>(&layout), sizeof layout};
 }
 
-// The sum of a header without options, which is all but every one. Equal to SumWords of it.
-bool IpHeaderSumIsRight(const uint8_t* ip, size_t size) {
-  if (size != sizeof(Ipv4Layout)) return SumWords({ip, size}) == 0xffff;
-  uint64_t words[2];
-  uint32_t last;
-  std::memcpy(&words[0], ip, 8);
-  std::memcpy(&words[1], ip + 8, 8);
-  std::memcpy(&last, ip + 16, 4);
-  uint64_t sum = (words[0] & 0xffffffff) + (words[0] >> 32) + (words[1] & 0xffffffff) +
-                 (words[1] >> 32) + last;
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return ((sum & 0xffff) + (sum >> 16)) == 0xffff;
-}
-
 }  // namespace
 
 std::string MacAddress::ToString() const {
@@ -96,7 +80,9 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
 
 uint32_t DatagramSum(Bytes datagram) { return SumWords(datagram); }
 
-// What WriteFrameHeader fills in.
+// What WriteFrameHeader fills in, and LocatePlainUdp reads.
+static_assert(kEtherType == offsetof(EthernetLayout, type));
+static_assert(kV4FlagsAndOffset == kEthernetHeaderSize + offsetof(Ipv4Layout, flags_and_offset));
 static_assert(kV4TotalSize == kEthernetHeaderSize + offsetof(Ipv4Layout, total_size));
 static_assert(kV4Checksum == kEthernetHeaderSize + offsetof(Ipv4Layout, checksum));
 static_assert(kV4UdpSize == kEthernetHeaderSize + sizeof(Ipv4Layout) + offsetof(UdpLayout, size));
@@ -105,9 +91,7 @@ static_assert(kV6UdpSize == kEthernetHeaderSize + sizeof(Ipv6Layout) + offsetof(
 static_assert(kV6Checksum ==
               kV6UdpSize + offsetof(UdpLayout, checksum) - offsetof(UdpLayout, size));
 
-// Fields are read one by one where they stand: a header copied as a whole and then taken to pieces costs a stall for each
-// piece.
-FrameKind LocateUdp(Bytes frame, UdpFrame* udp) {
+FrameKind LocateAnyUdp(Bytes frame, UdpFrame* udp) {
   if (frame.size() < kEthernetHeaderSize) return FrameKind::kTruncated;
   const size_t room = frame.size() - kEthernetHeaderSize;
   const uint8_t* const ip = frame.data() + kEthernetHeaderSize;
@@ -123,7 +107,7 @@ FrameKind LocateUdp(Bytes frame, UdpFrame* udp) {
       if (header_size < sizeof(Ipv4Layout) || total_size < header_size || total_size > room) {
         return FrameKind::kTruncated;
       }
-      if (!IpHeaderSumIsRight(ip, header_size)) return FrameKind::kBadChecksum;
+      if (SumWords({ip, header_size}) != 0xffff) return FrameKind::kBadChecksum;
       if (ip[offsetof(Ipv4Layout, protocol)] != kProtocolUdp) return FrameKind::kOther;
       if ((FieldAt<Be16>(ip, offsetof(Ipv4Layout, flags_and_offset)) & kMoreFragmentsOrOffset) !=
           0) {
@@ -159,11 +143,6 @@ FrameKind LocateUdp(Bytes frame, UdpFrame* udp) {
       static_cast<uint16_t>(kEthernetHeaderSize + header_size + sizeof(UdpLayout));
   udp->datagram_size = static_cast<uint16_t>(udp_size - sizeof(UdpLayout));
   return FrameKind::kUdp;
-}
-
-IpAddress UdpFrame::Address(size_t v4, size_t v6_offset) const {
-  if (v6) return IpAddress::V6(ReadAs<std::array<uint8_t, 16>>(ip + v6_offset));
-  return IpAddress::V4(ReadAs<std::array<uint8_t, 4>>(ip + v4));
 }
 
 FrameKind ParseFrame(Bytes frame, ParsedFrame* parsed) {

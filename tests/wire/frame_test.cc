@@ -251,6 +251,48 @@ TEST(Frame, LengthsMustAgree) {
   EXPECT_EQ(KindOf(frame), FrameKind::kTruncated);
 }
 
+// The quick way to the usual frame says the same as the thorough one, whatever byte of it is what.
+TEST(Frame, PlainFramesAreLocatedLikeAnyOther) {
+  for (const bool fix_checksum : {false, true}) {
+    for (size_t at = 0; at < kFrameHeaderSizeV4; ++at) {
+      for (unsigned value = 0; value < 256; ++value) {
+        std::vector<uint8_t> frame = FrameV4();
+        frame[at] = static_cast<uint8_t>(value);
+        if (fix_checksum) FixIpv4Checksum(frame);
+        UdpFrame quick, thorough;
+        const FrameKind kind = LocateAnyUdp(frame, &thorough);
+        ASSERT_EQ(LocateUdp(frame, &quick), kind) << at << " " << value;
+        if (kind != FrameKind::kUdp) continue;
+        EXPECT_EQ(quick.from(), thorough.from());
+        EXPECT_EQ(quick.to(), thorough.to());
+        EXPECT_EQ(quick.datagram_offset, thorough.datagram_offset);
+        EXPECT_EQ(quick.datagram_size, thorough.datagram_size);
+      }
+    }
+  }
+}
+
+TEST(Frame, AFlowIsBothEndpoints) {
+  const auto flow = [](const std::vector<uint8_t>& frame) {
+    UdpFrame udp;
+    EXPECT_EQ(LocateUdp(frame, &udp), FrameKind::kUdp);
+    return udp;
+  };
+  for (const std::vector<uint8_t>& frame : {FrameV4(), FrameV6()}) {
+    std::vector<uint8_t> longer = frame == FrameV4() ? FrameV4(9) : FrameV6(9);
+    EXPECT_TRUE(flow(frame).HasFlowOf(flow(longer)));
+    const size_t ports = frame.size() - 5 - 8;
+    const size_t addresses = ports - (frame == FrameV4() ? 8 : 32);
+    for (size_t at = addresses; at < ports + 4; ++at) {
+      std::vector<uint8_t> other = frame;
+      other[at] ^= 1;
+      if (frame == FrameV4()) FixIpv4Checksum(other);
+      EXPECT_FALSE(flow(frame).HasFlowOf(flow(other))) << at;
+    }
+  }
+  EXPECT_FALSE(flow(FrameV4()).HasFlowOf(flow(FrameV6())));
+}
+
 TEST(Frame, SurvivesRandomBytes) {
   std::mt19937 random(3);
   for (int i = 0; i < 20000; ++i) {
