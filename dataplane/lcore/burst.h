@@ -54,6 +54,7 @@ struct InPacket {
       nullptr;  // one segment, ours alone; from the stage `classify` on its data is the datagram
   wire::UdpFrame udp;
   uint32_t frame_size = 0;
+  bool follows = false;  // has the addresses and ports of the packet received before it
   const SessionEntry* session = nullptr;  // sealed messages, from here on
   uint64_t counter = 0;
   PathCounters* path = nullptr;  // null where the source is no endpoint we know
@@ -64,6 +65,7 @@ struct InPacket {
 struct DeferredPacket {
   InPacket packet;
   PortId port = 0;
+  uint32_t receiver_index = 0;
 };
 
 // Out: a payload, or another worker's leg of it.

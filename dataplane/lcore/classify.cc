@@ -26,20 +26,18 @@ void Worker::Classify(const PortView& port) {
   for (uint16_t i = 0; i < received; ++i) {
     InPacket& packet = in_[i];
     const wire::Bytes datagram = MakeDatagram(packet);
-    const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
-    if (!type) {
-      Discard(port.slot, wire::Drop::kUnknownType, packet.mbuf);
+    if (!wire::IsSealed(datagram)) {
+      Unsealed(port, packet, datagram);
       continue;
     }
-    if (*type != wire::MessageType::kSealed) {
-      Handshake(port, packet, *type);
-      continue;
-    }
-    if (datagram.size() < wire::kMinSealedSize) {
-      Discard(port.slot, wire::Drop::kTruncated, packet.mbuf);
-      continue;
-    }
-    if (!FindReceiveSession(port, kept > 0 ? &in_[kept - 1] : nullptr, &packet)) {
+    const wire::DataHeader header = *wire::ReadDataHeader(datagram);
+    packet.counter = header.counter;
+    // Mostly session and path are those of the packet before.
+    const InPacket* const before = packet.follows && kept == i ? &in_[i - 1u] : nullptr;
+    if (before != nullptr && before->session->session->local_index() == header.receiver_index) {
+      packet.session = before->session;
+      packet.path = before->path;
+    } else if (!FindReceiveSession(port, header.receiver_index, &packet)) {
       Discard(port.slot, wire::Drop::kUnknownSession, packet.mbuf);
       continue;
     }
@@ -49,24 +47,23 @@ void Worker::Classify(const PortView& port) {
   stages_.Lap(Stage::kParse, received);
 }
 
-// Session, counter and path of a sealed message, as the datagram and its frame show them; `before`, where there is one, is a packet
-// of the same port that probably has the same. False where nobody knows the session.
-bool Worker::FindReceiveSession(const PortView& port, const InPacket* before,
+// The session that the remote calls so, and the path by which the packet came. False where nobody knows the session.
+bool Worker::FindReceiveSession(const PortView& port, uint32_t receiver_index,
                                 InPacket* packet) const {
-  const std::optional<wire::DataHeader> header = wire::ReadDataHeader(
-      {rte_pktmbuf_mtod(packet->mbuf, const uint8_t*), packet->udp.datagram_size});
-  if (!header) return false;
-  packet->counter = header->counter;
-  if (before != nullptr && before->session->session->local_index() == header->receiver_index &&
-      packet->udp.HasFlowOf(before->udp)) {
-    packet->session = before->session;
-    packet->path = before->path;
-    return true;
-  }
-  packet->session = forwarding_->FindSession(header->receiver_index);
+  packet->session = forwarding_->FindSession(receiver_index);
   if (packet->session == nullptr) return false;
   packet->path = forwarding_->FindPath(packet->session->peer, port.id, packet->udp);
   return true;
+}
+
+// What is no sealed message, or not a whole one.
+void Worker::Unsealed(const PortView& port, const InPacket& packet, wire::Bytes datagram) {
+  const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
+  if (!type) return Discard(port.slot, wire::Drop::kUnknownType, packet.mbuf);
+  if (*type == wire::MessageType::kSealed) {
+    return Discard(port.slot, wire::Drop::kTruncated, packet.mbuf);
+  }
+  Handshake(port, packet, *type);
 }
 
 // Checking the MAC costs little, but not nothing: a flood of handshake messages gets a bounded

@@ -25,7 +25,8 @@ void Worker::Defer(const PortView& port) {
       if ((ours >> (i - first) & 1) != 0 || deferred.size() == kBurst) {
         opening_.Keep(i, kept++);
       } else {
-        deferred.Add({.packet = opening_[i], .port = port.id});
+        deferred.Add(
+            {.packet = opening_[i], .port = port.id, .receiver_index = session.local_index()});
       }
     }
     first = last;
@@ -42,7 +43,7 @@ void Worker::Revisit() {
     in_.Clear();
     for (; first < revisited.size() && revisited[first].port == id; ++first) {
       InPacket& packet = in_.Add(revisited[first].packet);
-      if (port == nullptr || !FindReceiveSession(*port, nullptr, &packet)) {
+      if (port == nullptr || !FindReceiveSession(*port, revisited[first].receiver_index, &packet)) {
         Discard(nullptr, wire::Drop::kUnknownSession, packet.mbuf);
         in_.Resize(static_cast<uint16_t>(in_.size() - 1));
       }

@@ -50,6 +50,39 @@ bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 
 
 }  // namespace
 
+// Inline: its one call is made for every packet.
+[[gnu::always_inline]] inline void Worker::Sort(const PortView& port, rte_mbuf* frame) {
+  const wire::Bytes bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
+  if (!IsOurMac(bytes, port.port->mac())) {
+    if (IsGroupMac(bytes)) return Foreign(port, frame);
+    rte_pktmbuf_free(frame);  // another station's: nothing was sent to us, nothing is dropped
+    return;
+  }
+  InPacket& packet = in_.Next();
+  switch (wire::LocateUdp(bytes, &packet.udp)) {
+    case wire::FrameKind::kUdp:
+      break;
+    case wire::FrameKind::kOther:
+      return Foreign(port, frame);
+    case wire::FrameKind::kFragment:
+      // WARP sends none, so it is the kernel's; where the kernel has its own copy, this one ends
+      // here.
+      if (!port.port->kernel_sees_frames()) return Foreign(port, frame);
+      return Discard(port.slot, wire::Drop::kIpFragment, frame);
+    case wire::FrameKind::kTruncated:
+      // A kernel interface joins the segments of others' TCP into frames larger than any buffer.
+      if (port.port->kernel_sees_frames()) return Foreign(port, frame);
+      return Discard(port.slot, wire::Drop::kTruncated, frame);
+    case wire::FrameKind::kBadChecksum:
+      return Discard(port.slot, wire::Drop::kBadIpChecksum, frame);
+  }
+  packet.follows = !in_.empty() && packet.udp.HasFlowOf(in_[in_.size() - 1u].udp);
+  if (!packet.follows && !IsOurs(port, packet.udp)) return Foreign(port, frame);
+  packet.mbuf = frame;
+  packet.frame_size = static_cast<uint32_t>(bytes.size());
+  in_.Add();
+}
+
 void Worker::Receive(const PortView& port) {
   in_.Clear();
   rte_mbuf* frames[kBurst];
@@ -75,41 +108,13 @@ void Worker::Receive(const PortView& port) {
   }
 }
 
-void Worker::Sort(const PortView& port, rte_mbuf* frame) {
-  const wire::Bytes bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
-  if (!IsOurMac(bytes, port.port->mac())) {
-    if (IsGroupMac(bytes)) return Foreign(port, frame);
-    rte_pktmbuf_free(frame);  // another station's: nothing was sent to us, nothing is dropped
-    return;
+// To our UDP port and one of the interface's addresses.
+bool Worker::IsOurs(const PortView& port, const wire::UdpFrame& udp) const {
+  if (udp.to_port() != forwarding_->snapshot().listen_port) return false;
+  for (const wire::IpAddress& address : port.entry->addresses) {
+    if (udp.IsToAddress(address)) return true;
   }
-  InPacket& packet = in_.Next();
-  switch (wire::LocateUdp(bytes, &packet.udp)) {
-    case wire::FrameKind::kUdp:
-      break;
-    case wire::FrameKind::kOther:
-      return Foreign(port, frame);
-    case wire::FrameKind::kFragment:
-      // WARP sends none, so it is the kernel's; where the kernel has its own copy, this one ends
-      // here.
-      if (!port.port->kernel_sees_frames()) return Foreign(port, frame);
-      return Discard(port.slot, wire::Drop::kIpFragment, frame);
-    case wire::FrameKind::kTruncated:
-      // A kernel interface joins the segments of others' TCP into frames larger than any buffer.
-      if (port.port->kernel_sees_frames()) return Foreign(port, frame);
-      return Discard(port.slot, wire::Drop::kTruncated, frame);
-    case wire::FrameKind::kBadChecksum:
-      return Discard(port.slot, wire::Drop::kBadIpChecksum, frame);
-  }
-  const std::vector<wire::IpAddress>& ours = port.entry->addresses;
-  if (packet.udp.to_port() != forwarding_->snapshot().listen_port ||
-      std::none_of(ours.begin(), ours.end(), [&](const wire::IpAddress& address) {
-        return packet.udp.IsToAddress(address);
-      })) {
-    return Foreign(port, frame);
-  }
-  packet.mbuf = frame;
-  packet.frame_size = static_cast<uint32_t>(bytes.size());
-  in_.Add();
+  return false;
 }
 
 // Where the kernel sees the port's frames itself, it has its own copy of this one.

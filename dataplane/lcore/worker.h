@@ -82,8 +82,10 @@ class Worker {
   void Revisit();
 
   void Sort(const PortView& port, rte_mbuf* frame);
-  bool FindReceiveSession(const PortView& port, const InPacket* before, InPacket* packet) const;
+  bool FindReceiveSession(const PortView& port, uint32_t receiver_index, InPacket* packet) const;
+  bool IsOurs(const PortView& port, const wire::UdpFrame& udp) const;
   void Foreign(const PortView& port, rte_mbuf* frame);
+  void Unsealed(const PortView& port, const InPacket& packet, wire::Bytes datagram);
   void Handshake(const PortView& port, const InPacket& packet, wire::MessageType type);
   void MeasureSkew(const InPacket& packet);
   uint64_t RoomInControl(const PortView& port) const;

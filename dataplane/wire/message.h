@@ -40,6 +40,12 @@ inline std::optional<MessageType> ClassifyDatagram(Bytes datagram) {
   return static_cast<MessageType>(type);
 }
 
+// The same as kSealed and long enough to be one.
+inline bool IsSealed(Bytes datagram) {
+  return datagram.size() >= kMinSealedSize &&
+         ReadAs<Le32>(datagram.data()).value() == static_cast<uint32_t>(MessageType::kSealed);
+}
+
 struct DataHeader {
   uint32_t receiver_index = 0;
   uint64_t counter = 0;
