@@ -104,7 +104,7 @@ void Worker::PushLegs() {
 
 bool Worker::TakeLegs(WorkerId from) {
   out_.Clear();
-  if (from == id_) return false;
+  if (from == id_ || lane_.legs[from]->empty()) return false;
   LegItem items[kBurst];
   const size_t taken = lane_.legs[from]->Pop(items);
   work_ += static_cast<uint32_t>(taken);

@@ -7,6 +7,7 @@ namespace warp::lcore {
 // Control's own frames (probes, handshakes, the companion interface's) come first: they are few,
 // and paths live by them.
 void Worker::SendFrames() {
+  if (lane_.frames.empty()) return;
   FrameItem items[kBurst];
   const size_t taken = lane_.frames.Pop(items);
   work_ += static_cast<uint32_t>(taken);
