@@ -143,8 +143,7 @@ void GateLab::Sleep() {
   if (plane_->ArmSleep()) {
     if (inline_worker_) {
       const protocol::Duration time = loop_->ArmSleep(kLongest);
-      loop_->DisarmSleep(time > protocol::Duration::zero() &&
-                         plane_->Wait(loop_->wake_fd(), time));
+      loop_->DisarmSleep(time > protocol::Duration::zero() && plane_->Wait(loop_->wake_fd(), time));
     } else {
       loop_->Wait(kLongest);
     }
