@@ -10,13 +10,15 @@ import sys
 import time
 
 ALL_PROTOCOLS = 3
-SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
+SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
+LARGEST = 10 + 65536  # a frame, joined ones included, behind what PACKET_VNET_HDR says of it
 
 
 def open_interface(name):
     # A protocol number of 0 until everything is set: nothing is queued before bind.
     interface = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     interface.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    interface.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)  # what arrives joined leaves joined
     interface.bind((name, ALL_PROTOCOLS))
     interface.setblocking(False)
     return interface
@@ -32,7 +34,7 @@ def main():
         for ready in select.select([near, far], [], [], timeout)[0]:
             try:
                 while True:
-                    waiting.append((time.monotonic() + delay, other[ready], ready.recv(65536)))
+                    waiting.append((time.monotonic() + delay, other[ready], ready.recv(LARGEST)))
             except BlockingIOError:
                 pass
         while waiting and waiting[0][0] <= time.monotonic():

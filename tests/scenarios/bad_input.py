@@ -15,7 +15,7 @@ import struct
 import sys
 import time
 
-from warp_frames import WARP_PORT, catch, open_interface
+from warp_frames import WARP_PORT, catch, open_interface, send
 
 MAP = "10.99.0.1"
 
@@ -63,7 +63,7 @@ def main():
                     if frame.outgoing or datagram is None:
                         octets = frame.reflected() if datagram is None else frame.with_datagram(datagram)
                         mine.add(hash(octets))
-                        interface.send(octets)
+                        send(interface, octets)
                     else:
                         own.sendto(datagram, (MAP, WARP_PORT))
     print(json.dumps(sent))

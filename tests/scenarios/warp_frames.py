@@ -8,6 +8,11 @@ ALL_PROTOCOLS = 3
 PACKET_OUTGOING = 4
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4 without options, UDP
 
+# Before each frame: flags, kind, size of the headers, of a segment, and two more (virtio 1.2 section 5.1.6).
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
+OFFLOAD = struct.Struct("=BBHHHH")
+UDP_SEGMENTS = 5
+
 
 class Frame:
     """A caught frame that carries a WARP datagram, and on which interface, in which direction."""
@@ -49,20 +54,34 @@ def checksum(header):
 
 def open_interface(name):
     interface = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS))
+    interface.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     interface.bind((name, ALL_PROTOCOLS))
     interface.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
     interface.setblocking(False)
     return interface
 
 
+def send(interface, octets):
+    interface.send(bytes(OFFLOAD.size) + octets)
+
+
 def catch(interface):
-    """The WARP frames that wait at an interface."""
+    """The WARP frames that wait at an interface, those that travel joined one by one."""
     while True:
         try:
-            octets, address = interface.recvfrom(65536)
+            octets, address = interface.recvfrom(OFFLOAD.size + 65536)
         except (BlockingIOError, OSError):
             return
+        _, kind, _, segment, _, _ = OFFLOAD.unpack_from(octets)
+        octets = octets[OFFLOAD.size :]
         if len(octets) < HEADERS or octets[12:15] != b"\x08\x00\x45" or octets[23] != socket.IPPROTO_UDP:
             continue
-        if WARP_PORT in struct.unpack_from("!HH", octets, 34):
-            yield Frame(interface, address[2] == PACKET_OUTGOING, octets)
+        if WARP_PORT not in struct.unpack_from("!HH", octets, 34):
+            continue
+        whole = Frame(interface, address[2] == PACKET_OUTGOING, octets)
+        if kind != UDP_SEGMENTS:
+            yield whole
+            continue
+        for start in range(0, len(whole.datagram), segment):
+            part = whole.with_datagram(whole.datagram[start : start + segment])
+            yield Frame(interface, whole.outgoing, part)
