@@ -124,6 +124,25 @@ int64_t RunSender::SendAndWait(const Question& question, int socket, const UnixA
   return !gate || gate_.StillIs(*gate) ? sent : -ECONNREFUSED;
 }
 
+// Until the ring holds the socket no more. A cancellation that meets a wake-up under way may fail and leave the poll armed, so it is
+// repeated. (Not by poll_remove, which would go on failing so.)
+void RunSender::LetGoOfPoll() {
+  for (bool polls = true, cancels = false; polls || cancels;) {
+    if (!cancels) {
+      io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
+      ::io_uring_prep_cancel64(entry, kPoll, 0);
+      ::io_uring_sqe_set_data64(entry, kCancel);
+      ::io_uring_submit(&ring_);
+      cancels = true;
+    }
+    io_uring_cqe* completion = nullptr;
+    if (::io_uring_wait_cqe(&ring_, &completion) != 0) continue;
+    if (completion->user_data == kCancel) cancels = false;
+    if (completion->user_data == kPoll) polls = (completion->flags & IORING_CQE_F_MORE) != 0;
+    ::io_uring_cqe_seen(&ring_, completion);
+  }
+}
+
 // epoll(7) asks the socket again when it was woken, and a connected one says "not writable" if others' payloads fill the
 // gate's queue by then: so the taking of this one would go unnoticed for long. io_uring passes each waking on.
 bool RunSender::WaitUntilTaken(const Question& question, int socket) {
@@ -151,20 +170,7 @@ bool RunSender::WaitUntilTaken(const Question& question, int socket) {
     polls = (completion->flags & IORING_CQE_F_MORE) != 0;
     ::io_uring_cqe_seen(&ring_, completion);
   }
-  if (has_ring_ && polls) {
-    io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
-    ::io_uring_prep_poll_remove(entry, kPoll);
-    ::io_uring_sqe_set_data64(entry, kCancel);
-    ::io_uring_submit(&ring_);
-    // The ring lets go of the socket.
-    for (bool cancels = true; polls || cancels;) {
-      io_uring_cqe* completion = nullptr;
-      if (::io_uring_wait_cqe(&ring_, &completion) != 0) continue;
-      if (completion->user_data == kCancel) cancels = false;
-      if (completion->user_data == kPoll) polls = (completion->flags & IORING_CQE_F_MORE) != 0;
-      ::io_uring_cqe_seen(&ring_, completion);
-    }
-  }
+  if (polls) LetGoOfPoll();
   return stands;
 }
 

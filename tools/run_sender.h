@@ -81,6 +81,7 @@ class RunSender {
  private:
   // Returns when nothing of what was sent through the socket is left unread; false if the question no longer stands.
   bool WaitUntilTaken(const Question& question, int socket);
+  void LetGoOfPoll();
 
   const RunGate& gate_;
   RoomWaiters& room_;

@@ -50,7 +50,8 @@ namespace warp::wire {
   X(kMapFull, "map_full",                                                                          \
     "the map holds as many registrations, or as much for this node, as it may")                    \
   /* Gates, tunnels, reassembly. */                                                                \
-  X(kGateFull, "gate_full", "the gate's queue towards the network is full")                        \
+  X(kGateFull, "gate_full",                                                                        \
+    "the gate's queue towards the network, or its socket's buffer, is full")                       \
   X(kDeadline, "deadline",                                                                         \
     "could not be sent, or read by the application, within the tunnel's deadline")                 \
   X(kTooLarge, "too_large", "larger than 64 KiB, or than the peer may send")                       \

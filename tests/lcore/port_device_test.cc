@@ -1,6 +1,6 @@
 // Ports on devices that need no privileges, and what opening says when it fails.
-#include <rte_ethdev.h>
 #include <rte_eth_ring.h>
+#include <rte_ethdev.h>
 #include <rte_ring.h>
 
 #include "tests/lcore/port_fixture.h"
