@@ -227,6 +227,17 @@ TEST_P(LoopbackGateTest, FloodIsBoundedByTheSocketsBuffer) {
   EXPECT_THAT(tunnel_.received, ElementsAre("after"));
 }
 
+TEST_P(LoopbackGateTest, WhatItsBufferHadNoRoomForIsGateFullOnce) {
+  Open(std::nullopt, 64 << 10);
+  for (const size_t sent : {2000, 4000}) {
+    for (size_t i = 0; i < 2000; ++i) ASSERT_TRUE(app_.Send(gate_->local(), Numbered(i, 1000)));
+    EXPECT_GT(Drops(wire::Drop::kGateFull), sent / 2 - 500);  // before anything was received
+    Settle(*loop_);
+    EXPECT_EQ(tunnel_.received.size() + Drops(wire::Drop::kGateFull), sent);
+    EXPECT_EQ(gate_->counters().from_app, tunnel_.received.size());
+  }
+}
+
 TEST_P(LoopbackGateTest, OtherCallbacksHaveTheirTurnDuringAFlood) {
   Open();
   size_t most = 0;

@@ -148,5 +148,22 @@ TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
   EXPECT_EQ(Lost(lab), lab.tunnel().sender().drops().Get(Drop::kGateFull));
 }
 
+// A path that takes all, and an application faster than all: each payload is sent, or counted once.
+TEST_F(CongestionTest, AFloodIsSentOrCounted) {
+  const wire::Endpoint listen = {wire::IpAddress::V4({127, 0, 0, 1}), 39417};
+  tunnel_.gate = {.loopback = config::LoopbackGateConfig{.listen = listen}};
+  tunnel_.deadline = std::chrono::seconds(10);
+  GateLab lab({""}, tunnel_);
+  uint64_t offered = 0;
+  lab.TurnWhile({[&] {
+    UdpApplication udp({wire::IpAddress::V4({127, 0, 0, 1}), 0});
+    const std::string payload(1000, 'x');
+    while (offered < 100000) offered += udp.Send(listen, payload) ? 1 : 0;
+  }});
+  lab.TurnUntil([&] { return lab.tunnel().sender().sent() + Lost(lab) == offered; });
+  EXPECT_EQ(Lost(lab), lab.tunnel().sender().drops().Get(Drop::kGateFull) +
+                           lab.tunnel().gate_counters().drops.Get(Drop::kGateFull));
+}
+
 }  // namespace
 }  // namespace warp::control
