@@ -1,5 +1,6 @@
 #include "control/node_status.h"
 
+#include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -212,16 +213,24 @@ Json TunnelJson(const NodeView& view, const Tunnel& tunnel) {
            DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
 }
 
-uint64_t TotalDrops(const NodeView& view, Drop drop) {
-  uint64_t total = view.protocol.drops(drop) + view.dataplane.Drops(drop) +
-                   view.transmitter.drops().Get(drop) + view.inbound.drops().Get(drop);
+// One pass over the tunnels: a gate asks the kernel for what its socket lost.
+std::array<uint64_t, wire::kDropCount> TotalDrops(const NodeView& view) {
+  std::array<uint64_t, wire::kDropCount> totals{};
+  const auto add = [&totals](const auto& count_of) {
+    for (size_t i = 0; i < totals.size(); ++i) totals[i] += count_of(static_cast<Drop>(i));
+  };
+  add([&](Drop drop) {
+    return view.protocol.drops(drop) + view.dataplane.Drops(drop) +
+           view.transmitter.drops().Get(drop) + view.inbound.drops().Get(drop);
+  });
   for (const std::unique_ptr<Tunnel>& tunnel : view.tunnels) {
-    total += tunnel->sender().drops().Get(drop) + tunnel->gate_counters().drops.Get(drop);
+    const GateCounters& gate = tunnel->gate_counters();
+    add([&](Drop drop) { return tunnel->sender().drops().Get(drop) + gate.drops.Get(drop); });
   }
-  if (drop == Drop::kKernelFull) {
-    for (const auto& port : view.ports.ports()) total += port->kernel_full;
+  for (const auto& port : view.ports.ports()) {
+    totals[static_cast<size_t>(Drop::kKernelFull)] += port->kernel_full;
   }
-  return total;
+  return totals;
 }
 
 }  // namespace
@@ -240,7 +249,8 @@ std::string NodeStatusJson(Instant now, const NodeView& view) {
   for (const auto& peer : view.protocol.Peers()) peers.push_back(PeerJson(now, view, peer));
   Json& tunnels = status["tunnels"] = Json::array();
   for (const auto& tunnel : view.tunnels) tunnels.push_back(TunnelJson(view, *tunnel));
-  status["drops"] = DropsJson([&](Drop drop) { return TotalDrops(view, drop); });
+  const auto drops = TotalDrops(view);
+  status["drops"] = DropsJson([&](Drop drop) { return drops[static_cast<size_t>(drop)]; });
   return status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
