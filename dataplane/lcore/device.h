@@ -17,7 +17,7 @@ namespace warp::lcore {
 absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& name,
                                     const std::string& arguments);
 
-// "net_af_packet" -> "net_af_packet3": a name that no device of this process ever had.
+// "net_af_xdp" -> "net_af_xdp3": a name that no device of this process ever had.
 std::string NewDeviceName(absl::string_view driver);
 
 // `what` and the reason DPDK logged since ClearEalLog, or else that of `code` (a negative or

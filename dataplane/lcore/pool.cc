@@ -19,7 +19,7 @@ constexpr size_t kMib = 1024 * 1024;
 // The largest ring items are pointers or pairs of them; a generous bound.
 constexpr size_t kMaxRingItem = 32;
 
-// What a driver allocates for a port: af_packet two vectors of its ring, memif its queues.
+// What a driver allocates for a port: memif its queues.
 constexpr size_t kDriverMemory = kMib;
 
 // A thread's cache holds up to half as many again before it is flushed to the pool.

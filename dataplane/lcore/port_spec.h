@@ -19,7 +19,7 @@ struct PortSpec {
   std::string device;   // af_packet, af_xdp: the kernel interface; pci: "0000:3b:00.0"; devargs:
                         // "net_memif0,role=…"
   uint16_t mtu = 1500;  // of IP packets: the kernel interface's, or the companion's
-  uint16_t listen_port = 0;  // for the XDP program: the UDP port that is ours
+  uint16_t listen_port = 0;  // the UDP port that is ours, for the filters of kernel interfaces
 };
 
 struct PortInfo {

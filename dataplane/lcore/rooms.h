@@ -14,13 +14,11 @@ namespace warp::lcore {
 // Beyond this buffers would not be 16-bit; no Ethernet interface comes near it.
 inline constexpr uint16_t kMaxMtu = 32768;
 
-// What drivers put in front of a frame in its buffer: XDP_PACKET_HEADROOM of af_xdp; af_packet's
-// own header is smaller.
+// What drivers put in front of a frame in its buffer: XDP_PACKET_HEADROOM of af_xdp.
 inline constexpr uint16_t kDriverHeadroom = 256;
 
 // Room for an IP packet of `mtu` bytes, its Ethernet header, a VLAN tag and what the driver puts in
-// front. A multiple of 512, so that few of them fill whole pages (af_packet's ring is made of such
-// slots).
+// front. A multiple of 512, so that few of them fill whole pages.
 constexpr uint16_t FrameSlot(uint16_t mtu) {
   const uint32_t needed =
       std::min(mtu, kMaxMtu) + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + kDriverHeadroom;

@@ -86,8 +86,8 @@ void SegmentReceiver::Begin(Message* message) {
   const uint8_t* const frame = rte_pktmbuf_mtod(message->buffer, const uint8_t*);
   const size_t header_size = wire::JoinableHeaderSize({frame, message->in_buffer});
   const size_t segment = message->offload.segment_size;
-  if (whole || header_size == 0 || segment == 0 || header_size + segment > buffer_size_ ||
-      message->size <= header_size) {
+  if (message->offload.kind != OffloadHeader::kUdpSegments || header_size == 0 || segment == 0 ||
+      header_size + segment > buffer_size_ || message->size <= header_size) {
     missed_.Add();
     message->size = 0;
     return;

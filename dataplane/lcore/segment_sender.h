@@ -30,7 +30,9 @@ class SegmentSender {
   explicit SegmentSender(int fd) : fd_(fd) {}
 
   // Takes frames from the front and returns how many; the rest stays the caller's. Never blocks: what the socket's send buffer
-  // has no room for, or a down interface refuses, is not taken. A frame larger than the interface's MTU is taken, and counted.
+  // has no room for, or a down interface refuses, is not taken. A lone frame larger than the interface's MTU, or one in more
+  // pieces than any of ours, is taken and counted. (The kernel does not look at the size of joined ones: control keeps them
+  // within the MTU.)
   uint16_t Send(rte_mbuf** frames, uint16_t count);
 
   // Any thread.
