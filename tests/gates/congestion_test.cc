@@ -47,15 +47,6 @@ class CongestionTest : public ::testing::Test {
     std::cout << "[   RATE   ] " << static_cast<int>(rate) << " payloads/s\n";
     return rate;
   }
-  static uint64_t Lost(const GateLab& lab) {
-    uint64_t lost = 0;
-    for (size_t i = 0; i < wire::kDropCount; ++i) {
-      const auto drop = static_cast<Drop>(i);
-      lost +=
-          lab.tunnel().sender().drops().Get(drop) + lab.tunnel().gate_counters().drops.Get(drop);
-    }
-    return lost;
-  }
 
   TemporaryDirectory directory_;
   config::TunnelConfig tunnel_;
@@ -66,13 +57,13 @@ TEST_F(CongestionTest, AUnixClientIsSlowedToTheRateOfThePath) {
   const double rate = Offer(lab);
   EXPECT_GT(rate, kRate / 4);
   EXPECT_LT(rate, kRate * 1.05);
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 TEST_F(CongestionTest, SoItIsWhereTheControlThreadIsTheWorker) {
   GateLab lab({",rate=0", ",rate=1000,burst=1"}, tunnel_, /*inline_worker=*/true);
   EXPECT_GT(Offer(lab), kRate / 4);
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 TEST_F(CongestionTest, SoIsOneWithAQueue) {
@@ -80,26 +71,26 @@ TEST_F(CongestionTest, SoIsOneWithAQueue) {
   GateLab lab({",rate=1000,burst=1"}, tunnel_);
   EXPECT_GT(Offer(lab), kRate / 4);
   lab.TurnUntil([&] { return lab.tunnel().sender().idle(); });
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 TEST_F(CongestionTest, AndOneWithAConnection) {
   gate().type = config::UnixGateType::kSeqpacket;
   GateLab lab({",rate=1000,burst=1"}, tunnel_);
   EXPECT_GT(Offer(lab), kRate / 4);
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 TEST_F(CongestionTest, AStalledPathSlowsNobody) {
   GateLab lab({",rate=0", ",rate=1000,burst=1"}, tunnel_);
   EXPECT_GT(Offer(lab), kRate / 4);
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 TEST_F(CongestionTest, TheFastestPathSetsTheRate) {
   GateLab lab({",rate=1000,burst=1", ",rate=20000"}, tunnel_);
   EXPECT_GT(Offer(lab), kRate * 1.1);
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 // 47 packets each, in the order of a path that takes one at a time.
@@ -107,7 +98,7 @@ TEST_F(CongestionTest, LargePayloadsAreSlowedToo) {
   tunnel_.deadline = milliseconds(2000);
   GateLab lab({",rate=4700,burst=1"}, tunnel_);
   EXPECT_GT(Offer(lab, 65536), 10);
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 TEST_F(CongestionTest, NothingIsTakenButTheDeadlineFreesTheSender) {
@@ -115,7 +106,7 @@ TEST_F(CongestionTest, NothingIsTakenButTheDeadlineFreesTheSender) {
   GateLab lab({",rate=0"}, tunnel_);
   EXPECT_EQ(Offer(lab), 0);
   EXPECT_GT(lab.tunnel().sender().drops().Get(Drop::kDeadline), 5u);
-  EXPECT_EQ(Lost(lab), lab.tunnel().sender().drops().Get(Drop::kDeadline));
+  EXPECT_EQ(lab.Lost(), lab.tunnel().sender().drops().Get(Drop::kDeadline));
 }
 
 // UDP cannot hold its sender back: drops by name, the oldest kept, memory bounded.
@@ -145,7 +136,7 @@ TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
   EXPECT_GT(static_cast<double>(lab.tunnel().sender().sent()) / seconds, kRate / 4);
   EXPECT_GT(lab.tunnel().sender().drops().Get(Drop::kGateFull), 1000u);
   EXPECT_LE(most, 100u);
-  EXPECT_EQ(Lost(lab), lab.tunnel().sender().drops().Get(Drop::kGateFull));
+  EXPECT_EQ(lab.Lost(), lab.tunnel().sender().drops().Get(Drop::kGateFull));
 }
 
 // A path that takes all, and an application faster than all: each payload is sent, or counted once.
@@ -160,9 +151,9 @@ TEST_F(CongestionTest, AFloodIsSentOrCounted) {
     const std::string payload(1000, 'x');
     while (offered < 100000) offered += udp.Send(listen, payload) ? 1 : 0;
   }});
-  lab.TurnUntil([&] { return lab.tunnel().sender().sent() + Lost(lab) == offered; });
-  EXPECT_EQ(Lost(lab), lab.tunnel().sender().drops().Get(Drop::kGateFull) +
-                           lab.tunnel().gate_counters().drops.Get(Drop::kGateFull));
+  lab.TurnUntil([&] { return lab.tunnel().sender().sent() + lab.Lost() == offered; });
+  EXPECT_EQ(lab.Lost(), lab.tunnel().sender().drops().Get(Drop::kGateFull) +
+                            lab.tunnel().gate_counters().drops.Get(Drop::kGateFull));
 }
 
 }  // namespace

@@ -152,6 +152,16 @@ void GateLab::Sleep() {
   spin_.Slept(Now() - now_);
 }
 
+uint64_t GateLab::Lost() const {
+  const GateCounters& gate = tunnel().gate_counters();
+  uint64_t lost = 0;
+  for (size_t i = 0; i < wire::kDropCount; ++i) {
+    const auto drop = static_cast<wire::Drop>(i);
+    lost += tunnel().sender().drops().Get(drop) + gate.drops.Get(drop);
+  }
+  return lost;
+}
+
 void GateLab::TurnWhile(const std::vector<std::function<void()>>& applications) {
   std::atomic<size_t> running = applications.size();
   std::vector<std::thread> threads;

@@ -42,6 +42,8 @@ class GateLab {
   void GivePaths();
   void TakePathsFromWorkers() { Publish(/*paths=*/false); }
 
+  // Payloads that ended as a drop, of the tunnel and its gate.
+  uint64_t Lost() const;
   const Tunnel& tunnel() const { return *traffic_->tunnels()[0]; }
   void CloseGate() { traffic_->CloseGates(); }
 

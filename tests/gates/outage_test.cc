@@ -44,15 +44,6 @@ class OutageTest : public ::testing::TestWithParam<bool> {
     if (!over) lab.CloseGate();  // so that it ends, too
     thread.join();
   }
-  static uint64_t Lost(const GateLab& lab) {
-    uint64_t lost = 0;
-    for (size_t i = 0; i < wire::kDropCount; ++i) {
-      const auto drop = static_cast<Drop>(i);
-      lost +=
-          lab.tunnel().sender().drops().Get(drop) + lab.tunnel().gate_counters().drops.Get(drop);
-    }
-    return lost;
-  }
 
   TemporaryDirectory directory_;
   config::TunnelConfig tunnel_;
@@ -87,7 +78,7 @@ TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
       });
   EXPECT_TRUE(back);
   EXPECT_EQ(sender.sent(), 1u);
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 // Payloads lie everywhere when the paths go: in the gate, in the rings, sealed and unsealed, some of them in pieces.
@@ -116,7 +107,7 @@ TEST_P(OutageTest, NothingIsLostWhilePathsComeAndGo) {
   const TunnelSender& sender = lab.tunnel().sender();
   lab.TurnUntil([&] { return sender.accepted() == kPayloads && sender.idle(); });
   EXPECT_EQ(sender.sent(), static_cast<uint64_t>(kPayloads));
-  EXPECT_EQ(Lost(lab), 0u);
+  EXPECT_EQ(lab.Lost(), 0u);
 }
 
 }  // namespace
