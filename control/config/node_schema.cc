@@ -225,9 +225,9 @@ const SectionOf<PortConfig>& PortSchema() {
          "driver", &PortConfig::driver,
          Choice<PortDriver>({{"af_packet", PortDriver::kAfPacket}, {"af_xdp", PortDriver::kAfXdp}}))
         .Why(
-            "How a kernel interface is driven; only beside `interface`. af_xdp is faster, and "
-            "needs an interface with "
-            "one channel.");
+            "How a kernel interface is driven; only beside `interface`. af_xdp skips the kernel's "
+            "stack, and needs an interface with one channel. Which is faster depends on the "
+            "interface: measure.");
     s.Scalar("kernel_interface", &PortConfig::kernel_interface, InterfaceName())
         .Example("warp-wan0")
         .Otherwise("warp-NAME")
