@@ -36,6 +36,10 @@ def cpu(result, key, digits=1):
     return f"{result['cpu'][key]['median']:.{digits}f}" if result["cpu"] else "–"
 
 
+def gap(cut):
+    return f"{cut['lost']}, {spread(cut['longest_gap'], digits=1)}"
+
+
 def line(result):
     """One system in one line, while the others are still measured."""
     return (f"    {rate(result, '1400')} / {rate(result, '200')} kpps, "
@@ -57,9 +61,9 @@ def tables(report, markdown=False):
     cuts = [(one["title"], one["cut"]) for one in system["systems"] if one.get("cut")]
     if cuts:
         names = {"none": "no cut", "sender": "at the sender", "receiver": "at the receiver", "black_hole": "black hole"}
-        text.append("One link dies in mid-stream, 5,000/s of 1,400 B: lost, longest gap in ms")
+        text.append("One link dies in mid-stream, 5,000/s of 1,400 B: lost in all runs, longest gap of a run in ms")
         text.append(table(["system", *names.values()],
-                          [[title, *(f"{cut[how]['lost']}, {cut[how]['longest_gap_ms']:.1f}" for how in names)]
+                          [[title, *(gap(cut[how]) for how in names)]
                            for title, cut in cuts], markdown))  # fmt: skip
     if system["tcp"]:
         text.append("TCP through wireguard-go")

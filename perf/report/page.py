@@ -212,6 +212,10 @@ def system_table(systems):
     return table(head, rows, [number for number, one in enumerate(systems) if one["name"].startswith("warp")])
 
 
+def gap(cut):
+    return f"{cut['lost']}, {span(cut['longest_gap'], digits=1)}"
+
+
 def cuts(systems, charts):
     shown = [one for one in systems if one.get("cut")]
     if not shown:
@@ -231,9 +235,8 @@ def cuts(systems, charts):
             "yRange": [0, max(75, *(count for _, count in points))], "cuts": [] if how == "none" else [0], "height": 190,
             "yTicks": [[0, "0"], [25, "25"], [50, "50"], [75, "75"]], "xTicks": [[t, f"{t:+d}" if t else "0"] for t in range(-300, 301, 100)],
             "xLabel": "ms from the cut" if how != "none" else "ms from the middle of the run", "yLabel": "deliveries in 10 ms"}, charts,
-            title, f"{html.escape(one['title'])}: {cut['lost']} of {cut['sent']:,} lost, longest gap {cut['longest_gap_ms']:.1f} ms"))  # fmt: skip
+            title, f"{html.escape(one['title'])}: {cut['lost']} of {cut['sent']:,} lost, longest gap in this run {cut['longest_gap_ms']:.1f} ms"))  # fmt: skip
     text.append(f"<div class=grid>{''.join(grid)}</div>")
-    text.append(table(["lost, longest gap in ms", *CUTS.values()],
-                      [[html.escape(one["title"]), *(f"{one['cut'][how]['lost']}, {one['cut'][how]['longest_gap_ms']:.1f}" for how in CUTS)]
-                       for one in shown]))  # fmt: skip
+    text.append(table(["lost in all runs, longest gap of a run in ms", *CUTS.values()],
+                      [[html.escape(one["title"]), *(gap(one["cut"][how]) for how in CUTS)] for one in shown]))  # fmt: skip
     return "\n".join(text)

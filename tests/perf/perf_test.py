@@ -22,8 +22,9 @@ def report(seal=100.0, spread=0.02, factor=1.9, rates=(90e3, 100e3, 110e3), trip
     figure = measures.figure
     trip = {"p50": figure(trips, "us", "lower"), "p99": figure([2 * t for t in trips], "us", "lower"), "lost": 0, "count": 2,
             "distribution": [[80.0, 50], [90.0, 40], [500.0, 10]]}  # fmt: skip
-    cut = {"lost": 0, "duplicated": 0, "sent": 200, "longest_gap_ms": 6.5, "cut_at_ms": 20.0, "interval_ms": 10.0,
-           "arrivals": [50, 50, 49, 51]}  # fmt: skip
+    cut = measures.typical_cut([
+        {"lost": 1, "duplicated": 0, "sent": 200, "longest_gap_ms": gap, "cut_at_ms": 20.0, "interval_ms": 10.0,
+         "arrivals": [50, 50, 49, 51]} for gap in (9.5, 6.5, 5.5)])  # fmt: skip
     case = lambda ns: {"ns_per_payload": ns, "spread": spread, "bare_ns": ns / 1.2, "ratio": 1.2,  # noqa: E731
                        "stages": {"take": 5.0, "seal": ns - 5}}  # fmt: skip
     return {
@@ -113,6 +114,10 @@ class PageTest(unittest.TestCase):
         whole = report()
         for part in ("results", "system"):
             self.assertIn("</html>", page.render({key: value for key, value in whole.items() if key != part}))
+
+    def test_a_cut_is_told_by_all_its_runs(self):
+        self.assertIn("3, 6.5 (5.5–9.5)", compare_text.tables(report()))
+        self.assertIn("3, 6.5 <span class=soft>5.5–9.5</span>", page.render(report()))
 
     def test_the_text_has_every_system(self):
         self.assertIn("WARP </script>", compare_text.tables(report()))
