@@ -50,14 +50,14 @@ BENCHMARK(X25519SharedSecret);
 class Handshake {
  public:
   wire::NoiseInitiator MakeInitiator() const {
-    return {initiator_key_, responder_name_, prologue_};
+    return {initiator_keys_, responder_keys_.public_key(), prologue_};
   }
   std::vector<uint8_t> Initiate(wire::NoiseInitiator& initiator) const {
     return Must(initiator.WriteInitiation(wire::EncodeInitiationPayload(
         {.timestamp_ns = 1'700'000'000'000'000'000, .ciphers = wire::SupportedCiphers()})));
   }
   std::vector<uint8_t> Respond(wire::Bytes initiation) const {
-    wire::NoiseResponder responder(responder_key_, prologue_);
+    wire::NoiseResponder responder(responder_keys_, prologue_);
     const auto offer =
         wire::DecodeInitiationPayload(Must(responder.ReadInitiation(initiation)).payload);
     std::vector<uint8_t> response = Must(responder.WriteResponse(
@@ -71,9 +71,8 @@ class Handshake {
   }
 
  private:
-  const wire::SecretKey initiator_key_ = wire::SecretKey::Generate();
-  const wire::SecretKey responder_key_ = wire::SecretKey::Generate();
-  const wire::PublicKey responder_name_ = responder_key_.Public();
+  const wire::KeyPair initiator_keys_ = wire::KeyPair::Generate();
+  const wire::KeyPair responder_keys_ = wire::KeyPair::Generate();
   const wire::PresharedKey psk_;
   const std::vector<uint8_t> prologue_ = wire::HandshakePrologue(wire::Role::kPeer);
 };

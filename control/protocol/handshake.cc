@@ -34,7 +34,7 @@ InitiatorHandshake::InitiatorHandshake(Local& local, const HandshakeParams& para
 void InitiatorHandshake::Refresh(Local& local, const HandshakeParams& params) {
   if (!datagram_.empty()) previous_mac1_ = mac1_;
   datagram_.clear();
-  noise_ = std::make_unique<wire::NoiseInitiator>(local.secret_key(), params.remote,
+  noise_ = std::make_unique<wire::NoiseInitiator>(local.keys(), params.remote,
                                                   wire::HandshakePrologue(params.role));
   const auto noise = noise_->WriteInitiation(
       wire::EncodeInitiationPayload({.timestamp_ns = local.NextTimestamp(), .ciphers = offered_}));
@@ -93,8 +93,7 @@ std::optional<ReceivedInitiation> ReadInitiation(const Local& local, wire::Role 
                                                  wire::Bytes datagram) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return std::nullopt;
-  auto noise =
-      std::make_unique<wire::NoiseResponder>(local.secret_key(), wire::HandshakePrologue(role));
+  auto noise = std::make_unique<wire::NoiseResponder>(local.keys(), wire::HandshakePrologue(role));
   const auto initiation = noise->ReadInitiation(message->noise);
   if (!initiation.ok()) return std::nullopt;
   std::optional<wire::InitiationPayload> payload =

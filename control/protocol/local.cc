@@ -13,8 +13,7 @@ std::shared_ptr<wire::AeadEngine> DefaultEngine() {
 }  // namespace
 
 Local::Local(LocalOptions options)
-    : secret_key_(std::move(options.secret_key)),
-      public_key_(secret_key_.Public()),
+    : keys_(std::move(options.secret_key)),
       wall_clock_(std::move(options.wall_clock)),
       ciphers_(options.ciphers.empty() ? wire::SupportedCiphers() : std::move(options.ciphers)),
       engine_(options.engine != nullptr ? std::move(options.engine) : DefaultEngine()),

@@ -36,8 +36,8 @@ class Local {
   Local(const Local&) = delete;
   Local& operator=(const Local&) = delete;
 
-  const wire::SecretKey& secret_key() const { return secret_key_; }
-  const wire::PublicKey& public_key() const { return public_key_; }
+  const wire::KeyPair& keys() const { return keys_; }
+  const wire::PublicKey& public_key() const { return keys_.public_key(); }
   const std::vector<wire::Cipher>& ciphers() const { return ciphers_; }
   wire::AeadEngine& engine() { return *engine_; }
   SessionTable& sessions() { return sessions_; }
@@ -51,8 +51,7 @@ class Local {
   Duration Jitter(Duration nominal);
 
  private:
-  const wire::SecretKey secret_key_;
-  const wire::PublicKey public_key_;
+  const wire::KeyPair keys_;
   const std::function<uint64_t()> wall_clock_;
   const std::vector<wire::Cipher> ciphers_;
   const std::shared_ptr<wire::AeadEngine> engine_;

@@ -99,6 +99,8 @@ PublicKey SecretKey::Public() const {
   return PublicKey::FromBytes(bytes);
 }
 
+KeyPair::KeyPair(SecretKey secret) : secret_(std::move(secret)), public_key_(secret_.Public()) {}
+
 absl::StatusOr<PresharedKey> PresharedKey::FromBase64(absl::string_view text) {
   return SecretFromBase64<PresharedKey>(text);
 }

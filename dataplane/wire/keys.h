@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -69,7 +70,24 @@ class SecretKey : public SecretBytes {
   static absl::StatusOr<SecretKey> FromBase64(absl::string_view text);
   std::string ToBase64() const;  // for `warp keygen` alone
   SecretKey Clone() const;       // explicit, so that each copy is seen in review
-  PublicKey Public() const;
+  PublicKey Public() const;      // costs an X25519 operation
+};
+
+// A private key beside its public one, for those who need both again and again.
+class KeyPair {
+ public:
+  explicit KeyPair(SecretKey secret);
+  static KeyPair Generate() { return KeyPair(SecretKey::Generate()); }
+  const SecretKey& secret() const { return secret_; }
+  const PublicKey& public_key() const { return public_key_; }
+  KeyPair Clone() const { return KeyPair(secret_.Clone(), public_key_); }
+
+ private:
+  KeyPair(SecretKey secret, const PublicKey& public_key)
+      : secret_(std::move(secret)), public_key_(public_key) {}
+
+  SecretKey secret_;
+  PublicKey public_key_;
 };
 
 // Mixed into the handshake as psk2; all zero where none is configured (Noise rev 34, section 9).

@@ -36,7 +36,7 @@ absl::Status OutOfTurn() { return absl::FailedPreconditionError("handshake call 
 
 }  // namespace
 
-NoiseInitiator::NoiseInitiator(const SecretKey& local, const PublicKey& remote, Bytes prologue,
+NoiseInitiator::NoiseInitiator(const KeyPair& local, const PublicKey& remote, Bytes prologue,
                                NoisePattern pattern)
     : pattern_(pattern), local_(local.Clone()), remote_(remote), state_(pattern, prologue) {
   state_.MixHash(remote_.bytes());
@@ -49,10 +49,10 @@ absl::StatusOr<std::vector<uint8_t>> NoiseInitiator::WriteInitiation(Bytes paylo
   NoiseState state = state_;
   const PublicKey ephemeral = ephemeral_->Public();
   std::vector<uint8_t> message(ephemeral.bytes().begin(), ephemeral.bytes().end());
-  MixEphemeral(pattern_, ephemeral, &state);                           // e
-  bool sound = state.MixDh(*ephemeral_, remote_);                      // es
-  if (sound) state.EncryptAndHash(local_.Public().bytes(), &message);  // s
-  sound = sound && state.MixDh(local_, remote_);                       // ss
+  MixEphemeral(pattern_, ephemeral, &state);                               // e
+  bool sound = state.MixDh(*ephemeral_, remote_);                          // es
+  if (sound) state.EncryptAndHash(local_.public_key().bytes(), &message);  // s
+  sound = sound && state.MixDh(local_.secret(), remote_);                  // ss
   if (!sound) return absl::InvalidArgumentError("the remote public key is of low order");
   state.EncryptAndHash(payload, &message);
 
@@ -68,10 +68,10 @@ absl::StatusOr<std::vector<uint8_t>> NoiseInitiator::ReadResponse(const Preshare
 
   NoiseState state = state_;
   const PublicKey remote_ephemeral = KeyAt(message, 0);
-  MixEphemeral(pattern_, remote_ephemeral, &state);                         // e
-  if (!state.MixDh(*ephemeral_, remote_ephemeral)) return NotAuthentic();   // ee
-  if (!state.MixDh(local_, remote_ephemeral)) return NotAuthentic();        // se
-  if (pattern_ == NoisePattern::kIkPsk2) state.MixKeyAndHash(psk.bytes());  // psk
+  MixEphemeral(pattern_, remote_ephemeral, &state);                            // e
+  if (!state.MixDh(*ephemeral_, remote_ephemeral)) return NotAuthentic();      // ee
+  if (!state.MixDh(local_.secret(), remote_ephemeral)) return NotAuthentic();  // se
+  if (pattern_ == NoisePattern::kIkPsk2) state.MixKeyAndHash(psk.bytes());     // psk
   std::vector<uint8_t> payload(message.size() - kNoiseResponseOverhead);
   if (!state.DecryptAndHash(message.subspan(kKeySize), payload.data())) return NotAuthentic();
 
@@ -86,9 +86,9 @@ absl::StatusOr<NoiseKeys> NoiseInitiator::Split() const {
   return SplitKeys(state_);
 }
 
-NoiseResponder::NoiseResponder(const SecretKey& local, Bytes prologue, NoisePattern pattern)
+NoiseResponder::NoiseResponder(const KeyPair& local, Bytes prologue, NoisePattern pattern)
     : pattern_(pattern), local_(local.Clone()), state_(pattern, prologue) {
-  state_.MixHash(local_.Public().bytes());
+  state_.MixHash(local_.public_key().bytes());
 }
 
 absl::StatusOr<NoiseResponder::Initiation> NoiseResponder::ReadInitiation(Bytes message) {
@@ -97,14 +97,14 @@ absl::StatusOr<NoiseResponder::Initiation> NoiseResponder::ReadInitiation(Bytes 
 
   NoiseState state = state_;
   const PublicKey remote_ephemeral = KeyAt(message, 0);
-  MixEphemeral(pattern_, remote_ephemeral, &state);                   // e
-  if (!state.MixDh(local_, remote_ephemeral)) return NotAuthentic();  // es
+  MixEphemeral(pattern_, remote_ephemeral, &state);                            // e
+  if (!state.MixDh(local_.secret(), remote_ephemeral)) return NotAuthentic();  // es
   std::array<uint8_t, kKeySize> key;
   if (!state.DecryptAndHash(message.subspan(kKeySize, kKeySize + kTagSize), key.data())) {
     return NotAuthentic();  // s
   }
   const PublicKey remote_static = PublicKey::FromBytes(key);
-  if (!state.MixDh(local_, remote_static)) return NotAuthentic();  // ss
+  if (!state.MixDh(local_.secret(), remote_static)) return NotAuthentic();  // ss
   std::vector<uint8_t> payload(message.size() - kNoiseInitiationOverhead);
   if (!state.DecryptAndHash(message.subspan(2 * kKeySize + kTagSize), payload.data())) {
     return NotAuthentic();

@@ -38,7 +38,7 @@ struct NoiseKeys {
 class NoiseInitiator {
  public:
   // `local` is copied and wiped with this object. The prologue must be the responder's.
-  NoiseInitiator(const SecretKey& local, const PublicKey& remote, Bytes prologue,
+  NoiseInitiator(const KeyPair& local, const PublicKey& remote, Bytes prologue,
                  NoisePattern pattern = NoisePattern::kIkPsk2);
 
   // Payload + kNoiseInitiationOverhead bytes. FailedPrecondition when called twice (a repetition
@@ -62,7 +62,7 @@ class NoiseInitiator {
 
   Step step_ = Step::kStart;
   const NoisePattern pattern_;
-  const SecretKey local_;
+  const KeyPair local_;
   const PublicKey remote_;
   std::optional<SecretKey> ephemeral_;
   NoiseState state_;
@@ -70,7 +70,7 @@ class NoiseInitiator {
 
 class NoiseResponder {
  public:
-  NoiseResponder(const SecretKey& local, Bytes prologue,
+  NoiseResponder(const KeyPair& local, Bytes prologue,
                  NoisePattern pattern = NoisePattern::kIkPsk2);
 
   struct Initiation {
@@ -96,7 +96,7 @@ class NoiseResponder {
 
   Step step_ = Step::kStart;
   const NoisePattern pattern_;
-  const SecretKey local_;
+  const KeyPair local_;
   PublicKey remote_static_;
   PublicKey remote_ephemeral_;
   std::optional<SecretKey> ephemeral_;

@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const bool ready = InitCrypto().ok();
   WARP_FUZZ_CHECK(ready);
   const std::array<uint8_t, kKeySize> seed = {1, 2, 3};
-  static const SecretKey local{seed};
-  static const PublicKey remote = local.Public();
+  static const KeyPair local{SecretKey(seed)};
+  static const PublicKey remote = local.public_key();
   const Bytes bytes(data, size);
 
   const MacKey key = Mac1Key(remote);

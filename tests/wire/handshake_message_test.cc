@@ -180,9 +180,9 @@ TEST(HandshakeMessage, AResponseCanBeAnsweredByACookieToo) {
 }
 
 TEST(HandshakeMessage, NoReplyIsLargerThanWhatItAnswers) {
-  const SecretKey alice = SecretKey::Generate();
-  const SecretKey bob = SecretKey::Generate();
-  NoiseInitiator initiator(alice, bob.Public(), HandshakePrologue(Role::kPeer));
+  const KeyPair alice = KeyPair::Generate();
+  const KeyPair bob = KeyPair::Generate();
+  NoiseInitiator initiator(alice, bob.public_key(), HandshakePrologue(Role::kPeer));
   NoiseResponder responder(bob, HandshakePrologue(Role::kPeer));
   const auto initiation = EncodeInitiation(
       {.noise = initiator.WriteInitiation(EncodeInitiationPayload({.ciphers = SupportedCiphers()}))

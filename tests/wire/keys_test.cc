@@ -20,6 +20,14 @@ TEST(Keys, PublicKeyOfRfc7748) {
   EXPECT_EQ(ToHex(secret.Public().bytes()), kPublicHex);
 }
 
+TEST(Keys, APairKnowsItsPublicKey) {
+  const KeyPair pair(SecretKey::FromBase64(kSecretText).value());
+  EXPECT_EQ(ToHex(pair.public_key().bytes()), kPublicHex);
+  const KeyPair copy = pair.Clone();
+  EXPECT_EQ(copy.secret().bytes(), pair.secret().bytes());
+  EXPECT_EQ(copy.public_key(), pair.public_key());
+}
+
 TEST(Keys, TextThereAndBack) {
   const SecretKey secret = SecretKey::Generate();
   EXPECT_EQ(SecretKey::FromBase64(secret.ToBase64())->bytes(), secret.bytes());

@@ -47,11 +47,11 @@ TEST(Noise, AgreesWithThePublishedVectors) {
     const auto psk = v.contains("init_psks")
                          ? KeyFromHex<PresharedKey>(v["init_psks"][0].get<std::string>())
                          : PresharedKey();
-    NoiseInitiator initiator(KeyFromHex<SecretKey>(v["init_static"]),
+    NoiseInitiator initiator(KeyPair(KeyFromHex<SecretKey>(v["init_static"])),
                              PublicFromHex(v["init_remote_static"]),
                              FromHex(v["init_prologue"].get<std::string>()), pattern);
     initiator.SetEphemeralForTest(KeyFromHex<SecretKey>(v["init_ephemeral"]));
-    NoiseResponder responder(KeyFromHex<SecretKey>(v["resp_static"]),
+    NoiseResponder responder(KeyPair(KeyFromHex<SecretKey>(v["resp_static"])),
                              FromHex(v["resp_prologue"].get<std::string>()), pattern);
     responder.SetEphemeralForTest(KeyFromHex<SecretKey>(v["resp_ephemeral"]));
 
@@ -88,12 +88,12 @@ TEST(Noise, AgreesWithThePublishedVectors) {
 
 class NoiseTest : public testing::Test {
  protected:
-  const SecretKey alice_ = SecretKey::Generate();
-  const SecretKey bob_ = SecretKey::Generate();
+  const KeyPair alice_ = KeyPair::Generate();
+  const KeyPair bob_ = KeyPair::Generate();
   const std::vector<uint8_t> prologue_ = {'W'};
   const std::vector<uint8_t> hello_ = {1, 2, 3};
   const std::vector<uint8_t> answer_ = {4, 5};
-  NoiseInitiator initiator_{alice_, bob_.Public(), prologue_};
+  NoiseInitiator initiator_{alice_, bob_.public_key(), prologue_};
   NoiseResponder responder_{bob_, prologue_};
 };
 
@@ -101,7 +101,7 @@ TEST_F(NoiseTest, BothSidesAgree) {
   const auto initiation = initiator_.WriteInitiation(hello_).value();
   EXPECT_EQ(initiation.size(), hello_.size() + kNoiseInitiationOverhead);
   const auto read = responder_.ReadInitiation(initiation).value();
-  EXPECT_EQ(read.remote_static, alice_.Public());
+  EXPECT_EQ(read.remote_static, alice_.public_key());
   EXPECT_EQ(read.payload, hello_);
   const auto response = responder_.WriteResponse(PresharedKey(), answer_).value();
   EXPECT_EQ(response.size(), answer_.size() + kNoiseResponseOverhead);
@@ -145,7 +145,7 @@ TEST_F(NoiseTest, AnotherPrologueFails) {
 }
 
 TEST_F(NoiseTest, AnotherResponderFails) {
-  NoiseResponder eve(SecretKey::Generate(), prologue_);
+  NoiseResponder eve(KeyPair::Generate(), prologue_);
   EXPECT_FALSE(eve.ReadInitiation(initiator_.WriteInitiation(hello_).value()).ok());
 }
 
@@ -199,7 +199,7 @@ TEST_F(NoiseTest, CallsOutOfTurnFail) {
 }
 
 TEST_F(NoiseTest, EphemeralsAreFresh) {
-  NoiseInitiator again(alice_, bob_.Public(), prologue_);
+  NoiseInitiator again(alice_, bob_.public_key(), prologue_);
   const auto first = initiator_.WriteInitiation(hello_).value();
   const auto second = again.WriteInitiation(hello_).value();
   EXPECT_FALSE(std::equal(first.begin(), first.begin() + kKeySize, second.begin()));
