@@ -1,6 +1,5 @@
 #include "control/in_flight.h"
 
-#include <iterator>
 #include <utility>
 
 namespace warp::control {
@@ -16,8 +15,7 @@ InFlight::Payload InFlight::Begin(uint8_t packets, wire::Bytes bytes) {
   return payload;
 }
 
-std::optional<InFlight::Ticket> InFlight::Take(const Origin& origin, Payload payload) {
-  if (busy_ == limit_) return std::nullopt;
+InFlight::Ticket InFlight::Take(const Origin& origin, Payload payload) {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint16_t>(slots_.size()));
     slots_.emplace_back();
@@ -31,17 +29,27 @@ std::optional<InFlight::Ticket> InFlight::Take(const Origin& origin, Payload pay
   slot.origin = origin;
   ++busy_;
   ++unreported_;
-  ForgetReleased();
-  // Behind one that nobody reports about, the others' tickets would pile up until its deadline.
-  if (oldest_first_.size() >= 2 * limit_) {
-    std::erase_if(oldest_first_, [this](const Due& old) { return !Holds(old.ticket); });
+  Link(index);
+  return {.slot = index, .generation = slot.generation};
+}
+
+// From the newest on: only what was withdrawn is older than what is in flight.
+void InFlight::Link(uint16_t index) {
+  Slot& slot = slots_[index];
+  slot.older = newest_;
+  slot.newer = kNone;
+  while (slot.older != kNone && slots_[slot.older].origin.deadline > slot.origin.deadline) {
+    slot.newer = slot.older;
+    slot.older = slots_[slot.older].older;
   }
-  const Ticket ticket{.slot = index, .generation = slot.generation};
-  // From the end: only what was withdrawn is older than what is in flight.
-  auto later = oldest_first_.end();
-  while (later != oldest_first_.begin() && std::prev(later)->deadline > origin.deadline) --later;
-  oldest_first_.insert(later, {.ticket = ticket, .deadline = origin.deadline});
-  return ticket;
+  (slot.older == kNone ? oldest_ : slots_[slot.older].newer) = index;
+  (slot.newer == kNone ? newest_ : slots_[slot.newer].older) = index;
+}
+
+void InFlight::Unlink(uint16_t index) {
+  const Slot& slot = slots_[index];
+  (slot.older == kNone ? oldest_ : slots_[slot.older].newer) = slot.newer;
+  (slot.newer == kNone ? newest_ : slots_[slot.newer].older) = slot.older;
 }
 
 bool InFlight::Holds(Ticket ticket) const {
@@ -68,6 +76,7 @@ void InFlight::NoteAgain(Ticket ticket) {
 }
 
 void InFlight::Free(uint16_t index) {
+  Unlink(index);
   Slot& slot = slots_[index];
   if (!slot.reported) --unreported_;
   slot.busy = false;
@@ -78,7 +87,7 @@ void InFlight::Free(uint16_t index) {
 
 InFlight::Released InFlight::Release(Ticket ticket, wire::Drop lost) {
   if (!Holds(ticket)) return {};
-  Free(ticket.slot);
+  Free(static_cast<uint16_t>(ticket.slot));
   const Payload payload = slots_[ticket.slot].payload;
   if (payload == kWhole) return {.held = true, .done = true, .lost = lost};
   Parts& parts = payloads_[payload];
@@ -92,7 +101,7 @@ InFlight::Released InFlight::Release(Ticket ticket, wire::Drop lost) {
 std::optional<std::vector<uint8_t>> InFlight::Withdraw(Ticket ticket) {
   const Payload payload = slots_[ticket.slot].payload;
   if (payload == kWhole) {
-    Free(ticket.slot);
+    Free(static_cast<uint16_t>(ticket.slot));
     return std::nullopt;
   }
   for (uint16_t index = 0; index < slots_.size(); ++index) {
@@ -102,19 +111,13 @@ std::optional<std::vector<uint8_t>> InFlight::Withdraw(Ticket ticket) {
   return std::exchange(payloads_[payload].bytes, {});
 }
 
-// The queue never outgrows the slots by much: what was released in order leaves at its front.
-void InFlight::ForgetReleased() {
-  while (!oldest_first_.empty() && !Holds(oldest_first_.front().ticket)) oldest_first_.pop_front();
+protocol::Instant InFlight::NextDeadline() const {
+  return oldest_ == kNone ? protocol::kNever : slots_[oldest_].origin.deadline;
 }
 
-protocol::Instant InFlight::NextDeadline() {
-  ForgetReleased();
-  return oldest_first_.empty() ? protocol::kNever : oldest_first_.front().deadline;
-}
-
-std::optional<InFlight::Ticket> InFlight::Expired(protocol::Instant now) {
+std::optional<InFlight::Ticket> InFlight::Expired(protocol::Instant now) const {
   if (NextDeadline() > now) return std::nullopt;
-  return oldest_first_.front().ticket;
+  return Ticket{.slot = oldest_, .generation = slots_[oldest_].generation};
 }
 
 }  // namespace warp::control

@@ -7,7 +7,6 @@
 #define WARP_CONTROL_IN_FLIGHT_H_
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -19,8 +18,10 @@ namespace warp::control {
 
 class InFlight {
  public:
+  // Both of one width: put together from narrower stores, it could not be read back before what the
+  // payload's copy wrote has left the store buffer, 300 ns later.
   struct Ticket {
-    uint16_t slot = 0;
+    uint32_t slot = 0;
     uint32_t generation = 0;
   };
   // Of a payload: by when it must be sent, and its place among those of its tunnel, which grows.
@@ -50,8 +51,8 @@ class InFlight {
   // A payload of so many packets, 1 or more: Take must follow so many times.
   Payload Begin(uint8_t packets, wire::Bytes bytes);
 
-  // nullopt where every slot is busy. Cheapest where deadlines ascend.
-  std::optional<Ticket> Take(const Origin& origin, Payload payload = kWhole);
+  // A slot must be free. Cheapest where deadlines ascend.
+  Ticket Take(const Origin& origin, Payload payload = kWhole);
 
   // Of the packet that holds the ticket; nullopt where it no longer does.
   std::optional<Origin> Find(Ticket ticket) const;
@@ -69,17 +70,19 @@ class InFlight {
   std::optional<std::vector<uint8_t>> Withdraw(Ticket ticket);
 
   // The deadline of the oldest packet in flight; kNever where there is none.
-  protocol::Instant NextDeadline();
+  protocol::Instant NextDeadline() const;
 
   // The oldest packet in flight, if its deadline has passed.
-  std::optional<Ticket> Expired(protocol::Instant now);
+  std::optional<Ticket> Expired(protocol::Instant now) const;
 
  private:
+  static constexpr uint16_t kNone = 0xffff;
   struct Slot {
     uint32_t generation = 0;
     bool busy = false;
     bool reported = false;
     Payload payload = kWhole;
+    uint16_t older = kNone, newer = kNone;  // by deadline, of those that are busy
     Origin origin;
   };
   struct Parts {
@@ -87,13 +90,10 @@ class InFlight {
     wire::Drop lost = wire::Drop::kCount;
     std::vector<uint8_t> bytes;
   };
-  struct Due {
-    Ticket ticket;
-    protocol::Instant deadline;
-  };
   bool Holds(Ticket ticket) const;
   void Free(uint16_t slot);
-  void ForgetReleased();
+  void Link(uint16_t slot);
+  void Unlink(uint16_t slot);
 
   const size_t limit_;
   size_t busy_ = 0;
@@ -102,7 +102,7 @@ class InFlight {
   std::vector<uint16_t> free_slots_;
   std::vector<Parts> payloads_;  // of those that were cut; as slots, made as they are needed
   std::vector<Payload> free_payloads_;
-  std::deque<Due> oldest_first_;  // by deadline; released tickets stay until they come to the front
+  uint16_t oldest_ = kNone, newest_ = kNone;
 };
 
 }  // namespace warp::control

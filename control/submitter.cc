@@ -12,12 +12,11 @@ Submitter::Submitter(lcore::Dataplane& dataplane)
   }
 }
 
-void Submitter::Add(lcore::WorkerId home, lcore::Plaintext packet,
-                    const lcore::SendRequest& request) {
+lcore::SendRequest& Submitter::Add(lcore::WorkerId home, lcore::Plaintext packet) {
   Batch& batch = batches_[home];
-  batch.packets.push_back(std::move(packet));
-  batch.requests.push_back(request);
   if (batch.packets.size() == kBurst) Flush(home);
+  batch.packets.push_back(std::move(packet));
+  return batch.requests.emplace_back();
 }
 
 void Submitter::Flush() {

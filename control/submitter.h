@@ -15,9 +15,10 @@ class Submitter {
   // `dataplane` outlives the submitter. Control thread only, like all of this directory.
   explicit Submitter(lcore::Dataplane& dataplane);
 
-  // Takes the packet; it leaves with the next Flush, or at once when `home` has a full burst
-  // waiting.
-  void Add(lcore::WorkerId home, lcore::Plaintext packet, const lcore::SendRequest& request);
+  // Takes the packet; it leaves with the next Flush, or when more than a full burst waits for `home`.
+  // What goes with it is the caller's to fill in, before the next call: in its place, since a copy
+  // would have to wait for the stores of the payload.
+  lcore::SendRequest& Add(lcore::WorkerId home, lcore::Plaintext packet);
 
   // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.
   void Flush();

@@ -69,7 +69,7 @@ bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payloa
   const wire::MutableBytes room = packet.Append(wire::kInnerHeaderSize + payload.size());
   wire::WritePayloadHeader({.tunnel_id = options_.tunnel_id}, room.data());
   std::copy(payload.begin(), payload.end(), room.begin() + wire::kInnerHeaderSize);
-  SubmitPacket(now, *in_flight_.Take(origin), std::move(packet), {});
+  SubmitPacket(now, in_flight_.Take(origin), std::move(packet));
   return true;
 }
 
@@ -100,23 +100,24 @@ bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Byt
   }
   const InFlight::Payload whole = in_flight_.Begin(plan->count, payload);
   for (uint8_t index = 0; index < plan->count; ++index) {
-    lcore::SendRequest request;
+    lcore::SendRequest& request =
+        SubmitPacket(now, in_flight_.Take(origin, whole), std::move(packets[index]));
     request.counter_reserved = true;
     request.session_index = route_.session->local_index();
     request.counter = *first + index;
-    SubmitPacket(now, *in_flight_.Take(origin, whole), std::move(packets[index]), request);
   }
   return true;
 }
 
-void TunnelSender::SubmitPacket(Instant now, InFlight::Ticket ticket, lcore::Plaintext packet,
-                                lcore::SendRequest request) {
+lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, InFlight::Ticket ticket,
+                                               lcore::Plaintext packet) {
+  window_.OnSubmitted(now);
+  lcore::SendRequest& request = submitter_.Add(Home(), std::move(packet));
   request.peer = route_.peer;
   request.completion = true;
   request.slot = (uint32_t{options_.tunnel_index} << 16) | ticket.slot;
   request.generation = ticket.generation;
-  window_.OnSubmitted(now);
-  submitter_.Add(Home(), std::move(packet), request);
+  return request;
 }
 
 // --- What became of it ---
@@ -127,7 +128,7 @@ void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
 }
 
 void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
-  const InFlight::Ticket ticket{.slot = static_cast<uint16_t>(completion.slot & 0xffff),
+  const InFlight::Ticket ticket{.slot = completion.slot & 0xffff,
                                 .generation = completion.generation};
   const std::optional<Origin> origin = in_flight_.Find(ticket);
   if (!origin.has_value()) return;  // taken by another path, or expired and counted, meanwhile
@@ -250,7 +251,7 @@ void TunnelSender::RetryOldest(Instant now) {
                            .generation = item.ticket.generation});
 }
 
-Instant TunnelSender::NextTimeout() {
+Instant TunnelSender::NextTimeout() const {
   Instant next = in_flight_.NextDeadline();
   if (!waiting_.empty()) next = std::min(next, waiting_.begin()->second.deadline);
   const bool may_go = in_flight_.unreported() < window_.size() && route_.ready() &&

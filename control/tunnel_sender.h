@@ -69,7 +69,7 @@ class TunnelSender {
 
   // When Pump has something to do: at once, where that is past; kNever where it has not. Changes
   // with every call above.
-  protocol::Instant NextTimeout();
+  protocol::Instant NextTimeout() const;
 
   // Nothing stands in the way but that the lcores have yet to get on with what they have: another payload is better left where
   // it is, until a packet in flight is done with.
@@ -102,8 +102,9 @@ class TunnelSender {
   bool TrySend(protocol::Instant now, const Origin& origin, wire::Bytes payload);
   bool TrySendFragments(protocol::Instant now, const Origin& origin, wire::Bytes payload,
                         size_t max_plaintext);
-  void SubmitPacket(protocol::Instant now, InFlight::Ticket ticket, lcore::Plaintext packet,
-                    lcore::SendRequest request);
+  // What goes with it may be added to until the next one.
+  lcore::SendRequest& SubmitPacket(protocol::Instant now, InFlight::Ticket ticket,
+                                   lcore::Plaintext packet);
   lcore::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
   void NoteReport(protocol::Instant now, lcore::Completion completion);
   void Keep(Refused item);
