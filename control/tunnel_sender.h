@@ -71,10 +71,11 @@ class TunnelSender {
   // with every call above.
   protocol::Instant NextTimeout() const;
 
-  // Nothing stands in the way but that the lcores have yet to get on with what they have: another payload is better left where
-  // it is, until a packet in flight is done with.
+  // Nothing stands in the way but that the lcores have yet to get on with what they have, and with what waits for a slot or
+  // since an outage: another payload is better left where it is, until that is done with.
   bool lcores_behind() const {
-    return in_flight_.free() == 0 && window_.widest() && !something_waits() && route_.ready();
+    return (in_flight_.free() == 0 || !waiting_.empty()) && refused_.empty() && window_.widest() &&
+           route_.ready();
   }
 
   bool idle() const { return waiting_.empty() && in_flight_.busy() == 0; }

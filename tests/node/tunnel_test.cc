@@ -43,6 +43,43 @@ TEST_F(LcoresBehindTest, WhileEverySlotIsBusy) {
   EXPECT_FALSE(sender_.lcores_behind());
 }
 
+// Two slots are free, and it wants three.
+TEST_F(LcoresBehindTest, WhileOneThatIsCutWaitsForSlots) {
+  const std::string large(4000, 'x');
+  for (int i = 0; i < 19; ++i) Send(large);
+  Send("x");
+  EXPECT_FALSE(sender_.lcores_behind());
+  Send(large);
+  EXPECT_EQ(sender_.waiting(), 1u);
+  EXPECT_TRUE(sender_.lcores_behind());
+  submitter_.Flush();
+  ASSERT_EQ(dataplane_.submitted.size(), 58u);
+  requests_.push_back(dataplane_.submitted.back().request);
+  sender_.HandleCompletion(now_, Report(0, true));
+  EXPECT_TRUE(sender_.lcores_behind());  // it has not gone yet
+  sender_.Pump(now_);
+  EXPECT_EQ(sender_.waiting(), 0u);
+  Send("y");
+  EXPECT_TRUE(sender_.lcores_behind());  // 60 are in flight, and it waits
+}
+
+TEST_F(LcoresBehindTest, WhileThatDrainsWhichWaitedForAPath) {
+  Fill();
+  Disconnect();
+  for (int i = 0; i < 3; ++i) Send("waits");
+  EXPECT_FALSE(sender_.lcores_behind());
+  Connect();
+  for (size_t i = 0; i < 3; ++i) {
+    sender_.Pump(now_);
+    EXPECT_TRUE(sender_.lcores_behind());
+    sender_.HandleCompletion(now_, Report(i, true));
+  }
+  sender_.Pump(now_);
+  EXPECT_EQ(sender_.waiting(), 0u);
+  sender_.HandleCompletion(now_, Report(3, true));
+  EXPECT_FALSE(sender_.lcores_behind());
+}
+
 TEST_F(LcoresBehindTest, UntilTheDeadlineFreesTheSlots) {
   Fill();
   Pass(99);
