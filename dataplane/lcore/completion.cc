@@ -31,12 +31,14 @@ void Worker::FinishJob(OutJob* job) {
   const bool give_back =
       !job->taken && job->wants_report && (job->sealed || job->reason != wire::Drop::kTooLarge);
   if (job->wants_report) {
-    AddReport({.payload = give_back ? job->payload : nullptr,
-               .slot = job->slot,
-               .generation = job->generation,
-               .taken = job->taken,
-               .sealed = job->sealed,
-               .reason = job->taken ? wire::Drop::kCount : job->reason});
+    Report& report = AddReport();
+    report.payload = give_back ? job->payload : nullptr;
+    report.slot = job->slot;
+    report.generation = job->generation;
+    report.reports = 1;
+    report.taken = job->taken;
+    report.sealed = job->sealed;
+    report.reason = job->taken ? wire::Drop::kCount : job->reason;
   }
   if (!give_back && job->owned) rte_pktmbuf_free(job->payload);
 }
@@ -48,27 +50,29 @@ void Worker::FinishJob(OutJob* job) {
 void Worker::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
   OutboundMeta& meta = MetaOf(payload).out;
   const bool wanted = meta.completion;
-  Report report = {.slot = meta.slot,
-                   .generation = meta.generation,
-                   .reports = meta.legs,
-                   .taken = taken,
-                   .sealed = true,
-                   .reason = taken ? wire::Drop::kCount : reason};
+  Report* const report = wanted ? &AddReport() : nullptr;
+  if (wanted) {
+    report->payload = nullptr;
+    report->slot = meta.slot;
+    report->generation = meta.generation;
+    report->reports = meta.legs;
+    report->taken = taken;
+    report->sealed = true;
+    report->reason = taken ? wire::Drop::kCount : reason;
+  }
   if (taken) meta.any_taken.store(1, std::memory_order_relaxed);
   const bool last = meta.legs == 1 || meta.pending.fetch_sub(1, std::memory_order_acq_rel) == 1;
-  if (last) {
-    if (wanted && meta.any_taken.load(std::memory_order_relaxed) == 0) {
-      report.payload = payload;
-    } else {
-      rte_pktmbuf_free(payload);
-    }
+  if (!last) return;
+  if (wanted && meta.any_taken.load(std::memory_order_relaxed) == 0) {
+    report->payload = payload;
+  } else {
+    rte_pktmbuf_free(payload);
   }
-  if (wanted) AddReport(report);
 }
 
-void Worker::AddReport(const Report& report) {
+Report& Worker::AddReport() {
   if (reports_.size() == kBurst) PushReports();
-  reports_.Add(report);
+  return reports_.Add();
 }
 
 void Worker::PushReports() {

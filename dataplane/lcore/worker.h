@@ -127,7 +127,9 @@ class Worker {
   void RefuseJob(OutJob* job, wire::Drop reason);
   void FinishJob(OutJob* job);
   void FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason);
-  void AddReport(const Report& report);
+  // To be filled in where it stands, every field: put together elsewhere, it could not be copied before its parts have left
+  // the store buffer.
+  Report& AddReport();
   void PushReports();
 
   // --- Every exit has a name; `slot` is null where no port is concerned. ---
