@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/clock.h"
+#include "control/node_options.h"
 #include "control/port_guard.h"
 #include "control/protocol/map_client.h"
 #include "control/worker_plan.h"
@@ -38,19 +39,6 @@ constexpr Duration kSweepInterval = seconds(1);
 // Shutdown: for payloads that wait, and for the goodbyes to leave the ports' queues.
 constexpr Duration kDrainTime = milliseconds(300);
 constexpr Duration kGoodbyeTime = milliseconds(100);
-
-protocol::Timers TimersOf(const config::TimersConfig& config) {
-  protocol::Timers timers;
-  timers.rekey_after = config.rekey_after;
-  timers.rekey_after_responder = config.rekey_after_responder;
-  timers.session_lifetime = config.session_lifetime;
-  timers.session_silence = config.session_silence;
-  timers.handshake_retry = config.handshake_retry;
-  timers.handshake_retry_max = config.handshake_retry_max;
-  timers.probe_interval = config.probe_interval;
-  timers.path_lost_after = config.path_lost_after;
-  return timers;
-}
 
 uint64_t RandomSeed() {
   std::random_device device;
@@ -91,7 +79,7 @@ absl::Status Node::Open() {
   resolver_ = *std::move(resolver);
 
   for (const config::PortConfig& port : config_.ports) {
-    if (!port.interface.empty() && !netlink_->Find(port.interface).present()) {
+    if (!port.interface.empty() && !port.optional && !netlink_->Find(port.interface).present()) {
       return absl::NotFoundError(
           absl::StrCat("port ", port.name, ": there is no network interface ", port.interface));
     }
@@ -109,28 +97,15 @@ absl::Status Node::Open() {
 
 absl::Status Node::OpenDataplane() {
   const WorkerPlan plan = PlanWorkers(config_, std::thread::hardware_concurrency());
-  lcore::DataplaneOptions options;
-  options.max_ports = config_.node.max_ports;
-  options.worker_cpus = plan.worker_cpus;
-  options.inline_worker = plan.inline_worker;
-  options.control_cpu = config_.node.control_cpu.value_or(-1);
-  if (config_.node.polling != config::Polling::kAuto) {
-    options.polling = config_.node.polling == config::Polling::kBusy ? lcore::Polling::kBusy
-                                                                     : lcore::Polling::kAdaptive;
-  }
-  options.pci = plan.pci;
-  options.hugepages = config_.node.hugepages == config::Hugepages::kAlways ||
-                      (config_.node.hugepages == config::Hugepages::kAuto && plan.pci);
-  options.memory_mib = config_.node.memory_mib.value_or(0);
-  options.engine = config_.node.crypto;
-  options.crypto_device = config_.node.crypto_device;
+  uint16_t max_mtu = 0;
   for (const config::PortConfig& port : config_.ports) {
     const InterfaceState kernel = netlink_->Find(port.kernel_side());
-    const uint16_t mtu =
-        port.mtu.value_or(kernel.present() ? static_cast<uint16_t>(kernel.mtu) : uint16_t{1500});
-    options.max_mtu = std::max(options.max_mtu, mtu);
+    max_mtu = std::max(
+        max_mtu,
+        port.mtu.value_or(kernel.present() ? static_cast<uint16_t>(kernel.mtu) : uint16_t{1500}));
   }
-  absl::StatusOr<std::unique_ptr<lcore::Dataplane>> dataplane = lcore::Dataplane::Start(options);
+  absl::StatusOr<std::unique_ptr<lcore::Dataplane>> dataplane =
+      lcore::Dataplane::Start(DataplaneOptionsOf(config_, plan, max_mtu));
   if (!dataplane.ok()) return dataplane.status();
   dataplane_ = *std::move(dataplane);
   // The event only ends the sleep; ReceiveOpened and its like look at the rings in every turn.
@@ -138,8 +113,8 @@ absl::Status Node::OpenDataplane() {
       std::make_unique<Watch>(*loop_, dataplane_->wake_fd(), POLLIN, [](uint32_t) {});
   health_ = std::make_unique<WorkerHealth>(*dataplane_);
   inline_worker_ = plan.inline_worker;
-  spins_ = config_.node.polling == config::Polling::kBusy &&
-           (inline_worker_ || config_.node.control_cpu.has_value());
+  spins_ = ControlSpins(config_, plan);
+  if (config_.node.polling == config::Polling::kInterrupt) spin_ = SpinWindow(Duration::zero());
   return absl::OkStatus();
 }
 

@@ -37,7 +37,7 @@ Json DropsJson(Count count) {
 }
 
 Json NodeJson(Instant now, const NodeView& view) {
-  static constexpr const char* kPolling[] = {"auto", "busy", "adaptive"};
+  static constexpr const char* kPolling[] = {"auto", "busy", "adaptive", "interrupt"};
   return {{"public_key", view.protocol.public_key().ToBase64()},
           {"version", WARP_VERSION},
           {"uptime_s", Seconds(now - view.started)},

@@ -1,5 +1,7 @@
 #include "control/port_table.h"
 
+#include <spdlog/spdlog.h>
+
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -42,6 +44,7 @@ absl::Status PortTable::OpenAll() {
   for (const std::unique_ptr<Port>& port : ports_) {
     port->kernel = netlink_.Find(port->config.kernel_side());
     if (absl::Status status = Open(*port); !status.ok()) return status;
+    if (!port->id.has_value()) spdlog::warn("port {}: {}", port->config.name, port->reason);
     port->watch = netlink_.WatchInterface(
         port->config.kernel_side(),
         [this, raw = port.get()](const InterfaceState& state) { OnInterface(*raw, state); });
@@ -52,8 +55,9 @@ absl::Status PortTable::OpenAll() {
 absl::Status PortTable::Open(Port& port) {
   const bool of_kernel = !port.config.interface.empty();
   if (of_kernel && !port.kernel.present()) {
-    return absl::NotFoundError(absl::StrCat(
-        "port ", port.config.name, ": there is no network interface ", port.config.interface));
+    port.reason = absl::StrCat("there is no network interface ", port.config.interface);
+    if (port.config.optional) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat("port ", port.config.name, ": ", port.reason));
   }
   if (port.waits_for_interface()) {
     port.reason = absl::StrCat("interface ", port.config.interface, " is down");

@@ -15,18 +15,23 @@ class SpinWindow {
   static constexpr protocol::Duration kLeast = std::chrono::microseconds(10);
   static constexpr protocol::Duration kMost = std::chrono::microseconds(100);
 
+  // `most`: zero where it is to sleep at once.
+  explicit SpinWindow(protocol::Duration most = kMost)
+      : most_(most), least_(std::min(kLeast, most)) {}
+
   void Worked(protocol::Instant now) { last_work_ = now; }
   // After a turn that found nothing: whether the time to sleep has come.
   bool over(protocol::Instant now) const { return now - last_work_ > window_; }
   // Asleep for so long, then woken or not.
   void Slept(protocol::Duration time) {
-    window_ = time < kMost ? std::min(kMost, window_ * 2) : std::max(kLeast, window_ / 2);
+    window_ = time < most_ ? std::min(most_, window_ * 2) : std::max(least_, window_ / 2);
   }
   protocol::Duration window() const { return window_; }
 
  private:
+  protocol::Duration most_, least_;
   protocol::Instant last_work_;
-  protocol::Duration window_ = kLeast;
+  protocol::Duration window_ = least_;
 };
 
 }  // namespace warp::control

@@ -29,7 +29,7 @@ using Duration = std::chrono::nanoseconds;
 
 // auto: a worker that owns its CPU spins, others sleep when idle; busy: all spin; adaptive: all
 // sleep when idle.
-enum class Polling : uint8_t { kAuto, kBusy, kAdaptive };
+enum class Polling : uint8_t { kAuto, kBusy, kAdaptive, kInterrupt };
 enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // auto: with a PCI port, and only then
 enum class PortDriver : uint8_t { kAfPacket, kAfXdp, kPci, kDevargs };
 
@@ -77,6 +77,7 @@ struct MapServerConfig {
 struct PortConfig {
   std::string name;
   std::string interface;  // exactly one of interface, pci and devargs is not empty
+  bool optional = false;  // the interface may be absent at start
   std::string pci;
   std::string devargs;
   PortDriver driver = PortDriver::kAfPacket;  // follows from which of the three is set

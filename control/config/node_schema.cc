@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/gate_schema.h"
+#include "control/config/port_schema.h"
 
 namespace warp::config {
 namespace {
@@ -16,11 +17,7 @@ constexpr size_t kMaxMaps = 8;
 constexpr size_t kMaxPeers = 1000;
 constexpr size_t kMaxTunnels = 4000;
 constexpr size_t kMaxPeerEndpoints = 16;  // design of paths: as many from each source of knowledge
-constexpr int kMaxCpu = 1023;
 constexpr uint32_t kMinWindow = 1024;
-constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
-constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
-constexpr size_t kMaxInterface = 15;
 
 // `shorter` must be less than `longer`; the complaint goes to the one that the file has.
 void CheckOrder(Reader& reader, const std::string& path, const char* shorter,
@@ -104,21 +101,23 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
     s.Scalar("control_socket", &NodeSection::control_socket, FilePath())
         .Why("The Unix socket that `warp status` asks.");
     s.Scalar("max_ports", &NodeSection::max_ports, WholeNumber<uint16_t>(1, kMaxPorts, "ports"))
-        .Why("Sizes rings and memory at start, so that ports can come and go later.");
+        .Why("How many ports there may be: sizes rings and memory at start.");
     s.Scalar("workers", &NodeSection::workers,
              Optional(WholeNumber<uint16_t>(0, kMaxPorts, "threads"), "auto"))
         .Why(
-            "Threads that poll the ports which name no cpu. 0: none, the control thread polls them "
-            "itself. auto: one for each of them, as far as there are CPUs; 0 where there are less "
-            "than three.");
+            "Threads that poll the ports which name no cpu. 0: the control thread polls them itself, "
+            "unless another port names a cpu: then one thread does. auto: one for each of them, as "
+            "far as there are CPUs; 0 where there are less than three.");
     s.Scalar("polling", &NodeSection::polling,
              Choice<Polling>({{"auto", Polling::kAuto},
                               {"busy", Polling::kBusy},
-                              {"adaptive", Polling::kAdaptive}}))
+                              {"adaptive", Polling::kAdaptive},
+                              {"interrupt", Polling::kInterrupt}}))
         .Why(
-            "busy: workers spin, for the least latency. adaptive: they sleep when idle. auto: "
-            "those spin that own "
-            "their CPU (see ports[].cpu).");
+            "busy: workers spin, for the least latency. adaptive: they keep polling for a moment "
+            "before they sleep. interrupt: they and the control thread sleep as soon as nothing "
+            "waits: the least CPU time at some ten thousand payloads a second, and a wake-up's delay "
+            "for each. auto: busy for workers that own their CPU (see ports[].cpu), else adaptive.");
     s.Scalar("control_cpu", &NodeSection::control_cpu,
              Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
         .Why(
@@ -172,85 +171,6 @@ const SectionOf<MapServerConfig>& MapServerSchema() {
   return section;
 }
 
-void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
-  const bool has_interface = reader.LineOf(JoinPath(path, "interface")) > 0;
-  const bool has_pci = reader.LineOf(JoinPath(path, "pci")) > 0;
-  const bool has_devargs = reader.LineOf(JoinPath(path, "devargs")) > 0;
-  if (has_interface + has_pci + has_devargs != 1) {
-    reader.Fail(path, "needs exactly one of interface, pci and devargs");
-    return;
-  }
-  if (has_interface) {
-    const std::string at = JoinPath(path, "kernel_interface");
-    if (reader.LineOf(at) > 0)
-      reader.Fail(at, "goes with pci or devargs: this port's interface is the kernel's own");
-    return;
-  }
-  const std::string driver = JoinPath(path, "driver");
-  if (reader.LineOf(driver) > 0) reader.Fail(driver, "goes with interface alone");
-  port.driver = has_pci ? PortDriver::kPci : PortDriver::kDevargs;
-  if (!port.kernel_interface.empty() || !reader.Sound(JoinPath(path, "name"))) return;
-  const std::string kernel_interface = absl::StrCat("warp-", port.name);
-  if (kernel_interface.size() > kMaxInterface) {
-    reader.Fail(
-        JoinPath(path, "kernel_interface"),
-        absl::StrCat("missing: ", Quote(kernel_interface), " is too long for an interface"));
-    return;
-  }
-  port.kernel_interface = kernel_interface;
-}
-
-const SectionOf<PortConfig>& PortSchema() {
-  static const SectionOf<PortConfig>& section = Declare<PortConfig>([](auto& s) {
-    s.Scalar("name", &PortConfig::name, Name())
-        .Required()
-        .Example("wan0")
-        .Why("What status and logs call the port. Unique.");
-    s.Scalar("interface", &PortConfig::interface, InterfaceName())
-        .Shown()
-        .Example("eth0")
-        .Otherwise("exactly one of interface, pci, devargs")
-        .Why(
-            "A kernel interface, which stays the kernel's: it keeps its addresses, routes and all "
-            "other traffic.");
-    s.Scalar("pci", &PortConfig::pci, PciAddress())
-        .Example("0000:3b:00.0")
-        .Otherwise("exactly one of interface, pci, devargs")
-        .Why("A network card taken from the kernel, by its PCI address.");
-    s.Scalar("devargs", &PortConfig::devargs, Devargs())
-        .Example("net_memif0,role=server,id=0")
-        .Otherwise("exactly one of interface, pci, devargs")
-        .Why("A virtual device of DPDK, for labs.");
-    s.Scalar(
-         "driver", &PortConfig::driver,
-         Choice<PortDriver>({{"af_packet", PortDriver::kAfPacket}, {"af_xdp", PortDriver::kAfXdp}}))
-        .Why(
-            "How a kernel interface is driven; only beside `interface`. af_xdp skips the kernel's "
-            "stack, and needs an interface with one channel. Which is faster depends on the "
-            "interface: measure.");
-    s.Scalar("kernel_interface", &PortConfig::kernel_interface, InterfaceName())
-        .Example("warp-wan0")
-        .Otherwise("warp-NAME")
-        .Why(
-            "The TAP interface through which the kernel does ARP, ND, DHCP and ICMP for a port "
-            "that it does not own; "
-            "only beside `pci` and `devargs`. It may exist beforehand: its addresses and routes "
-            "are the port's.");
-    s.Scalar("cpu", &PortConfig::cpu, Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
-        .Why(
-            "The CPU that this port's worker has to itself; ports that name the same one share the "
-            "worker. auto: a "
-            "worker that shares CPUs.");
-    s.Scalar("mtu", &PortConfig::mtu,
-             Optional(WholeNumber<uint16_t>(kMinMtu, kMaxMtu, "bytes"), "auto"))
-        .Why(
-            "The largest IP packet to send. auto: the kernel interface's. Larger ones than the "
-            "interface's help nobody.");
-    s.Check(CheckPort);
-  });
-  return section;
-}
-
 const SectionOf<PeerConfig>& PeerSchema() {
   static const SectionOf<PeerConfig>& section = Declare<PeerConfig>([](auto& s) {
     s.Scalar("name", &PeerConfig::name, Name())
@@ -298,7 +218,9 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
             "A payload that no path could take by then is dropped and counted: what is late is of "
             "no use.");
     s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
-        .Why("Payloads that may wait to be sent; more are dropped and counted.");
+        .Why(
+            "Payloads that may wait to be sent, and at most 4 MiB of them (more at a Unix gate whose own "
+            "queue is large); more are dropped and counted.");
     s.Nested("gate", &TunnelConfig::gate, GateSchema()).Required().Why("The application's door.");
     s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
       if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
@@ -324,7 +246,7 @@ const SectionOf<NodeConfig>& NodeSchema() {
             "several, one may die.");
     s.Sections("ports", &NodeConfig::ports, PortSchema(), 1, kMaxPorts)
         .Required()
-        .Why("The local interfaces that payloads are replicated over.");
+        .Why("The local interfaces that payloads are replicated over; at most node.max_ports.");
     s.Sections("peers", &NodeConfig::peers, PeerSchema(), 0, kMaxPeers)
         .Shown()
         .Why("The nodes that this one has tunnels with.");

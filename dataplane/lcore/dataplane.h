@@ -24,8 +24,9 @@
 namespace warp::lcore {
 
 enum class Polling : uint8_t {
-  kBusy,      // spin always
-  kAdaptive,  // spin briefly, then sleep in poll(2) until a frame or a ring wakes it
+  kBusy,       // spin always
+  kAdaptive,   // spin briefly, then sleep in poll(2) until a frame or a ring wakes it
+  kInterrupt,  // sleep as soon as there is nothing to do
 };
 
 struct DataplaneOptions {

@@ -61,15 +61,15 @@ absl::StatusOr<std::unique_ptr<Plane>> Plane::Create(const DataplaneOptions& opt
     if (!engine.ok()) return engine.status();
     absl::StatusOr<PoolPtr> headers = MakeHeaderPool(plane->plan_, id);
     if (!headers.ok()) return headers.status();
-    const bool spin = options.polling.has_value() ? options.polling == Polling::kBusy
-                                                  : options.worker_cpus[id] >= 0;
+    const Polling polling = options.polling.value_or(
+        options.worker_cpus[id] >= 0 ? Polling::kBusy : Polling::kAdaptive);
     plane->workers_.push_back(
         std::make_unique<Worker>(id,
                                  Worker::Shared{.publisher = plane->publisher_.get(),
                                                 .exchange = plane->exchange_.get(),
                                                 .skew = plane->skew_.get(),
                                                 .max_ports = options.max_ports},
-                                 *std::move(engine), *std::move(headers), spin));
+                                 *std::move(engine), *std::move(headers), polling));
   }
   return plane;
 }

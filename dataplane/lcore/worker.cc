@@ -12,10 +12,11 @@
 namespace warp::lcore {
 
 Worker::Worker(WorkerId id, const Shared& shared, std::unique_ptr<wire::AeadEngine> engine,
-               PoolPtr header_pool, bool spin)
+               PoolPtr header_pool, Polling polling)
     : id_(id),
       shared_(shared),
-      spin_(spin),
+      spin_(polling == Polling::kBusy),
+      idle_turns_(polling == Polling::kInterrupt ? 1 : kIdleTurns),
       several_(shared.exchange->lanes.size() > 1),
       ns_per_cycle_(1e9 / static_cast<double>(rte_get_tsc_hz())),
       lane_(*shared.exchange->lanes[id]),
@@ -74,7 +75,7 @@ void Worker::Run() {
   while (!stop_.load(std::memory_order_relaxed)) {
     if (RunOnce() > 0) {
       idle = 0;
-    } else if (spin_ || ++idle < kIdleTurns) {
+    } else if (spin_ || ++idle < idle_turns_) {
       Rest();
     } else {
       Sleep();

@@ -44,9 +44,8 @@ class Worker {
     SkewTable* skew = nullptr;
     uint16_t max_ports = 0;
   };
-  // `spin`: never sleep.
   Worker(WorkerId id, const Shared& shared, std::unique_ptr<wire::AeadEngine> engine,
-         PoolPtr header_pool, bool spin);
+         PoolPtr header_pool, Polling polling);
   ~Worker();
 
   // The lcore's main function: turns until Stop, which any thread may call.
@@ -145,8 +144,9 @@ class Worker {
 
   const WorkerId id_;
   const Shared shared_;
-  const bool spin_;
-  const bool several_;  // there are other workers
+  const bool spin_;            // never sleep
+  const uint32_t idle_turns_;  // before it does
+  const bool several_;         // there are other workers
   const double ns_per_cycle_;
   Lane& lane_;
   const std::unique_ptr<wire::AeadEngine> engine_;

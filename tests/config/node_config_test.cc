@@ -47,7 +47,7 @@ ports:
   - {name: wan0, interface: eth0}
   - {name: wan1, pci: 0000:3b:00.0, kernel_interface: tap1, cpu: 3}
   - {name: lab, devargs: "net_memif0,role=client", mtu: 1400}
-  - {name: wan3, interface: eth3, driver: af_xdp}
+  - {name: wan3, interface: eth3, driver: af_xdp, optional: true}
 peers:
   - {name: other, public_key: K1}
   - {name: hq, public_key: K2, endpoints: ["198.51.100.7:13116", "[2001:db8::7]:9", "hq.example:1"]}
@@ -77,6 +77,7 @@ tunnels:
   EXPECT_EQ(config->ports[0].kernel_side(), "eth0");
   EXPECT_EQ(config->ports[0].kernel_interface, "");
   EXPECT_EQ(config->ports[0].cpu, std::nullopt);
+  EXPECT_FALSE(config->ports[0].optional);
   EXPECT_EQ(config->ports[1].driver, PortDriver::kPci);
   EXPECT_EQ(config->ports[1].device(), "0000:3b:00.0");
   EXPECT_EQ(config->ports[1].kernel_side(), "tap1");
@@ -86,6 +87,7 @@ tunnels:
   EXPECT_EQ(config->ports[2].kernel_interface, "warp-lab");
   EXPECT_EQ(config->ports[2].mtu, 1400);
   EXPECT_EQ(config->ports[3].driver, PortDriver::kAfXdp);
+  EXPECT_TRUE(config->ports[3].optional);
 
   ASSERT_EQ(config->peers.size(), 2u);
   ASSERT_EQ(config->peers[1].endpoints.size(), 3u);
@@ -252,6 +254,8 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {node + "ports: [{interface: b}]", "f:2: ports[0].name: missing"},
       {node + "ports: [{name: a, pci: 0000:3b:00.0, driver: af_xdp}]",
        "f:2: ports[0].driver: goes with interface alone"},
+      {node + "ports: [{name: a, devargs: net_null0, optional: true}]",
+       "f:2: ports[0].optional: goes with interface alone"},
       {node + "ports: [{name: a, interface: b, kernel_interface: c}]",
        "f:2: ports[0].kernel_interface: goes with pci or devargs: this port's interface is the "
        "kernel's own"},

@@ -51,8 +51,9 @@ void Say(const std::string& line) {
 }
 
 void Run() {
-  Network net({.ports = 2, .ring_size = 1024, .device = "net_null0,no-rx=1", .busy = true},
-              {.ports = 2, .ring_size = 1024, .busy = true});
+  Network net(
+      {.ports = 2, .ring_size = 1024, .device = "net_null0,no-rx=1", .polling = Polling::kBusy},
+      {.ports = 2, .ring_size = 1024, .polling = Polling::kBusy});
   Running a(&net.a().plane().worker(0)), b(&net.b().plane().worker(0));
   Say("worker " + std::to_string(a.tid()));
   Say("worker " + std::to_string(b.tid()));

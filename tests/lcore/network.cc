@@ -21,12 +21,11 @@ int NextNetwork() {
 
 Node::Node(int number, const Options& options)
     : number_(number), options_(options), present_(options.ports, true), up_(options.ports, true) {
-  DataplaneOptions plane_options = {
-      .max_ports = 4,
-      .worker_cpus = std::vector<int>(options.workers, -1),
-      .inline_worker = options.inline_worker,
-      .polling = options.busy ? std::optional(Polling::kBusy) : std::nullopt,
-      .ring_size = options.ring_size};
+  DataplaneOptions plane_options = {.max_ports = 4,
+                                    .worker_cpus = std::vector<int>(options.workers, -1),
+                                    .inline_worker = options.inline_worker,
+                                    .polling = options.polling,
+                                    .ring_size = options.ring_size};
   if (!options.crypto_device.empty()) {
     plane_options.engine = wire::EngineKind::kCryptodev;
     plane_options.crypto_device = options.crypto_device;

@@ -29,8 +29,8 @@ class Node {
     std::string device_arguments;  // of its ports: ",rate=0"
     uint32_t ring_size = 256;
     bool inline_worker = false;
-    std::string device;         // of its first port, instead of a wire to the switch
-    bool busy = false;          // its workers never sleep
+    std::string device;  // of its first port, instead of a wire to the switch
+    std::optional<Polling> polling;
     std::string crypto_device;  // that seals and opens; empty: the CPU
   };
   // `number` makes names and addresses.

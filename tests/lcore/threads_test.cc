@@ -10,6 +10,7 @@
 #include <map>
 #include <thread>
 
+#include "dataplane/lcore/constants.h"
 #include "tests/lcore/network.h"
 
 namespace warp::lcore {
@@ -88,12 +89,17 @@ TEST(Threads, EveryPayloadOnceWhileTablesChange) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
+class SleepersTest : public testing::TestWithParam<Polling> {};
+
 // A worker asleep is woken by a payload, by another worker's copies, and by a new table; it shows signs of life.
-TEST(Threads, SleepersWake) {
-  Network net({.ports = 2, .workers = 2}, {.ports = 1});
+TEST_P(SleepersTest, Wake) {
+  constexpr int kWakes = 50;
+  Network net({.ports = 2, .workers = 2, .polling = GetParam()}, {.ports = 1});
   Running a(net.a());
   Plane& plane = net.a().plane();
-  for (int i = 0; i < 50; ++i) {
+  Await([&] { return AllAsleep(plane); });
+  const uint64_t before = plane.Heartbeat(0);
+  for (int i = 0; i < kWakes; ++i) {
     Await([&] { return AllAsleep(plane); });
     net.a().Send("wake", static_cast<WorkerId>(i % 2));
     plane.FlushWakeups();
@@ -104,12 +110,20 @@ TEST(Threads, SleepersWake) {
     net.in_flight().clear();
   }
   Await([&] { return AllAsleep(plane); });
+  // Each turn is a beat, and each sleep.
   const uint64_t beats = plane.Heartbeat(0);
+  const bool looks_on = (beats - before) / kWakes >= kIdleTurns;
+  EXPECT_EQ(looks_on, GetParam() == Polling::kAdaptive) << beats - before;
   Await([&] { return plane.Heartbeat(0) > beats + 2; });
   net.a().SetPresent(0, false);
   net.a().Publish();
   EXPECT_TRUE(plane.RemovePort(net.a().port(0)).ok());  // though its worker sleeps
 }
+INSTANTIATE_TEST_SUITE_P(Polling, SleepersTest,
+                         testing::Values(Polling::kAdaptive, Polling::kInterrupt),
+                         [](const auto& its) {
+                           return its.param == Polling::kAdaptive ? "Adaptive" : "Interrupt";
+                         });
 
 // Control asleep in poll is rung when something arrives, and is not told to sleep when something waits.
 TEST(Threads, ControlIsRung) {

@@ -29,5 +29,14 @@ TEST(SpinWindow, LongSleepsNarrowIt) {
   EXPECT_EQ(spin.window(), SpinWindow::kLeast);
 }
 
+TEST(SpinWindow, OfNoneIsOverAtOnceAndStaysSo) {
+  SpinWindow spin(protocol::Duration::zero());
+  for (int i = 0; i < 20; ++i) {
+    spin.Worked(Instant(milliseconds(5)));
+    EXPECT_TRUE(spin.over(Instant(milliseconds(5) + std::chrono::nanoseconds(1))));
+    spin.Slept(microseconds(1));
+  }
+}
+
 }  // namespace
 }  // namespace warp::control

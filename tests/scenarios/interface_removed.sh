@@ -1,5 +1,5 @@
 #!/bin/bash
-# An interface disappears under traffic, and another of the same name comes.
+# An interface disappears under traffic, and another of the same name comes; then one that is absent at start.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'
@@ -19,4 +19,15 @@ for round in 1 2; do
   carries 1 0
 done
 traffic_end
+nothing_lost
+
+step "A starts without wan1, which is optional; it is made later"
+stop A
+ip -n A link delete wan1
+sed -i 's/interface: wan1/interface: wan1, optional: true/' "$lab/A.yaml"
+node_up A
+status A 'status["ports"][1]["state"] == "missing" and active() == 1' 5
+link A 1
+wait_active A 2 5
+traffic_for 1 500 1200
 nothing_lost

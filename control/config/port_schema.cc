@@ -1,0 +1,102 @@
+#include "control/config/port_schema.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "control/config/load.h"
+
+namespace warp::config {
+namespace {
+
+constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
+constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
+constexpr size_t kMaxInterface = 15;
+
+void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
+  const bool has_interface = reader.LineOf(JoinPath(path, "interface")) > 0;
+  const bool has_pci = reader.LineOf(JoinPath(path, "pci")) > 0;
+  const bool has_devargs = reader.LineOf(JoinPath(path, "devargs")) > 0;
+  if (has_interface + has_pci + has_devargs != 1) {
+    reader.Fail(path, "needs exactly one of interface, pci and devargs");
+    return;
+  }
+  if (has_interface) {
+    const std::string at = JoinPath(path, "kernel_interface");
+    if (reader.LineOf(at) > 0)
+      reader.Fail(at, "goes with pci or devargs: this port's interface is the kernel's own");
+    return;
+  }
+  const std::string optional = JoinPath(path, "optional");
+  if (reader.LineOf(optional) > 0) reader.Fail(optional, "goes with interface alone");
+  const std::string driver = JoinPath(path, "driver");
+  if (reader.LineOf(driver) > 0) reader.Fail(driver, "goes with interface alone");
+  port.driver = has_pci ? PortDriver::kPci : PortDriver::kDevargs;
+  if (!port.kernel_interface.empty() || !reader.Sound(JoinPath(path, "name"))) return;
+  const std::string kernel_interface = absl::StrCat("warp-", port.name);
+  if (kernel_interface.size() > kMaxInterface) {
+    reader.Fail(
+        JoinPath(path, "kernel_interface"),
+        absl::StrCat("missing: ", Quote(kernel_interface), " is too long for an interface"));
+    return;
+  }
+  port.kernel_interface = kernel_interface;
+}
+
+}  // namespace
+
+const SectionOf<PortConfig>& PortSchema() {
+  static const SectionOf<PortConfig>& section = Declare<PortConfig>([](auto& s) {
+    s.Scalar("name", &PortConfig::name, Name())
+        .Required()
+        .Example("wan0")
+        .Why("What status and logs call the port. Unique.");
+    s.Scalar("interface", &PortConfig::interface, InterfaceName())
+        .Shown()
+        .Example("eth0")
+        .Otherwise("exactly one of interface, pci, devargs")
+        .Why(
+            "A kernel interface, which stays the kernel's: it keeps its addresses, routes and all "
+            "other traffic.");
+    s.Scalar("optional", &PortConfig::optional, Choice<bool>({{"false", false}, {"true", true}}))
+        .Why(
+            "Whether warpd starts although there is no such interface: a modem that is plugged in "
+            "later. Without, that is an error, since the name is most likely mistyped.");
+    s.Scalar("pci", &PortConfig::pci, PciAddress())
+        .Example("0000:3b:00.0")
+        .Otherwise("exactly one of interface, pci, devargs")
+        .Why("A network card taken from the kernel, by its PCI address.");
+    s.Scalar("devargs", &PortConfig::devargs, Devargs())
+        .Example("net_memif0,role=server,id=0")
+        .Otherwise("exactly one of interface, pci, devargs")
+        .Why("A virtual device of DPDK, for labs.");
+    s.Scalar(
+         "driver", &PortConfig::driver,
+         Choice<PortDriver>({{"af_packet", PortDriver::kAfPacket}, {"af_xdp", PortDriver::kAfXdp}}))
+        .Why(
+            "How a kernel interface is driven; only beside `interface`. af_xdp skips the kernel's "
+            "stack, and needs an interface with one channel. Which is faster depends on the "
+            "interface: measure.");
+    s.Scalar("kernel_interface", &PortConfig::kernel_interface, InterfaceName())
+        .Example("warp-wan0")
+        .Otherwise("warp-NAME")
+        .Why(
+            "The TAP interface through which the kernel does ARP, ND, DHCP and ICMP for a port "
+            "that it does not own; "
+            "only beside `pci` and `devargs`. It may exist beforehand: its addresses and routes "
+            "are the port's.");
+    s.Scalar("cpu", &PortConfig::cpu, Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
+        .Why(
+            "The CPU that this port's worker has to itself; ports that name the same one share the "
+            "worker. auto: a "
+            "worker that shares CPUs.");
+    s.Scalar("mtu", &PortConfig::mtu,
+             Optional(WholeNumber<uint16_t>(kMinMtu, kMaxMtu, "bytes"), "auto"))
+        .Why(
+            "The largest IP packet to send. auto: the kernel interface's. Larger ones than the "
+            "interface's help nobody.");
+    s.Check(CheckPort);
+  });
+  return section;
+}
+
+}  // namespace warp::config

@@ -1,0 +1,16 @@
+// The keys of a port.
+#ifndef WARP_CONTROL_CONFIG_PORT_SCHEMA_H_
+#define WARP_CONTROL_CONFIG_PORT_SCHEMA_H_
+
+#include "control/config/node_config.h"
+#include "control/config/schema.h"
+
+namespace warp::config {
+
+inline constexpr int kMaxCpu = 1023;  // the highest number of a CPU
+
+const SectionOf<PortConfig>& PortSchema();
+
+}  // namespace warp::config
+
+#endif  // WARP_CONTROL_CONFIG_PORT_SCHEMA_H_
