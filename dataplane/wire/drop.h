@@ -23,7 +23,7 @@ namespace warp::wire {
     "this counter was already delivered: the normal fate of a redundant copy")                     \
   X(kTooOld, "too_old", "counter is behind the replay window")                                     \
   X(kOpenedTwice, "opened_twice",                                                                  \
-    "two lcores opened the same counter; this one claimed it second")                              \
+    "two workers opened the same counter; this one claimed it second")                             \
   X(kUnauthentic, "unauthentic", "the authentication tag is wrong")                                \
   X(kUnknownKind, "unknown_kind", "authentic, but of a kind this version does not know")           \
   X(kMalformed, "malformed", "authentic, but its contents break the format")                       \
@@ -44,7 +44,6 @@ namespace warp::wire {
   X(kTxFull, "tx_full", "the port's transmit queue did not take the copy")                         \
   X(kRingFull, "ring_full", "the ring to the next thread is full")                                 \
   X(kNoBuffer, "no_buffer", "no packet buffer was free")                                           \
-  X(kPortStale, "port_stale", "the worker of the port does not answer")                            \
   X(kNotAuthorized, "not_authorized", "the map did not allow it")                                  \
   X(kRateLimited, "rate_limited", "more messages than the map exchanges with one node at a time")  \
   X(kMapFull, "map_full",                                                                          \
