@@ -143,11 +143,11 @@ size_t Plane::ReceiveFrom(Ring<rte_mbuf*> Lane::*ring, std::span<T> out, Fill fi
       for (size_t k = 0; k < popped; ++k) fill(packets[k], MetaOf(packets[k]).in, &out[count++]);
     }
   }
-  ++turn_;
   return count;
 }
 
 size_t Plane::ReceiveOpened(std::span<OpenedPacket> out) {
+  ++turn_;
   publisher_->Reclaim();  // what the last batch pointed to is not needed any more
   return ReceiveFrom(&Lane::opened, out,
                      [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {
@@ -180,7 +180,9 @@ size_t Plane::ReceiveCompletions(std::span<Completion> out) {
   const size_t own = std::min(out.size(), refused_.size());
   for (; count < own; ++count) out[count] = std::move(refused_[count]);
   refused_.erase(refused_.begin(), refused_.begin() + static_cast<ptrdiff_t>(own));
-  for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
+  const size_t lanes = exchange_->lanes.size();
+  for (size_t i = 0; i < lanes; ++i) {
+    const std::unique_ptr<Lane>& lane = exchange_->lanes[(turn_ + i) % lanes];
     if (lane->completions.empty()) continue;  // before the array below is made
     Report reports[kBurst];
     while (count < out.size()) {

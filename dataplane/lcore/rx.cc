@@ -40,8 +40,7 @@ bool IsShared(const rte_mbuf* packet) {
   return packet->nb_segs != 1 || rte_mbuf_refcnt_read(packet) != 1 || !RTE_MBUF_DIRECT(packet);
 }
 
-// Addressed to this station or to a group; a kernel interface also hands over what the kernel
-// itself sends.
+// Addressed to this station, or to a group.
 bool IsOurMac(wire::Bytes frame, const wire::MacAddress& mac) {
   return frame.size() >= mac.bytes.size() &&
          std::memcmp(mac.bytes.data(), frame.data(), mac.bytes.size()) == 0;
@@ -70,7 +69,7 @@ bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 
       if (!port.port->kernel_sees_frames()) return Foreign(port, frame);
       return Discard(port.slot, wire::Drop::kIpFragment, frame);
     case wire::FrameKind::kTruncated:
-      // A kernel interface joins the segments of others' TCP into frames larger than any buffer.
+      // A kernel interface may hand over what is cut off by a buffer's size: the kernel has it whole.
       if (port.port->kernel_sees_frames()) return Foreign(port, frame);
       return Discard(port.slot, wire::Drop::kTruncated, frame);
     case wire::FrameKind::kBadChecksum:

@@ -1,6 +1,7 @@
 #include "dataplane/lcore/segment_receiver.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -56,6 +57,8 @@ void SegmentReceiver::ReceiveMessages(size_t most) {
   const int count =
       recvmmsg(fd_, headers_.data(), static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
   have_ = count > 0 ? static_cast<size_t>(count) : 0;
+  // A frame that the kernel could not put into words is gone with its error.
+  if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN) missed_.Add();
   for (size_t i = 0; i < have_; ++i) {
     Message& message = messages_[i];
     const size_t size = headers_[i].msg_len;
@@ -87,7 +90,8 @@ void SegmentReceiver::Begin(Message* message) {
   const size_t header_size = wire::JoinableHeaderSize({frame, message->in_buffer});
   const size_t segment = message->offload.segment_size;
   if (message->offload.kind != OffloadHeader::kUdpSegments || header_size == 0 || segment == 0 ||
-      header_size + segment > buffer_size_ || message->size <= header_size) {
+      header_size + segment > buffer_size_ || message->size <= header_size ||
+      message->size - header_size > segment * kMaxCut) {
     missed_.Add();
     message->size = 0;
     return;

@@ -41,6 +41,7 @@ class SegmentReceiver {
  private:
   static constexpr size_t kMessages = 32;     // of one call
   static constexpr size_t kRoom = 64 * 1024;  // behind a message's buffer
+  static constexpr size_t kMaxCut = 128;      // frames of one message; the kernel joins no more
 
   // One message. The kernel writes the first two; the third is in rooms_.
   struct Message {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "dataplane/wire/segments.h"
 
@@ -18,7 +19,8 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
   uint16_t done = 0;
   bool join = singly_ == 0;
   if (!join) --singly_;
-  // Each round sends, gives up a frame, stops joining or ends.
+  bool told = false;  // of an error that an earlier receive left behind in the socket
+  // Each round sends, gives up a frame, stops joining, is told an old error or ends.
   while (done < count) {
     const size_t runs =
         BuildRuns(frames + done, std::min<uint16_t>(count - done, uint16_t{kFrames}), join);
@@ -38,6 +40,7 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
       bytes_.Add(bytes);
       rte_pktmbuf_free_bulk(frames + done, taken);
       done = static_cast<uint16_t>(done + taken);
+      if (runs_[0].frames > 1) next_singly_ = kFewBursts;
       continue;
     }
     const bool joined = runs_[0].frames > 1;
@@ -45,18 +48,22 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
       case EINTR:
         continue;
       case EINVAL:
-      case ENOBUFS:  // of the interface too, while it has no carrier or its queue is full
-        if (joined) {
-          join = false;
-          singly_ = kSinglyBursts;
-          continue;
-        }
-        if (errno == EINVAL) {
+        if (!std::exchange(told, true)) continue;
+        if (!joined) {
           GiveUp(frames[done++]);
           continue;
         }
-        singly_ = 0;
-        return done;
+        join = false;
+        StopJoining(EINVAL);
+        continue;
+      case ENOBUFS:  // of the interface too, while it has no carrier or its queue is full
+        if (!joined) {
+          singly_ = 0;  // it is not that
+          return done;
+        }
+        join = false;
+        StopJoining(ENOBUFS);
+        continue;
       case EMSGSIZE:
         GiveUp(frames[done++]);
         continue;
@@ -65,6 +72,12 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
     }
   }
   return done;
+}
+
+// The interface or the kernel cannot cut joined frames, or has no room for one at the moment.
+void SegmentSender::StopJoining(int error) {
+  singly_ = error == ENOBUFS ? next_singly_ : kManyBursts;
+  next_singly_ = std::min(next_singly_ * 2, kManyBursts);
 }
 
 void SegmentSender::GiveUp(rte_mbuf* frame) {

@@ -43,7 +43,8 @@ class SegmentSender {
  private:
   static constexpr size_t kFrames = 64;   // of one call
   static constexpr size_t kSegments = 4;  // of a frame's chain; ours have two
-  static constexpr uint32_t kSinglyBursts = 1000;
+  // Bursts that leave frame by frame after joined ones were refused: for want of room, few at first; for good reason, many.
+  static constexpr uint32_t kFewBursts = 8, kManyBursts = 1024;
   // virtio's header and the frame's, then the pieces.
   static constexpr size_t kVectors = kFrames * (kSegments + 2);
 
@@ -59,10 +60,12 @@ class SegmentSender {
   uint16_t RunLength(rte_mbuf* const* frames, uint16_t count, size_t header_size) const;
   iovec* AddRun(rte_mbuf* const* frames, Run* run, size_t header_size, iovec* vector);
   void GiveUp(rte_mbuf* frame);
+  void StopJoining(int error);
 
   const int fd_;
   uint32_t singly_ =
       0;  // bursts that are yet to leave frame by frame, until joining is tried again
+  uint32_t next_singly_ = kFewBursts;
 
   std::array<Run, kFrames> runs_;
   std::array<mmsghdr, kFrames> messages_{};
