@@ -68,8 +68,7 @@ absl::Status PortTable::Open(Port& port) {
   spec.driver = DriverOf(port.config.driver);
   spec.device = port.config.device();
   spec.listen_port = node_.listen_port;
-  spec.mtu = port.config.mtu.value_or(port.kernel.present() ? static_cast<uint16_t>(port.kernel.mtu)
-                                                            : kDefaultMtu);
+  spec.mtu = port.config.mtu.value_or(UsableMtu(port.kernel));
   const absl::StatusOr<lcore::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
   if (!id.ok()) {
     return absl::Status(id.status().code(),
@@ -85,8 +84,20 @@ absl::Status PortTable::Open(Port& port) {
       return status;
     }
   }
+  if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
+    spdlog::warn(
+        "port {}: packet buffers were made for packets of {} bytes, its interface allows {}: "
+        "larger ones pass after a "
+        "restart",
+        port.config.name, port.info.mtu, port.kernel.mtu);
+  }
   listener_.OnPortChanged(*port.id);
   return absl::OkStatus();
+}
+
+uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
+  if (!kernel.present()) return kDefaultMtu;
+  return static_cast<uint16_t>(std::min<uint32_t>(kernel.mtu, dataplane_.max_mtu()));
 }
 
 absl::Status PortTable::OpenCompanion(Port& port) {
@@ -118,8 +129,8 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
   const bool replaced = state.index != port.kernel.index;
   // An attempt to open changes the interface's flags for a moment, which is told here as well: it
   // must not lead to the next attempt, but for Retry's.
-  const bool other =
-      replaced || state.admin_up != port.kernel.admin_up || state.mtu != port.kernel.mtu;
+  const bool other = replaced || state.admin_up != port.kernel.admin_up ||
+                     state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
   const bool of_kernel = !port.config.interface.empty();
   port.kernel = state;
   if (of_kernel && port.id.has_value()) {
@@ -127,9 +138,13 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
       Close(port, absl::StrCat("interface ", port.config.interface, " is gone"));
     } else if (replaced) {
       Close(port, absl::StrCat("interface ", port.config.interface, " was replaced"));
-    } else if (!port.config.mtu.has_value() && state.mtu > port.info.mtu) {
+    } else if (state.mac != port.info.mac) {
+      Close(port, "its MAC address changed");
+    } else if (!port.config.mtu.has_value() && UsableMtu(state) > port.info.mtu) {
       Close(port, "the MTU grew");
     }
+  } else if (of_kernel && !state.present()) {
+    port.reason = absl::StrCat("interface ", port.config.interface, " is gone");
   }
   if (!port.id.has_value() && state.present() && (other || !of_kernel)) {
     if (absl::Status status = Open(port); !status.ok()) {

@@ -80,6 +80,7 @@ class PortTable {
 
  private:
   absl::Status Open(Port& port);
+  uint16_t UsableMtu(const InterfaceState& kernel) const;
   void Close(Port& port, absl::string_view reason);
   absl::Status OpenCompanion(Port& port);
   void FromKernel(Port& port, wire::Bytes frame);

@@ -127,6 +127,7 @@ class Dataplane {
   AllocatePlaintext() = 0;  // empty, behind headroom for all headers; false when the pool is empty
   virtual Frame AllocateFrame() = 0;
   virtual size_t max_plaintext() const = 0;  // how much AllocatePlaintext's packet can hold
+  virtual uint16_t max_mtu() const = 0;      // of a port: what the buffers were made for at start
   // Seals on `home` and replicates over every sending path of the peer. Takes all. Where a
   // completion is asked for, what is refused, by a full ring too, comes back with it and is the
   // caller's to count; else it is dropped and counted here.

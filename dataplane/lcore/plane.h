@@ -12,6 +12,7 @@
 #include "dataplane/lcore/pool.h"
 #include "dataplane/lcore/port_slot.h"
 #include "dataplane/lcore/publisher.h"
+#include "dataplane/lcore/rooms.h"
 #include "dataplane/lcore/skew.h"
 #include "dataplane/lcore/worker.h"
 
@@ -40,6 +41,7 @@ class Plane final : public Dataplane {
   Plaintext AllocatePlaintext() override;
   Frame AllocateFrame() override;
   size_t max_plaintext() const override;
+  uint16_t max_mtu() const override { return MtuOfRoom(plan_.data_room); }
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;

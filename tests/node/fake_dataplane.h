@@ -44,6 +44,7 @@ class FakeDataplane : public Dataplane {
   Plaintext AllocatePlaintext() override;
   Frame AllocateFrame() override;
   size_t max_plaintext() const override { return kRoom; }
+  uint16_t max_mtu() const override { return 1500; }
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
