@@ -137,7 +137,7 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
     window_.OnTaken(now);
     Settle(ticket, Drop::kCount);
   } else if (completion.sealed || completion.plaintext) {
-    window_.OnRefused();
+    NoteRefusal(now, completion);
     if (origin->deadline <= now) {
       Settle(ticket, Drop::kDeadline);
     } else if (completion.sealed) {
@@ -149,6 +149,13 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
     // No later attempt would help. Other lcores' reports about it do not exist.
     Settle(ticket, completion.reason == Drop::kCount ? Drop::kDeadline : completion.reason);
   }
+}
+
+// A path that has gone, or a worker whose ring is full, says nothing of the ports' pace: what was refused so is tried again a little
+// later, and the window stays as wide as it was. A used-up session would be asked for all of it, again and again.
+void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion) {
+  const bool of_ports = completion.sealed || completion.reason == Drop::kNoSession;
+  of_ports ? window_.OnRefused() : window_.OnShortage(now);
 }
 
 // Reports come in any order, and one that is tried again is older than all that wait.

@@ -1,4 +1,4 @@
-// The sending half of a tunnel (design: Out 1, 2 and 6): payloads of the application wait here, and
+// The sending half of a tunnel (journey out, steps 1, 2 and 6): payloads of the application wait here, and
 // only here, until the peer can be sent to; then they are cut to fit the paths, given their inner
 // header and submitted. A counter is not taken before that, so a payload that waited is never a gap
 // in the window.
@@ -108,6 +108,7 @@ class TunnelSender {
                                    lcore::Plaintext packet);
   lcore::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
   void NoteReport(protocol::Instant now, lcore::Completion completion);
+  void NoteRefusal(protocol::Instant now, const lcore::Completion& completion);
   void Keep(Refused item);
   void TakeBack(const Origin& origin, InFlight::Ticket ticket, lcore::Plaintext packet);
   void ExpireOld(protocol::Instant now);
