@@ -60,6 +60,9 @@ class Gate {
   // turn of the loop.
   virtual void Resume() = 0;
 
+  // Shutdown: receives nothing more; what it kept, and the kernel no longer has, goes to the sink now, which takes all of it.
+  virtual void Drain() = 0;
+
   // So many more of the payloads that the sink took are done: a path has taken a copy, or they were
   // dropped by name. A gate that can hold its applications back lives on it; others need not know.
   // Acts in the loop's next tasks, never at once: it may be called from within OnPayloads.

@@ -2,7 +2,7 @@
 //
 // From the application (journey out, step 1): datagrams are taken with UDP_GRO, so that a sender's
 // UDP_SEGMENT batch arrives as one receive of up to 64 payloads, several receives per system call,
-// into buffers of the gate's own. To the application (journey in, step 5): from the same socket, so
+// into buffers of the gate's own. To the application (journey in, step 6): from the same socket, so
 // that an unchanged application sees the address it sends to answer; runs of equal size leave as
 // one UDP_SEGMENT send (linux/udp.h; Documentation/networking/segmentation-offloads).
 //
@@ -46,6 +46,7 @@ class LoopbackGate : public Gate {
   void Deliver(Delivery payload) override;
   void Flush() override;
   void Resume() override;
+  void Drain() override { GiveToSink(); }
   const GateCounters& counters() const override;
 
   wire::Endpoint local() const { return local_; }

@@ -53,12 +53,23 @@ Tunnel::Tunnel(const Surroundings& surroundings, const config::TunnelConfig& con
 
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
   size_t taken = 0;
-  for (; taken < payloads.size() && !sender_.lcores_behind(); ++taken) {
+  for (; taken < payloads.size() && (closing_ || !sender_.lcores_behind()); ++taken) {
     sender_.Send(now_, payloads[taken]);
   }
   gate_waits_ = taken < payloads.size();
   SetTimer();
   return taken;
+}
+
+void Tunnel::CloseGate() {
+  if (gate_ == nullptr) return;
+  closing_ = true;
+  gate_->Drain();
+  const GateCounters& counters = gate_->counters();
+  closed_.from_app = counters.from_app;
+  closed_.to_app = counters.to_app;
+  closed_.drops.Add(counters.drops);
+  gate_.reset();
 }
 
 void Tunnel::ResumeGate() {

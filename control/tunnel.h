@@ -50,8 +50,8 @@ class Tunnel : public GateSink {
   void Deliver(Delivery payload);
   void FlushGate();
 
-  // Shutdown: what the application sends from now on is not taken.
-  void CloseGate() { gate_.reset(); }
+  // Shutdown: what the application sends from now on is not taken; what the gate had taken is, whatever the lcores have to do.
+  void CloseGate();
 
   const config::TunnelConfig& config() const { return config_; }
   const TunnelSender& sender() const { return sender_; }
@@ -72,7 +72,8 @@ class Tunnel : public GateSink {
   Timer pump_later_;
   std::unique_ptr<Gate> gate_;
   bool gate_waits_ = false;  // it was left payloads
-  GateCounters closed_;
+  bool closing_ = false;
+  GateCounters closed_;  // what the gate counted
 };
 
 }  // namespace warp::control

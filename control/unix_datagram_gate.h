@@ -7,7 +7,7 @@
 // `queue: N` is for throughput: the gate takes some payloads at once, the socket holds some, and
 // there are never more than N in both that are not done.
 //
-// To the application (journey in, step 5): from the same socket, to `deliver` where set, else to
+// To the application (journey in, step 6): from the same socket, to `deliver` where set, else to
 // whoever sent last from an absolute path. What a receiver does not take waits in an outbox up to
 // the deadline. The kernel does not tell when a receiver has read: the gate looks again, at once for
 // a moment, then ever less often down to each millisecond.
@@ -52,6 +52,9 @@ class UnixDatagramGate : public Gate {
   void Deliver(Delivery payload) override;
   void Flush() override;
   void Resume() override;
+  void Drain() override {
+    if (!kept_.empty()) GiveToSink();
+  }
   void OnDone(size_t payloads) override;
   const GateCounters& counters() const override { return counters_; }
   GateStatus status() const override;

@@ -5,7 +5,7 @@
 // sent; `queue` is for all of them together, and they take turns, a payload each. A connection
 // has room of its own, though, the client's SO_SNDBUF: send() fills that before it blocks.
 //
-// To the applications (journey in, step 5): each payload of the peer to every client. One that does
+// To the applications (journey in, step 6): each payload of the peer to every client. One that does
 // not read has an outbox of its own; one that has shut its reading half down is left out.
 //
 // docs/gates.md has what applications may rely on.
@@ -41,6 +41,7 @@ class UnixSeqpacketGate : public Gate {
   void Deliver(Delivery payload) override;
   void Flush() override {}
   void Resume() override { more_.Schedule(); }
+  void Drain() override {}  // what the sink did not take, the kernel has
   void OnDone(size_t payloads) override;
   const GateCounters& counters() const override { return counters_; }
   GateStatus status() const override;

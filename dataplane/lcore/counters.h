@@ -26,6 +26,9 @@ class Counter {
 class DropCounters {
  public:
   void Add(wire::Drop drop, uint64_t n = 1) { counters_[static_cast<size_t>(drop)].Add(n); }
+  void Add(const DropCounters& others) {
+    for (size_t i = 0; i < counters_.size(); ++i) counters_[i].Add(others.counters_[i].Get());
+  }
   uint64_t Get(wire::Drop drop) const { return counters_[static_cast<size_t>(drop)].Get(); }
 
  private:

@@ -1,5 +1,5 @@
-// What the lcores have no time for stays in the gate: a tunnel takes nothing more while every packet that may be in flight is,
-// and nothing else is amiss. In virtual time for the sender; then a whole tunnel, with a gate that has a socket.
+// What the lcores have no time for stays in the gate: a tunnel takes nothing more while every packet that may be in flight is, or
+// something waits to be, and nothing else is amiss. In virtual time for the sender; then a whole tunnel, with a gate that has a socket.
 #include "control/tunnel.h"
 
 #include <gtest/gtest.h>
@@ -63,18 +63,25 @@ TEST_F(LcoresBehindTest, WhileOneThatIsCutWaitsForSlots) {
   EXPECT_TRUE(sender_.lcores_behind());  // 60 are in flight, and it waits
 }
 
+// One of them lay in a worker's ring when the path went.
 TEST_F(LcoresBehindTest, WhileThatDrainsWhichWaitedForAPath) {
   Fill();
   Disconnect();
-  for (int i = 0; i < 3; ++i) Send("waits");
+  for (int i = 0; i < 2; ++i) Send("waits");
+  lcore::Completion refused = Report(0, false);
+  refused.plaintext = dataplane_.AllocatePlaintext();
+  refused.plaintext.Append(wire::kInnerHeaderSize);
+  refused.reason = Drop::kNoPath;
+  sender_.HandleCompletion(now_, std::move(refused));
+  EXPECT_EQ(sender_.waiting(), 3u);
   EXPECT_FALSE(sender_.lcores_behind());
   Connect();
-  for (size_t i = 0; i < 3; ++i) {
-    sender_.Pump(now_);
+  for (size_t i = 1; i < 3; ++i) {
+    Pass(1);
     EXPECT_TRUE(sender_.lcores_behind());
     sender_.HandleCompletion(now_, Report(i, true));
   }
-  sender_.Pump(now_);
+  Pass(1);
   EXPECT_EQ(sender_.waiting(), 0u);
   sender_.HandleCompletion(now_, Report(3, true));
   EXPECT_FALSE(sender_.lcores_behind());
@@ -237,6 +244,16 @@ TEST_F(TunnelTest, ItIsTakenWhenTheLastPathGoes) {
   Disconnect();
   tunnel_->RouteChanged();
   ExpectTenTakenAsRoomAllows();
+}
+
+TEST_F(TunnelTest, ItIsTakenWhenTheGateCloses) {
+  Open(std::chrono::seconds(10));
+  Fill();
+  OfferTenInVain();
+  tunnel_->CloseGate();
+  EXPECT_EQ(tunnel_->gate_counters().from_app, kInFlight + 10);
+  EXPECT_EQ(tunnel_->sender().waiting(), kQueue);
+  EXPECT_EQ(GateFull(), 10 - kQueue);
 }
 
 TEST_F(TunnelTest, ItIsTakenWhenPortsRefuse) {
