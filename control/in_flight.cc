@@ -1,5 +1,6 @@
 #include "control/in_flight.h"
 
+#include <cassert>
 #include <utility>
 
 namespace warp::control {
@@ -16,6 +17,7 @@ InFlight::Payload InFlight::Begin(uint8_t packets, wire::Bytes bytes) {
 }
 
 InFlight::Ticket InFlight::Take(const Origin& origin, Payload payload) {
+  assert(busy_ < limit_);
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint16_t>(slots_.size()));
     slots_.emplace_back();

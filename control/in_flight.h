@@ -1,5 +1,5 @@
 // The payloads of one tunnel that were handed to the dataplane and whose fate is not known yet
-// (design: Out 6). A slot holds one packet until the first path has taken it, or until its
+// (journey out, step 6). A slot holds one packet until the first path has taken it, or until its
 // deadline; its generation tells a late report of an old packet from one of the packet that has the
 // slot now. A payload that was cut is done when the last of its packets is; until then its bytes
 // are kept, so that it can be withdrawn and cut anew.

@@ -1,4 +1,4 @@
-// Journey in, step 5: opened packets from the lcores to where they belong: payloads to their
+// Journey in, step 6: opened packets from the lcores to where they belong: payloads to their
 // tunnel's gate, fragments to reassembly first, control messages to the protocol. Control thread
 // only.
 #ifndef WARP_CONTROL_INBOUND_H_

@@ -114,7 +114,7 @@ absl::Status Node::OpenDataplane() {
   health_ = std::make_unique<WorkerHealth>(*dataplane_);
   inline_worker_ = plan.inline_worker;
   spins_ = ControlSpins(config_, plan);
-  if (config_.node.polling == config::Polling::kInterrupt) spin_ = SpinWindow(Duration::zero());
+  spin_ = SpinWindowOf(config_);
   return absl::OkStatus();
 }
 

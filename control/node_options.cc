@@ -59,4 +59,10 @@ bool ControlSpins(const config::NodeConfig& config, const WorkerPlan& plan) {
          (plan.inline_worker || config.node.control_cpu.has_value());
 }
 
+SpinWindow SpinWindowOf(const config::NodeConfig& config) {
+  if (config.node.polling == config::Polling::kInterrupt)
+    return SpinWindow(protocol::Duration::zero());
+  return SpinWindow();
+}
+
 }  // namespace warp::control

@@ -6,6 +6,7 @@
 
 #include "control/config/node_config.h"
 #include "control/protocol/constants.h"
+#include "control/spin_window.h"
 #include "control/worker_plan.h"
 #include "dataplane/lcore/dataplane.h"
 
@@ -19,6 +20,9 @@ protocol::Timers TimersOf(const config::TimersConfig& config);
 
 // Whether the control thread never sleeps: it does not where it shares its CPU with others.
 bool ControlSpins(const config::NodeConfig& config, const WorkerPlan& plan);
+
+// How long it keeps polling where it does.
+SpinWindow SpinWindowOf(const config::NodeConfig& config);
 
 }  // namespace warp::control
 

@@ -1,5 +1,5 @@
 // How much of a tunnel may be on its way to the ports, and when to try again what all of them
-// refused (design: Out 6). Pure arithmetic; `now` is a parameter.
+// refused (journey out, step 6). Pure arithmetic; `now` is a parameter.
 //
 // As long as ports take everything, the window is wide open and this does nothing. A port that
 // refuses narrows it, down to one packet; each packet taken opens it by one, so that it doubles

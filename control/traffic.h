@@ -2,7 +2,7 @@
 // became of what was sent goes to the tunnels, and what the gates took goes to the lcores in whole
 // bursts. Owns the tunnels. Control thread only.
 //
-//   Receive:  opened packets ─► Inbound ─► gates          (journey in, step 5)
+//   Receive:  opened packets ─► Inbound ─► gates          (journey in, step 6)
 //             completions ─► tunnels                      (journey out, step 6)
 //   [the loop's callbacks: applications ─► gates ─► tunnels ─► Submitter]
 //   Submit:   Submitter ─► lcores, and wakes those that sleep

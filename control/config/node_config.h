@@ -27,8 +27,8 @@ namespace warp::config {
 
 using Duration = std::chrono::nanoseconds;
 
-// auto: a worker that owns its CPU spins, others sleep when idle; busy: all spin; adaptive: all
-// sleep when idle.
+// Of all workers: busy, they spin; adaptive, they sleep after some empty turns; interrupt, at the first. auto: those spin that own
+// their CPU, the others are adaptive.
 enum class Polling : uint8_t { kAuto, kBusy, kAdaptive, kInterrupt };
 enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // auto: with a PCI port, and only then
 enum class PortDriver : uint8_t { kAfPacket, kAfXdp, kPci, kDevargs };

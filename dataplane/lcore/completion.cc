@@ -1,4 +1,4 @@
-// Out 9: what became of the payload. Each lcore that sent copies of it reports once; the first that
+// Out 6: what became of the payload. Each lcore that sent copies of it reports once; the first that
 // says `taken` gives the gate its credit. Where no port of any of them took it, the last to finish
 // hands the sealed payload back with its report, for control to submit again under the same
 // counter. One that was refused before it was sealed goes back as it came. A silent lcore holds up

@@ -32,7 +32,7 @@ inline constexpr size_t kSkewSlots = 4096;
 // One turn of so many that moved packets is measured stage by stage.
 inline constexpr uint32_t kStageSampling = 256;
 
-// Empty turns before a worker that shares its CPU goes to sleep, and how long it sleeps at most: it
+// Empty turns before an adaptive worker goes to sleep, and how long it sleeps at most: it
 // shows a sign of life ten times a second. Where a port has no descriptor to poll, it only naps.
 inline constexpr uint32_t kIdleTurns = 20;
 inline constexpr uint32_t kSleepMs = 100;

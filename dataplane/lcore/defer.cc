@@ -1,4 +1,4 @@
-// In 4, where several lcores receive: copies of one payload may be in two lcores' hands at the same moment. The first to
+// In, before 3, where several lcores receive: copies of one payload may be in two lcores' hands at the same moment. The first to
 // hint that it opens a counter goes ahead; the others keep theirs for a turn, do something else meanwhile, and find it
 // claimed. A hint binds nobody: after that turn they open what is still new.
 #include "dataplane/lcore/worker.h"

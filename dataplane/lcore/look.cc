@@ -1,4 +1,4 @@
-// In 3: the window, before any cryptography: a copy of what was delivered already ends here. Each
+// In, before 3: the window, before any cryptography: a copy of what was delivered already ends here. Each
 // round lets through at most one copy of a counter; its twins in the same burst wait for what
 // becomes of it, and are looked at again. (A twin cannot be dropped at once: the first copy may
 // turn out to be forged.)

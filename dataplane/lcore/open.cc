@@ -1,4 +1,4 @@
-// In 4: authenticate and decrypt in place, as a burst; then claim. Of all lcores that opened a
+// In 3 and 4: authenticate and decrypt in place, as a burst; then claim. Of all lcores that opened a
 // counter exactly one wins it. Only what is authentic changes the window.
 #include "dataplane/lcore/received_tally.h"
 #include "dataplane/lcore/worker.h"

@@ -1,4 +1,4 @@
-// Out 7: a copy for every sending path of the peer. Exactly one copy in all: the payload itself, a
+// Out 4: a copy for every sending path of the peer. Exactly one copy in all: the payload itself, a
 // header put in front. Else every copy, the last included, is a header of its own: chained to a
 // reference of the payload, which nobody writes from then on; or, where the port takes no chains or
 // the payload is small, followed by a copy of the bytes. Copies of other workers' ports go to them

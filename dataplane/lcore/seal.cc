@@ -1,4 +1,4 @@
-// Out 6: take a burst of payloads from control, reserve their counters with one addition for each
+// Out 3: take a burst of payloads from control, reserve their counters with one addition for each
 // session, and seal each once, in place. What was sealed before (a payload that no path took)
 // passes through: sealed bytes are never sealed again.
 #include <rte_mbuf.h>

@@ -1,4 +1,4 @@
-// Out 8: to the ports. What a port's queue does not take is a counted drop on that path, and its
+// Out 5: to the ports. What a port's queue does not take is a counted drop on that path, and its
 // references are released; nothing waits, so that one path's full queue delays no other.
 #include "dataplane/lcore/worker.h"
 

@@ -1,16 +1,16 @@
 // A worker: the loop of one lcore over its ports. Its stages stand in the order of a packet's
-// journey, one per file:
+// journey, one per file, with the numbers of docs/packet-journey.md:
 //
-//   in    1 rx.cc        receive, parse, linearise; ours or the kernel's
-//         2 classify.cc  sealed, handshake or neither; session and path
-//         3 look.cc      the window, before any cryptography
-//         4 open.cc      authenticate and decrypt, as a burst; claim
-//           defer.cc     not what another lcore is opening at this moment
-//         5 deliver.cc   to control
-//   out   6 seal.cc      take from control, seal once, in place, as a burst
-//         7 replicate.cc a copy for every path
-//         8 tx.cc        to the ports
-//         9 completion.cc what became of it, to control
+//   in    1 rx.cc         receive, parse, linearise; ours or the kernel's
+//         2 classify.cc   sealed, handshake or neither; session and path
+//           look.cc       the window, before any cryptography
+//           defer.cc      not what another lcore is opening at this moment
+//         3 open.cc       authenticate and decrypt, as a burst; 4 claim
+//         5 deliver.cc    to control
+//   out   3 seal.cc       take from control, seal once, in place, as a burst
+//         4 replicate.cc  a copy for every path
+//         5 tx.cc         to the ports
+//         6 completion.cc what became of it, to control
 //
 // Every field belongs to the worker's thread, but for the counters (this thread writes, any reads)
 // and what is said to be shared.

@@ -1,5 +1,5 @@
 // Which counters are being opened at this moment, so that a second lcore that holds the same ones can let the first finish
-// (design: opened once, claimed once). A hint: it may forget, never blocks, and the window alone decides.
+// (opened once, claimed once). A hint: it may forget, never blocks, and the window alone decides.
 //
 // Words of (block + 1 : 32, bitmap : 32), as in the window: the counters of a burst are mostly neighbours, and cost one
 // compare-and-swap together. A mark is not taken back: once its counter is claimed the window says so before anybody asks here,

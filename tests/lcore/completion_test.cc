@@ -61,6 +61,24 @@ TEST_P(Completions, EachWorkerReports) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
+// Both workers have reported more than control takes at once: neither waits for the other's to end.
+TEST_P(Completions, NoWorkersReportsWaitForAnothersToEnd) {
+  Network net({.ports = 2, .workers = 2}, {.ports = 1});
+  for (uint32_t i = 0; i < 8; ++i) net.a().SendTracked(Payload(), i, 0);
+  net.Settle();
+  std::vector<int> reports(8);
+  for (int turn = 0; turn < 2; ++turn) {
+    std::vector<OpenedPacket> opened(1);
+    net.a().plane().ReceiveOpened(opened);
+    std::vector<Completion> some(4);
+    ASSERT_EQ(net.a().plane().ReceiveCompletions(some), 4u);
+    for (const Completion& completion : some) ++reports[completion.slot];
+  }
+  EXPECT_THAT(reports, ElementsAre(2, 2, 2, 2, 0, 0, 0, 0));
+  net.a().Completions();
+  net.b().Received();
+}
+
 // Every path refuses; the payload comes back sealed; submitted again it carries the same bytes, and arrives once.
 TEST_P(Completions, NoneTakenThenSubmittedAgain) {
   for (const uint16_t workers : {1, 2}) {

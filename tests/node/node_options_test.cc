@@ -52,5 +52,11 @@ TEST(NodeOptions, ControlSpinsOnACpuOfItsOwnOrForItsWorker) {
   EXPECT_FALSE(ControlSpins(adaptive, {.worker_cpus = {2}, .inline_worker = true}));
 }
 
+TEST(NodeOptions, ControlKeepsPollingForAMomentUnlessItIsInterrupted) {
+  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAuto)).window(), protocol::Duration::zero());
+  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAdaptive)).window(), protocol::Duration::zero());
+  EXPECT_EQ(SpinWindowOf(Config(config::Polling::kInterrupt)).window(), protocol::Duration::zero());
+}
+
 }  // namespace
 }  // namespace warp::control
