@@ -105,7 +105,8 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
     s.Scalar("workers", &NodeSection::workers,
              Optional(WholeNumber<uint16_t>(0, kMaxPorts, "threads"), "auto"))
         .Why(
-            "Threads that poll the ports which name no cpu. 0: the control thread polls them itself, "
+            "Threads that poll the ports which name no cpu. 0: the control thread polls them "
+            "itself, "
             "unless another port names a cpu: then one thread does. auto: one for each of them, as "
             "far as there are CPUs; 0 where there are less than three.");
     s.Scalar("polling", &NodeSection::polling,
@@ -116,8 +117,10 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
         .Why(
             "busy: workers spin, for the least latency. adaptive: they keep polling for a moment "
             "before they sleep. interrupt: they and the control thread sleep as soon as nothing "
-            "waits: the least CPU time at some ten thousand payloads a second, and a wake-up's delay "
-            "for each. auto: busy for workers that own their CPU (see ports[].cpu), else adaptive.");
+            "waits: the least CPU time at some ten thousand payloads a second, and a wake-up's "
+            "delay "
+            "for each. auto: busy for workers that own their CPU (see ports[].cpu), else "
+            "adaptive.");
     s.Scalar("control_cpu", &NodeSection::control_cpu,
              Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
         .Why(
@@ -219,7 +222,8 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
             "no use.");
     s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
         .Why(
-            "Payloads that may wait to be sent, and at most 4 MiB of them (more at a Unix gate whose own "
+            "Payloads that may wait to be sent, and at most 4 MiB of them (more at a Unix gate "
+            "whose own "
             "queue is large); more are dropped and counted.");
     s.Nested("gate", &TunnelConfig::gate, GateSchema()).Required().Why("The application's door.");
     s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
