@@ -200,7 +200,7 @@ def latency(systems, charts):
 
 
 def system_table(systems):
-    head = ["system", "cipher", "1,400 B,<br>kpps", "200 B,<br>kpps", "RTT, µs<br>p50 / p99", "app that polls", "every 10 ms", "CPU, µs,<br>at 20 kpps",
+    head = ["system", "cipher", "1,400 B,<br>kpps", "200 B,<br>kpps", "RTT, µs<br>p50 / p99", "polling", "every 10 ms", "CPU, µs,<br>at 20 kpps",
             "<br>at 80 %", "idle,<br>% of a core"]  # fmt: skip
     rows = []
     for one in systems:

@@ -161,7 +161,7 @@ class Tinc(WireguardGo):
 
     name = "tinc"
     title = "tinc 1.0"
-    cipher = "AES-256-CBC, HMAC-SHA-256"
+    cipher = "AES-256-CBC, HMAC"
     needs = ("tincd",)
 
     def start(self, lab):
