@@ -71,9 +71,10 @@ control::UniqueFd BoundUdp() {
 AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
   AppSockets sockets;
   std::vector<config::GateConfig> near(tunnels), far(tunnels);
+  std::vector<control::UniqueFd> places;  // the gates', taken until all have one of their own
   for (size_t i = 0; i < tunnels; ++i) {
-    // Two addresses that are free now; nothing else of ours takes them before the gates do.
-    const wire::Endpoint near_gate = Loopback(BoundUdp()), far_gate = Loopback(BoundUdp());
+    const wire::Endpoint near_gate = Loopback(places.emplace_back(BoundUdp()));
+    const wire::Endpoint far_gate = Loopback(places.emplace_back(BoundUdp()));
     sockets.far.push_back(BoundUdp());
     near[i].loopback = {.listen = near_gate, .deliver = std::nullopt};
     far[i].loopback = {.listen = far_gate, .deliver = Loopback(sockets.far.back())};
@@ -83,6 +84,7 @@ AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
       MustBeOk(absl::UnavailableError("connect"));
     sockets.near.push_back(std::move(sender));
   }
+  places.clear();
   pair.Open(near, far);
   return sockets;
 }
