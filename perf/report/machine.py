@@ -51,7 +51,9 @@ def machine():
 
 
 def commit(top):
-    return _first_line(["git", "-C", str(top), "describe", "--always", "--dirty", "--abbrev=12"]) or "unknown"
+    # Also of somebody else's checkout, which git would rather not read.
+    describe = ["git", "-c", f"safe.directory={top}", "-C", str(top), "describe", "--always", "--dirty", "--abbrev=12"]
+    return _first_line(describe, r"^(?!fatal:).+") or "unknown"
 
 
 def versions(names):
