@@ -132,8 +132,9 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
   const bool other = replaced || state.admin_up != port.kernel.admin_up ||
                      state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
   const bool of_kernel = !port.config.interface.empty();
+  const bool was_open = port.id.has_value();
   port.kernel = state;
-  if (of_kernel && port.id.has_value()) {
+  if (of_kernel && was_open) {
     if (!state.present()) {
       Close(port, absl::StrCat("interface ", port.config.interface, " is gone"));
     } else if (replaced) {
@@ -143,10 +144,10 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
     } else if (!port.config.mtu.has_value() && UsableMtu(state) > port.info.mtu) {
       Close(port, "the MTU grew");
     }
-  } else if (of_kernel && !state.present()) {
+  } else if (of_kernel && replaced && !state.present()) {
     port.reason = absl::StrCat("interface ", port.config.interface, " is gone");
   }
-  if (!port.id.has_value() && state.present() && (other || !of_kernel)) {
+  if (!port.id.has_value() && state.present() && (other || was_open || !of_kernel)) {
     if (absl::Status status = Open(port); !status.ok()) {
       port.reason = std::string(status.message());
     }

@@ -1,6 +1,7 @@
 // The ports of the node: from configuration to a polled device, through the life of its interface.
 // Interfaces come and go; a port is opened when its interface is there, closed when it is not, and
-// reopened when it returns or outgrows its buffers. Control thread only.
+// reopened when it returns, when its MTU grows and when its MAC address changes. Control thread
+// only.
 //
 //              interface appears                link up, an address
 //   missing ─────────────────────► down ◄──────────────────────────► up
@@ -66,7 +67,7 @@ class PortTable {
   ~PortTable();
 
   // Opens every port. At start a port that cannot be opened is an error, in one sentence; later,
-  // its state. One whose interface is down is opened when it comes up.
+  // its state. One whose interface is down, or absent and optional, is opened when it comes.
   absl::Status OpenAll();
 
   // A frame that is not ours, for the kernel. Counted where it is not taken.

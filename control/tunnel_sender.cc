@@ -151,11 +151,14 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   }
 }
 
-// A path that has gone, or a worker whose ring is full, says nothing of the ports' pace: what was refused so is tried again a little
-// later, and the window stays as wide as it was. A used-up session would be asked for all of it, again and again.
+// A path that has gone says nothing of the ports' pace: what was refused for that is tried again a little later, and the window
+// stays as wide as it was. Whatever else refuses has less room than was asked for: a port, a ring, a session that is used up.
 void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion) {
-  const bool of_ports = completion.sealed || completion.reason == Drop::kNoSession;
-  of_ports ? window_.OnRefused() : window_.OnShortage(now);
+  if (completion.reason == Drop::kNoPath) {
+    window_.OnShortage(now);
+  } else {
+    window_.OnRefused();
+  }
 }
 
 // Reports come in any order, and one that is tried again is older than all that wait.

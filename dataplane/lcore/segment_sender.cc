@@ -59,6 +59,7 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
       case ENOBUFS:  // of the interface too, while it has no carrier or its queue is full
         if (!joined) {
           singly_ = 0;  // it is not that
+          next_singly_ = std::max(next_singly_ / 2, kFewBursts);
           return done;
         }
         join = false;

@@ -6,9 +6,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <thread>
+#include <vector>
 
 #include "dataplane/lcore/constants.h"
 #include "tests/lcore/network.h"
@@ -97,10 +99,10 @@ TEST_P(SleepersTest, Wake) {
   Network net({.ports = 2, .workers = 2, .polling = GetParam()}, {.ports = 1});
   Running a(net.a());
   Plane& plane = net.a().plane();
-  Await([&] { return AllAsleep(plane); });
-  const uint64_t before = plane.Heartbeat(0);
+  std::vector<uint64_t> beats_of;  // each turn is a beat, and each sleep
   for (int i = 0; i < kWakes; ++i) {
     Await([&] { return AllAsleep(plane); });
+    const uint64_t before = plane.Heartbeat(0);
     net.a().Send("wake", static_cast<WorkerId>(i % 2));
     plane.FlushWakeups();
     Await([&] {
@@ -108,12 +110,17 @@ TEST_P(SleepersTest, Wake) {
       return net.in_flight().size() == 2;  // one through each worker
     });
     net.in_flight().clear();
+    Await([&] { return AllAsleep(plane); });
+    beats_of.push_back(plane.Heartbeat(0) - before);
   }
-  Await([&] { return AllAsleep(plane); });
-  // Each turn is a beat, and each sleep.
+  // Quartiles: where this thread is late, the worker naps and wakes meanwhile.
+  std::sort(beats_of.begin(), beats_of.end());
+  if (GetParam() == Polling::kAdaptive) {
+    EXPECT_GE(beats_of[kWakes * 3 / 4], kIdleTurns);
+  } else {
+    EXPECT_LT(beats_of[kWakes / 4], kIdleTurns);
+  }
   const uint64_t beats = plane.Heartbeat(0);
-  const bool looks_on = (beats - before) / kWakes >= kIdleTurns;
-  EXPECT_EQ(looks_on, GetParam() == Polling::kAdaptive) << beats - before;
   Await([&] { return plane.Heartbeat(0) > beats + 2; });
   net.a().SetPresent(0, false);
   net.a().Publish();

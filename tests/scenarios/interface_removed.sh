@@ -27,6 +27,7 @@ ip -n A link delete wan1
 sed -i 's/interface: wan1/interface: wan1, optional: true/' "$lab/A.yaml"
 node_up A
 status A 'status["ports"][1]["state"] == "missing" and active() == 1' 5
+status A '"there is no" in status["ports"][1]["reason"]' 0
 link A 1
 wait_active A 2 5
 traffic_for 1 500 1200
