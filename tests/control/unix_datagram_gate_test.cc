@@ -261,6 +261,22 @@ TEST_F(UnixDatagramGateTest, KeepsWhatTheSinkDoesNotTake) {
   EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
 }
 
+// What send() has returned for, and the kernel no longer has, goes at a shutdown; what the kernel has goes with the socket.
+TEST_F(UnixDatagramGateTest, GivesWhatItKeptWhenItIsDrained) {
+  Open(16);
+  sink_.room = 2;
+  UnixApplication app;
+  ASSERT_EQ(app.Connect(path()), 0);
+  for (int i = 0; i < 6; ++i) ASSERT_EQ(app.Send(absl::StrCat(i)), 0);
+  Settle(*loop_);
+  sink_.room = SIZE_MAX;
+  gate_->Drain();
+  EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
+  EXPECT_EQ(gate_->counters().from_app, 6u);
+  gate_->Drain();
+  EXPECT_EQ(sink_.got.size(), 6u);
+}
+
 // --- To the application ---
 
 TEST_F(UnixDatagramGateTest, AnswersWhoSentLastFromAPath) {
