@@ -87,8 +87,7 @@ absl::Status PortTable::Open(Port& port) {
   if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
     spdlog::warn(
         "port {}: packet buffers were made for packets of {} bytes, its interface allows {}: "
-        "larger ones pass after a "
-        "restart",
+        "larger ones pass after a restart",
         port.config.name, port.info.mtu, port.kernel.mtu);
   }
   listener_.OnPortChanged(*port.id);

@@ -106,9 +106,8 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
              Optional(WholeNumber<uint16_t>(0, kMaxPorts, "threads"), "auto"))
         .Why(
             "Threads that poll the ports which name no cpu. 0: the control thread polls them "
-            "itself, "
-            "unless another port names a cpu: then one thread does. auto: one for each of them, as "
-            "far as there are CPUs; 0 where there are less than three.");
+            "itself, unless another port names a cpu: then one thread does. auto: one for each of "
+            "them, as far as there are CPUs; 0 where there are less than three.");
     s.Scalar("polling", &NodeSection::polling,
              Choice<Polling>({{"auto", Polling::kAuto},
                               {"busy", Polling::kBusy},
@@ -118,8 +117,7 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
             "busy: workers spin, for the least latency. adaptive: they keep polling for a moment "
             "before they sleep. interrupt: they and the control thread sleep as soon as nothing "
             "waits: the least CPU time at some ten thousand payloads a second, and a wake-up's "
-            "delay "
-            "for each. auto: busy for workers that own their CPU (see ports[].cpu), else "
+            "delay for each. auto: busy for workers that own their CPU (see ports[].cpu), else "
             "adaptive.");
     s.Scalar("control_cpu", &NodeSection::control_cpu,
              Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
@@ -223,8 +221,7 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
     s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
         .Why(
             "Payloads that may wait to be sent, and at most 4 MiB of them (more at a Unix gate "
-            "whose own "
-            "queue is large); more are dropped and counted.");
+            "whose own queue is large); more are dropped and counted.");
     s.Nested("gate", &TunnelConfig::gate, GateSchema()).Required().Why("The application's door.");
     s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
       if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
