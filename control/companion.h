@@ -19,7 +19,7 @@
 #include "control/loop.h"
 #include "control/unique_fd.h"
 #include "dataplane/wire/bytes.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
 

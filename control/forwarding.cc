@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "dataplane/wire/constants.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
 namespace {

@@ -16,8 +16,8 @@
 #include "control/next_hop.h"
 #include "control/peer_route.h"
 #include "control/protocol/node.h"
-#include "dataplane/lcore/port_spec.h"
-#include "dataplane/lcore/snapshot.h"
+#include "dataplane/facade/port_spec.h"
+#include "dataplane/facade/snapshot.h"
 
 namespace warp::control {
 

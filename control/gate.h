@@ -9,7 +9,7 @@
 #include <string>
 
 #include "control/delivery.h"
-#include "dataplane/lcore/counters.h"
+#include "dataplane/facade/counters.h"
 #include "dataplane/wire/bytes.h"
 
 namespace warp::control {

@@ -12,8 +12,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/node.h"
 #include "control/tunnel.h"
-#include "dataplane/lcore/dataplane.h"
-#include "dataplane/wire/reassembler.h"
+#include "dataplane/facade/dataplane.h"
+#include "control/tunnel/reassembler.h"
 
 namespace warp::control {
 

@@ -9,7 +9,7 @@
 
 #include "control/config/node_config.h"
 #include "control/node.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include "control/loop.h"
 #include "control/netlink_socket.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
 

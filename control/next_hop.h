@@ -7,7 +7,7 @@
 #include <string>
 
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
 

@@ -12,7 +12,7 @@
 #include "control/netlink.h"
 #include "control/next_hop.h"
 #include "control/protocol/time.h"
-#include "dataplane/lcore/snapshot.h"
+#include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {

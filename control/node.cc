@@ -17,7 +17,7 @@
 #include "control/port_guard.h"
 #include "control/protocol/map_client.h"
 #include "control/worker_plan.h"
-#include "dataplane/wire/handshake_mac.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
 
 namespace warp::control {
 namespace {

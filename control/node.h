@@ -35,7 +35,7 @@
 #include "control/transmitter.h"
 #include "control/unique_fd.h"
 #include "control/worker_health.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

@@ -8,7 +8,7 @@
 #include "control/protocol/constants.h"
 #include "control/spin_window.h"
 #include "control/worker_plan.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "dataplane/wire/aead.h"
+#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/drop.h"
 
 namespace warp::control {

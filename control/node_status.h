@@ -14,7 +14,7 @@
 #include "control/transmitter.h"
 #include "control/tunnel.h"
 #include "control/worker_health.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include "dataplane/lcore/snapshot.h"
-#include "dataplane/wire/session.h"
+#include "dataplane/facade/snapshot.h"
+#include "dataplane/wire/session/session.h"
 
 namespace warp::control {
 

@@ -22,7 +22,7 @@
 #include "control/interface_state.h"
 #include "control/loop.h"
 #include "control/netlink.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

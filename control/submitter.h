@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

@@ -21,7 +21,7 @@
 #include "control/peer_route.h"
 #include "control/submitter.h"
 #include "control/tunnel.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

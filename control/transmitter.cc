@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "dataplane/wire/drop.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
 

@@ -14,8 +14,8 @@
 #include "control/next_hop_table.h"
 #include "control/protocol/time.h"
 #include "control/protocol/transmit.h"
-#include "dataplane/lcore/counters.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/counters.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

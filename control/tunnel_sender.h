@@ -34,8 +34,8 @@
 #include "control/protocol/time.h"
 #include "control/send_window.h"
 #include "control/submitter.h"
-#include "dataplane/lcore/counters.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/counters.h"
+#include "dataplane/facade/dataplane.h"
 #include "dataplane/wire/bytes.h"
 
 namespace warp::control {

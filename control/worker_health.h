@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "control/protocol/time.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/config/key_files.h"
 #include "control/config/map_config.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "map-server/server.h"
 
 namespace warp::map {

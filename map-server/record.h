@@ -12,7 +12,7 @@
 #include "control/protocol/map_message.h"
 #include "control/protocol/time.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::map {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/lcore/plane.h"
+#include "dataplane/lcore/plane/plane.h"
 
 namespace warp::perf {
 

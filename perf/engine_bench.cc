@@ -7,9 +7,9 @@
 #include <fstream>
 #include <iostream>
 
-#include "dataplane/lcore/eal.h"
-#include "dataplane/wire/aead.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/lcore/memory/eal.h"
+#include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "perf/bare_cipher.h"
 #include "perf/bench_node.h"
 #include "perf/commit.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/lcore/stages.h"
+#include "dataplane/lcore/pipeline/stages.h"
 
 namespace warp::perf {
 

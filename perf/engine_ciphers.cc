@@ -3,8 +3,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/constants.h"
-#include "dataplane/lcore/engine_cryptodev.h"
-#include "dataplane/wire/aead.h"
+#include "dataplane/lcore/crypto/engine_cryptodev.h"
+#include "dataplane/wire/crypto/aead.h"
 #include "perf/engine_suite.h"
 #ifdef WARP_HAVE_LIBCRYPTO
 #include <openssl/evp.h>

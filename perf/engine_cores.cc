@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "dataplane/lcore/eal.h"
+#include "dataplane/lcore/memory/eal.h"
 #include "dataplane/wire/message.h"
 #include "perf/bare_cipher.h"
 #include "perf/engine_suite.h"

@@ -2,7 +2,7 @@
 #include <rte_mbuf.h>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/lcore/ring.h"
+#include "dataplane/lcore/exchange/ring.h"
 #include "perf/bare_cipher.h"
 #include "perf/bench_node.h"
 #include "perf/engine_suite.h"

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/constants.h"
 #include "dataplane/wire/constants.h"
-#include "dataplane/wire/window.h"
+#include "dataplane/wire/session/window.h"
 #include "perf/engine_suite.h"
 
 namespace warp::perf {

@@ -15,7 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "control/clock.h"
 #include "control/socket_address.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "perf/gate_app.h"
 #include "perf/gate_pair.h"
 #include "perf/must.h"

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/clock.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 #include "perf/bench_node.h"
 #include "perf/must.h"
 

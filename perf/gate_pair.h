@@ -17,7 +17,7 @@
 #include "control/protocol/node.h"
 #include "control/spin_window.h"
 #include "control/traffic.h"
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::perf {
 

@@ -3,7 +3,7 @@
 #include "control/config/kind.h"
 #include "control/config/map_config.h"
 #include "control/config/node_config.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "tools/commands.h"
 #include "tools/complain.h"
 

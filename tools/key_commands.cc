@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "tools/commands.h"
 #include "tools/complain.h"
 

@@ -20,7 +20,7 @@
 #include "control/config/problems.h"
 #include "control/config/suggest.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::config {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::config {
 

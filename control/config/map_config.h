@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "control/config/key_files.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::config {
 

@@ -18,10 +18,10 @@
 #include "absl/strings/string_view.h"
 #include "control/config/host_port.h"
 #include "control/config/key_files.h"
-#include "dataplane/wire/aead.h"
+#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::config {
 

@@ -33,8 +33,8 @@
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
-#include "dataplane/wire/keys.h"
-#include "dataplane/wire/session.h"
+#include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/session/session.h"
 
 namespace warp::protocol {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "dataplane/wire/handshake_message.h"
+#include "dataplane/wire/handshake/handshake_message.h"
 
 namespace warp::protocol {
 

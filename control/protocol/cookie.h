@@ -10,8 +10,8 @@
 #include "control/protocol/time.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
-#include "dataplane/wire/handshake_mac.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::protocol {
 

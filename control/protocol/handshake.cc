@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "dataplane/wire/key_derivation.h"
+#include "dataplane/wire/crypto/key_derivation.h"
 
 namespace warp::protocol {
 namespace {

@@ -21,10 +21,10 @@
 #include "control/protocol/local.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
-#include "dataplane/wire/handshake_mac.h"
-#include "dataplane/wire/handshake_message.h"
-#include "dataplane/wire/noise.h"
-#include "dataplane/wire/session.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/handshake/handshake_message.h"
+#include "dataplane/wire/handshake/noise.h"
+#include "dataplane/wire/session/session.h"
 
 namespace warp::protocol {
 

@@ -12,8 +12,8 @@
 #include "control/protocol/constants.h"
 #include "control/protocol/session_table.h"
 #include "control/protocol/time.h"
-#include "dataplane/wire/aead.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::protocol {
 

@@ -56,7 +56,7 @@
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::protocol {
 

@@ -31,8 +31,8 @@
 #include "control/protocol/time.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/drop.h"
-#include "dataplane/wire/keys.h"
-#include "dataplane/wire/session.h"
+#include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/session/session.h"
 
 namespace warp::protocol {
 

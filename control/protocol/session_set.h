@@ -19,8 +19,8 @@
 #include "control/protocol/local.h"
 #include "control/protocol/time.h"
 #include "control/protocol/transmit.h"
-#include "dataplane/wire/keys.h"
-#include "dataplane/wire/session.h"
+#include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/session/session.h"
 
 namespace warp::protocol {
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <array>
 
-#include "dataplane/wire/frame.h"
-#include "dataplane/wire/segments.h"
+#include "dataplane/wire/frame/frame.h"
+#include "dataplane/wire/frame/segments.h"
 #include "tests/fuzz/fuzz_target.h"
 
 using namespace warp::wire;

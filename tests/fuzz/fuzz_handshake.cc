@@ -1,7 +1,7 @@
 // Any handshake message: decoding, MACs, cookies, the Noise state machine, and the payloads as an authenticated stranger may
 // send them.
-#include "dataplane/wire/handshake_message.h"
-#include "dataplane/wire/noise.h"
+#include "dataplane/wire/handshake/handshake_message.h"
+#include "dataplane/wire/handshake/noise.h"
 #include "tests/fuzz/fuzz_target.h"
 
 using namespace warp::wire;

@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/clock.h"
-#include "dataplane/lcore/lab_port.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/lcore/port/ethdev/lab_port.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
 namespace {

@@ -16,7 +16,7 @@
 #include "control/protocol/node.h"
 #include "control/spin_window.h"
 #include "control/traffic.h"
-#include "dataplane/lcore/plane.h"
+#include "dataplane/lcore/plane/plane.h"
 
 namespace warp::control {
 

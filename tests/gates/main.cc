@@ -3,8 +3,8 @@
 
 #include <iostream>
 
-#include "dataplane/lcore/eal.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/lcore/memory/eal.h"
+#include "dataplane/wire/crypto/keys.h"
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);

@@ -10,8 +10,8 @@
 #include <iostream>
 #include <thread>
 
-#include "dataplane/lcore/eal.h"
-#include "dataplane/wire/keys.h"
+#include "dataplane/lcore/memory/eal.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "tests/lcore/network.h"
 
 namespace warp::lcore {

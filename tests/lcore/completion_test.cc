@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataplane/lcore/lab_port.h"
+#include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "dataplane/wire/message.h"
 #include "tests/lcore/network.h"
 

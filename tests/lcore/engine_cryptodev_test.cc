@@ -1,6 +1,6 @@
 // The engine by a device of DPDK's equals every other: here by the software drivers, one that is done at once (aesni_gcm), one
 // that gathers jobs and finishes them later (aesni_mb), and one of another library (openssl).
-#include "dataplane/lcore/engine_cryptodev.h"
+#include "dataplane/lcore/crypto/engine_cryptodev.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

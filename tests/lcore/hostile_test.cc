@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "dataplane/wire/handshake_mac.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
 #include "dataplane/wire/message.h"
 #include "tests/lcore/network.h"
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/lcore/plane.h"
+#include "dataplane/lcore/plane/plane.h"
 
 namespace warp::lcore {
 

@@ -15,8 +15,8 @@
 #include <cstring>
 #include <vector>
 
-#include "dataplane/lcore/offload_header.h"
-#include "dataplane/wire/segments.h"
+#include "dataplane/lcore/port/packet_socket/offload_header.h"
+#include "dataplane/wire/frame/segments.h"
 #include "tests/lcore/port_kernel_fixture.h"
 
 namespace warp::lcore {

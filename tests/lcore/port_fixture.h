@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/lcore/pool.h"
-#include "dataplane/lcore/port.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/port/port.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {
 

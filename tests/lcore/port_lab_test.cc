@@ -1,4 +1,4 @@
-#include "dataplane/lcore/lab_port.h"
+#include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "tests/lcore/port_fixture.h"
 
 namespace warp::lcore {

@@ -5,7 +5,7 @@
 
 #include <iostream>
 
-#include "dataplane/lcore/eal.h"
+#include "dataplane/lcore/memory/eal.h"
 #include "tests/lcore/port_fixture.h"
 
 int main(int argc, char** argv) {

@@ -19,12 +19,12 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/lcore/eal.h"
-#include "dataplane/lcore/pool.h"
-#include "dataplane/lcore/port.h"
+#include "dataplane/lcore/memory/eal.h"
+#include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/port/port.h"
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "dataplane/lcore/lab_port.h"
+#include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "tests/lcore/network.h"
 
 namespace warp::lcore {

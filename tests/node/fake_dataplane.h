@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "dataplane/lcore/dataplane.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::lcore {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/wire/reassembler.h"
+#include "control/tunnel/reassembler.h"
 #include "tests/node/tunnel_sender_fixture.h"
 
 namespace warp::control {

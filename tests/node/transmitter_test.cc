@@ -6,7 +6,7 @@
 #include <string>
 
 #include "control/next_hop_table.h"
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 #include "tests/node/fake_dataplane.h"
 
 namespace warp::control {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "dataplane/wire/message.h"
-#include "dataplane/wire/reassembler.h"
+#include "control/tunnel/reassembler.h"
 #include "tests/node/fake_dataplane.h"
 #include "tests/node/tunnel_sender_fixture.h"
 

@@ -9,7 +9,7 @@
 #include "control/protocol/path_set.h"
 #include "control/protocol/session_table.h"
 #include "control/protocol/token_bucket.h"
-#include "dataplane/wire/handshake_message.h"
+#include "dataplane/wire/handshake/handshake_message.h"
 
 namespace warp::protocol {
 namespace {

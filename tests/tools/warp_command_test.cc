@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "tests/config/temp_dir.h"
 #include "tests/tools/child.h"
 #include "tools/gauge_socket.h"

@@ -1,4 +1,4 @@
-#include "dataplane/wire/aead.h"
+#include "dataplane/wire/crypto/aead.h"
 
 #include <gtest/gtest.h>
 #include <sodium.h>

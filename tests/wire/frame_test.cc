@@ -1,4 +1,4 @@
-#include "dataplane/wire/frame.h"
+#include "dataplane/wire/frame/frame.h"
 
 #include <gtest/gtest.h>
 

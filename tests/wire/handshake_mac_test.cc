@@ -1,4 +1,4 @@
-#include "dataplane/wire/handshake_mac.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
 
 #include <gtest/gtest.h>
 

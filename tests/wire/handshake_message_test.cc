@@ -1,9 +1,9 @@
-#include "dataplane/wire/handshake_message.h"
+#include "dataplane/wire/handshake/handshake_message.h"
 
 #include <gtest/gtest.h>
 
-#include "dataplane/wire/key_derivation.h"
-#include "dataplane/wire/noise.h"
+#include "dataplane/wire/crypto/key_derivation.h"
+#include "dataplane/wire/handshake/noise.h"
 #include "tests/wire/hex.h"
 
 namespace warp::wire {

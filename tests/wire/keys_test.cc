@@ -1,4 +1,4 @@
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 #include <gtest/gtest.h>
 

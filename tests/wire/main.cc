@@ -1,7 +1,7 @@
 // Runs the tests with libsodium initialised, as every program does first.
 #include <gtest/gtest.h>
 
-#include "dataplane/wire/keys.h"
+#include "dataplane/wire/crypto/keys.h"
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);

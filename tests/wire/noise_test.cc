@@ -1,4 +1,4 @@
-#include "dataplane/wire/noise.h"
+#include "dataplane/wire/handshake/noise.h"
 
 #include <gtest/gtest.h>
 #include <sodium.h>

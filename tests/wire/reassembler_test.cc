@@ -1,4 +1,4 @@
-#include "dataplane/wire/reassembler.h"
+#include "control/tunnel/reassembler.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "dataplane/wire/segments.h"
+#include "dataplane/wire/frame/segments.h"
 
 #include <gtest/gtest.h>
 

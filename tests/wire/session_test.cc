@@ -1,4 +1,4 @@
-#include "dataplane/wire/session.h"
+#include "dataplane/wire/session/session.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "dataplane/wire/message.h"
-#include "dataplane/wire/opening_hints.h"
+#include "dataplane/wire/session/opening_hints.h"
 #include "tests/wire/hex.h"
 
 namespace warp::wire {

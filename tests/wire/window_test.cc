@@ -1,4 +1,4 @@
-#include "dataplane/wire/window.h"
+#include "dataplane/wire/session/window.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,105 @@
+// Puts payloads that were cut (fragment.h) together again. One per peer; control thread only; no
+// clock.
+//
+// What belongs together is named by (session, tunnel, counter - index), since fragments take
+// consecutive counters. Fragments come in any order. Memory and entries are bounded: when a new
+// payload does not fit, the oldest unfinished one is given up, being the least likely to be
+// completed.
+#ifndef WARP_CONTROL_TUNNEL_REASSEMBLER_H_
+#define WARP_CONTROL_TUNNEL_REASSEMBLER_H_
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/drop.h"
+#include "dataplane/wire/message.h"
+
+namespace warp::wire {
+
+class Reassembler {
+ public:
+  struct Limits {
+    size_t max_bytes =
+        size_t{4}
+        << 20;  // of unfinished payloads; each counts with its full size from its first fragment
+    size_t max_entries = 256;
+    int64_t timeout_ns = 2'000'000'000;  // from the first fragment of a payload
+  };
+  Reassembler() : Reassembler(Limits{}) {}
+  explicit Reassembler(const Limits& limits) : limits_(limits) {}
+  Reassembler(const Reassembler&) = delete;
+  Reassembler& operator=(const Reassembler&) = delete;
+
+  struct Payload {
+    uint16_t tunnel_id = 0;
+    std::vector<uint8_t> bytes;
+  };
+  struct Result {
+    std::optional<Payload> payload;  // set where this fragment was the last missing one
+    // Why the fragment, or with kReassemblyConflict its whole payload, was dropped:
+    //   kMalformed           not a fragment, or one whose payload would begin before counter 0
+    //   kDuplicate           this index is here already
+    //   kReassemblyConflict  count or chunk differ from those before: all pieces so far are given
+    //   up too kTooLarge            a single payload beyond max_bytes
+    std::optional<Drop> drop;
+    // How many older payloads were given up, each a drop of its own.
+    uint32_t timed_out = 0;  // Drop::kReassemblyTimeout
+    uint32_t evicted = 0;    // Drop::kReassemblyFull
+  };
+  // `session` is any number that the peer's sessions do not share; `plaintext` is what was opened
+  // and claimed, its inner header included, and is copied. `now_ns` never goes back.
+  Result Add(int64_t now_ns, uint64_t session, uint64_t counter, Bytes plaintext);
+
+  // Gives up what has waited too long; how many (Drop::kReassemblyTimeout each).
+  uint32_t Expire(int64_t now_ns);
+  // When Expire() has something to do next; nullopt while nothing waits.
+  std::optional<int64_t> NextTimeout() const;
+
+  size_t entries() const { return index_.size(); }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct Key {
+    uint64_t session = 0;
+    uint64_t first_counter = 0;
+    uint16_t tunnel_id = 0;
+    friend bool operator==(const Key&, const Key&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Key& key) {
+      return H::combine(std::move(h), key.session, key.first_counter, key.tunnel_id);
+    }
+  };
+  struct Entry {
+    Key key;
+    int64_t deadline_ns = 0;
+    uint8_t count = 0;
+    uint16_t chunk = 0;
+    size_t have = 0;
+    std::bitset<kMaxFragments> present;
+    std::vector<uint8_t>
+        bytes;  // count * chunk, cut to the true size when the last fragment is in place
+  };
+  using Queue = std::list<Entry>;  // oldest first
+
+  // Bytes that an entry counts for.
+  static size_t Reserved(const Entry& entry) { return size_t{entry.count} * entry.chunk; }
+  Queue::iterator Start(const Key& key, const FragmentHeader& header, int64_t now_ns,
+                        Result* result);
+  void Remove(Queue::iterator entry);
+
+  const Limits limits_;
+  Queue queue_;
+  absl::flat_hash_map<Key, Queue::iterator> index_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace warp::wire
+
+#endif  // WARP_CONTROL_TUNNEL_REASSEMBLER_H_

@@ -1,0 +1,40 @@
+// How a thread that found nothing to do sleeps without missing what arrives meanwhile.
+//
+//   sleeper                              producer
+//   Arm: flag := true, full fence        push the batch
+//   look once more at every queue        Ring: full fence, flag set? clear it, write the eventfd
+//   nothing: poll(fd)
+//   Disarm: flag := false, empty the fd
+//
+// Whichever fence comes second sees what the other side wrote, so either the sleeper finds the item
+// or the producer finds the flag.
+#ifndef WARP_DATAPLANE_LCORE_EXCHANGE_DOORBELL_H_
+#define WARP_DATAPLANE_LCORE_EXCHANGE_DOORBELL_H_
+
+#include <atomic>
+
+namespace warp::lcore {
+
+class Doorbell {
+ public:
+  Doorbell();  // fd() is -1 where the process has no descriptor left
+  ~Doorbell();
+  Doorbell(const Doorbell&) = delete;
+  Doorbell& operator=(const Doorbell&) = delete;
+
+  int fd() const { return fd_; }
+
+  // Sleeper.
+  void Arm();
+  void Disarm();
+  // Any producer, once per batch, after pushing it.
+  void Ring();
+
+ private:
+  int fd_;
+  alignas(64) std::atomic<bool> asleep_{false};
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_EXCHANGE_DOORBELL_H_

@@ -1,0 +1,106 @@
+// The snapshot as the lcores read it: control's tables plus what follows from them, worked out once
+// per change instead of once per packet. Immutable; made by control, published by publisher.h.
+#ifndef WARP_DATAPLANE_LCORE_EXCHANGE_FORWARDING_TABLE_H_
+#define WARP_DATAPLANE_LCORE_EXCHANGE_FORWARDING_TABLE_H_
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/lcore/exchange/port_slot.h"
+#include "dataplane/facade/snapshot.h"
+
+namespace warp::lcore {
+
+// One copy of every payload for a peer.
+struct Copy {
+  const wire::FrameTemplate* frame = nullptr;
+  PathCounters* counters = nullptr;
+  PortSlot* slot = nullptr;
+  Port* device = nullptr;
+  PortId port = 0;
+  bool own_pool = false;  // the port sends only what comes from its own pool
+  bool by_reference =
+      false;  // of payloads that are large enough: the port takes chains, of any pool
+};
+
+// The copies that one worker sends.
+struct Leg {
+  WorkerId worker = 0;
+  uint32_t references = 0;   // copies with by_reference
+  std::vector<Copy> copies;  // neighbours share a port where they can
+};
+
+// Where a peer's packets come from: a path, as they show it.
+struct Source {
+  wire::Endpoint remote;
+  PathCounters* counters = nullptr;
+};
+
+struct PeerView {
+  wire::Session* session = nullptr;  // to send with
+  std::vector<Leg> legs;             // only such as have copies
+  uint32_t copies = 0;               // of all legs
+  bool needs_sum = false;            // some copy goes over IPv6
+  std::vector<std::vector<Source>>
+      sources;  // by PortId; of all paths, whether they carry copies or not
+  const Leg* LegOf(WorkerId worker) const {
+    for (const Leg& leg : legs) {
+      if (leg.worker == worker) return &leg;
+    }
+    return nullptr;
+  }
+};
+
+struct PortView {
+  PortSlot* slot = nullptr;  // null: not present
+  const PortEntry* entry = nullptr;
+  Port* port = nullptr;
+  PortId id = 0;
+  uint32_t generation = 0;
+};
+
+class Forwarding {
+ public:
+  // `slots` by PortId; entries of the snapshot that name an empty slot are taken as not present.
+  Forwarding(std::unique_ptr<const Snapshot> snapshot, std::span<PortSlot> slots, uint16_t workers);
+
+  const Snapshot& snapshot() const { return *snapshot_; }
+  // The ports that a worker polls.
+  std::span<const PortView> PortsOf(WorkerId worker) const { return polled_[worker]; }
+  const PortView* FindPort(PortId port) const {
+    return port < ports_.size() && ports_[port].slot != nullptr ? &ports_[port] : nullptr;
+  }
+  const PeerView* FindPeer(PeerId peer) const {
+    return peer < peers_.size() ? &peers_[peer] : nullptr;
+  }
+  // The live session that the remote calls by this receiver index; null if there is none.
+  const SessionEntry* FindSession(uint32_t receiver_index) const {
+    if (snapshot_->sessions.empty()) return nullptr;
+    const SessionEntry& entry =
+        snapshot_->sessions[receiver_index & (snapshot_->sessions.size() - 1)];
+    if (entry.session == nullptr || entry.session->local_index() != receiver_index) return nullptr;
+    return &entry;
+  }
+  // The counters of the path by which something arrived; null for a source that is no known
+  // endpoint of the peer.
+  PathCounters* FindPath(PeerId peer, PortId port, const wire::UdpFrame& frame) const {
+    if (peer >= peers_.size()) return nullptr;
+    for (const Source& source : peers_[peer].sources[port]) {
+      if (frame.IsFrom(source.remote)) return source.counters;
+    }
+    return nullptr;
+  }
+
+ private:
+  void AddLegs(const PeerEntry& entry, PeerView* view) const;
+
+  const std::unique_ptr<const Snapshot> snapshot_;
+  std::vector<PortView> ports_;                // by PortId
+  std::vector<std::vector<PortView>> polled_;  // by WorkerId
+  std::vector<PeerView> peers_;                // by PeerId
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_EXCHANGE_FORWARDING_TABLE_H_

@@ -1,0 +1,119 @@
+#include "dataplane/lcore/memory/pool.h"
+
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <rte_memory.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "dataplane/lcore/memory/buffer_size.h"
+
+namespace warp::lcore {
+namespace {
+
+constexpr size_t kMib = 1024 * 1024;
+
+// The largest ring items are pointers or pairs of them; a generous bound.
+constexpr size_t kMaxRingItem = 32;
+
+// What a driver allocates for a port: memif its queues.
+constexpr size_t kDriverMemory = kMib;
+
+// A thread's cache holds up to half as many again before it is flushed to the pool.
+constexpr uint32_t kCacheHeld = kPoolCache * 3 / 2;
+
+// Packets of one turn of a loop: received, opened, yet to be handed over.
+constexpr uint32_t kBurstsInHand = 256;
+
+// The af_xdp driver gives the kernel 2048 buffers to fill, whatever the number of RX descriptors,
+// and what was sent comes back through a completion ring of another 2048.
+constexpr uint32_t kKernelBuffers = 4096;
+
+constexpr uint32_t ElementSize(uint16_t room) {
+  return static_cast<uint32_t>(sizeof(rte_mbuf)) + kPacketMetaSize + room;
+}
+
+// A pool: its objects (with DPDK's own header, in cache lines), its ring of pointers, its caches.
+size_t PoolSize(uint32_t buffers, uint16_t room) {
+  const size_t object = rte_mempool_calc_obj_size(ElementSize(room), 0, nullptr);
+  return buffers * object + rte_align32pow2(buffers + 1) * sizeof(void*) + kMib;
+}
+
+absl::StatusOr<PoolPtr> MakePool(const char* purpose, uint32_t buffers, uint16_t room,
+                                 const PoolPlan& plan) {
+  static std::atomic<uint32_t> serial{0};
+  const std::string name = absl::StrCat("warp_", purpose, "_", serial.fetch_add(1));
+  // Without devices that do DMA, objects may lie anywhere. Otherwise EAL keeps each within a page,
+  // which costs a whole one per buffer where pages are small, and leaves gaps that af_xdp's driver
+  // does not expect.
+  const unsigned flags = plan.dma ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+  PoolPtr pool(rte_mempool_create_empty(name.c_str(), buffers, ElementSize(room), kPoolCache,
+                                        sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags));
+  rte_pktmbuf_pool_private shape{};
+  shape.mbuf_data_room_size = room;
+  shape.mbuf_priv_size = kPacketMetaSize;
+  if (pool != nullptr &&
+      rte_mempool_set_ops_byname(pool.get(), plan.shared_cpus ? "ring_mt_rts" : "ring_mp_mc",
+                                 nullptr) == 0) {
+    rte_pktmbuf_pool_init(pool.get(), &shape);
+    if (rte_mempool_populate_default(pool.get()) >= 0) {
+      rte_mempool_obj_iter(pool.get(), rte_pktmbuf_init, nullptr);
+      return pool;
+    }
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no memory for ", buffers, " packet buffers (", purpose,
+                   "): ", PoolSize(buffers, room) / kMib + 1, " MiB were not free of the ",
+                   plan.memory_mib, " MiB set aside"));
+}
+
+}  // namespace
+
+PoolPlan PlanPools(const DataplaneOptions& options) {
+  const auto workers = static_cast<uint32_t>(std::max<size_t>(options.worker_cpus.size(), 1));
+  const uint32_t threads = workers + 1;  // with control
+  const uint32_t ports = options.max_ports;
+
+  PoolPlan plan;
+  plan.payload_buffers = workers * (options.ring_size + kBurstsInHand) + ports * kTxDescriptors +
+                         kControlSlots + threads * kCacheHeld;
+  plan.header_buffers = ports * kTxDescriptors + workers * kBurstsInHand + threads * kCacheHeld;
+  plan.rx_buffers = kKernelBuffers + kRxDescriptors + kTxDescriptors + kControlShare +
+                    kBurstsInHand + threads * kCacheHeld;
+  plan.data_room = DataRoom(options.max_mtu);
+  plan.header_room = RTE_PKTMBUF_HEADROOM;
+  plan.dma = options.pci;
+  plan.shared_cpus =
+      threads > 1 && (options.control_cpu < 0 ||
+                      std::any_of(options.worker_cpus.begin(), options.worker_cpus.end(),
+                                  [](int cpu) { return cpu < 0; }));
+
+  // Every pool at its full size, a ring for each ordered pair of threads and one more to control,
+  // the drivers' own.
+  size_t bytes = PoolSize(plan.payload_buffers, plan.data_room) +
+                 workers * PoolSize(plan.header_buffers, plan.header_room) +
+                 ports * PoolSize(plan.rx_buffers, plan.data_room);
+  bytes += size_t{threads} * (threads + 1) * options.ring_size * kMaxRingItem;
+  bytes += ports * kDriverMemory;
+  bytes += bytes / 16;  // alignment and the heap's own
+  plan.memory_mib = static_cast<uint32_t>(bytes / kMib) + 16;
+  return plan;
+}
+
+absl::StatusOr<PoolPtr> MakePayloadPool(const PoolPlan& plan) {
+  return MakePool("payload", plan.payload_buffers, plan.data_room, plan);
+}
+
+absl::StatusOr<PoolPtr> MakeHeaderPool(const PoolPlan& plan, WorkerId worker) {
+  return MakePool(absl::StrCat("header", worker).c_str(), plan.header_buffers, plan.header_room,
+                  plan);
+}
+
+absl::StatusOr<PoolPtr> MakeRxPool(const PoolPlan& plan, PortId port) {
+  return MakePool(absl::StrCat("rx", port).c_str(), plan.rx_buffers, plan.data_room, plan);
+}
+
+}  // namespace warp::lcore

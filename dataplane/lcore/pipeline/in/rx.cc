@@ -1,0 +1,130 @@
+// In 1: a burst of frames from the port. WARP datagrams to one of its addresses go on; what is not
+// ours is the kernel's.
+#include <rte_cycles.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "dataplane/lcore/pipeline/worker.h"
+
+namespace warp::lcore {
+namespace {
+
+// Afterwards the packet is one segment that nobody else can see, as opening in place demands:
+// frames larger than a buffer come in several, and what a ring port's neighbour replicated by
+// reference is shared with its other copies. kCount when done; else the packet stays as it is.
+wire::Drop Linearise(rte_mempool* pool, rte_mbuf** packet) {
+  const uint32_t size = rte_pktmbuf_pkt_len(*packet);
+  if (size > uint32_t{rte_pktmbuf_data_room_size(pool)} - RTE_PKTMBUF_HEADROOM) {
+    return wire::Drop::kTooLarge;
+  }
+  rte_mbuf* copy = rte_pktmbuf_alloc(pool);
+  if (copy == nullptr) return wire::Drop::kNoBuffer;
+  char* to = rte_pktmbuf_append(copy, static_cast<uint16_t>(size));
+  for (const rte_mbuf* segment = *packet; segment != nullptr; segment = segment->next) {
+    to = std::copy_n(rte_pktmbuf_mtod(segment, const char*), segment->data_len, to);
+  }
+  rte_pktmbuf_free(std::exchange(*packet, copy));
+  return wire::Drop::kCount;
+}
+
+// How many packets ahead a buffer, and then its first bytes, are on their way into the cache.
+constexpr uint16_t kPrefetchBuffers = 8;
+constexpr uint16_t kPrefetchBytes = 4;
+
+void PrefetchBytes(const rte_mbuf* frame) { rte_prefetch0(rte_pktmbuf_mtod(frame, const void*)); }
+
+bool IsShared(const rte_mbuf* packet) {
+  return packet->nb_segs != 1 || rte_mbuf_refcnt_read(packet) != 1 || !RTE_MBUF_DIRECT(packet);
+}
+
+// Addressed to this station, or to a group.
+bool IsOurMac(wire::Bytes frame, const wire::MacAddress& mac) {
+  return frame.size() >= mac.bytes.size() &&
+         std::memcmp(mac.bytes.data(), frame.data(), mac.bytes.size()) == 0;
+}
+bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 0; }
+
+}  // namespace
+
+// Inline: its one call is made for every packet.
+[[gnu::always_inline]] inline void Worker::Sort(const PortView& port, rte_mbuf* frame) {
+  const wire::Bytes bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
+  if (!IsOurMac(bytes, port.port->mac())) {
+    if (IsGroupMac(bytes)) return Foreign(port, frame);
+    rte_pktmbuf_free(frame);  // another station's: nothing was sent to us, nothing is dropped
+    return;
+  }
+  InPacket& packet = in_.Next();
+  switch (wire::LocateUdp(bytes, &packet.udp)) {
+    case wire::FrameKind::kUdp:
+      break;
+    case wire::FrameKind::kOther:
+      return Foreign(port, frame);
+    case wire::FrameKind::kFragment:
+      // WARP sends none, so it is the kernel's; where the kernel has its own copy, this one ends
+      // here.
+      if (!port.port->kernel_sees_frames()) return Foreign(port, frame);
+      return Discard(port.slot, wire::Drop::kIpFragment, frame);
+    case wire::FrameKind::kTruncated:
+      // A kernel interface may hand over what is cut off by a buffer's size: the kernel has it whole.
+      if (port.port->kernel_sees_frames()) return Foreign(port, frame);
+      return Discard(port.slot, wire::Drop::kTruncated, frame);
+    case wire::FrameKind::kBadChecksum:
+      return Discard(port.slot, wire::Drop::kBadIpChecksum, frame);
+  }
+  packet.follows = !in_.empty() && packet.udp.HasFlowOf(in_[in_.size() - 1u].udp);
+  if (!packet.follows && !IsOurs(port, packet.udp)) return Foreign(port, frame);
+  packet.mbuf = frame;
+  packet.frame_size = static_cast<uint32_t>(bytes.size());
+  in_.Add();
+}
+
+void Worker::Receive(const PortView& port) {
+  in_.Clear();
+  rte_mbuf* frames[kBurst];
+  const uint16_t received = port.port->RxBurst(frames, kBurst);
+  if (received == 0) return;
+  work_ += received;
+  now_ = rte_rdtsc();
+  stages_.Lap(Stage::kRx, received);
+  // A buffer's own line says where its bytes are, so it is asked for earlier than these.
+  for (uint16_t i = 0; i < std::min(received, kPrefetchBuffers); ++i) rte_prefetch0(frames[i]);
+  for (uint16_t i = 0; i < std::min(received, kPrefetchBytes); ++i) PrefetchBytes(frames[i]);
+  for (uint16_t i = 0; i < received; ++i) {
+    if (i + kPrefetchBuffers < received) rte_prefetch0(frames[i + kPrefetchBuffers]);
+    if (i + kPrefetchBytes < received) PrefetchBytes(frames[i + kPrefetchBytes]);
+    if (IsShared(frames[i])) {
+      const wire::Drop failure = Linearise(port.port->rx_pool(), &frames[i]);
+      if (failure != wire::Drop::kCount) {
+        Discard(port.slot, failure, frames[i]);
+        continue;
+      }
+    }
+    Sort(port, frames[i]);
+  }
+}
+
+// To our UDP port and one of the interface's addresses.
+bool Worker::IsOurs(const PortView& port, const wire::UdpFrame& udp) const {
+  if (udp.to_port() != forwarding_->snapshot().listen_port) return false;
+  for (const wire::IpAddress& address : port.entry->addresses) {
+    if (udp.IsToAddress(address)) return true;
+  }
+  return false;
+}
+
+// Where the kernel sees the port's frames itself, it has its own copy of this one.
+void Worker::Foreign(const PortView& port, rte_mbuf* frame) {
+  if (port.port->kernel_sees_frames()) {
+    rte_pktmbuf_free(frame);
+    return;
+  }
+  MetaOf(frame).returned = &port.slot->returned;
+  MetaOf(frame).in = InboundMeta{.port = port.id};
+  GiveToControl(port, lane_.foreign, {&frame, 1});
+}
+
+}  // namespace warp::lcore

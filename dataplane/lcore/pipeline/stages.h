@@ -1,0 +1,74 @@
+// What each stage of a worker's turn costs, in cycles of the time-stamp counter. A stage that read
+// the counter at each of its ends would pay more for that than for some of its work, so one turn in
+// kStageSampling that moved packets is measured, and all others pay one untaken branch for each stage.
+#ifndef WARP_DATAPLANE_LCORE_PIPELINE_STAGES_H_
+#define WARP_DATAPLANE_LCORE_PIPELINE_STAGES_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/lcore/constants.h"
+#include "dataplane/facade/counters.h"
+
+namespace warp::lcore {
+
+class StageClock {
+ public:
+  // --- The worker. ---
+  void BeginTurn() {
+    if (sampling_) [[unlikely]]
+      Begin();
+  }
+  // What passed since the last lap was spent by `stage`, on so many packets.
+  void Lap(Stage stage, uint32_t packets) {
+    if (sampling_) [[unlikely]]
+      AddLap(stage, packets);
+  }
+  // `work`: packets that the turn moved. An idle turn tells nothing, and the next one is measured in its
+  // place.
+  void EndTurn(uint32_t work) {
+    if (work == 0) return;
+    if (sampling_) [[unlikely]]
+      End();
+    sampling_ = --until_sample_ == 0;
+    if (sampling_) [[unlikely]]
+      until_sample_ = every_;
+  }
+  // Measures one of `every` turns from now on. Benchmarks and tests.
+  void SampleEvery(uint32_t every) {
+    every_ = until_sample_ = every;
+    sampling_ = every == 1;
+  }
+
+  // --- Any thread. ---
+  uint64_t Packets(Stage stage) const { return packets_[static_cast<size_t>(stage)].Get(); }
+  uint64_t Cycles(Stage stage) const { return cycles_[static_cast<size_t>(stage)].Get(); }
+  // Share of its time that the worker spent in turns with work, between the last samples; less where nothing came since.
+  // `now`: rdtsc.
+  double Busy(uint64_t now) const;
+
+ private:
+  void Begin();
+  void AddLap(Stage stage, uint32_t packets);
+  void End();
+
+  bool sampling_ = false;
+  uint32_t every_ = kStageSampling;
+  uint32_t until_sample_ = kStageSampling;
+  uint64_t begin_ = 0;
+  uint64_t last_ = 0;
+  std::array<uint64_t, kStageCount> lap_cycles_{};  // of this turn
+  std::array<uint64_t, kStageCount> lap_packets_{};
+
+  // This thread writes, any reads.
+  std::array<Counter, kStageCount> cycles_;
+  std::array<Counter, kStageCount> packets_;
+  std::atomic<uint64_t> sampled_at_{0};  // the end of the last sample
+  std::atomic<uint64_t> span_{0};        // how long before it the one before had ended
+  std::atomic<double> busy_{0};          // the share of such spans, a moving average
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PIPELINE_STAGES_H_

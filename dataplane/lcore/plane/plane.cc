@@ -1,0 +1,263 @@
+#include "dataplane/lcore/plane/plane.h"
+
+#include <rte_cycles.h>
+#include <rte_launch.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/lcore/constants.h"
+#include "dataplane/lcore/memory/eal.h"
+
+namespace warp::lcore {
+
+Plane::Plane(const DataplaneOptions& options, const PoolPlan& plan)
+    : options_(options),
+      plan_(plan),
+      slots_(options.max_ports),
+      exchange_(std::make_unique<Exchange>(options.worker_cpus.size(), options.ring_size)),
+      skew_(std::make_unique<SkewTable>()),
+      to_wake_(options.worker_cpus.size()) {}
+
+absl::StatusOr<std::unique_ptr<Plane>> Plane::Create(const DataplaneOptions& options) {
+  const size_t workers = options.worker_cpus.size();
+  if (workers == 0 || workers > options.max_ports) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(workers, " workers: there must be between one and max_ports (",
+                     options.max_ports, ") of them"));
+  }
+  std::unique_ptr<Plane> plane(new Plane(options, PlanPools(options)));
+  absl::StatusOr<PoolPtr> payloads = MakePayloadPool(plane->plan_);
+  if (!payloads.ok()) return payloads.status();
+  plane->payload_pool_ = *std::move(payloads);
+
+  std::vector<Publisher::SessionRing> rings;
+  for (const std::unique_ptr<Lane>& lane : plane->exchange_->lanes) {
+    rings.push_back({.pushed = [&ring = lane->opened] { return ring.pushed(); },
+                     .popped = [&ring = lane->opened] { return ring.popped(); }});
+    if (lane->bell.fd() < 0)
+      return absl::ResourceExhaustedError("no file descriptor left for a worker's eventfd");
+  }
+  if (plane->wake_fd() < 0)
+    return absl::ResourceExhaustedError("no file descriptor left for the control thread's eventfd");
+  plane->publisher_ = std::make_unique<Publisher>(
+      static_cast<uint16_t>(workers),
+      std::make_unique<Forwarding>(std::make_unique<Snapshot>(), plane->slots_,
+                                   static_cast<uint16_t>(workers)),
+      std::move(rings));
+
+  if (options.engine == wire::EngineKind::kCryptodev) {
+    absl::StatusOr<std::shared_ptr<CryptoDevice>> device =
+        CryptoDevice::Open(options.crypto_device, static_cast<uint16_t>(workers));
+    if (!device.ok()) return device.status();
+    plane->crypto_device_ = *std::move(device);
+    wire::SetKeyDevice(plane->crypto_device_.get());
+  }
+  for (WorkerId id = 0; id < workers; ++id) {
+    absl::StatusOr<std::unique_ptr<wire::AeadEngine>> engine =
+        plane->crypto_device_ != nullptr ? plane->crypto_device_->MakeEngine(id)
+                                         : wire::MakeEngine(options.engine);
+    if (!engine.ok()) return engine.status();
+    absl::StatusOr<PoolPtr> headers = MakeHeaderPool(plane->plan_, id);
+    if (!headers.ok()) return headers.status();
+    const Polling polling = options.polling.value_or(
+        options.worker_cpus[id] >= 0 ? Polling::kBusy : Polling::kAdaptive);
+    plane->workers_.push_back(
+        std::make_unique<Worker>(id,
+                                 Worker::Shared{.publisher = plane->publisher_.get(),
+                                                .exchange = plane->exchange_.get(),
+                                                .skew = plane->skew_.get(),
+                                                .max_ports = options.max_ports},
+                                 *std::move(engine), *std::move(headers), polling));
+  }
+  return plane;
+}
+
+absl::Status Plane::Launch() {
+  if (options_.inline_worker) return absl::OkStatus();
+  for (WorkerId id = 0; id < workers(); ++id) {
+    const auto run = [](void* worker) {
+      static_cast<Worker*>(worker)->Run();
+      return 0;
+    };
+    if (rte_eal_remote_launch(run, workers_[id].get(), EalLcore(id)) != 0) {
+      return absl::InternalError(absl::StrCat("cannot start worker ", id, ": its lcore is busy"));
+    }
+    launched_ = true;
+  }
+  return absl::OkStatus();
+}
+
+// Workers first, since they alone touch the queues; then what they left in the rings; then devices,
+// tables and pools.
+Plane::~Plane() {
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->Stop();
+  if (launched_) rte_eal_mp_wait_lcore();
+  if (crypto_device_ != nullptr) wire::SetKeyDevice(nullptr);
+  Drain();
+  for (PortSlot& slot : slots_) slot.port.reset();
+}
+
+void Plane::Drain() {
+  const auto free_all = [](Ring<rte_mbuf*>& ring) {
+    for (rte_mbuf* packet; ring.Pop({&packet, 1}) == 1;) rte_pktmbuf_free(packet);
+  };
+  for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
+    free_all(lane->payloads);
+    free_all(lane->opened);
+    free_all(lane->handshakes);
+    free_all(lane->foreign);
+    for (FrameItem item; lane->frames.Pop({&item, 1}) == 1;) rte_pktmbuf_free(item.frame);
+    for (Report report; lane->completions.Pop({&report, 1}) == 1;) {
+      if (report.payload != nullptr) rte_pktmbuf_free(report.payload);
+    }
+  }
+  refused_.clear();
+  // Payloads on their way to other workers go down with their pool.
+}
+
+// --- Ports. ---
+
+absl::StatusOr<WorkerId> Plane::WorkerFor(int cpu) const {
+  if (cpu >= 0) {
+    const auto owner = std::find(options_.worker_cpus.begin(), options_.worker_cpus.end(), cpu);
+    if (owner == options_.worker_cpus.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("no worker owns CPU ", cpu));
+    }
+    return static_cast<WorkerId>(owner - options_.worker_cpus.begin());
+  }
+  std::vector<size_t> load(workers_.size());
+  for (const PortSlot& slot : slots_) {
+    if (slot.port != nullptr) ++load[slot.worker];
+  }
+  return static_cast<WorkerId>(std::min_element(load.begin(), load.end()) - load.begin());
+}
+
+absl::StatusOr<PortId> Plane::AddPort(const PortSpec& spec, int cpu) {
+  absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
+  if (!worker.ok()) return worker.status();
+  const auto slot = std::find_if(slots_.begin(), slots_.end(),
+                                 [](const PortSlot& s) { return s.port == nullptr; });
+  if (slot == slots_.end()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("all ", slots_.size(), " ports (max_ports) are in use"));
+  }
+  const auto id = static_cast<PortId>(slot - slots_.begin());
+  if (slot->rx_pool == nullptr) {
+    absl::StatusOr<PoolPtr> pool = MakeRxPool(plan_, id);
+    if (!pool.ok()) return pool.status();
+    slot->rx_pool = *std::move(pool);
+  }
+  absl::StatusOr<std::unique_ptr<Port>> port = Port::Open(spec, id, slot->rx_pool.get());
+  if (!port.ok()) return port.status();
+  slot->port = *std::move(port);
+  slot->worker = *worker;
+  slot->counters = std::make_unique<PortSlot::Counters>();
+  ++slot->generation;
+  return id;
+}
+
+absl::Status Plane::RemovePort(PortId port) {
+  if (port >= slots_.size() || slots_[port].port == nullptr) {
+    return absl::NotFoundError(absl::StrCat("no port ", port));
+  }
+  if (publisher_->current().FindPort(port) != nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat("port ", port, " is still in the snapshot"));
+  }
+  if (!publisher_->AwaitGrace(kGraceMs)) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("port ", port, ": a worker does not let go of it"));
+  }
+  slots_[port].port.reset();
+  return absl::OkStatus();
+}
+
+PortInfo Plane::Info(PortId port) const {
+  const PortSlot& slot = slots_[port];
+  return {.mac = slot.port->mac(),
+          .mtu = slot.port->mtu(),
+          .worker = slot.worker,
+          .kernel_sees_frames = slot.port->kernel_sees_frames(),
+          .multi_segment_tx = slot.port->multi_segment_tx()};
+}
+
+PortCounters Plane::Counters(PortId port) const {
+  const PortSlot& slot = slots_[port];
+  PortCounters counters = slot.port->Counters();
+  counters.tx_dropped += slot.counters->tx_refused.Get();
+  return counters;
+}
+
+void Plane::Publish(std::unique_ptr<const Snapshot> snapshot) {
+  publisher_->Publish(std::make_unique<Forwarding>(std::move(snapshot), slots_, workers()));
+  // A sleeper must look at the ports that are new, and let go of the descriptors of those that are
+  // gone.
+  for (const std::unique_ptr<Lane>& lane : exchange_->lanes) lane->bell.Ring();
+}
+
+// --- Sleeping. ---
+
+// Whether anything came in between the last look at the rings and now; if so, control must not
+// sleep.
+bool Plane::ArmSleep() {
+  exchange_->control_bell.Arm();
+  bool waiting = !refused_.empty();
+  for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
+    waiting |= !lane->opened.empty() || !lane->handshakes.empty() || !lane->foreign.empty() ||
+               !lane->completions.empty();
+    if (options_.inline_worker) waiting |= !lane->payloads.empty() || !lane->frames.empty();
+  }
+  if (waiting) Disarm();
+  return !waiting;
+}
+
+// Offline between its turns: it holds nothing then, and the caller may be about to wait for just
+// that.
+uint32_t Plane::Turn() {
+  if (!options_.inline_worker) return 0;
+  publisher_->Online(0);
+  // As much as control puts there in one of its turns, or the surplus would end as gate_full.
+  uint32_t work = 0;
+  for (uint32_t i = 0; i < kInlineTurns; ++i) {
+    const uint32_t moved = workers_[0]->RunOnce();
+    work += moved;
+    if (moved < kBurst) break;
+  }
+  publisher_->Offline(0);
+  return work;
+}
+
+bool Plane::Wait(int fd, std::chrono::nanoseconds timeout) {
+  return workers_[0]->Wait(fd, timeout);
+}
+
+void Plane::FlushWakeups() {
+  for (WorkerId id = 0; id < workers(); ++id) {
+    if (std::exchange(to_wake_[id], uint8_t{0}) != 0) exchange_->lanes[id]->bell.Ring();
+  }
+}
+
+// --- Counters. ---
+
+WorkerStatus Plane::Status(WorkerId worker) const {
+  const StageClock& clock = std::as_const(*workers_[worker]).stages();
+  WorkerStatus status = {.cpu = options_.worker_cpus[worker], .busy = clock.Busy(rte_rdtsc())};
+  for (size_t i = 0; i < kStageCount; ++i) {
+    const auto stage = static_cast<Stage>(i);
+    status.stages[i] = {.packets = clock.Packets(stage), .cycles = clock.Cycles(stage)};
+  }
+  return status;
+}
+
+uint64_t Plane::Drops(wire::Drop drop) const {
+  uint64_t sum = drops_.Get(drop);
+  for (const std::unique_ptr<Worker>& worker : workers_) sum += worker->Drops(drop);
+  return sum;
+}
+
+uint64_t Plane::PortDrops(PortId port, wire::Drop drop) const {
+  return slots_[port].counters->drops.Get(drop);
+}
+
+}  // namespace warp::lcore

@@ -1,0 +1,101 @@
+// The dataplane behind its façade: owns ports, workers, rings and the published table. See
+// dataplane.h for the calls.
+#ifndef WARP_DATAPLANE_LCORE_PLANE_PLANE_H_
+#define WARP_DATAPLANE_LCORE_PLANE_PLANE_H_
+
+#include <memory>
+#include <vector>
+
+#include "dataplane/facade/dataplane.h"
+#include "dataplane/lcore/crypto/engine_cryptodev.h"
+#include "dataplane/lcore/exchange/exchange.h"
+#include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/exchange/port_slot.h"
+#include "dataplane/lcore/exchange/publisher.h"
+#include "dataplane/lcore/memory/buffer_size.h"
+#include "dataplane/lcore/pipeline/skew.h"
+#include "dataplane/lcore/pipeline/worker.h"
+
+namespace warp::lcore {
+
+class Plane final : public Dataplane {
+ public:
+  // Makes everything but the threads; EAL is up. A process may have several (tests have two nodes).
+  static absl::StatusOr<std::unique_ptr<Plane>> Create(const DataplaneOptions& options);
+  ~Plane() override;
+
+  // Starts the workers on their lcores. Without it whoever likes may turn them:
+  // worker(i).RunOnce().
+  absl::Status Launch();
+  Worker& worker(WorkerId id) { return *workers_[id]; }
+  const rte_mempool* payload_pool() const { return payload_pool_.get(); }
+  const PortSlot& slot(PortId id) const { return slots_[id]; }
+  size_t retired() const { return publisher_->retired(); }
+
+  absl::StatusOr<PortId> AddPort(const PortSpec& spec, int cpu) override;
+  absl::Status RemovePort(PortId port) override;
+  PortInfo Info(PortId port) const override;
+  PortCounters Counters(PortId port) const override;
+  void Publish(std::unique_ptr<const Snapshot> snapshot) override;
+
+  Plaintext AllocatePlaintext() override;
+  Frame AllocateFrame() override;
+  size_t max_plaintext() const override;
+  uint16_t max_mtu() const override { return MtuOfRoom(plan_.data_room); }
+  void Submit(WorkerId home, std::span<Plaintext> packets,
+              std::span<const SendRequest> requests) override;
+  void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
+  void Transmit(PortId port, Frame frame) override;
+
+  size_t ReceiveOpened(std::span<OpenedPacket> out) override;
+  size_t ReceiveHandshakes(std::span<HandshakePacket> out) override;
+  size_t ReceiveForeign(std::span<ForeignFrame> out) override;
+  size_t ReceiveCompletions(std::span<Completion> out) override;
+
+  int wake_fd() const override { return exchange_->control_bell.fd(); }
+  bool ArmSleep() override;
+  void Disarm() override { exchange_->control_bell.Disarm(); }
+  void FlushWakeups() override;
+  uint32_t Turn() override;
+  bool Wait(int fd, std::chrono::nanoseconds timeout) override;
+
+  uint16_t workers() const override { return static_cast<uint16_t>(workers_.size()); }
+  uint64_t Heartbeat(WorkerId worker) const override { return workers_[worker]->heartbeat(); }
+  bool IsAsleep(WorkerId worker) const override { return workers_[worker]->asleep(); }
+  WorkerStatus Status(WorkerId worker) const override;
+  uint64_t Drops(wire::Drop drop) const override;
+  uint64_t PortDrops(PortId port, wire::Drop drop) const override;
+  absl::string_view engine_name() const override { return workers_[0]->engine_name(); }
+
+ private:
+  Plane(const DataplaneOptions& options, const PoolPlan& plan);
+
+  absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
+  PacketBuffer* Allocate();
+  void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
+  void Refuse(rte_mbuf* payload);
+  template <typename T, typename Fill>
+  size_t ReceiveFrom(Ring<rte_mbuf*> Lane::*ring, std::span<T> out, Fill fill);
+  void Drain();
+
+  const DataplaneOptions options_;
+  const PoolPlan plan_;
+  PoolPtr payload_pool_;
+  std::vector<PortSlot> slots_;  // by PortId; max_ports of them
+  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<SkewTable> skew_;
+  std::unique_ptr<Publisher> publisher_;
+  std::shared_ptr<CryptoDevice>
+      crypto_device_;  // may be null; before the workers, whose engines use it
+  std::vector<std::unique_ptr<Worker>> workers_;
+  bool launched_ = false;
+
+  DropCounters drops_;               // control's own
+  std::vector<Completion> refused_;  // of payloads that did not fit a ring
+  std::vector<uint8_t> to_wake_;     // by WorkerId: was given something since the last flush
+  size_t turn_ = 0;                  // whose rings are looked at first
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PLANE_PLANE_H_

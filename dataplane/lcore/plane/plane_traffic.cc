@@ -1,0 +1,206 @@
+// Control's end of the rings: packets to the workers, and what comes back.
+#include <rte_prefetch.h>
+
+#include <utility>
+
+#include "dataplane/lcore/constants.h"
+#include "dataplane/lcore/plane/plane.h"
+
+namespace warp::lcore {
+namespace {
+
+rte_mbuf* Mbuf(PacketBuffer* buffer) { return reinterpret_cast<rte_mbuf*>(buffer); }
+PacketBuffer* Buffer(rte_mbuf* packet) { return reinterpret_cast<PacketBuffer*>(packet); }
+
+// Takes the buffer out of control's hands: one from a port's pool counts as given back.
+template <typename T>
+rte_mbuf* Take(T packet) {
+  rte_mbuf* mbuf = Mbuf(packet.Release());
+  PacketMeta& meta = MetaOf(mbuf);
+  if (meta.returned != nullptr) std::exchange(meta.returned, nullptr)->Add();
+  return mbuf;
+}
+
+void Address(rte_mbuf* payload, const SendRequest& request, bool sealed) {
+  OutboundMeta& meta = MetaOf(payload).out;
+  meta.peer = request.peer;
+  meta.slot = request.slot;
+  meta.generation = request.generation;
+  meta.session_index = request.session_index;
+  meta.counter = request.counter;
+  meta.completion = request.completion;
+  meta.counter_reserved = request.counter_reserved;
+  meta.sealed = sealed;
+}
+
+// Here a payload takes the type of what it holds.
+void HandBack(rte_mbuf* payload, bool sealed, Completion* completion) {
+  completion->sealed = Sealed(Buffer(sealed ? payload : nullptr));
+  completion->plaintext = Plaintext(Buffer(sealed ? nullptr : payload));
+}
+
+// What control is about to read lies in the cache of the worker that wrote it.
+void Prefetch(std::span<rte_mbuf* const> packets) {
+  for (rte_mbuf* packet : packets) {
+    rte_prefetch0(packet);
+    rte_prefetch0(&MetaOf(packet));
+    rte_prefetch0(reinterpret_cast<const uint8_t*>(&MetaOf(packet)) + RTE_CACHE_LINE_SIZE);
+  }
+  for (rte_mbuf* packet : packets) rte_prefetch0(rte_pktmbuf_mtod(packet, const void*));
+}
+
+Arrival ArrivalOf(const InboundMeta& meta) {
+  return {.port = meta.port, .from = meta.from, .to = meta.to};
+}
+
+}  // namespace
+
+// --- Sending. ---
+
+PacketBuffer* Plane::Allocate() {
+  rte_mbuf* packet = rte_pktmbuf_alloc(payload_pool_.get());
+  if (packet == nullptr) return nullptr;
+  MetaOf(packet).returned = nullptr;
+  return Buffer(packet);
+}
+
+Plaintext Plane::AllocatePlaintext() { return Plaintext(Allocate()); }
+Frame Plane::AllocateFrame() { return Frame(Allocate()); }
+
+size_t Plane::max_plaintext() const {
+  return rte_pktmbuf_data_room_size(payload_pool_.get()) - RTE_PKTMBUF_HEADROOM - wire::kTagSize;
+}
+
+void Plane::Submit(WorkerId home, std::span<Plaintext> packets,
+                   std::span<const SendRequest> requests) {
+  rte_mbuf* payloads[kBurst];
+  size_t count = 0;
+  for (size_t i = 0; i < packets.size(); ++i) {
+    payloads[count] = Take(std::move(packets[i]));
+    Address(payloads[count++], requests[i], /*sealed=*/false);
+    if (count == kBurst || i + 1 == packets.size())
+      PushPayloads(home, {payloads, std::exchange(count, 0)});
+  }
+}
+
+void Plane::SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) {
+  rte_mbuf* payload = Take(std::move(packet));
+  Address(payload, request, /*sealed=*/true);
+  PushPayloads(home, {&payload, 1});
+}
+
+void Plane::PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads) {
+  const size_t pushed = exchange_->lanes[home]->payloads.Push(payloads);
+  if (pushed > 0) to_wake_[home] = 1;
+  for (rte_mbuf* payload : payloads.subspan(pushed)) Refuse(payload);
+}
+
+// The ring to the worker is full: the payload goes back with its completion, as it is.
+void Plane::Refuse(rte_mbuf* payload) {
+  const OutboundMeta& meta = MetaOf(payload).out;
+  if (!meta.completion) {
+    drops_.Add(wire::Drop::kRingFull);
+    return rte_pktmbuf_free(payload);
+  }
+  Completion completion;
+  completion.slot = meta.slot;
+  completion.generation = meta.generation;
+  completion.reason = wire::Drop::kRingFull;
+  HandBack(payload, meta.sealed, &completion);
+  refused_.push_back(std::move(completion));
+}
+
+void Plane::Transmit(PortId port, Frame frame) {
+  const PortView* view = publisher_->current().FindPort(port);
+  rte_mbuf* packet = Take(std::move(frame));
+  if (view == nullptr) {
+    drops_.Add(wire::Drop::kNoPath);
+    return rte_pktmbuf_free(packet);
+  }
+  const WorkerId worker = view->slot->worker;
+  if (!exchange_->lanes[worker]->frames.Push(
+          {.frame = packet, .generation = view->generation, .port = port})) {
+    drops_.Add(wire::Drop::kRingFull);
+    return rte_pktmbuf_free(packet);
+  }
+  to_wake_[worker] = 1;
+}
+
+// --- Receiving: the lanes in turn, beginning with another one each time. ---
+
+template <typename T, typename Fill>
+size_t Plane::ReceiveFrom(Ring<rte_mbuf*> Lane::*ring, std::span<T> out, Fill fill) {
+  size_t count = 0;
+  const size_t lanes = exchange_->lanes.size();
+  for (size_t i = 0; i < lanes; ++i) {
+    Ring<rte_mbuf*>& from = *exchange_->lanes[(turn_ + i) % lanes].*ring;
+    while (count < out.size()) {
+      rte_mbuf* packets[kBurst];
+      const size_t popped =
+          from.Pop(std::span(packets).first(std::min<size_t>(kBurst, out.size() - count)));
+      if (popped == 0) break;
+      Prefetch({packets, popped});
+      for (size_t k = 0; k < popped; ++k) fill(packets[k], MetaOf(packets[k]).in, &out[count++]);
+    }
+  }
+  return count;
+}
+
+size_t Plane::ReceiveOpened(std::span<OpenedPacket> out) {
+  ++turn_;
+  publisher_->Reclaim();  // what the last batch pointed to is not needed any more
+  return ReceiveFrom(&Lane::opened, out,
+                     [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {
+                       opened->packet = Plaintext(Buffer(packet));
+                       opened->session = meta.session;
+                       opened->peer = meta.peer;
+                       opened->counter = meta.counter;
+                       opened->arrival = ArrivalOf(meta);
+                     });
+}
+
+size_t Plane::ReceiveHandshakes(std::span<HandshakePacket> out) {
+  return ReceiveFrom(&Lane::handshakes, out,
+                     [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
+                       handshake->packet = Sealed(Buffer(packet));
+                       handshake->arrival = ArrivalOf(meta);
+                     });
+}
+
+size_t Plane::ReceiveForeign(std::span<ForeignFrame> out) {
+  return ReceiveFrom(&Lane::foreign, out,
+                     [](rte_mbuf* packet, const InboundMeta& meta, ForeignFrame* foreign) {
+                       foreign->packet = Frame(Buffer(packet));
+                       foreign->port = meta.port;
+                     });
+}
+
+size_t Plane::ReceiveCompletions(std::span<Completion> out) {
+  size_t count = 0;
+  const size_t own = std::min(out.size(), refused_.size());
+  for (; count < own; ++count) out[count] = std::move(refused_[count]);
+  refused_.erase(refused_.begin(), refused_.begin() + static_cast<ptrdiff_t>(own));
+  const size_t lanes = exchange_->lanes.size();
+  for (size_t i = 0; i < lanes; ++i) {
+    const std::unique_ptr<Lane>& lane = exchange_->lanes[(turn_ + i) % lanes];
+    if (lane->completions.empty()) continue;  // before the array below is made
+    Report reports[kBurst];
+    while (count < out.size()) {
+      const size_t popped = lane->completions.Pop(
+          std::span(reports).first(std::min<size_t>(kBurst, out.size() - count)));
+      if (popped == 0) break;
+      for (const Report& report : std::span(reports, popped)) {
+        Completion& completion = out[count++];
+        completion.slot = report.slot;
+        completion.generation = report.generation;
+        completion.taken = report.taken;
+        completion.reports = report.reports;
+        completion.reason = report.reason;
+        HandBack(report.payload, report.sealed, &completion);
+      }
+    }
+  }
+  return count;
+}
+
+}  // namespace warp::lcore

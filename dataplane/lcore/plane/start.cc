@@ -1,0 +1,31 @@
+#include "dataplane/facade/dataplane.h"
+
+#include <utility>
+
+#include "dataplane/lcore/memory/eal.h"
+#include "dataplane/lcore/crypto/engine_cryptodev.h"
+#include "dataplane/lcore/plane/plane.h"
+
+namespace warp::lcore {
+
+absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Start(const DataplaneOptions& options) {
+  if (options.inline_worker && options.worker_cpus != std::vector<int>{-1})
+    return absl::InvalidArgumentError("an inline worker is the only one, and owns no CPU");
+  const bool device = options.engine == wire::EngineKind::kCryptodev;
+  const uint32_t planned_mib = PlanPools(options).memory_mib + (device ? kCryptoDeviceMib : 0);
+  EalOptions eal = {.worker_cpus = options.inline_worker ? std::vector<int>{} : options.worker_cpus,
+                    .control_cpu = options.control_cpu,
+                    .hugepages = options.hugepages,
+                    .pci = options.pci || (device && IsPciCryptoDevice(options.crypto_device)),
+                    .memory_mib = options.memory_mib != 0 ? options.memory_mib : planned_mib};
+  if (absl::Status status = InitEal(eal); !status.ok()) {
+    if (absl::IsAlreadyExists(status)) return absl::FailedPreconditionError(status.message());
+    return status;
+  }
+  absl::StatusOr<std::unique_ptr<Plane>> plane = Plane::Create(options);
+  if (!plane.ok()) return plane.status();
+  if (absl::Status status = (*plane)->Launch(); !status.ok()) return status;
+  return *std::move(plane);
+}
+
+}  // namespace warp::lcore

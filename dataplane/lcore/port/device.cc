@@ -1,0 +1,98 @@
+#include "dataplane/lcore/port/device.h"
+
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/lcore/memory/eal_log.h"
+
+namespace warp::lcore {
+
+absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& name,
+                                    const std::string& arguments) {
+  ClearEalLog();
+  const int result = rte_eal_hotplug_add(bus.c_str(), name.c_str(), arguments.c_str());
+  if (result < 0) return DeviceError(absl::StrCat("device ", name), result);
+  uint16_t device = RTE_MAX_ETHPORTS;
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &device) != 0) {
+    rte_eal_hotplug_remove(bus.c_str(), name.c_str());
+    return absl::InvalidArgumentError(absl::StrCat("device ", name, " is not an Ethernet device"));
+  }
+  return device;
+}
+
+std::string NewDeviceName(absl::string_view driver) {
+  static std::atomic<uint32_t> serial{0};
+  return absl::StrCat(driver, serial.fetch_add(1));
+}
+
+absl::Status DeviceError(absl::string_view what, int code) {
+  code = std::abs(code);
+  const std::string cause = FirstEalLogLine();
+  const std::string sentence = absl::StrCat(what, ": ",
+                                            !cause.empty()  ? cause.c_str()
+                                            : code == EPERM ? "failed"
+                                                            : std::strerror(code));
+  switch (code) {
+    case EACCES:  // EPERM is -1, by which drivers mean any failure
+      return absl::PermissionDeniedError(sentence);
+    case ENODEV:
+    case ENOENT:
+      return absl::NotFoundError(sentence);
+    case ENOMEM:
+      return absl::ResourceExhaustedError(sentence);
+    default:
+      return absl::UnavailableError(sentence);
+  }
+}
+
+absl::StatusOr<int> EthernetInterface(const std::string& name) {
+  ifreq request{};
+  if (name.empty() || name.size() >= sizeof(request.ifr_name)) {
+    return absl::NotFoundError(absl::StrCat("interface ", name, ": no such interface"));
+  }
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return absl::InternalError(absl::StrCat("socket: ", std::strerror(errno)));
+  const bool known = ioctl(fd, SIOCGIFHWADDR, &request) == 0;
+  const auto kind = request.ifr_hwaddr.sa_family;
+  const bool indexed = known && ioctl(fd, SIOCGIFINDEX, &request) == 0;
+  close(fd);
+  if (!indexed) {
+    return absl::NotFoundError(absl::StrCat("interface ", name, ": no such interface"));
+  }
+  if (kind != ARPHRD_ETHER) {
+    return absl::InvalidArgumentError(absl::StrCat("interface ", name, " is not Ethernet"));
+  }
+  return request.ifr_ifindex;
+}
+
+std::vector<int> SocketsOfDomain(int domain) {
+  std::vector<int> sockets;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const int fd = std::atoi(entry.path().filename().c_str());
+    int found = -1;
+    socklen_t size = sizeof(found);
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &found, &size) == 0 && found == domain) {
+      sockets.push_back(fd);
+    }
+  }
+  std::sort(sockets.begin(), sockets.end());
+  return sockets;
+}
+
+}  // namespace warp::lcore

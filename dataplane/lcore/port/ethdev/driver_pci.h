@@ -1,0 +1,27 @@
+// A PCI network adapter as a port, taken from the kernel (or shared with it, where its driver is
+// bifurcated).
+#ifndef WARP_DATAPLANE_LCORE_PORT_ETHDEV_DRIVER_PCI_H_
+#define WARP_DATAPLANE_LCORE_PORT_ETHDEV_DRIVER_PCI_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "dataplane/lcore/port/ethdev/ethdev_port.h"
+
+namespace warp::lcore {
+
+class PciPort final : public EthdevPort {
+ public:
+  // spec.device is "0000:3b:00.0" or "3b:00.0". FailedPrecondition where there are no hugepages, or
+  // where the device is bound to a driver through which DPDK cannot reach it; NotFound where there
+  // is no such device.
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
+                                                    rte_mempool* rx_pool);
+
+ private:
+  using EthdevPort::EthdevPort;
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PORT_ETHDEV_DRIVER_PCI_H_

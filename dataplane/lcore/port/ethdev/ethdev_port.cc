@@ -1,0 +1,94 @@
+#include "dataplane/lcore/port/ethdev/ethdev_port.h"
+
+#include <rte_dev.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "dataplane/lcore/port/device.h"
+#include "dataplane/lcore/memory/eal_log.h"
+
+namespace warp::lcore {
+
+void EthdevPort::Adopt(uint16_t device, bool owned) {
+  device_ = device;
+  owned_ = owned;
+}
+
+absl::Status EthdevPort::Start() {
+  ClearEalLog();
+  rte_eth_dev_info info{};
+  if (int result = rte_eth_dev_info_get(device_, &info); result != 0) {
+    return DeviceError(spec_.device, result);
+  }
+  rte_eth_conf conf{};
+  // Kernel interfaces have the MTU that the kernel gave them, and their drivers report limits that
+  // do not apply.
+  if (!kernel_sees_frames_ && spec_.mtu >= info.min_mtu && spec_.mtu <= info.max_mtu) {
+    conf.rxmode.mtu = spec_.mtu;
+  }
+  conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  uint16_t rx_descriptors = rx_descriptors_;
+  uint16_t tx_descriptors = tx_descriptors_;
+  int result = rte_eth_dev_configure(device_, 1, 1, &conf);
+  if (result == 0) {
+    result = rte_eth_dev_adjust_nb_rx_tx_desc(device_, &rx_descriptors, &tx_descriptors);
+  }
+  const auto socket = static_cast<unsigned>(rte_eth_dev_socket_id(device_));
+  if (result == 0) {
+    result = rte_eth_tx_queue_setup(device_, 0, tx_descriptors, socket, nullptr);
+  }
+  if (result == 0) {
+    result = rte_eth_rx_queue_setup(device_, 0, rx_descriptors, socket, nullptr, rx_pool_);
+  }
+  if (result == 0) result = rte_eth_dev_start(device_);
+  if (result != 0) return DeviceError(spec_.device, result);
+  started_ = true;
+
+  // A net_ring hands over the very buffers it is given: a shared payload would be opened in place
+  // by its receiver. A net_null frees whatever it is given, chains included, and does not say so.
+  const absl::string_view driver = info.driver_name;
+  multi_segment_tx_ = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0
+                          ? driver != "net_ring"
+                          : driver == "net_null";
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(device_, &address);
+  // Rings have none; a companion interface needs one.
+  if (rte_is_zero_ether_addr(&address)) rte_eth_random_addr(address.addr_bytes);
+  std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), mac_.bytes.begin());
+  return absl::OkStatus();
+}
+
+EthdevPort::~EthdevPort() { Close(); }
+
+void EthdevPort::Close() {
+  const uint16_t device = std::exchange(device_, RTE_MAX_ETHPORTS);
+  if (device == RTE_MAX_ETHPORTS) return;
+  if (started_) rte_eth_dev_stop(device);
+  if (!owned_) return;
+  rte_eth_dev_info info{};
+  const bool known = rte_eth_dev_info_get(device, &info) == 0;
+  rte_eth_dev_close(device);
+  if (known) rte_dev_remove(info.device);
+}
+
+PortCounters EthdevPort::Counters() const {
+  rte_eth_stats stats{};
+  rte_eth_stats_get(device_, &stats);
+  return {.rx_packets = stats.ipackets,
+          .rx_bytes = stats.ibytes,
+          .rx_missed = stats.imissed + stats.rx_nombuf,
+          .tx_packets = stats.opackets,
+          .tx_bytes = stats.obytes};
+}
+
+bool EthdevPort::LinkUp() const {
+  if (kernel_sees_frames_) return true;
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(device_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+}  // namespace warp::lcore

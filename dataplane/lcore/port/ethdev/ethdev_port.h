@@ -1,0 +1,48 @@
+// A port that is a DPDK Ethernet device: what its drivers have in common.
+#ifndef WARP_DATAPLANE_LCORE_PORT_ETHDEV_ETHDEV_PORT_H_
+#define WARP_DATAPLANE_LCORE_PORT_ETHDEV_ETHDEV_PORT_H_
+
+#include <rte_ethdev.h>
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "dataplane/lcore/port/port.h"
+
+namespace warp::lcore {
+
+class EthdevPort : public Port {
+ public:
+  // Stops and closes the device.
+  ~EthdevPort() override;
+
+  uint16_t RxBurst(rte_mbuf** packets, uint16_t count) final {
+    return rte_eth_rx_burst(device_, 0, packets, count);
+  }
+  uint16_t TxBurst(rte_mbuf** packets, uint16_t count) final {
+    return rte_eth_tx_burst(device_, 0, packets, count);
+  }
+  PortCounters Counters() const override;
+  bool LinkUp() const final;
+
+ protected:
+  using Port::Port;
+
+  // An Ethernet device that exists. `owned`: the destructor closes and removes it.
+  void Adopt(uint16_t device, bool owned);
+  // Configures one queue each way on it, and starts it.
+  absl::Status Start();
+  // Undoes Start and Adopt. The destructor does it too; drivers do it earlier for what must outlive
+  // the device.
+  void Close();
+
+  uint16_t device_ = RTE_MAX_ETHPORTS;  // DPDK's number; RTE_MAX_ETHPORTS: none
+  bool owned_ = false;
+  bool started_ = false;
+  uint16_t rx_descriptors_ = kRxDescriptors;  // what Start asks for
+  uint16_t tx_descriptors_ = kTxDescriptors;
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PORT_ETHDEV_ETHDEV_PORT_H_

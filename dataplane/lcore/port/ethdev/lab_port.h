@@ -1,0 +1,65 @@
+// A port that really refuses: the laboratory's, for tests of back-pressure.
+//
+// Two of them share a wire, a pair of rings. What one sends the other receives as a copy of its
+// own, as from a real link. Each takes packets only as its rate, or the test, allows; the rest
+// stays the caller's, as with a NIC whose queue is full.
+#ifndef WARP_DATAPLANE_LCORE_PORT_ETHDEV_LAB_PORT_H_
+#define WARP_DATAPLANE_LCORE_PORT_ETHDEV_LAB_PORT_H_
+
+#include <rte_ethdev.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "dataplane/lcore/port/ethdev/ethdev_port.h"
+
+namespace warp::lcore {
+
+inline constexpr absl::string_view kLabDevice = "net_warp_lab";
+
+struct LabWire;
+
+class LabPort final : public EthdevPort {
+ public:
+  // spec.device: net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS]
+  //   wire   what the other end names too; at most two ends (default: one that nobody else has:
+  //   once its 1023 packets
+  //          are full, everything is refused)
+  //   rate   packets taken a second; 0: only what Grant allows (default: as many as the wire holds)
+  //   burst  packets taken at once after a silence (default 1)
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
+                                                    rte_mempool* rx_pool);
+  ~LabPort() override;
+
+  // Takes so many packets more than the rate allows. Any thread.
+  void Grant(uint64_t packets) { granted_.fetch_add(packets, std::memory_order_relaxed); }
+
+  PortCounters Counters() const override;
+
+ private:
+  LabPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool) : EthdevPort(spec, id, rx_pool) {}
+
+  uint16_t Allow(uint16_t count);
+  uint16_t CopyReceived(rte_mbuf** packets, uint16_t count);
+
+  // Constant after Open.
+  std::shared_ptr<LabWire> wire_;
+  size_t end_ = 0;
+  bool limited_ = false;
+  double packets_per_tick_ = 0;
+  double burst_ = 1;
+  const rte_eth_rxtx_callback* on_receive_ = nullptr;
+  const rte_eth_rxtx_callback* on_transmit_ = nullptr;
+
+  std::atomic<uint64_t> granted_{0};  // shared
+  double credit_ = 0;                 // the worker's
+  uint64_t last_tick_ = 0;            // the worker's
+  std::atomic<uint64_t> missed_{0};   // the worker's; any thread reads
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PORT_ETHDEV_LAB_PORT_H_

@@ -1,0 +1,126 @@
+#include "dataplane/lcore/port/packet_socket/driver_af_packet.h"
+
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "dataplane/lcore/port/device.h"
+#include "dataplane/lcore/port/packet_socket/packet_filter.h"
+
+namespace warp::lcore {
+namespace {
+
+// Bytes asked for; the kernel doubles them for its own overhead.
+// In: what arrives while the worker is descheduled, some 8,000 frames of 1,500 bytes that came one by one.
+constexpr int kReceiveBuffer = 16 * 1024 * 1024;
+// Out: what lies in the interface's own queue. Beyond it the port refuses, which is better than a longer queue.
+constexpr int kSendBuffer = 2 * 1024 * 1024;
+
+// Owns a descriptor until it is released.
+class Socket {
+ public:
+  explicit Socket(int fd) : fd_(fd) {}
+  ~Socket() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+template <typename T>
+bool SetOption(int fd, int level, int option, const T& value) {
+  return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+absl::Status Refused(const PortSpec& spec, absl::string_view what) {
+  const int error = errno;
+  const std::string sentence =
+      absl::StrCat("interface ", spec.device, ": ", what, ": ", std::strerror(error));
+  return error == EPERM || error == EACCES ? absl::PermissionDeniedError(sentence)
+                                           : absl::UnavailableError(sentence);
+}
+
+absl::Status Prepare(int fd, const PortSpec& spec) {
+  // The first three before the socket is bound, so that not one frame gets past them.
+  if (!AttachPacketFilter(fd, spec.listen_port)) return Refused(spec, "packet filter");
+  if (!SetOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return Refused(spec, "PACKET_VNET_HDR");
+  SetOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);  // Linux 4.20; the filter does without
+  // Straight to the driver: a queueing discipline in between would be one more queue that delays.
+  if (!SetOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1)) {
+    return Refused(spec, "PACKET_QDISC_BYPASS");
+  }
+  if (!SetOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer) ||
+      !SetOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSendBuffer)) {
+    return Refused(spec, "large socket buffers need CAP_NET_ADMIN");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const PortSpec& spec, PortId id,
+                                                         rte_mempool* rx_pool) {
+  absl::StatusOr<int> interface = EthernetInterface(spec.device);
+  if (!interface.ok()) return interface.status();
+  // Protocol 0: nothing is received before it is bound.
+  Socket socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0 && (errno == EPERM || errno == EACCES)) {
+    return absl::PermissionDeniedError("a raw socket needs root, or CAP_NET_RAW");
+  }
+  if (socket.get() < 0) return Refused(spec, "raw socket");
+  if (absl::Status status = Prepare(socket.get(), spec); !status.ok()) return status;
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = *interface;
+  socklen_t size = sizeof(address);
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return Refused(spec, "packet socket");
+  }
+  wire::MacAddress mac;
+  std::copy_n(address.sll_addr, mac.bytes.size(), mac.bytes.begin());
+  return std::unique_ptr<Port>(new AfPacketPort(spec, id, rx_pool, socket.Release(), mac));
+}
+
+AfPacketPort::AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, int socket,
+                           const wire::MacAddress& mac)
+    : Port(spec, id, rx_pool), receiver_(socket, rx_pool), sender_(socket) {
+  poll_fd_ = socket;
+  mac_ = mac;
+  kernel_sees_frames_ = true;
+  multi_segment_tx_ = true;
+}
+
+AfPacketPort::~AfPacketPort() { close(poll_fd_); }
+
+PortCounters AfPacketPort::Counters() const {
+  tpacket_stats stats{};
+  socklen_t size = sizeof(stats);
+  if (getsockopt(poll_fd_, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) {
+    missed_ += stats.tp_drops;
+  }
+  return {.rx_packets = receiver_.packets(),
+          .rx_bytes = receiver_.bytes(),
+          .rx_missed = receiver_.missed() + missed_,
+          .tx_packets = sender_.packets(),
+          .tx_bytes = sender_.bytes(),
+          .tx_dropped = sender_.too_large()};
+}
+
+}  // namespace warp::lcore

@@ -1,0 +1,165 @@
+#include "dataplane/lcore/port/packet_socket/segment_sender.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "dataplane/wire/frame/segments.h"
+
+namespace warp::lcore {
+namespace {
+
+wire::Bytes FirstBytes(const rte_mbuf* frame) {
+  return {rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame)};
+}
+
+}  // namespace
+
+uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
+  uint16_t done = 0;
+  bool join = singly_ == 0;
+  if (!join) --singly_;
+  bool told = false;  // of an error that an earlier receive left behind in the socket
+  // Each round sends, gives up a frame, stops joining, is told an old error or ends.
+  while (done < count) {
+    const size_t runs =
+        BuildRuns(frames + done, std::min<uint16_t>(count - done, uint16_t{kFrames}), join);
+    if (runs == 0) {
+      GiveUp(frames[done++]);
+      continue;
+    }
+    const int sent = sendmmsg(fd_, messages_.data(), static_cast<unsigned>(runs), MSG_DONTWAIT);
+    if (sent > 0) {
+      uint16_t taken = 0;
+      uint64_t bytes = 0;
+      for (int i = 0; i < sent; ++i) {
+        taken = static_cast<uint16_t>(taken + runs_[static_cast<size_t>(i)].frames);
+        bytes += runs_[static_cast<size_t>(i)].bytes;
+      }
+      packets_.Add(taken);
+      bytes_.Add(bytes);
+      rte_pktmbuf_free_bulk(frames + done, taken);
+      done = static_cast<uint16_t>(done + taken);
+      if (runs_[0].frames > 1) next_singly_ = kFewBursts;
+      continue;
+    }
+    const bool joined = runs_[0].frames > 1;
+    switch (errno) {
+      case EINTR:
+        continue;
+      case EINVAL:
+        if (!std::exchange(told, true)) continue;
+        if (!joined) {
+          GiveUp(frames[done++]);
+          continue;
+        }
+        join = false;
+        StopJoining(EINVAL);
+        continue;
+      case ENOBUFS:  // of the interface too, while it has no carrier or its queue is full
+        if (!joined) {
+          singly_ = 0;  // it is not that
+          next_singly_ = std::max(next_singly_ / 2, kFewBursts);
+          return done;
+        }
+        join = false;
+        StopJoining(ENOBUFS);
+        continue;
+      case EMSGSIZE:
+        GiveUp(frames[done++]);
+        continue;
+      default:  // no room in the send buffer, or the interface is down or gone
+        return done;
+    }
+  }
+  return done;
+}
+
+// The interface or the kernel cannot cut joined frames, or has no room for one at the moment.
+void SegmentSender::StopJoining(int error) {
+  singly_ = error == ENOBUFS ? next_singly_ : kManyBursts;
+  next_singly_ = std::min(next_singly_ * 2, kManyBursts);
+}
+
+void SegmentSender::GiveUp(rte_mbuf* frame) {
+  too_large_.Add();
+  rte_pktmbuf_free(frame);
+}
+
+// Up to a frame that cannot be sent at all.
+size_t SegmentSender::BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join) {
+  size_t runs = 0;
+  iovec* vector = vectors_.data();
+  for (uint16_t i = 0; i < count && frames[i]->nb_segs <= kSegments;) {
+    const size_t header_size = join ? wire::JoinableHeaderSize(FirstBytes(frames[i])) : 0;
+    Run& run = runs_[runs];
+    run.frames = header_size == 0 ? uint16_t{1} : RunLength(frames + i, count - i, header_size);
+    iovec* const first = vector;
+    vector = AddRun(frames + i, &run, header_size, vector);
+    messages_[runs].msg_hdr.msg_iov = first;
+    messages_[runs].msg_hdr.msg_iovlen = static_cast<size_t>(vector - first);
+    i = static_cast<uint16_t>(i + run.frames);
+    ++runs;
+  }
+  return runs;
+}
+
+// How many frames from the first on can leave as one.
+uint16_t SegmentSender::RunLength(rte_mbuf* const* frames, uint16_t count,
+                                  size_t header_size) const {
+  const size_t size = rte_pktmbuf_pkt_len(frames[0]) - header_size;
+  const auto most = static_cast<uint16_t>(std::min<size_t>(
+      {count, wire::kMaxSegments, wire::kMaxJoinedPayload / std::max<size_t>(size, 1)}));
+  const uint8_t* const headers = FirstBytes(frames[0]).data();
+  uint16_t length = 1;
+  while (length < most) {
+    const rte_mbuf* const next = frames[length];
+    const wire::Bytes bytes = FirstBytes(next);
+    if (next->nb_segs > kSegments || bytes.size() < header_size ||
+        rte_pktmbuf_pkt_len(next) == header_size ||
+        rte_pktmbuf_pkt_len(next) - header_size > size ||
+        !wire::SameFlow(headers, bytes.data(), header_size)) {
+      break;
+    }
+    ++length;
+    if (rte_pktmbuf_pkt_len(next) - header_size < size) break;  // a shorter one is the last
+  }
+  return length;
+}
+
+// Returns what follows the message's last vector.
+iovec* SegmentSender::AddRun(rte_mbuf* const* frames, Run* run, size_t header_size, iovec* vector) {
+  run->bytes = 0;
+  run->offload = {};
+  *vector++ = {&run->offload, sizeof(run->offload)};
+  size_t skip = 0;  // of each frame, since the joined one has headers of its own
+  if (run->frames > 1) {
+    skip = header_size;
+    *vector++ = {run->headers.data(), header_size};
+  }
+  size_t payload = 0;
+  for (uint16_t i = 0; i < run->frames; ++i) {
+    run->bytes += rte_pktmbuf_pkt_len(frames[i]);
+    payload += rte_pktmbuf_pkt_len(frames[i]) - skip;
+    size_t passed = skip;
+    for (rte_mbuf* part = frames[i]; part != nullptr; part = part->next) {
+      if (part->data_len > passed) {
+        *vector++ = {rte_pktmbuf_mtod_offset(part, void*, passed), part->data_len - passed};
+      }
+      passed -= std::min<size_t>(passed, part->data_len);
+    }
+  }
+  if (run->frames > 1) {
+    wire::WriteSegmentHeaders(FirstBytes(frames[0]).data(), header_size, payload,
+                              run->headers.data());
+    run->offload.flags = OffloadHeader::kNeedsChecksum;
+    run->offload.kind = OffloadHeader::kUdpSegments;
+    run->offload.headers_size = static_cast<uint16_t>(header_size);
+    run->offload.segment_size = static_cast<uint16_t>(rte_pktmbuf_pkt_len(frames[0]) - header_size);
+    run->offload.checksum_start = static_cast<uint16_t>(header_size - 8);
+    run->offload.checksum_offset = wire::kUdpChecksumOffset;
+  }
+  return vector;
+}
+
+}  // namespace warp::lcore

@@ -1,0 +1,81 @@
+// Frames out of a packet socket: neighbours of one flow and one size leave as one frame of UDP segments (wire/segments.h), a
+// burst in one call.
+//
+//   burst      A1 A2 A3 B1 B2 c      A, B: copies for two paths; c: a probe
+//   messages   [A1 A2 A3] [B1 B2] [c]
+//
+// The kernel, or the network adapter, cuts them: a receiver on another machine sees what it would have seen. Where neither does
+// (Linux before 6.2; an interface without tx-udp-segmentation, behind a bypassed queueing discipline) frames leave one by one,
+// still a burst in one call. Nothing says so but the refusal. Worker's thread.
+#ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
+#define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
+
+#include <rte_mbuf.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/facade/counters.h"
+#include "dataplane/lcore/port/packet_socket/offload_header.h"
+#include "dataplane/wire/frame/frame.h"
+
+namespace warp::lcore {
+
+class SegmentSender {
+ public:
+  // `fd`: a packet socket with PACKET_VNET_HDR, bound to its interface. It stays the caller's.
+  explicit SegmentSender(int fd) : fd_(fd) {}
+
+  // Takes frames from the front and returns how many; the rest stays the caller's. Never blocks: what the socket's send buffer
+  // has no room for, or a down interface refuses, is not taken. A lone frame larger than the interface's MTU, or one in more
+  // pieces than any of ours, is taken and counted. (The kernel does not look at the size of joined ones: control keeps them
+  // within the MTU.)
+  uint16_t Send(rte_mbuf** frames, uint16_t count);
+
+  // Any thread.
+  uint64_t packets() const { return packets_.Get(); }  // sent
+  uint64_t bytes() const { return bytes_.Get(); }
+  uint64_t too_large() const { return too_large_.Get(); }
+
+ private:
+  static constexpr size_t kFrames = 64;   // of one call
+  static constexpr size_t kSegments = 4;  // of a frame's chain; ours have two
+  // Bursts that leave frame by frame after joined ones were refused: for want of room, few at first; for good reason, many.
+  static constexpr uint32_t kFewBursts = 8, kManyBursts = 1024;
+  // virtio's header and the frame's, then the pieces.
+  static constexpr size_t kVectors = kFrames * (kSegments + 2);
+
+  // What leaves in one message.
+  struct Run {
+    uint16_t frames = 0;
+    uint32_t bytes = 0;  // of the frames
+    OffloadHeader offload{};
+    alignas(16) std::array<uint8_t, 64> headers;
+  };
+
+  size_t BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join);
+  uint16_t RunLength(rte_mbuf* const* frames, uint16_t count, size_t header_size) const;
+  iovec* AddRun(rte_mbuf* const* frames, Run* run, size_t header_size, iovec* vector);
+  void GiveUp(rte_mbuf* frame);
+  void StopJoining(int error);
+
+  const int fd_;
+  uint32_t singly_ =
+      0;  // bursts that are yet to leave frame by frame, until joining is tried again
+  uint32_t next_singly_ = kFewBursts;
+
+  std::array<Run, kFrames> runs_;
+  std::array<mmsghdr, kFrames> messages_{};
+  std::array<iovec, kVectors> vectors_;
+
+  Counter packets_;
+  Counter bytes_;
+  Counter too_large_;
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_

@@ -1,0 +1,290 @@
+#include "dataplane/lcore/port/xdp/driver_af_xdp.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <rte_mbuf.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "dataplane/lcore/port/device.h"
+#include "dataplane/lcore/memory/eal_log.h"
+#include "dataplane/lcore/warp_xdp_object.h"
+#include "dataplane/lcore/port/xdp/xsk_rings.h"
+
+namespace warp::lcore {
+namespace {
+
+constexpr absl::string_view kProgramName = "warp_xdp";
+constexpr absl::string_view kPortMark = "WARPPORT";
+
+// As many as the driver lets the kernel fill: 34 ms at 60,000 frames a second, for a worker that was descheduled.
+constexpr uint16_t kDescriptors = 2048;
+
+// What the kernel charges a sent frame at most: a page of data, the sk_buff and its head.
+constexpr int kSkbBytes = 8192;
+
+absl::Status Refused(const std::string& interface, absl::string_view why) {
+  return absl::FailedPreconditionError(absl::StrCat("interface ", interface, ": ", why));
+}
+
+// A name in the network namespace that ends with the process: a living owner is told from a program
+// left by a dead one.
+absl::StatusOr<int> Claim(const std::string& interface) {
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return absl::UnavailableError(absl::StrCat("socket: ", std::strerror(errno)));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = absl::StrCat("warp/af_xdp/", interface);
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
+  close(fd);
+  return Refused(interface, "another process uses it by af_xdp");
+}
+
+// All frames must come through the one queue that the socket is bound to.
+absl::Status CheckChannels(const std::string& interface) {
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  ifreq request{};
+  std::copy(interface.begin(), interface.end(), request.ifr_name);
+  request.ifr_data = reinterpret_cast<char*>(&channels);
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const bool known = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0;
+  if (fd >= 0) close(fd);
+  const uint32_t receiving = channels.combined_count + channels.rx_count;
+  if (!known || receiving <= 1) return absl::OkStatus();  // drivers without the question have one
+  return Refused(
+      interface,
+      absl::StrCat("af_xdp needs one channel and it has ", receiving, "; ethtool -L ", interface,
+                   channels.combined_count > 0 ? " combined 1" : " rx 1 tx 1"));
+}
+
+absl::Status CheckBuffers(const std::string& interface, rte_mempool* pool) {
+  const uint32_t object = pool->header_size + pool->elt_size + pool->trailer_size;
+  if (object > static_cast<uint32_t>(getpagesize())) {
+    return Refused(interface,
+                   absl::StrCat("af_xdp's packet buffers fit a page, and these have ", object,
+                                " bytes: the MTU of every port must be at most 3310"));
+  }
+  // The driver takes the pool for one array of objects, without gaps at the ends of pages.
+  const rte_mempool_memhdr* memory = STAILQ_FIRST(&pool->mem_list);
+  uintptr_t end = 0;
+  rte_mempool_obj_iter(
+      pool,
+      [](rte_mempool* of, void* highest, void* element, unsigned) {
+        const uintptr_t after =
+            reinterpret_cast<uintptr_t>(element) + of->elt_size + of->trailer_size;
+        *static_cast<uintptr_t*>(highest) = std::max(*static_cast<uintptr_t*>(highest), after);
+      },
+      &end);
+  if (pool->nb_mem_chunks != 1 ||
+      end > reinterpret_cast<uintptr_t>(memory->addr) + size_t{pool->populated_size} * object) {
+    return Refused(
+        interface,
+        "af_xdp needs packet buffers in one piece, and a PCI port of this node has them in pages");
+  }
+  return absl::OkStatus();
+}
+
+// Frees the interface of a program that a killed process of ours left there; anybody else's is left
+// alone.
+absl::Status DetachStale(const std::string& interface, int index) {
+  uint32_t id = 0;
+  if (bpf_xdp_query_id(index, 0, &id) != 0 || id == 0) return absl::OkStatus();
+  bpf_prog_info info{};
+  uint32_t size = sizeof(info);
+  const int program = bpf_prog_get_fd_by_id(id);
+  const bool known = program >= 0 && bpf_obj_get_info_by_fd(program, &info, &size) == 0;
+  if (program >= 0) close(program);
+  if (!known || kProgramName != info.name) {
+    return Refused(interface,
+                   absl::StrCat("has an XDP program already (", known ? info.name : "unknown",
+                                "), and af_xdp needs its own"));
+  }
+  if (int result = bpf_xdp_detach(index, 0, nullptr); result != 0) {
+    return Refused(interface, absl::StrCat("a program left by a killed warpd does not go: ",
+                                           std::strerror(-result)));
+  }
+  return absl::OkStatus();
+}
+
+// The embedded program with our port in it, as a file for the driver to load. -1: no memory.
+int ProgramFile(uint16_t udp_port) {
+  std::string object(reinterpret_cast<const char*>(kWarpXdpObject), sizeof(kWarpXdpObject));
+  const uint16_t wire_order = htons(udp_port);
+  std::memcpy(object.data() + object.find(kPortMark.data(), 0, kPortMark.size()) + kPortMark.size(),
+              &wire_order, sizeof(wire_order));
+  const int fd = memfd_create("warp_xdp", MFD_CLOEXEC);
+  if (fd >= 0 && write(fd, object.data(), object.size()) == static_cast<ssize_t>(object.size()))
+    return fd;
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+// The driver loads the program and never closes what it got: its program, its maps, its types. The
+// kernel holds what is attached.
+std::vector<int> BpfDescriptors() {
+  std::vector<int> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const std::string target = std::filesystem::read_symlink(entry.path(), error);
+    if (target == "anon_inode:bpf-prog" || target == "anon_inode:bpf-map" ||
+        target == "anon_inode:btf" || target == "anon_inode:[btf]") {
+      found.push_back(std::atoi(entry.path().filename().c_str()));
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// The buffers that this thread could take from the pool now, sorted. Nobody else uses it meanwhile.
+std::vector<void*> Available(rte_mempool* pool) {
+  std::vector<void*> objects;
+  for (void* object = nullptr; rte_mempool_get(pool, &object) == 0;) objects.push_back(object);
+  if (!objects.empty()) {
+    rte_mempool_put_bulk(pool, objects.data(), static_cast<unsigned>(objects.size()));
+  }
+  std::sort(objects.begin(), objects.end());
+  return objects;
+}
+
+// When an interface was last given back. The kernel frees its queue behind closing, in a work queue of its own, and until
+// then binding to it fails; nothing tells when that is.
+std::map<int, std::chrono::steady_clock::time_point>& Released() {
+  static std::map<int, std::chrono::steady_clock::time_point> released;
+  return released;
+}
+constexpr auto kReleaseTime = std::chrono::milliseconds(100);
+
+void WaitForRelease(int interface) {
+  auto released = Released().find(interface);
+  if (released == Released().end()) return;
+  std::this_thread::sleep_until(released->second + kReleaseTime);
+  Released().erase(released);
+}
+
+// What is in `more` and not in `some`; both sorted.
+template <typename T>
+std::vector<T> Without(const std::vector<T>& more, const std::vector<T>& some) {
+  std::vector<T> rest;
+  std::set_difference(more.begin(), more.end(), some.begin(), some.end(), std::back_inserter(rest));
+  return rest;
+}
+
+__attribute__((format(printf, 2, 0))) int KeepWarning(libbpf_print_level level, const char* format,
+                                                      va_list values) {
+  char line[512];
+  if (level == LIBBPF_WARN && std::vsnprintf(line, sizeof(line), format, values) > 0)
+    AppendEalLog(line);
+  return 0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const PortSpec& spec, PortId id,
+                                                      rte_mempool* rx_pool) {
+  absl::StatusOr<int> interface = EthernetInterface(spec.device);
+  if (!interface.ok()) return interface.status();
+  if (absl::Status status = CheckBuffers(spec.device, rx_pool); !status.ok()) return status;
+  if (absl::Status status = CheckChannels(spec.device); !status.ok()) return status;
+  absl::StatusOr<int> claim = Claim(spec.device);
+  if (!claim.ok()) return claim.status();
+
+  std::unique_ptr<AfXdpPort> port(new AfXdpPort(spec, id, rx_pool));
+  port->claim_ = *claim;
+  port->interface_ = *interface;
+  libbpf_set_print(KeepWarning);
+  WaitForRelease(*interface);
+  if (absl::Status status = DetachStale(spec.device, *interface); !status.ok()) return status;
+  if (absl::Status status = port->PlugIn(); !status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat("interface ", spec.device, ": af_xdp: ", status.message()));
+  }
+  return port;
+}
+
+absl::Status AfXdpPort::PlugIn() {
+  const int program = ProgramFile(spec_.listen_port);
+  if (program < 0) return absl::ResourceExhaustedError("no memory for its program");
+  // force_copy: where the kernel writes into our buffers itself, the driver sleeps up to a second
+  // in RxBurst when it ran out of them; with copies it never does.
+  absl::StatusOr<uint16_t> device =
+      PlugDevice("vdev", NewDeviceName("net_af_xdp"),
+                 absl::StrCat("iface=", spec_.device,
+                              ",start_queue=0,queue_count=1,busy_budget=0,force_copy=1,",
+                              "xdp_prog=/proc/self/fd/", program));
+  absl::Status status = device.status();
+  if (device.ok()) {
+    kernel_sees_frames_ = true;
+    own_pool_only_ = true;
+    rx_descriptors_ = tx_descriptors_ = kDescriptors;
+    Adopt(*device, /*owned=*/true);
+    const std::vector<int> sockets = SocketsOfDomain(AF_XDP);
+    const std::vector<int> descriptors = BpfDescriptors();
+    const std::vector<void*> buffers = Available(rx_pool_);
+    status = Start();
+    if (!status.ok()) {
+      // A driver that fails half-way forgets the buffers it had taken.
+      for (void* lost : Without(buffers, Available(rx_pool_))) {
+        rte_pktmbuf_free(static_cast<rte_mbuf*>(lost));
+      }
+    }
+    const std::vector<int> opened = Without(SocketsOfDomain(AF_XDP), sockets);
+    if (!opened.empty()) poll_fd_ = opened.front();
+    for (int fd : Without(BpfDescriptors(), descriptors)) close(fd);
+  }
+  close(program);
+  if (!status.ok()) return status;
+  if (poll_fd_ < 0) return absl::UnavailableError("its socket is not to be found");
+  fcntl(poll_fd_, F_SETFD, FD_CLOEXEC);
+  multi_segment_tx_ = false;  // it would send what lies behind the first segment in memory
+  // While the kernel cannot charge a frame to the socket, the driver tries again without end.
+  const int bytes = kDescriptors * kSkbBytes;
+  if (setsockopt(poll_fd_, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0) {
+    return absl::PermissionDeniedError("a large send buffer needs CAP_NET_ADMIN");
+  }
+  return absl::OkStatus();
+}
+
+AfXdpPort::~AfXdpPort() {
+  if (poll_fd_ >= 0) {
+    // First no more frames for us, then what lies in the rings, then the driver's own closing.
+    bpf_xdp_detach(interface_, 0, nullptr);
+    std::vector<rte_mbuf*> buffers = BuffersInRings(poll_fd_, rx_pool_);
+    Close();
+    ReleaseSocket(poll_fd_);
+    rte_pktmbuf_free_bulk(buffers.data(), static_cast<unsigned>(buffers.size()));
+    Released()[interface_] = std::chrono::steady_clock::now();
+  }
+  Close();
+  if (claim_ >= 0) close(claim_);
+}
+
+}  // namespace warp::lcore

@@ -1,0 +1,35 @@
+// A kernel interface as a port, by the af_xdp driver: UDP to our port skips the kernel's stack, all
+// else stays with it.
+//
+// The XDP program is our own (xdp/warp_xdp.c), since DPDK's and libxdp's default takes every frame.
+#ifndef WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_
+#define WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "dataplane/lcore/port/ethdev/ethdev_port.h"
+
+namespace warp::lcore {
+
+class AfXdpPort final : public EthdevPort {
+ public:
+  // Unavailable where this build has no XDP program (clang or libbpf were missing).
+  // FailedPrecondition for an interface with more than one channel, another's XDP program, or
+  // frames larger than a page.
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
+                                                    rte_mempool* rx_pool);
+  ~AfXdpPort() override;
+
+ private:
+  using EthdevPort::EthdevPort;
+
+  absl::Status PlugIn();
+
+  int interface_ = 0;  // its index
+  int claim_ = -1;     // a socket whose name says that a living process uses the interface
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_

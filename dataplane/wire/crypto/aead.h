@@ -1,0 +1,101 @@
+// The bulk ciphers behind one interface: submit a burst of jobs, collect those that are done.
+//
+// An engine belongs to one thread. The two engines here (libsodium, Intel ipsec-mb) finish a job before Submit returns; a
+// look-aside device (dataplane/lcore/crypto/engine_cryptodev.h) does not, so callers always collect. Every engine interoperates with every other.
+#ifndef WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
+#define WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace warp::wire {
+
+// The values are those of the handshake's cipher offer.
+enum class Cipher : uint8_t {
+  kAes256Gcm = 1,         // NIST SP 800-38D
+  kChaCha20Poly1305 = 2,  // RFC 8439
+};
+absl::string_view CipherName(Cipher cipher);  // "aes-256-gcm", "chacha20-poly1305"
+
+// The ciphers this machine runs in hardware or well enough, best first; never empty. What a handshake offers.
+std::vector<Cipher> SupportedCiphers();
+
+// What a device keeps of a key. Made and destroyed with the key, on its thread.
+class DeviceKey {
+ public:
+  virtual ~DeviceKey() = default;
+};
+class KeyDevice {
+ public:
+  virtual ~KeyDevice() = default;
+  // Null where the device cannot take the key: the engine then does without it.
+  virtual std::unique_ptr<DeviceKey> Expand(Cipher cipher, const SymmetricKey& key) = 0;
+};
+// The device that all keys made from now on are given to as well; null: none. Control thread.
+void SetKeyDevice(KeyDevice* device);
+
+// One direction's key, expanded once for whatever engines this machine has. Immutable, shared by all threads; wiped at the
+// end of its life.
+class BulkKey {
+ public:
+  BulkKey(Cipher cipher, const SymmetricKey& key);
+  ~BulkKey();
+  BulkKey(const BulkKey&) = delete;
+  BulkKey& operator=(const BulkKey&) = delete;
+
+  Cipher cipher() const { return cipher_; }
+
+  struct Schedule;  // engine-specific; defined in bulk_key.h
+  const Schedule& schedule() const { return *schedule_; }
+  const DeviceKey* device_key() const { return device_key_.get(); }
+
+ private:
+  const Cipher cipher_;
+  Schedule* const schedule_;
+  const std::unique_ptr<DeviceKey> device_key_;
+};
+
+enum class Direction : uint8_t { kSeal, kOpen };
+
+// One message, in place: `header` (kDataHeaderSize bytes) is authenticated, `text` is encrypted or decrypted, and the tag
+// stands or will stand right behind it. Nonce = 32 zero bits, then the counter, little endian.
+struct AeadJob {
+  const BulkKey* key = nullptr;
+  uint64_t counter = 0;
+  const uint8_t* header = nullptr;
+  uint8_t* text = nullptr;
+  uint32_t text_size = 0;  // without the tag
+  bool authentic =
+      false;  // out, of an open: the tag was right. Where it was not, `text` holds garbage.
+};
+
+class AeadEngine {
+ public:
+  virtual ~AeadEngine() = default;
+  virtual absl::string_view name() const = 0;
+
+  // Takes jobs from the front and returns how many (fewer than all only when its queue is full). The jobs stay where they
+  // are, untouched by the caller, until collected. Keys of one burst may differ.
+  virtual size_t Submit(Direction direction, std::span<AeadJob> jobs) = 0;
+
+  // Moves up to done.size() finished jobs out, in the order of submission; returns how many.
+  virtual size_t Collect(std::span<AeadJob*> done) = 0;
+};
+
+enum class EngineKind : uint8_t { kAuto, kIpsecMb, kSodium, kCryptodev };
+
+// Unavailable when this build or CPU lacks the engine asked for; kAuto always succeeds. kCryptodev is the dataplane's to make
+// (dataplane/lcore/crypto/engine_cryptodev.h).
+absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind);
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_

@@ -1,0 +1,65 @@
+// What the engines keep of a bulk key. Included by the engines alone.
+#ifndef WARP_DATAPLANE_WIRE_CRYPTO_BULK_KEY_H_
+#define WARP_DATAPLANE_WIRE_CRYPTO_BULK_KEY_H_
+
+#include <sodium.h>
+
+#include <array>
+#include <bit>
+#include <memory>
+
+#include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/byte_order.h"
+#ifdef WARP_HAVE_IPSEC_MB
+#include <intel-ipsec-mb.h>
+#endif
+
+namespace warp::wire {
+
+// AES-256-GCM, expanded for each engine. Apart from the rest, because it takes some 2 KiB that
+// ChaCha20 sessions (a map has many) do without.
+struct AesSchedule {
+  explicit AesSchedule(const SymmetricKey& key);
+  ~AesSchedule() { sodium_memzero(this, sizeof *this); }
+
+  crypto_aead_aes256gcm_state sodium;
+#ifdef WARP_HAVE_IPSEC_MB
+  gcm_key_data ipsec_mb;
+#endif
+};
+
+struct BulkKey::Schedule {
+  std::array<uint8_t, kKeySize> chacha{};
+  std::unique_ptr<AesSchedule> aes;  // null where the cipher is ChaCha20, or the machine lacks AES
+};
+
+// 32 zero bits and the counter, little endian: 12 bytes, of AES-GCM and ChaCha20-Poly1305 alike. One 16-byte store, because
+// ipsec-mb reads it back by one load at once, which two smaller stores would stall: 15 ns of each packet.
+class Nonce {
+ public:
+  static constexpr size_t kSize = 12;
+
+  explicit Nonce(uint64_t counter)
+      : words_{std::bit_cast<uint64_t>(Le64(counter << 32)),
+               std::bit_cast<uint64_t>(Le64(counter >> 32))} {}
+  const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(&words_); }
+
+ private:
+  typedef uint64_t Words __attribute__((vector_size(16)));
+  const Words words_;
+};
+
+// Whether this CPU runs AES-GCM in hardware.
+bool HaveAes();
+
+std::unique_ptr<AeadEngine> MakeSodiumEngine();
+// Null where this build or CPU lacks it.
+std::unique_ptr<AeadEngine> MakeIpsecMbEngine();
+#ifdef WARP_HAVE_IPSEC_MB
+// Expands a key for every ipsec-mb engine of the process.
+void ExpandIpsecMbKey(const SymmetricKey& key, gcm_key_data* out);
+#endif
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_CRYPTO_BULK_KEY_H_

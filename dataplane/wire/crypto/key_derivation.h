@@ -1,0 +1,20 @@
+// The keys of the bulk cipher, out of those that the handshake ends with.
+#ifndef WARP_DATAPLANE_WIRE_CRYPTO_KEY_DERIVATION_H_
+#define WARP_DATAPLANE_WIRE_CRYPTO_KEY_DERIVATION_H_
+
+#include <cstdint>
+
+#include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace warp::wire {
+
+enum class KeyDirection : uint8_t { kInitiatorToResponder = 1, kResponderToInitiator = 2 };
+
+// BLAKE2b-256, keyed with the split key of that direction, of "WARP/1 bulk key" | cipher u8 |
+// direction u8. A key thus never serves two ciphers, nor a Noise transport that someone might add.
+SymmetricKey DeriveBulkKey(const SymmetricKey& split_key, Cipher cipher, KeyDirection direction);
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_CRYPTO_KEY_DERIVATION_H_

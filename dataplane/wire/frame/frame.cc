@@ -1,0 +1,160 @@
+#include "dataplane/wire/frame/frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_format.h"
+#include "dataplane/wire/byte_order.h"
+#include "dataplane/wire/frame/frame_layouts.h"
+
+namespace warp::wire {
+
+using namespace internal;
+
+namespace {
+
+// RFC 1071 section 2(B): the sum is independent of byte order, so it is taken in the machine's own
+// and swapped at the end.
+uint32_t SumWords(Bytes bytes) {
+  uint64_t sums[2] = {};  // two, so that one addition need not wait for the other
+  size_t i = 0;
+  for (; i + 16 <= bytes.size(); i += 16) {
+    uint64_t words[2];
+    std::memcpy(words, bytes.data() + i, sizeof words);
+    sums[0] += (words[0] & 0xffffffff) + (words[0] >> 32);
+    sums[1] += (words[1] & 0xffffffff) + (words[1] >> 32);
+  }
+  uint64_t sum = sums[0] + sums[1];
+  for (; i < bytes.size(); i += 2) {
+    uint16_t word = 0;  // a last odd byte is followed by zero
+    std::memcpy(&word, bytes.data() + i, std::min<size_t>(sizeof word, bytes.size() - i));
+    sum += word;
+  }
+  // 2^16 is 1 in one's complement arithmetic, so what is above may be added to what is below.
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  const auto folded = static_cast<uint16_t>(sum);
+  return ReadAs<Be16>(reinterpret_cast<const uint8_t*>(&folded)).value();
+}
+
+template <typename Layout>
+Bytes BytesOf(const Layout& layout) {
+  return {reinterpret_cast<const uint8_t*>(&layout), sizeof layout};
+}
+
+}  // namespace
+
+std::string MacAddress::ToString() const {
+  return absl::StrFormat("%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
+                         bytes[4], bytes[5]);
+}
+
+FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac,
+                                const Endpoint& from, const Endpoint& to) {
+  const bool v6 = !to.address.is_v4();
+  const UdpLayout udp{.from = Be16(from.port), .to = Be16(to.port)};
+  FrameTemplate frame;
+  WriteAs(EthernetLayout{.to = to_mac.bytes,
+                         .from = from_mac.bytes,
+                         .type = Be16(v6 ? kEtherTypeV6 : kEtherTypeV4)},
+          frame.bytes.data());
+  uint8_t* ip_start = frame.bytes.data() + kEthernetHeaderSize;
+  if (v6) {
+    const Ipv6Layout ip{.from = from.address.bytes(), .to = to.address.bytes()};
+    WriteAs(ip, ip_start);
+    WriteAs(udp, ip_start + sizeof ip);
+    frame.size = kFrameHeaderSizeV6;
+    // The pseudo-header of RFC 8200 section 8.1 without its length, and the ports.
+    frame.partial_sum = SumWords(BytesOf(ip.from)) + SumWords(BytesOf(ip.to)) + kProtocolUdp +
+                        SumWords(BytesOf(udp));
+  } else {
+    const Ipv4Layout ip{.flags_and_offset = Be16(kDoNotFragment),
+                        .from = from.address.v4_bytes(),
+                        .to = to.address.v4_bytes()};
+    WriteAs(ip, ip_start);
+    WriteAs(udp, ip_start + sizeof ip);
+    frame.size = kFrameHeaderSizeV4;
+    frame.partial_sum = SumWords(BytesOf(ip));
+  }
+  return frame;
+}
+
+uint32_t DatagramSum(Bytes datagram) { return SumWords(datagram); }
+
+// What WriteFrameHeader fills in, and LocatePlainUdp reads.
+static_assert(kEtherType == offsetof(EthernetLayout, type));
+static_assert(kV4FlagsAndOffset == kEthernetHeaderSize + offsetof(Ipv4Layout, flags_and_offset));
+static_assert(kV4TotalSize == kEthernetHeaderSize + offsetof(Ipv4Layout, total_size));
+static_assert(kV4Checksum == kEthernetHeaderSize + offsetof(Ipv4Layout, checksum));
+static_assert(kV4UdpSize == kEthernetHeaderSize + sizeof(Ipv4Layout) + offsetof(UdpLayout, size));
+static_assert(kV6PayloadSize == kEthernetHeaderSize + offsetof(Ipv6Layout, payload_size));
+static_assert(kV6UdpSize == kEthernetHeaderSize + sizeof(Ipv6Layout) + offsetof(UdpLayout, size));
+static_assert(kV6Checksum ==
+              kV6UdpSize + offsetof(UdpLayout, checksum) - offsetof(UdpLayout, size));
+
+FrameKind LocateAnyUdp(Bytes frame, UdpFrame* udp) {
+  if (frame.size() < kEthernetHeaderSize) return FrameKind::kTruncated;
+  const size_t room = frame.size() - kEthernetHeaderSize;
+  const uint8_t* const ip = frame.data() + kEthernetHeaderSize;
+  size_t header_size = 0, udp_room = 0;
+  switch (FieldAt<Be16>(frame.data(), offsetof(EthernetLayout, type))) {
+    case kEtherTypeV4: {
+      if (room < sizeof(Ipv4Layout)) return FrameKind::kTruncated;
+      const uint8_t version_and_words = ip[offsetof(Ipv4Layout, version_and_words)];
+      const size_t total_size = FieldAt<Be16>(ip, offsetof(Ipv4Layout, total_size));
+      header_size = size_t{version_and_words & 0x0fu} * 4;
+      if (version_and_words >> 4 != 4) return FrameKind::kOther;
+      // What stands behind the total size is the padding of a short Ethernet frame.
+      if (header_size < sizeof(Ipv4Layout) || total_size < header_size || total_size > room) {
+        return FrameKind::kTruncated;
+      }
+      if (SumWords({ip, header_size}) != 0xffff) return FrameKind::kBadChecksum;
+      if (ip[offsetof(Ipv4Layout, protocol)] != kProtocolUdp) return FrameKind::kOther;
+      if ((FieldAt<Be16>(ip, offsetof(Ipv4Layout, flags_and_offset)) & kMoreFragmentsOrOffset) !=
+          0) {
+        return FrameKind::kFragment;
+      }
+      udp_room = total_size - header_size;
+      udp->v6 = false;
+      break;
+    }
+    case kEtherTypeV6: {
+      if (room < sizeof(Ipv6Layout)) return FrameKind::kTruncated;
+      header_size = sizeof(Ipv6Layout);
+      udp_room = FieldAt<Be16>(ip, offsetof(Ipv6Layout, payload_size));
+      if (ip[0] >> 4 != 6) return FrameKind::kOther;
+      if (udp_room > room - header_size) return FrameKind::kTruncated;
+      const uint8_t next_header = ip[offsetof(Ipv6Layout, next_header)];
+      if (next_header == kExtensionFragment) return FrameKind::kFragment;
+      // Other extension headers are the kernel's business: WARP sends none.
+      if (next_header != kProtocolUdp) return FrameKind::kOther;
+      udp->v6 = true;
+      break;
+    }
+    default:
+      return FrameKind::kOther;
+  }
+  if (udp_room < sizeof(UdpLayout)) return FrameKind::kTruncated;
+  // The datagram may end before the IP packet does, never after.
+  const size_t udp_size = FieldAt<Be16>(ip + header_size, offsetof(UdpLayout, size));
+  if (udp_size < sizeof(UdpLayout) || udp_size > udp_room) return FrameKind::kTruncated;
+  udp->ip = ip;
+  udp->udp_offset_ = static_cast<uint16_t>(header_size);
+  udp->datagram_offset =
+      static_cast<uint16_t>(kEthernetHeaderSize + header_size + sizeof(UdpLayout));
+  udp->datagram_size = static_cast<uint16_t>(udp_size - sizeof(UdpLayout));
+  return FrameKind::kUdp;
+}
+
+FrameKind ParseFrame(Bytes frame, ParsedFrame* parsed) {
+  UdpFrame udp;
+  const FrameKind kind = LocateUdp(frame, &udp);
+  if (kind != FrameKind::kUdp) return kind;
+  parsed->to_mac.bytes = ReadAs<EthernetLayout>(frame.data()).to;
+  parsed->from = udp.from();
+  parsed->to = udp.to();
+  parsed->datagram_offset = udp.datagram_offset;
+  parsed->datagram_size = udp.datagram_size;
+  return kind;
+}
+
+}  // namespace warp::wire

@@ -1,0 +1,58 @@
+// The two MACs at the end of initiations and responses, and the cookie between them.
+//
+//   mac1 proves that the sender knows the receiver's public key: without it no X25519 is spent.
+//   mac2 proves that the sender receives at its source address: asked for under load, by a cookie
+//   reply.
+//
+//   mac-key    = BLAKE2b-256("WARP/1 mac1" | receiver's public key)
+//   cookie-key = BLAKE2b-256("WARP/1 cookie" | public key of the cookie's sender)    ; seals the
+//   cookie reply mac1       = BLAKE2b-128 keyed with mac-key, of the message before mac1 mac2 =
+//   BLAKE2b-128 keyed with the cookie, of the message before mac2; zero without a cookie cookie =
+//   BLAKE2b-128 keyed with the sender's own secret, of address 16 | port u16; opaque to the
+//   receiver
+//
+// Any thread; nothing here allocates.
+#ifndef WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MAC_H_
+#define WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MAC_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace warp::wire {
+
+using MacKey =
+    std::array<uint8_t, kKeySize>;  // not secret: whoever knows the public key can make it
+using Mac = std::array<uint8_t, kMacSize>;
+using Cookie = std::array<uint8_t, kCookieSize>;
+
+// Of mac1 in messages *to* `receiver`. A node's own is lcore::HandshakeGuard::mac_key.
+MacKey Mac1Key(const PublicKey& receiver);
+
+// Of cookie replies *from* `sender`.
+MacKey CookieSealKey(const PublicKey& sender);
+
+// BLAKE2b-128 keyed with 16 to 64 bytes.
+Mac ComputeMac(Bytes key, Bytes message);
+
+// What `source` must show to have received our cookie. The secret changes every few minutes; the
+// last one stays valid.
+Cookie ComputeCookie(const SecretBytes& secret, const Endpoint& source);
+
+// `datagram` is a whole initiation or response; false for what is too short to hold both MACs.
+// Constant time. Other types of message have no MAC: see ClassifyDatagram.
+bool VerifyMac1(const MacKey& key, Bytes datagram);
+bool VerifyMac2(const Cookie& cookie, Bytes datagram);
+
+// Writes mac1, and mac2 where there is a cookie (zero otherwise), into an encoded initiation or
+// response.
+void WriteMacs(const MacKey& key, const Cookie* cookie, MutableBytes datagram);
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MAC_H_

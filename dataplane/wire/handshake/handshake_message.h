@@ -1,0 +1,105 @@
+// The datagrams of the handshake, around the Noise messages of noise.h. All integers little endian.
+//
+//   initiation   = %x02 reserved sender-index noise-initiation mac1 mac2               ; 200 bytes
+//   and more response     = %x03 reserved sender-index receiver-index noise-response mac1 mac2  ;
+//   108 bytes and more cookie-reply = %x04 reserved receiver-index nonce sealed-cookie ; 64 bytes
+//
+//   reserved         = 3 zero bytes
+//   sender-index     = u32     ; what the receiver shall write as receiver-index from now on
+//   noise-initiation = ephemeral 32, static 32 + 16, initiation-payload + 16
+//   noise-response   = ephemeral 32, response-payload + 16
+//   mac1, mac2       = 16 bytes each, see handshake_mac.h
+//   nonce            = 24 random bytes
+//   sealed-cookie    = XChaCha20-Poly1305 of the cookie, 16 + 16 bytes, under the cookie-key of
+//   handshake_mac.h;
+//                      additional data: the mac1 of the message that is answered
+//
+//   initiation-payload = timestamp cipher-count 1*cipher padding      ; at least 64 bytes
+//   response-payload   = cipher padding                               ; at least 16 bytes
+//   timestamp    = u64     ; nanoseconds since 1970 by the initiator's clock, a hint
+//   cipher-count = u8      ; 1..16
+//   cipher       = u8      ; see wire::Cipher. Offered best first; unknown ones are skipped; chosen
+//   out of the offer padding      = zero bytes when sent, ignored when received: the room of later
+//   versions
+//
+// No reply is larger than what it answers: the padding of the initiation sees to that, and a
+// response may be no larger than kMinInitiationSize.
+#ifndef WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MESSAGE_H_
+#define WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MESSAGE_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
+
+namespace warp::wire {
+
+// --- Datagrams. Decoders take a whole datagram, verify no MAC, and return views into it; nullopt
+// where the type, reserved bytes or size is wrong. Encoders leave the MACs zero for WriteMacs().
+// ---
+
+struct InitiationMessage {
+  uint32_t sender_index = 0;
+  Bytes noise;
+};
+std::vector<uint8_t> EncodeInitiation(const InitiationMessage& message);
+std::optional<InitiationMessage> DecodeInitiation(Bytes datagram);
+
+struct ResponseMessage {
+  uint32_t sender_index = 0;
+  uint32_t receiver_index = 0;
+  Bytes noise;
+};
+std::vector<uint8_t> EncodeResponse(const ResponseMessage& message);
+std::optional<ResponseMessage> DecodeResponse(Bytes datagram);
+
+// The sender index and mac1 of an initiation or response: what a cookie reply to it needs.
+struct CookieRequest {
+  uint32_t sender_index = 0;
+  Mac mac1{};
+};
+std::optional<CookieRequest> DecodeCookieRequest(Bytes datagram);
+
+// The receiver index of a response or cookie reply: which of our handshakes it is about.
+std::optional<uint32_t> DecodeHandshakeReceiver(Bytes datagram);
+
+// Seals a cookie for the sender of `request`; `seal_key` is our CookieSealKey.
+std::vector<uint8_t> EncodeCookieReply(const CookieRequest& request, const Cookie& cookie,
+                                       const MacKey& seal_key);
+// `seal_key` is the remote's CookieSealKey, `mac1` that of our message with this receiver index.
+// nullopt where malformed or not authentic.
+std::optional<Cookie> OpenCookieReply(Bytes datagram, const Mac& mac1, const MacKey& seal_key);
+
+// --- Noise payloads. ---
+
+struct InitiationPayload {
+  uint64_t timestamp_ns = 0;
+  std::vector<Cipher> ciphers;  // best first; 1 to kMaxOfferedCiphers
+};
+std::vector<uint8_t> EncodeInitiationPayload(const InitiationPayload& payload);
+// Ciphers unknown to this version are left out, so that the list may come out empty.
+std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes);
+
+struct ResponsePayload {
+  Cipher cipher = Cipher::kChaCha20Poly1305;
+};
+std::vector<uint8_t> EncodeResponsePayload(const ResponsePayload& payload);
+// The initiator must still see that it offered the cipher.
+std::optional<ResponsePayload> DecodeResponsePayload(Bytes bytes);
+
+// The first of `offered` that is among `supported`; nullopt where there is none.
+std::optional<Cipher> ChooseCipher(std::span<const Cipher> offered,
+                                   std::span<const Cipher> supported);
+
+// --- The Noise prologue: protocol, version, and what the responder is to the initiator. ---
+
+enum class Role : uint8_t { kPeer, kMap };
+std::vector<uint8_t> HandshakePrologue(Role role);  // "WARP/1 peer" or "WARP/1 map", no terminator
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MESSAGE_H_

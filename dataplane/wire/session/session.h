@@ -1,0 +1,74 @@
+// A session: what one handshake agreed with one remote node. Keys, the send counter and the replay
+// window; shared by pointer between the control thread and all lcores, never copied.
+#ifndef WARP_DATAPLANE_WIRE_SESSION_SESSION_H_
+#define WARP_DATAPLANE_WIRE_SESSION_SESSION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/drop.h"
+#include "dataplane/wire/session/opening_hints.h"
+#include "dataplane/wire/session/window.h"
+
+namespace warp::wire {
+
+class Session {
+ public:
+  struct Params {
+    uint32_t local_index = 0;   // what the remote writes as receiver index
+    uint32_t remote_index = 0;  // what we write
+    Cipher cipher = Cipher::kChaCha20Poly1305;
+    bool initiator = false;  // we began the handshake
+    size_t window = kDefaultWindow;
+  };
+  Session(const Params& params, const SymmetricKey& seal_key, const SymmetricKey& open_key);
+
+  uint32_t local_index() const { return params_.local_index; }
+  uint32_t remote_index() const { return params_.remote_index; }
+  Cipher cipher() const { return params_.cipher; }
+  bool initiator() const { return params_.initiator; }
+  const BulkKey& seal_key() const { return seal_key_; }
+  const BulkKey& open_key() const { return open_key_; }
+  ReplayWindow& window() { return window_; }
+  // Null in sessions of so small a window that one thread opens all their packets (map sessions).
+  OpeningHints* opening_hints() { return opening_hints_.get(); }
+
+  // Any thread. Reserves `count` consecutive counters and returns the first; nullopt once the
+  // session is used up (kCounterLimit), after which it never seals again. A counter is never handed
+  // out twice.
+  std::optional<uint64_t> ReserveCounters(uint32_t count);
+  // Any thread. How many counters were handed out.
+  uint64_t sent() const { return next_counter_.load(std::memory_order_relaxed); }
+
+  // --- One message at a time, for those that have no lcore: control messages and the map. ---
+
+  // Any thread (the engine is the caller's). The whole datagram: header, ciphertext, tag. nullopt
+  // when used up.
+  std::optional<std::vector<uint8_t>> Seal(AeadEngine& engine, Bytes plaintext);
+
+  struct Opened {
+    uint64_t counter = 0;
+    MutableBytes plaintext;  // inside the datagram
+  };
+  // Looks, opens in place and claims. `datagram` is the whole UDP payload, its receiver index
+  // already matched.
+  std::variant<Opened, Drop> Open(AeadEngine& engine, MutableBytes datagram);
+
+ private:
+  const Params params_;
+  const BulkKey seal_key_;
+  const BulkKey open_key_;
+  ReplayWindow window_;
+  const std::unique_ptr<OpeningHints> opening_hints_;
+  alignas(64) std::atomic<uint64_t> next_counter_{0};
+};
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_SESSION_SESSION_H_
