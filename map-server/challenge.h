@@ -6,8 +6,8 @@
 #include <array>
 #include <cstdint>
 
-#include "control/protocol/map_message.h"
-#include "control/protocol/time.h"
+#include "control/protocol/map/map_message.h"
+#include "dataplane/wire/time.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::map {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <list>
 
-#include "control/protocol/association.h"
-#include "control/protocol/map_message.h"
+#include "control/protocol/session/association.h"
+#include "control/protocol/map/map_message.h"
 #include "control/protocol/token_bucket.h"
 #include "map-server/constants.h"
 #include "map-server/record.h"

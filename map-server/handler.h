@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "control/protocol/local.h"
-#include "control/protocol/responder.h"
+#include "control/protocol/session/identity.h"
+#include "control/protocol/session/responder.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "map-server/client_table.h"

@@ -8,7 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "control/config/key_files.h"
+#include "control/config/file/key_files.h"
 #include "control/config/map_config.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "map-server/server.h"

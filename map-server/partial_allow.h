@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "control/protocol/map_message.h"
-#include "control/protocol/time.h"
+#include "control/protocol/map/map_message.h"
+#include "dataplane/wire/time.h"
 #include "map-server/record.h"
 
 namespace warp::map {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "control/protocol/map_message.h"
-#include "control/protocol/time.h"
+#include "control/protocol/map/map_message.h"
+#include "dataplane/wire/time.h"
 #include "map-server/constants.h"
 
 namespace warp::map {

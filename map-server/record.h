@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "control/protocol/map_message.h"
-#include "control/protocol/time.h"
+#include "control/protocol/map/map_message.h"
+#include "dataplane/wire/time.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/crypto/keys.h"
 

@@ -16,7 +16,7 @@
 #include <deque>
 #include <optional>
 
-#include "control/protocol/map_message.h"
+#include "control/protocol/map/map_message.h"
 #include "map-server/challenge.h"
 #include "map-server/constants.h"
 #include "map-server/drop_counts.h"

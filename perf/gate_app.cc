@@ -11,7 +11,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "control/clock.h"
+#include "dataplane/os/boot_clock.h"
 
 namespace warp::perf {
 namespace {

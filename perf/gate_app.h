@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "control/unique_fd.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::perf {
 

@@ -13,8 +13,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "control/clock.h"
-#include "control/socket_address.h"
+#include "dataplane/os/boot_clock.h"
+#include "dataplane/os/socket_address.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "perf/gate_app.h"
 #include "perf/gate_pair.h"

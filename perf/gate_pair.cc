@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/clock.h"
+#include "dataplane/os/boot_clock.h"
 #include "dataplane/wire/frame/frame.h"
 #include "perf/bench_node.h"
 #include "perf/must.h"

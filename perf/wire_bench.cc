@@ -9,8 +9,8 @@
 #include <memory>
 #include <vector>
 
-#include "control/protocol/map_message.h"
-#include "control/protocol/node.h"
+#include "control/protocol/map/map_message.h"
+#include "control/protocol/node/node.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/fragment.h"
 #include "dataplane/wire/handshake/handshake_mac.h"

@@ -1,6 +1,6 @@
 #include "control/config/gate_schema.h"
 
-#include "control/config/load.h"
+#include "control/config/schema/load.h"
 
 namespace warp::config {
 namespace {

@@ -3,7 +3,7 @@
 #define WARP_CONTROL_CONFIG_GATE_SCHEMA_H_
 
 #include "control/config/node_config.h"
-#include "control/config/schema.h"
+#include "control/config/schema/schema.h"
 
 namespace warp::config {
 

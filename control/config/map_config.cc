@@ -1,9 +1,9 @@
 #include "control/config/map_config.h"
 
 #include "absl/strings/str_cat.h"
-#include "control/config/load.h"
+#include "control/config/schema/load.h"
 #include "control/config/map_schema.h"
-#include "control/config/schema_text.h"
+#include "control/config/schema/schema_text.h"
 #include "dataplane/wire/constants.h"
 
 namespace warp::config {

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/config/load.h"
+#include "control/config/schema/load.h"
 #include "control/config/node_schema.h"
-#include "control/config/schema_text.h"
+#include "control/config/schema/schema_text.h"
 
 namespace warp::config {
 namespace {

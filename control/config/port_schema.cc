@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "control/config/load.h"
+#include "control/config/schema/load.h"
 
 namespace warp::config {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "control/protocol/time.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::protocol {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "control/protocol/time.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::protocol {
 

@@ -1,4 +1,4 @@
-#include "control/config/codec.h"
+#include "control/config/schema/codec.h"
 
 #include <gtest/gtest.h>
 

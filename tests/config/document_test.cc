@@ -1,4 +1,4 @@
-#include "control/config/document.h"
+#include "control/config/schema/document.h"
 
 #include <gtest/gtest.h>
 

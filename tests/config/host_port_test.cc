@@ -1,4 +1,4 @@
-#include "control/config/host_port.h"
+#include "control/config/text/host_port.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/config/key_files.h"
+#include "control/config/file/key_files.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

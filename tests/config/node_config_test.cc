@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "control/config/problems.h"
+#include "control/config/text/problems.h"
 #include "tests/config/temp_dir.h"
 
 namespace warp::config {

@@ -1,4 +1,4 @@
-#include "control/config/problems.h"
+#include "control/config/text/problems.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/config/schema_text.h"
+#include "control/config/schema/schema_text.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/config/suggest.h"
+#include "control/config/text/suggest.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/companion.h"
+#include "control/kernel/companion.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "control/netlink.h"
+#include "control/kernel/netlink.h"
 #include "tests/control/network_namespace.h"
 #include "tests/control/turning.h"
 

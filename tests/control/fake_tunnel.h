@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "control/gate.h"
+#include "control/gate/gate.h"
 
 namespace warp::control {
 

@@ -1,4 +1,4 @@
-#include "control/loop.h"
+#include "control/loop/loop.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "control/signals.h"
-#include "control/unique_fd.h"
+#include "control/loop/signals.h"
+#include "dataplane/os/unique_fd.h"
 #include "tests/control/turning.h"
 
 namespace warp::control {

@@ -1,4 +1,4 @@
-#include "control/loopback_gate.h"
+#include "control/gate/loopback/loopback_gate.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "control/netlink.h"
+#include "control/kernel/netlink.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "control/port_guard.h"
+#include "control/kernel/port_guard.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "control/resolver.h"
+#include "control/loop/resolver.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

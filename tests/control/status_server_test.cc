@@ -1,4 +1,4 @@
-#include "control/status_server.h"
+#include "control/status/status_server.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "control/unique_fd.h"
+#include "dataplane/os/unique_fd.h"
 #include "tests/control/turning.h"
 
 namespace warp::control {

@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 
-#include "control/clock.h"
-#include "control/loop.h"
+#include "dataplane/os/boot_clock.h"
+#include "control/loop/loop.h"
 
 namespace warp::control {
 

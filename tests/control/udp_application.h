@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "control/socket_address.h"
-#include "control/unique_fd.h"
+#include "dataplane/os/socket_address.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {

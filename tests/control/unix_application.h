@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "control/unique_fd.h"
-#include "control/unix_path.h"
+#include "dataplane/os/unique_fd.h"
+#include "dataplane/os/unix_path.h"
 
 namespace warp::control {
 

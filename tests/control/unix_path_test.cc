@@ -1,4 +1,4 @@
-#include "control/unix_path.h"
+#include "dataplane/os/unix_path.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "control/unix_seqpacket_gate.h"
+#include "control/gate/unix/unix_seqpacket_gate.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

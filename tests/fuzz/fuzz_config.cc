@@ -2,7 +2,7 @@
 #include "absl/strings/str_split.h"
 #include "control/config/map_config.h"
 #include "control/config/node_config.h"
-#include "control/config/utf8.h"
+#include "control/config/text/utf8.h"
 #include "tests/fuzz/fuzz_target.h"
 
 using namespace warp::config;

@@ -3,7 +3,7 @@
 #include <variant>
 #include <vector>
 
-#include "control/protocol/map_message.h"
+#include "control/protocol/map/map_message.h"
 #include "tests/fuzz/fuzz_target.h"
 
 using namespace warp;

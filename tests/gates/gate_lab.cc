@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/clock.h"
+#include "dataplane/os/boot_clock.h"
 #include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "dataplane/wire/frame/frame.h"
 
@@ -96,7 +96,7 @@ void GateLab::Publish(bool paths) {
   plane_->Publish(std::move(snapshot));
 }
 
-// As control/node.cc does: the table first, then the tunnels are told.
+// As control/daemon/daemon.cc does: the table first, then the tunnels are told.
 void GateLab::TakePaths() {
   Publish(/*paths=*/false);
   route_.homes.clear();
@@ -137,7 +137,7 @@ void GateLab::TurnUntil(const std::function<bool()>& done) {
   }
 }
 
-// As control/node.cc does.
+// As control/daemon/daemon.cc does.
 void GateLab::Sleep() {
   constexpr protocol::Duration kLongest = std::chrono::milliseconds(10);
   if (plane_->ArmSleep()) {

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "control/config/node_config.h"
-#include "control/loop.h"
-#include "control/peer_route.h"
-#include "control/protocol/node.h"
-#include "control/spin_window.h"
-#include "control/traffic.h"
+#include "control/loop/loop.h"
+#include "control/tunnel/peer_route.h"
+#include "control/protocol/node/node.h"
+#include "control/loop/spin_window.h"
+#include "control/tunnel/traffic.h"
 #include "dataplane/lcore/plane/plane.h"
 
 namespace warp::control {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <thread>
 
-#include "control/clock.h"
+#include "dataplane/os/boot_clock.h"
 #include "tests/control/unix_application.h"
 #include "tests/gates/gate_lab.h"
 

@@ -1,5 +1,5 @@
 // Stories of nodes and maps over a network that loses, doubles, delays and forges.
-#include "control/protocol/map_client.h"
+#include "control/protocol/map/map_client.h"
 
 #include <gtest/gtest.h>
 

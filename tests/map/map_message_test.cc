@@ -1,6 +1,6 @@
 // The table of message and exact bytes: with the grammar in map_message.h and docs/wire-format.md,
 // the third statement of the format.
-#include "control/protocol/map_message.h"
+#include "control/protocol/map/map_message.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "control/protocol/control_message.h"
-#include "control/protocol/map_client.h"
+#include "control/protocol/map/map_client.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::map {

@@ -1,4 +1,4 @@
-#include "control/forwarding.h"
+#include "control/link/forwarding_builder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "control/in_flight.h"
+#include "control/tunnel/in_flight.h"
 
 #include <gtest/gtest.h>
 

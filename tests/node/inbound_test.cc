@@ -1,4 +1,4 @@
-#include "control/inbound.h"
+#include "control/tunnel/inbound.h"
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "control/clock.h"
-#include "control/unique_fd.h"
+#include "dataplane/os/boot_clock.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/message.h"
 #include "tests/node/fake_dataplane.h"
 

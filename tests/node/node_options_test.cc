@@ -1,4 +1,4 @@
-#include "control/node_options.h"
+#include "control/daemon/options.h"
 
 #include <gtest/gtest.h>
 

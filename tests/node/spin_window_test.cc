@@ -1,4 +1,4 @@
-#include "control/spin_window.h"
+#include "control/loop/spin_window.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "control/transmitter.h"
+#include "control/link/transmitter.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <string>
 
-#include "control/next_hop_table.h"
+#include "control/link/next_hop_table.h"
 #include "dataplane/wire/frame/frame.h"
 #include "tests/node/fake_dataplane.h"
 

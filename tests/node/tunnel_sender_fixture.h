@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "control/tunnel_sender.h"
+#include "control/tunnel/tunnel_sender.h"
 #include "dataplane/wire/message.h"
 #include "tests/node/fake_dataplane.h"
 

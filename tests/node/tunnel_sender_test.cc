@@ -1,4 +1,4 @@
-#include "control/tunnel_sender.h"
+#include "control/tunnel/tunnel_sender.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // What the lcores have no time for stays in the gate: a tunnel takes nothing more while every packet that may be in flight is, or
 // something waits to be, and nothing else is amiss. In virtual time for the sender; then a whole tunnel, with a gate that has a socket.
-#include "control/tunnel.h"
+#include "control/tunnel/tunnel.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "control/clock.h"
+#include "dataplane/os/boot_clock.h"
 #include "tests/control/turning.h"
 #include "tests/control/udp_application.h"
 #include "tests/node/tunnel_sender_fixture.h"

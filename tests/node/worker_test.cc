@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "control/worker_health.h"
-#include "control/worker_plan.h"
+#include "control/link/worker_health.h"
+#include "control/daemon/worker_plan.h"
 #include "tests/node/fake_dataplane.h"
 
 namespace warp::control {

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "control/protocol/node.h"
+#include "control/protocol/node/node.h"
 
 namespace warp::protocol {
 

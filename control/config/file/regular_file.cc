@@ -1,0 +1,67 @@
+#include "control/config/file/regular_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace warp::config {
+namespace {
+
+class OpenFile {
+ public:
+  explicit OpenFile(const std::string& path)
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int fd() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+absl::Status Refused(absl::string_view why) { return absl::InvalidArgumentError(why); }
+
+absl::Status CannotRead() {
+  return Refused(absl::StrCat("cannot be read: ", std::strerror(errno)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t limit,
+                                            Readers readers) {
+  const OpenFile file(path);
+  struct stat info;
+  if (file.fd() < 0 || ::fstat(file.fd(), &info) != 0) return CannotRead();
+  if (!S_ISREG(info.st_mode)) return Refused("is not a regular file");
+  if (readers == Readers::kOwnerAlone && (info.st_mode & 077) != 0) {
+    return Refused(absl::StrFormat("is open to group or others (mode %04o): chmod 600 it",
+                                   info.st_mode & 07777));
+  }
+  // One byte more than allowed is asked for: the file may grow while it is read, its size is only a
+  // hint.
+  std::string contents(limit + 1, '\0');
+  size_t size = 0;
+  while (size < contents.size()) {
+    const ssize_t got = ::read(file.fd(), contents.data() + size, contents.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return CannotRead();
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  if (size > limit) return Refused(absl::StrCat("is larger than ", limit, " bytes"));
+  contents.resize(size);
+  return contents;
+}
+
+}  // namespace warp::config

@@ -1,0 +1,50 @@
+#include "control/config/schema/load.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::config {
+namespace {
+
+constexpr size_t kMaxSocketPath = 107;
+
+}  // namespace
+
+void Resolve(const Source& source, std::string& path) {
+  if (!path.empty() && path[0] != '/') path = source.directory + path;
+}
+
+void CheckSocketPath(Reader& reader, const std::string& key, const std::string& path) {
+  if (path.size() <= kMaxSocketPath) return;
+  reader.Fail(key, absl::StrCat("the path ", Quote(path), " has ", path.size(),
+                                " bytes, a socket's may have ", kMaxSocketPath));
+}
+
+void ReadKey(const Source& source, Reader& reader, const std::string& at, const std::string& path,
+             wire::SecretKey& key) {
+  if (source.key_files == KeyFiles::kIgnore || !reader.Sound(at)) return;
+  absl::StatusOr<wire::SecretKey> read = ReadSecretKeyFile(path);
+  if (!read.ok()) {
+    reader.Fail(at, read.status().message());
+    return;
+  }
+  key = *std::move(read);
+}
+
+void ReadKey(const Source& source, Reader& reader, const std::string& at, const std::string& path,
+             std::optional<wire::PresharedKey>& key) {
+  if (source.key_files == KeyFiles::kIgnore || !reader.Sound(at)) return;
+  absl::StatusOr<wire::PresharedKey> read = ReadPresharedKeyFile(path);
+  if (!read.ok()) {
+    reader.Fail(at, read.status().message());
+    return;
+  }
+  key = *std::move(read);
+}
+
+void Unique::ClaimDefault(const std::string& at, const std::string& value) {
+  const auto [owner, fresh] = owners_.emplace(value, at);
+  if (fresh) return;
+  reader_.Fail(at, absl::StrCat(Quote(value), " is taken by ", owner->second));
+}
+
+}  // namespace warp::config

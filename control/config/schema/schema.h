@@ -1,0 +1,190 @@
+// The keys of a configuration, each declared once: name, type, default, reason, and the member it
+// fills. The same declaration reads a file, writes the example and writes the reference tables of
+// the documentation.
+//
+//   SectionOf<PortConfig> section;
+//   section.Scalar("name", &PortConfig::name, Name()).Required().Example("wan0").Why("...");
+//
+// The default of a key is what a default-constructed object holds. Sections live for ever, made at
+// first use.
+#ifndef WARP_CONTROL_CONFIG_SCHEMA_SCHEMA_H_
+#define WARP_CONTROL_CONFIG_SCHEMA_SCHEMA_H_
+
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "control/config/schema/codec.h"
+#include "control/config/schema/document.h"
+#include "control/config/schema/reader.h"
+
+namespace warp::config {
+
+class Section;
+
+struct Key {
+  enum class Shape { kScalar, kScalars, kSection, kSections };
+
+  std::string name;
+  Shape shape = Shape::kScalar;
+  const Section* section = nullptr;  // of kSection and kSections
+  std::string type;
+  std::string unit;
+  std::string fallback;  // the default as it would be written; empty: none
+  bool fallback_in_words = false;
+  std::string reason;
+  std::string example;
+  bool required = false;
+  bool shown = false;  // stands in the example; others stand there as comments
+  std::function<void(Reader&, const Value&, const std::string& path, void* object)> read;
+
+  Key& Required() {
+    required = shown = true;
+    return *this;
+  }
+  Key& Why(absl::string_view text) {
+    reason = std::string(text);
+    return *this;
+  }
+  Key& Example(absl::string_view text) {
+    example = std::string(text);
+    return *this;
+  }
+  Key& Shown() {
+    shown = true;
+    return *this;
+  }
+  // What happens without the key, in words, where no value says it.
+  Key& Otherwise(absl::string_view words) {
+    fallback = std::string(words);
+    fallback_in_words = true;
+    return *this;
+  }
+};
+
+class Section {
+ public:
+  Section() = default;
+  Section(Section&&) = default;
+
+  const std::list<Key>& keys() const { return keys_; }
+  std::vector<std::string> KeyNames() const;
+
+  // Reads the map's keys into `object`, which is of the section's type, then checks the object as a
+  // whole.
+  void Read(Reader& reader, const Value& map, const std::string& path, void* object) const;
+
+ protected:
+  Key& Add(absl::string_view name, Key::Shape shape) {
+    return keys_.emplace_back(Key{.name = std::string(name), .shape = shape});
+  }
+
+  std::list<Key> keys_;  // addresses hold: declarations go on after Add
+  std::function<void(Reader&, const std::string& path, void* object)> check_;
+};
+
+template <typename T>
+class SectionOf : public Section {
+ public:
+  template <typename M>
+  Key& Scalar(absl::string_view name, M T::*member, Codec<M> codec) {
+    Key& key = Add(name, Key::Shape::kScalar);
+    key.type = codec.type;
+    key.unit = codec.unit;
+    const T defaults{};
+    key.fallback = codec.write(defaults.*member);
+    key.read = [=](Reader& reader, const Value& value, const std::string& path, void* object) {
+      reader.ReadScalar(value, path, codec, static_cast<T*>(object)->*member);
+    };
+    return key;
+  }
+
+  template <typename M>
+  Key& Scalars(absl::string_view name, std::vector<M> T::*member, Codec<M> codec, size_t min,
+               size_t max) {
+    Key& key = Add(name, Key::Shape::kScalars);
+    key.type = absl::StrCat("list of ", codec.type, ", ", min, " to ", max);
+    const T defaults{};
+    for (const M& value : defaults.*member) {
+      absl::StrAppend(&key.fallback, key.fallback.empty() ? "" : ", ", Quote(codec.write(value)));
+    }
+    if (!key.fallback.empty()) key.fallback = absl::StrCat("[", key.fallback, "]");
+    key.read = [=](Reader& reader, const Value& value, const std::string& path, void* object) {
+      std::vector<M>& values = static_cast<T*>(object)->*member;
+      values.clear();
+      reader.ForEachItem(value, path, min, max, [&](const Value& item, const std::string& at) {
+        reader.ReadScalar(item, at, codec, values.emplace_back());  // wrong ones keep their place
+      });
+    };
+    return key;
+  }
+
+  // Its keys are read, and missing ones found, whether the file has the section or not.
+  template <typename M>
+  Key& Nested(absl::string_view name, M T::*member, const SectionOf<M>& section) {
+    Key& key = Add(name, Key::Shape::kSection);
+    key.section = &section;
+    key.read = [=, &section](Reader& reader, const Value& value, const std::string& path,
+                             void* object) {
+      section.Read(reader, value, path, &(static_cast<T*>(object)->*member));
+    };
+    return key;
+  }
+  // Set where the file has the section.
+  template <typename M>
+  Key& Nested(absl::string_view name, std::optional<M> T::*member, const SectionOf<M>& section) {
+    Key& key = Add(name, Key::Shape::kSection);
+    key.section = &section;
+    key.read = [=, &section](Reader& reader, const Value& value, const std::string& path,
+                             void* object) {
+      if (value.line == 0) return;  // not in the file
+      section.Read(reader, value, path, &(static_cast<T*>(object)->*member).emplace());
+    };
+    return key;
+  }
+
+  template <typename M>
+  Key& Sections(absl::string_view name, std::vector<M> T::*member, const SectionOf<M>& section,
+                size_t min, size_t max) {
+    Key& key = Add(name, Key::Shape::kSections);
+    key.section = &section;
+    key.type = absl::StrCat("list, ", min, " to ", max);
+    if (min == 0) key.fallback = "[]";
+    key.read = [=, &section](Reader& reader, const Value& value, const std::string& path,
+                             void* object) {
+      std::vector<M>& objects = static_cast<T*>(object)->*member;
+      reader.ForEachItem(value, path, min, max, [&](const Value& item, const std::string& at) {
+        section.Read(reader, item, at, &objects.emplace_back());
+      });
+    };
+    return key;
+  }
+
+  // What concerns several keys of one object: called after they were read, right or wrong.
+  void Check(std::function<void(Reader&, const std::string& path, T& object)> check) {
+    check_ = [check = std::move(check)](Reader& reader, const std::string& path, void* object) {
+      check(reader, path, *static_cast<T*>(object));
+    };
+  }
+};
+
+// A section is declared once, at its first use, and never destroyed.
+template <typename T>
+const SectionOf<T>& Declare(void (*declare)(SectionOf<T>&)) {
+  auto* section = new SectionOf<T>();
+  declare(*section);
+  return *section;
+}
+
+// "node.listen_port": the place of the first key of that name below `section`, or empty. List
+// elements are written "ports[]".
+std::string FindKey(const Section& section, absl::string_view name);
+
+}  // namespace warp::config
+
+#endif  // WARP_CONTROL_CONFIG_SCHEMA_SCHEMA_H_

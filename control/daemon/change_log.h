@@ -1,0 +1,29 @@
+// Tells the operator's log what became of peers and paths: one line per change of state, none per
+// packet. Control thread only.
+#ifndef WARP_CONTROL_DAEMON_CHANGE_LOG_H_
+#define WARP_CONTROL_DAEMON_CHANGE_LOG_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "control/protocol/node/node.h"
+
+namespace warp::control {
+
+class ChangeLog {
+ public:
+  using PortNameFunction = absl::FunctionRef<std::string(protocol::PortId)>;
+
+  // Compares with what it was told last, and logs the differences.
+  void Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name);
+
+ private:
+  absl::flat_hash_map<protocol::PeerId, bool> connected_;
+  absl::flat_hash_map<protocol::PathId, protocol::PathState> paths_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_DAEMON_CHANGE_LOG_H_

@@ -1,0 +1,57 @@
+// warpd: the node. `warpd --config FILE`.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "control/config/node_config.h"
+#include "control/daemon/daemon.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace {
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "warpd: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+// A core dump would hold keys.
+void ForbidCoreDumps() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
+// As many descriptors as the system grants: each gate is one, and 1024 is what a shell gives.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"WARP node: seals each payload once and sends it over every path", "warpd"};
+  std::string config_file = "/etc/warp/warpd.yaml";
+  app.add_option("--config,-c", config_file, "YAML configuration file")->capture_default_str();
+  app.set_version_flag("--version", std::string("warpd " WARP_VERSION));
+  CLI11_PARSE(app, argc, argv);
+
+  ForbidCoreDumps();
+  RaiseDescriptorLimit();
+  spdlog::set_default_logger(spdlog::stderr_logger_st("warpd"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
+  if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
+  absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(config_file);
+  if (!config.ok()) return Fail(config.status());
+  absl::StatusOr<std::unique_ptr<warp::control::Node>> node =
+      warp::control::Node::Create(*std::move(config));
+  if (!node.ok()) return Fail(node.status());
+  spdlog::info("warpd: ready");
+  (*node)->Run();
+  return 0;
+}

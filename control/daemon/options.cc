@@ -1,0 +1,68 @@
+#include "control/daemon/options.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace warp::control {
+namespace {
+
+// Unset: as the worker's CPU suggests.
+std::optional<lcore::Polling> PollingOf(config::Polling polling) {
+  switch (polling) {
+    case config::Polling::kBusy:
+      return lcore::Polling::kBusy;
+    case config::Polling::kAdaptive:
+      return lcore::Polling::kAdaptive;
+    case config::Polling::kInterrupt:
+      return lcore::Polling::kInterrupt;
+    case config::Polling::kAuto:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, const WorkerPlan& plan,
+                                           uint16_t max_mtu) {
+  lcore::DataplaneOptions options;
+  options.max_ports = config.node.max_ports;
+  options.worker_cpus = plan.worker_cpus;
+  options.inline_worker = plan.inline_worker;
+  options.control_cpu = config.node.control_cpu.value_or(-1);
+  options.polling = PollingOf(config.node.polling);
+  options.pci = plan.pci;
+  options.hugepages = config.node.hugepages == config::Hugepages::kAlways ||
+                      (config.node.hugepages == config::Hugepages::kAuto && plan.pci);
+  options.memory_mib = config.node.memory_mib.value_or(0);
+  options.max_mtu = std::max(options.max_mtu, max_mtu);
+  options.engine = config.node.crypto;
+  options.crypto_device = config.node.crypto_device;
+  return options;
+}
+
+protocol::Timers TimersOf(const config::TimersConfig& config) {
+  protocol::Timers timers;
+  timers.rekey_after = config.rekey_after;
+  timers.rekey_after_responder = config.rekey_after_responder;
+  timers.session_lifetime = config.session_lifetime;
+  timers.session_silence = config.session_silence;
+  timers.handshake_retry = config.handshake_retry;
+  timers.handshake_retry_max = config.handshake_retry_max;
+  timers.probe_interval = config.probe_interval;
+  timers.path_lost_after = config.path_lost_after;
+  return timers;
+}
+
+bool ControlSpins(const config::NodeConfig& config, const WorkerPlan& plan) {
+  return config.node.polling == config::Polling::kBusy &&
+         (plan.inline_worker || config.node.control_cpu.has_value());
+}
+
+SpinWindow SpinWindowOf(const config::NodeConfig& config) {
+  if (config.node.polling == config::Polling::kInterrupt)
+    return SpinWindow(protocol::Duration::zero());
+  return SpinWindow();
+}
+
+}  // namespace warp::control

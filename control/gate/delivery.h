@@ -1,0 +1,70 @@
+// A payload on its way to an application: its bytes, and whatever keeps them alive.
+#ifndef WARP_CONTROL_GATE_DELIVERY_H_
+#define WARP_CONTROL_GATE_DELIVERY_H_
+
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "dataplane/wire/bytes.h"
+
+namespace warp::control {
+
+// Move-only; destroying it frees the owner. The owner is any movable type of up to three words,
+// held in place: a packet of the dataplane, a std::vector, a std::unique_ptr. Gates thus know no
+// packet memory.
+class Delivery {
+ public:
+  // `bytes` must stay where they are when `owner` is moved: true of a packet and of a vector's
+  // contents, not of std::array.
+  template <typename Owner>
+  Delivery(wire::Bytes bytes, Owner owner) : bytes_(bytes), handler_(&kHandler<Owner>) {
+    static_assert(sizeof(Owner) <= kRoom && alignof(Owner) <= alignof(void*));
+    static_assert(std::is_nothrow_move_constructible_v<Owner>);
+    new (room_) Owner(std::move(owner));
+  }
+  Delivery(Delivery&& other) noexcept
+      : bytes_(other.bytes_), handler_(std::exchange(other.handler_, nullptr)) {
+    if (handler_ != nullptr) handler_->move(other.room_, room_);
+  }
+  Delivery& operator=(Delivery&& other) noexcept {
+    if (this != &other) {
+      this->~Delivery();
+      new (this) Delivery(std::move(other));
+    }
+    return *this;
+  }
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+  ~Delivery() {
+    if (handler_ != nullptr) handler_->destroy(room_);
+  }
+
+  wire::Bytes bytes() const { return bytes_; }
+
+ private:
+  static constexpr size_t kRoom = 3 * sizeof(void*);
+  using Room = std::byte*;
+  struct Handler {
+    void (*move)(Room from, Room to);  // and destroys what is left at `from`
+    void (*destroy)(Room room);
+  };
+  template <typename Owner>
+  static constexpr Handler kHandler = {
+      [](Room from, Room to) {
+        Owner* owner = std::launder(reinterpret_cast<Owner*>(from));
+        new (to) Owner(std::move(*owner));
+        owner->~Owner();
+      },
+      [](Room room) { std::launder(reinterpret_cast<Owner*>(room))->~Owner(); },
+  };
+
+  wire::Bytes bytes_;
+  const Handler* handler_;
+  alignas(void*) std::byte room_[kRoom];
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_GATE_DELIVERY_H_

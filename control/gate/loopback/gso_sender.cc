@@ -1,0 +1,154 @@
+#include "control/gate/loopback/gso_sender.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace warp::control {
+
+GsoSender::GsoSender(int fd, GateCounters& counters) : fd_(fd), counters_(counters) {
+  pending_.reserve(kPending);
+  const int on = 1;
+  setsockopt(fd_, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+  setsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &on,
+             sizeof(on));  // one of the two is the socket's family
+}
+
+void GsoSender::SetReceiver(const SocketAddress& receiver) {
+  if (receiver == receiver_) return;
+  Flush();
+  receiver_ = receiver;
+}
+
+void GsoSender::Add(Delivery payload) {
+  if (receiver_.family() == AF_UNSPEC) {
+    counters_.drops.Add(wire::Drop::kNoReceiver);
+    return;
+  }
+  if (payload.bytes().size() > max_datagram()) {
+    counters_.drops.Add(wire::Drop::kTooLarge);
+    return;
+  }
+  pending_.push_back(std::move(payload));
+  if (pending_.size() == kPending) Flush();
+}
+
+void GsoSender::Flush() {
+  if (pending_.empty()) return;
+  SendFrom(0);
+  pending_.clear();
+}
+
+// Each turn of the loop below sends, drops, changes segmentation_ or ends: it is bounded by the
+// number of payloads.
+void GsoSender::SendFrom(size_t first) {
+  bool excused = false;  // a refusal of the flush before was met already
+  while (first < pending_.size()) {
+    const size_t runs = BuildRuns(first);
+    const int sent =
+        sendmmsg(fd_, headers_.data(), static_cast<unsigned>(runs), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int error = sent < 0 ? errno : 0;
+    for (int i = 0; i < sent; ++i) {
+      in_doubt_ = headers_[static_cast<size_t>(i)].msg_hdr.msg_iovlen;
+      counters_.to_app += in_doubt_;
+      first += in_doubt_;
+    }
+    if (first == pending_.size()) return;
+    // The kernel stopped half-way. A refusal of what was sent a moment ago ends the next send, even
+    // without its errno.
+    const bool refused = TakeRefusals();
+    if (sent > 0) {
+      if (refused) return Drop(first, wire::Drop::kNoReceiver);
+      continue;
+    }
+    switch (error) {
+      case EINTR:
+        continue;
+      case EAGAIN:
+      case ENOBUFS:
+      case ENOMEM:
+        return Drop(first, wire::Drop::kReceiverFull);
+      case EINVAL:
+      case EIO:
+      case EMSGSIZE:
+        if (headers_[0].msg_hdr.msg_iovlen > 1) {
+          segmentation_ = false;  // a loopback interface with a small MTU, or a kernel before 4.18
+          continue;
+        }
+        counters_.drops.Add(wire::Drop::kTooLarge);
+        ++first;
+        continue;
+      default:
+        if (refused && !std::exchange(excused, true)) continue;
+        return Drop(first, wire::Drop::kNoReceiver);
+    }
+  }
+}
+
+size_t GsoSender::BuildRuns(size_t first) {
+  size_t runs = 0;
+  while (first < pending_.size()) {
+    const size_t length = RunLength(first);
+    for (size_t i = first; i < first + length; ++i) {
+      const wire::Bytes bytes = pending_[i].bytes();
+      vectors_[i] = {const_cast<uint8_t*>(bytes.data()), bytes.size()};
+    }
+    msghdr& header = headers_[runs].msg_hdr;
+    header = {.msg_name = receiver_.get(),
+              .msg_namelen = receiver_.size(),
+              .msg_iov = &vectors_[first],
+              .msg_iovlen = length,
+              .msg_control = nullptr,
+              .msg_controllen = 0,
+              .msg_flags = 0};
+    if (length > 1) {
+      header.msg_control = controls_[runs].bytes;
+      header.msg_controllen = sizeof(controls_[runs].bytes);
+      cmsghdr* control = CMSG_FIRSTHDR(&header);
+      control->cmsg_level = SOL_UDP;
+      control->cmsg_type = UDP_SEGMENT;
+      control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+      const uint16_t segment = static_cast<uint16_t>(vectors_[first].iov_len);
+      std::memcpy(CMSG_DATA(control), &segment, sizeof(segment));
+    }
+    first += length;
+    ++runs;
+  }
+  return runs;
+}
+
+// How many payloads from `first` on can leave as one send.
+size_t GsoSender::RunLength(size_t first) const {
+  const size_t segment = pending_[first].bytes().size();
+  size_t total = segment, length = 1;
+  if (segment == 0 || !segmentation_) return 1;
+  while (first + length < pending_.size() && length < kRunSegments) {
+    const size_t size = pending_[first + length].bytes().size();
+    if (size == 0 || size > segment || total + size > max_datagram()) break;
+    total += size;
+    ++length;
+    if (size < segment) break;
+  }
+  return length;
+}
+
+void GsoSender::Drop(size_t first, wire::Drop reason) {
+  counters_.drops.Add(reason, pending_.size() - first);
+}
+
+bool GsoSender::TakeRefusals() {
+  constexpr int kMost = 64;
+  bool any = false;
+  for (int i = 0; i < kMost; ++i) {
+    msghdr header{};
+    if (recvmsg(fd_, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
+    any = true;
+  }
+  if (any) counters_.drops.Add(wire::Drop::kNoReceiver, std::exchange(in_doubt_, 0));
+  return any;
+}
+
+}  // namespace warp::control

@@ -1,0 +1,68 @@
+// Sends payloads on a UDP socket to one receiver, many per system call: a run of equal sizes (the
+// last may be shorter) is one UDP_SEGMENT send, and all runs of a flush are one sendmmsg.
+#ifndef WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
+#define WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "control/gate/delivery.h"
+#include "control/gate/gate.h"
+#include "dataplane/os/socket_address.h"
+
+namespace warp::control {
+
+class GsoSender {
+ public:
+  static constexpr size_t kPending = 128;  // payloads gathered before a flush happens by itself
+
+  // `fd` and `counters` outlive the sender. Asks the kernel to report refusals (IP_RECVERR).
+  GsoSender(int fd, GateCounters& counters);
+
+  // Payloads gathered for another receiver leave first.
+  void SetReceiver(const SocketAddress& receiver);
+  const SocketAddress& receiver() const { return receiver_; }  // AF_UNSPEC: none
+
+  void Add(Delivery payload);
+  void Flush();
+
+  // Takes the refusals that the socket has to report, and counts the payloads they are about. True:
+  // there were any.
+  bool TakeRefusals();
+
+ private:
+  static constexpr size_t kRunSegments = 64;  // the kernel's UDP_MAX_SEGMENTS
+  static constexpr size_t kMaxDatagramV4 = 65535 - 20 - 8;
+  static constexpr size_t kMaxDatagramV6 = 65535 - 8;
+
+  struct alignas(cmsghdr) Control {
+    uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+  };
+  size_t max_datagram() const {
+    return receiver_.family() == AF_INET6 ? kMaxDatagramV6 : kMaxDatagramV4;
+  }
+  size_t BuildRuns(size_t first);
+  size_t RunLength(size_t first) const;
+  void SendFrom(size_t first);
+  void Drop(size_t first, wire::Drop reason);
+
+  const int fd_;
+  GateCounters& counters_;
+  SocketAddress receiver_;
+  std::vector<Delivery> pending_;
+  bool segmentation_ = true;  // false once the kernel refused a run that it takes one by one
+  size_t in_doubt_ =
+      0;  // payloads of the last run sent: those a refusal is about, as loopback answers at once
+
+  std::array<mmsghdr, kPending> headers_;
+  std::array<iovec, kPending> vectors_;
+  std::array<Control, kPending> controls_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_

@@ -1,0 +1,56 @@
+// Payloads for an application that does not read at the moment: copies, so that they pin no packet
+// memory, few and not for long.
+#ifndef WARP_CONTROL_GATE_UNIX_UNIX_OUTBOX_H_
+#define WARP_CONTROL_GATE_UNIX_UNIX_OUTBOX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "dataplane/wire/time.h"
+#include "dataplane/wire/bytes.h"
+
+namespace warp::control {
+
+class UnixOutbox {
+ public:
+  static constexpr size_t kMaxPayloads = 1024;
+  static constexpr size_t kMaxBytes = size_t{4} << 20;
+
+  // False where there is no more room: the oldest are kept.
+  bool Add(wire::Bytes payload, protocol::Instant deadline) {
+    if (payloads_.size() == kMaxPayloads || bytes_ + payload.size() > kMaxBytes) return false;
+    bytes_ += payload.size();
+    payloads_.push_back({.bytes = {payload.begin(), payload.end()}, .deadline = deadline});
+    return true;
+  }
+
+  bool empty() const { return payloads_.empty(); }
+  size_t size() const { return payloads_.size(); }
+  wire::Bytes front() const { return payloads_.front().bytes; }
+  protocol::Instant deadline() const { return payloads_.front().deadline; }  // of the oldest
+  void Pop() {
+    bytes_ -= payloads_.front().bytes.size();
+    payloads_.pop_front();
+  }
+
+  // Forgets those past their deadline; returns how many.
+  size_t Expire(protocol::Instant now) {
+    size_t expired = 0;
+    for (; !empty() && deadline() <= now; ++expired) Pop();
+    return expired;
+  }
+
+ private:
+  struct Waiting {
+    std::vector<uint8_t> bytes;
+    protocol::Instant deadline;
+  };
+  std::deque<Waiting> payloads_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_GATE_UNIX_UNIX_OUTBOX_H_

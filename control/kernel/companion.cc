@@ -1,0 +1,135 @@
+#include "control/kernel/companion.h"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::control {
+namespace {
+
+constexpr size_t kBufferSize = size_t{1} << 16;  // the largest MTU and an Ethernet header
+
+ifreq Request(const std::string& name) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  return request;
+}
+
+absl::Status Failure(const CompanionOptions& options, absl::string_view what, int error) {
+  const std::string text =
+      absl::StrCat("companion interface ", options.name, ": ", what, ": ", std::strerror(error));
+  return error == EPERM || error == EACCES ? absl::PermissionDeniedError(text)
+                                           : absl::UnavailableError(text);
+}
+
+absl::Status Attach(int fd, const CompanionOptions& options) {
+  ifreq request = Request(options.name);
+  request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  if (ioctl(fd, TUNSETIFF, &request) == 0) return absl::OkStatus();
+  if (errno == EINVAL) {  // made with several queues: we are one of them
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
+    if (ioctl(fd, TUNSETIFF, &request) == 0) return absl::OkStatus();
+  }
+  if (errno == EBUSY)
+    return absl::AlreadyExistsError(
+        absl::StrCat("companion interface ", options.name, " is in use by another program"));
+  if (errno == EINVAL)
+    return absl::AlreadyExistsError(
+        absl::StrCat("companion interface ", options.name,
+                     ": an interface of that name exists and is not a TAP"));
+  return Failure(options, "cannot open it", errno);
+}
+
+absl::Status SetMac(int control, const CompanionOptions& options) {
+  ifreq request = Request(options.name);
+  request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+  std::memcpy(request.ifr_hwaddr.sa_data, options.mac.bytes.data(), options.mac.bytes.size());
+  if (ioctl(control, SIOCSIFHWADDR, &request) != 0)
+    return Failure(options, absl::StrCat("cannot set its address to ", options.mac.ToString()),
+                   errno);
+  return absl::OkStatus();
+}
+
+absl::Status BringUp(int control, const CompanionOptions& options) {
+  ifreq request = Request(options.name);
+  request.ifr_mtu = options.mtu;
+  if (ioctl(control, SIOCSIFMTU, &request) != 0)
+    return Failure(options, absl::StrCat("cannot set its MTU to ", options.mtu), errno);
+  request = Request(options.name);
+  if (ioctl(control, SIOCGIFFLAGS, &request) != 0)
+    return Failure(options, "cannot bring it up", errno);
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+  if (ioctl(control, SIOCSIFFLAGS, &request) != 0)
+    return Failure(options, "cannot bring it up", errno);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Companion>> Companion::Create(
+    Loop& loop, const CompanionOptions& options, std::function<void(wire::Bytes)> on_frame) {
+  if (options.name.empty() || options.name.size() >= IFNAMSIZ)
+    return absl::InvalidArgumentError(absl::StrCat("companion interface \"", options.name,
+                                                   "\": a name has 1 to ", IFNAMSIZ - 1,
+                                                   " characters"));
+  UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!control) return Failure(options, "no socket", errno);
+  ifreq existing = Request(options.name);
+  const bool created = ioctl(control.get(), SIOCGIFINDEX, &existing) != 0;
+
+  UniqueFd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return Failure(options, "cannot open /dev/net/tun", errno);
+  if (absl::Status status = Attach(fd.get(), options); !status.ok()) return status;
+  // Before it comes up, so that its link-local IPv6 address is made of this MAC.
+  if (absl::Status status = SetMac(control.get(), options); !status.ok()) return status;
+  std::unique_ptr<Companion> companion(
+      new Companion(loop, std::move(fd), created, std::move(on_frame)));
+  companion->SetCarrier(options.carrier);
+  if (created) {
+    if (absl::Status status = BringUp(control.get(), options); !status.ok()) return status;
+  }
+  return companion;
+}
+
+Companion::Companion(Loop& loop, UniqueFd fd, bool created,
+                     std::function<void(wire::Bytes)> on_frame)
+    : fd_(std::move(fd)),
+      created_(created),
+      on_frame_(std::move(on_frame)),
+      buffer_(new uint8_t[kBufferSize]),
+      more_(loop, [this] { Read(); }),
+      watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
+        if (!more_.scheduled()) Read();
+      }) {}
+
+void Companion::Read() {
+  for (size_t i = 0; i < kFramesPerTurn; ++i) {
+    const ssize_t size = read(fd_.get(), buffer_.get(), kBufferSize);
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return;
+    on_frame_({buffer_.get(), static_cast<size_t>(size)});
+  }
+  more_.Schedule();
+}
+
+bool Companion::Write(wire::Bytes frame) {
+  return write(fd_.get(), frame.data(), frame.size()) == static_cast<ssize_t>(frame.size());
+}
+
+void Companion::SetCarrier(bool up) {
+  // Linux 5.0. An older kernel leaves the carrier on: the port's frames are lost then, as on a cable that was cut further away.
+  unsigned int carrier = up ? 1 : 0;
+  ioctl(fd_.get(), TUNSETCARRIER, &carrier);
+}
+
+}  // namespace warp::control

@@ -1,0 +1,54 @@
+// The kernel's interfaces and their addresses, kept by its link and address messages (rtnetlink(7):
+// RTM_NEWLINK, RTM_NEWADDR).
+#ifndef WARP_CONTROL_KERNEL_INTERFACE_TABLE_H_
+#define WARP_CONTROL_KERNEL_INTERFACE_TABLE_H_
+
+#include <linux/netlink.h>
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "control/kernel/interface_state.h"
+
+namespace warp::control {
+
+class InterfaceTable {
+ public:
+  // A dump follows: what it does not name, and no event meanwhile, is gone at its end. Until then
+  // the old state stands.
+  void BeginDump() { ++generation_; }
+  void EndLinkDump();
+  void EndAddressDump();
+
+  // A message of type RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR or RTM_DELADDR, of an event or a dump;
+  // others are ignored.
+  void Apply(nlmsghdr* message);
+
+  InterfaceState Find(absl::string_view name) const;
+  uint64_t version() const { return version_; }  // grows with each change
+
+ private:
+  struct Address {
+    wire::IpAddress address;
+    uint8_t prefix_length = 0;
+    bool usable = false;
+    uint64_t seen = 0;  // generation
+  };
+  struct Link {
+    InterfaceState state;  // without addresses
+    std::vector<Address> addresses;
+    uint64_t seen = 0;
+  };
+  void ApplyLink(nlmsghdr* message);
+  void ApplyAddress(nlmsghdr* message);
+
+  std::map<int, Link> links_;  // by index
+  uint64_t generation_ = 0;
+  uint64_t version_ = 0;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_KERNEL_INTERFACE_TABLE_H_

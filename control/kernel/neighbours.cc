@@ -1,0 +1,196 @@
+#include "control/kernel/neighbours.h"
+
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/os/boot_clock.h"
+#include "control/kernel/netlink_message.h"
+
+namespace warp::control {
+namespace {
+
+// One that answered before, and does not now, is asked more often than the kernel would by itself
+// (once a second), so that it is in use again soon after its return; but not for ever, as each
+// question is a broadcast.
+constexpr protocol::Duration kEagerInterval = std::chrono::milliseconds(250);
+constexpr protocol::Duration kEagerTime = std::chrono::minutes(1);
+constexpr protocol::Duration kInterval = std::chrono::seconds(1);
+
+constexpr uint16_t kUsableStates =
+    NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
+
+ndmsg Body(const Neighbours::Key& key, uint16_t state, uint8_t flags) {
+  return {.ndm_family = static_cast<uint8_t>(AddressFamily(key.address)),
+          .ndm_ifindex = key.interface,
+          .ndm_state = state,
+          .ndm_flags = flags};
+}
+
+}  // namespace
+
+Neighbours::Neighbours(Loop& loop, NetlinkSocket& socket, std::function<void(const Key&)> changed)
+    : socket_(socket), changed_(std::move(changed)), tick_(loop, [this] { Tick(); }) {}
+
+void Neighbours::Acquire(const Key& key) {
+  if (neighbours_[key].users++ == 0) Ask(key);
+}
+
+void Neighbours::Release(const Key& key) {
+  const auto it = neighbours_.find(key);
+  if (--it->second.users == 0) neighbours_.erase(it);
+}
+
+Neighbours::View Neighbours::Look(const Key& key) const { return neighbours_.at(key).view; }
+
+// --- What the kernel says ---
+
+void Neighbours::OnEvent(nlmsghdr* message) {
+  const NetlinkView<ndmsg, NDA_LLADDR> view(message);
+  if (!view.valid()) return;
+  const auto address = view.Address(NDA_DST);
+  if (!address.has_value()) return;
+  const auto it = neighbours_.find({view.body().ndm_ifindex, *address});
+  if (it == neighbours_.end() || it->second.paused) return;
+  if (message->nlmsg_type == RTM_DELNEIGH) {
+    OnMissing(*it);
+  } else {
+    Apply(*it, message);
+  }
+}
+
+bool Neighbours::OnAnswer(nlmsghdr* message, uint32_t sequence) {
+  const auto question = questions_.find(sequence);
+  if (question == questions_.end()) return false;
+  const auto it = neighbours_.find(question->second);
+  questions_.erase(question);
+  if (it != neighbours_.end() && !it->second.paused) Apply(*it, message);
+  return true;
+}
+
+bool Neighbours::OnEnd(uint32_t sequence, int error) {
+  const auto question = questions_.find(sequence);
+  if (question == questions_.end()) return false;
+  const auto it = neighbours_.find(question->second);
+  questions_.erase(question);
+  if (it != neighbours_.end() && !it->second.paused && error != 0) OnMissing(*it);  // ENOENT
+  return true;
+}
+
+void Neighbours::OnOverrun() {
+  questions_.clear();
+  for (const auto& [key, neighbour] : neighbours_) Ask(key);
+}
+
+void Neighbours::Apply(Entry& entry, nlmsghdr* message) {
+  const NetlinkView<ndmsg, NDA_LLADDR> view(message);
+  if (!view.valid()) return;
+  wire::MacAddress mac;
+  nlattr* lladdr = view.Find(NDA_LLADDR);
+  const bool has_mac = lladdr != nullptr && nla_len(lladdr) == static_cast<int>(mac.bytes.size());
+  if (has_mac) std::memcpy(mac.bytes.data(), nla_data(lladdr), mac.bytes.size());
+  Learn(entry, view.body().ndm_state, has_mac ? &mac : nullptr);
+}
+
+void Neighbours::Learn(Entry& entry, uint16_t state, const wire::MacAddress* mac) {
+  Neighbour& neighbour = entry.second;
+  neighbour.fixed = (state & (NUD_PERMANENT | NUD_NOARP)) != 0;
+  if ((state & kUsableStates) != 0 && mac != nullptr) {
+    neighbour.was_known = true;
+    neighbour.unknown_since = neighbour.next_use = protocol::kNever;
+    Publish(entry, {Verdict::kKnown, *mac});
+    if ((state & NUD_STALE) != 0) Use(entry);  // confirms it; usable meanwhile
+    return;
+  }
+  if ((state & NUD_FAILED) != 0) Publish(entry, {Verdict::kSilent, {}});
+  if (neighbour.next_use == protocol::kNever) Use(entry);
+}
+
+// No entry, or one that the kernel threw away. The address we knew stands until the answer is there
+// (make before break).
+void Neighbours::OnMissing(Entry& entry) {
+  entry.second.fixed = false;
+  Use(entry);
+}
+
+void Neighbours::Publish(Entry& entry, const View& view) {
+  View& known = entry.second.view;
+  if (known.verdict == view.verdict && known.mac == view.mac) return;
+  known = view;
+  changed_(entry.first);
+}
+
+// --- What the kernel is told ---
+
+void Neighbours::Ask(const Key& key) {
+  questions_[socket_.Ask(
+      NetlinkRequest(RTM_GETNEIGH, 0, Body(key, 0, 0)).Put(NDA_DST, key.address))] = key;
+}
+
+// The router forgot us with the link, and perhaps lost our answer to its first question: its kernel asks again a second
+// later. Our own question tells it. NTF_USE would not ask for five seconds where the router's question made an entry here.
+void Neighbours::Probe(const Key& key) {
+  socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(key, NUD_PROBE, 0))
+                  .Put(NDA_DST, key.address));  // without an entry it fails, and Ask makes one
+}
+
+void Neighbours::Use(Entry& entry) {
+  const Key& key = entry.first;
+  Neighbour& neighbour = entry.second;
+  // NTF_USE would turn an operator's permanent entry into one that ages.
+  if (neighbour.fixed) return;
+  socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_CREATE, Body(key, NUD_NONE, NTF_USE))
+                  .Put(NDA_DST, key.address));
+  if (neighbour.view.verdict == Verdict::kKnown) return;  // the kernel tells the outcome
+  const protocol::Instant now = Now();
+  neighbour.unknown_since = std::min(neighbour.unknown_since, now);
+  neighbour.next_use = now + Interval(neighbour, now);
+  if (!tick_.running()) tick_.Set(kEagerInterval);
+}
+
+protocol::Duration Neighbours::Interval(const Neighbour& neighbour, protocol::Instant now) const {
+  const bool eager = neighbour.was_known && now - neighbour.unknown_since < kEagerTime;
+  return eager ? kEagerInterval : kInterval;
+}
+
+void Neighbours::Tick() {
+  const protocol::Instant now = Now();
+  bool waiting = false;
+  for (Entry& entry : neighbours_) {
+    Neighbour& neighbour = entry.second;
+    if (neighbour.next_use == protocol::kNever) continue;
+    waiting = true;
+    if (neighbour.next_use > now) continue;
+    if (Interval(neighbour, now) == kEagerInterval) {
+      // The kernel is in the middle of asking, once a second: failing the entry makes the next use
+      // ask at once (what the kernel itself had queued for it is lost, as it would be two seconds
+      // later).
+      socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(entry.first, NUD_FAILED, 0))
+                      .Put(NDA_DST, entry.first.address));
+    }
+    Use(entry);
+  }
+  if (waiting && !tick_.running()) tick_.Set(kEagerInterval);
+}
+
+void Neighbours::Forget(int interface) {
+  for (Entry& entry : neighbours_) {
+    if (entry.first.interface != interface) continue;
+    entry.second.paused = true;
+    entry.second.unknown_since = entry.second.next_use = protocol::kNever;
+    Publish(entry, {});
+  }
+}
+
+void Neighbours::Hurry(int interface) {
+  for (Entry& entry : neighbours_) {
+    if (entry.first.interface != interface) continue;
+    entry.second.paused = false;
+    if (!entry.second.fixed) Probe(entry.first);
+    Ask(entry.first);
+  }
+}
+
+}  // namespace warp::control

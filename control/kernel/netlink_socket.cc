@@ -1,0 +1,175 @@
+#include "control/kernel/netlink_socket.h"
+
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/os/boot_clock.h"
+
+namespace warp::control {
+namespace {
+
+constexpr int kReceiveBuffer = 8 << 20;  // bytes: a full routing table's worth of events in a burst
+constexpr protocol::Duration kRetry =
+    std::chrono::milliseconds(100);  // after the kernel refused to take requests
+constexpr protocol::Duration kPumpTime = std::chrono::seconds(2);
+
+constexpr int kGroups[] = {RTNLGRP_LINK,        RTNLGRP_NEIGH,      RTNLGRP_IPV4_IFADDR,
+                           RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+                           RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE};
+
+absl::Status Failure(absl::string_view what) {
+  return absl::UnavailableError(absl::StrCat("netlink: ", what, ": ", std::strerror(errno)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, Handler& handler) {
+  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  if (!fd) return Failure("no socket");
+  const int size = kReceiveBuffer, on = 1;
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+  setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on,
+             sizeof(on));  // refusals without the request in them
+  setsockopt(fd.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
+             sizeof(on));  // one neighbour, not the whole table
+
+  sockaddr_nl address{.nl_family = AF_NETLINK};
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+    return Failure("cannot bind");
+  socklen_t length = sizeof(address);
+  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
+    return Failure("no address");
+  for (const int group : kGroups) {
+    if (setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0)
+      return Failure("cannot follow events");
+  }
+  return std::unique_ptr<NetlinkSocket>(
+      new NetlinkSocket(loop, handler, std::move(fd), address.nl_pid));
+}
+
+NetlinkSocket::NetlinkSocket(Loop& loop, Handler& handler, UniqueFd fd, uint32_t port_id)
+    : handler_(handler),
+      fd_(std::move(fd)),
+      port_id_(port_id),
+      buffer_(new uint8_t[kBufferSize]),
+      refused_(loop,
+               [this] { handler_.OnOverrun(); }),  // requests are lost: as if their answers were
+      post_(loop, fd_.get(),
+            [this](int result) {
+              if (result < 0) refused_.Set(kRetry);
+              Flush();
+            }),
+      flush_(loop, [this] { Flush(); }),
+      more_(loop, [this] { Read(); }),
+      watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
+        if (!more_.scheduled()) Read();
+      }) {}
+
+uint32_t NetlinkSocket::Ask(const NetlinkRequest& request) {
+  if (++sequence_ == 0) sequence_ = 1;
+  const wire::Bytes bytes = request.bytes();
+  if (outbox_.empty() || outbox_.back().size() + bytes.size() > kPostSize) outbox_.emplace_back();
+  std::vector<uint8_t>& post = outbox_.back();
+  const size_t start = post.size();
+  post.insert(post.end(), bytes.begin(), bytes.end());
+  std::memcpy(&post[start + offsetof(nlmsghdr, nlmsg_seq)], &sequence_, sizeof(sequence_));
+  post.resize(NLMSG_ALIGN(post.size()));
+  flush_.Schedule();
+  return sequence_;
+}
+
+void NetlinkSocket::Flush() {
+  if (outbox_.empty() || post_.busy()) return;
+  post_.Send(NextPost());
+}
+
+std::vector<uint8_t> NetlinkSocket::NextPost() {
+  std::vector<uint8_t> post = std::move(outbox_.front());
+  outbox_.pop_front();
+  return post;
+}
+
+absl::Status NetlinkSocket::Pump(const std::function<bool()>& done) {
+  const protocol::Instant end = Now() + kPumpTime;
+  while (!done()) {
+    while (!outbox_.empty()) {
+      const std::vector<uint8_t> post = NextPost();
+      if (send(fd_.get(), post.data(), post.size(), 0) < 0) return Failure("cannot ask");
+    }
+    if (Now() >= end) return absl::DeadlineExceededError("netlink: the kernel does not answer");
+    pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+    poll(&ready, 1, 100);
+    while (ReadOnce()) {
+    }
+  }
+  return absl::OkStatus();
+}
+
+void NetlinkSocket::Read() {
+  size_t reads = 0;
+  while (reads < kReadsPerTurn && ReadOnce()) ++reads;
+  if (reads == kReadsPerTurn) more_.Schedule();
+  handler_.OnBatchEnd();
+}
+
+// False: there is nothing to read.
+bool NetlinkSocket::ReadOnce() {
+  sockaddr_nl from{};
+  iovec vector{buffer_.get(), kBufferSize};
+  msghdr header{};
+  header.msg_name = &from;
+  header.msg_namelen = sizeof(from);
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  const ssize_t size = recvmsg(fd_.get(), &header, MSG_DONTWAIT);
+  if (size < 0) {
+    if (errno == ENOBUFS) overrun_ = true;
+    if (errno == ENOBUFS || errno == EINTR) return true;
+    // The kernel gives an overrun socket nothing more, answers included, until its queue is empty: as it is now.
+    if (std::exchange(overrun_, false)) handler_.OnOverrun();
+    return false;
+  }
+  if ((header.msg_flags & MSG_TRUNC) != 0) {
+    overrun_ = true;
+  } else if (from.nl_pid == 0) {  // the kernel's; other processes may write to this socket as well
+    Handle({buffer_.get(), static_cast<size_t>(size)});
+  }
+  return true;
+}
+
+void NetlinkSocket::Handle(wire::MutableBytes datagram) {
+  int rest = static_cast<int>(datagram.size());
+  for (auto* message = reinterpret_cast<nlmsghdr*>(datagram.data()); nlmsg_ok(message, rest) != 0;
+       message = nlmsg_next(message, &rest)) {
+    const bool answer = message->nlmsg_pid == port_id_;
+    if (answer && (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted_ = true;
+    switch (message->nlmsg_type) {
+      case NLMSG_NOOP:
+        break;
+      case NLMSG_OVERRUN:
+        overrun_ = true;
+        break;
+      case NLMSG_DONE:
+        handler_.OnEnd(message->nlmsg_seq, std::exchange(interrupted_, false) ? -EINTR : 0);
+        break;
+      case NLMSG_ERROR:
+        if (nlmsg_valid_hdr(message, sizeof(nlmsgerr)) != 0)
+          handler_.OnEnd(message->nlmsg_seq,
+                         static_cast<const nlmsgerr*>(nlmsg_data(message))->error);
+        break;
+      default:
+        handler_.OnMessage(message, answer ? message->nlmsg_seq : 0);
+    }
+  }
+}
+
+}  // namespace warp::control

@@ -1,0 +1,79 @@
+#include "control/kernel/port_guard.h"
+
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::control {
+namespace {
+
+absl::Status Explain(uint16_t port, int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return absl::AlreadyExistsError(
+          absl::StrCat("UDP port ", port, " is in use by another program on this machine"));
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(absl::StrCat("no permission to take UDP port ", port));
+    default:
+      return absl::UnavailableError(
+          absl::StrCat("cannot take UDP port ", port, ": ", std::strerror(error)));
+  }
+}
+
+int Bind(int fd, bool v6, uint16_t port) {
+  if (v6) {
+    const sockaddr_in6 any{
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT};
+    return bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof(any));
+  }
+  const sockaddr_in any{
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_ANY)}};
+  return bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof(any));
+}
+
+// Whether packet sockets know UDP segments: Linux 6.2.
+bool PacketSocketsTakeSegments() {
+  utsname kernel{};
+  int major = 0, minor = 0;
+  return uname(&kernel) == 0 && std::sscanf(kernel.release, "%d.%d", &major, &minor) == 2 &&
+         (major > 6 || (major == 6 && minor >= 2));
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> GuardPort(uint16_t port) {
+  constexpr int kType = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  bool v6 = true;
+  UniqueFd fd(socket(AF_INET6, kType, IPPROTO_UDP));
+  if (!fd && errno == EAFNOSUPPORT) {  // booted with ipv6.disable=1
+    v6 = false;
+    fd = UniqueFd(socket(AF_INET, kType, IPPROTO_UDP));
+  }
+  if (!fd) return Explain(port, errno);
+
+  const int off = 0;
+  if (v6 && setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0)
+    return Explain(port, errno);
+  // Before bind, so that not one datagram gets past it.
+  sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+  const sock_fprog program{.len = 1, .filter = drop_all};
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+    return Explain(port, errno);
+  // A socket that takes joined datagrams: else the kernel would cut each joined frame that comes by, only to drop the pieces.
+  // And it lets the kernel join what network adapters receive one by one, before the ports see it.
+  const int on = 1;
+  if (PacketSocketsTakeSegments()) setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof(on));
+  if (Bind(fd.get(), v6, port) != 0) return Explain(port, errno);
+  return fd;
+}
+
+}  // namespace warp::control

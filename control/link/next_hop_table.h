@@ -1,0 +1,57 @@
+// The next hops that somebody wants: of each path, and of each place a handshake or map message
+// goes to. Netlink keeps each one fresh as long as it stands here. Control thread only.
+#ifndef WARP_CONTROL_LINK_NEXT_HOP_TABLE_H_
+#define WARP_CONTROL_LINK_NEXT_HOP_TABLE_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/kernel/netlink.h"
+#include "control/kernel/next_hop.h"
+#include "dataplane/wire/time.h"
+#include "dataplane/facade/snapshot.h"
+#include "dataplane/wire/endpoint.h"
+
+namespace warp::control {
+
+class NextHopTable {
+ public:
+  // `on_change` runs when a next hop of `port` towards `address` became another.
+  using ChangeHandler = std::function<void(lcore::PortId port, const wire::IpAddress& address)>;
+  NextHopTable(Netlink& netlink, ChangeHandler on_change);
+
+  // What is known now; starts to resolve where nobody asked before. `interface` is the kernel's
+  // side of the port. nullptr where the table is full of next hops that are in use.
+  const NextHop* Want(protocol::Instant now, lcore::PortId port, absl::string_view interface,
+                      const wire::IpAddress& address);
+
+  // Forgets what nobody wanted for a minute. Call every few seconds.
+  void Sweep(protocol::Instant now);
+  // Forgets all of a port that is gone.
+  void RemovePort(lcore::PortId port);
+
+  size_t size() const { return entries_.size(); }
+
+ private:
+  // Forged initiations may name many sources; what is really in use is wanted again every second.
+  static constexpr size_t kMaxEntries = 4096;
+  static constexpr protocol::Duration kForgetAfter = std::chrono::seconds(60);
+
+  using Key = std::pair<lcore::PortId, wire::IpAddress>;
+  struct Entry {
+    NextHop next_hop;
+    protocol::Instant wanted;
+    std::unique_ptr<Netlink::Subscription> subscription;
+  };
+
+  Netlink& netlink_;
+  const ChangeHandler on_change_;
+  absl::flat_hash_map<Key, std::unique_ptr<Entry>> entries_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LINK_NEXT_HOP_TABLE_H_

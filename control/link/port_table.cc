@@ -1,0 +1,194 @@
+#include "control/link/port_table.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::control {
+namespace {
+
+lcore::PortDriver DriverOf(config::PortDriver driver) {
+  switch (driver) {
+    case config::PortDriver::kAfPacket:
+      return lcore::PortDriver::kAfPacket;
+    case config::PortDriver::kAfXdp:
+      return lcore::PortDriver::kAfXdp;
+    case config::PortDriver::kPci:
+      return lcore::PortDriver::kPci;
+    case config::PortDriver::kDevargs:
+      return lcore::PortDriver::kDevargs;
+  }
+  return lcore::PortDriver::kDevargs;
+}
+
+constexpr uint16_t kDefaultMtu = 1500;
+
+}  // namespace
+
+PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
+                     const config::NodeSection& node,
+                     const std::vector<config::PortConfig>& configs, PortListener& listener)
+    : loop_(loop), netlink_(netlink), dataplane_(dataplane), node_(node), listener_(listener) {
+  for (const config::PortConfig& config : configs) {
+    ports_.push_back(std::make_unique<Port>(config));
+  }
+}
+
+PortTable::~PortTable() {
+  for (const std::unique_ptr<Port>& port : ports_) port->watch.reset();
+}
+
+absl::Status PortTable::OpenAll() {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    port->kernel = netlink_.Find(port->config.kernel_side());
+    if (absl::Status status = Open(*port); !status.ok()) return status;
+    if (!port->id.has_value()) spdlog::warn("port {}: {}", port->config.name, port->reason);
+    port->watch = netlink_.WatchInterface(
+        port->config.kernel_side(),
+        [this, raw = port.get()](const InterfaceState& state) { OnInterface(*raw, state); });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PortTable::Open(Port& port) {
+  const bool of_kernel = !port.config.interface.empty();
+  if (of_kernel && !port.kernel.present()) {
+    port.reason = absl::StrCat("there is no network interface ", port.config.interface);
+    if (port.config.optional) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat("port ", port.config.name, ": ", port.reason));
+  }
+  if (port.waits_for_interface()) {
+    port.reason = absl::StrCat("interface ", port.config.interface, " is down");
+    return absl::OkStatus();
+  }
+  lcore::PortSpec spec;
+  spec.name = port.config.name;
+  spec.driver = DriverOf(port.config.driver);
+  spec.device = port.config.device();
+  spec.listen_port = node_.listen_port;
+  spec.mtu = port.config.mtu.value_or(UsableMtu(port.kernel));
+  const absl::StatusOr<lcore::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
+  if (!id.ok()) {
+    return absl::Status(id.status().code(),
+                        absl::StrCat("port ", port.config.name, ": ", id.status().message()));
+  }
+  port.id = *id;
+  port.info = dataplane_.Info(*id);
+  port.reason.clear();
+  if (!port.info.kernel_sees_frames) {
+    if (absl::Status status = OpenCompanion(port); !status.ok()) {
+      port.id.reset();
+      dataplane_.RemovePort(*id).IgnoreError();
+      return status;
+    }
+  }
+  if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
+    spdlog::warn(
+        "port {}: packet buffers were made for packets of {} bytes, its interface allows {}: "
+        "larger ones pass after a restart",
+        port.config.name, port.info.mtu, port.kernel.mtu);
+  }
+  listener_.OnPortChanged(*port.id);
+  return absl::OkStatus();
+}
+
+uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
+  if (!kernel.present()) return kDefaultMtu;
+  return static_cast<uint16_t>(std::min<uint32_t>(kernel.mtu, dataplane_.max_mtu()));
+}
+
+absl::Status PortTable::OpenCompanion(Port& port) {
+  if (port.companion != nullptr || port.config.kernel_interface.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<Companion>> companion =
+      Companion::Create(loop_,
+                        {.name = port.config.kernel_interface,
+                         .mac = port.info.mac,
+                         .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu)},
+                        [this, &port](wire::Bytes frame) { FromKernel(port, frame); });
+  if (!companion.ok()) {
+    return absl::Status(companion.status().code(), absl::StrCat("port ", port.config.name, ": ",
+                                                                companion.status().message()));
+  }
+  port.companion = *std::move(companion);
+  return absl::OkStatus();
+}
+
+void PortTable::Close(Port& port, absl::string_view reason) {
+  if (!port.id.has_value()) return;
+  const lcore::PortId id = *port.id;
+  port.id.reset();
+  port.reason = std::string(reason);
+  listener_.OnPortClosing(id);
+  dataplane_.RemovePort(id).IgnoreError();  // it is gone for us, however the device fared
+}
+
+void PortTable::OnInterface(Port& port, const InterfaceState& state) {
+  const bool replaced = state.index != port.kernel.index;
+  // An attempt to open changes the interface's flags for a moment, which is told here as well: it
+  // must not lead to the next attempt, but for Retry's.
+  const bool other = replaced || state.admin_up != port.kernel.admin_up ||
+                     state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
+  const bool of_kernel = !port.config.interface.empty();
+  const bool was_open = port.id.has_value();
+  port.kernel = state;
+  if (of_kernel && was_open) {
+    if (!state.present()) {
+      Close(port, absl::StrCat("interface ", port.config.interface, " is gone"));
+    } else if (replaced) {
+      Close(port, absl::StrCat("interface ", port.config.interface, " was replaced"));
+    } else if (state.mac != port.info.mac) {
+      Close(port, "its MAC address changed");
+    } else if (!port.config.mtu.has_value() && UsableMtu(state) > port.info.mtu) {
+      Close(port, "the MTU grew");
+    }
+  } else if (of_kernel && replaced && !state.present()) {
+    port.reason = absl::StrCat("interface ", port.config.interface, " is gone");
+  }
+  if (!port.id.has_value() && state.present() && (other || was_open || !of_kernel)) {
+    if (absl::Status status = Open(port); !status.ok()) {
+      port.reason = std::string(status.message());
+    }
+    return;
+  }
+  if (port.id.has_value()) listener_.OnPortChanged(*port.id);
+}
+
+void PortTable::Retry() {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->id.has_value() || !port->kernel.present()) continue;
+    if (absl::Status status = Open(*port); !status.ok()) {
+      port->reason = std::string(status.message());
+    }
+  }
+}
+
+void PortTable::ToKernel(const lcore::ForeignFrame& frame) {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->id != frame.port) continue;
+    if (port->companion == nullptr || !port->companion->Write(frame.packet.bytes())) {
+      ++port->kernel_full;
+    }
+    return;
+  }
+}
+
+void PortTable::FromKernel(Port& port, wire::Bytes bytes) {
+  if (!port.id.has_value()) return;
+  lcore::Frame frame = dataplane_.AllocateFrame();
+  if (!frame) return;  // counted by the dataplane: no_buffer
+  const wire::MutableBytes room = frame.Append(bytes.size());
+  if (room.empty()) return;
+  std::memcpy(room.data(), bytes.data(), bytes.size());
+  dataplane_.Transmit(*port.id, std::move(frame));
+}
+
+const PortTable::Port* PortTable::Find(lcore::PortId id) const {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->id == id) return port.get();
+  }
+  return nullptr;
+}
+
+}  // namespace warp::control

@@ -1,0 +1,100 @@
+// The ports of the node: from configuration to a polled device, through the life of its interface.
+// Interfaces come and go; a port is opened when its interface is there, closed when it is not, and
+// reopened when it returns, when its MTU grows and when its MAC address changes. Control thread
+// only.
+//
+//              interface appears                link up, an address
+//   missing ─────────────────────► down ◄──────────────────────────► up
+//      ▲                             │                               │
+//      └─────────────────────────────┴── interface vanishes ─────────┘
+#ifndef WARP_CONTROL_LINK_PORT_TABLE_H_
+#define WARP_CONTROL_LINK_PORT_TABLE_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/kernel/companion.h"
+#include "control/config/node_config.h"
+#include "control/kernel/interface_state.h"
+#include "control/loop/loop.h"
+#include "control/kernel/netlink.h"
+#include "dataplane/facade/dataplane.h"
+
+namespace warp::control {
+
+// Who must know when ports change.
+class PortListener {
+ public:
+  virtual ~PortListener() = default;
+  // The device is open, or the kernel says something new of it.
+  virtual void OnPortChanged(lcore::PortId port) = 0;
+  // The device is about to be closed: when this returns, the published snapshot no longer names it.
+  virtual void OnPortClosing(lcore::PortId port) = 0;
+};
+
+class PortTable {
+ public:
+  struct Port {
+    explicit Port(const config::PortConfig& port_config) : config(port_config) {}
+
+    const config::PortConfig& config;
+    std::optional<lcore::PortId> id;  // set while the device is open
+    lcore::PortInfo info;             // while open
+    InterfaceState kernel;     // of the kernel's side: the interface itself, or the companion
+    std::string reason;        // why it is not open, for status
+    uint64_t kernel_full = 0;  // frames the companion did not take
+    std::unique_ptr<Companion> companion;
+    std::unique_ptr<Netlink::Subscription> watch;
+
+    absl::string_view state() const {  // "missing", "down", "up"
+      if (id.has_value()) return kernel.up() ? "up" : "down";
+      return waits_for_interface() ? "down" : "missing";
+    }
+    // A kernel interface that is there, but not set up: no driver can be bound to it yet.
+    bool waits_for_interface() const {
+      return !config.interface.empty() && kernel.present() && !kernel.admin_up;
+    }
+  };
+
+  // `configs` and the others outlive the table.
+  PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
+            const config::NodeSection& node, const std::vector<config::PortConfig>& configs,
+            PortListener& listener);
+  ~PortTable();
+
+  // Opens every port. At start a port that cannot be opened is an error, in one sentence; later,
+  // its state. One whose interface is down, or absent and optional, is opened when it comes.
+  absl::Status OpenAll();
+
+  // A frame that is not ours, for the kernel. Counted where it is not taken.
+  void ToKernel(const lcore::ForeignFrame& frame);
+
+  // Tries again to open what failed to open. Call about once a second.
+  void Retry();
+
+  const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
+  const Port* Find(lcore::PortId id) const;  // null: not open
+
+ private:
+  absl::Status Open(Port& port);
+  uint16_t UsableMtu(const InterfaceState& kernel) const;
+  void Close(Port& port, absl::string_view reason);
+  absl::Status OpenCompanion(Port& port);
+  void FromKernel(Port& port, wire::Bytes frame);
+  void OnInterface(Port& port, const InterfaceState& state);
+
+  Loop& loop_;
+  Netlink& netlink_;
+  lcore::Dataplane& dataplane_;
+  const config::NodeSection& node_;
+  PortListener& listener_;
+  std::vector<std::unique_ptr<Port>> ports_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LINK_PORT_TABLE_H_

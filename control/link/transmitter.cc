@@ -1,0 +1,106 @@
+#include "control/link/transmitter.h"
+
+#include <cstring>
+
+#include "dataplane/wire/drop.h"
+#include "dataplane/wire/frame/frame.h"
+
+namespace warp::control {
+
+using protocol::Instant;
+using protocol::Transmit;
+using wire::Drop;
+
+Transmitter::Transmitter(lcore::Dataplane& dataplane, NextHopTable& next_hops)
+    : dataplane_(dataplane), next_hops_(next_hops) {}
+
+void Transmitter::SetPort(lcore::PortId port, PortAddressing addressing) {
+  ports_[port] = std::move(addressing);
+}
+
+void Transmitter::RemovePort(lcore::PortId port) {
+  ports_.erase(port);
+  absl::erase_if(parked_, [this, port](const auto& item) {
+    if (item.first.first != port) return false;
+    drops_.Add(Drop::kNoPath, item.second.size());
+    return true;
+  });
+}
+
+void Transmitter::Send(Instant now, const Transmit& transmit) {
+  const auto port = ports_.find(transmit.port);
+  if (port == ports_.end()) {
+    drops_.Add(Drop::kNoPath);
+    return;
+  }
+  const NextHop* next_hop =
+      next_hops_.Want(now, transmit.port, port->second.interface, transmit.to.address);
+  if (next_hop == nullptr || next_hop->state == NextHop::State::kUnreachable) {
+    drops_.Add(Drop::kNoNeighbour);
+  } else if (next_hop->reachable()) {
+    SendFrame(port->second, *next_hop, transmit);
+  } else {
+    Park(now, transmit);
+  }
+}
+
+void Transmitter::SendFrame(const PortAddressing& from, const NextHop& next_hop,
+                            const Transmit& transmit) {
+  lcore::Frame frame = dataplane_.AllocateFrame();
+  if (!frame) {
+    drops_.Add(Drop::kNoBuffer);
+    return;
+  }
+  const wire::Endpoint source{next_hop.source, from.listen_port};
+  if (source.address.is_v4() != transmit.to.address.is_v4()) {
+    drops_.Add(Drop::kNoNeighbour);
+    return;
+  }
+  const wire::FrameTemplate headers =
+      wire::MakeFrameTemplate(from.mac, next_hop.mac, source, transmit.to);
+  const wire::MutableBytes room = frame.Append(headers.size + transmit.datagram.size());
+  if (room.empty()) {
+    drops_.Add(Drop::kTooLarge);
+    return;
+  }
+  wire::WriteFrameHeader(headers, static_cast<uint16_t>(transmit.datagram.size()),
+                         headers.is_v6() ? wire::DatagramSum(transmit.datagram) : 0, room.data());
+  std::memcpy(room.data() + headers.size, transmit.datagram.data(), transmit.datagram.size());
+  dataplane_.Transmit(transmit.port, std::move(frame));
+}
+
+void Transmitter::Park(Instant now, const Transmit& transmit) {
+  const Destination destination(transmit.port, transmit.to.address);
+  const auto found = parked_.find(destination);
+  if (found == parked_.end() && parked_.size() >= kMaxDestinations) {
+    drops_.Add(Drop::kNoNeighbour);
+    return;
+  }
+  std::deque<Parked>& queue = parked_[destination];
+  if (queue.size() >= kParked) {  // the newest are worth more: the oldest will be repeated first
+    queue.pop_front();
+    drops_.Add(Drop::kNoNeighbour);
+  }
+  queue.push_back({.since = now, .transmit = transmit});
+}
+
+void Transmitter::NextHopChanged(Instant now, lcore::PortId port, const wire::IpAddress& address) {
+  const auto found = parked_.find(Destination(port, address));
+  if (found == parked_.end()) return;
+  std::deque<Parked> waiting = std::move(found->second);
+  parked_.erase(found);
+  for (const Parked& item : waiting) Send(now, item.transmit);
+}
+
+void Transmitter::Sweep(Instant now) {
+  absl::erase_if(parked_, [this, now](auto& item) {
+    std::deque<Parked>& queue = item.second;
+    while (!queue.empty() && now - queue.front().since > kPatience) {
+      queue.pop_front();
+      drops_.Add(Drop::kNoNeighbour);
+    }
+    return queue.empty();
+  });
+}
+
+}  // namespace warp::control

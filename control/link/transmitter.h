@@ -1,0 +1,68 @@
+// Sends the protocol's datagrams (handshakes, probes, map traffic: sealed already, or in clear by
+// design) out of a port: asks for the next hop, writes the frame, gives it to the port's lcore.
+//
+// A datagram whose next hop is still being resolved waits for it, so that the first handshake over
+// a new path is not lost to ARP; at most kParked of one destination, for at most a second. Control
+// thread only.
+#ifndef WARP_CONTROL_LINK_TRANSMITTER_H_
+#define WARP_CONTROL_LINK_TRANSMITTER_H_
+
+#include <deque>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/link/next_hop_table.h"
+#include "dataplane/wire/time.h"
+#include "control/protocol/transmit.h"
+#include "dataplane/facade/counters.h"
+#include "dataplane/facade/dataplane.h"
+
+namespace warp::control {
+
+// What the transmitter, and the snapshot, must know of an open port.
+struct PortAddressing {
+  std::string interface;  // the kernel's side
+  wire::MacAddress mac;
+  uint16_t listen_port = 0;
+};
+
+class Transmitter {
+ public:
+  // Both outlive it. `ports` are told by SetPort.
+  Transmitter(lcore::Dataplane& dataplane, NextHopTable& next_hops);
+
+  void SetPort(lcore::PortId port, PortAddressing addressing);
+  void RemovePort(lcore::PortId port);
+
+  void Send(protocol::Instant now, const protocol::Transmit& transmit);
+  // The next hop of this destination changed: what waited for it goes, or is dropped by name.
+  void NextHopChanged(protocol::Instant now, lcore::PortId port, const wire::IpAddress& address);
+  // Drops what waited too long. Call about once a second.
+  void Sweep(protocol::Instant now);
+
+  const lcore::DropCounters& drops() const { return drops_; }
+
+ private:
+  static constexpr size_t kParked = 8;
+  static constexpr size_t kMaxDestinations = 256;
+  static constexpr protocol::Duration kPatience = std::chrono::seconds(1);
+
+  using Destination = std::pair<lcore::PortId, wire::IpAddress>;
+  struct Parked {
+    protocol::Instant since;
+    protocol::Transmit transmit;
+  };
+  void SendFrame(const PortAddressing& from, const NextHop& next_hop,
+                 const protocol::Transmit& transmit);
+  void Park(protocol::Instant now, const protocol::Transmit& transmit);
+
+  lcore::Dataplane& dataplane_;
+  NextHopTable& next_hops_;
+  absl::flat_hash_map<lcore::PortId, PortAddressing> ports_;
+  absl::flat_hash_map<Destination, std::deque<Parked>> parked_;
+  lcore::DropCounters drops_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LINK_TRANSMITTER_H_

@@ -1,0 +1,39 @@
+// Which workers turn: a worker that neither sleeps nor moves its heartbeat holds up nobody, as the
+// paths of its ports are skipped and the tunnels at home there move. Control thread only.
+#ifndef WARP_CONTROL_LINK_WORKER_HEALTH_H_
+#define WARP_CONTROL_LINK_WORKER_HEALTH_H_
+
+#include <vector>
+
+#include "dataplane/wire/time.h"
+#include "dataplane/facade/dataplane.h"
+
+namespace warp::control {
+
+class WorkerHealth {
+ public:
+  explicit WorkerHealth(const lcore::Dataplane& dataplane);
+
+  // Looks at every worker; true when one was lost or came back. Call about every 100 ms.
+  bool Check(protocol::Instant now);
+
+  bool alive(lcore::WorkerId worker) const { return workers_[worker].alive; }
+
+ private:
+  // Longer than a descheduled thread of a busy shared machine stands still.
+  static constexpr protocol::Duration kStaleAfter = std::chrono::seconds(1);
+
+  struct Worker {
+    uint64_t heartbeat = 0;
+    protocol::Instant moved;
+    bool alive = true;
+  };
+
+  const lcore::Dataplane& dataplane_;
+  std::vector<Worker> workers_;
+  protocol::Instant last_check_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LINK_WORKER_HEALTH_H_

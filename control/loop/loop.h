@@ -1,0 +1,186 @@
+// The event loop of the control thread: one io_uring, multishot polls on descriptors, timers,
+// deferred tasks.
+//
+//   while (running) {
+//     loop.RunOnce(64);                                   // dispatch what happened, never blocks
+//     ... payloads, protocol, flushes: the owner's turn ...
+//     if (nothing_to_do) loop.Wait(until_next_timeout);   // sleeps; dispatches nothing
+//   }
+//
+// The ring tells readiness; the data itself moves by recvmmsg and sendmmsg, which cost the same per
+// datagram as requests in the ring (docs/decisions.md) and need no buffers lent to the kernel. The
+// exception is Post: a system call that may wait for a lock of the kernel runs on a worker of the
+// ring.
+//
+// Single-threaded: the thread that created the loop makes all calls. Everything below belongs to
+// its creator, unregisters in its destructor, and must not outlive the loop. A callback may destroy
+// any object of the loop, its own included; one that was destroyed is not called again, even if its
+// event had already happened.
+#ifndef WARP_CONTROL_LOOP_LOOP_H_
+#define WARP_CONTROL_LOOP_LOOP_H_
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/wire/time.h"
+#include "dataplane/os/unique_fd.h"
+
+namespace warp::control {
+
+class Loop {
+ public:
+  // Unavailable, with the reason, where the kernel refuses an io_uring.
+  static absl::StatusOr<std::unique_ptr<Loop>> Create();
+  ~Loop();  // waits for calls that Post started
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs up to `max_events` callbacks of descriptors, then the timers that are due, then the tasks
+  // scheduled before this call. Makes no system call when nothing happened. Returns how many
+  // callbacks ran.
+  size_t RunOnce(size_t max_events);
+
+  // Sleeps until there is something for RunOnce to do, or `timeout` has passed; 0 or less only
+  // looks. Returns at once where events, tasks or due timers are waiting.
+  void Wait(protocol::Duration timeout);
+
+  // The same for an owner that sleeps by its own means:
+  //
+  //   const Duration time = loop.ArmSleep(timeout);   // zero: RunOnce has something to do
+  //   poll(wake_fd, time);
+  //   loop.DisarmSleep(wake_fd is readable);
+  protocol::Duration ArmSleep(protocol::Duration timeout);
+  void DisarmSleep(bool woken);  // whether wake_fd was readable
+  int wake_fd() const { return wake_fd_.get(); }
+
+ private:
+  friend class Watch;
+  friend class Timer;
+  friend class Task;
+  friend class Post;
+  using Handler = std::function<void(int result)>;
+
+  // One request in the ring: a poll, or a post. The user data of its completions is its slot's
+  // number and generation, so that a late completion finds nobody.
+  struct Slot {
+    uint32_t generation = 1;
+    bool used = false;
+    int fd = -1;
+    uint32_t events = 0;               // of a poll; 0: a post
+    std::vector<uint8_t> bytes;        // of a post: the kernel reads them until it completes
+    std::shared_ptr<Handler> handler;  // shared: its owner may be destroyed while it runs
+  };
+
+  Loop() = default;
+  uint64_t AddSlot(Slot slot);
+  Slot* FindSlot(uint64_t id);
+  void FreeSlot(uint64_t id);
+  io_uring_sqe* NextSqe();
+  void ArmPoll(uint64_t id, const Slot& slot);
+  void CancelPoll(uint64_t id);
+  void StartPost(uint64_t id, const Slot& slot);
+  void Dispatch(uint64_t id, int result, uint32_t flags);
+  size_t RunEvents(size_t max_events);
+  size_t RunTimers();
+  size_t RunTasks();
+  protocol::Duration TimeToSleep(protocol::Duration timeout) const;
+
+  io_uring ring_{};
+  bool ring_valid_ = false;
+  UniqueFd wake_fd_;  // an eventfd that the ring writes, but only while armed
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_slots_;
+  uint32_t posts_in_flight_ = 0;
+  std::set<std::pair<protocol::Instant, class Timer*>> timers_;
+  std::vector<class Task*> tasks_;  // null: destroyed meanwhile
+};
+
+// Tells when a descriptor becomes ready: edge-triggered, as epoll's EPOLLET. The callback must go
+// on until EAGAIN (or a short count), or schedule a Task to continue: what it leaves is not told
+// again. Readiness at construction is told.
+class Watch {
+ public:
+  // `events`: POLLIN, POLLOUT; the callback gets those that happened, and POLLERR and POLLHUP
+  // unasked. `fd` stays the caller's; destroy the watch before closing it.
+  Watch(Loop& loop, int fd, uint32_t events, std::function<void(uint32_t events)> callback);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  Loop& loop_;
+  const uint64_t id_;
+};
+
+// Runs its callback once at a time, or never.
+class Timer {
+ public:
+  Timer(Loop& loop, std::function<void()> callback);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  void Set(protocol::Duration from_now);  // replaces what was set before
+  void SetAt(protocol::Instant due);      // likewise
+  void Cancel();
+  bool running() const { return due_ != protocol::kNever; }
+  protocol::Instant due() const { return due_; }  // kNever: not running
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  const std::shared_ptr<std::function<void()>> callback_;
+  protocol::Instant due_ = protocol::kNever;
+};
+
+// Runs its callback in the next turn: how work that exceeds a turn's budget goes on.
+class Task {
+ public:
+  Task(Loop& loop, std::function<void()> callback);
+  ~Task();
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  void Schedule();  // once, however often it is called before it runs
+  bool scheduled() const { return scheduled_; }
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  const std::shared_ptr<std::function<void()>> callback_;
+  bool scheduled_ = false;
+};
+
+// Sends bytes on a socket from a worker thread of the kernel, one call at a time: for sockets whose
+// send does the work of the request itself and may wait for a lock (rtnetlink and its RTNL), which
+// the control thread must not.
+class Post {
+ public:
+  // `callback` gets the result of the call: bytes sent, or a negative errno.
+  Post(Loop& loop, int fd, std::function<void(int result)> callback);
+  ~Post();  // a call in flight goes on with its own copy of the bytes; its result is dropped
+  Post(const Post&) = delete;
+  Post& operator=(const Post&) = delete;
+
+  bool busy() const { return busy_; }
+  void Send(std::vector<uint8_t> bytes);  // not while busy
+
+ private:
+  Loop& loop_;
+  const int fd_;
+  const std::shared_ptr<std::function<void(int)>> callback_;
+  bool busy_ = false;
+  uint64_t id_ = 0;  // of the call in flight
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LOOP_LOOP_H_

@@ -1,0 +1,34 @@
+// Signals as events of the loop (signalfd), so that no handler interrupts anything.
+#ifndef WARP_CONTROL_LOOP_SIGNALS_H_
+#define WARP_CONTROL_LOOP_SIGNALS_H_
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "control/loop/loop.h"
+#include "dataplane/os/unique_fd.h"
+
+namespace warp::control {
+
+class Signals {
+ public:
+  // Blocks `signals` in this thread and those it starts from now on: call before any thread is
+  // started. The callback gets the signal's number.
+  static absl::StatusOr<std::unique_ptr<Signals>> Create(Loop& loop,
+                                                         std::initializer_list<int> signals,
+                                                         std::function<void(int signal)> callback);
+
+ private:
+  Signals(Loop& loop, UniqueFd fd, std::function<void(int)> callback);
+  void Read();
+
+  const UniqueFd fd_;
+  const std::function<void(int)> callback_;
+  const Watch watch_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LOOP_SIGNALS_H_

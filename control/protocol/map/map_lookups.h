@@ -1,0 +1,68 @@
+// Which peer to look up next, at one map.
+#ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_LOOKUPS_H_
+#define WARP_CONTROL_PROTOCOL_MAP_MAP_LOOKUPS_H_
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/protocol/session/identity.h"
+#include "control/protocol/map/map_message.h"
+#include "dataplane/wire/time.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace warp::protocol {
+
+// Where a message stands among all that the remote end sealed: (session order, counter).
+using MessageOrder = std::pair<uint64_t, uint64_t>;
+
+class MapLookups {
+ public:
+  // `local` (its jitter) outlives this.
+  explicit MapLookups(Local& local) : local_(local) {}
+
+  void SetPeers(Instant now, std::span<const wire::PublicKey> peers);
+  // All at once: the map knows us anew, and we may have missed its pushes.
+  void Restart(Instant now);
+  void Seek(Instant now, const wire::PublicKey& peer);
+
+  // Whom to look up now, if anybody. `retry`: how long to wait for the answer, the first time.
+  struct Due {
+    uint32_t request = 0;
+    wire::PublicKey key;
+    int tries = 0;  // without an answer so far
+  };
+  std::optional<Due> NextDue(Instant now, Duration retry);
+  Instant NextTimeout() const { return timers_.empty() ? kNever : timers_.begin()->first; }
+
+  enum class Verdict : uint8_t {
+    kNews,     // use the endpoints
+    kNothing,  // there are none: whatever was known stays
+    kOld,      // something later about this peer was heard already
+    kUnknown,  // not a peer of ours
+  };
+  // An answer or push about `key`, with `count` endpoints.
+  Verdict HandleAnswer(Instant now, const wire::PublicKey& key, MessageOrder order, size_t count);
+
+ private:
+  struct Peer {
+    Instant next{};
+    std::optional<Instant> last_sent;
+    int tries = 0;
+    MessageOrder heard{};
+  };
+
+  void Schedule(const wire::PublicKey& key, Peer& peer, Instant next);
+
+  Local& local_;
+  absl::flat_hash_map<wire::PublicKey, Peer> peers_;
+  std::set<std::pair<Instant, wire::PublicKey>> timers_;  // one for each peer
+  uint32_t next_request_ = 1;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_MAP_MAP_LOOKUPS_H_

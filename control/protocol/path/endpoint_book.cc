@@ -1,0 +1,104 @@
+#include "control/protocol/path/endpoint_book.h"
+
+#include <algorithm>
+
+namespace warp::protocol {
+
+bool AcceptableEndpoint(const wire::Endpoint& endpoint, bool allow_loopback) {
+  const wire::IpAddress& address = endpoint.address;
+  return endpoint.port != 0 && !address.is_unspecified() && !address.is_multicast() &&
+         (allow_loopback || !address.is_loopback());
+}
+
+void EndpointBook::Replace(Instant now, EndpointSource source, uint32_t instance,
+                           std::span<const wire::Endpoint> endpoints, ActiveFunction active) {
+  for (Entry& entry : entries_) {
+    if (entry.source == source && entry.instance == instance) entry.withdrawn = true;
+  }
+  size_t taken = 0;
+  for (const wire::Endpoint& endpoint : endpoints) {
+    const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+      return entry.source == source && entry.instance == instance && entry.endpoint == endpoint;
+    });
+    if (known != entries_.end() && !known->withdrawn) continue;  // named twice
+    if (taken == kMaxEndpoints) break;
+    ++taken;
+    if (known != entries_.end()) {
+      known->withdrawn = false;
+    } else {
+      entries_.push_back(
+          {.endpoint = endpoint, .source = source, .instance = instance, .useful = now});
+    }
+  }
+  // Of those no longer named, the active ones stay for as long as they are; and not more of them than of the others.
+  size_t kept = 0;
+  std::erase_if(entries_, [&](const Entry& entry) {
+    if (entry.source != source || entry.instance != instance || !entry.withdrawn) return false;
+    return !active(entry.endpoint) || ++kept > kMaxEndpoints;
+  });
+}
+
+bool EndpointBook::Learn(Instant now, const wire::Endpoint& endpoint, PortId port,
+                         ActiveFunction active) {
+  const bool known = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.endpoint == endpoint && (entry.source != EndpointSource::kLearned ||
+                                          !endpoint.address.is_link_local() || entry.port == port);
+  });
+  if (known) return false;
+  if (Count(EndpointSource::kLearned) >= kMaxEndpoints) {
+    auto victim = entries_.end();
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      if (it->source != EndpointSource::kLearned || active(it->endpoint)) continue;
+      if (victim == entries_.end() || it->useful < victim->useful) victim = it;
+    }
+    if (victim == entries_.end()) return false;
+    entries_.erase(victim);
+  }
+  entries_.push_back(
+      {.endpoint = endpoint, .source = EndpointSource::kLearned, .port = port, .useful = now});
+  return true;
+}
+
+bool EndpointBook::Tidy(Instant now, Duration learned_lifetime, ActiveFunction active) {
+  const size_t before = entries_.size();
+  std::erase_if(entries_, [&](Entry& entry) {
+    if (entry.source != EndpointSource::kLearned && !entry.withdrawn) return false;
+    if (active(entry.endpoint)) {
+      entry.useful = now;
+      return false;
+    }
+    return entry.withdrawn || entry.useful + learned_lifetime <= now;
+  });
+  return entries_.size() != before;
+}
+
+Instant EndpointBook::NextTidy(Duration learned_lifetime) const {
+  Instant next = kNever;
+  for (const Entry& entry : entries_) {
+    if (entry.source == EndpointSource::kLearned)
+      next = std::min(next, entry.useful + learned_lifetime);
+  }
+  return next;
+}
+
+std::vector<EndpointBook::Known> EndpointBook::All() const {
+  std::vector<Known> all;
+  for (const Entry& entry : entries_) {
+    Known known{.endpoint = entry.endpoint, .port = std::nullopt};
+    if (entry.source == EndpointSource::kLearned && entry.endpoint.address.is_link_local())
+      known.port = entry.port;
+    const bool repeated = std::any_of(all.begin(), all.end(), [&](const Known& other) {
+      return other.endpoint == known.endpoint && (!other.port || other.port == known.port);
+    });
+    if (!repeated) all.push_back(known);
+  }
+  return all;
+}
+
+size_t EndpointBook::Count(EndpointSource source) const {
+  return static_cast<size_t>(
+      std::count_if(entries_.begin(), entries_.end(),
+                    [&](const Entry& entry) { return entry.source == source; }));
+}
+
+}  // namespace warp::protocol

@@ -1,0 +1,174 @@
+#include "control/protocol/path/path.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "control/protocol/session/identity.h"
+
+namespace warp::protocol {
+namespace {
+
+constexpr uint32_t kHistory = 64;
+
+}  // namespace
+
+absl::string_view PathStateName(PathState state) {
+  switch (state) {
+    case PathState::kCandidate:
+      return "candidate";
+    case PathState::kActive:
+      return "active";
+    case PathState::kLost:
+      return "lost";
+  }
+  return "";
+}
+
+Path::Path(PathId id, const Route& route, bool usable, absl::string_view reason, Instant now)
+    : id_(id),
+      route_(route),
+      usable_(usable),
+      state_(Candidate{Duration(0)}),
+      reason_(reason),
+      since_(now),
+      next_probe_(now) {}
+
+PathStatus Path::status() const {
+  PathStatus status{.id = id_,
+                    .port = route_.port,
+                    .remote = route_.remote,
+                    .state = state(),
+                    .reason = reason_,
+                    .since = since_,
+                    .rtt = rtt_};
+  if (rtt_) status.jitter = deviation_;
+  if (concluded_ > 0) status.loss = static_cast<double>(std::popcount(history_)) / concluded_;
+  return status;
+}
+
+template <typename State>
+bool Path::Become(Instant now, State state, absl::string_view reason) {
+  const bool changed = !std::holds_alternative<State>(state_);
+  if (changed || reason != reason_) since_ = now;
+  if (changed) state_ = state;
+  reason_ = reason;
+  return changed;
+}
+
+bool Path::SetUsable(Instant now, bool usable, absl::string_view reason) {
+  if (usable == usable_) {
+    if (!usable) reason_ = reason;
+    return false;
+  }
+  usable_ = usable;
+  if (usable) {
+    Wake(now);
+    reason_ = reason;
+    return false;
+  }
+  outstanding_.clear();  // their answers would say nothing about what comes
+  if (state() == PathState::kCandidate) return Become(now, Candidate{Duration(0)}, reason);
+  return Become(now, Lost{}, reason);
+}
+
+bool Path::Disconnect(Instant now, absl::string_view reason) {
+  outstanding_.clear();
+  return active() && Become(now, Lost{}, reason);
+}
+
+bool Path::HandleAnswer(Instant now, const Timers& timers, const Challenge& challenge,
+                        const Route& arrival) {
+  const auto it =
+      std::find_if(outstanding_.begin(), outstanding_.end(),
+                   [&](const Outstanding& probe) { return probe.challenge == challenge; });
+  if (it == outstanding_.end()) return false;
+  if (arrival == route_ && !it->measured) {
+    it->measured = true;
+    Measure(now - it->sent);
+  }
+  if (it->answered) return false;
+  it->answered = true;
+  Conclude(true);
+  if (active()) return false;
+  next_probe_ =
+      std::min(next_probe_, now + timers.probe_interval);  // no longer a candidate's slow pace
+  return Become(now, Active{}, "probe answered");
+}
+
+bool Path::HandleTimeout(Instant now, const Timers& timers) {
+  if (active() && unanswered() >= kLostAfterProbes &&
+      first_unanswered() + PatienceFor(timers) <= now) {
+    return Become(now, Lost{}, "no answer");
+  }
+  return false;
+}
+
+Instant Path::next_timeout(const Timers& timers) const {
+  Instant next = next_probe();
+  if (active() && unanswered() >= kLostAfterProbes)
+    next = std::min(next, first_unanswered() + PatienceFor(timers));
+  return next;
+}
+
+// A path whose round trip takes longer than the time-out is not lost for that.
+Duration Path::PatienceFor(const Timers& timers) const {
+  return rtt_ ? std::max(timers.path_lost_after, 2 * *rtt_ + 4 * deviation_)
+              : timers.path_lost_after;
+}
+
+Challenge Path::SendProbe(Instant now, const Timers& timers, Local& local) {
+  Outstanding probe{.challenge = {}, .sent = now};
+  randombytes_buf(probe.challenge.data(), probe.challenge.size());
+  if (outstanding_.size() >= kMaxOutstandingProbes) {
+    if (!outstanding_.front().answered) Conclude(false);
+    outstanding_.pop_front();
+  }
+  outstanding_.push_back(probe);
+
+  Duration interval = timers.probe_interval;
+  if (auto* candidate = std::get_if<Candidate>(&state_)) {
+    interval = std::max(candidate->interval, timers.probe_interval);
+    candidate->interval = std::min(interval * 2, timers.candidate_interval_max);
+  }
+  last_probe_ = now;
+  next_probe_ = now + local.Jitter(interval);
+  return probe.challenge;
+}
+
+void Path::Wake(Instant now) {
+  if (auto* candidate = std::get_if<Candidate>(&state_)) candidate->interval = Duration(0);
+  const Instant earliest = last_probe_ ? std::max(now, *last_probe_ + kWakeInterval) : now;
+  next_probe_ = std::min(next_probe_, earliest);
+}
+
+size_t Path::unanswered() const {
+  const auto last = std::find_if(outstanding_.rbegin(), outstanding_.rend(),
+                                 [](const Outstanding& probe) { return probe.answered; });
+  return static_cast<size_t>(last - outstanding_.rbegin());
+}
+
+Instant Path::first_unanswered() const {
+  const size_t count = unanswered();
+  return count > 0 ? outstanding_[outstanding_.size() - count].sent : kNever;
+}
+
+// RFC 6298, section 2, without the granularity term.
+void Path::Measure(Duration sample) {
+  if (!rtt_) {
+    rtt_ = sample;
+    deviation_ = sample / 2;
+    return;
+  }
+  const Duration error = sample > *rtt_ ? sample - *rtt_ : *rtt_ - sample;
+  deviation_ += (error - deviation_) / 4;
+  *rtt_ += (sample - *rtt_) / 8;
+}
+
+void Path::Conclude(bool answered) {
+  history_ = history_ << 1 | (answered ? 0 : 1);
+  concluded_ = std::min(concluded_ + 1, kHistory);
+}
+
+}  // namespace warp::protocol

@@ -1,0 +1,61 @@
+// Cookies, at both ends: a responder that is under load, or doubts an initiation's age, asks the sender to show that it
+// receives at its source address. The bytes are in dataplane/wire/handshake_mac.h.
+#ifndef WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_
+#define WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "dataplane/wire/time.h"
+#include "control/protocol/transmit.h"
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace warp::protocol {
+
+// The initiator's: what each route's remote end gave us, for as long as it can be of use.
+class CookieJar {
+ public:
+  explicit CookieJar(Duration lifetime) : lifetime_(lifetime) {}
+
+  void Store(Instant now, const Route& route, const wire::Cookie& cookie);
+  // Null where there is none, or it is too old. Valid until the next Store.
+  const wire::Cookie* Find(Instant now, const Route& route) const;
+
+  bool empty() const { return cookies_.empty(); }
+
+ private:
+  struct Entry {
+    wire::Cookie cookie;
+    Instant received;
+  };
+  const Duration lifetime_;
+  absl::flat_hash_map<Route, Entry> cookies_;  // at most kMaxCookies
+};
+
+// The responder's: two secrets, of which the younger makes cookies and both recognise them. So a cookie is good for one
+// to two lifetimes, for the source address and port that it was made for.
+class CookieMaker {
+ public:
+  CookieMaker(const wire::PublicKey& own, Duration lifetime);
+
+  // The cookie reply to an initiation or response that arrived so; empty where it is neither.
+  std::vector<uint8_t> Reply(Instant now, const Arrival& arrival, wire::Bytes datagram);
+  // Whether the datagram's mac2 was made with a cookie of ours.
+  bool Verify(Instant now, const Arrival& arrival, wire::Bytes datagram);
+
+ private:
+  void Rotate(Instant now);
+
+  const Duration lifetime_;
+  const wire::MacKey seal_key_;
+  wire::SecretBytes current_;
+  wire::SecretBytes previous_;
+  Instant made_{};  // the current secret; the epoch: never
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_

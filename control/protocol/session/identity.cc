@@ -1,0 +1,36 @@
+#include "control/protocol/session/identity.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warp::protocol {
+namespace {
+
+std::shared_ptr<wire::AeadEngine> DefaultEngine() {
+  return std::move(*wire::MakeEngine(wire::EngineKind::kSodium));  // always available
+}
+
+}  // namespace
+
+Local::Local(LocalOptions options)
+    : keys_(std::move(options.secret_key)),
+      wall_clock_(std::move(options.wall_clock)),
+      ciphers_(options.ciphers.empty() ? wire::SupportedCiphers() : std::move(options.ciphers)),
+      engine_(options.engine != nullptr ? std::move(options.engine) : DefaultEngine()),
+      timers_(options.timers),
+      sessions_(options.max_slots),
+      random_(options.seed) {}
+
+uint64_t Local::NextTimestamp() {
+  const uint64_t wall = wall_clock_ ? wall_clock_() : 0;
+  last_timestamp_ = std::max(last_timestamp_ + 1, wall);
+  return last_timestamp_;
+}
+
+Duration Local::Jitter(Duration nominal) {
+  std::uniform_real_distribution<double> factor(0.8, 1.2);
+  return Duration(
+      static_cast<Duration::rep>(static_cast<double>(nominal.count()) * factor(random_)));
+}
+
+}  // namespace warp::protocol

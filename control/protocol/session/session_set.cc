@@ -1,0 +1,113 @@
+#include "control/protocol/session/session_set.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warp::protocol {
+
+SessionSet::SessionSet(Local& local, const wire::PublicKey& remote, Duration lifetime)
+    : local_(local), remote_(remote), lifetime_(lifetime) {}
+
+SessionSet::~SessionSet() {
+  Remove([](const Entry&) { return true; });
+}
+
+void SessionSet::Add(Entry entry) {
+  entry.order = ++orders_;
+  entries_.push_back(std::move(entry));
+  Limit();
+  ++version_;
+}
+
+void SessionSet::Confirm(const wire::Session* session) {
+  Entry* entry = Find(session);
+  if (entry == nullptr || entry->confirmed) return;
+  entry->confirmed = true;
+  entry->next_confirm = kNever;
+  Limit();
+  Prefer();
+  ++version_;
+}
+
+void SessionSet::Remove(absl::FunctionRef<bool(const Entry&)> predicate) {
+  std::vector<Entry> kept;
+  for (Entry& entry : entries_) {
+    if (predicate(entry)) {
+      local_.sessions().Release(entry.session->local_index());
+    } else {
+      kept.push_back(std::move(entry));
+    }
+  }
+  const bool changed = kept.size() != entries_.size();
+  entries_ = std::move(kept);
+  if (!changed) return;
+  Prefer();
+  ++version_;
+}
+
+void SessionSet::Expire(Instant now) {
+  Remove([&](const Entry& entry) { return Expiry(entry) <= now; });
+}
+
+Instant SessionSet::NextExpiry() const {
+  Instant next = kNever;
+  for (const Entry& entry : entries_) next = std::min(next, Expiry(entry));
+  return next;
+}
+
+Instant SessionSet::Expiry(const Entry& entry) const {
+  return entry.made +
+         (entry.confirmed ? lifetime_ : std::min(lifetime_, local_.timers().confirm_lifetime));
+}
+
+SessionSet::Entry* SessionSet::Find(const wire::Session* session) {
+  return const_cast<Entry*>(std::as_const(*this).Find(session));
+}
+
+const SessionSet::Entry* SessionSet::Find(const wire::Session* session) const {
+  if (session == nullptr) return nullptr;
+  // The newest is asked for most often.
+  const auto it = std::find_if(entries_.rbegin(), entries_.rend(),
+                               [&](const Entry& entry) { return entry.session.get() == session; });
+  return it != entries_.rend() ? &*it : nullptr;
+}
+
+const SessionSet::Entry* SessionSet::FindIndex(uint32_t local_index) const {
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.session->local_index() == local_index;
+  });
+  return it != entries_.end() ? &*it : nullptr;
+}
+
+void SessionSet::Limit() {
+  for (const bool confirmed : {true, false}) {
+    const size_t limit = confirmed ? kMaxConfirmedSessions : kMaxUnconfirmedSessions;
+    const auto is_such = [confirmed](const Entry& entry) { return entry.confirmed == confirmed; };
+    auto excess = static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), is_such));
+    excess -= std::min(excess, limit);
+    if (excess == 0) continue;
+    Remove([&](const Entry& entry) {
+      if (excess == 0 || !is_such(entry)) return false;
+      --excess;
+      return true;
+    });
+  }
+}
+
+void SessionSet::Prefer() {
+  const Entry* best = nullptr;
+  for (const Entry& entry : entries_) {
+    if (entry.confirmed && (best == nullptr || Prefers(entry, *best))) best = &entry;
+  }
+  send_ = best != nullptr ? best->session : nullptr;
+}
+
+bool SessionSet::Prefers(const Entry& newer, const Entry& older) const {
+  const bool crossed = (newer.crossed != 0 && newer.crossed == older.session->local_index()) ||
+                       (older.crossed != 0 && older.crossed == newer.session->local_index());
+  if (!crossed) return true;
+  const bool we_are_smaller = local_.public_key() < remote_;
+  return newer.session->initiator() == we_are_smaller;
+}
+
+}  // namespace warp::protocol

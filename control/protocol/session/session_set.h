@@ -1,0 +1,84 @@
+// The sessions of one association, in the order in which they were made.
+//
+//                          ┌─────────────┐ a packet of it was opened ┌───────────┐ its keys die; close
+//   a handshake's end ───► │ unconfirmed │ ────────────────────────► │ confirmed │ ────────────────────► gone
+//                          └─────────────┘                           └───────────┘
+//                                 └── confirm_lifetime passed; more than kMaxUnconfirmedSessions ──────► gone
+//
+// All of them receive. The one for sending is the newest confirmed one; of two whose handshakes crossed, the one that the
+// smaller key began: so both ends agree.
+#ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
+#define WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "control/protocol/session/identity.h"
+#include "dataplane/wire/time.h"
+#include "control/protocol/transmit.h"
+#include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/session/session.h"
+
+namespace warp::protocol {
+
+class SessionSet {
+ public:
+  struct Entry {
+    std::shared_ptr<wire::Session> session;
+    uint64_t order = 0;  // from 1; Add counts
+    Instant made;
+    bool confirmed = false;
+    // Of those that the remote end began.
+    uint64_t timestamp = 0;  // of its initiation
+    uint32_t crossed = 0;    // index of our own handshake that was under way then; 0: none
+    // Of those that we began.
+    std::optional<Route> route;        // where the response came from
+    Instant next_confirm = kNever;     // until it is confirmed
+    Instant give_up = Instant::min();  // not confirmed until then: begin another handshake
+  };
+
+  // The sessions' indices were reserved in local's table; they are released with them.
+  SessionSet(Local& local, const wire::PublicKey& remote, Duration lifetime);
+  ~SessionSet();
+  SessionSet(const SessionSet&) = delete;
+  SessionSet& operator=(const SessionSet&) = delete;
+
+  // The oldest of its kind goes where there are too many; an unconfirmed one never displaces a confirmed one.
+  void Add(Entry entry);
+  void Confirm(const wire::Session* session);
+  void Remove(absl::FunctionRef<bool(const Entry&)> predicate);
+  void Expire(Instant now);
+  Instant NextExpiry() const;
+
+  // Null: not one of ours. Valid until the set changes.
+  Entry* Find(const wire::Session* session);
+  const Entry* Find(const wire::Session* session) const;
+  const Entry* FindIndex(uint32_t local_index) const;
+  const Entry* sending() const { return Find(send_.get()); }
+  const std::shared_ptr<wire::Session>& send_session() const { return send_; }
+
+  std::vector<Entry>& entries() { return entries_; }
+  const std::vector<Entry>& entries() const { return entries_; }
+  uint64_t version() const { return version_; }  // grows with each change
+
+ private:
+  Instant Expiry(const Entry& entry) const;
+  void Limit();
+  void Prefer();
+  bool Prefers(const Entry& newer, const Entry& older) const;
+
+  Local& local_;
+  const wire::PublicKey remote_;
+  const Duration lifetime_;
+  std::vector<Entry> entries_;  // oldest first
+  std::shared_ptr<wire::Session> send_;
+  uint64_t orders_ = 0;
+  uint64_t version_ = 0;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_

@@ -1,0 +1,54 @@
+#include "control/protocol/session/session_table.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+namespace warp::protocol {
+namespace {
+
+constexpr size_t kFirstSlots = 64;
+
+}  // namespace
+
+SessionTable::SessionTable(size_t max_slots)
+    : max_slots_(max_slots), slots_(std::min(kFirstSlots, max_slots)) {}
+
+std::optional<uint32_t> SessionTable::Reserve(Association* owner) {
+  if (taken_ * 2 >= slots_.size()) {
+    if (slots_.size() >= max_slots_) return std::nullopt;
+    Grow();
+  }
+  // At most half of the slots are taken: two tries on average.
+  for (;;) {
+    const uint32_t index = randombytes_random();
+    Slot& slot = slots_[index & (slots_.size() - 1)];
+    if (index == 0 || slot.owner != nullptr) continue;
+    slot = {index, owner};
+    ++taken_;
+    return index;
+  }
+}
+
+void SessionTable::Release(uint32_t index) {
+  Slot& slot = slots_[index & (slots_.size() - 1)];
+  if (slot.owner == nullptr || slot.index != index) return;
+  slot = {};
+  --taken_;
+}
+
+Association* SessionTable::Find(uint32_t index) const {
+  const Slot& slot = slots_[index & (slots_.size() - 1)];
+  return slot.index == index ? slot.owner : nullptr;
+}
+
+void SessionTable::Grow() {
+  // Indices that differ in their low bits differ in more of them too: nothing can collide.
+  std::vector<Slot> larger(slots_.size() * 2);
+  for (const Slot& slot : slots_) {
+    if (slot.owner != nullptr) larger[slot.index & (larger.size() - 1)] = slot;
+  }
+  slots_ = std::move(larger);
+}
+
+}  // namespace warp::protocol

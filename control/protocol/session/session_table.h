@@ -1,0 +1,53 @@
+// The receiver indices of this process: one space for the sessions with peers and with maps, and
+// for handshakes under way (whose index becomes the session's).
+//
+//   receiver-index = random high bits, slot in the low bits
+//
+// The table's size is a power of two, and any larger power of two keeps every index in a slot of
+// its own: that is how it grows, and how a snapshot may use a size of its own.
+#ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_
+#define WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace warp::wire {
+class Session;
+}
+
+namespace warp::protocol {
+
+class Association;
+
+class SessionTable {
+ public:
+  // `max_slots`: a power of two; Reserve fails when half of it is taken.
+  explicit SessionTable(size_t max_slots = size_t{1} << 16);
+
+  // A free slot with random high bits, never 0. nullopt when the table is full.
+  std::optional<uint32_t> Reserve(Association* owner);
+  void Release(uint32_t index);
+
+  // Who reserved the index; null where nobody did.
+  Association* Find(uint32_t index) const;
+
+  size_t slots() const { return slots_.size(); }
+  size_t taken() const { return taken_; }
+
+ private:
+  struct Slot {
+    uint32_t index = 0;
+    Association* owner = nullptr;  // null: free
+  };
+  void Grow();
+
+  const size_t max_slots_;
+  std::vector<Slot> slots_;
+  size_t taken_ = 0;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_

@@ -1,0 +1,257 @@
+#include "control/status/status_json.h"
+
+#include <array>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/drop.h"
+
+namespace warp::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using protocol::Duration;
+using protocol::Instant;
+using wire::Drop;
+
+std::string Text(absl::string_view text) { return std::string(text); }
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Json Milliseconds(std::optional<Duration> duration) {
+  if (!duration.has_value()) return nullptr;
+  return std::chrono::duration<double, std::milli>(*duration).count();
+}
+
+// Only what happened: `count(drop)` for every drop, those of zero left out.
+template <typename Count>
+Json DropsJson(Count count) {
+  Json json = Json::object();
+  for (size_t i = 0; i < wire::kDropCount; ++i) {
+    const Drop drop = static_cast<Drop>(i);
+    if (const uint64_t n = count(drop); n > 0) json[Text(wire::DropName(drop))] = n;
+  }
+  return json;
+}
+
+Json NodeJson(Instant now, const NodeView& view) {
+  static constexpr const char* kPolling[] = {"auto", "busy", "adaptive", "interrupt"};
+  return {{"public_key", view.protocol.public_key().ToBase64()},
+          {"version", WARP_VERSION},
+          {"uptime_s", Seconds(now - view.started)},
+          {"listen_port", view.config.node.listen_port},
+          {"engine", Text(view.dataplane.engine_name())},
+          {"polling", kPolling[static_cast<size_t>(view.config.node.polling)]},
+          {"workers", view.dataplane.workers()},
+          {"state", view.stopping ? "draining" : "running"}};
+}
+
+// Cycles of the time-stamp counter for each packet, stage by stage, as measured on few of its turns.
+Json WorkerJson(const NodeView& view, lcore::WorkerId id) {
+  const lcore::WorkerStatus status = view.dataplane.Status(id);
+  Json stages = Json::object();
+  for (size_t i = 0; i < lcore::kStageCount; ++i) {
+    const auto& [packets, cycles] = status.stages[i];
+    if (packets == 0) continue;
+    stages[Text(lcore::kStageNames[i])] = {
+        {"cycles_per_packet", static_cast<double>(cycles) / static_cast<double>(packets)},
+        {"measured_packets", packets}};
+  }
+  return {{"id", id},
+          {"cpu", status.cpu < 0 ? Json(nullptr) : Json(status.cpu)},
+          {"asleep", view.dataplane.IsAsleep(id)},
+          {"busy", status.busy},
+          {"stages", std::move(stages)}};
+}
+
+Json PortJson(const NodeView& view, const PortTable::Port& port) {
+  static constexpr const char* kDrivers[] = {"af_packet", "af_xdp", "pci", "devargs"};
+  Json json = {{"name", port.config.name},
+               {"driver", kDrivers[static_cast<size_t>(port.config.driver)]},
+               {"device", port.config.device()},
+               {"kernel_interface", port.config.kernel_side()},
+               {"state", Text(port.state())},
+               {"reason", port.reason}};
+  Json addresses = Json::array();
+  for (const wire::IpAddress& address : port.kernel.addresses) {
+    addresses.push_back(address.ToString());
+  }
+  json["addresses"] = std::move(addresses);
+  if (!port.id.has_value()) return json;
+  if (!view.health.alive(port.info.worker)) {
+    json["state"] = "stale";
+    json["reason"] = "its worker does not answer";
+  }
+  const lcore::PortCounters counters = view.dataplane.Counters(*port.id);
+  json.update({{"mac", port.info.mac.ToString()},
+               {"mtu", std::min<uint32_t>(port.info.mtu, port.kernel.mtu)},
+               {"worker", port.info.worker},
+               {"rx_packets", counters.rx_packets},
+               {"rx_bytes", counters.rx_bytes},
+               {"rx_missed", counters.rx_missed},
+               {"tx_packets", counters.tx_packets},
+               {"tx_bytes", counters.tx_bytes},
+               {"tx_dropped", counters.tx_dropped},
+               {"drops", DropsJson([&](Drop drop) {
+                  return view.dataplane.PortDrops(*port.id, drop) +
+                         (drop == Drop::kKernelFull ? port.kernel_full : 0);
+                })}});
+  return json;
+}
+
+std::string PortName(const NodeView& view, lcore::PortId id) {
+  const PortTable::Port* port = view.ports.Find(id);
+  return port == nullptr ? "" : port->config.name;
+}
+
+Json PathJson(Instant now, const NodeView& view, const protocol::PathStatus& path,
+              uint64_t peer_first) {
+  static const lcore::PathCounters kNone;
+  const lcore::PathCounters* known = view.forwarding.Counters(path.id);
+  const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
+  const uint64_t first = counters.rx_first.Get();
+  const uint64_t skews = counters.skew_samples.Get();
+  return {
+      {"id", path.id},
+      {"port", PortName(view, path.port)},
+      {"endpoint", path.remote.ToString()},
+      {"state", Text(protocol::PathStateName(path.state))},
+      {"reason", Text(path.reason)},
+      {"since_s", Seconds(now - path.since)},
+      {"rtt_ms", Milliseconds(path.rtt)},
+      {"jitter_ms", Milliseconds(path.jitter)},
+      {"loss", path.loss},
+      {"first", first},
+      {"first_share", peer_first == 0 ? 0.0 : static_cast<double>(first) / peer_first},
+      {"duplicates", counters.rx_duplicate.Get()},
+      {"skew_ms", skews == 0 ? Json(nullptr) : Json(counters.skew_total_ns.Get() / 1e6 / skews)},
+      {"rx_bytes", counters.rx_bytes.Get()},
+      {"tx_packets", counters.tx_copies.Get()},
+      {"tx_bytes", counters.tx_bytes.Get()},
+      {"tx_dropped", counters.tx_dropped.Get()}};
+}
+
+Json PeerJson(Instant now, const NodeView& view, const protocol::PeerStatus& peer) {
+  Json session = nullptr;
+  if (peer.session != nullptr) {
+    session = {{"cipher", Text(wire::CipherName(peer.session->cipher()))},
+               {"age_s", Seconds(now - peer.established)},
+               {"initiator", peer.session->initiator()},
+               {"sent", peer.session->sent()}};
+  }
+  uint64_t first = 0;
+  for (const protocol::PathStatus& path : peer.paths) {
+    const lcore::PathCounters* counters = view.forwarding.Counters(path.id);
+    if (counters != nullptr) first += counters->rx_first.Get();
+  }
+  Json paths = Json::array();
+  for (const protocol::PathStatus& path : peer.paths) {
+    paths.push_back(PathJson(now, view, path, first));
+  }
+  return {{"name", peer.name},
+          {"public_key", peer.public_key.ToBase64()},
+          {"state", peer.connected ? "connected" : "connecting"},
+          {"reason", Text(peer.reason)},
+          {"since_s", Seconds(now - peer.since)},
+          {"session", std::move(session)},
+          {"paths", std::move(paths)}};
+}
+
+Json MapJson(const NodeView& view, const protocol::MapStatus& map) {
+  Json registrations = Json::array();
+  for (const protocol::MapRegistration& registration : map.registrations) {
+    registrations.push_back({{"port", PortName(view, registration.port)},
+                             {"endpoint", registration.endpoint.ToString()}});
+  }
+  std::string address;
+  for (const config::MapServerConfig& server : view.config.maps) {
+    if (server.public_key == map.public_key) address = server.address.ToString();
+  }
+  return {{"address", address},
+          {"public_key", map.public_key.ToBase64()},
+          {"state", map.state},
+          {"reason", map.reason},
+          {"registrations", std::move(registrations)}};
+}
+
+Json GateJson(const Tunnel& tunnel) {
+  const config::GateConfig& config = tunnel.config().gate;
+  if (config.loopback.has_value()) {
+    const std::optional<wire::Endpoint>& deliver = config.loopback->deliver;
+    return {{"type", "loopback"},
+            {"listen", config.loopback->listen.ToString()},
+            {"deliver", deliver.has_value() ? deliver->ToString() : ""}};
+  }
+  const bool datagram = config.unix_socket->type == config::UnixGateType::kDatagram;
+  const GateStatus status = tunnel.gate_status();
+  Json json = {{"type", datagram ? "unix datagram" : "unix seqpacket"},
+               {"listen", config.unix_socket->path},
+               {"deliver", status.receiver},
+               {"queue", config.unix_socket->queue},
+               {"holding", status.holding},
+               {"waiting_to_app", status.waiting_to_app}};
+  if (!datagram) json["clients"] = status.clients;
+  return json;
+}
+
+Json TunnelJson(const NodeView& view, const Tunnel& tunnel) {
+  const config::TunnelConfig& config = tunnel.config();
+  const TunnelSender& sender = tunnel.sender();
+  const GateCounters& gate = tunnel.gate_counters();
+  return {{"name", config.name},
+          {"id", config.id},
+          {"peer", view.config.peers[config.peer_index].name},
+          {"gate", GateJson(tunnel)},
+          {"from_app", gate.from_app},
+          {"to_app", gate.to_app},
+          {"sent", sender.sent()},
+          {"queued", sender.waiting()},
+          {"in_flight", sender.in_flight()},
+          {"drops",
+           DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
+}
+
+// One pass over the tunnels: a gate asks the kernel for what its socket lost.
+std::array<uint64_t, wire::kDropCount> TotalDrops(const NodeView& view) {
+  std::array<uint64_t, wire::kDropCount> totals{};
+  const auto add = [&totals](const auto& count_of) {
+    for (size_t i = 0; i < totals.size(); ++i) totals[i] += count_of(static_cast<Drop>(i));
+  };
+  add([&](Drop drop) {
+    return view.protocol.drops(drop) + view.dataplane.Drops(drop) +
+           view.transmitter.drops().Get(drop) + view.inbound.drops().Get(drop);
+  });
+  for (const std::unique_ptr<Tunnel>& tunnel : view.tunnels) {
+    const GateCounters& gate = tunnel->gate_counters();
+    add([&](Drop drop) { return tunnel->sender().drops().Get(drop) + gate.drops.Get(drop); });
+  }
+  for (const auto& port : view.ports.ports()) {
+    totals[static_cast<size_t>(Drop::kKernelFull)] += port->kernel_full;
+  }
+  return totals;
+}
+
+}  // namespace
+
+std::string NodeStatusJson(Instant now, const NodeView& view) {
+  Json status = {{"node", NodeJson(now, view)}};
+  Json& workers = status["workers"] = Json::array();
+  for (lcore::WorkerId id = 0; id < view.dataplane.workers(); ++id) {
+    workers.push_back(WorkerJson(view, id));
+  }
+  Json& ports = status["ports"] = Json::array();
+  for (const auto& port : view.ports.ports()) ports.push_back(PortJson(view, *port));
+  Json& maps = status["maps"] = Json::array();
+  for (const auto& map : view.protocol.Maps()) maps.push_back(MapJson(view, map));
+  Json& peers = status["peers"] = Json::array();
+  for (const auto& peer : view.protocol.Peers()) peers.push_back(PeerJson(now, view, peer));
+  Json& tunnels = status["tunnels"] = Json::array();
+  for (const auto& tunnel : view.tunnels) tunnels.push_back(TunnelJson(view, *tunnel));
+  const auto drops = TotalDrops(view);
+  status["drops"] = DropsJson([&](Drop drop) { return drops[static_cast<size_t>(drop)]; });
+  return status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace warp::control

@@ -1,0 +1,130 @@
+#include "control/status/status_server.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <list>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/os/unique_fd.h"
+#include "dataplane/os/unix_path.h"
+
+namespace warp::control {
+namespace {
+
+constexpr int kBacklog = 16;
+constexpr size_t kAcceptsPerTurn = 4;
+constexpr protocol::Duration kAcceptRetry =
+    std::chrono::milliseconds(100);  // when the process is out of descriptors
+constexpr mode_t kMode = 0660;
+
+class ServerImpl : public StatusServer {
+ public:
+  ServerImpl(Loop& loop, const StatusServerOptions& options, UniqueFd fd, UnixPath path,
+             std::function<std::string()> text)
+      : loop_(loop),
+        options_(options),
+        fd_(std::move(fd)),
+        path_(std::move(path)),
+        text_(std::move(text)),
+        retry_(loop, [this] { Accept(); }),
+        more_(loop, [this] { Accept(); }),
+        watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
+          if (!more_.scheduled()) Accept();
+        }) {}
+
+ private:
+  class Client {
+   public:
+    Client(ServerImpl& server, UniqueFd fd, std::string text)
+        : server_(server),
+          fd_(std::move(fd)),
+          text_(std::move(text)),
+          patience_(server.loop_, [this] { server_.Remove(this); }),
+          watch_(server.loop_, fd_.get(), POLLOUT, [this](uint32_t) { Write(); }) {
+      patience_.Set(server.options_.patience);
+    }
+    const Client* id() const { return this; }
+
+   private:
+    void Write() {
+      while (written_ < text_.size()) {
+        const ssize_t size = send(fd_.get(), text_.data() + written_, text_.size() - written_,
+                                  MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0 && errno == EAGAIN) return;
+        if (size < 0) return server_.Remove(this);
+        written_ += static_cast<size_t>(size);
+      }
+      Drain();
+      // The end of the text must not wait for the ring to let go of the socket.
+      shutdown(fd_.get(), SHUT_RDWR);
+      server_.Remove(this);
+    }
+
+    // What the client sent is of no interest, but left unread it would turn the end of our text into an error.
+    void Drain() {
+      char nothing[4096];
+      for (int i = 0; i < 16 && recv(fd_.get(), nothing, sizeof(nothing), MSG_DONTWAIT) > 0; ++i) {
+      }
+    }
+
+    ServerImpl& server_;
+    const UniqueFd fd_;
+    const std::string text_;
+    size_t written_ = 0;
+    Timer patience_;
+    const Watch watch_;
+  };
+
+  void Accept() {
+    for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
+      UniqueFd client(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (!client) {
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        if (errno != EAGAIN) retry_.Set(kAcceptRetry);
+        return;
+      }
+      if (clients_.size() >= options_.max_clients) clients_.pop_front();
+      clients_.emplace_back(*this, std::move(client), text_());
+    }
+    more_.Schedule();
+  }
+
+  void Remove(const Client* client) {
+    clients_.remove_if([client](const Client& c) { return c.id() == client; });
+  }
+
+  Loop& loop_;
+  const StatusServerOptions options_;
+  const UniqueFd fd_;
+  const UnixPath path_;
+  const std::function<std::string()> text_;
+  std::list<Client> clients_;  // oldest first
+  Timer retry_;
+  Task more_;
+  const Watch watch_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Create(
+    Loop& loop, const StatusServerOptions& options, std::function<std::string()> text) {
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return absl::UnavailableError(absl::StrCat("control socket: ", std::strerror(errno)));
+  absl::StatusOr<UnixPath> path = UnixPath::Bind(fd.get(), {.path = options.path, .mode = kMode});
+  if (!path.ok())
+    return absl::Status(path.status().code(),
+                        absl::StrCat("control socket ", path.status().message()));
+  if (listen(fd.get(), kBacklog) != 0)
+    return absl::UnavailableError(
+        absl::StrCat("control socket ", options.path, ": ", std::strerror(errno)));
+  return std::make_unique<ServerImpl>(loop, options, std::move(fd), *std::move(path),
+                                      std::move(text));
+}
+
+}  // namespace warp::control

@@ -1,0 +1,40 @@
+#include "control/tunnel/gate_factory.h"
+
+#include <utility>
+
+#include "control/gate/loopback/loopback_gate.h"
+#include "control/gate/unix/unix_datagram_gate.h"
+#include "control/gate/unix/unix_seqpacket_gate.h"
+
+namespace warp::control {
+
+absl::StatusOr<std::unique_ptr<Gate>> GateFactory::Open(const config::TunnelConfig& tunnel,
+                                                        GateSink& sink) {
+  if (tunnel.gate.unix_socket.has_value()) return OpenUnix(tunnel, sink);
+  const config::LoopbackGateConfig& config = *tunnel.gate.loopback;
+  return LoopbackGate::Create(loop_, {.listen = config.listen, .deliver = config.deliver}, sink);
+}
+
+absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUnix(const config::TunnelConfig& tunnel,
+                                                            GateSink& sink) {
+  const config::UnixGateConfig& config = *tunnel.gate.unix_socket;
+  if (receiver_ == nullptr) receiver_ = std::make_unique<UnixReceiver>();
+  const UnixPathOptions path{
+      .path = config.path, .mode = config.mode, .owner = config.owner, .group = config.group};
+  if (config.type == config::UnixGateType::kSeqpacket) {
+    return UnixSeqpacketGate::Create(
+        loop_, *receiver_, {.path = path, .queue = config.queue, .deadline = tunnel.deadline},
+        sink);
+  }
+  if (room_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<UnixSocketRoom>> room = UnixSocketRoom::Create();
+    if (!room.ok()) return room.status();
+    room_ = *std::move(room);
+  }
+  return UnixDatagramGate::Create(
+      loop_, *room_, *receiver_,
+      {.path = path, .queue = config.queue, .deliver = config.deliver, .deadline = tunnel.deadline},
+      sink);
+}
+
+}  // namespace warp::control

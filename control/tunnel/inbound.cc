@@ -1,0 +1,117 @@
+#include "control/tunnel/inbound.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "dataplane/wire/drop.h"
+#include "dataplane/wire/message.h"
+
+namespace warp::control {
+namespace {
+
+using protocol::Instant;
+using wire::Drop;
+
+protocol::Arrival ArrivalOf(const lcore::Arrival& arrival) {
+  return {.port = arrival.port, .from = arrival.from, .to = arrival.to};
+}
+
+int64_t Nanoseconds(Instant now) { return now.time_since_epoch().count(); }
+
+}  // namespace
+
+Inbound::Inbound(protocol::Node& protocol) : protocol_(protocol) {}
+
+void Inbound::AddTunnel(protocol::PeerId peer, Tunnel& tunnel) {
+  if (peers_.size() <= peer) peers_.resize(peer + 1);
+  if (peers_[peer] == nullptr) peers_[peer] = std::make_unique<Peer>();
+  peers_[peer]->tunnels[tunnel.config().id] = &tunnel;
+}
+
+void Inbound::Handle(Instant now, std::span<lcore::OpenedPacket> packets) {
+  noted_session_ = nullptr;
+  for (lcore::OpenedPacket& packet : packets) HandleOne(now, packet);
+}
+
+void Inbound::HandleOne(Instant now, lcore::OpenedPacket& packet) {
+  const std::optional<wire::Kind> kind = wire::ClassifyPlaintext(packet.packet.bytes());
+  if (kind == wire::Kind::kControl) {
+    protocol_.HandleControl(now, ArrivalOf(packet.arrival), packet.session, packet.counter,
+                            packet.packet.bytes());
+    packet.packet.Reset();
+    return;
+  }
+  NoteAuthentic(now, packet);
+  if (!kind.has_value()) {
+    drops_.Add(Drop::kUnknownKind);
+  } else if (packet.peer >= peers_.size() || peers_[packet.peer] == nullptr) {
+    drops_.Add(Drop::kUnknownTunnel);
+  } else if (*kind == wire::Kind::kPayload) {
+    HandlePayload(*peers_[packet.peer], packet);
+  } else {
+    HandleFragment(now, *peers_[packet.peer], packet);
+  }
+  packet.packet.Reset();
+}
+
+void Inbound::NoteAuthentic(Instant now, const lcore::OpenedPacket& packet) {
+  if (packet.session == noted_session_ && packet.arrival.port == noted_arrival_.port &&
+      packet.arrival.from == noted_arrival_.from) {
+    return;
+  }
+  noted_session_ = packet.session;
+  noted_arrival_ = ArrivalOf(packet.arrival);
+  protocol_.NoteAuthentic(now, noted_arrival_, packet.session);
+}
+
+void Inbound::HandlePayload(Peer& peer, lcore::OpenedPacket& packet) {
+  const std::optional<wire::PayloadHeader> header = wire::ReadPayloadHeader(packet.packet.bytes());
+  if (!header.has_value()) {
+    drops_.Add(Drop::kMalformed);
+    return;
+  }
+  packet.packet.TrimFront(wire::kInnerHeaderSize);
+  const wire::Bytes bytes = packet.packet.bytes();
+  DeliverTo(peer, header->tunnel_id, Delivery(bytes, std::move(packet.packet)));
+}
+
+void Inbound::HandleFragment(Instant now, Peer& peer, const lcore::OpenedPacket& packet) {
+  wire::Reassembler::Result result = peer.reassembler.Add(
+      Nanoseconds(now), packet.session->local_index(), packet.counter, packet.packet.bytes());
+  if (result.drop.has_value()) drops_.Add(*result.drop);
+  if (result.timed_out > 0) drops_.Add(Drop::kReassemblyTimeout, result.timed_out);
+  if (result.evicted > 0) drops_.Add(Drop::kReassemblyFull, result.evicted);
+  if (!result.payload.has_value()) return;
+  std::vector<uint8_t>& whole = result.payload->bytes;
+  const wire::Bytes bytes(whole);
+  DeliverTo(peer, result.payload->tunnel_id, Delivery(bytes, std::move(whole)));
+}
+
+void Inbound::DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload) {
+  const auto tunnel = peer.tunnels.find(tunnel_id);
+  if (tunnel == peer.tunnels.end()) {
+    drops_.Add(Drop::kUnknownTunnel);
+    return;
+  }
+  tunnel->second->Deliver(std::move(payload));
+  if (unflushed_.empty() || unflushed_.back() != tunnel->second) {
+    unflushed_.push_back(tunnel->second);
+  }
+}
+
+void Inbound::FlushGates() {
+  for (Tunnel* tunnel : unflushed_) tunnel->FlushGate();
+  unflushed_.clear();
+}
+
+void Inbound::Sweep(Instant now) {
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer == nullptr) continue;
+    if (const uint32_t expired = peer->reassembler.Expire(Nanoseconds(now)); expired > 0) {
+      drops_.Add(Drop::kReassemblyTimeout, expired);
+    }
+  }
+}
+
+}  // namespace warp::control

@@ -1,0 +1,63 @@
+// Journey in, step 6: opened packets from the lcores to where they belong: payloads to their
+// tunnel's gate, fragments to reassembly first, control messages to the protocol. Control thread
+// only.
+#ifndef WARP_CONTROL_TUNNEL_INBOUND_H_
+#define WARP_CONTROL_TUNNEL_INBOUND_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/protocol/node/node.h"
+#include "control/tunnel/tunnel.h"
+#include "dataplane/facade/dataplane.h"
+#include "control/tunnel/reassembler.h"
+
+namespace warp::control {
+
+class Inbound {
+ public:
+  // `protocol` outlives it.
+  explicit Inbound(protocol::Node& protocol);
+
+  // Payloads of `peer` with the tunnel's id go to it from now on. The tunnel outlives this.
+  void AddTunnel(protocol::PeerId peer, Tunnel& tunnel);
+
+  // Consumes the packets.
+  void Handle(protocol::Instant now, std::span<lcore::OpenedPacket> packets);
+
+  // Hands what was gathered to the applications: once per turn.
+  void FlushGates();
+
+  // Reassembly that waited too long. Call about once a second.
+  void Sweep(protocol::Instant now);
+
+  const lcore::DropCounters& drops() const { return drops_; }
+
+ private:
+  struct Peer {
+    absl::flat_hash_map<uint16_t, Tunnel*> tunnels;  // by id
+    wire::Reassembler reassembler;
+  };
+
+  void HandleOne(protocol::Instant now, lcore::OpenedPacket& packet);
+  void HandlePayload(Peer& peer, lcore::OpenedPacket& packet);
+  void HandleFragment(protocol::Instant now, Peer& peer, const lcore::OpenedPacket& packet);
+  void NoteAuthentic(protocol::Instant now, const lcore::OpenedPacket& packet);
+  void DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload);
+
+  protocol::Node& protocol_;
+  std::vector<std::unique_ptr<Peer>> peers_;  // by id; null: no tunnel with it
+  std::vector<Tunnel*> unflushed_;
+  lcore::DropCounters drops_;
+
+  // The protocol is told once for a run of packets that came the same way under one session.
+  const wire::Session* noted_session_ = nullptr;
+  protocol::Arrival noted_arrival_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_TUNNEL_INBOUND_H_

@@ -1,0 +1,41 @@
+// Journey out, step 2: plaintexts on their way from the tunnels to their home lcores, gathered over
+// one turn of the control loop so that each worker's ring is pushed, and its sleeper rung, once per
+// burst.
+#ifndef WARP_CONTROL_TUNNEL_SUBMITTER_H_
+#define WARP_CONTROL_TUNNEL_SUBMITTER_H_
+
+#include <vector>
+
+#include "dataplane/facade/dataplane.h"
+
+namespace warp::control {
+
+class Submitter {
+ public:
+  // `dataplane` outlives the submitter. Control thread only, like all of this directory.
+  explicit Submitter(lcore::Dataplane& dataplane);
+
+  // Takes the packet; it leaves with the next Flush, or when more than a full burst waits for `home`.
+  // What goes with it is the caller's to fill in, before the next call: in its place, since a copy
+  // would have to wait for the stores of the payload.
+  lcore::SendRequest& Add(lcore::WorkerId home, lcore::Plaintext packet);
+
+  // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.
+  void Flush();
+
+ private:
+  static constexpr size_t kBurst = 64;
+
+  struct Batch {
+    std::vector<lcore::Plaintext> packets;
+    std::vector<lcore::SendRequest> requests;
+  };
+  void Flush(lcore::WorkerId home);
+
+  lcore::Dataplane& dataplane_;
+  std::vector<Batch> batches_;  // by worker
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_TUNNEL_SUBMITTER_H_

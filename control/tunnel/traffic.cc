@@ -1,0 +1,73 @@
+#include "control/tunnel/traffic.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "absl/status/statusor.h"
+
+namespace warp::control {
+namespace {
+
+// Taken from the lcores in one turn.
+constexpr size_t kOpenedPerTurn = 128;
+constexpr size_t kCompletionsPerTurn = 512;
+
+}  // namespace
+
+Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol,
+                 const protocol::Instant& now)
+    : loop_(loop),
+      dataplane_(dataplane),
+      now_(now),
+      submitter_(dataplane),
+      gates_(loop),
+      inbound_(protocol),
+      opened_(kOpenedPerTurn),
+      completions_(kCompletionsPerTurn) {}
+
+absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRoute& route) {
+  absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
+      Tunnel::Create({loop_, dataplane_, submitter_, gates_, now_}, config,
+                     static_cast<uint16_t>(tunnels_.size()), route);
+  if (!tunnel.ok()) return tunnel.status();
+  inbound_.AddTunnel(static_cast<protocol::PeerId>(config.peer_index), **tunnel);
+  tunnels_.push_back(*std::move(tunnel));
+  return absl::OkStatus();
+}
+
+size_t Traffic::ReceiveOpened() {
+  const size_t count = dataplane_.ReceiveOpened(opened_);
+  inbound_.Handle(now_, std::span(opened_).first(count));
+  inbound_.FlushGates();
+  return count;
+}
+
+size_t Traffic::ReceiveCompletions() {
+  const size_t count = dataplane_.ReceiveCompletions(completions_);
+  for (lcore::Completion& completion : std::span(completions_).first(count)) {
+    const size_t tunnel = completion.slot >> 16;
+    if (tunnel < tunnels_.size()) tunnels_[tunnel]->HandleCompletion(std::move(completion));
+  }
+  return count;
+}
+
+void Traffic::Submit() {
+  submitter_.Flush();
+  dataplane_.FlushWakeups();
+}
+
+void Traffic::RoutesChanged() {
+  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) tunnel->RouteChanged();
+}
+
+void Traffic::CloseGates() {
+  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) tunnel->CloseGate();
+}
+
+bool Traffic::idle() const {
+  return std::all_of(tunnels_.begin(), tunnels_.end(),
+                     [](const auto& tunnel) { return tunnel->sender().idle(); });
+}
+
+}  // namespace warp::control

@@ -1,0 +1,118 @@
+#include "control/tunnel/tunnel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/os/boot_clock.h"
+#include "dataplane/wire/constants.h"
+
+namespace warp::control {
+namespace {
+
+// About the time of a wake-up.
+constexpr protocol::Duration kAhead = std::chrono::microseconds(50);
+
+// A gate that holds its applications back may rely on room for all that it takes.
+size_t MaxWaitingBytes(const config::GateConfig& gate) {
+  const size_t usual = TunnelSender::Options().max_waiting_bytes;
+  if (!gate.unix_socket.has_value()) return usual;
+  return std::max(usual, gate.unix_socket->queue * wire::kMaxPayloadSize);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Create(const Surroundings& surroundings,
+                                                       const config::TunnelConfig& config,
+                                                       uint16_t index, const PeerRoute& route) {
+  std::unique_ptr<Tunnel> tunnel(new Tunnel(surroundings, config, index, route));
+  absl::StatusOr<std::unique_ptr<Gate>> gate = surroundings.gates.Open(config, *tunnel);
+  if (!gate.ok()) {
+    return absl::Status(gate.status().code(),
+                        absl::StrCat("tunnel ", config.name, ": ", gate.status().message()));
+  }
+  tunnel->gate_ = *std::move(gate);
+  return tunnel;
+}
+
+Tunnel::Tunnel(const Surroundings& surroundings, const config::TunnelConfig& config, uint16_t index,
+               const PeerRoute& route)
+    : config_(config),
+      now_(surroundings.now),
+      sender_({.tunnel_index = index,
+               .tunnel_id = config.id,
+               .deadline = config.deadline,
+               .max_waiting = config.queue,
+               .max_waiting_bytes = MaxWaitingBytes(config.gate)},
+              route, surroundings.dataplane, surroundings.submitter,
+              [this](size_t payloads) {
+                if (gate_ != nullptr) gate_->OnDone(payloads);
+              }),
+      pump_soon_(surroundings.loop, [this] { Pump(); }),
+      pump_later_(surroundings.loop, [this] { Pump(); }) {}
+
+size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
+  size_t taken = 0;
+  for (; taken < payloads.size() && (closing_ || !sender_.lcores_behind()); ++taken) {
+    sender_.Send(now_, payloads[taken]);
+  }
+  gate_waits_ = taken < payloads.size();
+  SetTimer();
+  return taken;
+}
+
+void Tunnel::CloseGate() {
+  if (gate_ == nullptr) return;
+  closing_ = true;
+  gate_->Drain();
+  const GateCounters& counters = gate_->counters();
+  closed_.from_app = counters.from_app;
+  closed_.to_app = counters.to_app;
+  closed_.drops.Add(counters.drops);
+  gate_.reset();
+}
+
+void Tunnel::ResumeGate() {
+  if (!gate_waits_ || gate_ == nullptr || sender_.lcores_behind()) return;
+  gate_waits_ = false;
+  gate_->Resume();
+}
+
+void Tunnel::HandleCompletion(lcore::Completion completion) {
+  sender_.HandleCompletion(now_, std::move(completion));
+  ResumeGate();
+  SetTimer();
+}
+
+void Tunnel::RouteChanged() {
+  if (!sender_.idle()) Pump();
+}
+
+void Tunnel::Pump() {
+  sender_.Pump(Now());
+  ResumeGate();
+  SetTimer();
+}
+
+// Only ever earlier: a timer that turns out to be early finds nothing to do and sets itself anew,
+// which is cheaper than moving it for each payload. And a little too early, then looking at each
+// turn until it is time: the ports' pace is met to some percent, which is less than a wake-up takes.
+void Tunnel::SetTimer() {
+  const protocol::Instant next = sender_.NextTimeout();
+  if (next >= pump_later_.due()) return;
+  if (next > Now() + kAhead) {
+    pump_later_.SetAt(next - kAhead);
+  } else {
+    pump_soon_.Schedule();
+  }
+}
+
+void Tunnel::Deliver(Delivery payload) {
+  if (gate_ != nullptr) gate_->Deliver(std::move(payload));
+}
+
+void Tunnel::FlushGate() {
+  if (gate_ != nullptr) gate_->Flush();
+}
+
+}  // namespace warp::control

@@ -1,0 +1,272 @@
+#include "control/tunnel/tunnel_sender.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/drop.h"
+#include "dataplane/wire/fragment.h"
+#include "dataplane/wire/message.h"
+
+namespace warp::control {
+
+using protocol::Instant;
+using wire::Drop;
+
+TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
+                           lcore::Dataplane& dataplane, Submitter& submitter,
+                           std::function<void(size_t)> done)
+    : options_(options),
+      route_(route),
+      dataplane_(dataplane),
+      submitter_(submitter),
+      in_flight_(options.max_in_flight),
+      window_(options.max_in_flight),
+      done_(std::move(done)) {}
+
+// --- Out of the application ---
+
+void TunnelSender::Send(Instant now, wire::Bytes payload) {
+  Offer(now, payload);
+  TellDone();
+}
+
+void TunnelSender::Offer(Instant now, wire::Bytes payload) {
+  if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
+  const Origin origin = {.deadline = now + options_.deadline, .number = accepted_};
+  // What waits goes first: a later payload never overtakes an earlier one here.
+  if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
+    ++accepted_;
+    return;
+  }
+  if (waiting_.size() >= options_.max_waiting ||
+      waiting_bytes_ + payload.size() > options_.max_waiting_bytes) {
+    return DropPayload(Drop::kGateFull);
+  }
+  ++accepted_;
+  Wait(origin, {payload.begin(), payload.end()});
+}
+
+void TunnelSender::Wait(const Origin& origin, std::vector<uint8_t> payload) {
+  waiting_bytes_ += payload.size();
+  waiting_.emplace(origin.number,
+                   Waiting{.payload = std::move(payload), .deadline = origin.deadline});
+}
+
+bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payload) {
+  if (!route_.ready()) return false;
+  const size_t max_plaintext = std::min(route_.max_plaintext, dataplane_.max_plaintext());
+  if (!wire::FitsUnfragmented(payload.size(), max_plaintext)) {
+    return TrySendFragments(now, origin, payload, max_plaintext);
+  }
+  if (short_of_slots_ = in_flight_.free() == 0; short_of_slots_) return false;
+  lcore::Plaintext packet = dataplane_.AllocatePlaintext();
+  if (!packet) {
+    window_.OnShortage(now);
+    return false;
+  }
+  const wire::MutableBytes room = packet.Append(wire::kInnerHeaderSize + payload.size());
+  wire::WritePayloadHeader({.tunnel_id = options_.tunnel_id}, room.data());
+  std::copy(payload.begin(), payload.end(), room.begin() + wire::kInnerHeaderSize);
+  SubmitPacket(now, in_flight_.Take(origin), std::move(packet));
+  return true;
+}
+
+bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Bytes payload,
+                                    size_t max_plaintext) {
+  const std::optional<wire::FragmentPlan> plan = wire::PlanFragments(payload.size(), max_plaintext);
+  if (!plan.has_value()) {
+    DropPayload(Drop::kTooLarge);
+    return true;  // these paths will never fit it: it is done with
+  }
+  if (short_of_slots_ = in_flight_.free() < plan->count; short_of_slots_) return false;
+  std::vector<lcore::Plaintext> packets(plan->count);
+  for (uint8_t index = 0; index < plan->count; ++index) {
+    packets[index] = dataplane_.AllocatePlaintext();
+    if (!packets[index]) {
+      window_.OnShortage(now);
+      return false;
+    }
+    const wire::Bytes part = payload.subspan(plan->OffsetOf(index), plan->SizeOf(index));
+    const wire::MutableBytes room = packets[index].Append(wire::kFragmentHeaderSize + part.size());
+    wire::WriteFragmentHeader(plan->HeaderOf(index, options_.tunnel_id), room.data());
+    std::copy(part.begin(), part.end(), room.begin() + wire::kFragmentHeaderSize);
+  }
+  const std::optional<uint64_t> first = route_.session->ReserveCounters(plan->count);
+  if (!first.has_value()) {
+    window_.OnShortage(now);
+    return false;
+  }
+  const InFlight::Payload whole = in_flight_.Begin(plan->count, payload);
+  for (uint8_t index = 0; index < plan->count; ++index) {
+    lcore::SendRequest& request =
+        SubmitPacket(now, in_flight_.Take(origin, whole), std::move(packets[index]));
+    request.counter_reserved = true;
+    request.session_index = route_.session->local_index();
+    request.counter = *first + index;
+  }
+  return true;
+}
+
+lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, InFlight::Ticket ticket,
+                                               lcore::Plaintext packet) {
+  window_.OnSubmitted(now);
+  lcore::SendRequest& request = submitter_.Add(Home(), std::move(packet));
+  request.peer = route_.peer;
+  request.completion = true;
+  request.slot = (uint32_t{options_.tunnel_index} << 16) | ticket.slot;
+  request.generation = ticket.generation;
+  return request;
+}
+
+// --- What became of it ---
+
+void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
+  NoteReport(now, std::move(completion));
+  TellDone();
+}
+
+void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
+  const InFlight::Ticket ticket{.slot = completion.slot & 0xffff,
+                                .generation = completion.generation};
+  const std::optional<Origin> origin = in_flight_.Find(ticket);
+  if (!origin.has_value()) return;  // taken by another path, or expired and counted, meanwhile
+  in_flight_.NoteReport(ticket);
+  if (completion.taken) {
+    window_.OnTaken(now);
+    Settle(ticket, Drop::kCount);
+  } else if (completion.sealed || completion.plaintext) {
+    NoteRefusal(now, completion);
+    if (origin->deadline <= now) {
+      Settle(ticket, Drop::kDeadline);
+    } else if (completion.sealed) {
+      Keep({.sealed = std::move(completion.sealed), .ticket = ticket, .number = origin->number});
+    } else {
+      TakeBack(*origin, ticket, std::move(completion.plaintext));
+    }
+  } else if (completion.reports <= 1) {
+    // No later attempt would help. Other lcores' reports about it do not exist.
+    Settle(ticket, completion.reason == Drop::kCount ? Drop::kDeadline : completion.reason);
+  }
+}
+
+// A path that has gone says nothing of the ports' pace: what was refused for that is tried again a little later, and the window
+// stays as wide as it was. Whatever else refuses has less room than was asked for: a port, a ring, a session that is used up.
+void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion) {
+  if (completion.reason == Drop::kNoPath) {
+    window_.OnShortage(now);
+  } else {
+    window_.OnRefused();
+  }
+}
+
+// Reports come in any order, and one that is tried again is older than all that wait.
+void TunnelSender::Keep(Refused item) {
+  const auto later =
+      std::upper_bound(refused_.begin(), refused_.end(), item.number,
+                       [](uint64_t number, const Refused& other) { return number < other.number; });
+  refused_.insert(later, std::move(item));
+}
+
+// The packet was never sealed, so it is the application's payload again. Its buffer is not kept:
+// the pool is for what moves.
+void TunnelSender::TakeBack(const Origin& origin, InFlight::Ticket ticket,
+                            lcore::Plaintext packet) {
+  std::optional<std::vector<uint8_t>> payload = in_flight_.Withdraw(ticket);
+  if (payload.has_value()) {
+    ForgetSettled();
+  } else {
+    const wire::Bytes bytes = packet.bytes().subspan(wire::kInnerHeaderSize);
+    payload.emplace(bytes.begin(), bytes.end());
+  }
+  short_of_slots_ = false;
+  Wait(origin, *std::move(payload));
+}
+
+// Sealed packets that wait for nothing any more.
+void TunnelSender::ForgetSettled() {
+  std::erase_if(refused_,
+                [this](const Refused& item) { return !in_flight_.Find(item.ticket).has_value(); });
+}
+
+// The slot is free again; a payload that is done with it is counted by its fate.
+bool TunnelSender::Settle(InFlight::Ticket ticket, wire::Drop lost) {
+  const InFlight::Released released = in_flight_.Release(ticket, lost);
+  if (released.held) short_of_slots_ = false;
+  if (!released.done) return released.held;
+  if (released.lost == Drop::kCount) {
+    ++sent_;
+    ++untold_;
+  } else {
+    DropPayload(released.lost);
+  }
+  return true;
+}
+
+void TunnelSender::DropPayload(wire::Drop reason) {
+  drops_.Add(reason);
+  ++untold_;
+}
+
+void TunnelSender::TellDone() {
+  if (untold_ > 0 && done_ != nullptr) done_(untold_);
+  untold_ = 0;
+}
+
+// --- The passing of time ---
+
+void TunnelSender::Pump(Instant now) {
+  ExpireOld(now);
+  while (something_waits() && MayGo(now) && route_.ready()) {
+    if (oldest_is_unsealed() && TrySendOldestWaiting(now)) continue;
+    // It may want slots that sealed ones behind it hold.
+    if (refused_.empty() || !MayGo(now)) break;
+    RetryOldest(now);
+  }
+  TellDone();
+}
+
+void TunnelSender::ExpireOld(Instant now) {
+  bool expired = false;
+  while (const std::optional<InFlight::Ticket> ticket = in_flight_.Expired(now)) {
+    expired = Settle(*ticket, Drop::kDeadline);
+  }
+  if (expired) ForgetSettled();
+  while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
+    DropPayload(Drop::kDeadline);
+    waiting_bytes_ -= waiting_.begin()->second.payload.size();
+    waiting_.erase(waiting_.begin());
+  }
+}
+
+bool TunnelSender::TrySendOldestWaiting(Instant now) {
+  const auto& [number, oldest] = *waiting_.begin();
+  if (!TrySend(now, {.deadline = oldest.deadline, .number = number}, oldest.payload)) return false;
+  waiting_bytes_ -= oldest.payload.size();
+  waiting_.erase(waiting_.begin());
+  return true;
+}
+
+void TunnelSender::RetryOldest(Instant now) {
+  Refused item = std::move(refused_.front());
+  refused_.pop_front();
+  in_flight_.NoteAgain(item.ticket);
+  window_.OnSubmitted(now);
+  submitter_.Flush();  // what is older and went a moment ago
+  dataplane_.SubmitSealed(Home(), std::move(item.sealed),
+                          {.peer = route_.peer,
+                           .completion = true,
+                           .slot = (uint32_t{options_.tunnel_index} << 16) | item.ticket.slot,
+                           .generation = item.ticket.generation});
+}
+
+Instant TunnelSender::NextTimeout() const {
+  Instant next = in_flight_.NextDeadline();
+  if (!waiting_.empty()) next = std::min(next, waiting_.begin()->second.deadline);
+  const bool may_go = in_flight_.unreported() < window_.size() && route_.ready() &&
+                      (!refused_.empty() || (!waiting_.empty() && !short_of_slots_));
+  return may_go ? std::min(next, window_.next_attempt()) : next;
+}
+
+}  // namespace warp::control

@@ -1,0 +1,20 @@
+// The two clocks of the control thread; nothing else in control/ reads one.
+#ifndef WARP_DATAPLANE_OS_BOOT_CLOCK_H_
+#define WARP_DATAPLANE_OS_BOOT_CLOCK_H_
+
+#include <cstdint>
+
+#include "dataplane/wire/time.h"
+
+namespace warp::control {
+
+// CLOCK_BOOTTIME: goes on while the machine sleeps, is never set.
+protocol::Instant Now();
+
+// CLOCK_REALTIME, nanoseconds since 1970: the hint in handshakes, wrong on boards without a
+// battery.
+uint64_t WallClockHint();
+
+}  // namespace warp::control
+
+#endif  // WARP_DATAPLANE_OS_BOOT_CLOCK_H_

@@ -1,0 +1,45 @@
+// Endpoints as the socket calls want them.
+#ifndef WARP_DATAPLANE_OS_SOCKET_ADDRESS_H_
+#define WARP_DATAPLANE_OS_SOCKET_ADDRESS_H_
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <optional>
+
+#include "dataplane/wire/endpoint.h"
+
+namespace warp::control {
+
+// One sockaddr_in or sockaddr_in6; the endpoint's family decides which. No scope, no flow label.
+class SocketAddress {
+ public:
+  SocketAddress() = default;  // AF_UNSPEC
+  explicit SocketAddress(const wire::Endpoint& endpoint);
+
+  // nullopt of other families.
+  std::optional<wire::Endpoint> ToEndpoint() const;
+
+  int family() const { return any_.sa_family; }
+  sockaddr* get() { return &any_; }
+  const sockaddr* get() const { return &any_; }
+  socklen_t size() const { return any_.sa_family == AF_INET6 ? sizeof(v6_) : sizeof(v4_); }
+  static constexpr socklen_t capacity() { return sizeof(sockaddr_in6); }
+
+  // 127.0.0.0/8 or ::1.
+  bool is_loopback() const;
+
+  // Of addresses and ports alone.
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b);
+
+ private:
+  union {
+    sockaddr any_;
+    sockaddr_in v4_;
+    sockaddr_in6 v6_{};
+  };
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_DATAPLANE_OS_SOCKET_ADDRESS_H_
