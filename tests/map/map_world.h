@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "map-server/handler.h"
-#include "map-server/memory_store.h"
+#include "map-server/session/handler.h"
+#include "map-server/store/memory_store.h"
 #include "tests/map/map_node.h"
 
 namespace warp::map {

@@ -1,6 +1,6 @@
 // Stories of the registry: who is published, who may know, who is told. Messages in, messages out;
 // time is a variable.
-#include "map-server/registry.h"
+#include "map-server/registry/registry.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "map-server/memory_store.h"
+#include "map-server/store/memory_store.h"
 
 namespace warp::map {
 namespace {

@@ -1,7 +1,7 @@
 // Where registrations live. The registry asks and is answered by a call, at once (memory) or later
 // (a database shared by several maps): so it keeps nothing of a record beyond the call.
-#ifndef WARP_MAP_SERVER_STORE_H_
-#define WARP_MAP_SERVER_STORE_H_
+#ifndef WARP_MAP_SERVER_STORE_STORE_H_
+#define WARP_MAP_SERVER_STORE_STORE_H_
 
 #include <cstdint>
 #include <functional>
@@ -62,4 +62,4 @@ class Store {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_STORE_H_
+#endif  // WARP_MAP_SERVER_STORE_STORE_H_

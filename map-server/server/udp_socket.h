@@ -1,6 +1,6 @@
 // One address that the map listens on: datagrams in and out in batches, with the local address of each.
-#ifndef WARP_MAP_SERVER_UDP_SOCKET_H_
-#define WARP_MAP_SERVER_UDP_SOCKET_H_
+#ifndef WARP_MAP_SERVER_SERVER_UDP_SOCKET_H_
+#define WARP_MAP_SERVER_SERVER_UDP_SOCKET_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/endpoint.h"
-#include "map-server/unique_fd.h"
+#include "map-server/server/unique_fd.h"
 
 namespace warp::map {
 
@@ -59,4 +59,4 @@ class UdpSocket {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_UDP_SOCKET_H_
+#endif  // WARP_MAP_SERVER_SERVER_UDP_SOCKET_H_

@@ -1,4 +1,4 @@
-#include "map-server/status_socket.h"
+#include "map-server/server/status_socket.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -3,8 +3,8 @@
 //   epoll ──► a batch of datagrams ──► Handler ──► a batch of answers ──► the sockets they came by
 //         ──► timers due           ──► Handler ──►
 //         ──► status clients, SIGTERM and SIGINT
-#ifndef WARP_MAP_SERVER_SERVER_H_
-#define WARP_MAP_SERVER_SERVER_H_
+#ifndef WARP_MAP_SERVER_SERVER_SERVER_H_
+#define WARP_MAP_SERVER_SERVER_SERVER_H_
 
 #include <memory>
 #include <string>
@@ -12,12 +12,12 @@
 
 #include "absl/status/statusor.h"
 #include "control/config/map_config.h"
-#include "map-server/handler.h"
-#include "map-server/memory_store.h"
-#include "map-server/status_socket.h"
-#include "map-server/udp_socket.h"
-#include "map-server/unique_fd.h"
-#include "map-server/ways.h"
+#include "map-server/session/handler.h"
+#include "map-server/store/memory_store.h"
+#include "map-server/server/status_socket.h"
+#include "map-server/server/udp_socket.h"
+#include "map-server/server/unique_fd.h"
+#include "map-server/server/ways.h"
 
 namespace warp::map {
 
@@ -55,4 +55,4 @@ class Server {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_SERVER_H_
+#endif  // WARP_MAP_SERVER_SERVER_SERVER_H_

@@ -1,4 +1,4 @@
-#include "map-server/ways.h"
+#include "map-server/server/ways.h"
 
 #include "map-server/constants.h"
 

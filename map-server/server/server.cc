@@ -1,4 +1,4 @@
-#include "map-server/server.h"
+#include "map-server/server/server.h"
 
 #include <signal.h>
 #include <sys/epoll.h>

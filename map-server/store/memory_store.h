@@ -1,6 +1,6 @@
 // Registrations in this process's memory, bounded. docs/map-server.md has the bytes for each.
-#ifndef WARP_MAP_SERVER_MEMORY_STORE_H_
-#define WARP_MAP_SERVER_MEMORY_STORE_H_
+#ifndef WARP_MAP_SERVER_STORE_MEMORY_STORE_H_
+#define WARP_MAP_SERVER_STORE_MEMORY_STORE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "map-server/constants.h"
-#include "map-server/store.h"
+#include "map-server/store/store.h"
 
 namespace warp::map {
 
@@ -56,4 +56,4 @@ class MemoryStore : public Store {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_MEMORY_STORE_H_
+#endif  // WARP_MAP_SERVER_STORE_MEMORY_STORE_H_

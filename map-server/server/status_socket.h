@@ -1,6 +1,6 @@
 // The control socket: whoever connects gets one text, and the connection ends. `warp status` reads it.
-#ifndef WARP_MAP_SERVER_STATUS_SOCKET_H_
-#define WARP_MAP_SERVER_STATUS_SOCKET_H_
+#ifndef WARP_MAP_SERVER_SERVER_STATUS_SOCKET_H_
+#define WARP_MAP_SERVER_SERVER_STATUS_SOCKET_H_
 
 #include <sys/stat.h>
 
@@ -9,7 +9,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "map-server/unique_fd.h"
+#include "map-server/server/unique_fd.h"
 
 namespace warp::map {
 
@@ -35,4 +35,4 @@ class StatusSocket {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_STATUS_SOCKET_H_
+#endif  // WARP_MAP_SERVER_SERVER_STATUS_SOCKET_H_

@@ -1,4 +1,4 @@
-#include "map-server/memory_store.h"
+#include "map-server/store/memory_store.h"
 
 #include <algorithm>
 #include <utility>

@@ -9,20 +9,20 @@
 //                                            ──► where both allow each other, the key is told of
 //                                            the asker
 //   a record changed ──► push to every key that it allows and that allows it, until acknowledged
-#ifndef WARP_MAP_SERVER_REGISTRY_H_
-#define WARP_MAP_SERVER_REGISTRY_H_
+#ifndef WARP_MAP_SERVER_REGISTRY_REGISTRY_H_
+#define WARP_MAP_SERVER_REGISTRY_REGISTRY_H_
 
 #include <cstdint>
 #include <deque>
 #include <optional>
 
 #include "control/protocol/map/map_message.h"
-#include "map-server/challenge.h"
+#include "map-server/registry/challenge.h"
 #include "map-server/constants.h"
 #include "map-server/drop_counts.h"
-#include "map-server/partial_allow.h"
-#include "map-server/push_queue.h"
-#include "map-server/store.h"
+#include "map-server/registry/partial_allow.h"
+#include "map-server/registry/push_queue.h"
+#include "map-server/store/store.h"
 
 namespace warp::map {
 
@@ -104,4 +104,4 @@ class Registry {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_REGISTRY_H_
+#endif  // WARP_MAP_SERVER_REGISTRY_REGISTRY_H_

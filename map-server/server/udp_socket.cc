@@ -1,4 +1,4 @@
-#include "map-server/udp_socket.h"
+#include "map-server/server/udp_socket.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,8 +1,8 @@
 // Pushes that nodes have not acknowledged yet. A push is a fact (this node should hear of that
 // key), not a message: what it says is looked up each time it is sent, so the last word is always
 // the newest.
-#ifndef WARP_MAP_SERVER_PUSH_QUEUE_H_
-#define WARP_MAP_SERVER_PUSH_QUEUE_H_
+#ifndef WARP_MAP_SERVER_REGISTRY_PUSH_QUEUE_H_
+#define WARP_MAP_SERVER_REGISTRY_PUSH_QUEUE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -64,4 +64,4 @@ class PushQueue {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_PUSH_QUEUE_H_
+#endif  // WARP_MAP_SERVER_REGISTRY_PUSH_QUEUE_H_

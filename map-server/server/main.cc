@@ -11,7 +11,7 @@
 #include "control/config/file/key_files.h"
 #include "control/config/map_config.h"
 #include "dataplane/wire/crypto/keys.h"
-#include "map-server/server.h"
+#include "map-server/server/server.h"
 
 namespace warp::map {
 namespace {

@@ -1,4 +1,4 @@
-#include "map-server/handler.h"
+#include "map-server/session/handler.h"
 
 #include <algorithm>
 #include <bit>

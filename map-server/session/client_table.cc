@@ -1,4 +1,4 @@
-#include "map-server/client_table.h"
+#include "map-server/session/client_table.h"
 
 namespace warp::map {
 

@@ -1,6 +1,6 @@
 // A file descriptor that closes itself.
-#ifndef WARP_MAP_SERVER_UNIQUE_FD_H_
-#define WARP_MAP_SERVER_UNIQUE_FD_H_
+#ifndef WARP_MAP_SERVER_SERVER_UNIQUE_FD_H_
+#define WARP_MAP_SERVER_SERVER_UNIQUE_FD_H_
 
 #include <unistd.h>
 
@@ -30,4 +30,4 @@ class UniqueFd {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_UNIQUE_FD_H_
+#endif  // WARP_MAP_SERVER_SERVER_UNIQUE_FD_H_

@@ -1,6 +1,6 @@
 // A node that has, or is about to have, sessions with this map.
-#ifndef WARP_MAP_SERVER_CLIENT_H_
-#define WARP_MAP_SERVER_CLIENT_H_
+#ifndef WARP_MAP_SERVER_SESSION_CLIENT_H_
+#define WARP_MAP_SERVER_SESSION_CLIENT_H_
 
 #include <cstdint>
 #include <list>
@@ -36,4 +36,4 @@ struct Client : protocol::Association {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_CLIENT_H_
+#endif  // WARP_MAP_SERVER_SESSION_CLIENT_H_

@@ -1,7 +1,7 @@
 // Allow lists on their way: the map asked for one (its digest is not the record's), and its parts
 // arrive in any order.
-#ifndef WARP_MAP_SERVER_PARTIAL_ALLOW_H_
-#define WARP_MAP_SERVER_PARTIAL_ALLOW_H_
+#ifndef WARP_MAP_SERVER_REGISTRY_PARTIAL_ALLOW_H_
+#define WARP_MAP_SERVER_REGISTRY_PARTIAL_ALLOW_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -57,4 +57,4 @@ class PartialAllow {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_PARTIAL_ALLOW_H_
+#endif  // WARP_MAP_SERVER_REGISTRY_PARTIAL_ALLOW_H_

@@ -1,4 +1,4 @@
-#include "map-server/partial_allow.h"
+#include "map-server/registry/partial_allow.h"
 
 #include <algorithm>
 #include <functional>

@@ -4,8 +4,8 @@
 //   datagram ── initiation ──► Responder ──► response or cookie
 //            ── sealed ──► session by receiver index ──► open ──► confirm, close: the client's association
 //                                                             ──► map messages ──► Registry ──► sealed for whom they go to
-#ifndef WARP_MAP_SERVER_HANDLER_H_
-#define WARP_MAP_SERVER_HANDLER_H_
+#ifndef WARP_MAP_SERVER_SESSION_HANDLER_H_
+#define WARP_MAP_SERVER_SESSION_HANDLER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -15,11 +15,11 @@
 #include "control/protocol/session/responder.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
-#include "map-server/client_table.h"
+#include "map-server/session/client_table.h"
 #include "map-server/constants.h"
 #include "map-server/drop_counts.h"
-#include "map-server/registry.h"
-#include "map-server/store.h"
+#include "map-server/registry/registry.h"
+#include "map-server/store/store.h"
 
 namespace warp::map {
 
@@ -89,4 +89,4 @@ class Handler {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_HANDLER_H_
+#endif  // WARP_MAP_SERVER_SESSION_HANDLER_H_

@@ -1,7 +1,7 @@
 // The challenge that an address must echo before the map publishes it or sends it anything unasked.
 // Nothing is kept for it: it is a keyed hash of what it is bound to.
-#ifndef WARP_MAP_SERVER_CHALLENGE_H_
-#define WARP_MAP_SERVER_CHALLENGE_H_
+#ifndef WARP_MAP_SERVER_REGISTRY_CHALLENGE_H_
+#define WARP_MAP_SERVER_REGISTRY_CHALLENGE_H_
 
 #include <array>
 #include <cstdint>
@@ -34,4 +34,4 @@ class Challenger {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_CHALLENGE_H_
+#endif  // WARP_MAP_SERVER_REGISTRY_CHALLENGE_H_

@@ -1,4 +1,4 @@
-#include "map-server/challenge.h"
+#include "map-server/registry/challenge.h"
 
 #include <sodium.h>
 

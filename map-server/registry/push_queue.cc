@@ -1,4 +1,4 @@
-#include "map-server/push_queue.h"
+#include "map-server/registry/push_queue.h"
 
 namespace warp::map {
 

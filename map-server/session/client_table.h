@@ -1,6 +1,6 @@
 // The clients of the map: found by key, ended by time, bounded.
-#ifndef WARP_MAP_SERVER_CLIENT_TABLE_H_
-#define WARP_MAP_SERVER_CLIENT_TABLE_H_
+#ifndef WARP_MAP_SERVER_SESSION_CLIENT_TABLE_H_
+#define WARP_MAP_SERVER_SESSION_CLIENT_TABLE_H_
 
 #include <cstddef>
 #include <list>
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "map-server/client.h"
+#include "map-server/session/client.h"
 
 namespace warp::map {
 
@@ -55,4 +55,4 @@ class ClientTable {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_CLIENT_TABLE_H_
+#endif  // WARP_MAP_SERVER_SESSION_CLIENT_TABLE_H_

@@ -1,4 +1,4 @@
-#include "map-server/registry.h"
+#include "map-server/registry/registry.h"
 
 #include <algorithm>
 #include <utility>
