@@ -1,4 +1,4 @@
-# The verbs of a scenario, on top of those of the laboratory (tools/lab.sh). A scenario begins with
+# The verbs of a scenario, on top of those of the laboratory (tools/lab/lab.sh). A scenario begins with
 #
 #     . "$(dirname "$0")/_init.sh"
 #

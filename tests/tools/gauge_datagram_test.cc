@@ -1,4 +1,4 @@
-#include "tools/gauge_datagram.h"
+#include "tools/gauge/gauge_datagram.h"
 
 #include <gtest/gtest.h>
 

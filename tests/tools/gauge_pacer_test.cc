@@ -1,4 +1,4 @@
-#include "tools/gauge_pacer.h"
+#include "tools/gauge/gauge_pacer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "tools/gauge_tally.h"
+#include "tools/gauge/gauge_tally.h"
 
 #include <gtest/gtest.h>
 

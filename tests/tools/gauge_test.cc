@@ -1,5 +1,5 @@
 // The gauge over loopback sockets. Figures are those of the run itself: nothing here depends on how fast the machine is.
-#include "tools/gauge.h"
+#include "tools/gauge/gauge.h"
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include "tools/gauge_datagram.h"
-#include "tools/gauge_socket.h"
-#include "tools/gauge_wait.h"
-#include "tools/owned_fd.h"
+#include "tools/gauge/gauge_datagram.h"
+#include "tools/gauge/gauge_socket.h"
+#include "tools/gauge/gauge_wait.h"
+#include "tools/run/owned_fd.h"
 
 namespace warp::tools {
 namespace {

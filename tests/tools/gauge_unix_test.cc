@@ -8,9 +8,9 @@
 
 #include "tests/config/temp_dir.h"
 #include "tests/tools/run_gate_double.h"
-#include "tools/gauge.h"
-#include "tools/gauge_socket.h"
-#include "tools/gauge_wait.h"
+#include "tools/gauge/gauge.h"
+#include "tools/gauge/gauge_socket.h"
+#include "tools/gauge/gauge_wait.h"
 
 namespace warp::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/latency_histogram.h"
+#include "tools/gauge/latency_histogram.h"
 
 #include <gtest/gtest.h>
 

@@ -17,9 +17,9 @@
 #include <thread>
 #include <vector>
 
-#include "tools/gauge_socket.h"
-#include "tools/owned_fd.h"
-#include "tools/unix_address.h"
+#include "tools/gauge/gauge_socket.h"
+#include "tools/run/owned_fd.h"
+#include "dataplane/os/unix_address.h"
 
 namespace warp::tools {
 

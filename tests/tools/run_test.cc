@@ -1,5 +1,5 @@
 // `warp run`: when the sends of an unmodified application return, and that nothing else of it changes.
-#include "tools/run.h"
+#include "tools/run/run.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
-#include "tools/status_text.h"
+#include "tools/command/status_text.h"
 
 #include <gtest/gtest.h>
 
-#include "tools/text_table.h"
+#include "tools/terminal/text_table.h"
 
 namespace warp::tools {
 namespace {

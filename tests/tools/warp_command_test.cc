@@ -10,8 +10,8 @@
 #include "dataplane/wire/crypto/keys.h"
 #include "tests/config/temp_dir.h"
 #include "tests/tools/child.h"
-#include "tools/gauge_socket.h"
-#include "tools/owned_fd.h"
+#include "tools/gauge/gauge_socket.h"
+#include "tools/run/owned_fd.h"
 
 namespace warp::tools {
 namespace {

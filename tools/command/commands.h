@@ -1,0 +1,49 @@
+// The commands of `warp` other than gauge. Each takes its options, writes to stdout, complains on stderr in one line that
+// begins with "warp: ", and returns the exit status: 0, or 1 where something is wrong (RunRun: the application's).
+#ifndef WARP_TOOLS_COMMAND_COMMANDS_H_
+#define WARP_TOOLS_COMMAND_COMMANDS_H_
+
+#include <string>
+#include <vector>
+
+namespace warp::tools {
+
+// A new private key. Warns when stdout is a file that others may read, which warpd would refuse.
+int RunKeygen();
+// The public key of the private key on stdin.
+int RunPubkey();
+
+struct CheckOptions {
+  std::string file;
+  bool map = false;      // a configuration of warp-map; else the keys in it decide
+  bool no_keys = false;  // do not read the key files it names
+};
+// Mistakes go to stderr, one "FILE:LINE: KEY: what is wrong" for each.
+int RunCheck(const CheckOptions& options);
+
+struct ExampleConfigOptions {
+  bool map = false;
+  bool reference = false;  // the tables of docs/config.md instead
+};
+int RunExampleConfig(const ExampleConfigOptions& options);
+
+struct StatusOptions {
+  std::string socket = "/run/warp/warpd.sock";
+  bool json = false;
+  double watch = 0;  // seconds between repetitions; 0: once
+};
+int RunStatus(const StatusOptions& options);
+
+struct RunOptions {
+  std::string gate;    // a tunnel's name, or
+  std::string path;    // its gate's socket file
+  std::string config;  // where the name is looked up: warpd's configuration, or else
+  std::string socket = "/run/warp/warpd.sock";
+  std::vector<std::string> command;
+};
+// Runs a command whose blocking sends into the gate return once the payload was sent (run.h); its exit status.
+int RunRun(const RunOptions& options);
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_COMMAND_COMMANDS_H_

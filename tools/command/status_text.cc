@@ -1,0 +1,236 @@
+#include "tools/command/status_text.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "tools/terminal/text_table.h"
+
+namespace warp::tools {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kNothing[] = "-";
+
+// The member, or null: for objects that lack it, and for what is no object.
+const Json& At(const Json& json, const char* key) {
+  static const Json* const null = new Json();
+  const auto found = json.find(key);
+  return found == json.end() ? *null : *found;
+}
+
+// Control characters would reach the terminal: names come from a file, reasons may come from a peer.
+std::string Plain(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
+std::string Text(const Json& json) {
+  if (json.is_string()) return json.empty() ? kNothing : Plain(json.get<std::string>());
+  if (json.is_number_float()) return absl::StrFormat("%.1f", json.get<double>());
+  if (json.is_number() || json.is_boolean()) return json.dump();
+  return kNothing;
+}
+std::string Text(const Json& json, const char* key) {
+  const std::string text = Text(At(json, key));
+  return text.empty() ? kNothing : text;
+}
+
+std::string Fixed(const Json& json, const char* key, int digits) {
+  const Json& value = At(json, key);
+  return value.is_number() ? absl::StrFormat("%.*f", digits, value.get<double>()) : kNothing;
+}
+
+std::string Percent(const Json& json, const char* key) {
+  const Json& value = At(json, key);
+  return value.is_number() ? absl::StrFormat("%.1f%%", 100 * value.get<double>()) : kNothing;
+}
+
+// 12s, 5m07s, 3h20m, 8d03h
+std::string Age(const Json& json, const char* key) {
+  const Json& value = At(json, key);
+  if (!value.is_number() || value.get<double>() < 0) return kNothing;
+  const auto s = static_cast<uint64_t>(std::min(value.get<double>(), 1e15));
+  if (s < 60) return absl::StrCat(s, "s");
+  if (s < 3600) return absl::StrFormat("%dm%02ds", s / 60, s % 60);
+  if (s < 86400) return absl::StrFormat("%dh%02dm", s / 3600, s / 60 % 60);
+  return absl::StrFormat("%dd%02dh", s / 86400, s / 3600 % 24);
+}
+
+std::string Bytes(const Json& json, const char* key) {
+  const Json& value = At(json, key);
+  if (!value.is_number()) return kNothing;
+  double bytes = value.get<double>();
+  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+  size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < std::size(kUnits); ++unit) bytes /= 1000;
+  return absl::StrFormat("%.*f %s", unit == 0 ? 0 : 1, bytes, kUnits[unit]);
+}
+
+const Json& Items(const Json& json, const char* key) {
+  static const Json* const none = new Json(Json::array());
+  const Json& list = At(json, key);
+  return list.is_array() ? list : *none;
+}
+
+// "replayed 3, queue_full 1"
+std::string Drops(const Json& json) {
+  const Json& drops = At(json, "drops");
+  std::vector<std::string> words;
+  if (drops.is_object()) {
+    for (const auto& [name, count] : drops.items())
+      words.push_back(absl::StrCat(Plain(name), " ", Text(count)));
+  }
+  return words.empty() ? kNothing : absl::StrJoin(words, ", ");
+}
+
+// --- warpd ---
+
+// In the order of a packet's journey: "rx 5, parse 52, look 11".
+std::string StageCycles(const Json& worker) {
+  const Json& stages = At(worker, "stages");
+  std::vector<std::string> words;
+  for (const char* name : {"rx", "parse", "look", "open", "claim", "deliver", "take", "seal",
+                           "replicate", "tx", "complete"}) {
+    const Json& stage = At(stages, name);
+    if (!stage.is_object()) continue;
+    words.push_back(absl::StrCat(name, " ", Fixed(stage, "cycles_per_packet", 0)));
+  }
+  return words.empty() ? kNothing : absl::StrJoin(words, ", ");
+}
+
+std::string WorkersTable(const Json& status) {
+  TextTable table({">WORKER", ">CPU", ">BUSY", "CYCLES PER PACKET"});
+  for (const Json& worker : Items(status, "workers")) {
+    table.Add(
+        {Text(worker, "id"), Text(worker, "cpu"), Percent(worker, "busy"), StageCycles(worker)});
+  }
+  return table.empty() ? "" : absl::StrCat(table.ToString(), "\n");
+}
+
+std::string PortsTable(const Json& status) {
+  TextTable table({"PORT", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX", ">MISSED", ">TX",
+                   ">REFUSED", "ADDRESSES", "DROPS", "REASON"});
+  for (const Json& port : Items(status, "ports")) {
+    std::vector<std::string> addresses;
+    for (const Json& address : Items(port, "addresses")) addresses.push_back(Text(address));
+    table.Add({Text(port, "name"), Text(port, "state"), Text(port, "driver"), Text(port, "device"),
+               Text(port, "mtu"), Text(port, "worker"), Text(port, "rx_packets"),
+               Text(port, "rx_missed"), Text(port, "tx_packets"), Text(port, "tx_dropped"),
+               addresses.empty() ? kNothing : absl::StrJoin(addresses, " "), Drops(port),
+               Text(port, "reason")});
+  }
+  return table.ToString();
+}
+
+std::string MapsTable(const Json& status) {
+  TextTable table({"MAP", "STATE", "REGISTERED AS", "REASON"});
+  for (const Json& map : Items(status, "maps")) {
+    std::vector<std::string> seen;
+    for (const Json& registration : Items(map, "registrations")) {
+      seen.push_back(absl::StrCat(Text(registration, "port"), " ", Text(registration, "endpoint")));
+    }
+    table.Add({Text(map, "address"), Text(map, "state"),
+               seen.empty() ? kNothing : absl::StrJoin(seen, ", "), Text(map, "reason")});
+  }
+  return table.empty() ? "" : absl::StrCat("\n", table.ToString());
+}
+
+std::string SessionText(const Json& peer) {
+  const Json& session = At(peer, "session");
+  if (!session.is_object()) return "no session";
+  const Json& initiator = At(session, "initiator");
+  const char* role = !initiator.is_boolean() ? ""
+                     : initiator.get<bool>() ? ", begun here"
+                                             : ", begun there";
+  return absl::StrCat("session ", Text(session, "cipher"), ", ", Age(session, "age_s"), " old",
+                      role, ", ", Text(session, "sent"), " packets sent");
+}
+
+std::string PeerText(const Json& peer) {
+  std::string text = absl::StrCat("\npeer ", Text(peer, "name"), "  ", Text(peer, "public_key"),
+                                  "\n  ", Text(peer, "state"));
+  if (const std::string reason = Text(peer, "reason"); reason != kNothing) {
+    absl::StrAppend(&text, " (", reason, ")");
+  }
+  absl::StrAppend(&text, ", ", SessionText(peer), "\n");
+  TextTable table({"PORT", "ENDPOINT", "STATE", ">SINCE", ">RTT ms", ">JITTER", ">LOSS", ">FIRST",
+                   ">DUPLICATES", ">SKEW ms", ">SENT", ">BYTES", ">REFUSED", "REASON"});
+  for (const Json& path : Items(peer, "paths")) {
+    table.Add({Text(path, "port"), Text(path, "endpoint"), Text(path, "state"),
+               Age(path, "since_s"), Fixed(path, "rtt_ms", 2), Fixed(path, "jitter_ms", 2),
+               Percent(path, "loss"), Percent(path, "first_share"), Text(path, "duplicates"),
+               Fixed(path, "skew_ms", 2), Text(path, "tx_packets"), Bytes(path, "tx_bytes"),
+               Text(path, "tx_dropped"), Text(path, "reason")});
+  }
+  if (!table.empty()) absl::StrAppend(&text, table.ToString("  "));
+  return text;
+}
+
+std::string TunnelsTable(const Json& status) {
+  TextTable table({"TUNNEL", ">ID", "PEER", "TYPE", "GATE", "DELIVER", ">CLIENTS", ">FROM APP",
+                   ">SENT", ">QUEUED", ">TO APP", ">UNREAD", "DROPS"});
+  for (const Json& tunnel : Items(status, "tunnels")) {
+    const Json& gate = At(tunnel, "gate");
+    table.Add({Text(tunnel, "name"), Text(tunnel, "id"), Text(tunnel, "peer"), Text(gate, "type"),
+               Text(gate, "listen"), Text(gate, "deliver"), Text(gate, "clients"),
+               Text(tunnel, "from_app"), Text(tunnel, "sent"), Text(tunnel, "queued"),
+               Text(tunnel, "to_app"), Text(gate, "waiting_to_app"), Drops(tunnel)});
+  }
+  return table.empty() ? "" : absl::StrCat("\n", table.ToString());
+}
+
+std::string NodeText(const Json& status) {
+  const Json& node = At(status, "node");
+  std::string text = absl::StrCat(
+      "node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
+      Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ", Text(node, "listen_port"),
+      ", crypto ", Text(node, "engine"), ", polling ", Text(node, "polling"), "\n\n",
+      WorkersTable(status), PortsTable(status), MapsTable(status));
+  for (const Json& peer : Items(status, "peers")) absl::StrAppend(&text, PeerText(peer));
+  absl::StrAppend(&text, TunnelsTable(status));
+  return text;
+}
+
+// --- warp-map ---
+
+std::string MapText(const Json& status) {
+  const Json& map = At(status, "map");
+  std::vector<std::string> listen;
+  for (const Json& address : Items(map, "listen")) listen.push_back(Text(address));
+  TextTable table({">REGISTRATIONS", ">SESSIONS", ">LOOKUPS", ">PUSHES"});
+  table.Add({Text(map, "registrations"), Text(map, "sessions"), Text(map, "lookups"),
+             Text(map, "pushes")});
+  return absl::StrCat("map ", Text(map, "public_key"), "\n  warp-map ", Text(map, "version"),
+                      ", running for ", Age(map, "uptime_s"), ", listens on ",
+                      absl::StrJoin(listen, ", "), "\n\n", table.ToString());
+}
+
+// --- Both ---
+
+std::string DropsTable(const Json& status) {
+  TextTable table({"DROP", ">COUNT"});
+  const Json& drops = At(status, "drops");
+  if (drops.is_object()) {
+    for (const auto& [name, count] : drops.items()) table.Add({Plain(name), Text(count)});
+  }
+  return table.empty() ? "\nno drops\n" : absl::StrCat("\n", table.ToString());
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> StatusText(absl::string_view json) {
+  const Json status = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  if (!status.is_object()) return absl::InvalidArgumentError("the answer is not a status");
+  return absl::StrCat(status.contains("map") ? MapText(status) : NodeText(status),
+                      DropsTable(status));
+}
+
+}  // namespace warp::tools

@@ -1,0 +1,18 @@
+// What a daemon's status says, for a human.
+#ifndef WARP_TOOLS_COMMAND_STATUS_TEXT_H_
+#define WARP_TOOLS_COMMAND_STATUS_TEXT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace warp::tools {
+
+// `json` is what warpd or warp-map writes to its control socket. Members that are missing or of another type are shown as
+// "-": a newer or older daemon is no reason to show nothing. InvalidArgument if it is no JSON object.
+absl::StatusOr<std::string> StatusText(absl::string_view json);
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_COMMAND_STATUS_TEXT_H_

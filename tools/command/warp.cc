@@ -1,0 +1,224 @@
+// warp: the command line. What each command does stands in its own file; here is how it is called.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/command/commands.h"
+#include "tools/command/gauge_command.h"
+#include "tools/gauge/gauge_datagram.h"
+
+namespace warp::tools {
+namespace {
+
+// An option that takes where to send or listen.
+template <typename Target>
+CLI::Option* AddAddress(CLI::App* app, const std::string& name, Target& target,
+                        const std::string& help) {
+  return app
+      ->add_option_function<std::string>(
+          name,
+          [&target, name](const std::string& text) {
+            absl::StatusOr<GaugeAddress> address = GaugeAddress::Parse(text);
+            if (!address.ok()) {
+              throw CLI::ValidationError(name, std::string(address.status().message()));
+            }
+            target = *address;
+          },
+          help)
+      ->type_name("ADDRESS");
+}
+
+// Where payloads come from, of rx and echo.
+template <typename Options>
+void AddSource(CLI::App* app, Options& options) {
+  CLI::Option_group* source = app->add_option_group("source");
+  AddAddress(source, "--listen", options.listen, "Where: a socket of its own");
+  AddAddress(source, "--connect", options.listen, "Instead: a gate to connect to")
+      ->each([&options](const std::string&) { options.connect = true; });
+  source->require_option(1);
+}
+
+void AddKeys(CLI::App& app, int& result) {
+  app.add_subcommand(
+         "keygen",
+         "Write a new private key to stdout. Keep it: umask 077; warp keygen >private.key")
+      ->callback([&result] { result = RunKeygen(); });
+  app.add_subcommand("pubkey", "Read a private key from stdin, write its public key to stdout")
+      ->callback([&result] { result = RunPubkey(); });
+}
+
+void AddCheck(CLI::App& app, int& result) {
+  static CheckOptions options;
+  CLI::App* check = app.add_subcommand(
+      "check", "Say what is wrong with a configuration file; exit status 1 if anything is");
+  check->add_option("file", options.file, "Configuration of warpd or warp-map")
+      ->required()
+      ->type_name("FILE");
+  check->add_flag("--map", options.map, "It is warp-map's, whatever its keys say");
+  check->add_flag("--no-keys", options.no_keys,
+                  "Do not look at the key files it names: they are on another machine");
+  check->callback([&result] { result = RunCheck(options); });
+}
+
+void AddExampleConfig(CLI::App& app, int& result) {
+  static ExampleConfigOptions options;
+  CLI::App* example =
+      app.add_subcommand("example-config", "Write a commented configuration to stdout");
+  example->add_flag("--map", options.map, "Of warp-map");
+  example->add_flag("--reference", options.reference, "All keys as tables in Markdown instead");
+  example->callback([&result] { result = RunExampleConfig(options); });
+}
+
+void AddStatus(CLI::App& app, int& result) {
+  static StatusOptions options;
+  CLI::App* status = app.add_subcommand(
+      "status", "Peers, sessions, paths, gates and drops of a running warpd; also warp-map's");
+  status->add_option("--socket", options.socket, "The daemon's control socket")
+      ->type_name("PATH")
+      ->capture_default_str();
+  status->add_flag("--json", options.json, "As one JSON object");
+  status->add_option("--watch", options.watch, "Again every so many seconds (1)")
+      ->type_name("SECONDS")
+      ->expected(0, 1)
+      ->default_str("1")
+      ->check(CLI::Range(0.01, 3600.0));
+  status->callback([&result] { result = RunStatus(options); });
+}
+
+void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
+  static GaugeTxOptions options;
+  CLI::App* tx = gauge->add_subcommand(
+      "tx", "Send datagrams at an even rate; with --await-echo also count what comes back");
+  AddAddress(tx, "--to", options.to, "Where to")->required();
+  AddAddress(tx, "--bind", options.bind, "Where from");
+  tx->add_option("--rate", options.rate, "Datagrams a second; 0: as fast as it goes")
+      ->check(CLI::Range(0.0, 1e7))
+      ->capture_default_str();
+  tx->add_option("--size", options.size, "Bytes of each")
+      ->check(CLI::Range(kGaugeHeaderSize, kMaxGaugeSize))
+      ->capture_default_str();
+  tx->add_option("--seconds", options.seconds, "How long; 0: until interrupted")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  tx->add_flag("--await-echo", options.await_echo, "Expect each datagram back");
+  tx->add_option("--wait-ready", options.wait_ready,
+                 "Wait so many seconds for a first echo before the run begins")
+      ->check(CLI::Range(0.0, 1e6))
+      ->needs("--await-echo");
+  tx->add_option("--drain", options.drain, "Wait so many seconds for the last echoes")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  tx->add_option("--interval", options.interval, "A line on stderr every so many seconds")
+      ->check(CLI::Range(0.01, 1e6));
+  CLI::Option* one_by_one =
+      tx->add_flag("--one-by-one", options.one_by_one,
+                   "The next one only when the last came back, or did not for a second")
+          ->needs("--await-echo");
+  tx->add_flag("--spin", options.spin, "Never sleep: look again and again for what comes back")
+      ->needs(one_by_one);
+  tx->add_flag("--distribution", options.distribution, "With --json: all latencies");
+  tx->callback([&json, &result] { result = RunGauge(options, json); });
+}
+
+void AddGaugeRx(CLI::App* gauge, const bool& json, int& result) {
+  static GaugeRxOptions options;
+  CLI::App* rx = gauge->add_subcommand("rx", "Receive what tx sends, and say what is missing");
+  AddSource(rx, options);
+  rx->add_option("--seconds", options.seconds, "How long; without it until nothing came for --idle")
+      ->check(CLI::Range(0.01, 1e9));
+  rx->add_option("--idle", options.idle,
+                 "Seconds without an arrival that end the run, once it began")
+      ->check(CLI::Range(0.01, 1e6))
+      ->capture_default_str();
+  rx->add_option("--expect", options.expect,
+                 "How many are sent; without it the highest number that came tells");
+  rx->add_option("--interval", options.interval, "A line on stderr every so many seconds")
+      ->check(CLI::Range(0.01, 1e6));
+  rx->add_option("--timeline", options.timeline,
+                 "With --json: arrivals in each interval of so many seconds")
+      ->check(CLI::Range(0.0001, 60.0));
+  rx->add_flag("--distribution", options.distribution, "With --json: all latencies");
+  rx->callback([&json, &result] { result = RunGauge(options, json); });
+}
+
+void AddGaugeEcho(CLI::App* gauge, const bool& json, int& result) {
+  static GaugeEchoOptions options;
+  CLI::App* echo = gauge->add_subcommand("echo", "Send every datagram back to where it came from");
+  AddSource(echo, options);
+  echo->add_option("--seconds", options.seconds, "How long; without it until interrupted")
+      ->check(CLI::Range(0.01, 1e9));
+  echo->add_flag("--spin", options.spin, "Never sleep: look again and again for what comes");
+  echo->callback([&json, &result] { result = RunGauge(options, json); });
+}
+
+void AddGauge(CLI::App& app, int& result) {
+  static bool json = false;
+  CLI::App* gauge = app.add_subcommand(
+      "gauge", "Measure: loss, duplicates, order, latency and gaps of datagrams");
+  gauge->footer("ADDRESS: 127.0.0.1:9000, [::1]:9000, unix:PATH or unix-seqpacket:PATH");
+  gauge->require_subcommand(1)->fallthrough();
+  gauge->add_flag("--json", json, "The summary as one JSON object");
+  AddGaugeTx(gauge, json, result);
+  AddGaugeRx(gauge, json, result);
+  AddGaugeEcho(gauge, json, result);
+}
+
+void AddRun(CLI::App& app, const std::vector<std::string>& command, int& result) {
+  static RunOptions options;
+  CLI::App* run = app.add_subcommand(
+      "run",
+      "Run an application whose blocking sends into a Unix gate return once the payload was sent");
+  run->footer("The application and its arguments stand after --");
+  CLI::Option_group* which = run->add_option_group("gate");
+  which->add_option("--gate", options.gate, "The tunnel it belongs to")->type_name("NAME");
+  which->add_option("--path", options.path, "Its socket file")->type_name("PATH");
+  which->require_option(1);
+  CLI::Option* config =
+      run->add_option("--config", options.config, "Look the tunnel up in this file of warpd's")
+          ->type_name("FILE");
+  run->add_option("--socket", options.socket, "Ask this control socket of warpd's about it")
+      ->type_name("PATH")
+      ->capture_default_str()
+      ->excludes(config);
+  run->callback([&command, &result] {
+    if (command.empty()) throw CLI::ValidationError("run", "the application stands after --");
+    options.command = command;
+    result = RunRun(options);
+  });
+}
+
+int Main(int argc, char** argv) {
+  // Behind the first -- of `run` nothing is ours.
+  std::vector<std::string> command;
+  const auto end = argc > 1 && std::string(argv[1]) == "run"
+                       ? std::find(argv, argv + argc, absl::string_view("--"))
+                       : argv + argc;
+  if (end != argv + argc) {
+    command.assign(end + 1, argv + argc);
+    argc = static_cast<int>(end - argv);
+  }
+  CLI::App app("WARP: payloads over every path at once", "warp");
+  app.set_version_flag("--version", WARP_VERSION);
+  app.require_subcommand(1);
+  int result = 0;
+  AddKeys(app, result);
+  AddCheck(app, result);
+  AddExampleConfig(app, result);
+  AddStatus(app, result);
+  AddGauge(app, result);
+  AddRun(app, command, result);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // CLI11's way to end for --help as well as for mistakes, of which each has another number: ours is 1.
+    return app.exit(e) == 0 ? 0 : 1;
+  }
+  return result;
+}
+
+}  // namespace
+}  // namespace warp::tools
+
+int main(int argc, char** argv) { return warp::tools::Main(argc, argv); }

@@ -1,0 +1,33 @@
+// When the next datagrams are due. No clock: `now` is a parameter, ns of any steady clock.
+#ifndef WARP_TOOLS_GAUGE_GAUGE_PACER_H_
+#define WARP_TOOLS_GAUGE_GAUGE_PACER_H_
+
+#include <cstdint>
+
+namespace warp::tools {
+
+// A sender that was held up catches up in small batches at no more than twice the rate, so that its own pause does not become
+// a burst that overflows somebody's queue. What it is behind by more than kMaxDebt it does not make up.
+class GaugePacer {
+ public:
+  static constexpr uint64_t kMaxBatch = 8;
+  static constexpr uint64_t kMaxDebt = 100'000'000;  // ns
+
+  // `rate` in datagrams a second; 0: always due, in full batches.
+  GaugePacer(double rate, uint64_t start);
+
+  // How many to send at `now`, 0..kMaxBatch; they count as sent.
+  uint64_t Take(uint64_t now);
+  // The time before which Take gives nothing.
+  uint64_t next() const;
+
+ private:
+  const uint64_t start_;
+  const double interval_;    // ns; 0 without pacing
+  double due_ = 0;           // of the next datagram, since start_
+  uint64_t not_before_ = 0;  // what catching up allows, since start_
+};
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_GAUGE_GAUGE_PACER_H_

@@ -1,0 +1,167 @@
+#include "tools/run/run.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "tools/terminal/complain.h"
+#include "tools/run/owned_fd.h"
+#include "tools/run/run_application.h"
+#include "tools/run/run_supervisor.h"
+
+namespace warp::tools {
+namespace {
+
+constexpr int kLook = 100;  // ms between looks for killed senders, while there are any that wait
+
+// What the supervisor tells the front, by a pipe.
+struct News {
+  enum class Kind : uint8_t { kStarted, kStopped, kEnded };
+  Kind kind;
+  int value;  // the application's process; –; its exit status
+};
+
+int ExitStatus(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void Tell(int front, News::Kind kind, int value) {
+  const News news{kind, value};
+  [[maybe_unused]] const ssize_t written = ::write(front, &news, sizeof news);
+}
+
+// Nothing that the application closes stays open here, nor does its directory stay in use.
+void LetGoOfSurroundings() {
+  ::setsid();
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
+  ::close(null);
+  [[maybe_unused]] const int changed = ::chdir("/");
+}
+
+// Reads what became of children: true once the application ended, for which the front is told all.
+bool Reap(pid_t application, int front) {
+  int status = 0;
+  for (pid_t child; (child = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+    if (child != application) continue;
+    if (WIFSTOPPED(status)) {
+      Tell(front, News::Kind::kStopped, WSTOPSIG(status));
+      continue;
+    }
+    ::prctl(PR_SET_PDEATHSIG, 0);  // the front ends now; what the application left behind goes on
+    Tell(front, News::Kind::kEnded, ExitStatus(status));
+    return true;
+  }
+  return false;
+}
+
+// The supervisor's life. All signals are blocked.
+[[noreturn]] void Supervise(const std::string& gate_path, const std::vector<std::string>& command,
+                            const InheritedSignals& signals, OwnedFd front) {
+  absl::StatusOr<StartedApplication> application = StartApplication(command, signals);
+  if (!application.ok()) {
+    Tell(front.get(), News::Kind::kEnded, Complain(application.status().message()));
+    ::_exit(1);
+  }
+  // Never destroyed: its threads end with the process.
+  auto* supervisor = new RunSupervisor(std::move(application->listener), gate_path);
+  supervisor->Start();
+  Tell(front.get(), News::Kind::kStarted, application->pid);
+  application->Release();
+  LetGoOfSurroundings();
+
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  const OwnedFd changes(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  bool waits = false;
+  for (bool ended = false, alone = false; !ended || !alone;) {
+    pollfd watched[] = {{.fd = changes.get(), .events = POLLIN, .revents = 0},
+                        {.fd = alone ? -1 : supervisor->listener(), .events = 0, .revents = 0}};
+    ::poll(watched, 2, waits ? kLook : 10 * kLook);
+    signalfd_siginfo change;
+    while (::read(changes.get(), &change, sizeof change) > 0) {
+    }
+    if (!ended && (ended = Reap(application->pid, front.get()))) front = OwnedFd();
+    alone = alone || watched[1].revents != 0;  // nobody is left who could ask
+    waits = supervisor->LetGo();
+  }
+  ::_exit(0);
+}
+
+// What the terminal sends goes to the whole group, so the application has it already; what a process sends to us is meant
+// for the application.
+void PassOn(const signalfd_siginfo& signal, pid_t application) {
+  const bool from_process = signal.ssi_code <= 0;  // so SIGCHLD is not
+  if (!from_process || signal.ssi_pid == static_cast<uint32_t>(application)) return;
+  ::kill(application, static_cast<int>(signal.ssi_signo));
+}
+
+int Front(int supervisor_news, const sigset_t& all) {
+  const OwnedFd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+  pid_t application = 0;
+  while (true) {
+    // Signals stay pending until there is somebody to have them.
+    pollfd watched[] = {
+        {.fd = supervisor_news, .events = POLLIN, .revents = 0},
+        {.fd = application != 0 ? signals.get() : -1, .events = POLLIN, .revents = 0}};
+    ::poll(watched, 2, -1);
+    signalfd_siginfo signal;
+    while (watched[1].revents != 0 &&
+           ::read(signals.get(), &signal, sizeof signal) == sizeof signal) {
+      PassOn(signal, application);
+    }
+    if (watched[0].revents == 0) continue;
+    News news;
+    if (::read(supervisor_news, &news, sizeof news) != sizeof news) {
+      return Complain("the supervisor of the application was killed, and the application with it");
+    }
+    switch (news.kind) {
+      case News::Kind::kStarted:
+        application = news.value;
+        break;
+      case News::Kind::kStopped:
+        ::kill(::getpid(), SIGSTOP);  // so that a shell sees it
+        break;
+      case News::Kind::kEnded:
+        return news.value;
+    }
+  }
+}
+
+}  // namespace
+
+int RunApplication(const std::string& gate_path, const std::vector<std::string>& command) {
+  sigset_t all;
+  ::sigfillset(&all);
+  InheritedSignals signals;
+  ::pthread_sigmask(SIG_BLOCK, &all, &signals.mask);
+  struct sigaction wanted {};  // a caller may ignore its children's ends: we must not
+  wanted.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &wanted, &signals.on_child);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Complain("no more descriptors");
+  OwnedFd news(ends[0]), front(ends[1]);
+  const pid_t self = ::getpid();
+  const pid_t supervisor = ::fork();
+  if (supervisor < 0) return Complain("no more processes");
+  if (supervisor == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != self) ::_exit(1);
+    news = OwnedFd();
+    Supervise(gate_path, command, signals, std::move(front));
+  }
+  front = OwnedFd();
+  return Front(news.get(), all);
+}
+
+}  // namespace warp::tools

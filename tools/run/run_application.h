@@ -1,0 +1,40 @@
+// Starting an application under the filter.
+#ifndef WARP_TOOLS_RUN_RUN_APPLICATION_H_
+#define WARP_TOOLS_RUN_RUN_APPLICATION_H_
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "tools/run/owned_fd.h"
+
+namespace warp::tools {
+
+// What the application is to find as the caller left it.
+struct InheritedSignals {
+  sigset_t mask;
+  struct sigaction on_child;
+};
+
+struct StartedApplication {
+  pid_t pid = 0;
+  OwnedFd listener;                           // where its questions come
+  std::atomic<uint32_t>* released = nullptr;  // in memory shared with it
+
+  // Until then it has not executed anything.
+  void Release();
+};
+
+// Forks a child that will execute `command` with those signals, and makes sure that this process may do what a supervisor
+// has to. The child is killed when the calling thread ends. Call it from a process with one thread.
+// FailedPrecondition, in one sentence, if the kernel or what we are confined in does not let us.
+absl::StatusOr<StartedApplication> StartApplication(const std::vector<std::string>& command,
+                                                    const InheritedSignals& signals);
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_RUN_RUN_APPLICATION_H_

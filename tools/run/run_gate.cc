@@ -1,0 +1,38 @@
+#include "tools/run/run_gate.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "absl/strings/str_cat.h"
+#include "tools/run/owned_fd.h"
+#include "dataplane/os/unix_address.h"
+
+namespace warp::tools {
+
+bool RunGate::IsAt(const std::string& path, pid_t thread) const {
+  if (path.empty()) return false;
+  if (path == path_) return true;
+  struct stat gate, other;
+  if (::stat(path_.c_str(), &gate) != 0) return false;
+  std::string seen = path;
+  if (thread != 0) {
+    seen = absl::StrCat("/proc/", thread, path.front() == '/' ? "/root" : "/cwd/", path);
+  }
+  return ::stat(seen.c_str(), &other) == 0 && other.st_dev == gate.st_dev &&
+         other.st_ino == gate.st_ino;
+}
+
+std::optional<RunGate::Identity> RunGate::Now() const {
+  struct stat status;
+  if (::stat(path_.c_str(), &status) != 0) return std::nullopt;
+  return Identity{status.st_dev, status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
+bool RunGate::StillIs(const Identity& identity) const {
+  const std::optional<UnixAddress> address = UnixAddress::Of(path_);
+  const OwnedFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  // The file of a socket that was closed refuses. In this order: one that was found alive may be a successor.
+  return address && ::connect(fd.get(), address->get(), address->size()) == 0 && Now() == identity;
+}
+
+}  // namespace warp::tools

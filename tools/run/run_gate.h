@@ -1,0 +1,43 @@
+// The gate of `warp run`, as a file.
+#ifndef WARP_TOOLS_RUN_RUN_GATE_H_
+#define WARP_TOOLS_RUN_RUN_GATE_H_
+
+#include <sys/types.h>
+
+#include <ctime>
+#include <optional>
+#include <string>
+
+namespace warp::tools {
+
+// The gate comes and goes with warpd: what stands at its path may be there later than the application, or be another socket
+// than a moment ago. Any thread.
+class RunGate {
+ public:
+  // A socket file, as long as it stands.
+  struct Identity {
+    dev_t device;
+    ino_t inode;
+    time_t seconds;    // of its making (mtime): inode numbers are used again
+    long nanoseconds;  // likewise
+    bool operator==(const Identity&) const = default;
+  };
+
+  explicit RunGate(std::string path) : path_(std::move(path)) {}
+
+  // Whether a socket whose address is `path` is the gate, by whatever way. `thread` is the application's: relative paths are
+  // taken from its directory, absolute ones from its root; 0: the supervisor's.
+  bool IsAt(const std::string& path, pid_t thread) const;
+
+  // Which socket stands there; none if there is none.
+  std::optional<Identity> Now() const;
+  // Whether that very socket, of datagrams, stands there and somebody holds it.
+  bool StillIs(const Identity& identity) const;
+
+ private:
+  const std::string path_;
+};
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_RUN_RUN_GATE_H_

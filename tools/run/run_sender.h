@@ -1,0 +1,94 @@
+// Sending in the application's place.
+#ifndef WARP_TOOLS_RUN_RUN_SENDER_H_
+#define WARP_TOOLS_RUN_RUN_SENDER_H_
+
+#include <liburing.h>
+#include <pthread.h>
+#include <sys/types.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "tools/run/run_gate.h"
+#include "tools/run/run_question.h"
+#include "dataplane/os/unix_address.h"
+
+namespace warp::tools {
+
+// Payloads of one socket go one after the other, however many threads and processes send through it: so what is left of them
+// in the kernel is the last one's. Any thread.
+class SocketTurns {
+ public:
+  // Holds a socket's turn while it lives; waits for it first.
+  class Turn {
+   public:
+    Turn(SocketTurns& turns, int socket);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    SocketTurns& turns_;
+    ino_t socket_;
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::set<ino_t> held_;
+};
+
+// Threads that wait in the kernel for room in a gate's queue, in the order in which it grants it. Any thread.
+class RoomWaiters {
+ public:
+  // sendmsg(2), waiting. EINTR also when the question no longer stands.
+  ssize_t Send(int socket, const msghdr& message, int flags, const Question& question);
+  // Wakes those whose question no longer stands: their application was killed. False if nobody waits.
+  bool LetGo();
+  // Once, before the first thread: the signal that wakes one.
+  static void PrepareSignal();
+
+ private:
+  struct Waiter {
+    pthread_t thread;
+    const Question* question;
+  };
+  std::mutex mutex_;
+  std::vector<Waiter*> waiters_;
+};
+
+// One supervisor thread's means to send and wait.
+class RunSender {
+ public:
+  RunSender(const RunGate& gate, RoomWaiters& room);
+  ~RunSender();
+  RunSender(const RunSender&) = delete;
+  RunSender& operator=(const RunSender&) = delete;
+
+  // Sends as the kernel would; returns its result: bytes, or minus an errno.
+  int64_t Send(const Question& question, int socket, const UnixAddress& to,
+               std::span<const uint8_t> payload, int flags);
+  // The same to the gate, and returns when the gate has done with the payload. ECONNREFUSED (seqpacket: ECONNRESET) if the
+  // gate went away with it. The caller holds the socket's turn.
+  int64_t SendAndWait(const Question& question, int socket, const UnixAddress& to,
+                      std::span<const uint8_t> payload, int flags);
+
+ private:
+  // Returns when nothing of what was sent through the socket is left unread; false if the question no longer stands.
+  bool WaitUntilTaken(const Question& question, int socket);
+  void LetGoOfPoll();
+
+  const RunGate& gate_;
+  RoomWaiters& room_;
+  io_uring ring_;
+  bool has_ring_;  // io_uring may be forbidden
+};
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_RUN_RUN_SENDER_H_

@@ -1,0 +1,142 @@
+#include "tools/run/run_supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <thread>
+
+#include "dataplane/wire/constants.h"
+
+namespace warp::tools {
+namespace {
+
+constexpr int kMostFree = 8;  // more threads than that are not kept
+
+int Option(int socket, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+// Whether the supervisor can send it in the application's name: it has neither its working directory nor its descriptors.
+bool CanSendFor(const RunMessage& message) {
+  const std::string path = message.to.path();
+  return !message.ancillary && (message.to.size() == 0 || path.empty() || path.front() == '/');
+}
+
+}  // namespace
+
+RunSupervisor::RunSupervisor(OwnedFd listener, const std::string& gate_path)
+    : listener_(std::move(listener)),
+      gate_(gate_path),
+      gate_address_(UnixAddress::Of(gate_path).value()) {}
+
+void RunSupervisor::Start() {
+  RoomWaiters::PrepareSignal();
+  PreferSameCpu(listener());
+  AddThread();
+}
+
+void RunSupervisor::AddThread() {
+  ++free_;
+  try {
+    std::thread([this] { Serve(); }).detach();
+  } catch (const std::system_error&) {
+    // Out of threads: questions wait for those that there are.
+    --free_;
+  }
+}
+
+void RunSupervisor::Serve() {
+  ThreadHandles handles;
+  RunSender sender(gate_, room_);
+  while (true) {
+    const std::optional<Question> question = Question::Next(listener());
+    if (question) {
+      --free_;
+      Answer(*question, handles, sender);
+      if (free_ >= kMostFree) return;
+      ++free_;
+      continue;
+    }
+    // Its thread was killed meanwhile; or all of them are gone, which the main thread sees, too.
+    pollfd listened{.fd = listener(), .events = POLLIN, .revents = 0};
+    if (::poll(&listened, 1, -1) > 0 && (listened.revents & POLLHUP) != 0) return;
+  }
+}
+
+void RunSupervisor::Answer(const Question& question, ThreadHandles& handles, RunSender& sender) {
+  const std::optional<OwnedFd> socket =
+      handles.Take(question, static_cast<int>(question.argument(0)));
+  const std::optional<Way> way = socket ? WayOf(question, socket->get()) : std::nullopt;
+  if (!way) return question.Continue();
+  const std::optional<std::vector<RunMessage>> messages = ReadMessages(question);
+  if (!messages || !question.Stands()) return question.Continue();
+  const auto ours = [&](const RunMessage& message) { return IsForGate(question, *way, message); };
+  const auto possible = [&](const RunMessage& m) { return ours(m) || CanSendFor(m); };
+  if (std::none_of(messages->begin(), messages->end(), ours) ||
+      !std::all_of(messages->begin(), messages->end(), possible)) {
+    return question.Continue();
+  }
+  if (free_ == 0) AddThread();
+  const SocketTurns::Turn turn(turns_, socket->get());
+  question.Return(SendAll(question, sender, socket->get(), *way, *messages));
+}
+
+std::optional<RunSupervisor::Way> RunSupervisor::WayOf(const Question& question, int socket) const {
+  if (Option(socket, SO_DOMAIN) != AF_UNIX) return std::nullopt;
+  const int type = Option(socket, SO_TYPE);
+  if (type != SOCK_DGRAM && type != SOCK_SEQPACKET) return std::nullopt;
+  const bool waits =
+      (::fcntl(socket, F_GETFL) & O_NONBLOCK) == 0 && (FlagsOf(question) & MSG_DONTWAIT) == 0;
+  if (!waits) return std::nullopt;
+  Way way{.ignores_addresses = type == SOCK_SEQPACKET};
+  UnixAddress peer;
+  if (::getpeername(socket, peer.get(), &peer.size()) == 0) {
+    way.connected_to_gate = gate_.IsAt(peer.path(), 0);
+  }
+  return way;
+}
+
+bool RunSupervisor::IsForGate(const Question& question, const Way& way,
+                              const RunMessage& message) const {
+  if (message.to.size() == 0 || way.ignores_addresses) return way.connected_to_gate;
+  return gate_.IsAt(message.to.path(), question.thread());
+}
+
+int64_t RunSupervisor::SendAll(const Question& question, RunSender& sender, int socket,
+                               const Way& way, const std::vector<RunMessage>& messages) {
+  const int flags = FlagsOf(question);
+  std::vector<uint8_t> payload;
+  int64_t done = 0;
+  for (const RunMessage& message : messages) {
+    const bool for_gate = IsForGate(question, way, message);
+    int64_t sent = 0;
+    if (for_gate && message.size() > wire::kMaxPayloadSize) {
+      sent = -EMSGSIZE;
+    } else if (message.size() > SSIZE_MAX || !ReadPayload(question, message, payload)) {
+      sent = -EFAULT;
+    } else if (!question.Stands()) {
+      return done;
+    } else if (for_gate) {
+      const bool named = message.to.size() != 0 && !way.ignores_addresses;
+      UnixAddress to = gate_address_;
+      if (!named) to.size() = 0;
+      sent = sender.SendAndWait(question, socket, to, payload, flags);
+    } else {
+      sent = sender.Send(question, socket, message.to, payload, flags);
+    }
+    if (sent < 0) return done > 0 ? done : sent;
+    if (message.count_at == 0) return sent;
+    const uint32_t count = static_cast<uint32_t>(sent);
+    question.Write(message.count_at, &count, sizeof count);
+    ++done;
+  }
+  return done;
+}
+
+}  // namespace warp::tools

@@ -1,0 +1,57 @@
+// Answers what the application's filter asks: each call goes on untouched, unless it is a blocking send into the gate.
+#ifndef WARP_TOOLS_RUN_RUN_SUPERVISOR_H_
+#define WARP_TOOLS_RUN_RUN_SUPERVISOR_H_
+
+#include <atomic>
+#include <string>
+
+#include "tools/run/owned_fd.h"
+#include "tools/run/run_gate.h"
+#include "tools/run/run_message.h"
+#include "tools/run/run_question.h"
+#include "tools/run/run_sender.h"
+#include "dataplane/os/unix_address.h"
+
+namespace warp::tools {
+
+// One per process, and as long as the process: its threads are never joined. A thread takes a question, decides, sends and
+// waits itself; before it waits it makes sure that another one is free to take the next question.
+class RunSupervisor {
+ public:
+  // `gate_path` fits a UnixAddress.
+  RunSupervisor(OwnedFd listener, const std::string& gate_path);
+
+  // From here on questions are answered.
+  void Start();
+  // Call it a few times a second: lets go of sends whose application was killed. False if none waits.
+  bool LetGo() { return room_.LetGo(); }
+  int listener() const { return listener_.get(); }
+
+ private:
+  // Where a socket sends.
+  struct Way {
+    bool connected_to_gate = false;
+    bool ignores_addresses = false;  // seqpacket
+  };
+
+  void Serve();
+  void AddThread();
+  void Answer(const Question& question, ThreadHandles& handles, RunSender& sender);
+  // None if its sends are no concern of ours: not a Unix socket of datagrams or packets, or one that never waits.
+  std::optional<Way> WayOf(const Question& question, int socket) const;
+  bool IsForGate(const Question& question, const Way& way, const RunMessage& message) const;
+  // All messages, up to the first that fails; the call's result.
+  int64_t SendAll(const Question& question, RunSender& sender, int socket, const Way& way,
+                  const std::vector<RunMessage>& messages);
+
+  const OwnedFd listener_;
+  const RunGate gate_;
+  const UnixAddress gate_address_;
+  SocketTurns turns_;
+  RoomWaiters room_;
+  std::atomic<int> free_ = 0;  // threads that wait for a question, or soon will
+};
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_RUN_RUN_SUPERVISOR_H_

@@ -1,0 +1,32 @@
+// Columns of text that line up.
+#ifndef WARP_TOOLS_TERMINAL_TEXT_TABLE_H_
+#define WARP_TOOLS_TERMINAL_TEXT_TABLE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace warp::tools {
+
+class TextTable {
+ public:
+  // A header that begins with '>' stands above a column that is aligned to the right.
+  explicit TextTable(std::vector<std::string> headers);
+
+  // Missing cells are empty; there may not be more than headers.
+  void Add(std::vector<std::string> cells);
+  bool empty() const { return rows_.empty(); }
+
+  // Each line behind `indent`, without trailing spaces. Widths count characters of UTF-8.
+  std::string ToString(absl::string_view indent = "") const;
+
+ private:
+  std::vector<std::string> headers_;
+  std::vector<bool> right_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_TERMINAL_TEXT_TABLE_H_
