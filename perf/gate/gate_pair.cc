@@ -1,4 +1,4 @@
-#include "perf/gate_pair.h"
+#include "perf/gate/gate_pair.h"
 
 #include <poll.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "perf/frame_source.h"
+#include "perf/engine/frame_source.h"
 
 #include <rte_eth_ring.h>
 

@@ -1,12 +1,12 @@
 // The cases of the engine benchmark. Each measures, and puts what it found into `results` under the names that README.md
 // lists.
-#ifndef WARP_PERF_ENGINE_SUITE_H_
-#define WARP_PERF_ENGINE_SUITE_H_
+#ifndef WARP_PERF_ENGINE_ENGINE_SUITE_H_
+#define WARP_PERF_ENGINE_ENGINE_SUITE_H_
 
 #include <string>
 #include <vector>
 
-#include "perf/engine_case.h"
+#include "perf/engine/engine_case.h"
 
 namespace warp::perf {
 
@@ -32,4 +32,4 @@ void MeasureTwoCores(const Effort& effort, Json* results);
 
 }  // namespace warp::perf
 
-#endif  // WARP_PERF_ENGINE_SUITE_H_
+#endif  // WARP_PERF_ENGINE_ENGINE_SUITE_H_

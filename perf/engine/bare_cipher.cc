@@ -1,4 +1,4 @@
-#include "perf/bare_cipher.h"
+#include "perf/engine/bare_cipher.h"
 
 #include <array>
 

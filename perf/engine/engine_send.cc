@@ -3,9 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/exchange/ring.h"
-#include "perf/bare_cipher.h"
+#include "perf/engine/bare_cipher.h"
 #include "perf/bench_node.h"
-#include "perf/engine_suite.h"
+#include "perf/engine/engine_suite.h"
 
 namespace warp::perf {
 namespace {

@@ -1,7 +1,7 @@
 // How the engine benchmark measures: short samples of the whole and of each of its bare parts in turn, many times over, so
 // that whatever disturbs the machine disturbs both alike; medians of each.
-#ifndef WARP_PERF_ENGINE_CASE_H_
-#define WARP_PERF_ENGINE_CASE_H_
+#ifndef WARP_PERF_ENGINE_ENGINE_CASE_H_
+#define WARP_PERF_ENGINE_ENGINE_CASE_H_
 
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -53,4 +53,4 @@ Json FromSamples(const Samples& cycles);
 
 }  // namespace warp::perf
 
-#endif  // WARP_PERF_ENGINE_CASE_H_
+#endif  // WARP_PERF_ENGINE_ENGINE_CASE_H_

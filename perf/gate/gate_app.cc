@@ -1,4 +1,4 @@
-#include "perf/gate_app.h"
+#include "perf/gate/gate_app.h"
 
 #include <netinet/in.h>
 #include <netinet/udp.h>

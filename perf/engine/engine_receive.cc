@@ -3,9 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/wire/message.h"
-#include "perf/bare_cipher.h"
-#include "perf/engine_suite.h"
-#include "perf/frame_source.h"
+#include "perf/engine/bare_cipher.h"
+#include "perf/engine/engine_suite.h"
+#include "perf/engine/frame_source.h"
 
 namespace warp::perf {
 namespace {

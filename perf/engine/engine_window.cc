@@ -11,7 +11,7 @@
 #include "dataplane/lcore/constants.h"
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/session/window.h"
-#include "perf/engine_suite.h"
+#include "perf/engine/engine_suite.h"
 
 namespace warp::perf {
 namespace {

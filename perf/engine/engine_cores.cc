@@ -5,9 +5,9 @@
 
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/wire/message.h"
-#include "perf/bare_cipher.h"
-#include "perf/engine_suite.h"
-#include "perf/frame_source.h"
+#include "perf/engine/bare_cipher.h"
+#include "perf/engine/engine_suite.h"
+#include "perf/engine/frame_source.h"
 
 namespace warp::perf {
 namespace {

@@ -5,7 +5,7 @@
 #include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 #include "dataplane/wire/crypto/aead.h"
-#include "perf/engine_suite.h"
+#include "perf/engine/engine_suite.h"
 #ifdef WARP_HAVE_LIBCRYPTO
 #include <openssl/evp.h>
 #endif

@@ -1,4 +1,4 @@
-#include "perf/engine_case.h"
+#include "perf/engine/engine_case.h"
 
 #include <rte_cycles.h>
 

@@ -1,6 +1,6 @@
 // A port that receives what the benchmark puts into a ring.
-#ifndef WARP_PERF_FRAME_SOURCE_H_
-#define WARP_PERF_FRAME_SOURCE_H_
+#ifndef WARP_PERF_ENGINE_FRAME_SOURCE_H_
+#define WARP_PERF_ENGINE_FRAME_SOURCE_H_
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -32,4 +32,4 @@ class FrameSource {
 
 }  // namespace warp::perf
 
-#endif  // WARP_PERF_FRAME_SOURCE_H_
+#endif  // WARP_PERF_ENGINE_FRAME_SOURCE_H_

@@ -16,8 +16,8 @@
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/wire/crypto/keys.h"
-#include "perf/gate_app.h"
-#include "perf/gate_pair.h"
+#include "perf/gate/gate_app.h"
+#include "perf/gate/gate_pair.h"
 #include "perf/must.h"
 
 namespace warp::perf {

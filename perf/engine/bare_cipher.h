@@ -1,7 +1,7 @@
 // AES-256-GCM as the library itself gives it: no engine, no jobs, one call for each packet of a burst. What sealing and
 // opening cannot be faster than.
-#ifndef WARP_PERF_BARE_CIPHER_H_
-#define WARP_PERF_BARE_CIPHER_H_
+#ifndef WARP_PERF_ENGINE_BARE_CIPHER_H_
+#define WARP_PERF_ENGINE_BARE_CIPHER_H_
 
 #include <cstdint>
 #include <memory>
@@ -26,4 +26,4 @@ class BareCipher {
 
 }  // namespace warp::perf
 
-#endif  // WARP_PERF_BARE_CIPHER_H_
+#endif  // WARP_PERF_ENGINE_BARE_CIPHER_H_

@@ -3,8 +3,8 @@
 // out: handshakes, paths and everything else that is not a payload's.
 //
 //   app ─► gate 0..n-1 (site A) ─► control ─► worker: seal ─ring─ open ─► control ─► gate (site B) ─► app
-#ifndef WARP_PERF_GATE_PAIR_H_
-#define WARP_PERF_GATE_PAIR_H_
+#ifndef WARP_PERF_GATE_GATE_PAIR_H_
+#define WARP_PERF_GATE_GATE_PAIR_H_
 
 #include <cstdint>
 #include <memory>
@@ -73,4 +73,4 @@ class GatePair {
 
 }  // namespace warp::perf
 
-#endif  // WARP_PERF_GATE_PAIR_H_
+#endif  // WARP_PERF_GATE_GATE_PAIR_H_

@@ -1,7 +1,7 @@
 // The applications at a benchmark's gates: a sender, a receiver, and a prober of latency, each a thread on a CPU of its own
 // choosing, that use sockets as any program would.
-#ifndef WARP_PERF_GATE_APP_H_
-#define WARP_PERF_GATE_APP_H_
+#ifndef WARP_PERF_GATE_GATE_APP_H_
+#define WARP_PERF_GATE_GATE_APP_H_
 
 #include <atomic>
 #include <cstddef>
@@ -66,4 +66,4 @@ void PinThisThread(int cpu);  // -1: nothing
 
 }  // namespace warp::perf
 
-#endif  // WARP_PERF_GATE_APP_H_
+#endif  // WARP_PERF_GATE_GATE_APP_H_
