@@ -20,7 +20,7 @@
 #include "control/tunnel/reassembler.h"
 #include "dataplane/wire/session/window.h"
 #include "perf/must.h"
-#include "tests/protocol/virtual_net.h"
+#include "tests/control/protocol/virtual_net.h"
 
 namespace warp::perf {
 namespace {

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "dataplane/os/boot_clock.h"
-#include "tests/control/unix_application.h"
+#include "tests/control/gate/unix_application.h"
 #include "tests/gates/gate_lab.h"
 
 namespace warp::control {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/config/temp_dir.h"
+#include "tests/control/config/temp_dir.h"
 
 namespace warp {
 

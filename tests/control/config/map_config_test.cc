@@ -1,0 +1,85 @@
+#include "control/config/map_config.h"
+
+#include <gtest/gtest.h>
+
+#include "control/config/kind.h"
+#include "tests/control/config/temp_dir.h"
+
+namespace warp::config {
+namespace {
+
+std::string Messages(absl::string_view text) {
+  const absl::StatusOr<MapConfig> config = ParseMapConfig(text, "f");
+  return config.ok() ? "ok" : std::string(config.status().message());
+}
+
+TEST(MapConfigTest, HasDefaults) {
+  const absl::StatusOr<MapConfig> config = ParseMapConfig("private_key_file: k", "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->listen.size(), 2u);
+  EXPECT_EQ(config->listen[0].ToString(), "0.0.0.0:13116");
+  EXPECT_EQ(config->listen[1].ToString(), "[::]:13116");
+  EXPECT_EQ(config->control_socket, "/run/warp/map.sock");
+  EXPECT_EQ(config->lifetime, std::chrono::seconds(60));
+  EXPECT_EQ(config->max_registrations, 1'000'000u);
+}
+
+TEST(MapConfigTest, ReadsEveryKey) {
+  const absl::StatusOr<MapConfig> config = ParseMapConfig(
+      "listen: [\"192.0.2.1:1\"]\nprivate_key_file: k\ncontrol_socket: s\nlifetime: "
+      "5s\nmax_registrations: 7\n",
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->listen.size(), 1u);
+  EXPECT_EQ(config->listen[0].ToString(), "192.0.2.1:1");
+  EXPECT_EQ(config->private_key_file, "k");
+  EXPECT_EQ(config->control_socket, "s");
+  EXPECT_EQ(config->lifetime, std::chrono::seconds(5));
+  EXPECT_EQ(config->max_registrations, 7u);
+}
+
+TEST(MapConfigTest, SaysWhatIsWrongAndWhere) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "f:1: private_key_file: missing"},
+      {"private_key_file: k\nlisten: []", "f:2: listen: needs at least 1 entry"},
+      {"private_key_file: k\nlisten: [\"a.example:1\"]",
+       "f:2: listen[0]: \"a.example:1\" is not an address and port such as 192.0.2.1:13116 or "
+       "[::1]:13116"},
+      {"private_key_file: k\nlisten: [\"[::]:1\", \"[::0]:1\"]",
+       "f:2: listen[1]: \"[::]:1\" is taken by listen[0]"},
+      {"private_key_file: k\nlifetme: 5s", "f:2: lifetme: unknown key, did you mean \"lifetime\"?"},
+      {"private_key_file: k\nlifetime: 5",
+       "f:2: lifetime: \"5\" is not a duration such as 250ms, 2s or 1m"},
+      {"private_key_file: k\nmax_registrations: 0",
+       "f:2: max_registrations: \"0\" is not a whole number from 1 to 10000000"},
+  };
+  for (const auto& [text, messages] : cases) EXPECT_EQ(Messages(text), messages) << text;
+}
+
+TEST(MapConfigTest, ReadsItsKeyFile) {
+  ASSERT_TRUE(wire::InitCrypto().ok());
+  TempDir dir;
+  dir.Write("k", "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n");
+  const absl::StatusOr<MapConfig> config =
+      LoadMapConfig(dir.Write("map.yaml", "private_key_file: k"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->private_key.Public().ToBase64(),
+            "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=");
+  dir.Write("k", "x", 0640);
+  EXPECT_EQ(LoadMapConfig(dir.At("map.yaml")).status().message(),
+            dir.At("map.yaml") + ":1: private_key_file: " + dir.At("k") +
+                " is open to group or others (mode 0640): chmod 600 it");
+}
+
+TEST(KindTest, FollowsFromTheKeys) {
+  EXPECT_EQ(KindOf("private_key_file: k"), Kind::kMap);
+  EXPECT_EQ(KindOf("listen: []\nlifetime: 5s"), Kind::kMap);
+  EXPECT_EQ(KindOf("node: {}\nports: []"), Kind::kNode);
+  EXPECT_EQ(KindOf("node: {}\nports: []\nlisten: 5"), Kind::kNode);
+  EXPECT_EQ(KindOf(""), Kind::kNode);
+  EXPECT_EQ(KindOf("listen: ["), Kind::kNode);
+  EXPECT_EQ(KindOfFile("/nonexistent"), Kind::kNode);
+}
+
+}  // namespace
+}  // namespace warp::config

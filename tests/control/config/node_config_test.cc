@@ -1,0 +1,483 @@
+#include "control/config/node_config.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "control/config/text/problems.h"
+#include "tests/control/config/temp_dir.h"
+
+namespace warp::config {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr char kOwnKey[] = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
+constexpr char kOwnPublicKey[] = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
+constexpr char kKey1[] = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+constexpr char kKey2[] = "4p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+
+// K1 and K2 in a text stand for the keys.
+std::string Keyed(absl::string_view text) {
+  return absl::StrReplaceAll(text, {{"K1", kKey1}, {"K2", kKey2}});
+}
+
+std::string Messages(absl::string_view text) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(Keyed(text), "f");
+  if (config.ok()) return "ok";
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(config.status().message());
+}
+
+// What is needed, in four lines; a test adds what it is about.
+constexpr char kNode[] = "node: {private_key_file: k}\n";
+constexpr char kPorts[] = "ports: [{name: wan0, interface: eth0}]\n";
+constexpr char kPeers[] = "peers: [{name: hq, public_key: K1}, {name: lab, public_key: K2}]\n";
+
+TEST(NodeConfigTest, ReadsTheSketch) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(Keyed(R"(
+node:
+  private_key_file: /etc/warp/private.key
+  listen_port: 13117
+map:
+  - address: map.example.net:13116
+    public_key: K1
+ports:
+  - {name: wan0, interface: eth0}
+  - {name: wan1, pci: 0000:3b:00.0, kernel_interface: tap1, cpu: 3}
+  - {name: lab, devargs: "net_memif0,role=client", mtu: 1400}
+  - {name: wan3, interface: eth3, driver: af_xdp, optional: true}
+peers:
+  - {name: other, public_key: K1}
+  - {name: hq, public_key: K2, endpoints: ["198.51.100.7:13116", "[2001:db8::7]:9", "hq.example:1"]}
+tunnels:
+  - name: video
+    id: 1
+    peer: hq
+    deadline: 40ms
+    queue: 16
+    gate: {loopback: {listen: "127.0.0.1:9000", deliver: "127.0.0.1:9001"}}
+  - name: audio
+    id: 65535
+    peer: other
+    gate: {loopback: {listen: "[::1]:9000"}}
+)"),
+                                                            "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->node.private_key_file, "/etc/warp/private.key");
+  EXPECT_EQ(config->node.listen_port, 13117);
+  ASSERT_EQ(config->maps.size(), 1u);
+  EXPECT_EQ(config->maps[0].address.host, "map.example.net");
+  EXPECT_EQ(config->maps[0].public_key.ToBase64(), kKey1);
+
+  ASSERT_EQ(config->ports.size(), 4u);
+  EXPECT_EQ(config->ports[0].driver, PortDriver::kAfPacket);
+  EXPECT_EQ(config->ports[0].device(), "eth0");
+  EXPECT_EQ(config->ports[0].kernel_side(), "eth0");
+  EXPECT_EQ(config->ports[0].kernel_interface, "");
+  EXPECT_EQ(config->ports[0].cpu, std::nullopt);
+  EXPECT_FALSE(config->ports[0].optional);
+  EXPECT_EQ(config->ports[1].driver, PortDriver::kPci);
+  EXPECT_EQ(config->ports[1].device(), "0000:3b:00.0");
+  EXPECT_EQ(config->ports[1].kernel_side(), "tap1");
+  EXPECT_EQ(config->ports[1].cpu, 3);
+  EXPECT_EQ(config->ports[2].driver, PortDriver::kDevargs);
+  EXPECT_EQ(config->ports[2].device(), "net_memif0,role=client");
+  EXPECT_EQ(config->ports[2].kernel_interface, "warp-lab");
+  EXPECT_EQ(config->ports[2].mtu, 1400);
+  EXPECT_EQ(config->ports[3].driver, PortDriver::kAfXdp);
+  EXPECT_TRUE(config->ports[3].optional);
+
+  ASSERT_EQ(config->peers.size(), 2u);
+  ASSERT_EQ(config->peers[1].endpoints.size(), 3u);
+  EXPECT_EQ(config->peers[1].endpoints[1].literal,
+            wire::Endpoint::Parse("[2001:db8::7]:9").value());
+  EXPECT_EQ(config->peers[1].endpoints[2].literal, std::nullopt);
+
+  ASSERT_EQ(config->tunnels.size(), 2u);
+  const TunnelConfig& video = config->tunnels[0];
+  EXPECT_EQ(video.id, 1);
+  EXPECT_EQ(video.peer_index, 1u);
+  EXPECT_EQ(video.deadline, milliseconds(40));
+  EXPECT_EQ(video.queue, 16u);
+  EXPECT_EQ(video.gate.loopback->listen.ToString(), "127.0.0.1:9000");
+  EXPECT_EQ(video.gate.loopback->deliver->ToString(), "127.0.0.1:9001");
+  const TunnelConfig& audio = config->tunnels[1];
+  EXPECT_EQ(audio.peer_index, 0u);
+  EXPECT_EQ(audio.deadline, milliseconds(250));
+  EXPECT_EQ(audio.gate.loopback->deliver, std::nullopt);
+}
+
+TEST(NodeConfigTest, ACryptoDeviceGoesWithCryptodev) {
+  const auto read = [](const std::string& crypto) {
+    return ParseNodeConfig(
+        "node: {private_key_file: k" + crypto + "}\nports: [{name: a, interface: b}]\n", "f");
+  };
+  EXPECT_EQ(read(", crypto: cryptodev, crypto_device: crypto_aesni_gcm0")->node.crypto_device,
+            "crypto_aesni_gcm0");
+  EXPECT_EQ(read(", crypto: cryptodev, crypto_device: \"0000:3d:01.0\"")->node.crypto,
+            wire::EngineKind::kCryptodev);
+  EXPECT_EQ(read(", crypto: cryptodev").status().message(),
+            "f:1: node.crypto: cryptodev needs a crypto_device");
+  EXPECT_EQ(read(", crypto_device: crypto_aesni_gcm0").status().message(),
+            "f:1: node.crypto_device: is only for crypto: cryptodev");
+  const absl::Status other = read(", crypto: cryptodev, crypto_device: net_null0").status();
+  EXPECT_NE(other.message().find("is neither a PCI address nor a virtual device"),
+            absl::string_view::npos)
+      << other;
+}
+
+TEST(NodeConfigTest, ReadsEveryKeyOfTheNode) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(R"(
+node:
+  private_key_file: k
+  control_socket: s
+  max_ports: 3
+  workers: 2
+  polling: busy
+  control_cpu: 1
+  crypto: libsodium
+  hugepages: true
+  memory: 1GiB
+  window: 4194304
+  timers:
+    rekey_after: 1s
+    rekey_after_responder: 1500ms
+    session_lifetime: 3s
+    session_silence: 400ms
+    handshake_retry: 20ms
+    handshake_retry_max: 90ms
+    probe_interval: 50ms
+    path_lost_after: 300ms
+    map_rekey_after: 5s
+ports: [{name: a, interface: b, cpu: auto, mtu: auto}]
+)",
+                                                            "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const NodeSection& node = config->node;
+  EXPECT_EQ(node.control_socket, "s");
+  EXPECT_EQ(node.max_ports, 3);
+  EXPECT_EQ(node.workers, 2);
+  EXPECT_EQ(node.polling, Polling::kBusy);
+  EXPECT_EQ(node.control_cpu, 1);
+  EXPECT_EQ(node.crypto, wire::EngineKind::kSodium);
+  EXPECT_EQ(node.hugepages, Hugepages::kAlways);
+  EXPECT_EQ(node.memory_mib, 1024u);
+  EXPECT_EQ(node.window, 4194304u);
+  EXPECT_EQ(node.timers.rekey_after, seconds(1));
+  EXPECT_EQ(node.timers.rekey_after_responder, milliseconds(1500));
+  EXPECT_EQ(node.timers.session_lifetime, seconds(3));
+  EXPECT_EQ(node.timers.session_silence, milliseconds(400));
+  EXPECT_EQ(node.timers.handshake_retry, milliseconds(20));
+  EXPECT_EQ(node.timers.handshake_retry_max, milliseconds(90));
+  EXPECT_EQ(node.timers.probe_interval, milliseconds(50));
+  EXPECT_EQ(node.timers.path_lost_after, milliseconds(300));
+  EXPECT_EQ(node.timers.map_rekey_after, seconds(5));
+  EXPECT_TRUE(config->peers.empty());
+}
+
+TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
+  struct Case {
+    std::string text;
+    std::string messages;
+  };
+  const std::string node = kNode, ports = kPorts, peers = kPeers, base = node + ports + peers;
+  const auto tunnel = [&](const std::string& keys) {
+    return base +
+           "tunnels:\n  - {name: t, id: 1, peer: hq, gate: {loopback: {listen: "
+           "\"127.0.0.1:9\"}}}\n  - {" +
+           keys + "}\n";
+  };
+  const std::string gate = "gate: {loopback: {listen: \"127.0.0.1:8\"}}";
+  const Case cases[] = {
+      // The whole.
+      {"", "f:1: node.private_key_file: missing\nf:1: ports: missing"},
+      {"hello", "f:1: the configuration must be a map of keys, is a single value"},
+      {"- a", "f:1: the configuration must be a map of keys, is a list"},
+      {"node: [", "f:1: YAML: end of sequence flow not found"},
+      {node + "ports:\n", "f:2: ports: needs at least 1 entry"},
+      // Unknown keys: near ones, ones that belong elsewhere, and others.
+      {base + "tunels: []\n", "f:4: tunels: unknown key, did you mean \"tunnels\"?"},
+      {base + "listen_port: 1\n",
+       "f:4: listen_port: unknown key, did you mean \"node.listen_port\"?"},
+      {base + "deliver: 1\n",
+       "f:4: deliver: unknown key, did you mean \"tunnels[].gate.loopback.deliver\"?"},
+      {base + "bogus: 1\n",
+       "f:4: bogus: unknown key (known here: node, map, ports, peers, tunnels)"},
+      {"node:\n  private_key_file: k\n  listen_prot: 1\n" + ports,
+       "f:3: node.listen_prot: unknown key, did you mean \"listen_port\"?"},
+      {node + "ports: [{name: a, interface: b, drivers: af_xdp}]",
+       "f:2: ports[0].drivers: unknown key, did you mean \"driver\"?"},
+      {base + "\"a\\eb\": 1",
+       "f:4: a\\033b: unknown key (known here: node, map, ports, peers, tunnels)"},
+      // Wrong types.
+      {"node: 5\n" + ports, "f:1: node: must be a map of keys, is a single value"},
+      {"node: []\n" + ports, "f:1: node: must be a map of keys, is a list"},
+      {node + "ports: {name: a}", "f:2: ports: must be a list, is a map of keys"},
+      {node + "ports: [eth0]", "f:2: ports[0]: must be a map of keys, is a single value"},
+      {node + "ports: [{name: [a], interface: b}]",
+       "f:2: ports[0].name: must be a single value, is a list"},
+      {node + "ports: [{name: , interface: b}]", "f:2: ports[0].name: has no value"},
+      {"node: {private_key_file: {a: b}}\n" + ports,
+       "f:1: node.private_key_file: must be a single value, is a map of keys"},
+      {"node: {private_key_file: k, listen_port: x}\n" + ports,
+       "f:1: node.listen_port: \"x\" is not a whole number from 1 to 65535"},
+      {"node: {private_key_file: k, hugepages: yes}\n" + ports,
+       "f:1: node.hugepages: \"yes\" is not one of auto, true, false"},
+      // Out of range.
+      {"node: {private_key_file: k, listen_port: 0}\n" + ports,
+       "f:1: node.listen_port: \"0\" is not a whole number from 1 to 65535"},
+      {"node: {private_key_file: k, max_ports: 65}\n" + ports,
+       "f:1: node.max_ports: \"65\" is not a whole number from 1 to 64"},
+      {"node: {private_key_file: k, window: 100000}\n" + ports,
+       "f:1: node.window: \"100000\" is not a power of two from 1024 to 4194304"},
+      {"node: {private_key_file: k, control_socket: /" + std::string(107, 'x') + "}\n" + ports,
+       "f:1: node.control_socket: the path \"/" + std::string(59, 'x') +
+           "...\" has 108 bytes, a socket's may have 107"},
+      // Timers in order.
+      {"node: {private_key_file: k, timers: {rekey_after: 140s}}\n" + ports,
+       "f:1: node.timers.rekey_after: 140s must be shorter than rekey_after_responder, which is "
+       "135s"},
+      {"node:\n  private_key_file: k\n  timers:\n    session_lifetime: 100s\n" + ports,
+       "f:4: node.timers.session_lifetime: 100s must be longer than rekey_after_responder, which "
+       "is 135s"},
+      {"node: {private_key_file: k, timers: {probe_interval: 1s}}\n" + ports,
+       "f:1: node.timers.probe_interval: 1s must be shorter than path_lost_after, which is 1s"},
+      {"node: {private_key_file: k, timers: {path_lost_after: 1h}}\n" + ports,
+       "f:1: node.timers.path_lost_after: \"1h\" is not from 20ms to 60s"},
+      // Ports.
+      {node + "ports: [{name: a}]",
+       "f:2: ports[0]: needs exactly one of interface, pci and devargs"},
+      {node + "ports: [{name: a, interface: b, pci: 0000:3b:00.0}]",
+       "f:2: ports[0]: needs exactly one of interface, pci and devargs"},
+      {node + "ports: [{interface: b}]", "f:2: ports[0].name: missing"},
+      {node + "ports: [{name: a, pci: 0000:3b:00.0, driver: af_xdp}]",
+       "f:2: ports[0].driver: goes with interface alone"},
+      {node + "ports: [{name: a, devargs: net_null0, optional: true}]",
+       "f:2: ports[0].optional: goes with interface alone"},
+      {node + "ports: [{name: a, interface: b, kernel_interface: c}]",
+       "f:2: ports[0].kernel_interface: goes with pci or devargs: this port's interface is the "
+       "kernel's own"},
+      {node + "ports: [{name: a-long-name, pci: 0000:3b:00.0}]",
+       "f:2: ports[0].kernel_interface: missing: \"warp-a-long-name\" is too long for an "
+       "interface"},
+      {node + "ports:\n - {name: a, interface: x}\n - {name: a, interface: y}",
+       "f:4: ports[1].name: \"a\" is taken by ports[0].name"},
+      {node + "ports:\n - {name: a, interface: x}\n - {name: b, interface: x}",
+       "f:4: ports[1].interface: \"x\" is taken by ports[0].interface"},
+      {node + "ports:\n - {name: a, interface: x}\n - {name: b, devargs: net_ring0, "
+              "kernel_interface: x}",
+       "f:4: ports[1].kernel_interface: \"x\" is taken by ports[0].interface"},
+      {node + "ports:\n - {name: a, interface: warp-b}\n - {name: b, devargs: net_ring0}",
+       "f:4: ports[1].kernel_interface: \"warp-b\" is taken by ports[0].interface"},
+      {node + "ports:\n - {name: a, pci: 0000:3b:00.0}\n - {name: b, pci: 0000:3B:00.0}",
+       "f:4: ports[1].pci: \"0000:3b:00.0\" is taken by ports[0].pci"},
+      {node + "ports:\n - {name: a, devargs: \"net_memif0,id=1\"}\n - {name: b, devargs: "
+              "\"net_memif0,id=2\"}",
+       "f:4: ports[1].devargs: \"net_memif0\" is taken by ports[0].devargs"},
+      {"node: {private_key_file: k, max_ports: 1}\nports:\n - {name: a, interface: x}\n - {name: "
+       "b, interface: y}",
+       "f:2: ports: has 2 entries, node.max_ports is 1"},
+      {"node: {private_key_file: k, control_cpu: 2}\nports:\n - {name: a, interface: x, cpu: 1}\n "
+       "- {name: b, interface: y, cpu: 2}",
+       "f:4: ports[1].cpu: 2 is node.control_cpu: a worker wants a CPU of its own"},
+      {"node: {private_key_file: k, hugepages: false}\nports: [{name: a, pci: 0000:3b:00.0}]",
+       "f:1: node.hugepages: a PCI port needs hugepages"},
+      {node + "ports: [{name: a, interface: b, mtu: 575}]",
+       "f:2: ports[0].mtu: \"575\" is not a whole number from 576 to 9600"},
+      // Maps and peers.
+      {node + ports +
+           "map: [{address: \"m:1\", public_key: K1}, {address: \"m:1\", public_key: K1}]",
+       std::string(
+           "f:3: map[1].address: \"m:1\" is taken by map[0].address\nf:3: map[1].public_key: \"") +
+           kKey1 + "\" is taken by map[0].public_key"},
+      {node + ports + "map: [{address: m, public_key: K1}]",
+       "f:3: map[0].address: \"m\" has no port: write host:port"},
+      {node + ports + "map: [{public_key: \"abc\"}]",
+       "f:3: map[0].public_key: \"abc\" is not a public key: 44 characters of base64\nf:3: "
+       "map[0].address: missing"},
+      {node + ports + "peers:\n - {name: a, public_key: K1}\n - {name: a, public_key: K2}",
+       "f:5: peers[1].name: \"a\" is taken by peers[0].name"},
+      {node + ports + "peers:\n - {name: a, public_key: K1}\n - {name: b, public_key: K1}",
+       std::string("f:5: peers[1].public_key: \"") + kKey1 + "\" is taken by peers[0].public_key"},
+      {node + ports +
+           "peers: [{name: a, public_key: K1, endpoints: [\"10.0.0.1:1\", \"nope\", "
+           "\"10.0.0.1:1\"]}]",
+       "f:3: peers[0].endpoints[1]: \"nope\" has no port: write host:port\n"
+       "f:3: peers[0].endpoints[2]: \"10.0.0.1:1\" is taken by peers[0].endpoints[0]"},
+      {node + ports + "peers: [{name: a, public_key: K1, endpoints: \"10.0.0.1:1\"}]",
+       "f:3: peers[0].endpoints: must be a list, is a single value"},
+      {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"127.0.0.1:1\"]}]",
+       "f:3: peers[0].endpoints[0]: \"127.0.0.1:1\" cannot be the address of another machine"},
+      // Tunnels.
+      {tunnel("name: u, id: 2, peer: gq, " + gate),
+       "f:6: tunnels[1].peer: there is no peer \"gq\", did you mean \"hq\"?"},
+      {tunnel("name: u, id: 2, peer: else, " + gate),
+       "f:6: tunnels[1].peer: there is no peer \"else\""},
+      {tunnel("name: t, id: 2, peer: hq, " + gate),
+       "f:6: tunnels[1].name: \"t\" is taken by tunnels[0].name"},
+      {tunnel("name: u, id: 1, peer: hq, " + gate),
+       "f:6: tunnels[1].id: \"1\" is taken by tunnels[0].id"},
+      {tunnel("name: u, id: 1, peer: lab, " + gate), "ok"},
+      {tunnel("name: u, id: 65536, peer: hq, " + gate),
+       "f:6: tunnels[1].id: \"65536\" is not a whole number from 0 to 65535"},
+      {tunnel("name: u, id: 2, peer: hq"), "f:6: tunnels[1].gate: missing"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {}"),
+       "f:6: tunnels[1].gate: needs loopback or unix"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}}"), "ok"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}, loopback: {listen: "
+              "\"127.0.0.1:8\"}}"),
+       "f:6: tunnels[1].gate: has both loopback and unix: a gate is one of them"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {}}"),
+       "f:6: tunnels[1].gate.unix.path: missing"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /run/warp/warpd.sock}}"),
+       "f:6: tunnels[1].gate.unix.path: \"/run/warp/warpd.sock\" is taken by node.control_socket"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /" + std::string(107, 'x') + "}}"),
+       "f:6: tunnels[1].gate.unix.path: the path " + Quote("/" + std::string(107, 'x')) +
+           " has 108 bytes, a socket's may have 107"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, type: stream}}"),
+       "f:6: tunnels[1].gate.unix.type: \"stream\" is not one of datagram, seqpacket"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, mode: \"0668\"}}"),
+       "f:6: tunnels[1].gate.unix.mode: \"0668\" is not a file's mode such as 0660: three octal "
+       "digits"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, mode: 66}}"),
+       "f:6: tunnels[1].gate.unix.mode: \"66\" is not a file's mode such as 0660: three octal "
+       "digits"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, group: \"a b\"}}"),
+       "f:6: tunnels[1].gate.unix.group: \"a b\" is not the name of a user or group: at most 32 "
+       "characters"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, queue: 1025}}"),
+       "f:6: tunnels[1].gate.unix.queue: \"1025\" is not a whole number from 1 to 1024"},
+      {tunnel("name: u, id: 2, peer: hq, queue: 8, gate: {unix: {path: /x, queue: 9}}"),
+       "f:6: tunnels[1].gate.unix.queue: 9 exceeds the tunnel's queue, 8"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, deliver: /x}}"),
+       "f:6: tunnels[1].gate.unix.deliver: must differ from path: the gate would talk to itself"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x, type: seqpacket, deliver: /y}}"),
+       "f:6: tunnels[1].gate.unix.deliver: is for datagram gates: a seqpacket gate delivers to all "
+       "that connect"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {}}"),
+       "f:6: tunnels[1].gate.loopback.listen: missing"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"127.0.0.1:9\"}}"),
+       "f:6: tunnels[1].gate.loopback.listen: \"127.0.0.1:9\" is taken by "
+       "tunnels[0].gate.loopback.listen"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"0.0.0.0:8\"}}"),
+       "f:6: tunnels[1].gate.loopback.listen: \"0.0.0.0:8\" is not a loopback address: gates serve "
+       "this machine alone"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"127.0.0.1:8\", deliver: "
+              "\"10.0.0.1:8\"}}"),
+       "f:6: tunnels[1].gate.loopback.deliver: \"10.0.0.1:8\" is not a loopback address: gates "
+       "serve this machine alone"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"127.0.0.1:8\", deliver: "
+              "\"[::1]:8\"}}"),
+       "f:6: tunnels[1].gate.loopback.deliver: must be of the same family as listen: payloads "
+       "leave from that socket"},
+      {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"127.0.0.1:8\", deliver: "
+              "\"127.0.0.1:8\"}}"),
+       "f:6: tunnels[1].gate.loopback.deliver: must differ from listen: the gate would talk to "
+       "itself"},
+      {tunnel("name: u, id: 2, peer: hq, deadline: 250, " + gate),
+       "f:6: tunnels[1].deadline: \"250\" is not a duration such as 250ms, 2s or 1m"},
+      {tunnel("name: u, id: 2, peer: hq, queue: 0, " + gate),
+       "f:6: tunnels[1].queue: \"0\" is not a whole number from 1 to 65536"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(Messages(c.text), Keyed(c.messages)) << Keyed(c.text);
+}
+
+TEST(NodeConfigTest, ReadsAUnixGate) {
+  const absl::StatusOr<NodeConfig> config =
+      ParseNodeConfig(Keyed("node: {private_key_file: k}\n"
+                            "ports: [{name: a, interface: b}]\n"
+                            "peers: [{name: hq, public_key: K1}]\n"
+                            "tunnels:\n"
+                            " - {name: t, id: 1, peer: hq, gate: {unix: {path: /t}}}\n"
+                            " - name: u\n"
+                            "   id: 2\n"
+                            "   peer: hq\n"
+                            "   gate:\n"
+                            "     unix: {path: /u, mode: \"0606\", owner: root, group: video,\n"
+                            "            queue: 64, deliver: /v}\n"),
+                      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const UnixGateConfig& plain = *config->tunnels[0].gate.unix_socket;
+  EXPECT_EQ(plain.path, "/t");
+  EXPECT_EQ(plain.type, UnixGateType::kDatagram);
+  EXPECT_EQ(plain.mode, 0660);
+  EXPECT_EQ(plain.group, std::nullopt);
+  EXPECT_EQ(plain.queue, 1u);
+  const UnixGateConfig& full = *config->tunnels[1].gate.unix_socket;
+  EXPECT_EQ(full.mode, 0606);
+  EXPECT_EQ(full.owner, "root");
+  EXPECT_EQ(full.group, "video");
+  EXPECT_EQ(full.queue, 64u);
+  EXPECT_EQ(full.deliver, "/v");
+}
+
+TEST(NodeConfigTest, BoundsItsLists) {
+  std::string ports = "node: {private_key_file: k, max_ports: 64}\nports:\n";
+  for (int i = 0; i < 65; ++i)
+    absl::StrAppend(&ports, " - {name: p", i, ", interface: e", i, "}\n");
+  EXPECT_EQ(Messages(ports), "f:2: ports: has 65 entries, at most 64 are allowed");
+}
+
+// --- Files ---
+
+class NodeConfigFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(wire::InitCrypto().ok());
+    dir_.Write("own.key", kOwnKey);
+    dir_.Write("hq.psk", kOwnKey);
+  }
+  std::string Config(const std::string& peers) {
+    return dir_.Write("warp.yaml",
+                      absl::StrCat("node: {private_key_file: own.key, control_socket: run/s}\n",
+                                   kPorts, "peers:\n", peers),
+                      0644);
+  }
+  TempDir dir_;
+};
+
+TEST_F(NodeConfigFileTest, ReadsKeysFromBesideTheFile) {
+  const absl::StatusOr<NodeConfig> config =
+      LoadNodeConfig(Config(Keyed(" - {name: hq, public_key: K1, preshared_key_file: hq.psk}\n - "
+                                  "{name: b, public_key: K2}\n")));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->node.private_key_file, dir_.At("own.key"));
+  EXPECT_EQ(config->node.control_socket, dir_.At("run/s"));
+  EXPECT_EQ(config->node.private_key.Public().ToBase64(), kOwnPublicKey);
+  ASSERT_TRUE(config->peers[0].preshared_key.has_value());
+  EXPECT_EQ(config->peers[0].preshared_key->bytes()[0], 0x77);
+  EXPECT_FALSE(config->peers[1].preshared_key.has_value());
+}
+
+TEST_F(NodeConfigFileTest, SaysWhichKeyFileIsWrong) {
+  dir_.Write("own.key", kOwnKey, 0644);
+  const std::string path =
+      Config(Keyed(" - {name: hq, public_key: K1, preshared_key_file: none}\n"));
+  EXPECT_EQ(LoadNodeConfig(path).status().message(),
+            path + ":1: node.private_key_file: " + dir_.At("own.key") +
+                " is open to group or others (mode 0644): chmod 600 it\n" + path +
+                ":4: peers[0].preshared_key_file: " + dir_.At("none") +
+                " cannot be read: No such file or directory");
+  EXPECT_TRUE(LoadNodeConfig(path, KeyFiles::kIgnore).ok());
+}
+
+TEST_F(NodeConfigFileTest, RefusesOurOwnKeyAsAPeers) {
+  const std::string path =
+      Config(absl::StrCat(" - {name: me, public_key: \"", kOwnPublicKey, "\"}\n"));
+  EXPECT_EQ(LoadNodeConfig(path).status().message(),
+            path + ":4: peers[0].public_key: is this node's own");
+}
+
+TEST_F(NodeConfigFileTest, SaysWhyAFileCannotBeRead) {
+  EXPECT_EQ(LoadNodeConfig(dir_.At("none")).status().message(),
+            dir_.At("none") + ": cannot be read: No such file or directory");
+  EXPECT_EQ(LoadNodeConfig(dir_.At("")).status().message(),
+            dir_.At("") + ": is not a regular file");
+  const std::string large = dir_.Write("large", std::string(1 << 21, '#'));
+  EXPECT_EQ(LoadNodeConfig(large).status().message(), large + ": is larger than 1048576 bytes");
+}
+
+}  // namespace
+}  // namespace warp::config

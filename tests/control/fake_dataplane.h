@@ -1,0 +1,76 @@
+// A dataplane without lcores: packets are heap memory, what is submitted stays where a test can look at it, and the test
+// says what became of it. lcore::Packet's methods are defined here too, in place of those over mbufs.
+#ifndef WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
+#define WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/facade/dataplane.h"
+
+namespace warp::lcore {
+
+class FakeDataplane : public Dataplane {
+ public:
+  static constexpr size_t kRoom = 1600;
+
+  struct Submitted {
+    WorkerId home;
+    Plaintext packet;
+    SendRequest request;
+  };
+  struct Resubmitted {
+    WorkerId home;
+    Sealed packet;
+    SendRequest request;
+    size_t after = 0;  // so many of `submitted`
+  };
+  std::vector<Submitted> submitted;
+  std::vector<Resubmitted> resubmitted;
+  std::vector<std::pair<PortId, Frame>> transmitted;
+  size_t buffers = 100000;  // that may still be allocated
+
+  static Plaintext MakePlaintext(wire::Bytes bytes);
+  static Sealed MakeSealed(wire::Bytes bytes);
+  static size_t LivePackets();
+
+  absl::StatusOr<PortId> AddPort(const PortSpec&, int) override { return PortId{0}; }
+  absl::Status RemovePort(PortId) override { return absl::OkStatus(); }
+  PortInfo Info(PortId) const override { return {}; }
+  PortCounters Counters(PortId) const override { return {}; }
+  void Publish(std::unique_ptr<const Snapshot>) override {}
+  Plaintext AllocatePlaintext() override;
+  Frame AllocateFrame() override;
+  size_t max_plaintext() const override { return kRoom; }
+  uint16_t max_mtu() const override { return 1500; }
+  void Submit(WorkerId home, std::span<Plaintext> packets,
+              std::span<const SendRequest> requests) override;
+  void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
+  void Transmit(PortId port, Frame frame) override;
+  size_t ReceiveOpened(std::span<OpenedPacket>) override { return 0; }
+  size_t ReceiveHandshakes(std::span<HandshakePacket>) override { return 0; }
+  size_t ReceiveForeign(std::span<ForeignFrame>) override { return 0; }
+  size_t ReceiveCompletions(std::span<Completion>) override { return 0; }
+  int wake_fd() const override { return -1; }
+  bool ArmSleep() override { return true; }
+  void Disarm() override {}
+  void FlushWakeups() override {}
+  uint32_t Turn() override { return 0; }
+  bool Wait(int, std::chrono::nanoseconds) override { return false; }
+  uint16_t workers() const override { return 3; }
+  uint64_t Heartbeat(WorkerId worker) const override { return heartbeats[worker]; }
+  bool IsAsleep(WorkerId worker) const override { return asleep[worker]; }
+  WorkerStatus Status(WorkerId) const override { return {}; }
+  uint64_t Drops(wire::Drop) const override { return 0; }
+  uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
+  absl::string_view engine_name() const override { return "none"; }
+
+  std::array<uint64_t, 3> heartbeats{};
+  std::array<bool, 3> asleep{};
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_

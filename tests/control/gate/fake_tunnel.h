@@ -1,0 +1,38 @@
+// What stands behind a gate, in its tests.
+#ifndef WARP_TESTS_CONTROL_GATE_FAKE_TUNNEL_H_
+#define WARP_TESTS_CONTROL_GATE_FAKE_TUNNEL_H_
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "control/gate/gate.h"
+
+namespace warp::control {
+
+// The tunnel, as the gate sees it: payloads are done when the test says so.
+class FakeTunnel : public GateSink {
+ public:
+  size_t OnPayloads(std::span<const wire::Bytes> payloads) override {
+    const size_t taken = std::min(payloads.size(), room);
+    for (const wire::Bytes payload : payloads.first(taken))
+      got.emplace_back(payload.begin(), payload.end());
+    room -= taken;
+    return taken;
+  }
+  std::vector<std::string> got;
+  size_t room = SIZE_MAX;
+};
+
+inline size_t OpenDescriptors() {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+    ++count;
+  return count;
+}
+
+}  // namespace warp::control
+
+#endif  // WARP_TESTS_CONTROL_GATE_FAKE_TUNNEL_H_

@@ -1,0 +1,363 @@
+#include "control/gate/unix/unix_datagram_gate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <memory>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "tests/control/gate/fake_tunnel.h"
+#include "tests/control/turning.h"
+#include "tests/control/gate/unix_application.h"
+
+namespace warp::control {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using wire::Drop;
+
+class UnixDatagramGateTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto room = UnixSocketRoom::Create();
+    if (!room.ok()) GTEST_SKIP() << room.status();
+    room_ = *std::move(room);
+    options_.path.path = directory_ / "gate.sock";
+  }
+  void Open(size_t queue = 1) {
+    options_.queue = queue;
+    auto gate = UnixDatagramGate::Create(*loop_, *room_, receiver_, options_, sink_);
+    ASSERT_TRUE(gate.ok()) << gate.status();
+    gate_ = *std::move(gate);
+  }
+  const std::string& path() const { return options_.path.path; }
+  bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
+  bool Gets(size_t payloads) {
+    return Turn([&] { return sink_.got.size() >= payloads; });
+  }
+  void Done(size_t payloads = 1) {
+    gate_->OnDone(payloads);
+    Settle(*loop_);
+  }
+  void Deliver(const std::string& payload) {
+    std::vector<uint8_t> bytes(payload.begin(), payload.end());
+    const wire::Bytes view(bytes);
+    gate_->Deliver(Delivery(view, std::move(bytes)));
+  }
+  uint64_t Drops(Drop drop) const { return gate_->counters().drops.Get(drop); }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<Loop> loop_ = MakeLoop();
+  std::unique_ptr<UnixSocketRoom> room_;
+  UnixReceiver receiver_;
+  UnixDatagramGateOptions options_;
+  FakeTunnel sink_;
+  std::unique_ptr<UnixDatagramGate> gate_;
+};
+
+// --- Out of the application ---
+
+TEST_F(UnixDatagramGateTest, OnePayloadIsOnItsWayAtATime) {
+  Open();
+  UnixApplication a, b;
+  ASSERT_EQ(a.Connect(path()), 0);
+  ASSERT_EQ(b.Connect(path()), 0);
+  EXPECT_EQ(a.Send("one"), 0);
+  EXPECT_EQ(a.Send("two"), EAGAIN);
+  EXPECT_EQ(b.Send("two"), EAGAIN);
+  ASSERT_TRUE(Gets(1));
+  Settle(*loop_);
+  // It was looked at, and is still there: for one and all.
+  EXPECT_EQ(a.Send("two"), EAGAIN);
+  EXPECT_EQ(b.Send("two"), EAGAIN);
+  EXPECT_FALSE(a.Writable());
+  EXPECT_FALSE(b.Writable());
+  EXPECT_EQ(gate_->status().holding, 1u);
+  Done();
+  EXPECT_EQ(gate_->status().holding, 0u);
+  EXPECT_TRUE(a.Writable());
+  EXPECT_EQ(b.Send("two"), 0);
+  ASSERT_TRUE(Gets(2));
+  EXPECT_THAT(sink_.got, ElementsAre("one", "two"));
+  EXPECT_EQ(gate_->counters().from_app, 2u);
+}
+
+TEST_F(UnixDatagramGateTest, TheKernelCountsWhatIsOnItsWay) {
+  Open();
+  UnixApplication app;
+  ASSERT_EQ(app.Connect(path()), 0);
+  ASSERT_EQ(app.Send("one"), 0);
+  ASSERT_TRUE(Gets(1));
+  int unsent = 0;
+  ASSERT_EQ(ioctl(app.fd(), SIOCOUTQ, &unsent), 0);
+  EXPECT_GT(unsent, 0);
+  Done();
+  ASSERT_EQ(ioctl(app.fd(), SIOCOUTQ, &unsent), 0);
+  EXPECT_EQ(unsent, 0);
+}
+
+TEST_F(UnixDatagramGateTest, ABlockedSenderIsWokenWhenItsPredecessorIsDone) {
+  Open();
+  std::atomic<int> sent = 0;
+  std::thread application([&] {
+    UnixApplication app(SOCK_DGRAM, 0);
+    app.Connect(path());
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(app.Send(absl::StrCat(i)), 0);
+      ++sent;
+    }
+  });
+  for (size_t i = 1; i <= 20; ++i) {
+    EXPECT_TRUE(Gets(i));
+    EXPECT_LE(sent, static_cast<int>(i));  // i - 1 were done when the i-th returned
+    gate_->OnDone(1);
+  }
+  application.join();
+  EXPECT_EQ(sink_.got.back(), "19");
+}
+
+// However it is split between socket and gate: never more than N that are not done, and N can be.
+TEST_F(UnixDatagramGateTest, AQueueHoldsWhatItSaysAndNoMore) {
+  for (const size_t queue : {2, 3, 8, 64, 257}) {
+    gate_.reset();
+    sink_.got.clear();
+    Open(queue);
+    UnixApplication app;
+    ASSERT_EQ(app.Connect(path()), 0);
+    size_t sent = 0, done = 0;
+    for (int round = 0; round < 3; ++round) {
+      EXPECT_TRUE(Turn([&] {
+        while (app.Send(absl::StrCat(sent)) == 0) ++sent;
+        return sent >= done + queue;
+      }));
+      Settle(*loop_);
+      while (app.Send(absl::StrCat(sent)) == 0) ++sent;
+      EXPECT_EQ(sent, done + queue);
+      gate_->OnDone(1 + queue / 3);
+      done += 1 + queue / 3;
+    }
+    for (size_t i = 0; i < sink_.got.size(); ++i) ASSERT_EQ(sink_.got[i], absl::StrCat(i));
+  }
+}
+
+TEST_F(UnixDatagramGateTest, SizesFromNothingTo64KiB) {
+  Open();
+  UnixApplication app;
+  ASSERT_EQ(app.Connect(path()), 0);
+  size_t sent = 0;
+  for (const size_t size : {0, 1, 1400, 65535, 65536}) {
+    EXPECT_EQ(app.Send(std::string(size, 'x')), 0);
+    ASSERT_TRUE(Gets(++sent));
+    EXPECT_EQ(sink_.got.back().size(), size);
+    Done();
+  }
+  EXPECT_EQ(app.Send(std::string(65537, 'x')), 0);
+  EXPECT_TRUE(Turn([&] { return Drops(Drop::kTooLarge) == 1; }));
+  EXPECT_EQ(app.Send("next"), 0);  // it was removed
+  ASSERT_TRUE(Gets(++sent));
+  EXPECT_EQ(sink_.got.back(), "next");
+}
+
+// What docs/gates.md advises: the kernel refuses what is too large where the client's own buffer is just large enough.
+TEST_F(UnixDatagramGateTest, ASendBufferOfItsOwnTellsAnApplicationWhatIsTooLarge) {
+  Open();
+  UnixApplication app;
+  ASSERT_EQ(app.Connect(path()), 0);
+  const int size = 32784;
+  ASSERT_EQ(setsockopt(app.fd(), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+  EXPECT_EQ(app.Send(std::string(65537, 'x')), EMSGSIZE);
+  EXPECT_EQ(app.Send(std::string(65536, 'x')), 0);
+  EXPECT_TRUE(Gets(1));
+}
+
+TEST_F(UnixDatagramGateTest, DescriptorsSentAlongAreClosed) {
+  Open(4);
+  UnixApplication app;
+  ASSERT_EQ(app.Connect(path()), 0);
+  const size_t before = OpenDescriptors();
+  std::array<int, 2> pipe_ends{};
+  ASSERT_EQ(pipe(pipe_ends.data()), 0);
+  char byte = 'x';
+  iovec vector{.iov_base = &byte, .iov_len = 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  *header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  std::memcpy(CMSG_DATA(header), &pipe_ends[1], sizeof(int));
+  ASSERT_EQ(sendmsg(app.fd(), &message, 0), 1);
+  close(pipe_ends[1]);
+  ASSERT_TRUE(Gets(1));
+  Done();
+  // Its last copy is gone: the pipe has ended.
+  EXPECT_EQ(read(pipe_ends[0], &byte, 1), 0);
+  close(pipe_ends[0]);
+  EXPECT_EQ(OpenDescriptors(), before);
+}
+
+TEST_F(UnixDatagramGateTest, ClientsThatDieOrReconnectLeaveNothing) {
+  Open();
+  const size_t before = OpenDescriptors();
+  for (int i = 0; i < 200; ++i) {
+    UnixApplication app;
+    ASSERT_EQ(app.Connect(path()), 0);
+    app.Send("last words");  // and dies
+    if (i % 3 == 0) Done(gate_->status().holding);
+  }
+  EXPECT_EQ(OpenDescriptors(), before);
+  EXPECT_TRUE(Turn([&] {
+    gate_->OnDone(gate_->status().holding);
+    return gate_->status().holding == 0 && gate_->counters().from_app > 1;
+  }));
+}
+
+TEST_F(UnixDatagramGateTest, BlockedSendersLearnThatTheGateIsGone) {
+  Open();
+  UnixApplication first;
+  ASSERT_EQ(first.Connect(path()), 0);
+  ASSERT_EQ(first.Send("one"), 0);
+  ASSERT_TRUE(Gets(1));
+  std::vector<std::thread> blocked;
+  std::atomic<int> woken = 0;
+  for (int i = 0; i < 3; ++i) {
+    blocked.emplace_back([&] {
+      UnixApplication app(SOCK_DGRAM, 0);
+      app.Connect(path());
+      EXPECT_EQ(app.Send("two"), ECONNREFUSED);
+      ++woken;
+    });
+  }
+  Settle(*loop_);
+  EXPECT_EQ(woken, 0);
+  gate_.reset();
+  for (std::thread& thread : blocked) thread.join();
+  EXPECT_NE(access(path().c_str(), F_OK), 0);
+  // And its successor is found at the same place.
+  Open();
+  ASSERT_EQ(first.Connect(path()), 0);
+  EXPECT_EQ(first.Send("again"), 0);
+  EXPECT_TRUE(Gets(2));
+}
+
+TEST_F(UnixDatagramGateTest, KeepsWhatTheSinkDoesNotTake) {
+  Open(16);
+  sink_.room = 2;
+  UnixApplication app;
+  ASSERT_EQ(app.Connect(path()), 0);
+  for (int i = 0; i < 6; ++i) ASSERT_EQ(app.Send(absl::StrCat(i)), 0);
+  Settle(*loop_);
+  EXPECT_THAT(sink_.got, ElementsAre("0", "1"));
+  sink_.room = SIZE_MAX;
+  gate_->Resume();
+  EXPECT_TRUE(Gets(6));
+  EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
+}
+
+// What send() has returned for, and the kernel no longer has, goes at a shutdown; what the kernel has goes with the socket.
+TEST_F(UnixDatagramGateTest, GivesWhatItKeptWhenItIsDrained) {
+  Open(16);
+  sink_.room = 2;
+  UnixApplication app;
+  ASSERT_EQ(app.Connect(path()), 0);
+  for (int i = 0; i < 6; ++i) ASSERT_EQ(app.Send(absl::StrCat(i)), 0);
+  Settle(*loop_);
+  sink_.room = SIZE_MAX;
+  gate_->Drain();
+  EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
+  EXPECT_EQ(gate_->counters().from_app, 6u);
+  gate_->Drain();
+  EXPECT_EQ(sink_.got.size(), 6u);
+}
+
+// --- To the application ---
+
+TEST_F(UnixDatagramGateTest, AnswersWhoSentLastFromAPath) {
+  Open();
+  UnixApplication app, nameless;
+  ASSERT_EQ(app.Bind(directory_ / "app.sock"), 0);
+  Deliver("too early");
+  gate_->Flush();
+  EXPECT_EQ(Drops(Drop::kNoReceiver), 1u);
+  ASSERT_EQ(app.SendTo(path(), "here"), 0);
+  ASSERT_TRUE(Gets(1));
+  Done();
+  ASSERT_EQ(nameless.SendTo(path(), "me too"), 0);
+  ASSERT_TRUE(Gets(2));
+  EXPECT_EQ(gate_->status().receiver, directory_ / "app.sock");
+  Deliver("one");
+  Deliver("");
+  Deliver(std::string(65536, 'x'));
+  gate_->Flush();
+  EXPECT_THAT(app.ReceiveAll(), ElementsAre("one", "", std::string(65536, 'x')));
+  EXPECT_EQ(gate_->counters().to_app, 3u);
+}
+
+TEST_F(UnixDatagramGateTest, DeliversToAFixedPathWhoeverSends) {
+  options_.deliver = directory_ / "player.sock";
+  Open();
+  UnixApplication sender, player;
+  ASSERT_EQ(sender.Bind(directory_ / "sender.sock"), 0);
+  ASSERT_EQ(player.Bind(directory_ / "player.sock"), 0);
+  ASSERT_EQ(sender.SendTo(path(), "x"), 0);
+  ASSERT_TRUE(Gets(1));
+  Deliver("one");
+  gate_->Flush();
+  EXPECT_THAT(player.ReceiveAll(), ElementsAre("one"));
+  EXPECT_THAT(sender.ReceiveAll(), IsEmpty());
+  player.Close();
+  Deliver("two");
+  gate_->Flush();
+  EXPECT_EQ(Drops(Drop::kNoReceiver), 1u);
+}
+
+TEST_F(UnixDatagramGateTest, WhatIsNotReadWaitsAndArrivesInOrder) {
+  Open();
+  UnixApplication app;
+  ASSERT_EQ(app.Bind(directory_ / "app.sock"), 0);
+  ASSERT_EQ(app.SendTo(path(), "here"), 0);
+  ASSERT_TRUE(Gets(1));
+  std::vector<std::string> all, got;
+  for (int i = 0; i < 300; ++i) {
+    all.push_back(absl::StrCat(i));
+    Deliver(all.back());
+    if (i % 7 == 0) gate_->Flush();
+  }
+  gate_->Flush();
+  EXPECT_GT(gate_->status().waiting_to_app, 0u);
+  EXPECT_TRUE(Turn([&] {
+    for (const std::string& payload : app.ReceiveAll()) got.push_back(payload);
+    return got.size() == all.size();
+  }));
+  EXPECT_EQ(got, all);
+  EXPECT_EQ(gate_->counters().to_app, 300u);
+}
+
+TEST_F(UnixDatagramGateTest, WhoNeverReadsLosesItsOwnByName) {
+  options_.deadline = std::chrono::milliseconds(20);
+  Open();
+  UnixApplication app;
+  ASSERT_EQ(app.Bind(directory_ / "app.sock"), 0);
+  ASSERT_EQ(app.SendTo(path(), "here"), 0);
+  ASSERT_TRUE(Gets(1));
+  for (size_t i = 0; i < UnixOutbox::kMaxPayloads + 100; ++i) Deliver(absl::StrCat(i));
+  gate_->Flush();
+  EXPECT_GT(Drops(Drop::kReceiverFull), 0u);
+  EXPECT_TRUE(Turn([&] { return gate_->status().waiting_to_app == 0; }));
+  EXPECT_EQ(Drops(Drop::kReceiverFull) + Drops(Drop::kDeadline) + gate_->counters().to_app,
+            UnixOutbox::kMaxPayloads + 100);
+  // Its sending half is as alive as ever.
+  Done();
+  EXPECT_EQ(app.SendTo(path(), "still here"), 0);
+  EXPECT_TRUE(Gets(2));
+}
+
+}  // namespace
+}  // namespace warp::control

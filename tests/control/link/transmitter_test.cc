@@ -1,0 +1,150 @@
+#include "control/link/transmitter.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "control/link/next_hop_table.h"
+#include "dataplane/wire/frame/frame.h"
+#include "tests/control/fake_dataplane.h"
+
+namespace warp::control {
+namespace {
+
+using protocol::Instant;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using wire::Drop;
+
+// A kernel that answers when the test says so.
+class FakeNetlink : public Netlink {
+ public:
+  InterfaceState Find(absl::string_view) const override { return {}; }
+  std::unique_ptr<Subscription> WatchInterface(absl::string_view, InterfaceHandler) override {
+    return nullptr;
+  }
+  std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface,
+                                             const wire::IpAddress& destination,
+                                             NextHopHandler handler) override {
+    const std::string key = std::string(interface) + " " + destination.ToString();
+    handlers_[key] = std::move(handler);
+    return std::make_unique<Entry>(*this, key);
+  }
+  void Answer(const std::string& key, NextHop::State state) {
+    NextHop hop;
+    hop.state = state;
+    hop.source = *wire::IpAddress::Parse("10.0.0.1");
+    hop.mac = {{2, 0, 0, 0, 0, 9}};
+    hop.mtu = 1500;
+    handlers_.at(key)(hop);
+  }
+  bool Watches(const std::string& key) const { return handlers_.contains(key); }
+
+ private:
+  struct Entry : Subscription {
+    Entry(FakeNetlink& o, std::string k) : owner(o), key(std::move(k)) {}
+    ~Entry() override { owner.handlers_.erase(key); }
+    FakeNetlink& owner;
+    std::string key;
+  };
+  std::map<std::string, NextHopHandler> handlers_;
+};
+
+class TransmitterTest : public testing::Test {
+ protected:
+  TransmitterTest() {
+    transmitter_.SetPort(2,
+                         {.interface = "eth0", .mac = {{2, 0, 0, 0, 0, 1}}, .listen_port = 13116});
+  }
+  void Send(const char* to, uint8_t byte, lcore::PortId port = 2) {
+    transmitter_.Send(now_,
+                      {.port = port, .to = *wire::Endpoint::Parse(to), .datagram = {byte, byte}});
+  }
+  uint64_t Drops(Drop drop) { return transmitter_.drops().Get(drop); }
+
+  Instant now_{seconds(10)};
+  lcore::FakeDataplane dataplane_;
+  FakeNetlink netlink_;
+  NextHopTable next_hops_{netlink_, [this](lcore::PortId port, const wire::IpAddress& address) {
+                            transmitter_.NextHopChanged(now_, port, address);
+                          }};
+  Transmitter transmitter_{dataplane_, next_hops_};
+};
+
+TEST_F(TransmitterTest, WaitsForTheNeighbourAndThenSendsInOrder) {
+  Send("10.9.0.2:4000", 1);
+  Send("10.9.0.2:4000", 2);
+  EXPECT_TRUE(dataplane_.transmitted.empty());
+  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kReachable);
+  ASSERT_EQ(dataplane_.transmitted.size(), 2u);
+  Send("10.9.0.2:4000", 3);
+  ASSERT_EQ(dataplane_.transmitted.size(), 3u);
+
+  wire::ParsedFrame parsed;
+  const wire::Bytes frame = dataplane_.transmitted[1].second.bytes();
+  ASSERT_EQ(wire::ParseFrame(frame, &parsed), wire::FrameKind::kUdp);
+  EXPECT_EQ(parsed.from.ToString(), "10.0.0.1:13116");
+  EXPECT_EQ(parsed.to.ToString(), "10.9.0.2:4000");
+  EXPECT_EQ(parsed.to_mac.ToString(), "02:00:00:00:00:09");
+  EXPECT_EQ(frame[parsed.datagram_offset], 2);
+  EXPECT_EQ(dataplane_.transmitted[1].first, 2);
+}
+
+TEST_F(TransmitterTest, DropsByNameWhatCannotBeSent) {
+  Send("10.9.0.2:4000", 1, /*port=*/5);
+  EXPECT_EQ(Drops(Drop::kNoPath), 1u);
+  Send("10.9.0.2:4000", 1);
+  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kUnreachable);
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 1u);
+  Send("10.9.0.2:4000", 1);
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 2u);
+  Send("[2001:db8::2]:4000", 1);
+  netlink_.Answer("eth0 2001:db8::2", NextHop::State::kReachable);  // with an IPv4 source
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 3u);
+  EXPECT_TRUE(dataplane_.transmitted.empty());
+}
+
+TEST_F(TransmitterTest, BoundsWhatWaitsAndKeepsTheNewest) {
+  for (uint8_t i = 0; i < 20; ++i) Send("10.9.0.2:4000", i);
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 12u);
+  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kReachable);
+  ASSERT_EQ(dataplane_.transmitted.size(), 8u);
+  EXPECT_EQ(dataplane_.transmitted[7].second.bytes().back(), 19);
+}
+
+TEST_F(TransmitterTest, DoesNotWaitForEver) {
+  Send("10.9.0.2:4000", 1);
+  now_ += milliseconds(1100);
+  transmitter_.Sweep(now_);
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 1u);
+  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kReachable);
+  EXPECT_TRUE(dataplane_.transmitted.empty());
+}
+
+TEST_F(TransmitterTest, AFloodOfDestinationsIsBounded) {
+  for (int i = 0; i < 5000; ++i) {
+    Send(("10.9." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":4000").c_str(), 1);
+  }
+  EXPECT_LE(next_hops_.size(), 4096u);
+  EXPECT_GE(Drops(Drop::kNoNeighbour), 4700u);
+}
+
+TEST_F(TransmitterTest, NextHopsThatNobodyWantsAreForgotten) {
+  Send("10.9.0.2:4000", 1);
+  EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.2"));
+  now_ += seconds(61);
+  next_hops_.Sweep(now_);
+  EXPECT_FALSE(netlink_.Watches("eth0 10.9.0.2"));
+}
+
+TEST_F(TransmitterTest, APortThatGoesTakesItsDatagramsAndNextHopsAlong) {
+  Send("10.9.0.2:4000", 1);
+  transmitter_.RemovePort(2);
+  next_hops_.RemovePort(2);
+  EXPECT_EQ(Drops(Drop::kNoPath), 1u);
+  EXPECT_EQ(next_hops_.size(), 0u);
+}
+
+}  // namespace
+}  // namespace warp::control

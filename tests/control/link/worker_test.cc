@@ -1,0 +1,106 @@
+// Worker plan and worker health.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "control/link/worker_health.h"
+#include "control/daemon/worker_plan.h"
+#include "tests/control/fake_dataplane.h"
+
+namespace warp::control {
+namespace {
+
+using protocol::Instant;
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+
+config::NodeConfig WithPorts(std::vector<std::optional<int>> cpus) {
+  config::NodeConfig config;
+  for (std::optional<int> cpu : cpus) config.ports.emplace_back().cpu = cpu;
+  return config;
+}
+
+TEST(WorkerPlan, OneWorkerForEachPortWhereCpusSuffice) {
+  EXPECT_THAT(PlanWorkers(WithPorts({{}, {}, {}}), 8).worker_cpus, ElementsAre(-1, -1, -1));
+}
+
+TEST(WorkerPlan, PortsShareAWorkerWhereTheyDoNot) {
+  EXPECT_THAT(PlanWorkers(WithPorts({{}, {}, {}}), 3).worker_cpus, ElementsAre(-1, -1));
+  EXPECT_FALSE(PlanWorkers(WithPorts({{}, {}, {}}), 3).inline_worker);
+}
+
+TEST(WorkerPlan, TheControlThreadDoesItAllWhereThereAreNoCpusForBoth) {
+  for (const unsigned cpus : {1u, 2u}) {
+    const WorkerPlan plan = PlanWorkers(WithPorts({{}, {}, {}}), cpus);
+    EXPECT_THAT(plan.worker_cpus, ElementsAre(-1));
+    EXPECT_TRUE(plan.inline_worker);
+  }
+  EXPECT_FALSE(PlanWorkers(WithPorts({1, {}}), 2).inline_worker);
+}
+
+TEST(WorkerPlan, OrWhereItIsTold) {
+  config::NodeConfig config = WithPorts({{}, {}});
+  config.node.workers = 0;
+  EXPECT_TRUE(PlanWorkers(config, 64).inline_worker);
+  EXPECT_THAT(PlanWorkers(config, 64).worker_cpus, ElementsAre(-1));
+}
+
+TEST(WorkerPlan, ACpuThatPortsNameHasOneWorker) {
+  EXPECT_THAT(PlanWorkers(WithPorts({3, 3, 5, {}}), 8).worker_cpus, ElementsAre(3, 5, -1));
+}
+
+TEST(WorkerPlan, TheConfigurationMaySayHowMany) {
+  config::NodeConfig config = WithPorts({{}, {}, {}});
+  config.node.workers = 2;
+  EXPECT_THAT(PlanWorkers(config, 2).worker_cpus, ElementsAre(-1, -1));
+  EXPECT_FALSE(PlanWorkers(config, 2).inline_worker);
+}
+
+TEST(WorkerPlan, TellsWhetherThePciBusIsNeeded) {
+  config::NodeConfig config = WithPorts({{}});
+  EXPECT_FALSE(PlanWorkers(config, 2).pci);
+  config.ports[0].pci = "0000:3b:00.0";
+  EXPECT_TRUE(PlanWorkers(config, 2).pci);
+}
+
+class WorkerHealthTest : public testing::Test {
+ protected:
+  // Workers 0 and 1 turn, worker 2 does what the test says.
+  bool Pass(int ms) {
+    bool changed = false;
+    for (; ms > 0; ms -= 100) {
+      now_ += milliseconds(100);
+      ++dataplane_.heartbeats[0];
+      ++dataplane_.heartbeats[1];
+      changed |= health_.Check(now_);
+    }
+    return changed;
+  }
+  Instant now_{milliseconds(5000)};
+  lcore::FakeDataplane dataplane_;
+  WorkerHealth health_{dataplane_};
+};
+
+TEST_F(WorkerHealthTest, AWorkerThatStandsStillIsLostAfterASecondAndComesBackAtOnce) {
+  EXPECT_FALSE(Pass(1000));
+  EXPECT_TRUE(Pass(200));
+  EXPECT_FALSE(health_.alive(2));
+  EXPECT_TRUE(health_.alive(0));
+  ++dataplane_.heartbeats[2];
+  EXPECT_TRUE(Pass(100));
+  EXPECT_TRUE(health_.alive(2));
+}
+
+TEST_F(WorkerHealthTest, ASleeperIsHealthy) {
+  dataplane_.asleep[2] = true;
+  EXPECT_FALSE(Pass(5000));
+}
+
+TEST_F(WorkerHealthTest, NobodyIsBlamedForTheTimeWeWereAway) {
+  Pass(100);
+  now_ += milliseconds(3000);
+  EXPECT_FALSE(Pass(100));
+  EXPECT_TRUE(health_.alive(0));
+}
+
+}  // namespace
+}  // namespace warp::control

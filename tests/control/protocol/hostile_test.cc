@@ -1,0 +1,279 @@
+// Everything an attacker can do with datagrams: each is counted by name, and none changes anything.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "dataplane/wire/message.h"
+#include "tests/control/protocol/virtual_net.h"
+
+namespace warp::protocol {
+namespace {
+
+using wire::Drop;
+
+// What must not change: what forwarding does, and what is known of the peer.
+struct Picture {
+  uint64_t version;
+  std::shared_ptr<wire::Session> session;
+  bool connected;
+  size_t paths;
+  size_t slots_taken;
+  friend bool operator==(const Picture&, const Picture&) = default;
+};
+Picture Take(VirtualNet& net, int n) {
+  const PeerStatus peer = net.Peer(n, 1 - n);
+  return {net.node(n).version(), peer.session, peer.connected, peer.paths.size(),
+          net.node(n).local().sessions().taken()};
+}
+
+uint64_t AllDrops(VirtualNet& net, int n) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < wire::kDropCount; ++i) sum += net.Drops(n, static_cast<Drop>(i));
+  return sum;
+}
+
+// A story with all types of message in it: 0 calls, is asked for a cookie, connects. Both are left idle.
+struct Recorded {
+  VirtualNet net{{.ports = {2, 2}}};
+  std::vector<Seen> seen;
+
+  Recorded() {
+    net.AddPeer(0, 1);
+    net.AddPeer(1, 0);
+    net.Run(2s);
+    net.Record(true);
+    net.SetClock(0, 0);
+    net.Restart(0);
+    net.Run(2s);
+    EXPECT_TRUE(net.Connected(0, 1) && net.Connected(1, 0));
+    EXPECT_TRUE(net.Send(0, 1, "payload"));
+    net.Record(false);
+    net.Run(50ms);
+    seen = net.TakeSeen();
+    for (const uint8_t type : {1, 2, 3, 4}) {
+      EXPECT_TRUE(std::any_of(seen.begin(), seen.end(), [&](const Seen& s) {
+        return s.type() == type;
+      })) << +type;
+    }
+  }
+
+  // One of each type that `n` received, the last.
+  std::vector<Seen> Samples(int n) const {
+    std::vector<Seen> samples;
+    for (const uint8_t type : {1, 2, 3, 4}) {
+      const auto it = std::find_if(seen.rbegin(), seen.rend(), [&](const Seen& s) {
+        return s.from_node == 1 - n && s.type() == type;
+      });
+      if (it != seen.rend()) samples.push_back(*it);
+    }
+    return samples;
+  }
+};
+
+TEST(Hostile, EveryFlippedByteIsDroppedByName) {
+  Recorded story;
+  VirtualNet& net = story.net;
+  for (const int victim : {0, 1}) {
+    for (const Seen& sample : story.Samples(victim)) {
+      for (size_t i = 0; i < sample.datagram.size(); ++i) {
+        for (const uint8_t bit : {0x01, 0x80}) {
+          std::vector<uint8_t> datagram = sample.datagram;
+          datagram[i] ^= bit;
+          const Picture before = Take(net, victim);
+          const uint64_t drops = AllDrops(net, victim);
+          net.Inject(victim, 0, sample.from, std::move(datagram));
+          EXPECT_EQ(AllDrops(net, victim), drops + 1) << +sample.type() << " byte " << i;
+          EXPECT_TRUE(Take(net, victim) == before) << +sample.type() << " byte " << i;
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(net.Send(0, 1, "still here"));
+  net.Run(20ms);
+  EXPECT_EQ(net.TakeReceived(1).back(), "still here");
+}
+
+TEST(Hostile, EveryTruncationIsDroppedByName) {
+  Recorded story;
+  VirtualNet& net = story.net;
+  for (const int victim : {0, 1}) {
+    for (const Seen& sample : story.Samples(victim)) {
+      for (size_t size = 0; size < sample.datagram.size(); ++size) {
+        std::vector<uint8_t> datagram(sample.datagram.begin(),
+                                      sample.datagram.begin() + static_cast<ptrdiff_t>(size));
+        const Picture before = Take(net, victim);
+        const uint64_t drops = AllDrops(net, victim);
+        net.Inject(victim, 0, sample.from, datagram);
+        EXPECT_EQ(AllDrops(net, victim), drops + 1) << +sample.type() << " size " << size;
+        EXPECT_TRUE(Take(net, victim) == before);
+        datagram.resize(sample.datagram.size() + 1 + size);  // and longer than it was
+        net.Inject(victim, 0, sample.from, datagram);
+        EXPECT_EQ(AllDrops(net, victim), drops + 2);
+        EXPECT_TRUE(Take(net, victim) == before);
+      }
+    }
+  }
+}
+
+TEST(Hostile, ReplaysChangeNothing) {
+  Recorded story;
+  VirtualNet& net = story.net;
+  for (const Duration later : {Duration(0s), Duration(15s), Duration(60s)}) {
+    net.Run(later);
+    for (const Seen& s : story.seen) {
+      const int victim = 1 - s.from_node;
+      const Picture before = Take(net, victim);
+      const uint64_t drops = AllDrops(net, victim);
+      net.Inject(victim, 1, s.from, s.datagram);
+      EXPECT_EQ(AllDrops(net, victim), drops + 1) << +s.type();
+      EXPECT_TRUE(Take(net, victim) == before) << +s.type();
+    }
+  }
+}
+
+TEST(Hostile, ReflectionsChangeNothing) {
+  Recorded story;
+  VirtualNet& net = story.net;
+  for (const Seen& s : story.seen) {
+    const int victim = s.from_node;
+    const Picture before = Take(net, victim);
+    const uint64_t drops = AllDrops(net, victim);
+    net.Inject(victim, 0, s.to, s.datagram);
+    EXPECT_EQ(AllDrops(net, victim), drops + 1) << +s.type();
+    EXPECT_TRUE(Take(net, victim) == before) << +s.type();
+  }
+  EXPECT_GT(net.Drops(0, Drop::kBadMac), 0u);
+  EXPECT_GT(net.Drops(0, Drop::kUnknownSession), 0u);
+}
+
+TEST(Hostile, ReplaysToARestartedNodeConfirmNothing) {
+  Recorded story;
+  VirtualNet& net = story.net;
+  net.Kill(0);
+  net.Restart(1);
+  for (const Seen& s : story.seen) {
+    if (s.from_node == 0) net.Inject(1, 0, s.from, s.datagram);
+  }
+  net.Run(200ms);
+  EXPECT_EQ(net.Peer(1, 0).session, nullptr);
+  net.Start(0);
+  EXPECT_TRUE(net.RunUntil([&] { return net.Connected(0, 1) && net.Connected(1, 0); }, 1500ms));
+}
+
+TEST(Hostile, DuplicatesDoNotKeepAPeerAlive) {
+  VirtualNet net({});
+  net.Introduce(0, 1);
+  net.Run(1s);
+  net.Record(true);
+  net.Run(1s);
+  net.Cut(0, 0);
+  const std::vector<Seen> seen = net.TakeSeen();
+  for (int i = 0; i < 15; ++i) {
+    for (const Seen& s : seen) {
+      if (s.from_node == 0) net.Inject(1, 0, s.from, s.datagram);
+    }
+    net.Run(100ms);
+  }
+  EXPECT_GT(net.Drops(1, Drop::kDuplicate), 10u);
+  EXPECT_FALSE(net.Connected(1, 0));
+  EXPECT_EQ(net.ActivePaths(1, 0), 0u);
+}
+
+TEST(Hostile, NoReplyIsLargerThanItsRequest) {
+  Recorded story;
+  VirtualNet& net = story.net;
+  net.Cut(1, 0);
+  net.Cut(1, 1);
+  net.Run(20ms);
+  for (const Seen& s : story.seen) {
+    if (s.from_node == 1 || s.type() == 1) continue;
+    net.Restore(1, 0);
+    net.Record(true);
+    const uint64_t sent = net.Sent(1);
+    net.Inject(1, 0, s.from, s.datagram);
+    EXPECT_LE(net.Sent(1), sent + 1);
+    for (const Seen& reply : net.TakeSeen()) EXPECT_LE(reply.datagram.size(), s.datagram.size());
+    net.Record(false);
+    net.Cut(1, 0);
+  }
+}
+
+// Authentic, but nonsense: a peer that is broken or of another version.
+TEST(Hostile, AuthenticNonsenseIsDroppedByName) {
+  VirtualNet net({});
+  net.Introduce(0, 1);
+  net.Run(1s);
+  const auto session = net.Peer(0, 1).session;
+  const auto say = [&](std::vector<uint8_t> plaintext) {
+    net.Inject(1, 0, net.EndpointOf(0, 0), *session->Seal(net.node(0).local().engine(), plaintext));
+  };
+  const Picture before = Take(net, 1);
+  say({});
+  say({9});
+  say({3, 0x30});
+  say({3, 0x48, 0, 0});  // a map's message
+  EXPECT_EQ(net.Drops(1, Drop::kUnknownKind), 4u);
+  say({3});
+  say({3, 1});
+  say({3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+  say({3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17});
+  say({3, 2, 1, 2, 3, 4, 5, 6, 7});
+  say({3, 3, 0});
+  say({3, 4, 0});
+  EXPECT_EQ(net.Drops(1, Drop::kMalformed), 7u);
+  EXPECT_TRUE(Take(net, 1) == before);
+  say({3, 2, 1, 2, 3, 4, 5, 6, 7, 8});  // an answer to nothing
+  EXPECT_TRUE(Take(net, 1) == before);
+}
+
+TEST(Hostile, StateStaysBoundedUnderRandomFloods) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(1s);
+  std::mt19937_64 random(5);
+  const auto session = net.Peer(0, 1).session;
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<uint8_t> datagram(random() % 300);
+    std::generate(datagram.begin(), datagram.end(), [&] { return static_cast<uint8_t>(random()); });
+    if (datagram.size() >= 8 && random() % 4 != 0) {
+      datagram[0] = static_cast<uint8_t>(1 + random() % 4);
+      datagram[1] = datagram[2] = datagram[3] = 0;
+      // Half of them guess the index right.
+      if (datagram.size() >= wire::kDataHeaderSize && random() % 2 == 0)
+        wire::WriteDataHeader({session->remote_index(), random()}, datagram.data());
+    }
+    const uint64_t drops = AllDrops(net, 1);
+    net.Inject(1, static_cast<int>(random() % 2), net.EndpointOf(0, 0), std::move(datagram));
+    EXPECT_EQ(AllDrops(net, 1), drops + 1);
+    if (i % 100 == 0) net.Run(10ms);
+  }
+  EXPECT_LE(net.node(1).local().sessions().taken(), 4u);
+  EXPECT_EQ(net.Peer(1, 0).paths.size(), 4u);
+  EXPECT_EQ(net.ActivePaths(1, 0), 4u);
+  EXPECT_EQ(net.Peer(0, 1).session, session);
+}
+
+// A peer that does nothing but begin handshakes.
+TEST(Hostile, PeerThatOnlyInitiatesIsHeldInBounds) {
+  VirtualNet net({});
+  net.Introduce(0, 1);
+  net.Run(1s);
+  const auto session = net.Peer(1, 0).session;
+  const wire::PresharedKey psk;
+  CookieJar cookies(120s);
+  const Route route{0, net.EndpointOf(1, 0)};
+  InitiatorHandshake handshake(net.node(0).local(), {.remote = net.key(1), .psk = &psk}, 1234);
+  for (int i = 0; i < 300; ++i) {
+    net.Inject(1, 0, net.EndpointOf(0, 0), handshake.Copy(net.now(), route, cookies));
+    handshake.Refresh(net.node(0).local(), {.remote = net.key(1), .psk = &psk});
+    EXPECT_LE(net.node(1).GetForwarding().peers[0].receive.size(), kMaxUnconfirmedSessions + 3);
+    if (i % 10 == 0) net.Run(10ms);
+  }
+  EXPECT_GT(net.Drops(1, Drop::kHandshakeBudget), 200u);
+  EXPECT_EQ(net.Peer(1, 0).session, session);
+  EXPECT_TRUE(net.Connected(1, 0));
+}
+
+}  // namespace
+}  // namespace warp::protocol

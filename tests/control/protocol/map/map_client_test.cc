@@ -1,0 +1,546 @@
+// Stories of nodes and maps over a network that loses, doubles, delays and forges.
+#include "control/protocol/map/map_client.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/map-server/map_world.h"
+
+namespace warp::map {
+namespace {
+
+using wire::Drop;
+
+TEST(MapClient, RegistersEachPortThroughThatPort) {
+  MapWorld world;
+  MapNode& node = world.AddNode(3);
+  // Handshake, confirm, challenge, echo: four round trips.
+  EXPECT_LE(world.RunUntil([&] { return node.status().registrations.size() == 3; }, 1s), 200ms);
+  for (const auto& [port, endpoint] : node.status().registrations)
+    EXPECT_EQ(endpoint, world.OuterOf(node, port));
+  EXPECT_EQ(world.store().registrations(), 3u);
+  EXPECT_EQ(node.status().state, "registered");
+}
+
+TEST(MapClient, PeersFindEachOtherInEitherOrder) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode(3);
+  alice.SetPeers(world.now, {bob.key()});
+  world.Run(20s);
+  EXPECT_TRUE(alice.found(bob.key()).empty()) << "bob does not allow alice yet";
+  EXPECT_TRUE(bob.found(alice.key()).empty());
+
+  bob.SetPeers(world.now, {alice.key()});
+  world.RunUntil([&] { return !alice.found(bob.key()).empty() && !bob.found(alice.key()).empty(); },
+                 2s);
+  const std::vector<Endpoint> bobs = alice.found(bob.key());
+  ASSERT_EQ(bobs.size(), 6u);  // observed, then his own
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(bobs[i], world.OuterOf(bob, i));
+    EXPECT_EQ(bobs[3 + i], (Endpoint{MapWorld::Inner(2, i), 13116}));
+  }
+  EXPECT_EQ(bob.found(alice.key()).size(), 4u);
+}
+
+TEST(MapClient, StaysRegisteredForHours) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(1s);
+  for (int hour = 0; hour < 3; ++hour) {
+    for (int minute = 0; minute < 60; ++minute) {
+      world.Run(60s);
+      ASSERT_EQ(world.store().registrations(), 3u) << hour << ":" << minute;
+      ASSERT_TRUE(alice.registered() && bob.registered());
+    }
+  }
+  EXPECT_EQ(world.map().drops(Drop::kUnknownSession), 0u) << "a rekey loses nothing";
+  EXPECT_EQ(alice.drops(Drop::kUnknownSession), 0u);
+}
+
+TEST(MapClient, PushesReachTheOtherSideWithinARoundTrip) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(10s);
+  ASSERT_EQ(bob.found(alice.key()).size(), 4u);
+
+  alice.SetPort(world.now, 2, {.up = true, .addresses = {Ip("10.1.9.1")}});
+  world.Rebind(alice, 2, At("203.0.113.77:5555"));
+  const auto has = [&](const Endpoint& endpoint) {
+    const auto found = bob.found(alice.key());
+    return std::find(found.begin(), found.end(), endpoint) != found.end();
+  };
+  // Register, challenge, echo, push: four times across the network.
+  EXPECT_LE(world.RunUntil([&] { return has(At("203.0.113.77:5555")); }, 1s), 100ms);
+
+  // And a port that goes down is withdrawn through the others.
+  alice.SetPort(world.now, 2, {.up = false, .addresses = {}});
+  EXPECT_LE(world.RunUntil([&] { return !has(At("203.0.113.77:5555")); }, 1s), 100ms);
+  EXPECT_EQ(bob.found(alice.key()).size(), 4u);
+}
+
+TEST(MapClient, ANatRebindIsNoticedAndTold) {
+  MapWorld world;
+  MapNode& alice = world.AddNode();
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(10s);
+  world.Rebind(alice, 0, At("203.0.113.5:1024"));
+  EXPECT_LE(
+      world.RunUntil([&] { return bob.found(alice.key()).at(0) == At("203.0.113.5:1024"); }, 5s),
+      1500ms);
+  EXPECT_EQ(alice.status().registrations.at(0).endpoint, At("203.0.113.5:1024"));
+}
+
+TEST(MapClient, LossReorderingAndDoublingDelayButDoNotBreak) {
+  MapWorld world;
+  world.loss = 0.3;
+  world.doubled = 0.3;
+  world.jitter = 100ms;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode(2);
+  world.MakeFriends(alice, bob);
+  world.RunUntil(
+      [&] { return alice.found(bob.key()).size() == 4 && bob.found(alice.key()).size() == 4; },
+      30s);
+  for (int i = 0; i < 600; ++i) {
+    world.Run(1s);
+    ASSERT_EQ(world.store().registrations(), 4u);
+  }
+  world.Rebind(alice, 0, At("203.0.113.5:1024"));
+  world.RunUntil(
+      [&] {
+        const auto found = bob.found(alice.key());
+        return std::find(found.begin(), found.end(), At("203.0.113.5:1024")) != found.end();
+      },
+      30s);
+  EXPECT_GT(world.map().drops(Drop::kDuplicate), 0u);
+}
+
+TEST(MapClient, ARestartedMapIsWholeAgainWithinThreeSeconds) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode(2);
+  world.MakeFriends(alice, bob);
+  for (int time = 0; time < 20; ++time) {
+    world.Run(5s + time * 137ms);
+    ASSERT_EQ(world.store().registrations(), 4u);
+    world.KillMap();
+    world.StartMap();
+    const uint64_t heard = bob.times_found(alice.key());
+    EXPECT_LE(world.RunUntil([&] { return world.store().registrations() == 4; }, 10s), 3s);
+    // And the map introduces them to each other again.
+    world.RunUntil([&] { return bob.times_found(alice.key()) > heard; }, 1s);
+  }
+}
+
+TEST(MapClient, AMapThatComesBackAfterAnHourIsWholeAgainWithinThreeSeconds) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(10s);
+  const auto before = alice.found(bob.key());
+  world.KillMap();
+  world.Run(10s);
+  EXPECT_EQ(alice.status().state, "silent");
+  world.Run(3600s);
+  EXPECT_EQ(alice.found(bob.key()), before) << "silence takes nothing back";
+  world.StartMap();
+  EXPECT_LE(world.RunUntil([&] { return world.store().registrations() == 3; }, 10s), 3s);
+  world.Run(100ms);
+  EXPECT_EQ(alice.status().state, "registered");
+}
+
+TEST(MapClient, AMapThatShutsDownIsNotedAtOnce) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  world.Run(10s);
+  world.map().Shutdown();
+  world.Run(500ms);
+  EXPECT_EQ(alice.status().state, "connecting");
+  world.KillMap();
+  world.StartMap();
+  EXPECT_LE(world.RunUntil([&] { return world.store().registrations() == 2; }, 10s), 3s);
+}
+
+TEST(MapClient, EmptyAnswersTakeNothingBack) {
+  MapWorld world;
+  MapNode& alice = world.AddNode();
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(5s);
+  const auto before = alice.found(bob.key());
+  ASSERT_FALSE(before.empty());
+  bob.SetPeers(world.now, {});  // bob allows nobody any more
+  const uint64_t lookups = world.map().counts().lookups;
+  world.Run(200s);
+  EXPECT_GT(world.map().counts().lookups, lookups);
+  EXPECT_EQ(alice.found(bob.key()), before);
+}
+
+TEST(MapClient, OneDeadMapOfTwoIsNoOutage) {
+  MapWorld world(2);
+  world.KillMap(0);
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode(2);
+  world.MakeFriends(alice, bob);
+  EXPECT_LE(world.RunUntil([&] { return alice.found(bob.key()).size() == 4; }, 5s), 1s);
+  EXPECT_EQ(alice.status(0).state, "connecting");
+  EXPECT_EQ(alice.status(1).state, "registered");
+  // The other one dies instead.
+  world.StartMap(0);
+  world.KillMap(1);
+  world.RunUntil([&] { return alice.registered(0) && bob.registered(0); }, 5s);
+  world.Rebind(alice, 0, At("203.0.113.5:1024"));
+  world.RunUntil([&] { return bob.found(alice.key()).at(0) == At("203.0.113.5:1024"); }, 5s);
+}
+
+TEST(MapClient, OneDeadPortOfTwoDelaysNothing) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode(2);
+  const Endpoint dead = world.OuterOf(alice, 0);
+  world.lost = [&](const MapWorld::Datagram& datagram) { return datagram.at == dead; };
+  world.MakeFriends(alice, bob);
+  EXPECT_LE(
+      world.RunUntil(
+          [&] { return alice.found(bob.key()).size() == 4 && !bob.found(alice.key()).empty(); },
+          5s),
+      1s);
+  world.Run(100s);
+  EXPECT_EQ(world.store().registrations(), 3u);
+  EXPECT_EQ(alice.status().state, "registered");
+  // A port that says nothing does not make the node think that the map is gone.
+  EXPECT_LE(world.map().drops(Drop::kHandshakeRepeated), 1u);
+}
+
+TEST(MapClient, PushesFindAnotherPortWhenOneDies) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode(1);
+  world.MakeFriends(alice, bob);
+  world.Run(5s);
+  const Endpoint dead = world.OuterOf(alice, 0);
+  world.lost = [&](const MapWorld::Datagram& datagram) { return datagram.at == dead; };
+  world.Rebind(bob, 0, At("203.0.113.5:1024"));
+  EXPECT_LE(
+      world.RunUntil([&] { return alice.found(bob.key()).at(0) == At("203.0.113.5:1024"); }, 5s),
+      3s);
+}
+
+TEST(MapClient, DeregistersAtShutdown) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(2);
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(5s);
+  alice.Shutdown(world.now);
+  world.Run(100ms);
+  EXPECT_EQ(world.map().counts().sessions, 1u);
+  world.Run(20s);
+  MapNode& late = world.AddNode();
+  late.SetPeers(world.now, {alice.key()});
+  world.Run(5s);
+  EXPECT_TRUE(late.found(alice.key()).empty());
+  world.Run(60s);
+  EXPECT_EQ(world.store().registrations(), 2u);
+}
+
+TEST(MapClient, SessionsAreRekeyedWithoutAGap) {
+  MapWorld world;
+  world.node_rekey_after = 20s;
+  world.map_rekey_after = 20s;
+  world.StartMap();
+  MapNode& alice = world.AddNode(2);
+  world.Run(1s);
+  const auto first = alice.map().association().send_session();
+  for (int i = 0; i < 200; ++i) {
+    world.Run(1s);
+    ASSERT_EQ(world.store().registrations(), 2u);
+    ASSERT_TRUE(alice.registered()) << i;
+  }
+  EXPECT_NE(alice.map().association().send_session(), first);
+  EXPECT_EQ(world.map().drops(Drop::kUnknownSession), 0u);
+}
+
+TEST(MapClient, FindsAThousandPeers) {
+  MapWorld world;
+  world.max_clients = 5000;
+  world.StartMap();
+  MapNode& hub = world.AddNode();
+  std::vector<wire::PublicKey> keys;
+  std::vector<MapNode*> spokes;
+  for (int i = 0; i < 40; ++i) {
+    spokes.push_back(&world.AddNode());
+    spokes.back()->SetPeers(world.now, {hub.key()});
+    keys.push_back(spokes.back()->key());
+  }
+  for (int i = 0; i < 960; ++i) keys.push_back(wire::SecretKey::Generate().Public());  // not there
+  hub.SetPeers(world.now, keys);
+  world.RunUntil(
+      [&] {
+        return std::all_of(spokes.begin(), spokes.end(), [&](MapNode* spoke) {
+          return !spoke->found(hub.key()).empty() && !hub.found(spoke->key()).empty();
+        });
+      },
+      20s);
+}
+
+// --- Hostile ---
+
+class MapHostile : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    world_.record = true;
+    alice_ = &world_.AddNode();
+    bob_ = &world_.AddNode();
+    world_.MakeFriends(*alice_, *bob_);
+    world_.Run(5s);
+  }
+  uint64_t Dropped(Drop drop) { return world_.map().drops(drop); }
+  // Registrations, sessions and what the two know of each other stay as they are.
+  void ExpectNothingChanged() {
+    EXPECT_EQ(world_.store().registrations(), 2u);
+    EXPECT_EQ(world_.map().counts().sessions, 2u);
+    EXPECT_EQ(alice_->found(bob_->key()).at(0), world_.OuterOf(*bob_));
+    EXPECT_EQ(bob_->found(alice_->key()).at(0), world_.OuterOf(*alice_));
+  }
+  // Datagrams that the map sent to `at` since `from`.
+  size_t AnswersTo(const Endpoint& at, size_t from) {
+    size_t count = 0;
+    for (size_t i = from; i < world_.seen.size(); ++i)
+      count += !world_.seen[i].to_map && world_.seen[i].at == at;
+    return count;
+  }
+
+  MapWorld world_;
+  MapNode* alice_ = nullptr;
+  MapNode* bob_ = nullptr;
+  const Endpoint mallory_ = At("203.0.113.66:666");
+};
+
+TEST_F(MapHostile, RepliesNoMoreThanItReceived) {
+  std::map<Endpoint, int64_t> balance;
+  for (const auto& datagram : world_.seen) {
+    int64_t& bytes = balance[datagram.at];
+    const auto size = static_cast<int64_t>(datagram.bytes.size());
+    bytes += datagram.to_map ? size : -size;
+    // From the first datagram on, until the address is verified and beyond.
+    if (!datagram.to_map && wire::ClassifyDatagram(datagram.bytes) != wire::MessageType::kSealed) {
+      EXPECT_GE(bytes, 0);
+    }
+  }
+}
+
+TEST_F(MapHostile, GarbageIsCountedByName) {
+  const size_t before = world_.seen.size();
+  world_.Inject(0, mallory_, {});
+  world_.Inject(0, mallory_, {1, 0});
+  world_.Inject(0, mallory_, {1, 0, 0, 0, 1, 2, 3});
+  world_.Inject(0, mallory_, std::vector<uint8_t>(64, 0xff));
+  world_.Inject(0, mallory_, {9, 0, 0, 0, 1, 2, 3});
+  std::vector<uint8_t> sealed(64, 0);
+  sealed[0] = 1;
+  world_.Inject(0, mallory_, sealed);
+  for (const uint8_t type : {3, 4}) {
+    sealed[0] = type;
+    world_.Inject(0, mallory_, sealed);
+  }
+  std::vector<uint8_t> initiation(1000, 0x55);
+  std::fill_n(initiation.begin(), 4, 0);
+  initiation[0] = 2;
+  world_.Inject(0, mallory_, initiation);
+  world_.Run(50ms);
+  EXPECT_EQ(Dropped(Drop::kTruncated), 3u);
+  EXPECT_EQ(Dropped(Drop::kUnknownType), 2u);
+  EXPECT_EQ(Dropped(Drop::kUnknownSession), 3u);
+  EXPECT_EQ(Dropped(Drop::kHandshakeFailed) + Dropped(Drop::kBadMac), 1u);
+  EXPECT_EQ(AnswersTo(mallory_, before), 0u);
+  ExpectNothingChanged();
+}
+
+TEST_F(MapHostile, ReplaysAndReflectionsChangeNothing) {
+  const std::vector<MapWorld::Datagram> recorded = world_.seen;
+  const size_t before = world_.seen.size();
+  size_t sealed = 0;
+  for (const auto& datagram : recorded) {
+    world_.Inject(0, mallory_, datagram.bytes);
+    sealed +=
+        datagram.to_map && wire::ClassifyDatagram(datagram.bytes) == wire::MessageType::kSealed;
+  }
+  world_.Run(100ms);
+  // Sealed ones are duplicates (or behind the window); the map's own, sent back to it, belong to no session of its.
+  EXPECT_EQ(Dropped(Drop::kDuplicate) + Dropped(Drop::kTooOld), sealed);
+  EXPECT_GT(Dropped(Drop::kHandshakeRepeated), 0u);
+  // A repeated initiation gets its response once more, shorter than itself. Nothing else is answered.
+  for (size_t i = before; i < world_.seen.size(); ++i) {
+    if (world_.seen[i].to_map || world_.seen[i].at != mallory_) continue;
+    EXPECT_EQ(wire::ClassifyDatagram(world_.seen[i].bytes), wire::MessageType::kResponse);
+  }
+  world_.Run(60s);
+  ExpectNothingChanged();
+}
+
+TEST_F(MapHostile, FlippedBitsAreUnauthentic) {
+  uint64_t flipped = 0;
+  world_.lost = [&](const MapWorld::Datagram& datagram) {
+    if (!datagram.to_map || datagram.node != alice_) return false;
+    if (wire::ClassifyDatagram(datagram.bytes) != wire::MessageType::kSealed) return false;
+    for (size_t i = 8; i < datagram.bytes.size(); i += 7) {
+      std::vector<uint8_t> forged = datagram.bytes;
+      forged[i] ^= 0x10;
+      world_.Inject(0, mallory_, forged);
+      ++flipped;
+    }
+    return false;
+  };
+  world_.Run(3s);
+  ASSERT_GT(flipped, 0u);
+  EXPECT_EQ(Dropped(Drop::kUnauthentic) + Dropped(Drop::kBadCounter) + Dropped(Drop::kDuplicate) +
+                Dropped(Drop::kTooOld),
+            flipped);
+  EXPECT_GT(Dropped(Drop::kUnauthentic), flipped / 2);
+  ExpectNothingChanged();
+}
+
+TEST_F(MapHostile, AnInterceptedRegisterDoesNotMoveTheAddress) {
+  // Mallory on the path holds alice's registers back and sends them from her own address first.
+  world_.lost = [&](const MapWorld::Datagram& datagram) {
+    if (!datagram.to_map || datagram.node != alice_) return false;
+    world_.Inject(0, mallory_, datagram.bytes);
+    return true;
+  };
+  world_.Run(30s);
+  EXPECT_EQ(bob_->found(alice_->key()).at(0), world_.OuterOf(*alice_));
+  MapNode& late = world_.AddNode();
+  bob_->SetPeers(world_.now, {alice_->key(), late.key()});
+  world_.lost = nullptr;
+  world_.Run(30s);
+  EXPECT_EQ(alice_->status().registrations.at(0).endpoint, world_.OuterOf(*alice_));
+  EXPECT_EQ(bob_->found(alice_->key()).at(0), world_.OuterOf(*alice_));
+}
+
+TEST_F(MapHostile, AHandshakeFromARecordingGivesNothing) {
+  // Alice's first initiation, sent again after the map forgot her: the map answers, and that is all.
+  std::vector<uint8_t> initiation;
+  for (const auto& datagram : world_.seen) {
+    if (datagram.to_map && datagram.node == alice_ &&
+        wire::ClassifyDatagram(datagram.bytes) == wire::MessageType::kInitiation) {
+      initiation = datagram.bytes;
+      break;
+    }
+  }
+  ASSERT_FALSE(initiation.empty());
+  world_.KillMap();
+  world_.StartMap();
+  world_.Inject(0, mallory_, initiation);
+  world_.Run(20s);
+  ExpectNothingChanged();
+  EXPECT_EQ(bob_->status().state, "registered");
+}
+
+TEST_F(MapHostile, AStrangerLearnsNothingAndReachesNobody) {
+  MapNode& eve = world_.AddNode();
+  eve.SetPeers(world_.now, {alice_->key(), bob_->key(), wire::SecretKey::Generate().Public()});
+  world_.Run(60s);
+  EXPECT_TRUE(eve.registered());
+  EXPECT_TRUE(eve.found(alice_->key()).empty());
+  EXPECT_TRUE(alice_->found(eve.key()).empty());
+  // All her lookups were answered by as many bytes.
+  std::map<size_t, int> sizes;
+  for (const auto& datagram : world_.seen) {
+    if (datagram.to_map || datagram.at != world_.OuterOf(eve)) continue;
+    if (wire::ClassifyDatagram(datagram.bytes) == wire::MessageType::kSealed)
+      ++sizes[datagram.bytes.size()];
+  }
+  for (const auto& [size, count] : sizes)
+    EXPECT_LT(size, 32u + 39 + 18) << "an endpoint went to a stranger";
+}
+
+TEST_F(MapHostile, ANodeThatSaysTooMuchIsLimited) {
+  // A client that lost its mind: lookups without end, rightly sealed.
+  auto& association = alice_->map().association();
+  protocol::Outbox outbox;
+  for (uint32_t i = 0; i < kMessageBurst + 500; ++i) {
+    association.Send({0, MapWorld::MapAddress(0)},
+                     EncodeMapMessage(protocol::MapLookup{i, 0, bob_->key()}), outbox);
+  }
+  while (auto out = outbox.Pop())
+    world_.Inject(0, world_.OuterOf(*alice_), std::move(out->datagram));
+  world_.Run(50ms);
+  EXPECT_GE(Dropped(Drop::kRateLimited), 400u);
+  world_.Run(10s);
+  ExpectNothingChanged();
+  EXPECT_EQ(alice_->status().state, "registered");
+}
+
+TEST_F(MapHostile, UnknownMessagesOfAnAuthenticNodeAreSkipped) {
+  auto& association = alice_->map().association();
+  protocol::Outbox outbox;
+  for (const std::vector<uint8_t>& plaintext : {std::vector<uint8_t>{3, 0x7f},
+                                                {3, 0x40, 1},
+                                                {3},
+                                                {1, 0, 0, 0, 9},
+                                                {9},
+                                                {3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}}) {
+    association.Send({0, MapWorld::MapAddress(0)}, plaintext, outbox);
+  }
+  while (auto out = outbox.Pop())
+    world_.Inject(0, world_.OuterOf(*alice_), std::move(out->datagram));
+  world_.Run(50ms);
+  EXPECT_EQ(Dropped(Drop::kUnknownKind) + Dropped(Drop::kMalformed), 6u);
+  ExpectNothingChanged();
+}
+
+TEST(MapLimits, UnderLoadNodesAreLetInByCookie) {
+  MapWorld world;
+  world.handshakes = {
+      .burst = 8, .per_second = 20, .reply_burst = 1000, .replies_per_second = 1000};
+  world.StartMap();
+  std::vector<MapNode*> nodes;
+  for (int i = 0; i < 20; ++i) nodes.push_back(&world.AddNode(2));
+  world.RunUntil([&] { return world.store().registrations() == 40; }, 30s);
+  EXPECT_GT(world.map().drops(Drop::kBadCookie), 0u);
+}
+
+// Newcomers that prove nothing take each other's place, not that of those who are in.
+TEST(MapLimits, AFloodOfNewKeysThrowsOutOneClientAtMost) {
+  MapWorld world;
+  world.max_clients = 3;
+  world.StartMap();
+  std::vector<MapNode*> nodes;
+  for (int i = 0; i < 3; ++i) nodes.push_back(&world.AddNode());
+  world.Run(5s);
+  std::vector<MapNode*> strangers;
+  for (int i = 0; i < 8; ++i) strangers.push_back(&world.AddNode());
+  // The map's responses do not reach them: they cannot confirm.
+  world.lost = [&](const MapWorld::Datagram& datagram) {
+    return !datagram.to_map &&
+           std::find(strangers.begin(), strangers.end(), datagram.node) != strangers.end();
+  };
+  world.Run(100ms);
+  EXPECT_EQ(world.map().counts().sessions, 3u);
+  uint64_t unknown = world.map().drops(Drop::kUnknownSession);
+  world.Run(700ms);  // less than it takes to notice and shake hands anew
+  EXPECT_LE(world.map().drops(Drop::kUnknownSession) - unknown, 3u)
+      << "more than one lost its session";
+}
+
+TEST(MapLimits, TheClientThatWasIdleForLongestGoes) {
+  MapWorld world;
+  world.max_clients = 3;
+  world.StartMap();
+  for (int i = 0; i < 3; ++i) world.AddNode();
+  world.Run(5s);
+  ASSERT_EQ(world.map().counts().sessions, 3u);
+  world.AddNode();
+  world.Run(10s);
+  EXPECT_EQ(world.map().counts().sessions, 3u);
+}
+
+}  // namespace
+}  // namespace warp::map

@@ -1,0 +1,316 @@
+// Stories of paths: how they come to life, are lost, found again and learned.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/control/protocol/virtual_net.h"
+
+namespace warp::protocol {
+namespace {
+
+using wire::Drop;
+using wire::Endpoint;
+using wire::IpAddress;
+
+TEST(Paths, EveryPairIsActiveAndMeasured) {
+  for (const bool ipv6 : {false, true}) {
+    VirtualNet net({.ports = {2, 3}, .ipv6 = ipv6});
+    for (int b = 0; b < 3; ++b) {
+      net.DelayBoth(0, 0, 1, b, 10ms * (b + 1));
+      net.DelayBoth(0, 1, 1, b, 100ms * (b + 1));
+    }
+    net.Introduce(0, 1);
+    net.Run(10s);
+    for (int b = 0; b < 3; ++b) {
+      for (int a = 0; a < 2; ++a) {
+        const PathStatus path = net.Path(0, a, 1, b);
+        EXPECT_EQ(path.state, PathState::kActive);
+        EXPECT_EQ(path.reason, "probe answered");
+        const Duration round_trip = (a == 0 ? 20ms : 200ms) * (b + 1);
+        ASSERT_TRUE(path.rtt.has_value());
+        EXPECT_EQ(*path.rtt, round_trip);
+        EXPECT_LT(*path.jitter, round_trip / 100);
+        EXPECT_EQ(path.loss, 0);
+      }
+    }
+  }
+}
+
+TEST(Paths, NoisyPathHasJitterAndLoss) {
+  VirtualNet net({.ports = {1, 1}});
+  net.Introduce(0, 1);
+  net.Loss(0.2);
+  net.Jitter(20ms);
+  net.Run(60s);
+  const PathStatus path = net.Path(0, 0, 1, 0);
+  EXPECT_GT(*path.rtt, 12ms);
+  EXPECT_LT(*path.rtt, 48ms);
+  EXPECT_GT(*path.jitter, 1ms);
+  EXPECT_GT(path.loss, 0.15);
+  EXPECT_LT(path.loss, 0.65);
+}
+
+TEST(Paths, BlackHoleIsLostAndComesBackWithinASecond) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  for (int round = 0; round < 3; ++round) {
+    net.Cut(0, 1);
+    ASSERT_TRUE(net.RunUntil(
+        [&] { return net.ActivePaths(0, 1) == 2 && net.ActivePaths(1, 0) == 2; }, 1500ms));
+    EXPECT_EQ(net.Path(0, 1, 1, 0).state, PathState::kLost);
+    EXPECT_EQ(net.Path(0, 1, 1, 0).reason, "no answer");
+    EXPECT_TRUE(net.Connected(0, 1));
+    net.Run(20s);
+    net.Restore(0, 1);
+    ASSERT_TRUE(
+        net.RunUntil([&] { return net.ActivePaths(0, 1) == 4 && net.ActivePaths(1, 0) == 4; }, 1s));
+    net.Run(5s);
+  }
+}
+
+TEST(Paths, PortDownIsLostAtOnceAndUpIsBackAtOnce) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  net.PortDown(0, 1);
+  EXPECT_EQ(net.ActivePaths(0, 1), 2u);
+  EXPECT_EQ(net.Path(0, 1, 1, 1).state, PathState::kLost);
+  EXPECT_EQ(net.Path(0, 1, 1, 1).reason, "port down");
+  EXPECT_EQ(net.Path(0, 1, 1, 1).since, net.now());
+  net.Run(10s);
+  net.PortUp(0, 1);
+  EXPECT_TRUE(
+      net.RunUntil([&] { return net.ActivePaths(0, 1) == 4 && net.ActivePaths(1, 0) == 4; }, 50ms))
+      << "both directions recover together, at the pace of the link";
+}
+
+TEST(Paths, AllPortsDownAndUpAgain) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  net.PortDown(0, 0);
+  net.PortDown(0, 1);
+  net.Run(30s);
+  EXPECT_FALSE(net.Connected(0, 1));
+  EXPECT_FALSE(net.Connected(1, 0));
+  net.PortUp(0, 1);
+  EXPECT_TRUE(
+      net.RunUntil([&] { return net.ActivePaths(0, 1) == 2 && net.ActivePaths(1, 0) == 2; }, 50ms));
+}
+
+TEST(Paths, RemovedPortTakesItsPathsAlong) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  net.node(0).RemovePort(net.now(), 1);
+  EXPECT_EQ(net.Peer(0, 1).paths.size(), 2u);
+  net.PortUp(0, 1);  // SetPort again
+  EXPECT_EQ(net.Peer(0, 1).paths.size(), 4u);
+  EXPECT_TRUE(net.RunUntil([&] { return net.ActivePaths(0, 1) == 4; }, 50ms));
+}
+
+TEST(Paths, PortWithoutAnAddressIsLost) {
+  VirtualNet net({.ports = {2, 1}});
+  net.Introduce(0, 1);
+  net.Run(1s);
+  net.node(0).SetPort(net.now(), 1, {.up = true, .addresses = {}});
+  EXPECT_EQ(net.Path(0, 1, 1, 0).state, PathState::kLost);
+  EXPECT_EQ(net.Path(0, 1, 1, 0).reason, "no address");
+  net.PortUp(0, 1);
+  EXPECT_TRUE(net.RunUntil([&] { return net.ActivePaths(0, 1) == 2; }, 50ms));
+}
+
+TEST(Paths, OneWayPathIsOfUseInItsDirection) {
+  VirtualNet net({.ports = {2, 2}});
+  net.CutWay(1, 0, 0, 0);
+  net.Introduce(0, 1);
+  net.Run(5s);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).state, PathState::kActive)
+      << "answers come back over the other paths";
+  EXPECT_EQ(net.Path(0, 0, 1, 0).rtt, std::nullopt) << "but say nothing of its round trip";
+  EXPECT_EQ(net.Path(1, 0, 0, 0).state, PathState::kCandidate);
+  EXPECT_EQ(net.ActivePaths(0, 1), 4u);
+  EXPECT_EQ(net.ActivePaths(1, 0), 3u);
+}
+
+TEST(Paths, SlowPathIsNotLostForBeingSlow) {
+  VirtualNet net({.ports = {1, 1}});
+  net.DelayBoth(0, 0, 1, 0, 700ms);
+  net.Introduce(0, 1);
+  net.Run(10s);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).state, PathState::kActive);
+  const Instant since = net.Path(0, 0, 1, 0).since;
+  net.Run(60s);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).state, PathState::kActive);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).since, since);
+  EXPECT_EQ(*net.Path(0, 0, 1, 0).rtt, 1400ms);
+}
+
+// --- Endpoints --------------------------------------------------------------------------------------------------------
+
+TEST(Endpoints, LearnedFromProbesAndAfterANatRebind) {
+  VirtualNet net({.ports = {1, 2}});
+  const Endpoint before{IpAddress::V4({203, 0, 113, 1}), 40000};
+  const Endpoint after{IpAddress::V4({203, 0, 113, 1}), 40001};
+  net.Nat(0, 0, before);
+  net.AddPeer(0, 1);
+  net.AddPeer(1, 0, /*endpoints=*/false);
+  net.Run(2s);
+  EXPECT_TRUE(net.HasPath(1, 0, before));
+  EXPECT_TRUE(net.HasPath(1, 1, before)) << "an endpoint is good for every port";
+  EXPECT_EQ(net.ActivePaths(1, 0), 2u);
+
+  net.Nat(0, 0, after);
+  ASSERT_TRUE(
+      net.RunUntil([&] { return net.HasPath(1, 0, after) && net.ActivePaths(1, 0) == 4; }, 300ms))
+      << "added; the old one is not yet lost";
+  net.Run(2s);
+  EXPECT_TRUE(net.HasPath(1, 0, before)) << "never substituted";
+  EXPECT_EQ(net.ActivePaths(1, 0), 2u);
+  EXPECT_TRUE(net.Connected(0, 1));
+  net.Run(330s);
+  EXPECT_FALSE(net.HasPath(1, 0, before)) << "forgotten in the end";
+  EXPECT_TRUE(net.HasPath(1, 0, after));
+}
+
+TEST(Endpoints, AtMostSixteenAreLearnedAndTheActiveOneStays) {
+  VirtualNet net({.ports = {1, 1}});
+  net.AddPeer(0, 1);
+  net.AddPeer(1, 0, /*endpoints=*/false);
+  for (uint16_t i = 0; i < 40; ++i) {
+    net.Nat(0, 0, {IpAddress::V4({203, 0, 113, 1}), static_cast<uint16_t>(40000 + i)});
+    net.Run(3s);
+    EXPECT_LE(net.Peer(1, 0).paths.size(), 16u);
+    EXPECT_EQ(net.ActivePaths(1, 0), 1u);
+    EXPECT_TRUE(net.Connected(1, 0));
+  }
+  EXPECT_EQ(net.Peer(1, 0).paths.size(), 16u);
+}
+
+TEST(Endpoints, OnlyTheNewestProbeOfAPortTeaches) {
+  VirtualNet net({.ports = {1, 1}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  const Endpoint attacker{IpAddress::V4({198, 51, 100, 66}), 666};
+  const auto held_back_probe = [&] {
+    net.TakeSeen();
+    net.Record(true);
+    net.CutWay(0, 0, 1, 0);
+    net.Run(250ms);
+    net.RestoreWay(0, 0, 1, 0);
+    net.Record(false);
+    for (const Seen& seen : net.TakeSeen()) {
+      // A sealed probe: header 16, kind, message, port 2, number 8, challenge 8, tag 16.
+      if (seen.from_node == 0 && seen.datagram.size() == 52) return seen.datagram;
+    }
+    ADD_FAILURE() << "no probe";
+    return std::vector<uint8_t>();
+  };
+  const std::vector<uint8_t> old = held_back_probe();
+  net.Run(500ms);  // newer ones have come since
+  net.Inject(1, 0, attacker, old);
+  EXPECT_FALSE(net.HasPath(1, 0, attacker));
+  net.Inject(1, 0, attacker, held_back_probe());
+  EXPECT_TRUE(net.HasPath(1, 0, attacker)) << "the newest does, from wherever it comes";
+  net.Run(2s);
+  EXPECT_EQ(net.ActivePaths(1, 0), 1u) << "but nobody answers there, and nothing was substituted";
+}
+
+TEST(Endpoints, NonsenseIsRefused) {
+  VirtualNet net({.ports = {2, 1}});
+  const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+  const std::vector<Endpoint> nonsense = {
+      *Endpoint::Parse("224.0.0.1:13116"),
+      *Endpoint::Parse("255.255.255.255:13116"),
+      *Endpoint::Parse("127.0.0.1:13116"),
+      *Endpoint::Parse("0.0.0.0:13116"),
+      *Endpoint::Parse("[ff02::1]:13116"),
+      *Endpoint::Parse("[::1]:13116"),
+      {IpAddress(), 13116},
+      net.EndpointOf(0, 0),
+      net.EndpointOf(0, 1),
+      {IpAddress::V4({192, 0, 2, 1}), 0},
+  };
+  for (const EndpointSource source : {EndpointSource::kConfig, EndpointSource::kMap}) {
+    net.node(0).SetPeerEndpoints(net.now(), peer, source, nonsense);
+    EXPECT_TRUE(net.Peer(0, 1).paths.empty());
+  }
+  net.Run(5s);
+  EXPECT_EQ(net.Sent(0), 0u);
+}
+
+TEST(Endpoints, FamilyMustMatch) {
+  VirtualNet net({.ports = {1, 1}});  // IPv4
+  const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+  const std::vector<Endpoint> six = {*Endpoint::Parse("[2001:db8::1]:13116"),
+                                     *Endpoint::Parse("[fe80::1]:13116")};
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, six);
+  EXPECT_TRUE(net.Peer(0, 1).paths.empty());
+  // A link-local address alone reaches link-local endpoints alone.
+  net.node(0).SetPort(net.now(), 0, {.up = true, .addresses = {*IpAddress::Parse("fe80::2")}});
+  EXPECT_FALSE(net.HasPath(0, 0, six[0]));
+  EXPECT_TRUE(net.HasPath(0, 0, six[1]));
+}
+
+TEST(Endpoints, MapDoesNotTakeAwayWhatWorks) {
+  VirtualNet net({.ports = {1, 2}});
+  const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+  net.AddPeer(1, 0, /*endpoints=*/false);
+  const std::vector<Endpoint> both = {net.EndpointOf(1, 0), net.EndpointOf(1, 1)};
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kMap, both);
+  net.Run(2s);
+  EXPECT_EQ(net.ActivePaths(0, 1), 2u);
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kMap, {});
+  net.Run(5s);
+  EXPECT_EQ(net.ActivePaths(0, 1), 2u);
+  net.Cut(1, 1);
+  net.Run(3s);
+  EXPECT_EQ(net.Peer(0, 1).paths.size(), 1u) << "lost, and nobody names it any more";
+  EXPECT_EQ(net.ActivePaths(0, 1), 1u);
+}
+
+TEST(Endpoints, FalseOnesGetFewProbesAndNoPayload) {
+  VirtualNet net({.ports = {4, 1}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  std::vector<Endpoint> victims;
+  for (uint8_t i = 0; i < 100; ++i) victims.push_back({IpAddress::V4({198, 51, 100, i}), 53});
+  net.node(0).SetPeerEndpoints(net.now(), 0, EndpointSource::kMap, victims);
+  EXPECT_EQ(net.Peer(0, 1).paths.size(), 4u + 4 * 16);
+  net.Record(true);
+  for (int i = 0; i < 1000; ++i) {
+    net.Send(0, 1, "x");
+    net.Run(10ms);
+  }
+  size_t shots = 0;
+  for (const Seen& seen : net.TakeSeen()) {
+    if (seen.to.port == 53) ++shots;
+  }
+  EXPECT_GT(shots, 64u);
+  EXPECT_LT(shots, 64u * 8) << "in ten seconds: probes back off, payloads never go there";
+  EXPECT_EQ(net.TakeReceived(1).size(), 1000u);
+}
+
+TEST(Endpoints, UnansweredProbesShareOneBudget) {
+  Timers timers;
+  timers.candidate_interval_max = 10ms;  // no back-off
+  timers.probe_interval = 10ms;
+  VirtualNet net({.ports = {8, 1}, .timers = timers});
+  net.Introduce(0, 1);
+  net.Run(1s);
+  std::vector<Endpoint> victims;
+  for (uint8_t i = 0; i < 16; ++i) victims.push_back({IpAddress::V4({198, 51, 100, i}), 53});
+  net.node(0).SetPeerEndpoints(net.now(), 0, EndpointSource::kMap, victims);
+  net.Record(true);
+  net.Run(3s);
+  size_t shots = 0;
+  for (const Seen& seen : net.TakeSeen()) {
+    if (seen.to.port == 53) ++shots;
+  }
+  EXPECT_LE(shots, kUnansweredBurst + 3 * kUnansweredPerSecond);
+  EXPECT_EQ(net.ActivePaths(0, 1), 8u) << "those that answer do not suffer";
+}
+
+}  // namespace
+}  // namespace warp::protocol

@@ -1,0 +1,243 @@
+#include "tests/control/protocol/virtual_net.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/wire/message.h"
+
+namespace warp::protocol {
+namespace {
+
+constexpr Duration kDefaultDelay = 5ms;
+
+}  // namespace
+
+VirtualNet::VirtualNet(NetOptions options) : options_(std::move(options)), random_(options_.seed) {
+  EXPECT_TRUE(wire::InitCrypto().ok());
+  for (const int ports : options_.ports) {
+    Host& host = nodes_.emplace_back();
+    host.key = wire::SecretKey::Generate();
+    host.ports = ports;
+  }
+  for (size_t n = 0; n < nodes_.size(); ++n) Start(static_cast<int>(n));
+}
+
+// --- The cast ---------------------------------------------------------------------------------------------------------
+
+void VirtualNet::Start(int n) {
+  Host& host = nodes_[Index(n)];
+  NodeOptions node_options{
+      .local = {.secret_key = host.key.Clone(),
+                .wall_clock =
+                    [this, n] {
+                      return nodes_[Index(n)].wall +
+                             static_cast<uint64_t>(now_.time_since_epoch().count());
+                    },
+                .ciphers = options_.ciphers,
+                .seed = options_.seed * 1000 + Index(n) * 100 + ++host.starts,
+                .timers = options_.timers},
+      .window = 1024};
+  host.node = std::make_unique<Node>(std::move(node_options));
+  host.received.clear();
+  for (int port = 0; port < host.ports; ++port) {
+    host.node->SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
+  }
+  for (const auto& [peer, endpoints] : host.peers) AddPeerNow(n, peer, endpoints);
+}
+
+void VirtualNet::Kill(int n) { nodes_[Index(n)].node.reset(); }
+
+PeerId VirtualNet::AddPeer(int a, int b, bool endpoints) {
+  nodes_[Index(a)].peers.emplace_back(b, endpoints);
+  return AddPeerNow(a, b, endpoints);
+}
+
+PeerId VirtualNet::AddPeerNow(int a, int b, bool endpoints) {
+  std::array<uint8_t, wire::kKeySize> psk;
+  psk.fill(nodes_[Index(a)].psk);
+  PeerOptions peer{
+      .name = "node" + std::to_string(b), .public_key = key(b), .psk = wire::PresharedKey(psk)};
+  for (int port = 0; endpoints && port < nodes_[Index(b)].ports; ++port)
+    peer.endpoints.push_back(EndpointOf(b, port));
+  const std::optional<PeerId> id = node(a).AddPeer(now_, std::move(peer));
+  EXPECT_TRUE(id.has_value());
+  return id.value_or(0);
+}
+
+// --- Links ------------------------------------------------------------------------------------------------------------
+
+void VirtualNet::PortDown(int n, int port) {
+  nodes_[Index(n)].down.insert(port);
+  node(n).SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
+}
+
+void VirtualNet::PortUp(int n, int port) {
+  nodes_[Index(n)].down.erase(port);
+  node(n).SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
+}
+
+wire::IpAddress VirtualNet::AddressOf(int n, int port) const {
+  const auto a = static_cast<uint8_t>(n);
+  const auto b = static_cast<uint8_t>(port);
+  if (!options_.ipv6) return wire::IpAddress::V4({10, a, b, 1});
+  return wire::IpAddress::V6({0xfd, 0, 0, a, 0, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+}
+
+PortState VirtualNet::StateOf(int n, int port) const {
+  return {
+      .up = !nodes_[Index(n)].down.contains(port), .addresses = {AddressOf(n, port)}, .mtu = 1500};
+}
+
+wire::Endpoint VirtualNet::EndpointOf(int n, int port) const {
+  const auto nat = nodes_[Index(n)].nat.find(port);
+  if (nat != nodes_[Index(n)].nat.end()) return nat->second;
+  return {AddressOf(n, port), wire::kDefaultPort};
+}
+
+void VirtualNet::Pump(int n) {
+  if (nodes_[Index(n)].node == nullptr) return;
+  while (const std::optional<Transmit> transmit = node(n).NextTransmit()) Carry(n, *transmit);
+}
+
+void VirtualNet::Carry(int n, const Transmit& transmit) {
+  Host& host = nodes_[Index(n)];
+  const int port = transmit.port;
+  ++host.sent;
+  if (recording_)
+    seen_.push_back({now_, n, port, EndpointOf(n, port), transmit.to, transmit.datagram});
+  if (host.cut.contains(port) || host.down.contains(port)) return;
+  for (size_t to = 0; to < nodes_.size(); ++to) {
+    for (int to_port = 0; to_port < nodes_[to].ports; ++to_port) {
+      const int to_node = static_cast<int>(to);
+      if (EndpointOf(to_node, to_port) != transmit.to) continue;
+      const Way& way = ways_[{n, port, to_node, to_port}];
+      const int copies = Chance() < duplicate_ ? 2 : 1;
+      for (int copy = 0; copy < copies; ++copy) {
+        if (way.cut || Chance() < loss_) continue;
+        const Duration extra(static_cast<int64_t>(static_cast<double>(jitter_.count()) * Chance()));
+        flights_.push({now_ + way.delay.value_or(kDefaultDelay) + extra, ++orders_, to_node,
+                       to_port, EndpointOf(n, port), transmit.datagram});
+      }
+    }
+  }
+}
+
+void VirtualNet::Inject(int n, int port, const wire::Endpoint& from,
+                        std::vector<uint8_t> datagram) {
+  Deliver({now_, ++orders_, n, port, from, std::move(datagram)});
+  Pump(n);
+}
+
+void VirtualNet::Deliver(Flight flight) {
+  Host& host = nodes_[Index(flight.node)];
+  if (host.node == nullptr || host.cut.contains(flight.port) || host.down.contains(flight.port))
+    return;
+  const Arrival arrival{static_cast<PortId>(flight.port), flight.from,
+                        AddressOf(flight.node, flight.port)};
+  if (wire::ClassifyDatagram(flight.datagram) != wire::MessageType::kSealed) {
+    return host.node->HandleHandshake(now_, arrival, flight.datagram);
+  }
+  if (const auto plaintext = host.node->HandleSealed(now_, arrival, flight.datagram)) {
+    const wire::Bytes text = plaintext->subspan(wire::kInnerHeaderSize);
+    host.received.emplace_back(text.begin(), text.end());
+  }
+}
+
+// --- Time -------------------------------------------------------------------------------------------------------------
+
+Instant VirtualNet::NextEvent() const {
+  Instant next = flights_.empty() ? kNever : flights_.top().arrives;
+  for (const Host& host : nodes_) {
+    if (host.node != nullptr) next = std::min(next, host.node->NextTimeout());
+  }
+  return next;
+}
+
+void VirtualNet::Run(Duration duration) {
+  RunUntil([] { return false; }, duration);
+}
+
+bool VirtualNet::RunUntil(const std::function<bool()>& condition, Duration most) {
+  const Instant end = now_ + most;
+  uint64_t at_once = 0;
+  for (;;) {
+    for (size_t n = 0; n < nodes_.size(); ++n) Pump(static_cast<int>(n));
+    if (condition()) return true;
+    const Instant next = NextEvent();
+    if (next > end) break;
+    at_once = next > now_ ? 0 : at_once + 1;
+    if (at_once > 100'000) {
+      ADD_FAILURE() << "time stands still";
+      return false;
+    }
+    now_ = std::max(now_, next);
+    while (!flights_.empty() && flights_.top().arrives <= now_) {
+      Flight flight = flights_.top();
+      flights_.pop();
+      Deliver(std::move(flight));
+    }
+    for (Host& host : nodes_) {
+      if (host.node != nullptr && host.node->NextTimeout() <= now_) host.node->HandleTimeout(now_);
+    }
+  }
+  now_ = end;
+  return condition();
+}
+
+// --- Payloads ---------------------------------------------------------------------------------------------------------
+
+bool VirtualNet::Send(int a, int b, const std::string& text) {
+  const PeerStatus peer = Peer(a, b);
+  std::vector<uint8_t> plaintext(wire::kInnerHeaderSize);
+  wire::WritePayloadHeader({.tunnel_id = 1}, plaintext.data());
+  plaintext.insert(plaintext.end(), text.begin(), text.end());
+  if (peer.session == nullptr) return false;
+  const auto sealed = peer.session->Seal(node(a).local().engine(), plaintext);
+  if (!sealed) return false;
+  bool sent = false;
+  for (const PathStatus& path : peer.paths) {
+    if (path.state != PathState::kActive) continue;
+    sent = true;
+    Carry(a, {path.port, path.remote, *sealed});
+  }
+  return sent;
+}
+
+// --- Looking ----------------------------------------------------------------------------------------------------------
+
+PeerStatus VirtualNet::Peer(int a, int b) {
+  for (PeerStatus& peer : node(a).Peers()) {
+    if (peer.public_key == key(b)) return peer;
+  }
+  ADD_FAILURE() << b << " is no peer of " << a;
+  return {};
+}
+
+PathStatus VirtualNet::Path(int a, int a_port, int b, int b_port) {
+  const PeerStatus peer = Peer(a, b);
+  for (const PathStatus& path : peer.paths) {
+    if (path.port == a_port && path.remote == EndpointOf(b, b_port)) return path;
+  }
+  ADD_FAILURE() << "no path from " << a << "." << a_port << " to " << b << "." << b_port;
+  return {};
+}
+
+bool VirtualNet::HasPath(int a, int a_port, const wire::Endpoint& remote) {
+  for (const PeerStatus& peer : node(a).Peers()) {
+    for (const PathStatus& path : peer.paths) {
+      if (path.port == a_port && path.remote == remote) return true;
+    }
+  }
+  return false;
+}
+
+size_t VirtualNet::ActivePaths(int a, int b) {
+  const PeerStatus peer = Peer(a, b);
+  return static_cast<size_t>(
+      std::count_if(peer.paths.begin(), peer.paths.end(),
+                    [](const PathStatus& path) { return path.state == PathState::kActive; }));
+}
+
+}  // namespace warp::protocol

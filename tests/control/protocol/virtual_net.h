@@ -1,0 +1,184 @@
+// Nodes, ports and links in virtual time: a whole network in one thread, milliseconds of real time for minutes of its own.
+//
+// Port p of node n has the addresses 10.n.p.1 and fd00:n:p::1. Every port reaches every port of the other nodes (a routed
+// network), each way with its own delay and loss; a datagram passes its sender's access link and its receiver's.
+#ifndef WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_
+#define WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/protocol/node/node.h"
+
+namespace warp::protocol {
+
+using namespace std::chrono_literals;
+
+struct NetOptions {
+  std::vector<int> ports = {1, 1};  // of each node
+  bool ipv6 = false;                // the ports have IPv6 addresses alone
+  Timers timers;
+  uint64_t seed = 1;
+  std::vector<wire::Cipher> ciphers;  // of all nodes; empty: what the machine has
+};
+
+// What was seen on the network.
+struct Seen {
+  Instant sent;
+  int from_node = 0;
+  int from_port = 0;
+  wire::Endpoint from;
+  wire::Endpoint to;
+  std::vector<uint8_t> datagram;
+
+  uint8_t type() const { return datagram[0]; }
+};
+
+class VirtualNet {
+ public:
+  explicit VirtualNet(NetOptions options);
+
+  // --- The cast ---
+  Node& node(int n) { return *nodes_[Index(n)].node; }
+  wire::PublicKey key(int n) const { return nodes_[Index(n)].key.Public(); }
+  // Makes b a peer of a. `endpoints`: a knows all of b's; else a waits to be called.
+  PeerId AddPeer(int a, int b, bool endpoints = true);
+  // Both ways.
+  void Introduce(int a, int b) {
+    AddPeer(a, b);
+    AddPeer(b, a);
+  }
+  // SIGKILL: the node is gone, without a word. Start makes it anew, with the same key and peers.
+  void Kill(int n);
+  void Start(int n);
+  void Restart(int n) {
+    Kill(n);
+    Start(n);
+  }
+  // What the node's wall clock says at the start of the story; nanoseconds since 1970. Before Start.
+  void SetClock(int n, uint64_t wall) { nodes_[Index(n)].wall = wall; }
+  void SetPsk(int n, uint8_t byte) { nodes_[Index(n)].psk = byte; }
+
+  // --- Links ---
+  // A black hole: nothing passes the access link, and nobody is told.
+  void Cut(int n, int port) { nodes_[Index(n)].cut.insert(port); }
+  void Restore(int n, int port) { nodes_[Index(n)].cut.erase(port); }
+  // The interface's own link: the node is told.
+  void PortDown(int n, int port);
+  void PortUp(int n, int port);
+  // One direction between two ports.
+  void CutWay(int a, int a_port, int b, int b_port) { ways_[{a, a_port, b, b_port}].cut = true; }
+  void RestoreWay(int a, int a_port, int b, int b_port) {
+    ways_[{a, a_port, b, b_port}].cut = false;
+  }
+  void Delay(int a, int a_port, int b, int b_port, Duration delay) {
+    ways_[{a, a_port, b, b_port}].delay = delay;
+  }
+  void DelayBoth(int a, int a_port, int b, int b_port, Duration delay) {
+    Delay(a, a_port, b, b_port, delay);
+    Delay(b, b_port, a, a_port, delay);
+  }
+  void Loss(double share) { loss_ = share; }
+  void Jitter(Duration most) { jitter_ = most; }
+  void Duplicate(double share) { duplicate_ = share; }
+  // From now on the network sees the port at this endpoint (and not at its own).
+  void Nat(int n, int port, const wire::Endpoint& outside) { nodes_[Index(n)].nat[port] = outside; }
+  wire::Endpoint EndpointOf(int n, int port) const;  // as the network sees it
+
+  // --- Time ---
+  void Run(Duration duration);
+  // Runs until the condition holds; false when it did not within `most`.
+  bool RunUntil(const std::function<bool()>& condition, Duration most);
+  Instant now() const { return now_; }
+
+  // --- Payloads ---
+  // Over every active path, as the dataplane does; false where there is no session or path.
+  bool Send(int a, int b, const std::string& text);
+  // What reached the node, each payload once.
+  std::vector<std::string> TakeReceived(int n) {
+    return std::exchange(nodes_[Index(n)].received, {});
+  }
+
+  // --- Looking ---
+  PeerStatus Peer(int a, int b);
+  bool Connected(int a, int b) { return Peer(a, b).connected; }
+  PathStatus Path(int a, int a_port, int b, int b_port);
+  bool HasPath(int a, int a_port, const wire::Endpoint& remote);
+  size_t ActivePaths(int a, int b);
+  uint64_t Drops(int n, wire::Drop drop) { return node(n).drops(drop); }
+
+  // --- Hostility ---
+  // Everything sent since the last TakeSeen, when on.
+  void Record(bool on) { recording_ = on; }
+  std::vector<Seen> TakeSeen() { return std::exchange(seen_, {}); }
+  void Inject(int n, int port, const wire::Endpoint& from, std::vector<uint8_t> datagram);
+  // How many datagrams the node has sent since the start of the story.
+  uint64_t Sent(int n) const { return nodes_[Index(n)].sent; }
+
+ private:
+  struct Way {
+    bool cut = false;
+    std::optional<Duration> delay;
+  };
+  struct Host {
+    wire::SecretKey key;
+    std::unique_ptr<Node> node;
+    int ports = 0;
+    std::set<int> cut;
+    std::set<int> down;
+    std::map<int, wire::Endpoint> nat;
+    std::vector<std::pair<int, bool>> peers;  // node, endpoints known
+    uint64_t wall = 1'700'000'000'000'000'000;
+    uint8_t psk = 0;
+    uint64_t starts = 0;
+    uint64_t sent = 0;
+    std::vector<std::string> received;
+  };
+  struct Flight {
+    Instant arrives;
+    uint64_t order;
+    int node;
+    int port;
+    wire::Endpoint from;
+    std::vector<uint8_t> datagram;
+    bool operator>(const Flight& other) const {
+      return std::tie(arrives, order) > std::tie(other.arrives, other.order);
+    }
+  };
+
+  static size_t Index(int n) { return static_cast<size_t>(n); }
+  wire::IpAddress AddressOf(int n, int port) const;
+  PortState StateOf(int n, int port) const;
+  PeerId AddPeerNow(int a, int b, bool endpoints);
+  void Pump(int n);
+  void Carry(int n, const Transmit& transmit);
+  void Deliver(Flight flight);
+  Instant NextEvent() const;
+  double Chance() { return std::uniform_real_distribution<double>()(random_); }
+
+  const NetOptions options_;
+  std::mt19937_64 random_;
+  Instant now_{1s};
+  std::vector<Host> nodes_;
+  std::map<std::tuple<int, int, int, int>, Way> ways_;
+  std::priority_queue<Flight, std::vector<Flight>, std::greater<>> flights_;
+  uint64_t orders_ = 0;
+  double loss_ = 0;
+  double duplicate_ = 0;
+  Duration jitter_{0};
+  bool recording_ = false;
+  std::vector<Seen> seen_;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_

@@ -1,0 +1,142 @@
+#include "control/tunnel/inbound.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <vector>
+
+#include "dataplane/os/boot_clock.h"
+#include "dataplane/os/unique_fd.h"
+#include "dataplane/wire/message.h"
+#include "tests/control/fake_dataplane.h"
+
+namespace warp::control {
+namespace {
+
+using lcore::FakeDataplane;
+using testing::ElementsAre;
+using wire::Drop;
+
+constexpr uint16_t kTunnelId = 7;
+constexpr lcore::PeerId kPeer = 2;
+
+// A tunnel of peer 2 whose gate delivers to a socket of the test.
+class InboundTest : public testing::Test {
+ protected:
+  InboundTest() {
+    app_ = UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(app_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    getsockname(app_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    config_.name = "video";
+    config_.id = kTunnelId;
+    config_.gate.loopback = config::LoopbackGateConfig{
+        .listen = {wire::IpAddress::V4({127, 0, 0, 1}), 0},
+        .deliver = wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), ntohs(address.sin_port)}};
+    tunnel_ = *Tunnel::Create({*loop_, dataplane_, submitter_, gates_, now_}, config_, 0, route_);
+    inbound_.AddTunnel(kPeer, *tunnel_);
+
+    wire::Session::Params params;
+    params.window = 64;
+    session_ = std::make_unique<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
+  }
+
+  static protocol::NodeOptions Options() {
+    protocol::NodeOptions options;
+    options.local.secret_key = wire::SecretKey::Generate();
+    options.local.wall_clock = [] { return uint64_t{1}; };
+    return options;
+  }
+
+  void Receive(std::vector<uint8_t> plaintext, lcore::PeerId peer = kPeer, uint64_t counter = 0) {
+    lcore::OpenedPacket packet;
+    packet.packet = FakeDataplane::MakePlaintext(plaintext);
+    packet.session = session_.get();
+    packet.peer = peer;
+    packet.counter = counter;
+    inbound_.Handle(now_, {&packet, 1});
+    inbound_.FlushGates();
+  }
+  static std::vector<uint8_t> Payload(const std::string& text, uint16_t tunnel = kTunnelId) {
+    std::vector<uint8_t> bytes(wire::kInnerHeaderSize);
+    wire::WritePayloadHeader({.tunnel_id = tunnel}, bytes.data());
+    bytes.insert(bytes.end(), text.begin(), text.end());
+    return bytes;
+  }
+  static std::vector<uint8_t> Fragment(uint8_t index, const std::string& text) {
+    std::vector<uint8_t> bytes(wire::kFragmentHeaderSize);
+    wire::WriteFragmentHeader({.tunnel_id = kTunnelId, .index = index, .count = 3, .chunk = 4},
+                              bytes.data());
+    bytes.insert(bytes.end(), text.begin(), text.end());
+    return bytes;
+  }
+  std::vector<std::string> Delivered() {
+    std::vector<std::string> payloads;
+    char buffer[2000];
+    for (ssize_t n; (n = recv(app_.get(), buffer, sizeof(buffer), MSG_DONTWAIT)) >= 0;) {
+      payloads.emplace_back(buffer, static_cast<size_t>(n));
+    }
+    return payloads;
+  }
+  uint64_t Drops(Drop drop) { return inbound_.drops().Get(drop); }
+
+  std::unique_ptr<Loop> loop_ = *Loop::Create();
+  protocol::Instant now_ = Now();
+  FakeDataplane dataplane_;
+  Submitter submitter_{dataplane_};
+  GateFactory gates_{*loop_};
+  PeerRoute route_;
+  config::TunnelConfig config_;
+  UniqueFd app_;
+  protocol::Node protocol_{Options()};
+  std::unique_ptr<Tunnel> tunnel_;
+  Inbound inbound_{protocol_};
+  std::unique_ptr<wire::Session> session_;
+};
+
+TEST_F(InboundTest, DeliversPayloadsToTheirTunnelsApplication) {
+  Receive(Payload("hello"));
+  Receive(Payload("world"));
+  EXPECT_THAT(Delivered(), ElementsAre("hello", "world"));
+  EXPECT_EQ(FakeDataplane::LivePackets(), 0u);
+}
+
+TEST_F(InboundTest, PutsFragmentsTogetherInWhateverOrder) {
+  Receive(Fragment(2, "ij"), kPeer, 12);
+  Receive(Fragment(0, "abcd"), kPeer, 10);
+  EXPECT_THAT(Delivered(), ElementsAre());
+  Receive(Fragment(1, "efgh"), kPeer, 11);
+  EXPECT_THAT(Delivered(), ElementsAre("abcdefghij"));
+}
+
+TEST_F(InboundTest, DropsByNameWhatBelongsNowhere) {
+  Receive(Payload("x", /*tunnel=*/8));
+  Receive(Payload("x"), /*peer=*/1);
+  Receive(Payload("x"), /*peer=*/77);
+  Receive(Payload("x"), lcore::kNoPeer);
+  EXPECT_EQ(Drops(Drop::kUnknownTunnel), 4u);
+  Receive({99, 0, 0, 0});
+  Receive({});
+  EXPECT_EQ(Drops(Drop::kUnknownKind), 2u);
+  Receive({1, 0, 7});
+  EXPECT_EQ(Drops(Drop::kMalformed), 1u);
+  Receive({2, 9, 7, 0, 3, 0, 4, 0, 'x'});  // index beyond count
+  EXPECT_EQ(Drops(Drop::kMalformed), 2u);
+  EXPECT_THAT(Delivered(), ElementsAre());
+  EXPECT_EQ(FakeDataplane::LivePackets(), 0u);
+}
+
+TEST_F(InboundTest, GivesUpOnFragmentsThatNeverComeTogether) {
+  Receive(Fragment(0, "abcd"), kPeer, 10);
+  inbound_.Sweep(now_ + std::chrono::seconds(10));
+  EXPECT_EQ(Drops(Drop::kReassemblyTimeout), 1u);
+}
+
+}  // namespace
+}  // namespace warp::control

@@ -1,0 +1,108 @@
+// Two lcores hold copies of one payload at the same moment: the second waits a turn for the first.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/dataplane/lcore/network.h"
+
+namespace warp::lcore {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using wire::Drop;
+
+class Defer : public testing::Test {
+ protected:
+  Defer() {
+    net_.a().SetActive([](size_t, size_t remote) { return remote == 0; });
+    net_.a().Publish();
+  }
+  // The next payload has reached b's first worker, and another lcore is opening that counter.
+  void Arrive() {
+    const uint64_t counter = net_.sessions().a->sent();
+    net_.a().Send("payload");
+    net_.Collect();
+    net_.sessions().b->opening_hints()->MarkOpening({{counter}});
+    net_.Deliver(net_.in_flight().front());
+    net_.in_flight().clear();
+  }
+  Worker& worker() { return net_.b().plane().worker(0); }
+
+  Network net_{{.ports = 1}, {.ports = 2, .workers = 2}};
+};
+
+TEST_F(Defer, OpensAfterATurnWhateverTheHintSays) {
+  Arrive();
+  EXPECT_GT(worker().RunOnce(), 0u);
+  EXPECT_THAT(net_.b().Received(), IsEmpty());
+  EXPECT_GT(worker().RunOnce(), 0u);  // work: a worker does not go to sleep on it
+  EXPECT_THAT(net_.b().Received(), ElementsAre("payload"));
+  EXPECT_EQ(worker().RunOnce(), 0u);
+  EXPECT_EQ(net_.b().path(0, 0).rx_first.Get(), 1u);
+  EXPECT_EQ(net_.b().BuffersInUse(), 0u);
+}
+
+TEST_F(Defer, FindsItClaimedMeanwhile) {
+  const uint64_t counter = net_.sessions().a->sent();
+  Arrive();
+  worker().RunOnce();
+  net_.sessions().b->window().Claim(counter);
+  worker().RunOnce();
+  EXPECT_THAT(net_.b().Received(), IsEmpty());
+  EXPECT_EQ(net_.b().Drops(Drop::kDuplicate), 1u);
+  EXPECT_EQ(net_.b().Drops(Drop::kOpenedTwice), 0u);
+  EXPECT_EQ(net_.b().path(0, 0).rx_duplicate.Get(), 1u);
+  EXPECT_EQ(net_.b().BuffersInUse(), 0u);
+}
+
+TEST_F(Defer, SurvivesANewTable) {
+  Arrive();
+  worker().RunOnce();
+  net_.b().Publish();
+  worker().RunOnce();
+  EXPECT_THAT(net_.b().Received(), ElementsAre("payload"));
+}
+
+TEST_F(Defer, EndsWithItsSession) {
+  Arrive();
+  worker().RunOnce();
+  net_.b().ForgetReceiveSessions();
+  net_.b().Publish();
+  worker().RunOnce();
+  EXPECT_THAT(net_.b().Received(), IsEmpty());
+  EXPECT_EQ(net_.b().Drops(Drop::kUnknownSession), 1u);
+  EXPECT_EQ(net_.b().BuffersInUse(), 0u);
+}
+
+TEST_F(Defer, EndsWithItsPort) {
+  Arrive();
+  worker().RunOnce();
+  net_.b().SetPresent(0, false);
+  net_.b().Publish();
+  worker().RunOnce();
+  EXPECT_EQ(net_.b().Drops(Drop::kUnknownSession), 1u);
+  EXPECT_EQ(net_.b().BuffersInUse(), 0u);
+}
+
+// More than can wait: the rest is opened at once.
+TEST_F(Defer, KeepsABurstAndNoMore) {
+  std::vector<std::string> payloads;
+  for (int i = 0; i < 80; ++i) payloads.push_back(std::to_string(i));
+  const uint64_t first = net_.sessions().a->sent();
+  net_.a().Send(payloads);
+  net_.Collect();
+  for (uint64_t counter = first; counter < first + payloads.size(); ++counter) {
+    net_.sessions().b->opening_hints()->MarkOpening({{counter}});
+  }
+  for (const FrameBytes& frame : net_.in_flight()) net_.Deliver(frame);
+  net_.in_flight().clear();
+  std::vector<std::string> received;
+  while (net_.b().plane().worker(0).RunOnce() + net_.b().plane().worker(1).RunOnce() > 0) {
+    for (std::string& payload : net_.b().Received()) received.push_back(std::move(payload));
+  }
+  EXPECT_THAT(received, testing::UnorderedElementsAreArray(payloads));
+  EXPECT_EQ(net_.b().BuffersInUse(), 0u);
+}
+
+}  // namespace
+}  // namespace warp::lcore

@@ -1,0 +1,391 @@
+// Bursts through the packet sockets of driver_af_packet.h: neighbours of one flow and size travel joined, and nobody at either
+// end can tell.
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "dataplane/lcore/port/packet_socket/offload_header.h"
+#include "dataplane/wire/frame/segments.h"
+#include "tests/dataplane/lcore/port/port_kernel_fixture.h"
+
+namespace warp::lcore {
+namespace {
+
+class PortAfPacketTest : public PortKernelTest {
+ protected:
+  void SetUp() override {
+    PortKernelTest::SetUp();
+    if (!IsSkipped()) OpenBoth();
+  }
+
+  struct Item {
+    uint16_t size = 100;
+    uint16_t udp_port = kTestPort;
+    bool v6 = false;
+  };
+  // Frames numbered from 0, in one burst; returns how many the port took, and frees the others.
+  uint16_t SendBurst(const std::vector<Item>& items) {
+    std::vector<rte_mbuf*> frames;
+    for (const Item& item : items) {
+      frames.push_back(
+          Frame(*a_, *b_, static_cast<uint32_t>(frames.size()), item.size, item.udp_port, item.v6));
+    }
+    const uint16_t sent = a_->TxBurst(frames.data(), static_cast<uint16_t>(frames.size()));
+    for (size_t i = sent; i < frames.size(); ++i) rte_pktmbuf_free(frames[i]);
+    return sent;
+  }
+  // The kernel may tell of the carrier a second after a change of the interface; until then nothing is taken.
+  void WaitForCarrier() {
+    for (int ms = 0; SendBurst({{8}}) == 0 && ms < 3000; ++ms) usleep(1000);
+    ExpectReceived({{8}});
+  }
+  // Receives as many frames and expects exactly these, in any portions.
+  void ExpectReceived(const std::vector<Item>& items, uint16_t portion = 32) {
+    for (size_t i = 0; i < items.size();) {
+      std::vector<rte_mbuf*> burst(portion);
+      uint16_t got = 0;
+      for (int ms = 0; got == 0 && ms < 2000; ++ms) {
+        if ((got = b_->RxBurst(burst.data(), portion)) == 0) usleep(1000);
+      }
+      ASSERT_GT(got, 0) << "after " << i;
+      for (uint16_t k = 0; k < got; ++k, ++i) {
+        ASSERT_LT(i, items.size());
+        EXPECT_EQ(NumberOf(burst[k], items[i].size), i) << i;
+        rte_pktmbuf_free(burst[k]);
+      }
+    }
+    rte_mbuf* more = nullptr;
+    EXPECT_EQ(b_->RxBurst(&more, 1), 0);
+  }
+
+  // Sees on w1 what arrives there, as any other program would.
+  class Observer {
+   public:
+    Observer() : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+      sockaddr_ll address{};
+      address.sll_family = AF_PACKET;
+      address.sll_protocol = htons(ETH_P_ALL);
+      address.sll_ifindex = static_cast<int>(if_nametoindex("w1"));
+      EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    }
+    ~Observer() { close(fd_); }
+    // Sizes of the frames of UDP that came.
+    std::vector<size_t> Sizes() {
+      std::vector<size_t> sizes;
+      std::vector<uint8_t> frame(70000);
+      for (ssize_t size; (size = recv(fd_, frame.data(), frame.size(), 0)) > 0;) {
+        if (wire::JoinableHeaderSize({frame.data(), static_cast<size_t>(size)}) > 0) {
+          sizes.push_back(static_cast<size_t>(size));
+        }
+      }
+      return sizes;
+    }
+
+   private:
+    const int fd_;
+  };
+
+  // A frame of a test's own making into w0, behind an offload header of its own making.
+  bool Inject(const OffloadHeader& offload, const std::vector<uint8_t>& frame) {
+    const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    EXPECT_EQ(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(ETH_P_IP);
+    to.sll_ifindex = static_cast<int>(if_nametoindex("w0"));
+    iovec parts[] = {{const_cast<OffloadHeader*>(&offload), sizeof(offload)},
+                     {const_cast<uint8_t*>(frame.data()), frame.size()}};
+    msghdr message{};
+    message.msg_name = &to;
+    message.msg_namelen = sizeof(to);
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    const bool sent = sendmsg(fd, &message, 0) > 0;
+    close(fd);
+    return sent;
+  }
+  std::vector<uint8_t> Joined(size_t payload) {
+    rte_mbuf* one = Frame(*a_, *b_, 0, 8);
+    std::vector<uint8_t> frame(wire::kFrameHeaderSizeV4 + payload, 0x5a);
+    wire::WriteSegmentHeaders(rte_pktmbuf_mtod(one, const uint8_t*), wire::kFrameHeaderSizeV4,
+                              payload, frame.data());
+    rte_pktmbuf_free(one);
+    return frame;
+  }
+  static OffloadHeader Segments(uint16_t size) {
+    return {.flags = OffloadHeader::kNeedsChecksum,
+            .kind = OffloadHeader::kUdpSegments,
+            .headers_size = wire::kFrameHeaderSizeV4,
+            .segment_size = size,
+            .checksum_start = 34,
+            .checksum_offset = 6};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(, PortAfPacketTest, testing::Values(PortDriver::kAfPacket));
+
+TEST_P(PortAfPacketTest, ABurstOfOneFlowIsOneFrameOnTheWire) {
+  for (const bool v6 : {false, true}) {
+    Observer observer;
+    const std::vector<Item> items(32, Item{.size = 1400, .v6 = v6});
+    EXPECT_EQ(SendBurst(items), 32);
+    ExpectReceived(items);
+    const size_t header = v6 ? wire::kFrameHeaderSizeV6 : wire::kFrameHeaderSizeV4;
+    EXPECT_EQ(observer.Sizes(), std::vector<size_t>({header + 32 * 1400}));
+  }
+  EXPECT_EQ(a_->Counters().tx_packets, 64u);
+  EXPECT_EQ(b_->Counters().rx_packets, 64u);
+  EXPECT_EQ(a_->Counters().tx_bytes, b_->Counters().rx_bytes);
+}
+
+TEST_P(PortAfPacketTest, OnlyEqualNeighboursAreJoined) {
+  Observer observer;
+  const std::vector<Item> items = {
+      {300}, {300}, {200}, {300}, {400}, {400, kTestPort, true}, {400, kTestPort, true}, {8}};
+  EXPECT_EQ(SendBurst(items), items.size());
+  ExpectReceived(items);
+  const size_t v4 = wire::kFrameHeaderSizeV4, v6 = wire::kFrameHeaderSizeV6;
+  // A shorter one ends a joined frame; a longer one begins the next.
+  EXPECT_EQ(observer.Sizes(),
+            std::vector<size_t>({v4 + 800, v4 + 300, v4 + 400, v6 + 800, v4 + 8}));
+}
+
+TEST_P(PortAfPacketTest, MoreThanAFrameHoldsIsSeveral) {
+  const std::vector<Item> items(64, Item{.size = 1472});
+  Observer observer;
+  EXPECT_EQ(SendBurst(items), 64);
+  for (const size_t size : observer.Sizes()) EXPECT_LT(size, 65536u);
+  ExpectReceived(items);
+}
+
+TEST_P(PortAfPacketTest, IsReceivedInPortionsOfAnySize) {
+  const std::vector<Item> items(30, Item{.size = 1000});
+  for (const uint16_t portion : {1, 7, 31}) {
+    EXPECT_EQ(SendBurst(items), 30);
+    ExpectReceived(items, portion);
+  }
+}
+
+// What is cut from a joined frame carries checksums that the kernel, which verifies them, finds right.
+TEST_P(PortAfPacketTest, OthersReceiveWhatWasSent) {
+  Ip("address add fd09::2/64 dev w1 nodad");
+  const int socket = ::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in6 any{};
+  any.sin6_family = AF_INET6;
+  any.sin6_port = htons(5000);
+  ASSERT_EQ(bind(socket, reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
+  for (const bool v6 : {false, true}) {
+    EXPECT_EQ(SendBurst(std::vector<Item>(20, Item{.size = 700, .udp_port = 5000, .v6 = v6})), 20);
+    for (uint32_t i = 0; i < 20; ++i) {
+      ASSERT_TRUE(IsReadable(socket, 2000)) << v6 << i;
+      uint8_t datagram[2000];
+      EXPECT_EQ(recv(socket, datagram, sizeof(datagram), 0), 700);
+      uint32_t number = 0;
+      std::memcpy(&number, datagram, sizeof(number));
+      EXPECT_EQ(number, i);
+    }
+  }
+  close(socket);
+}
+
+// As the replicator makes them: a header before a payload that several copies share.
+TEST_P(PortAfPacketTest, ChainsLeaveAndTheirPayloadIsReleased) {
+  std::vector<rte_mbuf*> frames;
+  std::vector<rte_mbuf*> payloads;
+  for (uint32_t i = 0; i < 10; ++i) {
+    rte_mbuf* payload = Frame(*a_, *b_, i, 900);
+    rte_mbuf* header = rte_pktmbuf_alloc(a_->rx_pool());
+    std::memcpy(rte_pktmbuf_append(header, wire::kFrameHeaderSizeV4),
+                rte_pktmbuf_mtod(payload, const void*), wire::kFrameHeaderSizeV4);
+    rte_pktmbuf_adj(payload, wire::kFrameHeaderSizeV4);
+    rte_mbuf_refcnt_set(payload, 2);
+    ASSERT_EQ(rte_pktmbuf_chain(header, payload), 0);
+    frames.push_back(header);
+    payloads.push_back(payload);
+  }
+  EXPECT_EQ(a_->TxBurst(frames.data(), 10), 10);
+  ExpectReceived(std::vector<Item>(10, Item{.size = 900}));
+  for (rte_mbuf* payload : payloads) {
+    EXPECT_EQ(rte_mbuf_refcnt_read(payload), 1);
+    rte_pktmbuf_free(payload);
+  }
+}
+
+TEST_P(PortAfPacketTest, RefusesWhileTheInterfaceIsDown) {
+  Ip("link set w0 down");
+  EXPECT_EQ(SendBurst(std::vector<Item>(3)), 0);
+  Ip("link set w0 up");
+  WaitForCarrier();
+}
+
+TEST_P(PortAfPacketTest, WhatIsTooLargeIsCountedAndDelaysNobody) {
+  Ip("link set w0 mtu 1400");
+  rte_mbuf* frames[] = {Frame(*a_, *b_, 0, 100), Frame(*a_, *b_, 1, 1450), Frame(*a_, *b_, 1, 100)};
+  rte_mbuf* pieces = frames[2];
+  for (int i = 0; i < 6; ++i) rte_pktmbuf_chain(pieces, rte_pktmbuf_alloc(a_->rx_pool()));
+  rte_mbuf* burst[] = {frames[0], frames[1], pieces, Frame(*a_, *b_, 1, 100)};
+  EXPECT_EQ(a_->TxBurst(burst, 4), 4);
+  ExpectReceived({{100}, {100}});
+  EXPECT_EQ(a_->Counters().tx_dropped, 2u);
+  EXPECT_EQ(a_->Counters().tx_packets, 2u);
+}
+
+TEST_P(PortAfPacketTest, WhatCannotBeCutIsCounted) {
+  // Segments larger than a buffer: the far end's MTU is larger than ours.
+  ASSERT_TRUE(Inject(Segments(3000), Joined(6000)));
+  // A single frame larger than a buffer.
+  Ip("link set w0 mtu 9000");
+  Ip("link set w1 mtu 9000");
+  ASSERT_TRUE(Inject({}, Joined(5000)));
+  EXPECT_TRUE(Receive(*b_, 1).empty());
+  EXPECT_EQ(b_->Counters().rx_missed, 2u);
+
+  const std::vector<Item> items(5);
+  EXPECT_EQ(SendBurst(items), 5);
+  ExpectReceived(items);
+  a_.reset();
+  b_.reset();
+  EXPECT_EQ(Held(), 0u);
+}
+
+// An interface whose other end is the test's, with offload headers and all.
+class Tap {
+ public:
+  explicit Tap(const char* name) : fd_(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)) {
+    ifreq request{};
+    std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    EXPECT_EQ(ioctl(fd_, TUNSETIFF, &request), 0) << std::strerror(errno);
+  }
+  ~Tap() { close(fd_); }
+  bool Write(const OffloadHeader& offload, wire::Bytes frame) const {
+    const iovec parts[] = {{const_cast<OffloadHeader*>(&offload), sizeof(offload)},
+                           {const_cast<uint8_t*>(frame.data()), frame.size()}};
+    return writev(fd_, parts, 2) > 0;
+  }
+  // Whether a frame of that size came out, among whatever the kernel has to say.
+  bool Has(size_t size) const {
+    std::array<uint8_t, 2000> bytes;
+    for (ssize_t got; (got = read(fd_, bytes.data(), bytes.size())) > 0;) {
+      if (static_cast<size_t>(got) == sizeof(OffloadHeader) + size) return true;
+    }
+    return false;
+  }
+
+ private:
+  const int fd_;
+};
+
+class PortTapTest : public PortAfPacketTest {
+ protected:
+  void SetUp() override {
+    PortAfPacketTest::SetUp();
+    if (IsSkipped()) return;
+    tap_ = std::make_unique<Tap>("t0");
+    Ip("link set t0 up");
+    port_ = Open(GetParam(), "t0", 2);
+    ASSERT_NE(port_, nullptr);
+  }
+  bool WriteJoined(const OffloadHeader& offload, size_t payload) {
+    std::vector<uint8_t> frame = Joined(payload);
+    std::copy_n(port_->mac().bytes.begin(), 6, frame.begin());
+    return tap_->Write(offload, frame);
+  }
+
+  std::unique_ptr<Tap> tap_;
+  std::unique_ptr<Port> port_;
+};
+INSTANTIATE_TEST_SUITE_P(, PortTapTest, testing::Values(PortDriver::kAfPacket));
+
+// 16,000 frames of one byte: whoever was let do that would hold up everybody else.
+TEST_P(PortTapTest, WhatWouldBeCutIntoTooManyIsCounted) {
+  // How many a kernel lets in differs.
+  if (WriteJoined(Segments(1), 128)) {
+    EXPECT_EQ(Receive(*port_, 128, 1).size(), 128u);
+  }
+  const bool let_in = WriteJoined(Segments(1), 129);
+  EXPECT_TRUE(Receive(*port_, 1).empty());
+  EXPECT_EQ(port_->Counters().rx_missed, let_in ? 1u : 0u);
+}
+
+// A frame that the kernel cannot put into an offload header (UFO, as a guest of a bridge may send) fails the receive, and that error
+// is told to the next call on the socket, which may be a send.
+TEST_P(PortTapTest, AnErrorLeftByAReceiveCostsNoFrame) {
+  OffloadHeader ufo = Segments(500);
+  ufo.kind = 3;
+  rte_mbuf* one = Frame(*a_, *port_, 0);
+  ASSERT_TRUE(tap_->Write({}, {rte_pktmbuf_mtod(one, const uint8_t*), rte_pktmbuf_data_len(one)}));
+  rte_pktmbuf_free(one);
+  ASSERT_TRUE(WriteJoined(ufo, 1000));
+
+  rte_mbuf* burst[32];
+  uint16_t got = 0;
+  for (int ms = 0; got == 0 && ms < 2000; ++ms) {
+    usleep(1000);
+    got = port_->RxBurst(burst, 32);
+  }
+  ASSERT_EQ(got, 1);
+  rte_pktmbuf_free(burst[0]);
+  rte_mbuf* answer = Frame(*port_, *a_, 1);
+  const size_t size = rte_pktmbuf_pkt_len(answer);
+  EXPECT_EQ(port_->TxBurst(&answer, 1), 1);
+  EXPECT_EQ(port_->Counters().tx_dropped, 0u);
+  EXPECT_TRUE(tap_->Has(size));
+
+  ASSERT_TRUE(WriteJoined(ufo, 1000));
+  EXPECT_TRUE(Receive(*port_, 1).empty());
+  EXPECT_EQ(port_->Counters().rx_missed, 1u);
+}
+
+TEST_P(PortAfPacketTest, WithoutBuffersFramesAreCounted) {
+  std::vector<rte_mbuf*> all;
+  for (rte_mbuf* one; (one = rte_pktmbuf_alloc(b_->rx_pool())) != nullptr;) all.push_back(one);
+  EXPECT_EQ(SendBurst(std::vector<Item>(10)), 10);
+  rte_mbuf* frame = nullptr;
+  EXPECT_EQ(b_->RxBurst(&frame, 1), 0) << "not even one to receive into: it stays with the kernel";
+  for (int i = 0; i < 3; ++i) {
+    rte_pktmbuf_free(all.back());
+    all.pop_back();
+  }
+  EXPECT_EQ(b_->RxBurst(&frame, 1), 1) << "and one to cut into";
+  EXPECT_EQ(NumberOf(frame, 100), 0u);
+  rte_pktmbuf_free(frame);
+  rte_mbuf* rest[32];
+  EXPECT_EQ(b_->RxBurst(rest, 32), 0);
+  EXPECT_EQ(b_->Counters().rx_missed, 9u);
+  rte_pktmbuf_free_bulk(all.data(), static_cast<unsigned>(all.size()));
+  EXPECT_EQ(SendBurst(std::vector<Item>(10)), 10);
+  ExpectReceived(std::vector<Item>(10));
+}
+
+// The kernel joins what an adapter received one by one, where a socket of the port asks for it, as warpd's guard does.
+TEST_P(PortAfPacketTest, ReceivesWhatTheKernelJoined) {
+  if (std::system("ethtool -K w1 gro on >/dev/null 2>&1 && ethtool -K w0 tx-udp-segmentation off "
+                  ">/dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "this kernel's veth joins nothing";
+  }
+  const int guard = KernelSocket(kTestPort);
+  const int on = 1;
+  ASSERT_EQ(setsockopt(guard, SOL_UDP, UDP_GRO, &on, sizeof(on)), 0);
+  WaitForCarrier();
+  const std::vector<Item> items(32, Item{.size = 1200});
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(SendBurst(items), 32);
+    ExpectReceived(items);
+  }
+  close(guard);
+}
+
+}  // namespace
+}  // namespace warp::lcore

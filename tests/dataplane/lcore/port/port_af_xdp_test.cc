@@ -1,0 +1,59 @@
+// The af_xdp driver's own: XDP programs, channels, and who owns an interface.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+
+#include "tests/dataplane/lcore/port/port_kernel_fixture.h"
+
+namespace warp::lcore {
+namespace {
+
+class AfXdpTest : public PortKernelTest {
+ protected:
+  // Puts a program that passes everything on w0.
+  static void Attach(const char* name) {
+    const bpf_insn pass[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
+                             {.code = BPF_JMP | BPF_EXIT}};
+    const int program = bpf_prog_load(BPF_PROG_TYPE_XDP, name, "BSD", pass, 2, nullptr);
+    ASSERT_GE(program, 0);
+    ASSERT_EQ(bpf_xdp_attach(static_cast<int>(if_nametoindex("w0")), program, 0, nullptr), 0);
+    close(program);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Drivers, AfXdpTest, testing::Values(PortDriver::kAfXdp));
+
+TEST_P(AfXdpTest, TakesOffWhatAKilledProcessLeft) {
+  Attach("warp_xdp");
+  OpenBoth();
+  ASSERT_EQ(Send(*b_, *a_, 0, 10), 10u);
+  EXPECT_EQ(Receive(*a_, 10), Numbers(0, 10));
+}
+
+TEST_P(AfXdpTest, LeavesTheProgramOfAnotherAlone) {
+  Attach("firewall");
+  EXPECT_EQ(
+      OpenError(PortDriver::kAfXdp, "w0"),
+      "port port0: interface w0: has an XDP program already (firewall), and af_xdp needs its own");
+  uint32_t program = 0;
+  EXPECT_EQ(bpf_xdp_query_id(static_cast<int>(if_nametoindex("w0")), 0, &program), 0);
+  EXPECT_NE(program, 0u);
+}
+
+TEST_P(AfXdpTest, OneProcessToAnInterface) {
+  a_ = OpenEnd(0);
+  EXPECT_EQ(OpenError(PortDriver::kAfXdp, "w0"),
+            "port port0: interface w0: another process uses it by af_xdp");
+}
+
+TEST_P(AfXdpTest, NeedsOneChannel) {
+  Ip("link del w0");
+  Ip("link add w0 numrxqueues 2 numtxqueues 2 type veth peer name w1");
+  if (std::system("ethtool -L w0 rx 2 tx 2 2>/dev/null") != 0)
+    GTEST_SKIP() << "no second channel to be had";
+  EXPECT_NE(
+      OpenError(PortDriver::kAfXdp, "w0").find("needs one channel and it has 2; ethtool -L w0"),
+      std::string::npos);
+}
+
+}  // namespace
+}  // namespace warp::lcore

@@ -1,0 +1,133 @@
+// Ports on devices that need no privileges, and what opening says when it fails.
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+
+#include "tests/dataplane/lcore/port/port_fixture.h"
+
+namespace warp::lcore {
+namespace {
+
+class PortDeviceTest : public PortTest {
+ protected:
+  // Joined, and both ends have buffers for what the other sends: a memif's receiver offers them when it polls.
+  std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> OpenMemifPair() {
+    // A socket of its own each time: the driver does not give up that of a closed server.
+    static int pair = 0;
+    const std::string common = absl::StrCat("id=0,socket=warp-port-test-", getpid(), "-", pair++);
+    auto server = OpenDevargs(absl::StrCat("net_memif0,role=server,", common), 0);
+    auto client = OpenDevargs(absl::StrCat("net_memif1,role=client,", common), 1);
+    for (int ms = 0; !(server->LinkUp() && client->LinkUp()) && ms < 5000; ++ms) usleep(1000);
+    EXPECT_TRUE(server->LinkUp() && client->LinkUp());
+    rte_mbuf* none = nullptr;
+    EXPECT_EQ(server->RxBurst(&none, 1) + client->RxBurst(&none, 1), 0);
+    return {std::move(server), std::move(client)};
+  }
+};
+
+TEST_F(PortDeviceTest, RingLoopsBack) {
+  auto port = OpenDevargs("net_ring_loop0");
+  ASSERT_NE(port, nullptr);
+  EXPECT_FALSE(port->kernel_sees_frames());
+  EXPECT_EQ(port->poll_fd(), -1);
+  // The receiver gets the sender's very buffers, which must not be shared with others.
+  EXPECT_FALSE(port->multi_segment_tx());
+  EXPECT_NE(port->mac(), wire::MacAddress{});
+  EXPECT_EQ(Send(*port, *port, 0, 100), 100u);
+  EXPECT_EQ(Receive(*port, 100), Numbers(0, 100));
+  EXPECT_EQ(port->Counters().rx_packets, 100u);
+  EXPECT_EQ(port->Counters().tx_packets, 100u);
+}
+
+TEST_F(PortDeviceTest, TakesADeviceOfTheTestAsItIs) {
+  rte_ring* ring =
+      rte_ring_create("port_device_test", 64, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  ASSERT_NE(ring, nullptr);
+  ASSERT_GE(rte_eth_from_rings("mine", &ring, 1, &ring, 1, 0), 0);
+  for (int opened = 0; opened < 2; ++opened) {
+    auto port = OpenDevargs("net_ring_mine");
+    ASSERT_NE(port, nullptr);
+    // Refuses what its ring does not hold.
+    EXPECT_EQ(Send(*port, *port, 0, 100), 63u);
+    EXPECT_EQ(Receive(*port, 63), Numbers(0, 63));
+  }
+  uint16_t device;
+  EXPECT_EQ(rte_eth_dev_get_port_by_name("net_ring_mine", &device), 0);
+}
+
+TEST_F(PortDeviceTest, NullSwallowsEverything) {
+  auto port = OpenDevargs("net_null0,no-rx=1");
+  ASSERT_NE(port, nullptr);
+  EXPECT_EQ(Send(*port, *port, 0, 5000), 5000u);
+  EXPECT_TRUE(Receive(*port, 1).empty());
+  EXPECT_EQ(Held(), 0u);
+}
+
+TEST_F(PortDeviceTest, MemifCarriesFramesBothWays) {
+  auto [a, b] = OpenMemifPair();
+  EXPECT_TRUE(a->multi_segment_tx());
+  EXPECT_FALSE(a->kernel_sees_frames());
+  EXPECT_EQ(Send(*a, *b, 0, 200, 1400), 200u);
+  EXPECT_EQ(Receive(*b, 200, 1400), Numbers(0, 200));
+  EXPECT_EQ(Send(*b, *a, 500, 200), 200u);
+  EXPECT_EQ(Receive(*a, 200), Numbers(500, 200));
+}
+
+TEST_F(PortDeviceTest, MemifSendsAChainAndLeavesItsPayloadAlone) {
+  auto [a, b] = OpenMemifPair();
+  rte_mbuf* payload = Frame(*a, *b, 7, 1000);
+  rte_mbuf* header = rte_pktmbuf_alloc(pool(0));
+  constexpr uint16_t kSplit = wire::kFrameHeaderSizeV4;
+  std::memcpy(rte_pktmbuf_append(header, kSplit), rte_pktmbuf_mtod(payload, void*), kSplit);
+  rte_pktmbuf_adj(payload, kSplit);
+  rte_mbuf_refcnt_update(payload, 1);
+  ASSERT_EQ(rte_pktmbuf_chain(header, payload), 0);
+  ASSERT_EQ(a->TxBurst(&header, 1), 1);
+  EXPECT_EQ(Receive(*b, 1, 1000), std::vector<uint32_t>{7});
+  EXPECT_EQ(rte_mbuf_refcnt_read(payload), 1);
+  rte_pktmbuf_free(payload);
+}
+
+TEST_F(PortDeviceTest, MemifWithoutAPeerRefuses) {
+  auto port =
+      OpenDevargs(absl::StrCat("net_memif4,role=server,socket=warp-port-test-alone-", getpid()));
+  ASSERT_NE(port, nullptr);
+  EXPECT_FALSE(port->LinkUp());
+  EXPECT_EQ(Send(*port, *port, 0, 1), 0u);
+  EXPECT_EQ(Held(), 0u);
+}
+
+TEST_F(PortDeviceTest, ClosesAndOpensAgain) {
+  for (int i = 0; i < 50; ++i) {
+    auto port = OpenDevargs("net_ring_again");
+    ASSERT_NE(port, nullptr) << i;
+    ASSERT_EQ(Send(*port, *port, 0, 10), 10u);
+    ASSERT_EQ(Receive(*port, 10).size(), 10u);
+  }
+  EXPECT_EQ(rte_eth_dev_count_avail(), 1);  // that of TakesADeviceOfTheTestAsItIs
+  EXPECT_EQ(Held(), 0u);
+}
+
+TEST_F(PortDeviceTest, ErrorsSayWhatAndWhere) {
+  EXPECT_EQ(OpenError(PortDriver::kAfPacket, "nope0"),
+            "port port0: interface nope0: no such interface");
+  EXPECT_EQ(OpenError(PortDriver::kAfXdp, "a-name-longer-than-any"),
+            "port port0: interface a-name-longer-than-any: no such interface");
+  EXPECT_EQ(OpenError(PortDriver::kAfPacket, "lo"), "port port0: interface lo is not Ethernet");
+  EXPECT_EQ(OpenError(PortDriver::kPci, "eth0"),
+            "port port0: pci eth0: not an address such as 0000:3b:00.0");
+  EXPECT_EQ(OpenError(PortDriver::kPci, "ffff:3b:00.0"),
+            "port port0: pci ffff:3b:00.0: no such device");
+  EXPECT_NE(OpenError(PortDriver::kDevargs, "eth0").find("must begin with the name"),
+            std::string::npos);
+  EXPECT_NE(OpenError(PortDriver::kDevargs, "net_nonsense0").find("net_nonsense0"),
+            std::string::npos);
+  EXPECT_NE(OpenError(PortDriver::kDevargs, "net_memif9,role=nobody").find("net_memif9"),
+            std::string::npos);
+  EXPECT_NE(
+      OpenError(PortDriver::kDevargs, "net_null0", 9000).find("MTU 9000 is larger than the 1774"),
+      std::string::npos);
+}
+
+}  // namespace
+}  // namespace warp::lcore

@@ -1,0 +1,150 @@
+// Ports opened by a test, and frames sent through them, told apart by a number.
+#ifndef WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_FIXTURE_H_
+#define WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_FIXTURE_H_
+
+#include <gtest/gtest.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/port/port.h"
+#include "dataplane/wire/frame/frame.h"
+
+namespace warp::lcore {
+
+inline constexpr uint16_t kTestPort = 13116;
+
+// This process has a network namespace of its own, where it may make interfaces. Set by main.
+inline bool private_network = false;
+
+class PortTest : public testing::Test {
+ protected:
+  // Buffers for frames of this MTU; before the first Open.
+  void SetMaxMtu(uint16_t mtu) { options_.max_mtu = mtu; }
+
+  // Opens port `id`, with a pool of its own.
+  absl::StatusOr<std::unique_ptr<Port>> TryOpen(PortDriver driver, const std::string& device,
+                                                PortId id = 0, uint16_t mtu = 1500) {
+    while (pools_.size() <= id) {
+      auto pool = MakeRxPool(PlanPools(options_), static_cast<PortId>(pools_.size()));
+      if (!pool.ok()) return pool.status();
+      pools_.push_back(*std::move(pool));
+    }
+    const PortSpec spec{.name = absl::StrCat("port", id),
+                        .driver = driver,
+                        .device = device,
+                        .mtu = mtu,
+                        .listen_port = kTestPort};
+    return Port::Open(spec, id, pools_[id].get());
+  }
+  std::unique_ptr<Port> Open(PortDriver driver, const std::string& device, PortId id = 0,
+                             uint16_t mtu = 1500) {
+    auto port = TryOpen(driver, device, id, mtu);
+    EXPECT_TRUE(port.ok()) << port.status();
+    return port.ok() ? *std::move(port) : nullptr;
+  }
+  std::unique_ptr<Port> OpenDevargs(const std::string& device, PortId id = 0) {
+    return Open(PortDriver::kDevargs, device, id);
+  }
+  std::string OpenError(PortDriver driver, const std::string& device, uint16_t mtu = 1500) {
+    auto port = TryOpen(driver, device, 0, mtu);
+    return port.ok() ? "" : std::string(port.status().message());
+  }
+
+  rte_mempool* pool(PortId id) { return pools_[id].get(); }
+  // Buffers that somebody holds, of all pools.
+  unsigned Held() const {
+    unsigned held = 0;
+    for (const PoolPtr& pool : pools_) held += rte_mempool_in_use_count(pool.get());
+    return held;
+  }
+
+  // A frame from one port to another with `number` and `size - 8` bytes more behind its headers.
+  rte_mbuf* Frame(Port& from, Port& to, uint32_t number, uint16_t size = 100,
+                  uint16_t udp_port = kTestPort, bool v6 = false) {
+    auto address = [&](int host) {
+      return wire::IpAddress::Parse(absl::StrCat(v6 ? "fd09::" : "10.9.0.", host + 1)).value();
+    };
+    const wire::FrameTemplate frame = wire::MakeFrameTemplate(
+        from.mac(), to.mac(), {address(from.id()), udp_port}, {address(to.id()), udp_port});
+    rte_mbuf* packet = rte_pktmbuf_alloc(from.rx_pool());
+    if (packet == nullptr) return nullptr;
+    auto* out = reinterpret_cast<uint8_t*>(
+        rte_pktmbuf_append(packet, static_cast<uint16_t>(frame.size + size)));
+    uint8_t* datagram = out + frame.size;
+    std::memset(datagram, 0x5a, size);
+    std::memcpy(datagram, &number, sizeof(number));
+    wire::WriteFrameHeader(frame, size, v6 ? wire::DatagramSum({datagram, size}) : 0, out);
+    return packet;
+  }
+
+  // Sends frames numbered from `first`; returns how many the port took. The others are freed.
+  uint32_t Send(Port& from, Port& to, uint32_t first, uint32_t count, uint16_t size = 100,
+                uint16_t udp_port = kTestPort, bool v6 = false) {
+    for (uint32_t i = 0; i < count; ++i) {
+      rte_mbuf* packet = Frame(from, to, first + i, size, udp_port, v6);
+      if (packet == nullptr || from.TxBurst(&packet, 1) == 0) {
+        rte_pktmbuf_free(packet);
+        return i;
+      }
+    }
+    return count;
+  }
+
+  // The numbers of the frames that arrive: until `count` are there, or nothing came for a while. A frame whose length
+  // differs from that of Frame(…, size) or whose contents changed counts as UINT32_MAX.
+  std::vector<uint32_t> Receive(Port& port, size_t count, uint16_t size = 100) {
+    std::vector<uint32_t> numbers;
+    for (int silent_ms = 0; numbers.size() < count && silent_ms < 500;) {
+      std::array<rte_mbuf*, 32> burst;
+      const uint16_t got = port.RxBurst(burst.data(), burst.size());
+      if (got == 0) {
+        usleep(1000);
+        ++silent_ms;
+        continue;
+      }
+      silent_ms = 0;
+      for (uint16_t i = 0; i < got; ++i) numbers.push_back(NumberOf(burst[i], size));
+      rte_pktmbuf_free_bulk(burst.data(), got);
+    }
+    return numbers;
+  }
+
+  static uint32_t NumberOf(rte_mbuf* packet, uint16_t size) {
+    const auto* data = rte_pktmbuf_mtod(packet, const uint8_t*);
+    wire::ParsedFrame parsed;
+    if (packet->nb_segs != 1 ||
+        wire::ParseFrame({data, rte_pktmbuf_data_len(packet)}, &parsed) != wire::FrameKind::kUdp ||
+        parsed.datagram_size != size) {
+      return UINT32_MAX;
+    }
+    const uint8_t* datagram = data + parsed.datagram_offset;
+    uint32_t number;
+    std::memcpy(&number, datagram, sizeof(number));
+    const bool whole = std::all_of(datagram + sizeof(number), datagram + size,
+                                   [](uint8_t b) { return b == 0x5a; });
+    return whole ? number : UINT32_MAX;
+  }
+
+  static std::vector<uint32_t> Numbers(uint32_t first, uint32_t count) {
+    std::vector<uint32_t> numbers(count);
+    for (uint32_t i = 0; i < count; ++i) numbers[i] = first + i;
+    return numbers;
+  }
+
+ private:
+  DataplaneOptions options_ = {.max_ports = 2, .worker_cpus = {-1}};
+  std::vector<PoolPtr> pools_;
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_FIXTURE_H_

@@ -1,0 +1,154 @@
+#include "dataplane/wire/message.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/dataplane/wire/hex.h"
+
+namespace warp::wire {
+namespace {
+
+std::string DataHeaderHex(const DataHeader& header) {
+  std::vector<uint8_t> bytes(kDataHeaderSize);
+  WriteDataHeader(header, bytes.data());
+  return ToHex(bytes);
+}
+std::string PayloadHeaderHex(const PayloadHeader& header) {
+  std::vector<uint8_t> bytes(kInnerHeaderSize);
+  WritePayloadHeader(header, bytes.data());
+  return ToHex(bytes);
+}
+std::string FragmentHeaderHex(const FragmentHeader& header) {
+  std::vector<uint8_t> bytes(kFragmentHeaderSize);
+  WriteFragmentHeader(header, bytes.data());
+  return ToHex(bytes);
+}
+std::vector<uint8_t> Fragment(const FragmentHeader& header, size_t size) {
+  std::vector<uint8_t> bytes(kFragmentHeaderSize + size, 0x55);
+  WriteFragmentHeader(header, bytes.data());
+  return bytes;
+}
+
+// As docs/wire-format.md has it.
+TEST(Message, ExactBytes) {
+  EXPECT_EQ(DataHeaderHex({.receiver_index = 0x11223344, .counter = 5}),
+            "01000000"
+            "44332211"
+            "0500000000000000");
+  EXPECT_EQ(DataHeaderHex({.receiver_index = 0xffffffff, .counter = kCounterLimit - 1}),
+            "01000000"
+            "ffffffff"
+            "ffffffff0f000000");
+  EXPECT_EQ(PayloadHeaderHex({.tunnel_id = 0x0102}), "01000201");
+  EXPECT_EQ(PayloadHeaderHex({.tunnel_id = 65535}), "0100ffff");
+  EXPECT_EQ(FragmentHeaderHex({.tunnel_id = 0x0102, .index = 2, .count = 3, .chunk = 0x0578}),
+            "0202020103007805");
+}
+
+TEST(Message, ClassifiesDatagrams) {
+  for (uint8_t type = 1; type <= 4; ++type) {
+    EXPECT_EQ(ClassifyDatagram(std::vector<uint8_t>{type, 0, 0, 0}),
+              static_cast<MessageType>(type));
+  }
+  for (const char* hex : {"", "01", "010000", "00000000", "05000000", "ff000000", "01010000",
+                          "01000100", "01000001", "45000000"}) {
+    EXPECT_EQ(ClassifyDatagram(FromHex(hex)), std::nullopt) << hex;
+  }
+}
+
+TEST(Message, ClassifiesPlaintexts) {
+  for (uint8_t kind = 1; kind <= 3; ++kind) {
+    EXPECT_EQ(ClassifyPlaintext(std::vector<uint8_t>{kind}), static_cast<Kind>(kind));
+  }
+  EXPECT_EQ(ClassifyPlaintext({}), std::nullopt);
+  EXPECT_EQ(ClassifyPlaintext(FromHex("00")), std::nullopt);
+  EXPECT_EQ(ClassifyPlaintext(FromHex("04000000")), std::nullopt);
+}
+
+TEST(Message, ReadsWhatItWrote) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 1000; ++i) {
+    const DataHeader data{.receiver_index = static_cast<uint32_t>(random()),
+                          .counter = uint64_t{random()} << 32 | random()};
+    std::vector<uint8_t> datagram(kMinSealedSize);
+    WriteDataHeader(data, datagram.data());
+    EXPECT_EQ(ReadDataHeader(datagram)->receiver_index, data.receiver_index);
+    EXPECT_EQ(ReadDataHeader(datagram)->counter, data.counter);
+
+    const PayloadHeader payload{.tunnel_id = static_cast<uint16_t>(random())};
+    std::vector<uint8_t> plaintext(kInnerHeaderSize);
+    WritePayloadHeader(payload, plaintext.data());
+    EXPECT_EQ(ReadPayloadHeader(plaintext)->tunnel_id, payload.tunnel_id);
+
+    const auto count = static_cast<uint8_t>(2 + random() % 254);
+    const auto chunk = static_cast<uint16_t>(1 + random() % (kMaxPayloadSize / count));
+    const FragmentHeader fragment{.tunnel_id = static_cast<uint16_t>(random()),
+                                  .index = static_cast<uint8_t>(random() % count),
+                                  .count = count,
+                                  .chunk = chunk};
+    const bool is_last = fragment.index + 1 == count;
+    const auto read =
+        ReadFragmentHeader(Fragment(fragment, is_last ? 1 + random() % chunk : chunk));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->tunnel_id, fragment.tunnel_id);
+    EXPECT_EQ(read->index, fragment.index);
+    EXPECT_EQ(read->count, fragment.count);
+    EXPECT_EQ(read->chunk, fragment.chunk);
+  }
+}
+
+TEST(Message, RefusesShortHeaders) {
+  EXPECT_FALSE(ReadDataHeader(std::vector<uint8_t>(kMinSealedSize - 1, 1)));
+  for (size_t size = 0; size < kInnerHeaderSize; ++size) {
+    EXPECT_FALSE(ReadPayloadHeader(Bytes(FromHex("01000201")).first(size)));
+  }
+  EXPECT_FALSE(ReadPayloadHeader(FromHex("01010201")));  // the zero byte
+  EXPECT_FALSE(ReadPayloadHeader(FromHex("02000201")));  // another kind
+}
+
+TEST(Message, RefusesFragmentsThatBreakTheGrammar) {
+  const FragmentHeader good{.tunnel_id = 1, .index = 0, .count = 3, .chunk = 100};
+  EXPECT_TRUE(ReadFragmentHeader(Fragment(good, 100)));
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(good, 99)));
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(good, 101)));
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(good, 0)));
+
+  FragmentHeader bad = good;
+  bad.index = 2;  // the last: 1 to chunk bytes
+  EXPECT_TRUE(ReadFragmentHeader(Fragment(bad, 1)));
+  EXPECT_TRUE(ReadFragmentHeader(Fragment(bad, 100)));
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(bad, 0)));
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(bad, 101)));
+  bad.index = 3;
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(bad, 100)));
+  for (const uint8_t count : {0, 1}) {
+    bad = {.tunnel_id = 1, .index = 0, .count = count, .chunk = 100};
+    EXPECT_FALSE(ReadFragmentHeader(Fragment(bad, 100)));
+  }
+  bad = {.tunnel_id = 1, .index = 0, .count = 2, .chunk = 0};
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(bad, 0)));
+
+  auto bytes = Fragment(good, 100);
+  bytes[5] = 1;  // the zero byte
+  EXPECT_FALSE(ReadFragmentHeader(bytes));
+  bytes = Fragment(good, 100);
+  bytes[0] = 1;
+  EXPECT_FALSE(ReadFragmentHeader(bytes));
+  for (size_t size = 0; size < kFragmentHeaderSize; ++size) {
+    EXPECT_FALSE(ReadFragmentHeader(Bytes(Fragment(good, 100)).first(size)));
+  }
+}
+
+TEST(Message, RefusesFragmentsOfMoreThanAPayload) {
+  FragmentHeader header{.index = 1, .count = 2, .chunk = 40000};
+  EXPECT_TRUE(ReadFragmentHeader(Fragment(header, 25536)));  // 65536 in all
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(header, 25537)));
+  header = {.index = 0, .count = 255, .chunk = 258};  // 254 * 258 = 65532
+  EXPECT_TRUE(ReadFragmentHeader(Fragment(header, 258)));
+  header.chunk = 259;
+  EXPECT_FALSE(ReadFragmentHeader(Fragment(header, 259)));
+}
+
+}  // namespace
+}  // namespace warp::wire

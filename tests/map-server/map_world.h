@@ -1,0 +1,238 @@
+// Maps and nodes joined by a network in virtual time: datagrams take time, may be lost, doubled and overtaken, and pass
+// NATs. Nothing sleeps.
+//
+//   node ── port ── NAT (its outer address) ── network ── map 198.51.100.1:13116, 198.51.100.2:13116, ...
+#ifndef WARP_TESTS_MAP_SERVER_MAP_WORLD_H_
+#define WARP_TESTS_MAP_SERVER_MAP_WORLD_H_
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "map-server/session/handler.h"
+#include "map-server/store/memory_store.h"
+#include "tests/map-server/map_node.h"
+
+namespace warp::map {
+
+using namespace std::chrono_literals;  // NOLINT: for 10s and 250ms
+
+class MapWorld {
+ public:
+  struct Datagram {
+    size_t map = 0;
+    bool to_map = false;
+    MapNode* node = nullptr;  // null: of nobody we know (Inject)
+    Endpoint at;              // the node's outer address
+    std::vector<uint8_t> bytes;
+  };
+
+  explicit MapWorld(size_t maps = 1) {
+    for (size_t i = 0; i < maps; ++i) {
+      maps_.emplace_back();
+      maps_[i].secret = wire::SecretKey::Generate();
+      StartMap(i);
+    }
+  }
+
+  // --- Maps ---
+  void KillMap(size_t map = 0) {
+    maps_[map].handler.reset();
+    maps_[map].store.reset();
+  }
+  void StartMap(size_t map = 0) {
+    maps_[map].store = std::make_unique<MemoryStore>(limits);
+    Handler::Options options;
+    options.secret_key = maps_[map].secret.Clone();
+    options.max_clients = max_clients;
+    options.rekey_after = map_rekey_after;
+    if (handshakes.has_value()) options.handshakes = *handshakes;
+    maps_[map].handler = std::make_unique<Handler>(std::move(options), *maps_[map].store);
+  }
+  Handler& map(size_t index = 0) { return *maps_[index].handler; }
+  MemoryStore& store(size_t index = 0) { return *maps_[index].store; }
+  static Endpoint MapAddress(size_t map) {
+    return {Ip("198.51.100." + std::to_string(map + 1)), 13116};
+  }
+  wire::PublicKey map_key(size_t map = 0) { return maps_[map].secret.Public(); }
+
+  // --- Nodes ---
+  // A node that knows all maps, with as many ports: port i at 10.<node>.<i>.1, seen as 192.0.<node>.<i>:13116.
+  MapNode& AddNode(int ports = 1) {
+    const size_t number = nodes_.size() + 1;
+    nodes_.push_back(std::make_unique<MapNode>(number));
+    MapNode& node = *nodes_.back();
+    for (size_t i = 0; i < maps_.size(); ++i) {
+      node.AddMap({.public_key = map_key(i),
+                   .endpoints = {MapAddress(i)},
+                   .rekey_after = node_rekey_after});
+    }
+    for (int i = 0; i < ports; ++i) {
+      Rebind(node, i, Outer(number, i));
+      node.SetPort(now, static_cast<uint16_t>(i), {.up = true, .addresses = {Inner(number, i)}});
+    }
+    return node;
+  }
+  void MakeFriends(MapNode& a, MapNode& b) {
+    a.SetPeers(now, {b.key()});
+    b.SetPeers(now, {a.key()});
+  }
+  // The NAT in front of the port gives it another outer address from now on.
+  void Rebind(MapNode& node, int port, const Endpoint& outer) {
+    std::erase_if(inner_, [&](const auto& e) {
+      return e.second == std::pair(&node, static_cast<uint16_t>(port));
+    });
+    outer_[{&node, static_cast<uint16_t>(port)}] = outer;
+    inner_[outer] = {&node, static_cast<uint16_t>(port)};
+  }
+  Endpoint OuterOf(MapNode& node, int port = 0) {
+    return outer_.at({&node, static_cast<uint16_t>(port)});
+  }
+  static Endpoint Outer(size_t node, int port) {
+    return {wire::IpAddress::V4({192, static_cast<uint8_t>(node >> 8), static_cast<uint8_t>(node),
+                                 static_cast<uint8_t>(port)}),
+            13116};
+  }
+  static wire::IpAddress Inner(size_t node, int port) {
+    return wire::IpAddress::V4({10, static_cast<uint8_t>(node), static_cast<uint8_t>(port),
+                                static_cast<uint8_t>(1 + (node >> 8))});
+  }
+
+  // --- The network ---
+  double loss = 0;
+  double doubled = 0;
+  Duration delay = 20ms;
+  Duration jitter = 0ms;  // above `delay`: what makes datagrams overtake each other
+  std::function<bool(const Datagram&)> lost = nullptr;  // true: it goes no further
+  std::vector<Datagram> seen;                           // all that was sent, if `record`
+  bool record = false;
+
+  void Inject(size_t map, const Endpoint& from, std::vector<uint8_t> bytes) {
+    events_.emplace(now + delay, Datagram{map, true, nullptr, from, std::move(bytes)});
+  }
+
+  // --- Time ---
+  Instant now{1000s};
+  void Run(Duration time) {
+    const Instant end = now + time;
+    RunUntil(end, [] { return false; });
+    now = end;
+  }
+  // How long it took until `done`, at most `most`.
+  Duration RunUntil(const std::function<bool()>& done, Duration most) {
+    const Instant start = now;
+    RunUntil(start + most, done);
+    EXPECT_TRUE(done()) << "not within " << most / 1ms << " ms";
+    return now - start;
+  }
+
+  // For maps started from now on.
+  MemoryStore::Limits limits;
+  size_t max_clients = 1000;
+  std::optional<protocol::HandshakeBudget> handshakes;
+  Duration map_rekey_after = 3600s;
+  Duration node_rekey_after = 3600s;
+
+ private:
+  struct Map {
+    wire::SecretKey secret;
+    std::unique_ptr<MemoryStore> store;
+    std::unique_ptr<Handler> handler;
+  };
+
+  void RunUntil(Instant end, const std::function<bool()>& done) {
+    int steps = 0;
+    while (!done()) {
+      Send();
+      Instant next = events_.empty() ? protocol::kNever : events_.begin()->first;
+      for (const Map& map : maps_) {
+        if (map.handler != nullptr) next = std::min(next, map.handler->NextTimeout());
+      }
+      for (const auto& node : nodes_) next = std::min(next, node->NextTimeout());
+      if (next > end) return;
+      if (next > now) steps = 0;
+      if (++steps >= 100000) {
+        ADD_FAILURE() << "time stands still";
+        return;
+      }
+      now = std::max(now, next);
+      Deliver();
+      for (Map& map : maps_) {
+        if (map.handler != nullptr && map.handler->NextTimeout() <= now)
+          map.handler->HandleTimeout(now);
+      }
+      for (auto& node : nodes_) {
+        if (node->NextTimeout() <= now) node->HandleTimeout(now);
+      }
+    }
+  }
+  void Send() {
+    for (auto& node : nodes_) {
+      while (auto out = node->NextTransmit()) {
+        for (size_t i = 0; i < maps_.size(); ++i) {
+          if (out->to == MapAddress(i)) {
+            Put({i, true, node.get(), outer_.at({node.get(), out->port}),
+                 std::move(out->datagram)});
+          }
+        }
+      }
+    }
+    for (size_t i = 0; i < maps_.size(); ++i) {
+      if (maps_[i].handler == nullptr) continue;
+      while (auto out = maps_[i].handler->NextTransmit()) {
+        EXPECT_EQ(out->port, kVia) << "answers leave from where the request arrived";
+        const auto it = inner_.find(out->to);
+        Put({i, false, it != inner_.end() ? it->second.first : nullptr, out->to,
+             std::move(out->datagram)});
+      }
+    }
+  }
+  void Put(Datagram datagram) {
+    if (record) seen.push_back(datagram);
+    if (lost && lost(datagram)) return;
+    std::uniform_real_distribution<double> chance;
+    if (chance(random_) < loss) return;
+    const int copies = chance(random_) < doubled ? 2 : 1;
+    for (int i = 0; i < copies; ++i) {
+      const auto extra =
+          Duration(static_cast<int64_t>(chance(random_) * static_cast<double>(jitter.count())));
+      events_.emplace(now + delay + extra, datagram);
+    }
+  }
+  void Deliver() {
+    while (!events_.empty() && events_.begin()->first <= now) {
+      Datagram datagram = std::move(events_.begin()->second);
+      events_.erase(events_.begin());
+      if (datagram.to_map) {
+        if (maps_[datagram.map].handler == nullptr) continue;
+        maps_[datagram.map].handler->HandleDatagram(
+            now, {kVia, datagram.at, MapAddress(datagram.map).address}, datagram.bytes);
+      } else {
+        // The NAT lets in only what comes to an address that it uses now.
+        const auto it = inner_.find(datagram.at);
+        if (it == inner_.end()) continue;
+        const auto& [node, port] = it->second;
+        node->Receive(now, {port, MapAddress(datagram.map), {}}, std::move(datagram.bytes));
+      }
+    }
+  }
+
+  static constexpr Via kVia = 3;
+
+  std::vector<Map> maps_;
+  std::vector<std::unique_ptr<MapNode>> nodes_;
+  std::map<std::pair<MapNode*, uint16_t>, Endpoint> outer_;
+  std::map<Endpoint, std::pair<MapNode*, uint16_t>> inner_;
+  std::multimap<Instant, Datagram> events_;
+  std::mt19937_64 random_{1};
+};
+
+}  // namespace warp::map
+
+#endif  // WARP_TESTS_MAP_SERVER_MAP_WORLD_H_
