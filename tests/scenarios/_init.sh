@@ -5,7 +5,7 @@
 # and ends when a command fails, with the logs and the last status of every daemon. Without root it is skipped (77).
 set -euo pipefail
 set -E
-. "$(dirname "${BASH_SOURCE[0]}")/../../tools/lab.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../tools/lab/lab.sh"
 lab_enter "$@"
 trap 'failed_line=$LINENO; failed_command=$BASH_COMMAND' ERR
 trap scenario_end EXIT

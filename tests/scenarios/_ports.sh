@@ -2,7 +2,7 @@
 # ports_af_packet.sh and ports_af_xdp.sh, which set `driver`.
 #
 #   A l0 ==== l0 B      10.0.0.1, 10.0.0.2, fd00::1, fd00::2
-probe=$warp_build/tests/lcore/port_probe
+probe=$warp_build/tests/dataplane/lcore/port_probe
 
 link() {  # link MTU
   ip -n A link del l0 2>/dev/null || true

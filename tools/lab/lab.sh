@@ -13,7 +13,7 @@
 # Addresses: site n (A is 1) has on wan<i> 10.<n>.<i>.2/24 and fd00:<n><i>::2/64, with M at .1 and ::1 and one default route
 # per link. M itself, where the map listens, is 10.99.0.1 and fd00:99::1, reachable through every link.
 
-lab_tools=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
+lab_tools=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/..")
 warp_build=${WARP_BUILD:-$lab_tools/../build}
 warpd=$warp_build/control/warpd
 warp_map=$warp_build/map-server/warp-map
@@ -116,7 +116,7 @@ link() {
     namespace "slow-$far"
     veth "$site" "wan$i" $((10 + i)) "slow-$far" near 20
     veth "slow-$far" far 30 M "$far" $((n * 100 + i))
-    on "slow-$far" $lab_python "$lab_tools/lab_delay.py" near far "${slow[$far]}" &
+    on "slow-$far" $lab_python "$lab_tools/lab/lab_delay.py" near far "${slow[$far]}" &
   fi
   if [[ $lab_families == *4* ]]; then
     ip -n M address add "10.$n.$i.1/24" dev "$far"
@@ -244,7 +244,7 @@ kill_hard() {
 
 # status A 'EXPRESSION' [SECONDS]: waits until a Python expression over A's status (lab_status.py says which names it may
 # use) is true, and prints its value; fails after so many seconds (10).
-status() { $lab_python "$lab_tools/lab_status.py" "$lab/$1.sock" "$2" "${3:-10}"; }
+status() { $lab_python "$lab_tools/lab/lab_status.py" "$lab/$1.sock" "$2" "${3:-10}"; }
 wait_active() { status "$1" "active() == $2" "${3:-15}" >/dev/null; }
 
 # listening B 9001: waits until a program in B has that UDP port.
