@@ -10,16 +10,16 @@
 #include <vector>
 
 #include "control/protocol/map/map_message.h"
-#include "dataplane/wire/time.h"
-#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::map {
 
 using protocol::AllowDigest;
-using protocol::Duration;
-using protocol::Instant;
 using protocol::KeyId;
+using wire::Duration;
+using wire::Instant;
 
 // Where a message stands among all messages of its key: sessions are numbered in the order in which
 // the map confirmed them, counters are the session's own.

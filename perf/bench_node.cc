@@ -59,11 +59,11 @@ BenchNode::BenchNode(const Options& options) {
   snapshot->peers.resize(1);
   snapshot->peers[0].send_session = options.session;
   for (size_t i = 0; i < options.devices.size(); ++i) {
-    const lcore::PortId id = Must(plane_->AddPort({.name = UniqueName("port"),
-                                                   .driver = lcore::PortDriver::kDevargs,
-                                                   .device = options.devices[i],
-                                                   .mtu = options.max_mtu},
-                                                  -1));
+    const wire::PortId id = Must(plane_->AddPort({.name = UniqueName("port"),
+                                                  .driver = lcore::PortDriver::kDevargs,
+                                                  .device = options.devices[i],
+                                                  .mtu = options.max_mtu},
+                                                 -1));
     ports_.push_back(id);
     snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};
     for (size_t j = 0; j < options.remotes; ++j) {
@@ -82,7 +82,7 @@ BenchNode::BenchNode(const Options& options) {
   plane_->Publish(std::move(snapshot));
 }
 
-void BenchNode::Submit(std::span<const uint16_t> sizes, lcore::WorkerId home) {
+void BenchNode::Submit(std::span<const uint16_t> sizes, wire::WorkerId home) {
   std::array<lcore::Plaintext, lcore::kBurst> packets;
   std::array<lcore::SendRequest, lcore::kBurst> requests;
   requests.fill({.peer = kPeer, .completion = true});

@@ -30,9 +30,9 @@ class BenchNode {
   explicit BenchNode(const Options& options);
 
   lcore::Plane& plane() { return *plane_; }
-  lcore::Worker& worker(lcore::WorkerId id = 0) { return plane_->worker(id); }
+  lcore::Worker& worker(wire::WorkerId id = 0) { return plane_->worker(id); }
   // Puts payloads of these sizes (inner header included) into the worker's ring; each asks for its completion.
-  void Submit(std::span<const uint16_t> sizes, lcore::WorkerId home = 0);
+  void Submit(std::span<const uint16_t> sizes, wire::WorkerId home = 0);
   // Takes what came back to control: completions, opened packets. Returns how many of both.
   size_t Drain();
   // A frame as the peer's endpoint `remote` sends it to a port.
@@ -40,11 +40,11 @@ class BenchNode {
   // What EAL must set aside for a node with these options.
   static uint32_t MemoryMib();
 
-  static constexpr lcore::PeerId kPeer = 0;
+  static constexpr wire::PeerId kPeer = 0;
 
  private:
   std::unique_ptr<lcore::Plane> plane_;
-  std::vector<lcore::PortId> ports_;
+  std::vector<wire::PortId> ports_;
 };
 
 wire::Endpoint LocalEndpoint(size_t port);

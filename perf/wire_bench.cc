@@ -11,13 +11,13 @@
 
 #include "control/protocol/map/map_message.h"
 #include "control/protocol/node/node.h"
+#include "control/tunnel/reassembler.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/fragment.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 #include "dataplane/wire/handshake/handshake_message.h"
-#include "dataplane/wire/message.h"
 #include "dataplane/wire/handshake/noise.h"
-#include "control/tunnel/reassembler.h"
+#include "dataplane/wire/message.h"
 #include "dataplane/wire/session/window.h"
 #include "perf/must.h"
 #include "tests/control/protocol/virtual_net.h"
@@ -151,7 +151,7 @@ void ReassembleThree(State& state) {
         fragments.emplace_back(wire::kFragmentHeaderSize + plan.SizeOf(index), 'x');
     wire::WriteFragmentHeader(plan.HeaderOf(index, 1), fragment.data());
   }
-  wire::Reassembler reassembler;
+  control::Reassembler reassembler;
   uint64_t counter = 0;
   for (auto _ : state) {
     bool whole = false;

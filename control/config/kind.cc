@@ -4,11 +4,11 @@
 #include <optional>
 #include <vector>
 
-#include "control/config/schema/document.h"
+#include "control/config/file/regular_file.h"
 #include "control/config/map_schema.h"
 #include "control/config/node_schema.h"
+#include "control/config/schema/document.h"
 #include "control/config/text/problems.h"
-#include "control/config/file/regular_file.h"
 
 namespace warp::config {
 namespace {

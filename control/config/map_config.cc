@@ -1,8 +1,8 @@
 #include "control/config/map_config.h"
 
 #include "absl/strings/str_cat.h"
-#include "control/config/schema/load.h"
 #include "control/config/map_schema.h"
+#include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
 #include "dataplane/wire/constants.h"
 

@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/config/file/key_files.h"
-#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/endpoint.h"
 
 namespace warp::config {
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/config/schema/load.h"
 #include "control/config/node_schema.h"
+#include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
 
 namespace warp::config {

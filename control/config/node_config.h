@@ -16,12 +16,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "control/config/text/host_port.h"
 #include "control/config/file/key_files.h"
-#include "dataplane/wire/crypto/aead.h"
+#include "control/config/text/host_port.h"
 #include "dataplane/wire/constants.h"
-#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/endpoint.h"
 
 namespace warp::config {
 

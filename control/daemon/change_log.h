@@ -14,14 +14,14 @@ namespace warp::control {
 
 class ChangeLog {
  public:
-  using PortNameFunction = absl::FunctionRef<std::string(protocol::PortId)>;
+  using PortNameFunction = absl::FunctionRef<std::string(wire::PortId)>;
 
   // Compares with what it was told last, and logs the differences.
   void Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name);
 
  private:
-  absl::flat_hash_map<protocol::PeerId, bool> connected_;
-  absl::flat_hash_map<protocol::PathId, protocol::PathState> paths_;
+  absl::flat_hash_map<wire::PeerId, bool> connected_;
+  absl::flat_hash_map<wire::PathId, protocol::PathState> paths_;
 };
 
 }  // namespace warp::control

@@ -12,20 +12,20 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/os/boot_clock.h"
 #include "control/daemon/options.h"
+#include "control/daemon/worker_plan.h"
 #include "control/kernel/port_guard.h"
 #include "control/protocol/map/map_client.h"
-#include "control/daemon/worker_plan.h"
+#include "dataplane/os/boot_clock.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 
 namespace warp::control {
 namespace {
 
-using protocol::Duration;
-using protocol::Instant;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using wire::Duration;
+using wire::Instant;
 
 // What else is done between two looks at the payloads.
 constexpr size_t kForeignPerTurn = 32;
@@ -53,7 +53,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Create(config::NodeConfig config) {
   return node;
 }
 
-Node::Node(config::NodeConfig config) : config_(std::move(config)), now_(Now()), started_(now_) {}
+Node::Node(config::NodeConfig config)
+    : config_(std::move(config)), now_(os::Now()), started_(now_) {}
 
 absl::Status Node::Open() {
   // What other programs may have taken comes first: nothing is created before it is ours.
@@ -64,7 +65,7 @@ absl::Status Node::Open() {
       Signals::Create(*loop_, {SIGTERM, SIGINT}, [this](int) { stopping_ = true; });
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
-  absl::StatusOr<UniqueFd> guard = GuardPort(config_.node.listen_port);
+  absl::StatusOr<os::UniqueFd> guard = GuardPort(config_.node.listen_port);
   if (!guard.ok()) return guard.status();
   port_guard_ = *std::move(guard);
   absl::StatusOr<std::unique_ptr<StatusServer>> server = StatusServer::Create(
@@ -121,7 +122,7 @@ absl::Status Node::OpenDataplane() {
 void Node::OpenProtocol() {
   protocol::NodeOptions options;
   options.local.secret_key = config_.node.private_key.Clone();
-  options.local.wall_clock = WallClockHint;
+  options.local.wall_clock = os::WallClockHint;
   options.local.seed = RandomSeed();
   options.local.timers = TimersOf(config_.node.timers);
   options.window = config_.node.window;
@@ -131,7 +132,7 @@ void Node::OpenProtocol() {
       lcore::HandshakeGuard{wire::Mac1Key(protocol_->public_key())}, config_.node.listen_port,
       config_.node.max_ports);
   next_hops_ = std::make_unique<NextHopTable>(
-      *netlink_, [this](lcore::PortId port, const wire::IpAddress& address) {
+      *netlink_, [this](wire::PortId port, const wire::IpAddress& address) {
         forwarding_changed_ = true;
         transmitter_->NextHopChanged(now_, port, address);
       });
@@ -145,7 +146,7 @@ absl::Status Node::OpenPeers() {
     options.name = peer.name;
     options.public_key = peer.public_key;
     if (peer.preshared_key.has_value()) options.psk = peer.preshared_key->Clone();
-    const std::optional<protocol::PeerId> id = protocol_->AddPeer(now_, std::move(options));
+    const std::optional<wire::PeerId> id = protocol_->AddPeer(now_, std::move(options));
     if (!id.has_value()) {
       return absl::InvalidArgumentError(
           absl::StrCat("peer ", peer.name, ": its public key is our own or another peer's"));
@@ -195,7 +196,7 @@ void Node::OpenMaps() {
 
 absl::Status Node::OpenTunnels() {
   for (const config::TunnelConfig& config : config_.tunnels) {
-    const auto peer = static_cast<protocol::PeerId>(config.peer_index);
+    const auto peer = static_cast<wire::PeerId>(config.peer_index);
     if (absl::Status status = traffic_->AddTunnel(config, forwarding_->Route(peer)); !status.ok()) {
       return status;
     }
@@ -205,7 +206,7 @@ absl::Status Node::OpenTunnels() {
 
 // --- Ports ---
 
-void Node::OnPortChanged(lcore::PortId id) {
+void Node::OnPortChanged(wire::PortId id) {
   const PortTable::Port* port = ports_->Find(id);
   if (port == nullptr) return;
   transmitter_->SetPort(id, {.interface = port->config.kernel_side(),
@@ -220,7 +221,7 @@ void Node::OnPortChanged(lcore::PortId id) {
   spdlog::info("port {}: {}", port->config.name, std::string(port->state()));
 }
 
-void Node::OnPortClosing(lcore::PortId id) {
+void Node::OnPortClosing(wire::PortId id) {
   protocol_->RemovePort(now_, id);
   transmitter_->RemovePort(id);
   next_hops_->RemovePort(id);
@@ -246,7 +247,7 @@ void Node::Run() {
 }
 
 size_t Node::RunOnce() {
-  now_ = Now();
+  now_ = os::Now();
   size_t work = dataplane_->Turn();
   work += traffic_->ReceiveOpened();
   work += traffic_->ReceiveCompletions();
@@ -262,7 +263,7 @@ size_t Node::ReceiveMessages() {
   std::array<lcore::HandshakePacket, kHandshakesPerTurn> handshakes;
   const size_t handshake_count = dataplane_->ReceiveHandshakes(handshakes);
   for (lcore::HandshakePacket& handshake : std::span(handshakes).first(handshake_count)) {
-    const lcore::Arrival& arrival = handshake.arrival;
+    const wire::Arrival& arrival = handshake.arrival;
     protocol_->HandleHandshake(now_, {.port = arrival.port, .from = arrival.from, .to = arrival.to},
                                handshake.packet.bytes());
   }
@@ -286,7 +287,7 @@ void Node::PublishIfChanged() {
   if (!forwarding_changed_ && protocol_->version() == protocol_version_) return;
   forwarding_changed_ = false;
   protocol_version_ = protocol_->version();
-  std::map<lcore::PortId, ForwardingPort> ports;
+  std::map<wire::PortId, ForwardingPort> ports;
   for (const std::unique_ptr<PortTable::Port>& port : ports_->ports()) {
     if (!port->id.has_value()) continue;
     ports[*port->id] = {.info = port->info,
@@ -295,12 +296,12 @@ void Node::PublishIfChanged() {
   }
   dataplane_->Publish(forwarding_->Build(
       protocol_->GetForwarding(), ports,
-      [this](lcore::PortId id, const wire::IpAddress& address) -> const NextHop* {
+      [this](wire::PortId id, const wire::IpAddress& address) -> const NextHop* {
         const PortTable::Port* port = ports_->Find(id);
         return port == nullptr ? nullptr
                                : next_hops_->Want(now_, id, port->config.kernel_side(), address);
       }));
-  change_log_.Note(protocol_->Peers(), [this](protocol::PortId id) {
+  change_log_.Note(protocol_->Peers(), [this](wire::PortId id) {
     const PortTable::Port* port = ports_->Find(id);
     return port == nullptr ? std::string("a closed port") : port->config.name;
   });
@@ -330,27 +331,27 @@ void Node::SleepUntilNeeded() {
   const Instant until = std::min(protocol_->NextTimeout(), next_housekeeping_);
   if (dataplane_->ArmSleep()) {
     if (inline_worker_) {
-      const Duration time = loop_->ArmSleep(until - Now());
+      const Duration time = loop_->ArmSleep(until - os::Now());
       loop_->DisarmSleep(time > Duration::zero() && dataplane_->Wait(loop_->wake_fd(), time));
     } else {
-      loop_->Wait(until - Now());
+      loop_->Wait(until - os::Now());
     }
   }
   dataplane_->Disarm();
-  spin_.Slept(Now() - now_);
+  spin_.Slept(os::Now() - now_);
 }
 
 void Node::Stop() {
   spdlog::info("stopping: sending what waits, then saying goodbye");
   traffic_->CloseGates();
   const auto run_until = [this](Instant deadline, auto done) {
-    while (!done() && Now() < deadline) {
+    while (!done() && os::Now() < deadline) {
       if (RunOnce() == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   };
-  run_until(Now() + kDrainTime, [this] { return traffic_->idle(); });
+  run_until(os::Now() + kDrainTime, [this] { return traffic_->idle(); });
   protocol_->Shutdown(now_);
-  run_until(Now() + kGoodbyeTime, [] { return false; });
+  run_until(os::Now() + kGoodbyeTime, [] { return false; });
 }
 
 std::string Node::StatusText() {

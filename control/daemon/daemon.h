@@ -17,25 +17,25 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/config/node_config.h"
 #include "control/daemon/change_log.h"
 #include "control/kernel/companion.h"
-#include "control/config/node_config.h"
-#include "control/link/forwarding_builder.h"
-#include "control/loop/loop.h"
 #include "control/kernel/netlink.h"
+#include "control/link/forwarding_builder.h"
 #include "control/link/next_hop_table.h"
-#include "control/status/status_json.h"
 #include "control/link/port_table.h"
-#include "control/protocol/node/node.h"
+#include "control/link/transmitter.h"
+#include "control/link/worker_health.h"
+#include "control/loop/loop.h"
 #include "control/loop/resolver.h"
 #include "control/loop/signals.h"
 #include "control/loop/spin_window.h"
+#include "control/protocol/node/node.h"
+#include "control/status/status_json.h"
 #include "control/status/status_server.h"
 #include "control/tunnel/traffic.h"
-#include "control/link/transmitter.h"
-#include "dataplane/os/unique_fd.h"
-#include "control/link/worker_health.h"
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::control {
 
@@ -57,8 +57,8 @@ class Node : public PortListener {
   absl::Status OpenTunnels();
 
   // PortListener.
-  void OnPortChanged(lcore::PortId port) override;
-  void OnPortClosing(lcore::PortId port) override;
+  void OnPortChanged(wire::PortId port) override;
+  void OnPortClosing(wire::PortId port) override;
 
   // The stages of a turn. Each returns how much it did.
   size_t RunOnce();
@@ -73,8 +73,8 @@ class Node : public PortListener {
   std::string StatusText();
 
   const config::NodeConfig config_;
-  protocol::Instant now_;  // of this turn
-  const protocol::Instant started_;
+  wire::Instant now_;  // of this turn
+  const wire::Instant started_;
   bool stopping_ = false;
   bool inline_worker_ = false;  // this thread turns it
   bool spins_ = false;          // never sleeps
@@ -82,7 +82,7 @@ class Node : public PortListener {
   // In order of construction; destroyed in reverse. docs/threads.md has the picture.
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Signals> signals_;
-  UniqueFd port_guard_;
+  os::UniqueFd port_guard_;
   std::unique_ptr<Netlink> netlink_;
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<lcore::Dataplane> dataplane_;
@@ -100,8 +100,8 @@ class Node : public PortListener {
 
   bool forwarding_changed_ = true;  // a port or next hop did; the protocol tells by its version
   uint64_t protocol_version_ = 0;
-  protocol::Instant next_housekeeping_;
-  protocol::Instant next_sweep_;
+  wire::Instant next_housekeeping_;
+  wire::Instant next_sweep_;
   SpinWindow spin_;
 };
 

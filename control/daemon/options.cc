@@ -60,8 +60,7 @@ bool ControlSpins(const config::NodeConfig& config, const WorkerPlan& plan) {
 }
 
 SpinWindow SpinWindowOf(const config::NodeConfig& config) {
-  if (config.node.polling == config::Polling::kInterrupt)
-    return SpinWindow(protocol::Duration::zero());
+  if (config.node.polling == config::Polling::kInterrupt) return SpinWindow(wire::Duration::zero());
   return SpinWindow();
 }
 

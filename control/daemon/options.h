@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "control/config/node_config.h"
-#include "control/protocol/constants.h"
-#include "control/loop/spin_window.h"
 #include "control/daemon/worker_plan.h"
+#include "control/loop/spin_window.h"
+#include "control/protocol/constants.h"
 #include "dataplane/facade/dataplane.h"
 
 namespace warp::control {

@@ -82,12 +82,12 @@ absl::StatusOr<std::unique_ptr<Companion>> Companion::Create(
     return absl::InvalidArgumentError(absl::StrCat("companion interface \"", options.name,
                                                    "\": a name has 1 to ", IFNAMSIZ - 1,
                                                    " characters"));
-  UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  os::UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!control) return Failure(options, "no socket", errno);
   ifreq existing = Request(options.name);
   const bool created = ioctl(control.get(), SIOCGIFINDEX, &existing) != 0;
 
-  UniqueFd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  os::UniqueFd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return Failure(options, "cannot open /dev/net/tun", errno);
   if (absl::Status status = Attach(fd.get(), options); !status.ok()) return status;
   // Before it comes up, so that its link-local IPv6 address is made of this MAC.
@@ -101,7 +101,7 @@ absl::StatusOr<std::unique_ptr<Companion>> Companion::Create(
   return companion;
 }
 
-Companion::Companion(Loop& loop, UniqueFd fd, bool created,
+Companion::Companion(Loop& loop, os::UniqueFd fd, bool created,
                      std::function<void(wire::Bytes)> on_frame)
     : fd_(std::move(fd)),
       created_(created),

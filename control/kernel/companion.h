@@ -51,10 +51,10 @@ class Companion {
   // A port's frames come to the kernel at leisure: payloads do not pass here.
   static constexpr size_t kFramesPerTurn = 32;
 
-  Companion(Loop& loop, UniqueFd fd, bool created, std::function<void(wire::Bytes)> on_frame);
+  Companion(Loop& loop, os::UniqueFd fd, bool created, std::function<void(wire::Bytes)> on_frame);
   void Read();
 
-  const UniqueFd fd_;
+  const os::UniqueFd fd_;
   const bool created_;
   const std::function<void(wire::Bytes)> on_frame_;
   std::unique_ptr<uint8_t[]> buffer_;

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "dataplane/os/boot_clock.h"
 #include "control/kernel/netlink_message.h"
+#include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
 namespace {
@@ -15,9 +15,9 @@ namespace {
 // One that answered before, and does not now, is asked more often than the kernel would by itself
 // (once a second), so that it is in use again soon after its return; but not for ever, as each
 // question is a broadcast.
-constexpr protocol::Duration kEagerInterval = std::chrono::milliseconds(250);
-constexpr protocol::Duration kEagerTime = std::chrono::minutes(1);
-constexpr protocol::Duration kInterval = std::chrono::seconds(1);
+constexpr wire::Duration kEagerInterval = std::chrono::milliseconds(250);
+constexpr wire::Duration kEagerTime = std::chrono::minutes(1);
+constexpr wire::Duration kInterval = std::chrono::seconds(1);
 
 constexpr uint16_t kUsableStates =
     NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
@@ -99,13 +99,13 @@ void Neighbours::Learn(Entry& entry, uint16_t state, const wire::MacAddress* mac
   neighbour.fixed = (state & (NUD_PERMANENT | NUD_NOARP)) != 0;
   if ((state & kUsableStates) != 0 && mac != nullptr) {
     neighbour.was_known = true;
-    neighbour.unknown_since = neighbour.next_use = protocol::kNever;
+    neighbour.unknown_since = neighbour.next_use = wire::kNever;
     Publish(entry, {Verdict::kKnown, *mac});
     if ((state & NUD_STALE) != 0) Use(entry);  // confirms it; usable meanwhile
     return;
   }
   if ((state & NUD_FAILED) != 0) Publish(entry, {Verdict::kSilent, {}});
-  if (neighbour.next_use == protocol::kNever) Use(entry);
+  if (neighbour.next_use == wire::kNever) Use(entry);
 }
 
 // No entry, or one that the kernel threw away. The address we knew stands until the answer is there
@@ -144,23 +144,23 @@ void Neighbours::Use(Entry& entry) {
   socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_CREATE, Body(key, NUD_NONE, NTF_USE))
                   .Put(NDA_DST, key.address));
   if (neighbour.view.verdict == Verdict::kKnown) return;  // the kernel tells the outcome
-  const protocol::Instant now = Now();
+  const wire::Instant now = os::Now();
   neighbour.unknown_since = std::min(neighbour.unknown_since, now);
   neighbour.next_use = now + Interval(neighbour, now);
   if (!tick_.running()) tick_.Set(kEagerInterval);
 }
 
-protocol::Duration Neighbours::Interval(const Neighbour& neighbour, protocol::Instant now) const {
+wire::Duration Neighbours::Interval(const Neighbour& neighbour, wire::Instant now) const {
   const bool eager = neighbour.was_known && now - neighbour.unknown_since < kEagerTime;
   return eager ? kEagerInterval : kInterval;
 }
 
 void Neighbours::Tick() {
-  const protocol::Instant now = Now();
+  const wire::Instant now = os::Now();
   bool waiting = false;
   for (Entry& entry : neighbours_) {
     Neighbour& neighbour = entry.second;
-    if (neighbour.next_use == protocol::kNever) continue;
+    if (neighbour.next_use == wire::kNever) continue;
     waiting = true;
     if (neighbour.next_use > now) continue;
     if (Interval(neighbour, now) == kEagerInterval) {
@@ -179,7 +179,7 @@ void Neighbours::Forget(int interface) {
   for (Entry& entry : neighbours_) {
     if (entry.first.interface != interface) continue;
     entry.second.paused = true;
-    entry.second.unknown_since = entry.second.next_use = protocol::kNever;
+    entry.second.unknown_since = entry.second.next_use = wire::kNever;
     Publish(entry, {});
   }
 }

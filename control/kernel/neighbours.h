@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "control/loop/loop.h"
 #include "control/kernel/netlink_socket.h"
+#include "control/loop/loop.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
 
@@ -66,8 +66,8 @@ class Neighbours {
     bool fixed = false;      // permanent or noarp: nothing to keep fresh
     bool was_known = false;  // since it was acquired
     bool paused = false;     // the interface has no link
-    protocol::Instant unknown_since = protocol::kNever;
-    protocol::Instant next_use = protocol::kNever;  // while its address is not known
+    wire::Instant unknown_since = wire::kNever;
+    wire::Instant next_use = wire::kNever;  // while its address is not known
   };
   using Entry = std::pair<const Key, Neighbour>;
 
@@ -79,7 +79,7 @@ class Neighbours {
   void OnMissing(Entry& entry);
   void Publish(Entry& entry, const View& view);
   void Tick();
-  protocol::Duration Interval(const Neighbour& neighbour, protocol::Instant now) const;
+  wire::Duration Interval(const Neighbour& neighbour, wire::Instant now) const;
 
   NetlinkSocket& socket_;
   const std::function<void(const Key&)> changed_;

@@ -119,7 +119,7 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
     const std::shared_ptr<InterfaceHandler> handler_;
     std::optional<InterfaceState> told_;
   };
-  static constexpr protocol::Duration kDumpRetry = std::chrono::milliseconds(10);
+  static constexpr wire::Duration kDumpRetry = std::chrono::milliseconds(10);
   enum class Dump : uint8_t { kNone, kLinks, kAddresses };
 
   void StartDump() {

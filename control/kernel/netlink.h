@@ -19,8 +19,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/kernel/interface_state.h"
-#include "control/loop/loop.h"
 #include "control/kernel/next_hop.h"
+#include "control/loop/loop.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {

@@ -17,9 +17,9 @@ namespace warp::control {
 namespace {
 
 constexpr int kReceiveBuffer = 8 << 20;  // bytes: a full routing table's worth of events in a burst
-constexpr protocol::Duration kRetry =
+constexpr wire::Duration kRetry =
     std::chrono::milliseconds(100);  // after the kernel refused to take requests
-constexpr protocol::Duration kPumpTime = std::chrono::seconds(2);
+constexpr wire::Duration kPumpTime = std::chrono::seconds(2);
 
 constexpr int kGroups[] = {RTNLGRP_LINK,        RTNLGRP_NEIGH,      RTNLGRP_IPV4_IFADDR,
                            RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
@@ -32,7 +32,7 @@ absl::Status Failure(absl::string_view what) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, Handler& handler) {
-  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  os::UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!fd) return Failure("no socket");
   const int size = kReceiveBuffer, on = 1;
   if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
@@ -56,7 +56,7 @@ absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, H
       new NetlinkSocket(loop, handler, std::move(fd), address.nl_pid));
 }
 
-NetlinkSocket::NetlinkSocket(Loop& loop, Handler& handler, UniqueFd fd, uint32_t port_id)
+NetlinkSocket::NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint32_t port_id)
     : handler_(handler),
       fd_(std::move(fd)),
       port_id_(port_id),
@@ -99,13 +99,13 @@ std::vector<uint8_t> NetlinkSocket::NextPost() {
 }
 
 absl::Status NetlinkSocket::Pump(const std::function<bool()>& done) {
-  const protocol::Instant end = Now() + kPumpTime;
+  const wire::Instant end = os::Now() + kPumpTime;
   while (!done()) {
     while (!outbox_.empty()) {
       const std::vector<uint8_t> post = NextPost();
       if (send(fd_.get(), post.data(), post.size(), 0) < 0) return Failure("cannot ask");
     }
-    if (Now() >= end) return absl::DeadlineExceededError("netlink: the kernel does not answer");
+    if (os::Now() >= end) return absl::DeadlineExceededError("netlink: the kernel does not answer");
     pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
     poll(&ready, 1, 100);
     while (ReadOnce()) {

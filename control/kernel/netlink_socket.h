@@ -13,8 +13,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "control/loop/loop.h"
 #include "control/kernel/netlink_message.h"
+#include "control/loop/loop.h"
 #include "dataplane/os/unique_fd.h"
 
 namespace warp::control {
@@ -53,7 +53,7 @@ class NetlinkSocket {
   static constexpr size_t kReadsPerTurn = 16;
   static constexpr size_t kPostSize = size_t{1} << 14;
 
-  NetlinkSocket(Loop& loop, Handler& handler, UniqueFd fd, uint32_t port_id);
+  NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint32_t port_id);
   bool ReadOnce();
   void Read();
   void Handle(wire::MutableBytes datagram);
@@ -61,7 +61,7 @@ class NetlinkSocket {
   std::vector<uint8_t> NextPost();
 
   Handler& handler_;
-  const UniqueFd fd_;
+  const os::UniqueFd fd_;
   const uint32_t port_id_;  // by which the kernel addresses answers to us
   uint32_t sequence_ = 0;
   bool interrupted_ = false;  // a part of the running dump was

@@ -16,11 +16,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "control/kernel/interface_table.h"
-#include "control/loop/loop.h"
 #include "control/kernel/neighbours.h"
 #include "control/kernel/netlink.h"
 #include "control/kernel/netlink_socket.h"
 #include "control/kernel/next_hop.h"
+#include "control/loop/loop.h"
 
 namespace warp::control {
 
@@ -44,7 +44,7 @@ class NextHops {
  private:
   // Events do not tell everything (a path MTU learned from ICMP, a changed next hop group): all
   // routes are asked for again.
-  static constexpr protocol::Duration kRefresh = std::chrono::seconds(30);
+  static constexpr wire::Duration kRefresh = std::chrono::seconds(30);
 
   struct Route {
     wire::IpAddress gateway;

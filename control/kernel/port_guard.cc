@@ -50,13 +50,13 @@ bool PacketSocketsTakeSegments() {
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> GuardPort(uint16_t port) {
+absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port) {
   constexpr int kType = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
   bool v6 = true;
-  UniqueFd fd(socket(AF_INET6, kType, IPPROTO_UDP));
+  os::UniqueFd fd(socket(AF_INET6, kType, IPPROTO_UDP));
   if (!fd && errno == EAFNOSUPPORT) {  // booted with ipv6.disable=1
     v6 = false;
-    fd = UniqueFd(socket(AF_INET, kType, IPPROTO_UDP));
+    fd = os::UniqueFd(socket(AF_INET, kType, IPPROTO_UDP));
   }
   if (!fd) return Explain(port, errno);
 

@@ -14,7 +14,7 @@ namespace warp::control {
 
 // The socket to keep open as long as the port is ours; both families, every address. AlreadyExists
 // or PermissionDenied with a sentence that names the port.
-absl::StatusOr<UniqueFd> GuardPort(uint16_t port);
+absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port);
 
 }  // namespace warp::control
 

@@ -18,7 +18,7 @@ size_t DatagramRoom(size_t mtu, bool v6) {
 }
 
 void AddSession(lcore::Snapshot& snapshot, const std::shared_ptr<wire::Session>& session,
-                lcore::PeerId peer) {
+                wire::PeerId peer) {
   if (session == nullptr) return;
   snapshot.sessions[session->local_index() & (snapshot.sessions.size() - 1)] = {.session = session,
                                                                                 .peer = peer};
@@ -30,7 +30,7 @@ ForwardingBuilder::ForwardingBuilder(const lcore::HandshakeGuard& guard, uint16_
                                      uint16_t max_ports)
     : guard_(guard), listen_port_(listen_port), max_ports_(max_ports) {}
 
-PeerRoute& ForwardingBuilder::Route(protocol::PeerId peer) {
+PeerRoute& ForwardingBuilder::Route(wire::PeerId peer) {
   std::unique_ptr<PeerRoute>& route = routes_[peer];
   if (route == nullptr) {
     route = std::make_unique<PeerRoute>();
@@ -39,13 +39,13 @@ PeerRoute& ForwardingBuilder::Route(protocol::PeerId peer) {
   return *route;
 }
 
-const lcore::PathCounters* ForwardingBuilder::Counters(protocol::PathId path) const {
+const lcore::PathCounters* ForwardingBuilder::Counters(wire::PathId path) const {
   const auto found = counters_.find(path);
   return found == counters_.end() ? nullptr : found->second.get();
 }
 
 std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
-    const protocol::Forwarding& state, const std::map<lcore::PortId, ForwardingPort>& ports,
+    const protocol::Forwarding& state, const std::map<wire::PortId, ForwardingPort>& ports,
     NextHopFunction next_hop) {
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->guard = guard_;
@@ -63,7 +63,7 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
 
   snapshot->sessions.resize(std::max<size_t>(state.session_slots, 1));
   for (const std::shared_ptr<wire::Session>& session : state.map_sessions) {
-    AddSession(*snapshot, session, lcore::kNoPeer);
+    AddSession(*snapshot, session, wire::kNoPeer);
   }
 
   // Paths that are gone leave their counters with the last snapshot that names them.
@@ -85,7 +85,7 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
 }
 
 lcore::PeerEntry ForwardingBuilder::BuildPeer(const protocol::ForwardingPeer& peer,
-                                              const std::map<lcore::PortId, ForwardingPort>& ports,
+                                              const std::map<wire::PortId, ForwardingPort>& ports,
                                               NextHopFunction next_hop) {
   lcore::PeerEntry entry;
   entry.send_session = peer.send;

@@ -14,8 +14,8 @@
 #include "absl/functional/function_ref.h"
 #include "control/kernel/interface_state.h"
 #include "control/kernel/next_hop.h"
-#include "control/tunnel/peer_route.h"
 #include "control/protocol/node/node.h"
+#include "control/tunnel/peer_route.h"
 #include "dataplane/facade/port_spec.h"
 #include "dataplane/facade/snapshot.h"
 
@@ -35,30 +35,30 @@ class ForwardingBuilder {
 
   // Null where it is not known, or not wanted, yet.
   using NextHopFunction =
-      absl::FunctionRef<const NextHop*(lcore::PortId port, const wire::IpAddress& address)>;
+      absl::FunctionRef<const NextHop*(wire::PortId port, const wire::IpAddress& address)>;
 
   // Makes the snapshot, and brings the routes up to date with it.
   std::unique_ptr<const lcore::Snapshot> Build(const protocol::Forwarding& state,
-                                               const std::map<lcore::PortId, ForwardingPort>& ports,
+                                               const std::map<wire::PortId, ForwardingPort>& ports,
                                                NextHopFunction next_hop);
 
   // A peer's route; made on first use, stays where it is.
-  PeerRoute& Route(protocol::PeerId peer);
+  PeerRoute& Route(wire::PeerId peer);
 
   // The counters of a path that was in the last snapshot; null otherwise.
-  const lcore::PathCounters* Counters(protocol::PathId path) const;
+  const lcore::PathCounters* Counters(wire::PathId path) const;
 
  private:
   lcore::PeerEntry BuildPeer(const protocol::ForwardingPeer& peer,
-                             const std::map<lcore::PortId, ForwardingPort>& ports,
+                             const std::map<wire::PortId, ForwardingPort>& ports,
                              NextHopFunction next_hop);
 
   const lcore::HandshakeGuard guard_;
   const uint16_t listen_port_;
   const uint16_t max_ports_;
-  std::map<protocol::PeerId, std::unique_ptr<PeerRoute>> routes_;
+  std::map<wire::PeerId, std::unique_ptr<PeerRoute>> routes_;
   // Counters outlive the snapshots: a path keeps its own from its first to its last.
-  absl::flat_hash_map<protocol::PathId, std::shared_ptr<lcore::PathCounters>> counters_;
+  absl::flat_hash_map<wire::PathId, std::shared_ptr<lcore::PathCounters>> counters_;
 };
 
 }  // namespace warp::control

@@ -7,8 +7,8 @@ namespace warp::control {
 NextHopTable::NextHopTable(Netlink& netlink, ChangeHandler on_change)
     : netlink_(netlink), on_change_(std::move(on_change)) {}
 
-const NextHop* NextHopTable::Want(protocol::Instant now, lcore::PortId port,
-                                  absl::string_view interface, const wire::IpAddress& address) {
+const NextHop* NextHopTable::Want(wire::Instant now, wire::PortId port, absl::string_view interface,
+                                  const wire::IpAddress& address) {
   const Key key(port, address);
   const auto found = entries_.find(key);
   if (found != entries_.end()) {
@@ -28,12 +28,12 @@ const NextHop* NextHopTable::Want(protocol::Instant now, lcore::PortId port,
   return &raw->next_hop;
 }
 
-void NextHopTable::Sweep(protocol::Instant now) {
+void NextHopTable::Sweep(wire::Instant now) {
   absl::erase_if(entries_,
                  [now](const auto& item) { return now - item.second->wanted > kForgetAfter; });
 }
 
-void NextHopTable::RemovePort(lcore::PortId port) {
+void NextHopTable::RemovePort(wire::PortId port) {
   absl::erase_if(entries_, [port](const auto& item) { return item.first.first == port; });
 }
 

@@ -11,39 +11,39 @@
 #include "absl/container/flat_hash_map.h"
 #include "control/kernel/netlink.h"
 #include "control/kernel/next_hop.h"
-#include "dataplane/wire/time.h"
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
 class NextHopTable {
  public:
   // `on_change` runs when a next hop of `port` towards `address` became another.
-  using ChangeHandler = std::function<void(lcore::PortId port, const wire::IpAddress& address)>;
+  using ChangeHandler = std::function<void(wire::PortId port, const wire::IpAddress& address)>;
   NextHopTable(Netlink& netlink, ChangeHandler on_change);
 
   // What is known now; starts to resolve where nobody asked before. `interface` is the kernel's
   // side of the port. nullptr where the table is full of next hops that are in use.
-  const NextHop* Want(protocol::Instant now, lcore::PortId port, absl::string_view interface,
+  const NextHop* Want(wire::Instant now, wire::PortId port, absl::string_view interface,
                       const wire::IpAddress& address);
 
   // Forgets what nobody wanted for a minute. Call every few seconds.
-  void Sweep(protocol::Instant now);
+  void Sweep(wire::Instant now);
   // Forgets all of a port that is gone.
-  void RemovePort(lcore::PortId port);
+  void RemovePort(wire::PortId port);
 
   size_t size() const { return entries_.size(); }
 
  private:
   // Forged initiations may name many sources; what is really in use is wanted again every second.
   static constexpr size_t kMaxEntries = 4096;
-  static constexpr protocol::Duration kForgetAfter = std::chrono::seconds(60);
+  static constexpr wire::Duration kForgetAfter = std::chrono::seconds(60);
 
-  using Key = std::pair<lcore::PortId, wire::IpAddress>;
+  using Key = std::pair<wire::PortId, wire::IpAddress>;
   struct Entry {
     NextHop next_hop;
-    protocol::Instant wanted;
+    wire::Instant wanted;
     std::unique_ptr<Netlink::Subscription> subscription;
   };
 

@@ -69,7 +69,7 @@ absl::Status PortTable::Open(Port& port) {
   spec.device = port.config.device();
   spec.listen_port = node_.listen_port;
   spec.mtu = port.config.mtu.value_or(UsableMtu(port.kernel));
-  const absl::StatusOr<lcore::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
+  const absl::StatusOr<wire::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
   if (!id.ok()) {
     return absl::Status(id.status().code(),
                         absl::StrCat("port ", port.config.name, ": ", id.status().message()));
@@ -117,7 +117,7 @@ absl::Status PortTable::OpenCompanion(Port& port) {
 
 void PortTable::Close(Port& port, absl::string_view reason) {
   if (!port.id.has_value()) return;
-  const lcore::PortId id = *port.id;
+  const wire::PortId id = *port.id;
   port.id.reset();
   port.reason = std::string(reason);
   listener_.OnPortClosing(id);
@@ -184,7 +184,7 @@ void PortTable::FromKernel(Port& port, wire::Bytes bytes) {
   dataplane_.Transmit(*port.id, std::move(frame));
 }
 
-const PortTable::Port* PortTable::Find(lcore::PortId id) const {
+const PortTable::Port* PortTable::Find(wire::PortId id) const {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (port->id == id) return port.get();
   }

@@ -17,11 +17,11 @@
 #include <string>
 #include <vector>
 
-#include "control/kernel/companion.h"
 #include "control/config/node_config.h"
+#include "control/kernel/companion.h"
 #include "control/kernel/interface_state.h"
-#include "control/loop/loop.h"
 #include "control/kernel/netlink.h"
+#include "control/loop/loop.h"
 #include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
@@ -31,9 +31,9 @@ class PortListener {
  public:
   virtual ~PortListener() = default;
   // The device is open, or the kernel says something new of it.
-  virtual void OnPortChanged(lcore::PortId port) = 0;
+  virtual void OnPortChanged(wire::PortId port) = 0;
   // The device is about to be closed: when this returns, the published snapshot no longer names it.
-  virtual void OnPortClosing(lcore::PortId port) = 0;
+  virtual void OnPortClosing(wire::PortId port) = 0;
 };
 
 class PortTable {
@@ -42,11 +42,11 @@ class PortTable {
     explicit Port(const config::PortConfig& port_config) : config(port_config) {}
 
     const config::PortConfig& config;
-    std::optional<lcore::PortId> id;  // set while the device is open
-    lcore::PortInfo info;             // while open
-    InterfaceState kernel;     // of the kernel's side: the interface itself, or the companion
-    std::string reason;        // why it is not open, for status
-    uint64_t kernel_full = 0;  // frames the companion did not take
+    std::optional<wire::PortId> id;  // set while the device is open
+    lcore::PortInfo info;            // while open
+    InterfaceState kernel;           // of the kernel's side: the interface itself, or the companion
+    std::string reason;              // why it is not open, for status
+    uint64_t kernel_full = 0;        // frames the companion did not take
     std::unique_ptr<Companion> companion;
     std::unique_ptr<Netlink::Subscription> watch;
 
@@ -77,7 +77,7 @@ class PortTable {
   void Retry();
 
   const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
-  const Port* Find(lcore::PortId id) const;  // null: not open
+  const Port* Find(wire::PortId id) const;  // null: not open
 
  private:
   absl::Status Open(Port& port);

@@ -7,18 +7,18 @@
 
 namespace warp::control {
 
-using protocol::Instant;
 using protocol::Transmit;
 using wire::Drop;
+using wire::Instant;
 
 Transmitter::Transmitter(lcore::Dataplane& dataplane, NextHopTable& next_hops)
     : dataplane_(dataplane), next_hops_(next_hops) {}
 
-void Transmitter::SetPort(lcore::PortId port, PortAddressing addressing) {
+void Transmitter::SetPort(wire::PortId port, PortAddressing addressing) {
   ports_[port] = std::move(addressing);
 }
 
-void Transmitter::RemovePort(lcore::PortId port) {
+void Transmitter::RemovePort(wire::PortId port) {
   ports_.erase(port);
   absl::erase_if(parked_, [this, port](const auto& item) {
     if (item.first.first != port) return false;
@@ -84,7 +84,7 @@ void Transmitter::Park(Instant now, const Transmit& transmit) {
   queue.push_back({.since = now, .transmit = transmit});
 }
 
-void Transmitter::NextHopChanged(Instant now, lcore::PortId port, const wire::IpAddress& address) {
+void Transmitter::NextHopChanged(Instant now, wire::PortId port, const wire::IpAddress& address) {
   const auto found = parked_.find(Destination(port, address));
   if (found == parked_.end()) return;
   std::deque<Parked> waiting = std::move(found->second);

@@ -12,10 +12,10 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "control/link/next_hop_table.h"
-#include "dataplane/wire/time.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -31,34 +31,34 @@ class Transmitter {
   // Both outlive it. `ports` are told by SetPort.
   Transmitter(lcore::Dataplane& dataplane, NextHopTable& next_hops);
 
-  void SetPort(lcore::PortId port, PortAddressing addressing);
-  void RemovePort(lcore::PortId port);
+  void SetPort(wire::PortId port, PortAddressing addressing);
+  void RemovePort(wire::PortId port);
 
-  void Send(protocol::Instant now, const protocol::Transmit& transmit);
+  void Send(wire::Instant now, const protocol::Transmit& transmit);
   // The next hop of this destination changed: what waited for it goes, or is dropped by name.
-  void NextHopChanged(protocol::Instant now, lcore::PortId port, const wire::IpAddress& address);
+  void NextHopChanged(wire::Instant now, wire::PortId port, const wire::IpAddress& address);
   // Drops what waited too long. Call about once a second.
-  void Sweep(protocol::Instant now);
+  void Sweep(wire::Instant now);
 
   const lcore::DropCounters& drops() const { return drops_; }
 
  private:
   static constexpr size_t kParked = 8;
   static constexpr size_t kMaxDestinations = 256;
-  static constexpr protocol::Duration kPatience = std::chrono::seconds(1);
+  static constexpr wire::Duration kPatience = std::chrono::seconds(1);
 
-  using Destination = std::pair<lcore::PortId, wire::IpAddress>;
+  using Destination = std::pair<wire::PortId, wire::IpAddress>;
   struct Parked {
-    protocol::Instant since;
+    wire::Instant since;
     protocol::Transmit transmit;
   };
   void SendFrame(const PortAddressing& from, const NextHop& next_hop,
                  const protocol::Transmit& transmit);
-  void Park(protocol::Instant now, const protocol::Transmit& transmit);
+  void Park(wire::Instant now, const protocol::Transmit& transmit);
 
   lcore::Dataplane& dataplane_;
   NextHopTable& next_hops_;
-  absl::flat_hash_map<lcore::PortId, PortAddressing> ports_;
+  absl::flat_hash_map<wire::PortId, PortAddressing> ports_;
   absl::flat_hash_map<Destination, std::deque<Parked>> parked_;
   lcore::DropCounters drops_;
 };

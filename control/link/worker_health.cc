@@ -5,12 +5,12 @@ namespace warp::control {
 WorkerHealth::WorkerHealth(const lcore::Dataplane& dataplane)
     : dataplane_(dataplane), workers_(dataplane.workers()) {}
 
-bool WorkerHealth::Check(protocol::Instant now) {
+bool WorkerHealth::Check(wire::Instant now) {
   // When this thread itself stood still, nothing is known of the others.
   const bool we_were_away = now - last_check_ > kStaleAfter / 2;
   last_check_ = now;
   bool changed = false;
-  for (lcore::WorkerId id = 0; id < workers_.size(); ++id) {
+  for (wire::WorkerId id = 0; id < workers_.size(); ++id) {
     Worker& worker = workers_[id];
     const uint64_t heartbeat = dataplane_.Heartbeat(id);
     if (heartbeat != worker.heartbeat || dataplane_.IsAsleep(id) || we_were_away) {

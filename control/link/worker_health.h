@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "dataplane/wire/time.h"
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -15,23 +15,23 @@ class WorkerHealth {
   explicit WorkerHealth(const lcore::Dataplane& dataplane);
 
   // Looks at every worker; true when one was lost or came back. Call about every 100 ms.
-  bool Check(protocol::Instant now);
+  bool Check(wire::Instant now);
 
-  bool alive(lcore::WorkerId worker) const { return workers_[worker].alive; }
+  bool alive(wire::WorkerId worker) const { return workers_[worker].alive; }
 
  private:
   // Longer than a descheduled thread of a busy shared machine stands still.
-  static constexpr protocol::Duration kStaleAfter = std::chrono::seconds(1);
+  static constexpr wire::Duration kStaleAfter = std::chrono::seconds(1);
 
   struct Worker {
     uint64_t heartbeat = 0;
-    protocol::Instant moved;
+    wire::Instant moved;
     bool alive = true;
   };
 
   const lcore::Dataplane& dataplane_;
   std::vector<Worker> workers_;
-  protocol::Instant last_check_;
+  wire::Instant last_check_;
 };
 
 }  // namespace warp::control

@@ -21,7 +21,7 @@ constexpr unsigned kCompletionEntries = 4096;
 constexpr size_t kEventsPerPeek = 64;
 constexpr uint64_t kNobody =
     0;  // user data of requests whose completion nobody awaits; generations start at 1
-constexpr protocol::Duration kLongestWait = std::chrono::hours(1);
+constexpr wire::Duration kLongestWait = std::chrono::hours(1);
 constexpr int kPostGraceSeconds = 2;  // for calls still in flight when the loop ends
 
 uint64_t MakeId(uint32_t index, uint32_t generation) { return uint64_t{generation} << 32 | index; }
@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Loop>> Loop::Create() {
     result = io_uring_queue_init_params(kSubmissionEntries, &loop->ring_, &params);
     if (result == 0) {
       loop->ring_valid_ = true;
-      loop->wake_fd_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      loop->wake_fd_ = os::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
       if (!loop->wake_fd_ || io_uring_register_eventfd(&loop->ring_, loop->wake_fd_.get()) != 0)
         return absl::UnavailableError(
             absl::StrCat("no eventfd for the event loop: ", std::strerror(errno)));
@@ -80,16 +80,15 @@ size_t Loop::RunOnce(size_t max_events) {
 }
 
 // Until the next timer; nothing where there is something to do.
-protocol::Duration Loop::TimeToSleep(protocol::Duration timeout) const {
+wire::Duration Loop::TimeToSleep(wire::Duration timeout) const {
   const bool task_work = (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
-  if (!tasks_.empty() || task_work || io_uring_cq_ready(&ring_) > 0)
-    return protocol::Duration::zero();
-  if (!timers_.empty()) timeout = std::min(timeout, timers_.begin()->first - Now());
-  return std::clamp(timeout, protocol::Duration::zero(), protocol::Duration(kLongestWait));
+  if (!tasks_.empty() || task_work || io_uring_cq_ready(&ring_) > 0) return wire::Duration::zero();
+  if (!timers_.empty()) timeout = std::min(timeout, timers_.begin()->first - os::Now());
+  return std::clamp(timeout, wire::Duration::zero(), wire::Duration(kLongestWait));
 }
 
 // An event after the ring was armed writes the eventfd; one before it is seen by the look.
-protocol::Duration Loop::ArmSleep(protocol::Duration timeout) {
+wire::Duration Loop::ArmSleep(wire::Duration timeout) {
   io_uring_cq_eventfd_toggle(&ring_, true);
   if (io_uring_sq_ready(&ring_) > 0) io_uring_submit_and_get_events(&ring_);
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -103,9 +102,9 @@ void Loop::DisarmSleep(bool woken) {
   [[maybe_unused]] const ssize_t size = read(wake_fd_.get(), &count, sizeof count);
 }
 
-void Loop::Wait(protocol::Duration timeout) {
+void Loop::Wait(wire::Duration timeout) {
   timeout = TimeToSleep(timeout);
-  if (timeout == protocol::Duration::zero()) return;
+  if (timeout == wire::Duration::zero()) return;
   __kernel_timespec ts{.tv_sec = timeout.count() / 1'000'000'000,
                        .tv_nsec = timeout.count() % 1'000'000'000};
   io_uring_cqe* cqe = nullptr;
@@ -221,7 +220,7 @@ void Loop::StartPost(uint64_t id, const Slot& slot) {
 
 size_t Loop::RunTimers() {
   if (timers_.empty()) return 0;
-  const protocol::Instant now = Now();
+  const wire::Instant now = os::Now();
   size_t done = 0;
   // Bounded by their number: one that sets itself again at once waits for the next turn.
   for (size_t budget = timers_.size(); budget > 0 && !timers_.empty(); --budget) {
@@ -268,11 +267,11 @@ Timer::Timer(Loop& loop, std::function<void()> callback)
 
 Timer::~Timer() { Cancel(); }
 
-void Timer::Set(protocol::Duration from_now) { SetAt(Now() + from_now); }
+void Timer::Set(wire::Duration from_now) { SetAt(os::Now() + from_now); }
 
-void Timer::SetAt(protocol::Instant due) {
+void Timer::SetAt(wire::Instant due) {
   Cancel();
-  if (due == protocol::kNever) return;
+  if (due == wire::kNever) return;
   due_ = due;
   loop_.timers_.emplace(due_, this);
 }
@@ -280,7 +279,7 @@ void Timer::SetAt(protocol::Instant due) {
 void Timer::Cancel() {
   if (!running()) return;
   loop_.timers_.erase({due_, this});
-  due_ = protocol::kNever;
+  due_ = wire::kNever;
 }
 
 Task::Task(Loop& loop, std::function<void()> callback)

@@ -30,8 +30,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/wire/time.h"
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -50,14 +50,14 @@ class Loop {
 
   // Sleeps until there is something for RunOnce to do, or `timeout` has passed; 0 or less only
   // looks. Returns at once where events, tasks or due timers are waiting.
-  void Wait(protocol::Duration timeout);
+  void Wait(wire::Duration timeout);
 
   // The same for an owner that sleeps by its own means:
   //
   //   const Duration time = loop.ArmSleep(timeout);   // zero: RunOnce has something to do
   //   poll(wake_fd, time);
   //   loop.DisarmSleep(wake_fd is readable);
-  protocol::Duration ArmSleep(protocol::Duration timeout);
+  wire::Duration ArmSleep(wire::Duration timeout);
   void DisarmSleep(bool woken);  // whether wake_fd was readable
   int wake_fd() const { return wake_fd_.get(); }
 
@@ -91,15 +91,15 @@ class Loop {
   size_t RunEvents(size_t max_events);
   size_t RunTimers();
   size_t RunTasks();
-  protocol::Duration TimeToSleep(protocol::Duration timeout) const;
+  wire::Duration TimeToSleep(wire::Duration timeout) const;
 
   io_uring ring_{};
   bool ring_valid_ = false;
-  UniqueFd wake_fd_;  // an eventfd that the ring writes, but only while armed
+  os::UniqueFd wake_fd_;  // an eventfd that the ring writes, but only while armed
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   uint32_t posts_in_flight_ = 0;
-  std::set<std::pair<protocol::Instant, class Timer*>> timers_;
+  std::set<std::pair<wire::Instant, class Timer*>> timers_;
   std::vector<class Task*> tasks_;  // null: destroyed meanwhile
 };
 
@@ -128,17 +128,17 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  void Set(protocol::Duration from_now);  // replaces what was set before
-  void SetAt(protocol::Instant due);      // likewise
+  void Set(wire::Duration from_now);  // replaces what was set before
+  void SetAt(wire::Instant due);      // likewise
   void Cancel();
-  bool running() const { return due_ != protocol::kNever; }
-  protocol::Instant due() const { return due_; }  // kNever: not running
+  bool running() const { return due_ != wire::kNever; }
+  wire::Instant due() const { return due_; }  // kNever: not running
 
  private:
   friend class Loop;
   Loop& loop_;
   const std::shared_ptr<std::function<void()>> callback_;
-  protocol::Instant due_ = protocol::kNever;
+  wire::Instant due_ = wire::kNever;
 };
 
 // Runs its callback in the next turn: how work that exceeds a turn's budget goes on.

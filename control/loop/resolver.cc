@@ -59,8 +59,8 @@ Result LookUp(const Name& name) {
   }
   std::vector<wire::Endpoint> endpoints;
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    if (entry->ai_addrlen > SocketAddress::capacity()) continue;
-    SocketAddress address;
+    if (entry->ai_addrlen > os::SocketAddress::capacity()) continue;
+    os::SocketAddress address;
     std::memcpy(address.get(), entry->ai_addr, entry->ai_addrlen);
     auto endpoint = address.ToEndpoint();
     if (!endpoint.has_value()) continue;
@@ -92,7 +92,7 @@ struct Shared {
   std::deque<Answer> answers;
   bool stop = false;
   bool running = true;
-  UniqueFd bell;  // eventfd, rung with each answer
+  os::UniqueFd bell;  // eventfd, rung with each answer
 };
 
 // The control thread may be pinned to the CPU it owns, and its children with it: this one goes wherever there is room.
@@ -126,7 +126,7 @@ void RunHelper(std::shared_ptr<Shared> shared) {
 
 class ResolverImpl : public Resolver {
  public:
-  ResolverImpl(Loop& loop, const ResolverOptions& options, UniqueFd bell)
+  ResolverImpl(Loop& loop, const ResolverOptions& options, os::UniqueFd bell)
       : loop_(loop),
         options_(options),
         shared_(std::make_shared<Shared>()),
@@ -248,7 +248,7 @@ class ResolverImpl : public Resolver {
 
 absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Create(Loop& loop,
                                                            const ResolverOptions& options) {
-  UniqueFd bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  os::UniqueFd bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!bell) return absl::UnavailableError(absl::StrCat("resolver: ", std::strerror(errno)));
   return std::make_unique<ResolverImpl>(loop, options, std::move(bell));
 }

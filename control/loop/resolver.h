@@ -17,8 +17,8 @@
 namespace warp::control {
 
 struct ResolverOptions {
-  protocol::Duration refresh = std::chrono::seconds(60);  // a name that was found is asked again
-  protocol::Duration retry = std::chrono::seconds(5);     // a name that was not
+  wire::Duration refresh = std::chrono::seconds(60);  // a name that was found is asked again
+  wire::Duration retry = std::chrono::seconds(5);     // a name that was not
 };
 
 class Resolver {

@@ -20,13 +20,13 @@ absl::StatusOr<std::unique_ptr<Signals>> Signals::Create(Loop& loop,
   sigemptyset(&set);
   for (const int signal : signals) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  UniqueFd fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  os::UniqueFd fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd)
     return absl::UnavailableError(absl::StrCat("cannot receive signals: ", std::strerror(errno)));
   return std::unique_ptr<Signals>(new Signals(loop, std::move(fd), std::move(callback)));
 }
 
-Signals::Signals(Loop& loop, UniqueFd fd, std::function<void(int)> callback)
+Signals::Signals(Loop& loop, os::UniqueFd fd, std::function<void(int)> callback)
     : fd_(std::move(fd)),
       callback_(std::move(callback)),
       watch_(loop, fd_.get(), POLLIN, [this](uint32_t) { Read(); }) {}

@@ -21,10 +21,10 @@ class Signals {
                                                          std::function<void(int signal)> callback);
 
  private:
-  Signals(Loop& loop, UniqueFd fd, std::function<void(int)> callback);
+  Signals(Loop& loop, os::UniqueFd fd, std::function<void(int)> callback);
   void Read();
 
-  const UniqueFd fd_;
+  const os::UniqueFd fd_;
   const std::function<void(int)> callback_;
   const Watch watch_;
 };

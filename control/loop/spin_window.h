@@ -12,26 +12,25 @@ namespace warp::control {
 
 class SpinWindow {
  public:
-  static constexpr protocol::Duration kLeast = std::chrono::microseconds(10);
-  static constexpr protocol::Duration kMost = std::chrono::microseconds(100);
+  static constexpr wire::Duration kLeast = std::chrono::microseconds(10);
+  static constexpr wire::Duration kMost = std::chrono::microseconds(100);
 
   // `most`: zero where it is to sleep at once.
-  explicit SpinWindow(protocol::Duration most = kMost)
-      : most_(most), least_(std::min(kLeast, most)) {}
+  explicit SpinWindow(wire::Duration most = kMost) : most_(most), least_(std::min(kLeast, most)) {}
 
-  void Worked(protocol::Instant now) { last_work_ = now; }
+  void Worked(wire::Instant now) { last_work_ = now; }
   // After a turn that found nothing: whether the time to sleep has come.
-  bool over(protocol::Instant now) const { return now - last_work_ > window_; }
+  bool over(wire::Instant now) const { return now - last_work_ > window_; }
   // Asleep for so long, then woken or not.
-  void Slept(protocol::Duration time) {
+  void Slept(wire::Duration time) {
     window_ = time < most_ ? std::min(most_, window_ * 2) : std::max(least_, window_ / 2);
   }
-  protocol::Duration window() const { return window_; }
+  wire::Duration window() const { return window_; }
 
  private:
-  protocol::Duration most_, least_;
-  protocol::Instant last_work_;
-  protocol::Duration window_ = least_;
+  wire::Duration most_, least_;
+  wire::Instant last_work_;
+  wire::Duration window_ = least_;
 };
 
 }  // namespace warp::control

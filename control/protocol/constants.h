@@ -11,6 +11,10 @@
 
 namespace warp::protocol {
 
+using wire::Duration;
+using wire::Instant;
+using wire::kNever;
+
 // --- Timers: one table, of which tests (and `node.timers`) override what they like.
 // docs/state-machines.md lists them ----
 

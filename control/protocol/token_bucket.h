@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "dataplane/wire/time.h"
-
+#include "control/protocol/constants.h"
 namespace warp::protocol {
 
 class TokenBucket {

@@ -1,43 +1,22 @@
-// What goes in and out of the state machines: where a datagram came from, and datagrams to send.
+// What the state machines send: datagrams, each with its way out.
 #ifndef WARP_CONTROL_PROTOCOL_TRANSMIT_H_
 #define WARP_CONTROL_PROTOCOL_TRANSMIT_H_
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "control/protocol/constants.h"
+#include "dataplane/wire/arrival.h"
 #include "dataplane/wire/bytes.h"
-#include "dataplane/wire/endpoint.h"
 
 namespace warp::protocol {
 
-using PortId = uint16_t;  // as control numbers its ports
-
-// A way out: the unit of paths, of cookies and of copies.
-struct Route {
-  PortId port = 0;
-  wire::Endpoint remote;
-
-  friend bool operator==(const Route&, const Route&) = default;
-  friend auto operator<=>(const Route&, const Route&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const Route& r) {
-    return H::combine(std::move(h), r.port, r.remote);
-  }
-};
-
-struct Arrival {
-  PortId port = 0;
-  wire::Endpoint from;
-  wire::IpAddress to;  // our address it was sent to
-
-  Route route() const { return {port, from}; }
-};
+using wire::Arrival;
+using wire::PortId;
+using wire::Route;
 
 // A whole UDP payload: sealed, or a handshake message. Never plaintext.
 struct Transmit {

@@ -12,9 +12,9 @@ namespace warp::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using protocol::Duration;
-using protocol::Instant;
 using wire::Drop;
+using wire::Duration;
+using wire::Instant;
 
 std::string Text(absl::string_view text) { return std::string(text); }
 
@@ -49,7 +49,7 @@ Json NodeJson(Instant now, const NodeView& view) {
 }
 
 // Cycles of the time-stamp counter for each packet, stage by stage, as measured on few of its turns.
-Json WorkerJson(const NodeView& view, lcore::WorkerId id) {
+Json WorkerJson(const NodeView& view, wire::WorkerId id) {
   const lcore::WorkerStatus status = view.dataplane.Status(id);
   Json stages = Json::object();
   for (size_t i = 0; i < lcore::kStageCount; ++i) {
@@ -101,7 +101,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
   return json;
 }
 
-std::string PortName(const NodeView& view, lcore::PortId id) {
+std::string PortName(const NodeView& view, wire::PortId id) {
   const PortTable::Port* port = view.ports.Find(id);
   return port == nullptr ? "" : port->config.name;
 }
@@ -238,7 +238,7 @@ std::array<uint64_t, wire::kDropCount> TotalDrops(const NodeView& view) {
 std::string NodeStatusJson(Instant now, const NodeView& view) {
   Json status = {{"node", NodeJson(now, view)}};
   Json& workers = status["workers"] = Json::array();
-  for (lcore::WorkerId id = 0; id < view.dataplane.workers(); ++id) {
+  for (wire::WorkerId id = 0; id < view.dataplane.workers(); ++id) {
     workers.push_back(WorkerJson(view, id));
   }
   Json& ports = status["ports"] = Json::array();

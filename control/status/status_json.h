@@ -8,12 +8,12 @@
 
 #include "control/config/node_config.h"
 #include "control/link/forwarding_builder.h"
-#include "control/tunnel/inbound.h"
 #include "control/link/port_table.h"
-#include "control/protocol/node/node.h"
 #include "control/link/transmitter.h"
-#include "control/tunnel/tunnel.h"
 #include "control/link/worker_health.h"
+#include "control/protocol/node/node.h"
+#include "control/tunnel/inbound.h"
+#include "control/tunnel/tunnel.h"
 #include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
@@ -29,12 +29,12 @@ struct NodeView {
   const Inbound& inbound;
   const WorkerHealth& health;
   const std::vector<std::unique_ptr<Tunnel>>& tunnels;
-  protocol::Instant started;
+  wire::Instant started;
   bool stopping = false;
 };
 
 // One JSON object on one line, newline at its end.
-std::string NodeStatusJson(protocol::Instant now, const NodeView& view);
+std::string NodeStatusJson(wire::Instant now, const NodeView& view);
 
 }  // namespace warp::control
 

@@ -18,13 +18,13 @@ namespace {
 
 constexpr int kBacklog = 16;
 constexpr size_t kAcceptsPerTurn = 4;
-constexpr protocol::Duration kAcceptRetry =
+constexpr wire::Duration kAcceptRetry =
     std::chrono::milliseconds(100);  // when the process is out of descriptors
 constexpr mode_t kMode = 0660;
 
 class ServerImpl : public StatusServer {
  public:
-  ServerImpl(Loop& loop, const StatusServerOptions& options, UniqueFd fd, UnixPath path,
+  ServerImpl(Loop& loop, const StatusServerOptions& options, os::UniqueFd fd, os::UnixPath path,
              std::function<std::string()> text)
       : loop_(loop),
         options_(options),
@@ -40,7 +40,7 @@ class ServerImpl : public StatusServer {
  private:
   class Client {
    public:
-    Client(ServerImpl& server, UniqueFd fd, std::string text)
+    Client(ServerImpl& server, os::UniqueFd fd, std::string text)
         : server_(server),
           fd_(std::move(fd)),
           text_(std::move(text)),
@@ -74,7 +74,7 @@ class ServerImpl : public StatusServer {
     }
 
     ServerImpl& server_;
-    const UniqueFd fd_;
+    const os::UniqueFd fd_;
     const std::string text_;
     size_t written_ = 0;
     Timer patience_;
@@ -83,7 +83,7 @@ class ServerImpl : public StatusServer {
 
   void Accept() {
     for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
-      UniqueFd client(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      os::UniqueFd client(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!client) {
         if (errno == EINTR || errno == ECONNABORTED) continue;
         if (errno != EAGAIN) retry_.Set(kAcceptRetry);
@@ -101,8 +101,8 @@ class ServerImpl : public StatusServer {
 
   Loop& loop_;
   const StatusServerOptions options_;
-  const UniqueFd fd_;
-  const UnixPath path_;
+  const os::UniqueFd fd_;
+  const os::UnixPath path_;
   const std::function<std::string()> text_;
   std::list<Client> clients_;  // oldest first
   Timer retry_;
@@ -114,9 +114,10 @@ class ServerImpl : public StatusServer {
 
 absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Create(
     Loop& loop, const StatusServerOptions& options, std::function<std::string()> text) {
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return absl::UnavailableError(absl::StrCat("control socket: ", std::strerror(errno)));
-  absl::StatusOr<UnixPath> path = UnixPath::Bind(fd.get(), {.path = options.path, .mode = kMode});
+  absl::StatusOr<os::UnixPath> path =
+      os::UnixPath::Bind(fd.get(), {.path = options.path, .mode = kMode});
   if (!path.ok())
     return absl::Status(path.status().code(),
                         absl::StrCat("control socket ", path.status().message()));

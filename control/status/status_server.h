@@ -19,7 +19,7 @@ namespace warp::control {
 struct StatusServerOptions {
   std::string path;  // its last directory is made if missing
   size_t max_clients = 16;
-  protocol::Duration patience = std::chrono::seconds(5);  // for one client to read everything
+  wire::Duration patience = std::chrono::seconds(5);  // for one client to read everything
 };
 
 class StatusServer {

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUnix(const config::Tunnel
                                                             GateSink& sink) {
   const config::UnixGateConfig& config = *tunnel.gate.unix_socket;
   if (receiver_ == nullptr) receiver_ = std::make_unique<UnixReceiver>();
-  const UnixPathOptions path{
+  const os::UnixPathOptions path{
       .path = config.path, .mode = config.mode, .owner = config.owner, .group = config.group};
   if (config.type == config::UnixGateType::kSeqpacket) {
     return UnixSeqpacketGate::Create(

@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 #include "control/config/node_config.h"
 #include "control/gate/gate.h"
-#include "control/loop/loop.h"
-#include "control/gate/unix/unix_receiver.h"
 #include "control/gate/unix/short_queue_sockets.h"
+#include "control/gate/unix/unix_receiver.h"
+#include "control/loop/loop.h"
 
 namespace warp::control {
 

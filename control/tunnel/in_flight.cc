@@ -93,7 +93,7 @@ InFlight::Released InFlight::Release(Ticket ticket, wire::Drop lost) {
   const Payload payload = slots_[ticket.slot].payload;
   if (payload == kWhole) return {.held = true, .done = true, .lost = lost};
   Parts& parts = payloads_[payload];
-  if (parts.lost == wire::Drop::kCount) parts.lost = lost;
+  if (parts.lost == wire::Drop::kNone) parts.lost = lost;
   if (--parts.left > 0) return {.held = true};
   parts.bytes = {};
   free_payloads_.push_back(payload);
@@ -113,11 +113,11 @@ std::optional<std::vector<uint8_t>> InFlight::Withdraw(Ticket ticket) {
   return std::exchange(payloads_[payload].bytes, {});
 }
 
-protocol::Instant InFlight::NextDeadline() const {
-  return oldest_ == kNone ? protocol::kNever : slots_[oldest_].origin.deadline;
+wire::Instant InFlight::NextDeadline() const {
+  return oldest_ == kNone ? wire::kNever : slots_[oldest_].origin.deadline;
 }
 
-std::optional<InFlight::Ticket> InFlight::Expired(protocol::Instant now) const {
+std::optional<InFlight::Ticket> InFlight::Expired(wire::Instant now) const {
   if (NextDeadline() > now) return std::nullopt;
   return Ticket{.slot = oldest_, .generation = slots_[oldest_].generation};
 }

@@ -10,9 +10,9 @@
 #include <optional>
 #include <vector>
 
-#include "dataplane/wire/time.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -26,7 +26,7 @@ class InFlight {
   };
   // Of a payload: by when it must be sent, and its place among those of its tunnel, which grows.
   struct Origin {
-    protocol::Instant deadline;
+    wire::Instant deadline;
     uint64_t number = 0;
   };
   // What several packets of one payload have in common; kWhole: the packet is all of it.
@@ -35,10 +35,10 @@ class InFlight {
 
   // What giving a slot back came to.
   struct Released {
-    bool held = false;                     // the ticket still held it
-    bool done = false;                     // and the packet was the last of its payload
-    wire::Drop lost = wire::Drop::kCount;  // of a payload that is done: why its first lost packet
-                                           // was; kCount: all were taken
+    bool held = false;                    // the ticket still held it
+    bool done = false;                    // and the packet was the last of its payload
+    wire::Drop lost = wire::Drop::kNone;  // of a payload that is done: why its first lost packet
+                                          // was; kCount: all were taken
   };
 
   // `limit`: slots, at most 65535. Slots are made as they are needed.
@@ -62,7 +62,7 @@ class InFlight {
   void NoteAgain(Ticket ticket);
 
   // Gives the slot back: the packet was taken (kCount), or lost for a reason.
-  Released Release(Ticket ticket, wire::Drop lost = wire::Drop::kCount);
+  Released Release(Ticket ticket, wire::Drop lost = wire::Drop::kNone);
 
   // Gives back the slot of a packet that holds its ticket, and of all others of its payload, which
   // is neither sent nor lost. Returns the bytes of one that was cut; nullopt: the packet is all of
@@ -70,10 +70,10 @@ class InFlight {
   std::optional<std::vector<uint8_t>> Withdraw(Ticket ticket);
 
   // The deadline of the oldest packet in flight; kNever where there is none.
-  protocol::Instant NextDeadline() const;
+  wire::Instant NextDeadline() const;
 
   // The oldest packet in flight, if its deadline has passed.
-  std::optional<Ticket> Expired(protocol::Instant now) const;
+  std::optional<Ticket> Expired(wire::Instant now) const;
 
  private:
   static constexpr uint16_t kNone = 0xffff;
@@ -87,7 +87,7 @@ class InFlight {
   };
   struct Parts {
     uint8_t left = 0;  // packets in flight
-    wire::Drop lost = wire::Drop::kCount;
+    wire::Drop lost = wire::Drop::kNone;
     std::vector<uint8_t> bytes;
   };
   bool Holds(Ticket ticket) const;

@@ -10,10 +10,10 @@
 namespace warp::control {
 namespace {
 
-using protocol::Instant;
 using wire::Drop;
+using wire::Instant;
 
-protocol::Arrival ArrivalOf(const lcore::Arrival& arrival) {
+wire::Arrival ArrivalOf(const wire::Arrival& arrival) {
   return {.port = arrival.port, .from = arrival.from, .to = arrival.to};
 }
 
@@ -23,7 +23,7 @@ int64_t Nanoseconds(Instant now) { return now.time_since_epoch().count(); }
 
 Inbound::Inbound(protocol::Node& protocol) : protocol_(protocol) {}
 
-void Inbound::AddTunnel(protocol::PeerId peer, Tunnel& tunnel) {
+void Inbound::AddTunnel(wire::PeerId peer, Tunnel& tunnel) {
   if (peers_.size() <= peer) peers_.resize(peer + 1);
   if (peers_[peer] == nullptr) peers_[peer] = std::make_unique<Peer>();
   peers_[peer]->tunnels[tunnel.config().id] = &tunnel;
@@ -77,8 +77,8 @@ void Inbound::HandlePayload(Peer& peer, lcore::OpenedPacket& packet) {
 }
 
 void Inbound::HandleFragment(Instant now, Peer& peer, const lcore::OpenedPacket& packet) {
-  wire::Reassembler::Result result = peer.reassembler.Add(
-      Nanoseconds(now), packet.session->local_index(), packet.counter, packet.packet.bytes());
+  Reassembler::Result result = peer.reassembler.Add(Nanoseconds(now), packet.session->local_index(),
+                                                    packet.counter, packet.packet.bytes());
   if (result.drop.has_value()) drops_.Add(*result.drop);
   if (result.timed_out > 0) drops_.Add(Drop::kReassemblyTimeout, result.timed_out);
   if (result.evicted > 0) drops_.Add(Drop::kReassemblyFull, result.evicted);

@@ -11,9 +11,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/node/node.h"
+#include "control/tunnel/reassembler.h"
 #include "control/tunnel/tunnel.h"
 #include "dataplane/facade/dataplane.h"
-#include "control/tunnel/reassembler.h"
 
 namespace warp::control {
 
@@ -23,29 +23,29 @@ class Inbound {
   explicit Inbound(protocol::Node& protocol);
 
   // Payloads of `peer` with the tunnel's id go to it from now on. The tunnel outlives this.
-  void AddTunnel(protocol::PeerId peer, Tunnel& tunnel);
+  void AddTunnel(wire::PeerId peer, Tunnel& tunnel);
 
   // Consumes the packets.
-  void Handle(protocol::Instant now, std::span<lcore::OpenedPacket> packets);
+  void Handle(wire::Instant now, std::span<lcore::OpenedPacket> packets);
 
   // Hands what was gathered to the applications: once per turn.
   void FlushGates();
 
   // Reassembly that waited too long. Call about once a second.
-  void Sweep(protocol::Instant now);
+  void Sweep(wire::Instant now);
 
   const lcore::DropCounters& drops() const { return drops_; }
 
  private:
   struct Peer {
     absl::flat_hash_map<uint16_t, Tunnel*> tunnels;  // by id
-    wire::Reassembler reassembler;
+    Reassembler reassembler;
   };
 
-  void HandleOne(protocol::Instant now, lcore::OpenedPacket& packet);
+  void HandleOne(wire::Instant now, lcore::OpenedPacket& packet);
   void HandlePayload(Peer& peer, lcore::OpenedPacket& packet);
-  void HandleFragment(protocol::Instant now, Peer& peer, const lcore::OpenedPacket& packet);
-  void NoteAuthentic(protocol::Instant now, const lcore::OpenedPacket& packet);
+  void HandleFragment(wire::Instant now, Peer& peer, const lcore::OpenedPacket& packet);
+  void NoteAuthentic(wire::Instant now, const lcore::OpenedPacket& packet);
   void DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload);
 
   protocol::Node& protocol_;
@@ -55,7 +55,7 @@ class Inbound {
 
   // The protocol is told once for a run of packets that came the same way under one session.
   const wire::Session* noted_session_ = nullptr;
-  protocol::Arrival noted_arrival_;
+  wire::Arrival noted_arrival_;
 };
 
 }  // namespace warp::control

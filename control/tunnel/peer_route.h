@@ -13,11 +13,11 @@
 namespace warp::control {
 
 struct PeerRoute {
-  lcore::PeerId peer = lcore::kNoPeer;
+  wire::PeerId peer = wire::kNoPeer;
   std::shared_ptr<wire::Session> session;  // the one to send under; null where none is confirmed
   size_t max_plaintext =
       0;  // inner header and contents that fit every sending path unfragmented; bytes
-  std::vector<lcore::WorkerId>
+  std::vector<wire::WorkerId>
       homes;  // workers with a sending path, healthy ones only; empty: nothing can be sent
 
   bool ready() const { return session != nullptr && !homes.empty(); }

@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <utility>
 
-namespace warp::wire {
+namespace warp::control {
+
+using wire::Bytes;
+using wire::Drop;
+using wire::FragmentHeader;
+using wire::kFragmentHeaderSize;
 
 Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t counter,
                                      Bytes plaintext) {
   Result result;
   result.timed_out = Expire(now_ns);
 
-  const std::optional<FragmentHeader> header = ReadFragmentHeader(plaintext);
+  const std::optional<FragmentHeader> header = wire::ReadFragmentHeader(plaintext);
   if (!header || counter < header->index) {
     result.drop = Drop::kMalformed;
     return result;
@@ -84,4 +89,4 @@ void Reassembler::Remove(Queue::iterator entry) {
   queue_.erase(entry);
 }
 
-}  // namespace warp::wire
+}  // namespace warp::control

@@ -21,7 +21,7 @@
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/message.h"
 
-namespace warp::wire {
+namespace warp::control {
 
 class Reassembler {
  public:
@@ -48,14 +48,14 @@ class Reassembler {
     //   kDuplicate           this index is here already
     //   kReassemblyConflict  count or chunk differ from those before: all pieces so far are given
     //   up too kTooLarge            a single payload beyond max_bytes
-    std::optional<Drop> drop;
+    std::optional<wire::Drop> drop;
     // How many older payloads were given up, each a drop of its own.
     uint32_t timed_out = 0;  // Drop::kReassemblyTimeout
     uint32_t evicted = 0;    // Drop::kReassemblyFull
   };
   // `session` is any number that the peer's sessions do not share; `plaintext` is what was opened
   // and claimed, its inner header included, and is copied. `now_ns` never goes back.
-  Result Add(int64_t now_ns, uint64_t session, uint64_t counter, Bytes plaintext);
+  Result Add(int64_t now_ns, uint64_t session, uint64_t counter, wire::Bytes plaintext);
 
   // Gives up what has waited too long; how many (Drop::kReassemblyTimeout each).
   uint32_t Expire(int64_t now_ns);
@@ -82,7 +82,7 @@ class Reassembler {
     uint8_t count = 0;
     uint16_t chunk = 0;
     size_t have = 0;
-    std::bitset<kMaxFragments> present;
+    std::bitset<wire::kMaxFragments> present;
     std::vector<uint8_t>
         bytes;  // count * chunk, cut to the true size when the last fragment is in place
   };
@@ -90,7 +90,7 @@ class Reassembler {
 
   // Bytes that an entry counts for.
   static size_t Reserved(const Entry& entry) { return size_t{entry.count} * entry.chunk; }
-  Queue::iterator Start(const Key& key, const FragmentHeader& header, int64_t now_ns,
+  Queue::iterator Start(const Key& key, const wire::FragmentHeader& header, int64_t now_ns,
                         Result* result);
   void Remove(Queue::iterator entry);
 
@@ -100,6 +100,6 @@ class Reassembler {
   size_t bytes_ = 0;
 };
 
-}  // namespace warp::wire
+}  // namespace warp::control
 
 #endif  // WARP_CONTROL_TUNNEL_REASSEMBLER_H_

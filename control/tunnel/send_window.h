@@ -33,15 +33,14 @@ class SendWindow {
   size_t size() const { return size_; }
   bool widest() const { return size_ == widest_; }
   // Nothing is submitted before.
-  protocol::Instant next_attempt() const { return next_attempt_; }
+  wire::Instant next_attempt() const { return next_attempt_; }
 
-  void OnSubmitted(protocol::Instant now) {
-    if (last_attempt_ == protocol::Instant())
-      last_success_ = now;  // as if: what was before is unknown
+  void OnSubmitted(wire::Instant now) {
+    if (last_attempt_ == wire::Instant()) last_success_ = now;  // as if: what was before is unknown
     last_attempt_ = now;
   }
 
-  void OnTaken(protocol::Instant now) {
+  void OnTaken(wire::Instant now) {
     if (limited_ && !too_early_) {
       service_ -= service_ / shrink_;
       shrink_ = std::max(shrink_ / 2, kFastestShrink);
@@ -57,7 +56,7 @@ class SendWindow {
   void OnRefused() {
     limited_ = true;
     size_ = std::max<size_t>(size_ / 2, 1);
-    const protocol::Duration since = last_attempt_ - last_success_;
+    const wire::Duration since = last_attempt_ - last_success_;
     if (since >= service_) {
       too_early_ = true;
       service_ += (std::min(since, kLongestService) - service_) / 4;
@@ -67,24 +66,24 @@ class SendWindow {
   }
 
   // It could not be submitted for want of something that nobody announces.
-  void OnShortage(protocol::Instant now) { next_attempt_ = now + kLongestStep; }
+  void OnShortage(wire::Instant now) { next_attempt_ = now + kLongestStep; }
 
  private:
-  static constexpr protocol::Duration kShortestStep = std::chrono::microseconds(10);
-  static constexpr protocol::Duration kLongestStep = std::chrono::milliseconds(1);
+  static constexpr wire::Duration kShortestStep = std::chrono::microseconds(10);
+  static constexpr wire::Duration kLongestStep = std::chrono::milliseconds(1);
   // Of an outage, no more than this enters the pace.
-  static constexpr protocol::Duration kLongestService = std::chrono::milliseconds(20);
+  static constexpr wire::Duration kLongestService = std::chrono::milliseconds(20);
   static constexpr int kSlowestShrink = 1024, kFastestShrink = 2;
 
   const size_t widest_;
   size_t size_;
-  bool limited_ = false;          // something was refused since the last success
-  bool too_early_ = false;        // and not only the first attempt
-  protocol::Duration service_{};  // since a success: too short for the next one
+  bool limited_ = false;      // something was refused since the last success
+  bool too_early_ = false;    // and not only the first attempt
+  wire::Duration service_{};  // since a success: too short for the next one
   int shrink_ = kSlowestShrink;
-  protocol::Instant last_attempt_{};
-  protocol::Instant last_success_{};
-  protocol::Instant next_attempt_{};
+  wire::Instant last_attempt_{};
+  wire::Instant last_success_{};
+  wire::Instant next_attempt_{};
 };
 
 }  // namespace warp::control

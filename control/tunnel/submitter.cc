@@ -12,7 +12,7 @@ Submitter::Submitter(lcore::Dataplane& dataplane)
   }
 }
 
-lcore::SendRequest& Submitter::Add(lcore::WorkerId home, lcore::Plaintext packet) {
+lcore::SendRequest& Submitter::Add(wire::WorkerId home, lcore::Plaintext packet) {
   Batch& batch = batches_[home];
   if (batch.packets.size() == kBurst) Flush(home);
   batch.packets.push_back(std::move(packet));
@@ -20,10 +20,10 @@ lcore::SendRequest& Submitter::Add(lcore::WorkerId home, lcore::Plaintext packet
 }
 
 void Submitter::Flush() {
-  for (lcore::WorkerId home = 0; home < batches_.size(); ++home) Flush(home);
+  for (wire::WorkerId home = 0; home < batches_.size(); ++home) Flush(home);
 }
 
-void Submitter::Flush(lcore::WorkerId home) {
+void Submitter::Flush(wire::WorkerId home) {
   Batch& batch = batches_[home];
   if (batch.packets.empty()) return;
   dataplane_.Submit(home, batch.packets, batch.requests);

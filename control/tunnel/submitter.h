@@ -18,7 +18,7 @@ class Submitter {
   // Takes the packet; it leaves with the next Flush, or when more than a full burst waits for `home`.
   // What goes with it is the caller's to fill in, before the next call: in its place, since a copy
   // would have to wait for the stores of the payload.
-  lcore::SendRequest& Add(lcore::WorkerId home, lcore::Plaintext packet);
+  lcore::SendRequest& Add(wire::WorkerId home, lcore::Plaintext packet);
 
   // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.
   void Flush();
@@ -30,7 +30,7 @@ class Submitter {
     std::vector<lcore::Plaintext> packets;
     std::vector<lcore::SendRequest> requests;
   };
-  void Flush(lcore::WorkerId home);
+  void Flush(wire::WorkerId home);
 
   lcore::Dataplane& dataplane_;
   std::vector<Batch> batches_;  // by worker

@@ -16,7 +16,7 @@ constexpr size_t kCompletionsPerTurn = 512;
 }  // namespace
 
 Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol,
-                 const protocol::Instant& now)
+                 const wire::Instant& now)
     : loop_(loop),
       dataplane_(dataplane),
       now_(now),
@@ -31,7 +31,7 @@ absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRo
       Tunnel::Create({loop_, dataplane_, submitter_, gates_, now_}, config,
                      static_cast<uint16_t>(tunnels_.size()), route);
   if (!tunnel.ok()) return tunnel.status();
-  inbound_.AddTunnel(static_cast<protocol::PeerId>(config.peer_index), **tunnel);
+  inbound_.AddTunnel(static_cast<wire::PeerId>(config.peer_index), **tunnel);
   tunnels_.push_back(*std::move(tunnel));
   return absl::OkStatus();
 }

@@ -15,9 +15,9 @@
 
 #include "absl/status/status.h"
 #include "control/config/node_config.h"
+#include "control/loop/loop.h"
 #include "control/tunnel/gate_factory.h"
 #include "control/tunnel/inbound.h"
-#include "control/loop/loop.h"
 #include "control/tunnel/peer_route.h"
 #include "control/tunnel/submitter.h"
 #include "control/tunnel/tunnel.h"
@@ -29,7 +29,7 @@ class Traffic {
  public:
   // All outlive it; `now` is the turn's.
   Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol,
-          const protocol::Instant& now);
+          const wire::Instant& now);
 
   // Opens the tunnel's gate. `config` and `route` outlive this.
   absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route);
@@ -55,7 +55,7 @@ class Traffic {
  private:
   Loop& loop_;
   lcore::Dataplane& dataplane_;
-  const protocol::Instant& now_;
+  const wire::Instant& now_;
   Submitter submitter_;
   GateFactory gates_;
   Inbound inbound_;

@@ -11,7 +11,7 @@ namespace warp::control {
 namespace {
 
 // About the time of a wake-up.
-constexpr protocol::Duration kAhead = std::chrono::microseconds(50);
+constexpr wire::Duration kAhead = std::chrono::microseconds(50);
 
 // A gate that holds its applications back may rely on room for all that it takes.
 size_t MaxWaitingBytes(const config::GateConfig& gate) {
@@ -89,7 +89,7 @@ void Tunnel::RouteChanged() {
 }
 
 void Tunnel::Pump() {
-  sender_.Pump(Now());
+  sender_.Pump(os::Now());
   ResumeGate();
   SetTimer();
 }
@@ -98,9 +98,9 @@ void Tunnel::Pump() {
 // which is cheaper than moving it for each payload. And a little too early, then looking at each
 // turn until it is time: the ports' pace is met to some percent, which is less than a wake-up takes.
 void Tunnel::SetTimer() {
-  const protocol::Instant next = sender_.NextTimeout();
+  const wire::Instant next = sender_.NextTimeout();
   if (next >= pump_later_.due()) return;
-  if (next > Now() + kAhead) {
+  if (next > os::Now() + kAhead) {
     pump_later_.SetAt(next - kAhead);
   } else {
     pump_soon_.Schedule();

@@ -12,10 +12,10 @@
 #include "control/config/node_config.h"
 #include "control/gate/delivery.h"
 #include "control/gate/gate.h"
-#include "control/tunnel/gate_factory.h"
 #include "control/loop/loop.h"
-#include "dataplane/wire/time.h"
+#include "control/tunnel/gate_factory.h"
 #include "control/tunnel/tunnel_sender.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -27,7 +27,7 @@ class Tunnel : public GateSink {
     lcore::Dataplane& dataplane;
     Submitter& submitter;
     GateFactory& gates;
-    const protocol::Instant& now;  // of this turn: one clock reading serves them all
+    const wire::Instant& now;  // of this turn: one clock reading serves them all
   };
 
   // Opens the gate. `config`, `route` and the surroundings outlive the tunnel. Errors name the
@@ -66,7 +66,7 @@ class Tunnel : public GateSink {
   void ResumeGate();
 
   const config::TunnelConfig& config_;
-  const protocol::Instant& now_;
+  const wire::Instant& now_;
   TunnelSender sender_;
   Task pump_soon_;  // in this turn, once for all the completions it brought
   Timer pump_later_;

@@ -11,8 +11,8 @@
 
 namespace warp::control {
 
-using protocol::Instant;
 using wire::Drop;
+using wire::Instant;
 
 TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
                            lcore::Dataplane& dataplane, Submitter& submitter,
@@ -135,7 +135,7 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   in_flight_.NoteReport(ticket);
   if (completion.taken) {
     window_.OnTaken(now);
-    Settle(ticket, Drop::kCount);
+    Settle(ticket, Drop::kNone);
   } else if (completion.sealed || completion.plaintext) {
     NoteRefusal(now, completion);
     if (origin->deadline <= now) {
@@ -147,7 +147,7 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
     }
   } else if (completion.reports <= 1) {
     // No later attempt would help. Other lcores' reports about it do not exist.
-    Settle(ticket, completion.reason == Drop::kCount ? Drop::kDeadline : completion.reason);
+    Settle(ticket, completion.reason == Drop::kNone ? Drop::kDeadline : completion.reason);
   }
 }
 
@@ -195,7 +195,7 @@ bool TunnelSender::Settle(InFlight::Ticket ticket, wire::Drop lost) {
   const InFlight::Released released = in_flight_.Release(ticket, lost);
   if (released.held) short_of_slots_ = false;
   if (!released.done) return released.held;
-  if (released.lost == Drop::kCount) {
+  if (released.lost == Drop::kNone) {
     ++sent_;
     ++untold_;
   } else {

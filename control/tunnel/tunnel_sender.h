@@ -31,12 +31,12 @@
 
 #include "control/tunnel/in_flight.h"
 #include "control/tunnel/peer_route.h"
-#include "dataplane/wire/time.h"
 #include "control/tunnel/send_window.h"
 #include "control/tunnel/submitter.h"
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -45,7 +45,7 @@ class TunnelSender {
   struct Options {
     uint16_t tunnel_index = 0;  // of this node; completions come back by it
     uint16_t tunnel_id = 0;     // on the wire
-    protocol::Duration deadline{};
+    wire::Duration deadline{};
     size_t max_waiting = 1024;  // payloads
     size_t max_waiting_bytes = 4u << 20;
     size_t max_in_flight = 1024;  // packets
@@ -58,18 +58,18 @@ class TunnelSender {
                Submitter& submitter, std::function<void(size_t payloads)> done = nullptr);
 
   // A datagram of the application. Sent at once where possible, else copied and kept.
-  void Send(protocol::Instant now, wire::Bytes payload);
+  void Send(wire::Instant now, wire::Bytes payload);
 
   // What became of a packet of ours; Completion.slot's low half is our ticket.
-  void HandleCompletion(protocol::Instant now, lcore::Completion completion);
+  void HandleCompletion(wire::Instant now, lcore::Completion completion);
 
   // Sends what waits and may go now, repeats what every path refused, drops what is past its
   // deadline. To be called when the route changed, and at NextTimeout.
-  void Pump(protocol::Instant now);
+  void Pump(wire::Instant now);
 
   // When Pump has something to do: at once, where that is past; kNever where it has not. Changes
   // with every call above.
-  protocol::Instant NextTimeout() const;
+  wire::Instant NextTimeout() const;
 
   // Nothing stands in the way but that the lcores have yet to get on with what they have, and with what waits for a slot or
   // since an outage: another payload is better left where it is, until that is done with.
@@ -89,7 +89,7 @@ class TunnelSender {
   using Origin = InFlight::Origin;
   struct Waiting {
     std::vector<uint8_t> payload;
-    protocol::Instant deadline;
+    wire::Instant deadline;
   };
   struct Refused {  // sealed, and refused by every path: waits for its next attempt
     lcore::Sealed sealed;
@@ -97,23 +97,23 @@ class TunnelSender {
     uint64_t number = 0;
   };
 
-  void Offer(protocol::Instant now, wire::Bytes payload);
+  void Offer(wire::Instant now, wire::Bytes payload);
   void Wait(const Origin& origin, std::vector<uint8_t> payload);
   // True when the payload is done with: submitted, or dropped by name.
-  bool TrySend(protocol::Instant now, const Origin& origin, wire::Bytes payload);
-  bool TrySendFragments(protocol::Instant now, const Origin& origin, wire::Bytes payload,
+  bool TrySend(wire::Instant now, const Origin& origin, wire::Bytes payload);
+  bool TrySendFragments(wire::Instant now, const Origin& origin, wire::Bytes payload,
                         size_t max_plaintext);
   // What goes with it may be added to until the next one.
-  lcore::SendRequest& SubmitPacket(protocol::Instant now, InFlight::Ticket ticket,
+  lcore::SendRequest& SubmitPacket(wire::Instant now, InFlight::Ticket ticket,
                                    lcore::Plaintext packet);
-  lcore::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
-  void NoteReport(protocol::Instant now, lcore::Completion completion);
-  void NoteRefusal(protocol::Instant now, const lcore::Completion& completion);
+  wire::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
+  void NoteReport(wire::Instant now, lcore::Completion completion);
+  void NoteRefusal(wire::Instant now, const lcore::Completion& completion);
   void Keep(Refused item);
   void TakeBack(const Origin& origin, InFlight::Ticket ticket, lcore::Plaintext packet);
-  void ExpireOld(protocol::Instant now);
-  bool TrySendOldestWaiting(protocol::Instant now);
-  void RetryOldest(protocol::Instant now);
+  void ExpireOld(wire::Instant now);
+  bool TrySendOldestWaiting(wire::Instant now);
+  void RetryOldest(wire::Instant now);
   void ForgetSettled();
 
   bool Settle(InFlight::Ticket ticket, wire::Drop lost);
@@ -125,7 +125,7 @@ class TunnelSender {
     return !waiting_.empty() &&
            (refused_.empty() || waiting_.begin()->first < refused_.front().number);
   }
-  bool MayGo(protocol::Instant now) const {
+  bool MayGo(wire::Instant now) const {
     return in_flight_.unreported() < window_.size() && now >= window_.next_attempt();
   }
 

@@ -19,9 +19,12 @@
 #include "dataplane/facade/packet.h"
 #include "dataplane/facade/port_spec.h"
 #include "dataplane/facade/snapshot.h"
+#include "dataplane/wire/arrival.h"
 #include "dataplane/wire/crypto/aead.h"
 
 namespace warp::lcore {
+
+using wire::Arrival;
 
 enum class Polling : uint8_t {
   kBusy,       // spin always
@@ -47,12 +50,6 @@ struct DataplaneOptions {
 };
 
 // One thing that happened on an lcore and concerns control. `packet` is set as the kind says.
-struct Arrival {  // of what was received
-  PortId port = 0;
-  wire::Endpoint from;
-  wire::IpAddress to;  // our address it was sent to
-};
-
 struct OpenedPacket {  // an authentic plaintext, claimed: the first copy
   Plaintext packet;    // inner header and contents
   wire::Session* session =
@@ -76,9 +73,9 @@ struct ForeignFrame {  // not ours, from a port that the kernel does not see
 struct Completion {
   uint32_t slot = 0;  // as submitted
   uint32_t generation = 0;
-  bool taken = false;                      // by at least one path of the lcore that reports
-  uint8_t reports = 1;                     // how many lcores report for this payload in all
-  wire::Drop reason = wire::Drop::kCount;  // where not taken
+  bool taken = false;                     // by at least one path of the lcore that reports
+  uint8_t reports = 1;                    // how many lcores report for this payload in all
+  wire::Drop reason = wire::Drop::kNone;  // where not taken
   // Where not taken, one of the two hands the packet back; both are empty where no later attempt
   // could help (too_large), and in all reports but the last.
   Sealed sealed;        // no path of any lcore took it: for SubmitSealed, under the same counter

@@ -12,17 +12,16 @@
 #include "dataplane/facade/counters.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
+#include "dataplane/wire/ids.h"
 #include "dataplane/wire/session/session.h"
 
 namespace warp::lcore {
 
-using PortId = uint16_t;    // 0 .. max_ports-1, as Dataplane::AddPort gave it
-using WorkerId = uint16_t;  // 0 .. workers-1
-using PeerId = uint32_t;    // index into Snapshot::peers; an id is not reused while packets of its
-                            // old owner may be about
-using PathId = uint32_t;
-
-inline constexpr PeerId kNoPeer = UINT32_MAX;  // of a map session
+using wire::kNoPeer;
+using wire::PathId;
+using wire::PeerId;
+using wire::PortId;
+using wire::WorkerId;
 
 // One path of a peer. Candidates and lost paths are listed too (send == false): what arrives over
 // them is attributed to them.

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-namespace warp::control {
+namespace warp::os {
 namespace {
 
 int64_t Read(clockid_t clock) {
@@ -13,11 +13,11 @@ int64_t Read(clockid_t clock) {
 
 }  // namespace
 
-protocol::Instant Now() { return protocol::Instant(protocol::Duration(Read(CLOCK_BOOTTIME))); }
+wire::Instant Now() { return protocol::Instant(protocol::Duration(Read(CLOCK_BOOTTIME))); }
 
 uint64_t WallClockHint() {
   const int64_t now = Read(CLOCK_REALTIME);
   return now < 0 ? 0 : static_cast<uint64_t>(now);
 }
 
-}  // namespace warp::control
+}  // namespace warp::os

@@ -6,15 +6,15 @@
 
 #include "dataplane/wire/time.h"
 
-namespace warp::control {
+namespace warp::os {
 
 // CLOCK_BOOTTIME: goes on while the machine sleeps, is never set.
-protocol::Instant Now();
+wire::Instant Now();
 
 // CLOCK_REALTIME, nanoseconds since 1970: the hint in handshakes, wrong on boards without a
 // battery.
 uint64_t WallClockHint();
 
-}  // namespace warp::control
+}  // namespace warp::os
 
 #endif  // WARP_DATAPLANE_OS_BOOT_CLOCK_H_

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstring>
 
-namespace warp::control {
+namespace warp::os {
 
 SocketAddress::SocketAddress(const wire::Endpoint& endpoint) {
   if (endpoint.address.is_v4()) {
@@ -46,4 +46,4 @@ bool operator==(const SocketAddress& a, const SocketAddress& b) {
          IN6_ARE_ADDR_EQUAL(&a.v6_.sin6_addr, &b.v6_.sin6_addr);
 }
 
-}  // namespace warp::control
+}  // namespace warp::os

@@ -9,7 +9,7 @@
 
 #include "dataplane/wire/endpoint.h"
 
-namespace warp::control {
+namespace warp::os {
 
 // One sockaddr_in or sockaddr_in6; the endpoint's family decides which. No scope, no flow label.
 class SocketAddress {
@@ -40,6 +40,6 @@ class SocketAddress {
   };
 };
 
-}  // namespace warp::control
+}  // namespace warp::os
 
 #endif  // WARP_DATAPLANE_OS_SOCKET_ADDRESS_H_

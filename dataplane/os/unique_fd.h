@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace warp::control {
+namespace warp::os {
 
 class UniqueFd {
  public:
@@ -35,6 +35,6 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace warp::control
+}  // namespace warp::os
 
 #endif  // WARP_DATAPLANE_OS_UNIQUE_FD_H_

@@ -1,51 +1,44 @@
-// The address of a Unix socket.
+// The address of a Unix socket, a sockaddr_un (unix(7)): a path, or none.
 #ifndef WARP_DATAPLANE_OS_UNIX_ADDRESS_H_
 #define WARP_DATAPLANE_OS_UNIX_ADDRESS_H_
 
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <cstddef>
-#include <cstring>
-#include <optional>
 #include <string>
 
-namespace warp::tools {
+#include "absl/status/statusor.h"
+
+namespace warp::os {
 
 class UnixAddress {
  public:
-  static constexpr size_t kMaxSize = sizeof(sockaddr_un);
+  static constexpr socklen_t capacity() { return sizeof(sockaddr_un); }
 
-  UnixAddress() = default;  // to be filled by the kernel
+  UnixAddress() = default;  // none
+  // InvalidArgument unless the path has 1 to 107 bytes: the kernel would cut a longer one.
+  static absl::StatusOr<UnixAddress> Of(const std::string& path);
+  // As the kernel tells a sender's; `size` is msg_namelen's.
+  static UnixAddress Of(const sockaddr_un& address, socklen_t size);
 
-  // None if the kernel would cut the path (unix(7): 107 bytes).
-  static std::optional<UnixAddress> Of(const std::string& path) {
-    UnixAddress result;
-    if (path.empty() || path.size() >= sizeof result.address_.sun_path) return std::nullopt;
-    result.address_.sun_family = AF_UNIX;
-    path.copy(result.address_.sun_path, path.size());
-    return result;
-  }
-
-  // Its path; empty for what has none: unnamed, abstract or of another family.
-  std::string path() const {
-    const size_t room = size_ > kPathAt ? size_ - kPathAt : 0;
-    if (address_.sun_family != AF_UNIX || room == 0) return "";
-    return std::string(address_.sun_path, ::strnlen(address_.sun_path, room));
-  }
+  // Whether it can be answered from any network namespace and directory: an absolute path, neither abstract nor missing.
+  bool is_reachable() const { return size_ > 0 && address_.sun_path[0] == '/'; }
+  // Empty for what has none: unnamed, abstract or of another family.
+  std::string path() const;
 
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&address_); }
-  socklen_t& size() { return size_; }
   socklen_t size() const { return size_; }
+  // Where something else fills the address in: at most capacity() bytes, then set_size with how many.
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&address_); }
+  void set_size(socklen_t size) { size_ = size; }
+
+  friend bool operator==(const UnixAddress& a, const UnixAddress& b);
 
  private:
-  static constexpr size_t kPathAt = offsetof(sockaddr_un, sun_path);
-
-  sockaddr_un address_{};
-  socklen_t size_ = sizeof address_;
+  sockaddr_un address_{.sun_family = AF_UNIX, .sun_path = {}};
+  socklen_t size_ = 0;
 };
 
-}  // namespace warp::tools
+}  // namespace warp::os
 
 #endif  // WARP_DATAPLANE_OS_UNIX_ADDRESS_H_

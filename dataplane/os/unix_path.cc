@@ -16,8 +16,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/os/unix_address.h"
 
-namespace warp::control {
+namespace warp::os {
 namespace {
 
 constexpr int kStaleAttempts = 50;  // looks at a socket that a killed process may have left
@@ -104,34 +105,6 @@ absl::Status Open(const UnixPathOptions& options, const Owners& owners, struct s
 
 }  // namespace
 
-absl::StatusOr<UnixAddress> UnixAddress::Of(const std::string& path) {
-  UnixAddress made;
-  if (path.empty() || path.size() >= sizeof(made.address_.sun_path))
-    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\": a socket's path has 1 to ",
-                                                   sizeof(made.address_.sun_path) - 1, " bytes"));
-  std::memcpy(made.address_.sun_path, path.data(), path.size());
-  made.size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-  return made;
-}
-
-UnixAddress UnixAddress::Of(const sockaddr_un& address, socklen_t size) {
-  UnixAddress made;
-  if (size <= offsetof(sockaddr_un, sun_path) || size > sizeof(address)) return made;
-  std::memcpy(&made.address_, &address, size);
-  made.size_ = size;
-  return made;
-}
-
-std::string UnixAddress::path() const {
-  if (size_ == 0) return "";
-  const size_t room = size_ - offsetof(sockaddr_un, sun_path);
-  return {address_.sun_path, strnlen(address_.sun_path, room)};
-}
-
-bool operator==(const UnixAddress& a, const UnixAddress& b) {
-  return a.size_ == b.size_ && std::memcmp(&a.address_, &b.address_, a.size_) == 0;
-}
-
 absl::StatusOr<UnixPath> UnixPath::Bind(int fd, const UnixPathOptions& options) {
   const absl::StatusOr<UnixAddress> address = UnixAddress::Of(options.path);
   if (!address.ok()) return address.status();
@@ -164,4 +137,4 @@ UnixPath::~UnixPath() {
     unlink(path_.c_str());
 }
 
-}  // namespace warp::control
+}  // namespace warp::os

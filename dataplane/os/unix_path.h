@@ -7,42 +7,14 @@
 #ifndef WARP_DATAPLANE_OS_UNIX_PATH_H_
 #define WARP_DATAPLANE_OS_UNIX_PATH_H_
 
-#include <sys/socket.h>
 #include <sys/types.h>
-#include <sys/un.h>
 
 #include <optional>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace warp::control {
-
-// A sockaddr_un of a path (unix(7)).
-class UnixAddress {
- public:
-  UnixAddress() = default;  // none
-  // InvalidArgument unless it has 1 to 107 bytes.
-  static absl::StatusOr<UnixAddress> Of(const std::string& path);
-  // As the kernel tells a sender's; `size` is msg_namelen's.
-  static UnixAddress Of(const sockaddr_un& address, socklen_t size);
-
-  // Whether it can be answered from any network namespace and directory: an absolute path, neither
-  // abstract nor missing.
-  bool is_reachable() const { return size_ > 0 && address_.sun_path[0] == '/'; }
-  std::string path() const;  // empty: none
-
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&address_); }
-  socklen_t size() const { return size_; }
-
-  friend bool operator==(const UnixAddress& a, const UnixAddress& b);
-
- private:
-  sockaddr_un address_{.sun_family = AF_UNIX, .sun_path = {}};
-  socklen_t size_ = 0;
-};
+namespace warp::os {
 
 struct UnixPathOptions {
   std::string path;  // its last directory is made if missing
@@ -73,6 +45,6 @@ class UnixPath {
   ino_t inode_ = 0;
 };
 
-}  // namespace warp::control
+}  // namespace warp::os
 
 #endif  // WARP_DATAPLANE_OS_UNIX_PATH_H_

@@ -9,7 +9,7 @@ absl::string_view DropName(Drop drop) {
     return name;
     WARP_DROPS(WARP_DROP_CASE)
 #undef WARP_DROP_CASE
-    case Drop::kCount:
+    case Drop::kNone:
       break;
   }
   return "invalid";
@@ -22,7 +22,7 @@ absl::string_view DropMeaning(Drop drop) {
     return meaning;
     WARP_DROPS(WARP_DROP_CASE)
 #undef WARP_DROP_CASE
-    case Drop::kCount:
+    case Drop::kNone:
       break;
   }
   return "not a reason";

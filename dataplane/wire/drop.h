@@ -70,10 +70,11 @@ enum class Drop : uint8_t {
 #define WARP_DROP_ENUMERATOR(enumerator, name, meaning) enumerator,
   WARP_DROPS(WARP_DROP_ENUMERATOR)
 #undef WARP_DROP_ENUMERATOR
-      kCount
+  // The packet goes on, or was sent: no drop. Not a reason, so it has no counter and stands behind them all.
+  kNone
 };
 
-inline constexpr size_t kDropCount = static_cast<size_t>(Drop::kCount);
+inline constexpr size_t kDropCount = static_cast<size_t>(Drop::kNone);
 
 absl::string_view DropName(Drop drop);
 absl::string_view DropMeaning(Drop drop);

@@ -1,14 +1,14 @@
-// The clock of the protocol. Nothing in this directory reads it: `now` is always a parameter.
+// Instants and durations of the protocol. The code that uses them reads no clock: `now` is always a parameter.
 #ifndef WARP_DATAPLANE_WIRE_TIME_H_
 #define WARP_DATAPLANE_WIRE_TIME_H_
 
 #include <chrono>
 #include <cstdint>
 
-namespace warp::protocol {
+namespace warp::wire {
 
-// Time since boot, suspend included: CLOCK_BOOTTIME in production (read in control/ and map-server/
-// alone), a variable in tests. Not a Clock in the standard's sense, as it has no now().
+// Time since boot, suspend included: CLOCK_BOOTTIME in production (dataplane/os/boot_clock.h), a variable in tests. It is
+// not a Clock in the standard's sense, because it has no now().
 struct BootClock {
   using rep = int64_t;
   using period = std::nano;
@@ -22,6 +22,6 @@ using Instant = BootClock::time_point;
 
 inline constexpr Instant kNever = Instant::max();  // of a timer that is not running
 
-}  // namespace warp::protocol
+}  // namespace warp::wire
 
 #endif  // WARP_DATAPLANE_WIRE_TIME_H_

@@ -29,13 +29,13 @@ protocol::MapChallenge Mac(const std::array<uint8_t, 32>& secret, const protocol
 
 }  // namespace
 
-Challenger::Challenger(protocol::Duration period) : period_(period) {
+Challenger::Challenger(wire::Duration period) : period_(period) {
   randombytes_buf(current_.data(), current_.size());
   randombytes_buf(previous_.data(), previous_.size());
 }
 
-void Challenger::Rotate(protocol::Instant now) {
-  if (rotate_at_ == protocol::Instant::min()) rotate_at_ = now + period_;
+void Challenger::Rotate(wire::Instant now) {
+  if (rotate_at_ == wire::Instant::min()) rotate_at_ = now + period_;
   if (now < rotate_at_) return;
   previous_ = current_;
   randombytes_buf(current_.data(), current_.size());
@@ -43,13 +43,13 @@ void Challenger::Rotate(protocol::Instant now) {
   rotate_at_ = now + period_;
 }
 
-protocol::MapChallenge Challenger::Issue(protocol::Instant now, const protocol::KeyId& id,
+protocol::MapChallenge Challenger::Issue(wire::Instant now, const protocol::KeyId& id,
                                          uint16_t port, const wire::Endpoint& at) {
   Rotate(now);
   return Mac(current_, id, port, at);
 }
 
-bool Challenger::Verify(protocol::Instant now, const protocol::KeyId& id, uint16_t port,
+bool Challenger::Verify(wire::Instant now, const protocol::KeyId& id, uint16_t port,
                         const wire::Endpoint& at, const protocol::MapChallenge& echo) {
   Rotate(now);
   for (const Secret* secret : {&current_, &previous_}) {

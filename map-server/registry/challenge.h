@@ -7,27 +7,27 @@
 #include <cstdint>
 
 #include "control/protocol/map/map_message.h"
-#include "dataplane/wire/time.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::map {
 
 class Challenger {
  public:
   // Challenges are good for one to two periods.
-  explicit Challenger(protocol::Duration period);
+  explicit Challenger(wire::Duration period);
 
-  protocol::MapChallenge Issue(protocol::Instant now, const protocol::KeyId& id, uint16_t port,
+  protocol::MapChallenge Issue(wire::Instant now, const protocol::KeyId& id, uint16_t port,
                                const wire::Endpoint& at);
-  bool Verify(protocol::Instant now, const protocol::KeyId& id, uint16_t port,
-              const wire::Endpoint& at, const protocol::MapChallenge& echo);
+  bool Verify(wire::Instant now, const protocol::KeyId& id, uint16_t port, const wire::Endpoint& at,
+              const protocol::MapChallenge& echo);
 
  private:
   using Secret = std::array<uint8_t, 32>;
-  void Rotate(protocol::Instant now);
+  void Rotate(wire::Instant now);
 
-  const protocol::Duration period_;
-  protocol::Instant rotate_at_ = protocol::Instant::min();
+  const wire::Duration period_;
+  wire::Instant rotate_at_ = wire::Instant::min();
   Secret current_;
   Secret previous_;
 };

@@ -61,7 +61,7 @@ void PartialAllow::Expire(Instant now) {
 }
 
 Instant PartialAllow::NextTimeout() const {
-  return begun_.empty() ? protocol::kNever : begun_.front().first + kPartialAllowLifetime;
+  return begun_.empty() ? wire::kNever : begun_.front().first + kPartialAllowLifetime;
 }
 
 }  // namespace warp::map

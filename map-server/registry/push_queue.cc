@@ -2,8 +2,8 @@
 
 namespace warp::map {
 
-using protocol::Instant;
 using protocol::KeyId;
+using wire::Instant;
 
 bool PushQueue::Add(Instant now, const KeyId& to, const KeyId& about) {
   const Pair pair(to, about);
@@ -44,7 +44,7 @@ std::optional<PushQueue::Due> PushQueue::NextDue(Instant now) {
 }
 
 Instant PushQueue::NextTimeout() const {
-  return timers_.empty() ? protocol::kNever : timers_.begin()->first;
+  return timers_.empty() ? wire::kNever : timers_.begin()->first;
 }
 
 void PushQueue::Erase(uint32_t id) {

@@ -27,7 +27,7 @@ class PushQueue {
 
   // `to` shall hear of `about`, from now on until it acknowledges. An older push of the same is
   // replaced: its acknowledgement no longer counts. False where there is no room.
-  bool Add(protocol::Instant now, const protocol::KeyId& to, const protocol::KeyId& about);
+  bool Add(wire::Instant now, const protocol::KeyId& to, const protocol::KeyId& about);
 
   // False where `from` has no such push: late, repeated or invented.
   bool Acknowledge(const protocol::KeyId& from, uint32_t id);
@@ -40,8 +40,8 @@ class PushQueue {
   };
   // A push to send now, its next repetition scheduled (after the last one it is forgotten).
   // nullopt: nothing is due.
-  std::optional<Due> NextDue(protocol::Instant now);
-  protocol::Instant NextTimeout() const;  // Instant::max() for never
+  std::optional<Due> NextDue(wire::Instant now);
+  wire::Instant NextTimeout() const;  // Instant::max() for never
 
   size_t size() const { return pushes_.size(); }
 
@@ -50,7 +50,7 @@ class PushQueue {
   struct Push {
     Pair pair;
     int attempt = 0;
-    protocol::Instant due;
+    wire::Instant due;
   };
   void Erase(uint32_t id);
 
@@ -59,7 +59,7 @@ class PushQueue {
   absl::flat_hash_map<uint32_t, Push> pushes_;
   absl::flat_hash_map<Pair, uint32_t> by_pair_;
   absl::flat_hash_map<protocol::KeyId, uint32_t> per_key_;
-  std::set<std::pair<protocol::Instant, uint32_t>> timers_;
+  std::set<std::pair<wire::Instant, uint32_t>> timers_;
 };
 
 }  // namespace warp::map

@@ -17,9 +17,9 @@
 #include <optional>
 
 #include "control/protocol/map/map_message.h"
-#include "map-server/registry/challenge.h"
 #include "map-server/constants.h"
 #include "map-server/drop_counts.h"
+#include "map-server/registry/challenge.h"
 #include "map-server/registry/partial_allow.h"
 #include "map-server/registry/push_queue.h"
 #include "map-server/store/store.h"

@@ -69,8 +69,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::MapConfig config) 
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  UniqueFd signal_fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  os::UniqueFd signal_fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+  os::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!signal_fd || !epoll) return Failure("make the event loop");
 
   absl::Status watched = Watch(epoll.get(), signal_fd.get(), kSignalEvent);
@@ -84,7 +84,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::MapConfig config) 
 }
 
 Server::Server(config::MapConfig config, std::vector<std::unique_ptr<UdpSocket>> sockets,
-               std::unique_ptr<StatusSocket> status, UniqueFd epoll, UniqueFd signals)
+               std::unique_ptr<StatusSocket> status, os::UniqueFd epoll, os::UniqueFd signals)
     : sockets_(std::move(sockets)),
       status_(std::move(status)),
       epoll_(std::move(epoll)),
@@ -170,7 +170,7 @@ void Server::Flush() {
 
 int Server::WaitMs() const {
   const Instant next = handler_.NextTimeout();
-  if (next == protocol::kNever) return -1;
+  if (next == wire::kNever) return -1;
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Now()).count();
   return static_cast<int>(std::clamp<int64_t>(wait, 0, 60'000));
 }

@@ -12,12 +12,12 @@
 
 #include "absl/status/statusor.h"
 #include "control/config/map_config.h"
-#include "map-server/session/handler.h"
-#include "map-server/store/memory_store.h"
+#include "dataplane/os/unique_fd.h"
 #include "map-server/server/status_socket.h"
 #include "map-server/server/udp_socket.h"
-#include "map-server/server/unique_fd.h"
 #include "map-server/server/ways.h"
+#include "map-server/session/handler.h"
+#include "map-server/store/memory_store.h"
 
 namespace warp::map {
 
@@ -35,7 +35,7 @@ class Server {
 
  private:
   Server(config::MapConfig config, std::vector<std::unique_ptr<UdpSocket>> sockets,
-         std::unique_ptr<StatusSocket> status, UniqueFd epoll, UniqueFd signals);
+         std::unique_ptr<StatusSocket> status, os::UniqueFd epoll, os::UniqueFd signals);
 
   void Receive(size_t socket);
   void HandleTimers();
@@ -45,8 +45,8 @@ class Server {
 
   const std::vector<std::unique_ptr<UdpSocket>> sockets_;
   const std::unique_ptr<StatusSocket> status_;
-  const UniqueFd epoll_;
-  const UniqueFd signals_;
+  const os::UniqueFd epoll_;
+  const os::UniqueFd signals_;
   Ways ways_;
   MemoryStore store_;
   Handler handler_;

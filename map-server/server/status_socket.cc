@@ -30,7 +30,7 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
     return absl::AlreadyExistsError(
         absl::StrCat("control socket ", path, ": another file stands there"));
   }
-  const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const os::UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return Failure(path, errno);
   if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
       errno != ECONNREFUSED) {
@@ -42,7 +42,7 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-StatusSocket::StatusSocket(UniqueFd fd, std::string path, const struct stat& file)
+StatusSocket::StatusSocket(os::UniqueFd fd, std::string path, const struct stat& file)
     : fd_(std::move(fd)), path_(std::move(path)), device_(file.st_dev), inode_(file.st_ino) {}
 
 StatusSocket::~StatusSocket() {
@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<StatusSocket>> StatusSocket::Open(const std::stri
   }
   std::memcpy(address.sun_path, path.data(), path.size());
 
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return Failure(path, errno);
   if (const size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0) {
     mkdir(path.substr(0, slash).c_str(), 0755);
@@ -86,7 +86,7 @@ absl::StatusOr<std::unique_ptr<StatusSocket>> StatusSocket::Open(const std::stri
 
 void StatusSocket::Serve(absl::FunctionRef<std::string()> text) {
   for (size_t i = 0; i < kMaxStatusClients; ++i) {
-    const UniqueFd client(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    const os::UniqueFd client(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client) return;
     // A few kilobytes into an empty buffer: it takes all of it, or the client has gone.
     const std::string answer = text();

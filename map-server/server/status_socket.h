@@ -9,7 +9,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "map-server/server/unique_fd.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::map {
 
@@ -25,9 +25,9 @@ class StatusSocket {
   void Serve(absl::FunctionRef<std::string()> text);
 
  private:
-  StatusSocket(UniqueFd fd, std::string path, const struct stat& file);
+  StatusSocket(os::UniqueFd fd, std::string path, const struct stat& file);
 
-  const UniqueFd fd_;
+  const os::UniqueFd fd_;
   const std::string path_;
   const dev_t device_;
   const ino_t inode_;

@@ -86,7 +86,7 @@ struct UdpSocket::Buffers {
   std::array<mmsghdr, kBatch> headers;
 };
 
-UdpSocket::UdpSocket(UniqueFd fd, const wire::Endpoint& local)
+UdpSocket::UdpSocket(os::UniqueFd fd, const wire::Endpoint& local)
     : fd_(std::move(fd)), local_(local), buffers_(std::make_unique<Buffers>()) {}
 
 UdpSocket::~UdpSocket() = default;
@@ -96,7 +96,7 @@ absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint&
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", listen.ToString()));
   };
   const bool v4 = listen.address.is_v4();
-  UniqueFd fd(socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  os::UniqueFd fd(socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return failure("make a socket for");
   const bool informed = v4 ? Enable(fd.get(), IPPROTO_IP, IP_PKTINFO)
                            : Enable(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO) &&

@@ -10,9 +10,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/endpoint.h"
-#include "map-server/server/unique_fd.h"
 
 namespace warp::map {
 
@@ -48,9 +48,9 @@ class UdpSocket {
 
  private:
   struct Buffers;
-  UdpSocket(UniqueFd fd, const wire::Endpoint& local);
+  UdpSocket(os::UniqueFd fd, const wire::Endpoint& local);
 
-  const UniqueFd fd_;
+  const os::UniqueFd fd_;
   const wire::Endpoint local_;
   const std::unique_ptr<Buffers> buffers_;
   uint32_t overflow_seen_ = 0;

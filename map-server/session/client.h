@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <list>
 
-#include "control/protocol/session/association.h"
 #include "control/protocol/map/map_message.h"
+#include "control/protocol/session/association.h"
 #include "control/protocol/token_bucket.h"
 #include "map-server/constants.h"
 #include "map-server/record.h"
@@ -28,9 +28,9 @@ struct Client : protocol::Association {
 
   const KeyId id;
   const uint64_t number;  // in the order in which clients were made, from 1
-  protocol::Route route;  // where it was heard from last
+  wire::Route route;      // where it was heard from last
   protocol::TokenBucket messages{kMessageBurst, kMessagesPerSecond};
-  Instant timer = protocol::kNever;    // when the table looks at it next
+  Instant timer = wire::kNever;        // when the table looks at it next
   std::list<Client*>::iterator place;  // among all, longest idle first
 };
 

@@ -19,7 +19,7 @@ Client* ClientTable::Make(const wire::PublicKey& key) {
 void ClientTable::Settle(Client* client) {
   const Instant next = client->NextTimeout();
   // A client without a session waits for nothing.
-  if (next == protocol::kNever) {
+  if (next == wire::kNever) {
     Forget(client);
     return;
   }
@@ -34,9 +34,9 @@ void ClientTable::HandleTimeout(Instant now, int most, protocol::Outbox& outbox)
   for (int i = 0; i < most && NextTimeout() <= now; ++i) {
     Client* client = timers_.begin()->second;
     timers_.erase(timers_.begin());
-    client->timer = protocol::kNever;
+    client->timer = wire::kNever;
     client->HandleTimeout(
-        now, [] { return std::vector<protocol::Route>(); }, outbox);
+        now, [] { return std::vector<wire::Route>(); }, outbox);
     Settle(client);
   }
 }

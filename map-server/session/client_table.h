@@ -31,9 +31,7 @@ class ClientTable {
   // To be called after every event of a client: schedules its timer, or forgets it where it has no session left.
   void Settle(Client* client);
 
-  Instant NextTimeout() const {
-    return timers_.empty() ? protocol::kNever : timers_.begin()->first;
-  }
+  Instant NextTimeout() const { return timers_.empty() ? wire::kNever : timers_.begin()->first; }
   // Runs the timers of clients whose time has come, at most `most` of them.
   void HandleTimeout(Instant now, int most, protocol::Outbox& outbox);
 

@@ -10,7 +10,7 @@
 
 namespace warp::map {
 
-using protocol::Arrival;
+using wire::Arrival;
 using wire::Drop;
 
 namespace {
@@ -128,7 +128,7 @@ void Handler::HandleTimeout(Instant now) {
 void Handler::SealOutgoing() {
   while (const std::optional<Outgoing> out = registry_.NextOutgoing()) {
     Client* client = clients_.Find(out->to);
-    const protocol::Route route{out->via, out->at};
+    const wire::Route route{out->via, out->at};
     if (client == nullptr || !client->Send(route, EncodeMapMessage(out->message), outbox_)) {
       drops_.Count(Drop::kNoSession);
     }

@@ -15,10 +15,10 @@
 #include "control/protocol/session/responder.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
-#include "map-server/session/client_table.h"
 #include "map-server/constants.h"
 #include "map-server/drop_counts.h"
 #include "map-server/registry/registry.h"
+#include "map-server/session/client_table.h"
 #include "map-server/store/store.h"
 
 namespace warp::map {
@@ -46,7 +46,7 @@ class Handler {
   const wire::PublicKey& public_key() const { return local_.public_key(); }
 
   // A UDP payload; opened in place. arrival.port is the Via that answers leave from.
-  void HandleDatagram(Instant now, const protocol::Arrival& arrival, wire::MutableBytes datagram);
+  void HandleDatagram(Instant now, const wire::Arrival& arrival, wire::MutableBytes datagram);
 
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);
@@ -69,11 +69,11 @@ class Handler {
   DropCounts& mutable_drops() { return drops_; }
 
  private:
-  std::optional<wire::Drop> OnInitiation(Instant now, const protocol::Arrival& arrival,
+  std::optional<wire::Drop> OnInitiation(Instant now, const wire::Arrival& arrival,
                                          wire::Bytes datagram);
-  std::optional<wire::Drop> OnSealed(Instant now, const protocol::Arrival& arrival,
+  std::optional<wire::Drop> OnSealed(Instant now, const wire::Arrival& arrival,
                                      wire::MutableBytes datagram);
-  std::optional<wire::Drop> OnOpened(Instant now, const protocol::Arrival& arrival, Client* client,
+  std::optional<wire::Drop> OnOpened(Instant now, const wire::Arrival& arrival, Client* client,
                                      const wire::Session* session, uint64_t counter,
                                      wire::Bytes plaintext);
   void SealOutgoing();

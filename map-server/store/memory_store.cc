@@ -101,7 +101,7 @@ void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
   Record& record = *it->second;
   auto& registrations = record.mutable_registrations();
   bool changed = false;
-  Instant next = protocol::kNever;
+  Instant next = wire::kNever;
   for (const auto& registration : registrations) {
     if (registration->expires <= now) {
       changed = changed || registration->live();
@@ -121,7 +121,7 @@ void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
 }
 
 Instant MemoryStore::NextTimeout() const {
-  return timers_.empty() ? protocol::kNever : timers_.front().when;
+  return timers_.empty() ? wire::kNever : timers_.front().when;
 }
 
 }  // namespace warp::map

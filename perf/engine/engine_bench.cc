@@ -10,9 +10,9 @@
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
-#include "perf/engine/bare_cipher.h"
 #include "perf/bench_node.h"
 #include "perf/commit.h"
+#include "perf/engine/bare_cipher.h"
 #include "perf/engine/engine_suite.h"
 
 namespace warp::perf {

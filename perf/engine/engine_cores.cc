@@ -13,7 +13,7 @@ namespace warp::perf {
 namespace {
 
 using lcore::kBurst;
-using lcore::WorkerId;
+using wire::WorkerId;
 
 constexpr size_t kPorts = 2;
 constexpr size_t kRemotes = 2;

@@ -3,8 +3,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/exchange/ring.h"
-#include "perf/engine/bare_cipher.h"
 #include "perf/bench_node.h"
+#include "perf/engine/bare_cipher.h"
 #include "perf/engine/engine_suite.h"
 
 namespace warp::perf {

@@ -19,7 +19,7 @@ rte_mbuf* FrameSource::MakeFrame(BenchNode& node, size_t port, size_t remote,
                                  uint16_t datagram_size) {
   const wire::FrameTemplate frame = node.FrameFrom(remote, port);
   rte_mbuf* packet =
-      rte_pktmbuf_alloc(node.plane().slot(static_cast<lcore::PortId>(port)).rx_pool.get());
+      rte_pktmbuf_alloc(node.plane().slot(static_cast<wire::PortId>(port)).rx_pool.get());
   auto* bytes = reinterpret_cast<uint8_t*>(
       rte_pktmbuf_append(packet, static_cast<uint16_t>(frame.size + datagram_size)));
   wire::WriteFrameHeader(frame, datagram_size, 0, bytes);

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kBatch = 32;
 constexpr int kPatienceMs = 20;  // how soon a thread sees that it is to stop
 
-uint64_t Nanoseconds() { return static_cast<uint64_t>(control::Now().time_since_epoch().count()); }
+uint64_t Nanoseconds() { return static_cast<uint64_t>(os::Now().time_since_epoch().count()); }
 
 size_t SegmentsFor(size_t size) { return std::min<size_t>(kBatch, 65000 / size); }
 
@@ -78,7 +78,7 @@ void AppSender::Run(Batching batching, int cpu) {
   const size_t segments = batching == Batching::kSegments ? SegmentsFor(size) : 1;
   if (segments > 1) payload_.resize(size * segments);
   while (!stop_) {
-    for (const control::UniqueFd& fd : sockets_.near) {
+    for (const os::UniqueFd& fd : sockets_.near) {
       const bool taken = segments > 1 ? SendSegments(fd.get(), payload_, size)
                                       : send(fd.get(), payload_.data(), size, MSG_NOSIGNAL) >= 0;
       if (taken) {
@@ -120,7 +120,7 @@ void AppReceiver::Run(Batching batching, int cpu) {
   std::array<iovec, kBatch> vectors{};
   std::array<std::array<uint8_t, CMSG_SPACE(sizeof(int))>, kBatch> controls{};
   std::vector<pollfd> polls;
-  for (const control::UniqueFd& fd : sockets_.far) {
+  for (const os::UniqueFd& fd : sockets_.far) {
     const int on = batching == Batching::kSegments;
     setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof on);
     polls.push_back({.fd = fd.get(), .events = POLLIN, .revents = 0});

@@ -18,8 +18,8 @@ enum class Batching : uint8_t { kPlain, kSegments };
 
 // Two sockets of one application, one at each end of each tunnel. The caller made and connected them.
 struct AppSockets {
-  std::vector<control::UniqueFd> near;  // sends
-  std::vector<control::UniqueFd> far;   // receives
+  std::vector<os::UniqueFd> near;  // sends
+  std::vector<os::UniqueFd> far;   // receives
 };
 
 // Sends as fast as the sockets take it, a socket after the other, until destroyed.

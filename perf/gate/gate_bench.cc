@@ -50,16 +50,16 @@ double Median(std::vector<double> values) {
   return values.empty() ? 0 : values[values.size() / 2];
 }
 
-wire::Endpoint Loopback(const control::UniqueFd& fd) {
-  control::SocketAddress address;
-  socklen_t size = control::SocketAddress::capacity();
+wire::Endpoint Loopback(const os::UniqueFd& fd) {
+  os::SocketAddress address;
+  socklen_t size = os::SocketAddress::capacity();
   getsockname(fd.get(), address.get(), &size);
   return *address.ToEndpoint();
 }
 
-control::UniqueFd BoundUdp() {
-  control::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  control::SocketAddress any(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 0});
+os::UniqueFd BoundUdp() {
+  os::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  os::SocketAddress any(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 0});
   if (bind(fd.get(), any.get(), any.size()) != 0) MustBeOk(absl::UnavailableError("no loopback"));
   const int buffer = 4 << 20;
   if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
@@ -71,15 +71,15 @@ control::UniqueFd BoundUdp() {
 AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
   AppSockets sockets;
   std::vector<config::GateConfig> near(tunnels), far(tunnels);
-  std::vector<control::UniqueFd> places;  // the gates', taken until all have one of their own
+  std::vector<os::UniqueFd> places;  // the gates', taken until all have one of their own
   for (size_t i = 0; i < tunnels; ++i) {
     const wire::Endpoint near_gate = Loopback(places.emplace_back(BoundUdp()));
     const wire::Endpoint far_gate = Loopback(places.emplace_back(BoundUdp()));
     sockets.far.push_back(BoundUdp());
     near[i].loopback = {.listen = near_gate, .deliver = std::nullopt};
     far[i].loopback = {.listen = far_gate, .deliver = Loopback(sockets.far.back())};
-    control::UniqueFd sender(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    control::SocketAddress to(near_gate);
+    os::UniqueFd sender(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    os::SocketAddress to(near_gate);
     if (connect(sender.get(), to.get(), to.size()) != 0)
       MustBeOk(absl::UnavailableError("connect"));
     sockets.near.push_back(std::move(sender));
@@ -119,7 +119,7 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
   for (size_t i = 0; i < tunnels; ++i) {
     near[i].unix_socket = {.path = files.Path("near", i), .queue = queue};
     far[i].unix_socket = {.path = files.Path("far", i), .deliver = files.Path("app", i)};
-    control::UniqueFd& receiver =
+    os::UniqueFd& receiver =
         sockets.far.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_un app = UnixAddress(files.Path("app", i));
     if (bind(receiver.get(), reinterpret_cast<const sockaddr*>(&app), sizeof app) != 0)
@@ -129,8 +129,7 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
   const timeval patience{.tv_sec = 0,
                          .tv_usec = 20000};  // how soon a sender sees that it is to stop
   for (size_t i = 0; i < tunnels; ++i) {
-    control::UniqueFd& sender =
-        sockets.near.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    os::UniqueFd& sender = sockets.near.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_un gate = UnixAddress(files.Path("near", i));
     setsockopt(sender.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(sender.get(), reinterpret_cast<const sockaddr*>(&gate), sizeof gate) != 0)
@@ -161,9 +160,9 @@ void MeasureOnce(GatePair& pair, const Settings& settings, const Case& test, dou
   const ControlCost cost = pair.cost();
   const uint64_t from = pair.from_app(), to = pair.to_app(), got = receiver.received(),
                  bytes = receiver.bytes(), offered = sender.sent();
-  const protocol::Instant start = control::Now();
+  const wire::Instant start = os::Now();
   turn_for(seconds);
-  const double elapsed = std::chrono::duration<double>(control::Now() - start).count();
+  const double elapsed = std::chrono::duration<double>(os::Now() - start).count();
   const double out = static_cast<double>(pair.from_app() - from);
   const double in = static_cast<double>(pair.to_app() - to);
   const double delivered = static_cast<double>(receiver.received() - got);
@@ -196,8 +195,8 @@ void MeasureRounds(GatePair& pair, const Settings& settings, const Case& test, s
       SendRound(sockets, test.size, test.out, kRound, settings.other_cpu);
     }).join();
     const uint64_t expected = pair.to_app() + kRound;
-    const protocol::Instant end = control::Now() + std::chrono::milliseconds(50);
-    pair.TurnUntil([&] { return pair.to_app() >= expected || control::Now() > end; });
+    const wire::Instant end = os::Now() + std::chrono::milliseconds(50);
+    pair.TurnUntil([&] { return pair.to_app() >= expected || os::Now() > end; });
   }
   const double out = static_cast<double>(pair.from_app() - from);
   const double in = static_cast<double>(pair.to_app() - to);

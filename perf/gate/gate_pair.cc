@@ -16,11 +16,11 @@ namespace {
 
 constexpr size_t kEventsPerTurn = 64;
 
-uint64_t Nanoseconds() { return static_cast<uint64_t>(control::Now().time_since_epoch().count()); }
+uint64_t Nanoseconds() { return static_cast<uint64_t>(os::Now().time_since_epoch().count()); }
 
 }  // namespace
 
-GatePair::GatePair(const Options& options) : options_(options), now_(control::Now()) {
+GatePair::GatePair(const Options& options) : options_(options), now_(os::Now()) {
   loop_ = Must(control::Loop::Create());
   dataplane_ = Must(
       lcore::Dataplane::Start({.max_ports = 2,
@@ -41,7 +41,7 @@ GatePair::GatePair(const Options& options) : options_(options), now_(control::No
   snapshot->peers.resize(2);
   snapshot->sessions.resize(16);
   for (size_t i = 0; i < 2; ++i) {
-    const lcore::PortId id =
+    const wire::PortId id =
         Must(dataplane_->AddPort({.name = absl::StrCat("port", i),
                                   .driver = lcore::PortDriver::kDevargs,
                                   .device = absl::StrCat("net_warp_lab", i, ",wire=gates")}));
@@ -55,7 +55,7 @@ GatePair::GatePair(const Options& options) : options_(options), now_(control::No
          .send = true,
          .remote = LocalEndpoint(other),
          .frame = wire::MakeFrameTemplate(dataplane_->Info(i).mac,
-                                          dataplane_->Info(static_cast<lcore::PortId>(other)).mac,
+                                          dataplane_->Info(static_cast<wire::PortId>(other)).mac,
                                           LocalEndpoint(i), LocalEndpoint(other)),
          .counters = std::make_shared<lcore::PathCounters>()});
     snapshot->sessions[ends[i]->local_index() % 16] = {.session = ends[i], .peer = i};
@@ -86,8 +86,8 @@ void GatePair::Open(const std::vector<config::GateConfig>& near,
 void GatePair::Close() {
   if (traffic_ == nullptr) return;
   traffic_->CloseGates();
-  const protocol::Instant end = control::Now() + std::chrono::milliseconds(300);
-  while (control::Now() < end) TurnOnce();
+  const wire::Instant end = os::Now() + std::chrono::milliseconds(300);
+  while (os::Now() < end) TurnOnce();
   traffic_.reset();
   configs_.clear();
 }
@@ -104,27 +104,26 @@ void GatePair::TurnUntil(absl::FunctionRef<bool()> done) {
 
 // As control::Node does.
 void GatePair::Sleep() {
-  constexpr protocol::Duration kMost = std::chrono::milliseconds(10);
+  constexpr wire::Duration kMost = std::chrono::milliseconds(10);
   if (!spin_.over(now_)) {
     sched_yield();
     return;
   }
   if (dataplane_->ArmSleep()) {
     if (options_.inline_worker) {
-      const protocol::Duration time = loop_->ArmSleep(kMost);
-      loop_->DisarmSleep(time > protocol::Duration::zero() &&
-                         dataplane_->Wait(loop_->wake_fd(), time));
+      const wire::Duration time = loop_->ArmSleep(kMost);
+      loop_->DisarmSleep(time > wire::Duration::zero() && dataplane_->Wait(loop_->wake_fd(), time));
     } else {
       loop_->Wait(kMost);
     }
   }
   dataplane_->Disarm();
-  spin_.Slept(control::Now() - now_);
+  spin_.Slept(os::Now() - now_);
 }
 
 // Stages that found nothing to do are not counted: what an empty look costs is the price of polling, not of a payload.
 size_t GatePair::TurnOnce() {
-  now_ = control::Now();
+  now_ = os::Now();
   const size_t turned = dataplane_->Turn();
   const uint64_t start = Nanoseconds();
   const size_t in = traffic_->ReceiveOpened();
@@ -158,7 +157,7 @@ uint64_t GatePair::to_app() const {
 uint64_t GatePair::drops() const {
   uint64_t sum = 0;
   for (const auto& tunnel : traffic_->tunnels()) {
-    for (size_t i = 0; i < static_cast<size_t>(wire::Drop::kCount); ++i) {
+    for (size_t i = 0; i < wire::kDropCount; ++i) {
       const auto drop = static_cast<wire::Drop>(i);
       sum += tunnel->sender().drops().Get(drop) + tunnel->gate_counters().drops.Get(drop);
     }

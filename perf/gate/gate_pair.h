@@ -13,9 +13,9 @@
 #include "absl/functional/function_ref.h"
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
-#include "control/tunnel/peer_route.h"
-#include "control/protocol/node/node.h"
 #include "control/loop/spin_window.h"
+#include "control/protocol/node/node.h"
+#include "control/tunnel/peer_route.h"
 #include "control/tunnel/traffic.h"
 #include "dataplane/facade/dataplane.h"
 
@@ -59,7 +59,7 @@ class GatePair {
   void Sleep();
 
   const Options options_;
-  protocol::Instant now_;
+  wire::Instant now_;
   std::unique_ptr<control::Loop> loop_;
   std::unique_ptr<lcore::Dataplane> dataplane_;
   std::unique_ptr<control::Watch> watch_;

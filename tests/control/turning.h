@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 
-#include "dataplane/os/boot_clock.h"
 #include "control/loop/loop.h"
+#include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
 
@@ -21,9 +21,9 @@ inline std::unique_ptr<Loop> MakeLoop() {
 
 // False where it has not happened after ten seconds: never, on any machine worth the name.
 inline bool TurnUntil(Loop& loop, const std::function<bool()>& happened) {
-  const protocol::Instant end = Now() + std::chrono::seconds(10);
+  const wire::Instant end = os::Now() + std::chrono::seconds(10);
   while (!happened()) {
-    if (Now() > end) return false;
+    if (os::Now() > end) return false;
     if (loop.RunOnce(64) == 0) loop.Wait(std::chrono::milliseconds(20));
   }
   return true;

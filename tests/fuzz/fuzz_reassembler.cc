@@ -6,6 +6,7 @@
 #include "tests/fuzz/fuzz_target.h"
 
 using namespace warp::wire;
+using warp::control::Reassembler;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr Reassembler::Limits kLimits{

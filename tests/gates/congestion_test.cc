@@ -35,14 +35,14 @@ class CongestionTest : public ::testing::Test {
   // Sends as fast as it may, for a while; returns how much was sent in a second.
   double Offer(GateLab& lab, size_t size = 1000) {
     const uint64_t before = lab.tunnel().sender().sent();
-    const protocol::Instant begin = Now();
+    const wire::Instant begin = os::Now();
     lab.TurnWhile({[&] {
       UnixApplication app(
           gate().type == config::UnixGateType::kDatagram ? SOCK_DGRAM : SOCK_SEQPACKET, 0);
       ASSERT_EQ(app.Connect(gate().path), 0);
-      while (Now() < begin + kDuration) ASSERT_EQ(app.Send(std::string(size, 'x')), 0);
+      while (os::Now() < begin + kDuration) ASSERT_EQ(app.Send(std::string(size, 'x')), 0);
     }});
-    const double seconds = std::chrono::duration<double>(Now() - begin).count();
+    const double seconds = std::chrono::duration<double>(os::Now() - begin).count();
     const double rate = static_cast<double>(lab.tunnel().sender().sent() - before) / seconds;
     std::cout << "[   RATE   ] " << static_cast<int>(rate) << " payloads/s\n";
     return rate;
@@ -116,12 +116,12 @@ TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
   tunnel_.queue = 100;
   tunnel_.deadline = std::chrono::seconds(10);
   GateLab lab({",rate=1000,burst=1"}, tunnel_);
-  const protocol::Instant begin = Now();
+  const wire::Instant begin = os::Now();
   size_t most = 0;
   std::atomic<bool> over = false;
   std::thread app([&] {
     UdpApplication udp({wire::IpAddress::V4({127, 0, 0, 1}), 0});
-    while (Now() < begin + kDuration) {
+    while (os::Now() < begin + kDuration) {
       for (int i = 0; i < 10; ++i) udp.Send(listen, std::string(1000, 'x'));
       std::this_thread::sleep_for(milliseconds(1));  // some 10,000 a second
     }
@@ -132,7 +132,7 @@ TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
     return over.load();
   });
   app.join();
-  const double seconds = std::chrono::duration<double>(Now() - begin).count();
+  const double seconds = std::chrono::duration<double>(os::Now() - begin).count();
   EXPECT_GT(static_cast<double>(lab.tunnel().sender().sent()) / seconds, kRate / 4);
   EXPECT_GT(lab.tunnel().sender().drops().Get(Drop::kGateFull), 1000u);
   EXPECT_LE(most, 100u);

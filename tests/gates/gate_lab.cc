@@ -9,15 +9,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/os/boot_clock.h"
 #include "dataplane/lcore/port/ethdev/lab_port.h"
+#include "dataplane/os/boot_clock.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
 namespace {
 
 constexpr uint16_t kListenPort = 13116;
-constexpr protocol::Duration kPatience = std::chrono::minutes(1);
+constexpr wire::Duration kPatience = std::chrono::minutes(1);
 
 wire::Endpoint EndpointOf(size_t number) {
   return {.address = wire::IpAddress::V4({10, 0, 0, static_cast<uint8_t>(1 + number)}),
@@ -34,7 +34,7 @@ T Must(absl::StatusOr<T> value) {
 
 GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel,
                  bool inline_worker)
-    : config_(tunnel), inline_worker_(inline_worker), now_(Now()), loop_(Must(Loop::Create())) {
+    : config_(tunnel), inline_worker_(inline_worker), now_(os::Now()), loop_(Must(Loop::Create())) {
   const auto paths = static_cast<uint16_t>(devices.size());
   plane_ =
       Must(lcore::Plane::Create({.max_ports = static_cast<uint16_t>(2 * paths),
@@ -44,7 +44,7 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
   EXPECT_TRUE(plane_->Launch().ok());
   watch_ = std::make_unique<Watch>(*loop_, plane_->wake_fd(), POLLIN, [](uint32_t) {});
   protocol::NodeOptions options;
-  options.local.wall_clock = WallClockHint;
+  options.local.wall_clock = os::WallClockHint;
   protocol_ = std::make_unique<protocol::Node>(std::move(options));
 
   session_ = std::make_shared<wire::Session>(
@@ -68,7 +68,7 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
 void GateLab::AddPath(size_t index, const std::string& arguments) {
   static std::atomic<int> serial = 0;
   const std::string wire = absl::StrCat("lab", serial++);
-  std::array<lcore::PortId, 2> ends{};
+  std::array<wire::PortId, 2> ends{};
   for (size_t end = 0; end < 2; ++end) {
     const size_t number = 2 * index + end;
     ends[end] = Must(plane_->AddPort(
@@ -111,12 +111,12 @@ void GateLab::GivePaths() {
 
 GateLab::~GateLab() {
   traffic_->CloseGates();
-  const protocol::Instant end = Now() + std::chrono::milliseconds(100);
-  while (Now() < end) TurnOnce();
+  const wire::Instant end = os::Now() + std::chrono::milliseconds(100);
+  while (os::Now() < end) TurnOnce();
 }
 
 size_t GateLab::TurnOnce() {
-  now_ = Now();
+  now_ = os::Now();
   const size_t work = plane_->Turn() + traffic_->ReceiveOpened() + traffic_->ReceiveCompletions() +
                       loop_->RunOnce(64);
   traffic_->Submit();
@@ -124,7 +124,7 @@ size_t GateLab::TurnOnce() {
 }
 
 void GateLab::TurnUntil(const std::function<bool()>& done) {
-  const protocol::Instant end = Now() + kPatience;
+  const wire::Instant end = os::Now() + kPatience;
   while (!done()) {
     if (TurnOnce() > 0) {
       spin_.Worked(now_);
@@ -133,23 +133,23 @@ void GateLab::TurnUntil(const std::function<bool()>& done) {
     } else {
       sched_yield();
     }
-    ASSERT_LT(Now(), end);
+    ASSERT_LT(os::Now(), end);
   }
 }
 
 // As control/daemon/daemon.cc does.
 void GateLab::Sleep() {
-  constexpr protocol::Duration kLongest = std::chrono::milliseconds(10);
+  constexpr wire::Duration kLongest = std::chrono::milliseconds(10);
   if (plane_->ArmSleep()) {
     if (inline_worker_) {
-      const protocol::Duration time = loop_->ArmSleep(kLongest);
-      loop_->DisarmSleep(time > protocol::Duration::zero() && plane_->Wait(loop_->wake_fd(), time));
+      const wire::Duration time = loop_->ArmSleep(kLongest);
+      loop_->DisarmSleep(time > wire::Duration::zero() && plane_->Wait(loop_->wake_fd(), time));
     } else {
       loop_->Wait(kLongest);
     }
   }
   plane_->Disarm();
-  spin_.Slept(Now() - now_);
+  spin_.Slept(os::Now() - now_);
 }
 
 uint64_t GateLab::Lost() const {

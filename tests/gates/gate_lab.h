@@ -12,9 +12,9 @@
 
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
-#include "control/tunnel/peer_route.h"
-#include "control/protocol/node/node.h"
 #include "control/loop/spin_window.h"
+#include "control/protocol/node/node.h"
+#include "control/tunnel/peer_route.h"
 #include "control/tunnel/traffic.h"
 #include "dataplane/lcore/plane/plane.h"
 
@@ -57,7 +57,7 @@ class GateLab {
   const config::TunnelConfig config_;
   const bool inline_worker_;
   SpinWindow spin_;
-  protocol::Instant now_;
+  wire::Instant now_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<lcore::Plane> plane_;
   std::unique_ptr<Watch> watch_;
@@ -65,8 +65,8 @@ class GateLab {
   std::shared_ptr<wire::Session> session_;
   lcore::Snapshot table_;
   PeerRoute route_;
-  std::vector<lcore::WorkerId> homes_;
-  std::vector<lcore::PortId> ports_;
+  std::vector<wire::WorkerId> homes_;
+  std::vector<wire::PortId> ports_;
   std::unique_ptr<Traffic> traffic_;
 };
 

@@ -58,7 +58,7 @@ TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
   const TunnelSender& sender = lab.tunnel().sender();
   lab.TakePathsFromWorkers();
   std::atomic<bool> done = false;
-  std::optional<protocol::Instant> waits_since;
+  std::optional<wire::Instant> waits_since;
   bool back = false;
   Run(
       lab,
@@ -70,8 +70,8 @@ TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
         done = true;
       },
       [&] {
-        if (!waits_since.has_value() && sender.accepted() > 0) waits_since = Now();
-        if (back || !waits_since.has_value() || Now() < *waits_since + milliseconds(20)) return;
+        if (!waits_since.has_value() && sender.accepted() > 0) waits_since = os::Now();
+        if (back || !waits_since.has_value() || os::Now() < *waits_since + milliseconds(20)) return;
         EXPECT_FALSE(done);
         lab.GivePaths();
         back = true;
@@ -87,7 +87,7 @@ TEST_P(OutageTest, NothingIsLostWhilePathsComeAndGo) {
   tunnel_.gate.unix_socket->queue = 64;
   GateLab lab = MakeLab();
   bool there = true;
-  protocol::Instant next_change = Now();
+  wire::Instant next_change = os::Now();
   Run(
       lab,
       [&] {
@@ -97,10 +97,10 @@ TEST_P(OutageTest, NothingIsLostWhilePathsComeAndGo) {
           ASSERT_EQ(app.Send(std::string(i % 10 == 0 ? 5000 : 1000, 'x')), 0);
       },
       [&] {
-        if (Now() < next_change) return;
+        if (os::Now() < next_change) return;
         there ? lab.TakePaths() : lab.GivePaths();
         there = !there;
-        next_change = Now() + milliseconds(1);
+        next_change = os::Now() + milliseconds(1);
       });
   lab.GivePaths();
   // The last of them may still lie in the gate's socket.

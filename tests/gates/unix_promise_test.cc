@@ -23,10 +23,10 @@ class Log {
  public:
   void Note() {
     const std::lock_guard lock(mutex_);
-    moments_.push_back(Now());
+    moments_.push_back(os::Now());
   }
   // Their order is that of their time stamps.
-  std::vector<protocol::Instant> Sorted() {
+  std::vector<wire::Instant> Sorted() {
     const std::lock_guard lock(mutex_);
     std::sort(moments_.begin(), moments_.end());
     return moments_;
@@ -34,7 +34,7 @@ class Log {
 
  private:
   std::mutex mutex_;
-  std::vector<protocol::Instant> moments_;
+  std::vector<wire::Instant> moments_;
 };
 
 struct Case {
@@ -90,9 +90,9 @@ TEST_P(UnixPromiseTest, ASendReturnsNoSoonerThanItMay) {
   port.join();
 
   // Packet j (from 0) was taken no sooner than it was granted.
-  const std::vector<protocol::Instant> granted = granted_.Sorted();
-  const std::vector<protocol::Instant> returned = returned_.Sorted();
-  const std::vector<protocol::Instant> writable = writable_.Sorted();
+  const std::vector<wire::Instant> granted = granted_.Sorted();
+  const std::vector<wire::Instant> returned = returned_.Sorted();
+  const std::vector<wire::Instant> writable = writable_.Sorted();
   ASSERT_EQ(returned.size(), static_cast<size_t>(kSends));
   int violations = 0;
   for (size_t k = 1; k < returned.size(); ++k) violations += returned[k] < granted[k - 1] ? 1 : 0;

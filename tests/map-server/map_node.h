@@ -14,10 +14,10 @@
 
 namespace warp::map {
 
-using protocol::Arrival;
-using protocol::Instant;
 using protocol::PortState;
+using wire::Arrival;
 using wire::Endpoint;
+using wire::Instant;
 
 inline Endpoint At(absl::string_view text) { return *Endpoint::Parse(text); }
 inline wire::IpAddress Ip(absl::string_view text) { return *wire::IpAddress::Parse(text); }
@@ -54,7 +54,7 @@ class MapNode {
     return drop;
   }
   Instant NextTimeout() const {
-    Instant next = protocol::kNever;
+    Instant next = wire::kNever;
     for (const auto& map : maps_) next = std::min(next, map->NextTimeout());
     return next;
   }

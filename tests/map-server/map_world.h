@@ -150,7 +150,7 @@ class MapWorld {
     int steps = 0;
     while (!done()) {
       Send();
-      Instant next = events_.empty() ? protocol::kNever : events_.begin()->first;
+      Instant next = events_.empty() ? wire::kNever : events_.begin()->first;
       for (const Map& map : maps_) {
         if (map.handler != nullptr) next = std::min(next, map.handler->NextTimeout());
       }

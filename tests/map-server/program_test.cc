@@ -34,7 +34,7 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: for 100ms
 
-constexpr protocol::Duration kHang = 60s;
+constexpr wire::Duration kHang = 60s;
 
 Instant Now() {
   timespec time;

@@ -348,7 +348,7 @@ TEST_F(RegistryTest, RegistrationsEnd) {
   Pass(60s);
   EXPECT_EQ(store_->registrations(), 0u);
   EXPECT_EQ(store_->keys(), 0u);
-  EXPECT_EQ(store_->NextTimeout(), protocol::kNever);
+  EXPECT_EQ(store_->NextTimeout(), wire::kNever);
 }
 
 TEST_F(RegistryTest, ARefreshedRegistrationLives) {

@@ -5,20 +5,20 @@
 
 #include <iostream>
 
+#include "dataplane/os/unique_fd.h"
 #include "tools/terminal/complain.h"
-#include "tools/run/owned_fd.h"
 
 namespace warp::tools {
 namespace {
 
 // From here on the signals that end a run are read from a descriptor; threads made later inherit that.
-OwnedFd CatchSignals() {
+os::UniqueFd CatchSignals() {
   sigset_t signals;
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGINT);
   ::sigaddset(&signals, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return OwnedFd(::signalfd(-1, &signals, SFD_CLOEXEC));
+  return os::UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC));
 }
 
 int Print(const absl::StatusOr<GaugeReport>& report, bool json) {
@@ -30,17 +30,17 @@ int Print(const absl::StatusOr<GaugeReport>& report, bool json) {
 }  // namespace
 
 int RunGauge(const GaugeTxOptions& options, bool json) {
-  const OwnedFd stop = CatchSignals();
+  const os::UniqueFd stop = CatchSignals();
   return Print(RunGaugeTx(options, stop.get()), json);
 }
 
 int RunGauge(const GaugeRxOptions& options, bool json) {
-  const OwnedFd stop = CatchSignals();
+  const os::UniqueFd stop = CatchSignals();
   return Print(RunGaugeRx(options, stop.get()), json);
 }
 
 int RunGauge(const GaugeEchoOptions& options, bool json) {
-  const OwnedFd stop = CatchSignals();
+  const os::UniqueFd stop = CatchSignals();
   return Print(RunGaugeEcho(options, stop.get()), json);
 }
 

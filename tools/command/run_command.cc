@@ -5,11 +5,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "control/config/node_config.h"
-#include "tools/command/commands.h"
-#include "tools/terminal/complain.h"
-#include "tools/run/run.h"
-#include "tools/command/status_client.h"
 #include "dataplane/os/unix_address.h"
+#include "tools/command/commands.h"
+#include "tools/command/status_client.h"
+#include "tools/run/run.h"
+#include "tools/terminal/complain.h"
 
 namespace warp::tools {
 namespace {
@@ -71,7 +71,7 @@ int RunRun(const RunOptions& options) {
   const absl::StatusOr<FoundGate> gate = FindGate(options);
   if (!gate.ok()) return Complain(gate.status().message());
   const std::string path = std::filesystem::absolute(gate->path);
-  if (!UnixAddress::Of(path)) {
+  if (!os::UnixAddress::Of(path).ok()) {
     return Complain(absl::StrCat(path, " is too long for a socket's path"));
   }
   if (gate->queue > 1) {

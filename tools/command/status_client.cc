@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::tools {
 namespace {
@@ -28,7 +28,7 @@ absl::StatusOr<std::string> FetchStatus(const std::string& path) {
   if (path.size() >= sizeof address.sun_path) return NoAnswer(path, "the path is too long");
   std::memcpy(address.sun_path, path.data(), path.size());
 
-  const OwnedFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const os::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {

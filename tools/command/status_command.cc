@@ -6,9 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "tools/command/commands.h"
-#include "tools/terminal/complain.h"
 #include "tools/command/status_client.h"
 #include "tools/command/status_text.h"
+#include "tools/terminal/complain.h"
 
 namespace warp::tools {
 namespace {

@@ -18,7 +18,7 @@ absl::StatusOr<GaugeAddress> GaugeAddress::Parse(absl::string_view text) {
   const bool datagram = absl::StartsWith(text, kDatagramPrefix);
   if (datagram || absl::StartsWith(text, kSeqpacketPrefix)) {
     const std::string path(absl::StripPrefix(text, datagram ? kDatagramPrefix : kSeqpacketPrefix));
-    if (!UnixAddress::Of(path)) {
+    if (!os::UnixAddress::Of(path).ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("\"", text, "\" does not name a socket by a path of 1 to 107 bytes"));
     }

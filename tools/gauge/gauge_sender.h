@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::tools {
 
@@ -38,7 +38,7 @@ class GaugeSender {
   const size_t size_;
   const double seconds_;
   const bool waits_;              // a Unix socket: each send may wait long
-  OwnedFd done_;                  // eventfd
+  os::UniqueFd done_;             // eventfd
   std::vector<uint8_t> buffers_;  // the sending thread's
   std::atomic<bool> stop_ = false;
   std::atomic<uint64_t> sent_ = 0;    // written by the sending thread

@@ -33,7 +33,7 @@ SocketAddress ToSocketAddress(const GaugeAddress& address) {
   SocketAddress result;
   const wire::Endpoint& endpoint = address.endpoint();
   if (address.is_unix()) {
-    const UnixAddress unix_address = UnixAddress::Of(address.path()).value();
+    const os::UnixAddress unix_address = os::UnixAddress::Of(address.path()).value();
     result.size = unix_address.size();
     std::memcpy(&result.storage, unix_address.get(), result.size);
     return result;
@@ -94,7 +94,7 @@ GaugeSocket::~GaugeSocket() {
 }
 
 absl::StatusOr<GaugeSocket> GaugeSocket::Open(const GaugeAddress& like) {
-  OwnedFd fd(::socket(like.family(), like.type() | SOCK_CLOEXEC, 0));
+  os::UniqueFd fd(::socket(like.family(), like.type() | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return Failed("open a socket for", like);
   // What lies in a Unix socket's buffer was not sent yet: there it stays small.
   if (!like.is_unix()) {

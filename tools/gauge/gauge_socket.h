@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/endpoint.h"
 #include "tools/gauge/gauge_address.h"
 #include "tools/gauge/gauge_datagram.h"
-#include "tools/run/owned_fd.h"
 
 namespace warp::tools {
 
@@ -46,11 +46,11 @@ class GaugeSocket {
   bool HungUp() const;
 
  private:
-  explicit GaugeSocket(OwnedFd fd) : fd_(std::move(fd)) {}
+  explicit GaugeSocket(os::UniqueFd fd) : fd_(std::move(fd)) {}
   static absl::StatusOr<GaugeSocket> Open(const GaugeAddress& like);
   absl::Status Bind(const GaugeAddress& local);
 
-  OwnedFd fd_;
+  os::UniqueFd fd_;
   std::string file_;  // that it made
 };
 

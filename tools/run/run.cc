@@ -13,10 +13,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "tools/terminal/complain.h"
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
 #include "tools/run/run_application.h"
 #include "tools/run/run_supervisor.h"
+#include "tools/terminal/complain.h"
 
 namespace warp::tools {
 namespace {
@@ -66,7 +66,7 @@ bool Reap(pid_t application, int front) {
 
 // The supervisor's life. All signals are blocked.
 [[noreturn]] void Supervise(const std::string& gate_path, const std::vector<std::string>& command,
-                            const InheritedSignals& signals, OwnedFd front) {
+                            const InheritedSignals& signals, os::UniqueFd front) {
   absl::StatusOr<StartedApplication> application = StartApplication(command, signals);
   if (!application.ok()) {
     Tell(front.get(), News::Kind::kEnded, Complain(application.status().message()));
@@ -82,7 +82,7 @@ bool Reap(pid_t application, int front) {
   sigset_t children;
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);
-  const OwnedFd changes(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  const os::UniqueFd changes(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
   bool waits = false;
   for (bool ended = false, alone = false; !ended || !alone;) {
     pollfd watched[] = {{.fd = changes.get(), .events = POLLIN, .revents = 0},
@@ -91,7 +91,7 @@ bool Reap(pid_t application, int front) {
     signalfd_siginfo change;
     while (::read(changes.get(), &change, sizeof change) > 0) {
     }
-    if (!ended && (ended = Reap(application->pid, front.get()))) front = OwnedFd();
+    if (!ended && (ended = Reap(application->pid, front.get()))) front = os::UniqueFd();
     alone = alone || watched[1].revents != 0;  // nobody is left who could ask
     waits = supervisor->LetGo();
   }
@@ -107,7 +107,7 @@ void PassOn(const signalfd_siginfo& signal, pid_t application) {
 }
 
 int Front(int supervisor_news, const sigset_t& all) {
-  const OwnedFd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+  const os::UniqueFd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
   pid_t application = 0;
   while (true) {
     // Signals stay pending until there is somebody to have them.
@@ -150,17 +150,17 @@ int RunApplication(const std::string& gate_path, const std::vector<std::string>&
   ::sigaction(SIGCHLD, &wanted, &signals.on_child);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Complain("no more descriptors");
-  OwnedFd news(ends[0]), front(ends[1]);
+  os::UniqueFd news(ends[0]), front(ends[1]);
   const pid_t self = ::getpid();
   const pid_t supervisor = ::fork();
   if (supervisor < 0) return Complain("no more processes");
   if (supervisor == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != self) ::_exit(1);
-    news = OwnedFd();
+    news = os::UniqueFd();
     Supervise(gate_path, command, signals, std::move(front));
   }
-  front = OwnedFd();
+  front = os::UniqueFd();
   return Front(news.get(), all);
 }
 

@@ -76,10 +76,11 @@ absl::Status Impossible(int error) {
 }
 
 // Its listener becomes ours; and a first look into its memory.
-absl::StatusOr<OwnedFd> TakeListener(pid_t child, const Shared& shared) {
+absl::StatusOr<os::UniqueFd> TakeListener(pid_t child, const Shared& shared) {
   if (shared.listener < 0) return Impossible(-shared.listener);
-  const OwnedFd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  OwnedFd listener(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), shared.listener, 0)));
+  const os::UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  os::UniqueFd listener(
+      static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), shared.listener, 0)));
   pid_t copy = 0;
   const iovec local{.iov_base = &copy, .iov_len = sizeof copy};
   const iovec remote{.iov_base = &child, .iov_len = sizeof child};
@@ -112,7 +113,7 @@ absl::StatusOr<StartedApplication> StartApplication(const std::vector<std::strin
       return absl::UnavailableError("the application was killed before it began");
     }
   }
-  absl::StatusOr<OwnedFd> listener = TakeListener(child, *shared);
+  absl::StatusOr<os::UniqueFd> listener = TakeListener(child, *shared);
   if (!listener.ok()) {
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);

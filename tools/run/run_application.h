@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::tools {
 
@@ -22,7 +22,7 @@ struct InheritedSignals {
 
 struct StartedApplication {
   pid_t pid = 0;
-  OwnedFd listener;                           // where its questions come
+  os::UniqueFd listener;                      // where its questions come
   std::atomic<uint32_t>* released = nullptr;  // in memory shared with it
 
   // Until then it has not executed anything.

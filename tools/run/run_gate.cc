@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "absl/strings/str_cat.h"
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/os/unix_address.h"
 
 namespace warp::tools {
@@ -29,10 +29,11 @@ std::optional<RunGate::Identity> RunGate::Now() const {
 }
 
 bool RunGate::StillIs(const Identity& identity) const {
-  const std::optional<UnixAddress> address = UnixAddress::Of(path_);
-  const OwnedFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const absl::StatusOr<os::UnixAddress> address = os::UnixAddress::Of(path_);
+  const os::UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   // The file of a socket that was closed refuses. In this order: one that was found alive may be a successor.
-  return address && ::connect(fd.get(), address->get(), address->size()) == 0 && Now() == identity;
+  return address.ok() && ::connect(fd.get(), address->get(), address->size()) == 0 &&
+         Now() == identity;
 }
 
 }  // namespace warp::tools

@@ -19,10 +19,10 @@ bool ReadParts(const Question& question, uint64_t at, uint64_t count, RunMessage
 }
 
 bool ReadAddress(const Question& question, uint64_t at, uint64_t size, RunMessage& message) {
-  message.to.size() = 0;
+  message.to.set_size(0);
   if (at == 0 || size == 0) return true;
-  if (size > UnixAddress::kMaxSize) return false;
-  message.to.size() = static_cast<socklen_t>(size);
+  if (size > os::UnixAddress::capacity()) return false;
+  message.to.set_size(static_cast<socklen_t>(size));
   return question.Read(at, message.to.get(), size);
 }
 
@@ -58,7 +58,7 @@ Messages ReadSendmmsg(const Question& question) {
 Messages ReadPlain(const Question& question) {
   std::vector<RunMessage> messages(1);
   RunMessage& message = messages[0];
-  message.to.size() = 0;
+  message.to.set_size(0);
   const uint64_t at = question.argument(1), size = question.argument(2);
   bool good = true;
   if (question.number() == SYS_writev) {

@@ -8,13 +8,13 @@
 #include <optional>
 #include <vector>
 
-#include "tools/run/run_question.h"
 #include "dataplane/os/unix_address.h"
+#include "tools/run/run_question.h"
 
 namespace warp::tools {
 
 struct RunMessage {
-  UnixAddress to;            // size 0: the connected peer
+  os::UnixAddress to;        // size 0: the connected peer
   std::vector<iovec> parts;  // addresses in the application
   bool ancillary = false;    // it also passes descriptors or credentials
   uint64_t count_at = 0;     // sendmmsg: where the application learns how many bytes went; else 0

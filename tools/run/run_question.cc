@@ -33,12 +33,12 @@ pid_t ProcessOf(pid_t thread) {
   return 0;
 }
 
-OwnedFd OpenPidfd(pid_t pid, unsigned flags) {
-  return OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, flags)));
+os::UniqueFd OpenPidfd(pid_t pid, unsigned flags) {
+  return os::UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, flags)));
 }
 
-OwnedFd TakeFrom(const OwnedFd& pidfd, int fd) {
-  return OwnedFd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
+os::UniqueFd TakeFrom(const os::UniqueFd& pidfd, int fd) {
+  return os::UniqueFd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
 }
 
 }  // namespace
@@ -86,15 +86,15 @@ void Question::Answer(seccomp_notif_resp answer) const {
 
 // Descriptors belong to threads, nearly always to all of a process together. A handle of the thread itself is worth keeping:
 // it works only as long as that thread lives, and so long nobody else has its id. Before Linux 6.9 only first threads have one.
-std::optional<OwnedFd> ThreadHandles::Take(const Question& question, int fd) {
+std::optional<os::UniqueFd> ThreadHandles::Take(const Question& question, int fd) {
   const pid_t thread = question.thread();
-  OwnedFd taken;
+  os::UniqueFd taken;
   if (const auto kept = handles_.find(thread); kept != handles_.end()) {
     taken = TakeFrom(kept->second, fd);
     if (taken.get() >= 0) return taken;
     handles_.erase(kept);
   }
-  OwnedFd handle = OpenPidfd(thread, kPidfdThread);
+  os::UniqueFd handle = OpenPidfd(thread, kPidfdThread);
   if (handle.get() < 0) handle = OpenPidfd(thread, 0);
   const bool exact = handle.get() >= 0;
   if (!exact) handle = OpenPidfd(ProcessOf(thread), 0);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::tools {
 
@@ -49,10 +49,10 @@ class Question {
 class ThreadHandles {
  public:
   // The supervisor's own descriptor for what `fd` is in the asking thread; none if there is no such, or we may not.
-  std::optional<OwnedFd> Take(const Question& question, int fd);
+  std::optional<os::UniqueFd> Take(const Question& question, int fd);
 
  private:
-  absl::flat_hash_map<pid_t, OwnedFd>
+  absl::flat_hash_map<pid_t, os::UniqueFd>
       handles_;  // pidfds: they stay the same thread's, whatever becomes of its id
 };
 

@@ -93,7 +93,7 @@ RunSender::~RunSender() {
   if (has_ring_) ::io_uring_queue_exit(&ring_);
 }
 
-int64_t RunSender::Send(const Question& question, int socket, const UnixAddress& to,
+int64_t RunSender::Send(const Question& question, int socket, const os::UnixAddress& to,
                         std::span<const uint8_t> payload, int flags) {
   iovec part{.iov_base = const_cast<uint8_t*>(payload.data()), .iov_len = payload.size()};
   msghdr message{};
@@ -112,7 +112,7 @@ int64_t RunSender::Send(const Question& question, int socket, const UnixAddress&
   return sent < 0 ? -errno : sent;
 }
 
-int64_t RunSender::SendAndWait(const Question& question, int socket, const UnixAddress& to,
+int64_t RunSender::SendAndWait(const Question& question, int socket, const os::UnixAddress& to,
                                std::span<const uint8_t> payload, int flags) {
   const std::optional<RunGate::Identity> gate = gate_.Now();
   const int64_t sent = Send(question, socket, to, payload, flags);

@@ -14,9 +14,9 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/os/unix_address.h"
 #include "tools/run/run_gate.h"
 #include "tools/run/run_question.h"
-#include "dataplane/os/unix_address.h"
 
 namespace warp::tools {
 
@@ -71,11 +71,11 @@ class RunSender {
   RunSender& operator=(const RunSender&) = delete;
 
   // Sends as the kernel would; returns its result: bytes, or minus an errno.
-  int64_t Send(const Question& question, int socket, const UnixAddress& to,
+  int64_t Send(const Question& question, int socket, const os::UnixAddress& to,
                std::span<const uint8_t> payload, int flags);
   // The same to the gate, and returns when the gate has done with the payload. ECONNREFUSED (seqpacket: ECONNRESET) if the
   // gate went away with it. The caller holds the socket's turn.
-  int64_t SendAndWait(const Question& question, int socket, const UnixAddress& to,
+  int64_t SendAndWait(const Question& question, int socket, const os::UnixAddress& to,
                       std::span<const uint8_t> payload, int flags);
 
  private:

@@ -30,10 +30,10 @@ bool CanSendFor(const RunMessage& message) {
 
 }  // namespace
 
-RunSupervisor::RunSupervisor(OwnedFd listener, const std::string& gate_path)
+RunSupervisor::RunSupervisor(os::UniqueFd listener, const std::string& gate_path)
     : listener_(std::move(listener)),
       gate_(gate_path),
-      gate_address_(UnixAddress::Of(gate_path).value()) {}
+      gate_address_(os::UnixAddress::Of(gate_path).value()) {}
 
 void RunSupervisor::Start() {
   RoomWaiters::PrepareSignal();
@@ -70,7 +70,7 @@ void RunSupervisor::Serve() {
 }
 
 void RunSupervisor::Answer(const Question& question, ThreadHandles& handles, RunSender& sender) {
-  const std::optional<OwnedFd> socket =
+  const std::optional<os::UniqueFd> socket =
       handles.Take(question, static_cast<int>(question.argument(0)));
   const std::optional<Way> way = socket ? WayOf(question, socket->get()) : std::nullopt;
   if (!way) return question.Continue();
@@ -95,8 +95,10 @@ std::optional<RunSupervisor::Way> RunSupervisor::WayOf(const Question& question,
       (::fcntl(socket, F_GETFL) & O_NONBLOCK) == 0 && (FlagsOf(question) & MSG_DONTWAIT) == 0;
   if (!waits) return std::nullopt;
   Way way{.ignores_addresses = type == SOCK_SEQPACKET};
-  UnixAddress peer;
-  if (::getpeername(socket, peer.get(), &peer.size()) == 0) {
+  os::UnixAddress peer;
+  socklen_t size = os::UnixAddress::capacity();
+  if (::getpeername(socket, peer.get(), &size) == 0) {
+    peer.set_size(size);
     way.connected_to_gate = gate_.IsAt(peer.path(), 0);
   }
   return way;
@@ -124,8 +126,8 @@ int64_t RunSupervisor::SendAll(const Question& question, RunSender& sender, int 
       return done;
     } else if (for_gate) {
       const bool named = message.to.size() != 0 && !way.ignores_addresses;
-      UnixAddress to = gate_address_;
-      if (!named) to.size() = 0;
+      os::UnixAddress to = gate_address_;
+      if (!named) to.set_size(0);
       sent = sender.SendAndWait(question, socket, to, payload, flags);
     } else {
       sent = sender.Send(question, socket, message.to, payload, flags);

@@ -5,12 +5,12 @@
 #include <atomic>
 #include <string>
 
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
+#include "dataplane/os/unix_address.h"
 #include "tools/run/run_gate.h"
 #include "tools/run/run_message.h"
 #include "tools/run/run_question.h"
 #include "tools/run/run_sender.h"
-#include "dataplane/os/unix_address.h"
 
 namespace warp::tools {
 
@@ -18,8 +18,8 @@ namespace warp::tools {
 // waits itself; before it waits it makes sure that another one is free to take the next question.
 class RunSupervisor {
  public:
-  // `gate_path` fits a UnixAddress.
-  RunSupervisor(OwnedFd listener, const std::string& gate_path);
+  // `gate_path` fits a os::UnixAddress.
+  RunSupervisor(os::UniqueFd listener, const std::string& gate_path);
 
   // From here on questions are answered.
   void Start();
@@ -44,9 +44,9 @@ class RunSupervisor {
   int64_t SendAll(const Question& question, RunSender& sender, int socket, const Way& way,
                   const std::vector<RunMessage>& messages);
 
-  const OwnedFd listener_;
+  const os::UniqueFd listener_;
   const RunGate gate_;
-  const UnixAddress gate_address_;
+  const os::UnixAddress gate_address_;
   SocketTurns turns_;
   RoomWaiters room_;
   std::atomic<int> free_ = 0;  // threads that wait for a question, or soon will

@@ -19,8 +19,8 @@
 #include "control/config/text/host_port.h"
 #include "control/config/text/problems.h"
 #include "control/config/text/suggest.h"
-#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/endpoint.h"
 
 namespace warp::config {
 

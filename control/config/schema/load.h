@@ -10,12 +10,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "control/config/schema/document.h"
 #include "control/config/file/key_files.h"
-#include "control/config/text/problems.h"
-#include "control/config/schema/reader.h"
 #include "control/config/file/regular_file.h"
+#include "control/config/schema/document.h"
+#include "control/config/schema/reader.h"
 #include "control/config/schema/schema.h"
+#include "control/config/text/problems.h"
 
 namespace warp::config {
 

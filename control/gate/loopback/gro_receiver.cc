@@ -33,7 +33,7 @@ void GroReceiver::Prepare() {
   for (size_t i = 0; i < kReceives; ++i) {
     vectors_[i] = {&buffer_[i * kStride], kBufferSize};
     headers_[i].msg_hdr = {.msg_name = senders_[i].get(),
-                           .msg_namelen = SocketAddress::capacity(),
+                           .msg_namelen = os::SocketAddress::capacity(),
                            .msg_iov = &vectors_[i],
                            .msg_iovlen = 1,
                            .msg_control = controls_[i].bytes,
@@ -68,7 +68,7 @@ void GroReceiver::Note(size_t i) {
     foreign_ += segment == 0 ? 1 : (size + segment - 1) / segment;
     received_[i] = {};
   }
-  header.msg_namelen = SocketAddress::capacity();
+  header.msg_namelen = os::SocketAddress::capacity();
   header.msg_controllen = sizeof(controls_[i].bytes);
 }
 

@@ -40,7 +40,7 @@ class GroReceiver {
   // Datagrams of other than loopback addresses are not given out, but counted here.
   uint64_t foreign() const { return foreign_; }
   // Who sent last, of loopback addresses; AF_UNSPEC before.
-  const SocketAddress& last_sender() const { return last_sender_; }
+  const os::SocketAddress& last_sender() const { return last_sender_; }
 
  private:
   static constexpr size_t kBufferSize = size_t{1}
@@ -65,12 +65,12 @@ class GroReceiver {
   std::array<mmsghdr, kReceives> headers_;
   std::array<iovec, kReceives> vectors_;
   std::array<Control, kReceives> controls_;
-  std::array<SocketAddress, kReceives> senders_;
+  std::array<os::SocketAddress, kReceives> senders_;
   std::array<Received, kReceives> received_;
   size_t first_ = 0, count_ = 0;  // of received_
   std::array<wire::Bytes, kSegments> segments_;
   uint64_t foreign_ = 0;
-  SocketAddress last_sender_;
+  os::SocketAddress last_sender_;
 };
 
 }  // namespace warp::control

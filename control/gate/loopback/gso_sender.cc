@@ -17,7 +17,7 @@ GsoSender::GsoSender(int fd, GateCounters& counters) : fd_(fd), counters_(counte
              sizeof(on));  // one of the two is the socket's family
 }
 
-void GsoSender::SetReceiver(const SocketAddress& receiver) {
+void GsoSender::SetReceiver(const os::SocketAddress& receiver) {
   if (receiver == receiver_) return;
   Flush();
   receiver_ = receiver;

@@ -24,8 +24,8 @@ class GsoSender {
   GsoSender(int fd, GateCounters& counters);
 
   // Payloads gathered for another receiver leave first.
-  void SetReceiver(const SocketAddress& receiver);
-  const SocketAddress& receiver() const { return receiver_; }  // AF_UNSPEC: none
+  void SetReceiver(const os::SocketAddress& receiver);
+  const os::SocketAddress& receiver() const { return receiver_; }  // AF_UNSPEC: none
 
   void Add(Delivery payload);
   void Flush();
@@ -52,7 +52,7 @@ class GsoSender {
 
   const int fd_;
   GateCounters& counters_;
-  SocketAddress receiver_;
+  os::SocketAddress receiver_;
   std::vector<Delivery> pending_;
   bool segmentation_ = true;  // false once the kernel refused a run that it takes one by one
   size_t in_doubt_ =

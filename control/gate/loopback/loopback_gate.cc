@@ -67,24 +67,24 @@ void SetReceiveBuffer(int fd, size_t bytes) {
 absl::StatusOr<std::unique_ptr<LoopbackGate>> LoopbackGate::Create(
     Loop& loop, const LoopbackGateOptions& options, GateSink& sink) {
   if (absl::Status status = Check(options); !status.ok()) return status;
-  SocketAddress address(options.listen);
-  UniqueFd fd(socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
+  os::SocketAddress address(options.listen);
+  os::UniqueFd fd(socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
   if (!fd) return Explain(options.listen, errno);
   SetReceiveBuffer(fd.get(), options.receive_buffer);
   if (bind(fd.get(), address.get(), address.size()) != 0) return Explain(options.listen, errno);
-  socklen_t size = SocketAddress::capacity();
+  socklen_t size = os::SocketAddress::capacity();
   if (getsockname(fd.get(), address.get(), &size) != 0) return Explain(options.listen, errno);
 
   std::unique_ptr<LoopbackGate> gate(
       new LoopbackGate(loop, std::move(fd), *address.ToEndpoint(), sink));
   if (options.deliver.has_value()) {
     gate->learn_receiver_ = false;
-    gate->sender_.SetReceiver(SocketAddress(*options.deliver));
+    gate->sender_.SetReceiver(os::SocketAddress(*options.deliver));
   }
   return gate;
 }
 
-LoopbackGate::LoopbackGate(Loop& loop, UniqueFd fd, const wire::Endpoint& local, GateSink& sink)
+LoopbackGate::LoopbackGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local, GateSink& sink)
     : fd_(std::move(fd)),
       local_(local),
       sink_(sink),

@@ -60,12 +60,12 @@ class LoopbackGate : public Gate {
   static constexpr size_t kReceivesPerTurn = 16;
   static constexpr size_t kPayloadsPerTurn = 128;
 
-  LoopbackGate(Loop& loop, UniqueFd fd, const wire::Endpoint& local, GateSink& sink);
+  LoopbackGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local, GateSink& sink);
   void OnReady(uint32_t events);
   void Receive();
   bool GiveToSink();
 
-  const UniqueFd fd_;
+  const os::UniqueFd fd_;
   const wire::Endpoint local_;
   GateSink& sink_;
   bool learn_receiver_ = true;  // no `deliver`

@@ -17,7 +17,7 @@ namespace {
 constexpr char kQueueLength[] = "/proc/sys/net/unix/max_dgram_qlen";  // of the thread's namespace
 
 absl::Status SetQueueLength(size_t length) {
-  const UniqueFd file(open(kQueueLength, O_WRONLY | O_CLOEXEC));
+  const os::UniqueFd file(open(kQueueLength, O_WRONLY | O_CLOEXEC));
   const std::string text = absl::StrCat(length);
   if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return absl::UnavailableError(
@@ -49,15 +49,15 @@ UnixSocketRoom::~UnixSocketRoom() {
   thread_.join();
 }
 
-absl::StatusOr<UniqueFd> UnixSocketRoom::MakeDatagramSocket(size_t queue) {
-  absl::StatusOr<UniqueFd> made = absl::UnknownError("");
+absl::StatusOr<os::UniqueFd> UnixSocketRoom::MakeDatagramSocket(size_t queue) {
+  absl::StatusOr<os::UniqueFd> made = absl::UnknownError("");
   Do([&] {
     // The kernel lets one more in than the limit says.
     if (absl::Status status = SetQueueLength(queue - 1); !status.ok()) {
       made = status;
       return;
     }
-    UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    os::UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (fd) {
       made = std::move(fd);
     } else {

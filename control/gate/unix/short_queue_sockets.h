@@ -30,7 +30,7 @@ class UnixSocketRoom {
 
   // A Unix datagram socket, non-blocking and close-on-exec, that holds at most `queue` datagrams
   // (1 or more) unread; then its senders wait.
-  absl::StatusOr<UniqueFd> MakeDatagramSocket(size_t queue);
+  absl::StatusOr<os::UniqueFd> MakeDatagramSocket(size_t queue);
 
  private:
   UnixSocketRoom() : thread_([this] { Serve(); }) {}

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dataplane/os/boot_clock.h"
+#include "dataplane/os/unix_address.h"
 
 namespace warp::control {
 namespace {
@@ -25,17 +26,17 @@ size_t InSocket(size_t queue) { return std::max<size_t>(queue / 2, 1); }
 absl::StatusOr<std::unique_ptr<UnixDatagramGate>> UnixDatagramGate::Create(
     Loop& loop, UnixSocketRoom& room, UnixReceiver& receiver,
     const UnixDatagramGateOptions& options, GateSink& sink) {
-  UnixAddress destination;
+  os::UnixAddress destination;
   if (options.deliver.has_value()) {
-    absl::StatusOr<UnixAddress> address = UnixAddress::Of(*options.deliver);
+    absl::StatusOr<os::UnixAddress> address = os::UnixAddress::Of(*options.deliver);
     if (!address.ok()) return address.status();
     destination = *address;
   }
-  absl::StatusOr<UniqueFd> fd = room.MakeDatagramSocket(InSocket(options.queue));
+  absl::StatusOr<os::UniqueFd> fd = room.MakeDatagramSocket(InSocket(options.queue));
   if (!fd.ok()) return fd.status();
   if (setsockopt(fd->get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof(kSendBuffer)) != 0)
     setsockopt(fd->get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof(kSendBuffer));
-  absl::StatusOr<UnixPath> path = UnixPath::Bind(fd->get(), options.path);
+  absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd->get(), options.path);
   if (!path.ok()) return path.status();
   std::unique_ptr<UnixDatagramGate> gate(
       new UnixDatagramGate(loop, *std::move(fd), *std::move(path), receiver, options, sink));
@@ -43,8 +44,9 @@ absl::StatusOr<std::unique_ptr<UnixDatagramGate>> UnixDatagramGate::Create(
   return gate;
 }
 
-UnixDatagramGate::UnixDatagramGate(Loop& loop, UniqueFd fd, UnixPath path, UnixReceiver& receiver,
-                                   const UnixDatagramGateOptions& options, GateSink& sink)
+UnixDatagramGate::UnixDatagramGate(Loop& loop, os::UniqueFd fd, os::UnixPath path,
+                                   UnixReceiver& receiver, const UnixDatagramGateOptions& options,
+                                   GateSink& sink)
     : fd_(std::move(fd)),
       path_(std::move(path)),
       receiver_(receiver),
@@ -129,7 +131,7 @@ void UnixDatagramGate::Flush() {
   if (!outbox_.empty()) SendWaiting();
   const size_t sent = outbox_.empty() ? SendPending() : 0;
   if (sent < pending_.size()) {
-    const protocol::Instant now = Now();
+    const wire::Instant now = os::Now();
     for (size_t i = sent; i < pending_.size(); ++i) {
       if (!outbox_.Add(pending_[i].bytes(), now + deadline_))
         counters_.drops.Add(Drop::kReceiverFull);
@@ -165,7 +167,7 @@ size_t UnixDatagramGate::SendPending() {
       first += static_cast<size_t>(sent);
       counters_.to_app += static_cast<size_t>(sent);
     } else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {
-      last_progress_ = Now();
+      last_progress_ = os::Now();
       look_after_ = kFirstLook;
       return first;
     } else if (errno == EMSGSIZE) {
@@ -185,7 +187,7 @@ void UnixDatagramGate::DropReceiver(size_t payloads) {
 
 // What waits goes one by one: a receiver that is slow takes no more at once.
 void UnixDatagramGate::SendWaiting() {
-  const protocol::Instant now = Now();
+  const wire::Instant now = os::Now();
   while (!outbox_.empty()) {
     const wire::Bytes bytes = outbox_.front();
     const ssize_t sent = sendto(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
@@ -212,7 +214,7 @@ void UnixDatagramGate::SendWaiting() {
 // Soon after the receiver has read something it will read more; later, probably not.
 void UnixDatagramGate::LookAgain() {
   if (outbox_.empty()) return look_later_.Cancel();
-  if (Now() - last_progress_ < kLookAtOnce) return look_soon_.Schedule();
+  if (os::Now() - last_progress_ < kLookAtOnce) return look_soon_.Schedule();
   look_later_.Set(look_after_);
   look_after_ = std::min(look_after_ * 2, kLastLook);
 }

@@ -26,25 +26,26 @@
 
 #include "absl/status/statusor.h"
 #include "control/gate/gate.h"
+#include "control/gate/unix/short_queue_sockets.h"
+#include "control/gate/unix/unix_outbox.h"
+#include "control/gate/unix/unix_receiver.h"
 #include "control/loop/loop.h"
 #include "dataplane/os/unique_fd.h"
-#include "control/gate/unix/unix_outbox.h"
+#include "dataplane/os/unix_address.h"
 #include "dataplane/os/unix_path.h"
-#include "control/gate/unix/unix_receiver.h"
-#include "control/gate/unix/short_queue_sockets.h"
 
 namespace warp::control {
 
 struct UnixDatagramGateOptions {
-  UnixPathOptions path;
-  size_t queue = 1;                    // payloads taken and not done, at most
-  std::optional<std::string> deliver;  // a datagram socket's path
-  protocol::Duration deadline = std::chrono::milliseconds(250);  // of what waits for the receiver
+  os::UnixPathOptions path;
+  size_t queue = 1;                                          // payloads taken and not done, at most
+  std::optional<std::string> deliver;                        // a datagram socket's path
+  wire::Duration deadline = std::chrono::milliseconds(250);  // of what waits for the receiver
 };
 
 class UnixDatagramGate : public Gate {
  public:
-  // All outlive the gate. Errors are those of UnixPath and UnixSocketRoom.
+  // All outlive the gate. Errors are those of os::UnixPath and UnixSocketRoom.
   static absl::StatusOr<std::unique_ptr<UnixDatagramGate>> Create(
       Loop& loop, UnixSocketRoom& room, UnixReceiver& receiver,
       const UnixDatagramGateOptions& options, GateSink& sink);
@@ -62,11 +63,11 @@ class UnixDatagramGate : public Gate {
  private:
   static constexpr size_t kPayloadsPerTurn = 64;
   static constexpr size_t kPending = 64;  // payloads gathered before a flush happens by itself
-  static constexpr protocol::Duration kLookAtOnce = std::chrono::microseconds(50);
-  static constexpr protocol::Duration kFirstLook = std::chrono::microseconds(50);
-  static constexpr protocol::Duration kLastLook = std::chrono::milliseconds(1);
+  static constexpr wire::Duration kLookAtOnce = std::chrono::microseconds(50);
+  static constexpr wire::Duration kFirstLook = std::chrono::microseconds(50);
+  static constexpr wire::Duration kLastLook = std::chrono::milliseconds(1);
 
-  UnixDatagramGate(Loop& loop, UniqueFd fd, UnixPath path, UnixReceiver& receiver,
+  UnixDatagramGate(Loop& loop, os::UniqueFd fd, os::UnixPath path, UnixReceiver& receiver,
                    const UnixDatagramGateOptions& options, GateSink& sink);
 
   // Out of the application.
@@ -80,14 +81,14 @@ class UnixDatagramGate : public Gate {
   void DropReceiver(size_t payloads);
   void LookAgain();
 
-  const UniqueFd fd_;
-  const UnixPath path_;  // after fd_: the file goes away first
+  const os::UniqueFd fd_;
+  const os::UnixPath path_;  // after fd_: the file goes away first
   UnixReceiver& receiver_;
   GateSink& sink_;
   const size_t in_socket_;  // datagrams that it holds at most
   const size_t takes_;      // payloads that may be taken out of the socket and not be done
   const bool learn_destination_;
-  const protocol::Duration deadline_;
+  const wire::Duration deadline_;
   GateCounters counters_;
 
   size_t holding_ = 0;                      // payloads the sink has and is not done with
@@ -96,13 +97,13 @@ class UnixDatagramGate : public Gate {
   std::vector<std::vector<uint8_t>> kept_;  // taken, and refused by the sink: until Resume
   Task more_;
 
-  UnixAddress destination_;
+  os::UnixAddress destination_;
   std::vector<Delivery> pending_;
   std::array<mmsghdr, kPending> headers_{};
   std::array<iovec, kPending> vectors_{};
   UnixOutbox outbox_;
-  protocol::Instant last_progress_{};
-  protocol::Duration look_after_ = kFirstLook;
+  wire::Instant last_progress_{};
+  wire::Duration look_after_ = kFirstLook;
   Task look_soon_;
   Timer look_later_;
   Watch watch_;

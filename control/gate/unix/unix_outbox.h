@@ -8,8 +8,8 @@
 #include <deque>
 #include <vector>
 
-#include "dataplane/wire/time.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -19,7 +19,7 @@ class UnixOutbox {
   static constexpr size_t kMaxBytes = size_t{4} << 20;
 
   // False where there is no more room: the oldest are kept.
-  bool Add(wire::Bytes payload, protocol::Instant deadline) {
+  bool Add(wire::Bytes payload, wire::Instant deadline) {
     if (payloads_.size() == kMaxPayloads || bytes_ + payload.size() > kMaxBytes) return false;
     bytes_ += payload.size();
     payloads_.push_back({.bytes = {payload.begin(), payload.end()}, .deadline = deadline});
@@ -29,14 +29,14 @@ class UnixOutbox {
   bool empty() const { return payloads_.empty(); }
   size_t size() const { return payloads_.size(); }
   wire::Bytes front() const { return payloads_.front().bytes; }
-  protocol::Instant deadline() const { return payloads_.front().deadline; }  // of the oldest
+  wire::Instant deadline() const { return payloads_.front().deadline; }  // of the oldest
   void Pop() {
     bytes_ -= payloads_.front().bytes.size();
     payloads_.pop_front();
   }
 
   // Forgets those past their deadline; returns how many.
-  size_t Expire(protocol::Instant now) {
+  size_t Expire(wire::Instant now) {
     size_t expired = 0;
     for (; !empty() && deadline() <= now; ++expired) Pop();
     return expired;
@@ -45,7 +45,7 @@ class UnixOutbox {
  private:
   struct Waiting {
     std::vector<uint8_t> bytes;
-    protocol::Instant deadline;
+    wire::Instant deadline;
   };
   std::deque<Waiting> payloads_;
   size_t bytes_ = 0;

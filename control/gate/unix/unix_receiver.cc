@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "dataplane/os/unix_address.h"
+
 namespace warp::control {
 
 UnixReceiver::UnixReceiver() : buffer_(new uint8_t[kBatch * kRoom]) {
@@ -31,7 +33,7 @@ UnixReceiver::Result UnixReceiver::Read(int fd, size_t max, int flags) {
   for (size_t i = 0; i < received_; ++i) {
     const size_t size = headers_[i].msg_len;  // its own, whatever of it fitted (MSG_TRUNC)
     if (size <= kRoom) payloads_[count_++] = {buffer_.get() + i * kRoom, size};
-    const UnixAddress from = UnixAddress::Of(senders_[i], headers_[i].msg_hdr.msg_namelen);
+    const os::UnixAddress from = os::UnixAddress::Of(senders_[i], headers_[i].msg_hdr.msg_namelen);
     if (from.is_reachable()) sender_ = from;
   }
   return received_ == max ? Result::kMore : Result::kDrained;

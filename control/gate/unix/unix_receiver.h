@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/os/unix_address.h"
 #include "dataplane/os/unix_path.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/constants.h"
@@ -42,7 +43,7 @@ class UnixReceiver {
   size_t received() const { return received_; }
   size_t too_large() const { return received_ - count_; }
   // Its last sender of those that can be answered; none otherwise.
-  const UnixAddress& sender() const { return sender_; }
+  const os::UnixAddress& sender() const { return sender_; }
 
  private:
   Result Read(int fd, size_t max, int flags);
@@ -55,7 +56,7 @@ class UnixReceiver {
   std::array<sockaddr_un, kBatch> senders_{};
   std::array<wire::Bytes, kBatch> payloads_;
   size_t received_ = 0, count_ = 0;
-  UnixAddress sender_;
+  os::UnixAddress sender_;
 };
 
 }  // namespace warp::control

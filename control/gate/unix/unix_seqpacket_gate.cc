@@ -17,7 +17,7 @@ namespace {
 using wire::Drop;
 
 constexpr int kBacklog = 64;
-constexpr protocol::Duration kAcceptRetry =
+constexpr wire::Duration kAcceptRetry =
     std::chrono::milliseconds(100);  // when the process is out of descriptors
 
 // A record of no bytes reads as the end does. It is one if the client has closed, or shut down its
@@ -32,9 +32,9 @@ bool IsEnd(int fd) {
 
 absl::StatusOr<std::unique_ptr<UnixSeqpacketGate>> UnixSeqpacketGate::Create(
     Loop& loop, UnixReceiver& receiver, const UnixSeqpacketGateOptions& options, GateSink& sink) {
-  UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  os::UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return absl::UnavailableError(absl::StrCat("no socket: ", std::strerror(errno)));
-  absl::StatusOr<UnixPath> path = UnixPath::Bind(fd.get(), options.path);
+  absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd.get(), options.path);
   if (!path.ok()) return path.status();
   if (listen(fd.get(), kBacklog) != 0)
     return absl::UnavailableError(absl::StrCat(options.path.path, ": ", std::strerror(errno)));
@@ -42,7 +42,8 @@ absl::StatusOr<std::unique_ptr<UnixSeqpacketGate>> UnixSeqpacketGate::Create(
       new UnixSeqpacketGate(loop, std::move(fd), *std::move(path), receiver, options, sink));
 }
 
-UnixSeqpacketGate::UnixSeqpacketGate(Loop& loop, UniqueFd fd, UnixPath path, UnixReceiver& receiver,
+UnixSeqpacketGate::UnixSeqpacketGate(Loop& loop, os::UniqueFd fd, os::UnixPath path,
+                                     UnixReceiver& receiver,
                                      const UnixSeqpacketGateOptions& options, GateSink& sink)
     : loop_(loop),
       fd_(std::move(fd)),
@@ -59,7 +60,7 @@ UnixSeqpacketGate::UnixSeqpacketGate(Loop& loop, UniqueFd fd, UnixPath path, Uni
 
 // --- Clients ---
 
-UnixSeqpacketGate::Client::Client(UnixSeqpacketGate& gate, UniqueFd connection)
+UnixSeqpacketGate::Client::Client(UnixSeqpacketGate& gate, os::UniqueFd connection)
     : fd(std::move(connection)),
       expiry(gate.loop_, [this, &gate] { gate.SendWaiting(*this); }),
       watch(gate.loop_, fd.get(), POLLIN, [this, &gate](uint32_t) {
@@ -69,7 +70,7 @@ UnixSeqpacketGate::Client::Client(UnixSeqpacketGate& gate, UniqueFd connection)
 
 void UnixSeqpacketGate::Accept() {
   for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
-    UniqueFd connection(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    os::UniqueFd connection(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!connection) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno != EAGAIN) accept_later_.Set(kAcceptRetry);
@@ -162,7 +163,7 @@ void UnixSeqpacketGate::Deliver(Delivery payload) {
 bool UnixSeqpacketGate::Send(Client& client, wire::Bytes payload) {
   if (client.deaf) return false;
   if (client.outbox.empty() && TrySend(client, payload)) return !client.deaf;
-  if (!client.outbox.Add(payload, Now() + options_.deadline)) {
+  if (!client.outbox.Add(payload, os::Now() + options_.deadline)) {
     counters_.drops.Add(Drop::kReceiverFull);
   } else if (client.outbox.size() == 1) {
     client.expiry.Set(options_.deadline);
@@ -189,7 +190,7 @@ bool UnixSeqpacketGate::TrySend(Client& client, wire::Bytes payload) {
 }
 
 void UnixSeqpacketGate::SendWaiting(Client& client) {
-  const protocol::Instant now = Now();
+  const wire::Instant now = os::Now();
   UnixOutbox& outbox = client.outbox;
   counters_.drops.Add(Drop::kDeadline, outbox.Expire(now));
   while (!outbox.empty() && TrySend(client, outbox.front())) {

@@ -17,24 +17,24 @@
 
 #include "absl/status/statusor.h"
 #include "control/gate/gate.h"
+#include "control/gate/unix/unix_outbox.h"
+#include "control/gate/unix/unix_receiver.h"
 #include "control/loop/loop.h"
 #include "dataplane/os/unique_fd.h"
-#include "control/gate/unix/unix_outbox.h"
 #include "dataplane/os/unix_path.h"
-#include "control/gate/unix/unix_receiver.h"
 
 namespace warp::control {
 
 struct UnixSeqpacketGateOptions {
-  UnixPathOptions path;
+  os::UnixPathOptions path;
   size_t queue = 1;          // payloads taken and not done, at most, of all clients together
   size_t max_clients = 128;  // a further one is closed at once
-  protocol::Duration deadline = std::chrono::milliseconds(250);  // of what waits for a client
+  wire::Duration deadline = std::chrono::milliseconds(250);  // of what waits for a client
 };
 
 class UnixSeqpacketGate : public Gate {
  public:
-  // All outlive the gate. Errors are those of UnixPath.
+  // All outlive the gate. Errors are those of os::UnixPath.
   static absl::StatusOr<std::unique_ptr<UnixSeqpacketGate>> Create(
       Loop& loop, UnixReceiver& receiver, const UnixSeqpacketGateOptions& options, GateSink& sink);
 
@@ -53,8 +53,8 @@ class UnixSeqpacketGate : public Gate {
   // A connection. Room is watched only while something waits for it: else each payload that the
   // client reads would wake the loop.
   struct Client {
-    Client(UnixSeqpacketGate& gate, UniqueFd connection);
-    UniqueFd fd;
+    Client(UnixSeqpacketGate& gate, os::UniqueFd connection);
+    os::UniqueFd fd;
     bool readable = true;  // it may have something: nobody has looked since it was told
     bool deaf = false;     // it has shut down its reading half
     UnixOutbox outbox;
@@ -64,7 +64,7 @@ class UnixSeqpacketGate : public Gate {
   };
   using Clients = std::list<Client>;
 
-  UnixSeqpacketGate(Loop& loop, UniqueFd fd, UnixPath path, UnixReceiver& receiver,
+  UnixSeqpacketGate(Loop& loop, os::UniqueFd fd, os::UnixPath path, UnixReceiver& receiver,
                     const UnixSeqpacketGateOptions& options, GateSink& sink);
 
   void Accept();
@@ -81,8 +81,8 @@ class UnixSeqpacketGate : public Gate {
   void SendWaiting(Client& client);
 
   Loop& loop_;
-  const UniqueFd fd_;
-  const UnixPath path_;  // after fd_: the file goes away first
+  const os::UniqueFd fd_;
+  const os::UnixPath path_;  // after fd_: the file goes away first
   UnixReceiver& receiver_;
   const UnixSeqpacketGateOptions options_;
   GateSink& sink_;

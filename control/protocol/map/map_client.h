@@ -22,11 +22,11 @@
 #include <span>
 #include <vector>
 
-#include "control/protocol/session/association.h"
 #include "control/protocol/map/map_driver.h"
 #include "control/protocol/map/map_lookups.h"
 #include "control/protocol/map/map_message.h"
 #include "control/protocol/map/map_upload.h"
+#include "control/protocol/session/association.h"
 
 namespace warp::protocol {
 

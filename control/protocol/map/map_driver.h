@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "control/protocol/session/association.h"
 #include "control/protocol/port_state.h"
+#include "control/protocol/session/association.h"
 
 namespace warp::protocol {
 

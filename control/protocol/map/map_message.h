@@ -54,9 +54,9 @@
 
 #include "control/protocol/map/map_constants.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/crypto/keys.h"
 
 namespace warp::protocol {
 

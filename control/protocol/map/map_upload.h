@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "control/protocol/constants.h"
 #include "control/protocol/map/map_message.h"
-#include "dataplane/wire/time.h"
 
 namespace warp::protocol {
 

@@ -21,17 +21,16 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/constants.h"
-#include "control/protocol/path/endpoint_book.h"
-#include "control/protocol/session/identity.h"
 #include "control/protocol/map/map_driver.h"
-#include "control/protocol/path/path.h"
 #include "control/protocol/node/peer.h"
+#include "control/protocol/path/endpoint_book.h"
+#include "control/protocol/path/path.h"
 #include "control/protocol/port_state.h"
+#include "control/protocol/session/identity.h"
 #include "control/protocol/session/responder.h"
-#include "dataplane/wire/time.h"
 #include "control/protocol/transmit.h"
-#include "dataplane/wire/drop.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/drop.h"
 #include "dataplane/wire/session/session.h"
 
 namespace warp::protocol {

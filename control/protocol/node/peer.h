@@ -15,15 +15,15 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
-#include "control/protocol/session/association.h"
 #include "control/protocol/control_message.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path_set.h"
+#include "control/protocol/session/association.h"
 #include "control/protocol/token_bucket.h"
 
 namespace warp::protocol {
 
-using PeerId = uint32_t;  // from 0, never reused
+using wire::PeerId;
 
 struct PeerOptions {
   std::string name;

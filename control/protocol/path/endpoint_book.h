@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "dataplane/wire/time.h"
+#include "control/protocol/constants.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/endpoint.h"
 

@@ -19,14 +19,13 @@
 #include "absl/strings/string_view.h"
 #include "control/protocol/constants.h"
 #include "control/protocol/control_message.h"
-#include "dataplane/wire/time.h"
 #include "control/protocol/transmit.h"
 
 namespace warp::protocol {
 
 class Local;
 
-using PathId = uint32_t;  // of one node, never reused
+using wire::PathId;
 
 enum class PathState : uint8_t {
   kCandidate,  // never answered

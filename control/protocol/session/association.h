@@ -24,16 +24,16 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "control/protocol/constants.h"
 #include "control/protocol/session/cookie.h"
 #include "control/protocol/session/handshake.h"
 #include "control/protocol/session/identity.h"
 #include "control/protocol/session/session_set.h"
-#include "dataplane/wire/time.h"
 #include "control/protocol/token_bucket.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
-#include "dataplane/wire/drop.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/drop.h"
 #include "dataplane/wire/session/session.h"
 
 namespace warp::protocol {

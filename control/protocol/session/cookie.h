@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "dataplane/wire/time.h"
+#include "control/protocol/constants.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
-#include "dataplane/wire/handshake/handshake_mac.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
 
 namespace warp::protocol {
 

@@ -11,7 +11,6 @@
 
 #include "control/protocol/constants.h"
 #include "control/protocol/session/session_table.h"
-#include "dataplane/wire/time.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
 

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "control/protocol/constants.h"
 #include "control/protocol/session/identity.h"
-#include "dataplane/wire/time.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/session/session.h"

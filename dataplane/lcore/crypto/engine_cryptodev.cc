@@ -16,8 +16,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/memory/eal_log.h"
+#include "dataplane/lcore/port/device.h"
 
 namespace warp::lcore {
 namespace {

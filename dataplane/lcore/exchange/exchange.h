@@ -14,9 +14,9 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/facade/snapshot.h"
 #include "dataplane/lcore/exchange/doorbell.h"
 #include "dataplane/lcore/exchange/ring.h"
-#include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/drop.h"
 
 namespace warp::lcore {
@@ -45,7 +45,7 @@ struct Report {
   uint8_t reports = 1;
   bool taken = false;
   bool sealed = false;  // the payload's bytes are final; else it is as control submitted it
-  wire::Drop reason = wire::Drop::kCount;
+  wire::Drop reason = wire::Drop::kNone;
   uint8_t reserved[4] = {};
 };
 

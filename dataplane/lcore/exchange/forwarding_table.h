@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "dataplane/lcore/exchange/port_slot.h"
 #include "dataplane/facade/snapshot.h"
+#include "dataplane/lcore/exchange/port_slot.h"
 
 namespace warp::lcore {
 

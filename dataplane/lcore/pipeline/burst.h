@@ -83,7 +83,7 @@ struct OutJob {
   bool reserved = false;      // control has reserved its counter
   bool wants_report = false;
   bool taken = false;
-  wire::Drop reason = wire::Drop::kCount;
+  wire::Drop reason = wire::Drop::kNone;
   uint32_t slot = 0;
   uint32_t generation = 0;
 };

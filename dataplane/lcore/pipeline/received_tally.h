@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "dataplane/lcore/pipeline/burst.h"
 #include "dataplane/facade/counters.h"
+#include "dataplane/lcore/pipeline/burst.h"
 
 namespace warp::lcore {
 

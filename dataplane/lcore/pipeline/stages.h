@@ -8,8 +8,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "dataplane/lcore/constants.h"
 #include "dataplane/facade/counters.h"
+#include "dataplane/lcore/constants.h"
 
 namespace warp::lcore {
 

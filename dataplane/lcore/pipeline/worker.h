@@ -24,13 +24,13 @@
 #include <memory>
 #include <vector>
 
-#include "dataplane/lcore/pipeline/burst.h"
 #include "dataplane/lcore/exchange/exchange.h"
-#include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/exchange/publisher.h"
+#include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/pipeline/burst.h"
+#include "dataplane/lcore/pipeline/out/tx_queue.h"
 #include "dataplane/lcore/pipeline/skew.h"
 #include "dataplane/lcore/pipeline/stages.h"
-#include "dataplane/lcore/pipeline/out/tx_queue.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/message.h"
 

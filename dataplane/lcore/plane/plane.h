@@ -9,10 +9,10 @@
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 #include "dataplane/lcore/exchange/exchange.h"
-#include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/exchange/port_slot.h"
 #include "dataplane/lcore/exchange/publisher.h"
 #include "dataplane/lcore/memory/buffer_size.h"
+#include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/pipeline/skew.h"
 #include "dataplane/lcore/pipeline/worker.h"
 

@@ -1,9 +1,8 @@
-#include "dataplane/facade/dataplane.h"
-
 #include <utility>
 
-#include "dataplane/lcore/memory/eal.h"
+#include "dataplane/facade/dataplane.h"
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
+#include "dataplane/lcore/memory/eal.h"
 #include "dataplane/lcore/plane/plane.h"
 
 namespace warp::lcore {

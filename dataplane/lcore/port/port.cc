@@ -5,12 +5,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "dataplane/lcore/port/packet_socket/driver_af_packet.h"
-#include "dataplane/lcore/port/xdp/driver_af_xdp.h"
+#include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/port/ethdev/driver_pci.h"
 #include "dataplane/lcore/port/ethdev/driver_vdev.h"
 #include "dataplane/lcore/port/ethdev/lab_port.h"
-#include "dataplane/lcore/memory/buffer_size.h"
+#include "dataplane/lcore/port/packet_socket/driver_af_packet.h"
+#include "dataplane/lcore/port/xdp/driver_af_xdp.h"
 
 namespace warp::lcore {
 namespace {

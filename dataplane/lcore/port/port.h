@@ -10,8 +10,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "dataplane/lcore/memory/pool.h"
 #include "dataplane/facade/port_spec.h"
+#include "dataplane/lcore/memory/pool.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {

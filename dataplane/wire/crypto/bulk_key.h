@@ -8,8 +8,8 @@
 #include <bit>
 #include <memory>
 
-#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/byte_order.h"
+#include "dataplane/wire/crypto/aead.h"
 #ifdef WARP_HAVE_IPSEC_MB
 #include <intel-ipsec-mb.h>
 #endif

@@ -21,8 +21,8 @@
 
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/constants.h"
-#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/endpoint.h"
 
 namespace warp::wire {
 

@@ -6,8 +6,8 @@
 
 #include "absl/strings/string_view.h"
 #include "dataplane/wire/byte_order.h"
-#include "dataplane/wire/message.h"
 #include "dataplane/wire/handshake/noise_state.h"
+#include "dataplane/wire/message.h"
 
 namespace warp::wire {
 

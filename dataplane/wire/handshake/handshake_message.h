@@ -31,9 +31,9 @@
 #include <optional>
 #include <vector>
 
-#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/constants.h"
+#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 
 namespace warp::wire {

@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
-#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/session/opening_hints.h"
 #include "dataplane/wire/session/window.h"

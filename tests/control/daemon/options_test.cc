@@ -53,9 +53,9 @@ TEST(NodeOptions, ControlSpinsOnACpuOfItsOwnOrForItsWorker) {
 }
 
 TEST(NodeOptions, ControlKeepsPollingForAMomentUnlessItIsInterrupted) {
-  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAuto)).window(), protocol::Duration::zero());
-  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAdaptive)).window(), protocol::Duration::zero());
-  EXPECT_EQ(SpinWindowOf(Config(config::Polling::kInterrupt)).window(), protocol::Duration::zero());
+  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAuto)).window(), wire::Duration::zero());
+  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAdaptive)).window(), wire::Duration::zero());
+  EXPECT_EQ(SpinWindowOf(Config(config::Polling::kInterrupt)).window(), wire::Duration::zero());
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/control/gate/udp_application.h"
 #include "tests/control/network_namespace.h"
 #include "tests/control/turning.h"
-#include "tests/control/gate/udp_application.h"
 
 namespace warp::control {
 namespace {

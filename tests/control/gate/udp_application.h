@@ -19,12 +19,12 @@ class UdpApplication {
  public:
   // `address` may have port 0.
   explicit UdpApplication(const wire::Endpoint& address) {
-    SocketAddress local(address);
-    fd_ = UniqueFd(socket(local.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    os::SocketAddress local(address);
+    fd_ = os::UniqueFd(socket(local.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int size = 4 << 20;
     setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
     EXPECT_EQ(bind(fd_.get(), local.get(), local.size()), 0) << address.ToString();
-    socklen_t length = SocketAddress::capacity();
+    socklen_t length = os::SocketAddress::capacity();
     EXPECT_EQ(getsockname(fd_.get(), local.get(), &length), 0);
     local_ = *local.ToEndpoint();
   }
@@ -33,7 +33,7 @@ class UdpApplication {
   int fd() const { return fd_.get(); }
 
   bool Send(const wire::Endpoint& to, const std::string& payload) {
-    const SocketAddress address(to);
+    const os::SocketAddress address(to);
     return sendto(fd_.get(), payload.data(), payload.size(), 0, address.get(), address.size()) ==
            static_cast<ssize_t>(payload.size());
   }
@@ -50,8 +50,8 @@ class UdpApplication {
     std::vector<std::string> payloads;
     std::string buffer(1 << 16, '\0');
     while (true) {
-      SocketAddress address;
-      socklen_t length = SocketAddress::capacity();
+      os::SocketAddress address;
+      socklen_t length = os::SocketAddress::capacity();
       const ssize_t size =
           recvfrom(fd_.get(), buffer.data(), buffer.size(), 0, address.get(), &length);
       if (size < 0) return payloads;
@@ -62,7 +62,7 @@ class UdpApplication {
   wire::Endpoint from;
 
  private:
-  UniqueFd fd_;
+  os::UniqueFd fd_;
   wire::Endpoint local_;
 };
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/os/unix_address.h"
 #include "dataplane/os/unix_path.h"
 
 namespace warp::control {
@@ -24,11 +25,11 @@ class UnixApplication {
       : fd_(socket(AF_UNIX, type | flags | SOCK_CLOEXEC, 0)) {}
 
   int Bind(const std::string& path) {
-    const UnixAddress address = *UnixAddress::Of(path);
+    const os::UnixAddress address = *os::UnixAddress::Of(path);
     return bind(fd_.get(), address.get(), address.size()) == 0 ? 0 : errno;
   }
   int Connect(const std::string& path) {
-    const UnixAddress address = *UnixAddress::Of(path);
+    const os::UnixAddress address = *os::UnixAddress::Of(path);
     return connect(fd_.get(), address.get(), address.size()) == 0 ? 0 : errno;
   }
   // 0 or the error, to where it is connected or to `path`.
@@ -36,7 +37,7 @@ class UnixApplication {
     return send(fd_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) >= 0 ? 0 : errno;
   }
   int SendTo(const std::string& path, const std::string& payload) {
-    const UnixAddress address = *UnixAddress::Of(path);
+    const os::UnixAddress address = *os::UnixAddress::Of(path);
     const ssize_t sent = sendto(fd_.get(), payload.data(), payload.size(), MSG_NOSIGNAL,
                                 address.get(), address.size());
     return sent >= 0 ? 0 : errno;
@@ -62,7 +63,7 @@ class UnixApplication {
   void Close() { fd_.Close(); }
 
  private:
-  UniqueFd fd_;
+  os::UniqueFd fd_;
 };
 
 // A directory of a test's own, gone with it.

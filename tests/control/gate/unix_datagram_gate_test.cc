@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/control/gate/fake_tunnel.h"
-#include "tests/control/turning.h"
 #include "tests/control/gate/unix_application.h"
+#include "tests/control/turning.h"
 
 namespace warp::control {
 namespace {

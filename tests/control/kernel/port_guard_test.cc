@@ -7,8 +7,8 @@
 
 #include <string>
 
-#include "tests/control/network_namespace.h"
 #include "tests/control/gate/udp_application.h"
+#include "tests/control/network_namespace.h"
 
 namespace warp::control {
 namespace {
@@ -26,7 +26,7 @@ class PortGuardTest : public ::testing::Test {
   static bool Refused(const char* address) {
     const wire::IpAddress ip = *wire::IpAddress::Parse(address);
     UdpApplication app({ip, 0});
-    const SocketAddress to(wire::Endpoint{ip, kPort});
+    const os::SocketAddress to(wire::Endpoint{ip, kPort});
     EXPECT_EQ(connect(app.fd(), to.get(), to.size()), 0);
     EXPECT_EQ(send(app.fd(), "x", 1, 0), 1);
     return send(app.fd(), "x", 1, 0) == -1 && errno == ECONNREFUSED;  // loopback answers at once

@@ -44,7 +44,7 @@ class ForwardingTest : public testing::Test {
     hop_.mtu = 9000;
   }
 
-  static ForwardingPort MakePort(lcore::WorkerId worker, const char* address, uint16_t mtu) {
+  static ForwardingPort MakePort(wire::WorkerId worker, const char* address, uint16_t mtu) {
     ForwardingPort port;
     port.info.worker = worker;
     port.info.mtu = 9000;
@@ -56,7 +56,7 @@ class ForwardingTest : public testing::Test {
     port.kernel.link_locals = {Ip("fe80::1")};
     return port;
   }
-  static protocol::PathStatus MakePath(protocol::PathId id, lcore::PortId port, const char* remote,
+  static protocol::PathStatus MakePath(wire::PathId id, wire::PortId port, const char* remote,
                                        PathState state) {
     protocol::PathStatus path;
     path.id = id;
@@ -67,11 +67,11 @@ class ForwardingTest : public testing::Test {
   }
   const lcore::Snapshot& Build() {
     snapshot_ = builder_.Build(state_, ports_,
-                               [this](lcore::PortId, const wire::IpAddress&) { return &hop_; });
+                               [this](wire::PortId, const wire::IpAddress&) { return &hop_; });
     return *snapshot_;
   }
-  std::vector<protocol::PathId> SendingPaths() {
-    std::vector<protocol::PathId> ids;
+  std::vector<wire::PathId> SendingPaths() {
+    std::vector<wire::PathId> ids;
     for (const PathEntry& path : Build().peers.at(1).paths) {
       if (path.send) ids.push_back(path.id);
     }
@@ -81,7 +81,7 @@ class ForwardingTest : public testing::Test {
   lcore::HandshakeGuard guard_{.mac_key = {1, 2, 3}};
   ForwardingBuilder builder_{guard_, 13116, 8};
   protocol::Forwarding state_;
-  std::map<lcore::PortId, ForwardingPort> ports_;
+  std::map<wire::PortId, ForwardingPort> ports_;
   NextHop hop_;
   std::unique_ptr<const lcore::Snapshot> snapshot_;
 };
@@ -93,7 +93,7 @@ TEST_F(ForwardingTest, NamesEverySessionAtItsSlot) {
   EXPECT_EQ(snapshot.sessions[5].peer, 1u);
   EXPECT_EQ(snapshot.sessions[6].peer, 1u);
   EXPECT_EQ(snapshot.sessions[7].session, state_.map_sessions[0]);
-  EXPECT_EQ(snapshot.sessions[7].peer, lcore::kNoPeer);
+  EXPECT_EQ(snapshot.sessions[7].peer, wire::kNoPeer);
   EXPECT_EQ(snapshot.sessions[8].session, nullptr);
 }
 

@@ -12,10 +12,10 @@
 namespace warp::control {
 namespace {
 
-using protocol::Instant;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::Drop;
+using wire::Instant;
 
 // A kernel that answers when the test says so.
 class FakeNetlink : public Netlink {
@@ -57,7 +57,7 @@ class TransmitterTest : public testing::Test {
     transmitter_.SetPort(2,
                          {.interface = "eth0", .mac = {{2, 0, 0, 0, 0, 1}}, .listen_port = 13116});
   }
-  void Send(const char* to, uint8_t byte, lcore::PortId port = 2) {
+  void Send(const char* to, uint8_t byte, wire::PortId port = 2) {
     transmitter_.Send(now_,
                       {.port = port, .to = *wire::Endpoint::Parse(to), .datagram = {byte, byte}});
   }
@@ -66,7 +66,7 @@ class TransmitterTest : public testing::Test {
   Instant now_{seconds(10)};
   lcore::FakeDataplane dataplane_;
   FakeNetlink netlink_;
-  NextHopTable next_hops_{netlink_, [this](lcore::PortId port, const wire::IpAddress& address) {
+  NextHopTable next_hops_{netlink_, [this](wire::PortId port, const wire::IpAddress& address) {
                             transmitter_.NextHopChanged(now_, port, address);
                           }};
   Transmitter transmitter_{dataplane_, next_hops_};

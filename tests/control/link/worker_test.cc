@@ -2,16 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "control/link/worker_health.h"
 #include "control/daemon/worker_plan.h"
+#include "control/link/worker_health.h"
 #include "tests/control/fake_dataplane.h"
 
 namespace warp::control {
 namespace {
 
-using protocol::Instant;
 using std::chrono::milliseconds;
 using testing::ElementsAre;
+using wire::Instant;
 
 config::NodeConfig WithPorts(std::vector<std::optional<int>> cpus) {
   config::NodeConfig config;

@@ -22,8 +22,8 @@ struct Pair {
   Pair() {
     int fds[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    near = UniqueFd(fds[0]);
-    far = UniqueFd(fds[1]);
+    near = os::UniqueFd(fds[0]);
+    far = os::UniqueFd(fds[1]);
   }
   void Send() { EXPECT_EQ(send(far.get(), "x", 1, 0), 1); }
   size_t Drain() {
@@ -32,7 +32,7 @@ struct Pair {
     while (recv(near.get(), &byte, 1, 0) == 1) ++n;
     return n;
   }
-  UniqueFd near, far;
+  os::UniqueFd near, far;
 };
 
 TEST(LoopTest, TellsEachReadiness) {
@@ -207,9 +207,9 @@ TEST(LoopTest, TimerThatSetsItselfDoesNotHoldTheTurn) {
   std::optional<Timer> timer;
   timer.emplace(*loop, [&] {
     ++runs;
-    timer->Set(protocol::Duration::zero());
+    timer->Set(wire::Duration::zero());
   });
-  timer->Set(protocol::Duration::zero());
+  timer->Set(wire::Duration::zero());
   loop->RunOnce(1);
   EXPECT_EQ(runs, 1u);
   EXPECT_TRUE(TurnUntil(*loop, [&] { return runs == 5; }));

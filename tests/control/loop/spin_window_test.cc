@@ -5,9 +5,9 @@
 namespace warp::control {
 namespace {
 
-using protocol::Instant;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using wire::Instant;
 
 TEST(SpinWindow, ShortSleepsWidenIt) {
   SpinWindow spin;
@@ -30,7 +30,7 @@ TEST(SpinWindow, LongSleepsNarrowIt) {
 }
 
 TEST(SpinWindow, OfNoneIsOverAtOnceAndStaysSo) {
-  SpinWindow spin(protocol::Duration::zero());
+  SpinWindow spin(wire::Duration::zero());
   for (int i = 0; i < 20; ++i) {
     spin.Worked(Instant(milliseconds(5)));
     EXPECT_TRUE(spin.over(Instant(milliseconds(5) + std::chrono::nanoseconds(1))));

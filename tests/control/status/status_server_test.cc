@@ -47,7 +47,7 @@ class Client {
   std::string text;
 
  private:
-  UniqueFd fd_;
+  os::UniqueFd fd_;
   bool connected_ = false;
   int error_ = 0;
 };
@@ -132,7 +132,7 @@ TEST_F(StatusServerTest, ReplacesAStaleFileOnly) {
   live.reset();
 
   {  // a process that was killed leaves its file
-    const UniqueFd killed(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const os::UniqueFd killed(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     std::memcpy(address.sun_path, options_.path.data(), options_.path.size());
     ASSERT_EQ(bind(killed.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);

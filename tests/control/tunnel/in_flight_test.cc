@@ -5,8 +5,8 @@
 namespace warp::control {
 namespace {
 
-using protocol::Instant;
 using std::chrono::milliseconds;
+using wire::Instant;
 
 Instant At(int ms) { return Instant(milliseconds(ms)); }
 InFlight::Origin Due(int ms) { return {.deadline = At(ms)}; }
@@ -58,7 +58,7 @@ TEST(InFlight, ShowsWhatIsPastItsDeadlineAndNoMore) {
   EXPECT_FALSE(in_flight.Expired(At(19)).has_value());
   EXPECT_EQ(in_flight.Expired(At(20))->slot, later.slot);
   in_flight.Release(later);
-  EXPECT_EQ(in_flight.NextDeadline(), protocol::kNever);
+  EXPECT_EQ(in_flight.NextDeadline(), wire::kNever);
 }
 
 TEST(InFlight, APayloadIsDoneWithTheLastOfItsPackets) {
@@ -73,7 +73,7 @@ TEST(InFlight, APayloadIsDoneWithTheLastOfItsPackets) {
   EXPECT_FALSE(in_flight.Release(a).done);
   const InFlight::Released last = in_flight.Release(c);
   EXPECT_TRUE(last.done);
-  EXPECT_EQ(last.lost, wire::Drop::kCount);
+  EXPECT_EQ(last.lost, wire::Drop::kNone);
 }
 
 TEST(InFlight, APayloadIsLostForTheFirstReason) {

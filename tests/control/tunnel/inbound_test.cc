@@ -21,13 +21,13 @@ using testing::ElementsAre;
 using wire::Drop;
 
 constexpr uint16_t kTunnelId = 7;
-constexpr lcore::PeerId kPeer = 2;
+constexpr wire::PeerId kPeer = 2;
 
 // A tunnel of peer 2 whose gate delivers to a socket of the test.
 class InboundTest : public testing::Test {
  protected:
   InboundTest() {
-    app_ = UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    app_ = os::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -54,7 +54,7 @@ class InboundTest : public testing::Test {
     return options;
   }
 
-  void Receive(std::vector<uint8_t> plaintext, lcore::PeerId peer = kPeer, uint64_t counter = 0) {
+  void Receive(std::vector<uint8_t> plaintext, wire::PeerId peer = kPeer, uint64_t counter = 0) {
     lcore::OpenedPacket packet;
     packet.packet = FakeDataplane::MakePlaintext(plaintext);
     packet.session = session_.get();
@@ -87,13 +87,13 @@ class InboundTest : public testing::Test {
   uint64_t Drops(Drop drop) { return inbound_.drops().Get(drop); }
 
   std::unique_ptr<Loop> loop_ = *Loop::Create();
-  protocol::Instant now_ = Now();
+  wire::Instant now_ = os::Now();
   FakeDataplane dataplane_;
   Submitter submitter_{dataplane_};
   GateFactory gates_{*loop_};
   PeerRoute route_;
   config::TunnelConfig config_;
-  UniqueFd app_;
+  os::UniqueFd app_;
   protocol::Node protocol_{Options()};
   std::unique_ptr<Tunnel> tunnel_;
   Inbound inbound_{protocol_};
@@ -119,7 +119,7 @@ TEST_F(InboundTest, DropsByNameWhatBelongsNowhere) {
   Receive(Payload("x", /*tunnel=*/8));
   Receive(Payload("x"), /*peer=*/1);
   Receive(Payload("x"), /*peer=*/77);
-  Receive(Payload("x"), lcore::kNoPeer);
+  Receive(Payload("x"), wire::kNoPeer);
   EXPECT_EQ(Drops(Drop::kUnknownTunnel), 4u);
   Receive({99, 0, 0, 0});
   Receive({});

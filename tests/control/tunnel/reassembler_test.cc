@@ -7,8 +7,10 @@
 
 #include "dataplane/wire/fragment.h"
 
-namespace warp::wire {
+namespace warp::control {
 namespace {
+
+using namespace wire;
 
 constexpr int64_t kSecond = 1'000'000'000;
 
@@ -197,4 +199,4 @@ TEST_F(ReassemblerTest, SurvivesHostileInterleavings) {
 }
 
 }  // namespace
-}  // namespace warp::wire
+}  // namespace warp::control

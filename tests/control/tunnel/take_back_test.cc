@@ -14,10 +14,10 @@ namespace warp::control {
 namespace {
 
 using lcore::FakeDataplane;
-using protocol::Instant;
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using wire::Drop;
+using wire::Instant;
 
 class TakeBackTest : public TunnelSenderTest {
  protected:

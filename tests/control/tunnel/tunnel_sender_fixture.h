@@ -69,7 +69,7 @@ class TunnelSenderTest : public testing::Test {
             .taken = taken};
   }
 
-  protocol::Instant now_{std::chrono::milliseconds(1000)};
+  wire::Instant now_{std::chrono::milliseconds(1000)};
   PeerRoute route_;
   lcore::FakeDataplane dataplane_;
   Submitter submitter_{dataplane_};

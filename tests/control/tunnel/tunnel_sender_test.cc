@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "dataplane/wire/message.h"
 #include "control/tunnel/reassembler.h"
+#include "dataplane/wire/message.h"
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/tunnel/tunnel_sender_fixture.h"
 
@@ -18,10 +18,10 @@ namespace warp::control {
 namespace {
 
 using lcore::FakeDataplane;
-using protocol::Instant;
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using wire::Drop;
+using wire::Instant;
 
 TEST_F(TunnelSenderTest, SendsAtOnceWhereItCan) {
   Send("one");
@@ -242,8 +242,8 @@ class SlowPort {
  public:
   struct Options {
     double rate;
-    protocol::Duration latency = std::chrono::microseconds(5);  // each way
-    protocol::Duration thinks = std::chrono::microseconds(5);
+    wire::Duration latency = std::chrono::microseconds(5);  // each way
+    wire::Duration thinks = std::chrono::microseconds(5);
     size_t queue = 1;  // of the gate
   };
   SlowPort(const Options& options, PeerRoute& route)
@@ -257,7 +257,7 @@ class SlowPort {
                   for (size_t i = 0; i < payloads; ++i) At(options_.thinks, [this] { Offer(); });
                 }) {}
 
-  void Run(protocol::Duration time) {
+  void Run(wire::Duration time) {
     for (size_t i = 0; i < options_.queue; ++i) At({}, [this] { Offer(); });
     const Instant end = now_ + time;
     while (now_ < end) {
@@ -279,7 +279,7 @@ class SlowPort {
   const TunnelSender& sender() const { return sender_; }
 
  private:
-  void At(protocol::Duration delay, std::function<void()> what) {
+  void At(wire::Duration delay, std::function<void()> what) {
     events_.emplace(now_ + delay, std::move(what));
   }
   void Offer() {
@@ -316,7 +316,7 @@ class SlowPort {
   }
 
   const Options options_;
-  const protocol::Duration period_;
+  const wire::Duration period_;
   Instant now_{milliseconds(1000)};
   Instant free_at_{};
   std::multimap<Instant, std::function<void()>> events_;

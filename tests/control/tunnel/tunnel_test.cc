@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "dataplane/os/boot_clock.h"
-#include "tests/control/turning.h"
 #include "tests/control/gate/udp_application.h"
 #include "tests/control/tunnel/tunnel_sender_fixture.h"
+#include "tests/control/turning.h"
 
 namespace warp::control {
 namespace {
@@ -137,13 +137,13 @@ class TunnelTest : public TunnelSenderTest {
   static constexpr size_t kInFlight = 1024;
   static constexpr size_t kQueue = 4;
 
-  void Open(protocol::Duration deadline) {
+  void Open(wire::Duration deadline) {
     config_.name = "video";
     config_.id = kTunnelId;
     config_.deadline = deadline;
     config_.queue = kQueue;
     config_.gate.loopback = config::LoopbackGateConfig{.listen = address_};
-    now_ = Now();
+    now_ = os::Now();
     auto tunnel =
         Tunnel::Create({*loop_, dataplane_, submitter_, gates_, now_}, config_, 5, route_);
     ASSERT_TRUE(tunnel.ok()) << tunnel.status();
@@ -158,7 +158,7 @@ class TunnelTest : public TunnelSenderTest {
   // The gate has given so many to the tunnel.
   bool Gives(size_t count) {
     return TurnUntil(*loop_, [&] {
-      now_ = Now();
+      now_ = os::Now();
       return tunnel_->gate_counters().from_app == count;
     });
   }

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "dataplane/os/unix_address.h"
 #include "tests/control/gate/unix_application.h"
 
 namespace warp::control {
@@ -17,9 +18,11 @@ class UnixPathTest : public ::testing::Test {
  protected:
   UnixPathTest() { options_.path = directory_ / "gate.sock"; }
 
-  static UniqueFd Socket(int type = SOCK_DGRAM) { return UniqueFd(socket(AF_UNIX, type, 0)); }
+  static os::UniqueFd Socket(int type = SOCK_DGRAM) {
+    return os::UniqueFd(socket(AF_UNIX, type, 0));
+  }
   std::string Error(int fd) {
-    const absl::StatusOr<UnixPath> path = UnixPath::Bind(fd, options_);
+    const absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd, options_);
     return path.ok() ? "" : std::string(path.status().message());
   }
   bool Exists() const { return access(options_.path.c_str(), F_OK) == 0; }
@@ -30,15 +33,15 @@ class UnixPathTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
-  UnixPathOptions options_;
+  os::UnixPathOptions options_;
 };
 
 TEST_F(UnixPathTest, TheFileHasTheModeWhateverTheUmask) {
   options_.mode = 0626;
   const mode_t before = umask(077);
-  const UniqueFd fd = Socket();
+  const os::UniqueFd fd = Socket();
   {
-    const absl::StatusOr<UnixPath> path = UnixPath::Bind(fd.get(), options_);
+    const absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd.get(), options_);
     ASSERT_TRUE(path.ok()) << path.status();
     EXPECT_EQ(Mode(), 0626u);
   }
@@ -50,8 +53,8 @@ TEST_F(UnixPathTest, TheFileIsGivenAway) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can";
   options_.owner = "nobody";
   options_.group = "daemon";
-  const UniqueFd fd = Socket();
-  const absl::StatusOr<UnixPath> path = UnixPath::Bind(fd.get(), options_);
+  const os::UniqueFd fd = Socket();
+  const absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd.get(), options_);
   ASSERT_TRUE(path.ok()) << path.status();
   struct stat file {};
   stat(options_.path.c_str(), &file);
@@ -60,7 +63,7 @@ TEST_F(UnixPathTest, TheFileIsGivenAway) {
 }
 
 TEST_F(UnixPathTest, UnknownAccountsAreErrorsThatLeaveNothing) {
-  const UniqueFd fd = Socket();
+  const os::UniqueFd fd = Socket();
   options_.group = "no-such-group";
   EXPECT_THAT(Error(fd.get()), HasSubstr("there is no group no-such-group"));
   options_.owner = "no-such-user";
@@ -70,24 +73,24 @@ TEST_F(UnixPathTest, UnknownAccountsAreErrorsThatLeaveNothing) {
 
 TEST_F(UnixPathTest, AStaleFileIsReplaced) {
   {
-    const UniqueFd old = Socket();
-    const UnixAddress address = *UnixAddress::Of(options_.path);
+    const os::UniqueFd old = Socket();
+    const os::UnixAddress address = *os::UnixAddress::Of(options_.path);
     ASSERT_EQ(bind(old.get(), address.get(), address.size()), 0);
   }
   ASSERT_TRUE(Exists());
-  const UniqueFd fd = Socket(SOCK_SEQPACKET);
-  EXPECT_TRUE(UnixPath::Bind(fd.get(), options_).ok());
+  const os::UniqueFd fd = Socket(SOCK_SEQPACKET);
+  EXPECT_TRUE(os::UnixPath::Bind(fd.get(), options_).ok());
 }
 
 TEST_F(UnixPathTest, ALiveOneOfAnyTypeIsAnErrorAndStays) {
   for (const int type : {SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM}) {
-    const UniqueFd live = Socket(type);
-    const absl::StatusOr<UnixPath> path = UnixPath::Bind(live.get(), options_);
+    const os::UniqueFd live = Socket(type);
+    const absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(live.get(), options_);
     ASSERT_TRUE(path.ok()) << path.status();
     if (type != SOCK_DGRAM) {
       ASSERT_EQ(listen(live.get(), 1), 0);
     }
-    const UniqueFd fd = Socket();
+    const os::UniqueFd fd = Socket();
     EXPECT_THAT(Error(fd.get()), HasSubstr("another program is listening there"));
     EXPECT_TRUE(Exists());
   }
@@ -95,7 +98,7 @@ TEST_F(UnixPathTest, ALiveOneOfAnyTypeIsAnErrorAndStays) {
 
 TEST_F(UnixPathTest, AFileOfAnotherKindIsInTheWayAndStays) {
   std::ofstream(options_.path) << "precious";
-  const UniqueFd fd = Socket();
+  const os::UniqueFd fd = Socket();
   EXPECT_THAT(Error(fd.get()), HasSubstr("a file of that name is in the way"));
   std::string content;
   std::ifstream(options_.path) >> content;
@@ -103,12 +106,12 @@ TEST_F(UnixPathTest, AFileOfAnotherKindIsInTheWayAndStays) {
 }
 
 TEST_F(UnixPathTest, SomebodyElsesFileIsLeftAlone) {
-  const UniqueFd fd = Socket(), other = Socket();
+  const os::UniqueFd fd = Socket(), other = Socket();
   {
-    const absl::StatusOr<UnixPath> path = UnixPath::Bind(fd.get(), options_);
+    const absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd.get(), options_);
     ASSERT_TRUE(path.ok());
     ASSERT_EQ(unlink(options_.path.c_str()), 0);
-    const UnixAddress address = *UnixAddress::Of(options_.path);
+    const os::UnixAddress address = *os::UnixAddress::Of(options_.path);
     ASSERT_EQ(bind(other.get(), address.get(), address.size()), 0);
   }
   EXPECT_TRUE(Exists());
@@ -116,26 +119,26 @@ TEST_F(UnixPathTest, SomebodyElsesFileIsLeftAlone) {
 
 TEST_F(UnixPathTest, MakesTheLastDirectory) {
   options_.path = directory_ / "run/gate.sock";
-  const UniqueFd fd = Socket();
-  EXPECT_TRUE(UnixPath::Bind(fd.get(), options_).ok());
+  const os::UniqueFd fd = Socket();
+  EXPECT_TRUE(os::UnixPath::Bind(fd.get(), options_).ok());
 }
 
 TEST_F(UnixPathTest, APathHasABound) {
   options_.path = directory_ / std::string(107, 'x');
-  const UniqueFd fd = Socket();
+  const os::UniqueFd fd = Socket();
   EXPECT_THAT(Error(fd.get()), HasSubstr("1 to 107 bytes"));
 }
 
 TEST(UnixAddressTest, KnowsWhatCanBeAnswered) {
-  const UnixAddress path = *UnixAddress::Of(std::string("/a/b"));
+  const os::UnixAddress path = *os::UnixAddress::Of(std::string("/a/b"));
   EXPECT_TRUE(path.is_reachable());
   EXPECT_EQ(path.path(), "/a/b");
-  EXPECT_FALSE(UnixAddress().is_reachable());
-  EXPECT_FALSE(UnixAddress::Of(std::string("relative"))->is_reachable());
+  EXPECT_FALSE(os::UnixAddress().is_reachable());
+  EXPECT_FALSE(os::UnixAddress::Of(std::string("relative"))->is_reachable());
   sockaddr_un abstract{.sun_family = AF_UNIX, .sun_path = {}};
   abstract.sun_path[1] = 'x';
-  EXPECT_FALSE(UnixAddress::Of(abstract, sizeof(sa_family_t) + 2).is_reachable());
-  EXPECT_FALSE(UnixAddress::Of(abstract, sizeof(sa_family_t)).is_reachable());
+  EXPECT_FALSE(os::UnixAddress::Of(abstract, sizeof(sa_family_t) + 2).is_reachable());
+  EXPECT_FALSE(os::UnixAddress::Of(abstract, sizeof(sa_family_t)).is_reachable());
 }
 
 }  // namespace

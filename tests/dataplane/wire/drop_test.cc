@@ -19,7 +19,7 @@ TEST(Drop, EveryReasonHasANameOfItsOwnAndAMeaning) {
     EXPECT_GT(DropMeaning(drop).size(), 10u) << name;
   }
   EXPECT_EQ(DropName(Drop::kDuplicate), "duplicate");
-  EXPECT_EQ(DropName(Drop::kCount), "invalid");
+  EXPECT_EQ(DropName(Drop::kNone), "invalid");
 }
 
 }  // namespace

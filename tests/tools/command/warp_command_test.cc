@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "tests/control/config/temp_dir.h"
 #include "tests/tools/child.h"
 #include "tools/gauge/gauge_socket.h"
-#include "tools/run/owned_fd.h"
 
 namespace warp::tools {
 namespace {
@@ -146,7 +146,7 @@ class FakeDaemon {
     ::listen(fd_.get(), 4);
     thread_ = std::thread([this] {
       while (true) {
-        const OwnedFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        const os::UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
         if (client.get() < 0) return;
         ::send(client.get(), words_.data(), words_.size(), MSG_NOSIGNAL);
       }
@@ -158,7 +158,7 @@ class FakeDaemon {
   }
 
  private:
-  OwnedFd fd_;
+  os::UniqueFd fd_;
   const std::string words_;
   std::thread thread_;
 };

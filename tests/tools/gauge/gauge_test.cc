@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/os/unique_fd.h"
 #include "tools/gauge/gauge_datagram.h"
 #include "tools/gauge/gauge_socket.h"
 #include "tools/gauge/gauge_wait.h"
-#include "tools/run/owned_fd.h"
 
 namespace warp::tools {
 namespace {
@@ -28,7 +28,7 @@ class Stop {
   void Now() { ::eventfd_write(fd_.get(), 1); }
 
  private:
-  OwnedFd fd_;
+  os::UniqueFd fd_;
 };
 
 // A port that nobody has, as far as one can tell.

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "dataplane/os/unix_address.h"
 #include "tests/control/config/temp_dir.h"
 #include "tests/tools/run/run_gate_double.h"
 #include "tools/gauge/gauge.h"
@@ -28,7 +29,7 @@ class GaugeUnixTest : public ::testing::Test {
   }
 
   TempDir dir_;
-  const OwnedFd stop_;
+  const os::UniqueFd stop_;
 };
 
 // A seqpacket gate with an application that answers everything at its far end; closes after so many.
@@ -36,11 +37,11 @@ class PacketEcho {
  public:
   PacketEcho(const std::string& path, int packets)
       : fd_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
-    const UnixAddress address = UnixAddress::Of(path).value();
+    const os::UnixAddress address = os::UnixAddress::Of(path).value();
     ::bind(fd_.get(), address.get(), address.size());
     ::listen(fd_.get(), 1);
     thread_ = std::thread([this, packets] {
-      const OwnedFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const os::UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       std::vector<uint8_t> buffer(kMaxGaugeSize);
       for (int i = 0; i < packets; ++i) {
         const ssize_t got = ::recv(client.get(), buffer.data(), buffer.size(), 0);
@@ -55,7 +56,7 @@ class PacketEcho {
   }
 
  private:
-  OwnedFd fd_;
+  os::UniqueFd fd_;
   std::thread thread_;
 };
 
@@ -72,7 +73,7 @@ TEST_F(GaugeUnixTest, AddressesAreText) {
 TEST_F(GaugeUnixTest, DatagramsReturnThroughAnEcho) {
   absl::StatusOr<GaugeReport> echoed = absl::UnknownError("not run");
   std::thread echo([&] { echoed = RunGaugeEcho({.listen = gate(Kind::kDatagram)}, stop_.get()); });
-  const OwnedFd never(::eventfd(0, EFD_CLOEXEC));
+  const os::UniqueFd never(::eventfd(0, EFD_CLOEXEC));
   while (!std::filesystem::exists(dir_.At("gate"))) ::usleep(1000);
   GaugeTxOptions options = Tx(Kind::kDatagram);
   options.await_echo = true;

@@ -17,9 +17,9 @@
 #include <thread>
 #include <vector>
 
-#include "tools/gauge/gauge_socket.h"
-#include "tools/run/owned_fd.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/os/unix_address.h"
+#include "tools/gauge/gauge_socket.h"
 
 namespace warp::tools {
 
@@ -28,7 +28,7 @@ class GateDouble {
   explicit GateDouble(const std::string& path, int type = SOCK_DGRAM)
       : path_(path), type_(type), fd_(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0)) {
     ::unlink(path.c_str());
-    const UnixAddress address = UnixAddress::Of(path).value();
+    const os::UnixAddress address = os::UnixAddress::Of(path).value();
     ::bind(fd_.get(), address.get(), address.size());
     if (type == SOCK_SEQPACKET) ::listen(fd_.get(), 8);
     thread_ = std::thread([this] { Run(); });
@@ -57,7 +57,7 @@ class GateDouble {
  private:
   void Run() {
     std::vector<pollfd> polled{{.fd = fd_.get(), .events = POLLIN, .revents = 0}};
-    std::vector<OwnedFd> clients;
+    std::vector<os::UniqueFd> clients;
     while (!stop_) {
       if (::poll(polled.data(), polled.size(), 5) <= 0) continue;
       if (type_ == SOCK_DGRAM) {
@@ -94,7 +94,7 @@ class GateDouble {
 
   const std::string path_;
   const int type_;
-  OwnedFd fd_;
+  os::UniqueFd fd_;
   std::atomic<int> hold_ = 0;  // us; negative: for good
   std::atomic<bool> stop_ = false;
   std::atomic<bool> looks_ = false;

@@ -27,7 +27,7 @@ wire::Drop Linearise(rte_mempool* pool, rte_mbuf** packet) {
     to = std::copy_n(rte_pktmbuf_mtod(segment, const char*), segment->data_len, to);
   }
   rte_pktmbuf_free(std::exchange(*packet, copy));
-  return wire::Drop::kCount;
+  return wire::Drop::kNone;
 }
 
 // How many packets ahead a buffer, and then its first bytes, are on their way into the cache.
@@ -98,7 +98,7 @@ void Worker::Receive(const PortView& port) {
     if (i + kPrefetchBytes < received) PrefetchBytes(frames[i + kPrefetchBytes]);
     if (IsShared(frames[i])) {
       const wire::Drop failure = Linearise(port.port->rx_pool(), &frames[i]);
-      if (failure != wire::Drop::kCount) {
+      if (failure != wire::Drop::kNone) {
         Discard(port.slot, failure, frames[i]);
         continue;
       }

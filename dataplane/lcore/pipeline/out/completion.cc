@@ -38,7 +38,7 @@ void Worker::FinishJob(OutJob* job) {
     report.reports = 1;
     report.taken = job->taken;
     report.sealed = job->sealed;
-    report.reason = job->taken ? wire::Drop::kCount : job->reason;
+    report.reason = job->taken ? wire::Drop::kNone : job->reason;
   }
   if (!give_back && job->owned) rte_pktmbuf_free(job->payload);
 }
@@ -58,7 +58,7 @@ void Worker::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
     report->reports = meta.legs;
     report->taken = taken;
     report->sealed = true;
-    report->reason = taken ? wire::Drop::kCount : reason;
+    report->reason = taken ? wire::Drop::kNone : reason;
   }
   if (taken) meta.any_taken.store(1, std::memory_order_relaxed);
   const bool last = meta.legs == 1 || meta.pending.fetch_sub(1, std::memory_order_acq_rel) == 1;

@@ -45,7 +45,7 @@ bool Worker::TakePayloads() {
            .generation = meta.generation};
     FindSendSession(&job);
     const wire::Drop obstacle = Obstacle(job);
-    if (obstacle == wire::Drop::kCount) continue;
+    if (obstacle == wire::Drop::kNone) continue;
     RefuseJob(&job, obstacle);
     out_.Resize(static_cast<uint16_t>(out_.size() - 1));
   }
@@ -74,7 +74,7 @@ wire::Drop Worker::Obstacle(const OutJob& job) const {
                       rte_pktmbuf_tailroom(job.payload) < wire::kTagSize)) {
     return wire::Drop::kTooLarge;
   }
-  return wire::Drop::kCount;
+  return wire::Drop::kNone;
 }
 
 void Worker::Seal() {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/memory/eal_log.h"
+#include "dataplane/lcore/port/device.h"
 
 namespace warp::lcore {
 

@@ -21,8 +21,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/memory/eal_log.h"
+#include "dataplane/lcore/port/device.h"
 
 namespace warp::lcore {
 

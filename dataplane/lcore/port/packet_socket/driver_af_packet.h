@@ -10,9 +10,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "dataplane/lcore/port/port.h"
 #include "dataplane/lcore/port/packet_socket/segment_receiver.h"
 #include "dataplane/lcore/port/packet_socket/segment_sender.h"
+#include "dataplane/lcore/port/port.h"
 
 namespace warp::lcore {
 

@@ -32,10 +32,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/memory/eal_log.h"
-#include "dataplane/lcore/warp_xdp_object.h"
+#include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/port/xdp/xsk_rings.h"
+#include "dataplane/lcore/warp_xdp_object.h"
 
 namespace warp::lcore {
 namespace {

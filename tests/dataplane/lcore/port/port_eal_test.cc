@@ -4,9 +4,9 @@
 #include <rte_mbuf.h>
 #include <sched.h>
 
+#include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/lcore/memory/pool.h"
-#include "dataplane/lcore/memory/buffer_size.h"
 
 namespace warp::lcore {
 namespace {

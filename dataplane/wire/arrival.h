@@ -1,0 +1,36 @@
+// The way a datagram came, and the way an answer goes: a local port and the remote endpoint.
+#ifndef WARP_DATAPLANE_WIRE_ARRIVAL_H_
+#define WARP_DATAPLANE_WIRE_ARRIVAL_H_
+
+#include <compare>
+#include <utility>
+
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/ids.h"
+
+namespace warp::wire {
+
+// A way out: the unit of paths, of cookies and of copies.
+struct Route {
+  PortId port = 0;
+  Endpoint remote;
+
+  friend bool operator==(const Route&, const Route&) = default;
+  friend auto operator<=>(const Route&, const Route&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Route& r) {
+    return H::combine(std::move(h), r.port, r.remote);
+  }
+};
+
+struct Arrival {
+  PortId port = 0;
+  Endpoint from;
+  IpAddress to;  // our address that it was sent to
+
+  Route route() const { return {port, from}; }
+};
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_ARRIVAL_H_
