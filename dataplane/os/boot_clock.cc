@@ -13,7 +13,7 @@ int64_t Read(clockid_t clock) {
 
 }  // namespace
 
-wire::Instant Now() { return protocol::Instant(protocol::Duration(Read(CLOCK_BOOTTIME))); }
+wire::Instant Now() { return wire::Instant(wire::Duration(Read(CLOCK_BOOTTIME))); }
 
 uint64_t WallClockHint() {
   const int64_t now = Read(CLOCK_REALTIME);
