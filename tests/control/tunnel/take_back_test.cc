@@ -53,7 +53,7 @@ class TakeBackTest : public TunnelSenderTest {
   }
   // Fragments, as the peer puts them together.
   static std::string Whole(const std::vector<FakeDataplane::Submitted>& items) {
-    wire::Reassembler reassembler;
+    Reassembler reassembler;
     for (const FakeDataplane::Submitted& item : items) {
       auto result = reassembler.Add(0, 1, item.request.counter, item.packet.bytes());
       EXPECT_FALSE(result.drop.has_value());

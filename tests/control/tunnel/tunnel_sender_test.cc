@@ -150,8 +150,8 @@ TEST_F(TunnelSenderTest, CutsWhatExceedsThePathsAndItComesTogetherAgain) {
   submitter_.Flush();
   ASSERT_EQ(dataplane_.submitted.size(), 43u);  // 60000 / (1404 - 8), rounded up
 
-  wire::Reassembler reassembler;
-  std::optional<wire::Reassembler::Payload> whole;
+  Reassembler reassembler;
+  std::optional<Reassembler::Payload> whole;
   uint64_t counter = 100;
   for (const FakeDataplane::Submitted& item : dataplane_.submitted) {
     EXPECT_LE(item.packet.bytes().size(), 1404u);
