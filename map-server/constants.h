@@ -9,8 +9,7 @@
 
 namespace warp::map {
 
-// --- The registry
-// ------------------------------------------------------------------------------------------------------
+// --- The registry. ---
 
 // Registrations of one key: eight ports, each by IPv4 and by IPv6.
 inline constexpr size_t kMaxPortsPerKey = 16;
@@ -30,8 +29,7 @@ inline constexpr int kPushAttempts = 7;
 // Pushes sent before the loop looks at its sockets again.
 inline constexpr int kPushesPerTurn = 256;
 
-// --- Sessions
-// ------------------------------------------------------------------------------------------------------------
+// --- Sessions. ---
 
 // Handshakes answered, each 0.22 ms: half a core at the most. This bounds what a flood costs, and how fast a
 // restarted map is whole again. Below half of the burst, initiations need a cookie.
@@ -51,8 +49,7 @@ inline constexpr int kClientsPerTurn = 256;
 // Clients that are told when the map shuts down, at most.
 inline constexpr size_t kMaxFarewells = 10000;
 
-// --- The socket loop
-// -----------------------------------------------------------------------------------------------------
+// --- The socket loop. ---
 
 inline constexpr size_t kBatch = 64;           // datagrams in one recvmmsg or sendmmsg
 inline constexpr size_t kDatagramRoom = 2048;  // anything longer is not ours

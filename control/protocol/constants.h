@@ -15,8 +15,7 @@ using wire::Duration;
 using wire::Instant;
 using wire::kNever;
 
-// --- Timers: one table, of which tests (and `node.timers`) override what they like.
-// docs/state-machines.md lists them ----
+// --- Timers. Tests and `node.timers` override what they like; docs/state-machines.md lists them. ---
 
 struct Timers {
   // Sessions.
@@ -53,8 +52,7 @@ struct Timers {
       std::chrono::seconds(300);  // a learned endpoint without an active path is forgotten
 };
 
-// --- Implementation limits
-// ---------------------------------------------------------------------------------------------
+// --- Implementation limits. ---
 
 // The initiator makes a new session before this many packets; far below wire::kCounterLimit, so
 // that nothing is lost.

@@ -1,19 +1,17 @@
-// The messages between peers that are not payload: contents of sealed control messages (dataplane/wire/message.h). All
-// integers are little endian. docs/wire-format.md has worked bytes.
+// The messages between peers that are not payload: contents of sealed control messages (dataplane/wire/message.h). The
+// notation is that of docs/wire-format.md, which also has worked bytes.
 //
-//   control   = %x03 message
-//   message   = probe / answer / confirm / close / map-message   ; map-message: %x40 and up, map_message.h
+//   control = 03 | message
+//   message = probe / answer / confirm / close / map-message       ; map-message: map/map_message.h
+//   probe   = 01 | port u16 | number u64 | challenge 8             ; over one path
+//   answer  = 02 | challenge 8                                     ; over the probe's path, and over the active ones
+//   confirm = 03
+//   close   = 04
 //
-//   probe     = %x01 port number challenge   ; over one path, to be answered
-//   answer    = %x02 challenge        ; of the probe, back over the path it came on and over the active ones
-//   confirm   = %x03                  ; initiator: until it opened a packet of the session; responder: in answer
-//   close     = %x04                  ; the sender forgets its sessions up to this one
-//
-//   port      = u16                   ; the sender's own number of the port that the probe left from
-//   number    = u64                   ; grows with every probe of the sender, over all its sessions
-//   challenge = 8 bytes               ; random
-//
-// Both peers and maps know confirm and close.
+// `port` is the sender's own number of the port that the probe left from. `number` grows with every probe of the
+// sender, over all its sessions. `challenge` is random. The initiator sends confirms until it opens a packet of the
+// session, and the responder answers each. A close says that its sender forgets its sessions up to this one. Peers and
+// maps know confirm and close alike.
 #ifndef WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 
@@ -51,8 +49,8 @@ using ControlMessage = std::variant<Probe, Answer, Confirm, Close>;
 // The whole plaintext, kind byte first, ready to be sealed.
 std::vector<uint8_t> EncodeControlMessage(const ControlMessage& message);
 
-// Of a whole plaintext, kind byte included. kUnknownKind for a message type that is not one of these, kMalformed where the
-// bytes break the grammar.
+// Of a whole plaintext, kind byte included. kUnknownKind for a message type that is not one of these, kMalformed where
+// the bytes break the grammar.
 std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaintext);
 
 // True for the messages of map_message.h.

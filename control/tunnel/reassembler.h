@@ -43,11 +43,11 @@ class Reassembler {
   };
   struct Result {
     std::optional<Payload> payload;  // set where this fragment was the last missing one
-    // Why the fragment, or with kReassemblyConflict its whole payload, was dropped:
+    // Why the fragment was dropped, or the whole payload with kReassemblyConflict:
     //   kMalformed           not a fragment, or one whose payload would begin before counter 0
     //   kDuplicate           this index is here already
-    //   kReassemblyConflict  count or chunk differ from those before: all pieces so far are given
-    //   up too kTooLarge            a single payload beyond max_bytes
+    //   kReassemblyConflict  count or chunk differ from those before: all pieces so far are given up too
+    //   kTooLarge            a single payload beyond max_bytes
     std::optional<wire::Drop> drop;
     // How many older payloads were given up, each a drop of its own.
     uint32_t timed_out = 0;  // Drop::kReassemblyTimeout

@@ -8,7 +8,7 @@
 
 namespace warp::wire {
 
-// --- Specification: docs/wire-format.md -------------------------------------------------------------------------------
+// --- Specification: docs/wire-format.md. ---
 
 inline constexpr uint16_t kDefaultPort = 13116;
 
@@ -42,7 +42,7 @@ inline constexpr size_t kCookieReplySize = 64;
 inline constexpr size_t kMaxHandshakeSize = 1200;
 inline constexpr size_t kMaxOfferedCiphers = 16;
 
-// --- Implementation ---------------------------------------------------------------------------------------------------
+// --- Implementation. ---
 
 inline constexpr size_t kDefaultWindow = size_t{1} << 17;  // counters; peer sessions
 inline constexpr size_t kMaxWindow = size_t{1} << 22;

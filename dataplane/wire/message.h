@@ -1,18 +1,21 @@
 // The outermost bytes of every WARP datagram (a UDP payload), and the inner header of what is sealed.
 //
-//   datagram  = sealed / initiation / response / cookie-reply      ; the latter three: handshake_message.h
-//   sealed    = %x01 reserved receiver-index counter ciphertext tag
-//   reserved        = 3 zero bytes        ; other values: another version, dropped
-//   receiver-index  = u32, little endian
-//   counter         = u64, little endian  ; below 2^36
-//   tag             = 16 bytes
+//   datagram       = sealed / initiation / response / cookie-reply     ; handshake/handshake_message.h has the others
+//   sealed         = 01 000000 | receiver-index u32 | counter u64 | ciphertext | tag 16
+//   receiver-index = what the receiver chose in the handshake (its sender-index there)
+//   counter        = from 0, less than 2^36                            ; never used twice under a key
+//   nonce          = 4 zero bytes | counter u64                        ; 12 bytes
+//   ciphertext     = the cipher of the session over the plaintext      ; additional data: the 16 bytes of header
 //
-//   plaintext = payload / fragment / control
-//   payload   = %x01 %x00 tunnel-id bytes                  ; tunnel-id: u16, little endian
-//   fragment  = %x02 index tunnel-id count %x00 chunk bytes
-//               ; index: u8 below count; count: u8, 2..255; chunk: u16, the size of every fragment but the last.
-//               ; the fragments of one payload have consecutive counters
-//   control   = %x03 message                               ; control/protocol/control_message.h, map_message.h
+//   plaintext      = payload / fragment / control
+//   payload        = 01 | 00 | tunnel-id u16 | bytes
+//   fragment       = 02 | index u8 | tunnel-id u16 | count u8 | 00 | chunk u16 | bytes
+//   control        = 03 | message                                      ; control/protocol has the messages
+//
+// The notation is that of docs/wire-format.md: `|` joins fields, digits are bytes in hexadecimal, a field has its size
+// in bytes or its integer type behind its name, and integers are little endian. A datagram whose first four bytes are
+// no type above belongs to another version. A fragment's index is below its count, the count is 2 to 255, and `chunk`
+// is the size of every fragment but the last. The fragments of one payload have consecutive counters.
 #ifndef WARP_DATAPLANE_WIRE_MESSAGE_H_
 #define WARP_DATAPLANE_WIRE_MESSAGE_H_
 

@@ -209,6 +209,28 @@ def check_drops(source, _build):
         yield f"docs/operations.md: {name} is no drop"
 
 
+def productions(text, start):
+    """The grammar in a text, without its remarks: what each line that begins so defines, name by name."""
+    found = re.findall(rf"^{start}([a-z][a-z0-9-]*) += ([^;\n]*)", text, re.MULTILINE)
+    return [(name, " ".join(definition.split())) for name, definition in found]
+
+
+def check_grammar(source, _build):
+    """Each production of docs/wire-format.md stands above its codec in the same words, and no other does."""
+    blocks = re.findall(r"^```\n(.*?)^```$", read(source, "docs/wire-format.md"), re.MULTILINE | re.DOTALL)
+    documented = dict(productions("\n".join(blocks), ""))
+    written = set()
+    for name in code(source):
+        if not name.endswith(".h") or layer_of(name) not in PURE:
+            continue
+        for production, definition in productions(read(source, name), "//   "):
+            written.add(production)
+            if documented.get(production) != definition:
+                yield f"{name}: {production} = {definition}: docs/wire-format.md has {documented.get(production)}"
+    for production in sorted(set(documented) - written):
+        yield f"docs/wire-format.md: {production} stands in no header"
+
+
 def main():
     check, source, build = sys.argv[1:4]
     problems = list(globals()["check_" + check](source, build))

@@ -9,8 +9,7 @@
 
 namespace warp::protocol {
 
-// --- Specification: docs/wire-format.md, "Map messages"
-// --------------------------------------------------------------
+// --- Specification: docs/wire-format.md, "Map messages". ---
 
 // No sealed map message is longer than this inside UDP, so that it passes every IPv6 path (RFC 8200
 // section 5).
@@ -24,8 +23,7 @@ inline constexpr size_t kMapMaxAllow = 65535;    // key ids in one allow list
 // "All ports" in a deregister.
 inline constexpr uint16_t kMapAllPorts = 0xffff;
 
-// --- Implementation
-// ---------------------------------------------------------------------------------------------------
+// --- Implementation. ---
 
 // Registrations live so long without a refresh. The map's configuration may say otherwise, and says
 // so in each answer.

@@ -1,47 +1,43 @@
-// The messages between a node and its map: contents of sealed control messages
-// (dataplane/wire/message.h). All integers are little endian. docs/wire-format.md has worked bytes.
+// The messages between a node and its map: contents of sealed control messages (dataplane/wire/message.h). The notation
+// is that of docs/wire-format.md, which also has worked bytes.
 //
-//   control     = %x03 message
-//   message     = register / registered / allow / allowed / lookup / endpoints / push / push-ack /
-//   deregister
+//   control     = 03 | message
+//   map-message = register / registered / allow / allowed / lookup / endpoints / push / push-ack / deregister
 //
-//   register    = %x40 port echo allow-digest count 1*16endpoint             ; node to map, through
-//   that port registered  = %x41 port state flags challenge lifetime refresh endpoint  ; map to
-//   node, to where it came from allow       = %x42 allow-digest total first count 1*64key-id ; node
-//   to map allowed     = %x43 allow-digest first                                    ; map to node:
-//   this part arrived lookup      = %x44 request port key                                      ;
-//   node to map endpoints   = %x45 request key count 0*32endpoint                        ; map to
-//   node push        = %x46 push-id key count 1*32endpoint                        ; map to node,
-//   unasked push-ack    = %x47 push-id                                               ; node to map
-//   deregister  = %x48 port                                                  ; node to map; %xffff:
-//   all ports
+//   register    = 40 | port u16 | echo 8 | allow-digest 8 | count u8 | count × endpoint 18    ; from that port
+//   registered  = 41 | port u16 | state u8 | flags u8 | challenge 8 | lifetime u16 | refresh u16 | endpoint 18
+//   allow       = 42 | allow-digest 8 | total u16 | first u16 | count u8 | count × key-id 16  ; node to map
+//   allowed     = 43 | allow-digest 8 | first u16                                             ; map to node: it arrived
+//   lookup      = 44 | request u32 | port u16 | key 32                                        ; node to map
+//   endpoints   = 45 | request u32 | key 32 | count u8 | count × endpoint 18                  ; map to node
+//   push        = 46 | push-id u32 | key 32 | count u8 | count × endpoint 18                  ; map to node, unasked
+//   push-ack    = 47 | push-id u32                                                            ; node to map
+//   deregister  = 48 | port u16                                                               ; node to map
+//   endpoint    = address 16 | udp-port u16                            ; IPv4 as ::ffff:a.b.c.d
 //
-//   port        = u16         ; the node's own number of the port, below %xffff
-//   echo        = 8 bytes     ; the last challenge that the map sent to this port, zeros where
-//   there was none challenge   = 8 bytes     ; bound to the node, the port and the address that the
-//   map saw state       = %x00        ; nothing changed yet: register again and echo the challenge
-//               / %x01        ; published
-//               / %x02        ; refused: the map is full
-//               / %x03        ; refused: the node has registered as many ports as it may
-//   flags       = u8          ; bit 0: send the allow list, the map does not have the one named.
-//   Others zero lifetime    = u16         ; seconds, not zero: how long a registration lives
-//   without a refresh refresh     = u16         ; milliseconds, not zero: how soon the map wants to
-//   hear of the port again, at the latest allow-digest= 8 bytes     ; names a set of keys;
-//   AllowDigest below. All zero: the empty set total       = u16         ; key ids in the whole
-//   list, not zero first       = u16         ; position of this part's first key id in the list, a
-//   multiple of 64 count       = u8          ; in an allow: 64 in every part but the last key-id =
-//   16 bytes    ; BLAKE2b-128 of a public key. A list is sorted (bytewise) and has no repetition
-//   request     = u32         ; chosen by the node, repeated in the answer
-//   push-id     = u32
-//   key         = 32 bytes    ; the public key that is looked up, or whose endpoints these are
-//   endpoint    = 16 bytes (IPv4 as ::ffff:0:0/96) u16 (UDP port, not zero)
+//   field         meaning
+//   port          the node's own number of the port, below ffff; in a deregister, ffff means all ports
+//   echo          the last challenge that the map sent to this port, zeros where there was none
+//   challenge     bound to the node, to the port and to the address that the map saw
+//   state         00 nothing changed yet: register again and echo the challenge; 01 published;
+//                 02 refused, the map is full; 03 refused, the node has registered as many ports as it may
+//   flags         bit 0: send the allow list, since the map does not have the one that was named; other bits are zero
+//   lifetime      seconds, not zero: how long a registration lives without a refresh
+//   refresh       milliseconds, not zero: the map wants to hear of the port again within this time
+//   allow-digest  names a set of keys, see AllowDigest; all zero for the empty set
+//   total         key ids in the whole list, not zero
+//   first         position in the list of this part's first key id, a multiple of 64
+//   count         endpoints: 1 to 16 in a register, 0 to 32 in an answer, 1 to 32 in a push;
+//                 key ids: 64 in every part of an allow list but the last
+//   key-id        BLAKE2b-128 of a public key; a list is sorted bytewise and has no repetition
+//   request       chosen by the node, repeated in the answer
+//   key           the public key that is looked up, or whose endpoints these are
 //
-// Allow lists longer than one message travel in parts, which the map acknowledges one by one and
-// uses once it has all of them and their digest is right. A register costs only the digest.
+// An allow list longer than one message travels in parts. The map acknowledges each part and uses the list once it has
+// all of them and their digest is right. A register thus costs only the digest.
 //
-// No answer is longer than its request as long as the node's address is not verified: registered
-// (36 bytes) against register (at least 39) and lookup (40), allowed against allow; endpoints go to
-// verified addresses alone.
+// No answer is longer than its request as long as the node's address is not verified: registered (36 bytes) against
+// register (at least 39) and lookup (40), allowed against allow. Endpoints go to verified addresses alone.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_MESSAGE_H_
 

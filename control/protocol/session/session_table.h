@@ -1,7 +1,6 @@
 // The receiver indices of this process: one space for the sessions with peers and with maps, and
 // for handshakes under way (whose index becomes the session's).
-//
-//   receiver-index = random high bits, slot in the low bits
+// An index has its slot in the low bits and random high bits.
 //
 // The table's size is a power of two, and any larger power of two keeps every index in a slot of
 // its own: that is how it grows, and how a snapshot may use a size of its own.

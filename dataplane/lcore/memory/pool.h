@@ -2,8 +2,7 @@
 //
 //   payload pool   one; control allocates payloads and frames from it, lcores free them
 //   header pool    one per worker; the header mbuf of each replicated copy
-//   RX pool        one per port slot, made when the slot is first used and kept: a later port in
-//   the slot finds it. Also
+//   RX pool        one per port slot, made when the slot is first used and kept for a later port in the slot. It also
 //                  gives the port's linear copies, since some drivers send only what is theirs
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_POOL_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_POOL_H_

@@ -1,4 +1,7 @@
-// The keys of the bulk cipher, out of those that the handshake ends with.
+// The keys of the bulk cipher, made of those that the handshake ends with.
+//
+//   bulk-key  = BLAKE2b-256, keyed with that direction's split key, of "WARP/1 bulk key" | cipher u8 | direction u8
+//   direction = 01 initiator to responder, 02 responder to initiator
 #ifndef WARP_DATAPLANE_WIRE_CRYPTO_KEY_DERIVATION_H_
 #define WARP_DATAPLANE_WIRE_CRYPTO_KEY_DERIVATION_H_
 
@@ -11,8 +14,7 @@ namespace warp::wire {
 
 enum class KeyDirection : uint8_t { kInitiatorToResponder = 1, kResponderToInitiator = 2 };
 
-// BLAKE2b-256, keyed with the split key of that direction, of "WARP/1 bulk key" | cipher u8 |
-// direction u8. A key thus never serves two ciphers, nor a Noise transport that someone might add.
+// The label keeps a key from ever serving two ciphers, or a Noise transport that someone might add.
 SymmetricKey DeriveBulkKey(const SymmetricKey& split_key, Cipher cipher, KeyDirection direction);
 
 }  // namespace warp::wire

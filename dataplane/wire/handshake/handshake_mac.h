@@ -1,15 +1,15 @@
 // The two MACs at the end of initiations and responses, and the cookie between them.
 //
-//   mac1 proves that the sender knows the receiver's public key: without it no X25519 is spent.
-//   mac2 proves that the sender receives at its source address: asked for under load, by a cookie
-//   reply.
+// mac1 proves that the sender knows the receiver's public key: no X25519 is spent on a message without it. mac2 proves
+// that the sender receives at its source address: under load, a cookie reply asks for it.
 //
-//   mac-key    = BLAKE2b-256("WARP/1 mac1" | receiver's public key)
-//   cookie-key = BLAKE2b-256("WARP/1 cookie" | public key of the cookie's sender)    ; seals the
-//   cookie reply mac1       = BLAKE2b-128 keyed with mac-key, of the message before mac1 mac2 =
-//   BLAKE2b-128 keyed with the cookie, of the message before mac2; zero without a cookie cookie =
-//   BLAKE2b-128 keyed with the sender's own secret, of address 16 | port u16; opaque to the
-//   receiver
+//   mac-key       = BLAKE2b-256("WARP/1 mac1" | receiver's public key)
+//   mac1          = BLAKE2b-128, keyed with mac-key, of the message before mac1
+//   mac2          = BLAKE2b-128, keyed with the cookie, of the message before mac2    ; 16 zero bytes without a cookie
+//   cookie-key    = BLAKE2b-256("WARP/1 cookie" | public key of the cookie's sender)
+//   sealed-cookie = XChaCha20-Poly1305(cookie-key, nonce, cookie 16)                  ; additional data: mac1 of the
+//                                                                                     ; message that is answered
+//   cookie        = 16 bytes, opaque to its receiver                                  ; see ComputeCookie
 //
 // Any thread; nothing here allocates.
 #ifndef WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MAC_H_

@@ -1,29 +1,22 @@
-// The datagrams of the handshake, around the Noise messages of noise.h. All integers little endian.
+// The datagrams of the handshake, around the Noise messages of noise.h. The notation is that of docs/wire-format.md.
 //
-//   initiation   = %x02 reserved sender-index noise-initiation mac1 mac2               ; 200 bytes
-//   and more response     = %x03 reserved sender-index receiver-index noise-response mac1 mac2  ;
-//   108 bytes and more cookie-reply = %x04 reserved receiver-index nonce sealed-cookie ; 64 bytes
+//   initiation         = 02 000000 | sender-index u32 | noise-initiation | mac1 16 | mac2 16
+//   response           = 03 000000 | sender-index u32 | receiver-index u32 | noise-response | mac1 16 | mac2 16
+//   cookie-reply       = 04 000000 | receiver-index u32 | nonce 24 | sealed-cookie 32
 //
-//   reserved         = 3 zero bytes
-//   sender-index     = u32     ; what the receiver shall write as receiver-index from now on
-//   noise-initiation = ephemeral 32, static 32 + 16, initiation-payload + 16
-//   noise-response   = ephemeral 32, response-payload + 16
-//   mac1, mac2       = 16 bytes each, see handshake_mac.h
-//   nonce            = 24 random bytes
-//   sealed-cookie    = XChaCha20-Poly1305 of the cookie, 16 + 16 bytes, under the cookie-key of
-//   handshake_mac.h;
-//                      additional data: the mac1 of the message that is answered
+//   noise-initiation   = ephemeral 32 | static 32 + 16 | initiation-payload + 16
+//   noise-response     = ephemeral 32 | response-payload + 16
 //
-//   initiation-payload = timestamp cipher-count 1*cipher padding      ; at least 64 bytes
-//   response-payload   = cipher padding                               ; at least 16 bytes
-//   timestamp    = u64     ; nanoseconds since 1970 by the initiator's clock, a hint
-//   cipher-count = u8      ; 1..16
-//   cipher       = u8      ; see wire::Cipher. Offered best first; unknown ones are skipped; chosen
-//   out of the offer padding      = zero bytes when sent, ignored when received: the room of later
-//   versions
+//   initiation-payload = timestamp u64 | cipher-count u8 | cipher-count × cipher u8 | padding    ; at least 64 bytes
+//   response-payload   = cipher u8 | padding                                                     ; at least 16 bytes
 //
-// No reply is larger than what it answers: the padding of the initiation sees to that, and a
-// response may be no larger than kMinInitiationSize.
+// `sender-index` is what the receiver writes as receiver-index from now on. `timestamp` counts nanoseconds since 1970
+// by the initiator's clock and is a hint only. `cipher-count` is 1 to 16; ciphers (wire::Cipher) are offered best
+// first, unknown ones are skipped, and the response names one of them. `padding` is zero when sent and ignored when
+// received: later versions may use it. The MACs and the sealed cookie stand in handshake_mac.h.
+//
+// No reply is larger than what it answers: initiations are padded to at least kMinInitiationSize, and no response may
+// be larger than that.
 #ifndef WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MESSAGE_H_
 #define WARP_DATAPLANE_WIRE_HANDSHAKE_HANDSHAKE_MESSAGE_H_
 
@@ -38,9 +31,10 @@
 
 namespace warp::wire {
 
-// --- Datagrams. Decoders take a whole datagram, verify no MAC, and return views into it; nullopt
-// where the type, reserved bytes or size is wrong. Encoders leave the MACs zero for WriteMacs().
-// ---
+// --- Datagrams. ---
+//
+// Decoders take a whole datagram, verify no MAC, and return views into it; nullopt where the type, the reserved bytes
+// or the size is wrong. Encoders leave the MACs zero for WriteMacs().
 
 struct InitiationMessage {
   uint32_t sender_index = 0;
