@@ -231,6 +231,27 @@ def check_grammar(source, _build):
         yield f"docs/wire-format.md: {production} stands in no header"
 
 
+def check_paths(source, _build):
+    """Every file that a document names is there: by its path from the top, or by enough of its end."""
+    files = set(tracked(source))
+    slashes = [(name, at) for name in files for at, letter in enumerate(name) if letter == "/"]
+    known = files | {name[:at] for name, at in slashes}
+    tails = {name[at + 1 :] for name, at in slashes}
+    word = r"(?<![\w./<$-])[\w.-]+(?:/[\w.-]+)*(?![\w/*<{])"
+    for document in sorted(name for name in files if name.endswith(".md")):
+        code_blocks = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+        text = read(source, document)
+        quoted = re.findall(r"`[^`\n]+`", code_blocks.sub("", text))
+        named = {name for name in re.findall(word, " ".join(quoted)) if re.search(r"\.(h|cc|c|py|sh|md)$", name)}
+        rooted = {
+            name
+            for name in re.findall(word, " ".join(quoted + code_blocks.findall(text)))
+            if "/" in name and name.split("/")[0] in TOP_LEVEL
+        }
+        for name in sorted((named - tails | rooted) - known):
+            yield f"{document}: there is no {name}"
+
+
 def main():
     check, source, build = sys.argv[1:4]
     problems = list(globals()["check_" + check](source, build))
