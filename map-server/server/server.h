@@ -13,9 +13,9 @@
 #include "absl/status/statusor.h"
 #include "control/config/map_config.h"
 #include "dataplane/os/unique_fd.h"
+#include "map-server/server/local_addresses.h"
 #include "map-server/server/status_socket.h"
 #include "map-server/server/udp_socket.h"
-#include "map-server/server/ways.h"
 #include "map-server/session/handler.h"
 #include "map-server/store/memory_store.h"
 

@@ -1,7 +1,7 @@
 // The map's own addresses: an answer must leave from the one that its request came to, or no NAT lets it in. Each gets a
 // number, its Via, that fits in a registration.
-#ifndef WARP_MAP_SERVER_SERVER_WAYS_H_
-#define WARP_MAP_SERVER_SERVER_WAYS_H_
+#ifndef WARP_MAP_SERVER_SERVER_LOCAL_ADDRESSES_H_
+#define WARP_MAP_SERVER_SERVER_LOCAL_ADDRESSES_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -41,4 +41,4 @@ class Ways {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_SERVER_WAYS_H_
+#endif  // WARP_MAP_SERVER_SERVER_LOCAL_ADDRESSES_H_

@@ -1,4 +1,4 @@
-#include "map-server/server/ways.h"
+#include "map-server/server/local_addresses.h"
 
 #include "map-server/constants.h"
 
