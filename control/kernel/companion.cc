@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 namespace {
@@ -25,11 +26,10 @@ ifreq Request(const std::string& name) {
   return request;
 }
 
-absl::Status Failure(const CompanionOptions& options, absl::string_view what, int error) {
-  const std::string text =
-      absl::StrCat("companion interface ", options.name, ": ", what, ": ", std::strerror(error));
-  return error == EPERM || error == EACCES ? absl::PermissionDeniedError(text)
-                                           : absl::UnavailableError(text);
+// The status of a system call for this interface that has just failed.
+template <typename... Parts>
+absl::Status Failure(const CompanionOptions& options, const Parts&... what) {
+  return os::ErrnoStatus(errno, "companion interface ", options.name, ": ", what...);
 }
 
 absl::Status Attach(int fd, const CompanionOptions& options) {
@@ -47,7 +47,7 @@ absl::Status Attach(int fd, const CompanionOptions& options) {
     return absl::AlreadyExistsError(
         absl::StrCat("companion interface ", options.name,
                      ": an interface of that name exists and is not a TAP"));
-  return Failure(options, "cannot open it", errno);
+  return Failure(options, "cannot open it");
 }
 
 absl::Status SetMac(int control, const CompanionOptions& options) {
@@ -55,8 +55,7 @@ absl::Status SetMac(int control, const CompanionOptions& options) {
   request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
   std::memcpy(request.ifr_hwaddr.sa_data, options.mac.bytes.data(), options.mac.bytes.size());
   if (ioctl(control, SIOCSIFHWADDR, &request) != 0)
-    return Failure(options, absl::StrCat("cannot set its address to ", options.mac.ToString()),
-                   errno);
+    return Failure(options, "cannot set its address to ", options.mac.ToString());
   return absl::OkStatus();
 }
 
@@ -64,13 +63,11 @@ absl::Status BringUp(int control, const CompanionOptions& options) {
   ifreq request = Request(options.name);
   request.ifr_mtu = options.mtu;
   if (ioctl(control, SIOCSIFMTU, &request) != 0)
-    return Failure(options, absl::StrCat("cannot set its MTU to ", options.mtu), errno);
+    return Failure(options, "cannot set its MTU to ", options.mtu);
   request = Request(options.name);
-  if (ioctl(control, SIOCGIFFLAGS, &request) != 0)
-    return Failure(options, "cannot bring it up", errno);
+  if (ioctl(control, SIOCGIFFLAGS, &request) != 0) return Failure(options, "cannot bring it up");
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
-  if (ioctl(control, SIOCSIFFLAGS, &request) != 0)
-    return Failure(options, "cannot bring it up", errno);
+  if (ioctl(control, SIOCSIFFLAGS, &request) != 0) return Failure(options, "cannot bring it up");
   return absl::OkStatus();
 }
 
@@ -83,12 +80,12 @@ absl::StatusOr<std::unique_ptr<Companion>> Companion::Create(
                                                    "\": a name has 1 to ", IFNAMSIZ - 1,
                                                    " characters"));
   os::UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!control) return Failure(options, "no socket", errno);
+  if (!control) return Failure(options, "no socket");
   ifreq existing = Request(options.name);
   const bool created = ioctl(control.get(), SIOCGIFINDEX, &existing) != 0;
 
   os::UniqueFd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (!fd) return Failure(options, "cannot open /dev/net/tun", errno);
+  if (!fd) return Failure(options, "cannot open /dev/net/tun");
   if (absl::Status status = Attach(fd.get(), options); !status.ok()) return status;
   // Before it comes up, so that its link-local IPv6 address is made of this MAC.
   if (absl::Status status = SetMac(control.get(), options); !status.ok()) return status;

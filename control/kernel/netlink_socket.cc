@@ -10,8 +10,8 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "dataplane/os/boot_clock.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 namespace {
@@ -25,15 +25,11 @@ constexpr int kGroups[] = {RTNLGRP_LINK,        RTNLGRP_NEIGH,      RTNLGRP_IPV4
                            RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
                            RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE};
 
-absl::Status Failure(absl::string_view what) {
-  return absl::UnavailableError(absl::StrCat("netlink: ", what, ": ", std::strerror(errno)));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, Handler& handler) {
   os::UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
-  if (!fd) return Failure("no socket");
+  if (!fd) return os::ErrnoStatus(errno, "netlink: no socket");
   const int size = kReceiveBuffer, on = 1;
   if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
     setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -44,13 +40,13 @@ absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, H
 
   sockaddr_nl address{.nl_family = AF_NETLINK};
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
-    return Failure("cannot bind");
+    return os::ErrnoStatus(errno, "netlink: cannot bind");
   socklen_t length = sizeof(address);
   if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    return Failure("no address");
+    return os::ErrnoStatus(errno, "netlink: no address");
   for (const int group : kGroups) {
     if (setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0)
-      return Failure("cannot follow events");
+      return os::ErrnoStatus(errno, "netlink: cannot follow events");
   }
   return std::unique_ptr<NetlinkSocket>(
       new NetlinkSocket(loop, handler, std::move(fd), address.nl_pid));
@@ -103,7 +99,8 @@ absl::Status NetlinkSocket::Pump(const std::function<bool()>& done) {
   while (!done()) {
     while (!outbox_.empty()) {
       const std::vector<uint8_t> post = NextPost();
-      if (send(fd_.get(), post.data(), post.size(), 0) < 0) return Failure("cannot ask");
+      if (send(fd_.get(), post.data(), post.size(), 0) < 0)
+        return os::ErrnoStatus(errno, "netlink: cannot ask");
     }
     if (os::Now() >= end) return absl::DeadlineExceededError("netlink: the kernel does not answer");
     pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};

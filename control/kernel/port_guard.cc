@@ -8,9 +8,9 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 namespace {
@@ -24,8 +24,7 @@ absl::Status Explain(uint16_t port, int error) {
     case EPERM:
       return absl::PermissionDeniedError(absl::StrCat("no permission to take UDP port ", port));
     default:
-      return absl::UnavailableError(
-          absl::StrCat("cannot take UDP port ", port, ": ", std::strerror(error)));
+      return os::ErrnoStatus(error, "cannot take UDP port ", port);
   }
 }
 

@@ -8,10 +8,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/boot_clock.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 namespace {
@@ -48,14 +48,13 @@ absl::StatusOr<std::unique_ptr<Loop>> Loop::Create() {
       loop->ring_valid_ = true;
       loop->wake_fd_ = os::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
       if (!loop->wake_fd_ || io_uring_register_eventfd(&loop->ring_, loop->wake_fd_.get()) != 0)
-        return absl::UnavailableError(
-            absl::StrCat("no eventfd for the event loop: ", std::strerror(errno)));
+        return os::ErrnoStatus(errno, "no eventfd for the event loop");
       io_uring_cq_eventfd_toggle(&loop->ring_, false);
       return loop;
     }
   }
   return absl::UnavailableError(absl::StrCat(
-      "the kernel refuses an io_uring: ", std::strerror(-result),
+      "the kernel refuses an io_uring: ", os::ErrnoText(-result),
       result == -EPERM ? " (is sysctl kernel.io_uring_disabled set, or a seccomp filter active?)"
                        : ""));
 }

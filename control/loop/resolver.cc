@@ -21,6 +21,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/os/unique_fd.h"
 
@@ -54,7 +55,7 @@ Result LookUp(const Name& name) {
   addrinfo* list = nullptr;
   const int error = getaddrinfo(name.host.c_str(), nullptr, &hints, &list);
   if (error != 0) {
-    const char* why = error == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(error);
+    const std::string why = error == EAI_SYSTEM ? os::ErrnoText(errno) : gai_strerror(error);
     return absl::NotFoundError(absl::StrCat("cannot resolve ", name.host, ": ", why));
   }
   std::vector<wire::Endpoint> endpoints;
@@ -249,7 +250,7 @@ class ResolverImpl : public Resolver {
 absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Create(Loop& loop,
                                                            const ResolverOptions& options) {
   os::UniqueFd bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!bell) return absl::UnavailableError(absl::StrCat("resolver: ", std::strerror(errno)));
+  if (!bell) return os::ErrnoStatus(errno, "resolver");
   return std::make_unique<ResolverImpl>(loop, options, std::move(bell));
 }
 

@@ -6,10 +6,9 @@
 #include <sys/signalfd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 
@@ -21,8 +20,7 @@ absl::StatusOr<std::unique_ptr<Signals>> Signals::Create(Loop& loop,
   for (const int signal : signals) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   os::UniqueFd fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!fd)
-    return absl::UnavailableError(absl::StrCat("cannot receive signals: ", std::strerror(errno)));
+  if (!fd) return os::ErrnoStatus(errno, "cannot receive signals");
   return std::unique_ptr<Signals>(new Signals(loop, std::move(fd), std::move(callback)));
 }
 

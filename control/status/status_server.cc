@@ -5,11 +5,11 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <list>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/os/unix_path.h"
 
@@ -115,15 +115,14 @@ class ServerImpl : public StatusServer {
 absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Create(
     Loop& loop, const StatusServerOptions& options, std::function<std::string()> text) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return absl::UnavailableError(absl::StrCat("control socket: ", std::strerror(errno)));
+  if (!fd) return os::ErrnoStatus(errno, "control socket");
   absl::StatusOr<os::UnixPath> path =
       os::UnixPath::Bind(fd.get(), {.path = options.path, .mode = kMode});
   if (!path.ok())
     return absl::Status(path.status().code(),
                         absl::StrCat("control socket ", path.status().message()));
   if (listen(fd.get(), kBacklog) != 0)
-    return absl::UnavailableError(
-        absl::StrCat("control socket ", options.path, ": ", std::strerror(errno)));
+    return os::ErrnoStatus(errno, "control socket ", options.path);
   return std::make_unique<ServerImpl>(loop, options, std::move(fd), *std::move(path),
                                       std::move(text));
 }

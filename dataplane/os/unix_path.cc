@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstring>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/os/unix_address.h"
 
@@ -26,12 +26,6 @@ constexpr std::chrono::milliseconds kStaleInterval{20};
 constexpr mode_t kDirectoryMode = 0755;
 constexpr size_t kAccountBuffer = 16384;
 
-absl::Status Failure(const std::string& path, int error) {
-  const std::string text = absl::StrCat(path, ": ", std::strerror(error));
-  return error == EACCES || error == EPERM ? absl::PermissionDeniedError(text)
-                                           : absl::UnavailableError(text);
-}
-
 // A full queue of connections is an answer too, and so is a socket of another type.
 bool IsAnswered(const UnixAddress& address) {
   const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -41,7 +35,7 @@ bool IsAnswered(const UnixAddress& address) {
 absl::Status RemoveStale(const std::string& path, const UnixAddress& address) {
   struct stat file;
   if (lstat(path.c_str(), &file) != 0)
-    return errno == ENOENT ? absl::OkStatus() : Failure(path, errno);
+    return errno == ENOENT ? absl::OkStatus() : ErrnoStatus(errno, path);
   if (!S_ISSOCK(file.st_mode))
     return absl::AlreadyExistsError(absl::StrCat(path, ": a file of that name is in the way"));
   for (int attempt = 0; IsAnswered(address); ++attempt) {
@@ -49,7 +43,7 @@ absl::Status RemoveStale(const std::string& path, const UnixAddress& address) {
       return absl::AlreadyExistsError(absl::StrCat(path, ": another program is listening there"));
     std::this_thread::sleep_for(kStaleInterval);
   }
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return Failure(path, errno);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, path);
   return absl::OkStatus();
 }
 
@@ -89,7 +83,7 @@ absl::StatusOr<Owners> FindOwners(const UnixPathOptions& options) {
 // By descriptor, so that what is changed is what was bound, whatever the path names by now.
 absl::Status Open(const UnixPathOptions& options, const Owners& owners, struct stat& file) {
   const UniqueFd fd(open(options.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd || fstat(fd.get(), &file) != 0) return Failure(options.path, errno);
+  if (!fd || fstat(fd.get(), &file) != 0) return ErrnoStatus(errno, options.path);
   if (!S_ISSOCK(file.st_mode))
     return absl::AlreadyExistsError(
         absl::StrCat(options.path, ": a file of that name is in the way"));
@@ -99,7 +93,7 @@ absl::Status Open(const UnixPathOptions& options, const Owners& owners, struct s
                                                     options.owner.value_or(""), ":",
                                                     options.group.value_or("")));
   const std::string self = absl::StrCat("/proc/self/fd/", fd.get());  // O_PATH knows no fchmod
-  if (chmod(self.c_str(), options.mode) != 0) return Failure(options.path, errno);
+  if (chmod(self.c_str(), options.mode) != 0) return ErrnoStatus(errno, options.path);
   return absl::OkStatus();
 }
 
@@ -111,14 +105,14 @@ absl::StatusOr<UnixPath> UnixPath::Bind(int fd, const UnixPathOptions& options) 
   const absl::StatusOr<Owners> owners = FindOwners(options);
   if (!owners.ok()) return owners.status();
   // The file begins with the socket's own mode: none, so that nobody gets in before it is ready.
-  if (fchmod(fd, 0) != 0) return Failure(options.path, errno);
+  if (fchmod(fd, 0) != 0) return ErrnoStatus(errno, options.path);
   MakeDirectoryOf(options.path);
   int result = bind(fd, address->get(), address->size());
   if (result != 0 && errno == EADDRINUSE) {
     if (absl::Status status = RemoveStale(options.path, *address); !status.ok()) return status;
     result = bind(fd, address->get(), address->size());
   }
-  if (result != 0) return Failure(options.path, errno);
+  if (result != 0) return ErrnoStatus(errno, options.path);
   struct stat file {};
   if (absl::Status status = Open(options, *owners, file); !status.ok()) {
     if (S_ISSOCK(file.st_mode)) unlink(options.path.c_str());

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "map-server/constants.h"
 
 namespace warp::map {
@@ -42,9 +42,7 @@ Handler::Options OptionsOf(config::MapConfig& config) {
   return options;
 }
 
-absl::Status Failure(absl::string_view what) {
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what));
-}
+absl::Status Failure(absl::string_view what) { return os::ErrnoStatus(errno, "cannot ", what); }
 
 absl::Status Watch(int epoll, int fd, uint64_t event) {
   epoll_event watched{.events = EPOLLIN, .data = {.u64 = event}};

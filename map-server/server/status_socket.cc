@@ -9,13 +9,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "map-server/constants.h"
 
 namespace warp::map {
 namespace {
 
 absl::Status Failure(const std::string& path, int error) {
-  return absl::ErrnoToStatus(error, absl::StrCat("control socket ", path));
+  return os::ErrnoStatus(error, "control socket ", path);
 }
 
 int Bind(int fd, const sockaddr_un& address) {

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "map-server/constants.h"
 
 namespace warp::map {
@@ -93,7 +93,7 @@ UdpSocket::~UdpSocket() = default;
 
 absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint& listen) {
   const auto failure = [&listen](absl::string_view what) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", listen.ToString()));
+    return os::ErrnoStatus(errno, "cannot ", what, " ", listen.ToString());
   };
   const bool v4 = listen.address.is_v4();
   os::UniqueFd fd(socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

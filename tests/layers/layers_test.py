@@ -18,7 +18,7 @@ LAYERS = {
     "dataplane/facade": ["dataplane/wire", "dataplane/facade"],
     "dataplane/lcore": ["dataplane/wire", "dataplane/os", "dataplane/facade", "dataplane/lcore"],
     "control/protocol": ["dataplane/wire", "control/protocol"],
-    "control/config": ["dataplane/wire", "control/config"],
+    "control/config": ["dataplane/wire", "dataplane/os", "control/config"],  # os: it reads files
     "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"],
     "tools": ["dataplane/wire", "dataplane/os", "control/config", "tools"],
     "control": ["dataplane/wire", "dataplane/os", "dataplane/facade", "control"],

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "dataplane/os/unique_fd.h"
 
 namespace warp::tools {
@@ -32,14 +33,14 @@ absl::StatusOr<std::string> FetchStatus(const std::string& path) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return NoAnswer(path, errno == EAGAIN ? "it is busy" : std::strerror(errno));
+    return NoAnswer(path, errno == EAGAIN ? "it is busy" : os::ErrnoText(errno));
   }
   std::string status;
   char buffer[65536];
   while (true) {
     const ssize_t got = ::recv(fd.get(), buffer, sizeof buffer, 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return NoAnswer(path, errno == EAGAIN ? "it says nothing" : std::strerror(errno));
+    if (got < 0) return NoAnswer(path, errno == EAGAIN ? "it says nothing" : os::ErrnoText(errno));
     if (got == 0) break;
     status.append(buffer, static_cast<size_t>(got));
     if (status.size() > kMaxStatus) return NoAnswer(path, "it says too much");

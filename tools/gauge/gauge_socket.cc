@@ -11,6 +11,7 @@
 #include <ctime>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "dataplane/os/unix_address.h"
 
 namespace warp::tools {
@@ -19,8 +20,7 @@ namespace {
 constexpr int kSocketBuffer = 16 << 20;
 
 absl::Status Failed(absl::string_view what, const GaugeAddress& where) {
-  return absl::UnavailableError(
-      absl::StrCat("cannot ", what, " ", where.ToString(), ": ", std::strerror(errno)));
+  return os::ErrnoStatus(errno, "cannot ", what, " ", where.ToString());
 }
 
 struct SocketAddress {

@@ -11,11 +11,11 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <new>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "tools/run/run_filter.h"
 
 namespace warp::tools {
@@ -53,7 +53,7 @@ void Set(std::atomic<uint32_t>& word) {
   ::pthread_sigmask(SIG_SETMASK, &signals.mask, nullptr);
   ::execvp(words[0], words.data());
   const int status = errno == ENOENT ? 127 : 126;
-  std::fprintf(stderr, "warp: cannot run %s: %s\n", words[0], std::strerror(errno));
+  std::fprintf(stderr, "warp: cannot run %s: %s\n", words[0], os::ErrnoText(errno).c_str());
   ::_exit(status);
 }
 
@@ -71,7 +71,7 @@ absl::Status Impossible(int error) {
     default:
       return absl::FailedPreconditionError(absl::StrCat(
           "cannot supervise the application's sends: seccomp filters are forbidden here (",
-          std::strerror(error), ")"));
+          os::ErrnoText(error), ")"));
   }
 }
 
@@ -88,7 +88,7 @@ absl::StatusOr<os::UniqueFd> TakeListener(pid_t child, const Shared& shared) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot supervise the application's sends: no right to look into it, as a "
                      "debugger would (",
-                     std::strerror(errno), ")"));
+                     os::ErrnoText(errno), ")"));
   }
   return listener;
 }

@@ -5,44 +5,29 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "dataplane/os/errno_status.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::config {
 namespace {
 
-class OpenFile {
- public:
-  explicit OpenFile(const std::string& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  int fd() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
 absl::Status Refused(absl::string_view why) { return absl::InvalidArgumentError(why); }
 
 absl::Status CannotRead() {
-  return Refused(absl::StrCat("cannot be read: ", std::strerror(errno)));
+  return Refused(absl::StrCat("cannot be read: ", os::ErrnoText(errno)));
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t limit,
                                             Readers readers) {
-  const OpenFile file(path);
+  const os::UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat info;
-  if (file.fd() < 0 || ::fstat(file.fd(), &info) != 0) return CannotRead();
+  if (!file || fstat(file.get(), &info) != 0) return CannotRead();
   if (!S_ISREG(info.st_mode)) return Refused("is not a regular file");
   if (readers == Readers::kOwnerAlone && (info.st_mode & 077) != 0) {
     return Refused(absl::StrFormat("is open to group or others (mode %04o): chmod 600 it",
@@ -53,7 +38,7 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t limi
   std::string contents(limit + 1, '\0');
   size_t size = 0;
   while (size < contents.size()) {
-    const ssize_t got = ::read(file.fd(), contents.data() + size, contents.size() - size);
+    const ssize_t got = read(file.get(), contents.data() + size, contents.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return CannotRead();
     if (got == 0) break;

@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_address.h"
 
 namespace warp::control {
@@ -50,8 +50,7 @@ absl::Status Explain(const wire::Endpoint& listen, int error) {
           absl::StrCat("the gate's address ", listen.ToString(),
                        " does not exist here: is the loopback interface up, and IPv6 enabled?"));
     default:
-      return absl::UnavailableError(
-          absl::StrCat("cannot open a gate at ", listen.ToString(), ": ", std::strerror(error)));
+      return os::ErrnoStatus(error, "cannot open a gate at ", listen.ToString());
   }
 }
 

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 namespace {
@@ -20,8 +20,7 @@ absl::Status SetQueueLength(size_t length) {
   const os::UniqueFd file(open(kQueueLength, O_WRONLY | O_CLOEXEC));
   const std::string text = absl::StrCat(length);
   if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return absl::UnavailableError(
-        absl::StrCat("a Unix datagram gate must write ", kQueueLength, ": ", std::strerror(errno)));
+    return os::ErrnoStatus(errno, "a Unix datagram gate must write ", kQueueLength);
   return absl::OkStatus();
 }
 
@@ -34,9 +33,7 @@ absl::StatusOr<std::unique_ptr<UnixSocketRoom>> UnixSocketRoom::Create() {
   if (error == EPERM)
     return absl::PermissionDeniedError(
         "a Unix datagram gate needs root, or CAP_SYS_ADMIN, for a network namespace of its own");
-  if (error != 0)
-    return absl::UnavailableError(
-        absl::StrCat("a Unix datagram gate needs a network namespace: ", std::strerror(error)));
+  if (error != 0) return os::ErrnoStatus(error, "a Unix datagram gate needs a network namespace");
   return room;
 }
 
@@ -61,7 +58,7 @@ absl::StatusOr<os::UniqueFd> UnixSocketRoom::MakeDatagramSocket(size_t queue) {
     if (fd) {
       made = std::move(fd);
     } else {
-      made = absl::UnavailableError(absl::StrCat("no socket: ", std::strerror(errno)));
+      made = os::ErrnoStatus(errno, "no socket");
     }
   });
   return made;

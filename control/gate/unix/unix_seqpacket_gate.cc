@@ -5,11 +5,10 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "dataplane/os/boot_clock.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 namespace {
@@ -33,11 +32,10 @@ bool IsEnd(int fd) {
 absl::StatusOr<std::unique_ptr<UnixSeqpacketGate>> UnixSeqpacketGate::Create(
     Loop& loop, UnixReceiver& receiver, const UnixSeqpacketGateOptions& options, GateSink& sink) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return absl::UnavailableError(absl::StrCat("no socket: ", std::strerror(errno)));
+  if (!fd) return os::ErrnoStatus(errno, "no socket");
   absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd.get(), options.path);
   if (!path.ok()) return path.status();
-  if (listen(fd.get(), kBacklog) != 0)
-    return absl::UnavailableError(absl::StrCat(options.path.path, ": ", std::strerror(errno)));
+  if (listen(fd.get(), kBacklog) != 0) return os::ErrnoStatus(errno, options.path.path);
   return std::unique_ptr<UnixSeqpacketGate>(
       new UnixSeqpacketGate(loop, std::move(fd), *std::move(path), receiver, options, sink));
 }

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "dataplane/lcore/memory/eal_log.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::lcore {
 namespace {
@@ -101,7 +102,7 @@ absl::Status InitEal(const EalOptions& options) {
   cpu_set_t caller;
   CPU_ZERO(&caller);
   if (sched_getaffinity(0, sizeof(caller), &caller) != 0) {
-    return absl::InternalError(absl::StrCat("sched_getaffinity: ", std::strerror(errno)));
+    return os::ErrnoStatus(errno, "sched_getaffinity");
   }
   const std::vector<int> allowed = CpusOf(caller);
   if (absl::Status status = CheckCpus(options, allowed); !status.ok()) return status;

@@ -18,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/eal_log.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::lcore {
 
@@ -43,9 +44,9 @@ absl::Status DeviceError(absl::string_view what, int code) {
   code = std::abs(code);
   const std::string cause = FirstEalLogLine();
   const std::string sentence = absl::StrCat(what, ": ",
-                                            !cause.empty()  ? cause.c_str()
+                                            !cause.empty()  ? cause
                                             : code == EPERM ? "failed"
-                                                            : std::strerror(code));
+                                                            : os::ErrnoText(code));
   switch (code) {
     case EACCES:  // EPERM is -1, by which drivers mean any failure
       return absl::PermissionDeniedError(sentence);
@@ -66,7 +67,7 @@ absl::StatusOr<int> EthernetInterface(const std::string& name) {
   }
   std::memcpy(request.ifr_name, name.data(), name.size());
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return absl::InternalError(absl::StrCat("socket: ", std::strerror(errno)));
+  if (fd < 0) return os::ErrnoStatus(errno, "socket");
   const bool known = ioctl(fd, SIOCGIFHWADDR, &request) == 0;
   const auto kind = request.ifr_hwaddr.sa_family;
   const bool indexed = known && ioctl(fd, SIOCGIFINDEX, &request) == 0;

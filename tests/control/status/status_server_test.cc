@@ -149,7 +149,7 @@ TEST_F(StatusServerTest, ReplacesAStaleFileOnly) {
 
 TEST_F(StatusServerTest, RefusesPathsThatCannotBe) {
   options_.path = directory_ + "/a/b/control.sock";
-  EXPECT_EQ(Open().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Open().code(), absl::StatusCode::kNotFound);
   options_.path = std::string(200, 'x');
   EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
   options_.path = directory_ + "/run/control.sock";

@@ -8,14 +8,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/port/packet_socket/packet_filter.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::lcore {
 namespace {
@@ -48,11 +47,7 @@ bool SetOption(int fd, int level, int option, const T& value) {
 }
 
 absl::Status Refused(const PortSpec& spec, absl::string_view what) {
-  const int error = errno;
-  const std::string sentence =
-      absl::StrCat("interface ", spec.device, ": ", what, ": ", std::strerror(error));
-  return error == EPERM || error == EACCES ? absl::PermissionDeniedError(sentence)
-                                           : absl::UnavailableError(sentence);
+  return os::ErrnoStatus(errno, "interface ", spec.device, ": ", what);
 }
 
 absl::Status Prepare(int fd, const PortSpec& spec) {

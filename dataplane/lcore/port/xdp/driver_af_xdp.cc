@@ -36,6 +36,7 @@
 #include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/port/xdp/xsk_rings.h"
 #include "dataplane/lcore/warp_xdp_object.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::lcore {
 namespace {
@@ -57,7 +58,7 @@ absl::Status Refused(const std::string& interface, absl::string_view why) {
 // left by a dead one.
 absl::StatusOr<int> Claim(const std::string& interface) {
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return absl::UnavailableError(absl::StrCat("socket: ", std::strerror(errno)));
+  if (fd < 0) return os::ErrnoStatus(errno, "socket");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string name = absl::StrCat("warp/af_xdp/", interface);
@@ -130,7 +131,7 @@ absl::Status DetachStale(const std::string& interface, int index) {
   }
   if (int result = bpf_xdp_detach(index, 0, nullptr); result != 0) {
     return Refused(interface, absl::StrCat("a program left by a killed warpd does not go: ",
-                                           std::strerror(-result)));
+                                           os::ErrnoText(-result)));
   }
   return absl::OkStatus();
 }
