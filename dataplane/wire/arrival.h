@@ -1,4 +1,4 @@
-// The way a datagram came, and the way an answer goes: a local port and the remote endpoint.
+// The way by which a datagram came and by which an answer goes: a local port and a remote endpoint.
 #ifndef WARP_DATAPLANE_WIRE_ARRIVAL_H_
 #define WARP_DATAPLANE_WIRE_ARRIVAL_H_
 
@@ -10,7 +10,7 @@
 
 namespace warp::wire {
 
-// A way out: the unit of paths, of cookies and of copies.
+// A local port and a remote endpoint. Paths, cookies and copies each belong to one route.
 struct Route {
   PortId port = 0;
   Endpoint remote;
@@ -26,7 +26,7 @@ struct Route {
 struct Arrival {
   PortId port = 0;
   Endpoint from;
-  IpAddress to;  // our address that it was sent to
+  IpAddress to;  // the address of ours that the sender wrote to
 
   Route route() const { return {port, from}; }
 };

@@ -1,8 +1,7 @@
 // Integers as they stand in messages: byte arrays of a stated order, without alignment.
 //
-// Structures made of these types have no padding and can be laid over bytes (with memcpy); the
-// order never changes by accident, because going in and out takes a constructor or value() that the
-// reader can see.
+// Structures made of these types have no padding, so that memcpy lays them over bytes. The order never changes by
+// accident, because a conversion takes a constructor or value() that the reader can see.
 #ifndef WARP_DATAPLANE_WIRE_BYTE_ORDER_H_
 #define WARP_DATAPLANE_WIRE_BYTE_ORDER_H_
 
@@ -52,19 +51,18 @@ using Be64 = Ordered<uint64_t, std::endian::big>;
 
 static_assert(sizeof(Le64) == 8 && alignof(Le64) == 1);
 
-// A layout made of byte-sized members, read from and written to bytes that the caller has checked
-// to be there.
+// Read and write a layout that is made of byte-sized members. The caller has checked that the bytes are there.
 template <typename Layout>
 Layout ReadAs(const uint8_t* from) {
   static_assert(alignof(Layout) == 1);
   Layout layout;
-  std::memcpy(&layout, from, sizeof layout);
+  std::memcpy(&layout, from, sizeof(layout));
   return layout;
 }
 template <typename Layout>
 void WriteAs(const Layout& layout, uint8_t* to) {
   static_assert(alignof(Layout) == 1);
-  std::memcpy(to, &layout, sizeof layout);
+  std::memcpy(to, &layout, sizeof(layout));
 }
 
 }  // namespace warp::wire

@@ -1,4 +1,4 @@
-// Views of bytes, the currency of the wire library.
+// Views of bytes, in which the wire library takes and gives messages.
 #ifndef WARP_DATAPLANE_WIRE_BYTES_H_
 #define WARP_DATAPLANE_WIRE_BYTES_H_
 

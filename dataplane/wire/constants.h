@@ -20,7 +20,7 @@ inline constexpr size_t kMinSealedSize = kDataHeaderSize + kTagSize;
 
 inline constexpr size_t kInnerHeaderSize = 4;
 inline constexpr size_t kFragmentHeaderSize = 8;
-// What an unfragmented payload costs inside UDP: 36 bytes.
+// An unfragmented payload costs 36 bytes inside UDP.
 inline constexpr size_t kPayloadOverhead = kDataHeaderSize + kInnerHeaderSize + kTagSize;
 
 inline constexpr size_t kMaxPayloadSize = 65536;
@@ -32,7 +32,8 @@ inline constexpr uint64_t kCounterLimit = uint64_t{1} << 36;
 inline constexpr size_t kMacSize = 16;
 inline constexpr size_t kCookieSize = 16;
 
-// Handshake, see handshake_message.h. The minimum of an initiation is what keeps every reply smaller than its request.
+// Handshake, see handshake/handshake_message.h. The least size of an initiation keeps every reply smaller than its
+// request.
 inline constexpr size_t kMinInitiationPayloadSize = 64;
 inline constexpr size_t kMinResponsePayloadSize = 16;
 inline constexpr size_t kMinInitiationSize = 200;

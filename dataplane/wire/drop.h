@@ -1,5 +1,5 @@
-// Every reason for which a packet or payload ends without being sent or delivered. One list for the whole project: a
-// drop's counter, its name in `warp status` and its line in docs/operations.md all come from here.
+// Every reason for which a packet or payload ends without being sent or delivered. The whole project has this one list:
+// a drop's counter, its name in `warp status` and its line in docs/operations.md all come from here.
 #ifndef WARP_DATAPLANE_WIRE_DROP_H_
 #define WARP_DATAPLANE_WIRE_DROP_H_
 
@@ -70,7 +70,7 @@ enum class Drop : uint8_t {
 #define WARP_DROP_ENUMERATOR(enumerator, name, meaning) enumerator,
   WARP_DROPS(WARP_DROP_ENUMERATOR)
 #undef WARP_DROP_ENUMERATOR
-  // The packet goes on, or was sent: no drop. Not a reason, so it has no counter and stands behind them all.
+  // No drop: the packet goes on, or was sent. It is no reason, so it has no counter and stands behind all others.
   kNone
 };
 

@@ -14,7 +14,7 @@ absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
   const std::string terminated(text);
   std::array<uint8_t, 4> v4;
   std::array<uint8_t, 16> v6;
-  // A zero byte inside would hide what follows it from inet_pton.
+  // inet_pton would not see what follows a zero byte.
   if (terminated.find('\0') == std::string::npos) {
     if (inet_pton(AF_INET, terminated.c_str(), v4.data()) == 1) return V4(v4);
     if (inet_pton(AF_INET6, terminated.c_str(), v6.data()) == 1) return V6(v6);
@@ -44,9 +44,9 @@ bool IpAddress::is_link_local() const {
 std::string IpAddress::ToString() const {
   char text[INET6_ADDRSTRLEN];
   if (is_v4()) {
-    inet_ntop(AF_INET, v4_bytes().data(), text, sizeof text);
+    inet_ntop(AF_INET, v4_bytes().data(), text, sizeof(text));
   } else {
-    inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
+    inet_ntop(AF_INET6, bytes_.data(), text, sizeof(text));
   }
   return text;
 }

@@ -1,7 +1,7 @@
 // Addresses of the underlay: an IP address, and an endpoint (address and UDP port).
 //
-// IPv4 addresses are held as IPv4-mapped IPv6 addresses (RFC 4291 section 2.5.5.2), so that one type, one comparison and
-// one hash serve both families; a link-local address needs no scope, since a path always names its port.
+// IPv4 addresses are held as IPv4-mapped IPv6 addresses (RFC 4291 section 2.5.5.2), so that one type, one comparison
+// and one hash serve both families. A link-local address needs no scope here, since a path always names its port.
 #ifndef WARP_DATAPLANE_WIRE_ENDPOINT_H_
 #define WARP_DATAPLANE_WIRE_ENDPOINT_H_
 

@@ -1,7 +1,7 @@
-// How a payload that exceeds one datagram is cut: pure arithmetic, for whoever seals the pieces.
+// How a payload that exceeds one datagram is cut. This is arithmetic only; whoever seals the pieces uses it.
 //
-// The pieces are made even rather than full, so that the last is no dwarf and all copies are alike
-// to the network. They take consecutive counters of one session, in the order of their indices.
+// All pieces get about the same size instead of being filled, so that none is much smaller than the others and the
+// network treats them alike. They take consecutive counters of one session, in the order of their indices.
 #ifndef WARP_DATAPLANE_WIRE_FRAGMENT_H_
 #define WARP_DATAPLANE_WIRE_FRAGMENT_H_
 
@@ -16,7 +16,7 @@ namespace warp::wire {
 
 struct FragmentPlan {
   uint8_t count = 0;   // 2..kMaxFragments
-  uint16_t chunk = 0;  // bytes of payload in every fragment but the last
+  uint16_t chunk = 0;  // bytes of payload in each fragment but the last
   size_t size = 0;     // of the whole payload
 
   // Where fragment `index` begins in the payload, and its size.
@@ -34,9 +34,8 @@ constexpr bool FitsUnfragmented(size_t payload_size, size_t max_plaintext) {
   return payload_size + kInnerHeaderSize <= max_plaintext;
 }
 
-// `max_plaintext`: what may be sealed into one datagram, inner header included. nullopt where the
-// payload exceeds kMaxPayloadSize, would need more than kMaxFragments pieces, or is too small for
-// two (Drop::kTooLarge, in the first cases).
+// `max_plaintext` bytes may be sealed into one datagram, inner header included. nullopt where the payload exceeds
+// kMaxPayloadSize or would need more than kMaxFragments pieces (both are Drop::kTooLarge), or is too small to be cut.
 constexpr std::optional<FragmentPlan> PlanFragments(size_t payload_size, size_t max_plaintext) {
   if (payload_size < 2 || payload_size > kMaxPayloadSize) return std::nullopt;
   if (max_plaintext <= kFragmentHeaderSize) return std::nullopt;

@@ -68,7 +68,7 @@ std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext) {
   if (header.count < 2 || header.index >= header.count || size == 0) return std::nullopt;
   const bool is_last = header.index == header.count - 1;
   if (is_last ? size > header.chunk : size != header.chunk) return std::nullopt;
-  // What the whole would be at least, and exactly where this is the last.
+  // The least size that the whole payload can have; its exact size where this fragment is the last.
   const size_t before_last = size_t{header.chunk} * (header.count - 1u);
   if (before_last + (is_last ? size : 1) > kMaxPayloadSize) return std::nullopt;
   return header;

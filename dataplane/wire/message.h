@@ -30,7 +30,7 @@ namespace warp::wire {
 
 enum class MessageType : uint8_t { kSealed = 1, kInitiation = 2, kResponse = 3, kCookieReply = 4 };
 
-// What every packet passes through is inline and moves whole words: type and reserved bytes are one.
+// Every packet passes through these functions. They are inline, and read type and reserved bytes as one word.
 
 // The type of a datagram, nullopt where the first four bytes are not one of this version's.
 inline std::optional<MessageType> ClassifyDatagram(Bytes datagram) {
@@ -43,7 +43,7 @@ inline std::optional<MessageType> ClassifyDatagram(Bytes datagram) {
   return static_cast<MessageType>(type);
 }
 
-// The same as kSealed and long enough to be one.
+// True when ClassifyDatagram would say kSealed and the datagram is long enough to be sealed.
 inline bool IsSealed(Bytes datagram) {
   return datagram.size() >= kMinSealedSize &&
          ReadAs<Le32>(datagram.data()).value() == static_cast<uint32_t>(MessageType::kSealed);
@@ -53,13 +53,13 @@ struct DataHeader {
   uint32_t receiver_index = 0;
   uint64_t counter = 0;
 };
-// kDataHeaderSize bytes.
+// Writes kDataHeaderSize bytes.
 inline void WriteDataHeader(const DataHeader& header, uint8_t* out) {
   WriteAs(Le64(uint64_t{header.receiver_index} << 32 | static_cast<uint64_t>(MessageType::kSealed)),
           out);
   WriteAs(Le64(header.counter), out + 8);
 }
-// nullopt when shorter than kMinSealedSize. The type was classified before.
+// nullopt when the datagram is shorter than kMinSealedSize. The caller has classified its type.
 inline std::optional<DataHeader> ReadDataHeader(Bytes datagram) {
   if (datagram.size() < kMinSealedSize) return std::nullopt;
   return DataHeader{.receiver_index = ReadAs<Le32>(datagram.data() + 4).value(),
@@ -75,7 +75,7 @@ struct FragmentHeader {
   uint16_t tunnel_id = 0;
   uint8_t index = 0;
   uint8_t count = 0;
-  uint16_t chunk = 0;  // bytes in every fragment but the last
+  uint16_t chunk = 0;  // bytes in each fragment but the last
 };
 void WritePayloadHeader(const PayloadHeader& header, uint8_t* out);    // kInnerHeaderSize bytes
 void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out);  // kFragmentHeaderSize bytes

@@ -7,8 +7,8 @@
 
 namespace warp::wire {
 
-// Time since boot, suspend included: CLOCK_BOOTTIME in production (dataplane/os/boot_clock.h), a variable in tests. It is
-// not a Clock in the standard's sense, because it has no now().
+// Time since boot, suspend included: CLOCK_BOOTTIME in production (dataplane/os/boot_clock.h), a variable in tests. It
+// is not a Clock in the standard's sense, because it has no now().
 struct BootClock {
   using rep = int64_t;
   using period = std::nano;

@@ -1,4 +1,5 @@
-// Any file as a configuration: what is accepted is valid throughout, what is refused is refused in printable lines.
+// Reads any file as a configuration. What is accepted is valid throughout; what is refused is refused in printable
+// lines.
 #include "absl/strings/str_split.h"
 #include "control/config/map_config.h"
 #include "control/config/node_config.h"

@@ -1,4 +1,4 @@
-// Any datagram, and the same bytes as a plaintext: what is accepted must be what the writer would have written.
+// Reads any bytes as a datagram and as a plaintext. Whatever is accepted must be what the writer would have written.
 #include <algorithm>
 #include <array>
 

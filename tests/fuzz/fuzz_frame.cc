@@ -1,4 +1,4 @@
-// Any Ethernet frame: the first thing that looks at what strangers send.
+// Parses any Ethernet frame, which is the first thing that looks at what strangers send.
 #include <algorithm>
 #include <array>
 
@@ -10,7 +10,7 @@ using namespace warp::wire;
 
 namespace {
 
-// The quick way answers as the thorough one does.
+// The quick way must give the answer of the thorough one.
 void CheckPlain(Bytes frame) {
   UdpFrame quick, thorough;
   if (!LocatePlainUdp(frame, &quick)) return;
@@ -20,7 +20,7 @@ void CheckPlain(Bytes frame) {
   WARP_FUZZ_CHECK(quick.datagram_size == thorough.datagram_size);
 }
 
-// Whatever the headers say of lengths, those of a segment are of the same flow and whole.
+// Whatever lengths the headers give, the headers written for a segment must be whole and of the same flow.
 void CheckSegments(Bytes frame) {
   const size_t header_size = JoinableHeaderSize(frame);
   if (header_size == 0) return;

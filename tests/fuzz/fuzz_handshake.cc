@@ -1,5 +1,5 @@
-// Any handshake message: decoding, MACs, cookies, the Noise state machine, and the payloads as an authenticated stranger may
-// send them.
+// Any handshake message: decoding, MACs, cookies, the Noise state machine, and the payloads as an authenticated
+// stranger may send them.
 #include "dataplane/wire/handshake/handshake_message.h"
 #include "dataplane/wire/handshake/noise.h"
 #include "tests/fuzz/fuzz_target.h"

@@ -1,4 +1,4 @@
-// The messages between node and map: whatever decodes encodes back to the same bytes.
+// Decodes messages between node and map. Whatever decodes must encode back to the same bytes.
 #include <algorithm>
 #include <variant>
 #include <vector>

@@ -1,7 +1,7 @@
 // What a fuzz target is: a function that takes any bytes and returns, or stops the process where a promise is broken.
 //
-// Each target is built twice: with replay.cc, to run its corpus in the normal test suite, and, where the compiler is clang,
-// as a libFuzzer program.
+// Each target is built twice: with replay.cc, to run its corpus in the normal test suite, and, where the compiler is
+// clang, as a libFuzzer program.
 #ifndef WARP_TESTS_FUZZ_FUZZ_TARGET_H_
 #define WARP_TESTS_FUZZ_FUZZ_TARGET_H_
 

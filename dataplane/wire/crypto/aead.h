@@ -1,7 +1,8 @@
 // The bulk ciphers behind one interface: submit a burst of jobs, collect those that are done.
 //
-// An engine belongs to one thread. The two engines here (libsodium, Intel ipsec-mb) finish a job before Submit returns; a
-// look-aside device (dataplane/lcore/crypto/engine_cryptodev.h) does not, so callers always collect. Every engine interoperates with every other.
+// An engine belongs to one thread. The two engines here (libsodium, Intel ipsec-mb) finish a job before Submit returns.
+// A look-aside device (dataplane/lcore/crypto/engine_cryptodev.h) does not, so callers always collect. What one engine
+// sealed, every other opens.
 #ifndef WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
 #define WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
 
@@ -25,10 +26,10 @@ enum class Cipher : uint8_t {
 };
 absl::string_view CipherName(Cipher cipher);  // "aes-256-gcm", "chacha20-poly1305"
 
-// The ciphers this machine runs in hardware or well enough, best first; never empty. What a handshake offers.
+// The ciphers that this machine runs fast enough, best first; never empty. A handshake offers these.
 std::vector<Cipher> SupportedCiphers();
 
-// What a device keeps of a key. Made and destroyed with the key, on its thread.
+// What a device keeps of a key. It is made and destroyed with the key, on the key's thread.
 class DeviceKey {
  public:
   virtual ~DeviceKey() = default;
@@ -36,14 +37,14 @@ class DeviceKey {
 class KeyDevice {
  public:
   virtual ~KeyDevice() = default;
-  // Null where the device cannot take the key: the engine then does without it.
+  // Null where the device cannot take the key; the engine then works on the CPU.
   virtual std::unique_ptr<DeviceKey> Expand(Cipher cipher, const SymmetricKey& key) = 0;
 };
-// The device that all keys made from now on are given to as well; null: none. Control thread.
+// Keys that are made from now on are given to this device as well; null stands for no device. Control thread.
 void SetKeyDevice(KeyDevice* device);
 
-// One direction's key, expanded once for whatever engines this machine has. Immutable, shared by all threads; wiped at the
-// end of its life.
+// One direction's key, expanded once for all engines that this machine has. It is immutable and shared by all threads,
+// and wipes itself.
 class BulkKey {
  public:
   BulkKey(Cipher cipher, const SymmetricKey& key);
@@ -53,7 +54,8 @@ class BulkKey {
 
   Cipher cipher() const { return cipher_; }
 
-  struct Schedule;  // engine-specific; defined in bulk_key.h
+  // What the engines expanded it to; defined in bulk_key.h.
+  struct Schedule;
   const Schedule& schedule() const { return *schedule_; }
   const DeviceKey* device_key() const { return device_key_.get(); }
 
@@ -65,16 +67,16 @@ class BulkKey {
 
 enum class Direction : uint8_t { kSeal, kOpen };
 
-// One message, in place: `header` (kDataHeaderSize bytes) is authenticated, `text` is encrypted or decrypted, and the tag
-// stands or will stand right behind it. Nonce = 32 zero bits, then the counter, little endian.
+// One message, in place: `header` (kDataHeaderSize bytes) is authenticated, `text` is encrypted or decrypted, and the
+// tag stands right behind the text: read when opening, written when sealing.
 struct AeadJob {
   const BulkKey* key = nullptr;
   uint64_t counter = 0;
   const uint8_t* header = nullptr;
   uint8_t* text = nullptr;
   uint32_t text_size = 0;  // without the tag
-  bool authentic =
-      false;  // out, of an open: the tag was right. Where it was not, `text` holds garbage.
+  // Set by an open: the tag was right. Where it was not, `text` holds nothing of use.
+  bool authentic = false;
 };
 
 class AeadEngine {
@@ -82,8 +84,8 @@ class AeadEngine {
   virtual ~AeadEngine() = default;
   virtual absl::string_view name() const = 0;
 
-  // Takes jobs from the front and returns how many (fewer than all only when its queue is full). The jobs stay where they
-  // are, untouched by the caller, until collected. Keys of one burst may differ.
+  // Takes jobs from the front and returns how many: fewer than all only when the engine's queue is full. The caller
+  // leaves the jobs where they are and as they are until they are collected. Jobs of one burst may have different keys.
   virtual size_t Submit(Direction direction, std::span<AeadJob> jobs) = 0;
 
   // Moves up to done.size() finished jobs out, in the order of submission; returns how many.
@@ -92,8 +94,8 @@ class AeadEngine {
 
 enum class EngineKind : uint8_t { kAuto, kIpsecMb, kSodium, kCryptodev };
 
-// Unavailable when this build or CPU lacks the engine asked for; kAuto always succeeds. kCryptodev is the dataplane's to make
-// (dataplane/lcore/crypto/engine_cryptodev.h).
+// Unavailable when this build or CPU lacks the engine asked for; kAuto always succeeds. kCryptodev is Unavailable here,
+// because only the dataplane can make it (dataplane/lcore/crypto/engine_cryptodev.h).
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind);
 
 }  // namespace warp::wire

@@ -16,11 +16,11 @@
 
 namespace warp::wire {
 
-// AES-256-GCM, expanded for each engine. Apart from the rest, because it takes some 2 KiB that
-// ChaCha20 sessions (a map has many) do without.
+// AES-256-GCM, expanded for each engine. It has a structure of its own because it takes some 2 KiB, which the many
+// ChaCha20 sessions of a map do without.
 struct AesSchedule {
   explicit AesSchedule(const SymmetricKey& key);
-  ~AesSchedule() { sodium_memzero(this, sizeof *this); }
+  ~AesSchedule() { sodium_memzero(this, sizeof(*this)); }
 
   crypto_aead_aes256gcm_state sodium;
 #ifdef WARP_HAVE_IPSEC_MB
@@ -33,8 +33,9 @@ struct BulkKey::Schedule {
   std::unique_ptr<AesSchedule> aes;  // null where the cipher is ChaCha20, or the machine lacks AES
 };
 
-// 32 zero bits and the counter, little endian: 12 bytes, of AES-GCM and ChaCha20-Poly1305 alike. One 16-byte store, because
-// ipsec-mb reads it back by one load at once, which two smaller stores would stall: 15 ns of each packet.
+// 32 zero bits and the counter, little endian: 12 bytes, for AES-GCM and ChaCha20-Poly1305 alike. The nonce is written
+// by one 16-byte store, because ipsec-mb reads it by one 16-byte load. Two smaller stores could not be forwarded to
+// that load: 15 ns of each packet (docs/decisions.md, *store forwarding*).
 class Nonce {
  public:
   static constexpr size_t kSize = 12;

@@ -1,5 +1,5 @@
-// The fast engine: Intel's multi-buffer library, on CPUs with AES-NI. Its calls leave the
-// comparison of tags to us.
+// The fast engine: Intel's multi-buffer library, on CPUs with AES-NI. Its direct calls give the tag as it should be and
+// leave the comparison to the caller.
 #include "dataplane/wire/crypto/bulk_key.h"
 #include "dataplane/wire/crypto/immediate_engine.h"
 
@@ -24,7 +24,7 @@ Manager MakeManager() {
   return manager;
 }
 
-// In constant time: no branch, no early end. sodium_memcmp goes byte by byte, some 15 ns on the packet path.
+// Compares in constant time: no branch, no early end. sodium_memcmp goes byte by byte, which takes some 15 ns more.
 bool EqualTags(const uint8_t* a, const uint8_t* b) {
   const auto first = ReadAs<Le64>(a).value() ^ ReadAs<Le64>(b).value();
   const auto second = ReadAs<Le64>(a + 8).value() ^ ReadAs<Le64>(b + 8).value();
@@ -52,8 +52,8 @@ class IpsecMbEngine : public ImmediateEngine {
   }
 
  private:
-  // Encrypts or decrypts and writes the tag as it should be. False where the key is of no use here. Inline, so that each
-  // direction has a loop of its own around the library's call.
+  // Encrypts or decrypts, and writes the tag as it should be. False where this machine has no AES for the key. Inline,
+  // so that each direction gets a loop of its own around the library's call.
   [[gnu::always_inline]] bool Apply(Direction direction, AeadJob& job, uint8_t* tag) {
     const Nonce nonce(job.counter);
     const BulkKey::Schedule& schedule = job.key->schedule();
@@ -94,7 +94,7 @@ class IpsecMbEngine : public ImmediateEngine {
     work->auth_tag_output_len_in_bytes = kTagSize;
     work->u.CHACHA20_POLY1305.aad = job.header;
     work->u.CHACHA20_POLY1305.aad_len_in_bytes = kDataHeaderSize;
-    // This algorithm completes at once; the flush covers a library that would rather gather jobs.
+    // This algorithm completes at once. The flush covers a version of the library that gathers jobs first.
     if (IMB_SUBMIT_JOB_NOCHECK(manager_.get()) == nullptr) {
       while (IMB_FLUSH_JOB(manager_.get()) != nullptr) {
       }
@@ -114,8 +114,8 @@ std::unique_ptr<AeadEngine> MakeIpsecMbEngine() {
 }
 
 void ExpandIpsecMbKey(const SymmetricKey& key, gcm_key_data* out) {
-  // All managers of a process choose the same code, so what one expands, each can use. Expanding
-  // changes nothing in the manager: any thread may.
+  // All managers of a process choose the same code, so that each can use what one of them expanded. Expanding changes
+  // nothing in the manager, so any thread may do it.
   static const Manager* const manager = new Manager(MakeManager());
   if (*manager != nullptr) IMB_AES256_GCM_PRE(manager->get(), key.bytes().data(), out);
 }

@@ -1,5 +1,4 @@
-// The engine that is everywhere: libsodium's AES-256-GCM (where the CPU has AES) and
-// ChaCha20-Poly1305.
+// The engine that every machine has: libsodium's ChaCha20-Poly1305, and its AES-256-GCM where the CPU has AES.
 #include <sodium.h>
 
 #include "dataplane/wire/crypto/bulk_key.h"

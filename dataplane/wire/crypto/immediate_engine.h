@@ -25,7 +25,7 @@ class ImmediateEngine : public AeadEngine {
   }
 
  protected:
-  // Does them all. A job whose key this machine cannot use ends as not authentic, its text wiped.
+  // Finishes all jobs. A job whose key this machine cannot use ends as not authentic, with its text wiped.
   virtual void Run(Direction direction, std::span<AeadJob> jobs) = 0;
 
  private:

@@ -13,10 +13,10 @@ SymmetricKey DeriveBulkKey(const SymmetricKey& split_key, Cipher cipher, KeyDire
   crypto_generichash_blake2b_init(&state, split_key.bytes().data(), kKeySize, kKeySize);
   crypto_generichash_blake2b_update(&state, reinterpret_cast<const uint8_t*>(kLabel.data()),
                                     kLabel.size());
-  crypto_generichash_blake2b_update(&state, use, sizeof use);
+  crypto_generichash_blake2b_update(&state, use, sizeof(use));
   SymmetricKey key;
   crypto_generichash_blake2b_final(&state, key.mutable_bytes().data(), kKeySize);
-  sodium_memzero(&state, sizeof state);
+  sodium_memzero(&state, sizeof(state));
   return key;
 }
 

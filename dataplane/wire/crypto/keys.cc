@@ -12,8 +12,8 @@ namespace {
 
 constexpr size_t kBase64Size = 44;  // of 32 bytes, padded
 
-// Exactly 44 characters, the last a '=', and no stray bits before it: a key has one text.
-// No message repeats the text: it may be a secret.
+// A key has exactly one text: 44 characters, the last a '=', and no stray bits before it. No error message repeats the
+// text, since it may be a secret.
 absl::Status DecodeBase64(absl::string_view text, std::array<uint8_t, kKeySize>* out) {
   size_t size = 0;
   if (text.size() != kBase64Size ||
@@ -77,8 +77,7 @@ SecretBytes::~SecretBytes() { sodium_memzero(bytes_.data(), bytes_.size()); }
 SecretKey SecretKey::Generate() {
   SecretKey key;
   randombytes_buf(key.bytes_.data(), key.bytes_.size());
-  // Clamped as RFC 7748 does on use, so that the stored text is what `wg genkey` would have
-  // written.
+  // RFC 7748 clamps on use. Clamping here as well makes the stored text what `wg genkey` would have written.
   key.bytes_[0] &= 248;
   key.bytes_[31] = static_cast<uint8_t>((key.bytes_[31] & 127) | 64);
   return key;
@@ -94,7 +93,7 @@ SecretKey SecretKey::Clone() const { return SecretKey(bytes_); }
 
 PublicKey SecretKey::Public() const {
   std::array<uint8_t, kKeySize> bytes;
-  // Fails for no clamped scalar: the base point has prime order.
+  // This cannot fail for a clamped scalar, because the base point has prime order.
   if (crypto_scalarmult_curve25519_base(bytes.data(), bytes_.data()) != 0) return PublicKey();
   return PublicKey::FromBytes(bytes);
 }

@@ -1,4 +1,4 @@
-// The keys of the protocol, each a type of its own, so that one cannot be taken for another.
+// The keys of the protocol. Each kind is a type of its own, so that one cannot be taken for another.
 #ifndef WARP_DATAPLANE_WIRE_CRYPTO_KEYS_H_
 #define WARP_DATAPLANE_WIRE_CRYPTO_KEYS_H_
 
@@ -14,7 +14,7 @@
 
 namespace warp::wire {
 
-// Initialises libsodium; call once before anything else in this library, from main. Safe to repeat.
+// Initialises libsodium. main calls it before anything else of this library; a second call does nothing.
 absl::Status InitCrypto();
 
 // An X25519 public key (RFC 7748): the name of a node or map.
@@ -69,8 +69,9 @@ class SecretKey : public SecretBytes {
   static SecretKey Generate();
   static absl::StatusOr<SecretKey> FromBase64(absl::string_view text);
   std::string ToBase64() const;  // for `warp keygen` alone
-  SecretKey Clone() const;       // explicit, so that each copy is seen in review
-  PublicKey Public() const;      // costs an X25519 operation
+  // Has a name, so that a reader sees each copy of a secret.
+  SecretKey Clone() const;
+  PublicKey Public() const;  // costs an X25519 operation
 };
 
 // A private key beside its public one, for those who need both again and again.

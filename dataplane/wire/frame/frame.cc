@@ -13,24 +13,25 @@ using namespace internal;
 
 namespace {
 
-// RFC 1071 section 2(B): the sum is independent of byte order, so it is taken in the machine's own
-// and swapped at the end.
+// RFC 1071 section 2(B): the sum does not depend on byte order, so it is taken in the machine's own and swapped at the
+// end.
 uint32_t SumWords(Bytes bytes) {
-  uint64_t sums[2] = {};  // two, so that one addition need not wait for the other
+  // Two sums, so that one addition need not wait for the other.
+  uint64_t sums[2] = {};
   size_t i = 0;
   for (; i + 16 <= bytes.size(); i += 16) {
     uint64_t words[2];
-    std::memcpy(words, bytes.data() + i, sizeof words);
+    std::memcpy(words, bytes.data() + i, sizeof(words));
     sums[0] += (words[0] & 0xffffffff) + (words[0] >> 32);
     sums[1] += (words[1] & 0xffffffff) + (words[1] >> 32);
   }
   uint64_t sum = sums[0] + sums[1];
   for (; i < bytes.size(); i += 2) {
     uint16_t word = 0;  // a last odd byte is followed by zero
-    std::memcpy(&word, bytes.data() + i, std::min<size_t>(sizeof word, bytes.size() - i));
+    std::memcpy(&word, bytes.data() + i, std::min<size_t>(sizeof(word), bytes.size() - i));
     sum += word;
   }
-  // 2^16 is 1 in one's complement arithmetic, so what is above may be added to what is below.
+  // 2^16 is 1 in one's complement arithmetic, so the upper half may be added to the lower.
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   const auto folded = static_cast<uint16_t>(sum);
   return ReadAs<Be16>(reinterpret_cast<const uint8_t*>(&folded)).value();
@@ -38,7 +39,7 @@ uint32_t SumWords(Bytes bytes) {
 
 template <typename Layout>
 Bytes BytesOf(const Layout& layout) {
-  return {reinterpret_cast<const uint8_t*>(&layout), sizeof layout};
+  return {reinterpret_cast<const uint8_t*>(&layout), sizeof(layout)};
 }
 
 }  // namespace
@@ -61,7 +62,7 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
   if (v6) {
     const Ipv6Layout ip{.from = from.address.bytes(), .to = to.address.bytes()};
     WriteAs(ip, ip_start);
-    WriteAs(udp, ip_start + sizeof ip);
+    WriteAs(udp, ip_start + sizeof(ip));
     frame.size = kFrameHeaderSizeV6;
     // The pseudo-header of RFC 8200 section 8.1 without its length, and the ports.
     frame.partial_sum = SumWords(BytesOf(ip.from)) + SumWords(BytesOf(ip.to)) + kProtocolUdp +
@@ -71,7 +72,7 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
                         .from = from.address.v4_bytes(),
                         .to = to.address.v4_bytes()};
     WriteAs(ip, ip_start);
-    WriteAs(udp, ip_start + sizeof ip);
+    WriteAs(udp, ip_start + sizeof(ip));
     frame.size = kFrameHeaderSizeV4;
     frame.partial_sum = SumWords(BytesOf(ip));
   }
@@ -80,7 +81,7 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
 
 uint32_t DatagramSum(Bytes datagram) { return SumWords(datagram); }
 
-// What WriteFrameHeader fills in, and LocatePlainUdp reads.
+// The fields that WriteFrameHeader fills in and LocatePlainUdp reads.
 static_assert(kEtherType == offsetof(EthernetLayout, type));
 static_assert(kV4FlagsAndOffset == kEthernetHeaderSize + offsetof(Ipv4Layout, flags_and_offset));
 static_assert(kV4TotalSize == kEthernetHeaderSize + offsetof(Ipv4Layout, total_size));
@@ -103,7 +104,7 @@ FrameKind LocateAnyUdp(Bytes frame, UdpFrame* udp) {
       const size_t total_size = FieldAt<Be16>(ip, offsetof(Ipv4Layout, total_size));
       header_size = size_t{version_and_words & 0x0fu} * 4;
       if (version_and_words >> 4 != 4) return FrameKind::kOther;
-      // What stands behind the total size is the padding of a short Ethernet frame.
+      // Bytes behind the total size are the padding of a short Ethernet frame.
       if (header_size < sizeof(Ipv4Layout) || total_size < header_size || total_size > room) {
         return FrameKind::kTruncated;
       }
@@ -125,7 +126,7 @@ FrameKind LocateAnyUdp(Bytes frame, UdpFrame* udp) {
       if (udp_room > room - header_size) return FrameKind::kTruncated;
       const uint8_t next_header = ip[offsetof(Ipv6Layout, next_header)];
       if (next_header == kExtensionFragment) return FrameKind::kFragment;
-      // Other extension headers are the kernel's business: WARP sends none.
+      // WARP sends no other extension headers, so that a frame with one is for the kernel.
       if (next_header != kProtocolUdp) return FrameKind::kOther;
       udp->v6 = true;
       break;

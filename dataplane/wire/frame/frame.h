@@ -1,5 +1,5 @@
-// Ethernet, IPv4/IPv6 and UDP around a WARP datagram: templates for sending, one parse for receiving.
-// RFC 894, RFC 791, RFC 8200, RFC 768. No VLAN tag, no IP options when sending.
+// Ethernet, IPv4 or IPv6, and UDP around a WARP datagram: templates for sending, one parse for receiving (RFC 894, RFC
+// 791, RFC 8200, RFC 768). WARP sends no VLAN tag and no IP options.
 #ifndef WARP_DATAPLANE_WIRE_FRAME_FRAME_H_
 #define WARP_DATAPLANE_WIRE_FRAME_FRAME_H_
 
@@ -29,9 +29,8 @@ inline constexpr size_t kMaxFrameHeaderSize = kFrameHeaderSizeV6;
 struct FrameTemplate {
   alignas(16) std::array<uint8_t, 64> bytes{};
   uint8_t size = 0;  // kFrameHeaderSizeV4 or kFrameHeaderSizeV6
-  uint32_t partial_sum =
-      0;  // one's complement sum of the constant words of the IPv4 header, or of the IPv6 pseudo-header
-          // and UDP ports
+  // The one's complement sum of what is constant in the IPv4 header, or in the IPv6 pseudo-header and the UDP ports.
+  uint32_t partial_sum = 0;
   bool is_v6() const { return size == kFrameHeaderSizeV6; }
 };
 
@@ -39,13 +38,13 @@ struct FrameTemplate {
 FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac,
                                 const Endpoint& from, const Endpoint& to);
 
-// The one's complement sum of a datagram, not folded to its complement: the part of the IPv6 UDP checksum that all paths
-// share. `start_odd` is not supported: the datagram begins at an even offset.
+// The one's complement sum of a datagram, not yet complemented: the part of the IPv6 UDP checksum that all paths share.
+// The datagram begins at an even offset of what is summed.
 uint32_t DatagramSum(Bytes datagram);
 
 namespace internal {
 
-// Where the fields stand that differ from datagram to datagram; frame.cc checks them against its layouts.
+// The offsets of fields that differ from datagram to datagram; frame.cc checks them against its layouts.
 inline constexpr size_t kV4TotalSize = 16, kV4Checksum = 24, kV4UdpSize = 38;
 inline constexpr size_t kEtherType = 12, kV4FlagsAndOffset = 20;
 inline constexpr size_t kV6PayloadSize = 18, kV6UdpSize = 58, kV6Checksum = 60;
@@ -57,8 +56,8 @@ inline uint16_t FoldedComplement(uint64_t sum) {
 
 }  // namespace internal
 
-// Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used for IPv6 alone; on IPv4
-// the UDP checksum is 0 (RFC 768: none). Inline: once for each copy.
+// Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used for IPv6 alone; on
+// IPv4 the UDP checksum is 0, which means none (RFC 768). Inline, because it runs once for each copy.
 inline void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size,
                              uint32_t datagram_sum, uint8_t* out) {
   const auto udp_size = static_cast<uint16_t>(8 + datagram_size);
@@ -83,13 +82,14 @@ inline void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size,
 
 enum class FrameKind : uint8_t {
   kUdp,        // UDP over IP, whole; `parsed` is filled
-  kOther,      // not UDP, or not IP: the kernel's
+  kOther,      // not UDP, or not IP; it is for the kernel
   kTruncated,  // shorter than its headers say
   kFragment,   // an IP fragment
   kBadChecksum,
 };
 
-// A UDP datagram in a frame, where it stands: nothing is taken out before somebody asks. Valid while the frame's headers are.
+// A UDP datagram in a frame. Nothing is copied out of the headers before somebody asks, so it is valid as long as they
+// are.
 struct UdpFrame {
   const uint8_t* ip = nullptr;  // the IP header
   bool v6 = false;
@@ -132,8 +132,8 @@ struct UdpFrame {
 
 namespace internal {
 
-// RFC 1071: the sum of all words is 0 in one's complement arithmetic, that is a multiple of 0xffff; so words of any width may
-// be added, and a carry is worth 1. For a header of 20 bytes, which is not all zero.
+// RFC 1071: the sum of all words is 0 in one's complement arithmetic, which is a multiple of 0xffff. Words of any width
+// may therefore be added, and a carry is worth 1. The header has 20 bytes and is not all zero.
 inline bool IpHeaderSumIsRight(const uint8_t* ip) {
   uint64_t sum = ReadAs<Le64>(ip).value();
   for (const uint64_t word :
@@ -146,9 +146,9 @@ inline bool IpHeaderSumIsRight(const uint8_t* ip) {
 
 }  // namespace internal
 
-// UDP over IPv4 without options, no fragment, nothing wrong: what all but every frame is, told by few and wide loads. They are
-// of fields where they stand, since a header copied as a whole and then taken to pieces costs a stall for each piece. False:
-// something else; LocateAnyUdp says what.
+// True for UDP over IPv4 without options that is no fragment and has nothing wrong, which is nearly every frame. It
+// takes a few wide loads, each of a field where it stands: a header that is copied as a whole and then taken to pieces
+// would cost a stall for each piece. False for everything else; LocateAnyUdp says what it is.
 inline bool LocatePlainUdp(Bytes frame, UdpFrame* udp) {
   if (frame.size() < kFrameHeaderSizeV4) return false;
   const uint8_t* const bytes = frame.data();
@@ -169,7 +169,7 @@ inline bool LocatePlainUdp(Bytes frame, UdpFrame* udp) {
   udp->datagram_size = static_cast<uint16_t>(udp_size - 8);
   return true;
 }
-// The same answer for every frame there is.
+// Finds UDP in any frame, or says what the frame is instead.
 FrameKind LocateAnyUdp(Bytes frame, UdpFrame* udp);
 
 // Never reads outside `frame`. Received UDP checksums are not verified: every WARP message authenticates itself, and a
@@ -178,7 +178,7 @@ inline FrameKind LocateUdp(Bytes frame, UdpFrame* udp) {
   return LocatePlainUdp(frame, udp) ? FrameKind::kUdp : LocateAnyUdp(frame, udp);
 }
 
-// The same, everything taken out.
+// The same with everything copied out.
 struct ParsedFrame {
   MacAddress to_mac;
   Endpoint from;

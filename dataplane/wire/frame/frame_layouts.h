@@ -1,5 +1,5 @@
-// How Ethernet, IPv4, IPv6 and UDP headers stand in memory (RFC 894, RFC 791, RFC 8200, RFC 768). For frame.cc and segments.cc,
-// which build and read them.
+// The layouts of Ethernet, IPv4, IPv6 and UDP headers in memory (RFC 894, RFC 791, RFC 8200, RFC 768), for frame.cc and
+// segments.cc, which build and read them.
 #ifndef WARP_DATAPLANE_WIRE_FRAME_FRAME_LAYOUTS_H_
 #define WARP_DATAPLANE_WIRE_FRAME_FRAME_LAYOUTS_H_
 

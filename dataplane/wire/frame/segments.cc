@@ -10,7 +10,7 @@ using namespace internal;
 
 namespace {
 
-// Where the fields stand in a whole frame that may differ between datagrams of a flow.
+// The offsets, in a whole frame, of fields that may differ between datagrams of a flow.
 constexpr size_t kV4Varying = kEthernetHeaderSize + offsetof(Ipv4Layout, total_size);  // and the id
 constexpr size_t kV4Flags = kEthernetHeaderSize + offsetof(Ipv4Layout, flags_and_offset);
 constexpr size_t kV4Addresses = kEthernetHeaderSize + offsetof(Ipv4Layout, from);

@@ -26,22 +26,22 @@
 
 namespace warp::wire {
 
-using MacKey =
-    std::array<uint8_t, kKeySize>;  // not secret: whoever knows the public key can make it
+// Not a secret: whoever knows the public key can make it.
+using MacKey = std::array<uint8_t, kKeySize>;
 using Mac = std::array<uint8_t, kMacSize>;
 using Cookie = std::array<uint8_t, kCookieSize>;
 
-// Of mac1 in messages *to* `receiver`. A node's own is lcore::HandshakeGuard::mac_key.
+// The key of mac1 in messages *to* `receiver`. A node's own is lcore::HandshakeGuard::mac_key.
 MacKey Mac1Key(const PublicKey& receiver);
 
-// Of cookie replies *from* `sender`.
+// The key that seals cookie replies *from* `sender`.
 MacKey CookieSealKey(const PublicKey& sender);
 
-// BLAKE2b-128 keyed with 16 to 64 bytes.
+// BLAKE2b-128. The key has 16 to 64 bytes.
 Mac ComputeMac(Bytes key, Bytes message);
 
-// What `source` must show to have received our cookie. The secret changes every few minutes; the
-// last one stays valid.
+// BLAKE2b-128, keyed with the secret, of address and port: who shows it has received our cookie at `source`. The secret
+// changes every two minutes, and the one before stays valid as long again.
 Cookie ComputeCookie(const SecretBytes& secret, const Endpoint& source);
 
 // `datagram` is a whole initiation or response; false for what is too short to hold both MACs.

@@ -59,9 +59,9 @@ bool IsCookieReply(Bytes datagram) {
 
 template <typename Layout>
 std::vector<uint8_t> EncodeAround(const Layout& layout, Bytes noise) {
-  std::vector<uint8_t> datagram(sizeof layout + noise.size() + kMacsSize);
+  std::vector<uint8_t> datagram(sizeof(layout) + noise.size() + kMacsSize);
   WriteAs(layout, datagram.data());
-  std::copy(noise.begin(), noise.end(), datagram.begin() + sizeof layout);
+  std::copy(noise.begin(), noise.end(), datagram.begin() + sizeof(layout));
   return datagram;
 }
 
@@ -132,7 +132,7 @@ std::vector<uint8_t> EncodeCookieReply(const CookieRequest& request, const Cooki
   crypto_aead_xchacha20poly1305_ietf_encrypt(
       layout.sealed.data(), nullptr, cookie.data(), cookie.size(), request.mac1.data(),
       request.mac1.size(), nullptr, layout.nonce.data(), seal_key.data());
-  std::vector<uint8_t> datagram(sizeof layout);
+  std::vector<uint8_t> datagram(sizeof(layout));
   WriteAs(layout, datagram.data());
   return datagram;
 }

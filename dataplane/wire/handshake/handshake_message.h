@@ -58,7 +58,7 @@ struct CookieRequest {
 };
 std::optional<CookieRequest> DecodeCookieRequest(Bytes datagram);
 
-// The receiver index of a response or cookie reply: which of our handshakes it is about.
+// The receiver index of a response or cookie reply, which names the handshake of ours that it belongs to.
 std::optional<uint32_t> DecodeHandshakeReceiver(Bytes datagram);
 
 // Seals a cookie for the sender of `request`; `seal_key` is our CookieSealKey.
@@ -75,24 +75,25 @@ struct InitiationPayload {
   std::vector<Cipher> ciphers;  // best first; 1 to kMaxOfferedCiphers
 };
 std::vector<uint8_t> EncodeInitiationPayload(const InitiationPayload& payload);
-// Ciphers unknown to this version are left out, so that the list may come out empty.
+// Ciphers that this version does not know are left out; the list may be empty then.
 std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes);
 
 struct ResponsePayload {
   Cipher cipher = Cipher::kChaCha20Poly1305;
 };
 std::vector<uint8_t> EncodeResponsePayload(const ResponsePayload& payload);
-// The initiator must still see that it offered the cipher.
+// The caller, an initiator, must still check that it offered this cipher.
 std::optional<ResponsePayload> DecodeResponsePayload(Bytes bytes);
 
 // The first of `offered` that is among `supported`; nullopt where there is none.
 std::optional<Cipher> ChooseCipher(std::span<const Cipher> offered,
                                    std::span<const Cipher> supported);
 
-// --- The Noise prologue: protocol, version, and what the responder is to the initiator. ---
+// --- The Noise prologue: protocol, version, and whether the responder is a peer or a map. ---
 
 enum class Role : uint8_t { kPeer, kMap };
-std::vector<uint8_t> HandshakePrologue(Role role);  // "WARP/1 peer" or "WARP/1 map", no terminator
+// "WARP/1 peer" or "WARP/1 map", without a terminator.
+std::vector<uint8_t> HandshakePrologue(Role role);
 
 }  // namespace warp::wire
 

@@ -3,13 +3,12 @@
 //
 //   <- s                                   the initiator knows the responder's static key
 //   ...
-//   -> e, es, s, ss, payload               initiation: ephemeral 32 | static 32 + tag 16 | payload
-//   + tag 16
+//   -> e, es, s, ss, payload               initiation: ephemeral 32 | static 32 + tag 16 | payload + tag 16
 //   <- e, ee, se, psk, payload             response:   ephemeral 32 | payload + tag 16
 //
-// Each object is one handshake. A message that fails leaves it as it was, so that the true one can
-// still come; keys that contribute nothing (X25519 results of zero) fail. Control thread only; each
-// call that is given a message costs up to three X25519 operations (some 100 us).
+// Each object is one handshake. A message that fails leaves it as it was, so that the true message can still come. Keys
+// that contribute nothing (X25519 results of zero) fail. Control thread only: each call that is given a message costs
+// up to three X25519 operations, some 100 us.
 #ifndef WARP_DATAPLANE_WIRE_HANDSHAKE_NOISE_H_
 #define WARP_DATAPLANE_WIRE_HANDSHAKE_NOISE_H_
 
@@ -26,13 +25,13 @@
 
 namespace warp::wire {
 
-// What a handshake leaves behind: WARP derives its bulk keys from these (key_derivation.h) and
-// never uses them directly.
+// The result of a handshake. WARP derives its bulk keys from these keys (key_derivation.h) and never uses them
+// directly.
 struct NoiseKeys {
   SymmetricKey initiator_to_responder;
   SymmetricKey responder_to_initiator;
-  std::array<uint8_t, kNoiseHashSize>
-      handshake_hash{};  // names this handshake; equal on both sides, not secret
+  // Names this handshake: equal on both sides, and not a secret.
+  std::array<uint8_t, kNoiseHashSize> handshake_hash{};
 };
 
 class NoiseInitiator {
@@ -41,14 +40,13 @@ class NoiseInitiator {
   NoiseInitiator(const KeyPair& local, const PublicKey& remote, Bytes prologue,
                  NoisePattern pattern = NoisePattern::kIkPsk2);
 
-  // Payload + kNoiseInitiationOverhead bytes. FailedPrecondition when called twice (a repetition
-  // sends the same bytes, a new attempt is a new object), InvalidArgument where the remote key is
-  // of low order.
+  // Payload + kNoiseInitiationOverhead bytes. FailedPrecondition when called twice, since a repetition sends the same
+  // bytes and a new attempt is a new object. InvalidArgument where the remote key is of low order.
   absl::StatusOr<std::vector<uint8_t>> WriteInitiation(Bytes payload);
 
-  // The payload of the response. `psk` is all zero where none is configured; ignored by
-  // NoisePattern::kIk. Unauthenticated where the response is not of this handshake or its peer; may
-  // be called again then.
+  // The payload of the response. `psk` is all zero where none is configured, and unused by NoisePattern::kIk.
+  // Unauthenticated where the response is not of this handshake or of its peer; the call may then be repeated with
+  // another.
   absl::StatusOr<std::vector<uint8_t>> ReadResponse(const PresharedKey& psk, Bytes message);
 
   // After ReadResponse succeeded; before, FailedPrecondition.
@@ -74,12 +72,12 @@ class NoiseResponder {
                  NoisePattern pattern = NoisePattern::kIkPsk2);
 
   struct Initiation {
-    PublicKey remote_static;  // who says so and has proved it, but perhaps in a repetition of an
-                              // old message
+    // The sender proved that it has this key; the message may yet be a repetition of an old one.
+    PublicKey remote_static;
     std::vector<uint8_t> payload;
   };
-  // Unauthenticated where the message was not made for our key, by a holder of the key it names;
-  // may be called again then.
+  // Unauthenticated where the message was not made for our key by a holder of the key that it names; the call may then
+  // be repeated with another.
   absl::StatusOr<Initiation> ReadInitiation(Bytes message);
 
   // Payload + kNoiseResponseOverhead bytes. FailedPrecondition before ReadInitiation succeeded or

@@ -25,11 +25,11 @@ Hash Blake2b(std::initializer_list<Bytes> parts) {
   }
   Hash hash;
   crypto_generichash_blake2b_final(&state, hash.data(), hash.size());
-  sodium_memzero(&state, sizeof state);
+  sodium_memzero(&state, sizeof(state));
   return hash;
 }
 
-// RFC 2104 over BLAKE2b: Noise asks for HMAC, not for BLAKE2b's own keying. The key is a hash,
+// HMAC (RFC 2104) over BLAKE2b, because Noise asks for it and not for BLAKE2b's own keying. The key is a hash, and so
 // shorter than a block.
 Hash Hmac(const Hash& key, Bytes data, Bytes more = {}) {
   std::array<uint8_t, kBlockSize> inner;
@@ -48,7 +48,7 @@ Hash Hmac(const Hash& key, Bytes data, Bytes more = {}) {
   return mac;
 }
 
-// HKDF of section 4.3: as many outputs as asked for.
+// HKDF of section 4.3; it gives as many outputs as the caller asks for.
 template <size_t kOutputs>
 struct Hkdf {
   Hkdf(const Hash& chaining_key, Bytes input) {
@@ -59,7 +59,7 @@ struct Hkdf {
     }
     sodium_memzero(temp.data(), temp.size());
   }
-  ~Hkdf() { sodium_memzero(outputs.data(), sizeof outputs); }
+  ~Hkdf() { sodium_memzero(outputs.data(), sizeof(outputs)); }
   std::array<Hash, kOutputs> outputs;
 };
 
@@ -77,7 +77,7 @@ std::array<uint8_t, 12> NonceOf(uint64_t number) {
 }  // namespace
 
 NoiseState::NoiseState(NoisePattern pattern, Bytes prologue) {
-  // A name that fits a hash is padded to one.
+  // A protocol name that is no longer than a hash is padded with zeros to its size.
   const absl::string_view name = ProtocolName(pattern);
   std::copy(name.begin(), name.end(), hash_.begin());
   chaining_key_ = hash_;

@@ -33,10 +33,10 @@ class NoiseState {
   void MixHash(Bytes data);
   void MixKey(Bytes input);
   void MixKeyAndHash(Bytes input);
-  // MixKey of an X25519 result; false, and nothing mixed, where it is all zero.
+  // MixKey of an X25519 result. Where that is all zero nothing is mixed, and the answer is false.
   [[nodiscard]] bool MixDh(const SecretKey& secret, const PublicKey& remote);
 
-  // Appends the ciphertext and tag of `plaintext` to `out`. A key was mixed in before.
+  // Appends the ciphertext and tag of `plaintext` to `out`. The caller has mixed in a key.
   void EncryptAndHash(Bytes plaintext, std::vector<uint8_t>* out);
   // False where the tag is wrong; `plaintext` must hold ciphertext.size() - kTagSize bytes.
   [[nodiscard]] bool DecryptAndHash(Bytes ciphertext, uint8_t* plaintext);

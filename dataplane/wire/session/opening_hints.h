@@ -1,9 +1,9 @@
-// Which counters are being opened at this moment, so that a second lcore that holds the same ones can let the first finish
-// (opened once, claimed once). A hint: it may forget, never blocks, and the window alone decides.
+// Which counters are being opened at this moment. A second worker that holds copies of the same packets lets the first
+// finish, so that each is opened once. It is only a hint: it may forget, it never blocks, and the window alone decides.
 //
-// Words of (block + 1 : 32, bitmap : 32), as in the window: the counters of a burst are mostly neighbours, and cost one
-// compare-and-swap together. A mark is not taken back: once its counter is claimed the window says so before anybody asks here,
-// and where the opening failed, the next copy is late by a turn.
+// The hints are words of (block + 1 : 32, bitmap : 32) as in the window, because the counters of a burst are mostly
+// neighbours and then cost one compare-and-swap together. A mark is never taken back: once its counter is claimed the
+// window says so before anybody asks here, and where the opening failed, the next copy is opened a turn late.
 #ifndef WARP_DATAPLANE_WIRE_SESSION_OPENING_HINTS_H_
 #define WARP_DATAPLANE_WIRE_SESSION_OPENING_HINTS_H_
 
@@ -18,9 +18,9 @@ namespace warp::wire {
 
 class OpeningHints {
  public:
-  // Any thread; at most 32 counters, each below kCounterLimit. Bit i of the answer: nobody is known to open counters[i], and now we
-  // are. The others somebody else is at: look at the window again a turn later, and open them then whatever the hint
-  // says. Memory order is relaxed: nothing is published by a hint.
+  // Any thread; at most 32 counters, each below kCounterLimit. Bit i of the answer is set where nobody was known to
+  // open counters[i]; it is marked now. Where it is not set another thread is opening that counter: look at the window
+  // again a turn later, and open then, whatever the hint says. Memory order is relaxed, since a hint publishes nothing.
   uint32_t MarkOpening(std::span<const uint64_t> counters) {
     assert(counters.size() <= 32);
     uint32_t ours = 0;
@@ -43,11 +43,11 @@ class OpeningHints {
 
  private:
   static constexpr uint64_t kBlockSize = 32;  // counters
-  // 8192 counters: what several lcores hold in their bursts, and more.
+  // 8192 counters, more than several workers hold in their bursts.
   static constexpr size_t kSlots = 256;
   static uint32_t BitOf(uint64_t counter) { return uint32_t{1} << (counter % kBlockSize); }
 
-  // Those of the wanted bits that nobody had.
+  // Marks the wanted bits, and returns those that nobody had marked before.
   uint32_t Take(uint64_t block, uint32_t wanted) {
     std::atomic<uint64_t>& slot = slots_[block % kSlots];
     uint64_t old = slot.load(std::memory_order_relaxed);

@@ -28,11 +28,11 @@ Session::Session(const Params& params, const SymmetricKey& seal_key, const Symme
       opening_hints_(params.window > kMapWindow ? std::make_unique<OpeningHints>() : nullptr) {}
 
 std::optional<uint64_t> Session::ReserveCounters(uint32_t count) {
-  // Looking first keeps a used-up session from wrapping around, however often it is asked.
+  // Without this look a used-up session that is asked again and again would wrap around.
   if (next_counter_.load(std::memory_order_relaxed) >= kCounterLimit) return std::nullopt;
   const uint64_t first = next_counter_.fetch_add(count, std::memory_order_relaxed);
   if (first + count > kCounterLimit) {
-    // The few that were left are given up: the session ends here for every thread.
+    // The few counters that were left are given up, and the session ends for every thread.
     next_counter_.store(kCounterLimit, std::memory_order_relaxed);
     return std::nullopt;
   }

@@ -1,5 +1,5 @@
-// A session: what one handshake agreed with one remote node. Keys, the send counter and the replay
-// window; shared by pointer between the control thread and all lcores, never copied.
+// A session: what one handshake agreed with one remote node, which is keys, the send counter and the replay window. The
+// control thread and all workers share it by pointer; it is never copied.
 #ifndef WARP_DATAPLANE_WIRE_SESSION_SESSION_H_
 #define WARP_DATAPLANE_WIRE_SESSION_SESSION_H_
 
@@ -36,28 +36,27 @@ class Session {
   const BulkKey& seal_key() const { return seal_key_; }
   const BulkKey& open_key() const { return open_key_; }
   ReplayWindow& window() { return window_; }
-  // Null in sessions of so small a window that one thread opens all their packets (map sessions).
+  // Null in sessions with a map, whose window is small because one thread opens all their packets.
   OpeningHints* opening_hints() { return opening_hints_.get(); }
 
-  // Any thread. Reserves `count` consecutive counters and returns the first; nullopt once the
-  // session is used up (kCounterLimit), after which it never seals again. A counter is never handed
-  // out twice.
+  // Any thread. Reserves `count` consecutive counters and returns the first. nullopt once the session is used up
+  // (kCounterLimit); it never seals again then. A counter is never handed out twice.
   std::optional<uint64_t> ReserveCounters(uint32_t count);
   // Any thread. How many counters were handed out.
   uint64_t sent() const { return next_counter_.load(std::memory_order_relaxed); }
 
-  // --- One message at a time, for those that have no lcore: control messages and the map. ---
+  // --- One message at a time, for control messages and the map. ---
 
-  // Any thread (the engine is the caller's). The whole datagram: header, ciphertext, tag. nullopt
-  // when used up.
+  // Any thread; the engine is the caller's. The whole datagram: header, ciphertext, tag. nullopt when the session is
+  // used up.
   std::optional<std::vector<uint8_t>> Seal(AeadEngine& engine, Bytes plaintext);
 
   struct Opened {
     uint64_t counter = 0;
     MutableBytes plaintext;  // inside the datagram
   };
-  // Looks, opens in place and claims. `datagram` is the whole UDP payload, its receiver index
-  // already matched.
+  // Looks, opens in place and claims. `datagram` is the whole UDP payload; the caller has found this session by its
+  // receiver index.
   std::variant<Opened, Drop> Open(AeadEngine& engine, MutableBytes datagram);
 
  private:

@@ -36,7 +36,7 @@ void ReplayWindow::ClaimBurst(std::span<const uint64_t> counters, std::span<Verd
       verdicts[begin++] = Verdict::kRefused;
       continue;
     }
-    // The run of neighbours in one block, and the bits that they want of its word.
+    // A run of counters in one block: together they claim bits of one word.
     const uint64_t block = counters[begin] / kBlockSize;
     uint32_t wanted = 0;
     size_t end = begin;
@@ -47,7 +47,7 @@ void ReplayWindow::ClaimBurst(std::span<const uint64_t> counters, std::span<Verd
     std::atomic<uint64_t>& word = words_[block & (words_count_ - 1)];
     const uint64_t epoch = block >> epoch_shift_;
     uint64_t old = word.load(std::memory_order_relaxed);
-    uint32_t free = 0;  // of the wanted bits, those that are now ours
+    uint32_t free = 0;  // the wanted bits that this call has won
     do {
       if (EpochOf(old) > epoch) break;
       const uint32_t taken = EpochOf(old) == epoch ? BitmapOf(old) : 0;

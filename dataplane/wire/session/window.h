@@ -1,9 +1,9 @@
-// The shared replay window: which counters of a session were already delivered. It is the deduplication itself.
+// The shared replay window: which counters of a session were already delivered. Deduplication is this window.
 //
-// An array of 64-bit words, each (epoch of its block : 32, bitmap : 32). Counter c lives in block c / 32, block b in word
-// b % words, with epoch b / words. A word whose epoch is below the counter's has never seen the counter's block; one whose
-// epoch is above has forgotten it. Words only grow, so compare-and-swap with relaxed order suffices, there is no moving
-// edge and no lock. Any thread may call anything at any time.
+// It is an array of 64-bit words, each (epoch of its block : 32, bitmap : 32). Counter c lives in block c / 32, and
+// block b in word b % words with epoch b / words. A word whose epoch is below the counter's has never seen the
+// counter's block, and one whose epoch is above has forgotten it. Words only grow, so that compare-and-swap with
+// relaxed order suffices: there is no moving edge and no lock. Any thread may call anything at any time.
 #ifndef WARP_DATAPLANE_WIRE_SESSION_WINDOW_H_
 #define WARP_DATAPLANE_WIRE_SESSION_WINDOW_H_
 
@@ -20,7 +20,7 @@ namespace warp::wire {
 class ReplayWindow {
  public:
   enum class Verdict : uint8_t {
-    kNew,      // Look: not seen yet. Claim: it is now ours.
+    kNew,      // Look: not delivered yet. Claim: the caller won it.
     kSeen,     // claimed before, by this thread or another
     kTooOld,   // its block was overwritten by a newer one
     kRefused,  // at or above kCounterLimit
@@ -29,7 +29,7 @@ class ReplayWindow {
   // `counters`: how many the window remembers; a power of two from 64 to kMaxWindow.
   explicit ReplayWindow(size_t counters);
 
-  // Without changing anything: what Claim would answer now.
+  // What Claim would answer now; changes nothing.
   Verdict Look(uint64_t counter) const {
     if (counter >= kCounterLimit) return Verdict::kRefused;
     const uint64_t block = counter / kBlockSize;
@@ -40,8 +40,8 @@ class ReplayWindow {
     return (BitmapOf(word) & BitOf(counter)) != 0 ? Verdict::kSeen : Verdict::kNew;
   }
 
-  // Takes the counter if nobody has: of all threads that call this for one counter, exactly one gets kNew. To be called
-  // for authenticated packets only.
+  // Takes the counter if nobody has: of all threads that call this for one counter, exactly one gets kNew. Only for
+  // packets that were authenticated.
   Verdict Claim(uint64_t counter);
 
   // Claims a burst; neighbours of one block cost one compare-and-swap. verdicts.size() == counters.size().

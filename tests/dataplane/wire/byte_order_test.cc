@@ -9,7 +9,7 @@ namespace {
 
 template <typename T>
 std::string Stored(const T& value) {
-  std::vector<uint8_t> bytes(sizeof value);
+  std::vector<uint8_t> bytes(sizeof(value));
   WriteAs(value, bytes.data());
   return ToHex(bytes);
 }

@@ -19,8 +19,7 @@ std::vector<std::unique_ptr<AeadEngine>> Engines() {
   return engines;
 }
 
-// What the engines must equal: libsodium's functions, for which the two tests below show that they
-// are the standards'.
+// Every engine must give what libsodium's functions give, and the next two tests show that those follow the standards.
 std::vector<uint8_t> Reference(Cipher cipher, Bytes key, Bytes nonce, Bytes aad, Bytes text) {
   std::vector<uint8_t> sealed(text.size() + kTagSize);
   const auto encrypt = cipher == Cipher::kAes256Gcm ? crypto_aead_aes256gcm_encrypt

@@ -32,7 +32,7 @@ std::vector<uint8_t> FrameV6(size_t size = 5) {
                    std::vector<uint8_t>(size, 0xaa));
 }
 
-// Word by word as RFC 1071 says it, on purpose unlike the code under test.
+// Adds word by word as RFC 1071 says it: on purpose in another way than the code under test.
 uint16_t Checksum(std::vector<uint8_t> bytes) {
   if (bytes.size() % 2 != 0) bytes.push_back(0);
   uint32_t sum = 0;
@@ -251,7 +251,7 @@ TEST(Frame, LengthsMustAgree) {
   EXPECT_EQ(KindOf(frame), FrameKind::kTruncated);
 }
 
-// The quick way to the usual frame says the same as the thorough one, whatever byte of it is what.
+// The quick way to the usual frame gives the same answer as the thorough one, whichever byte of the frame is changed.
 TEST(Frame, PlainFramesAreLocatedLikeAnyOther) {
   for (const bool fix_checksum : {false, true}) {
     for (size_t at = 0; at < kFrameHeaderSizeV4; ++at) {

@@ -75,8 +75,8 @@ TEST_P(Segments, AFlowDiffersInLengthsAndChecksumsAlone) {
   }
 }
 
-// Whatever frame of the flow they come from, the headers are those of a frame made for that size; the checksum is what is
-// missing the datagram.
+// The headers are those of a frame that was made for that size, whichever frame of the flow they were made from. The
+// checksum lacks the datagram alone.
 TEST_P(Segments, HeadersForAnotherSize) {
   const std::vector<uint8_t> from = Frame({1, 2, 3});
   for (const size_t size : {size_t{0}, size_t{1}, size_t{1436}, kMaxJoinedPayload - 20}) {

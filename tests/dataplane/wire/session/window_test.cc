@@ -94,8 +94,7 @@ TEST(ReplayWindow, ABurstIsThatManyClaims) {
   EXPECT_TRUE(ClaimAll(window, {}).empty());
 }
 
-// What the window should be, said plainly: a set of counters, and for each word the newest block
-// that was claimed.
+// A plain model of the window: a set of counters, and for each word the newest block that was claimed.
 class Model {
  public:
   explicit Model(size_t counters) : words_(counters / 32) {}
