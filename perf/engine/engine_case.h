@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/lcore/pipeline/stages.h"
+#include "dataplane/lcore/pipeline/turn/stage_clock.h"
 
 namespace warp::perf {
 

@@ -27,10 +27,10 @@
 #include "dataplane/lcore/exchange/exchange.h"
 #include "dataplane/lcore/exchange/publisher.h"
 #include "dataplane/lcore/memory/pool.h"
-#include "dataplane/lcore/pipeline/burst.h"
+#include "dataplane/lcore/pipeline/in/skew_table.h"
 #include "dataplane/lcore/pipeline/out/tx_queue.h"
-#include "dataplane/lcore/pipeline/skew.h"
-#include "dataplane/lcore/pipeline/stages.h"
+#include "dataplane/lcore/pipeline/turn/burst.h"
+#include "dataplane/lcore/pipeline/turn/stage_clock.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/message.h"
 

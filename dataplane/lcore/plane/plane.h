@@ -13,7 +13,7 @@
 #include "dataplane/lcore/exchange/publisher.h"
 #include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/memory/pool.h"
-#include "dataplane/lcore/pipeline/skew.h"
+#include "dataplane/lcore/pipeline/in/skew_table.h"
 #include "dataplane/lcore/pipeline/worker.h"
 
 namespace warp::lcore {

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "dataplane/lcore/memory/free_burst.h"
-#include "dataplane/lcore/pipeline/received_tally.h"
+#include "dataplane/lcore/pipeline/in/received_tally.h"
 #include "dataplane/lcore/pipeline/worker.h"
 
 namespace warp::lcore {

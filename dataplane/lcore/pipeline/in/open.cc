@@ -1,6 +1,6 @@
 // In 3 and 4: authenticate and decrypt in place, as a burst; then claim. Of all lcores that opened a
 // counter exactly one wins it. Only what is authentic changes the window.
-#include "dataplane/lcore/pipeline/received_tally.h"
+#include "dataplane/lcore/pipeline/in/received_tally.h"
 #include "dataplane/lcore/pipeline/worker.h"
 
 namespace warp::lcore {

@@ -1,4 +1,4 @@
-#include "dataplane/lcore/pipeline/stages.h"
+#include "dataplane/lcore/pipeline/turn/stage_clock.h"
 
 #include <rte_cycles.h>
 

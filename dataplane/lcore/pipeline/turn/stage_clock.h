@@ -1,8 +1,8 @@
 // What each stage of a worker's turn costs, in cycles of the time-stamp counter. A stage that read
 // the counter at each of its ends would pay more for that than for some of its work, so one turn in
 // kStageSampling that moved packets is measured, and all others pay one untaken branch for each stage.
-#ifndef WARP_DATAPLANE_LCORE_PIPELINE_STAGES_H_
-#define WARP_DATAPLANE_LCORE_PIPELINE_STAGES_H_
+#ifndef WARP_DATAPLANE_LCORE_PIPELINE_TURN_STAGE_CLOCK_H_
+#define WARP_DATAPLANE_LCORE_PIPELINE_TURN_STAGE_CLOCK_H_
 
 #include <array>
 #include <atomic>
@@ -71,4 +71,4 @@ class StageClock {
 
 }  // namespace warp::lcore
 
-#endif  // WARP_DATAPLANE_LCORE_PIPELINE_STAGES_H_
+#endif  // WARP_DATAPLANE_LCORE_PIPELINE_TURN_STAGE_CLOCK_H_

@@ -1,5 +1,5 @@
 // The stage clock: what it counts, and when it looks at the time-stamp counter at all.
-#include "dataplane/lcore/pipeline/stages.h"
+#include "dataplane/lcore/pipeline/turn/stage_clock.h"
 
 #include <gtest/gtest.h>
 

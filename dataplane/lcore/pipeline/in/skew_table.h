@@ -1,8 +1,8 @@
 // How far behind the winner a duplicate was: the claim of every kSkewSampling-th counter is
 // time-stamped in a small shared table, and a later copy of it, on whatever lcore, reads the stamp.
 // A sample that was overwritten is a sample less.
-#ifndef WARP_DATAPLANE_LCORE_PIPELINE_SKEW_H_
-#define WARP_DATAPLANE_LCORE_PIPELINE_SKEW_H_
+#ifndef WARP_DATAPLANE_LCORE_PIPELINE_IN_SKEW_TABLE_H_
+#define WARP_DATAPLANE_LCORE_PIPELINE_IN_SKEW_TABLE_H_
 
 #include <array>
 #include <atomic>
@@ -54,4 +54,4 @@ class SkewTable {
 
 }  // namespace warp::lcore
 
-#endif  // WARP_DATAPLANE_LCORE_PIPELINE_SKEW_H_
+#endif  // WARP_DATAPLANE_LCORE_PIPELINE_IN_SKEW_TABLE_H_

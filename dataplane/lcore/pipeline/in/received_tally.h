@@ -1,12 +1,12 @@
 // What the packets of a burst add to their paths' counters: packets of one path mostly come together, and are added
 // together.
-#ifndef WARP_DATAPLANE_LCORE_PIPELINE_RECEIVED_TALLY_H_
-#define WARP_DATAPLANE_LCORE_PIPELINE_RECEIVED_TALLY_H_
+#ifndef WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
+#define WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
 
 #include <cstdint>
 
 #include "dataplane/facade/counters.h"
-#include "dataplane/lcore/pipeline/burst.h"
+#include "dataplane/lcore/pipeline/turn/burst.h"
 
 namespace warp::lcore {
 
@@ -51,4 +51,4 @@ class ReceivedTally {
 
 }  // namespace warp::lcore
 
-#endif  // WARP_DATAPLANE_LCORE_PIPELINE_RECEIVED_TALLY_H_
+#endif  // WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_

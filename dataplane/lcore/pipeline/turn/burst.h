@@ -1,7 +1,7 @@
 // The bursts that a worker's stages hand to each other. They live in the worker and are used anew
 // each turn.
-#ifndef WARP_DATAPLANE_LCORE_PIPELINE_BURST_H_
-#define WARP_DATAPLANE_LCORE_PIPELINE_BURST_H_
+#ifndef WARP_DATAPLANE_LCORE_PIPELINE_TURN_BURST_H_
+#define WARP_DATAPLANE_LCORE_PIPELINE_TURN_BURST_H_
 
 #include <rte_mbuf.h>
 
@@ -90,4 +90,4 @@ struct OutJob {
 
 }  // namespace warp::lcore
 
-#endif  // WARP_DATAPLANE_LCORE_PIPELINE_BURST_H_
+#endif  // WARP_DATAPLANE_LCORE_PIPELINE_TURN_BURST_H_
