@@ -6,8 +6,8 @@
 
 namespace warp::lcore {
 
-Forwarding::Forwarding(std::unique_ptr<const Snapshot> snapshot, std::span<PortSlot> slots,
-                       uint16_t workers)
+ForwardingTable::ForwardingTable(std::unique_ptr<const Snapshot> snapshot,
+                                 std::span<PortSlot> slots, uint16_t workers)
     : snapshot_(std::move(snapshot)),
       ports_(slots.size()),
       polled_(workers),
@@ -29,7 +29,7 @@ Forwarding::Forwarding(std::unique_ptr<const Snapshot> snapshot, std::span<PortS
   }
 }
 
-void Forwarding::AddLegs(const PeerEntry& entry, PeerView* view) const {
+void ForwardingTable::AddLegs(const PeerEntry& entry, PeerView* view) const {
   for (const PathEntry& path : entry.paths) {
     if (path.port < view->sources.size()) {
       view->sources[path.port].push_back({.remote = path.remote, .counters = path.counters.get()});

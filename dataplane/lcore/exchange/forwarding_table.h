@@ -60,10 +60,11 @@ struct PortView {
   uint32_t generation = 0;
 };
 
-class Forwarding {
+class ForwardingTable {
  public:
   // `slots` by PortId; entries of the snapshot that name an empty slot are taken as not present.
-  Forwarding(std::unique_ptr<const Snapshot> snapshot, std::span<PortSlot> slots, uint16_t workers);
+  ForwardingTable(std::unique_ptr<const Snapshot> snapshot, std::span<PortSlot> slots,
+                  uint16_t workers);
 
   const Snapshot& snapshot() const { return *snapshot_; }
   // The ports that a worker polls.

@@ -7,7 +7,7 @@
 
 namespace warp::lcore {
 
-Publisher::Publisher(uint16_t workers, std::unique_ptr<const Forwarding> first,
+Publisher::Publisher(uint16_t workers, std::unique_ptr<const ForwardingTable> first,
                      std::vector<SessionRing> rings)
     : rings_(std::move(rings)), owned_(std::move(first)), current_(owned_.get()) {
   const size_t size = rte_rcu_qsbr_get_memsize(workers);
@@ -19,7 +19,7 @@ Publisher::Publisher(uint16_t workers, std::unique_ptr<const Forwarding> first,
     rte_rcu_qsbr_thread_register(qsbr_.get(), worker);
 }
 
-void Publisher::Publish(std::unique_ptr<const Forwarding> next) {
+void Publisher::Publish(std::unique_ptr<const ForwardingTable> next) {
   current_.store(next.get(), std::memory_order_release);
   std::swap(owned_, next);
   last_token_ = rte_rcu_qsbr_start(qsbr_.get());

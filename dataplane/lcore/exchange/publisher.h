@@ -30,18 +30,18 @@ class Publisher {
     std::function<uint32_t()> pushed;
     std::function<uint32_t()> popped;
   };
-  Publisher(uint16_t workers, std::unique_ptr<const Forwarding> first,
+  Publisher(uint16_t workers, std::unique_ptr<const ForwardingTable> first,
             std::vector<SessionRing> rings);
 
   // --- Lcores. ---
-  const Forwarding& Acquire() const { return *current_.load(std::memory_order_acquire); }
+  const ForwardingTable& Acquire() const { return *current_.load(std::memory_order_acquire); }
   void Quiescent(WorkerId worker) { rte_rcu_qsbr_quiescent(qsbr_.get(), worker); }
   void Online(WorkerId worker) { rte_rcu_qsbr_thread_online(qsbr_.get(), worker); }
   void Offline(WorkerId worker) { rte_rcu_qsbr_thread_offline(qsbr_.get(), worker); }
 
   // --- Control. ---
-  const Forwarding& current() const { return Acquire(); }
-  void Publish(std::unique_ptr<const Forwarding> next);  // never waits
+  const ForwardingTable& current() const { return Acquire(); }
+  void Publish(std::unique_ptr<const ForwardingTable> next);  // never waits
   // Frees what can be freed. To be called when control holds no session pointer it got from a ring.
   void Reclaim();
   // True once no lcore can hold anything older than what is current; false after `timeout_ms`.
@@ -50,7 +50,7 @@ class Publisher {
 
  private:
   struct Retired {
-    std::unique_ptr<const Forwarding> forwarding;
+    std::unique_ptr<const ForwardingTable> forwarding;
     uint64_t token = 0;
     bool unheld = false;          // by lcores; `marks` are set
     std::vector<uint32_t> marks;  // per ring: what was pushed by then
@@ -62,8 +62,8 @@ class Publisher {
   };
   std::unique_ptr<rte_rcu_qsbr, Free> qsbr_;
   std::vector<SessionRing> rings_;
-  std::unique_ptr<const Forwarding> owned_;  // what current_ points to
-  std::atomic<const Forwarding*> current_;
+  std::unique_ptr<const ForwardingTable> owned_;  // what current_ points to
+  std::atomic<const ForwardingTable*> current_;
   uint64_t last_token_ = 0;      // of the last Publish; 0: of none, which all have passed
   std::deque<Retired> retired_;  // oldest first
 };

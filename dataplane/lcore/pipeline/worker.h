@@ -153,7 +153,7 @@ class Worker {
   const PoolPtr header_pool_;
 
   // This turn.
-  const Forwarding* forwarding_ = nullptr;
+  const ForwardingTable* forwarding_ = nullptr;
   uint64_t now_ = 0;  // rdtsc, once per burst received
   uint32_t work_ = 0;
   bool rang_control_ = false;          // something was pushed to control

@@ -43,8 +43,8 @@ absl::StatusOr<std::unique_ptr<Plane>> Plane::Create(const DataplaneOptions& opt
     return absl::ResourceExhaustedError("no file descriptor left for the control thread's eventfd");
   plane->publisher_ = std::make_unique<Publisher>(
       static_cast<uint16_t>(workers),
-      std::make_unique<Forwarding>(std::make_unique<Snapshot>(), plane->slots_,
-                                   static_cast<uint16_t>(workers)),
+      std::make_unique<ForwardingTable>(std::make_unique<Snapshot>(), plane->slots_,
+                                        static_cast<uint16_t>(workers)),
       std::move(rings));
 
   if (options.engine == wire::EngineKind::kCryptodev) {
@@ -190,7 +190,7 @@ PortCounters Plane::Counters(PortId port) const {
 }
 
 void Plane::Publish(std::unique_ptr<const Snapshot> snapshot) {
-  publisher_->Publish(std::make_unique<Forwarding>(std::move(snapshot), slots_, workers()));
+  publisher_->Publish(std::make_unique<ForwardingTable>(std::move(snapshot), slots_, workers()));
   // A sleeper must look at the ports that are new, and let go of the descriptors of those that are
   // gone.
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) lane->bell.Ring();
