@@ -24,6 +24,12 @@ LAYERS = {
     "control": ["dataplane/wire", "dataplane/os", "dataplane/facade", "control"],
 }
 
+MAX_LINES = 350
+MAX_UNITS = 10
+LARGE_ROOMS = {
+    "tools/gauge": "one verb of the gauge a unit, beside the few parts that they share",
+}
+
 OURS = ("dataplane/", "control/", "map-server/", "tools/", "tests/")
 
 # Sans-IO: neither sockets nor files nor a clock.
@@ -104,7 +110,7 @@ def check_facade(source, _build):
 
 
 def check_rooms(source, _build):
-    """No two rooms include each other, however indirectly: a folder's root is either a ground or a face of its rooms."""
+    """No two rooms include each other, however indirectly: a folder's root is a vocabulary or a face of its rooms."""
     edges = {}
     for name in code(source):
         room = os.path.dirname(name)
@@ -129,6 +135,27 @@ def check_rooms(source, _build):
     for room in sorted(edges):
         if circle := way(room, room, set()):
             yield f"{room}: is included by what it includes: " + ", ".join(circle)
+
+
+def check_units(source, _build):
+    """A room has at most ten units (a header with its source) at its root: above that it has rooms of its own."""
+    rooms = {}
+    for name in code(source):
+        rooms.setdefault(os.path.dirname(name), set()).add(os.path.splitext(name)[0])
+    for room, units in rooms.items():
+        if len(units) > MAX_UNITS and room not in LARGE_ROOMS:
+            yield f"{room}: has {len(units)} units"
+    for room in LARGE_ROOMS:
+        if len(rooms.get(room, ())) <= MAX_UNITS:
+            yield f"{room}: is no large room"
+
+
+def check_length(source, _build):
+    """A file is one noun; a longer one holds two. Tests may list more cases."""
+    for name in code(source):
+        lines = read(source, name).count("\n")
+        if lines > MAX_LINES and not name.startswith("tests/"):
+            yield f"{name}: has {lines} lines"
 
 
 def check_pure(source, _build):
@@ -185,7 +212,8 @@ def check_format(source, _build):
         sys.exit(SKIPPED)
     command = ["clang-format", "--dry-run", "--Werror", "--ferror-limit=1", *code(source)]
     result = subprocess.run(command, cwd=source, capture_output=True, text=True)
-    yield from sorted(set(re.findall(r"^([^:\s]+):\d+:\d+: error: code should be clang-formatted", result.stderr, re.MULTILINE)))
+    wrong = re.findall(r"^([^:\s]+):\d+:\d+: error: code should be clang-formatted", result.stderr, re.MULTILINE)
+    yield from sorted(set(wrong))
     if result.returncode and "clang-formatted" not in result.stderr:
         yield result.stderr
 
