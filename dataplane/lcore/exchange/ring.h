@@ -23,7 +23,7 @@ class Ring {
   // Holds at least `capacity` items.
   explicit Ring(uint32_t capacity) {
     const uint32_t count = std::bit_ceil(capacity + 1);
-    const auto bytes = static_cast<size_t>(rte_ring_get_memsize_elem(sizeof(T), count));
+    const size_t bytes = MemoryFor(count);
     void* const memory = std::aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
     if (memory == nullptr) throw std::bad_alloc();
     // Touched now, or the packet path takes a page fault for every page of its first round, some 10 us each.
@@ -54,6 +54,12 @@ class Ring {
   uint32_t popped() const { return __atomic_load_n(&ring_->cons.tail, __ATOMIC_ACQUIRE); }
 
  private:
+  // The header and its items, as rte_ring_elem.h finds them. Since DPDK 24.11 C++ cannot call rte_ring_get_memsize_elem,
+  // which says the same, because its declaration there has lost extern "C".
+  static size_t MemoryFor(uint32_t count) {
+    return RTE_ALIGN_CEIL(sizeof(rte_ring) + count * sizeof(T), size_t{RTE_CACHE_LINE_SIZE});
+  }
+
   struct Free {
     void operator()(rte_ring* ring) const { std::free(ring); }
   };
