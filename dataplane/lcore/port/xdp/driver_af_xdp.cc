@@ -279,8 +279,9 @@ AfXdpPort::~AfXdpPort() {
     // First no more frames for us, then what lies in the rings, then the driver's own closing.
     bpf_xdp_detach(interface_, 0, nullptr);
     std::vector<rte_mbuf*> buffers = BuffersInRings(poll_fd_, rx_pool_);
+    const ino_t socket = InodeOf(poll_fd_);
     Close();
-    ReleaseSocket(poll_fd_);
+    ReleaseSocket(poll_fd_, socket);
     rte_pktmbuf_free_bulk(buffers.data(), static_cast<unsigned>(buffers.size()));
     Released()[interface_] = std::chrono::steady_clock::now();
   }

@@ -22,10 +22,9 @@ struct Mapping {
   uint64_t offset = 0;  // which ring: XDP_PGOFF_…
 };
 
-std::vector<Mapping> MappingsOf(int socket) {
+std::vector<Mapping> MappingsOf(ino_t socket) {
   std::vector<Mapping> mappings;
-  struct stat status {};
-  FILE* maps = fstat(socket, &status) == 0 ? std::fopen("/proc/self/maps", "re") : nullptr;
+  FILE* maps = std::fopen("/proc/self/maps", "re");
   if (maps == nullptr) return mappings;
   char line[512];
   while (std::fgets(line, sizeof(line), maps) != nullptr) {
@@ -34,7 +33,7 @@ std::vector<Mapping> MappingsOf(int socket) {
     char what[16] = "";
     if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64 " %*s %" SCNu64 " %15s",
                     &mapping.begin, &mapping.end, &mapping.offset, &inode, what) == 5 &&
-        inode == status.st_ino && std::string_view(what).starts_with("socket:")) {
+        inode == socket && std::string_view(what).starts_with("socket:")) {
       mappings.push_back(mapping);
     }
   }
@@ -66,7 +65,7 @@ std::vector<rte_mbuf*> BuffersInRings(int socket, rte_mempool* pool) {
   socklen_t size = sizeof(offsets);
   if (getsockopt(socket, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &size) != 0) return buffers;
   std::vector<uint64_t> addresses;
-  for (const Mapping& mapping : MappingsOf(socket)) {
+  for (const Mapping& mapping : MappingsOf(InodeOf(socket))) {
     switch (mapping.offset) {
       case XDP_PGOFF_RX_RING:
         Collect(mapping, offsets.rx, sizeof(xdp_desc), &addresses);
@@ -95,11 +94,17 @@ std::vector<rte_mbuf*> BuffersInRings(int socket, rte_mempool* pool) {
   return buffers;
 }
 
-void ReleaseSocket(int socket) {
-  for (const Mapping& mapping : MappingsOf(socket)) {
+ino_t InodeOf(int descriptor) {
+  struct stat status = {};
+  return fstat(descriptor, &status) == 0 ? status.st_ino : 0;
+}
+
+void ReleaseSocket(int descriptor, ino_t inode) {
+  if (inode == 0) return;
+  for (const Mapping& mapping : MappingsOf(inode)) {
     munmap(reinterpret_cast<void*>(mapping.begin), mapping.end - mapping.begin);
   }
-  close(socket);
+  if (InodeOf(descriptor) == inode) close(descriptor);
 }
 
 }  // namespace warp::lcore
