@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <string>
+#include <vector>
 
-#include "absl/strings/escaping.h"
+#include "tests/dataplane/wire/hex.h"
 
 namespace warp::protocol {
 namespace {
@@ -24,15 +24,10 @@ const Row kTable[] = {
     {"0304", Close{}},
 };
 
-std::vector<uint8_t> FromHex(const char* hex) {
-  const std::string bytes = absl::HexStringToBytes(hex);
-  return {bytes.begin(), bytes.end()};
-}
-
 TEST(ControlMessage, BytesAreThoseOfTheDocument) {
   for (const Row& row : kTable) {
-    EXPECT_EQ(EncodeControlMessage(row.message), FromHex(row.hex)) << row.hex;
-    const auto decoded = DecodeControlMessage(FromHex(row.hex));
+    EXPECT_EQ(EncodeControlMessage(row.message), wire::FromHex(row.hex)) << row.hex;
+    const auto decoded = DecodeControlMessage(wire::FromHex(row.hex));
     ASSERT_TRUE(std::holds_alternative<ControlMessage>(decoded)) << row.hex;
     EXPECT_EQ(std::get<ControlMessage>(decoded), row.message) << row.hex;
   }
@@ -40,7 +35,7 @@ TEST(ControlMessage, BytesAreThoseOfTheDocument) {
 
 TEST(ControlMessage, EveryOtherSizeIsMalformed) {
   for (const Row& row : kTable) {
-    const std::vector<uint8_t> bytes = FromHex(row.hex);
+    const std::vector<uint8_t> bytes = wire::FromHex(row.hex);
     for (size_t size = 0; size < 30; ++size) {
       if (size == bytes.size()) continue;
       std::vector<uint8_t> other = bytes;

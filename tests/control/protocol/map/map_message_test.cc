@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
+#include "tests/dataplane/wire/hex.h"
 
 namespace warp::protocol {
 namespace {
@@ -25,15 +25,6 @@ KeyId Id(uint8_t first) {
   std::array<uint8_t, 16> bytes;
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(first + i);
   return KeyId::FromBytes(bytes);
-}
-
-std::vector<uint8_t> Bytes(const std::string& hex) {
-  const std::string raw = absl::HexStringToBytes(hex);
-  return {raw.begin(), raw.end()};
-}
-
-std::string Hex(const std::vector<uint8_t>& bytes) {
-  return absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 struct Row {
@@ -167,12 +158,13 @@ std::vector<Row> Table() {
 }
 
 TEST(MapMessage, EncodesToTheseBytes) {
-  for (const Row& row : Table()) EXPECT_EQ(Hex(EncodeMapMessage(row.message)), row.hex) << row.name;
+  for (const Row& row : Table())
+    EXPECT_EQ(wire::ToHex(EncodeMapMessage(row.message)), row.hex) << row.name;
 }
 
 TEST(MapMessage, DecodesFromTheseBytes) {
   for (const Row& row : Table()) {
-    const auto decoded = DecodeMapMessage(Bytes(row.hex));
+    const auto decoded = DecodeMapMessage(wire::FromHex(row.hex));
     ASSERT_TRUE(std::holds_alternative<MapMessage>(decoded)) << row.name;
     EXPECT_EQ(std::get<MapMessage>(decoded), row.message) << row.name;
   }
@@ -180,7 +172,7 @@ TEST(MapMessage, DecodesFromTheseBytes) {
 
 TEST(MapMessage, RefusesEveryTruncationAndEveryExtension) {
   for (const Row& row : Table()) {
-    std::vector<uint8_t> bytes = Bytes(row.hex);
+    std::vector<uint8_t> bytes = wire::FromHex(row.hex);
     for (size_t size = 0; size < bytes.size(); ++size) {
       const auto decoded = DecodeMapMessage(std::span(bytes).first(size));
       ASSERT_TRUE(std::holds_alternative<wire::Drop>(decoded)) << row.name << " cut to " << size;
@@ -304,7 +296,7 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
            kKey10 + "00"},
   };
   for (const auto& row : kRows) {
-    const auto decoded = DecodeMapMessage(Bytes(row.hex));
+    const auto decoded = DecodeMapMessage(wire::FromHex(row.hex));
     ASSERT_TRUE(std::holds_alternative<wire::Drop>(decoded)) << row.what;
     EXPECT_EQ(std::get<wire::Drop>(decoded), wire::Drop::kMalformed) << row.what;
   }
@@ -346,9 +338,7 @@ TEST(MapMessage, AllowListsAreSetsInOneOrder) {
   EXPECT_NE(DigestOf(AllowList(keys)), DigestOf(AllowList(std::vector{Key(2), Key(3)})));
   EXPECT_EQ(DigestOf({}), AllowDigest{});
   // BLAKE2b-128 of 00 01 .. 1f, as `b2sum -l 128` gives it.
-  EXPECT_EQ(
-      absl::BytesToHexString({reinterpret_cast<const char*>(KeyId::Of(Key(0)).bytes().data()), 16}),
-      "f39a2cad58411cd49f577e5086b8031f");
+  EXPECT_EQ(wire::ToHex(KeyId::Of(Key(0)).bytes()), "f39a2cad58411cd49f577e5086b8031f");
 }
 
 }  // namespace
