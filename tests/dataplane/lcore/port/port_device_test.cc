@@ -83,6 +83,7 @@ TEST_F(PortDeviceTest, MemifSendsAChainAndLeavesItsPayloadAlone) {
   rte_mbuf_refcnt_update(payload, 1);
   ASSERT_EQ(rte_pktmbuf_chain(header, payload), 0);
   ASSERT_EQ(a->TxBurst(&header, 1), 1);
+  chains_may_arrive_ = true;  // with DPDK 24.11; 22.11 joins them
   EXPECT_EQ(Receive(*b, 1, 1000), std::vector<uint32_t>{7});
   EXPECT_EQ(rte_mbuf_refcnt_read(payload), 1);
   rte_pktmbuf_free(payload);
