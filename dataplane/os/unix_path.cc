@@ -113,7 +113,7 @@ absl::StatusOr<UnixPath> UnixPath::Bind(int fd, const UnixPathOptions& options) 
     result = bind(fd, address->get(), address->size());
   }
   if (result != 0) return ErrnoStatus(errno, options.path);
-  struct stat file {};
+  struct stat file = {};
   if (absl::Status status = Open(options, *owners, file); !status.ok()) {
     if (S_ISSOCK(file.st_mode)) unlink(options.path.c_str());
     return status;

@@ -145,7 +145,7 @@ int RunApplication(const std::string& gate_path, const std::vector<std::string>&
   ::sigfillset(&all);
   InheritedSignals signals;
   ::pthread_sigmask(SIG_BLOCK, &all, &signals.mask);
-  struct sigaction wanted {};  // a caller may ignore its children's ends: we must not
+  struct sigaction wanted = {};  // a caller may ignore its children's ends: we must not
   wanted.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &wanted, &signals.on_child);
   int ends[2];

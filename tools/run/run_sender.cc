@@ -37,7 +37,7 @@ int Option(int socket, int name) {
 }  // namespace
 
 SocketTurns::Turn::Turn(SocketTurns& turns, int socket) : turns_(turns) {
-  struct stat status {};
+  struct stat status = {};
   ::fstat(socket, &status);
   socket_ = status.st_ino;
   std::unique_lock lock(turns_.mutex_);
@@ -53,7 +53,7 @@ SocketTurns::Turn::~Turn() {
 }
 
 void RoomWaiters::PrepareSignal() {
-  struct sigaction action {};
+  struct sigaction action = {};
   action.sa_handler = [](int) {};
   ::sigaction(kWake, &action, nullptr);  // no SA_RESTART: it ends what waits
 }

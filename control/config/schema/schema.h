@@ -90,9 +90,13 @@ class Section {
 
 template <typename T>
 class SectionOf : public Section {
+  // A field of the section's struct.
+  template <typename M>
+  using Member = M T::*;
+
  public:
   template <typename M>
-  Key& Scalar(absl::string_view name, M T::*member, Codec<M> codec) {
+  Key& Scalar(absl::string_view name, Member<M> member, Codec<M> codec) {
     Key& key = Add(name, Key::Shape::kScalar);
     key.type = codec.type;
     key.unit = codec.unit;
@@ -105,7 +109,7 @@ class SectionOf : public Section {
   }
 
   template <typename M>
-  Key& Scalars(absl::string_view name, std::vector<M> T::*member, Codec<M> codec, size_t min,
+  Key& Scalars(absl::string_view name, Member<std::vector<M>> member, Codec<M> codec, size_t min,
                size_t max) {
     Key& key = Add(name, Key::Shape::kScalars);
     key.type = absl::StrCat("list of ", codec.type, ", ", min, " to ", max);
@@ -126,7 +130,7 @@ class SectionOf : public Section {
 
   // Its keys are read, and missing ones found, whether the file has the section or not.
   template <typename M>
-  Key& Nested(absl::string_view name, M T::*member, const SectionOf<M>& section) {
+  Key& Nested(absl::string_view name, Member<M> member, const SectionOf<M>& section) {
     Key& key = Add(name, Key::Shape::kSection);
     key.section = &section;
     key.read = [=, &section](Reader& reader, const Value& value, const std::string& path,
@@ -137,7 +141,8 @@ class SectionOf : public Section {
   }
   // Set where the file has the section.
   template <typename M>
-  Key& Nested(absl::string_view name, std::optional<M> T::*member, const SectionOf<M>& section) {
+  Key& Nested(absl::string_view name, Member<std::optional<M>> member,
+              const SectionOf<M>& section) {
     Key& key = Add(name, Key::Shape::kSection);
     key.section = &section;
     key.read = [=, &section](Reader& reader, const Value& value, const std::string& path,
@@ -149,7 +154,7 @@ class SectionOf : public Section {
   }
 
   template <typename M>
-  Key& Sections(absl::string_view name, std::vector<M> T::*member, const SectionOf<M>& section,
+  Key& Sections(absl::string_view name, Member<std::vector<M>> member, const SectionOf<M>& section,
                 size_t min, size_t max) {
     Key& key = Add(name, Key::Shape::kSections);
     key.section = &section;

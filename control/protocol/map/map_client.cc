@@ -185,8 +185,8 @@ Instant MapClient::NextTimeout() const {
 }
 
 void MapClient::HandleTimeout(Instant now, Outbox& outbox) {
-  association_.HandleTimeout(
-      now, [this] { return Routes(); }, outbox);
+  const auto routes = [this] { return Routes(); };
+  association_.HandleTimeout(now, routes, outbox);
   NoticeSession(now);
   if (session_ == nullptr) return;
   Withdraw(now, outbox);

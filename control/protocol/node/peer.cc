@@ -190,8 +190,8 @@ Instant Peer::NextTimeout() const {
 
 void Peer::HandleTimeout(Instant now) {
   next_timeout_.reset();
-  association_.HandleTimeout(
-      now, [&] { return Routes(now); }, environment_.outbox);
+  const auto routes = [&] { return Routes(now); };
+  association_.HandleTimeout(now, routes, environment_.outbox);
   Sync(now, "keys expired");
   bool changed = false;
   for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now, environment_.local.timers());

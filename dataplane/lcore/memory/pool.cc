@@ -86,10 +86,10 @@ PoolPlan PlanPools(const DataplaneOptions& options) {
   plan.data_room = DataRoom(options.max_mtu);
   plan.header_room = RTE_PKTMBUF_HEADROOM;
   plan.dma = options.pci;
-  plan.shared_cpus =
-      threads > 1 && (options.control_cpu < 0 ||
-                      std::any_of(options.worker_cpus.begin(), options.worker_cpus.end(),
-                                  [](int cpu) { return cpu < 0; }));
+  const bool all_own_a_cpu = options.control_cpu >= 0 &&
+                             std::all_of(options.worker_cpus.begin(), options.worker_cpus.end(),
+                                         [](int cpu) { return cpu >= 0; });
+  plan.shared_cpus = threads > 1 && !all_own_a_cpu;
 
   // Every pool at its full size, a ring for each ordered pair of threads and one more to control,
   // the drivers' own.

@@ -74,8 +74,9 @@ class Plane final : public Dataplane {
   PacketBuffer* Allocate();
   void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
   void Refuse(rte_mbuf* payload);
+  using RingOfLane = Ring<rte_mbuf*> Lane::*;
   template <typename T, typename Fill>
-  size_t ReceiveFrom(Ring<rte_mbuf*> Lane::*ring, std::span<T> out, Fill fill);
+  size_t ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill);
   void Drain();
 
   const DataplaneOptions options_;

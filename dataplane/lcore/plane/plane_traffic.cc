@@ -129,7 +129,7 @@ void Plane::Transmit(PortId port, Frame frame) {
 // --- Receiving: the lanes in turn, beginning with another one each time. ---
 
 template <typename T, typename Fill>
-size_t Plane::ReceiveFrom(Ring<rte_mbuf*> Lane::*ring, std::span<T> out, Fill fill) {
+size_t Plane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) {
   size_t count = 0;
   const size_t lanes = exchange_->lanes.size();
   for (size_t i = 0; i < lanes; ++i) {

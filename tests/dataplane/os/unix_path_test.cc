@@ -27,7 +27,7 @@ class UnixPathTest : public ::testing::Test {
   }
   bool Exists() const { return access(options_.path.c_str(), F_OK) == 0; }
   mode_t Mode() const {
-    struct stat file {};
+    struct stat file = {};
     stat(options_.path.c_str(), &file);
     return file.st_mode & 0777;
   }
@@ -56,7 +56,7 @@ TEST_F(UnixPathTest, TheFileIsGivenAway) {
   const os::UniqueFd fd = Socket();
   const absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd.get(), options_);
   ASSERT_TRUE(path.ok()) << path.status();
-  struct stat file {};
+  struct stat file = {};
   stat(options_.path.c_str(), &file);
   EXPECT_NE(file.st_uid, 0u);
   EXPECT_NE(file.st_gid, 0u);

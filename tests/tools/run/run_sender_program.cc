@@ -120,7 +120,7 @@ class Sender {
 };
 
 void InterruptAllTheTime() {
-  struct sigaction action {};
+  struct sigaction action = {};
   action.sa_handler = [](int) {};
   ::sigaction(SIGALRM, &action, nullptr);  // no SA_RESTART
   const itimerval often{.it_interval = {0, 100}, .it_value = {0, 100}};
