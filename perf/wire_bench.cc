@@ -1,5 +1,6 @@
-// What costs a node something now and then, and engine_bench therefore does not see: keys, handshakes, fragments, addresses, the
-// map's messages, the look for work; and steps of the packet path that it sees only in sum. See README.md.
+// What costs a node something now and then, and engine_bench therefore does not see: keys, handshakes, fragments,
+// addresses, the map's messages, the look for work; and steps of the packet path that it sees only in sum. See
+// README.md.
 #include <benchmark/benchmark.h>
 #include <sodium.h>
 

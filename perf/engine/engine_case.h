@@ -1,5 +1,5 @@
-// How the engine benchmark measures: short samples of the whole and of each of its bare parts in turn, many times over, so
-// that whatever disturbs the machine disturbs both alike; medians of each.
+// How the engine benchmark measures: short samples of the whole and of each of its bare parts in turn, many times over,
+// so that whatever disturbs the machine disturbs both alike; medians of each.
 #ifndef WARP_PERF_ENGINE_ENGINE_CASE_H_
 #define WARP_PERF_ENGINE_ENGINE_CASE_H_
 

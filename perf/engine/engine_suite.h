@@ -1,5 +1,5 @@
-// The cases of the engine benchmark. Each measures, and puts what it found into `results` under the names that README.md
-// lists.
+// The cases of the engine benchmark. Each measures, and puts what it found into `results` under the names that
+// README.md lists.
 #ifndef WARP_PERF_ENGINE_ENGINE_SUITE_H_
 #define WARP_PERF_ENGINE_ENGINE_SUITE_H_
 

@@ -1,5 +1,5 @@
-// The applications at a benchmark's gates: a sender, a receiver, and a prober of latency, each a thread on a CPU of its own
-// choosing, that use sockets as any program would.
+// The applications at a benchmark's gates: a sender, a receiver, and a prober of latency, each a thread on a CPU of its
+// own choosing, that use sockets as any program would.
 #ifndef WARP_PERF_GATE_GATE_APP_H_
 #define WARP_PERF_GATE_GATE_APP_H_
 
@@ -57,8 +57,8 @@ class AppReceiver {
   std::thread thread_;
 };
 
-// Sends a payload at the near end of the first tunnel and waits for it at the far end, `count` times, `interval_us` apart (0: back
-// to back). Returns the times of those that arrived within a second, ns.
+// Sends a payload at the near end of the first tunnel and waits for it at the far end, `count` times, `interval_us`
+// apart (0: back to back). Returns the times of those that arrived within a second, ns.
 std::vector<uint64_t> ProbeLatency(const AppSockets& sockets, size_t size, size_t count,
                                    uint64_t interval_us, int cpu);
 

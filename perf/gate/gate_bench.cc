@@ -1,4 +1,5 @@
-// Gates that keep up: application to far application through real sockets, ports in-process. README.md says how to read it.
+// Gates that keep up: application to far application through real sockets, ports in-process. README.md says how to read
+// it.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -176,8 +177,9 @@ void MeasureOnce(GatePair& pair, const Settings& settings, const Case& test, dou
   add("control_in_ns", static_cast<double>(pair.cost().in - cost.in) / std::max(in, 1.0));
 }
 
-// What the control thread spends on a payload where it has enough of them: `kRound` wait in the gate's socket, are taken, and come out
-// at the other end, again and again. The application and the worker do their part meanwhile, on the other CPU.
+// What the control thread spends on a payload where it has enough of them: `kRound` wait in the gate's socket, are
+// taken, and come out at the other end, again and again. The application and the worker do their part meanwhile, on the
+// other CPU.
 void MeasureRounds(GatePair& pair, const Settings& settings, const Case& test, size_t rounds,
                    std::map<std::string, std::vector<double>>* samples) {
   constexpr size_t kRound = 1024;

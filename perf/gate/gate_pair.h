@@ -1,6 +1,6 @@
-// Two nodes' traffic in one process, for measuring gates: real gates with real sockets at both ends, the control thread's
-// traffic turn, a dataplane with one worker, and two lab ports joined by a ring, so that no network is the limit. What is left
-// out: handshakes, paths and everything else that is not a payload's.
+// Two nodes' traffic in one process, for measuring gates: real gates with real sockets at both ends, the control
+// thread's traffic turn, a dataplane with one worker, and two lab ports joined by a ring, so that no network is the
+// limit. What is left out: handshakes, paths and everything else that is not a payload's.
 //
 //   app ─► gate 0..n-1 (site A) ─► control ─► worker: seal ─ring─ open ─► control ─► gate (site B) ─► app
 #ifndef WARP_PERF_GATE_GATE_PAIR_H_

@@ -1,6 +1,6 @@
 // Congestion: a port that takes 1,000 packets a second and refuses the rest, an application that offers what it can. An
-// application at a Unix gate is slowed down to that rate, and loses nothing; one at a loopback gate loses the newest, by name.
-// What is asserted is far below what is reached on a quiet machine (docs/decisions.md).
+// application at a Unix gate is slowed down to that rate, and loses nothing; one at a loopback gate loses the newest,
+// by name. What is asserted is far below what is reached on a quiet machine (docs/decisions.md).
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// A gate and all that is behind it, but for the network: real sockets, the control thread's traffic turn, a dataplane with its
-// workers, and lab ports that refuse as they are told. The thread that made it is the control thread.
+// A gate and all that is behind it, but for the network: real sockets, the control thread's traffic turn, a dataplane
+// with its workers, and lab ports that refuse as they are told. The thread that made it is the control thread.
 //
 //   application threads ─► gate ─► tunnel ─► workers ─► lab ports ─► nobody
 #ifndef WARP_TESTS_GATES_GATE_LAB_H_
@@ -22,8 +22,8 @@ namespace warp::control {
 
 class GateLab {
  public:
-  // A path for each of `devices`: arguments of a lab port, ",rate=1000". Each has a worker to itself, or the control thread is
-  // the worker of all, as on machines with few CPUs.
+  // A path for each of `devices`: arguments of a lab port, ",rate=1000". Each has a worker to itself, or the control
+  // thread is the worker of all, as on machines with few CPUs.
   GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel,
           bool inline_worker = false);
   ~GateLab();
@@ -36,8 +36,8 @@ class GateLab {
   // The port of path i takes one packet more. Any thread.
   void Grant(size_t path);
 
-  // All paths go, or come back: in the workers' table, then in the tunnel's route, as control does it. The third takes them
-  // from the workers alone, as a tunnel sees it that sent just before it was told. Control thread.
+  // All paths go, or come back: in the workers' table, then in the tunnel's route, as control does it. The third takes
+  // them from the workers alone, as a tunnel sees it that sent just before it was told. Control thread.
   void TakePaths();
   void GivePaths();
   void TakePathsFromWorkers() { Publish(/*paths=*/false); }

@@ -1,5 +1,5 @@
-// Outages: for a while there is no path at all. An application at a Unix gate waits that long, up to the deadline, wherever
-// its payloads were when the last path went, and loses nothing.
+// Outages: for a while there is no path at all. An application at a Unix gate waits that long, up to the deadline,
+// wherever its payloads were when the last path went, and loses nothing.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,6 +1,6 @@
-// The promise of a Unix gate, by time stamps: send(k) returns only after k-1 was sent, and a connected application that polls
-// POLLOUT after it knows that k was. The port refuses every packet for 20 ms, then takes one, at a moment that the test
-// writes down: what returns before is a violation.
+// The promise of a Unix gate, by time stamps: send(k) returns only after k-1 was sent, and a connected application that
+// polls POLLOUT after it knows that k was. The port refuses every packet for 20 ms, then takes one, at a moment that
+// the test writes down: what returns before is a violation.
 #include <gtest/gtest.h>
 
 #include <algorithm>

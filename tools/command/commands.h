@@ -1,5 +1,5 @@
-// The commands of `warp` other than gauge. Each takes its options, writes to stdout, complains on stderr in one line that
-// begins with "warp: ", and returns the exit status: 0, or 1 where something is wrong (RunRun: the application's).
+// The commands of `warp` other than gauge. Each takes its options, writes to stdout, complains on stderr in one line
+// that begins with "warp: ", and returns the exit status: 0, or 1 where something is wrong (RunRun: the application's).
 #ifndef WARP_TOOLS_COMMAND_COMMANDS_H_
 #define WARP_TOOLS_COMMAND_COMMANDS_H_
 
@@ -18,7 +18,7 @@ struct CheckOptions {
   bool map = false;      // a configuration of warp-map; else the keys in it decide
   bool no_keys = false;  // do not read the key files it names
 };
-// Mistakes go to stderr, one "FILE:LINE: KEY: what is wrong" for each.
+// Writes one line "FILE:LINE: KEY: what is wrong" to stderr for each mistake.
 int RunCheck(const CheckOptions& options);
 
 struct ExampleConfigOptions {

@@ -1,4 +1,4 @@
-// Asking a daemon how it is.
+// Asks a daemon for its status.
 #ifndef WARP_TOOLS_COMMAND_STATUS_CLIENT_H_
 #define WARP_TOOLS_COMMAND_STATUS_CLIENT_H_
 
@@ -8,8 +8,8 @@
 
 namespace warp::tools {
 
-// Connects to the control socket at `path` and returns what the daemon writes until it closes: at most 16 MiB, within 5 s.
-// Unavailable, with one sentence, if none answers.
+// Connects to the control socket at `path` and returns what the daemon writes until it closes: at most 16 MiB, within 5
+// s. Unavailable, with one sentence, if none answers.
 absl::StatusOr<std::string> FetchStatus(const std::string& path);
 
 }  // namespace warp::tools

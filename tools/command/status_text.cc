@@ -24,7 +24,7 @@ const Json& At(const Json& json, const char* key) {
   return found == json.end() ? *null : *found;
 }
 
-// Control characters would reach the terminal: names come from a file, reasons may come from a peer.
+// Names come from a file and reasons may come from a peer, so their control characters must not reach the terminal.
 std::string Plain(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
@@ -80,7 +80,7 @@ const Json& Items(const Json& json, const char* key) {
   return list.is_array() ? list : *none;
 }
 
-// "replayed 3, queue_full 1"
+// Such as "replayed 3, queue_full 1".
 std::string Drops(const Json& json) {
   const Json& drops = At(json, "drops");
   std::vector<std::string> words;

@@ -9,8 +9,8 @@
 
 namespace warp::tools {
 
-// `json` is what warpd or warp-map writes to its control socket. Members that are missing or of another type are shown as
-// "-": a newer or older daemon is no reason to show nothing. InvalidArgument if it is no JSON object.
+// `json` is what warpd or warp-map writes to its control socket. Members that are missing or of another type are shown
+// as "-": a newer or older daemon is no reason to show nothing. InvalidArgument if it is no JSON object.
 absl::StatusOr<std::string> StatusText(absl::string_view json);
 
 }  // namespace warp::tools

@@ -1,4 +1,4 @@
-// warp: the command line. What each command does stands in its own file; here is how it is called.
+// warp: the command line. This file says how each command is called; what it does stands in a file of its own.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <optional>
@@ -12,7 +12,7 @@
 namespace warp::tools {
 namespace {
 
-// An option that takes where to send or listen.
+// An option whose value is an address to send to or to listen at.
 template <typename Target>
 CLI::Option* AddAddress(CLI::App* app, const std::string& name, Target& target,
                         const std::string& help) {
@@ -30,7 +30,7 @@ CLI::Option* AddAddress(CLI::App* app, const std::string& name, Target& target,
       ->type_name("ADDRESS");
 }
 
-// Where payloads come from, of rx and echo.
+// The options of rx and echo that say where payloads come from.
 template <typename Options>
 void AddSource(CLI::App* app, Options& options) {
   CLI::Option_group* source = app->add_option_group("source");
@@ -190,7 +190,7 @@ void AddRun(CLI::App& app, const std::vector<std::string>& command, int& result)
 }
 
 int Main(int argc, char** argv) {
-  // Behind the first -- of `run` nothing is ours.
+  // What follows the first -- of `run` belongs to the application.
   std::vector<std::string> command;
   const auto end = argc > 1 && std::string(argv[1]) == "run"
                        ? std::find(argv, argv + argc, absl::string_view("--"))

@@ -1,7 +1,8 @@
 // The gauge: numbered datagrams out, numbered datagrams in, and what became of them.
 //
-// Each Run… returns when its time is up or `stop` (a descriptor: a signalfd, an eventfd) becomes readable, with what was
-// measured until then; one that is connected to a seqpacket gate also when the gate closes. An error is one sentence: an address that cannot be used. Progress goes to stderr.
+// Each Run… returns what it measured when its time is up or when `stop` (a signalfd or eventfd) becomes readable. A run
+// that is connected to a seqpacket gate also returns when the gate closes. An error is one sentence about an address
+// that cannot be used. Progress goes to stderr.
 #ifndef WARP_TOOLS_GAUGE_GAUGE_H_
 #define WARP_TOOLS_GAUGE_GAUGE_H_
 
@@ -31,7 +32,7 @@ struct GaugeTxOptions {
 };
 absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop);
 
-// Where payloads come from: a socket of one's own, or a connection to a gate.
+// Where payloads come from: a socket of the gauge's own, or a connection to a gate.
 struct GaugeRxOptions {
   GaugeAddress listen;
   bool connect = false;  // to `listen`, a gate

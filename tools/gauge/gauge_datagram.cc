@@ -35,8 +35,8 @@ uint64_t SeedOf(const GaugeStamp& stamp, size_t size) {
   return Mix(Mix(Mix(Mix(stamp.run) ^ stamp.sequence) ^ stamp.sent_at) ^ size);
 }
 
-// The pattern's 64-bit words: a step apart, so that no two of a datagram are the same. One addition each: a gauge that takes
-// its time measures itself.
+// The pattern's 64-bit words are a constant step apart, so that no two of a datagram are the same. Each takes one
+// addition, because a slow gauge would measure itself.
 constexpr uint64_t kStep = 0x9e3779b97f4a7c15;
 
 void WritePattern(uint64_t seed, std::span<uint8_t> to) {

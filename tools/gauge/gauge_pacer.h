@@ -1,4 +1,4 @@
-// When the next datagrams are due. No clock: `now` is a parameter, ns of any steady clock.
+// Says when the next datagrams are due. It reads no clock: `now` is a parameter, in ns of any steady clock.
 #ifndef WARP_TOOLS_GAUGE_GAUGE_PACER_H_
 #define WARP_TOOLS_GAUGE_GAUGE_PACER_H_
 
@@ -6,8 +6,8 @@
 
 namespace warp::tools {
 
-// A sender that was held up catches up in small batches at no more than twice the rate, so that its own pause does not become
-// a burst that overflows somebody's queue. What it is behind by more than kMaxDebt it does not make up.
+// A sender that was held up catches up in small batches at no more than twice the rate. Otherwise its own pause would
+// become a burst that overflows somebody's queue. It never makes up for more than kMaxDebt.
 class GaugePacer {
  public:
   static constexpr uint64_t kMaxBatch = 8;
@@ -18,7 +18,7 @@ class GaugePacer {
 
   // How many to send at `now`, 0..kMaxBatch; they count as sent.
   uint64_t Take(uint64_t now);
-  // The time before which Take gives nothing.
+  // Take gives nothing before this time.
   uint64_t next() const;
 
  private:

@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kPatience = 1'000'000'000;  // ns
 
-// One call to wait, and no set-up around it: what is added here is added to every round trip.
+// Waits by one call without any set-up, because whatever is done here is added to every round trip.
 class Waiter {
  public:
   Waiter(int socket, int stop, bool spin)
@@ -24,7 +24,7 @@ class Waiter {
                 pollfd{.fd = stop, .events = POLLIN, .revents = 0}},
         spin_(spin) {}
 
-  // Until the socket is readable, the run is stopped, or `deadline`; spinning, only a look.
+  // Waits until the socket is readable, the run is stopped, or `deadline` has come. When spinning it only looks.
   void Wait(uint64_t deadline) {
     timespec left{};
     if (spin_) {
@@ -70,7 +70,7 @@ GaugeReport PingOneByOne(const GaugeTxOptions& options, const GaugeSocket& socke
       now = MonotonicNow();
       if (got >= 0) tally.Receive(now, std::span(buffer).first(static_cast<size_t>(got)));
     }
-    // The one that the end of the run, and not a loss, kept from coming back is none of the run's.
+    // A datagram that did not come back because the run ended is not lost, and does not count.
     if (!back() && (waiter.stopped() || now >= end)) --report.sent;
   }
   report.seconds = static_cast<double>(now - start) / 1e9;

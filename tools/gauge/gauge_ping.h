@@ -1,4 +1,4 @@
-// The gauge that waits: one datagram under way at a time, so that its round trip is all there is to see.
+// A gauge with one datagram under way at a time, so that it measures nothing but its round trip.
 #ifndef WARP_TOOLS_GAUGE_GAUGE_PING_H_
 #define WARP_TOOLS_GAUGE_GAUGE_PING_H_
 
@@ -8,9 +8,9 @@
 
 namespace warp::tools {
 
-// Until `options.seconds` are over or `stop` is readable. The next datagram leaves when the last one came back, or is lost:
-// when it did not within kPatience; and not before options.rate (0: none) allows it. Of the options it also reads size, seconds,
-// spin and distribution.
+// Runs until `options.seconds` are over or `stop` is readable. The next datagram leaves when the last one came back, or
+// did not within kPatience and counts as lost, and not before options.rate (0: no limit) allows it. Of the other
+// options it reads size, seconds, spin and distribution.
 GaugeReport PingOneByOne(const GaugeTxOptions& options, const GaugeSocket& socket, GaugeTally tally,
                          int stop);
 

@@ -1,4 +1,4 @@
-// What a gauge run came to, for humans and for programs.
+// The result of a gauge run, for humans and for programs.
 #ifndef WARP_TOOLS_GAUGE_GAUGE_REPORT_H_
 #define WARP_TOOLS_GAUGE_GAUGE_REPORT_H_
 
@@ -25,9 +25,9 @@ struct GaugeReport {
 };
 
 // One line: {"mode":"tx","sent":…,"received":…,"lost":…,"duplicated":…,"reordered":…,"corrupt":…,"foreign":…,"stale":…,
-// "latency_us":{"p50":…,"p99":…,"p99.9":…,"max":…}|null,"longest_gap_ms":…,…}. Of what was not awaited there are no members.
-// With `distribution`: "latencies":[[µs at most, how many],…]. With a timeline: "timeline":{"first_ns":… (CLOCK_MONOTONIC of
-// the first arrival),"interval_ms":…,"arrivals":[…]}.
+// "latency_us":{"p50":…,"p99":…,"p99.9":…,"max":…}|null,"longest_gap_ms":…,…}. Of what was not awaited there are no
+// members. With `distribution`: "latencies":[[µs at most, how many],…]. With a timeline: "timeline":{"first_ns":…
+// (CLOCK_MONOTONIC of the first arrival),"interval_ms":…,"arrivals":[…]}.
 std::string ReportJson(const GaugeReport& report);
 // A few lines.
 std::string ReportText(const GaugeReport& report);

@@ -25,8 +25,8 @@ constexpr uint64_t kLongestSleep = 50'000'000;  // ns: how soon Stop is seen
 constexpr unsigned long kTimerSlack =
     1000;  // ns; the default of 50 us would be a quarter of 5 kpps
 
-// Waits up to this long pass awake. A sleep takes as long at least, and at eight datagrams for each a sender that slept would be
-// the limit of what it measures.
+// The sender stays awake for waits up to this long. A sleep takes at least as long, and with eight datagrams for each
+// sleep the sender would be the limit of what it measures.
 constexpr uint64_t kShortestSleep = 60'000;  // ns
 
 void WaitUntil(uint64_t now, uint64_t when) {
@@ -70,7 +70,8 @@ void GaugeSender::Run() {
     const timeval look{.tv_sec = 0, .tv_usec = kLongestSleep / 1000};
     ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &look, sizeof look);
   }
-  // From the thread's own start: on a busy machine that may be late, and the run is as long as it should be.
+  // The time counts from the thread's own start, which may be late on a busy machine, so that the run is as long as
+  // asked for.
   const uint64_t start = MonotonicNow();
   const uint64_t end = After(start, seconds_);
   GaugePacer pacer(rate_, start);
@@ -112,7 +113,7 @@ void GaugeSender::SendBatch(size_t count, uint64_t end) {
     }
     if (errno == EAGAIN && (stop_ || MonotonicNow() >= end)) return;
     if (errno == EINTR || errno == EAGAIN) continue;
-    // A connected socket tells of an earlier datagram's fate here (ECONNREFUSED), once: this one was not tried.
+    // A connected socket reports here what became of an earlier datagram (ECONNREFUSED), once; this one was not tried.
     if (std::exchange(refused, true)) break;
   }
   errors_ += count - done;

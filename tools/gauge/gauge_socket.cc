@@ -96,7 +96,7 @@ GaugeSocket::~GaugeSocket() {
 absl::StatusOr<GaugeSocket> GaugeSocket::Open(const GaugeAddress& like) {
   os::UniqueFd fd(::socket(like.family(), like.type() | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return Failed("open a socket for", like);
-  // What lies in a Unix socket's buffer was not sent yet: there it stays small.
+  // A Unix socket keeps a small buffer, because what lies in it was not sent yet.
   if (!like.is_unix()) {
     Enlarge(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF);
     Enlarge(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF);
@@ -185,7 +185,7 @@ size_t ReceiveBatch::Return(int fd, size_t count) {
   while (at < count) {
     const int sent = ::sendmmsg(fd, &messages_[at], static_cast<unsigned>(count - at), 0);
     if (sent < 0 && errno == EINTR) continue;
-    // The first of the rest was refused: it is passed over.
+    // The first of the rest was refused and is passed over.
     at += sent > 0 ? static_cast<size_t>(sent) : 1;
     taken += sent > 0 ? static_cast<size_t>(sent) : 0;
   }

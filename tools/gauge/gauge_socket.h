@@ -22,15 +22,15 @@
 
 namespace warp::tools {
 
-// CLOCK_MONOTONIC in ns: one clock for all network namespaces of a machine.
+// CLOCK_MONOTONIC in ns, which is the same in all network namespaces of a machine.
 uint64_t MonotonicNow();
 
 class GaugeSocket {
  public:
   // Bound to `local`, open to all senders: UDP, or a Unix datagram socket, whose file it makes and removes.
   static absl::StatusOr<GaugeSocket> Listen(const GaugeAddress& local);
-  // Connected: receives from `remote` alone, and is told by the kernel when nobody listens there. A Unix datagram socket
-  // gets a path of its own where `local` names none, so that it can be answered.
+  // A connected socket: it receives from `remote` alone, and the kernel tells it when nobody listens there. A Unix
+  // datagram socket gets a path of its own where `local` names none, so that it can be answered.
   static absl::StatusOr<GaugeSocket> Connect(const GaugeAddress& remote,
                                              const std::optional<GaugeAddress>& local);
 
@@ -61,8 +61,8 @@ class ReceiveBatch {
 
   ReceiveBatch();
 
-  // Takes what is there, at most kSize; returns how many, 0 also when the kernel has only an error to tell.
-  // Empty ones at the end, which a connection that was closed gives without end, are one.
+  // Takes what is there, at most kSize datagrams, and returns how many; 0 also when the kernel has only an error to
+  // report. A closed connection gives empty datagrams without end; those at the end of a batch count as one.
   size_t Receive(int fd);
   std::span<const uint8_t> datagram(size_t i) const {
     return {buffers_.data() + i * kRoom, messages_[i].msg_len};

@@ -36,7 +36,7 @@ bool GaugeTally::Receive(uint64_t now, std::span<const uint8_t> datagram) {
   ++received_;
   if (stamp.sequence + 1 < highest_) ++reordered_;
   highest_ = std::max(highest_, stamp.sequence + 1);
-  // A sender on another machine has another clock: what cannot be a latency is not counted as one.
+  // A sender on another machine has another clock, so a difference that cannot be a latency is not counted as one.
   if (stamp.sent_at <= now) latency_.Add(now - stamp.sent_at);
   NoteArrival(now);
   return other;

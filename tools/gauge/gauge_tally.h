@@ -1,4 +1,5 @@
-// What became of the datagrams of one run, as a receiver sees it. No sockets, no clock: `now` is a parameter.
+// What became of the datagrams of one run, as a receiver sees it. There is no socket and no clock: `now` is a
+// parameter.
 #ifndef WARP_TOOLS_GAUGE_GAUGE_TALLY_H_
 #define WARP_TOOLS_GAUGE_GAUGE_TALLY_H_
 
@@ -20,10 +21,10 @@ class GaugeTally {
   // Intervals of the timeline beyond this are not kept.
   static constexpr size_t kMaxTimeline = 1 << 20;
 
-  // Without a run, the first datagram says which it is, and a later one with another run starts anew (true is returned
-  // by Receive); stragglers of the run before are stale.
+  // The first datagram says which run this is. A later one of another run starts the tally anew (Receive returns true
+  // then), and stragglers of the run before are stale.
   GaugeTally() = default;
-  // Of one run alone: what belongs to others is stale.
+  // Counts one run alone; datagrams of others are stale.
   explicit GaugeTally(uint64_t run) : run_(run), fixed_(true) {}
 
   // Counts arrivals by `interval` (ns) from the first one on, too.
@@ -32,7 +33,8 @@ class GaugeTally {
   // `now` in ns of CLOCK_MONOTONIC. True if the datagram began a new run.
   bool Receive(uint64_t now, std::span<const uint8_t> datagram);
 
-  // The sender has stopped at `now`: the time since the last arrival was a gap, too, and what comes from here on is none.
+  // The sender has stopped at `now`. The time since the last arrival counts as a gap, and the time from here on does
+  // not.
   void SenderStopped(uint64_t now);
 
   std::optional<uint64_t> run() const { return run_; }

@@ -24,7 +24,7 @@ uint64_t RandomRun() {
   return run;
 }
 
-// Takes what is there. False at the end of a connection that was closed.
+// Takes what is there. False at the end of a closed connection.
 bool ReceiveAll(const GaugeSocket& socket, ReceiveBatch& batch, GaugeTally& tally) {
   while (const size_t count = batch.Receive(socket.fd())) {
     const uint64_t now = MonotonicNow();
@@ -88,7 +88,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
     return result;
   };
 
-  // While it sends; then until the last echo came, or the drain time is over.
+  // Receives while it sends, and then until the last echo came or the drain time is over.
   int echoes = options.await_echo ? socket->fd() : -1;
   uint64_t drained = kNever;
   while (true) {
@@ -97,7 +97,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
     if ((readable & 1) != 0 && !ReceiveAll(*socket, batch, tally)) echoes = -1;
     const uint64_t now = MonotonicNow();
     if ((readable & 2) != 0) {
-      // The descriptor stays readable: a drain would be a busy loop.
+      // The descriptor stays readable, so that draining it would be a busy loop.
       sender.Stop();
       stop = -1;
     }

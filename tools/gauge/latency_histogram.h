@@ -1,4 +1,4 @@
-// Times in constant memory: buckets of which each spans 1/64 of its value, so that a percentile is right to 1.6 %.
+// Times in constant memory. Each bucket spans 1/64 of its value, so that a percentile is right to 1.6 %.
 #ifndef WARP_TOOLS_GAUGE_LATENCY_HISTOGRAM_H_
 #define WARP_TOOLS_GAUGE_LATENCY_HISTOGRAM_H_
 
@@ -16,8 +16,8 @@ class LatencyHistogram {
 
   uint64_t count() const { return count_; }
   uint64_t max() const { return max_; }  // exact
-  // The smallest time that at least `percent` of all are not above, rounded up to its bucket's end and never above max().
-  // 0 without any.
+  // The smallest time that at least `percent` of all are not above, rounded up to its bucket's end and never above
+  // max(). 0 without any.
   uint64_t Percentile(double percent) const;
   // The buckets that hold something, lowest first: the largest time of each, ns, and how many.
   std::vector<std::pair<uint64_t, uint64_t>> Buckets() const;

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kLook = 100;  // ms between looks for killed senders, while there are any that wait
 
-// What the supervisor tells the front, by a pipe.
+// The message that the supervisor sends to the front through a pipe.
 struct News {
   enum class Kind : uint8_t { kStarted, kStopped, kEnded };
   Kind kind;
@@ -39,7 +39,7 @@ void Tell(int front, News::Kind kind, int value) {
   [[maybe_unused]] const ssize_t written = ::write(front, &news, sizeof news);
 }
 
-// Nothing that the application closes stays open here, nor does its directory stay in use.
+// Lets go of all descriptors and of the directory, so that nothing stays open or in use that the application gives up.
 void LetGoOfSurroundings() {
   ::setsid();
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -48,7 +48,7 @@ void LetGoOfSurroundings() {
   [[maybe_unused]] const int changed = ::chdir("/");
 }
 
-// Reads what became of children: true once the application ended, for which the front is told all.
+// Reaps children. True once the application has ended; the front has been told how.
 bool Reap(pid_t application, int front) {
   int status = 0;
   for (pid_t child; (child = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
@@ -64,7 +64,7 @@ bool Reap(pid_t application, int front) {
   return false;
 }
 
-// The supervisor's life. All signals are blocked.
+// The supervisor, from start to end. All signals are blocked.
 [[noreturn]] void Supervise(const std::string& gate_path, const std::vector<std::string>& command,
                             const InheritedSignals& signals, os::UniqueFd front) {
   absl::StatusOr<StartedApplication> application = StartApplication(command, signals);
@@ -98,8 +98,8 @@ bool Reap(pid_t application, int front) {
   ::_exit(0);
 }
 
-// What the terminal sends goes to the whole group, so the application has it already; what a process sends to us is meant
-// for the application.
+// A signal of the terminal goes to the whole group, so the application has it already. One that a process sends to us
+// is meant for the application.
 void PassOn(const signalfd_siginfo& signal, pid_t application) {
   const bool from_process = signal.ssi_code <= 0;  // so SIGCHLD is not
   if (!from_process || signal.ssi_pid == static_cast<uint32_t>(application)) return;
@@ -110,7 +110,7 @@ int Front(int supervisor_news, const sigset_t& all) {
   const os::UniqueFd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
   pid_t application = 0;
   while (true) {
-    // Signals stay pending until there is somebody to have them.
+    // Signals stay pending until there is an application to pass them to.
     pollfd watched[] = {
         {.fd = supervisor_news, .events = POLLIN, .revents = 0},
         {.fd = application != 0 ? signals.get() : -1, .events = POLLIN, .revents = 0}};

@@ -4,7 +4,8 @@
 //     └─ supervisor       in a session of its own: answers what the application's filter (run_filter.h) asks
 //          └─ APP         in the caller's session and process group, with its terminal, descriptors and directory
 //
-// Each ends the one below it when it is killed. A supervisor goes on while anything that the application started is left.
+// Each ends the one below it when it is killed. A supervisor goes on while anything that the application started is
+// left.
 #ifndef WARP_TOOLS_RUN_RUN_H_
 #define WARP_TOOLS_RUN_RUN_H_
 
@@ -14,8 +15,8 @@
 namespace warp::tools {
 
 // Runs `command` (found by PATH, as a shell would) with the gate at `gate_path` (absolute). Returns the exit status:
-// the application's, or 128 + the signal that ended it; 127 or 126 if it cannot be found or executed; 1, after one sentence
-// on stderr, if sends cannot be supervised here.
+// the application's, or 128 + the signal that ended it; 127 or 126 if it cannot be found or executed; 1, after one
+// sentence on stderr, if sends cannot be supervised here.
 int RunApplication(const std::string& gate_path, const std::vector<std::string>& command);
 
 }  // namespace warp::tools

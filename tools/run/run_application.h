@@ -14,7 +14,7 @@
 
 namespace warp::tools {
 
-// What the application is to find as the caller left it.
+// State of the caller that the application is to find unchanged.
 struct InheritedSignals {
   sigset_t mask;
   struct sigaction on_child;
@@ -29,8 +29,8 @@ struct StartedApplication {
   void Release();
 };
 
-// Forks a child that will execute `command` with those signals, and makes sure that this process may do what a supervisor
-// has to. The child is killed when the calling thread ends. Call it from a process with one thread.
+// Forks a child that will execute `command` with those signals, and makes sure that this process may do what a
+// supervisor has to. The child is killed when the calling thread ends. Call it from a process with one thread.
 // FailedPrecondition, in one sentence, if the kernel or what we are confined in does not let us.
 absl::StatusOr<StartedApplication> StartApplication(const std::vector<std::string>& command,
                                                     const InheritedSignals& signals);

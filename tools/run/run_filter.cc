@@ -38,7 +38,7 @@ class Program {
 
   Place Return(uint32_t what) { return Add(BPF_STMT(BPF_RET | BPF_K, what)); }
   Place Load(uint32_t offset) { return Add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)); }
-  // Leads there if the loaded word is `value`; else the next instruction follows.
+  // Jumps there if the loaded word is `value`; otherwise the next instruction follows.
   Place IfEqual(uint32_t value, Place then) { return Add(Jump(BPF_JEQ, value, then)); }
   Place IfAny(uint32_t bits, Place then) { return Add(Jump(BPF_JSET, bits, then)); }
   Place Go(Place where) { return Add(BPF_STMT(BPF_JMP | BPF_JA, Distance(where))); }
@@ -59,7 +59,7 @@ class Program {
   std::vector<sock_filter> reversed_;
 };
 
-// Whether writing to it now can never be a send.
+// True if writing to this descriptor can never be a send.
 bool IsNoSocket(int fd) {
   struct stat status;
   return ::fstat(fd, &status) == 0 && !S_ISSOCK(status.st_mode);
@@ -68,13 +68,13 @@ bool IsNoSocket(int fd) {
 std::vector<sock_filter> Filter() {
   Program program;
   const Program::Place allow = program.Return(SECCOMP_RET_ALLOW);
-  // Last: the descriptor, of calls that may ask.
+  // Last the descriptor, for calls that may ask.
   program.Return(SECCOMP_RET_USER_NOTIF);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (IsNoSocket(fd)) program.IfEqual(static_cast<uint32_t>(fd), allow);
   }
   const Program::Place descriptor = program.Load(Argument(0));
-  // Before it: the flags, of those that have some.
+  // Before it the flags, for calls that have some.
   const auto flags = [&](unsigned argument) {
     program.Go(descriptor);
     program.IfAny(MSG_DONTWAIT, allow);
@@ -82,7 +82,7 @@ std::vector<sock_filter> Filter() {
   };
   const Program::Place third = flags(2);
   const Program::Place fourth = flags(3);
-  // Before that: the call.
+  // Before that the number of the call.
   program.Return(SECCOMP_RET_ALLOW);
   program.IfEqual(__NR_sendmmsg, fourth);
   program.IfEqual(__NR_sendmsg, third);
@@ -90,7 +90,7 @@ std::vector<sock_filter> Filter() {
   program.IfEqual(__NR_writev, descriptor);
   program.IfEqual(__NR_write, descriptor);
   const Program::Place number = program.Load(offsetof(seccomp_data, nr));
-  // First: numbers mean something else on other architectures.
+  // First the architecture, since numbers of calls mean something else on others.
   program.Return(SECCOMP_RET_ALLOW);
   program.IfEqual(kArchitecture, number);
   program.Load(offsetof(seccomp_data, arch));
@@ -103,8 +103,8 @@ int InstallFilter() {
   std::vector<sock_filter> filter = Filter();
   const sock_fprog program{.len = static_cast<unsigned short>(filter.size()),
                            .filter = filter.data()};
-  // Killable: a signal's handler waits until an asked call was answered, since a payload that was handed over cannot be
-  // taken back, and must not be sent again by a call that is restarted. What ends the process ends the wait.
+  // The wait is killable only: a signal's handler waits until the call was answered. A payload that was handed over
+  // cannot be taken back, and a restarted call must not send it again. A signal that ends the process ends the wait.
   const unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
   const auto install = [&] {
     return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));

@@ -31,7 +31,8 @@ std::optional<RunGate::Identity> RunGate::Now() const {
 bool RunGate::StillIs(const Identity& identity) const {
   const absl::StatusOr<os::UnixAddress> address = os::UnixAddress::Of(path_);
   const os::UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  // The file of a socket that was closed refuses. In this order: one that was found alive may be a successor.
+  // Connecting to the file of a closed socket is refused. The order matters, since a socket that was found alive may be
+  // a successor.
   return address.ok() && ::connect(fd.get(), address->get(), address->size()) == 0 &&
          Now() == identity;
 }

@@ -10,7 +10,7 @@
 
 namespace warp::tools {
 
-// The gate comes and goes with warpd: what stands at its path may be there later than the application, or be another socket
+// The gate comes and goes with warpd: its socket file may appear after the application started, or be another socket
 // than a moment ago. Any thread.
 class RunGate {
  public:
@@ -25,13 +25,13 @@ class RunGate {
 
   explicit RunGate(std::string path) : path_(std::move(path)) {}
 
-  // Whether a socket whose address is `path` is the gate, by whatever way. `thread` is the application's: relative paths are
-  // taken from its directory, absolute ones from its root; 0: the supervisor's.
+  // True if a socket whose address is `path` is the gate, whatever way leads to it. `thread` is the application's:
+  // relative paths are taken from its directory and absolute ones from its root. 0 stands for the supervisor.
   bool IsAt(const std::string& path, pid_t thread) const;
 
-  // Which socket stands there; none if there is none.
+  // The socket at the path, if there is one.
   std::optional<Identity> Now() const;
-  // Whether that very socket, of datagrams, stands there and somebody holds it.
+  // True if that very datagram socket is still at the path and somebody holds it.
   bool StillIs(const Identity& identity) const;
 
  private:

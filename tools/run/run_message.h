@@ -22,7 +22,7 @@ struct RunMessage {
   size_t size() const;  // bytes of the payload; SIZE_MAX if that overflows
 };
 
-// The messages of the call, in their order; none if they cannot be read, or if it is none that sends.
+// The messages of the call, in their order. None if they cannot be read, or if the call sends nothing.
 std::optional<std::vector<RunMessage>> ReadMessages(const Question& question);
 // Its flags; 0 where it has none.
 int FlagsOf(const Question& question);

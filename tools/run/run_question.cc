@@ -44,7 +44,7 @@ os::UniqueFd TakeFrom(const os::UniqueFd& pidfd, int fd) {
 }  // namespace
 
 std::optional<Question> Question::Next(int listener) {
-  // The kernel writes as much as it knows of, and wants to find zeroes.
+  // The kernel writes the fields that it knows of, and expects zeroes there before.
   union {
     seccomp_notif notification;
     std::array<uint8_t, 256> room;
@@ -80,12 +80,13 @@ void Question::Return(int64_t result) const {
 }
 
 void Question::Answer(seccomp_notif_resp answer) const {
-  // It fails where the thread was killed: then nobody waits for it.
+  // This fails if the thread was killed; nobody waits for the answer then.
   ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-// Descriptors belong to threads, nearly always to all of a process together. A handle of the thread itself is worth keeping:
-// it works only as long as that thread lives, and so long nobody else has its id. Before Linux 6.9 only first threads have one.
+// Descriptors belong to threads, and nearly always to all threads of a process together. A handle of the thread itself
+// can be kept, because it works only as long as that thread lives and nobody else has its id. Before Linux 6.9 only
+// first threads have such a handle.
 std::optional<os::UniqueFd> ThreadHandles::Take(const Question& question, int fd) {
   const pid_t thread = question.thread();
   os::UniqueFd taken;
@@ -99,7 +100,7 @@ std::optional<os::UniqueFd> ThreadHandles::Take(const Question& question, int fd
   const bool exact = handle.get() >= 0;
   if (!exact) handle = OpenPidfd(ProcessOf(thread), 0);
   taken = TakeFrom(handle, fd);
-  // Only now is it sure that the id was the asking thread's.
+  // Only now is it certain that the id was the asking thread's.
   if (taken.get() < 0 || !question.Stands()) return std::nullopt;
   if (handles_.size() >= kMostHandles) handles_.clear();
   if (exact) handles_.emplace(thread, std::move(handle));

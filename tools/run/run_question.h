@@ -1,4 +1,4 @@
-// A system call that waits for the supervisor's word (seccomp_unotify(2)).
+// A system call that waits for the supervisor's answer (seccomp_unotify(2)).
 #ifndef WARP_TOOLS_RUN_RUN_QUESTION_H_
 #define WARP_TOOLS_RUN_RUN_QUESTION_H_
 
@@ -15,18 +15,19 @@
 
 namespace warp::tools {
 
-// The calling thread stands still; others of its process go on, and may change what its arguments point to, or end it. So
-// everything is copied once, and what was copied counts only if the question still stands after that. One thread at a time.
+// The calling thread waits, but other threads of its process go on: they may change what its arguments point to, or end
+// it. Everything is therefore copied once, and the copy counts only if the question still stands after that. One thread
+// at a time.
 class Question {
  public:
-  // Takes the next one; waits for it. None if there was nothing to take after all.
+  // Waits for the next question and takes it. None if there was nothing to take after all.
   static std::optional<Question> Next(int listener);
 
   int number() const { return asked_.data.nr; }
   uint64_t argument(unsigned i) const { return asked_.data.args[i]; }
   pid_t thread() const { return static_cast<pid_t>(asked_.pid); }
 
-  // Whether the thread still waits. If not it was killed, and its id may be another's.
+  // True if the thread still waits. If it does not it was killed, and its id may be another's.
   bool Stands() const;
   // Copies so many bytes from, or to, the address there. False if not all of it can be accessed.
   bool Read(uint64_t from, void* to, size_t size) const;
@@ -45,7 +46,8 @@ class Question {
   seccomp_notif asked_;
 };
 
-// The application's threads, as far as they asked: what their descriptors are. One supervisor thread each.
+// What the descriptors of the application's threads are, for the threads that have asked. Each supervisor thread has
+// one.
 class ThreadHandles {
  public:
   // The supervisor's own descriptor for what `fd` is in the asking thread; none if there is no such, or we may not.
@@ -56,7 +58,8 @@ class ThreadHandles {
       handles_;  // pidfds: they stay the same thread's, whatever becomes of its id
 };
 
-// Has the kernel run the supervisor where the asking thread ran, which is about to sleep (Linux 6.6; else without effect).
+// Makes the kernel run the supervisor on the CPU of the asking thread, which is about to sleep (Linux 6.6; without
+// effect before).
 void PreferSameCpu(int listener);
 
 }  // namespace warp::tools

@@ -20,7 +20,7 @@ constexpr auto kNap = std::chrono::microseconds(100);  // between looks, without
 constexpr __kernel_timespec kLook{.tv_sec = 0, .tv_nsec = 50'000'000};  // is it still there?
 constexpr uint64_t kPoll = 1, kCancel = 2;  // what a completion is about
 
-// A buffer that is being freed counts for one byte until the very end; one that waits counts for hundreds.
+// A buffer that is being freed counts for one byte until it is gone, and one that waits counts for hundreds.
 constexpr int kNothing = 64;
 
 bool IsTaken(int socket) {
@@ -64,7 +64,7 @@ ssize_t RoomWaiters::Send(int socket, const msghdr& message, int flags, const Qu
     const std::lock_guard lock(mutex_);
     waiters_.push_back(&waiter);
   }
-  // Open for the signal here alone. One that comes too early is repeated.
+  // The signal is unblocked here alone. One that comes too early is repeated.
   sigset_t wake;
   ::sigemptyset(&wake);
   ::sigaddset(&wake, kWake);
@@ -117,15 +117,15 @@ int64_t RunSender::SendAndWait(const Question& question, int socket, const os::U
   const std::optional<RunGate::Identity> gate = gate_.Now();
   const int64_t sent = Send(question, socket, to, payload, flags);
   if (sent < 0 || !WaitUntilTaken(question, socket)) return sent;
-  // A socket that is closed frees what it was sent, too. The other end of a connection says so itself.
+  // A socket that is closed also frees what it was sent. Over a connection the other end says so itself.
   if (Option(socket, SO_TYPE) == SOCK_SEQPACKET) {
     return Option(socket, SO_ERROR) == ECONNRESET ? -ECONNRESET : sent;
   }
   return !gate || gate_.StillIs(*gate) ? sent : -ECONNREFUSED;
 }
 
-// Until the ring holds the socket no more. A cancellation that meets a wake-up under way may fail and leave the poll armed, so it is
-// repeated. (Not by poll_remove, which would go on failing so.)
+// Repeats until the ring no longer holds the socket. A cancellation that meets a wake-up under way may fail and leave
+// the poll armed. poll_remove would go on failing in that case, so it is not used.
 void RunSender::LetGoOfPoll() {
   for (bool polls = true, cancels = false; polls || cancels;) {
     if (!cancels) {
@@ -143,8 +143,9 @@ void RunSender::LetGoOfPoll() {
   }
 }
 
-// epoll(7) asks the socket again when it was woken, and a connected one says "not writable" if others' payloads fill the
-// gate's queue by then: so the taking of this one would go unnoticed for long. io_uring passes each waking on.
+// epoll(7) asks the socket again after a wake-up, and a connected socket says "not writable" if others' payloads fill
+// the gate's queue by then. It would thus go unnoticed for long that this payload was taken. io_uring passes each
+// wake-up on.
 bool RunSender::WaitUntilTaken(const Question& question, int socket) {
   bool polls = false, stands = true;
   while (!IsTaken(socket) && stands) {

@@ -1,4 +1,4 @@
-// Sending in the application's place.
+// Sends in the application's place.
 #ifndef WARP_TOOLS_RUN_RUN_SENDER_H_
 #define WARP_TOOLS_RUN_RUN_SENDER_H_
 
@@ -20,11 +20,11 @@
 
 namespace warp::tools {
 
-// Payloads of one socket go one after the other, however many threads and processes send through it: so what is left of them
-// in the kernel is the last one's. Any thread.
+// Payloads of one socket go one after the other, however many threads and processes send through it. What the kernel
+// still holds is then always the last one. Any thread.
 class SocketTurns {
  public:
-  // Holds a socket's turn while it lives; waits for it first.
+  // Waits for a socket's turn, and holds it as long as this object lives.
   class Turn {
    public:
     Turn(SocketTurns& turns, int socket);
@@ -43,14 +43,14 @@ class SocketTurns {
   std::set<ino_t> held_;
 };
 
-// Threads that wait in the kernel for room in a gate's queue, in the order in which it grants it. Any thread.
+// Threads that wait in the kernel for room in a gate's queue; the kernel decides their order. Any thread.
 class RoomWaiters {
  public:
-  // sendmsg(2), waiting. EINTR also when the question no longer stands.
+  // sendmsg(2) that waits. EINTR also when the question no longer stands.
   ssize_t Send(int socket, const msghdr& message, int flags, const Question& question);
   // Wakes those whose question no longer stands: their application was killed. False if nobody waits.
   bool LetGo();
-  // Once, before the first thread: the signal that wakes one.
+  // Sets up the signal that wakes a thread. Call it once, before the first thread.
   static void PrepareSignal();
 
  private:
@@ -62,7 +62,7 @@ class RoomWaiters {
   std::vector<Waiter*> waiters_;
 };
 
-// One supervisor thread's means to send and wait.
+// What one supervisor thread needs to send and wait.
 class RunSender {
  public:
   RunSender(const RunGate& gate, RoomWaiters& room);
@@ -73,7 +73,7 @@ class RunSender {
   // Sends as the kernel would; returns its result: bytes, or minus an errno.
   int64_t Send(const Question& question, int socket, const os::UnixAddress& to,
                std::span<const uint8_t> payload, int flags);
-  // The same to the gate, and returns when the gate has done with the payload. ECONNREFUSED (seqpacket: ECONNRESET) if the
+  // Sends to the gate, and returns when the gate is done with the payload. ECONNREFUSED (seqpacket: ECONNRESET) if the
   // gate went away with it. The caller holds the socket's turn.
   int64_t SendAndWait(const Question& question, int socket, const os::UnixAddress& to,
                       std::span<const uint8_t> payload, int flags);

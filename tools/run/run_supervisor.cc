@@ -22,7 +22,8 @@ int Option(int socket, int name) {
   return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-// Whether the supervisor can send it in the application's name: it has neither its working directory nor its descriptors.
+// True if the supervisor can send the message in the application's name. It has neither the application's working
+// directory nor its descriptors.
 bool CanSendFor(const RunMessage& message) {
   const std::string path = message.to.path();
   return !message.ancillary && (message.to.size() == 0 || path.empty() || path.front() == '/');
@@ -46,7 +47,7 @@ void RunSupervisor::AddThread() {
   try {
     std::thread([this] { Serve(); }).detach();
   } catch (const std::system_error&) {
-    // Out of threads: questions wait for those that there are.
+    // There are no more threads to be had; questions wait for those that there are.
     --free_;
   }
 }
@@ -63,7 +64,7 @@ void RunSupervisor::Serve() {
       ++free_;
       continue;
     }
-    // Its thread was killed meanwhile; or all of them are gone, which the main thread sees, too.
+    // The thread was killed meanwhile; or all of them are gone, which the main thread sees as well.
     pollfd listened{.fd = listener(), .events = POLLIN, .revents = 0};
     if (::poll(&listened, 1, -1) > 0 && (listened.revents & POLLHUP) != 0) return;
   }

@@ -1,4 +1,5 @@
-// Answers what the application's filter asks: each call goes on untouched, unless it is a blocking send into the gate.
+// Answers the questions of the application's filter. Each call goes on untouched unless it is a blocking send into the
+// gate.
 #ifndef WARP_TOOLS_RUN_RUN_SUPERVISOR_H_
 #define WARP_TOOLS_RUN_RUN_SUPERVISOR_H_
 
@@ -14,8 +15,9 @@
 
 namespace warp::tools {
 
-// One per process, and as long as the process: its threads are never joined. A thread takes a question, decides, sends and
-// waits itself; before it waits it makes sure that another one is free to take the next question.
+// There is one per process, and it lives as long as the process: its threads are never joined. A thread takes a
+// question, decides, sends and waits itself. Before it waits it makes sure that another thread is free to take the next
+// question.
 class RunSupervisor {
  public:
   // `gate_path` fits a os::UnixAddress.
@@ -23,7 +25,7 @@ class RunSupervisor {
 
   // From here on questions are answered.
   void Start();
-  // Call it a few times a second: lets go of sends whose application was killed. False if none waits.
+  // Lets go of sends whose application was killed. Called a few times a second. False if none waits.
   bool LetGo() { return room_.LetGo(); }
   int listener() const { return listener_.get(); }
 
@@ -37,7 +39,8 @@ class RunSupervisor {
   void Serve();
   void AddThread();
   void Answer(const Question& question, ThreadHandles& handles, RunSender& sender);
-  // None if its sends are no concern of ours: not a Unix socket of datagrams or packets, or one that never waits.
+  // None if the socket's sends need no supervision, because it is no Unix socket of datagrams or packets or never
+  // waits.
   std::optional<Way> WayOf(const Question& question, int socket) const;
   bool IsForGate(const Question& question, const Way& way, const RunMessage& message) const;
   // All messages, up to the first that fails; the call's result.

@@ -1,4 +1,4 @@
-// How a command fails.
+// How a command reports failure.
 #ifndef WARP_TOOLS_TERMINAL_COMPLAIN_H_
 #define WARP_TOOLS_TERMINAL_COMPLAIN_H_
 

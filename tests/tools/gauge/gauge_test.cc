@@ -1,4 +1,5 @@
-// The gauge over loopback sockets. Figures are those of the run itself: nothing here depends on how fast the machine is.
+// The gauge over loopback sockets. Figures are those of the run itself: nothing here depends on how fast the machine
+// is.
 #include "tools/gauge/gauge.h"
 
 #include <gtest/gtest.h>

@@ -21,7 +21,8 @@ TEST(LatencyHistogramTest, IsExactBelow128) {
   EXPECT_EQ(histogram.Percentile(0), 1u);
 }
 
-// Alone in its bucket a value is exact, because no percentile is above the maximum; with a larger one it is off by 1/64.
+// Alone in its bucket a value is exact, because no percentile is above the maximum; with a larger one it is off by
+// 1/64.
 TEST(LatencyHistogramTest, IsWithinASixtyFourthEverywhere) {
   for (uint64_t value = 1; value < (uint64_t{1} << 62); value = value * 3 + 1) {
     LatencyHistogram alone, pair;

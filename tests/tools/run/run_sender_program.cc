@@ -1,10 +1,11 @@
-// An application that knows nothing of `warp run`: sends numbered payloads into a gate, and notes when each send returned.
+// An application that knows nothing of `warp run`: sends numbered payloads into a gate, and notes when each send
+// returned.
 //
 //   run_sender_program PATH CALL COUNT SENDERS NOTES
 //
-// CALL: send, sendto (not connected), sendmsg, sendmmsg (batches of 5), write, writev, packet (seqpacket), shared (all senders
-// through one socket), forked (senders are processes that share one socket), signals (a timer interrupts all the time).
-// NOTES: a file of COUNT x SENDERS times (CLOCK_MONOTONIC, ns), filled by number.
+// CALL: send, sendto (not connected), sendmsg, sendmmsg (batches of 5), write, writev, packet (seqpacket), shared (all
+// senders through one socket), forked (senders are processes that share one socket), signals (a timer interrupts all
+// the time). NOTES: a file of COUNT x SENDERS times (CLOCK_MONOTONIC, ns), filled by number.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
