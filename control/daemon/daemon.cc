@@ -53,14 +53,14 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Create(config::NodeConfig config) {
   return node;
 }
 
-Node::Node(config::NodeConfig config)
-    : config_(std::move(config)), now_(os::Now()), started_(now_) {}
+Node::Node(config::NodeConfig config) : config_(std::move(config)) {}
 
 absl::Status Node::Open() {
   // What other programs may have taken comes first: nothing is created before it is ours.
-  absl::StatusOr<std::unique_ptr<Loop>> loop = Loop::Create();
+  absl::StatusOr<std::unique_ptr<Loop>> loop = Loop::Open();
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
+  now_ = started_ = loop_->now();
   absl::StatusOr<std::unique_ptr<Signals>> signals =
       Signals::Create(*loop_, {SIGTERM, SIGINT}, [this](int) { stopping_ = true; });
   if (!signals.ok()) return signals.status();
@@ -137,7 +137,7 @@ void Node::OpenProtocol() {
         transmitter_->NextHopChanged(now_, port, address);
       });
   transmitter_ = std::make_unique<Transmitter>(*dataplane_, *next_hops_);
-  traffic_ = std::make_unique<Traffic>(*loop_, *dataplane_, *protocol_, now_);
+  traffic_ = std::make_unique<Traffic>(*loop_, *dataplane_, *protocol_);
 }
 
 absl::Status Node::OpenPeers() {
@@ -247,7 +247,7 @@ void Node::Run() {
 }
 
 size_t Node::RunOnce() {
-  now_ = os::Now();
+  now_ = loop_->BeginTurn();
   size_t work = dataplane_->Turn();
   work += traffic_->ReceiveOpened();
   work += traffic_->ReceiveCompletions();
@@ -331,27 +331,27 @@ void Node::SleepUntilNeeded() {
   const Instant until = std::min(protocol_->NextTimeout(), next_housekeeping_);
   if (dataplane_->ArmSleep()) {
     if (inline_worker_) {
-      const Duration time = loop_->ArmSleep(until - os::Now());
+      const Duration time = loop_->ArmSleep(until - now_);
       loop_->DisarmSleep(time > Duration::zero() && dataplane_->Wait(loop_->wake_fd(), time));
     } else {
-      loop_->Wait(until - os::Now());
+      loop_->Wait(until - now_);
     }
   }
   dataplane_->Disarm();
-  spin_.Slept(os::Now() - now_);
+  spin_.Slept(loop_->ReadClock() - now_);
 }
 
 void Node::Stop() {
   spdlog::info("stopping: sending what waits, then saying goodbye");
   traffic_->CloseGates();
   const auto run_until = [this](Instant deadline, auto done) {
-    while (!done() && os::Now() < deadline) {
+    while (!done() && loop_->now() < deadline) {
       if (RunOnce() == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   };
-  run_until(os::Now() + kDrainTime, [this] { return traffic_->idle(); });
+  run_until(loop_->now() + kDrainTime, [this] { return traffic_->idle(); });
   protocol_->Shutdown(now_);
-  run_until(os::Now() + kGoodbyeTime, [] { return false; });
+  run_until(loop_->now() + kGoodbyeTime, [] { return false; });
 }
 
 std::string Node::StatusText() {

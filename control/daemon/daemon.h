@@ -74,7 +74,7 @@ class Node : public PortListener {
 
   const config::NodeConfig config_;
   wire::Instant now_;  // of this turn
-  const wire::Instant started_;
+  wire::Instant started_;
   bool stopping_ = false;
   bool inline_worker_ = false;  // this thread turns it
   bool spins_ = false;          // never sleeps

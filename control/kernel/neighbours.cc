@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "control/kernel/netlink_message.h"
-#include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
 namespace {
@@ -32,7 +31,7 @@ ndmsg Body(const Neighbours::Key& key, uint16_t state, uint8_t flags) {
 }  // namespace
 
 Neighbours::Neighbours(Loop& loop, NetlinkSocket& socket, std::function<void(const Key&)> changed)
-    : socket_(socket), changed_(std::move(changed)), tick_(loop, [this] { Tick(); }) {}
+    : loop_(loop), socket_(socket), changed_(std::move(changed)), tick_(loop, [this] { Tick(); }) {}
 
 void Neighbours::Acquire(const Key& key) {
   if (neighbours_[key].users++ == 0) Ask(key);
@@ -144,7 +143,7 @@ void Neighbours::Use(Entry& entry) {
   socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_CREATE, Body(key, NUD_NONE, NTF_USE))
                   .Put(NDA_DST, key.address));
   if (neighbour.view.verdict == Verdict::kKnown) return;  // the kernel tells the outcome
-  const wire::Instant now = os::Now();
+  const wire::Instant now = loop_.now();
   neighbour.unknown_since = std::min(neighbour.unknown_since, now);
   neighbour.next_use = now + Interval(neighbour, now);
   if (!tick_.running()) tick_.Set(kEagerInterval);
@@ -156,7 +155,7 @@ wire::Duration Neighbours::Interval(const Neighbour& neighbour, wire::Instant no
 }
 
 void Neighbours::Tick() {
-  const wire::Instant now = os::Now();
+  const wire::Instant now = loop_.now();
   bool waiting = false;
   for (Entry& entry : neighbours_) {
     Neighbour& neighbour = entry.second;

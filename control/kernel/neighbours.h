@@ -81,6 +81,7 @@ class Neighbours {
   void Tick();
   wire::Duration Interval(const Neighbour& neighbour, wire::Instant now) const;
 
+  Loop& loop_;
   NetlinkSocket& socket_;
   const std::function<void(const Key&)> changed_;
   std::map<Key, Neighbour> neighbours_;

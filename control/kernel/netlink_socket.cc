@@ -10,7 +10,6 @@
 #include <cstring>
 #include <utility>
 
-#include "dataplane/os/boot_clock.h"
 #include "dataplane/os/errno_status.h"
 
 namespace warp::control {
@@ -53,7 +52,8 @@ absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, H
 }
 
 NetlinkSocket::NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint32_t port_id)
-    : handler_(handler),
+    : loop_(loop),
+      handler_(handler),
       fd_(std::move(fd)),
       port_id_(port_id),
       buffer_(new uint8_t[kBufferSize]),
@@ -95,14 +95,15 @@ std::vector<uint8_t> NetlinkSocket::NextPost() {
 }
 
 absl::Status NetlinkSocket::Pump(const std::function<bool()>& done) {
-  const wire::Instant end = os::Now() + kPumpTime;
+  const wire::Instant end = loop_.ReadClock() + kPumpTime;
   while (!done()) {
     while (!outbox_.empty()) {
       const std::vector<uint8_t> post = NextPost();
       if (send(fd_.get(), post.data(), post.size(), 0) < 0)
         return os::ErrnoStatus(errno, "netlink: cannot ask");
     }
-    if (os::Now() >= end) return absl::DeadlineExceededError("netlink: the kernel does not answer");
+    if (loop_.ReadClock() >= end)
+      return absl::DeadlineExceededError("netlink: the kernel does not answer");
     pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
     poll(&ready, 1, 100);
     while (ReadOnce()) {

@@ -60,6 +60,7 @@ class NetlinkSocket {
   void Flush();
   std::vector<uint8_t> NextPost();
 
+  Loop& loop_;
   Handler& handler_;
   const os::UniqueFd fd_;
   const uint32_t port_id_;  // by which the kernel addresses answers to us

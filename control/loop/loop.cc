@@ -30,8 +30,9 @@ uint32_t GenerationOf(uint64_t id) { return static_cast<uint32_t>(id >> 32); }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Loop>> Loop::Create() {
+absl::StatusOr<std::unique_ptr<Loop>> Loop::Open() {
   std::unique_ptr<Loop> loop(new Loop);
+  loop->now_ = loop->ReadClock();
   // Best first: completions run when this thread asks for them and interrupt nothing (Linux 6.1);
   // TASKRUN_FLAG tells through shared memory whether there are any, so that a turn without events
   // costs no system call.
@@ -72,18 +73,30 @@ Loop::~Loop() {
   io_uring_queue_exit(&ring_);
 }
 
+wire::Instant Loop::ReadClock() const { return os::Now(); }
+
+wire::Instant Loop::BeginTurn() {
+  turn_begun_ = true;
+  return now_ = ReadClock();
+}
+
 size_t Loop::RunOnce(size_t max_events) {
+  if (!turn_begun_) BeginTurn();
+  turn_begun_ = false;
   if (io_uring_sq_ready(&ring_) > 0) io_uring_submit_and_get_events(&ring_);
   const size_t events = RunEvents(max_events);
   return events + RunTimers() + RunTasks();
 }
 
-// Until the next timer; nothing where there is something to do.
+// Until the next timer, from this very moment; nothing where there is something to do.
 wire::Duration Loop::TimeToSleep(wire::Duration timeout) const {
   const bool task_work = (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
   if (!tasks_.empty() || task_work || io_uring_cq_ready(&ring_) > 0) return wire::Duration::zero();
-  if (!timers_.empty()) timeout = std::min(timeout, timers_.begin()->first - os::Now());
-  return std::clamp(timeout, wire::Duration::zero(), wire::Duration(kLongestWait));
+  // Clamped first: the caller's timeout may be as long as the type allows.
+  timeout = std::clamp(timeout, wire::Duration::zero(), wire::Duration(kLongestWait));
+  wire::Instant until = now_ + timeout;
+  if (!timers_.empty()) until = std::min(until, timers_.begin()->first);
+  return std::max(until - ReadClock(), wire::Duration::zero());
 }
 
 // An event after the ring was armed writes the eventfd; one before it is seen by the look.
@@ -95,6 +108,7 @@ wire::Duration Loop::ArmSleep(wire::Duration timeout) {
 }
 
 void Loop::DisarmSleep(bool woken) {
+  now_ = ReadClock();
   io_uring_cq_eventfd_toggle(&ring_, false);
   if (!woken) return;
   uint64_t count;
@@ -103,12 +117,14 @@ void Loop::DisarmSleep(bool woken) {
 
 void Loop::Wait(wire::Duration timeout) {
   timeout = TimeToSleep(timeout);
-  if (timeout == wire::Duration::zero()) return;
-  __kernel_timespec ts{.tv_sec = timeout.count() / 1'000'000'000,
-                       .tv_nsec = timeout.count() % 1'000'000'000};
-  io_uring_cqe* cqe = nullptr;
-  io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &ts,
-                                   nullptr);  // whatever it says, the owner looks again
+  if (timeout > wire::Duration::zero()) {
+    __kernel_timespec ts{.tv_sec = timeout.count() / 1'000'000'000,
+                         .tv_nsec = timeout.count() % 1'000'000'000};
+    io_uring_cqe* cqe = nullptr;
+    // Its result does not matter: the owner looks again.
+    io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &ts, nullptr);
+  }
+  now_ = ReadClock();
 }
 
 // --- Events ---
@@ -219,12 +235,11 @@ void Loop::StartPost(uint64_t id, const Slot& slot) {
 
 size_t Loop::RunTimers() {
   if (timers_.empty()) return 0;
-  const wire::Instant now = os::Now();
   size_t done = 0;
   // Bounded by their number: one that sets itself again at once waits for the next turn.
   for (size_t budget = timers_.size(); budget > 0 && !timers_.empty(); --budget) {
     Timer* timer = timers_.begin()->second;
-    if (timer->due_ > now) break;
+    if (timer->due_ > now_) break;
     timer->Cancel();
     const auto callback = timer->callback_;
     (*callback)();
@@ -266,7 +281,7 @@ Timer::Timer(Loop& loop, std::function<void()> callback)
 
 Timer::~Timer() { Cancel(); }
 
-void Timer::Set(wire::Duration from_now) { SetAt(os::Now() + from_now); }
+void Timer::Set(wire::Duration from_now) { SetAt(loop_.now() + from_now); }
 
 void Timer::SetAt(wire::Instant due) {
   Cancel();

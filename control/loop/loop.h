@@ -2,10 +2,15 @@
 // deferred tasks.
 //
 //   while (running) {
+//     loop.BeginTurn();                                   // reads the clock: loop.now() of this turn
+//     ... payloads: what the owner has to do first ...
 //     loop.RunOnce(64);                                   // dispatch what happened, never blocks
-//     ... payloads, protocol, flushes: the owner's turn ...
+//     ... protocol, flushes: the rest of the owner's turn ...
 //     if (nothing_to_do) loop.Wait(until_next_timeout);   // sleeps; dispatches nothing
 //   }
+//
+// Code that runs on a loop takes the time from now(), or as a parameter, and never from a clock, so that all parts of a
+// turn agree on it.
 //
 // The ring tells readiness; the data itself moves by recvmmsg and sendmmsg, which cost the same per
 // datagram as requests in the ring (docs/decisions.md) and need no buffers lent to the kernel. The
@@ -38,18 +43,28 @@ namespace warp::control {
 class Loop {
  public:
   // Unavailable, with the reason, where the kernel refuses an io_uring.
-  static absl::StatusOr<std::unique_ptr<Loop>> Create();
+  static absl::StatusOr<std::unique_ptr<Loop>> Open();
   ~Loop();  // waits for calls that Post started
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
+
+  // The time of the present turn. It is read once per turn, and anew after a sleep.
+  wire::Instant now() const { return now_; }
+
+  // Begins a turn: reads the clock, and returns the time. An owner whose turn starts with work of its own calls this before
+  // that work; otherwise RunOnce does it.
+  wire::Instant BeginTurn();
+
+  // A fresh reading, to measure how long something took or to poll the kernel during set-up. It leaves now() as it is.
+  wire::Instant ReadClock() const;
 
   // Runs up to `max_events` callbacks of descriptors, then the timers that are due, then the tasks
   // scheduled before this call. Makes no system call when nothing happened. Returns how many
   // callbacks ran.
   size_t RunOnce(size_t max_events);
 
-  // Sleeps until there is something for RunOnce to do, or `timeout` has passed; 0 or less only
-  // looks. Returns at once where events, tasks or due timers are waiting.
+  // Sleeps until there is something for RunOnce to do, or `timeout` has passed since now(); 0 or less only looks. Returns at
+  // once where events, tasks or due timers are waiting. Reads the clock afterwards.
   void Wait(wire::Duration timeout);
 
   // The same for an owner that sleeps by its own means:
@@ -57,6 +72,7 @@ class Loop {
   //   const Duration time = loop.ArmSleep(timeout);   // zero: RunOnce has something to do
   //   poll(wake_fd, time);
   //   loop.DisarmSleep(wake_fd is readable);
+  // As by Wait, the timeout counts from now().
   wire::Duration ArmSleep(wire::Duration timeout);
   void DisarmSleep(bool woken);  // whether wake_fd was readable
   int wake_fd() const { return wake_fd_.get(); }
@@ -99,6 +115,8 @@ class Loop {
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   uint32_t posts_in_flight_ = 0;
+  wire::Instant now_;
+  bool turn_begun_ = false;  // BeginTurn was called since the last RunOnce
   std::set<std::pair<wire::Instant, class Timer*>> timers_;
   std::vector<class Task*> tasks_;  // null: destroyed meanwhile
 };
@@ -128,7 +146,7 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  void Set(wire::Duration from_now);  // replaces what was set before
+  void Set(wire::Duration from_now);  // after the loop's now(); replaces what was set before
   void SetAt(wire::Instant due);      // likewise
   void Cancel();
   bool running() const { return due_ != wire::kNever; }

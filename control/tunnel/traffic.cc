@@ -15,11 +15,9 @@ constexpr size_t kCompletionsPerTurn = 512;
 
 }  // namespace
 
-Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol,
-                 const wire::Instant& now)
+Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol)
     : loop_(loop),
       dataplane_(dataplane),
-      now_(now),
       submitter_(dataplane),
       gates_(loop),
       inbound_(protocol),
@@ -28,7 +26,7 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
 
 absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRoute& route) {
   absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
-      Tunnel::Create({loop_, dataplane_, submitter_, gates_, now_}, config,
+      Tunnel::Create({loop_, dataplane_, submitter_, gates_}, config,
                      static_cast<uint16_t>(tunnels_.size()), route);
   if (!tunnel.ok()) return tunnel.status();
   inbound_.AddTunnel(static_cast<wire::PeerId>(config.peer_index), **tunnel);
@@ -38,7 +36,7 @@ absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRo
 
 size_t Traffic::ReceiveOpened() {
   const size_t count = dataplane_.ReceiveOpened(opened_);
-  inbound_.Handle(now_, std::span(opened_).first(count));
+  inbound_.Handle(loop_.now(), std::span(opened_).first(count));
   inbound_.FlushGates();
   return count;
 }

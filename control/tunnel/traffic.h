@@ -27,9 +27,8 @@ namespace warp::control {
 
 class Traffic {
  public:
-  // All outlive it; `now` is the turn's.
-  Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol,
-          const wire::Instant& now);
+  // All outlive it.
+  Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol);
 
   // Opens the tunnel's gate. `config` and `route` outlive this.
   absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route);
@@ -43,7 +42,7 @@ class Traffic {
   void RoutesChanged();
 
   // About once a second.
-  void Sweep() { inbound_.Sweep(now_); }
+  void Sweep() { inbound_.Sweep(loop_.now()); }
 
   // Shutdown: nothing more is taken from applications; idle when what was taken is gone.
   void CloseGates();
@@ -55,7 +54,6 @@ class Traffic {
  private:
   Loop& loop_;
   lcore::Dataplane& dataplane_;
-  const wire::Instant& now_;
   Submitter submitter_;
   GateFactory gates_;
   Inbound inbound_;

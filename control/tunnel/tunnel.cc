@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/os/boot_clock.h"
 #include "dataplane/wire/constants.h"
 
 namespace warp::control {
@@ -38,7 +37,7 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Create(const Surroundings& surro
 Tunnel::Tunnel(const Surroundings& surroundings, const config::TunnelConfig& config, uint16_t index,
                const PeerRoute& route)
     : config_(config),
-      now_(surroundings.now),
+      loop_(surroundings.loop),
       sender_({.tunnel_index = index,
                .tunnel_id = config.id,
                .deadline = config.deadline,
@@ -54,7 +53,7 @@ Tunnel::Tunnel(const Surroundings& surroundings, const config::TunnelConfig& con
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
   size_t taken = 0;
   for (; taken < payloads.size() && (closing_ || !sender_.lcores_behind()); ++taken) {
-    sender_.Send(now_, payloads[taken]);
+    sender_.Send(loop_.now(), payloads[taken]);
   }
   gate_waits_ = taken < payloads.size();
   SetTimer();
@@ -79,7 +78,7 @@ void Tunnel::ResumeGate() {
 }
 
 void Tunnel::HandleCompletion(lcore::Completion completion) {
-  sender_.HandleCompletion(now_, std::move(completion));
+  sender_.HandleCompletion(loop_.now(), std::move(completion));
   ResumeGate();
   SetTimer();
 }
@@ -89,7 +88,7 @@ void Tunnel::RouteChanged() {
 }
 
 void Tunnel::Pump() {
-  sender_.Pump(os::Now());
+  sender_.Pump(loop_.now());
   ResumeGate();
   SetTimer();
 }
@@ -100,7 +99,7 @@ void Tunnel::Pump() {
 void Tunnel::SetTimer() {
   const wire::Instant next = sender_.NextTimeout();
   if (next >= pump_later_.due()) return;
-  if (next > os::Now() + kAhead) {
+  if (next > loop_.now() + kAhead) {
     pump_later_.SetAt(next - kAhead);
   } else {
     pump_soon_.Schedule();

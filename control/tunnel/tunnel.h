@@ -27,7 +27,6 @@ class Tunnel : public GateSink {
     lcore::Dataplane& dataplane;
     Submitter& submitter;
     GateFactory& gates;
-    const wire::Instant& now;  // of this turn: one clock reading serves them all
   };
 
   // Opens the gate. `config`, `route` and the surroundings outlive the tunnel. Errors name the
@@ -66,7 +65,7 @@ class Tunnel : public GateSink {
   void ResumeGate();
 
   const config::TunnelConfig& config_;
-  const wire::Instant& now_;
+  Loop& loop_;
   TunnelSender sender_;
   Task pump_soon_;  // in this turn, once for all the completions it brought
   Timer pump_later_;

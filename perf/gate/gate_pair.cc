@@ -20,8 +20,8 @@ uint64_t Nanoseconds() { return static_cast<uint64_t>(os::Now().time_since_epoch
 
 }  // namespace
 
-GatePair::GatePair(const Options& options) : options_(options), now_(os::Now()) {
-  loop_ = Must(control::Loop::Create());
+GatePair::GatePair(const Options& options) : options_(options) {
+  loop_ = Must(control::Loop::Open());
   dataplane_ = Must(
       lcore::Dataplane::Start({.max_ports = 2,
                                .worker_cpus = {options.inline_worker ? -1 : options.worker_cpu},
@@ -69,7 +69,7 @@ GatePair::~GatePair() { Close(); }
 void GatePair::Open(const std::vector<config::GateConfig>& near,
                     const std::vector<config::GateConfig>& far) {
   Close();
-  traffic_ = std::make_unique<control::Traffic>(*loop_, *dataplane_, *protocol_, now_);
+  traffic_ = std::make_unique<control::Traffic>(*loop_, *dataplane_, *protocol_);
   configs_.reserve(near.size() + far.size());
   for (size_t i = 0; i < near.size() + far.size(); ++i) {
     const bool is_far = i >= near.size();
@@ -86,8 +86,8 @@ void GatePair::Open(const std::vector<config::GateConfig>& near,
 void GatePair::Close() {
   if (traffic_ == nullptr) return;
   traffic_->CloseGates();
-  const wire::Instant end = os::Now() + std::chrono::milliseconds(300);
-  while (os::Now() < end) TurnOnce();
+  const wire::Instant end = loop_->now() + std::chrono::milliseconds(300);
+  while (loop_->now() < end) TurnOnce();
   traffic_.reset();
   configs_.clear();
 }
@@ -95,7 +95,7 @@ void GatePair::Close() {
 void GatePair::TurnUntil(absl::FunctionRef<bool()> done) {
   while (!done()) {
     if (TurnOnce() > 0) {
-      spin_.Worked(now_);
+      spin_.Worked(loop_->now());
     } else if (!options_.spin) {
       Sleep();
     }
@@ -105,10 +105,11 @@ void GatePair::TurnUntil(absl::FunctionRef<bool()> done) {
 // As control::Node does.
 void GatePair::Sleep() {
   constexpr wire::Duration kMost = std::chrono::milliseconds(10);
-  if (!spin_.over(now_)) {
+  if (!spin_.over(loop_->now())) {
     sched_yield();
     return;
   }
+  const wire::Instant begin = loop_->now();
   if (dataplane_->ArmSleep()) {
     if (options_.inline_worker) {
       const wire::Duration time = loop_->ArmSleep(kMost);
@@ -118,12 +119,12 @@ void GatePair::Sleep() {
     }
   }
   dataplane_->Disarm();
-  spin_.Slept(os::Now() - now_);
+  spin_.Slept(loop_->ReadClock() - begin);
 }
 
 // Stages that found nothing to do are not counted: what an empty look costs is the price of polling, not of a payload.
 size_t GatePair::TurnOnce() {
-  now_ = os::Now();
+  loop_->BeginTurn();
   const size_t turned = dataplane_->Turn();
   const uint64_t start = Nanoseconds();
   const size_t in = traffic_->ReceiveOpened();

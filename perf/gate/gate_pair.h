@@ -59,7 +59,6 @@ class GatePair {
   void Sleep();
 
   const Options options_;
-  wire::Instant now_;
   std::unique_ptr<control::Loop> loop_;
   std::unique_ptr<lcore::Dataplane> dataplane_;
   std::unique_ptr<control::Watch> watch_;

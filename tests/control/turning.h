@@ -9,21 +9,20 @@
 #include <memory>
 
 #include "control/loop/loop.h"
-#include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
 
 inline std::unique_ptr<Loop> MakeLoop() {
-  auto loop = Loop::Create();
+  auto loop = Loop::Open();
   EXPECT_TRUE(loop.ok()) << loop.status();
   return *std::move(loop);
 }
 
 // False where it has not happened after ten seconds: never, on any machine worth the name.
 inline bool TurnUntil(Loop& loop, const std::function<bool()>& happened) {
-  const wire::Instant end = os::Now() + std::chrono::seconds(10);
+  const wire::Instant end = loop.ReadClock() + std::chrono::seconds(10);
   while (!happened()) {
-    if (os::Now() > end) return false;
+    if (loop.ReadClock() > end) return false;
     if (loop.RunOnce(64) == 0) loop.Wait(std::chrono::milliseconds(20));
   }
   return true;

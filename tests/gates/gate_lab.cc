@@ -34,7 +34,7 @@ T Must(absl::StatusOr<T> value) {
 
 GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel,
                  bool inline_worker)
-    : config_(tunnel), inline_worker_(inline_worker), now_(os::Now()), loop_(Must(Loop::Create())) {
+    : config_(tunnel), inline_worker_(inline_worker), loop_(Must(Loop::Open())) {
   const auto paths = static_cast<uint16_t>(devices.size());
   plane_ =
       Must(lcore::Plane::Create({.max_ports = static_cast<uint16_t>(2 * paths),
@@ -60,7 +60,7 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
   for (size_t i = 0; i < paths; ++i) AddPath(i, devices[i]);
   GivePaths();
 
-  traffic_ = std::make_unique<Traffic>(*loop_, *plane_, *protocol_, now_);
+  traffic_ = std::make_unique<Traffic>(*loop_, *plane_, *protocol_);
   EXPECT_EQ(traffic_->AddTunnel(config_, route_), absl::OkStatus());
 }
 
@@ -111,12 +111,12 @@ void GateLab::GivePaths() {
 
 GateLab::~GateLab() {
   traffic_->CloseGates();
-  const wire::Instant end = os::Now() + std::chrono::milliseconds(100);
-  while (os::Now() < end) TurnOnce();
+  const wire::Instant end = loop_->now() + std::chrono::milliseconds(100);
+  while (loop_->now() < end) TurnOnce();
 }
 
 size_t GateLab::TurnOnce() {
-  now_ = os::Now();
+  loop_->BeginTurn();
   const size_t work = plane_->Turn() + traffic_->ReceiveOpened() + traffic_->ReceiveCompletions() +
                       loop_->RunOnce(64);
   traffic_->Submit();
@@ -124,21 +124,22 @@ size_t GateLab::TurnOnce() {
 }
 
 void GateLab::TurnUntil(const std::function<bool()>& done) {
-  const wire::Instant end = os::Now() + kPatience;
+  const wire::Instant end = loop_->now() + kPatience;
   while (!done()) {
     if (TurnOnce() > 0) {
-      spin_.Worked(now_);
-    } else if (spin_.over(now_)) {
+      spin_.Worked(loop_->now());
+    } else if (spin_.over(loop_->now())) {
       Sleep();
     } else {
       sched_yield();
     }
-    ASSERT_LT(os::Now(), end);
+    ASSERT_LT(loop_->now(), end);
   }
 }
 
 // As control/daemon/daemon.cc does.
 void GateLab::Sleep() {
+  const wire::Instant begin = loop_->now();
   constexpr wire::Duration kLongest = std::chrono::milliseconds(10);
   if (plane_->ArmSleep()) {
     if (inline_worker_) {
@@ -149,7 +150,7 @@ void GateLab::Sleep() {
     }
   }
   plane_->Disarm();
-  spin_.Slept(os::Now() - now_);
+  spin_.Slept(loop_->ReadClock() - begin);
 }
 
 uint64_t GateLab::Lost() const {

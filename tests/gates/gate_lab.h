@@ -57,7 +57,6 @@ class GateLab {
   const config::TunnelConfig config_;
   const bool inline_worker_;
   SpinWindow spin_;
-  wire::Instant now_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<lcore::Plane> plane_;
   std::unique_ptr<Watch> watch_;

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "dataplane/os/boot_clock.h"
 #include "dataplane/os/unix_address.h"
 
 namespace warp::control {
@@ -47,7 +46,8 @@ absl::StatusOr<std::unique_ptr<UnixDatagramGate>> UnixDatagramGate::Create(
 UnixDatagramGate::UnixDatagramGate(Loop& loop, os::UniqueFd fd, os::UnixPath path,
                                    UnixReceiver& receiver, const UnixDatagramGateOptions& options,
                                    GateSink& sink)
-    : fd_(std::move(fd)),
+    : loop_(loop),
+      fd_(std::move(fd)),
       path_(std::move(path)),
       receiver_(receiver),
       sink_(sink),
@@ -131,7 +131,7 @@ void UnixDatagramGate::Flush() {
   if (!outbox_.empty()) SendWaiting();
   const size_t sent = outbox_.empty() ? SendPending() : 0;
   if (sent < pending_.size()) {
-    const wire::Instant now = os::Now();
+    const wire::Instant now = loop_.now();
     for (size_t i = sent; i < pending_.size(); ++i) {
       if (!outbox_.Add(pending_[i].bytes(), now + deadline_))
         counters_.drops.Add(Drop::kReceiverFull);
@@ -167,7 +167,7 @@ size_t UnixDatagramGate::SendPending() {
       first += static_cast<size_t>(sent);
       counters_.to_app += static_cast<size_t>(sent);
     } else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {
-      last_progress_ = os::Now();
+      last_progress_ = loop_.now();
       look_after_ = kFirstLook;
       return first;
     } else if (errno == EMSGSIZE) {
@@ -187,7 +187,7 @@ void UnixDatagramGate::DropReceiver(size_t payloads) {
 
 // What waits goes one by one: a receiver that is slow takes no more at once.
 void UnixDatagramGate::SendWaiting() {
-  const wire::Instant now = os::Now();
+  const wire::Instant now = loop_.now();
   while (!outbox_.empty()) {
     const wire::Bytes bytes = outbox_.front();
     const ssize_t sent = sendto(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
@@ -214,7 +214,7 @@ void UnixDatagramGate::SendWaiting() {
 // Soon after the receiver has read something it will read more; later, probably not.
 void UnixDatagramGate::LookAgain() {
   if (outbox_.empty()) return look_later_.Cancel();
-  if (os::Now() - last_progress_ < kLookAtOnce) return look_soon_.Schedule();
+  if (loop_.now() - last_progress_ < kLookAtOnce) return look_soon_.Schedule();
   look_later_.Set(look_after_);
   look_after_ = std::min(look_after_ * 2, kLastLook);
 }

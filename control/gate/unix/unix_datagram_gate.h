@@ -81,6 +81,7 @@ class UnixDatagramGate : public Gate {
   void DropReceiver(size_t payloads);
   void LookAgain();
 
+  Loop& loop_;
   const os::UniqueFd fd_;
   const os::UnixPath path_;  // after fd_: the file goes away first
   UnixReceiver& receiver_;

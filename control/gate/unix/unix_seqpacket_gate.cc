@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "dataplane/os/boot_clock.h"
 #include "dataplane/os/errno_status.h"
 
 namespace warp::control {
@@ -161,7 +160,7 @@ void UnixSeqpacketGate::Deliver(Delivery payload) {
 bool UnixSeqpacketGate::Send(Client& client, wire::Bytes payload) {
   if (client.deaf) return false;
   if (client.outbox.empty() && TrySend(client, payload)) return !client.deaf;
-  if (!client.outbox.Add(payload, os::Now() + options_.deadline)) {
+  if (!client.outbox.Add(payload, loop_.now() + options_.deadline)) {
     counters_.drops.Add(Drop::kReceiverFull);
   } else if (client.outbox.size() == 1) {
     client.expiry.Set(options_.deadline);
@@ -188,7 +187,7 @@ bool UnixSeqpacketGate::TrySend(Client& client, wire::Bytes payload) {
 }
 
 void UnixSeqpacketGate::SendWaiting(Client& client) {
-  const wire::Instant now = os::Now();
+  const wire::Instant now = loop_.now();
   UnixOutbox& outbox = client.outbox;
   counters_.drops.Add(Drop::kDeadline, outbox.Expire(now));
   while (!outbox.empty() && TrySend(client, outbox.front())) {

@@ -73,7 +73,7 @@ TEST(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
   EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 1; }));
   EXPECT_FALSE(woken(0));  // it was not armed
 
-  EXPECT_EQ(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(9));
+  EXPECT_GT(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(0));
   pair.Send();
   EXPECT_TRUE(woken(10000));
   loop->DisarmSleep(true);
@@ -225,6 +225,26 @@ TEST(LoopTest, WaitEndsWithItsTimerOrTimeout) {
   loop->Wait(std::chrono::milliseconds(1));
   loop->Wait(std::chrono::milliseconds(-1));
   EXPECT_EQ(loop->RunOnce(1), 0u);
+}
+
+TEST(LoopTest, TimeStandsStillDuringATurn) {
+  auto loop = MakeLoop();
+  const wire::Instant begin = loop->BeginTurn();
+  while (loop->ReadClock() == begin) {
+  }
+  Task task(*loop, [&] { EXPECT_EQ(loop->now(), begin); });
+  task.Schedule();
+  EXPECT_EQ(loop->RunOnce(1), 1u);  // the turn that has begun: it reads no clock again
+  EXPECT_EQ(loop->now(), begin);
+  loop->RunOnce(1);  // begins its own turn
+  EXPECT_GT(loop->now(), begin);
+}
+
+TEST(LoopTest, TimeIsReadAnewAfterASleep) {
+  auto loop = MakeLoop();
+  const wire::Instant begin = loop->BeginTurn();
+  loop->Wait(std::chrono::milliseconds(3));
+  EXPECT_GE(loop->now(), begin + std::chrono::milliseconds(3));
 }
 
 TEST(LoopTest, TaskRunsOnceInTheNextTurn) {

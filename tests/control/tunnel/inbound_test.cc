@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/os/boot_clock.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/message.h"
 #include "tests/control/fake_dataplane.h"
@@ -39,7 +38,7 @@ class InboundTest : public testing::Test {
     config_.gate.loopback = config::LoopbackGateConfig{
         .listen = {wire::IpAddress::V4({127, 0, 0, 1}), 0},
         .deliver = wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), ntohs(address.sin_port)}};
-    tunnel_ = *Tunnel::Create({*loop_, dataplane_, submitter_, gates_, now_}, config_, 0, route_);
+    tunnel_ = *Tunnel::Create({*loop_, dataplane_, submitter_, gates_}, config_, 0, route_);
     inbound_.AddTunnel(kPeer, *tunnel_);
 
     wire::Session::Params params;
@@ -86,8 +85,8 @@ class InboundTest : public testing::Test {
   }
   uint64_t Drops(Drop drop) { return inbound_.drops().Get(drop); }
 
-  std::unique_ptr<Loop> loop_ = *Loop::Create();
-  wire::Instant now_ = os::Now();
+  std::unique_ptr<Loop> loop_ = *Loop::Open();
+  wire::Instant now_ = loop_->now();
   FakeDataplane dataplane_;
   Submitter submitter_{dataplane_};
   GateFactory gates_{*loop_};

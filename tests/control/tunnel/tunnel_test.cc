@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/os/boot_clock.h"
 #include "tests/control/gate/udp_application.h"
 #include "tests/control/tunnel/tunnel_sender_fixture.h"
 #include "tests/control/turning.h"
@@ -143,9 +142,7 @@ class TunnelTest : public TunnelSenderTest {
     config_.deadline = deadline;
     config_.queue = kQueue;
     config_.gate.loopback = config::LoopbackGateConfig{.listen = address_};
-    now_ = os::Now();
-    auto tunnel =
-        Tunnel::Create({*loop_, dataplane_, submitter_, gates_, now_}, config_, 5, route_);
+    auto tunnel = Tunnel::Create({*loop_, dataplane_, submitter_, gates_}, config_, 5, route_);
     ASSERT_TRUE(tunnel.ok()) << tunnel.status();
     tunnel_ = *std::move(tunnel);
   }
@@ -157,10 +154,7 @@ class TunnelTest : public TunnelSenderTest {
   }
   // The gate has given so many to the tunnel.
   bool Gives(size_t count) {
-    return TurnUntil(*loop_, [&] {
-      now_ = os::Now();
-      return tunnel_->gate_counters().from_app == count;
-    });
+    return TurnUntil(*loop_, [&] { return tunnel_->gate_counters().from_app == count; });
   }
   void Fill() {
     while (offered_.size() < kInFlight) {  // by as many as any socket has room for
