@@ -94,7 +94,7 @@ class Node : public PortListener {
   std::unique_ptr<WorkerHealth> health_;
   std::unique_ptr<Traffic> traffic_;
   std::unique_ptr<PortTable> ports_;
-  std::vector<std::unique_ptr<Resolver::Subscription>> names_;
+  std::vector<std::unique_ptr<Subscription>> names_;
   std::unique_ptr<StatusServer> status_server_;
   ChangeLog change_log_;
 

@@ -60,26 +60,17 @@ void Neighbours::OnEvent(nlmsghdr* message) {
   }
 }
 
-bool Neighbours::OnAnswer(nlmsghdr* message, uint32_t sequence) {
-  const auto question = questions_.find(sequence);
-  if (question == questions_.end()) return false;
-  const auto it = neighbours_.find(question->second);
-  questions_.erase(question);
-  if (it != neighbours_.end() && !it->second.paused) Apply(*it, message);
-  return true;
-}
-
-bool Neighbours::OnEnd(uint32_t sequence, int error) {
-  const auto question = questions_.find(sequence);
-  if (question == questions_.end()) return false;
-  const auto it = neighbours_.find(question->second);
-  questions_.erase(question);
-  if (it != neighbours_.end() && !it->second.paused && error != 0) OnMissing(*it);  // ENOENT
-  return true;
+void Neighbours::OnAnswer(const Key& key, nlmsghdr* answer) {
+  const auto it = neighbours_.find(key);
+  if (it == neighbours_.end() || it->second.paused) return;
+  if (answer != nullptr) {
+    Apply(*it, answer);
+  } else {
+    OnMissing(*it);
+  }
 }
 
 void Neighbours::OnOverrun() {
-  questions_.clear();
   for (const auto& [key, neighbour] : neighbours_) Ask(key);
 }
 
@@ -124,15 +115,15 @@ void Neighbours::Publish(Entry& entry, const View& view) {
 // --- What the kernel is told ---
 
 void Neighbours::Ask(const Key& key) {
-  questions_[socket_.Ask(
-      NetlinkRequest(RTM_GETNEIGH, 0, Body(key, 0, 0)).Put(NDA_DST, key.address))] = key;
+  socket_.Ask(NetlinkRequest(RTM_GETNEIGH, 0, Body(key, 0, 0)).Put(NDA_DST, key.address),
+              [this, key](nlmsghdr* answer, int) { OnAnswer(key, answer); });
 }
 
 // The router forgot us with the link, and perhaps lost our answer to its first question: its kernel asks again a second
 // later. Our own question tells it. NTF_USE would not ask for five seconds where the router's question made an entry here.
 void Neighbours::Probe(const Key& key) {
-  socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(key, NUD_PROBE, 0))
-                  .Put(NDA_DST, key.address));  // without an entry it fails, and Ask makes one
+  socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(key, NUD_PROBE, 0))
+                   .Put(NDA_DST, key.address));  // without an entry it fails, and Ask makes one
 }
 
 void Neighbours::Use(Entry& entry) {
@@ -140,8 +131,8 @@ void Neighbours::Use(Entry& entry) {
   Neighbour& neighbour = entry.second;
   // NTF_USE would turn an operator's permanent entry into one that ages.
   if (neighbour.fixed) return;
-  socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_CREATE, Body(key, NUD_NONE, NTF_USE))
-                  .Put(NDA_DST, key.address));
+  socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_CREATE, Body(key, NUD_NONE, NTF_USE))
+                   .Put(NDA_DST, key.address));
   if (neighbour.view.verdict == Verdict::kKnown) return;  // the kernel tells the outcome
   const wire::Instant now = loop_.now();
   neighbour.unknown_since = std::min(neighbour.unknown_since, now);
@@ -166,8 +157,8 @@ void Neighbours::Tick() {
       // The kernel is in the middle of asking, once a second: failing the entry makes the next use
       // ask at once (what the kernel itself had queued for it is lost, as it would be two seconds
       // later).
-      socket_.Ask(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(entry.first, NUD_FAILED, 0))
-                      .Put(NDA_DST, entry.first.address));
+      socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(entry.first, NUD_FAILED, 0))
+                       .Put(NDA_DST, entry.first.address));
     }
     Use(entry);
   }

@@ -14,7 +14,6 @@
 #include <map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "control/kernel/netlink_socket.h"
 #include "control/loop/loop.h"
 #include "dataplane/wire/endpoint.h"
@@ -49,10 +48,7 @@ class Neighbours {
   View Look(const Key& key) const;  // of an acquired one
 
   void OnEvent(nlmsghdr* message);  // RTM_NEWNEIGH, RTM_DELNEIGH
-  bool OnAnswer(nlmsghdr* message,
-                uint32_t sequence);  // true: it was the answer to a question of ours
-  bool OnEnd(uint32_t sequence, int error);
-  void OnOverrun();  // asks about all
+  void OnOverrun();                 // asks about all
 
   // The interface lost its link: what was known there is known no more.
   void Forget(int interface);
@@ -72,6 +68,7 @@ class Neighbours {
   using Entry = std::pair<const Key, Neighbour>;
 
   void Ask(const Key& key);
+  void OnAnswer(const Key& key, nlmsghdr* answer);  // null: there is no entry
   void Probe(const Key& key);
   void Use(Entry& entry);
   void Apply(Entry& entry, nlmsghdr* message);
@@ -85,7 +82,6 @@ class Neighbours {
   NetlinkSocket& socket_;
   const std::function<void(const Key&)> changed_;
   std::map<Key, Neighbour> neighbours_;
-  absl::flat_hash_map<uint32_t, Key> questions_;  // by sequence number
   Timer tick_;
 };
 

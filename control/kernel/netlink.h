@@ -21,17 +21,13 @@
 #include "control/kernel/interface_state.h"
 #include "control/kernel/next_hop.h"
 #include "control/loop/loop.h"
+#include "control/loop/subscribers.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {
 
 class Netlink {
  public:
-  // Ends with its subscription, which must not outlive the Netlink.
-  class Subscription {
-   public:
-    virtual ~Subscription() = default;
-  };
   using InterfaceHandler = std::function<void(const InterfaceState&)>;
   using NextHopHandler = std::function<void(const NextHop&)>;
 

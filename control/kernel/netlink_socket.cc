@@ -57,8 +57,7 @@ NetlinkSocket::NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint
       fd_(std::move(fd)),
       port_id_(port_id),
       buffer_(new uint8_t[kBufferSize]),
-      refused_(loop,
-               [this] { handler_.OnOverrun(); }),  // requests are lost: as if their answers were
+      refused_(loop, [this] { ForgetQuestions(); }),  // lost requests are as bad as lost answers
       post_(loop, fd_.get(),
             [this](int result) {
               if (result < 0) refused_.Set(kRetry);
@@ -70,7 +69,16 @@ NetlinkSocket::NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint
         if (!more_.scheduled()) Read();
       }) {}
 
-uint32_t NetlinkSocket::Ask(const NetlinkRequest& request) {
+void NetlinkSocket::Ask(const NetlinkRequest& request, AnswerHandler on_answer) {
+  questions_[Queue(request)] = std::move(on_answer);
+}
+
+void NetlinkSocket::Dump(const NetlinkRequest& request, DumpHandler on_end) {
+  dump_sequence_ = Queue(request);
+  on_dump_end_ = std::move(on_end);
+}
+
+uint32_t NetlinkSocket::Queue(const NetlinkRequest& request) {
   if (++sequence_ == 0) sequence_ = 1;
   const wire::Bytes bytes = request.bytes();
   if (outbox_.empty() || outbox_.back().size() + bytes.size() > kPostSize) outbox_.emplace_back();
@@ -133,7 +141,7 @@ bool NetlinkSocket::ReadOnce() {
     if (errno == ENOBUFS) overrun_ = true;
     if (errno == ENOBUFS || errno == EINTR) return true;
     // The kernel gives an overrun socket nothing more, answers included, until its queue is empty: as it is now.
-    if (std::exchange(overrun_, false)) handler_.OnOverrun();
+    if (std::exchange(overrun_, false)) ForgetQuestions();
     return false;
   }
   if ((header.msg_flags & MSG_TRUNC) != 0) {
@@ -157,17 +165,39 @@ void NetlinkSocket::Handle(wire::MutableBytes datagram) {
         overrun_ = true;
         break;
       case NLMSG_DONE:
-        handler_.OnEnd(message->nlmsg_seq, std::exchange(interrupted_, false) ? -EINTR : 0);
+        if (const int error = std::exchange(interrupted_, false) ? -EINTR : 0;
+            message->nlmsg_seq == dump_sequence_)
+          OnDumpEnd(error);
         break;
       case NLMSG_ERROR:
         if (nlmsg_valid_hdr(message, sizeof(nlmsgerr)) != 0)
-          handler_.OnEnd(message->nlmsg_seq,
-                         static_cast<const nlmsgerr*>(nlmsg_data(message))->error);
+          OnRefusal(message->nlmsg_seq, static_cast<const nlmsgerr*>(nlmsg_data(message))->error);
         break;
       default:
-        handler_.OnMessage(message, answer ? message->nlmsg_seq : 0);
+        if (const auto question = answer ? questions_.extract(message->nlmsg_seq)
+                                         : decltype(questions_)::node_type()) {
+          question.mapped()(message, 0);
+        } else {
+          handler_.OnMessage(message);
+        }
     }
   }
+}
+
+void NetlinkSocket::OnRefusal(uint32_t sequence, int error) {
+  if (sequence == dump_sequence_) return OnDumpEnd(error);
+  if (const auto question = questions_.extract(sequence)) question.mapped()(nullptr, error);
+}
+
+void NetlinkSocket::OnDumpEnd(int error) {
+  dump_sequence_ = 0;
+  std::exchange(on_dump_end_, nullptr)(error);
+}
+
+void NetlinkSocket::ForgetQuestions() {
+  questions_.clear();
+  dump_sequence_ = 0;
+  handler_.OnOverrun();
 }
 
 }  // namespace warp::control

@@ -1,5 +1,5 @@
-// One rtnetlink socket: requests out, by Post; answers, dumps and multicast events in, as one
-// stream in the kernel's order.
+// One rtnetlink socket: requests go out; answers, dumps and multicast events come in, as one stream in the kernel's
+// order. Each answer goes to the callback of the question it belongs to, by its sequence number. Control thread only.
 #ifndef WARP_CONTROL_KERNEL_NETLINK_SOCKET_H_
 #define WARP_CONTROL_KERNEL_NETLINK_SOCKET_H_
 
@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/kernel/netlink_message.h"
@@ -25,24 +26,31 @@ class NetlinkSocket {
   class Handler {
    public:
     virtual ~Handler() = default;
-    // A message with contents. `sequence` is that of the request it answers, 0: an event. The
-    // message may be changed.
-    virtual void OnMessage(nlmsghdr* message, uint32_t sequence) = 0;
-    // The end of a dump (`error` 0; -EINTR: the tables changed meanwhile, ask again), or the
-    // refusal of a request (negative errno).
-    virtual void OnEnd(uint32_t sequence, int error) = 0;
-    // Messages were lost, answers perhaps among them: everything is to be asked again.
+    // An event, or a message of a dump. It may be changed.
+    virtual void OnMessage(nlmsghdr* message) = 0;
+    // Messages were lost, answers perhaps among them: no callback of a question or dump comes any more, and everything
+    // is to be asked again.
     virtual void OnOverrun() = 0;
-    // What was to be read for now has been: time to draw conclusions.
+    // The messages of this turn have been read: time to draw conclusions from them.
     virtual void OnBatchEnd() = 0;
   };
+  // Gets the answer, which may be changed; or null and a negative errno, where the kernel refused the question.
+  using AnswerHandler = std::function<void(nlmsghdr* answer, int error)>;
+  // Gets 0 at the end of a dump, or a negative errno. -EINTR: the tables changed meanwhile, so that the dump must be
+  // asked for again.
+  using DumpHandler = std::function<void(int error)>;
 
   // Joins the groups of links, addresses, routes, rules and neighbours. `handler` and `loop`
   // outlive the socket.
   static absl::StatusOr<std::unique_ptr<NetlinkSocket>> Open(Loop& loop, Handler& handler);
 
-  // Sends the request in this turn or the next; returns its sequence number, never 0.
-  uint32_t Ask(const NetlinkRequest& request);
+  // Sends a question in this turn or the next. `on_answer` is called once at most: never after an overrun, nor where
+  // the request only changes something and the kernel does so. The socket keeps no owner of a question alive.
+  void Ask(const NetlinkRequest& request, AnswerHandler on_answer);
+  // Sends a request whose outcome is told by events, if at all.
+  void Send(const NetlinkRequest& request) { Queue(request); }
+  // Sends a request for a dump, in place of one that has not ended. Its messages go to Handler::OnMessage.
+  void Dump(const NetlinkRequest& request, DumpHandler on_end);
 
   // Set-up only: sends what was asked and handles what comes, without the loop, until `done` says
   // so or two seconds have passed.
@@ -54,6 +62,10 @@ class NetlinkSocket {
   static constexpr size_t kPostSize = size_t{1} << 14;
 
   NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint32_t port_id);
+  uint32_t Queue(const NetlinkRequest& request);  // returns its sequence number, never 0
+  void OnRefusal(uint32_t sequence, int error);
+  void OnDumpEnd(int error);
+  void ForgetQuestions();
   bool ReadOnce();
   void Read();
   void Handle(wire::MutableBytes datagram);
@@ -64,7 +76,11 @@ class NetlinkSocket {
   Handler& handler_;
   const os::UniqueFd fd_;
   const uint32_t port_id_;  // by which the kernel addresses answers to us
-  uint32_t sequence_ = 0;
+  uint32_t sequence_ = 0;   // of the newest request
+  absl::flat_hash_map<uint32_t, AnswerHandler>
+      questions_;               // without an answer yet, by sequence number
+  uint32_t dump_sequence_ = 0;  // of the dump under way; 0: there is none
+  DumpHandler on_dump_end_;
   bool interrupted_ = false;  // a part of the running dump was
   bool overrun_ = false;      // messages were lost; the queue is being emptied
   std::deque<std::vector<uint8_t>> outbox_;

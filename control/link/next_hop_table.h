@@ -44,7 +44,7 @@ class NextHopTable {
   struct Entry {
     NextHop next_hop;
     wire::Instant wanted;
-    std::unique_ptr<Netlink::Subscription> subscription;
+    std::unique_ptr<Subscription> subscription;
   };
 
   Netlink& netlink_;

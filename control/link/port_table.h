@@ -48,7 +48,7 @@ class PortTable {
     std::string reason;              // why it is not open, for status
     uint64_t kernel_full = 0;        // frames the companion did not take
     std::unique_ptr<Companion> companion;
-    std::unique_ptr<Netlink::Subscription> watch;
+    std::unique_ptr<Subscription> watch;
 
     absl::string_view state() const {  // "missing", "down", "up"
       if (id.has_value()) return kernel.up() ? "up" : "down";

@@ -13,9 +13,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
-#include <map>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -131,7 +129,7 @@ class ResolverImpl : public Resolver {
       : loop_(loop),
         options_(options),
         shared_(std::make_shared<Shared>()),
-        deliver_(loop, [this] { Deliver(); }),
+        entries_(loop),
         watch_(loop, bell.get(), POLLIN, [this](uint32_t) { Collect(); }) {
     shared_->bell = std::move(bell);
     // Signals are the control thread's.
@@ -158,49 +156,50 @@ class ResolverImpl : public Resolver {
   std::unique_ptr<Subscription> Watch(absl::string_view host_port, Handler handler) override {
     auto entry = std::make_unique<Entry>(*this, std::move(handler));
     if (const auto endpoint = wire::Endpoint::Parse(host_port); endpoint.ok()) {
-      entry->Publish(Result({*endpoint}));
+      entry->Tell(Result({*endpoint}));
     } else if (auto name = ParseName(host_port); name.ok()) {
-      entry->name_ = *std::move(name);
-      Ask(*entry);
+      entry->Ask(*std::move(name));
     } else {
-      entry->Publish(name.status());
+      entry->Tell(name.status());
     }
     return entry;
   }
 
  private:
-  class Entry : public Subscription {
+  class Entry;
+  using Entries = Subscribers<Entry, Result>;
+
+  class Entry : public Entries::Subscriber {
    public:
     Entry(ResolverImpl& resolver, Handler handler)
-        : resolver_(resolver),
-          id_(resolver.next_id_++),
-          handler_(std::make_shared<Handler>(std::move(handler))),
-          again_(resolver.loop_, [this] { resolver_.Ask(*this); }) {
-      resolver_.entries_.emplace(id_, this);
-    }
-    ~Entry() override { resolver_.entries_.erase(id_); }
+        : Subscriber(resolver.entries_, std::move(handler)),
+          resolver_(resolver),
+          again_(resolver.loop_, [this] { resolver_.Ask(id(), name_); }) {}
 
-    // Tells the handler in the next turn, if there is news.
-    void Publish(Result result) {
-      if (!result.ok() && known_.has_value()) return;  // told already, or what was found stands
-      if (known_.has_value() && *known_ == result) return;
-      known_ = std::move(result);
-      news_ = true;
-      resolver_.deliver_.Schedule();
+    void Ask(Name name) {
+      name_ = std::move(name);
+      resolver_.Ask(id(), name_);
     }
 
+    // A failure is told once, and not where endpoints were found before: those stand.
+    void Tell(Result result) {
+      if (result.ok() || !value().has_value()) Publish(std::move(result));
+    }
+
+    void OnAnswer(Result result) {
+      again_.Set(result.ok() ? resolver_.options_.refresh : resolver_.options_.retry);
+      Tell(std::move(result));
+    }
+
+   private:
     ResolverImpl& resolver_;
-    const uint64_t id_;
-    const std::shared_ptr<Handler> handler_;
     Name name_;
-    std::optional<Result> known_;
-    bool news_ = false;
     Timer again_;
   };
 
-  void Ask(const Entry& entry) {
+  void Ask(uint64_t id, const Name& name) {
     const std::lock_guard lock(shared_->mutex);
-    shared_->questions.push_back({entry.id_, entry.name_});
+    shared_->questions.push_back({id, name});
     shared_->asked.notify_one();
   }
 
@@ -213,35 +212,15 @@ class ResolverImpl : public Resolver {
       answers.swap(shared_->answers);
     }
     for (Shared::Answer& answer : answers) {
-      const auto it = entries_.find(answer.id);
-      if (it == entries_.end()) continue;
-      it->second->again_.Set(answer.result.ok() ? options_.refresh : options_.retry);
-      it->second->Publish(std::move(answer.result));
-    }
-  }
-
-  void Deliver() {
-    std::vector<uint64_t> ids;
-    for (const auto& [id, entry] : entries_) {
-      if (entry->news_) ids.push_back(id);
-    }
-    for (const uint64_t id : ids) {
-      const auto it = entries_.find(id);  // a handler before may have ended it
-      if (it == entries_.end()) continue;
-      it->second->news_ = false;
-      const auto handler = it->second->handler_;
-      const Result result = *it->second->known_;
-      (*handler)(result);
+      if (Entry* entry = entries_.Find(answer.id)) entry->OnAnswer(std::move(answer.result));
     }
   }
 
   Loop& loop_;
   const ResolverOptions options_;
   const std::shared_ptr<Shared> shared_;
-  std::map<uint64_t, Entry*> entries_;
-  uint64_t next_id_ = 1;
+  Entries entries_;
   std::thread helper_;
-  Task deliver_;
   const control::Watch watch_;
 };
 

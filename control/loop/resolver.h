@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/loop/loop.h"
+#include "control/loop/subscribers.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {
@@ -24,11 +25,6 @@ struct ResolverOptions {
 class Resolver {
  public:
   using Handler = std::function<void(const absl::StatusOr<std::vector<wire::Endpoint>>&)>;
-  // Ends its name with it; must not outlive the resolver.
-  class Subscription {
-   public:
-    virtual ~Subscription() = default;
-  };
 
   // Starts the thread. Control thread only.
   static absl::StatusOr<std::unique_ptr<Resolver>> Create(Loop& loop,

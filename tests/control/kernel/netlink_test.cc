@@ -91,10 +91,10 @@ class NetlinkTest : public ::testing::Test {
   int links_made_ = 0;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Netlink> netlink_;
-  std::unique_ptr<Netlink::Subscription> interface_;
+  std::unique_ptr<Subscription> interface_;
   InterfaceState state_;
   int changes_ = 0;
-  std::vector<std::unique_ptr<Netlink::Subscription>> hops_;
+  std::vector<std::unique_ptr<Subscription>> hops_;
   std::map<std::string, NextHop> hop_;
 };
 
@@ -480,7 +480,7 @@ TEST_F(NetlinkTest, SubscriptionsEndInTheirHandlers) {
     Ip("addr add 10.1.0.1/24 dev wan0");
     OpenNetlink();
     int calls = 0;
-    std::unique_ptr<Netlink::Subscription> first, second;
+    std::unique_ptr<Subscription> first, second;
     const auto end = [&](const NextHop&) {
       ++calls;
       first.reset();
@@ -503,7 +503,7 @@ TEST_F(NetlinkTest, HundredsOfNextHops) {
     Away("addr add 10.1.0.2/16 dev peer0");
     Ip("route add default via 10.1.0.2");
     OpenNetlink();
-    std::vector<std::unique_ptr<Netlink::Subscription>> many;
+    std::vector<std::unique_ptr<Subscription>> many;
     size_t reachable = 0;
     for (int i = 0; i < 500; ++i) {
       const std::string destination = absl::StrCat("203.0.", i / 250, ".", i % 250 + 1);

@@ -25,7 +25,7 @@ class ResolverTest : public ::testing::Test {
     ASSERT_TRUE(resolver.ok()) << resolver.status();
     resolver_ = *std::move(resolver);
   }
-  std::unique_ptr<Resolver::Subscription> Watch(const char* name) {
+  std::unique_ptr<Subscription> Watch(const char* name) {
     return resolver_->Watch(name, [this](const Result& result) {
       result_ = result;
       ++told_;
@@ -89,7 +89,7 @@ TEST_F(ResolverTest, AsksAgainAndTellsOnlyNews) {
 TEST_F(ResolverTest, SubscriptionsEnd) {
   Open();
   Watch("localhost:13116").reset();
-  std::unique_ptr<Resolver::Subscription> self;
+  std::unique_ptr<Subscription> self;
   int told = 0;
   self = resolver_->Watch("localhost:13116", [&](const Result&) {
     ++told;

@@ -1,0 +1,114 @@
+#include "control/kernel/next_hop_watch.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::control {
+
+NextHopWatch::NextHopWatch(NextHopWatches& watches, const KernelTables& kernel,
+                           std::string interface, const wire::IpAddress& destination,
+                           NextHopWatches::Handler handler)
+    : Subscriber(watches, std::move(handler)),
+      watches_(watches),
+      kernel_(kernel),
+      interface_(std::move(interface)),
+      destination_(destination) {
+  AskRoute();
+}
+
+NextHopWatch::~NextHopWatch() { SetNeighbour(std::nullopt); }
+
+void NextHopWatch::AskRoute() {
+  const InterfaceState interface = kernel_.interfaces.Find(interface_);
+  const absl::string_view trouble = !interface.present()  ? " does not exist"
+                                    : !interface.admin_up ? " is down"
+                                    : !interface.carrier  ? " has no link"
+                                    : !interface.ethernet ? " has no Ethernet addresses"
+                                                          : "";
+  if (!trouble.empty()) {
+    // The neighbour stays acquired, because a link that comes back most likely leads to it again.
+    route_ = Route{.reason = absl::StrCat(interface_, trouble)};
+    return Evaluate();
+  }
+  ask_again_ = asked_;
+  if (asked_) return;
+  asked_ = true;
+  in_tables_ = true;
+  // Where no route leads through the interface, IPv4 answers as if every address were on its link. Only a question for
+  // the table's entry tells whether there is a route, but its answer does not say which source would be chosen: hence
+  // two questions, whose answers come in their order.
+  if (destination_.is_v4()) SendQuestion(interface, RouteQuestion::kWhether);
+  SendQuestion(interface, RouteQuestion::kRoute);
+}
+
+void NextHopWatch::OnOverrun() {
+  asked_ = ask_again_ = false;
+  AskRoute();
+}
+
+void NextHopWatch::SendQuestion(const InterfaceState& interface, RouteQuestion question) {
+  kernel_.socket.Ask(AskForRoute(destination_, interface, question),
+                     [&watches = watches_, id = id(), question](nlmsghdr* answer, int error) {
+                       if (NextHopWatch* watch = watches.Find(id))
+                         watch->OnAnswer(question, answer, error);
+                     });
+}
+
+void NextHopWatch::OnAnswer(RouteQuestion question, nlmsghdr* answer, int error) {
+  if (question == RouteQuestion::kWhether) {
+    in_tables_ = answer != nullptr;
+    return;
+  }
+  asked_ = false;
+  const InterfaceState interface = kernel_.interfaces.Find(interface_);
+  Route route = answer == nullptr ? NoRoute(error, destination_, interface)
+                                  : ReadRoute(answer, in_tables_, destination_, interface);
+  if (std::exchange(ask_again_, false) || !interface.up()) AskRoute();
+  if (interface.up()) SetRoute(std::move(route));  // else AskRoute has said what is wrong
+}
+
+void NextHopWatch::SetRoute(Route route) {
+  route_ = std::move(route);
+  if (route_.reason.empty()) {
+    SetNeighbour(Neighbours::Key{kernel_.interfaces.Find(interface_).index, route_.gateway});
+  } else {
+    SetNeighbour(std::nullopt);
+  }
+  Evaluate();
+}
+
+void NextHopWatch::SetNeighbour(std::optional<Neighbours::Key> key) {
+  if (key == neighbour_) return;
+  if (key.has_value()) kernel_.neighbours.Acquire(*key);
+  if (neighbour_.has_value()) kernel_.neighbours.Release(*neighbour_);
+  neighbour_ = key;
+}
+
+void NextHopWatch::OnNeighbourChanged(const Neighbours::Key& key) {
+  if (neighbour_ == key) Evaluate();
+}
+
+void NextHopWatch::Evaluate() {
+  if (!route_.reason.empty())
+    return Publish({.state = NextHop::State::kUnreachable, .reason = route_.reason});
+  NextHop next_hop{.source = route_.source, .gateway = route_.gateway, .mtu = route_.mtu};
+  const Neighbours::View neighbour = kernel_.neighbours.Look(*neighbour_);
+  const std::string gateway = route_.gateway.ToString();
+  switch (neighbour.verdict) {
+    case Neighbours::Verdict::kKnown:
+      next_hop.state = NextHop::State::kReachable;
+      next_hop.mac = neighbour.mac;
+      break;
+    case Neighbours::Verdict::kAsked:
+      next_hop.reason = absl::StrCat("asking ", gateway, " for its link-layer address");
+      break;
+    case Neighbours::Verdict::kSilent:
+      next_hop.state = NextHop::State::kUnreachable;
+      next_hop.reason = absl::StrCat(gateway, " does not answer on ", interface_);
+      break;
+  }
+  Publish(std::move(next_hop));
+}
+
+}  // namespace warp::control

@@ -1,0 +1,133 @@
+#include "control/loop/subscribers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/control/turning.h"
+
+namespace warp::control {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class Entry;
+using Entries = Subscribers<Entry, std::string>;
+
+class Entry : public Entries::Subscriber {
+ public:
+  using Subscriber::Subscriber;
+};
+
+class SubscribersTest : public testing::Test {
+ protected:
+  // Notes what it is told as "name: value".
+  std::unique_ptr<Entry> Subscribe(const std::string& name) {
+    return std::make_unique<Entry>(*entries_, [this, name](const std::string& value) {
+      told_.push_back(name + ": " + value);
+    });
+  }
+
+  std::vector<std::string> Turn() {
+    told_.clear();
+    loop_->RunOnce(64);
+    return told_;
+  }
+
+  std::unique_ptr<Loop> loop_ = MakeLoop();
+  std::unique_ptr<Entries> entries_ = std::make_unique<Entries>(*loop_);
+  std::vector<std::string> told_;
+};
+
+TEST_F(SubscribersTest, TellsInTheOrderOfSubscription) {
+  auto a = Subscribe("a"), b = Subscribe("b");
+  b->Publish("1");
+  a->Publish("1");
+  EXPECT_THAT(told_, IsEmpty());  // never from within Publish
+  EXPECT_THAT(Turn(), ElementsAre("a: 1", "b: 1"));
+  EXPECT_THAT(Turn(), IsEmpty());
+}
+
+TEST_F(SubscribersTest, TellsTheNewestOfOneMoment) {
+  auto a = Subscribe("a");
+  a->Publish("1");
+  a->Publish("2");
+  EXPECT_THAT(Turn(), ElementsAre("a: 2"));
+}
+
+TEST_F(SubscribersTest, TellsNothingWhereNothingChanged) {
+  auto a = Subscribe("a");
+  a->Publish("1");
+  EXPECT_THAT(Turn(), ElementsAre("a: 1"));
+  a->Publish("1");
+  EXPECT_THAT(Turn(), IsEmpty());
+  a->Publish("2");
+  a->Publish("1");  // as it was before anybody heard of it
+  EXPECT_THAT(Turn(), IsEmpty());
+}
+
+TEST_F(SubscribersTest, TellsNothingAfterTheEnd) {
+  auto a = Subscribe("a"), b = Subscribe("b");
+  a->Publish("1");
+  b->Publish("1");
+  a.reset();
+  EXPECT_THAT(Turn(), ElementsAre("b: 1"));
+}
+
+TEST_F(SubscribersTest, AHandlerMayEndItsOwnSubscription) {
+  std::unique_ptr<Entry> self;
+  const auto alive = std::make_shared<int>(0);  // of the handler, which must survive its call
+  self = std::make_unique<Entry>(*entries_, [this, &self, alive](const std::string& value) {
+    self.reset();
+    told_.push_back(value + " " + std::to_string(alive.use_count()));
+  });
+  auto after = Subscribe("after");
+  self->Publish("1");
+  after->Publish("1");
+  EXPECT_THAT(Turn(), ElementsAre("1 2", "after: 1"));
+  EXPECT_EQ(alive.use_count(), 1);
+}
+
+TEST_F(SubscribersTest, AHandlerMayEndAnotherSubscription) {
+  auto before = Subscribe("before");
+  std::unique_ptr<Entry> after;
+  Entry ending(*entries_, [&before, &after](const std::string&) {
+    before.reset();
+    after.reset();
+  });
+  after = Subscribe("after");
+  for (Entry* entry : {before.get(), &ending, after.get()}) entry->Publish("1");
+  const uint64_t ended = after->id();
+  EXPECT_THAT(Turn(), ElementsAre("before: 1"));
+  EXPECT_EQ(entries_->Find(ended), nullptr);
+}
+
+TEST_F(SubscribersTest, AHandlerMayAddASubscription) {
+  std::unique_ptr<Entry> added;
+  Entry adding(*entries_, [this, &added](const std::string&) {
+    added = Subscribe("added");
+    added->Publish("1");
+  });
+  adding.Publish("1");
+  EXPECT_THAT(Turn(), IsEmpty());
+  EXPECT_THAT(Turn(), ElementsAre("added: 1"));
+}
+
+TEST_F(SubscribersTest, AHandlerMayPublishAnew) {
+  std::unique_ptr<Entry> counting;
+  int calls = 0;
+  counting = std::make_unique<Entry>(*entries_, [&](const std::string& value) {
+    if (++calls < 3) counting->Publish(value + "+");
+  });
+  counting->Publish("1");
+  for (int turn = 0; turn < 5; ++turn) Turn();
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(counting->value(), "1++");
+}
+
+}  // namespace
+}  // namespace warp::control
