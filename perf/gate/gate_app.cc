@@ -31,13 +31,13 @@ bool SendSegments(int fd, const std::vector<uint8_t>& data, size_t size) {
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  message.msg_controllen = sizeof(control);
   cmsghdr* const header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_UDP;
   header->cmsg_type = UDP_SEGMENT;
   header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
   const auto segment = static_cast<uint16_t>(size);
-  std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+  std::memcpy(CMSG_DATA(header), &segment, sizeof(segment));
   return sendmsg(fd, &message, 0) >= 0;
 }
 
@@ -47,7 +47,7 @@ uint64_t SegmentsOf(const msghdr& message, size_t bytes) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&copy); c != nullptr; c = CMSG_NXTHDR(&copy, c)) {
     if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO) continue;
     int segment = 0;
-    std::memcpy(&segment, CMSG_DATA(c), sizeof segment);
+    std::memcpy(&segment, CMSG_DATA(c), sizeof(segment));
     if (segment > 0)
       return (bytes + static_cast<size_t>(segment) - 1) / static_cast<size_t>(segment);
   }
@@ -61,7 +61,7 @@ void PinThisThread(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(static_cast<size_t>(cpu), &set);
-  sched_setaffinity(0, sizeof set, &set);
+  sched_setaffinity(0, sizeof(set), &set);
 }
 
 AppSender::AppSender(const AppSockets& sockets, size_t size, Batching batching, int cpu)
@@ -122,7 +122,7 @@ void AppReceiver::Run(Batching batching, int cpu) {
   std::vector<pollfd> polls;
   for (const os::UniqueFd& fd : sockets_.far) {
     const int on = batching == Batching::kSegments;
-    setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof on);
+    setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof(on));
     polls.push_back({.fd = fd.get(), .events = POLLIN, .revents = 0});
   }
   while (!stop_) {
@@ -159,7 +159,7 @@ std::vector<uint64_t> ProbeLatency(const AppSockets& sockets, size_t size, size_
   times.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     if (interval_us > 0) std::this_thread::sleep_for(std::chrono::microseconds(interval_us));
-    std::memcpy(payload.data(), &i, sizeof i);
+    std::memcpy(payload.data(), &i, sizeof(i));
     const uint64_t start = Nanoseconds();
     if (send(near, payload.data(), size, 0) < 0) continue;
     for (;;) {
@@ -168,7 +168,7 @@ std::vector<uint64_t> ProbeLatency(const AppSockets& sockets, size_t size, size_
         if (poll(&ready, 1, 1000) <= 0) break;
         continue;
       }
-      if (std::memcmp(payload.data(), received.data(), sizeof i) != 0) continue;  // a late one
+      if (std::memcmp(payload.data(), received.data(), sizeof(i)) != 0) continue;  // a late one
       times.push_back(Nanoseconds() - start);
       break;
     }

@@ -63,8 +63,8 @@ os::UniqueFd BoundUdp() {
   os::SocketAddress any(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 0});
   if (bind(fd.get(), any.get(), any.size()) != 0) MustBeOk(absl::UnavailableError("no loopback"));
   const int buffer = 4 << 20;
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) != 0)
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
   return fd;
 }
 
@@ -110,7 +110,7 @@ class SocketDirectory {
 
 sockaddr_un UnixAddress(const std::string& path) {
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
   return address;
 }
 
@@ -123,7 +123,7 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
     os::UniqueFd& receiver =
         sockets.far.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_un app = UnixAddress(files.Path("app", i));
-    if (bind(receiver.get(), reinterpret_cast<const sockaddr*>(&app), sizeof app) != 0)
+    if (bind(receiver.get(), reinterpret_cast<const sockaddr*>(&app), sizeof(app)) != 0)
       MustBeOk(absl::UnavailableError("cannot bind a Unix socket"));
   }
   pair.Open(near, far);
@@ -132,8 +132,8 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
   for (size_t i = 0; i < tunnels; ++i) {
     os::UniqueFd& sender = sockets.near.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_un gate = UnixAddress(files.Path("near", i));
-    setsockopt(sender.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(sender.get(), reinterpret_cast<const sockaddr*>(&gate), sizeof gate) != 0)
+    setsockopt(sender.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (connect(sender.get(), reinterpret_cast<const sockaddr*>(&gate), sizeof(gate)) != 0)
       MustBeOk(absl::UnavailableError("cannot connect to a Unix gate"));
   }
   return sockets;

@@ -70,8 +70,8 @@ void WriteGauge(const GaugeStamp& stamp, std::span<uint8_t> datagram) {
                       .sequence = Le64(stamp.sequence),
                       .sent_at = Le64(stamp.sent_at),
                       .check = Le32(static_cast<uint32_t>(seed))};
-  std::memcpy(datagram.data(), &header, sizeof header);
-  WritePattern(seed, datagram.subspan(sizeof header));
+  std::memcpy(datagram.data(), &header, sizeof(header));
+  WritePattern(seed, datagram.subspan(sizeof(header)));
 }
 
 GaugeVerdict ReadGauge(std::span<const uint8_t> datagram, GaugeStamp& stamp) {
@@ -79,11 +79,11 @@ GaugeVerdict ReadGauge(std::span<const uint8_t> datagram, GaugeStamp& stamp) {
   if (!std::equal(kMagic.begin(), kMagic.end(), datagram.begin())) return GaugeVerdict::kForeign;
   if (datagram.size() < sizeof(Header)) return GaugeVerdict::kCorrupt;
   Header header;
-  std::memcpy(&header, datagram.data(), sizeof header);
+  std::memcpy(&header, datagram.data(), sizeof(header));
   stamp = {header.run.value(), header.sequence.value(), header.sent_at.value()};
   const uint64_t seed = SeedOf(stamp, datagram.size());
   const bool whole = header.check.value() == static_cast<uint32_t>(seed) &&
-                     HasPattern(seed, datagram.subspan(sizeof header));
+                     HasPattern(seed, datagram.subspan(sizeof(header)));
   return whole ? GaugeVerdict::kGood : GaugeVerdict::kCorrupt;
 }
 

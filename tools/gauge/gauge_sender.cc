@@ -41,7 +41,7 @@ void WaitUntil(uint64_t now, uint64_t when) {
 
 bool IsUnix(int fd) {
   int domain = 0;
-  socklen_t size = sizeof domain;
+  socklen_t size = sizeof(domain);
   ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
   return domain == AF_UNIX;
 }
@@ -68,7 +68,7 @@ void GaugeSender::Run() {
   ::prctl(PR_SET_TIMERSLACK, kTimerSlack, 0, 0, 0);
   if (waits_) {
     const timeval look{.tv_sec = 0, .tv_usec = kLongestSleep / 1000};
-    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &look, sizeof look);
+    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &look, sizeof(look));
   }
   // The time counts from the thread's own start, which may be late on a busy machine, so that the run is as long as
   // asked for.
@@ -84,7 +84,7 @@ void GaugeSender::Run() {
     }
   }
   const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(done_.get(), &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(done_.get(), &one, sizeof(one));
 }
 
 void GaugeSender::SendBatch(size_t count, uint64_t end) {

@@ -19,7 +19,7 @@ constexpr uint64_t kKnock = 50'000'000;  // ns between datagrams that wait for a
 
 uint64_t RandomRun() {
   uint64_t run = 0;
-  while (::getrandom(&run, sizeof run, 0) != sizeof run) {
+  while (::getrandom(&run, sizeof(run), 0) != sizeof(run)) {
   }
   return run;
 }

@@ -36,7 +36,7 @@ int ExitStatus(int status) {
 
 void Tell(int front, News::Kind kind, int value) {
   const News news{kind, value};
-  [[maybe_unused]] const ssize_t written = ::write(front, &news, sizeof news);
+  [[maybe_unused]] const ssize_t written = ::write(front, &news, sizeof(news));
 }
 
 // Lets go of all descriptors and of the directory, so that nothing stays open or in use that the application gives up.
@@ -89,7 +89,7 @@ bool Reap(pid_t application, int front) {
                         {.fd = alone ? -1 : supervisor->listener(), .events = 0, .revents = 0}};
     ::poll(watched, 2, waits ? kLook : 10 * kLook);
     signalfd_siginfo change;
-    while (::read(changes.get(), &change, sizeof change) > 0) {
+    while (::read(changes.get(), &change, sizeof(change)) > 0) {
     }
     if (!ended && (ended = Reap(application->pid, front.get()))) front = os::UniqueFd();
     alone = alone || watched[1].revents != 0;  // nobody is left who could ask
@@ -117,12 +117,12 @@ int Front(int supervisor_news, const sigset_t& all) {
     ::poll(watched, 2, -1);
     signalfd_siginfo signal;
     while (watched[1].revents != 0 &&
-           ::read(signals.get(), &signal, sizeof signal) == sizeof signal) {
+           ::read(signals.get(), &signal, sizeof(signal)) == sizeof(signal)) {
       PassOn(signal, application);
     }
     if (watched[0].revents == 0) continue;
     News news;
-    if (::read(supervisor_news, &news, sizeof news) != sizeof news) {
+    if (::read(supervisor_news, &news, sizeof(news)) != sizeof(news)) {
       return Complain("the supervisor of the application was killed, and the application with it");
     }
     switch (news.kind) {

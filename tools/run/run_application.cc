@@ -83,8 +83,8 @@ absl::StatusOr<os::UniqueFd> TakeListener(pid_t child, const Shared& shared) {
   os::UniqueFd listener(
       static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), shared.listener, 0)));
   pid_t copy = 0;
-  const iovec local{.iov_base = &copy, .iov_len = sizeof copy};
-  const iovec remote{.iov_base = &child, .iov_len = sizeof child};
+  const iovec local{.iov_base = &copy, .iov_len = sizeof(copy)};
+  const iovec remote{.iov_base = &child, .iov_len = sizeof(child)};
   if (listener.get() < 0 || ::process_vm_readv(child, &local, 1, &remote, 1, 0) < 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot supervise the application's sends: no right to look into it, as a "

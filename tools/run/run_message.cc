@@ -37,7 +37,7 @@ bool ReadHeader(const Question& question, const msghdr& header, RunMessage& mess
 Messages ReadSendmsg(const Question& question) {
   msghdr header;
   std::vector<RunMessage> messages(1);
-  if (!question.Read(question.argument(1), &header, sizeof header)) return std::nullopt;
+  if (!question.Read(question.argument(1), &header, sizeof(header))) return std::nullopt;
   if (!ReadHeader(question, header, messages[0])) return std::nullopt;
   return messages;
 }

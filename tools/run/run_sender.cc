@@ -30,7 +30,7 @@ bool IsTaken(int socket) {
 
 int Option(int socket, int name) {
   int value = 0;
-  socklen_t size = sizeof value;
+  socklen_t size = sizeof(value);
   return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : 0;
 }
 

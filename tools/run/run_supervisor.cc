@@ -18,7 +18,7 @@ constexpr int kMostFree = 8;  // more threads than that are not kept
 
 int Option(int socket, int name) {
   int value = -1;
-  socklen_t size = sizeof value;
+  socklen_t size = sizeof(value);
   return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
@@ -136,7 +136,7 @@ int64_t RunSupervisor::SendAll(const Question& question, RunSender& sender, int 
     if (sent < 0) return done > 0 ? done : sent;
     if (message.count_at == 0) return sent;
     const uint32_t count = static_cast<uint32_t>(sent);
-    question.Write(message.count_at, &count, sizeof count);
+    question.Write(message.count_at, &count, sizeof(count));
     ++done;
   }
   return done;

@@ -46,7 +46,7 @@ TEST_F(KeyFilesTest, RefusesWhatOthersMayTouch) {
   for (const mode_t mode : {0640, 0604, 0620, 0602, 0644, 0666, 0610}) {
     const std::string path = dir_.Write("k", kPrivate, mode);
     char digits[8];
-    std::snprintf(digits, sizeof digits, "%04o", mode);
+    std::snprintf(digits, sizeof(digits), "%04o", mode);
     EXPECT_EQ(Refusal(path),
               path + " is open to group or others (mode " + digits + "): chmod 600 it");
   }

@@ -56,7 +56,7 @@ class Echo {
       if ((readable & 2) != 0) return;
       std::array<uint8_t, 2048> buffer;
       sockaddr_storage sender;
-      socklen_t size = sizeof sender;
+      socklen_t size = sizeof(sender);
       const ssize_t got = ::recvfrom(socket_.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT,
                                      reinterpret_cast<sockaddr*>(&sender), &size);
       if (got < 0) continue;

@@ -81,7 +81,7 @@ class GateDouble {
     while (!stop_ && (hold_ < 0 || MonotonicNow() < end)) ::usleep(50);
     if (stop_) return true;
     uint64_t number = 0;
-    std::memcpy(&number, buffer_.data(), sizeof number);
+    std::memcpy(&number, buffer_.data(), sizeof(number));
     {
       const std::lock_guard lock(mutex_);
       taken_[number] = MonotonicNow();

@@ -45,14 +45,14 @@ uint64_t Now() {
 sockaddr_un AddressOf(const char* path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  std::snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
   return address;
 }
 
 int Connect(const sockaddr_un& address, int type) {
   const int fd = ::socket(AF_UNIX, type, 0);
   // The gate may come later.
-  while (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  while (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     if (errno != ENOENT && errno != ECONNREFUSED) Fail("connect");
     ::usleep(2000);
   }
@@ -90,7 +90,7 @@ class Sender {
     ssize_t sent = 0;
     do {
       if (call_ == "sendto")
-        sent = ::sendto(fd_, payloads[0].data(), 16, 0, to, sizeof address_);
+        sent = ::sendto(fd_, payloads[0].data(), 16, 0, to, sizeof(address_));
       else if (call_ == "sendmsg")
         sent = ::sendmsg(fd_, &messages[0].msg_hdr, 0);
       else if (call_ == "write")
