@@ -29,13 +29,18 @@ declare -A slow     # slow[a1]=20: that link, when made, delays each frame by 20
 
 # --- Entering and leaving -------------------------------------------------------------------------------------------------
 
-# Runs the calling script again, as the first process of a PID namespace of its own; exits with its status.
+# The laboratory's script goes on isolated, with a directory for files of its own.
 lab_enter() {
+  lab_isolate "$@"
+  mount -t tmpfs lab /run
+  mkdir -p "$lab"
+}
+
+# Runs the calling script again, as the first process of a PID namespace with mounts of its own; exits with its status.
+lab_isolate() {
   if [[ ${WARP_LAB:-} == inside ]]; then
     exec 2>&3 3>&-
     unset WARP_LAB  # a laboratory within the laboratory would be another one
-    mount -t tmpfs lab /run
-    mkdir -p "$lab"
     return
   fi
   if ((EUID != 0)); then

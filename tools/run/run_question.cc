@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kMostHandles = 256;
 constexpr unsigned kPidfdThread = O_EXCL;  // Linux 6.9
-// Linux 6.6: not in Debian 12's headers.
+// Linux 6.6. Debian 12's headers do not have the two, Debian 13's do, under names of their own.
 constexpr unsigned long kSetFlags = SECCOMP_IOW(4, uint64_t);
 constexpr unsigned long kSyncWakeUp = 1;
 
