@@ -138,15 +138,16 @@ def check_rooms(source, _build):
 
 
 def check_units(source, _build):
-    """A room has at most ten units (a header with its source) at its root: above that it has rooms of its own."""
-    rooms = {}
+    """A room has at most ten units (a source with its header) at its root: above that it has rooms of its own."""
+    units = {}
     for name in code(source):
-        rooms.setdefault(os.path.dirname(name), set()).add(os.path.splitext(name)[0])
-    for room, units in rooms.items():
-        if len(units) > MAX_UNITS and room not in LARGE_ROOMS:
-            yield f"{room}: has {len(units)} units"
+        if name.endswith(".cc"):
+            units.setdefault(os.path.dirname(name), []).append(name)
+    for room, names in units.items():
+        if len(names) > MAX_UNITS and room not in LARGE_ROOMS:
+            yield f"{room}: has {len(names)} units"
     for room in LARGE_ROOMS:
-        if len(rooms.get(room, ())) <= MAX_UNITS:
+        if len(units.get(room, [])) <= MAX_UNITS:
             yield f"{room}: is no large room"
 
 
