@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/lcore/plane/plane.h"
+#include "dataplane/lcore/plane/dpdk_dataplane.h"
 
 namespace warp::perf {
 

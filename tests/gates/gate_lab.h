@@ -16,7 +16,7 @@
 #include "control/protocol/node/node.h"
 #include "control/tunnel/peer_route.h"
 #include "control/tunnel/traffic.h"
-#include "dataplane/lcore/plane/plane.h"
+#include "dataplane/lcore/plane/dpdk_dataplane.h"
 
 namespace warp::control {
 

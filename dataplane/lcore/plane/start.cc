@@ -3,7 +3,7 @@
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 #include "dataplane/lcore/memory/eal.h"
-#include "dataplane/lcore/plane/plane.h"
+#include "dataplane/lcore/plane/dpdk_dataplane.h"
 
 namespace warp::lcore {
 

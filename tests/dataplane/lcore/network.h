@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/lcore/plane/plane.h"
+#include "dataplane/lcore/plane/dpdk_dataplane.h"
 
 namespace warp::lcore {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "dataplane/lcore/constants.h"
-#include "dataplane/lcore/plane/plane.h"
+#include "dataplane/lcore/plane/dpdk_dataplane.h"
 
 namespace warp::lcore {
 namespace {

@@ -1,4 +1,4 @@
-#include "dataplane/lcore/plane/plane.h"
+#include "dataplane/lcore/plane/dpdk_dataplane.h"
 
 #include <rte_cycles.h>
 #include <rte_launch.h>

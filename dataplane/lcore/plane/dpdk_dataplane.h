@@ -1,7 +1,7 @@
 // The dataplane behind its façade: owns ports, workers, rings and the published table. See
 // dataplane.h for the calls.
-#ifndef WARP_DATAPLANE_LCORE_PLANE_PLANE_H_
-#define WARP_DATAPLANE_LCORE_PLANE_PLANE_H_
+#ifndef WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
+#define WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
 
 #include <memory>
 #include <vector>
@@ -99,4 +99,4 @@ class Plane final : public Dataplane {
 
 }  // namespace warp::lcore
 
-#endif  // WARP_DATAPLANE_LCORE_PLANE_PLANE_H_
+#endif  // WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
