@@ -52,7 +52,7 @@ SessionPair MakeSessions(wire::Cipher cipher) {
 }
 
 BenchNode::BenchNode(const Options& options) {
-  plane_ = Must(lcore::Plane::Create(PlaneOptions(options)));
+  plane_ = Must(lcore::DpdkDataplane::Create(PlaneOptions(options)));
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->listen_port = kPort;
   snapshot->ports.resize(kMaxPorts);

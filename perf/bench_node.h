@@ -29,7 +29,7 @@ class BenchNode {
   };
   explicit BenchNode(const Options& options);
 
-  lcore::Plane& plane() { return *plane_; }
+  lcore::DpdkDataplane& plane() { return *plane_; }
   lcore::Worker& worker(wire::WorkerId id = 0) { return plane_->worker(id); }
   // Puts payloads of these sizes (inner header included) into the worker's ring; each asks for its completion.
   void Submit(std::span<const uint16_t> sizes, wire::WorkerId home = 0);
@@ -43,7 +43,7 @@ class BenchNode {
   static constexpr wire::PeerId kPeer = 0;
 
  private:
-  std::unique_ptr<lcore::Plane> plane_;
+  std::unique_ptr<lcore::DpdkDataplane> plane_;
   std::vector<wire::PortId> ports_;
 };
 

@@ -248,7 +248,7 @@ void Node::Run() {
 
 size_t Node::RunOnce() {
   now_ = loop_->BeginTurn();
-  size_t work = dataplane_->Turn();
+  size_t work = dataplane_->TurnInlineWorker();
   work += traffic_->ReceiveOpened();
   work += traffic_->ReceiveCompletions();
   work += ReceiveMessages();

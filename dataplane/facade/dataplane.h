@@ -36,7 +36,8 @@ struct DataplaneOptions {
   uint16_t max_ports = 8;        // sizes rings and memory
   std::vector<int> worker_cpus;  // one entry per worker: the CPU it owns, or -1 to share what there
                                  // is. Size 1..max_ports
-  bool inline_worker = false;    // the only worker has no thread: control turns it (Turn, Wait)
+  bool inline_worker =
+      false;  // the only worker has no thread: control turns it (TurnInlineWorker, Wait)
   int control_cpu = -1;
   std::optional<Polling> polling;  // of all workers; unset: kBusy for those that own their CPU,
                                    // kAdaptive for the others
@@ -152,9 +153,9 @@ class Dataplane {
   // of the control loop.
   virtual void FlushWakeups() = 0;
 
-  // --- With an inline worker; without one Turn does nothing. ---
+  // --- With an inline worker; without one TurnInlineWorker does nothing. ---
   // One turn of the worker; returns how many packets it moved.
-  virtual uint32_t Turn() = 0;
+  virtual uint32_t TurnInlineWorker() = 0;
   // Sleeps, after ArmSleep, until a frame arrives at a port, `fd` is readable, or the time is up. Whether `fd` is.
   virtual bool Wait(int fd, std::chrono::nanoseconds timeout) = 0;
 

@@ -125,7 +125,7 @@ void GatePair::Sleep() {
 // Stages that found nothing to do are not counted: what an empty look costs is the price of polling, not of a payload.
 size_t GatePair::TurnOnce() {
   loop_->BeginTurn();
-  const size_t turned = dataplane_->Turn();
+  const size_t turned = dataplane_->TurnInlineWorker();
   const uint64_t start = Nanoseconds();
   const size_t in = traffic_->ReceiveOpened();
   const uint64_t opened = in > 0 ? Nanoseconds() : start;

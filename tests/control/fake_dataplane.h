@@ -57,7 +57,7 @@ class FakeDataplane : public Dataplane {
   bool ArmSleep() override { return true; }
   void Disarm() override {}
   void FlushWakeups() override {}
-  uint32_t Turn() override { return 0; }
+  uint32_t TurnInlineWorker() override { return 0; }
   bool Wait(int, std::chrono::nanoseconds) override { return false; }
   uint16_t workers() const override { return 3; }
   uint64_t Heartbeat(WorkerId worker) const override { return heartbeats[worker]; }

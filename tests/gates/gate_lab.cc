@@ -36,11 +36,11 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
                  bool inline_worker)
     : config_(tunnel), inline_worker_(inline_worker), loop_(Must(Loop::Open())) {
   const auto paths = static_cast<uint16_t>(devices.size());
-  plane_ =
-      Must(lcore::Plane::Create({.max_ports = static_cast<uint16_t>(2 * paths),
-                                 .worker_cpus = std::vector<int>(inline_worker ? 1 : paths, -1),
-                                 .inline_worker = inline_worker,
-                                 .polling = lcore::Polling::kAdaptive}));
+  plane_ = Must(
+      lcore::DpdkDataplane::Create({.max_ports = static_cast<uint16_t>(2 * paths),
+                                    .worker_cpus = std::vector<int>(inline_worker ? 1 : paths, -1),
+                                    .inline_worker = inline_worker,
+                                    .polling = lcore::Polling::kAdaptive}));
   EXPECT_TRUE(plane_->Launch().ok());
   watch_ = std::make_unique<Watch>(*loop_, plane_->wake_fd(), POLLIN, [](uint32_t) {});
   protocol::NodeOptions options;
@@ -117,8 +117,8 @@ GateLab::~GateLab() {
 
 size_t GateLab::TurnOnce() {
   loop_->BeginTurn();
-  const size_t work = plane_->Turn() + traffic_->ReceiveOpened() + traffic_->ReceiveCompletions() +
-                      loop_->RunOnce(64);
+  const size_t work = plane_->TurnInlineWorker() + traffic_->ReceiveOpened() +
+                      traffic_->ReceiveCompletions() + loop_->RunOnce(64);
   traffic_->Submit();
   return work;
 }

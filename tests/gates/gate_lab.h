@@ -58,7 +58,7 @@ class GateLab {
   const bool inline_worker_;
   SpinWindow spin_;
   std::unique_ptr<Loop> loop_;
-  std::unique_ptr<lcore::Plane> plane_;
+  std::unique_ptr<lcore::DpdkDataplane> plane_;
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<protocol::Node> protocol_;
   std::shared_ptr<wire::Session> session_;

@@ -12,7 +12,7 @@
 
 namespace warp::lcore {
 
-Plane::Plane(const DataplaneOptions& options, const PoolPlan& plan)
+DpdkDataplane::DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan)
     : options_(options),
       plan_(plan),
       slots_(options.max_ports),
@@ -20,14 +20,15 @@ Plane::Plane(const DataplaneOptions& options, const PoolPlan& plan)
       skew_(std::make_unique<SkewTable>()),
       to_wake_(options.worker_cpus.size()) {}
 
-absl::StatusOr<std::unique_ptr<Plane>> Plane::Create(const DataplaneOptions& options) {
+absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
+    const DataplaneOptions& options) {
   const size_t workers = options.worker_cpus.size();
   if (workers == 0 || workers > options.max_ports) {
     return absl::InvalidArgumentError(
         absl::StrCat(workers, " workers: there must be between one and max_ports (",
                      options.max_ports, ") of them"));
   }
-  std::unique_ptr<Plane> plane(new Plane(options, PlanPools(options)));
+  std::unique_ptr<DpdkDataplane> plane(new DpdkDataplane(options, PlanPools(options)));
   absl::StatusOr<PoolPtr> payloads = MakePayloadPool(plane->plan_);
   if (!payloads.ok()) return payloads.status();
   plane->payload_pool_ = *std::move(payloads);
@@ -74,7 +75,7 @@ absl::StatusOr<std::unique_ptr<Plane>> Plane::Create(const DataplaneOptions& opt
   return plane;
 }
 
-absl::Status Plane::Launch() {
+absl::Status DpdkDataplane::Launch() {
   if (options_.inline_worker) return absl::OkStatus();
   for (WorkerId id = 0; id < workers(); ++id) {
     const auto run = [](void* worker) {
@@ -91,7 +92,7 @@ absl::Status Plane::Launch() {
 
 // Workers first, since they alone touch the queues; then what they left in the rings; then devices,
 // tables and pools.
-Plane::~Plane() {
+DpdkDataplane::~DpdkDataplane() {
   for (const std::unique_ptr<Worker>& worker : workers_) worker->Stop();
   if (launched_) rte_eal_mp_wait_lcore();
   if (crypto_device_ != nullptr) wire::SetKeyDevice(nullptr);
@@ -99,7 +100,7 @@ Plane::~Plane() {
   for (PortSlot& slot : slots_) slot.port.reset();
 }
 
-void Plane::Drain() {
+void DpdkDataplane::Drain() {
   const auto free_all = [](Ring<rte_mbuf*>& ring) {
     for (rte_mbuf* packet; ring.Pop({&packet, 1}) == 1;) rte_pktmbuf_free(packet);
   };
@@ -119,7 +120,7 @@ void Plane::Drain() {
 
 // --- Ports. ---
 
-absl::StatusOr<WorkerId> Plane::WorkerFor(int cpu) const {
+absl::StatusOr<WorkerId> DpdkDataplane::WorkerFor(int cpu) const {
   if (cpu >= 0) {
     const auto owner = std::find(options_.worker_cpus.begin(), options_.worker_cpus.end(), cpu);
     if (owner == options_.worker_cpus.end()) {
@@ -134,7 +135,7 @@ absl::StatusOr<WorkerId> Plane::WorkerFor(int cpu) const {
   return static_cast<WorkerId>(std::min_element(load.begin(), load.end()) - load.begin());
 }
 
-absl::StatusOr<PortId> Plane::AddPort(const PortSpec& spec, int cpu) {
+absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
   absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
   if (!worker.ok()) return worker.status();
   const auto slot = std::find_if(slots_.begin(), slots_.end(),
@@ -158,7 +159,7 @@ absl::StatusOr<PortId> Plane::AddPort(const PortSpec& spec, int cpu) {
   return id;
 }
 
-absl::Status Plane::RemovePort(PortId port) {
+absl::Status DpdkDataplane::RemovePort(PortId port) {
   if (port >= slots_.size() || slots_[port].port == nullptr) {
     return absl::NotFoundError(absl::StrCat("no port ", port));
   }
@@ -173,7 +174,7 @@ absl::Status Plane::RemovePort(PortId port) {
   return absl::OkStatus();
 }
 
-PortInfo Plane::Info(PortId port) const {
+PortInfo DpdkDataplane::Info(PortId port) const {
   const PortSlot& slot = slots_[port];
   return {.mac = slot.port->mac(),
           .mtu = slot.port->mtu(),
@@ -182,14 +183,14 @@ PortInfo Plane::Info(PortId port) const {
           .multi_segment_tx = slot.port->multi_segment_tx()};
 }
 
-PortCounters Plane::Counters(PortId port) const {
+PortCounters DpdkDataplane::Counters(PortId port) const {
   const PortSlot& slot = slots_[port];
   PortCounters counters = slot.port->Counters();
   counters.tx_dropped += slot.counters->tx_refused.Get();
   return counters;
 }
 
-void Plane::Publish(std::unique_ptr<const Snapshot> snapshot) {
+void DpdkDataplane::Publish(std::unique_ptr<const Snapshot> snapshot) {
   publisher_->Publish(std::make_unique<ForwardingTable>(std::move(snapshot), slots_, workers()));
   // A sleeper must look at the ports that are new, and let go of the descriptors of those that are
   // gone.
@@ -200,7 +201,7 @@ void Plane::Publish(std::unique_ptr<const Snapshot> snapshot) {
 
 // Whether anything came in between the last look at the rings and now; if so, control must not
 // sleep.
-bool Plane::ArmSleep() {
+bool DpdkDataplane::ArmSleep() {
   exchange_->control_bell.Arm();
   bool waiting = !refused_.empty();
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
@@ -214,7 +215,7 @@ bool Plane::ArmSleep() {
 
 // Offline between its turns: it holds nothing then, and the caller may be about to wait for just
 // that.
-uint32_t Plane::Turn() {
+uint32_t DpdkDataplane::TurnInlineWorker() {
   if (!options_.inline_worker) return 0;
   publisher_->Online(0);
   // As much as control puts there in one of its turns, or the surplus would end as gate_full.
@@ -228,11 +229,11 @@ uint32_t Plane::Turn() {
   return work;
 }
 
-bool Plane::Wait(int fd, std::chrono::nanoseconds timeout) {
+bool DpdkDataplane::Wait(int fd, std::chrono::nanoseconds timeout) {
   return workers_[0]->Wait(fd, timeout);
 }
 
-void Plane::FlushWakeups() {
+void DpdkDataplane::FlushWakeups() {
   for (WorkerId id = 0; id < workers(); ++id) {
     if (std::exchange(to_wake_[id], uint8_t{0}) != 0) exchange_->lanes[id]->bell.Ring();
   }
@@ -240,7 +241,7 @@ void Plane::FlushWakeups() {
 
 // --- Counters. ---
 
-WorkerStatus Plane::Status(WorkerId worker) const {
+WorkerStatus DpdkDataplane::Status(WorkerId worker) const {
   const StageClock& clock = std::as_const(*workers_[worker]).stages();
   WorkerStatus status = {.cpu = options_.worker_cpus[worker], .busy = clock.Busy(rte_rdtsc())};
   for (size_t i = 0; i < kStageCount; ++i) {
@@ -250,13 +251,13 @@ WorkerStatus Plane::Status(WorkerId worker) const {
   return status;
 }
 
-uint64_t Plane::Drops(wire::Drop drop) const {
+uint64_t DpdkDataplane::Drops(wire::Drop drop) const {
   uint64_t sum = drops_.Get(drop);
   for (const std::unique_ptr<Worker>& worker : workers_) sum += worker->Drops(drop);
   return sum;
 }
 
-uint64_t Plane::PortDrops(PortId port, wire::Drop drop) const {
+uint64_t DpdkDataplane::PortDrops(PortId port, wire::Drop drop) const {
   return slots_[port].counters->drops.Get(drop);
 }
 

@@ -18,11 +18,11 @@
 
 namespace warp::lcore {
 
-class Plane final : public Dataplane {
+class DpdkDataplane final : public Dataplane {
  public:
   // Makes everything but the threads; EAL is up. A process may have several (tests have two nodes).
-  static absl::StatusOr<std::unique_ptr<Plane>> Create(const DataplaneOptions& options);
-  ~Plane() override;
+  static absl::StatusOr<std::unique_ptr<DpdkDataplane>> Create(const DataplaneOptions& options);
+  ~DpdkDataplane() override;
 
   // Starts the workers on their lcores. Without it whoever likes may turn them:
   // worker(i).RunOnce().
@@ -56,7 +56,7 @@ class Plane final : public Dataplane {
   bool ArmSleep() override;
   void Disarm() override { exchange_->control_bell.Disarm(); }
   void FlushWakeups() override;
-  uint32_t Turn() override;
+  uint32_t TurnInlineWorker() override;
   bool Wait(int fd, std::chrono::nanoseconds timeout) override;
 
   uint16_t workers() const override { return static_cast<uint16_t>(workers_.size()); }
@@ -68,7 +68,7 @@ class Plane final : public Dataplane {
   absl::string_view engine_name() const override { return workers_[0]->engine_name(); }
 
  private:
-  Plane(const DataplaneOptions& options, const PoolPlan& plan);
+  DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan);
 
   absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
   PacketBuffer* Allocate();

@@ -57,22 +57,22 @@ Arrival ArrivalOf(const InboundMeta& meta) {
 
 // --- Sending. ---
 
-PacketBuffer* Plane::Allocate() {
+PacketBuffer* DpdkDataplane::Allocate() {
   rte_mbuf* packet = rte_pktmbuf_alloc(payload_pool_.get());
   if (packet == nullptr) return nullptr;
   MetaOf(packet).returned = nullptr;
   return Buffer(packet);
 }
 
-Plaintext Plane::AllocatePlaintext() { return Plaintext(Allocate()); }
-Frame Plane::AllocateFrame() { return Frame(Allocate()); }
+Plaintext DpdkDataplane::AllocatePlaintext() { return Plaintext(Allocate()); }
+Frame DpdkDataplane::AllocateFrame() { return Frame(Allocate()); }
 
-size_t Plane::max_plaintext() const {
+size_t DpdkDataplane::max_plaintext() const {
   return rte_pktmbuf_data_room_size(payload_pool_.get()) - RTE_PKTMBUF_HEADROOM - wire::kTagSize;
 }
 
-void Plane::Submit(WorkerId home, std::span<Plaintext> packets,
-                   std::span<const SendRequest> requests) {
+void DpdkDataplane::Submit(WorkerId home, std::span<Plaintext> packets,
+                           std::span<const SendRequest> requests) {
   rte_mbuf* payloads[kBurst];
   size_t count = 0;
   for (size_t i = 0; i < packets.size(); ++i) {
@@ -83,20 +83,20 @@ void Plane::Submit(WorkerId home, std::span<Plaintext> packets,
   }
 }
 
-void Plane::SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) {
+void DpdkDataplane::SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) {
   rte_mbuf* payload = Take(std::move(packet));
   Address(payload, request, /*sealed=*/true);
   PushPayloads(home, {&payload, 1});
 }
 
-void Plane::PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads) {
+void DpdkDataplane::PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads) {
   const size_t pushed = exchange_->lanes[home]->payloads.Push(payloads);
   if (pushed > 0) to_wake_[home] = 1;
   for (rte_mbuf* payload : payloads.subspan(pushed)) Refuse(payload);
 }
 
 // The ring to the worker is full: the payload goes back with its completion, as it is.
-void Plane::Refuse(rte_mbuf* payload) {
+void DpdkDataplane::Refuse(rte_mbuf* payload) {
   const OutboundMeta& meta = MetaOf(payload).out;
   if (!meta.completion) {
     drops_.Add(wire::Drop::kRingFull);
@@ -110,7 +110,7 @@ void Plane::Refuse(rte_mbuf* payload) {
   refused_.push_back(std::move(completion));
 }
 
-void Plane::Transmit(PortId port, Frame frame) {
+void DpdkDataplane::Transmit(PortId port, Frame frame) {
   const PortView* view = publisher_->current().FindPort(port);
   rte_mbuf* packet = Take(std::move(frame));
   if (view == nullptr) {
@@ -129,7 +129,7 @@ void Plane::Transmit(PortId port, Frame frame) {
 // --- Receiving: the lanes in turn, beginning with another one each time. ---
 
 template <typename T, typename Fill>
-size_t Plane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) {
+size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) {
   size_t count = 0;
   const size_t lanes = exchange_->lanes.size();
   for (size_t i = 0; i < lanes; ++i) {
@@ -146,7 +146,7 @@ size_t Plane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) {
   return count;
 }
 
-size_t Plane::ReceiveOpened(std::span<OpenedPacket> out) {
+size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
   ++turn_;
   publisher_->Reclaim();  // what the last batch pointed to is not needed any more
   return ReceiveFrom(&Lane::opened, out,
@@ -159,7 +159,7 @@ size_t Plane::ReceiveOpened(std::span<OpenedPacket> out) {
                      });
 }
 
-size_t Plane::ReceiveHandshakes(std::span<HandshakePacket> out) {
+size_t DpdkDataplane::ReceiveHandshakes(std::span<HandshakePacket> out) {
   return ReceiveFrom(&Lane::handshakes, out,
                      [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
                        handshake->packet = Sealed(Buffer(packet));
@@ -167,7 +167,7 @@ size_t Plane::ReceiveHandshakes(std::span<HandshakePacket> out) {
                      });
 }
 
-size_t Plane::ReceiveForeign(std::span<ForeignFrame> out) {
+size_t DpdkDataplane::ReceiveForeign(std::span<ForeignFrame> out) {
   return ReceiveFrom(&Lane::foreign, out,
                      [](rte_mbuf* packet, const InboundMeta& meta, ForeignFrame* foreign) {
                        foreign->packet = Frame(Buffer(packet));
@@ -175,7 +175,7 @@ size_t Plane::ReceiveForeign(std::span<ForeignFrame> out) {
                      });
 }
 
-size_t Plane::ReceiveCompletions(std::span<Completion> out) {
+size_t DpdkDataplane::ReceiveCompletions(std::span<Completion> out) {
   size_t count = 0;
   const size_t own = std::min(out.size(), refused_.size());
   for (; count < own; ++count) out[count] = std::move(refused_[count]);

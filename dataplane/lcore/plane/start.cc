@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Start(const DataplaneOptio
     if (absl::IsAlreadyExists(status)) return absl::FailedPreconditionError(status.message());
     return status;
   }
-  absl::StatusOr<std::unique_ptr<Plane>> plane = Plane::Create(options);
+  absl::StatusOr<std::unique_ptr<DpdkDataplane>> plane = DpdkDataplane::Create(options);
   if (!plane.ok()) return plane.status();
   if (absl::Status status = (*plane)->Launch(); !status.ok()) return status;
   return *std::move(plane);

@@ -30,7 +30,7 @@ Node::Node(int number, const Options& options)
     plane_options.engine = wire::EngineKind::kCryptodev;
     plane_options.crypto_device = options.crypto_device;
   }
-  absl::StatusOr<std::unique_ptr<Plane>> plane = Plane::Create(plane_options);
+  absl::StatusOr<std::unique_ptr<DpdkDataplane>> plane = DpdkDataplane::Create(plane_options);
   EXPECT_TRUE(plane.ok()) << plane.status();
   plane_ = *std::move(plane);
   const int network = NextNetwork();

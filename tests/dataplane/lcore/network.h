@@ -36,7 +36,7 @@ class Node {
   // `number` makes names and addresses.
   Node(int number, const Options& options);
 
-  Plane& plane() { return *plane_; }
+  DpdkDataplane& plane() { return *plane_; }
   PortId port(size_t i) const { return ports_[i]; }
   size_t ports() const { return ports_.size(); }
   wire::Endpoint endpoint(size_t i) const;
@@ -85,7 +85,7 @@ class Node {
  private:
   const int number_;
   const Options options_;
-  std::unique_ptr<Plane> plane_;
+  std::unique_ptr<DpdkDataplane> plane_;
   std::vector<PortId> ports_;
   std::vector<std::string> wires_;
   struct Remote {

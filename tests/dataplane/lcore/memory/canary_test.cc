@@ -87,7 +87,7 @@ TEST_P(Canaries, AroundAnOpenedPacket) {
 // The largest payload fills its buffer to the last byte, and every buffer of the pool is still what it was.
 TEST(Canary, LargestPayload) {
   Network net({.ports = 1}, {.ports = 1});
-  Plane& plane = net.a().plane();
+  DpdkDataplane& plane = net.a().plane();
   Plaintext packet = plane.AllocatePlaintext();
   EXPECT_EQ(packet.Append(plane.max_plaintext()).size(), plane.max_plaintext());
   EXPECT_TRUE(packet.Append(wire::kTagSize + 1).empty());
@@ -109,7 +109,7 @@ TEST(Canary, LargestPayload) {
 // One byte more than a payload can be, by other means: refused by name, before a counter is spent.
 TEST(Canary, NoRoomForTheTag) {
   Network net({.ports = 1}, {.ports = 1});
-  Plane& plane = net.a().plane();
+  DpdkDataplane& plane = net.a().plane();
   Plaintext packet = plane.AllocatePlaintext();
   packet.Append(plane.max_plaintext() + 1);
   const SendRequest request = {.peer = Node::kPeer};

@@ -46,7 +46,7 @@ void Await(Condition condition) {
   while (!condition()) std::this_thread::yield();
 }
 
-bool AllAsleep(Plane& plane) {
+bool AllAsleep(DpdkDataplane& plane) {
   for (WorkerId id = 0; id < plane.workers(); ++id) {
     if (!plane.IsAsleep(id)) return false;
   }
@@ -98,7 +98,7 @@ TEST_P(SleepersTest, Wake) {
   constexpr int kWakes = 50;
   Network net({.ports = 2, .workers = 2, .polling = GetParam()}, {.ports = 1});
   Running a(net.a());
-  Plane& plane = net.a().plane();
+  DpdkDataplane& plane = net.a().plane();
   std::vector<uint64_t> beats_of;  // each turn is a beat, and each sleep
   for (int i = 0; i < kWakes; ++i) {
     Await([&] { return AllAsleep(plane); });
@@ -136,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(Polling, SleepersTest,
 TEST(Threads, ControlIsRung) {
   Network net({.ports = 1}, {.ports = 1});
   Running b(net.b());
-  Plane& plane = net.b().plane();
+  DpdkDataplane& plane = net.b().plane();
   for (int i = 0; i < 50; ++i) {
     net.a().Send("ring");
     net.a().Turn();
@@ -157,16 +157,16 @@ TEST(Threads, ControlIsRung) {
 // Without a thread: control's own turns move everything, and what control gave the worker keeps it from sleeping.
 TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   Network net({.ports = 1, .inline_worker = true}, {.ports = 1});
-  Plane& plane = net.a().plane();
+  DpdkDataplane& plane = net.a().plane();
   ASSERT_TRUE(plane.Launch().ok());
   EXPECT_TRUE(plane.ArmSleep());
   plane.Disarm();
   net.a().Send("out");
   EXPECT_FALSE(plane.ArmSleep());
-  EXPECT_EQ(plane.Turn(), 1u);
+  EXPECT_EQ(plane.TurnInlineWorker(), 1u);
   net.CollectFrames();
   EXPECT_EQ(net.in_flight().size(), 1u);
-  while (plane.Turn() > 0) continue;
+  while (plane.TurnInlineWorker() > 0) continue;
   EXPECT_TRUE(plane.ArmSleep());
   const int bell = eventfd(1, EFD_CLOEXEC);
   EXPECT_TRUE(plane.Wait(bell, std::chrono::hours(1)));
@@ -175,8 +175,8 @@ TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   net.a().SetPresent(0, false);
   net.a().Publish();
   EXPECT_TRUE(
-      plane.RemovePort(net.a().port(0)).ok());  // the worker holds nothing between its turns
-  EXPECT_EQ(net.b().plane().Turn(), 0u);        // whose worker has, or could have, a thread
+      plane.RemovePort(net.a().port(0)).ok());        // the worker holds nothing between its turns
+  EXPECT_EQ(net.b().plane().TurnInlineWorker(), 0u);  // whose worker has, or could have, a thread
 }
 
 }  // namespace
