@@ -59,11 +59,11 @@ BenchNode::BenchNode(const Options& options) {
   snapshot->peers.resize(1);
   snapshot->peers[0].send_session = options.session;
   for (size_t i = 0; i < options.devices.size(); ++i) {
-    const wire::PortId id = Must(plane_->AddPort({.name = UniqueName("port"),
-                                                  .driver = lcore::PortDriver::kDevargs,
-                                                  .device = options.devices[i],
-                                                  .mtu = options.max_mtu},
-                                                 -1));
+    const wire::PortId id =
+        Must(plane_->AddPort({.name = UniqueName("port"),
+                              .device = lcore::VirtualDevice{options.devices[i]},
+                              .mtu = options.max_mtu},
+                             -1));
     ports_.push_back(id);
     snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};
     for (size_t j = 0; j < options.remotes; ++j) {

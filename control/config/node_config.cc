@@ -1,6 +1,7 @@
 #include "control/config/node_config.h"
 
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "control/config/node_schema.h"
@@ -21,14 +22,18 @@ void CheckPorts(Reader& reader, NodeConfig& config) {
   for (size_t i = 0; i < config.ports.size(); ++i) {
     const PortConfig& port = config.ports[i];
     names.Claim(At("ports", i, "name"), port.name);
-    interfaces.Claim(At("ports", i, "interface"), port.interface);
-    if (!port.kernel_interface.empty()) {
+    if (const wire::KernelDevice* kernel = port.kernel_device()) {
+      interfaces.Claim(At("ports", i, "interface"), kernel->interface);
+    } else if (!port.kernel_interface.empty()) {
       interfaces.ClaimDefault(At("ports", i, "kernel_interface"), port.kernel_interface);
     }
-    cards.Claim(At("ports", i, "pci"), port.pci);
-    virtual_devices.Claim(At("ports", i, "devargs"),
-                          port.devargs.substr(0, port.devargs.find(',')));
-    has_pci = has_pci || port.driver == PortDriver::kPci;
+    if (const auto* pci = std::get_if<wire::PciDevice>(&port.device)) {
+      cards.Claim(At("ports", i, "pci"), pci->address);
+      has_pci = true;
+    } else if (const auto* device = std::get_if<wire::VirtualDevice>(&port.device)) {
+      virtual_devices.Claim(At("ports", i, "devargs"),
+                            device->devargs.substr(0, device->devargs.find(',')));
+    }
     if (port.cpu && port.cpu == config.node.control_cpu) {
       reader.Fail(At("ports", i, "cpu"),
                   absl::StrCat(*port.cpu, " is node.control_cpu: a worker wants a CPU of its own"));

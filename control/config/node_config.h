@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,16 +23,14 @@
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/polling.h"
+#include "dataplane/wire/port_device.h"
 
 namespace warp::config {
 
 using Duration = std::chrono::nanoseconds;
 
-// Of all workers: busy, they spin; adaptive, they sleep after some empty turns; interrupt, at the first. auto: those spin that own
-// their CPU, the others are adaptive.
-enum class Polling : uint8_t { kAuto, kBusy, kAdaptive, kInterrupt };
 enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // auto: with a PCI port, and only then
-enum class PortDriver : uint8_t { kAfPacket, kAfXdp, kPci, kDevargs };
 
 // node.timers: those of protocol::Timers (control/protocol/constants.h), which tests shorten.
 struct TimersConfig {
@@ -58,7 +57,8 @@ struct NodeSection {
   uint16_t max_ports = 8;
   std::optional<uint16_t>
       workers;  // of ports without a cpu; unset: one each, as far as there are CPUs
-  Polling polling = Polling::kAuto;
+  // Of all workers. Unset: workers that own their CPU are busy, the others adaptive.
+  std::optional<wire::Polling> polling;
   wire::EngineKind crypto = wire::EngineKind::kAuto;
   std::string crypto_device;  // with kCryptodev, and never without: DPDK's name for it
   Hugepages hugepages = Hugepages::kAuto;
@@ -76,22 +76,21 @@ struct MapServerConfig {
 
 struct PortConfig {
   std::string name;
-  std::string interface;  // exactly one of interface, pci and devargs is not empty
-  bool optional = false;  // the interface may be absent at start
-  std::string pci;
-  std::string devargs;
-  PortDriver driver = PortDriver::kAfPacket;  // follows from which of the three is set
-  std::string kernel_interface;  // the TAP companion of pci and devargs ports, never empty there;
-                                 // else empty
-  std::optional<int> cpu;        // the CPU that its worker owns; several ports may name one
-  std::optional<uint16_t> mtu;   // unset: the kernel's (the interface's, or the companion's)
+  wire::PortDevice device;  // keys `interface` with `driver`, or `pci`, or `devargs`
+  bool optional = false;    // a kernel interface that may be absent at start
+  // The TAP interface through which the kernel serves a device that is not the kernel's own. Never empty beside such a
+  // device, and unused beside a kernel interface.
+  std::string kernel_interface;
+  std::optional<int> cpu;       // the CPU that its worker owns; several ports may name one
+  std::optional<uint16_t> mtu;  // unset: the kernel's (the interface's, or the companion's)
 
-  const std::string& device() const {
-    return !interface.empty() ? interface : !pci.empty() ? pci : devargs;
+  // Null where the device is not the kernel's own.
+  const wire::KernelDevice* kernel_device() const {
+    return std::get_if<wire::KernelDevice>(&device);
   }
   // The interface whose addresses, routes and neighbours drive the port.
   const std::string& kernel_side() const {
-    return interface.empty() ? kernel_interface : interface;
+    return kernel_device() != nullptr ? kernel_device()->interface : kernel_interface;
   }
 };
 

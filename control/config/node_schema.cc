@@ -108,11 +108,7 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
             "Threads that poll the ports which name no cpu. 0: the control thread polls them "
             "itself, unless another port names a cpu: then one thread does. auto: one for each of "
             "them, as far as there are CPUs; 0 where there are less than three.");
-    s.Scalar("polling", &NodeSection::polling,
-             Choice<Polling>({{"auto", Polling::kAuto},
-                              {"busy", Polling::kBusy},
-                              {"adaptive", Polling::kAdaptive},
-                              {"interrupt", Polling::kInterrupt}}))
+    s.Scalar("polling", &NodeSection::polling, Optional(Choice(wire::kPollingWords), "auto"))
         .Why(
             "busy: workers spin, for the least latency. adaptive: they keep polling for a moment "
             "before they sleep. interrupt: they and the control thread sleep as soon as nothing "

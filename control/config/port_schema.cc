@@ -1,6 +1,7 @@
 #include "control/config/port_schema.h"
 
 #include <string>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "control/config/schema/load.h"
@@ -11,6 +12,19 @@ namespace {
 constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
 constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
 constexpr size_t kMaxInterface = 15;
+
+// The alternative that a key belongs to, chosen where another one was. A port with keys of two alternatives is refused by
+// CheckPort, whichever of them is left.
+template <typename Device>
+Device& DeviceOf(PortConfig& port) {
+  auto* device = std::get_if<Device>(&port.device);
+  return device != nullptr ? *device : port.device.emplace<Device>();
+}
+
+std::string& InterfaceOf(PortConfig& port) { return DeviceOf<wire::KernelDevice>(port).interface; }
+std::string& AddressOf(PortConfig& port) { return DeviceOf<wire::PciDevice>(port).address; }
+std::string& DevargsOf(PortConfig& port) { return DeviceOf<wire::VirtualDevice>(port).devargs; }
+wire::KernelDriver& DriverOf(PortConfig& port) { return DeviceOf<wire::KernelDevice>(port).driver; }
 
 void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
   const bool has_interface = reader.LineOf(JoinPath(path, "interface")) > 0;
@@ -30,7 +44,6 @@ void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
   if (reader.LineOf(optional) > 0) reader.Fail(optional, "goes with interface alone");
   const std::string driver = JoinPath(path, "driver");
   if (reader.LineOf(driver) > 0) reader.Fail(driver, "goes with interface alone");
-  port.driver = has_pci ? PortDriver::kPci : PortDriver::kDevargs;
   if (!port.kernel_interface.empty() || !reader.Sound(JoinPath(path, "name"))) return;
   const std::string kernel_interface = absl::StrCat("warp-", port.name);
   if (kernel_interface.size() > kMaxInterface) {
@@ -50,7 +63,7 @@ const SectionOf<PortConfig>& PortSchema() {
         .Required()
         .Example("wan0")
         .Why("What status and logs call the port. Unique.");
-    s.Scalar("interface", &PortConfig::interface, InterfaceName())
+    s.Scalar("interface", InterfaceOf, InterfaceName())
         .Shown()
         .Example("eth0")
         .Otherwise("exactly one of interface, pci, devargs")
@@ -61,17 +74,15 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why(
             "Whether warpd starts although there is no such interface: a modem that is plugged in "
             "later. Without, that is an error, since the name is most likely mistyped.");
-    s.Scalar("pci", &PortConfig::pci, PciAddress())
+    s.Scalar("pci", AddressOf, PciAddress())
         .Example("0000:3b:00.0")
         .Otherwise("exactly one of interface, pci, devargs")
         .Why("A network card taken from the kernel, by its PCI address.");
-    s.Scalar("devargs", &PortConfig::devargs, Devargs())
+    s.Scalar("devargs", DevargsOf, Devargs())
         .Example("net_memif0,role=server,id=0")
         .Otherwise("exactly one of interface, pci, devargs")
         .Why("A virtual device of DPDK, for labs.");
-    s.Scalar(
-         "driver", &PortConfig::driver,
-         Choice<PortDriver>({{"af_packet", PortDriver::kAfPacket}, {"af_xdp", PortDriver::kAfXdp}}))
+    s.Scalar("driver", DriverOf, Choice(wire::kKernelDriverWords))
         .Why(
             "How a kernel interface is driven; only beside `interface`. af_xdp skips the kernel's "
             "stack, and needs an interface with one channel. Which is faster depends on the "

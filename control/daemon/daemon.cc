@@ -80,9 +80,10 @@ absl::Status Node::Open() {
   resolver_ = *std::move(resolver);
 
   for (const config::PortConfig& port : config_.ports) {
-    if (!port.interface.empty() && !port.optional && !netlink_->Find(port.interface).present()) {
+    const wire::KernelDevice* kernel = port.kernel_device();
+    if (kernel != nullptr && !port.optional && !netlink_->Find(kernel->interface).present()) {
       return absl::NotFoundError(
-          absl::StrCat("port ", port.name, ": there is no network interface ", port.interface));
+          absl::StrCat("port ", port.name, ": there is no network interface ", kernel->interface));
     }
   }
   if (absl::Status status = OpenDataplane(); !status.ok()) return status;

@@ -1,28 +1,8 @@
 #include "control/daemon/options.h"
 
 #include <algorithm>
-#include <optional>
 
 namespace warp::control {
-namespace {
-
-// Unset: as the worker's CPU suggests.
-std::optional<lcore::Polling> PollingOf(config::Polling polling) {
-  switch (polling) {
-    case config::Polling::kBusy:
-      return lcore::Polling::kBusy;
-    case config::Polling::kAdaptive:
-      return lcore::Polling::kAdaptive;
-    case config::Polling::kInterrupt:
-      return lcore::Polling::kInterrupt;
-    case config::Polling::kAuto:
-      break;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, const WorkerPlan& plan,
                                            uint16_t max_mtu) {
   lcore::DataplaneOptions options;
@@ -30,7 +10,7 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
   options.worker_cpus = plan.worker_cpus;
   options.inline_worker = plan.inline_worker;
   options.control_cpu = config.node.control_cpu.value_or(-1);
-  options.polling = PollingOf(config.node.polling);
+  options.polling = config.node.polling;
   options.pci = plan.pci;
   options.hugepages = config.node.hugepages == config::Hugepages::kAlways ||
                       (config.node.hugepages == config::Hugepages::kAuto && plan.pci);
@@ -55,12 +35,12 @@ protocol::Timers TimersOf(const config::TimersConfig& config) {
 }
 
 bool ControlSpins(const config::NodeConfig& config, const WorkerPlan& plan) {
-  return config.node.polling == config::Polling::kBusy &&
+  return config.node.polling == wire::Polling::kBusy &&
          (plan.inline_worker || config.node.control_cpu.has_value());
 }
 
 SpinWindow SpinWindowOf(const config::NodeConfig& config) {
-  if (config.node.polling == config::Polling::kInterrupt) return SpinWindow(wire::Duration::zero());
+  if (config.node.polling == wire::Polling::kInterrupt) return SpinWindow(wire::Duration::zero());
   return SpinWindow();
 }
 

@@ -9,20 +9,6 @@
 namespace warp::control {
 namespace {
 
-lcore::PortDriver DriverOf(config::PortDriver driver) {
-  switch (driver) {
-    case config::PortDriver::kAfPacket:
-      return lcore::PortDriver::kAfPacket;
-    case config::PortDriver::kAfXdp:
-      return lcore::PortDriver::kAfXdp;
-    case config::PortDriver::kPci:
-      return lcore::PortDriver::kPci;
-    case config::PortDriver::kDevargs:
-      return lcore::PortDriver::kDevargs;
-  }
-  return lcore::PortDriver::kDevargs;
-}
-
 constexpr uint16_t kDefaultMtu = 1500;
 
 }  // namespace
@@ -53,20 +39,19 @@ absl::Status PortTable::OpenAll() {
 }
 
 absl::Status PortTable::Open(Port& port) {
-  const bool of_kernel = !port.config.interface.empty();
+  const bool of_kernel = port.config.kernel_device() != nullptr;
   if (of_kernel && !port.kernel.present()) {
-    port.reason = absl::StrCat("there is no network interface ", port.config.interface);
+    port.reason = absl::StrCat("there is no network interface ", port.config.kernel_side());
     if (port.config.optional) return absl::OkStatus();
     return absl::NotFoundError(absl::StrCat("port ", port.config.name, ": ", port.reason));
   }
   if (port.waits_for_interface()) {
-    port.reason = absl::StrCat("interface ", port.config.interface, " is down");
+    port.reason = absl::StrCat("interface ", port.config.kernel_side(), " is down");
     return absl::OkStatus();
   }
   lcore::PortSpec spec;
   spec.name = port.config.name;
-  spec.driver = DriverOf(port.config.driver);
-  spec.device = port.config.device();
+  spec.device = port.config.device;
   spec.listen_port = node_.listen_port;
   spec.mtu = port.config.mtu.value_or(UsableMtu(port.kernel));
   const absl::StatusOr<wire::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
@@ -100,7 +85,7 @@ uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
 }
 
 absl::Status PortTable::OpenCompanion(Port& port) {
-  if (port.companion != nullptr || port.config.kernel_interface.empty()) return absl::OkStatus();
+  if (port.companion != nullptr || port.config.kernel_device() != nullptr) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<Companion>> companion =
       Companion::Create(loop_,
                         {.name = port.config.kernel_interface,
@@ -130,21 +115,21 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
   // must not lead to the next attempt, but for Retry's.
   const bool other = replaced || state.admin_up != port.kernel.admin_up ||
                      state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
-  const bool of_kernel = !port.config.interface.empty();
+  const bool of_kernel = port.config.kernel_device() != nullptr;
   const bool was_open = port.id.has_value();
   port.kernel = state;
   if (of_kernel && was_open) {
     if (!state.present()) {
-      Close(port, absl::StrCat("interface ", port.config.interface, " is gone"));
+      Close(port, absl::StrCat("interface ", port.config.kernel_side(), " is gone"));
     } else if (replaced) {
-      Close(port, absl::StrCat("interface ", port.config.interface, " was replaced"));
+      Close(port, absl::StrCat("interface ", port.config.kernel_side(), " was replaced"));
     } else if (state.mac != port.info.mac) {
       Close(port, "its MAC address changed");
     } else if (!port.config.mtu.has_value() && UsableMtu(state) > port.info.mtu) {
       Close(port, "the MTU grew");
     }
   } else if (of_kernel && replaced && !state.present()) {
-    port.reason = absl::StrCat("interface ", port.config.interface, " is gone");
+    port.reason = absl::StrCat("interface ", port.config.kernel_side(), " is gone");
   }
   if (!port.id.has_value() && state.present() && (other || was_open || !of_kernel)) {
     if (absl::Status status = Open(port); !status.ok()) {

@@ -56,7 +56,7 @@ class PortTable {
     }
     // A kernel interface that is there, but not set up: no driver can be bound to it yet.
     bool waits_for_interface() const {
-      return !config.interface.empty() && kernel.present() && !kernel.admin_up;
+      return config.kernel_device() != nullptr && kernel.present() && !kernel.admin_up;
     }
   };
 

@@ -37,13 +37,13 @@ Json DropsJson(Count count) {
 }
 
 Json NodeJson(Instant now, const NodeView& view) {
-  static constexpr const char* kPolling[] = {"auto", "busy", "adaptive", "interrupt"};
+  const std::optional<wire::Polling>& polling = view.config.node.polling;
   return {{"public_key", view.protocol.public_key().ToBase64()},
           {"version", WARP_VERSION},
           {"uptime_s", Seconds(now - view.started)},
           {"listen_port", view.config.node.listen_port},
           {"engine", Text(view.dataplane.engine_name())},
-          {"polling", kPolling[static_cast<size_t>(view.config.node.polling)]},
+          {"polling", polling ? Text(wire::WordOf(wire::kPollingWords, *polling)) : "auto"},
           {"workers", view.dataplane.workers()},
           {"state", view.stopping ? "draining" : "running"}};
 }
@@ -67,10 +67,9 @@ Json WorkerJson(const NodeView& view, wire::WorkerId id) {
 }
 
 Json PortJson(const NodeView& view, const PortTable::Port& port) {
-  static constexpr const char* kDrivers[] = {"af_packet", "af_xdp", "pci", "devargs"};
   Json json = {{"name", port.config.name},
-               {"driver", kDrivers[static_cast<size_t>(port.config.driver)]},
-               {"device", port.config.device()},
+               {"driver", Text(wire::DriverWord(port.config.device))},
+               {"device", wire::DeviceText(port.config.device)},
                {"kernel_interface", port.config.kernel_side()},
                {"state", Text(port.state())},
                {"reason", port.reason}};

@@ -21,16 +21,12 @@
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/polling.h"
 
 namespace warp::lcore {
 
 using wire::Arrival;
-
-enum class Polling : uint8_t {
-  kBusy,       // spin always
-  kAdaptive,   // spin briefly, then sleep in poll(2) until a frame or a ring wakes it
-  kInterrupt,  // sleep as soon as there is nothing to do
-};
+using wire::Polling;
 
 struct DataplaneOptions {
   uint16_t max_ports = 8;        // sizes rings and memory

@@ -8,17 +8,20 @@
 
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/frame/frame.h"
+#include "dataplane/wire/port_device.h"
 
 namespace warp::lcore {
 
-enum class PortDriver : uint8_t { kAfPacket, kAfXdp, kPci, kDevargs };
+using wire::KernelDevice;
+using wire::KernelDriver;
+using wire::PciDevice;
+using wire::PortDevice;
+using wire::VirtualDevice;
 
 struct PortSpec {
   std::string name;  // the operator's: "wan0"
-  PortDriver driver = PortDriver::kAfPacket;
-  std::string device;   // af_packet, af_xdp: the kernel interface; pci: "0000:3b:00.0"; devargs:
-                        // "net_memif0,role=…"
-  uint16_t mtu = 1500;  // of IP packets: the kernel interface's, or the companion's
+  PortDevice device;
+  uint16_t mtu = 1500;       // of IP packets: the kernel interface's, or the companion's
   uint16_t listen_port = 0;  // the UDP port that is ours, for the filters of kernel interfaces
 };
 
@@ -26,8 +29,8 @@ struct PortInfo {
   wire::MacAddress mac;
   uint16_t mtu = 0;  // largest IP packet that fits its buffers
   WorkerId worker = 0;
-  bool kernel_sees_frames =
-      false;  // a kernel interface: the kernel handles what is not ours. Else a companion must.
+  // True for a kernel interface, where the kernel handles what is not ours. Elsewhere a companion interface must.
+  bool kernel_sees_frames = false;
   bool multi_segment_tx = false;
 };
 

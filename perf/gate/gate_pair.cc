@@ -41,10 +41,9 @@ GatePair::GatePair(const Options& options) : options_(options) {
   snapshot->peers.resize(2);
   snapshot->sessions.resize(16);
   for (size_t i = 0; i < 2; ++i) {
-    const wire::PortId id =
-        Must(dataplane_->AddPort({.name = absl::StrCat("port", i),
-                                  .driver = lcore::PortDriver::kDevargs,
-                                  .device = absl::StrCat("net_warp_lab", i, ",wire=gates")}));
+    const wire::PortId id = Must(dataplane_->AddPort(
+        {.name = absl::StrCat("port", i),
+         .device = lcore::VirtualDevice{absl::StrCat("net_warp_lab", i, ",wire=gates")}}));
     snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};
   }
   for (uint16_t i = 0; i < 2; ++i) {

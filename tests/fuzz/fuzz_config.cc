@@ -22,8 +22,9 @@ void CheckNode(const NodeConfig& config) {
   WARP_FUZZ_CHECK(config.node.listen_port > 0);
   WARP_FUZZ_CHECK(!config.ports.empty() && config.ports.size() <= config.node.max_ports);
   for (const PortConfig& port : config.ports) {
-    WARP_FUZZ_CHECK(!port.name.empty() && !port.device().empty() && !port.kernel_side().empty());
-    WARP_FUZZ_CHECK(port.interface.empty() != port.kernel_interface.empty());
+    WARP_FUZZ_CHECK(!port.name.empty() && !wire::DeviceText(port.device).empty() &&
+                    !port.kernel_side().empty());
+    WARP_FUZZ_CHECK((port.kernel_device() != nullptr) == port.kernel_interface.empty());
   }
   for (const PeerConfig& peer : config.peers) WARP_FUZZ_CHECK(!peer.public_key.is_zero());
   for (const TunnelConfig& tunnel : config.tunnels) {

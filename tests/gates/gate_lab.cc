@@ -71,11 +71,11 @@ void GateLab::AddPath(size_t index, const std::string& arguments) {
   std::array<wire::PortId, 2> ends{};
   for (size_t end = 0; end < 2; ++end) {
     const size_t number = 2 * index + end;
-    ends[end] = Must(plane_->AddPort(
-        {.name = absl::StrCat(wire, end),
-         .driver = lcore::PortDriver::kDevargs,
-         .device = absl::StrCat("net_warp_lab", number, ",wire=", wire, end == 0 ? arguments : "")},
-        -1));
+    ends[end] = Must(
+        plane_->AddPort({.name = absl::StrCat(wire, end),
+                         .device = lcore::VirtualDevice{absl::StrCat(
+                             "net_warp_lab", number, ",wire=", wire, end == 0 ? arguments : "")}},
+                        -1));
     table_.ports[ends[end]] = {
         .present = true, .up = true, .addresses = {EndpointOf(number).address}};
   }

@@ -21,6 +21,7 @@
 #include "control/config/text/suggest.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/words.h"
 
 namespace warp::config {
 
@@ -83,6 +84,11 @@ Codec<T> Choice(std::vector<std::pair<std::string, T>> choices) {
                 }
                 return std::string();
               }};
+}
+
+template <typename T, size_t N>
+Codec<T> Choice(const wire::Words<T, N>& words) {
+  return Choice(std::vector<std::pair<std::string, T>>(words.begin(), words.end()));
 }
 
 Codec<std::string>

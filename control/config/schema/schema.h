@@ -108,6 +108,21 @@ class SectionOf : public Section {
     return key;
   }
 
+  // The same for a value that no member holds by itself: `place` gives where it is kept, and may first choose the
+  // alternative of a variant that holds it. Keys are read in the order of the file.
+  template <typename M>
+  Key& Scalar(absl::string_view name, M& (*place)(T&), Codec<M> codec) {
+    Key& key = Add(name, Key::Shape::kScalar);
+    key.type = codec.type;
+    key.unit = codec.unit;
+    T defaults{};
+    key.fallback = codec.write(place(defaults));
+    key.read = [=](Reader& reader, const Value& value, const std::string& path, void* object) {
+      reader.ReadScalar(value, path, codec, place(*static_cast<T*>(object)));
+    };
+    return key;
+  }
+
   template <typename M>
   Key& Scalars(absl::string_view name, Member<std::vector<M>> member, Codec<M> codec, size_t min,
                size_t max) {

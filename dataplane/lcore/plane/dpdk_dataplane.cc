@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/memory/eal.h"
+#include "dataplane/lcore/plane/open_port.h"
 
 namespace warp::lcore {
 
@@ -150,7 +151,7 @@ absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
     if (!pool.ok()) return pool.status();
     slot->rx_pool = *std::move(pool);
   }
-  absl::StatusOr<std::unique_ptr<Port>> port = Port::Open(spec, id, slot->rx_pool.get());
+  absl::StatusOr<std::unique_ptr<Port>> port = OpenPort(spec, id, slot->rx_pool.get());
   if (!port.ok()) return port.status();
   slot->port = *std::move(port);
   slot->worker = *worker;

@@ -1,6 +1,6 @@
-#include "dataplane/lcore/port/port.h"
+#include "dataplane/lcore/plane/open_port.h"
 
-#include <sys/socket.h>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -15,26 +15,30 @@
 namespace warp::lcore {
 namespace {
 
-absl::StatusOr<std::unique_ptr<Port>> OpenDriver(const PortSpec& spec, PortId id,
-                                                 rte_mempool* rx_pool) {
-  switch (spec.driver) {
-    case PortDriver::kAfPacket:
-      return AfPacketPort::Open(spec, id, rx_pool);
-    case PortDriver::kAfXdp:
-      return AfXdpPort::Open(spec, id, rx_pool);
-    case PortDriver::kPci:
-      return PciPort::Open(spec, id, rx_pool);
-    case PortDriver::kDevargs:
-      if (absl::StartsWith(spec.device, kLabDevice)) return LabPort::Open(spec, id, rx_pool);
-      return VdevPort::Open(spec, id, rx_pool);
+using OpenedPort = absl::StatusOr<std::unique_ptr<Port>>;
+
+// Hands each kind of device to its driver.
+struct Driver {
+  const PortSpec& spec;
+  const PortId id;
+  rte_mempool* const rx_pool;
+
+  OpenedPort operator()(const KernelDevice& device) const {
+    return device.driver == KernelDriver::kAfXdp ? AfXdpPort::Open(device, spec, id, rx_pool)
+                                                 : AfPacketPort::Open(device, spec, id, rx_pool);
   }
-  return absl::InvalidArgumentError("no such driver");
-}
+  OpenedPort operator()(const PciDevice& device) const {
+    return PciPort::Open(device, spec, id, rx_pool);
+  }
+  OpenedPort operator()(const VirtualDevice& device) const {
+    return absl::StartsWith(device.devargs, kLabDevice) ? LabPort::Open(device, spec, id, rx_pool)
+                                                        : VdevPort::Open(device, spec, id, rx_pool);
+  }
+};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Port>> Port::Open(const PortSpec& spec, PortId id,
-                                                 rte_mempool* rx_pool) {
+OpenedPort OpenPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool) {
   const uint16_t most = MtuOfRoom(rte_pktmbuf_data_room_size(rx_pool));
   absl::Status status;
   if (spec.mtu > most) {
@@ -42,17 +46,11 @@ absl::StatusOr<std::unique_ptr<Port>> Port::Open(const PortSpec& spec, PortId id
         absl::StrCat("MTU ", spec.mtu, " is larger than the ", most,
                      " bytes for which packet buffers were made at start"));
   } else {
-    auto port = OpenDriver(spec, id, rx_pool);
+    OpenedPort port = std::visit(Driver{spec, id, rx_pool}, spec.device);
     if (port.ok()) return port;
     status = port.status();
   }
   return absl::Status(status.code(), absl::StrCat("port ", spec.name, ": ", status.message()));
-}
-
-void Port::ClearPollError() {
-  int error = 0;
-  socklen_t size = sizeof(error);
-  if (poll_fd_ >= 0) getsockopt(poll_fd_, SOL_SOCKET, SO_ERROR, &error, &size);
 }
 
 }  // namespace warp::lcore

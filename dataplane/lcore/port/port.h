@@ -6,10 +6,7 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
-#include <memory>
-#include <string>
 
-#include "absl/status/statusor.h"
 #include "dataplane/facade/port_spec.h"
 #include "dataplane/lcore/memory/pool.h"
 #include "dataplane/wire/frame/frame.h"
@@ -18,12 +15,6 @@ namespace warp::lcore {
 
 class Port {
  public:
-  // Control thread. Creates, configures and starts it; may block for milliseconds. Received frames come from `rx_pool`, which
-  // outlives the port. kDevargs: where an Ethernet device of that name exists already (a test made it from rings), it is taken
-  // as it is. Errors say what and why, in one sentence: no such interface, no permission, MTU larger than the data rooms, more
-  // than one channel...
-  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
-                                                    rte_mempool* rx_pool);
   // Stops and closes it, and undoes what Open did to the kernel interface.
   virtual ~Port() = default;
   Port(const Port&) = delete;

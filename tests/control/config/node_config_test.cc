@@ -72,21 +72,22 @@ tunnels:
   EXPECT_EQ(config->maps[0].public_key.ToBase64(), kKey1);
 
   ASSERT_EQ(config->ports.size(), 4u);
-  EXPECT_EQ(config->ports[0].driver, PortDriver::kAfPacket);
-  EXPECT_EQ(config->ports[0].device(), "eth0");
+  EXPECT_EQ(wire::DriverWord(config->ports[0].device), "af_packet");
+  EXPECT_EQ(wire::DeviceText(config->ports[0].device), "eth0");
   EXPECT_EQ(config->ports[0].kernel_side(), "eth0");
   EXPECT_EQ(config->ports[0].kernel_interface, "");
   EXPECT_EQ(config->ports[0].cpu, std::nullopt);
   EXPECT_FALSE(config->ports[0].optional);
-  EXPECT_EQ(config->ports[1].driver, PortDriver::kPci);
-  EXPECT_EQ(config->ports[1].device(), "0000:3b:00.0");
+  EXPECT_EQ(wire::DriverWord(config->ports[1].device), "pci");
+  EXPECT_EQ(wire::DeviceText(config->ports[1].device), "0000:3b:00.0");
   EXPECT_EQ(config->ports[1].kernel_side(), "tap1");
   EXPECT_EQ(config->ports[1].cpu, 3);
-  EXPECT_EQ(config->ports[2].driver, PortDriver::kDevargs);
-  EXPECT_EQ(config->ports[2].device(), "net_memif0,role=client");
+  EXPECT_EQ(wire::DriverWord(config->ports[2].device), "devargs");
+  EXPECT_EQ(wire::DeviceText(config->ports[2].device), "net_memif0,role=client");
   EXPECT_EQ(config->ports[2].kernel_interface, "warp-lab");
   EXPECT_EQ(config->ports[2].mtu, 1400);
-  EXPECT_EQ(config->ports[3].driver, PortDriver::kAfXdp);
+  EXPECT_EQ(wire::DriverWord(config->ports[3].device), "af_xdp");
+  EXPECT_EQ(wire::DeviceText(config->ports[3].device), "eth3");
   EXPECT_TRUE(config->ports[3].optional);
 
   ASSERT_EQ(config->peers.size(), 2u);
@@ -107,6 +108,17 @@ tunnels:
   EXPECT_EQ(audio.peer_index, 0u);
   EXPECT_EQ(audio.deadline, milliseconds(250));
   EXPECT_EQ(audio.gate.loopback->deliver, std::nullopt);
+}
+
+TEST(NodeConfigTest, KeysOfADeviceStandInAnyOrder) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(
+      Keyed(
+          absl::StrCat(kNode, kPeers, "ports: [{driver: af_xdp, name: wan0, interface: eth0}]\n")),
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_NE(config->ports[0].kernel_device(), nullptr);
+  EXPECT_EQ(config->ports[0].kernel_device()->interface, "eth0");
+  EXPECT_EQ(config->ports[0].kernel_device()->driver, wire::KernelDriver::kAfXdp);
 }
 
 TEST(NodeConfigTest, ACryptoDeviceGoesWithCryptodev) {
@@ -159,7 +171,7 @@ ports: [{name: a, interface: b, cpu: auto, mtu: auto}]
   EXPECT_EQ(node.control_socket, "s");
   EXPECT_EQ(node.max_ports, 3);
   EXPECT_EQ(node.workers, 2);
-  EXPECT_EQ(node.polling, Polling::kBusy);
+  EXPECT_EQ(node.polling, wire::Polling::kBusy);
   EXPECT_EQ(node.control_cpu, 1);
   EXPECT_EQ(node.crypto, wire::EngineKind::kSodium);
   EXPECT_EQ(node.hugepages, Hugepages::kAlways);

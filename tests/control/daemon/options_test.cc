@@ -7,7 +7,7 @@
 namespace warp::control {
 namespace {
 
-config::NodeConfig Config(config::Polling polling) {
+config::NodeConfig Config(std::optional<wire::Polling> polling) {
   config::NodeConfig config;
   config.ports.emplace_back();
   config.node.polling = polling;
@@ -15,17 +15,17 @@ config::NodeConfig Config(config::Polling polling) {
 }
 
 TEST(NodeOptions, PollingIsTheWorkersOwnChoiceUnlessItIsSaid) {
-  const auto polling = [](config::Polling said) {
+  const auto polling = [](std::optional<wire::Polling> said) {
     return DataplaneOptionsOf(Config(said), {.worker_cpus = {-1}}, 1500).polling;
   };
-  EXPECT_EQ(polling(config::Polling::kAuto), std::nullopt);
-  EXPECT_EQ(polling(config::Polling::kBusy), lcore::Polling::kBusy);
-  EXPECT_EQ(polling(config::Polling::kAdaptive), lcore::Polling::kAdaptive);
-  EXPECT_EQ(polling(config::Polling::kInterrupt), lcore::Polling::kInterrupt);
+  EXPECT_EQ(polling(std::nullopt), std::nullopt);
+  EXPECT_EQ(polling(wire::Polling::kBusy), wire::Polling::kBusy);
+  EXPECT_EQ(polling(wire::Polling::kAdaptive), wire::Polling::kAdaptive);
+  EXPECT_EQ(polling(wire::Polling::kInterrupt), wire::Polling::kInterrupt);
 }
 
 TEST(NodeOptions, HugepagesComeWithAPciPortOrWhereTheyAreSaid) {
-  config::NodeConfig config = Config(config::Polling::kAuto);
+  config::NodeConfig config = Config(std::nullopt);
   const auto hugepages = [&](bool pci) {
     return DataplaneOptionsOf(config, {.worker_cpus = {-1}, .pci = pci}, 1500).hugepages;
   };
@@ -36,26 +36,26 @@ TEST(NodeOptions, HugepagesComeWithAPciPortOrWhereTheyAreSaid) {
 }
 
 TEST(NodeOptions, RoomIsForTheLargestFrameAndNeverLessThanEthernets) {
-  const config::NodeConfig config = Config(config::Polling::kAuto);
+  const config::NodeConfig config = Config(std::nullopt);
   EXPECT_EQ(DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 9000).max_mtu, 9000);
   EXPECT_EQ(DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 1280).max_mtu, 1500);
 }
 
 TEST(NodeOptions, ControlSpinsOnACpuOfItsOwnOrForItsWorker) {
-  config::NodeConfig busy = Config(config::Polling::kBusy);
+  config::NodeConfig busy = Config(wire::Polling::kBusy);
   EXPECT_FALSE(ControlSpins(busy, {.worker_cpus = {-1}}));
   EXPECT_TRUE(ControlSpins(busy, {.worker_cpus = {-1}, .inline_worker = true}));
   busy.node.control_cpu = 1;
   EXPECT_TRUE(ControlSpins(busy, {.worker_cpus = {2}}));
-  config::NodeConfig adaptive = Config(config::Polling::kAdaptive);
+  config::NodeConfig adaptive = Config(wire::Polling::kAdaptive);
   adaptive.node.control_cpu = 1;
   EXPECT_FALSE(ControlSpins(adaptive, {.worker_cpus = {2}, .inline_worker = true}));
 }
 
 TEST(NodeOptions, ControlKeepsPollingForAMomentUnlessItIsInterrupted) {
-  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAuto)).window(), wire::Duration::zero());
-  EXPECT_GT(SpinWindowOf(Config(config::Polling::kAdaptive)).window(), wire::Duration::zero());
-  EXPECT_EQ(SpinWindowOf(Config(config::Polling::kInterrupt)).window(), wire::Duration::zero());
+  EXPECT_GT(SpinWindowOf(Config(std::nullopt)).window(), wire::Duration::zero());
+  EXPECT_GT(SpinWindowOf(Config(wire::Polling::kAdaptive)).window(), wire::Duration::zero());
+  EXPECT_EQ(SpinWindowOf(Config(wire::Polling::kInterrupt)).window(), wire::Duration::zero());
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST(WorkerPlan, TheConfigurationMaySayHowMany) {
 TEST(WorkerPlan, TellsWhetherThePciBusIsNeeded) {
   config::NodeConfig config = WithPorts({{}});
   EXPECT_FALSE(PlanWorkers(config, 2).pci);
-  config.ports[0].pci = "0000:3b:00.0";
+  config.ports[0].device = wire::PciDevice{"0000:3b:00.0"};
   EXPECT_TRUE(PlanWorkers(config, 2).pci);
 }
 

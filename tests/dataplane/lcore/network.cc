@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/lcore/plane/open_port.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::lcore {
@@ -38,10 +39,10 @@ Node::Node(int number, const Options& options)
     wires_.push_back(absl::StrCat("net", network, "node", number, "wire", i));
     const PortSpec spec = {
         .name = wires_[i],
-        .driver = PortDriver::kDevargs,
-        .device = i == 0 && !options.device.empty()
-                      ? options.device
-                      : absl::StrCat("net_warp_lab0,wire=", wires_[i], options.device_arguments)};
+        .device = VirtualDevice{
+            i == 0 && !options.device.empty()
+                ? options.device
+                : absl::StrCat("net_warp_lab0,wire=", wires_[i], options.device_arguments)}};
     absl::StatusOr<PortId> port = plane_->AddPort(spec, -1);
     EXPECT_TRUE(port.ok()) << port.status();
     ports_.push_back(*port);
@@ -193,10 +194,10 @@ Network::Network(const Node::Options& a, const Node::Options& b)
   pool_ = *std::move(pool);
   for (Node* node : {a_.get(), b_.get()}) {
     for (size_t i = 0; i < node->ports(); ++i) {
-      const PortSpec spec = {.name = "switch",
-                             .driver = PortDriver::kDevargs,
-                             .device = absl::StrCat("net_warp_lab0,wire=", node->wire(i))};
-      absl::StatusOr<std::unique_ptr<Port>> port = Port::Open(spec, 0, pool_.get());
+      const PortSpec spec = {
+          .name = "switch",
+          .device = VirtualDevice{absl::StrCat("net_warp_lab0,wire=", node->wire(i))}};
+      absl::StatusOr<std::unique_ptr<Port>> port = OpenPort(spec, 0, pool_.get());
       EXPECT_TRUE(port.ok()) << port.status();
       jacks_.push_back({*std::move(port), node, i});
     }

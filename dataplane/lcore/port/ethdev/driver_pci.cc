@@ -40,12 +40,12 @@ absl::Status CheckBinding(const std::string& address) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PortSpec& spec, PortId id,
-                                                    rte_mempool* rx_pool) {
+absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PciDevice& device, const PortSpec& spec,
+                                                    PortId id, rte_mempool* rx_pool) {
   rte_pci_addr parsed{};
-  if (rte_pci_addr_parse(spec.device.c_str(), &parsed) != 0) {
+  if (rte_pci_addr_parse(device.address.c_str(), &parsed) != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("pci ", spec.device, ": not an address such as 0000:3b:00.0"));
+        absl::StrCat("pci ", device.address, ": not an address such as 0000:3b:00.0"));
   }
   std::array<char, PCI_PRI_STR_SIZE + 1> text{};
   rte_pci_device_name(&parsed, text.data(), text.size());
@@ -55,14 +55,14 @@ absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PortSpec& spec, PortId
     return absl::FailedPreconditionError(absl::StrCat("pci ", address, ": needs hugepages"));
   }
 
-  absl::StatusOr<uint16_t> device = PlugDevice("pci", address, "");
-  if (!device.ok()) return device.status();
+  absl::StatusOr<uint16_t> ethdev = PlugDevice("pci", address, "");
+  if (!ethdev.ok()) return ethdev.status();
   std::unique_ptr<PciPort> port(new PciPort(spec, id, rx_pool));
-  port->Adopt(*device, /*owned=*/true);
+  port->Adopt(*ethdev, /*owned=*/true);
   if (absl::Status status = port->Start(); !status.ok()) return status;
   // Neighbour discovery and router advertisements are multicast, and the companion interface wants
   // them.
-  rte_eth_allmulticast_enable(*device);
+  rte_eth_allmulticast_enable(*ethdev);
   return port;
 }
 

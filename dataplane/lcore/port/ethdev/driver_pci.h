@@ -12,11 +12,11 @@ namespace warp::lcore {
 
 class PciPort final : public EthdevPort {
  public:
-  // spec.device is "0000:3b:00.0" or "3b:00.0". FailedPrecondition where there are no hugepages, or
+  // The address is "0000:3b:00.0" or "3b:00.0". FailedPrecondition where there are no hugepages, or
   // where the device is bound to a driver through which DPDK cannot reach it; NotFound where there
   // is no such device.
-  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
-                                                    rte_mempool* rx_pool);
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const PciDevice& device, const PortSpec& spec,
+                                                    PortId id, rte_mempool* rx_pool);
 
  private:
   using EthdevPort::EthdevPort;

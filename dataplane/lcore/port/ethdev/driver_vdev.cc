@@ -18,14 +18,15 @@ bool IsKernelInterface(const std::string& name) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Port>> VdevPort::Open(const PortSpec& spec, PortId id,
+absl::StatusOr<std::unique_ptr<Port>> VdevPort::Open(const VirtualDevice& device,
+                                                     const PortSpec& spec, PortId id,
                                                      rte_mempool* rx_pool) {
-  const std::string name = spec.device.substr(0, spec.device.find(','));
+  const std::string name = device.devargs.substr(0, device.devargs.find(','));
   const std::string arguments =
-      name.size() == spec.device.size() ? "" : spec.device.substr(name.size() + 1);
+      name.size() == device.devargs.size() ? "" : device.devargs.substr(name.size() + 1);
   if (!absl::StartsWith(name, "net_")) {
     return absl::InvalidArgumentError(
-        absl::StrCat("devargs ", spec.device,
+        absl::StrCat("devargs ", device.devargs,
                      ": must begin with the name of a network driver, such as net_memif0"));
   }
   std::unique_ptr<VdevPort> port(new VdevPort(spec, id, rx_pool));
@@ -33,9 +34,9 @@ absl::StatusOr<std::unique_ptr<Port>> VdevPort::Open(const PortSpec& spec, PortI
   if (rte_eth_dev_get_port_by_name(name.c_str(), &existing) == 0) {
     port->Adopt(existing, /*owned=*/false);
   } else {
-    absl::StatusOr<uint16_t> device = PlugDevice("vdev", name, arguments);
-    if (!device.ok()) return device.status();
-    port->Adopt(*device, /*owned=*/true);
+    absl::StatusOr<uint16_t> ethdev = PlugDevice("vdev", name, arguments);
+    if (!ethdev.ok()) return ethdev.status();
+    port->Adopt(*ethdev, /*owned=*/true);
   }
   port->kernel_sees_frames_ = IsKernelInterface(name);
   port->own_pool_only_ = absl::StartsWith(name, "net_af_xdp");

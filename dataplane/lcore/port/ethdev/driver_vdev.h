@@ -12,9 +12,10 @@ namespace warp::lcore {
 
 class VdevPort final : public EthdevPort {
  public:
-  // spec.device is "NAME" or "NAME,ARGUMENTS" as DPDK's own --vdev has it:
+  // The device arguments are "NAME" or "NAME,ARGUMENTS" as DPDK's own --vdev has it:
   // "net_memif0,role=server,id=0,socket=/run/m".
-  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const VirtualDevice& device,
+                                                    const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
 
  private:

@@ -22,7 +22,7 @@ absl::Status EthdevPort::Start() {
   ClearEalLog();
   rte_eth_dev_info info{};
   if (int result = rte_eth_dev_info_get(device_, &info); result != 0) {
-    return DeviceError(spec_.device, result);
+    return DeviceError(wire::DeviceText(spec_.device), result);
   }
   rte_eth_conf conf{};
   // Kernel interfaces have the MTU that the kernel gave them, and their drivers report limits that
@@ -45,7 +45,7 @@ absl::Status EthdevPort::Start() {
     result = rte_eth_rx_queue_setup(device_, 0, rx_descriptors, socket, nullptr, rx_pool_);
   }
   if (result == 0) result = rte_eth_dev_start(device_);
-  if (result != 0) return DeviceError(spec_.device, result);
+  if (result != 0) return DeviceError(wire::DeviceText(spec_.device), result);
   started_ = true;
 
   // A net_ring hands over the very buffers it is given: a shared payload would be opened in place

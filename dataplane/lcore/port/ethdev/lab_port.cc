@@ -95,9 +95,10 @@ absl::StatusOr<std::pair<std::shared_ptr<LabWire>, size_t>> Connect(const std::s
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const PortSpec& spec, PortId id,
+absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const VirtualDevice& device,
+                                                    const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool) {
-  absl::StatusOr<Options> options = Parse(spec.device);
+  absl::StatusOr<Options> options = Parse(device.devargs);
   if (!options.ok()) return options.status();
   auto connected = Connect(options->wire);
   if (!connected.ok()) return connected.status();
@@ -110,11 +111,11 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const PortSpec& spec, PortId
   port->last_tick_ = rte_rdtsc();
 
   ClearEalLog();
-  const int device =
+  const int ethdev =
       rte_eth_from_rings(NewDeviceName("warp_lab").c_str(), &port->wire_->ring[port->end_], 1,
                          &port->wire_->ring[1 - port->end_], 1, 0);
-  if (device < 0) return DeviceError(spec.device, rte_errno);
-  port->Adopt(static_cast<uint16_t>(device), /*owned=*/true);
+  if (ethdev < 0) return DeviceError(device.devargs, rte_errno);
+  port->Adopt(static_cast<uint16_t>(ethdev), /*owned=*/true);
   if (absl::Status status = port->Start(); !status.ok()) return status;
   port->multi_segment_tx_ = true;  // the receiver copies
 
@@ -134,7 +135,7 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const PortSpec& spec, PortId
       port.get());
   if (port->on_transmit_ == nullptr || port->on_receive_ == nullptr) {
     return absl::UnavailableError(
-        absl::StrCat(spec.device, ": this DPDK was built without RX/TX callbacks"));
+        absl::StrCat(device.devargs, ": this DPDK was built without RX/TX callbacks"));
   }
   return port;
 }

@@ -24,13 +24,14 @@ struct LabWire;
 
 class LabPort final : public EthdevPort {
  public:
-  // spec.device: net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS]
+  // The device arguments are net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS]
   //   wire   what the other end names too; at most two ends (default: one that nobody else has:
   //   once its 1023 packets
   //          are full, everything is refused)
   //   rate   packets taken a second; 0: only what Grant allows (default: as many as the wire holds)
   //   burst  packets taken at once after a silence (default 1)
-  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const VirtualDevice& device,
+                                                    const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
   ~LabPort() override;
 

@@ -46,39 +46,41 @@ bool SetOption(int fd, int level, int option, const T& value) {
   return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
-absl::Status Refused(const PortSpec& spec, absl::string_view what) {
-  return os::ErrnoStatus(errno, "interface ", spec.device, ": ", what);
+absl::Status Refused(const KernelDevice& device, absl::string_view what) {
+  return os::ErrnoStatus(errno, "interface ", device.interface, ": ", what);
 }
 
-absl::Status Prepare(int fd, const PortSpec& spec) {
+absl::Status Prepare(int fd, const KernelDevice& device, uint16_t listen_port) {
   // The first three before the socket is bound, so that not one frame gets past them.
-  if (!AttachPacketFilter(fd, spec.listen_port)) return Refused(spec, "packet filter");
-  if (!SetOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return Refused(spec, "PACKET_VNET_HDR");
+  if (!AttachPacketFilter(fd, listen_port)) return Refused(device, "packet filter");
+  if (!SetOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return Refused(device, "PACKET_VNET_HDR");
   SetOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);  // Linux 4.20; the filter does without
   // Straight to the driver: a queueing discipline in between would be one more queue that delays.
   if (!SetOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1)) {
-    return Refused(spec, "PACKET_QDISC_BYPASS");
+    return Refused(device, "PACKET_QDISC_BYPASS");
   }
   if (!SetOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer) ||
       !SetOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSendBuffer)) {
-    return Refused(spec, "large socket buffers need CAP_NET_ADMIN");
+    return Refused(device, "large socket buffers need CAP_NET_ADMIN");
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const PortSpec& spec, PortId id,
+absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& device,
+                                                         const PortSpec& spec, PortId id,
                                                          rte_mempool* rx_pool) {
-  absl::StatusOr<int> interface = EthernetInterface(spec.device);
+  absl::StatusOr<int> interface = EthernetInterface(device.interface);
   if (!interface.ok()) return interface.status();
   // Protocol 0: nothing is received before it is bound.
   Socket socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0 && (errno == EPERM || errno == EACCES)) {
     return absl::PermissionDeniedError("a raw socket needs root, or CAP_NET_RAW");
   }
-  if (socket.get() < 0) return Refused(spec, "raw socket");
-  if (absl::Status status = Prepare(socket.get(), spec); !status.ok()) return status;
+  if (socket.get() < 0) return Refused(device, "raw socket");
+  if (absl::Status status = Prepare(socket.get(), device, spec.listen_port); !status.ok())
+    return status;
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);
@@ -86,7 +88,7 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const PortSpec& spec, P
   socklen_t size = sizeof(address);
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
       getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return Refused(spec, "packet socket");
+    return Refused(device, "packet socket");
   }
   wire::MacAddress mac;
   std::copy_n(address.sll_addr, mac.bytes.size(), mac.bytes.begin());

@@ -19,7 +19,8 @@ namespace warp::lcore {
 class AfPacketPort final : public Port {
  public:
   // Needs CAP_NET_RAW, and CAP_NET_ADMIN for socket buffers as large as they should be.
-  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const KernelDevice& device,
+                                                    const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
   ~AfPacketPort() override;
 

@@ -209,13 +209,14 @@ __attribute__((format(printf, 2, 0))) int KeepWarning(libbpf_print_level level, 
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const PortSpec& spec, PortId id,
+absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device,
+                                                      const PortSpec& spec, PortId id,
                                                       rte_mempool* rx_pool) {
-  absl::StatusOr<int> interface = EthernetInterface(spec.device);
+  absl::StatusOr<int> interface = EthernetInterface(device.interface);
   if (!interface.ok()) return interface.status();
-  if (absl::Status status = CheckBuffers(spec.device, rx_pool); !status.ok()) return status;
-  if (absl::Status status = CheckChannels(spec.device); !status.ok()) return status;
-  absl::StatusOr<int> claim = Claim(spec.device);
+  if (absl::Status status = CheckBuffers(device.interface, rx_pool); !status.ok()) return status;
+  if (absl::Status status = CheckChannels(device.interface); !status.ok()) return status;
+  absl::StatusOr<int> claim = Claim(device.interface);
   if (!claim.ok()) return claim.status();
 
   std::unique_ptr<AfXdpPort> port(new AfXdpPort(spec, id, rx_pool));
@@ -223,24 +224,23 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const PortSpec& spec, Port
   port->interface_ = *interface;
   libbpf_set_print(KeepWarning);
   WaitForRelease(*interface);
-  if (absl::Status status = DetachStale(spec.device, *interface); !status.ok()) return status;
-  if (absl::Status status = port->PlugIn(); !status.ok()) {
-    return absl::Status(status.code(),
-                        absl::StrCat("interface ", spec.device, ": af_xdp: ", status.message()));
+  if (absl::Status status = DetachStale(device.interface, *interface); !status.ok()) return status;
+  if (absl::Status status = port->PlugIn(device.interface); !status.ok()) {
+    return absl::Status(status.code(), absl::StrCat("interface ", device.interface,
+                                                    ": af_xdp: ", status.message()));
   }
   return port;
 }
 
-absl::Status AfXdpPort::PlugIn() {
+absl::Status AfXdpPort::PlugIn(const std::string& interface) {
   const int program = ProgramFile(spec_.listen_port);
   if (program < 0) return absl::ResourceExhaustedError("no memory for its program");
   // force_copy: where the kernel writes into our buffers itself, the driver sleeps up to a second
   // in RxBurst when it ran out of them; with copies it never does.
-  absl::StatusOr<uint16_t> device =
-      PlugDevice("vdev", NewDeviceName("net_af_xdp"),
-                 absl::StrCat("iface=", spec_.device,
-                              ",start_queue=0,queue_count=1,busy_budget=0,force_copy=1,",
-                              "xdp_prog=/proc/self/fd/", program));
+  absl::StatusOr<uint16_t> device = PlugDevice(
+      "vdev", NewDeviceName("net_af_xdp"),
+      absl::StrCat("iface=", interface, ",start_queue=0,queue_count=1,busy_budget=0,force_copy=1,",
+                   "xdp_prog=/proc/self/fd/", program));
   absl::Status status = device.status();
   if (device.ok()) {
     kernel_sees_frames_ = true;

@@ -6,6 +6,7 @@
 #define WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port/ethdev/ethdev_port.h"
@@ -17,14 +18,15 @@ class AfXdpPort final : public EthdevPort {
   // Unavailable where this build has no XDP program (clang or libbpf were missing).
   // FailedPrecondition for an interface with more than one channel, another's XDP program, or
   // frames larger than a page.
-  static absl::StatusOr<std::unique_ptr<Port>> Open(const PortSpec& spec, PortId id,
+  static absl::StatusOr<std::unique_ptr<Port>> Open(const KernelDevice& device,
+                                                    const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
   ~AfXdpPort() override;
 
  private:
   using EthdevPort::EthdevPort;
 
-  absl::Status PlugIn();
+  absl::Status PlugIn(const std::string& interface);
 
   int interface_ = 0;  // its index
   int claim_ = -1;     // a socket whose name says that a living process uses the interface

@@ -6,7 +6,8 @@
 
 namespace warp::lcore {
 
-absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const PortSpec&, PortId, rte_mempool*) {
+absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice&, const PortSpec&, PortId,
+                                                      rte_mempool*) {
   return absl::UnavailableError(
       "driver af_xdp is not in this build: clang, libbpf or libxdp was missing when it was made; "
       "use af_packet");

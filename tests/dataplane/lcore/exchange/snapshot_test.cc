@@ -139,11 +139,8 @@ TEST(Ports, AreRemovedAndAddedUnderTraffic) {
   net.a().Send("one port");
   net.Collect();
   EXPECT_EQ(net.in_flight().size(), 1u);
-  const absl::StatusOr<PortId> again =
-      net.a().plane().AddPort({.name = "again",
-                               .driver = PortDriver::kDevargs,
-                               .device = "net_warp_lab0,wire=" + net.a().wire(1)},
-                              -1);
+  const absl::StatusOr<PortId> again = net.a().plane().AddPort(
+      {.name = "again", .device = VirtualDevice{"net_warp_lab0,wire=" + net.a().wire(1)}}, -1);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(*again, net.a().port(1));  // the slot is used anew
   net.a().SetPresent(1, true);
@@ -164,11 +161,10 @@ TEST(Ports, FramesForAPredecessorAreDropped) {
   net.a().SetPresent(1, false);
   net.a().Publish();
   ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
-  ASSERT_TRUE(
-      net.a()
-          .plane()
-          .AddPort({.name = "again", .driver = PortDriver::kDevargs, .device = "net_warp_lab0"}, -1)
-          .ok());
+  ASSERT_TRUE(net.a()
+                  .plane()
+                  .AddPort({.name = "again", .device = VirtualDevice{"net_warp_lab0"}}, -1)
+                  .ok());
   net.a().SetPresent(1, true);
   net.a().Publish();
   net.a().Turn();
@@ -182,7 +178,7 @@ TEST(Ports, MoreThanThereIsRoomFor) {
   const absl::Status status =
       net.a()
           .plane()
-          .AddPort({.name = "fifth", .driver = PortDriver::kDevargs, .device = "net_warp_lab0"}, -1)
+          .AddPort({.name = "fifth", .device = VirtualDevice{"net_warp_lab0"}}, -1)
           .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(net.a().plane().AddPort({}, 5).status().code(),

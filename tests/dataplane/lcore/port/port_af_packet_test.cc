@@ -133,7 +133,7 @@ class PortAfPacketTest : public PortKernelTest {
             .checksum_offset = 6};
   }
 };
-INSTANTIATE_TEST_SUITE_P(, PortAfPacketTest, testing::Values(PortDriver::kAfPacket));
+INSTANTIATE_TEST_SUITE_P(, PortAfPacketTest, testing::Values(KernelDriver::kAfPacket));
 
 TEST_P(PortAfPacketTest, ABurstOfOneFlowIsOneFrameOnTheWire) {
   for (const bool v6 : {false, true}) {
@@ -294,7 +294,7 @@ class PortTapTest : public PortAfPacketTest {
     if (IsSkipped()) return;
     tap_ = std::make_unique<Tap>("t0");
     Ip("link set t0 up");
-    port_ = Open(GetParam(), "t0", 2);
+    port_ = Open(KernelDevice{"t0", GetParam()}, 2);
     ASSERT_NE(port_, nullptr);
   }
   bool WriteJoined(const OffloadHeader& offload, size_t payload) {
@@ -306,7 +306,7 @@ class PortTapTest : public PortAfPacketTest {
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<Port> port_;
 };
-INSTANTIATE_TEST_SUITE_P(, PortTapTest, testing::Values(PortDriver::kAfPacket));
+INSTANTIATE_TEST_SUITE_P(, PortTapTest, testing::Values(KernelDriver::kAfPacket));
 
 // 16,000 frames of one byte: whoever was let do that would hold up everybody else.
 TEST_P(PortTapTest, WhatWouldBeCutIntoTooManyIsCounted) {

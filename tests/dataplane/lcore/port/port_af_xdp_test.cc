@@ -20,7 +20,7 @@ class AfXdpTest : public PortKernelTest {
     close(program);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Drivers, AfXdpTest, testing::Values(PortDriver::kAfXdp));
+INSTANTIATE_TEST_SUITE_P(Drivers, AfXdpTest, testing::Values(KernelDriver::kAfXdp));
 
 TEST_P(AfXdpTest, TakesOffWhatAKilledProcessLeft) {
   Attach("warp_xdp");
@@ -32,7 +32,7 @@ TEST_P(AfXdpTest, TakesOffWhatAKilledProcessLeft) {
 TEST_P(AfXdpTest, LeavesTheProgramOfAnotherAlone) {
   Attach("firewall");
   EXPECT_EQ(
-      OpenError(PortDriver::kAfXdp, "w0"),
+      OpenError(KernelDevice{"w0", KernelDriver::kAfXdp}),
       "port port0: interface w0: has an XDP program already (firewall), and af_xdp needs its own");
   uint32_t program = 0;
   EXPECT_EQ(bpf_xdp_query_id(static_cast<int>(if_nametoindex("w0")), 0, &program), 0);
@@ -41,7 +41,7 @@ TEST_P(AfXdpTest, LeavesTheProgramOfAnotherAlone) {
 
 TEST_P(AfXdpTest, OneProcessToAnInterface) {
   a_ = OpenEnd(0);
-  EXPECT_EQ(OpenError(PortDriver::kAfXdp, "w0"),
+  EXPECT_EQ(OpenError(KernelDevice{"w0", KernelDriver::kAfXdp}),
             "port port0: interface w0: another process uses it by af_xdp");
 }
 
@@ -50,9 +50,9 @@ TEST_P(AfXdpTest, NeedsOneChannel) {
   Ip("link add w0 numrxqueues 2 numtxqueues 2 type veth peer name w1");
   if (std::system("ethtool -L w0 rx 2 tx 2 2>/dev/null") != 0)
     GTEST_SKIP() << "no second channel to be had";
-  EXPECT_NE(
-      OpenError(PortDriver::kAfXdp, "w0").find("needs one channel and it has 2; ethtool -L w0"),
-      std::string::npos);
+  EXPECT_NE(OpenError(KernelDevice{"w0", KernelDriver::kAfXdp})
+                .find("needs one channel and it has 2; ethtool -L w0"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/pool.h"
-#include "dataplane/lcore/port/port.h"
+#include "dataplane/lcore/plane/open_port.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {
@@ -31,31 +31,27 @@ class PortTest : public testing::Test {
   void SetMaxMtu(uint16_t mtu) { options_.max_mtu = mtu; }
 
   // Opens port `id`, with a pool of its own.
-  absl::StatusOr<std::unique_ptr<Port>> TryOpen(PortDriver driver, const std::string& device,
-                                                PortId id = 0, uint16_t mtu = 1500) {
+  absl::StatusOr<std::unique_ptr<Port>> TryOpen(const PortDevice& device, PortId id = 0,
+                                                uint16_t mtu = 1500) {
     while (pools_.size() <= id) {
       auto pool = MakeRxPool(PlanPools(options_), static_cast<PortId>(pools_.size()));
       if (!pool.ok()) return pool.status();
       pools_.push_back(*std::move(pool));
     }
-    const PortSpec spec{.name = absl::StrCat("port", id),
-                        .driver = driver,
-                        .device = device,
-                        .mtu = mtu,
-                        .listen_port = kTestPort};
-    return Port::Open(spec, id, pools_[id].get());
+    const PortSpec spec{
+        .name = absl::StrCat("port", id), .device = device, .mtu = mtu, .listen_port = kTestPort};
+    return OpenPort(spec, id, pools_[id].get());
   }
-  std::unique_ptr<Port> Open(PortDriver driver, const std::string& device, PortId id = 0,
-                             uint16_t mtu = 1500) {
-    auto port = TryOpen(driver, device, id, mtu);
+  std::unique_ptr<Port> Open(const PortDevice& device, PortId id = 0, uint16_t mtu = 1500) {
+    auto port = TryOpen(device, id, mtu);
     EXPECT_TRUE(port.ok()) << port.status();
     return port.ok() ? *std::move(port) : nullptr;
   }
   std::unique_ptr<Port> OpenDevargs(const std::string& device, PortId id = 0) {
-    return Open(PortDriver::kDevargs, device, id);
+    return Open(VirtualDevice{device}, id);
   }
-  std::string OpenError(PortDriver driver, const std::string& device, uint16_t mtu = 1500) {
-    auto port = TryOpen(driver, device, 0, mtu);
+  std::string OpenError(const PortDevice& device, uint16_t mtu = 1500) {
+    auto port = TryOpen(device, 0, mtu);
     return port.ok() ? "" : std::string(port.status().message());
   }
 

@@ -16,7 +16,7 @@
 
 namespace warp::lcore {
 
-class PortKernelTest : public PortTest, public testing::WithParamInterface<PortDriver> {
+class PortKernelTest : public PortTest, public testing::WithParamInterface<KernelDriver> {
  protected:
   void SetUp() override {
     if (!private_network) GTEST_SKIP() << "needs the right to make a network namespace";
@@ -38,7 +38,7 @@ class PortKernelTest : public PortTest, public testing::WithParamInterface<PortD
   }
 
   std::unique_ptr<Port> OpenEnd(PortId end, uint16_t mtu = 1500) {
-    return Open(GetParam(), absl::StrCat("w", end), end, mtu);
+    return Open(KernelDevice{absl::StrCat("w", end), GetParam()}, end, mtu);
   }
   void OpenBoth() {
     a_ = OpenEnd(0);

@@ -7,15 +7,15 @@ namespace warp::lcore {
 namespace {
 
 INSTANTIATE_TEST_SUITE_P(Drivers, PortKernelTest,
-                         testing::Values(PortDriver::kAfPacket, PortDriver::kAfXdp),
+                         testing::Values(KernelDriver::kAfPacket, KernelDriver::kAfXdp),
                          [](const auto& driver) {
-                           return driver.param == PortDriver::kAfPacket ? "af_packet" : "af_xdp";
+                           return driver.param == KernelDriver::kAfPacket ? "af_packet" : "af_xdp";
                          });
 
 TEST_P(PortKernelTest, CarriesFramesOfAllSizesBothWays) {
   OpenBoth();
   EXPECT_TRUE(a_->kernel_sees_frames());
-  EXPECT_EQ(a_->multi_segment_tx(), GetParam() == PortDriver::kAfPacket);
+  EXPECT_EQ(a_->multi_segment_tx(), GetParam() == KernelDriver::kAfPacket);
   uint32_t number = 0;
   for (uint16_t size : {8, 100, 1000, 1471, 1472}) {
     ASSERT_EQ(Send(*a_, *b_, number, 20, size), 20u);
@@ -34,8 +34,8 @@ TEST_P(PortKernelTest, CarriesJumboFramesOrSaysThatItCannot) {
   Ip("link del w0");
   MakeLink(9000);
   SetMaxMtu(9000);
-  if (GetParam() == PortDriver::kAfXdp) {
-    const absl::Status status = TryOpen(PortDriver::kAfXdp, "w0", 0, 9000).status();
+  if (GetParam() == KernelDriver::kAfXdp) {
+    const absl::Status status = TryOpen(KernelDevice{"w0", KernelDriver::kAfXdp}, 0, 9000).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_NE(status.message().find("at most 3310"), absl::string_view::npos) << status;
     return;
@@ -100,7 +100,7 @@ TEST_P(PortKernelTest, SocketIsReadableWhileFramesWait) {
 
 TEST_P(PortKernelTest, CountsWhatItsQueueDidNotHold) {
   OpenBoth();
-  const uint32_t many = GetParam() == PortDriver::kAfPacket ? 60000 : 6000;
+  const uint32_t many = GetParam() == KernelDriver::kAfPacket ? 60000 : 6000;
   uint32_t sent = 0;
   while (sent < many) sent += Send(*a_, *b_, sent, many - sent);
   const std::vector<uint32_t> received = Receive(*b_, sent);

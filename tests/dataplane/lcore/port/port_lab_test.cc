@@ -85,15 +85,13 @@ TEST_F(LabPortTest, AnEmptyPoolLosesFramesAndCountsThem) {
 }
 
 TEST_F(LabPortTest, RefusesArgumentsItDoesNotKnow) {
-  EXPECT_NE(OpenError(PortDriver::kDevargs, "net_warp_lab0,wier=w").find("wier=w"),
+  EXPECT_NE(OpenError(VirtualDevice{"net_warp_lab0,wier=w"}).find("wier=w"), std::string::npos);
+  EXPECT_NE(OpenError(VirtualDevice{"net_warp_lab0,rate=fast"}).find("rate=fast"),
             std::string::npos);
-  EXPECT_NE(OpenError(PortDriver::kDevargs, "net_warp_lab0,rate=fast").find("rate=fast"),
-            std::string::npos);
-  EXPECT_NE(OpenError(PortDriver::kDevargs, "net_warp_lab0,burst=0").find("burst=0"),
-            std::string::npos);
+  EXPECT_NE(OpenError(VirtualDevice{"net_warp_lab0,burst=0"}).find("burst=0"), std::string::npos);
   auto a = OpenDevargs("net_warp_lab0,wire=full", 0);
   auto b = OpenDevargs("net_warp_lab1,wire=full", 1);
-  EXPECT_NE(OpenError(PortDriver::kDevargs, "net_warp_lab2,wire=full").find("two ends already"),
+  EXPECT_NE(OpenError(VirtualDevice{"net_warp_lab2,wire=full"}).find("two ends already"),
             std::string::npos);
 }
 

@@ -21,7 +21,7 @@
 
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/lcore/memory/pool.h"
-#include "dataplane/lcore/port/port.h"
+#include "dataplane/lcore/plane/open_port.h"
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
@@ -73,6 +73,13 @@ wire::Endpoint ParseEndpoint(const std::string& ip, uint16_t port) {
   auto address = wire::IpAddress::Parse(ip);
   if (!address.ok()) Fail(ip + ": not an address");
   return {*address, port};
+}
+
+PortDevice DeviceOf(const std::string& driver, const std::string& device) {
+  if (driver == "af_packet") return KernelDevice{device, KernelDriver::kAfPacket};
+  if (driver == "af_xdp") return KernelDevice{device, KernelDriver::kAfXdp};
+  if (driver == "pci") return PciDevice{device};
+  return VirtualDevice{device};
 }
 
 void Send(Port& port, rte_mempool* pool, const Arguments& arguments) {
@@ -189,14 +196,9 @@ int Main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
   PortSpec spec;
   spec.name = "probe";
-  spec.device = arguments.Text("device");
   spec.mtu = static_cast<uint16_t>(arguments.Number("mtu", 1500));
   spec.listen_port = static_cast<uint16_t>(arguments.Number("udp_port", wire::kDefaultPort));
-  const std::string driver = arguments.Text("driver", "af_packet");
-  spec.driver = driver == "af_packet" ? PortDriver::kAfPacket
-                : driver == "af_xdp"  ? PortDriver::kAfXdp
-                : driver == "pci"     ? PortDriver::kPci
-                                      : PortDriver::kDevargs;
+  spec.device = DeviceOf(arguments.Text("driver", "af_packet"), arguments.Text("device"));
 
   DataplaneOptions options;
   options.max_ports = 1;
@@ -215,7 +217,7 @@ int Main(int argc, char** argv) {
   if (!pool.ok()) Fail(std::string(pool.status().message()));
   // Opened as often as asked, to see that closing leaves nothing behind.
   for (uint64_t i = arguments.Number("opens", 1); i > 0; --i) {
-    auto port = Port::Open(spec, 0, pool->get());
+    auto port = OpenPort(spec, 0, pool->get());
     if (!port.ok()) Fail(std::string(port.status().message()));
     if (i > 1) continue;
     std::printf("ready\n");
