@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/socket_options.h"
 
 namespace warp::control {
 namespace {
@@ -29,9 +30,8 @@ constexpr int kGroups[] = {RTNLGRP_LINK,        RTNLGRP_NEIGH,      RTNLGRP_IPV4
 absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, Handler& handler) {
   os::UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!fd) return os::ErrnoStatus(errno, "netlink: no socket");
-  const int size = kReceiveBuffer, on = 1;
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, kReceiveBuffer);
+  const int on = 1;
   setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on,
              sizeof(on));  // refusals without the request in them
   setsockopt(fd.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,

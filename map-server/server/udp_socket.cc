@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/socket_options.h"
 #include "map-server/constants.h"
 
 namespace warp::map {
@@ -103,13 +104,8 @@ absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint&
                                  Enable(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
   if (!informed || !Enable(fd.get(), SOL_SOCKET, SO_RXQ_OVFL))
     return failure("set up a socket for");
-  // As large as the system lets us; without privileges that is less, and no error.
-  for (const auto& [forced, allowed] :
-       {std::pair(SO_RCVBUFFORCE, SO_RCVBUF), std::pair(SO_SNDBUFFORCE, SO_SNDBUF)}) {
-    if (setsockopt(fd.get(), SOL_SOCKET, forced, &kSocketBuffer, sizeof(kSocketBuffer)) != 0) {
-      setsockopt(fd.get(), SOL_SOCKET, allowed, &kSocketBuffer, sizeof(kSocketBuffer));
-    }
-  }
+  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, kSocketBuffer);
+  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kSend, kSocketBuffer);
   sockaddr_storage address;
   socklen_t size = Store(listen, 0, &address);
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return failure("listen on");

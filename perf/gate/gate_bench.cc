@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/os/socket_address.h"
+#include "dataplane/os/socket_options.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "perf/gate/gate_app.h"
 #include "perf/gate/gate_pair.h"
@@ -62,9 +63,7 @@ os::UniqueFd BoundUdp() {
   os::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   os::SocketAddress any(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 0});
   if (bind(fd.get(), any.get(), any.size()) != 0) MustBeOk(absl::UnavailableError("no loopback"));
-  const int buffer = 4 << 20;
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) != 0)
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, 4 << 20);
   return fd;
 }
 

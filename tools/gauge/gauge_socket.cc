@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/socket_options.h"
 #include "dataplane/os/unix_address.h"
 
 namespace warp::tools {
@@ -67,13 +68,6 @@ wire::Endpoint FromSocketAddress(const sockaddr_storage& storage) {
   return {wire::IpAddress::V6(bytes), ntohs(v6->sin6_port)};
 }
 
-// The forced form passes the system's limit, where we may; else as much as there is.
-void Enlarge(int fd, int forced, int plain) {
-  if (::setsockopt(fd, SOL_SOCKET, forced, &kSocketBuffer, sizeof kSocketBuffer) != 0) {
-    ::setsockopt(fd, SOL_SOCKET, plain, &kSocketBuffer, sizeof kSocketBuffer);
-  }
-}
-
 // A name that no other gauge has.
 GaugeAddress OwnPath() {
   static std::atomic<unsigned> sockets = 0;
@@ -98,8 +92,8 @@ absl::StatusOr<GaugeSocket> GaugeSocket::Open(const GaugeAddress& like) {
   if (fd.get() < 0) return Failed("open a socket for", like);
   // A Unix socket keeps a small buffer, because what lies in it was not sent yet.
   if (!like.is_unix()) {
-    Enlarge(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF);
-    Enlarge(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF);
+    os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, kSocketBuffer);
+    os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kSend, kSocketBuffer);
   }
   return GaugeSocket(std::move(fd));
 }

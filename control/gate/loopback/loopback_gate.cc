@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_address.h"
+#include "dataplane/os/socket_options.h"
 
 namespace warp::control {
 namespace {
@@ -54,13 +55,6 @@ absl::Status Explain(const wire::Endpoint& listen, int error) {
   }
 }
 
-void SetReceiveBuffer(int fd, size_t bytes) {
-  const int size = static_cast<int>(bytes);
-  // The second is bounded by sysctl net.core.rmem_max; whatever is granted will do.
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LoopbackGate>> LoopbackGate::Create(
@@ -69,7 +63,8 @@ absl::StatusOr<std::unique_ptr<LoopbackGate>> LoopbackGate::Create(
   os::SocketAddress address(options.listen);
   os::UniqueFd fd(socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
   if (!fd) return Explain(options.listen, errno);
-  SetReceiveBuffer(fd.get(), options.receive_buffer);
+  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive,
+                          static_cast<int>(options.receive_buffer));
   if (bind(fd.get(), address.get(), address.size()) != 0) return Explain(options.listen, errno);
   socklen_t size = os::SocketAddress::capacity();
   if (getsockname(fd.get(), address.get(), &size) != 0) return Explain(options.listen, errno);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "dataplane/os/socket_options.h"
 #include "dataplane/os/unix_address.h"
 
 namespace warp::control {
@@ -33,8 +34,7 @@ absl::StatusOr<std::unique_ptr<UnixDatagramGate>> UnixDatagramGate::Create(
   }
   absl::StatusOr<os::UniqueFd> fd = room.MakeDatagramSocket(InSocket(options.queue));
   if (!fd.ok()) return fd.status();
-  if (setsockopt(fd->get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof(kSendBuffer)) != 0)
-    setsockopt(fd->get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof(kSendBuffer));
+  os::EnlargeSocketBuffer(fd->get(), os::SocketBuffer::kSend, kSendBuffer);
   absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd->get(), options.path);
   if (!path.ok()) return path.status();
   std::unique_ptr<UnixDatagramGate> gate(

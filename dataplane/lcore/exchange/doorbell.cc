@@ -10,10 +10,6 @@ namespace warp::lcore {
 
 Doorbell::Doorbell() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-Doorbell::~Doorbell() {
-  if (fd_ >= 0) close(fd_);
-}
-
 void Doorbell::Arm() {
   asleep_.store(true, std::memory_order_relaxed);
   rte_smp_mb();
@@ -24,7 +20,7 @@ void Doorbell::Disarm() {
   if (asleep_.exchange(false, std::memory_order_relaxed)) return;
   uint64_t rings;
   [[maybe_unused]] const ssize_t read_size =
-      read(fd_, &rings, sizeof(rings));  // EAGAIN: it is about to be written
+      read(fd(), &rings, sizeof(rings));  // EAGAIN: it is about to be written
 }
 
 void Doorbell::Ring() {
@@ -32,7 +28,7 @@ void Doorbell::Ring() {
   if (!asleep_.load(std::memory_order_relaxed)) return;
   if (!asleep_.exchange(false, std::memory_order_relaxed)) return;  // another producer rings
   const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
+  [[maybe_unused]] const ssize_t written = write(fd(), &one, sizeof(one));
 }
 
 }  // namespace warp::lcore

@@ -13,16 +13,18 @@
 
 #include <atomic>
 
+#include "dataplane/os/unique_fd.h"
+
 namespace warp::lcore {
 
 class Doorbell {
  public:
-  Doorbell();  // fd() is -1 where the process has no descriptor left
-  ~Doorbell();
+  // fd() is -1 where the process has no descriptor left.
+  Doorbell();
   Doorbell(const Doorbell&) = delete;
   Doorbell& operator=(const Doorbell&) = delete;
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
 
   // Sleeper.
   void Arm();
@@ -31,7 +33,7 @@ class Doorbell {
   void Ring();
 
  private:
-  int fd_;
+  const os::UniqueFd fd_;
   alignas(64) std::atomic<bool> asleep_{false};
 };
 

@@ -7,7 +7,6 @@
 #include <rte_ethdev.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/eal_log.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::lcore {
 
@@ -66,12 +66,11 @@ absl::StatusOr<int> EthernetInterface(const std::string& name) {
     return absl::NotFoundError(absl::StrCat("interface ", name, ": no such interface"));
   }
   std::memcpy(request.ifr_name, name.data(), name.size());
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return os::ErrnoStatus(errno, "socket");
-  const bool known = ioctl(fd, SIOCGIFHWADDR, &request) == 0;
+  const os::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return os::ErrnoStatus(errno, "socket");
+  const bool known = ioctl(fd.get(), SIOCGIFHWADDR, &request) == 0;
   const auto kind = request.ifr_hwaddr.sa_family;
-  const bool indexed = known && ioctl(fd, SIOCGIFINDEX, &request) == 0;
-  close(fd);
+  const bool indexed = known && ioctl(fd.get(), SIOCGIFINDEX, &request) == 0;
   if (!indexed) {
     return absl::NotFoundError(absl::StrCat("interface ", name, ": no such interface"));
   }

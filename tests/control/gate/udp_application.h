@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataplane/os/socket_address.h"
+#include "dataplane/os/socket_options.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -21,8 +22,7 @@ class UdpApplication {
   explicit UdpApplication(const wire::Endpoint& address) {
     os::SocketAddress local(address);
     fd_ = os::UniqueFd(socket(local.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const int size = 4 << 20;
-    setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+    os::EnlargeSocketBuffer(fd_.get(), os::SocketBuffer::kReceive, 4 << 20);
     EXPECT_EQ(bind(fd_.get(), local.get(), local.size()), 0) << address.ToString();
     socklen_t length = os::SocketAddress::capacity();
     EXPECT_EQ(getsockname(fd_.get(), local.get(), &length), 0);

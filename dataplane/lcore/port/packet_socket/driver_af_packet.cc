@@ -4,7 +4,6 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/port/packet_socket/packet_filter.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/socket_options.h"
 
 namespace warp::lcore {
 namespace {
@@ -24,22 +24,6 @@ namespace {
 constexpr int kReceiveBuffer = 16 * 1024 * 1024;
 // Out: what lies in the interface's own queue. Beyond it the port refuses, which is better than a longer queue.
 constexpr int kSendBuffer = 2 * 1024 * 1024;
-
-// Owns a descriptor until it is released.
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {}
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int get() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 template <typename T>
 bool SetOption(int fd, int level, int option, const T& value) {
@@ -59,8 +43,8 @@ absl::Status Prepare(int fd, const KernelDevice& device, uint16_t listen_port) {
   if (!SetOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1)) {
     return Refused(device, "PACKET_QDISC_BYPASS");
   }
-  if (!SetOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer) ||
-      !SetOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSendBuffer)) {
+  if (!os::EnlargeSocketBuffer(fd, os::SocketBuffer::kReceive, kReceiveBuffer) ||
+      !os::EnlargeSocketBuffer(fd, os::SocketBuffer::kSend, kSendBuffer)) {
     return Refused(device, "large socket buffers need CAP_NET_ADMIN");
   }
   return absl::OkStatus();
@@ -74,11 +58,11 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
   absl::StatusOr<int> interface = EthernetInterface(device.interface);
   if (!interface.ok()) return interface.status();
   // Protocol 0: nothing is received before it is bound.
-  Socket socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0 && (errno == EPERM || errno == EACCES)) {
+  os::UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket && (errno == EPERM || errno == EACCES)) {
     return absl::PermissionDeniedError("a raw socket needs root, or CAP_NET_RAW");
   }
-  if (socket.get() < 0) return Refused(device, "raw socket");
+  if (!socket) return Refused(device, "raw socket");
   if (absl::Status status = Prepare(socket.get(), device, spec.listen_port); !status.ok())
     return status;
   sockaddr_ll address{};
@@ -92,19 +76,20 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
   }
   wire::MacAddress mac;
   std::copy_n(address.sll_addr, mac.bytes.size(), mac.bytes.begin());
-  return std::unique_ptr<Port>(new AfPacketPort(spec, id, rx_pool, socket.Release(), mac));
+  return std::unique_ptr<Port>(new AfPacketPort(spec, id, rx_pool, std::move(socket), mac));
 }
 
-AfPacketPort::AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, int socket,
-                           const wire::MacAddress& mac)
-    : Port(spec, id, rx_pool), receiver_(socket, rx_pool), sender_(socket) {
-  poll_fd_ = socket;
+AfPacketPort::AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool,
+                           os::UniqueFd socket, const wire::MacAddress& mac)
+    : Port(spec, id, rx_pool),
+      socket_(std::move(socket)),
+      receiver_(socket_.get(), rx_pool),
+      sender_(socket_.get()) {
+  poll_fd_ = socket_.get();
   mac_ = mac;
   kernel_sees_frames_ = true;
   multi_segment_tx_ = true;
 }
-
-AfPacketPort::~AfPacketPort() { close(poll_fd_); }
 
 PortCounters AfPacketPort::Counters() const {
   tpacket_stats stats{};

@@ -13,6 +13,7 @@
 #include "dataplane/lcore/port/packet_socket/segment_receiver.h"
 #include "dataplane/lcore/port/packet_socket/segment_sender.h"
 #include "dataplane/lcore/port/port.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::lcore {
 
@@ -22,7 +23,6 @@ class AfPacketPort final : public Port {
   static absl::StatusOr<std::unique_ptr<Port>> Open(const KernelDevice& device,
                                                     const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
-  ~AfPacketPort() override;
 
   uint16_t RxBurst(rte_mbuf** packets, uint16_t count) override {
     return receiver_.Receive(packets, count);
@@ -35,9 +35,10 @@ class AfPacketPort final : public Port {
 
  private:
   // `socket`: bound to its interface, and now the port's.
-  AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, int socket,
+  AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, os::UniqueFd socket,
                const wire::MacAddress& mac);
 
+  const os::UniqueFd socket_;
   SegmentReceiver receiver_;
   SegmentSender sender_;
   mutable uint64_t missed_ = 0;  // control thread; the kernel forgets them when it has told

@@ -37,6 +37,7 @@
 #include "dataplane/lcore/port/xdp/xsk_rings.h"
 #include "dataplane/lcore/warp_xdp_object.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/socket_options.h"
 
 namespace warp::lcore {
 namespace {
@@ -56,16 +57,15 @@ absl::Status Refused(const std::string& interface, absl::string_view why) {
 
 // A name in the network namespace that ends with the process: a living owner is told from a program
 // left by a dead one.
-absl::StatusOr<int> Claim(const std::string& interface) {
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return os::ErrnoStatus(errno, "socket");
+absl::StatusOr<os::UniqueFd> ClaimInterface(const std::string& interface) {
+  os::UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return os::ErrnoStatus(errno, "socket");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string name = absl::StrCat("warp/af_xdp/", interface);
   std::copy(name.begin(), name.end(), address.sun_path + 1);
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
-  close(fd);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
   return Refused(interface, "another process uses it by af_xdp");
 }
 
@@ -76,9 +76,8 @@ absl::Status CheckChannels(const std::string& interface) {
   ifreq request{};
   std::copy(interface.begin(), interface.end(), request.ifr_name);
   request.ifr_data = reinterpret_cast<char*>(&channels);
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const bool known = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0;
-  if (fd >= 0) close(fd);
+  const os::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const bool known = fd && ioctl(fd.get(), SIOCETHTOOL, &request) == 0;
   const uint32_t receiving = channels.combined_count + channels.rx_count;
   if (!known || receiving <= 1) return absl::OkStatus();  // drivers without the question have one
   return Refused(
@@ -121,9 +120,8 @@ absl::Status DetachStale(const std::string& interface, int index) {
   if (bpf_xdp_query_id(index, 0, &id) != 0 || id == 0) return absl::OkStatus();
   bpf_prog_info info{};
   uint32_t size = sizeof(info);
-  const int program = bpf_prog_get_fd_by_id(id);
-  const bool known = program >= 0 && bpf_obj_get_info_by_fd(program, &info, &size) == 0;
-  if (program >= 0) close(program);
+  const os::UniqueFd program(bpf_prog_get_fd_by_id(id));
+  const bool known = program && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0;
   if (!known || kProgramName != info.name) {
     return Refused(interface,
                    absl::StrCat("has an XDP program already (", known ? info.name : "unknown",
@@ -136,17 +134,16 @@ absl::Status DetachStale(const std::string& interface, int index) {
   return absl::OkStatus();
 }
 
-// The embedded program with our port in it, as a file for the driver to load. -1: no memory.
-int ProgramFile(uint16_t udp_port) {
+// The embedded program with our port in it, as a file for the driver to load. None: there is no memory.
+os::UniqueFd ProgramFile(uint16_t udp_port) {
   std::string object(reinterpret_cast<const char*>(kWarpXdpObject), sizeof(kWarpXdpObject));
   const uint16_t wire_order = htons(udp_port);
   std::memcpy(object.data() + object.find(kPortMark.data(), 0, kPortMark.size()) + kPortMark.size(),
               &wire_order, sizeof(wire_order));
-  const int fd = memfd_create("warp_xdp", MFD_CLOEXEC);
-  if (fd >= 0 && write(fd, object.data(), object.size()) == static_cast<ssize_t>(object.size()))
-    return fd;
-  if (fd >= 0) close(fd);
-  return -1;
+  os::UniqueFd fd(memfd_create("warp_xdp", MFD_CLOEXEC));
+  if (fd && write(fd.get(), object.data(), object.size()) != static_cast<ssize_t>(object.size()))
+    fd.Close();
+  return fd;
 }
 
 // The driver loads the program and never closes what it got: its program, its maps, its types. The
@@ -216,11 +213,11 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
   if (!interface.ok()) return interface.status();
   if (absl::Status status = CheckBuffers(device.interface, rx_pool); !status.ok()) return status;
   if (absl::Status status = CheckChannels(device.interface); !status.ok()) return status;
-  absl::StatusOr<int> claim = Claim(device.interface);
+  absl::StatusOr<os::UniqueFd> claim = ClaimInterface(device.interface);
   if (!claim.ok()) return claim.status();
 
   std::unique_ptr<AfXdpPort> port(new AfXdpPort(spec, id, rx_pool));
-  port->claim_ = *claim;
+  port->claim_ = *std::move(claim);
   port->interface_ = *interface;
   libbpf_set_print(KeepWarning);
   WaitForRelease(*interface);
@@ -233,14 +230,14 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
 }
 
 absl::Status AfXdpPort::PlugIn(const std::string& interface) {
-  const int program = ProgramFile(spec_.listen_port);
-  if (program < 0) return absl::ResourceExhaustedError("no memory for its program");
+  os::UniqueFd program = ProgramFile(spec_.listen_port);
+  if (!program) return absl::ResourceExhaustedError("no memory for its program");
   // force_copy: where the kernel writes into our buffers itself, the driver sleeps up to a second
   // in RxBurst when it ran out of them; with copies it never does.
   absl::StatusOr<uint16_t> device = PlugDevice(
       "vdev", NewDeviceName("net_af_xdp"),
       absl::StrCat("iface=", interface, ",start_queue=0,queue_count=1,busy_budget=0,force_copy=1,",
-                   "xdp_prog=/proc/self/fd/", program));
+                   "xdp_prog=/proc/self/fd/", program.get()));
   absl::Status status = device.status();
   if (device.ok()) {
     kernel_sees_frames_ = true;
@@ -259,16 +256,15 @@ absl::Status AfXdpPort::PlugIn(const std::string& interface) {
     }
     const std::vector<int> opened = Without(SocketsOfDomain(AF_XDP), sockets);
     if (!opened.empty()) poll_fd_ = opened.front();
-    for (int fd : Without(BpfDescriptors(), descriptors)) close(fd);
+    for (int fd : Without(BpfDescriptors(), descriptors)) os::UniqueFd(fd).Close();
   }
-  close(program);
+  program.Close();
   if (!status.ok()) return status;
   if (poll_fd_ < 0) return absl::UnavailableError("its socket is not to be found");
   fcntl(poll_fd_, F_SETFD, FD_CLOEXEC);
   multi_segment_tx_ = false;  // it would send what lies behind the first segment in memory
   // While the kernel cannot charge a frame to the socket, the driver tries again without end.
-  const int bytes = kDescriptors * kSkbBytes;
-  if (setsockopt(poll_fd_, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0) {
+  if (!os::EnlargeSocketBuffer(poll_fd_, os::SocketBuffer::kSend, kDescriptors * kSkbBytes)) {
     return absl::PermissionDeniedError("a large send buffer needs CAP_NET_ADMIN");
   }
   return absl::OkStatus();
@@ -286,7 +282,6 @@ AfXdpPort::~AfXdpPort() {
     Released()[interface_] = std::chrono::steady_clock::now();
   }
   Close();
-  if (claim_ >= 0) close(claim_);
 }
 
 }  // namespace warp::lcore

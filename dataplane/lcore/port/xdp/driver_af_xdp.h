@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port/ethdev/ethdev_port.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::lcore {
 
@@ -28,8 +29,8 @@ class AfXdpPort final : public EthdevPort {
 
   absl::Status PlugIn(const std::string& interface);
 
-  int interface_ = 0;  // its index
-  int claim_ = -1;     // a socket whose name says that a living process uses the interface
+  int interface_ = 0;   // its index
+  os::UniqueFd claim_;  // a socket whose name says that a living process uses the interface
 };
 
 }  // namespace warp::lcore
