@@ -1,4 +1,4 @@
-// Counters of the packet path: one writer each, readable from any thread at any time.
+// Counters of the packet path. Each has one writer; any thread may read it at any time.
 #ifndef WARP_DATAPLANE_FACADE_COUNTERS_H_
 #define WARP_DATAPLANE_FACADE_COUNTERS_H_
 
@@ -11,7 +11,7 @@
 
 namespace warp::lcore {
 
-// A load and a store instead of a locked add, which one writer affords.
+// Adds by a load and a store instead of a locked instruction, which is enough since there is one writer.
 class Counter {
  public:
   void Add(uint64_t n = 1) {
@@ -35,33 +35,34 @@ class DropCounters {
   std::array<Counter, wire::kDropCount> counters_;
 };
 
-// One path's traffic, as its port's lcore saw it. Made by control, named by snapshots, freed after
-// their grace period.
+// One path's traffic, as the lcore of its port saw it. Control makes the counters and snapshots name them; they are
+// freed after the grace period of the last snapshot that does.
 struct alignas(64) PathCounters {
-  Counter tx_copies;     // taken by the port
-  Counter tx_dropped;    // refused by the port, or no header buffer
-  Counter tx_bytes;      // of the frames taken
-  Counter rx_first;      // payloads and control messages for which this path's copy was claimed: it
-                         // arrived first
-  Counter rx_duplicate;  // copies that another copy had beaten
+  Counter tx_copies;   // The port took them.
+  Counter tx_dropped;  // The port refused them, or there was no buffer for their header.
+  Counter tx_bytes;    // of the frames that the port took
+  // Payloads and control messages of which this path's copy arrived first, so that it was claimed.
+  Counter rx_first;
+  Counter rx_duplicate;  // Another copy had arrived before.
   Counter rx_bytes;      // of the frames received, first or duplicate
-  Counter skew_samples;  // duplicates whose lag behind the first copy is known (sampled)
-  Counter skew_total_ns;  // sum of those lags
+  Counter
+      skew_samples;  // duplicates whose lag behind the first copy is known, since it was sampled
+  Counter skew_total_ns;  // the sum of those lags
 };
 
-// What a worker does in one turn, in this order (docs/packet-journey.md).
+// The stages of a worker's turn, in their order (docs/packet-journey.md): inbound to kDeliver, outbound from kTake.
 enum class Stage : uint8_t {
-  kRx,         // in: a burst from the port
-  kParse,      // headers; ours or not; session and path
-  kLook,       // the window, before any cryptography; duplicates end here
-  kOpen,       // authenticate and decrypt
-  kClaim,      // the counter is ours, or another copy's
-  kDeliver,    // to control
-  kTake,       // out: a burst from control; counters
-  kSeal,       // headers and encryption
-  kReplicate,  // a copy for each path; to other workers what is theirs
-  kTx,         // to the ports
-  kComplete,   // what became of it, to control
+  kRx,         // takes a burst from the port
+  kParse,      // reads the headers and finds session and path of what is ours
+  kLook,       // looks into the window before any cryptography; duplicates end here
+  kOpen,       // authenticates and decrypts
+  kClaim,      // claims the counter, unless another copy has it
+  kDeliver,    // hands the plaintext to control
+  kTake,       // takes a burst from control and reserves counters
+  kSeal,       // writes headers and encrypts
+  kReplicate,  // makes a copy for each path, and hands other workers theirs
+  kTx,         // gives the copies to the ports
+  kComplete,   // reports to control what became of the payload
   kCount,
 };
 inline constexpr size_t kStageCount = static_cast<size_t>(Stage::kCount);
@@ -69,15 +70,15 @@ inline constexpr std::array<absl::string_view, kStageCount> kStageNames = {
     "rx",   "parse", "look",      "open", "claim",   "deliver",
     "take", "seal",  "replicate", "tx",   "complete"};
 
-// What a worker is doing, as any thread may read it.
+// What a worker is doing.
 struct WorkerStatus {
-  struct
-      Cost {  // of the turns that were measured, one in kStageSampling of those that moved packets
+  // The cost of a stage in the turns that were measured: one in kStageSampling of those that moved packets.
+  struct Cost {
     uint64_t packets = 0;
     uint64_t cycles = 0;  // of the time-stamp counter
   };
-  int cpu = -1;     // which it owns; -1: it shares
-  double busy = 0;  // share of its time in turns that moved packets, of late
+  int cpu = -1;     // the CPU that it owns; -1: it shares CPUs
+  double busy = 0;  // the share of its recent time that went into turns that moved packets
   std::array<Cost, kStageCount> stages;
 };
 

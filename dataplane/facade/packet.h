@@ -1,9 +1,8 @@
-// A packet buffer in the control thread's hands, without the type of the library that owns the
-// memory.
+// A packet buffer in the control thread's hands, without the type of the library that owns the memory.
 //
-// Three move-only types say what is inside, so that plaintext cannot reach a port: Plaintext (inner
-// header and contents, yet to be sealed, or just opened), Sealed (a whole WARP datagram), Frame
-// (Ethernet and all). Handing one over is losing it; destroying one frees it. Control thread only.
+// Three move-only types say what is inside, so that plaintext cannot reach a port: Plaintext is an inner header with
+// its contents, yet to be sealed or just opened; Sealed is a whole WARP datagram; Frame is an Ethernet frame. Whoever
+// hands a packet over has lost it: his is empty afterwards. Destroying a packet frees its buffer. Control thread only.
 #ifndef WARP_DATAPLANE_FACADE_PACKET_H_
 #define WARP_DATAPLANE_FACADE_PACKET_H_
 
@@ -16,7 +15,8 @@
 
 namespace warp::lcore {
 
-struct PacketBuffer;  // an mbuf, to those who may know
+// An mbuf. Only the dataplane knows it by that name.
+struct PacketBuffer;
 
 class Packet {
  public:
@@ -36,14 +36,16 @@ class Packet {
   explicit operator bool() const { return buffer_ != nullptr; }
   wire::Bytes bytes() const;
   wire::MutableBytes mutable_bytes();
-  // Lengthens the packet by `size` bytes at its end or front and returns them; empty where there is
-  // no such room.
+  // Lengthens the packet by `size` bytes at its end or front and returns these bytes. Where there is no such room, the
+  // packet stays as it is and the result is empty.
   wire::MutableBytes Append(size_t size);
   wire::MutableBytes Prepend(size_t size);
   void TrimFront(size_t size);  // size <= bytes().size()
-  void Reset();                 // frees it now
+  // Frees the buffer now. The packet is empty afterwards.
+  void Reset();
 
-  // For the dataplane itself.
+  // --- For the dataplane itself. ---
+  // Gives the buffer to the caller. The packet is empty afterwards.
   PacketBuffer* Release() { return std::exchange(buffer_, nullptr); }
   PacketBuffer* get() const { return buffer_; }
 

@@ -1,4 +1,4 @@
-// What a port is made of, as configuration says it, and what became of it.
+// What a port is made of, as the configuration says it, and what the dataplane tells about it.
 #ifndef WARP_DATAPLANE_FACADE_PORT_SPEC_H_
 #define WARP_DATAPLANE_FACADE_PORT_SPEC_H_
 
@@ -19,18 +19,19 @@ using wire::PortDevice;
 using wire::VirtualDevice;
 
 struct PortSpec {
-  std::string name;  // the operator's: "wan0"
+  std::string name;  // as the operator calls it: "wan0"
   PortDevice device;
-  uint16_t mtu = 1500;       // of IP packets: the kernel interface's, or the companion's
-  uint16_t listen_port = 0;  // the UDP port that is ours, for the filters of kernel interfaces
+  uint16_t mtu = 1500;       // largest IP packet of the kernel interface, or of the companion
+  uint16_t listen_port = 0;  // the UDP port that is ours: kernel interfaces filter by it
 };
 
 struct PortInfo {
   wire::MacAddress mac;
-  uint16_t mtu = 0;  // largest IP packet that fits its buffers
+  uint16_t mtu = 0;  // the largest IP packet that fits its buffers
   WorkerId worker = 0;
   // True for a kernel interface, where the kernel handles what is not ours. Elsewhere a companion interface must.
   bool kernel_sees_frames = false;
+  // The port sends [header -> payload] chains without a copy.
   bool multi_segment_tx = false;
 };
 

@@ -1,6 +1,6 @@
-// The forwarding snapshot: everything an lcore needs to know to forward, immutable, replaced as a
-// whole by the control thread and read by the lcores under QSBR. No rte type, so that control can
-// build it.
+// The forwarding snapshot: everything that an lcore must know to forward. It is immutable: the control thread replaces
+// it as a whole, and the lcores read it under QSBR (a reader tells when it holds nothing, and an old snapshot is freed
+// when every reader has told so since). It has no type of DPDK, so that control can build it.
 #ifndef WARP_DATAPLANE_FACADE_SNAPSHOT_H_
 #define WARP_DATAPLANE_FACADE_SNAPSHOT_H_
 
@@ -23,20 +23,22 @@ using wire::PeerId;
 using wire::PortId;
 using wire::WorkerId;
 
-// One path of a peer. Candidates and lost paths are listed too (send == false): what arrives over
-// them is attributed to them.
+// One path of a peer. Candidates and lost paths are listed too, with send == false, so that what arrives over them is
+// attributed to them.
 struct PathEntry {
   PathId id = 0;
   PortId port = 0;
-  bool send = false;  // active, and its next hop's address is known: gets a copy of every payload
+  // The path is active and the address of its next hop is known, so that it gets a copy of every payload.
+  bool send = false;
   wire::Endpoint remote;
-  wire::FrameTemplate frame;  // valid where send
+  wire::FrameTemplate frame;  // valid where `send` is true
   std::shared_ptr<PathCounters> counters;
 };
 
 struct PeerEntry {
-  std::shared_ptr<wire::Session> send_session;  // null: nothing can be sent (Drop::kNoSession)
-  std::vector<PathEntry> paths;                 // sorted by port
+  // Null: nothing can be sent (Drop::kNoSession).
+  std::shared_ptr<wire::Session> send_session;
+  std::vector<PathEntry> paths;  // sorted by port
 };
 
 struct SessionEntry {
@@ -45,24 +47,27 @@ struct SessionEntry {
 };
 
 struct PortEntry {
-  bool present = false;                    // the worker polls it
-  bool up = false;                         // the link is up: worth transmitting to
-  std::vector<wire::IpAddress> addresses;  // what is ours: only datagrams to these are taken
+  bool present = false;  // The worker polls the port.
+  bool up = false;       // The link is up, so that transmitting is worth while.
+  // Only datagrams to these addresses are ours.
+  std::vector<wire::IpAddress> addresses;
 };
 
-// Who may have made a handshake message: see dataplane/wire/handshake_mac.h.
+// Tells handshake messages of those who know our public key from others: see dataplane/wire/handshake/handshake_mac.h.
 struct HandshakeGuard {
-  std::array<uint8_t, wire::kKeySize> mac_key{};  // of mac1: derived from our public key
+  // The key of mac1, derived from our public key.
+  std::array<uint8_t, wire::kKeySize> mac_key{};
 };
 
 struct Snapshot {
   std::vector<PortEntry> ports;  // by PortId
   std::vector<PeerEntry> peers;  // by PeerId
-  std::vector<SessionEntry>
-      sessions;  // by (receiver index & (size-1)); the size is a power of two. The entry's
-                 // session->local_index() must equal the whole receiver index
+  // By (receiver index & (size - 1)), where the size is a power of two. A packet belongs to the entry only if its whole
+  // receiver index equals session->local_index().
+  std::vector<SessionEntry> sessions;
   HandshakeGuard guard;
-  uint16_t listen_port = wire::kDefaultPort;  // the UDP port that is ours on every interface
+  // The UDP port that is ours on every interface.
+  uint16_t listen_port = wire::kDefaultPort;
 };
 
 }  // namespace warp::lcore

@@ -1,4 +1,4 @@
-// How much room a frame takes in a buffer: one rule for pools and for the drivers' own buffers.
+// How much room a frame takes in a buffer. Pools and the drivers' own buffers follow this one rule.
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_BUFFER_SIZE_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_BUFFER_SIZE_H_
 
@@ -11,21 +11,21 @@
 
 namespace warp::lcore {
 
-// Beyond this buffers would not be 16-bit; no Ethernet interface comes near it.
+// With a larger MTU the size of a buffer would not fit 16 bits. No Ethernet interface comes near it.
 inline constexpr uint16_t kMaxMtu = 32768;
 
-// What drivers put in front of a frame in its buffer: XDP_PACKET_HEADROOM of af_xdp.
+// The most that a driver puts in front of a frame in its buffer: XDP_PACKET_HEADROOM of af_xdp.
 inline constexpr uint16_t kDriverHeadroom = 256;
 
-// Room for an IP packet of `mtu` bytes, its Ethernet header, a VLAN tag and what the driver puts in
-// front. A multiple of 512, so that few of them fill whole pages.
+// Room for an IP packet of `mtu` bytes, its Ethernet header, a VLAN tag and what the driver puts in front. It is a
+// multiple of 512, so that a few slots fill whole pages.
 constexpr uint16_t FrameSlot(uint16_t mtu) {
   const uint32_t needed =
       std::min(mtu, kMaxMtu) + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + kDriverHeadroom;
   return static_cast<uint16_t>((needed + 511) / 512 * 512);
 }
 
-// Data room of an mbuf that holds any frame of `mtu`: FrameSlot behind the mbuf's own headroom.
+// The data room of an mbuf that holds any frame of `mtu`: its own headroom and FrameSlot behind it.
 constexpr uint16_t DataRoom(uint16_t mtu) {
   return static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM + FrameSlot(mtu));
 }

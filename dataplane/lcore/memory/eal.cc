@@ -20,7 +20,7 @@
 namespace warp::lcore {
 namespace {
 
-// Below this EAL's own allocations would not fit beside the pools.
+// With less memory EAL's own allocations would not fit beside the pools.
 constexpr uint32_t kMinMemoryMib = 64;
 
 std::vector<int> CpusOf(const cpu_set_t& set) {
@@ -79,7 +79,7 @@ std::vector<std::string> Arguments(const EalOptions& options, const std::vector<
       "warpd", "--lcores",       LcoreMap(options, allowed), "--main-lcore",
       "0",     "--no-telemetry", "--iova-mode=va",           "--log-level=*:error"};
   if (options.hugepages) {
-    // Nothing in the file system, so that several processes need no prefixes of their own.
+    // The memory has no files, so that several processes need no file prefixes of their own.
     arguments.push_back("--in-memory");
   } else {
     arguments.insert(arguments.end(), {"--no-huge", "--no-shconf"});
@@ -87,8 +87,7 @@ std::vector<std::string> Arguments(const EalOptions& options, const std::vector<
   arguments.insert(arguments.end(),
                    {"-m", absl::StrCat(std::max(options.memory_mib, kMinMemoryMib))});
   if (options.pci) {
-    // Probe nothing now: an allow list that names no device of ours. Each port names its own when
-    // it is opened.
+    // The allow list names no device of ours, so that EAL probes none now. Each port probes its own when it is opened.
     arguments.insert(arguments.end(), {"-a", "0000:00:00.0"});
   } else {
     arguments.push_back("--no-pci");
@@ -135,9 +134,8 @@ absl::Status InitEal(const EalOptions& options) {
     return rte_errno == EACCES || rte_errno == EPERM ? absl::PermissionDeniedError(sentence)
                                                      : absl::FailedPreconditionError(sentence);
   }
-  // EAL set the affinity of the calling thread to what lcore 0 is mapped to. That is the same set
-  // where control floats, but for CPUs that EAL does not know (offline ones): the caller's own set
-  // is the truth.
+  // EAL has set the affinity of the calling thread to the CPUs of lcore 0. Where control floats, that set may lack CPUs
+  // that were offline when EAL started, so the caller gets its own set back.
   if (options.control_cpu < 0) pthread_setaffinity_np(pthread_self(), sizeof(caller), &caller);
   return absl::OkStatus();
 }

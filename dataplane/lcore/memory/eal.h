@@ -1,5 +1,4 @@
-// DPDK's environment (EAL): initialised once per process, by the thread that becomes the control
-// thread.
+// DPDK's environment (EAL). The thread that becomes the control thread initialises it, once per process.
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_EAL_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_EAL_H_
 
@@ -11,21 +10,20 @@
 namespace warp::lcore {
 
 struct EalOptions {
-  std::vector<int> worker_cpus;  // one entry per worker: the CPU it owns, or -1 to share what the
-                                 // process may use
-  int control_cpu = -1;          // of the calling thread
-  bool hugepages = false;        // else --no-huge: anonymous memory, no privileges needed
-  bool pci = false;              // probe the PCI bus
-  uint32_t memory_mib = 0;       // what all pools and rings need; PlanPools says how much
+  // One entry per worker: the CPU that it owns, or -1 to share the CPUs of the process.
+  std::vector<int> worker_cpus;
+  int control_cpu = -1;     // of the calling thread
+  bool hugepages = false;   // false: anonymous memory, which needs no privileges
+  bool pci = false;         // probe the PCI bus
+  uint32_t memory_mib = 0;  // what all pools and rings need, as PlanPools says
 };
 
-// Worker w is EAL lcore w + 1; the calling thread becomes lcore 0, the main lcore, so that it has
-// mempool caches like any other. An lcore without a CPU of its own may run on every CPU of the
-// process (EAL's own default would pin it).
+// Worker w is EAL lcore w + 1. The calling thread becomes lcore 0, the main lcore, so that it has mempool caches like
+// any other. An lcore without a CPU of its own may run on every CPU of the process, although EAL's default would pin
+// it.
 //
-// AlreadyExists on a second call in one process: EAL cannot be initialised twice. InvalidArgument
-// for a CPU that does not exist or is not ours; FailedPrecondition where hugepages or PCI are asked
-// for and missing.
+// AlreadyExists: the process has called before, and EAL cannot be initialised twice. InvalidArgument: a CPU does not
+// exist or is not ours. FailedPrecondition: hugepages or PCI are asked for and missing.
 absl::Status InitEal(const EalOptions& options);
 
 inline unsigned EalLcore(uint16_t worker) { return worker + 1u; }

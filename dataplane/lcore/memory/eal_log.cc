@@ -11,7 +11,7 @@
 namespace warp::lcore {
 namespace {
 
-// Enough for the lines of one failure; what does not fit is later and less telling.
+// Enough for the lines of one failure. What does not fit came later and tells less.
 constexpr size_t kCapacity = 4096;
 
 std::mutex mutex;
@@ -50,7 +50,7 @@ void ClearEalLog() {
 std::string FirstEalLogLine() {
   std::lock_guard lock(mutex);
   std::string line = captured.substr(0, captured.find('\n'));
-  // Drivers write "function(): text", EAL "EAL: text", libbpf "libbpf: text".
+  // Drivers write "function(): text", EAL writes "EAL: text" and libbpf "libbpf: text".
   for (const char* marker : {"(): ", "EAL: ", "libbpf: "}) {
     const size_t at = line.find(marker);
     if (at != std::string::npos) line.erase(0, at + std::char_traits<char>::length(marker));

@@ -1,5 +1,4 @@
-// What DPDK says when something of its fails: kept for the error sentence of the call that failed,
-// printed nowhere.
+// The log of DPDK. It is printed nowhere: its lines are kept for the error sentence of the call that failed.
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_EAL_LOG_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_EAL_LOG_H_
 
@@ -7,18 +6,18 @@
 
 namespace warp::lcore {
 
-// Redirects DPDK's log from stderr and syslog into a small buffer. Before EAL's initialisation;
-// harmless twice.
+// Redirects DPDK's log from stderr and syslog into a small buffer. To be called before EAL is initialised; a second
+// call is harmless.
 void CaptureEalLog();
 
-// Adds what a library beside DPDK says (libbpf). Any thread.
+// Adds a line of a library that DPDK uses (libbpf). Any thread.
 void AppendEalLog(const char* text);
 
-// Forgets what was captured: call before what may fail.
+// Forgets what was captured. To be called before a call that may fail.
 void ClearEalLog();
 
-// The first line since ClearEalLog, which names the cause (those after it only say that their
-// callee failed), without the function's name and line end; empty where there was none. Any thread.
+// The first line since ClearEalLog, without the function's name and the line's end; empty where there was none. The
+// first line names the cause, while those after it only say that their callee failed. Any thread.
 std::string FirstEalLogLine();
 
 }  // namespace warp::lcore

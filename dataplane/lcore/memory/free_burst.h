@@ -1,4 +1,5 @@
-// Buffers that are done with, given back many at a time. Only such as the inbound stages hold: one segment, nobody else's.
+// Gives buffers back to their pool many at a time. Only for buffers as the inbound stages hold them: of one segment,
+// and with no other owner.
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_FREE_BURST_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_FREE_BURST_H_
 
@@ -16,8 +17,8 @@ class FreeBurst {
  public:
   ~FreeBurst() { Flush(); }
 
-  // The buffer goes back as it came out: nothing of it but its pool is looked at, which spares the fetch of its second
-  // line.
+  // The buffer goes back as it came out of the pool. Nothing of it but its pool is read, which spares the fetch of its
+  // second cache line.
   void Add(rte_mbuf* packet) {
     assert(rte_mbuf_refcnt_read(packet) == 1 && packet->nb_segs == 1 && RTE_MBUF_DIRECT(packet));
     if (size_ == buffers_.size() || packet->pool != pool_) [[unlikely]] {

@@ -11,7 +11,7 @@ rte_mbuf* Mbuf(PacketBuffer* buffer) { return reinterpret_cast<rte_mbuf*>(buffer
 
 }  // namespace
 
-// What control holds is always one segment: rx.cc linearises, AllocatePlaintext makes nothing else.
+// Every packet that control holds has one segment: rx.cc linearises what was received, and Allocate makes nothing else.
 
 wire::Bytes Packet::bytes() const {
   if (buffer_ == nullptr) return {};

@@ -1,5 +1,5 @@
-// What travels with a packet in its mbuf's private area: written by the stage that learns it, read
-// by those after it.
+// What travels with a packet in its mbuf's private area. The stage that learns a fact writes it, and the stages after
+// it read it.
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_PACKET_META_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_PACKET_META_H_
 
@@ -14,7 +14,7 @@
 
 namespace warp::lcore {
 
-// Of a packet that was received: where it came from and, once opened, what it belongs to.
+// Of a packet that was received: where it came from and, once it is opened, what it belongs to.
 struct InboundMeta {
   wire::Session* session = nullptr;
   uint64_t counter = 0;
@@ -24,28 +24,27 @@ struct InboundMeta {
   wire::IpAddress to;
 };
 
-// Of a payload on its way out. Constant once other lcores have a reference, but for the two
-// atomics.
+// Of a payload on its way out. Once other lcores have a reference, only the two atomics change.
 struct OutboundMeta {
   PeerId peer = kNoPeer;
   uint32_t slot = 0;
   uint32_t generation = 0;
-  uint32_t session_index = 0;  // with counter: where control reserved the counter itself
+  uint32_t session_index = 0;  // of the session whose counter control has reserved
   uint64_t counter = 0;
-  uint32_t datagram_sum = 0;  // for the IPv6 UDP checksum; 0 where no path needs it
+  uint32_t datagram_sum = 0;  // for the UDP checksum of IPv6; 0 where no path needs it
   bool completion = false;
   bool counter_reserved = false;
-  bool sealed = false;  // submitted a second time
+  bool sealed = false;  // submitted a second time, sealed already
   uint8_t legs = 0;     // lcores that send copies, and so report
-  std::atomic<uint8_t> pending{
-      0};  // legs that have not finished; the last owns the payload's own reference
-  std::atomic<uint8_t> any_taken{0};  // some leg's port has taken a copy
+  // Legs that have not finished. The last to finish owns the payload's own reference.
+  std::atomic<uint8_t> pending{0};
+  std::atomic<uint8_t> any_taken{0};  // whether the port of some leg has taken a copy
 };
 
-// One private area serves both; a buffer is either inbound or outbound. `returned` is common: set
-// on what control gets from a port's RX pool, it counts the buffer as given back (written by
-// control alone).
+// One private area serves both directions, since a buffer is either inbound or outbound.
 struct PacketMeta {
+  // Not null in a buffer that control got from a port's RX pool: control alone counts here that it gave the buffer
+  // back.
   Counter* returned = nullptr;
   union {
     InboundMeta in;
@@ -57,8 +56,8 @@ inline constexpr uint16_t kPacketMetaSize = 128;
 static_assert(sizeof(PacketMeta) <= kPacketMetaSize);
 static_assert(kPacketMetaSize % RTE_MBUF_PRIV_ALIGN == 0);
 
-// The private area begins right behind the mbuf. It is raw memory: whoever starts a packet's
-// journey writes what he needs.
+// The private area begins right behind the mbuf. It is raw memory, so whoever starts a packet's journey must write
+// every field that later stages read.
 inline PacketMeta& MetaOf(rte_mbuf* packet) {
   return *static_cast<PacketMeta*>(rte_mbuf_to_priv(packet));
 }

@@ -4,6 +4,7 @@
 #include <rte_launch.h>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -91,7 +92,7 @@ absl::Status DpdkDataplane::Launch() {
   return absl::OkStatus();
 }
 
-// Workers first, since they alone touch the queues; then what they left in the rings; then devices,
+// The workers end first, since they alone touch the queues. What they left in the rings is freed next, then devices,
 // tables and pools.
 DpdkDataplane::~DpdkDataplane() {
   for (const std::unique_ptr<Worker>& worker : workers_) worker->Stop();
@@ -116,7 +117,7 @@ void DpdkDataplane::Drain() {
     }
   }
   refused_.clear();
-  // Payloads on their way to other workers go down with their pool.
+  // Payloads in the rings between workers need no hand of ours: their memory goes with their pool.
 }
 
 // --- Ports. ---
@@ -137,6 +138,7 @@ absl::StatusOr<WorkerId> DpdkDataplane::WorkerFor(int cpu) const {
 }
 
 absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
+  assert(control_.IsCurrent());
   absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
   if (!worker.ok()) return worker.status();
   const auto slot = std::find_if(slots_.begin(), slots_.end(),
@@ -161,6 +163,7 @@ absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
 }
 
 absl::Status DpdkDataplane::RemovePort(PortId port) {
+  assert(control_.IsCurrent());
   if (port >= slots_.size() || slots_[port].port == nullptr) {
     return absl::NotFoundError(absl::StrCat("no port ", port));
   }
@@ -176,6 +179,7 @@ absl::Status DpdkDataplane::RemovePort(PortId port) {
 }
 
 PortInfo DpdkDataplane::Info(PortId port) const {
+  assert(control_.IsCurrent());
   const PortSlot& slot = slots_[port];
   return {.mac = slot.port->mac(),
           .mtu = slot.port->mtu(),
@@ -185,6 +189,7 @@ PortInfo DpdkDataplane::Info(PortId port) const {
 }
 
 PortCounters DpdkDataplane::Counters(PortId port) const {
+  assert(control_.IsCurrent());
   const PortSlot& slot = slots_[port];
   PortCounters counters = slot.port->Counters();
   counters.tx_dropped += slot.counters->tx_refused.Get();
@@ -192,17 +197,18 @@ PortCounters DpdkDataplane::Counters(PortId port) const {
 }
 
 void DpdkDataplane::Publish(std::unique_ptr<const Snapshot> snapshot) {
+  assert(control_.IsCurrent());
   publisher_->Publish(std::make_unique<ForwardingTable>(std::move(snapshot), slots_, workers()));
-  // A sleeper must look at the ports that are new, and let go of the descriptors of those that are
-  // gone.
+  // A sleeping worker must look at ports that are new, and let go of the descriptors of ports that are gone.
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) lane->bell.Ring();
 }
 
 // --- Sleeping. ---
 
-// Whether anything came in between the last look at the rings and now; if so, control must not
-// sleep.
+// Something may have come in between control's last look at the rings and the arming of the bell. It is looked for once
+// more, since no bell rings for it.
 bool DpdkDataplane::ArmSleep() {
+  assert(control_.IsCurrent());
   exchange_->control_bell.Arm();
   bool waiting = !refused_.empty();
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
@@ -214,12 +220,19 @@ bool DpdkDataplane::ArmSleep() {
   return !waiting;
 }
 
-// Offline between its turns: it holds nothing then, and the caller may be about to wait for just
-// that.
+void DpdkDataplane::Disarm() {
+  assert(control_.IsCurrent());
+  exchange_->control_bell.Disarm();
+}
+
+// The worker is offline between its turns. It holds nothing of a snapshot then, and the caller may be about to wait for
+// a grace period, which would never end otherwise.
 uint32_t DpdkDataplane::TurnInlineWorker() {
+  assert(control_.IsCurrent());
   if (!options_.inline_worker) return 0;
   publisher_->Online(0);
-  // As much as control puts there in one of its turns, or the surplus would end as gate_full.
+  // The worker takes as much as control gives it in one of its own turns. If it took less, the surplus would pile up
+  // and end as gate_full.
   uint32_t work = 0;
   for (uint32_t i = 0; i < kInlineTurns; ++i) {
     const uint32_t moved = workers_[0]->RunOnce();
@@ -231,10 +244,12 @@ uint32_t DpdkDataplane::TurnInlineWorker() {
 }
 
 bool DpdkDataplane::Wait(int fd, std::chrono::nanoseconds timeout) {
+  assert(control_.IsCurrent());
   return workers_[0]->Wait(fd, timeout);
 }
 
 void DpdkDataplane::FlushWakeups() {
+  assert(control_.IsCurrent());
   for (WorkerId id = 0; id < workers(); ++id) {
     if (std::exchange(to_wake_[id], uint8_t{0}) != 0) exchange_->lanes[id]->bell.Ring();
   }
@@ -243,6 +258,7 @@ void DpdkDataplane::FlushWakeups() {
 // --- Counters. ---
 
 WorkerStatus DpdkDataplane::Status(WorkerId worker) const {
+  assert(control_.IsCurrent());
   const StageClock& clock = std::as_const(*workers_[worker]).stages();
   WorkerStatus status = {.cpu = options_.worker_cpus[worker], .busy = clock.Busy(rte_rdtsc())};
   for (size_t i = 0; i < kStageCount; ++i) {
@@ -253,12 +269,14 @@ WorkerStatus DpdkDataplane::Status(WorkerId worker) const {
 }
 
 uint64_t DpdkDataplane::Drops(wire::Drop drop) const {
+  assert(control_.IsCurrent());
   uint64_t sum = drops_.Get(drop);
   for (const std::unique_ptr<Worker>& worker : workers_) sum += worker->Drops(drop);
   return sum;
 }
 
 uint64_t DpdkDataplane::PortDrops(PortId port, wire::Drop drop) const {
+  assert(control_.IsCurrent());
   return slots_[port].counters->drops.Get(drop);
 }
 

@@ -1,5 +1,5 @@
-// The dataplane behind its façade: owns ports, workers, rings and the published table. See
-// dataplane.h for the calls.
+// The dataplane behind its façade, made of DPDK: it owns ports, workers, rings and the published table.
+// facade/dataplane.h describes the calls.
 #ifndef WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
 #define WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
 
@@ -15,17 +15,19 @@
 #include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/pipeline/in/skew_table.h"
 #include "dataplane/lcore/pipeline/worker.h"
+#include "dataplane/os/thread_checker.h"
 
 namespace warp::lcore {
 
 class DpdkDataplane final : public Dataplane {
  public:
-  // Makes everything but the threads; EAL is up. A process may have several (tests have two nodes).
+  // Makes everything but the threads. EAL must be initialised. A process may have several dataplanes: tests have two
+  // nodes.
   static absl::StatusOr<std::unique_ptr<DpdkDataplane>> Create(const DataplaneOptions& options);
   ~DpdkDataplane() override;
 
-  // Starts the workers on their lcores. Without it whoever likes may turn them:
-  // worker(i).RunOnce().
+  // Starts the workers on their lcores. A dataplane that was not launched leaves its workers to the caller, who may
+  // turn them by worker(i).RunOnce().
   absl::Status Launch();
   Worker& worker(WorkerId id) { return *workers_[id]; }
   const rte_mempool* payload_pool() const { return payload_pool_.get(); }
@@ -54,7 +56,7 @@ class DpdkDataplane final : public Dataplane {
 
   int wake_fd() const override { return exchange_->control_bell.fd(); }
   bool ArmSleep() override;
-  void Disarm() override { exchange_->control_bell.Disarm(); }
+  void Disarm() override;
   void FlushWakeups() override;
   uint32_t TurnInlineWorker() override;
   bool Wait(int fd, std::chrono::nanoseconds timeout) override;
@@ -86,15 +88,18 @@ class DpdkDataplane final : public Dataplane {
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<SkewTable> skew_;
   std::unique_ptr<Publisher> publisher_;
-  std::shared_ptr<CryptoDevice>
-      crypto_device_;  // may be null; before the workers, whose engines use it
+  // May be null. It stands before the workers, whose engines use it, and so outlives them.
+  std::shared_ptr<CryptoDevice> crypto_device_;
   std::vector<std::unique_ptr<Worker>> workers_;
   bool launched_ = false;
 
-  DropCounters drops_;               // control's own
+  // --- The control thread's. ---
+  os::ThreadChecker control_;
+  DropCounters drops_;
   std::vector<Completion> refused_;  // of payloads that did not fit a ring
-  std::vector<uint8_t> to_wake_;     // by WorkerId: was given something since the last flush
-  size_t turn_ = 0;                  // whose rings are looked at first
+  std::vector<uint8_t>
+      to_wake_;            // by WorkerId: whether it was given something since the last flush
+  size_t first_lane_ = 0;  // the lane that the next receiving call looks at first
 };
 
 }  // namespace warp::lcore

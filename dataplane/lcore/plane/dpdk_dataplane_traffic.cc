@@ -1,6 +1,8 @@
 // Control's end of the rings: packets to the workers, and what comes back.
 #include <rte_prefetch.h>
 
+#include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "dataplane/lcore/constants.h"
@@ -12,9 +14,9 @@ namespace {
 rte_mbuf* Mbuf(PacketBuffer* buffer) { return reinterpret_cast<rte_mbuf*>(buffer); }
 PacketBuffer* Buffer(rte_mbuf* packet) { return reinterpret_cast<PacketBuffer*>(packet); }
 
-// Takes the buffer out of control's hands: one from a port's pool counts as given back.
-template <typename T>
-rte_mbuf* Take(T packet) {
+// Takes the buffer out of control's hands, so that `packet` is empty. A buffer from a port's pool counts as given back.
+rte_mbuf* Take(Packet&& packet) {
+  assert(packet);
   rte_mbuf* mbuf = Mbuf(packet.Release());
   PacketMeta& meta = MetaOf(mbuf);
   if (meta.returned != nullptr) std::exchange(meta.returned, nullptr)->Add();
@@ -33,13 +35,13 @@ void Address(rte_mbuf* payload, const SendRequest& request, bool sealed) {
   meta.sealed = sealed;
 }
 
-// Here a payload takes the type of what it holds.
+// A payload is only an mbuf in the rings. Here it takes the type of what it holds.
 void HandBack(rte_mbuf* payload, bool sealed, Completion* completion) {
   completion->sealed = Sealed(Buffer(sealed ? payload : nullptr));
   completion->plaintext = Plaintext(Buffer(sealed ? nullptr : payload));
 }
 
-// What control is about to read lies in the cache of the worker that wrote it.
+// Control is about to read what still lies in the cache of the worker that wrote it.
 void Prefetch(std::span<rte_mbuf* const> packets) {
   for (rte_mbuf* packet : packets) {
     rte_prefetch0(packet);
@@ -58,6 +60,7 @@ Arrival ArrivalOf(const InboundMeta& meta) {
 // --- Sending. ---
 
 PacketBuffer* DpdkDataplane::Allocate() {
+  assert(control_.IsCurrent());
   rte_mbuf* packet = rte_pktmbuf_alloc(payload_pool_.get());
   if (packet == nullptr) return nullptr;
   MetaOf(packet).returned = nullptr;
@@ -73,10 +76,13 @@ size_t DpdkDataplane::max_plaintext() const {
 
 void DpdkDataplane::Submit(WorkerId home, std::span<Plaintext> packets,
                            std::span<const SendRequest> requests) {
+  assert(control_.IsCurrent());
+  assert(requests.size() == packets.size());
   rte_mbuf* payloads[kBurst];
   size_t count = 0;
   for (size_t i = 0; i < packets.size(); ++i) {
     payloads[count] = Take(std::move(packets[i]));
+    assert(!packets[i]);
     Address(payloads[count++], requests[i], /*sealed=*/false);
     if (count == kBurst || i + 1 == packets.size())
       PushPayloads(home, {payloads, std::exchange(count, 0)});
@@ -84,6 +90,7 @@ void DpdkDataplane::Submit(WorkerId home, std::span<Plaintext> packets,
 }
 
 void DpdkDataplane::SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) {
+  assert(control_.IsCurrent());
   rte_mbuf* payload = Take(std::move(packet));
   Address(payload, request, /*sealed=*/true);
   PushPayloads(home, {&payload, 1});
@@ -95,7 +102,7 @@ void DpdkDataplane::PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads) {
   for (rte_mbuf* payload : payloads.subspan(pushed)) Refuse(payload);
 }
 
-// The ring to the worker is full: the payload goes back with its completion, as it is.
+// The ring to the worker is full. The payload goes back with its completion as it is, if one was asked for.
 void DpdkDataplane::Refuse(rte_mbuf* payload) {
   const OutboundMeta& meta = MetaOf(payload).out;
   if (!meta.completion) {
@@ -111,6 +118,7 @@ void DpdkDataplane::Refuse(rte_mbuf* payload) {
 }
 
 void DpdkDataplane::Transmit(PortId port, Frame frame) {
+  assert(control_.IsCurrent());
   const PortView* view = publisher_->current().FindPort(port);
   rte_mbuf* packet = Take(std::move(frame));
   if (view == nullptr) {
@@ -126,14 +134,15 @@ void DpdkDataplane::Transmit(PortId port, Frame frame) {
   to_wake_[worker] = 1;
 }
 
-// --- Receiving: the lanes in turn, beginning with another one each time. ---
+// --- Receiving. Each round begins with another lane, so that none is starved by a busy one. ---
 
 template <typename T, typename Fill>
 size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) {
+  assert(control_.IsCurrent());
   size_t count = 0;
   const size_t lanes = exchange_->lanes.size();
   for (size_t i = 0; i < lanes; ++i) {
-    Ring<rte_mbuf*>& from = *exchange_->lanes[(turn_ + i) % lanes].*ring;
+    Ring<rte_mbuf*>& from = *exchange_->lanes[(first_lane_ + i) % lanes].*ring;
     while (count < out.size()) {
       rte_mbuf* packets[kBurst];
       const size_t popped =
@@ -147,8 +156,8 @@ size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) 
 }
 
 size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
-  ++turn_;
-  publisher_->Reclaim();  // what the last batch pointed to is not needed any more
+  first_lane_ = (first_lane_ + 1) % exchange_->lanes.size();
+  publisher_->Reclaim();  // Control is done with what the last batch pointed to.
   return ReceiveFrom(&Lane::opened, out,
                      [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {
                        opened->packet = Plaintext(Buffer(packet));
@@ -176,14 +185,15 @@ size_t DpdkDataplane::ReceiveForeign(std::span<ForeignFrame> out) {
 }
 
 size_t DpdkDataplane::ReceiveCompletions(std::span<Completion> out) {
+  assert(control_.IsCurrent());
   size_t count = 0;
   const size_t own = std::min(out.size(), refused_.size());
   for (; count < own; ++count) out[count] = std::move(refused_[count]);
   refused_.erase(refused_.begin(), refused_.begin() + static_cast<ptrdiff_t>(own));
   const size_t lanes = exchange_->lanes.size();
   for (size_t i = 0; i < lanes; ++i) {
-    const std::unique_ptr<Lane>& lane = exchange_->lanes[(turn_ + i) % lanes];
-    if (lane->completions.empty()) continue;  // before the array below is made
+    const std::unique_ptr<Lane>& lane = exchange_->lanes[(first_lane_ + i) % lanes];
+    if (lane->completions.empty()) continue;  // The array below is not even initialised then.
     Report reports[kBurst];
     while (count < out.size()) {
       const size_t popped = lane->completions.Pop(
