@@ -48,7 +48,7 @@ absl::Status DeviceError(absl::string_view what, int code) {
                                             : code == EPERM ? "failed"
                                                             : os::ErrnoText(code));
   switch (code) {
-    case EACCES:  // EPERM is -1, by which drivers mean any failure
+    case EACCES:  // EPERM tells nothing: its value is 1, and drivers return -1 for any failure.
       return absl::PermissionDeniedError(sentence);
     case ENODEV:
     case ENOENT:

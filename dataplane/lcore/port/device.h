@@ -1,4 +1,5 @@
-// DPDK devices by name: plugging one in, and what it says when that fails.
+// What drivers of ports share: plugging DPDK's devices in by name, the error sentence when that fails, and kernel
+// interfaces. Control thread.
 #ifndef WARP_DATAPLANE_LCORE_PORT_DEVICE_H_
 #define WARP_DATAPLANE_LCORE_PORT_DEVICE_H_
 
@@ -12,24 +13,23 @@
 
 namespace warp::lcore {
 
-// Plugs in a device of a bus ("vdev", "pci") and returns the number of its Ethernet port. Control
-// thread.
+// Plugs in a device of a bus ("vdev", "pci") and returns the number of its Ethernet port.
 absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& name,
                                     const std::string& arguments);
 
 // "net_af_xdp" -> "net_af_xdp3": a name that no device of this process ever had.
 std::string NewDeviceName(absl::string_view driver);
 
-// `what` and the reason DPDK logged since ClearEalLog, or else that of `code` (a negative or
-// positive errno).
+// An error whose sentence is `what` and the reason that DPDK has logged since ClearEalLog. Where it logged none, the
+// reason is the text of `code`, a negative or positive errno.
 absl::Status DeviceError(absl::string_view what, int code);
 
-// The index of a kernel interface of this network namespace. NotFound; InvalidArgument where it is
-// not Ethernet.
+// The index of a kernel interface of this network namespace. NotFound: there is none of that name. InvalidArgument: it
+// is not Ethernet.
 absl::StatusOr<int> EthernetInterface(const std::string& name);
 
-// The sockets of this process that have this domain (SO_DOMAIN), ascending: drivers do not say
-// which is theirs.
+// The sockets of this process that have this domain (SO_DOMAIN), in ascending order. Drivers do not tell which is
+// theirs, so it is found by comparing what was there before.
 std::vector<int> SocketsOfDomain(int domain);
 
 }  // namespace warp::lcore

@@ -1,5 +1,5 @@
-// A port: one local interface, with one RX and one TX queue of packet buffers, whatever moves them: a DPDK Ethernet device
-// (ethdev_port.h) or a packet socket (driver_af_packet.h).
+// A port: one local interface with one RX and one TX queue of packet buffers. Its driver moves them: a DPDK Ethernet
+// device (ethdev_port.h) or a packet socket (driver_af_packet.h). plane/open_port.h opens the one that a device needs.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PORT_H_
 #define WARP_DATAPLANE_LCORE_PORT_PORT_H_
 
@@ -15,40 +15,39 @@ namespace warp::lcore {
 
 class Port {
  public:
-  // Stops and closes it, and undoes what Open did to the kernel interface.
+  // Stops and closes the device, and undoes what opening did to the kernel interface.
   virtual ~Port() = default;
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
-  // --- The worker that owns the port. Never block. ---
+  // --- The worker that owns the port. These calls never block. ---
   virtual uint16_t RxBurst(rte_mbuf** packets, uint16_t count) = 0;
-  // Takes packets from the front and returns how many; the rest stays the caller's.
+  // Takes packets from the front and returns how many. The others stay the caller's.
   virtual uint16_t TxBurst(rte_mbuf** packets, uint16_t count) = 0;
 
-  // Where poll(2) answered POLLERR for poll_fd(): takes the error off the socket, since until then
-  // every poll returns at once. Happens when the interface goes down or away; frames flow again by
-  // themselves when it comes up.
+  // Takes the error off the socket after poll(2) has answered POLLERR for poll_fd(), because every poll returns at once
+  // until then. This happens when the interface goes down or away; frames flow again by themselves when it comes up.
   void ClearPollError();
 
-  // --- Constant after Open; any thread. ---
+  // --- Constant while the port is open. Any thread. ---
   PortId id() const { return id_; }
   const PortSpec& spec() const { return spec_; }
   rte_mempool* rx_pool() const { return rx_pool_; }
   const wire::MacAddress& mac() const { return mac_; }
-  // An IP packet of this size fits its buffers, both ways.
+  // The largest IP packet that fits its buffers in both directions.
   uint16_t mtu() const { return spec_.mtu; }
   bool kernel_sees_frames() const { return kernel_sees_frames_; }
-  // Takes [header -> payload] chains; the payload is only read.
+  // TxBurst takes [header -> payload] chains and only reads the payload.
   bool multi_segment_tx() const { return multi_segment_tx_; }
-  // Sends only what comes from rx_pool(), and copies the rest once more (af_xdp).
+  // The driver (af_xdp) sends only buffers of rx_pool() as they are and copies all others.
   bool own_pool_only() const { return own_pool_only_; }
-  // Readable when a frame waits; -1 where the driver has none, so that its worker may only nap.
+  // Readable when a frame waits. -1: the driver has no descriptor, so that its worker can only nap.
   int poll_fd() const { return poll_fd_; }
 
-  // Control thread: the driver's own statistics. tx_dropped: what it took and could not send; the
-  // worker counts what it refused.
+  // The driver's own statistics. tx_dropped counts what it took and could not send; what it refused is the worker's to
+  // count. Control thread.
   virtual PortCounters Counters() const = 0;
-  // Control thread. Always true for a kernel interface, whose carrier netlink knows.
+  // Always true for a kernel interface, since netlink tells of its carrier. Control thread.
   virtual bool LinkUp() const = 0;
 
  protected:

@@ -15,8 +15,7 @@
 namespace warp::lcore {
 namespace {
 
-// Kernel drivers through which DPDK reaches a device: the generic ones, and those of bifurcated
-// adapters.
+// Whether DPDK reaches a device through this kernel driver: a generic one, or one of a bifurcated adapter.
 bool IsUsable(absl::string_view driver) {
   for (absl::string_view usable :
        {"vfio-pci", "uio_pci_generic", "igb_uio", "mlx4_core", "mlx5_core"}) {
@@ -60,8 +59,7 @@ absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PciDevice& device, con
   std::unique_ptr<PciPort> port(new PciPort(spec, id, rx_pool));
   port->Adopt(*ethdev, /*owned=*/true);
   if (absl::Status status = port->Start(); !status.ok()) return status;
-  // Neighbour discovery and router advertisements are multicast, and the companion interface wants
-  // them.
+  // The companion interface wants neighbour discovery and router advertisements, which are multicast.
   rte_eth_allmulticast_enable(*ethdev);
   return port;
 }

@@ -1,5 +1,4 @@
-// A PCI network adapter as a port, taken from the kernel (or shared with it, where its driver is
-// bifurcated).
+// A PCI network adapter as a port. It is taken from the kernel, or shared with it where its driver is bifurcated.
 #ifndef WARP_DATAPLANE_LCORE_PORT_ETHDEV_DRIVER_PCI_H_
 #define WARP_DATAPLANE_LCORE_PORT_ETHDEV_DRIVER_PCI_H_
 
@@ -12,9 +11,8 @@ namespace warp::lcore {
 
 class PciPort final : public EthdevPort {
  public:
-  // The address is "0000:3b:00.0" or "3b:00.0". FailedPrecondition where there are no hugepages, or
-  // where the device is bound to a driver through which DPDK cannot reach it; NotFound where there
-  // is no such device.
+  // The address is "0000:3b:00.0" or "3b:00.0". NotFound: there is no such device. FailedPrecondition: there are no
+  // hugepages, or the device is bound to a driver through which DPDK cannot reach it.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PciDevice& device, const PortSpec& spec,
                                                     PortId id, rte_mempool* rx_pool);
 

@@ -10,7 +10,7 @@
 namespace warp::lcore {
 namespace {
 
-// Drivers that share an interface with the kernel, which goes on handling what is not ours.
+// Whether the driver shares an interface with the kernel, which goes on handling what is not ours.
 bool IsKernelInterface(const std::string& name) {
   return absl::StartsWith(name, "net_af_packet") || absl::StartsWith(name, "net_af_xdp") ||
          absl::StartsWith(name, "net_pcap");

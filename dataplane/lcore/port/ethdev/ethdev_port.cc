@@ -25,8 +25,7 @@ absl::Status EthdevPort::Start() {
     return DeviceError(wire::DeviceText(spec_.device), result);
   }
   rte_eth_conf conf{};
-  // Kernel interfaces have the MTU that the kernel gave them, and their drivers report limits that
-  // do not apply.
+  // A kernel interface has the MTU that the kernel gave it, and its driver reports limits that do not apply.
   if (!kernel_sees_frames_ && spec_.mtu >= info.min_mtu && spec_.mtu <= info.max_mtu) {
     conf.rxmode.mtu = spec_.mtu;
   }
@@ -48,15 +47,15 @@ absl::Status EthdevPort::Start() {
   if (result != 0) return DeviceError(wire::DeviceText(spec_.device), result);
   started_ = true;
 
-  // A net_ring hands over the very buffers it is given: a shared payload would be opened in place
-  // by its receiver. A net_null frees whatever it is given, chains included, and does not say so.
+  // A net_ring takes chains but hands over the very buffers that it is given, so that its receiver would open a shared
+  // payload in place. A net_null frees whatever it is given, chains included, but does not say so.
   const absl::string_view driver = info.driver_name;
   multi_segment_tx_ = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0
                           ? driver != "net_ring"
                           : driver == "net_null";
   rte_ether_addr address{};
   rte_eth_macaddr_get(device_, &address);
-  // Rings have none; a companion interface needs one.
+  // Rings have no MAC address, but a companion interface needs one.
   if (rte_is_zero_ether_addr(&address)) rte_eth_random_addr(address.addr_bytes);
   std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), mac_.bytes.begin());
   return absl::OkStatus();

@@ -1,4 +1,4 @@
-// A port that is a DPDK Ethernet device: what its drivers have in common.
+// What the drivers of DPDK's Ethernet devices have in common.
 #ifndef WARP_DATAPLANE_LCORE_PORT_ETHDEV_ETHDEV_PORT_H_
 #define WARP_DATAPLANE_LCORE_PORT_ETHDEV_ETHDEV_PORT_H_
 
@@ -28,15 +28,15 @@ class EthdevPort : public Port {
  protected:
   using Port::Port;
 
-  // An Ethernet device that exists. `owned`: the destructor closes and removes it.
+  // Uses an Ethernet device that exists. Where it is `owned`, the destructor closes and removes it.
   void Adopt(uint16_t device, bool owned);
-  // Configures one queue each way on it, and starts it.
+  // Configures one queue for each direction, and starts the device.
   absl::Status Start();
-  // Undoes Start and Adopt. The destructor does it too; drivers do it earlier for what must outlive
-  // the device.
+  // Undoes Start and Adopt. The destructor does so too, but a driver calls it earlier where one of its members must
+  // outlive the device.
   void Close();
 
-  uint16_t device_ = RTE_MAX_ETHPORTS;  // DPDK's number; RTE_MAX_ETHPORTS: none
+  uint16_t device_ = RTE_MAX_ETHPORTS;  // DPDK's number of the device; RTE_MAX_ETHPORTS: none
   bool owned_ = false;
   bool started_ = false;
   uint16_t rx_descriptors_ = kRxDescriptors;  // what Start asks for

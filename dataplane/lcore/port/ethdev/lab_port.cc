@@ -26,7 +26,7 @@
 
 namespace warp::lcore {
 
-// ring[e] holds what end e is to receive.
+// ring[end] holds the packets that this end is to receive.
 struct LabWire {
   std::array<rte_ring*, 2> ring{};
   std::array<bool, 2> taken{};
@@ -49,7 +49,7 @@ std::map<std::string, std::weak_ptr<LabWire>> wires;  // guarded by wires_mutex
 
 struct Options {
   std::string wire;
-  double rate = -1;  // as fast as the wire takes them
+  double rate = -1;  // negative: as fast as the wire takes packets
   double burst = 1;
 };
 
@@ -117,10 +117,10 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const VirtualDevice& device,
   if (ethdev < 0) return DeviceError(device.devargs, rte_errno);
   port->Adopt(static_cast<uint16_t>(ethdev), /*owned=*/true);
   if (absl::Status status = port->Start(); !status.ok()) return status;
-  port->multi_segment_tx_ = true;  // the receiver copies
+  port->multi_segment_tx_ = true;  // Its receiver copies, so that a shared payload stays as it is.
 
-  // DPDK's own hooks around a driver's calls: fewer packets given to it are fewer taken from the
-  // caller.
+  // These are DPDK's own hooks around a driver's calls. When a hook gives fewer packets to the driver, fewer are taken
+  // from the caller.
   port->on_transmit_ = rte_eth_add_tx_callback(
       port->device_, 0,
       [](uint16_t, uint16_t, rte_mbuf**, uint16_t count, void* self) {
@@ -141,12 +141,12 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const VirtualDevice& device,
 }
 
 LabPort::~LabPort() {
-  // The worker no longer calls, so that the hooks may go at once; removing them does not free them.
+  // The worker no longer calls, so that the hooks may go at once. Removing a hook does not free it.
   if (on_transmit_ != nullptr) rte_eth_remove_tx_callback(device_, 0, on_transmit_);
   if (on_receive_ != nullptr) rte_eth_remove_rx_callback(device_, 0, on_receive_);
   rte_free(const_cast<rte_eth_rxtx_callback*>(on_transmit_));
   rte_free(const_cast<rte_eth_rxtx_callback*>(on_receive_));
-  Close();  // before the rings, which are the wire's
+  Close();  // The device goes before its rings, which are the wire's.
   if (wire_ == nullptr) return;
   std::lock_guard lock(wires_mutex);
   wire_->taken[end_] = false;

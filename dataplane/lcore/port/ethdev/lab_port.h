@@ -1,8 +1,8 @@
-// A port that really refuses: the laboratory's, for tests of back-pressure.
+// A port for tests of back-pressure, since it really refuses packets.
 //
-// Two of them share a wire, a pair of rings. What one sends the other receives as a copy of its
-// own, as from a real link. Each takes packets only as its rate, or the test, allows; the rest
-// stays the caller's, as with a NIC whose queue is full.
+// Two of these ports share a wire, which is a pair of rings. What one port sends the other receives as a copy of its
+// own, as from a real link. A port takes packets only as its rate or the test allows; the others stay the caller's, as
+// with an adapter whose queue is full.
 #ifndef WARP_DATAPLANE_LCORE_PORT_ETHDEV_LAB_PORT_H_
 #define WARP_DATAPLANE_LCORE_PORT_ETHDEV_LAB_PORT_H_
 
@@ -25,17 +25,16 @@ struct LabWire;
 class LabPort final : public EthdevPort {
  public:
   // The device arguments are net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS]
-  //   wire   what the other end names too; at most two ends (default: one that nobody else has:
-  //   once its 1023 packets
-  //          are full, everything is refused)
-  //   rate   packets taken a second; 0: only what Grant allows (default: as many as the wire holds)
-  //   burst  packets taken at once after a silence (default 1)
+  //   wire   a name that the other end gives too; a wire has at most two ends. Default: a wire that nobody else has, so
+  //          that everything is refused once its 1023 packets are full
+  //   rate   packets taken a second; 0: only as many as Grant allows. Default: as many as the wire holds
+  //   burst  packets taken at once after a silence. Default: 1
   static absl::StatusOr<std::unique_ptr<Port>> Open(const VirtualDevice& device,
                                                     const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
   ~LabPort() override;
 
-  // Takes so many packets more than the rate allows. Any thread.
+  // Lets the port take `packets` more than the rate allows. Any thread.
   void Grant(uint64_t packets) { granted_.fetch_add(packets, std::memory_order_relaxed); }
 
   PortCounters Counters() const override;
@@ -46,7 +45,7 @@ class LabPort final : public EthdevPort {
   uint16_t Allow(uint16_t count);
   uint16_t CopyReceived(rte_mbuf** packets, uint16_t count);
 
-  // Constant after Open.
+  // --- Constant while the port is open. ---
   std::shared_ptr<LabWire> wire_;
   size_t end_ = 0;
   bool limited_ = false;
@@ -55,10 +54,12 @@ class LabPort final : public EthdevPort {
   const rte_eth_rxtx_callback* on_receive_ = nullptr;
   const rte_eth_rxtx_callback* on_transmit_ = nullptr;
 
-  std::atomic<uint64_t> granted_{0};  // shared
-  double credit_ = 0;                 // the worker's
-  uint64_t last_tick_ = 0;            // the worker's
-  std::atomic<uint64_t> missed_{0};   // the worker's; any thread reads
+  std::atomic<uint64_t> granted_{0};  // Any thread adds and the worker takes.
+
+  // --- The worker's. ---
+  double credit_ = 0;
+  uint64_t last_tick_ = 0;
+  std::atomic<uint64_t> missed_{0};  // Any thread may read it.
 };
 
 }  // namespace warp::lcore

@@ -19,10 +19,10 @@
 namespace warp::lcore {
 namespace {
 
-// Bytes asked for; the kernel doubles them for its own overhead.
-// In: what arrives while the worker is descheduled, some 8,000 frames of 1,500 bytes that came one by one.
+// Holds what arrives while the worker is descheduled: some 8,000 frames of 1,500 bytes that came one by one.
 constexpr int kReceiveBuffer = 16 * 1024 * 1024;
-// Out: what lies in the interface's own queue. Beyond it the port refuses, which is better than a longer queue.
+// Covers what lies in the interface's own queue. The port refuses what goes beyond it, which is better than a longer
+// queue.
 constexpr int kSendBuffer = 2 * 1024 * 1024;
 
 template <typename T>
@@ -35,11 +35,12 @@ absl::Status Refused(const KernelDevice& device, absl::string_view what) {
 }
 
 absl::Status Prepare(int fd, const KernelDevice& device, uint16_t listen_port) {
-  // The first three before the socket is bound, so that not one frame gets past them.
+  // These are set before the socket is bound, so that not one frame gets past them.
   if (!AttachPacketFilter(fd, listen_port)) return Refused(device, "packet filter");
   if (!SetOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return Refused(device, "PACKET_VNET_HDR");
-  SetOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);  // Linux 4.20; the filter does without
-  // Straight to the driver: a queueing discipline in between would be one more queue that delays.
+  // Spares the filter a look at what we send. Linux knows it since 4.20, and the filter does without it.
+  SetOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+  // Frames go straight to the driver, since a queueing discipline in between would be one more queue that delays them.
   if (!SetOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1)) {
     return Refused(device, "PACKET_QDISC_BYPASS");
   }
@@ -57,7 +58,7 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
                                                          rte_mempool* rx_pool) {
   absl::StatusOr<int> interface = EthernetInterface(device.interface);
   if (!interface.ok()) return interface.status();
-  // Protocol 0: nothing is received before it is bound.
+  // With protocol 0 the socket receives nothing before it is bound.
   os::UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket && (errno == EPERM || errno == EACCES)) {
     return absl::PermissionDeniedError("a raw socket needs root, or CAP_NET_RAW");

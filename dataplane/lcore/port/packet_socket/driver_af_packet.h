@@ -1,9 +1,9 @@
-// A kernel interface as a port, by a packet socket: works on anything, and the kernel goes on using the interface.
+// A kernel interface as a port, by a packet socket. It works on every interface, and the kernel goes on using it.
 //
-// The socket is our own instead of DPDK's net_af_packet, which moves one frame for each pass through the kernel: a burst of
-// one path is one (segment_sender.h), and what arrives as one is cut here (segment_receiver.h). A classic BPF filter lets in
-// only UDP to our port (packet_filter.h); the kernel still sees every frame. Sending never waits: where the socket's send
-// buffer is full, or the interface is down, frames are refused.
+// The socket is our own, because DPDK's net_af_packet moves one frame for each pass through the kernel. Ours sends a
+// burst of one path in one pass (segment_sender.h), and cuts what arrives joined (segment_receiver.h). A classic BPF
+// filter lets in only UDP to our port (packet_filter.h); the kernel still sees every frame. Sending never waits: frames
+// are refused where the socket's send buffer is full or the interface is down.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_DRIVER_AF_PACKET_H_
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_DRIVER_AF_PACKET_H_
 
@@ -34,14 +34,15 @@ class AfPacketPort final : public Port {
   bool LinkUp() const override { return true; }
 
  private:
-  // `socket`: bound to its interface, and now the port's.
+  // `socket` is bound to its interface.
   AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, os::UniqueFd socket,
                const wire::MacAddress& mac);
 
   const os::UniqueFd socket_;
   SegmentReceiver receiver_;
   SegmentSender sender_;
-  mutable uint64_t missed_ = 0;  // control thread; the kernel forgets them when it has told
+  // The sum of what the kernel told, which forgets a count once it has told it. Control thread.
+  mutable uint64_t missed_ = 0;
 };
 
 }  // namespace warp::lcore

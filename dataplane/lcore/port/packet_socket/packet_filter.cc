@@ -28,8 +28,9 @@ class Filter {
     Load(BPF_B | BPF_ABS, kIp + 9);
     DropUnless(IPPROTO_UDP);
     Load(BPF_H | BPF_ABS, kIp + 6);
-    DropIfAnyOf(0x3fff);                                           // more fragments, or an offset
-    program_[size_++] = BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, kIp);  // X = header length
+    DropIfAnyOf(0x3fff);  // the flag "more fragments", and the fragment's offset
+    // X = the length of the IPv4 header
+    program_[size_++] = BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, kIp);
     Load(BPF_H | BPF_IND, kIp + 2);
     DropUnless(port);
     Return(UINT32_MAX);

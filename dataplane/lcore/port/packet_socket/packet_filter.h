@@ -1,5 +1,5 @@
-// The classic BPF program in front of a packet socket: only UDP to our port enters it, so that the kernel's other traffic
-// costs us nothing.
+// The classic BPF program in front of a packet socket. It lets in only UDP to our port, so that the kernel's other
+// traffic costs us nothing.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_PACKET_FILTER_H_
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_PACKET_FILTER_H_
 
@@ -7,8 +7,8 @@
 
 namespace warp::lcore {
 
-// Lets in UDP to `port` on this very interface: to our MAC address, without VLAN tag, not a fragment. What the kernel itself
-// sends is no host packet. False, with errno, where the kernel refuses.
+// Lets in whole UDP datagrams to `port` in untagged frames to our MAC address. Frames that the kernel itself sends stay
+// out. False, with errno: the kernel refused the filter.
 bool AttachPacketFilter(int socket, uint16_t port);
 
 }  // namespace warp::lcore

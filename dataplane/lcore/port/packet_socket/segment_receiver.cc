@@ -35,7 +35,7 @@ uint16_t SegmentReceiver::Receive(rte_mbuf** frames, uint16_t count) {
       const size_t most =
           std::min((size_t{count} - done + per_message_ - 1) / per_message_, kMessages);
       ReceiveMessages(most);
-      drained = have_ < most;  // as good as EAGAIN
+      drained = have_ < most;  // Fewer than asked for means that the socket is empty.
       if (have_ == 0) break;
     }
     Message& message = messages_[next_];
@@ -57,7 +57,7 @@ void SegmentReceiver::ReceiveMessages(size_t most) {
   const int count =
       recvmmsg(fd_, headers_.data(), static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
   have_ = count > 0 ? static_cast<size_t>(count) : 0;
-  // A frame that the kernel could not put into words is gone with its error.
+  // A frame that the kernel could not describe by an offload header is gone with the error.
   if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN) missed_.Add();
   for (size_t i = 0; i < have_; ++i) {
     Message& message = messages_[i];
@@ -69,7 +69,8 @@ void SegmentReceiver::ReceiveMessages(size_t most) {
   }
 }
 
-// Without buffers frames stay in the socket, where the kernel counts what finds no room.
+// Gives each message a buffer. Without buffers frames stay in the socket, where the kernel counts those that find no
+// room.
 bool SegmentReceiver::FillBuffers(size_t most) {
   for (size_t i = 0; i < most; ++i) {
     Message& message = messages_[i];
@@ -81,7 +82,7 @@ bool SegmentReceiver::FillBuffers(size_t most) {
   return true;
 }
 
-// A joined frame makes joined_; the size of one that cannot be handed over becomes 0.
+// Fills joined_ for a joined frame, so that Cut can begin. Sets the size of a frame that cannot be handed over to 0.
 void SegmentReceiver::Begin(Message* message) {
   if (message->size == 0) return;
   const bool whole = message->offload.kind == OffloadHeader::kNotJoined;

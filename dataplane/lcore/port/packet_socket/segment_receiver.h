@@ -1,8 +1,9 @@
-// Frames out of a packet socket: what the kernel hands over as one frame of UDP segments (wire/segments.h) becomes what was
-// sent. Several messages in one call.
+// Receives frames from a packet socket. The kernel may hand several datagrams over joined, as one frame of UDP segments
+// (wire/frame/segments.h); the receiver cuts them into the frames that were sent. One call receives several messages.
 //
-// A message lands in a packet buffer, what does not fit in the room behind it. So a frame of its own is in place already, and
-// a joined one is cut from there, each segment into a buffer of its own. Worker's thread.
+// A message lands in a packet buffer, and what does not fit there lands in the room behind it. A frame that is not
+// joined is thus in its place already; a joined one is cut from there, each segment into a buffer of its own. The
+// worker's thread.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_RECEIVER_H_
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_RECEIVER_H_
 
@@ -23,9 +24,11 @@ namespace warp::lcore {
 
 class SegmentReceiver {
  public:
-  // `fd`: a packet socket with PACKET_VNET_HDR; `pool` gives the buffers. Both stay the caller's, and outlive this.
+  // `fd` is a packet socket with PACKET_VNET_HDR, and `pool` gives the buffers. Both stay the caller's and must outlive
+  // the receiver.
   SegmentReceiver(int fd, rte_mempool* pool);
-  ~SegmentReceiver();  // what it holds goes back to the pool
+  // Gives the buffers that it holds back to the pool.
+  ~SegmentReceiver();
   SegmentReceiver(const SegmentReceiver&) = delete;
   SegmentReceiver& operator=(const SegmentReceiver&) = delete;
 
@@ -35,7 +38,7 @@ class SegmentReceiver {
   // Any thread.
   uint64_t packets() const { return packets_.Get(); }
   uint64_t bytes() const { return bytes_.Get(); }
-  // Frames for which there was no buffer, and messages that cannot be cut: no such thing is sent by WARP.
+  // Frames for which there was no buffer, and messages that cannot be cut, such as WARP never sends.
   uint64_t missed() const { return missed_.Get(); }
 
  private:
@@ -43,14 +46,14 @@ class SegmentReceiver {
   static constexpr size_t kRoom = 64 * 1024;  // behind a message's buffer
   static constexpr size_t kMaxCut = 128;      // frames of one message; the kernel joins no more
 
-  // One message. The kernel writes the first two; the third is in rooms_.
+  // One message of recvmmsg(2). The kernel fills the header, then the buffer, then the message's room in rooms_.
   struct Message {
     OffloadHeader offload;
     rte_mbuf* buffer = nullptr;
-    size_t in_buffer = 0;  // bytes of the frame that are there
-    size_t size = 0;       // of the frame
+    size_t in_buffer = 0;  // bytes of the frame that lie in the buffer
+    size_t size = 0;       // of the whole frame; 0: there is none to hand over
   };
-  // What is yet to be cut from the message at next_.
+  // The part of the message at next_ that is yet to be cut.
   struct Joined {
     size_t header_size = 0;  // 0: nothing
     size_t segment = 0;      // bytes of payload in each but the last
@@ -70,15 +73,16 @@ class SegmentReceiver {
 
   const int fd_;
   rte_mempool* const pool_;
-  const uint16_t buffer_size_;  // of a buffer's data behind its headroom
+  const uint16_t buffer_size_;  // of a buffer's data room behind its headroom
 
   std::array<Message, kMessages> messages_;
   std::array<std::array<iovec, 3>, kMessages> vectors_;
   std::array<mmsghdr, kMessages> headers_{};
-  const std::unique_ptr<uint8_t[]> rooms_;  // pages are taken as they are used
-  size_t next_ = 0, have_ = 0;              // messages that are yet to be handed over
+  const std::unique_ptr<uint8_t[]> rooms_;  // The kernel takes pages for it only as they are used.
+  size_t next_ = 0, have_ = 0;  // Messages from next_ to have_ are yet to be handed over.
   Joined joined_;
-  size_t per_message_ = 1;  // frames in the last one: as many calls ask for no more than is wanted
+  // Frames in the last message. With it the next call guesses how many messages hold the frames that are wanted.
+  size_t per_message_ = 1;
 
   Counter packets_;
   Counter bytes_;

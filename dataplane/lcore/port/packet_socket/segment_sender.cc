@@ -19,8 +19,10 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
   uint16_t done = 0;
   bool join = singly_ == 0;
   if (!join) --singly_;
-  bool told = false;  // of an error that an earlier receive left behind in the socket
-  // Each round sends, gives up a frame, stops joining, is told an old error or ends.
+  // EINVAL may be an old error of the socket, which the call takes off it without sending. So the first one is tried
+  // again.
+  bool told = false;
+  // Each round sends frames, gives one up, stops joining, takes an old error off the socket, or ends the call.
   while (done < count) {
     const size_t runs =
         BuildRuns(frames + done, std::min<uint16_t>(count - done, uint16_t{kFrames}), join);
@@ -56,9 +58,9 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
         join = false;
         StopJoining(EINVAL);
         continue;
-      case ENOBUFS:  // of the interface too, while it has no carrier or its queue is full
+      case ENOBUFS:  // There is no room, or the interface has no carrier or a full queue.
         if (!joined) {
-          singly_ = 0;  // it is not that
+          singly_ = 0;  // Joining was not the reason.
           next_singly_ = std::max(next_singly_ / 2, kFewBursts);
           return done;
         }
@@ -68,14 +70,14 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
       case EMSGSIZE:
         GiveUp(frames[done++]);
         continue;
-      default:  // no room in the send buffer, or the interface is down or gone
+      default:  // The send buffer is full, or the interface is down or gone.
         return done;
     }
   }
   return done;
 }
 
-// The interface or the kernel cannot cut joined frames, or has no room for one at the moment.
+// Called where the interface or the kernel cannot cut joined frames, or has no room for one at the moment.
 void SegmentSender::StopJoining(int error) {
   singly_ = error == ENOBUFS ? next_singly_ : kManyBursts;
   next_singly_ = std::min(next_singly_ * 2, kManyBursts);
@@ -86,7 +88,7 @@ void SegmentSender::GiveUp(rte_mbuf* frame) {
   rte_pktmbuf_free(frame);
 }
 
-// Up to a frame that cannot be sent at all.
+// Makes messages of the frames, up to one that cannot be sent at all, and returns how many messages there are.
 size_t SegmentSender::BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join) {
   size_t runs = 0;
   iovec* vector = vectors_.data();
@@ -104,7 +106,7 @@ size_t SegmentSender::BuildRuns(rte_mbuf* const* frames, uint16_t count, bool jo
   return runs;
 }
 
-// How many frames from the first on can leave as one.
+// How many frames, from the first on, can leave as one.
 uint16_t SegmentSender::RunLength(rte_mbuf* const* frames, uint16_t count,
                                   size_t header_size) const {
   const size_t size = rte_pktmbuf_pkt_len(frames[0]) - header_size;
@@ -122,17 +124,18 @@ uint16_t SegmentSender::RunLength(rte_mbuf* const* frames, uint16_t count,
       break;
     }
     ++length;
-    if (rte_pktmbuf_pkt_len(next) - header_size < size) break;  // a shorter one is the last
+    if (rte_pktmbuf_pkt_len(next) - header_size < size)
+      break;  // Only the last segment may be shorter.
   }
   return length;
 }
 
-// Returns what follows the message's last vector.
+// Writes the vectors of one message from `vector` on, and returns what follows the last.
 iovec* SegmentSender::AddRun(rte_mbuf* const* frames, Run* run, size_t header_size, iovec* vector) {
   run->bytes = 0;
   run->offload = {};
   *vector++ = {&run->offload, sizeof(run->offload)};
-  size_t skip = 0;  // of each frame, since the joined one has headers of its own
+  size_t skip = 0;  // bytes of each frame's own headers, where the joined frame has headers for all
   if (run->frames > 1) {
     skip = header_size;
     *vector++ = {run->headers.data(), header_size};

@@ -1,12 +1,13 @@
-// Frames out of a packet socket: neighbours of one flow and one size leave as one frame of UDP segments (wire/segments.h), a
-// burst in one call.
+// Sends frames through a packet socket, a burst in one call. Neighbours of one flow and one size leave joined, as one
+// frame of UDP segments (wire/frame/segments.h), since the kernel then handles them in one pass.
 //
 //   burst      A1 A2 A3 B1 B2 c      A, B: copies for two paths; c: a probe
 //   messages   [A1 A2 A3] [B1 B2] [c]
 //
-// The kernel, or the network adapter, cuts them: a receiver on another machine sees what it would have seen. Where neither does
-// (Linux before 6.2; an interface without tx-udp-segmentation, behind a bypassed queueing discipline) frames leave one by one,
-// still a burst in one call. Nothing says so but the refusal. Worker's thread.
+// The kernel or the network adapter cuts a joined frame, so that a receiver on another machine cannot tell. Where
+// neither can (Linux before 6.2, or an interface without tx-udp-segmentation behind a bypassed queueing discipline)
+// frames leave one by one, though still in one call. Only the refusal of a joined frame tells that neither can. The
+// worker's thread.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
 
@@ -26,13 +27,13 @@ namespace warp::lcore {
 
 class SegmentSender {
  public:
-  // `fd`: a packet socket with PACKET_VNET_HDR, bound to its interface. It stays the caller's.
+  // `fd` is a packet socket with PACKET_VNET_HDR, bound to its interface. It stays the caller's.
   explicit SegmentSender(int fd) : fd_(fd) {}
 
-  // Takes frames from the front and returns how many; the rest stays the caller's. Never blocks: what the socket's send buffer
-  // has no room for, or a down interface refuses, is not taken. A lone frame larger than the interface's MTU, or one in more
-  // pieces than any of ours, is taken and counted. (The kernel does not look at the size of joined ones: control keeps them
-  // within the MTU.)
+  // Takes frames from the front and returns how many. The others stay the caller's: there was no room in the socket's
+  // send buffer, or the interface is down. Never blocks. A lone frame larger than the interface's MTU, or one in more
+  // pieces than any of ours, is taken, dropped and counted as too large. The kernel does not look at the size of joined
+  // frames, so control keeps them within the MTU.
   uint16_t Send(rte_mbuf** frames, uint16_t count);
 
   // Any thread.
@@ -43,12 +44,13 @@ class SegmentSender {
  private:
   static constexpr size_t kFrames = 64;   // of one call
   static constexpr size_t kSegments = 4;  // of a frame's chain; ours have two
-  // Bursts that leave frame by frame after joined ones were refused: for want of room, few at first; for good reason, many.
+  // How many bursts leave frame by frame after a joined frame was refused. Where room was wanting it is few at first,
+  // and twice as many after each further refusal. Where the interface cannot cut joined frames it is many.
   static constexpr uint32_t kFewBursts = 8, kManyBursts = 1024;
-  // virtio's header and the frame's, then the pieces.
+  // Each frame may need a vector for virtio's header, one for its own header, and one for each of its pieces.
   static constexpr size_t kVectors = kFrames * (kSegments + 2);
 
-  // What leaves in one message.
+  // The frames that leave in one message.
   struct Run {
     uint16_t frames = 0;
     uint32_t bytes = 0;  // of the frames
@@ -63,8 +65,8 @@ class SegmentSender {
   void StopJoining(int error);
 
   const int fd_;
-  uint32_t singly_ =
-      0;  // bursts that are yet to leave frame by frame, until joining is tried again
+  // Bursts that are yet to leave frame by frame before joining is tried again.
+  uint32_t singly_ = 0;
   uint32_t next_singly_ = kFewBursts;
 
   std::array<Run, kFrames> runs_;

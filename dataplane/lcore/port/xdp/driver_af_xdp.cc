@@ -45,18 +45,19 @@ namespace {
 constexpr absl::string_view kProgramName = "warp_xdp";
 constexpr absl::string_view kPortMark = "WARPPORT";
 
-// As many as the driver lets the kernel fill: 34 ms at 60,000 frames a second, for a worker that was descheduled.
+// The most that the driver lets the kernel fill. They hold 34 ms of 60,000 frames a second while the worker is
+// descheduled.
 constexpr uint16_t kDescriptors = 2048;
 
-// What the kernel charges a sent frame at most: a page of data, the sk_buff and its head.
+// The most that the kernel charges for a sent frame: a page of data, the sk_buff and its head.
 constexpr int kSkbBytes = 8192;
 
 absl::Status Refused(const std::string& interface, absl::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat("interface ", interface, ": ", why));
 }
 
-// A name in the network namespace that ends with the process: a living owner is told from a program
-// left by a dead one.
+// Binds a name that exists in the network namespace as long as this process lives. It tells an interface that a living
+// process uses from one where a dead process has left its program.
 absl::StatusOr<os::UniqueFd> ClaimInterface(const std::string& interface) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return os::ErrnoStatus(errno, "socket");
@@ -69,7 +70,7 @@ absl::StatusOr<os::UniqueFd> ClaimInterface(const std::string& interface) {
   return Refused(interface, "another process uses it by af_xdp");
 }
 
-// All frames must come through the one queue that the socket is bound to.
+// The socket is bound to one queue, so all frames must come through that queue.
 absl::Status CheckChannels(const std::string& interface) {
   ethtool_channels channels{};
   channels.cmd = ETHTOOL_GCHANNELS;
@@ -79,7 +80,8 @@ absl::Status CheckChannels(const std::string& interface) {
   const os::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const bool known = fd && ioctl(fd.get(), SIOCETHTOOL, &request) == 0;
   const uint32_t receiving = channels.combined_count + channels.rx_count;
-  if (!known || receiving <= 1) return absl::OkStatus();  // drivers without the question have one
+  if (!known || receiving <= 1)
+    return absl::OkStatus();  // A driver that cannot be asked has one channel.
   return Refused(
       interface,
       absl::StrCat("af_xdp needs one channel and it has ", receiving, "; ethtool -L ", interface,
@@ -113,8 +115,8 @@ absl::Status CheckBuffers(const std::string& interface, rte_mempool* pool) {
   return absl::OkStatus();
 }
 
-// Frees the interface of a program that a killed process of ours left there; anybody else's is left
-// alone.
+// Frees the interface of a program that a killed process of ours left there. The program of anybody else is left alone,
+// and is an error.
 absl::Status DetachStale(const std::string& interface, int index) {
   uint32_t id = 0;
   if (bpf_xdp_query_id(index, 0, &id) != 0 || id == 0) return absl::OkStatus();
@@ -134,7 +136,7 @@ absl::Status DetachStale(const std::string& interface, int index) {
   return absl::OkStatus();
 }
 
-// The embedded program with our port in it, as a file for the driver to load. None: there is no memory.
+// The embedded program with our port written into it, as a file that the driver can load. None: there is no memory.
 os::UniqueFd ProgramFile(uint16_t udp_port) {
   std::string object(reinterpret_cast<const char*>(kWarpXdpObject), sizeof(kWarpXdpObject));
   const uint16_t wire_order = htons(udp_port);
@@ -146,8 +148,9 @@ os::UniqueFd ProgramFile(uint16_t udp_port) {
   return fd;
 }
 
-// The driver loads the program and never closes what it got: its program, its maps, its types. The
-// kernel holds what is attached.
+// The BPF descriptors of this process. The driver never closes those of the program that it loads, of its maps and of
+// its types, so they are found by comparing what was there before. Closing them is safe: the kernel holds what is
+// attached.
 std::vector<int> BpfDescriptors() {
   std::vector<int> found;
   std::error_code error;
@@ -162,7 +165,7 @@ std::vector<int> BpfDescriptors() {
   return found;
 }
 
-// The buffers that this thread could take from the pool now, sorted. Nobody else uses it meanwhile.
+// The buffers that this thread could take from the pool now, sorted. Nobody else may use the pool meanwhile.
 std::vector<void*> Available(rte_mempool* pool) {
   std::vector<void*> objects;
   for (void* object = nullptr; rte_mempool_get(pool, &object) == 0;) objects.push_back(object);
@@ -173,8 +176,8 @@ std::vector<void*> Available(rte_mempool* pool) {
   return objects;
 }
 
-// When an interface was last given back. The kernel frees its queue behind closing, in a work queue of its own, and until
-// then binding to it fails; nothing tells when that is.
+// When each interface was last given back. The kernel frees the queue some time after the socket is closed, in a work
+// queue of its own, and binding to the queue fails until then. Nothing tells when that is.
 std::map<int, std::chrono::steady_clock::time_point>& Released() {
   static std::map<int, std::chrono::steady_clock::time_point> released;
   return released;
@@ -188,7 +191,7 @@ void WaitForRelease(int interface) {
   Released().erase(released);
 }
 
-// What is in `more` and not in `some`; both sorted.
+// What is in `more` and not in `some`. Both are sorted.
 template <typename T>
 std::vector<T> Without(const std::vector<T>& more, const std::vector<T>& some) {
   std::vector<T> rest;
@@ -232,8 +235,8 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
 absl::Status AfXdpPort::PlugIn(const std::string& interface) {
   os::UniqueFd program = ProgramFile(spec_.listen_port);
   if (!program) return absl::ResourceExhaustedError("no memory for its program");
-  // force_copy: where the kernel writes into our buffers itself, the driver sleeps up to a second
-  // in RxBurst when it ran out of them; with copies it never does.
+  // force_copy keeps RxBurst from sleeping. Where the kernel writes into our buffers itself, the driver sleeps up to a
+  // second there when it has run out of them.
   absl::StatusOr<uint16_t> device = PlugDevice(
       "vdev", NewDeviceName("net_af_xdp"),
       absl::StrCat("iface=", interface, ",start_queue=0,queue_count=1,busy_budget=0,force_copy=1,",
@@ -249,7 +252,7 @@ absl::Status AfXdpPort::PlugIn(const std::string& interface) {
     const std::vector<void*> buffers = Available(rx_pool_);
     status = Start();
     if (!status.ok()) {
-      // A driver that fails half-way forgets the buffers it had taken.
+      // A driver that fails half-way forgets the buffers that it had taken.
       for (void* lost : Without(buffers, Available(rx_pool_))) {
         rte_pktmbuf_free(static_cast<rte_mbuf*>(lost));
       }
@@ -262,8 +265,9 @@ absl::Status AfXdpPort::PlugIn(const std::string& interface) {
   if (!status.ok()) return status;
   if (poll_fd_ < 0) return absl::UnavailableError("its socket is not to be found");
   fcntl(poll_fd_, F_SETFD, FD_CLOEXEC);
-  multi_segment_tx_ = false;  // it would send what lies behind the first segment in memory
-  // While the kernel cannot charge a frame to the socket, the driver tries again without end.
+  // The driver would send what lies behind the first segment in memory, in place of the second segment.
+  multi_segment_tx_ = false;
+  // The buffer must never be full, since the driver would then try again without end.
   if (!os::EnlargeSocketBuffer(poll_fd_, os::SocketBuffer::kSend, kDescriptors * kSkbBytes)) {
     return absl::PermissionDeniedError("a large send buffer needs CAP_NET_ADMIN");
   }
@@ -272,7 +276,7 @@ absl::Status AfXdpPort::PlugIn(const std::string& interface) {
 
 AfXdpPort::~AfXdpPort() {
   if (poll_fd_ >= 0) {
-    // First no more frames for us, then what lies in the rings, then the driver's own closing.
+    // The order matters: no frame may come any more when the rings are read, and the driver's closing unmaps them.
     bpf_xdp_detach(interface_, 0, nullptr);
     std::vector<rte_mbuf*> buffers = BuffersInRings(poll_fd_, rx_pool_);
     const ino_t socket = InodeOf(poll_fd_);

@@ -1,7 +1,7 @@
-// A kernel interface as a port, by the af_xdp driver: UDP to our port skips the kernel's stack, all
-// else stays with it.
+// A kernel interface as a port, by the af_xdp driver. UDP to our port skips the kernel's stack, and all other traffic
+// stays with the kernel.
 //
-// The XDP program is our own (xdp/warp_xdp.c), since DPDK's and libxdp's default takes every frame.
+// The XDP program is our own (warp_xdp.c), since the default of DPDK and libxdp takes every frame.
 #ifndef WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_
 #define WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_
 
@@ -16,9 +16,8 @@ namespace warp::lcore {
 
 class AfXdpPort final : public EthdevPort {
  public:
-  // Unavailable where this build has no XDP program (clang or libbpf were missing).
-  // FailedPrecondition for an interface with more than one channel, another's XDP program, or
-  // frames larger than a page.
+  // Unavailable: this build has no XDP program, since clang or libbpf was missing. FailedPrecondition: the interface
+  // has more than one channel or an XDP program of somebody else, or packet buffers are larger than a page.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const KernelDevice& device,
                                                     const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);

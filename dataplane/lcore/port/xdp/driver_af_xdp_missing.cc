@@ -1,5 +1,4 @@
-// In place of driver_af_xdp.cc, where the compiler or the library for XDP programs was missing at
-// build time.
+// Stands in for driver_af_xdp.cc where the compiler or the library for XDP programs was missing at build time.
 
 #include "absl/status/status.h"
 #include "dataplane/lcore/port/xdp/driver_af_xdp.h"
