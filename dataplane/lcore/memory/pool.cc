@@ -16,27 +16,27 @@ namespace {
 
 constexpr size_t kMib = 1024 * 1024;
 
-// The largest ring items are pointers or pairs of them; a generous bound.
+// A generous bound: the largest items of rings are pointers or pairs of them.
 constexpr size_t kMaxRingItem = 32;
 
-// What a driver allocates for a port: memif its queues.
+// The most that a driver allocates for a port: memif allocates its queues.
 constexpr size_t kDriverMemory = kMib;
 
-// A thread's cache holds up to half as many again before it is flushed to the pool.
+// A thread's cache holds up to one and a half times its size before it is flushed to the pool.
 constexpr uint32_t kCacheHeld = kPoolCache * 3 / 2;
 
-// Packets of one turn of a loop: received, opened, yet to be handed over.
+// Packets that a thread has in hand in one turn of its loop: received, opened, and yet to be handed over.
 constexpr uint32_t kBurstsInHand = 256;
 
-// The af_xdp driver gives the kernel 2048 buffers to fill, whatever the number of RX descriptors,
-// and what was sent comes back through a completion ring of another 2048.
+// The af_xdp driver gives the kernel 2048 buffers to fill, whatever the number of RX descriptors. Buffers that were
+// sent come back through a completion ring of another 2048.
 constexpr uint32_t kKernelBuffers = 4096;
 
 constexpr uint32_t ElementSize(uint16_t room) {
   return static_cast<uint32_t>(sizeof(rte_mbuf)) + kPacketMetaSize + room;
 }
 
-// A pool: its objects (with DPDK's own header, in cache lines), its ring of pointers, its caches.
+// The size of a pool: its objects with DPDK's own headers in whole cache lines, its ring of pointers, and its caches.
 size_t PoolSize(uint32_t buffers, uint16_t room) {
   const size_t object = rte_mempool_calc_obj_size(ElementSize(room), 0, nullptr);
   return buffers * object + rte_align32pow2(buffers + 1) * sizeof(void*) + kMib;
@@ -46,9 +46,9 @@ absl::StatusOr<PoolPtr> MakePool(const char* purpose, uint32_t buffers, uint16_t
                                  const PoolPlan& plan) {
   static std::atomic<uint32_t> serial{0};
   const std::string name = absl::StrCat("warp_", purpose, "_", serial.fetch_add(1));
-  // Without devices that do DMA, objects may lie anywhere. Otherwise EAL keeps each within a page,
-  // which costs a whole one per buffer where pages are small, and leaves gaps that af_xdp's driver
-  // does not expect.
+  // Where no device does DMA, objects may lie anywhere. If they had to be contiguous, EAL would keep each within a
+  // page. That costs a whole page per buffer where pages are small, and leaves gaps that af_xdp's driver does not
+  // expect.
   const unsigned flags = plan.dma ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
   PoolPtr pool(rte_mempool_create_empty(name.c_str(), buffers, ElementSize(room), kPoolCache,
                                         sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags));
@@ -74,7 +74,7 @@ absl::StatusOr<PoolPtr> MakePool(const char* purpose, uint32_t buffers, uint16_t
 
 PoolPlan PlanPools(const DataplaneOptions& options) {
   const auto workers = static_cast<uint32_t>(std::max<size_t>(options.worker_cpus.size(), 1));
-  const uint32_t threads = workers + 1;  // with control
+  const uint32_t threads = workers + 1;  // the control thread, too
   const uint32_t ports = options.max_ports;
 
   PoolPlan plan;
@@ -91,14 +91,14 @@ PoolPlan PlanPools(const DataplaneOptions& options) {
                                          [](int cpu) { return cpu >= 0; });
   plan.shared_cpus = threads > 1 && !all_own_a_cpu;
 
-  // Every pool at its full size, a ring for each ordered pair of threads and one more to control,
-  // the drivers' own.
+  // Counts every pool at its full size, a ring for each ordered pair of threads and one more to control, and what
+  // drivers allocate.
   size_t bytes = PoolSize(plan.payload_buffers, plan.data_room) +
                  workers * PoolSize(plan.header_buffers, plan.header_room) +
                  ports * PoolSize(plan.rx_buffers, plan.data_room);
   bytes += size_t{threads} * (threads + 1) * options.ring_size * kMaxRingItem;
   bytes += ports * kDriverMemory;
-  bytes += bytes / 16;  // alignment and the heap's own
+  bytes += bytes / 16;  // for alignment, and for the heap's own data
   plan.memory_mib = static_cast<uint32_t>(bytes / kMib) + 16;
   return plan;
 }

@@ -97,9 +97,10 @@ class DpdkDataplane final : public Dataplane {
   os::ThreadChecker control_;
   DropCounters drops_;
   std::vector<Completion> refused_;  // of payloads that did not fit a ring
-  std::vector<uint8_t>
-      to_wake_;            // by WorkerId: whether it was given something since the last flush
-  size_t first_lane_ = 0;  // the lane that the next receiving call looks at first
+  // By WorkerId: whether the worker was given something since the last flush.
+  std::vector<uint8_t> to_wake_;
+  // The lane that the next receiving call looks at first.
+  size_t first_lane_ = 0;
 };
 
 }  // namespace warp::lcore

@@ -15,7 +15,7 @@
 namespace warp::lcore {
 namespace {
 
-// One mapping of a socket, as /proc/self/maps has it.
+// One mapping of a socket, as /proc/self/maps lists it.
 struct Mapping {
   uintptr_t begin = 0;
   uintptr_t end = 0;
@@ -41,13 +41,13 @@ std::vector<Mapping> MappingsOf(ino_t socket) {
   return mappings;
 }
 
-// The addresses in umem of the descriptors that were produced and not consumed.
+// Adds the addresses in umem of the descriptors that were produced and not consumed.
 void Collect(const Mapping& mapping, const xdp_ring_offset& offsets, size_t descriptor_size,
              std::vector<uint64_t>* addresses) {
   const auto* base = reinterpret_cast<const uint8_t*>(mapping.begin);
   const uint32_t producer = *reinterpret_cast<const volatile uint32_t*>(base + offsets.producer);
   const uint32_t consumer = *reinterpret_cast<const volatile uint32_t*>(base + offsets.consumer);
-  // The kernel rounds the mapping up to pages; rings have a power of two of descriptors.
+  // The kernel rounds the mapping up to pages, but the number of a ring's descriptors is a power of two.
   const auto size = static_cast<uint32_t>(
       std::bit_floor((mapping.end - mapping.begin - offsets.desc) / descriptor_size));
   if (producer - consumer > size) return;
@@ -83,8 +83,8 @@ std::vector<rte_mbuf*> BuffersInRings(int socket, rte_mempool* pool) {
         break;
     }
   }
-  // As the driver computes them: umem begins at the page of the pool's memory, an address is that
-  // of the object's header, with the offset of the data in its upper bits.
+  // The driver computes addresses so: umem begins at the page of the pool's memory, and an address is that of the
+  // object's header, with the offset of the data in its upper bits.
   const uint64_t page = static_cast<uint64_t>(getpagesize());
   const auto memory = reinterpret_cast<uint64_t>(STAILQ_FIRST(&pool->mem_list)->addr);
   for (uint64_t address : addresses) {

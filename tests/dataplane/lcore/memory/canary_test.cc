@@ -1,5 +1,5 @@
-// Nobody writes outside what is his: sanitizers do not see the inside of a packet buffer, so every byte around the packet
-// is a canary.
+// No stage writes outside its packet. Sanitizers do not see the inside of a packet buffer, so every byte around the
+// packet is a canary.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +18,7 @@ wire::MutableBytes RoomOf(rte_mbuf* packet) {
   return {static_cast<uint8_t*>(packet->buf_addr), packet->buf_len};
 }
 
-// Every free buffer of the pool becomes canaries all over.
+// Fills every free buffer of the pool with canaries.
 void Populate(const rte_mempool* pool) {
   std::vector<rte_mbuf*> all;
   for (rte_mbuf* packet; (packet = rte_pktmbuf_alloc(const_cast<rte_mempool*>(pool))) != nullptr;)
@@ -29,7 +29,7 @@ void Populate(const rte_mempool* pool) {
   }
 }
 
-// How many bytes from `begin` to `end` of the buffer's room sing no more.
+// How many bytes from `begin` to `end` of the buffer's room are canaries no more.
 size_t Dead(rte_mbuf* packet, size_t begin, size_t end) {
   const wire::MutableBytes room = RoomOf(packet).subspan(begin, end - begin);
   return room.size() - static_cast<size_t>(std::ranges::count(room, kCanary));
@@ -38,8 +38,8 @@ size_t Dead(rte_mbuf* packet, size_t begin, size_t end) {
 class Canaries : public testing::TestWithParam<size_t> {};
 INSTANTIATE_TEST_SUITE_P(, Canaries, testing::Values(0, 1, 15, 64, 351, 352, 1400));
 
-// One path, refused: the payload went out in place and came back. Below it only the frame's headers were written, behind
-// it only the tag.
+// The only path refuses, so the payload went out in place and came back. Only the frame's headers were written in front
+// of it, and only the tag behind it.
 TEST_P(Canaries, AroundAPayloadSealedInPlace) {
   Network net({.ports = 1, .v6 = true, .device_arguments = ",rate=0"}, {.ports = 1, .v6 = true});
   Populate(net.a().plane().payload_pool());
@@ -54,7 +54,7 @@ TEST_P(Canaries, AroundAPayloadSealedInPlace) {
   EXPECT_EQ(Dead(packet, packet->data_off + packet->data_len, packet->buf_len), 0u);
 }
 
-// Several paths: nothing is written in front of the payload at all.
+// With several paths nothing is written in front of the payload at all.
 TEST_P(Canaries, AroundAPayloadThatIsShared) {
   Network net({.ports = 2, .workers = 2, .device_arguments = ",rate=0"}, {.ports = 2});
   Populate(net.a().plane().payload_pool());
@@ -106,7 +106,8 @@ TEST(Canary, LargestPayload) {
       nullptr);
 }
 
-// One byte more than a payload can be, by other means: refused by name, before a counter is spent.
+// A payload that is one byte too long, made by other means than the façade's, is refused by name before a counter is
+// spent.
 TEST(Canary, NoRoomForTheTag) {
   Network net({.ports = 1}, {.ports = 1});
   DpdkDataplane& plane = net.a().plane();

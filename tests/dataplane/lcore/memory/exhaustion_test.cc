@@ -1,4 +1,4 @@
-// Pools run empty and ports refuse: every copy that is lost has a name, nothing leaks, and traffic goes on afterwards.
+// Pools run empty and ports refuse. Every copy that is lost has a name, nothing leaks, and traffic goes on afterwards.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using wire::Drop;
 
-// Takes all that a pool has, until it goes out of scope.
+// Takes all buffers of a pool, and gives them back when it goes out of scope.
 class Drought {
  public:
   explicit Drought(const rte_mempool* pool) : pool_(const_cast<rte_mempool*>(pool)) {
@@ -83,7 +83,7 @@ TEST_P(Exhaustion, NoBufferForTheCopies) {
   }
 }
 
-// Enough headers for some copies: those go out, the others are counted.
+// There are headers for some copies only. Those go out, and the others are counted.
 TEST(Headers, TooFewForAllCopies) {
   Network net({.ports = 1}, {.ports = 4});
   {
@@ -97,7 +97,7 @@ TEST(Headers, TooFewForAllCopies) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Control collects nothing: its share of the port's pool is bounded, and what is refused is refused before it is claimed.
+// Control collects nothing. Its share of the port's pool is bounded, and a packet is refused before it is claimed.
 TEST_P(Exhaustion, ControlHoldsItsShareAndNoMore) {
   Network net({.ports = 1, .ring_size = 4096}, {.ports = 1, .ring_size = 4096});
   for (int burst = 0; burst < 100; ++burst) {
@@ -114,7 +114,7 @@ TEST_P(Exhaustion, ControlHoldsItsShareAndNoMore) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Ports that take what they like, at random, with everything tracked: credit, drops and buffers add up.
+// Ports take packets at random while everything is tracked: credit, drops and buffers must add up.
 TEST(Refusals, AddUp) {
   for (const uint16_t workers : {1, 2}) {
     Network net({.ports = 2, .workers = workers, .device_arguments = ",rate=0"}, {.ports = 2});
@@ -145,7 +145,7 @@ TEST(Refusals, AddUp) {
     net.Settle();
     net.a().Completions();
     delivered += net.b().Received().size();
-    EXPECT_EQ(delivered, net.sessions().a->sent());  // every payload arrived, once
+    EXPECT_EQ(delivered, net.sessions().a->sent());  // Every payload arrived once.
     EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
   }
 }

@@ -1,5 +1,5 @@
-// Bursts through the packet sockets of driver_af_packet.h: neighbours of one flow and size travel joined, and nobody at either
-// end can tell.
+// Bursts through the packet sockets of driver_af_packet.h. Neighbours of one flow and size travel joined, and nobody at
+// either end can tell.
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -34,7 +34,7 @@ class PortAfPacketTest : public PortKernelTest {
     uint16_t udp_port = kTestPort;
     bool v6 = false;
   };
-  // Frames numbered from 0, in one burst; returns how many the port took, and frees the others.
+  // Sends frames numbered from 0 in one burst. Returns how many the port took, and frees the others.
   uint16_t SendBurst(const std::vector<Item>& items) {
     std::vector<rte_mbuf*> frames;
     for (const Item& item : items) {
@@ -45,12 +45,13 @@ class PortAfPacketTest : public PortKernelTest {
     for (size_t i = sent; i < frames.size(); ++i) rte_pktmbuf_free(frames[i]);
     return sent;
   }
-  // The kernel may tell of the carrier a second after a change of the interface; until then nothing is taken.
+  // Sends until the port takes a frame: the kernel may tell of the carrier only a second after a change of the
+  // interface.
   void WaitForCarrier() {
     for (int ms = 0; SendBurst({{8}}) == 0 && ms < 3000; ++ms) usleep(1000);
     ExpectReceived({{8}});
   }
-  // Receives as many frames and expects exactly these, in any portions.
+  // Expects exactly these frames to arrive, in any portions.
   void ExpectReceived(const std::vector<Item>& items, uint16_t portion = 32) {
     for (size_t i = 0; i < items.size();) {
       std::vector<rte_mbuf*> burst(portion);
@@ -80,7 +81,7 @@ class PortAfPacketTest : public PortKernelTest {
       EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
     }
     ~Observer() { close(fd_); }
-    // Sizes of the frames of UDP that came.
+    // The sizes of the UDP frames that came.
     std::vector<size_t> Sizes() {
       std::vector<size_t> sizes;
       std::vector<uint8_t> frame(70000);
@@ -96,7 +97,7 @@ class PortAfPacketTest : public PortKernelTest {
     const int fd_;
   };
 
-  // A frame of a test's own making into w0, behind an offload header of its own making.
+  // Puts a frame of the test's own making into w0, behind an offload header of its own making.
   bool Inject(const OffloadHeader& offload, const std::vector<uint8_t>& frame) {
     const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     const int on = 1;
@@ -156,7 +157,7 @@ TEST_P(PortAfPacketTest, OnlyEqualNeighboursAreJoined) {
   EXPECT_EQ(SendBurst(items), items.size());
   ExpectReceived(items);
   const size_t v4 = wire::kFrameHeaderSizeV4, v6 = wire::kFrameHeaderSizeV6;
-  // A shorter one ends a joined frame; a longer one begins the next.
+  // A shorter frame ends a joined one, and a longer frame begins the next.
   EXPECT_EQ(observer.Sizes(),
             std::vector<size_t>({v4 + 800, v4 + 300, v4 + 400, v6 + 800, v4 + 8}));
 }
@@ -177,7 +178,7 @@ TEST_P(PortAfPacketTest, IsReceivedInPortionsOfAnySize) {
   }
 }
 
-// What is cut from a joined frame carries checksums that the kernel, which verifies them, finds right.
+// The kernel verifies checksums, so it shows that the frames cut from a joined one carry the right ones.
 TEST_P(PortAfPacketTest, OthersReceiveWhatWasSent) {
   Ip("address add fd09::2/64 dev w1 nodad");
   const int socket = ::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -199,7 +200,7 @@ TEST_P(PortAfPacketTest, OthersReceiveWhatWasSent) {
   close(socket);
 }
 
-// As the replicator makes them: a header before a payload that several copies share.
+// The replicator makes such chains: a header before a payload that several copies share.
 TEST_P(PortAfPacketTest, ChainsLeaveAndTheirPayloadIsReleased) {
   std::vector<rte_mbuf*> frames;
   std::vector<rte_mbuf*> payloads;
@@ -242,9 +243,9 @@ TEST_P(PortAfPacketTest, WhatIsTooLargeIsCountedAndDelaysNobody) {
 }
 
 TEST_P(PortAfPacketTest, WhatCannotBeCutIsCounted) {
-  // Segments larger than a buffer: the far end's MTU is larger than ours.
+  // Segments are larger than a buffer where the far end's MTU is larger than ours.
   ASSERT_TRUE(Inject(Segments(3000), Joined(6000)));
-  // A single frame larger than a buffer.
+  // This single frame is larger than a buffer.
   Ip("link set w0 mtu 9000");
   Ip("link set w1 mtu 9000");
   ASSERT_TRUE(Inject({}, Joined(5000)));
@@ -259,7 +260,7 @@ TEST_P(PortAfPacketTest, WhatCannotBeCutIsCounted) {
   EXPECT_EQ(Held(), 0u);
 }
 
-// An interface whose other end is the test's, with offload headers and all.
+// An interface whose other end is the test, which reads and writes the offload headers too.
 class Tap {
  public:
   explicit Tap(const char* name) : fd_(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)) {
@@ -274,7 +275,7 @@ class Tap {
                            {const_cast<uint8_t*>(frame.data()), frame.size()}};
     return writev(fd_, parts, 2) > 0;
   }
-  // Whether a frame of that size came out, among whatever the kernel has to say.
+  // Whether a frame of that size came out, among whatever the kernel itself sends.
   bool Has(size_t size) const {
     std::array<uint8_t, 2000> bytes;
     for (ssize_t got; (got = read(fd_, bytes.data(), bytes.size())) > 0;) {
@@ -308,9 +309,9 @@ class PortTapTest : public PortAfPacketTest {
 };
 INSTANTIATE_TEST_SUITE_P(, PortTapTest, testing::Values(KernelDriver::kAfPacket));
 
-// 16,000 frames of one byte: whoever was let do that would hold up everybody else.
+// A message that would be cut into 16,000 frames of one byte holds up everybody else, so it must not be cut.
 TEST_P(PortTapTest, WhatWouldBeCutIntoTooManyIsCounted) {
-  // How many a kernel lets in differs.
+  // Kernels differ in how many segments they let in.
   if (WriteJoined(Segments(1), 128)) {
     EXPECT_EQ(Receive(*port_, 128, 1).size(), 128u);
   }
@@ -319,8 +320,8 @@ TEST_P(PortTapTest, WhatWouldBeCutIntoTooManyIsCounted) {
   EXPECT_EQ(port_->Counters().rx_missed, let_in ? 1u : 0u);
 }
 
-// A frame that the kernel cannot put into an offload header (UFO, as a guest of a bridge may send) fails the receive, and that error
-// is told to the next call on the socket, which may be a send.
+// A frame that the kernel cannot describe by an offload header (UFO, as a guest of a bridge may send) fails the
+// receive. The kernel tells that error to the next call on the socket, which may be a send.
 TEST_P(PortTapTest, AnErrorLeftByAReceiveCostsNoFrame) {
   OffloadHeader ufo = Segments(500);
   ufo.kind = 3;
@@ -369,7 +370,8 @@ TEST_P(PortAfPacketTest, WithoutBuffersFramesAreCounted) {
   ExpectReceived(std::vector<Item>(10));
 }
 
-// The kernel joins what an adapter received one by one, where a socket of the port asks for it, as warpd's guard does.
+// Where a socket of the UDP port asks for it, as warpd's guard does, the kernel joins what an adapter received one by
+// one.
 TEST_P(PortAfPacketTest, ReceivesWhatTheKernelJoined) {
   if (std::system("ethtool -K w1 gro on >/dev/null 2>&1 && ethtool -K w0 tx-udp-segmentation off "
                   ">/dev/null 2>&1") != 0) {

@@ -1,4 +1,4 @@
-// The af_xdp driver's own: XDP programs, channels, and who owns an interface.
+// What only the af_xdp driver has to do with: XDP programs, channels, and the owner of an interface.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>

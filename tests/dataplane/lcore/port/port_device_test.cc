@@ -1,4 +1,4 @@
-// Ports on devices that need no privileges, and what opening says when it fails.
+// Ports on devices that need no privileges, and the errors of opening.
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_ring.h>
@@ -10,9 +10,10 @@ namespace {
 
 class PortDeviceTest : public PortTest {
  protected:
-  // Joined, and both ends have buffers for what the other sends: a memif's receiver offers them when it polls.
+  // Opens both ends and polls until each has buffers for what the other sends: a memif's receiver offers them when it
+  // polls.
   std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> OpenMemifPair() {
-    // A socket of its own each time: the driver does not give up that of a closed server.
+    // Each test has a socket of its own, because the driver does not give up the socket of a closed server.
     static int pair = 0;
     const std::string common = absl::StrCat("id=0,socket=warp-port-test-", getpid(), "-", pair++);
     auto server = OpenDevargs(absl::StrCat("net_memif0,role=server,", common), 0);
@@ -30,7 +31,7 @@ TEST_F(PortDeviceTest, RingLoopsBack) {
   ASSERT_NE(port, nullptr);
   EXPECT_FALSE(port->kernel_sees_frames());
   EXPECT_EQ(port->poll_fd(), -1);
-  // The receiver gets the sender's very buffers, which must not be shared with others.
+  // The receiver gets the sender's very buffers, so they must not be shared with others.
   EXPECT_FALSE(port->multi_segment_tx());
   EXPECT_NE(port->mac(), wire::MacAddress{});
   EXPECT_EQ(Send(*port, *port, 0, 100), 100u);
@@ -47,7 +48,7 @@ TEST_F(PortDeviceTest, TakesADeviceOfTheTestAsItIs) {
   for (int opened = 0; opened < 2; ++opened) {
     auto port = OpenDevargs("net_ring_mine");
     ASSERT_NE(port, nullptr);
-    // Refuses what its ring does not hold.
+    // The device refuses what its ring cannot hold.
     EXPECT_EQ(Send(*port, *port, 0, 100), 63u);
     EXPECT_EQ(Receive(*port, 63), Numbers(0, 63));
   }
@@ -83,7 +84,7 @@ TEST_F(PortDeviceTest, MemifSendsAChainAndLeavesItsPayloadAlone) {
   rte_mbuf_refcnt_update(payload, 1);
   ASSERT_EQ(rte_pktmbuf_chain(header, payload), 0);
   ASSERT_EQ(a->TxBurst(&header, 1), 1);
-  chains_may_arrive_ = true;  // with DPDK 24.11; 22.11 joins them
+  chains_may_arrive_ = true;  // DPDK 24.11 hands the chain over, and 22.11 joins it.
   EXPECT_EQ(Receive(*b, 1, 1000), std::vector<uint32_t>{7});
   EXPECT_EQ(rte_mbuf_refcnt_read(payload), 1);
   rte_pktmbuf_free(payload);
@@ -105,7 +106,7 @@ TEST_F(PortDeviceTest, ClosesAndOpensAgain) {
     ASSERT_EQ(Send(*port, *port, 0, 10), 10u);
     ASSERT_EQ(Receive(*port, 10).size(), 10u);
   }
-  EXPECT_EQ(rte_eth_dev_count_avail(), 1);  // that of TakesADeviceOfTheTestAsItIs
+  EXPECT_EQ(rte_eth_dev_count_avail(), 1);  // the device of TakesADeviceOfTheTestAsItIs
   EXPECT_EQ(Held(), 0u);
 }
 

@@ -23,7 +23,7 @@ TEST(EalTest, RefusesWhatCannotBe) {
   EXPECT_EQ(InitEal({.worker_cpus = {cpu, cpu}}).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(InitEal({.worker_cpus = {-1}, .pci = true}).code(),
             absl::StatusCode::kFailedPrecondition);
-  // More than any machine has: 1 TiB.
+  // 1 TiB is more than any machine has.
   const absl::Status status =
       InitEal({.worker_cpus = {-1}, .hugepages = true, .memory_mib = 1 << 20});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -77,7 +77,7 @@ TEST(PoolTest, SharedCpusTakeTheRingThatDoesNotStall) {
 }
 
 TEST(PoolTest, PlannedMemoryHoldsAllPools) {
-  // The EAL of this test has 512 MiB; the plan of these options is less.
+  // The EAL of this test has 512 MiB, and these options need less.
   const DataplaneOptions options = {.max_ports = 4, .worker_cpus = {-1, -1}, .ring_size = 1024};
   const PoolPlan plan = PlanPools(options);
   ASSERT_LT(plan.memory_mib, 512u);

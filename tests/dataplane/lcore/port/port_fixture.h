@@ -1,4 +1,4 @@
-// Ports opened by a test, and frames sent through them, told apart by a number.
+// Opens ports for a test and sends frames through them, which a number tells apart.
 #ifndef WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_FIXTURE_H_
 #define WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_FIXTURE_H_
 
@@ -27,7 +27,7 @@ inline bool private_network = false;
 
 class PortTest : public testing::Test {
  protected:
-  // Buffers for frames of this MTU; before the first Open.
+  // Makes buffers for frames of this MTU. To be called before the first Open.
   void SetMaxMtu(uint16_t mtu) { options_.max_mtu = mtu; }
 
   // Opens port `id`, with a pool of its own.
@@ -56,14 +56,14 @@ class PortTest : public testing::Test {
   }
 
   rte_mempool* pool(PortId id) { return pools_[id].get(); }
-  // Buffers that somebody holds, of all pools.
+  // How many buffers of all pools somebody holds.
   unsigned Held() const {
     unsigned held = 0;
     for (const PoolPtr& pool : pools_) held += rte_mempool_in_use_count(pool.get());
     return held;
   }
 
-  // A frame from one port to another with `number` and `size - 8` bytes more behind its headers.
+  // A frame from one port to another, with `number` at the front of `size` bytes behind its headers.
   rte_mbuf* Frame(Port& from, Port& to, uint32_t number, uint16_t size = 100,
                   uint16_t udp_port = kTestPort, bool v6 = false) {
     auto address = [&](int host) {
@@ -82,7 +82,7 @@ class PortTest : public testing::Test {
     return packet;
   }
 
-  // Sends frames numbered from `first`; returns how many the port took. The others are freed.
+  // Sends frames numbered from `first` and returns how many the port took. The others are freed.
   uint32_t Send(Port& from, Port& to, uint32_t first, uint32_t count, uint16_t size = 100,
                 uint16_t udp_port = kTestPort, bool v6 = false) {
     for (uint32_t i = 0; i < count; ++i) {
@@ -95,9 +95,9 @@ class PortTest : public testing::Test {
     return count;
   }
 
-  // The numbers of the frames that arrive: until `count` are there, or nothing came for a while. A frame whose length
-  // differs from that of Frame(…, size), whose contents changed or that comes as a chain (unless chains_may_arrive_)
-  // counts as UINT32_MAX.
+  // Receives until `count` frames are there or nothing has come for a while, and returns their numbers. UINT32_MAX
+  // stands for a frame whose length differs from that of Frame(…, size), whose contents changed, or that comes as a
+  // chain (unless chains_may_arrive_).
   std::vector<uint32_t> Receive(Port& port, size_t count, uint16_t size = 100) {
     std::vector<uint32_t> numbers;
     for (int silent_ms = 0; numbers.size() < count && silent_ms < 500;) {
@@ -136,7 +136,7 @@ class PortTest : public testing::Test {
     return whole ? number : UINT32_MAX;
   }
 
-  // The port under test may hand over what was sent as a chain as a chain, which a worker joins.
+  // Whether the port under test may hand a chain over as a chain, which a worker would join.
   bool chains_may_arrive_ = false;
 
   static std::vector<uint32_t> Numbers(uint32_t first, uint32_t count) {

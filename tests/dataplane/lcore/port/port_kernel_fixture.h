@@ -30,7 +30,7 @@ class PortKernelTest : public PortTest, public testing::WithParamInterface<Kerne
   static void Ip(const std::string& arguments) {
     ASSERT_EQ(std::system(absl::StrCat("ip ", arguments).c_str()), 0) << arguments;
   }
-  // w0 is end 0, a stranger to the kernel; w1 is end 1, where the kernel has the port's address.
+  // w0 is end 0, of which the kernel knows no address. w1 is end 1, whose address the kernel has.
   static void MakeLink(int mtu = 1500) {
     Ip("link add w0 type veth peer name w1");
     for (const char* end : {"w0", "w1"}) Ip(absl::StrCat("link set ", end, " mtu ", mtu, " up"));
@@ -47,7 +47,7 @@ class PortKernelTest : public PortTest, public testing::WithParamInterface<Kerne
     ASSERT_NE(b_, nullptr);
   }
 
-  // A datagram socket of the kernel's on w1.
+  // A datagram socket of the kernel, bound to w1's address.
   static int KernelSocket(uint16_t port) {
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const sockaddr_in address = {

@@ -1,4 +1,4 @@
-// What both drivers of kernel interfaces owe.
+// What both drivers of kernel interfaces must do.
 #include <rte_ip.h>
 
 #include "tests/dataplane/lcore/port/port_kernel_fixture.h"
@@ -74,7 +74,8 @@ TEST_P(PortKernelTest, FragmentsAreTheKernels) {
 
 TEST_P(PortKernelTest, WhatTheKernelSendsIsNotReceived) {
   OpenBoth();
-  Ip("neighbour replace 10.9.0.1 lladdr 02:00:00:00:00:01 dev w1");  // opening flushes them
+  // Opening has flushed the neighbours.
+  Ip("neighbour replace 10.9.0.1 lladdr 02:00:00:00:00:01 dev w1");
   const int kernel = KernelSocket(kTestPort);
   const sockaddr_in to = {
       .sin_family = AF_INET, .sin_port = htons(kTestPort), .sin_addr = {inet_addr("10.9.0.1")}};
@@ -111,9 +112,11 @@ TEST_P(PortKernelTest, CountsWhatItsQueueDidNotHold) {
   EXPECT_EQ(Receive(*b_, 10), Numbers(9000, 10));
 }
 
-// af_xdp's frames stay with the kernel while the interface is down, until there is no more room for any; af_packet takes none.
+// While the interface is down, frames of af_xdp stay with the kernel until it has no more room for any. af_packet takes
+// none.
 TEST_P(PortKernelTest, RefusesWhileTheInterfaceIsDownAndGoesOnWhenItIsUp) {
-  for (const char* which : {"w0", "w1"}) {  // its own end, then the other: no carrier
+  // First its own end is down, then the other, so that there is no carrier.
+  for (const char* which : {"w0", "w1"}) {
     SCOPED_TRACE(which);
     OpenBoth();
     Ip(absl::StrCat("link set ", which, " down"));
@@ -126,7 +129,7 @@ TEST_P(PortKernelTest, RefusesWhileTheInterfaceIsDownAndGoesOnWhenItIsUp) {
     EXPECT_EQ(poll(&quiet, 1, 0), 0) << quiet.revents;
 
     Ip(absl::StrCat("link set ", which, " up"));
-    // The first frames may only push out those that waited.
+    // The first frames may do no more than push out those that waited.
     bool arrived = false;
     for (int i = 0; i < 1000 && !arrived; ++i) {
       Send(*a_, *b_, 77, 1);
@@ -165,9 +168,9 @@ TEST_P(PortKernelTest, ClosingLeavesNothingBehind) {
   const size_t descriptors = OpenDescriptors();
   for (int i = 0; i < 3; ++i) {
     OpenBoth();
-    // Frames in every ring: sent, waiting to be received, received.
+    // There are frames in every ring then: sent, waiting to be received, received.
     ASSERT_EQ(Send(*a_, *b_, 0, 300), 300u);
-    ASSERT_EQ(Receive(*b_, 100).size(), 100u + 28u);  // whole bursts
+    ASSERT_EQ(Receive(*b_, 100).size(), 100u + 28u);  // Receive takes whole bursts.
     a_.reset();
     b_.reset();
     EXPECT_EQ(Held(), 0u);

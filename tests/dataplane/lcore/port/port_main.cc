@@ -1,5 +1,5 @@
-// EAL can be initialised once in a process, so once for all tests. What kernel ports do to interfaces stays in a network
-// namespace of this process; without the right to make one, the tests that need it are skipped.
+// EAL can be initialised only once in a process, so all tests share it. What kernel ports do to interfaces stays in a
+// network namespace of this process. Without the right to make one, the tests that need it are skipped.
 #include <gtest/gtest.h>
 #include <sched.h>
 

@@ -1,10 +1,8 @@
-// A tool for the port scenarios: opens one port in the current network namespace and sends numbered
-// frames through it, or counts those that arrive. Arguments are KEY=VALUE, see below; prints
-// "ready", then one line of results.
+// A tool for the port scenarios. It opens one port in the current network namespace and sends numbered frames through
+// it, or counts those that arrive. Its arguments are KEY=VALUE, as below. It prints "ready", then one line of results.
 //
 //   port_probe receive driver=af_packet device=b0 count=10000 first_ms=30000 idle_ms=2000
-//   port_probe send    driver=af_packet device=a0 to_mac=… from=10.0.0.1 to=10.0.0.2 count=10000
-//   rate=20000 size=1200
+//   port_probe send    driver=af_packet device=a0 to_mac=… from=10.0.0.1 to=10.0.0.2 count=10000 rate=20000 size=1200
 
 #include <poll.h>
 #include <rte_cycles.h>
@@ -121,7 +119,7 @@ void Send(Port& port, rte_mempool* pool, const Arguments& arguments) {
     const auto took = std::chrono::nanoseconds(SteadyClock::now() - before).count();
     slowest_ns = std::max<uint64_t>(slowest_ns, static_cast<uint64_t>(took));
     rte_pktmbuf_free_bulk(burst.data() + taken, static_cast<unsigned>(want - taken));
-    // With retry=0 what is refused counts as lost here; else it is sent again.
+    // With retry=0 a refused frame counts as lost here; otherwise it is sent again.
     refused += static_cast<uint64_t>(want - taken);
     sent += arguments.Number("retry", 1) != 0 ? taken : want;
   }
@@ -132,7 +130,7 @@ void Send(Port& port, rte_mempool* pool, const Arguments& arguments) {
 
 void Receive(Port& port, const Arguments& arguments) {
   const uint64_t count = arguments.Number("count", 1000);
-  // The first may be long in coming: its sender is yet to start.
+  // The first frame may be long in coming, since its sender is yet to start.
   const auto before = std::chrono::milliseconds(arguments.Number("first_ms", 30000));
   const auto idle = std::chrono::milliseconds(arguments.Number("idle_ms", 2000));
   std::vector<bool> seen(count);
@@ -215,7 +213,7 @@ int Main(int argc, char** argv) {
   }
   auto pool = MakeRxPool(plan, 0);
   if (!pool.ok()) Fail(std::string(pool.status().message()));
-  // Opened as often as asked, to see that closing leaves nothing behind.
+  // The port is opened as often as asked, to see that closing leaves nothing behind.
   for (uint64_t i = arguments.Number("opens", 1); i > 0; --i) {
     auto port = OpenPort(spec, 0, pool->get());
     if (!port.ok()) Fail(std::string(port.status().message()));

@@ -1,4 +1,4 @@
-// What is released of an AF_XDP socket after its driver has closed all of it, a part of it, or nothing.
+// Which parts of an AF_XDP socket are released after its driver has closed all of it, a part of it, or nothing.
 #include "dataplane/lcore/port/xdp/xsk_rings.h"
 
 #include <fcntl.h>
