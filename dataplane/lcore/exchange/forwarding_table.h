@@ -1,5 +1,5 @@
-// The snapshot as the lcores read it: control's tables plus what follows from them, worked out once
-// per change instead of once per packet. Immutable; made by control, published by publisher.h.
+// The snapshot as the workers read it: control's tables and what follows from them, worked out once per change instead
+// of once per packet. It is immutable. Control makes it, and publisher.h publishes it.
 #ifndef WARP_DATAPLANE_LCORE_EXCHANGE_FORWARDING_TABLE_H_
 #define WARP_DATAPLANE_LCORE_EXCHANGE_FORWARDING_TABLE_H_
 
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/facade/snapshot.h"
+#include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/exchange/port_slot.h"
 
 namespace warp::lcore {
@@ -19,9 +20,9 @@ struct Copy {
   PortSlot* slot = nullptr;
   Port* device = nullptr;
   PortId port = 0;
-  bool own_pool = false;  // the port sends only what comes from its own pool
-  bool by_reference =
-      false;  // of payloads that are large enough: the port takes chains, of any pool
+  bool own_pool = false;  // the port sends only buffers of its own pool
+  // The port takes chains of buffers of any pool, so that payloads that are large enough go by reference.
+  bool by_reference = false;
 };
 
 // The copies that one worker sends.
@@ -29,9 +30,12 @@ struct Leg {
   WorkerId worker = 0;
   uint32_t references = 0;   // copies with by_reference
   std::vector<Copy> copies;  // neighbours share a port where they can
+
+  // The copies of a payload of this size, once sealed, that refer to it.
+  uint32_t ReferencesOf(uint32_t size) const { return size < kReferenceFrom ? 0 : references; }
 };
 
-// Where a peer's packets come from: a path, as they show it.
+// A path as received packets show it: by their source.
 struct Source {
   wire::Endpoint remote;
   PathCounters* counters = nullptr;
@@ -39,11 +43,11 @@ struct Source {
 
 struct PeerView {
   wire::Session* session = nullptr;  // to send with
-  std::vector<Leg> legs;             // only such as have copies
+  std::vector<Leg> legs;             // each has copies
   uint32_t copies = 0;               // of all legs
   bool needs_sum = false;            // some copy goes over IPv6
-  std::vector<std::vector<Source>>
-      sources;  // by PortId; of all paths, whether they carry copies or not
+  // By PortId: the sources of all paths, whether they carry copies or not.
+  std::vector<std::vector<Source>> sources;
   const Leg* LegOf(WorkerId worker) const {
     for (const Leg& leg : legs) {
       if (leg.worker == worker) return &leg;
@@ -62,7 +66,7 @@ struct PortView {
 
 class ForwardingTable {
  public:
-  // `slots` by PortId; entries of the snapshot that name an empty slot are taken as not present.
+  // `slots` are by PortId. A port of the snapshot whose slot is empty counts as not present.
   ForwardingTable(std::unique_ptr<const Snapshot> snapshot, std::span<PortSlot> slots,
                   uint16_t workers);
 
@@ -75,7 +79,7 @@ class ForwardingTable {
   const PeerView* FindPeer(PeerId peer) const {
     return peer < peers_.size() ? &peers_[peer] : nullptr;
   }
-  // The live session that the remote calls by this receiver index; null if there is none.
+  // The live session of a receiver index; null if there is none.
   const SessionEntry* FindSession(uint32_t receiver_index) const {
     if (snapshot_->sessions.empty()) return nullptr;
     const SessionEntry& entry =
@@ -83,8 +87,7 @@ class ForwardingTable {
     if (entry.session == nullptr || entry.session->local_index() != receiver_index) return nullptr;
     return &entry;
   }
-  // The counters of the path by which something arrived; null for a source that is no known
-  // endpoint of the peer.
+  // The counters of the path by which a frame arrived; null where its source is no known endpoint of the peer.
   PathCounters* FindPath(PeerId peer, PortId port, const wire::UdpFrame& frame) const {
     if (peer >= peers_.size()) return nullptr;
     for (const Source& source : peers_[peer].sources[port]) {

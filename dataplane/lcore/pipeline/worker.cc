@@ -1,76 +1,54 @@
 #include "dataplane/lcore/pipeline/worker.h"
 
 #include <poll.h>
-#include <rte_cycles.h>
 #include <rte_pause.h>
 #include <sched.h>
 #include <time.h>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace warp::lcore {
 
-Worker::Worker(WorkerId id, const Shared& shared, std::unique_ptr<wire::AeadEngine> engine,
+Worker::Worker(WorkerId id, const Context& context, std::unique_ptr<wire::AeadEngine> engine,
                PoolPtr header_pool, Polling polling)
     : id_(id),
-      shared_(shared),
+      publisher_(*context.publisher),
+      lane_(*context.exchange->lanes[id]),
       spin_(polling == Polling::kBusy),
       idle_turns_(polling == Polling::kInterrupt ? 1 : kIdleTurns),
-      several_(shared.exchange->lanes.size() > 1),
-      ns_per_cycle_(1e9 / static_cast<double>(rte_get_tsc_hz())),
-      lane_(*shared.exchange->lanes[id]),
-      engine_(std::move(engine)),
-      header_pool_(std::move(header_pool)),
-      rang_workers_(shared.exchange->lanes.size()),
-      legs_(shared.exchange->lanes.size()),
-      tx_(shared.max_ports),
-      watch_(shared.max_ports + 1) {}
+      workers_(static_cast<uint16_t>(context.exchange->lanes.size())),
+      turn_(id, *context.publisher, *context.exchange, std::move(engine)),
+      ingress_(turn_, lane_, *context.skew, /*defers=*/workers_ > 1),
+      egress_(turn_, *context.exchange, std::move(header_pool), context.max_ports),
+      watch_(context.max_ports + 1) {}
 
 uint32_t Worker::RunOnce() {
-  forwarding_ = &shared_.publisher->Acquire();
-  work_ = 0;
-  stages_.BeginTurn();
-  deferring_ ^= 1;
-  for (const PortView& port : forwarding_->PortsOf(id_)) {
-    Receive(port);
-    Classify(port);
-    OpenNew(port, several_);
+  turn_.Begin();
+  for (const PortView& port : turn_.ports()) {
+    ingress_.Receive(port);
+    ingress_.Classify(port);
+    ingress_.OpenNew(port);
   }
-  Revisit();
-  SendFrames();
-  if (TakePayloads()) {
-    Seal();
-    Spread();
-    SendCopies();
+  ingress_.Revisit();
+  egress_.SendFrames();
+  if (egress_.TakePayloads()) {
+    egress_.Seal();
+    egress_.Spread();
+    egress_.SendCopies();
   }
-  for (WorkerId from = 0; from < legs_.size(); ++from) {
-    if (TakeLegs(from)) SendCopies();
+  for (WorkerId from = 0; from < workers_; ++from) {
+    if (egress_.TakeLegs(from)) egress_.SendCopies();
   }
-  RingBells();
-  shared_.publisher->Quiescent(id_);
+  assert(ingress_.idle() && egress_.idle());
   heartbeat_.Add();
-  stages_.EndTurn(work_);
-  return work_;
-}
-
-void Worker::OpenNew(const PortView& port, bool defer) {
-  while (Look(port)) {
-    if (defer) Defer(port);
-    Open(port);
-    Claim(port);
-    Deliver(port);
-  }
-}
-
-void Worker::SendCopies() {
-  Replicate();
-  Transmit();
-  Complete();
+  return turn_.End();
 }
 
 void Worker::Run() {
-  shared_.publisher->Online(id_);
+  turn_.DetachFromThread();  // of the thread that ran it before, if one did
+  publisher_.Online(id_);
   uint32_t idle = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
     if (RunOnce() > 0) {
@@ -81,10 +59,12 @@ void Worker::Run() {
       Sleep();
     }
   }
-  shared_.publisher->Offline(id_);
+  publisher_.Offline(id_);
+  turn_.DetachFromThread();
 }
 
-// Between two looks for work. Where others share the CPU they go first: what they do may be what this worker waits for.
+// The time between two looks for work. Where others share the CPU they go first: this worker may be waiting for what
+// they do.
 void Worker::Rest() {
   if (spin_) {
     rte_pause();
@@ -98,42 +78,41 @@ void Worker::Stop() {
   lane_.bell.Ring();
 }
 
-// The rings are looked at by one more turn after the flag is set; frames that arrive later than
-// that turn are seen by poll, which looks at the descriptors of the ports when it begins.
+// One more turn looks at the rings after the flag is set. Frames that arrive later than that turn are seen by poll,
+// which looks at the descriptors of the ports when it begins.
 void Worker::Sleep() {
   lane_.bell.Arm();
   if (RunOnce() == 0 && !stop_.load(std::memory_order_relaxed)) {
     WatchPorts(lane_.bell.fd());
     asleep_.store(true, std::memory_order_relaxed);
-    shared_.publisher->Offline(id_);
+    publisher_.Offline(id_);
     WaitForWork(std::chrono::milliseconds(kSleepMs));
-    shared_.publisher->Online(id_);
+    publisher_.Online(id_);
     asleep_.store(false, std::memory_order_relaxed);
   }
   lane_.bell.Disarm();
 }
 
-// The caller is the thread that fills this worker's rings, so nothing can come in by them, nor can a
-// table be replaced, meanwhile.
+// The caller fills this worker's rings and publishes its tables, so that neither can change meanwhile.
 bool Worker::Wait(int fd, std::chrono::nanoseconds timeout) {
-  forwarding_ = &shared_.publisher->Acquire();
   WatchPorts(fd);
   WaitForWork(timeout);
   return (watch_[0].revents & POLLIN) != 0;
 }
 
-// While the table is still held: descriptors are copied, so that none is read from a port that
-// control has closed since.
+// Copies the descriptors out of the current table, since control may close a port, and free the table, once the worker
+// is offline. The table of the turn before is not held any more.
 void Worker::WatchPorts(int other_fd) {
   const bool failed = std::exchange(poll_failed_, false);
   nap_ = false;
   watched_ = 0;
   watch_[watched_++] = {.fd = other_fd, .events = POLLIN, .revents = 0};
-  for (const PortView& port : forwarding_->PortsOf(id_)) {
+  for (const PortView& port : publisher_.Acquire().PortsOf(id_)) {
     if (failed) port.port->ClearPollError();
     if (port.port->poll_fd() < 0) {
       nap_ = true;
     } else {
+      assert(watched_ < watch_.size());
       watch_[watched_++] = {.fd = port.port->poll_fd(), .events = POLLIN, .revents = 0};
     }
   }
@@ -148,32 +127,6 @@ void Worker::WaitForWork(std::chrono::nanoseconds limit) {
     if ((watch_[i].revents & POLLERR) != 0) poll_failed_ = true;
   }
   heartbeat_.Add();
-}
-
-void Worker::RingBells() {
-  if (std::exchange(rang_control_, false)) shared_.exchange->control_bell.Ring();
-  for (WorkerId to = 0; to < rang_workers_.size(); ++to) {
-    if (std::exchange(rang_workers_[to], uint8_t{0}) != 0) shared_.exchange->lanes[to]->bell.Ring();
-  }
-}
-
-void Worker::RunEngine(wire::Direction direction, std::span<wire::AeadJob> jobs) {
-  wire::AeadJob* done[kBurst];
-  size_t collected = 0;
-  for (size_t submitted = 0; collected < jobs.size();) {
-    submitted += engine_->Submit(direction, jobs.subspan(submitted));
-    collected += engine_->Collect(done);
-  }
-}
-
-void Worker::Count(PortSlot* slot, wire::Drop reason, uint64_t count) {
-  drops_.Add(reason, count);
-  if (slot != nullptr) slot->counters->drops.Add(reason, count);
-}
-
-void Worker::Discard(PortSlot* slot, wire::Drop reason, rte_mbuf* packet) {
-  Count(slot, reason);
-  rte_pktmbuf_free(packet);
 }
 
 }  // namespace warp::lcore

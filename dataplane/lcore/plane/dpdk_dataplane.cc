@@ -68,10 +68,10 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
         options.worker_cpus[id] >= 0 ? Polling::kBusy : Polling::kAdaptive);
     plane->workers_.push_back(
         std::make_unique<Worker>(id,
-                                 Worker::Shared{.publisher = plane->publisher_.get(),
-                                                .exchange = plane->exchange_.get(),
-                                                .skew = plane->skew_.get(),
-                                                .max_ports = options.max_ports},
+                                 Worker::Context{.publisher = plane->publisher_.get(),
+                                                 .exchange = plane->exchange_.get(),
+                                                 .skew = plane->skew_.get(),
+                                                 .max_ports = options.max_ports},
                                  *std::move(engine), *std::move(headers), polling));
   }
   return plane;

@@ -1,14 +1,13 @@
-// In 2: one classification of each datagram. Sealed messages go on with their session and path;
-// handshake messages whose mac1 is right go to control; the rest ends here. From here on the
-// packet's data is the datagram.
-#include "dataplane/lcore/pipeline/worker.h"
+// In 2: classifies each datagram once. Sealed messages go on with their session and path, handshake messages whose mac1
+// is right go to control, and all others end here. From this stage on the packet's data is the datagram.
+#include "dataplane/lcore/pipeline/in/ingress.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::lcore {
 namespace {
 
-// Headers and padding leave the packet's data; they stay readable in front of it.
+// Headers and padding leave the packet's data. The headers stay readable in front of it.
 wire::Bytes MakeDatagram(const InPacket& packet) {
   rte_mbuf* const mbuf = packet.mbuf;
   mbuf->data_off = static_cast<uint16_t>(mbuf->data_off + packet.udp.datagram_offset);
@@ -19,7 +18,7 @@ wire::Bytes MakeDatagram(const InPacket& packet) {
 
 }  // namespace
 
-void Worker::Classify(const PortView& port) {
+void Ingress::Classify(const PortView& port) {
   const uint16_t received = in_.size();
   handshakes_ = 0;
   uint16_t kept = 0;
@@ -27,56 +26,56 @@ void Worker::Classify(const PortView& port) {
     InPacket& packet = in_[i];
     const wire::Bytes datagram = MakeDatagram(packet);
     if (!wire::IsSealed(datagram)) {
-      Unsealed(port, packet, datagram);
+      HandleUnsealed(port, packet, datagram);
       continue;
     }
     const wire::DataHeader header = *wire::ReadDataHeader(datagram);
     packet.counter = header.counter;
-    // Mostly session and path are those of the packet before.
+    // Session and path mostly are those of the packet before, and need no look-up then.
     const InPacket* const before = packet.follows && kept == i ? &in_[i - 1u] : nullptr;
     if (before != nullptr && before->session->session->local_index() == header.receiver_index) {
       packet.session = before->session;
       packet.path = before->path;
     } else if (!FindReceiveSession(port, header.receiver_index, &packet)) {
-      Discard(port.slot, wire::Drop::kUnknownSession, packet.mbuf);
+      turn_.Discard(port.slot, wire::Drop::kUnknownSession, packet.mbuf);
       continue;
     }
     in_.Keep(i, kept++);
   }
   in_.Resize(kept);
-  stages_.Lap(Stage::kParse, received);
+  turn_.Lap(Stage::kParse, received);
 }
 
-// The session that the remote calls so, and the path by which the packet came. False where nobody knows the session.
-bool Worker::FindReceiveSession(const PortView& port, uint32_t receiver_index,
-                                InPacket* packet) const {
-  packet->session = forwarding_->FindSession(receiver_index);
+// Finds the session by receiver index and the path by source address. False where there is no such session.
+bool Ingress::FindReceiveSession(const PortView& port, uint32_t receiver_index,
+                                 InPacket* packet) const {
+  packet->session = turn_.forwarding().FindSession(receiver_index);
   if (packet->session == nullptr) return false;
-  packet->path = forwarding_->FindPath(packet->session->peer, port.id, packet->udp);
+  packet->path = turn_.forwarding().FindPath(packet->session->peer, port.id, packet->udp);
   return true;
 }
 
-// What is no sealed message, or not a whole one.
-void Worker::Unsealed(const PortView& port, const InPacket& packet, wire::Bytes datagram) {
+// The datagram is no sealed message, or not a whole one.
+void Ingress::HandleUnsealed(const PortView& port, const InPacket& packet, wire::Bytes datagram) {
   const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
-  if (!type) return Discard(port.slot, wire::Drop::kUnknownType, packet.mbuf);
+  if (!type) return turn_.Discard(port.slot, wire::Drop::kUnknownType, packet.mbuf);
   if (*type == wire::MessageType::kSealed) {
-    return Discard(port.slot, wire::Drop::kTruncated, packet.mbuf);
+    return turn_.Discard(port.slot, wire::Drop::kTruncated, packet.mbuf);
   }
-  Handshake(port, packet, *type);
+  HandleHandshake(port, packet, *type);
 }
 
-// Checking the MAC costs little, but not nothing: a flood of handshake messages gets a bounded
-// share of the lcore.
-void Worker::Handshake(const PortView& port, const InPacket& packet, wire::MessageType type) {
+// A flood of handshake messages gets a bounded share of the lcore, since checking a MAC costs little, but not nothing.
+void Ingress::HandleHandshake(const PortView& port, const InPacket& packet,
+                              wire::MessageType type) {
   if (++handshakes_ > kHandshakesPerBurst)
-    return Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
+    return turn_.Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
   const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
                              packet.udp.datagram_size);
-  // A cookie reply has no MAC: it is sealed, and of use only to whom it answers.
+  // A cookie reply has no MAC: it is sealed for the node that it answers, and of use to no other.
   if (type != wire::MessageType::kCookieReply &&
-      !wire::VerifyMac1(forwarding_->snapshot().guard.mac_key, datagram)) {
-    return Discard(port.slot, wire::Drop::kBadMac, packet.mbuf);
+      !wire::VerifyMac1(turn_.forwarding().snapshot().guard.mac_key, datagram)) {
+    return turn_.Discard(port.slot, wire::Drop::kBadMac, packet.mbuf);
   }
   MetaOf(packet.mbuf).returned = &port.slot->returned;
   MetaOf(packet.mbuf).in =

@@ -1,13 +1,17 @@
-// In, before 3, where several lcores receive: copies of one payload may be in two lcores' hands at the same moment. The first to
-// hint that it opens a counter goes ahead; the others keep theirs for a turn, do something else meanwhile, and find it
-// claimed. A hint binds nobody: after that turn they open what is still new.
-#include "dataplane/lcore/pipeline/worker.h"
+// In, before 3, where several workers receive: leaves aside what another worker is opening at this moment, since two
+// workers may hold copies of one payload at the same time. The first to hint that it opens a counter goes ahead. The
+// others keep their copies for a turn, do something else meanwhile, and mostly find the counter claimed then. A hint
+// binds nobody: after that turn they open every packet that is still new.
+#include "dataplane/lcore/pipeline/in/ingress.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::lcore {
 
-// What another lcore is at leaves `opening_`.
-void Worker::Defer(const PortView& port) {
+// MarkOpening answers with one bit for each packet.
+static_assert(kBurst <= 32);
+
+// The hints of one session are marked at once, so that a burst of neighbours costs one compare-and-swap.
+void Ingress::Defer(const PortView& port) {
   Burst<DeferredPacket>& deferred = deferred_[deferring_];
   uint16_t kept = 0;
   for (uint16_t first = 0; first < opening_.size();) {
@@ -34,30 +38,26 @@ void Worker::Defer(const PortView& port) {
   opening_.Resize(kept);
 }
 
-// What the turn before deferred: looked at again, and opened where it is still new.
-void Worker::Revisit() {
+void Ingress::Revisit() {
   Burst<DeferredPacket>& revisited = deferred_[deferring_ ^ 1];
   for (uint16_t first = 0; first < revisited.size();) {
     const PortId id = revisited[first].port;
-    const PortView* const port = forwarding_->FindPort(id);
+    const PortView* port = turn_.forwarding().FindPort(id);
+    // Since the last turn the slot may have got another port, which another worker polls.
+    if (port != nullptr && port->slot->worker != turn_.id()) port = nullptr;
     in_.Clear();
     for (; first < revisited.size() && revisited[first].port == id; ++first) {
       InPacket& packet = in_.Add(revisited[first].packet);
       if (port == nullptr || !FindReceiveSession(*port, revisited[first].receiver_index, &packet)) {
-        Discard(nullptr, wire::Drop::kUnknownSession, packet.mbuf);
+        turn_.Discard(nullptr, wire::Drop::kUnknownSession, packet.mbuf);
         in_.Resize(static_cast<uint16_t>(in_.size() - 1));
       }
     }
-    work_ += in_.size();
-    if (port != nullptr) OpenNew(*port, /*defer=*/false);
+    turn_.AddWork(in_.size());
+    if (port != nullptr) OpenRounds(*port, /*defer=*/false);
   }
   revisited.Clear();
-}
-
-Worker::~Worker() {
-  for (Burst<DeferredPacket>& burst : deferred_) {
-    for (DeferredPacket& deferred : burst) rte_pktmbuf_free(deferred.packet.mbuf);
-  }
+  deferring_ ^= 1;
 }
 
 }  // namespace warp::lcore

@@ -1,8 +1,9 @@
-// In 5: the first authentic copy goes to control, as plaintext. Control holds a fixed share of the
-// port's buffers; look.cc saw to it that what was opened fits.
+// In 5: gives the first authentic copy to control, as plaintext. Control may hold a fixed share of the port's buffers,
+// and look.cc lets through no more than fits into it.
 #include <algorithm>
+#include <cassert>
 
-#include "dataplane/lcore/pipeline/worker.h"
+#include "dataplane/lcore/pipeline/in/ingress.h"
 
 namespace warp::lcore {
 namespace {
@@ -16,13 +17,13 @@ void TakeText(rte_mbuf* packet) {
 
 }  // namespace
 
-void Worker::Deliver(const PortView& port) {
+void Ingress::Deliver(const PortView& port) {
   rte_mbuf* packets[kBurst];
   for (uint16_t i = 0; i < opening_.size(); ++i) {
     const InPacket& packet = opening_[i];
     wire::Session* const session = packet.session->session.get();
     if (SkewTable::Samples(packet.counter)) {
-      shared_.skew->Stamp(session->local_index(), packet.counter, now_);
+      skew_.Stamp(session->local_index(), packet.counter, turn_.now());
     }
     TakeText(packet.mbuf);
     PacketMeta& meta = MetaOf(packet.mbuf);
@@ -36,27 +37,31 @@ void Worker::Deliver(const PortView& port) {
     packets[i] = packet.mbuf;
   }
   GiveToControl(port, lane_.opened, {packets, opening_.size()});
-  stages_.Lap(Stage::kDeliver, opening_.size());
+  turn_.Lap(Stage::kDeliver, opening_.size());
   opening_.Clear();
 }
 
-uint64_t Worker::RoomInControl(const PortView& port) const {
+// How many opened packets control can take now.
+uint64_t Ingress::RoomInControl(const PortView& port) const {
   const uint64_t held = port.slot->held_by_control();
-  return std::min<uint64_t>(held < kControlShare ? kControlShare - held : 0, lane_.opened.Room());
+  assert(held <= kControlShare);
+  return std::min<uint64_t>(kControlShare - held, lane_.opened.Room());
 }
 
-// What finds no room is dropped. `returned` of each packet is set.
-void Worker::GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring,
-                           std::span<rte_mbuf*> packets) {
+// Packets that find no room are dropped. `returned` of each is set: control counts it there when it gives the buffer
+// back.
+void Ingress::GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring,
+                            std::span<rte_mbuf*> packets) {
   const uint64_t held = port.slot->held_by_control();
-  const size_t room = held < kControlShare ? kControlShare - held : 0;
+  assert(held <= kControlShare);
+  const size_t room = kControlShare - held;
   const size_t given = ring.Push(packets.first(std::min(packets.size(), room)));
   for (rte_mbuf* packet : packets.subspan(given)) {
-    Discard(port.slot, wire::Drop::kControlFull, packet);
+    turn_.Discard(port.slot, wire::Drop::kControlFull, packet);
   }
   if (given == 0) return;
   port.slot->given.Add(given);
-  rang_control_ = true;
+  turn_.WakeControl();
 }
 
 }  // namespace warp::lcore

@@ -1,22 +1,19 @@
-// In, before 3: the window, before any cryptography: a copy of what was delivered already ends here. Each
-// round lets through at most one copy of a counter; its twins in the same burst wait for what
-// becomes of it, and are looked at again. (A twin cannot be dropped at once: the first copy may
-// turn out to be forged.)
-#include <rte_cycles.h>
-
+// In, before 3: looks at the window before any cryptography, so that a copy of a payload that was delivered already
+// ends here. Each round lets through at most one copy of a counter. Its twins in the same burst are looked at again in
+// the next round: the first copy may turn out to be forged, so that they cannot be dropped at once.
 #include <algorithm>
 
 #include "dataplane/lcore/memory/free_burst.h"
+#include "dataplane/lcore/pipeline/in/ingress.h"
 #include "dataplane/lcore/pipeline/in/received_tally.h"
-#include "dataplane/lcore/pipeline/worker.h"
 
 namespace warp::lcore {
 namespace {
 
 using Verdict = wire::ReplayWindow::Verdict;
 
-// Which counters this round lets through. Two that fall into one slot wait for each other as twins
-// do, which costs the second a round and nothing else.
+// The counters that this round lets through. Two counters that fall into one slot wait for each other as twins do,
+// which costs the second a round and nothing else.
 class Round {
  public:
   bool Enter(uint64_t counter) {
@@ -32,8 +29,8 @@ class Round {
 
 }  // namespace
 
-// False when nothing is left to open.
-bool Worker::Look(const PortView& port) {
+// False when no packet is left to open.
+bool Ingress::Look(const PortView& port) {
   opening_.Clear();
   if (in_.empty()) return false;
   const uint64_t room = RoomInControl(port);
@@ -51,8 +48,8 @@ bool Worker::Look(const PortView& port) {
         } else if (opening_.size() < room) {
           opening_.Add(packet);
         } else {
-          // Before it is claimed, so that a later copy may still make it.
-          Discard(port.slot, wire::Drop::kControlFull, packet.mbuf);
+          // The counter is not claimed, so that a later copy may still be delivered.
+          turn_.Discard(port.slot, wire::Drop::kControlFull, packet.mbuf);
         }
         break;
       case Verdict::kSeen:
@@ -62,25 +59,25 @@ bool Worker::Look(const PortView& port) {
         done.Add(packet.mbuf);
         break;
       case Verdict::kTooOld:
-        Discard(port.slot, wire::Drop::kTooOld, packet.mbuf);
+        turn_.Discard(port.slot, wire::Drop::kTooOld, packet.mbuf);
         break;
       case Verdict::kRefused:
-        Discard(port.slot, wire::Drop::kBadCounter, packet.mbuf);
+        turn_.Discard(port.slot, wire::Drop::kBadCounter, packet.mbuf);
         break;
     }
   }
-  if (duplicates > 0) Count(port.slot, wire::Drop::kDuplicate, duplicates);
+  if (duplicates > 0) turn_.Count(port.slot, wire::Drop::kDuplicate, duplicates);
   in_.Resize(waiting);
   done.Flush();
-  stages_.Lap(Stage::kLook, looked);
+  turn_.Lap(Stage::kLook, looked);
   return !opening_.empty() || waiting > 0;
 }
 
-// Of a duplicate nothing was authenticated: it feeds counters, and nothing else.
-void Worker::MeasureSkew(const InPacket& packet) {
+// A duplicate was not authenticated, so that it feeds counters and nothing else.
+void Ingress::MeasureSkew(const InPacket& packet) {
   if (packet.path == nullptr || !SkewTable::Samples(packet.counter)) return;
   const std::optional<uint64_t> lag =
-      shared_.skew->Lag(packet.session->session->local_index(), packet.counter, now_);
+      skew_.Lag(packet.session->session->local_index(), packet.counter, turn_.now());
   if (!lag) return;
   packet.path->skew_samples.Add();
   packet.path->skew_total_ns.Add(static_cast<uint64_t>(static_cast<double>(*lag) * ns_per_cycle_));

@@ -1,14 +1,17 @@
-// In 3 and 4: authenticate and decrypt in place, as a burst; then claim. Of all lcores that opened a
-// counter exactly one wins it. Only what is authentic changes the window.
+// In 3 and 4: authenticates and decrypts in place, as a burst, and then claims the counters. Of all workers that opened
+// a counter exactly one wins it. Only authentic packets change the window.
+#include <cassert>
+
+#include "dataplane/lcore/pipeline/in/ingress.h"
 #include "dataplane/lcore/pipeline/in/received_tally.h"
-#include "dataplane/lcore/pipeline/worker.h"
 
 namespace warp::lcore {
 
-void Worker::Open(const PortView& port) {
+void Ingress::Open(const PortView& port) {
+  std::array<wire::AeadJob, kBurst>& jobs = turn_.jobs();
   for (uint16_t i = 0; i < opening_.size(); ++i) {
     uint8_t* datagram = rte_pktmbuf_mtod(opening_[i].mbuf, uint8_t*);
-    jobs_[i] = {
+    jobs[i] = {
         .key = &opening_[i].session->session->open_key(),
         .counter = opening_[i].counter,
         .header = datagram,
@@ -16,25 +19,25 @@ void Worker::Open(const PortView& port) {
         .text_size = static_cast<uint32_t>(opening_[i].udp.datagram_size - wire::kMinSealedSize)};
   }
   const uint16_t opened = opening_.size();
-  RunEngine(wire::Direction::kOpen, {jobs_.data(), opened});
+  turn_.RunEngine(wire::Direction::kOpen, opened);
   uint16_t kept = 0;
   for (uint16_t i = 0; i < opening_.size(); ++i) {
-    if (jobs_[i].authentic) {
+    if (jobs[i].authentic) {
       opening_.Keep(i, kept++);
     } else {
-      Discard(port.slot, wire::Drop::kUnauthentic, opening_[i].mbuf);
+      turn_.Discard(port.slot, wire::Drop::kUnauthentic, opening_[i].mbuf);
     }
   }
   opening_.Resize(kept);
-  stages_.Lap(Stage::kOpen, opened);
+  turn_.Lap(Stage::kOpen, opened);
 }
 
-void Worker::Claim(const PortView& port) {
+void Ingress::Claim(const PortView& port) {
   using Verdict = wire::ReplayWindow::Verdict;
   ReceivedTally tally;
   uint16_t kept = 0;
   for (uint16_t first = 0; first < opening_.size();) {
-    // The packets of one session, which is mostly all of them, as one claim.
+    // The packets of one session, which mostly are all, make one claim.
     const SessionEntry* session = opening_[first].session;
     std::array<uint64_t, kBurst> counters;
     std::array<Verdict, kBurst> verdicts;
@@ -49,16 +52,18 @@ void Worker::Claim(const PortView& port) {
         tally.First(opening_[i]);
         opening_.Keep(i, kept++);
       } else if (verdicts[i - first] == Verdict::kTooOld) {
-        Discard(port.slot, wire::Drop::kTooOld, opening_[i].mbuf);
+        turn_.Discard(port.slot, wire::Drop::kTooOld, opening_[i].mbuf);
       } else {
+        // Look lets no counter through that the window refuses.
+        assert(verdicts[i - first] == Verdict::kSeen);
         tally.Duplicate(opening_[i]);
         MeasureSkew(opening_[i]);
-        Discard(port.slot, wire::Drop::kOpenedTwice, opening_[i].mbuf);
+        turn_.Discard(port.slot, wire::Drop::kOpenedTwice, opening_[i].mbuf);
       }
     }
     first = last;
   }
-  stages_.Lap(Stage::kClaim, opening_.size());
+  turn_.Lap(Stage::kClaim, opening_.size());
   opening_.Resize(kept);
 }
 

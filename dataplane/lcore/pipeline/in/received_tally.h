@@ -1,4 +1,4 @@
-// What the packets of a burst add to their paths' counters: packets of one path mostly come together, and are added
+// What the packets of a burst add to their paths' counters. Packets of one path mostly come together, and are added
 // together.
 #ifndef WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
 #define WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "dataplane/facade/counters.h"
-#include "dataplane/lcore/pipeline/turn/burst.h"
+#include "dataplane/lcore/pipeline/in/in_packet.h"
 
 namespace warp::lcore {
 
@@ -18,18 +18,18 @@ class ReceivedTally {
   ~ReceivedTally() { Flush(); }
 
   void First(const InPacket& packet) {
-    Turn(packet.path);
+    SwitchTo(packet.path);
     ++first_;
     bytes_ += packet.frame_size;
   }
   void Duplicate(const InPacket& packet) {
-    Turn(packet.path);
+    SwitchTo(packet.path);
     ++duplicate_;
     bytes_ += packet.frame_size;
   }
 
  private:
-  void Turn(PathCounters* path) {
+  void SwitchTo(PathCounters* path) {
     if (path == path_) return;
     Flush();
     path_ = path;

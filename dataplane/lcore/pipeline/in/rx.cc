@@ -1,20 +1,19 @@
-// In 1: a burst of frames from the port. WARP datagrams to one of its addresses go on; what is not
-// ours is the kernel's.
-#include <rte_cycles.h>
+// In 1: receives a burst of frames from the port. WARP datagrams to one of its addresses go on; foreign frames are left
+// to the kernel.
 #include <rte_prefetch.h>
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "dataplane/lcore/pipeline/worker.h"
+#include "dataplane/lcore/pipeline/in/ingress.h"
 
 namespace warp::lcore {
 namespace {
 
-// Afterwards the packet is one segment that nobody else can see, as opening in place demands:
-// frames larger than a buffer come in several, and what a ring port's neighbour replicated by
-// reference is shared with its other copies. kCount when done; else the packet stays as it is.
+// Opening in place demands a packet of one segment that nobody else can see. A frame larger than a buffer comes in
+// several segments, and a frame that a ring port's neighbour replicated by reference is shared with its other copies:
+// such a packet is replaced by a copy of its bytes. kNone where that was done; else the packet stays as it is.
 wire::Drop Linearise(rte_mempool* pool, rte_mbuf** packet) {
   const uint32_t size = rte_pktmbuf_pkt_len(*packet);
   if (size > uint32_t{rte_pktmbuf_data_room_size(pool)} - RTE_PKTMBUF_HEADROOM) {
@@ -30,7 +29,7 @@ wire::Drop Linearise(rte_mempool* pool, rte_mbuf** packet) {
   return wire::Drop::kNone;
 }
 
-// How many packets ahead a buffer, and then its first bytes, are on their way into the cache.
+// How many packets ahead a buffer, and then its first bytes, are fetched into the cache.
 constexpr uint16_t kPrefetchBuffers = 8;
 constexpr uint16_t kPrefetchBytes = 4;
 
@@ -40,7 +39,6 @@ bool IsShared(const rte_mbuf* packet) {
   return packet->nb_segs != 1 || rte_mbuf_refcnt_read(packet) != 1 || !RTE_MBUF_DIRECT(packet);
 }
 
-// Addressed to this station, or to a group.
 bool IsOurMac(wire::Bytes frame, const wire::MacAddress& mac) {
   return frame.size() >= mac.bytes.size() &&
          std::memcmp(mac.bytes.data(), frame.data(), mac.bytes.size()) == 0;
@@ -49,12 +47,13 @@ bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 
 
 }  // namespace
 
-// Inline: its one call is made for every packet.
-[[gnu::always_inline]] inline void Worker::Sort(const PortView& port, rte_mbuf* frame) {
+// Its one call is made for every packet, and costs more than a few of its branches where it is not inlined.
+[[gnu::always_inline]] inline void Ingress::Sort(const PortView& port, rte_mbuf* frame) {
   const wire::Bytes bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
   if (!IsOurMac(bytes, port.port->mac())) {
-    if (IsGroupMac(bytes)) return Foreign(port, frame);
-    rte_pktmbuf_free(frame);  // another station's: nothing was sent to us, nothing is dropped
+    if (IsGroupMac(bytes)) return LeaveToKernel(port, frame);
+    // The frame was sent to another station, so that freeing it drops nothing.
+    rte_pktmbuf_free(frame);
     return;
   }
   InPacket& packet = in_.Next();
@@ -62,35 +61,34 @@ bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 
     case wire::FrameKind::kUdp:
       break;
     case wire::FrameKind::kOther:
-      return Foreign(port, frame);
+      return LeaveToKernel(port, frame);
     case wire::FrameKind::kFragment:
-      // WARP sends none, so it is the kernel's; where the kernel has its own copy, this one ends
-      // here.
-      if (!port.port->kernel_sees_frames()) return Foreign(port, frame);
-      return Discard(port.slot, wire::Drop::kIpFragment, frame);
+      // WARP sends no fragments, so it is the kernel's. Where the kernel has its own copy, this one ends here.
+      if (!port.port->kernel_sees_frames()) return LeaveToKernel(port, frame);
+      return turn_.Discard(port.slot, wire::Drop::kIpFragment, frame);
     case wire::FrameKind::kTruncated:
-      // A kernel interface may hand over what is cut off by a buffer's size: the kernel has it whole.
-      if (port.port->kernel_sees_frames()) return Foreign(port, frame);
-      return Discard(port.slot, wire::Drop::kTruncated, frame);
+      // A kernel interface may hand over a frame that was cut off at a buffer's size: the kernel has it whole.
+      if (port.port->kernel_sees_frames()) return LeaveToKernel(port, frame);
+      return turn_.Discard(port.slot, wire::Drop::kTruncated, frame);
     case wire::FrameKind::kBadChecksum:
-      return Discard(port.slot, wire::Drop::kBadIpChecksum, frame);
+      return turn_.Discard(port.slot, wire::Drop::kBadIpChecksum, frame);
   }
   packet.follows = !in_.empty() && packet.udp.HasFlowOf(in_[in_.size() - 1u].udp);
-  if (!packet.follows && !IsOurs(port, packet.udp)) return Foreign(port, frame);
+  if (!packet.follows && !IsOurs(port, packet.udp)) return LeaveToKernel(port, frame);
   packet.mbuf = frame;
   packet.frame_size = static_cast<uint32_t>(bytes.size());
   in_.Add();
 }
 
-void Worker::Receive(const PortView& port) {
+void Ingress::Receive(const PortView& port) {
   in_.Clear();
   rte_mbuf* frames[kBurst];
   const uint16_t received = port.port->RxBurst(frames, kBurst);
   if (received == 0) return;
-  work_ += received;
-  now_ = rte_rdtsc();
-  stages_.Lap(Stage::kRx, received);
-  // A buffer's own line says where its bytes are, so it is asked for earlier than these.
+  turn_.AddWork(received);
+  turn_.ReadTime();
+  turn_.Lap(Stage::kRx, received);
+  // A buffer's own line says where its bytes are, so the line is fetched earlier than the bytes.
   for (uint16_t i = 0; i < std::min(received, kPrefetchBuffers); ++i) rte_prefetch0(frames[i]);
   for (uint16_t i = 0; i < std::min(received, kPrefetchBytes); ++i) PrefetchBytes(frames[i]);
   for (uint16_t i = 0; i < received; ++i) {
@@ -99,7 +97,7 @@ void Worker::Receive(const PortView& port) {
     if (IsShared(frames[i])) {
       const wire::Drop failure = Linearise(port.port->rx_pool(), &frames[i]);
       if (failure != wire::Drop::kNone) {
-        Discard(port.slot, failure, frames[i]);
+        turn_.Discard(port.slot, failure, frames[i]);
         continue;
       }
     }
@@ -107,9 +105,9 @@ void Worker::Receive(const PortView& port) {
   }
 }
 
-// To our UDP port and one of the interface's addresses.
-bool Worker::IsOurs(const PortView& port, const wire::UdpFrame& udp) const {
-  if (udp.to_port() != forwarding_->snapshot().listen_port) return false;
+// True for a datagram to our UDP port and one of the interface's addresses.
+bool Ingress::IsOurs(const PortView& port, const wire::UdpFrame& udp) const {
+  if (udp.to_port() != turn_.forwarding().snapshot().listen_port) return false;
   for (const wire::IpAddress& address : port.entry->addresses) {
     if (udp.IsToAddress(address)) return true;
   }
@@ -117,7 +115,7 @@ bool Worker::IsOurs(const PortView& port, const wire::UdpFrame& udp) const {
 }
 
 // Where the kernel sees the port's frames itself, it has its own copy of this one.
-void Worker::Foreign(const PortView& port, rte_mbuf* frame) {
+void Ingress::LeaveToKernel(const PortView& port, rte_mbuf* frame) {
   if (port.port->kernel_sees_frames()) {
     rte_pktmbuf_free(frame);
     return;

@@ -1,35 +1,38 @@
-// Out 6: what became of the payload. Each lcore that sent copies of it reports once; the first that
-// says `taken` gives the gate its credit. Where no port of any of them took it, the last to finish
-// hands the sealed payload back with its report, for control to submit again under the same
-// counter. One that was refused before it was sealed goes back as it came. A silent lcore holds up
-// no report but its own.
+// Out 6: says what became of the payload. Each worker that sent copies of it reports once, and the first report that
+// says `taken` gives the gate its credit. Where no port of any worker took it, the last worker to finish hands the
+// sealed payload back with its report, for control to submit again under the same counter. A payload that was refused
+// before it was sealed goes back as it came. A silent worker holds up no report but its own.
 //
-// Counted as a drop is here only what nobody asked a report of: everything else is still control's,
-// to try again or to name.
-#include "dataplane/lcore/pipeline/worker.h"
+// Workers count a drop only for a payload that nobody asked a report of. Every other payload still is control's, which
+// either tries it again or counts it; otherwise it would be counted twice.
+#include <cassert>
+
+#include "dataplane/lcore/pipeline/out/egress.h"
 
 namespace warp::lcore {
 
-void Worker::Complete() {
-  for (OutJob& job : out_) FinishJob(&job);
+void Egress::Complete() {
+  for (OutJob& job : jobs_) FinishJob(&job);
   PushReports();
-  stages_.Lap(Stage::kComplete, out_.size());
-  out_.Clear();
+  turn_.Lap(Stage::kComplete, jobs_.size());
+  jobs_.Clear();
 }
 
-// Ends a job before a counter is spent for it.
-void Worker::RefuseJob(OutJob* job, wire::Drop reason) {
+// Ends a job for which no counter was spent.
+void Egress::RefuseJob(OutJob* job, wire::Drop reason) {
   job->reason = reason;
-  if (!job->wants_report) Count(nullptr, reason);
+  if (!job->wants_report) turn_.Count(nullptr, reason);
   FinishJob(job);
 }
 
-// A job of which this worker is done: its payload is freed or handed on.
-void Worker::FinishJob(OutJob* job) {
+// Ends a job of which this worker has done its part. The payload is freed or handed on, and no more ours.
+void Egress::FinishJob(OutJob* job) {
   if (!job->sole) return FinishLeg(job->payload, job->taken, job->reason);
-  // What has no room for its tag will have none later.
+  // A payload without room for its tag will have none later, so that it is not handed back.
   const bool give_back =
       !job->taken && job->wants_report && (job->sealed || job->reason != wire::Drop::kTooLarge);
+  // The pair of what was counted on before the copies left: all references were released.
+  assert(!give_back || (job->owned && rte_mbuf_refcnt_read(job->payload) == 1));
   if (job->wants_report) {
     Report& report = AddReport();
     report.payload = give_back ? job->payload : nullptr;
@@ -43,11 +46,10 @@ void Worker::FinishJob(OutJob* job) {
   if (!give_back && job->owned) rte_pktmbuf_free(job->payload);
 }
 
-// One of several legs, or a sole one that never reached its worker. Afterwards the payload is not
-// ours to touch: it belongs to the leg that finishes last. When no leg's port took a copy, all
-// references but the payload's own were released before the legs finished, so what goes back to
-// control is control's alone.
-void Worker::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
+// Ends one of several legs, or a sole one that never reached its worker. Afterwards the payload is not ours to touch:
+// it belongs to the leg that finishes last. When no leg's port took a copy, all references but the payload's own were
+// released before the legs finished, so that a payload that goes back to control is control's alone.
+void Egress::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
   OutboundMeta& meta = MetaOf(payload).out;
   const bool wanted = meta.completion;
   Report* const report = wanted ? &AddReport() : nullptr;
@@ -61,26 +63,31 @@ void Worker::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
     report->reason = taken ? wire::Drop::kNone : reason;
   }
   if (taken) meta.any_taken.store(1, std::memory_order_relaxed);
-  const bool last = meta.legs == 1 || meta.pending.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  const uint8_t pending =
+      meta.legs == 1 ? uint8_t{1} : meta.pending.fetch_sub(1, std::memory_order_acq_rel);
+  assert(pending > 0);
+  const bool last = pending == 1;
   if (!last) return;
   if (wanted && meta.any_taken.load(std::memory_order_relaxed) == 0) {
+    assert(rte_mbuf_refcnt_read(payload) == 1);
     report->payload = payload;
   } else {
     rte_pktmbuf_free(payload);
   }
 }
 
-Report& Worker::AddReport() {
+// The caller fills in every field of the report where it stands (docs/decisions.md, *store forwarding*).
+Report& Egress::AddReport() {
   if (reports_.size() == kBurst) PushReports();
   return reports_.Add();
 }
 
-void Worker::PushReports() {
+void Egress::PushReports() {
   if (reports_.empty()) return;
   const size_t pushed = lane_.completions.Push({reports_.begin(), reports_.end()});
-  if (pushed > 0) rang_control_ = true;
+  if (pushed > 0) turn_.WakeControl();
   for (size_t i = pushed; i < reports_.size(); ++i) {
-    Count(nullptr, wire::Drop::kControlFull);
+    turn_.Count(nullptr, wire::Drop::kControlFull);
     if (reports_[i].payload != nullptr) rte_pktmbuf_free(reports_[i].payload);
   }
   reports_.Clear();

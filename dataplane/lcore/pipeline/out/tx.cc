@@ -1,63 +1,69 @@
-// Out 5: to the ports. What a port's queue does not take is a counted drop on that path, and its
-// references are released; nothing waits, so that one path's full queue delays no other.
-#include "dataplane/lcore/pipeline/worker.h"
+// Out 5: gives frames to the ports. A frame that a port's queue does not take is a counted drop on its path, and its
+// reference is released. Nothing waits for a queue, so that one path's full queue delays no other.
+#include <cassert>
+
+#include "dataplane/lcore/pipeline/out/egress.h"
 
 namespace warp::lcore {
 
-// Control's own frames (probes, handshakes, the companion interface's) come first: they are few,
-// and paths live by them.
-void Worker::SendFrames() {
+// Frames of control's own (probes, handshakes, the companion interface's) are sent first: they are few, and paths live
+// by them.
+void Egress::SendFrames() {
   if (lane_.frames.empty()) return;
   FrameItem items[kBurst];
   const size_t taken = lane_.frames.Pop(items);
-  work_ += static_cast<uint32_t>(taken);
+  turn_.AddWork(static_cast<uint32_t>(taken));
   for (const FrameItem& item : std::span(items, taken)) {
-    const PortView* port = forwarding_->FindPort(item.port);
+    const PortView* port = turn_.forwarding().FindPort(item.port);
     rte_mbuf* frame = item.frame;
-    if (port == nullptr || port->slot->worker != id_ || port->generation != item.generation) {
-      Discard(nullptr, wire::Drop::kNoPath, frame);
+    if (port == nullptr || port->slot->worker != turn_.id() ||
+        port->generation != item.generation) {
+      turn_.Discard(nullptr, wire::Drop::kNoPath, frame);
       continue;
     }
     if (port->port->own_pool_only()) {
       frame = rte_pktmbuf_copy(item.frame, port->port->rx_pool(), 0, UINT32_MAX);
       if (frame == nullptr) {
-        Discard(port->slot, wire::Drop::kNoBuffer, item.frame);
+        turn_.Discard(port->slot, wire::Drop::kNoBuffer, item.frame);
         continue;
       }
       rte_pktmbuf_free(item.frame);
     }
     Enqueue(QueueOf(port->id, port->port, port->slot), frame,
-            {.bytes = rte_pktmbuf_pkt_len(frame)});
+            {.bytes = rte_pktmbuf_pkt_len(frame), .kind = TxKind::kControl});
   }
   if (taken > 0) Transmit();
 }
 
-TxQueue* Worker::QueueOf(PortId id, Port* port, PortSlot* slot) {
+TxQueue* Egress::QueueOf(PortId id, Port* port, PortSlot* slot) {
   TxQueue* const queue = &tx_[id];
+  // One table is in force for the whole turn, and a turn leaves no queue filled.
+  assert(queue->size == 0 || (queue->port == port && queue->slot == slot));
   queue->port = port;
   queue->slot = slot;
   return queue;
 }
 
-void Worker::Transmit() {
-  for (const PortView& port : forwarding_->PortsOf(id_)) Flush(&tx_[port.id]);
-  stages_.Lap(Stage::kTx, out_.size());
+void Egress::Transmit() {
+  for (const PortView& port : turn_.forwarding().PortsOf(turn_.id())) Flush(&tx_[port.id]);
+  turn_.Lap(Stage::kTx, jobs_.size());
 }
 
-void Worker::Flush(TxQueue* queue) {
+void Egress::Flush(TxQueue* queue) {
   if (queue->size == 0) return;
   const uint16_t sent = queue->port->TxBurst(queue->frames.data(), queue->size);
-  // The copies of one path stand together.
+  assert(sent <= queue->size);
+  // The copies of one path stand together, and are counted together.
   for (uint16_t i = 0; i < sent;) {
     PathCounters* const path = queue->entries[i].path;
     const uint16_t first = i;
     uint64_t bytes = 0;
     for (; i < sent && queue->entries[i].path == path; ++i) {
       const TxEntry& entry = queue->entries[i];
-      if (entry.job == kNoJob) continue;
+      if (entry.kind == TxKind::kControl) continue;
       bytes += entry.bytes;
-      out_[entry.job].taken = true;
-      if (entry.in_place != 0) out_[entry.job].owned = false;
+      jobs_[entry.job].taken = true;
+      if (entry.kind == TxKind::kInPlace) jobs_[entry.job].owned = false;
     }
     if (path == nullptr) continue;
     path->tx_copies.Add(i - first);
@@ -68,19 +74,22 @@ void Worker::Flush(TxQueue* queue) {
   queue->size = 0;
 }
 
-// The payload is its job's again, as it was; of a copy, the reference.
-void Worker::Refused(PortSlot* slot, rte_mbuf* frame, const TxEntry& entry) {
-  Count(slot, wire::Drop::kTxFull);
+// Afterwards the frame is gone. A payload sent in place is its job's again, as it was; a reference goes back to the
+// payload.
+void Egress::Refused(PortSlot* slot, rte_mbuf* frame, const TxEntry& entry) {
+  turn_.Count(slot, wire::Drop::kTxFull);
   slot->counters->tx_refused.Add();
-  if (entry.job == kNoJob) return rte_pktmbuf_free(frame);
-  OutJob& job = out_[entry.job];
+  if (entry.kind == TxKind::kControl) return rte_pktmbuf_free(frame);
+  OutJob& job = jobs_[entry.job];
   entry.path->tx_dropped.Add();
   job.reason = wire::Drop::kTxFull;
-  if (entry.in_place != 0) {
-    rte_pktmbuf_adj(frame, entry.in_place);
+  if (entry.kind == TxKind::kInPlace) {
+    assert(frame == job.payload);
+    rte_pktmbuf_adj(frame, entry.header_size);
     return;
   }
-  if (frame->next != nullptr) {
+  if (entry.kind == TxKind::kReference) {
+    assert(frame->next == job.payload);
     frame->next = nullptr;
     frame->nb_segs = 1;
     ReleaseReference(&job);

@@ -1,4 +1,4 @@
-// Frames collected for one port, with what must be known when the port refuses them.
+// Frames collected for one port, each with what must be known once the port has taken or refused it.
 #ifndef WARP_DATAPLANE_LCORE_PIPELINE_OUT_TX_QUEUE_H_
 #define WARP_DATAPLANE_LCORE_PIPELINE_OUT_TX_QUEUE_H_
 
@@ -7,19 +7,29 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/exchange/forwarding_table.h"
 
 namespace warp::lcore {
 
 inline constexpr uint16_t kTxBurst = 64;
-inline constexpr uint16_t kNoJob = UINT16_MAX;
+static_assert(kTxBurst >= kBurst);
+
+enum class TxKind : uint8_t {
+  kControl,    // a frame of control's, which belongs to no job and no path
+  kInPlace,    // the payload itself, behind a header
+  kReference,  // a header chained to a reference of the payload
+  kLinear,     // a copy of header and payload
+};
 
 struct TxEntry {
-  PathCounters* path = nullptr;  // null: a frame of control's
+  PathCounters* path = nullptr;
   uint32_t bytes = 0;
-  uint16_t job = kNoJob;  // in the worker's burst
-  uint8_t in_place = 0;   // the payload itself, behind a header of so many bytes; 0: a copy
+  uint16_t job = 0;  // its place in the burst of jobs
+  TxKind kind = TxKind::kControl;
+  uint8_t header_size = 0;  // kInPlace: bytes in front of the payload
 };
+static_assert(sizeof(TxEntry) == 16);
 
 struct TxQueue {
   Port* port = nullptr;

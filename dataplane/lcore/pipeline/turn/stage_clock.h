@@ -44,8 +44,8 @@ class StageClock {
   // --- Any thread. ---
   uint64_t Packets(Stage stage) const { return packets_[static_cast<size_t>(stage)].Get(); }
   uint64_t Cycles(Stage stage) const { return cycles_[static_cast<size_t>(stage)].Get(); }
-  // Share of its time that the worker spent in turns with work, between the last samples; less where nothing came since.
-  // `now`: rdtsc.
+  // Share of its time that the worker spent in turns with work, between the last samples; less where nothing came
+  // since. `now`: rdtsc.
   double Busy(uint64_t now) const;
 
  private:

@@ -1,0 +1,35 @@
+// A payload that this worker sends, or its leg of a payload that another worker sealed.
+#ifndef WARP_DATAPLANE_LCORE_PIPELINE_OUT_OUT_JOB_H_
+#define WARP_DATAPLANE_LCORE_PIPELINE_OUT_OUT_JOB_H_
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+
+#include "dataplane/lcore/exchange/forwarding_table.h"
+#include "dataplane/wire/drop.h"
+
+namespace warp::lcore {
+
+struct OutJob {
+  rte_mbuf* payload = nullptr;
+  const PeerView* peer = nullptr;
+  wire::Session* session = nullptr;
+  uint64_t counter = 0;
+  uint32_t references = 0;    // that the home worker counted on for this leg; 0 where `sole`
+  uint32_t datagram_sum = 0;  // for the IPv6 UDP checksum
+  uint16_t size = 0;          // of the sealed payload
+  bool owned = true;          // a reference of the payload is the job's, to be released at its end
+  bool sole = true;       // no other worker sends copies, so that this one sets the reference count
+  bool sealed = false;    // the payload's bytes are final
+  bool reserved = false;  // control has reserved its counter
+  bool wants_report = false;
+  bool taken = false;
+  wire::Drop reason = wire::Drop::kNone;
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PIPELINE_OUT_OUT_JOB_H_

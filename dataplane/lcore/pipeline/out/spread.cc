@@ -1,0 +1,113 @@
+// Out 4, first half: gives other workers what they send of a payload, one ring item for each worker, and takes what
+// others give.
+//
+// With several legs the payload's reference count is set before the first leg leaves: to all references that this
+// worker's table foresees, and one of the payload's own, which passes to the leg that finishes last. A worker whose
+// table differs corrects the count by the difference.
+#include <rte_mbuf.h>
+
+#include <cassert>
+
+#include "dataplane/lcore/pipeline/out/egress.h"
+#include "dataplane/wire/frame/frame.h"
+
+namespace warp::lcore {
+namespace {
+
+wire::Bytes BytesOf(const rte_mbuf* packet) {
+  return {rte_pktmbuf_mtod(packet, const uint8_t*), rte_pktmbuf_data_len(packet)};
+}
+
+}  // namespace
+
+// Legs of other workers are pushed before this worker makes its own copies, so that the others begin meanwhile.
+void Egress::Spread() {
+  uint16_t kept = 0;
+  for (uint16_t i = 0; i < jobs_.size(); ++i) {
+    OutJob& job = jobs_[i];
+    const PeerView& peer = *job.peer;
+    assert(job.sealed && !peer.legs.empty());
+    if (peer.needs_sum) job.datagram_sum = wire::DatagramSum(BytesOf(job.payload));
+    job.sole = peer.legs.size() == 1;
+    if (job.sole && peer.legs[0].worker == turn_.id()) {
+      jobs_.Keep(i, kept++);
+    } else if (SpreadJob(&job)) {
+      jobs_.Keep(i, kept++);
+    }
+  }
+  jobs_.Resize(kept);
+  PushLegs();
+}
+
+// Sets the payload's references and adds a leg for each other worker. True where this worker has copies of it to send,
+// too.
+bool Egress::SpreadJob(OutJob* job) {
+  const PeerView& peer = *job->peer;
+  OutboundMeta& meta = MetaOf(job->payload).out;
+  meta.datagram_sum = job->datagram_sum;
+  assert(peer.legs.size() <= UINT8_MAX);
+  meta.legs = static_cast<uint8_t>(peer.legs.size());
+  if (!job->sole) {
+    uint32_t references = 0;
+    for (const Leg& leg : peer.legs) references += leg.ReferencesOf(job->size);
+    assert(rte_mbuf_refcnt_read(job->payload) == 1);
+    rte_mbuf_refcnt_set(job->payload, static_cast<uint16_t>(references + 1));
+    meta.pending.store(meta.legs, std::memory_order_relaxed);
+    meta.any_taken.store(0, std::memory_order_relaxed);
+  }
+  // Once a leg is pushed the payload is no more this worker's alone: PushLegs comes after all writes to it.
+  bool mine = false;
+  for (const Leg& leg : peer.legs) {
+    const uint32_t references = job->sole ? 0 : leg.ReferencesOf(job->size);
+    if (leg.worker == turn_.id()) {
+      mine = true;
+      job->references = references;
+    } else {
+      legs_[leg.worker].Add({.payload = job->payload, .references = references});
+    }
+  }
+  return mine;
+}
+
+// A leg for which the ring has no room took nothing: this worker finishes it in the other's place.
+void Egress::PushLegs() {
+  for (WorkerId to = 0; to < legs_.size(); ++to) {
+    Burst<LegItem>& legs = legs_[to];
+    if (legs.empty()) continue;
+    const size_t pushed = exchange_.lanes[to]->legs[turn_.id()]->Push({legs.begin(), legs.end()});
+    if (pushed > 0) turn_.WakeWorker(to);
+    for (size_t i = pushed; i < legs.size(); ++i) {
+      turn_.Count(nullptr, wire::Drop::kRingFull);
+      for (uint32_t lost = 0; lost < legs[i].references; ++lost) rte_pktmbuf_free(legs[i].payload);
+      FinishLeg(legs[i].payload, /*taken=*/false, wire::Drop::kRingFull);
+    }
+    legs.Clear();
+  }
+  PushReports();
+}
+
+// The payload's meta was written by the worker that sealed it, and is constant since but for the two atomics.
+bool Egress::TakeLegs(WorkerId from) {
+  jobs_.Clear();
+  if (from == turn_.id() || lane_.legs[from]->empty()) return false;
+  LegItem items[kBurst];
+  const size_t taken = lane_.legs[from]->Pop(items);
+  turn_.AddWork(static_cast<uint32_t>(taken));
+  for (size_t i = 0; i < taken; ++i) {
+    const OutboundMeta& meta = MetaOf(items[i].payload).out;
+    assert(meta.legs > 0 && (meta.legs > 1 || items[i].references == 0));
+    jobs_.Add({.payload = items[i].payload,
+               .peer = turn_.forwarding().FindPeer(meta.peer),
+               .references = items[i].references,
+               .datagram_sum = meta.datagram_sum,
+               .size = rte_pktmbuf_data_len(items[i].payload),
+               .sole = meta.legs == 1,
+               .sealed = true,
+               .wants_report = meta.completion,
+               .slot = meta.slot,
+               .generation = meta.generation});
+  }
+  return taken > 0;
+}
+
+}  // namespace warp::lcore

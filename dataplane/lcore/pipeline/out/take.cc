@@ -1,0 +1,66 @@
+// Out 3: takes a burst of payloads from control. A payload that cannot be sent is refused here, before a counter is
+// spent for it.
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "dataplane/lcore/pipeline/out/egress.h"
+#include "dataplane/wire/message.h"
+
+namespace warp::lcore {
+
+bool Egress::TakePayloads() {
+  jobs_.Clear();
+  rte_mbuf* payloads[kBurst];
+  const size_t taken = lane_.payloads.Pop(payloads);
+  turn_.AddWork(static_cast<uint32_t>(taken));
+  // Control wrote them last, on another core: all are fetched before the first is looked at.
+  for (size_t i = 0; i < taken; ++i) {
+    rte_prefetch0(payloads[i]);
+    rte_prefetch0(&MetaOf(payloads[i]));
+  }
+  for (size_t i = 0; i < taken; ++i) {
+    const OutboundMeta& meta = MetaOf(payloads[i]).out;
+    OutJob& job = jobs_.Add();
+    job = {.payload = payloads[i],
+           .peer = turn_.forwarding().FindPeer(meta.peer),
+           .size = rte_pktmbuf_data_len(payloads[i]),
+           .sealed = meta.sealed,
+           .reserved = meta.counter_reserved,
+           .wants_report = meta.completion,
+           .slot = meta.slot,
+           .generation = meta.generation};
+    FindSendSession(&job);
+    const wire::Drop obstacle = Obstacle(job);
+    if (obstacle == wire::Drop::kNone) continue;
+    RefuseJob(&job, obstacle);
+    jobs_.Resize(static_cast<uint16_t>(jobs_.size() - 1));
+  }
+  PushReports();
+  turn_.Lap(Stage::kTake, static_cast<uint32_t>(taken));
+  return !jobs_.empty();
+}
+
+void Egress::FindSendSession(OutJob* job) const {
+  if (job->sealed) return;
+  if (job->reserved) {
+    const OutboundMeta& meta = MetaOf(job->payload).out;
+    const SessionEntry* entry = turn_.forwarding().FindSession(meta.session_index);
+    job->session = entry != nullptr ? entry->session.get() : nullptr;
+    job->counter = meta.counter;
+  } else if (job->peer != nullptr) {
+    job->session = job->peer->session;
+  }
+}
+
+// Why the payload cannot be sent, found out before a counter is taken for it; kNone where it can.
+wire::Drop Egress::Obstacle(const OutJob& job) const {
+  if (!job.sealed && job.session == nullptr) return wire::Drop::kNoSession;
+  if (job.peer == nullptr || job.peer->copies == 0) return wire::Drop::kNoPath;
+  if (!job.sealed && (rte_pktmbuf_headroom(job.payload) < wire::kDataHeaderSize ||
+                      rte_pktmbuf_tailroom(job.payload) < wire::kTagSize)) {
+    return wire::Drop::kTooLarge;
+  }
+  return wire::Drop::kNone;
+}
+
+}  // namespace warp::lcore

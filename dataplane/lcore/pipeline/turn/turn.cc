@@ -1,0 +1,71 @@
+#include "dataplane/lcore/pipeline/turn/turn.h"
+
+#include <rte_cycles.h>
+
+#include <utility>
+
+namespace warp::lcore {
+
+Turn::Turn(WorkerId id, Publisher& publisher, Exchange& exchange,
+           std::unique_ptr<wire::AeadEngine> engine)
+    : id_(id),
+      publisher_(publisher),
+      exchange_(exchange),
+      engine_(std::move(engine)),
+      wake_workers_(exchange.lanes.size()) {
+  assert(id < exchange.lanes.size());
+}
+
+void Turn::Begin() {
+  assert(thread_.IsCurrent());
+  assert(forwarding_ == nullptr);
+  forwarding_ = &publisher_.Acquire();
+  work_ = 0;
+  stages_.BeginTurn();
+}
+
+uint32_t Turn::End() {
+  RingBells();
+  forwarding_ = nullptr;
+  publisher_.Quiescent(id_);
+  stages_.EndTurn(work_);
+  return work_;
+}
+
+void Turn::ReadTime() { now_ = rte_rdtsc(); }
+
+void Turn::RunEngine(wire::Direction direction, uint16_t count) {
+  assert(count <= kBurst);
+  const std::span<wire::AeadJob> jobs(jobs_.data(), count);
+  wire::AeadJob* done[kBurst];
+  size_t collected = 0;
+  for (size_t submitted = 0; collected < jobs.size();) {
+    submitted += engine_->Submit(direction, jobs.subspan(submitted));
+    collected += engine_->Collect(done);
+    assert(collected <= submitted && submitted <= jobs.size());
+  }
+}
+
+void Turn::RingBells() {
+  if (std::exchange(wake_control_, false)) exchange_.control_bell.Ring();
+  for (WorkerId to = 0; to < wake_workers_.size(); ++to) {
+    if (std::exchange(wake_workers_[to], uint8_t{0}) != 0) exchange_.lanes[to]->bell.Ring();
+  }
+}
+
+void Turn::Count(PortSlot* slot, wire::Drop reason, uint64_t count) {
+  assert(reason != wire::Drop::kNone);
+  drops_.Add(reason, count);
+  if (slot == nullptr) return;
+  // A counter of a port has one writer: the worker that polls the port.
+  assert(slot->worker == id_);
+  slot->counters->drops.Add(reason, count);
+}
+
+void Turn::Discard(PortSlot* slot, wire::Drop reason, rte_mbuf* packet) {
+  assert(packet != nullptr);
+  Count(slot, reason);
+  rte_pktmbuf_free(packet);
+}
+
+}  // namespace warp::lcore
