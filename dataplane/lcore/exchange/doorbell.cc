@@ -16,17 +16,18 @@ void Doorbell::Arm() {
 }
 
 void Doorbell::Disarm() {
-  // Still set: nobody rang, and there is nothing to read.
+  // The flag is still set: nobody rang, and there is nothing to read.
   if (asleep_.exchange(false, std::memory_order_relaxed)) return;
   uint64_t rings;
-  [[maybe_unused]] const ssize_t read_size =
-      read(fd(), &rings, sizeof(rings));  // EAGAIN: it is about to be written
+  // EAGAIN where the producer has cleared the flag and is about to write.
+  [[maybe_unused]] const ssize_t read_size = read(fd(), &rings, sizeof(rings));
 }
 
 void Doorbell::Ring() {
   rte_smp_mb();
   if (!asleep_.load(std::memory_order_relaxed)) return;
-  if (!asleep_.exchange(false, std::memory_order_relaxed)) return;  // another producer rings
+  // Of several producers the one that clears the flag rings.
+  if (!asleep_.exchange(false, std::memory_order_relaxed)) return;
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(fd(), &one, sizeof(one));
 }

@@ -1,4 +1,4 @@
-// How a thread that found nothing to do sleeps without missing what arrives meanwhile.
+// Lets a thread that found nothing to do sleep without missing items that arrive meanwhile.
 //
 //   sleeper                              producer
 //   Arm: flag := true, full fence        push the batch
@@ -6,8 +6,8 @@
 //   nothing: poll(fd)
 //   Disarm: flag := false, empty the fd
 //
-// Whichever fence comes second sees what the other side wrote, so either the sleeper finds the item
-// or the producer finds the flag.
+// The side whose fence comes second sees what the other side wrote. So either the sleeper finds the item or the
+// producer finds the flag.
 #ifndef WARP_DATAPLANE_LCORE_EXCHANGE_DOORBELL_H_
 #define WARP_DATAPLANE_LCORE_EXCHANGE_DOORBELL_H_
 

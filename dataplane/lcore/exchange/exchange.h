@@ -1,10 +1,11 @@
-// What passes between the threads: every ring, from whom to whom, and the bell that wakes who
-// sleeps at its end.
+// What passes between the threads: every ring with its two ends, and the bell that wakes a thread that sleeps at its
+// end.
 //
 //   control --payloads, frames--> worker     worker --legs--> worker
 //   worker --opened, handshakes, foreign, completions--> control
 //
-// One ring per kind, so that a flood of one kind displaces nothing else.
+// There is one ring per kind, so that a flood of one kind displaces no other. A frame is foreign if it is no WARP
+// datagram to one of its port's addresses.
 #ifndef WARP_DATAPLANE_LCORE_EXCHANGE_EXCHANGE_H_
 #define WARP_DATAPLANE_LCORE_EXCHANGE_EXCHANGE_H_
 
@@ -29,12 +30,12 @@ struct FrameItem {
   uint16_t reserved = 0;
 };
 
-// A sealed payload, for another worker's copies: all of them, whichever of its ports they leave by.
-// Its outbound meta names the peer and says how many legs there are.
+// A sealed payload for all copies that another worker sends of it. Its outbound meta names the peer and says how many
+// legs there are.
 struct LegItem {
   rte_mbuf* payload = nullptr;
-  uint32_t references =
-      0;  // how many the sender counted on; the receiver's snapshot may say otherwise
+  // How many the sender counted on. The receiver's table may foresee another number.
+  uint32_t references = 0;
   uint32_t reserved = 0;
 };
 
@@ -49,19 +50,22 @@ struct Report {
   uint8_t reserved[4] = {};
 };
 
-// One worker's rings; `from control` and `to control` as control sees them.
+// Items are copied by the rings, and filled in where they stand (docs/decisions.md, *store forwarding*).
+static_assert(sizeof(FrameItem) == 16 && sizeof(LegItem) == 16);
+
+// The rings of one worker.
 struct Lane {
   explicit Lane(uint32_t ring_size);
 
   // From control.
-  Ring<rte_mbuf*> payloads;  // outbound meta is filled
+  Ring<rte_mbuf*> payloads;  // outbound meta is filled in
   Ring<FrameItem> frames;
   // To control.
-  Ring<rte_mbuf*> opened;  // inbound meta is filled, as of the next two
+  Ring<rte_mbuf*> opened;  // inbound meta is filled in, as of the next two
   Ring<rte_mbuf*> handshakes;
   Ring<rte_mbuf*> foreign;
   Ring<Report> completions;
-  // From other workers, by their id; none from itself.
+  // From other workers, by their id. The worker's own place is null.
   std::vector<std::unique_ptr<Ring<LegItem>>> legs;
 
   Doorbell bell;  // the worker's

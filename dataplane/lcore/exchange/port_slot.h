@@ -1,4 +1,4 @@
-// The place of a port among max_ports: the device that is in it now, its worker, and its counters.
+// One of max_ports places for a port: the device that is in it now, its worker and its counters.
 #ifndef WARP_DATAPLANE_LCORE_EXCHANGE_PORT_SLOT_H_
 #define WARP_DATAPLANE_LCORE_EXCHANGE_PORT_SLOT_H_
 
@@ -13,22 +13,23 @@
 namespace warp::lcore {
 
 struct PortSlot {
-  // Control. Lcores reach the port through the forwarding table alone, which control changes first.
+  // Control's. Workers reach the port through the forwarding table alone, which control changes first.
   std::unique_ptr<Port> port;
   WorkerId worker = 0;
-  uint32_t generation =
-      0;            // grows with each port in this slot; frames for its predecessor are dropped
-  PoolPtr rx_pool;  // made with the first port, kept to the end: control may hold buffers of it
+  // Grows with each port in this slot, so that frames for its predecessor are dropped.
+  uint32_t generation = 0;
+  // Made with the first port and kept to the end, since control may hold buffers of it.
+  PoolPtr rx_pool;
 
-  // The port's worker writes, anyone reads. Start anew with each port.
+  // The port's worker writes these, any thread reads them. Each port starts with new ones.
   struct Counters {
     DropCounters drops;
     Counter tx_refused;
   };
   std::unique_ptr<Counters> counters;
 
-  // Buffers given to control (its worker writes) and given back (control writes): the difference is
-  // bounded by kControlShare. Never reset.
+  // How many buffers the port's worker gave to control, which that worker writes, and how many control gave back, which
+  // control writes. The difference is at most kControlShare. They are never reset.
   alignas(64) Counter given;
   alignas(64) Counter returned;
   uint64_t held_by_control() const { return given.Get() - returned.Get(); }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cassert>
 #include <new>
 #include <utility>
 
@@ -14,12 +15,13 @@ Publisher::Publisher(uint16_t workers, std::unique_ptr<const ForwardingTable> fi
   qsbr_.reset(static_cast<rte_rcu_qsbr*>(std::aligned_alloc(RTE_CACHE_LINE_SIZE, size)));
   if (qsbr_ == nullptr) throw std::bad_alloc();
   rte_rcu_qsbr_init(qsbr_.get(), workers);
-  // Registered and offline: a worker that does not run yet holds nothing.
+  // Workers are registered and offline: one that does not run yet holds nothing.
   for (WorkerId worker = 0; worker < workers; ++worker)
     rte_rcu_qsbr_thread_register(qsbr_.get(), worker);
 }
 
 void Publisher::Publish(std::unique_ptr<const ForwardingTable> next) {
+  assert(control_.IsCurrent() && next != nullptr);
   current_.store(next.get(), std::memory_order_release);
   std::swap(owned_, next);
   last_token_ = rte_rcu_qsbr_start(qsbr_.get());
@@ -27,6 +29,7 @@ void Publisher::Publish(std::unique_ptr<const ForwardingTable> next) {
 }
 
 void Publisher::Reclaim() {
+  assert(control_.IsCurrent());
   while (!retired_.empty()) {
     Retired& oldest = retired_.front();
     if (!oldest.unheld) {

@@ -1,11 +1,9 @@
-// Publication of the forwarding table: control replaces it as a whole, lcores read it under RCU
-// (rte_rcu_qsbr), and an old one is freed, with the keys that only it named, when nobody can hold
-// anything of it.
+// Publishes the forwarding table. Control replaces it as a whole, and workers read it under RCU (rte_rcu_qsbr). An old
+// table is freed, with the keys that only it named, when no thread can hold anything of it.
 //
-// An lcore holds the table for one turn of its loop and then reports a quiescent state; before it
-// sleeps it goes offline. Opened packets carry a pointer to their session through the rings to
-// control: a retired table is kept until control has taken all that was in those rings when the
-// last lcore let go of it.
+// A worker holds the table for one turn of its loop and then reports a quiescent state; before it sleeps it goes
+// offline. Opened packets carry a pointer to their session through the rings to control. Therefore a retired table is
+// kept until control has taken all packets that were in those rings when the last worker let go of it.
 #ifndef WARP_DATAPLANE_LCORE_EXCHANGE_PUBLISHER_H_
 #define WARP_DATAPLANE_LCORE_EXCHANGE_PUBLISHER_H_
 
@@ -19,21 +17,22 @@
 #include <vector>
 
 #include "dataplane/lcore/exchange/forwarding_table.h"
+#include "dataplane/os/thread_checker.h"
 
 namespace warp::lcore {
 
 class Publisher {
  public:
-  // `first` serves until the first Publish. `rings`: those through which sessions travel to
-  // control.
+  // A ring through which sessions travel to control: how many items were pushed and popped so far, modulo 2^32.
   struct SessionRing {
     std::function<uint32_t()> pushed;
     std::function<uint32_t()> popped;
   };
+  // `first` serves until the first Publish.
   Publisher(uint16_t workers, std::unique_ptr<const ForwardingTable> first,
             std::vector<SessionRing> rings);
 
-  // --- Lcores. ---
+  // --- Workers. ---
   const ForwardingTable& Acquire() const { return *current_.load(std::memory_order_acquire); }
   void Quiescent(WorkerId worker) { rte_rcu_qsbr_quiescent(qsbr_.get(), worker); }
   void Online(WorkerId worker) { rte_rcu_qsbr_thread_online(qsbr_.get(), worker); }
@@ -42,9 +41,10 @@ class Publisher {
   // --- Control. ---
   const ForwardingTable& current() const { return Acquire(); }
   void Publish(std::unique_ptr<const ForwardingTable> next);  // never waits
-  // Frees what can be freed. To be called when control holds no session pointer it got from a ring.
+  // Frees the tables that no thread can hold any more. Call it while control holds no session pointer that it got from
+  // a ring.
   void Reclaim();
-  // True once no lcore can hold anything older than what is current; false after `timeout_ms`.
+  // True once no worker can hold a table older than the current one; false after `timeout_ms`. Waits until then.
   bool AwaitGrace(uint32_t timeout_ms);
   size_t retired() const { return retired_.size(); }
 
@@ -52,19 +52,20 @@ class Publisher {
   struct Retired {
     std::unique_ptr<const ForwardingTable> forwarding;
     uint64_t token = 0;
-    bool unheld = false;          // by lcores; `marks` are set
-    std::vector<uint32_t> marks;  // per ring: what was pushed by then
+    bool unheld = false;          // no worker holds it, and `marks` are set
+    std::vector<uint32_t> marks;  // for each ring: items pushed by then
   };
   bool Drained(const Retired& retired) const;
 
   struct Free {
     void operator()(rte_rcu_qsbr* qsbr) const { std::free(qsbr); }
   };
+  os::ThreadChecker control_;
   std::unique_ptr<rte_rcu_qsbr, Free> qsbr_;
   std::vector<SessionRing> rings_;
   std::unique_ptr<const ForwardingTable> owned_;  // what current_ points to
   std::atomic<const ForwardingTable*> current_;
-  uint64_t last_token_ = 0;      // of the last Publish; 0: of none, which all have passed
+  uint64_t last_token_ = 0;      // of the last Publish; 0, which all have passed, before the first
   std::deque<Retired> retired_;  // oldest first
 };
 

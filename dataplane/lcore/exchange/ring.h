@@ -1,5 +1,4 @@
-// A bounded queue from exactly one thread to exactly one other, of items that are copied: rte_ring
-// without its void*.
+// A bounded queue from exactly one thread to exactly one other, of items that are copied: rte_ring without its void*.
 #ifndef WARP_DATAPLANE_LCORE_EXCHANGE_RING_H_
 #define WARP_DATAPLANE_LCORE_EXCHANGE_RING_H_
 
@@ -26,7 +25,8 @@ class Ring {
     const size_t bytes = MemoryFor(count);
     void* const memory = std::aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
     if (memory == nullptr) throw std::bad_alloc();
-    // Touched now, or the packet path takes a page fault for every page of its first round, some 10 us each.
+    // Every page is touched now. Otherwise the packet path would take a page fault for each in its first round, some 10
+    // us.
     std::memset(memory, 0, bytes);
     ring_.reset(static_cast<rte_ring*>(memory));
     rte_ring_init(ring_.get(), "warp", count, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -38,7 +38,7 @@ class Ring {
                                           static_cast<unsigned>(items.size()), nullptr);
   }
   bool Push(const T& item) { return Push({&item, 1}) == 1; }
-  // Producer: at least so many will fit.
+  // Producer. At least this many items will fit.
   uint32_t Room() const { return rte_ring_get_capacity(ring_.get()) - (pushed() - popped()); }
 
   // Consumer. Moves up to out.size() items out and returns how many.
@@ -47,15 +47,15 @@ class Ring {
                                           static_cast<unsigned>(out.size()), nullptr);
   }
 
-  // Any thread; true and false only as of some moment during the call.
+  // Any thread. The answer was right at some moment during the call.
   bool empty() const { return pushed() == popped(); }
   // Any thread: how many items were pushed and popped so far, modulo 2^32.
   uint32_t pushed() const { return __atomic_load_n(&ring_->prod.tail, __ATOMIC_ACQUIRE); }
   uint32_t popped() const { return __atomic_load_n(&ring_->cons.tail, __ATOMIC_ACQUIRE); }
 
  private:
-  // The header and its items, as rte_ring_elem.h finds them. Since DPDK 24.11 C++ cannot call rte_ring_get_memsize_elem,
-  // which says the same, because its declaration there has lost extern "C".
+  // The header and its items, as rte_ring_elem.h finds them. Since DPDK 24.11 C++ cannot call
+  // rte_ring_get_memsize_elem, which says the same, because its declaration there has lost extern "C".
   static size_t MemoryFor(uint32_t count) {
     return RTE_ALIGN_CEIL(sizeof(rte_ring) + count * sizeof(T), size_t{RTE_CACHE_LINE_SIZE});
   }
