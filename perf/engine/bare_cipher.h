@@ -1,5 +1,5 @@
-// AES-256-GCM as the library itself gives it: no engine, no jobs, one call for each packet of a burst. What sealing and
-// opening cannot be faster than.
+// AES-256-GCM as the library itself gives it, without engine and jobs: one call for each packet of a burst. Sealing and
+// opening cannot be faster than this.
 #ifndef WARP_PERF_ENGINE_BARE_CIPHER_H_
 #define WARP_PERF_ENGINE_BARE_CIPHER_H_
 

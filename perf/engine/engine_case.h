@@ -1,5 +1,5 @@
-// How the engine benchmark measures: short samples of the whole and of each of its bare parts in turn, many times over,
-// so that whatever disturbs the machine disturbs both alike; medians of each.
+// How the engine benchmark measures. It takes short samples of the whole and of each of its bare parts in turn, many
+// times over, so that a disturbance of the machine disturbs both alike, and reports the median of each.
 #ifndef WARP_PERF_ENGINE_ENGINE_CASE_H_
 #define WARP_PERF_ENGINE_ENGINE_CASE_H_
 
@@ -14,10 +14,11 @@ namespace warp::perf {
 
 using Json = nlohmann::ordered_json;
 
-// Payloads of one sample: long enough for a time stamp to be nothing, short enough that most samples see no interrupt.
+// Payloads of one sample: so many that a time stamp costs nothing beside them, and so few that most samples see no
+// interrupt.
 inline constexpr size_t kSample = 256;
 
-// rdtsc when everything before it is done.
+// The time-stamp counter, read when all instructions before it are done.
 uint64_t Cycles();
 double NsPerCycle();
 
@@ -34,7 +35,7 @@ class Samples {
   std::vector<double> values_;
 };
 
-// Makes one sample: prepares, times, cleans up; returns cycles per payload.
+// Makes one sample: prepares, times and cleans up. Returns cycles per payload.
 using Sampler = std::function<double()>;
 
 struct EngineCase {
@@ -47,7 +48,7 @@ struct EngineCase {
   lcore::StageClock* stages = nullptr;  // of the worker that `whole` turns
 };
 
-// What README.md says of a case.
+// The fields that README.md lists for a case.
 Json Measure(const EngineCase& measured, size_t rounds);
 Json FromSamples(const Samples& cycles);
 

@@ -55,7 +55,7 @@ class EngineCipher {
 };
 
 #ifdef WARP_HAVE_LIBCRYPTO
-// OpenSSL the fast way: one context, its key schedule kept, only the nonce set anew for each packet.
+// OpenSSL in the fast way: one context keeps its key schedule, and only the nonce is set anew for each packet.
 class OpensslCipher {
  public:
   OpensslCipher(wire::Cipher cipher, uint32_t size) : size_(size) {
@@ -107,7 +107,7 @@ void MeasureCiphers(const Effort& effort, Json* results) {
         EngineCipher sealing(engine->get(), cipher, size);
         (*results)[name] = Measure({.whole = [&] { return sealing.Sample(); }}, effort.rounds);
       }
-      // The software drivers of DPDK's: what its way to a device costs.
+      // DPDK's software drivers show what its interface to a device costs.
       for (const char* driver : {"crypto_aesni_gcm", "crypto_aesni_mb"}) {
         const std::string name = absl::StrCat("cipher_cryptodev_", driver + 7, suffix);
         if (!effort.Wants(name)) continue;

@@ -1,4 +1,5 @@
-// What a second core brings: a node with two ports, 2 x 2 paths, both directions, turned by one worker or by two.
+// Measures what a second core brings: a node with two ports and 2 x 2 paths, in both directions, turned by one worker
+// or by two.
 #include <rte_launch.h>
 
 #include <atomic>
@@ -22,11 +23,11 @@ constexpr uint16_t kSize = 1420;
 constexpr size_t kGroup = 128;  // counters by which one port is ahead of the other
 
 enum class Arrival {
-  kSkewed,    // of each two groups of payloads one comes first by port 0, the other by port 1
+  kSkewed,    // of every two groups of payloads one is first by port 0, the other by port 1
   kLockstep,  // both ports receive the same copies at the same moment
 };
 
-// The order in which a port receives the payloads' copies: indices, each once per remote.
+// The order in which a port receives the copies of the payloads: their indices, each as often as there are remotes.
 std::vector<uint16_t> OrderOf(size_t port, Arrival arrival) {
   std::vector<uint16_t> order;
   if (arrival == Arrival::kLockstep) {
@@ -81,7 +82,7 @@ class Node {
   uint64_t opened_twice() { return node_.plane().Drops(wire::Drop::kOpenedTwice); }
 
  private:
-  // A worker's share, begun by both at once: until nothing is left anywhere.
+  // Runs a worker's share until nothing is left anywhere. Both workers begin at the same moment.
   void Turn(WorkerId id) {
     end_[id].store(0);
     ready_.fetch_add(1);
@@ -127,8 +128,8 @@ class Node {
     }
     const std::vector<uint16_t> sizes(kPayloads / workers_, kSize);
     for (WorkerId id = 0; id < workers_; ++id) node_.Submit(sizes, id);
-    // Both workers begin with what the shared cache holds, as after DMA; else one core would find warm what it has just
-    // prepared, and the other would have to fetch it from there.
+    // Both workers begin with packets in the shared cache alone, as after DMA. Otherwise the core that has just
+    // prepared them would find them in its own cache, and the other core would have to fetch them from there.
     for (size_t i = 0; i < evictor_.size(); i += 64)
       evictor_[i] = static_cast<uint8_t>(evictor_[i] + 1);
   }
@@ -147,8 +148,8 @@ class Node {
   std::array<bool, 2> done_{};
 };
 
-// The cipher alone, by one core and by two: what the machine gives. Two CPUs of a virtual machine may be two threads of one
-// core.
+// The cipher alone, on one core and on two, shows what the machine gives: two CPUs of a virtual machine may be two
+// threads of one core.
 class BareCores {
  public:
   // Cycles for each payload.

@@ -1,4 +1,4 @@
-// The way in: first copies from a port to control's ring, later copies from a port to their end.
+// Measures the way in: first copies from a port to control's ring, and later copies from a port to their end.
 #include <rte_ethdev.h>
 
 #include "absl/strings/str_cat.h"
@@ -86,7 +86,7 @@ class ReceiveCase {
     return PerPayload(begin, end);
   }
 
-  // Sealed frames of fresh counters, in the port's ring.
+  // Puts sealed frames of fresh counters into the port's ring.
   void Prepare() {
     for (size_t i = 0; i < kSample; ++i) {
       const auto size = static_cast<uint16_t>(sizes_[i] + wire::kMinSealedSize);

@@ -1,4 +1,4 @@
-// The way out: from control's ring to null ports, and what it is made of.
+// Measures the way out, from control's ring to null ports, and the parts that it is made of.
 #include <rte_mbuf.h>
 
 #include "absl/strings/str_cat.h"
@@ -59,7 +59,7 @@ class SendCase {
     return PerPayload(begin, end);
   }
 
-  // Headers, references or linear copies, and the driver's part: freeing each.
+  // Headers with references, or linear copies, and the driver's part, which frees each.
   double Copies() {
     Allocate();
     const uint64_t begin = Cycles();

@@ -1,5 +1,5 @@
-// The cases of the engine benchmark. Each measures, and puts what it found into `results` under the names that
-// README.md lists.
+// The cases of the engine benchmark. Each measures, and puts its figures into `results` under the names that README.md
+// lists.
 #ifndef WARP_PERF_ENGINE_ENGINE_SUITE_H_
 #define WARP_PERF_ENGINE_ENGINE_SUITE_H_
 
@@ -19,13 +19,13 @@ struct Effort {
 
 // The payload sizes of one sample, inner header included. "imix": 7 of 64, 4 of 570 and 1 of 1420 bytes.
 std::vector<uint16_t> SizesOf(const std::string& name);
-// What Effort asks for.
+// The sizes that an Effort asks for.
 std::vector<std::string> SizeNames(const Effort& effort);
 
 void MeasureSending(const Effort& effort, Json* results);
 void MeasureReceiving(const Effort& effort, Json* results);
 void MeasureCiphers(const Effort& effort, Json* results);
-// By threads of their own, on `cpus`.
+// On threads of their own, pinned to `cpus`.
 void MeasureWindow(const Effort& effort, const std::vector<int>& cpus, Json* results);
 // On the calling thread's CPU and on that of EAL's first worker.
 void MeasureTwoCores(const Effort& effort, Json* results);

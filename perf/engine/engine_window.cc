@@ -1,5 +1,5 @@
-// The replay window on the same counters by several threads: what each pays for a counter, looking and claiming as the
-// packet path does.
+// Measures the replay window under several threads that look at and claim the same counters, as the packet path does:
+// what each thread pays for a counter.
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
@@ -26,7 +26,7 @@ double ThreadNs() {
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
 
-// What is new of each burst is claimed; returns how many were ours.
+// Claims the new counters of each burst. Returns how many this thread won.
 uint64_t ClaimAll(ReplayWindow* window, uint64_t first) {
   std::array<uint64_t, lcore::kBurst> counters;
   std::array<ReplayWindow::Verdict, lcore::kBurst> verdicts;
@@ -42,7 +42,7 @@ uint64_t ClaimAll(ReplayWindow* window, uint64_t first) {
   return ours;
 }
 
-// CPU time for each counter, mean over the threads.
+// CPU time for each counter, as the mean over the threads.
 double Sample(size_t threads, const std::vector<int>& cpus, ReplayWindow* window, uint64_t first) {
   std::atomic<size_t> ready{0};
   std::atomic<uint64_t> claimed{0};
@@ -66,7 +66,7 @@ double Sample(size_t threads, const std::vector<int>& cpus, ReplayWindow* window
     running[i].join();
     sum += spent[i];
   }
-  if (claimed != kCounters) std::abort();  // each exactly once
+  if (claimed != kCounters) std::abort();  // each counter is won exactly once
   return sum / static_cast<double>(threads * kCounters);
 }
 

@@ -1,4 +1,4 @@
-// A port that receives what the benchmark puts into a ring.
+// A port that receives the frames which the benchmark puts into its ring.
 #ifndef WARP_PERF_ENGINE_FRAME_SOURCE_H_
 #define WARP_PERF_ENGINE_FRAME_SOURCE_H_
 
@@ -11,7 +11,7 @@
 
 namespace warp::perf {
 
-// DPDK has few device numbers and gives none back: make few.
+// Make few of these, since DPDK has few device numbers and gives none back.
 class FrameSource {
  public:
   FrameSource();

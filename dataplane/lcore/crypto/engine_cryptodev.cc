@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -22,12 +23,13 @@
 namespace warp::lcore {
 namespace {
 
-constexpr uint32_t kSessions = 2048;  // two for each key; keys beyond that are the CPU's
+constexpr uint32_t kSessions = 2048;  // two for each key; the CPU serves keys beyond that
 constexpr uint16_t kDepth = 256;      // jobs of a worker under way, a power of two
+static_assert((kDepth & (kDepth - 1)) == 0);
 constexpr size_t kNonceSize = 12;
 constexpr uint16_t kNonceAt = sizeof(rte_crypto_op) + sizeof(rte_crypto_sym_op);
 
-// Behind an operation's own fields.
+// Stands behind an operation's own fields.
 struct Behind {
   std::array<uint8_t, kNonceSize> nonce;  // 32 zero bits, and the counter
   uint32_t slot;
@@ -52,8 +54,8 @@ class SessionPair : public wire::DeviceKey {
     return direction == wire::Direction::kSeal ? seal_ : open_;
   }
 
-  // Sessions come and go on the control thread alone: nobody else takes it out of the pool before it is wiped. Its first
-  // bytes name pool and driver.
+  // Sessions come and go on the control thread alone, so that no other takes this one out of the pool before it is
+  // wiped. Its first bytes name pool and driver, and are read before that.
   static void Free(uint8_t device, void* session) {
     if (session == nullptr) return;
     const size_t size = rte_mempool_from_obj(session)->elt_size;
@@ -68,7 +70,8 @@ class SessionPair : public wire::DeviceKey {
   void* const open_;
 };
 
-// Jobs go into slots, in the order of submission, and come out of them in that order, in whatever order the device is done.
+// Jobs go into slots in the order of submission, and come out of them in that order, whatever the order in which the
+// device finishes them.
 class CryptodevEngine : public wire::AeadEngine {
  public:
   CryptodevEngine(const CryptoDevice& device, uint8_t id, uint16_t queue,
@@ -80,7 +83,7 @@ class CryptodevEngine : public wire::AeadEngine {
         ops_pool_(std::move(ops)),
         mbufs_pool_(std::move(mbufs)) {}
 
-  // Each slot has its operation and its buffer for good. False if a pool lacks them.
+  // Gives each slot its operation and its buffer, for good. False if a pool lacks them.
   bool Fill() {
     if (rte_crypto_op_bulk_alloc(ops_pool_.get(), RTE_CRYPTO_OP_TYPE_SYMMETRIC, ops_.data(),
                                  kDepth) != kDepth ||
@@ -113,7 +116,7 @@ class CryptodevEngine : public wire::AeadEngine {
                                 ? rte_cryptodev_enqueue_burst(device_, queue_, burst.data(), ready)
                                 : uint16_t{0};
       for (uint16_t n = 0; n < sent; ++n) Occupy(direction, jobs[first + n], false);
-      // The device is full: the rest is submitted again, after some was collected.
+      // The device is full: the caller submits the other jobs again after it has collected some.
       if (sent < ready) return first + sent;
       if (i < taken) {
         RunOnCpu(direction, jobs[i]);
@@ -145,7 +148,7 @@ class CryptodevEngine : public wire::AeadEngine {
 
   void* SessionOf(wire::Direction direction, const wire::AeadJob& job) const {
     const auto* key = static_cast<const SessionPair*>(job.key->device_key());
-    // Devices differ in what they think of no text at all.
+    // Devices differ in whether they take an empty text.
     return key != nullptr && job.text_size > 0 ? key->session(direction) : nullptr;
   }
 
@@ -153,7 +156,7 @@ class CryptodevEngine : public wire::AeadEngine {
     const size_t slot = position % kDepth;
     rte_crypto_op* const op = ops_[slot];
     rte_mbuf* const mbuf = mbufs_[slot];
-    // The buffer is the text: addresses of devices are ours (--iova-mode=va).
+    // The operation works on the text where it is: devices use our virtual addresses (--iova-mode=va).
     mbuf->buf_addr = job.text;
     rte_mbuf_iova_set(mbuf, reinterpret_cast<rte_iova_t>(job.text));
     mbuf->data_off = 0;
@@ -162,7 +165,7 @@ class CryptodevEngine : public wire::AeadEngine {
     mbuf->pkt_len = mbuf->buf_len;
     op->status = RTE_CRYPTO_OP_STATUS_NOT_PROCESSED;
     const wire::Le64 counter(job.counter);
-    std::memcpy(BehindOf(op)->nonce.data() + 4, &counter, sizeof counter);
+    std::memcpy(BehindOf(op)->nonce.data() + 4, &counter, sizeof(counter));
     op->sym->m_src = mbuf;
     op->sym->m_dst = nullptr;
     op->sym->session = session;
@@ -176,21 +179,23 @@ class CryptodevEngine : public wire::AeadEngine {
   }
 
   void Occupy(wire::Direction direction, wire::AeadJob& job, bool done) {
+    assert(tail_ - head_ < kDepth);
     slots_[tail_++ % kDepth] = {.job = &job, .direction = direction, .done = done};
   }
 
   void RunOnCpu(wire::Direction direction, wire::AeadJob& job) {
-    cpu_->Submit(direction, {&job, 1});  // it is done by then
+    cpu_->Submit(direction, {&job, 1});  // this engine has done the job when Submit returns
     wire::AeadJob* done = nullptr;
     cpu_->Collect({&done, 1});
   }
 
   void Finish(rte_crypto_op* op) {
     Slot& slot = slots_[BehindOf(op)->slot];
+    assert(slot.job != nullptr && !slot.done);
     const bool good = op->status == RTE_CRYPTO_OP_STATUS_SUCCESS;
     wire::AeadJob& job = *slot.job;
     if (slot.direction == wire::Direction::kOpen) job.authentic = good;
-    // What is not authentic nobody sees; what was not sealed never leaves in clear.
+    // A text that is not authentic is shown to nobody, and one that was not sealed never leaves in clear.
     if (!good) {
       const size_t tag = slot.direction == wire::Direction::kSeal ? wire::kTagSize : 0;
       sodium_memzero(job.text, job.text_size + tag);
@@ -234,7 +239,7 @@ absl::StatusOr<std::shared_ptr<CryptoDevice>> CryptoDevice::Open(const std::stri
     return DeviceError(absl::StrCat("crypto_device ", device), plugged);
   }
   int id = rte_cryptodev_get_dev_id(plain.c_str());
-  // A PCI device may go by a name of its driver's.
+  // The driver may have given a PCI device a longer name.
   for (uint8_t other = 0; id < 0 && other < RTE_CRYPTO_MAX_DEVS; ++other) {
     if (rte_cryptodev_is_valid_dev(other) == 0) continue;
     if (absl::string_view(rte_cryptodev_name_get(other)).find(plain) != absl::string_view::npos)

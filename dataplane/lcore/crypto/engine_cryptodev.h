@@ -1,10 +1,10 @@
-// Sealing and opening by a crypto device of DPDK's: look-aside hardware (QAT and others), or one of its software drivers.
+// Seals and opens by a crypto device of DPDK's: look-aside hardware (QAT and others), or one of its software drivers.
 //
-// One queue pair for each worker; one session in the device for each key and direction, made by control when the key is.
-// Whatever the device cannot do (a cipher it lacks, no session left, an empty text) the CPU does: so every node still talks to
-// every other, and a device that is full slows its worker down and fails nothing.
+// Each worker has a queue pair. Each key has one session in the device for each direction, which control makes when it
+// makes the key. What the device cannot do (a cipher that it lacks, no session left, an empty text) is done by the CPU,
+// so that every node still talks to every other, and a device that is full slows its worker down and fails nothing.
 //
-// Opening: the device compares the tag, since DPDK has no way to ask for the computed one (docs/decisions.md).
+// When it opens, the device compares the tag, since DPDK has no call that returns the computed one (docs/decisions.md).
 #ifndef WARP_DATAPLANE_LCORE_CRYPTO_ENGINE_CRYPTODEV_H_
 #define WARP_DATAPLANE_LCORE_CRYPTO_ENGINE_CRYPTODEV_H_
 
@@ -18,17 +18,17 @@
 
 namespace warp::lcore {
 
-// What sessions and queues of a device take of EAL's memory.
+// The part of EAL's memory that sessions and queues of a device take.
 inline constexpr uint32_t kCryptoDeviceMib = 32;
 
 class CryptoDevice : public wire::KeyDevice, public std::enable_shared_from_this<CryptoDevice> {
  public:
-  // `device` is a PCI address ("0000:3d:01.0") or a virtual device with its arguments ("crypto_aesni_gcm0"). Prepares `workers`
-  // queue pairs. Control thread, after InitEal. NotFound where there is no such device, FailedPrecondition where it lacks
-  // queue pairs or both ciphers.
+  // `device` is a PCI address ("0000:3d:01.0") or a virtual device with its arguments ("crypto_aesni_gcm0"). Prepares
+  // `workers` queue pairs. Control thread, after InitEal. NotFound where there is no such device, FailedPrecondition
+  // where the device lacks queue pairs or both ciphers.
   static absl::StatusOr<std::shared_ptr<CryptoDevice>> Open(const std::string& device,
                                                             uint16_t workers);
-  ~CryptoDevice() override;  // once the last key is gone, too: they hold it
+  ~CryptoDevice() override;  // runs when the last key is gone, since keys share the device
   CryptoDevice(const CryptoDevice&) = delete;
   CryptoDevice& operator=(const CryptoDevice&) = delete;
 
@@ -50,7 +50,7 @@ class CryptoDevice : public wire::KeyDevice, public std::enable_shared_from_this
   PoolPtr sessions_;
 };
 
-// Whether it is a PCI address, so that EAL must look at that bus.
+// True for a PCI address, for which EAL must look at that bus.
 bool IsPciCryptoDevice(const std::string& device);
 
 }  // namespace warp::lcore

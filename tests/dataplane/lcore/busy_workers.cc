@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint64_t kWarmUp = 500;
 constexpr uint64_t kWatched = 3000;
-constexpr uint64_t kUnderWay = 100;  // payloads: fewer copies than a ring holds
+constexpr uint64_t kUnderWay = 100;  // payloads, whose copies are fewer than a ring holds
 
 class Running {
  public:
@@ -44,7 +44,7 @@ class Running {
   std::thread thread_;
 };
 
-// Says it by one system call, which is what the other side of the test sees.
+// Writes the line by one system call, which the other side of the test sees.
 void Say(const std::string& line) {
   const std::string text = line + "\n";
   if (write(STDOUT_FILENO, text.data(), text.size()) < 0) std::abort();

@@ -1,4 +1,4 @@
-// EAL can be initialised once in a process, so once for all tests.
+// A process can initialise EAL once, so that all tests share it.
 #include <gtest/gtest.h>
 
 #include <cstdio>

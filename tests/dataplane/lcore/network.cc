@@ -81,7 +81,7 @@ std::unique_ptr<Snapshot> Node::MakeSnapshot() const {
   PeerEntry& peer = snapshot->peers[kPeer];
   peer.send_session = send_session_;
   for (size_t i = 0; i < ports(); ++i) {
-    for (size_t j = remotes_.size(); j-- > 0;) {  // not in their natural order
+    for (size_t j = remotes_.size(); j-- > 0;) {  // a table that is not the identity
       peer.paths.push_back({.id = static_cast<PathId>(100 + i * 10 + j),
                             .port = ports_[i],
                             .send = active_(i, j),
@@ -168,7 +168,7 @@ SessionPair MakeSessions(uint32_t salt, wire::Cipher cipher, size_t window) {
   two[0] = static_cast<uint8_t>(salt);
   two[1] = 1;
   const wire::SymmetricKey ab{one}, ba{two};
-  // Neighbouring slots, high bits that matter.
+  // The indices fall into neighbouring slots and differ in their high bits.
   const uint32_t index_a = 0xabc00000 + salt, index_b = 0x12300000 + salt + 5;
   return {.a = std::make_shared<wire::Session>(wire::Session::Params{.local_index = index_a,
                                                                      .remote_index = index_b,

@@ -1,5 +1,5 @@
-// The engine by a device of DPDK's equals every other: here by the software drivers, one that is done at once (aesni_gcm), one
-// that gathers jobs and finishes them later (aesni_mb), and one of another library (openssl).
+// The engine of a DPDK device equals every other engine. Tested with software drivers: one that finishes a job at once
+// (aesni_gcm), one that gathers jobs and finishes them later (aesni_mb), and one of another library (openssl).
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 
 #include <gmock/gmock.h>
@@ -19,7 +19,7 @@ using wire::AeadJob;
 using wire::Cipher;
 using wire::Direction;
 
-// Devices stay for the life of the process, as in warpd: each is opened once.
+// Each device is opened once and stays for the life of the process, as in warpd.
 std::shared_ptr<CryptoDevice> DeviceOf(const std::string& name) {
   static std::map<std::string, std::shared_ptr<CryptoDevice>> devices;
   std::shared_ptr<CryptoDevice>& device = devices[name];
@@ -45,7 +45,7 @@ class EngineCryptodev : public testing::TestWithParam<std::tuple<std::string, Ci
     wire::SetKeyDevice(device_.get());
     key_ = std::make_unique<wire::BulkKey>(cipher(), symmetric_);
     wire::SetKeyDevice(nullptr);
-    // Else it would be the CPU that is tested.
+    // Otherwise the test would try the CPU.
     if (cipher() == Cipher::kAes256Gcm || std::get<0>(GetParam()) == "crypto_aesni_mb0") {
       ASSERT_NE(key_->device_key(), nullptr);
     }
@@ -70,7 +70,7 @@ class EngineCryptodev : public testing::TestWithParam<std::tuple<std::string, Ci
             .text = datagram.data() + wire::kDataHeaderSize,
             .text_size = static_cast<uint32_t>(datagram.size() - wire::kMinSealedSize)};
   }
-  // As a worker does it; the jobs come back in their order.
+  // Runs the jobs as a worker does. They come back in their order.
   static void Run(wire::AeadEngine& engine, Direction direction, std::span<AeadJob> jobs) {
     AeadJob* done[32];
     size_t submitted = 0, collected = 0;
@@ -86,8 +86,8 @@ class EngineCryptodev : public testing::TestWithParam<std::tuple<std::string, Ci
   const wire::SymmetricKey symmetric_{std::array<uint8_t, wire::kKeySize>{1, 2, 3, 250, 99}};
   std::shared_ptr<CryptoDevice> device_;
   std::unique_ptr<wire::AeadEngine> engine_, cpu_;
-  std::unique_ptr<wire::BulkKey> key_;        // known to the device
-  std::unique_ptr<wire::BulkKey> plain_key_;  // made when there was none
+  std::unique_ptr<wire::BulkKey> key_;        // the device has it
+  std::unique_ptr<wire::BulkKey> plain_key_;  // made while there was no device
 };
 INSTANTIATE_TEST_SUITE_P(
     , EngineCryptodev,
@@ -123,7 +123,7 @@ TEST_P(EngineCryptodev, OpensWhatOthersSealedAndNothingElse) {
     Run(*engine_, Direction::kOpen, {&job, 1});
     EXPECT_TRUE(job.authentic) << size;
     EXPECT_TRUE(std::equal(opened.begin(), opened.end() - wire::kTagSize, plain.begin())) << size;
-    // A bit of the header, of the text and of the tag.
+    // Flips a bit of the header, of the text, and of the tag.
     for (const size_t bit : {size_t{33}, 8 * wire::kDataHeaderSize, 8 * sealed.size() - 1}) {
       std::vector<uint8_t> forged = sealed;
       forged[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
@@ -135,7 +135,7 @@ TEST_P(EngineCryptodev, OpensWhatOthersSealedAndNothingElse) {
   }
 }
 
-// More than its queue holds, keys that the device has and has not, good and forged ones, all in one go.
+// One burst has more jobs than the queue holds, keys that the device has and has not, and forged texts among good ones.
 TEST_P(EngineCryptodev, KeepsTheOrderOfAnyMixture) {
   constexpr size_t kJobs = 700;
   std::vector<std::vector<uint8_t>> datagrams;
@@ -159,7 +159,7 @@ TEST_P(EngineCryptodev, KeepsTheOrderOfAnyMixture) {
   }
 }
 
-// Keys come and go for longer than the device has sessions; those it cannot take are the CPU's.
+// More keys come and go than the device has sessions. The CPU serves the keys that the device cannot take.
 TEST_P(EngineCryptodev, KeysGiveTheirSessionsBack) {
   wire::SetKeyDevice(device_.get());
   std::vector<std::unique_ptr<wire::BulkKey>> keys;
@@ -188,7 +188,7 @@ TEST(EngineCryptodevNodes, UnderstandThoseOfTheCpu) {
     net.b().Send(back.back());
   }
   net.Settle();
-  // Two workers, so in any order.
+  // They arrive in any order, since there are two workers.
   EXPECT_THAT(net.b().Received(), testing::UnorderedElementsAreArray(there));
   EXPECT_THAT(net.a().Received(), testing::UnorderedElementsAreArray(back));
 }

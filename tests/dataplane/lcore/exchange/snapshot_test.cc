@@ -1,4 +1,4 @@
-// Tables change while packets are under way: what is retired lives exactly as long as somebody may hold it.
+// Tables change while packets are under way: a retired table lives exactly as long as a thread may hold it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,11 +22,11 @@ TEST(Snapshots, SessionOutlivesThePacketsThatPointToIt) {
   net.b().SetSendSession(nullptr);
   net.b().ForgetReceiveSessions();
   net.b().Publish();
-  net.b().Turn();  // the worker has let go of it; the opened packet has not
+  net.b().Turn();  // the worker has let go of the table, and the opened packet has not
   EXPECT_FALSE(session.expired());
   std::vector<OpenedPacket> opened(4);
   ASSERT_EQ(net.b().plane().ReceiveOpened(opened), 1u);
-  EXPECT_FALSE(session.expired());  // control is at it
+  EXPECT_FALSE(session.expired());  // control may still read it
   EXPECT_EQ(opened[0].session, session.lock().get());
   opened.clear();
   opened.resize(4);
@@ -66,7 +66,7 @@ TEST(Snapshots, ASessionNamedAgainSurvives) {
   EXPECT_LE(net.a().plane().retired(), 1u);
 }
 
-// Make before break: payloads under way at the change of session arrive, since both receive.
+// Make before break: payloads that are under way when the session changes arrive, since both sessions receive.
 TEST(Snapshots, NewSendSession) {
   Network net({.ports = 2, .workers = 2}, {.ports = 2});
   const SessionPair next = MakeSessions(2);
@@ -82,8 +82,8 @@ TEST(Snapshots, NewSendSession) {
   EXPECT_EQ(next.a->sent(), 1u);
 }
 
-// Home counted on copies of another worker's ports which that worker's newer table does not have, or has more of. The
-// references of the payload follow.
+// The home worker counted on a number of copies which the other worker's newer table does not have. The other worker
+// corrects the payload's references.
 class Difference : public testing::TestWithParam<size_t> {};
 INSTANTIATE_TEST_SUITE_P(, Difference, testing::Values(100, 1200));
 
@@ -134,7 +134,7 @@ TEST(Ports, AreRemovedAndAddedUnderTraffic) {
   net.a().SetPresent(1, false);
   net.a().Publish();
   net.a().Turn();
-  // A frame for the port that is going must not leave by its successor.
+  // A frame for the port that goes away must not leave through its successor.
   ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
   net.a().Send("one port");
   net.Collect();
@@ -142,7 +142,7 @@ TEST(Ports, AreRemovedAndAddedUnderTraffic) {
   const absl::StatusOr<PortId> again = net.a().plane().AddPort(
       {.name = "again", .device = VirtualDevice{"net_warp_lab0,wire=" + net.a().wire(1)}}, -1);
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(*again, net.a().port(1));  // the slot is used anew
+  EXPECT_EQ(*again, net.a().port(1));  // the slot is used again
   net.a().SetPresent(1, true);
   net.a().Publish();
   net.a().Send("two ports");
@@ -157,7 +157,7 @@ TEST(Ports, FramesForAPredecessorAreDropped) {
   const FrameBytes bytes = MakeFrame(net.a(), 1, net.b(), 0, FrameBytes(40, 1));
   std::copy(bytes.begin(), bytes.end(), frame.Append(bytes.size()).begin());
   net.a().plane().Transmit(net.a().port(1),
-                           std::move(frame));  // stays in the ring: no worker turns
+                           std::move(frame));  // stays in the ring, since no worker turns
   net.a().SetPresent(1, false);
   net.a().Publish();
   ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
@@ -182,7 +182,7 @@ TEST(Ports, MoreThanThereIsRoomFor) {
           .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(net.a().plane().AddPort({}, 5).status().code(),
-            absl::StatusCode::kInvalidArgument);  // nobody owns CPU 5
+            absl::StatusCode::kInvalidArgument);  // no worker owns CPU 5
 }
 
 }  // namespace

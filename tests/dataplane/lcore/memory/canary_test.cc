@@ -84,7 +84,7 @@ TEST_P(Canaries, AroundAnOpenedPacket) {
             0u);
 }
 
-// The largest payload fills its buffer to the last byte, and every buffer of the pool is still what it was.
+// The largest payload fills its buffer to the last byte, and every other buffer of the pool is unchanged.
 TEST(Canary, LargestPayload) {
   Network net({.ports = 1}, {.ports = 1});
   DpdkDataplane& plane = net.a().plane();

@@ -1,4 +1,4 @@
-// The packet path takes nothing from the heap: not when it works, not when it drops.
+// The packet path takes no memory from the heap, neither when it works nor when it drops.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -14,7 +14,7 @@ thread_local uint64_t allocations = 0;
 
 }  // namespace
 
-// glibc's own entry, so that the C library's and DPDK's allocations are seen as well.
+// This is glibc's own entry, so that the allocations of the C library and of DPDK are seen as well.
 extern "C" void* __libc_malloc(size_t size);
 extern "C" void* malloc(size_t size) {
   if (counting) ++allocations;
@@ -61,7 +61,7 @@ TEST(Allocations, NoneOnThePacketPath) {
       static_cast<LabPort*>(net.a().plane().slot(net.a().port(i)).port.get())->Grant(10 * turn);
     }
     if (turn % 5 == 0) {
-      // Another lcore is at what comes next: it is deferred, then opened.
+      // Another worker is opening the next packet, so that it is deferred and then opened.
       for (uint64_t i = 0; i < 64; ++i) {
         net.sessions().b->opening_hints()->MarkOpening({{net.sessions().a->sent() + i}});
       }

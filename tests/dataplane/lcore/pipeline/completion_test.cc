@@ -1,5 +1,5 @@
-// What becomes of a payload, as its gate is told: the first port that takes a copy gives the credit; where none does, the
-// sealed payload comes back and goes out again under the same counter.
+// What a gate is told of its payload. The first port that takes a copy gives the credit. Where none does, the sealed
+// payload comes back and goes out again under the same counter.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using wire::Drop;
 
-// By size: linear copies, or references.
+// The size decides between linear copies and references.
 class Completions : public testing::TestWithParam<size_t> {
  protected:
   std::string Payload() const { return std::string(GetParam(), 'p'); }
@@ -61,7 +61,7 @@ TEST_P(Completions, EachWorkerReports) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Both workers have reported more than control takes at once: neither waits for the other's to end.
+// Both workers have more reports than control takes at once. Neither waits until the other's are used up.
 TEST_P(Completions, NoWorkersReportsWaitForAnothersToEnd) {
   Network net({.ports = 2, .workers = 2}, {.ports = 1});
   for (uint32_t i = 0; i < 8; ++i) net.a().SendTracked(Payload(), i, 0);
@@ -79,7 +79,7 @@ TEST_P(Completions, NoWorkersReportsWaitForAnothersToEnd) {
   net.b().Received();
 }
 
-// Every path refuses; the payload comes back sealed; submitted again it carries the same bytes, and arrives once.
+// Every path refuses, and the payload comes back sealed. Submitted again it carries the same bytes and arrives once.
 TEST_P(Completions, NoneTakenThenSubmittedAgain) {
   for (const uint16_t workers : {1, 2}) {
     for (const uint16_t remote : {1, 3}) {
@@ -102,7 +102,7 @@ TEST_P(Completions, NoneTakenThenSubmittedAgain) {
       EXPECT_EQ(wire::ReadDataHeader(bytes)->counter, 0u);
       EXPECT_EQ(net.a().BuffersInUse(), 1u);
 
-      Grant(net.a(), 1, 1);  // one copy of one port
+      Grant(net.a(), 1, 1);  // one port may take one copy
       net.a().plane().SubmitSealed(
           0, std::move(sealed),
           {.peer = Node::kPeer, .completion = true, .slot = 5, .generation = 9});
@@ -142,7 +142,7 @@ TEST_P(Completions, OnlyPathRefusesInPlaceManyTimes) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// A worker that never turns: the other's `taken` comes at once, and nothing waits for the silent one.
+// One worker never turns. The other's `taken` comes at once, and nothing waits for the silent one.
 TEST_P(Completions, SilentWorkerHoldsUpNothing) {
   Network net({.ports = 2, .workers = 2}, {.ports = 1});
   const WorkerId home = net.a().plane().Info(net.a().port(0)).worker;
@@ -160,7 +160,7 @@ TEST_P(Completions, SilentWorkerHoldsUpNothing) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Its ring fills; home then reports in its place, and its copies are counted drops.
+// The ring of a silent worker fills. The home worker then reports in its place, and its copies are counted drops.
 TEST_P(Completions, SilentWorkersRingOverflows) {
   Network net({.ports = 2, .workers = 2, .ring_size = 64}, {.ports = 1});
   const WorkerId home = net.a().plane().Info(net.a().port(0)).worker;

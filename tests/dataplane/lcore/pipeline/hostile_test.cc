@@ -1,4 +1,4 @@
-// What strangers, replays and accidents put on the wire: counted by name, and nothing changes.
+// Frames of strangers, replays and accidents are counted by name, and change nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using wire::Drop;
 
 class Hostile : public testing::Test {
  protected:
-  // The one frame that a payload of a becomes.
+  // The one frame that node a makes of a payload.
   FrameBytes Capture(const std::string& payload) {
     net_.a().Send(payload);
     net_.Collect();
@@ -86,7 +86,7 @@ TEST_F(Hostile, EveryBitOfASealedDatagramCounts) {
   EXPECT_EQ(Drops(Drop::kUnknownType), 4u);
   EXPECT_EQ(Drops(Drop::kUnknownSession), 4u);
   EXPECT_EQ(Drops(Drop::kBadCounter),
-            4u);  // 2^36 and above: half of the fifth byte, and the three above
+            4u);  // counters from 2^36 on: half of the fifth byte, and the three above
   EXPECT_EQ(Drops(Drop::kUnauthentic), frame.size() - begin - 12);
   Inject(frame);
   EXPECT_THAT(net_.b().Received(), ElementsAre("intact"));
@@ -99,7 +99,7 @@ TEST_F(Hostile, EveryTruncation) {
     InjectDatagram(FrameBytes(datagram.begin(), datagram.begin() + static_cast<ptrdiff_t>(size)));
   }
   for (size_t size = 14; size < frame.size();
-       ++size) {  // of the frame: headers then promise more than there is
+       ++size) {  // of the frame, whose headers then promise more than there is
     Inject(FrameBytes(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(size)));
   }
   EXPECT_THAT(net_.b().Received(), IsEmpty());
@@ -136,7 +136,8 @@ TEST_F(Hostile, ReflectedToItsSender) {
 }
 
 TEST_F(Hostile, OtherSessionsKeys) {
-  const SessionPair other = MakeSessions(1 + 16);  // the same slot of the table, other high bits
+  const SessionPair other =
+      MakeSessions(1 + 16);  // falls into the same slot of the table, with other high bits
   const SessionPair thief = MakeSessions(1);
   net_.a().SetSendSession(other.a);
   net_.a().Publish();
@@ -148,7 +149,7 @@ TEST_F(Hostile, OtherSessionsKeys) {
 TEST_F(Hostile, TooOldForTheWindow) {
   const FrameBytes old = Capture("old");
   net_.sessions().a->ReserveCounters(
-      1023);  // the next falls into the same word of the window, one epoch on
+      1023);  // the next counter falls into the same word of the window, in the next epoch
   Inject(Capture("new"));
   Inject(old);
   EXPECT_THAT(net_.b().Received(), ElementsAre("new"));
@@ -166,7 +167,7 @@ TEST_F(Hostile, IpAccidents) {
 
 class Handshakes : public Hostile {
  protected:
-  // An initiation as far as mac1 is concerned.
+  // Only mac1 of this initiation is right.
   FrameBytes Initiation(wire::MessageType type = wire::MessageType::kInitiation) {
     FrameBytes datagram(200, 0x55);
     datagram[0] = static_cast<uint8_t>(type);
@@ -205,7 +206,7 @@ TEST_F(Handshakes, BeyondTheBudgetOfABurst) {
   EXPECT_EQ(Drops(Drop::kHandshakeBudget), 20u - kHandshakesPerBurst);
 }
 
-// A flood that control does not keep up with fills its own ring; payloads still come through.
+// A flood that control does not keep up with fills its own ring. Payloads still come through.
 TEST_F(Handshakes, FloodDisplacesNoPayload) {
   for (int i = 0; i < 1000; ++i) InjectDatagram(Initiation());
   EXPECT_GT(Drops(Drop::kControlFull), 0u);

@@ -1,4 +1,4 @@
-// A payload's way from one node's control to the other's: sealed once, copied over every path, delivered once.
+// The journey of a payload from one node's control to the other's: sealed once, copied over every path, delivered once.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ std::string Text(size_t size, char seed = 'a') {
   return text;
 }
 
-class Journey : public testing::TestWithParam<bool> {  // IPv6?
+class Journey : public testing::TestWithParam<bool> {  // true: over IPv6
  protected:
   Network Make(uint16_t ports_a, uint16_t ports_b, uint16_t workers = 1) {
     return Network({.ports = ports_a, .workers = workers, .v6 = GetParam()},
@@ -49,11 +49,13 @@ TEST_P(Journey, BothWays) {
   EXPECT_THAT(net.a().Received(), ElementsAre("and back"));
 }
 
-// Six paths. Every copy carries the same sealed bytes; one is delivered, five are duplicates, each counted on its path.
+// There are six paths. Every copy carries the same sealed bytes. One is delivered, and five are duplicates, each
+// counted on its path.
 TEST_P(Journey, SixCopiesOneDelivery) {
   for (const uint16_t workers : {1, 2}) {
     for (const size_t size :
-         {1u, 64u, 340u, 360u, 1400u}) {  // linear below the break-even, by reference above
+         {1u, 64u, 340u, 360u,
+          1400u}) {  // copies are linear below the break-even, and references above
       Network net = Make(2, 3, workers);
       const std::string payload = Text(size);
       net.a().Send(payload);
@@ -100,7 +102,7 @@ TEST_P(Journey, EachCopyIsAddressedToItsOwnPath) {
   EXPECT_EQ(seen.size(), 6u);
 }
 
-// Tables that are not the identity: one active path of each port, to another number than its own.
+// The table is not the identity: each port has one active path, to a remote port of another number.
 TEST_P(Journey, OnlyActivePathsCarryPayloads) {
   Network net = Make(2, 3, 2);
   net.a().SetActive([](size_t local, size_t remote) { return remote == (local == 0 ? 2 : 1); });
@@ -156,7 +158,7 @@ TEST_P(Journey, FiveOfSixPathsCut) {
   EXPECT_EQ(net.b().path(1, 1).rx_first.Get(), 100u);
 }
 
-// Bursts longer than a stage's, in order.
+// More payloads than a stage takes at once arrive in order.
 TEST_P(Journey, ManyPayloadsAtOnce) {
   Network net = Make(2, 2, 2);
   std::vector<std::string> payloads;
@@ -186,7 +188,7 @@ TEST_P(Journey, ReorderedAndLateCopies) {
   EXPECT_EQ(received, payloads);
 }
 
-// The lag of a duplicate behind the first copy is measured for sampled counters, of which 0 is one.
+// The lag of a duplicate behind the first copy is measured for sampled counters. 0 is one of them.
 TEST_P(Journey, SkewOfDuplicates) {
   Network net = Make(1, 2);
   net.a().Send("x");
@@ -200,7 +202,7 @@ TEST_P(Journey, SkewOfDuplicates) {
   EXPECT_GT(net.b().path(0, 0).skew_total_ns.Get() + net.b().path(1, 0).skew_total_ns.Get(), 0u);
 }
 
-// A new source of a known session is opened all the same (roaming), with no path to count it on.
+// A packet of a known session from a new source is opened all the same (roaming). No path counts it.
 TEST_P(Journey, UnknownSourceIsDeliveredAndCountsOnNoPath) {
   Network net = Make(2, 1);
   net.a().Send("roam");
@@ -227,7 +229,7 @@ TEST_P(Journey, UnknownSourceIsDeliveredAndCountsOnNoPath) {
   EXPECT_EQ(net.b().path(0, 0).rx_first.Get() + net.b().path(0, 1).rx_first.Get(), 0u);
 }
 
-// RFC 768 over the pseudo-header of RFC 8200, summed here word by word.
+// The checksum of RFC 768 over the pseudo-header of RFC 8200, summed word by word.
 TEST(Checksum, EveryIpv6CopyIsRight) {
   for (const size_t size : {1u, 2u, 63u, 351u, 999u, 1400u}) {
     Network net({.ports = 2, .workers = 2, .v6 = true}, {.ports = 3, .v6 = true});
@@ -249,7 +251,7 @@ TEST(Checksum, EveryIpv6CopyIsRight) {
   }
 }
 
-// Control may reserve the counters of fragments itself, of whichever session the table holds.
+// Control may reserve the counters of fragments itself, of any session that the table holds.
 TEST(ReservedCounters, AreUsedAsGiven) {
   Network net({.ports = 1}, {.ports = 1});
   const std::optional<uint64_t> first = net.sessions().a->ReserveCounters(2);
@@ -276,7 +278,7 @@ TEST(ReservedCounters, AreUsedAsGiven) {
   EXPECT_EQ(opened[0].counter, *first + 1);
   EXPECT_EQ(opened[1].counter, *first);
   EXPECT_EQ(opened[2].counter, *first + 2);
-  EXPECT_EQ(net.a().Drops(wire::Drop::kNoSession), 1u);  // of an index that names no session
+  EXPECT_EQ(net.a().Drops(wire::Drop::kNoSession), 1u);  // its index names no session
 }
 
 TEST(Frames, OfControlLeaveByTheirPort) {
@@ -292,7 +294,7 @@ TEST(Frames, OfControlLeaveByTheirPort) {
   EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
-// What is not WARP's goes to control where the kernel does not see the port.
+// Foreign frames go to control where the kernel does not see the port.
 TEST(Frames, OfOthersGoToTheCompanion) {
   Network net({.ports = 1}, {.ports = 1});
   FrameBytes to_other_port = MakeFrame(net.a(), 0, net.b(), 0, FrameBytes(10, 1));

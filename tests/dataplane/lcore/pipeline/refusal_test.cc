@@ -1,5 +1,5 @@
-// Payloads that are refused before they are sealed: the last path or the session went while they lay in the ring, or the
-// ring was full. They come back as they were submitted, no counter spent, and may go again.
+// Payloads are refused before they are sealed where the last path or the session went while they lay in the ring, or
+// where the ring was full. They come back as they were submitted, cost no counter, and may be submitted again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(, Refused, testing::Values(100, 1200));
 
 std::string TextOf(const Packet& packet) { return {packet.bytes().begin(), packet.bytes().end()}; }
 
-// Control's part: what came back goes again, as what it is; returns how much.
+// Control's part: submits every payload that came back again, as the type that it has. Returns how many.
 size_t SubmitAgain(Node& node, std::vector<Completion> completions, WorkerId home = 0) {
   size_t again = 0;
   for (Completion& completion : completions) {
@@ -41,8 +41,8 @@ size_t SubmitAgain(Node& node, std::vector<Completion> completions, WorkerId hom
   return again;
 }
 
-// The last path goes, then the session, while payloads lie in the ring: they come back unsealed, in order, and arrive when
-// both are there again.
+// The last path goes, and then the session, while payloads lie in the ring. They come back unsealed and in order, and
+// arrive when both are there again.
 TEST_P(Refused, NoSessionAndNoPath) {
   for (const uint16_t workers : {1, 2}) {
     Network net({.ports = 2, .workers = workers}, {.ports = 2});
@@ -80,7 +80,7 @@ TEST_P(Refused, NoSessionAndNoPath) {
   }
 }
 
-// Nobody is told, so they end here, and have names.
+// No completion was asked for, so that the payloads end here, and are counted by name.
 TEST_P(Refused, WhatNobodyAskedAboutIsDropped) {
   Network net({.ports = 1, .ring_size = 64}, {.ports = 1});
   net.a().SetActive([](size_t, size_t) { return false; });
@@ -97,7 +97,7 @@ TEST_P(Refused, WhatNobodyAskedAboutIsDropped) {
   EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
-// A counter that control reserved under a session which is gone is not spent under another.
+// A counter that control reserved under one session is not spent under another when the first is gone.
 TEST_P(Refused, SessionOfAReservedCounterIsGone) {
   Network net({.ports = 1}, {.ports = 1});
   const SessionPair next = MakeSessions(2);
@@ -131,7 +131,7 @@ TEST_P(Refused, TooLargeDoesNotComeBack) {
   ASSERT_EQ(completions.size(), 1u);
   EXPECT_EQ(completions[0].reason, Drop::kTooLarge);
   EXPECT_FALSE(completions[0].plaintext);
-  EXPECT_EQ(net.a().Drops(Drop::kTooLarge), 0u);  // who asked counts it
+  EXPECT_EQ(net.a().Drops(Drop::kTooLarge), 0u);  // whoever asked for the completion counts it
   EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
@@ -142,7 +142,7 @@ TEST_P(Refused, RingToTheWorkerIsFull) {
   std::vector<Completion> refused = net.a().Completions();
   EXPECT_GT(refused.size(), 100u);
   for (const Completion& completion : refused) EXPECT_EQ(completion.reason, Drop::kRingFull);
-  // Again and again, as the worker gets on.
+  // The payloads are submitted again and again, as the worker gets on.
   size_t received = 0;
   for (int round = 0; round < 10; ++round) {
     SubmitAgain(net.a(), std::move(refused));
@@ -178,7 +178,7 @@ TEST_P(Refused, UsedUpSession) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Control, as far as it may lose nothing: so many payloads at once, and what comes back goes again, as what it is.
+// The part of control that may lose nothing: it has a number of payloads under way, and submits again what comes back.
 class Persistent {
  public:
   explicit Persistent(Node& node, WorkerId workers) : node_(node), workers_(workers) {}
@@ -215,7 +215,7 @@ class Persistent {
   std::mt19937& random() { return random_; }
   bool idle() const { return under_way_.empty(); }
   uint32_t sent() const { return sent_; }
-  uint32_t sealed() const { return sealed_; }  // that came back
+  uint32_t sealed() const { return sealed_; }  // payloads that came back sealed
   uint32_t plain() const { return plain_; }
 
  private:
@@ -228,7 +228,7 @@ class Persistent {
   uint32_t sent_ = 0, sealed_ = 0, plain_ = 0;
 };
 
-// Paths and the session come and go, while payloads lie in every ring.
+// Paths and the session come and go while payloads lie in every ring.
 TEST(Refusals, NothingIsLostWhilePathsComeAndGo) {
   for (const uint16_t workers : {1, 2}) {
     Network net({.ports = 2, .workers = workers, .ring_size = 64}, {.ports = 2});

@@ -1,4 +1,4 @@
-// The stage clock: what it counts, and when it looks at the time-stamp counter at all.
+// The stage clock: what it counts, and in which turns it reads the time-stamp counter.
 #include "dataplane/lcore/pipeline/turn/stage_clock.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ TEST(StageClock, IdleTurnsDoNotCount) {
   }
   EXPECT_EQ(clock.Busy(UINT64_MAX), 0.0);
   clock.BeginTurn();
-  clock.Lap(Stage::kRx, 0);  // nothing there: what it took belongs to nobody
+  clock.Lap(Stage::kRx, 0);  // no packets, so that no stage is charged with the time
   clock.Lap(Stage::kTake, 5);
   clock.EndTurn(/*work=*/5);
   EXPECT_EQ(clock.Packets(Stage::kTake), 5u);
@@ -52,7 +52,7 @@ TEST(StageClock, BusyIsAShareAndFades) {
   EXPECT_LT(clock.Busy(UINT64_MAX), busy / 1000);
 }
 
-// Every packet is seen by the stages that it passes, and by no other.
+// Every packet is counted by the stages that it passes, and by no other.
 TEST(StageClock, FollowsThePackets) {
   Network net({.ports = 1}, {.ports = 2});
   for (Node* node : {&net.a(), &net.b()}) node->plane().worker(0).stages().SampleEvery(1);

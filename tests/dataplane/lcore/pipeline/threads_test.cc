@@ -1,4 +1,4 @@
-// The workers on threads of their own: the rules of sleeping, waking and publishing hold when nothing is in step.
+// Workers on threads of their own: the rules of sleeping, waking and publishing hold when nothing is in step.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -24,7 +24,7 @@ class Running {
   explicit Running(Node& node) : node_(node) {
     for (WorkerId id = 0; id < node.plane().workers(); ++id) {
       threads_.emplace_back([&node, id] {
-        rte_thread_register();  // for the caches of the pools
+        rte_thread_register();  // so that it has caches of the pools
         node.plane().worker(id).Run();
         rte_thread_unregister();
       });
@@ -53,7 +53,7 @@ bool AllAsleep(DpdkDataplane& plane) {
   return true;
 }
 
-// Nodes back to back: each of a's ports is wired to one of b's by the switch, which the test turns.
+// Two nodes back to back: the switch, which the test turns, wires each port of a to one of b.
 TEST(Threads, EveryPayloadOnceWhileTablesChange) {
   Network net({.ports = 2, .workers = 2, .ring_size = 1024},
               {.ports = 2, .workers = 2, .ring_size = 1024});
@@ -62,7 +62,7 @@ TEST(Threads, EveryPayloadOnceWhileTablesChange) {
     std::map<std::string, int> received;
     constexpr uint64_t kPayloads = 4000;
     constexpr uint64_t kUnderWay =
-        200;                       // fewer copies than a wire or ring holds, whoever stands still
+        200;  // fewer copies than a wire or ring holds, whichever side stands still
     uint64_t sent = 0, ended = 0;  // payloads; copies
     Await([&] {
       for (; sent < kPayloads && 4 * sent < ended + 4 * kUnderWay; ++sent) {
@@ -93,7 +93,7 @@ TEST(Threads, EveryPayloadOnceWhileTablesChange) {
 
 class SleepersTest : public testing::TestWithParam<Polling> {};
 
-// A worker asleep is woken by a payload, by another worker's copies, and by a new table; it shows signs of life.
+// A sleeping worker is woken by a payload, by another worker's copies and by a new table. It shows signs of life.
 TEST_P(SleepersTest, Wake) {
   constexpr int kWakes = 50;
   Network net({.ports = 2, .workers = 2, .polling = GetParam()}, {.ports = 1});
@@ -107,13 +107,13 @@ TEST_P(SleepersTest, Wake) {
     plane.FlushWakeups();
     Await([&] {
       net.CollectFrames();
-      return net.in_flight().size() == 2;  // one through each worker
+      return net.in_flight().size() == 2;  // one frame through each worker
     });
     net.in_flight().clear();
     Await([&] { return AllAsleep(plane); });
     beats_of.push_back(plane.Heartbeat(0) - before);
   }
-  // Quartiles: where this thread is late, the worker naps and wakes meanwhile.
+  // Quartiles are compared, since the worker naps and wakes meanwhile where this thread is late.
   std::sort(beats_of.begin(), beats_of.end());
   if (GetParam() == Polling::kAdaptive) {
     EXPECT_GE(beats_of[kWakes * 3 / 4], kIdleTurns);
@@ -132,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(Polling, SleepersTest,
                            return its.param == Polling::kAdaptive ? "Adaptive" : "Interrupt";
                          });
 
-// Control asleep in poll is rung when something arrives, and is not told to sleep when something waits.
+// Control, asleep in poll, is rung when something arrives, and is not told to sleep while something waits.
 TEST(Threads, ControlIsRung) {
   Network net({.ports = 1}, {.ports = 1});
   Running b(net.b());
@@ -154,7 +154,8 @@ TEST(Threads, ControlIsRung) {
   }
 }
 
-// Without a thread: control's own turns move everything, and what control gave the worker keeps it from sleeping.
+// Without a worker thread control's own turns move everything, and items that control gave the worker keep it from
+// sleeping.
 TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   Network net({.ports = 1, .inline_worker = true}, {.ports = 1});
   DpdkDataplane& plane = net.a().plane();
