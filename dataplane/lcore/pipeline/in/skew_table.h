@@ -1,6 +1,6 @@
-// How far behind the winner a duplicate was: the claim of every kSkewSampling-th counter is
-// time-stamped in a small shared table, and a later copy of it, on whatever lcore, reads the stamp.
-// A sample that was overwritten is a sample less.
+// Measures how far behind the first copy a duplicate was. The claim of every kSkewSampling-th counter is time-stamped
+// in a small table that all workers share, and the worker that receives a later copy reads the stamp. A stamp that was
+// overwritten is a sample less.
 #ifndef WARP_DATAPLANE_LCORE_PIPELINE_IN_SKEW_TABLE_H_
 #define WARP_DATAPLANE_LCORE_PIPELINE_IN_SKEW_TABLE_H_
 
@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "dataplane/lcore/constants.h"
+#include "dataplane/wire/constants.h"
 
 namespace warp::lcore {
 
@@ -17,14 +18,14 @@ class SkewTable {
  public:
   static bool Samples(uint64_t counter) { return counter % kSkewSampling == 0; }
 
-  // Any thread: the counter was claimed at `cycles` (rdtsc).
+  // Any thread. The counter was claimed at `cycles` of the time-stamp counter.
   void Stamp(uint32_t session_index, uint64_t counter, uint64_t cycles) {
     Slot& slot = SlotOf(counter);
     slot.key.store(0, std::memory_order_relaxed);
     slot.cycles.store(cycles, std::memory_order_release);
     slot.key.store(KeyOf(session_index, counter), std::memory_order_release);
   }
-  // Any thread: cycles from the claim until `now`.
+  // Any thread. Cycles from the claim until `now`; none where the stamp is not there any more.
   std::optional<uint64_t> Lag(uint32_t session_index, uint64_t counter, uint64_t now) const {
     const Slot& slot = SlotOf(counter);
     if (slot.key.load(std::memory_order_acquire) != KeyOf(session_index, counter))
@@ -38,12 +39,12 @@ class SkewTable {
     std::atomic<uint64_t> key{0};
     std::atomic<uint64_t> cycles{0};
   };
-  // Counters are below 2^36. The lowest bit is free, since sampled counters are even: it tells a
-  // key from an empty slot.
+  // Counters are below 2^36. The lowest bit is free, since sampled counters are even, and tells a key from an empty
+  // slot.
   static uint64_t KeyOf(uint32_t session_index, uint64_t counter) {
     return uint64_t{session_index} << 36 | counter | 1;
   }
-  static_assert(kSkewSampling % 2 == 0);
+  static_assert(kSkewSampling % 2 == 0 && wire::kCounterLimit <= uint64_t{1} << 36);
   const Slot& SlotOf(uint64_t counter) const {
     return slots_[counter / kSkewSampling % kSkewSlots];
   }

@@ -7,7 +7,7 @@
 namespace warp::lcore {
 namespace {
 
-// How much of the share each new sample is: the last eight count.
+// The weight of a new sample in the moving average, which thus is of the last eight or so.
 constexpr double kWeight = 1.0 / 8;
 
 }  // namespace
@@ -45,7 +45,8 @@ void StageClock::End() {
   sampled_at_.store(last_, std::memory_order_relaxed);
 }
 
-// The time since the last sample held less than kStageSampling turns with work, or there would be another.
+// Where the last sample is long ago, the time since held fewer than kStageSampling turns with work, or there would be
+// another sample.
 double StageClock::Busy(uint64_t now) const {
   const double busy = busy_.load(std::memory_order_relaxed);
   const auto span = static_cast<double>(span_.load(std::memory_order_relaxed));
