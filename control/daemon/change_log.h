@@ -1,5 +1,4 @@
-// Tells the operator's log what became of peers and paths: one line per change of state, none per
-// packet. Control thread only.
+// Writes a line to the log for each change of state of a peer or path. Control thread only.
 #ifndef WARP_CONTROL_DAEMON_CHANGE_LOG_H_
 #define WARP_CONTROL_DAEMON_CHANGE_LOG_H_
 
@@ -16,7 +15,7 @@ class ChangeLog {
  public:
   using PortNameFunction = absl::FunctionRef<std::string(wire::PortId)>;
 
-  // Compares with what it was told last, and logs the differences.
+  // Logs what differs from the last call.
   void Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name);
 
  private:

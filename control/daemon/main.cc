@@ -24,7 +24,7 @@ void ForbidCoreDumps() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-// As many descriptors as the system grants: each gate is one, and 1024 is what a shell gives.
+// Each gate takes a descriptor, and a shell grants only 1024 of them: the process takes as many as the system allows.
 void RaiseDescriptorLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -48,10 +48,10 @@ int main(int argc, char** argv) {
   if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
   absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(config_file);
   if (!config.ok()) return Fail(config.status());
-  absl::StatusOr<std::unique_ptr<warp::control::Node>> node =
-      warp::control::Node::Create(*std::move(config));
-  if (!node.ok()) return Fail(node.status());
+  absl::StatusOr<std::unique_ptr<warp::control::Daemon>> daemon =
+      warp::control::Daemon::Open(*std::move(config));
+  if (!daemon.ok()) return Fail(daemon.status());
   spdlog::info("warpd: ready");
-  (*node)->Run();
+  (*daemon)->Run();
   return 0;
 }

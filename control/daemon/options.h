@@ -1,4 +1,4 @@
-// What a node's configuration means to its parts. Pure: what the machine is like comes as parameters.
+// Translates a node's configuration into the options of its parts. Pure: facts about the machine are parameters.
 #ifndef WARP_CONTROL_DAEMON_OPTIONS_H_
 #define WARP_CONTROL_DAEMON_OPTIONS_H_
 
@@ -12,16 +12,16 @@
 
 namespace warp::control {
 
-// `max_mtu`: of all ports.
+// `max_mtu`: the largest of all ports.
 lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, const WorkerPlan& plan,
                                            uint16_t max_mtu);
 
 protocol::Timers TimersOf(const config::TimersConfig& config);
 
-// Whether the control thread never sleeps: it does not where it shares its CPU with others.
+// Whether the control thread never sleeps. It may spin only where nobody else needs its CPU.
 bool ControlSpins(const config::NodeConfig& config, const WorkerPlan& plan);
 
-// How long it keeps polling where it does.
+// How long a control thread that sleeps keeps polling before it does.
 SpinWindow SpinWindowOf(const config::NodeConfig& config);
 
 }  // namespace warp::control

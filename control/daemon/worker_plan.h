@@ -10,14 +10,14 @@ namespace warp::control {
 
 struct WorkerPlan {
   std::vector<int> worker_cpus;  // one entry per worker: the CPU it owns, or -1; never empty
-  bool inline_worker = false;    // the only one is turned by the control thread
+  bool inline_worker = false;    // the control thread does the work of the only one
   bool pci = false;              // some port is a PCI device
 };
 
-// One worker for each CPU that a port names. Ports that name none share the other workers:
-// node.workers of them, or one each as long as a CPU is left for each beside the control thread.
-// Where no port names one and node.workers is 0, or unset with fewer than kCpusForWorkers CPUs, the
-// control thread does their work. `cpus`: how many CPUs this process may use.
+// Makes one worker for each CPU that a port names. Ports that name none share further workers: as many as
+// node.workers says or, where it is unset, one each as long as the control thread and each worker have a CPU. The
+// control thread does the work itself where no port names a CPU and node.workers is 0, or is unset on a machine with
+// fewer than kCpusForWorkers CPUs. `cpus`: how many CPUs this process may use.
 inline constexpr unsigned kCpusForWorkers = 3;
 
 WorkerPlan PlanWorkers(const config::NodeConfig& config, unsigned cpus);

@@ -10,7 +10,7 @@
 namespace warp::control {
 namespace {
 
-// How much a datagram may hold on a path, headers of IP and UDP taken off.
+// How many bytes a datagram may hold on a path: the MTU less the headers of IP and UDP.
 size_t DatagramRoom(size_t mtu, bool v6) {
   const size_t headers =
       (v6 ? wire::kFrameHeaderSizeV6 : wire::kFrameHeaderSizeV4) - wire::kEthernetHeaderSize;

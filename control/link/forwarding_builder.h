@@ -1,6 +1,5 @@
-// From what the protocol knows to what the lcores need: builds the forwarding snapshot out of
-// sessions and paths (protocol), ports, and next hops (kernel), and the tunnels' view of the same,
-// so that both always agree. Control thread only.
+// Builds the forwarding snapshot for the workers out of sessions and paths (protocol), ports, and next hops (kernel),
+// and the routes for the tunnels out of the same facts, so that both always agree. Control thread only.
 #ifndef WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 #define WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 
@@ -33,7 +32,7 @@ class ForwardingBuilder {
   // `guard` and `listen_port` go into every snapshot.
   ForwardingBuilder(const lcore::HandshakeGuard& guard, uint16_t listen_port, uint16_t max_ports);
 
-  // Null where it is not known, or not wanted, yet.
+  // Null where the next hop is not known yet.
   using NextHopFunction =
       absl::FunctionRef<const NextHop*(wire::PortId port, const wire::IpAddress& address)>;
 
@@ -42,10 +41,10 @@ class ForwardingBuilder {
                                                const std::map<wire::PortId, ForwardingPort>& ports,
                                                NextHopFunction next_hop);
 
-  // A peer's route; made on first use, stays where it is.
+  // A peer's route. It is made on first use and stays where it is.
   PeerRoute& Route(wire::PeerId peer);
 
-  // The counters of a path that was in the last snapshot; null otherwise.
+  // The counters of a path that is in the last snapshot; null for other paths.
   const lcore::PathCounters* Counters(wire::PathId path) const;
 
  private:
@@ -57,7 +56,7 @@ class ForwardingBuilder {
   const uint16_t listen_port_;
   const uint16_t max_ports_;
   std::map<wire::PeerId, std::unique_ptr<PeerRoute>> routes_;
-  // Counters outlive the snapshots: a path keeps its own from its first to its last.
+  // Counters outlive the snapshots: a path keeps its own from its first snapshot to its last.
   absl::flat_hash_map<wire::PathId, std::shared_ptr<lcore::PathCounters>> counters_;
 };
 

@@ -7,17 +7,17 @@ namespace warp::control {
 NextHopTable::NextHopTable(Netlink& netlink, ChangeHandler on_change)
     : netlink_(netlink), on_change_(std::move(on_change)) {}
 
-const NextHop* NextHopTable::Want(wire::Instant now, wire::PortId port, absl::string_view interface,
-                                  const wire::IpAddress& address) {
+const NextHop* NextHopTable::Request(wire::Instant now, wire::PortId port,
+                                     absl::string_view interface, const wire::IpAddress& address) {
   const Key key(port, address);
   const auto found = entries_.find(key);
   if (found != entries_.end()) {
-    found->second->wanted = now;
+    found->second->requested = now;
     return &found->second->next_hop;
   }
   if (entries_.size() >= kMaxEntries) return nullptr;
   auto entry = std::make_unique<Entry>();
-  entry->wanted = now;
+  entry->requested = now;
   Entry* const raw = entry.get();
   entries_.emplace(key, std::move(entry));
   raw->subscription =
@@ -28,9 +28,9 @@ const NextHop* NextHopTable::Want(wire::Instant now, wire::PortId port, absl::st
   return &raw->next_hop;
 }
 
-void NextHopTable::Sweep(wire::Instant now) {
+void NextHopTable::Expire(wire::Instant now) {
   absl::erase_if(entries_,
-                 [now](const auto& item) { return now - item.second->wanted > kForgetAfter; });
+                 [now](const auto& item) { return now - item.second->requested > kExpireAfter; });
 }
 
 void NextHopTable::RemovePort(wire::PortId port) {

@@ -106,13 +106,13 @@ void PortTable::Close(Port& port, absl::string_view reason) {
   port.id.reset();
   port.reason = std::string(reason);
   listener_.OnPortClosing(id);
-  dataplane_.RemovePort(id).IgnoreError();  // it is gone for us, however the device fared
+  dataplane_.RemovePort(id).IgnoreError();  // an error changes nothing: the port is closed here
 }
 
 void PortTable::OnInterface(Port& port, const InterfaceState& state) {
   const bool replaced = state.index != port.kernel.index;
-  // An attempt to open changes the interface's flags for a moment, which is told here as well: it
-  // must not lead to the next attempt, but for Retry's.
+  // An attempt to open changes the interface's flags for a moment, and that change is told here, too. It must not
+  // lead to the next attempt: those are Retry's.
   const bool other = replaced || state.admin_up != port.kernel.admin_up ||
                      state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
   const bool of_kernel = port.config.kernel_device() != nullptr;

@@ -1,7 +1,6 @@
-// The ports of the node: from configuration to a polled device, through the life of its interface.
-// Interfaces come and go; a port is opened when its interface is there, closed when it is not, and
-// reopened when it returns, when its MTU grows and when its MAC address changes. Control thread
-// only.
+// The ports of a node, each from its configuration to a polled device. Interfaces come and go: a port is opened when
+// its interface is there and closed when it goes. It is opened anew when the interface returns, when its MTU grows
+// and when its MAC address changes. Control thread only.
 //
 //              interface appears                link up, an address
 //   missing ─────────────────────► down ◄──────────────────────────► up
@@ -26,13 +25,13 @@
 
 namespace warp::control {
 
-// Who must know when ports change.
+// Is told when ports change.
 class PortListener {
  public:
   virtual ~PortListener() = default;
-  // The device is open, or the kernel says something new of it.
+  // The device was opened, or the kernel has news of its interface.
   virtual void OnPortChanged(wire::PortId port) = 0;
-  // The device is about to be closed: when this returns, the published snapshot no longer names it.
+  // The device is about to be closed. When this returns, the published snapshot must no longer name it.
   virtual void OnPortClosing(wire::PortId port) = 0;
 };
 
@@ -44,8 +43,8 @@ class PortTable {
     const config::PortConfig& config;
     std::optional<wire::PortId> id;  // set while the device is open
     lcore::PortInfo info;            // while open
-    InterfaceState kernel;           // of the kernel's side: the interface itself, or the companion
-    std::string reason;              // why it is not open, for status
+    InterfaceState kernel;           // of the interface itself, or of the companion
+    std::string reason;              // why the port is not open, for status
     uint64_t kernel_full = 0;        // frames the companion did not take
     std::unique_ptr<Companion> companion;
     std::unique_ptr<Subscription> watch;
@@ -54,7 +53,7 @@ class PortTable {
       if (id.has_value()) return kernel.up() ? "up" : "down";
       return waits_for_interface() ? "down" : "missing";
     }
-    // A kernel interface that is there, but not set up: no driver can be bound to it yet.
+    // The interface is there but down, and no driver can be bound to it until it is set up.
     bool waits_for_interface() const {
       return config.kernel_device() != nullptr && kernel.present() && !kernel.admin_up;
     }
@@ -66,14 +65,14 @@ class PortTable {
             PortListener& listener);
   ~PortTable();
 
-  // Opens every port. At start a port that cannot be opened is an error, in one sentence; later,
-  // its state. One whose interface is down, or absent and optional, is opened when it comes.
+  // Opens every port. A port that cannot be opened is an error here, in one sentence; later it is that port's state.
+  // A port whose interface is down, or absent and optional, is opened when the interface comes.
   absl::Status OpenAll();
 
-  // A frame that is not ours, for the kernel. Counted where it is not taken.
+  // Gives a frame that is not WARP's to the kernel. A frame that the kernel does not take is counted.
   void ToKernel(const lcore::ForeignFrame& frame);
 
-  // Tries again to open what failed to open. Call about once a second.
+  // Tries again to open the ports that failed to open. Call about once a second.
   void Retry();
 
   const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }

@@ -34,7 +34,7 @@ void Transmitter::Send(Instant now, const Transmit& transmit) {
     return;
   }
   const NextHop* next_hop =
-      next_hops_.Want(now, transmit.port, port->second.interface, transmit.to.address);
+      next_hops_.Request(now, transmit.port, port->second.interface, transmit.to.address);
   if (next_hop == nullptr || next_hop->state == NextHop::State::kUnreachable) {
     drops_.Add(Drop::kNoNeighbour);
   } else if (next_hop->reachable()) {
@@ -77,7 +77,8 @@ void Transmitter::Park(Instant now, const Transmit& transmit) {
     return;
   }
   std::deque<Parked>& queue = parked_[destination];
-  if (queue.size() >= kParked) {  // the newest are worth more: the oldest will be repeated first
+  // The oldest goes, because the protocol repeats it first.
+  if (queue.size() >= kParked) {
     queue.pop_front();
     drops_.Add(Drop::kNoNeighbour);
   }
@@ -92,7 +93,7 @@ void Transmitter::NextHopChanged(Instant now, wire::PortId port, const wire::IpA
   for (const Parked& item : waiting) Send(now, item.transmit);
 }
 
-void Transmitter::Sweep(Instant now) {
+void Transmitter::Expire(Instant now) {
   absl::erase_if(parked_, [this, now](auto& item) {
     std::deque<Parked>& queue = item.second;
     while (!queue.empty() && now - queue.front().since > kPatience) {

@@ -1,9 +1,8 @@
-// Sends the protocol's datagrams (handshakes, probes, map traffic: sealed already, or in clear by
-// design) out of a port: asks for the next hop, writes the frame, gives it to the port's lcore.
+// Sends the protocol's datagrams out of a port: asks for the next hop, writes the frame and gives it to the port's
+// worker. The datagrams are handshakes, probes and map traffic, which are sealed already or in clear by design.
 //
-// A datagram whose next hop is still being resolved waits for it, so that the first handshake over
-// a new path is not lost to ARP; at most kParked of one destination, for at most a second. Control
-// thread only.
+// A datagram whose next hop is still being resolved waits for it, so that the first handshake over a new path is not
+// lost to ARP. At most kParked datagrams of one destination wait, for at most a second. Control thread only.
 #ifndef WARP_CONTROL_LINK_TRANSMITTER_H_
 #define WARP_CONTROL_LINK_TRANSMITTER_H_
 
@@ -19,7 +18,7 @@
 
 namespace warp::control {
 
-// What the transmitter, and the snapshot, must know of an open port.
+// What the transmitter must know of an open port.
 struct PortAddressing {
   std::string interface;  // the kernel's side
   wire::MacAddress mac;
@@ -28,17 +27,17 @@ struct PortAddressing {
 
 class Transmitter {
  public:
-  // Both outlive it. `ports` are told by SetPort.
+  // Both outlive it.
   Transmitter(lcore::Dataplane& dataplane, NextHopTable& next_hops);
 
   void SetPort(wire::PortId port, PortAddressing addressing);
   void RemovePort(wire::PortId port);
 
   void Send(wire::Instant now, const protocol::Transmit& transmit);
-  // The next hop of this destination changed: what waited for it goes, or is dropped by name.
+  // The next hop of this destination changed: the datagrams that waited for it are sent, or dropped by name.
   void NextHopChanged(wire::Instant now, wire::PortId port, const wire::IpAddress& address);
-  // Drops what waited too long. Call about once a second.
-  void Sweep(wire::Instant now);
+  // Drops datagrams that waited too long. Call about once a second.
+  void Expire(wire::Instant now);
 
   const lcore::DropCounters& drops() const { return drops_; }
 

@@ -1,5 +1,5 @@
-// Which workers turn: a worker that neither sleeps nor moves its heartbeat holds up nobody, as the
-// paths of its ports are skipped and the tunnels at home there move. Control thread only.
+// Tells which workers are alive. A worker that neither sleeps nor moves its heartbeat must hold up no others, so
+// control skips the paths of its ports and moves the tunnels that are at home there. Control thread only.
 #ifndef WARP_CONTROL_LINK_WORKER_HEALTH_H_
 #define WARP_CONTROL_LINK_WORKER_HEALTH_H_
 
@@ -14,13 +14,13 @@ class WorkerHealth {
  public:
   explicit WorkerHealth(const lcore::Dataplane& dataplane);
 
-  // Looks at every worker; true when one was lost or came back. Call about every 100 ms.
+  // Looks at every worker. True when one was lost or came back. Call about every 100 ms.
   bool Check(wire::Instant now);
 
   bool alive(wire::WorkerId worker) const { return workers_[worker].alive; }
 
  private:
-  // Longer than a descheduled thread of a busy shared machine stands still.
+  // Longer than the scheduler of a busy shared machine keeps a thread from running.
   static constexpr wire::Duration kStaleAfter = std::chrono::seconds(1);
 
   struct Worker {

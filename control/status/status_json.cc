@@ -25,7 +25,7 @@ Json Milliseconds(std::optional<Duration> duration) {
   return std::chrono::duration<double, std::milli>(*duration).count();
 }
 
-// Only what happened: `count(drop)` for every drop, those of zero left out.
+// The drops that happened: `count(drop)` for every drop, those of zero left out.
 template <typename Count>
 Json DropsJson(Count count) {
   Json json = Json::object();
@@ -48,7 +48,7 @@ Json NodeJson(Instant now, const NodeView& view) {
           {"state", view.stopping ? "draining" : "running"}};
 }
 
-// Cycles of the time-stamp counter for each packet, stage by stage, as measured on few of its turns.
+// The cost of each stage is the mean of the turns that the worker measured, one of many.
 Json WorkerJson(const NodeView& view, wire::WorkerId id) {
   const lcore::WorkerStatus status = view.dataplane.Status(id);
   Json stages = Json::object();
@@ -79,7 +79,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
   }
   json["addresses"] = std::move(addresses);
   if (!port.id.has_value()) return json;
-  if (!view.health.alive(port.info.worker)) {
+  if (!view.links.health().alive(port.info.worker)) {
     json["state"] = "stale";
     json["reason"] = "its worker does not answer";
   }
@@ -101,14 +101,14 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
 }
 
 std::string PortName(const NodeView& view, wire::PortId id) {
-  const PortTable::Port* port = view.ports.Find(id);
+  const PortTable::Port* port = view.links.ports().Find(id);
   return port == nullptr ? "" : port->config.name;
 }
 
 Json PathJson(Instant now, const NodeView& view, const protocol::PathStatus& path,
               uint64_t peer_first) {
   static const lcore::PathCounters kNone;
-  const lcore::PathCounters* known = view.forwarding.Counters(path.id);
+  const lcore::PathCounters* known = view.links.forwarding().Counters(path.id);
   const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
   const uint64_t first = counters.rx_first.Get();
   const uint64_t skews = counters.skew_samples.Get();
@@ -142,7 +142,7 @@ Json PeerJson(Instant now, const NodeView& view, const protocol::PeerStatus& pee
   }
   uint64_t first = 0;
   for (const protocol::PathStatus& path : peer.paths) {
-    const lcore::PathCounters* counters = view.forwarding.Counters(path.id);
+    const lcore::PathCounters* counters = view.links.forwarding().Counters(path.id);
     if (counters != nullptr) first += counters->rx_first.Get();
   }
   Json paths = Json::array();
@@ -212,7 +212,7 @@ Json TunnelJson(const NodeView& view, const Tunnel& tunnel) {
            DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
 }
 
-// One pass over the tunnels: a gate asks the kernel for what its socket lost.
+// Makes one pass over the tunnels, because each gate asks the kernel what its socket lost.
 std::array<uint64_t, wire::kDropCount> TotalDrops(const NodeView& view) {
   std::array<uint64_t, wire::kDropCount> totals{};
   const auto add = [&totals](const auto& count_of) {
@@ -220,13 +220,13 @@ std::array<uint64_t, wire::kDropCount> TotalDrops(const NodeView& view) {
   };
   add([&](Drop drop) {
     return view.protocol.drops(drop) + view.dataplane.Drops(drop) +
-           view.transmitter.drops().Get(drop) + view.inbound.drops().Get(drop);
+           view.links.transmitter().drops().Get(drop) + view.traffic.inbound().drops().Get(drop);
   });
-  for (const std::unique_ptr<Tunnel>& tunnel : view.tunnels) {
+  for (const std::unique_ptr<Tunnel>& tunnel : view.traffic.tunnels()) {
     const GateCounters& gate = tunnel->gate_counters();
     add([&](Drop drop) { return tunnel->sender().drops().Get(drop) + gate.drops.Get(drop); });
   }
-  for (const auto& port : view.ports.ports()) {
+  for (const auto& port : view.links.ports().ports()) {
     totals[static_cast<size_t>(Drop::kKernelFull)] += port->kernel_full;
   }
   return totals;
@@ -241,13 +241,13 @@ std::string NodeStatusJson(Instant now, const NodeView& view) {
     workers.push_back(WorkerJson(view, id));
   }
   Json& ports = status["ports"] = Json::array();
-  for (const auto& port : view.ports.ports()) ports.push_back(PortJson(view, *port));
+  for (const auto& port : view.links.ports().ports()) ports.push_back(PortJson(view, *port));
   Json& maps = status["maps"] = Json::array();
-  for (const auto& map : view.protocol.Maps()) maps.push_back(MapJson(view, map));
+  for (const auto& map : view.maps) maps.push_back(MapJson(view, map));
   Json& peers = status["peers"] = Json::array();
-  for (const auto& peer : view.protocol.Peers()) peers.push_back(PeerJson(now, view, peer));
+  for (const auto& peer : view.peers) peers.push_back(PeerJson(now, view, peer));
   Json& tunnels = status["tunnels"] = Json::array();
-  for (const auto& tunnel : view.tunnels) tunnels.push_back(TunnelJson(view, *tunnel));
+  for (const auto& tunnel : view.traffic.tunnels()) tunnels.push_back(TunnelJson(view, *tunnel));
   const auto drops = TotalDrops(view);
   status["drops"] = DropsJson([&](Drop drop) { return drops[static_cast<size_t>(drop)]; });
   return status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

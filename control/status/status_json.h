@@ -1,34 +1,29 @@
-// What `warp status` shows, as JSON: docs/operations.md explains each field. Control thread only.
+// What `warp status` shows of a node, as JSON. docs/status.md explains each field, and a test holds the page against
+// what this file writes. Control thread only.
 #ifndef WARP_CONTROL_STATUS_STATUS_JSON_H_
 #define WARP_CONTROL_STATUS_STATUS_JSON_H_
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "control/config/node_config.h"
-#include "control/link/forwarding_builder.h"
-#include "control/link/port_table.h"
-#include "control/link/transmitter.h"
-#include "control/link/worker_health.h"
+#include "control/link/links.h"
 #include "control/protocol/node/node.h"
-#include "control/tunnel/inbound.h"
-#include "control/tunnel/tunnel.h"
+#include "control/tunnel/traffic.h"
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
-// The parts of a node that have something to tell.
+// The parts of a node that have something to tell, and what the protocol said of its peers and maps at this moment.
 struct NodeView {
   const config::NodeConfig& config;
   const protocol::Node& protocol;
   const lcore::Dataplane& dataplane;
-  const ForwardingBuilder& forwarding;
-  const PortTable& ports;
-  const Transmitter& transmitter;
-  const Inbound& inbound;
-  const WorkerHealth& health;
-  const std::vector<std::unique_ptr<Tunnel>>& tunnels;
+  const Links& links;
+  const Traffic& traffic;
+  std::vector<protocol::PeerStatus> peers;
+  std::vector<protocol::MapStatus> maps;
   wire::Instant started;
   bool stopping = false;
 };

@@ -1,4 +1,4 @@
-// Opens the gate that a tunnel's configuration asks for, and keeps what gates of a kind share.
+// Opens the gate that a tunnel's configuration asks for, and owns what the gates of one kind share.
 // Control thread only.
 #ifndef WARP_CONTROL_TUNNEL_GATE_FACTORY_H_
 #define WARP_CONTROL_TUNNEL_GATE_FACTORY_H_

@@ -5,7 +5,13 @@
 
 namespace warp::control {
 
+InFlight::InFlight(uint16_t tunnel_index, size_t limit)
+    : tunnel_index_(tunnel_index), limit_(limit) {
+  assert(limit > 0 && limit <= kNone);
+}
+
 InFlight::Payload InFlight::Begin(uint8_t packets, wire::Bytes bytes) {
+  assert(packets > 0 && packets <= free());
   if (free_payloads_.empty()) {
     free_payloads_.push_back(static_cast<Payload>(payloads_.size()));
     payloads_.emplace_back();
@@ -18,6 +24,7 @@ InFlight::Payload InFlight::Begin(uint8_t packets, wire::Bytes bytes) {
 
 InFlight::Ticket InFlight::Take(const Origin& origin, Payload payload) {
   assert(busy_ < limit_);
+  assert(payload == kWhole || payload < payloads_.size());
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint16_t>(slots_.size()));
     slots_.emplace_back();
@@ -25,6 +32,7 @@ InFlight::Ticket InFlight::Take(const Origin& origin, Payload payload) {
   const uint16_t index = free_slots_.back();
   free_slots_.pop_back();
   Slot& slot = slots_[index];
+  assert(!slot.busy);
   slot.busy = true;
   slot.reported = false;
   slot.payload = payload;
@@ -32,10 +40,14 @@ InFlight::Ticket InFlight::Take(const Origin& origin, Payload payload) {
   ++busy_;
   ++unreported_;
   Link(index);
-  return {.slot = index, .generation = slot.generation};
+  return TicketOf(index);
 }
 
-// From the newest on: only what was withdrawn is older than what is in flight.
+InFlight::Ticket InFlight::TicketOf(uint16_t index) const {
+  return {.slot = (uint32_t{tunnel_index_} << 16) | index, .generation = slots_[index].generation};
+}
+
+// Looks from the newest on, because only a payload that was withdrawn is older than what is in flight.
 void InFlight::Link(uint16_t index) {
   Slot& slot = slots_[index];
   slot.older = newest_;
@@ -55,62 +67,75 @@ void InFlight::Unlink(uint16_t index) {
 }
 
 bool InFlight::Holds(Ticket ticket) const {
-  if (ticket.slot >= slots_.size()) return false;
-  const Slot& slot = slots_[ticket.slot];
+  if (TunnelOf(ticket) != tunnel_index_ || IndexOf(ticket) >= slots_.size()) return false;
+  const Slot& slot = slots_[IndexOf(ticket)];
   return slot.busy && slot.generation == ticket.generation;
 }
 
 std::optional<InFlight::Origin> InFlight::Find(Ticket ticket) const {
   if (!Holds(ticket)) return std::nullopt;
-  return slots_[ticket.slot].origin;
+  return slots_[IndexOf(ticket)].origin;
 }
 
 void InFlight::NoteReport(Ticket ticket) {
-  if (!Holds(ticket) || slots_[ticket.slot].reported) return;
-  slots_[ticket.slot].reported = true;
+  if (!Holds(ticket)) return;
+  Slot& slot = slots_[IndexOf(ticket)];
+  if (std::exchange(slot.reported, true)) return;
   --unreported_;
 }
 
 void InFlight::NoteAgain(Ticket ticket) {
-  if (!Holds(ticket) || !slots_[ticket.slot].reported) return;
-  slots_[ticket.slot].reported = false;
+  if (!Holds(ticket)) return;
+  Slot& slot = slots_[IndexOf(ticket)];
+  if (!std::exchange(slot.reported, false)) return;
   ++unreported_;
 }
 
 void InFlight::Free(uint16_t index) {
-  Unlink(index);
   Slot& slot = slots_[index];
+  assert(slot.busy && busy_ > 0);
+  Unlink(index);
   if (!slot.reported) --unreported_;
   slot.busy = false;
   ++slot.generation;
   --busy_;
   free_slots_.push_back(index);
+  assert(unreported_ <= busy_);
+}
+
+void InFlight::FreePayload(Payload payload) {
+  payloads_[payload] = {};
+  free_payloads_.push_back(payload);
 }
 
 InFlight::Released InFlight::Release(Ticket ticket, wire::Drop lost) {
   if (!Holds(ticket)) return {};
-  Free(static_cast<uint16_t>(ticket.slot));
-  const Payload payload = slots_[ticket.slot].payload;
+  const uint16_t index = IndexOf(ticket);
+  Free(index);
+  const Payload payload = slots_[index].payload;
   if (payload == kWhole) return {.held = true, .done = true, .lost = lost};
   Parts& parts = payloads_[payload];
+  assert(parts.left > 0);
   if (parts.lost == wire::Drop::kNone) parts.lost = lost;
   if (--parts.left > 0) return {.held = true};
-  parts.bytes = {};
-  free_payloads_.push_back(payload);
-  return {.held = true, .done = true, .lost = parts.lost};
+  const wire::Drop first = parts.lost;
+  FreePayload(payload);
+  return {.held = true, .done = true, .lost = first};
 }
 
 std::optional<std::vector<uint8_t>> InFlight::Withdraw(Ticket ticket) {
-  const Payload payload = slots_[ticket.slot].payload;
+  assert(Holds(ticket));
+  const Payload payload = slots_[IndexOf(ticket)].payload;
   if (payload == kWhole) {
-    Free(static_cast<uint16_t>(ticket.slot));
+    Free(IndexOf(ticket));
     return std::nullopt;
   }
   for (uint16_t index = 0; index < slots_.size(); ++index) {
     if (slots_[index].busy && slots_[index].payload == payload) Free(index);
   }
-  free_payloads_.push_back(payload);
-  return std::exchange(payloads_[payload].bytes, {});
+  std::vector<uint8_t> bytes = std::move(payloads_[payload].bytes);
+  FreePayload(payload);
+  return bytes;
 }
 
 wire::Instant InFlight::NextDeadline() const {
@@ -119,7 +144,7 @@ wire::Instant InFlight::NextDeadline() const {
 
 std::optional<InFlight::Ticket> InFlight::Expired(wire::Instant now) const {
   if (NextDeadline() > now) return std::nullopt;
-  return Ticket{.slot = oldest_, .generation = slots_[oldest_].generation};
+  return TicketOf(oldest_);
 }
 
 }  // namespace warp::control

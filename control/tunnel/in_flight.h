@@ -1,8 +1,8 @@
-// The payloads of one tunnel that were handed to the dataplane and whose fate is not known yet
-// (journey out, step 6). A slot holds one packet until the first path has taken it, or until its
-// deadline; its generation tells a late report of an old packet from one of the packet that has the
-// slot now. A payload that was cut is done when the last of its packets is; until then its bytes
-// are kept, so that it can be withdrawn and cut anew.
+// The packets of one tunnel that were handed to the dataplane and whose fate is not known yet (journey out, step 6).
+//
+// A packet holds a slot until the first path has taken it, or until its deadline; its ticket names the slot and its
+// generation. A payload that was fragmented is done when the last of its packets is. Until then its bytes are kept,
+// so that it can be withdrawn and fragmented anew.
 #ifndef WARP_CONTROL_TUNNEL_IN_FLIGHT_H_
 #define WARP_CONTROL_TUNNEL_IN_FLIGHT_H_
 
@@ -18,55 +18,64 @@ namespace warp::control {
 
 class InFlight {
  public:
-  // Both of one width: put together from narrower stores, it could not be read back before what the
-  // payload's copy wrote has left the store buffer, 300 ns later.
+  // What this object calls a packet, so that it knows a report about it. `slot` is the tunnel's index in the upper
+  // half, and the place among the tunnel's slots in the lower. `generation` counts the packets that had the place
+  // before, so that a late report of an old packet is told from one of the packet that has the place now. These are
+  // two 32-bit fields so that one 8-byte load can be forwarded from the store buffer. With narrower stores or mixed
+  // widths the load would stall behind the payload's copy, about 300 ns (docs/decisions.md, *store forwarding*).
   struct Ticket {
     uint32_t slot = 0;
     uint32_t generation = 0;
+    friend bool operator==(const Ticket&, const Ticket&) = default;
   };
-  // Of a payload: by when it must be sent, and its place among those of its tunnel, which grows.
+  static constexpr uint16_t TunnelOf(Ticket ticket) {
+    return static_cast<uint16_t>(ticket.slot >> 16);
+  }
+
+  // When a payload must have been sent, and its number among those of its tunnel, which grows.
   struct Origin {
     wire::Instant deadline;
     uint64_t number = 0;
   };
-  // What several packets of one payload have in common; kWhole: the packet is all of it.
+  // What the packets of one fragmented payload have in common. kWhole: the packet is the whole payload.
   using Payload = uint16_t;
   static constexpr Payload kWhole = 0xffff;
 
-  // What giving a slot back came to.
+  // What became of a slot that was to be released.
   struct Released {
-    bool held = false;                    // the ticket still held it
-    bool done = false;                    // and the packet was the last of its payload
-    wire::Drop lost = wire::Drop::kNone;  // of a payload that is done: why its first lost packet
-                                          // was; kCount: all were taken
+    bool held = false;  // the ticket still held it
+    bool done = false;  // and its packet was the last of its payload
+    // Of a payload that is done: why its first lost packet was lost. kNone: paths took all of them.
+    wire::Drop lost = wire::Drop::kNone;
   };
 
-  // `limit`: slots, at most 65535. Slots are made as they are needed.
-  explicit InFlight(size_t limit) : limit_(limit) {}
+  // `limit`: slots, at most 65535. They are made as they are needed.
+  InFlight(uint16_t tunnel_index, size_t limit);
 
   size_t free() const { return limit_ - busy_; }
   size_t busy() const { return busy_; }
-  size_t unreported() const { return unreported_; }  // of them, those nobody reported about yet
+  size_t unreported() const { return unreported_; }  // packets in flight that no report was about
 
-  // A payload of so many packets, 1 or more: Take must follow so many times.
+  // Begins a payload of `packets` packets, 1 or more. As many calls of Take must follow.
   Payload Begin(uint8_t packets, wire::Bytes bytes);
 
-  // A slot must be free. Cheapest where deadlines ascend.
+  // Takes a slot, of which one must be free. Costs least where deadlines ascend.
   Ticket Take(const Origin& origin, Payload payload = kWhole);
 
-  // Of the packet that holds the ticket; nullopt where it no longer does.
+  // Of the packet that holds the ticket; nullopt where none does any more.
   std::optional<Origin> Find(Ticket ticket) const;
 
-  // An lcore has reported about it, or it was submitted once more.
+  // An lcore has reported about the packet; or it was submitted once more, so that a report is due again. Tickets that
+  // hold nothing are ignored.
   void NoteReport(Ticket ticket);
   void NoteAgain(Ticket ticket);
 
-  // Gives the slot back: the packet was taken (kCount), or lost for a reason.
+  // Releases the slot of a packet that a path has taken (kNone) or that was lost for a reason.
   Released Release(Ticket ticket, wire::Drop lost = wire::Drop::kNone);
 
-  // Gives back the slot of a packet that holds its ticket, and of all others of its payload, which
-  // is neither sent nor lost. Returns the bytes of one that was cut; nullopt: the packet is all of
-  // it.
+  // Releases the slot of a packet, which must hold its ticket, and those of all other packets of its payload; the
+  // payload is then neither sent nor lost. Returns the bytes of a fragmented payload; nullopt: the packet is the
+  // whole payload.
   std::optional<std::vector<uint8_t>> Withdraw(Ticket ticket);
 
   // The deadline of the oldest packet in flight; kNever where there is none.
@@ -82,7 +91,7 @@ class InFlight {
     bool busy = false;
     bool reported = false;
     Payload payload = kWhole;
-    uint16_t older = kNone, newer = kNone;  // by deadline, of those that are busy
+    uint16_t older = kNone, newer = kNone;  // neighbours by deadline among the busy slots
     Origin origin;
   };
   struct Parts {
@@ -90,17 +99,21 @@ class InFlight {
     wire::Drop lost = wire::Drop::kNone;
     std::vector<uint8_t> bytes;
   };
+  static constexpr uint16_t IndexOf(Ticket ticket) { return static_cast<uint16_t>(ticket.slot); }
+  Ticket TicketOf(uint16_t index) const;
   bool Holds(Ticket ticket) const;
-  void Free(uint16_t slot);
-  void Link(uint16_t slot);
-  void Unlink(uint16_t slot);
+  void Free(uint16_t index);
+  void FreePayload(Payload payload);
+  void Link(uint16_t index);
+  void Unlink(uint16_t index);
 
+  const uint16_t tunnel_index_;
   const size_t limit_;
   size_t busy_ = 0;
   size_t unreported_ = 0;
   std::vector<Slot> slots_;
   std::vector<uint16_t> free_slots_;
-  std::vector<Parts> payloads_;  // of those that were cut; as slots, made as they are needed
+  std::vector<Parts> payloads_;  // the fragmented ones; made as they are needed, too
   std::vector<Payload> free_payloads_;
   uint16_t oldest_ = kNone, newest_ = kNone;
 };

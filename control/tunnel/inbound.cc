@@ -105,7 +105,7 @@ void Inbound::FlushGates() {
   unflushed_.clear();
 }
 
-void Inbound::Sweep(Instant now) {
+void Inbound::Expire(Instant now) {
   for (const std::unique_ptr<Peer>& peer : peers_) {
     if (peer == nullptr) continue;
     if (const uint32_t expired = peer->reassembler.Expire(Nanoseconds(now)); expired > 0) {

@@ -1,6 +1,5 @@
-// Journey in, step 6: opened packets from the lcores to where they belong: payloads to their
-// tunnel's gate, fragments to reassembly first, control messages to the protocol. Control thread
-// only.
+// Journey in, step 6: hands opened packets to those they are for. Payloads go to their tunnel's gate, fragments to
+// reassembly first, control messages to the protocol. Control thread only.
 #ifndef WARP_CONTROL_TUNNEL_INBOUND_H_
 #define WARP_CONTROL_TUNNEL_INBOUND_H_
 
@@ -22,17 +21,17 @@ class Inbound {
   // `protocol` outlives it.
   explicit Inbound(protocol::Node& protocol);
 
-  // Payloads of `peer` with the tunnel's id go to it from now on. The tunnel outlives this.
+  // From now on, payloads of `peer` with the tunnel's id go to this tunnel, which outlives this object.
   void AddTunnel(wire::PeerId peer, Tunnel& tunnel);
 
   // Consumes the packets.
   void Handle(wire::Instant now, std::span<lcore::OpenedPacket> packets);
 
-  // Hands what was gathered to the applications: once per turn.
+  // Hands the gathered payloads to the applications. Call once per turn.
   void FlushGates();
 
-  // Reassembly that waited too long. Call about once a second.
-  void Sweep(wire::Instant now);
+  // Gives up fragments that waited too long. Call about once a second.
+  void Expire(wire::Instant now);
 
   const lcore::DropCounters& drops() const { return drops_; }
 
@@ -49,11 +48,11 @@ class Inbound {
   void DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload);
 
   protocol::Node& protocol_;
-  std::vector<std::unique_ptr<Peer>> peers_;  // by id; null: no tunnel with it
+  std::vector<std::unique_ptr<Peer>> peers_;  // by id; null: no tunnel with this peer
   std::vector<Tunnel*> unflushed_;
   lcore::DropCounters drops_;
 
-  // The protocol is told once for a run of packets that came the same way under one session.
+  // The protocol is told once about a run of packets that came the same way under one session.
   const wire::Session* noted_session_ = nullptr;
   wire::Arrival noted_arrival_;
 };

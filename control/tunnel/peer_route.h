@@ -1,5 +1,5 @@
-// What the tunnels need to know of a peer in order to send: derived from the snapshot that is
-// published, by whoever built it.
+// What the tunnels need to know of a peer in order to send. Whoever builds a snapshot derives it from the same facts,
+// so that tunnels and workers agree.
 #ifndef WARP_CONTROL_TUNNEL_PEER_ROUTE_H_
 #define WARP_CONTROL_TUNNEL_PEER_ROUTE_H_
 
@@ -14,11 +14,12 @@ namespace warp::control {
 
 struct PeerRoute {
   wire::PeerId peer = wire::kNoPeer;
-  std::shared_ptr<wire::Session> session;  // the one to send under; null where none is confirmed
-  size_t max_plaintext =
-      0;  // inner header and contents that fit every sending path unfragmented; bytes
-  std::vector<wire::WorkerId>
-      homes;  // workers with a sending path, healthy ones only; empty: nothing can be sent
+  // The session to send under; null where none is confirmed.
+  std::shared_ptr<wire::Session> session;
+  // The largest inner header with contents, in bytes, that fits every sending path unfragmented.
+  size_t max_plaintext = 0;
+  // The healthy workers that have a sending path. Empty: nothing can be sent.
+  std::vector<wire::WorkerId> homes;
 
   bool ready() const { return session != nullptr && !homes.empty(); }
 };

@@ -1,10 +1,8 @@
-// Puts payloads that were cut (fragment.h) together again. One per peer; control thread only; no
-// clock.
+// Puts fragmented payloads (fragment.h) together again. One per peer; control thread only; no clock.
 //
-// What belongs together is named by (session, tunnel, counter - index), since fragments take
-// consecutive counters. Fragments come in any order. Memory and entries are bounded: when a new
-// payload does not fit, the oldest unfinished one is given up, being the least likely to be
-// completed.
+// Fragments take consecutive counters, so (session, tunnel, counter - index) names the payload that a fragment
+// belongs to. Fragments come in any order. Memory and entries are bounded: when a new payload does not fit, the
+// oldest unfinished one is given up, because it is the least likely to be completed.
 #ifndef WARP_CONTROL_TUNNEL_REASSEMBLER_H_
 #define WARP_CONTROL_TUNNEL_REASSEMBLER_H_
 
@@ -26,9 +24,8 @@ namespace warp::control {
 class Reassembler {
  public:
   struct Limits {
-    size_t max_bytes =
-        size_t{4}
-        << 20;  // of unfinished payloads; each counts with its full size from its first fragment
+    // Of unfinished payloads. Each counts with its full size from its first fragment on.
+    size_t max_bytes = size_t{4} << 20;
     size_t max_entries = 256;
     int64_t timeout_ns = 2'000'000'000;  // from the first fragment of a payload
   };
@@ -53,13 +50,13 @@ class Reassembler {
     uint32_t timed_out = 0;  // Drop::kReassemblyTimeout
     uint32_t evicted = 0;    // Drop::kReassemblyFull
   };
-  // `session` is any number that the peer's sessions do not share; `plaintext` is what was opened
-  // and claimed, its inner header included, and is copied. `now_ns` never goes back.
+  // `session` is any number that differs between the peer's sessions. `plaintext` is an opened and claimed packet
+  // with its inner header; it is copied. `now_ns` never goes back.
   Result Add(int64_t now_ns, uint64_t session, uint64_t counter, wire::Bytes plaintext);
 
-  // Gives up what has waited too long; how many (Drop::kReassemblyTimeout each).
+  // Gives up payloads that have waited too long. Returns how many: each is a Drop::kReassemblyTimeout.
   uint32_t Expire(int64_t now_ns);
-  // When Expire() has something to do next; nullopt while nothing waits.
+  // When Expire has something to do next; nullopt while nothing waits.
   std::optional<int64_t> NextTimeout() const;
 
   size_t entries() const { return index_.size(); }
@@ -83,12 +80,12 @@ class Reassembler {
     uint16_t chunk = 0;
     size_t have = 0;
     std::bitset<wire::kMaxFragments> present;
-    std::vector<uint8_t>
-        bytes;  // count * chunk, cut to the true size when the last fragment is in place
+    // count * chunk, shortened to the true size when the last fragment is in place.
+    std::vector<uint8_t> bytes;
   };
   using Queue = std::list<Entry>;  // oldest first
 
-  // Bytes that an entry counts for.
+  // How many bytes of max_bytes an entry uses.
   static size_t Reserved(const Entry& entry) { return size_t{entry.count} * entry.chunk; }
   Queue::iterator Start(const Key& key, const wire::FragmentHeader& header, int64_t now_ns,
                         Result* result);

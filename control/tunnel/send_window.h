@@ -1,19 +1,19 @@
-// How much of a tunnel may be on its way to the ports, and when to try again what all of them
-// refused (journey out, step 6). Pure arithmetic; `now` is a parameter.
+// How many packets of a tunnel may be on their way to the ports, and when to try again after all of them refused one
+// (journey out, step 6). Pure arithmetic; `now` is a parameter.
 //
-// As long as ports take everything, the window is wide open and this does nothing. A port that
-// refuses narrows it, down to one packet; each packet taken opens it by one, so that it doubles
-// with each round trip.
+// While ports take everything, the window is wide open and limits nothing. A refusal halves it, down to one packet, and
+// each packet taken opens it by one, so that it doubles with each round trip.
 //
-//   taken      refused           refused  taken: its rate is known
+//   taken      refused           refused  taken: the rate is known
 //     |───────────|─────── … ───────|──|──── attempts
 //     |◄──── service: it needs longer ►|
 //
-// A new packet is tried at once, since the port may be free. Refused, it waits until so much time has
-// passed as was just too short lately (smoothed: wake-ups vary), and a 64th more; then another 64th,
-// and so on. Where the first of these succeeds, the time shrinks, slowly at first. So the rate of a slow port is met within some percent
-// by two or three attempts for each packet, and a port that takes nothing costs one each
-// millisecond. Time counts from attempt to attempt: what a report takes to arrive is not the port's.
+// A new packet is tried at once, because the port may be free. After a refusal, it waits for the smoothed service
+// time plus 1/64. Each further refusal adds 1/64. The service time is the time since the last success that proved too
+// short; it is smoothed because wake-ups vary. Where the first of these attempts succeeds, it shrinks, slowly at
+// first. So a slow port is met at its rate within some percent, with two or three attempts for each packet, and a
+// port that takes nothing costs one attempt each millisecond. Time counts from attempt to attempt, because a report's
+// way back is no time of the port's.
 #ifndef WARP_CONTROL_TUNNEL_SEND_WINDOW_H_
 #define WARP_CONTROL_TUNNEL_SEND_WINDOW_H_
 
@@ -29,14 +29,15 @@ class SendWindow {
  public:
   explicit SendWindow(size_t widest) : widest_(widest), size_(widest) {}
 
-  // Packets whose fate may be unknown at once.
+  // How many packets may be in flight without a report.
   size_t size() const { return size_; }
   bool widest() const { return size_ == widest_; }
-  // Nothing is submitted before.
+  // The tunnel submits nothing before this time.
   wire::Instant next_attempt() const { return next_attempt_; }
 
   void OnSubmitted(wire::Instant now) {
-    if (last_attempt_ == wire::Instant()) last_success_ = now;  // as if: what was before is unknown
+    // Nothing is known before the first attempt, so it counts as if one had succeeded just then.
+    if (last_attempt_ == wire::Instant()) last_success_ = now;
     last_attempt_ = now;
   }
 
@@ -65,21 +66,21 @@ class SendWindow {
                              last_attempt_ + std::clamp(since / 64, kShortestStep, kLongestStep));
   }
 
-  // It could not be submitted for want of something that nobody announces.
+  // A packet could not be submitted for want of something (a buffer, counters, a path) whose return nobody announces.
   void OnShortage(wire::Instant now) { next_attempt_ = now + kLongestStep; }
 
  private:
   static constexpr wire::Duration kShortestStep = std::chrono::microseconds(10);
   static constexpr wire::Duration kLongestStep = std::chrono::milliseconds(1);
-  // Of an outage, no more than this enters the pace.
+  // At most this much of an outage enters the service time.
   static constexpr wire::Duration kLongestService = std::chrono::milliseconds(20);
   static constexpr int kSlowestShrink = 1024, kFastestShrink = 2;
 
   const size_t widest_;
   size_t size_;
   bool limited_ = false;      // something was refused since the last success
-  bool too_early_ = false;    // and not only the first attempt
-  wire::Duration service_{};  // since a success: too short for the next one
+  bool too_early_ = false;    // so was an attempt after the service time
+  wire::Duration service_{};  // time since a success that was too short for the next one
   int shrink_ = kSlowestShrink;
   wire::Instant last_attempt_{};
   wire::Instant last_success_{};

@@ -1,6 +1,5 @@
-// Journey out, step 2: plaintexts on their way from the tunnels to their home lcores, gathered over
-// one turn of the control loop so that each worker's ring is pushed, and its sleeper rung, once per
-// burst.
+// Journey out, step 2: gathers the plaintexts of all tunnels over one turn of the control thread, so that each worker's
+// ring is pushed, and a sleeping worker rung, once per burst.
 #ifndef WARP_CONTROL_TUNNEL_SUBMITTER_H_
 #define WARP_CONTROL_TUNNEL_SUBMITTER_H_
 
@@ -15,9 +14,9 @@ class Submitter {
   // `dataplane` outlives the submitter. Control thread only, like all of this directory.
   explicit Submitter(lcore::Dataplane& dataplane);
 
-  // Takes the packet; it leaves with the next Flush, or when more than a full burst waits for `home`.
-  // What goes with it is the caller's to fill in, before the next call: in its place, since a copy
-  // would have to wait for the stores of the payload.
+  // Takes the packet; it leaves with the next Flush, or when more than a full burst waits for `home`. The caller
+  // fills in the request that is returned before its next call. It fills it in where it stands, because a copy would
+  // stall behind the stores of the payload (docs/decisions.md, *store forwarding*).
   lcore::SendRequest& Add(wire::WorkerId home, lcore::Plaintext packet);
 
   // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.

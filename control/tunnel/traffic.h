@@ -1,6 +1,6 @@
-// The payloads' part of a turn of the control thread: what the lcores opened goes to the gates, what
-// became of what was sent goes to the tunnels, and what the gates took goes to the lcores in whole
-// bursts. Owns the tunnels. Control thread only.
+// The tunnels of a node, and the part of the control thread's turn that moves their payloads: opened packets go from
+// the workers to the gates, reports go to the tunnels, and the gates' payloads go to the workers in whole bursts.
+// This is the face of the room. Control thread only.
 //
 //   Receive:  opened packets ─► Inbound ─► gates          (journey in, step 6)
 //             completions ─► tunnels                      (journey out, step 6)
@@ -33,18 +33,18 @@ class Traffic {
   // Opens the tunnel's gate. `config` and `route` outlive this.
   absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route);
 
-  // Each returns how much it did.
+  // --- The stages of a turn. Each Receive returns how many items it received. ---
   size_t ReceiveOpened();
   size_t ReceiveCompletions();
   void Submit();
 
-  // Some route did: what waits for it may go.
+  // Some route changed: sends what waited for it.
   void RoutesChanged();
 
-  // About once a second.
-  void Sweep() { inbound_.Sweep(loop_.now()); }
+  // Gives up fragments that waited too long. Call about once a second.
+  void Expire() { inbound_.Expire(loop_.now()); }
 
-  // Shutdown: nothing more is taken from applications; idle when what was taken is gone.
+  // Shutdown: takes nothing more from applications. Idle when every payload taken was sent or dropped.
   void CloseGates();
   bool idle() const;
 
@@ -57,9 +57,9 @@ class Traffic {
   Submitter submitter_;
   GateFactory gates_;
   Inbound inbound_;
-  std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the high half of their completions' slots
+  std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the tunnel index of their tickets
 
-  // What a turn receives. Kept, since making room for a burst costs more than an empty turn does.
+  // What a turn receives. The arrays are kept, because making them costs more than an empty turn does.
   std::vector<lcore::OpenedPacket> opened_;
   std::vector<lcore::Completion> completions_;
 };

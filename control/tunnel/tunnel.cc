@@ -9,10 +9,10 @@
 namespace warp::control {
 namespace {
 
-// About the time of a wake-up.
+// About as long as a wake-up takes.
 constexpr wire::Duration kAhead = std::chrono::microseconds(50);
 
-// A gate that holds its applications back may rely on room for all that it takes.
+// A gate that applies back-pressure counts on room for everything it takes.
 size_t MaxWaitingBytes(const config::GateConfig& gate) {
   const size_t usual = TunnelSender::Options().max_waiting_bytes;
   if (!gate.unix_socket.has_value()) return usual;
@@ -21,11 +21,11 @@ size_t MaxWaitingBytes(const config::GateConfig& gate) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Create(const Surroundings& surroundings,
+absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Create(const Context& context,
                                                        const config::TunnelConfig& config,
                                                        uint16_t index, const PeerRoute& route) {
-  std::unique_ptr<Tunnel> tunnel(new Tunnel(surroundings, config, index, route));
-  absl::StatusOr<std::unique_ptr<Gate>> gate = surroundings.gates.Open(config, *tunnel);
+  std::unique_ptr<Tunnel> tunnel(new Tunnel(context, config, index, route));
+  absl::StatusOr<std::unique_ptr<Gate>> gate = context.gates.Open(config, *tunnel);
   if (!gate.ok()) {
     return absl::Status(gate.status().code(),
                         absl::StrCat("tunnel ", config.name, ": ", gate.status().message()));
@@ -34,21 +34,21 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Create(const Surroundings& surro
   return tunnel;
 }
 
-Tunnel::Tunnel(const Surroundings& surroundings, const config::TunnelConfig& config, uint16_t index,
+Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
                const PeerRoute& route)
     : config_(config),
-      loop_(surroundings.loop),
+      loop_(context.loop),
       sender_({.tunnel_index = index,
                .tunnel_id = config.id,
                .deadline = config.deadline,
                .max_waiting = config.queue,
                .max_waiting_bytes = MaxWaitingBytes(config.gate)},
-              route, surroundings.dataplane, surroundings.submitter,
+              route, context.dataplane, context.submitter,
               [this](size_t payloads) {
                 if (gate_ != nullptr) gate_->OnDone(payloads);
               }),
-      pump_soon_(surroundings.loop, [this] { Pump(); }),
-      pump_later_(surroundings.loop, [this] { Pump(); }) {}
+      pump_soon_(context.loop, [this] { Pump(); }),
+      pump_later_(context.loop, [this] { Pump(); }) {}
 
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
   size_t taken = 0;
@@ -93,9 +93,10 @@ void Tunnel::Pump() {
   SetTimer();
 }
 
-// Only ever earlier: a timer that turns out to be early finds nothing to do and sets itself anew,
-// which is cheaper than moving it for each payload. And a little too early, then looking at each
-// turn until it is time: the ports' pace is met to some percent, which is less than a wake-up takes.
+// Moves the timer only to earlier times: one that fires too early finds nothing to do and sets itself anew, which is
+// cheaper than moving it for each payload. The timer fires a wake-up's time ahead, and the last moment is spent
+// looking at each turn, because the send window meets the ports' pace to within some percent, which is less than a
+// wake-up takes.
 void Tunnel::SetTimer() {
   const wire::Instant next = sender_.NextTimeout();
   if (next >= pump_later_.due()) return;

@@ -1,5 +1,5 @@
-// A tunnel: a gate, and the channel of the same number at the peer. Ties the gate's payloads to the
-// sender (out) and the peer's payloads to the gate (in). Control thread only.
+// A tunnel joins a gate here with the tunnel of the same id at the peer: payloads of the gate go to the sender, and
+// payloads of the peer go to the gate. Control thread only.
 #ifndef WARP_CONTROL_TUNNEL_TUNNEL_H_
 #define WARP_CONTROL_TUNNEL_TUNNEL_H_
 
@@ -21,35 +21,35 @@ namespace warp::control {
 
 class Tunnel : public GateSink {
  public:
-  // What a tunnel needs of its node.
-  struct Surroundings {
+  // What a tunnel needs of its node. All of it outlives the tunnel.
+  struct Context {
     Loop& loop;
     lcore::Dataplane& dataplane;
     Submitter& submitter;
     GateFactory& gates;
   };
 
-  // Opens the gate. `config`, `route` and the surroundings outlive the tunnel. Errors name the
-  // tunnel and the address.
-  static absl::StatusOr<std::unique_ptr<Tunnel>> Create(const Surroundings& surroundings,
+  // Opens the gate. `config` and `route` outlive the tunnel. Errors name the tunnel and the address.
+  static absl::StatusOr<std::unique_ptr<Tunnel>> Create(const Context& context,
                                                         const config::TunnelConfig& config,
                                                         uint16_t index, const PeerRoute& route);
 
-  // GateSink: out of the application. What finds no room is a drop with a name, but for what the lcores have no time for yet:
-  // the gate keeps it.
+  // GateSink: payloads out of the application. A payload that finds no room is a drop with a name, except where the
+  // workers are behind: the gate keeps it then.
   size_t OnPayloads(std::span<const wire::Bytes> payloads) override;
 
-  // What became of a packet of ours. What waits for its room goes in the same turn.
+  // A report about a packet of this tunnel. A payload that waited for its slot goes in the same turn.
   void HandleCompletion(lcore::Completion completion);
 
-  // The peer can be sent to again, or otherwise: sends what waits, if it may.
+  // The route changed: sends what waits, as far as it may go now.
   void RouteChanged();
 
   // To the application: leaves with the next FlushGate.
   void Deliver(Delivery payload);
   void FlushGate();
 
-  // Shutdown: what the application sends from now on is not taken; what the gate had taken is, whatever the lcores have to do.
+  // Shutdown: takes nothing that the application sends from now on. What the gate had taken already is sent, even
+  // where the workers are behind.
   void CloseGate();
 
   const config::TunnelConfig& config() const { return config_; }
@@ -58,7 +58,7 @@ class Tunnel : public GateSink {
   const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }
 
  private:
-  Tunnel(const Surroundings& surroundings, const config::TunnelConfig& config, uint16_t index,
+  Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
          const PeerRoute& route);
   void Pump();
   void SetTimer();
@@ -67,12 +67,12 @@ class Tunnel : public GateSink {
   const config::TunnelConfig& config_;
   Loop& loop_;
   TunnelSender sender_;
-  Task pump_soon_;  // in this turn, once for all the completions it brought
+  Task pump_soon_;  // runs once for all the reports of a turn
   Timer pump_later_;
   std::unique_ptr<Gate> gate_;
-  bool gate_waits_ = false;  // it was left payloads
+  bool gate_waits_ = false;  // it keeps payloads that this did not take
   bool closing_ = false;
-  GateCounters closed_;  // what the gate counted
+  GateCounters closed_;  // the gate's, when it was closed
 };
 
 }  // namespace warp::control

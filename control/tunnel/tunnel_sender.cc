@@ -21,11 +21,11 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
       route_(route),
       dataplane_(dataplane),
       submitter_(submitter),
-      in_flight_(options.max_in_flight),
+      in_flight_(options.tunnel_index, options.max_in_flight),
       window_(options.max_in_flight),
       done_(std::move(done)) {}
 
-// --- Out of the application ---
+// --- Out of the application. ---
 
 void TunnelSender::Send(Instant now, wire::Bytes payload) {
   Offer(now, payload);
@@ -35,7 +35,7 @@ void TunnelSender::Send(Instant now, wire::Bytes payload) {
 void TunnelSender::Offer(Instant now, wire::Bytes payload) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
   const Origin origin = {.deadline = now + options_.deadline, .number = accepted_};
-  // What waits goes first: a later payload never overtakes an earlier one here.
+  // Payloads that wait go first, so that a later payload never overtakes an earlier one here.
   if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
     ++accepted_;
     return;
@@ -78,7 +78,7 @@ bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Byt
   const std::optional<wire::FragmentPlan> plan = wire::PlanFragments(payload.size(), max_plaintext);
   if (!plan.has_value()) {
     DropPayload(Drop::kTooLarge);
-    return true;  // these paths will never fit it: it is done with
+    return true;  // no number of fragments makes it fit these paths
   }
   if (short_of_slots_ = in_flight_.free() < plan->count; short_of_slots_) return false;
   std::vector<lcore::Plaintext> packets(plan->count);
@@ -115,12 +115,12 @@ lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, InFlight::Ticket tic
   lcore::SendRequest& request = submitter_.Add(Home(), std::move(packet));
   request.peer = route_.peer;
   request.completion = true;
-  request.slot = (uint32_t{options_.tunnel_index} << 16) | ticket.slot;
+  request.slot = ticket.slot;
   request.generation = ticket.generation;
   return request;
 }
 
-// --- What became of it ---
+// --- Reports. ---
 
 void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
   NoteReport(now, std::move(completion));
@@ -128,10 +128,9 @@ void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
 }
 
 void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
-  const InFlight::Ticket ticket{.slot = completion.slot & 0xffff,
-                                .generation = completion.generation};
+  const InFlight::Ticket ticket{.slot = completion.slot, .generation = completion.generation};
   const std::optional<Origin> origin = in_flight_.Find(ticket);
-  if (!origin.has_value()) return;  // taken by another path, or expired and counted, meanwhile
+  if (!origin.has_value()) return;  // another path took it, or it expired and was counted
   in_flight_.NoteReport(ticket);
   if (completion.taken) {
     window_.OnTaken(now);
@@ -146,13 +145,14 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
       TakeBack(*origin, ticket, std::move(completion.plaintext));
     }
   } else if (completion.reports <= 1) {
-    // No later attempt would help. Other lcores' reports about it do not exist.
+    // A later attempt would not help, and no other lcore reports about this packet.
     Settle(ticket, completion.reason == Drop::kNone ? Drop::kDeadline : completion.reason);
   }
 }
 
-// A path that has gone says nothing of the ports' pace: what was refused for that is tried again a little later, and the window
-// stays as wide as it was. Whatever else refuses has less room than was asked for: a port, a ring, a session that is used up.
+// A packet that was refused because its path has gone says nothing about the pace of the ports: it is tried again a
+// little later, and the window stays as wide as it was. Every other refusal means that something (a port, a ring, a
+// session's counters) had less room than was asked for.
 void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion) {
   if (completion.reason == Drop::kNoPath) {
     window_.OnShortage(now);
@@ -161,7 +161,7 @@ void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion)
   }
 }
 
-// Reports come in any order, and one that is tried again is older than all that wait.
+// Keeps the order by age, because reports come in any order and a packet may be refused again.
 void TunnelSender::Keep(Refused item) {
   const auto later =
       std::upper_bound(refused_.begin(), refused_.end(), item.number,
@@ -169,13 +169,13 @@ void TunnelSender::Keep(Refused item) {
   refused_.insert(later, std::move(item));
 }
 
-// The packet was never sealed, so it is the application's payload again. Its buffer is not kept:
-// the pool is for what moves.
+// The packet was never sealed, so it becomes the application's payload again. The payload is copied out of the packet
+// buffer, because a pool whose buffers wait has none left for packets that move.
 void TunnelSender::TakeBack(const Origin& origin, InFlight::Ticket ticket,
                             lcore::Plaintext packet) {
   std::optional<std::vector<uint8_t>> payload = in_flight_.Withdraw(ticket);
   if (payload.has_value()) {
-    ForgetSettled();
+    ExpireSettled();
   } else {
     const wire::Bytes bytes = packet.bytes().subspan(wire::kInnerHeaderSize);
     payload.emplace(bytes.begin(), bytes.end());
@@ -184,13 +184,13 @@ void TunnelSender::TakeBack(const Origin& origin, InFlight::Ticket ticket,
   Wait(origin, *std::move(payload));
 }
 
-// Sealed packets that wait for nothing any more.
-void TunnelSender::ForgetSettled() {
+// Drops the sealed packets whose payload has been settled or withdrawn meanwhile.
+void TunnelSender::ExpireSettled() {
   std::erase_if(refused_,
                 [this](const Refused& item) { return !in_flight_.Find(item.ticket).has_value(); });
 }
 
-// The slot is free again; a payload that is done with it is counted by its fate.
+// Frees the slot. Where that finishes a payload, counts it as sent or by the drop that ended it.
 bool TunnelSender::Settle(InFlight::Ticket ticket, wire::Drop lost) {
   const InFlight::Released released = in_flight_.Release(ticket, lost);
   if (released.held) short_of_slots_ = false;
@@ -214,13 +214,13 @@ void TunnelSender::TellDone() {
   untold_ = 0;
 }
 
-// --- The passing of time ---
+// --- The passing of time. ---
 
 void TunnelSender::Pump(Instant now) {
   ExpireOld(now);
   while (something_waits() && MayGo(now) && route_.ready()) {
     if (oldest_is_unsealed() && TrySendOldestWaiting(now)) continue;
-    // It may want slots that sealed ones behind it hold.
+    // The oldest payload may need slots that sealed packets behind it hold, so those go on meanwhile.
     if (refused_.empty() || !MayGo(now)) break;
     RetryOldest(now);
   }
@@ -232,7 +232,7 @@ void TunnelSender::ExpireOld(Instant now) {
   while (const std::optional<InFlight::Ticket> ticket = in_flight_.Expired(now)) {
     expired = Settle(*ticket, Drop::kDeadline);
   }
-  if (expired) ForgetSettled();
+  if (expired) ExpireSettled();
   while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
     DropPayload(Drop::kDeadline);
     waiting_bytes_ -= waiting_.begin()->second.payload.size();
@@ -253,11 +253,11 @@ void TunnelSender::RetryOldest(Instant now) {
   refused_.pop_front();
   in_flight_.NoteAgain(item.ticket);
   window_.OnSubmitted(now);
-  submitter_.Flush();  // what is older and went a moment ago
+  submitter_.Flush();  // older payloads, which this packet must not overtake
   dataplane_.SubmitSealed(Home(), std::move(item.sealed),
                           {.peer = route_.peer,
                            .completion = true,
-                           .slot = (uint32_t{options_.tunnel_index} << 16) | item.ticket.slot,
+                           .slot = item.ticket.slot,
                            .generation = item.ticket.generation});
 }
 

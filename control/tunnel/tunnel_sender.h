@@ -1,7 +1,6 @@
-// The sending half of a tunnel (journey out, steps 1, 2 and 6): payloads of the application wait here, and
-// only here, until the peer can be sent to; then they are cut to fit the paths, given their inner
-// header and submitted. A counter is not taken before that, so a payload that waited is never a gap
-// in the window.
+// The sending half of a tunnel (journey out, steps 1, 2 and 6). Payloads of the application wait here, and only here,
+// until the peer can be sent to. Then the tunnel fragments them to fit the paths, writes their inner headers and
+// submits them. It takes no counter before that, so that a payload that waited is never a gap in the peer's window.
 //
 //                            refused before it was sealed
 //                        ┌───────────────────────────────┐
@@ -11,15 +10,15 @@
 //                        ▼                  all refused  ▼    │    ▼
 //                      dropped                          refused  dropped
 //
-// What every path refused goes again, the same sealed bytes. What was refused before it was sealed
-// (the last path or the session went while it lay in a ring, or the ring was full) waits again as
-// a payload: it is cut for the paths, and sealed under the session, that there are then. Of one
-// that was cut, one such packet takes back all of it: the counters of its packets are reserved under
-// a session that may be gone, their size is that of paths that may be gone. The peer cannot complete
-// the old packets, since that one never leaves.
+// A packet that every path refused goes again with the same sealed bytes. A packet that was refused before it was
+// sealed (the last path or the session went while it lay in a ring, or the ring was full) waits again as a payload:
+// when it can go, the tunnel fragments it for the paths and seals it under the session of that time. One such packet
+// of a fragmented payload takes the whole payload back, because the counters of its packets were reserved under a
+// session that may be gone, and their size is that of paths that may be gone. The peer cannot complete the old
+// packets, because the one that came back never left.
 //
-// Both go oldest first, before anything new, and as the send window says. So the tunnel goes at the
-// rate of its fastest path, and a path that takes nothing slows down nobody.
+// Both kinds go oldest first, before anything new, and at the pace of the send window. So the tunnel sends at the
+// rate of its fastest path, and a path that takes nothing slows down no other.
 #ifndef WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 #define WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 
@@ -51,28 +50,26 @@ class TunnelSender {
     size_t max_in_flight = 1024;  // packets
   };
 
-  // `route` is the peer's and outlives the sender, as do the others. `done` is told, from within the
-  // calls below, of how many more payloads the fate is known: sent (a path took it; of one that was
-  // cut, all its packets) or dropped by name. Each payload given to Send is told of once.
+  // `route` is the peer's; it and the others outlive the sender. The calls below call `done` with the number of
+  // payloads that were finished in them: sent (paths took every packet of the payload) or dropped by name. Each
+  // payload given to Send counts once.
   TunnelSender(const Options& options, const PeerRoute& route, lcore::Dataplane& dataplane,
                Submitter& submitter, std::function<void(size_t payloads)> done = nullptr);
 
-  // A datagram of the application. Sent at once where possible, else copied and kept.
+  // Sends a datagram of the application at once where possible; else copies and keeps it.
   void Send(wire::Instant now, wire::Bytes payload);
 
-  // What became of a packet of ours; Completion.slot's low half is our ticket.
+  // A report about a packet of this tunnel. Reports that come too late to matter are ignored.
   void HandleCompletion(wire::Instant now, lcore::Completion completion);
 
-  // Sends what waits and may go now, repeats what every path refused, drops what is past its
-  // deadline. To be called when the route changed, and at NextTimeout.
+  // Sends what waits and may go now, repeats what every path refused, and drops what is past its deadline. Call it
+  // when the route changed, and at NextTimeout.
   void Pump(wire::Instant now);
 
-  // When Pump has something to do: at once, where that is past; kNever where it has not. Changes
-  // with every call above.
+  // When Pump has something to do next; kNever where it has nothing to do. Changes with every call above.
   wire::Instant NextTimeout() const;
 
-  // Nothing stands in the way but that the lcores have yet to get on with what they have, and with what waits for a slot or
-  // since an outage: another payload is better left where it is, until that is done with.
+  // True when the workers are the only bottleneck. The gate should then leave further payloads in its socket.
   bool lcores_behind() const {
     return (in_flight_.free() == 0 || !waiting_.empty()) && refused_.empty() && window_.widest() &&
            route_.ready();
@@ -91,7 +88,7 @@ class TunnelSender {
     std::vector<uint8_t> payload;
     wire::Instant deadline;
   };
-  struct Refused {  // sealed, and refused by every path: waits for its next attempt
+  struct Refused {  // a sealed packet that every path refused; it waits for its next attempt
     lcore::Sealed sealed;
     InFlight::Ticket ticket;
     uint64_t number = 0;
@@ -99,11 +96,11 @@ class TunnelSender {
 
   void Offer(wire::Instant now, wire::Bytes payload);
   void Wait(const Origin& origin, std::vector<uint8_t> payload);
-  // True when the payload is done with: submitted, or dropped by name.
+  // True when the payload needs nothing more: it was submitted, or dropped by name.
   bool TrySend(wire::Instant now, const Origin& origin, wire::Bytes payload);
   bool TrySendFragments(wire::Instant now, const Origin& origin, wire::Bytes payload,
                         size_t max_plaintext);
-  // What goes with it may be added to until the next one.
+  // The caller may fill in the request until the next call.
   lcore::SendRequest& SubmitPacket(wire::Instant now, InFlight::Ticket ticket,
                                    lcore::Plaintext packet);
   wire::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
@@ -114,7 +111,7 @@ class TunnelSender {
   void ExpireOld(wire::Instant now);
   bool TrySendOldestWaiting(wire::Instant now);
   void RetryOldest(wire::Instant now);
-  void ForgetSettled();
+  void ExpireSettled();
 
   bool Settle(InFlight::Ticket ticket, wire::Drop lost);
   void DropPayload(wire::Drop reason);
@@ -142,9 +139,9 @@ class TunnelSender {
   bool short_of_slots_ = false;  // the oldest that waits needs more than are free
 
   const std::function<void(size_t)> done_;
-  size_t untold_ = 0;  // payloads done since it was told
+  size_t untold_ = 0;  // payloads that finished since done_ was called
 
-  uint64_t accepted_ = 0;  // numbers them, too
+  uint64_t accepted_ = 0;  // also the number of the next payload
   uint64_t sent_ = 0;
   lcore::DropCounters drops_;
 };

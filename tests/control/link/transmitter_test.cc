@@ -116,7 +116,7 @@ TEST_F(TransmitterTest, BoundsWhatWaitsAndKeepsTheNewest) {
 TEST_F(TransmitterTest, DoesNotWaitForEver) {
   Send("10.9.0.2:4000", 1);
   now_ += milliseconds(1100);
-  transmitter_.Sweep(now_);
+  transmitter_.Expire(now_);
   EXPECT_EQ(Drops(Drop::kNoNeighbour), 1u);
   netlink_.Answer("eth0 10.9.0.2", NextHop::State::kReachable);
   EXPECT_TRUE(dataplane_.transmitted.empty());
@@ -134,7 +134,7 @@ TEST_F(TransmitterTest, NextHopsThatNobodyWantsAreForgotten) {
   Send("10.9.0.2:4000", 1);
   EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.2"));
   now_ += seconds(61);
-  next_hops_.Sweep(now_);
+  next_hops_.Expire(now_);
   EXPECT_FALSE(netlink_.Watches("eth0 10.9.0.2"));
 }
 

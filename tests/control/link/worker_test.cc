@@ -64,7 +64,7 @@ TEST(WorkerPlan, TellsWhetherThePciBusIsNeeded) {
 
 class WorkerHealthTest : public testing::Test {
  protected:
-  // Workers 0 and 1 turn, worker 2 does what the test says.
+  // Workers 0 and 1 are alive; worker 2 does what the test says.
   bool Pass(int ms) {
     bool changed = false;
     for (; ms > 0; ms -= 100) {

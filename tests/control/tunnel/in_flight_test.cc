@@ -8,11 +8,13 @@ namespace {
 using std::chrono::milliseconds;
 using wire::Instant;
 
+constexpr uint16_t kTunnel = 0xfffe;
+
 Instant At(int ms) { return Instant(milliseconds(ms)); }
 InFlight::Origin Due(int ms) { return {.deadline = At(ms)}; }
 
 TEST(InFlight, CountsItsFreeSlots) {
-  InFlight in_flight(2);
+  InFlight in_flight(kTunnel, 2);
   const InFlight::Ticket first = in_flight.Take(Due(10));
   EXPECT_EQ(in_flight.free(), 1u);
   EXPECT_NE(in_flight.Take(Due(10)).slot, first.slot);
@@ -22,7 +24,7 @@ TEST(InFlight, CountsItsFreeSlots) {
 }
 
 TEST(InFlight, ReleasesATicketOnce) {
-  InFlight in_flight(1);
+  InFlight in_flight(kTunnel, 1);
   const InFlight::Ticket ticket = in_flight.Take(Due(10));
   EXPECT_TRUE(in_flight.Release(ticket).held);
   EXPECT_FALSE(in_flight.Release(ticket).held);
@@ -30,7 +32,7 @@ TEST(InFlight, ReleasesATicketOnce) {
 }
 
 TEST(InFlight, TellsALateReportFromTheSlotsNewPacket) {
-  InFlight in_flight(1);
+  InFlight in_flight(kTunnel, 1);
   const InFlight::Ticket first = in_flight.Take(Due(10));
   in_flight.Release(first);
   const InFlight::Ticket second = in_flight.Take(Due(20));
@@ -41,12 +43,34 @@ TEST(InFlight, TellsALateReportFromTheSlotsNewPacket) {
 }
 
 TEST(InFlight, IgnoresSlotsThatNeverWere) {
-  InFlight in_flight(4);
-  EXPECT_FALSE(in_flight.Release({.slot = 3, .generation = 0}).held);
+  InFlight in_flight(kTunnel, 4);
+  EXPECT_FALSE(in_flight.Release({.slot = (kTunnel << 16) | 3u, .generation = 0}).held);
+}
+
+TEST(InFlight, IgnoresTheTicketsOfOtherTunnels) {
+  InFlight in_flight(kTunnel, 4);
+  InFlight other(kTunnel + 1, 4);
+  const InFlight::Ticket ticket = in_flight.Take(Due(10));
+  const InFlight::Ticket foreign = other.Take(Due(10));
+  EXPECT_EQ(InFlight::TunnelOf(ticket), kTunnel);
+  EXPECT_EQ(InFlight::TunnelOf(foreign), kTunnel + 1);
+  EXPECT_FALSE(in_flight.Find(foreign).has_value());
+  EXPECT_FALSE(in_flight.Release(foreign).held);
+  EXPECT_TRUE(in_flight.Release(ticket).held);
+}
+
+// What callers must guarantee is asserted: a free slot to take, and a ticket that is held to withdraw.
+TEST(InFlightDeathTest, AsksOnlyForWhatIsThere) {
+  InFlight in_flight(kTunnel, 1);
+  const InFlight::Ticket ticket = in_flight.Take(Due(10));
+  EXPECT_DEATH(in_flight.Take(Due(10)), "busy_ < limit_");
+  in_flight.Release(ticket);
+  EXPECT_DEATH(in_flight.Withdraw(ticket), "Holds");
+  EXPECT_DEATH(in_flight.Withdraw({.slot = 7, .generation = 0}), "Holds");
 }
 
 TEST(InFlight, ShowsWhatIsPastItsDeadlineAndNoMore) {
-  InFlight in_flight(4);
+  InFlight in_flight(kTunnel, 4);
   const InFlight::Ticket released = in_flight.Take(Due(10));
   const InFlight::Ticket first = in_flight.Take(Due(10));
   const InFlight::Ticket later = in_flight.Take(Due(20));
@@ -62,7 +86,7 @@ TEST(InFlight, ShowsWhatIsPastItsDeadlineAndNoMore) {
 }
 
 TEST(InFlight, APayloadIsDoneWithTheLastOfItsPackets) {
-  InFlight in_flight(8);
+  InFlight in_flight(kTunnel, 8);
   const InFlight::Payload cut = in_flight.Begin(3, {});
   const InFlight::Ticket a = in_flight.Take(Due(10), cut);
   const InFlight::Ticket b = in_flight.Take(Due(10), cut);
@@ -77,7 +101,7 @@ TEST(InFlight, APayloadIsDoneWithTheLastOfItsPackets) {
 }
 
 TEST(InFlight, APayloadIsLostForTheFirstReason) {
-  InFlight in_flight(8);
+  InFlight in_flight(kTunnel, 8);
   const InFlight::Payload cut = in_flight.Begin(3, {});
   const InFlight::Ticket a = in_flight.Take(Due(10), cut);
   const InFlight::Ticket b = in_flight.Take(Due(10), cut);
@@ -88,7 +112,7 @@ TEST(InFlight, APayloadIsLostForTheFirstReason) {
 }
 
 TEST(InFlight, KnowsHowManyNobodyReportedAbout) {
-  InFlight in_flight(8);
+  InFlight in_flight(kTunnel, 8);
   const InFlight::Ticket a = in_flight.Take(Due(10));
   const InFlight::Ticket b = in_flight.Take(Due(10));
   EXPECT_EQ(in_flight.unreported(), 2u);
@@ -103,9 +127,9 @@ TEST(InFlight, KnowsHowManyNobodyReportedAbout) {
   EXPECT_EQ(in_flight.unreported(), 0u);
 }
 
-// What is withdrawn is neither sent nor lost; it is begun anew, and is older than what is in flight then.
+// A payload that is withdrawn is neither sent nor lost. It is begun anew, and is then older than what is in flight.
 TEST(InFlight, WithdrawsAPayloadWithAllItsPackets) {
-  InFlight in_flight(4);
+  InFlight in_flight(kTunnel, 4);
   const std::vector<uint8_t> bytes = {1, 2, 3};
   const InFlight::Payload cut = in_flight.Begin(3, bytes);
   const InFlight::Ticket a = in_flight.Take(Due(10), cut);
@@ -125,7 +149,7 @@ TEST(InFlight, WithdrawsAPayloadWithAllItsPackets) {
 }
 
 TEST(InFlight, ExpiresTheOldestFirstInWhateverOrderTheyCame) {
-  InFlight in_flight(4);
+  InFlight in_flight(kTunnel, 4);
   for (const int ms : {20, 10, 30, 10}) in_flight.Take(Due(ms));
   for (const int ms : {10, 10, 20, 30}) {
     EXPECT_EQ(in_flight.NextDeadline(), At(ms));

@@ -133,7 +133,7 @@ TEST_F(InboundTest, DropsByNameWhatBelongsNowhere) {
 
 TEST_F(InboundTest, GivesUpOnFragmentsThatNeverComeTogether) {
   Receive(Fragment(0, "abcd"), kPeer, 10);
-  inbound_.Sweep(now_ + std::chrono::seconds(10));
+  inbound_.Expire(now_ + std::chrono::seconds(10));
   EXPECT_EQ(Drops(Drop::kReassemblyTimeout), 1u);
 }
 

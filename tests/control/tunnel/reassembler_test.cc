@@ -25,7 +25,7 @@ struct Piece {
   std::vector<uint8_t> plaintext;
 };
 
-// What a sender seals for one payload, the first under `counter`.
+// The fragments that a sender seals for one payload, the first of them under `counter`.
 std::vector<Piece> Cut(const std::vector<uint8_t>& payload, uint64_t counter, uint16_t tunnel = 1,
                        size_t max_plaintext = 1400) {
   const FragmentPlan plan = PlanFragments(payload.size(), max_plaintext).value();
@@ -76,7 +76,8 @@ TEST_F(ReassemblerTest, PutsTogetherInAnyOrder) {
 }
 
 TEST_F(ReassemblerTest, KeepsInterleavedPayloadsApart) {
-  // Neighbours in counters, another tunnel, another session with the same counters.
+  // Fragments of other payloads: with neighbouring counters, of another tunnel, and of another session with the same
+  // counters.
   const auto a = Cut(PayloadOf(2000, 1), 10, 1);
   const auto b = Cut(PayloadOf(2000, 2), 12, 1);
   const auto c = Cut(PayloadOf(2000, 3), 14, 2);
@@ -114,7 +115,7 @@ TEST_F(ReassemblerTest, AConflictGivesThePayloadUp) {
 TEST_F(ReassemblerTest, WhatIsNoFragmentIsMalformed) {
   EXPECT_EQ(DropOf(Add({5, {}})), "malformed");
   EXPECT_EQ(DropOf(Add({5, {1, 0, 0, 0, 1, 2, 3, 4, 5}})), "malformed");
-  // Would begin before counter 0.
+  // Its payload would begin before counter 0.
   const auto pieces = Cut(PayloadOf(3000), 0);
   EXPECT_EQ(DropOf(Add({1, pieces[2].plaintext})), "malformed");
   EXPECT_EQ(DropOf(Add({2, pieces[2].plaintext})), "");
@@ -127,7 +128,7 @@ TEST_F(ReassemblerTest, TimesOut) {
   EXPECT_EQ(reassembler_.NextTimeout(), std::nullopt);
   Add(a[0]);
   now_ = kSecond / 2;
-  Add(a[1]);  // does not prolong
+  Add(a[1]);  // a later fragment does not extend the time
   Add(b[0]);
   EXPECT_EQ(reassembler_.NextTimeout(), kSecond);
   now_ = kSecond - 1;
@@ -135,9 +136,9 @@ TEST_F(ReassemblerTest, TimesOut) {
   now_ = kSecond;
   EXPECT_EQ(reassembler_.Expire(now_), 1u);
   EXPECT_EQ(reassembler_.NextTimeout(), kSecond * 3 / 2);
-  EXPECT_FALSE(Add(a[2]).payload);  // too late: begins anew
+  EXPECT_FALSE(Add(a[2]).payload);  // it comes too late and begins a new payload
   now_ = kSecond * 3 / 2;
-  EXPECT_EQ(Add(b[1]).timed_out, 1u);  // adding expires first, so this begins anew too
+  EXPECT_EQ(Add(b[1]).timed_out, 1u);  // Add expires first, so this begins a new payload, too
   EXPECT_EQ(reassembler_.entries(), 2u);
 }
 
@@ -153,7 +154,7 @@ TEST_F(ReassemblerTest, TheOldestGivesWayToANewPayload) {
 }
 
 TEST_F(ReassemblerTest, BytesAreBoundedFromTheFirstFragmentOn) {
-  // Only the last piece of each: few bytes sent, much memory claimed.
+  // The last fragment of each payload alone sends few bytes and claims much memory.
   uint32_t evicted = 0;
   for (uint64_t i = 0; i < 100; ++i) {
     evicted += Add(Cut(PayloadOf(60'001), 1000 * i).back()).evicted;
@@ -170,8 +171,8 @@ TEST_F(ReassemblerTest, APayloadBeyondAllMemoryIsTooLarge) {
   EXPECT_EQ(small.entries(), 0u);
 }
 
-// Whatever an authenticated but hostile peer sends: bounds hold, and a payload comes out only if
-// each byte went in.
+// Whatever an authenticated but hostile peer sends, the bounds hold, and a payload comes out only if each of its
+// bytes went in.
 TEST_F(ReassemblerTest, SurvivesHostileInterleavings) {
   std::mt19937 random(7);
   for (int step = 0; step < 50'000; ++step) {

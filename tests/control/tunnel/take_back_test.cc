@@ -1,5 +1,5 @@
-// What a worker, or its full ring, refused before it was sealed: it is the application's payload again, waits for a path,
-// and goes as the paths and the session are then.
+// Packets that a worker, or its full ring, refused before they were sealed. Each becomes the application's payload
+// again and waits; when a path is available, it goes with the MTU and session valid at that time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ using wire::Instant;
 
 class TakeBackTest : public TunnelSenderTest {
  protected:
-  // What was submitted since the last call, to be reported about.
+  // What was submitted since the last call, so that the test can report about it.
   std::vector<FakeDataplane::Submitted> Submitted() {
     submitter_.Flush();
     return std::exchange(dataplane_.submitted, {});
@@ -32,7 +32,7 @@ class TakeBackTest : public TunnelSenderTest {
     report.plaintext = std::move(item.packet);
     sender_.HandleCompletion(now_, std::move(report));
   }
-  // It was sealed, and no path took it.
+  // Reports that the packet was sealed and that no path took it.
   void RefuseSealed(FakeDataplane::Submitted& item) {
     lcore::Completion report = ReportOf(item.request, false);
     report.reason = Drop::kTxFull;
@@ -51,7 +51,7 @@ class TakeBackTest : public TunnelSenderTest {
     for (size_t i = 0; i < wire::kDropCount; ++i) lost += sender_.drops().Get(static_cast<Drop>(i));
     return lost;
   }
-  // Fragments, as the peer puts them together.
+  // The payload that the peer makes of these fragments.
   static std::string Whole(const std::vector<FakeDataplane::Submitted>& items) {
     Reassembler reassembler;
     for (const FakeDataplane::Submitted& item : items) {
@@ -77,7 +77,8 @@ TEST_F(TakeBackTest, WhatLayInTheRingWhenTheLastPathWentGoesWhenOneIsBack) {
   auto items = Submitted();
   Disconnect();
   for (auto& item : items) Refuse(item, Drop::kNoPath);
-  EXPECT_EQ(FakeDataplane::LivePackets(), packets_before_);  // the pool is not what they wait in
+  EXPECT_EQ(FakeDataplane::LivePackets(),
+            packets_before_);  // payloads that wait hold no packet buffers
   EXPECT_EQ(sender_.in_flight(), 0u);
   Pass(50);
   EXPECT_THAT(Sent(), ElementsAre());
@@ -92,7 +93,7 @@ TEST_F(TakeBackTest, WhatLayInTheRingWhenTheLastPathWentGoesWhenOneIsBack) {
   EXPECT_EQ(Lost(), 0u);
 }
 
-// A full ring is reported at once, and so before what lies in it.
+// A full ring is reported at once, and so before the packets that lie in it.
 TEST_F(TakeBackTest, TheOldestGoesFirstInWhateverOrderTheyComeBack) {
   for (const char* payload : {"1", "2", "3", "4"}) Send(payload);
   auto items = Submitted();
@@ -160,7 +161,7 @@ TEST_F(TakeBackTest, WhatNoAttemptCouldHelpIsDroppedByName) {
   EXPECT_TRUE(sender_.idle());
 }
 
-// A route that is ready, and a worker that has no such path yet.
+// The route is ready, but the worker does not have its path yet.
 TEST_F(TakeBackTest, AWorkerThatRefusesIsAskedOnceAMillisecondAtMost) {
   Send("x");
   size_t attempts = 0;
@@ -175,9 +176,9 @@ TEST_F(TakeBackTest, AWorkerThatRefusesIsAskedOnceAMillisecondAtMost) {
   EXPECT_EQ(Lost(), 1u);
 }
 
-// --- Payloads that were cut ---
+// --- Fragmented payloads. ---
 
-// Counters of a session that is gone, some spent, some not: all of it is cut anew.
+// Some counters of the old session were spent and some were not; either way the whole payload is fragmented anew.
 TEST_F(TakeBackTest, ACutPayloadIsCutAnewUnderTheSessionThereIs) {
   const std::string payload = Text(9000);
   Send(payload);
@@ -189,10 +190,10 @@ TEST_F(TakeBackTest, ACutPayloadIsCutAnewUnderTheSessionThereIs) {
   Refuse(old[2], Drop::kNoSession);
   EXPECT_EQ(sender_.in_flight(), 0u);
   Refuse(old[3], Drop::kNoSession);
-  Take(old[4]);  // by another worker, a while ago
+  Take(old[4]);  // another worker reports late
   EXPECT_EQ(sender_.waiting(), 1u);
   old.clear();
-  EXPECT_EQ(FakeDataplane::LivePackets(), packets_before_);  // nor the sealed one
+  EXPECT_EQ(FakeDataplane::LivePackets(), packets_before_);  // the sealed packet was freed, too
 
   Connect(/*session_index=*/100);
   Pass(10);
@@ -213,7 +214,7 @@ TEST_F(TakeBackTest, ACutPayloadIsCutAnewUnderTheSessionThereIs) {
   EXPECT_EQ(Lost(), 0u);
 }
 
-// A rekey: the old session is still there, and its counters may be spent; a counter is not used twice all the same.
+// After a rekey the old session is still there, and some of its counters may be spent. No counter is used twice.
 TEST_F(TakeBackTest, CountersThatWereNotUsedAreNotUsedLater) {
   Send(Text(9000));
   auto old = Submitted();
@@ -248,7 +249,7 @@ TEST_F(TakeBackTest, WhatFitsTheNewPathsGoesInOnePiece) {
   EXPECT_THAT(Sent(), ElementsAre(Text(1300)));
 }
 
-// It needs more slots than there are, and sealed packets behind it hold them: those go first.
+// The payload needs more slots than are free, and sealed packets behind it hold the others, so those go first.
 TEST_F(TakeBackTest, ItDoesNotStandInTheWayOfWhatHoldsItsSlots) {
   Send(Text(9000));
   for (int i = 0; i < 53; ++i) Send("x");

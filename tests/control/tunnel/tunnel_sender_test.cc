@@ -193,7 +193,7 @@ TEST_F(TunnelSenderTest, WaitsForBuffersWithoutTakingACounter) {
   EXPECT_EQ(dataplane_.submitted.size(), 7u);
 }
 
-// --- When it is done ---
+// --- When payloads finish. ---
 
 TEST_F(TunnelSenderTest, TellsOfEachPayloadOnce) {
   Send("taken");
@@ -234,10 +234,10 @@ TEST_F(TunnelSenderTest, ACutPayloadIsDroppedOnce) {
   EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 1u);
 }
 
-// --- Back-pressure: a port in virtual time ---
+// --- Back-pressure: a port in virtual time. ---
 
-// Takes so many packets a second, one at a time, and refuses the rest. Packets reach it, and its reports come back, after a
-// while. The application sends its next payload `thinks` after it was let.
+// A port that takes a given number of packets a second, one at a time, and refuses the others. Packets reach it, and
+// its reports come back, after a latency. The application sends its next payload `thinks` after the gate lets it.
 class SlowPort {
  public:
   struct Options {
@@ -345,16 +345,16 @@ TEST_P(BackPressureTest, ASlowPortIsKeptBusyByFewAttemptsAndInOrder) {
   const double possible = 4 * GetParam().rate;
   EXPECT_GT(static_cast<double>(port.taken()), 0.95 * possible);
   RecordProperty("attempts", static_cast<int>(port.attempts()));
-  // At the beginning all that may be in flight is refused once; then a handful for each.
+  // At the beginning the port refuses everything that may be in flight once; later a handful for each packet taken.
   EXPECT_LT(static_cast<double>(port.attempts()), 10 * possible + 1100);
-  // Two may be under way at once, and the port be free just for the second.
+  // Two packets may be under way at once, and the port may become free just for the second.
   for (size_t i = 1; i < port.order().size(); ++i) {
     ASSERT_GT(port.order()[i] + (i < 1100 ? 1100 : 4), port.order()[i - 1]) << "of " << i;
   }
   EXPECT_EQ(port.sender().drops().Get(Drop::kGateFull), 0u);
 }
 
-// Reports that take long are not taken for a slow port.
+// Reports that take long to arrive do not look like a slow port.
 TEST_F(TunnelSenderTest, ALongWayDoesNotSlowDownMoreThanItMust) {
   SlowPort port({.rate = 1000, .latency = std::chrono::microseconds(100)}, route_);
   port.Run(std::chrono::seconds(4));

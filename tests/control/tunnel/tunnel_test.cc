@@ -1,5 +1,6 @@
-// What the lcores have no time for stays in the gate: a tunnel takes nothing more while every packet that may be in flight is, or
-// something waits to be, and nothing else is amiss. In virtual time for the sender; then a whole tunnel, with a gate that has a socket.
+// What the workers have no time for stays in the gate. A tunnel takes nothing more while all slots are busy or a
+// payload waits for one, as long as the workers are the only bottleneck. The first tests drive the sender in virtual
+// time; the others a whole tunnel, whose gate has a socket.
 #include "control/tunnel/tunnel.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ class LcoresBehindTest : public TunnelSenderTest {
     for (int i = 0; i < 60; ++i) Send("x");
     EXPECT_EQ(Sent().size(), 60u);
   }
-  // Three may wait.
+  // As many as may wait.
   void ExpectToTakeThreeMoreOfFour() {
     for (int i = 0; i < 4; ++i) Send("more");
     EXPECT_EQ(sender_.waiting(), 3u);
@@ -42,7 +43,7 @@ TEST_F(LcoresBehindTest, WhileEverySlotIsBusy) {
   EXPECT_FALSE(sender_.lcores_behind());
 }
 
-// Two slots are free, and it wants three.
+// Two slots are free, and the payload needs three.
 TEST_F(LcoresBehindTest, WhileOneThatIsCutWaitsForSlots) {
   const std::string large(4000, 'x');
   for (int i = 0; i < 19; ++i) Send(large);
@@ -55,14 +56,14 @@ TEST_F(LcoresBehindTest, WhileOneThatIsCutWaitsForSlots) {
   ASSERT_EQ(dataplane_.submitted.size(), 58u);
   requests_.push_back(dataplane_.submitted.back().request);
   sender_.HandleCompletion(now_, Report(0, true));
-  EXPECT_TRUE(sender_.lcores_behind());  // it has not gone yet
+  EXPECT_TRUE(sender_.lcores_behind());  // the payload has not gone yet
   sender_.Pump(now_);
   EXPECT_EQ(sender_.waiting(), 0u);
   Send("y");
-  EXPECT_TRUE(sender_.lcores_behind());  // 60 are in flight, and it waits
+  EXPECT_TRUE(sender_.lcores_behind());  // 60 packets are in flight, and a payload waits
 }
 
-// One of them lay in a worker's ring when the path went.
+// One of the payloads lay in a worker's ring when the path went.
 TEST_F(LcoresBehindTest, WhileThatDrainsWhichWaitedForAPath) {
   Fill();
   Disconnect();
@@ -110,7 +111,7 @@ TEST_F(LcoresBehindTest, NotWhileOneThatWasRefusedWaits) {
   ExpectToTakeThreeMoreOfFour();
 }
 
-// Every slot is busy and nothing waits, but it is the ports that have no room.
+// Every slot is busy and nothing waits, but the bottleneck is the ports.
 TEST_F(LcoresBehindTest, NotWhileTheWindowIsNarrow) {
   Fill();
   for (size_t i = 1; i < 40; ++i) {  // by the first of two lcores
@@ -129,7 +130,7 @@ TEST_F(LcoresBehindTest, NotWhileTheWindowIsNarrow) {
   ExpectToTakeThreeMoreOfFour();
 }
 
-// --- A tunnel and its gate ---
+// --- A tunnel and its gate. ---
 
 class TunnelTest : public TunnelSenderTest {
  protected:
@@ -152,17 +153,17 @@ class TunnelTest : public TunnelSenderTest {
       ASSERT_TRUE(app_.Send(address_, offered_.back()));
     }
   }
-  // The gate has given so many to the tunnel.
+  // Turns until the gate has given `count` payloads to the tunnel.
   bool Gives(size_t count) {
     return TurnUntil(*loop_, [&] { return tunnel_->gate_counters().from_app == count; });
   }
   void Fill() {
-    while (offered_.size() < kInFlight) {  // by as many as any socket has room for
+    while (offered_.size() < kInFlight) {  // in pieces that fit every socket buffer
       Offer(64);
       ASSERT_TRUE(Gives(offered_.size()));
     }
   }
-  // One moment later: ten more are there, and none of them was taken.
+  // Offers ten more, of which the tunnel takes none.
   void OfferTenInVain() {
     Offer(10);
     Settle(*loop_);

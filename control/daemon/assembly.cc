@@ -1,0 +1,151 @@
+#include "control/daemon/assembly.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <csignal>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/daemon/options.h"
+#include "control/kernel/port_guard.h"
+#include "control/status/status_json.h"
+#include "dataplane/os/boot_clock.h"
+
+namespace warp::control {
+namespace {
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+// Keeps what a factory opened, or returns why it could not.
+template <typename T>
+absl::Status Keep(absl::StatusOr<T> opened, T& part) {
+  if (!opened.ok()) return opened.status();
+  part = *std::move(opened);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig config) {
+  std::unique_ptr<Assembly> parts(new Assembly(std::move(config)));
+  if (absl::Status status = parts->OpenLoop(); !status.ok()) return status;
+  if (absl::Status status = parts->OpenClaims(); !status.ok()) return status;
+  if (absl::Status status = parts->OpenKernel(); !status.ok()) return status;
+  if (absl::Status status = parts->OpenDataplane(); !status.ok()) return status;
+  parts->OpenProtocol();
+  if (absl::Status status = parts->OpenPeersAndTunnels(); !status.ok()) return status;
+  if (absl::Status status = parts->OpenPorts(); !status.ok()) return status;
+  parts->OpenMaps();
+  return parts;
+}
+
+Assembly::Assembly(config::NodeConfig node_config)
+    : config(std::move(node_config)),
+      plan(PlanWorkers(config, std::thread::hardware_concurrency())) {}
+
+absl::Status Assembly::OpenLoop() {
+  if (absl::Status status = Keep(Loop::Open(), loop); !status.ok()) return status;
+  started = loop->now();
+  return Keep(Signals::Create(*loop, {SIGTERM, SIGINT}, [this](int) { stopping = true; }), signals);
+}
+
+// What another program may have taken comes early: a second warpd must not get as far as the interfaces.
+absl::Status Assembly::OpenClaims() {
+  if (absl::Status status = Keep(GuardPort(config.node.listen_port), port_guard); !status.ok()) {
+    return status;
+  }
+  return Keep(StatusServer::Create(*loop, {.path = config.node.control_socket},
+                                   [this] { return StatusText(); }),
+              status_server);
+}
+
+absl::Status Assembly::OpenKernel() {
+  if (absl::Status status = Keep(Netlink::Create(*loop), netlink); !status.ok()) return status;
+  if (absl::Status status = Keep(Resolver::Create(*loop), resolver); !status.ok()) return status;
+  // Said now, because the dataplane takes a second to start.
+  for (const config::PortConfig& port : config.ports) {
+    const wire::KernelDevice* kernel = port.kernel_device();
+    if (kernel != nullptr && !port.optional && !netlink->Find(kernel->interface).present()) {
+      return absl::NotFoundError(
+          absl::StrCat("port ", port.name, ": there is no network interface ", kernel->interface));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Assembly::OpenDataplane() {
+  uint16_t max_mtu = 0;
+  for (const config::PortConfig& port : config.ports) {
+    const InterfaceState kernel = netlink->Find(port.kernel_side());
+    max_mtu = std::max(
+        max_mtu,
+        port.mtu.value_or(kernel.present() ? static_cast<uint16_t>(kernel.mtu) : uint16_t{1500}));
+  }
+  absl::Status status =
+      Keep(lcore::Dataplane::Start(DataplaneOptionsOf(config, plan, max_mtu)), dataplane);
+  if (!status.ok()) return status;
+  dataplane_watch = std::make_unique<Watch>(*loop, dataplane->wake_fd(), POLLIN, [](uint32_t) {});
+  return absl::OkStatus();
+}
+
+void Assembly::OpenProtocol() {
+  protocol::NodeOptions options;
+  options.local.secret_key = config.node.private_key.Clone();
+  options.local.wall_clock = os::WallClockHint;
+  options.local.seed = RandomSeed();
+  options.local.timers = TimersOf(config.node.timers);
+  options.window = config.node.window;
+  options.listen_port = config.node.listen_port;
+  protocol = std::make_unique<protocol::Node>(std::move(options));
+  links = std::make_unique<Links>(Links::Context{.loop = *loop,
+                                                 .netlink = *netlink,
+                                                 .dataplane = *dataplane,
+                                                 .protocol = *protocol,
+                                                 .config = config},
+                                  [this] { OnPublished(); });
+  traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol);
+  remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
+}
+
+// Peers get their ids in the order of the configuration, so that a peer's id is its index there.
+absl::Status Assembly::OpenPeersAndTunnels() {
+  for (const config::PeerConfig& peer : config.peers) {
+    if (absl::Status status = remotes->AddPeer(peer); !status.ok()) return status;
+  }
+  for (const config::TunnelConfig& tunnel : config.tunnels) {
+    const PeerRoute& route = links->Route(static_cast<wire::PeerId>(tunnel.peer_index));
+    if (absl::Status status = traffic->AddTunnel(tunnel, route); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Assembly::OpenPorts() { return links->OpenPorts(); }
+
+void Assembly::OpenMaps() {
+  for (const config::MapServerConfig& map : config.maps) remotes->AddMap(map, config.node);
+}
+
+void Assembly::OnPublished() {
+  change_log.Note(protocol->Peers(), [this](wire::PortId id) { return links->PortName(id); });
+  traffic->RoutesChanged();
+}
+
+std::string Assembly::StatusText() const {
+  return NodeStatusJson(loop->now(), {.config = config,
+                                      .protocol = *protocol,
+                                      .dataplane = *dataplane,
+                                      .links = *links,
+                                      .traffic = *traffic,
+                                      .peers = protocol->Peers(),
+                                      .maps = protocol->Maps(),
+                                      .started = started,
+                                      .stopping = stopping});
+}
+
+}  // namespace warp::control

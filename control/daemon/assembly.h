@@ -1,0 +1,76 @@
+// The parts of a running warpd. Open opens them in the order in which they stand here; the destructor closes them in
+// reverse. A part may use those above it and none below it, except through a callback, and no callback runs before the
+// first turn. docs/threads.md has the picture.
+#ifndef WARP_CONTROL_DAEMON_ASSEMBLY_H_
+#define WARP_CONTROL_DAEMON_ASSEMBLY_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/node_config.h"
+#include "control/daemon/change_log.h"
+#include "control/daemon/remotes.h"
+#include "control/daemon/worker_plan.h"
+#include "control/kernel/netlink.h"
+#include "control/link/links.h"
+#include "control/loop/loop.h"
+#include "control/loop/resolver.h"
+#include "control/loop/signals.h"
+#include "control/protocol/node/node.h"
+#include "control/status/status_server.h"
+#include "control/tunnel/traffic.h"
+#include "dataplane/facade/dataplane.h"
+#include "dataplane/os/unique_fd.h"
+#include "dataplane/wire/time.h"
+
+namespace warp::control {
+
+class Assembly {
+ public:
+  // The error is one sentence that names what could not be opened, and nothing is left behind then.
+  static absl::StatusOr<std::unique_ptr<Assembly>> Open(config::NodeConfig config);
+
+  const config::NodeConfig config;
+  const WorkerPlan plan;
+  wire::Instant started;
+  bool stopping = false;  // SIGTERM or SIGINT came
+
+  std::unique_ptr<Loop> loop;
+  std::unique_ptr<Signals> signals;
+  os::UniqueFd port_guard;  // keeps node.listen_port from other programs
+  // Asks for a status only in turns, when all parts are there.
+  std::unique_ptr<StatusServer> status_server;
+  std::unique_ptr<Netlink> netlink;
+  std::unique_ptr<Resolver> resolver;
+  std::unique_ptr<lcore::Dataplane> dataplane;
+  std::unique_ptr<Watch> dataplane_watch;  // ends a sleep; every turn looks at the rings anyway
+  std::unique_ptr<protocol::Node> protocol;
+  std::unique_ptr<Links> links;
+  std::unique_ptr<Traffic> traffic;
+  std::unique_ptr<Remotes> remotes;
+
+  ChangeLog change_log;
+
+ private:
+  explicit Assembly(config::NodeConfig config);
+
+  // In this order.
+  absl::Status OpenLoop();
+  absl::Status OpenClaims();
+  absl::Status OpenKernel();
+  absl::Status OpenDataplane();
+  void OpenProtocol();
+  absl::Status OpenPeersAndTunnels();
+  absl::Status OpenPorts();
+  void OpenMaps();
+
+  void OnPublished();
+  std::string StatusText() const;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_DAEMON_ASSEMBLY_H_

@@ -1,0 +1,66 @@
+#include "control/daemon/remotes.h"
+
+#include <spdlog/spdlog.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "control/protocol/map/map_client.h"
+
+namespace warp::control {
+
+using Found = absl::StatusOr<std::vector<wire::Endpoint>>;
+
+absl::Status Remotes::AddPeer(const config::PeerConfig& config) {
+  protocol::PeerOptions options;
+  options.name = config.name;
+  options.public_key = config.public_key;
+  if (config.preshared_key.has_value()) options.psk = config.preshared_key->Clone();
+  const std::optional<wire::PeerId> id = protocol_.AddPeer(loop_.now(), std::move(options));
+  if (!id.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("peer ", config.name, ": its public key is our own or another peer's"));
+  }
+  // A name may stand for several addresses, and for others later. What the configuration knows of the peer is the
+  // addresses of all its names together.
+  auto known = std::make_shared<std::vector<std::vector<wire::Endpoint>>>(config.endpoints.size());
+  for (size_t i = 0; i < config.endpoints.size(); ++i) {
+    const std::string name = config.endpoints[i].ToString();
+    names_.push_back(resolver_.Watch(name, [this, known, i, id = *id, name](const Found& found) {
+      if (!found.ok()) {
+        spdlog::warn("{}: {}", name, std::string(found.status().message()));
+        return;
+      }
+      (*known)[i] = *found;
+      std::vector<wire::Endpoint> all;
+      for (const auto& endpoints : *known) {
+        all.insert(all.end(), endpoints.begin(), endpoints.end());
+      }
+      protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, all);
+    }));
+  }
+  return absl::OkStatus();
+}
+
+void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSection& node) {
+  protocol::MapClientOptions options;
+  options.public_key = config.public_key;
+  options.listen_port = node.listen_port;
+  options.rekey_after = node.timers.map_rekey_after;
+  auto owned = std::make_unique<protocol::MapClient>(protocol_.local(), std::move(options));
+  protocol::MapClient* const client = owned.get();  // the protocol never removes a map
+  protocol_.AddMap(loop_.now(), std::move(owned));
+  const std::string name = config.address.ToString();
+  names_.push_back(resolver_.Watch(name, [this, client, name](const Found& found) {
+    if (found.ok()) {
+      client->SetEndpoints(loop_.now(), *found);
+    } else {
+      spdlog::warn("map {}: {}", name, std::string(found.status().message()));
+    }
+  }));
+}
+
+}  // namespace warp::control

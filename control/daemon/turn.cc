@@ -1,0 +1,116 @@
+#include "control/daemon/turn.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <span>
+
+#include "control/daemon/options.h"
+
+namespace warp::control {
+namespace {
+
+using wire::Duration;
+using wire::Instant;
+
+// What is done, at most, between two looks at the payloads.
+constexpr size_t kForeignPerTurn = 32;
+constexpr size_t kHandshakesPerTurn = 1;  // each may cost a Diffie-Hellman
+constexpr size_t kEventsPerTurn = 64;
+constexpr size_t kDatagramsPerTurn = 256;
+
+constexpr Duration kHousekeepingInterval = std::chrono::milliseconds(100);
+constexpr Duration kExpiryInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+Turn::Turn(Assembly& parts)
+    : parts_(parts),
+      spins_(ControlSpins(parts.config, parts.plan)),
+      spin_(SpinWindowOf(parts.config)) {}
+
+size_t Turn::RunOnce() {
+  parts_.loop->BeginTurn();
+  size_t work = parts_.dataplane->TurnInlineWorker();
+  work += parts_.traffic->ReceiveOpened();
+  work += parts_.traffic->ReceiveCompletions();
+  work += ReceiveHandshakes();
+  work += ReceiveForeign();
+  work += parts_.loop->RunOnce(kEventsPerTurn);
+  ServeProtocol();
+  parts_.traffic->Submit();
+  if (parts_.loop->now() >= next_housekeeping_) Housekeep();
+  return work;
+}
+
+size_t Turn::ReceiveHandshakes() {
+  std::array<lcore::HandshakePacket, kHandshakesPerTurn> handshakes;
+  const size_t count = parts_.dataplane->ReceiveHandshakes(handshakes);
+  for (lcore::HandshakePacket& handshake : std::span(handshakes).first(count)) {
+    parts_.protocol->HandleHandshake(parts_.loop->now(), handshake.arrival,
+                                     handshake.packet.bytes());
+  }
+  return count;
+}
+
+size_t Turn::ReceiveForeign() {
+  std::array<lcore::ForeignFrame, kForeignPerTurn> frames;
+  const size_t count = parts_.dataplane->ReceiveForeign(frames);
+  for (const lcore::ForeignFrame& frame : std::span(frames).first(count)) {
+    parts_.links->ToKernel(frame);
+  }
+  return count;
+}
+
+void Turn::ServeProtocol() {
+  const Instant now = parts_.loop->now();
+  if (now >= parts_.protocol->NextTimeout()) parts_.protocol->HandleTimeout(now);
+  parts_.links->PublishIfChanged();
+  parts_.links->SendDatagrams(kDatagramsPerTurn);
+}
+
+void Turn::Housekeep() {
+  const Instant now = parts_.loop->now();
+  next_housekeeping_ = now + kHousekeepingInterval;
+  parts_.links->CheckWorkers();
+  if (now < next_expiry_) return;
+  next_expiry_ = now + kExpiryInterval;
+  parts_.traffic->Expire();
+  parts_.links->Expire();
+}
+
+// --- Between turns. ---
+
+void Turn::Rest(size_t work) {
+  const Instant now = parts_.loop->now();
+  if (work > 0) {
+    spin_.Worked(now);
+  } else if (spins_) {
+    return;
+  } else if (spin_.over(now)) {
+    Sleep();
+  } else {
+    sched_yield();  // to whoever shares this CPU
+  }
+}
+
+void Turn::Sleep() {
+  Loop& loop = *parts_.loop;
+  lcore::Dataplane& dataplane = *parts_.dataplane;
+  const Instant begin = loop.now();
+  const Duration timeout = std::min(parts_.protocol->NextTimeout(), next_housekeeping_) - begin;
+  if (dataplane.ArmSleep()) {
+    if (parts_.plan.inline_worker) {
+      const Duration time = loop.ArmSleep(timeout);
+      loop.DisarmSleep(time > Duration::zero() && dataplane.Wait(loop.wake_fd(), time));
+    } else {
+      loop.Wait(timeout);
+    }
+  }
+  dataplane.Disarm();
+  spin_.Slept(loop.ReadClock() - begin);
+}
+
+}  // namespace warp::control

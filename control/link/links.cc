@@ -1,0 +1,106 @@
+#include "control/link/links.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "dataplane/wire/handshake/handshake_mac.h"
+
+namespace warp::control {
+
+Links::Links(const Context& context, std::function<void()> on_published)
+    : context_(context),
+      on_published_(std::move(on_published)),
+      forwarding_(lcore::HandshakeGuard{wire::Mac1Key(context.protocol.public_key())},
+                  context.config.node.listen_port, context.config.node.max_ports),
+      health_(context.dataplane),
+      next_hops_(context.netlink,
+                 [this](wire::PortId port, const wire::IpAddress& address) {
+                   changed_ = true;
+                   transmitter_.NextHopChanged(context_.loop.now(), port, address);
+                 }),
+      transmitter_(context.dataplane, next_hops_),
+      ports_(context.loop, context.netlink, context.dataplane, context.config.node,
+             context.config.ports, *this) {}
+
+absl::Status Links::OpenPorts() { return ports_.OpenAll(); }
+
+// --- Ports. ---
+
+void Links::OnPortChanged(wire::PortId id) {
+  const PortTable::Port* port = ports_.Find(id);
+  if (port == nullptr) return;
+  transmitter_.SetPort(id, {.interface = port->config.kernel_side(),
+                            .mac = port->info.mac,
+                            .listen_port = context_.config.node.listen_port});
+  context_.protocol.SetPort(
+      context_.loop.now(), id,
+      {.up = port->kernel.up(),
+       .addresses = port->kernel.addresses,
+       .mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu))});
+  changed_ = true;
+  spdlog::info("port {}: {}", port->config.name, std::string(port->state()));
+}
+
+// The device is closed when this returns, so the workers must have a snapshot without it by then.
+void Links::OnPortClosing(wire::PortId id) {
+  context_.protocol.RemovePort(context_.loop.now(), id);
+  transmitter_.RemovePort(id);
+  next_hops_.RemovePort(id);
+  Publish();
+}
+
+std::string Links::PortName(wire::PortId id) const {
+  const PortTable::Port* port = ports_.Find(id);
+  return port == nullptr ? "a closed port" : port->config.name;
+}
+
+// --- The stages of a turn. ---
+
+void Links::PublishIfChanged() {
+  if (changed_ || context_.protocol.version() != protocol_version_) Publish();
+}
+
+void Links::Publish() {
+  changed_ = false;
+  protocol_version_ = context_.protocol.version();
+  std::map<wire::PortId, ForwardingPort> ports;
+  for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
+    if (!port->id.has_value()) continue;
+    ports[*port->id] = {.info = port->info,
+                        .kernel = port->kernel,
+                        .worker_alive = health_.alive(port->info.worker)};
+  }
+  context_.dataplane.Publish(forwarding_.Build(
+      context_.protocol.GetForwarding(), ports,
+      [this](wire::PortId id, const wire::IpAddress& address) -> const NextHop* {
+        const PortTable::Port* port = ports_.Find(id);
+        return port == nullptr ? nullptr
+                               : next_hops_.Request(context_.loop.now(), id,
+                                                    port->config.kernel_side(), address);
+      }));
+  on_published_();
+}
+
+void Links::SendDatagrams(size_t limit) {
+  for (size_t i = 0; i < limit; ++i) {
+    const std::optional<protocol::Transmit> transmit = context_.protocol.NextTransmit();
+    if (!transmit.has_value()) return;
+    transmitter_.Send(context_.loop.now(), *transmit);
+  }
+}
+
+void Links::CheckWorkers() {
+  if (health_.Check(context_.loop.now())) changed_ = true;
+}
+
+void Links::Expire() {
+  transmitter_.Expire(context_.loop.now());
+  next_hops_.Expire(context_.loop.now());
+  ports_.Retry();
+}
+
+}  // namespace warp::control

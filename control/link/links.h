@@ -1,0 +1,98 @@
+// The links of a node: its ports, what the kernel knows of the networks behind them, and the forwarding snapshot that
+// the workers read. This is the face of the room: the daemon's turn calls it, and status reads its parts.
+//
+//   ports, next hops (kernel) ──┐
+//   sessions, paths (protocol) ─┴─► PublishIfChanged ─► snapshot ─► workers;  routes ─► tunnels
+//   protocol's datagrams ─► SendDatagrams ─► ports
+//
+// Control thread only.
+#ifndef WARP_CONTROL_LINK_LINKS_H_
+#define WARP_CONTROL_LINK_LINKS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "control/config/node_config.h"
+#include "control/kernel/netlink.h"
+#include "control/link/forwarding_builder.h"
+#include "control/link/next_hop_table.h"
+#include "control/link/port_table.h"
+#include "control/link/transmitter.h"
+#include "control/link/worker_health.h"
+#include "control/loop/loop.h"
+#include "control/protocol/node/node.h"
+#include "dataplane/facade/dataplane.h"
+
+namespace warp::control {
+
+class Links : private PortListener {
+ public:
+  // What the links need of their node. All of it outlives them.
+  struct Context {
+    Loop& loop;
+    Netlink& netlink;
+    lcore::Dataplane& dataplane;
+    protocol::Node& protocol;
+    const config::NodeConfig& config;
+  };
+
+  // `on_published` runs after each new snapshot, when the routes agree with it.
+  Links(const Context& context, std::function<void()> on_published);
+
+  // At start a port that cannot be opened is an error, in one sentence. One whose interface is down, or absent and
+  // optional, is opened when it comes.
+  absl::Status OpenPorts();
+
+  // What tunnels to this peer need in order to send. Stays where it is, and changes with each snapshot.
+  const PeerRoute& Route(wire::PeerId peer) { return forwarding_.Route(peer); }
+
+  // --- The stages of a turn. ---
+  // A frame that is not WARP's, for the kernel.
+  void ToKernel(const lcore::ForeignFrame& frame) { ports_.ToKernel(frame); }
+  // Gives the workers a new snapshot where a port, a next hop or the protocol changed. To be called before
+  // SendDatagrams: a handshake response must not be on the wire before the workers know its session.
+  void PublishIfChanged();
+  // Sends up to `limit` of the protocol's datagrams.
+  void SendDatagrams(size_t limit);
+
+  // Looks whether each worker turns. Call about every 100 ms.
+  void CheckWorkers();
+  // Expires what waited too long and what nobody asks for any more, and tries again to open ports. Call about once a
+  // second.
+  void Expire();
+
+  // A port's name, for people.
+  std::string PortName(wire::PortId port) const;
+
+  const PortTable& ports() const { return ports_; }
+  const ForwardingBuilder& forwarding() const { return forwarding_; }
+  const Transmitter& transmitter() const { return transmitter_; }
+  const WorkerHealth& health() const { return health_; }
+
+ private:
+  // PortListener.
+  void OnPortChanged(wire::PortId id) override;
+  void OnPortClosing(wire::PortId id) override;
+
+  void Publish();
+
+  const Context context_;
+  const std::function<void()> on_published_;
+
+  // In order of construction. The table of ports is last: it calls this object, which then calls the others.
+  ForwardingBuilder forwarding_;
+  WorkerHealth health_;
+  NextHopTable next_hops_;
+  Transmitter transmitter_;
+  PortTable ports_;
+
+  bool changed_ = true;  // a port, next hop or worker did; the protocol tells by its version
+  uint64_t protocol_version_ = 0;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LINK_LINKS_H_
