@@ -62,11 +62,12 @@ class FakeDataplane : public Dataplane {
   uint16_t workers() const override { return 3; }
   uint64_t Heartbeat(WorkerId worker) const override { return heartbeats[worker]; }
   bool IsAsleep(WorkerId worker) const override { return asleep[worker]; }
-  WorkerStatus Status(WorkerId) const override { return {}; }
+  WorkerStatus Status(WorkerId) const override { return status; }
   uint64_t Drops(wire::Drop) const override { return 0; }
   uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
   absl::string_view engine_name() const override { return "none"; }
 
+  WorkerStatus status;  // of every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};
 };

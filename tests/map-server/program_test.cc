@@ -26,6 +26,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "tests/map-server/map_node.h"
+#include "tests/status_page.h"
 
 extern char** environ;
 
@@ -363,6 +364,14 @@ TEST_F(ProgramTest, BadInputIsCountedByNameAndChangesNothing) {
   EXPECT_EQ(mallory.Receive(), std::nullopt) << "answered";
   EXPECT_EQ(status["map"]["sessions"], 1);
   EXPECT_TRUE(alice.node.registered());
+}
+
+TEST_F(ProgramTest, EveryFieldOfItsStatusIsExplained) {
+  Start();
+  LiveSocket mallory(Ip("127.0.0.1"));
+  mallory.Send(at_[0], {});
+  ASSERT_TRUE(LiveNode::RunUntil({}, [&] { return !Status()["drops"].empty(); }));
+  ExpectDocumented(Status(), WARP_STATUS_PAGE, "warp-map");
 }
 
 TEST_F(ProgramTest, StatusClientsThatHangKeepNobodyOut) {

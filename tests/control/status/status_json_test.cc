@@ -1,0 +1,149 @@
+// A node's status with every optional field, held against docs/status.md: a field without a row, a row without a
+// field and a wrong type each fail.
+#include "control/status/status_json.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/control/config/temp_dir.h"
+#include "tests/control/fake_dataplane.h"
+#include "tests/control/network_namespace.h"
+#include "tests/control/turning.h"
+#include "tests/status_page.h"
+
+namespace warp::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+wire::Endpoint EndpointOf(uint8_t last, uint16_t port) {
+  return {wire::IpAddress::V4({127, 0, 0, last}), port};
+}
+
+class StatusJsonTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!home_.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  }
+
+  // An open port and a missing one; a gate of each type.
+  config::NodeConfig Config() {
+    config::NodeConfig config;
+    config.ports = {
+        {.name = "one", .device = wire::KernelDevice{.interface = "wan0"}},
+        {.name = "two", .device = wire::KernelDevice{.interface = "wan1"}, .optional = true}};
+    config.maps.resize(1);
+    config.maps[0].address = *config::HostPort::Parse("192.0.2.1:13116");
+    config.peers.resize(1);
+    config.peers[0].name = "hq";
+    config.tunnels.resize(3);
+    for (uint16_t i = 0; i < 3; ++i) {
+      config.tunnels[i].name = "tunnel" + std::to_string(i);
+      config.tunnels[i].id = i;
+    }
+    config.tunnels[0].gate.loopback = config::LoopbackGateConfig{.listen = EndpointOf(1, 9000)};
+    config.tunnels[1].gate.unix_socket = config::UnixGateConfig{.path = directory_.At("datagram")};
+    config.tunnels[2].gate.unix_socket = config::UnixGateConfig{
+        .path = directory_.At("seqpacket"), .type = config::UnixGateType::kSeqpacket};
+    return config;
+  }
+
+  static protocol::NodeOptions Options() {
+    protocol::NodeOptions options;
+    options.local.secret_key = wire::SecretKey::Generate();
+    options.local.wall_clock = [] { return uint64_t{1}; };
+    return options;
+  }
+
+  // One peer with all that may be known of it, and one of which nothing is.
+  static std::vector<protocol::PeerStatus> Peers() {
+    protocol::PathStatus path;
+    path.remote = EndpointOf(9, 13116);
+    path.rtt = milliseconds(20);
+    path.jitter = milliseconds(1);
+    protocol::PeerStatus known;
+    known.name = "hq";
+    known.session = std::make_shared<wire::Session>(wire::Session::Params{.window = 64},
+                                                    wire::SymmetricKey(), wire::SymmetricKey());
+    known.paths = {path, protocol::PathStatus{}};
+    protocol::PeerStatus unknown;
+    unknown.name = "branch";
+    return {known, unknown};
+  }
+
+  static std::vector<protocol::MapStatus> Maps() {
+    return {{.state = "registered", .registrations = {{.endpoint = EndpointOf(8, 13116)}}}};
+  }
+
+  // A drop of the port, which has no companion, and one of a tunnel.
+  static void Drop(Links& links, Traffic& traffic) {
+    lcore::ForeignFrame frame;
+    frame.port = 0;
+    links.ToKernel(frame);
+    const std::vector<uint8_t> large(wire::kMaxPayloadSize + 1);
+    const wire::Bytes payload(large);
+    traffic.tunnels()[0]->OnPayloads({&payload, 1});
+  }
+
+  // On the thread of `home_`.
+  nlohmann::json Status() {
+    EXPECT_TRUE(
+        NetworkNamespace::Run("ip link add wan0 type veth peer name peer0 && ip addr add "
+                              "10.0.0.1/24 dev wan0 && ip link set wan0 up"));
+    const config::NodeConfig config = Config();
+    const std::unique_ptr<Loop> loop = MakeLoop();
+    const std::unique_ptr<Netlink> netlink = *Netlink::Create(*loop);
+    lcore::FakeDataplane dataplane;
+    dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
+    protocol::Node protocol(Options());
+    Links links({*loop, *netlink, dataplane, protocol, config}, [] {});
+    Traffic traffic(*loop, dataplane, protocol);
+    for (const config::TunnelConfig& tunnel : config.tunnels) {
+      EXPECT_EQ(traffic.AddTunnel(tunnel, links.Route(0)), absl::OkStatus());
+    }
+    EXPECT_EQ(links.OpenPorts(), absl::OkStatus());
+    Drop(links, traffic);
+    const wire::Instant now = loop->now();
+    return nlohmann::json::parse(NodeStatusJson(now, {.config = config,
+                                                      .protocol = protocol,
+                                                      .dataplane = dataplane,
+                                                      .links = links,
+                                                      .traffic = traffic,
+                                                      .peers = Peers(),
+                                                      .maps = Maps(),
+                                                      .started = now - seconds(5)}));
+  }
+
+  NetworkNamespace home_;
+  const TempDir directory_;
+};
+
+TEST_F(StatusJsonTest, EveryFieldIsExplained) {
+  nlohmann::json status;
+  home_.Do([&] { status = Status(); });
+  ExpectDocumented(status, WARP_STATUS_PAGE, "warpd");
+}
+
+TEST_F(StatusJsonTest, SaysWhatItWasTold) {
+  nlohmann::json status;
+  home_.Do([&] { status = Status(); });
+  EXPECT_EQ(status["node"]["uptime_s"], 5.0);
+  EXPECT_EQ(status["node"]["state"], "running");
+  EXPECT_EQ(status["workers"][0]["stages"]["rx"]["cycles_per_packet"], 1.5);
+  EXPECT_EQ(status["ports"][0]["addresses"], nlohmann::json({"10.0.0.1"}));
+  EXPECT_EQ(status["ports"][0]["drops"], nlohmann::json({{"kernel_full", 1}}));
+  EXPECT_EQ(status["ports"][1]["state"], "missing");
+  EXPECT_EQ(status["maps"][0]["address"], "192.0.2.1:13116");
+  EXPECT_EQ(status["peers"][0]["paths"][0]["rtt_ms"], 20.0);
+  EXPECT_EQ(status["peers"][0]["paths"][1]["rtt_ms"], nullptr);
+  EXPECT_EQ(status["peers"][1]["session"], nullptr);
+  EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
+  EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));
+}
+
+}  // namespace
+}  // namespace warp::control

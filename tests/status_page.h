@@ -1,0 +1,84 @@
+// The fields of a status document beside those that docs/status.md explains, so that tests can hold the two together.
+#ifndef WARP_TESTS_STATUS_PAGE_H_
+#define WARP_TESTS_STATUS_PAGE_H_
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace warp {
+
+// Paths as the page writes them, each with its types: "peers[].paths[].rtt_ms" with "null" and "number".
+using StatusFields = std::map<std::string, std::set<std::string>>;
+
+// Adds every field of `json` that is no object itself. Drops and stages are keys that are names: the page has one row
+// for all.
+inline void CollectFields(const nlohmann::json& json, const std::string& path,
+                          StatusFields* fields) {
+  if (json.is_object()) {
+    const bool drops = path == "drops" || absl::EndsWith(path, ".drops");
+    const bool stages = absl::EndsWith(path, ".stages");
+    for (const auto& [key, value] : json.items()) {
+      const std::string name = drops ? "<drop>" : stages ? "<stage>" : key;
+      CollectFields(value, path.empty() ? name : absl::StrCat(path, ".", name), fields);
+    }
+  } else if (json.is_array() && (json.empty() || !json[0].is_string())) {
+    for (const nlohmann::json& element : json) CollectFields(element, path + "[]", fields);
+  } else {
+    (*fields)[path].insert(json.is_array()            ? "strings"
+                           : json.is_number_integer() ? "integer"
+                                                      : json.type_name());
+  }
+}
+
+// The rows of one section, "## warpd".
+inline StatusFields DocumentedFields(const std::string& page, const std::string& heading) {
+  std::ifstream file(page);
+  EXPECT_TRUE(file) << page;
+  StatusFields fields;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (absl::StartsWith(line, "## ")) inside = line == "## " + heading;
+    if (!inside || !absl::StartsWith(line, "| `")) continue;
+    const std::vector<std::string> cells = absl::StrSplit(line, " | ");
+    const std::vector<std::string> path = absl::StrSplit(cells[0], '`');
+    fields[path[1]] = absl::StrSplit(cells[1], " or ");
+  }
+  return fields;
+}
+
+// Each field of the document has a row of its type, and each row a field. The document must have every optional field.
+inline void ExpectDocumented(const nlohmann::json& document, const std::string& page,
+                             const std::string& heading) {
+  StatusFields fields;
+  CollectFields(document, "", &fields);
+  const StatusFields documented = DocumentedFields(page, heading);
+  for (const auto& [path, types] : fields) {
+    const auto row = documented.find(path);
+    if (row == documented.end()) {
+      ADD_FAILURE() << "docs/status.md, " << heading << ": lacks " << path;
+      continue;
+    }
+    for (const std::string& type : types) {
+      const bool whole = type == "integer" && row->second.contains("number");
+      EXPECT_TRUE(whole || row->second.contains(type)) << path << " is of the type " << type;
+    }
+  }
+  for (const auto& [path, types] : documented) {
+    const bool object = types.contains("object");  // its fields have rows of their own
+    EXPECT_TRUE(object || fields.contains(path)) << "docs/status.md: the document lacks " << path;
+  }
+}
+
+}  // namespace warp
+
+#endif  // WARP_TESTS_STATUS_PAGE_H_
