@@ -23,7 +23,7 @@ uint64_t Nanoseconds() { return static_cast<uint64_t>(os::Now().time_since_epoch
 
 size_t SegmentsFor(size_t size) { return std::min<size_t>(kBatch, 65000 / size); }
 
-// One call of as many payloads of `size` as `data` holds.
+// Sends as many payloads of `size` as `data` holds, in one call.
 bool SendSegments(int fd, const std::vector<uint8_t>& data, size_t size) {
   iovec vector = {const_cast<uint8_t*>(data.data()), data.size()};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {};
@@ -41,7 +41,7 @@ bool SendSegments(int fd, const std::vector<uint8_t>& data, size_t size) {
   return sendmsg(fd, &message, 0) >= 0;
 }
 
-// Of a receive with UDP_GRO: how many payloads it was.
+// How many payloads a receive with UDP_GRO brought.
 uint64_t SegmentsOf(const msghdr& message, size_t bytes) {
   msghdr copy = message;
   for (cmsghdr* c = CMSG_FIRSTHDR(&copy); c != nullptr; c = CMSG_NXTHDR(&copy, c)) {
@@ -83,7 +83,8 @@ void AppSender::Run(Batching batching, int cpu) {
                                       : send(fd.get(), payload_.data(), size, MSG_NOSIGNAL) >= 0;
       if (taken) {
         sent_.fetch_add(segments, std::memory_order_relaxed);
-      } else if (errno == EAGAIN) {  // a Unix gate held it back for the socket's time limit
+      } else if (errno ==
+                 EAGAIN) {  // a Unix gate held the sender back for as long as the socket waits
         if (stop_) return;
       }
     }

@@ -1,5 +1,5 @@
-// The applications at a benchmark's gates: a sender, a receiver, and a prober of latency, each a thread on a CPU of its
-// own choosing, that use sockets as any program would.
+// The applications at a benchmark's gates: a sender, a receiver and a prober of latency. Each is a thread pinned to a
+// given CPU, and uses sockets as any program would.
 #ifndef WARP_PERF_GATE_GATE_APP_H_
 #define WARP_PERF_GATE_GATE_APP_H_
 
@@ -13,16 +13,16 @@
 
 namespace warp::perf {
 
-// How a program moves datagrams: one for each call, or in batches of equal size (UDP_SEGMENT out, UDP_GRO in).
+// How a program moves datagrams: one with each call, or in batches of equal size (UDP_SEGMENT out, UDP_GRO in).
 enum class Batching : uint8_t { kPlain, kSegments };
 
-// Two sockets of one application, one at each end of each tunnel. The caller made and connected them.
+// The sockets of one application, one at each end of each tunnel. The caller made and connected them.
 struct AppSockets {
   std::vector<os::UniqueFd> near;  // sends
   std::vector<os::UniqueFd> far;   // receives
 };
 
-// Sends as fast as the sockets take it, a socket after the other, until destroyed.
+// Sends as fast as the sockets take it, one socket after the other, until it is destroyed.
 class AppSender {
  public:
   AppSender(const AppSockets& sockets, size_t size, Batching batching, int cpu);
@@ -38,10 +38,10 @@ class AppSender {
   std::thread thread_;
 };
 
-// Sends so many payloads, over the sockets in turn, and returns.
+// Sends `count` payloads over the sockets in turn, and returns.
 void SendRound(const AppSockets& sockets, size_t size, Batching batching, size_t count, int cpu);
 
-// Receives whatever comes, until destroyed.
+// Receives whatever comes, until it is destroyed.
 class AppReceiver {
  public:
   AppReceiver(const AppSockets& sockets, Batching batching, int cpu);
@@ -58,7 +58,7 @@ class AppReceiver {
 };
 
 // Sends a payload at the near end of the first tunnel and waits for it at the far end, `count` times, `interval_us`
-// apart (0: back to back). Returns the times of those that arrived within a second, ns.
+// apart (0: back to back). Returns the times, in ns, of those that arrived within a second.
 std::vector<uint64_t> ProbeLatency(const AppSockets& sockets, size_t size, size_t count,
                                    uint64_t interval_us, int cpu);
 

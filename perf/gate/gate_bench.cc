@@ -1,5 +1,5 @@
-// Gates that keep up: application to far application through real sockets, ports in-process. README.md says how to read
-// it.
+// Measures gates from application to far application, through real sockets and in-process ports. README.md says how to
+// read the figures.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -71,7 +71,7 @@ os::UniqueFd BoundUdp() {
 AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
   AppSockets sockets;
   std::vector<config::GateConfig> near(tunnels), far(tunnels);
-  std::vector<os::UniqueFd> places;  // the gates', taken until all have one of their own
+  std::vector<os::UniqueFd> places;  // keep the gates' addresses apart until all are chosen
   for (size_t i = 0; i < tunnels; ++i) {
     const wire::Endpoint near_gate = Loopback(places.emplace_back(BoundUdp()));
     const wire::Endpoint far_gate = Loopback(places.emplace_back(BoundUdp()));
@@ -89,7 +89,7 @@ AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
   return sockets;
 }
 
-// The files of Unix sockets, gone with this.
+// Owns the files of Unix sockets and removes them.
 class SocketDirectory {
  public:
   SocketDirectory() {
@@ -138,7 +138,7 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
   return sockets;
 }
 
-// One second of a case, in the control thread.
+// Runs one second of a case, in the control thread.
 void MeasureOnce(GatePair& pair, const Settings& settings, const Case& test, double seconds,
                  std::map<std::string, std::vector<double>>* samples) {
   const SocketDirectory files;
@@ -176,9 +176,9 @@ void MeasureOnce(GatePair& pair, const Settings& settings, const Case& test, dou
   add("control_in_ns", static_cast<double>(pair.cost().in - cost.in) / std::max(in, 1.0));
 }
 
-// What the control thread spends on a payload where it has enough of them: `kRound` wait in the gate's socket, are
-// taken, and come out at the other end, again and again. The application and the worker do their part meanwhile, on the
-// other CPU.
+// Measures what the control thread spends on a payload where it never waits for one: again and again, `kRound`
+// payloads wait in the gate's socket, are taken, and come out at the other end. The application and the worker do
+// their part meanwhile, on the other CPU.
 void MeasureRounds(GatePair& pair, const Settings& settings, const Case& test, size_t rounds,
                    std::map<std::string, std::vector<double>>* samples) {
   constexpr size_t kRound = 1024;

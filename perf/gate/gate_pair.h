@@ -1,6 +1,6 @@
-// Two nodes' traffic in one process, for measuring gates: real gates with real sockets at both ends, the control
-// thread's traffic turn, a dataplane with one worker, and two lab ports joined by a ring, so that no network is the
-// limit. What is left out: handshakes, paths and everything else that is not a payload's.
+// Two nodes' traffic in one process, for measuring gates: real gates with real sockets at both ends, the traffic part
+// of the control thread's turn, a dataplane with one worker, and two lab ports joined by a ring, so that no network
+// is the limit. Handshakes, paths and everything else that moves no payload are left out.
 //
 //   app ─► gate 0..n-1 (site A) ─► control ─► worker: seal ─ring─ open ─► control ─► gate (site B) ─► app
 #ifndef WARP_PERF_GATE_GATE_PAIR_H_
@@ -21,11 +21,11 @@
 
 namespace warp::perf {
 
-// What the control thread spent in turns that had something to do, ns.
+// What the control thread spent in stages that had something to do, ns.
 struct ControlCost {
-  uint64_t out = 0;          // gates to the worker's ring
-  uint64_t completions = 0;  // what became of it
-  uint64_t in = 0;           // the worker's ring to gates
+  uint64_t out = 0;          // from gates to the worker's ring
+  uint64_t completions = 0;  // reports
+  uint64_t in = 0;           // from the worker's ring to gates
 };
 
 class GatePair {
@@ -37,7 +37,7 @@ class GatePair {
     bool inline_worker = false;  // the control thread does its part: no worker_cpu
     bool spin = false;           // the control thread never sleeps
   };
-  // Initialises EAL: once in a process. Exits with a sentence where that fails.
+  // Initialises EAL, which can be done once in a process. Exits with a sentence where that fails.
   explicit GatePair(const Options& options);
   ~GatePair();
 
@@ -52,7 +52,7 @@ class GatePair {
   const ControlCost& cost() const { return cost_; }
   uint64_t from_app() const;  // payloads that site A's gates took
   uint64_t to_app() const;    // payloads that site B's gates delivered
-  uint64_t drops() const;     // of tunnels and gates
+  uint64_t drops() const;     // by tunnels and gates
 
  private:
   size_t TurnOnce();

@@ -1,6 +1,6 @@
-// Congestion: a port that takes 1,000 packets a second and refuses the rest, an application that offers what it can. An
-// application at a Unix gate is slowed down to that rate, and loses nothing; one at a loopback gate loses the newest,
-// by name. What is asserted is far below what is reached on a quiet machine (docs/decisions.md).
+// Congestion: a port takes 1,000 packets a second and refuses the others, and an application offers as much as it
+// can. An application at a Unix gate is slowed down to that rate and loses nothing; one at a loopback gate loses the
+// newest payloads, and each loss is a drop with a name. The bounds asserted here leave room for a busy machine.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -32,7 +32,7 @@ class CongestionTest : public ::testing::Test {
   }
   config::UnixGateConfig& gate() { return *tunnel_.gate.unix_socket; }
 
-  // Sends as fast as it may, for a while; returns how much was sent in a second.
+  // Sends as fast as the gate lets it for a while. Returns how many payloads it sent in a second.
   double Offer(GateLab& lab, size_t size = 1000) {
     const uint64_t before = lab.tunnel().sender().sent();
     const wire::Instant begin = os::Now();
@@ -93,7 +93,7 @@ TEST_F(CongestionTest, TheFastestPathSetsTheRate) {
   EXPECT_EQ(lab.Lost(), 0u);
 }
 
-// 47 packets each, in the order of a path that takes one at a time.
+// Each payload is 47 packets, on a path that takes one at a time.
 TEST_F(CongestionTest, LargePayloadsAreSlowedToo) {
   tunnel_.deadline = milliseconds(2000);
   GateLab lab({",rate=4700,burst=1"}, tunnel_);
@@ -109,7 +109,7 @@ TEST_F(CongestionTest, NothingIsTakenButTheDeadlineFreesTheSender) {
   EXPECT_EQ(lab.Lost(), lab.tunnel().sender().drops().Get(Drop::kDeadline));
 }
 
-// UDP cannot hold its sender back: drops by name, the oldest kept, memory bounded.
+// UDP cannot hold its sender back. The oldest payloads are kept, memory is bounded, and each drop has a name.
 TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
   const wire::Endpoint listen = {wire::IpAddress::V4({127, 0, 0, 1}), 39417};
   tunnel_.gate = {.loopback = config::LoopbackGateConfig{.listen = listen}};
@@ -139,7 +139,7 @@ TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
   EXPECT_EQ(lab.Lost(), lab.tunnel().sender().drops().Get(Drop::kGateFull));
 }
 
-// A path that takes all, and an application faster than all: each payload is sent, or counted once.
+// The path takes everything and the application is faster than all of it: each payload is sent, or counted once.
 TEST_F(CongestionTest, AFloodIsSentOrCounted) {
   const wire::Endpoint listen = {wire::IpAddress::V4({127, 0, 0, 1}), 39417};
   tunnel_.gate = {.loopback = config::LoopbackGateConfig{.listen = listen}};

@@ -64,7 +64,7 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
   EXPECT_EQ(traffic_->AddTunnel(config_, route_), absl::OkStatus());
 }
 
-// The far end of its wire is a port of ours too, which drops what it gets: a session of nobody.
+// The far end of the wire is a port of this node, too. It drops what it receives, because nobody knows the session.
 void GateLab::AddPath(size_t index, const std::string& arguments) {
   static std::atomic<int> serial = 0;
   const std::string wire = absl::StrCat("lab", serial++);
@@ -96,7 +96,7 @@ void GateLab::Publish(bool paths) {
   plane_->Publish(std::move(snapshot));
 }
 
-// As control/daemon/daemon.cc does: the table first, then the tunnels are told.
+// As Links does (control/link/links.cc): the workers get the table first, then the tunnels are told.
 void GateLab::TakePaths() {
   Publish(/*paths=*/false);
   route_.homes.clear();
@@ -137,7 +137,7 @@ void GateLab::TurnUntil(const std::function<bool()>& done) {
   }
 }
 
-// As control/daemon/daemon.cc does.
+// As control/daemon/turn.cc does.
 void GateLab::Sleep() {
   const wire::Instant begin = loop_->now();
   constexpr wire::Duration kLongest = std::chrono::milliseconds(10);
@@ -173,7 +173,7 @@ void GateLab::TurnWhile(const std::vector<std::function<void()>>& applications) 
     });
   }
   TurnUntil([&] { return running == 0; });
-  if (running > 0) CloseGate();  // so that they end, too
+  if (running > 0) CloseGate();  // ends the applications, which wait for the gate
   for (std::thread& thread : threads) thread.join();
 }
 

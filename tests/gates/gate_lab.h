@@ -1,5 +1,6 @@
-// A gate and all that is behind it, but for the network: real sockets, the control thread's traffic turn, a dataplane
-// with its workers, and lab ports that refuse as they are told. The thread that made it is the control thread.
+// A gate and everything behind it except the network: real sockets, the traffic part of the control thread's turn, a
+// dataplane with its workers, and lab ports that refuse as they are told. The thread that makes it is the control
+// thread.
 //
 //   application threads ─► gate ─► tunnel ─► workers ─► lab ports ─► nobody
 #ifndef WARP_TESTS_GATES_GATE_LAB_H_
@@ -22,27 +23,27 @@ namespace warp::control {
 
 class GateLab {
  public:
-  // A path for each of `devices`: arguments of a lab port, ",rate=1000". Each has a worker to itself, or the control
-  // thread is the worker of all, as on machines with few CPUs.
+  // Makes a path for each of `devices`, which are arguments of lab ports (",rate=1000"). Each path has a worker to
+  // itself; with `inline_worker`, the control thread does the work of all, as on machines with few CPUs.
   GateLab(const std::vector<std::string>& devices, const config::TunnelConfig& tunnel,
           bool inline_worker = false);
   ~GateLab();
 
-  // The control thread's turns, until `done` or, with a failed expectation, for a minute.
+  // Runs the control thread's turns until `done`. Fails the test after a minute.
   void TurnUntil(const std::function<bool()>& done);
-  // While `applications`, on threads of their own, run: each is called once.
+  // Calls each of `applications` once on a thread of its own, and turns until all have returned.
   void TurnWhile(const std::vector<std::function<void()>>& applications);
 
-  // The port of path i takes one packet more. Any thread.
+  // Lets the port of the path take one packet more. Any thread.
   void Grant(size_t path);
 
-  // All paths go, or come back: in the workers' table, then in the tunnel's route, as control does it. The third takes
-  // them from the workers alone, as a tunnel sees it that sent just before it was told. Control thread.
+  // Takes all paths, or gives them back: first in the workers' table, then in the tunnel's route, as control does it.
+  // The third takes them from the workers alone, so that the tunnel still sends to them. Control thread.
   void TakePaths();
   void GivePaths();
   void TakePathsFromWorkers() { Publish(/*paths=*/false); }
 
-  // Payloads that ended as a drop, of the tunnel and its gate.
+  // How many payloads ended as a drop of the tunnel or its gate.
   uint64_t Lost() const;
   const Tunnel& tunnel() const { return *traffic_->tunnels()[0]; }
   void CloseGate() { traffic_->CloseGates(); }

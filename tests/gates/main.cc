@@ -1,4 +1,4 @@
-// EAL can be initialised once in a process, so once for all tests.
+// EAL can be initialised only once in a process, so all tests share it.
 #include <gtest/gtest.h>
 
 #include <iostream>

@@ -1,5 +1,5 @@
-// Outages: for a while there is no path at all. An application at a Unix gate waits that long, up to the deadline,
-// wherever its payloads were when the last path went, and loses nothing.
+// Outages: for a while there is no path at all. An application at a Unix gate waits for the end of it, up to the
+// deadline, and loses nothing, wherever its payloads were when the last path went.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -21,7 +21,7 @@ class OutageTest : public ::testing::TestWithParam<bool> {
  protected:
   OutageTest() {
     tunnel_.name = "video";
-    tunnel_.deadline = std::chrono::seconds(50);  // nothing here is ever late
+    tunnel_.deadline = std::chrono::seconds(50);  // longer than any test
     tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
   }
   void SetUp() override {
@@ -29,7 +29,8 @@ class OutageTest : public ::testing::TestWithParam<bool> {
   }
   GateLab MakeLab() { return GateLab({"", ""}, tunnel_, /*inline_worker=*/GetParam()); }
 
-  // The control thread's turns, each followed by `story`, until `application`, on a thread of its own, is over.
+  // Runs `application` on a thread of its own. Until it returns, turns the control thread and calls `story` after
+  // each turn.
   void Run(GateLab& lab, const std::function<void()>& application,
            const std::function<void()>& story) {
     std::atomic<bool> over = false;
@@ -41,7 +42,7 @@ class OutageTest : public ::testing::TestWithParam<bool> {
       story();
       return over.load();
     });
-    if (!over) lab.CloseGate();  // so that it ends, too
+    if (!over) lab.CloseGate();  // ends the application, which waits for the gate
     thread.join();
   }
 
@@ -52,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(, OutageTest, testing::Bool(), [](const auto& test) {
   return test.param ? std::string("InlineWorker") : std::string("Workers");
 });
 
-// The tunnel does not know yet: its payload is at a worker when that finds no path.
+// The tunnel does not know that the path is gone, so its payload reaches a worker that finds none.
 TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
   GateLab lab = MakeLab();
   const TunnelSender& sender = lab.tunnel().sender();
@@ -66,7 +67,7 @@ TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
         UnixApplication app(SOCK_DGRAM, 0);
         ASSERT_EQ(app.Connect(tunnel_.gate.unix_socket->path), 0);
         ASSERT_EQ(app.Send("waits"), 0);
-        ASSERT_TRUE(app.Ready(POLLOUT, -1));  // it is done
+        ASSERT_TRUE(app.Ready(POLLOUT, -1));  // the payload before is finished
         done = true;
       },
       [&] {
@@ -81,7 +82,8 @@ TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
   EXPECT_EQ(lab.Lost(), 0u);
 }
 
-// Payloads lie everywhere when the paths go: in the gate, in the rings, sealed and unsealed, some of them in pieces.
+// Payloads lie everywhere when the paths go: in the gate and in the rings, sealed and unsealed, some of them
+// fragmented.
 TEST_P(OutageTest, NothingIsLostWhilePathsComeAndGo) {
   constexpr int kPayloads = 5000;
   tunnel_.gate.unix_socket->queue = 64;
@@ -103,7 +105,7 @@ TEST_P(OutageTest, NothingIsLostWhilePathsComeAndGo) {
         next_change = os::Now() + milliseconds(1);
       });
   lab.GivePaths();
-  // The last of them may still lie in the gate's socket.
+  // The last payloads may still lie in the gate's socket.
   const TunnelSender& sender = lab.tunnel().sender();
   lab.TurnUntil([&] { return sender.accepted() == kPayloads && sender.idle(); });
   EXPECT_EQ(sender.sent(), static_cast<uint64_t>(kPayloads));

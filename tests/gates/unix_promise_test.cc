@@ -1,6 +1,7 @@
-// The promise of a Unix gate, by time stamps: send(k) returns only after k-1 was sent, and a connected application that
-// polls POLLOUT after it knows that k was. The port refuses every packet for 20 ms, then takes one, at a moment that
-// the test writes down: what returns before is a violation.
+// The promise of a Unix gate, checked by time stamps: send(k) returns only after payload k-1 was sent, and a
+// connected application that polls for POLLOUT learns only after payload k was sent that it was. The port refuses
+// every packet for 20 ms and then takes one, at a moment that the test writes down. A call that returned before that
+// moment broke the promise.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,14 +19,14 @@ namespace {
 constexpr std::chrono::milliseconds kInterval{20};
 constexpr int kSends = 250;  // times four: a thousand
 
-// Moments, written down by several threads.
+// Moments that several threads write down.
 class Log {
  public:
   void Note() {
     const std::lock_guard lock(mutex_);
     moments_.push_back(os::Now());
   }
-  // Their order is that of their time stamps.
+  // They are in the order of their time stamps.
   std::vector<wire::Instant> Sorted() {
     const std::lock_guard lock(mutex_);
     std::sort(moments_.begin(), moments_.end());
@@ -46,7 +47,7 @@ class UnixPromiseTest : public ::testing::TestWithParam<Case> {
  protected:
   UnixPromiseTest() {
     tunnel_.name = "video";
-    tunnel_.deadline = std::chrono::seconds(50);  // nothing here is ever late
+    tunnel_.deadline = std::chrono::seconds(50);  // longer than the test
     tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
   }
 
@@ -89,7 +90,7 @@ TEST_P(UnixPromiseTest, ASendReturnsNoSoonerThanItMay) {
   over = true;
   port.join();
 
-  // Packet j (from 0) was taken no sooner than it was granted.
+  // The port took packet j (from 0) no sooner than it was granted.
   const std::vector<wire::Instant> granted = granted_.Sorted();
   const std::vector<wire::Instant> returned = returned_.Sorted();
   const std::vector<wire::Instant> writable = writable_.Sorted();
