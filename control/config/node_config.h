@@ -25,6 +25,7 @@
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/polling.h"
 #include "dataplane/wire/port_device.h"
+#include "dataplane/wire/session/timers.h"
 
 namespace warp::config {
 
@@ -32,20 +33,8 @@ using Duration = std::chrono::nanoseconds;
 
 enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // auto: with a PCI port, and only then
 
-// node.timers: those of protocol::Timers (control/protocol/constants.h), which tests shorten.
-struct TimersConfig {
-  Duration rekey_after =
-      std::chrono::seconds(120);  // the initiator of a session makes the next one
-  Duration rekey_after_responder =
-      std::chrono::seconds(135);  // the responder does, if the initiator did not
-  Duration session_lifetime = std::chrono::seconds(180);  // the keys die
-  Duration session_silence =
-      std::chrono::seconds(1);  // nothing authentic for so long: a new handshake
-  Duration handshake_retry = std::chrono::milliseconds(250);  // doubled each time, up to:
-  Duration handshake_retry_max = std::chrono::seconds(1);
-  Duration probe_interval = std::chrono::milliseconds(200);
-  Duration path_lost_after =
-      std::chrono::seconds(1);  // no answer to a probe for so long: the path is lost
+// node.timers: the protocol's, and the one of sessions with maps.
+struct TimersConfig : wire::ConfiguredTimers {
   Duration map_rekey_after = std::chrono::hours(1);
 };
 

@@ -37,38 +37,12 @@ void CheckOrder(Reader& reader, const std::string& path, const char* shorter,
 
 const SectionOf<TimersConfig>& TimersSchema() {
   static const SectionOf<TimersConfig>& section = Declare<TimersConfig>([](auto& s) {
-    s.Scalar("rekey_after", &TimersConfig::rekey_after, DurationText(milliseconds(100), hours(1)))
-        .Why("The node that initiated a session makes the next one after this time.");
-    s.Scalar("rekey_after_responder", &TimersConfig::rekey_after_responder,
-             DurationText(milliseconds(100), hours(1)))
-        .Why("The other node does, if the initiator did not by then.");
-    s.Scalar("session_lifetime", &TimersConfig::session_lifetime,
-             DurationText(milliseconds(200), hours(1)))
-        .Why("A session's keys die after this time, whether there is a new session or not.");
-    s.Scalar("session_silence", &TimersConfig::session_silence,
-             DurationText(milliseconds(100), minutes(1)))
-        .Why(
-            "When nothing authentic came from the peer for so long, despite probes, a new "
-            "handshake begins.");
-    s.Scalar("handshake_retry", &TimersConfig::handshake_retry,
-             DurationText(milliseconds(10), minutes(1)))
-        .Why(
-            "An unanswered handshake message is repeated after this time, then after twice that, "
-            "and so on.");
-    s.Scalar("handshake_retry_max", &TimersConfig::handshake_retry_max,
-             DurationText(milliseconds(10), minutes(10)))
-        .Why(
-            "The longest time between two repetitions: a peer that comes back is found within it.");
-    s.Scalar("probe_interval", &TimersConfig::probe_interval,
-             DurationText(milliseconds(10), seconds(10)))
-        .Why(
-            "How often each path is probed. A link put back is in use again after about this "
-            "time.");
-    s.Scalar("path_lost_after", &TimersConfig::path_lost_after,
-             DurationText(milliseconds(20), minutes(1)))
-        .Why(
-            "A path whose probes stay unanswered for so long carries no payloads until one is "
-            "answered.");
+#define WARP_TIMER_KEY(name, standard, shortest, longest, why)                \
+  s.Scalar(#name, static_cast<Duration TimersConfig::*>(&TimersConfig::name), \
+           DurationText(milliseconds(shortest), milliseconds(longest)))       \
+      .Why(why);
+    WARP_TIMERS(WARP_TIMER_KEY)
+#undef WARP_TIMER_KEY
     s.Scalar("map_rekey_after", &TimersConfig::map_rekey_after, DurationText(seconds(1), hours(24)))
         .Why("How long a session with a map lasts before the next one is made.");
     s.Check([](Reader& reader, const std::string& path, TimersConfig& t) {

@@ -23,14 +23,7 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
 
 protocol::Timers TimersOf(const config::TimersConfig& config) {
   protocol::Timers timers;
-  timers.rekey_after = config.rekey_after;
-  timers.rekey_after_responder = config.rekey_after_responder;
-  timers.session_lifetime = config.session_lifetime;
-  timers.session_silence = config.session_silence;
-  timers.handshake_retry = config.handshake_retry;
-  timers.handshake_retry_max = config.handshake_retry_max;
-  timers.probe_interval = config.probe_interval;
-  timers.path_lost_after = config.path_lost_after;
+  static_cast<wire::ConfiguredTimers&>(timers) = config;
   return timers;
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/wire/session/timers.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::protocol {
@@ -17,39 +18,25 @@ using wire::kNever;
 
 // --- Timers. Tests and `node.timers` override what they like; docs/state-machines.md lists them. ---
 
-struct Timers {
-  // Sessions.
-  Duration rekey_after =
-      std::chrono::seconds(120);  // the initiator of a session makes the next one
-  Duration rekey_after_responder =
-      std::chrono::seconds(135);  // the responder does, if the initiator did not
-  Duration session_lifetime = std::chrono::seconds(180);  // the keys die
-  Duration session_silence =
-      std::chrono::seconds(1);  // nothing authentic for so long: a new handshake
-
+// The others are in dataplane/wire/session/timers.h, because a configuration may set those.
+struct Timers : wire::ConfiguredTimers {
   // Handshakes.
-  Duration handshake_retry =
-      std::chrono::milliseconds(250);  // the same initiation again, then after twice that...
-  Duration handshake_retry_max =
-      std::chrono::seconds(1);  // ... up to this: a peer that comes back is found at once
-  Duration handshake_attempt =
-      std::chrono::seconds(5);  // life of one ephemeral key; above any round trip
-  Duration handshake_cookie_wait =
-      std::chrono::milliseconds(50);  // cookies of further paths, before the fresh attempt
-  Duration confirm_interval =
-      std::chrono::milliseconds(100);  // the initiator's confirm, until it opens a packet
-  Duration confirm_lifetime =
-      std::chrono::seconds(10);  // a session that nobody confirmed is forgotten
-  Duration cookie_lifetime = std::chrono::seconds(120);  // of the secret that cookies are made with
+  // The life of one ephemeral key; longer than any round trip.
+  Duration handshake_attempt = std::chrono::seconds(5);
+  // How long the cookies of further paths are waited for, before the fresh attempt.
+  Duration handshake_cookie_wait = std::chrono::milliseconds(50);
+  // Between the initiator's confirms, until it opens a packet.
+  Duration confirm_interval = std::chrono::milliseconds(100);
+  // A session that nobody confirmed is forgotten after this time.
+  Duration confirm_lifetime = std::chrono::seconds(10);
+  // Of the secret that cookies are made with.
+  Duration cookie_lifetime = std::chrono::seconds(120);
 
   // Paths.
-  Duration probe_interval = std::chrono::milliseconds(200);  // of active and lost paths
-  Duration candidate_interval_max =
-      std::chrono::seconds(5);  // of candidates, doubled from probe_interval
-  Duration path_lost_after =
-      std::chrono::seconds(1);  // no answer to a probe for so long: the path is lost
-  Duration learned_lifetime =
-      std::chrono::seconds(300);  // a learned endpoint without an active path is forgotten
+  // The longest interval between probes of a candidate; it doubles from probe_interval up to this.
+  Duration candidate_interval_max = std::chrono::seconds(5);
+  // A learned endpoint without an active path is forgotten after this time.
+  Duration learned_lifetime = std::chrono::seconds(300);
 };
 
 // --- Implementation limits. ---

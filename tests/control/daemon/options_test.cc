@@ -52,6 +52,25 @@ TEST(NodeOptions, ControlSpinsOnACpuOfItsOwnOrForItsWorker) {
   EXPECT_FALSE(ControlSpins(adaptive, {.worker_cpus = {2}, .inline_worker = true}));
 }
 
+// Sets each timer of the table to a value of its own, after the defaults of both sides were compared.
+TEST(NodeOptions, EveryConfiguredTimerReachesTheProtocol) {
+  config::TimersConfig config;
+  const protocol::Timers defaults = TimersOf(config);
+  int64_t ns = 0;
+#define WARP_TIMER_SET(name, standard, shortest, longest, why)            \
+  EXPECT_EQ(defaults.name, std::chrono::milliseconds(standard)) << #name; \
+  config.name = wire::Duration(++ns);
+  WARP_TIMERS(WARP_TIMER_SET)
+#undef WARP_TIMER_SET
+  const protocol::Timers timers = TimersOf(config);
+  ns = 0;
+#define WARP_TIMER_EXPECT(name, standard, shortest, longest, why) \
+  EXPECT_EQ(timers.name, wire::Duration(++ns)) << #name;
+  WARP_TIMERS(WARP_TIMER_EXPECT)
+#undef WARP_TIMER_EXPECT
+  EXPECT_EQ(ns, 8);
+}
+
 TEST(NodeOptions, ControlKeepsPollingForAMomentUnlessItIsInterrupted) {
   EXPECT_GT(SpinWindowOf(Config(std::nullopt)).window(), wire::Duration::zero());
   EXPECT_GT(SpinWindowOf(Config(wire::Polling::kAdaptive)).window(), wire::Duration::zero());
