@@ -25,6 +25,7 @@ LAYERS = {
 }
 
 MAX_LINES = 350
+MAX_COLUMNS = 120
 MAX_UNITS = 10
 LARGE_ROOMS = {
     "tools/gauge": "one verb of the gauge a unit, beside the few parts that they share",
@@ -157,6 +158,23 @@ def check_length(source, _build):
         lines = read(source, name).count("\n")
         if lines > MAX_LINES and not name.startswith("tests/"):
             yield f"{name}: has {lines} lines"
+
+
+def check_columns(source, _build):
+    """Comments and the prose of documents keep to 120 columns; clang-format looks after the code."""
+    for name in sorted(tracked(source)):
+        if name.endswith((".h", ".cc")):
+            prose = re.compile(r"\s*//")
+            text = read(source, name)
+        elif name.endswith(".md"):
+            prose = re.compile(r"[^|]")
+            blocks = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+            text = blocks.sub(lambda block: "\n" * block.group().count("\n"), read(source, name))
+        else:
+            continue
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > MAX_COLUMNS and prose.match(line):
+                yield f"{name}:{number}: has {len(line)} columns"
 
 
 def check_pure(source, _build):
