@@ -28,7 +28,7 @@ class Defer : public testing::Test {
   }
   Worker& worker() { return net_.b().plane().worker(0); }
 
-  Network net_{{.ports = 1}, {.ports = 2, .workers = 2}};
+  Network net_{{.ports = 1}, {.ports = 3, .workers = 2}};
 };
 
 TEST_F(Defer, OpensAfterATurnWhateverTheHintSays) {
@@ -80,6 +80,32 @@ TEST_F(Defer, EndsWithItsPort) {
   net_.b().SetPresent(0, false);
   net_.b().Publish();
   worker().RunOnce();
+  EXPECT_EQ(net_.b().Drops(Drop::kUnknownSession), 1u);
+  EXPECT_EQ(net_.b().BuffersInUse(), 0u);
+}
+
+// Control may have put another port into the slot meanwhile, which another worker polls and counts for.
+TEST_F(Defer, EndsWhereAnotherWorkerHasTheSlot) {
+  Arrive();
+  worker().RunOnce();
+  DpdkDataplane& plane = net_.b().plane();
+  std::unique_ptr<Snapshot> later = net_.b().MakeSnapshot();
+  later->ports[net_.b().port(1)].present = false;
+  for (const size_t i : {0, 1}) net_.b().SetPresent(i, false);
+  net_.b().Publish();
+  // Worker 0 lets go of the table without another turn.
+  plane.worker(1).RunOnce();
+  worker().Stop();
+  worker().Run();
+  for (const size_t i : {0, 1}) ASSERT_TRUE(plane.RemovePort(net_.b().port(i)).ok());
+  const absl::StatusOr<PortId> again = plane.AddPort(
+      {.name = "again", .device = VirtualDevice{"net_warp_lab0,wire=" + net_.b().wire(0)}}, -1);
+  ASSERT_TRUE(again.ok()) << again.status();
+  ASSERT_EQ(*again, net_.b().port(0));
+  ASSERT_EQ(plane.Info(*again).worker, 1);  // worker 0 still has the third port
+  plane.Publish(std::move(later));
+  worker().RunOnce();
+  EXPECT_THAT(net_.b().Received(), IsEmpty());
   EXPECT_EQ(net_.b().Drops(Drop::kUnknownSession), 1u);
   EXPECT_EQ(net_.b().BuffersInUse(), 0u);
 }
