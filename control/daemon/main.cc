@@ -1,7 +1,6 @@
 // warpd: the node. `warpd --config FILE`.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -9,6 +8,7 @@
 
 #include "control/config/node_config.h"
 #include "control/daemon/daemon.h"
+#include "dataplane/os/process.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace {
@@ -16,20 +16,6 @@ namespace {
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "warpd: %s\n", std::string(status.message()).c_str());
   return 1;
-}
-
-// A core dump would hold keys.
-void ForbidCoreDumps() {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-}
-
-// Each gate takes a descriptor, and a shell grants only 1024 of them: the process takes as many as the system allows.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -41,8 +27,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("warpd " WARP_VERSION));
   CLI11_PARSE(app, argc, argv);
 
-  ForbidCoreDumps();
-  RaiseDescriptorLimit();
+  warp::os::ForbidCoreDumps();
+  warp::os::RaiseDescriptorLimit();
   spdlog::set_default_logger(spdlog::stderr_logger_st("warpd"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
   if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);

@@ -7,13 +7,13 @@
 
 namespace warp::os {
 
-SocketAddress::SocketAddress(const wire::Endpoint& endpoint) {
+SocketAddress::SocketAddress(const wire::Endpoint& endpoint, uint32_t interface) {
   if (endpoint.address.is_v4()) {
     v4_ = {.sin_family = AF_INET, .sin_port = htons(endpoint.port)};
     const auto bytes = endpoint.address.v4_bytes();
     std::memcpy(&v4_.sin_addr, bytes.data(), bytes.size());
   } else {
-    v6_ = {.sin6_family = AF_INET6, .sin6_port = htons(endpoint.port)};
+    v6_ = {.sin6_family = AF_INET6, .sin6_port = htons(endpoint.port), .sin6_scope_id = interface};
     const auto& bytes = endpoint.address.bytes();
     std::memcpy(&v6_.sin6_addr, bytes.data(), bytes.size());
   }

@@ -5,17 +5,19 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <optional>
 
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::os {
 
-// One sockaddr_in or sockaddr_in6; the endpoint's family decides which. No scope, no flow label.
+// One sockaddr_in or sockaddr_in6; the endpoint's family decides which. No flow label.
 class SocketAddress {
  public:
   SocketAddress() = default;  // AF_UNSPEC
-  explicit SocketAddress(const wire::Endpoint& endpoint);
+  // `interface`: the index of the one that a link-local address belongs to; 0: none.
+  explicit SocketAddress(const wire::Endpoint& endpoint, uint32_t interface = 0);
 
   // nullopt of other families.
   std::optional<wire::Endpoint> ToEndpoint() const;
