@@ -3,7 +3,7 @@
 //
 // One non-blocking socket carries dumps, questions and multicast events alike, so that what arrives
 // later is newer. An overrun (ENOBUFS) leads to a new dump, during which the old state stands (make
-// before break). Questions are sent by Post, since the kernel answers them in the sender's own call
+// before break). Questions are sent by AsyncSend, since the kernel answers them in the sender's own call
 // and under its RTNL lock. Control thread only.
 //
 // Callbacks run from Loop::RunOnce, never from within a call made here; several changes of one

@@ -86,7 +86,7 @@ class NetlinkSocket {
   std::deque<std::vector<uint8_t>> outbox_;
   const std::unique_ptr<uint8_t[]> buffer_;
   Timer refused_;
-  Post post_;
+  AsyncSend post_;
   Task flush_;
   Task more_;
   Watch watch_;

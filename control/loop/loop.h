@@ -1,5 +1,4 @@
-// The event loop of the control thread: one io_uring, multishot polls on descriptors, timers,
-// deferred tasks.
+// The event loop of a thread: readiness of descriptors, timers, deferred tasks.
 //
 //   while (running) {
 //     loop.BeginTurn();                                   // reads the clock: loop.now() of this turn
@@ -12,41 +11,51 @@
 // Code that runs on a loop takes the time from now(), or as a parameter, and never from a clock, so that all parts of a
 // turn agree on it.
 //
-// The ring tells readiness; the data itself moves by recvmmsg and sendmmsg, which cost the same per
-// datagram as requests in the ring (docs/decisions.md) and need no buffers lent to the kernel. The
-// exception is Post: a system call that may wait for a lock of the kernel runs on a worker of the
-// ring.
+// The loop tells readiness; the data itself moves by recvmmsg and sendmmsg, which cost the same per datagram as requests in
+// an io_uring (docs/decisions.md) and need no buffers lent to the kernel. The exception is AsyncSend: a send that may wait for
+// a lock of the kernel is made on another thread.
 //
-// Single-threaded: the thread that created the loop makes all calls. Everything below belongs to
-// its creator, unregisters in its destructor, and must not outlive the loop. A callback may destroy
-// any object of the loop, its own included; one that was destroyed is not called again, even if its
-// event had already happened.
+// A loop has one of two back ends (poller.h): io_uring, by which a turn without events costs no system call, or epoll where
+// the system forbids io_uring. They behave alike.
+//
+// Single-threaded: the thread that opened the loop makes all calls. Watches, timers, tasks and sends belong to their creator,
+// unregister in their destructor, and must not outlive the loop. A callback may destroy any of them, its own included; one
+// that was destroyed is not called again, even if its event had already happened.
 #ifndef WARP_CONTROL_LOOP_LOOP_H_
 #define WARP_CONTROL_LOOP_LOOP_H_
-
-#include <liburing.h>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/os/unique_fd.h"
+#include "absl/strings/string_view.h"
+#include "control/loop/poller.h"
+#include "dataplane/os/thread_checker.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
 
 class Loop {
  public:
-  // Unavailable, with the reason, where the kernel refuses an io_uring.
+  enum class BackEnd : uint8_t { kUring, kEpoll };
+
+  // io_uring where the system lets us, else epoll. Unavailable where the process is out of descriptors.
   static absl::StatusOr<std::unique_ptr<Loop>> Open();
-  ~Loop();  // waits for calls that Post started
+  // This one or none: Unavailable, with the reason, where the system forbids it.
+  static absl::StatusOr<std::unique_ptr<Loop>> Open(BackEnd back_end);
+  ~Loop();  // waits for the sends under way
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
+
+  absl::string_view back_end_name() const;  // "io_uring" or "epoll"
+  // Why it is not io_uring; empty where it is, or where epoll was asked for.
+  const std::string& fallback_reason() const { return fallback_reason_; }
 
   // The time of the present turn. It is read once per turn, and anew after a sleep.
   wire::Instant now() const { return now_; }
@@ -58,9 +67,8 @@ class Loop {
   // A fresh reading, to measure how long something took or to poll the kernel during set-up. It leaves now() as it is.
   wire::Instant ReadClock() const;
 
-  // Runs up to `max_events` callbacks of descriptors, then the timers that are due, then the tasks
-  // scheduled before this call. Makes no system call when nothing happened. Returns how many
-  // callbacks ran.
+  // Runs up to `max_events` callbacks of descriptors, then the timers that are due, then the tasks scheduled before this
+  // call. Returns how many callbacks ran.
   size_t RunOnce(size_t max_events);
 
   // Sleeps until there is something for RunOnce to do, or `timeout` has passed since now(); 0 or less only looks. Returns at
@@ -72,62 +80,56 @@ class Loop {
   //   const Duration time = loop.ArmSleep(timeout);   // zero: RunOnce has something to do
   //   poll(wake_fd, time);
   //   loop.DisarmSleep(wake_fd is readable);
+  //
   // As by Wait, the timeout counts from now().
   wire::Duration ArmSleep(wire::Duration timeout);
   void DisarmSleep(bool woken);  // whether wake_fd was readable
-  int wake_fd() const { return wake_fd_.get(); }
+  int wake_fd() const { return poller_->wake_fd(); }
 
  private:
   friend class Watch;
   friend class Timer;
   friend class Task;
-  friend class Post;
+  friend class AsyncSend;
   using Handler = std::function<void(int result)>;
 
-  // One request in the ring: a poll, or a post. The user data of its completions is its slot's
-  // number and generation, so that a late completion finds nobody.
+  // One request of the poller: a poll, or a send. Its id is its number and generation, so that a late event finds nobody.
   struct Slot {
     uint32_t generation = 1;
     bool used = false;
     int fd = -1;
-    uint32_t events = 0;               // of a poll; 0: a post
-    std::vector<uint8_t> bytes;        // of a post: the kernel reads them until it completes
+    uint32_t events = 0;               // of a poll; 0: a send
     std::shared_ptr<Handler> handler;  // shared: its owner may be destroyed while it runs
   };
 
-  Loop() = default;
+  Loop(BackEnd back_end, std::unique_ptr<Poller> poller);
   uint64_t AddSlot(Slot slot);
   Slot* FindSlot(uint64_t id);
   void FreeSlot(uint64_t id);
-  io_uring_sqe* NextSqe();
-  void ArmPoll(uint64_t id, const Slot& slot);
-  void CancelPoll(uint64_t id);
-  void StartPost(uint64_t id, const Slot& slot);
-  void Dispatch(uint64_t id, int result, uint32_t flags);
+  void Dispatch(const Poller::Event& event);
   size_t RunEvents(size_t max_events);
   size_t RunTimers();
   size_t RunTasks();
   wire::Duration TimeToSleep(wire::Duration timeout) const;
 
-  io_uring ring_{};
-  bool ring_valid_ = false;
-  os::UniqueFd wake_fd_;  // an eventfd that the ring writes, but only while armed
+  const BackEnd back_end_;
+  std::string fallback_reason_;
+  const std::unique_ptr<Poller> poller_;
+  const os::ThreadChecker thread_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
-  uint32_t posts_in_flight_ = 0;
   wire::Instant now_;
   bool turn_begun_ = false;  // BeginTurn was called since the last RunOnce
   std::set<std::pair<wire::Instant, class Timer*>> timers_;
   std::vector<class Task*> tasks_;  // null: destroyed meanwhile
 };
 
-// Tells when a descriptor becomes ready: edge-triggered, as epoll's EPOLLET. The callback must go
-// on until EAGAIN (or a short count), or schedule a Task to continue: what it leaves is not told
-// again. Readiness at construction is told.
+// Tells when a descriptor becomes ready: edge-triggered, as epoll's EPOLLET. The callback must go on until EAGAIN (or a short
+// count), or schedule a Task to continue: what it leaves is not told again. Readiness at construction is told.
 class Watch {
  public:
-  // `events`: POLLIN, POLLOUT; the callback gets those that happened, and POLLERR and POLLHUP
-  // unasked. `fd` stays the caller's; destroy the watch before closing it.
+  // `events`: POLLIN, POLLOUT; the callback gets those that happened, and POLLERR and POLLHUP unasked; POLLNVAL, once, where
+  // the descriptor cannot be polled. `fd` stays the caller's; destroy the watch before closing it.
   Watch(Loop& loop, int fd, uint32_t events, std::function<void(uint32_t events)> callback);
   ~Watch();
   Watch(const Watch&) = delete;
@@ -135,6 +137,7 @@ class Watch {
 
  private:
   Loop& loop_;
+  const int fd_;
   const uint64_t id_;
 };
 
@@ -177,16 +180,15 @@ class Task {
   bool scheduled_ = false;
 };
 
-// Sends bytes on a socket from a worker thread of the kernel, one call at a time: for sockets whose
-// send does the work of the request itself and may wait for a lock (rtnetlink and its RTNL), which
-// the control thread must not.
-class Post {
+// Sends bytes on a socket from another thread, one call at a time: for sockets whose send does the work of the request itself
+// and may wait for a lock (rtnetlink and its RTNL), which the loop's thread must not.
+class AsyncSend {
  public:
   // `callback` gets the result of the call: bytes sent, or a negative errno.
-  Post(Loop& loop, int fd, std::function<void(int result)> callback);
-  ~Post();  // a call in flight goes on with its own copy of the bytes; its result is dropped
-  Post(const Post&) = delete;
-  Post& operator=(const Post&) = delete;
+  AsyncSend(Loop& loop, int fd, std::function<void(int result)> callback);
+  ~AsyncSend();  // a call under way goes on with its own copy of the bytes; its result is dropped
+  AsyncSend(const AsyncSend&) = delete;
+  AsyncSend& operator=(const AsyncSend&) = delete;
 
   bool busy() const { return busy_; }
   void Send(std::vector<uint8_t> bytes);  // not while busy
@@ -196,7 +198,7 @@ class Post {
   const int fd_;
   const std::shared_ptr<std::function<void(int)>> callback_;
   bool busy_ = false;
-  uint64_t id_ = 0;  // of the call in flight
+  uint64_t id_ = 0;  // of the call under way
 };
 
 }  // namespace warp::control

@@ -2,26 +2,17 @@
 
 #include <netdb.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
-#include <deque>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "control/loop/helper_thread.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_address.h"
-#include "dataplane/os/unique_fd.h"
 
 namespace warp::control {
 namespace {
@@ -29,7 +20,6 @@ namespace {
 using Result = absl::StatusOr<std::vector<wire::Endpoint>>;
 
 constexpr size_t kMostEndpoints = 16;
-constexpr auto kJoinTime = std::chrono::seconds(1);
 
 struct Name {
   std::string host;
@@ -74,84 +64,14 @@ Result LookUp(const Name& name) {
   return endpoints;
 }
 
-// What the two threads share, all under the mutex. The helper keeps it alive for as long as it runs.
-struct Shared {
-  struct Question {
-    uint64_t id;
-    Name name;
-  };
-  struct Answer {
-    uint64_t id;
-    Result result;
-  };
-  std::mutex mutex;
-  std::condition_variable asked;
-  std::condition_variable ended;
-  std::deque<Question> questions;
-  std::deque<Answer> answers;
-  bool stop = false;
-  bool running = true;
-  os::UniqueFd bell;  // eventfd, rung with each answer
-};
-
-// The control thread may be pinned to the CPU it owns, and its children with it: this one goes wherever there is room.
-void LeaveCpuOfParent() {
-  cpu_set_t all;
-  CPU_ZERO(&all);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &all);
-  pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
-}
-
-void RunHelper(std::shared_ptr<Shared> shared) {
-  pthread_setname_np(pthread_self(), "warp-resolver");
-  LeaveCpuOfParent();
-  std::unique_lock lock(shared->mutex);
-  while (true) {
-    shared->asked.wait(lock, [&] { return shared->stop || !shared->questions.empty(); });
-    if (shared->stop) break;
-    const Shared::Question question = std::move(shared->questions.front());
-    shared->questions.pop_front();
-    lock.unlock();
-    Result result = LookUp(question.name);
-    lock.lock();
-    shared->answers.push_back({question.id, std::move(result)});
-    const uint64_t one = 1;
-    if (write(shared->bell.get(), &one, sizeof(one)) < 0)
-      continue;  // only when 2^64 rings are unheard
-  }
-  shared->running = false;
-  shared->ended.notify_all();
-}
-
 class ResolverImpl : public Resolver {
  public:
-  ResolverImpl(Loop& loop, const ResolverOptions& options, os::UniqueFd bell)
+  ResolverImpl(Loop& loop, const ResolverOptions& options, std::unique_ptr<HelperThread> helper)
       : loop_(loop),
         options_(options),
-        shared_(std::make_shared<Shared>()),
         entries_(loop),
-        watch_(loop, bell.get(), POLLIN, [this](uint32_t) { Collect(); }) {
-    shared_->bell = std::move(bell);
-    // Signals are the control thread's.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    helper_ = std::thread(RunHelper, shared_);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-
-  ~ResolverImpl() override {
-    std::unique_lock lock(shared_->mutex);
-    shared_->stop = true;
-    shared_->asked.notify_all();
-    const bool ended = shared_->ended.wait_for(lock, kJoinTime, [&] { return !shared_->running; });
-    lock.unlock();
-    if (ended) {
-      helper_.join();
-    } else {
-      helper_.detach();  // it hangs in a look-up, and ends after it or with the process
-    }
-  }
+        helper_(std::move(helper)),
+        watch_(loop, helper_->fd(), POLLIN, [this](uint32_t) { helper_->RunFinished(); }) {}
 
   std::unique_ptr<Subscription> Watch(absl::string_view host_port, Handler handler) override {
     auto entry = std::make_unique<Entry>(*this, std::move(handler));
@@ -198,29 +118,18 @@ class ResolverImpl : public Resolver {
   };
 
   void Ask(uint64_t id, const Name& name) {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->questions.push_back({id, name});
-    shared_->asked.notify_one();
-  }
-
-  void Collect() {
-    std::deque<Shared::Answer> answers;
-    {
-      const std::lock_guard lock(shared_->mutex);
-      uint64_t rings;
-      if (read(shared_->bell.get(), &rings, sizeof(rings)) < 0) return;
-      answers.swap(shared_->answers);
-    }
-    for (Shared::Answer& answer : answers) {
-      if (Entry* entry = entries_.Find(answer.id)) entry->OnAnswer(std::move(answer.result));
-    }
+    helper_->Submit([this, id, name]() -> HelperThread::Finish {
+      // Here `this` is only copied: it is the control thread that uses it.
+      return [this, id, result = LookUp(name)] {
+        if (Entry* entry = entries_.Find(id)) entry->OnAnswer(result);
+      };
+    });
   }
 
   Loop& loop_;
   const ResolverOptions options_;
-  const std::shared_ptr<Shared> shared_;
   Entries entries_;
-  std::thread helper_;
+  const std::unique_ptr<HelperThread> helper_;
   const control::Watch watch_;
 };
 
@@ -228,9 +137,9 @@ class ResolverImpl : public Resolver {
 
 absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Create(Loop& loop,
                                                            const ResolverOptions& options) {
-  os::UniqueFd bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!bell) return os::ErrnoStatus(errno, "resolver");
-  return std::make_unique<ResolverImpl>(loop, options, std::move(bell));
+  absl::StatusOr<std::unique_ptr<HelperThread>> helper = HelperThread::Start("warp-resolver");
+  if (!helper.ok()) return helper.status();
+  return std::make_unique<ResolverImpl>(loop, options, *std::move(helper));
 }
 
 }  // namespace warp::control

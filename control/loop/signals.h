@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "control/loop/loop.h"
-#include "dataplane/os/unique_fd.h"
+#include "dataplane/os/signals.h"
 
 namespace warp::control {
 
@@ -21,10 +21,10 @@ class Signals {
                                                          std::function<void(int signal)> callback);
 
  private:
-  Signals(Loop& loop, os::UniqueFd fd, std::function<void(int)> callback);
+  Signals(Loop& loop, os::SignalFd pending, std::function<void(int)> callback);
   void Read();
 
-  const os::UniqueFd fd_;
+  const os::SignalFd pending_;
   const std::function<void(int)> callback_;
   const Watch watch_;
 };

@@ -35,7 +35,32 @@ struct Pair {
   os::UniqueFd near, far;
 };
 
-TEST(LoopTest, TellsEachReadiness) {
+// Every test runs over both back ends.
+class LoopTest : public ::testing::TestWithParam<Loop::BackEnd> {
+ protected:
+  static std::unique_ptr<Loop> MakeLoop() {
+    auto loop = Loop::Open(GetParam());
+    EXPECT_TRUE(loop.ok()) << loop.status();
+    return *std::move(loop);
+  }
+};
+class AsyncSendTest : public LoopTest {};
+class SignalsTest : public LoopTest {};
+
+std::string NameOf(const ::testing::TestParamInfo<Loop::BackEnd>& info) {
+  return info.param == Loop::BackEnd::kUring ? "uring" : "epoll";
+}
+constexpr auto kBoth = {Loop::BackEnd::kUring, Loop::BackEnd::kEpoll};
+INSTANTIATE_TEST_SUITE_P(Both, LoopTest, ::testing::ValuesIn(kBoth), NameOf);
+INSTANTIATE_TEST_SUITE_P(Both, AsyncSendTest, ::testing::ValuesIn(kBoth), NameOf);
+INSTANTIATE_TEST_SUITE_P(Both, SignalsTest, ::testing::ValuesIn(kBoth), NameOf);
+
+TEST_P(LoopTest, NamesItsBackEnd) {
+  EXPECT_EQ(MakeLoop()->back_end_name(),
+            GetParam() == Loop::BackEnd::kUring ? "io_uring" : "epoll");
+}
+
+TEST_P(LoopTest, TellsEachReadiness) {
   auto loop = MakeLoop();
   Pair pair;
   size_t received = 0;
@@ -49,7 +74,36 @@ TEST(LoopTest, TellsEachReadiness) {
   }
 }
 
-TEST(LoopTest, TellsWhatWasThereBefore) {
+TEST_P(LoopTest, OneDescriptorMayHaveSeveralWatches) {
+  auto loop = MakeLoop();
+  Pair pair;
+  bool readable = false, writable = false;
+  Watch in(*loop, pair.near.get(), POLLIN, [&](uint32_t) { readable = true; });
+  auto out =
+      std::make_unique<Watch>(*loop, pair.near.get(), POLLOUT, [&](uint32_t) { writable = true; });
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return writable; }));
+  EXPECT_FALSE(readable);
+  out.reset();
+  pair.Send();
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return readable; }));  // the other watch has not ended with it
+}
+
+TEST_P(LoopTest, SaysOnceThatADescriptorCannotBePolled) {
+  auto loop = MakeLoop();
+  Pair pair;
+  const int closed = pair.near.get();
+  pair.near.Close();
+  int told = 0;
+  Watch watch(*loop, closed, POLLIN, [&](uint32_t events) {
+    EXPECT_EQ(events, static_cast<uint32_t>(POLLNVAL));
+    ++told;
+  });
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return told > 0; }));
+  Settle(*loop);
+  EXPECT_EQ(told, 1);
+}
+
+TEST_P(LoopTest, TellsWhatWasThereBefore) {
   auto loop = MakeLoop();
   Pair pair;
   pair.Send();
@@ -59,7 +113,7 @@ TEST(LoopTest, TellsWhatWasThereBefore) {
 }
 
 // For an owner that sleeps in a poll of its own.
-TEST(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
+TEST_P(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
   auto loop = MakeLoop();
   Pair pair;
   size_t told = 0;
@@ -77,11 +131,11 @@ TEST(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
   pair.Send();
   EXPECT_TRUE(woken(10000));
   loop->DisarmSleep(true);
-  EXPECT_FALSE(woken(0));
   EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 2; }));
+  EXPECT_FALSE(woken(0));
 }
 
-TEST(LoopTest, IsNotArmedWhileThereIsSomethingToDo) {
+TEST_P(LoopTest, IsNotArmedWhileThereIsSomethingToDo) {
   auto loop = MakeLoop();
   Pair pair;
   Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t) { pair.Drain(); });
@@ -96,7 +150,7 @@ TEST(LoopTest, IsNotArmedWhileThereIsSomethingToDo) {
   loop->DisarmSleep(false);
 }
 
-TEST(LoopTest, KeepsToTheBudget) {
+TEST_P(LoopTest, KeepsToTheBudget) {
   auto loop = MakeLoop();
   std::vector<Pair> pairs(10);
   size_t told = 0;
@@ -112,7 +166,7 @@ TEST(LoopTest, KeepsToTheBudget) {
   EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 10; }));
 }
 
-TEST(LoopTest, WatchMayDestroyItselfAndOthers) {
+TEST_P(LoopTest, WatchMayDestroyItselfAndOthers) {
   auto loop = MakeLoop();
   Pair pairs[3];
   std::unique_ptr<Watch> watches[3];
@@ -132,7 +186,7 @@ TEST(LoopTest, WatchMayDestroyItselfAndOthers) {
   EXPECT_EQ(told, 1u);
 }
 
-TEST(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
+TEST_P(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
   auto loop = MakeLoop();
   Pair pair;
   auto watch = std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [](uint32_t) {});
@@ -143,7 +197,7 @@ TEST(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
             -1);  // the other end is closed, not merely unreferenced by us
 }
 
-TEST(LoopTest, DestroyedWhileItWakesLetsGoToo) {
+TEST_P(LoopTest, DestroyedWhileItWakesLetsGoToo) {
   auto loop = MakeLoop();
   Pair pair;
   auto watch = std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [](uint32_t) {});
@@ -154,7 +208,7 @@ TEST(LoopTest, DestroyedWhileItWakesLetsGoToo) {
   EXPECT_EQ(send(pair.far.get(), "x", 1, MSG_NOSIGNAL), -1);
 }
 
-TEST(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
+TEST_P(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
   auto loop = MakeLoop();
   Pair old_pair, new_pair;
   bool told_old = false, told_new = false;
@@ -169,7 +223,7 @@ TEST(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
   EXPECT_FALSE(told_new);
 }
 
-TEST(LoopTest, ManyWatchesComeAndGo) {
+TEST_P(LoopTest, ManyWatchesComeAndGo) {
   auto loop = MakeLoop();
   for (int round = 0; round < 20; ++round) {
     std::vector<Pair> pairs(300);  // more than the submission queue holds
@@ -184,7 +238,7 @@ TEST(LoopTest, ManyWatchesComeAndGo) {
   }
 }
 
-TEST(LoopTest, TimersRunInOrderAndOnce) {
+TEST_P(LoopTest, TimersRunInOrderAndOnce) {
   auto loop = MakeLoop();
   std::string order;
   Timer late(*loop, [&] { order += 'l'; });
@@ -201,7 +255,7 @@ TEST(LoopTest, TimersRunInOrderAndOnce) {
   EXPECT_EQ(order, "el");
 }
 
-TEST(LoopTest, TimerThatSetsItselfDoesNotHoldTheTurn) {
+TEST_P(LoopTest, TimerThatSetsItselfDoesNotHoldTheTurn) {
   auto loop = MakeLoop();
   size_t runs = 0;
   std::optional<Timer> timer;
@@ -215,7 +269,7 @@ TEST(LoopTest, TimerThatSetsItselfDoesNotHoldTheTurn) {
   EXPECT_TRUE(TurnUntil(*loop, [&] { return runs == 5; }));
 }
 
-TEST(LoopTest, WaitEndsWithItsTimerOrTimeout) {
+TEST_P(LoopTest, WaitEndsWithItsTimerOrTimeout) {
   auto loop = MakeLoop();
   bool due = false;
   Timer timer(*loop, [&] { due = true; });
@@ -227,7 +281,7 @@ TEST(LoopTest, WaitEndsWithItsTimerOrTimeout) {
   EXPECT_EQ(loop->RunOnce(1), 0u);
 }
 
-TEST(LoopTest, TimeStandsStillDuringATurn) {
+TEST_P(LoopTest, TimeStandsStillDuringATurn) {
   auto loop = MakeLoop();
   const wire::Instant begin = loop->BeginTurn();
   while (loop->ReadClock() == begin) {
@@ -240,14 +294,14 @@ TEST(LoopTest, TimeStandsStillDuringATurn) {
   EXPECT_GT(loop->now(), begin);
 }
 
-TEST(LoopTest, TimeIsReadAnewAfterASleep) {
+TEST_P(LoopTest, TimeIsReadAnewAfterASleep) {
   auto loop = MakeLoop();
   const wire::Instant begin = loop->BeginTurn();
   loop->Wait(std::chrono::milliseconds(3));
   EXPECT_GE(loop->now(), begin + std::chrono::milliseconds(3));
 }
 
-TEST(LoopTest, TaskRunsOnceInTheNextTurn) {
+TEST_P(LoopTest, TaskRunsOnceInTheNextTurn) {
   auto loop = MakeLoop();
   int runs = 0;
   std::optional<Task> task;
@@ -265,7 +319,7 @@ TEST(LoopTest, TaskRunsOnceInTheNextTurn) {
   EXPECT_EQ(runs, 3);
 }
 
-TEST(LoopTest, DestroyedTasksDoNotRun) {
+TEST_P(LoopTest, DestroyedTasksDoNotRun) {
   auto loop = MakeLoop();
   int runs = 0;
   std::optional<Task> second;
@@ -280,11 +334,11 @@ TEST(LoopTest, DestroyedTasksDoNotRun) {
   EXPECT_EQ(runs, 1);
 }
 
-TEST(PostTest, SendsAndTells) {
+TEST_P(AsyncSendTest, SendsAndTells) {
   auto loop = MakeLoop();
   Pair pair;
   std::vector<int> results;
-  Post post(*loop, pair.far.get(), [&](int result) { results.push_back(result); });
+  AsyncSend post(*loop, pair.far.get(), [&](int result) { results.push_back(result); });
   for (int i = 1; i <= 3; ++i) {
     post.Send(std::vector<uint8_t>(static_cast<size_t>(i)));
     EXPECT_TRUE(post.busy());
@@ -297,12 +351,12 @@ TEST(PostTest, SendsAndTells) {
   EXPECT_EQ(results.back(), -ECONNREFUSED);
 }
 
-TEST(PostTest, DestroyedInFlightStillSends) {
+TEST_P(AsyncSendTest, DestroyedInFlightStillSends) {
   auto loop = MakeLoop();
   Pair pair;
   bool told = false;
   {
-    Post post(*loop, pair.far.get(), [&](int) { told = true; });
+    AsyncSend post(*loop, pair.far.get(), [&](int) { told = true; });
     post.Send({42});
   }
   size_t received = 0;
@@ -311,17 +365,17 @@ TEST(PostTest, DestroyedInFlightStillSends) {
   EXPECT_FALSE(told);
 }
 
-TEST(PostTest, LoopEndsWithItInFlight) {
+TEST_P(AsyncSendTest, LoopEndsWithItInFlight) {
   Pair pair;
   auto loop = MakeLoop();
-  auto post = std::make_unique<Post>(*loop, pair.far.get(), [](int) {});
+  auto post = std::make_unique<AsyncSend>(*loop, pair.far.get(), [](int) {});
   post->Send(std::vector<uint8_t>(1000));
   post.reset();
   loop.reset();
   EXPECT_EQ(pair.Drain(), 1u);  // the destructor waited
 }
 
-TEST(SignalsTest, ArriveAsEvents) {
+TEST_P(SignalsTest, ArriveAsEvents) {
   auto loop = MakeLoop();
   std::vector<int> signals;
   auto watch =
