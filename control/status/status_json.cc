@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "control/status/drops_json.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/drop.h"
 
@@ -23,17 +24,6 @@ double Seconds(Duration duration) { return std::chrono::duration<double>(duratio
 Json Milliseconds(std::optional<Duration> duration) {
   if (!duration.has_value()) return nullptr;
   return std::chrono::duration<double, std::milli>(*duration).count();
-}
-
-// The drops that happened: `count(drop)` for every drop, those of zero left out.
-template <typename Count>
-Json DropsJson(Count count) {
-  Json json = Json::object();
-  for (size_t i = 0; i < wire::kDropCount; ++i) {
-    const Drop drop = static_cast<Drop>(i);
-    if (const uint64_t n = count(drop); n > 0) json[Text(wire::DropName(drop))] = n;
-  }
-  return json;
 }
 
 Json NodeJson(Instant now, const NodeView& view) {

@@ -3,37 +3,15 @@
 #define WARP_DATAPLANE_FACADE_COUNTERS_H_
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
-#include "dataplane/wire/drop.h"
+#include "dataplane/wire/counters.h"
 
 namespace warp::lcore {
 
-// Adds by a load and a store instead of a locked instruction, which is enough since there is one writer.
-class Counter {
- public:
-  void Add(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
-
-class DropCounters {
- public:
-  void Add(wire::Drop drop, uint64_t n = 1) { counters_[static_cast<size_t>(drop)].Add(n); }
-  void Add(const DropCounters& others) {
-    for (size_t i = 0; i < counters_.size(); ++i) counters_[i].Add(others.counters_[i].Get());
-  }
-  uint64_t Get(wire::Drop drop) const { return counters_[static_cast<size_t>(drop)].Get(); }
-
- private:
-  std::array<Counter, wire::kDropCount> counters_;
-};
+using wire::Counter;
+using wire::DropCounters;
 
 // One path's traffic, as the lcore of its port saw it. Control makes the counters and snapshots name them; they are
 // freed after the grace period of the last snapshot that does.

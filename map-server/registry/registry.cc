@@ -40,7 +40,7 @@ Registration MakeRegistration(const Origin& origin, const MapRegister& message, 
 
 }  // namespace
 
-Registry::Registry(const Options& options, Store& store, DropCounts& drops)
+Registry::Registry(const Options& options, Store& store, wire::DropCounters& drops)
     : options_(options),
       store_(store),
       drops_(drops),
@@ -76,14 +76,14 @@ void Registry::AnswerRegister(const Origin& origin, const MapRegister& message, 
                               const Record* record) {
   switch (put) {
     case Store::Put::kStale:  // overtaken by a later one, which was answered
-      drops_.Count(Drop::kTooOld);
+      drops_.Add(Drop::kTooOld);
       return;
     case Store::Put::kFull:
-      drops_.Count(Drop::kMapFull);
+      drops_.Add(Drop::kMapFull);
       Reply(origin, Registered(origin, message.port, MapState::kFull));
       return;
     case Store::Put::kTooManyPorts:
-      drops_.Count(Drop::kMapFull);
+      drops_.Add(Drop::kMapFull);
       Reply(origin, Registered(origin, message.port, MapState::kTooManyPorts));
       return;
     case Store::Put::kApplied:
@@ -95,7 +95,7 @@ void Registry::AnswerRegister(const Origin& origin, const MapRegister& message, 
       store_.PutAllow(origin.id, message.allow, {}, [](bool) {});
     } else {
       answer.send_allow = partial_allow_.Want(now_, origin.id, message.allow, origin.order);
-      if (!answer.send_allow) drops_.Count(Drop::kMapFull);
+      if (!answer.send_allow) drops_.Add(Drop::kMapFull);
     }
   }
   Reply(origin, answer);
@@ -114,7 +114,7 @@ void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
                         if (done) {
                           Reply(origin, received);
                         } else {
-                          drops_.Count(Drop::kMapFull);
+                          drops_.Add(Drop::kMapFull);
                         }
                       });
       return;
@@ -125,15 +125,15 @@ void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
         if (record != nullptr && record->allow_digest() == received.digest) {
           Reply(origin, received);
         } else {
-          drops_.Count(Drop::kNotAuthorized);
+          drops_.Add(Drop::kNotAuthorized);
         }
       });
       return;
     case PartialAllow::Verdict::kTooLong:
-      drops_.Count(Drop::kMapFull);
+      drops_.Add(Drop::kMapFull);
       return;
     case PartialAllow::Verdict::kBad:
-      drops_.Count(Drop::kMalformed);
+      drops_.Add(Drop::kMalformed);
       return;
   }
 }
@@ -141,7 +141,7 @@ void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
 void Registry::On(const Origin& origin, const protocol::MapLookup& message) {
   store_.Get(origin.id, [this, origin, message](const Record* asker) {
     if (asker == nullptr || !asker->Verified(message.port, origin.from)) {
-      drops_.Count(Drop::kNotAuthorized);
+      drops_.Add(Drop::kNotAuthorized);
       Reply(origin, Registered(origin, message.port, MapState::kEcho));
       return;
     }
@@ -166,7 +166,7 @@ void Registry::AnswerLookup(const Origin& origin, const protocol::MapLookup& mes
 }
 
 void Registry::On(const Origin& origin, const protocol::MapPushAck& message) {
-  if (!pushes_.Acknowledge(origin.id, message.id)) drops_.Count(Drop::kDuplicate);
+  if (!pushes_.Acknowledge(origin.id, message.id)) drops_.Add(Drop::kDuplicate);
 }
 
 void Registry::On(const Origin& origin, const protocol::MapDeregister& message) {
@@ -206,7 +206,7 @@ void Registry::TellOthers(const KeyId& id, const Record& record) {
 }
 
 void Registry::AddPush(const KeyId& to, const KeyId& about) {
-  if (!pushes_.Add(now_, to, about)) drops_.Count(Drop::kRateLimited);
+  if (!pushes_.Add(now_, to, about)) drops_.Add(Drop::kRateLimited);
 }
 
 Instant Registry::NextTimeout() const {

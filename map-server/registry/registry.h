@@ -17,8 +17,8 @@
 #include <optional>
 
 #include "control/protocol/map/map_message.h"
+#include "dataplane/wire/counters.h"
 #include "map-server/constants.h"
-#include "map-server/drop_counts.h"
 #include "map-server/registry/challenge.h"
 #include "map-server/registry/partial_allow.h"
 #include "map-server/registry/push_queue.h"
@@ -53,7 +53,7 @@ class Registry {
     PushQueue::Limits pushes = {};
   };
   // `store` and `drops` outlive this.
-  Registry(const Options& options, Store& store, DropCounts& drops);
+  Registry(const Options& options, Store& store, wire::DropCounters& drops);
 
   void Handle(Instant now, const Origin& origin, const protocol::MapMessage& message);
 
@@ -75,7 +75,7 @@ class Registry {
   void On(const Origin& origin, const protocol::MapDeregister& message);
   template <typename MessageOfTheMap>
   void On(const Origin&, const MessageOfTheMap&) {
-    drops_.Count(wire::Drop::kMalformed);  // only maps say this
+    drops_.Add(wire::Drop::kMalformed);  // only maps say this
   }
 
   void AnswerRegister(const Origin& origin, const protocol::MapRegister& message, Store::Put put,
@@ -91,7 +91,7 @@ class Registry {
 
   const Options options_;
   Store& store_;
-  DropCounts& drops_;
+  wire::DropCounters& drops_;
   Challenger challenger_;
   PartialAllow partial_allow_;
   PushQueue pushes_;

@@ -48,7 +48,7 @@ void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableB
   } else {
     drop = Drop::kUnknownSession;  // answers to initiations, of which a map makes none
   }
-  if (drop.has_value()) drops_.Count(*drop);
+  if (drop.has_value()) drops_.Add(*drop);
   SealOutgoing();
 }
 
@@ -130,7 +130,7 @@ void Handler::SealOutgoing() {
     Client* client = clients_.Find(out->to);
     const wire::Route route{out->via, out->at};
     if (client == nullptr || !client->Send(route, EncodeMapMessage(out->message), outbox_)) {
-      drops_.Count(Drop::kNoSession);
+      drops_.Add(Drop::kNoSession);
     }
   }
 }
@@ -148,7 +148,7 @@ Handler::Counts Handler::counts() const {
 }
 
 uint64_t Handler::drops(Drop drop) const {
-  return drops_[drop] + (drop == Drop::kTxFull ? outbox_.dropped() : 0);
+  return drops_.Get(drop) + (drop == Drop::kTxFull ? outbox_.dropped() : 0);
 }
 
 }  // namespace warp::map

@@ -15,8 +15,8 @@
 #include "control/protocol/session/responder.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/counters.h"
 #include "map-server/constants.h"
-#include "map-server/drop_counts.h"
 #include "map-server/registry/registry.h"
 #include "map-server/session/client_table.h"
 #include "map-server/store/store.h"
@@ -66,7 +66,7 @@ class Handler {
   Counts counts() const;
   uint64_t drops(wire::Drop drop) const;
   // For those in front of this (sockets) to count what never came here.
-  DropCounts& mutable_drops() { return drops_; }
+  wire::DropCounters& mutable_drops() { return drops_; }
 
  private:
   std::optional<wire::Drop> OnInitiation(Instant now, const wire::Arrival& arrival,
@@ -79,7 +79,7 @@ class Handler {
   void SealOutgoing();
 
   Store& store_;
-  DropCounts drops_;
+  wire::DropCounters drops_;
   protocol::Local local_;
   protocol::Responder responder_;
   ClientTable clients_;

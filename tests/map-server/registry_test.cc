@@ -130,7 +130,7 @@ class RegistryTest : public ::testing::Test {
   }
 
   Instant now_{1000s};
-  DropCounts drops_;
+  wire::DropCounters drops_;
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<Registry> registry_;
   struct Pushed {
@@ -255,7 +255,7 @@ TEST_F(RegistryTest, PushesARebindUntilItIsAcknowledged) {
     EXPECT_EQ(push.id, pushed_[alice_.key][0].push.id);
   }
   Acknowledge(alice_);
-  EXPECT_EQ(drops_[Drop::kDuplicate], 2u) << "the second and third acknowledgement";
+  EXPECT_EQ(drops_.Get(Drop::kDuplicate), 2u) << "the second and third acknowledgement";
   Pass(30s);
   EXPECT_TRUE(pushed_[alice_.key].empty());
 }
@@ -300,7 +300,7 @@ TEST_F(RegistryTest, OnlyTheReceiverAcknowledges) {
   Publish(bob_, 0, office_);
   const MapPush push = pushed_[alice_.key].at(0).push;
   Say(eve_, cafe_, MapPushAck{push.id});
-  EXPECT_EQ(drops_[Drop::kDuplicate], 1u);
+  EXPECT_EQ(drops_.Get(Drop::kDuplicate), 1u);
   EXPECT_EQ(registry_->pushes_waiting(), 1u);
 }
 
@@ -321,7 +321,7 @@ TEST_F(RegistryTest, OnlyALaterRegistrationApplies) {
   late.order = {0, 1000};
   registry_->Handle(now_, late, message);
   EXPECT_TRUE(Run().empty());
-  EXPECT_EQ(drops_[Drop::kTooOld], 2u);
+  EXPECT_EQ(drops_.Get(Drop::kTooOld), 2u);
   EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), home_);
 
   // A new session begins at counter 0 and counts as later.
@@ -375,7 +375,7 @@ TEST_F(RegistryTest, ADeregisteredPortIsGoneAndStaysGone) {
   Origin late = OriginOf(alice_, cafe_);
   late.order.counter = 0;
   registry_->Handle(now_, late, MapRegister{1, last.challenge, {}, alice_.candidates});
-  EXPECT_EQ(drops_[Drop::kTooOld], 1u);
+  EXPECT_EQ(drops_.Get(Drop::kTooOld), 1u);
   Run();
   EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), home_);
 
@@ -402,7 +402,7 @@ TEST_F(RegistryTest, LookupsNeedAVerifiedAddress) {
     EXPECT_EQ(Register(bob_, port, from, answer.challenge).state, MapState::kPublished);
     EXPECT_TRUE(LookUp(bob_, port, from, alice_).has_value());
   }
-  EXPECT_EQ(drops_[Drop::kNotAuthorized], 2u);
+  EXPECT_EQ(drops_.Get(Drop::kNotAuthorized), 2u);
 }
 
 TEST_F(RegistryTest, IPv4AndIPv6OfOnePortStandSideBySide) {
@@ -456,7 +456,7 @@ TEST_F(RegistryTest, AllowListsThatNobodyAskedForOrThatDoNotAddUpChangeNothing) 
   // Not asked for: an old list of alice's, sent again by the network or by a late session.
   alice_.peers = {eve_.key};
   EXPECT_TRUE(Say(alice_, home_, Part(AllowList(alice_.peers), 0)).empty());
-  EXPECT_EQ(drops_[Drop::kNotAuthorized], 1u);
+  EXPECT_EQ(drops_.Get(Drop::kNotAuthorized), 1u);
   EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
 
   // Asked for, but the digest is of something else.
@@ -464,7 +464,7 @@ TEST_F(RegistryTest, AllowListsThatNobodyAskedForOrThatDoNotAddUpChangeNothing) 
   MapAllow part = Part(AllowList(alice_.peers), 0);
   part.ids = AllowList(std::vector{Key(77)});
   EXPECT_TRUE(Say(alice_, home_, part).empty());
-  EXPECT_EQ(drops_[Drop::kMalformed], 1u);
+  EXPECT_EQ(drops_.Get(Drop::kMalformed), 1u);
   EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
 }
 
@@ -491,7 +491,7 @@ TEST_F(RegistryTest, IsFullByName) {
   EXPECT_EQ(Publish(alice_, 2, home_).state, MapState::kTooManyPorts);
   EXPECT_EQ(Publish(bob_, 0, office_).state, MapState::kPublished);
   EXPECT_EQ(Publish(eve_, 0, cafe_).state, MapState::kFull);
-  EXPECT_EQ(drops_[Drop::kMapFull], 2u);
+  EXPECT_EQ(drops_.Get(Drop::kMapFull), 2u);
   EXPECT_EQ(Publish(alice_, 0, cafe_).state, MapState::kPublished) << "those who are in may move";
   EXPECT_EQ(store_->registrations(), 3u);
   Pass(61s);
@@ -507,16 +507,16 @@ TEST_F(RegistryTest, AllowListsAreBounded) {
   Configure(limits, options);
   for (uint32_t i = 0; i < 65; ++i) alice_.peers.push_back(Key(1000 + i));
   Publish(alice_, 0, home_);
-  EXPECT_EQ(drops_[Drop::kMapFull], 1u) << "longer than the map takes";
+  EXPECT_EQ(drops_.Get(Drop::kMapFull), 1u) << "longer than the map takes";
   alice_.peers.resize(64);
   Publish(alice_, 0, home_);
-  EXPECT_EQ(drops_[Drop::kMapFull], 2u) << "the place for lists under way is used up for now";
+  EXPECT_EQ(drops_.Get(Drop::kMapFull), 2u) << "the place for lists under way is used up for now";
   Pass(kPartialAllowLifetime);
   Publish(alice_, 0, home_);
   bob_.peers = alice_.peers;
   Pass(kPartialAllowLifetime);
   Publish(bob_, 0, office_);
-  EXPECT_EQ(drops_[Drop::kMapFull], 3u) << "100 ids in all";
+  EXPECT_EQ(drops_.Get(Drop::kMapFull), 3u) << "100 ids in all";
 }
 
 TEST_F(RegistryTest, PushesAreBounded) {
@@ -532,7 +532,7 @@ TEST_F(RegistryTest, PushesAreBounded) {
   Publish(alice_, 0, home_);
   for (Node& node : many) Publish(node, 0, office_);
   EXPECT_EQ(registry_->pushes_waiting(), 2u);
-  EXPECT_EQ(drops_[Drop::kRateLimited], 2u);
+  EXPECT_EQ(drops_.Get(Drop::kRateLimited), 2u);
 }
 
 TEST_F(RegistryTest, AsksForFewerRefreshesTheMoreItHolds) {
@@ -557,7 +557,7 @@ TEST_F(RegistryTest, MessagesOfTheMapItselfAreMalformedFromANode) {
   EXPECT_TRUE(Say(alice_, home_, MapPush{1, bob_.key, {home_}}).empty());
   EXPECT_TRUE(Say(alice_, home_, MapEndpoints{1, bob_.key, {}}).empty());
   EXPECT_TRUE(Say(alice_, home_, MapAllowed{}).empty());
-  EXPECT_EQ(drops_[Drop::kMalformed], 4u);
+  EXPECT_EQ(drops_.Get(Drop::kMalformed), 4u);
 }
 
 }  // namespace

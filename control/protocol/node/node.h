@@ -29,6 +29,7 @@
 #include "control/protocol/session/identity.h"
 #include "control/protocol/session/responder.h"
 #include "control/protocol/transmit.h"
+#include "dataplane/wire/counters.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/session/session.h"
@@ -114,7 +115,7 @@ class Node {
   std::optional<PeerId> PeerOf(const wire::Session* session) const;
   std::vector<PeerStatus> Peers() const;
   std::vector<MapStatus> Maps() const;
-  uint64_t drops(wire::Drop drop) const { return drops_[static_cast<size_t>(drop)]; }
+  uint64_t drops(wire::Drop drop) const { return drops_.Get(drop); }
   bool draining() const { return draining_; }
 
   // Close messages to all peers, deregistration at all maps: send them (NextTransmit until empty), then destroy the node.
@@ -132,7 +133,7 @@ class Node {
     uint64_t seen_version = 0;  // of its association
   };
 
-  void Count(wire::Drop drop) { ++drops_[static_cast<size_t>(drop)]; }
+  void Count(wire::Drop drop) { drops_.Add(drop); }
   Owner OwnerOf(const Association* association) const;
   Association* FindAssociation(const wire::Session* session) const;
   void HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram, bool is_response);
@@ -151,7 +152,7 @@ class Node {
   absl::flat_hash_map<wire::PublicKey, Peer*> peers_by_key_;
   std::vector<Map> maps_;  // by MapId
   absl::flat_hash_map<const Association*, Owner> owners_;
-  std::array<uint64_t, wire::kDropCount> drops_{};
+  wire::DropCounters drops_;
   bool draining_ = false;
 };
 
