@@ -56,7 +56,6 @@ inline constexpr size_t kDatagramRoom = 2048;  // anything longer is not ours
 inline constexpr int kSocketBuffer = 8 << 20;  // bytes, each way
 inline constexpr int kBatchesPerTurn = 8;      // of one socket, before the others
 inline constexpr size_t kMaxWays = 1024;       // own addresses told apart
-inline constexpr size_t kMaxStatusClients = 16;
 
 }  // namespace warp::map
 

@@ -1,6 +1,4 @@
 // warp-map: the map. `warp-map --config FILE`, or flags alone.
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -10,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/config/file/key_files.h"
 #include "control/config/map_config.h"
+#include "dataplane/os/process.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "map-server/server/server.h"
 
@@ -83,13 +82,11 @@ int Main(int argc, char** argv) {
     return Fail(absl::InvalidArgumentError(error.what()));
   }
 
-  // A core dump would hold keys.
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
+  os::ForbidCoreDumps();
   if (absl::Status status = wire::InitCrypto(); !status.ok()) return Fail(status);
   absl::StatusOr<config::MapConfig> config = Configure(flags);
   if (!config.ok()) return Fail(config.status());
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(*std::move(config));
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Open(*std::move(config));
   if (!server.ok()) return Fail(server.status());
 
   std::printf("public key: %s\n", (*server)->public_key().ToBase64().c_str());

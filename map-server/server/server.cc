@@ -1,31 +1,19 @@
 #include "map-server/server/server.h"
 
+#include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <time.h>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "dataplane/os/errno_status.h"
+#include "control/status/drops_json.h"
 #include "map-server/constants.h"
 
 namespace warp::map {
 namespace {
 
-// What an epoll event is about: a UDP socket by its number, or one of these.
-constexpr uint64_t kStatusEvent = uint64_t{1} << 32;
-constexpr uint64_t kSignalEvent = kStatusEvent + 1;
-
-Instant Now() {
-  timespec time;
-  clock_gettime(CLOCK_BOOTTIME, &time);
-  return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-}
+constexpr size_t kEventsPerTurn = 64;
 
 MemoryStore::Limits LimitsOf(const config::MapConfig& config) {
   MemoryStore::Limits limits;
@@ -42,106 +30,91 @@ Handler::Options OptionsOf(config::MapConfig& config) {
   return options;
 }
 
-absl::Status Failure(absl::string_view what) { return os::ErrnoStatus(errno, "cannot ", what); }
-
-absl::Status Watch(int epoll, int fd, uint64_t event) {
-  epoll_event watched{.events = EPOLLIN, .data = {.u64 = event}};
-  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &watched) == 0 ? absl::OkStatus()
-                                                            : Failure("watch a descriptor");
-}
-
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::MapConfig config) {
-  std::vector<std::unique_ptr<UdpSocket>> sockets;
-  for (const wire::Endpoint& listen : config.listen) {
-    absl::StatusOr<std::unique_ptr<UdpSocket>> socket = UdpSocket::Open(listen);
-    if (!socket.ok()) return socket.status();
-    sockets.push_back(*std::move(socket));
-  }
-  absl::StatusOr<std::unique_ptr<StatusSocket>> status = StatusSocket::Open(config.control_socket);
-  if (!status.ok()) return status.status();
-
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  os::UniqueFd signal_fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-  os::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
-  if (!signal_fd || !epoll) return Failure("make the event loop");
-
-  absl::Status watched = Watch(epoll.get(), signal_fd.get(), kSignalEvent);
-  watched.Update(Watch(epoll.get(), (*status)->fd(), kStatusEvent));
-  for (size_t i = 0; i < sockets.size(); ++i)
-    watched.Update(Watch(epoll.get(), sockets[i]->fd(), i));
-  if (!watched.ok()) return watched;
-  return std::unique_ptr<Server>(new Server(std::move(config), std::move(sockets),
-                                            *std::move(status), std::move(epoll),
-                                            std::move(signal_fd)));
+absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config) {
+  absl::StatusOr<std::unique_ptr<control::Loop>> loop = control::Loop::Open();
+  if (!loop.ok()) return loop.status();
+  const std::vector<wire::Endpoint> listen = config.listen;
+  const std::string control_socket = config.control_socket;
+  std::unique_ptr<Server> server(new Server(std::move(config), *std::move(loop)));
+  if (absl::Status status = server->Open(listen, control_socket); !status.ok()) return status;
+  return server;
 }
 
-Server::Server(config::MapConfig config, std::vector<std::unique_ptr<UdpSocket>> sockets,
-               std::unique_ptr<StatusSocket> status, os::UniqueFd epoll, os::UniqueFd signals)
-    : sockets_(std::move(sockets)),
-      status_(std::move(status)),
-      epoll_(std::move(epoll)),
-      signals_(std::move(signals)),
-      ways_(sockets_.size()),
+Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
+    : loop_(std::move(loop)),
+      ways_(config.listen.size()),
       store_(LimitsOf(config)),
       handler_(OptionsOf(config), store_),
-      started_(Now()) {}
+      started_(loop_->now()) {}
+
+absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
+                          const std::string& control_socket) {
+  absl::StatusOr<std::unique_ptr<control::Signals>> signals =
+      control::Signals::Create(*loop_, {SIGTERM, SIGINT}, [this](int) { stopping_ = true; });
+  if (!signals.ok()) return signals.status();
+  signals_ = *std::move(signals);
+  for (const wire::Endpoint& endpoint : listen) {
+    absl::StatusOr<std::unique_ptr<UdpSocket>> socket = UdpSocket::Open(endpoint);
+    if (!socket.ok()) return socket.status();
+    listeners_.push_back(std::make_unique<Listener>(*this, listeners_.size(), *std::move(socket)));
+  }
+  absl::StatusOr<std::unique_ptr<control::StatusServer>> status = control::StatusServer::Create(
+      *loop_, {.path = control_socket}, [this] { return StatusText(); });
+  if (!status.ok()) return status.status();
+  status_ = *std::move(status);
+  return absl::OkStatus();
+}
+
+Server::Listener::Listener(Server& server, size_t number, std::unique_ptr<UdpSocket> udp)
+    : socket(std::move(udp)),
+      more(*server.loop_, [&server, number] { server.Receive(number); }),
+      watch(*server.loop_, socket->fd(), POLLIN, [&server, number](uint32_t) {
+        if (!server.listeners_[number]->more.scheduled()) server.Receive(number);
+      }) {}
 
 std::vector<wire::Endpoint> Server::listening() const {
   std::vector<wire::Endpoint> endpoints;
-  for (const auto& socket : sockets_) endpoints.push_back(socket->local());
+  for (const auto& listener : listeners_) endpoints.push_back(listener->socket->local());
   return endpoints;
 }
 
 void Server::Run() {
-  for (bool running = true; running;) {
-    std::array<epoll_event, 16> events;
-    const int count =
-        epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), WaitMs());
-    for (int i = 0; i < count; ++i) {
-      const uint64_t event = events[static_cast<size_t>(i)].data.u64;
-      if (event == kSignalEvent) {
-        running = false;
-      } else if (event == kStatusEvent) {
-        status_->Serve([this] { return StatusText(); });
-      } else {
-        Receive(event);
-      }
-    }
+  while (!stopping_) {
+    const size_t work = loop_->RunOnce(kEventsPerTurn);
     HandleTimers();
+    if (work == 0) loop_->Wait(handler_.NextTimeout() - loop_->now());
   }
   handler_.Shutdown();
   Flush();
 }
 
-// A few batches of one socket, then the others get their turn: epoll tells again of what is left.
-void Server::Receive(size_t socket) {
-  const Instant now = Now();
+// Takes a few batches of one socket; then the others get their turn, and a task goes on with what is left.
+void Server::Receive(size_t listener) {
+  const Instant now = loop_->now();
+  UdpSocket& socket = *listeners_[listener]->socket;
   const auto take = [&](const UdpSocket::Received& received) {
     if (!received.whole) {
-      handler_.mutable_drops().Count(wire::Drop::kTooLarge);
+      handler_.mutable_drops().Add(wire::Drop::kTooLarge);
       return;
     }
-    const Via via = ways_.Number({static_cast<uint16_t>(socket), received.to, received.interface});
+    const Via via =
+        ways_.Number({static_cast<uint16_t>(listener), received.to, received.interface});
     handler_.HandleDatagram(now, {via, received.from, received.to}, received.datagram);
   };
-  for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
-    const size_t count = sockets_[socket]->Receive(take);
+  size_t count = kBatch;
+  for (int batch = 0; batch < kBatchesPerTurn && count == kBatch; ++batch) {
+    count = socket.Receive(take);
     Flush();
-    if (count < kBatch) break;
   }
-  handler_.mutable_drops().Count(wire::Drop::kReceiverFull, sockets_[socket]->TakeOverflow());
+  if (count == kBatch) listeners_[listener]->more.Schedule();
+  handler_.mutable_drops().Add(wire::Drop::kReceiverFull, socket.TakeOverflow());
 }
 
 void Server::HandleTimers() {
-  const Instant now = Now();
-  if (handler_.NextTimeout() > now) return;
-  handler_.HandleTimeout(now);
+  if (handler_.NextTimeout() > loop_->now()) return;
+  handler_.HandleTimeout(loop_->now());
   Flush();
 }
 
@@ -151,8 +124,8 @@ void Server::Flush() {
   size_t filled = 0;
   size_t socket = 0;
   const auto send = [&] {
-    const size_t taken = filled == 0 ? 0 : sockets_[socket]->Send({batch.data(), filled});
-    handler_.mutable_drops().Count(wire::Drop::kTxFull, filled - taken);
+    const size_t taken = filled == 0 ? 0 : listeners_[socket]->socket->Send({batch.data(), filled});
+    handler_.mutable_drops().Add(wire::Drop::kTxFull, filled - taken);
     filled = 0;
   };
   while (std::optional<protocol::Transmit> transmit = handler_.NextTransmit()) {
@@ -166,33 +139,22 @@ void Server::Flush() {
   send();
 }
 
-int Server::WaitMs() const {
-  const Instant next = handler_.NextTimeout();
-  if (next == wire::kNever) return -1;
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Now()).count();
-  return static_cast<int>(std::clamp<int64_t>(wait, 0, 60'000));
-}
-
 std::string Server::StatusText() const {
   const Handler::Counts counts = handler_.counts();
   nlohmann::json listen = nlohmann::json::array();
   for (const wire::Endpoint& endpoint : listening()) listen.push_back(endpoint.ToString());
-  nlohmann::json drops = nlohmann::json::object();
-  for (size_t i = 0; i < wire::kDropCount; ++i) {
-    const auto drop = static_cast<wire::Drop>(i);
-    if (const uint64_t count = handler_.drops(drop); count != 0)
-      drops[std::string(wire::DropName(drop))] = count;
-  }
-  const nlohmann::json status = {{"map",
-                                  {{"public_key", handler_.public_key().ToBase64()},
-                                   {"version", WARP_VERSION},
-                                   {"uptime_s", (Now() - started_) / std::chrono::seconds(1)},
-                                   {"listen", listen},
-                                   {"registrations", counts.registrations},
-                                   {"sessions", counts.sessions},
-                                   {"lookups", counts.lookups},
-                                   {"pushes", counts.pushes}}},
-                                 {"drops", drops}};
+  const nlohmann::json status = {
+      {"map",
+       {{"public_key", handler_.public_key().ToBase64()},
+        {"version", WARP_VERSION},
+        {"uptime_s", (loop_->now() - started_) / std::chrono::seconds(1)},
+        {"listen", listen},
+        {"loop", std::string(loop_->back_end_name())},
+        {"registrations", counts.registrations},
+        {"sessions", counts.sessions},
+        {"lookups", counts.lookups},
+        {"pushes", counts.pushes}}},
+      {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return status.dump() + "\n";
 }
 

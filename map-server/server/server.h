@@ -1,6 +1,6 @@
 // The map's one thread: sockets, clock and signals around the pure Handler.
 //
-//   epoll ──► a batch of datagrams ──► Handler ──► a batch of answers ──► the sockets they came by
+//   loop ───► a batch of datagrams ──► Handler ──► a batch of answers ──► the sockets they came by
 //         ──► timers due           ──► Handler ──►
 //         ──► status clients, SIGTERM and SIGINT
 #ifndef WARP_MAP_SERVER_SERVER_SERVER_H_
@@ -12,9 +12,10 @@
 
 #include "absl/status/statusor.h"
 #include "control/config/map_config.h"
-#include "dataplane/os/unique_fd.h"
+#include "control/loop/loop.h"
+#include "control/loop/signals.h"
+#include "control/status/status_server.h"
 #include "map-server/server/local_addresses.h"
-#include "map-server/server/status_socket.h"
 #include "map-server/server/udp_socket.h"
 #include "map-server/session/handler.h"
 #include "map-server/store/memory_store.h"
@@ -25,7 +26,7 @@ class Server {
  public:
   // Opens everything and blocks SIGTERM and SIGINT in this thread: call it before any other thread is started. An error is
   // one sentence for a human, and leaves nothing behind.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(config::MapConfig config);
+  static absl::StatusOr<std::unique_ptr<Server>> Open(config::MapConfig config);
 
   const wire::PublicKey& public_key() const { return handler_.public_key(); }
   std::vector<wire::Endpoint> listening() const;
@@ -34,23 +35,31 @@ class Server {
   void Run();
 
  private:
-  Server(config::MapConfig config, std::vector<std::unique_ptr<UdpSocket>> sockets,
-         std::unique_ptr<StatusSocket> status, os::UniqueFd epoll, os::UniqueFd signals);
+  // An address that the map listens on, as the loop sees it.
+  struct Listener {
+    Listener(Server& server, size_t number, std::unique_ptr<UdpSocket> socket);
 
-  void Receive(size_t socket);
+    const std::unique_ptr<UdpSocket> socket;
+    control::Task more;  // the budget of a turn was used up
+    const control::Watch watch;
+  };
+
+  Server(config::MapConfig config, std::unique_ptr<control::Loop> loop);
+  absl::Status Open(const std::vector<wire::Endpoint>& listen, const std::string& control_socket);
+  void Receive(size_t listener);
   void HandleTimers();
   void Flush();
-  int WaitMs() const;
   std::string StatusText() const;
 
-  const std::vector<std::unique_ptr<UdpSocket>> sockets_;
-  const std::unique_ptr<StatusSocket> status_;
-  const os::UniqueFd epoll_;
-  const os::UniqueFd signals_;
+  const std::unique_ptr<control::Loop> loop_;
+  std::unique_ptr<control::Signals> signals_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<control::StatusServer> status_;
   Ways ways_;
   MemoryStore store_;
   Handler handler_;
   const Instant started_;
+  bool stopping_ = false;
 };
 
 }  // namespace warp::map

@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/socket_address.h"
 #include "dataplane/os/socket_options.h"
 #include "map-server/constants.h"
 
@@ -21,22 +24,8 @@ namespace {
 constexpr size_t kControlRoom =
     CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(uint32_t));
 
-socklen_t Store(const wire::Endpoint& endpoint, uint32_t interface, sockaddr_storage* out) {
-  std::memset(out, 0, sizeof(*out));
-  if (endpoint.address.is_v4()) {
-    auto* v4 = reinterpret_cast<sockaddr_in*>(out);
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(endpoint.port);
-    std::memcpy(&v4->sin_addr, endpoint.address.v4_bytes().data(), 4);
-    return sizeof(sockaddr_in);
-  }
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(out);
-  v6->sin6_family = AF_INET6;
-  v6->sin6_port = htons(endpoint.port);
-  std::memcpy(&v6->sin6_addr, endpoint.address.bytes().data(), 16);
-  v6->sin6_scope_id = interface;
-  return sizeof(sockaddr_in6);
-}
+constexpr int kBindAttempts = 50;
+constexpr std::chrono::milliseconds kBindInterval{20};
 
 wire::IpAddress Address(const in_addr& address) {
   std::array<uint8_t, 4> bytes;
@@ -47,15 +36,6 @@ wire::IpAddress Address(const in6_addr& address) {
   std::array<uint8_t, 16> bytes;
   std::memcpy(bytes.data(), &address, 16);
   return wire::IpAddress::V6(bytes);
-}
-
-wire::Endpoint Load(const sockaddr_storage& stored) {
-  if (stored.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(stored);
-    return {Address(v4.sin_addr), ntohs(v4.sin_port)};
-  }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(stored);
-  return {Address(v6.sin6_addr), ntohs(v6.sin6_port)};
 }
 
 template <typename T>
@@ -74,11 +54,21 @@ bool Enable(int fd, int level, int option) {
   return setsockopt(fd, level, option, &on, sizeof(on)) == 0;
 }
 
+// A map that was killed a moment ago holds its addresses until the kernel has torn down its io_uring: they are tried again
+// for a second.
+bool Bind(int fd, const os::SocketAddress& address) {
+  for (int attempt = 0; bind(fd, address.get(), address.size()) != 0; ++attempt) {
+    if (errno != EADDRINUSE || attempt == kBindAttempts) return false;
+    std::this_thread::sleep_for(kBindInterval);
+  }
+  return true;
+}
+
 }  // namespace
 
 struct UdpSocket::Buffers {
   struct Slot {
-    sockaddr_storage address;
+    os::SocketAddress address;
     alignas(cmsghdr) std::array<uint8_t, kControlRoom> control;
     std::array<uint8_t, kDatagramRoom> data;
   };
@@ -106,13 +96,11 @@ absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint&
     return failure("set up a socket for");
   os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, kSocketBuffer);
   os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kSend, kSocketBuffer);
-  sockaddr_storage address;
-  socklen_t size = Store(listen, 0, &address);
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return failure("listen on");
-  size = sizeof(address);
-  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
+  os::SocketAddress address(listen);
+  socklen_t size = address.size();
+  if (!Bind(fd.get(), address) || getsockname(fd.get(), address.get(), &size) != 0)
     return failure("listen on");
-  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), Load(address)));
+  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), *address.ToEndpoint()));
 }
 
 size_t UdpSocket::Receive(absl::FunctionRef<void(const Received&)> take) {
@@ -120,20 +108,23 @@ size_t UdpSocket::Receive(absl::FunctionRef<void(const Received&)> take) {
   for (size_t i = 0; i < kBatch; ++i) {
     b.vectors[i] = {b.slots[i].data.data(), b.slots[i].data.size()};
     b.headers[i] = {};
-    b.headers[i].msg_hdr.msg_name = &b.slots[i].address;
-    b.headers[i].msg_hdr.msg_namelen = sizeof(b.slots[i].address);
+    b.headers[i].msg_hdr.msg_name = b.slots[i].address.get();
+    b.headers[i].msg_hdr.msg_namelen = os::SocketAddress::capacity();
     b.headers[i].msg_hdr.msg_iov = &b.vectors[i];
     b.headers[i].msg_hdr.msg_iovlen = 1;
     b.headers[i].msg_hdr.msg_control = b.slots[i].control.data();
     b.headers[i].msg_hdr.msg_controllen = b.slots[i].control.size();
   }
-  const int count = recvmmsg(fd_.get(), b.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
-  // EAGAIN; anything else (the error of an earlier datagram) concerns nobody here.
+  int count;
+  do {
+    count = recvmmsg(fd_.get(), b.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
+    // The error of an earlier datagram concerns nobody here, and datagrams may wait behind it.
+  } while (count < 0 && errno != EAGAIN);
   if (count <= 0) return 0;
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     msghdr& header = b.headers[i].msg_hdr;
     Received received;
-    received.from = Load(b.slots[i].address);
+    received.from = *b.slots[i].address.ToEndpoint();  // a UDP socket has no other families
     received.datagram = {b.slots[i].data.data(), b.headers[i].msg_len};
     received.whole = (header.msg_flags & MSG_TRUNC) == 0;
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
@@ -168,8 +159,9 @@ size_t UdpSocket::Send(std::span<const Sent> batch) {
     b.vectors[i] = {const_cast<uint8_t*>(sent.datagram.data()), sent.datagram.size()};
     b.headers[i] = {};
     msghdr& header = b.headers[i].msg_hdr;
-    header.msg_name = &slot.address;
-    header.msg_namelen = Store(sent.to, sent.interface, &slot.address);
+    slot.address = os::SocketAddress(sent.to, sent.interface);
+    header.msg_name = slot.address.get();
+    header.msg_namelen = slot.address.size();
     header.msg_iov = &b.vectors[i];
     header.msg_iovlen = 1;
     if (sent.from.is_unspecified()) continue;

@@ -19,7 +19,11 @@ LAYERS = {
     "dataplane/lcore": ["dataplane/wire", "dataplane/os", "dataplane/facade", "dataplane/lcore"],
     "control/protocol": ["dataplane/wire", "control/protocol"],
     "control/config": ["dataplane/wire", "dataplane/os", "control/config"],  # os: it reads files
-    "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"],
+    "control/loop": ["dataplane/wire", "dataplane/os", "control/loop"],
+    "control/status/status_server": ["dataplane/wire", "dataplane/os", "control/loop", "control/status/status_server"],
+    "control/status/drops_json": ["dataplane/wire", "control/status/drops_json"],
+    "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"]
+    + ["control/loop", "control/status/status_server", "control/status/drops_json"],
     "tools": ["dataplane/wire", "dataplane/os", "control/config", "tools"],
     "control": ["dataplane/wire", "dataplane/os", "dataplane/facade", "control"],
 }
@@ -73,8 +77,13 @@ def includes(text):
     return re.findall(r'^\s*#\s*include\s+([<"][^>"]+[>"])', text, re.MULTILINE)
 
 
+def belongs(name, layer):
+    """Whether a file is in the folder `layer`, or is that unit: layer.h or layer.cc."""
+    return name.startswith((layer + "/", layer + "."))
+
+
 def layer_of(name):
-    return next((layer for layer in LAYERS if name.startswith(layer + "/")), None)
+    return next((layer for layer in LAYERS if belongs(name, layer)), None)
 
 
 def check_includes(source, _build):
@@ -86,7 +95,7 @@ def check_includes(source, _build):
         for include in includes(read(source, name)):
             inner = include[1:-1]
             if inner.startswith(OURS):
-                if not any(inner.startswith(below + "/") for below in LAYERS[layer]):
+                if not any(belongs(inner, below) for below in LAYERS[layer]):
                     yield f"{name}: includes {inner}, which is not below {layer}"
             elif inner.startswith("rte_") and layer != "dataplane/lcore":
                 yield f"{name}: includes {inner}: DPDK belongs to dataplane/lcore"
