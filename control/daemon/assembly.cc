@@ -1,6 +1,7 @@
 #include "control/daemon/assembly.h"
 
 #include <poll.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <csignal>
@@ -52,6 +53,9 @@ Assembly::Assembly(config::NodeConfig node_config)
 absl::Status Assembly::OpenLoop() {
   if (absl::Status status = Keep(Loop::Open(), loop); !status.ok()) return status;
   started = loop->now();
+  if (!loop->fallback_reason().empty())
+    spdlog::info("event loop: {}, because {}", std::string(loop->back_end_name()),
+                 loop->fallback_reason());
   return Keep(Signals::Create(*loop, {SIGTERM, SIGINT}, [this](int) { stopping = true; }), signals);
 }
 
@@ -144,6 +148,7 @@ std::string Assembly::StatusText() const {
                                       .traffic = *traffic,
                                       .peers = protocol->Peers(),
                                       .maps = protocol->Maps(),
+                                      .loop = loop->back_end_name(),
                                       .started = started,
                                       .stopping = stopping});
 }

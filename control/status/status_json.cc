@@ -34,6 +34,7 @@ Json NodeJson(Instant now, const NodeView& view) {
           {"listen_port", view.config.node.listen_port},
           {"engine", Text(view.dataplane.engine_name())},
           {"polling", polling ? Text(wire::WordOf(wire::kPollingWords, *polling)) : "auto"},
+          {"loop", Text(view.loop)},
           {"workers", view.dataplane.workers()},
           {"state", view.stopping ? "draining" : "running"}};
 }

@@ -24,6 +24,7 @@ struct NodeView {
   const Traffic& traffic;
   std::vector<protocol::PeerStatus> peers;
   std::vector<protocol::MapStatus> maps;
+  absl::string_view loop;  // the back end of the event loop
   wire::Instant started;
   bool stopping = false;
 };

@@ -192,8 +192,8 @@ std::string NodeText(const Json& status) {
   std::string text = absl::StrCat(
       "node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
       Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ", Text(node, "listen_port"),
-      ", crypto ", Text(node, "engine"), ", polling ", Text(node, "polling"), "\n\n",
-      WorkersTable(status), PortsTable(status), MapsTable(status));
+      ", crypto ", Text(node, "engine"), ", polling ", Text(node, "polling"), ", loop ",
+      Text(node, "loop"), "\n\n", WorkersTable(status), PortsTable(status), MapsTable(status));
   for (const Json& peer : Items(status, "peers")) absl::StrAppend(&text, PeerText(peer));
   absl::StrAppend(&text, TunnelsTable(status));
   return text;
