@@ -23,13 +23,15 @@ const SectionOf<LoopbackGateConfig>& LoopbackGateSchema() {
     s.Scalar("listen", &LoopbackGateConfig::listen, LoopbackEndpoint())
         .Required()
         .Example("127.0.0.1:9000")
-        .Why("The application sends its datagrams here, and the peer's payloads come from here.");
+        .Why(
+            "The address to which the application sends its datagrams, and from which the peer's "
+            "payloads come.");
     // Its default is no endpoint at all, which has no text.
     s.Scalar("deliver", &LoopbackGateConfig::deliver, Optional(LoopbackEndpoint()))
         .Shown()
         .Example("127.0.0.1:9001")
         .Otherwise("the last sender")
-        .Why("Where the peer's payloads go.");
+        .Why("The address to which the peer's payloads go.");
     s.Check(CheckLoopback);
   });
   return section;
@@ -50,15 +52,17 @@ const SectionOf<UnixGateConfig>& UnixGateSchema() {
     s.Scalar("path", &UnixGateConfig::path, FilePath())
         .Required()
         .Example("/run/warp/video.sock")
-        .Why("Where applications find the socket. A stale one is replaced, a live one refused.");
+        .Why(
+            "The path at which applications find the socket. A file that a dead process left is "
+            "replaced; the socket of a living one is an error.");
     s.Scalar("type", &UnixGateConfig::type,
              Choice<UnixGateType>(
                  {{"datagram", UnixGateType::kDatagram}, {"seqpacket", UnixGateType::kSeqpacket}}))
         .Why(
-            "datagram: send() returns when the payload before it was sent. seqpacket: connections, "
-            "each of which gets every payload of the peer.");
+            "With datagram, send() returns when the payload before it was sent. With seqpacket, "
+            "applications connect, and each connection gets every payload of the peer.");
     s.Scalar("mode", &UnixGateConfig::mode, OctalMode(kMaxMode))
-        .Why("Permissions of the socket file: to write is to be allowed to send.");
+        .Why("The permissions of the socket file. Whoever may write to it may send.");
     s.Scalar("owner", &UnixGateConfig::owner, Optional(AccountName()))
         .Example("www-data")
         .Otherwise("warpd's user")
@@ -69,12 +73,14 @@ const SectionOf<UnixGateConfig>& UnixGateSchema() {
         .Why("The group that owns the socket file.");
     s.Scalar("queue", &UnixGateConfig::queue, WholeNumber<uint32_t>(1, kMaxUnixQueue, "payloads"))
         .Why(
-            "How many payloads may be taken from applications and not be sent yet. 1: send() "
-            "blocks as long as the payload before it. More: for throughput.");
+            "The most payloads that were taken from applications and not sent yet. With 1, send() "
+            "blocks until the payload before it was sent; more gives throughput.");
     s.Scalar("deliver", &UnixGateConfig::deliver, Optional(FilePath()))
         .Example("/run/warp/player.sock")
         .Otherwise("the last sender that has a path")
-        .Why("The datagram socket where the peer's payloads go; only beside type datagram.");
+        .Why(
+            "The path of the datagram socket to which the peer's payloads go; only beside `type: "
+            "datagram`.");
     s.Check(CheckUnix);
   });
   return section;

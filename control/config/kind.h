@@ -11,8 +11,8 @@ namespace warp::config {
 
 enum class Kind : uint8_t { kNode, kMap };
 
-// By the keys at its top: a map's where more of them are warp-map's than warpd's. kNode where nothing tells, as in a file
-// that is no YAML or cannot be read: loading it as a node's says so.
+// The kind follows from the keys at the top of the file: kMap where more of them are warp-map's than warpd's. Where
+// nothing tells, as in a file that is no YAML or cannot be read, it is kNode, because loading that reports the mistake.
 Kind KindOf(absl::string_view text);
 Kind KindOfFile(const std::string& path);
 

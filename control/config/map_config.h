@@ -1,4 +1,4 @@
-// The configuration of warp-map, parsed and valid. The same rules and messages as node_config.h.
+// The configuration of warp-map, parsed and valid. Rules and messages are those of node_config.h.
 #ifndef WARP_CONTROL_CONFIG_MAP_CONFIG_H_
 #define WARP_CONTROL_CONFIG_MAP_CONFIG_H_
 
@@ -19,10 +19,10 @@ struct MapConfig {
   // At least one. The unspecified address of a family takes all of that family's.
   std::vector<wire::Endpoint> listen = DefaultListen();
   std::string private_key_file;
-  wire::SecretKey private_key;  // what it holds; zero with KeyFiles::kIgnore
+  wire::SecretKey private_key;  // of that file; zero with KeyFiles::kIgnore
   std::string control_socket = "/run/warp/map.sock";
-  std::chrono::nanoseconds lifetime =
-      std::chrono::seconds(60);  // of a registration that is not refreshed
+  // Of a registration that is not refreshed.
+  std::chrono::nanoseconds lifetime = std::chrono::seconds(60);
   uint32_t max_registrations = 1'000'000;
 
   static std::vector<wire::Endpoint> DefaultListen();  // 0.0.0.0:13116 and [::]:13116

@@ -17,21 +17,22 @@ const SectionOf<MapConfig>& MapSchema() {
         .Required()
         .Example("/etc/warp/map.key")
         .Why(
-            "The file that holds the map's private key, as `warp keygen` writes it. Refused if "
-            "group or others have "
-            "any right to it.");
+            "The file that holds the map's private key, as `warp keygen` writes it. It is refused "
+            "if group or others have any right to it.");
     s->Scalars("listen", &MapConfig::listen, EndpointText(), 1, kMaxListen)
         .Why(
-            "Where nodes reach the map. 0.0.0.0 and [::] stand for all addresses of their family.");
+            "The addresses at which nodes reach the map. 0.0.0.0 and [::] stand for all addresses "
+            "of their family.");
     s->Scalar("control_socket", &MapConfig::control_socket, FilePath())
-        .Why("The Unix socket that `warp status --socket` asks.");
+        .Why("The Unix socket at which `warp status --socket` asks the map.");
     s->Scalar("lifetime", &MapConfig::lifetime, DurationText(seconds(1), hours(1)))
         .Why(
-            "A registration that is not refreshed for so long is forgotten. Nodes refresh six "
+            "A registration that is not refreshed for this long is forgotten. Nodes refresh six "
             "times as often.");
     s->Scalar("max_registrations", &MapConfig::max_registrations,
               WholeNumber<uint32_t>(1, 10'000'000, "registrations"))
-        .Why("Bounds the memory; a registration beyond it is refused.");
+        .Why(
+            "The most registrations at a time, which bounds the memory. A further one is refused.");
     return s;
   }();
   return section;

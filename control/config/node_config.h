@@ -31,7 +31,7 @@ namespace warp::config {
 
 using Duration = std::chrono::nanoseconds;
 
-enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // auto: with a PCI port, and only then
+enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // kAuto: only with a PCI port
 
 // node.timers: the protocol's, and the one of sessions with maps.
 struct TimersConfig : wire::ConfiguredTimers {
@@ -39,20 +39,21 @@ struct TimersConfig : wire::ConfiguredTimers {
 };
 
 struct NodeSection {
-  std::string
-      private_key_file;  // absolute, or relative to the working directory: see LoadNodeConfig
-  wire::SecretKey private_key;                // what it holds; zero with KeyFiles::kIgnore
+  // Relative to the working directory if not absolute: see LoadNodeConfig.
+  std::string private_key_file;
+  wire::SecretKey private_key;                // of that file; zero with KeyFiles::kIgnore
   uint16_t listen_port = wire::kDefaultPort;  // the UDP source and destination port of every port
   uint16_t max_ports = 8;
-  std::optional<uint16_t>
-      workers;  // of ports without a cpu; unset: one each, as far as there are CPUs
+  // Threads for the ports without a cpu. Unset: one for each, as far as there are CPUs.
+  std::optional<uint16_t> workers;
   // Of all workers. Unset: workers that own their CPU are busy, the others adaptive.
   std::optional<wire::Polling> polling;
   wire::EngineKind crypto = wire::EngineKind::kAuto;
-  std::string crypto_device;  // with kCryptodev, and never without: DPDK's name for it
+  // DPDK's name of the device; set if and only if `crypto` is kCryptodev.
+  std::string crypto_device;
   Hugepages hugepages = Hugepages::kAuto;
   std::optional<uint32_t> memory_mib;  // unset: computed from max_ports and the MTU
-  std::optional<int> control_cpu;      // unset: shares what there is
+  std::optional<int> control_cpu;      // unset: the kernel chooses
   std::string control_socket = "/run/warp/warpd.sock";
   uint32_t window = wire::kDefaultWindow;  // counters, a power of two
   TimersConfig timers;
@@ -87,14 +88,14 @@ struct PeerConfig {
   std::string name;
   wire::PublicKey public_key;
   std::string preshared_key_file;                   // empty: none
-  std::optional<wire::PresharedKey> preshared_key;  // what it holds
-  std::vector<HostPort> endpoints;  // may be empty: the map knows, or the peer comes to us
+  std::optional<wire::PresharedKey> preshared_key;  // of that file
+  std::vector<HostPort> endpoints;  // empty: a map knows them, or the peer initiates
 };
 
 struct LoopbackGateConfig {
   wire::Endpoint listen;  // a loopback address
-  std::optional<wire::Endpoint>
-      deliver;  // a loopback address of listen's family; unset: to the last sender
+  // A loopback address of listen's family. Unset: payloads go to the last sender.
+  std::optional<wire::Endpoint> deliver;
 };
 
 enum class UnixGateType : uint8_t { kDatagram, kSeqpacket };
@@ -102,10 +103,10 @@ enum class UnixGateType : uint8_t { kDatagram, kSeqpacket };
 struct UnixGateConfig {
   std::string path;
   UnixGateType type = UnixGateType::kDatagram;
-  uint16_t mode = 0660;                // of the file: who may connect or send needs to write
-  std::optional<std::string> owner;    // a user's name; unset: who runs warpd
-  std::optional<std::string> group;    // a group's name; unset: of who runs warpd
-  uint32_t queue = 1;                  // payloads taken from applications and not yet sent
+  uint16_t mode = 0660;              // of the file: connecting and sending need the right to write
+  std::optional<std::string> owner;  // the name of a user; unset: the user of warpd
+  std::optional<std::string> group;  // the name of a group; unset: the group of warpd
+  uint32_t queue = 1;                // the most payloads taken from applications and not sent yet
   std::optional<std::string> deliver;  // the path of a datagram socket; datagram gates only
 };
 
@@ -117,10 +118,11 @@ struct GateConfig {  // exactly one is set
 struct TunnelConfig {
   std::string name;
   uint16_t id = 0;        // the same at both ends; unique for each peer
-  std::string peer;       // a peer's name
-  size_t peer_index = 0;  // and its place in NodeConfig::peers
-  Duration deadline = std::chrono::milliseconds(250);  // what could not be sent by then is dropped
-  uint32_t queue = 1024;                               // payloads that may wait, at most
+  std::string peer;       // the name of a peer
+  size_t peer_index = 0;  // the place of that peer in NodeConfig::peers
+  // A payload that was not sent by then is dropped.
+  Duration deadline = std::chrono::milliseconds(250);
+  uint32_t queue = 1024;  // the most payloads that may wait
   GateConfig gate;
 };
 
@@ -132,14 +134,13 @@ struct NodeConfig {
   std::vector<TunnelConfig> tunnels;
 };
 
-// Reads and checks the file at `path`. Relative paths in it are taken from the file's own
-// directory. With KeyFiles::kRead also reads the key files it names (refused where others can read
-// them) and refuses our own key as a peer's.
+// Reads and checks the file at `path`. Relative paths in it are taken from the file's own directory. With
+// KeyFiles::kRead, reads the key files that it names as well; key files that others can read are refused, and so is this
+// node's own key as that of a peer.
 absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path,
                                           KeyFiles key_files = KeyFiles::kRead);
 
-// The same for text in memory: `file` is what messages call it, and relative paths stay as they
-// are.
+// The same for text in memory, which messages call `file`. Relative paths stay as they are.
 absl::StatusOr<NodeConfig> ParseNodeConfig(absl::string_view text, absl::string_view file,
                                            KeyFiles key_files = KeyFiles::kIgnore);
 

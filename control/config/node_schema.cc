@@ -16,7 +16,8 @@ constexpr size_t kMaxPorts = 64;
 constexpr size_t kMaxMaps = 8;
 constexpr size_t kMaxPeers = 1000;
 constexpr size_t kMaxTunnels = 4000;
-constexpr size_t kMaxPeerEndpoints = 16;  // design of paths: as many from each source of knowledge
+// As many as from any other source: see protocol::kMaxEndpoints.
+constexpr size_t kMaxPeerEndpoints = 16;
 constexpr uint32_t kMinWindow = 1024;
 
 // `shorter` must be less than `longer`; the complaint goes to the one that the file has.
@@ -44,7 +45,7 @@ const SectionOf<TimersConfig>& TimersSchema() {
     WARP_TIMERS(WARP_TIMER_KEY)
 #undef WARP_TIMER_KEY
     s.Scalar("map_rekey_after", &TimersConfig::map_rekey_after, DurationText(seconds(1), hours(24)))
-        .Why("How long a session with a map lasts before the next one is made.");
+        .Why("A session with a map lasts this long before the next one is made.");
     s.Check([](Reader& reader, const std::string& path, TimersConfig& t) {
       CheckOrder(reader, path, "rekey_after", t.rekey_after, "rekey_after_responder",
                  t.rekey_after_responder);
@@ -65,65 +66,70 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
         .Required()
         .Example("/etc/warp/private.key")
         .Why(
-            "The file that holds this node's private key, as `warp keygen` writes it. Refused if "
-            "group or others have "
-            "any right to it.");
+            "The file that holds this node's private key, as `warp keygen` writes it. It is "
+            "refused if group or others have any right to it.");
     s.Scalar("listen_port", &NodeSection::listen_port, WholeNumber<uint16_t>(1, 65535, "UDP port"))
         .Why(
-            "The one UDP port that everything leaves from and arrives at, on every port of this "
-            "node.");
+            "The one UDP port from which everything leaves and at which everything arrives, on "
+            "every port of this node.");
     s.Scalar("control_socket", &NodeSection::control_socket, FilePath())
-        .Why("The Unix socket that `warp status` asks.");
+        .Why("The Unix socket at which `warp status` asks this node.");
     s.Scalar("max_ports", &NodeSection::max_ports, WholeNumber<uint16_t>(1, kMaxPorts, "ports"))
-        .Why("How many ports there may be: sizes rings and memory at start.");
+        .Why(
+            "The most ports that this node can have at a time. Rings and memory are sized for them "
+            "at start.");
     s.Scalar("workers", &NodeSection::workers,
              Optional(WholeNumber<uint16_t>(0, kMaxPorts, "threads"), "auto"))
         .Why(
-            "Threads that poll the ports which name no cpu. 0: the control thread polls them "
-            "itself, unless another port names a cpu: then one thread does. auto: one for each of "
-            "them, as far as there are CPUs; 0 where there are less than three.");
+            "The number of threads that share the ports which name no cpu. With 0, the control "
+            "thread polls those ports itself. With auto, the number follows from the ports and "
+            "CPUs: the section Workers of docs/config.md has a table.");
     s.Scalar("polling", &NodeSection::polling, Optional(Choice(wire::kPollingWords), "auto"))
         .Why(
-            "busy: workers spin, for the least latency. adaptive: they keep polling for a moment "
-            "before they sleep. interrupt: they and the control thread sleep as soon as nothing "
-            "waits: the least CPU time at some ten thousand payloads a second, and a wake-up's "
-            "delay for each. auto: busy for workers that own their CPU (see ports[].cpu), else "
+            "How threads wait for packets. With busy, workers spin, which gives the least latency. "
+            "With adaptive, they poll for a moment longer before they sleep. With interrupt, they "
+            "and the control thread sleep as soon as nothing waits, which takes the least CPU time "
+            "at some ten thousand payloads a second and delays each of them by a wake-up. With "
+            "auto, workers that own their CPU (see ports[].cpu) are busy and all others are "
             "adaptive.");
     s.Scalar("control_cpu", &NodeSection::control_cpu,
              Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
         .Why(
-            "Pins the control thread, which serves the gates, to this CPU. auto: the kernel "
-            "chooses.");
+            "The CPU that the control thread, which serves the gates, is pinned to. With auto, the "
+            "kernel chooses.");
     s.Scalar("crypto", &NodeSection::crypto,
              Choice<wire::EngineKind>({{"auto", wire::EngineKind::kAuto},
                                        {"ipsec-mb", wire::EngineKind::kIpsecMb},
                                        {"libsodium", wire::EngineKind::kSodium},
                                        {"cryptodev", wire::EngineKind::kCryptodev}}))
         .Why(
-            "What seals and opens payloads. auto: Intel ipsec-mb where the CPU has what it needs. "
-            "cryptodev: a device of DPDK's. All work with each other.");
+            "The engine that seals and opens payloads. With auto, it is Intel ipsec-mb where the "
+            "CPU has what that needs, and libsodium elsewhere. With cryptodev, it is a device of "
+            "DPDK's. Nodes with different engines work with each other.");
     s.Scalar("crypto_device", &NodeSection::crypto_device, CryptoDevice())
         .Example("0000:3d:01.0")
         .Otherwise("none")
         .Why(
-            "Which one, beside `crypto: cryptodev`: the PCI address of an accelerator, or a "
-            "software driver for labs (`crypto_aesni_gcm0`). What it cannot do, the CPU does.");
+            "The device of `crypto: cryptodev`: the PCI address of an accelerator, or a software "
+            "driver for labs (`crypto_aesni_gcm0`). The CPU does what the device cannot do.");
     s.Scalar("hugepages", &NodeSection::hugepages,
              Choice<Hugepages>({{"auto", Hugepages::kAuto},
                                 {"true", Hugepages::kAlways},
                                 {"false", Hugepages::kNever}}))
         .Why(
-            "Packet memory on hugepages, which must be reserved. auto: only with a PCI port, which "
-            "needs them.");
+            "Whether packet memory lies on hugepages, which must be reserved beforehand. With "
+            "auto, it does only if there is a PCI port, because that needs them.");
     s.Scalar("memory", &NodeSection::memory_mib, Optional(Mebibytes(16, 64 * 1024), "auto"))
-        .Why("Packet memory. auto: computed from max_ports and the largest MTU.");
+        .Why(
+            "The size of the packet memory. With auto, it is computed from max_ports and the "
+            "largest MTU.");
     s.Scalar("window", &NodeSection::window, PowerOfTwo(kMinWindow, wire::kMaxWindow, "payloads"))
         .Why(
-            "How far behind the newest payload the last copy of one may arrive and still be told "
-            "from a replay: at "
-            "least packet rate times the largest difference between two paths.");
+            "How many payloads the last copy of one may arrive behind the newest and still be told "
+            "from a replay. It should be at least the packet rate times the largest difference in "
+            "delay between two paths.");
     s.Nested("timers", &NodeSection::timers, TimersSchema())
-        .Why("The protocol's timers. Change them in tests alone: both nodes count on the other's.");
+        .Why("The protocol's timers. They are for tests: both nodes rely on each other's values.");
   });
   return section;
 }
@@ -137,7 +143,7 @@ const SectionOf<MapServerConfig>& MapServerSchema() {
     s.Scalar("public_key", &MapServerConfig::public_key, PublicKeyText())
         .Required()
         .Example("Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=")
-        .Why("Who it is: warp-map prints it at start.");
+        .Why("The public key of the map, which warp-map prints at start.");
   });
   return section;
 }
@@ -147,25 +153,27 @@ const SectionOf<PeerConfig>& PeerSchema() {
     s.Scalar("name", &PeerConfig::name, Name())
         .Required()
         .Example("hq")
-        .Why("What tunnels, status and logs call the peer. Unique; known here alone.");
+        .Why(
+            "The name of the peer in tunnels, status and logs. It is unique, and no other node "
+            "sees it.");
     s.Scalar("public_key", &PeerConfig::public_key, PublicKeyText())
         .Required()
         .Example("XzZzrtzTC6AGpth5bNms/zutwrbczRj6Dyn/AjH+4HQ=")
-        .Why("Who it is: `warp pubkey` makes it from the peer's private key.");
+        .Why("The public key of the peer, which `warp pubkey` makes from its private key.");
     s.Scalar("preshared_key_file", &PeerConfig::preshared_key_file, FilePath())
         .Example("/etc/warp/hq.psk")
         .Otherwise("no preshared key")
         .Why(
-            "A file with a secret that both nodes hold (`warp keygen` makes one), mixed into every "
-            "handshake: against a "
-            "future that breaks X25519. Refused if group or others have any right to it.");
+            "The file of a secret that both nodes hold, as `warp keygen` makes it. It is mixed "
+            "into every handshake, so that a future break of X25519 does not open what was "
+            "recorded. It is refused if group or others have any right to it.");
     s.Scalars("endpoints", &PeerConfig::endpoints, UnderlayHostPort(), 0, kMaxPeerEndpoints)
         .Shown()
         .Example("[\"198.51.100.7:13116\"]")
         .Otherwise("none: the map knows, or the peer begins")
         .Why(
-            "Where the peer's interfaces can be reached. Optional beside a map, and for a peer "
-            "that begins itself.");
+            "The addresses at which the peer's interfaces can be reached. They may be left out "
+            "where a map knows them, or where the peer initiates.");
   });
   return section;
 }
@@ -175,24 +183,28 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
     s.Scalar("name", &TunnelConfig::name, Name())
         .Required()
         .Example("video")
-        .Why("What status and logs call the tunnel. Unique; known here alone.");
+        .Why("The name of the tunnel in status and logs. It is unique, and no other node sees it.");
     s.Scalar("id", &TunnelConfig::id, WholeNumber<uint16_t>(0, 65535))
         .Required()
         .Example("1")
-        .Why("The number that the peer gave its end, too. Unique for each peer.");
+        .Why(
+            "The number of the tunnel, which the peer must have given to its end as well. It is "
+            "unique among the tunnels with one peer.");
     s.Scalar("peer", &TunnelConfig::peer, Name())
         .Required()
         .Example("hq")
         .Why("The name of the peer at the other end.");
     s.Scalar("deadline", &TunnelConfig::deadline, DurationText(milliseconds(1), minutes(1)))
         .Why(
-            "A payload that no path could take by then is dropped and counted: what is late is of "
-            "no use.");
+            "A payload that no path has taken within this time is dropped and counted, because it "
+            "would arrive too late to be of use.");
     s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
         .Why(
-            "Payloads that may wait to be sent, and at most 4 MiB of them (more at a Unix gate "
-            "whose own queue is large); more are dropped and counted.");
-    s.Nested("gate", &TunnelConfig::gate, GateSchema()).Required().Why("The application's door.");
+            "The most payloads that wait to be sent. Together they may have 4 MiB, or more at a "
+            "Unix gate whose own queue is large. Further ones are dropped and counted.");
+    s.Nested("gate", &TunnelConfig::gate, GateSchema())
+        .Required()
+        .Why("The application's door into the tunnel.");
     s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
       if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
       const std::string at = JoinPath(path, "gate.unix.queue");
@@ -208,22 +220,23 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
 
 const SectionOf<NodeConfig>& NodeSchema() {
   static const SectionOf<NodeConfig>& section = Declare<NodeConfig>([](auto& s) {
-    s.Nested("node", &NodeConfig::node, NodeSectionSchema()).Shown().Why("This machine.");
+    s.Nested("node", &NodeConfig::node, NodeSectionSchema())
+        .Shown()
+        .Why("What concerns this machine as a whole.");
     s.Sections("map", &NodeConfig::maps, MapServerSchema(), 0, kMaxMaps)
         .Shown()
         .Why(
-            "Servers where nodes register and look each other up. None are needed where endpoints "
-            "are fixed; with "
-            "several, one may die.");
+            "Servers where nodes register and look each other up. No map is needed where all "
+            "endpoints are configured. With several maps, any of them may fail.");
     s.Sections("ports", &NodeConfig::ports, PortSchema(), 1, kMaxPorts)
         .Required()
-        .Why("The local interfaces that payloads are replicated over; at most node.max_ports.");
+        .Why("The local interfaces over which payloads are replicated, at most node.max_ports.");
     s.Sections("peers", &NodeConfig::peers, PeerSchema(), 0, kMaxPeers)
         .Shown()
         .Why("The nodes that this one has tunnels with.");
     s.Sections("tunnels", &NodeConfig::tunnels, TunnelSchema(), 0, kMaxTunnels)
         .Shown()
-        .Why("Channels between a gate here and the gate of the same id at a peer.");
+        .Why("The channels, each between a gate here and the gate of the same id at a peer.");
   });
   return section;
 }

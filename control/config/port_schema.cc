@@ -62,49 +62,48 @@ const SectionOf<PortConfig>& PortSchema() {
     s.Scalar("name", &PortConfig::name, Name())
         .Required()
         .Example("wan0")
-        .Why("What status and logs call the port. Unique.");
+        .Why("The name of the port in status and logs. It is unique.");
     s.Scalar("interface", InterfaceOf, InterfaceName())
         .Shown()
         .Example("eth0")
         .Otherwise("exactly one of interface, pci, devargs")
         .Why(
-            "A kernel interface, which stays the kernel's: it keeps its addresses, routes and all "
-            "other traffic.");
+            "The name of a kernel interface. It stays the kernel's, with its addresses, its routes "
+            "and all other traffic.");
     s.Scalar("optional", &PortConfig::optional, Choice<bool>({{"false", false}, {"true", true}}))
         .Why(
-            "Whether warpd starts although there is no such interface: a modem that is plugged in "
-            "later. Without, that is an error, since the name is most likely mistyped.");
+            "Whether warpd starts although there is no such interface, because it may be a modem "
+            "that is plugged in later. Otherwise its absence is an error, because the name is most "
+            "likely mistyped.");
     s.Scalar("pci", AddressOf, PciAddress())
         .Example("0000:3b:00.0")
         .Otherwise("exactly one of interface, pci, devargs")
-        .Why("A network card taken from the kernel, by its PCI address.");
+        .Why("The PCI address of a network card that DPDK takes from the kernel.");
     s.Scalar("devargs", DevargsOf, Devargs())
         .Example("net_memif0,role=server,id=0")
         .Otherwise("exactly one of interface, pci, devargs")
         .Why("A virtual device of DPDK, for labs.");
     s.Scalar("driver", DriverOf, Choice(wire::kKernelDriverWords))
         .Why(
-            "How a kernel interface is driven; only beside `interface`. af_xdp skips the kernel's "
-            "stack, and needs an interface with one channel. Which is faster depends on the "
-            "interface: measure.");
+            "How a kernel interface is driven; only beside `interface`. With af_xdp, packets "
+            "bypass the kernel's stack, and the interface must have one channel. Measure which is "
+            "faster, because that depends on the interface.");
     s.Scalar("kernel_interface", &PortConfig::kernel_interface, InterfaceName())
         .Example("warp-wan0")
         .Otherwise("warp-NAME")
         .Why(
-            "The TAP interface through which the kernel does ARP, ND, DHCP and ICMP for a port "
-            "that it does not own; "
-            "only beside `pci` and `devargs`. It may exist beforehand: its addresses and routes "
-            "are the port's.");
+            "The name of the TAP interface through which the kernel does ARP, ND, DHCP and ICMP "
+            "for a port that it does not own; only beside `pci` and `devargs`. It may exist "
+            "beforehand: its addresses and routes are the port's.");
     s.Scalar("cpu", &PortConfig::cpu, Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
         .Why(
-            "The CPU that this port's worker has to itself; ports that name the same one share the "
-            "worker. auto: a "
-            "worker that shares CPUs.");
+            "The CPU that the worker of this port has to itself. Ports that name the same CPU "
+            "share one worker. With auto, the worker shares CPUs with others.");
     s.Scalar("mtu", &PortConfig::mtu,
              Optional(WholeNumber<uint16_t>(kMinMtu, kMaxMtu, "bytes"), "auto"))
         .Why(
-            "The largest IP packet to send. auto: the kernel interface's. Larger ones than the "
-            "interface's help nobody.");
+            "The size of the largest IP packet to send. With auto, it is the MTU of the kernel "
+            "interface; larger packets would not leave it.");
     s.Check(CheckPort);
   });
   return section;

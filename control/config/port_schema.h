@@ -7,7 +7,7 @@
 
 namespace warp::config {
 
-inline constexpr int kMaxCpu = 1023;  // the highest number of a CPU
+inline constexpr int kMaxCpu = 1023;  // the highest CPU number that is accepted
 
 const SectionOf<PortConfig>& PortSchema();
 

@@ -1,4 +1,4 @@
-// Secret keys in files: read once, and only where others cannot read them too.
+// Secret keys in files. A file is read once, and only if nobody but its owner can read it.
 #ifndef WARP_CONTROL_CONFIG_FILE_KEY_FILES_H_
 #define WARP_CONTROL_CONFIG_FILE_KEY_FILES_H_
 
@@ -13,13 +13,12 @@ namespace warp::config {
 // Whether loading a configuration reads the key files it names.
 enum class KeyFiles : uint8_t {
   kRead,
-  kIgnore,  // keys stay zero: for a file that is checked on another machine than its own
+  kIgnore,  // keys stay zero, so that a configuration can be checked on another machine than its own
 };
 
-// The file holds 44 characters of base64, as `warp keygen` and `wg genkey` write them; white space
-// around them is allowed. InvalidArgument with one sentence that names the file: missing, not a
-// regular file, readable by group or others, too large, not a key. Blocks on the disk alone (never
-// on a FIFO).
+// Reads a file of 44 characters of base64, as `warp keygen` and `wg genkey` write them, with white space around them if
+// need be. InvalidArgument, with one sentence that names the file: it is missing, not a regular file, readable by group
+// or others, too large or not a key. May wait for the disk, but never for a writer (of a FIFO).
 absl::StatusOr<wire::SecretKey> ReadSecretKeyFile(const std::string& path);
 absl::StatusOr<wire::PresharedKey> ReadPresharedKeyFile(const std::string& path);
 

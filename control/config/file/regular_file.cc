@@ -33,8 +33,7 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t limi
     return Refused(absl::StrFormat("is open to group or others (mode %04o): chmod 600 it",
                                    info.st_mode & 07777));
   }
-  // One byte more than allowed is asked for: the file may grow while it is read, its size is only a
-  // hint.
+  // One byte more than allowed is asked for, because a file may grow while it is read: its size is only a hint.
   std::string contents(limit + 1, '\0');
   size_t size = 0;
   while (size < contents.size()) {

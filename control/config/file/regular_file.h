@@ -1,4 +1,4 @@
-// Whole small files, read without surprises.
+// Reads whole small files, and refuses what could surprise: devices, FIFOs, files that others may read, large ones.
 #ifndef WARP_CONTROL_CONFIG_FILE_REGULAR_FILE_H_
 #define WARP_CONTROL_CONFIG_FILE_REGULAR_FILE_H_
 
@@ -11,9 +11,9 @@ namespace warp::config {
 
 enum class Readers : bool { kAnyone, kOwnerAlone };
 
-// The contents of the file at `path`, at most `limit` bytes. The error is InvalidArgument with one
-// phrase that does not name the file: missing, not a regular file (opening never waits, as it would
-// on a FIFO), too large, and with kOwnerAlone: readable or writable by group or others.
+// Returns the contents of the file at `path`, at most `limit` bytes. The error is InvalidArgument, with a phrase that does
+// not name the file: it is missing, not a regular file (opening never waits, as it would for a FIFO's writer), too large
+// or, with kOwnerAlone, open to group or others.
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t limit,
                                             Readers readers = Readers::kAnyone);
 

@@ -37,8 +37,8 @@ constexpr Unit kTimeUnits[] = {{"h", 3'600'000'000'000},
                                {"us", 1'000}};
 constexpr Unit kMemoryUnits[] = {{"GiB", 1024}, {"MiB", 1}};
 
-// A whole number and one of the units behind it, in the units' base. Nothing if it is neither, or
-// beyond 64 bits.
+// Reads a whole number with one of the units behind it, in the base of the units. Nothing: the text is not that, or the
+// value exceeds 64 bits.
 template <size_t N>
 std::optional<uint64_t> ReadQuantity(absl::string_view text, const Unit (&units)[N]) {
   const auto end = std::find_if_not(text.begin(), text.end(), IsDigit);
@@ -107,7 +107,7 @@ Codec<uint32_t> PowerOfTwo(uint32_t min, uint32_t max, absl::string_view unit) {
 std::string WriteDuration(nanoseconds value) {
   const auto count = static_cast<uint64_t>(value.count());
   for (const Unit& unit : kTimeUnits) {
-    // 120s says more than 2m where the protocol's own timers are in seconds.
+    // Few minutes are written as seconds, as 120s, because the protocol's own timers are given in seconds.
     const bool short_minutes = unit.name == "m" && count < 10 * unit.size;
     if (count >= unit.size && count % unit.size == 0 && !short_minutes) {
       return absl::StrCat(count / unit.size, unit.name);

@@ -1,5 +1,5 @@
-// How one value is written: text to value and back, with the words that documentation and messages
-// use for it.
+// How the value of one key is written: text to value and back, with the words that the documentation and messages use
+// for it.
 #ifndef WARP_CONTROL_CONFIG_SCHEMA_CODEC_H_
 #define WARP_CONTROL_CONFIG_SCHEMA_CODEC_H_
 
@@ -91,13 +91,13 @@ Codec<T> Choice(const wire::Words<T, N>& words) {
   return Choice(std::vector<std::pair<std::string, T>>(words.begin(), words.end()));
 }
 
-Codec<std::string>
-Name();  // an operator's: 1 to 64 letters, digits, '-', '_' and '.', the first no sign
+// A name that an operator chose: 1 to 64 letters, digits, '-', '_' and '.', the first a letter or digit.
+Codec<std::string> Name();
 Codec<std::string> FilePath();
 Codec<std::string> AccountName();         // of a user or group of this machine: 1 to 32 characters
 Codec<uint16_t> OctalMode(uint16_t max);  // permissions of a file: three or four octal digits
-Codec<std::string>
-InterfaceName();  // as the kernel takes it: 1 to 15 characters, no space, '/' or ':'
+// A name that the kernel takes for an interface: 1 to 15 characters, no space, '/' or ':'.
+Codec<std::string> InterfaceName();
 Codec<std::string> PciAddress();    // domain:bus:device.function in lower case
 Codec<std::string> Devargs();       // a DPDK virtual device: net_memif0,role=server
 Codec<std::string> CryptoDevice();  // a PCI address, or a DPDK virtual device: crypto_aesni_gcm0

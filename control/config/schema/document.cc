@@ -14,8 +14,8 @@
 namespace warp::config {
 namespace {
 
-// Builds the tree out of the parser's events. What it refuses it throws as the parser's own
-// exception: no other way stops yaml-cpp in the middle of a file.
+// Builds the tree out of the parser's events. It refuses by throwing the parser's own exception, because nothing else
+// stops yaml-cpp in the middle of a file.
 class Builder : public YAML::EventHandler {
  public:
   explicit Builder(Problems& problems) : problems_(problems) {}
@@ -108,7 +108,7 @@ class Builder : public YAML::EventHandler {
     if (open_.size() == kMaxDepth) {
       Refuse(mark, absl::StrCat("lists and maps are nested more than ", kMaxDepth, " deep"));
     }
-    // The address holds: a level's vector grows only while that level is the last one.
+    // The address stays valid, because a level's vector grows only while that level is the last one.
     open_.push_back({&Place(mark, kind)});
   }
 
@@ -143,7 +143,7 @@ std::optional<Value> ParseDocument(absl::string_view text, Problems& problems) {
     problems.Add(0, "", absl::StrCat("larger than ", kMaxFileSize, " bytes"));
     return std::nullopt;
   }
-  // yaml-cpp guesses UTF-16 and UTF-32 and stops without a word at an EOT: neither gets there.
+  // The check comes first, because yaml-cpp guesses UTF-16 and UTF-32, and stops without a word at an EOT.
   if (const std::optional<size_t> bad = FirstNotText(text)) {
     const int line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + *bad, '\n'));
     problems.Add(line, "", "not UTF-8 text");

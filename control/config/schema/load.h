@@ -23,11 +23,11 @@ namespace warp::config {
 struct Source {
   absl::string_view text;
   absl::string_view file;  // as messages call it
-  std::string directory;   // that relative paths are taken from; empty: they stay
+  std::string directory;   // of relative paths; empty: these stay as they are
   KeyFiles key_files = KeyFiles::kIgnore;
 };
 
-// Reads `source` by `section`; then `check` looks at what concerns several objects.
+// Reads `source` as `section` says; `check` then looks at what concerns several objects.
 template <typename C>
 absl::StatusOr<C> Parse(const Source& source, const SectionOf<C>& section,
                         const std::function<void(Reader&, C&)>& check) {
@@ -63,22 +63,22 @@ void Resolve(const Source& source, std::string& path);
 // Refuses the path of a Unix socket that the kernel would cut (unix(7): 107 bytes).
 void CheckSocketPath(Reader& reader, const std::string& key, const std::string& path);
 
-// Fills `key` from the file at `path`, if the source says so; `at` is the path's key.
+// Fills `key` from the file at `path`, if the source asks for it. `at` is the configuration key that holds `path`.
 void ReadKey(const Source& source, Reader& reader, const std::string& at, const std::string& path,
              wire::SecretKey& key);
 void ReadKey(const Source& source, Reader& reader, const std::string& at, const std::string& path,
              std::optional<wire::PresharedKey>& key);
 
-// Values of which there may be one alone.
+// Values that may occur once only.
 class Unique {
  public:
   explicit Unique(Reader& reader) : reader_(reader) {}
 
-  // For what the file says at `at`. Values that are wrong already are left alone.
+  // Claims a value that stands in the file at `at`. A value that is wrong already is left alone.
   void Claim(const std::string& at, const std::string& value) {
     if (reader_.Sound(at)) ClaimDefault(at, value);
   }
-  // For what may follow from other keys, too.
+  // Claims a value that may follow from other keys instead.
   void ClaimDefault(const std::string& at, const std::string& value);
 
  private:

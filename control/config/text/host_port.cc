@@ -18,8 +18,8 @@ bool IsDnsLabel(absl::string_view label) {
          });
 }
 
-// A name whose last label is all digits would be read as an IPv4 address by some and not by others
-// (RFC 3696 section 2).
+// The last label must not be all digits, because some programs would read such a name as an IPv4 address and others
+// would not (RFC 3696 section 2).
 bool IsDnsName(absl::string_view name) {
   if (name.empty() || name.size() > 253) return false;
   const std::vector<absl::string_view> labels = absl::StrSplit(name, '.');

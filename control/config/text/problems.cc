@@ -15,7 +15,7 @@ constexpr size_t kMaxQuoted = 60;
 }  // namespace
 
 std::string Printable(absl::string_view text) {
-  // CEscape where cutting may have left half a character, which Utf8SafeCEscape would pass on.
+  // Cutting may have left half a character, which Utf8SafeCEscape would pass on: CEscape then.
   return FirstNotText(text) ? absl::CEscape(text) : absl::Utf8SafeCEscape(text);
 }
 

@@ -8,16 +8,16 @@
 namespace warp::config {
 namespace {
 
-constexpr size_t kMaxWord = 64;  // longer ones are no slip of the pen, and cost squared
+// A longer word is no slip of the pen, and comparing costs the square of its length.
+constexpr size_t kMaxWord = 64;
 
-// One slip in three letters, three at most.
+// The most slips that a word may have: one for three letters, and three at most.
 size_t Tolerance(absl::string_view word) { return std::clamp<size_t>(word.size() / 3, 1, 3); }
 
 }  // namespace
 
 size_t EditDistance(absl::string_view a, absl::string_view b) {
-  // Three rows of the table suffice: the one in work, the one above, and the one above that for
-  // swaps.
+  // Three rows of the table suffice: the row in work, the one above it, and the one above that, which swaps look at.
   std::vector<size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
   for (size_t i = 1; i <= a.size(); ++i) {

@@ -1,4 +1,4 @@
-// Whether bytes are text at all.
+// Tells text from other bytes.
 #ifndef WARP_CONTROL_CONFIG_TEXT_UTF8_H_
 #define WARP_CONTROL_CONFIG_TEXT_UTF8_H_
 
