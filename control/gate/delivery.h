@@ -11,13 +11,13 @@
 
 namespace warp::control {
 
-// Move-only; destroying it frees the owner. The owner is any movable type of up to three words,
-// held in place: a packet of the dataplane, a std::vector, a std::unique_ptr. Gates thus know no
-// packet memory.
+// Holds the payload's owner in place and frees it when it is destroyed. The owner is any movable type of up to three
+// words, such as a packet of the dataplane, a std::vector or a std::unique_ptr, so that gates need not know packet
+// memory. Move-only.
 class Delivery {
  public:
-  // `bytes` must stay where they are when `owner` is moved: true of a packet and of a vector's
-  // contents, not of std::array.
+  // `bytes` must stay where they are when `owner` is moved, as those of a packet or a vector do, and those of a
+  // std::array do not.
   template <typename Owner>
   Delivery(wire::Bytes bytes, Owner owner) : bytes_(bytes), handler_(&kHandler<Owner>) {
     static_assert(sizeof(Owner) <= kRoom && alignof(Owner) <= alignof(void*));
@@ -47,7 +47,7 @@ class Delivery {
   static constexpr size_t kRoom = 3 * sizeof(void*);
   using Room = std::byte*;
   struct Handler {
-    void (*move)(Room from, Room to);  // and destroys what is left at `from`
+    void (*move)(Room from, Room to);  // also destroys what is left at `from`
     void (*destroy)(Room room);
   };
   template <typename Owner>

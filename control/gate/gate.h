@@ -1,5 +1,4 @@
-// A gate: an application's door into a tunnel. What every kind of gate offers its tunnel. Control
-// thread only.
+// A gate is an application's door into a tunnel. This is what every kind of gate offers its tunnel. Control thread only.
 #ifndef WARP_CONTROL_GATE_GATE_H_
 #define WARP_CONTROL_GATE_GATE_H_
 
@@ -14,59 +13,60 @@
 
 namespace warp::control {
 
-// Where a gate's payloads go: the tunnel.
+// Takes a gate's payloads; the tunnel is one.
 class GateSink {
  public:
   virtual ~GateSink() = default;
 
-  // Payloads of the application, in order of arrival, at most Gate::kBurst; the bytes are valid
-  // during the call. Returns how many were taken, from the front (dropping one by name is taking
-  // it). Fewer than all: the gate keeps the rest, and receives nothing more, until Resume; what the
-  // application sends meanwhile waits in the kernel.
+  // Gets payloads of the application in order of arrival, at most Gate::kBurst; the bytes are valid during the call.
+  // Returns how many were taken, from the front; a payload that was dropped by name is taken. Where that is fewer than
+  // all, the gate keeps the rest and receives nothing more until Resume. What the application sends meanwhile waits in
+  // the kernel.
   virtual size_t OnPayloads(std::span<const wire::Bytes> payloads) = 0;
 };
 
 struct GateCounters {
-  uint64_t from_app = 0;  // payloads the sink took
-  uint64_t to_app =
-      0;  // payloads the kernel took; one that it refuses only afterwards is in `drops` as well
+  uint64_t from_app = 0;  // payloads that the sink took
+  // Payloads that the kernel took. One that it refuses only afterwards is counted in `drops` as well.
+  uint64_t to_app = 0;
   lcore::DropCounters drops;  // foreign_sender, no_receiver, receiver_full, too_large
 };
 
-// What a gate has to say about itself at this moment.
+// The state of a gate at this moment.
 struct GateStatus {
-  size_t clients = 0;         // that are connected
-  size_t holding = 0;         // payloads of the application on their way: not yet done
+  size_t clients = 0;         // connected applications
+  size_t holding = 0;         // payloads of the application that are on their way and not done
   size_t waiting_to_app = 0;  // payloads for applications that do not read
-  std::string receiver;       // where payloads go now; empty: nowhere, or to all that are connected
+  // Where the peer's payloads go now. Empty: nowhere, or to all clients.
+  std::string receiver;
 };
 
 class Gate {
  public:
-  // The most payloads of one OnPayloads: what the kernel coalesces at most into one receive.
+  // The most payloads of one OnPayloads, because the kernel coalesces at most as many into one receive.
   static constexpr size_t kBurst = 64;
 
   virtual ~Gate() = default;
 
-  // Takes a payload of the peer for the application. Leaves with the next Flush, or when kBurst
-  // have gathered. Empty payloads are carried: a datagram may be empty.
+  // Takes a payload of the peer for the application. It leaves with the next Flush, or when kBurst payloads have
+  // gathered. An empty payload is delivered too, because a datagram may be empty.
   virtual void Deliver(Delivery payload) = 0;
 
-  // Gives everything gathered to the application; what cannot be delivered is dropped and counted.
-  // Once per turn. Never blocks.
+  // Gives everything gathered to the application, and drops and counts what cannot be delivered. Called once per turn;
+  // never blocks.
   virtual void Flush() = 0;
 
-  // The sink has room again after it took less than all: goes on with what was kept, from the next
-  // turn of the loop.
+  // The sink has room again after it took fewer payloads than all. From the loop's next turn on, the gate goes on with
+  // what it kept.
   virtual void Resume() = 0;
 
-  // Shutdown: receives nothing more; what it kept, and the kernel no longer has, goes to the sink now, which takes all of it.
+  // For shutdown: the gate receives nothing more. Payloads that it kept, and that the kernel no longer has, go to the
+  // sink now, which takes all of them.
   virtual void Drain() = 0;
 
-  // So many more of the payloads that the sink took are done: a path has taken a copy, or they were
-  // dropped by name. A gate that can hold its applications back lives on it; others need not know.
-  // Acts in the loop's next tasks, never at once: it may be called from within OnPayloads.
-  virtual void OnDone(size_t) {}
+  // `count` payloads that the sink took are finished: sent or dropped. Gates that apply back-pressure use this as
+  // credit. They act on it in the loop's next tasks, because it may be called from within OnPayloads.
+  virtual void OnDone([[maybe_unused]] size_t count) {}
 
   virtual const GateCounters& counters() const = 0;
   virtual GateStatus status() const { return {}; }

@@ -12,29 +12,30 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::Open(const config::TunnelConf
                                                         GateSink& sink) {
   if (tunnel.gate.unix_socket.has_value()) return OpenUnix(tunnel, sink);
   const config::LoopbackGateConfig& config = *tunnel.gate.loopback;
-  return LoopbackGate::Create(loop_, {.listen = config.listen, .deliver = config.deliver}, sink);
+  return LoopbackGate::Open(loop_, {.listen = config.listen, .deliver = config.deliver}, sink);
 }
 
 absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUnix(const config::TunnelConfig& tunnel,
                                                             GateSink& sink) {
   const config::UnixGateConfig& config = *tunnel.gate.unix_socket;
   if (receiver_ == nullptr) receiver_ = std::make_unique<UnixReceiver>();
+  const UnixGateContext context{.loop = loop_, .receiver = *receiver_, .sink = sink};
   const os::UnixPathOptions path{
       .path = config.path, .mode = config.mode, .owner = config.owner, .group = config.group};
   if (config.type == config::UnixGateType::kSeqpacket) {
-    return UnixSeqpacketGate::Create(
-        loop_, *receiver_, {.path = path, .queue = config.queue, .deadline = tunnel.deadline},
-        sink);
+    return UnixSeqpacketGate::Open(
+        context, {.path = path, .queue = config.queue, .deadline = tunnel.deadline});
   }
-  if (room_ == nullptr) {
-    absl::StatusOr<std::unique_ptr<UnixSocketRoom>> room = UnixSocketRoom::Create();
-    if (!room.ok()) return room.status();
-    room_ = *std::move(room);
+  if (sockets_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<ShortQueueSockets>> sockets = ShortQueueSockets::Create();
+    if (!sockets.ok()) return sockets.status();
+    sockets_ = *std::move(sockets);
   }
-  return UnixDatagramGate::Create(
-      loop_, *room_, *receiver_,
-      {.path = path, .queue = config.queue, .deliver = config.deliver, .deadline = tunnel.deadline},
-      sink);
+  return UnixDatagramGate::Open(context, *sockets_,
+                                {.path = path,
+                                 .queue = config.queue,
+                                 .deliver = config.deliver,
+                                 .deadline = tunnel.deadline});
 }
 
 }  // namespace warp::control

@@ -28,7 +28,7 @@ class GateFactory {
 
   Loop& loop_;
   // Made for the first gate that needs them.
-  std::unique_ptr<UnixSocketRoom> room_;
+  std::unique_ptr<ShortQueueSockets> sockets_;
   std::unique_ptr<UnixReceiver> receiver_;
 };
 

@@ -52,7 +52,7 @@ class UnixPromiseTest : public ::testing::TestWithParam<Case> {
   }
 
   void SetUp() override {
-    if (auto room = UnixSocketRoom::Create(); !room.ok()) GTEST_SKIP() << room.status();
+    if (auto sockets = ShortQueueSockets::Create(); !sockets.ok()) GTEST_SKIP() << sockets.status();
   }
 
   void RunClient(int sends) {

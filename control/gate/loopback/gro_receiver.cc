@@ -9,7 +9,7 @@
 namespace warp::control {
 namespace {
 
-// The size the kernel cut the datagrams to, 0 where it coalesced none.
+// The size of each datagram but the last, 0 where the kernel coalesced none.
 size_t SegmentSize(msghdr& header) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
     if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO) continue;
@@ -24,8 +24,8 @@ size_t SegmentSize(msghdr& header) {
 
 GroReceiver::GroReceiver(int fd) : fd_(fd), buffer_(new uint8_t[kReceives * kStride]) {
   const int on = 1;
-  setsockopt(fd_, SOL_UDP, UDP_GRO, &on,
-             sizeof(on));  // Linux 5.0; without it every receive is one datagram
+  // Since Linux 5.0; without it every receive is one datagram.
+  setsockopt(fd_, SOL_UDP, UDP_GRO, &on, sizeof(on));
   Prepare();
 }
 
@@ -51,7 +51,7 @@ GroReceiver::Result GroReceiver::Receive() {
   }
   count_ = static_cast<size_t>(count);
   for (size_t i = 0; i < count_; ++i) Note(i);
-  // A short count is as good as EAGAIN: what comes later wakes the watch again.
+  // A short count means the same as EAGAIN: what arrives later wakes the watch again.
   return count_ == kReceives ? Result::kMore : Result::kDrained;
 }
 
@@ -65,7 +65,7 @@ void GroReceiver::Note(size_t i) {
                     .pending = true};
     last_sender_ = senders_[i];
   } else {
-    foreign_ += segment == 0 ? 1 : (size + segment - 1) / segment;
+    outsiders_ += segment == 0 ? 1 : (size + segment - 1) / segment;
     received_[i] = {};
   }
   header.msg_namelen = os::SocketAddress::capacity();

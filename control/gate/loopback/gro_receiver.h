@@ -1,5 +1,5 @@
-// Takes datagrams from a UDP socket, many per system call: several receives per recvmmsg, and with
-// UDP_GRO up to 64 datagrams of equal size (the last may be shorter) in each receive.
+// Takes datagrams from a UDP socket, many per system call: one recvmmsg makes several receives, and with UDP_GRO each of
+// them brings up to 64 datagrams of equal size (the last may be shorter).
 #ifndef WARP_CONTROL_GATE_LOOPBACK_GRO_RECEIVER_H_
 #define WARP_CONTROL_GATE_LOOPBACK_GRO_RECEIVER_H_
 
@@ -18,50 +18,51 @@ namespace warp::control {
 
 class GroReceiver {
  public:
-  static constexpr size_t kReceives = 32;  // of one system call
-  static constexpr size_t kSegments = 64;  // of one receive, at most (the kernel's UDP_GRO_CNT_MAX)
+  static constexpr size_t kReceives = 32;  // receives of one system call
+  // The most datagrams of one receive (the kernel's UDP_GRO_CNT_MAX).
+  static constexpr size_t kSegments = 64;
 
   // Turns UDP_GRO on where the kernel has it. `fd` outlives the receiver.
   explicit GroReceiver(int fd);
 
   enum class Result : uint8_t {
     kMore,     // there may be more in the socket
-    kDrained,  // there was no more; the next arrival makes the socket readable anew
-    kRefused,  // nothing received: the socket reports that something sent before was refused
+    kDrained,  // the socket is empty, and the next arrival makes it readable anew
+    kRefused,  // nothing was received, because the socket reports that an earlier send was refused
   };
-  // One system call; what the last one brought is forgotten.
+  // Makes one system call and forgets what the last one brought.
   Result Receive();
 
-  // The next up to kSegments datagrams of what was received and not yet consumed, in order; empty
-  // when all were.
+  // The next up to kSegments datagrams that were received and not consumed, in order. Empty: all were consumed.
   std::span<const wire::Bytes> Next();
-  void Consume(size_t datagrams);  // from the front of Next(); Next() must be called again
+  void Consume(size_t datagrams);  // from the front of Next(), which must then be called again
 
-  // Datagrams of other than loopback addresses are not given out, but counted here.
-  uint64_t foreign() const { return foreign_; }
-  // Who sent last, of loopback addresses; AF_UNSPEC before.
+  // The number of datagrams from other than loopback addresses, which are not given out.
+  uint64_t outsiders() const { return outsiders_; }
+  // The loopback address that sent last; AF_UNSPEC: none has sent.
   const os::SocketAddress& last_sender() const { return last_sender_; }
 
  private:
-  static constexpr size_t kBufferSize = size_t{1}
-                                        << 16;  // the largest datagram, GRO or not, is smaller
-  // Not a power of two, or the beginnings of all buffers would compete for the same cache sets.
+  // More than the largest datagram, coalesced or not.
+  static constexpr size_t kBufferSize = size_t{1} << 16;
+  // With a power of two, the beginnings of all buffers would compete for the same cache sets.
   static constexpr size_t kStride = kBufferSize + 17 * 64;
 
   struct alignas(cmsghdr) Control {
     uint8_t bytes[CMSG_SPACE(sizeof(int))];
   };
   struct Received {
-    wire::Bytes rest;      // not yet consumed
-    size_t segment = 0;    // bytes of each datagram but the last
-    bool pending = false;  // an empty datagram has no bytes, yet is one
+    wire::Bytes rest;    // not consumed yet
+    size_t segment = 0;  // bytes of each datagram but the last
+    // Something is not consumed: `rest` does not tell, because a datagram may be empty.
+    bool pending = false;
   };
   void Prepare();
   void Note(size_t index);
 
   const int fd_;
-  const std::unique_ptr<uint8_t[]>
-      buffer_;  // touched, and thus backed by memory, only as far as datagrams reach
+  // Touched, and thus backed by memory, only as far as datagrams reach.
+  const std::unique_ptr<uint8_t[]> buffer_;
   std::array<mmsghdr, kReceives> headers_;
   std::array<iovec, kReceives> vectors_;
   std::array<Control, kReceives> controls_;
@@ -69,7 +70,7 @@ class GroReceiver {
   std::array<Received, kReceives> received_;
   size_t first_ = 0, count_ = 0;  // of received_
   std::array<wire::Bytes, kSegments> segments_;
-  uint64_t foreign_ = 0;
+  uint64_t outsiders_ = 0;
   os::SocketAddress last_sender_;
 };
 

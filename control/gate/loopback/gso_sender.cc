@@ -12,9 +12,9 @@ namespace warp::control {
 GsoSender::GsoSender(int fd, GateCounters& counters) : fd_(fd), counters_(counters) {
   pending_.reserve(kPending);
   const int on = 1;
+  // The option of the other family fails, without harm.
   setsockopt(fd_, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
-  setsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &on,
-             sizeof(on));  // one of the two is the socket's family
+  setsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
 }
 
 void GsoSender::SetReceiver(const os::SocketAddress& receiver) {
@@ -42,10 +42,9 @@ void GsoSender::Flush() {
   pending_.clear();
 }
 
-// Each turn of the loop below sends, drops, changes segmentation_ or ends: it is bounded by the
-// number of payloads.
+// Each turn of the loop sends, drops, changes segmentation_ or ends, so that it is bounded by the number of payloads.
 void GsoSender::SendFrom(size_t first) {
-  bool excused = false;  // a refusal of the flush before was met already
+  bool excused = false;  // a refusal of what the last flush sent was met already
   while (first < pending_.size()) {
     const size_t runs = BuildRuns(first);
     const int sent =
@@ -57,8 +56,8 @@ void GsoSender::SendFrom(size_t first) {
       first += in_doubt_;
     }
     if (first == pending_.size()) return;
-    // The kernel stopped half-way. A refusal of what was sent a moment ago ends the next send, even
-    // without its errno.
+    // The kernel stopped half-way. The refusal of what was sent a moment ago ends the next send, even where that send
+    // does not return its error.
     const bool refused = TakeRefusals();
     if (sent > 0) {
       if (refused) return Drop(first, wire::Drop::kNoReceiver);
@@ -120,7 +119,7 @@ size_t GsoSender::BuildRuns(size_t first) {
   return runs;
 }
 
-// How many payloads from `first` on can leave as one send.
+// The number of payloads from `first` on that can leave as one send.
 size_t GsoSender::RunLength(size_t first) const {
   const size_t segment = pending_[first].bytes().size();
   size_t total = segment, length = 1;

@@ -1,5 +1,5 @@
-// Sends payloads on a UDP socket to one receiver, many per system call: a run of equal sizes (the
-// last may be shorter) is one UDP_SEGMENT send, and all runs of a flush are one sendmmsg.
+// Sends payloads on a UDP socket to one receiver, many per system call: payloads of equal size in a row (the last may be
+// shorter) are a run and leave as one UDP_SEGMENT send, and one sendmmsg sends all runs of a flush.
 #ifndef WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
 #define WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
 
@@ -23,15 +23,15 @@ class GsoSender {
   // `fd` and `counters` outlive the sender. Asks the kernel to report refusals (IP_RECVERR).
   GsoSender(int fd, GateCounters& counters);
 
-  // Payloads gathered for another receiver leave first.
+  // Payloads gathered for the receiver before leave first.
   void SetReceiver(const os::SocketAddress& receiver);
   const os::SocketAddress& receiver() const { return receiver_; }  // AF_UNSPEC: none
 
   void Add(Delivery payload);
   void Flush();
 
-  // Takes the refusals that the socket has to report, and counts the payloads they are about. True:
-  // there were any.
+  // Takes the refusals that the socket has to report and counts the payloads they are about. Returns whether there were
+  // any.
   bool TakeRefusals();
 
  private:
@@ -55,8 +55,8 @@ class GsoSender {
   os::SocketAddress receiver_;
   std::vector<Delivery> pending_;
   bool segmentation_ = true;  // false once the kernel refused a run that it takes one by one
-  size_t in_doubt_ =
-      0;  // payloads of the last run sent: those a refusal is about, as loopback answers at once
+  // Payloads of the last run sent. A refusal is about these, because loopback answers at once.
+  size_t in_doubt_ = 0;
 
   std::array<mmsghdr, kPending> headers_;
   std::array<iovec, kPending> vectors_;

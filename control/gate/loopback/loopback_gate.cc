@@ -57,8 +57,9 @@ absl::Status Explain(const wire::Endpoint& listen, int error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LoopbackGate>> LoopbackGate::Create(
-    Loop& loop, const LoopbackGateOptions& options, GateSink& sink) {
+absl::StatusOr<std::unique_ptr<LoopbackGate>> LoopbackGate::Open(Loop& loop,
+                                                                 const LoopbackGateOptions& options,
+                                                                 GateSink& sink) {
   if (absl::Status status = Check(options); !status.ok()) return status;
   os::SocketAddress address(options.listen);
   os::UniqueFd fd(socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
@@ -97,9 +98,9 @@ void LoopbackGate::Receive() {
   const uint64_t end = counters_.from_app + kPayloadsPerTurn;
   if (!GiveToSink()) return;
   for (size_t i = 0; i < kReceivesPerTurn && counters_.from_app < end; ++i) {
-    const uint64_t foreign = receiver_.foreign();
+    const uint64_t before = receiver_.outsiders();
     const GroReceiver::Result result = receiver_.Receive();
-    counters_.drops.Add(wire::Drop::kForeignSender, receiver_.foreign() - foreign);
+    counters_.drops.Add(wire::Drop::kForeignSender, receiver_.outsiders() - before);
     if (learn_receiver_ && receiver_.last_sender().family() != AF_UNSPEC)
       sender_.SetReceiver(receiver_.last_sender());
     if (!GiveToSink()) return;
@@ -135,7 +136,7 @@ void LoopbackGate::Deliver(Delivery payload) { sender_.Add(std::move(payload)); 
 
 void LoopbackGate::Flush() { sender_.Flush(); }
 
-// What the socket's buffer had no room for, the kernel counts; it is asked when somebody wants to know.
+// The kernel counts what the socket's buffer had no room for. It is asked only when somebody wants to know.
 const GateCounters& LoopbackGate::counters() const {
   std::array<uint32_t, SK_MEMINFO_VARS> memory{};
   socklen_t size = sizeof(memory);

@@ -26,18 +26,18 @@ absl::Status SetQueueLength(size_t length) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<UnixSocketRoom>> UnixSocketRoom::Create() {
-  std::unique_ptr<UnixSocketRoom> room(new UnixSocketRoom);
+absl::StatusOr<std::unique_ptr<ShortQueueSockets>> ShortQueueSockets::Create() {
+  std::unique_ptr<ShortQueueSockets> sockets(new ShortQueueSockets);
   int error = 0;
-  room->Do([&] { error = unshare(CLONE_NEWNET) == 0 ? 0 : errno; });
+  sockets->Do([&] { error = unshare(CLONE_NEWNET) == 0 ? 0 : errno; });
   if (error == EPERM)
     return absl::PermissionDeniedError(
         "a Unix datagram gate needs root, or CAP_SYS_ADMIN, for a network namespace of its own");
   if (error != 0) return os::ErrnoStatus(error, "a Unix datagram gate needs a network namespace");
-  return room;
+  return sockets;
 }
 
-UnixSocketRoom::~UnixSocketRoom() {
+ShortQueueSockets::~ShortQueueSockets() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -46,7 +46,7 @@ UnixSocketRoom::~UnixSocketRoom() {
   thread_.join();
 }
 
-absl::StatusOr<os::UniqueFd> UnixSocketRoom::MakeDatagramSocket(size_t queue) {
+absl::StatusOr<os::UniqueFd> ShortQueueSockets::MakeDatagramSocket(size_t queue) {
   absl::StatusOr<os::UniqueFd> made = absl::UnknownError("");
   Do([&] {
     // The kernel lets one more in than the limit says.
@@ -64,7 +64,7 @@ absl::StatusOr<os::UniqueFd> UnixSocketRoom::MakeDatagramSocket(size_t queue) {
   return made;
 }
 
-void UnixSocketRoom::Serve() {
+void ShortQueueSockets::Serve() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return job_ != nullptr || ending_; });
@@ -75,7 +75,7 @@ void UnixSocketRoom::Serve() {
   }
 }
 
-void UnixSocketRoom::Do(const std::function<void()>& what) {
+void ShortQueueSockets::Do(const std::function<void()>& what) {
   std::unique_lock lock(mutex_);
   job_ = &what;
   changed_.notify_all();

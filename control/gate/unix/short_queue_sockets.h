@@ -1,10 +1,9 @@
-// Where Unix datagram sockets with a queue of a chosen length are made.
+// Makes Unix datagram sockets with a queue of a chosen length.
 //
-// How many datagrams a socket holds unread is read once, when it is made, from
-// net.unix.max_dgram_qlen of the network namespace it is made in (unix(7)). A gate needs a short
-// one, and the host's setting is not ours to change: so sockets are made by a thread in a network
-// namespace of its own. They are reached by path from everywhere; but senders with abstract names
-// cannot be answered from there. The thread sleeps between.
+// The kernel fixes how many unread datagrams a socket holds when the socket is made, from net.unix.max_dgram_qlen of its
+// network namespace (unix(7)). A gate needs a short queue, and the host's setting is not ours to change. Therefore a
+// thread in a network namespace of its own makes the sockets, and sleeps between. Applications reach them by path from
+// every namespace, but senders with abstract names cannot be answered from there.
 #ifndef WARP_CONTROL_GATE_UNIX_SHORT_QUEUE_SOCKETS_H_
 #define WARP_CONTROL_GATE_UNIX_SHORT_QUEUE_SOCKETS_H_
 
@@ -20,22 +19,22 @@
 
 namespace warp::control {
 
-class UnixSocketRoom {
+class ShortQueueSockets {
  public:
-  // PermissionDenied without CAP_SYS_ADMIN; Unavailable where the kernel cannot, with a sentence.
-  static absl::StatusOr<std::unique_ptr<UnixSocketRoom>> Create();
-  ~UnixSocketRoom();
-  UnixSocketRoom(const UnixSocketRoom&) = delete;
-  UnixSocketRoom& operator=(const UnixSocketRoom&) = delete;
+  // PermissionDenied: CAP_SYS_ADMIN is missing. Any other error is the kernel's.
+  static absl::StatusOr<std::unique_ptr<ShortQueueSockets>> Create();
+  ~ShortQueueSockets();
+  ShortQueueSockets(const ShortQueueSockets&) = delete;
+  ShortQueueSockets& operator=(const ShortQueueSockets&) = delete;
 
-  // A Unix datagram socket, non-blocking and close-on-exec, that holds at most `queue` datagrams
-  // (1 or more) unread; then its senders wait.
+  // Returns a Unix datagram socket, non-blocking and close-on-exec, that holds at most `queue` (1 or more) unread
+  // datagrams. Beyond that its senders wait.
   absl::StatusOr<os::UniqueFd> MakeDatagramSocket(size_t queue);
 
  private:
-  UnixSocketRoom() : thread_([this] { Serve(); }) {}
+  ShortQueueSockets() : thread_([this] { Serve(); }) {}
   void Serve();
-  void Do(const std::function<void()>& what);  // on the thread; returns when it is done
+  void Do(const std::function<void()>& what);  // runs it on the thread, and returns when it is done
 
   std::mutex mutex_;  // guards the next two
   const std::function<void()>* job_ = nullptr;

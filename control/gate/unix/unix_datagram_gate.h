@@ -1,16 +1,15 @@
 // A gate at a Unix datagram socket, whose send() blocks until there is room on a path.
 //
-// From the application (journey out, step 1): the socket holds one datagram, a sender of another
-// waits in the kernel. The gate looks at it (MSG_PEEK), gives it to the sink, and removes it only
-// when the sink is done with it: so with `queue: 1` a send returns when the payload before it, of
-// whichever client, was sent; and a connected client that polls POLLOUT knows that its own was.
-// `queue: N` is for throughput: the gate takes some payloads at once, the socket holds some, and
-// there are never more than N in both that are not done.
+// From the application (journey out, step 1): the socket holds one datagram, and whoever sends another waits in the
+// kernel. The gate looks at the datagram (MSG_PEEK), gives it to the sink, and removes it only when it is done. With
+// `queue: 1`, a send therefore returns when the payload before it was sent, whichever client sent that, and a connected
+// client that polls POLLOUT knows that its own was. With `queue: N`, for throughput, the gate takes several payloads at
+// once and the socket holds several; never more than N in both are not done.
 //
-// To the application (journey in, step 6): from the same socket, to `deliver` where set, else to
-// whoever sent last from an absolute path. What a receiver does not take waits in an outbox up to
-// the deadline. The kernel does not tell when a receiver has read: the gate looks again, at once for
-// a moment, then ever less often down to each millisecond.
+// To the application (journey in, step 6): payloads leave from the same socket, to `deliver` where that is set, and
+// otherwise to the last sender that has an absolute path. What a receiver does not take waits in an outbox up to the
+// deadline. The kernel does not tell when a receiver has read, so the gate tries again: at once for a moment, and then
+// ever less often, down to once a millisecond.
 //
 // docs/gates.md has what applications may rely on.
 #ifndef WARP_CONTROL_GATE_UNIX_UNIX_DATAGRAM_GATE_H_
@@ -27,10 +26,10 @@
 #include "absl/status/statusor.h"
 #include "control/gate/gate.h"
 #include "control/gate/unix/short_queue_sockets.h"
+#include "control/gate/unix/unix_gate.h"
 #include "control/gate/unix/unix_outbox.h"
 #include "control/gate/unix/unix_receiver.h"
 #include "control/loop/loop.h"
-#include "dataplane/os/unique_fd.h"
 #include "dataplane/os/unix_address.h"
 #include "dataplane/os/unix_path.h"
 
@@ -38,17 +37,18 @@ namespace warp::control {
 
 struct UnixDatagramGateOptions {
   os::UnixPathOptions path;
-  size_t queue = 1;                                          // payloads taken and not done, at most
-  std::optional<std::string> deliver;                        // a datagram socket's path
-  wire::Duration deadline = std::chrono::milliseconds(250);  // of what waits for the receiver
+  size_t queue = 1;                    // the most payloads that are taken and not done
+  std::optional<std::string> deliver;  // the path of a datagram socket
+  // Of payloads that wait for the receiver.
+  wire::Duration deadline = std::chrono::milliseconds(250);
 };
 
 class UnixDatagramGate : public Gate {
  public:
-  // All outlive the gate. Errors are those of os::UnixPath and UnixSocketRoom.
-  static absl::StatusOr<std::unique_ptr<UnixDatagramGate>> Create(
-      Loop& loop, UnixSocketRoom& room, UnixReceiver& receiver,
-      const UnixDatagramGateOptions& options, GateSink& sink);
+  // `sockets` is needed during the call alone. Errors are those of os::UnixPath and ShortQueueSockets.
+  static absl::StatusOr<std::unique_ptr<UnixDatagramGate>> Open(
+      const UnixGateContext& context, ShortQueueSockets& sockets,
+      const UnixDatagramGateOptions& options);
 
   void Deliver(Delivery payload) override;
   void Flush() override;
@@ -67,8 +67,9 @@ class UnixDatagramGate : public Gate {
   static constexpr wire::Duration kFirstLook = std::chrono::microseconds(50);
   static constexpr wire::Duration kLastLook = std::chrono::milliseconds(1);
 
-  UnixDatagramGate(Loop& loop, os::UniqueFd fd, os::UnixPath path, UnixReceiver& receiver,
-                   const UnixDatagramGateOptions& options, GateSink& sink);
+  UnixDatagramGate(const UnixGateContext& context, UnixGateSocket socket,
+                   const os::UnixAddress& destination, const UnixDatagramGateOptions& options);
+  int fd() const { return socket_.fd.get(); }
 
   // Out of the application.
   void Take();
@@ -77,25 +78,25 @@ class UnixDatagramGate : public Gate {
 
   // To the application.
   size_t SendPending();
+  void BuildHeaders();
+  UnixSend TrySend(wire::Bytes payload);
   void SendWaiting();
   void DropReceiver(size_t payloads);
   void LookAgain();
 
   Loop& loop_;
-  const os::UniqueFd fd_;
-  const os::UnixPath path_;  // after fd_: the file goes away first
   UnixReceiver& receiver_;
   GateSink& sink_;
-  const size_t in_socket_;  // datagrams that it holds at most
-  const size_t takes_;      // payloads that may be taken out of the socket and not be done
+  const UnixGateSocket socket_;
+  const size_t in_socket_;  // the most datagrams that the socket holds
+  const size_t takes_;      // the most payloads that are taken out of the socket and not done
   const bool learn_destination_;
   const wire::Duration deadline_;
   GateCounters counters_;
 
-  size_t holding_ = 0;                      // payloads the sink has and is not done with
-  size_t done_ = 0;                         // of them, told since
-  bool peeked_ = false;                     // the newest of them is still in the socket
-  std::vector<std::vector<uint8_t>> kept_;  // taken, and refused by the sink: until Resume
+  HeldPayloads held_;
+  bool peeked_ = false;  // the newest of the held payloads is still in the socket
+  std::vector<std::vector<uint8_t>> kept_;  // received, and refused by the sink: until Resume
   Task more_;
 
   os::UnixAddress destination_;

@@ -1,5 +1,5 @@
-// Payloads for an application that does not read at the moment: copies, so that they pin no packet
-// memory, few and not for long.
+// Payloads for an application that does not read at the moment. They are copies, so that they hold no packet memory, and
+// their number, bytes and time are bounded.
 #ifndef WARP_CONTROL_GATE_UNIX_UNIX_OUTBOX_H_
 #define WARP_CONTROL_GATE_UNIX_UNIX_OUTBOX_H_
 
@@ -18,7 +18,7 @@ class UnixOutbox {
   static constexpr size_t kMaxPayloads = 1024;
   static constexpr size_t kMaxBytes = size_t{4} << 20;
 
-  // False where there is no more room: the oldest are kept.
+  // False: there is no more room, and the payload was not added.
   bool Add(wire::Bytes payload, wire::Instant deadline) {
     if (payloads_.size() == kMaxPayloads || bytes_ + payload.size() > kMaxBytes) return false;
     bytes_ += payload.size();
@@ -35,7 +35,7 @@ class UnixOutbox {
     payloads_.pop_front();
   }
 
-  // Forgets those past their deadline; returns how many.
+  // Removes the payloads that are past their deadline; returns how many.
   size_t Expire(wire::Instant now) {
     size_t expired = 0;
     for (; !empty() && deadline() <= now; ++expired) Pop();

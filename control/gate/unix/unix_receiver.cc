@@ -31,7 +31,8 @@ UnixReceiver::Result UnixReceiver::Read(int fd, size_t max, int flags) {
   if (result < 0) return errno == EAGAIN ? Result::kDrained : Result::kFailed;
   received_ = static_cast<size_t>(result);
   for (size_t i = 0; i < received_; ++i) {
-    const size_t size = headers_[i].msg_len;  // its own, whatever of it fitted (MSG_TRUNC)
+    // Of the whole payload, even where it did not fit (MSG_TRUNC).
+    const size_t size = headers_[i].msg_len;
     if (size <= kRoom) payloads_[count_++] = {buffer_.get() + i * kRoom, size};
     const os::UnixAddress from = os::UnixAddress::Of(senders_[i], headers_[i].msg_hdr.msg_namelen);
     if (from.is_reachable()) sender_ = from;

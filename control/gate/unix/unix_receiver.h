@@ -1,6 +1,5 @@
-// Takes payloads from the Unix sockets of gates, many per system call, or looks at the next one and
-// leaves it where it is. One object serves all gates of a node: what it received is valid until its
-// next call.
+// Takes payloads from the Unix sockets of gates, many per system call, or looks at the next one and leaves it in the
+// socket. One object serves all gates of a node, because what it received is needed only until its next call.
 #ifndef WARP_CONTROL_GATE_UNIX_UNIX_RECEIVER_H_
 #define WARP_CONTROL_GATE_UNIX_UNIX_RECEIVER_H_
 
@@ -25,24 +24,24 @@ class UnixReceiver {
   static constexpr size_t kBatch = 16;  // payloads of one system call
 
   enum class Result : uint8_t {
-    kMore,     // all that was asked for came: there may be more
-    kDrained,  // there was no more; the next arrival makes the socket readable anew
-    kFailed,   // errno: a connection that is broken
+    kMore,     // as many came as were asked for: there may be more
+    kDrained,  // the socket is empty, and the next arrival makes it readable anew
+    kFailed,   // the connection is broken; errno says how
   };
 
   UnixReceiver();
 
   // Takes up to `max` payloads, at most kBatch. Descriptors sent along are closed by the kernel.
   Result Receive(int fd, size_t max) { return Read(fd, max, MSG_TRUNC); }
-  // Shows the oldest one, which stays until Remove.
+  // Shows the oldest payload, which stays in the socket until Remove.
   Result Peek(int fd) { return Read(fd, 1, MSG_TRUNC | MSG_PEEK); }
   static void Remove(int fd);
 
-  // What came of the last call, without those that are too large.
+  // The payloads of the last call, without those that are too large.
   std::span<const wire::Bytes> payloads() const { return {payloads_.data(), count_}; }
   size_t received() const { return received_; }
   size_t too_large() const { return received_ - count_; }
-  // Its last sender of those that can be answered; none otherwise.
+  // The last sender of these that can be answered, if there is one.
   const os::UnixAddress& sender() const { return sender_; }
 
  private:

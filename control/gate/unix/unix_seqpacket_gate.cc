@@ -15,11 +15,11 @@ namespace {
 using wire::Drop;
 
 constexpr int kBacklog = 64;
-constexpr wire::Duration kAcceptRetry =
-    std::chrono::milliseconds(100);  // when the process is out of descriptors
+// How long the gate waits when the process is out of descriptors.
+constexpr wire::Duration kAcceptRetry = std::chrono::milliseconds(100);
 
-// A record of no bytes reads as the end does. It is one if the client has closed, or shut down its
-// writing half, and no bytes are behind it.
+// Reading an empty record looks like reading the end. It is the end if the client has closed, or has shut its writing
+// half down, and no bytes are behind it.
 bool IsEnd(int fd) {
   pollfd entry = {.fd = fd, .events = POLLRDHUP, .revents = 0};
   int unread = 0;
@@ -28,30 +28,28 @@ bool IsEnd(int fd) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<UnixSeqpacketGate>> UnixSeqpacketGate::Create(
-    Loop& loop, UnixReceiver& receiver, const UnixSeqpacketGateOptions& options, GateSink& sink) {
+absl::StatusOr<std::unique_ptr<UnixSeqpacketGate>> UnixSeqpacketGate::Open(
+    const UnixGateContext& context, const UnixSeqpacketGateOptions& options) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return os::ErrnoStatus(errno, "no socket");
   absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd.get(), options.path);
   if (!path.ok()) return path.status();
   if (listen(fd.get(), kBacklog) != 0) return os::ErrnoStatus(errno, options.path.path);
   return std::unique_ptr<UnixSeqpacketGate>(
-      new UnixSeqpacketGate(loop, std::move(fd), *std::move(path), receiver, options, sink));
+      new UnixSeqpacketGate(context, {.fd = std::move(fd), .path = *std::move(path)}, options));
 }
 
-UnixSeqpacketGate::UnixSeqpacketGate(Loop& loop, os::UniqueFd fd, os::UnixPath path,
-                                     UnixReceiver& receiver,
-                                     const UnixSeqpacketGateOptions& options, GateSink& sink)
-    : loop_(loop),
-      fd_(std::move(fd)),
-      path_(std::move(path)),
-      receiver_(receiver),
+UnixSeqpacketGate::UnixSeqpacketGate(const UnixGateContext& context, UnixGateSocket socket,
+                                     const UnixSeqpacketGateOptions& options)
+    : loop_(context.loop),
+      receiver_(context.receiver),
+      sink_(context.sink),
+      socket_(std::move(socket)),
       options_(options),
-      sink_(sink),
-      more_(loop, [this] { Take(); }),
-      accept_later_(loop, [this] { Accept(); }),
-      accept_more_(loop, [this] { Accept(); }),
-      watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
+      more_(loop_, [this] { Take(); }),
+      accept_later_(loop_, [this] { Accept(); }),
+      accept_more_(loop_, [this] { Accept(); }),
+      watch_(loop_, socket_.fd.get(), POLLIN, [this](uint32_t) {
         if (!accept_more_.scheduled()) Accept();
       }) {}
 
@@ -67,7 +65,8 @@ UnixSeqpacketGate::Client::Client(UnixSeqpacketGate& gate, os::UniqueFd connecti
 
 void UnixSeqpacketGate::Accept() {
   for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
-    os::UniqueFd connection(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    os::UniqueFd connection(
+        accept4(socket_.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!connection) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno != EAGAIN) accept_later_.Set(kAcceptRetry);
@@ -86,13 +85,13 @@ void UnixSeqpacketGate::Remove(Client& client) {
 // --- Out of the applications ---
 
 void UnixSeqpacketGate::OnDone(size_t payloads) {
-  done_ += payloads;
+  held_.OnDone(payloads);
   more_.Schedule();
 }
 
 void UnixSeqpacketGate::Take() {
-  holding_ -= std::exchange(done_, 0);
-  if (peeked_ && holding_ < options_.queue) {
+  held_.Settle();
+  if (peeked_ && held_.held() < options_.queue) {
     peeked_ = false;
     if (holder_ != nullptr) UnixReceiver::Remove(holder_->fd.get());
     holder_ = nullptr;
@@ -104,7 +103,7 @@ void UnixSeqpacketGate::Take() {
   }
 }
 
-// The one whose turn it is; then it is the others'.
+// Returns the client whose turn it is, and puts it behind the others.
 UnixSeqpacketGate::Client* UnixSeqpacketGate::NextReadable() {
   for (auto client = clients_.begin(); client != clients_.end(); ++client) {
     if (!client->readable) continue;
@@ -114,14 +113,14 @@ UnixSeqpacketGate::Client* UnixSeqpacketGate::NextReadable() {
   return nullptr;
 }
 
-// False: the sink has no more room. The client may be gone afterwards.
+// False: the sink has no more room. The client may have been removed afterwards.
 bool UnixSeqpacketGate::TakeOne(Client& client) {
   const int fd = client.fd.get();
   const UnixReceiver::Result result = receiver_.Peek(fd);
   if (receiver_.received() == 0) {
     client.readable = false;
     if (result != UnixReceiver::Result::kFailed) return true;
-    // It has gone without reading everything; what it sent before is told after this error.
+    // ECONNRESET: the client has gone without reading everything, and what it sent before can be read after this error.
     client.readable = errno == ECONNRESET;
     if (!client.readable) Remove(client);
     return true;
@@ -138,8 +137,8 @@ bool UnixSeqpacketGate::TakeOne(Client& client) {
   }
   if (sink_.OnPayloads(payloads) == 0) return false;
   ++counters_.from_app;
-  ++holding_;
-  if (holding_ < options_.queue) {
+  held_.Add(1);
+  if (held_.held() < options_.queue) {
     UnixReceiver::Remove(fd);
   } else {
     peeked_ = true;
@@ -156,7 +155,7 @@ void UnixSeqpacketGate::Deliver(Delivery payload) {
   if (!anybody) counters_.drops.Add(Drop::kNoReceiver);
 }
 
-// False where the client takes nothing at all.
+// False: the client is deaf.
 bool UnixSeqpacketGate::Send(Client& client, wire::Bytes payload) {
   if (client.deaf) return false;
   if (client.outbox.empty() && TrySend(client, payload)) return !client.deaf;
@@ -170,17 +169,15 @@ bool UnixSeqpacketGate::Send(Client& client, wire::Bytes payload) {
   return true;
 }
 
-// False where it must wait; true where it is done with.
+// False: the payload must wait. True: it was sent or dropped, or the client has become deaf.
 bool UnixSeqpacketGate::TrySend(Client& client, wire::Bytes payload) {
   while (send(client.fd.get(), payload.data(), payload.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) return false;
-    if (errno == EMSGSIZE) {
-      counters_.drops.Add(Drop::kTooLarge);
-    } else {
-      client.deaf = true;  // EPIPE. If it is gone, its end comes by the other half
-    }
-    return true;
+    const UnixSend outcome = OutcomeOf(errno);
+    if (outcome == UnixSend::kTooLarge) counters_.drops.Add(Drop::kTooLarge);
+    // EPIPE: the client has shut its reading half down. Where it has gone, its socket becomes readable and says so.
+    if (outcome == UnixSend::kRefused) client.deaf = true;
+    return outcome != UnixSend::kFull;
   }
   ++counters_.to_app;
   return true;
@@ -203,7 +200,7 @@ void UnixSeqpacketGate::SendWaiting(Client& client) {
 }
 
 GateStatus UnixSeqpacketGate::status() const {
-  GateStatus status{.clients = clients_.size(), .holding = holding_ - std::min(holding_, done_)};
+  GateStatus status{.clients = clients_.size(), .holding = held_.not_done()};
   for (const Client& client : clients_) status.waiting_to_app += client.outbox.size();
   return status;
 }

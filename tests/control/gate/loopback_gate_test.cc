@@ -50,7 +50,7 @@ class LoopbackGateTest : public ::testing::TestWithParam<const char*> {
   LoopbackGateTest() : any_{*wire::IpAddress::Parse(GetParam()), 0}, app_(any_) {}
 
   void Open(std::optional<wire::Endpoint> deliver = std::nullopt, size_t buffer = 4 << 20) {
-    auto gate = LoopbackGate::Create(
+    auto gate = LoopbackGate::Open(
         *loop_, {.listen = any_, .deliver = deliver, .receive_buffer = buffer}, tunnel_);
     ASSERT_TRUE(gate.ok()) << gate.status();
     gate_ = *std::move(gate);
@@ -279,7 +279,7 @@ TEST_P(LoopbackGateTest, DeadReceiverIsCountedAndMayReturn) {
 
 TEST_P(LoopbackGateTest, RefusesUnfitAddresses) {
   const auto status = [&](const LoopbackGateOptions& options) {
-    return LoopbackGate::Create(*loop_, options, tunnel_).status();
+    return LoopbackGate::Open(*loop_, options, tunnel_).status();
   };
   Open();
   const absl::Status in_use = status({.listen = gate_->local()});
@@ -301,7 +301,7 @@ TEST_P(LoopbackGateTest, ClosingFreesTheAddressAtOnce) {
   ASSERT_TRUE(app_.Send(address, "x"));
   ASSERT_TRUE(Turn([&] { return tunnel_.received.size() == 1; }));
   gate_.reset();
-  EXPECT_TRUE(LoopbackGate::Create(*loop_, {.listen = address}, tunnel_).ok());
+  EXPECT_TRUE(LoopbackGate::Open(*loop_, {.listen = address}, tunnel_).ok());
 }
 
 TEST(LoopbackGateForeignTest, OnlyLoopbackAddressesMaySend) {
@@ -312,7 +312,7 @@ TEST(LoopbackGateForeignTest, OnlyLoopbackAddressesMaySend) {
     auto loop = MakeLoop();
     Tunnel tunnel;
     auto gate =
-        LoopbackGate::Create(*loop, {.listen = {*wire::IpAddress::Parse("127.0.0.1"), 0}}, tunnel);
+        LoopbackGate::Open(*loop, {.listen = {*wire::IpAddress::Parse("127.0.0.1"), 0}}, tunnel);
     ASSERT_TRUE(gate.ok()) << gate.status();
     UdpApplication foreign({*wire::IpAddress::Parse("192.0.2.7"), 0});
     UdpApplication local({*wire::IpAddress::Parse("127.0.0.1"), 0});

@@ -24,14 +24,15 @@ using wire::Drop;
 class UnixDatagramGateTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto room = UnixSocketRoom::Create();
-    if (!room.ok()) GTEST_SKIP() << room.status();
-    room_ = *std::move(room);
+    auto sockets = ShortQueueSockets::Create();
+    if (!sockets.ok()) GTEST_SKIP() << sockets.status();
+    sockets_ = *std::move(sockets);
     options_.path.path = directory_ / "gate.sock";
   }
   void Open(size_t queue = 1) {
     options_.queue = queue;
-    auto gate = UnixDatagramGate::Create(*loop_, *room_, receiver_, options_, sink_);
+    auto gate = UnixDatagramGate::Open({.loop = *loop_, .receiver = receiver_, .sink = sink_},
+                                       *sockets_, options_);
     ASSERT_TRUE(gate.ok()) << gate.status();
     gate_ = *std::move(gate);
   }
@@ -53,7 +54,7 @@ class UnixDatagramGateTest : public ::testing::Test {
 
   TemporaryDirectory directory_;
   std::unique_ptr<Loop> loop_ = MakeLoop();
-  std::unique_ptr<UnixSocketRoom> room_;
+  std::unique_ptr<ShortQueueSockets> sockets_;
   UnixReceiver receiver_;
   UnixDatagramGateOptions options_;
   FakeTunnel sink_;

@@ -34,7 +34,8 @@ class UnixSeqpacketGateTest : public ::testing::Test {
   UnixSeqpacketGateTest() { options_.path.path = directory_ / "gate.sock"; }
   void Open(size_t queue = 1) {
     options_.queue = queue;
-    auto gate = UnixSeqpacketGate::Create(*loop_, receiver_, options_, tunnel_);
+    auto gate =
+        UnixSeqpacketGate::Open({.loop = *loop_, .receiver = receiver_, .sink = tunnel_}, options_);
     ASSERT_TRUE(gate.ok()) << gate.status();
     gate_ = *std::move(gate);
   }
