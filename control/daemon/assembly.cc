@@ -70,7 +70,7 @@ absl::Status Assembly::OpenClaims() {
 }
 
 absl::Status Assembly::OpenKernel() {
-  if (absl::Status status = Keep(Netlink::Create(*loop), netlink); !status.ok()) return status;
+  if (absl::Status status = Keep(Netlink::Open(*loop), netlink); !status.ok()) return status;
   if (absl::Status status = Keep(Resolver::Create(*loop), resolver); !status.ok()) return status;
   // Said now, because the dataplane takes a second to start.
   for (const config::PortConfig& port : config.ports) {

@@ -36,7 +36,7 @@ absl::Status Attach(int fd, const CompanionOptions& options) {
   ifreq request = Request(options.name);
   request.ifr_flags = IFF_TAP | IFF_NO_PI;
   if (ioctl(fd, TUNSETIFF, &request) == 0) return absl::OkStatus();
-  if (errno == EINVAL) {  // made with several queues: we are one of them
+  if (errno == EINVAL) {  // an interface made with several queues takes us as one of them
     request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
     if (ioctl(fd, TUNSETIFF, &request) == 0) return absl::OkStatus();
   }
@@ -73,7 +73,7 @@ absl::Status BringUp(int control, const CompanionOptions& options) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Companion>> Companion::Create(
+absl::StatusOr<std::unique_ptr<Companion>> Companion::Open(
     Loop& loop, const CompanionOptions& options, std::function<void(wire::Bytes)> on_frame) {
   if (options.name.empty() || options.name.size() >= IFNAMSIZ)
     return absl::InvalidArgumentError(absl::StrCat("companion interface \"", options.name,
@@ -87,7 +87,7 @@ absl::StatusOr<std::unique_ptr<Companion>> Companion::Create(
   os::UniqueFd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return Failure(options, "cannot open /dev/net/tun");
   if (absl::Status status = Attach(fd.get(), options); !status.ok()) return status;
-  // Before it comes up, so that its link-local IPv6 address is made of this MAC.
+  // The MAC is set before the interface comes up, because the kernel makes its link-local IPv6 address of it then.
   if (absl::Status status = SetMac(control.get(), options); !status.ok()) return status;
   std::unique_ptr<Companion> companion(
       new Companion(loop, std::move(fd), created, std::move(on_frame)));

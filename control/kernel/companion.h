@@ -2,10 +2,9 @@
 // port's MAC, through which the kernel does ARP, ND, DHCP and ICMP there, and keeps addresses,
 // routes and neighbours as for an interface of its own.
 //
-// It may exist beforehand (ip tuntap add NAME mode tap): then its addresses, MTU and up or down are
-// the operator's and survive warpd; only its MAC becomes the port's, as frames leave with that.
-// Else it is created, brought up, and ends with warpd. Its carrier is the port's link. Control
-// thread only.
+// The interface may exist beforehand (ip tuntap add NAME mode tap). Then its addresses, its MTU and whether it is up are
+// the operator's and survive warpd; only its MAC becomes the port's, because frames leave with that. Otherwise warpd
+// creates it and brings it up, and it ends with warpd. Its carrier follows the port's link. Control thread only.
 #ifndef WARP_CONTROL_KERNEL_COMPANION_H_
 #define WARP_CONTROL_KERNEL_COMPANION_H_
 
@@ -24,31 +23,31 @@
 namespace warp::control {
 
 struct CompanionOptions {
-  std::string name;      // of the interface, below 16 characters
-  wire::MacAddress mac;  // the port's
-  uint16_t mtu = 1500;   // set where the interface is created here
-  bool carrier = true;   // the port's link as it is now
+  std::string name;      // of the interface: 1 to 15 characters
+  wire::MacAddress mac;  // of the port
+  uint16_t mtu = 1500;   // bytes; set only where the interface is created here
+  bool carrier = true;   // whether the port has a link now
 };
 
 class Companion {
  public:
   // `on_frame` gets each Ethernet frame that the kernel sends; the bytes are valid during the call.
-  // Errors in one sentence: no permission, name taken by another kind of interface or in use by
-  // another program.
-  static absl::StatusOr<std::unique_ptr<Companion>> Create(
+  // The error says in one sentence that permission is missing, or that the name belongs to another kind of interface or
+  // is in use by another program.
+  static absl::StatusOr<std::unique_ptr<Companion>> Open(
       Loop& loop, const CompanionOptions& options, std::function<void(wire::Bytes frame)> on_frame);
 
-  // Gives a frame to the kernel, as if received. False: it did not take it (Drop::kKernelFull),
-  // being down or out of memory. One system call; never blocks.
+  // Gives a frame to the kernel as if it had been received. False: the interface is down or out of memory, and the
+  // frame is to be counted as Drop::kKernelFull. Makes one system call and never blocks.
   bool Write(wire::Bytes frame);
 
   // The port's link went up or down.
   void SetCarrier(bool up);
 
-  bool created() const { return created_; }  // false: it existed beforehand
+  bool created() const { return created_; }  // false: the interface existed beforehand
 
  private:
-  // A port's frames come to the kernel at leisure: payloads do not pass here.
+  // A small budget suffices, because payloads do not pass here.
   static constexpr size_t kFramesPerTurn = 32;
 
   Companion(Loop& loop, os::UniqueFd fd, bool created, std::function<void(wire::Bytes)> on_frame);

@@ -1,4 +1,4 @@
-// What the kernel says of a network interface, as far as a port cares.
+// What a port needs to know of a network interface of the kernel.
 #ifndef WARP_CONTROL_KERNEL_INTERFACE_STATE_H_
 #define WARP_CONTROL_KERNEL_INTERFACE_STATE_H_
 
@@ -19,11 +19,11 @@ struct InterfaceState {
   bool ethernet = false;  // has Ethernet addresses (ARPHRD_ETHER)
   wire::MacAddress mac;   // where ethernet
   uint32_t mtu = 0;       // bytes of IP packet
-  // Usable now, in the kernel's order: no tentative (IPv6 duplicate address detection is going on)
-  // or failed ones, no multicast.
+  // The addresses that can be used now, in the kernel's order. An IPv6 address is missing while duplicate address
+  // detection goes on, or where it has failed.
   std::vector<wire::IpAddress> addresses;  // of global scope: what a peer may be told
-  std::vector<wire::IpAddress>
-      link_locals;  // fe80::/10 and 169.254.0.0/16: ours, but of no use beyond the link
+  // fe80::/10 and 169.254.0.0/16: ours, but of no use beyond the link.
+  std::vector<wire::IpAddress> link_locals;
 
   bool present() const { return index != 0; }
   bool up() const { return present() && admin_up && carrier; }

@@ -11,6 +11,7 @@
 #include "control/kernel/netlink_message.h"
 
 namespace warp::control {
+
 void InterfaceTable::Apply(nlmsghdr* message) {
   switch (message->nlmsg_type) {
     case RTM_NEWLINK:
@@ -26,8 +27,8 @@ void InterfaceTable::Apply(nlmsghdr* message) {
 
 void InterfaceTable::ApplyLink(nlmsghdr* message) {
   const NetlinkView<ifinfomsg, IFLA_MTU> view(message);
-  // Bridges tell of their members in messages of family AF_BRIDGE: a "deletion" there only means
-  // leaving the bridge.
+  // A bridge reports its members in messages of family AF_BRIDGE. A "deletion" there only means that an interface has
+  // left the bridge.
   if (!view.valid() || view.body().ifi_family != AF_UNSPEC) return;
   const ifinfomsg& info = view.body();
   ++version_;
@@ -40,10 +41,10 @@ void InterfaceTable::ApplyLink(nlmsghdr* message) {
   InterfaceState& state = link.state;
   state.index = info.ifi_index;
   state.admin_up = (info.ifi_flags & IFF_UP) != 0;
-  // Not IFF_RUNNING: that may follow up to a second later, and a link put back is to be used at once.
+  // IFF_RUNNING would not do: it may follow up to a second later, and a link that is put back is to be used at once.
   state.carrier = (info.ifi_flags & IFF_LOWER_UP) != 0 && (info.ifi_flags & IFF_DORMANT) == 0;
   state.ethernet = info.ifi_type == ARPHRD_ETHER;
-  // An event may leave out what did not change.
+  // An event may leave out attributes that did not change.
   if (nlattr* name = view.Find(IFLA_IFNAME)) {
     const char* text = static_cast<const char*>(nla_data(name));
     state.name.assign(text, strnlen(text, static_cast<size_t>(nla_len(name))));
@@ -60,7 +61,7 @@ void InterfaceTable::ApplyAddress(nlmsghdr* message) {
   const ifaddrmsg& info = view.body();
   const auto link = links_.find(static_cast<int>(info.ifa_index));
   if (link == links_.end()) return;
-  // On point-to-point links IFA_ADDRESS is the other end's.
+  // On a point-to-point link, IFA_ADDRESS is the address of the other end.
   auto address = view.Address(IFA_LOCAL);
   if (!address.has_value()) address = view.Address(IFA_ADDRESS);
   if (!address.has_value()) return;
@@ -77,8 +78,8 @@ void InterfaceTable::ApplyAddress(nlmsghdr* message) {
   if (known == addresses.end())
     known = addresses.insert(known, {.address = *address, .prefix_length = info.ifa_prefixlen});
   const uint32_t flags = view.U32(IFA_FLAGS).value_or(info.ifa_flags);
-  const bool tentative =
-      (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;  // RFC 4862, RFC 4429
+  // A tentative address may not be used yet (RFC 4862), unless it is optimistic (RFC 4429).
+  const bool tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
   known->usable = !tentative && (flags & IFA_F_DADFAILED) == 0 && info.ifa_scope != RT_SCOPE_HOST;
   known->seen = generation_;
 }
@@ -102,7 +103,7 @@ InterfaceState InterfaceTable::Find(absl::string_view name) const {
     for (const Address& address : link.addresses) {
       if (!address.usable) continue;
       auto& list = address.address.is_link_local() ? state.link_locals : state.addresses;
-      // The same address may be there with two prefix lengths.
+      // An interface may have the same address with two prefix lengths.
       if (std::find(list.begin(), list.end(), address.address) == list.end())
         list.push_back(address.address);
     }

@@ -16,14 +16,14 @@ namespace warp::control {
 
 class InterfaceTable {
  public:
-  // A dump follows: what it does not name, and no event meanwhile, is gone at its end. Until then
-  // the old state stands.
+  // A dump follows. At its end, everything is removed that neither the dump nor an event meanwhile has named; until
+  // then, the old state stands.
   void BeginDump() { ++generation_; }
   void EndLinkDump();
   void EndAddressDump();
 
-  // A message of type RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR or RTM_DELADDR, of an event or a dump;
-  // others are ignored.
+  // Applies a message of type RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR or RTM_DELADDR, be it an event or part of a dump.
+  // Messages of other types are ignored.
   void Apply(nlmsghdr* message);
 
   InterfaceState Find(absl::string_view name) const;
@@ -34,7 +34,7 @@ class InterfaceTable {
     wire::IpAddress address;
     uint8_t prefix_length = 0;
     bool usable = false;
-    uint64_t seen = 0;  // generation
+    uint64_t seen = 0;  // the generation in which a message named it last
   };
   struct Link {
     InterfaceState state;  // without addresses
@@ -45,7 +45,7 @@ class InterfaceTable {
   void ApplyAddress(nlmsghdr* message);
 
   std::map<int, Link> links_;  // by index
-  uint64_t generation_ = 0;
+  uint64_t generation_ = 0;    // number of dumps begun
   uint64_t version_ = 0;
 };
 

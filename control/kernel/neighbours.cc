@@ -11,9 +11,8 @@
 namespace warp::control {
 namespace {
 
-// One that answered before, and does not now, is asked more often than the kernel would by itself
-// (once a second), so that it is in use again soon after its return; but not for ever, as each
-// question is a broadcast.
+// A neighbour that has answered before and is silent now is asked more often than the kernel would by itself (once a
+// second), so that it is in use again soon after its return. Since each question is a broadcast, this ends after a time.
 constexpr wire::Duration kEagerInterval = std::chrono::milliseconds(250);
 constexpr wire::Duration kEagerTime = std::chrono::minutes(1);
 constexpr wire::Duration kInterval = std::chrono::seconds(1);
@@ -98,8 +97,8 @@ void Neighbours::Learn(Entry& entry, uint16_t state, const wire::MacAddress* mac
   if (neighbour.next_use == wire::kNever) Use(entry);
 }
 
-// No entry, or one that the kernel threw away. The address we knew stands until the answer is there
-// (make before break).
+// The kernel has no entry, or has thrown it away. The address that we knew stands until there is an answer (make before
+// break).
 void Neighbours::OnMissing(Entry& entry) {
   entry.second.fixed = false;
   Use(entry);
@@ -119,8 +118,9 @@ void Neighbours::Ask(const Key& key) {
               [this, key](nlmsghdr* answer, int) { OnAnswer(key, answer); });
 }
 
-// The router forgot us with the link, and perhaps lost our answer to its first question: its kernel asks again a second
-// later. Our own question tells it. NTF_USE would not ask for five seconds where the router's question made an entry here.
+// A router that lost the link forgot our address. If it also lost our answer to its first question, its kernel asks again
+// only a second later; a question of our own tells it at once. NTF_USE would not do: where the router's question has
+// made an entry here, the kernel would not ask for five seconds.
 void Neighbours::Probe(const Key& key) {
   socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(key, NUD_PROBE, 0))
                    .Put(NDA_DST, key.address));  // without an entry it fails, and Ask makes one
@@ -129,7 +129,7 @@ void Neighbours::Probe(const Key& key) {
 void Neighbours::Use(Entry& entry) {
   const Key& key = entry.first;
   Neighbour& neighbour = entry.second;
-  // NTF_USE would turn an operator's permanent entry into one that ages.
+  // NTF_USE would turn the operator's permanent entry into one that ages.
   if (neighbour.fixed) return;
   socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_CREATE, Body(key, NUD_NONE, NTF_USE))
                    .Put(NDA_DST, key.address));
@@ -154,9 +154,8 @@ void Neighbours::Tick() {
     waiting = true;
     if (neighbour.next_use > now) continue;
     if (Interval(neighbour, now) == kEagerInterval) {
-      // The kernel is in the middle of asking, once a second: failing the entry makes the next use
-      // ask at once (what the kernel itself had queued for it is lost, as it would be two seconds
-      // later).
+      // The kernel is asking already, once a second. An entry that has failed is asked for at once when it is used. What
+      // the kernel had queued for this neighbour is lost, as it would be two seconds later.
       socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(entry.first, NUD_FAILED, 0))
                        .Put(NDA_DST, entry.first.address));
     }

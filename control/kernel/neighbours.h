@@ -1,9 +1,9 @@
 // The link-layer addresses of the next hops in use, as the kernel's neighbour tables know them
 // (rtnetlink(7), RTM_NEWNEIGH).
 //
-// Frames leave past the kernel, so that it does not see that an entry is in use: it is told so
-// (NTF_USE) whenever an entry is missing, failed, or became stale. It then asks by ARP or ND;
-// entries it set up itself (permanent, noarp) are left alone.
+// Frames bypass the kernel, which therefore does not see that an entry is in use. This class tells it so (NTF_USE)
+// whenever an entry is missing, has failed or has become stale; the kernel then asks by ARP or ND. Entries that do not
+// age (permanent, noarp) are left alone. Control thread only.
 #ifndef WARP_CONTROL_KERNEL_NEIGHBOURS_H_
 #define WARP_CONTROL_KERNEL_NEIGHBOURS_H_
 
@@ -29,41 +29,42 @@ class Neighbours {
     friend auto operator<=>(const Key&, const Key&) = default;
   };
   enum class Verdict : uint8_t {
-    kAsked,   // not known yet
-    kKnown,   // `mac` is good, if perhaps stale
-    kSilent,  // it did not answer; asked again
+    kAsked,   // the neighbour was asked and has not answered yet
+    kKnown,   // `mac` may be used; it may be stale, and is then being confirmed
+    kSilent,  // the neighbour did not answer; it is asked again
   };
   struct View {
     Verdict verdict = Verdict::kAsked;
     wire::MacAddress mac;
   };
 
-  // `changed` is called with each neighbour whose view has changed, in the midst of things: it may
-  // only take note.
+  // `changed` is called with each neighbour whose view has changed. It may look at neighbours, but neither acquire nor
+  // release any.
   Neighbours(Loop& loop, NetlinkSocket& socket, std::function<void(const Key&)> changed);
 
-  // Counted: a neighbour is kept fresh from its first Acquire to its last Release.
+  // A neighbour is kept fresh from its first Acquire until each Acquire has had its Release.
   void Acquire(const Key& key);
   void Release(const Key& key);
-  View Look(const Key& key) const;  // of an acquired one
+  View Look(const Key& key) const;  // the neighbour must be acquired
 
   void OnEvent(nlmsghdr* message);  // RTM_NEWNEIGH, RTM_DELNEIGH
   void OnOverrun();                 // asks about all
 
-  // The interface lost its link: what was known there is known no more.
+  // The interface has lost its link, so that nothing is known of its neighbours.
   void Forget(int interface);
-  // The interface has its link again: everything there is asked for now, not at the next interval.
+  // The interface has its link again: its neighbours are asked now instead of at the next interval.
   void Hurry(int interface);
 
  private:
   struct Neighbour {
     uint32_t users = 0;
     View view;
-    bool fixed = false;      // permanent or noarp: nothing to keep fresh
-    bool was_known = false;  // since it was acquired
-    bool paused = false;     // the interface has no link
+    bool fixed = false;      // permanent or noarp: there is nothing to keep fresh
+    bool was_known = false;  // it has answered since it was acquired
+    bool paused = false;     // its interface has no link
     wire::Instant unknown_since = wire::kNever;
-    wire::Instant next_use = wire::kNever;  // while its address is not known
+    // kNever: its address is known, or nobody has asked for it.
+    wire::Instant next_use = wire::kNever;
   };
   using Entry = std::pair<const Key, Neighbour>;
 

@@ -141,7 +141,7 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Netlink>> Netlink::Create(Loop& loop) {
+absl::StatusOr<std::unique_ptr<Netlink>> Netlink::Open(Loop& loop) {
   auto netlink = std::make_unique<NetlinkImpl>(loop);
   if (absl::Status status = netlink->Start(); !status.ok()) return status;
   return netlink;

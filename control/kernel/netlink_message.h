@@ -41,8 +41,7 @@ class NetlinkRequest {
   std::unique_ptr<nl_msg, Free> message_;
 };
 
-// The attributes of a received message with a `Body` structure, by type; `Last` is the highest type
-// of interest.
+// The attributes, by type, of a received message that begins with a `Body`. `Last` is the highest type of interest.
 template <typename Body, int Last>
 class NetlinkView {
  public:
@@ -50,7 +49,8 @@ class NetlinkView {
     valid_ = nlmsg_valid_hdr(message, sizeof(Body)) != 0 &&
              nlmsg_parse(message, sizeof(Body), attributes_.data(), Last, nullptr) == 0;
   }
-  bool valid() const { return valid_; }  // long enough for Body; the rest may be used only then
+  // The message is long enough for Body. Only then may the other functions be called.
+  bool valid() const { return valid_; }
   const Body& body() const { return *static_cast<const Body*>(nlmsg_data(message_)); }
 
   nlattr* Find(int type) const { return attributes_[static_cast<size_t>(type)]; }

@@ -16,9 +16,10 @@
 namespace warp::control {
 namespace {
 
-constexpr int kReceiveBuffer = 8 << 20;  // bytes: a full routing table's worth of events in a burst
-constexpr wire::Duration kRetry =
-    std::chrono::milliseconds(100);  // after the kernel refused to take requests
+// Bytes: room for the events of a full routing table at once.
+constexpr int kReceiveBuffer = 8 << 20;
+// How long to wait after the kernel refused to take requests.
+constexpr wire::Duration kRetry = std::chrono::milliseconds(100);
 constexpr wire::Duration kPumpTime = std::chrono::seconds(2);
 
 constexpr int kGroups[] = {RTNLGRP_LINK,        RTNLGRP_NEIGH,      RTNLGRP_IPV4_IFADDR,
@@ -32,10 +33,10 @@ absl::StatusOr<std::unique_ptr<NetlinkSocket>> NetlinkSocket::Open(Loop& loop, H
   if (!fd) return os::ErrnoStatus(errno, "netlink: no socket");
   os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, kReceiveBuffer);
   const int on = 1;
-  setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on,
-             sizeof(on));  // refusals without the request in them
-  setsockopt(fd.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
-             sizeof(on));  // one neighbour, not the whole table
+  // Refusals then come without the request in them.
+  setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+  // A question for one neighbour is then not answered by the whole table.
+  setsockopt(fd.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 
   sockaddr_nl address{.nl_family = AF_NETLINK};
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
@@ -140,13 +141,13 @@ bool NetlinkSocket::ReadOnce() {
   if (size < 0) {
     if (errno == ENOBUFS) overrun_ = true;
     if (errno == ENOBUFS || errno == EINTR) return true;
-    // The kernel gives an overrun socket nothing more, answers included, until its queue is empty: as it is now.
+    // The kernel gives an overrun socket nothing more, not even answers, until its queue is empty, as it is now.
     if (std::exchange(overrun_, false)) ForgetQuestions();
     return false;
   }
   if ((header.msg_flags & MSG_TRUNC) != 0) {
     overrun_ = true;
-  } else if (from.nl_pid == 0) {  // the kernel's; other processes may write to this socket as well
+  } else if (from.nl_pid == 0) {  // the kernel; other processes may write to this socket as well
     Handle({buffer_.get(), static_cast<size_t>(size)});
   }
   return true;

@@ -52,8 +52,8 @@ class NetlinkSocket {
   // Sends a request for a dump, in place of one that has not ended. Its messages go to Handler::OnMessage.
   void Dump(const NetlinkRequest& request, DumpHandler on_end);
 
-  // Set-up only: sends what was asked and handles what comes, without the loop, until `done` says
-  // so or two seconds have passed.
+  // For set-up alone: sends the requests and handles what comes, without the loop, until `done` returns true or two
+  // seconds have passed.
   absl::Status Pump(const std::function<bool()>& done);
 
  private:
@@ -81,8 +81,8 @@ class NetlinkSocket {
       questions_;               // without an answer yet, by sequence number
   uint32_t dump_sequence_ = 0;  // of the dump under way; 0: there is none
   DumpHandler on_dump_end_;
-  bool interrupted_ = false;  // a part of the running dump was
-  bool overrun_ = false;      // messages were lost; the queue is being emptied
+  bool interrupted_ = false;  // the tables changed during the dump under way
+  bool overrun_ = false;      // messages were lost, and the queue is being emptied
   std::deque<std::vector<uint8_t>> outbox_;
   const std::unique_ptr<uint8_t[]> buffer_;
   Timer refused_;

@@ -1,5 +1,4 @@
-// How a datagram gets from an interface towards an address: what the kernel's routes and neighbours
-// say.
+// How a datagram gets from an interface towards an address, as the kernel's routes and neighbours say.
 #ifndef WARP_CONTROL_KERNEL_NEXT_HOP_H_
 #define WARP_CONTROL_KERNEL_NEXT_HOP_H_
 
@@ -13,18 +12,19 @@ namespace warp::control {
 
 struct NextHop {
   enum class State : uint8_t {
-    kResolving,    // asked; nothing known yet
+    kResolving,    // the kernel or the neighbour has not answered yet
     kReachable,    // every field below is valid
-    kUnreachable,  // `reason` says why; goes on trying
+    kUnreachable,  // `reason` says why; it is asked for again
   };
   State state = State::kResolving;
-  wire::IpAddress source;   // of ours, as the kernel would choose it; unspecified while unknown
-  wire::IpAddress gateway;  // whose link-layer address it is: a router's (IPv6: often link-local),
-                            // or the destination's own
-  wire::MacAddress mac;
-  uint32_t mtu = 0;  // bytes of IP packet that fit this route
-  std::string
-      reason;  // a sentence for status, empty where reachable: "no route to 192.0.2.1 through wan0"
+  // Of this machine, as the kernel would choose it; unspecified while unknown.
+  wire::IpAddress source;
+  wire::IpAddress
+      gateway;           // the router (IPv6: often a link-local address), or the destination itself
+  wire::MacAddress mac;  // of the gateway
+  uint32_t mtu = 0;      // bytes of IP packet that fit this route
+  // A sentence for the status, empty where reachable: "no route to 192.0.2.1 through wan0".
+  std::string reason;
 
   bool reachable() const { return state == State::kReachable; }
   friend bool operator==(const NextHop&, const NextHop&) = default;

@@ -66,8 +66,8 @@ class NextHopWatch : public NextHopWatches::Subscriber {
   bool ask_again_ = false;  // something changed since the question was sent
   bool in_tables_ = true;   // as the first of IPv4's two answers says
   Route route_;
-  std::optional<Neighbours::Key>
-      neighbour_;  // acquired; outlives its route while the interface cannot be used
+  // Acquired; outlives its route while the interface cannot be used.
+  std::optional<Neighbours::Key> neighbour_;
 };
 
 }  // namespace warp::control

@@ -39,7 +39,7 @@ int Bind(int fd, bool v6, uint16_t port) {
   return bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof(any));
 }
 
-// Whether packet sockets know UDP segments: Linux 6.2.
+// Packet sockets know UDP segments since Linux 6.2.
 bool PacketSocketsTakeSegments() {
   utsname kernel{};
   int major = 0, minor = 0;
@@ -62,13 +62,13 @@ absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port) {
   const int off = 0;
   if (v6 && setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0)
     return Explain(port, errno);
-  // Before bind, so that not one datagram gets past it.
+  // The filter is attached before bind, so that not one datagram gets past it.
   sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
   const sock_fprog program{.len = 1, .filter = drop_all};
   if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
     return Explain(port, errno);
-  // A socket that takes joined datagrams: else the kernel would cut each joined frame that comes by, only to drop the pieces.
-  // And it lets the kernel join what network adapters receive one by one, before the ports see it.
+  // A socket without UDP_GRO would make the kernel cut each joined frame that comes by, only to drop the pieces. With it,
+  // the kernel also joins what network adapters receive one by one, before the ports see it.
   const int on = 1;
   if (PacketSocketsTakeSegments()) setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof(on));
   if (Bind(fd.get(), v6, port) != 0) return Explain(port, errno);

@@ -1,7 +1,6 @@
-// Keeps the kernel quiet about WARP's UDP port. The kernel sees each frame of its own interfaces
-// too, and would answer "port unreachable" to our peers: this socket takes the port, and its filter
-// drops everything before it is queued (baseline: no ICMP, no memory). It also finds out when
-// another program has the port.
+// Keeps the kernel quiet about WARP's UDP port. The kernel sees each frame of its own interfaces too, and would answer
+// "port unreachable" to our peers. A socket therefore takes the port, with a filter that drops everything before it is
+// queued: the kernel then sends no ICMP and uses no memory. Taking the port also shows whether another program has it.
 #ifndef WARP_CONTROL_KERNEL_PORT_GUARD_H_
 #define WARP_CONTROL_KERNEL_PORT_GUARD_H_
 
@@ -12,8 +11,8 @@
 
 namespace warp::control {
 
-// The socket to keep open as long as the port is ours; both families, every address. AlreadyExists
-// or PermissionDenied with a sentence that names the port.
+// Returns a socket of both families on every address, which must stay open as long as the port is ours. The error is
+// AlreadyExists or PermissionDenied, or the code of the system's error, with a sentence that names the port.
 absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port);
 
 }  // namespace warp::control

@@ -87,11 +87,11 @@ uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
 absl::Status PortTable::OpenCompanion(Port& port) {
   if (port.companion != nullptr || port.config.kernel_device() != nullptr) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<Companion>> companion =
-      Companion::Create(loop_,
-                        {.name = port.config.kernel_interface,
-                         .mac = port.info.mac,
-                         .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu)},
-                        [this, &port](wire::Bytes frame) { FromKernel(port, frame); });
+      Companion::Open(loop_,
+                      {.name = port.config.kernel_interface,
+                       .mac = port.info.mac,
+                       .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu)},
+                      [this, &port](wire::Bytes frame) { FromKernel(port, frame); });
   if (!companion.ok()) {
     return absl::Status(companion.status().code(), absl::StrCat("port ", port.config.name, ": ",
                                                                 companion.status().message()));

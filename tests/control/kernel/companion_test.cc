@@ -54,7 +54,7 @@ class CompanionTest : public ::testing::Test {
   void Story(const std::function<void()>& story) {
     home_.Do([&] {
       loop_ = MakeLoop();
-      netlink_ = *Netlink::Create(*loop_);
+      netlink_ = *Netlink::Open(*loop_);
       story();
       companion_.reset();
       netlink_.reset();
@@ -66,7 +66,7 @@ class CompanionTest : public ::testing::Test {
   }
   absl::Status Open(CompanionOptions options = {
                         .name = "warp-wan1", .mac = kPortMac, .mtu = 1400}) {
-    auto companion = Companion::Create(*loop_, options, [this](wire::Bytes frame) {
+    auto companion = Companion::Open(*loop_, options, [this](wire::Bytes frame) {
       frames_.emplace_back(frame.begin(), frame.end());
     });
     if (companion.ok()) companion_ = *std::move(companion);
@@ -184,13 +184,13 @@ TEST_F(CompanionTest, SaysWhatIsInTheWay) {
   Story([&] {
     ASSERT_TRUE(Open().ok());
     auto again =
-        Companion::Create(*loop_, {.name = "warp-wan1", .mac = kPortMac}, [](wire::Bytes) {});
+        Companion::Open(*loop_, {.name = "warp-wan1", .mac = kPortMac}, [](wire::Bytes) {});
     EXPECT_EQ(again.status().code(), absl::StatusCode::kAlreadyExists);
     EXPECT_THAT(std::string(again.status().message()), HasSubstr("warp-wan1 is in use"));
-    auto other = Companion::Create(*loop_, {.name = "lo", .mac = kPortMac}, [](wire::Bytes) {});
+    auto other = Companion::Open(*loop_, {.name = "lo", .mac = kPortMac}, [](wire::Bytes) {});
     EXPECT_THAT(std::string(other.status().message()), HasSubstr("lo: an interface of that name"));
     auto nameless =
-        Companion::Create(*loop_, {.name = "a-name-that-is-too-long"}, [](wire::Bytes) {});
+        Companion::Open(*loop_, {.name = "a-name-that-is-too-long"}, [](wire::Bytes) {});
     EXPECT_EQ(nameless.status().code(), absl::StatusCode::kInvalidArgument);
   });
 }

@@ -52,7 +52,7 @@ class NetlinkTest : public ::testing::Test {
     Away("link set peer0 up");
   }
   void OpenNetlink() {
-    auto netlink = Netlink::Create(*loop_);
+    auto netlink = Netlink::Open(*loop_);
     ASSERT_TRUE(netlink.ok()) << netlink.status();
     netlink_ = *std::move(netlink);
   }
@@ -82,7 +82,7 @@ class NetlinkTest : public ::testing::Test {
     wire::MacAddress mac;
     away_.Do([&] {
       auto loop = MakeLoop();
-      mac = (*Netlink::Create(*loop))->Find("peer0").mac;
+      mac = (*Netlink::Open(*loop))->Find("peer0").mac;
     });
     return mac;
   }

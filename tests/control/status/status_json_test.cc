@@ -96,7 +96,7 @@ class StatusJsonTest : public testing::Test {
                               "10.0.0.1/24 dev wan0 && ip link set wan0 up"));
     const config::NodeConfig config = Config();
     const std::unique_ptr<Loop> loop = MakeLoop();
-    const std::unique_ptr<Netlink> netlink = *Netlink::Create(*loop);
+    const std::unique_ptr<Netlink> netlink = *Netlink::Open(*loop);
     lcore::FakeDataplane dataplane;
     dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
     protocol::Node protocol(Options());
