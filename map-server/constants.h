@@ -1,5 +1,4 @@
-// What warp-map chose: sizes, limits and times. What nodes must agree on is in
-// control/protocol/map_constants.h.
+// Sizes, limits and times that warp-map chose. control/protocol/map/map_constants.h has what nodes must agree on.
 #ifndef WARP_MAP_SERVER_CONSTANTS_H_
 #define WARP_MAP_SERVER_CONSTANTS_H_
 
@@ -13,17 +12,17 @@ namespace warp::map {
 
 // Registrations of one key: eight ports, each by IPv4 and by IPv6.
 inline constexpr size_t kMaxPortsPerKey = 16;
-// Keys that one key may allow, and all together for each registration the map may hold.
+// Keys that one key may allow, and keys in all allow lists together for each registration that the map may hold.
 inline constexpr size_t kMaxAllowPerKey = 1024;
 inline constexpr size_t kAllowPerRegistration = 8;
-// Allow lists of which some parts have arrived; each at most kMaxAllowPerKey ids.
+// Allow lists of which some parts have arrived. Each has kMaxAllowPerKey ids at most.
 inline constexpr size_t kMaxPartialAllow = 4096;
 inline constexpr std::chrono::seconds kPartialAllowLifetime{10};
 
 // Pushes without an acknowledgement, of all nodes and of one.
 inline constexpr size_t kMaxPushes = size_t{1} << 18;
 inline constexpr size_t kMaxPushesPerKey = 256;
-// Repeated after this time, then after twice that, and so on: for about 16 seconds in all.
+// A push is repeated after this time, then after twice that, and so on, for about 16 seconds in all.
 inline constexpr std::chrono::milliseconds kPushRepeat{250};
 inline constexpr int kPushAttempts = 7;
 // Pushes sent before the loop looks at its sockets again.
@@ -31,31 +30,30 @@ inline constexpr int kPushesPerTurn = 256;
 
 // --- Sessions. ---
 
-// Handshakes answered, each 0.22 ms: half a core at the most. This bounds what a flood costs, and how fast a
-// restarted map is whole again. Below half of the burst, initiations need a cookie.
+// Handshakes that are answered. Each takes 0.22 ms, so together they take half a core at most. The rate bounds what a
+// flood costs, and how fast a restarted map is whole again. Below half of the burst, initiations need a cookie.
 inline constexpr uint32_t kMapHandshakeBurst = 1000;
 inline constexpr uint32_t kMapHandshakesPerSecond = 2500;
-// Cookies and repeated responses, each some microseconds.
+// Cookies and repeated responses, each of which takes some microseconds.
 inline constexpr uint32_t kMapReplyBurst = 5000;
 inline constexpr uint32_t kMapRepliesPerSecond = 20000;
 
-// Messages that one session may send: registrations of eight ports, lookups of its peers,
-// acknowledgements.
+// Messages that one session may send: registrations of eight ports, lookups of its peers, acknowledgements.
 inline constexpr uint32_t kMessagesPerSecond = 200;
 inline constexpr uint32_t kMessageBurst = 2000;
 
 // Clients whose timers run before the loop looks at its sockets again.
 inline constexpr int kClientsPerTurn = 256;
-// Clients that are told when the map shuts down, at most.
+// Clients that are told when the map shuts down.
 inline constexpr size_t kMaxFarewells = 10000;
 
 // --- The socket loop. ---
 
-inline constexpr size_t kBatch = 64;           // datagrams in one recvmmsg or sendmmsg
-inline constexpr size_t kDatagramRoom = 2048;  // anything longer is not ours
-inline constexpr int kSocketBuffer = 8 << 20;  // bytes, each way
-inline constexpr int kBatchesPerTurn = 8;      // of one socket, before the others
-inline constexpr size_t kMaxWays = 1024;       // own addresses told apart
+inline constexpr size_t kBatch = 64;                // datagrams in one recvmmsg or sendmmsg
+inline constexpr size_t kDatagramRoom = 2048;       // anything longer is not ours
+inline constexpr int kSocketBuffer = 8 << 20;       // bytes, each way
+inline constexpr int kBatchesPerTurn = 8;           // of one socket, before the others
+inline constexpr size_t kMaxLocalAddresses = 1024;  // own addresses told apart
 
 }  // namespace warp::map
 

@@ -1,5 +1,5 @@
-// What the map knows of one key: its registrations and the keys that may ask for them. A million of
-// these must fit one small machine, so sizes are counted in bytes here.
+// What the map knows of one key: its registrations and the keys that may ask for them. A million records must fit one
+// small machine, so every byte counts here.
 #ifndef WARP_MAP_SERVER_RECORD_H_
 #define WARP_MAP_SERVER_RECORD_H_
 
@@ -21,24 +21,23 @@ using protocol::KeyId;
 using wire::Duration;
 using wire::Instant;
 
-// Where a message stands among all messages of its key: sessions are numbered in the order in which
-// the map confirmed them, counters are the session's own.
+// Where a message stands among all messages of its key. Sessions are numbered in the order in which the map made them;
+// counters are the session's own.
 struct Order {
   uint64_t session = 0;
   uint64_t counter = 0;
   friend auto operator<=>(const Order&, const Order&) = default;
 };
 
-// Which of the map's own addresses a datagram came to, and an answer must leave from. Given out by
-// the socket loop.
-using Via = uint16_t;
+// Which of the map's own addresses a datagram came to, and an answer must leave from. LocalAddresses gives the number.
+using LocalAddressId = uint16_t;
 
 // One port of one key, over IPv4 or over IPv6, at a verified address.
 struct Registration {
   uint16_t port = 0;
-  Via via = 0;
-  wire::Endpoint
-      observed;  // port 0: deregistered, kept so that an older message cannot bring it back
+  LocalAddressId local_address = 0;
+  // With port 0 it is deregistered, and kept so that an older message cannot bring it back.
+  wire::Endpoint observed;
   uint8_t candidate_count = 0;
   std::unique_ptr<wire::Endpoint[]> candidates;
   Order order;
@@ -62,8 +61,7 @@ class Record {
   void SetAllow(const AllowDigest& digest, std::span<const KeyId> ids);
 
   bool live() const;  // has a registration that was not withdrawn
-  // The observed address of every port first, then the ports' own; no repetition, at most
-  // kMapMaxEndpoints.
+  // The observed address of every port, then the ports' own addresses; without repetition, kMapMaxEndpoints at most.
   std::vector<wire::Endpoint> Endpoints() const;
   // Whether `from` is the verified address of `port` now.
   bool Verified(uint16_t port, const wire::Endpoint& from) const;

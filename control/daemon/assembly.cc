@@ -100,10 +100,10 @@ absl::Status Assembly::OpenDataplane() {
 
 void Assembly::OpenProtocol() {
   protocol::NodeOptions options;
-  options.local.secret_key = config.node.private_key.Clone();
-  options.local.wall_clock = os::WallClockHint;
-  options.local.seed = RandomSeed();
-  options.local.timers = TimersOf(config.node.timers);
+  options.identity.secret_key = config.node.private_key.Clone();
+  options.identity.wall_clock = os::WallClockHint;
+  options.identity.seed = RandomSeed();
+  options.identity.timers = TimersOf(config.node.timers);
   options.window = config.node.window;
   options.listen_port = config.node.listen_port;
   protocol = std::make_unique<protocol::Node>(std::move(options));

@@ -50,7 +50,8 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
   options.public_key = config.public_key;
   options.listen_port = node.listen_port;
   options.rekey_after = node.timers.map_rekey_after;
-  auto owned = std::make_unique<protocol::MapClient>(protocol_.local(), std::move(options));
+  auto owned = std::make_unique<protocol::MapClient>(protocol_.identity(), protocol_.sessions(),
+                                                     std::move(options));
   protocol::MapClient* const client = owned.get();  // the protocol never removes a map
   protocol_.AddMap(loop_.now(), std::move(owned));
   const std::string name = config.address.ToString();

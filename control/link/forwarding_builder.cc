@@ -45,7 +45,7 @@ const lcore::PathCounters* ForwardingBuilder::Counters(wire::PathId path) const 
 }
 
 std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
-    const protocol::Forwarding& state, const std::map<wire::PortId, ForwardingPort>& ports,
+    const protocol::ForwardingState& state, const std::map<wire::PortId, ForwardingPort>& ports,
     NextHopFunction next_hop) {
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->guard = guard_;

@@ -37,7 +37,7 @@ class ForwardingBuilder {
       absl::FunctionRef<const NextHop*(wire::PortId port, const wire::IpAddress& address)>;
 
   // Makes the snapshot, and brings the routes up to date with it.
-  std::unique_ptr<const lcore::Snapshot> Build(const protocol::Forwarding& state,
+  std::unique_ptr<const lcore::Snapshot> Build(const protocol::ForwardingState& state,
                                                const std::map<wire::PortId, ForwardingPort>& ports,
                                                NextHopFunction next_hop);
 

@@ -1,5 +1,5 @@
-// Every time and limit of the session and path machines. What the map protocol adds is in
-// map_constants.h; sizes on the wire are in dataplane/wire/constants.h.
+// Every time and limit of the session and path machines. map/map_constants.h has those of the map protocol, and
+// dataplane/wire/constants.h has the sizes on the wire.
 #ifndef WARP_CONTROL_PROTOCOL_CONSTANTS_H_
 #define WARP_CONTROL_PROTOCOL_CONSTANTS_H_
 
@@ -41,41 +41,37 @@ struct Timers : wire::ConfiguredTimers {
 
 // --- Implementation limits. ---
 
-// The initiator makes a new session before this many packets; far below wire::kCounterLimit, so
-// that nothing is lost.
+// The initiator makes a new session after this many packets, far below wire::kCounterLimit, so that nothing is lost.
 inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
 
-// Sessions of one association that may be live at once (the newest ones are kept): confirmed, and
-// answered but not yet confirmed. With rekeys every 120 s and keys that die after 180 s, two or
-// three live in practice.
+// Sessions of one association that may live at once, of which the newest are kept: confirmed ones, and ones that were
+// answered but not yet confirmed. With rekeys every 120 s and keys that die after 180 s, two or three live in practice.
 inline constexpr size_t kMaxConfirmedSessions = 6;
 inline constexpr size_t kMaxUnconfirmedSessions = 4;
 
-// Initiations of one remote key that are answered: a burst, then so many a second. A copy costs
-// nothing.
+// Initiations of one remote key that are answered: a burst, then this many a second. Copies are not counted.
 inline constexpr uint32_t kInitiationBurst = 10;
 inline constexpr uint32_t kInitiationsPerSecond = 5;
 
-// Diffie-Hellman work for initiations of strangers, on one node or map: a bucket of handshakes.
-// Below half of it we are "under load": without a cookie nothing is computed.
+// Handshakes that may cost a node Diffie-Hellman work for strangers. When the bucket is less than half full, the node
+// is under load, and computes nothing for an initiation without a cookie.
 inline constexpr uint32_t kHandshakeBurst = 400;
 inline constexpr uint32_t kHandshakesPerSecond = 800;
 // Answers that cost no Diffie-Hellman: cookies and repeated responses.
 inline constexpr uint32_t kReplyBurst = 1000;
 inline constexpr uint32_t kRepliesPerSecond = 2000;
-// Responses to our own initiations, of which each costs a Diffie-Hellman even if it is forged.
+// Responses to our own initiations. Each costs a Diffie-Hellman, even a forged one.
 inline constexpr uint32_t kResponseBurst = 64;
 inline constexpr uint32_t kResponsesPerSecond = 200;
 
-// Initiations recognised as copies: those of the last seconds.
+// Initiations of the last seconds, remembered so that their copies are recognised.
 inline constexpr size_t kMaxRememberedInitiations = 4096;
 // Cookies kept by an initiator: one a path.
 inline constexpr size_t kMaxCookies = 512;
 // Initiations accepted by cookie alone, remembered so that none is accepted twice.
 inline constexpr size_t kMaxCookieAccepted = 16;
 
-// Datagrams sent to endpoints that have not answered: probes and copies of handshake messages, over
-// all peers.
+// Datagrams of all peers to endpoints that have not answered: probes and copies of handshake messages.
 inline constexpr uint32_t kUnansweredBurst = 1000;
 inline constexpr uint32_t kUnansweredPerSecond = 1000;
 
@@ -87,14 +83,14 @@ inline constexpr size_t kMaxPaths = 256;
 inline constexpr size_t kMaxRemotePorts = 64;
 // Probes of a path that may still be answered.
 inline constexpr size_t kMaxOutstandingProbes = 16;
-// This many probes without an answer, besides the time, make a path lost.
+// A path is lost after this many probes without an answer, if path_lost_after has passed too.
 inline constexpr uint32_t kLostAfterProbes = 5;
-// Active paths over which an answer returns, besides the one its probe came on.
+// Active paths over which an answer returns, besides the path that its probe came on.
 inline constexpr size_t kMaxAnswerPaths = 16;
 // A path that a peer's probe woke is probed at once, but not more often than this.
 inline constexpr Duration kWakeInterval = std::chrono::milliseconds(20);
 
-// Datagrams waiting for NextTransmit; beyond it they are dropped.
+// Datagrams that wait for NextTransmit. Further ones are dropped.
 inline constexpr size_t kMaxTransmits = 16384;
 
 }  // namespace warp::protocol

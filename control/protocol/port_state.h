@@ -11,8 +11,8 @@ namespace warp::protocol {
 
 struct PortState {
   bool up = false;  // link up and administratively up
-  std::vector<wire::IpAddress>
-      addresses;        // usable now: an IPv6 address only after duplicate address detection
+  // Those that are usable now: an IPv6 address only after duplicate address detection.
+  std::vector<wire::IpAddress> addresses;
   uint16_t mtu = 1500;  // of the IP packet
 
   friend bool operator==(const PortState&, const PortState&) = default;

@@ -1,4 +1,4 @@
-// A budget: so many at once, and so many a second after that.
+// A budget: a burst at once, and a number each second after that.
 #ifndef WARP_CONTROL_PROTOCOL_TOKEN_BUCKET_H_
 #define WARP_CONTROL_PROTOCOL_TOKEN_BUCKET_H_
 

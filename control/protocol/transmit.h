@@ -25,8 +25,7 @@ struct Transmit {
   std::vector<uint8_t> datagram;
 };
 
-// Datagrams on their way out, oldest first, bounded. The machines push, the owner of the sockets
-// pops.
+// A bounded queue of datagrams on their way out. The machines push, and the owner of the sockets pops the oldest.
 class Outbox {
  public:
   void Push(const Route& route, std::vector<uint8_t> datagram) {

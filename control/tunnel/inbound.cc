@@ -13,10 +13,6 @@ namespace {
 using wire::Drop;
 using wire::Instant;
 
-wire::Arrival ArrivalOf(const wire::Arrival& arrival) {
-  return {.port = arrival.port, .from = arrival.from, .to = arrival.to};
-}
-
 int64_t Nanoseconds(Instant now) { return now.time_since_epoch().count(); }
 
 }  // namespace
@@ -37,8 +33,8 @@ void Inbound::Handle(Instant now, std::span<lcore::OpenedPacket> packets) {
 void Inbound::HandleOne(Instant now, lcore::OpenedPacket& packet) {
   const std::optional<wire::Kind> kind = wire::ClassifyPlaintext(packet.packet.bytes());
   if (kind == wire::Kind::kControl) {
-    protocol_.HandleControl(now, ArrivalOf(packet.arrival), packet.session, packet.counter,
-                            packet.packet.bytes());
+    protocol_.HandleControl(
+        now, {packet.arrival, packet.session, packet.counter, packet.packet.bytes()});
     packet.packet.Reset();
     return;
   }
@@ -56,13 +52,9 @@ void Inbound::HandleOne(Instant now, lcore::OpenedPacket& packet) {
 }
 
 void Inbound::NoteAuthentic(Instant now, const lcore::OpenedPacket& packet) {
-  if (packet.session == noted_session_ && packet.arrival.port == noted_arrival_.port &&
-      packet.arrival.from == noted_arrival_.from) {
-    return;
-  }
+  if (packet.session == noted_session_) return;
   noted_session_ = packet.session;
-  noted_arrival_ = ArrivalOf(packet.arrival);
-  protocol_.NoteAuthentic(now, noted_arrival_, packet.session);
+  protocol_.NoteAuthentic(now, packet.session);
 }
 
 void Inbound::HandlePayload(Peer& peer, lcore::OpenedPacket& packet) {

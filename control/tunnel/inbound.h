@@ -52,9 +52,8 @@ class Inbound {
   std::vector<Tunnel*> unflushed_;
   lcore::DropCounters drops_;
 
-  // The protocol is told once about a run of packets that came the same way under one session.
+  // The protocol is told once about a run of packets that came under one session.
   const wire::Session* noted_session_ = nullptr;
-  wire::Arrival noted_arrival_;
 };
 
 }  // namespace warp::control

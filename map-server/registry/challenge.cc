@@ -7,8 +7,8 @@
 namespace warp::map {
 namespace {
 
-// Keyed BLAKE2b over key id, port and address; cut to the challenge's 8 bytes, which nobody can try
-// in numbers: a guess costs a sealed message.
+// Keyed BLAKE2b over key id, port and address, cut to the challenge's 8 bytes. That is enough, because each guess costs
+// a sealed message.
 protocol::MapChallenge Mac(const std::array<uint8_t, 32>& secret, const protocol::KeyId& id,
                            uint16_t port, const wire::Endpoint& at) {
   std::array<uint8_t, 36> input;

@@ -1,5 +1,5 @@
-// The challenge that an address must echo before the map publishes it or sends it anything unasked.
-// Nothing is kept for it: it is a keyed hash of what it is bound to.
+// The challenge that an address must echo before the map publishes it or sends anything unasked to it. A challenge is a
+// keyed hash of what it is bound to, so the map keeps nothing for it.
 #ifndef WARP_MAP_SERVER_REGISTRY_CHALLENGE_H_
 #define WARP_MAP_SERVER_REGISTRY_CHALLENGE_H_
 
@@ -14,7 +14,7 @@ namespace warp::map {
 
 class Challenger {
  public:
-  // Challenges are good for one to two periods.
+  // A challenge is good for one to two periods.
   explicit Challenger(wire::Duration period);
 
   protocol::MapChallenge Issue(wire::Instant now, const protocol::KeyId& id, uint16_t port,

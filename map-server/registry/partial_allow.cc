@@ -9,17 +9,16 @@ namespace warp::map {
 
 using protocol::kMapAllowPart;
 
-bool PartialAllow::Want(Instant now, const KeyId& id, const AllowDigest& digest, Order order) {
+bool PartialAllow::Request(Instant now, const KeyId& id, const AllowDigest& digest, Order order) {
   if (const auto it = lists_.find(id); it != lists_.end()) {
     List& list = it->second;
     if (order < list.order) return false;
     list.order = order;
-    // Another list takes the place, and the time, of the one before: nobody keeps a place by
-    // changing his mind.
+    // Another list takes the place and the deadline of the one before, so that nobody keeps a place by changing lists.
     if (list.digest != digest) list = List{digest, order, list.begun, {}, {}};
     return true;
   }
-  // `begun_` may be longer than `lists_`, where lists were completed since; it too is bounded.
+  // `begun_` is longer than `lists_` where lists have been completed since. It is bounded too.
   if (begun_.size() >= limits_.lists) return false;
   lists_.emplace(id, List{digest, order, now, {}, {}});
   begun_.emplace_back(now, id);

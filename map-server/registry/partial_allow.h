@@ -1,5 +1,5 @@
-// Allow lists on their way: the map asked for one (its digest is not the record's), and its parts
-// arrive in any order.
+// Allow lists that are arriving. The map asks a node for its list where the record's digest is another one, and the
+// parts arrive in any order.
 #ifndef WARP_MAP_SERVER_REGISTRY_PARTIAL_ALLOW_H_
 #define WARP_MAP_SERVER_REGISTRY_PARTIAL_ALLOW_H_
 
@@ -24,20 +24,20 @@ class PartialAllow {
   };
   explicit PartialAllow(const Limits& limits) : limits_(limits) {}
 
-  // The list of `id` shall be the one that `digest` names: said by a registration of this order,
-  // older ones are ignored. False where there is no room to take it now.
-  bool Want(Instant now, const KeyId& id, const AllowDigest& digest, Order order);
+  // A registration of this order says that `digest` names the list of `id`. A registration of a lower order is ignored.
+  // False where there is no room to take the list now.
+  bool Request(Instant now, const KeyId& id, const AllowDigest& digest, Order order);
 
   enum class Verdict : uint8_t {
     kTaken,     // acknowledge it
-    kComplete,  // acknowledge it; `list` has the whole list
+    kComplete,  // acknowledge it; `list` is whole
     kUnwanted,  // not asked for
     kTooLong,   // more ids than this map takes from one node; no longer wanted
     kBad,       // the parts do not give what the digest says; no longer wanted
   };
   Verdict Take(const KeyId& id, const protocol::MapAllow& part, std::vector<KeyId>* list);
 
-  // Forgets lists that were asked for too long ago; the next registration asks again.
+  // Forgets lists that were asked for too long ago. The next registration asks again.
   void Expire(Instant now);
   Instant NextTimeout() const;  // kNever for never
 

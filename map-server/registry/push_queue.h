@@ -1,6 +1,5 @@
-// Pushes that nodes have not acknowledged yet. A push is a fact (this node should hear of that
-// key), not a message: what it says is looked up each time it is sent, so the last word is always
-// the newest.
+// Pushes that nodes have not acknowledged yet. A push is a fact (this node should hear of that key) and not a message:
+// what it says is looked up each time it is sent, so that it always tells the newest.
 #ifndef WARP_MAP_SERVER_REGISTRY_PUSH_QUEUE_H_
 #define WARP_MAP_SERVER_REGISTRY_PUSH_QUEUE_H_
 
@@ -25,11 +24,11 @@ class PushQueue {
   };
   explicit PushQueue(const Limits& limits) : limits_(limits) {}
 
-  // `to` shall hear of `about`, from now on until it acknowledges. An older push of the same is
-  // replaced: its acknowledgement no longer counts. False where there is no room.
+  // From now on `to` hears of `about` until it acknowledges. An older push of the same pair is replaced, and its
+  // acknowledgement no longer counts. False where there is no room.
   bool Add(wire::Instant now, const protocol::KeyId& to, const protocol::KeyId& about);
 
-  // False where `from` has no such push: late, repeated or invented.
+  // False where `from` has no such push: the acknowledgement is late, repeated or invented.
   bool Acknowledge(const protocol::KeyId& from, uint32_t id);
 
   struct Due {
@@ -38,10 +37,10 @@ class PushQueue {
     protocol::KeyId about;
     int attempt = 0;  // 0 for the first
   };
-  // A push to send now, its next repetition scheduled (after the last one it is forgotten).
-  // nullopt: nothing is due.
+  // A push to send now; nullopt where nothing is due. Its next repetition is scheduled, or it is forgotten after the
+  // last.
   std::optional<Due> NextDue(wire::Instant now);
-  wire::Instant NextTimeout() const;  // Instant::max() for never
+  wire::Instant NextTimeout() const;  // kNever for never
 
   size_t size() const { return pushes_.size(); }
 

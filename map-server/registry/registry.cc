@@ -22,7 +22,7 @@ bool Publishable(const wire::Endpoint& endpoint) {
 Registration MakeRegistration(const Origin& origin, const MapRegister& message, Instant expires) {
   Registration registration;
   registration.port = message.port;
-  registration.via = origin.via;
+  registration.local_address = origin.local_address;
   registration.observed = origin.from;
   registration.order = origin.order;
   registration.expires = expires;
@@ -52,56 +52,56 @@ Registry::Registry(const Options& options, Store& store, wire::DropCounters& dro
   std::vector<KeyId> ids(8);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = KeyId::FromBytes({static_cast<uint8_t>(i)});
   nobody_.SetAllow(AllowDigest{}, ids);
-  store_.SetChanged([this](const KeyId& id, const Record& record) { TellOthers(id, record); });
+  store_.SetChanged(
+      [this](Instant now, const KeyId& id, const Record& record) { TellOthers(now, id, record); });
 }
 
 void Registry::Handle(Instant now, const Origin& origin, const protocol::MapMessage& message) {
-  now_ = now;
-  std::visit([&](const auto& m) { On(origin, m); }, message);
+  std::visit([&](const auto& m) { On(now, origin, m); }, message);
 }
 
-void Registry::On(const Origin& origin, const MapRegister& message) {
-  if (!challenger_.Verify(now_, origin.id, message.port, origin.from, message.echo)) {
-    Reply(origin, Registered(origin, message.port, MapState::kEcho));
+void Registry::On(Instant now, const Origin& origin, const MapRegister& message) {
+  if (!challenger_.Verify(now, origin.id, message.port, origin.from, message.echo)) {
+    Reply(origin, Registered(now, origin, message.port, MapState::kEcho));
     return;
   }
-  store_.PutRegistration(origin.key, origin.id,
-                         MakeRegistration(origin, message, now_ + options_.lifetime),
-                         [this, origin, message](Store::Put put, const Record* record) {
-                           AnswerRegister(origin, message, put, record);
-                         });
+  store_.PutRegistration(
+      origin.key, origin.id, MakeRegistration(origin, message, now + options_.lifetime),
+      [this, origin, message](Instant done, Store::Put put, const Record* record) {
+        AnswerRegister(done, origin, message, put, record);
+      });
 }
 
-void Registry::AnswerRegister(const Origin& origin, const MapRegister& message, Store::Put put,
-                              const Record* record) {
+void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegister& message,
+                              Store::Put put, const Record* record) {
   switch (put) {
     case Store::Put::kStale:  // overtaken by a later one, which was answered
       drops_.Add(Drop::kTooOld);
       return;
     case Store::Put::kFull:
       drops_.Add(Drop::kMapFull);
-      Reply(origin, Registered(origin, message.port, MapState::kFull));
+      Reply(origin, Registered(now, origin, message.port, MapState::kFull));
       return;
     case Store::Put::kTooManyPorts:
       drops_.Add(Drop::kMapFull);
-      Reply(origin, Registered(origin, message.port, MapState::kTooManyPorts));
+      Reply(origin, Registered(now, origin, message.port, MapState::kTooManyPorts));
       return;
     case Store::Put::kApplied:
       break;
   }
-  MapRegistered answer = Registered(origin, message.port, MapState::kPublished);
-  if (message.allow != record->allow_digest()) {
+  MapRegistered answer = Registered(now, origin, message.port, MapState::kPublished);
+  if (record != nullptr && message.allow != record->allow_digest()) {
     if (message.allow == AllowDigest{}) {
-      store_.PutAllow(origin.id, message.allow, {}, [](bool) {});
+      store_.PutAllow(origin.id, message.allow, {}, [](Instant, bool) {});
     } else {
-      answer.send_allow = partial_allow_.Want(now_, origin.id, message.allow, origin.order);
+      answer.send_allow = partial_allow_.Request(now, origin.id, message.allow, origin.order);
       if (!answer.send_allow) drops_.Add(Drop::kMapFull);
     }
   }
   Reply(origin, answer);
 }
 
-void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
+void Registry::On(Instant, const Origin& origin, const protocol::MapAllow& message) {
   const protocol::MapAllowed received{message.digest, message.first};
   std::vector<KeyId> list;
   switch (partial_allow_.Take(origin.id, message, &list)) {
@@ -110,7 +110,7 @@ void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
       return;
     case PartialAllow::Verdict::kComplete:
       store_.PutAllow(origin.id, message.digest, std::move(list),
-                      [this, origin, received](bool done) {
+                      [this, origin, received](Instant, bool done) {
                         if (done) {
                           Reply(origin, received);
                         } else {
@@ -119,9 +119,8 @@ void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
                       });
       return;
     case PartialAllow::Verdict::kUnwanted:
-      // A part that comes again because its acknowledgement was lost: the list it belongs to stands
-      // by now.
-      store_.Get(origin.id, [this, origin, received](const Record* record) {
+      // Perhaps the part comes again because its acknowledgement was lost. Then its list is the one that stands.
+      store_.Get(origin.id, [this, origin, received](Instant, const Record* record) {
         if (record != nullptr && record->allow_digest() == received.digest) {
           Reply(origin, received);
         } else {
@@ -138,22 +137,22 @@ void Registry::On(const Origin& origin, const protocol::MapAllow& message) {
   }
 }
 
-void Registry::On(const Origin& origin, const protocol::MapLookup& message) {
-  store_.Get(origin.id, [this, origin, message](const Record* asker) {
+void Registry::On(Instant, const Origin& origin, const protocol::MapLookup& message) {
+  store_.Get(origin.id, [this, origin, message](Instant now, const Record* asker) {
     if (asker == nullptr || !asker->Verified(message.port, origin.from)) {
       drops_.Add(Drop::kNotAuthorized);
-      Reply(origin, Registered(origin, message.port, MapState::kEcho));
+      Reply(origin, Registered(now, origin, message.port, MapState::kEcho));
       return;
     }
     const KeyId wanted = KeyId::Of(message.key);
     const bool introduce = asker->Allows(wanted);
-    store_.Get(wanted, [this, origin, message, introduce](const Record* found) {
-      AnswerLookup(origin, message, introduce, found);
+    store_.Get(wanted, [this, origin, message, introduce](Instant found_at, const Record* found) {
+      AnswerLookup(found_at, origin, message, introduce, found);
     });
   });
 }
 
-void Registry::AnswerLookup(const Origin& origin, const protocol::MapLookup& message,
+void Registry::AnswerLookup(Instant now, const Origin& origin, const protocol::MapLookup& message,
                             bool introduce, const Record* found) {
   ++lookups_;
   const Record& record = found != nullptr ? *found : nobody_;
@@ -161,20 +160,21 @@ void Registry::AnswerLookup(const Origin& origin, const protocol::MapLookup& mes
   if (record.Allows(origin.id)) answer.endpoints = record.Endpoints();
   const bool known = !answer.endpoints.empty();
   Reply(origin, std::move(answer));
-  // Both shall initiate at once, so that each opens its own NAT for the other.
-  if (known && introduce) AddPush(KeyId::Of(message.key), origin.id);
+  // Both nodes shall initiate at once, so that each opens its own NAT for the other.
+  if (known && introduce) AddPush(now, KeyId::Of(message.key), origin.id);
 }
 
-void Registry::On(const Origin& origin, const protocol::MapPushAck& message) {
+void Registry::On(Instant, const Origin& origin, const protocol::MapPushAck& message) {
   if (!pushes_.Acknowledge(origin.id, message.id)) drops_.Add(Drop::kDuplicate);
 }
 
-void Registry::On(const Origin& origin, const protocol::MapDeregister& message) {
-  store_.Withdraw(now_, origin.id, message.port, origin.order);
+void Registry::On(Instant now, const Origin& origin, const protocol::MapDeregister& message) {
+  store_.Withdraw(now, origin.id, message.port, origin.order);
 }
 
-MapRegistered Registry::Registered(const Origin& origin, uint16_t port, MapState state) {
-  // As often as the map can bear, so that nodes notice its restart soon.
+MapRegistered Registry::Registered(Instant now, const Origin& origin, uint16_t port,
+                                   MapState state) {
+  // Nodes refresh as often as the map can bear, so that they notice its restart soon.
   const Duration bearable = std::chrono::nanoseconds(std::chrono::seconds(1)) *
                             static_cast<int64_t>(store_.registrations()) /
                             protocol::kMapRefreshesPerSecond;
@@ -185,7 +185,7 @@ MapRegistered Registry::Registered(const Origin& origin, uint16_t port, MapState
   MapRegistered answer;
   answer.port = port;
   answer.state = state;
-  answer.challenge = challenger_.Issue(now_, origin.id, port, origin.from);
+  answer.challenge = challenger_.Issue(now, origin.id, port, origin.from);
   answer.lifetime_s = static_cast<uint16_t>(
       std::clamp<int64_t>(options_.lifetime / std::chrono::seconds(1), 1, UINT16_MAX));
   answer.refresh_ms = static_cast<uint16_t>(
@@ -194,19 +194,19 @@ MapRegistered Registry::Registered(const Origin& origin, uint16_t port, MapState
   return answer;
 }
 
-void Registry::TellOthers(const KeyId& id, const Record& record) {
+void Registry::TellOthers(Instant, const KeyId& id, const Record& record) {
   if (!record.live()) return;
   const std::vector<KeyId> allowed(record.allow().begin(), record.allow().end());
   for (const KeyId& other : allowed) {
     if (other == id) continue;
-    store_.Get(other, [this, id, other](const Record* found) {
-      if (found != nullptr && found->live() && found->Allows(id)) AddPush(other, id);
+    store_.Get(other, [this, id, other](Instant now, const Record* found) {
+      if (found != nullptr && found->live() && found->Allows(id)) AddPush(now, other, id);
     });
   }
 }
 
-void Registry::AddPush(const KeyId& to, const KeyId& about) {
-  if (!pushes_.Add(now_, to, about)) drops_.Add(Drop::kRateLimited);
+void Registry::AddPush(Instant now, const KeyId& to, const KeyId& about) {
+  if (!pushes_.Add(now, to, about)) drops_.Add(Drop::kRateLimited);
 }
 
 Instant Registry::NextTimeout() const {
@@ -214,7 +214,6 @@ Instant Registry::NextTimeout() const {
 }
 
 void Registry::HandleTimeout(Instant now) {
-  now_ = now;
   store_.Expire(now);
   partial_allow_.Expire(now);
   for (int i = 0; i < kPushesPerTurn; ++i) {
@@ -225,35 +224,34 @@ void Registry::HandleTimeout(Instant now) {
 }
 
 void Registry::SendPush(const PushQueue::Due& due) {
-  store_.Get(due.about, [this, due](const Record* about) {
+  store_.Get(due.about, [this, due](Instant, const Record* about) {
     // What was true when the push was queued may have ended since.
     if (about == nullptr || !about->Allows(due.to) || !about->live()) {
       pushes_.Acknowledge(due.to, due.id);
       return;
     }
     protocol::MapPush push{due.id, about->key(), about->Endpoints()};
-    store_.Get(due.to, [this, due, push = std::move(push)](const Record* to) {
+    store_.Get(due.to, [this, due, push = std::move(push)](Instant, const Record* to) {
       if (to == nullptr || !to->live() || !to->Allows(due.about)) {
         pushes_.Acknowledge(due.to, due.id);
         return;
       }
-      // The address heard from last, and at each repetition the next: one of the node's links may
-      // be dead.
-      std::vector<const Registration*> places;
+      // The address heard from last, and at each repetition the next one, because one of the node's links may be dead.
+      std::vector<const Registration*> live;
       for (const auto& registration : to->registrations()) {
-        if (registration->live()) places.push_back(registration.get());
+        if (registration->live()) live.push_back(registration.get());
       }
-      std::sort(places.begin(), places.end(),
+      std::sort(live.begin(), live.end(),
                 [](const Registration* a, const Registration* b) { return a->order > b->order; });
-      const Registration& place = *places[static_cast<size_t>(due.attempt) % places.size()];
+      const Registration& at = *live[static_cast<size_t>(due.attempt) % live.size()];
       ++pushes_sent_;
-      outgoing_.push_back({to->key(), place.observed, place.via, push});
+      outgoing_.push_back({to->key(), at.observed, at.local_address, push});
     });
   });
 }
 
 void Registry::Reply(const Origin& origin, protocol::MapMessage message) {
-  outgoing_.push_back({origin.key, origin.from, origin.via, std::move(message)});
+  outgoing_.push_back({origin.key, origin.from, origin.local_address, std::move(message)});
 }
 
 std::optional<Outgoing> Registry::NextOutgoing() {

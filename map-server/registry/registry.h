@@ -1,13 +1,12 @@
-// The rules of the map: who is registered where, who may know it, who is told. Pure: opened
-// messages and the time in, messages to seal out. Records are the store's.
+// The rules of the map: who is registered where, who may know it, and who is told. They are pure: opened messages and
+// the time come in, and messages to be sealed go out. Records live in the store, whose answers are taken in
+// Store::Complete.
 //
 //   register   echo wrong ──► registered(echo, challenge): nothing changed
-//              echo right ──► store ──► registered(published, next challenge), and "send your allow
-//              list" where needed
+//              echo right ──► store ──► registered(published, next challenge), with "send your allow list" where needed
 //   allow      parts, until complete ──► store
 //   lookup     from a verified address alone ──► endpoints (none, unless the key allows the asker)
-//                                            ──► where both allow each other, the key is told of
-//                                            the asker
+//                                            ──► where both allow each other, the key is told of the asker
 //   a record changed ──► push to every key that it allows and that allows it, until acknowledged
 #ifndef WARP_MAP_SERVER_REGISTRY_REGISTRY_H_
 #define WARP_MAP_SERVER_REGISTRY_REGISTRY_H_
@@ -32,14 +31,14 @@ struct Origin {
   KeyId id;             // KeyId::Of(key)
   Order order;
   wire::Endpoint from;
-  Via via = 0;
+  LocalAddressId local_address = 0;
 };
 
-// To be sealed for `to` and sent from `via` to `at`.
+// To be sealed for `to` and sent from `local_address` to `at`.
 struct Outgoing {
   wire::PublicKey to;
   wire::Endpoint at;
-  Via via = 0;
+  LocalAddressId local_address = 0;
   protocol::MapMessage message;
 };
 
@@ -60,7 +59,7 @@ class Registry {
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);
 
-  // Oldest first.
+  // The oldest first.
   std::optional<Outgoing> NextOutgoing();
 
   uint64_t lookups() const { return lookups_; }
@@ -68,24 +67,25 @@ class Registry {
   size_t pushes_waiting() const { return pushes_.size(); }
 
  private:
-  void On(const Origin& origin, const protocol::MapRegister& message);
-  void On(const Origin& origin, const protocol::MapAllow& message);
-  void On(const Origin& origin, const protocol::MapLookup& message);
-  void On(const Origin& origin, const protocol::MapPushAck& message);
-  void On(const Origin& origin, const protocol::MapDeregister& message);
+  void On(Instant now, const Origin& origin, const protocol::MapRegister& message);
+  void On(Instant now, const Origin& origin, const protocol::MapAllow& message);
+  void On(Instant now, const Origin& origin, const protocol::MapLookup& message);
+  void On(Instant now, const Origin& origin, const protocol::MapPushAck& message);
+  void On(Instant now, const Origin& origin, const protocol::MapDeregister& message);
   template <typename MessageOfTheMap>
-  void On(const Origin&, const MessageOfTheMap&) {
+  void On(Instant, const Origin&, const MessageOfTheMap&) {
     drops_.Add(wire::Drop::kMalformed);  // only maps say this
   }
 
-  void AnswerRegister(const Origin& origin, const protocol::MapRegister& message, Store::Put put,
-                      const Record* record);
-  void AnswerLookup(const Origin& origin, const protocol::MapLookup& message, bool introduce,
-                    const Record* found);
-  // What every answer to a register says, and the one to a lookup from an unverified address.
-  protocol::MapRegistered Registered(const Origin& origin, uint16_t port, protocol::MapState state);
-  void TellOthers(const KeyId& id, const Record& record);
-  void AddPush(const KeyId& to, const KeyId& about);
+  void AnswerRegister(Instant now, const Origin& origin, const protocol::MapRegister& message,
+                      Store::Put put, const Record* record);
+  void AnswerLookup(Instant now, const Origin& origin, const protocol::MapLookup& message,
+                    bool introduce, const Record* found);
+  // The answer to a register, and to a lookup from an unverified address.
+  protocol::MapRegistered Registered(Instant now, const Origin& origin, uint16_t port,
+                                     protocol::MapState state);
+  void TellOthers(Instant now, const KeyId& id, const Record& record);
+  void AddPush(Instant now, const KeyId& to, const KeyId& about);
   void SendPush(const PushQueue::Due& due);
   void Reply(const Origin& origin, protocol::MapMessage message);
 
@@ -95,9 +95,10 @@ class Registry {
   Challenger challenger_;
   PartialAllow partial_allow_;
   PushQueue pushes_;
-  Record nobody_;  // looked into where a key has no record, so that both cases take the same steps
+  // Looked into where a key has no record, so that both cases take the same steps and the asker learns nothing by
+  // timing.
+  Record nobody_;
   std::deque<Outgoing> outgoing_;
-  Instant now_;  // of the call under way
   uint64_t lookups_ = 0;
   uint64_t pushes_sent_ = 0;
 };

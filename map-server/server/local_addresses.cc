@@ -4,17 +4,17 @@
 
 namespace warp::map {
 
-Ways::Ways(size_t sockets) {
-  for (size_t i = 0; i < sockets; ++i) ways_.push_back({static_cast<uint16_t>(i), {}, 0});
+LocalAddresses::LocalAddresses(size_t sockets) {
+  for (size_t i = 0; i < sockets; ++i) addresses_.push_back({static_cast<uint16_t>(i), {}, 0});
 }
 
-Via Ways::Number(const Way& way) {
-  if (const auto it = numbers_.find(way); it != numbers_.end()) return it->second;
-  if (ways_.size() >= kMaxWays) return way.socket;
-  const auto via = static_cast<Via>(ways_.size());
-  ways_.push_back(way);
-  numbers_.emplace(way, via);
-  return via;
+LocalAddressId LocalAddresses::Number(const LocalAddress& address) {
+  if (const auto it = numbers_.find(address); it != numbers_.end()) return it->second;
+  if (addresses_.size() >= kMaxLocalAddresses) return address.socket;
+  const auto id = static_cast<LocalAddressId>(addresses_.size());
+  addresses_.push_back(address);
+  numbers_.emplace(address, id);
+  return id;
 }
 
 }  // namespace warp::map

@@ -1,5 +1,5 @@
-// The map's own addresses: an answer must leave from the one that its request came to, or no NAT lets it in. Each gets a
-// number, its Via, that fits in a registration.
+// The map's own addresses: an answer must leave from the one that its request came to, or no NAT lets it in. Each gets
+// a number, its LocalAddressId, that fits in a registration.
 #ifndef WARP_MAP_SERVER_SERVER_LOCAL_ADDRESSES_H_
 #define WARP_MAP_SERVER_SERVER_LOCAL_ADDRESSES_H_
 
@@ -13,30 +13,30 @@
 
 namespace warp::map {
 
-struct Way {
+struct LocalAddress {
   uint16_t socket = 0;
   wire::IpAddress from;    // unspecified: the kernel chooses
   uint32_t interface = 0;  // for link-local addresses, else 0
 
-  friend bool operator==(const Way&, const Way&) = default;
+  friend bool operator==(const LocalAddress&, const LocalAddress&) = default;
   template <typename H>
-  friend H AbslHashValue(H h, const Way& way) {
-    return H::combine(std::move(h), way.socket, way.from, way.interface);
+  friend H AbslHashValue(H h, const LocalAddress& address) {
+    return H::combine(std::move(h), address.socket, address.from, address.interface);
   }
 };
 
-class Ways {
+class LocalAddresses {
  public:
   // The first numbers are the sockets' own, with the source left to the kernel.
-  explicit Ways(size_t sockets);
+  explicit LocalAddresses(size_t sockets);
 
-  // At most kMaxWays; beyond them the socket's own is given.
-  Via Number(const Way& way);
-  const Way& Of(Via via) const { return ways_.at(via); }
+  // At most kMaxLocalAddresses; beyond them the socket's own is given.
+  LocalAddressId Number(const LocalAddress& address);
+  const LocalAddress& Of(LocalAddressId id) const { return addresses_.at(id); }
 
  private:
-  std::vector<Way> ways_;
-  absl::flat_hash_map<Way, Via> numbers_;
+  std::vector<LocalAddress> addresses_;
+  absl::flat_hash_map<LocalAddress, LocalAddressId> numbers_;
 };
 
 }  // namespace warp::map

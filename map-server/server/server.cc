@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config) {
 
 Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
     : loop_(std::move(loop)),
-      ways_(config.listen.size()),
+      local_addresses_(config.listen.size()),
       store_(LimitsOf(config)),
       handler_(OptionsOf(config), store_),
       started_(loop_->now()) {}
@@ -99,9 +99,9 @@ void Server::Receive(size_t listener) {
       handler_.mutable_drops().Add(wire::Drop::kTooLarge);
       return;
     }
-    const Via via =
-        ways_.Number({static_cast<uint16_t>(listener), received.to, received.interface});
-    handler_.HandleDatagram(now, {via, received.from, received.to}, received.datagram);
+    const LocalAddressId id =
+        local_addresses_.Number({static_cast<uint16_t>(listener), received.to, received.interface});
+    handler_.HandleDatagram(now, {id, received.from, received.to}, received.datagram);
   };
   size_t count = kBatch;
   for (int batch = 0; batch < kBatchesPerTurn && count == kBatch; ++batch) {
@@ -129,11 +129,11 @@ void Server::Flush() {
     filled = 0;
   };
   while (std::optional<protocol::Transmit> transmit = handler_.NextTransmit()) {
-    const Way& way = ways_.Of(transmit->port);
-    if (filled == kBatch || (filled > 0 && way.socket != socket)) send();
-    socket = way.socket;
+    const LocalAddress& local = local_addresses_.Of(transmit->port);
+    if (filled == kBatch || (filled > 0 && local.socket != socket)) send();
+    socket = local.socket;
     transmits[filled] = *std::move(transmit);
-    batch[filled] = {transmits[filled].to, way.from, way.interface, transmits[filled].datagram};
+    batch[filled] = {transmits[filled].to, local.from, local.interface, transmits[filled].datagram};
     ++filled;
   }
   send();

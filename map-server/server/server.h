@@ -55,7 +55,7 @@ class Server {
   std::unique_ptr<control::Signals> signals_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<control::StatusServer> status_;
-  Ways ways_;
+  LocalAddresses local_addresses_;
   MemoryStore store_;
   Handler handler_;
   const Instant started_;

@@ -13,15 +13,17 @@
 
 namespace warp::map {
 
-// Its association, with what the map needs beside it. All associations of the map's Local are clients.
+// Its association, with what the map needs beside it. All associations in the map's SessionTable are clients.
 struct Client : protocol::Association {
-  Client(protocol::Local& local, const wire::PublicKey& key, Duration rekey_after,
-         uint64_t client_number)
-      : Association(local, protocol::MapAssociation(key, rekey_after, /*initiates=*/false)),
+  Client(protocol::Identity& identity, protocol::SessionTable& table, const wire::PublicKey& key,
+         Duration rekey_after, uint64_t client_number)
+      : Association(identity, table,
+                    protocol::MapAssociation(key, rekey_after, /*initiates=*/false)),
         id(KeyId::Of(key)),
         number(client_number) {}
 
-  // Among all messages of this key: a client that is forgotten and comes back has a higher number.
+  // Where a message stands among all messages of this key. A client that is forgotten and comes back has a higher
+  // number.
   Order OrderOf(const wire::Session* session, uint64_t counter) const {
     return {number << 20 | SessionOrder(session), counter};
   }

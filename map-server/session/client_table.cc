@@ -8,8 +8,8 @@ Client* ClientTable::Find(const wire::PublicKey& key) const {
 }
 
 Client* ClientTable::Make(const wire::PublicKey& key) {
-  if (clients_.size() >= most_) Forget(idle_.front());
-  auto client = std::make_unique<Client>(local_, key, rekey_after_, ++made_);
+  if (clients_.size() >= most_) Remove(idle_.front());
+  auto client = std::make_unique<Client>(identity_, table_, key, rekey_after_, ++made_);
   Client* made = client.get();
   clients_.emplace(key, std::move(client));
   made->place = idle_.insert(idle_.begin(), made);
@@ -18,12 +18,12 @@ Client* ClientTable::Make(const wire::PublicKey& key) {
 
 void ClientTable::Settle(Client* client) {
   const Instant next = client->NextTimeout();
-  // A client without a session waits for nothing.
+  // A client without a session has no timer.
   if (next == wire::kNever) {
-    Forget(client);
+    Remove(client);
     return;
   }
-  // Timers that would fire too early are put off when they do: a refresh costs nothing here.
+  // A timer that goes off too early is put off then. So a client whose time moves on costs nothing here.
   if (next >= client->timer) return;
   timers_.erase({client->timer, client});
   client->timer = next;
@@ -41,7 +41,7 @@ void ClientTable::HandleTimeout(Instant now, int most, protocol::Outbox& outbox)
   }
 }
 
-void ClientTable::Forget(Client* client) {
+void ClientTable::Remove(Client* client) {
   timers_.erase({client->timer, client});
   idle_.erase(client->place);
   clients_.erase(wire::PublicKey(client->remote()));

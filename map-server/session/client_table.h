@@ -1,4 +1,4 @@
-// The clients of the map: found by key, ended by time, bounded.
+// The clients of the map. They are found by key, they end by time, and their number is bounded.
 #ifndef WARP_MAP_SERVER_SESSION_CLIENT_TABLE_H_
 #define WARP_MAP_SERVER_SESSION_CLIENT_TABLE_H_
 
@@ -15,24 +15,26 @@ namespace warp::map {
 
 class ClientTable {
  public:
-  // `local` outlives this.
-  ClientTable(protocol::Local& local, size_t most, Duration rekey_after)
-      : local_(local), most_(most), rekey_after_(rekey_after) {}
+  // `identity` and `table` outlive this.
+  ClientTable(protocol::Identity& identity, protocol::SessionTable& table, size_t most,
+              Duration rekey_after)
+      : identity_(identity), table_(table), most_(most), rekey_after_(rekey_after) {}
 
   Client* Find(const wire::PublicKey& key) const;
 
-  // A new client, for an initiation. It has proved nothing yet: where the table is full the one that was idle for longest
-  // goes, and the next newcomer takes the place of this one unless it has been heard from (Touch) by then.
+  // A new client, for an initiation. Where the table is full, the client that was idle for longest goes. The new one
+  // has proved nothing yet, so it counts as idle for longest until something authentic comes from it (Touch).
   Client* Make(const wire::PublicKey& key);
 
   // Something authentic came from it.
   void Touch(Client* client) { idle_.splice(idle_.end(), idle_, client->place); }
 
-  // To be called after every event of a client: schedules its timer, or forgets it where it has no session left.
+  // Call it after every event of a client: it schedules the client's timer, or removes a client that has no session
+  // left.
   void Settle(Client* client);
 
   Instant NextTimeout() const { return timers_.empty() ? wire::kNever : timers_.begin()->first; }
-  // Runs the timers of clients whose time has come, at most `most` of them.
+  // Runs the timers that are due, those of `most` clients at most.
   void HandleTimeout(Instant now, int most, protocol::Outbox& outbox);
 
   size_t size() const { return clients_.size(); }
@@ -40,9 +42,10 @@ class ClientTable {
   const std::list<Client*>& clients() const { return idle_; }
 
  private:
-  void Forget(Client* client);
+  void Remove(Client* client);
 
-  protocol::Local& local_;
+  protocol::Identity& identity_;
+  protocol::SessionTable& table_;
   const size_t most_;
   const Duration rekey_after_;
   uint64_t made_ = 0;

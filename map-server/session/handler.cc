@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "control/protocol/control_message.h"
+#include "control/protocol/session/association_messages.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::map {
@@ -15,29 +16,31 @@ using wire::Drop;
 
 namespace {
 
-protocol::LocalOptions MakeLocal(Handler::Options& options) {
-  protocol::LocalOptions local;
-  local.secret_key = std::move(options.secret_key);
-  // A map's sessions carry a few messages a second, and there are many: ChaCha20 keys take 2 KiB less than expanded AES.
-  local.ciphers = {wire::Cipher::kChaCha20Poly1305};
-  local.timers = options.timers;
-  local.seed = options.seed;
-  // The table hands out half of its slots; a client has two sessions around a rekey.
-  local.max_slots = std::bit_ceil(std::max<size_t>(options.max_clients, 16)) * 4;
-  return local;
+protocol::IdentityOptions IdentityOf(Handler::Options& options) {
+  protocol::IdentityOptions identity;
+  identity.secret_key = std::move(options.secret_key);
+  // A map has many sessions of a few messages a second each, and ChaCha20 keys take 2 KiB less than expanded AES keys.
+  identity.ciphers = {wire::Cipher::kChaCha20Poly1305};
+  identity.timers = options.timers;
+  identity.seed = options.seed;
+  return identity;
 }
+
+// The table hands out half of its slots, and a client has two sessions around a rekey.
+size_t SlotsFor(size_t clients) { return std::bit_ceil(std::max<size_t>(clients, 16)) * 4; }
 
 }  // namespace
 
 Handler::Handler(Options options, Store& store)
     : store_(store),
-      local_(MakeLocal(options)),
-      responder_(local_, protocol::Role::kMap, options.handshakes),
-      clients_(local_, options.max_clients, options.rekey_after),
+      identity_(IdentityOf(options)),
+      table_(SlotsFor(options.max_clients)),
+      responder_(identity_, table_, protocol::Role::kMap, options.handshakes),
+      clients_(identity_, table_, options.max_clients, options.rekey_after),
       registry_(options.registry, store, drops_) {}
 
 void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
-  std::optional<Drop> drop;
+  Drop drop = Drop::kUnknownSession;  // of answers to initiations, of which a map makes none
   const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
   if (!type.has_value()) {
     drop = datagram.size() < 4 ? Drop::kTruncated : Drop::kUnknownType;
@@ -45,90 +48,74 @@ void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableB
     drop = OnSealed(now, arrival, datagram);
   } else if (*type == wire::MessageType::kInitiation) {
     drop = OnInitiation(now, arrival, datagram);
-  } else {
-    drop = Drop::kUnknownSession;  // answers to initiations, of which a map makes none
   }
-  if (drop.has_value()) drops_.Add(*drop);
-  SealOutgoing();
+  if (drop != Drop::kNone) drops_.Add(drop);
+  Finish(now);
 }
 
-std::optional<Drop> Handler::OnInitiation(Instant now, const Arrival& arrival,
-                                          wire::Bytes datagram) {
+Drop Handler::OnInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram) {
   Client* client = nullptr;
   const auto find_or_make = [&](const wire::PublicKey& key) -> protocol::Association* {
     client = clients_.Find(key);
     if (client == nullptr) client = clients_.Make(key);
     return client;
   };
-  const std::optional<Drop> drop =
-      responder_.HandleInitiation(now, arrival, datagram, find_or_make, outbox_);
+  const Drop drop = responder_.HandleInitiation(now, arrival, datagram, find_or_make, outbox_);
   if (client != nullptr) clients_.Settle(client);
   return drop;
 }
 
-std::optional<Drop> Handler::OnSealed(Instant now, const Arrival& arrival,
-                                      wire::MutableBytes datagram) {
+Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
   const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
   if (!header.has_value()) return Drop::kTruncated;
-  auto* client = static_cast<Client*>(local_.sessions().Find(header->receiver_index));
+  auto* client = static_cast<Client*>(table_.Find(header->receiver_index));
   if (client == nullptr) return Drop::kUnknownSession;
   const std::shared_ptr<wire::Session> session = client->FindSession(header->receiver_index);
   if (session == nullptr) return Drop::kUnknownSession;
 
-  const auto opened = session->Open(local_.engine(), datagram);
+  const auto opened = session->Open(identity_.engine(), datagram);
   if (const auto* drop = std::get_if<Drop>(&opened)) return *drop;
   const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
 
   client->NoteAuthentic(now, session.get());
   client->route = arrival.route();
   clients_.Touch(client);
-  const std::optional<Drop> drop =
-      OnOpened(now, arrival, client, session.get(), counter, plaintext);
+  const Drop drop = OnOpened(now, *client, {arrival, session.get(), counter, plaintext});
   clients_.Settle(client);
   return drop;
 }
 
-std::optional<Drop> Handler::OnOpened(Instant now, const Arrival& arrival, Client* client,
-                                      const wire::Session* session, uint64_t counter,
-                                      wire::Bytes plaintext) {
-  if (!client->messages.Take(now)) return Drop::kRateLimited;
-  if (wire::ClassifyPlaintext(plaintext) != wire::Kind::kControl) return Drop::kUnknownKind;
+Drop Handler::OnOpened(Instant now, Client& client, const protocol::OpenedMessage& opened) {
+  if (!client.messages.Take(now)) return Drop::kRateLimited;
+  if (wire::ClassifyPlaintext(opened.plaintext) != wire::Kind::kControl) return Drop::kUnknownKind;
+  // A map does not answer probes: those are for peers.
+  if (!protocol::IsMapMessage(opened.plaintext))
+    return protocol::HandleAssociationMessage(now, opened, client, outbox_);
 
-  if (protocol::IsMapMessage(plaintext)) {
-    const auto decoded = protocol::DecodeMapMessage(plaintext);
-    if (const auto* drop = std::get_if<Drop>(&decoded)) return *drop;
-    const Origin origin{client->remote(), client->id, client->OrderOf(session, counter),
-                        arrival.from, arrival.port};
-    registry_.Handle(now, origin, std::get<protocol::MapMessage>(decoded));
-    return std::nullopt;
-  }
-  const auto decoded = protocol::DecodeControlMessage(plaintext);
+  const auto decoded = protocol::DecodeMapMessage(opened.plaintext);
   if (const auto* drop = std::get_if<Drop>(&decoded)) return *drop;
-  const auto& message = std::get<protocol::ControlMessage>(decoded);
-  if (std::holds_alternative<protocol::Confirm>(message)) {
-    client->HandleConfirm(arrival, session, outbox_);
-  } else if (std::holds_alternative<protocol::Close>(message)) {
-    client->HandleClose(now, session);
-  } else {
-    return Drop::kUnknownKind;  // probes and answers are for peers
-  }
-  return std::nullopt;
+  const Origin origin{client.remote(), client.id, client.OrderOf(opened.session, opened.counter),
+                      opened.arrival.from, opened.arrival.port};
+  registry_.Handle(now, origin, std::get<protocol::MapMessage>(decoded));
+  return Drop::kNone;
 }
 
 Instant Handler::NextTimeout() const {
+  if (store_.has_completions()) return Instant{};  // at once
   return std::min(clients_.NextTimeout(), registry_.NextTimeout());
 }
 
 void Handler::HandleTimeout(Instant now) {
   clients_.HandleTimeout(now, kClientsPerTurn, outbox_);
   registry_.HandleTimeout(now);
-  SealOutgoing();
+  Finish(now);
 }
 
-void Handler::SealOutgoing() {
+void Handler::Finish(Instant now) {
+  store_.Complete(now);
   while (const std::optional<Outgoing> out = registry_.NextOutgoing()) {
     Client* client = clients_.Find(out->to);
-    const wire::Route route{out->via, out->at};
+    const wire::Route route{out->local_address, out->at};
     if (client == nullptr || !client->Send(route, EncodeMapMessage(out->message), outbox_)) {
       drops_.Add(Drop::kNoSession);
     }

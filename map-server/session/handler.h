@@ -1,9 +1,9 @@
-// The map without sockets and clock: datagrams and the time in, datagrams out. Handshakes and sessions are
-// control/protocol's, the rules of the map Registry's; here they meet.
+// The map without sockets and clock: it takes datagrams and the time, and gives datagrams. Handshakes and sessions are
+// those of control/protocol, the rules of the map are Registry's, and here they meet.
 //
 //   datagram ── initiation ──► Responder ──► response or cookie
 //            ── sealed ──► session by receiver index ──► open ──► confirm, close: the client's association
-//                                                             ──► map messages ──► Registry ──► sealed for whom they go to
+//                                                             ──► map messages ──► Registry ──► sealed answers
 #ifndef WARP_MAP_SERVER_SESSION_HANDLER_H_
 #define WARP_MAP_SERVER_SESSION_HANDLER_H_
 
@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "control/protocol/opened_message.h"
 #include "control/protocol/session/identity.h"
 #include "control/protocol/session/responder.h"
+#include "control/protocol/session/session_table.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/counters.h"
@@ -29,8 +31,8 @@ class Handler {
     wire::SecretKey secret_key;
     size_t max_clients = 1'000'000;
     Registry::Options registry;
-    Duration rekey_after =
-        std::chrono::hours(1);  // asked of nobody: clients' keys die at one and a half times this
+    // Nodes choose when to rekey. This bounds key lifetime here: 1.5 × rekey_after.
+    Duration rekey_after = std::chrono::hours(1);
     protocol::Timers timers;
     protocol::HandshakeBudget handshakes = {
         .burst = kMapHandshakeBurst,
@@ -43,18 +45,19 @@ class Handler {
   // `store` outlives this.
   Handler(Options options, Store& store);
 
-  const wire::PublicKey& public_key() const { return local_.public_key(); }
+  const wire::PublicKey& public_key() const { return identity_.public_key(); }
 
-  // A UDP payload; opened in place. arrival.port is the Via that answers leave from.
+  // A UDP payload, which is opened in place. arrival.port is the LocalAddressId that answers leave from.
   void HandleDatagram(Instant now, const wire::Arrival& arrival, wire::MutableBytes datagram);
 
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);
 
-  // Oldest first; `port` is the Via.
+  // The oldest first. Its `port` is the LocalAddressId.
   std::optional<protocol::Transmit> NextTransmit() { return outbox_.Pop(); }
 
-  // Says goodbye to the clients heard from last, so that they look for a map at once. The rest find out by themselves.
+  // Says goodbye to the clients heard from last, so that they look for a map at once. The others notice that this map
+  // is silent.
   void Shutdown();
 
   struct Counts {
@@ -65,22 +68,20 @@ class Handler {
   };
   Counts counts() const;
   uint64_t drops(wire::Drop drop) const;
-  // For those in front of this (sockets) to count what never came here.
+  // Here the sockets in front of this count what they dropped themselves.
   wire::DropCounters& mutable_drops() { return drops_; }
 
  private:
-  std::optional<wire::Drop> OnInitiation(Instant now, const wire::Arrival& arrival,
-                                         wire::Bytes datagram);
-  std::optional<wire::Drop> OnSealed(Instant now, const wire::Arrival& arrival,
-                                     wire::MutableBytes datagram);
-  std::optional<wire::Drop> OnOpened(Instant now, const wire::Arrival& arrival, Client* client,
-                                     const wire::Session* session, uint64_t counter,
-                                     wire::Bytes plaintext);
-  void SealOutgoing();
+  wire::Drop OnInitiation(Instant now, const wire::Arrival& arrival, wire::Bytes datagram);
+  wire::Drop OnSealed(Instant now, const wire::Arrival& arrival, wire::MutableBytes datagram);
+  wire::Drop OnOpened(Instant now, Client& client, const protocol::OpenedMessage& opened);
+  // Takes what the store has answered and seals what that, and all before it, has queued.
+  void Finish(Instant now);
 
   Store& store_;
   wire::DropCounters drops_;
-  protocol::Local local_;
+  protocol::Identity identity_;
+  protocol::SessionTable table_;
   protocol::Responder responder_;
   ClientTable clients_;
   Registry registry_;

@@ -17,13 +17,28 @@ bool SameEndpoints(const Registration& a, const Registration& b) {
 
 }  // namespace
 
-void MemoryStore::Get(const KeyId& id, Found found) {
+const Record* MemoryStore::Find(const KeyId& id) const {
   const auto it = records_.find(id);
-  found(it == records_.end() ? nullptr : it->second.get());
+  return it == records_.end() ? nullptr : it->second.get();
+}
+
+void MemoryStore::PushChanged(const KeyId& id) {
+  Push([this, id](Instant now) {
+    if (const Record* record = Find(id); record != nullptr) NotifyChanged(now, id, *record);
+  });
+}
+
+void MemoryStore::Get(const KeyId& id, Found found) {
+  Push([this, id, found = std::move(found)](Instant now) { found(now, Find(id)); });
 }
 
 void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
                                   Registration registration, PutDone done) {
+  const auto answer = [&](Put put) {
+    Push([this, id, put, done = std::move(done)](Instant now) {
+      done(now, put, put == Put::kApplied ? Find(id) : nullptr);
+    });
+  };
   const auto it = records_.find(id);
   Record* record = it == records_.end() ? nullptr : it->second.get();
 
@@ -34,17 +49,17 @@ void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
     }
   }
   if (standing != nullptr) {
-    if (standing->order >= registration.order) return done(Put::kStale, nullptr);
+    if (standing->order >= registration.order) return answer(Put::kStale);
     const bool changed = !SameEndpoints(*standing, registration);
     *standing = std::move(registration);
-    done(Put::kApplied, record);
-    if (changed) NotifyChanged(id, *record);
+    answer(Put::kApplied);
+    if (changed) PushChanged(id);
     return;
   }
 
-  if (total_ >= limits_.registrations) return done(Put::kFull, nullptr);
+  if (total_ >= limits_.registrations) return answer(Put::kFull);
   if (record != nullptr && record->registrations().size() >= limits_.ports_per_key) {
-    return done(Put::kTooManyPorts, nullptr);
+    return answer(Put::kTooManyPorts);
   }
   if (record == nullptr) {
     record = records_.try_emplace(id, std::make_unique<Record>(key)).first->second.get();
@@ -54,8 +69,8 @@ void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
   record->mutable_registrations().push_back(
       std::make_unique<Registration>(std::move(registration)));
   ++total_;
-  done(Put::kApplied, record);
-  NotifyChanged(id, *record);
+  answer(Put::kApplied);
+  PushChanged(id);
 }
 
 void MemoryStore::Withdraw(Instant, const KeyId& id, uint16_t port, Order order) {
@@ -71,20 +86,23 @@ void MemoryStore::Withdraw(Instant, const KeyId& id, uint16_t port, Order order)
     registration->candidates.reset();
     registration->candidate_count = 0;
   }
-  if (changed) NotifyChanged(id, *it->second);
+  if (changed) PushChanged(id);
 }
 
 void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
-                           std::function<void(bool)> done) {
+                           AllowDone done) {
+  const auto answer = [&](bool applied) {
+    Push([applied, done = std::move(done)](Instant now) { done(now, applied); });
+  };
   const auto it = records_.find(id);
-  if (it == records_.end() || ids.size() > limits_.allow_per_key) return done(false);
+  if (it == records_.end() || ids.size() > limits_.allow_per_key) return answer(false);
   Record& record = *it->second;
   const size_t total = allow_total_ - record.allow().size() + ids.size();
-  if (total > limits_.allow) return done(false);
+  if (total > limits_.allow) return answer(false);
   allow_total_ = total;
   record.SetAllow(digest, ids);
-  done(true);
-  NotifyChanged(id, record);
+  answer(true);
+  PushChanged(id);
 }
 
 void MemoryStore::Expire(Instant now) {
@@ -117,7 +135,7 @@ void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
   }
   timers_.push_back({next, id});
   std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
-  if (changed) NotifyChanged(id, record);
+  if (changed) PushChanged(id);
 }
 
 Instant MemoryStore::NextTimeout() const {

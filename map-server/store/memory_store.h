@@ -29,22 +29,24 @@ class MemoryStore : public Store {
                        PutDone done) override;
   void Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) override;
   void PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
-                std::function<void(bool)> done) override;
+                AllowDone done) override;
   void Expire(Instant now) override;
   Instant NextTimeout() const override;
   uint64_t registrations() const override { return total_; }
   size_t keys() const { return records_.size(); }
 
  private:
-  // One entry for each key, at the earliest time at which one of its registrations may expire.
-  // Refreshes do not touch it: an entry that comes too early is put off, so a registration costs
-  // the queue one move in each lifetime.
+  // There is one entry for each key, at the earliest time at which one of its registrations may expire. Refreshes do
+  // not touch it: an entry that comes too early is put off then. So a registration costs the queue one move in each
+  // lifetime.
   struct Timer {
     Instant when;
     KeyId id;
     friend bool operator>(const Timer& a, const Timer& b) { return a.when > b.when; }
   };
 
+  const Record* Find(const KeyId& id) const;
+  void PushChanged(const KeyId& id);
   void ExpireRecord(Instant now, const KeyId& id);
 
   const Limits limits_;

@@ -1,10 +1,18 @@
-// Where registrations live. The registry asks and is answered by a call, at once (memory) or later
-// (a database shared by several maps): so it keeps nothing of a record beyond the call.
+// Where registrations live: in this process's memory, or in a database that several maps share.
+//
+//   Registry ── Get, PutRegistration, ... ──► Store: works at once, or asks its database
+//   the loop, in Complete(now) ◄── completions ── answers in the order in which they are ready
+//
+// Every answer waits in one queue, even where the store has it at once. The server's loop takes it from there with the
+// time of its turn. So an answer may be late, out of order, or about a node that is gone; it never comes in the middle
+// of a call; and what it queues is sealed in the same turn.
 #ifndef WARP_MAP_SERVER_STORE_STORE_H_
 #define WARP_MAP_SERVER_STORE_STORE_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "map-server/record.h"
@@ -22,42 +30,57 @@ class Store {
 
   virtual ~Store() = default;
 
-  // The record of `id`, nullptr where there is none. The pointer lives as long as the call.
-  using Found = std::function<void(const Record*)>;
+  // The record of `id`, nullptr where there is none. The pointer is valid during the call, as in all completions.
+  using Found = std::function<void(Instant now, const Record*)>;
   virtual void Get(const KeyId& id, Found found) = 0;
 
-  // Makes or replaces the registration of (key, port, address family), unless one of a higher order
-  // stands there. `record` is nullptr unless applied.
-  using PutDone = std::function<void(Put, const Record*)>;
+  // Makes or replaces the registration of (key, port, address family), unless one of a higher order stands there. The
+  // record is nullptr unless the registration was applied, and where it has expired since.
+  using PutDone = std::function<void(Instant now, Put, const Record*)>;
   virtual void PutRegistration(const wire::PublicKey& key, const KeyId& id,
                                Registration registration, PutDone done) = 0;
 
   // Withdraws a port's registrations (or all: kMapAllPorts) of a lower order.
   virtual void Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) = 0;
 
-  // Replaces the keys that may ask for `id`. `done(false)`: no such record, or the store is full.
+  // Replaces the keys that may ask for `id`. It fails where there is no such record, or where the store is full.
+  using AllowDone = std::function<void(Instant now, bool done)>;
   virtual void PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
-                        std::function<void(bool)> done) = 0;
+                        AllowDone done) = 0;
 
   // Drops what expired.
   virtual void Expire(Instant now) = 0;
-  // When Expire has work next; Instant::max() for never.
+  // When Expire has work next; kNever for never.
   virtual Instant NextTimeout() const = 0;
 
   virtual uint64_t registrations() const = 0;
 
-  // Called after the endpoints of a record, or the keys that may ask for it, have changed: by this
-  // map or, in a shared store, by another. Not called when a record is gone.
-  using Changed = std::function<void(const KeyId&, const Record&)>;
+  // A completion that runs after the endpoints of a record, or the keys that may ask for it, have changed: by this map
+  // or, in a shared store, by another one. It does not run when a record is gone.
+  using Changed = std::function<void(Instant now, const KeyId&, const Record&)>;
   void SetChanged(Changed changed) { changed_ = std::move(changed); }
 
+  // Runs the completions that are ready, the oldest first, and those that become ready meanwhile.
+  void Complete(Instant now) {
+    while (!completions_.empty()) {
+      const Completion completion = std::move(completions_.front());
+      completions_.pop_front();
+      completion(now);
+    }
+  }
+  bool has_completions() const { return !completions_.empty(); }
+
  protected:
-  void NotifyChanged(const KeyId& id, const Record& record) const {
-    if (changed_) changed_(id, record);
+  using Completion = std::function<void(Instant now)>;
+  void Push(Completion completion) { completions_.push_back(std::move(completion)); }
+  // For a completion that tells of a change.
+  void NotifyChanged(Instant now, const KeyId& id, const Record& record) const {
+    if (changed_) changed_(now, id, record);
   }
 
  private:
   Changed changed_;
+  std::deque<Completion> completions_;
 };
 
 }  // namespace warp::map

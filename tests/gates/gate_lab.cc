@@ -44,7 +44,7 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
   EXPECT_TRUE(plane_->Launch().ok());
   watch_ = std::make_unique<Watch>(*loop_, plane_->wake_fd(), POLLIN, [](uint32_t) {});
   protocol::NodeOptions options;
-  options.local.wall_clock = os::WallClockHint;
+  options.identity.wall_clock = os::WallClockHint;
   protocol_ = std::make_unique<protocol::Node>(std::move(options));
 
   session_ = std::make_shared<wire::Session>(

@@ -1,5 +1,5 @@
-// The part of a node that talks to maps: MapClients, and what Node does between them and the network. Sans-IO, so that the
-// stories in virtual time and the test against the real program share it.
+// The part of a node that talks to maps: MapClients, and what Node does between them and the network. Sans-IO, so that
+// the stories in virtual time and the test against the real program share it.
 #ifndef WARP_TESTS_MAP_SERVER_MAP_NODE_H_
 #define WARP_TESTS_MAP_SERVER_MAP_NODE_H_
 
@@ -10,6 +10,7 @@
 
 #include "control/protocol/control_message.h"
 #include "control/protocol/map/map_client.h"
+#include "control/protocol/session/association_messages.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::map {
@@ -24,12 +25,12 @@ inline wire::IpAddress Ip(absl::string_view text) { return *wire::IpAddress::Par
 
 class MapNode {
  public:
-  explicit MapNode(uint64_t seed) : local_(Options(seed)) {}
+  explicit MapNode(uint64_t seed) : identity_(Options(seed)) {}
 
-  const wire::PublicKey& key() const { return local_.public_key(); }
+  const wire::PublicKey& key() const { return identity_.public_key(); }
 
   size_t AddMap(const protocol::MapClientOptions& options) {
-    maps_.push_back(std::make_unique<protocol::MapClient>(local_, options));
+    maps_.push_back(std::make_unique<protocol::MapClient>(identity_, table_, options));
     return maps_.size() - 1;
   }
   void SetPort(Instant now, uint16_t port, PortState state) {
@@ -39,18 +40,17 @@ class MapNode {
   void SetPeers(Instant now, const std::vector<wire::PublicKey>& peers) {
     for (auto& map : maps_) map->SetPeers(now, peers);
   }
-  void Seek(Instant now, const wire::PublicKey& peer) {
-    for (auto& map : maps_) map->Seek(now, peer);
+  void LookUpAgain(Instant now, const wire::PublicKey& peer) {
+    for (auto& map : maps_) map->LookUpAgain(now, peer);
   }
   void Shutdown(Instant now) {
     for (auto& map : maps_) map->Shutdown(now, outbox_);
   }
 
-  // Gives the reason for which it was dropped.
-  std::optional<wire::Drop> Receive(Instant now, const Arrival& arrival,
-                                    std::vector<uint8_t> datagram) {
-    const auto drop = Dispatch(now, arrival, datagram);
-    if (drop.has_value()) ++drops_[*drop];
+  // Gives the reason for which it was dropped, or kNone.
+  wire::Drop Receive(Instant now, const Arrival& arrival, std::vector<uint8_t> datagram) {
+    const wire::Drop drop = Dispatch(now, arrival, datagram);
+    if (drop != wire::Drop::kNone) ++drops_[drop];
     return drop;
   }
   Instant NextTimeout() const {
@@ -82,22 +82,21 @@ class MapNode {
   }
 
  private:
-  static protocol::LocalOptions Options(uint64_t seed) {
-    protocol::LocalOptions options;
+  static protocol::IdentityOptions Options(uint64_t seed) {
+    protocol::IdentityOptions options;
     options.secret_key = wire::SecretKey::Generate();
     options.wall_clock = [wall = uint64_t{0}]() mutable { return ++wall; };
     options.seed = seed;
     return options;
   }
 
-  std::optional<wire::Drop> Dispatch(Instant now, const Arrival& arrival,
-                                     std::vector<uint8_t>& datagram) {
+  wire::Drop Dispatch(Instant now, const Arrival& arrival, std::vector<uint8_t>& datagram) {
     const auto type = wire::ClassifyDatagram(datagram);
     if (!type.has_value()) return wire::Drop::kUnknownType;
     if (*type == wire::MessageType::kInitiation) return wire::Drop::kUnknownPeer;
     if (*type != wire::MessageType::kSealed) {
       const auto index = wire::DecodeHandshakeReceiver(datagram);
-      auto* association = index.has_value() ? local_.sessions().Find(*index) : nullptr;
+      auto* association = index.has_value() ? table_.Find(*index) : nullptr;
       if (association == nullptr) return wire::Drop::kUnknownSession;
       return *type == wire::MessageType::kResponse
                  ? association->HandleResponse(now, arrival, datagram)
@@ -105,26 +104,20 @@ class MapNode {
     }
     const auto header = wire::ReadDataHeader(datagram);
     if (!header.has_value()) return wire::Drop::kTruncated;
-    auto* association = local_.sessions().Find(header->receiver_index);
+    auto* association = table_.Find(header->receiver_index);
     const auto session =
         association != nullptr ? association->FindSession(header->receiver_index) : nullptr;
     if (session == nullptr) return wire::Drop::kUnknownSession;
-    const auto opened = session->Open(local_.engine(), datagram);
+    const auto opened = session->Open(identity_.engine(), datagram);
     if (const auto* drop = std::get_if<wire::Drop>(&opened)) return *drop;
     const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
     association->NoteAuthentic(now, session.get());
-    if (!protocol::IsMapMessage(plaintext)) {
-      const auto message = protocol::DecodeControlMessage(plaintext);
-      if (const auto* drop = std::get_if<wire::Drop>(&message)) return *drop;
-      if (std::holds_alternative<protocol::Close>(std::get<protocol::ControlMessage>(message))) {
-        association->HandleClose(now, session.get());
-      }
-      return std::nullopt;
-    }
+    const protocol::OpenedMessage message{arrival, session.get(), counter, plaintext};
+    if (!protocol::IsMapMessage(plaintext))
+      return protocol::HandleAssociationMessage(now, message, *association, outbox_);
     for (auto& map : maps_) {
       if (&map->association() != association) continue;
-      const auto drop =
-          map->HandleControl(now, arrival, session.get(), counter, plaintext, outbox_);
+      const wire::Drop drop = map->HandleControl(now, message, outbox_);
       Collect();
       return drop;
     }
@@ -139,7 +132,8 @@ class MapNode {
     }
   }
 
-  protocol::Local local_;
+  protocol::Identity identity_;
+  protocol::SessionTable table_;
   std::map<uint16_t, PortState> ports_;
   std::vector<std::unique_ptr<protocol::MapClient>> maps_;
   protocol::Outbox outbox_;

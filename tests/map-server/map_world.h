@@ -47,7 +47,8 @@ class MapWorld {
     maps_[map].store.reset();
   }
   void StartMap(size_t map = 0) {
-    maps_[map].store = std::make_unique<MemoryStore>(limits);
+    maps_[map].handler.reset();
+    maps_[map].store = make_store(limits);
     Handler::Options options;
     options.secret_key = maps_[map].secret.Clone();
     options.max_clients = max_clients;
@@ -133,6 +134,8 @@ class MapWorld {
   }
 
   // For maps started from now on.
+  std::function<std::unique_ptr<MemoryStore>(const MemoryStore::Limits&)> make_store =
+      [](const MemoryStore::Limits& of) { return std::make_unique<MemoryStore>(of); };
   MemoryStore::Limits limits;
   size_t max_clients = 1000;
   std::optional<protocol::HandshakeBudget> handshakes;
@@ -186,7 +189,7 @@ class MapWorld {
     for (size_t i = 0; i < maps_.size(); ++i) {
       if (maps_[i].handler == nullptr) continue;
       while (auto out = maps_[i].handler->NextTransmit()) {
-        EXPECT_EQ(out->port, kVia) << "answers leave from where the request arrived";
+        EXPECT_EQ(out->port, kLocalAddress) << "answers leave from where the request arrived";
         const auto it = inner_.find(out->to);
         Put({i, false, it != inner_.end() ? it->second.first : nullptr, out->to,
              std::move(out->datagram)});
@@ -212,7 +215,7 @@ class MapWorld {
       if (datagram.to_map) {
         if (maps_[datagram.map].handler == nullptr) continue;
         maps_[datagram.map].handler->HandleDatagram(
-            now, {kVia, datagram.at, MapAddress(datagram.map).address}, datagram.bytes);
+            now, {kLocalAddress, datagram.at, MapAddress(datagram.map).address}, datagram.bytes);
       } else {
         // The NAT lets in only what comes to an address that it uses now.
         const auto it = inner_.find(datagram.at);
@@ -223,7 +226,7 @@ class MapWorld {
     }
   }
 
-  static constexpr Via kVia = 3;
+  static constexpr LocalAddressId kLocalAddress = 3;
 
   std::vector<Map> maps_;
   std::vector<std::unique_ptr<MapNode>> nodes_;

@@ -32,8 +32,9 @@ void Put(MemoryStore& store, uint32_t number, Instant expires) {
   registration.candidates[0] = At("10.0.0.1:13116");
   registration.order = {1, number};
   registration.expires = expires;
-  store.PutRegistration(Key(number), id, std::move(registration), [](auto, auto*) {});
-  store.PutAllow(id, {1}, std::vector<KeyId>(8, id), [](bool) {});
+  store.PutRegistration(Key(number), id, std::move(registration), [](auto, auto, auto*) {});
+  store.PutAllow(id, {1}, std::vector<KeyId>(8, id), [](auto, bool) {});
+  store.Complete(expires);
 }
 
 TEST(MapMemory, OfARegistration) {
@@ -57,8 +58,8 @@ TEST(MapMemory, OfASession) {
   world.StartMap();
   world.AddNode();
   world.Run(100ms);
-  // One node's sessions are made before and after; all nodes are made (and their memory counted) in between, so only the
-  // map's part is measured: what it gives back when it ends.
+  // One node's sessions are made before and after; all nodes are made (and their memory counted) in between, so only
+  // the map's part is measured: what it gives back when it ends.
   constexpr int kCount = 200;
   for (int i = 0; i < kCount; ++i) {
     world.AddNode();

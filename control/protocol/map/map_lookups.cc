@@ -33,12 +33,12 @@ void MapLookups::Restart(Instant now) {
   }
 }
 
-void MapLookups::Seek(Instant now, const wire::PublicKey& key) {
+void MapLookups::LookUpAgain(Instant now, const wire::PublicKey& key) {
   const auto it = peers_.find(key);
   if (it == peers_.end()) return;
   Peer& peer = it->second;
   const Instant earliest =
-      peer.last_sent.has_value() ? std::max(now, *peer.last_sent + kMapLookupSeek) : now;
+      peer.last_sent.has_value() ? std::max(now, *peer.last_sent + kMapLookUpAgain) : now;
   if (earliest < peer.next) Schedule(key, peer, earliest);
 }
 
@@ -51,7 +51,7 @@ std::optional<MapLookups::Due> MapLookups::NextDue(Instant now, Duration retry) 
   ++peer.tries;
   const Duration wait =
       std::min<Duration>(retry * (int64_t{1} << std::min(due.tries, 10)), kMapRetryMax);
-  Schedule(key, peer, now + local_.Jitter(wait));
+  Schedule(key, peer, now + identity_.Jitter(wait));
   return due;
 }
 
@@ -64,7 +64,7 @@ MapLookups::Verdict MapLookups::HandleAnswer(Instant now, const wire::PublicKey&
   peer.heard = order;
   peer.tries = 0;
   const bool known = count != 0;
-  Schedule(key, peer, now + local_.Jitter(known ? kMapLookupKnown : kMapLookupMissing));
+  Schedule(key, peer, now + identity_.Jitter(known ? kMapLookupKnown : kMapLookupMissing));
   return known ? Verdict::kNews : Verdict::kNothing;
 }
 

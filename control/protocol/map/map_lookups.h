@@ -1,4 +1,4 @@
-// Which peer to look up next, at one map.
+// Which peer a node looks up next at one map.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_LOOKUPS_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_LOOKUPS_H_
 
@@ -21,15 +21,15 @@ using MessageOrder = std::pair<uint64_t, uint64_t>;
 
 class MapLookups {
  public:
-  // `local` (its jitter) outlives this.
-  explicit MapLookups(Local& local) : local_(local) {}
+  // `identity` gives the jitter, and outlives this.
+  explicit MapLookups(Identity& identity) : identity_(identity) {}
 
   void SetPeers(Instant now, std::span<const wire::PublicKey> peers);
-  // All at once: the map knows us anew, and we may have missed its pushes.
+  // All peers are due at once: the session is new, so we may have missed pushes.
   void Restart(Instant now);
-  void Seek(Instant now, const wire::PublicKey& peer);
+  void LookUpAgain(Instant now, const wire::PublicKey& peer);
 
-  // Whom to look up now, if anybody. `retry`: how long to wait for the answer, the first time.
+  // Whom to look up now; nullopt: nobody is due. `retry` is how long to wait for the answer the first time.
   struct Due {
     uint32_t request = 0;
     wire::PublicKey key;
@@ -57,7 +57,7 @@ class MapLookups {
 
   void Schedule(const wire::PublicKey& key, Peer& peer, Instant next);
 
-  Local& local_;
+  Identity& identity_;
   absl::flat_hash_map<wire::PublicKey, Peer> peers_;
   std::set<std::pair<Instant, wire::PublicKey>> timers_;  // one for each peer
   uint32_t next_request_ = 1;

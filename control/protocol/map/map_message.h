@@ -42,12 +42,11 @@
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_MESSAGE_H_
 
 #include <array>
-#include <compare>
 #include <cstdint>
-#include <span>
 #include <variant>
 #include <vector>
 
+#include "control/protocol/map/key_id.h"
 #include "control/protocol/map/map_constants.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/crypto/keys.h"
@@ -56,44 +55,13 @@
 
 namespace warp::protocol {
 
-// How allow lists and the map's tables name a key: they need not know keys that never ask.
-class KeyId {
- public:
-  constexpr KeyId() = default;
-  static constexpr KeyId FromBytes(const std::array<uint8_t, 16>& bytes) {
-    KeyId id;
-    id.bytes_ = bytes;
-    return id;
-  }
-  static KeyId Of(const wire::PublicKey& key);
-
-  const std::array<uint8_t, 16>& bytes() const { return bytes_; }
-
-  friend bool operator==(const KeyId&, const KeyId&) = default;
-  friend auto operator<=>(const KeyId&, const KeyId&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const KeyId& id) {
-    return H::combine(std::move(h), id.bytes_);
-  }
-
- private:
-  std::array<uint8_t, 16> bytes_{};
-};
-
 using MapChallenge = std::array<uint8_t, 8>;
-using AllowDigest = std::array<uint8_t, 8>;
-
-// Of a sorted list without repetition: the first 8 bytes of BLAKE2b-256 over it; zeros for an empty
-// one.
-AllowDigest DigestOf(std::span<const KeyId> sorted);
-// Sorted, without repetition, ready for DigestOf and for sending.
-std::vector<KeyId> AllowList(std::span<const wire::PublicKey> keys);
 
 struct MapRegister {
   uint16_t port = 0;
   MapChallenge echo{};
   AllowDigest allow{};
-  std::vector<wire::Endpoint> candidates;  // the port's own addresses; at least one
+  std::vector<wire::Endpoint> candidates;  // the port's own addresses, at least one
   friend bool operator==(const MapRegister&, const MapRegister&) = default;
 };
 
@@ -131,8 +99,8 @@ struct MapLookup {
   friend bool operator==(const MapLookup&, const MapLookup&) = default;
 };
 
-// Without endpoints where the key is unknown, not registered, or does not allow the asker: nobody
-// can tell which.
+// It has no endpoints where the key is unknown, or is not registered, or does not allow the asker. The asker cannot
+// tell which.
 struct MapEndpoints {
   uint32_t request = 0;
   wire::PublicKey key;
@@ -160,12 +128,12 @@ struct MapDeregister {
 using MapMessage = std::variant<MapRegister, MapRegistered, MapAllow, MapAllowed, MapLookup,
                                 MapEndpoints, MapPush, MapPushAck, MapDeregister>;
 
-// The whole plaintext, kind byte first, ready to be sealed. The message must keep the bounds above.
+// The whole plaintext, kind byte first, ready to be sealed. The message keeps the bounds above.
 std::vector<uint8_t> EncodeMapMessage(const MapMessage& message);
 
-// Of a whole plaintext, kind byte included. kUnknownKind for a message type of a later version,
-// kMalformed where the bytes break the grammar in any way (sizes, zero bits, order, ranges).
-// Whatever it takes, EncodeMapMessage gives back the same bytes.
+// Reads a whole plaintext, kind byte included. kUnknownKind for a message type of a later version, kMalformed where the
+// bytes break the format in any way (sizes, zero bits, order, ranges). Whatever this accepts, EncodeMapMessage turns
+// back into the same bytes.
 std::variant<MapMessage, wire::Drop> DecodeMapMessage(wire::Bytes plaintext);
 
 }  // namespace warp::protocol

@@ -4,22 +4,24 @@
 #include <utility>
 
 #include "control/protocol/control_message.h"
+#include "control/protocol/session/association_messages.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::protocol {
 
 Node::Node(NodeOptions options)
-    : local_(std::move(options.local)),
-      environment_{.local = local_,
-                   .ports = ports_,
-                   .listen_port = options.listen_port,
-                   .allow_loopback = options.allow_loopback,
-                   .window = options.window},
-      responder_(local_, Role::kPeer) {}
+    : identity_(std::move(options.identity)),
+      context_{.identity = identity_,
+               .table = table_,
+               .ports = ports_,
+               .listen_port = options.listen_port,
+               .allow_loopback = options.allow_loopback,
+               .window = options.window},
+      responder_(identity_, table_, Role::kPeer) {}
 
 Node::~Node() = default;
 
-// --- Set-up -----------------------------------------------------------------------------------------------------------
+// --- Set-up. ---
 
 std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
   const wire::PublicKey key = options.public_key;
@@ -27,10 +29,10 @@ std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
     return std::nullopt;
   const auto id = static_cast<PeerId>(peers_.size());
   Peer* peer =
-      peers_.emplace_back(std::make_unique<Peer>(now, environment_, id, std::move(options))).get();
+      peers_.emplace_back(std::make_unique<Peer>(now, context_, id, std::move(options))).get();
   peers_by_key_[key] = peer;
   owners_[&peer->association()] = {.peer = peer};
-  ++environment_.version;
+  ++context_.version;
   PeersChanged(now);
   return id;
 }
@@ -42,7 +44,7 @@ void Node::RemovePeer(Instant now, PeerId id) {
   owners_.erase(&peer.association());
   peers_by_key_.erase(peer.public_key());
   peers_[id].reset();
-  ++environment_.version;
+  ++context_.version;
   PeersChanged(now);
 }
 
@@ -88,7 +90,7 @@ void Node::PeersChanged(Instant now) {
   for (const Map& map : maps_) map.driver->SetPeers(now, keys);
 }
 
-// --- What arrives -----------------------------------------------------------------------------------------------------
+// --- What arrives. ---
 
 void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes datagram) {
   if (draining_) return;
@@ -101,9 +103,7 @@ void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes data
       found = it->second;
       return &found->association();
     };
-    const auto drop =
-        responder_.HandleInitiation(now, arrival, datagram, find, environment_.outbox);
-    if (drop) Count(*drop);
+    Count(responder_.HandleInitiation(now, arrival, datagram, find, context_.outbox));
     if (found != nullptr) found->AssociationChanged(now);
   } else if (type == wire::MessageType::kResponse || type == wire::MessageType::kCookieReply) {
     HandleReply(now, arrival, datagram, type == wire::MessageType::kResponse);
@@ -117,11 +117,11 @@ void Node::HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram
   const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
   if (!index) return Count(wire::Drop::kHandshakeFailed);
   if (is_response && !responder_.VerifyMac1(datagram)) return Count(wire::Drop::kBadMac);
-  Association* association = local_.sessions().Find(*index);
+  Association* association = table_.Find(*index);
   if (association == nullptr) return Count(wire::Drop::kUnknownSession);
-  const auto drop = is_response ? association->HandleResponse(now, arrival, datagram)
-                                : association->HandleCookieReply(now, arrival, datagram);
-  if (drop) return Count(*drop);
+  const wire::Drop drop = is_response ? association->HandleResponse(now, arrival, datagram)
+                                      : association->HandleCookieReply(now, arrival, datagram);
+  if (drop != wire::Drop::kNone) return Count(drop);
   if (const Owner owner = OwnerOf(association); owner.peer != nullptr) {
     owner.peer->AssociationChanged(now);
   } else {
@@ -129,46 +129,28 @@ void Node::HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram
   }
 }
 
-void Node::HandleControl(Instant now, const Arrival& arrival, const wire::Session* session,
-                         uint64_t counter, wire::Bytes plaintext) {
+void Node::HandleControl(Instant now, const OpenedMessage& opened) {
   if (draining_) return;
-  const Association* association = FindAssociation(session);
+  const Association* association = FindAssociation(opened.session);
   if (association == nullptr) return Count(wire::Drop::kUnknownSession);
   const Owner owner = OwnerOf(association);
-  std::optional<wire::Drop> drop;
   if (owner.peer != nullptr) {
-    owner.peer->NoteAuthentic(now, session);
-    drop = owner.peer->HandleControl(now, arrival, session, plaintext);
+    owner.peer->NoteAuthentic(now, opened.session);
+    Count(owner.peer->HandleControl(now, opened));
   } else if (owner.map != nullptr) {
-    drop = HandleMapControl(now, *owner.map, arrival, session, counter, plaintext);
+    Count(HandleMapControl(now, *owner.map, opened));
     FollowMaps(now);
   }
-  if (drop) Count(*drop);
 }
 
-std::optional<wire::Drop> Node::HandleMapControl(Instant now, MapDriver& map,
-                                                 const Arrival& arrival,
-                                                 const wire::Session* session, uint64_t counter,
-                                                 wire::Bytes plaintext) {
-  map.association().NoteAuthentic(now, session);
-  if (IsMapMessage(plaintext)) {
-    return map.HandleControl(now, arrival, session, counter, plaintext, environment_.outbox);
-  }
-  const auto decoded = DecodeControlMessage(plaintext);
-  if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
-  const auto& message = std::get<ControlMessage>(decoded);
-  if (std::holds_alternative<Confirm>(message)) {
-    map.association().HandleConfirm(arrival, session, environment_.outbox);
-  } else if (std::holds_alternative<Close>(message)) {
-    map.association().HandleClose(now, session);
-  } else {
-    return wire::Drop::kUnknownKind;  // a map does not probe
-  }
-  return std::nullopt;
+wire::Drop Node::HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened) {
+  map.association().NoteAuthentic(now, opened.session);
+  return IsMapMessage(opened.plaintext)
+             ? map.HandleControl(now, opened, context_.outbox)
+             : HandleAssociationMessage(now, opened, map.association(), context_.outbox);
 }
 
-void Node::NoteAuthentic(Instant now, const Arrival& arrival, const wire::Session* session) {
-  (void)arrival;
+void Node::NoteAuthentic(Instant now, const wire::Session* session) {
   if (draining_) return;
   const Association* association = FindAssociation(session);
   if (association == nullptr) return;
@@ -176,40 +158,11 @@ void Node::NoteAuthentic(Instant now, const Arrival& arrival, const wire::Sessio
     owner.peer->NoteAuthentic(now, session);
 }
 
-std::optional<wire::MutableBytes> Node::HandleSealed(Instant now, const Arrival& arrival,
-                                                     wire::MutableBytes datagram) {
-  const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
-  if (!header) {
-    Count(wire::Drop::kTruncated);
-    return std::nullopt;
-  }
-  const Association* association = local_.sessions().Find(header->receiver_index);
-  const std::shared_ptr<wire::Session> session =
-      association != nullptr ? association->FindSession(header->receiver_index) : nullptr;
-  if (draining_ || session == nullptr) {
-    Count(wire::Drop::kUnknownSession);
-    return std::nullopt;
-  }
-  const auto opened = session->Open(local_.engine(), datagram);
-  if (const auto* drop = std::get_if<wire::Drop>(&opened)) {
-    Count(*drop);
-    return std::nullopt;
-  }
-  const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
-  const std::optional<wire::Kind> kind = wire::ClassifyPlaintext(plaintext);
-  if (kind == wire::Kind::kControl) {
-    HandleControl(now, arrival, session.get(), counter, plaintext);
-    return std::nullopt;
-  }
-  NoteAuthentic(now, arrival, session.get());
-  if (!kind) {
-    Count(wire::Drop::kUnknownKind);
-    return std::nullopt;
-  }
-  return plaintext;
+void Node::Count(wire::Drop drop) {
+  if (drop != wire::Drop::kNone) drops_.Add(drop);
 }
 
-// --- Time -------------------------------------------------------------------------------------------------------------
+// --- Time. ---
 
 Instant Node::NextTimeout() const {
   Instant next = kNever;
@@ -226,11 +179,11 @@ void Node::HandleTimeout(Instant now) {
   for (const auto& peer : peers_) {
     if (peer == nullptr || peer->NextTimeout() > now) continue;
     peer->HandleTimeout(now);
-    if (!peer->TakeSeek()) continue;
-    for (const Map& map : maps_) map.driver->Seek(now, peer->public_key());
+    if (!peer->TakeLookUpAgain()) continue;
+    for (const Map& map : maps_) map.driver->LookUpAgain(now, peer->public_key());
   }
   for (const Map& map : maps_) {
-    if (map.driver->NextTimeout() <= now) map.driver->HandleTimeout(now, environment_.outbox);
+    if (map.driver->NextTimeout() <= now) map.driver->HandleTimeout(now, context_.outbox);
   }
   FollowMaps(now);
 }
@@ -240,7 +193,7 @@ void Node::FollowMaps(Instant now) {
     Map& map = maps_[id];
     if (const uint64_t version = map.driver->association().version(); version != map.seen_version) {
       map.seen_version = version;
-      ++environment_.version;
+      ++context_.version;
     }
     for (const FoundEndpoints& found : map.driver->TakeFound()) {
       const auto peer = peers_by_key_.find(found.peer);
@@ -253,15 +206,15 @@ void Node::FollowMaps(Instant now) {
 
 void Node::Shutdown(Instant now) {
   if (draining_) return;
-  for (const Map& map : maps_) map.driver->Shutdown(now, environment_.outbox);
+  for (const Map& map : maps_) map.driver->Shutdown(now, context_.outbox);
   for (const auto& peer : peers_) {
     if (peer != nullptr) peer->Shutdown(now);
   }
   draining_ = true;
-  ++environment_.version;
+  ++context_.version;
 }
 
-// --- What is ----------------------------------------------------------------------------------------------------------
+// --- What is. ---
 
 Node::Owner Node::OwnerOf(const Association* association) const {
   const auto it = owners_.find(association);
@@ -270,7 +223,7 @@ Node::Owner Node::OwnerOf(const Association* association) const {
 
 Association* Node::FindAssociation(const wire::Session* session) const {
   if (session == nullptr) return nullptr;
-  Association* association = local_.sessions().Find(session->local_index());
+  Association* association = table_.Find(session->local_index());
   return association != nullptr && association->SessionOrder(session) != 0 ? association : nullptr;
 }
 
@@ -282,8 +235,8 @@ std::optional<PeerId> Node::PeerOf(const wire::Session* session) const {
   return owner.peer->id();
 }
 
-Forwarding Node::GetForwarding() const {
-  Forwarding forwarding{.session_slots = local_.sessions().slots()};
+ForwardingState Node::GetForwarding() const {
+  ForwardingState forwarding{.session_slots = table_.slots()};
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;
     ForwardingPeer& entry = forwarding.peers.emplace_back();

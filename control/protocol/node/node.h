@@ -1,14 +1,14 @@
-// The protocol of a whole node: peers, paths, sessions, maps. Sans-IO: control tells it what happened, with the time, and
-// pulls what to send and when to call next. One thread. No socket, no clock, no rte type.
+// The protocol of a whole node: peers, paths, sessions, maps. Sans-IO: control tells it what happened, with the time,
+// and pulls what to send and when to call next. One thread.
 //
 //   received:  handshake messages ──► HandleHandshake
 //              opened packets     ──► HandleControl (Kind::kControl) or NoteAuthentic (all others)
 //   netlink:   ports              ──► SetPort, RemovePort
-//   time:      NextTimeout()      ──► HandleTimeout. It may be due at once (probes, handshakes): look after every turn
+//   time:      NextTimeout()      ──► HandleTimeout. It may be due at once, so look after every turn
 //
 //   and then:  if version() has changed, build and publish a snapshot out of GetForwarding();
-//              then send all that NextTransmit() gives. In that order: a response must not be on the wire before the lcores
-//              know its session.
+//              then send all that NextTransmit() gives. The order matters: a response must not be on the wire before
+//              the lcores know its session.
 #ifndef WARP_CONTROL_PROTOCOL_NODE_NODE_H_
 #define WARP_CONTROL_PROTOCOL_NODE_NODE_H_
 
@@ -23,11 +23,13 @@
 #include "control/protocol/constants.h"
 #include "control/protocol/map/map_driver.h"
 #include "control/protocol/node/peer.h"
+#include "control/protocol/opened_message.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path.h"
 #include "control/protocol/port_state.h"
 #include "control/protocol/session/identity.h"
 #include "control/protocol/session/responder.h"
+#include "control/protocol/session/session_table.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/counters.h"
 #include "dataplane/wire/crypto/keys.h"
@@ -39,25 +41,25 @@ namespace warp::protocol {
 using MapId = uint32_t;
 
 struct NodeOptions {
-  LocalOptions local;
+  IdentityOptions identity;
   size_t window = wire::kDefaultWindow;       // of peer sessions
   uint16_t listen_port = wire::kDefaultPort;  // our UDP port on every interface
   bool allow_loopback = false;                // tests: loopback addresses are endpoints like others
 };
 
-// What forwarding needs, as it is now.
+// What forwarding needs to know, as it is now.
 struct ForwardingPeer {
   PeerId id = 0;
   std::shared_ptr<wire::Session> send;                  // null: nothing can be sent
-  std::vector<std::shared_ptr<wire::Session>> receive;  // all that may receive
+  std::vector<std::shared_ptr<wire::Session>> receive;  // every session that may receive
   std::vector<PathStatus> paths;                        // payloads go over those that are kActive
 };
-struct Forwarding {
+struct ForwardingState {
   std::vector<ForwardingPeer> peers;
-  std::vector<std::shared_ptr<wire::Session>> map_sessions;  // all that may receive
-  size_t session_slots =
-      0;  // a power of two with which (index & (slots - 1)) tells all the sessions' local indices
-          // apart; every larger one does too
+  std::vector<std::shared_ptr<wire::Session>> map_sessions;  // every one that may receive
+  // A power of two so large that (index & (session_slots - 1)) tells the local indices of all sessions apart. Every
+  // larger power of two does so too.
+  size_t session_slots = 0;
 };
 
 class Node {
@@ -67,19 +69,20 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  const wire::PublicKey& public_key() const { return local_.public_key(); }
-  // For those who make a MapDriver.
-  Local& local() { return local_; }
+  const wire::PublicKey& public_key() const { return identity_.public_key(); }
+  // Both are for those who make a MapDriver.
+  Identity& identity() { return identity_; }
+  SessionTable& sessions() { return table_; }
 
-  // --- Set-up ---
+  // --- Set-up. ---
   // nullopt where the key is zero, our own or taken.
   std::optional<PeerId> AddPeer(Instant now, PeerOptions options);
   void RemovePeer(Instant now, PeerId peer);  // with a close message
-  // Replaces what this source (and instance, where there are several maps) knew. At most kMaxEndpoints; those of active
-  // paths stay until the path is lost; multicast, loopback, unspecified and own addresses are refused.
+  // Replaces what this source (and instance, where there are several maps) knew: kMaxEndpoints at most. Endpoints of
+  // active paths stay until the path is lost. Multicast, loopback, unspecified and own addresses are refused.
   void SetPeerEndpoints(Instant now, PeerId peer, EndpointSource source,
                         std::span<const wire::Endpoint> endpoints, uint32_t instance = 0);
-  // `map` was made with local(). It learns of ports and peers from here on.
+  // `map` was made with identity() and sessions(). It learns of ports and peers from here on.
   MapId AddMap(Instant now, std::unique_ptr<MapDriver> map);
 
   // Link and address events, idempotent. A port that goes down loses its paths at once; one that comes up is probed at
@@ -87,30 +90,24 @@ class Node {
   void SetPort(Instant now, PortId port, const PortState& state);
   void RemovePort(Instant now, PortId port);
 
-  // --- What arrives. Drops are counted by name ---
+  // --- What arrives. Drops are counted by name. ---
   // Message types 2, 3 and 4. mac1 is verified here too.
   void HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes datagram);
-  // An opened packet of Kind::kControl, whole, kind byte included. `session` must be alive, but may be one that the node
-  // has forgotten meanwhile.
-  void HandleControl(Instant now, const Arrival& arrival, const wire::Session* session,
-                     uint64_t counter, wire::Bytes plaintext);
-  // An opened packet of any other kind: liveness, and confirmation of a session that a peer initiated. Cheap.
-  void NoteAuthentic(Instant now, const Arrival& arrival, const wire::Session* session);
-  // A whole sealed datagram, for those that have no lcore (tests): opens it and does the above. Plaintext that is not
-  // control is returned, inside `datagram`.
-  std::optional<wire::MutableBytes> HandleSealed(Instant now, const Arrival& arrival,
-                                                 wire::MutableBytes datagram);
+  // A message of Kind::kControl. The node may have forgotten its session meanwhile.
+  void HandleControl(Instant now, const OpenedMessage& opened);
+  // A packet of any other kind was opened: the peer lives, and a session that it initiated is confirmed. Cheap.
+  void NoteAuthentic(Instant now, const wire::Session* session);
 
-  // --- Time ---
+  // --- Time. ---
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);
 
-  // --- What to send, oldest first ---
-  std::optional<Transmit> NextTransmit() { return environment_.outbox.Pop(); }
+  // --- What to send, oldest first. ---
+  std::optional<Transmit> NextTransmit() { return context_.outbox.Pop(); }
 
-  // --- What is ---
-  uint64_t version() const { return environment_.version; }  // grows when GetForwarding() changed
-  Forwarding GetForwarding() const;
+  // --- What is. ---
+  uint64_t version() const { return context_.version; }  // grows when GetForwarding() changed
+  ForwardingState GetForwarding() const;
   // The peer of a session; nullopt for a map's and for one that is gone.
   std::optional<PeerId> PeerOf(const wire::Session* session) const;
   std::vector<PeerStatus> Peers() const;
@@ -118,12 +115,12 @@ class Node {
   uint64_t drops(wire::Drop drop) const { return drops_.Get(drop); }
   bool draining() const { return draining_; }
 
-  // Close messages to all peers, deregistration at all maps: send them (NextTransmit until empty), then destroy the node.
-  // From here on it ignores what it is told.
+  // Close messages to all peers, deregistration at all maps: send them (NextTransmit until empty), then destroy the
+  // node. From here on the node ignores what it is told.
   void Shutdown(Instant now);
 
  private:
-  // Whose an association is: one of the two is set.
+  // Whose an association is. One of the two is set.
   struct Owner {
     Peer* peer = nullptr;
     MapDriver* map = nullptr;
@@ -133,20 +130,20 @@ class Node {
     uint64_t seen_version = 0;  // of its association
   };
 
-  void Count(wire::Drop drop) { drops_.Add(drop); }
+  void Count(wire::Drop drop);  // kNone counts nothing
   Owner OwnerOf(const Association* association) const;
   Association* FindAssociation(const wire::Session* session) const;
   void HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram, bool is_response);
-  std::optional<wire::Drop> HandleMapControl(Instant now, MapDriver& map, const Arrival& arrival,
-                                             const wire::Session* session, uint64_t counter,
-                                             wire::Bytes plaintext);
+  wire::Drop HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened);
   void PortsChanged(Instant now);
   void PeersChanged(Instant now);
-  void FollowMaps(Instant now);  // what they found, and whether their sessions changed
+  void FollowMaps(
+      Instant now);  // takes what they found, and notices whether their sessions changed
 
-  Local local_;
+  Identity identity_;
+  SessionTable table_;
   Ports ports_;
-  PeerEnvironment environment_;
+  Context context_;
   Responder responder_;
   std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
   absl::flat_hash_map<wire::PublicKey, Peer*> peers_by_key_;

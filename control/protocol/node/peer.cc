@@ -2,27 +2,29 @@
 
 #include <algorithm>
 
+#include "control/protocol/session/association_messages.h"
+
 namespace warp::protocol {
 
-Peer::Peer(Instant now, PeerEnvironment& environment, PeerId id, PeerOptions options)
-    : environment_(environment),
+Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
+    : context_(context),
       id_(id),
       name_(std::move(options.name)),
-      association_(environment.local,
-                   PeerAssociation(environment.local.timers(), options.public_key,
-                                   std::move(options.psk), environment.window)),
+      association_(context.identity, context.table,
+                   PeerAssociation(context.identity.timers(), options.public_key,
+                                   std::move(options.psk), context.window)),
       since_(now) {
   SetEndpoints(now, EndpointSource::kConfig, 0, options.endpoints);
   association_.Connect(now);
 }
 
-// --- Endpoints and ports ----------------------------------------------------------------------------------------------
+// --- Endpoints and ports. ---
 
 void Peer::SetEndpoints(Instant now, EndpointSource source, uint32_t instance,
                         std::span<const wire::Endpoint> endpoints) {
   std::vector<wire::Endpoint> acceptable;
   for (const wire::Endpoint& endpoint : endpoints) {
-    if (AcceptableEndpoint(endpoint, environment_.allow_loopback) && !IsOwn(endpoint))
+    if (AcceptableEndpoint(endpoint, context_.allow_loopback) && !IsOwn(endpoint))
       acceptable.push_back(endpoint);
   }
   book_.Replace(now, source, instance, acceptable,
@@ -34,8 +36,8 @@ void Peer::PortsChanged(Instant now) { Reconcile(now); }
 
 bool Peer::IsOwn(const wire::Endpoint& endpoint) const {
   // Two nodes of one machine (a test) tell each other apart by the UDP port.
-  if (endpoint.address.is_loopback()) return endpoint.port == environment_.listen_port;
-  for (const auto& [id, port] : environment_.ports) {
+  if (endpoint.address.is_loopback()) return endpoint.port == context_.listen_port;
+  for (const auto& [id, port] : context_.ports) {
     if (std::find(port.addresses.begin(), port.addresses.end(), endpoint.address) !=
         port.addresses.end())
       return true;
@@ -48,16 +50,16 @@ void Peer::Reconcile(Instant now) {
   std::vector<EndpointBook::Known> endpoints = book_.All();
   std::erase_if(endpoints,
                 [this](const EndpointBook::Known& known) { return IsOwn(known.endpoint); });
-  if (!paths_.Reconcile(now, environment_.ports, endpoints, &environment_.next_path_id)) return;
-  ++environment_.version;
+  if (!paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id)) return;
+  ++context_.version;
   association_.Hurry(now);
 }
 
 std::vector<Route> Peer::Routes(Instant now) {
-  return paths_.AllRoutes([&] { return environment_.unanswered.Take(now); });
+  return paths_.AllRoutes([&] { return context_.unanswered.Take(now); });
 }
 
-// --- The session ------------------------------------------------------------------------------------------------------
+// --- The session. ---
 
 void Peer::AssociationChanged(Instant now) { Sync(now, "no session"); }
 
@@ -76,7 +78,7 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   next_timeout_.reset();
   if (seen_version_ != association_.version()) {
     seen_version_ = association_.version();
-    ++environment_.version;
+    ++context_.version;
   }
   const bool has_session = association_.send_session() != nullptr;
   if (had_session_ && !has_session) {
@@ -97,48 +99,46 @@ void Peer::SetConnected(Instant now, bool connected, absl::string_view reason) {
   connected_ = connected;
   reason_ = reason;
   since_ = now;
-  seek_ = !connected;
+  look_up_again_ = !connected;
 }
 
 Instant Peer::SilentAt() const {
-  return association_.last_authentic() + environment_.local.timers().session_silence;
+  return association_.last_authentic() + context_.identity.timers().session_silence;
 }
 
-// --- Control messages -------------------------------------------------------------------------------------------------
+// --- Control messages. ---
 
-std::optional<wire::Drop> Peer::HandleControl(Instant now, const Arrival& arrival,
-                                              const wire::Session* session, wire::Bytes plaintext) {
-  const auto decoded = DecodeControlMessage(plaintext);
+wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
+  const auto decoded = DecodeControlMessage(opened.plaintext);
   if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
   const auto& message = std::get<ControlMessage>(decoded);
   next_timeout_.reset();
   if (const auto* probe = std::get_if<Probe>(&message)) {
-    HandleProbe(now, arrival, session, *probe);
+    HandleProbe(now, opened, *probe);
   } else if (const auto* answer = std::get_if<Answer>(&message)) {
-    HandleAnswer(now, arrival, *answer);
-  } else if (std::holds_alternative<Confirm>(message)) {
-    association_.HandleConfirm(arrival, session, environment_.outbox);
+    HandleAnswer(now, opened.arrival, *answer);
   } else {
-    association_.HandleClose(now, session);
-    Sync(now, "peer closed");
+    HandleAssociationMessage(now, opened, message, association_, context_.outbox);
+    if (std::holds_alternative<Close>(message)) Sync(now, "peer closed");
   }
-  return std::nullopt;
+  return wire::Drop::kNone;
 }
 
-void Peer::HandleProbe(Instant now, const Arrival& arrival, const wire::Session* session,
-                       const Probe& probe) {
+void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe) {
+  const Arrival& arrival = opened.arrival;
   const Route back = arrival.route();
-  // Sealed for itself, so that it is opened whichever copy is first: it alone can measure the round trip.
+  // Sealed separately from the copies below, so that it is never dropped as their duplicate. Only this one yields an
+  // RTT.
   const std::vector<uint8_t> answer = EncodeControlMessage(Answer{probe.challenge});
-  association_.Send(back, answer, environment_.outbox);
+  association_.Send(back, answer, context_.outbox);
   // The path may work in one direction only.
   std::vector<Route> others = paths_.ActiveRoutes();
   std::erase(others, back);
   if (others.size() > kMaxAnswerPaths) others.resize(kMaxAnswerPaths);
-  association_.Send(others, answer, environment_.outbox);
+  association_.Send(others, answer, context_.outbox);
 
-  if (IsNewestOfPort(session, probe) &&
-      AcceptableEndpoint(arrival.from, environment_.allow_loopback) && !IsOwn(arrival.from) &&
+  if (IsNewestOfPort(opened.session, probe) &&
+      AcceptableEndpoint(arrival.from, context_.allow_loopback) && !IsOwn(arrival.from) &&
       paths_.Find(back) == nullptr) {
     const auto active = [this](const wire::Endpoint& endpoint) {
       return paths_.IsActive(endpoint);
@@ -149,8 +149,8 @@ void Peer::HandleProbe(Instant now, const Arrival& arrival, const wire::Session*
   if (Path* path = paths_.Find(back); path != nullptr && !path->active()) path->Wake(now);
 }
 
-// RFC 9000, section 9.3: an old packet that somebody delivers late from elsewhere teaches nothing. The numbers go on over
-// all sessions of one life of the peer; in another life they may begin lower, but its sessions are new.
+// RFC 9000, section 9.3: an old packet that somebody delivers late from elsewhere teaches nothing. The numbers grow
+// over all sessions of one run of the peer. In its next run they may begin lower, but then its sessions are new.
 bool Peer::IsNewestOfPort(const wire::Session* session, const Probe& probe) {
   if (!newest_probes_.contains(probe.port) && newest_probes_.size() >= kMaxRemotePorts)
     return false;
@@ -163,25 +163,25 @@ bool Peer::IsNewestOfPort(const wire::Session* session, const Probe& probe) {
 
 void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer) {
   for (Path& path : paths_.paths()) {
-    if (path.HandleAnswer(now, environment_.local.timers(), answer.challenge, arrival.route()))
-      ++environment_.version;
+    if (path.HandleAnswer(now, context_.identity.timers(), answer.challenge, arrival.route()))
+      ++context_.version;
   }
 }
 
 void Peer::Shutdown(Instant now) {
   std::vector<Route> routes = Routes(now);
-  association_.Close(routes, environment_.outbox);
+  association_.Close(routes, context_.outbox);
   Sync(now, "closed");
 }
 
-// --- Time -------------------------------------------------------------------------------------------------------------
+// --- Time. ---
 
 Instant Peer::NextTimeout() const {
   if (next_timeout_) return *next_timeout_;
-  const Timers& timers = environment_.local.timers();
-  Instant next = std::min(association_.NextTimeout(), book_.NextTidy(timers.learned_lifetime));
+  const Timers& timers = context_.identity.timers();
+  Instant next = std::min(association_.NextTimeout(), book_.NextExpiry(timers.learned_lifetime));
   if (association_.send_session() != nullptr) {
-    for (const Path& path : paths_.paths()) next = std::min(next, path.next_timeout(timers));
+    for (const Path& path : paths_.paths()) next = std::min(next, path.next_timeout());
   }
   if (connected_) next = std::min(next, SilentAt());
   next_timeout_ = next;
@@ -191,30 +191,30 @@ Instant Peer::NextTimeout() const {
 void Peer::HandleTimeout(Instant now) {
   next_timeout_.reset();
   const auto routes = [&] { return Routes(now); };
-  association_.HandleTimeout(now, routes, environment_.outbox);
+  association_.HandleTimeout(now, routes, context_.outbox);
   Sync(now, "keys expired");
   bool changed = false;
-  for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now, environment_.local.timers());
-  if (changed) ++environment_.version;
+  for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now);
+  if (changed) ++context_.version;
   if (association_.send_session() != nullptr) ProbePaths(now);
-  // After a loss too: what its source has withdrawn, and no path needs any more, goes.
+  // A path may just have been lost, and with it the last use of an endpoint that its source has withdrawn.
   const auto active = [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); };
-  if (book_.Tidy(now, environment_.local.timers().learned_lifetime, active)) Reconcile(now);
+  if (book_.Expire(now, context_.identity.timers().learned_lifetime, active)) Reconcile(now);
 }
 
 void Peer::ProbePaths(Instant now) {
-  const Timers& timers = environment_.local.timers();
+  const Timers& timers = context_.identity.timers();
   for (Path& path : paths_.paths()) {
     if (path.next_probe() > now) continue;
-    if (!path.active() && !environment_.unanswered.Take(now)) {
-      path.PutOff(now + environment_.local.Jitter(timers.probe_interval));
+    if (!path.active() && !context_.unanswered.Take(now)) {
+      path.PutOff(now + context_.identity.Jitter(timers.probe_interval));
       continue;
     }
-    const Challenge challenge = path.SendProbe(now, timers, environment_.local);
+    const Challenge challenge = path.SendProbe(now, timers, context_.identity);
     association_.Send(path.route(),
                       EncodeControlMessage(
-                          Probe{path.route().port, environment_.local.NextTimestamp(), challenge}),
-                      environment_.outbox);
+                          Probe{path.route().port, context_.identity.NextTimestamp(), challenge}),
+                      context_.outbox);
   }
 }
 

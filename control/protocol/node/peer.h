@@ -1,7 +1,7 @@
 // A peer: one association, what is known of its endpoints, and the paths to them.
 //
-// It probes every path while there is a session, and shakes hands over every path while there is none, or while nothing
-// comes back.
+// While there is a session the peer probes every path. While there is none, or nothing comes back, it shakes hands over
+// every path.
 #ifndef WARP_CONTROL_PROTOCOL_NODE_PEER_H_
 #define WARP_CONTROL_PROTOCOL_NODE_PEER_H_
 
@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "control/protocol/control_message.h"
+#include "control/protocol/opened_message.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path_set.h"
 #include "control/protocol/session/association.h"
@@ -37,7 +38,7 @@ struct PeerStatus {
   std::string name;
   wire::PublicKey public_key;
   bool connected = false;    // a confirmed session, and something authentic within the silence time
-  absl::string_view reason;  // of that, for a human: a constant
+  absl::string_view reason;  // why it is so, for a human; a constant
   Instant since;
   std::shared_ptr<wire::Session> session;  // for sending; null: none
   Instant established;                     // of `session`
@@ -45,24 +46,25 @@ struct PeerStatus {
 };
 
 // What the peers of a node share. Outlives them.
-struct PeerEnvironment {
-  Local& local;
+struct Context {
+  Identity& identity;
+  SessionTable& table;
   const Ports& ports;
   uint16_t listen_port = wire::kDefaultPort;
   bool allow_loopback = false;
   size_t window = wire::kDefaultWindow;
   Outbox outbox = {};
-  TokenBucket unanswered = {kUnansweredBurst,
-                            kUnansweredPerSecond};  // to endpoints that have not answered
-  uint64_t version = 0;                             // grows when what forwarding needs has changed
+  // Pays for datagrams to endpoints that have not answered.
+  TokenBucket unanswered = {kUnansweredBurst, kUnansweredPerSecond};
+  uint64_t version = 0;  // grows when what forwarding needs has changed
   PathId next_path_id = 0;
 };
 
 class Peer {
  public:
-  Peer(Instant now, PeerEnvironment& environment, PeerId id, PeerOptions options);
+  Peer(Instant now, Context& context, PeerId id, PeerOptions options);
 
-  // --- What happens ---
+  // --- What happens. ---
   void SetEndpoints(Instant now, EndpointSource source, uint32_t instance,
                     std::span<const wire::Endpoint> endpoints);
   void PortsChanged(Instant now);
@@ -70,39 +72,38 @@ class Peer {
   void AssociationChanged(Instant now);
   // Any packet of the session was opened.
   void NoteAuthentic(Instant now, const wire::Session* session);
-  // Of a control message, after NoteAuthentic. nullopt when it was taken.
-  std::optional<wire::Drop> HandleControl(Instant now, const Arrival& arrival,
-                                          const wire::Session* session, wire::Bytes plaintext);
+  // A control message, after NoteAuthentic.
+  wire::Drop HandleControl(Instant now, const OpenedMessage& opened);
   // Says close and forgets the sessions.
   void Shutdown(Instant now);
 
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);
 
-  // --- What is ---
+  // --- What is. ---
   PeerId id() const { return id_; }
   const wire::PublicKey& public_key() const { return association_.remote(); }
   Association& association() { return association_; }
   const Association& association() const { return association_; }
   const PathSet& paths() const { return paths_; }
   PeerStatus status() const;
-  // True once after each loss of the connection: worth asking a map again.
-  bool TakeSeek() { return std::exchange(seek_, false); }
+  // True once after each loss of the connection: a map may know where the peer is now.
+  bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
 
  private:
   void Reconcile(Instant now);
   bool IsOwn(const wire::Endpoint& endpoint) const;
-  void HandleProbe(Instant now, const Arrival& arrival, const wire::Session* session,
-                   const Probe& probe);
+  void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);
   bool IsNewestOfPort(const wire::Session* session, const Probe& probe);
   void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
   void Sync(Instant now, absl::string_view why_disconnected);
   void SetConnected(Instant now, bool connected, absl::string_view reason);
   void ProbePaths(Instant now);
   std::vector<Route> Routes(Instant now);
+  // When the peer counts as disconnected unless something authentic comes.
   Instant SilentAt() const;
 
-  PeerEnvironment& environment_;
+  Context& context_;
   const PeerId id_;
   const std::string name_;
   Association association_;
@@ -121,8 +122,8 @@ class Peer {
   Instant since_;
   bool had_session_ = false;
   uint64_t seen_version_ = 0;  // of the association
-  bool seek_ = false;
-  mutable std::optional<Instant> next_timeout_;  // as computed last; nullopt: to be computed
+  bool look_up_again_ = false;
+  mutable std::optional<Instant> next_timeout_;  // as computed last; nullopt: compute it anew
 };
 
 }  // namespace warp::protocol

@@ -30,7 +30,7 @@ void EndpointBook::Replace(Instant now, EndpointSource source, uint32_t instance
           {.endpoint = endpoint, .source = source, .instance = instance, .useful = now});
     }
   }
-  // Of those no longer named, the active ones stay for as long as they are; and not more of them than of the others.
+  // An endpoint that is no longer named stays while it is active. Those are bounded as the named ones are.
   size_t kept = 0;
   std::erase_if(entries_, [&](const Entry& entry) {
     if (entry.source != source || entry.instance != instance || !entry.withdrawn) return false;
@@ -59,7 +59,7 @@ bool EndpointBook::Learn(Instant now, const wire::Endpoint& endpoint, PortId por
   return true;
 }
 
-bool EndpointBook::Tidy(Instant now, Duration learned_lifetime, ActiveFunction active) {
+bool EndpointBook::Expire(Instant now, Duration learned_lifetime, ActiveFunction active) {
   const size_t before = entries_.size();
   std::erase_if(entries_, [&](Entry& entry) {
     if (entry.source != EndpointSource::kLearned && !entry.withdrawn) return false;
@@ -72,7 +72,7 @@ bool EndpointBook::Tidy(Instant now, Duration learned_lifetime, ActiveFunction a
   return entries_.size() != before;
 }
 
-Instant EndpointBook::NextTidy(Duration learned_lifetime) const {
+Instant EndpointBook::NextExpiry(Duration learned_lifetime) const {
   Instant next = kNever;
   for (const Entry& entry : entries_) {
     if (entry.source == EndpointSource::kLearned)

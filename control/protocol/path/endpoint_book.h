@@ -1,8 +1,8 @@
 // What is known of a peer's endpoints, and from whom: config, each map, and the peer's own probes.
 //
-// Every source has at most kMaxEndpoints. A source may replace its own list; what it no longer names stays as long as a
-// path to it is active. Learned endpoints are added, never substituted, and forgotten when no path to them was active for
-// a while.
+// Every source has kMaxEndpoints at most. A source may replace its own list, but an endpoint that it no longer names
+// stays as long as a path to it is active. A learned endpoint replaces no other, and is forgotten when no path to it
+// has been active for a while.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_ENDPOINT_BOOK_H_
 #define WARP_CONTROL_PROTOCOL_PATH_ENDPOINT_BOOK_H_
 
@@ -26,25 +26,26 @@ class EndpointBook {
   // Whether a path to the endpoint is active now.
   using ActiveFunction = absl::FunctionRef<bool(const wire::Endpoint&)>;
 
-  // `endpoints` are acceptable (AcceptableEndpoint), the first kMaxEndpoints count. `instance` tells several maps apart.
+  // `endpoints` are acceptable (AcceptableEndpoint), and the first kMaxEndpoints count. `instance` tells several maps
+  // apart.
   void Replace(Instant now, EndpointSource source, uint32_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
 
-  // From an authenticated probe that came in on `port`. False when nothing changed: known already, or no room, as all
-  // learned ones are active. Otherwise the one that was idle for longest makes room.
+  // An endpoint from which an authenticated probe came in on `port`. Where there are too many, the one that was idle
+  // for longest makes room. False when nothing changed: the endpoint is known, or all learned ones are active.
   bool Learn(Instant now, const wire::Endpoint& endpoint, PortId port, ActiveFunction active);
 
-  // Forgets what is due. True when something was.
-  bool Tidy(Instant now, Duration learned_lifetime, ActiveFunction active);
-  // When Tidy should look next.
-  Instant NextTidy(Duration learned_lifetime) const;
+  // Forgets what is due. True when something was due.
+  bool Expire(Instant now, Duration learned_lifetime, ActiveFunction active);
+  // When Expire should be called next.
+  Instant NextExpiry(Duration learned_lifetime) const;
 
   struct Known {
     wire::Endpoint endpoint;
-    std::optional<PortId>
-        port;  // of a learned link-local address: it means something on that port's link alone
+    // Of a learned link-local address, which means something on this port's link alone.
+    std::optional<PortId> port;
   };
-  // All, without repetition.
+  // All endpoints, without repetition.
   std::vector<Known> All() const;
   size_t Count(EndpointSource source) const;
 
@@ -54,14 +55,14 @@ class EndpointBook {
     EndpointSource source;
     uint32_t instance = 0;
     PortId port = 0;         // learned
-    Instant useful;          // learned: last seen active, or learned
-    bool withdrawn = false;  // its source names it no more
+    Instant useful;          // learned: when a path to it was active last, or when it was learned
+    bool withdrawn = false;  // its source no longer names it
   };
   std::vector<Entry> entries_;
 };
 
-// What may be an endpoint of somebody else at all: not multicast, not unspecified, not port 0, not loopback unless
-// allowed.
+// Whether somebody else can have this endpoint: it is not multicast, not unspecified, not port 0, and not loopback
+// unless that is allowed.
 bool AcceptableEndpoint(const wire::Endpoint& endpoint, bool allow_loopback);
 
 }  // namespace warp::protocol

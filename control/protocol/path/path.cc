@@ -32,8 +32,9 @@ Path::Path(PathId id, const Route& route, bool usable, absl::string_view reason,
       usable_(usable),
       state_(Candidate{Duration(0)}),
       reason_(reason),
-      since_(now),
-      next_probe_(now) {}
+      since_(now) {
+  if (usable) timers_.Set(Timer::kProbe, now);
+}
 
 PathStatus Path::status() const {
   PathStatus status{.id = id_,
@@ -68,13 +69,16 @@ bool Path::SetUsable(Instant now, bool usable, absl::string_view reason) {
     reason_ = reason;
     return false;
   }
-  outstanding_.clear();  // their answers would say nothing about what comes
+  // Answers to earlier probes would say nothing about what comes.
+  outstanding_.clear();
+  timers_.StopAll();
   if (state() == PathState::kCandidate) return Become(now, Candidate{Duration(0)}, reason);
   return Become(now, Lost{}, reason);
 }
 
 bool Path::Disconnect(Instant now, absl::string_view reason) {
   outstanding_.clear();
+  timers_.Stop(Timer::kLoss);
   return active() && Become(now, Lost{}, reason);
 }
 
@@ -87,38 +91,40 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Challenge& chal
   if (arrival == route_ && !it->measured) {
     it->measured = true;
     Measure(now - it->sent);
+    ScheduleLoss(timers);
   }
   if (it->answered) return false;
   it->answered = true;
   Conclude(true);
-  if (active()) return false;
-  next_probe_ =
-      std::min(next_probe_, now + timers.probe_interval);  // no longer a candidate's slow pace
-  return Become(now, Active{}, "probe answered");
-}
-
-bool Path::HandleTimeout(Instant now, const Timers& timers) {
-  if (active() && unanswered() >= kLostAfterProbes &&
-      first_unanswered() + PatienceFor(timers) <= now) {
-    return Become(now, Lost{}, "no answer");
+  const bool changed = !active();
+  if (changed) {
+    // It was probed at a candidate's slow pace until now.
+    if (usable_) timers_.Hasten(Timer::kProbe, now + timers.probe_interval);
+    Become(now, Active{}, "probe answered");
   }
-  return false;
+  ScheduleLoss(timers);
+  return changed;
 }
 
-Instant Path::next_timeout(const Timers& timers) const {
-  Instant next = next_probe();
-  if (active() && unanswered() >= kLostAfterProbes)
-    next = std::min(next, first_unanswered() + PatienceFor(timers));
-  return next;
+bool Path::HandleTimeout(Instant now) {
+  if (timers_.At(Timer::kLoss) > now) return false;
+  timers_.Stop(Timer::kLoss);
+  return Become(now, Lost{}, "no answer");
 }
 
-// A path whose round trip takes longer than the time-out is not lost for that.
+// After each change of the state, the round trip or the outstanding probes.
+void Path::ScheduleLoss(const Timers& timers) {
+  const bool losing = active() && unanswered() >= kLostAfterProbes;
+  timers_.Set(Timer::kLoss, losing ? first_unanswered() + PatienceFor(timers) : kNever);
+}
+
+// A path must not be lost only because its round trip takes longer than the time-out.
 Duration Path::PatienceFor(const Timers& timers) const {
   return rtt_ ? std::max(timers.path_lost_after, 2 * *rtt_ + 4 * deviation_)
               : timers.path_lost_after;
 }
 
-Challenge Path::SendProbe(Instant now, const Timers& timers, Local& local) {
+Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity) {
   Outstanding probe{.challenge = {}, .sent = now};
   randombytes_buf(probe.challenge.data(), probe.challenge.size());
   if (outstanding_.size() >= kMaxOutstandingProbes) {
@@ -133,14 +139,15 @@ Challenge Path::SendProbe(Instant now, const Timers& timers, Local& local) {
     candidate->interval = std::min(interval * 2, timers.candidate_interval_max);
   }
   last_probe_ = now;
-  next_probe_ = now + local.Jitter(interval);
+  timers_.Set(Timer::kProbe, now + identity.Jitter(interval));
+  ScheduleLoss(timers);
   return probe.challenge;
 }
 
 void Path::Wake(Instant now) {
   if (auto* candidate = std::get_if<Candidate>(&state_)) candidate->interval = Duration(0);
-  const Instant earliest = last_probe_ ? std::max(now, *last_probe_ + kWakeInterval) : now;
-  next_probe_ = std::min(next_probe_, earliest);
+  if (!usable_) return;
+  timers_.Hasten(Timer::kProbe, last_probe_ ? std::max(now, *last_probe_ + kWakeInterval) : now);
 }
 
 size_t Path::unanswered() const {

@@ -8,7 +8,7 @@ namespace {
 bool CanReach(const wire::IpAddress& own, const wire::IpAddress& remote) {
   if (own.is_unspecified() || own.is_v4() != remote.is_v4()) return false;
   if (own.is_loopback() != remote.is_loopback()) return false;
-  // A link-local address reaches its own link only. (IPv4's is an address like others to those that have no better one.)
+  // A link-local address reaches its own link only. IPv4's is used like any other by hosts that have no better one.
   return own.is_v4() || own.is_link_local() == remote.is_link_local();
 }
 
@@ -75,7 +75,7 @@ std::vector<Route> PathSet::ActiveRoutes() const {
 
 std::vector<Route> PathSet::AllRoutes(absl::FunctionRef<bool()> allow) {
   std::vector<Route> routes = ActiveRoutes();
-  const size_t first = paths_.empty() ? 0 : turn_++ % paths_.size();
+  const size_t first = paths_.empty() ? 0 : rotations_++ % paths_.size();
   for (size_t i = 0; i < paths_.size(); ++i) {
     const Path& path = paths_[(first + i) % paths_.size()];
     if (path.active() || !path.usable()) continue;

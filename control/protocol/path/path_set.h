@@ -16,14 +16,15 @@ namespace warp::protocol {
 
 using Ports = std::map<PortId, PortState>;
 
-// Why a port cannot reach an endpoint now: "port down", "no address" (of its family and scope); empty: it can.
+// Why a port cannot reach an endpoint now: "port down", or "no address" of the endpoint's family and scope. Empty where
+// it can.
 absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint);
 
 class PathSet {
  public:
-  // Brings the paths in line with ports and endpoints: new ones are candidates; those whose port or endpoint is gone are
-  // gone; those whose port cannot reach the endpoint now are lost at once. A path that never was usable is not made.
-  // True when anything changed.
+  // Brings the paths in line with ports and endpoints. New paths are candidates. Paths whose port or endpoint is gone
+  // are gone. Paths whose port cannot reach the endpoint now are lost at once. A path that was never usable is not
+  // made. True when anything changed.
   bool Reconcile(Instant now, const Ports& ports, std::span<const EndpointBook::Known> endpoints,
                  PathId* next_id);
 
@@ -31,15 +32,16 @@ class PathSet {
   bool IsActive(const wire::Endpoint& endpoint) const;
 
   std::vector<Route> ActiveRoutes() const;
-  // All usable ones: the active, then as many of the others as `allow` grants, each time beginning with another one.
+  // The active paths' routes, then as many of the other usable ones as `allow` grants, beginning with another one each
+  // time.
   std::vector<Route> AllRoutes(absl::FunctionRef<bool()> allow);
 
   std::vector<Path>& paths() { return paths_; }
   const std::vector<Path>& paths() const { return paths_; }
 
  private:
-  std::vector<Path> paths_;  // by port, then in the order of their making
-  size_t turn_ = 0;
+  std::vector<Path> paths_;  // by port, then in the order in which they were made
+  size_t rotations_ = 0;     // of AllRoutes
 };
 
 }  // namespace warp::protocol

@@ -1,5 +1,5 @@
-// Cookies, at both ends: a responder that is under load, or doubts an initiation's age, asks the sender to show that it
-// receives at its source address. The bytes are in dataplane/wire/handshake_mac.h.
+// Cookies, at both ends. A responder that is under load, or doubts an initiation's age, asks the sender to show that it
+// receives at its source address. dataplane/wire/handshake/handshake_mac.h has the bytes.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_
 
@@ -15,7 +15,7 @@
 
 namespace warp::protocol {
 
-// The initiator's: what each route's remote end gave us, for as long as it can be of use.
+// The initiator's cookies: the remote end gives one for each route, which is kept for as long as it can be of use.
 class CookieJar {
  public:
   explicit CookieJar(Duration lifetime) : lifetime_(lifetime) {}
@@ -35,13 +35,13 @@ class CookieJar {
   absl::flat_hash_map<Route, Entry> cookies_;  // at most kMaxCookies
 };
 
-// The responder's: two secrets, of which the younger makes cookies and both recognise them. So a cookie is good for one
+// The responder's cookies are made with the younger of two secrets and recognised by both. So a cookie is good for one
 // to two lifetimes, for the source address and port that it was made for.
 class CookieMaker {
  public:
   CookieMaker(const wire::PublicKey& own, Duration lifetime);
 
-  // The cookie reply to an initiation or response that arrived so; empty where it is neither.
+  // The cookie reply to an initiation or response; empty where `datagram` is neither.
   std::vector<uint8_t> Reply(Instant now, const Arrival& arrival, wire::Bytes datagram);
   // Whether the datagram's mac2 was made with a cookie of ours.
   bool Verify(Instant now, const Arrival& arrival, wire::Bytes datagram);

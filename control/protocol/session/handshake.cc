@@ -23,21 +23,22 @@ std::shared_ptr<wire::Session> MakeSession(const wire::NoiseKeys& keys,
 
 }  // namespace
 
-InitiatorHandshake::InitiatorHandshake(Local& local, const HandshakeParams& params, uint32_t index)
+InitiatorHandshake::InitiatorHandshake(Identity& identity, const HandshakeParams& params,
+                                       uint32_t index)
     : index_(index),
       mac1_key_(wire::Mac1Key(params.remote)),
       cookie_seal_key_(wire::CookieSealKey(params.remote)),
-      offered_(local.ciphers()) {
-  Refresh(local, params);
+      offered_(identity.ciphers()) {
+  Refresh(identity, params);
 }
 
-void InitiatorHandshake::Refresh(Local& local, const HandshakeParams& params) {
+void InitiatorHandshake::Refresh(Identity& identity, const HandshakeParams& params) {
   if (!datagram_.empty()) previous_mac1_ = mac1_;
   datagram_.clear();
-  noise_ = std::make_unique<wire::NoiseInitiator>(local.keys(), params.remote,
+  noise_ = std::make_unique<wire::NoiseInitiator>(identity.keys(), params.remote,
                                                   wire::HandshakePrologue(params.role));
-  const auto noise = noise_->WriteInitiation(
-      wire::EncodeInitiationPayload({.timestamp_ns = local.NextTimestamp(), .ciphers = offered_}));
+  const auto noise = noise_->WriteInitiation(wire::EncodeInitiationPayload(
+      {.timestamp_ns = identity.NextTimestamp(), .ciphers = offered_}));
   if (!noise.ok()) return;
   datagram_ = wire::EncodeInitiation({.sender_index = index_, .noise = *noise});
   wire::WriteMacs(mac1_key_, nullptr, datagram_);
@@ -89,11 +90,12 @@ InitiationHash HashInitiation(wire::Bytes datagram) {
   return hash;
 }
 
-std::optional<ReceivedInitiation> ReadInitiation(const Local& local, wire::Role role,
+std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire::Role role,
                                                  wire::Bytes datagram) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return std::nullopt;
-  auto noise = std::make_unique<wire::NoiseResponder>(local.keys(), wire::HandshakePrologue(role));
+  auto noise =
+      std::make_unique<wire::NoiseResponder>(identity.keys(), wire::HandshakePrologue(role));
   const auto initiation = noise->ReadInitiation(message->noise);
   if (!initiation.ok()) return std::nullopt;
   std::optional<wire::InitiationPayload> payload =
@@ -107,11 +109,11 @@ std::optional<ReceivedInitiation> ReadInitiation(const Local& local, wire::Role 
                             .hash = HashInitiation(datagram)};
 }
 
-std::optional<AnsweredInitiation> AnswerInitiation(const Local& local,
+std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
                                                    const HandshakeParams& params,
                                                    ReceivedInitiation& initiation, uint32_t index) {
   const std::optional<wire::Cipher> cipher =
-      wire::ChooseCipher(initiation.ciphers, local.ciphers());
+      wire::ChooseCipher(initiation.ciphers, identity.ciphers());
   if (!cipher) return std::nullopt;
   const auto noise = initiation.noise->WriteResponse(
       *params.psk, wire::EncodeResponsePayload({.cipher = *cipher}));

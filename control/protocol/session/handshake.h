@@ -1,5 +1,5 @@
 // The two ends of one handshake, without timers: what dataplane/wire's Noise and message codecs make of keys and
-// datagrams. Association decides when.
+// datagrams. Initiator and Association decide when.
 //
 //   initiator                                responder
 //   InitiatorHandshake ── initiation ──────► ReadInitiation
@@ -28,10 +28,10 @@
 
 namespace warp::protocol {
 
-// Names an initiation, whatever its MACs and its route: a hash of all that stands before them.
+// Names an initiation: a hash of all that stands before its MACs, which differ from route to route.
 using InitiationHash = std::array<uint8_t, 16>;
 
-// With whom, and what for. The same at both ends of the association.
+// With whom the handshake is, and what for. Both ends of an association name the same role and psk.
 struct HandshakeParams {
   wire::PublicKey remote;
   const wire::PresharedKey* psk = nullptr;  // not null
@@ -42,20 +42,20 @@ struct HandshakeParams {
 class InitiatorHandshake {
  public:
   // Makes the first initiation. `index` is reserved by the caller, and becomes the session's.
-  InitiatorHandshake(Local& local, const HandshakeParams& params, uint32_t index);
+  InitiatorHandshake(Identity& identity, const HandshakeParams& params, uint32_t index);
 
   // A new ephemeral key and timestamp under the same index.
-  void Refresh(Local& local, const HandshakeParams& params);
+  void Refresh(Identity& identity, const HandshakeParams& params);
 
-  // The initiation as it goes over one route: with that route's cookie, where there is one. Empty where the remote key is
-  // of low order: then there is nobody to talk to.
+  // The initiation as it goes over one route: with that route's cookie, where there is one. Empty where the remote key
+  // is of low order, because nobody can hold the secret of such a key.
   std::vector<uint8_t> Copy(Instant now, const Route& route, CookieJar& cookies) const;
 
   // True when the cookie answers this initiation or the one before its last Refresh.
   bool ReadCookieReply(Instant now, const Route& route, wire::Bytes datagram,
                        CookieJar& cookies) const;
 
-  // The session; null where the response is not of this initiation, and nothing has changed.
+  // The session. Null where the response does not answer this initiation; then nothing has changed.
   std::shared_ptr<wire::Session> ReadResponse(const HandshakeParams& params, wire::Bytes datagram);
 
   uint32_t index() const { return index_; }
@@ -71,7 +71,7 @@ class InitiatorHandshake {
   std::optional<wire::Mac> previous_mac1_;
 };
 
-// An initiation that was made for our key by the holder of the key it names: now, or in a recording.
+// An initiation that the holder of the key it names has made for our key, just now or in the past (a recording).
 struct ReceivedInitiation {
   std::unique_ptr<wire::NoiseResponder> noise;  // not null
   wire::PublicKey remote;
@@ -82,8 +82,9 @@ struct ReceivedInitiation {
   bool has_cookie = false;  // its sender has shown that it receives at its source address
 };
 
-// nullopt where `datagram` (an initiation, mac1 verified) is not that. Costs two X25519 operations.
-std::optional<ReceivedInitiation> ReadInitiation(const Local& local, wire::Role role,
+// Decrypts `datagram`, an initiation with a verified mac1. nullopt where it does not decrypt or breaks the format.
+// Costs two X25519 operations.
+std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire::Role role,
                                                  wire::Bytes datagram);
 InitiationHash HashInitiation(wire::Bytes datagram);
 
@@ -92,7 +93,7 @@ struct AnsweredInitiation {
   std::shared_ptr<wire::Session> session;
 };
 // nullopt where no offered cipher suits us. Costs three X25519 operations.
-std::optional<AnsweredInitiation> AnswerInitiation(const Local& local,
+std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
                                                    const HandshakeParams& params,
                                                    ReceivedInitiation& initiation, uint32_t index);
 

@@ -12,22 +12,21 @@ std::shared_ptr<wire::AeadEngine> DefaultEngine() {
 
 }  // namespace
 
-Local::Local(LocalOptions options)
+Identity::Identity(IdentityOptions options)
     : keys_(std::move(options.secret_key)),
       wall_clock_(std::move(options.wall_clock)),
       ciphers_(options.ciphers.empty() ? wire::SupportedCiphers() : std::move(options.ciphers)),
       engine_(options.engine != nullptr ? std::move(options.engine) : DefaultEngine()),
       timers_(options.timers),
-      sessions_(options.max_slots),
       random_(options.seed) {}
 
-uint64_t Local::NextTimestamp() {
+uint64_t Identity::NextTimestamp() {
   const uint64_t wall = wall_clock_ ? wall_clock_() : 0;
   last_timestamp_ = std::max(last_timestamp_ + 1, wall);
   return last_timestamp_;
 }
 
-Duration Local::Jitter(Duration nominal) {
+Duration Identity::Jitter(Duration nominal) {
   std::uniform_real_distribution<double> factor(0.8, 1.2);
   return Duration(
       static_cast<Duration::rep>(static_cast<double>(nominal.count()) * factor(random_)));

@@ -1,5 +1,5 @@
-// What all associations of one process share: who we are, and where randomness, ciphers and indices
-// come from.
+// Who this process is, and what all of its associations share: its key, its ciphers, its timers, and the source of
+// timestamps and jitter. Receiver indices are SessionTable's.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_IDENTITY_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_IDENTITY_H_
 
@@ -10,40 +10,37 @@
 #include <vector>
 
 #include "control/protocol/constants.h"
-#include "control/protocol/session/session_table.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace warp::protocol {
 
-struct LocalOptions {
+struct IdentityOptions {
   wire::SecretKey secret_key;
-  // Nanoseconds since 1970, or whatever the machine believes: a hint for the handshake's timestamp
-  // (it may jump, and be decades behind). Called for each handshake and probe.
+  // Nanoseconds since 1970 as the machine believes them. The value is only a hint for the handshake's timestamp,
+  // because it may jump and may be decades behind. Called for each handshake and probe.
   std::function<uint64_t()> wall_clock;
   std::vector<wire::Cipher> ciphers = {};    // best first; empty: wire::SupportedCiphers()
   std::shared_ptr<wire::AeadEngine> engine;  // of this thread; null: wire::MakeEngine(kSodium)
   uint64_t seed = 0;  // of jitter alone; keys, indices and challenges are always random
   Timers timers;
-  size_t max_slots = size_t{1} << 16;  // of the session table
 };
 
-// One thread's. Outlives the associations that refer to it; neither copied nor moved.
-class Local {
+// Belongs to one thread. Associations refer to it, so it outlives them and is neither copied nor moved.
+class Identity {
  public:
-  explicit Local(LocalOptions options);
-  Local(const Local&) = delete;
-  Local& operator=(const Local&) = delete;
+  explicit Identity(IdentityOptions options);
+  Identity(const Identity&) = delete;
+  Identity& operator=(const Identity&) = delete;
 
   const wire::KeyPair& keys() const { return keys_; }
   const wire::PublicKey& public_key() const { return keys_.public_key(); }
   const std::vector<wire::Cipher>& ciphers() const { return ciphers_; }
   wire::AeadEngine& engine() { return *engine_; }
-  SessionTable& sessions() { return sessions_; }
-  const SessionTable& sessions() const { return sessions_; }
   const Timers& timers() const { return timers_; }
 
-  // For an initiation, and as number of a probe: the wall clock's time, but always greater than the last one.
+  // The wall clock's time, but always greater than the value given last: an initiation's timestamp and a probe's number
+  // must grow even while the clock stands still or goes back.
   uint64_t NextTimestamp();
 
   // A random duration between 80 % and 120 % of `nominal`.
@@ -55,7 +52,6 @@ class Local {
   const std::vector<wire::Cipher> ciphers_;
   const std::shared_ptr<wire::AeadEngine> engine_;
   const Timers timers_;
-  SessionTable sessions_;
   std::mt19937_64 random_;
   uint64_t last_timestamp_ = 0;
 };

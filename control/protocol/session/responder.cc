@@ -4,26 +4,27 @@
 
 namespace warp::protocol {
 
-Responder::Responder(Local& local, Role role, const HandshakeBudget& budget)
-    : local_(local),
+Responder::Responder(Identity& identity, SessionTable& table, Role role,
+                     const HandshakeBudget& budget)
+    : identity_(identity),
+      table_(table),
       role_(role),
-      mac1_key_(wire::Mac1Key(local.public_key())),
-      cookies_(local.public_key(), local.timers().cookie_lifetime),
+      mac1_key_(wire::Mac1Key(identity.public_key())),
+      cookies_(identity.public_key(), identity.timers().cookie_lifetime),
       handshakes_(budget.burst, budget.per_second),
       replies_(budget.reply_burst, budget.replies_per_second) {}
 
-std::optional<wire::Drop> Responder::HandleInitiation(Instant now, const Arrival& arrival,
-                                                      wire::Bytes datagram, FindFunction find,
-                                                      Outbox& outbox) {
+wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                                       FindFunction find, Outbox& outbox) {
   if (!wire::DecodeInitiation(datagram)) return wire::Drop::kHandshakeFailed;
   if (!VerifyMac1(datagram)) return wire::Drop::kBadMac;
 
-  Forget(now);
+  Expire(now);
   const InitiationHash hash = HashInitiation(datagram);
   const auto known = remembered_.find(hash);
   const bool seen = known != remembered_.end();
-  // A response to a session that is gone meanwhile would lead nowhere: such a one is answered anew.
-  if (seen && local_.sessions().Find(known->second.local_index) != nullptr) {
+  // A response whose session is gone would lead nowhere, so such an initiation is answered anew.
+  if (seen && table_.Find(known->second.local_index) != nullptr) {
     if (replies_.Take(now)) outbox.Push(arrival.route(), known->second.response);
     return wire::Drop::kHandshakeRepeated;
   }
@@ -40,7 +41,7 @@ std::optional<wire::Drop> Responder::HandleInitiation(Instant now, const Arrival
   }
   if (!handshakes_.Take(now)) return wire::Drop::kHandshakeBudget;
 
-  std::optional<ReceivedInitiation> initiation = ReadInitiation(local_, role_, datagram);
+  std::optional<ReceivedInitiation> initiation = ReadInitiation(identity_, role_, datagram);
   if (!initiation) return wire::Drop::kHandshakeFailed;
   initiation->has_cookie = has_cookie;
   Association* association = find(initiation->remote);
@@ -57,7 +58,7 @@ std::optional<wire::Drop> Responder::HandleInitiation(Instant now, const Arrival
   auto& response = std::get<Association::Response>(result);
   outbox.Push(arrival.route(), response.datagram);
   Remember(now, hash, {std::move(response.datagram), response.local_index});
-  return std::nullopt;
+  return wire::Drop::kNone;
 }
 
 void Responder::SendCookie(Instant now, const Arrival& arrival, wire::Bytes datagram,
@@ -74,13 +75,13 @@ void Responder::Remember(Instant now, const InitiationHash& hash, Remembered rem
     expiries_.pop_front();
   }
   remembered_[hash] = std::move(remembered);
-  expiries_.push_back({now + local_.timers().confirm_lifetime, hash});
+  expiries_.push_back({now + identity_.timers().confirm_lifetime, hash});
 }
 
-void Responder::Forget(Instant now) {
+void Responder::Expire(Instant now) {
   while (!expiries_.empty() && expiries_.front().when <= now) {
     const InitiationHash& hash = expiries_.front().hash;
-    // One that was stale at first and accepted later stands twice in the queue: the first expiry ends both.
+    // An initiation that was stale at first and accepted later stands twice in the queue; its first expiry ends both.
     remembered_.erase(hash);
     expiries_.pop_front();
   }

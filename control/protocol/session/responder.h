@@ -1,14 +1,22 @@
-// The door for initiations, before any association is known: authenticity of the sender's knowledge (mac1), copies, load
-// and cookies, then the Diffie-Hellman. One for each process: a node has one, a map has one.
+// The door for initiations, before any association is known. Each process has one, nodes and maps alike.
 //
-// The order of the checks is the order of their cost:
-//   1. type, size, mac1                          unknown_type, handshake_failed, bad_mac
-//   2. a copy of one that was answered?          the same response, to this copy's own source: handshake_repeated
-//   3. under load, and no valid cookie?          a cookie, to this source: bad_cookie
-//   4. a copy of a stale one, without cookie?    a cookie, to this source: handshake_stale
-//   5. the budget of Diffie-Hellman              handshake_budget
-//   6. decrypt; whose key is it?                 handshake_failed, unknown_peer
-//   7. the association answers                   handshake_stale (with a cookie), or a response
+// Checks stand in the order of their cost. The name is that of the drop in `warp status`; where something is sent all
+// the same, it goes to the source of this very datagram.
+//
+//   ┌───┬─────────────────────────────────────────────────────────┬──────────────────────────────────────────────┐
+//   │   │ check                                                   │ else                                         │
+//   ├───┼─────────────────────────────────────────────────────────┼──────────────────────────────────────────────┤
+//   │ 1 │ size and format                                         │ handshake_failed                             │
+//   │ 2 │ mac1: the sender knows our public key                   │ bad_mac                                      │
+//   │ 3 │ no copy of one that was answered (hash without MACs)    │ the same response; handshake_repeated        │
+//   │ 4 │ mac2, when the Diffie-Hellman budget is half used up    │ a cookie; bad_cookie                         │
+//   │ 5 │ no copy of one that was stale, or mac2                  │ a cookie; handshake_stale                    │
+//   │ 6 │ budget of Diffie-Hellman                                │ handshake_budget                             │
+//   │ 7 │ it decrypts; its key is a peer's                        │ handshake_failed; unknown_peer               │
+//   │ 8 │ newer than the last confirmed one, or mac2              │ a cookie; handshake_stale                    │
+//   │   │ never accepted by its cookie before                     │ handshake_repeated                           │
+//   │ 9 │ this key's own budget, a free index; a common cipher    │ handshake_budget; handshake_failed           │
+//   └───┴─────────────────────────────────────────────────────────┴──────────────────────────────────────────────┘
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_RESPONDER_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_RESPONDER_H_
 
@@ -24,8 +32,8 @@
 
 namespace warp::protocol {
 
-// What initiations of strangers may cost: with Diffie-Hellman, and without (cookies, repeated responses). A node has
-// better things to do; a map is there for it.
+// What initiations of strangers may cost: those that take a Diffie-Hellman, and the answers that take none (cookies,
+// repeated responses). A map grants more than a node, because answering strangers is its work.
 struct HandshakeBudget {
   uint32_t burst = kHandshakeBurst;
   uint32_t per_second = kHandshakesPerSecond;
@@ -35,17 +43,16 @@ struct HandshakeBudget {
 
 class Responder {
  public:
-  // `role`: kPeer at a node, kMap at a map. `local` outlives this.
-  Responder(Local& local, Role role, const HandshakeBudget& budget = {});
+  // `role`: kPeer at a node, kMap at a map. `identity` and `table` outlive this.
+  Responder(Identity& identity, SessionTable& table, Role role, const HandshakeBudget& budget = {});
 
   // The association of a static key, null where there is none (a map makes one).
   using FindFunction = absl::FunctionRef<Association*(const wire::PublicKey&)>;
 
-  // Pushes at most one datagram, never longer than `datagram`, back to where that came from. nullopt when a new session
-  // was made; else why it was dropped (repeated, stale and cookie-less ones are answered all the same).
-  std::optional<wire::Drop> HandleInitiation(Instant now, const Arrival& arrival,
-                                             wire::Bytes datagram, FindFunction find,
-                                             Outbox& outbox);
+  // Pushes at most one datagram, never longer than `datagram`, back to where that came from. kNone when a new session
+  // was made; else why the initiation was dropped (see above which of them are answered all the same).
+  wire::Drop HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                              FindFunction find, Outbox& outbox);
 
   // Whether a handshake message (initiation or response) was made by someone who knows our public key.
   bool VerifyMac1(wire::Bytes datagram) const { return wire::VerifyMac1(mac1_key_, datagram); }
@@ -54,7 +61,7 @@ class Responder {
   size_t remembered() const { return remembered_.size(); }
 
  private:
-  // What became of an initiation. The responses are kept as long as the unconfirmed session lives.
+  // What became of an initiation. A response is kept for as long as an unconfirmed session lives.
   struct Remembered {
     std::vector<uint8_t> response;  // empty: it was stale
     uint32_t local_index = 0;       // of the session the response is about
@@ -66,9 +73,10 @@ class Responder {
 
   void SendCookie(Instant now, const Arrival& arrival, wire::Bytes datagram, Outbox& outbox);
   void Remember(Instant now, const InitiationHash& hash, Remembered remembered);
-  void Forget(Instant now);
+  void Expire(Instant now);
 
-  Local& local_;
+  Identity& identity_;
+  SessionTable& table_;
   const Role role_;
   const wire::MacKey mac1_key_;
   CookieMaker cookies_;

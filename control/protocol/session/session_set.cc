@@ -5,8 +5,9 @@
 
 namespace warp::protocol {
 
-SessionSet::SessionSet(Local& local, const wire::PublicKey& remote, Duration lifetime)
-    : local_(local), remote_(remote), lifetime_(lifetime) {}
+SessionSet::SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote,
+                       Duration lifetime)
+    : identity_(identity), table_(table), remote_(remote), lifetime_(lifetime) {}
 
 SessionSet::~SessionSet() {
   Remove([](const Entry&) { return true; });
@@ -33,7 +34,7 @@ void SessionSet::Remove(absl::FunctionRef<bool(const Entry&)> predicate) {
   std::vector<Entry> kept;
   for (Entry& entry : entries_) {
     if (predicate(entry)) {
-      local_.sessions().Release(entry.session->local_index());
+      table_.Release(entry.session->local_index());
     } else {
       kept.push_back(std::move(entry));
     }
@@ -55,9 +56,15 @@ Instant SessionSet::NextExpiry() const {
   return next;
 }
 
+Instant SessionSet::NextConfirm() const {
+  Instant next = kNever;
+  for (const Entry& entry : entries_) next = std::min(next, entry.next_confirm);
+  return next;
+}
+
 Instant SessionSet::Expiry(const Entry& entry) const {
   return entry.made +
-         (entry.confirmed ? lifetime_ : std::min(lifetime_, local_.timers().confirm_lifetime));
+         (entry.confirmed ? lifetime_ : std::min(lifetime_, identity_.timers().confirm_lifetime));
 }
 
 SessionSet::Entry* SessionSet::Find(const wire::Session* session) {
@@ -106,7 +113,7 @@ bool SessionSet::Prefers(const Entry& newer, const Entry& older) const {
   const bool crossed = (newer.crossed != 0 && newer.crossed == older.session->local_index()) ||
                        (older.crossed != 0 && older.crossed == newer.session->local_index());
   if (!crossed) return true;
-  const bool we_are_smaller = local_.public_key() < remote_;
+  const bool we_are_smaller = identity_.public_key() < remote_;
   return newer.session->initiator() == we_are_smaller;
 }
 

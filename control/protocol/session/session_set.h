@@ -1,12 +1,12 @@
 // The sessions of one association, in the order in which they were made.
 //
-//                          ┌─────────────┐ a packet of it was opened ┌───────────┐ its keys die; close
-//   a handshake's end ───► │ unconfirmed │ ────────────────────────► │ confirmed │ ────────────────────► gone
-//                          └─────────────┘                           └───────────┘
-//                                 └── confirm_lifetime passed; more than kMaxUnconfirmedSessions ──────► gone
+//     response read           ┌─────────────┐ a packet of it was opened ┌───────────┐ session_lifetime; close ┌──────┐
+//     initiation answered ──► │ unconfirmed │ ────────────────────────► │ confirmed │ ──────────────────────► │ gone │
+//                             └─────────────┘                           └───────────┘                         └──────┘
+//                                    └──────────────── confirm_lifetime; more than four of them ────────────────►┘
 //
-// All of them receive. The one for sending is the newest confirmed one; of two whose handshakes crossed, the one that the
-// smaller key began: so both ends agree.
+// All of them receive. The newest confirmed one sends. Of two whose handshakes crossed it is the one that the smaller
+// key began, so that both ends agree.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
 
@@ -18,6 +18,7 @@
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
 #include "control/protocol/session/identity.h"
+#include "control/protocol/session/session_table.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/session/session.h"
@@ -28,32 +29,36 @@ class SessionSet {
  public:
   struct Entry {
     std::shared_ptr<wire::Session> session;
-    uint64_t order = 0;  // from 1; Add counts
+    uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
-    // Of those that the remote end began.
+    // Of a session that the remote end began.
     uint64_t timestamp = 0;  // of its initiation
     uint32_t crossed = 0;    // index of our own handshake that was under way then; 0: none
-    // Of those that we began.
-    std::optional<Route> route;        // where the response came from
-    Instant next_confirm = kNever;     // until it is confirmed
-    Instant give_up = Instant::min();  // not confirmed until then: begin another handshake
+    // Of a session that we began.
+    std::optional<Route> route;     // where the response came from
+    Instant next_confirm = kNever;  // until it is confirmed
+    Instant give_up =
+        Instant::min();  // where it is not confirmed by then, another handshake begins
   };
 
-  // The sessions' indices were reserved in local's table; they are released with them.
-  SessionSet(Local& local, const wire::PublicKey& remote, Duration lifetime);
+  // `identity` and `table` outlive this. Each session's index was reserved in `table` and is released with the session.
+  SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote,
+             Duration lifetime);
   ~SessionSet();
   SessionSet(const SessionSet&) = delete;
   SessionSet& operator=(const SessionSet&) = delete;
 
-  // The oldest of its kind goes where there are too many; an unconfirmed one never displaces a confirmed one.
+  // Where there are too many, the oldest of the same kind goes. So an unconfirmed session never displaces a confirmed
+  // one.
   void Add(Entry entry);
   void Confirm(const wire::Session* session);
   void Remove(absl::FunctionRef<bool(const Entry&)> predicate);
   void Expire(Instant now);
   Instant NextExpiry() const;
+  Instant NextConfirm() const;
 
-  // Null: not one of ours. Valid until the set changes.
+  // Null where the session is not one of ours. The pointer is valid until the set changes.
   Entry* Find(const wire::Session* session);
   const Entry* Find(const wire::Session* session) const;
   const Entry* FindIndex(uint32_t local_index) const;
@@ -70,7 +75,8 @@ class SessionSet {
   void Prefer();
   bool Prefers(const Entry& newer, const Entry& older) const;
 
-  Local& local_;
+  Identity& identity_;
+  SessionTable& table_;
   const wire::PublicKey remote_;
   const Duration lifetime_;
   std::vector<Entry> entries_;  // oldest first

@@ -1,9 +1,8 @@
-// The receiver indices of this process: one space for the sessions with peers and with maps, and
-// for handshakes under way (whose index becomes the session's).
-// An index has its slot in the low bits and random high bits.
+// The receiver indices of this process. There is one space for the sessions with peers and with maps, and for
+// handshakes under way, whose index becomes the session's. An index has its slot in the low bits and random high bits.
 //
-// The table's size is a power of two, and any larger power of two keeps every index in a slot of
-// its own: that is how it grows, and how a snapshot may use a size of its own.
+// The table's size is a power of two, and with any larger power of two every index still has a slot of its own.
+// Therefore the table can grow, and a snapshot can use a size of its own.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_
 

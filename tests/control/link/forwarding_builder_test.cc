@@ -80,7 +80,7 @@ class ForwardingTest : public testing::Test {
 
   lcore::HandshakeGuard guard_{.mac_key = {1, 2, 3}};
   ForwardingBuilder builder_{guard_, 13116, 8};
-  protocol::Forwarding state_;
+  protocol::ForwardingState state_;
   std::map<wire::PortId, ForwardingPort> ports_;
   NextHop hop_;
   std::unique_ptr<const lcore::Snapshot> snapshot_;

@@ -280,7 +280,7 @@ TEST(Handshake, MapRoleIsNoPeer) {
   net.Run(1s);
   const wire::PresharedKey psk;
   CookieJar cookies(120s);
-  InitiatorHandshake handshake(net.node(0).local(),
+  InitiatorHandshake handshake(net.node(0).identity(),
                                {.remote = net.key(1), .psk = &psk, .role = Role::kMap}, 77);
   const Route route{0, net.EndpointOf(1, 0)};
   net.Inject(1, 0, net.EndpointOf(0, 0), handshake.Copy(net.now(), route, cookies));

@@ -24,7 +24,7 @@ struct Picture {
 Picture Take(VirtualNet& net, int n) {
   const PeerStatus peer = net.Peer(n, 1 - n);
   return {net.node(n).version(), peer.session, peer.connected, peer.paths.size(),
-          net.node(n).local().sessions().taken()};
+          net.node(n).sessions().taken()};
 }
 
 uint64_t AllDrops(VirtualNet& net, int n) {
@@ -206,7 +206,8 @@ TEST(Hostile, AuthenticNonsenseIsDroppedByName) {
   net.Run(1s);
   const auto session = net.Peer(0, 1).session;
   const auto say = [&](std::vector<uint8_t> plaintext) {
-    net.Inject(1, 0, net.EndpointOf(0, 0), *session->Seal(net.node(0).local().engine(), plaintext));
+    net.Inject(1, 0, net.EndpointOf(0, 0),
+               *session->Seal(net.node(0).identity().engine(), plaintext));
   };
   const Picture before = Take(net, 1);
   say({});
@@ -248,7 +249,7 @@ TEST(Hostile, StateStaysBoundedUnderRandomFloods) {
     EXPECT_EQ(AllDrops(net, 1), drops + 1);
     if (i % 100 == 0) net.Run(10ms);
   }
-  EXPECT_LE(net.node(1).local().sessions().taken(), 4u);
+  EXPECT_LE(net.node(1).sessions().taken(), 4u);
   EXPECT_EQ(net.Peer(1, 0).paths.size(), 4u);
   EXPECT_EQ(net.ActivePaths(1, 0), 4u);
   EXPECT_EQ(net.Peer(0, 1).session, session);
@@ -263,10 +264,10 @@ TEST(Hostile, PeerThatOnlyInitiatesIsHeldInBounds) {
   const wire::PresharedKey psk;
   CookieJar cookies(120s);
   const Route route{0, net.EndpointOf(1, 0)};
-  InitiatorHandshake handshake(net.node(0).local(), {.remote = net.key(1), .psk = &psk}, 1234);
+  InitiatorHandshake handshake(net.node(0).identity(), {.remote = net.key(1), .psk = &psk}, 1234);
   for (int i = 0; i < 300; ++i) {
     net.Inject(1, 0, net.EndpointOf(0, 0), handshake.Copy(net.now(), route, cookies));
-    handshake.Refresh(net.node(0).local(), {.remote = net.key(1), .psk = &psk});
+    handshake.Refresh(net.node(0).identity(), {.remote = net.key(1), .psk = &psk});
     EXPECT_LE(net.node(1).GetForwarding().peers[0].receive.size(), kMaxUnconfirmedSessions + 3);
     if (i % 10 == 0) net.Run(10ms);
   }

@@ -8,6 +8,7 @@
 #include "control/protocol/session/cookie.h"
 #include "control/protocol/session/identity.h"
 #include "control/protocol/session/session_table.h"
+#include "control/protocol/timer_table.h"
 #include "control/protocol/token_bucket.h"
 #include "dataplane/wire/handshake/handshake_message.h"
 
@@ -31,6 +32,46 @@ TEST(TokenBucket, GivesABurstThenItsRate) {
   EXPECT_EQ(bucket.Level(kStart + 450ms), 2u);
   EXPECT_EQ(bucket.Level(kStart + 1h), 5u) << "never more than the burst";
   EXPECT_FALSE(bucket.Take(kStart)) << "time that goes back gives nothing";
+}
+
+// --- Timers.. ---
+
+enum class Timer : uint8_t { kFirst, kSecond, kThird, kCount };
+
+TEST(TimerTable, GivesEachTimerThatIsDueOnceInTheEnumsOrder) {
+  TimerTable<Timer> timers;
+  EXPECT_EQ(timers.Next(), kNever);
+  EXPECT_EQ(timers.TakeDue(kStart), std::nullopt);
+  timers.Set(Timer::kThird, kStart + 1s);
+  timers.Set(Timer::kFirst, kStart + 2s);
+  timers.Set(Timer::kSecond, kStart + 3s);
+  EXPECT_EQ(timers.Next(), kStart + 1s);
+  EXPECT_EQ(timers.TakeDue(kStart + 1s - 1ns), std::nullopt);
+  EXPECT_EQ(timers.TakeDue(kStart + 2s), Timer::kFirst) << "not the one that was due first";
+  EXPECT_EQ(timers.TakeDue(kStart + 2s), Timer::kThird);
+  EXPECT_EQ(timers.TakeDue(kStart + 2s), std::nullopt) << "each goes off once";
+  EXPECT_EQ(timers.Next(), kStart + 3s);
+  EXPECT_FALSE(timers.Runs(Timer::kFirst));
+  EXPECT_TRUE(timers.Runs(Timer::kSecond));
+  timers.Stop(Timer::kSecond);
+  EXPECT_EQ(timers.TakeDue(kStart + 1h), std::nullopt);
+  EXPECT_EQ(timers.TakeDue(kNever), std::nullopt) << "a stopped timer is never due";
+}
+
+TEST(TimerTable, MovesATimerOneWayOnly) {
+  TimerTable<Timer> timers;
+  timers.PutOff(Timer::kFirst, kStart);
+  EXPECT_FALSE(timers.Runs(Timer::kFirst)) << "what is stopped is not put off";
+  timers.Hasten(Timer::kFirst, kStart + 2s);
+  EXPECT_EQ(timers.At(Timer::kFirst), kStart + 2s);
+  timers.Hasten(Timer::kFirst, kStart + 3s);
+  EXPECT_EQ(timers.At(Timer::kFirst), kStart + 2s);
+  timers.PutOff(Timer::kFirst, kStart + 1s);
+  EXPECT_EQ(timers.At(Timer::kFirst), kStart + 2s);
+  timers.PutOff(Timer::kFirst, kStart + 4s);
+  EXPECT_EQ(timers.At(Timer::kFirst), kStart + 4s);
+  timers.StopAll();
+  EXPECT_EQ(timers.Next(), kNever);
 }
 
 class SessionTableTest : public testing::Test {
@@ -67,7 +108,7 @@ TEST_F(SessionTableTest, FullMeansHalfFull) {
   EXPECT_EQ(table.taken(), 32u);
 }
 
-// --- Cookies ----------------------------------------------------------------------------------------------------------
+// --- Cookies. ---
 
 class CookieTest : public testing::Test {
  protected:
@@ -120,7 +161,7 @@ TEST_F(CookieTest, JarKeepsOneForEachRouteForAWhile) {
   EXPECT_NE(jar.Find(kStart, {1999, here_.from}), nullptr);
 }
 
-// --- Endpoints and paths ----------------------------------------------------------------------------------------------
+// --- Endpoints and paths. ---
 
 Endpoint At(int last, uint16_t port = 13116) {
   return {IpAddress::V4({192, 0, 2, static_cast<uint8_t>(last)}), port};
@@ -159,7 +200,7 @@ TEST(EndpointBook, SixteenOfEachSourceAndTheActiveOnesStay) {
             (std::set<uint16_t>{1, 2, 3, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}));
   book.Replace(kStart, EndpointSource::kMap, 0, {}, active);
   EXPECT_EQ(book.Count(EndpointSource::kMap), 3u);
-  EXPECT_TRUE(book.Tidy(kStart + 400s, 300s, [](const Endpoint&) { return false; }));
+  EXPECT_TRUE(book.Expire(kStart + 400s, 300s, [](const Endpoint&) { return false; }));
   EXPECT_TRUE(book.All().empty());
 }
 

@@ -147,7 +147,7 @@ TEST(Paths, SlowPathIsNotLostForBeingSlow) {
   EXPECT_EQ(*net.Path(0, 0, 1, 0).rtt, 1400ms);
 }
 
-// --- Endpoints --------------------------------------------------------------------------------------------------------
+// --- Endpoints. ---
 
 TEST(Endpoints, LearnedFromProbesAndAfterANatRebind) {
   VirtualNet net({.ports = {1, 2}});

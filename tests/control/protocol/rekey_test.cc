@@ -78,7 +78,7 @@ TEST(Rekey, SessionsStayFewOverHours) {
   for (int hour = 0; hour < 2; ++hour) {
     net.Run(1h);
     EXPECT_LE(net.node(0).GetForwarding().peers[0].receive.size(), 4u);
-    EXPECT_LE(net.node(0).local().sessions().taken(), 5u);
+    EXPECT_LE(net.node(0).sessions().taken(), 5u);
     EXPECT_TRUE(net.Connected(0, 1));
   }
 }

@@ -24,23 +24,24 @@ VirtualNet::VirtualNet(NetOptions options) : options_(std::move(options)), rando
   for (size_t n = 0; n < nodes_.size(); ++n) Start(static_cast<int>(n));
 }
 
-// --- The cast ---------------------------------------------------------------------------------------------------------
+// --- The cast. ---
 
 void VirtualNet::Start(int n) {
   Host& host = nodes_[Index(n)];
   NodeOptions node_options{
-      .local = {.secret_key = host.key.Clone(),
-                .wall_clock =
-                    [this, n] {
-                      return nodes_[Index(n)].wall +
-                             static_cast<uint64_t>(now_.time_since_epoch().count());
-                    },
-                .ciphers = options_.ciphers,
-                .seed = options_.seed * 1000 + Index(n) * 100 + ++host.starts,
-                .timers = options_.timers},
+      .identity = {.secret_key = host.key.Clone(),
+                   .wall_clock =
+                       [this, n] {
+                         return nodes_[Index(n)].wall +
+                                static_cast<uint64_t>(now_.time_since_epoch().count());
+                       },
+                   .ciphers = options_.ciphers,
+                   .seed = options_.seed * 1000 + Index(n) * 100 + ++host.starts,
+                   .timers = options_.timers},
       .window = 1024};
   host.node = std::make_unique<Node>(std::move(node_options));
   host.received.clear();
+  host.drops.clear();
   for (int port = 0; port < host.ports; ++port) {
     host.node->SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
   }
@@ -66,7 +67,7 @@ PeerId VirtualNet::AddPeerNow(int a, int b, bool endpoints) {
   return id.value_or(0);
 }
 
-// --- Links ------------------------------------------------------------------------------------------------------------
+// --- Links. ---
 
 void VirtualNet::PortDown(int n, int port) {
   nodes_[Index(n)].down.insert(port);
@@ -139,13 +140,35 @@ void VirtualNet::Deliver(Flight flight) {
   if (wire::ClassifyDatagram(flight.datagram) != wire::MessageType::kSealed) {
     return host.node->HandleHandshake(now_, arrival, flight.datagram);
   }
-  if (const auto plaintext = host.node->HandleSealed(now_, arrival, flight.datagram)) {
-    const wire::Bytes text = plaintext->subspan(wire::kInnerHeaderSize);
-    host.received.emplace_back(text.begin(), text.end());
+  if (const wire::Drop drop = Open(host, arrival, flight.datagram); drop != wire::Drop::kNone) {
+    ++host.drops[drop];
   }
 }
 
-// --- Time -------------------------------------------------------------------------------------------------------------
+// What lcores and control do with a sealed datagram.
+wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableBytes datagram) {
+  const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
+  if (!header) return wire::Drop::kTruncated;
+  const Association* association = host.node->sessions().Find(header->receiver_index);
+  const std::shared_ptr<wire::Session> session =
+      association != nullptr ? association->FindSession(header->receiver_index) : nullptr;
+  if (session == nullptr) return wire::Drop::kUnknownSession;
+  const auto opened = session->Open(host.node->identity().engine(), datagram);
+  if (const auto* drop = std::get_if<wire::Drop>(&opened)) return *drop;
+  const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
+  const std::optional<wire::Kind> kind = wire::ClassifyPlaintext(plaintext);
+  if (kind == wire::Kind::kControl) {
+    host.node->HandleControl(now_, {arrival, session.get(), counter, plaintext});
+    return wire::Drop::kNone;
+  }
+  host.node->NoteAuthentic(now_, session.get());
+  if (!kind) return wire::Drop::kUnknownKind;
+  const wire::Bytes text = plaintext.subspan(wire::kInnerHeaderSize);
+  host.received.emplace_back(text.begin(), text.end());
+  return wire::Drop::kNone;
+}
+
+// --- Time. ---
 
 Instant VirtualNet::NextEvent() const {
   Instant next = flights_.empty() ? kNever : flights_.top().arrives;
@@ -186,7 +209,7 @@ bool VirtualNet::RunUntil(const std::function<bool()>& condition, Duration most)
   return condition();
 }
 
-// --- Payloads ---------------------------------------------------------------------------------------------------------
+// --- Payloads. ---
 
 bool VirtualNet::Send(int a, int b, const std::string& text) {
   const PeerStatus peer = Peer(a, b);
@@ -194,7 +217,7 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
   wire::WritePayloadHeader({.tunnel_id = 1}, plaintext.data());
   plaintext.insert(plaintext.end(), text.begin(), text.end());
   if (peer.session == nullptr) return false;
-  const auto sealed = peer.session->Seal(node(a).local().engine(), plaintext);
+  const auto sealed = peer.session->Seal(node(a).identity().engine(), plaintext);
   if (!sealed) return false;
   bool sent = false;
   for (const PathStatus& path : peer.paths) {
@@ -205,7 +228,7 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
   return sent;
 }
 
-// --- Looking ----------------------------------------------------------------------------------------------------------
+// --- Looking. ---
 
 PeerStatus VirtualNet::Peer(int a, int b) {
   for (PeerStatus& peer : node(a).Peers()) {

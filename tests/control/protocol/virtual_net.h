@@ -1,7 +1,8 @@
-// Nodes, ports and links in virtual time: a whole network in one thread, milliseconds of real time for minutes of its own.
+// Nodes, ports and links in virtual time: a whole network in one thread, milliseconds of real time for minutes of its
+// own.
 //
-// Port p of node n has the addresses 10.n.p.1 and fd00:n:p::1. Every port reaches every port of the other nodes (a routed
-// network), each way with its own delay and loss; a datagram passes its sender's access link and its receiver's.
+// Port p of node n has the addresses 10.n.p.1 and fd00:n:p::1. Every port reaches every port of the other nodes (a
+// routed network), each way with its own delay and loss; a datagram passes its sender's access link and its receiver's.
 #ifndef WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_
 #define WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_
 
@@ -114,7 +115,10 @@ class VirtualNet {
   PathStatus Path(int a, int a_port, int b, int b_port);
   bool HasPath(int a, int a_port, const wire::Endpoint& remote);
   size_t ActivePaths(int a, int b);
-  uint64_t Drops(int n, wire::Drop drop) { return node(n).drops(drop); }
+  // By the node, or by what stands in for its lcores here.
+  uint64_t Drops(int n, wire::Drop drop) {
+    return node(n).drops(drop) + nodes_[Index(n)].drops[drop];
+  }
 
   // --- Hostility ---
   // Everything sent since the last TakeSeen, when on.
@@ -142,6 +146,7 @@ class VirtualNet {
     uint64_t starts = 0;
     uint64_t sent = 0;
     std::vector<std::string> received;
+    std::map<wire::Drop, uint64_t> drops;
   };
   struct Flight {
     Instant arrives;
@@ -162,6 +167,7 @@ class VirtualNet {
   void Pump(int n);
   void Carry(int n, const Transmit& transmit);
   void Deliver(Flight flight);
+  wire::Drop Open(Host& host, const Arrival& arrival, wire::MutableBytes datagram);
   Instant NextEvent() const;
   double Chance() { return std::uniform_real_distribution<double>()(random_); }
 

@@ -48,8 +48,8 @@ class InboundTest : public testing::Test {
 
   static protocol::NodeOptions Options() {
     protocol::NodeOptions options;
-    options.local.secret_key = wire::SecretKey::Generate();
-    options.local.wall_clock = [] { return uint64_t{1}; };
+    options.identity.secret_key = wire::SecretKey::Generate();
+    options.identity.wall_clock = [] { return uint64_t{1}; };
     return options;
   }
 

@@ -1,0 +1,216 @@
+#include "control/protocol/map/map_registrations.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace warp::protocol {
+namespace {
+
+bool Carries(const PortState& port, const PortFamily& family) {
+  return port.up &&
+         std::any_of(port.addresses.begin(), port.addresses.end(),
+                     [&](const wire::IpAddress& address) { return family.Has(address); });
+}
+
+}  // namespace
+
+// --- What happens. ---
+
+bool MapRegistrations::SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints) {
+  assert(!endpoints.empty());
+  options_.endpoints = std::move(endpoints);
+  Renew(now);
+  return Update(now);
+}
+
+bool MapRegistrations::SetPorts(Instant now, const std::map<PortId, PortState>& ports) {
+  for (const auto& [port, state] : ports) {
+    const auto it = ports_.find(port);
+    if (it == ports_.end() || it->second == state) continue;
+    // The map shall hear of new addresses, and may see the port elsewhere.
+    for (auto& [family, entry] : entries_) {
+      if (family.port == port) entry.next = now;
+    }
+  }
+  ports_ = ports;
+  return Update(now);
+}
+
+void MapRegistrations::Renew(Instant now) {
+  for (auto& [family, entry] : entries_) entry.next = now;
+}
+
+void MapRegistrations::Restart(Instant now) {
+  for (auto& [family, entry] : entries_) {
+    entry.next = now;
+    entry.tries = 0;
+    entry.echoes = 0;
+  }
+}
+
+bool MapRegistrations::Update(Instant now) {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const bool stays = Reaches(it->first);
+    if (!stays && it->second.published) withdrawn_.push_back(it->first.port);
+    it = stays ? std::next(it) : entries_.erase(it);
+  }
+  bool more = false;
+  for (const auto& [port, state] : ports_) {
+    for (const bool v6 : {false, true}) {
+      const PortFamily family{port, v6};
+      if (!Reaches(family)) continue;
+      const auto [it, fresh] = entries_.try_emplace(family);
+      if (!fresh) continue;
+      it->second.next = now;
+      more = true;
+    }
+  }
+  return more;
+}
+
+wire::Drop MapRegistrations::HandleRegistered(Instant now, const Arrival& arrival,
+                                              MessageOrder order, const MapRegistered& message) {
+  const auto it = entries_.find({message.port, !arrival.from.address.is_v4()});
+  if (it == entries_.end() || arrival.port != message.port || order <= it->second.heard) {
+    return wire::Drop::kTooOld;
+  }
+  Entry& entry = it->second;
+  entry.heard = order;
+  entry.heard_at = now;
+  if (entry.tries > 0) {
+    const Duration sample = std::min<Duration>(now - entry.asked, kMapRoundTripMax);
+    round_trip_ = round_trip_ == Duration::zero() ? sample : (round_trip_ * 7 + sample) / 8;
+  }
+  entry.tries = 0;
+  entry.echo = message.challenge;
+  entry.observed = message.observed;
+  entry.refused = message.state == MapState::kFull || message.state == MapState::kTooManyPorts;
+  entry.published = message.state == MapState::kPublished;
+  const Duration refresh =
+      std::min<Duration>(options_.refresh, std::chrono::milliseconds(message.refresh_ms));
+  entry.next = now + identity_.Jitter(refresh);
+  if (message.state != MapState::kEcho) {
+    entry.echoes = 0;
+  } else if (++entry.echoes <= kMapEchoes) {
+    // Not published, or not at this address: the echo goes back at once, but not in circles.
+    entry.next = now;
+  }
+  return wire::Drop::kNone;
+}
+
+void MapRegistrations::Clear() {
+  entries_.clear();
+  ports_.clear();
+}
+
+// --- What to send. ---
+
+Instant MapRegistrations::NextTimeout() const {
+  if (!withdrawn_.empty()) return Instant{};  // at once
+  Instant next = kNever;
+  for (const auto& [family, entry] : entries_) next = std::min(next, entry.next);
+  return next;
+}
+
+std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now,
+                                                             const AllowDigest& allow) {
+  std::vector<Due> registers;
+  for (auto& [family, entry] : entries_) {
+    if (entry.next > now) continue;
+    if (entry.tries == 0) entry.asked = now;
+    if (entry.tries >= kMapSilentRequests) {
+      unanswered_ = std::max(entry.asked, unanswered_.value_or(entry.asked));
+      ++entry.endpoint;
+      entry.published = false;
+    }
+    const std::optional<Route> route = RouteOf(family, entry);
+    if (!route.has_value()) continue;
+    registers.push_back({*route, {family.port, entry.echo, allow, Candidates(family.port)}});
+    const Duration wait = Retry() * (int64_t{1} << std::min(entry.tries, 10));
+    entry.next = now + identity_.Jitter(std::min<Duration>(wait, kMapRetryMax));
+    ++entry.tries;
+  }
+  return registers;
+}
+
+std::vector<PortId> MapRegistrations::TakeWithdrawn(Instant now) {
+  for (auto& [family, entry] : entries_) {
+    if (std::find(withdrawn_.begin(), withdrawn_.end(), family.port) != withdrawn_.end())
+      entry.next = now;
+  }
+  return std::exchange(withdrawn_, {});
+}
+
+// --- What is. ---
+
+bool MapRegistrations::Reaches(const PortFamily& family) const {
+  const auto port = ports_.find(family.port);
+  return port != ports_.end() && Carries(port->second, family) &&
+         std::any_of(options_.endpoints.begin(), options_.endpoints.end(),
+                     [&](const wire::Endpoint& map) { return family.Has(map.address); });
+}
+
+std::vector<Route> MapRegistrations::Routes() const {
+  std::vector<Route> routes;
+  for (const auto& [family, entry] : entries_) {
+    for (const wire::Endpoint& map : options_.endpoints) {
+      if (family.Has(map.address)) routes.push_back({family.port, map});
+    }
+  }
+  return routes;
+}
+
+std::optional<Route> MapRegistrations::RouteOf(const PortFamily& family, const Entry& entry) const {
+  std::vector<wire::Endpoint> endpoints;
+  for (const wire::Endpoint& map : options_.endpoints) {
+    if (family.Has(map.address)) endpoints.push_back(map);
+  }
+  if (endpoints.empty()) return std::nullopt;
+  return Route{family.port, endpoints[entry.endpoint % endpoints.size()]};
+}
+
+std::vector<std::pair<PortFamily, Route>> MapRegistrations::PublishedRoutes() const {
+  std::vector<std::pair<Instant, PortFamily>> heard;
+  for (const auto& [family, entry] : entries_) {
+    if (entry.published) heard.emplace_back(entry.heard_at, family);
+  }
+  std::sort(heard.rbegin(), heard.rend());
+  std::vector<std::pair<PortFamily, Route>> routes;
+  for (const auto& [when, family] : heard) {
+    routes.emplace_back(family, *RouteOf(family, entries_.at(family)));
+  }
+  return routes;
+}
+
+std::vector<MapRegistration> MapRegistrations::Published() const {
+  std::vector<MapRegistration> published;
+  for (const auto& [family, entry] : entries_) {
+    if (entry.published) published.push_back({family.port, entry.observed});
+  }
+  return published;
+}
+
+bool MapRegistrations::any_published() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const auto& entry) { return entry.second.published; });
+}
+
+bool MapRegistrations::refused() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const auto& entry) { return entry.second.refused; });
+}
+
+std::vector<wire::Endpoint> MapRegistrations::Candidates(PortId port) const {
+  std::vector<wire::Endpoint> global;
+  std::vector<wire::Endpoint> all;
+  for (const wire::IpAddress& address : ports_.at(port).addresses) {
+    all.push_back({address, options_.listen_port});
+    if (!address.is_link_local() && !address.is_loopback()) global.push_back(all.back());
+  }
+  // A message names one address at least. The map leaves out those that lead nowhere.
+  std::vector<wire::Endpoint>& candidates = global.empty() ? all : global;
+  if (candidates.size() > kMapMaxCandidates) candidates.resize(kMapMaxCandidates);
+  return candidates;
+}
+
+}  // namespace warp::protocol

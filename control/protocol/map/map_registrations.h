@@ -1,0 +1,122 @@
+// The registrations of this node's ports at one map. There is one for each (port, address family) that can reach the
+// map:
+//
+//                  port up              registered(echo)
+//        (none) ─────────────► Waiting ─────────────────► the same, with the echo, at once
+//           ▲                  ▲     │ registered(published)
+//           │ port down:       │     ▼
+//           └─ deregister      └─ Published ── refresh time, new address, new session: register again
+//                  no answer: again, with back-off; kMapSilentRequests without a word from the map: a new handshake
+#ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_REGISTRATIONS_H_
+#define WARP_CONTROL_PROTOCOL_MAP_MAP_REGISTRATIONS_H_
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "control/protocol/map/map_driver.h"
+#include "control/protocol/map/map_lookups.h"
+#include "control/protocol/map/map_message.h"
+#include "control/protocol/session/identity.h"
+
+namespace warp::protocol {
+
+// A port as it reaches the map over one address family.
+struct PortFamily {
+  PortId port = 0;
+  bool v6 = false;
+
+  bool Has(const wire::IpAddress& address) const { return address.is_v4() != v6; }
+  friend auto operator<=>(const PortFamily&, const PortFamily&) = default;
+};
+
+class MapRegistrations {
+ public:
+  struct Options {
+    std::vector<wire::Endpoint> endpoints;  // of the map; several of one family are tried in turn
+    uint16_t listen_port = wire::kDefaultPort;
+    Duration refresh = kMapRefresh;
+  };
+  // `identity` outlives this.
+  MapRegistrations(Identity& identity, Options options)
+      : identity_(identity), options_(std::move(options)) {}
+
+  // --- What happens. The first two are true when more ports than before can reach the map. ---
+
+  bool SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints);  // not empty
+  bool SetPorts(Instant now, const std::map<PortId, PortState>& ports);
+  // What is registered has changed for all ports, for example the allow list.
+  void Renew(Instant now);
+  // The session is new, and the map may have lost all it knew.
+  void Restart(Instant now);
+  // The map's answer to a register. kTooOld where a later one was heard, or it came by another port.
+  wire::Drop HandleRegistered(Instant now, const Arrival& arrival, MessageOrder order,
+                              const MapRegistered& message);
+  // Forgets ports and registrations.
+  void Clear();
+
+  // --- What to send. ---
+
+  struct Due {
+    Route route;
+    MapRegister message;
+  };
+  Instant NextTimeout() const;  // includes the ports to be withdrawn
+  // The registers that are due, for the allow list of this digest. Each is due again when it gets no answer.
+  std::vector<Due> TakeDue(Instant now, const AllowDigest& allow);
+  // When the first of too many registers without an answer was sent. It is given once; nullopt: no answer is missing.
+  std::optional<Instant> TakeUnanswered() { return std::exchange(unanswered_, std::nullopt); }
+
+  // Ports that went down since the last call. A deregister takes both address families along, so the port's other
+  // family is registered again afterwards.
+  std::vector<PortId> TakeWithdrawn(Instant now);
+
+  // --- What is. ---
+
+  // From every port to every address of the map that it reaches.
+  std::vector<Route> Routes() const;
+  // Routes whose registration is published, the one heard from last first: good for what needs no particular port.
+  std::vector<std::pair<PortFamily, Route>> PublishedRoutes() const;
+  std::vector<MapRegistration> Published() const;
+  bool any_published() const;
+  const std::vector<wire::Endpoint>& endpoints() const { return options_.endpoints; }
+  bool empty() const { return entries_.empty(); }
+  bool refused() const;
+  // How long to wait for an answer of the map, the first time.
+  Duration Retry() const { return std::max<Duration>(kMapRetry, round_trip_ * 2); }
+
+ private:
+  struct Entry {
+    size_t endpoint = 0;  // which of the map's addresses of this family, modulo their number
+    MapChallenge echo{};
+    int echoes = 0;   // in a row
+    int tries = 0;    // registers without an answer
+    Instant next{};   // when to register (again)
+    Instant asked{};  // the first of the registers without an answer
+    bool published = false;
+    bool refused = false;
+    wire::Endpoint observed;
+    MessageOrder heard{};
+    Instant heard_at{};
+  };
+
+  bool Reaches(const PortFamily& family) const;
+  bool Update(Instant now);
+  std::optional<Route> RouteOf(const PortFamily& family, const Entry& entry) const;
+  std::vector<wire::Endpoint> Candidates(PortId port) const;
+
+  Identity& identity_;
+  Options options_;
+  std::map<PortId, PortState> ports_;
+  std::map<PortFamily, Entry> entries_;
+  std::vector<PortId> withdrawn_;
+  std::optional<Instant> unanswered_;
+  Duration round_trip_{};  // smoothed, of registers
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_MAP_MAP_REGISTRATIONS_H_
