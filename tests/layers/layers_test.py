@@ -287,6 +287,18 @@ def check_grammar(source, _build):
         yield f"docs/wire-format.md: {production} stands in no header"
 
 
+def check_pictures(source, _build):
+    """The pictures of docs/state-machines.md are those of the headers they name, and no machine's picture is missing."""
+    pictures = re.findall(r"^```text (\S+\.h)\n(.*?)^```$", read(source, "docs/state-machines.md"), re.MULTILINE | re.DOTALL)
+    for name, picture in pictures:
+        if "".join(f"//{line}\n" for line in picture.splitlines()) not in read(source, name):
+            yield f"docs/state-machines.md: the picture of {name} is not the one in that header"
+    shown = {name for name, _ in pictures}
+    for name in code(source):
+        if name.startswith("control/protocol/") and name not in shown and re.search("^// .*┌", read(source, name), re.MULTILINE):
+            yield f"{name}: its picture is missing in docs/state-machines.md"
+
+
 def check_paths(source, _build):
     """Every file that a document names is there: by its path from the top, or by enough of its end."""
     files = set(tracked(source))
