@@ -1,5 +1,3 @@
-// The pool of sessions is part of the stable ABI from DPDK 23.03 on.
-#define ALLOW_EXPERIMENTAL_API
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 
 #include <rte_bus_vdev.h>
@@ -253,6 +251,14 @@ absl::StatusOr<std::shared_ptr<CryptoDevice>> CryptoDevice::Open(const std::stri
   return result;
 }
 
+// Makes a pool of sessions. DPDK calls the function experimental, and so deprecated, before 23.03.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+rte_mempool* NewSessionPool(const std::string& name, uint32_t sessions, uint32_t size) {
+  return rte_cryptodev_sym_session_pool_create(name.c_str(), sessions, size, 0, 0, SOCKET_ID_ANY);
+}
+#pragma GCC diagnostic pop
+
 absl::Status CryptoDevice::Prepare(uint16_t workers) {
   rte_cryptodev_info info;
   rte_cryptodev_info_get(id_, &info);
@@ -265,8 +271,7 @@ absl::Status CryptoDevice::Prepare(uint16_t workers) {
                                                       " queue pairs for ", workers, " workers"));
   }
   const uint32_t size = rte_cryptodev_sym_get_private_session_size(id_);
-  sessions_.reset(rte_cryptodev_sym_session_pool_create(NewPoolName("sessions").c_str(), kSessions,
-                                                        size, 0, 0, SOCKET_ID_ANY));
+  sessions_.reset(NewSessionPool(NewPoolName("sessions"), kSessions, size));
   if (sessions_ == nullptr) return DeviceError(absl::StrCat(name_, ": sessions"), rte_errno);
   rte_cryptodev_config config{
       .socket_id = SOCKET_ID_ANY, .nb_queue_pairs = workers, .ff_disable = 0};
