@@ -30,7 +30,7 @@ GatePair::GatePair(const Options& options) : options_(options) {
                                .polling = options.polling}));
   watch_ = std::make_unique<control::Watch>(*loop_, dataplane_->wake_fd(), POLLIN, [](uint32_t) {});
   protocol::NodeOptions protocol;
-  protocol.local.wall_clock = os::WallClockHint;
+  protocol.identity.wall_clock = os::WallClockHint;
   protocol_ = std::make_unique<protocol::Node>(std::move(protocol));
 
   const SessionPair sessions = MakeSessions(wire::Cipher::kAes256Gcm);

@@ -22,7 +22,7 @@ void CheckNode(const NodeConfig& config) {
   WARP_FUZZ_CHECK(config.node.listen_port > 0);
   WARP_FUZZ_CHECK(!config.ports.empty() && config.ports.size() <= config.node.max_ports);
   for (const PortConfig& port : config.ports) {
-    WARP_FUZZ_CHECK(!port.name.empty() && !wire::DeviceText(port.device).empty() &&
+    WARP_FUZZ_CHECK(!port.name.empty() && !warp::wire::DeviceText(port.device).empty() &&
                     !port.kernel_side().empty());
     WARP_FUZZ_CHECK((port.kernel_device() != nullptr) == port.kernel_interface.empty());
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/control/config/temp_dir.h"
 
 namespace warp::config {
@@ -26,8 +27,8 @@ class KeyFilesTest : public testing::Test {
 };
 
 TEST_F(KeyFilesTest, ReadsAKeyWithSpaceAroundIt) {
-  for (const std::string& text : {std::string(kPrivate), std::string(kPrivate) + "\n",
-                                  " " + std::string(kPrivate) + "\r\n\n"}) {
+  for (const std::string& text : {std::string(kPrivate), absl::StrCat(kPrivate, "\n"),
+                                  absl::StrCat(" ", kPrivate, "\r\n\n")}) {
     const absl::StatusOr<wire::SecretKey> key = ReadSecretKeyFile(dir_.Write("k", text));
     ASSERT_TRUE(key.ok()) << key.status();
     EXPECT_EQ(key->Public().ToBase64(), kPublic);

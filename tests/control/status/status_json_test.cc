@@ -54,8 +54,8 @@ class StatusJsonTest : public testing::Test {
 
   static protocol::NodeOptions Options() {
     protocol::NodeOptions options;
-    options.local.secret_key = wire::SecretKey::Generate();
-    options.local.wall_clock = [] { return uint64_t{1}; };
+    options.identity.secret_key = wire::SecretKey::Generate();
+    options.identity.wall_clock = [] { return uint64_t{1}; };
     return options;
   }
 

@@ -95,7 +95,8 @@ TEST_F(StatusServerTest, GivesTheTextAndEnds) {
 }
 
 TEST_F(StatusServerTest, TextLargerThanTheSocketsBuffer) {
-  text_ = std::string(5 << 20, 'x') + "end";
+  text_ = std::string(5 << 20, 'x');
+  text_.append("end");
   ASSERT_TRUE(Open().ok());
   Client client(options_.path);
   ASSERT_TRUE(Turn([&] { return client.Ended(); }));
