@@ -135,8 +135,8 @@ struct NodeConfig {
 };
 
 // Reads and checks the file at `path`. Relative paths in it are taken from the file's own directory. With
-// KeyFiles::kRead, reads the key files that it names as well; key files that others can read are refused, and so is this
-// node's own key as that of a peer.
+// KeyFiles::kRead, reads the key files that it names as well; key files that others can read are refused, and so is
+// this node's own key as that of a peer.
 absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path,
                                           KeyFiles key_files = KeyFiles::kRead);
 

@@ -13,8 +13,8 @@ constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
 constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
 constexpr size_t kMaxInterface = 15;
 
-// The alternative that a key belongs to, chosen where another one was. A port with keys of two alternatives is refused by
-// CheckPort, whichever of them is left.
+// The alternative that a key belongs to, chosen where another one was. A port with keys of two alternatives is refused
+// by CheckPort, whichever of them is left.
 template <typename Device>
 Device& DeviceOf(PortConfig& port) {
   auto* device = std::get_if<Device>(&port.device);

@@ -1,4 +1,5 @@
-// A gate is an application's door into a tunnel. This is what every kind of gate offers its tunnel. Control thread only.
+// A gate is an application's door into a tunnel. This is what every kind of gate offers its tunnel. Control thread
+// only.
 #ifndef WARP_CONTROL_GATE_GATE_H_
 #define WARP_CONTROL_GATE_GATE_H_
 

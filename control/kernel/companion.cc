@@ -124,7 +124,8 @@ bool Companion::Write(wire::Bytes frame) {
 }
 
 void Companion::SetCarrier(bool up) {
-  // Linux 5.0. An older kernel leaves the carrier on: the port's frames are lost then, as on a cable that was cut further away.
+  // Linux 5.0. An older kernel leaves the carrier on: the port's frames are lost then, as on a cable that was cut
+  // further away.
   unsigned int carrier = up ? 1 : 0;
   ioctl(fd_.get(), TUNSETCARRIER, &carrier);
 }

@@ -2,9 +2,9 @@
 // port's MAC, through which the kernel does ARP, ND, DHCP and ICMP there, and keeps addresses,
 // routes and neighbours as for an interface of its own.
 //
-// The interface may exist beforehand (ip tuntap add NAME mode tap). Then its addresses, its MTU and whether it is up are
-// the operator's and survive warpd; only its MAC becomes the port's, because frames leave with that. Otherwise warpd
-// creates it and brings it up, and it ends with warpd. Its carrier follows the port's link. Control thread only.
+// The interface may exist beforehand (ip tuntap add NAME mode tap). Then its addresses, its MTU and whether it is up
+// are the operator's and survive warpd; only its MAC becomes the port's, because frames leave with that. Otherwise
+// warpd creates it and brings it up, and it ends with warpd. Its carrier follows the port's link. Control thread only.
 #ifndef WARP_CONTROL_KERNEL_COMPANION_H_
 #define WARP_CONTROL_KERNEL_COMPANION_H_
 

@@ -12,7 +12,8 @@ namespace warp::control {
 namespace {
 
 // A neighbour that has answered before and is silent now is asked more often than the kernel would by itself (once a
-// second), so that it is in use again soon after its return. Since each question is a broadcast, this ends after a time.
+// second), so that it is in use again soon after its return. Since each question is a broadcast, this ends after a
+// time.
 constexpr wire::Duration kEagerInterval = std::chrono::milliseconds(250);
 constexpr wire::Duration kEagerTime = std::chrono::minutes(1);
 constexpr wire::Duration kInterval = std::chrono::seconds(1);
@@ -118,9 +119,9 @@ void Neighbours::Ask(const Key& key) {
               [this, key](nlmsghdr* answer, int) { OnAnswer(key, answer); });
 }
 
-// A router that lost the link forgot our address. If it also lost our answer to its first question, its kernel asks again
-// only a second later; a question of our own tells it at once. NTF_USE would not do: where the router's question has
-// made an entry here, the kernel would not ask for five seconds.
+// A router that lost the link forgot our address. If it also lost our answer to its first question, its kernel asks
+// again only a second later; a question of our own tells it at once. NTF_USE would not do: where the router's question
+// has made an entry here, the kernel would not ask for five seconds.
 void Neighbours::Probe(const Key& key) {
   socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(key, NUD_PROBE, 0))
                    .Put(NDA_DST, key.address));  // without an entry it fails, and Ask makes one
@@ -154,8 +155,8 @@ void Neighbours::Tick() {
     waiting = true;
     if (neighbour.next_use > now) continue;
     if (Interval(neighbour, now) == kEagerInterval) {
-      // The kernel is asking already, once a second. An entry that has failed is asked for at once when it is used. What
-      // the kernel had queued for this neighbour is lost, as it would be two seconds later.
+      // The kernel is asking already, once a second. An entry that has failed is asked for at once when it is used.
+      // What the kernel had queued for this neighbour is lost, as it would be two seconds later.
       socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(entry.first, NUD_FAILED, 0))
                        .Put(NDA_DST, entry.first.address));
     }

@@ -3,8 +3,8 @@
 //
 // One non-blocking socket carries dumps, questions and multicast events, so that what arrives later is newer. After an
 // overrun (ENOBUFS) everything is dumped again, and the old state stands meanwhile (make before break). Questions are
-// sent by a worker thread of the kernel, because the kernel answers them within the sender's own call and under its RTNL
-// lock. Control thread only; handlers are called as control/loop/subscribers.h says.
+// sent by a worker thread of the kernel, because the kernel answers them within the sender's own call and under its
+// RTNL lock. Control thread only; handlers are called as control/loop/subscribers.h says.
 #ifndef WARP_CONTROL_KERNEL_NETLINK_H_
 #define WARP_CONTROL_KERNEL_NETLINK_H_
 
@@ -27,8 +27,8 @@ class Netlink {
   using InterfaceHandler = std::function<void(const InterfaceState&)>;
   using NextHopHandler = std::function<void(const NextHop&)>;
 
-  // Opens the socket and waits for the first dump, which takes milliseconds, so that Find knows every interface from the
-  // start.
+  // Opens the socket and waits for the first dump, which takes milliseconds, so that Find knows every interface from
+  // the start.
   static absl::StatusOr<std::unique_ptr<Netlink>> Open(Loop& loop);
   virtual ~Netlink() = default;
 

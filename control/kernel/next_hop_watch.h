@@ -1,7 +1,7 @@
 // The next hop of one destination through one interface, kept up to date for its subscriber.
 //
-// The kernel is asked for the route, and its answer leads to a neighbour, which Neighbours keeps fresh. One question for
-// the route is under way at a time; what changes meanwhile is asked for after the answer.
+// The kernel is asked for the route, and its answer leads to a neighbour, which Neighbours keeps fresh. One question
+// for the route is under way at a time; what changes meanwhile is asked for after the answer.
 //
 //   AskRoute ──► answer ──► neighbour ──► Publish
 //      │            └── no route ───────────┤

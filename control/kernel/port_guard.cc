@@ -67,8 +67,8 @@ absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port) {
   const sock_fprog program{.len = 1, .filter = drop_all};
   if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
     return Explain(port, errno);
-  // A socket without UDP_GRO would make the kernel cut each joined frame that comes by, only to drop the pieces. With it,
-  // the kernel also joins what network adapters receive one by one, before the ports see it.
+  // A socket without UDP_GRO would make the kernel cut each joined frame that comes by, only to drop the pieces. With
+  // it, the kernel also joins what network adapters receive one by one, before the ports see it.
   const int on = 1;
   if (PacketSocketsTakeSegments()) setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof(on));
   if (Bind(fd.get(), v6, port) != 0) return Explain(port, errno);

@@ -1,5 +1,5 @@
-// A Loop's back end by epoll, for systems where io_uring is forbidden or absent. A turn without events costs one system call
-// here, and sends that may block go to a helper thread.
+// A Loop's back end by epoll, for systems where io_uring is forbidden or absent. A turn without events costs one system
+// call here, and sends that may block go to a helper thread.
 #ifndef WARP_CONTROL_LOOP_EPOLL_POLLER_H_
 #define WARP_CONTROL_LOOP_EPOLL_POLLER_H_
 

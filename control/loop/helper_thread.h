@@ -1,5 +1,5 @@
-// A thread for calls that may block for as long as they like, so that the loop's thread never does. It makes them one after
-// the other; what each found is handed back to the loop's thread, which makes all calls of this class.
+// A thread for calls that may block for as long as they like, so that the loop's thread never does. It makes them one
+// after the other; what each found is handed back to the loop's thread, which makes all calls of this class.
 //
 //   helper->Submit([name] {                         // on the helper thread
 //     Result result = LookUp(name);
@@ -23,14 +23,14 @@ class HelperThread {
 
   // `name`: at most 15 characters, for ps(1). Unavailable where the process is out of descriptors.
   static absl::StatusOr<std::unique_ptr<HelperThread>> Start(const char* name);
-  // Drops the calls that have not begun, and joins the thread. One that hangs in a call for more than a second is left to
-  // end by itself; nothing of its owner is touched by then.
+  // Drops the calls that have not begun, and joins the thread. One that hangs in a call for more than a second is left
+  // to end by itself; nothing of its owner is touched by then.
   ~HelperThread();
   HelperThread(const HelperThread&) = delete;
   HelperThread& operator=(const HelperThread&) = delete;
 
-  // What `call` captures must outlive the thread, thus be its own or shared. What `Finish` captures need only live until
-  // this object ends.
+  // What `call` captures must outlive the thread, thus be its own or shared. What `Finish` captures need only live
+  // until this object ends.
   void Submit(std::function<Finish()> call);
 
   // Readable while calls have finished.

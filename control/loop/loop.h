@@ -11,16 +11,16 @@
 // Code that runs on a loop takes the time from now(), or as a parameter, and never from a clock, so that all parts of a
 // turn agree on it.
 //
-// The loop tells readiness; the data itself moves by recvmmsg and sendmmsg, which cost the same per datagram as requests in
-// an io_uring (docs/decisions.md) and need no buffers lent to the kernel. The exception is AsyncSend: a send that may wait for
-// a lock of the kernel is made on another thread.
+// The loop tells readiness; the data itself moves by recvmmsg and sendmmsg, which cost the same per datagram as
+// requests in an io_uring (docs/decisions.md) and need no buffers lent to the kernel. The exception is AsyncSend: a
+// send that may wait for a lock of the kernel is made on another thread.
 //
-// A loop has one of two back ends (poller.h): io_uring, by which a turn without events costs no system call, or epoll where
-// the system forbids io_uring. They behave alike.
+// A loop has one of two back ends (poller.h): io_uring, by which a turn without events costs no system call, or epoll
+// where the system forbids io_uring. They behave alike.
 //
-// Single-threaded: the thread that opened the loop makes all calls. Watches, timers, tasks and sends belong to their creator,
-// unregister in their destructor, and must not outlive the loop. A callback may destroy any of them, its own included; one
-// that was destroyed is not called again, even if its event had already happened.
+// Single-threaded: the thread that opened the loop makes all calls. Watches, timers, tasks and sends belong to their
+// creator, unregister in their destructor, and must not outlive the loop. A callback may destroy any of them, its own
+// included; one that was destroyed is not called again, even if its event had already happened.
 #ifndef WARP_CONTROL_LOOP_LOOP_H_
 #define WARP_CONTROL_LOOP_LOOP_H_
 
@@ -60,19 +60,19 @@ class Loop {
   // The time of the present turn. It is read once per turn, and anew after a sleep.
   wire::Instant now() const { return now_; }
 
-  // Begins a turn: reads the clock, and returns the time. An owner whose turn starts with work of its own calls this before
-  // that work; otherwise RunOnce does it.
+  // Begins a turn: reads the clock, and returns the time. An owner whose turn starts with work of its own calls this
+  // before that work; otherwise RunOnce does it.
   wire::Instant BeginTurn();
 
   // A fresh reading, to measure how long something took or to poll the kernel during set-up. It leaves now() as it is.
   wire::Instant ReadClock() const;
 
-  // Runs up to `max_events` callbacks of descriptors, then the timers that are due, then the tasks scheduled before this
-  // call. Returns how many callbacks ran.
+  // Runs up to `max_events` callbacks of descriptors, then the timers that are due, then the tasks scheduled before
+  // this call. Returns how many callbacks ran.
   size_t RunOnce(size_t max_events);
 
-  // Sleeps until there is something for RunOnce to do, or `timeout` has passed since now(); 0 or less only looks. Returns at
-  // once where events, tasks or due timers are waiting. Reads the clock afterwards.
+  // Sleeps until there is something for RunOnce to do, or `timeout` has passed since now(); 0 or less only looks.
+  // Returns at once where events, tasks or due timers are waiting. Reads the clock afterwards.
   void Wait(wire::Duration timeout);
 
   // The same for an owner that sleeps by its own means:
@@ -93,7 +93,8 @@ class Loop {
   friend class AsyncSend;
   using Handler = std::function<void(int result)>;
 
-  // One request of the poller: a poll, or a send. Its id is its number and generation, so that a late event finds nobody.
+  // One request of the poller: a poll, or a send. Its id is its number and generation, so that a late event finds
+  // nobody.
   struct Slot {
     uint32_t generation = 1;
     bool used = false;
@@ -124,12 +125,12 @@ class Loop {
   std::vector<class Task*> tasks_;  // null: destroyed meanwhile
 };
 
-// Tells when a descriptor becomes ready: edge-triggered, as epoll's EPOLLET. The callback must go on until EAGAIN (or a short
-// count), or schedule a Task to continue: what it leaves is not told again. Readiness at construction is told.
+// Tells when a descriptor becomes ready: edge-triggered, as epoll's EPOLLET. The callback must go on until EAGAIN (or a
+// short count), or schedule a Task to continue: what it leaves is not told again. Readiness at construction is told.
 class Watch {
  public:
-  // `events`: POLLIN, POLLOUT; the callback gets those that happened, and POLLERR and POLLHUP unasked; POLLNVAL, once, where
-  // the descriptor cannot be polled. `fd` stays the caller's; destroy the watch before closing it.
+  // `events`: POLLIN, POLLOUT; the callback gets those that happened, and POLLERR and POLLHUP unasked; POLLNVAL, once,
+  // where the descriptor cannot be polled. `fd` stays the caller's; destroy the watch before closing it.
   Watch(Loop& loop, int fd, uint32_t events, std::function<void(uint32_t events)> callback);
   ~Watch();
   Watch(const Watch&) = delete;
@@ -180,8 +181,8 @@ class Task {
   bool scheduled_ = false;
 };
 
-// Sends bytes on a socket from another thread, one call at a time: for sockets whose send does the work of the request itself
-// and may wait for a lock (rtnetlink and its RTNL), which the loop's thread must not.
+// Sends bytes on a socket from another thread, one call at a time: for sockets whose send does the work of the request
+// itself and may wait for a lock (rtnetlink and its RTNL), which the loop's thread must not.
 class AsyncSend {
  public:
   // `callback` gets the result of the call: bytes sent, or a negative errno.

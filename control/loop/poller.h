@@ -1,5 +1,6 @@
-// The back end of a Loop: tells which descriptors have become ready, sleeps until one does, and makes sends that may block.
-// UringPoller is the usual one; EpollPoller serves where the system forbids io_uring. The loop's thread makes all calls.
+// The back end of a Loop: tells which descriptors have become ready, sleeps until one does, and makes sends that may
+// block. UringPoller is the usual one; EpollPoller serves where the system forbids io_uring. The loop's thread makes
+// all calls.
 #ifndef WARP_CONTROL_LOOP_POLLER_H_
 #define WARP_CONTROL_LOOP_POLLER_H_
 
@@ -25,8 +26,8 @@ class Poller {
 
   virtual ~Poller() = default;  // waits for the sends under way, though not for ever
 
-  // Tells each time when `fd` becomes ready for one of `events`, edge-triggered as epoll's EPOLLET, and at once if it is ready.
-  // A descriptor may have several polls. Where it cannot be polled, one event with a negative errno says so.
+  // Tells each time when `fd` becomes ready for one of `events`, edge-triggered as epoll's EPOLLET, and at once if it
+  // is ready. A descriptor may have several polls. Where it cannot be polled, one event with a negative errno says so.
   virtual void AddPoll(uint64_t id, int fd, uint32_t events) = 0;
   // Holds the descriptor's file no longer when it returns, so that closing `fd` closes the file.
   virtual void RemovePoll(uint64_t id, int fd) = 0;
@@ -41,7 +42,8 @@ class Poller {
   // Until something has happened, or `time`, which is more than 0, has passed.
   virtual void Sleep(wire::Duration time) = 0;
 
-  // Between Arm and Disarm, `wake_fd` is readable once something has happened. What happened before Arm, HasEvents tells.
+  // Between Arm and Disarm, `wake_fd` is readable once something has happened. What happened before Arm, HasEvents
+  // tells.
   virtual void Arm() = 0;
   virtual void Disarm(bool woken) = 0;  // whether wake_fd was readable
   virtual int wake_fd() const = 0;

@@ -1,6 +1,6 @@
-// How long a thread without a CPU of its own goes on looking for work before it sleeps: about as long as it pays, by what
-// sleeping brought lately. A sleep that ends soon cost two context switches for nothing, so the window grows; one that lasts
-// shows that looking was in vain, so it shrinks. (The rule by which KVM's halt polling finds its interval.)
+// How long a thread without a CPU of its own goes on looking for work before it sleeps: about as long as it pays, by
+// what sleeping brought lately. A sleep that ends soon cost two context switches for nothing, so the window grows; one
+// that lasts shows that looking was in vain, so it shrinks. (The rule by which KVM's halt polling finds its interval.)
 #ifndef WARP_CONTROL_LOOP_SPIN_WINDOW_H_
 #define WARP_CONTROL_LOOP_SPIN_WINDOW_H_
 

@@ -85,11 +85,12 @@ void UringPoller::AddPoll(uint64_t id, int fd, uint32_t events) {
 
 void UringPoller::RemovePoll(uint64_t id, int) {
   io_uring_sqe* sqe = NextSqe();
-  // io_uring_prep_poll_remove would fail (EALREADY) while a wake-up of the request is under way, and leave it armed for good
-  // and the file open.
+  // io_uring_prep_poll_remove would fail (EALREADY) while a wake-up of the request is under way, and leave it armed for
+  // good and the file open.
   io_uring_prep_cancel64(sqe, id, 0);
   io_uring_sqe_set_data64(sqe, kNobody);
-  // This cannot wait for the next turn: until it is submitted, the request holds the file open, and a socket's address taken.
+  // This cannot wait for the next turn: until it is submitted, the request holds the file open, and a socket's address
+  // taken.
   Submit();
 }
 

@@ -10,9 +10,9 @@ namespace warp::os {
 
 enum class SocketBuffer { kReceive, kSend };
 
-// Asks for a socket buffer of `bytes`, which the kernel doubles for its own overhead (socket(7)). CAP_NET_ADMIN passes the
-// system's limits (net.core.rmem_max and wmem_max). Without it the buffer becomes as large as they allow, and the call
-// returns false with the errno of the refusal: most callers are content with that.
+// Asks for a socket buffer of `bytes`, which the kernel doubles for its own overhead (socket(7)). CAP_NET_ADMIN passes
+// the system's limits (net.core.rmem_max and wmem_max). Without it the buffer becomes as large as they allow, and the
+// call returns false with the errno of the refusal: most callers are content with that.
 inline bool EnlargeSocketBuffer(int fd, SocketBuffer buffer, int bytes) {
   const bool receive = buffer == SocketBuffer::kReceive;
   const int forced = receive ? SO_RCVBUFFORCE : SO_SNDBUFFORCE;

@@ -25,8 +25,8 @@ class ThreadChecker {
            owner_.compare_exchange_strong(owner, self, std::memory_order_relaxed);
   }
 
-  // The object is about to be handed to another thread: it belongs to the next one that asks. The caller sees to it that
-  // nobody uses the object meanwhile.
+  // The object is about to be handed to another thread: it belongs to the next one that asks. The caller sees to it
+  // that nobody uses the object meanwhile.
   void Detach() { owner_.store(std::thread::id(), std::memory_order_relaxed); }
 
  private:

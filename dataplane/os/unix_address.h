@@ -21,7 +21,8 @@ class UnixAddress {
   // As the kernel tells a sender's; `size` is msg_namelen's.
   static UnixAddress Of(const sockaddr_un& address, socklen_t size);
 
-  // Whether it can be answered from any network namespace and directory: an absolute path, neither abstract nor missing.
+  // Whether it can be answered from any network namespace and directory: an absolute path, neither abstract nor
+  // missing.
   bool is_reachable() const { return size_ > 0 && address_.sun_path[0] == '/'; }
   // Empty for what has none: unnamed, abstract or of another family.
   std::string path() const;

@@ -24,8 +24,8 @@ namespace warp::map {
 
 class Server {
  public:
-  // Opens everything and blocks SIGTERM and SIGINT in this thread: call it before any other thread is started. An error is
-  // one sentence for a human, and leaves nothing behind.
+  // Opens everything and blocks SIGTERM and SIGINT in this thread: call it before any other thread is started. An error
+  // is one sentence for a human, and leaves nothing behind.
   static absl::StatusOr<std::unique_ptr<Server>> Open(config::MapConfig config);
 
   const wire::PublicKey& public_key() const { return handler_.public_key(); }

@@ -54,8 +54,8 @@ bool Enable(int fd, int level, int option) {
   return setsockopt(fd, level, option, &on, sizeof(on)) == 0;
 }
 
-// A map that was killed a moment ago holds its addresses until the kernel has torn down its io_uring: they are tried again
-// for a second.
+// A map that was killed a moment ago holds its addresses until the kernel has torn down its io_uring: they are tried
+// again for a second.
 bool Bind(int fd, const os::SocketAddress& address) {
   for (int attempt = 0; bind(fd, address.get(), address.size()) != 0; ++attempt) {
     if (errno != EADDRINUSE || attempt == kBindAttempts) return false;

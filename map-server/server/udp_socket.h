@@ -18,7 +18,8 @@ namespace warp::map {
 
 class UdpSocket {
  public:
-  // The unspecified address takes all of its family, port 0 any free port. Errors are one sentence that names the address.
+  // The unspecified address takes all of its family, port 0 any free port. Errors are one sentence that names the
+  // address.
   static absl::StatusOr<std::unique_ptr<UdpSocket>> Open(const wire::Endpoint& listen);
   ~UdpSocket();
 

@@ -1,5 +1,5 @@
-// A dataplane without lcores: packets are heap memory, what is submitted stays where a test can look at it, and the test
-// says what became of it. lcore::Packet's methods are defined here too, in place of those over mbufs.
+// A dataplane without lcores: packets are heap memory, what is submitted stays where a test can look at it, and the
+// test says what became of it. lcore::Packet's methods are defined here too, in place of those over mbufs.
 #ifndef WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
 #define WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
 

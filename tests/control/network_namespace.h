@@ -1,5 +1,5 @@
-// A network namespace of a test's own, held by a thread: it and its interfaces end with the object. Nothing is named, so that
-// tests run side by side.
+// A network namespace of a test's own, held by a thread: it and its interfaces end with the object. Nothing is named,
+// so that tests run side by side.
 #ifndef WARP_TESTS_CONTROL_NETWORK_NAMESPACE_H_
 #define WARP_TESTS_CONTROL_NETWORK_NAMESPACE_H_
 

@@ -171,7 +171,7 @@ def check_length(source, _build):
 
 def check_columns(source, _build):
     """Comments and the prose of documents keep to 120 columns; clang-format looks after the code."""
-    for name in sorted(tracked(source)):
+    for name in sorted(set(tracked(source)) - {"docs/config.md"}):  # which is generated, a paragraph for each key
         if name.endswith((".h", ".cc")):
             prose = re.compile(r"\s*//")
             text = read(source, name)

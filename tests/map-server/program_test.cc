@@ -1,5 +1,5 @@
-// The real warp-map, started on loopback with ports of the kernel's choice, and nodes that talk to it through real sockets.
-// Waiting is for events, with a limit that only a hang reaches.
+// The real warp-map, started on loopback with ports of the kernel's choice, and nodes that talk to it through real
+// sockets. Waiting is for events, with a limit that only a hang reaches.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -11,9 +11,9 @@ namespace warp::config {
 
 enum class Readers : bool { kAnyone, kOwnerAlone };
 
-// Returns the contents of the file at `path`, at most `limit` bytes. The error is InvalidArgument, with a phrase that does
-// not name the file: it is missing, not a regular file (opening never waits, as it would for a FIFO's writer), too large
-// or, with kOwnerAlone, open to group or others.
+// Returns the contents of the file at `path`, at most `limit` bytes. The error is InvalidArgument, with a phrase that
+// does not name the file: it is missing, not a regular file (opening never waits, as it would for a FIFO's writer), too
+// large or, with kOwnerAlone, open to group or others.
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t limit,
                                             Readers readers = Readers::kAnyone);
 

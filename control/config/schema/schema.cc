@@ -8,8 +8,8 @@
 namespace warp::config {
 namespace {
 
-// Suggests the nearest key of the section, or else the sections of the whole configuration that have a key of that name,
-// or else lists the keys of the section.
+// Suggests the nearest key of the section, or else the sections of the whole configuration that have a key of that
+// name, or else lists the keys of the section.
 std::string WhatInstead(const Section& root, const Section& section, absl::string_view key) {
   const std::vector<std::string> names = section.KeyNames();
   std::string hint = DidYouMean(key, names);

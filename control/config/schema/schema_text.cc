@@ -24,8 +24,8 @@ class ExampleWriter {
   }
 
  private:
-  // `indent` stands before every line. A section that is a comment (`commented`) has comments for keys, with their `#` in
-  // the section's own column (`hash_indent`).
+  // `indent` stands before every line. A section that is a comment (`commented`) has comments for keys, with their `#`
+  // in the section's own column (`hash_indent`).
   void WriteKeys(const Section& section, const std::string& indent, bool commented,
                  const std::string& hash_indent, bool item = false) {
     bool first = true;

@@ -1,5 +1,5 @@
-// Takes datagrams from a UDP socket, many per system call: one recvmmsg makes several receives, and with UDP_GRO each of
-// them brings up to 64 datagrams of equal size (the last may be shorter).
+// Takes datagrams from a UDP socket, many per system call: one recvmmsg makes several receives, and with UDP_GRO each
+// of them brings up to 64 datagrams of equal size (the last may be shorter).
 #ifndef WARP_CONTROL_GATE_LOOPBACK_GRO_RECEIVER_H_
 #define WARP_CONTROL_GATE_LOOPBACK_GRO_RECEIVER_H_
 

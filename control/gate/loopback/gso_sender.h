@@ -1,5 +1,5 @@
-// Sends payloads on a UDP socket to one receiver, many per system call: payloads of equal size in a row (the last may be
-// shorter) are a run and leave as one UDP_SEGMENT send, and one sendmmsg sends all runs of a flush.
+// Sends payloads on a UDP socket to one receiver, many per system call: payloads of equal size in a row (the last may
+// be shorter) are a run and leave as one UDP_SEGMENT send, and one sendmmsg sends all runs of a flush.
 #ifndef WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
 #define WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
 

@@ -1,16 +1,16 @@
 // A gate on the loopback interface: one UDP socket at 127.0.0.1:port or [::1]:port.
 //
 // From the application (journey out, step 1): the gate receives with UDP_GRO into buffers of its own. A sender's
-// UDP_SEGMENT batch thus arrives as one receive of up to 64 payloads, and one system call makes several receives. To the
-// application (journey in, step 6): payloads leave from the same socket, so that an unchanged application sees the
+// UDP_SEGMENT batch thus arrives as one receive of up to 64 payloads, and one system call makes several receives. To
+// the application (journey in, step 6): payloads leave from the same socket, so that an unchanged application sees the
 // address that it sends to answer, and payloads of equal size leave as one UDP_SEGMENT send (linux/udp.h;
 // Documentation/networking/segmentation-offloads).
 //
 // The receiver is `deliver` where that is set, and otherwise the last sender. Only loopback addresses may send
 // (foreign_sender). UDP cannot hold its sender back: what the application sends faster than the gate receives finds no
 // room in the gate's socket buffer (gate_full), and what a receiver does not read is lost in its own buffer, which only
-// the kernel counts (nstat UdpRcvbufErrors). The kernel reports a receiver that has gone afterwards, by ICMP. It costs no
-// more than one failed send per Flush, and is sent to again each time.
+// the kernel counts (nstat UdpRcvbufErrors). The kernel reports a receiver that has gone afterwards, by ICMP. It costs
+// no more than one failed send per Flush, and is sent to again each time.
 #ifndef WARP_CONTROL_GATE_LOOPBACK_LOOPBACK_GATE_H_
 #define WARP_CONTROL_GATE_LOOPBACK_LOOPBACK_GATE_H_
 

@@ -1,9 +1,9 @@
 // Makes Unix datagram sockets with a queue of a chosen length.
 //
-// The kernel fixes how many unread datagrams a socket holds when the socket is made, from net.unix.max_dgram_qlen of its
-// network namespace (unix(7)). A gate needs a short queue, and the host's setting is not ours to change. Therefore a
-// thread in a network namespace of its own makes the sockets, and sleeps between. Applications reach them by path from
-// every namespace, but senders with abstract names cannot be answered from there.
+// The kernel fixes how many unread datagrams a socket holds when the socket is made, from net.unix.max_dgram_qlen of
+// its network namespace (unix(7)). A gate needs a short queue, and the host's setting is not ours to change. Therefore
+// a thread in a network namespace of its own makes the sockets, and sleeps between. Applications reach them by path
+// from every namespace, but senders with abstract names cannot be answered from there.
 #ifndef WARP_CONTROL_GATE_UNIX_SHORT_QUEUE_SOCKETS_H_
 #define WARP_CONTROL_GATE_UNIX_SHORT_QUEUE_SOCKETS_H_
 

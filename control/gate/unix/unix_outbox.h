@@ -1,5 +1,5 @@
-// Payloads for an application that does not read at the moment. They are copies, so that they hold no packet memory, and
-// their number, bytes and time are bounded.
+// Payloads for an application that does not read at the moment. They are copies, so that they hold no packet memory,
+// and their number, bytes and time are bounded.
 #ifndef WARP_CONTROL_GATE_UNIX_UNIX_OUTBOX_H_
 #define WARP_CONTROL_GATE_UNIX_UNIX_OUTBOX_H_
 

@@ -1,8 +1,8 @@
 // A gate at a Unix seqpacket socket. Applications connect to it, and each of their payloads is one record.
 //
-// From the applications (journey out, step 1): as at a datagram gate, a payload is looked at and removed only when it is
-// done, so that the client's SIOCOUTQ falls to zero when its last payload was sent. `queue` bounds the payloads of all
-// clients together, which take turns with one payload each. A connection also has room of its own, the client's
+// From the applications (journey out, step 1): as at a datagram gate, a payload is looked at and removed only when it
+// is done, so that the client's SIOCOUTQ falls to zero when its last payload was sent. `queue` bounds the payloads of
+// all clients together, which take turns with one payload each. A connection also has room of its own, the client's
 // SO_SNDBUF: send() fills that before it blocks.
 //
 // To the applications (journey in, step 6): every client gets each payload of the peer. A client that does not read has

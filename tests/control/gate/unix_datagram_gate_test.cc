@@ -262,7 +262,8 @@ TEST_F(UnixDatagramGateTest, KeepsWhatTheSinkDoesNotTake) {
   EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
 }
 
-// What send() has returned for, and the kernel no longer has, goes at a shutdown; what the kernel has goes with the socket.
+// What send() has returned for, and the kernel no longer has, goes at a shutdown; what the kernel has goes with the
+// socket.
 TEST_F(UnixDatagramGateTest, GivesWhatItKeptWhenItIsDrained) {
   Open(16);
   sink_.room = 2;

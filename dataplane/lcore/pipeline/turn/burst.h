@@ -24,8 +24,8 @@ class Burst {
   }
   T& Add(const T& item) { return Add() = item; }
   void Clear() { size_ = 0; }
-  // Moves item `from` forward to place `to`, where items between were let go. Resize asserts what a stage kept, since an
-  // assertion for each packet would cost 2 % of a duplicate.
+  // Moves item `from` forward to place `to`, where items between were let go. Resize asserts what a stage kept, since
+  // an assertion for each packet would cost 2 % of a duplicate.
   void Keep(uint16_t from, uint16_t to) {
     if (from != to) items_[to] = items_[from];
   }
