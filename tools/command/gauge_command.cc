@@ -1,24 +1,20 @@
 #include "tools/command/gauge_command.h"
 
 #include <signal.h>
-#include <sys/signalfd.h>
 
 #include <iostream>
 
-#include "dataplane/os/unique_fd.h"
+#include "dataplane/os/signals.h"
 #include "tools/terminal/complain.h"
 
 namespace warp::tools {
 namespace {
 
 // From here on the signals that end a run are read from a descriptor; threads made later inherit that.
-os::UniqueFd CatchSignals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGINT);
-  ::sigaddset(&signals, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return os::UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC));
+absl::StatusOr<os::SignalFd> CatchSignals() {
+  const sigset_t signals = os::SignalSet({SIGINT, SIGTERM});
+  os::BlockSignals(signals);
+  return os::SignalFd::Open(signals);
 }
 
 int Print(const absl::StatusOr<GaugeReport>& report, bool json) {
@@ -27,21 +23,26 @@ int Print(const absl::StatusOr<GaugeReport>& report, bool json) {
   return std::cout ? 0 : Complain("cannot write the report");
 }
 
+// `run` takes a descriptor that becomes readable when the run is to end.
+template <typename Run>
+int RunUntilSignal(Run run, bool json) {
+  const absl::StatusOr<os::SignalFd> stop = CatchSignals();
+  if (!stop.ok()) return Complain(stop.status().message());
+  return Print(run(stop->fd()), json);
+}
+
 }  // namespace
 
 int RunGauge(const GaugeTxOptions& options, bool json) {
-  const os::UniqueFd stop = CatchSignals();
-  return Print(RunGaugeTx(options, stop.get()), json);
+  return RunUntilSignal([&](int stop) { return RunGaugeTx(options, stop); }, json);
 }
 
 int RunGauge(const GaugeRxOptions& options, bool json) {
-  const os::UniqueFd stop = CatchSignals();
-  return Print(RunGaugeRx(options, stop.get()), json);
+  return RunUntilSignal([&](int stop) { return RunGaugeRx(options, stop); }, json);
 }
 
 int RunGauge(const GaugeEchoOptions& options, bool json) {
-  const os::UniqueFd stop = CatchSignals();
-  return Print(RunGaugeEcho(options, stop.get()), json);
+  return RunUntilSignal([&](int stop) { return RunGaugeEcho(options, stop); }, json);
 }
 
 }  // namespace warp::tools

@@ -1,15 +1,14 @@
 #include "tools/command/status_client.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/os/unix_address.h"
 
 namespace warp::tools {
 namespace {
@@ -24,21 +23,19 @@ absl::Status NoAnswer(const std::string& path, absl::string_view why) {
 }  // namespace
 
 absl::StatusOr<std::string> FetchStatus(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return NoAnswer(path, "the path is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const absl::StatusOr<os::UnixAddress> address = os::UnixAddress::Of(path);
+  if (!address.ok()) return NoAnswer(path, address.status().message());
 
-  const os::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  const os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
+  if (connect(fd.get(), address->get(), address->size()) != 0) {
     return NoAnswer(path, errno == EAGAIN ? "it is busy" : os::ErrnoText(errno));
   }
   std::string status;
   char buffer[65536];
   while (true) {
-    const ssize_t got = ::recv(fd.get(), buffer, sizeof buffer, 0);
+    const ssize_t got = recv(fd.get(), buffer, sizeof(buffer), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return NoAnswer(path, errno == EAGAIN ? "it says nothing" : os::ErrnoText(errno));
     if (got == 0) break;

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +11,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
+#include "dataplane/os/signals.h"
 #include "dataplane/os/unique_fd.h"
 #include "tools/run/run_application.h"
 #include "tools/run/run_supervisor.h"
@@ -36,28 +37,28 @@ int ExitStatus(int status) {
 
 void Tell(int front, News::Kind kind, int value) {
   const News news{kind, value};
-  [[maybe_unused]] const ssize_t written = ::write(front, &news, sizeof(news));
+  [[maybe_unused]] const ssize_t written = write(front, &news, sizeof(news));
 }
 
 // Lets go of all descriptors and of the directory, so that nothing stays open or in use that the application gives up.
 void LetGoOfSurroundings() {
-  ::setsid();
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
-  ::close(null);
-  [[maybe_unused]] const int changed = ::chdir("/");
+  setsid();
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
+  close(null);
+  [[maybe_unused]] const int changed = chdir("/");
 }
 
 // Reaps children. True once the application has ended; the front has been told how.
 bool Reap(pid_t application, int front) {
   int status = 0;
-  for (pid_t child; (child = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+  for (pid_t child; (child = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
     if (child != application) continue;
     if (WIFSTOPPED(status)) {
       Tell(front, News::Kind::kStopped, WSTOPSIG(status));
       continue;
     }
-    ::prctl(PR_SET_PDEATHSIG, 0);  // the front ends now; what the application left behind goes on
+    prctl(PR_SET_PDEATHSIG, 0);  // the front ends now; what the application left behind goes on
     Tell(front, News::Kind::kEnded, ExitStatus(status));
     return true;
   }
@@ -70,7 +71,7 @@ bool Reap(pid_t application, int front) {
   absl::StatusOr<StartedApplication> application = StartApplication(command, signals);
   if (!application.ok()) {
     Tell(front.get(), News::Kind::kEnded, Complain(application.status().message()));
-    ::_exit(1);
+    _exit(1);
   }
   // Never destroyed: its threads end with the process.
   auto* supervisor = new RunSupervisor(std::move(application->listener), gate_path);
@@ -79,23 +80,19 @@ bool Reap(pid_t application, int front) {
   application->Release();
   LetGoOfSurroundings();
 
-  sigset_t children;
-  ::sigemptyset(&children);
-  ::sigaddset(&children, SIGCHLD);
-  const os::UniqueFd changes(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  const absl::StatusOr<os::SignalFd> changes = os::SignalFd::Open(os::SignalSet({SIGCHLD}));
   bool waits = false;
   for (bool ended = false, alone = false; !ended || !alone;) {
-    pollfd watched[] = {{.fd = changes.get(), .events = POLLIN, .revents = 0},
+    pollfd watched[] = {{.fd = changes.ok() ? changes->fd() : -1, .events = POLLIN, .revents = 0},
                         {.fd = alone ? -1 : supervisor->listener(), .events = 0, .revents = 0}};
-    ::poll(watched, 2, waits ? kLook : 10 * kLook);
-    signalfd_siginfo change;
-    while (::read(changes.get(), &change, sizeof(change)) > 0) {
+    poll(watched, 2, waits ? kLook : 10 * kLook);
+    while (changes.ok() && changes->Read().has_value()) {
     }
     if (!ended && (ended = Reap(application->pid, front.get()))) front = os::UniqueFd();
     alone = alone || watched[1].revents != 0;  // nobody is left who could ask
     waits = supervisor->LetGo();
   }
-  ::_exit(0);
+  _exit(0);
 }
 
 // A signal of the terminal goes to the whole group, so the application has it already. One that a process sends to us
@@ -103,26 +100,26 @@ bool Reap(pid_t application, int front) {
 void PassOn(const signalfd_siginfo& signal, pid_t application) {
   const bool from_process = signal.ssi_code <= 0;  // so SIGCHLD is not
   if (!from_process || signal.ssi_pid == static_cast<uint32_t>(application)) return;
-  ::kill(application, static_cast<int>(signal.ssi_signo));
+  kill(application, static_cast<int>(signal.ssi_signo));
 }
 
 int Front(int supervisor_news, const sigset_t& all) {
-  const os::UniqueFd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+  const absl::StatusOr<os::SignalFd> signals = os::SignalFd::Open(all);
+  if (!signals.ok()) return Complain(signals.status().message());
   pid_t application = 0;
   while (true) {
     // Signals stay pending until there is an application to pass them to.
     pollfd watched[] = {
         {.fd = supervisor_news, .events = POLLIN, .revents = 0},
-        {.fd = application != 0 ? signals.get() : -1, .events = POLLIN, .revents = 0}};
-    ::poll(watched, 2, -1);
-    signalfd_siginfo signal;
-    while (watched[1].revents != 0 &&
-           ::read(signals.get(), &signal, sizeof(signal)) == sizeof(signal)) {
-      PassOn(signal, application);
+        {.fd = application != 0 ? signals->fd() : -1, .events = POLLIN, .revents = 0}};
+    poll(watched, 2, -1);
+    if (watched[1].revents != 0) {
+      while (const std::optional<signalfd_siginfo> signal = signals->Read())
+        PassOn(*signal, application);
     }
     if (watched[0].revents == 0) continue;
     News news;
-    if (::read(supervisor_news, &news, sizeof(news)) != sizeof(news)) {
+    if (read(supervisor_news, &news, sizeof(news)) != sizeof(news)) {
       return Complain("the supervisor of the application was killed, and the application with it");
     }
     switch (news.kind) {
@@ -130,7 +127,7 @@ int Front(int supervisor_news, const sigset_t& all) {
         application = news.value;
         break;
       case News::Kind::kStopped:
-        ::kill(::getpid(), SIGSTOP);  // so that a shell sees it
+        kill(getpid(), SIGSTOP);  // so that a shell sees it
         break;
       case News::Kind::kEnded:
         return news.value;
@@ -141,22 +138,21 @@ int Front(int supervisor_news, const sigset_t& all) {
 }  // namespace
 
 int RunApplication(const std::string& gate_path, const std::vector<std::string>& command) {
-  sigset_t all;
-  ::sigfillset(&all);
+  const sigset_t all = os::AllSignals();
   InheritedSignals signals;
-  ::pthread_sigmask(SIG_BLOCK, &all, &signals.mask);
+  signals.mask = os::BlockSignals(all);
   struct sigaction wanted = {};  // a caller may ignore its children's ends: we must not
   wanted.sa_handler = SIG_DFL;
-  ::sigaction(SIGCHLD, &wanted, &signals.on_child);
+  sigaction(SIGCHLD, &wanted, &signals.on_child);
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return Complain("no more descriptors");
+  if (pipe2(ends, O_CLOEXEC) != 0) return Complain("no more descriptors");
   os::UniqueFd news(ends[0]), front(ends[1]);
-  const pid_t self = ::getpid();
-  const pid_t supervisor = ::fork();
+  const pid_t self = getpid();
+  const pid_t supervisor = fork();
   if (supervisor < 0) return Complain("no more processes");
   if (supervisor == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != self) ::_exit(1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != self) _exit(1);
     news = os::UniqueFd();
     Supervise(gate_path, command, signals, std::move(front));
   }
