@@ -4,7 +4,7 @@ namespace warp::lcore {
 
 struct PacketBuffer {
   std::vector<uint8_t> bytes;
-  size_t begin = 0;  // what TrimFront took
+  size_t begin = 0;  // how many bytes TrimFront has removed
 };
 
 namespace {

@@ -1,5 +1,5 @@
-// A dataplane without lcores: packets are heap memory, what is submitted stays where a test can look at it, and the
-// test says what became of it. lcore::Packet's methods are defined here too, in place of those over mbufs.
+// A dataplane without lcores. Packets are heap memory, submitted packets stay where a test can look at them, and the
+// test reports what became of each. lcore::Packet's methods are defined here, in place of those over mbufs.
 #ifndef WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
 #define WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
 
@@ -25,12 +25,12 @@ class FakeDataplane : public Dataplane {
     WorkerId home;
     Sealed packet;
     SendRequest request;
-    size_t after = 0;  // so many of `submitted`
+    size_t after = 0;  // the size of `submitted` when this packet came
   };
   std::vector<Submitted> submitted;
   std::vector<Resubmitted> resubmitted;
   std::vector<std::pair<PortId, Frame>> transmitted;
-  size_t buffers = 100000;  // that may still be allocated
+  size_t buffers = 100000;  // how many buffers may still be allocated
 
   static Plaintext MakePlaintext(wire::Bytes bytes);
   static Sealed MakeSealed(wire::Bytes bytes);
@@ -67,7 +67,7 @@ class FakeDataplane : public Dataplane {
   uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
   absl::string_view engine_name() const override { return "none"; }
 
-  WorkerStatus status;  // of every worker
+  WorkerStatus status;  // the same for every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};
 };

@@ -1,5 +1,5 @@
-// A network namespace of a test's own, held by a thread: it and its interfaces end with the object. Nothing is named,
-// so that tests run side by side.
+// A network namespace for one test, held by a thread. The namespace and its interfaces end with the object. It has no
+// name, so that tests can run side by side.
 #ifndef WARP_TESTS_CONTROL_NETWORK_NAMESPACE_H_
 #define WARP_TESTS_CONTROL_NETWORK_NAMESPACE_H_
 
@@ -29,10 +29,11 @@ class NetworkNamespace {
     thread_.join();
   }
 
-  bool valid() const { return valid_; }  // false without privileges: skip the test
-  pid_t tid() const { return tid_; }     // for `ip link set DEV netns TID`
+  // False without privileges; the test should then be skipped.
+  bool valid() const { return valid_; }
+  pid_t tid() const { return tid_; }  // the thread to name in `ip link set DEV netns TID`
 
-  // Runs on the namespace's thread, and returns when it has.
+  // Runs `what` on the namespace's thread, and returns when that is done.
   void Do(const std::function<void()>& what) {
     std::promise<void> done;
     next_.set_value([&] {
@@ -43,7 +44,7 @@ class NetworkNamespace {
     done.get_future().wait();
   }
 
-  // A shell command there; false where it fails. From within Do call Run itself.
+  // Runs a shell command in the namespace, and returns false if it fails. Code that runs within Do calls Run instead.
   bool Sh(const std::string& command) {
     bool good = false;
     Do([&] { good = Run(command); });

@@ -1,4 +1,4 @@
-// Turning the loop in tests until something has happened.
+// Helpers that turn the loop until something has happened.
 #ifndef WARP_TESTS_CONTROL_TURNING_H_
 #define WARP_TESTS_CONTROL_TURNING_H_
 
@@ -18,7 +18,7 @@ inline std::unique_ptr<Loop> MakeLoop() {
   return *std::move(loop);
 }
 
-// False where it has not happened after ten seconds: never, on any machine worth the name.
+// Turns the loop until `happened`. Returns false after ten seconds, which no usable machine needs.
 inline bool TurnUntil(Loop& loop, const std::function<bool()>& happened) {
   const wire::Instant end = loop.ReadClock() + std::chrono::seconds(10);
   while (!happened()) {
@@ -28,7 +28,7 @@ inline bool TurnUntil(Loop& loop, const std::function<bool()>& happened) {
   return true;
 }
 
-// Lets everything happen that is on its way: for what must not happen.
+// Lets everything happen that is under way. Tests call it before they check that something did not happen.
 inline void Settle(Loop& loop) {
   for (int i = 0; i < 20; ++i) {
     loop.RunOnce(64);

@@ -12,7 +12,7 @@ using std::chrono::minutes;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-// The message of a refusal, or the accepted value as it would be written.
+// Reads `text` with `codec`. Returns the accepted value as the codec would write it, or the message of the refusal.
 template <typename T>
 std::string Read(const Codec<T>& codec, absl::string_view text) {
   const absl::StatusOr<T> value = codec.read(text);

@@ -7,7 +7,7 @@
 namespace warp::config {
 namespace {
 
-// The tree in brackets, each value with its line: {node@2: {port@3: 1}}.
+// Writes a tree with brackets, and each key and section with its line: {node@2: {port@3: 1}}.
 std::string Draw(const Value& value) {
   std::string out;
   switch (value.kind) {
@@ -58,7 +58,8 @@ TEST(DocumentTest, RefusesWhatAConfigurationNeedsNot) {
 TEST(DocumentTest, NamesTheLineOfASyntaxError) {
   EXPECT_EQ(Parse("a: 1\nb: [1, 2\n"), "f:3: YAML: end of sequence flow not found");
   EXPECT_EQ(Parse("a: \"\\"),
-            "f:1: YAML: unknown escape character: \\004");  // yaml-cpp's end of file
+            // yaml-cpp takes \004 for an end of file.
+            "f:1: YAML: unknown escape character: \\004");
   EXPECT_EQ(Parse("a: 1\n  b: 2\n"), "f:2: YAML: illegal map value");
   EXPECT_EQ(Parse("a: 1\n\tb: 2\n").substr(0, 10), "f:2: YAML:");
 }
@@ -68,9 +69,9 @@ TEST(DocumentTest, TakesTextAlone) {
   EXPECT_EQ(Parse(nul), "f:2: not UTF-8 text");
   EXPECT_EQ(Parse("a: 1\n\x04\nb: [\n"), "f:2: not UTF-8 text");
   EXPECT_EQ(Parse("a: \xff\xfe"), "f:1: not UTF-8 text");
-  EXPECT_EQ(Parse("a: \xc0\xaf"), "f:1: not UTF-8 text");      // overlong
+  EXPECT_EQ(Parse("a: \xc0\xaf"), "f:1: not UTF-8 text");      // an overlong encoding
   EXPECT_EQ(Parse("a: \xed\xa0\x80"), "f:1: not UTF-8 text");  // a surrogate
-  EXPECT_EQ(Parse("a: \xe2\x82"), "f:1: not UTF-8 text");      // cut
+  EXPECT_EQ(Parse("a: \xe2\x82"), "f:1: not UTF-8 text");      // a character that ends too early
 }
 
 TEST(DocumentTest, IsBounded) {

@@ -9,7 +9,7 @@
 namespace warp::config {
 namespace {
 
-// A pair that `wg pubkey` agrees with (RFC 7748 section 6.1, Alice).
+// The key pair of Alice in RFC 7748, section 6.1. `wg pubkey` derives the same public key.
 constexpr char kPrivate[] = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
 constexpr char kPublic[] = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
 
@@ -74,7 +74,7 @@ TEST_F(KeyFilesTest, RefusesWhatIsNoKey) {
   EXPECT_EQ(Refusal(path), path + " is larger than 128 bytes");
 }
 
-// A refusal must not tell what the file holds.
+// A secret must not reach a log, so a refusal must not repeat the contents of the file.
 TEST_F(KeyFilesTest, NeverRepeatsTheContents) {
   EXPECT_EQ(Refusal(dir_.Write("k", "hunter2")).find("hunter2"), std::string::npos);
 }

@@ -18,7 +18,7 @@ constexpr char kOwnPublicKey[] = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
 constexpr char kKey1[] = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
 constexpr char kKey2[] = "4p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
 
-// K1 and K2 in a text stand for the keys.
+// Replaces K1 and K2 in a text by public keys.
 std::string Keyed(absl::string_view text) {
   return absl::StrReplaceAll(text, {{"K1", kKey1}, {"K2", kKey2}});
 }
@@ -30,7 +30,7 @@ std::string Messages(absl::string_view text) {
   return std::string(config.status().message());
 }
 
-// What is needed, in four lines; a test adds what it is about.
+// Each test starts from these four required lines and adds the keys that it is about.
 constexpr char kNode[] = "node: {private_key_file: k}\n";
 constexpr char kPorts[] = "ports: [{name: wan0, interface: eth0}]\n";
 constexpr char kPeers[] = "peers: [{name: hq, public_key: K1}, {name: lab, public_key: K2}]\n";
@@ -203,13 +203,13 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
   };
   const std::string gate = "gate: {loopback: {listen: \"127.0.0.1:8\"}}";
   const Case cases[] = {
-      // The whole.
+      // The document as a whole.
       {"", "f:1: node.private_key_file: missing\nf:1: ports: missing"},
       {"hello", "f:1: the configuration must be a map of keys, is a single value"},
       {"- a", "f:1: the configuration must be a map of keys, is a list"},
       {"node: [", "f:1: YAML: end of sequence flow not found"},
       {node + "ports:\n", "f:2: ports: needs at least 1 entry"},
-      // Unknown keys: near ones, ones that belong elsewhere, and others.
+      // Unknown keys: misspelled ones, ones that belong to another section, and others.
       {base + "tunels: []\n", "f:4: tunels: unknown key, did you mean \"tunnels\"?"},
       {base + "listen_port: 1\n",
        "f:4: listen_port: unknown key, did you mean \"node.listen_port\"?"},
@@ -223,7 +223,7 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:2: ports[0].drivers: unknown key, did you mean \"driver\"?"},
       {base + "\"a\\eb\": 1",
        "f:4: a\\033b: unknown key (known here: node, map, ports, peers, tunnels)"},
-      // Wrong types.
+      // Values of a wrong type.
       {"node: 5\n" + ports, "f:1: node: must be a map of keys, is a single value"},
       {"node: []\n" + ports, "f:1: node: must be a map of keys, is a list"},
       {node + "ports: {name: a}", "f:2: ports: must be a list, is a map of keys"},
@@ -237,7 +237,7 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:1: node.listen_port: \"x\" is not a whole number from 1 to 65535"},
       {"node: {private_key_file: k, hugepages: yes}\n" + ports,
        "f:1: node.hugepages: \"yes\" is not one of auto, true, false"},
-      // Out of range.
+      // Values out of range.
       {"node: {private_key_file: k, listen_port: 0}\n" + ports,
        "f:1: node.listen_port: \"0\" is not a whole number from 1 to 65535"},
       {"node: {private_key_file: k, max_ports: 65}\n" + ports,
@@ -247,7 +247,7 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {"node: {private_key_file: k, control_socket: /" + std::string(107, 'x') + "}\n" + ports,
        "f:1: node.control_socket: the path \"/" + std::string(59, 'x') +
            "...\" has 108 bytes, a socket's may have 107"},
-      // Timers in order.
+      // Timers whose order is wrong.
       {"node: {private_key_file: k, timers: {rekey_after: 140s}}\n" + ports,
        "f:1: node.timers.rekey_after: 140s must be shorter than rekey_after_responder, which is "
        "135s"},

@@ -30,7 +30,7 @@ TEST(ProblemsTest, QuotedTextCannotHarmATerminal) {
   EXPECT_EQ(Quote("a\x1b[2J\n\"b\\"), "\"a\\033[2J\\n\\\"b\\\\\"");
   EXPECT_EQ(Quote("\xc3\xa4"), "\"\xc3\xa4\"");
   EXPECT_EQ(Quote(std::string(61, 'a')), "\"" + std::string(60, 'a') + "...\"");
-  // Cut in the middle of a character: its first half does not get out.
+  // The limit falls inside a two-byte character. Its first byte must not be printed raw, so it appears as \303.
   EXPECT_EQ(Quote(std::string(59, 'a') + "\xc3\xa4"), "\"" + std::string(59, 'a') + "\\303...\"");
   Problems problems("f");
   problems.Add(1, "k\x1b\n", "x");

@@ -14,7 +14,7 @@
 namespace warp::config {
 namespace {
 
-// Every key below a section, with its path.
+// Appends every key below `section` to `out`, together with its path.
 void Collect(const Section& section, const std::string& path,
              std::vector<std::pair<std::string, const Key*>>& out) {
   for (const Key& key : section.keys()) {
@@ -51,7 +51,7 @@ TEST(ExampleTest, IsAccepted) {
   EXPECT_EQ(ParseMapConfig(ExampleMapConfig(), "f").status(), absl::OkStatus());
 }
 
-// Each key that stands as a comment is right, too, once its # is gone; a section that is a comment with all its keys.
+// The examples must stay valid when a user removes one `#`. A commented section is opened with all of its keys.
 TEST(ExampleTest, IsAcceptedWithAnyOneCommentMadeAKey) {
   const std::regex commented("^( *)#( {2,}|)([a-z_]+:.*)$");
   for (const bool map : {false, true}) {
@@ -63,13 +63,13 @@ TEST(ExampleTest, IsAcceptedWithAnyOneCommentMadeAKey) {
       if (!std::regex_match(lines[i], match, commented) || match[2].length() > 0) continue;
       const std::string key = match[3];
       std::string text;
-      bool below = true;  // keys of a section that was a comment
+      bool below = true;  // true while line j belongs to the commented section that line i opens
       for (size_t j = 0; j < lines.size(); ++j) {
         std::smatch inner;
         const bool is_comment = std::regex_match(lines[j], inner, commented);
         if (j > i && is_comment && inner[2].length() == 0) below = false;
         const bool open = is_comment && (j == i || (j > i && below && inner[2].length() > 0));
-        // A port of another kind is one instead of `interface`.
+        // A port names either an interface or a device, so these keys replace `interface`.
         const bool other_kind = key.starts_with("pci") || key.starts_with("devargs") ||
                                 key.starts_with("kernel_interface");
         std::string line =
@@ -77,11 +77,11 @@ TEST(ExampleTest, IsAcceptedWithAnyOneCommentMadeAKey) {
         if (other_kind && line == "    interface: eth0") {
           line = key.starts_with("kernel_interface") ? "    devargs: net_ring0" : "";
         }
-        // A crypto device goes with the engine that uses it.
+        // A crypto device is accepted only beside the engine that uses it.
         if (key.starts_with("crypto_device") && line.starts_with("  #crypto: ")) {
           line = "  crypto: cryptodev";
         }
-        // A gate of another kind is one instead of `loopback`.
+        // A tunnel has one gate, so a Unix gate replaces `loopback`.
         const bool of_loopback = line == "      loopback:" || line.starts_with("        listen:") ||
                                  line.starts_with("        deliver: 127.0.0.1:");
         if (key.starts_with("unix") && of_loopback) line = "";
@@ -96,7 +96,7 @@ TEST(ExampleTest, IsAcceptedWithAnyOneCommentMadeAKey) {
   }
 }
 
-// docs/config.md holds the tables as they are, so that no key, default or reason is missing there or differs.
+// docs/config.md contains the generated reference tables verbatim, so that each key, default and reason there is right.
 TEST(DocumentationTest, HoldsTheReference) {
   std::ifstream file(WARP_CONFIG_DOC);
   std::stringstream text;

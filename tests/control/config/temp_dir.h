@@ -1,4 +1,4 @@
-// A directory of a test's own, gone with it.
+// A temporary directory for one test. It is removed with the object.
 #ifndef WARP_TESTS_CONTROL_CONFIG_TEMP_DIR_H_
 #define WARP_TESTS_CONTROL_CONFIG_TEMP_DIR_H_
 

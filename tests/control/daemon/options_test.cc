@@ -52,7 +52,8 @@ TEST(NodeOptions, ControlSpinsOnACpuOfItsOwnOrForItsWorker) {
   EXPECT_FALSE(ControlSpins(adaptive, {.worker_cpus = {2}, .inline_worker = true}));
 }
 
-// Sets each timer of the table to a value of its own, after the defaults of both sides were compared.
+// First compares the defaults of both sides. Then gives each timer of the table a value of its own, so that a timer
+// that is forgotten or exchanged with another one is noticed.
 TEST(NodeOptions, EveryConfiguredTimerReachesTheProtocol) {
   config::TimersConfig config;
   const protocol::Timers defaults = TimersOf(config);

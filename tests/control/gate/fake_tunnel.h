@@ -1,4 +1,4 @@
-// What stands behind a gate, in its tests.
+// The tunnel behind a gate, for the tests of gates.
 #ifndef WARP_TESTS_CONTROL_GATE_FAKE_TUNNEL_H_
 #define WARP_TESTS_CONTROL_GATE_FAKE_TUNNEL_H_
 
@@ -12,7 +12,7 @@
 
 namespace warp::control {
 
-// The tunnel, as the gate sees it: payloads are done when the test says so.
+// A tunnel as a gate sees it. The test decides when payloads are done.
 class FakeTunnel : public GateSink {
  public:
   size_t OnPayloads(std::span<const wire::Bytes> payloads) override {

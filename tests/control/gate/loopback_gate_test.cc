@@ -88,7 +88,8 @@ TEST_P(LoopbackGateTest, AnswersWhoeverSentLast) {
   gate_->Deliver(Payload("answer"));
   gate_->Flush();
   EXPECT_THAT(AppReceives(app_, 1), ElementsAre("answer"));
-  EXPECT_EQ(app_.from, gate_->local());  // as an unchanged application expects
+  // An unchanged application expects its answers from the address that it sends to.
+  EXPECT_EQ(app_.from, gate_->local());
 
   ASSERT_TRUE(other.Send(gate_->local(), "me too"));
   ASSERT_TRUE(Turn([&] { return tunnel_.received.size() == 2; }));
@@ -136,7 +137,8 @@ TEST_P(LoopbackGateTest, TakesSegmentedSendsApart) {
 TEST_P(LoopbackGateTest, DeliversRunsOfAnySizesInOrder) {
   Open(app_.local());
   std::vector<std::string> expected;
-  // Runs with a short end, single ones, growing ones, empty ones, more than one flush's worth, and big ones.
+  // Runs of equal sizes that end with a shorter payload, single payloads, growing ones, empty ones, more than one flush
+  // holds, and large ones.
   for (const size_t size :
        {1000, 1000, 1000, 500, 500, 1, 2, 3, 0, 0, 7, 0, 40000, 40000, 30000, 20000})
     expected.push_back(Numbered(expected.size(), size));
@@ -157,7 +159,8 @@ TEST_P(LoopbackGateTest, ReceiverWithGroGetsRuns) {
     gate_->Deliver(Payload(Numbered(i, 1400)));
   }
   gate_->Flush();
-  EXPECT_THAT(AppReceives(app_, 1), ElementsAre(all));  // one send, one receive
+  // One call of send for all payloads, and one of receive.
+  EXPECT_THAT(AppReceives(app_, 1), ElementsAre(all));
 }
 
 TEST_P(LoopbackGateTest, EmptyAndLargestPayloads) {
@@ -187,13 +190,13 @@ TEST_P(LoopbackGateTest, WaitsForRoomAndLosesNothing) {
     expected.push_back(Numbered(i, 100 + i % 7));
     ASSERT_TRUE(app_.Send(gate_->local(), expected.back()));
   }
-  // Room comes in small portions, which end in the midst of receives.
+  // Room comes in portions of 7 payloads, so that many portions end in the middle of a receive.
   for (size_t total = 0; total < expected.size(); total += 7) {
     tunnel_.room = 7;
     gate_->Resume();
     for (int i = 0; i < 3; ++i) loop_->RunOnce(64);
     ASSERT_EQ(tunnel_.received.size(), std::min(total + 7, expected.size()));
-    if (total == 70) {  // and more arrives while the gate holds back
+    if (total == 70) {  // another payload arrives while the gate holds back
       expected.push_back("late");
       ASSERT_TRUE(app_.Send(gate_->local(), expected.back()));
     }
@@ -231,7 +234,8 @@ TEST_P(LoopbackGateTest, WhatItsBufferHadNoRoomForIsGateFullOnce) {
   Open(std::nullopt, 64 << 10);
   for (const size_t sent : {2000, 4000}) {
     for (size_t i = 0; i < 2000; ++i) ASSERT_TRUE(app_.Send(gate_->local(), Numbered(i, 1000)));
-    EXPECT_GT(Drops(wire::Drop::kGateFull), sent / 2 - 500);  // before anything was received
+    // The drops are counted before the gate receives anything.
+    EXPECT_GT(Drops(wire::Drop::kGateFull), sent / 2 - 500);
     Settle(*loop_);
     EXPECT_EQ(tunnel_.received.size() + Drops(wire::Drop::kGateFull), sent);
     EXPECT_EQ(gate_->counters().from_app, tunnel_.received.size());
@@ -258,17 +262,18 @@ TEST_P(LoopbackGateTest, DeadReceiverIsCountedAndMayReturn) {
   receiver.reset();
   for (int i = 0; i < 10; ++i) {
     gate_->Deliver(Payload("nobody"));
-    gate_->Deliver(Payload("is here at all"));  // another run
+    gate_->Deliver(Payload("is here at all"));  // another size, hence another run
     gate_->Flush();
     Settle(*loop_);
   }
   EXPECT_EQ(Drops(wire::Drop::kNoReceiver), 20u);
 
-  // Payloads from the application still come in.
+  // The application still sends payloads into the gate.
   ASSERT_TRUE(app_.Send(gate_->local(), "in"));
   ASSERT_TRUE(Turn([&] { return tunnel_.received.size() == 1; }));
 
-  // Refused a moment ago; then the application is started again: not one payload more is lost.
+  // The socket has an error pending from the payload just refused. Once the application has started again, this error
+  // must not cost a payload.
   gate_->Deliver(Payload("nobody"));
   gate_->Flush();
   UdpApplication again(address);

@@ -1,4 +1,4 @@
-// An application on the loopback interface, as unmodified programs are: a UDP socket, blocking nowhere.
+// An application on the loopback interface. It has a UDP socket, as unmodified programs do, which never blocks.
 #ifndef WARP_TESTS_CONTROL_GATE_UDP_APPLICATION_H_
 #define WARP_TESTS_CONTROL_GATE_UDP_APPLICATION_H_
 
@@ -18,7 +18,7 @@ namespace warp::control {
 
 class UdpApplication {
  public:
-  // `address` may have port 0.
+  // `address` may have port 0; the kernel then chooses one.
   explicit UdpApplication(const wire::Endpoint& address) {
     os::SocketAddress local(address);
     fd_ = os::UniqueFd(socket(local.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -37,7 +37,7 @@ class UdpApplication {
     return sendto(fd_.get(), payload.data(), payload.size(), 0, address.get(), address.size()) ==
            static_cast<ssize_t>(payload.size());
   }
-  // One system call for many datagrams of `segment` bytes.
+  // Sends many datagrams of `segment` bytes with one system call.
   bool SendSegmented(const wire::Endpoint& to, const std::string& payloads, int segment) {
     setsockopt(fd_.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment));
     const bool sent = Send(to, payloads);
@@ -45,7 +45,7 @@ class UdpApplication {
     setsockopt(fd_.get(), SOL_UDP, UDP_SEGMENT, &off, sizeof(off));
     return sent;
   }
-  // All that has arrived; the sender of the last is in `from`.
+  // Returns all datagrams that have arrived, and stores the sender of the last one in `from`.
   std::vector<std::string> Receive() {
     std::vector<std::string> payloads;
     std::string buffer(1 << 16, '\0');

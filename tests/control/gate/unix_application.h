@@ -1,4 +1,5 @@
-// An application at a Unix gate, as unmodified programs are: a socket of either kind, blocking nowhere unless told to.
+// An application at a Unix gate. It has a socket of either type, as unmodified programs do, which blocks only on
+// demand.
 #ifndef WARP_TESTS_CONTROL_GATE_UNIX_APPLICATION_H_
 #define WARP_TESTS_CONTROL_GATE_UNIX_APPLICATION_H_
 
@@ -32,7 +33,7 @@ class UnixApplication {
     const os::UnixAddress address = *os::UnixAddress::Of(path);
     return connect(fd_.get(), address.get(), address.size()) == 0 ? 0 : errno;
   }
-  // 0 or the error, to where it is connected or to `path`.
+  // Sends to the connected gate, or to `path`. Returns 0 or the errno.
   int Send(const std::string& payload) {
     return send(fd_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) >= 0 ? 0 : errno;
   }
@@ -66,7 +67,7 @@ class UnixApplication {
   os::UniqueFd fd_;
 };
 
-// A directory of a test's own, gone with it.
+// A temporary directory for one test. It is removed with the object.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {

@@ -73,7 +73,7 @@ TEST_F(UnixDatagramGateTest, OnePayloadIsOnItsWayAtATime) {
   EXPECT_EQ(b.Send("two"), EAGAIN);
   ASSERT_TRUE(Gets(1));
   Settle(*loop_);
-  // It was looked at, and is still there: for one and all.
+  // The gate has read the payload but left it in the queue, which is therefore full for every client.
   EXPECT_EQ(a.Send("two"), EAGAIN);
   EXPECT_EQ(b.Send("two"), EAGAIN);
   EXPECT_FALSE(a.Writable());
@@ -115,14 +115,15 @@ TEST_F(UnixDatagramGateTest, ABlockedSenderIsWokenWhenItsPredecessorIsDone) {
   });
   for (size_t i = 1; i <= 20; ++i) {
     EXPECT_TRUE(Gets(i));
-    EXPECT_LE(sent, static_cast<int>(i));  // i - 1 were done when the i-th returned
+    EXPECT_LE(sent, static_cast<int>(i));  // when the i-th send returns, i - 1 payloads are done
     gate_->OnDone(1);
   }
   application.join();
   EXPECT_EQ(sink_.got.back(), "19");
 }
 
-// However it is split between socket and gate: never more than N that are not done, and N can be.
+// A queue of N payloads is divided between the socket and the gate. However it is divided, N payloads that are not done
+// find room, and no more than N.
 TEST_F(UnixDatagramGateTest, AQueueHoldsWhatItSaysAndNoMore) {
   for (const size_t queue : {2, 3, 8, 64, 257}) {
     gate_.reset();
@@ -159,12 +160,12 @@ TEST_F(UnixDatagramGateTest, SizesFromNothingTo64KiB) {
   }
   EXPECT_EQ(app.Send(std::string(65537, 'x')), 0);
   EXPECT_TRUE(Turn([&] { return Drops(Drop::kTooLarge) == 1; }));
-  EXPECT_EQ(app.Send("next"), 0);  // it was removed
+  EXPECT_EQ(app.Send("next"), 0);  // the payload that is too large was removed
   ASSERT_TRUE(Gets(++sent));
   EXPECT_EQ(sink_.got.back(), "next");
 }
 
-// What docs/gates.md advises: the kernel refuses what is too large where the client's own buffer is just large enough.
+// docs/gates.md advises a send buffer of just the largest payload. The kernel then refuses what is larger.
 TEST_F(UnixDatagramGateTest, ASendBufferOfItsOwnTellsAnApplicationWhatIsTooLarge) {
   Open();
   UnixApplication app;
@@ -198,7 +199,7 @@ TEST_F(UnixDatagramGateTest, DescriptorsSentAlongAreClosed) {
   close(pipe_ends[1]);
   ASSERT_TRUE(Gets(1));
   Done();
-  // Its last copy is gone: the pipe has ended.
+  // The last copy of the descriptor is gone, so the pipe has ended.
   EXPECT_EQ(read(pipe_ends[0], &byte, 1), 0);
   close(pipe_ends[0]);
   EXPECT_EQ(OpenDescriptors(), before);
@@ -210,7 +211,7 @@ TEST_F(UnixDatagramGateTest, ClientsThatDieOrReconnectLeaveNothing) {
   for (int i = 0; i < 200; ++i) {
     UnixApplication app;
     ASSERT_EQ(app.Connect(path()), 0);
-    app.Send("last words");  // and dies
+    app.Send("last words");  // the client sends and dies
     if (i % 3 == 0) Done(gate_->status().holding);
   }
   EXPECT_EQ(OpenDescriptors(), before);
@@ -241,7 +242,7 @@ TEST_F(UnixDatagramGateTest, BlockedSendersLearnThatTheGateIsGone) {
   gate_.reset();
   for (std::thread& thread : blocked) thread.join();
   EXPECT_NE(access(path().c_str(), F_OK), 0);
-  // And its successor is found at the same place.
+  // A new gate is found at the same path.
   Open();
   ASSERT_EQ(first.Connect(path()), 0);
   EXPECT_EQ(first.Send("again"), 0);
@@ -262,8 +263,8 @@ TEST_F(UnixDatagramGateTest, KeepsWhatTheSinkDoesNotTake) {
   EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
 }
 
-// What send() has returned for, and the kernel no longer has, goes at a shutdown; what the kernel has goes with the
-// socket.
+// send() has returned for the payloads that the gate keeps, so a shutdown must still send them. Those that are only
+// in the kernel's queue are lost with the socket.
 TEST_F(UnixDatagramGateTest, GivesWhatItKeptWhenItIsDrained) {
   Open(16);
   sink_.room = 2;
@@ -355,7 +356,7 @@ TEST_F(UnixDatagramGateTest, WhoNeverReadsLosesItsOwnByName) {
   EXPECT_TRUE(Turn([&] { return gate_->status().waiting_to_app == 0; }));
   EXPECT_EQ(Drops(Drop::kReceiverFull) + Drops(Drop::kDeadline) + gate_->counters().to_app,
             UnixOutbox::kMaxPayloads + 100);
-  // Its sending half is as alive as ever.
+  // The client still sends, although it never reads.
   Done();
   EXPECT_EQ(app.SendTo(path(), "still here"), 0);
   EXPECT_TRUE(Gets(2));

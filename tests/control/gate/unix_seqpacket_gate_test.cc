@@ -75,7 +75,7 @@ TEST_F(UnixSeqpacketGateTest, TheKernelCountsWhatIsNotSent) {
   Application app;
   Connect(app);
   ASSERT_EQ(app.Send("one"), 0);
-  ASSERT_EQ(app.Send("two"), 0);  // its own buffer has room
+  ASSERT_EQ(app.Send("two"), 0);  // the client's own socket buffer has room for it
   ASSERT_TRUE(Gets(1));
   Settle(*loop_);
   EXPECT_THAT(tunnel_.got, ElementsAre("one"));
@@ -156,7 +156,8 @@ TEST_F(UnixSeqpacketGateTest, WhatTheDeadHaveSentIsSent) {
 }
 
 TEST_F(UnixSeqpacketGateTest, ClientsThatComeAndGoLeaveNothing) {
-  options_.max_clients = 1000;  // those count that have gone and left something to send
+  // A client that has gone still counts while a payload of it is unsent.
+  options_.max_clients = 1000;
   Open(4);
   const size_t before = OpenDescriptors();
   for (int i = 0; i < 200; ++i) {
@@ -180,7 +181,7 @@ TEST_F(UnixSeqpacketGateTest, OneTooManyIsClosed) {
   Connect(a);
   Connect(b);
   ASSERT_EQ(c.Connect(path()), 0);
-  EXPECT_TRUE(Turn([&] { return c.Receive() == ""; }));  // the end
+  EXPECT_TRUE(Turn([&] { return c.Receive() == ""; }));  // the gate has closed the connection
   EXPECT_EQ(gate_->status().clients, 2u);
   a.Close();
   EXPECT_TRUE(Turn([&] { return gate_->status().clients == 1; }));
@@ -229,7 +230,8 @@ TEST_F(UnixSeqpacketGateTest, WhoDoesNotReadLosesItsOwnAndDelaysNobody) {
   Application reader, sleeper;
   Connect(reader);
   Connect(sleeper);
-  const std::string payload(60000, 'x');  // few fill the outbox, long before the first is late
+  // So large that the outbox is full long before the first payload reaches its deadline.
+  const std::string payload(60000, 'x');
   size_t got = 0;
   for (int i = 0; i < 200; ++i) {
     Deliver(payload);
@@ -241,7 +243,7 @@ TEST_F(UnixSeqpacketGateTest, WhoDoesNotReadLosesItsOwnAndDelaysNobody) {
   EXPECT_TRUE(Turn([&] { return gate_->status().waiting_to_app == 0; }));
   EXPECT_GT(Drops(Drop::kReceiverFull), 0u);
   EXPECT_GT(Drops(Drop::kDeadline), 0u);
-  // Once it reads, it gets what comes.
+  // A client that begins to read gets the payloads that come from then on.
   sleeper.ReceiveAll();
   Deliver("awake");
   EXPECT_THAT(sleeper.ReceiveAll(), ElementsAre("awake"));

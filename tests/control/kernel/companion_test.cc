@@ -22,7 +22,7 @@ using FrameBytes = std::vector<uint8_t>;
 constexpr wire::MacAddress kPortMac{{0x02, 0, 0, 0, 0, 0x01}};
 constexpr wire::MacAddress kOtherMac{{0x02, 0, 0, 0, 0, 0x02}};
 
-// RFC 826: who has 10.1.0.1? Tell 10.1.0.2.
+// An ARP request (RFC 826): "who has 10.1.0.1? Tell 10.1.0.2."
 FrameBytes ArpRequest() {
   FrameBytes frame(6, 0xff);
   const auto put = [&](std::initializer_list<uint8_t> bytes) { frame.insert(frame.end(), bytes); };
@@ -77,7 +77,8 @@ class CompanionTest : public ::testing::Test {
   bool KernelAnswersArp() {
     frames_.clear();
     return Turn(
-        [&] {  // repeated, as askers do: the kernel may take its time to start the interface's queue
+        // The request is repeated, because the kernel may need some time to start the interface's queue.
+        [&] {
           EXPECT_TRUE(companion_->Write(ArpRequest()));
           return std::any_of(frames_.begin(), frames_.end(), IsArpReply);
         });
@@ -153,7 +154,7 @@ TEST_F(CompanionTest, ResolvesNextHopsLikeAnyInterface) {
     NextHop hop;
     auto watch = netlink_->WatchNextHop("warp-wan1", *wire::IpAddress::Parse("10.1.0.2"),
                                         [&](const NextHop& now) { hop = now; });
-    // The kernel asks through the TAP; the other end is us.
+    // The kernel asks through the TAP interface, and the test plays the other end of the link.
     ASSERT_TRUE(Turn([&] {
       return std::any_of(frames_.begin(), frames_.end(), [](const FrameBytes& frame) {
         return frame.size() >= 42 && frame[12] == 0x08 && frame[13] == 0x06 && frame[21] == 1 &&
@@ -174,7 +175,8 @@ TEST_F(CompanionTest, ResolvesNextHopsLikeAnyInterface) {
 TEST_F(CompanionTest, RefusedFramesAreTold) {
   Story([&] {
     ASSERT_TRUE(Open().ok());
-    EXPECT_FALSE(companion_->Write(FrameBytes(3)));  // shorter than an Ethernet header
+    // A frame that is shorter than an Ethernet header.
+    EXPECT_FALSE(companion_->Write(FrameBytes(3)));
     Ip("link set warp-wan1 down");
     EXPECT_FALSE(companion_->Write(ArpRequest()));
   });

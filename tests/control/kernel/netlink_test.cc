@@ -45,7 +45,8 @@ class NetlinkTest : public ::testing::Test {
   void Away(const std::string& command) { EXPECT_TRUE(away_.Sh("ip " + command)) << command; }
 
   void Connect() {
-    // Of different numbers: else the kernel takes a second to tell that a veth lost its carrier.
+    // The interfaces get different indices. With equal ones the kernel takes a second to report that a veth lost its
+    // carrier.
     Ip(absl::StrCat("link add wan0 index ", 11 + links_made_++, " type veth peer name peer0 netns ",
                     away_.tid()));
     Ip("link set wan0 up");
@@ -111,7 +112,7 @@ TEST_F(NetlinkTest, KnowsEverythingFromTheStart) {
     EXPECT_EQ(state.mac.bytes, (std::array<uint8_t, 6>{2, 0, 0, 0, 0, 1}));
     EXPECT_THAT(state.addresses, ElementsAre(control::Ip("10.1.0.1")));
     EXPECT_FALSE(netlink_->Find("lo").ethernet);
-    EXPECT_TRUE(netlink_->Find("lo").addresses.empty());  // of host scope
+    EXPECT_TRUE(netlink_->Find("lo").addresses.empty());  // addresses of host scope are left out
     EXPECT_FALSE(netlink_->Find("none").present());
   });
 }
@@ -130,7 +131,7 @@ TEST_F(NetlinkTest, FollowsLinkAddressesAndMtu) {
     ASSERT_TRUE(Turn([&] { return !Has("10.1.0.2"); }));
     Ip("link set wan0 mtu 1300");
     ASSERT_TRUE(Turn([&] { return state_.mtu == 1300; }));
-    Away("link set peer0 down");  // the cable is pulled at the other end
+    Away("link set peer0 down");  // as if the cable were pulled at the other end
     ASSERT_TRUE(Turn([&] { return !state_.up(); }));
     EXPECT_TRUE(state_.admin_up);
     EXPECT_FALSE(state_.carrier);
@@ -147,7 +148,7 @@ TEST_F(NetlinkTest, SaysNothingWhereNothingChanged) {
     Ip("link add other type veth peer name other-end");
     OpenNetlink();
     Follow("wan0");
-    // The veth's own settling (IPv6 comes up, link-local address) ends before.
+    // The veth first settles: IPv6 starts and assigns the link-local address.
     ASSERT_TRUE(Turn([&] { return !state_.link_locals.empty(); }));
     const int changes = changes_;
     Ip("link set other up");
@@ -237,7 +238,7 @@ TEST_F(NetlinkTest, OverrunLeadsToANewDump) {
     Follow("wan0");
     FollowHop("10.1.0.2");
     ASSERT_TRUE(Turn([&] { return Has("10.1.0.1"); }));
-    // More events than the socket holds, unread; the last ones, which matter, are lost.
+    // The socket cannot hold so many unread events, so the last ones are lost, and those are the ones that matter.
     const std::string file = ::testing::TempDir() + absl::StrCat("warp-overrun-", getpid());
     {
       std::ofstream batch(file);
@@ -296,7 +297,7 @@ TEST_F(NetlinkTest, FindsIpv6NextHops) {
     Ip("route add default via fe80::99 dev wan0");
     OpenNetlink();
     FollowHop("2001:db8:1::2");
-    FollowHop("2001:db8:2::7");  // through a gateway with a link-local address
+    FollowHop("2001:db8:2::7");  // the route leads through a gateway with a link-local address
     FollowHop("fe80::99");
     ASSERT_TRUE(Turn([&] { return Reachable("2001:db8:1::2") && Reachable("2001:db8:2::7"); }));
     EXPECT_EQ(hop_["2001:db8:1::2"].source, control::Ip("2001:db8:1::1"));
@@ -351,7 +352,7 @@ TEST_F(NetlinkTest, DefaultRouteOfAnotherInterfaceIsNoRoute) {
     FollowHop("198.51.100.1");
     ASSERT_TRUE(
         Turn([&] { return Fails("198.51.100.1", "no route to 198.51.100.1 through wan0"); }));
-    // One default route per interface, of different metrics: each interface has its own.
+    // Several interfaces may have default routes, of different metrics. Each interface must use its own.
     Away("addr add 10.1.0.2/24 dev peer0");
     Ip("route add default via 10.1.0.2 metric 100");
     ASSERT_TRUE(Turn([&] { return Reachable("198.51.100.1"); }));
@@ -414,7 +415,7 @@ TEST_F(NetlinkTest, StaleNeighbourIsConfirmed) {
     ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
     Ip("neigh change 10.1.0.2 dev wan0 nud stale");
     ASSERT_TRUE(Turn([&] {
-      EXPECT_TRUE(Reachable("10.1.0.2"));  // and used meanwhile
+      EXPECT_TRUE(Reachable("10.1.0.2"));  // the stale neighbour is used meanwhile
       return NetworkNamespace::Run("ip neigh show 10.1.0.2 dev wan0 | grep -q REACHABLE");
     }));
   });
@@ -448,7 +449,7 @@ TEST_F(NetlinkTest, SilentNeighbourIsAskedUntilItAnswers) {
     ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "does not answer"); }));
     Settle(*loop_);
     EXPECT_TRUE(Fails("10.1.0.2", "does not answer"));
-    // No announcement tells of its return: the next question finds it.
+    // With arp_notify off, the neighbour does not announce its return, so only the next question can find it.
     EXPECT_TRUE(away_.Sh("sysctl -qw net.ipv4.conf.peer0.arp_notify=0"));
     Away("addr add 10.1.0.2/24 dev peer0");
     ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));

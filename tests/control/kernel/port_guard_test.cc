@@ -20,16 +20,18 @@ constexpr uint16_t kPort = 13116;
 class PortGuardTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!home_.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";  // ports of a namespace of our own
+    // The ports must belong to a namespace of the test.
+    if (!home_.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   }
-  // Whether a datagram to the port is answered by "port unreachable".
+  // Sends a datagram to the port. Returns whether "port unreachable" came back.
   static bool Refused(const char* address) {
     const wire::IpAddress ip = *wire::IpAddress::Parse(address);
     UdpApplication app({ip, 0});
     const os::SocketAddress to(wire::Endpoint{ip, kPort});
     EXPECT_EQ(connect(app.fd(), to.get(), to.size()), 0);
     EXPECT_EQ(send(app.fd(), "x", 1, 0), 1);
-    return send(app.fd(), "x", 1, 0) == -1 && errno == ECONNREFUSED;  // loopback answers at once
+    // On loopback the error is there at once.
+    return send(app.fd(), "x", 1, 0) == -1 && errno == ECONNREFUSED;
   }
   NetworkNamespace home_;
 };
@@ -43,7 +45,7 @@ TEST_F(PortGuardTest, KeepsTheKernelQuiet) {
     EXPECT_FALSE(Refused("127.0.0.1"));
     EXPECT_FALSE(Refused("::1"));
     pollfd ready{.fd = guard->get(), .events = POLLIN, .revents = 0};
-    EXPECT_EQ(poll(&ready, 1, 0), 0);  // nothing was queued
+    EXPECT_EQ(poll(&ready, 1, 0), 0);  // the guard's socket has queued nothing
   });
 }
 

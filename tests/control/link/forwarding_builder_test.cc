@@ -23,7 +23,7 @@ std::shared_ptr<wire::Session> MakeSession(uint32_t index) {
   return std::make_shared<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
 }
 
-// Two ports (worker 1 and 2), one peer with a path through each and one lost path.
+// Two ports (of workers 1 and 2), and one peer with a path through each port and a third path that is lost.
 class ForwardingTest : public testing::Test {
  protected:
   ForwardingTest() {
@@ -137,7 +137,7 @@ TEST_F(ForwardingTest, SkipsAPathWhoseSourceIsOfTheOtherFamily) {
 TEST_F(ForwardingTest, TheNarrowestSendingPathSetsTheSize) {
   Build();
   EXPECT_EQ(builder_.Route(1).max_plaintext, 1400u - 28 - 32);
-  hop_.mtu = 1300;  // a route may be narrower than its interface
+  hop_.mtu = 1300;  // the MTU of a route may be below that of its interface
   Build();
   EXPECT_EQ(builder_.Route(1).max_plaintext, 1300u - 28 - 32);
 }

@@ -17,7 +17,7 @@ using std::chrono::seconds;
 using wire::Drop;
 using wire::Instant;
 
-// A kernel that answers when the test says so.
+// A netlink whose kernel answers when the test says so.
 class FakeNetlink : public Netlink {
  public:
   InterfaceState Find(absl::string_view) const override { return {}; }
@@ -100,7 +100,8 @@ TEST_F(TransmitterTest, DropsByNameWhatCannotBeSent) {
   Send("10.9.0.2:4000", 1);
   EXPECT_EQ(Drops(Drop::kNoNeighbour), 2u);
   Send("[2001:db8::2]:4000", 1);
-  netlink_.Answer("eth0 2001:db8::2", NextHop::State::kReachable);  // with an IPv4 source
+  // The route's source address is IPv4, so it cannot serve.
+  netlink_.Answer("eth0 2001:db8::2", NextHop::State::kReachable);
   EXPECT_EQ(Drops(Drop::kNoNeighbour), 3u);
   EXPECT_TRUE(dataplane_.transmitted.empty());
 }

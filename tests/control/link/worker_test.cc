@@ -1,4 +1,4 @@
-// Worker plan and worker health.
+// Tests of the worker plan and of worker health.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -64,7 +64,7 @@ TEST(WorkerPlan, TellsWhetherThePciBusIsNeeded) {
 
 class WorkerHealthTest : public testing::Test {
  protected:
-  // Workers 0 and 1 are alive; worker 2 does what the test says.
+  // Passes `ms` of time. Workers 0 and 1 are alive; what worker 2 does is up to the test.
   bool Pass(int ms) {
     bool changed = false;
     for (; ms > 0; ms -= 100) {

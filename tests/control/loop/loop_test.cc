@@ -85,7 +85,8 @@ TEST_P(LoopTest, OneDescriptorMayHaveSeveralWatches) {
   EXPECT_FALSE(readable);
   out.reset();
   pair.Send();
-  EXPECT_TRUE(TurnUntil(*loop, [&] { return readable; }));  // the other watch has not ended with it
+  // The end of one watch leaves the other alone.
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return readable; }));
 }
 
 TEST_P(LoopTest, SaysOnceThatADescriptorCannotBePolled) {
@@ -112,7 +113,7 @@ TEST_P(LoopTest, TellsWhatWasThereBefore) {
   EXPECT_TRUE(TurnUntil(*loop, [&] { return told; }));
 }
 
-// For an owner that sleeps in a poll of its own.
+// An owner may sleep in a poll of its own. It arms the loop, which then wakes it through an eventfd.
 TEST_P(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
   auto loop = MakeLoop();
   Pair pair;
@@ -125,7 +126,7 @@ TEST_P(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
   };
   pair.Send();
   EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 1; }));
-  EXPECT_FALSE(woken(0));  // it was not armed
+  EXPECT_FALSE(woken(0));  // the loop was not armed
 
   EXPECT_GT(loop->ArmSleep(std::chrono::seconds(9)), std::chrono::seconds(0));
   pair.Send();
@@ -176,7 +177,8 @@ TEST_P(LoopTest, WatchMayDestroyItselfAndOthers) {
       ++told;
       for (auto& watch : watches) watch.reset();
       EXPECT_EQ(payload,
-                std::string(100, 'x'));  // what the callback captured lives on while it runs
+                // The callback and what it captured live on while it runs.
+                std::string(100, 'x'));
     };
     watches[i] = std::make_unique<Watch>(*loop, pairs[i].near.get(), POLLIN, everyone);
     pairs[i].Send();
@@ -193,8 +195,8 @@ TEST_P(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
   Settle(*loop);
   watch.reset();
   pair.near.Close();
-  EXPECT_EQ(send(pair.far.get(), "x", 1, MSG_NOSIGNAL),
-            -1);  // the other end is closed, not merely unreferenced by us
+  // The other end must find the socket closed, so the loop must not hold a reference either.
+  EXPECT_EQ(send(pair.far.get(), "x", 1, MSG_NOSIGNAL), -1);
 }
 
 TEST_P(LoopTest, DestroyedWhileItWakesLetsGoToo) {
@@ -202,7 +204,7 @@ TEST_P(LoopTest, DestroyedWhileItWakesLetsGoToo) {
   Pair pair;
   auto watch = std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [](uint32_t) {});
   Settle(*loop);
-  pair.Send();  // wakes the poll; its completion is yet to be made
+  pair.Send();  // wakes the poll, whose completion does not exist yet
   watch.reset();
   pair.near.Close();
   EXPECT_EQ(send(pair.far.get(), "x", 1, MSG_NOSIGNAL), -1);
@@ -215,7 +217,7 @@ TEST_P(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
   auto old_watch = std::make_unique<Watch>(*loop, old_pair.near.get(), POLLIN,
                                            [&](uint32_t) { told_old = true; });
   old_pair.Send();
-  loop->Wait(std::chrono::seconds(10));  // its event waits in the ring
+  loop->Wait(std::chrono::seconds(10));  // the event of the old watch now waits in the ring
   old_watch.reset();
   Watch new_watch(*loop, new_pair.near.get(), POLLIN, [&](uint32_t) { told_new = true; });
   Settle(*loop);
@@ -226,7 +228,7 @@ TEST_P(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
 TEST_P(LoopTest, ManyWatchesComeAndGo) {
   auto loop = MakeLoop();
   for (int round = 0; round < 20; ++round) {
-    std::vector<Pair> pairs(300);  // more than the submission queue holds
+    std::vector<Pair> pairs(300);  // the submission queue holds fewer
     std::vector<std::unique_ptr<Watch>> watches;
     size_t told = 0;
     for (Pair& pair : pairs) {
@@ -288,9 +290,10 @@ TEST_P(LoopTest, TimeStandsStillDuringATurn) {
   }
   Task task(*loop, [&] { EXPECT_EQ(loop->now(), begin); });
   task.Schedule();
-  EXPECT_EQ(loop->RunOnce(1), 1u);  // the turn that has begun: it reads no clock again
+  // This is the turn that has begun, so it does not read the clock again.
+  EXPECT_EQ(loop->RunOnce(1), 1u);
   EXPECT_EQ(loop->now(), begin);
-  loop->RunOnce(1);  // begins its own turn
+  loop->RunOnce(1);  // this call begins a turn of its own
   EXPECT_GT(loop->now(), begin);
 }
 
@@ -312,7 +315,7 @@ TEST_P(LoopTest, TaskRunsOnceInTheNextTurn) {
   task->Schedule();
   loop->RunOnce(1);
   EXPECT_EQ(runs, 1);
-  loop->Wait(std::chrono::hours(1));  // does not sleep: a task waits
+  loop->Wait(std::chrono::hours(1));  // returns at once, because a task waits
   loop->RunOnce(1);
   loop->RunOnce(1);
   loop->RunOnce(1);
@@ -372,7 +375,7 @@ TEST_P(AsyncSendTest, LoopEndsWithItInFlight) {
   post->Send(std::vector<uint8_t>(1000));
   post.reset();
   loop.reset();
-  EXPECT_EQ(pair.Drain(), 1u);  // the destructor waited
+  EXPECT_EQ(pair.Drain(), 1u);  // the loop's destructor has waited for the send
 }
 
 TEST_P(SignalsTest, ArriveAsEvents) {

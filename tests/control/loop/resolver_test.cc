@@ -42,7 +42,7 @@ class ResolverTest : public ::testing::Test {
 TEST_F(ResolverTest, FindsANameOfTheHostsFile) {
   Open();
   const auto watch = Watch("localhost:13116");
-  EXPECT_FALSE(result_.has_value());  // never from within the call
+  EXPECT_FALSE(result_.has_value());  // the answer never comes from within the call
   ASSERT_TRUE(Turn([&] { return result_.has_value(); }));
   ASSERT_TRUE(result_->ok()) << result_->status();
   EXPECT_THAT(**result_, Contains(*wire::Endpoint::Parse("127.0.0.1:13116")));
@@ -67,7 +67,7 @@ TEST_F(ResolverTest, SaysWhatIsWrong) {
     EXPECT_THAT(std::string(result_->status().message()),
                 HasSubstr("cannot resolve no-such-name.invalid"));
     Settle(*loop_);
-    EXPECT_EQ(told_, 1);  // once, however often it is tried
+    EXPECT_EQ(told_, 1);  // the failure is reported once, however often the name is tried again
   }
   for (const char* text :
        {"localhost", "localhost:0", "localhost:65536", "localhost:x", ":13116", ""}) {
@@ -100,7 +100,7 @@ TEST_F(ResolverTest, SubscriptionsEnd) {
   EXPECT_EQ(told_, 0);
   const auto late = Watch("localhost:13116");
   (void)late;
-  // The resolver ends while a question may be on its way; subscriptions first.
+  // The resolver may end while a question is on its way. Subscriptions must end before the resolver does.
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class Entry : public Entries::Subscriber {
 
 class SubscribersTest : public testing::Test {
  protected:
-  // Notes what it is told as "name: value".
+  // Adds a subscription that notes each value it is told, as "name: value".
   std::unique_ptr<Entry> Subscribe(const std::string& name) {
     return std::make_unique<Entry>(*entries_, [this, name](const std::string& value) {
       told_.push_back(name + ": " + value);
@@ -47,7 +47,7 @@ TEST_F(SubscribersTest, TellsInTheOrderOfSubscription) {
   auto a = Subscribe("a"), b = Subscribe("b");
   b->Publish("1");
   a->Publish("1");
-  EXPECT_THAT(told_, IsEmpty());  // never from within Publish
+  EXPECT_THAT(told_, IsEmpty());  // never told from within Publish
   EXPECT_THAT(Turn(), ElementsAre("a: 1", "b: 1"));
   EXPECT_THAT(Turn(), IsEmpty());
 }
@@ -66,7 +66,7 @@ TEST_F(SubscribersTest, TellsNothingWhereNothingChanged) {
   a->Publish("1");
   EXPECT_THAT(Turn(), IsEmpty());
   a->Publish("2");
-  a->Publish("1");  // as it was before anybody heard of it
+  a->Publish("1");  // the value is again the one that was told last
   EXPECT_THAT(Turn(), IsEmpty());
 }
 
@@ -80,7 +80,8 @@ TEST_F(SubscribersTest, TellsNothingAfterTheEnd) {
 
 TEST_F(SubscribersTest, AHandlerMayEndItsOwnSubscription) {
   std::unique_ptr<Entry> self;
-  const auto alive = std::make_shared<int>(0);  // of the handler, which must survive its call
+  // Captured by the handler, which must survive its own call.
+  const auto alive = std::make_shared<int>(0);
   self = std::make_unique<Entry>(*entries_, [this, &self, alive](const std::string& value) {
     self.reset();
     told_.push_back(value + " " + std::to_string(alive.use_count()));

@@ -1,5 +1,5 @@
-// A node's status with every optional field, held against docs/status.md: a field without a row, a row without a
-// field and a wrong type each fail.
+// Holds a node's status, with every optional field, against docs/status.md. The test fails on a field without a row, on
+// a row without a field, and on a wrong type.
 #include "control/status/status_json.h"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ class StatusJsonTest : public testing::Test {
     if (!home_.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   }
 
-  // An open port and a missing one; a gate of each type.
+  // A configuration with an open port, a missing port, and a gate of each type.
   config::NodeConfig Config() {
     config::NodeConfig config;
     config.ports = {
@@ -59,7 +59,7 @@ class StatusJsonTest : public testing::Test {
     return options;
   }
 
-  // One peer with all that may be known of it, and one of which nothing is.
+  // Two peers: everything is known about the first one, and nothing about the second.
   static std::vector<protocol::PeerStatus> Peers() {
     protocol::PathStatus path;
     path.remote = EndpointOf(9, 13116);
@@ -79,7 +79,7 @@ class StatusJsonTest : public testing::Test {
     return {{.state = "registered", .registrations = {{.endpoint = EndpointOf(8, 13116)}}}};
   }
 
-  // A drop of the port, which has no companion, and one of a tunnel.
+  // Counts a drop on a port that has no companion, and a drop on a tunnel.
   static void Drop(Links& links, Traffic& traffic) {
     lcore::ForeignFrame frame;
     frame.port = 0;
@@ -89,7 +89,7 @@ class StatusJsonTest : public testing::Test {
     traffic.tunnels()[0]->OnPayloads({&payload, 1});
   }
 
-  // On the thread of `home_`.
+  // Must be called on the thread of `home_`.
   nlohmann::json Status() {
     EXPECT_TRUE(
         NetworkNamespace::Run("ip link add wan0 type veth peer name peer0 && ip addr add "

@@ -33,7 +33,7 @@ class Client {
   }
   bool connected() const { return connected_; }
   int fd() const { return fd_.get(); }
-  // True once the server has ended the connection.
+  // Reads what has arrived. Returns true once the server has ended the connection.
   bool Ended() {
     char buffer[4096];
     while (true) {
@@ -132,7 +132,7 @@ TEST_F(StatusServerTest, ReplacesAStaleFileOnly) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(options_.path));
   live.reset();
 
-  {  // a process that was killed leaves its file
+  {  // A process that is killed leaves its socket file behind.
     const os::UniqueFd killed(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     std::memcpy(address.sun_path, options_.path.data(), options_.path.size());
@@ -169,7 +169,7 @@ TEST_F(StatusServerTest, HungClientsKeepNobodyOut) {
   Client client(options_.path);
   ASSERT_TRUE(Turn([&] { return client.Ended(); }));
   EXPECT_TRUE(client.text == text_) << client.text.size();
-  // The oldest were dropped in the midst of their text, the youngest were not.
+  // The server ended the oldest connections in the middle of their text, but not the youngest.
   ASSERT_TRUE(Turn([&] { return hung.front()->Ended(); }));
   EXPECT_LT(hung.front()->text.size(), text_.size());
   ASSERT_TRUE(Turn([&] { return hung.back()->Ended(); }));
@@ -182,7 +182,7 @@ TEST_F(StatusServerTest, PatienceEnds) {
   ASSERT_TRUE(Open().ok());
   Client client(options_.path);
   ASSERT_TRUE(Turn([&] { return asked_ == 1; }));
-  // Not one byte is read until the server has given up on it.
+  // The client does not read a byte until the server has given up on it.
   ASSERT_TRUE(Turn([&] { return send(client.fd(), "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE; }));
 }
 
@@ -190,7 +190,7 @@ TEST_F(StatusServerTest, RudeClients) {
   text_ = std::string(1 << 20, 'x');
   ASSERT_TRUE(Open().ok());
   for (int i = 0; i < 12; ++i)
-    EXPECT_TRUE(Client(options_.path).connected());  // gone before they are served
+    EXPECT_TRUE(Client(options_.path).connected());  // each client is gone before it is served
   Client talkative(options_.path);
   const std::string talk(8192, '?');
   EXPECT_GT(send(talkative.fd(), talk.data(), talk.size(), MSG_NOSIGNAL), 0);

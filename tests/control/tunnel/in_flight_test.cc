@@ -59,7 +59,7 @@ TEST(InFlight, IgnoresTheTicketsOfOtherTunnels) {
   EXPECT_TRUE(in_flight.Release(ticket).held);
 }
 
-// What callers must guarantee is asserted: a free slot to take, and a ticket that is held to withdraw.
+// InFlight asserts what its callers must guarantee: Take needs a free slot, and Withdraw needs a ticket that is held.
 TEST(InFlightDeathTest, AsksOnlyForWhatIsThere) {
   InFlight in_flight(kTunnel, 1);
   const InFlight::Ticket ticket = in_flight.Take(Due(10));
@@ -127,7 +127,8 @@ TEST(InFlight, KnowsHowManyNobodyReportedAbout) {
   EXPECT_EQ(in_flight.unreported(), 0u);
 }
 
-// A payload that is withdrawn is neither sent nor lost. It is begun anew, and is then older than what is in flight.
+// A payload that is withdrawn counts neither as sent nor as lost. It starts again as a payload that is older than
+// those in flight.
 TEST(InFlight, WithdrawsAPayloadWithAllItsPackets) {
   InFlight in_flight(kTunnel, 4);
   const std::vector<uint8_t> bytes = {1, 2, 3};

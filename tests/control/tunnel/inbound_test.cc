@@ -22,7 +22,7 @@ using wire::Drop;
 constexpr uint16_t kTunnelId = 7;
 constexpr wire::PeerId kPeer = 2;
 
-// A tunnel of peer 2 whose gate delivers to a socket of the test.
+// Peer 2 has a tunnel whose gate delivers to a socket of the test.
 class InboundTest : public testing::Test {
  protected:
   InboundTest() {
@@ -125,7 +125,7 @@ TEST_F(InboundTest, DropsByNameWhatBelongsNowhere) {
   EXPECT_EQ(Drops(Drop::kUnknownKind), 2u);
   Receive({1, 0, 7});
   EXPECT_EQ(Drops(Drop::kMalformed), 1u);
-  Receive({2, 9, 7, 0, 3, 0, 4, 0, 'x'});  // index beyond count
+  Receive({2, 9, 7, 0, 3, 0, 4, 0, 'x'});  // the fragment's index is beyond its count
   EXPECT_EQ(Drops(Drop::kMalformed), 2u);
   EXPECT_THAT(Delivered(), ElementsAre());
   EXPECT_EQ(FakeDataplane::LivePackets(), 0u);

@@ -25,7 +25,7 @@ struct Piece {
   std::vector<uint8_t> plaintext;
 };
 
-// The fragments that a sender seals for one payload, the first of them under `counter`.
+// Returns the fragments that a sender seals for one payload. The first one has the given counter.
 std::vector<Piece> Cut(const std::vector<uint8_t>& payload, uint64_t counter, uint16_t tunnel = 1,
                        size_t max_plaintext = 1400) {
   const FragmentPlan plan = PlanFragments(payload.size(), max_plaintext).value();
@@ -76,8 +76,8 @@ TEST_F(ReassemblerTest, PutsTogetherInAnyOrder) {
 }
 
 TEST_F(ReassemblerTest, KeepsInterleavedPayloadsApart) {
-  // Fragments of other payloads: with neighbouring counters, of another tunnel, and of another session with the same
-  // counters.
+  // Fragments of four payloads at once. They have neighbouring counters, belong to another tunnel, or belong to another
+  // session that uses the same counters.
   const auto a = Cut(PayloadOf(2000, 1), 10, 1);
   const auto b = Cut(PayloadOf(2000, 2), 12, 1);
   const auto c = Cut(PayloadOf(2000, 3), 14, 2);
@@ -115,7 +115,7 @@ TEST_F(ReassemblerTest, AConflictGivesThePayloadUp) {
 TEST_F(ReassemblerTest, WhatIsNoFragmentIsMalformed) {
   EXPECT_EQ(DropOf(Add({5, {}})), "malformed");
   EXPECT_EQ(DropOf(Add({5, {1, 0, 0, 0, 1, 2, 3, 4, 5}})), "malformed");
-  // Its payload would begin before counter 0.
+  // By its index and counter, this fragment's payload would begin before counter 0.
   const auto pieces = Cut(PayloadOf(3000), 0);
   EXPECT_EQ(DropOf(Add({1, pieces[2].plaintext})), "malformed");
   EXPECT_EQ(DropOf(Add({2, pieces[2].plaintext})), "");
@@ -128,7 +128,7 @@ TEST_F(ReassemblerTest, TimesOut) {
   EXPECT_EQ(reassembler_.NextTimeout(), std::nullopt);
   Add(a[0]);
   now_ = kSecond / 2;
-  Add(a[1]);  // a later fragment does not extend the time
+  Add(a[1]);  // a later fragment does not extend the payload's time limit
   Add(b[0]);
   EXPECT_EQ(reassembler_.NextTimeout(), kSecond);
   now_ = kSecond - 1;
@@ -136,9 +136,10 @@ TEST_F(ReassemblerTest, TimesOut) {
   now_ = kSecond;
   EXPECT_EQ(reassembler_.Expire(now_), 1u);
   EXPECT_EQ(reassembler_.NextTimeout(), kSecond * 3 / 2);
-  EXPECT_FALSE(Add(a[2]).payload);  // it comes too late and begins a new payload
+  EXPECT_FALSE(Add(a[2]).payload);  // this fragment comes too late, so it begins a new payload
   now_ = kSecond * 3 / 2;
-  EXPECT_EQ(Add(b[1]).timed_out, 1u);  // Add expires first, so this begins a new payload, too
+  // Add first expires what is old, so this fragment begins a new payload as well.
+  EXPECT_EQ(Add(b[1]).timed_out, 1u);
   EXPECT_EQ(reassembler_.entries(), 2u);
 }
 
@@ -154,7 +155,7 @@ TEST_F(ReassemblerTest, TheOldestGivesWayToANewPayload) {
 }
 
 TEST_F(ReassemblerTest, BytesAreBoundedFromTheFirstFragmentOn) {
-  // The last fragment of each payload alone sends few bytes and claims much memory.
+  // A hostile peer could send only the last fragment of each payload, which costs few bytes and claims much memory.
   uint32_t evicted = 0;
   for (uint64_t i = 0; i < 100; ++i) {
     evicted += Add(Cut(PayloadOf(60'001), 1000 * i).back()).evicted;
@@ -171,8 +172,8 @@ TEST_F(ReassemblerTest, APayloadBeyondAllMemoryIsTooLarge) {
   EXPECT_EQ(small.entries(), 0u);
 }
 
-// Whatever an authenticated but hostile peer sends, the bounds hold, and a payload comes out only if each of its
-// bytes went in.
+// An authenticated peer may still be hostile. Whatever it sends, the bounds hold, and a payload comes out only if each
+// of its bytes went in.
 TEST_F(ReassemblerTest, SurvivesHostileInterleavings) {
   std::mt19937 random(7);
   for (int step = 0; step < 50'000; ++step) {

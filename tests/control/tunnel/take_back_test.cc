@@ -1,5 +1,5 @@
-// Packets that a worker, or its full ring, refused before they were sealed. Each becomes the application's payload
-// again and waits; when a path is available, it goes with the MTU and session valid at that time.
+// A worker, or its full ring, may refuse a packet before it is sealed. The packet then becomes the application's
+// payload again and waits. When a path is available, the payload goes with the MTU and session valid at that time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ using wire::Instant;
 
 class TakeBackTest : public TunnelSenderTest {
  protected:
-  // What was submitted since the last call, so that the test can report about it.
+  // Returns what was submitted since the last call. The test can then report about each packet.
   std::vector<FakeDataplane::Submitted> Submitted() {
     submitter_.Flush();
     return std::exchange(dataplane_.submitted, {});
@@ -51,7 +51,7 @@ class TakeBackTest : public TunnelSenderTest {
     for (size_t i = 0; i < wire::kDropCount; ++i) lost += sender_.drops().Get(static_cast<Drop>(i));
     return lost;
   }
-  // The payload that the peer makes of these fragments.
+  // Returns the payload that the peer reassembles from these fragments.
   static std::string Whole(const std::vector<FakeDataplane::Submitted>& items) {
     Reassembler reassembler;
     for (const FakeDataplane::Submitted& item : items) {
@@ -78,7 +78,7 @@ TEST_F(TakeBackTest, WhatLayInTheRingWhenTheLastPathWentGoesWhenOneIsBack) {
   Disconnect();
   for (auto& item : items) Refuse(item, Drop::kNoPath);
   EXPECT_EQ(FakeDataplane::LivePackets(),
-            packets_before_);  // payloads that wait hold no packet buffers
+            packets_before_);  // waiting payloads hold no packet buffers
   EXPECT_EQ(sender_.in_flight(), 0u);
   Pass(50);
   EXPECT_THAT(Sent(), ElementsAre());
@@ -93,7 +93,7 @@ TEST_F(TakeBackTest, WhatLayInTheRingWhenTheLastPathWentGoesWhenOneIsBack) {
   EXPECT_EQ(Lost(), 0u);
 }
 
-// A full ring is reported at once, and so before the packets that lie in it.
+// A full ring is reported at once, hence before the packets that already lie in it.
 TEST_F(TakeBackTest, TheOldestGoesFirstInWhateverOrderTheyComeBack) {
   for (const char* payload : {"1", "2", "3", "4"}) Send(payload);
   auto items = Submitted();
@@ -172,13 +172,14 @@ TEST_F(TakeBackTest, AWorkerThatRefusesIsAskedOnceAMillisecondAtMost) {
     sender_.Pump(now_);
   }
   EXPECT_GT(attempts, 50u);
-  EXPECT_LT(attempts, 400u);  // more often in the beginning
+  EXPECT_LT(attempts, 400u);  // the first retries come faster
   EXPECT_EQ(Lost(), 1u);
 }
 
 // --- Fragmented payloads. ---
 
-// Some counters of the old session were spent and some were not; either way the whole payload is fragmented anew.
+// A rekey comes while some counters of the old session are spent and others are not. In either case the whole payload
+// is fragmented anew.
 TEST_F(TakeBackTest, ACutPayloadIsCutAnewUnderTheSessionThereIs) {
   const std::string payload = Text(9000);
   Send(payload);
@@ -193,7 +194,7 @@ TEST_F(TakeBackTest, ACutPayloadIsCutAnewUnderTheSessionThereIs) {
   Take(old[4]);  // another worker reports late
   EXPECT_EQ(sender_.waiting(), 1u);
   old.clear();
-  EXPECT_EQ(FakeDataplane::LivePackets(), packets_before_);  // the sealed packet was freed, too
+  EXPECT_EQ(FakeDataplane::LivePackets(), packets_before_);  // the sealed packet was freed as well
 
   Connect(/*session_index=*/100);
   Pass(10);
@@ -214,7 +215,7 @@ TEST_F(TakeBackTest, ACutPayloadIsCutAnewUnderTheSessionThereIs) {
   EXPECT_EQ(Lost(), 0u);
 }
 
-// After a rekey the old session is still there, and some of its counters may be spent. No counter is used twice.
+// After a rekey the old session still exists, and some of its counters may be spent. No counter may be used twice.
 TEST_F(TakeBackTest, CountersThatWereNotUsedAreNotUsedLater) {
   Send(Text(9000));
   auto old = Submitted();
@@ -249,7 +250,7 @@ TEST_F(TakeBackTest, WhatFitsTheNewPathsGoesInOnePiece) {
   EXPECT_THAT(Sent(), ElementsAre(Text(1300)));
 }
 
-// The payload needs more slots than are free, and sealed packets behind it hold the others, so those go first.
+// The payload needs more slots than are free. The sealed packets behind it hold the others, so those must go first.
 TEST_F(TakeBackTest, ItDoesNotStandInTheWayOfWhatHoldsItsSlots) {
   Send(Text(9000));
   for (int i = 0; i < 53; ++i) Send("x");
@@ -257,7 +258,7 @@ TEST_F(TakeBackTest, ItDoesNotStandInTheWayOfWhatHoldsItsSlots) {
   ASSERT_EQ(items.size(), 60u);
   for (size_t i = 7; i < 60; ++i) RefuseSealed(items[i]);
   Refuse(items[0], Drop::kNoPath);
-  route_.max_plaintext = 700;  // 14 packets now
+  route_.max_plaintext = 700;  // the payload now needs 14 packets
   size_t cut = 0;
   for (int ms = 0; ms < 50 && cut == 0; ++ms) {
     Pass(1);

@@ -1,4 +1,4 @@
-// A tunnel's sender over a dataplane without lcores, in virtual time: the test passes the time and reports what
+// A tunnel's sender over a dataplane without lcores, in virtual time. The test says how time passes and reports what
 // became of each packet.
 #ifndef WARP_TESTS_CONTROL_TUNNEL_TUNNEL_SENDER_FIXTURE_H_
 #define WARP_TESTS_CONTROL_TUNNEL_TUNNEL_SENDER_FIXTURE_H_
@@ -48,7 +48,7 @@ class TunnelSenderTest : public testing::Test {
     now_ += std::chrono::milliseconds(ms);
     sender_.Pump(now_);
   }
-  // The payloads submitted since the last call, as the peer's application would see them.
+  // Returns the payloads submitted since the last call, as the peer's application would see them.
   std::vector<std::string> Sent() {
     submitter_.Flush();
     std::vector<std::string> payloads;

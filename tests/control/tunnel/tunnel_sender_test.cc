@@ -34,7 +34,7 @@ TEST_F(TunnelSenderTest, SendsAtOnceWhereItCan) {
 TEST_F(TunnelSenderTest, SendsFromAHomeOfTheRoute) {
   Send("one");
   submitter_.Flush();
-  EXPECT_EQ(dataplane_.submitted.at(0).home, 2);  // homes[5 % 2]
+  EXPECT_EQ(dataplane_.submitted.at(0).home, 2);  // the home of tunnel index 5 is homes[5 % 2]
 }
 
 TEST_F(TunnelSenderTest, KeepsWhatComesWhileThereIsNoPathAndSendsItInOrder) {
@@ -138,7 +138,7 @@ TEST_F(TunnelSenderTest, ASilentLcoreHoldsUpNothing) {
   Pass(100);
   EXPECT_TRUE(sender_.idle());
   EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 60u);
-  sender_.HandleCompletion(now_, Report(0, true));  // too late
+  sender_.HandleCompletion(now_, Report(0, true));  // this report comes too late
   EXPECT_EQ(sender_.sent(), 0u);
 }
 
@@ -204,11 +204,11 @@ TEST_F(TunnelSenderTest, TellsOfEachPayloadOnce) {
   sender_.HandleCompletion(now_, Report(0, true));
   EXPECT_EQ(done_, 2u);
   Disconnect();
-  for (int i = 0; i < 4; ++i) Send("waits");  // room for three
+  for (int i = 0; i < 4; ++i) Send("waits");  // only three may wait
   EXPECT_EQ(done_, 3u);
   Pass(100);
   EXPECT_EQ(done_, 7u);
-  sender_.HandleCompletion(now_, Report(1, true));  // too late
+  sender_.HandleCompletion(now_, Report(1, true));  // this report comes too late
   EXPECT_EQ(done_, 7u);
   EXPECT_TRUE(sender_.idle());
 }
@@ -236,15 +236,16 @@ TEST_F(TunnelSenderTest, ACutPayloadIsDroppedOnce) {
 
 // --- Back-pressure: a port in virtual time. ---
 
-// A port that takes a given number of packets a second, one at a time, and refuses the others. Packets reach it, and
-// its reports come back, after a latency. The application sends its next payload `thinks` after the gate lets it.
+// A port that takes a given number of packets a second, one at a time, and refuses the others. A packet reaches it
+// after a latency, and its report needs as long to come back. The application sends its next payload `thinks` after the
+// gate lets it.
 class SlowPort {
  public:
   struct Options {
     double rate;
-    wire::Duration latency = std::chrono::microseconds(5);  // each way
+    wire::Duration latency = std::chrono::microseconds(5);  // in each direction
     wire::Duration thinks = std::chrono::microseconds(5);
-    size_t queue = 1;  // of the gate
+    size_t queue = 1;  // the queue of the gate
   };
   SlowPort(const Options& options, PeerRoute& route)
       : options_(options),
@@ -274,7 +275,8 @@ class SlowPort {
     }
   }
   uint64_t taken() const { return taken_.size(); }
-  const std::vector<uint32_t>& order() const { return taken_; }  // payloads, as the port took them
+  // The payloads' numbers, in the order in which the port took them.
+  const std::vector<uint32_t>& order() const { return taken_; }
   uint64_t attempts() const { return attempts_; }
   const TunnelSender& sender() const { return sender_; }
 
@@ -323,7 +325,7 @@ class SlowPort {
   FakeDataplane dataplane_;
   Submitter submitter_{dataplane_};
   TunnelSender sender_;
-  std::map<uint32_t, uint32_t> numbers_;  // by slot
+  std::map<uint32_t, uint32_t> numbers_;  // a payload's number by its slot
   uint32_t offered_ = 0;
   uint64_t attempts_ = 0;
   std::vector<uint32_t> taken_;
@@ -345,16 +347,17 @@ TEST_P(BackPressureTest, ASlowPortIsKeptBusyByFewAttemptsAndInOrder) {
   const double possible = 4 * GetParam().rate;
   EXPECT_GT(static_cast<double>(port.taken()), 0.95 * possible);
   RecordProperty("attempts", static_cast<int>(port.attempts()));
-  // At the beginning the port refuses everything that may be in flight once; later a handful for each packet taken.
+  // In the beginning the port refuses once whatever may be in flight. Later each packet that it takes costs a few
+  // attempts.
   EXPECT_LT(static_cast<double>(port.attempts()), 10 * possible + 1100);
-  // Two packets may be under way at once, and the port may become free just for the second.
+  // Two packets may be under way at once, and the port may become free just in time for the second one.
   for (size_t i = 1; i < port.order().size(); ++i) {
     ASSERT_GT(port.order()[i] + (i < 1100 ? 1100 : 4), port.order()[i - 1]) << "of " << i;
   }
   EXPECT_EQ(port.sender().drops().Get(Drop::kGateFull), 0u);
 }
 
-// Reports that take long to arrive do not look like a slow port.
+// The window measures service times, so reports that take long to arrive must not look like a slow port.
 TEST_F(TunnelSenderTest, ALongWayDoesNotSlowDownMoreThanItMust) {
   SlowPort port({.rate = 1000, .latency = std::chrono::microseconds(100)}, route_);
   port.Run(std::chrono::seconds(4));
@@ -365,7 +368,7 @@ TEST_F(TunnelSenderTest, ARefusingPortIsAskedOnceAMillisecond) {
   SlowPort port({.rate = 0.0001, .queue = 1000}, route_);
   port.Run(std::chrono::seconds(4));
   EXPECT_EQ(port.taken(), 1u);
-  EXPECT_LT(port.attempts(), 1000 + 4 * 1000 + 1000u);  // more often in the beginning
+  EXPECT_LT(port.attempts(), 1000 + 4 * 1000 + 1000u);  // the first retries come faster
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// What the workers have no time for stays in the gate. A tunnel takes nothing more while all slots are busy or a
-// payload waits for one, as long as the workers are the only bottleneck. The first tests drive the sender in virtual
-// time; the others a whole tunnel, whose gate has a socket.
+// When the workers are the only bottleneck, further payloads are left in the gate. So a tunnel takes nothing more
+// while all slots are busy or a payload waits for one. The first tests drive the sender in virtual time; the others
+// drive a whole tunnel, whose gate has a socket.
 #include "control/tunnel/tunnel.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ class LcoresBehindTest : public TunnelSenderTest {
     for (int i = 0; i < 60; ++i) Send("x");
     EXPECT_EQ(Sent().size(), 60u);
   }
-  // As many as may wait.
+  // Offers one payload more than may wait.
   void ExpectToTakeThreeMoreOfFour() {
     for (int i = 0; i < 4; ++i) Send("more");
     EXPECT_EQ(sender_.waiting(), 3u);
@@ -43,7 +43,7 @@ TEST_F(LcoresBehindTest, WhileEverySlotIsBusy) {
   EXPECT_FALSE(sender_.lcores_behind());
 }
 
-// Two slots are free, and the payload needs three.
+// The payload needs three slots, and two are free.
 TEST_F(LcoresBehindTest, WhileOneThatIsCutWaitsForSlots) {
   const std::string large(4000, 'x');
   for (int i = 0; i < 19; ++i) Send(large);
@@ -56,14 +56,14 @@ TEST_F(LcoresBehindTest, WhileOneThatIsCutWaitsForSlots) {
   ASSERT_EQ(dataplane_.submitted.size(), 58u);
   requests_.push_back(dataplane_.submitted.back().request);
   sender_.HandleCompletion(now_, Report(0, true));
-  EXPECT_TRUE(sender_.lcores_behind());  // the payload has not gone yet
+  EXPECT_TRUE(sender_.lcores_behind());  // the payload still waits
   sender_.Pump(now_);
   EXPECT_EQ(sender_.waiting(), 0u);
   Send("y");
   EXPECT_TRUE(sender_.lcores_behind());  // 60 packets are in flight, and a payload waits
 }
 
-// One of the payloads lay in a worker's ring when the path went.
+// One of the payloads was in a worker's ring when the path failed.
 TEST_F(LcoresBehindTest, WhileThatDrainsWhichWaitedForAPath) {
   Fill();
   Disconnect();
@@ -111,10 +111,10 @@ TEST_F(LcoresBehindTest, NotWhileOneThatWasRefusedWaits) {
   ExpectToTakeThreeMoreOfFour();
 }
 
-// Every slot is busy and nothing waits, but the bottleneck is the ports.
+// Every slot is busy and nothing waits, but the ports are the bottleneck.
 TEST_F(LcoresBehindTest, NotWhileTheWindowIsNarrow) {
   Fill();
-  for (size_t i = 1; i < 40; ++i) {  // by the first of two lcores
+  for (size_t i = 1; i < 40; ++i) {  // each is refused by the first of two lcores
     lcore::Completion report = Report(i, false);
     report.reports = 2;
     sender_.HandleCompletion(now_, std::move(report));
@@ -158,7 +158,7 @@ class TunnelTest : public TunnelSenderTest {
     return TurnUntil(*loop_, [&] { return tunnel_->gate_counters().from_app == count; });
   }
   void Fill() {
-    while (offered_.size() < kInFlight) {  // in pieces that fit every socket buffer
+    while (offered_.size() < kInFlight) {  // the pieces fit every socket buffer
       Offer(64);
       ASSERT_TRUE(Gives(offered_.size()));
     }
@@ -182,7 +182,8 @@ class TunnelTest : public TunnelSenderTest {
   std::unique_ptr<Loop> loop_ = MakeLoop();
   GateFactory gates_{*loop_};
   const wire::Endpoint any_{wire::IpAddress::V4({127, 0, 0, 1}), 0};
-  const wire::Endpoint address_ = UdpApplication(any_).local();  // free again
+  // The application has closed its socket, so this address is free again.
+  const wire::Endpoint address_ = UdpApplication(any_).local();
   UdpApplication app_{any_};
   config::TunnelConfig config_;
   std::unique_ptr<Tunnel> tunnel_;
