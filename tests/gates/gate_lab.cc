@@ -96,7 +96,7 @@ void GateLab::Publish(bool paths) {
   plane_->Publish(std::move(snapshot));
 }
 
-// As Links does (control/link/links.cc): the workers get the table first, then the tunnels are told.
+// Links (control/link/links.cc) keeps the same order: the workers get the table first, then the tunnels are told.
 void GateLab::TakePaths() {
   Publish(/*paths=*/false);
   route_.homes.clear();
@@ -137,7 +137,7 @@ void GateLab::TurnUntil(const std::function<bool()>& done) {
   }
 }
 
-// As control/daemon/turn.cc does.
+// Sleeps as the control thread does in control/daemon/turn.cc.
 void GateLab::Sleep() {
   const wire::Instant begin = loop_->now();
   constexpr wire::Duration kLongest = std::chrono::milliseconds(10);
@@ -173,7 +173,7 @@ void GateLab::TurnWhile(const std::vector<std::function<void()>>& applications) 
     });
   }
   TurnUntil([&] { return running == 0; });
-  if (running > 0) CloseGate();  // ends the applications, which wait for the gate
+  if (running > 0) CloseGate();  // the applications wait for the gate, so this ends them
   for (std::thread& thread : threads) thread.join();
 }
 

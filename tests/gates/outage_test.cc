@@ -42,7 +42,7 @@ class OutageTest : public ::testing::TestWithParam<bool> {
       story();
       return over.load();
     });
-    if (!over) lab.CloseGate();  // ends the application, which waits for the gate
+    if (!over) lab.CloseGate();  // the application waits for the gate, so this ends it
     thread.join();
   }
 
@@ -67,7 +67,7 @@ TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
         UnixApplication app(SOCK_DGRAM, 0);
         ASSERT_EQ(app.Connect(tunnel_.gate.unix_socket->path), 0);
         ASSERT_EQ(app.Send("waits"), 0);
-        ASSERT_TRUE(app.Ready(POLLOUT, -1));  // the payload before is finished
+        ASSERT_TRUE(app.Ready(POLLOUT, -1));  // returns once the payload is finished
         done = true;
       },
       [&] {
@@ -82,7 +82,7 @@ TEST_P(OutageTest, ASendWaitsWhileThereIsNoPath) {
   EXPECT_EQ(lab.Lost(), 0u);
 }
 
-// Payloads lie everywhere when the paths go: in the gate and in the rings, sealed and unsealed, some of them
+// When the paths go, payloads are everywhere: in the gate and in the rings, sealed and unsealed. Some of them are
 // fragmented.
 TEST_P(OutageTest, NothingIsLostWhilePathsComeAndGo) {
   constexpr int kPayloads = 5000;

@@ -17,16 +17,16 @@ namespace warp::control {
 namespace {
 
 constexpr std::chrono::milliseconds kInterval{20};
-constexpr int kSends = 250;  // times four: a thousand
+constexpr int kSends = 250;  // in each of the four cases, hence a thousand in all
 
-// Moments that several threads write down.
+// Notes moments, from several threads.
 class Log {
  public:
   void Note() {
     const std::lock_guard lock(mutex_);
     moments_.push_back(os::Now());
   }
-  // They are in the order of their time stamps.
+  // Returns the moments in the order of their time stamps.
   std::vector<wire::Instant> Sorted() {
     const std::lock_guard lock(mutex_);
     std::sort(moments_.begin(), moments_.end());

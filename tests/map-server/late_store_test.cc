@@ -1,4 +1,4 @@
-// A store whose answers come late, as a database's do: in any order, and when nobody waits for them any more.
+// A store whose answers come late, as a database's do. They may come in any order, and after their requester has gone.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -11,7 +11,7 @@
 namespace warp::map {
 namespace {
 
-// A MemoryStore that keeps requests, while it is late, until the test lets it answer them.
+// A MemoryStore that keeps its requests while `late` is set, until the test lets it answer them.
 class LateStore : public MemoryStore {
  public:
   using MemoryStore::MemoryStore;
@@ -75,7 +75,7 @@ TEST_F(LateStoreTest, AnAnswerIsSealedInTheTurnInWhichItComes) {
   }
   EXPECT_FALSE(node.registered());
 
-  // Nothing arrives from the network, and no timer of the map's own is due.
+  // Nothing arrives from the network, and no timer of the map is due. Only the answer can make the map act.
   EXPECT_GT(world_.map().NextTimeout(), world_.now);
   store().AnswerFirst();
   EXPECT_LE(world_.map().NextTimeout(), world_.now) << "the loop is to take it at once";

@@ -1,5 +1,5 @@
-// The part of a node that talks to maps: MapClients, and what Node does between them and the network. Sans-IO, so that
-// the stories in virtual time and the test against the real program share it.
+// The part of a node that talks to maps. It has MapClients, and does the work of Node between them and the network. It
+// does no I/O, so the stories in virtual time share it with the test of the real program.
 #ifndef WARP_TESTS_MAP_SERVER_MAP_NODE_H_
 #define WARP_TESTS_MAP_SERVER_MAP_NODE_H_
 
@@ -47,7 +47,7 @@ class MapNode {
     for (auto& map : maps_) map->Shutdown(now, outbox_);
   }
 
-  // Gives the reason for which it was dropped, or kNone.
+  // Returns the reason for which the datagram was dropped, or kNone.
   wire::Drop Receive(Instant now, const Arrival& arrival, std::vector<uint8_t> datagram) {
     const wire::Drop drop = Dispatch(now, arrival, datagram);
     if (drop != wire::Drop::kNone) ++drops_[drop];
@@ -67,7 +67,7 @@ class MapNode {
   protocol::MapClient& map(size_t index = 0) { return *maps_.at(index); }
   protocol::MapStatus status(size_t index = 0) const { return maps_.at(index)->Status(); }
   bool registered(size_t index = 0) const { return status(index).state == "registered"; }
-  // What any map said last of a peer.
+  // Returns the endpoints that a map has last given for a peer.
   std::vector<Endpoint> found(const wire::PublicKey& peer) const {
     const auto it = found_.find(peer);
     return it == found_.end() ? std::vector<Endpoint>() : it->second;

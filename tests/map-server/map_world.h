@@ -1,5 +1,5 @@
-// Maps and nodes joined by a network in virtual time: datagrams take time, may be lost, doubled and overtaken, and pass
-// NATs. Nothing sleeps.
+// Maps and nodes joined by a network in virtual time. Datagrams take time, may be lost, duplicated and reordered, and
+// pass NATs. Nothing sleeps.
 //
 //   node ── port ── NAT (its outer address) ── network ── map 198.51.100.1:13116, 198.51.100.2:13116, ...
 #ifndef WARP_TESTS_MAP_SERVER_MAP_WORLD_H_
@@ -28,7 +28,7 @@ class MapWorld {
   struct Datagram {
     size_t map = 0;
     bool to_map = false;
-    MapNode* node = nullptr;  // null: of nobody we know (Inject)
+    MapNode* node = nullptr;  // null for a datagram of Inject, which belongs to no node
     Endpoint at;              // the node's outer address
     std::vector<uint8_t> bytes;
   };
@@ -64,7 +64,8 @@ class MapWorld {
   wire::PublicKey map_key(size_t map = 0) { return maps_[map].secret.Public(); }
 
   // --- Nodes ---
-  // A node that knows all maps, with as many ports: port i at 10.<node>.<i>.1, seen as 192.0.<node>.<i>:13116.
+  // Adds a node that knows all maps. Its port i has the address 10.<node>.<i>.1, which the network sees as
+  // 192.0.<node>.<i>:13116.
   MapNode& AddNode(int ports = 1) {
     const size_t number = nodes_.size() + 1;
     nodes_.push_back(std::make_unique<MapNode>(number));
@@ -84,7 +85,7 @@ class MapWorld {
     a.SetPeers(now, {b.key()});
     b.SetPeers(now, {a.key()});
   }
-  // The NAT in front of the port gives it another outer address from now on.
+  // From now on, the NAT in front of the port gives it another outer address.
   void Rebind(MapNode& node, int port, const Endpoint& outer) {
     std::erase_if(inner_, [&](const auto& e) {
       return e.second == std::pair(&node, static_cast<uint16_t>(port));
@@ -109,9 +110,10 @@ class MapWorld {
   double loss = 0;
   double doubled = 0;
   Duration delay = 20ms;
-  Duration jitter = 0ms;  // above `delay`: what makes datagrams overtake each other
-  std::function<bool(const Datagram&)> lost = nullptr;  // true: it goes no further
-  std::vector<Datagram> seen;                           // all that was sent, if `record`
+  // Random time in addition to `delay`, so that datagrams overtake each other.
+  Duration jitter = 0ms;
+  std::function<bool(const Datagram&)> lost = nullptr;  // returns true for a datagram that is lost
+  std::vector<Datagram> seen;                           // every datagram sent, if `record` is set
   bool record = false;
 
   void Inject(size_t map, const Endpoint& from, std::vector<uint8_t> bytes) {
@@ -125,7 +127,7 @@ class MapWorld {
     RunUntil(end, [] { return false; });
     now = end;
   }
-  // How long it took until `done`, at most `most`.
+  // Runs until `done`. Returns how long that took. The test fails if it takes longer than `most`.
   Duration RunUntil(const std::function<bool()>& done, Duration most) {
     const Instant start = now;
     RunUntil(start + most, done);
@@ -133,7 +135,7 @@ class MapWorld {
     return now - start;
   }
 
-  // For maps started from now on.
+  // These values are for maps that are started from now on.
   std::function<std::unique_ptr<MemoryStore>(const MemoryStore::Limits&)> make_store =
       [](const MemoryStore::Limits& of) { return std::make_unique<MemoryStore>(of); };
   MemoryStore::Limits limits;
@@ -217,7 +219,7 @@ class MapWorld {
         maps_[datagram.map].handler->HandleDatagram(
             now, {kLocalAddress, datagram.at, MapAddress(datagram.map).address}, datagram.bytes);
       } else {
-        // The NAT lets in only what comes to an address that it uses now.
+        // The NAT passes only what comes to an address that it uses now.
         const auto it = inner_.find(datagram.at);
         if (it == inner_.end()) continue;
         const auto& [node, port] = it->second;

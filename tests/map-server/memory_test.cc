@@ -1,5 +1,5 @@
-// What a registration and a session cost in memory, and that nothing grows without bound. The figures of
-// docs/map-server.md come from here: `map_test --gtest_filter='MapMemory.*'` prints them.
+// Measures what a registration and a session cost in memory, and checks that nothing grows without bound. The figures
+// of docs/map-server.md come from `map_test --gtest_filter='MapMemory.*'`.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -10,7 +10,7 @@
 namespace warp::map {
 namespace {
 
-// Bytes that are allocated now; 0 where the allocator does not say (sanitizers bring their own).
+// Returns the bytes that are allocated now, or 0 if the allocator does not say. That of the sanitizers does not.
 size_t Allocated() {
   const struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;
@@ -22,7 +22,7 @@ wire::PublicKey Key(uint32_t number) {
   return wire::PublicKey::FromBytes(bytes);
 }
 
-// A node with one port, one candidate address and eight peers.
+// Stores a node with one port, one candidate address and eight peers.
 void Put(MemoryStore& store, uint32_t number, Instant expires) {
   const KeyId id = KeyId::Of(Key(number));
   Registration registration;
@@ -58,8 +58,8 @@ TEST(MapMemory, OfASession) {
   world.StartMap();
   world.AddNode();
   world.Run(100ms);
-  // One node's sessions are made before and after; all nodes are made (and their memory counted) in between, so only
-  // the map's part is measured: what it gives back when it ends.
+  // The nodes' own memory is in both figures, because they live on. So the difference is what the map gives back when
+  // it ends.
   constexpr int kCount = 200;
   for (int i = 0; i < kCount; ++i) {
     world.AddNode();
@@ -75,7 +75,7 @@ TEST(MapMemory, OfASession) {
   EXPECT_LE(bytes, 8192u);
 }
 
-// Refreshes, rebinds, new lists, lost acknowledgements, hour after hour.
+// Refreshes, rebinds, new allow lists and lost acknowledgements go on for hours.
 TEST(MapMemory, DoesNotGrowWithTime) {
   MapWorld world;
   world.loss = 0.1;
@@ -93,7 +93,7 @@ TEST(MapMemory, DoesNotGrowWithTime) {
     }
     if (round == 3) settled = Allocated();
   }
-  // As much again: the same within what containers round up to.
+  // As much has happened again, so the memory may differ only by what containers round up to.
   EXPECT_LE(Allocated(), settled + settled / 4 + (1 << 20));
   EXPECT_EQ(world.store().registrations(), 12u);
 }

@@ -1,5 +1,5 @@
-// The real warp-map, started on loopback with ports of the kernel's choice, and nodes that talk to it through real
-// sockets. Waiting is for events, with a limit that only a hang reaches.
+// Starts the real warp-map on loopback, with ports that the kernel chooses, and nodes that talk to it through real
+// sockets. The tests wait for events, with a time limit that only a hang reaches.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -61,7 +61,7 @@ void WriteFile(const std::string& path, const std::string& text, mode_t mode = 0
   chmod(path.c_str(), mode);
 }
 
-// A warp-map, or whatever it becomes with wrong arguments.
+// A process that runs warp-map. With wrong arguments it only prints an error.
 class Program {
  public:
   explicit Program(std::vector<std::string> arguments) {
@@ -89,14 +89,14 @@ class Program {
     close(err_);
   }
 
-  // Lines of its output up to the one that says "ready", or to its end.
+  // Returns the lines of its output up to the one that says "ready", or up to its end.
   std::vector<std::string> UntilReady() {
     std::string text;
     char c;
     while (!absl::EndsWith(text, "ready\n") && read(out_, &c, 1) == 1) text += c;
     return absl::StrSplit(text, '\n', absl::SkipEmpty());
   }
-  // Exit status, or 128 and the signal.
+  // Returns the exit status, or 128 plus the signal.
   int Kill(int signal) {
     kill(pid_, signal);
     return Wait();
@@ -141,7 +141,7 @@ class LiveSocket {
     (void)!sendto(fd_, bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&storage),
                   size);
   }
-  // Connected: what does not come from `to` is not received.
+  // Connects the socket, which then receives only what comes from `to`.
   void Connect(const Endpoint& to) {
     const auto [storage, size] = Raw(to);
     EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&storage), size), 0);
@@ -175,7 +175,7 @@ class LiveSocket {
   Endpoint local_;
 };
 
-// A MapNode whose ports are sockets on loopback: port 0 by IPv4, port 1 by IPv6.
+// A MapNode whose ports are sockets on loopback. Port 0 uses IPv4 and port 1 IPv6.
 class LiveNode {
  public:
   LiveNode(uint64_t seed, const wire::PublicKey& map, const std::vector<Endpoint>& at)
@@ -193,7 +193,7 @@ class LiveNode {
 
   Endpoint local(size_t port) const { return sockets_.at(port)->local(); }
 
-  // Goes on until all of `nodes` have nothing to do and `done`, or gives up.
+  // Turns `nodes` until `done`. Returns false after a time that only a hang reaches.
   static bool RunUntil(std::vector<LiveNode*> nodes, const std::function<bool()>& done) {
     const Instant end = Now() + kHang;
     while (!done()) {
@@ -264,7 +264,7 @@ class ProgramTest : public ::testing::Test {
     close(fd);
     return nlohmann::json::parse(text);
   }
-  // For programs that must not start: their one sentence.
+  // Returns the one sentence that a program prints which must not start.
   std::string Refusal(const std::vector<std::string>& arguments) {
     Program program(arguments);
     const std::string text = program.Errors();
@@ -304,7 +304,7 @@ TEST_F(ProgramTest, NodesFindEachOtherThroughIt) {
   EXPECT_EQ(status["map"]["listen"].size(), 2u);
 }
 
-// The nodes' sockets are connected: an answer from another address than the one they sent to would not arrive.
+// The nodes' sockets are connected, so an answer from another address than the one that they sent to does not arrive.
 TEST_F(ProgramTest, AnswersLeaveFromTheAddressTheRequestCameTo) {
   Start({"0.0.0.0:0"});
   LiveNode node(1, key_.Public(), {{Ip("127.0.0.99"), at_.at(0).port}});
@@ -317,7 +317,7 @@ TEST_F(ProgramTest, RegistrationsComeBackAfterAKill) {
   ASSERT_TRUE(
       LiveNode::RunUntil({&alice}, [&] { return alice.node.status().registrations.size() == 2; }));
   EXPECT_EQ(program_->Kill(SIGKILL), 128 + SIGKILL);
-  // On the same addresses; the control socket's file that the killed one left is replaced.
+  // The new program uses the same addresses, and replaces the socket file that the killed one left behind.
   Start({at_[0].ToString(), at_[1].ToString()});
   ASSERT_TRUE(LiveNode::RunUntil({&alice}, [&] { return Status()["map"]["registrations"] == 2; }));
 }
@@ -426,7 +426,8 @@ TEST_F(ProgramTest, IsConfiguredByYaml) {
                                          "\ncontrol_socket: " + (directory_ / "map.sock") +
                                          "\nlifetime: 30s\nmax_registrations: 1000\n");
   Program program({"--config", directory_ / "map.yaml", "--listen",
-                   "127.0.0.1:0"});  // the flag counts for more
+                   // The flag overrides the file.
+                   "127.0.0.1:0"});
   ASSERT_EQ(program.UntilReady().back(), "warp-map: ready");
   EXPECT_EQ(Status()["map"]["public_key"], key_.Public().ToBase64());
   EXPECT_NE(Status()["map"]["listen"][0], free);

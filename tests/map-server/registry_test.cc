@@ -1,5 +1,5 @@
-// Stories of the registry: who is published, who may know, who is told. Messages in, messages out;
-// time is a variable.
+// Stories of the registry: who is published, who may look up whom, and who is told of changes. Messages go in and come
+// out; time is a variable.
 #include "map-server/registry/registry.h"
 
 #include <gtest/gtest.h>
@@ -59,7 +59,7 @@ class RegistryTest : public ::testing::Test {
   Origin OriginOf(Node& node, const Endpoint& from) {
     return {node.key, KeyId::Of(node.key), {node.session, node.counter++}, from, 5};
   }
-  // Everything that the message causes, pushes that are due included.
+  // Returns every message that this one causes, including the pushes that are due.
   std::vector<Outgoing> Say(Node& node, const Endpoint& from, const protocol::MapMessage& message) {
     registry_->Handle(now_, OriginOf(node, from), message);
     return Run();
@@ -94,7 +94,7 @@ class RegistryTest : public ::testing::Test {
     ADD_FAILURE() << "no answer to a register";
     return {};
   }
-  // The whole exchange: challenge, echo, allow list.
+  // Goes through the whole exchange: challenge, echo and allow list.
   MapRegistered Publish(Node& node, uint16_t port, const Endpoint& from) {
     const MapRegistered challenge = Register(node, port, from, {});
     const MapRegistered published = Register(node, port, from, challenge.challenge);
@@ -114,7 +114,7 @@ class RegistryTest : public ::testing::Test {
             {list.begin() + static_cast<ptrdiff_t>(first),
              list.begin() + static_cast<ptrdiff_t>(first + count)}};
   }
-  // nullopt: not answered with endpoints.
+  // Returns nullopt if the answer holds no endpoints.
   std::optional<std::vector<Endpoint>> LookUp(Node& node, uint16_t port, const Endpoint& from,
                                               const Node& whom) {
     for (const Outgoing& out : Say(node, from, MapLookup{42, port, whom.key})) {
@@ -139,7 +139,7 @@ class RegistryTest : public ::testing::Test {
     MapPush push;
     Endpoint at;
   };
-  std::map<wire::PublicKey, std::vector<Pushed>> pushed_;  // since the last Acknowledge
+  std::map<wire::PublicKey, std::vector<Pushed>> pushed_;  // the pushes since the last Acknowledge
 
   Node alice_{1}, bob_{2}, eve_{3};
   const Endpoint home_ = At("192.0.2.1:13116");
@@ -166,7 +166,7 @@ TEST_F(RegistryTest, PublishesAnAddressOnceItEchoed) {
   EXPECT_EQ(second.lifetime_s, 60);
   EXPECT_EQ(store_->registrations(), 1u);
 
-  // A refresh carries the next echo, and the map wants the list no more once it has it.
+  // A refresh carries the echo of the last challenge. Once the map has the list, it does not ask for it again.
   SendAllow(alice_, home_);
   const MapRegistered third = Register(alice_, 0, home_, second.challenge);
   EXPECT_EQ(third.state, MapState::kPublished);
@@ -217,7 +217,7 @@ TEST_F(RegistryTest, NobodyElseLearnsWhetherAKeyExists) {
 }
 
 TEST_F(RegistryTest, AllowingSomebodyGivesNoRightToPushToHim) {
-  eve_.peers = {alice_.key};  // alice never heard of eve
+  eve_.peers = {alice_.key};  // alice does not list eve
   MakeFriends();
   Publish(alice_, 0, home_);
   Publish(eve_, 0, cafe_);
@@ -228,13 +228,13 @@ TEST_F(RegistryTest, AllowingSomebodyGivesNoRightToPushToHim) {
 TEST_F(RegistryTest, BothSidesLearnOfEachOther) {
   MakeFriends();
   Publish(alice_, 0, home_);
-  Publish(bob_, 0, office_);  // bob's list completes: a change, of which alice hears
+  Publish(bob_, 0, office_);  // with bob's list a change is complete, so alice is told
   ASSERT_EQ(pushed_[alice_.key].size(), 1u);
   EXPECT_EQ(pushed_[alice_.key][0].at, home_);
   EXPECT_EQ(pushed_[alice_.key][0].push.key, bob_.key);
   Acknowledge(alice_);
 
-  // And a lookup by one tells the other of the one.
+  // A lookup also tells the looked-up node of its asker.
   LookUp(bob_, 0, office_, alice_);
   ASSERT_EQ(pushed_[alice_.key].size(), 1u);
   EXPECT_EQ(pushed_[alice_.key][0].push.key, bob_.key);
@@ -247,7 +247,7 @@ TEST_F(RegistryTest, PushesARebindUntilItIsAcknowledged) {
   Publish(bob_, 0, office_);
   Acknowledge(alice_);
 
-  Publish(bob_, 0, cafe_);  // bob's NAT gave him another address
+  Publish(bob_, 0, cafe_);  // bob's NAT has given him another address
   ASSERT_EQ(pushed_[alice_.key].size(), 1u);
   Pass(250ms);
   Pass(500ms);
@@ -279,7 +279,7 @@ TEST_F(RegistryTest, RepeatedPushesTryTheOtherPorts) {
   Pass(250ms);
   const auto& pushes = pushed_[alice_.key];
   ASSERT_EQ(pushes.size(), 2u);
-  EXPECT_EQ(pushes[0].at, cafe_);  // heard from last
+  EXPECT_EQ(pushes[0].at, cafe_);  // the port that was heard from last comes first
   EXPECT_EQ(pushes[1].at, home_);
 }
 
@@ -312,8 +312,8 @@ TEST_F(RegistryTest, OnlyALaterRegistrationApplies) {
   const MapRegistered there = Register(alice_, 0, cafe_, {});
   Publish(alice_, 0, home_);
 
-  // Sealed before what stands, and arriving after it: from an earlier counter, then from an earlier
-  // session.
+  // A register may arrive after one that was sealed later. It is refused both when its counter is lower and when its
+  // session is older.
   const MapRegister message{0, there.challenge, DigestOf(AllowList(alice_.peers)),
                             alice_.candidates};
   Origin late = OriginOf(alice_, cafe_);
@@ -326,7 +326,7 @@ TEST_F(RegistryTest, OnlyALaterRegistrationApplies) {
   EXPECT_EQ(drops_.Get(Drop::kTooOld), 2u);
   EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), home_);
 
-  // A new session begins at counter 0 and counts as later.
+  // The first message of a new session has counter 0, and still counts as later.
   ++alice_.session;
   alice_.counter = 0;
   EXPECT_EQ(Register(alice_, 0, cafe_, there.challenge).state, MapState::kPublished);
@@ -373,7 +373,7 @@ TEST_F(RegistryTest, ADeregisteredPortIsGoneAndStaysGone) {
   ASSERT_EQ(pushed_[bob_.key].size(), 1u) << "the others hear of it";
   EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), home_);
 
-  // A registration that the deregistration overtook does not bring it back.
+  // A register that the deregister overtook must not bring the port back.
   Origin late = OriginOf(alice_, cafe_);
   late.order.counter = 0;
   registry_->Handle(now_, late, MapRegister{1, last.challenge, {}, alice_.candidates});
@@ -384,7 +384,7 @@ TEST_F(RegistryTest, ADeregisteredPortIsGoneAndStaysGone) {
   Say(alice_, home_, MapDeregister{});
   EXPECT_TRUE(LookUp(bob_, 0, office_, alice_)->empty());
 
-  // A later one does.
+  // A later register does bring it back.
   EXPECT_EQ(Publish(alice_, 1, cafe_).state, MapState::kPublished);
   EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), cafe_);
 }
@@ -400,7 +400,7 @@ TEST_F(RegistryTest, LookupsNeedAVerifiedAddress) {
     const auto& answer = std::get<MapRegistered>(answers[0].message);
     EXPECT_EQ(answer.state, MapState::kEcho);
     EXPECT_EQ(answer.port, port);
-    // Which is the challenge that makes it one.
+    // The answer contains the challenge with which bob verifies the address.
     EXPECT_EQ(Register(bob_, port, from, answer.challenge).state, MapState::kPublished);
     EXPECT_TRUE(LookUp(bob_, port, from, alice_).has_value());
   }
@@ -447,7 +447,7 @@ TEST_F(RegistryTest, LongAllowListsTravelInPartsOfAnyOrder) {
   Say(alice_, cafe_, Part(list, 64));
   EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
   EXPECT_FALSE(Register(alice_, 0, home_, challenge.challenge).send_allow);
-  // The last acknowledgement was lost: the part comes again.
+  // If the acknowledgement was lost, the node sends the part again, which must be acknowledged again.
   EXPECT_EQ(Say(alice_, cafe_, Part(list, 64)).size(), 1u);
 }
 
@@ -455,13 +455,13 @@ TEST_F(RegistryTest, AllowListsThatNobodyAskedForOrThatDoNotAddUpChangeNothing) 
   MakeFriends();
   Publish(alice_, 0, home_);
   Publish(bob_, 0, office_);
-  // Not asked for: an old list of alice's, sent again by the network or by a late session.
+  // The map has not asked for this list. It may be an old one that the network or an old session repeats.
   alice_.peers = {eve_.key};
   EXPECT_TRUE(Say(alice_, home_, Part(AllowList(alice_.peers), 0)).empty());
   EXPECT_EQ(drops_.Get(Drop::kNotAuthorized), 1u);
   EXPECT_FALSE(LookUp(bob_, 0, office_, alice_)->empty());
 
-  // Asked for, but the digest is of something else.
+  // The map has asked for a list, but this part does not fit its digest.
   EXPECT_TRUE(Register(alice_, 0, home_, Register(alice_, 0, home_, {}).challenge).send_allow);
   MapAllow part = Part(AllowList(alice_.peers), 0);
   part.ids = AllowList(std::vector{Key(77)});

@@ -1,4 +1,4 @@
-// Random misfortune, by seed: whatever has happened, once the network is whole so are the nodes.
+// Random failures, chosen by a seed. Whatever has happened, the nodes recover once the network is whole.
 #include <gtest/gtest.h>
 
 #include "tests/control/protocol/virtual_net.h"
@@ -99,7 +99,7 @@ TEST_P(Chaos, HealsWithinSeconds) {
            net.ActivePaths(2, 1) == 3 && net.ActivePaths(0, 2) == 2;
   };
   EXPECT_TRUE(net.RunUntil(whole, 6s));
-  net.Run(2s);  // what is still on its way
+  net.Run(2s);  // lets the datagrams under way arrive
   for (int n = 0; n < 3; ++n) net.TakeReceived(n);
   std::vector<std::string> sent;
   for (int i = 0; i < 100; ++i) {

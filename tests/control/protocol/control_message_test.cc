@@ -14,7 +14,7 @@ struct Row {
   ControlMessage message;
 };
 
-// The same bytes as in docs/wire-format.md.
+// docs/wire-format.md shows the same bytes.
 const Row kTable[] = {
     {"030102000807060504030201a0a1a2a3a4a5a6a7",
      Probe{2, 0x0102030405060708, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},

@@ -1,4 +1,4 @@
-// Stories of two nodes that find each other: the rules of the handshake, in virtual time.
+// Stories of two nodes that find each other. They test the rules of the handshake, in virtual time.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ using wire::Drop;
 
 bool BothConnected(VirtualNet& net) { return net.Connected(0, 1) && net.Connected(1, 0); }
 
-// Payloads flow both ways, each exactly once.
+// Expects that payloads flow in both directions, and that each arrives exactly once.
 void ExpectTraffic(VirtualNet& net) {
   net.TakeReceived(0);
   net.TakeReceived(1);
@@ -30,7 +30,7 @@ size_t CountType(const std::vector<Seen>& seen, wire::MessageType type) {
   }));
 }
 
-// Only `caller` knows where the other is.
+// Makes the nodes peers of each other. Only `caller` knows the endpoints of the other.
 void Introduce(VirtualNet& net, int caller) {
   net.AddPeer(caller, 1 - caller);
   net.AddPeer(1 - caller, caller, /*endpoints=*/false);
@@ -52,7 +52,7 @@ TEST(Handshake, BothSidesStartAtOnceAndAgree) {
     net.Introduce(0, 1);
     EXPECT_TRUE(net.RunUntil([&] { return BothConnected(net); }, 200ms));
     net.Run(1s);
-    // Both send in the session that the smaller key began.
+    // Two handshakes crossed. Both nodes send in the session that the node with the smaller key initiated.
     const bool smaller = net.key(0) < net.key(1);
     EXPECT_EQ(net.Peer(0, 1).session->initiator(), smaller);
     EXPECT_EQ(net.Peer(1, 0).session->initiator(), !smaller);
@@ -77,7 +77,7 @@ TEST(Handshake, EveryPathCarriesACopyAndEachIsAnsweredAlike) {
   for (const Seen& s : seen) {
     if (!is_response(s)) continue;
     EXPECT_EQ(s.datagram, first->datagram);
-    // To its own copy's source, from the port that copy came in on.
+    // The response goes to the source of that copy, from the port at which the copy arrived.
     EXPECT_EQ(std::count_if(
                   seen.begin(), seen.end(),
                   [&](const Seen& i) { return i.type() == 2 && i.from == s.to && i.to == s.from; }),
@@ -88,7 +88,7 @@ TEST(Handshake, EveryPathCarriesACopyAndEachIsAnsweredAlike) {
 
 TEST(Handshake, FastestPathWorksInOneDirectionOnly) {
   for (const int caller : {0, 1}) {
-    for (const int deaf : {0, 1}) {  // who hears nothing on the fast path
+    for (const int deaf : {0, 1}) {  // the node that hears nothing on the fast path
       VirtualNet net({.ports = {2, 2}});
       net.DelayBoth(0, 0, 1, 0, 1ms);
       net.DelayBoth(0, 1, 1, 1, 30ms);
@@ -185,7 +185,7 @@ TEST(Handshake, ResponderDoesNothingBeforeItOpensAPacket) {
   const auto session = net.Peer(1, 0).session;
   const size_t before = net.node(1).GetForwarding().peers[0].receive.size();
 
-  // A handshake of node 0 that gets no further than the response.
+  // Node 0 begins a handshake and is killed once the response is under way, so it never confirms.
   net.Restart(0);
   net.Record(true);
   net.Run(4ms);
@@ -208,12 +208,12 @@ TEST(Handshake, ResponderDoesNothingBeforeItOpensAPacket) {
 TEST(Handshake, InitiatorConfirmsUntilItHearsSomething) {
   VirtualNet net({.ports = {1, 1}});
   Introduce(net, 0);
-  net.Run(7ms);  // the initiation is there, the response on its way
+  net.Run(7ms);  // the initiation has arrived, and the response is under way
   net.Cut(1, 0);
   net.Run(1ms);
   net.Restore(1, 0);
   net.CutWay(0, 0, 1, 0);
-  net.Run(450ms);  // the confirms of this time are lost
+  net.Run(450ms);  // the confirms sent in this time are lost
   EXPECT_FALSE(net.Connected(1, 0));
   net.RestoreWay(0, 0, 1, 0);
   EXPECT_TRUE(net.RunUntil([&] { return BothConnected(net); }, 150ms));
@@ -222,7 +222,8 @@ TEST(Handshake, InitiatorConfirmsUntilItHearsSomething) {
 TEST(Handshake, UnderLoadACookieOpensTheDoor) {
   VirtualNet net({.ports = {2, 2}});
   net.Introduce(0, 1);
-  // Strangers who know the public key: each message costs the responder Diffie-Hellman, until it asks for cookies.
+  // Strangers know the public key. Each of their messages costs the responder a Diffie-Hellman computation, until it
+  // asks for cookies.
   const wire::Endpoint stranger{wire::IpAddress::V4({192, 0, 2, 1}), 4000};
   const auto flood = [&](int count) {
     for (int i = 0; i < count; ++i) {

@@ -1,4 +1,4 @@
-// Everything an attacker can do with datagrams: each is counted by name, and none changes anything.
+// An attacker can send any datagrams. Each of them is counted by name, and none changes anything.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 using wire::Drop;
 
-// What must not change: what forwarding does, and what is known of the peer.
+// The state that must not change: what the forwarding table holds, and what is known of the peer.
 struct Picture {
   uint64_t version;
   std::shared_ptr<wire::Session> session;
@@ -33,7 +33,8 @@ uint64_t AllDrops(VirtualNet& net, int n) {
   return sum;
 }
 
-// A story with all types of message in it: 0 calls, is asked for a cookie, connects. Both are left idle.
+// A story that contains every type of message. Node 0 initiates, is asked for a cookie, and connects. Then both nodes
+// are idle.
 struct Recorded {
   VirtualNet net{{.ports = {2, 2}}};
   std::vector<Seen> seen;
@@ -58,7 +59,7 @@ struct Recorded {
     }
   }
 
-  // One of each type that `n` received, the last.
+  // Returns the last datagram of each type that node `n` received.
   std::vector<Seen> Samples(int n) const {
     std::vector<Seen> samples;
     for (const uint8_t type : {1, 2, 3, 4}) {
@@ -107,7 +108,7 @@ TEST(Hostile, EveryTruncationIsDroppedByName) {
         net.Inject(victim, 0, sample.from, datagram);
         EXPECT_EQ(AllDrops(net, victim), drops + 1) << +sample.type() << " size " << size;
         EXPECT_TRUE(Take(net, victim) == before);
-        datagram.resize(sample.datagram.size() + 1 + size);  // and longer than it was
+        datagram.resize(sample.datagram.size() + 1 + size);  // the same datagram, but too long
         net.Inject(victim, 0, sample.from, datagram);
         EXPECT_EQ(AllDrops(net, victim), drops + 2);
         EXPECT_TRUE(Take(net, victim) == before);
@@ -199,7 +200,7 @@ TEST(Hostile, NoReplyIsLargerThanItsRequest) {
   }
 }
 
-// Authentic, but nonsense: a peer that is broken or of another version.
+// A peer that is broken or of another version may send nonsense that is authentic.
 TEST(Hostile, AuthenticNonsenseIsDroppedByName) {
   VirtualNet net({});
   net.Introduce(0, 1);
@@ -213,7 +214,7 @@ TEST(Hostile, AuthenticNonsenseIsDroppedByName) {
   say({});
   say({9});
   say({3, 0x30});
-  say({3, 0x48, 0, 0});  // a map's message
+  say({3, 0x48, 0, 0});  // a message that only a map may send
   EXPECT_EQ(net.Drops(1, Drop::kUnknownKind), 4u);
   say({3});
   say({3, 1});
@@ -224,7 +225,7 @@ TEST(Hostile, AuthenticNonsenseIsDroppedByName) {
   say({3, 4, 0});
   EXPECT_EQ(net.Drops(1, Drop::kMalformed), 7u);
   EXPECT_TRUE(Take(net, 1) == before);
-  say({3, 2, 1, 2, 3, 4, 5, 6, 7, 8});  // an answer to nothing
+  say({3, 2, 1, 2, 3, 4, 5, 6, 7, 8});  // an answer to a probe that was never sent
   EXPECT_TRUE(Take(net, 1) == before);
 }
 
@@ -240,7 +241,7 @@ TEST(Hostile, StateStaysBoundedUnderRandomFloods) {
     if (datagram.size() >= 8 && random() % 4 != 0) {
       datagram[0] = static_cast<uint8_t>(1 + random() % 4);
       datagram[1] = datagram[2] = datagram[3] = 0;
-      // Half of them guess the index right.
+      // Half of the forged headers guess the receiver index right.
       if (datagram.size() >= wire::kDataHeaderSize && random() % 2 == 0)
         wire::WriteDataHeader({session->remote_index(), random()}, datagram.data());
     }
@@ -255,7 +256,7 @@ TEST(Hostile, StateStaysBoundedUnderRandomFloods) {
   EXPECT_EQ(net.Peer(0, 1).session, session);
 }
 
-// A peer that does nothing but begin handshakes.
+// A peer that only begins handshakes, and never confirms one.
 TEST(Hostile, PeerThatOnlyInitiatesIsHeldInBounds) {
   VirtualNet net({});
   net.Introduce(0, 1);

@@ -1,4 +1,4 @@
-// The small parts that the machines are made of.
+// Tests of the small parts that the state machines are made of.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -34,7 +34,7 @@ TEST(TokenBucket, GivesABurstThenItsRate) {
   EXPECT_FALSE(bucket.Take(kStart)) << "time that goes back gives nothing";
 }
 
-// --- Timers.. ---
+// --- Timers. ---
 
 enum class Timer : uint8_t { kFirst, kSecond, kThird, kCount };
 
@@ -117,7 +117,7 @@ class CookieTest : public testing::Test {
     datagram_ = wire::EncodeInitiation({.sender_index = 7, .noise = std::vector<uint8_t>(160, 1)});
     wire::WriteMacs(wire::Mac1Key(key_), nullptr, datagram_);
   }
-  // The initiation again, with the cookie that the reply brings.
+  // Returns the initiation again, now with the cookie that the reply contains.
   std::vector<uint8_t> WithCookie(const std::vector<uint8_t>& reply) {
     const auto cookie = wire::OpenCookieReply(reply, wire::DecodeCookieRequest(datagram_)->mac1,
                                               wire::CookieSealKey(key_));

@@ -1,4 +1,4 @@
-// Stories of paths: how they come to life, are lost, found again and learned.
+// Stories of paths: how they become active, are lost, return and are learned from probes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -105,7 +105,7 @@ TEST(Paths, RemovedPortTakesItsPathsAlong) {
   net.Run(2s);
   net.node(0).RemovePort(net.now(), 1);
   EXPECT_EQ(net.Peer(0, 1).paths.size(), 2u);
-  net.PortUp(0, 1);  // SetPort again
+  net.PortUp(0, 1);  // calls SetPort again
   EXPECT_EQ(net.Peer(0, 1).paths.size(), 4u);
   EXPECT_TRUE(net.RunUntil([&] { return net.ActivePaths(0, 1) == 4; }, 50ms));
 }
@@ -201,14 +201,14 @@ TEST(Endpoints, OnlyTheNewestProbeOfAPortTeaches) {
     net.RestoreWay(0, 0, 1, 0);
     net.Record(false);
     for (const Seen& seen : net.TakeSeen()) {
-      // A sealed probe: header 16, kind, message, port 2, number 8, challenge 8, tag 16.
+      // A sealed probe has 52 bytes: header 16, kind and message 2, port 2, number 8, challenge 8, tag 16.
       if (seen.from_node == 0 && seen.datagram.size() == 52) return seen.datagram;
     }
     ADD_FAILURE() << "no probe";
     return std::vector<uint8_t>();
   };
   const std::vector<uint8_t> old = held_back_probe();
-  net.Run(500ms);  // newer ones have come since
+  net.Run(500ms);  // newer probes have arrived since then
   net.Inject(1, 0, attacker, old);
   EXPECT_FALSE(net.HasPath(1, 0, attacker));
   net.Inject(1, 0, attacker, held_back_probe());
@@ -241,13 +241,13 @@ TEST(Endpoints, NonsenseIsRefused) {
 }
 
 TEST(Endpoints, FamilyMustMatch) {
-  VirtualNet net({.ports = {1, 1}});  // IPv4
+  VirtualNet net({.ports = {1, 1}});  // all ports have IPv4 addresses
   const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
   const std::vector<Endpoint> six = {*Endpoint::Parse("[2001:db8::1]:13116"),
                                      *Endpoint::Parse("[fe80::1]:13116")};
   net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, six);
   EXPECT_TRUE(net.Peer(0, 1).paths.empty());
-  // A link-local address alone reaches link-local endpoints alone.
+  // A port with only a link-local address reaches only link-local endpoints.
   net.node(0).SetPort(net.now(), 0, {.up = true, .addresses = {*IpAddress::Parse("fe80::2")}});
   EXPECT_FALSE(net.HasPath(0, 0, six[0]));
   EXPECT_TRUE(net.HasPath(0, 0, six[1]));
@@ -294,7 +294,7 @@ TEST(Endpoints, FalseOnesGetFewProbesAndNoPayload) {
 
 TEST(Endpoints, UnansweredProbesShareOneBudget) {
   Timers timers;
-  timers.candidate_interval_max = 10ms;  // no back-off
+  timers.candidate_interval_max = 10ms;  // probes without back-off
   timers.probe_interval = 10ms;
   VirtualNet net({.ports = {8, 1}, .timers = timers});
   net.Introduce(0, 1);

@@ -1,4 +1,4 @@
-// Stories of sessions that grow old.
+// Stories of sessions that are replaced because of their age.
 #include <gtest/gtest.h>
 
 #include "tests/control/protocol/virtual_net.h"
@@ -6,7 +6,7 @@
 namespace warp::protocol {
 namespace {
 
-// Sends numbered payloads both ways for a while, one every `interval`; each must arrive exactly once.
+// Sends numbered payloads in both directions, one every `interval`. Each must arrive exactly once.
 void ExpectNothingLost(VirtualNet& net, Duration duration, Duration interval) {
   std::vector<std::string> sent;
   for (Duration t{0}; t < duration; t += interval) {
@@ -46,7 +46,7 @@ TEST(Rekey, NothingIsLostWhenItHappensAllTheTime) {
 
 TEST(Rekey, ResponderDoesItWhereTheInitiatorDoesNot) {
   Timers timers;
-  timers.rekey_after = 1h;  // as if the initiator forgot
+  timers.rekey_after = 1h;  // as if the initiator never rekeyed
   VirtualNet net({.timers = timers});
   net.AddPeer(0, 1);
   net.AddPeer(1, 0, /*endpoints=*/false);

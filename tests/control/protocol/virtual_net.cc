@@ -145,7 +145,7 @@ void VirtualNet::Deliver(Flight flight) {
   }
 }
 
-// What lcores and control do with a sealed datagram.
+// Does the work that lcores and control share in the product: opens a sealed datagram and hands its contents over.
 wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableBytes datagram) {
   const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
   if (!header) return wire::Drop::kTruncated;

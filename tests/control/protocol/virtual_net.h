@@ -1,8 +1,9 @@
-// Nodes, ports and links in virtual time: a whole network in one thread, milliseconds of real time for minutes of its
-// own.
+// Nodes, ports and links in virtual time. A whole network runs in one thread, and minutes of its time pass within
+// milliseconds.
 //
-// Port p of node n has the addresses 10.n.p.1 and fd00:n:p::1. Every port reaches every port of the other nodes (a
-// routed network), each way with its own delay and loss; a datagram passes its sender's access link and its receiver's.
+// Port p of node n has the addresses 10.n.p.1 and fd00:n:p::1. Every port reaches every port of the other nodes, as in
+// a routed network. Each direction between two ports has a delay of its own. A datagram passes the access links of its
+// sender and of its receiver.
 #ifndef WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_
 #define WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_
 
@@ -25,14 +26,14 @@ namespace warp::protocol {
 using namespace std::chrono_literals;
 
 struct NetOptions {
-  std::vector<int> ports = {1, 1};  // of each node
-  bool ipv6 = false;                // the ports have IPv6 addresses alone
+  std::vector<int> ports = {1, 1};  // the number of ports of each node
+  bool ipv6 = false;                // the ports have only IPv6 addresses
   Timers timers;
   uint64_t seed = 1;
-  std::vector<wire::Cipher> ciphers;  // of all nodes; empty: what the machine has
+  std::vector<wire::Cipher> ciphers;  // for all nodes; empty: what the machine offers
 };
 
-// What was seen on the network.
+// A datagram that was sent, whether it arrives or not.
 struct Seen {
   Instant sent;
   int from_node = 0;
@@ -51,32 +52,32 @@ class VirtualNet {
   // --- The cast ---
   Node& node(int n) { return *nodes_[Index(n)].node; }
   wire::PublicKey key(int n) const { return nodes_[Index(n)].key.Public(); }
-  // Makes b a peer of a. `endpoints`: a knows all of b's; else a waits to be called.
+  // Makes b a peer of a. With `endpoints`, a knows all endpoints of b; without, a waits until b begins a handshake.
   PeerId AddPeer(int a, int b, bool endpoints = true);
-  // Both ways.
+  // Makes each node a peer of the other.
   void Introduce(int a, int b) {
     AddPeer(a, b);
     AddPeer(b, a);
   }
-  // SIGKILL: the node is gone, without a word. Start makes it anew, with the same key and peers.
+  // Ends the node without a word, as SIGKILL does. Start makes it again, with the same key and peers.
   void Kill(int n);
   void Start(int n);
   void Restart(int n) {
     Kill(n);
     Start(n);
   }
-  // What the node's wall clock says at the start of the story; nanoseconds since 1970. Before Start.
+  // Sets the node's wall clock at the start of the story, in nanoseconds since 1970. Must be called before Start.
   void SetClock(int n, uint64_t wall) { nodes_[Index(n)].wall = wall; }
   void SetPsk(int n, uint8_t byte) { nodes_[Index(n)].psk = byte; }
 
   // --- Links ---
-  // A black hole: nothing passes the access link, and nobody is told.
+  // The access link silently loses everything, and the node is not told.
   void Cut(int n, int port) { nodes_[Index(n)].cut.insert(port); }
   void Restore(int n, int port) { nodes_[Index(n)].cut.erase(port); }
-  // The interface's own link: the node is told.
+  // The interface itself loses its link, and the node is told.
   void PortDown(int n, int port);
   void PortUp(int n, int port);
-  // One direction between two ports.
+  // Cuts one direction between two ports.
   void CutWay(int a, int a_port, int b, int b_port) { ways_[{a, a_port, b, b_port}].cut = true; }
   void RestoreWay(int a, int a_port, int b, int b_port) {
     ways_[{a, a_port, b, b_port}].cut = false;
@@ -91,20 +92,20 @@ class VirtualNet {
   void Loss(double share) { loss_ = share; }
   void Jitter(Duration most) { jitter_ = most; }
   void Duplicate(double share) { duplicate_ = share; }
-  // From now on the network sees the port at this endpoint (and not at its own).
+  // From now on the network sees the port at the endpoint `outside` instead of its own.
   void Nat(int n, int port, const wire::Endpoint& outside) { nodes_[Index(n)].nat[port] = outside; }
   wire::Endpoint EndpointOf(int n, int port) const;  // as the network sees it
 
   // --- Time ---
   void Run(Duration duration);
-  // Runs until the condition holds; false when it did not within `most`.
+  // Runs until the condition holds. Returns false if it did not within `most`.
   bool RunUntil(const std::function<bool()>& condition, Duration most);
   Instant now() const { return now_; }
 
   // --- Payloads ---
-  // Over every active path, as the dataplane does; false where there is no session or path.
+  // Sends over every active path, as the dataplane does. Returns false where there is no session or path.
   bool Send(int a, int b, const std::string& text);
-  // What reached the node, each payload once.
+  // Returns what has reached the node since the last call, each payload once.
   std::vector<std::string> TakeReceived(int n) {
     return std::exchange(nodes_[Index(n)].received, {});
   }
@@ -115,13 +116,13 @@ class VirtualNet {
   PathStatus Path(int a, int a_port, int b, int b_port);
   bool HasPath(int a, int a_port, const wire::Endpoint& remote);
   size_t ActivePaths(int a, int b);
-  // By the node, or by what stands in for its lcores here.
+  // Counts the drops of the node and of the code that stands in for its lcores here.
   uint64_t Drops(int n, wire::Drop drop) {
     return node(n).drops(drop) + nodes_[Index(n)].drops[drop];
   }
 
   // --- Hostility ---
-  // Everything sent since the last TakeSeen, when on.
+  // While recording is on, TakeSeen returns every datagram sent since its last call.
   void Record(bool on) { recording_ = on; }
   std::vector<Seen> TakeSeen() { return std::exchange(seen_, {}); }
   void Inject(int n, int port, const wire::Endpoint& from, std::vector<uint8_t> datagram);
@@ -140,7 +141,7 @@ class VirtualNet {
     std::set<int> cut;
     std::set<int> down;
     std::map<int, wire::Endpoint> nat;
-    std::vector<std::pair<int, bool>> peers;  // node, endpoints known
+    std::vector<std::pair<int, bool>> peers;  // the peer, and whether its endpoints are known
     uint64_t wall = 1'700'000'000'000'000'000;
     uint8_t psk = 0;
     uint64_t starts = 0;

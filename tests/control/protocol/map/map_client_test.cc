@@ -1,4 +1,4 @@
-// Stories of nodes and maps over a network that loses, doubles, delays and forges.
+// Stories of nodes and maps over a network that loses, duplicates and delays datagrams, and where attackers forge them.
 #include "control/protocol/map/map_client.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@ using wire::Drop;
 TEST(MapClient, RegistersEachPortThroughThatPort) {
   MapWorld world;
   MapNode& node = world.AddNode(3);
-  // Handshake, confirm, challenge, echo: four round trips.
+  // Registration takes four round trips: handshake, confirm, challenge and echo.
   EXPECT_LE(world.RunUntil([&] { return node.status().registrations.size() == 3; }, 1s), 200ms);
   for (const auto& [port, endpoint] : node.status().registrations)
     EXPECT_EQ(endpoint, world.OuterOf(node, port));
@@ -34,7 +34,7 @@ TEST(MapClient, PeersFindEachOtherInEitherOrder) {
   world.RunUntil([&] { return !alice.found(bob.key()).empty() && !bob.found(alice.key()).empty(); },
                  2s);
   const std::vector<Endpoint> bobs = alice.found(bob.key());
-  ASSERT_EQ(bobs.size(), 6u);  // observed, then his own
+  ASSERT_EQ(bobs.size(), 6u);  // the observed endpoints come first, then the ports' own addresses
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(bobs[i], world.OuterOf(bob, i));
     EXPECT_EQ(bobs[3 + i], (Endpoint{MapWorld::Inner(2, i), 13116}));
@@ -73,10 +73,10 @@ TEST(MapClient, PushesReachTheOtherSideWithinARoundTrip) {
     const auto found = bob.found(alice.key());
     return std::find(found.begin(), found.end(), endpoint) != found.end();
   };
-  // Register, challenge, echo, push: four times across the network.
+  // Four messages cross the network: register, challenge, echo and push.
   EXPECT_LE(world.RunUntil([&] { return has(At("203.0.113.77:5555")); }, 1s), 100ms);
 
-  // And a port that goes down is withdrawn through the others.
+  // A port that goes down is deregistered through the other ports.
   alice.SetPort(world.now, 2, {.up = false, .addresses = {}});
   EXPECT_LE(world.RunUntil([&] { return !has(At("203.0.113.77:5555")); }, 1s), 100ms);
   EXPECT_EQ(bob.found(alice.key()).size(), 4u);
@@ -132,7 +132,7 @@ TEST(MapClient, ARestartedMapIsWholeAgainWithinThreeSeconds) {
     world.StartMap();
     const uint64_t heard = bob.times_found(alice.key());
     EXPECT_LE(world.RunUntil([&] { return world.store().registrations() == 4; }, 10s), 3s);
-    // And the map introduces them to each other again.
+    // The restarted map introduces the two nodes to each other again.
     world.RunUntil([&] { return bob.times_found(alice.key()) > heard; }, 1s);
   }
 }
@@ -191,7 +191,7 @@ TEST(MapClient, OneDeadMapOfTwoIsNoOutage) {
   EXPECT_LE(world.RunUntil([&] { return alice.found(bob.key()).size() == 4; }, 5s), 1s);
   EXPECT_EQ(alice.status(0).state, "connecting");
   EXPECT_EQ(alice.status(1).state, "registered");
-  // The other one dies instead.
+  // Now the other map dies.
   world.StartMap(0);
   world.KillMap(1);
   world.RunUntil([&] { return alice.registered(0) && bob.registered(0); }, 5s);
@@ -214,7 +214,7 @@ TEST(MapClient, OneDeadPortOfTwoDelaysNothing) {
   world.Run(100s);
   EXPECT_EQ(world.store().registrations(), 3u);
   EXPECT_EQ(alice.status().state, "registered");
-  // A port that says nothing does not make the node think that the map is gone.
+  // One silent port must not make the node believe that the map is gone, so it begins no further handshake.
   EXPECT_LE(world.map().drops(Drop::kHandshakeRepeated), 1u);
 }
 
@@ -279,7 +279,8 @@ TEST(MapClient, FindsAThousandPeers) {
     spokes.back()->SetPeers(world.now, {hub.key()});
     keys.push_back(spokes.back()->key());
   }
-  for (int i = 0; i < 960; ++i) keys.push_back(wire::SecretKey::Generate().Public());  // not there
+  // These keys belong to no node.
+  for (int i = 0; i < 960; ++i) keys.push_back(wire::SecretKey::Generate().Public());
   hub.SetPeers(world.now, keys);
   world.RunUntil(
       [&] {
@@ -302,14 +303,14 @@ class MapHostile : public ::testing::Test {
     world_.Run(5s);
   }
   uint64_t Dropped(Drop drop) { return world_.map().drops(drop); }
-  // Registrations, sessions and what the two know of each other stay as they are.
+  // Expects the same registrations and sessions, and that alice and bob still know each other's endpoints.
   void ExpectNothingChanged() {
     EXPECT_EQ(world_.store().registrations(), 2u);
     EXPECT_EQ(world_.map().counts().sessions, 2u);
     EXPECT_EQ(alice_->found(bob_->key()).at(0), world_.OuterOf(*bob_));
     EXPECT_EQ(bob_->found(alice_->key()).at(0), world_.OuterOf(*alice_));
   }
-  // Datagrams that the map sent to `at` since `from`.
+  // Counts the datagrams that the map has sent to `at`, beginning at index `from` of those seen.
   size_t AnswersTo(const Endpoint& at, size_t from) {
     size_t count = 0;
     for (size_t i = from; i < world_.seen.size(); ++i)
@@ -329,7 +330,7 @@ TEST_F(MapHostile, RepliesNoMoreThanItReceived) {
     int64_t& bytes = balance[datagram.at];
     const auto size = static_cast<int64_t>(datagram.bytes.size());
     bytes += datagram.to_map ? size : -size;
-    // From the first datagram on, until the address is verified and beyond.
+    // The rule must hold from the first datagram on, hence also before the map has verified the address.
     if (!datagram.to_map && wire::ClassifyDatagram(datagram.bytes) != wire::MessageType::kSealed) {
       EXPECT_GE(bytes, 0);
     }
@@ -373,10 +374,11 @@ TEST_F(MapHostile, ReplaysAndReflectionsChangeNothing) {
         datagram.to_map && wire::ClassifyDatagram(datagram.bytes) == wire::MessageType::kSealed;
   }
   world_.Run(100ms);
-  // Sealed ones are duplicates (or behind the window); the map's own, sent back to it, belong to no session of its.
+  // Sealed datagrams are duplicates or behind the window. Datagrams of the map that are sent back to it belong to none
+  // of its sessions.
   EXPECT_EQ(Dropped(Drop::kDuplicate) + Dropped(Drop::kTooOld), sealed);
   EXPECT_GT(Dropped(Drop::kHandshakeRepeated), 0u);
-  // A repeated initiation gets its response once more, shorter than itself. Nothing else is answered.
+  // A repeated initiation gets its response once more, which is shorter than the initiation. Nothing else is answered.
   for (size_t i = before; i < world_.seen.size(); ++i) {
     if (world_.seen[i].to_map || world_.seen[i].at != mallory_) continue;
     EXPECT_EQ(wire::ClassifyDatagram(world_.seen[i].bytes), wire::MessageType::kResponse);
@@ -408,7 +410,7 @@ TEST_F(MapHostile, FlippedBitsAreUnauthentic) {
 }
 
 TEST_F(MapHostile, AnInterceptedRegisterDoesNotMoveTheAddress) {
-  // Mallory on the path holds alice's registers back and sends them from her own address first.
+  // Mallory intercepts each register of alice and sends it to the map from her own address.
   world_.lost = [&](const MapWorld::Datagram& datagram) {
     if (!datagram.to_map || datagram.node != alice_) return false;
     world_.Inject(0, mallory_, datagram.bytes);
@@ -425,7 +427,7 @@ TEST_F(MapHostile, AnInterceptedRegisterDoesNotMoveTheAddress) {
 }
 
 TEST_F(MapHostile, AHandshakeFromARecordingGivesNothing) {
-  // Alice's first initiation, sent again after the map forgot her: the map answers, and that is all.
+  // Mallory replays alice's first initiation to a map that has forgotten alice. The map answers, but nothing changes.
   std::vector<uint8_t> initiation;
   for (const auto& datagram : world_.seen) {
     if (datagram.to_map && datagram.node == alice_ &&
@@ -450,7 +452,7 @@ TEST_F(MapHostile, AStrangerLearnsNothingAndReachesNobody) {
   EXPECT_TRUE(eve.registered());
   EXPECT_TRUE(eve.found(alice_->key()).empty());
   EXPECT_TRUE(alice_->found(eve.key()).empty());
-  // All her lookups were answered by as many bytes.
+  // The answers to her lookups are too short to hold an endpoint.
   std::map<size_t, int> sizes;
   for (const auto& datagram : world_.seen) {
     if (datagram.to_map || datagram.at != world_.OuterOf(eve)) continue;
@@ -462,7 +464,7 @@ TEST_F(MapHostile, AStrangerLearnsNothingAndReachesNobody) {
 }
 
 TEST_F(MapHostile, ANodeThatSaysTooMuchIsLimited) {
-  // A client that lost its mind: lookups without end, rightly sealed.
+  // A faulty client sends lookups without end, in correctly sealed messages.
   auto& association = alice_->map().association();
   protocol::Outbox outbox;
   for (uint32_t i = 0; i < kMessageBurst + 500; ++i) {
@@ -507,7 +509,7 @@ TEST(MapLimits, UnderLoadNodesAreLetInByCookie) {
   EXPECT_GT(world.map().drops(Drop::kBadCookie), 0u);
 }
 
-// Newcomers that prove nothing take each other's place, not that of those who are in.
+// A newcomer that has not confirmed its session takes the place of another such newcomer, not of a confirmed client.
 TEST(MapLimits, AFloodOfNewKeysThrowsOutOneClientAtMost) {
   MapWorld world;
   world.max_clients = 3;
@@ -517,7 +519,7 @@ TEST(MapLimits, AFloodOfNewKeysThrowsOutOneClientAtMost) {
   world.Run(5s);
   std::vector<MapNode*> strangers;
   for (int i = 0; i < 8; ++i) strangers.push_back(&world.AddNode());
-  // The map's responses do not reach them: they cannot confirm.
+  // The map's responses do not reach the strangers, so they cannot confirm.
   world.lost = [&](const MapWorld::Datagram& datagram) {
     return !datagram.to_map &&
            std::find(strangers.begin(), strangers.end(), datagram.node) != strangers.end();
@@ -525,7 +527,7 @@ TEST(MapLimits, AFloodOfNewKeysThrowsOutOneClientAtMost) {
   world.Run(100ms);
   EXPECT_EQ(world.map().counts().sessions, 3u);
   uint64_t unknown = world.map().drops(Drop::kUnknownSession);
-  world.Run(700ms);  // less than it takes to notice and shake hands anew
+  world.Run(700ms);  // too short for a client to notice its loss and to shake hands again
   EXPECT_LE(world.map().drops(Drop::kUnknownSession) - unknown, 3u)
       << "more than one lost its session";
 }

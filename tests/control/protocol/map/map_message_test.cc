@@ -1,5 +1,5 @@
-// The table of message and exact bytes: with the grammar in map_message.h and docs/wire-format.md,
-// the third statement of the format.
+// The table of messages and their exact bytes. It states the format a third time, after the grammar in map_message.h
+// and docs/wire-format.md.
 #include "control/protocol/map/map_message.h"
 
 #include <gtest/gtest.h>
@@ -319,7 +319,7 @@ TEST(MapMessage, FitsItsDatagram) {
   EXPECT_LE(EncodeMapMessage(reg).size() + kSealed, kMapMaxDatagram);
 }
 
-// What goes to an address that has not echoed a challenge is never longer than what came from it.
+// A source address may be forged. Until an address has echoed a challenge, no answer may be longer than its request.
 TEST(MapMessage, AnswersToUnverifiedAddressesAreNotLongerThanTheirRequests) {
   const size_t registered =
       EncodeMapMessage(MapRegistered{0, {}, {}, {}, 1, 1, At("192.0.2.7:1")}).size();
@@ -337,7 +337,7 @@ TEST(MapMessage, AllowListsAreSetsInOneOrder) {
   EXPECT_EQ(DigestOf(AllowList(keys)), DigestOf(AllowList(other)));
   EXPECT_NE(DigestOf(AllowList(keys)), DigestOf(AllowList(std::vector{Key(2), Key(3)})));
   EXPECT_EQ(DigestOf({}), AllowDigest{});
-  // BLAKE2b-128 of 00 01 .. 1f, as `b2sum -l 128` gives it.
+  // `b2sum -l 128` gives this BLAKE2b-128 hash of the bytes 00 01 .. 1f.
   EXPECT_EQ(wire::ToHex(KeyId::Of(Key(0)).bytes()), "f39a2cad58411cd49f577e5086b8031f");
 }
 
