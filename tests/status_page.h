@@ -1,4 +1,4 @@
-// The fields of a status document beside those that docs/status.md explains, so that tests can hold the two together.
+// Compares the fields of a status document with those that docs/status.md explains.
 #ifndef WARP_TESTS_STATUS_PAGE_H_
 #define WARP_TESTS_STATUS_PAGE_H_
 
@@ -17,11 +17,11 @@
 
 namespace warp {
 
-// Paths as the page writes them, each with its types: "peers[].paths[].rtt_ms" with "null" and "number".
+// Field paths as the page writes them, each with its types: "peers[].paths[].rtt_ms" with "null" and "number".
 using StatusFields = std::map<std::string, std::set<std::string>>;
 
-// Adds every field of `json` that is no object itself. Drops and stages are keys that are names: the page has one row
-// for all.
+// Adds every field of `json` that is not an object. Drops and stages have names as keys, and the page has one row for
+// all of them.
 inline void CollectFields(const nlohmann::json& json, const std::string& path,
                           StatusFields* fields) {
   if (json.is_object()) {
@@ -40,7 +40,7 @@ inline void CollectFields(const nlohmann::json& json, const std::string& path,
   }
 }
 
-// The rows of one section, "## warpd".
+// Returns the rows of one section, such as "## warpd".
 inline StatusFields DocumentedFields(const std::string& page, const std::string& heading) {
   std::ifstream file(page);
   EXPECT_TRUE(file) << page;
@@ -56,7 +56,8 @@ inline StatusFields DocumentedFields(const std::string& page, const std::string&
   return fields;
 }
 
-// Each field of the document has a row of its type, and each row a field. The document must have every optional field.
+// Expects that each field of the document has a row of its type, and each row a field. So the document must contain
+// every optional field.
 inline void ExpectDocumented(const nlohmann::json& document, const std::string& page,
                              const std::string& heading) {
   StatusFields fields;
@@ -74,7 +75,7 @@ inline void ExpectDocumented(const nlohmann::json& document, const std::string& 
     }
   }
   for (const auto& [path, types] : documented) {
-    const bool object = types.contains("object");  // its fields have rows of their own
+    const bool object = types.contains("object");  // the fields of an object have rows of their own
     EXPECT_TRUE(object || fields.contains(path)) << "docs/status.md: the document lacks " << path;
   }
 }

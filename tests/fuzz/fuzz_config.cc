@@ -1,5 +1,5 @@
-// Reads any file as a configuration. What is accepted is valid throughout; what is refused is refused in printable
-// lines.
+// Reads any file as a configuration. An accepted configuration must be valid throughout, and a refusal must consist of
+// printable lines.
 #include "absl/strings/str_split.h"
 #include "control/config/map_config.h"
 #include "control/config/node_config.h"

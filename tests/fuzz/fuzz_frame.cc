@@ -1,4 +1,4 @@
-// Parses any Ethernet frame, which is the first thing that looks at what strangers send.
+// Parses any Ethernet frame. Frames of strangers reach this parser first.
 #include <algorithm>
 #include <array>
 

@@ -1,5 +1,5 @@
-// Any handshake message: decoding, MACs, cookies, the Noise state machine, and the payloads as an authenticated
-// stranger may send them.
+// Feeds any bytes to what handles handshake messages: decoding, MACs, cookies and the Noise state machine. The payloads
+// are those that an authenticated stranger may send.
 #include "dataplane/wire/handshake/handshake_message.h"
 #include "dataplane/wire/handshake/noise.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     WARP_FUZZ_CHECK(EncodeCookieReply(*request, Cookie{}, key).size() <= size);
   }
   if (const auto initiation = DecodeInitiation(bytes)) {
-    // All but the MACs is what an encoder writes.
+    // Except for the MACs, the encoder must write the same bytes.
     const auto encoded = EncodeInitiation(*initiation);
     WARP_FUZZ_CHECK(std::equal(encoded.begin(), encoded.end() - 2 * kMacSize, data));
     NoiseResponder responder(local, HandshakePrologue(Role::kPeer));

@@ -1,4 +1,4 @@
-// Any sequence of fragments from a hostile peer. The input is a list of
+// Feeds the reassembler any sequence of fragments from a hostile peer. The input is a list of records:
 //   command u8 (session: bit 0; time that passes: bits 1-3, in 100 ms), counter u8, size u8, plaintext
 #include <algorithm>
 

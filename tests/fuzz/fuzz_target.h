@@ -1,4 +1,4 @@
-// What a fuzz target is: a function that takes any bytes and returns, or stops the process where a promise is broken.
+// A fuzz target is a function that takes any bytes. It returns, or stops the process if a promise is broken.
 //
 // Each target is built twice: with replay.cc, to run its corpus in the normal test suite, and, where the compiler is
 // clang, as a libFuzzer program.
@@ -12,7 +12,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
-// Holds in every build, NDEBUG or not.
+// Checks the condition in every build, with NDEBUG too.
 #define WARP_FUZZ_CHECK(condition)                                                 \
   do {                                                                             \
     if (!(condition)) {                                                            \

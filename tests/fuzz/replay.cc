@@ -1,5 +1,5 @@
-// Runs a fuzz target over every file of the directory given: the corpus, as a test. Each file is also run cut short at
-// every length up to 256, in memory of exactly that size, so that a sanitizer sees a read beyond the end.
+// Runs a fuzz target over every file of a directory, which makes the corpus a test. Each file is also cut at every
+// length up to 256. Each input has memory of exactly its size, so a sanitizer would notice a read beyond the end.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>

@@ -425,9 +425,8 @@ TEST_F(ProgramTest, IsConfiguredByYaml) {
                                          "\"]\nprivate_key_file: " + (directory_ / "key") +
                                          "\ncontrol_socket: " + (directory_ / "map.sock") +
                                          "\nlifetime: 30s\nmax_registrations: 1000\n");
-  Program program({"--config", directory_ / "map.yaml", "--listen",
-                   // The flag overrides the file.
-                   "127.0.0.1:0"});
+  // The flag overrides the file.
+  Program program({"--config", directory_ / "map.yaml", "--listen", "127.0.0.1:0"});
   ASSERT_EQ(program.UntilReady().back(), "warp-map: ready");
   EXPECT_EQ(Status()["map"]["public_key"], key_.Public().ToBase64());
   EXPECT_NE(Status()["map"]["listen"][0], free);

@@ -1,5 +1,5 @@
-// A wall clock that was never set: preloaded into a program, CLOCK_REALTIME begins in 1970 when the machine boots.
-// All other clocks are left alone.
+// Preloaded into a program, this library makes CLOCK_REALTIME begin in 1970 at boot, as on a machine whose wall clock
+// was never set. All other clocks are unchanged.
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>

@@ -1,5 +1,5 @@
-// without_io_uring PROGRAM ARGUMENT...: runs the program where every io_uring is refused with EPERM, as by a
-// container's seccomp filter or sysctl kernel.io_uring_disabled.
+// without_io_uring PROGRAM ARGUMENT...: runs the program with every io_uring refused by EPERM. A container's seccomp
+// filter or sysctl kernel.io_uring_disabled does the same.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>

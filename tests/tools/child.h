@@ -1,4 +1,4 @@
-// A program run by a test.
+// Runs a program for a test.
 #ifndef WARP_TESTS_TOOLS_CHILD_H_
 #define WARP_TESTS_TOOLS_CHILD_H_
 
@@ -11,7 +11,8 @@
 
 namespace warp {
 
-// Started at once, with files for its stdin, stdout and stderr; killed with the object if it still runs.
+// A process that starts with the object, with files for its stdin, stdout and stderr. It is killed with the object if
+// it still runs.
 class Child {
  public:
   Child(const std::vector<std::string>& command, const std::string& input = "");
@@ -20,7 +21,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   pid_t pid() const { return pid_; }
-  int Wait();  // its exit status; minus the signal that ended it
+  int Wait();  // returns the exit status, or minus the signal that ended it
   std::string out() const;
   std::string err() const;
 

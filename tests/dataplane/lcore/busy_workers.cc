@@ -1,7 +1,7 @@
-// Two nodes with busy workers on threads of their own, and traffic between them: for syscalls_test.py, which watches
-// the threads from outside. Node a has a null port beside its wire, so that copies go by reference too.
+// Two nodes whose busy workers have threads of their own, and traffic between them. syscalls_test.py watches the
+// threads from outside. Node a also has a null port, so that some copies go by reference.
 //
-// Standard output: `worker TID` for each, `begin` when packets flow already, `end` while they still do.
+// Standard output: `worker TID` for each worker, `begin` once packets flow, and `end` while they still do.
 #include <gtest/gtest.h>
 #include <rte_lcore.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint64_t kWarmUp = 500;
 constexpr uint64_t kWatched = 3000;
-constexpr uint64_t kUnderWay = 100;  // payloads, whose copies are fewer than a ring holds
+constexpr uint64_t kUnderWay = 100;  // payloads under way at once; their copies fit a ring
 
 class Running {
  public:
@@ -44,7 +44,7 @@ class Running {
   std::thread thread_;
 };
 
-// Writes the line by one system call, which the other side of the test sees.
+// Writes the line with one system call, which strace shows to the other side of the test.
 void Say(const std::string& line) {
   const std::string text = line + "\n";
   if (write(STDOUT_FILENO, text.data(), text.size()) < 0) std::abort();

@@ -81,7 +81,8 @@ std::unique_ptr<Snapshot> Node::MakeSnapshot() const {
   PeerEntry& peer = snapshot->peers[kPeer];
   peer.send_session = send_session_;
   for (size_t i = 0; i < ports(); ++i) {
-    for (size_t j = remotes_.size(); j-- > 0;) {  // a table that is not the identity
+    // In reverse, so that no index equals another by chance.
+    for (size_t j = remotes_.size(); j-- > 0;) {
       peer.paths.push_back({.id = static_cast<PathId>(100 + i * 10 + j),
                             .port = ports_[i],
                             .send = active_(i, j),

@@ -1,5 +1,5 @@
-// Two nodes in one process, joined by a network that the test rules: a switch that sees every frame, and cuts, repeats,
-// reorders or forges as it is told. Nothing moves but when the test says so; no clock, no thread.
+// Two nodes in one process, joined by a switch that the test controls. The switch sees every frame, and cuts, repeats,
+// reorders or forges frames on demand. Everything moves only when the test says so; there is no clock and no thread.
 //
 //   node a: ports ──wires── switch ──wires── ports: node b
 #ifndef WARP_TESTS_DATAPLANE_LCORE_NETWORK_H_
@@ -26,14 +26,14 @@ class Node {
     uint16_t ports = 1;
     uint16_t workers = 1;
     bool v6 = false;
-    std::string device_arguments;  // of its ports: ",rate=0"
+    std::string device_arguments;  // for each of its ports: ",rate=0"
     uint32_t ring_size = 256;
     bool inline_worker = false;
-    std::string device;  // of its first port, instead of a wire to the switch
+    std::string device;  // the device of its first port, instead of a wire to the switch
     std::optional<Polling> polling;
-    std::string crypto_device;  // that seals and opens; empty: the CPU
+    std::string crypto_device;  // the device that seals and opens; empty: the CPU does
   };
-  // `number` makes names and addresses.
+  // Names and addresses are derived from `number`.
   Node(int number, const Options& options);
 
   DpdkDataplane& plane() { return *plane_; }
@@ -43,7 +43,7 @@ class Node {
   wire::MacAddress mac(size_t i) const { return plane_->Info(ports_[i]).mac; }
   const std::string& wire(size_t i) const { return wires_[i]; }
 
-  // All paths to the other node, each local port by each remote endpoint, of which `active(i, j)` says which send.
+  // Makes a path from each local port to each remote endpoint. `active(i, j)` says which of them send.
   void Connect(const Node& other, std::shared_ptr<wire::Session> session);
   void SetActive(std::function<bool(size_t local, size_t remote)> active) {
     active_ = std::move(active);
@@ -75,10 +75,10 @@ class Node {
   std::vector<Completion> Completions();
   uint64_t Drops(wire::Drop drop) { return plane_->Drops(drop); }
 
-  // Buffers that are not in their pools.
+  // Counts the buffers that are not in their pools.
   uint32_t BuffersInUse() const;
 
-  static constexpr PeerId kPeer = 3;  // not the first
+  static constexpr PeerId kPeer = 3;  // not 0, so that an index that is not set is noticed
   static constexpr uint16_t kListenPort = 13116;
   static constexpr std::array<uint8_t, 32> kMacKey = {7, 7, 7};
 
@@ -100,7 +100,7 @@ class Node {
   std::vector<std::shared_ptr<wire::Session>> receive_sessions_;
 };
 
-// A session of both ends: what a sends, b opens, and the other way round.
+// The two ends of a session: what `a` seals, `b` opens, and the other way round.
 struct SessionPair {
   std::shared_ptr<wire::Session> a, b;
 };
@@ -116,13 +116,13 @@ class Network {
   Node& b() { return *b_; }
   SessionPair& sessions() { return sessions_; }
 
-  // Both nodes turn and frames travel until nothing moves.
+  // Turns both nodes and delivers frames until nothing moves.
   void Settle();
-  // Frames that left a node since the last call, not yet on their way to the other. Collect turns the nodes first.
+  // Takes the frames that have left a node from the wires, without delivering them. Collect turns the nodes first.
   void Collect();
   void CollectFrames();
   std::deque<FrameBytes>& in_flight() { return in_flight_; }
-  // Puts a frame on the wire of the port with its destination's MAC; false where there is none, or it is cut.
+  // Puts a frame on the wire of the port that has its destination MAC. Returns false if no port has it, or it is cut.
   bool Deliver(const FrameBytes& frame);
   void Cut(const Node& node, size_t port) { cut_.insert(node.wire(port)); }
   void Mend(const Node& node, size_t port) { cut_.erase(node.wire(port)); }
@@ -141,10 +141,10 @@ class Network {
   std::deque<FrameBytes> in_flight_;
 };
 
-// A frame as node `from` would send it: its port i to the other's port j.
+// Returns a frame as node `from` sends it, from its port i to port j of the other node.
 FrameBytes MakeFrame(const Node& from, size_t i, const Node& to, size_t j,
                      const FrameBytes& datagram);
-// The WARP datagram in a frame.
+// Returns the WARP datagram in a frame.
 FrameBytes DatagramOf(const FrameBytes& frame);
 
 }  // namespace warp::lcore

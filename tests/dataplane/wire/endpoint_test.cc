@@ -35,7 +35,7 @@ TEST(IpAddress, RefusesWhatIsNoAddress) {
 TEST(IpAddress, KnowsItsKind) {
   EXPECT_TRUE(Ip("192.0.2.1").is_v4());
   EXPECT_FALSE(Ip("::").is_v4());
-  EXPECT_FALSE(Ip("::1.2.3.4").is_v4());  // IPv4-compatible, not mapped
+  EXPECT_FALSE(Ip("::1.2.3.4").is_v4());  // IPv4-compatible, which is not IPv4-mapped
   EXPECT_EQ(Ip("192.0.2.1"), IpAddress::V4({192, 0, 2, 1}));
 
   const struct {

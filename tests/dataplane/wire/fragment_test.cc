@@ -36,7 +36,8 @@ TEST(Fragment, PiecesAreEvenAndCoverThePayload) {
 TEST(Fragment, NoMoreThanNeeded) {
   EXPECT_EQ(PlanFragments(2800, 1408)->count, 2);
   EXPECT_EQ(PlanFragments(2801, 1408)->count, 3);
-  EXPECT_EQ(PlanFragments(2801, 1408)->chunk, 934);  // not 1400, 1400 and 1
+  // Three equal chunks rather than 1400, 1400 and 1.
+  EXPECT_EQ(PlanFragments(2801, 1408)->chunk, 934);
   EXPECT_EQ(PlanFragments(kMaxPayloadSize, 1408)->count, 47);
 }
 

@@ -1,4 +1,4 @@
-// Bytes as text, for tests whose tables are to be read beside docs/wire-format.md.
+// Converts bytes to text and back. Test tables can thus be compared with docs/wire-format.md.
 #ifndef WARP_TESTS_DATAPLANE_WIRE_HEX_H_
 #define WARP_TESTS_DATAPLANE_WIRE_HEX_H_
 
@@ -14,7 +14,7 @@
 
 namespace warp::wire {
 
-// Spaces are for the reader.
+// Reads pairs of hex digits. Spaces are ignored.
 inline std::vector<uint8_t> FromHex(std::string_view text) {
   const auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -46,7 +46,7 @@ inline std::string ToHex(Bytes bytes) {
   return text;
 }
 
-// `first`, first + 1, ...: 32 bytes that are easy to recognise.
+// Returns the 32 bytes `first`, first + 1, ..., which are easy to recognise.
 inline std::array<uint8_t, 32> CountingBytes(uint8_t first) {
   std::array<uint8_t, 32> bytes;
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(first + i);

@@ -1,4 +1,4 @@
-// Runs the tests with libsodium initialised, as every program does first.
+// Initialises libsodium, as every program does first, and runs the tests.
 #include <gtest/gtest.h>
 
 #include "dataplane/wire/crypto/keys.h"

@@ -30,7 +30,7 @@ std::vector<uint8_t> Fragment(const FragmentHeader& header, size_t size) {
   return bytes;
 }
 
-// As docs/wire-format.md has it.
+// docs/wire-format.md shows the same bytes.
 TEST(Message, ExactBytes) {
   EXPECT_EQ(DataHeaderHex({.receiver_index = 0x11223344, .counter = 5}),
             "01000000"
@@ -103,7 +103,7 @@ TEST(Message, RefusesShortHeaders) {
   for (size_t size = 0; size < kInnerHeaderSize; ++size) {
     EXPECT_FALSE(ReadPayloadHeader(Bytes(FromHex("01000201")).first(size)));
   }
-  EXPECT_FALSE(ReadPayloadHeader(FromHex("01010201")));  // the zero byte
+  EXPECT_FALSE(ReadPayloadHeader(FromHex("01010201")));  // the third byte must be zero
   EXPECT_FALSE(ReadPayloadHeader(FromHex("02000201")));  // another kind
 }
 
@@ -115,7 +115,7 @@ TEST(Message, RefusesFragmentsThatBreakTheGrammar) {
   EXPECT_FALSE(ReadFragmentHeader(Fragment(good, 0)));
 
   FragmentHeader bad = good;
-  bad.index = 2;  // the last: 1 to chunk bytes
+  bad.index = 2;  // the last fragment has 1 to `chunk` bytes
   EXPECT_TRUE(ReadFragmentHeader(Fragment(bad, 1)));
   EXPECT_TRUE(ReadFragmentHeader(Fragment(bad, 100)));
   EXPECT_FALSE(ReadFragmentHeader(Fragment(bad, 0)));
@@ -130,7 +130,7 @@ TEST(Message, RefusesFragmentsThatBreakTheGrammar) {
   EXPECT_FALSE(ReadFragmentHeader(Fragment(bad, 0)));
 
   auto bytes = Fragment(good, 100);
-  bytes[5] = 1;  // the zero byte
+  bytes[5] = 1;  // this byte must be zero
   EXPECT_FALSE(ReadFragmentHeader(bytes));
   bytes = Fragment(good, 100);
   bytes[0] = 1;
@@ -142,9 +142,10 @@ TEST(Message, RefusesFragmentsThatBreakTheGrammar) {
 
 TEST(Message, RefusesFragmentsOfMoreThanAPayload) {
   FragmentHeader header{.index = 1, .count = 2, .chunk = 40000};
-  EXPECT_TRUE(ReadFragmentHeader(Fragment(header, 25536)));  // 65536 in all
+  EXPECT_TRUE(ReadFragmentHeader(Fragment(header, 25536)));  // the payload has 65536 bytes
   EXPECT_FALSE(ReadFragmentHeader(Fragment(header, 25537)));
-  header = {.index = 0, .count = 255, .chunk = 258};  // 254 * 258 = 65532
+  // The last fragment begins at 254 * 258 = 65532.
+  header = {.index = 0, .count = 255, .chunk = 258};
   EXPECT_TRUE(ReadFragmentHeader(Fragment(header, 258)));
   header.chunk = 259;
   EXPECT_FALSE(ReadFragmentHeader(Fragment(header, 259)));

@@ -79,7 +79,7 @@ no drops
 )");
 }
 
-// Whatever an older, newer or broken daemon says, there is no crash and no control character.
+// An older, newer or broken daemon may send anything. There must be no crash and no control character.
 TEST(StatusTextTest, BearsWhatItDoesNotKnow) {
   for (
       const char* json :

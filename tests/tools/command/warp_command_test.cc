@@ -1,4 +1,4 @@
-// The `warp` program as its users call it.
+// Tests the `warp` program as its users call it.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -35,7 +35,7 @@ Result RunWarp(const std::vector<std::string>& arguments, const std::string& inp
 
 // --- Keys ---
 
-// RFC 7748 section 6.1; `wg pubkey` prints the same.
+// The keys of RFC 7748, section 6.1. `wg pubkey` prints the same public key.
 constexpr char kPrivate[] = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
 constexpr char kPublic[] = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
 
@@ -134,7 +134,7 @@ TEST(CommandLineTest, MistakesEndWithStatus1) {
 
 // --- Status ---
 
-// A daemon that answers each client with the same words.
+// A daemon that sends each client the same text.
 class FakeDaemon {
  public:
   FakeDaemon(const std::string& path, std::string words)
@@ -218,7 +218,7 @@ TEST(GaugeCommandTest, TxAndEchoLoseNothing) {
 TEST(GaugeCommandTest, AnInterruptEndsWithTheSummary) {
   for (const int signal : {SIGINT, SIGTERM}) {
     Child tx(Warp({"gauge", "tx", "--to", FreeAddress(), "--seconds", "0", "--interval", "0.01"}));
-    // The first line of progress says that it runs, and minds signals.
+    // The first line of progress shows that the program runs and handles signals.
     while (tx.err().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     ::kill(tx.pid(), signal);
     EXPECT_EQ(tx.Wait(), 0);

@@ -8,7 +8,7 @@ namespace {
 constexpr uint64_t kStart = 5'000'000'000'000;
 constexpr uint64_t kSecond = 1'000'000'000;
 
-// Sends as a sender does that sleeps until told, until `end`; how many.
+// Plays a sender that sleeps until the pacer's next time, until `end`. Returns how many datagrams it sent.
 uint64_t SendUntil(GaugePacer& pacer, uint64_t& now, uint64_t end) {
   uint64_t sent = 0;
   while (now < end) {
@@ -37,12 +37,12 @@ TEST(GaugePacerTest, SendsOneByOneWhenOnTime) {
 
 TEST(GaugePacerTest, CatchesUpAtTwiceTheRate) {
   GaugePacer pacer(1000, kStart);
-  uint64_t now = kStart + 50'000'000;  // held up for 50 datagrams
+  uint64_t now = kStart + 50'000'000;  // the sender was held up for 50 datagrams
   EXPECT_EQ(pacer.Take(now), GaugePacer::kMaxBatch);
   EXPECT_EQ(pacer.next(), now + GaugePacer::kMaxBatch * kSecond / 2000);
   now = pacer.next();
   const uint64_t sent = GaugePacer::kMaxBatch + SendUntil(pacer, now, kStart + kSecond);
-  EXPECT_NEAR(static_cast<double>(sent), 1000, 1);  // nothing is missing in the end
+  EXPECT_NEAR(static_cast<double>(sent), 1000, 1);  // all are made up for in the end
 }
 
 TEST(GaugePacerTest, WritesOffWhatIsTooLong) {
@@ -50,7 +50,7 @@ TEST(GaugePacerTest, WritesOffWhatIsTooLong) {
   pacer.Take(kStart);
   uint64_t now = kStart + 5 * kSecond;
   const uint64_t sent = SendUntil(pacer, now, kStart + 6 * kSecond);
-  EXPECT_NEAR(static_cast<double>(sent), 1000 + 100, 2);  // a second, and kMaxDebt
+  EXPECT_NEAR(static_cast<double>(sent), 1000 + 100, 2);  // a second's worth, and kMaxDebt
 }
 
 TEST(GaugePacerTest, WithoutARateIsAlwaysDue) {

@@ -68,7 +68,8 @@ TEST_F(GaugeTallyTest, WithoutARunItTakesTheFirstAndBeginsAnewWithTheNext) {
   EXPECT_TRUE(Arrive(tally, 0, kMs, 9));
   EXPECT_EQ(tally.received(), 1u);
   EXPECT_EQ(tally.highest(), 1u);
-  EXPECT_FALSE(Arrive(tally, 6, kMs, 8));  // a straggler does not bring the old run back
+  // A late datagram of the old run does not bring that run back.
+  EXPECT_FALSE(Arrive(tally, 6, kMs, 8));
   EXPECT_EQ(tally.stale(), 1u);
   EXPECT_EQ(tally.received(), 1u);
 }
@@ -80,7 +81,7 @@ TEST_F(GaugeTallyTest, HarmedAndForeignDatagramsChangeNothingElse) {
   datagram[99] ^= 1;
   tally.Receive(now_, datagram);
   tally.Receive(now_, std::vector<uint8_t>{1, 2, 3});
-  Arrive(tally, GaugeTally::kMaxSequence);  // would need memory without end
+  Arrive(tally, GaugeTally::kMaxSequence);  // this number would need memory without bound
   EXPECT_EQ(tally.corrupt(), 2u);
   EXPECT_EQ(tally.foreign(), 1u);
   EXPECT_EQ(tally.received(), 0u);
@@ -107,7 +108,7 @@ TEST_F(GaugeTallyTest, TheTimelineCountsArrivalsByInterval) {
   Arrive(tally, 3);
   EXPECT_EQ(tally.first_arrival(), first);
   EXPECT_EQ(tally.timeline(), (std::vector<uint32_t>{3, 0, 0, 1}));
-  // A new run has a timeline of its own.
+  // A new run begins a timeline of its own.
   Arrive(tally, 0, kMs, 8);
   EXPECT_EQ(tally.first_arrival(), now_);
   EXPECT_EQ(tally.timeline(), (std::vector<uint32_t>{1}));

@@ -1,5 +1,5 @@
-// The gauge over loopback sockets. Figures are those of the run itself: nothing here depends on how fast the machine
-// is.
+// Tests the gauge over loopback sockets. All expectations refer to the run's own figures, so they do not depend on the
+// speed of the machine.
 #include "tools/gauge/gauge.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ const wire::Endpoint kAnyPort4{wire::IpAddress::V4({127, 0, 0, 1}), 0};
 const wire::Endpoint kAnyPort6{
     wire::IpAddress::V6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 0};
 
-// A descriptor that ends a run.
+// A descriptor with which the test ends a run.
 class Stop {
  public:
   Stop() : fd_(::eventfd(0, EFD_CLOEXEC)) {}
@@ -32,10 +32,10 @@ class Stop {
   os::UniqueFd fd_;
 };
 
-// A port that nobody has, as far as one can tell.
+// Returns a port that was free a moment ago.
 wire::Endpoint FreePort(const wire::Endpoint& any) { return GaugeSocket::Listen(any)->local(); }
 
-// An echo that runs until the end of the test, or a network between: `treat` says how often each datagram returns.
+// An echo that runs until the end of the test. It can play a network: `treat` says how often each datagram returns.
 class Echo {
  public:
   using Treat = std::function<int(uint64_t sequence)>;
@@ -97,7 +97,7 @@ TEST(GaugeTest, WhatReturnsIsNotLost) {
 }
 
 TEST(GaugeTest, LossesAndCopiesAreCounted) {
-  // Every tenth is lost and every tenth comes three times.
+  // Every tenth datagram is lost, and another tenth comes three times.
   Echo echo(kAnyPort4, [](uint64_t sequence) {
     return sequence % 10 == 0 ? 0 : sequence % 10 == 5 ? 3 : 1;
   });
@@ -121,7 +121,7 @@ TEST(GaugeTest, NobodyThereIsLossAndNoError) {
 }
 
 TEST(GaugeTest, OneByOneSendsTheNextWhenTheLastIsBack) {
-  // Nothing is ever reordered, whatever the echo does with its time; a lost one holds up the next for a second.
+  // One datagram at a time cannot be reordered, however long the echo takes. A lost one delays the next by a second.
   Echo echo(kAnyPort4, [](uint64_t sequence) { return sequence == 3 ? 0 : 1; });
   Stop stop;
   GaugeTxOptions options = Tx(echo.address());
@@ -175,14 +175,14 @@ TEST(GaugeTest, AReceiverCountsARunUntilItIsIdle) {
   Stop stop;
   absl::StatusOr<GaugeReport> received = absl::UnknownError("not run");
   std::thread receiver([&] { received = RunGaugeRx({.listen = address, .idle = 0.5}, stop.fd()); });
-  // The socket is bound when a datagram gets there: refused ones are sent again.
+  // The receiver may bind its socket late. The sender sends a refused datagram again.
   GaugeTxOptions options = Tx(address);
   options.await_echo = false;
   const absl::StatusOr<GaugeReport> sent = RunGaugeTx(options, stop.fd());
   receiver.join();
   ASSERT_TRUE(sent.ok() && received.ok()) << sent.status() << received.status();
   EXPECT_FALSE(sent->tally.has_value());
-  EXPECT_EQ(received->sent, sent->sent);  // the highest number tells
+  EXPECT_EQ(received->sent, sent->sent);  // the highest sequence number tells how many were sent
   EXPECT_GT(received->tally->received(), 0u);
   EXPECT_LE(received->tally->received(), sent->sent);
   EXPECT_EQ(received->tally->duplicated(), 0u);
@@ -211,7 +211,8 @@ TEST(GaugeTest, EchoReturnsEverythingUnchanged) {
   ASSERT_TRUE(report.ok() && echoed.ok()) << report.status() << echoed.status();
   EXPECT_EQ(report->lost(), 0u);
   EXPECT_EQ(report->tally->corrupt(), 0u);
-  EXPECT_GT(echoed->sent, report->sent);  // and what knocked before the run
+  // The echo also counts the datagrams of the wait before the run.
+  EXPECT_GT(echoed->sent, report->sent);
 }
 
 TEST(GaugeTest, AnAddressInUseIsOneSentence) {

@@ -1,4 +1,4 @@
-// The gauge over Unix sockets: the same figures as over UDP.
+// Tests the gauge over Unix sockets. Its figures must be the same as over UDP.
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -32,7 +32,7 @@ class GaugeUnixTest : public ::testing::Test {
   const os::UniqueFd stop_;
 };
 
-// A seqpacket gate with an application that answers everything at its far end; closes after so many.
+// A seqpacket gate, with an application at its far end that answers everything. It closes after `packets` answers.
 class PacketEcho {
  public:
   PacketEcho(const std::string& path, int packets)
@@ -86,7 +86,8 @@ TEST_F(GaugeUnixTest, DatagramsReturnThroughAnEcho) {
   EXPECT_EQ(report->tally->corrupt(), 0u);
   EXPECT_EQ(report->tally->latency().count(), report->sent);
   EXPECT_EQ(echoed->sent, report->sent);
-  EXPECT_FALSE(std::filesystem::exists(dir_.At("gate")));  // it removes what it made
+  // The echo removes the socket file that it made.
+  EXPECT_FALSE(std::filesystem::exists(dir_.At("gate")));
 }
 
 TEST_F(GaugeUnixTest, PacketsReturnOverTheSameConnection) {
@@ -112,7 +113,7 @@ TEST_F(GaugeUnixTest, AGateThatClosesEndsTheRunWithWhatCame) {
 }
 
 TEST_F(GaugeUnixTest, AReceiverConnectsToAGate) {
-  // Nothing comes: the gate closes at once.
+  // The gate closes at once, so no payload comes.
   PacketEcho closes(dir_.At("gate"), 0);
   const absl::StatusOr<GaugeReport> report =
       RunGaugeRx({.listen = gate(Kind::kSeqpacket), .connect = true}, stop_.get());
@@ -120,7 +121,7 @@ TEST_F(GaugeUnixTest, AReceiverConnectsToAGate) {
   EXPECT_EQ(report->tally->received(), 0u);
 }
 
-// Held up, it sends as fast as the gate takes; stopped, it does not wait for it.
+// A gate may hold the gauge up. The gauge then sends as fast as the gate takes, and a stop does not wait for the gate.
 TEST_F(GaugeUnixTest, AGateThatHoldsUpIsWaitedFor) {
   GateDouble slow(dir_.At("gate"));
   slow.HoldFor(2000);

@@ -21,8 +21,8 @@ TEST(LatencyHistogramTest, IsExactBelow128) {
   EXPECT_EQ(histogram.Percentile(0), 1u);
 }
 
-// Alone in its bucket a value is exact, because no percentile is above the maximum; with a larger one it is off by
-// 1/64.
+// No percentile is above the maximum, so a value that is alone in its bucket is exact. With a larger value beside it,
+// it may be off by 1/64.
 TEST(LatencyHistogramTest, IsWithinASixtyFourthEverywhere) {
   for (uint64_t value = 1; value < (uint64_t{1} << 62); value = value * 3 + 1) {
     LatencyHistogram alone, pair;

@@ -1,4 +1,5 @@
-// Stands in for a Unix gate of warpd: looks at each payload, holds it as long as sending takes, then takes it out.
+// Stands in for a Unix gate of warpd. It peeks each payload, holds it as long as sending would take, and then removes
+// it.
 #ifndef WARP_TESTS_TOOLS_RUN_RUN_GATE_DOUBLE_H_
 #define WARP_TESTS_TOOLS_RUN_RUN_GATE_DOUBLE_H_
 
@@ -41,12 +42,12 @@ class GateDouble {
   GateDouble& operator=(const GateDouble&) = delete;
 
   void HoldFor(int microseconds) { hold_ = microseconds; }
-  void Hold() { hold_ = -1; }  // until told otherwise
-  // Waits until a payload lies there.
+  void Hold() { hold_ = -1; }  // until HoldFor is called
+  // Waits until the gate has peeked a payload.
   void AwaitPayload() const {
     while (!looks_) ::usleep(200);
   }
-  // When each payload was taken out, by the number it begins with.
+  // Returns when each payload was removed, by the number that it begins with.
   std::map<uint64_t, uint64_t> taken() const {
     const std::lock_guard lock(mutex_);
     return taken_;
@@ -75,7 +76,7 @@ class GateDouble {
 
   bool Take(int fd) {
     const ssize_t size = ::recv(fd, buffer_.data(), buffer_.size(), MSG_PEEK | MSG_DONTWAIT);
-    if (size <= 0) return false;  // closed, or nothing there after all
+    if (size <= 0) return false;  // the client has closed, or the payload is gone
     looks_ = true;
     const uint64_t end = MonotonicNow() + static_cast<uint64_t>(hold_.load()) * 1000;
     while (!stop_ && (hold_ < 0 || MonotonicNow() < end)) ::usleep(50);
@@ -95,7 +96,7 @@ class GateDouble {
   const std::string path_;
   const int type_;
   os::UniqueFd fd_;
-  std::atomic<int> hold_ = 0;  // us; negative: for good
+  std::atomic<int> hold_ = 0;  // in microseconds; negative: without end
   std::atomic<bool> stop_ = false;
   std::atomic<bool> looks_ = false;
   std::atomic<uint64_t> count_ = 0;

@@ -1,11 +1,12 @@
-// An application that knows nothing of `warp run`: sends numbered payloads into a gate, and notes when each send
+// An application that knows nothing of `warp run`. It sends numbered payloads into a gate, and notes when each send
 // returned.
 //
 //   run_sender_program PATH CALL COUNT SENDERS NOTES
 //
-// CALL: send, sendto (not connected), sendmsg, sendmmsg (batches of 5), write, writev, packet (seqpacket), shared (all
-// senders through one socket), forked (senders are processes that share one socket), signals (a timer interrupts all
-// the time). NOTES: a file of COUNT x SENDERS times (CLOCK_MONOTONIC, ns), filled by number.
+// CALL is one of send, sendto (not connected), sendmsg, sendmmsg (batches of 5), write, writev, packet (seqpacket),
+// shared (all senders use one socket), forked (the senders are processes that share one socket) and signals (a timer
+// interrupts the sends all the time). NOTES is a file of COUNT x SENDERS times (CLOCK_MONOTONIC, ns), in the order of
+// the payloads' numbers.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -51,7 +52,7 @@ sockaddr_un AddressOf(const char* path) {
 
 int Connect(const sockaddr_un& address, int type) {
   const int fd = ::socket(AF_UNIX, type, 0);
-  // The gate may come later.
+  // The gate may start after the application.
   while (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     if (errno != ENOENT && errno != ECONNREFUSED) Fail("connect");
     ::usleep(2000);
@@ -68,7 +69,7 @@ class Sender {
                              : Connect(address, call == "packet" ? SOCK_SEQPACKET : SOCK_DGRAM);
   }
 
-  // Sends `numbers`, and returns whether all went.
+  // Sends `numbers`. Returns whether all of them went.
   bool Send(const std::vector<uint64_t>& numbers) {
     std::array<std::array<uint64_t, 2>, kBatch> payloads{};
     std::array<std::array<iovec, 2>, kBatch> parts{};
@@ -123,7 +124,7 @@ class Sender {
 void InterruptAllTheTime() {
   struct sigaction action = {};
   action.sa_handler = [](int) {};
-  ::sigaction(SIGALRM, &action, nullptr);  // no SA_RESTART
+  ::sigaction(SIGALRM, &action, nullptr);  // without SA_RESTART
   const itimerval often{.it_interval = {0, 100}, .it_value = {0, 100}};
   ::setitimer(ITIMER_REAL, &often, nullptr);
 }

@@ -1,4 +1,4 @@
-// `warp run`: when the sends of an unmodified application return, and that nothing else of it changes.
+// Tests when the sends of an unmodified application return under `warp run`, and that nothing else about it changes.
 #include "tools/run/run.h"
 
 #include <fcntl.h>
@@ -38,7 +38,7 @@ class RunTest : public ::testing::Test {
             dir_.At("notes." + call)};
   }
 
-  // How many sends returned before the gate had done with the payload; every payload must have come once.
+  // Expects that every payload came once. Returns how many sends came back before the gate was done with the payload.
   static int Early(const GateDouble& gate, const Words& sends, int total) {
     std::vector<uint64_t> returned(static_cast<size_t>(total));
     std::ifstream(sends.back(), std::ios::binary)
@@ -112,7 +112,7 @@ TEST_F(RunTest, AGateThatGoesAwayFailsTheSend) {
                              kind + ")\ns.connect(sys.argv[1])\ns.send(b'x' * 8)"));
     gate->AwaitPayload();
     gate.reset();
-    // Another one stands there at once: it is not the one that had the payload.
+    // Another gate starts at once at the same path, but it never had the payload.
     SCOPED_TRACE(kind);
     GateDouble successor(gate_path(), type);
     EXPECT_EQ(application.Wait(), 1);
@@ -194,7 +194,7 @@ for path in ('link', '../gate', os.path.abspath('link')):
 
 // --- Nothing else changes ---
 
-// What programs see of files, pipes, sockets and errors: the same with and without.
+// Programs must see the same files, pipes, sockets and errors with `warp run` as without.
 TEST_F(RunTest, AllOtherCallsAreUntouched) {
   const std::string script = R"(
 import errno, os, socket, sys, tempfile, threading
@@ -250,7 +250,7 @@ attempt('descriptors', lambda: os.listdir('/proc/self/fd'))
   EXPECT_NE(with.out().find("session True"), std::string::npos) << with.out();
 }
 
-// A payload refused by a gate: the same errors, and no signal more, than without.
+// When a gate refuses a payload, the program must see the same errors as without `warp run`, and no further signal.
 TEST_F(RunTest, ErrorsOfAGateAreTheKernels) {
   for (const int type : {SOCK_DGRAM, SOCK_SEQPACKET}) {
     const std::string kind = type == SOCK_DGRAM ? "SOCK_DGRAM" : "SOCK_SEQPACKET";
@@ -296,7 +296,7 @@ TEST_F(RunTest, PassesOnInputAndOutput) {
   Child cat(Run({"/bin/cat", "-"}), "what came in\n");
   EXPECT_EQ(cat.Wait(), 0);
   EXPECT_EQ(cat.out(), "what came in\n");
-  // Everything behind the first -- is the application's.
+  // Everything behind the first -- belongs to the application.
   Child echo(Run({"/bin/echo", "--", "--path"}));
   EXPECT_EQ(echo.Wait(), 0);
   EXPECT_EQ(echo.out(), "-- --path\n");
@@ -331,7 +331,7 @@ s.send(b'12345678')
   EXPECT_EQ(application.Wait(), 137);
 }
 
-// One of two processes is killed while it waits for room; the other one's send goes on.
+// One of two processes is killed while it waits for room. The send of the other one goes on.
 TEST_F(RunTest, AKilledChildIsLetGoAndOthersGoOn) {
   GateDouble gate(gate_path());
   gate.Hold();

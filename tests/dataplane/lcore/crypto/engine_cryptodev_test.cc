@@ -1,5 +1,5 @@
-// The engine of a DPDK device equals every other engine. Tested with software drivers: one that finishes a job at once
-// (aesni_gcm), one that gathers jobs and finishes them later (aesni_mb), and one of another library (openssl).
+// The engine of a DPDK device must equal every other engine. The test uses three software drivers: aesni_gcm finishes a
+// job at once, aesni_mb gathers jobs and finishes them later, and openssl uses another library.
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 
 #include <gmock/gmock.h>
@@ -45,7 +45,7 @@ class EngineCryptodev : public testing::TestWithParam<std::tuple<std::string, Ci
     wire::SetKeyDevice(device_.get());
     key_ = std::make_unique<wire::BulkKey>(cipher(), symmetric_);
     wire::SetKeyDevice(nullptr);
-    // Otherwise the test would try the CPU.
+    // Without a device key, the test would only test the CPU.
     if (cipher() == Cipher::kAes256Gcm || std::get<0>(GetParam()) == "crypto_aesni_mb0") {
       ASSERT_NE(key_->device_key(), nullptr);
     }
@@ -53,7 +53,7 @@ class EngineCryptodev : public testing::TestWithParam<std::tuple<std::string, Ci
   }
   Cipher cipher() const { return std::get<1>(GetParam()); }
 
-  // A datagram with `size` bytes of text, and room for the tag.
+  // Returns a datagram with `size` bytes of text, and with room for the tag.
   static std::vector<uint8_t> Datagram(size_t size, uint64_t counter) {
     std::vector<uint8_t> datagram(wire::kMinSealedSize + size, 0xee);
     wire::WriteDataHeader({.receiver_index = 7, .counter = counter}, datagram.data());
@@ -70,7 +70,7 @@ class EngineCryptodev : public testing::TestWithParam<std::tuple<std::string, Ci
             .text = datagram.data() + wire::kDataHeaderSize,
             .text_size = static_cast<uint32_t>(datagram.size() - wire::kMinSealedSize)};
   }
-  // Runs the jobs as a worker does. They come back in their order.
+  // Runs the jobs as a worker does. They must come back in their order.
   static void Run(wire::AeadEngine& engine, Direction direction, std::span<AeadJob> jobs) {
     AeadJob* done[32];
     size_t submitted = 0, collected = 0;
@@ -86,8 +86,8 @@ class EngineCryptodev : public testing::TestWithParam<std::tuple<std::string, Ci
   const wire::SymmetricKey symmetric_{std::array<uint8_t, wire::kKeySize>{1, 2, 3, 250, 99}};
   std::shared_ptr<CryptoDevice> device_;
   std::unique_ptr<wire::AeadEngine> engine_, cpu_;
-  std::unique_ptr<wire::BulkKey> key_;        // the device has it
-  std::unique_ptr<wire::BulkKey> plain_key_;  // made while there was no device
+  std::unique_ptr<wire::BulkKey> key_;        // a key that the device has
+  std::unique_ptr<wire::BulkKey> plain_key_;  // a key made without a device, so the CPU has it
 };
 INSTANTIATE_TEST_SUITE_P(
     , EngineCryptodev,
@@ -135,7 +135,8 @@ TEST_P(EngineCryptodev, OpensWhatOthersSealedAndNothingElse) {
   }
 }
 
-// One burst has more jobs than the queue holds, keys that the device has and has not, and forged texts among good ones.
+// The burst has more jobs than the queue holds, keys that the device has and others that it has not, and forged texts
+// among good ones.
 TEST_P(EngineCryptodev, KeepsTheOrderOfAnyMixture) {
   constexpr size_t kJobs = 700;
   std::vector<std::vector<uint8_t>> datagrams;

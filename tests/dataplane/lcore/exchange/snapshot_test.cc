@@ -1,4 +1,4 @@
-// Tables change while packets are under way: a retired table lives exactly as long as a thread may hold it.
+// Tables change while packets are under way. A retired table must live exactly as long as a thread may hold it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,8 @@ TEST(Snapshots, SessionOutlivesThePacketsThatPointToIt) {
   net.b().SetSendSession(nullptr);
   net.b().ForgetReceiveSessions();
   net.b().Publish();
-  net.b().Turn();  // the worker has let go of the table, and the opened packet has not
+  // The worker has let go of the table, but the opened packet has not.
+  net.b().Turn();
   EXPECT_FALSE(session.expired());
   std::vector<OpenedPacket> opened(4);
   ASSERT_EQ(net.b().plane().ReceiveOpened(opened), 1u);
@@ -157,7 +158,7 @@ TEST(Ports, FramesForAPredecessorAreDropped) {
   const FrameBytes bytes = MakeFrame(net.a(), 1, net.b(), 0, FrameBytes(40, 1));
   std::copy(bytes.begin(), bytes.end(), frame.Append(bytes.size()).begin());
   net.a().plane().Transmit(net.a().port(1),
-                           std::move(frame));  // stays in the ring, since no worker turns
+                           std::move(frame));  // no worker turns, so the frame stays in the ring
   net.a().SetPresent(1, false);
   net.a().Publish();
   ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());

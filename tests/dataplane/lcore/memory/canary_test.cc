@@ -29,7 +29,7 @@ void Populate(const rte_mempool* pool) {
   }
 }
 
-// How many bytes from `begin` to `end` of the buffer's room are canaries no more.
+// Counts the bytes from `begin` to `end` of the buffer's room that are no longer canaries.
 size_t Dead(rte_mbuf* packet, size_t begin, size_t end) {
   const wire::MutableBytes room = RoomOf(packet).subspan(begin, end - begin);
   return room.size() - static_cast<size_t>(std::ranges::count(room, kCanary));
@@ -38,8 +38,8 @@ size_t Dead(rte_mbuf* packet, size_t begin, size_t end) {
 class Canaries : public testing::TestWithParam<size_t> {};
 INSTANTIATE_TEST_SUITE_P(, Canaries, testing::Values(0, 1, 15, 64, 351, 352, 1400));
 
-// The only path refuses, so the payload went out in place and came back. Only the frame's headers were written in front
-// of it, and only the tag behind it.
+// The only path refuses, so the payload was sealed in place and comes back. Only the frame's headers may have been
+// written in front of it, and only the tag behind it.
 TEST_P(Canaries, AroundAPayloadSealedInPlace) {
   Network net({.ports = 1, .v6 = true, .device_arguments = ",rate=0"}, {.ports = 1, .v6 = true});
   Populate(net.a().plane().payload_pool());
@@ -54,7 +54,7 @@ TEST_P(Canaries, AroundAPayloadSealedInPlace) {
   EXPECT_EQ(Dead(packet, packet->data_off + packet->data_len, packet->buf_len), 0u);
 }
 
-// With several paths nothing is written in front of the payload at all.
+// Several paths share the payload, so nothing may be written in front of it.
 TEST_P(Canaries, AroundAPayloadThatIsShared) {
   Network net({.ports = 2, .workers = 2, .device_arguments = ",rate=0"}, {.ports = 2});
   Populate(net.a().plane().payload_pool());
@@ -84,7 +84,7 @@ TEST_P(Canaries, AroundAnOpenedPacket) {
             0u);
 }
 
-// The largest payload fills its buffer to the last byte, and every other buffer of the pool is unchanged.
+// The largest payload fills its buffer to the last byte. Every other buffer of the pool must stay unchanged.
 TEST(Canary, LargestPayload) {
   Network net({.ports = 1}, {.ports = 1});
   DpdkDataplane& plane = net.a().plane();
@@ -106,8 +106,8 @@ TEST(Canary, LargestPayload) {
       nullptr);
 }
 
-// A payload that is one byte too long, made by other means than the façade's, is refused by name before a counter is
-// spent.
+// A payload one byte too long cannot come through the façade. A worker that gets one nevertheless must refuse it by
+// name before it spends a counter.
 TEST(Canary, NoRoomForTheTag) {
   Network net({.ports = 1}, {.ports = 1});
   DpdkDataplane& plane = net.a().plane();

@@ -83,7 +83,7 @@ TEST_P(Exhaustion, NoBufferForTheCopies) {
   }
 }
 
-// There are headers for some copies only. Those go out, and the others are counted.
+// There are headers for only some of the copies. Those copies go out, and the others are counted.
 TEST(Headers, TooFewForAllCopies) {
   Network net({.ports = 1}, {.ports = 4});
   {
@@ -97,7 +97,8 @@ TEST(Headers, TooFewForAllCopies) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Control collects nothing. Its share of the port's pool is bounded, and a packet is refused before it is claimed.
+// Control collects nothing. It may hold only a share of the port's pool, so further packets are refused before they are
+// claimed.
 TEST_P(Exhaustion, ControlHoldsItsShareAndNoMore) {
   Network net({.ports = 1, .ring_size = 4096}, {.ports = 1, .ring_size = 4096});
   for (int burst = 0; burst < 100; ++burst) {
@@ -114,7 +115,7 @@ TEST_P(Exhaustion, ControlHoldsItsShareAndNoMore) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Ports take packets at random while everything is tracked: credit, drops and buffers must add up.
+// Ports take packets at random. Every packet is tracked: credit, drops and buffers must add up.
 TEST(Refusals, AddUp) {
   for (const uint16_t workers : {1, 2}) {
     Network net({.ports = 2, .workers = workers, .device_arguments = ",rate=0"}, {.ports = 2});

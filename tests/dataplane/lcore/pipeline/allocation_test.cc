@@ -61,7 +61,7 @@ TEST(Allocations, NoneOnThePacketPath) {
       static_cast<LabPort*>(net.a().plane().slot(net.a().port(i)).port.get())->Grant(10 * turn);
     }
     if (turn % 5 == 0) {
-      // Another worker is opening the next packet, so that it is deferred and then opened.
+      // Another worker is opening the next packet, so this worker first defers the packet and opens it a turn later.
       for (uint64_t i = 0; i < 64; ++i) {
         net.sessions().b->opening_hints()->MarkOpening({{net.sessions().a->sent() + i}});
       }

@@ -1,5 +1,5 @@
-// What a gate is told of its payload. The first port that takes a copy gives the credit. Where none does, the sealed
-// payload comes back and goes out again under the same counter.
+// The completions that a gate gets for its payload. The first port that takes a copy gives the credit. If no port does,
+// the sealed payload comes back and goes out again under the same counter.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using wire::Drop;
 
-// The size decides between linear copies and references.
+// The size decides whether copies are linear or references.
 class Completions : public testing::TestWithParam<size_t> {
  protected:
   std::string Payload() const { return std::string(GetParam(), 'p'); }
@@ -61,7 +61,7 @@ TEST_P(Completions, EachWorkerReports) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// Both workers have more reports than control takes at once. Neither waits until the other's are used up.
+// Both workers have more reports than control takes at once. Neither must wait until the reports of the other end.
 TEST_P(Completions, NoWorkersReportsWaitForAnothersToEnd) {
   Network net({.ports = 2, .workers = 2}, {.ports = 1});
   for (uint32_t i = 0; i < 8; ++i) net.a().SendTracked(Payload(), i, 0);
@@ -142,7 +142,7 @@ TEST_P(Completions, OnlyPathRefusesInPlaceManyTimes) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// One worker never turns. The other's `taken` comes at once, and nothing waits for the silent one.
+// One worker never turns. The other worker reports `taken` at once, and nothing waits for the silent one.
 TEST_P(Completions, SilentWorkerHoldsUpNothing) {
   Network net({.ports = 2, .workers = 2}, {.ports = 1});
   const WorkerId home = net.a().plane().Info(net.a().port(0)).worker;
@@ -160,7 +160,7 @@ TEST_P(Completions, SilentWorkerHoldsUpNothing) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// The ring of a silent worker fills. The home worker then reports in its place, and its copies are counted drops.
+// The ring of a silent worker fills. The home worker then reports in its place, and its copies are counted as drops.
 TEST_P(Completions, SilentWorkersRingOverflows) {
   Network net({.ports = 2, .workers = 2, .ring_size = 64}, {.ports = 1});
   const WorkerId home = net.a().plane().Info(net.a().port(0)).worker;

@@ -1,4 +1,4 @@
-// Two workers hold copies of one payload at the same moment. The second waits a turn for the first.
+// Two workers hold copies of one payload at the same moment. The second worker waits a turn for the first.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ class Defer : public testing::Test {
     net_.a().SetActive([](size_t, size_t remote) { return remote == 0; });
     net_.a().Publish();
   }
-  // The next payload has reached b's first worker, and another worker is opening its counter.
+  // Lets the next payload reach b's first worker while another worker is opening its counter.
   void Arrive() {
     const uint64_t counter = net_.sessions().a->sent();
     net_.a().Send("payload");
@@ -35,7 +35,8 @@ TEST_F(Defer, OpensAfterATurnWhateverTheHintSays) {
   Arrive();
   EXPECT_GT(worker().RunOnce(), 0u);
   EXPECT_THAT(net_.b().Received(), IsEmpty());
-  EXPECT_GT(worker().RunOnce(), 0u);  // counted as work, so that the worker does not sleep on it
+  // A deferred packet counts as work, so that the worker does not sleep on it.
+  EXPECT_GT(worker().RunOnce(), 0u);
   EXPECT_THAT(net_.b().Received(), ElementsAre("payload"));
   EXPECT_EQ(worker().RunOnce(), 0u);
   EXPECT_EQ(net_.b().path(0, 0).rx_first.Get(), 1u);
@@ -84,7 +85,7 @@ TEST_F(Defer, EndsWithItsPort) {
   EXPECT_EQ(net_.b().BuffersInUse(), 0u);
 }
 
-// Control may have put another port into the slot meanwhile, which another worker polls and counts for.
+// Meanwhile control may put another port into the slot. Another worker may poll that port and write its counters.
 TEST_F(Defer, EndsWhereAnotherWorkerHasTheSlot) {
   Arrive();
   worker().RunOnce();
@@ -110,7 +111,7 @@ TEST_F(Defer, EndsWhereAnotherWorkerHasTheSlot) {
   EXPECT_EQ(net_.b().BuffersInUse(), 0u);
 }
 
-// More packets than can wait: those beyond are opened at once.
+// More packets arrive than can wait. Those beyond a burst are opened at once.
 TEST_F(Defer, KeepsABurstAndNoMore) {
   std::vector<std::string> payloads;
   for (int i = 0; i < 80; ++i) payloads.push_back(std::to_string(i));

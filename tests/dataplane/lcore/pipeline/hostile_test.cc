@@ -17,7 +17,7 @@ using wire::Drop;
 
 class Hostile : public testing::Test {
  protected:
-  // The one frame that node a makes of a payload.
+  // Returns the one frame that node a makes of a payload.
   FrameBytes Capture(const std::string& payload) {
     net_.a().Send(payload);
     net_.Collect();
@@ -60,7 +60,7 @@ TEST_F(Hostile, CopiesInOneBurstAreOpenedOnce) {
   EXPECT_EQ(Drops(Drop::kOpenedTwice), 0u);
 }
 
-// A forged copy that arrives just before the true one, in the same burst, must not make the true one a duplicate.
+// A forged copy may arrive just before the true one, in the same burst. It must not make the true one a duplicate.
 TEST_F(Hostile, ForgeryAheadOfTheTrueCopy) {
   const FrameBytes frame = Capture("true");
   FrameBytes forged = frame;
@@ -85,8 +85,8 @@ TEST_F(Hostile, EveryBitOfASealedDatagramCounts) {
   EXPECT_THAT(net_.b().Received(), IsEmpty());
   EXPECT_EQ(Drops(Drop::kUnknownType), 4u);
   EXPECT_EQ(Drops(Drop::kUnknownSession), 4u);
-  EXPECT_EQ(Drops(Drop::kBadCounter),
-            4u);  // counters from 2^36 on: half of the fifth byte, and the three above
+  // Counters from 2^36 on: half of the fifth byte, and the three bytes above it.
+  EXPECT_EQ(Drops(Drop::kBadCounter), 4u);
   EXPECT_EQ(Drops(Drop::kUnauthentic), frame.size() - begin - 12);
   Inject(frame);
   EXPECT_THAT(net_.b().Received(), ElementsAre("intact"));
@@ -99,7 +99,8 @@ TEST_F(Hostile, EveryTruncation) {
     InjectDatagram(FrameBytes(datagram.begin(), datagram.begin() + static_cast<ptrdiff_t>(size)));
   }
   for (size_t size = 14; size < frame.size();
-       ++size) {  // of the frame, whose headers then promise more than there is
+       // The frame is cut, so that its headers promise more bytes than it has.
+       ++size) {
     Inject(FrameBytes(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(size)));
   }
   EXPECT_THAT(net_.b().Received(), IsEmpty());
@@ -136,8 +137,8 @@ TEST_F(Hostile, ReflectedToItsSender) {
 }
 
 TEST_F(Hostile, OtherSessionsKeys) {
-  const SessionPair other =
-      MakeSessions(1 + 16);  // falls into the same slot of the table, with other high bits
+  // This index falls into the same slot of the table, with other high bits.
+  const SessionPair other = MakeSessions(1 + 16);
   const SessionPair thief = MakeSessions(1);
   net_.a().SetSendSession(other.a);
   net_.a().Publish();
@@ -148,8 +149,8 @@ TEST_F(Hostile, OtherSessionsKeys) {
 
 TEST_F(Hostile, TooOldForTheWindow) {
   const FrameBytes old = Capture("old");
-  net_.sessions().a->ReserveCounters(
-      1023);  // the next counter falls into the same word of the window, in the next epoch
+  // The next counter falls into the same word of the window, in the next epoch.
+  net_.sessions().a->ReserveCounters(1023);
   Inject(Capture("new"));
   Inject(old);
   EXPECT_THAT(net_.b().Received(), ElementsAre("new"));
@@ -167,7 +168,7 @@ TEST_F(Hostile, IpAccidents) {
 
 class Handshakes : public Hostile {
  protected:
-  // Only mac1 of this initiation is right.
+  // Makes an initiation of which only mac1 is right.
   FrameBytes Initiation(wire::MessageType type = wire::MessageType::kInitiation) {
     FrameBytes datagram(200, 0x55);
     datagram[0] = static_cast<uint8_t>(type);
@@ -206,7 +207,7 @@ TEST_F(Handshakes, BeyondTheBudgetOfABurst) {
   EXPECT_EQ(Drops(Drop::kHandshakeBudget), 20u - kHandshakesPerBurst);
 }
 
-// A flood that control does not keep up with fills its own ring. Payloads still come through.
+// A flood of handshakes fills the ring of control messages. Payloads have a ring of their own and still come through.
 TEST_F(Handshakes, FloodDisplacesNoPayload) {
   for (int i = 0; i < 1000; ++i) InjectDatagram(Initiation());
   EXPECT_GT(Drops(Drop::kControlFull), 0u);

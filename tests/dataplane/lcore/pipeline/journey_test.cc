@@ -1,4 +1,5 @@
-// The journey of a payload from one node's control to the other's: sealed once, copied over every path, delivered once.
+// The journey of a payload from control of one node to control of the other. It is sealed once, copied over every path
+// and delivered once.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +21,8 @@ std::string Text(size_t size, char seed = 'a') {
   return text;
 }
 
-class Journey : public testing::TestWithParam<bool> {  // true: over IPv6
+// The parameter says whether the underlay is IPv6.
+class Journey : public testing::TestWithParam<bool> {
  protected:
   Network Make(uint16_t ports_a, uint16_t ports_b, uint16_t workers = 1) {
     return Network({.ports = ports_a, .workers = workers, .v6 = GetParam()},
@@ -54,8 +56,8 @@ TEST_P(Journey, BothWays) {
 TEST_P(Journey, SixCopiesOneDelivery) {
   for (const uint16_t workers : {1, 2}) {
     for (const size_t size :
-         {1u, 64u, 340u, 360u,
-          1400u}) {  // copies are linear below the break-even, and references above
+         // Copies are linear below the break-even size, and references above it.
+         {1u, 64u, 340u, 360u, 1400u}) {
       Network net = Make(2, 3, workers);
       const std::string payload = Text(size);
       net.a().Send(payload);
@@ -102,7 +104,7 @@ TEST_P(Journey, EachCopyIsAddressedToItsOwnPath) {
   EXPECT_EQ(seen.size(), 6u);
 }
 
-// The table is not the identity: each port has one active path, to a remote port of another number.
+// Each port has one active path, and it leads to a remote port of another number, so confused indices are noticed.
 TEST_P(Journey, OnlyActivePathsCarryPayloads) {
   Network net = Make(2, 3, 2);
   net.a().SetActive([](size_t local, size_t remote) { return remote == (local == 0 ? 2 : 1); });
@@ -158,7 +160,7 @@ TEST_P(Journey, FiveOfSixPathsCut) {
   EXPECT_EQ(net.b().path(1, 1).rx_first.Get(), 100u);
 }
 
-// More payloads than a stage takes at once arrive in order.
+// The burst is larger than what a stage takes at once. The payloads must arrive in order.
 TEST_P(Journey, ManyPayloadsAtOnce) {
   Network net = Make(2, 2, 2);
   std::vector<std::string> payloads;
@@ -188,7 +190,7 @@ TEST_P(Journey, ReorderedAndLateCopies) {
   EXPECT_EQ(received, payloads);
 }
 
-// The lag of a duplicate behind the first copy is measured for sampled counters. 0 is one of them.
+// The lag of a duplicate behind the first copy is measured for sampled counters only, and 0 is one of them.
 TEST_P(Journey, SkewOfDuplicates) {
   Network net = Make(1, 2);
   net.a().Send("x");
@@ -202,7 +204,7 @@ TEST_P(Journey, SkewOfDuplicates) {
   EXPECT_GT(net.b().path(0, 0).skew_total_ns.Get() + net.b().path(1, 0).skew_total_ns.Get(), 0u);
 }
 
-// A packet of a known session from a new source is opened all the same (roaming). No path counts it.
+// A packet of a known session may come from a new source, as when a peer roams. It is opened, but no path counts it.
 TEST_P(Journey, UnknownSourceIsDeliveredAndCountsOnNoPath) {
   Network net = Make(2, 1);
   net.a().Send("roam");
@@ -229,7 +231,7 @@ TEST_P(Journey, UnknownSourceIsDeliveredAndCountsOnNoPath) {
   EXPECT_EQ(net.b().path(0, 0).rx_first.Get() + net.b().path(0, 1).rx_first.Get(), 0u);
 }
 
-// The checksum of RFC 768 over the pseudo-header of RFC 8200, summed word by word.
+// Computes the checksum of RFC 768 over the pseudo-header of RFC 8200, word by word.
 TEST(Checksum, EveryIpv6CopyIsRight) {
   for (const size_t size : {1u, 2u, 63u, 351u, 999u, 1400u}) {
     Network net({.ports = 2, .workers = 2, .v6 = true}, {.ports = 3, .v6 = true});
@@ -294,7 +296,7 @@ TEST(Frames, OfControlLeaveByTheirPort) {
   EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
-// Foreign frames go to control where the kernel does not see the port.
+// The kernel does not see this port, so frames that are not WARP's go to control.
 TEST(Frames, OfOthersGoToTheCompanion) {
   Network net({.ports = 1}, {.ports = 1});
   FrameBytes to_other_port = MakeFrame(net.a(), 0, net.b(), 0, FrameBytes(10, 1));

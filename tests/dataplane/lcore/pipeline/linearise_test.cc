@@ -1,5 +1,5 @@
-// Frames come in several segments, or in buffers that others see too: a ring port hands over the buffers of its
-// neighbour, copies by reference included. They are opened all the same, and the neighbour's bytes are left alone.
+// A ring port hands over the buffers of its neighbour, copies by reference included. So frames come in several
+// segments, or in buffers that others read too. They must be opened, and the neighbour's bytes must not change.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rte_eth_ring.h>
@@ -34,7 +34,7 @@ class Linearise : public testing::Test {
     rte_ring_free(ring_);
   }
 
-  // A buffer of node a that holds these bytes.
+  // Returns a buffer of node a that holds these bytes.
   rte_mbuf* Buffer(std::span<const uint8_t> bytes) {
     rte_mbuf* packet =
         rte_pktmbuf_alloc(const_cast<rte_mempool*>(net_->a().plane().payload_pool()));
@@ -42,7 +42,7 @@ class Linearise : public testing::Test {
                                  rte_pktmbuf_append(packet, static_cast<uint16_t>(bytes.size()))));
     return packet;
   }
-  // A chain of two segments, header and payload.
+  // Returns a chain of two segments, the header and the payload.
   rte_mbuf* Chain(std::span<const uint8_t> header, rte_mbuf* payload) {
     rte_mbuf* head = Buffer(header);
     head->next = payload;

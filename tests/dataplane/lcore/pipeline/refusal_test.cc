@@ -1,5 +1,5 @@
-// Payloads are refused before they are sealed where the last path or the session went while they lay in the ring, or
-// where the ring was full. They come back as they were submitted, cost no counter, and may be submitted again.
+// A worker refuses payloads before it seals them when the last path or the session went while they were in the ring. A
+// full ring refuses them too. They come back as they were submitted, cost no counter, and may be submitted again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(, Refused, testing::Values(100, 1200));
 
 std::string TextOf(const Packet& packet) { return {packet.bytes().begin(), packet.bytes().end()}; }
 
-// Control's part: submits every payload that came back again, as the type that it has. Returns how many.
+// Does control's part: submits every payload that came back again, as the type that it has. Returns how many.
 size_t SubmitAgain(Node& node, std::vector<Completion> completions, WorkerId home = 0) {
   size_t again = 0;
   for (Completion& completion : completions) {
@@ -41,8 +41,8 @@ size_t SubmitAgain(Node& node, std::vector<Completion> completions, WorkerId hom
   return again;
 }
 
-// The last path goes, and then the session, while payloads lie in the ring. They come back unsealed and in order, and
-// arrive when both are there again.
+// The last path goes, and then the session, while payloads are in the ring. They come back unsealed and in order, and
+// arrive once both are back.
 TEST_P(Refused, NoSessionAndNoPath) {
   for (const uint16_t workers : {1, 2}) {
     Network net({.ports = 2, .workers = workers}, {.ports = 2});
@@ -64,7 +64,7 @@ TEST_P(Refused, NoSessionAndNoPath) {
       EXPECT_EQ(completion.reports, 1u);
       EXPECT_EQ(TextOf(completion.plaintext), Payload() + std::to_string(completion.slot));
     }
-    EXPECT_EQ(net.sessions().a->sent(), 0u);  // no counter was taken
+    EXPECT_EQ(net.sessions().a->sent(), 0u);  // the refusals cost no counter
     EXPECT_EQ(net.a().BuffersInUse(), 2u);
 
     net.a().SetActive([](size_t, size_t) { return true; });
@@ -80,7 +80,7 @@ TEST_P(Refused, NoSessionAndNoPath) {
   }
 }
 
-// No completion was asked for, so that the payloads end here, and are counted by name.
+// Nobody asked for a completion, so the payloads end here, and are counted by name.
 TEST_P(Refused, WhatNobodyAskedAboutIsDropped) {
   Network net({.ports = 1, .ring_size = 64}, {.ports = 1});
   net.a().SetActive([](size_t, size_t) { return false; });
@@ -97,7 +97,7 @@ TEST_P(Refused, WhatNobodyAskedAboutIsDropped) {
   EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
-// A counter that control reserved under one session is not spent under another when the first is gone.
+// Control reserved a counter under one session, which then goes. The counter must not be spent under another session.
 TEST_P(Refused, SessionOfAReservedCounterIsGone) {
   Network net({.ports = 1}, {.ports = 1});
   const SessionPair next = MakeSessions(2);
@@ -131,7 +131,8 @@ TEST_P(Refused, TooLargeDoesNotComeBack) {
   ASSERT_EQ(completions.size(), 1u);
   EXPECT_EQ(completions[0].reason, Drop::kTooLarge);
   EXPECT_FALSE(completions[0].plaintext);
-  EXPECT_EQ(net.a().Drops(Drop::kTooLarge), 0u);  // whoever asked for the completion counts it
+  // The drop is counted by whoever asked for the completion.
+  EXPECT_EQ(net.a().Drops(Drop::kTooLarge), 0u);
   EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
@@ -178,7 +179,8 @@ TEST_P(Refused, UsedUpSession) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
-// The part of control that may lose nothing: it has a number of payloads under way, and submits again what comes back.
+// Plays a part of control that may lose nothing. It keeps a number of payloads under way, and submits again what comes
+// back.
 class Persistent {
  public:
   explicit Persistent(Node& node, WorkerId workers) : node_(node), workers_(workers) {}
@@ -215,7 +217,7 @@ class Persistent {
   std::mt19937& random() { return random_; }
   bool idle() const { return under_way_.empty(); }
   uint32_t sent() const { return sent_; }
-  uint32_t sealed() const { return sealed_; }  // payloads that came back sealed
+  uint32_t sealed() const { return sealed_; }  // how many payloads came back sealed
   uint32_t plain() const { return plain_; }
 
  private:
@@ -228,7 +230,7 @@ class Persistent {
   uint32_t sent_ = 0, sealed_ = 0, plain_ = 0;
 };
 
-// Paths and the session come and go while payloads lie in every ring.
+// Paths and the session come and go while payloads are in every ring.
 TEST(Refusals, NothingIsLostWhilePathsComeAndGo) {
   for (const uint16_t workers : {1, 2}) {
     Network net({.ports = 2, .workers = workers, .ring_size = 64}, {.ports = 2});

@@ -1,4 +1,4 @@
-// The stage clock: what it counts, and in which turns it reads the time-stamp counter.
+// The stage clock: which packets it counts, and in which turns it reads the time-stamp counter.
 #include "dataplane/lcore/pipeline/turn/stage_clock.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ TEST(StageClock, MeasuresOneTurnOfMany) {
     clock.Lap(Stage::kSeal, 2);
     clock.EndTurn(/*work=*/1);
   }
-  // The first counts down, so that the second is measured, and so is the third but for its last turn.
+  // The first turn only counts down. So the second turn is measured, and the third up to its last lap.
   EXPECT_EQ(clock.Packets(Stage::kSeal), 2u * 2);
   EXPECT_GT(clock.Cycles(Stage::kSeal), 0u);
   EXPECT_EQ(clock.Packets(Stage::kRx), 0u);
@@ -31,7 +31,7 @@ TEST(StageClock, IdleTurnsDoNotCount) {
   }
   EXPECT_EQ(clock.Busy(UINT64_MAX), 0.0);
   clock.BeginTurn();
-  clock.Lap(Stage::kRx, 0);  // no packets, so that no stage is charged with the time
+  clock.Lap(Stage::kRx, 0);  // a lap without packets charges its time to no stage
   clock.Lap(Stage::kTake, 5);
   clock.EndTurn(/*work=*/5);
   EXPECT_EQ(clock.Packets(Stage::kTake), 5u);
@@ -52,7 +52,7 @@ TEST(StageClock, BusyIsAShareAndFades) {
   EXPECT_LT(clock.Busy(UINT64_MAX), busy / 1000);
 }
 
-// Every packet is counted by the stages that it passes, and by no other.
+// Every stage that a packet passes counts it, and no other stage does.
 TEST(StageClock, FollowsThePackets) {
   Network net({.ports = 1}, {.ports = 2});
   for (Node* node : {&net.a(), &net.b()}) node->plane().worker(0).stages().SampleEvery(1);
@@ -71,7 +71,8 @@ TEST(StageClock, FollowsThePackets) {
   }
   EXPECT_EQ(packets(b, Stage::kRx), 80u);
   EXPECT_EQ(packets(b, Stage::kParse), 80u);
-  EXPECT_GE(packets(b, Stage::kLook), 80u);  // twins in one burst are looked at again
+  // Copies of one payload in one burst are looked at twice.
+  EXPECT_GE(packets(b, Stage::kLook), 80u);
   for (const Stage stage : {Stage::kOpen, Stage::kClaim, Stage::kDeliver}) {
     EXPECT_EQ(packets(b, stage), 40u) << kStageNames[static_cast<size_t>(stage)];
   }

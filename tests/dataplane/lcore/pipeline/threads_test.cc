@@ -1,4 +1,5 @@
-// Workers on threads of their own: the rules of sleeping, waking and publishing hold when nothing is in step.
+// Workers with threads of their own. The rules of sleeping, waking and publishing must hold although nothing is in
+// step.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -24,7 +25,8 @@ class Running {
   explicit Running(Node& node) : node_(node) {
     for (WorkerId id = 0; id < node.plane().workers(); ++id) {
       threads_.emplace_back([&node, id] {
-        rte_thread_register();  // so that it has caches of the pools
+        // A registered thread has caches of the pools.
+        rte_thread_register();
         node.plane().worker(id).Run();
         rte_thread_unregister();
       });
@@ -40,7 +42,7 @@ class Running {
   std::vector<std::thread> threads_;
 };
 
-// Yields until the condition holds; the suite's timeout is the only clock.
+// Yields until the condition holds. The only time limit is that of the test suite.
 template <typename Condition>
 void Await(Condition condition) {
   while (!condition()) std::this_thread::yield();
@@ -53,7 +55,7 @@ bool AllAsleep(DpdkDataplane& plane) {
   return true;
 }
 
-// Two nodes back to back: the switch, which the test turns, wires each port of a to one of b.
+// The switch, which the test turns, wires each port of node a to a port of node b.
 TEST(Threads, EveryPayloadOnceWhileTablesChange) {
   Network net({.ports = 2, .workers = 2, .ring_size = 1024},
               {.ports = 2, .workers = 2, .ring_size = 1024});
@@ -61,9 +63,9 @@ TEST(Threads, EveryPayloadOnceWhileTablesChange) {
     Running a(net.a()), b(net.b());
     std::map<std::string, int> received;
     constexpr uint64_t kPayloads = 4000;
-    constexpr uint64_t kUnderWay =
-        200;  // fewer copies than a wire or ring holds, whichever side stands still
-    uint64_t sent = 0, ended = 0;  // payloads; copies
+    // The copies of so many payloads fit a wire or ring, whichever side stands still.
+    constexpr uint64_t kUnderWay = 200;
+    uint64_t sent = 0, ended = 0;  // `sent` counts payloads, and `ended` counts copies
     Await([&] {
       for (; sent < kPayloads && 4 * sent < ended + 4 * kUnderWay; ++sent) {
         net.a().Send(std::to_string(sent) + std::string(sent % 700, '.'),
@@ -93,13 +95,13 @@ TEST(Threads, EveryPayloadOnceWhileTablesChange) {
 
 class SleepersTest : public testing::TestWithParam<Polling> {};
 
-// A sleeping worker is woken by a payload, by another worker's copies and by a new table. It shows signs of life.
+// A sleeping worker must be woken by a payload, by copies of another worker, and by a new table. Its heartbeat goes on.
 TEST_P(SleepersTest, Wake) {
   constexpr int kWakes = 50;
   Network net({.ports = 2, .workers = 2, .polling = GetParam()}, {.ports = 1});
   Running a(net.a());
   DpdkDataplane& plane = net.a().plane();
-  std::vector<uint64_t> beats_of;  // each turn is a beat, and each sleep
+  std::vector<uint64_t> beats_of;  // each turn and each sleep is a beat
   for (int i = 0; i < kWakes; ++i) {
     Await([&] { return AllAsleep(plane); });
     const uint64_t before = plane.Heartbeat(0);
@@ -113,7 +115,7 @@ TEST_P(SleepersTest, Wake) {
     Await([&] { return AllAsleep(plane); });
     beats_of.push_back(plane.Heartbeat(0) - before);
   }
-  // Quartiles are compared, since the worker naps and wakes meanwhile where this thread is late.
+  // A late test thread lets the worker nap and wake meanwhile, so quartiles are compared.
   std::sort(beats_of.begin(), beats_of.end());
   if (GetParam() == Polling::kAdaptive) {
     EXPECT_GE(beats_of[kWakes * 3 / 4], kIdleTurns);
@@ -124,7 +126,7 @@ TEST_P(SleepersTest, Wake) {
   Await([&] { return plane.Heartbeat(0) > beats + 2; });
   net.a().SetPresent(0, false);
   net.a().Publish();
-  EXPECT_TRUE(plane.RemovePort(net.a().port(0)).ok());  // though its worker sleeps
+  EXPECT_TRUE(plane.RemovePort(net.a().port(0)).ok());  // works although its worker sleeps
 }
 INSTANTIATE_TEST_SUITE_P(Polling, SleepersTest,
                          testing::Values(Polling::kAdaptive, Polling::kInterrupt),
@@ -132,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(Polling, SleepersTest,
                            return its.param == Polling::kAdaptive ? "Adaptive" : "Interrupt";
                          });
 
-// Control, asleep in poll, is rung when something arrives, and is not told to sleep while something waits.
+// Control sleeps in poll and is rung when something arrives. It is not told to sleep while something waits.
 TEST(Threads, ControlIsRung) {
   Network net({.ports = 1}, {.ports = 1});
   Running b(net.b());
@@ -154,7 +156,7 @@ TEST(Threads, ControlIsRung) {
   }
 }
 
-// Without a worker thread control's own turns move everything, and items that control gave the worker keep it from
+// Without a worker thread, control's own turns move everything. What control has given the worker keeps it from
 // sleeping.
 TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   Network net({.ports = 1, .inline_worker = true}, {.ports = 1});
@@ -176,8 +178,9 @@ TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   net.a().SetPresent(0, false);
   net.a().Publish();
   EXPECT_TRUE(
-      plane.RemovePort(net.a().port(0)).ok());        // the worker holds nothing between its turns
-  EXPECT_EQ(net.b().plane().TurnInlineWorker(), 0u);  // whose worker has, or could have, a thread
+      plane.RemovePort(net.a().port(0)).ok());  // the worker holds nothing between its turns
+  // The other node's worker may have a thread, so it is not turned here.
+  EXPECT_EQ(net.b().plane().TurnInlineWorker(), 0u);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Bursts through the packet sockets of driver_af_packet.h. Neighbours of one flow and size travel joined, and nobody at
-// either end can tell.
+// Bursts through the packet sockets of driver_af_packet.h. Neighbouring frames of one flow and size travel joined,
+// which neither end may notice.
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -45,8 +45,8 @@ class PortAfPacketTest : public PortKernelTest {
     for (size_t i = sent; i < frames.size(); ++i) rte_pktmbuf_free(frames[i]);
     return sent;
   }
-  // Sends until the port takes a frame: the kernel may tell of the carrier only a second after a change of the
-  // interface.
+  // Sends until the port takes a frame. After a change of the interface, the kernel may report the carrier only a
+  // second later.
   void WaitForCarrier() {
     for (int ms = 0; SendBurst({{8}}) == 0 && ms < 3000; ++ms) usleep(1000);
     ExpectReceived({{8}});
@@ -70,7 +70,7 @@ class PortAfPacketTest : public PortKernelTest {
     EXPECT_EQ(b_->RxBurst(&more, 1), 0);
   }
 
-  // Sees on w1 what arrives there, as any other program would.
+  // Sees what arrives at w1, as any other program would.
   class Observer {
    public:
     Observer() : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
@@ -81,7 +81,7 @@ class PortAfPacketTest : public PortKernelTest {
       EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
     }
     ~Observer() { close(fd_); }
-    // The sizes of the UDP frames that came.
+    // Returns the sizes of the UDP frames that arrived.
     std::vector<size_t> Sizes() {
       std::vector<size_t> sizes;
       std::vector<uint8_t> frame(70000);
@@ -97,7 +97,7 @@ class PortAfPacketTest : public PortKernelTest {
     const int fd_;
   };
 
-  // Puts a frame of the test's own making into w0, behind an offload header of its own making.
+  // Puts a frame into w0 that the test made, behind an offload header that the test made.
   bool Inject(const OffloadHeader& offload, const std::vector<uint8_t>& frame) {
     const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     const int on = 1;
@@ -178,7 +178,7 @@ TEST_P(PortAfPacketTest, IsReceivedInPortionsOfAnySize) {
   }
 }
 
-// The kernel verifies checksums, so it shows that the frames cut from a joined one carry the right ones.
+// The kernel verifies checksums. What it accepts shows that the frames cut from a joined one carry the right ones.
 TEST_P(PortAfPacketTest, OthersReceiveWhatWasSent) {
   Ip("address add fd09::2/64 dev w1 nodad");
   const int socket = ::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -200,7 +200,7 @@ TEST_P(PortAfPacketTest, OthersReceiveWhatWasSent) {
   close(socket);
 }
 
-// The replicator makes such chains: a header before a payload that several copies share.
+// The replicator makes chains: a header before a payload that several copies share.
 TEST_P(PortAfPacketTest, ChainsLeaveAndTheirPayloadIsReleased) {
   std::vector<rte_mbuf*> frames;
   std::vector<rte_mbuf*> payloads;
@@ -260,7 +260,7 @@ TEST_P(PortAfPacketTest, WhatCannotBeCutIsCounted) {
   EXPECT_EQ(Held(), 0u);
 }
 
-// An interface whose other end is the test, which reads and writes the offload headers too.
+// An interface whose other end is the test. The test reads and writes the offload headers, too.
 class Tap {
  public:
   explicit Tap(const char* name) : fd_(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)) {
@@ -275,7 +275,7 @@ class Tap {
                            {const_cast<uint8_t*>(frame.data()), frame.size()}};
     return writev(fd_, parts, 2) > 0;
   }
-  // Whether a frame of that size came out, among whatever the kernel itself sends.
+  // Returns whether a frame of that size came out. The kernel sends frames of its own, which are skipped.
   bool Has(size_t size) const {
     std::array<uint8_t, 2000> bytes;
     for (ssize_t got; (got = read(fd_, bytes.data(), bytes.size())) > 0;) {
@@ -309,9 +309,9 @@ class PortTapTest : public PortAfPacketTest {
 };
 INSTANTIATE_TEST_SUITE_P(, PortTapTest, testing::Values(KernelDriver::kAfPacket));
 
-// A message that would be cut into 16,000 frames of one byte holds up everybody else, so it must not be cut.
+// A message that would be cut into 16,000 frames of one byte would delay everybody else, so it must not be cut.
 TEST_P(PortTapTest, WhatWouldBeCutIntoTooManyIsCounted) {
-  // Kernels differ in how many segments they let in.
+  // Kernels differ in how many segments they accept.
   if (WriteJoined(Segments(1), 128)) {
     EXPECT_EQ(Receive(*port_, 128, 1).size(), 128u);
   }
@@ -320,8 +320,8 @@ TEST_P(PortTapTest, WhatWouldBeCutIntoTooManyIsCounted) {
   EXPECT_EQ(port_->Counters().rx_missed, let_in ? 1u : 0u);
 }
 
-// A frame that the kernel cannot describe by an offload header (UFO, as a guest of a bridge may send) fails the
-// receive. The kernel tells that error to the next call on the socket, which may be a send.
+// The kernel cannot describe some frames by an offload header, such as the UFO frames that a guest on a bridge may
+// send, so it fails the receive. It reports that error to the next call on the socket, which may be a send.
 TEST_P(PortTapTest, AnErrorLeftByAReceiveCostsNoFrame) {
   OffloadHeader ufo = Segments(500);
   ufo.kind = 3;
@@ -370,8 +370,8 @@ TEST_P(PortAfPacketTest, WithoutBuffersFramesAreCounted) {
   ExpectReceived(std::vector<Item>(10));
 }
 
-// Where a socket of the UDP port asks for it, as warpd's guard does, the kernel joins what an adapter received one by
-// one.
+// The kernel joins frames that an adapter received one by one, if a socket of the UDP port asks for it. The guard of
+// warpd has such a socket.
 TEST_P(PortAfPacketTest, ReceivesWhatTheKernelJoined) {
   if (std::system("ethtool -K w1 gro on >/dev/null 2>&1 && ethtool -K w0 tx-udp-segmentation off "
                   ">/dev/null 2>&1") != 0) {

@@ -1,4 +1,4 @@
-// What only the af_xdp driver has to do with: XDP programs, channels, and the owner of an interface.
+// Tests of what only the af_xdp driver has: XDP programs, channels, and the owner of an interface.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
@@ -10,7 +10,7 @@ namespace {
 
 class AfXdpTest : public PortKernelTest {
  protected:
-  // Puts a program that passes everything on w0.
+  // Attaches a program to w0 that passes every frame.
   static void Attach(const char* name) {
     const bpf_insn pass[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_PASS},
                              {.code = BPF_JMP | BPF_EXIT}};

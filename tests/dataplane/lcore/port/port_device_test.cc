@@ -10,8 +10,8 @@ namespace {
 
 class PortDeviceTest : public PortTest {
  protected:
-  // Opens both ends and polls until each has buffers for what the other sends: a memif's receiver offers them when it
-  // polls.
+  // Opens both ends. A memif receiver offers buffers only when it polls, so this polls until each end has buffers for
+  // the other.
   std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> OpenMemifPair() {
     // Each test has a socket of its own, because the driver does not give up the socket of a closed server.
     static int pair = 0;
@@ -106,7 +106,8 @@ TEST_F(PortDeviceTest, ClosesAndOpensAgain) {
     ASSERT_EQ(Send(*port, *port, 0, 10), 10u);
     ASSERT_EQ(Receive(*port, 10).size(), 10u);
   }
-  EXPECT_EQ(rte_eth_dev_count_avail(), 1);  // the device of TakesADeviceOfTheTestAsItIs
+  // The device of TakesADeviceOfTheTestAsItIs is still there.
+  EXPECT_EQ(rte_eth_dev_count_avail(), 1);
   EXPECT_EQ(Held(), 0u);
 }
 

@@ -1,4 +1,4 @@
-// EAL and packet buffers.
+// Tests of EAL and of packet buffers.
 #include <gtest/gtest.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>

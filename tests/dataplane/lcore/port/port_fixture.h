@@ -1,4 +1,4 @@
-// Opens ports for a test and sends frames through them, which a number tells apart.
+// Opens ports for a test and sends frames through them. Each frame carries a number that identifies it.
 #ifndef WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_FIXTURE_H_
 #define WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_FIXTURE_H_
 
@@ -22,15 +22,15 @@ namespace warp::lcore {
 
 inline constexpr uint16_t kTestPort = 13116;
 
-// This process has a network namespace of its own, where it may make interfaces. Set by main.
+// True if this process has a network namespace of its own, where it may make interfaces. Set by main.
 inline bool private_network = false;
 
 class PortTest : public testing::Test {
  protected:
-  // Makes buffers for frames of this MTU. To be called before the first Open.
+  // Makes buffers for frames of this MTU. Must be called before the first Open.
   void SetMaxMtu(uint16_t mtu) { options_.max_mtu = mtu; }
 
-  // Opens port `id`, with a pool of its own.
+  // Opens port `id` with a pool of its own.
   absl::StatusOr<std::unique_ptr<Port>> TryOpen(const PortDevice& device, PortId id = 0,
                                                 uint16_t mtu = 1500) {
     while (pools_.size() <= id) {
@@ -56,14 +56,14 @@ class PortTest : public testing::Test {
   }
 
   rte_mempool* pool(PortId id) { return pools_[id].get(); }
-  // How many buffers of all pools somebody holds.
+  // Counts the buffers of all pools that are not free.
   unsigned Held() const {
     unsigned held = 0;
     for (const PoolPtr& pool : pools_) held += rte_mempool_in_use_count(pool.get());
     return held;
   }
 
-  // A frame from one port to another, with `number` at the front of `size` bytes behind its headers.
+  // Makes a frame from one port to another. `size` bytes follow its headers, and the first of them hold `number`.
   rte_mbuf* Frame(Port& from, Port& to, uint32_t number, uint16_t size = 100,
                   uint16_t udp_port = kTestPort, bool v6 = false) {
     auto address = [&](int host) {
@@ -136,7 +136,7 @@ class PortTest : public testing::Test {
     return whole ? number : UINT32_MAX;
   }
 
-  // Whether the port under test may hand a chain over as a chain, which a worker would join.
+  // Whether the port under test may hand over a chain unjoined. A worker would join it.
   bool chains_may_arrive_ = false;
 
   static std::vector<uint32_t> Numbers(uint32_t first, uint32_t count) {

@@ -1,4 +1,4 @@
-// Ports on kernel interfaces: both ends of a veth link in a network namespace of this process.
+// Ports on kernel interfaces. They are the ends of a veth link in a network namespace of this process.
 #ifndef WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_KERNEL_FIXTURE_H_
 #define WARP_TESTS_DATAPLANE_LCORE_PORT_PORT_KERNEL_FIXTURE_H_
 
@@ -30,7 +30,7 @@ class PortKernelTest : public PortTest, public testing::WithParamInterface<Kerne
   static void Ip(const std::string& arguments) {
     ASSERT_EQ(std::system(absl::StrCat("ip ", arguments).c_str()), 0) << arguments;
   }
-  // w0 is end 0, of which the kernel knows no address. w1 is end 1, whose address the kernel has.
+  // w0 is end 0, and the kernel has no address for it. w1 is end 1, and the kernel has its address.
   static void MakeLink(int mtu = 1500) {
     Ip("link add w0 type veth peer name w1");
     for (const char* end : {"w0", "w1"}) Ip(absl::StrCat("link set ", end, " mtu ", mtu, " up"));
@@ -47,7 +47,7 @@ class PortKernelTest : public PortTest, public testing::WithParamInterface<Kerne
     ASSERT_NE(b_, nullptr);
   }
 
-  // A datagram socket of the kernel, bound to w1's address.
+  // Opens a datagram socket of the kernel that is bound to w1's address.
   static int KernelSocket(uint16_t port) {
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const sockaddr_in address = {

@@ -1,4 +1,4 @@
-// What both drivers of kernel interfaces must do.
+// The tests that both drivers of kernel interfaces must pass.
 #include <rte_ip.h>
 
 #include "tests/dataplane/lcore/port/port_kernel_fixture.h"
@@ -115,7 +115,7 @@ TEST_P(PortKernelTest, CountsWhatItsQueueDidNotHold) {
 // While the interface is down, frames of af_xdp stay with the kernel until it has no more room for any. af_packet takes
 // none.
 TEST_P(PortKernelTest, RefusesWhileTheInterfaceIsDownAndGoesOnWhenItIsUp) {
-  // First its own end is down, then the other, so that there is no carrier.
+  // First the port's own end is down. Then the other end is down, so that there is no carrier.
   for (const char* which : {"w0", "w1"}) {
     SCOPED_TRACE(which);
     OpenBoth();
@@ -129,7 +129,7 @@ TEST_P(PortKernelTest, RefusesWhileTheInterfaceIsDownAndGoesOnWhenItIsUp) {
     EXPECT_EQ(poll(&quiet, 1, 0), 0) << quiet.revents;
 
     Ip(absl::StrCat("link set ", which, " up"));
-    // The first frames may do no more than push out those that waited.
+    // The first frames may do no more than push out frames that waited.
     bool arrived = false;
     for (int i = 0; i < 1000 && !arrived; ++i) {
       Send(*a_, *b_, 77, 1);
@@ -168,7 +168,7 @@ TEST_P(PortKernelTest, ClosingLeavesNothingBehind) {
   const size_t descriptors = OpenDescriptors();
   for (int i = 0; i < 3; ++i) {
     OpenBoth();
-    // There are frames in every ring then: sent, waiting to be received, received.
+    // Now there are frames in every ring: sent ones, ones that wait to be received, and received ones.
     ASSERT_EQ(Send(*a_, *b_, 0, 300), 300u);
     ASSERT_EQ(Receive(*b_, 100).size(), 100u + 28u);  // Receive takes whole bursts.
     a_.reset();

@@ -56,8 +56,8 @@ TEST_F(LabPortTest, RefusesUntilItIsGranted) {
 TEST_F(LabPortTest, TakesItsRateAndNoMore) {
   auto a = OpenDevargs("net_warp_lab0,wire=w,rate=200,burst=4", 0);
   auto b = OpenDevargs("net_warp_lab1,wire=w", 1);
-  // The port takes the burst at once, and what its rate allows while the frames are made. It takes the others only
-  // later.
+  // The port takes the burst at once, and also what its rate allows while the frames are made. It takes the other
+  // frames only later.
   const uint32_t at_once = Send(*a, *b, 0, 1000);
   EXPECT_GE(at_once, 4u);
   EXPECT_LT(at_once, 1000u);

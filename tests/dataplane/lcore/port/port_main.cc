@@ -1,5 +1,5 @@
-// EAL can be initialised only once in a process, so all tests share it. What kernel ports do to interfaces stays in a
-// network namespace of this process. Without the right to make one, the tests that need it are skipped.
+// EAL can be initialised only once in a process, so all tests share it. Tests of kernel ports change interfaces, so
+// this process makes a network namespace of its own. If it may not, the tests that need one are skipped.
 #include <gtest/gtest.h>
 #include <sched.h>
 

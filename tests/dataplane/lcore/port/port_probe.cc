@@ -87,7 +87,7 @@ void Send(Port& port, rte_mempool* pool, const Arguments& arguments) {
                               ParseEndpoint(arguments.Text("from"), udp_port),
                               ParseEndpoint(arguments.Text("to"), udp_port));
   const uint64_t count = arguments.Number("count", 1000);
-  const uint64_t rate = arguments.Number("rate", 10000);  // frames a second; 0: as fast as it goes
+  const uint64_t rate = arguments.Number("rate", 10000);  // frames a second; 0: as fast as possible
   const auto size = static_cast<uint16_t>(arguments.Number("size", 1200));
 
   uint64_t sent = 0, refused = 0, slowest_ns = 0;
@@ -130,7 +130,7 @@ void Send(Port& port, rte_mempool* pool, const Arguments& arguments) {
 
 void Receive(Port& port, const Arguments& arguments) {
   const uint64_t count = arguments.Number("count", 1000);
-  // The first frame may be long in coming, since its sender is yet to start.
+  // The sender may not have started yet, so the first frame may take long.
   const auto before = std::chrono::milliseconds(arguments.Number("first_ms", 30000));
   const auto idle = std::chrono::milliseconds(arguments.Number("idle_ms", 2000));
   std::vector<bool> seen(count);
@@ -213,7 +213,7 @@ int Main(int argc, char** argv) {
   }
   auto pool = MakeRxPool(plan, 0);
   if (!pool.ok()) Fail(std::string(pool.status().message()));
-  // The port is opened as often as asked, to see that closing leaves nothing behind.
+  // The port is opened as often as asked, which shows that closing it leaves nothing behind.
   for (uint64_t i = arguments.Number("opens", 1); i > 0; --i) {
     auto port = OpenPort(spec, 0, pool->get());
     if (!port.ok()) Fail(std::string(port.status().message()));

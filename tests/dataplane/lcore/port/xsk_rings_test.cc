@@ -1,4 +1,4 @@
-// Which parts of an AF_XDP socket are released after its driver has closed all of it, a part of it, or nothing.
+// A driver may close all of an AF_XDP socket, a part of it, or nothing. The test checks which parts are then released.
 #include "dataplane/lcore/port/xdp/xsk_rings.h"
 
 #include <fcntl.h>

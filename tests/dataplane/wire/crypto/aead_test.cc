@@ -19,7 +19,7 @@ std::vector<std::unique_ptr<AeadEngine>> Engines() {
   return engines;
 }
 
-// Every engine must give what libsodium's functions give, and the next two tests show that those follow the standards.
+// Every engine must equal libsodium's functions. The next two tests show that those follow the standards.
 std::vector<uint8_t> Reference(Cipher cipher, Bytes key, Bytes nonce, Bytes aad, Bytes text) {
   std::vector<uint8_t> sealed(text.size() + kTagSize);
   const auto encrypt = cipher == Cipher::kAes256Gcm ? crypto_aead_aes256gcm_encrypt
@@ -49,7 +49,7 @@ TEST(AeadReference, IsAes256GcmOfNist) {
       "76fc6ece0f4e1768cddf8853bb2d551b");
 }
 
-// RFC 8439 section 2.8.2.
+// The example of RFC 8439, section 2.8.2.
 TEST(AeadReference, IsChaCha20Poly1305OfRfc8439) {
   const std::string text =
       "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, "
@@ -87,9 +87,9 @@ class AeadTest : public testing::TestWithParam<Cipher> {
     if (GetParam() == Cipher::kAes256Gcm && !HaveAes()) GTEST_SKIP() << "this CPU has no AES";
   }
 
-  static constexpr size_t kGuard = 64;  // untouched bytes behind the tag
+  static constexpr size_t kGuard = 64;  // bytes behind the tag that must stay untouched
 
-  // A datagram of `size` bytes of text, ready to be sealed, with a guard behind.
+  // Returns a datagram with `size` bytes of text, ready to be sealed, and with a guard behind it.
   static std::vector<uint8_t> Datagram(size_t size, uint64_t counter) {
     std::vector<uint8_t> datagram(kMinSealedSize + size + kGuard, 0xee);
     WriteDataHeader({.receiver_index = 0xa1b2c3d4, .counter = counter}, datagram.data());
@@ -123,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(Ciphers, AeadTest,
                            return which.param == Cipher::kAes256Gcm ? "Aes" : "ChaCha";
                          });
 
-// The worked bytes of docs/wire-format.md, computed with a third implementation (OpenSSL).
+// These are the worked bytes of docs/wire-format.md. A third implementation (OpenSSL) computed them.
 TEST_P(AeadTest, ExactBytes) {
   for (const auto& engine : engines_) {
     SCOPED_TRACE(std::string(engine->name()));
@@ -166,7 +166,7 @@ TEST_P(AeadTest, EveryEngineSealsAlikeAndOpensTheOthers) {
         job = JobFor(opened, counter);
         Run(*opener, Direction::kOpen, job);
         ASSERT_TRUE(job.authentic) << opener->name() << ' ' << size;
-        // All but the tag is as it was.
+        // Everything but the tag has its first value again.
         ASSERT_TRUE(std::equal(plain.begin(), plain.end() - kGuard - kTagSize, opened.begin()));
         ASSERT_TRUE(
             std::all_of(opened.end() - kGuard, opened.end(), [](uint8_t b) { return b == 0xee; }));
@@ -222,7 +222,7 @@ TEST_P(AeadTest, ABurstOfMixedKeysKeepsItsOrder) {
     for (const Direction direction : {Direction::kSeal, Direction::kOpen}) {
       if (direction == Direction::kOpen) datagrams[7][20] ^= 1;
       ASSERT_EQ(engine->Submit(direction, jobs), jobs.size());
-      // Collected in pieces.
+      // The jobs are collected in portions.
       std::vector<AeadJob*> done(jobs.size() + 5);
       size_t collected = 0;
       while (const size_t more = engine->Collect(std::span(done).subspan(
@@ -252,7 +252,7 @@ TEST_P(AeadTest, AFullQueueTakesTheFrontAndNoMore) {
     size_t submitted = engine->Submit(Direction::kSeal, jobs);
     ASSERT_GT(submitted, 0u);
     ASSERT_LT(submitted, jobs.size());
-    EXPECT_EQ(datagrams[submitted], plain[submitted]);  // not taken: untouched
+    EXPECT_EQ(datagrams[submitted], plain[submitted]);  // a job that was not taken is untouched
     EXPECT_EQ(engine->Submit(Direction::kSeal, std::span(jobs).subspan(submitted)), 0u);
     size_t collected = 0;
     while (collected < jobs.size()) {

@@ -9,7 +9,7 @@
 namespace warp::wire {
 namespace {
 
-// Bob's keys of RFC 7748 section 6.1.
+// Bob's keys in RFC 7748, section 6.1.
 constexpr char kSecretHex[] = "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb";
 constexpr char kSecretText[] = "XasIfmJKikt54X+Lg4AO5m87sSkmGLb9HC+LJ/+I4Os=";
 constexpr char kPublicHex[] = "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f";
@@ -43,9 +43,9 @@ TEST(Keys, RefusesTextThatIsNoKey) {
       good.substr(0, 43),         // no padding
       good + "=",                 // too long
       " " + good.substr(1),       // a blank
-      good.substr(0, 43) + "\n",  // a line end for the padding
+      good.substr(0, 43) + "\n",  // a line end in place of the padding
       "-" + good.substr(1),       // the alphabet of URLs
-      good.substr(0, 42) + "t=",  // stray bits: would be a second text of one key
+      good.substr(0, 42) + "t=",  // stray bits, which would make a second text for one key
       good.substr(0, 42) + "==",  // 31 bytes
       std::string(44, 'A'),       // 33 bytes
   };

@@ -32,7 +32,7 @@ std::vector<uint8_t> FrameV6(size_t size = 5) {
                    std::vector<uint8_t>(size, 0xaa));
 }
 
-// Adds word by word as RFC 1071 says it: on purpose in another way than the code under test.
+// Adds word by word as RFC 1071 describes it. The code under test does it in another way.
 uint16_t Checksum(std::vector<uint8_t> bytes) {
   if (bytes.size() % 2 != 0) bytes.push_back(0);
   uint32_t sum = 0;
@@ -58,7 +58,7 @@ FrameKind KindOf(const std::vector<uint8_t>& frame) {
   return ParseFrame(frame, &parsed);
 }
 
-// As docs/wire-format.md has it.
+// docs/wire-format.md shows the same bytes.
 TEST(Frame, ExactBytes) {
   const std::vector<uint8_t> datagram = FromHex("68656c6c6f");
   EXPECT_EQ(ToHex(MakeFrame(At("192.0.2.1:13116"), At("198.51.100.2:40000"), datagram)),
@@ -102,7 +102,7 @@ TEST(Frame, ReadsWhatItWrote) {
     EXPECT_TRUE(
         std::equal(datagram.begin(), datagram.end(), frame.begin() + parsed.datagram_offset));
 
-    if (v6) {  // RFC 8200 section 8.1: pseudo-header, then UDP
+    if (v6) {  // RFC 8200 section 8.1: the pseudo-header, then UDP
       std::vector<uint8_t> summed(frame.begin() + 22, frame.begin() + 54);
       const auto size = static_cast<uint32_t>(frame.size() - 54);
       for (const uint32_t byte : {size >> 24, size >> 16, size >> 8, size, 0u, 0u, 0u, 17u}) {
@@ -119,7 +119,7 @@ TEST(Frame, ReadsWhatItWrote) {
 }
 
 TEST(Frame, AnIpv6ChecksumOfZeroIsSentAsAllOnes) {
-  // Two bytes that make the sum come out as zero, found by trying.
+  // Searches for the values of two bytes that make the sum zero.
   int zeros = 0;
   for (uint32_t word = 0; word <= 0xffff; ++word) {
     const std::vector<uint8_t> datagram = {static_cast<uint8_t>(word >> 8),
@@ -160,7 +160,7 @@ TEST(Frame, EthernetPaddingIsNotDatagram) {
 TEST(Frame, EveryTruncationIsTruncatedOrNotOurs) {
   for (const std::vector<uint8_t>& frame : {FrameV4(), FrameV6()}) {
     for (size_t size = 0; size < frame.size(); ++size) {
-      // Exactly sized on the heap, so that a sanitizer sees a read beyond it.
+      // The frame is on the heap and has its exact size, so a sanitizer would notice a read beyond its end.
       EXPECT_EQ(KindOf({frame.begin(), frame.begin() + static_cast<ptrdiff_t>(size)}),
                 FrameKind::kTruncated)
           << size;
@@ -191,15 +191,15 @@ TEST(Frame, OtherProtocolsAreTheKernels) {
 
 TEST(Frame, FragmentsAreNamed) {
   auto frame = FrameV4();
-  frame[20] = 0x20;  // more fragments
+  frame[20] = 0x20;  // the flag "more fragments"
   FixIpv4Checksum(frame);
   EXPECT_EQ(KindOf(frame), FrameKind::kFragment);
   frame = FrameV4();
-  frame[21] = 1;  // an offset
+  frame[21] = 1;  // a fragment offset
   FixIpv4Checksum(frame);
   EXPECT_EQ(KindOf(frame), FrameKind::kFragment);
   frame = FrameV4();
-  frame[20] = 0;  // fragmenting allowed, but not done
+  frame[20] = 0;  // no fragment; the flags allow fragmenting
   FixIpv4Checksum(frame);
   EXPECT_EQ(KindOf(frame), FrameKind::kUdp);
   frame = FrameV6();
@@ -233,17 +233,17 @@ TEST(Frame, Ipv4OptionsAreSkipped) {
 
 TEST(Frame, LengthsMustAgree) {
   auto frame = FrameV4();
-  frame[14] = 0x44;  // 16 bytes of header
+  frame[14] = 0x44;  // an IPv4 header length of 16 bytes
   EXPECT_EQ(KindOf(frame), FrameKind::kTruncated);
   frame = FrameV4();
-  frame[39] = 14;  // UDP longer than IP
+  frame[39] = 14;  // a UDP length beyond the end of the IP packet
   EXPECT_EQ(KindOf(frame), FrameKind::kTruncated);
-  frame[39] = 7;  // shorter than its header
+  frame[39] = 7;  // a UDP length below that of its header
   EXPECT_EQ(KindOf(frame), FrameKind::kTruncated);
   frame[39] = 8;
   EXPECT_EQ(KindOf(frame), FrameKind::kUdp);
   frame = FrameV4();
-  frame[17] = 27;  // IP that has no room for UDP
+  frame[17] = 27;  // an IP length without room for UDP
   FixIpv4Checksum(frame);
   EXPECT_EQ(KindOf(frame), FrameKind::kTruncated);
   frame = FrameV6();
@@ -251,7 +251,7 @@ TEST(Frame, LengthsMustAgree) {
   EXPECT_EQ(KindOf(frame), FrameKind::kTruncated);
 }
 
-// The quick way to the usual frame gives the same answer as the thorough one, whichever byte of the frame is changed.
+// There is a quick way for the usual frame. It must give the answer of the thorough one, whichever byte is changed.
 TEST(Frame, PlainFramesAreLocatedLikeAnyOther) {
   for (const bool fix_checksum : {false, true}) {
     for (size_t at = 0; at < kFrameHeaderSizeV4; ++at) {

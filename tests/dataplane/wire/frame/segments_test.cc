@@ -75,8 +75,8 @@ TEST_P(Segments, AFlowDiffersInLengthsAndChecksumsAlone) {
   }
 }
 
-// The headers are those of a frame that was made for that size, whichever frame of the flow they were made from. The
-// checksum lacks the datagram alone.
+// Headers may be made from any frame of the flow. They must equal those of a frame that has this size, except that the
+// checksum does not include the datagram yet.
 TEST_P(Segments, HeadersForAnotherSize) {
   const std::vector<uint8_t> from = Frame({1, 2, 3});
   for (const size_t size : {size_t{0}, size_t{1}, size_t{1436}, kMaxJoinedPayload - 20}) {

@@ -9,7 +9,7 @@ namespace {
 
 const PublicKey kReceiver = PublicKey::FromBytes(CountingBytes(32));
 
-// The figures of docs/wire-format.md, computed with another implementation of BLAKE2b.
+// These are the figures of docs/wire-format.md. Another implementation of BLAKE2b computed them.
 TEST(HandshakeMac, AgreesWithTheDocument) {
   EXPECT_EQ(ToHex(Mac1Key(kReceiver)),
             "d5f00d4cd3ad6f10a82d67b9dd211e5090ce6686db928bec981d33a063c0c0ac");
@@ -52,7 +52,7 @@ TEST(HandshakeMac, Mac2CoversMac1AndNeedsTheCookie) {
     EXPECT_FALSE(VerifyMac2(cookie, datagram)) << i;
     datagram[i] ^= 0x01;
   }
-  // Bound to address and port.
+  // A cookie is bound to both address and port.
   for (const char* other : {"192.0.2.2:13116", "192.0.2.1:13117", "[2001:db8::1]:13116"}) {
     EXPECT_FALSE(VerifyMac2(ComputeCookie(secret, Endpoint::Parse(other).value()), datagram));
   }

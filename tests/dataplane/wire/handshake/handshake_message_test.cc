@@ -16,7 +16,7 @@ std::string Repeat(const std::string& text, size_t times) {
   return all;
 }
 
-// As docs/wire-format.md has it.
+// docs/wire-format.md shows the same bytes.
 TEST(HandshakeMessage, ExactBytes) {
   EXPECT_EQ(ToHex(EncodeInitiation({.sender_index = 0x11223344, .noise = Noise(160)})),
             "02000000"
@@ -87,7 +87,7 @@ TEST(HandshakeMessage, RefusesOtherTypesVersionsAndSizes) {
   }
   EXPECT_TRUE(DecodeInitiation(EncodeInitiation({.noise = Noise(1160)})));
   EXPECT_FALSE(DecodeInitiation(EncodeInitiation({.noise = Noise(1161)})));
-  // A response may be no larger than the least initiation.
+  // A response must not be larger than the smallest initiation.
   EXPECT_TRUE(DecodeResponse(EncodeResponse({.noise = Noise(156)})));
   EXPECT_FALSE(DecodeResponse(EncodeResponse({.noise = Noise(157)})));
 }
@@ -106,9 +106,9 @@ TEST(HandshakeMessage, PayloadsThereAndBack) {
 
 TEST(HandshakeMessage, PayloadsOfLaterVersionsAreUnderstood) {
   auto bytes = EncodeInitiationPayload({.ciphers = {Cipher::kAes256Gcm, Cipher::kAes256Gcm}});
-  bytes[9] = 77;      // a cipher of the future before one of ours
-  bytes[30] = 1;      // something in the padding
-  bytes.resize(100);  // and behind it
+  bytes[9] = 77;      // a cipher of the future stands before a known one
+  bytes[30] = 1;      // the padding is not zero
+  bytes.resize(100);  // more bytes follow
   const auto decoded = DecodeInitiationPayload(bytes);
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->ciphers, std::vector<Cipher>{Cipher::kAes256Gcm});
@@ -163,7 +163,8 @@ TEST(HandshakeMessage, CookieReplyReachesWhoAsked) {
   other_mac[0] ^= 1;
   EXPECT_FALSE(OpenCookieReply(reply, other_mac, CookieSealKey(responder)));
   EXPECT_FALSE(OpenCookieReply(reply, request->mac1, Mac1Key(responder)));
-  for (size_t i = 8; i < reply.size(); ++i) {  // the index is looked up, not authenticated
+  // Starts behind the index, which is looked up but not authenticated.
+  for (size_t i = 8; i < reply.size(); ++i) {
     auto changed = reply;
     changed[i] ^= 1;
     EXPECT_FALSE(OpenCookieReply(changed, request->mac1, CookieSealKey(responder))) << i;
@@ -195,7 +196,7 @@ TEST(HandshakeMessage, NoReplyIsLargerThanWhatItAnswers) {
   EXPECT_LE(kCookieReplySize, response.size());
 }
 
-// The figures of docs/wire-format.md, computed with another implementation of BLAKE2b.
+// These are the figures of docs/wire-format.md. Another implementation of BLAKE2b computed them.
 TEST(KeyDerivation, AgreesWithTheDocument) {
   const SymmetricKey split(CountingBytes(0));
   const auto derive = [&](Cipher cipher, KeyDirection direction) {

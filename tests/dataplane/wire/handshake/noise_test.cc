@@ -24,7 +24,7 @@ PublicKey PublicFromHex(const std::string& hex) {
   return PublicKey::FromBytes(bytes);
 }
 
-// A transport message of Noise, section 5.1: what the vectors go on with after the handshake.
+// Encrypts a transport message of Noise, section 5.1. The vectors contain some after each handshake.
 std::vector<uint8_t> EncryptTransport(const SymmetricKey& key, uint8_t number, Bytes plaintext) {
   const uint8_t nonce[12] = {0, 0, 0, 0, number};
   std::vector<uint8_t> ciphertext(plaintext.size() + kTagSize);
@@ -34,7 +34,7 @@ std::vector<uint8_t> EncryptTransport(const SymmetricKey& key, uint8_t number, B
   return ciphertext;
 }
 
-// WARP_NOISE_VECTORS: the file of published vectors, from the build.
+// The build sets WARP_NOISE_VECTORS to the file of published vectors.
 TEST(Noise, AgreesWithThePublishedVectors) {
   std::ifstream file(WARP_NOISE_VECTORS);
   const nlohmann::json vectors = nlohmann::json::parse(file)["vectors"];
@@ -158,7 +158,7 @@ TEST_F(NoiseTest, AnotherPresharedKeyFailsUntilTheRightOneIsTried) {
 }
 
 TEST_F(NoiseTest, KeysOfLowOrderFail) {
-  // The points of order 1, 2, 4 and 8 on the curve, and their equals above the prime.
+  // The points of order 1, 2, 4 and 8 on the curve, and the encodings above the prime that equal them.
   for (const char* hex : {
            "0000000000000000000000000000000000000000000000000000000000000000",
            "0100000000000000000000000000000000000000000000000000000000000000",
@@ -173,7 +173,7 @@ TEST_F(NoiseTest, KeysOfLowOrderFail) {
     NoiseInitiator towards(alice_, weak, prologue_);
     EXPECT_EQ(towards.WriteInitiation(hello_).status().code(), absl::StatusCode::kInvalidArgument);
 
-    // As an ephemeral of a stranger.
+    // A stranger sends the weak point as its ephemeral key.
     std::vector<uint8_t> message(200, 0x5a);
     std::copy(weak.bytes().begin(), weak.bytes().end(), message.begin());
     EXPECT_FALSE(responder_.ReadInitiation(message).ok());

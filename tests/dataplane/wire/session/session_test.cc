@@ -21,7 +21,7 @@ class SessionTest : public testing::Test {
   std::vector<uint8_t> Sealed(Session& by, const std::string& text) {
     return by.Seal(*engine_, {reinterpret_cast<const uint8_t*>(text.data()), text.size()}).value();
   }
-  // The text, or the drop's name in brackets.
+  // Returns the opened text, or the name of the drop in brackets.
   std::string Opened(Session& by, std::vector<uint8_t> datagram) {
     const auto result = by.Open(*engine_, datagram);
     if (const Drop* drop = std::get_if<Drop>(&result)) {
@@ -85,9 +85,9 @@ TEST_F(SessionTest, EachBadDatagramHasItsName) {
   bad[4] ^= 1;
   EXPECT_EQ(Opened(bob_, bad), "[unknown_session]");
   bad = datagram;
-  bad[12] = 0x10;  // 2^36
+  bad[12] = 0x10;  // a counter of at least 2^36
   EXPECT_EQ(Opened(bob_, bad), "[bad_counter]");
-  // Reflected to its sender.
+  // The datagram is reflected to its sender.
   EXPECT_EQ(Opened(alice_, datagram), "[unknown_session]");
 }
 
@@ -95,14 +95,14 @@ TEST_F(SessionTest, BehindTheWindowIsTooOld) {
   const auto first = Sealed(alice_, "first");
   ASSERT_TRUE(alice_.ReserveCounters(1000));
   EXPECT_EQ(Opened(bob_, Sealed(alice_, "late")), "late");
-  // Bob's window of 64 has other blocks in its words by now: block 0's word holds block 30 or 32.
+  // By now the words of Bob's window of 64 hold other blocks. The word of block 0 holds block 30 or 32.
   ASSERT_TRUE(alice_.ReserveCounters(32));
   EXPECT_EQ(Opened(bob_, Sealed(alice_, "later")), "later");
   EXPECT_EQ(Opened(bob_, first), "[too_old]");
 }
 
 TEST_F(SessionTest, EndsAtTheCounterLimit) {
-  // 2^36 - 2^32 * 15 = 2^32, in steps that fit.
+  // Counters are reserved in steps of at most 2^32 - 1, up to the limit of 2^36.
   const uint32_t step = 0xffffffff;
   uint64_t next = 0;
   while (next + step <= kCounterLimit) {
@@ -169,8 +169,9 @@ TEST(OpeningHints, SayWhoIsAtIt) {
 
 TEST(OpeningHints, TakeABurstAtOnce) {
   OpeningHints hints;
-  EXPECT_EQ(Mark(hints, {31, 32, 33, 30}), 0b1111u);       // two blocks, one of them twice
-  EXPECT_EQ(Mark(hints, {30, 29, 33, 34, 34}), 0b01010u);  // a repetition is somebody else's
+  EXPECT_EQ(Mark(hints, {31, 32, 33, 30}), 0b1111u);  // two blocks, one of which occurs twice
+  // A counter that is marked already belongs to somebody else.
+  EXPECT_EQ(Mark(hints, {30, 29, 33, 34, 34}), 0b01010u);
   EXPECT_EQ(Mark(hints, {kCounterLimit - 1}), 1u);
   EXPECT_EQ(Mark(hints, {kCounterLimit - 1}), 0u);
   EXPECT_EQ(Mark(hints, {}), 0u);
@@ -179,8 +180,8 @@ TEST(OpeningHints, TakeABurstAtOnce) {
 TEST(OpeningHints, ForgetRatherThanBlock) {
   OpeningHints hints;
   EXPECT_EQ(Mark(hints, {7}), 1u);
-  EXPECT_EQ(Mark(hints, {7 + 8192}), 1u);  // the same place
-  EXPECT_EQ(Mark(hints, {7}), 1u);         // forgotten
+  EXPECT_EQ(Mark(hints, {7 + 8192}), 1u);  // falls into the same place
+  EXPECT_EQ(Mark(hints, {7}), 1u);         // the first mark is forgotten
 }
 
 TEST(OpeningHints, OneOfSeveralThreadsGoesAhead) {

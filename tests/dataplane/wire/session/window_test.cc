@@ -43,7 +43,7 @@ TEST(ReplayWindow, LookChangesNothing) {
 }
 
 TEST(ReplayWindow, ForgetsABlockWhenANewerOneTakesItsWord) {
-  ReplayWindow window(64);  // two words: blocks 0, 2, 4 ... share one
+  ReplayWindow window(64);  // the window has two words, and blocks 0, 2, 4 ... share one
   EXPECT_EQ(window.Claim(0), Verdict::kNew);
   EXPECT_EQ(window.Claim(64), Verdict::kNew);
   EXPECT_EQ(window.Look(0), Verdict::kTooOld);
@@ -60,7 +60,7 @@ TEST(ReplayWindow, RefusesTheLimitAndTakesTheLastBelow) {
     EXPECT_EQ(window.Claim(UINT64_MAX), Verdict::kRefused);
     EXPECT_EQ(window.Claim(kCounterLimit - 1), Verdict::kNew);
     EXPECT_EQ(window.Claim(kCounterLimit - 1), Verdict::kSeen);
-    // Of its block's word, every older block is forgotten.
+    // In its word, the window keeps only the newest block, so every older block is too old.
     EXPECT_EQ(window.Claim(kCounterLimit - 1 - size), Verdict::kTooOld);
   }
 }
@@ -94,7 +94,7 @@ TEST(ReplayWindow, ABurstIsThatManyClaims) {
   EXPECT_TRUE(ClaimAll(window, {}).empty());
 }
 
-// A plain model of the window: a set of counters, and for each word the newest block that was claimed.
+// A simple model of the window. It has the set of claimed counters, and the newest claimed block of each word.
 class Model {
  public:
   explicit Model(size_t counters) : words_(counters / 32) {}
@@ -133,15 +133,15 @@ TEST(ReplayWindow, EqualsItsModelOnRandomTraffic) {
       std::vector<uint64_t> burst(random() % 33);
       for (uint64_t& counter : burst) {
         switch (random() % 8) {
-          case 0:  // a leap
+          case 0:  // the edge leaps ahead
             edge += random() % (2 * size);
             counter = edge;
             break;
-          case 1:  // far behind
+          case 1:  // far behind the edge
             counter = edge - std::min(edge, random() % (3 * size));
             break;
           case 2:
-          case 3:  // a copy, or a late one
+          case 3:  // a copy, or a packet that is late
             counter = edge - std::min(edge, random() % 64);
             break;
           default:
@@ -156,12 +156,12 @@ TEST(ReplayWindow, EqualsItsModelOnRandomTraffic) {
   }
 }
 
-// Every thread claims every counter, in an order of its own within a distance that the window
-// spans. Each counter must have exactly one winner, while the words wrap many times over.
+// Every thread claims every counter, in its own order, which differs by less than the window spans. Each counter must
+// have exactly one winner, while the words wrap many times.
 void EachCounterHasOneWinner(size_t threads, size_t size, uint64_t start, bool bursts) {
   constexpr uint64_t kCounters = 40'000;
-  const uint64_t stretch =
-      size / 2;  // threads meet after each, so that none falls behind the window
+  // The threads meet after each stretch, so none falls behind the window.
+  const uint64_t stretch = size / 2;
   ReplayWindow window(size);
   std::vector<std::vector<uint64_t>> won(threads);
   std::barrier meet(static_cast<std::ptrdiff_t>(threads));
@@ -172,7 +172,7 @@ void EachCounterHasOneWinner(size_t threads, size_t size, uint64_t start, bool b
       for (uint64_t base = 0; base < kCounters; base += stretch) {
         std::vector<uint64_t> mine(std::min(stretch, kCounters - base));
         std::iota(mine.begin(), mine.end(), start + base);
-        // Slightly out of order, as paths deliver: shuffled in groups of 8.
+        // Paths deliver slightly out of order, so the counters are shuffled in groups of 8.
         for (size_t i = 0; i < mine.size(); i += 8) {
           std::shuffle(mine.begin() + static_cast<ptrdiff_t>(i),
                        mine.begin() + static_cast<ptrdiff_t>(std::min(i + 8, mine.size())), random);
@@ -220,8 +220,8 @@ TEST(ReplayWindowStress, OneWinnerEach) {
   }
 }
 
-// Without meeting: threads may fall behind the window, and then lose counters, but no counter is
-// ever won twice.
+// The threads do not wait for each other, so they may fall behind the window and lose counters. But no counter may be
+// won twice.
 TEST(ReplayWindowStress, NeverTwoWinnersHoweverFarApart) {
   ReplayWindow window(64);
   constexpr size_t kThreads = 4;
@@ -239,7 +239,7 @@ TEST(ReplayWindowStress, NeverTwoWinnersHoweverFarApart) {
   for (const auto& mine : won) all.insert(all.end(), mine.begin(), mine.end());
   std::sort(all.begin(), all.end());
   EXPECT_EQ(std::adjacent_find(all.begin(), all.end()), all.end());
-  EXPECT_EQ(all.size(), 50'000u);  // the first to come to a counter always wins it
+  EXPECT_EQ(all.size(), 50'000u);  // the first thread to reach a counter always wins it
 }
 
 }  // namespace
