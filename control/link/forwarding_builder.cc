@@ -10,7 +10,7 @@
 namespace warp::control {
 namespace {
 
-// How many bytes a datagram may hold on a path: the MTU less the headers of IP and UDP.
+// Returns how many bytes a datagram may hold on a path: the MTU less the headers of IP and UDP.
 size_t DatagramRoom(size_t mtu, bool v6) {
   const size_t headers =
       (v6 ? wire::kFrameHeaderSizeV6 : wire::kFrameHeaderSizeV4) - wire::kEthernetHeaderSize;
@@ -66,7 +66,7 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
     AddSession(*snapshot, session, wire::kNoPeer);
   }
 
-  // Paths that are gone leave their counters with the last snapshot that names them.
+  // Only the counters of paths that still exist are kept. The others go with the last snapshot that names their path.
   auto old_counters = std::exchange(counters_, {});
   for (const protocol::ForwardingPeer& peer : state.peers) {
     for (const protocol::PathStatus& path : peer.paths) {
@@ -92,7 +92,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(const protocol::ForwardingPeer& pe
   PeerRoute& route = Route(peer.id);
   route.session = peer.send;
   route.homes.clear();
-  std::optional<size_t> room;  // of a datagram, on the narrowest sending path
+  std::optional<size_t> room;  // what a datagram may hold on the narrowest sending path
 
   for (const protocol::PathStatus& path : peer.paths) {
     const auto port = ports.find(path.port);

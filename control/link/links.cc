@@ -45,7 +45,7 @@ void Links::OnPortChanged(wire::PortId id) {
   spdlog::info("port {}: {}", port->config.name, std::string(port->state()));
 }
 
-// The device is closed when this returns, so the workers must have a snapshot without it by then.
+// The device is closed when this returns. So by then the workers must have a snapshot without the port.
 void Links::OnPortClosing(wire::PortId id) {
   context_.protocol.RemovePort(context_.loop.now(), id);
   transmitter_.RemovePort(id);

@@ -111,8 +111,8 @@ void PortTable::Close(Port& port, absl::string_view reason) {
 
 void PortTable::OnInterface(Port& port, const InterfaceState& state) {
   const bool replaced = state.index != port.kernel.index;
-  // An attempt to open changes the interface's flags for a moment, and that change is told here, too. It must not
-  // lead to the next attempt: those are Retry's.
+  // An attempt to open a port changes its interface's flags for a moment, and the kernel reports that change here. It
+  // must not lead to another attempt, because Retry makes those.
   const bool other = replaced || state.admin_up != port.kernel.admin_up ||
                      state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
   const bool of_kernel = port.config.kernel_device() != nullptr;
@@ -162,7 +162,7 @@ void PortTable::ToKernel(const lcore::ForeignFrame& frame) {
 void PortTable::FromKernel(Port& port, wire::Bytes bytes) {
   if (!port.id.has_value()) return;
   lcore::Frame frame = dataplane_.AllocateFrame();
-  if (!frame) return;  // counted by the dataplane: no_buffer
+  if (!frame) return;  // the dataplane has counted no_buffer
   const wire::MutableBytes room = frame.Append(bytes.size());
   if (room.empty()) return;
   std::memcpy(room.data(), bytes.data(), bytes.size());

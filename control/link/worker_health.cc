@@ -6,7 +6,7 @@ WorkerHealth::WorkerHealth(const lcore::Dataplane& dataplane)
     : dataplane_(dataplane), workers_(dataplane.workers()) {}
 
 bool WorkerHealth::Check(wire::Instant now) {
-  // Where this thread itself stood still, a heartbeat that did not move proves nothing.
+  // If this thread itself stood still, a heartbeat that did not move proves nothing.
   const bool we_were_away = now - last_check_ > kStaleAfter / 2;
   last_check_ = now;
   bool changed = false;

@@ -1,6 +1,7 @@
-// How long a thread without a CPU of its own goes on looking for work before it sleeps: about as long as it pays, by
-// what sleeping brought lately. A sleep that ends soon cost two context switches for nothing, so the window grows; one
-// that lasts shows that looking was in vain, so it shrinks. (The rule by which KVM's halt polling finds its interval.)
+// A thread without a CPU of its own looks for work for some time before it sleeps. This class adapts that time to what
+// the last sleeps brought. A sleep that ends soon has cost two context switches for nothing, so the window grows. A
+// long sleep shows that looking was in vain, so the window shrinks. KVM's halt polling finds its interval by the same
+// rule.
 #ifndef WARP_CONTROL_LOOP_SPIN_WINDOW_H_
 #define WARP_CONTROL_LOOP_SPIN_WINDOW_H_
 
@@ -15,13 +16,13 @@ class SpinWindow {
   static constexpr wire::Duration kLeast = std::chrono::microseconds(10);
   static constexpr wire::Duration kMost = std::chrono::microseconds(100);
 
-  // `most`: zero where it is to sleep at once.
+  // `most` is the longest window. With zero the thread sleeps at once.
   explicit SpinWindow(wire::Duration most = kMost) : most_(most), least_(std::min(kLeast, most)) {}
 
   void Worked(wire::Instant now) { last_work_ = now; }
-  // After a turn that found nothing: whether the time to sleep has come.
+  // Call this after a turn that found nothing. Returns true if it is time to sleep.
   bool over(wire::Instant now) const { return now - last_work_ > window_; }
-  // Asleep for so long, then woken or not.
+  // Call this after a sleep with its length, whether the thread was woken or not.
   void Slept(wire::Duration time) {
     window_ = time < most_ ? std::min(most_, window_ * 2) : std::max(least_, window_ / 2);
   }

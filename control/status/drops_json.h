@@ -1,4 +1,4 @@
-// Drops in the status of either daemon: an object of those that happened, by name.
+// The drops in the status of either daemon: an object of those that have happened, by name.
 #ifndef WARP_CONTROL_STATUS_DROPS_JSON_H_
 #define WARP_CONTROL_STATUS_DROPS_JSON_H_
 
@@ -11,7 +11,7 @@
 
 namespace warp::control {
 
-// `count(drop)` is asked for every drop; those of zero are left out.
+// Calls `count(drop)` for every drop. Drops that have not happened are left out.
 template <typename Count>
 nlohmann::ordered_json DropsJson(Count count) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();

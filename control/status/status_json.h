@@ -15,7 +15,7 @@
 
 namespace warp::control {
 
-// The parts of a node that have something to tell, and what the protocol said of its peers and maps at this moment.
+// The parts of a node whose state the status shows, and what the protocol says about its peers and maps at this moment.
 struct NodeView {
   const config::NodeConfig& config;
   const protocol::Node& protocol;
@@ -29,7 +29,7 @@ struct NodeView {
   bool stopping = false;
 };
 
-// One JSON object on one line, newline at its end.
+// Returns one JSON object on one line, with a newline at its end.
 std::string NodeStatusJson(wire::Instant now, const NodeView& view);
 
 }  // namespace warp::control

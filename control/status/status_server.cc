@@ -18,8 +18,8 @@ namespace {
 
 constexpr int kBacklog = 16;
 constexpr size_t kAcceptsPerTurn = 4;
-constexpr wire::Duration kAcceptRetry =
-    std::chrono::milliseconds(100);  // when the process is out of descriptors
+// The process may be out of descriptors. The next attempt to accept comes after this time.
+constexpr wire::Duration kAcceptRetry = std::chrono::milliseconds(100);
 constexpr mode_t kMode = 0660;
 
 class ServerImpl : public StatusServer {
@@ -61,12 +61,13 @@ class ServerImpl : public StatusServer {
         written_ += static_cast<size_t>(size);
       }
       Drain();
-      // The end of the text must not wait for the ring to let go of the socket.
+      // Without shutdown, the client would see the end of the text only when the ring lets go of the socket.
       shutdown(fd_.get(), SHUT_RDWR);
       server_.Remove(this);
     }
 
-    // What the client sent is of no interest, but left unread it would turn the end of our text into an error.
+    // The server has no use for what the client sent. If that were left unread, the client would get an error instead
+    // of the end of the text.
     void Drain() {
       char nothing[4096];
       for (int i = 0; i < 16 && recv(fd_.get(), nothing, sizeof(nothing), MSG_DONTWAIT) > 0; ++i) {

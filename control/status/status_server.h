@@ -1,9 +1,8 @@
-// The control socket: whoever connects gets one text, and the connection ends. `warp status` reads
-// it.
+// The control socket. Whoever connects gets one text, which `warp status` reads, and then the connection ends.
 //
-// Clients are the group's (mode 0660), yet not trusted: each has a limited time, and when there are
-// too many the oldest is dropped for the newest, so that a hung one keeps nobody out. Control
-// thread only.
+// The mode of the socket is 0660, so every member of the group may connect, and none is trusted. Each client has a
+// limited time. If there are too many, the oldest one is dropped for the newest, so that a client that hangs keeps
+// nobody out. Control thread only.
 #ifndef WARP_CONTROL_STATUS_STATUS_SERVER_H_
 #define WARP_CONTROL_STATUS_STATUS_SERVER_H_
 
@@ -19,17 +18,18 @@ namespace warp::control {
 struct StatusServerOptions {
   std::string path;  // its last directory is made if missing
   size_t max_clients = 16;
-  wire::Duration patience = std::chrono::seconds(5);  // for one client to read everything
+  // The time in which a client must have read everything.
+  wire::Duration patience = std::chrono::seconds(5);
 };
 
 class StatusServer {
  public:
-  // Asks `text` once for each client. A socket file nobody listens on is replaced; a live one is
-  // AlreadyExists, another kind of file too.
+  // `text` is called once for each client. A socket file on which nobody listens is replaced. If somebody listens on
+  // it, or if it is another kind of file, the result is AlreadyExists.
   static absl::StatusOr<std::unique_ptr<StatusServer>> Create(Loop& loop,
                                                               const StatusServerOptions& options,
                                                               std::function<std::string()> text);
-  virtual ~StatusServer() = default;  // closes the clients, removes the file
+  virtual ~StatusServer() = default;  // closes the connections and removes the file
 };
 
 }  // namespace warp::control

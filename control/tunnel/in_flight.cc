@@ -47,7 +47,8 @@ InFlight::Ticket InFlight::TicketOf(uint16_t index) const {
   return {.slot = (uint32_t{tunnel_index_} << 16) | index, .generation = slots_[index].generation};
 }
 
-// Looks from the newest on, because only a payload that was withdrawn is older than what is in flight.
+// Looks for the place from the newest payload on. Nearly every payload is the newest one; only a payload that was
+// withdrawn is older than those in flight.
 void InFlight::Link(uint16_t index) {
   Slot& slot = slots_[index];
   slot.older = newest_;

@@ -9,7 +9,7 @@
 namespace warp::control {
 namespace {
 
-// Taken from the lcores in one turn.
+// How many items one turn takes from the lcores at most.
 constexpr size_t kOpenedPerTurn = 128;
 constexpr size_t kCompletionsPerTurn = 512;
 

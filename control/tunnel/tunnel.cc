@@ -12,7 +12,7 @@ namespace {
 // About as long as a wake-up takes.
 constexpr wire::Duration kAhead = std::chrono::microseconds(50);
 
-// A gate that applies back-pressure counts on room for everything it takes.
+// A gate that applies back-pressure needs room for every payload that it takes.
 size_t MaxWaitingBytes(const config::GateConfig& gate) {
   const size_t usual = TunnelSender::Options().max_waiting_bytes;
   if (!gate.unix_socket.has_value()) return usual;
@@ -93,10 +93,10 @@ void Tunnel::Pump() {
   SetTimer();
 }
 
-// Moves the timer only to earlier times: one that fires too early finds nothing to do and sets itself anew, which is
-// cheaper than moving it for each payload. The timer fires a wake-up's time ahead, and the last moment is spent
-// looking at each turn, because the send window meets the ports' pace to within some percent, which is less than a
-// wake-up takes.
+// The timer moves only to earlier times. If it fires too early, Pump finds nothing to do and sets it again, which costs
+// less than moving it for each payload. A wake-up takes longer than the send window may err: the window meets the
+// ports' pace to within some percent. So the timer fires kAhead before the time, and the tunnel then looks at each
+// turn.
 void Tunnel::SetTimer() {
   const wire::Instant next = sender_.NextTimeout();
   if (next >= pump_later_.due()) return;

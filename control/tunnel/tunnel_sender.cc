@@ -35,7 +35,7 @@ void TunnelSender::Send(Instant now, wire::Bytes payload) {
 void TunnelSender::Offer(Instant now, wire::Bytes payload) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
   const Origin origin = {.deadline = now + options_.deadline, .number = accepted_};
-  // Payloads that wait go first, so that a later payload never overtakes an earlier one here.
+  // A later payload must not overtake an earlier one here, so payloads that wait go first.
   if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
     ++accepted_;
     return;
@@ -130,7 +130,7 @@ void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
 void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   const InFlight::Ticket ticket{.slot = completion.slot, .generation = completion.generation};
   const std::optional<Origin> origin = in_flight_.Find(ticket);
-  if (!origin.has_value()) return;  // another path took it, or it expired and was counted
+  if (!origin.has_value()) return;  // another path took the packet, or it expired and was counted
   in_flight_.NoteReport(ticket);
   if (completion.taken) {
     window_.OnTaken(now);
@@ -150,9 +150,9 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   }
 }
 
-// A packet that was refused because its path has gone says nothing about the pace of the ports: it is tried again a
-// little later, and the window stays as wide as it was. Every other refusal means that something (a port, a ring, a
-// session's counters) had less room than was asked for.
+// A packet that was refused because its path is gone says nothing about the pace of the ports. It is tried again a
+// little later, and the send window keeps its width. Every other refusal means that a port, a ring or a session's
+// counters had less room than was asked for.
 void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion) {
   if (completion.reason == Drop::kNoPath) {
     window_.OnShortage(now);
@@ -161,7 +161,7 @@ void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion)
   }
 }
 
-// Keeps the order by age, because reports come in any order and a packet may be refused again.
+// Reports come in any order, and a packet may be refused again. So the packet is inserted by its age.
 void TunnelSender::Keep(Refused item) {
   const auto later =
       std::upper_bound(refused_.begin(), refused_.end(), item.number,

@@ -1,5 +1,5 @@
-// The map's own addresses: an answer must leave from the one that its request came to, or no NAT lets it in. Each gets
-// a number, its LocalAddressId, that fits in a registration.
+// The map's own addresses. A NAT lets an answer in only if it comes from the address that the request was sent to, so
+// the map must remember that address. Each address gets a number, its LocalAddressId, that fits into a registration.
 #ifndef WARP_MAP_SERVER_SERVER_LOCAL_ADDRESSES_H_
 #define WARP_MAP_SERVER_SERVER_LOCAL_ADDRESSES_H_
 
@@ -15,8 +15,8 @@ namespace warp::map {
 
 struct LocalAddress {
   uint16_t socket = 0;
-  wire::IpAddress from;    // unspecified: the kernel chooses
-  uint32_t interface = 0;  // for link-local addresses, else 0
+  wire::IpAddress from;    // unspecified if the kernel is to choose
+  uint32_t interface = 0;  // for link-local addresses, otherwise 0
 
   friend bool operator==(const LocalAddress&, const LocalAddress&) = default;
   template <typename H>
@@ -27,10 +27,10 @@ struct LocalAddress {
 
 class LocalAddresses {
  public:
-  // The first numbers are the sockets' own, with the source left to the kernel.
+  // The first numbers belong to the sockets themselves; for these the kernel chooses the source address.
   explicit LocalAddresses(size_t sockets);
 
-  // At most kMaxLocalAddresses; beyond them the socket's own is given.
+  // Returns the number of an address. Beyond kMaxLocalAddresses addresses, it returns the number of the socket.
   LocalAddressId Number(const LocalAddress& address);
   const LocalAddress& Of(LocalAddressId id) const { return addresses_.at(id); }
 

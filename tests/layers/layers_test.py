@@ -11,14 +11,16 @@ import sys
 
 SKIPPED = 77
 
-# What code of a directory may include of the project. A file belongs to the first layer whose path it begins with.
+# The parts of the project that code of a directory may include. A file belongs to the first layer that its path begins
+# with.
 LAYERS = {
     "dataplane/wire": ["dataplane/wire"],
     "dataplane/os": ["dataplane/wire", "dataplane/os"],
     "dataplane/facade": ["dataplane/wire", "dataplane/facade"],
     "dataplane/lcore": ["dataplane/wire", "dataplane/os", "dataplane/facade", "dataplane/lcore"],
     "control/protocol": ["dataplane/wire", "control/protocol"],
-    "control/config": ["dataplane/wire", "dataplane/os", "control/config"],  # os: it reads files
+    # Os, because it reads files.
+    "control/config": ["dataplane/wire", "dataplane/os", "control/config"],
     "control/loop": ["dataplane/wire", "dataplane/os", "control/loop"],
     "control/status/status_server": ["dataplane/wire", "dataplane/os", "control/loop", "control/status/status_server"],
     "control/status/drops_json": ["dataplane/wire", "control/status/drops_json"],
@@ -37,7 +39,7 @@ LARGE_ROOMS = {
 
 OURS = ("dataplane/", "control/", "map-server/", "tools/", "tests/")
 
-# Sans-IO: neither sockets nor files nor a clock.
+# Code without I/O: it uses neither sockets nor files nor a clock.
 PURE = ["dataplane/wire", "control/protocol"]
 WORLD = re.compile(
     r"<(sys/(socket|epoll|timerfd|ioctl|un|time)\.h|netinet/.*|linux/.*|net/.*|netdb\.h|poll\.h|fcntl\.h|unistd\.h"
@@ -171,7 +173,8 @@ def check_length(source, _build):
 
 def check_columns(source, _build):
     """Comments and the prose of documents keep to 120 columns; clang-format looks after the code."""
-    for name in sorted(set(tracked(source)) - {"docs/config.md"}):  # which is generated, a paragraph for each key
+    # Docs/config.md is generated, with a paragraph for each key.
+    for name in sorted(set(tracked(source)) - {"docs/config.md"}):
         if name.endswith((".h", ".cc")):
             prose = re.compile(r"\s*//")
             text = read(source, name)

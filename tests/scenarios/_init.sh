@@ -1,8 +1,9 @@
-# The verbs of a scenario, on top of those of the laboratory (tools/lab/lab.sh). A scenario begins with
+# The verbs of a scenario, in addition to those of the laboratory (tools/lab/lab.sh). A scenario begins with
 #
 #     . "$(dirname "$0")/_init.sh"
 #
-# and ends when a command fails, with the logs and the last status of every daemon. Without root it is skipped (77).
+# and ends as soon as a command fails; it then prints the logs and the last status of every daemon. Without root it is
+# skipped, with exit status 77.
 set -euo pipefail
 set -E
 . "$(dirname "${BASH_SOURCE[0]}")/../../tools/lab/lab.sh"
@@ -27,8 +28,8 @@ scenario_end() {
 step() { printf '%(%T)T %s\n' -1 "$*"; }
 fail() { echo "$*" >&2; return 1; }
 
-# two_sites LINKS_OF_A LINKS_OF_B: everything up to and including the daemons, and every path active. The variables of
-# node_config and `families` (4, 6, 46) shape it.
+# two_sites LINKS_OF_A LINKS_OF_B: starts router, map and both daemons, and waits until every path is active. The
+# variables of node_config and `families` (4, 6, 46) change what it makes.
 two_sites() {
   router
   site A "$1" "${families:-4}"
@@ -42,10 +43,11 @@ two_sites() {
   wait_active B $(($1 * $2))
 }
 
-# The address of a site's link as endpoints show it, without the port: address_of B 1.
+# address_of B 1: prints the address of a site's link as endpoints show it, without the port.
 address_of() { [[ ${families:-4} == 6 ]] && echo "[fd00:$(number_of "$1")$2::2]" || echo "10.$(number_of "$1").$2.2"; }
 
-# Payloads arrive again within a second over the way from A's link to B's: carries 0 2. Probes alone would be too few.
+# carries 0 2: expects that within a second payloads arrive over the way from A's link 0 to B's link 2. It asks for more
+# arrivals than probes could make.
 carries() {
   local way arrivals
   way="path('wan$1', '$(address_of B "$2"):')"
@@ -57,13 +59,13 @@ carries() {
 
 gate() { [[ ${gate_family:-4} == 4 ]] && echo "127.0.0.1:$1" || echo "[::1]:$1"; }
 
-# The program at B that answers everything.
+# Starts the program at B that answers every payload.
 echo_up() {
   on B "$warp" gauge echo --listen "$(gate 9001)" >"$lab/echo.log" 2>&1 &
   listening B 9001
 }
 
-# traffic RATE SIZE: in the background, until traffic_end; what it saw is in $lab/gauge.json then.
+# traffic RATE SIZE: sends in the background until traffic_end. The result is then in $lab/gauge.json.
 traffic() {
   ip netns exec A "$warp" gauge tx --to "$(gate 9000)" --await-echo --seconds 0 --rate "$1" --size "$2" --json \
     >"$lab/gauge.json" 2>"$lab/gauge.log" &
@@ -79,11 +81,12 @@ traffic_for() {  # SECONDS RATE SIZE
   sleep "$1"
   traffic_end
 }
-# After traffic_end: is this expression over the gauge's results true?
+# After traffic_end: checks an expression over the results of the gauge.
 expect_gauge() { expect_json "$lab/gauge.json" "$1"; }
 nothing_lost() { expect_gauge 'sent > 0 and lost == 0 and duplicated == 0'; }
 
-# expect_json FILE EXPRESSION: the file's last line is a JSON object, its members are names in a Python expression.
+# expect_json FILE EXPRESSION: the last line of the file must be a JSON object for which the Python expression is true.
+# The members of the object are names in the expression.
 expect_json() {
   $lab_python -c '
 import json, sys
@@ -91,7 +94,7 @@ result = json.loads(open(sys.argv[1]).read().strip().splitlines()[-1])
 sys.exit(not eval(sys.argv[2], result))' "$1" "$2" || fail "not true: $2: $(tail -n 1 "$1")"
 }
 
-# rejects SITE PATTERN COMMAND…: at that site the command ends with status 1, and one line on stderr that matches.
+# rejects SITE PATTERN COMMAND…: at that site the command must end with status 1 and one matching line on stderr.
 rejects() {
   local site=$1 pattern=$2 status=0
   shift 2

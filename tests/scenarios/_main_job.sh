@@ -1,6 +1,6 @@
 #!/bin/bash
-# The main job: every way but one is lost, one after the other, and comes back; then every link in turn loses its cable.
-# The application loses nothing and sees nothing twice, and what comes back carries payloads within a second.
+# The main job. All ways but one are lost, one after the other, and come back. Then each link in turn loses its cable.
+# The application loses nothing and sees nothing twice, and whatever comes back carries payloads within a second.
 #
 #   A wan0 -- a0 .           . b0 -- wan0 B
 #                 : M (map) :  b1 -- wan1 B       2 x 3 links: six paths
@@ -33,7 +33,8 @@ for cable in a0 a1 b0 b1 b2; do
     a?) for b in 0 1 2; do carries "${cable:1}" $b; done ;;
     b?) for a in 0 1; do carries $a "${cable:1}"; done ;;
   esac
-  # Arrivals come before this end's own way is open again: without both, the next cable would be the last.
+  # Payloads may arrive over a way before this end's own path is active again. Both ends must be whole before the next
+  # cable is pulled, or that cable could be the last one.
   wait_active A 6
   wait_active B 6
 done

@@ -1,5 +1,5 @@
-# Ports alone, without the rest of WARP: what each driver of a kernel interface owes, over one veth link. For
-# ports_af_packet.sh and ports_af_xdp.sh, which set `driver`.
+# Tests what each driver of a kernel interface must do, over one veth link and without the rest of WARP.
+# ports_af_packet.sh and ports_af_xdp.sh set `driver` and run this file.
 #
 #   A l0 ==== l0 B      10.0.0.1, 10.0.0.2, fd00::1, fd00::2
 probe=$warp_build/tests/dataplane/lcore/port_probe
@@ -15,7 +15,7 @@ link() {  # link MTU
   done
 }
 
-# opened FILE: waits until the probe that writes there has its port open.
+# opened FILE: waits until the probe that writes to this file has opened its port.
 opened() {
   for ((i = 0; i < 200; i++)); do
     grep -q ready "$1" 2>/dev/null && return
@@ -23,14 +23,14 @@ opened() {
   done
   fail "the port does not open: $(cat "$1")"
 }
-# receiver COUNT ARGUMENTS…: a port at B that counts frames; returns when it is open.
+# receiver COUNT ARGUMENTS…: starts a port at B that counts frames. Returns when the port is open.
 receiver() {
   rm -f "$lab/received"
   ip netns exec B "$probe" receive driver=$driver device=l0 idle_ms=2000 count="$@" >"$lab/received" 2>&1 &
   receiver_pid=$!
   opened "$lab/received"
 }
-# sender FROM TO ARGUMENTS…: a port at A that sends frames, in the background; returns when it is open.
+# sender FROM TO ARGUMENTS…: starts a port at A that sends frames in the background. Returns when the port is open.
 sender() {
   rm -f "$lab/sent"
   ip netns exec A "$probe" send driver=$driver device=l0 from=$1 to=$2 to_mac="$(on B cat /sys/class/net/l0/address)" "${@:3}" \
@@ -38,7 +38,7 @@ sender() {
   sender_pid=$!
   opened "$lab/sent"
 }
-# received PATTERN: waits for the receiver, whose results must match and who must have kept no buffer.
+# received PATTERN: waits for the receiver. Its results must match, and it must have kept no buffer.
 received() {
   wait $sender_pid
   wait $receiver_pid
@@ -47,7 +47,7 @@ received() {
   grep -q leaked=0 "$lab/received" || fail "buffers are missing"
 }
 
-# carries_all MTU: 5,000 frames as large as the MTU allows, over IPv4 and IPv6.
+# carries_all MTU: expects that 5,000 frames as large as the MTU allows all arrive, over IPv4 and IPv6.
 carries_all() {
   step "MTU $1: nothing is lost"
   link "$1"
@@ -80,7 +80,7 @@ survives_down_and_up() {
   ip -n $1 link set l0 down
   sleep 1
   ip -n $1 link set l0 up
-  # What waited in between is late or lost; what was sent at the end has arrived.
+  # Frames that waited meanwhile are late or lost, but those sent at the end have arrived.
   received '[0-9]+ lost=[1-9][0-9]* duplicates=0 foreign=0 bad=0 .*last=14999'
 }
 

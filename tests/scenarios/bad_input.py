@@ -38,7 +38,7 @@ def bad_datagrams(good):
         index = struct.unpack_from("<I", good, 4)[0]
         yield "forged", sealed_header(index, random.getrandbits(30)) + os.urandom(64)
         yield "counter too large", sealed_header(index, 1 << 36 | random.getrandbits(20)) + good[16:]
-    else:  # a handshake message with another ending: MACs
+    else:  # a handshake message with other MACs at its end
         yield "mac changed", good[:-20] + os.urandom(20)
         yield "handshake changed", good[:40] + os.urandom(8) + good[48:]
 
@@ -48,7 +48,7 @@ def main():
     interfaces = [open_interface(name) for name in sys.argv[2:]]
     own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sent = collections.Counter()
-    mine = set()  # what went out here comes by again
+    mine = set()  # datagrams that were sent here, and that also pass by
     while time.monotonic() < end:
         time.sleep(0.02)
         for interface in select.select(interfaces, [], [], 0)[0]:

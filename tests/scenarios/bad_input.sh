@@ -1,6 +1,6 @@
 #!/bin/bash
-# Somebody on the wire replays, reflects, truncates, changes and invents datagrams to both nodes and to the map. Each sort
-# is counted by name, and changes nothing: no session, no path, no registration, no payload.
+# An attacker on the wire replays, reflects, truncates, changes and invents datagrams, to both nodes and to the map.
+# Each sort is counted by name and changes nothing: no session, no path, no registration and no payload.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B         the attacker sits at a0 and b0
 . "$(dirname "$0")/_init.sh"
@@ -10,7 +10,7 @@ site B 1 4
 map_up
 node_config A B
 node_config B A
-# From before the first handshake.
+# The attacker listens from before the first handshake.
 on M $lab_python "$(dirname "$0")/bad_input.py" 8 a0 b0 &
 attacker=$!
 sleep 0.3

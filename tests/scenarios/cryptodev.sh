@@ -1,5 +1,6 @@
 #!/bin/bash
-# A seals and opens by a crypto device of DPDK's (its software driver), B by libsodium: they understand each other.
+# A seals and opens with a crypto device of DPDK (its software driver), and B with libsodium. Both must understand each
+# other.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B

@@ -1,5 +1,5 @@
 #!/bin/bash
-# An unmodified program: dig at A asks the gate, dnsmasq behind B's gate answers.
+# An unmodified program uses the tunnel: dig at A asks the gate, and dnsmasq behind B's gate answers.
 #
 #   dig - gate | A wan0 -- a0 - M - b0 -- wan0 B | gate - dnsmasq
 . "$(dirname "$0")/_init.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
-# What can be wrong at the start: one sentence saying what and where, exit status 1, and nothing left behind.
+# Every mistake at the start must give one sentence that says what is wrong and where, exit status 1, and nothing left
+# behind.
 #
 #   A wan0 -- a0 - M       B is somebody's key only
 . "$(dirname "$0")/_init.sh"
@@ -9,7 +10,7 @@ links_of[B]=0
 node_config A B
 config=$lab/A.yaml
 cp "$config" "$lab/good.yaml"
-# with 's/sed/expression/' PATTERN: the configuration so changed is refused, with this sentence.
+# with 's/sed/expression/' PATTERN: the configuration, changed by the expression, must be refused with a matching line.
 with() {
   sed "$1" "$lab/good.yaml" >"$config"
   step "$2"
@@ -29,7 +30,7 @@ chmod 600 "$lab/A.key"
 rejects A 'none.yaml' "$warpd" --config "$lab/none.yaml"
 
 step "ports in use"
-in_use() {  # ADDRESS PORT: refused while another program has it
+in_use() {  # ADDRESS PORT: the daemon is refused while another program has them
   ip netns exec A $lab_python -c 'import socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind((sys.argv[1], int(sys.argv[2])))

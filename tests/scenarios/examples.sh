@@ -1,14 +1,14 @@
 #!/bin/bash
-# docs/examples.md, as it stands there.
+# Runs the examples of docs/examples.md as they stand there.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B
 . "$(dirname "$0")/_init.sh"
 examples=$(readlink -f "$(dirname "$0")/../../docs/examples.md")
 cd "$lab"
-# The block behind the comment of that name.
+# Prints the block behind the comment of that name.
 example() { awk -v name="<!-- $1 -->" '$0 == name {found = 1} /^```/ && found {if (inside) exit; inside = 1; next} inside' "$examples"; }
-# Sends through the tunnel while a cable is pulled, until B has received video of more than a second into FILE.
+# Sends video through the tunnel while a cable is pulled, until B has received more than a second of it into FILE.
 video() {  # NAME PROGRAM FILE
   command -v "$2" >/dev/null || { step "skipped: there is no $2"; return; }
   step "RTP with $1"
@@ -36,7 +36,7 @@ video ffmpeg ffmpeg received.ts
 step "the MTU in the example leaves room for all headers; payloads one byte larger than fits go in two packets"
 mtu=$(example wireguard | sed -n 's/^MTU = //p')
 ((mtu == 1500 - 40 - 8 - 36 - 32))
-# The interface's own count takes joined frames for one.
+# The interface counts a joined frame once, so the port's own counter is used.
 frames() { status A '[p["tx_packets"] for p in status["ports"] if p["name"] == "wan1"][0]'; }
 echo_up
 for size in $((1500 - 20 - 8 - 36)) $((1500 - 20 - 8 - 36 + 1)); do

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A link that comes and goes ten times a second harms nobody but itself.
+# A link that comes and goes ten times a second must harm nothing but itself.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'      a1's cable is loose, A's own wan1 goes down and up

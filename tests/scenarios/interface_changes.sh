@@ -1,5 +1,6 @@
 #!/bin/bash
-# An interface gets another MAC address, as bridges and bonds do, then an MTU larger than any buffer; traffic goes on.
+# An interface gets another MAC address, as bridges and bonds do, and then an MTU larger than any buffer. Traffic must
+# go on.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'
@@ -10,7 +11,7 @@ traffic 2000 1200
 sleep 0.5
 step "wan1 has another MAC address"
 ip -n A link set wan1 address 02:00:00:00:77:01
-ip -n M neigh flush dev a1  # else the router goes on with the old one
+ip -n M neigh flush dev a1  # otherwise the router would use the old address
 sleep 0.5
 wait_active A 2 5
 carries 1 0

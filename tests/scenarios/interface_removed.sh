@@ -1,5 +1,6 @@
 #!/bin/bash
-# An interface disappears under traffic, and another of the same name comes; then one that is absent at start.
+# An interface disappears under traffic, and another one of the same name comes. Then a node starts without an interface
+# that is optional.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'

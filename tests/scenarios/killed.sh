@@ -1,5 +1,6 @@
 #!/bin/bash
-# The map dies: nothing stops. It returns: the nodes register again. Either node dies and returns: traffic resumes within 3 s.
+# The map dies, and nothing stops; it returns, and the nodes register again. Then each node dies and returns, and
+# traffic resumes within 3 s.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B

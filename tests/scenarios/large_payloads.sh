@@ -1,5 +1,5 @@
 #!/bin/bash
-# Payloads larger than any path's MTU arrive whole, up to what UDP on loopback carries; also while paths vanish.
+# Payloads larger than the MTU of any path arrive whole, up to what UDP on loopback carries, also while paths vanish.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B
@@ -19,5 +19,5 @@ for size in 1465 9000 60000; do
   wait_active A 4
   wait_active B 4
 done
-# Reassembly gave back what it took.
+# Reassembly had room for every payload.
 status A 'drop("reassembly_full") == drop("reassembly_conflict") == 0' 0

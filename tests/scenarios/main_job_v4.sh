@@ -1,3 +1,3 @@
 #!/bin/bash
-# The main job over IPv4: see _main_job.sh.
+# Runs the main job (_main_job.sh) over IPv4.
 . "$(dirname "$0")/_main_job.sh"

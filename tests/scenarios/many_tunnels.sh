@@ -1,5 +1,6 @@
 #!/bin/bash
-# A thousand tunnels to two hundred peers in one node: no more threads for it, and each tunnel carries its own.
+# One node has a thousand tunnels to two hundred peers. It must need no further threads, and each tunnel must carry its
+# own payloads.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 . "$(dirname "$0")/_init.sh"
@@ -9,7 +10,7 @@ threads_of_one=$(threads A)
 stop A
 stop B
 
-# Every fifth tunnel leads to the other site, the rest to peers that nobody ever hears of.
+# Every fifth tunnel leads to the other site. The others lead to peers that never appear.
 for ((i = 1; i <= 199; i++)); do
   echo "  - {name: p$i, public_key: $(head -c 32 /dev/urandom | base64)}"
 done >"$lab/strangers"
@@ -26,7 +27,7 @@ done
 
 step "start"
 begin=$(date +%s%N)
-ulimit -Sn 1024  # what a shell gives; a gate needs a descriptor
+ulimit -Sn 1024  # the usual limit of a shell; each gate needs a descriptor
 node_up A
 status A 'len(status["tunnels"]) == 1000 and len(status["peers"]) == 200' >/dev/null
 step "A answers for all of them after $((($(date +%s%N) - begin) / 1000000)) ms"
@@ -37,7 +38,7 @@ wait_active B 1
 for i in 5 500 1000; do
   on B "$warp" gauge echo --listen 127.0.0.1:$((30000 + i)) >"$lab/echo$i.log" 2>&1 &
   listening B $((30000 + i))
-  # The echo leaves B by the gate that it came from, and A's gate answers where the gauge is bound.
+  # The echo leaves B by the gate that it came from. At A it goes to the address to which the gauge is bound.
   on A "$warp" gauge tx --to 127.0.0.1:$((20000 + i)) --bind 127.0.0.1:$((30000 + i)) --await-echo --rate 1000 --size 300 \
     --seconds 1 --json >"$lab/gauge.json"
   nothing_lost

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Ports that the kernel does not see: two nodes joined by memif. The TAP companions carry what is the kernel's (here ping,
-# and ARP for it), and their addresses, routes and neighbours drive the ports. A's companion exists beforehand.
+# Two nodes are joined by memif, whose ports the kernel does not see. Their TAP companions carry the kernel's traffic
+# (here ping and its ARP), and the companions' addresses, routes and neighbours drive the ports. A's companion exists
+# beforehand.
 #
 #   A tap0 = port m0 ==== shared memory ==== port m0 = tap0 B      10.50.0.1, 10.50.0.2
 . "$(dirname "$0")/_init.sh"
@@ -31,4 +32,4 @@ echo_up
 traffic_for 3 2000 1200
 nothing_lost
 stop A
-ip -n A link show tap0 >/dev/null  # it was there before A, and stays
+ip -n A link show tap0 >/dev/null  # A leaves its companion, because A did not make it

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Where the system forbids io_uring, the daemons turn on epoll and do the same job: a cable after the other is pulled and
-# put back, and the application loses nothing.
+# Where the system forbids io_uring, the daemons use epoll and do the same job. Each cable in turn is pulled and put
+# back, and the application loses nothing.
 #
 #   A wan0 -- a0 - M (map) - b0 -- wan0 B
 #   A wan1 -- a1 -'       '- b1 -- wan1 B
 . "$(dirname "$0")/_init.sh"
 
-# Replaces a program of the laboratory by one that runs it without io_uring.
+# Replaces a program of the laboratory by a script that runs it without io_uring.
 forbid_io_uring() {
   printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$warp_build/tests/scenarios/without_io_uring" "$2" >"$lab/$1"
   chmod +x "$lab/$1"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The fastest way works in one direction only: A's wan0 reaches B, nothing of B comes back by it. Both still agree on keys
-# over the slow way, and the fast one is of use.
+# The fastest way works in one direction only: what A sends by wan0 reaches B, but nothing comes back by it. Both nodes
+# still agree on keys over the slow way, and A still uses the fast one.
 #
 #   A wan0 -- a0 ---->---. M - b0 -- wan0 B
 #   A wan1 -- a1 - 20 ms '

@@ -1,13 +1,13 @@
 #!/bin/bash
-# A minute at twice what the tunnel sustains: what is too much is dropped by name, memory does not grow, and afterwards
-# everything is as before. WARP_OVERLOAD_SECONDS shortens or lengthens the minute.
+# A flood sends twice what the tunnel sustains for a minute. The excess is dropped by name, memory does not grow, and
+# afterwards everything is as before. WARP_OVERLOAD_SECONDS changes the length of the flood.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B
 . "$(dirname "$0")/_init.sh"
 seconds=${WARP_OVERLOAD_SECONDS:-60}
 two_sites 2 2
-flood() {  # SECONDS RATE; prints how many a second arrived
+flood() {  # SECONDS RATE; prints how many payloads a second arrived
   local receiver
   on B "$warp" gauge rx --listen "$(gate 9001)" --seconds $(($1 + 2)) --json >"$lab/gauge.json" &
   receiver=$!

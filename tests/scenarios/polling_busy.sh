@@ -1,5 +1,5 @@
 #!/bin/bash
-# Workers that never sleep: one each, since the machine may have few CPUs.
+# The workers never sleep. Each node has one worker, because the machine may have few CPUs.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'
@@ -14,7 +14,7 @@ cut a0
 sleep 1
 restore a0
 sleep 1
-# One of 256 turns with work was measured, stage by stage.
+# Of every 256 turns with work, one is measured stage by stage.
 status A 'status["workers"][0]["stages"]["seal"]["cycles_per_packet"] > 0' 5 >/dev/null
 status A '0 < status["workers"][0]["busy"] < 1' 0 >/dev/null
 traffic_end

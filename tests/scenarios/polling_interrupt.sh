@@ -1,5 +1,5 @@
 #!/bin/bash
-# Nodes that sleep as soon as there is nothing to do: A's control thread, which is its worker, and B's two threads.
+# The nodes sleep as soon as there is nothing to do. A's control thread is also its worker; B has two threads.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The af_packet driver on its own: nothing lost at a moderate rate, all else stays with the kernel, interfaces come and go.
+# Tests the af_packet driver on its own. At a moderate rate nothing is lost, everything that is not WARP's stays with
+# the kernel, and interfaces come and go.
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_ports.sh"
 driver=af_packet

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The af_xdp driver on its own: nothing lost at a moderate rate, all else stays with the kernel, interfaces come and go, and
-# a killed process's program is taken off.
+# Tests the af_xdp driver on its own. At a moderate rate nothing is lost, everything that is not WARP's stays with the
+# kernel, and interfaces come and go. The XDP program of a killed process is removed.
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_ports.sh"
 driver=af_xdp

@@ -1,5 +1,5 @@
 #!/bin/bash
-# New keys under traffic, about once a second and from either side: nothing is lost.
+# The nodes change keys under traffic about once a second, and either side begins. Nothing must be lost.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A listener at every link sees no payload, no tunnel name and no key; and a payload costs 36 bytes inside UDP.
+# A listener at every link must see no payload, no tunnel name and no key. A payload must cost 36 bytes inside UDP.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B       the listener is in M
 . "$(dirname "$0")/_init.sh"
@@ -10,7 +10,7 @@ tunnel=the-secret-tunnel
 node_config A B
 node_config B A
 marker=the-plain-payload
-# From before the first handshake.
+# The listener hears everything from before the first handshake.
 on M $lab_python "$(dirname "$0")/secrecy.py" 7 1111 $marker $tunnel "$(public_key A)" "$(public_key B)" \
   "$(cat "$(key_file A)")" "$(cat "$(key_file B)")" -- a0 b0 &
 listener=$!

@@ -1,5 +1,5 @@
 #!/bin/bash
-# SIGTERM: a node tells its peers and the map, sends what it holds, removes its sockets, and ends with status 0.
+# On SIGTERM a node tells its peers and the map, sends what it holds, removes its sockets, and ends with status 0.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 . "$(dirname "$0")/_init.sh"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Who starts when does not matter: the map may be last, and is not needed where endpoints are configured.
+# The order of starting does not matter. The map may come last, and is not needed where endpoints are configured.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 . "$(dirname "$0")/_init.sh"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Both sides start at the same moment, and both call each other: they agree, every time.
+# Both sides start at the same moment and begin a handshake with each other. They must agree every time.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -'

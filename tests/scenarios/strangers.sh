@@ -1,6 +1,6 @@
 #!/bin/bash
-# Nodes that nobody invited: C knows B's key but B does not know C; and D has a wrong key for B. Neither gets a session, both
-# are counted by name, and A and B do not notice.
+# Two nodes come that nobody invited. C knows B's key, but B does not know C; and D has a wrong key for B. Neither gets
+# a session, both are counted by name, and A and B do not notice.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   C wan0 -- c0 -'

@@ -1,7 +1,7 @@
 #!/bin/bash
-# What can be wrong with a Unix gate at the start: one sentence, exit status 1; what is in the way stays.
+# Every mistake about a Unix gate at the start must give one sentence and exit status 1. A file in the way must stay.
 #
-#   A wan0 -- a0 - M       B is somebody's key only
+#   A wan0 -- a0 - M       B exists only as a key
 . "$(dirname "$0")/_init.sh"
 router
 site A 1

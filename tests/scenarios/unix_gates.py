@@ -53,7 +53,7 @@ def ask(kind, gate, own, *sizes):
             payload = number.to_bytes(1, "little") + os.urandom(size - 1)
             app.send(payload)
             answer = app.recv(1 << 17)
-            while answer == FLOOD:  # an answer to who was here before
+            while answer == FLOOD:  # skips answers to a client that had this socket before
                 answer = app.recv(1 << 17)
             if answer != payload:
                 sys.exit(f"{size} bytes: another answer, of {len(answer)}")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Unix gates at both ends: payloads up to 64 KiB cross whole while links vanish; warpd restarts under blocked clients, which
-# all learn of it; nothing leaks.
+# Both ends have Unix gates. Payloads up to 64 KiB arrive whole while links vanish. warpd restarts while clients are
+# blocked, and all of them learn of it. Nothing leaks.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B

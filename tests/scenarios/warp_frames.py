@@ -8,7 +8,8 @@ ALL_PROTOCOLS = 3
 PACKET_OUTGOING = 4
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4 without options, UDP
 
-# Before each frame: flags, kind, size of the headers, of a segment, and two more (virtio 1.2 section 5.1.6).
+# The header before each frame: flags, kind, size of the headers, size of a segment, and two unused fields (virtio 1.2,
+# section 5.1.6).
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
 OFFLOAD = struct.Struct("=BBHHHH")
 UDP_SEGMENTS = 5

@@ -1,6 +1,6 @@
 #!/bin/bash
-# An unmodified program at a Unix gate, under `warp run`: its sends return when warpd is done with the payload, it learns of
-# warpd's restart, and the gauge measures what crosses, both kinds of socket.
+# An unmodified program uses a Unix gate under `warp run`. Its sends return when warpd is done with the payload, and it
+# learns of warpd's restart. The gauge measures what arrives. Both types of socket are tested.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B

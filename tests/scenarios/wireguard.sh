@@ -1,6 +1,6 @@
 #!/bin/bash
-# An unmodified program: wireguard-go at both sites with the gate as its endpoint carries a TCP connection while cables are
-# pulled. WireGuard adds 32 bytes to its MTU of 1400, WARP 36 to that: with IPv4 and UDP, 1496.
+# An unmodified program uses the tunnel: wireguard-go at both sites has the gate as its endpoint, and carries a TCP
+# connection while cables are pulled. Its MTU is 1400, WireGuard adds 32 bytes and WARP 36; IPv4 and UDP make that 1496.
 #
 #   iperf3 - wgA - gate | A wan0 -- a0 - M - b0 -- wan0 B | gate - wgB - iperf3
 #                       | A wan1 -- a1 -' '- b1 -- wan1 B |

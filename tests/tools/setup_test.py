@@ -13,8 +13,8 @@ import unittest
 
 SOURCE = pathlib.Path(sys.argv.pop(1))
 
-# Each program appends what it was asked to `calls`. apt-get says what the test has put into a file named after its
-# command, and fails at `install` if that file exists.
+# Each program appends its command to `calls`. If a file named after its command exists, apt-get prints that file, and
+# it fails at `install`.
 APT = """#!/bin/sh
 for word; do case $word in update | install) command=$word ;; esac; done
 echo "apt-get $command" >> "$HERE/calls"

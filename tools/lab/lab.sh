@@ -18,37 +18,38 @@ warp_build=${WARP_BUILD:-$lab_tools/../build}
 warpd=$warp_build/control/warpd
 warp_map=$warp_build/map-server/warp-map
 warp=$warp_build/tools/warp
-lab=/run/lab          # a private tmpfs, once inside
-lab_python="/usr/bin/python3 -B"  # leaves no __pycache__ in the tree
+lab=/run/lab  # a private tmpfs inside the laboratory
+lab_python="/usr/bin/python3 -B"  # -B leaves no __pycache__ in the tree
 map_address=10.99.0.1:13116
 map_address_v6=[fd00:99::1]:13116
 
-declare -A pid_of   # of daemons: pid_of[A] is A's warpd, pid_of[M] the map
-declare -A links_of # links_of[A]=2
-declare -A slow     # slow[a1]=20: that link, when made, delays each frame by 20 ms, both ways
+declare -A pid_of    # the daemons: pid_of[A] is A's warpd, pid_of[M] is the map
+declare -A links_of  # how many links each site has: links_of[A]=2
+declare -A slow      # slow[a1]=20: that link delays each frame by 20 ms, in both directions
 
 # --- Entering and leaving -------------------------------------------------------------------------------------------------
 
-# The laboratory's script goes on isolated, with a directory for files of its own.
+# Isolates the calling script and gives it a directory for its files.
 lab_enter() {
   lab_isolate "$@"
   mount -t tmpfs lab /run
   mkdir -p "$lab"
 }
 
-# Runs the calling script again, as the first process of a PID namespace with mounts of its own; exits with its status.
+# Runs the calling script again, as the first process of a PID namespace with mounts of its own. Exits with its status.
 lab_isolate() {
   if [[ ${WARP_LAB:-} == inside ]]; then
     exec 2>&3 3>&-
-    unset WARP_LAB  # a laboratory within the laboratory would be another one
+    unset WARP_LAB  # so that a laboratory within this one is isolated, too
     return
   fi
   if ((EUID != 0)); then
     echo "$0: needs root, for network namespaces" >&2
     exit 77
   fi
+  # unshare complains of sigprocmask when its child was killed.
   WARP_LAB=inside setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@" \
-    <&0 3>&2 2> >(grep -v 'sigprocmask unblock failed' >&2) &  # its complaint where its child was killed
+    <&0 3>&2 2> >(grep -v 'sigprocmask unblock failed' >&2) &
   local outer=$! status=0 stopped=0
   trap 'stopped=130; lab_end '$outer INT
   trap 'stopped=143; lab_end '$outer TERM HUP
@@ -57,12 +58,12 @@ lab_isolate() {
   ((stopped)) && exit $stopped || exit $status
 }
 
-# The first process takes all others with it, and unshare (its parent) returns when all of them are gone.
+# The kernel ends all other processes with the first one, and unshare (its parent) returns when all of them are gone.
 lab_end() { kill -KILL $(ps -o pid= --ppid "$1") 2>/dev/null || kill -KILL "$1" 2>/dev/null || true; }
 
 # --- Sites and links ------------------------------------------------------------------------------------------------------
 
-# Runs a command in a namespace: on A ping …
+# on A ping …: runs a command in a namespace.
 on() { ip netns exec "$@"; }
 
 number_of() { echo $(($(printf '%d' "'$1") - 64)); }  # A is 1
@@ -78,7 +79,7 @@ router() {
   on M sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.{all,default}.keep_addr_on_down=1
   ip -n M address add 10.99.0.1/32 dev lo
   ip -n M address add fd00:99::1/128 dev lo nodad
-  # Black holes: links by name, and ways between two links.
+  # What is dead: links by name, and ways between two links.
   on M nft -f - <<'NFT'
 table inet lab {
   set dead { type ifname; }
@@ -95,7 +96,7 @@ table inet lab {
 NFT
 }
 
-# site A 2 [4|6|46]: a namespace with so many links to M, and its addresses' families (both by default).
+# site A 2 [4|6|46]: makes a namespace with two links to M, whose addresses have these families (both by default).
 site() {
   local site=$1 links=$2 families=${3:-46} i
   namespace "$site"
@@ -104,8 +105,8 @@ site() {
   for ((i = 0; i < links; i++)); do link "$site" $i; done
 }
 
-# With equal indices at both ends the kernel takes a veth for a hardware interface, and may tell of its carrier a second
-# later (net/core/link_watch.c).
+# If both ends have the same index, the kernel takes a veth for a hardware interface, and may report its carrier a
+# second later (net/core/link_watch.c).
 veth() {  # NAMESPACE INTERFACE INDEX NAMESPACE INTERFACE INDEX
   ip -n "$1" link add "$2" index "$3" type veth peer name "$5" index "$6" netns "$4"
   ip -n "$1" link set "$2" up
@@ -134,7 +135,7 @@ link() {
   routes "$site" $i
 }
 
-# The default routes of one link: what a DHCP client or a router advertisement would set again when it comes up.
+# Sets the default routes of one link, as a DHCP client or a router advertisement would when the link comes up.
 routes() {
   local site=$1 i=$2 n
   n=$(number_of "$site")
@@ -142,13 +143,14 @@ routes() {
   [[ $lab_families != *6* ]] || ip -n "$site" -6 route replace default via "fd00:$n$i::1" dev "wan$i" metric $((100 + i))
 }
 
-# A link is named by M's end of it: a0, b2. Cut: the site sees that its carrier is gone, as when a cable is pulled.
+# A link is named by its end at M: a0, b2. cut takes the carrier away from the site, as when a cable is pulled.
 cut() { local l; for l in "$@"; do ip -n M link set "$l" down; done; }
 restore() { local l; for l in "$@"; do ip -n M link set "$l" up; done; }
-# Black hole: every interface stays up, packets vanish. One argument names a link, `a0.b1` the way between two links.
+# A black hole loses packets while every interface stays up. One argument names a link; `a0.b1` names the way between
+# two links.
 black_hole() { lab_dead add "$@"; }
 lift_black_hole() { lab_dead delete "$@"; }
-# The way from one link to another, in that direction only: lose b0 a0 loses what comes in by b0 and leaves by a0.
+# lose b0 a0: loses what comes in by b0 and leaves by a0, in that direction only.
 lose() { on M nft "add element inet lab dead_pairs { \"$1\" . \"$2\" }"; }
 lab_dead() {
   local action=$1 l
@@ -164,21 +166,23 @@ lab_dead() {
 
 # --- Nodes and the map ----------------------------------------------------------------------------------------------------
 
-# The private key file of a site or of M, made at first use, and its public key.
+# key_file NAME: prints the private key file of a site or of M, which is made at first use. public_key NAME: prints its
+# public key.
 key_file() {
   [[ -e $lab/$1.key ]] || (umask 077 && "$warp" keygen >"$lab/$1.key")
   echo "$lab/$1.key"
 }
 public_key() { "$warp" pubkey <"$(key_file "$1")"; }
 
-# Starts a daemon in the background: launch NAME NAMESPACE COMMAND…; its output goes to $lab/NAME.log.
+# launch NAME NAMESPACE COMMAND…: starts a daemon in the background. Its output goes to $lab/NAME.log.
 launch() {
   local name=$1
   shift
-  ip netns exec "$@" >"$lab/$name.log" 2>&1 &  # not `on`: the process itself, no shell around it
+  # Without `on`, so that $! is the process itself and not a shell.
+  ip netns exec "$@" >"$lab/$name.log" 2>&1 &
   pid_of[$name]=$!
 }
-# Returns when the daemon says that it is ready; fails when it ends before, or after 15 s.
+# ready NAME: returns when the daemon says that it is ready. Fails if the daemon ends before that, or after 15 s.
 ready() {
   local i
   for ((i = 0; i < 300; i++)); do
@@ -196,8 +200,8 @@ map_up() {
   ready M
 }
 
-# node_config A B: writes $lab/A.yaml, with B as A's peer. Gates listen at port 9000; A's delivers to whoever sent last, as
-# suits an application that asks, the others' to port 9001, as suits one that answers. Taken into account where set:
+# node_config A B: writes $lab/A.yaml, with B as A's peer. Gates listen at port 9000. A's application asks, so A's gate
+# delivers to the last sender; the others answer, so their gates deliver to port 9001. These variables change it if set:
 #   node_options   more lines under `node:`         port_options   more keys of each port, ", driver: af_xdp"
 #   with_map       no: no map                       with_endpoints yes: the peer's endpoints stand in the file
 #   gate_family    6: the gates are on [::1]        tunnel         the tunnel's name
@@ -236,23 +240,23 @@ node_config() {
 node_launch() { launch "$1" "$1" "$warpd" --config "$lab/$1.yaml"; }
 node_up() { node_launch "$1" && ready "$1"; }
 
-# Ends a daemon as an operator would, and waits; returns its exit status.
+# stop NAME: ends a daemon as an operator would, waits for it, and returns its exit status.
 stop() {
   kill -TERM "${pid_of[$1]}"
   wait "${pid_of[$1]}"
 }
-# Ends it as the kernel would when memory runs out.
+# Ends a daemon as the kernel does when memory runs out.
 kill_hard() {
   kill -KILL "${pid_of[$1]}"
   wait "${pid_of[$1]}" || true
 }
 
-# status A 'EXPRESSION' [SECONDS]: waits until a Python expression over A's status (lab_status.py says which names it may
-# use) is true, and prints its value; fails after so many seconds (10).
+# status A 'EXPRESSION' [SECONDS]: waits until a Python expression over A's status is true, and prints its value. It
+# fails after so many seconds (10). lab_status.py lists the names that the expression may use.
 status() { $lab_python "$lab_tools/lab/lab_status.py" "$lab/$1.sock" "$2" "${3:-10}"; }
 wait_active() { status "$1" "active() == $2" "${3:-15}" >/dev/null; }
 
-# listening B 9001: waits until a program in B has that UDP port.
+# listening B 9001: waits until a program in B has this UDP port.
 listening() {
   local i
   for ((i = 0; i < 200; i++)); do

@@ -176,9 +176,8 @@ TEST_P(LoopTest, WatchMayDestroyItselfAndOthers) {
     auto everyone = [&watches, &told, payload = std::string(100, 'x')](uint32_t) {
       ++told;
       for (auto& watch : watches) watch.reset();
-      EXPECT_EQ(payload,
-                // The callback and what it captured live on while it runs.
-                std::string(100, 'x'));
+      // The callback and what it captured live on while it runs.
+      EXPECT_EQ(payload, std::string(100, 'x'));
     };
     watches[i] = std::make_unique<Watch>(*loop, pairs[i].near.get(), POLLIN, everyone);
     pairs[i].Send();

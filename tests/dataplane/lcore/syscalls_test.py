@@ -28,7 +28,7 @@ def main():
     during = [line for line in lines[begin:end] if line.split()[0] in workers]
     print(f"{len(workers)} workers: {len(before)} calls until traffic flows, {len(during)} while it does")
     print("\n".join(during[:20]))
-    # That their calls are seen at all is shown by those of their beginning.
+    # The calls before `begin` show that strace sees the workers at all.
     return 0 if len(workers) == 2 and before and not during else 1
 
 
