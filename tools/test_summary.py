@@ -1,7 +1,7 @@
 """Counts what the last `meson test` ran: test_summary.py BUILD
 
-Every case of a gtest binary counts, and every other test as one. The last line is `N passed, N failed[, N skipped]`; exit
-status 1 when something failed, or nothing ran.
+Every case of a gtest binary counts, and every other test counts as one. The last line is `N passed, N failed[, N
+skipped]`. The exit status is 1 if something failed or nothing ran.
 """
 
 import json
@@ -11,7 +11,7 @@ import xml.etree.ElementTree as xml
 
 
 def count_cases(report):
-    """(passed, failed, skipped, names of the failed) of one gtest report."""
+    """Returns (passed, failed, skipped, names of the failed cases) of one gtest report."""
     passed, skipped, failed = 0, 0, []
     for case in xml.parse(report).iter("testcase"):
         if case.find("failure") is not None:
@@ -29,7 +29,7 @@ def main():
     log = os.path.join(build, "meson-logs", "testlog.json")
     for line in open(log) if os.path.exists(log) else []:
         test = json.loads(line)
-        # "suite:area / name" or "project:suite / name"
+        # The name is "suite:area / name" or "project:suite / name".
         name = test["name"].split(" / ")[-1]
         report = os.path.join(build, name + ".xml")
         ok, skip, bad = count_cases(report) if os.path.exists(report) else (0, 0, [])
@@ -38,7 +38,7 @@ def main():
             skipped += skip
         elif test["result"] == "SKIP":
             skipped += 1
-        else:  # a crash has no report, or one without a failed case: it is one failure
+        else:  # a crash leaves no report, or one without a failed case, and counts as one failure
             passed += ok
             skipped += skip
             failed += bad or [f"{name} ({test['result'].lower()})"]

@@ -1,8 +1,8 @@
-"""The comparison as text: aligned columns for a terminal, or Markdown."""
+"""Writes the comparison as text: aligned columns for a terminal, or Markdown."""
 
 
 def table(head, rows, markdown):
-    """Columns as wide as their widest cell; the first to the left, the rest to the right."""
+    """Makes each column as wide as its widest cell. The first column is aligned to the left, the others to the right."""
     rows = [[str(cell) for cell in row] for row in rows]
     if markdown:
         lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
@@ -15,7 +15,7 @@ def table(head, rows, markdown):
 
 
 def spread(figure, scale=1, digits=0):
-    """'97 (92–101)': the median, and the runs' extremes where there are several."""
+    """Returns '97 (92–101)': the median, and the extremes if there are several runs."""
     show = lambda value: f"{value / scale:,.{digits}f}"  # noqa: E731
     if len(figure["runs"]) < 2:
         return show(figure["median"])
@@ -41,14 +41,14 @@ def gap(cut):
 
 
 def line(result):
-    """One system in one line, while the others are still measured."""
+    """Returns one system in one line, to be shown while the others are still measured."""
     return (f"    {rate(result, '1400')} / {rate(result, '200')} kpps, "
             f"RTT {trip(result, 'back_to_back')} us, every 10 ms {trip(result, 'every_10_ms')} us, "
             f"CPU {cpu(result, 'at_20000')} / {cpu(result, 'at_80_percent')} us, idle {cpu(result, 'idle')} %")  # fmt: skip
 
 
 def tables(report, markdown=False):
-    """The whole report."""
+    """Returns the tables of the whole report."""
     system, machine = report["system"], report["machine"]
     text = [f"{report['when']}, commit {report['commit']}, {machine['cpu']}, {machine['cpus']} CPUs, Linux {machine['kernel']}"
             + (", quick" if report["quick"] else ""),

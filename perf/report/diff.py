@@ -1,31 +1,32 @@
-"""What got slower between two reports, and what only seems so.
+"""Finds what got slower between two reports, and what only seems so.
 
-Two figures differ if they are further apart than they scatter. Of the engine's cases `spread` (the distance between the quartiles,
-as a share of the median) says how they scatter; of the system's figures the runs do: they differ only if no run of one
-lies among the other's. A single run says nothing of that: it is trusted to a fifth. Nothing smaller than 3 % counts.
+Two figures differ if they are further apart than they scatter. For the cases of the engine, `spread` (the distance between
+the quartiles, as a share of the median) says how they scatter. The system's figures have several runs, and differ only if no
+run of one report lies among those of the other. A figure with a single run has no scatter of its own, and is trusted to a
+fifth. Differences below 3 % never count.
 """
 
 from dataclasses import dataclass
 
 LEAST = 0.03
-ALONE = 0.20  # what a figure of one run is trusted to
+ALONE = 0.20  # a figure of one run is trusted to this share
 
 
 @dataclass
 class Change:
-    """One figure in both reports."""
+    """One figure that both reports have."""
 
     name: str
     unit: str
     before: float
     after: float
     better: str  # "higher" or "lower"
-    noise: float  # share of the figure
-    apart: bool  # further apart than they scatter
+    noise: float  # the scatter, as a share of the figure
+    apart: bool  # whether the figures are further apart than they scatter
 
     @property
     def worse(self):
-        """By how much of itself it got worse; negative: better. Time per item is what counts, also for rates."""
+        """Returns by what share of itself the figure got worse; negative means better. Rates are compared as time per item."""
         if self.better == "lower":
             return self.after / self.before - 1
         return self.before / self.after - 1 if self.after else float("inf")
@@ -38,7 +39,7 @@ class Change:
 
 
 def different_machines(a, b):
-    """Why the two cannot be compared; empty if they can."""
+    """Returns why the two reports cannot be compared; empty if they can."""
     reasons = [f"{key}: {a['machine'].get(key)} and {b['machine'].get(key)}" for key in ("cpu", "cpus", "kernel")
                if a["machine"].get(key) != b["machine"].get(key)]  # fmt: skip
     if a.get("quick") != b.get("quick"):
@@ -47,7 +48,7 @@ def different_machines(a, b):
 
 
 def changes(a, b):
-    """Every figure that both reports have."""
+    """Returns every figure that both reports have."""
     return [*_engine(a.get("results", {}), b.get("results", {})),
             *_figures(_named(a.get("system", {})), _named(b.get("system", {})))]  # fmt: skip
 
@@ -67,7 +68,7 @@ def _spread(one):
 
 
 def _named(value, name="system"):
-    """Every figure in a report's part, by its path; lists by the name or title of their items."""
+    """Returns the figures in a part of a report by their paths. Items of lists are named by their name or title."""
     if isinstance(value, dict):
         if "median" in value and "better" in value:
             return {name: value}

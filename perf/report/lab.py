@@ -1,4 +1,4 @@
-"""A laboratory for one system under measurement: sites A and B, two links, nothing left behind.
+"""A laboratory for one system under measurement. It has the sites A and B and two links, and leaves nothing behind.
 
     direct                          switched (2x2 paths, cables that can be pulled)
 
@@ -9,8 +9,8 @@
     10.0.0.1 and 10.0.0.2 on l0,    10.0.0.1 and .11 at A,
     10.0.1.1 and 10.0.1.2 on l1     10.0.0.2 and .12 at B, one network
 
-enter() runs the program again as the first process of a mount and PID namespace of its own: the kernel ends every process and
-frees every namespace, interface and file of the laboratory when that ends, in whatever way.
+enter() runs the program again as the first process of a mount and PID namespace of its own. When that process ends, in
+whatever way, the kernel ends every process and frees every namespace, interface and file of the laboratory.
 """
 
 import os
@@ -20,11 +20,11 @@ import sys
 import time
 from pathlib import Path
 
-HOME = Path("/run/lab")  # a private tmpfs, once inside
+HOME = Path("/run/lab")  # a private tmpfs inside the laboratory
 
 
 def run(*command, **options):
-    """Runs a command; an error is a sentence with what it said."""
+    """Runs a command and returns its output. If it fails, the error says what it printed."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout.strip()}")
@@ -32,7 +32,7 @@ def run(*command, **options):
 
 
 def enter(command, wrapper=()):
-    """Starts the command inside, through `wrapper` (a command that takes another one); its exit status."""
+    """Runs the command inside, through `wrapper` (a command that takes another one). Returns its exit status."""
     inside = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
               "--mount-proc", *command]  # fmt: skip
     child = subprocess.Popen([*wrapper, *inside], start_new_session=bool(wrapper))
@@ -46,7 +46,7 @@ def enter(command, wrapper=()):
 
 
 def settle():
-    """First thing inside: a private /run."""
+    """Mounts a private /run. This must be the first thing that happens inside."""
     run("mount", "-t", "tmpfs", "lab", "/run")
     HOME.mkdir()
 
@@ -56,13 +56,13 @@ class Lab:
 
     def __init__(self, switched=False):
         self.switched = switched
-        self.apart = False  # the two links, in a switched laboratory
+        self.apart = False  # whether the links of a switched laboratory are two networks
         self.processes = []
         for site in ("A", "B", "M") if switched else ("A", "B"):
             run("ip", "netns", "add", site)
             self.on(site, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
                     "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
-                    # Two interfaces in one network: each answers for its own address alone.
+                    # Two interfaces are in one network, so each must answer only for its own address.
                     "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2",
                     "net.core.rmem_max=67108864", "net.core.wmem_max=67108864", check=False)  # fmt: skip
             run("ip", "-n", site, "link", "set", "lo", "up")
@@ -73,7 +73,7 @@ class Lab:
             if switched:
                 for number, site in ((1, "A"), (2, "B")):
                     port = f"{site.lower()}{link}"
-                    # Indices differ: else the kernel takes a veth for a hardware interface, and tells of its carrier late.
+                    # With equal indices the kernel takes a veth for a hardware interface and reports its carrier late.
                     self._veth(site, f"l{link}", 10 + link, "M", port, 100 * number + link)
                     run("ip", "-n", "M", "link", "set", port, "master", "switch")
             else:
@@ -86,12 +86,12 @@ class Lab:
         return f"10.0.0.{number + 10 * link}" if self.switched and not self.apart else f"10.0.{link}.{number}"
 
     def on(self, site, *command, check=True):
-        """Runs a command at a site, to its end."""
+        """Runs a command at a site and waits for its end."""
         command = ["ip", "netns", "exec", site, *map(str, command)]
         return run(*command) if check else subprocess.run(command, capture_output=True, text=True).stdout
 
     def start(self, site, *command, log=None):
-        """Starts a program at a site, its output in a file (or a pipe); the laboratory's end is its end."""
+        """Starts a program at a site. Its output goes to a file or a pipe, and it ends with the laboratory."""
         output = open(HOME / f"{log}.log", "w") if log else subprocess.PIPE
         process = subprocess.Popen(["ip", "netns", "exec", site, *map(str, command)], stdout=output,
                                    stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
@@ -102,7 +102,7 @@ class Lab:
     # --- What happens to links, in the switched laboratory. ---
 
     def separate(self):
-        """Link 0 leads to link 0 alone, and 1 to 1: two switches, whose networks have nothing in common."""
+        """Divides the switch in two, so that link 0 leads only to link 0, and link 1 only to link 1."""
         run("ip", "-n", "M", "link", "add", "switch1", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
         run("ip", "-n", "M", "link", "set", "switch1", "up")
         for site in "AB":
@@ -112,21 +112,21 @@ class Lab:
         self.apart = True
 
     def pull_cable(self, port):
-        """The site sees that the carrier is gone."""
+        """Takes the carrier away, which the site sees."""
         run("ip", "-n", "M", "link", "set", port, "down")
 
     def black_hole(self, port):
-        """Interfaces stay up, frames vanish."""
+        """Loses every frame while the interfaces stay up."""
         run("ip", "-n", "M", "link", "set", port, "nomaster")
 
     def close(self):
-        """Ends what was started, latest first, so that another laboratory can follow."""
+        """Ends everything that was started, the latest first, so that another laboratory can follow."""
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.kill()
             process.wait()
         for site in ("A", "B", "M") if self.switched else ("A", "B"):
-            # Programs that went to the background still hold it.
+            # Programs that went to the background still hold the file.
             for pid in subprocess.run(["ip", "netns", "pids", site], capture_output=True, text=True).stdout.split():
                 try:
                     os.kill(int(pid), signal.SIGKILL)
@@ -151,7 +151,7 @@ class Lab:
 
 
 def wait_until(condition, seconds, what):
-    """Looks every 20 ms until it is true."""
+    """Calls `condition` every 20 ms until it is true."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -160,14 +160,14 @@ def wait_until(condition, seconds, what):
 
 
 def cpu_seconds(pids):
-    """The CPU time of these processes and all their threads, to the nanosecond, as the scheduler counts it."""
+    """Returns the CPU time of these processes and all their threads, in the scheduler's count of nanoseconds."""
     total = 0
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
             try:
                 total += int(task.read_text().split()[0])
             except (OSError, ValueError, IndexError):
-                pass  # a thread that has just ended
+                pass  # the thread has just ended
     return total / 1e9
 
 

@@ -1,4 +1,4 @@
-"""Where figures come from: the machine, its kernel, the versions of what is measured, the commit."""
+"""Says where figures come from: the machine, its kernel, the versions of what is measured, and the commit."""
 
 import datetime
 import os
@@ -8,7 +8,7 @@ import subprocess
 
 
 def _first_line(command, pattern=r".*\S.*"):
-    """The first line of a command's output that matches, or None where there is no such command."""
+    """Returns the first matching line of a command's output, or None if there is no such command."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
     except OSError:
@@ -33,7 +33,7 @@ def memory_gib():
 
 
 def machine():
-    """What decides whether two files may be compared."""
+    """Returns the facts that decide whether two files may be compared."""
     hugepages = 0
     try:
         with open("/proc/meminfo") as file:
@@ -51,13 +51,13 @@ def machine():
 
 
 def commit(top):
-    # Also of somebody else's checkout, which git would rather not read.
+    # git refuses to read a checkout of another user unless safe.directory names it.
     describe = ["git", "-c", f"safe.directory={top}", "-C", str(top), "describe", "--always", "--dirty", "--abbrev=12"]
     return _first_line(describe, r"^(?!fatal:).+") or "unknown"
 
 
 def versions(names):
-    """The versions of the programs among these that are here."""
+    """Returns the versions of those programs that are installed."""
     ask = {
         "warp": (["dpkg-query", "-W", "-f", "${Version}\\n", "libdpdk-dev"], None),
         "wireguard-go": (["dpkg-query", "-W", "-f", "${Version}\\n", "wireguard-go"], r".+"),
@@ -78,5 +78,5 @@ def now():
 
 
 def load():
-    """How busy the machine is with others' work: the 1-minute load, before anything of ours runs."""
+    """Returns the load of the last minute. Read before a measurement, it shows how busy the machine is with other work."""
     return round(os.getloadavg()[0], 2)

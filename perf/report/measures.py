@@ -1,4 +1,4 @@
-"""What is measured of a system, all with one generator: `warp gauge`."""
+"""Measures a system. `warp gauge` generates the traffic of every measurement."""
 
 import json
 import re
@@ -7,18 +7,18 @@ import time
 
 from . import lab as laboratory
 
-LOSS = 1e-5  # of a run, at most, for its rate to count as carried
+LOSS = 1e-5  # the largest loss of a run whose rate counts as carried
 SIZES = (1400, 200)
 
 
 def figure(runs, unit, better):
-    """A measured number: the median of its runs, and how far they lie apart."""
+    """Returns a measured number: the median of its runs, and how far they lie apart."""
     return {"median": statistics.median(runs), "min": min(runs), "max": max(runs), "runs": list(runs), "unit": unit,
             "better": better}  # fmt: skip
 
 
 class Bench:
-    """One system in its laboratory, up and carrying."""
+    """One system that carries payloads in its laboratory."""
 
     def __init__(self, lab, system, warp, quick):
         self.lab, self.system, self.warp, self.quick = lab, system, warp, quick
@@ -33,20 +33,20 @@ class Bench:
         laboratory.wait_until(lambda: self.lab.on("B", "ss", "-Hlun", f"sport = :{port}").strip(), 10, "a receiver")
 
     def stream(self, rate, size, seconds, receiver_options=(), during=None):
-        """Datagrams from A to B at an even rate (0: as fast as it goes): what was sent and what came. `during` is called
-        once they flow."""
+        """Sends datagrams from A to B at an even rate (0: as fast as possible). Returns what was sent and what arrived.
+        `during` is called once they flow."""
         receiver = self.gauge("B", "rx", "--listen", self.system.listen(), "--seconds", "600", *receiver_options)
         self.wait_receiver(self.system.listen())
         sender = self.gauge("A", "tx", "--to", self.system.target(), "--rate", rate, "--size", size, "--seconds", seconds)
         if during:
             during()
         sent = json.loads(sender.communicate()[0])
-        time.sleep(0.15 if rate else 0.4)  # what is still under way
+        time.sleep(0.15 if rate else 0.4)  # lets the datagrams under way arrive
         receiver.terminate()
         received = json.loads(receiver.communicate()[0])
         self.lab.processes.remove(sender)
         self.lab.processes.remove(receiver)
-        # What the generator's own socket refused never entered the system; it counts as lost all the same.
+        # A datagram that the generator's own socket refused never entered the system, but it counts as lost.
         total = sent["sent"] + sent["send_errors"]
         return {"sent": total, "received": received["received"], "lost": total - received["received"],
                 "seconds": sent["seconds"], "rate": total / sent["seconds"], "receiver": received}  # fmt: skip
@@ -57,7 +57,7 @@ class Bench:
         return process
 
     def wait_ready(self):
-        """Until a datagram has come back."""
+        """Waits until a datagram has come back."""
         address = self.system.listen().rsplit(":", 1)[0]
         laboratory.wait_until(lambda: address in re.split("[ /]", self.lab.on("B", "ip", "-o", "-4", "address")), 20, f"{address} at B")
         echo = self.echo()
@@ -71,26 +71,26 @@ class Bench:
     # --- Loss-free rate. ---
 
     def carries(self, rate, size, seconds):
-        """The rate that was really sent, if next to nothing was lost in one of two runs; else None."""
+        """Returns the rate that was really sent if one of two runs lost at most LOSS, otherwise None."""
         for _ in range(2):
             run = self.stream(rate, size, seconds)
             if run["lost"] <= LOSS * run["sent"]:
                 return run["rate"]
             if run["lost"] > 0.02 * run["sent"]:
-                return None  # no hiccup
+                return None  # the loss is too large to be a mere hiccup
         return None
 
     def search(self, size, seconds, steps):
-        """The highest rate that is carried without loss, to a few per cent: what arrives in a flood is where it looks."""
+        """Finds the highest rate that is carried without loss, to a few per cent. The arrivals of a flood say where to look."""
         flood = self.stream(0, size, 0.5)
         low, high, best = 0.0, min(flood["rate"], 1.6 * flood["received"] / flood["seconds"]) * 1.05, 0.0
         for step in range(steps):
-            # The geometric middle, once there is something to stand on.
+            # Once a rate was carried, the next one is the geometric middle.
             rate = (low * high) ** 0.5 if low else high * (0.62, 0.35, 0.18, 0.08, 0.03)[min(step, 4)]
             carried = self.carries(rate, size, seconds)
             if carried and carried > 0.97 * rate:
                 low, best = rate, max(best, carried)
-            elif carried:  # the generator does not do more
+            elif carried:  # the generator cannot send faster
                 high, best = rate, max(best, carried)
             else:
                 high = rate
@@ -109,10 +109,10 @@ class Bench:
     # --- Round trips of an idle system. ---
 
     def round_trips(self):
-        """Of 200 B, by a generator that sleeps until the answer comes, as most programs do, and by one that polls for it."""
+        """Measures round trips of 200 B. One generator sleeps until the answer comes, as most programs do, and one polls."""
         found = {}
         for name, rate, spin in (("back_to_back", 0, []), ("polling", 0, ["--spin"]), ("every_10_ms", 100, [])):
-            # Many short runs: where the scheduler puts the programs is decided anew in each, and matters most.
+            # Where the scheduler puts the programs matters most, and each run decides it anew. So there are many short runs.
             seconds, repeat = ((0.3, 2) if rate == 0 else (0.8, 1)) if self.quick else ((1.0, 7) if rate == 0 else (3.0, 5))
             reports = [self.ping(rate, spin, seconds) for _ in range(repeat)]
             found[name] = {
@@ -134,7 +134,7 @@ class Bench:
     # --- CPU. ---
 
     def idle_cpu(self):
-        """Share of a core that one end's processes use while nothing passes, in per cent."""
+        """Returns the share of a core, in per cent, that one end's processes use while nothing passes."""
         pids = self.system.processes()
         runs = []
         for _ in range(1 if self.quick else 3):
@@ -144,7 +144,7 @@ class Bench:
         return figure(runs, "% of a core", "lower")
 
     def cpu_per_packet(self, rate):
-        """CPU time of the tunnel's processes at both ends for each packet that arrived, at this rate of 1,400 B."""
+        """Returns the CPU time of the tunnel's processes at both ends for each packet of 1,400 B that arrived, at this rate."""
         pids = self.system.processes()
         runs, lost = [], 0
         for _ in range(1 if self.quick else 3):
@@ -163,7 +163,7 @@ class Bench:
     # --- TCP. ---
 
     def tcp(self, address):
-        """TCP throughput to an address at B, as iperf3 sees it."""
+        """Returns the TCP throughput to an address at B that iperf3 measures."""
         runs = []
         for _ in range(1 if self.quick else 3):
             server = self.lab.start("B", "iperf3", "--server", "--one-off")
@@ -179,7 +179,7 @@ class Bench:
     # --- A link is cut. ---
 
     def cut(self, how, rate=5000, size=1400, seconds=3.0):
-        """A stream during which the link l0 dies after half the time; `how`: none, sender, receiver, black hole."""
+        """Sends a stream, and kills the link l0 after half the time. `how` is none, sender, receiver or black hole."""
         at = []
 
         def during():
@@ -201,15 +201,15 @@ class Bench:
 
 
 def typical_cut(runs):
-    """Several runs of Bench.cut as one: what was lost in all of them together, and deliveries in time of the one whose longest
-    gap is the median. One run alone tells more of the scheduler's luck than of the cut."""
+    """Makes one result of several runs of Bench.cut, because a single run shows the scheduler's luck rather than the cut. The
+    losses are those of all runs. The deliveries over time are those of the run whose longest gap is the median."""
     by_gap = sorted(runs, key=lambda run: run["longest_gap_ms"])
     return by_gap[(len(runs) - 1) // 2] | {key: sum(run[key] for run in runs) for key in ("lost", "duplicated", "sent")} | {
         "longest_gap": figure([run["longest_gap_ms"] for run in runs], "ms", "lower")}  # fmt: skip
 
 
 def merge(distributions):
-    """Several distributions of one quantity as one: [[value, count], …]."""
+    """Adds several distributions of one quantity. Returns [[value, count], …]."""
     counts = {}
     for distribution in distributions:
         for value, count in distribution:

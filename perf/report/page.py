@@ -1,4 +1,4 @@
-"""One self-contained HTML page out of a report: figures drawn by a script inside it, tables, and where it all comes from."""
+"""Makes one self-contained HTML page of a report: figures that a script in the page draws, tables, and their origin."""
 
 import html
 import json
@@ -23,7 +23,7 @@ def render(report):
         "CSS": (HERE / "page.css").read_text(),
         "WHERE": where(report),
         "BODY": "\n".join(body),
-        # "</" would end the script.
+        # The text must not contain "</", which would end the script.
         "DATA": json.dumps(charts, separators=(",", ":")).replace("</", "<\\/"),
         "SCRIPT": (HERE / "page.js").read_text(),
     }.items():
@@ -55,7 +55,7 @@ def table(head, rows, ours=()):
 
 
 def span(figure, scale=1.0, digits=0):
-    """A median, and the extremes of its runs."""
+    """Returns a median and the extremes of its runs, as text."""
     median = f"{figure['median'] / scale:,.{digits}f}"
     if figure["min"] == figure["max"]:
         return median
@@ -177,7 +177,7 @@ def system(report, charts):
 
 
 def latency(systems, charts):
-    """How many round trips take longer than so long."""
+    """Draws how many round trips take longer than a given time."""
     series = []
     for one in systems:
         if one["name"].startswith("warp") and one["name"] not in ("warp-1-af_packet", "warp-2-af_packet"):
@@ -187,7 +187,7 @@ def latency(systems, charts):
         for value, count in counts:
             longer -= count
             points.append([value, longer / total])
-        # A line needs a few points only, and nothing beneath one in ten thousand.
+        # A few points suffice for a line, and shares below one in ten thousand are left out.
         series.append({"name": one["title"], "color": color_of(one), "points": [p for p in points if p[1] >= 1e-4]})
     xs = [point[0] for one in series for point in one["points"]]
     low, high = (min(xs), max(xs)) if xs else (1, 10)

@@ -1,8 +1,8 @@
-"""The systems that are compared: how each is set up between two sites.
+"""The systems that are compared, and how each is set up between two sites.
 
-A system's start() brings it up in a laboratory and says where a datagram has to go to come out at B. All carry 1,400 bytes of
-payload in one packet over links of MTU 1500. All that encrypt do so with what they call AES-256-GCM or, where they leave no
-choice, ChaCha20-Poly1305 (wireguard-go) or AES-256-CBC with HMAC (tinc 1.0).
+start() of a system sets it up in a laboratory, and target() says where a datagram must go to come out at B. Every system
+carries 1,400 bytes of payload in one packet over links of MTU 1500. Systems that encrypt use AES-256-GCM. Two leave no
+choice: wireguard-go uses ChaCha20-Poly1305, and tinc 1.0 uses AES-256-CBC with HMAC.
 """
 
 import json
@@ -19,7 +19,7 @@ PORT = 9001  # where the receiver of a measurement listens
 
 
 class System:
-    """Raw UDP over one link: the ceiling, and what the others have in common."""
+    """Raw UDP over one link. It is the ceiling for every other system, and their base class."""
 
     name = "raw"
     title = "raw UDP, one link"
@@ -27,31 +27,31 @@ class System:
     links = 1
     copies = 1
     switched = False
-    needs = ("warp",)  # programs
+    needs = ("warp",)  # the programs that it runs
 
     def start(self, lab):
-        """Brings it up, to the point where payloads pass."""
+        """Starts the system. Returns when payloads pass."""
         self.lab = lab
 
     def target(self):
-        """Where A sends to."""
+        """Returns the address that A sends to."""
         return f"{self.lab.address('B', 0)}:{PORT}"
 
     def listen(self):
-        """Where B receives what A sent there."""
+        """Returns the address at which B receives what A sent to target()."""
         return self.target()
 
     def processes(self):
-        """PIDs of the tunnel's processes at both ends."""
+        """Returns the PIDs of the tunnel's processes at both ends."""
         return []
 
     def inner_address(self, site):
-        """The address of a site inside the tunnel."""
+        """Returns the address of a site inside the tunnel."""
         return self.lab.address(site, 0)
 
 
 class WireguardGo(System):
-    """The userspace WireGuard: the kernel's is not here."""
+    """WireGuard in userspace, because the laboratory's kernel may lack its own."""
 
     name = "wireguard-go"
     title = "wireguard-go"
@@ -60,9 +60,9 @@ class WireguardGo(System):
     mtu = 1440  # so that 1,400 bytes fit one packet: 1440 + 60 is the link's 1500
 
     def start(self, lab, port=51820, endpoints=None):
-        """Between the links' addresses, or through the endpoints given (of B for A, and none for B)."""
+        """Starts it between the links' addresses, or with the given endpoints (A gets one for B, and B gets none)."""
         self.lab = lab
-        # Forked by ourselves: it goes to the background otherwise and cannot be told from others.
+        # In the foreground, because a process that goes to the background cannot be told from others.
         self.daemons = [lab.start(site, "wireguard-go", "--foreground", f"wg{site}", log=f"wg{site}") for site in "AB"]
         for site in "AB":
             laboratory.wait_until(lambda site=site: Path(f"/run/wireguard/wg{site}.sock").exists(), 10, "wireguard-go")
@@ -77,7 +77,7 @@ class WireguardGo(System):
             run("ip", "-n", site, "link", "set", f"wg{site}", "mtu", self.mtu, "up")
 
     def target(self):
-        return f"{self.inner_address('B')}:{PORT + 1}"  # PORT is its own where a gate delivers to it
+        return f"{self.inner_address('B')}:{PORT + 1}"  # with gates, PORT is WireGuard's own
 
     def processes(self):
         return [daemon.pid for daemon in self.daemons]
@@ -87,7 +87,7 @@ class WireguardGo(System):
 
 
 class OpenVpn(WireguardGo):
-    """TLS, since its static keys know no AEAD; DCO off, which the kernel does not have either."""
+    """OpenVPN with TLS, because its static keys know no AEAD, and without DCO, which the kernel may lack."""
 
     name = "openvpn"
     title = "OpenVPN"
@@ -122,7 +122,7 @@ class OpenVpn(WireguardGo):
 
 
 class Nebula(WireguardGo):
-    """Its lighthouse is A; no relays, no punching; the firewall lets everything pass."""
+    """Nebula, whose lighthouse is A. It has neither relays nor hole punching, and its firewall lets everything pass."""
 
     name = "nebula"
     title = "nebula"
@@ -157,7 +157,7 @@ class Nebula(WireguardGo):
 
 
 class Tinc(WireguardGo):
-    """Router mode, its default cipher and digest, UDP."""
+    """tinc in router mode over UDP, with its default cipher and digest."""
 
     name = "tinc"
     title = "tinc 1.0"
@@ -192,14 +192,14 @@ class Tinc(WireguardGo):
 
 
 class Warp(System):
-    """WARP over one link, over two (every payload twice), over two at each end (every payload four times)."""
+    """WARP over one link, over two links (each payload goes twice) or over two at each end (it goes four times)."""
 
     needs = ()
     cipher = "AES-256-GCM"
 
     def __init__(self, build, shape="1", driver="af_packet", switched=False, node=()):
         self.build = build
-        self.node = dict(node)  # further keys of the configuration
+        self.node = dict(node)  # further keys of the section `node`
         self.driver = driver
         self.shape = shape
         self.links = 1 if shape == "1" else 2
@@ -220,7 +220,7 @@ class Warp(System):
                 file.write(key)
             public[site] = run(warp, "pubkey", input=key).strip()
         for site, peer in (("A", "B"), ("B", "A")):
-            # Without "2x2" each link leads to the other end's address on the same link alone.
+            # Except in "2x2", each link leads only to the other end's address on the same link.
             gate = {"listen": "127.0.0.1:9000"} | ({"deliver": f"127.0.0.1:{PORT}"} if site == "B" else {})
             config = {
                 "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")} | self.node,
@@ -236,7 +236,7 @@ class Warp(System):
                                   f"{self.copies} active paths at {site}")  # fmt: skip
 
     def status(self, site):
-        """What `warp status --json` shows, without the program."""
+        """Returns what `warp status --json` shows, without running the program."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(5)
             connection.connect(str(HOME / f"{site}.sock"))
@@ -246,7 +246,7 @@ class Warp(System):
         return json.loads(text)
 
     def active(self, site):
-        """How many paths carry payloads; 0 while the daemon starts."""
+        """Counts the paths that carry payloads; 0 while the daemon starts."""
         try:
             peers = self.status(site)["peers"]
         except (OSError, ValueError, KeyError):
@@ -265,13 +265,13 @@ class Warp(System):
 
 
 def all_systems(build):
-    """Every system, in the order of the report."""
+    """Returns every system, in the order of the report."""
     warp = [Warp(build, shape, driver) for shape in ("1", "2", "2x2") for driver in ("af_packet", "af_xdp")]
     return [System(), WireguardGo(), OpenVpn(), Nebula(), Tinc(), *warp]
 
 
 def packages(top):
-    """What perf/packages.txt lists: program -> package."""
+    """Returns what perf/packages.txt lists, as program -> package."""
     found = {}
     for line in (top / "perf/packages.txt").read_text().splitlines():
         words = line.split("#")[0].split()

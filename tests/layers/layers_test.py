@@ -1,6 +1,6 @@
-"""The architecture, proved: layers_test.py CHECK SOURCE BUILD
+"""Checks the architecture: layers_test.py CHECK SOURCE BUILD
 
-Each check prints what breaks it, file by file, and exits 1 then. What they defend stands in docs/contributing.md.
+Each check prints what breaks its rule, file by file, and then exits with 1. docs/contributing.md explains the rules.
 """
 
 import os
@@ -53,7 +53,7 @@ TOP_LEVEL = {
 
 
 def tracked(source):
-    """The project's files: git's, or all of them where the tree came without git."""
+    """Returns the project's files: those that git knows, or all files of a tree without git."""
     if os.path.exists(os.path.join(source, ".git")):
         command = ["git", "-c", "safe.directory=*", "-C", source, "ls-files", "-co", "--exclude-standard"]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -75,12 +75,12 @@ def read(source, name):
 
 
 def includes(text):
-    """What the text includes, with its brackets or quotes."""
+    """Returns what the text includes, with brackets or quotes."""
     return re.findall(r'^\s*#\s*include\s+([<"][^>"]+[>"])', text, re.MULTILINE)
 
 
 def belongs(name, layer):
-    """Whether a file is in the folder `layer`, or is that unit: layer.h or layer.cc."""
+    """Returns whether a file is in the folder `layer`, or is layer.h or layer.cc itself."""
     return name.startswith((layer + "/", layer + "."))
 
 
@@ -134,7 +134,7 @@ def check_rooms(source, _build):
                 edges.setdefault(room, {}).setdefault(other, f"{name} includes {include[1:-1]}")
 
     def way(start, goal, seen):
-        """The includes that lead from one room to another, or none."""
+        """Returns the includes that lead from one room to another, or none."""
         for other, reason in edges.get(start, {}).items():
             if other == goal:
                 return [reason]
@@ -164,7 +164,7 @@ def check_units(source, _build):
 
 
 def check_length(source, _build):
-    """A file is one noun; a longer one holds two. Tests may list more cases."""
+    """A file holds one noun, and a file beyond the limit holds two. Tests may be longer, because they list cases."""
     for name in code(source):
         lines = read(source, name).count("\n")
         if lines > MAX_LINES and not name.startswith("tests/"):
@@ -238,7 +238,7 @@ def check_top_level(source, _build):
 
 
 def check_format(source, _build):
-    """clang-format has nothing to say."""
+    """clang-format would change no file."""
     if not shutil.which("clang-format"):
         sys.exit(SKIPPED)
     command = ["clang-format", "--dry-run", "--Werror", "--ferror-limit=1", *code(source)]
@@ -250,7 +250,7 @@ def check_format(source, _build):
 
 
 def drop_rows(source):
-    """The lines of the table in docs/operations.md, out of dataplane/wire/drop.h."""
+    """Returns the lines that the table in docs/operations.md must have, made from dataplane/wire/drop.h."""
     pattern = re.compile(r'X\(k\w+,[\s\\]*"(\w+)",[\s\\]*((?:"[^"]*"[\s\\]*)+)\)')
     for name, meaning in pattern.findall(read(source, "dataplane/wire/drop.h")):
         yield name, "".join(re.findall(r'"([^"]*)"', meaning))
@@ -269,7 +269,7 @@ def check_drops(source, _build):
 
 
 def productions(text, start):
-    """The grammar in a text, without its remarks: what each line that begins so defines, name by name."""
+    """Returns the productions of the grammar in a text by name, without remarks. Lines of the grammar begin with `start`."""
     found = re.findall(rf"^{start}([a-z][a-z0-9-]*) += ([^;\n]*)", text, re.MULTILINE)
     return [(name, " ".join(definition.split())) for name, definition in found]
 
@@ -303,7 +303,7 @@ def check_pictures(source, _build):
 
 
 def check_paths(source, _build):
-    """Every file that a document names is there: by its path from the top, or by enough of its end."""
+    """Every file that a document names exists. Documents name a file by its path from the top, or by enough of its end."""
     files = set(tracked(source))
     slashes = [(name, at) for name in files for at, letter in enumerate(name) if letter == "/"]
     known = files | {name[:at] for name, at in slashes}

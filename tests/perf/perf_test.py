@@ -1,4 +1,4 @@
-"""The perf scripts without a machine to measure: what is slower, what a page holds, what the search finds.
+"""Tests the perf scripts on figures that are made up: what is slower, what a page holds, and what the search finds.
 
 perf_test.py SOURCE_ROOT [TEST…]
 """
@@ -18,7 +18,7 @@ from report import compare_text, measures, page, systems  # noqa: E402
 
 
 def report(seal=100.0, spread=0.02, factor=1.9, rates=(90e3, 100e3, 110e3), trips=(80.0, 90.0), cpu="A CPU", quick=False):
-    """Figures made up for the test."""
+    """Returns a report with figures that are made up."""
     figure = measures.figure
     trip = {"p50": figure(trips, "us", "lower"), "p99": figure([2 * t for t in trips], "us", "lower"), "lost": 0, "count": 2,
             "distribution": [[80.0, 50], [90.0, 40], [500.0, 10]]}  # fmt: skip
@@ -44,7 +44,7 @@ def report(seal=100.0, spread=0.02, factor=1.9, rates=(90e3, 100e3, 110e3), trip
 
 class DiffTest(unittest.TestCase):
     def diff(self, before, after, *arguments):
-        """perf/diff's exit status and what it printed."""
+        """Runs perf/diff. Returns its exit status and what it printed."""
         with tempfile.TemporaryDirectory() as folder:
             files = [Path(folder) / name for name in ("a.json", "b.json")]
             for file, its in zip(files, (before, after)):
@@ -126,7 +126,7 @@ class PageTest(unittest.TestCase):
 
 class SearchTest(unittest.TestCase):
     class Bench(measures.Bench):
-        """A system that carries so much and no more, from a generator that sends so much and no more."""
+        """A system that carries a limited rate, behind a generator that sends at a limited rate."""
 
         def __init__(self, capacity, limit, hiccups=0):
             super().__init__(None, None, None, False)

@@ -1,8 +1,7 @@
-"""Somebody on the wire: bad_input.py SECONDS INTERFACE…
+"""Plays an attacker on the wire: bad_input.py SECONDS INTERFACE…
 
-Catches what passes at the interfaces of M, and sends to whoever it went to copies of it, changed and unchanged, and noise:
-to the nodes as frames that look like the caught ones, to the map (which lives in M) as datagrams of its own. Prints how many
-it sent of each sort.
+Catches what passes at the interfaces of M. To each receiver it sends changed and unchanged copies, and noise. The nodes get
+frames that look like the caught ones; the map, which runs in M, gets datagrams. Prints how many it sent of each sort.
 """
 
 import collections
@@ -25,7 +24,7 @@ def sealed_header(index, counter):
 
 
 def bad_datagrams(good):
-    """What an attacker makes of a good datagram: (sort, datagram)."""
+    """Yields what an attacker makes of a good datagram, as (sort, datagram)."""
     yield "replayed", good
     yield "truncated", good[: random.randrange(len(good))]
     yield "tag changed", good[:-1] + bytes([good[-1] ^ 1])

@@ -1,7 +1,7 @@
-"""What a listener on the wire learns: secrecy.py SECONDS PAYLOAD_SIZE SECRET… -- INTERFACE…
+"""Plays a listener on the wire: secrecy.py SECONDS PAYLOAD_SIZE SECRET… -- INTERFACE…
 
-Catches WARP's datagrams at the interfaces for so long, and fails when one of them shows a secret (text, or base64 whose
-octets are secret too), or when payloads of that size did not pass with at most 36 bytes around them.
+Catches WARP's datagrams at the interfaces for SECONDS. Fails if one of them shows a secret (a text, or base64 whose octets
+are secret, too), or if no payloads of PAYLOAD_SIZE passed with at most 36 bytes around them.
 """
 
 import base64

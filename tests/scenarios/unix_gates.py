@@ -1,4 +1,4 @@
-"""Applications at Unix gates. Each ends with status 0 when all went as it should.
+"""Applications at Unix gates. Each ends with status 0 if everything went as it should.
 
 unix_gates.py echo TYPE GATE OWN          answers every payload, from the socket OWN; reconnects when the gate went away
 unix_gates.py ask TYPE GATE OWN SIZE...   sends payloads of these sizes, some of each, and awaits their answers
@@ -16,7 +16,7 @@ FLOOD = b"x" * 1000
 
 
 def connect(kind, gate, own=None):
-    """A socket that is connected to the gate, however long that takes."""
+    """Returns a socket that is connected to the gate, however long that takes."""
     while True:
         app = socket.socket(socket.AF_UNIX, TYPES[kind])
         if own and kind == "datagram":

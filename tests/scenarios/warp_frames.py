@@ -1,4 +1,4 @@
-"""WARP's datagrams as Ethernet frames: caught at an interface, taken apart, changed, put together again. IPv4 only."""
+"""WARP's datagrams as Ethernet frames (IPv4 only). Scripts catch them at an interface, change them and send them again."""
 
 import socket
 import struct
@@ -16,7 +16,7 @@ UDP_SEGMENTS = 5
 
 
 class Frame:
-    """A caught frame that carries a WARP datagram, and on which interface, in which direction."""
+    """A caught frame that carries a WARP datagram, with its interface and direction."""
 
     def __init__(self, interface, outgoing, octets):
         self.interface = interface
@@ -33,7 +33,7 @@ class Frame:
         return socket.inet_ntoa(self.octets[30:34])
 
     def with_datagram(self, datagram):
-        """The same addresses around other contents; lengths and the IP checksum are right."""
+        """Returns a frame with the same addresses around another datagram. Its lengths and IP checksum are right."""
         ethernet, ip, udp = self.octets[:14], bytearray(self.octets[14:34]), bytearray(self.octets[34:42])
         struct.pack_into("!H", ip, 2, 28 + len(datagram))
         struct.pack_into("!H", ip, 10, 0)
@@ -42,7 +42,7 @@ class Frame:
         return bytes(ethernet + ip + udp + datagram)
 
     def reflected(self):
-        """The frame as if its receiver had sent it back: addresses of all layers exchanged."""
+        """Returns the frame as if its receiver had sent it back, with the addresses of all layers exchanged."""
         o = self.octets
         return o[6:12] + o[0:6] + o[12:26] + o[30:34] + o[26:30] + o[36:38] + o[34:36] + o[38:]
 
@@ -67,7 +67,7 @@ def send(interface, octets):
 
 
 def catch(interface):
-    """The WARP frames that wait at an interface, those that travel joined one by one."""
+    """Returns the WARP frames that wait at an interface. Joined frames are returned one by one."""
     while True:
         try:
             octets, address = interface.recvfrom(OFFLOAD.size + 65536)

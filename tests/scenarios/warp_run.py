@@ -1,7 +1,7 @@
 """An application that knows nothing of `warp run`: warp_run.py KIND GATE COUNT WARPD
 
-Sends COUNT payloads (0: until an error) into the gate, a blocking send each. For every 50th, WARPD (a process id) stands still
-for 20 ms: a send that returns meanwhile is early. Prints one JSON object.
+Sends COUNT payloads (0: until an error) into the gate with blocking sends. For every 50th payload it stops the process WARPD
+for 20 ms; a send that returns meanwhile is early. Prints one JSON object.
 """
 
 import errno

@@ -1,6 +1,6 @@
-"""tools/setup with an apt-get, a meson and a ninja of the test's: setup_test.py SOURCE
+"""Runs tools/setup with an apt-get, a meson and a ninja that the test makes: setup_test.py SOURCE
 
-What it says when packages cannot be installed, and what it builds.
+Checks what tools/setup says when packages cannot be installed, and what it builds.
 """
 
 import os

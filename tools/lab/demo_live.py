@@ -1,7 +1,8 @@
-"""The live part of tools/demo, inside its laboratory: sends, cuts and restores links, and shows what every path does.
+"""The live part of tools/demo. It sends, cuts and restores links, and shows what every path does.
 
-Paths are those of site A: its own links wan0 and wan1, each to the three endpoints of site B. The application at A sends
-numbered payloads into A's gate; the one at B answers each; a payload counts as delivered when its answer is back.
+It runs inside the laboratory of tools/demo. The paths that it shows are those of site A, from each of the links wan0 and
+wan1 to each of the three endpoints of site B. The application at A sends numbered payloads into A's gate, and the one at B
+answers each. A payload counts as delivered when its answer is back.
 """
 
 import argparse
@@ -52,23 +53,23 @@ class Laboratory:
 
 
 def plan(seconds):
-    """The steps: (seconds since the step before, verb, link). A step that puts something back is followed by a wait until
-    every path carries payloads again (`all`)."""
-    if seconds < 12:  # two groups: first all but one path, then the other two links
+    """Yields the steps: (seconds since the step before, verb, link). After a step that puts something back, the step `all`
+    waits until every path carries payloads again."""
+    if seconds < 12:  # too short for each link in turn, so links are cut in two groups
         step = (seconds - 3.5) / 5
         yield from ((0.5, "cut", "a0"), (step, "cut", "b0"), (step, "black_hole", "b1"))
         yield from ((step, "restore", link) for link in ("b1", "b0", "a0"))
         yield from ((0, "all", ""), (0.1, "cut", "a1"), (0, "cut", "b2"), (step, "restore", "b2"), (0, "restore", "a1"))
         yield (0, "all", "")
         return
-    # About 0.7 s for a link to be in use again, eight times; what is left is shared by eight cuts and the height.
+    # Eight times a link needs about 0.7 s to be in use again. The cuts share the time that is left.
     dwell = (seconds - 2 - 8 * 0.7) / 10
     yield (1, "all", "")
-    for link in LINKS:  # one after the other, the last without a sign at any interface
+    for link in LINKS:  # one after the other; b2 is a black hole, which no interface shows
         yield (0, "black_hole" if link == "b2" else "cut", link)
         yield (dwell, "restore", link)
         yield (0, "all", "")
-    for link in ("a1", "b1", "b2"):  # down to one path
+    for link in ("a1", "b1", "b2"):  # until one path is left
         yield (dwell / 2, "cut", link)
     yield (2 * dwell, "restore", "b2")
     for link in ("b1", "a1"):
@@ -77,7 +78,7 @@ def plan(seconds):
 
 
 class Screen:
-    """A table that is drawn over itself on a terminal, and repeated now and then elsewhere."""
+    """A table. A terminal draws it over itself; any other output repeats it now and then."""
 
     def __init__(self):
         self.tty = sys.stdout.isatty()
@@ -102,7 +103,7 @@ class Screen:
 
 
 def table(status, laboratory, elapsed, seconds):
-    """What the screen shows of A's status."""
+    """Returns the text that the screen shows of A's status."""
     links = "  ".join(f"{link} {state}" for link, state in laboratory.state.items())
     tunnel = status["tunnels"][0]
     lines = [
@@ -131,16 +132,16 @@ class Demo:
         self.options = options
         self.laboratory = Laboratory()
         self.screen = Screen()
-        self.paths = self.fewest = len(all_paths(self.status()))  # later the map may take back what is down
+        self.paths = self.fewest = len(all_paths(self.status()))  # read now, because later the map may withdraw what is down
         self.slowest_return = 0.0
         self.was_cut = set()
 
     def status(self, socket=None):
-        """What `warp status --json` prints, without a process for each look: several a second are taken."""
+        """Returns what `warp status --json` prints. It is read several times a second, so no process is started for it."""
         return read_status(socket or self.options.socket_a)
 
     def arrivals(self):
-        """By path of either side: how many payloads and copies came by it; None while it is not active."""
+        """Returns, for each path of either side, how many payloads and copies came by it; None while it is not active."""
         return {
             (socket, path["port"], path["endpoint"]):
                 path["first"] + path["duplicates"] if path["state"] == "active" else None
@@ -149,14 +150,14 @@ class Demo:
         }
 
     def idle_paths(self, before):
-        """The paths that are not active, or have brought no more than probes since `before`: a path may be called
-        active for a while after it was cut, so what arrives is the proof."""
+        """Returns the paths that are not active, or have brought no more than probes since `before`. A path stays active for a
+        while after it was cut, so only arrivals prove that it works."""
         enough = max(2, self.options.rate // 50)
         now = self.arrivals()
         return [path for path, count in now.items() if count is None or count < (before.get(path) or 0) + enough]
 
     def run(self):
-        """Sends for the whole time, and meanwhile walks through the plan. The gauge's result."""
+        """Sends for the whole time and meanwhile follows the plan. Returns the gauge's result."""
         options = self.options
         output = os.path.join(options.directory, "demo.json")
         command = ["ip", "netns", "exec", "A", options.warp, "gauge", "tx", "--to", "127.0.0.1:9000", "--await-echo"]

@@ -1,6 +1,6 @@
-"""A slow link: lab_delay.py INTERFACE INTERFACE MILLISECONDS
+"""Plays a slow link: lab_delay.py INTERFACE INTERFACE MILLISECONDS
 
-Passes every frame from either interface to the other, each so much later. Good for some thousand frames a second.
+Passes every frame from either interface to the other, after this delay. It keeps up with some thousand frames a second.
 """
 
 import collections
@@ -11,14 +11,14 @@ import time
 
 ALL_PROTOCOLS = 3
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
-LARGEST = 10 + 65536  # a frame, joined ones included, behind what PACKET_VNET_HDR says of it
+LARGEST = 10 + 65536  # a frame, which may be joined, behind its PACKET_VNET_HDR header
 
 
 def open_interface(name):
-    # A protocol number of 0 until everything is set: nothing is queued before bind.
+    # With protocol number 0 nothing is queued before bind, when everything is set.
     interface = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     interface.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-    interface.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)  # what arrives joined leaves joined
+    interface.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)  # so that a joined frame leaves joined
     interface.bind((name, ALL_PROTOCOLS))
     interface.setblocking(False)
     return interface
@@ -28,7 +28,7 @@ def main():
     near, far = open_interface(sys.argv[1]), open_interface(sys.argv[2])
     delay = float(sys.argv[3]) / 1000
     other = {near: far, far: near}
-    waiting = collections.deque()  # (when, interface, frame), in order: the delay is the same for all
+    waiting = collections.deque()  # (when, interface, frame); in order, since the delay is the same for all
     while True:
         timeout = max(0, waiting[0][0] - time.monotonic()) if waiting else None
         for ready in select.select([near, far], [], [], timeout)[0]:
@@ -41,7 +41,7 @@ def main():
             _, interface, frame = waiting.popleft()
             try:
                 interface.send(frame)
-            except OSError:  # it is down: the frame is lost, as on any link
+            except OSError:  # the interface is down, and the frame is lost as on any link
                 pass
 
 

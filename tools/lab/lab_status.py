@@ -1,7 +1,7 @@
 """Waits until an expression over the status of a daemon is true: lab_status.py SOCKET EXPRESSION SECONDS
 
-Prints the value and exits 0, or, when the time is up, says what the status was and exits 1. The expression is Python and
-sees `status` (the parsed object), and the functions below.
+Prints the value and exits with 0. If the time is up first, it prints the status and exits with 1. The expression is
+Python; it may use `status` (the parsed object) and the functions below.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 
 
 def read_status(path):
-    """The object that the daemon behind this control socket writes."""
+    """Returns the object that the daemon behind this control socket writes."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5)
         connection.connect(path)
@@ -22,10 +22,10 @@ def read_status(path):
 
 
 def names(status):
-    """What an expression may use."""
+    """Returns the names that an expression may use."""
 
     def paths(port=None, to=""):
-        """All paths of all peers, or those of one port, or to endpoints that begin so."""
+        """Returns the paths of all peers; with `port` those of one port, with `to` those to endpoints that begin so."""
         return [
             path
             for peer in status.get("peers", [])
@@ -34,11 +34,11 @@ def names(status):
         ]
 
     def active(port=None, to=""):
-        """How many paths carry payloads."""
+        """Counts the paths that carry payloads."""
         return sum(path["state"] == "active" for path in paths(port, to))
 
     def drop(name):
-        """How often this was the reason for a drop."""
+        """Counts the drops of this name."""
         return status["drops"].get(name, 0)
 
     def path(port, to):

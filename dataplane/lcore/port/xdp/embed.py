@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns a file into a C++ header with its bytes: embed.py INPUT OUTPUT NAME."""
+"""Writes a C++ header that holds the bytes of a file as the array NAME: embed.py INPUT OUTPUT NAME."""
 import sys
 
 source, target, name = sys.argv[1:]
