@@ -1,4 +1,4 @@
-// A node for benchmarks: real ports, workers turned by the benchmark, a peer that is only a table.
+// A node for benchmarks. It has real ports, the benchmark turns its workers, and its peer exists only in a table.
 #ifndef WARP_PERF_BENCH_NODE_H_
 #define WARP_PERF_BENCH_NODE_H_
 
@@ -19,25 +19,25 @@ SessionPair MakeSessions(wire::Cipher cipher);
 class BenchNode {
  public:
   struct Options {
-    std::vector<std::string> devices;        // a port each
-    size_t remotes = 1;                      // endpoints of the peer; every path is active
-    std::shared_ptr<wire::Session> session;  // to send with, and to receive
+    std::vector<std::string> devices;  // each makes a port
+    size_t remotes = 1;                // how many endpoints the peer has; every path is active
+    std::shared_ptr<wire::Session> session;  // sends and receives
     wire::EngineKind engine = wire::EngineKind::kAuto;
     uint16_t workers = 1;  // port i belongs to worker i % workers
     uint16_t max_mtu = 1500;
-    size_t receive_only = 0;  // over so many of the first ports no copies are sent
+    size_t receive_only = 0;  // no copies are sent over so many of the first ports
   };
   explicit BenchNode(const Options& options);
 
   lcore::DpdkDataplane& plane() { return *plane_; }
   lcore::Worker& worker(wire::WorkerId id = 0) { return plane_->worker(id); }
-  // Puts payloads of these sizes (inner header included) into the worker's ring; each asks for its completion.
+  // Puts payloads of these sizes (inner header included) into the worker's ring. Each asks for its completion.
   void Submit(std::span<const uint16_t> sizes, wire::WorkerId home = 0);
-  // Takes what came back to control: completions, opened packets. Returns how many of both.
+  // Takes what came back to control: completions and opened packets. Returns how many of both.
   size_t Drain();
-  // A frame as the peer's endpoint `remote` sends it to a port.
+  // Returns the header of a frame that the peer's endpoint `remote` sends to a port.
   wire::FrameTemplate FrameFrom(size_t remote, size_t port = 0) const;
-  // What EAL must set aside for a node with these options.
+  // Returns the memory, in MiB, that EAL must set aside for a node with these options.
   static uint32_t MemoryMib();
 
   static constexpr wire::PeerId kPeer = 0;

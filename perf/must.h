@@ -1,4 +1,4 @@
-// For programs that have no use for an error but to say it.
+// For programs that can do nothing about an error but report it and end.
 #ifndef WARP_PERF_MUST_H_
 #define WARP_PERF_MUST_H_
 

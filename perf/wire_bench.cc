@@ -1,6 +1,6 @@
-// What costs a node something now and then, and engine_bench therefore does not see: keys, handshakes, fragments,
-// addresses, the map's messages, the look for work; and steps of the packet path that it sees only in sum. See
-// README.md.
+// Measures what costs a node something only now and then, which engine_bench does not see: keys, handshakes, fragments,
+// addresses, the map's messages, and the look for work. It also measures steps of the packet path that engine_bench
+// sees only in sum. See README.md.
 #include <benchmark/benchmark.h>
 #include <sodium.h>
 
@@ -47,7 +47,7 @@ void X25519SharedSecret(State& state) {
 }
 BENCHMARK(X25519SharedSecret);
 
-// Both sides' parts, with the payloads that WARP sends along.
+// Plays both sides of a handshake, with the payloads that WARP sends along.
 class Handshake {
  public:
   wire::NoiseInitiator MakeInitiator() const {
@@ -78,7 +78,7 @@ class Handshake {
   const std::vector<uint8_t> prologue_ = wire::HandshakePrologue(wire::Role::kPeer);
 };
 
-// Both sides, one after the other.
+// Runs both sides, one after the other.
 void NoiseHandshake(State& state) {
   const Handshake handshake;
   for (auto _ : state) {
@@ -88,7 +88,7 @@ void NoiseHandshake(State& state) {
 }
 BENCHMARK(NoiseHandshake);
 
-// What an initiation with a right mac1 costs whoever gets it.
+// An initiation with a right mac1 costs this much at whoever gets it.
 void NoiseResponderAlone(State& state) {
   const Handshake handshake;
   wire::NoiseInitiator initiator = handshake.MakeInitiator();
@@ -106,7 +106,7 @@ std::vector<uint8_t> AnInitiation(const wire::MacKey& mac_key) {
   return datagram;
 }
 
-// What one with a wrong mac1 costs.
+// An initiation with a wrong mac1 costs this much.
 void VerifyMac1(State& state) {
   const wire::MacKey key = wire::Mac1Key(wire::SecretKey::Generate().Public());
   const std::vector<uint8_t> datagram = AnInitiation(key);
@@ -126,7 +126,7 @@ void ClassifyInitiation(State& state) {
 }
 BENCHMARK(ClassifyInitiation);
 
-// The outer header of what is sealed, then the inner one of a payload.
+// Reads the outer header of a sealed datagram, and then the inner header of its payload.
 void ClassifySealed(State& state) {
   std::vector<uint8_t> datagram(1456), plaintext(1424);
   wire::WriteDataHeader({.receiver_index = 7, .counter = 1}, datagram.data());
@@ -142,7 +142,7 @@ void ClassifySealed(State& state) {
 }
 BENCHMARK(ClassifySealed);
 
-// A payload of 4,000 bytes that was cut in three, from its first fragment until it is whole.
+// Reassembles a payload of 4,000 bytes that was cut in three, from its first fragment until it is whole.
 void ReassembleThree(State& state) {
   const std::vector<uint8_t> payload(4000, 'x');
   const wire::FragmentPlan plan = *wire::PlanFragments(payload.size(), 1404);
@@ -203,7 +203,7 @@ void MapRegisterDecode(State& state) {
 }
 BENCHMARK(MapRegisterDecode);
 
-// Node 0, connected with so many others.
+// Returns node 0, connected with `peers` others.
 std::unique_ptr<protocol::VirtualNet> Star(int peers) {
   auto net = std::make_unique<protocol::VirtualNet>(
       protocol::NetOptions{.ports = std::vector<int>(static_cast<size_t>(peers) + 1, 1)});
@@ -219,7 +219,7 @@ std::unique_ptr<protocol::VirtualNet> Star(int peers) {
   return net;
 }
 
-// What control does at the end of each turn, with nothing due.
+// Does what control does at the end of each turn, while nothing is due.
 void NodeLook(State& state) {
   const auto net = Star(static_cast<int>(state.range(0)));
   protocol::Node& node = net->node(0);
@@ -231,7 +231,7 @@ void NodeLook(State& state) {
 }
 BENCHMARK(NodeLook)->Arg(1)->Arg(200)->Iterations(20000);
 
-// All its timers, called when nothing, or little, is due.
+// Calls all timers of the node, while nothing or little is due.
 void NodeHandleTimeout(State& state) {
   const auto net = Star(static_cast<int>(state.range(0)));
   for (auto _ : state) net->node(0).HandleTimeout(net->now());

@@ -15,7 +15,7 @@ constexpr uint32_t kHeaderSize = 16;
 constexpr uint32_t kTagSize = 16;
 constexpr std::array<uint8_t, 32> kKey = {1, 2, 3};
 
-// 32 zero bits and the counter; written by one store, since the library reads it by one load.
+// The nonce: 32 zero bits and the counter. The library reads it with one load, so it is written with one store.
 typedef uint64_t NonceWords __attribute__((vector_size(16)));
 NonceWords NonceOf(uint64_t counter) { return NonceWords{counter << 32, counter >> 32}; }
 
@@ -25,7 +25,7 @@ NonceWords NonceOf(uint64_t counter) { return NonceWords{counter << 32, counter 
 
 struct BareCipher::State {
   IMB_MGR* manager = alloc_mb_mgr(0);
-  alignas(64) gcm_key_data key;  // the library demands 16, without saying so
+  alignas(64) gcm_key_data key;  // the library requires an alignment of 16 without documenting it
   alignas(64) gcm_context_data context;
 };
 

@@ -1,4 +1,4 @@
-// AES-256-GCM as the library itself gives it, without engine and jobs: one call for each packet of a burst. Sealing and
+// AES-256-GCM directly from the library, without engine and jobs. One call serves each packet of a burst. Sealing and
 // opening cannot be faster than this.
 #ifndef WARP_PERF_ENGINE_BARE_CIPHER_H_
 #define WARP_PERF_ENGINE_BARE_CIPHER_H_
@@ -13,11 +13,11 @@ class BareCipher {
  public:
   BareCipher();
   ~BareCipher();
-  // `header`: 16 bytes of associated data, the text behind them, room for the tag at its end.
+  // `header` points to 16 bytes of associated data. The text follows, and then room for the tag.
   void Seal(uint8_t* header, uint32_t text_size, uint64_t counter);
   void Open(uint8_t* header, uint32_t text_size, uint64_t counter);
-  static std::string
-  LibraryVersion();  // empty where the build has no ipsec-mb, and libsodium takes its place
+  // Empty if the build has no ipsec-mb and libsodium takes its place.
+  static std::string LibraryVersion();
 
  private:
   struct State;

@@ -1,4 +1,4 @@
-// Measures the packet path beside its bare parts. README.md explains the output.
+// Measures the packet path and, beside it, its bare parts. README.md explains the output.
 #include <rte_version.h>
 #include <sched.h>
 #include <sys/utsname.h>
@@ -56,7 +56,7 @@ Json Machine(bool hugepages, size_t cpus) {
           {"tsc_ghz", 1 / NsPerCycle()}};
 }
 
-// Uses hugepages where they were asked for, or where nothing was asked and enough are free.
+// Uses hugepages if they were asked for, or if nothing was asked and enough are free.
 absl::StatusOr<bool> StartEal(bool want_huge, bool no_huge, int second_cpu) {
   lcore::EalOptions options = {.memory_mib = BenchNode::MemoryMib()};
   if (second_cpu >= 0) options.worker_cpus = {second_cpu};
@@ -95,7 +95,7 @@ int Run(int argc, char** argv) {
     std::cerr << hugepages.status() << "\n";
     return 1;
   }
-  PinTo(cpus.back());  // not the first, which serves most interrupts
+  PinTo(cpus.back());  // the last CPU, because the first one serves most interrupts
 
   Json results = Json::object();
   MeasureSending(effort, &results);

@@ -9,7 +9,7 @@ namespace {
 
 double Rounded(double value, double scale = 100) { return std::round(value * scale) / scale; }
 
-// The time that each stage spends on a payload, in ns.
+// Returns the time that each stage spends on a payload, in ns.
 Json MeasureStages(const EngineCase& measured, size_t rounds) {
   using lcore::Stage;
   lcore::StageClock& clock = *measured.stages;

@@ -1,4 +1,4 @@
-// The bulk ciphers of every engine, sealing in bursts of 32.
+// Measures the bulk ciphers of every engine, which seal bursts of 32.
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -55,7 +55,7 @@ class EngineCipher {
 };
 
 #ifdef WARP_HAVE_LIBCRYPTO
-// OpenSSL in the fast way: one context keeps its key schedule, and only the nonce is set anew for each packet.
+// OpenSSL in its fast way: one context keeps the key schedule, and only the nonce is set for each packet.
 class OpensslCipher {
  public:
   OpensslCipher(wire::Cipher cipher, uint32_t size) : size_(size) {
@@ -107,7 +107,7 @@ void MeasureCiphers(const Effort& effort, Json* results) {
         EngineCipher sealing(engine->get(), cipher, size);
         (*results)[name] = Measure({.whole = [&] { return sealing.Sample(); }}, effort.rounds);
       }
-      // DPDK's software drivers show what its interface to a device costs.
+      // DPDK's software drivers show what DPDK's interface to a device costs.
       for (const char* driver : {"crypto_aesni_gcm", "crypto_aesni_mb"}) {
         const std::string name = absl::StrCat("cipher_cryptodev_", driver + 7, suffix);
         if (!effort.Wants(name)) continue;

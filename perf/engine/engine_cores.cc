@@ -1,5 +1,5 @@
-// Measures what a second core brings: a node with two ports and 2 x 2 paths, in both directions, turned by one worker
-// or by two.
+// Measures what a second core brings. A node with two ports and 2 x 2 paths works in both directions, turned by one
+// worker or by two.
 #include <rte_launch.h>
 
 #include <atomic>
@@ -18,16 +18,17 @@ using wire::WorkerId;
 
 constexpr size_t kPorts = 2;
 constexpr size_t kRemotes = 2;
-constexpr uint16_t kPayloads = 1024;  // each way
+constexpr uint16_t kPayloads = 1024;  // in each direction
 constexpr uint16_t kSize = 1420;
-constexpr size_t kGroup = 128;  // counters by which one port is ahead of the other
+constexpr size_t kGroup = 128;  // so many counters of one port are ahead of the other port
 
 enum class Arrival {
-  kSkewed,    // of every two groups of payloads one is first by port 0, the other by port 1
+  // Payloads come in groups; every second group arrives first at port 0, the others at port 1.
+  kSkewed,
   kLockstep,  // both ports receive the same copies at the same moment
 };
 
-// The order in which a port receives the copies of the payloads: their indices, each as often as there are remotes.
+// Returns the order in which a port receives the copies of the payloads, as indices. Each occurs once for each remote.
 std::vector<uint16_t> OrderOf(size_t port, Arrival arrival) {
   std::vector<uint16_t> order;
   if (arrival == Arrival::kLockstep) {
@@ -44,7 +45,7 @@ std::vector<uint16_t> OrderOf(size_t port, Arrival arrival) {
   return order;
 }
 
-// DPDK has no port that receives from a ring and throws away what it sends, so a worker has one of each.
+// DPDK has no port that both receives from a ring and discards what it sends. So each worker has one port of each kind.
 class Node {
  public:
   Node(std::span<FrameSource> sources, uint16_t workers, Arrival arrival)
@@ -61,7 +62,7 @@ class Node {
     for (size_t port = 0; port < kPorts; ++port) order_[port] = OrderOf(port, arrival);
   }
 
-  // Cycles for each payload (one in and one out).
+  // Returns the cycles for each payload (one in and one out).
   double Sample() {
     Prepare();
     begin_.store(0);
@@ -92,7 +93,7 @@ class Node {
     begin_.compare_exchange_strong(none, Cycles());
     lcore::Worker& worker = node_.worker(id);
     uint64_t end = 0;
-    // Legs from the other worker may still come while it works.
+    // Legs of the other worker may still arrive while that worker works.
     while (ready_.load(std::memory_order_relaxed) < 2u * workers_) {
       if (worker.RunOnce() > 0) {
         end = 0;
@@ -128,8 +129,8 @@ class Node {
     }
     const std::vector<uint16_t> sizes(kPayloads / workers_, kSize);
     for (WorkerId id = 0; id < workers_; ++id) node_.Submit(sizes, id);
-    // Both workers begin with packets in the shared cache alone, as after DMA. Otherwise the core that has just
-    // prepared them would find them in its own cache, and the other core would have to fetch them from there.
+    // Both workers must begin with packets that only the shared cache holds, as after DMA. Otherwise the core that has
+    // prepared the packets finds them in its own cache, and the other core must fetch them from there.
     for (size_t i = 0; i < evictor_.size(); i += 64)
       evictor_[i] = static_cast<uint8_t>(evictor_[i] + 1);
   }
@@ -141,18 +142,19 @@ class Node {
   const std::unique_ptr<wire::AeadEngine> engine_ = *wire::MakeEngine(wire::EngineKind::kAuto);
   const std::vector<uint8_t> payload_ = std::vector<uint8_t>(kSize);
   std::array<std::vector<uint16_t>, kPorts> order_;
-  std::vector<uint8_t> evictor_ = std::vector<uint8_t>(4 << 20);  // more than a core's own caches
+  // Larger than the caches of a core.
+  std::vector<uint8_t> evictor_ = std::vector<uint8_t>(4 << 20);
   std::atomic<uint32_t> ready_{0};
   std::atomic<uint64_t> begin_{0};
   std::array<std::atomic<uint64_t>, 2> end_{};
   std::array<bool, 2> done_{};
 };
 
-// The cipher alone, on one core and on two, shows what the machine gives: two CPUs of a virtual machine may be two
-// threads of one core.
+// Two CPUs of a virtual machine may be two threads of one core. The cipher alone, on one core and on two, shows what
+// the machine gives.
 class BareCores {
  public:
-  // Cycles for each payload.
+  // Returns the cycles for each payload.
   double Sample(size_t cores) {
     cores_ = cores;
     ready_.store(0);
@@ -195,7 +197,7 @@ Json Compare(std::span<FrameSource> sources, Arrival arrival, size_t rounds) {
   for (size_t round = 0; round < rounds; ++round) {
     for (uint16_t workers = 1; workers <= 2; ++workers) {
       Node node(sources, workers, arrival);
-      node.Sample();  // warm
+      node.Sample();  // the first sample warms the caches
       for (int i = 0; i < 4; ++i) {
         const uint64_t before = node.opened_twice();
         cycles[workers - 1].Add(node.Sample());

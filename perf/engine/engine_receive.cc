@@ -1,4 +1,4 @@
-// Measures the way in: first copies from a port to control's ring, and later copies from a port to their end.
+// Measures the way in: of first copies from a port to control's ring, and of later copies from a port to their end.
 #include <rte_ethdev.h>
 
 #include "absl/strings/str_cat.h"

@@ -1,4 +1,4 @@
-// Measures the way out, from control's ring to null ports, and the parts that it is made of.
+// Measures the way out, from control's ring to null ports, and the parts of which it consists.
 #include <rte_mbuf.h>
 
 #include "absl/strings/str_cat.h"
@@ -59,7 +59,7 @@ class SendCase {
     return PerPayload(begin, end);
   }
 
-  // Headers with references, or linear copies, and the driver's part, which frees each.
+  // Measures headers with references, or linear copies, and the driver's part, which frees each.
   double Copies() {
     Allocate();
     const uint64_t begin = Cycles();
@@ -80,7 +80,7 @@ class SendCase {
     return PerPayload(begin, end);
   }
 
-  // The worker's ends of two rings: payloads from control, completions to it.
+  // Measures the worker's ends of two rings: payloads come from control, and completions go to it.
   double Rings() {
     for (rte_mbuf*& payload : payloads_) payload_ring_.Push(payload);
     const uint64_t begin = Cycles();

@@ -1,5 +1,5 @@
-// Measures the replay window under several threads that look at and claim the same counters, as the packet path does:
-// what each thread pays for a counter.
+// Measures the replay window under several threads that look at and claim the same counters, as the packet path does.
+// The result is what each thread pays for a counter.
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
@@ -42,7 +42,7 @@ uint64_t ClaimAll(ReplayWindow* window, uint64_t first) {
   return ours;
 }
 
-// CPU time for each counter, as the mean over the threads.
+// Returns the CPU time for each counter, as the mean over the threads.
 double Sample(size_t threads, const std::vector<int>& cpus, ReplayWindow* window, uint64_t first) {
   std::atomic<size_t> ready{0};
   std::atomic<uint64_t> claimed{0};

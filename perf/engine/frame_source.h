@@ -1,4 +1,4 @@
-// A port that receives the frames which the benchmark puts into its ring.
+// A port that receives the frames that the benchmark puts into its ring.
 #ifndef WARP_PERF_ENGINE_FRAME_SOURCE_H_
 #define WARP_PERF_ENGINE_FRAME_SOURCE_H_
 
@@ -11,13 +11,13 @@
 
 namespace warp::perf {
 
-// Make few of these, since DPDK has few device numbers and gives none back.
+// DPDK has few device numbers and gives none back, so make few of these.
 class FrameSource {
  public:
   FrameSource();
   const std::string& device() const { return device_; }
-  // A datagram (header, text, room for a tag) behind the frame header of `remote`, in a buffer of the port's own pool.
-  // `seal` is called with the datagram's first byte. The caller may still change it, then Put.
+  // Makes a frame in a buffer of the port's own pool: the frame header of `remote`, and behind it a datagram (header,
+  // text, room for a tag). The caller fills the datagram, and then calls Put.
   static rte_mbuf* MakeFrame(BenchNode& node, size_t port, size_t remote, uint16_t datagram_size);
   static uint8_t* DatagramOf(rte_mbuf* frame) {
     return rte_pktmbuf_mtod_offset(frame, uint8_t*, wire::kFrameHeaderSizeV4);

@@ -17,13 +17,13 @@ namespace warp::perf {
 namespace {
 
 constexpr size_t kBatch = 32;
-constexpr int kPatienceMs = 20;  // how soon a thread sees that it is to stop
+constexpr int kPatienceMs = 20;  // the time after which a thread sees that it must stop
 
 uint64_t Nanoseconds() { return static_cast<uint64_t>(os::Now().time_since_epoch().count()); }
 
 size_t SegmentsFor(size_t size) { return std::min<size_t>(kBatch, 65000 / size); }
 
-// Sends as many payloads of `size` as `data` holds, in one call.
+// Sends, with one call, as many payloads of `size` as `data` holds.
 bool SendSegments(int fd, const std::vector<uint8_t>& data, size_t size) {
   iovec vector = {const_cast<uint8_t*>(data.data()), data.size()};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {};
@@ -41,7 +41,7 @@ bool SendSegments(int fd, const std::vector<uint8_t>& data, size_t size) {
   return sendmsg(fd, &message, 0) >= 0;
 }
 
-// How many payloads a receive with UDP_GRO brought.
+// Returns how many payloads a receive with UDP_GRO brought.
 uint64_t SegmentsOf(const msghdr& message, size_t bytes) {
   msghdr copy = message;
   for (cmsghdr* c = CMSG_FIRSTHDR(&copy); c != nullptr; c = CMSG_NXTHDR(&copy, c)) {
@@ -83,8 +83,8 @@ void AppSender::Run(Batching batching, int cpu) {
                                       : send(fd.get(), payload_.data(), size, MSG_NOSIGNAL) >= 0;
       if (taken) {
         sent_.fetch_add(segments, std::memory_order_relaxed);
-      } else if (errno ==
-                 EAGAIN) {  // a Unix gate held the sender back for as long as the socket waits
+        // A Unix gate has held the sender back for the socket's time-out.
+      } else if (errno == EAGAIN) {
         if (stop_) return;
       }
     }
@@ -169,7 +169,8 @@ std::vector<uint64_t> ProbeLatency(const AppSockets& sockets, size_t size, size_
         if (poll(&ready, 1, 1000) <= 0) break;
         continue;
       }
-      if (std::memcmp(payload.data(), received.data(), sizeof(i)) != 0) continue;  // a late one
+      // This payload is a late one.
+      if (std::memcmp(payload.data(), received.data(), sizeof(i)) != 0) continue;
       times.push_back(Nanoseconds() - start);
       break;
     }

@@ -1,5 +1,5 @@
 // The applications at a benchmark's gates: a sender, a receiver and a prober of latency. Each is a thread pinned to a
-// given CPU, and uses sockets as any program would.
+// given CPU. They use sockets as any program would.
 #ifndef WARP_PERF_GATE_GATE_APP_H_
 #define WARP_PERF_GATE_GATE_APP_H_
 
@@ -16,7 +16,7 @@ namespace warp::perf {
 // How a program moves datagrams: one with each call, or in batches of equal size (UDP_SEGMENT out, UDP_GRO in).
 enum class Batching : uint8_t { kPlain, kSegments };
 
-// The sockets of one application, one at each end of each tunnel. The caller made and connected them.
+// The sockets of one application, with one at each end of each tunnel. The caller makes and connects them.
 struct AppSockets {
   std::vector<os::UniqueFd> near;  // sends
   std::vector<os::UniqueFd> far;   // receives
@@ -41,7 +41,7 @@ class AppSender {
 // Sends `count` payloads over the sockets in turn, and returns.
 void SendRound(const AppSockets& sockets, size_t size, Batching batching, size_t count, int cpu);
 
-// Receives whatever comes, until it is destroyed.
+// Receives whatever arrives, until it is destroyed.
 class AppReceiver {
  public:
   AppReceiver(const AppSockets& sockets, Batching batching, int cpu);
@@ -57,12 +57,12 @@ class AppReceiver {
   std::thread thread_;
 };
 
-// Sends a payload at the near end of the first tunnel and waits for it at the far end, `count` times, `interval_us`
-// apart (0: back to back). Returns the times, in ns, of those that arrived within a second.
+// Sends a payload at the near end of the first tunnel and waits for it at the far end. Does so `count` times, at
+// intervals of `interval_us` (0: back to back). Returns the times, in ns, of the payloads that arrived within a second.
 std::vector<uint64_t> ProbeLatency(const AppSockets& sockets, size_t size, size_t count,
                                    uint64_t interval_us, int cpu);
 
-void PinThisThread(int cpu);  // -1: nothing
+void PinThisThread(int cpu);  // -1 pins it nowhere
 
 }  // namespace warp::perf
 

@@ -1,5 +1,5 @@
-// Measures gates from application to far application, through real sockets and in-process ports. README.md says how to
-// read the figures.
+// Measures gates from application to far application, through real sockets and ports within the process. README.md says
+// how to read the figures.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ struct Case {
   size_t tunnels = 1;
   size_t size = 1400;
   Batching out = Batching::kPlain, in = Batching::kPlain;
-  uint32_t queue = 0;  // of a Unix gate; 0: a loopback gate
+  uint32_t queue = 0;  // the length of a Unix gate's queue; 0: a loopback gate
 };
 
 constexpr const char* kColumns[] = {"offered_kpps",   "delivered_kpps",        "gbps",
@@ -71,7 +71,7 @@ os::UniqueFd BoundUdp() {
 AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
   AppSockets sockets;
   std::vector<config::GateConfig> near(tunnels), far(tunnels);
-  std::vector<os::UniqueFd> places;  // keep the gates' addresses apart until all are chosen
+  std::vector<os::UniqueFd> places;  // hold the gates' addresses until all are chosen
   for (size_t i = 0; i < tunnels; ++i) {
     const wire::Endpoint near_gate = Loopback(places.emplace_back(BoundUdp()));
     const wire::Endpoint far_gate = Loopback(places.emplace_back(BoundUdp()));
@@ -89,7 +89,7 @@ AppSockets OpenLoopback(GatePair& pair, size_t tunnels) {
   return sockets;
 }
 
-// Owns the files of Unix sockets and removes them.
+// Holds the files of Unix sockets, and removes them.
 class SocketDirectory {
  public:
   SocketDirectory() {
@@ -126,8 +126,8 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
       MustBeOk(absl::UnavailableError("cannot bind a Unix socket"));
   }
   pair.Open(near, far);
-  const timeval patience{.tv_sec = 0,
-                         .tv_usec = 20000};  // how soon a sender sees that it is to stop
+  // How soon a sender sees that it must stop.
+  const timeval patience{.tv_sec = 0, .tv_usec = 20000};
   for (size_t i = 0; i < tunnels; ++i) {
     os::UniqueFd& sender = sockets.near.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_un gate = UnixAddress(files.Path("near", i));
@@ -138,7 +138,7 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
   return sockets;
 }
 
-// Runs one second of a case, in the control thread.
+// Runs a case for `seconds` in the control thread.
 void MeasureOnce(GatePair& pair, const Settings& settings, const Case& test, double seconds,
                  std::map<std::string, std::vector<double>>* samples) {
   const SocketDirectory files;
@@ -176,9 +176,9 @@ void MeasureOnce(GatePair& pair, const Settings& settings, const Case& test, dou
   add("control_in_ns", static_cast<double>(pair.cost().in - cost.in) / std::max(in, 1.0));
 }
 
-// Measures what the control thread spends on a payload where it never waits for one: again and again, `kRound`
-// payloads wait in the gate's socket, are taken, and come out at the other end. The application and the worker do
-// their part meanwhile, on the other CPU.
+// Measures what the control thread spends on a payload if it never waits for one. Again and again, `kRound` payloads
+// wait in the gate's socket, are taken, and come out at the other end. Meanwhile the application and the worker do
+// their part on the other CPU.
 void MeasureRounds(GatePair& pair, const Settings& settings, const Case& test, size_t rounds,
                    std::map<std::string, std::vector<double>>* samples) {
   constexpr size_t kRound = 1024;
@@ -187,7 +187,7 @@ void MeasureRounds(GatePair& pair, const Settings& settings, const Case& test, s
   ControlCost before = pair.cost();
   uint64_t from = pair.from_app(), to = pair.to_app();
   for (size_t round = 0; round < rounds; ++round) {
-    if (round == rounds / 8) {  // warm
+    if (round == rounds / 8) {  // the rounds until now have warmed the caches
       before = pair.cost();
       from = pair.from_app();
       to = pair.to_app();

@@ -101,7 +101,7 @@ void GatePair::TurnUntil(absl::FunctionRef<bool()> done) {
   }
 }
 
-// As control/daemon/turn.cc does.
+// Sleeps as the control thread does in control/daemon/turn.cc.
 void GatePair::Sleep() {
   constexpr wire::Duration kMost = std::chrono::milliseconds(10);
   if (!spin_.over(loop_->now())) {
@@ -121,7 +121,7 @@ void GatePair::Sleep() {
   spin_.Slept(loop_->ReadClock() - begin);
 }
 
-// A stage that finds nothing to do is not counted, because an empty look is the price of polling and not of a payload.
+// An empty look is the price of polling, not of a payload. So a stage that finds nothing to do is not counted.
 size_t GatePair::TurnOnce() {
   loop_->BeginTurn();
   const size_t turned = dataplane_->TurnInlineWorker();

@@ -1,6 +1,6 @@
-// Two nodes' traffic in one process, for measuring gates: real gates with real sockets at both ends, the traffic part
-// of the control thread's turn, a dataplane with one worker, and two lab ports joined by a ring, so that no network
-// is the limit. Handshakes, paths and everything else that moves no payload are left out.
+// The traffic of two nodes in one process, for measuring gates. It has real gates with real sockets at both ends, the
+// traffic part of the control thread's turn, and a dataplane with one worker. A ring joins two lab ports, so that no
+// network is the limit. Handshakes, paths and everything else that moves no payload are left out.
 //
 //   app ─► gate 0..n-1 (site A) ─► control ─► worker: seal ─ring─ open ─► control ─► gate (site B) ─► app
 #ifndef WARP_PERF_GATE_GATE_PAIR_H_
@@ -21,10 +21,10 @@
 
 namespace warp::perf {
 
-// What the control thread spent in stages that had something to do, ns.
+// The time, in ns, that the control thread spent in stages that had something to do.
 struct ControlCost {
   uint64_t out = 0;          // from gates to the worker's ring
-  uint64_t completions = 0;  // reports
+  uint64_t completions = 0;  // reports of the workers
   uint64_t in = 0;           // from the worker's ring to gates
 };
 
@@ -34,10 +34,11 @@ class GatePair {
     int control_cpu = 0;
     int worker_cpu = 1;
     lcore::Polling polling = lcore::Polling::kAdaptive;
-    bool inline_worker = false;  // the control thread does its part: no worker_cpu
-    bool spin = false;           // the control thread never sleeps
+    // The control thread does the worker's part, and worker_cpu is unused.
+    bool inline_worker = false;
+    bool spin = false;  // the control thread never sleeps
   };
-  // Initialises EAL, which can be done once in a process. Exits with a sentence where that fails.
+  // Initialises EAL, which is possible once in a process. Exits with a sentence if that fails.
   explicit GatePair(const Options& options);
   ~GatePair();
 
@@ -46,13 +47,13 @@ class GatePair {
             const std::vector<config::GateConfig>& far);
   void Close();
 
-  // Turns the control thread's loop, in the calling thread, until `done`.
+  // Turns the control thread's loop in the calling thread, until `done`.
   void TurnUntil(absl::FunctionRef<bool()> done);
 
   const ControlCost& cost() const { return cost_; }
   uint64_t from_app() const;  // payloads that site A's gates took
   uint64_t to_app() const;    // payloads that site B's gates delivered
-  uint64_t drops() const;     // by tunnels and gates
+  uint64_t drops() const;     // counted by tunnels and gates
 
  private:
   size_t TurnOnce();

@@ -8,14 +8,14 @@
 
 namespace warp::tools {
 
-// A new private key. Warns when stdout is a file that others may read, which warpd would refuse.
+// Writes a new private key. Warns when stdout is a file that others may read, which warpd would refuse.
 int RunKeygen();
-// The public key of the private key on stdin.
+// Writes the public key of the private key on stdin.
 int RunPubkey();
 
 struct CheckOptions {
   std::string file;
-  bool map = false;      // a configuration of warp-map; else the keys in it decide
+  bool map = false;      // the file configures warp-map; otherwise its keys decide
   bool no_keys = false;  // do not read the key files it names
 };
 // Writes one line "FILE:LINE: KEY: what is wrong" to stderr for each mistake.
@@ -41,7 +41,7 @@ struct RunOptions {
   std::string socket = "/run/warp/warpd.sock";
   std::vector<std::string> command;
 };
-// Runs a command whose blocking sends into the gate return once the payload was sent (run.h); its exit status.
+// Runs a command whose blocking sends into the gate return once the payload was sent (run.h). Returns its exit status.
 int RunRun(const RunOptions& options);
 
 }  // namespace warp::tools

@@ -8,8 +8,8 @@
 
 namespace warp::tools {
 
-// Connects to the control socket at `path` and returns what the daemon writes until it closes: at most 16 MiB, within 5
-// s. Unavailable, with one sentence, if none answers.
+// Connects to the control socket at `path`. Returns what the daemon writes until it closes, at most 16 MiB and within 5
+// s. The error is Unavailable, with one sentence, if no daemon answers.
 absl::StatusOr<std::string> FetchStatus(const std::string& path);
 
 }  // namespace warp::tools

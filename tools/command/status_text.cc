@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 
 constexpr char kNothing[] = "-";
 
-// The member, or null: for objects that lack it, and for what is no object.
+// Returns the member, or null if the object lacks it or `json` is not an object.
 const Json& At(const Json& json, const char* key) {
   static const Json* const null = new Json();
   const auto found = json.find(key);

@@ -1,4 +1,4 @@
-// What a daemon's status says, for a human.
+// Formats a daemon's status for a human.
 #ifndef WARP_TOOLS_COMMAND_STATUS_TEXT_H_
 #define WARP_TOOLS_COMMAND_STATUS_TEXT_H_
 

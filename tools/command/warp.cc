@@ -212,7 +212,8 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    // CLI11's way to end for --help as well as for mistakes, of which each has another number: ours is 1.
+    // CLI11 ends in this way for --help and for mistakes. It numbers the mistakes; `warp` exits with 1 for each of
+    // them.
     return app.exit(e) == 0 ? 0 : 1;
   }
   return result;

@@ -1,4 +1,4 @@
-// The gauge: numbered datagrams out, numbered datagrams in, and what became of them.
+// The gauge sends numbered datagrams, receives them, and reports what became of them.
 //
 // Each Run… returns what it measured when its time is up or when `stop` (a signalfd or eventfd) becomes readable. A run
 // that is connected to a seqpacket gate also returns when the gate closes. An error is one sentence about an address
@@ -19,7 +19,7 @@ namespace warp::tools {
 struct GaugeTxOptions {
   GaugeAddress to;
   std::optional<GaugeAddress> bind;
-  double rate = 1000;       // a second; 0: as fast as it goes
+  double rate = 1000;       // datagrams a second; 0: as fast as possible
   size_t size = 1200;       // bytes, kGaugeHeaderSize..kMaxGaugeSize
   double seconds = 10;      // 0: until stopped
   bool await_echo = false;  // count what comes back, and the time it took
@@ -27,7 +27,8 @@ struct GaugeTxOptions {
   double drain = 1;         // seconds to wait for the last echoes
   double interval = 0;      // seconds between progress lines; 0: none
   bool spin = false;  // with one_by_one: look again and again for what comes back, never sleep
-  bool one_by_one = false;    // the next only when the last came back, or is lost; `rate` at most
+  // Sends the next datagram only when the last one came back or is lost, at `rate` at most.
+  bool one_by_one = false;
   bool distribution = false;  // all latencies in the report's JSON
 };
 absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop);
@@ -35,8 +36,8 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop);
 // Where payloads come from: a socket of the gauge's own, or a connection to a gate.
 struct GaugeRxOptions {
   GaugeAddress listen;
-  bool connect = false;  // to `listen`, a gate
-  double seconds = 0;    // 0: until it was idle
+  bool connect = false;  // connects to `listen`, which is a gate
+  double seconds = 0;    // 0: until nothing has arrived for `idle`
   double idle = 2;       // seconds without an arrival, after the first
   uint64_t expect = 0;   // how many the sender sends; 0: the highest number that arrived tells
   double interval = 0;
@@ -47,7 +48,7 @@ absl::StatusOr<GaugeReport> RunGaugeRx(const GaugeRxOptions& options, int stop);
 
 struct GaugeEchoOptions {
   GaugeAddress listen;
-  bool connect = false;  // likewise
+  bool connect = false;  // connects to `listen`, which is a gate
   double seconds = 0;    // 0: until stopped
   bool spin = false;     // never sleep
 };

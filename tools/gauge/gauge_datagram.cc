@@ -23,7 +23,7 @@ struct Header {
 };
 static_assert(sizeof(Header) == kGaugeHeaderSize);
 
-// One step of the generator SplitMix64: every bit of the input changes half of the output.
+// One step of the generator SplitMix64. Every bit of the input changes about half of the output's bits.
 uint64_t Mix(uint64_t x) {
   x += 0x9e3779b97f4a7c15;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
@@ -35,8 +35,8 @@ uint64_t SeedOf(const GaugeStamp& stamp, size_t size) {
   return Mix(Mix(Mix(Mix(stamp.run) ^ stamp.sequence) ^ stamp.sent_at) ^ size);
 }
 
-// The pattern's 64-bit words are a constant step apart, so that no two of a datagram are the same. Each takes one
-// addition, because a slow gauge would measure itself.
+// The pattern's 64-bit words are a constant step apart, so no two words of a datagram are the same. A slow gauge would
+// measure itself, so each word takes only one addition.
 constexpr uint64_t kStep = 0x9e3779b97f4a7c15;
 
 void WritePattern(uint64_t seed, std::span<uint8_t> to) {

@@ -1,4 +1,4 @@
-// What the gauge sends: a datagram that says which one it is, when it left, and whether it arrived unharmed.
+// The datagram of the gauge. It says which one it is, when it left, and whether it arrived unharmed.
 //
 //   offset size (little endian)
 //    0      8   "WARPgage"
@@ -32,8 +32,8 @@ void WriteGauge(const GaugeStamp& stamp, std::span<uint8_t> datagram);
 
 enum class GaugeVerdict : uint8_t {
   kGood,
-  kForeign,  // not the gauge's at all
-  kCorrupt,  // the gauge's, changed or cut
+  kForeign,  // not a datagram of the gauge
+  kCorrupt,  // a datagram of the gauge that was changed or cut
 };
 GaugeVerdict ReadGauge(std::span<const uint8_t> datagram, GaugeStamp& stamp);
 

@@ -13,19 +13,19 @@ class GaugePacer {
   static constexpr uint64_t kMaxBatch = 8;
   static constexpr uint64_t kMaxDebt = 100'000'000;  // ns
 
-  // `rate` in datagrams a second; 0: always due, in full batches.
+  // `rate` is in datagrams a second. With 0 datagrams are always due, in full batches.
   GaugePacer(double rate, uint64_t start);
 
-  // How many to send at `now`, 0..kMaxBatch; they count as sent.
+  // Returns how many datagrams to send at `now`, 0..kMaxBatch. They count as sent.
   uint64_t Take(uint64_t now);
-  // Take gives nothing before this time.
+  // Returns the time before which Take gives nothing.
   uint64_t next() const;
 
  private:
   const uint64_t start_;
-  const double interval_;    // ns; 0 without pacing
-  double due_ = 0;           // of the next datagram, since start_
-  uint64_t not_before_ = 0;  // what catching up allows, since start_
+  const double interval_;    // in ns; 0 without pacing
+  double due_ = 0;           // when the next datagram is due, since start_
+  uint64_t not_before_ = 0;  // catching up allows nothing before this, since start_
 };
 
 }  // namespace warp::tools

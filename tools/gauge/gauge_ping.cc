@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kPatience = 1'000'000'000;  // ns
 
-// Waits by one call without any set-up, because whatever is done here is added to every round trip.
+// Whatever is done while waiting adds to every round trip. So this waits with one call, without any set-up.
 class Waiter {
  public:
   Waiter(int socket, int stop, bool spin)
@@ -24,7 +24,7 @@ class Waiter {
                 pollfd{.fd = stop, .events = POLLIN, .revents = 0}},
         spin_(spin) {}
 
-  // Waits until the socket is readable, the run is stopped, or `deadline` has come. When spinning it only looks.
+  // Waits until the socket is readable, the run is stopped, or `deadline` has come. When it spins it only looks.
   void Wait(uint64_t deadline) {
     timespec left{};
     if (spin_) {
@@ -46,7 +46,7 @@ class Waiter {
 
 GaugeReport PingOneByOne(const GaugeTxOptions& options, const GaugeSocket& socket, GaugeTally tally,
                          int stop) {
-  ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // ns, for the waiting between two
+  ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // in ns, for the time between two datagrams
   GaugeReport report{.mode = GaugeReport::Mode::kTx, .distribution = options.distribution};
   std::vector<uint8_t> datagram(options.size);
   std::vector<uint8_t> buffer(kMaxGaugeSize + 1);

@@ -1,4 +1,4 @@
-// A gauge with one datagram under way at a time, so that it measures nothing but its round trip.
+// A gauge that has one datagram under way at a time, so that it measures only the round trip.
 #ifndef WARP_TOOLS_GAUGE_GAUGE_PING_H_
 #define WARP_TOOLS_GAUGE_GAUGE_PING_H_
 
@@ -9,8 +9,8 @@
 namespace warp::tools {
 
 // Runs until `options.seconds` are over or `stop` is readable. The next datagram leaves when the last one came back, or
-// did not within kPatience and counts as lost, and not before options.rate (0: no limit) allows it. Of the other
-// options it reads size, seconds, spin and distribution.
+// counts as lost because it did not within kPatience. options.rate may delay it further (0: no limit). The other
+// options that count are size, seconds, spin and distribution.
 GaugeReport PingOneByOne(const GaugeTxOptions& options, const GaugeSocket& socket, GaugeTally tally,
                          int stop);
 

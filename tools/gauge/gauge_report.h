@@ -29,9 +29,9 @@ struct GaugeReport {
 // members. With `distribution`: "latencies":[[µs at most, how many],…]. With a timeline: "timeline":{"first_ns":…
 // (CLOCK_MONOTONIC of the first arrival),"interval_ms":…,"arrivals":[…]}.
 std::string ReportJson(const GaugeReport& report);
-// A few lines.
+// Returns a few lines of text.
 std::string ReportText(const GaugeReport& report);
-// A line while it runs.
+// Returns one line of progress.
 std::string ProgressText(const GaugeReport& report);
 
 }  // namespace warp::tools

@@ -21,9 +21,9 @@
 namespace warp::tools {
 namespace {
 
-constexpr uint64_t kLongestSleep = 50'000'000;  // ns: how soon Stop is seen
-constexpr unsigned long kTimerSlack =
-    1000;  // ns; the default of 50 us would be a quarter of 5 kpps
+constexpr uint64_t kLongestSleep = 50'000'000;  // in ns; within this time Stop is seen
+// In ns. The default of 50 us would be a quarter of the interval at 5,000 packets a second.
+constexpr unsigned long kTimerSlack = 1000;
 
 // The sender stays awake for waits up to this long. A sleep takes at least as long, and with eight datagrams for each
 // sleep the sender would be the limit of what it measures.
@@ -91,8 +91,8 @@ void GaugeSender::SendBatch(size_t count, uint64_t end) {
   std::array<iovec, GaugePacer::kMaxBatch> vectors{};
   std::array<mmsghdr, GaugePacer::kMaxBatch> messages{};
   size_t done = 0;
-  const size_t at_once =
-      waits_ ? 1 : count;  // each is to bear the time at which its own send began
+  // Each datagram must bear the time at which its own send began.
+  const size_t at_once = waits_ ? 1 : count;
   bool refused = false;
   while (done < count) {
     const uint64_t now = MonotonicNow();
@@ -113,7 +113,8 @@ void GaugeSender::SendBatch(size_t count, uint64_t end) {
     }
     if (errno == EAGAIN && (stop_ || MonotonicNow() >= end)) return;
     if (errno == EINTR || errno == EAGAIN) continue;
-    // A connected socket reports here what became of an earlier datagram (ECONNREFUSED), once; this one was not tried.
+    // A connected socket reports here, once, that an earlier datagram was refused (ECONNREFUSED). This datagram was not
+    // tried yet.
     if (std::exchange(refused, true)) break;
   }
   errors_ += count - done;

@@ -24,7 +24,7 @@ absl::Status Failed(absl::string_view what, const GaugeAddress& where) {
   return os::ErrnoStatus(errno, "cannot ", what, " ", where.ToString());
 }
 
-// bind or connect, with an address of either kind.
+// Calls bind or connect with an address of either kind.
 int Call(int (*call)(int, const sockaddr*, socklen_t), int fd, const GaugeAddress& address) {
   if (address.is_unix()) {
     const os::UnixAddress unix_address = os::UnixAddress::Of(address.path()).value();
@@ -34,7 +34,7 @@ int Call(int (*call)(int, const sockaddr*, socklen_t), int fd, const GaugeAddres
   return call(fd, ip_address.get(), ip_address.size());
 }
 
-// A name that no other gauge has.
+// Returns a name that no other gauge has.
 GaugeAddress OwnPath() {
   static std::atomic<unsigned> sockets = 0;
   return {GaugeAddress::Kind::kDatagram,
@@ -143,7 +143,7 @@ size_t ReceiveBatch::Return(int fd, size_t count) {
   while (at < count) {
     const int sent = sendmmsg(fd, &messages_[at], static_cast<unsigned>(count - at), 0);
     if (sent < 0 && errno == EINTR) continue;
-    // The first of the rest was refused and is passed over.
+    // The first of the remaining datagrams was refused, so it is skipped.
     at += sent > 0 ? static_cast<size_t>(sent) : 1;
     taken += sent > 0 ? static_cast<size_t>(sent) : 0;
   }

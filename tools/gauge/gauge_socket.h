@@ -27,10 +27,11 @@ uint64_t MonotonicNow();
 
 class GaugeSocket {
  public:
-  // Bound to `local`, open to all senders: UDP, or a Unix datagram socket, whose file it makes and removes.
+  // Opens a socket bound to `local` that receives from everybody: UDP, or a Unix datagram socket, whose file it makes
+  // and removes.
   static absl::StatusOr<GaugeSocket> Listen(const GaugeAddress& local);
-  // A connected socket: it receives from `remote` alone, and the kernel tells it when nobody listens there. A Unix
-  // datagram socket gets a path of its own where `local` names none, so that it can be answered.
+  // Opens a connected socket. It receives only from `remote`, and the kernel tells it when nobody listens there. A Unix
+  // datagram socket gets a path of its own unless `local` names one, so that it can be answered.
   static absl::StatusOr<GaugeSocket> Connect(const GaugeAddress& remote,
                                              const std::optional<GaugeAddress>& local);
 
@@ -39,10 +40,10 @@ class GaugeSocket {
   ~GaugeSocket();
 
   int fd() const { return fd_.get(); }
-  wire::Endpoint local() const;  // of UDP
-  // Datagrams that the kernel dropped because this program did not take them in time.
+  wire::Endpoint local() const;  // UDP only
+  // Counts datagrams that the kernel dropped because this program did not take them in time.
   uint64_t overruns() const;
-  // Whether the other end of a seqpacket connection is gone: then it stays readable, and empty.
+  // Returns whether the other end of a seqpacket connection is gone. Such a socket stays readable, and is empty.
   bool HungUp() const;
 
  private:
@@ -51,7 +52,7 @@ class GaugeSocket {
   absl::Status Bind(const GaugeAddress& local);
 
   os::UniqueFd fd_;
-  std::string file_;  // that it made
+  std::string file_;  // the socket file that it made
 };
 
 // Buffers for datagrams of any size, one batch at a time. Never waits.
@@ -61,13 +62,13 @@ class ReceiveBatch {
 
   ReceiveBatch();
 
-  // Takes what is there, at most kSize datagrams, and returns how many; 0 also when the kernel has only an error to
+  // Takes the datagrams that are there, at most kSize, and returns how many; 0 also if the kernel only has an error to
   // report. A closed connection gives empty datagrams without end; those at the end of a batch count as one.
   size_t Receive(int fd);
   std::span<const uint8_t> datagram(size_t i) const {
     return {buffers_.data() + i * kRoom, messages_[i].msg_len};
   }
-  // Sends the first `count` back to where they came from, unchanged; returns how many were taken. Waits for the socket.
+  // Sends the first `count` back to their senders, unchanged. Returns how many were taken. Waits for the socket.
   size_t Return(int fd, size_t count);
 
  private:

@@ -1,4 +1,4 @@
-// What became of the datagrams of one run, as a receiver sees it. There is no socket and no clock: `now` is a
+// Counts what became of the datagrams of one run, as a receiver sees it. It has no socket and no clock: `now` is a
 // parameter.
 #ifndef WARP_TOOLS_GAUGE_GAUGE_TALLY_H_
 #define WARP_TOOLS_GAUGE_GAUGE_TALLY_H_
@@ -21,35 +21,35 @@ class GaugeTally {
   // Intervals of the timeline beyond this are not kept.
   static constexpr size_t kMaxTimeline = 1 << 20;
 
-  // The first datagram says which run this is. A later one of another run starts the tally anew (Receive returns true
-  // then), and stragglers of the run before are stale.
+  // The first datagram says which run this is. A later datagram of another run starts the tally anew, and Receive then
+  // returns true. Late datagrams of the earlier run are stale.
   GaugeTally() = default;
-  // Counts one run alone; datagrams of others are stale.
+  // Counts only this run. Datagrams of other runs are stale.
   explicit GaugeTally(uint64_t run) : run_(run), fixed_(true) {}
 
-  // Counts arrivals by `interval` (ns) from the first one on, too.
+  // Also counts arrivals by intervals of `interval` (ns), from the first one on.
   void KeepTimeline(uint64_t interval) { interval_ = interval; }
 
-  // `now` in ns of CLOCK_MONOTONIC. True if the datagram began a new run.
+  // `now` is in ns of CLOCK_MONOTONIC. Returns true if the datagram began a new run.
   bool Receive(uint64_t now, std::span<const uint8_t> datagram);
 
-  // The sender has stopped at `now`. The time since the last arrival counts as a gap, and the time from here on does
-  // not.
+  // Tells that the sender has stopped at `now`. The time since the last arrival counts as a gap, and the time from here
+  // on does not.
   void SenderStopped(uint64_t now);
 
   std::optional<uint64_t> run() const { return run_; }
-  uint64_t received() const { return received_; }  // different ones
+  uint64_t received() const { return received_; }  // each datagram once
   uint64_t highest() const { return highest_; }    // 1 + the highest sequence; 0 before the first
   uint64_t duplicated() const { return duplicated_; }  // further copies
   uint64_t reordered() const { return reordered_; }    // arrived after one with a higher sequence
   uint64_t corrupt() const { return corrupt_; }
   uint64_t foreign() const { return foreign_; }  // not the gauge's
   uint64_t stale() const { return stale_; }      // of another run
-  // The longest time without an arrival between the first and the last, ns; duplicates are no arrivals.
+  // The longest time without an arrival between the first and the last one, in ns. Duplicates are not arrivals.
   uint64_t longest_gap() const { return longest_gap_; }
   std::optional<uint64_t> last_arrival() const { return last_arrival_; }
   const LatencyHistogram& latency() const { return latency_; }
-  // Of KeepTimeline: how many arrived in each interval; duplicates are no arrivals.
+  // With KeepTimeline: how many datagrams arrived in each interval. Duplicates are not arrivals.
   const std::vector<uint32_t>& timeline() const { return timeline_; }
   uint64_t interval() const { return interval_; }
   std::optional<uint64_t> first_arrival() const { return first_arrival_; }

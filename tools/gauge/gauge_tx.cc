@@ -24,7 +24,7 @@ uint64_t RandomRun() {
   return run;
 }
 
-// Takes what is there. False at the end of a closed connection.
+// Takes the datagrams that are there. Returns false at the end of a closed connection.
 bool ReceiveAll(const GaugeSocket& socket, ReceiveBatch& batch, GaugeTally& tally) {
   while (const size_t count = batch.Receive(socket.fd())) {
     const uint64_t now = MonotonicNow();
@@ -45,7 +45,7 @@ absl::Status WaitReady(const GaugeTxOptions& options, const GaugeSocket& socket,
     const uint64_t now = MonotonicNow();
     if (now >= end) break;
     WriteGauge({*echoes.run(), i, now}, datagram);
-    // Refusals are expected here, and no reason to stop.
+    // Refusals are expected here, and do not end the wait.
     [[maybe_unused]] const ssize_t sent = ::send(socket.fd(), datagram.data(), datagram.size(), 0);
     const uint64_t next = std::min(now + kKnock, end);
     while (MonotonicNow() < next) {
@@ -74,7 +74,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
   const uint64_t start = MonotonicNow();
   GaugeSender sender(socket->fd(), *tally.run(), options.rate, options.size, options.seconds);
   Ticker ticker(start, options.interval);
-  std::optional<uint64_t> stopped_at;  // the sender
+  std::optional<uint64_t> stopped_at;  // when the sender stopped
   const auto report = [&](uint64_t now) {
     GaugeReport result{.mode = GaugeReport::Mode::kTx,
                        .seconds = static_cast<double>(stopped_at.value_or(now) - start) / 1e9,
@@ -88,7 +88,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
     return result;
   };
 
-  // Receives while it sends, and then until the last echo came or the drain time is over.
+  // Receives while it sends, and then until the last echo has come or the drain time is over.
   int echoes = options.await_echo ? socket->fd() : -1;
   uint64_t drained = kNever;
   while (true) {
@@ -97,7 +97,7 @@ absl::StatusOr<GaugeReport> RunGaugeTx(const GaugeTxOptions& options, int stop) 
     if ((readable & 1) != 0 && !ReceiveAll(*socket, batch, tally)) echoes = -1;
     const uint64_t now = MonotonicNow();
     if ((readable & 2) != 0) {
-      // The descriptor stays readable, so that draining it would be a busy loop.
+      // The descriptor stays readable, so polling it again would be a busy loop.
       sender.Stop();
       stop = -1;
     }

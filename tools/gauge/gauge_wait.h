@@ -10,11 +10,11 @@ namespace warp::tools {
 
 inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
-// The moment `seconds` after `start` (ns); kNever for 0.
+// Returns the moment `seconds` after `start` (ns), or kNever for 0 seconds.
 uint64_t After(uint64_t start, double seconds);
 
-// Waits until one of the descriptors is readable (-1: none) or the clock reaches `deadline`; a bit for each readable
-// one, in their order.
+// Waits until one of the descriptors is readable (-1: none) or the clock reaches `deadline`. Returns a bit for each
+// readable descriptor, in their order.
 unsigned WaitReadable(std::initializer_list<int> fds, uint64_t deadline);
 
 // Lines of progress at even intervals.

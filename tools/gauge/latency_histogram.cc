@@ -31,7 +31,7 @@ std::vector<std::pair<uint64_t, uint64_t>> LatencyHistogram::Buckets() const {
   return filled;
 }
 
-// Below 2^(kSubBits+1) a bucket for each value; above, the highest bit and the kSubBits behind it choose.
+// Below 2^(kSubBits+1) each value has a bucket. Above, the highest bit and the kSubBits behind it choose the bucket.
 size_t LatencyHistogram::BucketOf(uint64_t value) {
   const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - kSubBits - 1);
   return (static_cast<size_t>(shift) << kSubBits) + static_cast<size_t>(value >> shift);

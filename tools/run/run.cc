@@ -40,7 +40,7 @@ void Tell(int front, News::Kind kind, int value) {
   [[maybe_unused]] const ssize_t written = write(front, &news, sizeof(news));
 }
 
-// Lets go of all descriptors and of the directory, so that nothing stays open or in use that the application gives up.
+// Gives up all descriptors and the directory, so that nothing that the application closes stays open or in use here.
 void LetGoOfSurroundings() {
   setsid();
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -49,7 +49,7 @@ void LetGoOfSurroundings() {
   [[maybe_unused]] const int changed = chdir("/");
 }
 
-// Reaps children. True once the application has ended; the front has been told how.
+// Reaps children. Returns true once the application has ended; the front then knows how.
 bool Reap(pid_t application, int front) {
   int status = 0;
   for (pid_t child; (child = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
@@ -58,14 +58,14 @@ bool Reap(pid_t application, int front) {
       Tell(front, News::Kind::kStopped, WSTOPSIG(status));
       continue;
     }
-    prctl(PR_SET_PDEATHSIG, 0);  // the front ends now; what the application left behind goes on
+    prctl(PR_SET_PDEATHSIG, 0);  // the front ends now, and what the application left behind goes on
     Tell(front, News::Kind::kEnded, ExitStatus(status));
     return true;
   }
   return false;
 }
 
-// The supervisor, from start to end. All signals are blocked.
+// Runs the supervisor from start to end. All signals are blocked.
 [[noreturn]] void Supervise(const std::string& gate_path, const std::vector<std::string>& command,
                             const InheritedSignals& signals, os::UniqueFd front) {
   absl::StatusOr<StartedApplication> application = StartApplication(command, signals);
@@ -73,7 +73,7 @@ bool Reap(pid_t application, int front) {
     Tell(front.get(), News::Kind::kEnded, Complain(application.status().message()));
     _exit(1);
   }
-  // Never destroyed: its threads end with the process.
+  // It is never destroyed, because its threads end only with the process.
   auto* supervisor = new RunSupervisor(std::move(application->listener), gate_path);
   supervisor->Start();
   Tell(front.get(), News::Kind::kStarted, application->pid);
@@ -95,10 +95,10 @@ bool Reap(pid_t application, int front) {
   _exit(0);
 }
 
-// A signal of the terminal goes to the whole group, so the application has it already. One that a process sends to us
-// is meant for the application.
+// A signal of the terminal goes to the whole process group, so the application has it already. A signal that a process
+// sends to this one is meant for the application.
 void PassOn(const signalfd_siginfo& signal, pid_t application) {
-  const bool from_process = signal.ssi_code <= 0;  // so SIGCHLD is not
+  const bool from_process = signal.ssi_code <= 0;  // which excludes SIGCHLD
   if (!from_process || signal.ssi_pid == static_cast<uint32_t>(application)) return;
   kill(application, static_cast<int>(signal.ssi_signo));
 }
@@ -141,7 +141,8 @@ int RunApplication(const std::string& gate_path, const std::vector<std::string>&
   const sigset_t all = os::AllSignals();
   InheritedSignals signals;
   signals.mask = os::BlockSignals(all);
-  struct sigaction wanted = {};  // a caller may ignore its children's ends: we must not
+  // The caller may ignore the ends of its children, which this program must see.
+  struct sigaction wanted = {};
   wanted.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &wanted, &signals.on_child);
   int ends[2];

@@ -1,11 +1,11 @@
-// `warp run`: an unmodified application whose blocking sends into a Unix gate return once the payload was sent.
+// `warp run` runs an unmodified application, whose blocking sends into a Unix gate return once the payload was sent.
 //
 //   warp run (front)      what the caller started: passes signals on, ends with the application's status
 //     └─ supervisor       in a session of its own: answers what the application's filter (run_filter.h) asks
 //          └─ APP         in the caller's session and process group, with its terminal, descriptors and directory
 //
-// Each ends the one below it when it is killed. A supervisor goes on while anything that the application started is
-// left.
+// Each process ends the one below it when it is killed. The supervisor runs until everything that the application has
+// started has ended.
 #ifndef WARP_TOOLS_RUN_RUN_H_
 #define WARP_TOOLS_RUN_RUN_H_
 
@@ -14,9 +14,9 @@
 
 namespace warp::tools {
 
-// Runs `command` (found by PATH, as a shell would) with the gate at `gate_path` (absolute). Returns the exit status:
-// the application's, or 128 + the signal that ended it; 127 or 126 if it cannot be found or executed; 1, after one
-// sentence on stderr, if sends cannot be supervised here.
+// Runs `command` (found by PATH, as a shell would) with the gate at `gate_path` (absolute). Returns the application's
+// exit status, or 128 plus the signal that ended it. Returns 127 or 126 if it cannot be found or executed, and 1, after
+// one sentence on stderr, if sends cannot be supervised here.
 int RunApplication(const std::string& gate_path, const std::vector<std::string>& command);
 
 }  // namespace warp::tools

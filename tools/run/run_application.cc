@@ -21,10 +21,10 @@
 namespace warp::tools {
 namespace {
 
-// How parent and child speak: once the filter is in place the child's calls wait for answers, so that it cannot send
-// anything.
+// Parent and child communicate through this memory. Once the filter is in place, the child's calls wait for answers, so
+// it cannot send anything.
 struct Shared {
-  std::atomic<uint32_t> listening = 0;  // the child's filter stands or failed
+  std::atomic<uint32_t> listening = 0;  // the child's filter is in place, or has failed
   std::atomic<uint32_t> released = 0;
   int listener = -1;  // the child's descriptor, or minus an errno
 };
@@ -76,7 +76,7 @@ absl::Status Impossible(int error) {
   }
 }
 
-// Takes over the listener, and looks into the child's memory for the first time.
+// Takes over the listener, and reads the child's memory for the first time.
 absl::StatusOr<os::UniqueFd> TakeListener(pid_t child, const Shared& shared) {
   if (shared.listener < 0) return Impossible(-shared.listener);
   const os::UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));

@@ -14,7 +14,7 @@
 
 namespace warp::tools {
 
-// State of the caller that the application is to find unchanged.
+// The state of the caller that the application must find unchanged.
 struct InheritedSignals {
   sigset_t mask;
   struct sigaction on_child;
@@ -25,7 +25,7 @@ struct StartedApplication {
   os::UniqueFd listener;                      // where its questions come
   std::atomic<uint32_t>* released = nullptr;  // in memory shared with it
 
-  // Until then it has not executed anything.
+  // Lets the application begin. Until then it has not executed anything.
   void Release();
 };
 

@@ -31,14 +31,14 @@ constexpr uint32_t Argument(unsigned i) {
   return static_cast<uint32_t>(offsetof(seccomp_data, args) + i * sizeof(uint64_t));
 }
 
-// A program, written from its end to its beginning: jumps lead forward and are relative.
+// Builds a filter program from its end to its beginning, because jumps are relative and lead forward.
 class Program {
  public:
   using Place = size_t;  // of an instruction, counted from the end
 
   Place Return(uint32_t what) { return Add(BPF_STMT(BPF_RET | BPF_K, what)); }
   Place Load(uint32_t offset) { return Add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)); }
-  // Jumps there if the loaded word is `value`; otherwise the next instruction follows.
+  // Jumps there if the loaded word is `value`. Otherwise the next instruction follows.
   Place IfEqual(uint32_t value, Place then) { return Add(Jump(BPF_JEQ, value, then)); }
   Place IfAny(uint32_t bits, Place then) { return Add(Jump(BPF_JSET, bits, then)); }
   Place Go(Place where) { return Add(BPF_STMT(BPF_JMP | BPF_JA, Distance(where))); }
@@ -59,7 +59,7 @@ class Program {
   std::vector<sock_filter> reversed_;
 };
 
-// True if writing to this descriptor can never be a send.
+// Returns true if writing to this descriptor can never be a send.
 bool IsNoSocket(int fd) {
   struct stat status;
   return ::fstat(fd, &status) == 0 && !S_ISSOCK(status.st_mode);
@@ -68,13 +68,13 @@ bool IsNoSocket(int fd) {
 std::vector<sock_filter> Filter() {
   Program program;
   const Program::Place allow = program.Return(SECCOMP_RET_ALLOW);
-  // Last the descriptor, for calls that may ask.
+  // The last part checks the descriptor, for calls that may ask.
   program.Return(SECCOMP_RET_USER_NOTIF);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (IsNoSocket(fd)) program.IfEqual(static_cast<uint32_t>(fd), allow);
   }
   const Program::Place descriptor = program.Load(Argument(0));
-  // Before it the flags, for calls that have some.
+  // The part before it checks the flags, for calls that have some.
   const auto flags = [&](unsigned argument) {
     program.Go(descriptor);
     program.IfAny(MSG_DONTWAIT, allow);
@@ -82,7 +82,7 @@ std::vector<sock_filter> Filter() {
   };
   const Program::Place third = flags(2);
   const Program::Place fourth = flags(3);
-  // Before that the number of the call.
+  // The part before that checks the number of the call.
   program.Return(SECCOMP_RET_ALLOW);
   program.IfEqual(__NR_sendmmsg, fourth);
   program.IfEqual(__NR_sendmsg, third);
@@ -90,7 +90,7 @@ std::vector<sock_filter> Filter() {
   program.IfEqual(__NR_writev, descriptor);
   program.IfEqual(__NR_write, descriptor);
   const Program::Place number = program.Load(offsetof(seccomp_data, nr));
-  // First the architecture, since numbers of calls mean something else on others.
+  // The first part checks the architecture, because other architectures number their calls differently.
   program.Return(SECCOMP_RET_ALLOW);
   program.IfEqual(kArchitecture, number);
   program.Load(offsetof(seccomp_data, arch));

@@ -1,4 +1,4 @@
-// What a call of the application sends: to whom, and which bytes.
+// Reads what a call of the application sends: to whom, and which bytes.
 #ifndef WARP_TOOLS_RUN_RUN_MESSAGE_H_
 #define WARP_TOOLS_RUN_RUN_MESSAGE_H_
 
@@ -22,11 +22,11 @@ struct RunMessage {
   size_t size() const;  // bytes of the payload; SIZE_MAX if that overflows
 };
 
-// The messages of the call, in their order. None if they cannot be read, or if the call sends nothing.
+// Returns the messages of the call, in their order. Returns none if they cannot be read, or if the call sends nothing.
 std::optional<std::vector<RunMessage>> ReadMessages(const Question& question);
-// Its flags; 0 where it has none.
+// Returns the flags of the call, or 0 if it has none.
 int FlagsOf(const Question& question);
-// Copies the payload. False if not all of it can be read.
+// Copies the payload. Returns false if not all of it can be read.
 bool ReadPayload(const Question& question, const RunMessage& message,
                  std::vector<uint8_t>& payload);
 

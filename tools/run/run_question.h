@@ -27,15 +27,15 @@ class Question {
   uint64_t argument(unsigned i) const { return asked_.data.args[i]; }
   pid_t thread() const { return static_cast<pid_t>(asked_.pid); }
 
-  // True if the thread still waits. If it does not it was killed, and its id may be another's.
+  // Returns true if the thread still waits. Otherwise it was killed, and its id may belong to another thread.
   bool Stands() const;
-  // Copies so many bytes from, or to, the address there. False if not all of it can be accessed.
+  // Copies `size` bytes from, or to, the address in the application. Returns false if not all of it can be accessed.
   bool Read(uint64_t from, void* to, size_t size) const;
   bool Write(uint64_t to, const void* from, size_t size) const;
 
-  // The answers, of which each question gets one: the kernel does what was asked for as if nobody had asked,
+  // Each question gets one answer. With Continue, the kernel does what was asked as if nobody had asked.
   void Continue() const;
-  // or the call returns this: a value, or minus an errno.
+  // With Return, the call returns this: a value, or minus an errno.
   void Return(int64_t result) const;
 
  private:
@@ -46,11 +46,12 @@ class Question {
   seccomp_notif asked_;
 };
 
-// What the descriptors of the application's threads are, for the threads that have asked. Each supervisor thread has
-// one.
+// Keeps handles of the application's threads that have asked, in order to take their descriptors. Each supervisor
+// thread has one such object.
 class ThreadHandles {
  public:
-  // The supervisor's own descriptor for what `fd` is in the asking thread; none if there is no such, or we may not.
+  // Returns the supervisor's own descriptor for `fd` of the asking thread. Returns none if there is no such descriptor,
+  // or if it may not be taken.
   std::optional<os::UniqueFd> Take(const Question& question, int fd);
 
  private:

@@ -1,4 +1,4 @@
-// Sends in the application's place.
+// Sends in place of the application.
 #ifndef WARP_TOOLS_RUN_RUN_SENDER_H_
 #define WARP_TOOLS_RUN_RUN_SENDER_H_
 
@@ -20,8 +20,8 @@
 
 namespace warp::tools {
 
-// Payloads of one socket go one after the other, however many threads and processes send through it. What the kernel
-// still holds is then always the last one. Any thread.
+// The payloads of one socket go one after the other, however many threads and processes send through it. So what the
+// kernel still holds is always the last payload. Any thread.
 class SocketTurns {
  public:
   // Waits for a socket's turn, and holds it as long as this object lives.
@@ -46,9 +46,10 @@ class SocketTurns {
 // Threads that wait in the kernel for room in a gate's queue; the kernel decides their order. Any thread.
 class RoomWaiters {
  public:
-  // sendmsg(2) that waits. EINTR also when the question no longer stands.
+  // Calls sendmsg(2), and waits. The result is EINTR also if the question no longer stands.
   ssize_t Send(int socket, const msghdr& message, int flags, const Question& question);
-  // Wakes those whose question no longer stands: their application was killed. False if nobody waits.
+  // Wakes the threads whose question no longer stands, because their application was killed. Returns false if nobody
+  // waits.
   bool LetGo();
   // Sets up the signal that wakes a thread. Call it once, before the first thread.
   static void PrepareSignal();
@@ -62,7 +63,7 @@ class RoomWaiters {
   std::vector<Waiter*> waiters_;
 };
 
-// What one supervisor thread needs to send and wait.
+// What one supervisor thread needs in order to send and to wait.
 class RunSender {
  public:
   RunSender(const RunGate& gate, RoomWaiters& room);
@@ -70,7 +71,7 @@ class RunSender {
   RunSender(const RunSender&) = delete;
   RunSender& operator=(const RunSender&) = delete;
 
-  // Sends as the kernel would; returns its result: bytes, or minus an errno.
+  // Sends as the kernel would. Returns the kernel's result: bytes, or minus an errno.
   int64_t Send(const Question& question, int socket, const os::UnixAddress& to,
                std::span<const uint8_t> payload, int flags);
   // Sends to the gate, and returns when the gate is done with the payload. ECONNREFUSED (seqpacket: ECONNRESET) if the
@@ -79,7 +80,8 @@ class RunSender {
                       std::span<const uint8_t> payload, int flags);
 
  private:
-  // Returns when nothing of what was sent through the socket is left unread; false if the question no longer stands.
+  // Returns true when nothing that was sent through the socket is left unread, or false if the question no longer
+  // stands.
   bool WaitUntilTaken(const Question& question, int socket);
   void LetGoOfPoll();
 

@@ -22,8 +22,8 @@ int Option(int socket, int name) {
   return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-// True if the supervisor can send the message in the application's name. It has neither the application's working
-// directory nor its descriptors.
+// Returns true if the supervisor can send the message in the application's name. It has neither the application's
+// working directory nor its descriptors.
 bool CanSendFor(const RunMessage& message) {
   const std::string path = message.to.path();
   return !message.ancillary && (message.to.size() == 0 || path.empty() || path.front() == '/');
@@ -47,7 +47,7 @@ void RunSupervisor::AddThread() {
   try {
     std::thread([this] { Serve(); }).detach();
   } catch (const std::system_error&) {
-    // There are no more threads to be had; questions wait for those that there are.
+    // No more threads can be made, so questions wait for the existing ones.
     --free_;
   }
 }
@@ -64,7 +64,7 @@ void RunSupervisor::Serve() {
       ++free_;
       continue;
     }
-    // The thread was killed meanwhile; or all of them are gone, which the main thread sees as well.
+    // The thread was killed meanwhile, or all threads are gone. The main thread sees the latter as well.
     pollfd listened{.fd = listener(), .events = POLLIN, .revents = 0};
     if (::poll(&listened, 1, -1) > 0 && (listened.revents & POLLHUP) != 0) return;
   }

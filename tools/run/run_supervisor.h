@@ -39,11 +39,11 @@ class RunSupervisor {
   void Serve();
   void AddThread();
   void Answer(const Question& question, ThreadHandles& handles, RunSender& sender);
-  // None if the socket's sends need no supervision, because it is no Unix socket of datagrams or packets or never
+  // Returns none if the socket's sends need no supervision: it is no Unix socket of datagrams or packets, or it never
   // waits.
   std::optional<Way> WayOf(const Question& question, int socket) const;
   bool IsForGate(const Question& question, const Way& way, const RunMessage& message) const;
-  // All messages, up to the first that fails; the call's result.
+  // Sends all messages, up to the first that fails. Returns the result of the call.
   int64_t SendAll(const Question& question, RunSender& sender, int socket, const Way& way,
                   const std::vector<RunMessage>& messages);
 

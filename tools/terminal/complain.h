@@ -1,4 +1,4 @@
-// How a command reports failure.
+// Reports the failure of a command.
 #ifndef WARP_TOOLS_TERMINAL_COMPLAIN_H_
 #define WARP_TOOLS_TERMINAL_COMPLAIN_H_
 
@@ -8,7 +8,7 @@
 
 namespace warp::tools {
 
-// "warp: WHAT" on stderr; returns the exit status.
+// Writes "warp: WHAT" to stderr. Returns the exit status.
 inline int Complain(absl::string_view what) {
   std::cerr << "warp: " << what << std::endl;
   return 1;

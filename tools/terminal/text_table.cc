@@ -7,7 +7,7 @@
 namespace warp::tools {
 namespace {
 
-// Counts characters: bytes that do not continue one.
+// Counts characters: all bytes but those that continue one.
 size_t WidthOf(absl::string_view text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));

@@ -1,4 +1,4 @@
-// Columns of text that line up.
+// Lays text out in aligned columns.
 #ifndef WARP_TOOLS_TERMINAL_TEXT_TABLE_H_
 #define WARP_TOOLS_TERMINAL_TEXT_TABLE_H_
 
@@ -11,14 +11,14 @@ namespace warp::tools {
 
 class TextTable {
  public:
-  // A header that begins with '>' stands above a column that is aligned to the right.
+  // A header that begins with '>' aligns its column to the right.
   explicit TextTable(std::vector<std::string> headers);
 
-  // Missing cells are empty; there may not be more than headers.
+  // Missing cells are empty. There may not be more cells than headers.
   void Add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
-  // Each line behind `indent`, without trailing spaces. Widths count characters of UTF-8.
+  // Puts `indent` before each line, and leaves no trailing spaces. Widths count characters of UTF-8.
   std::string ToString(absl::string_view indent = "") const;
 
  private:
