@@ -16,7 +16,7 @@
 namespace warp::config {
 
 struct MapConfig {
-  // At least one. The unspecified address of a family takes all of that family's.
+  // At least one address. The unspecified address of a family stands for all addresses of that family.
   std::vector<wire::Endpoint> listen = DefaultListen();
   std::string private_key_file;
   wire::SecretKey private_key;  // of that file; zero with KeyFiles::kIgnore

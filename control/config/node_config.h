@@ -46,7 +46,7 @@ struct NodeSection {
   uint16_t max_ports = 8;
   // Threads for the ports without a cpu. Unset: one for each, as far as there are CPUs.
   std::optional<uint16_t> workers;
-  // Of all workers. Unset: workers that own their CPU are busy, the others adaptive.
+  // How workers poll. Unset: workers that own their CPU are busy, and the others adaptive.
   std::optional<wire::Polling> polling;
   wire::EngineKind crypto = wire::EngineKind::kAuto;
   // DPDK's name of the device; set if and only if `crypto` is kCryptodev.
@@ -140,7 +140,7 @@ struct NodeConfig {
 absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path,
                                           KeyFiles key_files = KeyFiles::kRead);
 
-// The same for text in memory, which messages call `file`. Relative paths stay as they are.
+// Does the same for text in memory, which messages call `file`. Relative paths stay as they are.
 absl::StatusOr<NodeConfig> ParseNodeConfig(absl::string_view text, absl::string_view file,
                                            KeyFiles key_files = KeyFiles::kIgnore);
 

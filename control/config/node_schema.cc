@@ -16,7 +16,7 @@ constexpr size_t kMaxPorts = 64;
 constexpr size_t kMaxMaps = 8;
 constexpr size_t kMaxPeers = 1000;
 constexpr size_t kMaxTunnels = 4000;
-// As many as from any other source: see protocol::kMaxEndpoints.
+// Configuration may give as many endpoints as any other source: see protocol::kMaxEndpoints.
 constexpr size_t kMaxPeerEndpoints = 16;
 constexpr uint32_t kMinWindow = 1024;
 

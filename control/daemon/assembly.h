@@ -57,7 +57,7 @@ class Assembly {
  private:
   explicit Assembly(config::NodeConfig config);
 
-  // In this order.
+  // These open the parts, and are called in this order.
   absl::Status OpenLoop();
   absl::Status OpenClaims();
   absl::Status OpenKernel();

@@ -9,7 +9,7 @@
 namespace warp::control {
 namespace {
 
-// At shutdown: for the payloads that wait, and for the goodbyes to leave the ports' queues.
+// How long a shutdown waits for waiting payloads to be sent, and for the goodbyes to leave the ports' queues.
 constexpr wire::Duration kDrainTime = std::chrono::milliseconds(300);
 constexpr wire::Duration kGoodbyeTime = std::chrono::milliseconds(100);
 

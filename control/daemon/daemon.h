@@ -1,6 +1,6 @@
 // A running warpd: its parts (assembly.h), and the turns of the control thread that drive them (turn.h).
 //
-// What comes later has its room here: a reload compares two configurations and changes the parts of a running assembly.
+// A reload would have its place here: it compares two configurations and changes the parts of a running assembly.
 #ifndef WARP_CONTROL_DAEMON_DAEMON_H_
 #define WARP_CONTROL_DAEMON_DAEMON_H_
 

@@ -18,7 +18,7 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
 
 protocol::Timers TimersOf(const config::TimersConfig& config);
 
-// Whether the control thread never sleeps. It may spin only where nobody else needs its CPU.
+// Returns whether the control thread never sleeps. It may spin only where nobody else needs its CPU.
 bool ControlSpins(const config::NodeConfig& config, const WorkerPlan& plan);
 
 // How long a control thread that sleeps keeps polling before it does.

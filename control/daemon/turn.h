@@ -24,7 +24,7 @@ class Turn {
   // `parts` outlives this.
   explicit Turn(Assembly& parts);
 
-  // Never blocks. Returns how much it did.
+  // Runs one turn. Never blocks. Returns how much it did.
   size_t RunOnce();
 
   // Between two turns, told what the first of them did: goes on looking for a while, then sleeps until an event or a

@@ -38,7 +38,7 @@ struct GateStatus {
   size_t clients = 0;         // connected applications
   size_t holding = 0;         // payloads of the application that are on their way and not done
   size_t waiting_to_app = 0;  // payloads for applications that do not read
-  // Where the peer's payloads go now. Empty: nowhere, or to all clients.
+  // Where the peer's payloads go now. Empty means nowhere, or to all clients.
   std::string receiver;
 };
 

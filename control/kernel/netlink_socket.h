@@ -52,7 +52,7 @@ class NetlinkSocket {
   // Sends a request for a dump, in place of one that has not ended. Its messages go to Handler::OnMessage.
   void Dump(const NetlinkRequest& request, DumpHandler on_end);
 
-  // For set-up alone: sends the requests and handles what comes, without the loop, until `done` returns true or two
+  // Serves set-up only. Sends the requests and handles what comes, without the loop, until `done` returns true or two
   // seconds have passed.
   absl::Status Pump(const std::function<bool()>& done);
 

@@ -35,9 +35,9 @@ void NextHopWatch::AskRoute() {
   if (asked_) return;
   asked_ = true;
   in_tables_ = true;
-  // Where no route leads through the interface, IPv4 answers as if every address were on its link. Only a question for
-  // the table's entry tells whether there is a route, but its answer does not say which source would be chosen: hence
-  // two questions, whose answers come in their order.
+  // If no route leads through the interface, IPv4 answers as if every address were on its link. Only a question for the
+  // table's entry tells whether there is a route, but its answer does not say which source would be chosen. So there
+  // are two questions, whose answers come in their order.
   if (destination_.is_v4()) SendQuestion(interface, RouteQuestion::kWhether);
   SendQuestion(interface, RouteQuestion::kRoute);
 }

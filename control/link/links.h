@@ -30,7 +30,7 @@ namespace warp::control {
 
 class Links : private PortListener {
  public:
-  // What the links need of their node. All of it outlives them.
+  // The objects of the node that the links need. All of them outlive the links.
   struct Context {
     Loop& loop;
     Netlink& netlink;
@@ -46,7 +46,8 @@ class Links : private PortListener {
   // optional, is opened when it comes.
   absl::Status OpenPorts();
 
-  // What tunnels to this peer need in order to send. Stays where it is, and changes with each snapshot.
+  // Returns what tunnels to this peer need in order to send. The object stays where it is, and changes with each
+  // snapshot.
   const PeerRoute& Route(wire::PeerId peer) { return forwarding_.Route(peer); }
 
   // --- The stages of a turn. ---
@@ -82,7 +83,8 @@ class Links : private PortListener {
   const Context context_;
   const std::function<void()> on_published_;
 
-  // In order of construction. The table of ports is last: it calls this object, which then calls the others.
+  // Members stand in the order of construction. The table of ports is last, because it calls this object, which then
+  // calls the others.
   ForwardingBuilder forwarding_;
   WorkerHealth health_;
   NextHopTable next_hops_;

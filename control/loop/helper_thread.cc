@@ -29,7 +29,7 @@ void LeaveCpuOfParent() {
 
 }  // namespace
 
-// What the two threads share, all under the mutex. The helper keeps it alive for as long as it runs.
+// The state that both threads share, under the mutex. The helper keeps it alive for as long as it runs.
 struct HelperThread::Shared {
   std::mutex mutex;
   std::condition_variable submitted;

@@ -38,7 +38,7 @@ class HelperThread {
   // Runs what they returned.
   void RunFinished();
 
-  // Until all calls are made, or `patience` has passed: set-up and shutdown only.
+  // Waits until all calls are made, or `patience` has passed. Serves set-up and shutdown only.
   void WaitUntilIdle(wire::Duration patience);
 
  private:

@@ -19,8 +19,8 @@ class Poller {
   static constexpr uint64_t kFirstId = uint64_t{1} << 32;
   struct Event {
     uint64_t id = 0;
-    int result =
-        0;  // of a poll: what happened (POLLIN, ...); of a send: bytes sent; else a negative errno
+    // The result of a poll is what happened (POLLIN, ...), that of a send is the bytes sent; else a negative errno.
+    int result = 0;
     bool ended = false;  // the poll has to be added again to tell more
   };
 

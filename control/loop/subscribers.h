@@ -55,7 +55,7 @@ class Subscribers {
       all_.tell_.Schedule();
     }
 
-    // As last published; none before.
+    // Returns the value that was published last, or none before the first.
     const std::optional<Value>& value() const { return value_; }
     // Never used again by the set: Find tells whether the entry still lives.
     uint64_t id() const { return id_; }

@@ -49,11 +49,11 @@ using ControlMessage = std::variant<Probe, Answer, Confirm, Close>;
 // The whole plaintext, kind byte first, ready to be sealed.
 std::vector<uint8_t> EncodeControlMessage(const ControlMessage& message);
 
-// Of a whole plaintext, kind byte included. kUnknownKind for a message type that is not one of these, kMalformed where
-// the bytes break the grammar.
+// Decodes a whole plaintext, kind byte included. Gives kUnknownKind for a message type that is not one of these, and
+// kMalformed if the bytes break the grammar.
 std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaintext);
 
-// True for the messages of map_message.h.
+// Returns true for the messages of map_message.h.
 bool IsMapMessage(wire::Bytes plaintext);
 
 }  // namespace warp::protocol

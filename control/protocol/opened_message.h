@@ -12,8 +12,8 @@ namespace warp::protocol {
 
 struct OpenedMessage {
   Arrival arrival;
-  const wire::Session* session =
-      nullptr;            // which opened it: alive, but perhaps forgotten by its association
+  // The session that opened it. It is alive, but its association may have forgotten it.
+  const wire::Session* session = nullptr;
   uint64_t counter = 0;   // under which it was sealed
   wire::Bytes plaintext;  // whole, kind byte included
 };

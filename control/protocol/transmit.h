@@ -1,4 +1,4 @@
-// What the state machines send: datagrams, each with its way out.
+// The datagrams that the state machines send, each with its way out.
 #ifndef WARP_CONTROL_PROTOCOL_TRANSMIT_H_
 #define WARP_CONTROL_PROTOCOL_TRANSMIT_H_
 

@@ -1,4 +1,4 @@
-// What the tunnels need to know of a peer in order to send. Whoever builds a snapshot derives it from the same facts,
+// The facts about a peer that tunnels need in order to send. Whoever builds a snapshot derives them together with it,
 // so that tunnels and workers agree.
 #ifndef WARP_CONTROL_TUNNEL_PEER_ROUTE_H_
 #define WARP_CONTROL_TUNNEL_PEER_ROUTE_H_

@@ -24,7 +24,7 @@ namespace warp::control {
 class Reassembler {
  public:
   struct Limits {
-    // Of unfinished payloads. Each counts with its full size from its first fragment on.
+    // These bound the unfinished payloads. Each counts with its full size from its first fragment on.
     size_t max_bytes = size_t{4} << 20;
     size_t max_entries = 256;
     int64_t timeout_ns = 2'000'000'000;  // from the first fragment of a payload

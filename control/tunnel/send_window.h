@@ -72,7 +72,7 @@ class SendWindow {
  private:
   static constexpr wire::Duration kShortestStep = std::chrono::microseconds(10);
   static constexpr wire::Duration kLongestStep = std::chrono::milliseconds(1);
-  // At most this much of an outage enters the service time.
+  // An outage counts into the service time with at most this much.
   static constexpr wire::Duration kLongestService = std::chrono::milliseconds(20);
   static constexpr int kSlowestShrink = 1024, kFastestShrink = 2;
 

@@ -36,7 +36,7 @@ struct DataplaneOptions {
   // The only worker has no thread: control calls TurnInlineWorker and Wait.
   bool inline_worker = false;
   int control_cpu = -1;
-  // Of all workers. Unset: workers that own their CPU are kBusy, the others kAdaptive.
+  // How workers poll. Unset: workers that own their CPU are kBusy, and the others kAdaptive.
   std::optional<Polling> polling;
   bool hugepages = false;     // required with a PCI port
   bool pci = false;           // probe the PCI bus

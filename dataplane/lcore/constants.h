@@ -11,7 +11,7 @@ namespace warp::lcore {
 // Packets that one stage handles at a time.
 inline constexpr uint16_t kBurst = 32;
 
-// From this size of a sealed datagram on a header chained to a reference costs less than a linear copy
+// For sealed datagrams of at least this size, a header chained to a reference costs less than a linear copy
 // (docs/decisions.md).
 inline constexpr uint32_t kReferenceFrom = 352;
 

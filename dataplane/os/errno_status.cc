@@ -6,8 +6,8 @@ namespace warp::os {
 
 std::string ErrnoText(int error) {
   char buffer[128];
-  return strerror_r(error, buffer,
-                    sizeof(buffer));  // GNU's: returns a constant, or the buffer for unknown errors
+  // This is GNU's strerror_r, which returns a constant, or the buffer for unknown errors.
+  return strerror_r(error, buffer, sizeof(buffer));
 }
 
 }  // namespace warp::os

@@ -31,7 +31,7 @@ class SocketAddress {
   // 127.0.0.0/8 or ::1.
   bool is_loopback() const;
 
-  // Of addresses and ports alone.
+  // Compares only addresses and ports.
   friend bool operator==(const SocketAddress& a, const SocketAddress& b);
 
  private:

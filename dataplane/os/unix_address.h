@@ -21,15 +21,15 @@ class UnixAddress {
   // As the kernel tells a sender's; `size` is msg_namelen's.
   static UnixAddress Of(const sockaddr_un& address, socklen_t size);
 
-  // Whether it can be answered from any network namespace and directory: an absolute path, neither abstract nor
-  // missing.
+  // Returns whether the address can be answered from any network namespace and directory: it is an absolute path, and
+  // neither abstract nor missing.
   bool is_reachable() const { return size_ > 0 && address_.sun_path[0] == '/'; }
-  // Empty for what has none: unnamed, abstract or of another family.
+  // Returns the path. Empty for an address without one: unnamed, abstract or of another family.
   std::string path() const;
 
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
   socklen_t size() const { return size_; }
-  // Where something else fills the address in: at most capacity() bytes, then set_size with how many.
+  // A system call may fill the address in through get(): at most capacity() bytes. set_size then says how many.
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&address_); }
   void set_size(socklen_t size) { size_ = size; }
 

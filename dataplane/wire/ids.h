@@ -8,7 +8,7 @@ namespace warp::wire {
 
 using PortId = uint16_t;    // 0 .. max_ports-1, chosen by the dataplane
 using WorkerId = uint16_t;  // 0 .. workers-1
-// From 0. An id is not reused while packets of its old owner may still be under way.
+// Numbers from 0. An id is not reused while packets of its old owner may still be under way.
 using PeerId = uint32_t;
 using PathId = uint32_t;
 

@@ -25,7 +25,7 @@ class PushQueue {
   explicit PushQueue(const Limits& limits) : limits_(limits) {}
 
   // From now on `to` hears of `about` until it acknowledges. An older push of the same pair is replaced, and its
-  // acknowledgement no longer counts. False where there is no room.
+  // acknowledgement no longer counts. Returns false if there is no room.
   bool Add(wire::Instant now, const protocol::KeyId& to, const protocol::KeyId& about);
 
   // False where `from` has no such push: the acknowledgement is late, repeated or invented.

@@ -48,7 +48,7 @@ Registry::Registry(const Options& options, Store& store, wire::DropCounters& dro
       partial_allow_(options.partial_allow),
       pushes_(options.pushes),
       nobody_(wire::PublicKey()) {
-  // As long as a common allow list.
+  // A look-up of an unknown key must take the same steps, so this list is as long as a usual allow list.
   std::vector<KeyId> ids(8);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = KeyId::FromBytes({static_cast<uint8_t>(i)});
   nobody_.SetAllow(AllowDigest{}, ids);

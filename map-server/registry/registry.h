@@ -25,7 +25,7 @@
 
 namespace warp::map {
 
-// Where an opened message came from.
+// The origin of an opened message.
 struct Origin {
   wire::PublicKey key;  // who sealed it
   KeyId id;             // KeyId::Of(key)
@@ -34,7 +34,7 @@ struct Origin {
   LocalAddressId local_address = 0;
 };
 
-// To be sealed for `to` and sent from `local_address` to `at`.
+// A message to be sealed for `to` and sent from `local_address` to `at`.
 struct Outgoing {
   wire::PublicKey to;
   wire::Endpoint at;

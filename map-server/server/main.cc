@@ -22,7 +22,7 @@ struct Flags {
   std::string control_socket;
 };
 
-// As in the configuration, and port 0 for any free one.
+// Reads an address as the configuration does. In addition, port 0 stands for any free port.
 absl::StatusOr<wire::Endpoint> ParseListen(const std::string& text) {
   const bool any_port = absl::EndsWith(text, ":0");
   absl::StatusOr<wire::Endpoint> endpoint =

@@ -31,7 +31,7 @@ class Server {
   const wire::PublicKey& public_key() const { return handler_.public_key(); }
   std::vector<wire::Endpoint> listening() const;
 
-  // Until SIGTERM or SIGINT.
+  // Runs until SIGTERM or SIGINT.
   void Run();
 
  private:

@@ -44,7 +44,7 @@ class UdpSocket {
     uint32_t interface = 0;  // 0: likewise
     wire::Bytes datagram;
   };
-  // At most kBatch. Returns how many the kernel took; the others are lost.
+  // Sends at most kBatch datagrams. Returns how many the kernel took; the others are lost.
   size_t Send(std::span<const Sent> batch);
 
  private:

@@ -1,4 +1,4 @@
-// Where registrations live: in this process's memory, or in a database that several maps share.
+// The place of registrations: this process's memory, or a database that several maps share.
 //
 //   Registry ── Get, PutRegistration, ... ──► Store: works at once, or asks its database
 //   the loop, in Complete(now) ◄── completions ── answers in the order in which they are ready

@@ -108,7 +108,7 @@ class SectionOf : public Section {
     return key;
   }
 
-  // The same for a value that no member holds by itself: `place` gives where it is kept, and may first choose the
+  // Declares a value that no member holds by itself. `place` returns where it is kept, and may first choose the
   // alternative of a variant that holds it. Keys are read in the order of the file.
   template <typename M>
   Key& Scalar(absl::string_view name, M& (*place)(T&), Codec<M> codec) {
@@ -185,7 +185,7 @@ class SectionOf : public Section {
     return key;
   }
 
-  // What concerns several keys of one object: called after they were read, right or wrong.
+  // Adds a check that concerns several keys of one object. It is called once they were read, right or wrong.
   void Check(std::function<void(Reader&, const std::string& path, T& object)> check) {
     check_ = [check = std::move(check)](Reader& reader, const std::string& path, void* object) {
       check(reader, path, *static_cast<T*>(object));

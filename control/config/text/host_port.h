@@ -1,5 +1,4 @@
-// Where something can be reached, as an operator writes it: an IP address or a DNS name, and a UDP
-// port.
+// The place of a service as an operator writes it: an IP address or a DNS name, and a UDP port.
 #ifndef WARP_CONTROL_CONFIG_TEXT_HOST_PORT_H_
 #define WARP_CONTROL_CONFIG_TEXT_HOST_PORT_H_
 

@@ -1,5 +1,4 @@
-// What is wrong with a configuration file: every mistake as one line, so that a user mends them in
-// one go.
+// The mistakes in a configuration file. Each becomes one line, so that a user can mend all of them at once.
 #ifndef WARP_CONTROL_CONFIG_TEXT_PROBLEMS_H_
 #define WARP_CONTROL_CONFIG_TEXT_PROBLEMS_H_
 

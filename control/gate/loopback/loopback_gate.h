@@ -50,7 +50,7 @@ class LoopbackGate : public Gate {
   const GateCounters& counters() const override;
 
   wire::Endpoint local() const { return local_; }
-  // Where the peer's payloads go now.
+  // Returns where the peer's payloads go now.
   std::optional<wire::Endpoint> receiver() const { return sender_.receiver().ToEndpoint(); }
 
  private:

@@ -39,7 +39,7 @@ struct UnixDatagramGateOptions {
   os::UnixPathOptions path;
   size_t queue = 1;                    // the most payloads that are taken and not done
   std::optional<std::string> deliver;  // the path of a datagram socket
-  // Of payloads that wait for the receiver.
+  // How long a payload waits for its receiver.
   wire::Duration deadline = std::chrono::milliseconds(250);
 };
 
@@ -76,7 +76,7 @@ class UnixDatagramGate : public Gate {
   bool TakeSome(size_t& budget);
   bool GiveToSink();
 
-  // To the application.
+  // These send to the application.
   size_t SendPending();
   void BuildHeaders();
   UnixSend TrySend(wire::Bytes payload);

@@ -1,5 +1,5 @@
-// What the two kinds of Unix gates share: what they are made of, and the count of payloads that they have taken from
-// applications and that are not done. Control thread only.
+// The parts that the two kinds of Unix gates share, and the count of payloads that a gate has taken from applications
+// and that are not done. Control thread only.
 #ifndef WARP_CONTROL_GATE_UNIX_UNIX_GATE_H_
 #define WARP_CONTROL_GATE_UNIX_UNIX_GATE_H_
 
@@ -46,7 +46,7 @@ class HeldPayloads {
   size_t done_ = 0;
 };
 
-// What became of a send to an application.
+// The outcome of a send to an application.
 enum class UnixSend : uint8_t {
   kTaken,
   kFull,      // the receiver's queue or the system's memory is: later, perhaps
@@ -54,7 +54,7 @@ enum class UnixSend : uint8_t {
   kRefused,   // there is nobody, or nobody who takes payloads from this gate
 };
 
-// Of a send that failed with `error`, a positive errno other than EINTR.
+// Returns the outcome of a send that failed with `error`, a positive errno other than EINTR.
 inline UnixSend OutcomeOf(int error) {
   switch (error) {
     case EAGAIN:

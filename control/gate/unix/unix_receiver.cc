@@ -31,7 +31,7 @@ UnixReceiver::Result UnixReceiver::Read(int fd, size_t max, int flags) {
   if (result < 0) return errno == EAGAIN ? Result::kDrained : Result::kFailed;
   received_ = static_cast<size_t>(result);
   for (size_t i = 0; i < received_; ++i) {
-    // Of the whole payload, even where it did not fit (MSG_TRUNC).
+    // With MSG_TRUNC this is the size of the whole payload, even if it did not fit.
     const size_t size = headers_[i].msg_len;
     if (size <= kRoom) payloads_[count_++] = {buffer_.get() + i * kRoom, size};
     const os::UnixAddress from = os::UnixAddress::Of(senders_[i], headers_[i].msg_hdr.msg_namelen);

@@ -76,7 +76,7 @@ class UnixSeqpacketGate : public Gate {
   Client* NextReadable();
   bool TakeOne(Client& client);
 
-  // To the applications.
+  // These send to the applications.
   bool Send(Client& client, wire::Bytes payload);
   bool TrySend(Client& client, wire::Bytes payload);
   void SendWaiting(Client& client);

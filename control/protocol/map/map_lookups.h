@@ -1,4 +1,4 @@
-// Which peer a node looks up next at one map.
+// Chooses the peer that a node looks up next at one map.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_LOOKUPS_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_LOOKUPS_H_
 
@@ -16,7 +16,7 @@
 
 namespace warp::protocol {
 
-// Where a message stands among all that the remote end sealed: (session order, counter).
+// The place of a message in the order in which the remote end sealed all messages: (session order, counter).
 using MessageOrder = std::pair<uint64_t, uint64_t>;
 
 class MapLookups {
@@ -29,7 +29,7 @@ class MapLookups {
   void Restart(Instant now);
   void LookUpAgain(Instant now, const wire::PublicKey& peer);
 
-  // Whom to look up now; nullopt: nobody is due. `retry` is how long to wait for the answer the first time.
+  // Returns whom to look up now, or nullopt if nobody is due. `retry` is how long to wait for the first answer.
   struct Due {
     uint32_t request = 0;
     wire::PublicKey key;

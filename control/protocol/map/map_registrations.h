@@ -76,9 +76,10 @@ class MapRegistrations {
 
   // --- What is. ---
 
-  // From every port to every address of the map that it reaches.
+  // Returns a route from every port to every address of the map that the port reaches.
   std::vector<Route> Routes() const;
-  // Routes whose registration is published, the one heard from last first: good for what needs no particular port.
+  // Returns the routes whose registration is published, the one heard from last first. Messages that need no particular
+  // port use them.
   std::vector<std::pair<PortFamily, Route>> PublishedRoutes() const;
   std::vector<MapRegistration> Published() const;
   bool any_published() const;

@@ -120,7 +120,7 @@ class Node {
   void Shutdown(Instant now);
 
  private:
-  // Whose an association is. One of the two is set.
+  // The owner of an association. One of the two is set.
   struct Owner {
     Peer* peer = nullptr;
     MapDriver* map = nullptr;
@@ -137,8 +137,8 @@ class Node {
   wire::Drop HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened);
   void PortsChanged(Instant now);
   void PeersChanged(Instant now);
-  void FollowMaps(
-      Instant now);  // takes what they found, and notices whether their sessions changed
+  // Takes what the maps have found, and notices whether their sessions changed.
+  void FollowMaps(Instant now);
 
   Identity identity_;
   SessionTable table_;

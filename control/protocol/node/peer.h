@@ -45,7 +45,7 @@ struct PeerStatus {
   std::vector<PathStatus> paths;
 };
 
-// What the peers of a node share. Outlives them.
+// The objects that the peers of a node share. They outlive the peers.
 struct Context {
   Identity& identity;
   SessionTable& table;

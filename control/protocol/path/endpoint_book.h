@@ -1,4 +1,4 @@
-// What is known of a peer's endpoints, and from whom: config, each map, and the peer's own probes.
+// Keeps what is known of a peer's endpoints, and from whom: config, each map, and the peer's own probes.
 //
 // Every source has kMaxEndpoints at most. A source may replace its own list, but an endpoint that it no longer names
 // stays as long as a path to it is active. A learned endpoint replaces no other, and is forgotten when no path to it
@@ -61,8 +61,8 @@ class EndpointBook {
   std::vector<Entry> entries_;
 };
 
-// Whether somebody else can have this endpoint: it is not multicast, not unspecified, not port 0, and not loopback
-// unless that is allowed.
+// Returns whether somebody else can have this endpoint. It must not be multicast or unspecified, or have port 0. It may
+// be loopback only if that is allowed.
 bool AcceptableEndpoint(const wire::Endpoint& endpoint, bool allow_loopback);
 
 }  // namespace warp::protocol

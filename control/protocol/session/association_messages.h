@@ -14,8 +14,8 @@ bool HandleAssociationMessage(Instant now, const OpenedMessage& opened,
                               const ControlMessage& message, Association& association,
                               Outbox& outbox);
 
-// For an end that understands no control message but these two: a session between a node and a map. kMalformed where
-// the plaintext is no control message, kUnknownKind where it is another one.
+// Serves an end that understands no control messages but these two: a session between a node and a map. Gives
+// kMalformed if the plaintext is not a control message, and kUnknownKind if it is another one.
 wire::Drop HandleAssociationMessage(Instant now, const OpenedMessage& opened,
                                     Association& association, Outbox& outbox);
 

@@ -1,4 +1,4 @@
-// What the two kinds of association differ in: those between nodes, and those between a node and a map.
+// The differences between the two kinds of association: those between nodes, and those between a node and a map.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_ASSOCIATION_OPTIONS_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_ASSOCIATION_OPTIONS_H_
 

@@ -51,7 +51,7 @@ class InitiatorHandshake {
   // is of low order, because nobody can hold the secret of such a key.
   std::vector<uint8_t> Copy(Instant now, const Route& route, CookieJar& cookies) const;
 
-  // True when the cookie answers this initiation or the one before its last Refresh.
+  // Returns true if the cookie answers this initiation, or the one before its last Refresh.
   bool ReadCookieReply(Instant now, const Route& route, wire::Bytes datagram,
                        CookieJar& cookies) const;
 

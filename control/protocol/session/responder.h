@@ -32,8 +32,8 @@
 
 namespace warp::protocol {
 
-// What initiations of strangers may cost: those that take a Diffie-Hellman, and the answers that take none (cookies,
-// repeated responses). A map grants more than a node, because answering strangers is its work.
+// The cost that initiations of strangers may cause. Some take a Diffie-Hellman, and the others are answered without
+// one, by cookies and repeated responses. A map grants more than a node, because answering strangers is its work.
 struct HandshakeBudget {
   uint32_t burst = kHandshakeBurst;
   uint32_t per_second = kHandshakesPerSecond;
@@ -61,9 +61,9 @@ class Responder {
   size_t remembered() const { return remembered_.size(); }
 
  private:
-  // What became of an initiation. A response is kept for as long as an unconfirmed session lives.
+  // The outcome of an initiation. A response is kept for as long as an unconfirmed session lives.
   struct Remembered {
-    std::vector<uint8_t> response;  // empty: it was stale
+    std::vector<uint8_t> response;  // empty if it was stale
     uint32_t local_index = 0;       // of the session the response is about
   };
   struct Expiry {

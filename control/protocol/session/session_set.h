@@ -32,14 +32,14 @@ class SessionSet {
     uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
-    // Of a session that the remote end began.
-    uint64_t timestamp = 0;  // of its initiation
-    uint32_t crossed = 0;    // index of our own handshake that was under way then; 0: none
-    // Of a session that we began.
+    // The next two belong to a session that the remote end began.
+    uint64_t timestamp = 0;  // the timestamp of its initiation
+    uint32_t crossed = 0;    // the index of our own handshake that was under way then; 0: none
+    // The next three belong to a session that we began.
     std::optional<Route> route;     // where the response came from
     Instant next_confirm = kNever;  // until it is confirmed
-    Instant give_up =
-        Instant::min();  // where it is not confirmed by then, another handshake begins
+    // If the session is not confirmed by then, another handshake begins.
+    Instant give_up = Instant::min();
   };
 
   // `identity` and `table` outlive this. Each session's index was reserved in `table` and is released with the session.

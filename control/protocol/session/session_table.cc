@@ -19,7 +19,7 @@ std::optional<uint32_t> SessionTable::Reserve(Association* owner) {
     if (slots_.size() >= max_slots_) return std::nullopt;
     Grow();
   }
-  // At most half of the slots are taken: two tries on average.
+  // At most half of the slots are taken, so this takes two tries on average.
   for (;;) {
     const uint32_t index = randombytes_random();
     Slot& slot = slots_[index & (slots_.size() - 1)];

@@ -26,7 +26,7 @@ void Doorbell::Disarm() {
 void Doorbell::Ring() {
   rte_smp_mb();
   if (!asleep_.load(std::memory_order_relaxed)) return;
-  // Of several producers the one that clears the flag rings.
+  // Several producers may come at once. The one that clears the flag rings.
   if (!asleep_.exchange(false, std::memory_order_relaxed)) return;
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(fd(), &one, sizeof(one));

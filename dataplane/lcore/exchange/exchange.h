@@ -57,15 +57,15 @@ static_assert(sizeof(FrameItem) == 16 && sizeof(LegItem) == 16);
 struct Lane {
   explicit Lane(uint32_t ring_size);
 
-  // From control.
+  // These come from control.
   Ring<rte_mbuf*> payloads;  // outbound meta is filled in
   Ring<FrameItem> frames;
-  // To control.
-  Ring<rte_mbuf*> opened;  // inbound meta is filled in, as of the next two
+  // These go to control.
+  Ring<rte_mbuf*> opened;  // inbound meta is filled in, as in the next two
   Ring<rte_mbuf*> handshakes;
   Ring<rte_mbuf*> foreign;
   Ring<Report> completions;
-  // From other workers, by their id. The worker's own place is null.
+  // These come from other workers, by their id. The worker's own place is null.
   std::vector<std::unique_ptr<Ring<LegItem>>> legs;
 
   Doorbell bell;  // the worker's

@@ -46,7 +46,7 @@ struct PeerView {
   std::vector<Leg> legs;             // each has copies
   uint32_t copies = 0;               // of all legs
   bool needs_sum = false;            // some copy goes over IPv6
-  // By PortId: the sources of all paths, whether they carry copies or not.
+  // The sources of all paths by PortId, whether the paths carry copies or not.
   std::vector<std::vector<Source>> sources;
   const Leg* LegOf(WorkerId worker) const {
     for (const Leg& leg : legs) {

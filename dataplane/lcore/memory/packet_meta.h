@@ -1,5 +1,5 @@
-// What travels with a packet in its mbuf's private area. The stage that learns a fact writes it, and the stages after
-// it read it.
+// The facts that travel with a packet in its mbuf's private area. The stage that learns a fact writes it, and the
+// stages after it read it.
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_PACKET_META_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_PACKET_META_H_
 
@@ -24,7 +24,7 @@ struct InboundMeta {
   wire::IpAddress to;
 };
 
-// Of a payload on its way out. Once other lcores have a reference, only the two atomics change.
+// The facts about a payload on its way out. Once other lcores have a reference, only the two atomics change.
 struct OutboundMeta {
   PeerId peer = kNoPeer;
   uint32_t slot = 0;

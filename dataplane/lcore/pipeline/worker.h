@@ -38,8 +38,9 @@ class Worker {
   void Stop();
   // One turn; returns how many packets it moved. Run calls it, or a thread that has the worker without an lcore.
   uint32_t RunOnce();
-  // Without an lcore, after a turn that moved nothing: sleeps until a frame arrives, `fd` is readable, or the time is
-  // up. True where `fd` is readable. The thread that fills this worker's rings and publishes its tables.
+  // Serves a worker without an lcore, after a turn that moved nothing. Sleeps until a frame arrives, `fd` is readable,
+  // or the time is up. Returns true if `fd` is readable. To be called on the thread that fills this worker's rings and
+  // publishes its tables.
   bool Wait(int fd, std::chrono::nanoseconds timeout);
 
   // --- Any thread. ---
@@ -70,11 +71,11 @@ class Worker {
   Ingress ingress_;
   Egress egress_;
 
-  // While asleep: the bell (or the other descriptor), and then those of the ports.
+  // What a sleeping worker watches: first the bell (or the other descriptor), and then the ports' descriptors.
   std::vector<pollfd> watch_;
   nfds_t watched_ = 0;
-  bool poll_failed_ =
-      false;  // a port's interface went down or away, and its error must be taken off the socket
+  // True if a port's interface went down or away, so that its error must be taken off the socket.
+  bool poll_failed_ = false;
   bool nap_ = false;  // some port has no descriptor
 
   Counter heartbeat_;  // this thread writes, any reads

@@ -1,5 +1,5 @@
-// What drivers of ports share: plugging DPDK's devices in by name, the error sentence when that fails, and kernel
-// interfaces. Control thread.
+// The parts that drivers of ports share: plugging DPDK's devices in by name, the error sentence when that fails, and
+// kernel interfaces. Control thread.
 #ifndef WARP_DATAPLANE_LCORE_PORT_DEVICE_H_
 #define WARP_DATAPLANE_LCORE_PORT_DEVICE_H_
 

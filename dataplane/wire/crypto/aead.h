@@ -54,7 +54,7 @@ class BulkKey {
 
   Cipher cipher() const { return cipher_; }
 
-  // What the engines expanded it to; defined in bulk_key.h.
+  // The form into which the engines have expanded the key; defined in bulk_key.h.
   struct Schedule;
   const Schedule& schedule() const { return *schedule_; }
   const DeviceKey* device_key() const { return device_key_.get(); }

@@ -1,4 +1,4 @@
-// What the engines keep of a bulk key. Included by the engines alone.
+// The forms in which the engines keep a bulk key. Only the engines include this.
 #ifndef WARP_DATAPLANE_WIRE_CRYPTO_BULK_KEY_H_
 #define WARP_DATAPLANE_WIRE_CRYPTO_BULK_KEY_H_
 
@@ -50,7 +50,7 @@ class Nonce {
   const Words words_;
 };
 
-// Whether this CPU runs AES-GCM in hardware.
+// Returns whether this CPU runs AES-GCM in hardware.
 bool HaveAes();
 
 std::unique_ptr<AeadEngine> MakeSodiumEngine();

@@ -98,13 +98,13 @@ struct UdpFrame {
 
   Endpoint from() const { return {.address = Address(kFromV4, kFromV6), .port = Port(0)}; }
   Endpoint to() const { return {.address = Address(kToV4, kToV6), .port = Port(2)}; }
-  // The same as from() == endpoint and to().address == address, to().port.
+  // Returns the same as from() == endpoint and to().address == address, to().port.
   bool IsFrom(const Endpoint& endpoint) const {
     return IsAddress(endpoint.address, kFromV4, kFromV6) && Port(0) == endpoint.port;
   }
   bool IsToAddress(const IpAddress& address) const { return IsAddress(address, kToV4, kToV6); }
   uint16_t to_port() const { return Port(2); }
-  // From the same endpoint to the same endpoint.
+  // Returns whether both frames go from the same endpoint to the same endpoint.
   bool HasFlowOf(const UdpFrame& other) const {
     if (v6 != other.v6 || Ports() != other.Ports()) return false;
     return v6 ? std::memcmp(ip + kFromV6, other.ip + kFromV6, 32) == 0
@@ -114,7 +114,7 @@ struct UdpFrame {
  private:
   friend bool LocatePlainUdp(Bytes frame, UdpFrame* udp);
   friend FrameKind LocateAnyUdp(Bytes frame, UdpFrame* udp);
-  // Where the addresses stand in the IP headers.
+  // The places of the addresses in the IP headers.
   static constexpr size_t kFromV4 = 12, kToV4 = 16, kFromV6 = 8, kToV6 = 24;
 
   IpAddress Address(size_t v4, size_t v6_offset) const {
@@ -178,7 +178,7 @@ inline FrameKind LocateUdp(Bytes frame, UdpFrame* udp) {
   return LocatePlainUdp(frame, udp) ? FrameKind::kUdp : LocateAnyUdp(frame, udp);
 }
 
-// The same with everything copied out.
+// The same facts as in UdpFrame, but copied out.
 struct ParsedFrame {
   MacAddress to_mac;
   Endpoint from;

@@ -21,7 +21,7 @@ bool Same(const uint8_t* a, const uint8_t* b) {
   return std::memcmp(a + kFrom, b + kFrom, kTo - kFrom) == 0;
 }
 
-// Of the pseudo-header (RFC 768, RFC 8200 section 8.1), folded and not complemented.
+// Returns the sum of the pseudo-header (RFC 768, RFC 8200 section 8.1), folded and not complemented.
 uint16_t PseudoHeaderSum(Bytes addresses, size_t udp_size) {
   return static_cast<uint16_t>(
       ~FoldedComplement(uint64_t{DatagramSum(addresses)} + kProtocolUdp + udp_size));

@@ -27,7 +27,7 @@ inline constexpr size_t kMaxJoinedPayload = 65535 - 40 - 8;
 // IPv6 without extensions. 0 for any other frame, which can neither be joined nor cut.
 size_t JoinableHeaderSize(Bytes frame);
 
-// True for two frames whose headers (of `header_size`, as above) differ only in lengths, checksums and IPv4
+// Returns true if the headers of two frames (of `header_size`, as above) differ only in lengths, checksums and IPv4
 // identification.
 bool SameFlow(const uint8_t* headers, const uint8_t* others, size_t header_size);
 

@@ -77,8 +77,8 @@ TEST_F(TakeBackTest, WhatLayInTheRingWhenTheLastPathWentGoesWhenOneIsBack) {
   auto items = Submitted();
   Disconnect();
   for (auto& item : items) Refuse(item, Drop::kNoPath);
-  EXPECT_EQ(FakeDataplane::LivePackets(),
-            packets_before_);  // waiting payloads hold no packet buffers
+  // Waiting payloads hold no packet buffers.
+  EXPECT_EQ(FakeDataplane::LivePackets(), packets_before_);
   EXPECT_EQ(sender_.in_flight(), 0u);
   Pass(50);
   EXPECT_THAT(Sent(), ElementsAre());

@@ -1,5 +1,5 @@
-// What the packets of a burst add to their paths' counters. Packets of one path mostly come together, and are added
-// together.
+// Collects what the packets of a burst add to their paths' counters. Packets of one path mostly come together, and are
+// added together.
 #ifndef WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
 #define WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
 

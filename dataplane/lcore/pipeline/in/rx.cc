@@ -105,7 +105,7 @@ void Ingress::Receive(const PortView& port) {
   }
 }
 
-// True for a datagram to our UDP port and one of the interface's addresses.
+// Returns true for a datagram to our UDP port and one of the interface's addresses.
 bool Ingress::IsOurs(const PortView& port, const wire::UdpFrame& udp) const {
   if (udp.to_port() != turn_.forwarding().snapshot().listen_port) return false;
   for (const wire::IpAddress& address : port.entry->addresses) {

@@ -12,7 +12,7 @@
 
 namespace warp::lcore {
 
-// At most kBurst items, filled from the front.
+// Holds at most kBurst items, filled from the front.
 template <typename T>
 class Burst {
  public:

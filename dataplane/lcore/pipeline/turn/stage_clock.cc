@@ -45,8 +45,8 @@ void StageClock::End() {
   sampled_at_.store(last_, std::memory_order_relaxed);
 }
 
-// Where the last sample is long ago, the time since held fewer than kStageSampling turns with work, or there would be
-// another sample.
+// If the last sample is long ago, the time since held fewer than kStageSampling turns with work, because otherwise
+// there would be another sample.
 double StageClock::Busy(uint64_t now) const {
   const double busy = busy_.load(std::memory_order_relaxed);
   const auto span = static_cast<double>(span_.load(std::memory_order_relaxed));

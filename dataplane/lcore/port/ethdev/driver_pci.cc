@@ -15,7 +15,7 @@
 namespace warp::lcore {
 namespace {
 
-// Whether DPDK reaches a device through this kernel driver: a generic one, or one of a bifurcated adapter.
+// Returns whether DPDK reaches a device through this kernel driver: a generic one, or one of a bifurcated adapter.
 bool IsUsable(absl::string_view driver) {
   for (absl::string_view usable :
        {"vfio-pci", "uio_pci_generic", "igb_uio", "mlx4_core", "mlx5_core"}) {

@@ -157,8 +157,8 @@ TEST(Ports, FramesForAPredecessorAreDropped) {
   Frame frame = net.a().plane().AllocateFrame();
   const FrameBytes bytes = MakeFrame(net.a(), 1, net.b(), 0, FrameBytes(40, 1));
   std::copy(bytes.begin(), bytes.end(), frame.Append(bytes.size()).begin());
-  net.a().plane().Transmit(net.a().port(1),
-                           std::move(frame));  // no worker turns, so the frame stays in the ring
+  // No worker turns, so the frame stays in the ring.
+  net.a().plane().Transmit(net.a().port(1), std::move(frame));
   net.a().SetPresent(1, false);
   net.a().Publish();
   ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
@@ -182,8 +182,8 @@ TEST(Ports, MoreThanThereIsRoomFor) {
           .AddPort({.name = "fifth", .device = VirtualDevice{"net_warp_lab0"}}, -1)
           .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(net.a().plane().AddPort({}, 5).status().code(),
-            absl::StatusCode::kInvalidArgument);  // no worker owns CPU 5
+  // No worker owns CPU 5.
+  EXPECT_EQ(net.a().plane().AddPort({}, 5).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

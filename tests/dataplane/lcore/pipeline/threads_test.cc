@@ -177,8 +177,8 @@ TEST(InlineWorker, MovesAndSleepsInTheCallersThread) {
   plane.Disarm();
   net.a().SetPresent(0, false);
   net.a().Publish();
-  EXPECT_TRUE(
-      plane.RemovePort(net.a().port(0)).ok());  // the worker holds nothing between its turns
+  // The worker holds nothing between its turns.
+  EXPECT_TRUE(plane.RemovePort(net.a().port(0)).ok());
   // The other node's worker may have a thread, so it is not turned here.
   EXPECT_EQ(net.b().plane().TurnInlineWorker(), 0u);
 }
