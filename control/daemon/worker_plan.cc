@@ -18,7 +18,7 @@ WorkerPlan PlanWorkers(const config::NodeConfig& config, unsigned cpus) {
     }
   }
   if (sharing > 0) {
-    const size_t taken = plan.worker_cpus.size() + 1;  // and the control thread
+    const size_t taken = plan.worker_cpus.size() + 1;  // the control thread needs a CPU, too
     const size_t left = cpus > taken ? cpus - taken : 1;
     const size_t automatic = cpus < kCpusForWorkers ? 0 : std::min<size_t>(sharing, left);
     const size_t workers = config.node.workers.value_or(static_cast<uint16_t>(automatic));

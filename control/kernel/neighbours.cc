@@ -119,9 +119,9 @@ void Neighbours::Ask(const Key& key) {
               [this, key](nlmsghdr* answer, int) { OnAnswer(key, answer); });
 }
 
-// A router that lost the link forgot our address. If it also lost our answer to its first question, its kernel asks
-// again only a second later; a question of our own tells it at once. NTF_USE would not do: where the router's question
-// has made an entry here, the kernel would not ask for five seconds.
+// A router that lost the link has forgotten our address. If it also lost our answer to its first question, its kernel
+// asks again only a second later, so a question of our own tells it at once. NTF_USE would not do: if the router's
+// question has made an entry here, the kernel would not ask for five seconds.
 void Neighbours::Probe(const Key& key) {
   socket_.Send(NetlinkRequest(RTM_NEWNEIGH, NLM_F_REPLACE, Body(key, NUD_PROBE, 0))
                    .Put(NDA_DST, key.address));  // without an entry it fails, and Ask makes one

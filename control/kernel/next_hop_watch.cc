@@ -65,7 +65,7 @@ void NextHopWatch::OnAnswer(RouteQuestion question, nlmsghdr* answer, int error)
   Route route = answer == nullptr ? NoRoute(error, destination_, interface)
                                   : ReadRoute(answer, in_tables_, destination_, interface);
   if (std::exchange(ask_again_, false) || !interface.up()) AskRoute();
-  if (interface.up()) SetRoute(std::move(route));  // else AskRoute has said what is wrong
+  if (interface.up()) SetRoute(std::move(route));  // otherwise AskRoute has said what is wrong
 }
 
 void NextHopWatch::SetRoute(Route route) {

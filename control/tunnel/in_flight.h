@@ -37,15 +37,15 @@ class InFlight {
     wire::Instant deadline;
     uint64_t number = 0;
   };
-  // What the packets of one fragmented payload have in common. kWhole: the packet is the whole payload.
+  // The number that the packets of one fragmented payload share. kWhole: the packet is the whole payload.
   using Payload = uint16_t;
   static constexpr Payload kWhole = 0xffff;
 
-  // What became of a slot that was to be released.
+  // The result of releasing a slot.
   struct Released {
     bool held = false;  // the ticket still held it
-    bool done = false;  // and its packet was the last of its payload
-    // Of a payload that is done: why its first lost packet was lost. kNone: paths took all of them.
+    bool done = false;  // the ticket held it, and its packet was the last of its payload
+    // Why the first lost packet of a payload that is done was lost. kNone: paths took all of them.
     wire::Drop lost = wire::Drop::kNone;
   };
 

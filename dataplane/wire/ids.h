@@ -12,7 +12,7 @@ using WorkerId = uint16_t;  // 0 .. workers-1
 using PeerId = uint32_t;
 using PathId = uint32_t;
 
-inline constexpr PeerId kNoPeer = UINT32_MAX;  // of a session with a map
+inline constexpr PeerId kNoPeer = UINT32_MAX;  // the peer of a session with a map
 
 }  // namespace warp::wire
 

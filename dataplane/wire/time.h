@@ -20,7 +20,7 @@ struct BootClock {
 using Duration = BootClock::duration;
 using Instant = BootClock::time_point;
 
-inline constexpr Instant kNever = Instant::max();  // of a timer that is not running
+inline constexpr Instant kNever = Instant::max();  // the time of a timer that is not running
 
 }  // namespace warp::wire
 

@@ -31,7 +31,7 @@ class PartialAllow {
   enum class Verdict : uint8_t {
     kTaken,     // acknowledge it
     kComplete,  // acknowledge it; `list` is whole
-    kUnwanted,  // not asked for
+    kUnwanted,  // the map has not asked for it
     kTooLong,   // more ids than this map takes from one node; no longer wanted
     kBad,       // the parts do not give what the digest says; no longer wanted
   };

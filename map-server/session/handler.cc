@@ -40,7 +40,8 @@ Handler::Handler(Options options, Store& store)
       registry_(options.registry, store, drops_) {}
 
 void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
-  Drop drop = Drop::kUnknownSession;  // of answers to initiations, of which a map makes none
+  // A map makes no initiations, so an answer to one belongs to no session.
+  Drop drop = Drop::kUnknownSession;
   const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
   if (!type.has_value()) {
     drop = datagram.size() < 4 ? Drop::kTruncated : Drop::kUnknownType;

@@ -35,9 +35,10 @@ struct StatusOptions {
 int RunStatus(const StatusOptions& options);
 
 struct RunOptions {
-  std::string gate;    // a tunnel's name, or
-  std::string path;    // its gate's socket file
-  std::string config;  // where the name is looked up: warpd's configuration, or else
+  std::string gate;  // the name of a tunnel; empty where `path` is set
+  std::string path;  // the socket file of the gate
+  // The configuration of warpd in which the name is looked up. If it is empty, the daemon at `socket` is asked.
+  std::string config;
   std::string socket = "/run/warp/warpd.sock";
   std::vector<std::string> command;
 };

@@ -29,8 +29,8 @@ class GaugeAddress {
 
   Kind kind() const { return kind_; }
   bool is_unix() const { return kind_ != Kind::kUdp; }
-  const wire::Endpoint& endpoint() const { return endpoint_; }  // of UDP
-  const std::string& path() const { return path_; }             // of the others
+  const wire::Endpoint& endpoint() const { return endpoint_; }  // for UDP only
+  const std::string& path() const { return path_; }             // for Unix sockets only
 
   // For socket(2).
   int family() const;

@@ -42,7 +42,8 @@ class UnixSeqpacketGate : public Gate {
   void Deliver(Delivery payload) override;
   void Flush() override {}
   void Resume() override { more_.Schedule(); }
-  void Drain() override {}  // what the sink did not take is still in the kernel
+  // Payloads that the sink did not take are still in the kernel.
+  void Drain() override {}
   void OnDone(size_t payloads) override;
   const GateCounters& counters() const override { return counters_; }
   GateStatus status() const override;

@@ -42,7 +42,7 @@ class MapLookups {
     kNews,     // use the endpoints
     kNothing,  // there are none: whatever was known stays
     kOld,      // something later about this peer was heard already
-    kUnknown,  // not a peer of ours
+    kUnknown,  // the key is not that of a peer
   };
   // An answer or push about `key`, with `count` endpoints.
   Verdict HandleAnswer(Instant now, const wire::PublicKey& key, MessageOrder order, size_t count);

@@ -132,8 +132,8 @@ class Association {
   bool connect_ = false;  // Connect was called, and nothing has begun yet
   Instant not_before_{};  // no beginning earlier: the remote end said close, or the table was full
   Instant last_authentic_{};
-  TokenBucket initiations_;                         // of the remote end, answered
-  uint64_t max_timestamp_ = 0;                      // of the initiations that were confirmed
+  TokenBucket initiations_;     // bounds the initiations of the remote end that are answered
+  uint64_t max_timestamp_ = 0;  // the largest timestamp of an initiation that was confirmed
   std::vector<InitiationHash> accepted_by_cookie_;  // the last ones, oldest first
 };
 

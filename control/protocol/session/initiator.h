@@ -101,9 +101,10 @@ class Initiator {
   const HandshakeParams params_;
   std::variant<Idle, Initiating> state_;
   TimerTable<Timer> timers_;
-  Duration backoff_;  // of the next retry
+  Duration backoff_;  // the time until the next retry
   CookieJar cookies_;
-  TokenBucket responses_;  // to our initiations, of which each costs a Diffie-Hellman to read
+  // Bounds the responses to our initiations, because reading one costs a Diffie-Hellman.
+  TokenBucket responses_;
 };
 
 }  // namespace warp::protocol

@@ -80,8 +80,8 @@ class Responder {
   const Role role_;
   const wire::MacKey mac1_key_;
   CookieMaker cookies_;
-  TokenBucket handshakes_;  // Diffie-Hellman
-  TokenBucket replies_;     // what costs none
+  TokenBucket handshakes_;  // bounds the Diffie-Hellman computations
+  TokenBucket replies_;     // bounds the answers that need none
   absl::flat_hash_map<InitiationHash, Remembered> remembered_;
   std::deque<Expiry> expiries_;  // oldest first
 };

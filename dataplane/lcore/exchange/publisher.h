@@ -53,7 +53,7 @@ class Publisher {
     std::unique_ptr<const ForwardingTable> forwarding;
     uint64_t token = 0;
     bool unheld = false;          // no worker holds it, and `marks` are set
-    std::vector<uint32_t> marks;  // for each ring: items pushed by then
+    std::vector<uint32_t> marks;  // how many items had been pushed into each ring by then
   };
   bool Drained(const Retired& retired) const;
 

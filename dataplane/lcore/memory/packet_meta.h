@@ -14,7 +14,7 @@
 
 namespace warp::lcore {
 
-// Of a packet that was received: where it came from and, once it is opened, what it belongs to.
+// The facts about a received packet: where it came from and, once it is opened, what it belongs to.
 struct InboundMeta {
   wire::Session* session = nullptr;
   uint64_t counter = 0;

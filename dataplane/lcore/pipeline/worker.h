@@ -64,7 +64,7 @@ class Worker {
   Lane& lane_;
   const bool spin_;            // the worker never sleeps
   const uint32_t idle_turns_;  // empty turns before it sleeps
-  const uint16_t workers_;     // of the dataplane
+  const uint16_t workers_;     // the number of workers of the dataplane
 
   // This thread's, but for what each says of its counters.
   Turn turn_;

@@ -71,8 +71,8 @@ void Egress::ReplicateRun(uint16_t first, uint16_t last) {
   }
 }
 
-// Sets the count before any reference leaves. The job needs one of its own only while linear copies are made: where
-// every copy is a reference, the first that a port refuses becomes the job's.
+// Sets the count before any reference leaves. The job needs a reference of its own only while linear copies are made.
+// If every copy is a reference, the first one that a port refuses becomes the job's.
 void Egress::CountReferences(const Leg& leg, OutJob* job) {
   const uint32_t references = leg.ReferencesOf(job->size);
   if (job->sole) {
