@@ -3,6 +3,7 @@
 Each check prints what breaks its rule, file by file, and then exits with 1. docs/contributing.md explains the rules.
 """
 
+import json
 import os
 import re
 import shutil
@@ -321,6 +322,16 @@ def check_paths(source, _build):
         }
         for name in sorted((named - tails | rooted) - known):
             yield f"{document}: there is no {name}"
+
+
+def check_precompiled(_source, build):
+    """What a compiler is told to include first is the precompiled header: after anything else GCC would ignore it."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        commands = json.load(file)
+    for unit in commands:
+        included = re.findall(r"-include (\S+)", unit["command"])
+        if any(name.startswith("precompiled_") for name in included[1:]):
+            yield f"{unit['output']}: includes {included[0]} first, so that {included[-1]} is parsed anew"
 
 
 def main():
