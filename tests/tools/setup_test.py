@@ -30,6 +30,7 @@ class SetupTest(unittest.TestCase):
         self.here = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.here)
         (self.here / "tools").mkdir()
+        (self.here / "tests").mkdir()
         (self.here / "bin").mkdir()
         shutil.copy(SOURCE / "tools/setup", self.here / "tools/setup")
         self.packages("")
@@ -41,6 +42,7 @@ class SetupTest(unittest.TestCase):
 
     def packages(self, text):
         (self.here / "tools/packages.txt").write_text(text)
+        (self.here / "tests/packages.txt").write_text("for-tests\n" if text else "")
 
     def apt_says(self, command, text):
         (self.here / command).write_text(text)
@@ -59,7 +61,11 @@ class SetupTest(unittest.TestCase):
         self.packages("here-already\nwanted  # why\nfor-others [arm64]\n")
         result = self.run_setup("--packages")
         self.assertEqual((result.returncode, self.calls()), (0, ["apt-get install"]))
-        self.assertIn("installing 1 packages: wanted\n", result.stdout)
+        self.assertIn("installing 2 packages: for-tests wanted\n", result.stdout)
+
+    def test_the_programs_need_no_package_of_the_tests(self):
+        self.packages("wanted\n")
+        self.assertIn("installing 1 packages: wanted\n", self.run_setup().stdout)
 
     def test_a_package_that_no_source_has_is_named(self):
         self.packages("wanted\n")
@@ -94,6 +100,19 @@ class SetupTest(unittest.TestCase):
     def test_builds_everything_where_it_is_told_to(self):
         self.assertEqual(self.run_setup("--all", WARP_BUILD="elsewhere").returncode, 0)
         self.assertEqual(self.calls(), ["meson setup elsewhere", "ninja -C elsewhere all"])
+
+    def test_what_was_configured_without_the_tests_is_configured_again_for_them(self):
+        (self.here / "build").mkdir()
+        (self.here / "build/build.ninja").write_text("")
+        self.assertEqual(self.run_setup("--all").returncode, 0)
+        again = ["meson configure --clearcache build", "meson setup --reconfigure build", "ninja -C build all"]
+        self.assertEqual(self.calls(), again)
+
+    def test_what_was_configured_with_the_tests_is_built(self):
+        (self.here / "build/tests").mkdir(parents=True)
+        (self.here / "build/build.ninja").write_text("")
+        self.assertEqual(self.run_setup("--all").returncode, 0)
+        self.assertEqual(self.calls(), ["ninja -C build all"])
 
     def test_unknown_arguments_build_nothing(self):
         result = self.run_setup("--everything")
