@@ -1,0 +1,38 @@
+#include "dataplane/os/process.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+namespace warp::os {
+namespace {
+
+rlimit Limit(__rlimit_resource resource) {
+  rlimit limit{};
+  EXPECT_EQ(getrlimit(resource, &limit), 0);
+  return limit;
+}
+
+// A hard limit cannot be raised again without privileges, so the test lowers it in a process of its own.
+TEST(ProcessTest, ForbidsCoreDumpsForGood) {
+  EXPECT_EXIT(
+      {
+        ForbidCoreDumps();
+        const rlimit limit = Limit(RLIMIT_CORE);
+        std::exit(limit.rlim_cur == 0 && limit.rlim_max == 0 ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+TEST(ProcessTest, TakesAsManyDescriptorsAsTheSystemGrants) {
+  const rlimit before = Limit(RLIMIT_NOFILE);
+  const rlimit lowered{before.rlim_max / 2, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &lowered), 0);
+  RaiseDescriptorLimit();
+  const rlimit raised = Limit(RLIMIT_NOFILE);
+  EXPECT_EQ(raised.rlim_cur, before.rlim_max);
+  EXPECT_EQ(raised.rlim_max, before.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &before);
+}
+
+}  // namespace
+}  // namespace warp::os
