@@ -10,9 +10,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "tests/control/gate/fake_tunnel.h"
-#include "tests/control/gate/unix_application.h"
-#include "tests/control/turning.h"
+#include "tests/control/gate/unix_gate_fixture.h"
 
 namespace warp::control {
 namespace {
@@ -21,44 +19,20 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using wire::Drop;
 
-class UnixDatagramGateTest : public ::testing::Test {
+class UnixDatagramGateTest : public UnixGateTest<UnixDatagramGate, UnixDatagramGateOptions> {
  protected:
   void SetUp() override {
     auto sockets = ShortQueueSockets::Create();
     if (!sockets.ok()) GTEST_SKIP() << sockets.status();
     sockets_ = *std::move(sockets);
-    options_.path.path = directory_ / "gate.sock";
   }
   void Open(size_t queue = 1) {
     options_.queue = queue;
-    auto gate = UnixDatagramGate::Open({.loop = *loop_, .receiver = receiver_, .sink = sink_},
-                                       *sockets_, options_);
-    ASSERT_TRUE(gate.ok()) << gate.status();
-    gate_ = *std::move(gate);
+    Use(UnixDatagramGate::Open({.loop = *loop_, .receiver = receiver_, .sink = tunnel_}, *sockets_,
+                               options_));
   }
-  const std::string& path() const { return options_.path.path; }
-  bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
-  bool Gets(size_t payloads) {
-    return Turn([&] { return sink_.got.size() >= payloads; });
-  }
-  void Done(size_t payloads = 1) {
-    gate_->OnDone(payloads);
-    Settle(*loop_);
-  }
-  void Deliver(const std::string& payload) {
-    std::vector<uint8_t> bytes(payload.begin(), payload.end());
-    const wire::Bytes view(bytes);
-    gate_->Deliver(Delivery(view, std::move(bytes)));
-  }
-  uint64_t Drops(Drop drop) const { return gate_->counters().drops.Get(drop); }
 
-  TemporaryDirectory directory_;
-  std::unique_ptr<Loop> loop_ = MakeLoop();
   std::unique_ptr<ShortQueueSockets> sockets_;
-  UnixReceiver receiver_;
-  UnixDatagramGateOptions options_;
-  FakeTunnel sink_;
-  std::unique_ptr<UnixDatagramGate> gate_;
 };
 
 // --- Out of the application ---
@@ -84,7 +58,7 @@ TEST_F(UnixDatagramGateTest, OnePayloadIsOnItsWayAtATime) {
   EXPECT_TRUE(a.Writable());
   EXPECT_EQ(b.Send("two"), 0);
   ASSERT_TRUE(Gets(2));
-  EXPECT_THAT(sink_.got, ElementsAre("one", "two"));
+  EXPECT_THAT(tunnel_.got, ElementsAre("one", "two"));
   EXPECT_EQ(gate_->counters().from_app, 2u);
 }
 
@@ -119,7 +93,7 @@ TEST_F(UnixDatagramGateTest, ABlockedSenderIsWokenWhenItsPredecessorIsDone) {
     gate_->OnDone(1);
   }
   application.join();
-  EXPECT_EQ(sink_.got.back(), "19");
+  EXPECT_EQ(tunnel_.got.back(), "19");
 }
 
 // A queue of N payloads is divided between the socket and the gate. However it is divided, N payloads that are not done
@@ -127,7 +101,7 @@ TEST_F(UnixDatagramGateTest, ABlockedSenderIsWokenWhenItsPredecessorIsDone) {
 TEST_F(UnixDatagramGateTest, AQueueHoldsWhatItSaysAndNoMore) {
   for (const size_t queue : {2, 3, 8, 64, 257}) {
     gate_.reset();
-    sink_.got.clear();
+    tunnel_.got.clear();
     Open(queue);
     UnixApplication app;
     ASSERT_EQ(app.Connect(path()), 0);
@@ -143,7 +117,7 @@ TEST_F(UnixDatagramGateTest, AQueueHoldsWhatItSaysAndNoMore) {
       gate_->OnDone(1 + queue / 3);
       done += 1 + queue / 3;
     }
-    for (size_t i = 0; i < sink_.got.size(); ++i) ASSERT_EQ(sink_.got[i], absl::StrCat(i));
+    for (size_t i = 0; i < tunnel_.got.size(); ++i) ASSERT_EQ(tunnel_.got[i], absl::StrCat(i));
   }
 }
 
@@ -155,14 +129,14 @@ TEST_F(UnixDatagramGateTest, SizesFromNothingTo64KiB) {
   for (const size_t size : {0, 1, 1400, 65535, 65536}) {
     EXPECT_EQ(app.Send(std::string(size, 'x')), 0);
     ASSERT_TRUE(Gets(++sent));
-    EXPECT_EQ(sink_.got.back().size(), size);
+    EXPECT_EQ(tunnel_.got.back().size(), size);
     Done();
   }
   EXPECT_EQ(app.Send(std::string(65537, 'x')), 0);
   EXPECT_TRUE(Turn([&] { return Drops(Drop::kTooLarge) == 1; }));
   EXPECT_EQ(app.Send("next"), 0);  // the payload that is too large was removed
   ASSERT_TRUE(Gets(++sent));
-  EXPECT_EQ(sink_.got.back(), "next");
+  EXPECT_EQ(tunnel_.got.back(), "next");
 }
 
 // docs/gates.md advises a send buffer of just the largest payload. The kernel then refuses what is larger.
@@ -251,33 +225,33 @@ TEST_F(UnixDatagramGateTest, BlockedSendersLearnThatTheGateIsGone) {
 
 TEST_F(UnixDatagramGateTest, KeepsWhatTheSinkDoesNotTake) {
   Open(16);
-  sink_.room = 2;
+  tunnel_.room = 2;
   UnixApplication app;
   ASSERT_EQ(app.Connect(path()), 0);
   for (int i = 0; i < 6; ++i) ASSERT_EQ(app.Send(absl::StrCat(i)), 0);
   Settle(*loop_);
-  EXPECT_THAT(sink_.got, ElementsAre("0", "1"));
-  sink_.room = SIZE_MAX;
+  EXPECT_THAT(tunnel_.got, ElementsAre("0", "1"));
+  tunnel_.room = SIZE_MAX;
   gate_->Resume();
   EXPECT_TRUE(Gets(6));
-  EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
+  EXPECT_THAT(tunnel_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
 }
 
 // send() has returned for the payloads that the gate keeps, so a shutdown must still send them. Those that are only
 // in the kernel's queue are lost with the socket.
 TEST_F(UnixDatagramGateTest, GivesWhatItKeptWhenItIsDrained) {
   Open(16);
-  sink_.room = 2;
+  tunnel_.room = 2;
   UnixApplication app;
   ASSERT_EQ(app.Connect(path()), 0);
   for (int i = 0; i < 6; ++i) ASSERT_EQ(app.Send(absl::StrCat(i)), 0);
   Settle(*loop_);
-  sink_.room = SIZE_MAX;
+  tunnel_.room = SIZE_MAX;
   gate_->Drain();
-  EXPECT_THAT(sink_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
+  EXPECT_THAT(tunnel_.got, ElementsAre("0", "1", "2", "3", "4", "5"));
   EXPECT_EQ(gate_->counters().from_app, 6u);
   gate_->Drain();
-  EXPECT_EQ(sink_.got.size(), 6u);
+  EXPECT_EQ(tunnel_.got.size(), 6u);
 }
 
 // --- To the application ---

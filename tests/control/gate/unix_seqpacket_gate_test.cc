@@ -9,9 +9,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "tests/control/gate/fake_tunnel.h"
-#include "tests/control/gate/unix_application.h"
-#include "tests/control/turning.h"
+#include "tests/control/gate/unix_gate_fixture.h"
 
 namespace warp::control {
 namespace {
@@ -29,43 +27,18 @@ class Application : public UnixApplication {
   }
 };
 
-class UnixSeqpacketGateTest : public ::testing::Test {
+class UnixSeqpacketGateTest : public UnixGateTest<UnixSeqpacketGate, UnixSeqpacketGateOptions> {
  protected:
-  UnixSeqpacketGateTest() { options_.path.path = directory_ / "gate.sock"; }
   void Open(size_t queue = 1) {
     options_.queue = queue;
-    auto gate =
-        UnixSeqpacketGate::Open({.loop = *loop_, .receiver = receiver_, .sink = tunnel_}, options_);
-    ASSERT_TRUE(gate.ok()) << gate.status();
-    gate_ = *std::move(gate);
+    Use(UnixSeqpacketGate::Open({.loop = *loop_, .receiver = receiver_, .sink = tunnel_},
+                                options_));
   }
   void Connect(Application& app) {
     ASSERT_EQ(app.Connect(path()), 0);
     const size_t before = gate_->status().clients;
     ASSERT_TRUE(Turn([&] { return gate_->status().clients > before; }));
   }
-  const std::string& path() const { return options_.path.path; }
-  bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
-  bool Gets(size_t payloads) {
-    return Turn([&] { return tunnel_.got.size() >= payloads; });
-  }
-  void Done(size_t payloads = 1) {
-    gate_->OnDone(payloads);
-    Settle(*loop_);
-  }
-  void Deliver(const std::string& payload) {
-    std::vector<uint8_t> bytes(payload.begin(), payload.end());
-    const wire::Bytes view(bytes);
-    gate_->Deliver(Delivery(view, std::move(bytes)));
-  }
-  uint64_t Drops(Drop drop) const { return gate_->counters().drops.Get(drop); }
-
-  TemporaryDirectory directory_;
-  std::unique_ptr<Loop> loop_ = MakeLoop();
-  UnixReceiver receiver_;
-  UnixSeqpacketGateOptions options_;
-  FakeTunnel tunnel_;
-  std::unique_ptr<UnixSeqpacketGate> gate_;
 };
 
 // --- Out of the applications ---

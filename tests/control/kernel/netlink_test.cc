@@ -69,6 +69,17 @@ class NetlinkTest : public ::testing::Test {
         [this, destination](const NextHop& hop) { hop_[destination] = hop; }));
   }
   bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
+  // Gives wan0 an address, and peer0 that of a neighbour on the link.
+  void ConnectNeighbour() {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    Away("addr add 10.1.0.2/24 dev peer0");
+  }
+  void FindNeighbour() {
+    OpenNetlink();
+    FollowHop("10.1.0.2");
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+  }
   bool Has(const char* address) const {
     const auto& all = state_.addresses;
     return std::find(all.begin(), all.end(), control::Ip(address)) != all.end();
@@ -257,12 +268,8 @@ TEST_F(NetlinkTest, OverrunLeadsToANewDump) {
 
 TEST_F(NetlinkTest, FindsANeighbourOnTheLink) {
   Story([&] {
-    Connect();
-    Ip("addr add 10.1.0.1/24 dev wan0");
-    Away("addr add 10.1.0.2/24 dev peer0");
-    OpenNetlink();
-    FollowHop("10.1.0.2");
-    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    ConnectNeighbour();
+    FindNeighbour();
     const NextHop& hop = hop_["10.1.0.2"];
     EXPECT_EQ(hop.source, control::Ip("10.1.0.1"));
     EXPECT_EQ(hop.gateway, control::Ip("10.1.0.2"));
@@ -362,9 +369,7 @@ TEST_F(NetlinkTest, DefaultRouteOfAnotherInterfaceIsNoRoute) {
 
 TEST_F(NetlinkTest, CableOutAndIn) {
   Story([&] {
-    Connect();
-    Ip("addr add 10.1.0.1/24 dev wan0");
-    Away("addr add 10.1.0.2/24 dev peer0");
+    ConnectNeighbour();
     OpenNetlink();
     FollowHop("10.1.0.2");
     for (int i = 0; i < 3; ++i) {
@@ -380,9 +385,7 @@ TEST_F(NetlinkTest, CableOutAndIn) {
     ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
     Ip("link del wan0");
     ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "does not exist"); }));
-    Connect();
-    Ip("addr add 10.1.0.1/24 dev wan0");
-    Away("addr add 10.1.0.2/24 dev peer0");
+    ConnectNeighbour();
     ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
     EXPECT_EQ(hop_["10.1.0.2"].mac, PeerMac());
   });
@@ -390,12 +393,8 @@ TEST_F(NetlinkTest, CableOutAndIn) {
 
 TEST_F(NetlinkTest, NeighbourWithANewAddress) {
   Story([&] {
-    Connect();
-    Ip("addr add 10.1.0.1/24 dev wan0");
-    Away("addr add 10.1.0.2/24 dev peer0");
-    OpenNetlink();
-    FollowHop("10.1.0.2");
-    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    ConnectNeighbour();
+    FindNeighbour();
     const wire::MacAddress before = hop_["10.1.0.2"].mac;
     Away("link set peer0 address 02:00:00:00:00:77");
     Ip("neigh flush dev wan0");
@@ -406,13 +405,9 @@ TEST_F(NetlinkTest, NeighbourWithANewAddress) {
 
 TEST_F(NetlinkTest, StaleNeighbourIsConfirmed) {
   Story([&] {
-    Connect();
-    Ip("addr add 10.1.0.1/24 dev wan0");
-    Away("addr add 10.1.0.2/24 dev peer0");
+    ConnectNeighbour();
     EXPECT_TRUE(NetworkNamespace::Run("sysctl -qw net.ipv4.neigh.wan0.delay_first_probe_time=0"));
-    OpenNetlink();
-    FollowHop("10.1.0.2");
-    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    FindNeighbour();
     Ip("neigh change 10.1.0.2 dev wan0 nud stale");
     ASSERT_TRUE(Turn([&] {
       EXPECT_TRUE(Reachable("10.1.0.2"));  // the stale neighbour is used meanwhile
@@ -426,9 +421,7 @@ TEST_F(NetlinkTest, PermanentNeighbourIsLeftAlone) {
     Connect();
     Ip("addr add 10.1.0.1/24 dev wan0");
     Ip("neigh add 10.1.0.2 lladdr 02:00:00:00:00:55 dev wan0 nud permanent");
-    OpenNetlink();
-    FollowHop("10.1.0.2");
-    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    FindNeighbour();
     EXPECT_EQ(hop_["10.1.0.2"].mac.ToString(), "02:00:00:00:00:55");
     Settle(*loop_);
     EXPECT_TRUE(NetworkNamespace::Run("ip neigh show 10.1.0.2 dev wan0 | grep -q PERMANENT"));
@@ -437,13 +430,9 @@ TEST_F(NetlinkTest, PermanentNeighbourIsLeftAlone) {
 
 TEST_F(NetlinkTest, SilentNeighbourIsAskedUntilItAnswers) {
   Story([&] {
-    Connect();
-    Ip("addr add 10.1.0.1/24 dev wan0");
-    Away("addr add 10.1.0.2/24 dev peer0");
+    ConnectNeighbour();
     EXPECT_TRUE(NetworkNamespace::Run("sysctl -qw net.ipv4.neigh.wan0.delay_first_probe_time=0"));
-    OpenNetlink();
-    FollowHop("10.1.0.2");
-    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    FindNeighbour();
     Away("addr del 10.1.0.2/24 dev peer0");
     Ip("neigh change 10.1.0.2 dev wan0 nud stale");
     ASSERT_TRUE(Turn([&] { return Fails("10.1.0.2", "does not answer"); }));
@@ -458,9 +447,7 @@ TEST_F(NetlinkTest, SilentNeighbourIsAskedUntilItAnswers) {
 
 TEST_F(NetlinkTest, FollowsARouteToAnotherGateway) {
   Story([&] {
-    Connect();
-    Ip("addr add 10.1.0.1/24 dev wan0");
-    Away("addr add 10.1.0.2/24 dev peer0");
+    ConnectNeighbour();
     Away("addr add 10.1.0.3/24 dev peer0");
     Ip("route add 198.51.100.0/24 via 10.1.0.2");
     OpenNetlink();
