@@ -22,7 +22,7 @@ InFlight::Payload InFlight::Begin(uint8_t packets, wire::Bytes bytes) {
   return payload;
 }
 
-InFlight::Ticket InFlight::Take(const Origin& origin, Payload payload) {
+wire::SlotTicket InFlight::Take(const Origin& origin, Payload payload) {
   assert(busy_ < limit_);
   assert(payload == kWhole || payload < payloads_.size());
   if (free_slots_.empty()) {
@@ -43,8 +43,8 @@ InFlight::Ticket InFlight::Take(const Origin& origin, Payload payload) {
   return TicketOf(index);
 }
 
-InFlight::Ticket InFlight::TicketOf(uint16_t index) const {
-  return {.slot = (uint32_t{tunnel_index_} << 16) | index, .generation = slots_[index].generation};
+wire::SlotTicket InFlight::TicketOf(uint16_t index) const {
+  return wire::SlotTicket::Of(tunnel_index_, index, slots_[index].generation);
 }
 
 // Looks for the place from the newest payload on. Nearly every payload is the newest one; only a payload that was
@@ -67,27 +67,27 @@ void InFlight::Unlink(uint16_t index) {
   (slot.newer == kNone ? newest_ : slots_[slot.newer].older) = slot.older;
 }
 
-bool InFlight::Holds(Ticket ticket) const {
-  if (TunnelOf(ticket) != tunnel_index_ || IndexOf(ticket) >= slots_.size()) return false;
-  const Slot& slot = slots_[IndexOf(ticket)];
+bool InFlight::Holds(wire::SlotTicket ticket) const {
+  if (ticket.tunnel() != tunnel_index_ || ticket.index() >= slots_.size()) return false;
+  const Slot& slot = slots_[ticket.index()];
   return slot.busy && slot.generation == ticket.generation;
 }
 
-std::optional<InFlight::Origin> InFlight::Find(Ticket ticket) const {
+std::optional<InFlight::Origin> InFlight::Find(wire::SlotTicket ticket) const {
   if (!Holds(ticket)) return std::nullopt;
-  return slots_[IndexOf(ticket)].origin;
+  return slots_[ticket.index()].origin;
 }
 
-void InFlight::NoteReport(Ticket ticket) {
+void InFlight::NoteReport(wire::SlotTicket ticket) {
   if (!Holds(ticket)) return;
-  Slot& slot = slots_[IndexOf(ticket)];
+  Slot& slot = slots_[ticket.index()];
   if (std::exchange(slot.reported, true)) return;
   --unreported_;
 }
 
-void InFlight::NoteAgain(Ticket ticket) {
+void InFlight::NoteAgain(wire::SlotTicket ticket) {
   if (!Holds(ticket)) return;
-  Slot& slot = slots_[IndexOf(ticket)];
+  Slot& slot = slots_[ticket.index()];
   if (!std::exchange(slot.reported, false)) return;
   ++unreported_;
 }
@@ -109,9 +109,9 @@ void InFlight::FreePayload(Payload payload) {
   free_payloads_.push_back(payload);
 }
 
-InFlight::Released InFlight::Release(Ticket ticket, wire::Drop lost) {
+InFlight::Released InFlight::Release(wire::SlotTicket ticket, wire::Drop lost) {
   if (!Holds(ticket)) return {};
-  const uint16_t index = IndexOf(ticket);
+  const uint16_t index = ticket.index();
   Free(index);
   const Payload payload = slots_[index].payload;
   if (payload == kWhole) return {.held = true, .done = true, .lost = lost};
@@ -124,11 +124,11 @@ InFlight::Released InFlight::Release(Ticket ticket, wire::Drop lost) {
   return {.held = true, .done = true, .lost = first};
 }
 
-std::optional<std::vector<uint8_t>> InFlight::Withdraw(Ticket ticket) {
+std::optional<std::vector<uint8_t>> InFlight::Withdraw(wire::SlotTicket ticket) {
   assert(Holds(ticket));
-  const Payload payload = slots_[IndexOf(ticket)].payload;
+  const Payload payload = slots_[ticket.index()].payload;
   if (payload == kWhole) {
-    Free(IndexOf(ticket));
+    Free(ticket.index());
     return std::nullopt;
   }
   for (uint16_t index = 0; index < slots_.size(); ++index) {
@@ -143,7 +143,7 @@ wire::Instant InFlight::NextDeadline() const {
   return oldest_ == kNone ? wire::kNever : slots_[oldest_].origin.deadline;
 }
 
-std::optional<InFlight::Ticket> InFlight::Expired(wire::Instant now) const {
+std::optional<wire::SlotTicket> InFlight::Expired(wire::Instant now) const {
   if (NextDeadline() > now) return std::nullopt;
   return TicketOf(oldest_);
 }

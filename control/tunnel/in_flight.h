@@ -12,26 +12,13 @@
 
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/slot_ticket.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
 
 class InFlight {
  public:
-  // What this object calls a packet, so that it knows a report about it. `slot` is the tunnel's index in the upper
-  // half, and the place among the tunnel's slots in the lower. `generation` counts the packets that had the place
-  // before, so that a late report of an old packet is told from one of the packet that has the place now. These are
-  // two 32-bit fields so that one 8-byte load can be forwarded from the store buffer. With narrower stores or mixed
-  // widths the load would stall behind the payload's copy, about 300 ns (docs/decisions.md, *store forwarding*).
-  struct Ticket {
-    uint32_t slot = 0;
-    uint32_t generation = 0;
-    friend bool operator==(const Ticket&, const Ticket&) = default;
-  };
-  static constexpr uint16_t TunnelOf(Ticket ticket) {
-    return static_cast<uint16_t>(ticket.slot >> 16);
-  }
-
   // When a payload must have been sent, and its number among those of its tunnel, which grows.
   struct Origin {
     wire::Instant deadline;
@@ -60,29 +47,29 @@ class InFlight {
   Payload Begin(uint8_t packets, wire::Bytes bytes);
 
   // Takes a slot, of which one must be free. Costs least where deadlines ascend.
-  Ticket Take(const Origin& origin, Payload payload = kWhole);
+  wire::SlotTicket Take(const Origin& origin, Payload payload = kWhole);
 
   // Of the packet that holds the ticket; nullopt where none does any more.
-  std::optional<Origin> Find(Ticket ticket) const;
+  std::optional<Origin> Find(wire::SlotTicket ticket) const;
 
   // An lcore has reported about the packet; or it was submitted once more, so that a report is due again. Tickets that
   // hold nothing are ignored.
-  void NoteReport(Ticket ticket);
-  void NoteAgain(Ticket ticket);
+  void NoteReport(wire::SlotTicket ticket);
+  void NoteAgain(wire::SlotTicket ticket);
 
   // Releases the slot of a packet that a path has taken (kNone) or that was lost for a reason.
-  Released Release(Ticket ticket, wire::Drop lost = wire::Drop::kNone);
+  Released Release(wire::SlotTicket ticket, wire::Drop lost = wire::Drop::kNone);
 
   // Releases the slot of a packet, which must hold its ticket, and those of all other packets of its payload; the
   // payload is then neither sent nor lost. Returns the bytes of a fragmented payload; nullopt: the packet is the
   // whole payload.
-  std::optional<std::vector<uint8_t>> Withdraw(Ticket ticket);
+  std::optional<std::vector<uint8_t>> Withdraw(wire::SlotTicket ticket);
 
   // The deadline of the oldest packet in flight; kNever where there is none.
   wire::Instant NextDeadline() const;
 
   // The oldest packet in flight, if its deadline has passed.
-  std::optional<Ticket> Expired(wire::Instant now) const;
+  std::optional<wire::SlotTicket> Expired(wire::Instant now) const;
 
  private:
   static constexpr uint16_t kNone = 0xffff;
@@ -99,9 +86,8 @@ class InFlight {
     wire::Drop lost = wire::Drop::kNone;
     std::vector<uint8_t> bytes;
   };
-  static constexpr uint16_t IndexOf(Ticket ticket) { return static_cast<uint16_t>(ticket.slot); }
-  Ticket TicketOf(uint16_t index) const;
-  bool Holds(Ticket ticket) const;
+  wire::SlotTicket TicketOf(uint16_t index) const;
+  bool Holds(wire::SlotTicket ticket) const;
   void Free(uint16_t index);
   void FreePayload(Payload payload);
   void Link(uint16_t index);

@@ -44,8 +44,7 @@ size_t Traffic::ReceiveOpened() {
 size_t Traffic::ReceiveCompletions() {
   const size_t count = dataplane_.ReceiveCompletions(completions_);
   for (lcore::Completion& completion : std::span(completions_).first(count)) {
-    const size_t tunnel =
-        InFlight::TunnelOf({.slot = completion.slot, .generation = completion.generation});
+    const size_t tunnel = completion.ticket.tunnel();
     if (tunnel < tunnels_.size()) tunnels_[tunnel]->HandleCompletion(std::move(completion));
   }
   return count;

@@ -109,14 +109,13 @@ bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Byt
   return true;
 }
 
-lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, InFlight::Ticket ticket,
+lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, wire::SlotTicket ticket,
                                                lcore::Plaintext packet) {
   window_.OnSubmitted(now);
   lcore::SendRequest& request = submitter_.Add(Home(), std::move(packet));
   request.peer = route_.peer;
   request.completion = true;
-  request.slot = ticket.slot;
-  request.generation = ticket.generation;
+  request.ticket = ticket;
   return request;
 }
 
@@ -128,7 +127,7 @@ void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
 }
 
 void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
-  const InFlight::Ticket ticket{.slot = completion.slot, .generation = completion.generation};
+  const wire::SlotTicket ticket = completion.ticket;
   const std::optional<Origin> origin = in_flight_.Find(ticket);
   if (!origin.has_value()) return;  // another path took the packet, or it expired and was counted
   in_flight_.NoteReport(ticket);
@@ -171,7 +170,7 @@ void TunnelSender::Keep(Refused item) {
 
 // The packet was never sealed, so it becomes the application's payload again. The payload is copied out of the packet
 // buffer, because a pool whose buffers wait has none left for packets that move.
-void TunnelSender::TakeBack(const Origin& origin, InFlight::Ticket ticket,
+void TunnelSender::TakeBack(const Origin& origin, wire::SlotTicket ticket,
                             lcore::Plaintext packet) {
   std::optional<std::vector<uint8_t>> payload = in_flight_.Withdraw(ticket);
   if (payload.has_value()) {
@@ -191,7 +190,7 @@ void TunnelSender::ExpireSettled() {
 }
 
 // Frees the slot. Where that finishes a payload, counts it as sent or by the drop that ended it.
-bool TunnelSender::Settle(InFlight::Ticket ticket, wire::Drop lost) {
+bool TunnelSender::Settle(wire::SlotTicket ticket, wire::Drop lost) {
   const InFlight::Released released = in_flight_.Release(ticket, lost);
   if (released.held) short_of_slots_ = false;
   if (!released.done) return released.held;
@@ -229,7 +228,7 @@ void TunnelSender::Pump(Instant now) {
 
 void TunnelSender::ExpireOld(Instant now) {
   bool expired = false;
-  while (const std::optional<InFlight::Ticket> ticket = in_flight_.Expired(now)) {
+  while (const std::optional<wire::SlotTicket> ticket = in_flight_.Expired(now)) {
     expired = Settle(*ticket, Drop::kDeadline);
   }
   if (expired) ExpireSettled();
@@ -255,10 +254,7 @@ void TunnelSender::RetryOldest(Instant now) {
   window_.OnSubmitted(now);
   submitter_.Flush();  // older payloads, which this packet must not overtake
   dataplane_.SubmitSealed(Home(), std::move(item.sealed),
-                          {.peer = route_.peer,
-                           .completion = true,
-                           .slot = item.ticket.slot,
-                           .generation = item.ticket.generation});
+                          {.peer = route_.peer, .completion = true, .ticket = item.ticket});
 }
 
 Instant TunnelSender::NextTimeout() const {

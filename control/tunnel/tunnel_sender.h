@@ -35,6 +35,7 @@
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/slot_ticket.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
@@ -90,7 +91,7 @@ class TunnelSender {
   };
   struct Refused {  // a sealed packet that every path refused; it waits for its next attempt
     lcore::Sealed sealed;
-    InFlight::Ticket ticket;
+    wire::SlotTicket ticket;
     uint64_t number = 0;
   };
 
@@ -101,19 +102,19 @@ class TunnelSender {
   bool TrySendFragments(wire::Instant now, const Origin& origin, wire::Bytes payload,
                         size_t max_plaintext);
   // The caller may fill in the request until the next call.
-  lcore::SendRequest& SubmitPacket(wire::Instant now, InFlight::Ticket ticket,
+  lcore::SendRequest& SubmitPacket(wire::Instant now, wire::SlotTicket ticket,
                                    lcore::Plaintext packet);
   wire::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
   void NoteReport(wire::Instant now, lcore::Completion completion);
   void NoteRefusal(wire::Instant now, const lcore::Completion& completion);
   void Keep(Refused item);
-  void TakeBack(const Origin& origin, InFlight::Ticket ticket, lcore::Plaintext packet);
+  void TakeBack(const Origin& origin, wire::SlotTicket ticket, lcore::Plaintext packet);
   void ExpireOld(wire::Instant now);
   bool TrySendOldestWaiting(wire::Instant now);
   void RetryOldest(wire::Instant now);
   void ExpireSettled();
 
-  bool Settle(InFlight::Ticket ticket, wire::Drop lost);
+  bool Settle(wire::SlotTicket ticket, wire::Drop lost);
   void DropPayload(wire::Drop reason);
   void TellDone();
 

@@ -22,6 +22,7 @@
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/polling.h"
+#include "dataplane/wire/slot_ticket.h"
 
 namespace warp::lcore {
 
@@ -73,8 +74,7 @@ struct ForeignFrame {
 };
 
 struct Completion {
-  uint32_t slot = 0;  // as submitted
-  uint32_t generation = 0;
+  wire::SlotTicket ticket;                // as submitted
   bool taken = false;                     // by at least one path of the lcore that reports
   uint8_t reports = 1;                    // how many lcores report for this payload in all
   wire::Drop reason = wire::Drop::kNone;  // why it was not taken
@@ -90,9 +90,8 @@ struct Completion {
 // What the seal stage is told with each payload.
 struct SendRequest {
   PeerId peer = kNoPeer;
-  bool completion = false;  // report what became of it, as (slot, generation)
-  uint32_t slot = 0;
-  uint32_t generation = 0;
+  bool completion = false;  // asks for reports of what becomes of it, under the ticket
+  wire::SlotTicket ticket;
   // The fragments of one payload need consecutive counters of one session, whatever burst they fall into. So control
   // reserves the counters (Session::ReserveCounters) and names session and counter here. The worker finds this session
   // by its local index in the snapshot's table and seals with this counter, instead of reserving one of the peer's send

@@ -19,6 +19,7 @@
 #include "dataplane/lcore/exchange/doorbell.h"
 #include "dataplane/lcore/exchange/ring.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/slot_ticket.h"
 
 namespace warp::lcore {
 
@@ -41,8 +42,7 @@ struct LegItem {
 
 struct Report {
   rte_mbuf* payload = nullptr;  // see Completion: what is handed back
-  uint32_t slot = 0;
-  uint32_t generation = 0;
+  wire::SlotTicket ticket;
   uint8_t reports = 1;
   bool taken = false;
   bool sealed = false;  // the payload's bytes are final; else it is as control submitted it

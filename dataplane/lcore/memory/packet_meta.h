@@ -11,6 +11,7 @@
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/slot_ticket.h"
 
 namespace warp::lcore {
 
@@ -27,8 +28,7 @@ struct InboundMeta {
 // The facts about a payload on its way out. Once other lcores have a reference, only the two atomics change.
 struct OutboundMeta {
   PeerId peer = kNoPeer;
-  uint32_t slot = 0;
-  uint32_t generation = 0;
+  wire::SlotTicket ticket;
   uint32_t session_index = 0;  // of the session whose counter control has reserved
   uint64_t counter = 0;
   uint32_t datagram_sum = 0;  // for the UDP checksum of IPv6; 0 where no path needs it

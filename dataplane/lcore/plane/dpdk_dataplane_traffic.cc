@@ -26,8 +26,7 @@ rte_mbuf* Take(Packet&& packet) {
 void Address(rte_mbuf* payload, const SendRequest& request, bool sealed) {
   OutboundMeta& meta = MetaOf(payload).out;
   meta.peer = request.peer;
-  meta.slot = request.slot;
-  meta.generation = request.generation;
+  meta.ticket = request.ticket;
   meta.session_index = request.session_index;
   meta.counter = request.counter;
   meta.completion = request.completion;
@@ -110,8 +109,7 @@ void DpdkDataplane::Refuse(rte_mbuf* payload) {
     return rte_pktmbuf_free(payload);
   }
   Completion completion;
-  completion.slot = meta.slot;
-  completion.generation = meta.generation;
+  completion.ticket = meta.ticket;
   completion.reason = wire::Drop::kRingFull;
   HandBack(payload, meta.sealed, &completion);
   refused_.push_back(std::move(completion));
@@ -201,8 +199,7 @@ size_t DpdkDataplane::ReceiveCompletions(std::span<Completion> out) {
       if (popped == 0) break;
       for (const Report& report : std::span(reports, popped)) {
         Completion& completion = out[count++];
-        completion.slot = report.slot;
-        completion.generation = report.generation;
+        completion.ticket = report.ticket;
         completion.taken = report.taken;
         completion.reports = report.reports;
         completion.reason = report.reason;

@@ -15,7 +15,7 @@ InFlight::Origin Due(int ms) { return {.deadline = At(ms)}; }
 
 TEST(InFlight, CountsItsFreeSlots) {
   InFlight in_flight(kTunnel, 2);
-  const InFlight::Ticket first = in_flight.Take(Due(10));
+  const wire::SlotTicket first = in_flight.Take(Due(10));
   EXPECT_EQ(in_flight.free(), 1u);
   EXPECT_NE(in_flight.Take(Due(10)).slot, first.slot);
   EXPECT_EQ(in_flight.free(), 0u);
@@ -25,7 +25,7 @@ TEST(InFlight, CountsItsFreeSlots) {
 
 TEST(InFlight, ReleasesATicketOnce) {
   InFlight in_flight(kTunnel, 1);
-  const InFlight::Ticket ticket = in_flight.Take(Due(10));
+  const wire::SlotTicket ticket = in_flight.Take(Due(10));
   EXPECT_TRUE(in_flight.Release(ticket).held);
   EXPECT_FALSE(in_flight.Release(ticket).held);
   EXPECT_EQ(in_flight.busy(), 0u);
@@ -33,9 +33,9 @@ TEST(InFlight, ReleasesATicketOnce) {
 
 TEST(InFlight, TellsALateReportFromTheSlotsNewPacket) {
   InFlight in_flight(kTunnel, 1);
-  const InFlight::Ticket first = in_flight.Take(Due(10));
+  const wire::SlotTicket first = in_flight.Take(Due(10));
   in_flight.Release(first);
-  const InFlight::Ticket second = in_flight.Take(Due(20));
+  const wire::SlotTicket second = in_flight.Take(Due(20));
   EXPECT_EQ(first.slot, second.slot);
   EXPECT_FALSE(in_flight.Find(first).has_value());
   EXPECT_FALSE(in_flight.Release(first).held);
@@ -44,16 +44,16 @@ TEST(InFlight, TellsALateReportFromTheSlotsNewPacket) {
 
 TEST(InFlight, IgnoresSlotsThatNeverWere) {
   InFlight in_flight(kTunnel, 4);
-  EXPECT_FALSE(in_flight.Release({.slot = (kTunnel << 16) | 3u, .generation = 0}).held);
+  EXPECT_FALSE(in_flight.Release(wire::SlotTicket::Of(kTunnel, 3, 0)).held);
 }
 
 TEST(InFlight, IgnoresTheTicketsOfOtherTunnels) {
   InFlight in_flight(kTunnel, 4);
   InFlight other(kTunnel + 1, 4);
-  const InFlight::Ticket ticket = in_flight.Take(Due(10));
-  const InFlight::Ticket foreign = other.Take(Due(10));
-  EXPECT_EQ(InFlight::TunnelOf(ticket), kTunnel);
-  EXPECT_EQ(InFlight::TunnelOf(foreign), kTunnel + 1);
+  const wire::SlotTicket ticket = in_flight.Take(Due(10));
+  const wire::SlotTicket foreign = other.Take(Due(10));
+  EXPECT_EQ(ticket.tunnel(), kTunnel);
+  EXPECT_EQ(foreign.tunnel(), kTunnel + 1);
   EXPECT_FALSE(in_flight.Find(foreign).has_value());
   EXPECT_FALSE(in_flight.Release(foreign).held);
   EXPECT_TRUE(in_flight.Release(ticket).held);
@@ -62,18 +62,18 @@ TEST(InFlight, IgnoresTheTicketsOfOtherTunnels) {
 // InFlight asserts what its callers must guarantee: Take needs a free slot, and Withdraw needs a ticket that is held.
 TEST(InFlightDeathTest, AsksOnlyForWhatIsThere) {
   InFlight in_flight(kTunnel, 1);
-  const InFlight::Ticket ticket = in_flight.Take(Due(10));
+  const wire::SlotTicket ticket = in_flight.Take(Due(10));
   EXPECT_DEATH(in_flight.Take(Due(10)), "busy_ < limit_");
   in_flight.Release(ticket);
   EXPECT_DEATH(in_flight.Withdraw(ticket), "Holds");
-  EXPECT_DEATH(in_flight.Withdraw({.slot = 7, .generation = 0}), "Holds");
+  EXPECT_DEATH(in_flight.Withdraw(wire::SlotTicket::Of(kTunnel, 7, 0)), "Holds");
 }
 
 TEST(InFlight, ShowsWhatIsPastItsDeadlineAndNoMore) {
   InFlight in_flight(kTunnel, 4);
-  const InFlight::Ticket released = in_flight.Take(Due(10));
-  const InFlight::Ticket first = in_flight.Take(Due(10));
-  const InFlight::Ticket later = in_flight.Take(Due(20));
+  const wire::SlotTicket released = in_flight.Take(Due(10));
+  const wire::SlotTicket first = in_flight.Take(Due(10));
+  const wire::SlotTicket later = in_flight.Take(Due(20));
   in_flight.Release(released);
   EXPECT_EQ(in_flight.NextDeadline(), At(10));
   EXPECT_FALSE(in_flight.Expired(At(9)).has_value());
@@ -88,10 +88,10 @@ TEST(InFlight, ShowsWhatIsPastItsDeadlineAndNoMore) {
 TEST(InFlight, APayloadIsDoneWithTheLastOfItsPackets) {
   InFlight in_flight(kTunnel, 8);
   const InFlight::Payload cut = in_flight.Begin(3, {});
-  const InFlight::Ticket a = in_flight.Take(Due(10), cut);
-  const InFlight::Ticket b = in_flight.Take(Due(10), cut);
-  const InFlight::Ticket whole = in_flight.Take(Due(10));
-  const InFlight::Ticket c = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket a = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket b = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket whole = in_flight.Take(Due(10));
+  const wire::SlotTicket c = in_flight.Take(Due(10), cut);
   EXPECT_FALSE(in_flight.Release(b).done);
   EXPECT_TRUE(in_flight.Release(whole).done);
   EXPECT_FALSE(in_flight.Release(a).done);
@@ -103,9 +103,9 @@ TEST(InFlight, APayloadIsDoneWithTheLastOfItsPackets) {
 TEST(InFlight, APayloadIsLostForTheFirstReason) {
   InFlight in_flight(kTunnel, 8);
   const InFlight::Payload cut = in_flight.Begin(3, {});
-  const InFlight::Ticket a = in_flight.Take(Due(10), cut);
-  const InFlight::Ticket b = in_flight.Take(Due(10), cut);
-  const InFlight::Ticket c = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket a = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket b = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket c = in_flight.Take(Due(10), cut);
   in_flight.Release(a, wire::Drop::kRingFull);
   in_flight.Release(b, wire::Drop::kDeadline);
   EXPECT_EQ(in_flight.Release(c).lost, wire::Drop::kRingFull);
@@ -113,8 +113,8 @@ TEST(InFlight, APayloadIsLostForTheFirstReason) {
 
 TEST(InFlight, KnowsHowManyNobodyReportedAbout) {
   InFlight in_flight(kTunnel, 8);
-  const InFlight::Ticket a = in_flight.Take(Due(10));
-  const InFlight::Ticket b = in_flight.Take(Due(10));
+  const wire::SlotTicket a = in_flight.Take(Due(10));
+  const wire::SlotTicket b = in_flight.Take(Due(10));
   EXPECT_EQ(in_flight.unreported(), 2u);
   in_flight.NoteReport(a);
   in_flight.NoteReport(a);
@@ -133,10 +133,10 @@ TEST(InFlight, WithdrawsAPayloadWithAllItsPackets) {
   InFlight in_flight(kTunnel, 4);
   const std::vector<uint8_t> bytes = {1, 2, 3};
   const InFlight::Payload cut = in_flight.Begin(3, bytes);
-  const InFlight::Ticket a = in_flight.Take(Due(10), cut);
-  const InFlight::Ticket whole = in_flight.Take(Due(20));
-  const InFlight::Ticket b = in_flight.Take(Due(10), cut);
-  const InFlight::Ticket c = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket a = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket whole = in_flight.Take(Due(20));
+  const wire::SlotTicket b = in_flight.Take(Due(10), cut);
+  const wire::SlotTicket c = in_flight.Take(Due(10), cut);
   in_flight.Release(a);
   in_flight.NoteReport(b);
   EXPECT_EQ(in_flight.Withdraw(b), bytes);

@@ -44,7 +44,7 @@ class TakeBackTest : public TunnelSenderTest {
     sender_.HandleCompletion(now_, ReportOf(item.request, true));
   }
   static lcore::Completion ReportOf(const lcore::SendRequest& request, bool taken) {
-    return {.slot = request.slot, .generation = request.generation, .taken = taken};
+    return {.ticket = request.ticket, .taken = taken};
   }
   uint64_t Lost() const {
     uint64_t lost = 0;

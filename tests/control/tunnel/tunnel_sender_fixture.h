@@ -64,9 +64,7 @@ class TunnelSenderTest : public testing::Test {
     return payloads;
   }
   lcore::Completion Report(size_t request, bool taken) {
-    return {.slot = requests_[request].slot,
-            .generation = requests_[request].generation,
-            .taken = taken};
+    return {.ticket = requests_[request].ticket, .taken = taken};
   }
 
   wire::Instant now_{std::chrono::milliseconds(1000)};

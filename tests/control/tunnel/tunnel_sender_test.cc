@@ -107,7 +107,7 @@ TEST_F(TunnelSenderTest, SendsTheSameSealedBytesAgainWhenEveryPathRefusedThem) {
   EXPECT_EQ(done_, 0u);
   Pass(1);
   ASSERT_EQ(dataplane_.resubmitted.size(), 1u);
-  EXPECT_EQ(dataplane_.resubmitted[0].request.slot, requests_[0].slot);
+  EXPECT_EQ(dataplane_.resubmitted[0].request.ticket, requests_[0].ticket);
   EXPECT_EQ(dataplane_.resubmitted[0].packet.bytes().size(), 6u);
   sender_.HandleCompletion(now_, Report(0, true));
   EXPECT_EQ(sender_.sent(), 1u);
@@ -220,8 +220,7 @@ TEST_F(TunnelSenderTest, ACutPayloadIsDoneWhenAllOfItWasTaken) {
   for (size_t i = 0; i < 7; ++i) {
     EXPECT_EQ(done_, 0u);
     const lcore::SendRequest& request = dataplane_.submitted[6 - i].request;
-    sender_.HandleCompletion(
-        now_, {.slot = request.slot, .generation = request.generation, .taken = true});
+    sender_.HandleCompletion(now_, {.ticket = request.ticket, .taken = true});
   }
   EXPECT_EQ(done_, 1u);
   EXPECT_EQ(sender_.sent(), 1u);
@@ -293,7 +292,7 @@ class SlowPort {
     for (FakeDataplane::Submitted& item : dataplane_.submitted) {
       uint32_t number = 0;
       std::memcpy(&number, item.packet.bytes().data() + wire::kInnerHeaderSize, 4);
-      numbers_[item.request.slot] = number;
+      numbers_[item.request.ticket.slot] = number;
       Arrive(item.request);
     }
     for (FakeDataplane::Resubmitted& item : dataplane_.resubmitted) Arrive(item.request);
@@ -306,11 +305,10 @@ class SlowPort {
       const bool takes = now_ >= free_at_;
       if (takes) {
         free_at_ = now_ + period_;
-        taken_.push_back(numbers_[request.slot]);
+        taken_.push_back(numbers_[request.ticket.slot]);
       }
       At(options_.latency, [this, request, takes] {
-        lcore::Completion report{
-            .slot = request.slot, .generation = request.generation, .taken = takes};
+        lcore::Completion report{.ticket = request.ticket, .taken = takes};
         if (!takes) report.sealed = FakeDataplane::MakeSealed(BytesOf("x"));
         sender_.HandleCompletion(now_, std::move(report));
       });

@@ -130,7 +130,7 @@ bool Node::SendTracked(const std::string& payload, uint32_t slot, uint32_t gener
   wire::MutableBytes bytes = packet.Append(payload.size());
   std::copy(payload.begin(), payload.end(), bytes.begin());
   const SendRequest request = {
-      .peer = kPeer, .completion = true, .slot = slot, .generation = generation};
+      .peer = kPeer, .completion = true, .ticket = {.slot = slot, .generation = generation}};
   plane_->Submit(home, {&packet, 1}, {&request, 1});
   return true;
 }

@@ -36,8 +36,7 @@ void Egress::FinishJob(OutJob* job) {
   if (job->wants_report) {
     Report& report = AddReport();
     report.payload = give_back ? job->payload : nullptr;
-    report.slot = job->slot;
-    report.generation = job->generation;
+    report.ticket = job->ticket;
     report.reports = 1;
     report.taken = job->taken;
     report.sealed = job->sealed;
@@ -55,8 +54,7 @@ void Egress::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
   Report* const report = wanted ? &AddReport() : nullptr;
   if (wanted) {
     report->payload = nullptr;
-    report->slot = meta.slot;
-    report->generation = meta.generation;
+    report->ticket = meta.ticket;
     report->reports = meta.legs;
     report->taken = taken;
     report->sealed = true;

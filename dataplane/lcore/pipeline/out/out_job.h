@@ -8,6 +8,7 @@
 
 #include "dataplane/lcore/exchange/forwarding_table.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/slot_ticket.h"
 
 namespace warp::lcore {
 
@@ -26,8 +27,7 @@ struct OutJob {
   bool wants_report = false;
   bool taken = false;
   wire::Drop reason = wire::Drop::kNone;
-  uint32_t slot = 0;
-  uint32_t generation = 0;
+  wire::SlotTicket ticket;
 };
 
 }  // namespace warp::lcore

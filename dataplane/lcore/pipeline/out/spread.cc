@@ -104,8 +104,7 @@ bool Egress::TakeLegs(WorkerId from) {
                .sole = meta.legs == 1,
                .sealed = true,
                .wants_report = meta.completion,
-               .slot = meta.slot,
-               .generation = meta.generation});
+               .ticket = meta.ticket});
   }
   return taken > 0;
 }

@@ -27,8 +27,7 @@ bool Egress::TakePayloads() {
            .sealed = meta.sealed,
            .reserved = meta.counter_reserved,
            .wants_report = meta.completion,
-           .slot = meta.slot,
-           .generation = meta.generation};
+           .ticket = meta.ticket};
     FindSendSession(&job);
     const wire::Drop obstacle = Obstacle(job);
     if (obstacle == wire::Drop::kNone) continue;

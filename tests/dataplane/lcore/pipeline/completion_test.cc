@@ -30,8 +30,7 @@ TEST_P(Completions, TakenByTheOnlyPath) {
   net.Settle();
   const std::vector<Completion> completions = net.a().Completions();
   ASSERT_EQ(completions.size(), 1u);
-  EXPECT_EQ(completions[0].slot, 7u);
-  EXPECT_EQ(completions[0].generation, 70u);
+  EXPECT_EQ(completions[0].ticket, (wire::SlotTicket{.slot = 7, .generation = 70}));
   EXPECT_TRUE(completions[0].taken);
   EXPECT_EQ(completions[0].reports, 1u);
   EXPECT_FALSE(completions[0].sealed);
@@ -72,7 +71,7 @@ TEST_P(Completions, NoWorkersReportsWaitForAnothersToEnd) {
     net.a().plane().ReceiveOpened(opened);
     std::vector<Completion> some(4);
     ASSERT_EQ(net.a().plane().ReceiveCompletions(some), 4u);
-    for (const Completion& completion : some) ++reports[completion.slot];
+    for (const Completion& completion : some) ++reports[completion.ticket.slot];
   }
   EXPECT_THAT(reports, ElementsAre(2, 2, 2, 2, 0, 0, 0, 0));
   net.a().Completions();
@@ -105,7 +104,7 @@ TEST_P(Completions, NoneTakenThenSubmittedAgain) {
       Grant(net.a(), 1, 1);  // one port may take one copy
       net.a().plane().SubmitSealed(
           0, std::move(sealed),
-          {.peer = Node::kPeer, .completion = true, .slot = 5, .generation = 9});
+          {.peer = Node::kPeer, .completion = true, .ticket = {.slot = 5, .generation = 9}});
       net.Collect();
       ASSERT_EQ(net.in_flight().size(), 1u);
       EXPECT_EQ(DatagramOf(net.in_flight()[0]), bytes);

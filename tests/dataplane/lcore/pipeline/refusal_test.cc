@@ -30,10 +30,8 @@ size_t SubmitAgain(Node& node, std::vector<Completion> completions, WorkerId hom
   size_t again = 0;
   for (Completion& completion : completions) {
     EXPECT_FALSE(completion.sealed && completion.plaintext);
-    const SendRequest request = {.peer = Node::kPeer,
-                                 .completion = true,
-                                 .slot = completion.slot,
-                                 .generation = completion.generation};
+    const SendRequest request = {
+        .peer = Node::kPeer, .completion = true, .ticket = completion.ticket};
     again += completion.sealed || completion.plaintext ? 1 : 0;
     if (completion.sealed) node.plane().SubmitSealed(home, std::move(completion.sealed), request);
     if (completion.plaintext) node.plane().Submit(home, {&completion.plaintext, 1}, {&request, 1});
@@ -62,7 +60,7 @@ TEST_P(Refused, NoSessionAndNoPath) {
       EXPECT_FALSE(completion.taken);
       EXPECT_FALSE(completion.sealed);
       EXPECT_EQ(completion.reports, 1u);
-      EXPECT_EQ(TextOf(completion.plaintext), Payload() + std::to_string(completion.slot));
+      EXPECT_EQ(TextOf(completion.plaintext), Payload() + std::to_string(completion.ticket.slot));
     }
     EXPECT_EQ(net.sessions().a->sent(), 0u);  // the refusals cost no counter
     EXPECT_EQ(net.a().BuffersInUse(), 2u);
@@ -196,9 +194,9 @@ class Persistent {
   void HandleCompletions() {
     for (Completion& completion : node_.Completions()) {
       ASSERT_FALSE(completion.sealed && completion.plaintext);
-      if (completion.taken) under_way_.erase(completion.slot);
+      if (completion.taken) under_way_.erase(completion.ticket.slot);
       const SendRequest request = {
-          .peer = Node::kPeer, .completion = true, .slot = completion.slot};
+          .peer = Node::kPeer, .completion = true, .ticket = completion.ticket};
       if (completion.sealed) {
         ++sealed_;
         node_.plane().SubmitSealed(AnyWorker(), std::move(completion.sealed), request);
