@@ -92,7 +92,7 @@ absl::Status Assembly::OpenDataplane() {
         port.mtu.value_or(kernel.present() ? static_cast<uint16_t>(kernel.mtu) : uint16_t{1500}));
   }
   absl::Status status =
-      Keep(lcore::Dataplane::Start(DataplaneOptionsOf(config, plan, max_mtu)), dataplane);
+      Keep(lcore::Dataplane::Open(DataplaneOptionsOf(config, plan, max_mtu)), dataplane);
   if (!status.ok()) return status;
   dataplane_watch = std::make_unique<Watch>(*loop, dataplane->wake_fd(), POLLIN, [](uint32_t) {});
   return absl::OkStatus();

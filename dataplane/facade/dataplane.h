@@ -105,7 +105,7 @@ class Dataplane {
  public:
   // Initialises EAL, pools, rings and workers; there is no port yet. A second call in one process is
   // FailedPrecondition.
-  static absl::StatusOr<std::unique_ptr<Dataplane>> Start(const DataplaneOptions& options);
+  static absl::StatusOr<std::unique_ptr<Dataplane>> Open(const DataplaneOptions& options);
   virtual ~Dataplane() = default;
 
   // --- Ports. These calls may allocate, and block for milliseconds. ---

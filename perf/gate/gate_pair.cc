@@ -22,12 +22,12 @@ uint64_t Nanoseconds() { return static_cast<uint64_t>(os::Now().time_since_epoch
 
 GatePair::GatePair(const Options& options) : options_(options) {
   loop_ = Must(control::Loop::Open());
-  dataplane_ = Must(
-      lcore::Dataplane::Start({.max_ports = 2,
-                               .worker_cpus = {options.inline_worker ? -1 : options.worker_cpu},
-                               .inline_worker = options.inline_worker,
-                               .control_cpu = options.control_cpu,
-                               .polling = options.polling}));
+  dataplane_ =
+      Must(lcore::Dataplane::Open({.max_ports = 2,
+                                   .worker_cpus = {options.inline_worker ? -1 : options.worker_cpu},
+                                   .inline_worker = options.inline_worker,
+                                   .control_cpu = options.control_cpu,
+                                   .polling = options.polling}));
   watch_ = std::make_unique<control::Watch>(*loop_, dataplane_->wake_fd(), POLLIN, [](uint32_t) {});
   protocol::NodeOptions protocol;
   protocol.identity.wall_clock = os::WallClockHint;

@@ -42,8 +42,8 @@ size_t PoolSize(uint32_t buffers, uint16_t room) {
   return buffers * object + rte_align32pow2(buffers + 1) * sizeof(void*) + kMib;
 }
 
-absl::StatusOr<PoolPtr> MakePool(const char* purpose, uint32_t buffers, uint16_t room,
-                                 const PoolPlan& plan) {
+absl::StatusOr<PoolPtr> CreatePool(const char* purpose, uint32_t buffers, uint16_t room,
+                                   const PoolPlan& plan) {
   static std::atomic<uint32_t> serial{0};
   const std::string name = absl::StrCat("warp_", purpose, "_", serial.fetch_add(1));
   // Where no device does DMA, objects may lie anywhere. If they had to be contiguous, EAL would keep each within a
@@ -103,17 +103,17 @@ PoolPlan PlanPools(const DataplaneOptions& options) {
   return plan;
 }
 
-absl::StatusOr<PoolPtr> MakePayloadPool(const PoolPlan& plan) {
-  return MakePool("payload", plan.payload_buffers, plan.data_room, plan);
+absl::StatusOr<PoolPtr> CreatePayloadPool(const PoolPlan& plan) {
+  return CreatePool("payload", plan.payload_buffers, plan.data_room, plan);
 }
 
-absl::StatusOr<PoolPtr> MakeHeaderPool(const PoolPlan& plan, WorkerId worker) {
-  return MakePool(absl::StrCat("header", worker).c_str(), plan.header_buffers, plan.header_room,
-                  plan);
+absl::StatusOr<PoolPtr> CreateHeaderPool(const PoolPlan& plan, WorkerId worker) {
+  return CreatePool(absl::StrCat("header", worker).c_str(), plan.header_buffers, plan.header_room,
+                    plan);
 }
 
-absl::StatusOr<PoolPtr> MakeRxPool(const PoolPlan& plan, PortId port) {
-  return MakePool(absl::StrCat("rx", port).c_str(), plan.rx_buffers, plan.data_room, plan);
+absl::StatusOr<PoolPtr> CreateRxPool(const PoolPlan& plan, PortId port) {
+  return CreatePool(absl::StrCat("rx", port).c_str(), plan.rx_buffers, plan.data_room, plan);
 }
 
 }  // namespace warp::lcore

@@ -60,9 +60,9 @@ using PoolPtr = std::unique_ptr<rte_mempool, PoolDeleter>;
 
 // Every mbuf has kPacketMetaSize bytes of private area. The names of the pools are unique within the process.
 // ResourceExhausted says how much memory was needed.
-absl::StatusOr<PoolPtr> MakePayloadPool(const PoolPlan& plan);
-absl::StatusOr<PoolPtr> MakeHeaderPool(const PoolPlan& plan, WorkerId worker);
-absl::StatusOr<PoolPtr> MakeRxPool(const PoolPlan& plan, PortId port);
+absl::StatusOr<PoolPtr> CreatePayloadPool(const PoolPlan& plan);
+absl::StatusOr<PoolPtr> CreateHeaderPool(const PoolPlan& plan, WorkerId worker);
+absl::StatusOr<PoolPtr> CreateRxPool(const PoolPlan& plan, PortId port);
 
 }  // namespace warp::lcore
 

@@ -31,7 +31,7 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
                      options.max_ports, ") of them"));
   }
   std::unique_ptr<DpdkDataplane> plane(new DpdkDataplane(options, PlanPools(options)));
-  absl::StatusOr<PoolPtr> payloads = MakePayloadPool(plane->plan_);
+  absl::StatusOr<PoolPtr> payloads = CreatePayloadPool(plane->plan_);
   if (!payloads.ok()) return payloads.status();
   plane->payload_pool_ = *std::move(payloads);
 
@@ -62,7 +62,7 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
         plane->crypto_device_ != nullptr ? plane->crypto_device_->MakeEngine(id)
                                          : wire::MakeEngine(options.engine);
     if (!engine.ok()) return engine.status();
-    absl::StatusOr<PoolPtr> headers = MakeHeaderPool(plane->plan_, id);
+    absl::StatusOr<PoolPtr> headers = CreateHeaderPool(plane->plan_, id);
     if (!headers.ok()) return headers.status();
     const Polling polling = options.polling.value_or(
         options.worker_cpus[id] >= 0 ? Polling::kBusy : Polling::kAdaptive);
@@ -149,7 +149,7 @@ absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
   }
   const auto id = static_cast<PortId>(slot - slots_.begin());
   if (slot->rx_pool == nullptr) {
-    absl::StatusOr<PoolPtr> pool = MakeRxPool(plan_, id);
+    absl::StatusOr<PoolPtr> pool = CreateRxPool(plan_, id);
     if (!pool.ok()) return pool.status();
     slot->rx_pool = *std::move(pool);
   }

@@ -7,7 +7,7 @@
 
 namespace warp::lcore {
 
-absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Start(const DataplaneOptions& options) {
+absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Open(const DataplaneOptions& options) {
   if (options.inline_worker && options.worker_cpus != std::vector<int>{-1})
     return absl::InvalidArgumentError("an inline worker is the only one, and owns no CPU");
   const bool device = options.engine == wire::EngineKind::kCryptodev;

@@ -190,7 +190,7 @@ Network::Network(const Node::Options& a, const Node::Options& b)
       b_(std::make_unique<Node>(2, b)),
       sessions_(MakeSessions()) {
   absl::StatusOr<PoolPtr> pool =
-      MakeRxPool(PlanPools({.max_ports = 1, .worker_cpus = {-1}, .ring_size = 64}), 0);
+      CreateRxPool(PlanPools({.max_ports = 1, .worker_cpus = {-1}, .ring_size = 64}), 0);
   EXPECT_TRUE(pool.ok()) << pool.status();
   pool_ = *std::move(pool);
   for (Node* node : {a_.get(), b_.get()}) {

@@ -94,17 +94,17 @@ TEST(PoolTest, PlannedMemoryHoldsAllPools) {
     }
     pools.push_back(*std::move(pool));
   };
-  add(MakePayloadPool(plan), plan.payload_buffers, plan.data_room);
+  add(CreatePayloadPool(plan), plan.payload_buffers, plan.data_room);
   for (WorkerId w = 0; w < 2; ++w)
-    add(MakeHeaderPool(plan, w), plan.header_buffers, plan.header_room);
-  for (PortId p = 0; p < 4; ++p) add(MakeRxPool(plan, p), plan.rx_buffers, plan.data_room);
+    add(CreateHeaderPool(plan, w), plan.header_buffers, plan.header_room);
+  for (PortId p = 0; p < 4; ++p) add(CreateRxPool(plan, p), plan.rx_buffers, plan.data_room);
   EXPECT_LT(bytes, size_t{plan.memory_mib} << 20);
 }
 
 TEST(PoolTest, SaysHowMuchMemoryWasMissing) {
   PoolPlan plan = PlanPools({.max_ports = 1, .worker_cpus = {-1}});
   plan.rx_buffers = 4 << 20;
-  const auto pool = MakeRxPool(plan, 0);
+  const auto pool = CreateRxPool(plan, 0);
   EXPECT_EQ(pool.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(pool.status().message().find("MiB"), absl::string_view::npos) << pool.status();
 }

@@ -34,7 +34,7 @@ class PortTest : public testing::Test {
   absl::StatusOr<std::unique_ptr<Port>> TryOpen(const PortDevice& device, PortId id = 0,
                                                 uint16_t mtu = 1500) {
     while (pools_.size() <= id) {
-      auto pool = MakeRxPool(PlanPools(options_), static_cast<PortId>(pools_.size()));
+      auto pool = CreateRxPool(PlanPools(options_), static_cast<PortId>(pools_.size()));
       if (!pool.ok()) return pool.status();
       pools_.push_back(*std::move(pool));
     }

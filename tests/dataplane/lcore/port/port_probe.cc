@@ -211,7 +211,7 @@ int Main(int argc, char** argv) {
       !status.ok()) {
     Fail(std::string(status.message()));
   }
-  auto pool = MakeRxPool(plan, 0);
+  auto pool = CreateRxPool(plan, 0);
   if (!pool.ok()) Fail(std::string(pool.status().message()));
   // The port is opened as often as asked, which shows that closing it leaves nothing behind.
   for (uint64_t i = arguments.Number("opens", 1); i > 0; --i) {
