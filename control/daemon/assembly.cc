@@ -56,7 +56,7 @@ absl::Status Assembly::OpenLoop() {
   if (!loop->fallback_reason().empty())
     spdlog::info("event loop: {}, because {}", std::string(loop->back_end_name()),
                  loop->fallback_reason());
-  return Keep(Signals::Create(*loop, {SIGTERM, SIGINT}, [this](int) { stopping = true; }), signals);
+  return Keep(Signals::Open(*loop, {SIGTERM, SIGINT}, [this](int) { stopping = true; }), signals);
 }
 
 // What another program may have taken comes early: a second warpd must not get as far as the interfaces.
@@ -64,14 +64,14 @@ absl::Status Assembly::OpenClaims() {
   if (absl::Status status = Keep(GuardPort(config.node.listen_port), port_guard); !status.ok()) {
     return status;
   }
-  return Keep(StatusServer::Create(*loop, {.path = config.node.control_socket},
-                                   [this] { return StatusText(); }),
+  return Keep(StatusServer::Open(*loop, {.path = config.node.control_socket},
+                                 [this] { return StatusText(); }),
               status_server);
 }
 
 absl::Status Assembly::OpenKernel() {
   if (absl::Status status = Keep(Netlink::Open(*loop), netlink); !status.ok()) return status;
-  if (absl::Status status = Keep(Resolver::Create(*loop), resolver); !status.ok()) return status;
+  if (absl::Status status = Keep(Resolver::Open(*loop), resolver); !status.ok()) return status;
   // Said now, because the dataplane takes a second to start.
   for (const config::PortConfig& port : config.ports) {
     const wire::KernelDevice* kernel = port.kernel_device();

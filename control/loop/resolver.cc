@@ -135,8 +135,8 @@ class ResolverImpl : public Resolver {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Create(Loop& loop,
-                                                           const ResolverOptions& options) {
+absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Open(Loop& loop,
+                                                         const ResolverOptions& options) {
   absl::StatusOr<std::unique_ptr<HelperThread>> helper = HelperThread::Start("warp-resolver");
   if (!helper.ok()) return helper.status();
   return std::make_unique<ResolverImpl>(loop, options, *std::move(helper));

@@ -26,8 +26,8 @@ class Resolver {
   using Handler = std::function<void(const absl::StatusOr<std::vector<wire::Endpoint>>&)>;
 
   // Starts the helper thread. Control thread only.
-  static absl::StatusOr<std::unique_ptr<Resolver>> Create(Loop& loop,
-                                                          const ResolverOptions& options = {});
+  static absl::StatusOr<std::unique_ptr<Resolver>> Open(Loop& loop,
+                                                        const ResolverOptions& options = {});
   // Joins the helper thread. If a look-up has held that thread for more than a second, it is left to end by itself.
   virtual ~Resolver() = default;
 

@@ -6,9 +6,9 @@
 
 namespace warp::control {
 
-absl::StatusOr<std::unique_ptr<Signals>> Signals::Create(Loop& loop,
-                                                         std::initializer_list<int> signals,
-                                                         std::function<void(int)> callback) {
+absl::StatusOr<std::unique_ptr<Signals>> Signals::Open(Loop& loop,
+                                                       std::initializer_list<int> signals,
+                                                       std::function<void(int)> callback) {
   const sigset_t set = os::SignalSet(signals);
   os::BlockSignals(set);
   absl::StatusOr<os::SignalFd> pending = os::SignalFd::Open(set);

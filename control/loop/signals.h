@@ -16,9 +16,9 @@ class Signals {
  public:
   // Blocks `signals` in this thread and those it starts from now on: call before any thread is
   // started. The callback gets the signal's number.
-  static absl::StatusOr<std::unique_ptr<Signals>> Create(Loop& loop,
-                                                         std::initializer_list<int> signals,
-                                                         std::function<void(int signal)> callback);
+  static absl::StatusOr<std::unique_ptr<Signals>> Open(Loop& loop,
+                                                       std::initializer_list<int> signals,
+                                                       std::function<void(int signal)> callback);
 
  private:
   Signals(Loop& loop, os::SignalFd pending, std::function<void(int)> callback);

@@ -113,7 +113,7 @@ class ServerImpl : public StatusServer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Create(
+absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Open(
     Loop& loop, const StatusServerOptions& options, std::function<std::string()> text) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return os::ErrnoStatus(errno, "control socket");

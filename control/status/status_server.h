@@ -26,9 +26,9 @@ class StatusServer {
  public:
   // `text` is called once for each client. A socket file on which nobody listens is replaced. If somebody listens on
   // it, or if it is another kind of file, the result is AlreadyExists.
-  static absl::StatusOr<std::unique_ptr<StatusServer>> Create(Loop& loop,
-                                                              const StatusServerOptions& options,
-                                                              std::function<std::string()> text);
+  static absl::StatusOr<std::unique_ptr<StatusServer>> Open(Loop& loop,
+                                                            const StatusServerOptions& options,
+                                                            std::function<std::string()> text);
   virtual ~StatusServer() = default;  // closes the connections and removes the file
 };
 

@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUnix(const config::Tunnel
         context, {.path = path, .queue = config.queue, .deadline = tunnel.deadline});
   }
   if (sockets_ == nullptr) {
-    absl::StatusOr<std::unique_ptr<ShortQueueSockets>> sockets = ShortQueueSockets::Create();
+    absl::StatusOr<std::unique_ptr<ShortQueueSockets>> sockets = ShortQueueSockets::Open();
     if (!sockets.ok()) return sockets.status();
     sockets_ = *std::move(sockets);
   }

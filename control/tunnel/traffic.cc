@@ -26,8 +26,8 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
 
 absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRoute& route) {
   absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
-      Tunnel::Create({loop_, dataplane_, submitter_, gates_}, config,
-                     static_cast<uint16_t>(tunnels_.size()), route);
+      Tunnel::Open({loop_, dataplane_, submitter_, gates_}, config,
+                   static_cast<uint16_t>(tunnels_.size()), route);
   if (!tunnel.ok()) return tunnel.status();
   inbound_.AddTunnel(static_cast<wire::PeerId>(config.peer_index), **tunnel);
   tunnels_.push_back(*std::move(tunnel));

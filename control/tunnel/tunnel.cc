@@ -21,9 +21,9 @@ size_t MaxWaitingBytes(const config::GateConfig& gate) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Create(const Context& context,
-                                                       const config::TunnelConfig& config,
-                                                       uint16_t index, const PeerRoute& route) {
+absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
+                                                     const config::TunnelConfig& config,
+                                                     uint16_t index, const PeerRoute& route) {
   std::unique_ptr<Tunnel> tunnel(new Tunnel(context, config, index, route));
   absl::StatusOr<std::unique_ptr<Gate>> gate = context.gates.Open(config, *tunnel);
   if (!gate.ok()) {

@@ -30,9 +30,9 @@ class Tunnel : public GateSink {
   };
 
   // Opens the gate. `config` and `route` outlive the tunnel. Errors name the tunnel and the address.
-  static absl::StatusOr<std::unique_ptr<Tunnel>> Create(const Context& context,
-                                                        const config::TunnelConfig& config,
-                                                        uint16_t index, const PeerRoute& route);
+  static absl::StatusOr<std::unique_ptr<Tunnel>> Open(const Context& context,
+                                                      const config::TunnelConfig& config,
+                                                      uint16_t index, const PeerRoute& route);
 
   // GateSink: payloads out of the application. A payload that finds no room is a drop with a name, except where the
   // workers are behind: the gate keeps it then.

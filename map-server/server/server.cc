@@ -52,7 +52,7 @@ Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
 absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
                           const std::string& control_socket) {
   absl::StatusOr<std::unique_ptr<control::Signals>> signals =
-      control::Signals::Create(*loop_, {SIGTERM, SIGINT}, [this](int) { stopping_ = true; });
+      control::Signals::Open(*loop_, {SIGTERM, SIGINT}, [this](int) { stopping_ = true; });
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
   for (const wire::Endpoint& endpoint : listen) {
@@ -60,7 +60,7 @@ absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
     if (!socket.ok()) return socket.status();
     listeners_.push_back(std::make_unique<Listener>(*this, listeners_.size(), *std::move(socket)));
   }
-  absl::StatusOr<std::unique_ptr<control::StatusServer>> status = control::StatusServer::Create(
+  absl::StatusOr<std::unique_ptr<control::StatusServer>> status = control::StatusServer::Open(
       *loop_, {.path = control_socket}, [this] { return StatusText(); });
   if (!status.ok()) return status.status();
   status_ = *std::move(status);

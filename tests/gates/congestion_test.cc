@@ -28,7 +28,7 @@ class CongestionTest : public ::testing::Test {
     tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
   }
   void SetUp() override {
-    if (auto sockets = ShortQueueSockets::Create(); !sockets.ok()) GTEST_SKIP() << sockets.status();
+    if (auto sockets = ShortQueueSockets::Open(); !sockets.ok()) GTEST_SKIP() << sockets.status();
   }
   config::UnixGateConfig& gate() { return *tunnel_.gate.unix_socket; }
 

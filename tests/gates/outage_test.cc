@@ -25,7 +25,7 @@ class OutageTest : public ::testing::TestWithParam<bool> {
     tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
   }
   void SetUp() override {
-    if (auto sockets = ShortQueueSockets::Create(); !sockets.ok()) GTEST_SKIP() << sockets.status();
+    if (auto sockets = ShortQueueSockets::Open(); !sockets.ok()) GTEST_SKIP() << sockets.status();
   }
   GateLab MakeLab() { return GateLab({"", ""}, tunnel_, /*inline_worker=*/GetParam()); }
 

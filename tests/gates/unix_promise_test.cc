@@ -52,7 +52,7 @@ class UnixPromiseTest : public ::testing::TestWithParam<Case> {
   }
 
   void SetUp() override {
-    if (auto sockets = ShortQueueSockets::Create(); !sockets.ok()) GTEST_SKIP() << sockets.status();
+    if (auto sockets = ShortQueueSockets::Open(); !sockets.ok()) GTEST_SKIP() << sockets.status();
   }
 
   void RunClient(int sends) {

@@ -26,7 +26,7 @@ absl::Status SetQueueLength(size_t length) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ShortQueueSockets>> ShortQueueSockets::Create() {
+absl::StatusOr<std::unique_ptr<ShortQueueSockets>> ShortQueueSockets::Open() {
   std::unique_ptr<ShortQueueSockets> sockets(new ShortQueueSockets);
   int error = 0;
   sockets->Do([&] { error = unshare(CLONE_NEWNET) == 0 ? 0 : errno; });
@@ -46,7 +46,7 @@ ShortQueueSockets::~ShortQueueSockets() {
   thread_.join();
 }
 
-absl::StatusOr<os::UniqueFd> ShortQueueSockets::MakeDatagramSocket(size_t queue) {
+absl::StatusOr<os::UniqueFd> ShortQueueSockets::OpenDatagramSocket(size_t queue) {
   absl::StatusOr<os::UniqueFd> made = absl::UnknownError("");
   Do([&] {
     // The kernel lets one more in than the limit says.

@@ -22,14 +22,14 @@ namespace warp::control {
 class ShortQueueSockets {
  public:
   // PermissionDenied: CAP_SYS_ADMIN is missing. Any other error is the kernel's.
-  static absl::StatusOr<std::unique_ptr<ShortQueueSockets>> Create();
+  static absl::StatusOr<std::unique_ptr<ShortQueueSockets>> Open();
   ~ShortQueueSockets();
   ShortQueueSockets(const ShortQueueSockets&) = delete;
   ShortQueueSockets& operator=(const ShortQueueSockets&) = delete;
 
   // Returns a Unix datagram socket, non-blocking and close-on-exec, that holds at most `queue` (1 or more) unread
   // datagrams. Beyond that its senders wait.
-  absl::StatusOr<os::UniqueFd> MakeDatagramSocket(size_t queue);
+  absl::StatusOr<os::UniqueFd> OpenDatagramSocket(size_t queue);
 
  private:
   ShortQueueSockets() : thread_([this] { Serve(); }) {}

@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<UnixDatagramGate>> UnixDatagramGate::Open(
     if (!address.ok()) return address.status();
     destination = *address;
   }
-  absl::StatusOr<os::UniqueFd> fd = sockets.MakeDatagramSocket(InSocket(options.queue));
+  absl::StatusOr<os::UniqueFd> fd = sockets.OpenDatagramSocket(InSocket(options.queue));
   if (!fd.ok()) return fd.status();
   os::EnlargeSocketBuffer(fd->get(), os::SocketBuffer::kSend, kSendBuffer);
   absl::StatusOr<os::UnixPath> path = os::UnixPath::Bind(fd->get(), options.path);

@@ -22,7 +22,7 @@ using wire::Drop;
 class UnixDatagramGateTest : public UnixGateTest<UnixDatagramGate, UnixDatagramGateOptions> {
  protected:
   void SetUp() override {
-    auto sockets = ShortQueueSockets::Create();
+    auto sockets = ShortQueueSockets::Open();
     if (!sockets.ok()) GTEST_SKIP() << sockets.status();
     sockets_ = *std::move(sockets);
   }

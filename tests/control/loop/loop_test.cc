@@ -381,7 +381,7 @@ TEST_P(SignalsTest, ArriveAsEvents) {
   auto loop = MakeLoop();
   std::vector<int> signals;
   auto watch =
-      Signals::Create(*loop, {SIGUSR1, SIGUSR2}, [&](int signal) { signals.push_back(signal); });
+      Signals::Open(*loop, {SIGUSR1, SIGUSR2}, [&](int signal) { signals.push_back(signal); });
   ASSERT_TRUE(watch.ok()) << watch.status();
   raise(SIGUSR1);
   EXPECT_TRUE(TurnUntil(*loop, [&] { return signals.size() == 1; }));

@@ -21,7 +21,7 @@ using Result = absl::StatusOr<std::vector<wire::Endpoint>>;
 class ResolverTest : public ::testing::Test {
  protected:
   void Open(const ResolverOptions& options = {}) {
-    auto resolver = Resolver::Create(*loop_, options);
+    auto resolver = Resolver::Open(*loop_, options);
     ASSERT_TRUE(resolver.ok()) << resolver.status();
     resolver_ = *std::move(resolver);
   }

@@ -66,7 +66,7 @@ class StatusServerTest : public ::testing::Test {
     rmdir(directory_.c_str());
   }
   absl::Status Open() {
-    auto server = StatusServer::Create(*loop_, options_, [this] {
+    auto server = StatusServer::Open(*loop_, options_, [this] {
       ++asked_;
       return text_;
     });

@@ -38,7 +38,7 @@ class InboundTest : public testing::Test {
     config_.gate.loopback = config::LoopbackGateConfig{
         .listen = {wire::IpAddress::V4({127, 0, 0, 1}), 0},
         .deliver = wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), ntohs(address.sin_port)}};
-    tunnel_ = *Tunnel::Create({*loop_, dataplane_, submitter_, gates_}, config_, 0, route_);
+    tunnel_ = *Tunnel::Open({*loop_, dataplane_, submitter_, gates_}, config_, 0, route_);
     inbound_.AddTunnel(kPeer, *tunnel_);
 
     wire::Session::Params params;

@@ -143,7 +143,7 @@ class TunnelTest : public TunnelSenderTest {
     config_.deadline = deadline;
     config_.queue = kQueue;
     config_.gate.loopback = config::LoopbackGateConfig{.listen = address_};
-    auto tunnel = Tunnel::Create({*loop_, dataplane_, submitter_, gates_}, config_, 5, route_);
+    auto tunnel = Tunnel::Open({*loop_, dataplane_, submitter_, gates_}, config_, 5, route_);
     ASSERT_TRUE(tunnel.ok()) << tunnel.status();
     tunnel_ = *std::move(tunnel);
   }
