@@ -41,12 +41,12 @@ enum class Stage : uint8_t {
   kReplicate,  // makes a copy for each path, and hands other workers theirs
   kTx,         // gives the copies to the ports
   kComplete,   // reports to control what became of the payload
-  kCount,
 };
-inline constexpr size_t kStageCount = static_cast<size_t>(Stage::kCount);
+inline constexpr size_t kStageCount = static_cast<size_t>(Stage::kComplete) + 1;
 inline constexpr std::array<absl::string_view, kStageCount> kStageNames = {
     "rx",   "parse", "look",      "open", "claim",   "deliver",
     "take", "seal",  "replicate", "tx",   "complete"};
+static_assert(kStageNames.back() == "complete");  // Each stage has its name.
 
 // What a worker is doing.
 struct WorkerStatus {
