@@ -21,7 +21,7 @@ constexpr size_t kHandshakesPerTurn = 1;  // each may cost a Diffie-Hellman
 constexpr size_t kEventsPerTurn = 64;
 constexpr size_t kDatagramsPerTurn = 256;
 
-constexpr Duration kHousekeepingInterval = std::chrono::milliseconds(100);
+constexpr Duration kCheckInterval = std::chrono::milliseconds(100);
 constexpr Duration kExpiryInterval = std::chrono::seconds(1);
 
 }  // namespace
@@ -41,7 +41,8 @@ size_t Turn::RunOnce() {
   work += parts_.loop->RunOnce(kEventsPerTurn);
   ServeProtocol();
   parts_.traffic->Submit();
-  if (parts_.loop->now() >= next_housekeeping_) Housekeep();
+  CheckWorkers();
+  Expire();
   return work;
 }
 
@@ -71,10 +72,15 @@ void Turn::ServeProtocol() {
   parts_.links->SendDatagrams(kDatagramsPerTurn);
 }
 
-void Turn::Housekeep() {
+void Turn::CheckWorkers() {
   const Instant now = parts_.loop->now();
-  next_housekeeping_ = now + kHousekeepingInterval;
+  if (now < next_check_) return;
+  next_check_ = now + kCheckInterval;
   parts_.links->CheckWorkers();
+}
+
+void Turn::Expire() {
+  const Instant now = parts_.loop->now();
   if (now < next_expiry_) return;
   next_expiry_ = now + kExpiryInterval;
   parts_.traffic->Expire();
@@ -100,7 +106,8 @@ void Turn::Sleep() {
   Loop& loop = *parts_.loop;
   lcore::Dataplane& dataplane = *parts_.dataplane;
   const Instant begin = loop.now();
-  const Duration timeout = std::min(parts_.protocol->NextTimeout(), next_housekeeping_) - begin;
+  // What expires waits for the next check of the workers.
+  const Duration timeout = std::min(parts_.protocol->NextTimeout(), next_check_) - begin;
   if (dataplane.ArmSleep()) {
     if (parts_.plan.inline_worker) {
       const Duration time = loop.ArmSleep(timeout);

@@ -36,14 +36,15 @@ class Turn {
   size_t ReceiveHandshakes();
   size_t ReceiveForeign();
   void ServeProtocol();
-  void Housekeep();
+  void CheckWorkers();
+  void Expire();
 
   void Sleep();
 
   Assembly& parts_;
   const bool spins_;  // never sleeps
   SpinWindow spin_;
-  wire::Instant next_housekeeping_;
+  wire::Instant next_check_;
   wire::Instant next_expiry_;
 };
 

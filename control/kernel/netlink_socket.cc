@@ -59,7 +59,7 @@ NetlinkSocket::NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint
       port_id_(port_id),
       buffer_(new uint8_t[kBufferSize]),
       refused_(loop, [this] { ForgetQuestions(); }),  // lost requests are as bad as lost answers
-      post_(loop, fd_.get(),
+      send_(loop, fd_.get(),
             [this](int result) {
               if (result < 0) refused_.Set(kRetry);
               Flush();
@@ -82,33 +82,34 @@ void NetlinkSocket::Dump(const NetlinkRequest& request, DumpHandler on_end) {
 uint32_t NetlinkSocket::Queue(const NetlinkRequest& request) {
   if (++sequence_ == 0) sequence_ = 1;
   const wire::Bytes bytes = request.bytes();
-  if (outbox_.empty() || outbox_.back().size() + bytes.size() > kPostSize) outbox_.emplace_back();
-  std::vector<uint8_t>& post = outbox_.back();
-  const size_t start = post.size();
-  post.insert(post.end(), bytes.begin(), bytes.end());
-  std::memcpy(&post[start + offsetof(nlmsghdr, nlmsg_seq)], &sequence_, sizeof(sequence_));
-  post.resize(NLMSG_ALIGN(post.size()));
+  if (outbox_.empty() || outbox_.back().size() + bytes.size() > kDatagramSize)
+    outbox_.emplace_back();
+  std::vector<uint8_t>& datagram = outbox_.back();
+  const size_t start = datagram.size();
+  datagram.insert(datagram.end(), bytes.begin(), bytes.end());
+  std::memcpy(&datagram[start + offsetof(nlmsghdr, nlmsg_seq)], &sequence_, sizeof(sequence_));
+  datagram.resize(NLMSG_ALIGN(datagram.size()));
   flush_.Schedule();
   return sequence_;
 }
 
 void NetlinkSocket::Flush() {
-  if (outbox_.empty() || post_.busy()) return;
-  post_.Send(NextPost());
+  if (outbox_.empty() || send_.busy()) return;
+  send_.Send(NextDatagram());
 }
 
-std::vector<uint8_t> NetlinkSocket::NextPost() {
-  std::vector<uint8_t> post = std::move(outbox_.front());
+std::vector<uint8_t> NetlinkSocket::NextDatagram() {
+  std::vector<uint8_t> datagram = std::move(outbox_.front());
   outbox_.pop_front();
-  return post;
+  return datagram;
 }
 
 absl::Status NetlinkSocket::Pump(const std::function<bool()>& done) {
   const wire::Instant end = loop_.ReadClock() + kPumpTime;
   while (!done()) {
     while (!outbox_.empty()) {
-      const std::vector<uint8_t> post = NextPost();
-      if (send(fd_.get(), post.data(), post.size(), 0) < 0)
+      const std::vector<uint8_t> datagram = NextDatagram();
+      if (send(fd_.get(), datagram.data(), datagram.size(), 0) < 0)
         return os::ErrnoStatus(errno, "netlink: cannot ask");
     }
     if (loop_.ReadClock() >= end)

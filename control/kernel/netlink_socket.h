@@ -59,7 +59,7 @@ class NetlinkSocket {
  private:
   static constexpr size_t kBufferSize = size_t{1} << 16;  // the kernel fills up to 32 KiB
   static constexpr size_t kReadsPerTurn = 16;
-  static constexpr size_t kPostSize = size_t{1} << 14;
+  static constexpr size_t kDatagramSize = size_t{1} << 14;  // bytes of requests in one datagram
 
   NetlinkSocket(Loop& loop, Handler& handler, os::UniqueFd fd, uint32_t port_id);
   uint32_t Queue(const NetlinkRequest& request);  // returns its sequence number, never 0
@@ -70,7 +70,7 @@ class NetlinkSocket {
   void Read();
   void Handle(wire::MutableBytes datagram);
   void Flush();
-  std::vector<uint8_t> NextPost();
+  std::vector<uint8_t> NextDatagram();
 
   Loop& loop_;
   Handler& handler_;
@@ -86,7 +86,7 @@ class NetlinkSocket {
   std::deque<std::vector<uint8_t>> outbox_;
   const std::unique_ptr<uint8_t[]> buffer_;
   Timer refused_;
-  AsyncSend post_;
+  AsyncSend send_;
   Task flush_;
   Task more_;
   Watch watch_;

@@ -174,7 +174,7 @@ void TunnelSender::TakeBack(const Origin& origin, wire::SlotTicket ticket,
                             lcore::Plaintext packet) {
   std::optional<std::vector<uint8_t>> payload = in_flight_.Withdraw(ticket);
   if (payload.has_value()) {
-    ExpireSettled();
+    DiscardSettled();
   } else {
     const wire::Bytes bytes = packet.bytes().subspan(wire::kInnerHeaderSize);
     payload.emplace(bytes.begin(), bytes.end());
@@ -183,8 +183,8 @@ void TunnelSender::TakeBack(const Origin& origin, wire::SlotTicket ticket,
   Wait(origin, *std::move(payload));
 }
 
-// Drops the sealed packets whose payload has been settled or withdrawn meanwhile.
-void TunnelSender::ExpireSettled() {
+// Discards the sealed packets whose payload has been settled or withdrawn meanwhile.
+void TunnelSender::DiscardSettled() {
   std::erase_if(refused_,
                 [this](const Refused& item) { return !in_flight_.Find(item.ticket).has_value(); });
 }
@@ -216,7 +216,7 @@ void TunnelSender::TellDone() {
 // --- The passing of time. ---
 
 void TunnelSender::Pump(Instant now) {
-  ExpireOld(now);
+  Expire(now);
   while (something_waits() && MayGo(now) && route_.ready()) {
     if (oldest_is_unsealed() && TrySendOldestWaiting(now)) continue;
     // The oldest payload may need slots that sealed packets behind it hold, so those go on meanwhile.
@@ -226,12 +226,12 @@ void TunnelSender::Pump(Instant now) {
   TellDone();
 }
 
-void TunnelSender::ExpireOld(Instant now) {
+void TunnelSender::Expire(Instant now) {
   bool expired = false;
   while (const std::optional<wire::SlotTicket> ticket = in_flight_.Expired(now)) {
     expired = Settle(*ticket, Drop::kDeadline);
   }
-  if (expired) ExpireSettled();
+  if (expired) DiscardSettled();
   while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
     DropPayload(Drop::kDeadline);
     waiting_bytes_ -= waiting_.begin()->second.payload.size();

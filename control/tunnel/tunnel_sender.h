@@ -109,10 +109,10 @@ class TunnelSender {
   void NoteRefusal(wire::Instant now, const lcore::Completion& completion);
   void Keep(Refused item);
   void TakeBack(const Origin& origin, wire::SlotTicket ticket, lcore::Plaintext packet);
-  void ExpireOld(wire::Instant now);
+  void Expire(wire::Instant now);
   bool TrySendOldestWaiting(wire::Instant now);
   void RetryOldest(wire::Instant now);
-  void ExpireSettled();
+  void DiscardSettled();
 
   bool Settle(wire::SlotTicket ticket, wire::Drop lost);
   void DropPayload(wire::Drop reason);

@@ -340,16 +340,16 @@ TEST_P(AsyncSendTest, SendsAndTells) {
   auto loop = MakeLoop();
   Pair pair;
   std::vector<int> results;
-  AsyncSend post(*loop, pair.far.get(), [&](int result) { results.push_back(result); });
+  AsyncSend send(*loop, pair.far.get(), [&](int result) { results.push_back(result); });
   for (int i = 1; i <= 3; ++i) {
-    post.Send(std::vector<uint8_t>(static_cast<size_t>(i)));
-    EXPECT_TRUE(post.busy());
-    EXPECT_TRUE(TurnUntil(*loop, [&] { return !post.busy(); }));
+    send.Send(std::vector<uint8_t>(static_cast<size_t>(i)));
+    EXPECT_TRUE(send.busy());
+    EXPECT_TRUE(TurnUntil(*loop, [&] { return !send.busy(); }));
   }
   EXPECT_EQ(results, (std::vector<int>{1, 2, 3}));
   pair.near.Close();
-  post.Send({1});
-  EXPECT_TRUE(TurnUntil(*loop, [&] { return !post.busy(); }));
+  send.Send({1});
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return !send.busy(); }));
   EXPECT_EQ(results.back(), -ECONNREFUSED);
 }
 
@@ -358,8 +358,8 @@ TEST_P(AsyncSendTest, DestroyedInFlightStillSends) {
   Pair pair;
   bool told = false;
   {
-    AsyncSend post(*loop, pair.far.get(), [&](int) { told = true; });
-    post.Send({42});
+    AsyncSend send(*loop, pair.far.get(), [&](int) { told = true; });
+    send.Send({42});
   }
   size_t received = 0;
   EXPECT_TRUE(TurnUntil(*loop, [&] { return (received += pair.Drain()) == 1; }));
@@ -370,9 +370,9 @@ TEST_P(AsyncSendTest, DestroyedInFlightStillSends) {
 TEST_P(AsyncSendTest, LoopEndsWithItInFlight) {
   Pair pair;
   auto loop = MakeLoop();
-  auto post = std::make_unique<AsyncSend>(*loop, pair.far.get(), [](int) {});
-  post->Send(std::vector<uint8_t>(1000));
-  post.reset();
+  auto send = std::make_unique<AsyncSend>(*loop, pair.far.get(), [](int) {});
+  send->Send(std::vector<uint8_t>(1000));
+  send.reset();
   loop.reset();
   EXPECT_EQ(pair.Drain(), 1u);  // the loop's destructor has waited for the send
 }
