@@ -40,8 +40,9 @@ void Tell(int front, News::Kind kind, int value) {
   [[maybe_unused]] const ssize_t written = write(front, &news, sizeof(news));
 }
 
-// Gives up all descriptors and the directory, so that nothing that the application closes stays open or in use here.
-void LetGoOfSurroundings() {
+// Gives up the session, all descriptors and the directory, so that nothing that the application closes stays open or in
+// use here.
+void Detach() {
   setsid();
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
@@ -78,7 +79,7 @@ bool Reap(pid_t application, int front) {
   supervisor->Start();
   Tell(front.get(), News::Kind::kStarted, application->pid);
   application->Release();
-  LetGoOfSurroundings();
+  Detach();
 
   const absl::StatusOr<os::SignalFd> changes = os::SignalFd::Open(os::SignalSet({SIGCHLD}));
   bool waits = false;

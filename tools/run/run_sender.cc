@@ -36,33 +36,34 @@ int Option(int socket, int name) {
 
 }  // namespace
 
-SocketTurns::Turn::Turn(SocketTurns& turns, int socket) : turns_(turns) {
+SocketLocks::Lock::Lock(SocketLocks& locks, int socket) : locks_(locks) {
   struct stat status = {};
   ::fstat(socket, &status);
   socket_ = status.st_ino;
-  std::unique_lock lock(turns_.mutex_);
-  turns_.ended_.wait(lock, [this] { return turns_.held_.insert(socket_).second; });
+  std::unique_lock lock(locks_.mutex_);
+  locks_.released_.wait(lock, [this] { return locks_.held_.insert(socket_).second; });
 }
 
-SocketTurns::Turn::~Turn() {
+SocketLocks::Lock::~Lock() {
   {
-    const std::lock_guard lock(turns_.mutex_);
-    turns_.held_.erase(socket_);
+    const std::lock_guard lock(locks_.mutex_);
+    locks_.held_.erase(socket_);
   }
-  turns_.ended_.notify_all();
+  locks_.released_.notify_all();
 }
 
-void RoomWaiters::PrepareSignal() {
+void BlockedSenders::PrepareSignal() {
   struct sigaction action = {};
   action.sa_handler = [](int) {};
   ::sigaction(kWake, &action, nullptr);  // no SA_RESTART: it ends what waits
 }
 
-ssize_t RoomWaiters::Send(int socket, const msghdr& message, int flags, const Question& question) {
-  Waiter waiter{::pthread_self(), &question};
+ssize_t BlockedSenders::Send(int socket, const msghdr& message, int flags,
+                             const Question& question) {
+  Sender sender{::pthread_self(), &question};
   {
     const std::lock_guard lock(mutex_);
-    waiters_.push_back(&waiter);
+    senders_.push_back(&sender);
   }
   // The signal is unblocked here alone. One that comes too early is repeated.
   sigset_t wake;
@@ -73,21 +74,21 @@ ssize_t RoomWaiters::Send(int socket, const msghdr& message, int flags, const Qu
   const int error = errno;
   ::pthread_sigmask(SIG_BLOCK, &wake, nullptr);
   const std::lock_guard lock(mutex_);
-  std::erase(waiters_, &waiter);
+  std::erase(senders_, &sender);
   errno = error;
   return sent;
 }
 
-bool RoomWaiters::LetGo() {
+bool BlockedSenders::LetGo() {
   const std::lock_guard lock(mutex_);
-  for (const Waiter* waiter : waiters_) {
-    if (!waiter->question->Stands()) ::pthread_kill(waiter->thread, kWake);
+  for (const Sender* sender : senders_) {
+    if (!sender->question->Stands()) ::pthread_kill(sender->thread, kWake);
   }
-  return !waiters_.empty();
+  return !senders_.empty();
 }
 
-RunSender::RunSender(const RunGate& gate, RoomWaiters& room)
-    : gate_(gate), room_(room), has_ring_(::io_uring_queue_init(8, &ring_, 0) == 0) {}
+RunSender::RunSender(const RunGate& gate, BlockedSenders& blocked)
+    : gate_(gate), blocked_(blocked), has_ring_(::io_uring_queue_init(8, &ring_, 0) == 0) {}
 
 RunSender::~RunSender() {
   if (has_ring_) ::io_uring_queue_exit(&ring_);
@@ -106,7 +107,7 @@ int64_t RunSender::Send(const Question& question, int socket, const os::UnixAddr
   flags |= MSG_NOSIGNAL;
   ssize_t sent = ::sendmsg(socket, &message, flags | MSG_DONTWAIT);
   while (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
-    sent = room_.Send(socket, message, flags, question);
+    sent = blocked_.Send(socket, message, flags, question);
     if (sent < 0 && (errno != EINTR || !question.Stands())) break;
   }
   return sent < 0 ? -errno : sent;

@@ -22,29 +22,29 @@ namespace warp::tools {
 
 // The payloads of one socket go one after the other, however many threads and processes send through it. So what the
 // kernel still holds is always the last payload. Any thread.
-class SocketTurns {
+class SocketLocks {
  public:
-  // Waits for a socket's turn, and holds it as long as this object lives.
-  class Turn {
+  // Waits until nobody else holds the socket, and holds it as long as this object lives.
+  class Lock {
    public:
-    Turn(SocketTurns& turns, int socket);
-    ~Turn();
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
+    Lock(SocketLocks& locks, int socket);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
 
    private:
-    SocketTurns& turns_;
+    SocketLocks& locks_;
     ino_t socket_;
   };
 
  private:
   std::mutex mutex_;
-  std::condition_variable ended_;
+  std::condition_variable released_;
   std::set<ino_t> held_;
 };
 
-// Threads that wait in the kernel for room in a gate's queue; the kernel decides their order. Any thread.
-class RoomWaiters {
+// Threads that wait in the kernel until a gate's queue takes their payload; the kernel decides their order. Any thread.
+class BlockedSenders {
  public:
   // Calls sendmsg(2), and waits. The result is EINTR also if the question no longer stands.
   ssize_t Send(int socket, const msghdr& message, int flags, const Question& question);
@@ -55,18 +55,18 @@ class RoomWaiters {
   static void PrepareSignal();
 
  private:
-  struct Waiter {
+  struct Sender {
     pthread_t thread;
     const Question* question;
   };
   std::mutex mutex_;
-  std::vector<Waiter*> waiters_;
+  std::vector<Sender*> senders_;
 };
 
 // What one supervisor thread needs in order to send and to wait.
 class RunSender {
  public:
-  RunSender(const RunGate& gate, RoomWaiters& room);
+  RunSender(const RunGate& gate, BlockedSenders& blocked);
   ~RunSender();
   RunSender(const RunSender&) = delete;
   RunSender& operator=(const RunSender&) = delete;
@@ -75,7 +75,7 @@ class RunSender {
   int64_t Send(const Question& question, int socket, const os::UnixAddress& to,
                std::span<const uint8_t> payload, int flags);
   // Sends to the gate, and returns when the gate is done with the payload. ECONNREFUSED (seqpacket: ECONNRESET) if the
-  // gate went away with it. The caller holds the socket's turn.
+  // gate went away with it. The caller holds the socket's lock.
   int64_t SendAndWait(const Question& question, int socket, const os::UnixAddress& to,
                       std::span<const uint8_t> payload, int flags);
 
@@ -86,7 +86,7 @@ class RunSender {
   void LetGoOfPoll();
 
   const RunGate& gate_;
-  RoomWaiters& room_;
+  BlockedSenders& blocked_;
   io_uring ring_;
   bool has_ring_;  // io_uring may be forbidden
 };

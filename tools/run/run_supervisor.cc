@@ -37,7 +37,7 @@ RunSupervisor::RunSupervisor(os::UniqueFd listener, const std::string& gate_path
       gate_address_(os::UnixAddress::Of(gate_path).value()) {}
 
 void RunSupervisor::Start() {
-  RoomWaiters::PrepareSignal();
+  BlockedSenders::PrepareSignal();
   PreferSameCpu(listener());
   AddThread();
 }
@@ -54,7 +54,7 @@ void RunSupervisor::AddThread() {
 
 void RunSupervisor::Serve() {
   ThreadHandles handles;
-  RunSender sender(gate_, room_);
+  RunSender sender(gate_, blocked_);
   while (true) {
     const std::optional<Question> question = Question::Next(listener());
     if (question) {
@@ -73,51 +73,56 @@ void RunSupervisor::Serve() {
 void RunSupervisor::Answer(const Question& question, ThreadHandles& handles, RunSender& sender) {
   const std::optional<os::UniqueFd> socket =
       handles.Take(question, static_cast<int>(question.argument(0)));
-  const std::optional<Way> way = socket ? WayOf(question, socket->get()) : std::nullopt;
-  if (!way) return question.Continue();
+  const std::optional<Destination> destination =
+      socket ? DestinationOf(question, socket->get()) : std::nullopt;
+  if (!destination) return question.Continue();
   const std::optional<std::vector<RunMessage>> messages = ReadMessages(question);
   if (!messages || !question.Stands()) return question.Continue();
-  const auto ours = [&](const RunMessage& message) { return IsForGate(question, *way, message); };
+  const auto ours = [&](const RunMessage& message) {
+    return IsForGate(question, *destination, message);
+  };
   const auto possible = [&](const RunMessage& m) { return ours(m) || CanSendFor(m); };
   if (std::none_of(messages->begin(), messages->end(), ours) ||
       !std::all_of(messages->begin(), messages->end(), possible)) {
     return question.Continue();
   }
   if (free_ == 0) AddThread();
-  const SocketTurns::Turn turn(turns_, socket->get());
-  question.Return(SendAll(question, sender, socket->get(), *way, *messages));
+  const SocketLocks::Lock lock(locks_, socket->get());
+  question.Return(SendAll(question, sender, socket->get(), *destination, *messages));
 }
 
-std::optional<RunSupervisor::Way> RunSupervisor::WayOf(const Question& question, int socket) const {
+std::optional<RunSupervisor::Destination> RunSupervisor::DestinationOf(const Question& question,
+                                                                       int socket) const {
   if (Option(socket, SO_DOMAIN) != AF_UNIX) return std::nullopt;
   const int type = Option(socket, SO_TYPE);
   if (type != SOCK_DGRAM && type != SOCK_SEQPACKET) return std::nullopt;
   const bool waits =
       (::fcntl(socket, F_GETFL) & O_NONBLOCK) == 0 && (FlagsOf(question) & MSG_DONTWAIT) == 0;
   if (!waits) return std::nullopt;
-  Way way{.ignores_addresses = type == SOCK_SEQPACKET};
+  Destination destination{.ignores_addresses = type == SOCK_SEQPACKET};
   os::UnixAddress peer;
   socklen_t size = os::UnixAddress::capacity();
   if (::getpeername(socket, peer.get(), &size) == 0) {
     peer.set_size(size);
-    way.connected_to_gate = gate_.IsAt(peer.path(), 0);
+    destination.connected_to_gate = gate_.IsAt(peer.path(), 0);
   }
-  return way;
+  return destination;
 }
 
-bool RunSupervisor::IsForGate(const Question& question, const Way& way,
+bool RunSupervisor::IsForGate(const Question& question, const Destination& destination,
                               const RunMessage& message) const {
-  if (message.to.size() == 0 || way.ignores_addresses) return way.connected_to_gate;
+  if (message.to.size() == 0 || destination.ignores_addresses) return destination.connected_to_gate;
   return gate_.IsAt(message.to.path(), question.thread());
 }
 
 int64_t RunSupervisor::SendAll(const Question& question, RunSender& sender, int socket,
-                               const Way& way, const std::vector<RunMessage>& messages) {
+                               const Destination& destination,
+                               const std::vector<RunMessage>& messages) {
   const int flags = FlagsOf(question);
   std::vector<uint8_t> payload;
   int64_t done = 0;
   for (const RunMessage& message : messages) {
-    const bool for_gate = IsForGate(question, way, message);
+    const bool for_gate = IsForGate(question, destination, message);
     int64_t sent = 0;
     if (for_gate && message.size() > wire::kMaxPayloadSize) {
       sent = -EMSGSIZE;
@@ -126,7 +131,7 @@ int64_t RunSupervisor::SendAll(const Question& question, RunSender& sender, int 
     } else if (!question.Stands()) {
       return done;
     } else if (for_gate) {
-      const bool named = message.to.size() != 0 && !way.ignores_addresses;
+      const bool named = message.to.size() != 0 && !destination.ignores_addresses;
       os::UnixAddress to = gate_address_;
       if (!named) to.set_size(0);
       sent = sender.SendAndWait(question, socket, to, payload, flags);

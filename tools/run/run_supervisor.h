@@ -26,12 +26,12 @@ class RunSupervisor {
   // From here on questions are answered.
   void Start();
   // Lets go of sends whose application was killed. Called a few times a second. False if none waits.
-  bool LetGo() { return room_.LetGo(); }
+  bool LetGo() { return blocked_.LetGo(); }
   int listener() const { return listener_.get(); }
 
  private:
   // Where a socket sends.
-  struct Way {
+  struct Destination {
     bool connected_to_gate = false;
     bool ignores_addresses = false;  // seqpacket
   };
@@ -41,17 +41,18 @@ class RunSupervisor {
   void Answer(const Question& question, ThreadHandles& handles, RunSender& sender);
   // Returns none if the socket's sends need no supervision: it is no Unix socket of datagrams or packets, or it never
   // waits.
-  std::optional<Way> WayOf(const Question& question, int socket) const;
-  bool IsForGate(const Question& question, const Way& way, const RunMessage& message) const;
+  std::optional<Destination> DestinationOf(const Question& question, int socket) const;
+  bool IsForGate(const Question& question, const Destination& destination,
+                 const RunMessage& message) const;
   // Sends all messages, up to the first that fails. Returns the result of the call.
-  int64_t SendAll(const Question& question, RunSender& sender, int socket, const Way& way,
-                  const std::vector<RunMessage>& messages);
+  int64_t SendAll(const Question& question, RunSender& sender, int socket,
+                  const Destination& destination, const std::vector<RunMessage>& messages);
 
   const os::UniqueFd listener_;
   const RunGate gate_;
   const os::UnixAddress gate_address_;
-  SocketTurns turns_;
-  RoomWaiters room_;
+  SocketLocks locks_;
+  BlockedSenders blocked_;
   std::atomic<int> free_ = 0;  // threads that wait for a question, or soon will
 };
 
