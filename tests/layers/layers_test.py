@@ -303,6 +303,21 @@ def check_pictures(source, _build):
             yield f"{name}: its picture is missing in docs/state-machines.md"
 
 
+def check_timers(source, _build):
+    """The table of docs/state-machines.md has the timers of the code with their defaults, and no other."""
+    unit_ms = {"ms": 1, "milliseconds": 1, "s": 1000, "seconds": 1000}
+    configured = re.findall(r"\bX\((\w+), ([\d']+),", read(source, "dataplane/wire/session/timers.h"))
+    fixed = re.findall(r"^  Duration (\w+) = std::chrono::(\w+)\((\d+)\);", read(source, "control/protocol/constants.h"), re.MULTILINE)
+    coded = {name: int(ms.replace("'", "")) for name, ms in configured}
+    coded |= {name: int(count) * unit_ms[unit] for name, unit, count in fixed}
+    section = read(source, "docs/state-machines.md").split("\n## Timers\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) (m?s) \|", section, re.MULTILINE)
+    documented = {name: int(count) * unit_ms[unit] for name, count, unit in rows}
+    for name in sorted(coded.keys() | documented.keys()):
+        if coded.get(name) != documented.get(name):
+            yield f"docs/state-machines.md: {name} is {documented.get(name)} ms, and {coded.get(name)} ms in the code"
+
+
 def check_paths(source, _build):
     """Every file that a document names exists. Documents name a file by its path from the top, or by enough of its end."""
     files = set(tracked(source))
