@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
 
 #include "control/link/next_hop_table.h"
 #include "dataplane/wire/frame/frame.h"
 #include "tests/control/fake_dataplane.h"
+#include "tests/control/fake_netlink.h"
 
 namespace warp::control {
 namespace {
@@ -16,40 +16,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::Drop;
 using wire::Instant;
-
-// A netlink whose kernel answers when the test says so.
-class FakeNetlink : public Netlink {
- public:
-  InterfaceState Find(absl::string_view) const override { return {}; }
-  std::unique_ptr<Subscription> WatchInterface(absl::string_view, InterfaceHandler) override {
-    return nullptr;
-  }
-  std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface,
-                                             const wire::IpAddress& destination,
-                                             NextHopHandler handler) override {
-    const std::string key = std::string(interface) + " " + destination.ToString();
-    handlers_[key] = std::move(handler);
-    return std::make_unique<Entry>(*this, key);
-  }
-  void Answer(const std::string& key, NextHop::State state) {
-    NextHop hop;
-    hop.state = state;
-    hop.source = *wire::IpAddress::Parse("10.0.0.1");
-    hop.mac = {{2, 0, 0, 0, 0, 9}};
-    hop.mtu = 1500;
-    handlers_.at(key)(hop);
-  }
-  bool Watches(const std::string& key) const { return handlers_.contains(key); }
-
- private:
-  struct Entry : Subscription {
-    Entry(FakeNetlink& o, std::string k) : owner(o), key(std::move(k)) {}
-    ~Entry() override { owner.handlers_.erase(key); }
-    FakeNetlink& owner;
-    std::string key;
-  };
-  std::map<std::string, NextHopHandler> handlers_;
-};
 
 class TransmitterTest : public testing::Test {
  protected:

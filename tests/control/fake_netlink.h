@@ -1,0 +1,56 @@
+// A netlink without a kernel: the test says which interfaces there are, and when a next hop is known.
+#ifndef WARP_TESTS_CONTROL_FAKE_NETLINK_H_
+#define WARP_TESTS_CONTROL_FAKE_NETLINK_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "control/kernel/netlink.h"
+
+namespace warp::control {
+
+class FakeNetlink : public Netlink {
+ public:
+  InterfaceState Find(absl::string_view name) const override {
+    const auto found = interfaces.find(std::string(name));
+    return found == interfaces.end() ? InterfaceState{} : found->second;
+  }
+  // Interfaces do not change here.
+  std::unique_ptr<Subscription> WatchInterface(absl::string_view, InterfaceHandler) override {
+    return nullptr;
+  }
+  std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface,
+                                             const wire::IpAddress& destination,
+                                             NextHopHandler handler) override {
+    const std::string key = std::string(interface) + " " + destination.ToString();
+    handlers_[key] = std::move(handler);
+    return std::make_unique<Entry>(*this, key);
+  }
+  // Tells of the next hop, named as in "eth0 10.9.0.2".
+  void Answer(const std::string& key, NextHop::State state) {
+    NextHop hop;
+    hop.state = state;
+    hop.source = *wire::IpAddress::Parse("10.0.0.1");
+    hop.mac = {{2, 0, 0, 0, 0, 9}};
+    hop.mtu = 1500;
+    handlers_.at(key)(hop);
+  }
+  bool Watches(const std::string& key) const { return handlers_.contains(key); }
+
+  std::map<std::string, InterfaceState> interfaces;  // by name
+
+ private:
+  struct Entry : Subscription {
+    Entry(FakeNetlink& o, std::string k) : owner(o), key(std::move(k)) {}
+    ~Entry() override { owner.handlers_.erase(key); }
+    FakeNetlink& owner;
+    std::string key;
+  };
+  std::map<std::string, NextHopHandler> handlers_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_TESTS_CONTROL_FAKE_NETLINK_H_
