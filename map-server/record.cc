@@ -1,6 +1,8 @@
 #include "map-server/record.h"
 
 #include <algorithm>
+#include <cassert>
+#include <functional>
 
 namespace warp::map {
 
@@ -10,6 +12,7 @@ bool Record::Allows(const KeyId& id) const {
 }
 
 void Record::SetAllow(const AllowDigest& digest, std::span<const KeyId> ids) {
+  assert(std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end());
   digest_ = digest;
   allow_count_ = static_cast<uint32_t>(ids.size());
   allow_ = ids.empty() ? nullptr : std::make_unique<KeyId[]>(ids.size());

@@ -1,6 +1,8 @@
 #include "control/link/forwarding_builder.h"
 
 #include <algorithm>
+#include <bit>
+#include <cassert>
 #include <optional>
 #include <utility>
 
@@ -20,8 +22,10 @@ size_t DatagramRoom(size_t mtu, bool v6) {
 void AddSession(lcore::Snapshot& snapshot, const std::shared_ptr<wire::Session>& session,
                 wire::PeerId peer) {
   if (session == nullptr) return;
-  snapshot.sessions[session->local_index() & (snapshot.sessions.size() - 1)] = {.session = session,
-                                                                                .peer = peer};
+  lcore::SessionEntry& entry =
+      snapshot.sessions[session->local_index() & (snapshot.sessions.size() - 1)];
+  assert(entry.session == nullptr);  // protocol promises a slot for each
+  entry = {.session = session, .peer = peer};
 }
 
 }  // namespace
@@ -62,6 +66,7 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
   }
 
   snapshot->sessions.resize(std::max<size_t>(state.session_slots, 1));
+  assert(std::has_single_bit(snapshot->sessions.size()));
   for (const std::shared_ptr<wire::Session>& session : state.map_sessions) {
     AddSession(*snapshot, session, wire::kNoPeer);
   }

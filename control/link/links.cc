@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cassert>
 #include <map>
 #include <optional>
 #include <utility>
@@ -86,6 +87,7 @@ void Links::Publish() {
 }
 
 void Links::SendDatagrams(size_t limit) {
+  assert(context_.protocol.version() == protocol_version_);
   for (size_t i = 0; i < limit; ++i) {
     const std::optional<protocol::Transmit> transmit = context_.protocol.NextTransmit();
     if (!transmit.has_value()) return;

@@ -1,9 +1,11 @@
 #include "control/link/transmitter.h"
 
+#include <cassert>
 #include <cstring>
 
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/frame/frame.h"
+#include "dataplane/wire/message.h"
 
 namespace warp::control {
 
@@ -28,6 +30,8 @@ void Transmitter::RemovePort(wire::PortId port) {
 }
 
 void Transmitter::Send(Instant now, const Transmit& transmit) {
+  // The last look before the wire: what leaves here was sealed, or is a handshake message.
+  assert(wire::ClassifyDatagram(transmit.datagram).has_value());
   const auto port = ports_.find(transmit.port);
   if (port == ports_.end()) {
     drops_.Add(Drop::kNoPath);

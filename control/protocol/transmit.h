@@ -2,6 +2,7 @@
 #ifndef WARP_CONTROL_PROTOCOL_TRANSMIT_H_
 #define WARP_CONTROL_PROTOCOL_TRANSMIT_H_
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,6 +12,7 @@
 #include "control/protocol/constants.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/message.h"
 
 namespace warp::protocol {
 
@@ -29,6 +31,7 @@ struct Transmit {
 class Outbox {
  public:
   void Push(const Route& route, std::vector<uint8_t> datagram) {
+    assert(wire::ClassifyDatagram(datagram).has_value());
     if (queue_.size() >= kMaxTransmits) {
       ++dropped_;
       return;

@@ -1,6 +1,7 @@
 #include "map-server/registry/partial_allow.h"
 
 #include <algorithm>
+#include <cassert>
 #include <functional>
 
 #include "map-server/constants.h"
@@ -27,6 +28,9 @@ bool PartialAllow::Request(Instant now, const KeyId& id, const AllowDigest& dige
 
 PartialAllow::Verdict PartialAllow::Take(const KeyId& id, const protocol::MapAllow& part,
                                          std::vector<KeyId>* list) {
+  // What DecodeMapMessage promises of every part.
+  assert(part.first % kMapAllowPart == 0 && !part.ids.empty());
+  assert(part.first + part.ids.size() <= part.total);
   const auto it = lists_.find(id);
   if (it == lists_.end() || it->second.digest != part.digest) return Verdict::kUnwanted;
   List& stored = it->second;

@@ -1,5 +1,7 @@
 #include "map-server/registry/push_queue.h"
 
+#include <cassert>
+
 namespace warp::map {
 
 using protocol::KeyId;
@@ -18,6 +20,7 @@ bool PushQueue::Add(Instant now, const KeyId& to, const KeyId& about) {
   pushes_.emplace(id, Push{pair, 0, now});
   by_pair_.emplace(pair, id);
   timers_.emplace(now, id);
+  assert(pushes_.size() == by_pair_.size() && pushes_.size() == timers_.size());
   return true;
 }
 
@@ -31,7 +34,9 @@ bool PushQueue::Acknowledge(const KeyId& from, uint32_t id) {
 std::optional<PushQueue::Due> PushQueue::NextDue(Instant now) {
   if (timers_.empty() || timers_.begin()->first > now) return std::nullopt;
   const uint32_t id = timers_.begin()->second;
-  Push& push = pushes_.find(id)->second;
+  const auto it = pushes_.find(id);
+  assert(it != pushes_.end() && it->second.due == timers_.begin()->first);
+  Push& push = it->second;
   const Due due{id, push.pair.first, push.pair.second, push.attempt};
   if (++push.attempt == kPushAttempts) {
     Erase(id);
@@ -49,11 +54,14 @@ Instant PushQueue::NextTimeout() const {
 
 void PushQueue::Erase(uint32_t id) {
   const auto it = pushes_.find(id);
+  assert(it != pushes_.end());
   const Push push = it->second;
   pushes_.erase(it);
   by_pair_.erase(push.pair);
   timers_.erase({push.due, id});
+  assert(pushes_.size() == by_pair_.size() && pushes_.size() == timers_.size());
   const auto count = per_key_.find(push.pair.first);
+  assert(count != per_key_.end() && count->second > 0);
   if (--count->second == 0) per_key_.erase(count);
 }
 

@@ -1,6 +1,7 @@
 #include "map-server/registry/registry.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,7 @@ void Registry::On(Instant now, const Origin& origin, const MapRegister& message)
 
 void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegister& message,
                               Store::Put put, const Record* record) {
+  assert(put == Store::Put::kApplied || record == nullptr);
   switch (put) {
     case Store::Put::kStale:  // overtaken by a later one, which was answered
       drops_.Add(Drop::kTooOld);
@@ -243,6 +245,7 @@ void Registry::SendPush(const PushQueue::Due& due) {
       }
       std::sort(live.begin(), live.end(),
                 [](const Registration* a, const Registration* b) { return a->order > b->order; });
+      assert(!live.empty());
       const Registration& at = *live[static_cast<size_t>(due.attempt) % live.size()];
       ++pushes_sent_;
       outgoing_.push_back({to->key(), at.observed, at.local_address, push});

@@ -4,10 +4,12 @@
 #include <signal.h>
 
 #include <array>
+#include <cassert>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "control/status/drops_json.h"
+#include "dataplane/wire/message.h"
 #include "map-server/constants.h"
 
 namespace warp::map {
@@ -129,6 +131,7 @@ void Server::Flush() {
     filled = 0;
   };
   while (std::optional<protocol::Transmit> transmit = handler_.NextTransmit()) {
+    assert(wire::ClassifyDatagram(transmit->datagram).has_value());
     const LocalAddress& local = local_addresses_.Of(transmit->port);
     if (filled == kBatch || (filled > 0 && local.socket != socket)) send();
     socket = local.socket;

@@ -1,5 +1,7 @@
 #include "map-server/session/client_table.h"
 
+#include <cassert>
+
 namespace warp::map {
 
 Client* ClientTable::Find(const wire::PublicKey& key) const {
@@ -8,6 +10,7 @@ Client* ClientTable::Find(const wire::PublicKey& key) const {
 }
 
 Client* ClientTable::Make(const wire::PublicKey& key) {
+  assert(Find(key) == nullptr && clients_.size() == idle_.size());
   if (clients_.size() >= most_) Remove(idle_.front());
   auto client = std::make_unique<Client>(identity_, table_, key, rekey_after_, ++made_);
   Client* made = client.get();
@@ -42,6 +45,7 @@ void ClientTable::HandleTimeout(Instant now, int most, protocol::Outbox& outbox)
 }
 
 void ClientTable::Remove(Client* client) {
+  assert(Find(client->remote()) == client && *client->place == client);
   timers_.erase({client->timer, client});
   idle_.erase(client->place);
   clients_.erase(wire::PublicKey(client->remote()));

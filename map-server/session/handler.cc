@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <utility>
 #include <variant>
 
@@ -71,6 +72,7 @@ Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes d
   if (!header.has_value()) return Drop::kTruncated;
   auto* client = static_cast<Client*>(table_.Find(header->receiver_index));
   if (client == nullptr) return Drop::kUnknownSession;
+  assert(clients_.Find(client->remote()) == client);
   const std::shared_ptr<wire::Session> session = client->FindSession(header->receiver_index);
   if (session == nullptr) return Drop::kUnknownSession;
 
@@ -79,6 +81,7 @@ Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes d
   const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
 
   client->NoteAuthentic(now, session.get());
+  assert(client->send_session() != nullptr);
   client->route = arrival.route();
   clients_.Touch(client);
   const Drop drop = OnOpened(now, *client, {arrival, session.get(), counter, plaintext});

@@ -1,6 +1,7 @@
 #include "map-server/store/memory_store.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace warp::map {
@@ -97,6 +98,7 @@ void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vect
   const auto it = records_.find(id);
   if (it == records_.end() || ids.size() > limits_.allow_per_key) return answer(false);
   Record& record = *it->second;
+  assert(allow_total_ >= record.allow().size());
   const size_t total = allow_total_ - record.allow().size() + ids.size();
   if (total > limits_.allow) return answer(false);
   allow_total_ = total;
@@ -116,6 +118,7 @@ void MemoryStore::Expire(Instant now) {
 
 void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
   const auto it = records_.find(id);
+  assert(it != records_.end());  // each record has one timer, which ends with it
   Record& record = *it->second;
   auto& registrations = record.mutable_registrations();
   bool changed = false;
@@ -127,12 +130,17 @@ void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
       next = std::min(next, registration->expires);
     }
   }
-  total_ -= std::erase_if(registrations, [now](const auto& r) { return r->expires <= now; });
+  const size_t expired =
+      std::erase_if(registrations, [now](const auto& r) { return r->expires <= now; });
+  assert(total_ >= expired);
+  total_ -= expired;
   if (registrations.empty()) {
+    assert(allow_total_ >= record.allow().size());
     allow_total_ -= record.allow().size();
     records_.erase(it);
     return;
   }
+  assert(next > now && next != wire::kNever);
   timers_.push_back({next, id});
   std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
   if (changed) PushChanged(id);

@@ -33,7 +33,9 @@ void Put(MemoryStore& store, uint32_t number, Instant expires) {
   registration.order = {1, number};
   registration.expires = expires;
   store.PutRegistration(Key(number), id, std::move(registration), [](auto, auto, auto*) {});
-  store.PutAllow(id, {1}, std::vector<KeyId>(8, id), [](auto, bool) {});
+  std::vector<KeyId> peers(8);
+  for (uint8_t i = 0; i < peers.size(); ++i) peers[i] = KeyId::FromBytes({i});
+  store.PutAllow(id, {1}, std::move(peers), [](auto, bool) {});
   store.Complete(expires);
 }
 

@@ -1,6 +1,7 @@
 #include "control/protocol/map/map_client.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace warp::protocol {
@@ -42,6 +43,7 @@ void MapClient::SetPeers(Instant now, std::span<const wire::PublicKey> peers) {
 
 wire::Drop MapClient::HandleControl(Instant now, const OpenedMessage& opened, Outbox& outbox) {
   NoticeSession(now);
+  assert(session_ != nullptr);  // the association's NoteAuthentic came first
   silent_ = false;
   const auto decoded = DecodeMapMessage(opened.plaintext);
   if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
@@ -91,6 +93,7 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapPush
 }
 
 void MapClient::Found(const wire::PublicKey& key, const std::vector<wire::Endpoint>& endpoints) {
+  assert(!endpoints.empty());
   const auto it = std::find_if(found_.begin(), found_.end(),
                                [&](const FoundEndpoints& found) { return found.peer == key; });
   if (it != found_.end()) {

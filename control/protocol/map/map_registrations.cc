@@ -177,7 +177,9 @@ std::vector<std::pair<PortFamily, Route>> MapRegistrations::PublishedRoutes() co
   std::sort(heard.rbegin(), heard.rend());
   std::vector<std::pair<PortFamily, Route>> routes;
   for (const auto& [when, family] : heard) {
-    routes.emplace_back(family, *RouteOf(family, entries_.at(family)));
+    const std::optional<Route> route = RouteOf(family, entries_.at(family));
+    assert(route.has_value());  // Update keeps no entry that reaches no map
+    routes.emplace_back(family, *route);
   }
   return routes;
 }
@@ -209,6 +211,7 @@ std::vector<wire::Endpoint> MapRegistrations::Candidates(PortId port) const {
   }
   // A message names one address at least. The map leaves out those that lead nowhere.
   std::vector<wire::Endpoint>& candidates = global.empty() ? all : global;
+  assert(!candidates.empty());
   if (candidates.size() > kMapMaxCandidates) candidates.resize(kMapMaxCandidates);
   return candidates;
 }

@@ -1,6 +1,8 @@
 #include "control/protocol/node/node.h"
 
 #include <algorithm>
+#include <bit>
+#include <cassert>
 #include <utility>
 
 #include "control/protocol/control_message.h"
@@ -41,6 +43,8 @@ void Node::RemovePeer(Instant now, PeerId id) {
   if (id >= peers_.size() || peers_[id] == nullptr) return;
   Peer& peer = *peers_[id];
   peer.Shutdown(now);
+  // Its association has left the session table, so nothing that arrives can be given to it any more.
+  assert(peer.association().receive_sessions().empty() && !peer.association().initiating());
   owners_.erase(&peer.association());
   peers_by_key_.erase(peer.public_key());
   peers_[id].reset();
@@ -55,6 +59,7 @@ void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,
 }
 
 MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
+  assert(map != nullptr);
   const auto id = static_cast<MapId>(maps_.size());
   MapDriver* driver = map.get();
   maps_.push_back({.driver = std::move(map)});
@@ -137,7 +142,7 @@ void Node::HandleControl(Instant now, const OpenedMessage& opened) {
   if (owner.peer != nullptr) {
     owner.peer->NoteAuthentic(now, opened.session);
     Count(owner.peer->HandleControl(now, opened));
-  } else if (owner.map != nullptr) {
+  } else {
     Count(HandleMapControl(now, *owner.map, opened));
     FollowMaps(now);
   }
@@ -145,6 +150,7 @@ void Node::HandleControl(Instant now, const OpenedMessage& opened) {
 
 wire::Drop Node::HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened) {
   map.association().NoteAuthentic(now, opened.session);
+  assert(map.association().send_session() != nullptr);
   return IsMapMessage(opened.plaintext)
              ? map.HandleControl(now, opened, context_.outbox)
              : HandleAssociationMessage(now, opened, map.association(), context_.outbox);
@@ -196,8 +202,9 @@ void Node::FollowMaps(Instant now) {
       ++context_.version;
     }
     for (const FoundEndpoints& found : map.driver->TakeFound()) {
+      assert(!found.endpoints.empty());
       const auto peer = peers_by_key_.find(found.peer);
-      if (peer == peers_by_key_.end() || found.endpoints.empty()) continue;
+      if (peer == peers_by_key_.end()) continue;
       peer->second->SetEndpoints(now, EndpointSource::kMap, static_cast<uint32_t>(id),
                                  found.endpoints);
     }
@@ -217,8 +224,10 @@ void Node::Shutdown(Instant now) {
 // --- What is. ---
 
 Node::Owner Node::OwnerOf(const Association* association) const {
+  // Every association of the session table is a peer's or a map's.
   const auto it = owners_.find(association);
-  return it != owners_.end() ? it->second : Owner{};
+  assert(it != owners_.end() && (it->second.peer == nullptr) != (it->second.map == nullptr));
+  return it->second;
 }
 
 Association* Node::FindAssociation(const wire::Session* session) const {
@@ -237,6 +246,7 @@ std::optional<PeerId> Node::PeerOf(const wire::Session* session) const {
 
 ForwardingState Node::GetForwarding() const {
   ForwardingState forwarding{.session_slots = table_.slots()};
+  assert(std::has_single_bit(forwarding.session_slots));
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;
     ForwardingPeer& entry = forwarding.peers.emplace_back();

@@ -1,6 +1,7 @@
 #include "control/protocol/node/peer.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "control/protocol/session/association_messages.h"
 
@@ -92,6 +93,7 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   } else {
     SetConnected(now, false, "nothing heard");
   }
+  assert(has_session || (!connected_ && paths_.ActiveRoutes().empty()));
 }
 
 void Peer::SetConnected(Instant now, bool connected, absl::string_view reason) {
@@ -109,6 +111,7 @@ Instant Peer::SilentAt() const {
 // --- Control messages. ---
 
 wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
+  assert(association_.send_session() != nullptr);  // NoteAuthentic came first
   const auto decoded = DecodeControlMessage(opened.plaintext);
   if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
   const auto& message = std::get<ControlMessage>(decoded);
@@ -206,6 +209,7 @@ void Peer::ProbePaths(Instant now) {
   const Timers& timers = context_.identity.timers();
   for (Path& path : paths_.paths()) {
     if (path.next_probe() > now) continue;
+    assert(path.usable());
     if (!path.active() && !context_.unanswered.Take(now)) {
       path.PutOff(now + context_.identity.Jitter(timers.probe_interval));
       continue;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 
 #include "control/protocol/session/identity.h"
 
@@ -88,6 +89,7 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Challenge& chal
       std::find_if(outstanding_.begin(), outstanding_.end(),
                    [&](const Outstanding& probe) { return probe.challenge == challenge; });
   if (it == outstanding_.end()) return false;
+  assert(usable_);  // the probes of a path that is not are forgotten
   if (arrival == route_ && !it->measured) {
     it->measured = true;
     Measure(now - it->sent);
@@ -99,7 +101,7 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Challenge& chal
   const bool changed = !active();
   if (changed) {
     // It was probed at a candidate's slow pace until now.
-    if (usable_) timers_.Hasten(Timer::kProbe, now + timers.probe_interval);
+    timers_.Hasten(Timer::kProbe, now + timers.probe_interval);
     Become(now, Active{}, "probe answered");
   }
   ScheduleLoss(timers);
@@ -125,6 +127,7 @@ Duration Path::PatienceFor(const Timers& timers) const {
 }
 
 Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity) {
+  assert(usable_);
   Outstanding probe{.challenge = {}, .sent = now};
   randombytes_buf(probe.challenge.data(), probe.challenge.size());
   if (outstanding_.size() >= kMaxOutstandingProbes) {

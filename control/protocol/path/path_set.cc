@@ -1,6 +1,7 @@
 #include "control/protocol/path/path_set.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace warp::protocol {
 namespace {
@@ -50,6 +51,10 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
       }
     }
   }
+  assert(paths_.size() <= kMaxPaths);
+  assert(std::is_sorted(paths_.begin(), paths_.end(), [](const Path& a, const Path& b) {
+    return a.route().port < b.route().port;
+  }));
   return changed;
 }
 

@@ -1,6 +1,7 @@
 #include "control/protocol/session/association.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "control/protocol/control_message.h"
@@ -42,6 +43,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   auto result = initiator_.HandleResponse(now, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
   auto& [session, round_trip] = std::get<Initiator::Finished>(result);
+  assert(session->initiator() && !initiating() && table_.Find(*index) == this);
   sessions_.Add({.session = std::move(session),
                  .made = now,
                  .route = arrival.route(),
@@ -101,6 +103,7 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
     table_.Release(*index);
     return wire::Drop::kHandshakeFailed;
   }
+  assert(!answer->session->initiator() && answer->session->local_index() == *index);
   if (stale) {
     accepted_by_cookie_.push_back(initiation.hash);
     if (accepted_by_cookie_.size() > kMaxCookieAccepted)
@@ -183,6 +186,9 @@ bool Association::Send(std::span<const Route> routes, wire::Bytes plaintext, Out
 // --- Time. ---
 
 void Association::Reschedule() {
+  // What sends is one of those that receive, and confirmed.
+  assert(send_session() == nullptr ||
+         (sessions_.sending() != nullptr && sessions_.sending()->confirmed));
   timers_.Set(Timer::kExpiry, sessions_.NextExpiry());
   timers_.Set(Timer::kConfirm, sessions_.NextConfirm());
   ScheduleBeginning();

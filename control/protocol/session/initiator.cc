@@ -42,6 +42,7 @@ bool Initiator::Begin(Instant now, Reason reason) {
 
 void Initiator::Stop() {
   if (!active()) return;
+  assert(table_.Find(index()) == owner_);
   table_.Release(index());
   timers_.StopAll();
   state_ = Idle{};
@@ -62,6 +63,8 @@ std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant 
   if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
   std::shared_ptr<wire::Session> session = initiating->handshake.ReadResponse(params_, datagram);
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
+  // The index stays reserved: it is the session's from here on.
+  assert(session->local_index() == index && table_.Find(index) == owner_);
   const Duration round_trip = std::min(now - initiating->started, kMaxRoundTrip);
   timers_.StopAll();
   state_ = Idle{};

@@ -1,6 +1,7 @@
 #include "control/protocol/session/session_set.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace warp::protocol {
@@ -14,6 +15,9 @@ SessionSet::~SessionSet() {
 }
 
 void SessionSet::Add(Entry entry) {
+  assert(entry.session != nullptr && entry.order == 0 && !entry.confirmed);
+  assert(table_.Find(entry.session->local_index()) != nullptr);
+  assert(FindIndex(entry.session->local_index()) == nullptr);
   entry.order = ++orders_;
   entries_.push_back(std::move(entry));
   Limit();
@@ -22,7 +26,7 @@ void SessionSet::Add(Entry entry) {
 
 void SessionSet::Confirm(const wire::Session* session) {
   Entry* entry = Find(session);
-  if (entry == nullptr || entry->confirmed) return;
+  assert(entry != nullptr && !entry->confirmed);
   entry->confirmed = true;
   entry->next_confirm = kNever;
   Limit();
@@ -34,6 +38,7 @@ void SessionSet::Remove(absl::FunctionRef<bool(const Entry&)> predicate) {
   std::vector<Entry> kept;
   for (Entry& entry : entries_) {
     if (predicate(entry)) {
+      assert(table_.Find(entry.session->local_index()) != nullptr);
       table_.Release(entry.session->local_index());
     } else {
       kept.push_back(std::move(entry));

@@ -52,6 +52,7 @@ class SessionSet {
   // Where there are too many, the oldest of the same kind goes. So an unconfirmed session never displaces a confirmed
   // one.
   void Add(Entry entry);
+  // A session of this set that is not confirmed yet.
   void Confirm(const wire::Session* session);
   void Remove(absl::FunctionRef<bool(const Entry&)> predicate);
   void Expire(Instant now);

@@ -3,6 +3,8 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <bit>
+#include <cassert>
 
 namespace warp::protocol {
 namespace {
@@ -12,13 +14,17 @@ constexpr size_t kFirstSlots = 64;
 }  // namespace
 
 SessionTable::SessionTable(size_t max_slots)
-    : max_slots_(max_slots), slots_(std::min(kFirstSlots, max_slots)) {}
+    : max_slots_(max_slots), slots_(std::min(kFirstSlots, max_slots)) {
+  assert(std::has_single_bit(max_slots));
+}
 
 std::optional<uint32_t> SessionTable::Reserve(Association* owner) {
+  assert(owner != nullptr);
   if (taken_ * 2 >= slots_.size()) {
     if (slots_.size() >= max_slots_) return std::nullopt;
     Grow();
   }
+  assert(taken_ < slots_.size());
   // At most half of the slots are taken, so this takes two tries on average.
   for (;;) {
     const uint32_t index = randombytes_random();
@@ -46,7 +52,10 @@ void SessionTable::Grow() {
   // Indices that differ in their low bits differ in more of them too: nothing can collide.
   std::vector<Slot> larger(slots_.size() * 2);
   for (const Slot& slot : slots_) {
-    if (slot.owner != nullptr) larger[slot.index & (larger.size() - 1)] = slot;
+    if (slot.owner == nullptr) continue;
+    Slot& place = larger[slot.index & (larger.size() - 1)];
+    assert(place.owner == nullptr);
+    place = slot;
   }
   slots_ = std::move(larger);
 }
