@@ -37,7 +37,7 @@ class StatusJsonTest : public testing::Test {
     config.maps[0].address = *config::HostPort::Parse("192.0.2.1:13116");
     config.peers.resize(1);
     config.peers[0].name = "hq";
-    const bool privileged = ShortQueueSockets::Create().ok();
+    const bool privileged = ShortQueueSockets::Open().ok();
     config.tunnels.resize(privileged ? 3 : 2);
     for (uint16_t i = 0; i < config.tunnels.size(); ++i) {
       config.tunnels[i].name = "tunnel" + std::to_string(i);
