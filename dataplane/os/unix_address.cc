@@ -23,6 +23,16 @@ absl::StatusOr<UnixAddress> UnixAddress::Of(const std::string& path) {
   return made;
 }
 
+absl::StatusOr<UnixAddress> UnixAddress::Abstract(const std::string& name) {
+  UnixAddress made;
+  if (name.empty() || name.size() >= sizeof(made.address_.sun_path))
+    return absl::InvalidArgumentError(absl::StrCat("\"", name, "\": a socket's name has 1 to ",
+                                                   sizeof(made.address_.sun_path) - 1, " bytes"));
+  std::memcpy(made.address_.sun_path + 1, name.data(), name.size());
+  made.size_ = static_cast<socklen_t>(kPathAt + 1 + name.size());
+  return made;
+}
+
 UnixAddress UnixAddress::Of(const sockaddr_un& address, socklen_t size) {
   UnixAddress made;
   if (size <= kPathAt || size > sizeof(address)) return made;

@@ -1,4 +1,4 @@
-// The address of a Unix socket, a sockaddr_un (unix(7)): a path, or none.
+// The address of a Unix socket, a sockaddr_un (unix(7)): a path, an abstract name, or none.
 #ifndef WARP_DATAPLANE_OS_UNIX_ADDRESS_H_
 #define WARP_DATAPLANE_OS_UNIX_ADDRESS_H_
 
@@ -18,6 +18,9 @@ class UnixAddress {
   UnixAddress() = default;  // none
   // InvalidArgument unless the path has 1 to 107 bytes: the kernel would cut a longer one.
   static absl::StatusOr<UnixAddress> Of(const std::string& path);
+  // A name without a file, which lasts as long as its socket, in its network namespace. InvalidArgument unless it has 1
+  // to 107 bytes.
+  static absl::StatusOr<UnixAddress> Abstract(const std::string& name);
   // As the kernel tells a sender's; `size` is msg_namelen's.
   static UnixAddress Of(const sockaddr_un& address, socklen_t size);
 

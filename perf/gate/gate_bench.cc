@@ -1,7 +1,6 @@
 // Measures gates from application to far application, through real sockets and ports within the process. README.md says
 // how to read the figures.
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -17,6 +16,7 @@
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/os/socket_options.h"
+#include "dataplane/os/unix_address.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "perf/gate/gate_app.h"
 #include "perf/gate/gate_pair.h"
@@ -107,12 +107,6 @@ class SocketDirectory {
   char path_[32] = "/tmp/warp-gates-XXXXXX";
 };
 
-sockaddr_un UnixAddress(const std::string& path) {
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  return address;
-}
-
 AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels, uint32_t queue) {
   AppSockets sockets;
   std::vector<config::GateConfig> near(tunnels), far(tunnels);
@@ -121,8 +115,8 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
     far[i].unix_socket = {.path = files.Path("far", i), .deliver = files.Path("app", i)};
     os::UniqueFd& receiver =
         sockets.far.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const sockaddr_un app = UnixAddress(files.Path("app", i));
-    if (bind(receiver.get(), reinterpret_cast<const sockaddr*>(&app), sizeof(app)) != 0)
+    const os::UnixAddress app = Must(os::UnixAddress::Of(files.Path("app", i)));
+    if (bind(receiver.get(), app.get(), app.size()) != 0)
       MustBeOk(absl::UnavailableError("cannot bind a Unix socket"));
   }
   pair.Open(near, far);
@@ -130,9 +124,9 @@ AppSockets OpenUnix(GatePair& pair, const SocketDirectory& files, size_t tunnels
   const timeval patience{.tv_sec = 0, .tv_usec = 20000};
   for (size_t i = 0; i < tunnels; ++i) {
     os::UniqueFd& sender = sockets.near.emplace_back(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const sockaddr_un gate = UnixAddress(files.Path("near", i));
+    const os::UnixAddress gate = Must(os::UnixAddress::Of(files.Path("near", i)));
     setsockopt(sender.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (connect(sender.get(), reinterpret_cast<const sockaddr*>(&gate), sizeof(gate)) != 0)
+    if (connect(sender.get(), gate.get(), gate.size()) != 0)
       MustBeOk(absl::UnavailableError("cannot connect to a Unix gate"));
   }
   return sockets;

@@ -4,10 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -16,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/os/unix_address.h"
 #include "tests/control/turning.h"
 
 namespace warp::control {
@@ -27,9 +26,8 @@ class Client {
  public:
   explicit Client(const std::string& path)
       : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-    std::memcpy(address.sun_path, path.data(), path.size());
-    connected_ = connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    const os::UnixAddress address = *os::UnixAddress::Of(path);
+    connected_ = connect(fd_.get(), address.get(), address.size()) == 0;
   }
   bool connected() const { return connected_; }
   int fd() const { return fd_.get(); }
@@ -134,9 +132,8 @@ TEST_F(StatusServerTest, ReplacesAStaleFileOnly) {
 
   {  // A process that is killed leaves its socket file behind.
     const os::UniqueFd killed(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-    std::memcpy(address.sun_path, options_.path.data(), options_.path.size());
-    ASSERT_EQ(bind(killed.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    const os::UnixAddress address = *os::UnixAddress::Of(options_.path);
+    ASSERT_EQ(bind(killed.get(), address.get(), address.size()), 0);
   }
   EXPECT_TRUE(Open().ok());
   server_.reset();

@@ -135,10 +135,32 @@ TEST(UnixAddressTest, KnowsWhatCanBeAnswered) {
   EXPECT_EQ(path.path(), "/a/b");
   EXPECT_FALSE(os::UnixAddress().is_reachable());
   EXPECT_FALSE(os::UnixAddress::Of(std::string("relative"))->is_reachable());
-  sockaddr_un abstract{.sun_family = AF_UNIX, .sun_path = {}};
-  abstract.sun_path[1] = 'x';
-  EXPECT_FALSE(os::UnixAddress::Of(abstract, sizeof(sa_family_t) + 2).is_reachable());
-  EXPECT_FALSE(os::UnixAddress::Of(abstract, sizeof(sa_family_t)).is_reachable());
+  const os::UnixAddress abstract = *os::UnixAddress::Abstract("x");
+  EXPECT_EQ(abstract.size(), sizeof(sa_family_t) + 2);
+  EXPECT_FALSE(abstract.is_reachable());
+  EXPECT_EQ(abstract.path(), "");
+  EXPECT_FALSE(os::UnixAddress::Of(sockaddr_un{}, sizeof(sa_family_t)).is_reachable());
+}
+
+TEST(UnixAddressTest, AnAbstractNameIsTakenOnceAndLeavesNothing) {
+  const os::UnixAddress name = *os::UnixAddress::Abstract("warp/test/" + std::to_string(getpid()));
+  const auto bind_one = [&name] {
+    os::UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int error = bind(fd.get(), name.get(), name.size()) == 0 ? 0 : errno;
+    return std::pair(std::move(fd), error);
+  };
+  {
+    const auto [holder, error] = bind_one();
+    EXPECT_EQ(error, 0);
+    EXPECT_EQ(bind_one().second, EADDRINUSE);
+  }
+  EXPECT_EQ(bind_one().second, 0);
+}
+
+TEST(UnixAddressTest, AbstractNamesHaveABound) {
+  EXPECT_TRUE(os::UnixAddress::Abstract(std::string(107, 'x')).ok());
+  EXPECT_FALSE(os::UnixAddress::Abstract(std::string(108, 'x')).ok());
+  EXPECT_FALSE(os::UnixAddress::Abstract("").ok());
 }
 
 }  // namespace

@@ -12,14 +12,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdarg>
-#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -38,6 +36,7 @@
 #include "dataplane/lcore/warp_xdp_object.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_options.h"
+#include "dataplane/os/unix_address.h"
 
 namespace warp::lcore {
 namespace {
@@ -61,12 +60,10 @@ absl::Status Refused(const std::string& interface, absl::string_view why) {
 absl::StatusOr<os::UniqueFd> ClaimInterface(const std::string& interface) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return os::ErrnoStatus(errno, "socket");
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string name = absl::StrCat("warp/af_xdp/", interface);
-  std::copy(name.begin(), name.end(), address.sun_path + 1);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
+  const absl::StatusOr<os::UnixAddress> address =
+      os::UnixAddress::Abstract(absl::StrCat("warp/af_xdp/", interface));
+  if (!address.ok()) return address.status();
+  if (bind(fd.get(), address->get(), address->size()) == 0) return fd;
   return Refused(interface, "another process uses it by af_xdp");
 }
 
