@@ -210,7 +210,8 @@ std::string MapText(const Json& status) {
              Text(map, "pushes")});
   return absl::StrCat("map ", Text(map, "public_key"), "\n  warp-map ", Text(map, "version"),
                       ", running for ", Age(map, "uptime_s"), ", listens on ",
-                      absl::StrJoin(listen, ", "), "\n\n", table.ToString());
+                      absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n\n",
+                      table.ToString());
 }
 
 // --- Both ---

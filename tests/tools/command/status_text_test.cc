@@ -66,11 +66,11 @@ replayed       3
 
 TEST(StatusTextTest, ShowsAMap) {
   const absl::StatusOr<std::string> text = StatusText(
-      R"({"map":{"public_key":"MMMM=","version":"0.1.0","uptime_s":59,"listen":["0.0.0.0:13116","[::]:13116"],)"
+      R"({"map":{"public_key":"MMMM=","version":"0.1.0","uptime_s":59,"listen":["0.0.0.0:13116","[::]:13116"],"loop":"epoll",)"
       R"("registrations":12,"sessions":3,"lookups":4,"pushes":5},"drops":{}})");
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_EQ(*text, R"(map MMMM=
-  warp-map 0.1.0, running for 59s, listens on 0.0.0.0:13116, [::]:13116
+  warp-map 0.1.0, running for 59s, listens on 0.0.0.0:13116, [::]:13116, loop epoll
 
 REGISTRATIONS  SESSIONS  LOOKUPS  PUSHES
            12         3        4       5
