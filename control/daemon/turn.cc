@@ -8,6 +8,7 @@
 #include <span>
 
 #include "control/daemon/options.h"
+#include "control/daemon/sleep.h"
 
 namespace warp::control {
 namespace {
@@ -103,21 +104,10 @@ void Turn::Rest(size_t work) {
 }
 
 void Turn::Sleep() {
-  Loop& loop = *parts_.loop;
-  lcore::Dataplane& dataplane = *parts_.dataplane;
-  const Instant begin = loop.now();
   // What expires waits for the next check of the workers.
-  const Duration timeout = std::min(parts_.protocol->NextTimeout(), next_check_) - begin;
-  if (dataplane.ArmSleep()) {
-    if (parts_.plan.inline_worker) {
-      const Duration time = loop.ArmSleep(timeout);
-      loop.DisarmSleep(time > Duration::zero() && dataplane.Wait(loop.wake_fd(), time));
-    } else {
-      loop.Wait(timeout);
-    }
-  }
-  dataplane.Disarm();
-  spin_.Slept(loop.ReadClock() - begin);
+  const Instant next = std::min(parts_.protocol->NextTimeout(), next_check_);
+  SleepUntilWork(*parts_.loop, *parts_.dataplane, parts_.plan.inline_worker,
+                 next - parts_.loop->now(), spin_);
 }
 
 }  // namespace warp::control

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/daemon/sleep.h"
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/wire/frame/frame.h"
 #include "perf/bench_node.h"
@@ -15,6 +16,7 @@ namespace warp::perf {
 namespace {
 
 constexpr size_t kEventsPerTurn = 64;
+constexpr wire::Duration kLongestSleep = std::chrono::milliseconds(10);
 
 uint64_t Nanoseconds() { return static_cast<uint64_t>(os::Now().time_since_epoch().count()); }
 
@@ -95,30 +97,14 @@ void GatePair::TurnUntil(absl::FunctionRef<bool()> done) {
   while (!done()) {
     if (TurnOnce() > 0) {
       spin_.Worked(loop_->now());
-    } else if (!options_.spin) {
-      Sleep();
-    }
-  }
-}
-
-// Sleeps as the control thread does in control/daemon/turn.cc.
-void GatePair::Sleep() {
-  constexpr wire::Duration kMost = std::chrono::milliseconds(10);
-  if (!spin_.over(loop_->now())) {
-    sched_yield();
-    return;
-  }
-  const wire::Instant begin = loop_->now();
-  if (dataplane_->ArmSleep()) {
-    if (options_.inline_worker) {
-      const wire::Duration time = loop_->ArmSleep(kMost);
-      loop_->DisarmSleep(time > wire::Duration::zero() && dataplane_->Wait(loop_->wake_fd(), time));
+    } else if (options_.spin) {
+      continue;
+    } else if (spin_.over(loop_->now())) {
+      control::SleepUntilWork(*loop_, *dataplane_, options_.inline_worker, kLongestSleep, spin_);
     } else {
-      loop_->Wait(kMost);
+      sched_yield();
     }
   }
-  dataplane_->Disarm();
-  spin_.Slept(loop_->ReadClock() - begin);
 }
 
 // An empty look is the price of polling, not of a payload. So a stage that finds nothing to do is not counted.

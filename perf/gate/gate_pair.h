@@ -57,7 +57,6 @@ class GatePair {
 
  private:
   size_t TurnOnce();
-  void Sleep();
 
   const Options options_;
   std::unique_ptr<control::Loop> loop_;

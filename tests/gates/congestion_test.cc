@@ -9,8 +9,7 @@
 
 #include "dataplane/os/boot_clock.h"
 #include "tests/control/gate/udp_application.h"
-#include "tests/control/gate/unix_application.h"
-#include "tests/gates/gate_lab.h"
+#include "tests/gates/unix_gate_lab_test.h"
 
 namespace warp::control {
 namespace {
@@ -21,15 +20,8 @@ using wire::Drop;
 constexpr double kRate = 1000;
 constexpr milliseconds kDuration{2000};
 
-class CongestionTest : public ::testing::Test {
+class CongestionTest : public UnixGateLabTest<::testing::Test> {
  protected:
-  CongestionTest() {
-    tunnel_.name = "video";
-    tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
-  }
-  void SetUp() override {
-    if (auto sockets = ShortQueueSockets::Open(); !sockets.ok()) GTEST_SKIP() << sockets.status();
-  }
   config::UnixGateConfig& gate() { return *tunnel_.gate.unix_socket; }
 
   // Sends as fast as the gate lets it for a while. Returns how many payloads it sent in a second.
@@ -47,9 +39,6 @@ class CongestionTest : public ::testing::Test {
     std::cout << "[   RATE   ] " << static_cast<int>(rate) << " payloads/s\n";
     return rate;
   }
-
-  TemporaryDirectory directory_;
-  config::TunnelConfig tunnel_;
 };
 
 TEST_F(CongestionTest, AUnixClientIsSlowedToTheRateOfThePath) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/daemon/sleep.h"
 #include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/wire/frame/frame.h"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr uint16_t kListenPort = 13116;
 constexpr wire::Duration kPatience = std::chrono::minutes(1);
+constexpr wire::Duration kLongestSleep = std::chrono::milliseconds(10);
 
 wire::Endpoint EndpointOf(size_t number) {
   return {.address = wire::IpAddress::V4({10, 0, 0, static_cast<uint8_t>(1 + number)}),
@@ -129,28 +131,12 @@ void GateLab::TurnUntil(const std::function<bool()>& done) {
     if (TurnOnce() > 0) {
       spin_.Worked(loop_->now());
     } else if (spin_.over(loop_->now())) {
-      Sleep();
+      SleepUntilWork(*loop_, *plane_, inline_worker_, kLongestSleep, spin_);
     } else {
       sched_yield();
     }
     ASSERT_LT(loop_->now(), end);
   }
-}
-
-// Sleeps as the control thread does in control/daemon/turn.cc.
-void GateLab::Sleep() {
-  const wire::Instant begin = loop_->now();
-  constexpr wire::Duration kLongest = std::chrono::milliseconds(10);
-  if (plane_->ArmSleep()) {
-    if (inline_worker_) {
-      const wire::Duration time = loop_->ArmSleep(kLongest);
-      loop_->DisarmSleep(time > wire::Duration::zero() && plane_->Wait(loop_->wake_fd(), time));
-    } else {
-      loop_->Wait(kLongest);
-    }
-  }
-  plane_->Disarm();
-  spin_.Slept(loop_->ReadClock() - begin);
 }
 
 uint64_t GateLab::Lost() const {

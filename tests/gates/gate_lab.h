@@ -53,8 +53,6 @@ class GateLab {
   void Publish(bool paths);
   size_t TurnOnce();
 
-  void Sleep();
-
   const config::TunnelConfig config_;
   const bool inline_worker_;
   SpinWindow spin_;

@@ -8,8 +8,7 @@
 #include <thread>
 
 #include "dataplane/os/boot_clock.h"
-#include "tests/control/gate/unix_application.h"
-#include "tests/gates/gate_lab.h"
+#include "tests/gates/unix_gate_lab_test.h"
 
 namespace warp::control {
 namespace {
@@ -17,16 +16,9 @@ namespace {
 using std::chrono::milliseconds;
 using wire::Drop;
 
-class OutageTest : public ::testing::TestWithParam<bool> {
+class OutageTest : public UnixGateLabTest<::testing::TestWithParam<bool>> {
  protected:
-  OutageTest() {
-    tunnel_.name = "video";
-    tunnel_.deadline = std::chrono::seconds(50);  // longer than any test
-    tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
-  }
-  void SetUp() override {
-    if (auto sockets = ShortQueueSockets::Open(); !sockets.ok()) GTEST_SKIP() << sockets.status();
-  }
+  OutageTest() { tunnel_.deadline = std::chrono::seconds(50); }  // longer than any test
   GateLab MakeLab() { return GateLab({"", ""}, tunnel_, /*inline_worker=*/GetParam()); }
 
   // Runs `application` on a thread of its own. Until it returns, turns the control thread and calls `story` after
@@ -45,9 +37,6 @@ class OutageTest : public ::testing::TestWithParam<bool> {
     if (!over) lab.CloseGate();  // the application waits for the gate, so this ends it
     thread.join();
   }
-
-  TemporaryDirectory directory_;
-  config::TunnelConfig tunnel_;
 };
 INSTANTIATE_TEST_SUITE_P(, OutageTest, testing::Bool(), [](const auto& test) {
   return test.param ? std::string("InlineWorker") : std::string("Workers");

@@ -10,8 +10,7 @@
 #include <thread>
 
 #include "dataplane/os/boot_clock.h"
-#include "tests/control/gate/unix_application.h"
-#include "tests/gates/gate_lab.h"
+#include "tests/gates/unix_gate_lab_test.h"
 
 namespace warp::control {
 namespace {
@@ -43,18 +42,9 @@ struct Case {
   bool blocking = true;
 };
 
-class UnixPromiseTest : public ::testing::TestWithParam<Case> {
+class UnixPromiseTest : public UnixGateLabTest<::testing::TestWithParam<Case>> {
  protected:
-  UnixPromiseTest() {
-    tunnel_.name = "video";
-    tunnel_.deadline = std::chrono::seconds(50);  // longer than the test
-    tunnel_.gate.unix_socket = config::UnixGateConfig{.path = directory_ / "gate.sock"};
-  }
-
-  void SetUp() override {
-    if (auto sockets = ShortQueueSockets::Open(); !sockets.ok()) GTEST_SKIP() << sockets.status();
-  }
-
+  UnixPromiseTest() { tunnel_.deadline = std::chrono::seconds(50); }  // longer than the test
   void RunClient(int sends) {
     UnixApplication app(SOCK_DGRAM, GetParam().blocking ? 0 : SOCK_NONBLOCK);
     ASSERT_EQ(app.Connect(tunnel_.gate.unix_socket->path), 0);
@@ -69,8 +59,6 @@ class UnixPromiseTest : public ::testing::TestWithParam<Case> {
     }
   }
 
-  TemporaryDirectory directory_;
-  config::TunnelConfig tunnel_;
   Log granted_, returned_, writable_;
 };
 
