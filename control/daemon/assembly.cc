@@ -1,7 +1,6 @@
 #include "control/daemon/assembly.h"
 
 #include <poll.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <csignal>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
+#include "control/log/log.h"
 #include "control/status/status_json.h"
 #include "dataplane/os/boot_clock.h"
 
@@ -54,8 +54,8 @@ absl::Status Assembly::OpenLoop() {
   if (absl::Status status = Keep(Loop::Open(), loop); !status.ok()) return status;
   started = loop->now();
   if (!loop->fallback_reason().empty())
-    spdlog::info("event loop: {}, because {}", std::string(loop->back_end_name()),
-                 loop->fallback_reason());
+    LogInfo(
+        absl::StrCat("event loop: ", loop->back_end_name(), ", because ", loop->fallback_reason()));
   return Keep(Signals::Open(*loop, {SIGTERM, SIGINT}, [this](int) { stopping = true; }), signals);
 }
 

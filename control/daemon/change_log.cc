@@ -1,8 +1,9 @@
 #include "control/daemon/change_log.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/log/log.h"
 
 namespace warp::control {
 
@@ -12,8 +13,8 @@ void ChangeLog::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFun
     bool& connected = connected_[peer.id];
     if (connected != peer.connected) {
       connected = peer.connected;
-      spdlog::info("peer {}: {} ({})", peer.name, connected ? "connected" : "connecting",
-                   std::string(peer.reason));
+      LogInfo(absl::StrCat("peer ", peer.name, ": ", connected ? "connected" : "connecting", " (",
+                           peer.reason, ")"));
     }
     for (const protocol::PathStatus& path : peer.paths) {
       paths_[path.id] = path.state;
@@ -21,9 +22,9 @@ void ChangeLog::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFun
       const protocol::PathState before =
           old == old_paths.end() ? protocol::PathState::kCandidate : old->second;
       if (before == path.state) continue;
-      spdlog::info("peer {}: path {} -> {} {} ({})", peer.name, port_name(path.port),
-                   path.remote.ToString(), std::string(protocol::PathStateName(path.state)),
-                   std::string(path.reason));
+      LogInfo(absl::StrCat("peer ", peer.name, ": path ", port_name(path.port), " -> ",
+                           path.remote.ToString(), " ", protocol::PathStateName(path.state), " (",
+                           path.reason, ")"));
     }
   }
 }

@@ -1,10 +1,10 @@
 #include "control/daemon/daemon.h"
 
-#include <spdlog/spdlog.h>
-
 #include <chrono>
 #include <thread>
 #include <utility>
+
+#include "control/log/log.h"
 
 namespace warp::control {
 namespace {
@@ -29,7 +29,7 @@ void Daemon::Run() {
 }
 
 void Daemon::Stop() {
-  spdlog::info("stopping: sending what waits, then saying goodbye");
+  LogInfo("stopping: sending what waits, then saying goodbye");
   parts_->traffic->CloseGates();
   TurnFor(kDrainTime, [this] { return parts_->traffic->idle(); });
   parts_->protocol->Shutdown(parts_->loop->now());

@@ -1,13 +1,11 @@
 // warpd: the node. `warpd --config FILE`.
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
 #include "control/config/node_config.h"
 #include "control/daemon/daemon.h"
+#include "control/log/log.h"
 #include "dataplane/os/process.h"
 #include "dataplane/wire/crypto/keys.h"
 
@@ -29,15 +27,14 @@ int main(int argc, char** argv) {
 
   warp::os::ForbidCoreDumps();
   warp::os::RaiseDescriptorLimit();
-  spdlog::set_default_logger(spdlog::stderr_logger_st("warpd"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
+  warp::control::OpenLog();
   if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
   absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(config_file);
   if (!config.ok()) return Fail(config.status());
   absl::StatusOr<std::unique_ptr<warp::control::Daemon>> daemon =
       warp::control::Daemon::Open(*std::move(config));
   if (!daemon.ok()) return Fail(daemon.status());
-  spdlog::info("warpd: ready");
+  warp::control::LogInfo("warpd: ready");
   (*daemon)->Run();
   return 0;
 }

@@ -1,13 +1,12 @@
 #include "control/daemon/remotes.h"
 
-#include <spdlog/spdlog.h>
-
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "control/log/log.h"
 #include "control/protocol/map/map_client.h"
 
 namespace warp::control {
@@ -31,7 +30,7 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config) {
     const std::string name = config.endpoints[i].ToString();
     names_.push_back(resolver_.Watch(name, [this, known, i, id = *id, name](const Found& found) {
       if (!found.ok()) {
-        spdlog::warn("{}: {}", name, std::string(found.status().message()));
+        LogWarning(absl::StrCat(name, ": ", found.status().message()));
         return;
       }
       (*known)[i] = *found;
@@ -59,7 +58,7 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
     if (found.ok()) {
       client->SetEndpoints(loop_.now(), *found);
     } else {
-      spdlog::warn("map {}: {}", name, std::string(found.status().message()));
+      LogWarning(absl::StrCat("map ", name, ": ", found.status().message()));
     }
   }));
 }

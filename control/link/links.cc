@@ -1,13 +1,13 @@
 #include "control/link/links.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cassert>
 #include <map>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "control/log/log.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 
 namespace warp::control {
@@ -43,7 +43,7 @@ void Links::OnPortChanged(wire::PortId id) {
        .addresses = port->kernel.addresses,
        .mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu))});
   changed_ = true;
-  spdlog::info("port {}: {}", port->config.name, std::string(port->state()));
+  LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));
 }
 
 // The device is closed when this returns. So by then the workers must have a snapshot without the port.

@@ -1,10 +1,9 @@
 #include "control/link/port_table.h"
 
-#include <spdlog/spdlog.h>
-
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "control/log/log.h"
 
 namespace warp::control {
 namespace {
@@ -30,7 +29,9 @@ absl::Status PortTable::OpenAll() {
   for (const std::unique_ptr<Port>& port : ports_) {
     port->kernel = netlink_.Find(port->config.kernel_side());
     if (absl::Status status = Open(*port); !status.ok()) return status;
-    if (!port->id.has_value()) spdlog::warn("port {}: {}", port->config.name, port->reason);
+    if (!port->id.has_value()) {
+      LogWarning(absl::StrCat("port ", port->config.name, ": ", port->reason));
+    }
     port->watch = netlink_.WatchInterface(
         port->config.kernel_side(),
         [this, raw = port.get()](const InterfaceState& state) { OnInterface(*raw, state); });
@@ -70,10 +71,9 @@ absl::Status PortTable::Open(Port& port) {
     }
   }
   if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
-    spdlog::warn(
-        "port {}: packet buffers were made for packets of {} bytes, its interface allows {}: "
-        "larger ones pass after a restart",
-        port.config.name, port.info.mtu, port.kernel.mtu);
+    LogWarning(absl::StrCat("port ", port.config.name, ": packet buffers were made for packets of ",
+                            port.info.mtu, " bytes, its interface allows ", port.kernel.mtu,
+                            ": larger ones pass after a restart"));
   }
   listener_.OnPortChanged(*port.id);
   return absl::OkStatus();
