@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "dataplane/os/errno_status.h"
-#include "dataplane/os/signals.h"
+#include "dataplane/os/thread.h"
 #include "dataplane/os/unique_fd.h"
 
 namespace warp::control {
@@ -69,13 +69,13 @@ absl::StatusOr<std::unique_ptr<HelperThread>> HelperThread::Start(const char* na
   auto shared = std::make_shared<Shared>();
   shared->bell = os::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!shared->bell) return os::ErrnoStatus(errno, "no helper thread");
-  std::unique_ptr<HelperThread> helper(new HelperThread(shared));
-  const os::BlockedSignals blocked(os::AllSignals());  // signals are the loop thread's
-  helper->thread_ = std::thread([name, shared] { Run(name, shared); });
-  return helper;
+  absl::StatusOr<std::thread> thread = os::StartThread([name, shared] { Run(name, shared); });
+  if (!thread.ok()) return thread.status();
+  return std::unique_ptr<HelperThread>(new HelperThread(shared, *std::move(thread)));
 }
 
-HelperThread::HelperThread(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+HelperThread::HelperThread(std::shared_ptr<Shared> shared, std::thread thread)
+    : shared_(std::move(shared)), thread_(std::move(thread)) {}
 
 HelperThread::~HelperThread() {
   std::unique_lock lock(shared_->mutex);

@@ -21,7 +21,7 @@ class HelperThread {
  public:
   using Finish = std::function<void()>;
 
-  // `name`: at most 15 characters, for ps(1). Unavailable where the process is out of descriptors.
+  // `name`: at most 15 characters, for ps(1). Unavailable where the process is out of descriptors, or of threads.
   static absl::StatusOr<std::unique_ptr<HelperThread>> Start(const char* name);
   // Drops the calls that have not begun, and joins the thread. One that hangs in a call for more than a second is left
   // to end by itself; nothing of its owner is touched by then.
@@ -43,7 +43,7 @@ class HelperThread {
 
  private:
   struct Shared;
-  explicit HelperThread(std::shared_ptr<Shared> shared);
+  HelperThread(std::shared_ptr<Shared> shared, std::thread thread);
   static void Run(const char* name, const std::shared_ptr<Shared>& shared);
 
   const std::shared_ptr<Shared> shared_;

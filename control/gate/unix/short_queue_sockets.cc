@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/thread.h"
 
 namespace warp::control {
 namespace {
@@ -28,6 +29,9 @@ absl::Status SetQueueLength(size_t length) {
 
 absl::StatusOr<std::unique_ptr<ShortQueueSockets>> ShortQueueSockets::Open() {
   std::unique_ptr<ShortQueueSockets> sockets(new ShortQueueSockets);
+  absl::StatusOr<std::thread> thread = os::StartThread([made = sockets.get()] { made->Serve(); });
+  if (!thread.ok()) return thread.status();
+  sockets->thread_ = *std::move(thread);
   int error = 0;
   sockets->Do([&] { error = unshare(CLONE_NEWNET) == 0 ? 0 : errno; });
   if (error == EPERM)
@@ -43,7 +47,7 @@ ShortQueueSockets::~ShortQueueSockets() {
     ending_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 absl::StatusOr<os::UniqueFd> ShortQueueSockets::OpenDatagramSocket(size_t queue) {

@@ -32,7 +32,7 @@ class ShortQueueSockets {
   absl::StatusOr<os::UniqueFd> OpenDatagramSocket(size_t queue);
 
  private:
-  ShortQueueSockets() : thread_([this] { Serve(); }) {}
+  ShortQueueSockets() = default;
   void Serve();
   void Do(const std::function<void()>& what);  // runs it on the thread, and returns when it is done
 
@@ -40,7 +40,7 @@ class ShortQueueSockets {
   const std::function<void()>* job_ = nullptr;
   bool ending_ = false;
   std::condition_variable changed_;
-  std::thread thread_;
+  std::thread thread_;  // none where the system had none left
 };
 
 }  // namespace warp::control
