@@ -20,6 +20,8 @@ constexpr int kBacklog = 16;
 constexpr size_t kAcceptsPerTurn = 4;
 // The process may be out of descriptors. The next attempt to accept comes after this time.
 constexpr wire::Duration kAcceptRetry = std::chrono::milliseconds(100);
+// Reads, after the text, of what the client sent: more than its socket buffer holds.
+constexpr size_t kReadsAtEnd = 64;
 constexpr mode_t kMode = 0660;
 
 class ServerImpl : public StatusServer {
@@ -60,17 +62,19 @@ class ServerImpl : public StatusServer {
         if (size < 0) return server_.Remove(this);
         written_ += static_cast<size_t>(size);
       }
-      Drain();
-      // Without shutdown, the client would see the end of the text only when the ring lets go of the socket.
+      // Without shutdown, the client would see the end of the text only when the ring lets go of the socket. After it,
+      // the client can send nothing more.
       shutdown(fd_.get(), SHUT_RDWR);
+      Drain();
       server_.Remove(this);
     }
 
     // The server has no use for what the client sent. If that were left unread, the client would get an error instead
     // of the end of the text.
     void Drain() {
-      char nothing[4096];
-      for (int i = 0; i < 16 && recv(fd_.get(), nothing, sizeof(nothing), MSG_DONTWAIT) > 0; ++i) {
+      char nothing[1 << 16];
+      for (size_t i = 0; i < kReadsAtEnd; ++i) {
+        if (recv(fd_.get(), nothing, sizeof(nothing), MSG_DONTWAIT) <= 0) return;
       }
     }
 
