@@ -51,6 +51,7 @@ int EpollPoller::Add(uint64_t id, int fd, uint32_t events) {
 
 void EpollPoller::AddPoll(uint64_t id, int fd, uint32_t events) {
   int error = Add(id, fd, events);
+  if (error == 0) polls_.insert_or_assign(fd, id);
   if (error == EEXIST) {
     os::UniqueFd duplicate(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     error = duplicate ? Add(id, duplicate.get(), events) : errno;
@@ -60,10 +61,13 @@ void EpollPoller::AddPoll(uint64_t id, int fd, uint32_t events) {
 }
 
 void EpollPoller::RemovePoll(uint64_t id, int fd) {
-  const auto duplicate = duplicates_.find(id);
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL,
-            duplicate == duplicates_.end() ? fd : duplicate->second.get(), nullptr);
-  if (duplicate != duplicates_.end()) duplicates_.erase(duplicate);
+  if (const auto own = polls_.find(fd); own != polls_.end() && own->second == id) {
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    polls_.erase(own);
+  } else if (const auto duplicate = duplicates_.find(id); duplicate != duplicates_.end()) {
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, duplicate->second.get(), nullptr);
+    duplicates_.erase(duplicate);
+  }
 }
 
 // --- Sends ---

@@ -38,6 +38,9 @@ class EpollPoller : public Poller {
   size_t TakeWaiting(std::span<Event> events);
 
   const os::UniqueFd epoll_;
+  // The poll in whose name epoll knows a caller's descriptor. A poll that was refused is not here, so that its removal
+  // takes nothing from another poll of the same descriptor, or of the same number.
+  absl::flat_hash_map<int, uint64_t> polls_;
   // Duplicates of descriptors that had a poll already: epoll takes a descriptor once.
   absl::flat_hash_map<uint64_t, os::UniqueFd> duplicates_;
   std::deque<Event> waiting_;  // those that epoll does not tell: refused polls, ends of sends

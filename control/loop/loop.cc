@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kEventsPerTake = 64;
 constexpr wire::Duration kLongestWait = std::chrono::hours(1);
+constexpr uint32_t kUnasked = POLLERR | POLLHUP | POLLNVAL;
 
 // Generations start at 1, so that ids are not below Poller::kFirstId.
 uint64_t MakeId(uint32_t index, uint32_t generation) { return uint64_t{generation} << 32 | index; }
@@ -114,13 +115,16 @@ void Loop::Dispatch(const Poller::Event& event) {
   if (slot == nullptr) return;
   const std::shared_ptr<Handler> handler = slot->handler;
   int result = event.result;
-  if (slot->events == 0) {
+  const uint32_t events = slot->events;
+  if (events == 0) {
     FreeSlot(event.id);
   } else if (result < 0) {
     result = POLLNVAL;  // the descriptor cannot be polled; told once
   } else if (event.ended) {
     poller_->AddPoll(event.id, slot->fd, slot->events);
   }
+  // io_uring tells POLLRDHUP to everybody.
+  if (events != 0 && (result &= static_cast<int>(events | kUnasked)) == 0) return;
   if (handler != nullptr) (*handler)(result);
 }
 
@@ -155,12 +159,14 @@ void Loop::FreeSlot(uint64_t id) {
 // --- Timers and tasks ---
 
 size_t Loop::RunTimers() {
-  if (timers_.empty()) return 0;
   size_t done = 0;
-  // Bounded by their number: one that sets itself again at once waits for the next turn.
-  for (size_t budget = timers_.size(); budget > 0 && !timers_.empty(); --budget) {
-    Timer* timer = timers_.begin()->second;
-    if (timer->due_ > now_) break;
+  // Those that are due now are set apart, so that one that sets itself again at once waits for the next turn, and holds
+  // up nobody.
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    due_timers_.insert(timers_.extract(timers_.begin()));
+  }
+  while (!due_timers_.empty()) {
+    Timer* timer = due_timers_.begin()->second;
     timer->Cancel();
     const auto callback = timer->callback_;
     (*callback)();
@@ -208,7 +214,9 @@ Timer::Timer(Loop& loop, std::function<void()> callback)
 
 Timer::~Timer() { Cancel(); }
 
-void Timer::Set(wire::Duration from_now) { SetAt(loop_.now() + from_now); }
+void Timer::Set(wire::Duration from_now) {
+  SetAt(from_now < wire::kNever - loop_.now() ? loop_.now() + from_now : wire::kNever);
+}
 
 void Timer::SetAt(wire::Instant due) {
   Cancel();
@@ -219,7 +227,7 @@ void Timer::SetAt(wire::Instant due) {
 
 void Timer::Cancel() {
   if (!running()) return;
-  loop_.timers_.erase({due_, this});
+  if (loop_.timers_.erase({due_, this}) == 0) loop_.due_timers_.erase({due_, this});
   due_ = wire::kNever;
 }
 

@@ -1,5 +1,6 @@
 #include "control/loop/uring_poller.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/os/boot_clock.h"
 #include "dataplane/os/errno_status.h"
 
 namespace warp::control {
@@ -20,7 +22,7 @@ constexpr unsigned kSubmissionEntries = 256;
 constexpr unsigned kCompletionEntries = 4096;
 constexpr size_t kMostPerPeek = 64;
 constexpr uint64_t kNobody = 0;  // user data of requests whose completion nobody awaits
-constexpr int kSendGraceSeconds = 2;
+constexpr wire::Duration kSendGrace = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -40,8 +42,9 @@ absl::StatusOr<std::unique_ptr<UringPoller>> UringPoller::Open() {
     if (result != 0) continue;
     poller->ring_valid_ = true;
     poller->wake_fd_ = os::UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!poller->wake_fd_ || io_uring_register_eventfd(&poller->ring_, poller->wake_fd_.get()) != 0)
-      return os::ErrnoStatus(errno, "no eventfd for the event loop");
+    if (!poller->wake_fd_) return os::ErrnoStatus(errno, "no eventfd for the event loop");
+    result = io_uring_register_eventfd(&poller->ring_, poller->wake_fd_.get());
+    if (result != 0) return os::ErrnoStatus(-result, "the io_uring takes no eventfd");
     io_uring_cq_eventfd_toggle(&poller->ring_, false);
     return poller;
   }
@@ -53,8 +56,10 @@ absl::StatusOr<std::unique_ptr<UringPoller>> UringPoller::Open() {
 
 UringPoller::~UringPoller() {
   if (!ring_valid_) return;
-  for (int i = 0; !sends_.empty() && i < kSendGraceSeconds; ++i) {
-    Sleep(std::chrono::seconds(1));
+  const wire::Instant end = os::Now() + kSendGrace;
+  // Each send that completes, and each poll that was removed, ends a sleep.
+  while (!sends_.empty() && os::Now() < end) {
+    Sleep(std::max(end - os::Now(), wire::Duration(1)));
     std::array<Event, kMostPerPeek> events;
     while (Take(events) > 0) {
     }
@@ -95,11 +100,13 @@ void UringPoller::RemovePoll(uint64_t id, int) {
 }
 
 void UringPoller::StartSend(uint64_t id, int fd, std::vector<uint8_t> bytes) {
-  const std::vector<uint8_t>& kept = sends_.insert_or_assign(id, std::move(bytes)).first->second;
+  Send send{os::UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0)), std::move(bytes)};
   io_uring_sqe* sqe = NextSqe();
-  io_uring_prep_send(sqe, fd, kept.data(), kept.size(), MSG_NOSIGNAL);
+  // Without a duplicate it fails (EBADF), and the caller learns of it as of any refusal.
+  io_uring_prep_send(sqe, send.fd.get(), send.bytes.data(), send.bytes.size(), MSG_NOSIGNAL);
   io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
   io_uring_sqe_set_data64(sqe, id);
+  sends_.insert_or_assign(id, std::move(send));
 }
 
 // --- Events ---

@@ -38,8 +38,13 @@ class UringPoller : public Poller {
   io_uring ring_{};
   bool ring_valid_ = false;
   os::UniqueFd wake_fd_;  // an eventfd that the ring writes, but only while armed
-  // The bytes of the sends under way, which the kernel reads until they complete.
-  absl::flat_hash_map<uint64_t, std::vector<uint8_t>> sends_;
+  // A send under way. The kernel reads the bytes until it completes, and looks the descriptor up when its worker gets to
+  // it: a duplicate, because the caller may close its own before.
+  struct Send {
+    os::UniqueFd fd;
+    std::vector<uint8_t> bytes;
+  };
+  absl::flat_hash_map<uint64_t, Send> sends_;
 };
 
 }  // namespace warp::control
