@@ -123,7 +123,7 @@ class Loop {
   bool turn_begun_ = false;  // BeginTurn was called since the last RunOnce
   using Timers = std::set<std::pair<wire::Instant, class Timer*>>;
   Timers timers_;
-  Timers due_timers_;  // of this turn, which RunTimers runs
+  Timers due_timers_;               // of this turn, which RunTimers runs
   std::vector<class Task*> tasks_;  // null: destroyed meanwhile
 };
 
@@ -132,8 +132,8 @@ class Loop {
 class Watch {
  public:
   // `events`: POLLIN, POLLOUT; the callback gets those that happened, and POLLERR and POLLHUP unasked; POLLNVAL, once,
-  // where the descriptor cannot be polled. `fd` stays the caller's; destroy the watch before closing it. It is of a kind
-  // that becomes ready (a socket, a pipe, an eventfd): the back ends differ over files that always are.
+  // where the descriptor cannot be polled. `fd` stays the caller's; destroy the watch before closing it. It is of a
+  // kind that becomes ready (a socket, a pipe, an eventfd): the back ends differ over files that always are.
   Watch(Loop& loop, int fd, uint32_t events, std::function<void(uint32_t events)> callback);
   ~Watch();
   Watch(const Watch&) = delete;

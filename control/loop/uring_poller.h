@@ -38,8 +38,8 @@ class UringPoller : public Poller {
   io_uring ring_{};
   bool ring_valid_ = false;
   os::UniqueFd wake_fd_;  // an eventfd that the ring writes, but only while armed
-  // A send under way. The kernel reads the bytes until it completes, and looks the descriptor up when its worker gets to
-  // it: a duplicate, because the caller may close its own before.
+  // A send under way. The kernel reads the bytes until it completes. It looks the descriptor up only when it gets to
+  // the send, so this is a duplicate: the caller may have closed its own by then.
   struct Send {
     os::UniqueFd fd;
     std::vector<uint8_t> bytes;
