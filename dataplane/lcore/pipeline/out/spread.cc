@@ -96,15 +96,16 @@ bool Egress::TakeLegs(WorkerId from) {
   for (size_t i = 0; i < taken; ++i) {
     const OutboundMeta& meta = MetaOf(items[i].payload).out;
     assert(meta.legs > 0 && (meta.legs > 1 || items[i].references == 0));
-    jobs_.Add({.payload = items[i].payload,
-               .peer = turn_.forwarding().FindPeer(meta.peer),
-               .references = items[i].references,
-               .datagram_sum = meta.datagram_sum,
-               .size = rte_pktmbuf_data_len(items[i].payload),
-               .sole = meta.legs == 1,
-               .sealed = true,
-               .wants_report = meta.completion,
-               .ticket = meta.ticket});
+    OutJob& job = jobs_.Add();
+    job = {.payload = items[i].payload,
+           .peer = turn_.forwarding().FindPeer(meta.peer),
+           .references = items[i].references,
+           .datagram_sum = meta.datagram_sum,
+           .size = rte_pktmbuf_data_len(items[i].payload),
+           .sole = meta.legs == 1,
+           .sealed = true,
+           .wants_report = meta.completion};
+    job.ticket = meta.ticket;  // as in TakePayloads
   }
   return taken > 0;
 }

@@ -26,8 +26,10 @@ bool Egress::TakePayloads() {
            .size = rte_pktmbuf_data_len(payloads[i]),
            .sealed = meta.sealed,
            .reserved = meta.counter_reserved,
-           .wants_report = meta.completion,
-           .ticket = meta.ticket};
+           .wants_report = meta.completion};
+    // Within the braces it would make GCC build the job elsewhere and copy it by loads wider than the stores
+    // (docs/decisions.md, *store forwarding*).
+    job.ticket = meta.ticket;
     FindSendSession(&job);
     const wire::Drop obstacle = Obstacle(job);
     if (obstacle == wire::Drop::kNone) continue;
