@@ -54,8 +54,8 @@ class Handshake {
     return {initiator_keys_, responder_keys_.public_key(), prologue_};
   }
   std::vector<uint8_t> Initiate(wire::NoiseInitiator& initiator) const {
-    return Must(initiator.WriteInitiation(wire::EncodeInitiationPayload(
-        {.timestamp_ns = 1'700'000'000'000'000'000, .ciphers = wire::SupportedCiphers()})));
+    return Must(initiator.WriteInitiation(
+        wire::EncodeInitiationPayload({.token = {}, .ciphers = wire::SupportedCiphers()})));
   }
   std::vector<uint8_t> Respond(wire::Bytes initiation) const {
     wire::NoiseResponder responder(responder_keys_, prologue_);
@@ -67,15 +67,16 @@ class Handshake {
     return response;
   }
   void Finish(wire::NoiseInitiator& initiator, wire::Bytes response) const {
-    DoNotOptimize(wire::DecodeResponsePayload(Must(initiator.ReadResponse(psk_, response))));
-    DoNotOptimize(Must(initiator.Split()));
+    const wire::NoiseInitiator::Response heard = Must(initiator.ReadResponse(psk_, response));
+    DoNotOptimize(wire::DecodeResponsePayload(heard.payload));
+    DoNotOptimize(heard.keys.handshake_hash);
   }
 
  private:
   const wire::KeyPair initiator_keys_ = wire::KeyPair::Generate();
   const wire::KeyPair responder_keys_ = wire::KeyPair::Generate();
   const wire::PresharedKey psk_;
-  const std::vector<uint8_t> prologue_ = wire::HandshakePrologue(wire::Role::kPeer);
+  const std::vector<uint8_t> prologue_ = wire::HandshakePrologue(wire::Role::kPeer, 1);
 };
 
 // Runs both sides, one after the other.

@@ -21,9 +21,9 @@ using wire::kNever;
 // The others are in dataplane/wire/session/timers.h, because a configuration may set those.
 struct Timers : wire::ConfiguredTimers {
   // Handshakes.
-  // The life of one ephemeral key; longer than any round trip.
+  // After this time an attempt with another ephemeral key begins, beside those before it.
   Duration handshake_attempt = std::chrono::seconds(5);
-  // How long the cookies of further paths are waited for, before the fresh attempt.
+  // How long the cookies of further paths are waited for, before the initiation goes out with them.
   Duration handshake_cookie_wait = std::chrono::milliseconds(50);
   // Between the initiator's confirms, until it opens a packet.
   Duration confirm_interval = std::chrono::milliseconds(100);
@@ -49,7 +49,11 @@ inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
 inline constexpr size_t kMaxConfirmedSessions = 6;
 inline constexpr size_t kMaxUnconfirmedSessions = 4;
 
-// Initiations of one remote key that are answered: a burst, then this many a second. Copies are not counted.
+// Attempts of one handshake of ours whose answers are still taken; the newest is the one that is sent.
+inline constexpr size_t kMaxAttempts = 4;
+
+// Initiations of one remote key that proved to be new and are answered: a burst, then this many a second. Copies and
+// recordings are not counted.
 inline constexpr uint32_t kInitiationBurst = 10;
 inline constexpr uint32_t kInitiationsPerSecond = 5;
 
@@ -60,16 +64,22 @@ inline constexpr uint32_t kHandshakesPerSecond = 800;
 // Answers that cost no Diffie-Hellman: cookies and repeated responses.
 inline constexpr uint32_t kReplyBurst = 1000;
 inline constexpr uint32_t kRepliesPerSecond = 2000;
-// Responses to our own initiations. Each costs a Diffie-Hellman, even a forged one.
-inline constexpr uint32_t kResponseBurst = 64;
-inline constexpr uint32_t kResponsesPerSecond = 200;
+// Responses to our own initiations that come over one route. Each costs a Diffie-Hellman, even a forged one; since each
+// route has its own budget, a link that forges them does not use up another's. All that come from where nothing was
+// sent to share one.
+inline constexpr uint32_t kResponseBurst = 16;
+inline constexpr uint32_t kResponsesPerSecond = 20;
 
-// Initiations of the last seconds, remembered so that their copies are recognised.
+// The share of a budget that one network of senders has while less than half of the budget is left: a sixteenth. The
+// networks are counted in so many buckets, in which a keyed hash puts them.
+inline constexpr uint32_t kBudgetShares = 16;
+inline constexpr size_t kBudgetBuckets = 1024;
+
+// Initiations of the last seconds, remembered so that their copies are recognised: so many that led to a session, and so
+// many that were answered by a retry.
 inline constexpr size_t kMaxRememberedInitiations = 4096;
-// Cookies kept by an initiator: one a path.
+// Cookies kept by an initiator: one a route.
 inline constexpr size_t kMaxCookies = 512;
-// Initiations accepted by cookie alone, remembered so that none is accepted twice.
-inline constexpr size_t kMaxCookieAccepted = 16;
 
 // Datagrams of all peers to endpoints that have not answered: probes and copies of handshake messages.
 inline constexpr uint32_t kUnansweredBurst = 1000;

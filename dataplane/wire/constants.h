@@ -31,14 +31,16 @@ inline constexpr uint64_t kCounterLimit = uint64_t{1} << 36;
 
 inline constexpr size_t kMacSize = 16;
 inline constexpr size_t kCookieSize = 16;
+inline constexpr size_t kTokenSize = 16;
 
 // Handshake, see handshake/handshake_message.h. The least size of an initiation keeps every reply smaller than its
 // request.
 inline constexpr size_t kMinInitiationPayloadSize = 64;
 inline constexpr size_t kMinResponsePayloadSize = 16;
 inline constexpr size_t kMinInitiationSize = 200;
-inline constexpr size_t kMinResponseSize = 108;
+inline constexpr size_t kMinResponseSize = 104;
 inline constexpr size_t kCookieReplySize = 64;
+inline constexpr size_t kRetrySize = 64;
 // Below the smallest MTU of IPv6, with room for its headers: handshakes are never fragmented.
 inline constexpr size_t kMaxHandshakeSize = 1200;
 inline constexpr size_t kMaxOfferedCiphers = 16;

@@ -36,7 +36,7 @@ namespace warp::wire {
   X(kHandshakeFailed, "handshake_failed", "handshake message that does not decrypt or parse")      \
   X(kUnknownPeer, "unknown_peer", "handshake of a key that is not configured")                     \
   X(kHandshakeStale, "handshake_stale",                                                            \
-    "handshake older than the last confirmed one; answered by a cookie")                           \
+    "handshake that does not prove to be new; answered by a retry")                                \
   /* Sending. */                                                                                   \
   X(kNoSession, "no_session", "no confirmed session with the peer")                                \
   X(kNoPath, "no_path", "no active path to the peer")                                              \

@@ -1,6 +1,6 @@
 // The outermost bytes of every WARP datagram (a UDP payload), and the inner header of what is sealed.
 //
-//   datagram       = sealed / initiation / response / cookie-reply     ; handshake/handshake_message.h has the others
+//   datagram       = sealed / initiation / response / cookie-reply / retry    ; handshake/handshake_message.h
 //   sealed         = 01 000000 | receiver-index u32 | counter u64 | ciphertext | tag 16
 //   receiver-index = what the receiver chose in the handshake (its sender-index there)
 //   counter        = from 0, less than 2^36                            ; never used twice under a key
@@ -28,7 +28,13 @@
 
 namespace warp::wire {
 
-enum class MessageType : uint8_t { kSealed = 1, kInitiation = 2, kResponse = 3, kCookieReply = 4 };
+enum class MessageType : uint8_t {
+  kSealed = 1,
+  kInitiation = 2,
+  kResponse = 3,
+  kCookieReply = 4,
+  kRetry = 5
+};
 
 // Every packet passes through these functions. They are inline, and read type and reserved bytes as one word.
 
@@ -37,7 +43,7 @@ inline std::optional<MessageType> ClassifyDatagram(Bytes datagram) {
   if (datagram.size() < sizeof(Le32)) return std::nullopt;
   const uint32_t type = ReadAs<Le32>(datagram.data()).value();
   if (type < static_cast<uint32_t>(MessageType::kSealed) ||
-      type > static_cast<uint32_t>(MessageType::kCookieReply)) {
+      type > static_cast<uint32_t>(MessageType::kRetry)) {
     return std::nullopt;
   }
   return static_cast<MessageType>(type);

@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)VerifyMac2(Cookie{}, bytes);
   (void)DecodeHandshakeReceiver(bytes);
   (void)OpenCookieReply(bytes, Mac{}, key);
+  (void)OpenRetry(bytes, RetrySecret{});
 
   if (const auto request = DecodeCookieRequest(bytes)) {
     WARP_FUZZ_CHECK(EncodeCookieReply(*request, Cookie{}, key).size() <= size);
@@ -27,13 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // Except for the MACs, the encoder must write the same bytes.
     const auto encoded = EncodeInitiation(*initiation);
     WARP_FUZZ_CHECK(std::equal(encoded.begin(), encoded.end() - 2 * kMacSize, data));
-    NoiseResponder responder(local, HandshakePrologue(Role::kPeer));
+    NoiseResponder responder(local, HandshakePrologue(Role::kPeer, initiation->sender_index));
     (void)responder.ReadInitiation(initiation->noise);
   }
   if (const auto response = DecodeResponse(bytes)) {
     const auto encoded = EncodeResponse(*response);
     WARP_FUZZ_CHECK(std::equal(encoded.begin(), encoded.end() - 2 * kMacSize, data));
-    NoiseInitiator initiator(local, remote, HandshakePrologue(Role::kPeer));
+    NoiseInitiator initiator(local, remote, HandshakePrologue(Role::kPeer, 1));
     WARP_FUZZ_CHECK(initiator.WriteInitiation({}).ok());
     WARP_FUZZ_CHECK(!initiator.ReadResponse(PresharedKey(), response->noise).ok());
   }

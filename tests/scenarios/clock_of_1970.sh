@@ -1,5 +1,5 @@
 #!/bin/bash
-# B has spoken with A at the present time. Then A boots with its clock in 1970, and both must agree again within 3 s.
+# A boots with its clock in 1970, after B has spoken with it in the present: no clock matters, they agree within 3 s.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 . "$(dirname "$0")/_init.sh"

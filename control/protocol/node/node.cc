@@ -110,22 +110,25 @@ void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes data
     };
     Count(responder_.HandleInitiation(now, arrival, datagram, find, context_.outbox));
     if (found != nullptr) found->AssociationChanged(now);
-  } else if (type == wire::MessageType::kResponse || type == wire::MessageType::kCookieReply) {
-    HandleReply(now, arrival, datagram, type == wire::MessageType::kResponse);
+  } else if (type && *type != wire::MessageType::kSealed) {
+    HandleReply(now, arrival, datagram, *type);
   } else {
     Count(wire::Drop::kUnknownType);
   }
 }
 
 void Node::HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram,
-                       bool is_response) {
+                       wire::MessageType type) {
   const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
   if (!index) return Count(wire::Drop::kHandshakeFailed);
+  const bool is_response = type == wire::MessageType::kResponse;
   if (is_response && !responder_.VerifyMac1(datagram)) return Count(wire::Drop::kBadMac);
   Association* association = table_.Find(*index);
   if (association == nullptr) return Count(wire::Drop::kUnknownSession);
   const wire::Drop drop = is_response ? association->HandleResponse(now, arrival, datagram)
-                                      : association->HandleCookieReply(now, arrival, datagram);
+                          : type == wire::MessageType::kRetry
+                              ? association->HandleRetry(now, datagram)
+                              : association->HandleCookieReply(now, arrival, datagram);
   if (drop != wire::Drop::kNone) return Count(drop);
   if (const Owner owner = OwnerOf(association); owner.peer != nullptr) {
     owner.peer->AssociationChanged(now);

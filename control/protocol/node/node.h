@@ -34,6 +34,7 @@
 #include "dataplane/wire/counters.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/message.h"
 #include "dataplane/wire/session/session.h"
 
 namespace warp::protocol {
@@ -91,7 +92,7 @@ class Node {
   void RemovePort(Instant now, PortId port);
 
   // --- What arrives. Drops are counted by name. ---
-  // Message types 2, 3 and 4. mac1 is verified here too.
+  // Message types 2 to 5. mac1 is verified here too.
   void HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes datagram);
   // A message of Kind::kControl. The node may have forgotten its session meanwhile.
   void HandleControl(Instant now, const OpenedMessage& opened);
@@ -133,7 +134,8 @@ class Node {
   void Count(wire::Drop drop);  // kNone counts nothing
   Owner OwnerOf(const Association* association) const;
   Association* FindAssociation(const wire::Session* session) const;
-  void HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram, bool is_response);
+  void HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                   wire::MessageType type);
   wire::Drop HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened);
   void PortsChanged(Instant now);
   void PeersChanged(Instant now);

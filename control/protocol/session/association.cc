@@ -1,5 +1,7 @@
 #include "control/protocol/session/association.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -15,7 +17,9 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
       sessions_(identity, table, options_.remote, options_.session_lifetime),
       initiator_(identity, table, this,
                  {options_.remote, &options_.psk, options_.role, options_.window}),
-      initiations_(kInitiationBurst, kInitiationsPerSecond) {}
+      initiations_(kInitiationBurst, kInitiationsPerSecond) {
+  randombytes_buf(token_.data(), token_.size());
+}
 
 // --- Initiator. ---
 
@@ -40,12 +44,14 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
   if (!index) return wire::Drop::kHandshakeFailed;
   if (FindSession(*index) != nullptr) return wire::Drop::kHandshakeRepeated;
-  auto result = initiator_.HandleResponse(now, *index, datagram);
+  const uint64_t handshake = initiator_.number();
+  auto result = initiator_.HandleResponse(now, arrival, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
   auto& [session, round_trip] = std::get<Initiator::Finished>(result);
   assert(session->initiator() && !initiating() && table_.Find(*index) == this);
   sessions_.Add({.session = std::move(session),
                  .made = now,
+                 .handshake = handshake,
                  .route = arrival.route(),
                  .next_confirm = now,
                  // The answer to our confirm takes as long as the response did.
@@ -59,6 +65,11 @@ wire::Drop Association::HandleCookieReply(Instant now, const Arrival& arrival,
   const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
   return index ? initiator_.HandleCookieReply(now, arrival, *index, datagram)
                : wire::Drop::kUnknownSession;
+}
+
+wire::Drop Association::HandleRetry(Instant now, wire::Bytes datagram) {
+  const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
+  return index ? initiator_.HandleRetry(now, *index, datagram) : wire::Drop::kHandshakeFailed;
 }
 
 // Each copy is sealed separately, so that the responder opens all of them and answers each where it came from: the
@@ -84,16 +95,10 @@ void Association::SendConfirms(Instant now, RoutesFunction routes, Outbox& outbo
 
 std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
     Instant now, ReceivedInitiation& initiation) {
-  const bool stale = initiation.timestamp <= max_timestamp_;
-  if (stale) {
-    if (!initiation.has_cookie) return wire::Drop::kHandshakeStale;
-    // It is fresh, or it is a recording of one that was accepted by its cookie before.
-    if (std::find(accepted_by_cookie_.begin(), accepted_by_cookie_.end(), initiation.hash) !=
-        accepted_by_cookie_.end()) {
-      return wire::Drop::kHandshakeRepeated;
-    }
-  }
-  if (!initiations_.Take(now)) return wire::Drop::kHandshakeBudget;
+  const bool fresh = sodium_memcmp(initiation.token.data(), token_.data(), token_.size()) == 0;
+  if (!fresh && !sessions_.entries().empty()) return wire::Drop::kHandshakeStale;
+  // Recordings are never charged: they must not use up what the remote end needs.
+  if (fresh && !initiations_.Take(now)) return wire::Drop::kHandshakeBudget;
   const std::optional<uint32_t> index = table_.Reserve(this);
   if (!index) return wire::Drop::kHandshakeBudget;
   const HandshakeParams params{options_.remote, &options_.psk, options_.role, options_.window};
@@ -104,15 +109,9 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
     return wire::Drop::kHandshakeFailed;
   }
   assert(!answer->session->initiator() && answer->session->local_index() == *index);
-  if (stale) {
-    accepted_by_cookie_.push_back(initiation.hash);
-    if (accepted_by_cookie_.size() > kMaxCookieAccepted)
-      accepted_by_cookie_.erase(accepted_by_cookie_.begin());
-  }
-  sessions_.Add({.session = std::move(answer->session),
-                 .made = now,
-                 .timestamp = initiation.timestamp,
-                 .crossed = initiator_.index()});
+  if (fresh) randombytes_buf(token_.data(), token_.size());
+  sessions_.Add(
+      {.session = std::move(answer->session), .made = now, .crossed = initiator_.number()});
   Reschedule();
   return Response{*index, std::move(answer->response)};
 }
@@ -140,7 +139,6 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session) {
     }
     return false;
   }
-  if (!entry->session->initiator()) max_timestamp_ = std::max(max_timestamp_, entry->timestamp);
   // The remote end has made what we were asking for. A handshake that it had under way ends in the same way.
   initiator_.Stop();
   connect_ = false;
@@ -257,6 +255,11 @@ std::vector<std::shared_ptr<wire::Session>> Association::receive_sessions() cons
   std::vector<std::shared_ptr<wire::Session>> sessions;
   for (const SessionSet::Entry& entry : sessions_.entries()) sessions.push_back(entry.session);
   return sessions;
+}
+
+bool Association::AwaitsConfirm(uint32_t local_index) const {
+  const SessionSet::Entry* entry = sessions_.FindIndex(local_index);
+  return entry != nullptr && !entry->confirmed && !entry->session->initiator();
 }
 
 uint64_t Association::SessionOrder(const wire::Session* session) const {

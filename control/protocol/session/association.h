@@ -8,6 +8,10 @@
 // every session, confirmed or not, until its keys die. Therefore no packet is lost at a rekey, and a handshake that
 // somebody else's datagrams began changes nothing.
 //
+// An initiation may be a recording. Where there is a session to protect, it has to echo a token, which the association
+// gives out in retries and changes whenever it was used: whoever echoes it holds the remote key now. Only the first
+// session of all needs no token, because there is nothing yet that it could disturb.
+//
 // Sans-IO, one thread.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_ASSOCIATION_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_ASSOCIATION_H_
@@ -51,13 +55,13 @@ class Association {
   // There are new routes: a handshake that is under way goes out over them soon, not at its next retry.
   void Hurry(Instant now) { initiator_.Hurry(now); }
 
-  // A response to an initiation of ours, or a cookie for one; mac1 of a response was verified. On a drop nothing has
-  // changed.
+  // An answer to an initiation of ours; mac1 of a response was verified. On a drop nothing has changed.
   wire::Drop HandleResponse(Instant now, const Arrival& arrival, wire::Bytes datagram);
   wire::Drop HandleCookieReply(Instant now, const Arrival& arrival, wire::Bytes datagram);
+  wire::Drop HandleRetry(Instant now, wire::Bytes datagram);
 
   // Makes a session out of an initiation and gives the response to send. On a drop nothing has changed; kHandshakeStale
-  // asks the caller, Responder, for a cookie.
+  // asks the caller, Responder, for a retry with token().
   struct Response {
     uint32_t local_index = 0;
     std::vector<uint8_t> datagram;
@@ -96,6 +100,9 @@ class Association {
   // All that may receive, confirmed or not.
   std::vector<std::shared_ptr<wire::Session>> receive_sessions() const;
   std::shared_ptr<wire::Session> FindSession(uint32_t local_index) const;  // null: none
+  // True for a session that the remote end began and nobody has confirmed: its response may still be on the way.
+  bool AwaitsConfirm(uint32_t local_index) const;
+  const wire::Token& token() const { return token_; }
   // Position of a session in the order in which they were made, from 1; 0: not one of ours.
   uint64_t SessionOrder(const wire::Session* session) const;
   Instant established() const;  // when the send session was made
@@ -132,9 +139,8 @@ class Association {
   bool connect_ = false;  // Connect was called, and nothing has begun yet
   Instant not_before_{};  // no beginning earlier: the remote end said close, or the table was full
   Instant last_authentic_{};
-  TokenBucket initiations_;     // bounds the initiations of the remote end that are answered
-  uint64_t max_timestamp_ = 0;  // the largest timestamp of an initiation that was confirmed
-  std::vector<InitiationHash> accepted_by_cookie_;  // the last ones, oldest first
+  TokenBucket initiations_;  // of the remote end, which echoed the token
+  wire::Token token_;        // random; another one whenever an initiation has used it
 };
 
 }  // namespace warp::protocol

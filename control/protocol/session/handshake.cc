@@ -9,8 +9,6 @@
 namespace warp::protocol {
 namespace {
 
-constexpr size_t kMacsSize = 2 * wire::kMacSize;
-
 std::shared_ptr<wire::Session> MakeSession(const wire::NoiseKeys& keys,
                                            const wire::Session::Params& params) {
   const wire::SymmetricKey from_initiator = wire::DeriveBulkKey(
@@ -23,22 +21,16 @@ std::shared_ptr<wire::Session> MakeSession(const wire::NoiseKeys& keys,
 
 }  // namespace
 
-InitiatorHandshake::InitiatorHandshake(Identity& identity, const HandshakeParams& params,
-                                       uint32_t index)
+InitiatorHandshake::InitiatorHandshake(const Identity& identity, const HandshakeParams& params,
+                                       uint32_t index, const wire::Token& token)
     : index_(index),
       mac1_key_(wire::Mac1Key(params.remote)),
       cookie_seal_key_(wire::CookieSealKey(params.remote)),
-      offered_(identity.ciphers()) {
-  Refresh(identity, params);
-}
-
-void InitiatorHandshake::Refresh(Identity& identity, const HandshakeParams& params) {
-  if (!datagram_.empty()) previous_mac1_ = mac1_;
-  datagram_.clear();
-  noise_ = std::make_unique<wire::NoiseInitiator>(identity.keys(), params.remote,
-                                                  wire::HandshakePrologue(params.role));
-  const auto noise = noise_->WriteInitiation(wire::EncodeInitiationPayload(
-      {.timestamp_ns = identity.NextTimestamp(), .ciphers = offered_}));
+      offered_(identity.ciphers()),
+      noise_(std::make_unique<wire::NoiseInitiator>(identity.keys(), params.remote,
+                                                    wire::HandshakePrologue(params.role, index))) {
+  const auto noise =
+      noise_->WriteInitiation(wire::EncodeInitiationPayload({.token = token, .ciphers = offered_}));
   if (!noise.ok()) return;
   datagram_ = wire::EncodeInitiation({.sender_index = index_, .noise = *noise});
   wire::WriteMacs(mac1_key_, nullptr, datagram_);
@@ -56,37 +48,39 @@ std::vector<uint8_t> InitiatorHandshake::Copy(Instant now, const Route& route,
 
 bool InitiatorHandshake::ReadCookieReply(Instant now, const Route& route, wire::Bytes datagram,
                                          CookieJar& cookies) const {
-  std::optional<wire::Cookie> cookie = wire::OpenCookieReply(datagram, mac1_, cookie_seal_key_);
-  if (!cookie && previous_mac1_)
-    cookie = wire::OpenCookieReply(datagram, *previous_mac1_, cookie_seal_key_);
+  const std::optional<wire::Cookie> cookie =
+      wire::OpenCookieReply(datagram, mac1_, cookie_seal_key_);
   if (!cookie) return false;
   cookies.Store(now, route, *cookie);
   return true;
 }
 
+std::optional<wire::Token> InitiatorHandshake::ReadRetry(wire::Bytes datagram) const {
+  return wire::OpenRetry(datagram, noise_->retry_secret());
+}
+
 std::shared_ptr<wire::Session> InitiatorHandshake::ReadResponse(const HandshakeParams& params,
-                                                                wire::Bytes datagram) {
+                                                                wire::Bytes datagram) const {
   const std::optional<wire::ResponseMessage> message = wire::DecodeResponse(datagram);
   if (!message || message->receiver_index != index_) return nullptr;
-  const auto bytes = noise_->ReadResponse(*params.psk, message->noise);
-  if (!bytes.ok()) return nullptr;
-  const std::optional<wire::ResponsePayload> payload = wire::DecodeResponsePayload(*bytes);
+  const auto response = noise_->ReadResponse(*params.psk, message->noise);
+  if (!response.ok()) return nullptr;
+  const std::optional<wire::ResponsePayload> payload =
+      wire::DecodeResponsePayload(response->payload);
   if (!payload || std::find(offered_.begin(), offered_.end(), payload->cipher) == offered_.end()) {
     return nullptr;  // an authentic peer that breaks the protocol
   }
-  const auto keys = noise_->Split();
-  if (!keys.ok()) return nullptr;
-  return MakeSession(*keys, {.local_index = index_,
-                             .remote_index = message->sender_index,
-                             .cipher = payload->cipher,
-                             .initiator = true,
-                             .window = params.window});
+  return MakeSession(response->keys, {.local_index = index_,
+                                      .remote_index = payload->sender_index,
+                                      .cipher = payload->cipher,
+                                      .initiator = true,
+                                      .window = params.window});
 }
 
-InitiationHash HashInitiation(wire::Bytes datagram) {
+InitiationHash HashInitiation(const wire::InitiationMessage& message) {
   InitiationHash hash;
-  const wire::Bytes named = datagram.first(datagram.size() - kMacsSize);
-  crypto_generichash(hash.data(), hash.size(), named.data(), named.size(), nullptr, 0);
+  crypto_generichash(hash.data(), hash.size(), message.noise.data(), message.noise.size(), nullptr,
+                     0);
   return hash;
 }
 
@@ -94,8 +88,8 @@ std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire:
                                                  wire::Bytes datagram) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return std::nullopt;
-  auto noise =
-      std::make_unique<wire::NoiseResponder>(identity.keys(), wire::HandshakePrologue(role));
+  auto noise = std::make_unique<wire::NoiseResponder>(
+      identity.keys(), wire::HandshakePrologue(role, message->sender_index));
   const auto initiation = noise->ReadInitiation(message->noise);
   if (!initiation.ok()) return std::nullopt;
   std::optional<wire::InitiationPayload> payload =
@@ -104,9 +98,12 @@ std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire:
   return ReceivedInitiation{.noise = std::move(noise),
                             .remote = initiation->remote_static,
                             .remote_index = message->sender_index,
-                            .timestamp = payload->timestamp_ns,
-                            .ciphers = std::move(payload->ciphers),
-                            .hash = HashInitiation(datagram)};
+                            .token = payload->token,
+                            .ciphers = std::move(payload->ciphers)};
+}
+
+std::vector<uint8_t> MakeRetry(const ReceivedInitiation& initiation, const wire::Token& token) {
+  return wire::EncodeRetry(initiation.remote_index, token, initiation.noise->retry_secret());
 }
 
 std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
@@ -116,12 +113,12 @@ std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
       wire::ChooseCipher(initiation.ciphers, identity.ciphers());
   if (!cipher) return std::nullopt;
   const auto noise = initiation.noise->WriteResponse(
-      *params.psk, wire::EncodeResponsePayload({.cipher = *cipher}));
+      *params.psk, wire::EncodeResponsePayload({.sender_index = index, .cipher = *cipher}));
   const auto keys = initiation.noise->Split();
   if (!noise.ok() || !keys.ok()) return std::nullopt;
   AnsweredInitiation answer;
-  answer.response = wire::EncodeResponse(
-      {.sender_index = index, .receiver_index = initiation.remote_index, .noise = *noise});
+  answer.response =
+      wire::EncodeResponse({.receiver_index = initiation.remote_index, .noise = *noise});
   wire::WriteMacs(wire::Mac1Key(initiation.remote), nullptr, answer.response);
   answer.session = MakeSession(*keys, {.local_index = index,
                                        .remote_index = initiation.remote_index,

@@ -2,11 +2,13 @@
 // datagrams. Initiator and Association decide when.
 //
 //   initiator                                responder
-//   InitiatorHandshake ── initiation ──────► ReadInitiation
-//                      ◄── cookie reply ────
-//        Refresh       ── initiation ──────► ReadInitiation, AnswerInitiation ─► session
-//        ReadResponse  ◄── response ────────
-//           └► session
+//   InitiatorHandshake ── initiation ──────────────────► (under load)
+//      ReadCookieReply ◄── cookie reply ────────────────
+//                      ── the same, with mac2 ─────────► ReadInitiation (a session is to be protected)
+//            ReadRetry ◄── retry ─────────────────────── MakeRetry
+//   InitiatorHandshake ── initiation, with the token ──► ReadInitiation, AnswerInitiation ─► session
+//         ReadResponse ◄── response ────────────────────
+//              └► session
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_HANDSHAKE_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_HANDSHAKE_H_
 
@@ -28,7 +30,7 @@
 
 namespace warp::protocol {
 
-// Names an initiation: a hash of all that stands before its MACs, which differ from route to route.
+// Names an initiation: a hash of its Noise part alone, since anyone may change what stands around that.
 using InitiationHash = std::array<uint8_t, 16>;
 
 // With whom the handshake is, and what for. Both ends of an association name the same role and psk.
@@ -41,22 +43,27 @@ struct HandshakeParams {
 
 class InitiatorHandshake {
  public:
-  // Makes the first initiation. `index` is reserved by the caller, and becomes the session's.
-  InitiatorHandshake(Identity& identity, const HandshakeParams& params, uint32_t index);
-
-  // A new ephemeral key and timestamp under the same index.
-  void Refresh(Identity& identity, const HandshakeParams& params);
+  // Makes the initiation. `index` is reserved by the caller, and becomes the session's. `token` is that of the
+  // responder's last retry, zeros without one.
+  InitiatorHandshake(const Identity& identity, const HandshakeParams& params, uint32_t index,
+                     const wire::Token& token);
 
   // The initiation as it goes over one route: with that route's cookie, where there is one. Empty where the remote key
   // is of low order, because nobody can hold the secret of such a key.
   std::vector<uint8_t> Copy(Instant now, const Route& route, CookieJar& cookies) const;
 
-  // Returns true if the cookie answers this initiation, or the one before its last Refresh.
+  // True when the cookie answers this initiation. Whoever sees the initiation can make one, so it changes nothing but
+  // what mac2 is made of on that route.
   bool ReadCookieReply(Instant now, const Route& route, wire::Bytes datagram,
                        CookieJar& cookies) const;
 
-  // The session. Null where the response does not answer this initiation; then nothing has changed.
-  std::shared_ptr<wire::Session> ReadResponse(const HandshakeParams& params, wire::Bytes datagram);
+  // The token that the responder wants to see. nullopt where the retry does not answer this initiation: only the holder
+  // of the remote key can make one that does.
+  std::optional<wire::Token> ReadRetry(wire::Bytes datagram) const;
+
+  // The session. Null where the response does not answer this initiation, or breaks the protocol. Nothing changes.
+  std::shared_ptr<wire::Session> ReadResponse(const HandshakeParams& params,
+                                              wire::Bytes datagram) const;
 
   uint32_t index() const { return index_; }
 
@@ -68,7 +75,6 @@ class InitiatorHandshake {
   std::unique_ptr<wire::NoiseInitiator> noise_;
   std::vector<uint8_t> datagram_;  // MACs not yet written
   wire::Mac mac1_{};
-  std::optional<wire::Mac> previous_mac1_;
 };
 
 // An initiation that the holder of the key it names has made for our key, just now or in the past (a recording).
@@ -76,17 +82,17 @@ struct ReceivedInitiation {
   std::unique_ptr<wire::NoiseResponder> noise;  // not null
   wire::PublicKey remote;
   uint32_t remote_index = 0;
-  uint64_t timestamp = 0;
+  wire::Token token{};  // that it echoes
   std::vector<wire::Cipher> ciphers;
-  InitiationHash hash{};
-  bool has_cookie = false;  // its sender has shown that it receives at its source address
 };
 
 // Decrypts `datagram`, an initiation with a verified mac1. nullopt where it does not decrypt or breaks the format.
 // Costs two X25519 operations.
 std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire::Role role,
                                                  wire::Bytes datagram);
-InitiationHash HashInitiation(wire::Bytes datagram);
+InitiationHash HashInitiation(const wire::InitiationMessage& message);
+// Asks the sender of `initiation` for another one, which echoes `token`. No Diffie-Hellman.
+std::vector<uint8_t> MakeRetry(const ReceivedInitiation& initiation, const wire::Token& token);
 
 struct AnsweredInitiation {
   std::vector<uint8_t> response;

@@ -1,5 +1,5 @@
 // Who this process is, and what all of its associations share: its key, its ciphers, its timers, and the source of
-// timestamps and jitter. Receiver indices are SessionTable's.
+// probe numbers and jitter. Receiver indices are SessionTable's.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_IDENTITY_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_IDENTITY_H_
 
@@ -17,8 +17,8 @@ namespace warp::protocol {
 
 struct IdentityOptions {
   wire::SecretKey secret_key;
-  // Nanoseconds since 1970 as the machine believes them. The value is only a hint for the handshake's timestamp,
-  // because it may jump and may be decades behind. Called for each handshake and probe.
+  // Nanoseconds since 1970 as the machine believes them. Probe numbers begin there, so that those of a restarted node
+  // are likely to be higher than before; nothing else depends on it, because it may jump and may be decades behind.
   std::function<uint64_t()> wall_clock;
   std::vector<wire::Cipher> ciphers = {};    // best first; empty: wire::SupportedCiphers()
   std::shared_ptr<wire::AeadEngine> engine;  // of this thread; null: wire::MakeEngine(kSodium)
@@ -39,8 +39,8 @@ class Identity {
   wire::AeadEngine& engine() { return *engine_; }
   const Timers& timers() const { return timers_; }
 
-  // The wall clock's time, but always greater than the value given last: an initiation's timestamp and a probe's number
-  // must grow even while the clock stands still or goes back.
+  // The wall clock's time, but always greater than the value given last: a probe's number must grow even while the
+  // clock stands still or goes back.
   uint64_t NextTimestamp();
 
   // A random duration between 80 % and 120 % of `nominal`.

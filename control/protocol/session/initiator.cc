@@ -12,7 +12,9 @@ namespace {
 constexpr Duration kHurryInterval = std::chrono::milliseconds(20);
 
 // A response that took longer waited for something else than the network.
-constexpr Duration kMaxRoundTrip = std::chrono::seconds(2);
+constexpr Duration kMaxRoundTrip = std::chrono::seconds(10);
+
+TokenBucket ResponseBudget() { return {kResponseBurst, kResponsesPerSecond}; }
 
 }  // namespace
 
@@ -24,67 +26,100 @@ Initiator::Initiator(Identity& identity, SessionTable& table, Association* owner
       params_(params),
       backoff_(identity.timers().handshake_retry),
       cookies_(identity.timers().cookie_lifetime),
-      responses_(kResponseBurst, kResponsesPerSecond) {}
+      other_responses_(ResponseBudget()) {}
 
 bool Initiator::Begin(Instant now, Reason reason) {
   assert(!active());
+  if (!Try(now, {})) return false;
+  ++number_;
+  reason_ = reason;
+  last_cookie_ = {};
+  backoff_ = identity_.timers().handshake_retry;
+  return true;
+}
+
+bool Initiator::Try(Instant now, const wire::Token& token) {
   const std::optional<uint32_t> index = table_.Reserve(owner_);
   if (!index) return false;
-  backoff_ = identity_.timers().handshake_retry;
-  state_ = Initiating{.handshake = InitiatorHandshake(identity_, params_, *index),
-                      .reason = reason,
-                      .started = now,
-                      .last_send = now};
+  if (attempts_.size() >= kMaxAttempts) {
+    table_.Release(attempts_.front().handshake.index());
+    attempts_.pop_front();
+  }
+  attempts_.push_back(
+      {.handshake = InitiatorHandshake(identity_, params_, *index, token), .made = now});
+  token_ = token;
   timers_.Set(Timer::kRetry, now);
   timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
   return true;
 }
 
 void Initiator::Stop() {
-  if (!active()) return;
-  assert(table_.Find(index()) == owner_);
-  table_.Release(index());
+  for (const Attempt& attempt : attempts_) {
+    assert(table_.Find(attempt.handshake.index()) == owner_);
+    table_.Release(attempt.handshake.index());
+  }
+  attempts_.clear();
+  responses_.clear();
   timers_.StopAll();
-  state_ = Idle{};
 }
 
 void Initiator::Hurry(Instant now) {
-  if (const auto* initiating = std::get_if<Initiating>(&state_)) {
-    timers_.Hasten(Timer::kRetry, std::max(now, initiating->last_send + kHurryInterval));
-  }
+  if (active()) timers_.Hasten(Timer::kRetry, std::max(now, last_send_ + kHurryInterval));
 }
 
 // --- What arrives. ---
 
-std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant now, uint32_t index,
+std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant now,
+                                                                        const Arrival& arrival,
+                                                                        uint32_t index,
                                                                         wire::Bytes datagram) {
-  Initiating* initiating = UnderWay(index);
-  if (initiating == nullptr) return wire::Drop::kUnknownSession;
-  if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
-  std::shared_ptr<wire::Session> session = initiating->handshake.ReadResponse(params_, datagram);
+  const Attempt* attempt = UnderWay(index);
+  if (attempt == nullptr) return wire::Drop::kUnknownSession;
+  const auto budget = responses_.find(arrival.route());
+  TokenBucket& responses = budget != responses_.end() ? budget->second : other_responses_;
+  if (!responses.Take(now)) return wire::Drop::kHandshakeBudget;
+  std::shared_ptr<wire::Session> session = attempt->handshake.ReadResponse(params_, datagram);
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
+  const Duration round_trip = std::min(now - attempt->made, kMaxRoundTrip);
   // The index stays reserved: it is the session's from here on.
   assert(session->local_index() == index && table_.Find(index) == owner_);
-  const Duration round_trip = std::min(now - initiating->started, kMaxRoundTrip);
-  timers_.StopAll();
-  state_ = Idle{};
+  std::erase_if(attempts_, [index](const Attempt& a) { return a.handshake.index() == index; });
+  Stop();
   return Finished{std::move(session), round_trip};
 }
 
 wire::Drop Initiator::HandleCookieReply(Instant now, const Arrival& arrival, uint32_t index,
                                         wire::Bytes datagram) {
-  Initiating* initiating = UnderWay(index);
-  if (initiating == nullptr) return wire::Drop::kUnknownSession;
-  if (!initiating->handshake.ReadCookieReply(now, arrival.route(), datagram, cookies_)) {
+  const Attempt* attempt = UnderWay(index);
+  if (attempt == nullptr) return wire::Drop::kUnknownSession;
+  // Only routes that were asked have something to say. Others must not fill the jar.
+  if (!responses_.contains(arrival.route())) return wire::Drop::kBadCookie;
+  if (!attempt->handshake.ReadCookieReply(now, arrival.route(), datagram, cookies_)) {
     return wire::Drop::kHandshakeFailed;
   }
-  if (timers_.Runs(Timer::kCookie)) return wire::Drop::kNone;
   // The other routes' cookies come within a moment. After the first time the wait is longer: whoever sends cookies must
   // not decide how often we try.
   const Timers& timers = identity_.timers();
-  timers_.Set(Timer::kCookie, now + timers.handshake_cookie_wait);
-  if (initiating->refreshed) {
-    timers_.PutOff(Timer::kCookie, initiating->started + timers.handshake_retry);
+  const Instant when =
+      std::max(now + timers.handshake_cookie_wait, last_cookie_ + timers.handshake_retry);
+  if (when < timers_.At(Timer::kRetry)) {
+    timers_.Set(Timer::kRetry, when);
+    last_cookie_ = when;
+  }
+  return wire::Drop::kNone;
+}
+
+wire::Drop Initiator::HandleRetry(Instant now, uint32_t index, wire::Bytes datagram) {
+  Attempt* attempt = UnderWay(index);
+  if (attempt == nullptr) return wire::Drop::kUnknownSession;
+  if (attempt->retried) return wire::Drop::kHandshakeRepeated;
+  const std::optional<wire::Token> token = attempt->handshake.ReadRetry(datagram);
+  if (!token) return wire::Drop::kHandshakeFailed;
+  attempt->retried = true;
+  // The retries to attempts that overtook each other bring the same token.
+  if (*token != token_ && !Try(now, *token)) {
+    attempt->retried = false;  // the table is full: the next copy of the retry is another chance
+    return wire::Drop::kHandshakeBudget;
   }
   return wire::Drop::kNone;
 }
@@ -93,17 +128,13 @@ wire::Drop Initiator::HandleCookieReply(Instant now, const Arrival& arrival, uin
 
 void Initiator::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox) {
   while (const std::optional<Timer> due = timers_.TakeDue(now)) {
-    auto& initiating = std::get<Initiating>(state_);  // timers run only then
     switch (*due) {
-      case Timer::kCookie:
-        initiating.refreshed = true;
-        Refresh(now, initiating);
-        break;
       case Timer::kAttempt:
-        Refresh(now, initiating);
+        if (!Try(now, token_))
+          timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
         break;
       case Timer::kRetry:
-        SendCopies(now, initiating, routes, outbox);
+        SendCopies(now, routes, outbox);
         break;
       case Timer::kCount:
         break;
@@ -111,40 +142,24 @@ void Initiator::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox
   }
 }
 
-void Initiator::Refresh(Instant now, Initiating& initiating) {
-  initiating.handshake.Refresh(identity_, params_);
-  initiating.started = now;
-  timers_.Stop(Timer::kCookie);
-  timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
-  timers_.Set(Timer::kRetry, now);
-}
-
-void Initiator::SendCopies(Instant now, Initiating& initiating, RoutesFunction routes,
-                           Outbox& outbox) {
+void Initiator::SendCopies(Instant now, RoutesFunction routes, Outbox& outbox) {
+  const InitiatorHandshake& newest = attempts_.back().handshake;
   for (const Route& route : routes()) {
-    std::vector<uint8_t> copy = initiating.handshake.Copy(now, route, cookies_);
-    if (!copy.empty()) outbox.Push(route, std::move(copy));
+    std::vector<uint8_t> copy = newest.Copy(now, route, cookies_);
+    if (copy.empty()) continue;
+    outbox.Push(route, std::move(copy));
+    if (responses_.size() < kMaxCookies) responses_.try_emplace(route, ResponseBudget());
   }
-  initiating.last_send = now;
+  last_send_ = now;
   timers_.Set(Timer::kRetry, now + identity_.Jitter(backoff_));
   backoff_ = std::min(backoff_ * 2, identity_.timers().handshake_retry_max);
 }
 
-// --- What it is now. ---
-
-bool Initiator::because_of_silence() const {
-  const auto* initiating = std::get_if<Initiating>(&state_);
-  return initiating != nullptr && initiating->reason == Reason::kSilence;
-}
-
-uint32_t Initiator::index() const {
-  const auto* initiating = std::get_if<Initiating>(&state_);
-  return initiating != nullptr ? initiating->handshake.index() : 0;
-}
-
-Initiator::Initiating* Initiator::UnderWay(uint32_t index) {
-  auto* initiating = std::get_if<Initiating>(&state_);
-  return initiating != nullptr && initiating->handshake.index() == index ? initiating : nullptr;
+Initiator::Attempt* Initiator::UnderWay(uint32_t index) {
+  const auto it = std::find_if(attempts_.begin(), attempts_.end(), [index](const Attempt& attempt) {
+    return attempt.handshake.index() == index;
+  });
+  return it != attempts_.end() ? &*it : nullptr;
 }
 
 }  // namespace warp::protocol

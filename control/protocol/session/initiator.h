@@ -1,22 +1,28 @@
 // The initiating side of an association: at most one handshake of ours at a time, repeated until it has an answer.
 //
 //              Connect; silence; rekey time
-//    ┌──────┐ ─────────────────────────────► ┌────────────┐ ◄─┐ retry: the same initiation over every route
-//    │ Idle │                                │ Initiating │ ──┘ cookie reply, attempt over: fresh ephemeral key
+//    ┌──────┐ ─────────────────────────────► ┌────────────┐ ◄─┐ retry timer: the newest attempt over every route
+//    │ Idle │                                │ Initiating │ ──┘ retry message, attempt timer: another attempt
 //    └──────┘ ◄───────────────────────────── └────────────┘
-//              response (a session, unconfirmed);
+//              response to any attempt (a session, unconfirmed);
 //              a session of the peer's handshake was confirmed;
 //              after silence: the old session is heard again
+//
+// An attempt is one initiation, with an ephemeral key and an index of its own. Attempts live side by side, and nothing
+// that arrives ends one but the response: neither a slow link nor a link that forges answers takes another link's
+// answer away.
 //
 // Association decides when to begin and when to stop; the timers here are those of the handshake under way.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_INITIATOR_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_INITIATOR_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
 #include "control/protocol/session/cookie.h"
@@ -40,8 +46,8 @@ class Initiator {
   // Why a handshake was begun.
   enum class Reason : uint8_t { kConnect, kSilence, kRekey };
 
-  // `identity`, `table`, and `owner`, which is found in the table by the handshake's index, outlive this. So does the
-  // psk that `params` points to.
+  // `identity`, `table`, and `owner`, which is found in the table by an attempt's index, outlive this. So does the psk
+  // that `params` points to.
   Initiator(Identity& identity, SessionTable& table, Association* owner,
             const HandshakeParams& params);
   ~Initiator() { Stop(); }
@@ -50,61 +56,70 @@ class Initiator {
 
   // Nothing is under way yet. The first initiation is due at once. False where the table has no free index.
   bool Begin(Instant now, Reason reason);
-  // Gives up the handshake under way, if there is one, and its index.
+  // Gives up the handshake under way, if there is one, and its indices.
   void Stop();
   // There are new routes: the handshake under way goes out over them soon, not at its next retry.
   void Hurry(Instant now);
 
-  // The answer to the handshake under way ends it, and its index is the session's from then on.
+  // The response to an attempt ends the handshake, and the attempt's index is the session's from then on.
   struct Finished {
     std::shared_ptr<wire::Session> session;
-    Duration round_trip;  // at most: it includes the retries of the same initiation
+    Duration round_trip;  // at most: it includes the repetitions of the same initiation
   };
   // `index` is the one that the datagram names; mac1 of a response was verified. On a drop nothing has changed.
-  std::variant<Finished, wire::Drop> HandleResponse(Instant now, uint32_t index,
-                                                    wire::Bytes datagram);
+  std::variant<Finished, wire::Drop> HandleResponse(Instant now, const Arrival& arrival,
+                                                    uint32_t index, wire::Bytes datagram);
   wire::Drop HandleCookieReply(Instant now, const Arrival& arrival, uint32_t index,
                                wire::Bytes datagram);
+  wire::Drop HandleRetry(Instant now, uint32_t index, wire::Bytes datagram);
 
   Instant NextTimeout() const { return timers_.Next(); }
   void HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox);
 
-  bool active() const { return std::holds_alternative<Initiating>(state_); }
+  bool active() const { return !attempts_.empty(); }
   // Whether the handshake under way was begun because of silence.
-  bool because_of_silence() const;
-  uint32_t index() const;  // of the handshake under way; 0: there is none
+  bool because_of_silence() const { return active() && reason_ == Reason::kSilence; }
+  // Of the handshake under way, from 1; 0: there is none.
+  uint64_t number() const { return active() ? number_ : 0; }
 
  private:
   enum class Timer : uint8_t {
-    kCookie,   // cookies have come: try with a fresh ephemeral key
-    kAttempt,  // the ephemeral key has lived long enough
-    kRetry,    // the initiation goes out over every route
+    kAttempt,  // the newest attempt has waited long enough: another one beside it
+    kRetry,    // the newest attempt goes out over every route
     kCount
   };
 
-  struct Idle {};
-  struct Initiating {
+  struct Attempt {
     InitiatorHandshake handshake;
-    Reason reason;
-    Instant started;  // the present ephemeral key
-    Instant last_send;
-    bool refreshed = false;  // a cookie has led to a fresh key already
+    Instant made;
+    bool retried = false;  // the responder has answered it by a retry
   };
 
-  void Refresh(Instant now, Initiating& initiating);
-  void SendCopies(Instant now, Initiating& initiating, RoutesFunction routes, Outbox& outbox);
-  Initiating* UnderWay(uint32_t index);  // null where no handshake has this index
+  // A new attempt, which is due at once. False where the table has no free index; then nothing has changed.
+  bool Try(Instant now, const wire::Token& token);
+  void SendCopies(Instant now, RoutesFunction routes, Outbox& outbox);
+  Attempt* UnderWay(uint32_t index);  // null where no attempt has this index
 
   Identity& identity_;
   SessionTable& table_;
   Association* const owner_;
   const HandshakeParams params_;
-  std::variant<Idle, Initiating> state_;
+
+  // Of the handshake under way.
+  std::deque<Attempt> attempts_;  // oldest first, kMaxAttempts at most; empty: Idle
+  uint64_t number_ = 0;
+  Reason reason_ = Reason::kConnect;
+  wire::Token token_{};  // that the newest attempt echoes
+  Instant last_send_{};
+  Instant last_cookie_{};  // when a cookie last hastened the retry
+  Duration backoff_;       // the time until the next retry
   TimerTable<Timer> timers_;
-  Duration backoff_;  // the time until the next retry
+
   CookieJar cookies_;
-  // Bounds the responses to our initiations, because reading one costs a Diffie-Hellman.
-  TokenBucket responses_;
+  // Pays for reading the responses that come over one route. Only routes that initiations were sent to have an entry,
+  // so at most kMaxCookies.
+  absl::flat_hash_map<Route, TokenBucket> responses_;
+  TokenBucket other_responses_;  // from elsewhere
 };
 
 }  // namespace warp::protocol

@@ -16,75 +16,59 @@ Responder::Responder(Identity& identity, SessionTable& table, Role role,
 
 wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                                        FindFunction find, Outbox& outbox) {
-  if (!wire::DecodeInitiation(datagram)) return wire::Drop::kHandshakeFailed;
+  const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
+  if (!message) return wire::Drop::kHandshakeFailed;
   if (!VerifyMac1(datagram)) return wire::Drop::kBadMac;
 
-  Expire(now);
-  const InitiationHash hash = HashInitiation(datagram);
-  const auto known = remembered_.find(hash);
-  const bool seen = known != remembered_.end();
-  // A response whose session is gone would lead nowhere, so such an initiation is answered anew.
-  if (seen && table_.Find(known->second.local_index) != nullptr) {
-    if (replies_.Take(now)) outbox.Push(arrival.route(), known->second.response);
+  const InitiationHash hash = HashInitiation(*message);
+  if (const std::vector<uint8_t>* reply = FindReply(now, hash)) {
+    Reply(now, arrival, *reply, outbox);
     return wire::Drop::kHandshakeRepeated;
   }
-  const bool stale = seen && known->second.response.empty();
-
-  const bool has_cookie = cookies_.Verify(now, arrival, datagram);
-  if (!has_cookie && under_load(now)) {
-    SendCookie(now, arrival, datagram, outbox);
+  if (under_load(now) && !cookies_.Verify(now, arrival, datagram)) {
+    Reply(now, arrival, cookies_.Reply(now, arrival, datagram), outbox);
     return wire::Drop::kBadCookie;
   }
-  if (!has_cookie && stale) {
-    SendCookie(now, arrival, datagram, outbox);
-    return wire::Drop::kHandshakeStale;
-  }
-  if (!handshakes_.Take(now)) return wire::Drop::kHandshakeBudget;
+  if (!handshakes_.Take(now, arrival.from.address)) return wire::Drop::kHandshakeBudget;
 
   std::optional<ReceivedInitiation> initiation = ReadInitiation(identity_, role_, datagram);
   if (!initiation) return wire::Drop::kHandshakeFailed;
-  initiation->has_cookie = has_cookie;
   Association* association = find(initiation->remote);
   if (association == nullptr) return wire::Drop::kUnknownPeer;
 
+  const Duration lifetime = identity_.timers().confirm_lifetime;
   auto result = association->HandleInitiation(now, *initiation);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) {
     if (*drop == wire::Drop::kHandshakeStale) {
-      SendCookie(now, arrival, datagram, outbox);
-      Remember(now, hash, {});
+      std::vector<uint8_t> retry = MakeRetry(*initiation, association->token());
+      retries_.Remember(now, lifetime, hash, retry, 0);
+      Reply(now, arrival, std::move(retry), outbox);
     }
     return *drop;
   }
   auto& response = std::get<Association::Response>(result);
   outbox.Push(arrival.route(), response.datagram);
-  Remember(now, hash, {std::move(response.datagram), response.local_index});
+  responses_.Remember(now, lifetime, hash, std::move(response.datagram), response.local_index);
   return wire::Drop::kNone;
 }
 
-void Responder::SendCookie(Instant now, const Arrival& arrival, wire::Bytes datagram,
-                           Outbox& outbox) {
-  if (!replies_.Take(now)) return;
-  if (auto reply = cookies_.Reply(now, arrival, datagram); !reply.empty()) {
-    outbox.Push(arrival.route(), std::move(reply));
+// What an initiation was answered with. Of a response that is as long as its session waits for somebody who confirms
+// it. After that the response helps nobody, and the initiation is treated like any other recording.
+const std::vector<uint8_t>* Responder::FindReply(Instant now, const InitiationHash& hash) {
+  if (const RememberedReplies::Entry* entry = responses_.Find(now, hash)) {
+    const Association* association = table_.Find(entry->local_index);
+    if (association != nullptr && association->AwaitsConfirm(entry->local_index))
+      return &entry->reply;
+    responses_.Forget(hash);
   }
+  const RememberedReplies::Entry* entry = retries_.Find(now, hash);
+  return entry != nullptr ? &entry->reply : nullptr;
 }
 
-void Responder::Remember(Instant now, const InitiationHash& hash, Remembered remembered) {
-  if (expiries_.size() >= kMaxRememberedInitiations) {
-    remembered_.erase(expiries_.front().hash);
-    expiries_.pop_front();
-  }
-  remembered_[hash] = std::move(remembered);
-  expiries_.push_back({now + identity_.timers().confirm_lifetime, hash});
-}
-
-void Responder::Expire(Instant now) {
-  while (!expiries_.empty() && expiries_.front().when <= now) {
-    const InitiationHash& hash = expiries_.front().hash;
-    // An initiation that was stale at first and accepted later stands twice in the queue; its first expiry ends both.
-    remembered_.erase(hash);
-    expiries_.pop_front();
-  }
+void Responder::Reply(Instant now, const Arrival& arrival, std::vector<uint8_t> reply,
+                      Outbox& outbox) {
+  if (reply.empty() || !replies_.Take(now, arrival.from.address)) return;
+  outbox.Push(arrival.route(), std::move(reply));
 }
 
 }  // namespace warp::protocol

@@ -8,32 +8,30 @@
 //   ├───┼─────────────────────────────────────────────────────────┼──────────────────────────────────────────────┤
 //   │ 1 │ size and format                                         │ handshake_failed                             │
 //   │ 2 │ mac1: the sender knows our public key                   │ bad_mac                                      │
-//   │ 3 │ no copy of one that was answered (hash without MACs)    │ the same response; handshake_repeated        │
+//   │ 3 │ no copy of one that got a reply (hash of Noise's part)  │ the same reply; handshake_repeated           │
 //   │ 4 │ mac2, when the Diffie-Hellman budget is half used up    │ a cookie; bad_cookie                         │
-//   │ 5 │ no copy of one that was stale, or mac2                  │ a cookie; handshake_stale                    │
-//   │ 6 │ budget of Diffie-Hellman                                │ handshake_budget                             │
-//   │ 7 │ it decrypts; its key is a peer's                        │ handshake_failed; unknown_peer               │
-//   │ 8 │ newer than the last confirmed one, or mac2              │ a cookie; handshake_stale                    │
-//   │   │ never accepted by its cookie before                     │ handshake_repeated                           │
-//   │ 9 │ this key's own budget, a free index; a common cipher    │ handshake_budget; handshake_failed           │
+//   │ 5 │ budget of Diffie-Hellman, shared by networks            │ handshake_budget                             │
+//   │ 6 │ it decrypts; its key is a peer's                        │ handshake_failed; unknown_peer               │
+//   │ 7 │ it echoes our token, or there is no session yet         │ a retry with the token; handshake_stale      │
+//   │ 8 │ this key's own budget, a free index; a common cipher    │ handshake_budget; handshake_failed           │
 //   └───┴─────────────────────────────────────────────────────────┴──────────────────────────────────────────────┘
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_RESPONDER_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_RESPONDER_H_
 
-#include <deque>
-#include <optional>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "control/protocol/session/association.h"
 #include "control/protocol/session/cookie.h"
-#include "control/protocol/token_bucket.h"
+#include "control/protocol/session/fair_budget.h"
+#include "control/protocol/session/remembered_replies.h"
 
 namespace warp::protocol {
 
-// The cost that initiations of strangers may cause. Some take a Diffie-Hellman, and the others are answered without
-// one, by cookies and repeated responses. A map grants more than a node, because answering strangers is its work.
+// What initiations of strangers may cost: those that take a Diffie-Hellman, and the replies that take none (cookies and
+// repeated replies). A map grants more than a node, because answering strangers is its work.
 struct HandshakeBudget {
   uint32_t burst = kHandshakeBurst;
   uint32_t per_second = kHandshakesPerSecond;
@@ -57,33 +55,22 @@ class Responder {
   // Whether a handshake message (initiation or response) was made by someone who knows our public key.
   bool VerifyMac1(wire::Bytes datagram) const { return wire::VerifyMac1(mac1_key_, datagram); }
 
-  bool under_load(Instant now) const { return handshakes_.Level(now) < handshakes_.burst() / 2; }
-  size_t remembered() const { return remembered_.size(); }
+  bool under_load(Instant now) const { return handshakes_.under_load(now); }
+  size_t remembered() const { return responses_.size() + retries_.size(); }
 
  private:
-  // The outcome of an initiation. A response is kept for as long as an unconfirmed session lives.
-  struct Remembered {
-    std::vector<uint8_t> response;  // empty if it was stale
-    uint32_t local_index = 0;       // of the session the response is about
-  };
-  struct Expiry {
-    Instant when;
-    InitiationHash hash;
-  };
-
-  void SendCookie(Instant now, const Arrival& arrival, wire::Bytes datagram, Outbox& outbox);
-  void Remember(Instant now, const InitiationHash& hash, Remembered remembered);
-  void Expire(Instant now);
+  const std::vector<uint8_t>* FindReply(Instant now, const InitiationHash& hash);
+  void Reply(Instant now, const Arrival& arrival, std::vector<uint8_t> reply, Outbox& outbox);
 
   Identity& identity_;
   SessionTable& table_;
   const Role role_;
   const wire::MacKey mac1_key_;
   CookieMaker cookies_;
-  TokenBucket handshakes_;  // bounds the Diffie-Hellman computations
-  TokenBucket replies_;     // bounds the answers that need none
-  absl::flat_hash_map<InitiationHash, Remembered> remembered_;
-  std::deque<Expiry> expiries_;  // oldest first
+  FairBudget handshakes_;  // Diffie-Hellman
+  FairBudget replies_;     // what costs none
+  RememberedReplies responses_;
+  RememberedReplies retries_;
 };
 
 }  // namespace warp::protocol

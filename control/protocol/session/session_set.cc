@@ -115,8 +115,8 @@ void SessionSet::Prefer() {
 }
 
 bool SessionSet::Prefers(const Entry& newer, const Entry& older) const {
-  const bool crossed = (newer.crossed != 0 && newer.crossed == older.session->local_index()) ||
-                       (older.crossed != 0 && older.crossed == newer.session->local_index());
+  const bool crossed = (newer.crossed != 0 && newer.crossed == older.handshake) ||
+                       (older.crossed != 0 && older.crossed == newer.handshake);
   if (!crossed) return true;
   const bool we_are_smaller = identity_.public_key() < remote_;
   return newer.session->initiator() == we_are_smaller;

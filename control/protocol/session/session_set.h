@@ -32,10 +32,10 @@ class SessionSet {
     uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
-    // The next two belong to a session that the remote end began.
-    uint64_t timestamp = 0;  // the timestamp of its initiation
-    uint32_t crossed = 0;    // the index of our own handshake that was under way then; 0: none
-    // The next three belong to a session that we began.
+    // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
+    uint64_t crossed = 0;
+    // Of a session that we began.
+    uint64_t handshake = 0;         // its number, from 1
     std::optional<Route> route;     // where the response came from
     Instant next_confirm = kNever;  // until it is confirmed
     // If the session is not confirmed by then, another handshake begins.

@@ -21,16 +21,17 @@ struct InitiationLayout {
 struct ResponseLayout {
   uint8_t type = static_cast<uint8_t>(MessageType::kResponse);
   uint8_t reserved[3] = {};
-  Le32 sender_index;
   Le32 receiver_index;
 };
-struct CookieReplyLayout {
-  uint8_t type = static_cast<uint8_t>(MessageType::kCookieReply);
+// A cookie reply or a retry, which differ in what is sealed and with which key.
+struct SmallReplyLayout {
+  uint8_t type = 0;
   uint8_t reserved[3] = {};
   Le32 receiver_index;
   std::array<uint8_t, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES> nonce;
-  std::array<uint8_t, kCookieSize + kTagSize> sealed;
+  std::array<uint8_t, 16 + kTagSize> sealed;
 };
+static_assert(kCookieSize == 16 && kTokenSize == 16);
 constexpr size_t kMacsSize = 2 * kMacSize;
 
 static_assert(sizeof(InitiationLayout) + kNoiseInitiationOverhead + kMinInitiationPayloadSize +
@@ -39,7 +40,8 @@ static_assert(sizeof(InitiationLayout) + kNoiseInitiationOverhead + kMinInitiati
 static_assert(sizeof(ResponseLayout) + kNoiseResponseOverhead + kMinResponsePayloadSize +
                   kMacsSize ==
               kMinResponseSize);
-static_assert(sizeof(CookieReplyLayout) == kCookieReplySize);
+static_assert(sizeof(SmallReplyLayout) == kCookieReplySize &&
+              sizeof(SmallReplyLayout) == kRetrySize);
 static_assert(kCookieReplySize <= kMinResponseSize && kMinResponseSize <= kMinInitiationSize);
 
 bool HasShape(Bytes datagram, MessageType type, size_t min_size, size_t max_size) {
@@ -53,8 +55,35 @@ bool IsInitiation(Bytes datagram) {
 bool IsResponse(Bytes datagram) {
   return HasShape(datagram, MessageType::kResponse, kMinResponseSize, kMinInitiationSize);
 }
-bool IsCookieReply(Bytes datagram) {
-  return HasShape(datagram, MessageType::kCookieReply, kCookieReplySize, kCookieReplySize);
+bool IsSmallReply(Bytes datagram, MessageType type) {
+  return HasShape(datagram, type, sizeof(SmallReplyLayout), sizeof(SmallReplyLayout));
+}
+
+std::vector<uint8_t> SealSmallReply(MessageType type, uint32_t receiver_index,
+                                    const std::array<uint8_t, 16>& content, Bytes key,
+                                    Bytes additional) {
+  SmallReplyLayout layout{.type = static_cast<uint8_t>(type),
+                          .receiver_index = Le32(receiver_index)};
+  randombytes_buf(layout.nonce.data(), layout.nonce.size());
+  crypto_aead_xchacha20poly1305_ietf_encrypt(layout.sealed.data(), nullptr, content.data(),
+                                             content.size(), additional.data(), additional.size(),
+                                             nullptr, layout.nonce.data(), key.data());
+  std::vector<uint8_t> datagram(sizeof(layout));
+  WriteAs(layout, datagram.data());
+  return datagram;
+}
+
+std::optional<std::array<uint8_t, 16>> OpenSmallReply(MessageType type, Bytes datagram, Bytes key,
+                                                      Bytes additional) {
+  if (!IsSmallReply(datagram, type)) return std::nullopt;
+  const auto layout = ReadAs<SmallReplyLayout>(datagram.data());
+  std::array<uint8_t, 16> content;
+  if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+          content.data(), nullptr, nullptr, layout.sealed.data(), layout.sealed.size(),
+          additional.data(), additional.size(), layout.nonce.data(), key.data()) != 0) {
+    return std::nullopt;
+  }
+  return content;
 }
 
 template <typename Layout>
@@ -76,11 +105,17 @@ bool IsKnown(uint8_t cipher) {
 }
 
 struct InitiationPayloadLayout {
-  Le64 timestamp_ns;
+  Token token;
   uint8_t cipher_count = 0;
   std::array<uint8_t, kMaxOfferedCiphers> ciphers{};
 };
 static_assert(sizeof(InitiationPayloadLayout) <= kMinInitiationPayloadSize);
+
+struct ResponsePayloadLayout {
+  Le32 sender_index;
+  uint8_t cipher = 0;
+};
+static_assert(sizeof(ResponsePayloadLayout) <= kMinResponsePayloadSize);
 
 }  // namespace
 
@@ -96,22 +131,19 @@ std::optional<InitiationMessage> DecodeInitiation(Bytes datagram) {
 }
 
 std::vector<uint8_t> EncodeResponse(const ResponseMessage& message) {
-  return EncodeAround(ResponseLayout{.sender_index = Le32(message.sender_index),
-                                     .receiver_index = Le32(message.receiver_index)},
+  return EncodeAround(ResponseLayout{.receiver_index = Le32(message.receiver_index)},
                       message.noise);
 }
 
 std::optional<ResponseMessage> DecodeResponse(Bytes datagram) {
   if (!IsResponse(datagram)) return std::nullopt;
   const auto layout = ReadAs<ResponseLayout>(datagram.data());
-  return ResponseMessage{.sender_index = layout.sender_index.value(),
-                         .receiver_index = layout.receiver_index.value(),
+  return ResponseMessage{.receiver_index = layout.receiver_index.value(),
                          .noise = NoiseOf<ResponseLayout>(datagram)};
 }
 
 std::optional<CookieRequest> DecodeCookieRequest(Bytes datagram) {
-  if (!IsInitiation(datagram) && !IsResponse(datagram)) return std::nullopt;
-  // Both begin alike.
+  if (!IsInitiation(datagram)) return std::nullopt;
   return CookieRequest{
       .sender_index = ReadAs<InitiationLayout>(datagram.data()).sender_index.value(),
       .mac1 = ReadAs<Mac>(datagram.data() + datagram.size() - kMacsSize)};
@@ -119,38 +151,35 @@ std::optional<CookieRequest> DecodeCookieRequest(Bytes datagram) {
 
 std::optional<uint32_t> DecodeHandshakeReceiver(Bytes datagram) {
   if (IsResponse(datagram)) return ReadAs<ResponseLayout>(datagram.data()).receiver_index.value();
-  if (IsCookieReply(datagram)) {
-    return ReadAs<CookieReplyLayout>(datagram.data()).receiver_index.value();
+  if (IsSmallReply(datagram, MessageType::kCookieReply) ||
+      IsSmallReply(datagram, MessageType::kRetry)) {
+    return ReadAs<SmallReplyLayout>(datagram.data()).receiver_index.value();
   }
   return std::nullopt;
 }
 
 std::vector<uint8_t> EncodeCookieReply(const CookieRequest& request, const Cookie& cookie,
                                        const MacKey& seal_key) {
-  CookieReplyLayout layout{.receiver_index = Le32(request.sender_index)};
-  randombytes_buf(layout.nonce.data(), layout.nonce.size());
-  crypto_aead_xchacha20poly1305_ietf_encrypt(
-      layout.sealed.data(), nullptr, cookie.data(), cookie.size(), request.mac1.data(),
-      request.mac1.size(), nullptr, layout.nonce.data(), seal_key.data());
-  std::vector<uint8_t> datagram(sizeof(layout));
-  WriteAs(layout, datagram.data());
-  return datagram;
+  return SealSmallReply(MessageType::kCookieReply, request.sender_index, cookie, seal_key,
+                        request.mac1);
 }
 
 std::optional<Cookie> OpenCookieReply(Bytes datagram, const Mac& mac1, const MacKey& seal_key) {
-  if (!IsCookieReply(datagram)) return std::nullopt;
-  const auto layout = ReadAs<CookieReplyLayout>(datagram.data());
-  Cookie cookie;
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-          cookie.data(), nullptr, nullptr, layout.sealed.data(), layout.sealed.size(), mac1.data(),
-          mac1.size(), layout.nonce.data(), seal_key.data()) != 0) {
-    return std::nullopt;
-  }
-  return cookie;
+  return OpenSmallReply(MessageType::kCookieReply, datagram, seal_key, mac1);
+}
+
+std::vector<uint8_t> EncodeRetry(uint32_t receiver_index, const Token& token,
+                                 const RetrySecret& secret) {
+  return SealSmallReply(MessageType::kRetry, receiver_index, token, secret.key.bytes(),
+                        secret.hash);
+}
+
+std::optional<Token> OpenRetry(Bytes datagram, const RetrySecret& secret) {
+  return OpenSmallReply(MessageType::kRetry, datagram, secret.key.bytes(), secret.hash);
 }
 
 std::vector<uint8_t> EncodeInitiationPayload(const InitiationPayload& payload) {
-  InitiationPayloadLayout layout{.timestamp_ns = Le64(payload.timestamp_ns)};
+  InitiationPayloadLayout layout{.token = payload.token};
   for (const Cipher cipher : payload.ciphers) {
     if (layout.cipher_count == layout.ciphers.size()) break;
     layout.ciphers[layout.cipher_count++] = static_cast<uint8_t>(cipher);
@@ -164,7 +193,7 @@ std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes) {
   if (bytes.size() < kMinInitiationPayloadSize) return std::nullopt;
   const auto layout = ReadAs<InitiationPayloadLayout>(bytes.data());
   if (layout.cipher_count == 0 || layout.cipher_count > layout.ciphers.size()) return std::nullopt;
-  InitiationPayload payload{.timestamp_ns = layout.timestamp_ns.value()};
+  InitiationPayload payload{.token = layout.token};
   for (size_t i = 0; i < layout.cipher_count; ++i) {
     if (IsKnown(layout.ciphers[i]))
       payload.ciphers.push_back(static_cast<Cipher>(layout.ciphers[i]));
@@ -174,13 +203,18 @@ std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes) {
 
 std::vector<uint8_t> EncodeResponsePayload(const ResponsePayload& payload) {
   std::vector<uint8_t> bytes(kMinResponsePayloadSize);
-  bytes[0] = static_cast<uint8_t>(payload.cipher);
+  WriteAs(ResponsePayloadLayout{.sender_index = Le32(payload.sender_index),
+                                .cipher = static_cast<uint8_t>(payload.cipher)},
+          bytes.data());
   return bytes;
 }
 
 std::optional<ResponsePayload> DecodeResponsePayload(Bytes bytes) {
-  if (bytes.size() < kMinResponsePayloadSize || !IsKnown(bytes[0])) return std::nullopt;
-  return ResponsePayload{.cipher = static_cast<Cipher>(bytes[0])};
+  if (bytes.size() < kMinResponsePayloadSize) return std::nullopt;
+  const auto layout = ReadAs<ResponsePayloadLayout>(bytes.data());
+  if (!IsKnown(layout.cipher)) return std::nullopt;
+  return ResponsePayload{.sender_index = layout.sender_index.value(),
+                         .cipher = static_cast<Cipher>(layout.cipher)};
 }
 
 std::optional<Cipher> ChooseCipher(std::span<const Cipher> offered,
@@ -191,9 +225,12 @@ std::optional<Cipher> ChooseCipher(std::span<const Cipher> offered,
   return *chosen;
 }
 
-std::vector<uint8_t> HandshakePrologue(Role role) {
+std::vector<uint8_t> HandshakePrologue(Role role, uint32_t sender_index) {
   const absl::string_view text = role == Role::kPeer ? "WARP/1 peer" : "WARP/1 map";
-  return {text.begin(), text.end()};
+  std::vector<uint8_t> prologue(text.begin(), text.end());
+  prologue.resize(text.size() + sizeof(InitiationLayout));
+  WriteAs(InitiationLayout{.sender_index = Le32(sender_index)}, prologue.data() + text.size());
+  return prologue;
 }
 
 }  // namespace warp::wire

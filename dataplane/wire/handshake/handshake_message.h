@@ -1,19 +1,27 @@
 // The datagrams of the handshake, around the Noise messages of noise.h. The notation is that of docs/wire-format.md.
 //
 //   initiation         = 02 000000 | sender-index u32 | noise-initiation | mac1 16 | mac2 16
-//   response           = 03 000000 | sender-index u32 | receiver-index u32 | noise-response | mac1 16 | mac2 16
+//   response           = 03 000000 | receiver-index u32 | noise-response | mac1 16 | mac2 16
 //   cookie-reply       = 04 000000 | receiver-index u32 | nonce 24 | sealed-cookie 32
+//   retry              = 05 000000 | receiver-index u32 | nonce 24 | sealed-token 32
 //
 //   noise-initiation   = ephemeral 32 | static 32 + 16 | initiation-payload + 16
 //   noise-response     = ephemeral 32 | response-payload + 16
 //
-//   initiation-payload = timestamp u64 | cipher-count u8 | cipher-count × cipher u8 | padding    ; at least 64 bytes
-//   response-payload   = cipher u8 | padding                                                     ; at least 16 bytes
+//   initiation-payload = token 16 | cipher-count u8 | cipher-count × cipher u8 | padding    ; at least 64 bytes
+//   response-payload   = sender-index u32 | cipher u8 | padding                             ; at least 16 bytes
 //
-// `sender-index` is what the receiver writes as receiver-index from now on. `timestamp` counts nanoseconds since 1970
-// by the initiator's clock and is a hint only. `cipher-count` is 1 to 16; ciphers (wire::Cipher) are offered best
-// first, unknown ones are skipped, and the response names one of them. `padding` is zero when sent and ignored when
-// received: later versions may use it. The MACs and the sealed cookie stand in handshake_mac.h.
+//   prologue           = "WARP/1 " | "peer" / "map" | the initiation's first 8 bytes        ; its type and sender-index
+//   retry-key          = BLAKE2b-256, keyed with Noise's chaining key after the initiation, of "WARP/1 retry"
+//   sealed-token       = XChaCha20-Poly1305(retry-key, nonce, token 16)    ; additional data: Noise's hash after it
+//
+// `sender-index` is what the receiver writes as receiver-index from now on. That of the initiation is part of the
+// prologue and that of the response is encrypted, so that nobody can put another one in its place. `token` is that of
+// the responder's last retry, zeros without one: whoever echoes it made the initiation after the retry, so that a
+// recording never passes for a new one. `cipher-count` is 1 to 16; ciphers (wire::Cipher) are offered best first,
+// unknown ones are skipped, and the response names one of them. `padding` is zero when sent and ignored when received:
+// later versions may use it. The MACs and the sealed cookie stand in handshake_mac.h; no cookie answers a response, so
+// mac2 of a response is zero when sent and ignored when received.
 //
 // No reply is larger than what it answers: initiations are padded to at least kMinInitiationSize, and no response may
 // be larger than that.
@@ -28,6 +36,7 @@
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/handshake/noise.h"
 
 namespace warp::wire {
 
@@ -44,21 +53,20 @@ std::vector<uint8_t> EncodeInitiation(const InitiationMessage& message);
 std::optional<InitiationMessage> DecodeInitiation(Bytes datagram);
 
 struct ResponseMessage {
-  uint32_t sender_index = 0;
   uint32_t receiver_index = 0;
   Bytes noise;
 };
 std::vector<uint8_t> EncodeResponse(const ResponseMessage& message);
 std::optional<ResponseMessage> DecodeResponse(Bytes datagram);
 
-// The sender index and mac1 of an initiation or response: what a cookie reply to it needs.
+// The sender index and mac1 of an initiation: what a cookie reply to it needs.
 struct CookieRequest {
   uint32_t sender_index = 0;
   Mac mac1{};
 };
 std::optional<CookieRequest> DecodeCookieRequest(Bytes datagram);
 
-// The receiver index of a response or cookie reply, which names the handshake of ours that it belongs to.
+// The receiver index of a response, cookie reply or retry, which names the handshake of ours that it belongs to.
 std::optional<uint32_t> DecodeHandshakeReceiver(Bytes datagram);
 
 // Seals a cookie for the sender of `request`; `seal_key` is our CookieSealKey.
@@ -68,10 +76,18 @@ std::vector<uint8_t> EncodeCookieReply(const CookieRequest& request, const Cooki
 // nullopt where malformed or not authentic.
 std::optional<Cookie> OpenCookieReply(Bytes datagram, const Mac& mac1, const MacKey& seal_key);
 
+// What a responder gives to one remote key, and wants to see in that key's next initiation.
+using Token = std::array<uint8_t, kTokenSize>;
+
+std::vector<uint8_t> EncodeRetry(uint32_t receiver_index, const Token& token,
+                                 const RetrySecret& secret);
+// `secret` is that of our initiation with this receiver index. nullopt where malformed or not authentic.
+std::optional<Token> OpenRetry(Bytes datagram, const RetrySecret& secret);
+
 // --- Noise payloads. ---
 
 struct InitiationPayload {
-  uint64_t timestamp_ns = 0;
+  Token token{};
   std::vector<Cipher> ciphers;  // best first; 1 to kMaxOfferedCiphers
 };
 std::vector<uint8_t> EncodeInitiationPayload(const InitiationPayload& payload);
@@ -79,6 +95,7 @@ std::vector<uint8_t> EncodeInitiationPayload(const InitiationPayload& payload);
 std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes);
 
 struct ResponsePayload {
+  uint32_t sender_index = 0;
   Cipher cipher = Cipher::kChaCha20Poly1305;
 };
 std::vector<uint8_t> EncodeResponsePayload(const ResponsePayload& payload);
@@ -89,11 +106,10 @@ std::optional<ResponsePayload> DecodeResponsePayload(Bytes bytes);
 std::optional<Cipher> ChooseCipher(std::span<const Cipher> offered,
                                    std::span<const Cipher> supported);
 
-// --- The Noise prologue: protocol, version, and whether the responder is a peer or a map. ---
+// --- The Noise prologue: protocol, version, whether the responder is a peer or a map, and the initiation's header. ---
 
 enum class Role : uint8_t { kPeer, kMap };
-// "WARP/1 peer" or "WARP/1 map", without a terminator.
-std::vector<uint8_t> HandshakePrologue(Role role);
+std::vector<uint8_t> HandshakePrologue(Role role, uint32_t sender_index);
 
 }  // namespace warp::wire
 

@@ -36,6 +36,10 @@ absl::Status OutOfTurn() { return absl::FailedPreconditionError("handshake call 
 
 }  // namespace
 
+RetrySecret RetrySecretOf(const NoiseState& state) {
+  return {.key = state.DeriveKey("WARP/1 retry"), .hash = state.hash()};
+}
+
 NoiseInitiator::NoiseInitiator(const KeyPair& local, const PublicKey& remote, Bytes prologue,
                                NoisePattern pattern)
     : pattern_(pattern), local_(local.Clone()), remote_(remote), state_(pattern, prologue) {
@@ -61,8 +65,8 @@ absl::StatusOr<std::vector<uint8_t>> NoiseInitiator::WriteInitiation(Bytes paylo
   return message;
 }
 
-absl::StatusOr<std::vector<uint8_t>> NoiseInitiator::ReadResponse(const PresharedKey& psk,
-                                                                  Bytes message) {
+absl::StatusOr<NoiseInitiator::Response> NoiseInitiator::ReadResponse(const PresharedKey& psk,
+                                                                      Bytes message) const {
   if (step_ != Step::kInitiationSent) return OutOfTurn();
   if (message.size() < kNoiseResponseOverhead) return NotAuthentic();
 
@@ -72,18 +76,11 @@ absl::StatusOr<std::vector<uint8_t>> NoiseInitiator::ReadResponse(const Preshare
   if (!state.MixDh(*ephemeral_, remote_ephemeral)) return NotAuthentic();      // ee
   if (!state.MixDh(local_.secret(), remote_ephemeral)) return NotAuthentic();  // se
   if (pattern_ == NoisePattern::kIkPsk2) state.MixKeyAndHash(psk.bytes());     // psk
-  std::vector<uint8_t> payload(message.size() - kNoiseResponseOverhead);
-  if (!state.DecryptAndHash(message.subspan(kKeySize), payload.data())) return NotAuthentic();
-
-  state_ = state;
-  step_ = Step::kDone;
-  ephemeral_.reset();
-  return payload;
-}
-
-absl::StatusOr<NoiseKeys> NoiseInitiator::Split() const {
-  if (step_ != Step::kDone) return OutOfTurn();
-  return SplitKeys(state_);
+  Response response{.payload = std::vector<uint8_t>(message.size() - kNoiseResponseOverhead)};
+  if (!state.DecryptAndHash(message.subspan(kKeySize), response.payload.data()))
+    return NotAuthentic();
+  response.keys = SplitKeys(state);
+  return response;
 }
 
 NoiseResponder::NoiseResponder(const KeyPair& local, Bytes prologue, NoisePattern pattern)

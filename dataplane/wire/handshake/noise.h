@@ -6,6 +6,9 @@
 //   -> e, es, s, ss, payload               initiation: ephemeral 32 | static 32 + tag 16 | payload + tag 16
 //   <- e, ee, se, psk, payload             response:   ephemeral 32 | payload + tag 16
 //
+// The initiator may be answered by a retry (handshake_message.h) instead of the response. It is sealed with a key of the
+// transcript after the initiation, which both ends can derive.
+//
 // Each object is one handshake. A message that fails leaves it as it was, so that the true message can still come. Keys
 // that contribute nothing (X25519 results of zero) fail. Control thread only: each call that is given a message costs
 // up to three X25519 operations, some 100 us.
@@ -34,6 +37,13 @@ struct NoiseKeys {
   std::array<uint8_t, kNoiseHashSize> handshake_hash{};
 };
 
+// Of the transcript up to the initiation: what only its two ends can derive.
+struct RetrySecret {
+  SymmetricKey key;                            // "WARP/1 retry"
+  std::array<uint8_t, kNoiseHashSize> hash{};  // of the transcript; not a secret
+};
+RetrySecret RetrySecretOf(const NoiseState& state);
+
 class NoiseInitiator {
  public:
   // `local` is copied and wiped with this object. The prologue must be the responder's.
@@ -44,19 +54,23 @@ class NoiseInitiator {
   // bytes and a new attempt is a new object. InvalidArgument where the remote key is of low order.
   absl::StatusOr<std::vector<uint8_t>> WriteInitiation(Bytes payload);
 
-  // The payload of the response. `psk` is all zero where none is configured, and unused by NoisePattern::kIk.
-  // Unauthenticated where the response is not of this handshake or of its peer; the call may then be repeated with
-  // another.
-  absl::StatusOr<std::vector<uint8_t>> ReadResponse(const PresharedKey& psk, Bytes message);
+  struct Response {
+    std::vector<uint8_t> payload;
+    NoiseKeys keys;
+  };
+  // `psk` is all zero where none is configured, and unused by NoisePattern::kIk. FailedPrecondition before
+  // WriteInitiation; Unauthenticated where the response is not of this handshake or of its peer. It changes nothing, so
+  // that a caller who refuses what an authentic response says can still read another.
+  absl::StatusOr<Response> ReadResponse(const PresharedKey& psk, Bytes message) const;
 
-  // After ReadResponse succeeded; before, FailedPrecondition.
-  absl::StatusOr<NoiseKeys> Split() const;
+  // After WriteInitiation: what seals a retry to it, and names the initiation.
+  RetrySecret retry_secret() const { return RetrySecretOf(state_); }
 
   // Must be called before WriteInitiation, by tests with known answers alone.
   void SetEphemeralForTest(const SecretKey& ephemeral) { ephemeral_ = ephemeral.Clone(); }
 
  private:
-  enum class Step : uint8_t { kStart, kInitiationSent, kDone };
+  enum class Step : uint8_t { kStart, kInitiationSent };
 
   Step step_ = Step::kStart;
   const NoisePattern pattern_;
@@ -79,6 +93,9 @@ class NoiseResponder {
   // Unauthenticated where the message was not made for our key by a holder of the key that it names; the call may then
   // be repeated with another.
   absl::StatusOr<Initiation> ReadInitiation(Bytes message);
+
+  // After ReadInitiation succeeded and before WriteResponse: what seals a retry, and names the initiation.
+  RetrySecret retry_secret() const { return RetrySecretOf(state_); }
 
   // Payload + kNoiseResponseOverhead bytes. FailedPrecondition before ReadInitiation succeeded or
   // when called twice.

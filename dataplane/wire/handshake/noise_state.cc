@@ -147,4 +147,12 @@ void NoiseState::Split(SymmetricKey* first, SymmetricKey* second) const {
   std::copy_n(hkdf.outputs[1].begin(), kKeySize, second->mutable_bytes().begin());
 }
 
+SymmetricKey NoiseState::DeriveKey(absl::string_view label) const {
+  SymmetricKey key;
+  crypto_generichash(key.mutable_bytes().data(), kKeySize,
+                     reinterpret_cast<const unsigned char*>(label.data()), label.size(),
+                     chaining_key_.data(), chaining_key_.size());
+  return key;
+}
+
 }  // namespace warp::wire

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/crypto/keys.h"
 
@@ -42,6 +43,9 @@ class NoiseState {
   [[nodiscard]] bool DecryptAndHash(Bytes ciphertext, uint8_t* plaintext);
 
   void Split(SymmetricKey* first, SymmetricKey* second) const;
+  // A key of its own for `label`: BLAKE2b-256, keyed with the chaining key. Both ends have it once they have mixed in
+  // the same results of Diffie-Hellman, and nobody else has.
+  SymmetricKey DeriveKey(absl::string_view label) const;
   const std::array<uint8_t, kNoiseHashSize>& hash() const { return hash_; }
 
  private:

@@ -143,7 +143,7 @@ TEST(Handshake, RestartedNodeHasItsTrafficBackWithinThreeSeconds) {
   }
 }
 
-TEST(Handshake, ClockIn1970IsAcceptedByCookie) {
+TEST(Handshake, ClockIn1970IsNoHindrance) {
   for (const int caller : {0, 1}) {
     for (const bool one_way : {false, true}) {
       VirtualNet net({.ports = {2, 2}});
@@ -188,7 +188,7 @@ TEST(Handshake, ResponderDoesNothingBeforeItOpensAPacket) {
   // Node 0 begins a handshake and is killed once the response is under way, so it never confirms.
   net.Restart(0);
   net.Record(true);
-  net.Run(4ms);
+  net.Run(14ms);  // the initiation that echoes the token is on its way
   net.Record(false);
   net.Kill(0);
   const auto seen = net.TakeSeen();
@@ -222,27 +222,14 @@ TEST(Handshake, InitiatorConfirmsUntilItHearsSomething) {
 TEST(Handshake, UnderLoadACookieOpensTheDoor) {
   VirtualNet net({.ports = {2, 2}});
   net.Introduce(0, 1);
-  // Strangers know the public key. Each of their messages costs the responder a Diffie-Hellman computation, until it
-  // asks for cookies.
-  const wire::Endpoint stranger{wire::IpAddress::V4({192, 0, 2, 1}), 4000};
-  const auto flood = [&](int count) {
-    for (int i = 0; i < count; ++i) {
-      std::vector<uint8_t> noise(160);
-      std::generate(noise.begin(), noise.end(), [&] { return static_cast<uint8_t>(rand()); });
-      auto datagram =
-          wire::EncodeInitiation({.sender_index = static_cast<uint32_t>(i), .noise = noise});
-      wire::WriteMacs(wire::Mac1Key(net.key(1)), nullptr, datagram);
-      net.Inject(1, 0, stranger, std::move(datagram));
-    }
-  };
   const uint64_t sent = net.Sent(1);
-  flood(5000);
+  FloodWithInitiations(net, 1, 5000);
   EXPECT_GT(net.Drops(1, Drop::kHandshakeFailed), 100u);
   EXPECT_GT(net.Drops(1, Drop::kBadCookie), 3000u);
   EXPECT_LE(net.Drops(1, Drop::kHandshakeFailed), 401u) << "the budget of Diffie-Hellman";
   EXPECT_LE(net.Sent(1) - sent, 1100u) << "cookies are rationed too";
   for (int i = 0; i < 40 && !net.Connected(0, 1); ++i) {
-    flood(50);
+    FloodWithInitiations(net, 1, 50);
     net.Run(50ms);
   }
   EXPECT_TRUE(BothConnected(net));
@@ -282,7 +269,7 @@ TEST(Handshake, MapRoleIsNoPeer) {
   const wire::PresharedKey psk;
   CookieJar cookies(120s);
   InitiatorHandshake handshake(net.node(0).identity(),
-                               {.remote = net.key(1), .psk = &psk, .role = Role::kMap}, 77);
+                               {.remote = net.key(1), .psk = &psk, .role = Role::kMap}, 77, {});
   const Route route{0, net.EndpointOf(1, 0)};
   net.Inject(1, 0, net.EndpointOf(0, 0), handshake.Copy(net.now(), route, cookies));
   EXPECT_EQ(net.Drops(1, Drop::kHandshakeFailed), 1u);

@@ -209,6 +209,18 @@ bool VirtualNet::RunUntil(const std::function<bool()>& condition, Duration most)
   return condition();
 }
 
+void FloodWithInitiations(VirtualNet& net, int n, int count) {
+  const wire::Endpoint stranger{wire::IpAddress::V4({192, 0, 2, 1}), 4000};
+  for (int i = 0; i < count; ++i) {
+    std::vector<uint8_t> noise(160);
+    std::generate(noise.begin(), noise.end(), [] { return static_cast<uint8_t>(rand()); });
+    auto datagram =
+        wire::EncodeInitiation({.sender_index = static_cast<uint32_t>(i), .noise = noise});
+    wire::WriteMacs(wire::Mac1Key(net.key(n)), nullptr, datagram);
+    net.Inject(n, 0, stranger, std::move(datagram));
+  }
+}
+
 // --- Payloads. ---
 
 bool VirtualNet::Send(int a, int b, const std::string& text) {

@@ -186,6 +186,10 @@ class VirtualNet {
   std::vector<Seen> seen_;
 };
 
+// Initiations by a stranger who knows the node's public key and nothing else. Each costs a Diffie-Hellman until the node
+// is under load.
+void FloodWithInitiations(VirtualNet& net, int n, int count);
+
 }  // namespace warp::protocol
 
 #endif  // WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_

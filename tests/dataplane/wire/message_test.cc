@@ -47,11 +47,11 @@ TEST(Message, ExactBytes) {
 }
 
 TEST(Message, ClassifiesDatagrams) {
-  for (uint8_t type = 1; type <= 4; ++type) {
+  for (uint8_t type = 1; type <= 5; ++type) {
     EXPECT_EQ(ClassifyDatagram(std::vector<uint8_t>{type, 0, 0, 0}),
               static_cast<MessageType>(type));
   }
-  for (const char* hex : {"", "01", "010000", "00000000", "05000000", "ff000000", "01010000",
+  for (const char* hex : {"", "01", "010000", "00000000", "06000000", "ff000000", "01010000",
                           "01000100", "01000001", "45000000"}) {
     EXPECT_EQ(ClassifyDatagram(FromHex(hex)), std::nullopt) << hex;
   }

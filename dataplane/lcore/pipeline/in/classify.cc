@@ -72,8 +72,8 @@ void Ingress::HandleHandshake(const PortView& port, const InPacket& packet,
     return turn_.Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
   const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
                              packet.udp.datagram_size);
-  // A cookie reply has no MAC: it is sealed for the node that it answers, and of use to no other.
-  if (type != wire::MessageType::kCookieReply &&
+  // A cookie reply and a retry have no MAC: they are sealed for the node that they answer, and of use to no other.
+  if (type != wire::MessageType::kCookieReply && type != wire::MessageType::kRetry &&
       !wire::VerifyMac1(turn_.forwarding().snapshot().guard.mac_key, datagram)) {
     return turn_.Discard(port.slot, wire::Drop::kBadMac, packet.mbuf);
   }

@@ -69,9 +69,10 @@ TEST(Noise, AgreesWithThePublishedVectors) {
 
     const auto response = responder.WriteResponse(psk, payload(1)).value();
     EXPECT_EQ(ToHex(response), ciphertext(1));
-    EXPECT_EQ(initiator.ReadResponse(psk, response).value(), payload(1));
+    const NoiseInitiator::Response heard = initiator.ReadResponse(psk, response).value();
+    EXPECT_EQ(heard.payload, payload(1));
 
-    const NoiseKeys ours = initiator.Split().value();
+    const NoiseKeys& ours = heard.keys;
     const NoiseKeys theirs = responder.Split().value();
     EXPECT_EQ(ToHex(ours.handshake_hash), v["handshake_hash"].get<std::string>());
     EXPECT_EQ(ours.handshake_hash, theirs.handshake_hash);
@@ -105,8 +106,9 @@ TEST_F(NoiseTest, BothSidesAgree) {
   EXPECT_EQ(read.payload, hello_);
   const auto response = responder_.WriteResponse(PresharedKey(), answer_).value();
   EXPECT_EQ(response.size(), answer_.size() + kNoiseResponseOverhead);
-  EXPECT_EQ(initiator_.ReadResponse(PresharedKey(), response).value(), answer_);
-  const NoiseKeys a = initiator_.Split().value();
+  const NoiseInitiator::Response heard = initiator_.ReadResponse(PresharedKey(), response).value();
+  EXPECT_EQ(heard.payload, answer_);
+  const NoiseKeys& a = heard.keys;
   const NoiseKeys b = responder_.Split().value();
   EXPECT_EQ(a.initiator_to_responder.bytes(), b.initiator_to_responder.bytes());
   EXPECT_EQ(a.responder_to_initiator.bytes(), b.responder_to_initiator.bytes());
@@ -136,7 +138,7 @@ TEST_F(NoiseTest, AChangedMessageFailsAndLeavesTheHandshakeAsItWas) {
         << i;
   }
   EXPECT_FALSE(initiator_.ReadResponse(PresharedKey(), {}).ok());
-  EXPECT_EQ(initiator_.ReadResponse(PresharedKey(), response).value(), answer_);
+  EXPECT_EQ(initiator_.ReadResponse(PresharedKey(), response)->payload, answer_);
 }
 
 TEST_F(NoiseTest, AnotherPrologueFails) {
@@ -184,7 +186,6 @@ TEST_F(NoiseTest, CallsOutOfTurnFail) {
   constexpr auto kOutOfTurn = absl::StatusCode::kFailedPrecondition;
   const PresharedKey psk;
   EXPECT_EQ(initiator_.ReadResponse(psk, hello_).status().code(), kOutOfTurn);
-  EXPECT_EQ(initiator_.Split().status().code(), kOutOfTurn);
   EXPECT_EQ(responder_.WriteResponse(psk, hello_).status().code(), kOutOfTurn);
   EXPECT_EQ(responder_.Split().status().code(), kOutOfTurn);
 
@@ -195,7 +196,29 @@ TEST_F(NoiseTest, CallsOutOfTurnFail) {
   const auto response = responder_.WriteResponse(psk, answer_).value();
   EXPECT_EQ(responder_.WriteResponse(psk, answer_).status().code(), kOutOfTurn);
   ASSERT_TRUE(initiator_.ReadResponse(psk, response).ok());
-  EXPECT_EQ(initiator_.ReadResponse(psk, response).status().code(), kOutOfTurn);
+}
+
+// A caller may refuse what an authentic response says, and read another one.
+TEST_F(NoiseTest, ResponseCanBeReadAgain) {
+  const PresharedKey psk;
+  const auto initiation = initiator_.WriteInitiation(hello_).value();
+  NoiseResponder again(bob_, prologue_);
+  ASSERT_TRUE(responder_.ReadInitiation(initiation).ok());
+  ASSERT_TRUE(again.ReadInitiation(initiation).ok());
+  EXPECT_TRUE(initiator_.ReadResponse(psk, responder_.WriteResponse(psk, {}).value()).ok());
+  EXPECT_TRUE(initiator_.ReadResponse(psk, again.WriteResponse(psk, answer_).value()).ok());
+}
+
+TEST_F(NoiseTest, RetrySecretIsKnownToBothEndsAndNobodyElse) {
+  const auto initiation = initiator_.WriteInitiation(hello_).value();
+  ASSERT_TRUE(responder_.ReadInitiation(initiation).ok());
+  const RetrySecret a = initiator_.retry_secret();
+  const RetrySecret b = responder_.retry_secret();
+  EXPECT_EQ(a.key.bytes(), b.key.bytes());
+  EXPECT_EQ(a.hash, b.hash);
+  NoiseInitiator other(alice_, bob_.public_key(), prologue_);
+  ASSERT_TRUE(other.WriteInitiation(hello_).ok());
+  EXPECT_NE(a.key.bytes(), other.retry_secret().key.bytes());
 }
 
 TEST_F(NoiseTest, EphemeralsAreFresh) {

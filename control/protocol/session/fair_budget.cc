@@ -1,0 +1,37 @@
+#include "control/protocol/session/fair_budget.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace warp::protocol {
+namespace {
+
+constexpr size_t kNetworkSizeV6 = 7;       // bytes of the address: a /56
+constexpr size_t kNetworkSizeV4 = 12 + 3;  // of the IPv4-mapped address: a /24
+
+uint32_t Share(uint32_t whole) { return std::max<uint32_t>(whole / kBudgetShares, 1); }
+
+}  // namespace
+
+FairBudget::FairBudget(uint32_t burst, uint32_t per_second)
+    : all_(burst, per_second),
+      shares_(kBudgetBuckets, TokenBucket(Share(burst), Share(per_second))) {
+  crypto_shorthash_keygen(hash_key_.data());
+}
+
+bool FairBudget::Take(Instant now, const wire::IpAddress& from) {
+  const bool loaded = under_load(now);
+  const bool in_share = ShareOf(from).Take(now);
+  return (in_share || !loaded) && all_.Take(now);
+}
+
+TokenBucket& FairBudget::ShareOf(const wire::IpAddress& from) {
+  const size_t size = from.is_v4() ? kNetworkSizeV4 : kNetworkSizeV6;
+  std::array<uint8_t, crypto_shorthash_BYTES> hash;
+  crypto_shorthash(hash.data(), from.bytes().data(), size, hash_key_.data());
+  uint64_t number;
+  std::memcpy(&number, hash.data(), sizeof(number));
+  return shares_[number % shares_.size()];
+}
+
+}  // namespace warp::protocol

@@ -1,0 +1,42 @@
+// A budget that strangers share. While at least half of it is left, whoever comes takes from it. Below that, each network
+// of senders (an IPv4 /24, an IPv6 /56) gets its share alone, so that one that floods uses up its own share and not
+// everybody's.
+//
+// Networks are put into a fixed number of buckets by a keyed hash: the memory is bounded, two networks rarely share a
+// bucket, and nobody can choose whose bucket to share.
+#ifndef WARP_CONTROL_PROTOCOL_SESSION_FAIR_BUDGET_H_
+#define WARP_CONTROL_PROTOCOL_SESSION_FAIR_BUDGET_H_
+
+#include <sodium.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "control/protocol/constants.h"
+#include "control/protocol/token_bucket.h"
+#include "dataplane/wire/endpoint.h"
+
+namespace warp::protocol {
+
+class FairBudget {
+ public:
+  FairBudget(uint32_t burst, uint32_t per_second);
+
+  // Takes one token for a sender at `from` if there is one for it.
+  bool Take(Instant now, const wire::IpAddress& from);
+
+  // Less than half is left.
+  bool under_load(Instant now) const { return all_.Level(now) < all_.burst() / 2; }
+
+ private:
+  TokenBucket& ShareOf(const wire::IpAddress& from);
+
+  TokenBucket all_;
+  std::vector<TokenBucket> shares_;  // kBudgetBuckets
+  std::array<uint8_t, crypto_shorthash_KEYBYTES> hash_key_;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_SESSION_FAIR_BUDGET_H_
