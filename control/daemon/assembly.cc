@@ -106,6 +106,7 @@ void Assembly::OpenProtocol() {
   options.identity.timers = TimersOf(config.node.timers);
   options.window = config.node.window;
   options.listen_port = config.node.listen_port;
+  options.traffic = [this](wire::PathId path) { return PathTrafficOf(path); };
   protocol = std::make_unique<protocol::Node>(std::move(options));
   links = std::make_unique<Links>(Links::Context{.loop = *loop,
                                                  .netlink = *netlink,
@@ -133,6 +134,14 @@ absl::Status Assembly::OpenPorts() { return links->OpenPorts(); }
 
 void Assembly::OpenMaps() {
   for (const config::MapServerConfig& map : config.maps) remotes->AddMap(map, config.node);
+}
+
+protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
+  const lcore::PathCounters* counters = links->forwarding().Counters(path);
+  if (counters == nullptr) return {};
+  return {.sent = counters->tx_copies.Get(),
+          .received = counters->rx_first.Get() + counters->rx_duplicate.Get(),
+          .received_bytes = counters->rx_bytes.Get()};
 }
 
 void Assembly::OnPublished() {

@@ -67,6 +67,7 @@ class Assembly {
   absl::Status OpenPorts();
   void OpenMaps();
 
+  protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   void OnPublished();
   std::string StatusText() const;
 };

@@ -107,8 +107,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(const protocol::ForwardingPeer& pe
     built.port = path.port;
     built.remote = path.remote;
     built.counters = counters_[path.id];
-    if (path.state != protocol::PathState::kActive || !port->second.kernel.up() ||
-        !port->second.worker_alive) {
+    if (!path.carries || !port->second.kernel.up() || !port->second.worker_alive) {
       continue;
     }
     const NextHop* hop = next_hop(path.port, path.remote.address);

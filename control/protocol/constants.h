@@ -33,8 +33,20 @@ struct Timers : wire::ConfiguredTimers {
   Duration cookie_lifetime = std::chrono::seconds(120);
 
   // Paths.
-  // The longest interval between probes of a candidate; it doubles from probe_interval up to this.
+  // Between probes of an active path while no payloads flow.
+  Duration idle_probe_interval = std::chrono::seconds(2);
+  // So long after the last payload they still count as flowing.
+  Duration use_linger = std::chrono::seconds(3);
+  // Between reports of what arrived, while payloads flow.
+  Duration report_interval = std::chrono::milliseconds(200);
+  // The longest interval between probes of a candidate, and of a lost path while no payloads flow; it doubles from
+  // probe_interval up to this.
   Duration candidate_interval_max = std::chrono::seconds(5);
+  // The same for a lost path while payloads flow.
+  Duration lost_interval_max = std::chrono::seconds(1);
+  // A path on which payloads do not arrive carries none for this long, then for twice as long each time.
+  Duration blocked_min = std::chrono::seconds(5);
+  Duration blocked_max = std::chrono::seconds(60);
   // A learned endpoint without an active path is forgotten after this time.
   Duration learned_lifetime = std::chrono::seconds(300);
 };
@@ -75,8 +87,8 @@ inline constexpr uint32_t kResponsesPerSecond = 20;
 inline constexpr uint32_t kBudgetShares = 16;
 inline constexpr size_t kBudgetBuckets = 1024;
 
-// Initiations of the last seconds, remembered so that their copies are recognised: so many that led to a session, and so
-// many that were answered by a retry.
+// Initiations of the last seconds, remembered so that their copies are recognised: so many that led to a session, and
+// so many that were answered by a retry.
 inline constexpr size_t kMaxRememberedInitiations = 4096;
 // Cookies kept by an initiator: one a route.
 inline constexpr size_t kMaxCookies = 512;
@@ -89,14 +101,22 @@ inline constexpr uint32_t kUnansweredPerSecond = 1000;
 inline constexpr size_t kMaxEndpoints = 16;
 // Paths of one peer.
 inline constexpr size_t kMaxPaths = 256;
+// Learned endpoints of one remote port, the newest first.
+inline constexpr size_t kMaxLearnedPerPort = 4;
 // Remote ports whose newest probe is remembered, per peer.
 inline constexpr size_t kMaxRemotePorts = 64;
 // Probes of a path that may still be answered.
-inline constexpr size_t kMaxOutstandingProbes = 16;
-// A path is lost after this many probes without an answer, if path_lost_after has passed too.
+inline constexpr size_t kMaxOutstandingProbes = 64;
+// A path is lost after this many probes without an answer, if path_lost_after has passed too. A path that loses probes
+// all the time needs more, so many that a working path is lost by chance less than once in a thousand times.
 inline constexpr uint32_t kLostAfterProbes = 5;
-// Active paths over which an answer returns, besides the path that its probe came on.
-inline constexpr size_t kMaxAnswerPaths = 16;
+inline constexpr uint32_t kLostAfterProbesMax = 25;
+// Paths over which an answer returns besides the path of its probe, where its sender hears nothing over that.
+inline constexpr size_t kMaxAnswerPaths = 2;
+// Payload copies after which the peer's reports say whether they arrive, and the least share of them that has to: a
+// sixteenth.
+inline constexpr uint64_t kJudgedCopies = 64;
+inline constexpr uint64_t kArrivingShare = 16;
 // A path that a peer's probe woke is probed at once, but not more often than this.
 inline constexpr Duration kWakeInterval = std::chrono::milliseconds(20);
 

@@ -1,6 +1,7 @@
 #include "control/protocol/control_message.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/message.h"
@@ -15,24 +16,41 @@ enum MessageByte : uint8_t {
   kAnswer = 2,
   kConfirm = 3,
   kClose = 4,
+  kReport = 5,
   kFirstOfMap = 0x40
 };
 
 constexpr size_t kHeader = 2;  // kind, message
+
+constexpr uint8_t kUnheard = 1;  // a flag of probes
 
 struct ProbeLayout {
   uint8_t kind = kKind;
   uint8_t message = kProbe;
   wire::Le16 port;
   wire::Le64 number;
+  uint8_t flags = 0;
   Challenge challenge;
 };
 struct AnswerLayout {
   uint8_t kind = kKind;
   uint8_t message = kAnswer;
+  wire::Le16 port;
   Challenge challenge;
 };
-static_assert(sizeof(ProbeLayout) == 20 && sizeof(AnswerLayout) == 10);
+struct ReportLayout {
+  uint8_t kind = kKind;
+  uint8_t message = kReport;
+  uint8_t count = 0;
+};
+struct ReceiptLayout {
+  wire::Le16 from;
+  wire::Le16 to;
+  wire::Le32 packets;
+  wire::Le32 bytes;
+};
+static_assert(sizeof(ProbeLayout) == 21 && sizeof(AnswerLayout) == 12);
+static_assert(sizeof(ReportLayout) == 3 && sizeof(ReceiptLayout) == 12);
 
 template <typename Layout>
 std::vector<uint8_t> BytesOf(const Layout& layout) {
@@ -45,14 +63,48 @@ struct Encoder {
   std::vector<uint8_t> operator()(const Probe& probe) const {
     return BytesOf(ProbeLayout{.port = wire::Le16(probe.port),
                                .number = wire::Le64(probe.number),
+                               .flags = probe.unheard ? kUnheard : uint8_t{0},
                                .challenge = probe.challenge});
   }
   std::vector<uint8_t> operator()(const Answer& answer) const {
-    return BytesOf(AnswerLayout{.challenge = answer.challenge});
+    return BytesOf(AnswerLayout{.port = wire::Le16(answer.port), .challenge = answer.challenge});
   }
   std::vector<uint8_t> operator()(const Confirm&) const { return {kKind, kConfirm}; }
   std::vector<uint8_t> operator()(const Close&) const { return {kKind, kClose}; }
+  std::vector<uint8_t> operator()(const Report& report) const {
+    assert(!report.receipts.empty() && report.receipts.size() <= kMaxReceipts);
+    std::vector<uint8_t> bytes =
+        BytesOf(ReportLayout{.count = static_cast<uint8_t>(report.receipts.size())});
+    for (const Receipt& receipt : report.receipts) {
+      const std::vector<uint8_t> encoded =
+          BytesOf(ReceiptLayout{.from = wire::Le16(receipt.from),
+                                .to = wire::Le16(receipt.to),
+                                .packets = wire::Le32(receipt.packets),
+                                .bytes = wire::Le32(receipt.bytes)});
+      bytes.insert(bytes.end(), encoded.begin(), encoded.end());
+    }
+    return bytes;
+  }
 };
+
+std::variant<ControlMessage, wire::Drop> DecodeReport(wire::Bytes plaintext) {
+  if (plaintext.size() < sizeof(ReportLayout)) return wire::Drop::kMalformed;
+  const size_t count = wire::ReadAs<ReportLayout>(plaintext.data()).count;
+  if (count == 0 || count > kMaxReceipts ||
+      plaintext.size() != sizeof(ReportLayout) + count * sizeof(ReceiptLayout)) {
+    return wire::Drop::kMalformed;
+  }
+  Report report;
+  for (size_t i = 0; i < count; ++i) {
+    const auto layout = wire::ReadAs<ReceiptLayout>(plaintext.data() + sizeof(ReportLayout) +
+                                                    i * sizeof(ReceiptLayout));
+    report.receipts.push_back({.from = layout.from.value(),
+                               .to = layout.to.value(),
+                               .packets = layout.packets.value(),
+                               .bytes = layout.bytes.value()});
+  }
+  return report;
+}
 
 }  // namespace
 
@@ -68,17 +120,23 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
       if (plaintext.size() != sizeof(ProbeLayout)) return wire::Drop::kMalformed;
       {
         const auto layout = wire::ReadAs<ProbeLayout>(plaintext.data());
-        return Probe{layout.port.value(), layout.number.value(), layout.challenge};
+        return Probe{layout.port.value(), layout.number.value(), (layout.flags & kUnheard) != 0,
+                     layout.challenge};
       }
     case kAnswer:
       if (plaintext.size() != sizeof(AnswerLayout)) return wire::Drop::kMalformed;
-      return Answer{wire::ReadAs<AnswerLayout>(plaintext.data()).challenge};
+      {
+        const auto layout = wire::ReadAs<AnswerLayout>(plaintext.data());
+        return Answer{layout.port.value(), layout.challenge};
+      }
     case kConfirm:
       if (!bare) return wire::Drop::kMalformed;
       return Confirm{};
     case kClose:
       if (!bare) return wire::Drop::kMalformed;
       return Close{};
+    case kReport:
+      return DecodeReport(plaintext);
     default:
       return wire::Drop::kUnknownKind;
   }

@@ -2,20 +2,26 @@
 // notation is that of docs/wire-format.md, which also has worked bytes.
 //
 //   control = 03 | message
-//   message = probe / answer / confirm / close / map-message       ; map-message: map/map_message.h
-//   probe   = 01 | port u16 | number u64 | challenge 8             ; over one path
-//   answer  = 02 | challenge 8                                     ; over the probe's path, and over the active ones
+//   message = probe / answer / confirm / close / report / map-message       ; map-message: map/map_message.h
+//   probe   = 01 | port u16 | number u64 | flags u8 | challenge 8           ; over one path
+//   answer  = 02 | port u16 | challenge 8                                   ; over the probe's path
 //   confirm = 03
 //   close   = 04
+//   report  = 05 | count u8 | count × receipt                               ; count from 1 to 64
+//   receipt = from u16 | to u16 | packets u32 | bytes u32
 //
-// `port` is the sender's own number of the port that the probe left from. `number` grows with every probe of the
-// sender, over all its sessions. `challenge` is random. The initiator sends confirms until it opens a packet of the
-// session, and the responder answers each. A close says that its sender forgets its sessions up to this one. Peers and
-// maps know confirm and close alike.
+// `port` is the sender's own number of the port that the probe left from, or that the answered probe came in on. So an
+// answer tells which of the peer's ports an endpoint leads to. `number` grows with every probe of the sender, over all
+// its sessions. Bit 0 of `flags` says that the sender hears no answers over this path: they should come over others as
+// well. Other bits are ignored. `challenge` is random. A report says what has arrived since its sender began to count,
+// modulo 2^32, from the receiver's port `from` at the sender's port `to`: payloads, their duplicates too. The initiator
+// sends confirms until it opens a packet of the session, and the responder answers each. A close says that its sender
+// forgets its sessions up to this one. Peers and maps know confirm and close alike.
 #ifndef WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -30,10 +36,12 @@ using Challenge = std::array<uint8_t, 8>;
 struct Probe {
   uint16_t port = 0;
   uint64_t number = 0;
+  bool unheard = false;  // its sender hears no answers over this path
   Challenge challenge{};
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 struct Answer {
+  uint16_t port = 0;
   Challenge challenge{};
   friend bool operator==(const Answer&, const Answer&) = default;
 };
@@ -44,7 +52,21 @@ struct Close {
   friend bool operator==(const Close&, const Close&) = default;
 };
 
-using ControlMessage = std::variant<Probe, Answer, Confirm, Close>;
+// What arrived over one pair of ports.
+struct Receipt {
+  uint16_t from = 0;     // the number of the port that it left, as the other end calls it
+  uint16_t to = 0;       // our own number of the port that it came in on
+  uint32_t packets = 0;  // payloads and their duplicates, modulo 2^32
+  uint32_t bytes = 0;    // of their frames, modulo 2^32
+  friend bool operator==(const Receipt&, const Receipt&) = default;
+};
+struct Report {
+  std::vector<Receipt> receipts;  // 1 to kMaxReceipts
+  friend bool operator==(const Report&, const Report&) = default;
+};
+inline constexpr size_t kMaxReceipts = 64;
+
+using ControlMessage = std::variant<Probe, Answer, Confirm, Close, Report>;
 
 // The whole plaintext, kind byte first, ready to be sealed.
 std::vector<uint8_t> EncodeControlMessage(const ControlMessage& message);

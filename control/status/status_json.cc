@@ -110,6 +110,7 @@ Json PathJson(Instant now, const NodeView& view, const protocol::PathStatus& pat
       {"state", Text(protocol::PathStateName(path.state))},
       {"reason", Text(path.reason)},
       {"since_s", Seconds(now - path.since)},
+      {"carries", path.carries},
       {"rtt_ms", Milliseconds(path.rtt)},
       {"jitter_ms", Milliseconds(path.jitter)},
       {"loss", path.loss},

@@ -26,6 +26,9 @@ void Submitter::Flush() {
 void Submitter::Flush(wire::WorkerId home) {
   Batch& batch = batches_[home];
   if (batch.packets.empty()) return;
+  for (const lcore::SendRequest& request : batch.requests) {
+    if (peers_.empty() || peers_.back() != request.peer) peers_.push_back(request.peer);
+  }
   dataplane_.Submit(home, batch.packets, batch.requests);
   batch.packets.clear();
   batch.requests.clear();

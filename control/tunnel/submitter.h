@@ -22,6 +22,10 @@ class Submitter {
   // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.
   void Flush();
 
+  // The peers that payloads have gone to since the last call; some may be named twice.
+  const std::vector<wire::PeerId>& peers() const { return peers_; }
+  void ClearPeers() { peers_.clear(); }
+
  private:
   static constexpr size_t kBurst = 64;
 
@@ -33,6 +37,7 @@ class Submitter {
 
   lcore::Dataplane& dataplane_;
   std::vector<Batch> batches_;  // by worker
+  std::vector<wire::PeerId> peers_;
 };
 
 }  // namespace warp::control

@@ -18,6 +18,7 @@ constexpr size_t kCompletionsPerTurn = 512;
 Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol)
     : loop_(loop),
       dataplane_(dataplane),
+      protocol_(protocol),
       submitter_(dataplane),
       gates_(loop),
       inbound_(protocol),
@@ -53,6 +54,8 @@ size_t Traffic::ReceiveCompletions() {
 void Traffic::Submit() {
   submitter_.Flush();
   dataplane_.FlushWakeups();
+  for (const wire::PeerId peer : submitter_.peers()) protocol_.NoteSent(loop_.now(), peer);
+  submitter_.ClearPeers();
 }
 
 void Traffic::RoutesChanged() {

@@ -54,6 +54,7 @@ class Traffic {
  private:
   Loop& loop_;
   lcore::Dataplane& dataplane_;
+  protocol::Node& protocol_;
   Submitter submitter_;
   GateFactory gates_;
   Inbound inbound_;

@@ -18,7 +18,8 @@ Node::Node(NodeOptions options)
                .ports = ports_,
                .listen_port = options.listen_port,
                .allow_loopback = options.allow_loopback,
-               .window = options.window},
+               .window = options.window,
+               .traffic = std::move(options.traffic)},
       responder_(identity_, table_, Role::kPeer) {}
 
 Node::~Node() = default;
@@ -163,8 +164,14 @@ void Node::NoteAuthentic(Instant now, const wire::Session* session) {
   if (draining_) return;
   const Association* association = FindAssociation(session);
   if (association == nullptr) return;
-  if (const Owner owner = OwnerOf(association); owner.peer != nullptr)
+  if (const Owner owner = OwnerOf(association); owner.peer != nullptr) {
     owner.peer->NoteAuthentic(now, session);
+    owner.peer->NoteUse(now);
+  }
+}
+
+void Node::NoteSent(Instant now, PeerId peer) {
+  if (!draining_ && peer < peers_.size() && peers_[peer] != nullptr) peers_[peer]->NoteUse(now);
 }
 
 void Node::Count(wire::Drop drop) {

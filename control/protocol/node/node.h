@@ -46,6 +46,7 @@ struct NodeOptions {
   size_t window = wire::kDefaultWindow;       // of peer sessions
   uint16_t listen_port = wire::kDefaultPort;  // our UDP port on every interface
   bool allow_loopback = false;                // tests: loopback addresses are endpoints like others
+  PathTrafficFunction traffic = {};  // empty: the peer's reports do not count, and none are sent
 };
 
 // What forwarding needs to know, as it is now.
@@ -53,7 +54,7 @@ struct ForwardingPeer {
   PeerId id = 0;
   std::shared_ptr<wire::Session> send;                  // null: nothing can be sent
   std::vector<std::shared_ptr<wire::Session>> receive;  // every session that may receive
-  std::vector<PathStatus> paths;                        // payloads go over those that are kActive
+  std::vector<PathStatus> paths;                        // payloads go over those that carry
 };
 struct ForwardingState {
   std::vector<ForwardingPeer> peers;
@@ -96,8 +97,11 @@ class Node {
   void HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes datagram);
   // A message of Kind::kControl. The node may have forgotten its session meanwhile.
   void HandleControl(Instant now, const OpenedMessage& opened);
-  // A packet of any other kind was opened: the peer lives, and a session that it initiated is confirmed. Cheap.
+  // A packet of any other kind was opened: the peer lives, payloads flow, and a session that it initiated is confirmed.
+  // Cheap.
   void NoteAuthentic(Instant now, const wire::Session* session);
+  // Payloads to the peer were sent. Cheap: once for each burst.
+  void NoteSent(Instant now, PeerId peer);
 
   // --- Time. ---
   Instant NextTimeout() const;

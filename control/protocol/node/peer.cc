@@ -14,6 +14,7 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
       association_(context.identity, context.table,
                    PeerAssociation(context.identity.timers(), options.public_key,
                                    std::move(options.psk), context.window)),
+      arrivals_(context.traffic),
       since_(now) {
   SetEndpoints(now, EndpointSource::kConfig, 0, options.endpoints);
   association_.Connect(now);
@@ -53,6 +54,13 @@ void Peer::Reconcile(Instant now) {
                 [this](const EndpointBook::Known& known) { return IsOwn(known.endpoint); });
   if (!paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id)) return;
   ++context_.version;
+  for (Path& path : paths_.paths()) path.SetInUse(now, context_.identity.timers(), in_use_);
+  Elect(now);
+  // Nobody can answer while no port reaches anything.
+  if (std::none_of(paths_.paths().begin(), paths_.paths().end(),
+                   [](const Path& path) { return path.usable(); })) {
+    association_.NoteAsked(now, Duration::zero());
+  }
   association_.Hurry(now);
 }
 
@@ -69,6 +77,7 @@ void Peer::NoteAuthentic(Instant now, const wire::Session* session) {
   if (!confirmed && connected_) return;
   if (confirmed) {
     // The peer may have been restarted: every path has to answer anew, and soon.
+    arrivals_.BeginSession(now);
     for (Path& path : paths_.paths()) path.Wake(now);
   }
   Sync(now, "no session");
@@ -84,11 +93,12 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   const bool has_session = association_.send_session() != nullptr;
   if (had_session_ && !has_session) {
     for (Path& path : paths_.paths()) path.Disconnect(now, why_disconnected);
+    Elect(now);
   }
   had_session_ = has_session;
   if (!has_session) {
     if (connected_) SetConnected(now, false, why_disconnected);
-  } else if (now < SilentAt()) {
+  } else if (now < association_.silent_at()) {
     SetConnected(now, true, "session confirmed");
   } else {
     SetConnected(now, false, "nothing heard");
@@ -104,10 +114,6 @@ void Peer::SetConnected(Instant now, bool connected, absl::string_view reason) {
   look_up_again_ = !connected;
 }
 
-Instant Peer::SilentAt() const {
-  return association_.last_authentic() + context_.identity.timers().session_silence;
-}
-
 // --- Control messages. ---
 
 wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
@@ -116,10 +122,14 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
   if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
   const auto& message = std::get<ControlMessage>(decoded);
   next_timeout_.reset();
+  if (Path* path = paths_.Find(opened.arrival.route())) ++path->counted().control;
   if (const auto* probe = std::get_if<Probe>(&message)) {
     HandleProbe(now, opened, *probe);
   } else if (const auto* answer = std::get_if<Answer>(&message)) {
     HandleAnswer(now, opened.arrival, *answer);
+  } else if (const auto* report = std::get_if<Report>(&message)) {
+    arrivals_.HandleReport(now, context_.identity.timers(), *report, paths_);
+    Elect(now);
   } else {
     HandleAssociationMessage(now, opened, message, association_, context_.outbox);
     if (std::holds_alternative<Close>(message)) Sync(now, "peer closed");
@@ -130,44 +140,93 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
 void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe) {
   const Arrival& arrival = opened.arrival;
   const Route back = arrival.route();
-  // Sealed separately from the copies below, so that it is never dropped as their duplicate. Only this one yields an
-  // RTT.
-  const std::vector<uint8_t> answer = EncodeControlMessage(Answer{probe.challenge});
+  const std::vector<uint8_t> answer =
+      EncodeControlMessage(Answer{.port = arrival.port, .challenge = probe.challenge});
   association_.Send(back, answer, context_.outbox);
-  // The path may work in one direction only.
-  std::vector<Route> others = paths_.ActiveRoutes();
-  std::erase(others, back);
-  if (others.size() > kMaxAnswerPaths) others.resize(kMaxAnswerPaths);
-  association_.Send(others, answer, context_.outbox);
-
-  if (IsNewestOfPort(opened.session, probe) &&
-      AcceptableEndpoint(arrival.from, context_.allow_loopback) && !IsOwn(arrival.from) &&
-      paths_.Find(back) == nullptr) {
-    const auto active = [this](const wire::Endpoint& endpoint) {
-      return paths_.IsActive(endpoint);
-    };
-    if (book_.Learn(now, arrival.from, arrival.port, active)) Reconcile(now);
+  if (probe.unheard) {
+    // The path may work in one direction only. Each copy is sealed separately, so that none is a duplicate.
+    for (const Route& other : paths_.BestRoutes(kMaxAnswerPaths + 1, back.port)) {
+      if (other != back) association_.Send(other, answer, context_.outbox);
+    }
   }
+
+  if (IsNewestOfPort(now, opened.session, probe) &&
+      AcceptableEndpoint(arrival.from, context_.allow_loopback) && !IsOwn(arrival.from)) {
+    const auto use = [this](const wire::Endpoint& endpoint) {
+      return paths_.Carries(endpoint)    ? EndpointBook::Use::kCarries
+             : paths_.IsActive(endpoint) ? EndpointBook::Use::kActive
+                                         : EndpointBook::Use::kIdle;
+    };
+    if (book_.Learn(now, arrival.from, arrival.port, probe.port, use)) Reconcile(now);
+  }
+  Path* path = paths_.Find(back);
+  if (path == nullptr) return;
+  path->SetRemotePort(probe.port);
   // Both directions recover together.
-  if (Path* path = paths_.Find(back); path != nullptr && !path->active()) path->Wake(now);
+  if (!path->active()) path->Wake(now);
 }
 
 // RFC 9000, section 9.3: an old packet that somebody delivers late from elsewhere teaches nothing. The numbers grow
 // over all sessions of one run of the peer. In its next run they may begin lower, but then its sessions are new.
-bool Peer::IsNewestOfPort(const wire::Session* session, const Probe& probe) {
-  if (!newest_probes_.contains(probe.port) && newest_probes_.size() >= kMaxRemotePorts)
-    return false;
+bool Peer::IsNewestOfPort(Instant now, const wire::Session* session, const Probe& probe) {
+  if (!newest_probes_.contains(probe.port) && newest_probes_.size() >= kMaxRemotePorts) {
+    // The port that was silent for longest has most likely been renumbered.
+    const auto oldest = std::min_element(
+        newest_probes_.begin(), newest_probes_.end(),
+        [](const auto& a, const auto& b) { return a.second.when < b.second.when; });
+    newest_probes_.erase(oldest);
+  }
   NewestProbe& newest = newest_probes_[probe.port];
   const uint64_t order = association_.SessionOrder(session);
   if (probe.number <= newest.number && order <= newest.session) return false;
-  newest = {probe.number, std::max(order, newest.session)};
+  newest = {probe.number, std::max(order, newest.session), now};
   return true;
 }
 
 void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer) {
+  bool changed = false;
   for (Path& path : paths_.paths()) {
-    if (path.HandleAnswer(now, context_.identity.timers(), answer.challenge, arrival.route()))
-      ++context_.version;
+    const bool was_active = path.active();
+    changed |= path.HandleAnswer(now, context_.identity.timers(), answer, arrival.route());
+    if (!was_active && path.active()) path.SetInUse(now, context_.identity.timers(), in_use_);
+  }
+  if (changed) ++context_.version;
+  Elect(now);
+}
+
+void Peer::Elect(Instant now) {
+  if (paths_.Elect(now)) ++context_.version;
+  next_election_ = paths_.NextElection(now);
+  next_timeout_.reset();
+}
+
+// --- While payloads flow. ---
+
+void Peer::BeginUse(Instant now) {
+  in_use_ = true;
+  next_report_ = now + context_.identity.timers().report_interval;
+  arrivals_.Begin(now);
+  for (Path& path : paths_.paths()) path.SetInUse(now, context_.identity.timers(), true);
+  next_timeout_.reset();
+}
+
+void Peer::HandleUse(Instant now) {
+  const Timers& timers = context_.identity.timers();
+  SendReport();
+  if (arrivals_.HandleSilence(now, timers, paths_)) Elect(now);
+  next_report_ = now + timers.report_interval;
+  if (now - last_use_ < timers.use_linger) return;
+  in_use_ = false;
+  next_report_ = kNever;
+  for (Path& path : paths_.paths()) path.SetInUse(now, timers, false);
+}
+
+void Peer::SendReport() {
+  const std::optional<Report> report = arrivals_.TakeReport(paths_);
+  if (!report) return;
+  const std::vector<uint8_t> message = EncodeControlMessage(*report);
+  for (const Route& route : paths_.BestRoutes(kMaxAnswerPaths, std::nullopt)) {
+    association_.Send(route, message, context_.outbox);
   }
 }
 
@@ -186,7 +245,8 @@ Instant Peer::NextTimeout() const {
   if (association_.send_session() != nullptr) {
     for (const Path& path : paths_.paths()) next = std::min(next, path.next_timeout());
   }
-  if (connected_) next = std::min(next, SilentAt());
+  if (connected_) next = std::min(next, association_.silent_at());
+  next = std::min({next, next_report_, next_election_});
   next_timeout_ = next;
   return next;
 }
@@ -199,6 +259,8 @@ void Peer::HandleTimeout(Instant now) {
   bool changed = false;
   for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now);
   if (changed) ++context_.version;
+  if (now >= next_report_) HandleUse(now);
+  if (changed || now >= next_election_) Elect(now);
   if (association_.send_session() != nullptr) ProbePaths(now);
   // A path may just have been lost, and with it the last use of an endpoint that its source has withdrawn.
   const auto active = [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); };
@@ -207,6 +269,8 @@ void Peer::HandleTimeout(Instant now) {
 
 void Peer::ProbePaths(Instant now) {
   const Timers& timers = context_.identity.timers();
+  const bool any_active = std::any_of(paths_.paths().begin(), paths_.paths().end(),
+                                      [](const Path& path) { return path.active(); });
   for (Path& path : paths_.paths()) {
     if (path.next_probe() > now) continue;
     assert(path.usable());
@@ -214,11 +278,13 @@ void Peer::ProbePaths(Instant now) {
       path.PutOff(now + context_.identity.Jitter(timers.probe_interval));
       continue;
     }
-    const Challenge challenge = path.SendProbe(now, timers, context_.identity);
-    association_.Send(path.route(),
-                      EncodeControlMessage(
-                          Probe{path.route().port, context_.identity.NextTimestamp(), challenge}),
-                      context_.outbox);
+    // Probes to endpoints that may be false say nothing of the peer while others are answered.
+    if (path.active() || !any_active) association_.NoteAsked(now, path.patience(timers));
+    Probe probe{.port = path.route().port,
+                .number = context_.identity.NextTimestamp(),
+                .unheard = path.unheard()};
+    probe.challenge = path.SendProbe(now, timers, context_.identity);
+    association_.Send(path.route(), EncodeControlMessage(probe), context_.outbox);
   }
 }
 

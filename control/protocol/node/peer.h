@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "control/protocol/control_message.h"
 #include "control/protocol/opened_message.h"
+#include "control/protocol/path/arrival_book.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path_set.h"
 #include "control/protocol/session/association.h"
@@ -53,6 +54,7 @@ struct Context {
   uint16_t listen_port = wire::kDefaultPort;
   bool allow_loopback = false;
   size_t window = wire::kDefaultWindow;
+  PathTrafficFunction traffic = {};  // may be empty
   Outbox outbox = {};
   // Pays for datagrams to endpoints that have not answered.
   TokenBucket unanswered = {kUnansweredBurst, kUnansweredPerSecond};
@@ -72,6 +74,11 @@ class Peer {
   void AssociationChanged(Instant now);
   // Any packet of the session was opened.
   void NoteAuthentic(Instant now, const wire::Session* session);
+  // Payloads flow, in either direction. Cheap: called for every burst.
+  void NoteUse(Instant now) {
+    last_use_ = now;
+    if (!in_use_) BeginUse(now);
+  }
   // A control message, after NoteAuthentic.
   wire::Drop HandleControl(Instant now, const OpenedMessage& opened);
   // Says close and forgets the sessions.
@@ -94,14 +101,17 @@ class Peer {
   void Reconcile(Instant now);
   bool IsOwn(const wire::Endpoint& endpoint) const;
   void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);
-  bool IsNewestOfPort(const wire::Session* session, const Probe& probe);
+  bool IsNewestOfPort(Instant now, const wire::Session* session, const Probe& probe);
   void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
+  void BeginUse(Instant now);
+  void HandleUse(Instant now);
+  void SendReport();
+  // Chooses who carries payloads, after any change of the paths.
+  void Elect(Instant now);
   void Sync(Instant now, absl::string_view why_disconnected);
   void SetConnected(Instant now, bool connected, absl::string_view reason);
   void ProbePaths(Instant now);
   std::vector<Route> Routes(Instant now);
-  // When the peer counts as disconnected unless something authentic comes.
-  Instant SilentAt() const;
 
   Context& context_;
   const PeerId id_;
@@ -114,9 +124,17 @@ class Peer {
   struct NewestProbe {
     uint64_t number = 0;
     uint64_t session = 0;  // the order of the newest session that a probe of the port came in
+    Instant when;          // it came
   };
   absl::flat_hash_map<uint16_t, NewestProbe> newest_probes_;
 
+  // While payloads flow.
+  ArrivalBook arrivals_;
+  bool in_use_ = false;
+  Instant last_use_{};
+  Instant next_report_ = kNever;
+
+  Instant next_election_ = kNever;
   bool connected_ = false;
   absl::string_view reason_ = "no answer yet";
   Instant since_;

@@ -1,11 +1,14 @@
 #include "control/protocol/path/endpoint_book.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace warp::protocol {
 
 bool AcceptableEndpoint(const wire::Endpoint& endpoint, bool allow_loopback) {
   const wire::IpAddress& address = endpoint.address;
+  // "This network" (RFC 1122) and the reserved class E, with the limited broadcast in it.
+  if (address.is_v4() && (address.v4_bytes()[0] == 0 || address.v4_bytes()[0] >= 240)) return false;
   return endpoint.port != 0 && !address.is_unspecified() && !address.is_multicast() &&
          (allow_loopback || !address.is_loopback());
 }
@@ -39,23 +42,39 @@ void EndpointBook::Replace(Instant now, EndpointSource source, uint32_t instance
 }
 
 bool EndpointBook::Learn(Instant now, const wire::Endpoint& endpoint, PortId port,
-                         ActiveFunction active) {
-  const bool known = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.endpoint == endpoint && (entry.source != EndpointSource::kLearned ||
-                                          !endpoint.address.is_link_local() || entry.port == port);
-  });
-  if (known) return false;
-  if (Count(EndpointSource::kLearned) >= kMaxEndpoints) {
+                         uint16_t remote_port, UseFunction use) {
+  for (Entry& entry : entries_) {
+    if (entry.endpoint != endpoint) continue;
+    const bool learned = entry.source == EndpointSource::kLearned;
+    if (learned && endpoint.address.is_link_local() && entry.port != port) continue;
+    if (learned) entry.newest = now;
+    if (learned) entry.remote_port = remote_port;
+    return false;
+  }
+  const auto of_port = [&](const Entry& entry) {
+    return entry.source == EndpointSource::kLearned && entry.remote_port == remote_port;
+  };
+  const auto count = static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), of_port));
+  const bool port_full = count >= kMaxLearnedPerPort;
+  if (port_full || Count(EndpointSource::kLearned) >= kMaxEndpoints) {
     auto victim = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      if (it->source != EndpointSource::kLearned || active(it->endpoint)) continue;
-      if (victim == entries_.end() || it->useful < victim->useful) victim = it;
+      if (it->source != EndpointSource::kLearned || (port_full && !of_port(*it))) continue;
+      if (use(it->endpoint) == Use::kCarries) continue;
+      const auto rank = [&](const Entry& entry) {
+        return std::pair(use(entry.endpoint), entry.newest);
+      };
+      if (victim == entries_.end() || rank(*it) < rank(*victim)) victim = it;
     }
     if (victim == entries_.end()) return false;
     entries_.erase(victim);
   }
-  entries_.push_back(
-      {.endpoint = endpoint, .source = EndpointSource::kLearned, .port = port, .useful = now});
+  entries_.push_back({.endpoint = endpoint,
+                      .source = EndpointSource::kLearned,
+                      .port = port,
+                      .remote_port = remote_port,
+                      .newest = now,
+                      .useful = now});
   return true;
 }
 

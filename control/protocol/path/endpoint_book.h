@@ -1,8 +1,9 @@
 // Keeps what is known of a peer's endpoints, and from whom: config, each map, and the peer's own probes.
 //
 // Every source has kMaxEndpoints at most. A source may replace its own list, but an endpoint that it no longer names
-// stays as long as a path to it is active. A learned endpoint replaces no other, and is forgotten when no path to it
-// has been active for a while.
+// stays as long as a path to it is active. A learned endpoint belongs to the remote port whose probe came from it. Each
+// remote port has kMaxLearnedPerPort of them, and a newer one takes the place of the least useful, never of one that
+// carries payloads. A learned endpoint is forgotten when no path to it has been active for a while.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_ENDPOINT_BOOK_H_
 #define WARP_CONTROL_PROTOCOL_PATH_ENDPOINT_BOOK_H_
 
@@ -31,9 +32,15 @@ class EndpointBook {
   void Replace(Instant now, EndpointSource source, uint32_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
 
-  // An endpoint from which an authenticated probe came in on `port`. Where there are too many, the one that was idle
-  // for longest makes room. False when nothing changed: the endpoint is known, or all learned ones are active.
-  bool Learn(Instant now, const wire::Endpoint& endpoint, PortId port, ActiveFunction active);
+  // Of how much use an endpoint is.
+  enum class Use : uint8_t { kIdle, kActive, kCarries };
+  using UseFunction = absl::FunctionRef<Use(const wire::Endpoint&)>;
+
+  // An endpoint from which the newest probe of `remote_port` came in on `port`. Where there are too many, the one of
+  // least use makes room, of several that whose probes are oldest. False when nothing changed: the endpoint is known,
+  // or all others carry payloads.
+  bool Learn(Instant now, const wire::Endpoint& endpoint, PortId port, uint16_t remote_port,
+             UseFunction use);
 
   // Forgets what is due. True when something was due.
   bool Expire(Instant now, Duration learned_lifetime, ActiveFunction active);
@@ -54,9 +61,11 @@ class EndpointBook {
     wire::Endpoint endpoint;
     EndpointSource source;
     uint32_t instance = 0;
-    PortId port = 0;         // learned
-    Instant useful;          // learned: when a path to it was active last, or when it was learned
-    bool withdrawn = false;  // its source no longer names it
+    PortId port = 0;           // learned
+    uint16_t remote_port = 0;  // learned
+    Instant newest;            // learned: when the newest probe of the port came from it
+    Instant useful;            // learned: when a path to it was active last, or when it was learned
+    bool withdrawn = false;    // its source no longer names it
   };
   std::vector<Entry> entries_;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <cmath>
 
 #include "control/protocol/session/identity.h"
 
@@ -44,6 +45,7 @@ PathStatus Path::status() const {
                     .state = state(),
                     .reason = reason_,
                     .since = since_,
+                    .carries = carries_,
                     .rtt = rtt_};
   if (rtt_) status.jitter = deviation_;
   if (concluded_ > 0) status.loss = static_cast<double>(std::popcount(history_)) / concluded_;
@@ -53,6 +55,7 @@ PathStatus Path::status() const {
 template <typename State>
 bool Path::Become(Instant now, State state, absl::string_view reason) {
   const bool changed = !std::holds_alternative<State>(state_);
+  if (changed && active()) last_active_ = now;
   if (changed || reason != reason_) since_ = now;
   if (changed) state_ = state;
   reason_ = reason;
@@ -74,24 +77,26 @@ bool Path::SetUsable(Instant now, bool usable, absl::string_view reason) {
   outstanding_.clear();
   timers_.StopAll();
   if (state() == PathState::kCandidate) return Become(now, Candidate{Duration(0)}, reason);
-  return Become(now, Lost{}, reason);
+  return Become(now, Lost{Duration(0)}, reason);
 }
 
 bool Path::Disconnect(Instant now, absl::string_view reason) {
   outstanding_.clear();
   timers_.Stop(Timer::kLoss);
-  return active() && Become(now, Lost{}, reason);
+  return active() && Become(now, Lost{Duration(0)}, reason);
 }
 
-bool Path::HandleAnswer(Instant now, const Timers& timers, const Challenge& challenge,
+bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
                         const Route& arrival) {
   const auto it =
       std::find_if(outstanding_.begin(), outstanding_.end(),
-                   [&](const Outstanding& probe) { return probe.challenge == challenge; });
+                   [&](const Outstanding& probe) { return probe.challenge == answer.challenge; });
   if (it == outstanding_.end()) return false;
   assert(usable_);  // the probes of a path that is not are forgotten
+  remote_port_ = answer.port;
   if (arrival == route_ && !it->measured) {
     it->measured = true;
+    unmeasured_ = 0;
     Measure(now - it->sent);
     ScheduleLoss(timers);
   }
@@ -103,6 +108,9 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Challenge& chal
     // It was probed at a candidate's slow pace until now.
     timers_.Hasten(Timer::kProbe, now + timers.probe_interval);
     Become(now, Active{}, "probe answered");
+  } else if (!in_use_ && unanswered() == 0) {
+    // Nothing is known to be wrong and nobody waits for anything: the next probe has time.
+    timers_.PutOff(Timer::kProbe, it->sent + timers.idle_probe_interval);
   }
   ScheduleLoss(timers);
   return changed;
@@ -111,12 +119,12 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Challenge& chal
 bool Path::HandleTimeout(Instant now) {
   if (timers_.At(Timer::kLoss) > now) return false;
   timers_.Stop(Timer::kLoss);
-  return Become(now, Lost{}, "no answer");
+  return Become(now, Lost{Duration(0)}, "no answer");
 }
 
 // After each change of the state, the round trip or the outstanding probes.
 void Path::ScheduleLoss(const Timers& timers) {
-  const bool losing = active() && unanswered() >= kLostAfterProbes;
+  const bool losing = active() && unanswered() >= LostAfter();
   timers_.Set(Timer::kLoss, losing ? first_unanswered() + PatienceFor(timers) : kNever);
 }
 
@@ -140,28 +148,75 @@ Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity)
   if (auto* candidate = std::get_if<Candidate>(&state_)) {
     interval = std::max(candidate->interval, timers.probe_interval);
     candidate->interval = std::min(interval * 2, timers.candidate_interval_max);
+  } else if (auto* lost = std::get_if<Lost>(&state_)) {
+    interval = std::max(lost->interval, timers.probe_interval);
+    lost->interval =
+        std::min(interval * 2, in_use_ ? timers.lost_interval_max : timers.candidate_interval_max);
+  } else if (!in_use_ && rtt_) {
+    // The answer puts the next probe off (HandleAnswer). Where none comes, the path is looked at closely.
+    interval = std::max(interval, *rtt_ + 4 * deviation_ + timers.probe_interval / 4);
   }
+  ++unmeasured_;
   last_probe_ = now;
   timers_.Set(Timer::kProbe, now + identity.Jitter(interval));
   ScheduleLoss(timers);
   return probe.challenge;
 }
 
+void Path::SetInUse(Instant now, const Timers& timers, bool in_use) {
+  if (in_use == in_use_) return;
+  in_use_ = in_use;
+  if (!in_use || !usable_) return;
+  if (auto* lost = std::get_if<Lost>(&state_)) {
+    lost->interval = Duration(0);
+    timers_.Hasten(Timer::kProbe, now);
+  } else if (active() && last_probe_) {
+    timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + timers.probe_interval));
+  }
+}
+
+void Path::NoteArrival(const Timers& timers) {
+  for (Outstanding& probe : outstanding_) probe.covered = true;
+  blocked_for_ = Duration(0);
+  ScheduleLoss(timers);
+}
+
+void Path::Block(Instant now, const Timers& timers) {
+  blocked_for_ = std::clamp(2 * blocked_for_, timers.blocked_min, timers.blocked_max);
+  blocked_until_ = now + blocked_for_;
+}
+
+Duration Path::report_lag() const {
+  // A path that was never measured may be as slow as any.
+  return rtt_ ? 2 * *rtt_ + 4 * deviation_ : Duration(std::chrono::seconds(10));
+}
+
 void Path::Wake(Instant now) {
   if (auto* candidate = std::get_if<Candidate>(&state_)) candidate->interval = Duration(0);
+  if (auto* lost = std::get_if<Lost>(&state_)) lost->interval = Duration(0);
   if (!usable_) return;
   timers_.Hasten(Timer::kProbe, last_probe_ ? std::max(now, *last_probe_ + kWakeInterval) : now);
 }
 
 size_t Path::unanswered() const {
-  const auto last = std::find_if(outstanding_.rbegin(), outstanding_.rend(),
-                                 [](const Outstanding& probe) { return probe.answered; });
+  const auto last =
+      std::find_if(outstanding_.rbegin(), outstanding_.rend(),
+                   [](const Outstanding& probe) { return probe.answered || probe.covered; });
   return static_cast<size_t>(last - outstanding_.rbegin());
 }
 
 Instant Path::first_unanswered() const {
   const size_t count = unanswered();
   return count > 0 ? outstanding_[outstanding_.size() - count].sent : kNever;
+}
+
+// So many unanswered probes in a row that a path with the loss of the last 64 would show them once in a thousand times.
+size_t Path::LostAfter() const {
+  if (concluded_ < 8) return kLostAfterProbes;
+  const double loss = static_cast<double>(std::popcount(history_)) / concluded_;
+  if (loss <= 0.25) return kLostAfterProbes;  // 0.25^5 is a thousandth
+  if (loss >= 0.75) return kLostAfterProbesMax;
+  return static_cast<size_t>(std::ceil(std::log(0.001) / std::log(loss)));
 }
 
 // RFC 6298, section 2, without the granularity term.
@@ -177,6 +232,8 @@ void Path::Measure(Duration sample) {
 }
 
 void Path::Conclude(bool answered) {
+  // What a lost path loses says nothing of what it loses when it works.
+  if (!active() && !answered) return;
   history_ = history_ << 1 | (answered ? 0 : 1);
   concluded_ = std::min(concluded_ + 1, kHistory);
 }

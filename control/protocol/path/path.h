@@ -7,7 +7,10 @@
 //                                                             answer
 //
 // An answer may come back over any path: it proves the probed direction. Only one that comes back over the path itself
-// gives a round trip time.
+// gives a round trip time. While payloads flow, the peer's reports of what arrived count like answers, so that a path
+// that carries them is not lost for want of probes.
+//
+// Which of the active paths carry payloads is PathSet's choice.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_PATH_H_
 #define WARP_CONTROL_PROTOCOL_PATH_PATH_H_
 
@@ -30,7 +33,7 @@ using wire::PathId;
 
 enum class PathState : uint8_t {
   kCandidate,  // never answered
-  kActive,     // a probe was answered: carries payloads
+  kActive,     // a probe was answered: may carry payloads
   kLost,       // was active once
 };
 absl::string_view PathStateName(PathState state);  // "candidate", "active", "lost"
@@ -42,6 +45,7 @@ struct PathStatus {
   PathState state = PathState::kCandidate;
   absl::string_view reason;  // of the last change; a constant: "probe answered", "port down", ...
   Instant since;             // the time of the last change
+  bool carries = false;      // gets a copy of every payload
   std::optional<Duration> rtt;     // smoothed (RFC 6298); only ever from answers on the same path
   std::optional<Duration> jitter;  // its mean deviation
   double loss = 0;                 // share of the last 64 probes that was not answered
@@ -59,15 +63,42 @@ class Path {
   bool usable() const { return usable_; }
   PathStatus status() const;
 
+  // The peer's own number of the port that the endpoint leads to. nullopt until a probe or an answer has told.
+  std::optional<uint16_t> remote_port() const { return remote_port_; }
+  void SetRemotePort(uint16_t port) { remote_port_ = port; }
+  std::optional<Duration> rtt() const { return rtt_; }
+  // When it was active last; Instant{}: never.
+  Instant last_active() const { return active() ? kNever : last_active_; }
+  bool carries() const { return carries_; }
+  void SetCarries(bool carries) { carries_ = carries; }
+
+  // --- What the peer's reports say of it. ---
+
+  // Payloads arrive: as good as an answer to all probes up to now.
+  void NoteArrival(const Timers& timers);
+  // Payloads do not arrive, although probes may: it carries none for a while, which doubles each time.
+  void Block(Instant now, const Timers& timers);
+  bool blocked(Instant now) const { return now < blocked_until_; }
+  Instant blocked_until() const { return blocked_until_; }
+  // How long the peer's report may lag behind what was sent.
+  Duration report_lag() const;
+
+  // --- Counting, for reports: totals at the last look, by Peer alone. ---
+  struct Counted {
+    uint64_t received = 0;
+    uint64_t received_bytes = 0;
+    uint64_t control = 0;  // control messages that were opened since
+  };
+  Counted& counted() { return counted_; }
+
   // --- Each returns true when the state changed. ---
 
   // Whether the port can reach the endpoint; `reason` says why not. A path that becomes usable is probed at once.
   bool SetUsable(Instant now, bool usable, absl::string_view reason);
   // There is no session with the peer any more.
   bool Disconnect(Instant now, absl::string_view reason);
-  // An answer to the challenge, if it is one of this path's.
-  bool HandleAnswer(Instant now, const Timers& timers, const Challenge& challenge,
-                    const Route& arrival);
+  // An answer, if it is to a challenge of this path.
+  bool HandleAnswer(Instant now, const Timers& timers, const Answer& answer, const Route& arrival);
   // Probes that have gone unanswered for too long.
   bool HandleTimeout(Instant now);
 
@@ -75,8 +106,14 @@ class Path {
 
   Instant next_probe() const { return timers_.At(Timer::kProbe); }
   Instant next_timeout() const { return timers_.Next(); }
+  // Whether payloads flow: then probes are frequent.
+  void SetInUse(Instant now, const Timers& timers, bool in_use);
   // Gives the challenge of a probe that is being sent. The next one is due after the interval of the state.
   Challenge SendProbe(Instant now, const Timers& timers, Identity& identity);
+  // No answer came over this path lately, whatever came over others.
+  bool unheard() const { return !rtt_ || unmeasured_ > kUnheardAfter; }
+  // When an answer to a probe of now should have come.
+  Duration patience(const Timers& timers) const { return PatienceFor(timers); }
   // The budget did not allow a probe, which is therefore sent later.
   void PutOff(Instant until) { timers_.Set(Timer::kProbe, until); }
   // A probe is worth sending at once: the session is new, or the peer's own probe has come over this path.
@@ -93,13 +130,17 @@ class Path {
     Duration interval;  // until the next probe, then twice that. Zero: the shortest
   };
   struct Active {};
-  struct Lost {};
+  struct Lost {
+    Duration interval;  // as a candidate's
+  };
+  static constexpr uint32_t kUnheardAfter = 3;  // probes
 
   struct Outstanding {
     Challenge challenge;
     Instant sent;
     bool answered = false;
     bool measured = false;  // answered over the path itself
+    bool covered = false;   // not answered yet, but payloads have arrived since
   };
 
   template <typename State>
@@ -111,6 +152,7 @@ class Path {
   // Of the probes sent after the last one that was answered.
   size_t unanswered() const;
   Instant first_unanswered() const;
+  size_t LostAfter() const;
 
   PathId id_;
   Route route_;
@@ -124,8 +166,18 @@ class Path {
   std::deque<Outstanding> outstanding_;  // oldest first, at most kMaxOutstandingProbes
   std::optional<Duration> rtt_;
   Duration deviation_{0};
-  uint64_t history_ = 0;    // a bit for each concluded probe, the newest lowest. Set: not answered
+  uint64_t history_ =
+      0;  // a bit for each probe concluded while active, the newest lowest. Set: not answered
   uint32_t concluded_ = 0;  // at most 64
+
+  std::optional<uint16_t> remote_port_;
+  bool in_use_ = false;
+  bool carries_ = false;
+  uint32_t unmeasured_ = 0;  // probes since the last answer over this path
+  Instant last_active_{};
+  Instant blocked_until_ = Instant::min();
+  Duration blocked_for_{0};  // the last time
+  Counted counted_;
 };
 
 }  // namespace warp::protocol

@@ -1,8 +1,14 @@
 // The paths of one peer: every usable pair of a local port and a remote endpoint.
+//
+// An interface of the peer may have several addresses. Paths from one local port to one remote port are alternatives of
+// each other, and one of them carries payloads: the one that has carried them so far, as long as it is active and the
+// peer reports that they arrive, and else the one with the shortest round trip. So each pair of interfaces costs one
+// copy.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 #define WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,6 +36,19 @@ class PathSet {
 
   Path* Find(const Route& route);
   bool IsActive(const wire::Endpoint& endpoint) const;
+  bool Carries(const wire::Endpoint& endpoint) const;
+
+  // Chooses anew who carries payloads. True when that changed. Where no path is active, the one that was active last
+  // carries on: when everything looks lost, the reason may be that only probes are lost.
+  bool Elect(Instant now);
+  // Whether another path of the same pair of ports could carry instead.
+  bool HasAlternative(const Path& path, Instant now) const;
+  // When Elect should be called again although nothing happened; kNever: not.
+  Instant NextElection(Instant now) const;
+
+  // Up to `most` routes that are likely to get through: active ones, those that carry payloads before others and short
+  // round trips before long ones, from other local ports than `avoid` and each other as far as possible.
+  std::vector<Route> BestRoutes(size_t most, std::optional<PortId> avoid) const;
 
   std::vector<Route> ActiveRoutes() const;
   // The active paths' routes, then as many of the other usable ones as `allow` grants, beginning with another one each

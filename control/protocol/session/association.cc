@@ -131,8 +131,9 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session) {
   const SessionSet::Entry* entry = sessions_.Find(session);
   if (entry == nullptr) return false;
   last_authentic_ = now;
+  silent_at_ = kNever;
   if (entry->confirmed) {
-    timers_.PutOff(Timer::kSilence, now + options_.silence);
+    timers_.Stop(Timer::kSilence);
     if (initiator_.because_of_silence() && session == send_session().get()) {
       initiator_.Stop();  // it was not silent after all
       Reschedule();
@@ -145,6 +146,12 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session) {
   sessions_.Confirm(session);
   Reschedule();
   return true;
+}
+
+void Association::NoteAsked(Instant now, Duration patience) {
+  if (options_.silence == Duration::zero() || silent_at_ != kNever) return;
+  silent_at_ = now + std::max(options_.silence, patience);
+  ScheduleBeginning();
 }
 
 void Association::HandleClose(Instant now, const wire::Session* session) {
@@ -211,9 +218,7 @@ void Association::ScheduleBeginning() {
   const Duration age =
       current->session->initiator() ? options_.rekey_after : options_.rekey_after_responder;
   timers_.Set(Timer::kRekey, used_up ? earliest : std::max(earliest, current->made + age));
-  if (options_.silence != Duration::zero()) {
-    timers_.Set(Timer::kSilence, std::max(earliest, last_authentic_ + options_.silence));
-  }
+  if (silent_at_ != kNever) timers_.Set(Timer::kSilence, std::max(earliest, silent_at_));
 }
 
 void Association::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox) {

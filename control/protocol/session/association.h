@@ -71,6 +71,9 @@ class Association {
   // A packet of `session` was opened (any kind; the first copy). Cheap, because it is called for every payload. True
   // when this confirmed the session: send_session() may be another now. Unknown sessions are ignored.
   bool NoteAuthentic(Instant now, const wire::Session* session);
+  // Something was sent that the remote end answers, within `patience` or the silence time, whichever is longer. If
+  // nothing authentic comes by then, the remote end is silent.
+  void NoteAsked(Instant now, Duration patience);
 
   // The control message confirm: the responder answers it with its own.
   void HandleConfirm(const Arrival& arrival, const wire::Session* session, Outbox& outbox);
@@ -108,6 +111,8 @@ class Association {
   Instant established() const;  // when the send session was made
   bool initiating() const { return initiator_.active(); }
   Instant last_authentic() const { return last_authentic_; }
+  // When the remote end counts as silent unless something authentic comes; kNever: nothing was asked since.
+  Instant silent_at() const { return silent_at_; }
   // Grows when send_session() or receive_sessions() changed.
   uint64_t version() const { return sessions_.version(); }
 
@@ -118,7 +123,7 @@ class Association {
     kConfirm,  // a session of ours is not confirmed yet: say so again
     kConnect,  // begin a handshake: there is no session, or Connect was called
     kRekey,    // begin one: the session in use is old, or used up
-    kSilence,  // begin one: nothing authentic has come for too long
+    kSilence,  // begin one: nothing authentic has answered
     kCount
   };
 
@@ -139,6 +144,7 @@ class Association {
   bool connect_ = false;  // Connect was called, and nothing has begun yet
   Instant not_before_{};  // no beginning earlier: the remote end said close, or the table was full
   Instant last_authentic_{};
+  Instant silent_at_ = kNever;
   TokenBucket initiations_;  // of the remote end, which echoed the token
   wire::Token token_;        // random; another one whenever an initiation has used it
 };

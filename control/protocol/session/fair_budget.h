@@ -1,6 +1,6 @@
-// A budget that strangers share. While at least half of it is left, whoever comes takes from it. Below that, each network
-// of senders (an IPv4 /24, an IPv6 /56) gets its share alone, so that one that floods uses up its own share and not
-// everybody's.
+// A budget that strangers share. While at least half of it is left, whoever comes takes from it. Below that, each
+// network of senders (an IPv4 /24, an IPv6 /56) gets its share alone, so that one that floods uses up its own share and
+// not everybody's.
 //
 // Networks are put into a fixed number of buckets by a keyed hash: the memory is bounded, two networks rarely share a
 // bucket, and nobody can choose whose bucket to share.

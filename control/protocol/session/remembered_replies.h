@@ -1,8 +1,8 @@
 // Initiations of the last seconds, each with the reply it got: a copy gets the same reply and costs no Diffie-Hellman.
 // An initiation is named by its Noise part, so copies that differ in what stands around it are known as well.
 //
-// The number is bounded, and the oldest goes when another needs its room. Replies that led to a session and replies that
-// did not are kept apart by their owner: whoever causes many of the second kind must not displace the first.
+// The number is bounded, and the oldest goes when another needs its room. Replies that led to a session and replies
+// that did not are kept apart by their owner: whoever causes many of the second kind must not displace the first.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_REMEMBERED_REPLIES_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_REMEMBERED_REPLIES_H_
 

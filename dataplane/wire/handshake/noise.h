@@ -6,8 +6,8 @@
 //   -> e, es, s, ss, payload               initiation: ephemeral 32 | static 32 + tag 16 | payload + tag 16
 //   <- e, ee, se, psk, payload             response:   ephemeral 32 | payload + tag 16
 //
-// The initiator may be answered by a retry (handshake_message.h) instead of the response. It is sealed with a key of the
-// transcript after the initiation, which both ends can derive.
+// The initiator may be answered by a retry (handshake_message.h) instead of the response. It is sealed with a key of
+// the transcript after the initiation, which both ends can derive.
 //
 // Each object is one handshake. A message that fails leaves it as it was, so that the true message can still come. Keys
 // that contribute nothing (X25519 results of zero) fail. Control thread only: each call that is given a message costs

@@ -33,8 +33,8 @@ namespace warp::wire {
     "comes back is found within it.")                                                       \
   /* Paths. */                                                                              \
   X(probe_interval, 200, 10, 10'000,                                                        \
-    "Each path is probed once in this time. A link that is put back is in use again after " \
-    "about as long.")                                                                       \
+    "While payloads flow, each path is probed once in this time. A link that is put back "  \
+    "is in use again within a second.")                                                     \
   X(path_lost_after, 1'000, 20, 60'000,                                                     \
     "A path whose probes stay unanswered for this long carries no payloads until one is "   \
     "answered.")

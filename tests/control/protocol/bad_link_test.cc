@@ -1,5 +1,6 @@
-// A link in hostile hands, beside a whole one that is slow. Who holds the bad link sees one copy of each handshake message
-// and answers it before the true peer can. The whole link must carry the handshake as if the other were not there.
+// A link in hostile hands, beside a whole one that is slow. Who holds the bad link sees one copy of each handshake
+// message and answers it before the true peer can. The whole link must carry the handshake as if the other were not
+// there.
 #include <gtest/gtest.h>
 
 #include <algorithm>

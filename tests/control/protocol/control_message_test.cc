@@ -16,12 +16,15 @@ struct Row {
 
 // docs/wire-format.md shows the same bytes.
 const Row kTable[] = {
-    {"030102000807060504030201a0a1a2a3a4a5a6a7",
-     Probe{2, 0x0102030405060708, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
-    {"0301341201000000000000000000000000000000", Probe{0x1234, 1, {}}},
-    {"0302a0a1a2a3a4a5a6a7", Answer{{0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
+    {"03010200080706050403020100a0a1a2a3a4a5a6a7",
+     Probe{2, 0x0102030405060708, false, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
+    {"030134120100000000000000010000000000000000", Probe{0x1234, 1, true, {}}},
+    {"03020500a0a1a2a3a4a5a6a7", Answer{5, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
     {"0303", Confirm{}},
     {"0304", Close{}},
+    {"03050202000500e803000078563412030005000100000064000000",
+     Report{{{.from = 2, .to = 5, .packets = 1000, .bytes = 0x12345678},
+             {.from = 3, .to = 5, .packets = 1, .bytes = 100}}}},
 };
 
 TEST(ControlMessage, BytesAreThoseOfTheDocument) {
@@ -47,9 +50,27 @@ TEST(ControlMessage, EveryOtherSizeIsMalformed) {
   }
 }
 
+TEST(ControlMessage, ReportsHoldOneReceiptToSixtyFour) {
+  Report report{std::vector<Receipt>(kMaxReceipts)};
+  const std::vector<uint8_t> most = EncodeControlMessage(report);
+  EXPECT_EQ(std::get<ControlMessage>(DecodeControlMessage(most)), ControlMessage(report));
+  std::vector<uint8_t> more = most;
+  more.resize(most.size() + 12);
+  more[2] = kMaxReceipts + 1;
+  EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(more)), wire::Drop::kMalformed);
+  EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(wire::FromHex("030500"))),
+            wire::Drop::kMalformed);
+}
+
+TEST(ControlMessage, FlagsOfLaterVersionsAreIgnored) {
+  const auto decoded =
+      DecodeControlMessage(wire::FromHex("030134120100000000000000fe0000000000000000"));
+  EXPECT_EQ(std::get<ControlMessage>(decoded), ControlMessage(Probe{.port = 0x1234, .number = 1}));
+}
+
 TEST(ControlMessage, OtherMessagesAreUnknownKinds) {
   for (int byte = 0; byte < 256; ++byte) {
-    if (byte >= 1 && byte <= 4) continue;
+    if (byte >= 1 && byte <= 5) continue;
     const uint8_t bytes[] = {3, static_cast<uint8_t>(byte)};
     EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(bytes)), wire::Drop::kUnknownKind);
     EXPECT_EQ(IsMapMessage(bytes), byte >= 0x40);

@@ -166,6 +166,7 @@ TEST(Hostile, DuplicatesDoNotKeepAPeerAlive) {
   VirtualNet net({});
   net.Introduce(0, 1);
   net.Run(1s);
+  net.Talk(0, 1);
   net.Record(true);
   net.Run(1s);
   net.Cut(0, 0);
@@ -218,14 +219,17 @@ TEST(Hostile, AuthenticNonsenseIsDroppedByName) {
   EXPECT_EQ(net.Drops(1, Drop::kUnknownKind), 4u);
   say({3});
   say({3, 1});
-  say({3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
-  say({3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17});
+  say({3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+  say({3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18});
   say({3, 2, 1, 2, 3, 4, 5, 6, 7});
   say({3, 3, 0});
   say({3, 4, 0});
-  EXPECT_EQ(net.Drops(1, Drop::kMalformed), 7u);
+  say({3, 5, 0});
+  say({3, 5, 2, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0});
+  EXPECT_EQ(net.Drops(1, Drop::kMalformed), 9u);
   EXPECT_TRUE(Take(net, 1) == before);
-  say({3, 2, 1, 2, 3, 4, 5, 6, 7, 8});  // an answer to a probe that was never sent
+  say({3, 2, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8});           // an answer to nothing
+  say({3, 5, 1, 9, 9, 9, 9, 1, 0, 0, 0, 1, 0, 0, 0});  // a report of ports that nobody has
   EXPECT_TRUE(Take(net, 1) == before);
 }
 

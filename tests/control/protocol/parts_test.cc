@@ -167,6 +167,8 @@ Endpoint At(int last, uint16_t port = 13116) {
   return {IpAddress::V4({192, 0, 2, static_cast<uint8_t>(last)}), port};
 }
 
+EndpointBook::Use Unused(const Endpoint&) { return EndpointBook::Use::kIdle; }
+
 TEST(EndpointBook, SourcesDoNotDisturbEachOther) {
   EndpointBook book;
   const auto idle = [](const Endpoint&) { return false; };
@@ -179,8 +181,8 @@ TEST(EndpointBook, SourcesDoNotDisturbEachOther) {
   book.Replace(kStart, EndpointSource::kMap, 0, {}, idle);
   EXPECT_EQ(book.All().size(), 2u);
   EXPECT_EQ(book.Count(EndpointSource::kConfig), 2u);
-  EXPECT_FALSE(book.Learn(kStart, At(1), 0, idle)) << "known from others";
-  EXPECT_TRUE(book.Learn(kStart, At(9), 0, idle));
+  EXPECT_FALSE(book.Learn(kStart, At(1), 0, 0, Unused)) << "known from others";
+  EXPECT_TRUE(book.Learn(kStart, At(9), 0, 0, Unused));
 }
 
 TEST(EndpointBook, SixteenOfEachSourceAndTheActiveOnesStay) {
@@ -190,27 +192,47 @@ TEST(EndpointBook, SixteenOfEachSourceAndTheActiveOnesStay) {
   for (uint16_t i = 1; i <= 40; ++i) many.push_back(At(1, i));
   book.Replace(kStart, EndpointSource::kMap, 0, many, active);
   EXPECT_EQ(book.Count(EndpointSource::kMap), 16u);
-  for (uint16_t i = 1; i <= 40; ++i) book.Learn(kStart + 1s * i, At(2, i), 0, active);
-  EXPECT_EQ(book.Count(EndpointSource::kLearned), 16u);
-  std::set<uint16_t> learned;
-  for (const auto& known : book.All()) {
-    if (known.endpoint.address == At(2).address) learned.insert(known.endpoint.port);
-  }
-  EXPECT_EQ(learned,
-            (std::set<uint16_t>{1, 2, 3, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}));
   book.Replace(kStart, EndpointSource::kMap, 0, {}, active);
   EXPECT_EQ(book.Count(EndpointSource::kMap), 3u);
   EXPECT_TRUE(book.Expire(kStart + 400s, 300s, [](const Endpoint&) { return false; }));
   EXPECT_TRUE(book.All().empty());
 }
 
+// Each remote port has few, of which the newest and those that carry payloads stay.
+TEST(EndpointBook, LearnedEndpointsBelongToTheirRemotePort) {
+  EndpointBook book;
+  const auto use = [](const Endpoint& endpoint) {
+    return endpoint.port == 1   ? EndpointBook::Use::kCarries
+           : endpoint.port == 2 ? EndpointBook::Use::kActive
+                                : EndpointBook::Use::kIdle;
+  };
+  const auto learned = [&](int last) {
+    std::set<uint16_t> ports;
+    for (const auto& known : book.All()) {
+      if (known.endpoint.address == At(last).address) ports.insert(known.endpoint.port);
+    }
+    return ports;
+  };
+  for (uint16_t i = 1; i <= 40; ++i) book.Learn(kStart + 1s * i, At(2, i), 0, 7, use);
+  EXPECT_EQ(learned(2), (std::set<uint16_t>{1, 2, 39, 40}));
+  // The oldest of those that are idle goes: a newer probe from it would have made it the newest.
+  book.Learn(kStart + 50s, At(2, 39), 0, 7, use);
+  book.Learn(kStart + 51s, At(2, 41), 0, 7, use);
+  EXPECT_EQ(learned(2), (std::set<uint16_t>{1, 2, 39, 41}));
+  // Another port's take nothing from it, until all together are too many.
+  for (uint16_t port = 8; port < 40; ++port) {
+    for (uint16_t i = 1; i <= 4; ++i) book.Learn(kStart + 60s, At(port, i), 0, port, use);
+    EXPECT_LE(book.Count(EndpointSource::kLearned), 16u);
+    EXPECT_TRUE(learned(2).contains(1)) << "it carries payloads";
+  }
+}
+
 TEST(EndpointBook, LearnedLinkLocalBelongsToItsPort) {
   EndpointBook book;
-  const auto idle = [](const Endpoint&) { return false; };
   const Endpoint local{*IpAddress::Parse("fe80::1"), 13116};
-  EXPECT_TRUE(book.Learn(kStart, local, 3, idle));
-  EXPECT_TRUE(book.Learn(kStart, local, 4, idle));
-  EXPECT_FALSE(book.Learn(kStart, local, 4, idle));
+  EXPECT_TRUE(book.Learn(kStart, local, 3, 0, Unused));
+  EXPECT_TRUE(book.Learn(kStart, local, 4, 0, Unused));
+  EXPECT_FALSE(book.Learn(kStart, local, 4, 0, Unused));
   PathSet paths;
   PathId next = 0;
   const Ports ports = {{3, {true, {*IpAddress::Parse("fe80::2")}}},

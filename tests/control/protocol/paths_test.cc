@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "tests/control/protocol/virtual_net.h"
 
@@ -10,6 +12,11 @@ namespace {
 
 using wire::Drop;
 using wire::Endpoint;
+
+// Header 16, kind, message, port 2, number 8, flags, challenge 8, tag 16.
+constexpr size_t kSealedProbe = 53;
+// Header 16, kind, message, port 2, challenge 8, tag 16.
+constexpr size_t kSealedAnswer = 44;
 using wire::IpAddress;
 
 TEST(Paths, EveryPairIsActiveAndMeasured) {
@@ -20,6 +27,7 @@ TEST(Paths, EveryPairIsActiveAndMeasured) {
       net.DelayBoth(0, 1, 1, b, 100ms * (b + 1));
     }
     net.Introduce(0, 1);
+    net.Talk(0, 1);
     net.Run(10s);
     for (int b = 0; b < 3; ++b) {
       for (int a = 0; a < 2; ++a) {
@@ -41,6 +49,7 @@ TEST(Paths, NoisyPathHasJitterAndLoss) {
   net.Introduce(0, 1);
   net.Loss(0.2);
   net.Jitter(20ms);
+  net.Talk(0, 1);
   net.Run(60s);
   const PathStatus path = net.Path(0, 0, 1, 0);
   EXPECT_GT(*path.rtt, 12ms);
@@ -53,6 +62,7 @@ TEST(Paths, NoisyPathHasJitterAndLoss) {
 TEST(Paths, BlackHoleIsLostAndComesBackWithinASecond) {
   VirtualNet net({.ports = {2, 2}});
   net.Introduce(0, 1);
+  net.Talk(0, 1);
   net.Run(2s);
   for (int round = 0; round < 3; ++round) {
     net.Cut(0, 1);
@@ -67,6 +77,265 @@ TEST(Paths, BlackHoleIsLostAndComesBackWithinASecond) {
         net.RunUntil([&] { return net.ActivePaths(0, 1) == 4 && net.ActivePaths(1, 0) == 4; }, 1s));
     net.Run(5s);
   }
+}
+
+// Nobody waits for anything on an idle pair. What is lost meanwhile is found within a few seconds, and back within a
+// few more; the first payload makes haste.
+TEST(Paths, IdlePairNoticesWithinSeconds) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(10s);
+  net.Cut(0, 1);
+  ASSERT_TRUE(
+      net.RunUntil([&] { return net.ActivePaths(0, 1) == 2 && net.ActivePaths(1, 0) == 2; }, 4s));
+  EXPECT_TRUE(net.Connected(0, 1));
+  net.Run(60s);
+  EXPECT_TRUE(net.Connected(0, 1) && net.Connected(1, 0));
+  net.Restore(0, 1);
+  net.Talk(0, 1);
+  EXPECT_TRUE(
+      net.RunUntil([&] { return net.ActivePaths(0, 1) == 4 && net.ActivePaths(1, 0) == 4; }, 1s));
+}
+
+// IPv4 and UDP headers included, both directions of one link.
+TEST(Paths, IdlePairOfTwoLinksEachCostsLessThanAGigabyteAMonth) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(60s);
+  net.Record(true);
+  net.Run(600s);
+  uint64_t bytes = 0;
+  for (const Seen& seen : net.TakeSeen()) bytes += seen.datagram.size() + 28;
+  const uint64_t of_a_link = bytes / 2;  // each datagram crosses one link of each node
+  constexpr uint64_t kMonth = 30 * 24 * 3600;
+  EXPECT_LT(of_a_link * (kMonth / 600), uint64_t{1'000'000'000});
+  EXPECT_EQ(net.ActivePaths(0, 1), 4u);
+  EXPECT_TRUE(net.Connected(0, 1) && net.Connected(1, 0));
+}
+
+TEST(Paths, ProbesAndAnswersGrowWithThePathsAndNotWithTheirSquare) {
+  const auto datagrams = [](int ports) {
+    VirtualNet net({.ports = {ports, ports}});
+    net.Introduce(0, 1);
+    net.Talk(0, 1);
+    net.Run(10s);
+    net.Talk(0, 1, 0ms);
+    net.Talk(0, 1, 1000ms);  // in use, with few payloads among the probes
+    net.Record(true);
+    net.Run(10s);
+    size_t count = 0;
+    for (const Seen& seen : net.TakeSeen()) {
+      if (seen.datagram.size() == kSealedProbe || seen.datagram.size() == kSealedAnswer) ++count;
+    }
+    return count;
+  };
+  const size_t of_four = datagrams(2);
+  const size_t of_sixteen = datagrams(4);
+  EXPECT_LE(of_sixteen, of_four * 9 / 2);
+  EXPECT_LE(of_four,
+            4u * 2 * 2 * 55);  // paths, ends, probe and answer, five a second for ten seconds
+}
+
+// --- Who carries payloads. ---
+
+// Takes what the peer receives; each payload once.
+size_t Received(VirtualNet& net) {
+  std::set<std::string> texts;
+  for (const int n : {0, 1}) {
+    for (std::string& text : net.TakeReceived(n)) {
+      EXPECT_TRUE(texts.insert(text).second) << "twice: " << text;
+    }
+  }
+  return texts.size();
+}
+
+size_t Carrying(VirtualNet& net, int a, int b) {
+  const PeerStatus peer = net.Peer(a, b);
+  return static_cast<size_t>(std::count_if(peer.paths.begin(), peer.paths.end(),
+                                           [](const PathStatus& path) { return path.carries; }));
+}
+
+TEST(Carriers, OneCopyForEachPairOfInterfaces) {
+  VirtualNet net({.ports = {2, 2}});
+  std::vector<Endpoint> more;
+  for (const int port : {0, 1}) {
+    for (uint8_t i = 0; i < 3; ++i) {
+      more.push_back({IpAddress::V4({203, 0, static_cast<uint8_t>(port), i}), 1000});
+      net.Alias(1, port, more.back());
+    }
+  }
+  net.Introduce(0, 1);
+  net.node(0).SetPeerEndpoints(net.now(), 0, EndpointSource::kMap, more);
+  net.Run(1s);
+  net.Talk(0, 1);
+  net.Run(2s);
+  EXPECT_EQ(net.ActivePaths(0, 1), 2u * (2 + 6));
+  EXPECT_EQ(Carrying(net, 0, 1), 4u);
+  EXPECT_EQ(Carrying(net, 1, 0), 4u);
+}
+
+TEST(Carriers, AnotherAddressOfTheInterfaceTakesOverWhenOneFails) {
+  VirtualNet net({.ports = {1, 1}});
+  const Endpoint other{IpAddress::V4({203, 0, 113, 5}), 1000};
+  net.Alias(1, 0, other);
+  net.Introduce(0, 1);
+  const std::vector<Endpoint> more = {other};
+  net.node(0).SetPeerEndpoints(net.now(), 0, EndpointSource::kMap, more);
+  net.Run(2s);
+  net.Talk(0, 1);
+  net.Run(2s);
+  Endpoint carrier;
+  for (const PathStatus& path : net.Peer(0, 1).paths) {
+    if (path.carries) carrier = path.remote;
+  }
+  net.Filter([carrier](const Seen& seen) { return seen.to != carrier; });
+  net.Run(2s);
+  Received(net);
+  const size_t before = net.talked();
+  net.Run(2s);
+  EXPECT_EQ(Carrying(net, 0, 1), 1u);
+  EXPECT_GE(Received(net) + 2, net.talked() - before);
+}
+
+// Small datagrams pass, payloads do not: a link with a broken MTU, or somebody who passes on probes alone.
+TEST(Carriers, PathThatLosesAllPayloadsCarriesNone) {
+  VirtualNet net({.ports = {2, 1}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  const auto is_control = [](const Seen& seen) {
+    return seen.type() != 1 || seen.datagram.size() == kSealedProbe ||
+           seen.datagram.size() == kSealedAnswer;
+  };
+  net.Filter([&](const Seen& seen) {
+    return is_control(seen) || seen.from_port == 0 || seen.from_node == 1;
+  });
+  net.Talk(0, 1);
+  ASSERT_TRUE(net.RunUntil([&] { return Carrying(net, 0, 1) == 1; }, 5s));
+  EXPECT_TRUE(net.Path(0, 0, 1, 0).carries);
+  EXPECT_EQ(net.Path(0, 1, 1, 0).state, PathState::kActive) << "its probes are answered";
+  EXPECT_EQ(Carrying(net, 1, 0), 2u);
+  net.Run(60s);
+  net.Filter({});
+  EXPECT_TRUE(net.RunUntil([&] { return Carrying(net, 0, 1) == 2; }, 62s)) << "tried again";
+  net.Run(30s);
+  EXPECT_EQ(Carrying(net, 0, 1), 2u);
+}
+
+TEST(Carriers, PeerThatWasRestartedCountsAnew) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  net.Talk(0, 1);
+  net.Run(30s);
+  net.Restart(1);
+  net.Run(5s);
+  for (int i = 0; i < 100; ++i) {
+    net.Run(200ms);
+    EXPECT_EQ(Carrying(net, 0, 1), 4u);
+    EXPECT_EQ(Carrying(net, 1, 0), 4u);
+  }
+}
+
+// The peer's control thread stands still, or somebody drops all that is small. Payloads pass.
+TEST(Carriers, PayloadsGoOnWhenEverythingLooksLost) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(2s);
+  net.Talk(0, 1);
+  net.Run(2s);
+  net.Talk(0, 1, 0ms);
+  net.Run(100ms);
+  Received(net);
+  const size_t before = net.talked();
+  net.Talk(0, 1);
+  net.Filter([](const Seen& seen) {
+    return seen.type() == 1 && seen.datagram.size() != kSealedProbe &&
+           seen.datagram.size() != kSealedAnswer && seen.datagram.size() < 43;
+  });
+  net.Run(8s);
+  net.Filter({});
+  net.Talk(0, 1, 0ms);
+  net.Run(1s);
+  EXPECT_EQ(Received(net), net.talked() - before);
+}
+
+TEST(Carriers, RoundTripsOfFiveSecondsWork) {
+  VirtualNet net({.ports = {2, 2}});
+  for (const int a : {0, 1}) {
+    for (const int b : {0, 1}) net.DelayBoth(0, a, 1, b, 2500ms);
+  }
+  net.Introduce(0, 1);
+  net.Run(60s);
+  EXPECT_EQ(net.ActivePaths(0, 1), 4u);
+  net.Talk(0, 1);
+  net.Run(60s);
+  EXPECT_EQ(net.ActivePaths(0, 1), 4u);
+  EXPECT_EQ(Carrying(net, 0, 1), 4u);
+  net.Talk(0, 1, 0ms);
+  net.Run(6s);
+  EXPECT_EQ(Received(net), net.talked());
+}
+
+TEST(Carriers, LossOfHalfOnTwoLinksCostsWhatTwoCopiesMustLose) {
+  double worst = 0;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    VirtualNet net({.ports = {2, 1}, .seed = seed});
+    net.Introduce(0, 1);
+    net.Run(5s);
+    net.Talk(0, 1);
+    net.Loss(0.5);
+    net.Run(5s);
+    Received(net);
+    const size_t before = net.talked();
+    net.Run(60s);
+    net.Talk(0, 1, 0ms);
+    net.Run(1s);
+    const double sent = static_cast<double>(net.talked() - before);
+    worst = std::max(worst, 1 - static_cast<double>(Received(net)) / sent);
+  }
+  EXPECT_LT(worst, 0.25 + 0.02);
+}
+
+// Somebody near one link takes probes off it and puts them back with other sources, as many as he likes, and passes on
+// what is sent there, but no payloads.
+TEST(Carriers, RelayOfProbesNeitherMultipliesPayloadsNorKeepsThem) {
+  VirtualNet net({.ports = {1, 1}});
+  net.AddPeer(0, 1, /*endpoints=*/false);
+  net.AddPeer(1, 0);
+  net.Run(2s);
+  net.Talk(0, 1);
+  net.Record(true);
+  const auto relay = [](int i) {
+    return Endpoint{IpAddress::V4({198, 51, 100, static_cast<uint8_t>(i)}), 666};
+  };
+  const auto step = [&](int n) {
+    for (int i = 0; i < n; ++i) {
+      net.Run(1ms);
+      for (const Seen& seen : net.TakeSeen()) {
+        const bool small =
+            seen.datagram.size() == kSealedProbe || seen.datagram.size() == kSealedAnswer;
+        if (!small) continue;
+        if (seen.from_node == 1 && seen.datagram.size() == kSealedProbe) {
+          net.Inject(0, 0, relay(static_cast<int>(net.talked() % 16)), seen.datagram);
+        } else if (seen.from_node == 0 && seen.to.port == 666) {
+          net.Inject(1, 0, seen.to, seen.datagram);
+        }
+      }
+    }
+  };
+  step(20'000);
+  EXPECT_LE(net.Peer(0, 1).paths.size(), kMaxLearnedPerPort + 1);
+  EXPECT_EQ(Carrying(net, 0, 1), 1u);
+  EXPECT_EQ(Carrying(net, 1, 0), 1u);
+  EXPECT_GE(Received(net) + 4, net.talked());
+  // The peer moves away from that link.
+  net.Record(false);
+  net.Nat(1, 0, {IpAddress::V4({203, 0, 113, 77}), 4000});
+  net.Run(5s);
+  Received(net);
+  const size_t before = net.talked();
+  net.Run(2s);
+  EXPECT_GE(Received(net) + 2, net.talked() - before);
 }
 
 TEST(Paths, PortDownIsLostAtOnceAndUpIsBackAtOnce) {
@@ -174,23 +443,25 @@ TEST(Endpoints, LearnedFromProbesAndAfterANatRebind) {
   EXPECT_TRUE(net.HasPath(1, 0, after));
 }
 
-TEST(Endpoints, AtMostSixteenAreLearnedAndTheActiveOneStays) {
+TEST(Endpoints, FewOfAPortAreLearnedAndTheOneThatCarriesStays) {
   VirtualNet net({.ports = {1, 1}});
   net.AddPeer(0, 1);
   net.AddPeer(1, 0, /*endpoints=*/false);
+  net.Talk(0, 1);
   for (uint16_t i = 0; i < 40; ++i) {
     net.Nat(0, 0, {IpAddress::V4({203, 0, 113, 1}), static_cast<uint16_t>(40000 + i)});
     net.Run(3s);
-    EXPECT_LE(net.Peer(1, 0).paths.size(), 16u);
+    EXPECT_LE(net.Peer(1, 0).paths.size(), kMaxLearnedPerPort);
     EXPECT_EQ(net.ActivePaths(1, 0), 1u);
     EXPECT_TRUE(net.Connected(1, 0));
   }
-  EXPECT_EQ(net.Peer(1, 0).paths.size(), 16u);
+  EXPECT_EQ(net.Peer(1, 0).paths.size(), kMaxLearnedPerPort);
 }
 
 TEST(Endpoints, OnlyTheNewestProbeOfAPortTeaches) {
   VirtualNet net({.ports = {1, 1}});
   net.Introduce(0, 1);
+  net.Talk(0, 1);
   net.Run(2s);
   const Endpoint attacker{IpAddress::V4({198, 51, 100, 66}), 666};
   const auto held_back_probe = [&] {
@@ -201,8 +472,7 @@ TEST(Endpoints, OnlyTheNewestProbeOfAPortTeaches) {
     net.RestoreWay(0, 0, 1, 0);
     net.Record(false);
     for (const Seen& seen : net.TakeSeen()) {
-      // A sealed probe has 52 bytes: header 16, kind and message 2, port 2, number 8, challenge 8, tag 16.
-      if (seen.from_node == 0 && seen.datagram.size() == 52) return seen.datagram;
+      if (seen.from_node == 0 && seen.datagram.size() == kSealedProbe) return seen.datagram;
     }
     ADD_FAILURE() << "no probe";
     return std::vector<uint8_t>();

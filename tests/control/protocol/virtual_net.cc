@@ -38,10 +38,13 @@ void VirtualNet::Start(int n) {
                    .ciphers = options_.ciphers,
                    .seed = options_.seed * 1000 + Index(n) * 100 + ++host.starts,
                    .timers = options_.timers},
-      .window = 1024};
+      .window = 1024,
+      .traffic = [this, n](PathId path) { return nodes_[Index(n)].traffic[path]; }};
   host.node = std::make_unique<Node>(std::move(node_options));
   host.received.clear();
   host.drops.clear();
+  host.traffic.clear();
+  host.paths_version = 0;
   for (int port = 0; port < host.ports; ++port) {
     host.node->SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
   }
@@ -106,13 +109,14 @@ void VirtualNet::Carry(int n, const Transmit& transmit) {
   Host& host = nodes_[Index(n)];
   const int port = transmit.port;
   ++host.sent;
-  if (recording_)
-    seen_.push_back({now_, n, port, EndpointOf(n, port), transmit.to, transmit.datagram});
+  const Seen seen{now_, n, port, EndpointOf(n, port), transmit.to, transmit.datagram};
+  if (recording_) seen_.push_back(seen);
+  if (passes_ && !passes_(seen)) return;
   if (host.cut.contains(port) || host.down.contains(port)) return;
   for (size_t to = 0; to < nodes_.size(); ++to) {
     for (int to_port = 0; to_port < nodes_[to].ports; ++to_port) {
       const int to_node = static_cast<int>(to);
-      if (EndpointOf(to_node, to_port) != transmit.to) continue;
+      if (!IsAt(to_node, to_port, transmit.to)) continue;
       const Way& way = ways_[{n, port, to_node, to_port}];
       const int copies = Chance() < duplicate_ ? 2 : 1;
       for (int copy = 0; copy < copies; ++copy) {
@@ -123,6 +127,12 @@ void VirtualNet::Carry(int n, const Transmit& transmit) {
       }
     }
   }
+}
+
+bool VirtualNet::IsAt(int n, int port, const wire::Endpoint& endpoint) const {
+  if (EndpointOf(n, port) == endpoint) return true;
+  const auto& aliases = nodes_[Index(n)].aliases;
+  return std::find(aliases.begin(), aliases.end(), std::pair(port, endpoint)) != aliases.end();
 }
 
 void VirtualNet::Inject(int n, int port, const wire::Endpoint& from,
@@ -145,6 +155,18 @@ void VirtualNet::Deliver(Flight flight) {
   }
 }
 
+PathTraffic* VirtualNet::TrafficOf(Host& host, const Route& route) {
+  if (host.paths_version != host.node->version()) {
+    host.paths_version = host.node->version();
+    host.paths.clear();
+    for (const ForwardingPeer& peer : host.node->GetForwarding().peers) {
+      for (const PathStatus& path : peer.paths) host.paths[{path.port, path.remote}] = path.id;
+    }
+  }
+  const auto path = host.paths.find({route.port, route.remote});
+  return path != host.paths.end() ? &host.traffic[path->second] : nullptr;
+}
+
 // Does the work that lcores and control share in the product: opens a sealed datagram and hands its contents over.
 wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableBytes datagram) {
   const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
@@ -153,6 +175,11 @@ wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableByt
   const std::shared_ptr<wire::Session> session =
       association != nullptr ? association->FindSession(header->receiver_index) : nullptr;
   if (session == nullptr) return wire::Drop::kUnknownSession;
+  PathTraffic* const traffic = TrafficOf(host, arrival.route());
+  if (traffic != nullptr) {
+    ++traffic->received;
+    traffic->received_bytes += datagram.size();
+  }
   const auto opened = session->Open(host.node->identity().engine(), datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&opened)) return *drop;
   const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
@@ -171,7 +198,7 @@ wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableByt
 // --- Time. ---
 
 Instant VirtualNet::NextEvent() const {
-  Instant next = flights_.empty() ? kNever : flights_.top().arrives;
+  Instant next = std::min(talk_.next, flights_.empty() ? kNever : flights_.top().arrives);
   for (const Host& host : nodes_) {
     if (host.node != nullptr) next = std::min(next, host.node->NextTimeout());
   }
@@ -204,6 +231,12 @@ bool VirtualNet::RunUntil(const std::function<bool()>& condition, Duration most)
     for (Host& host : nodes_) {
       if (host.node != nullptr && host.node->NextTimeout() <= now_) host.node->HandleTimeout(now_);
     }
+    if (talk_.next <= now_) {
+      talk_.next = now_ + talk_.interval;
+      for (const auto& [from, to] : {std::pair(talk_.a, talk_.b), std::pair(talk_.b, talk_.a)}) {
+        if (nodes_[Index(from)].node != nullptr) Send(from, to, std::to_string(talked_++));
+      }
+    }
   }
   now_ = end;
   return condition();
@@ -233,11 +266,17 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
   if (!sealed) return false;
   bool sent = false;
   for (const PathStatus& path : peer.paths) {
-    if (path.state != PathState::kActive) continue;
+    if (!path.carries) continue;
     sent = true;
+    ++nodes_[Index(a)].traffic[path.id].sent;
     Carry(a, {path.port, path.remote, *sealed});
   }
+  if (sent) node(a).NoteSent(now_, peer.id);
   return sent;
+}
+
+void VirtualNet::Talk(int a, int b, Duration interval) {
+  talk_ = {a, b, interval, interval > Duration::zero() ? now_ : kNever};
 }
 
 // --- Looking. ---

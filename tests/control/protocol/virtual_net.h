@@ -102,8 +102,18 @@ class VirtualNet {
   bool RunUntil(const std::function<bool()>& condition, Duration most);
   Instant now() const { return now_; }
 
+  // Other addresses of a port, which the network knows as well as its own.
+  void Alias(int n, int port, const wire::Endpoint& outside) {
+    nodes_[Index(n)].aliases.emplace_back(port, outside);
+  }
+  // What the network does with each datagram: false loses it. Empty: it carries all.
+  void Filter(std::function<bool(const Seen&)> passes) { passes_ = std::move(passes); }
+
   // --- Payloads ---
-  // Sends over every active path, as the dataplane does. Returns false where there is no session or path.
+  // From now on both send each other a payload every `interval`; zero: no longer.
+  void Talk(int a, int b, Duration interval = 20ms);
+  size_t talked() const { return talked_; }  // payloads sent so, refused ones included
+  // Sends over every path that carries, as the dataplane does. Returns false where there is no session or path.
   bool Send(int a, int b, const std::string& text);
   // Returns what has reached the node since the last call, each payload once.
   std::vector<std::string> TakeReceived(int n) {
@@ -141,6 +151,7 @@ class VirtualNet {
     std::set<int> cut;
     std::set<int> down;
     std::map<int, wire::Endpoint> nat;
+    std::vector<std::pair<int, wire::Endpoint>> aliases;
     std::vector<std::pair<int, bool>> peers;  // the peer, and whether its endpoints are known
     uint64_t wall = 1'700'000'000'000'000'000;
     uint8_t psk = 0;
@@ -148,6 +159,10 @@ class VirtualNet {
     uint64_t sent = 0;
     std::vector<std::string> received;
     std::map<wire::Drop, uint64_t> drops;
+    // What its lcores count.
+    std::map<PathId, PathTraffic> traffic;
+    std::map<std::pair<PortId, wire::Endpoint>, PathId> paths;  // as of `paths_version`
+    uint64_t paths_version = 0;
   };
   struct Flight {
     Instant arrives;
@@ -168,7 +183,10 @@ class VirtualNet {
   void Pump(int n);
   void Carry(int n, const Transmit& transmit);
   void Deliver(Flight flight);
+  // Null where the endpoint is of no path.
+  PathTraffic* TrafficOf(Host& host, const Route& route);
   wire::Drop Open(Host& host, const Arrival& arrival, wire::MutableBytes datagram);
+  bool IsAt(int n, int port, const wire::Endpoint& endpoint) const;
   Instant NextEvent() const;
   double Chance() { return std::uniform_real_distribution<double>()(random_); }
 
@@ -179,6 +197,15 @@ class VirtualNet {
   std::map<std::tuple<int, int, int, int>, Way> ways_;
   std::priority_queue<Flight, std::vector<Flight>, std::greater<>> flights_;
   uint64_t orders_ = 0;
+  struct Conversation {
+    int a = 0;
+    int b = 0;
+    Duration interval{0};
+    Instant next = kNever;
+  };
+  Conversation talk_;
+  size_t talked_ = 0;
+  std::function<bool(const Seen&)> passes_;
   double loss_ = 0;
   double duplicate_ = 0;
   Duration jitter_{0};
@@ -186,8 +213,8 @@ class VirtualNet {
   std::vector<Seen> seen_;
 };
 
-// Initiations by a stranger who knows the node's public key and nothing else. Each costs a Diffie-Hellman until the node
-// is under load.
+// Initiations by a stranger who knows the node's public key and nothing else. Each costs a Diffie-Hellman until the
+// node is under load.
 void FloodWithInitiations(VirtualNet& net, int n, int count);
 
 }  // namespace warp::protocol

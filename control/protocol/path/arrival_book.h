@@ -1,0 +1,77 @@
+// What arrives over the paths of one peer, at both ends: the reports of what came here, and what the peer's reports say
+// of what was sent there. A path whose payloads do not arrive is blocked, and PathSet then lets another one carry.
+//
+// The dataplane counts, the book compares totals. It is asked only while payloads flow.
+#ifndef WARP_CONTROL_PROTOCOL_PATH_ARRIVAL_BOOK_H_
+#define WARP_CONTROL_PROTOCOL_PATH_ARRIVAL_BOOK_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/protocol/constants.h"
+#include "control/protocol/control_message.h"
+#include "control/protocol/path/path_set.h"
+
+namespace warp::protocol {
+
+// The dataplane counts the traffic of each path: payloads, and what is received of them twice as well.
+struct PathTraffic {
+  uint64_t sent = 0;      // payloads alone
+  uint64_t received = 0;  // control messages too
+  uint64_t received_bytes = 0;
+};
+// Called for the paths of peers with which payloads flow, a few times a second.
+using PathTrafficFunction = std::function<PathTraffic(PathId)>;
+
+class ArrivalBook {
+ public:
+  // `traffic` may be empty: then nothing is reported, and reports say nothing.
+  explicit ArrivalBook(PathTrafficFunction traffic) : traffic_(std::move(traffic)) {}
+
+  // Payloads begin to flow: what is judged begins now.
+  void Begin(Instant now);
+
+  // There is another session: the peer may have begun to count anew.
+  void BeginSession(Instant now);
+
+  // Every pair of ports over which payloads have come since the last call; nullopt where none have.
+  std::optional<Report> TakeReport(PathSet& paths);
+
+  // A report of the peer. Each path that carries is judged by at least kJudgedCopies of its copies, over a second and
+  // what its round trip may hold back.
+  void HandleReport(Instant now, const Timers& timers, const Report& report, PathSet& paths);
+
+  // Looks whether reports have stayed away although payloads leave: then nothing may arrive at all. Paths that have an
+  // alternative are blocked. True when some were.
+  bool HandleSilence(Instant now, const Timers& timers, PathSet& paths);
+
+ private:
+  // Two ports: the one that a payload leaves, and the one that it comes in on, as each end calls its own.
+  using PortPair = std::pair<uint16_t, uint16_t>;
+  // The totals when the judgement of a carrying path began.
+  struct Judgement {
+    PathId path = 0;
+    Instant begun;
+    uint64_t sent = 0;
+    uint32_t arrived = 0;
+  };
+
+  void NoteArrivals(const Timers& timers, const Report& report, PathSet& paths);
+  void Judge(Instant now, const Timers& timers, Path& path);
+  uint64_t SentByCarriers(const PathSet& paths) const;
+
+  const PathTrafficFunction traffic_;
+  // At most kMaxPaths of each.
+  absl::flat_hash_map<PortPair, Receipt> here_;    // from the peer
+  absl::flat_hash_map<PortPair, uint32_t> there_;  // packets, by the peer's reports
+  absl::flat_hash_map<PortPair, Judgement> judgements_;
+  Instant last_report_{};   // the peer's
+  uint64_t sent_then_ = 0;  // by all carrying paths
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_PATH_ARRIVAL_BOOK_H_
