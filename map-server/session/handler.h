@@ -11,10 +11,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "control/protocol/handshake/identity.h"
+#include "control/protocol/handshake/session_table.h"
 #include "control/protocol/opened_message.h"
-#include "control/protocol/session/identity.h"
 #include "control/protocol/session/responder.h"
-#include "control/protocol/session/session_table.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/counters.h"

@@ -10,8 +10,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/constants.h"
+#include "control/protocol/handshake/identity.h"
 #include "control/protocol/map/map_message.h"
-#include "control/protocol/session/identity.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace warp::protocol {

@@ -17,10 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "control/protocol/handshake/identity.h"
 #include "control/protocol/map/map_driver.h"
 #include "control/protocol/map/map_lookups.h"
 #include "control/protocol/map/map_message.h"
-#include "control/protocol/session/identity.h"
 
 namespace warp::protocol {
 

@@ -7,7 +7,7 @@
 #include <cassert>
 #include <cmath>
 
-#include "control/protocol/session/identity.h"
+#include "control/protocol/handshake/identity.h"
 
 namespace warp::protocol {
 namespace {

@@ -24,12 +24,12 @@
 #include <vector>
 
 #include "control/protocol/constants.h"
+#include "control/protocol/handshake/handshake.h"
+#include "control/protocol/handshake/identity.h"
+#include "control/protocol/handshake/initiator.h"
+#include "control/protocol/handshake/session_table.h"
 #include "control/protocol/session/association_options.h"
-#include "control/protocol/session/handshake.h"
-#include "control/protocol/session/identity.h"
-#include "control/protocol/session/initiator.h"
 #include "control/protocol/session/session_set.h"
-#include "control/protocol/session/session_table.h"
 #include "control/protocol/timer_table.h"
 #include "control/protocol/token_bucket.h"
 #include "control/protocol/transmit.h"

@@ -23,10 +23,10 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "control/protocol/handshake/cookie.h"
+#include "control/protocol/handshake/fair_budget.h"
+#include "control/protocol/handshake/remembered_replies.h"
 #include "control/protocol/session/association.h"
-#include "control/protocol/session/cookie.h"
-#include "control/protocol/session/fair_budget.h"
-#include "control/protocol/session/remembered_replies.h"
 
 namespace warp::protocol {
 

@@ -17,8 +17,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
-#include "control/protocol/session/identity.h"
-#include "control/protocol/session/session_table.h"
+#include "control/protocol/handshake/identity.h"
+#include "control/protocol/handshake/session_table.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/session/session.h"

@@ -3,11 +3,11 @@
 
 #include <set>
 
+#include "control/protocol/handshake/cookie.h"
+#include "control/protocol/handshake/identity.h"
+#include "control/protocol/handshake/session_table.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path_set.h"
-#include "control/protocol/session/cookie.h"
-#include "control/protocol/session/identity.h"
-#include "control/protocol/session/session_table.h"
 #include "control/protocol/timer_table.h"
 #include "control/protocol/token_bucket.h"
 #include "dataplane/wire/handshake/handshake_message.h"

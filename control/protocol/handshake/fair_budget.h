@@ -4,8 +4,8 @@
 //
 // Networks are put into a fixed number of buckets by a keyed hash: the memory is bounded, two networks rarely share a
 // bucket, and nobody can choose whose bucket to share.
-#ifndef WARP_CONTROL_PROTOCOL_SESSION_FAIR_BUDGET_H_
-#define WARP_CONTROL_PROTOCOL_SESSION_FAIR_BUDGET_H_
+#ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_FAIR_BUDGET_H_
+#define WARP_CONTROL_PROTOCOL_HANDSHAKE_FAIR_BUDGET_H_
 
 #include <sodium.h>
 
@@ -39,4 +39,4 @@ class FairBudget {
 
 }  // namespace warp::protocol
 
-#endif  // WARP_CONTROL_PROTOCOL_SESSION_FAIR_BUDGET_H_
+#endif  // WARP_CONTROL_PROTOCOL_HANDSHAKE_FAIR_BUDGET_H_

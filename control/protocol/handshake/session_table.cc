@@ -1,4 +1,4 @@
-#include "control/protocol/session/session_table.h"
+#include "control/protocol/handshake/session_table.h"
 
 #include <sodium.h>
 

@@ -1,4 +1,4 @@
-#include "control/protocol/session/initiator.h"
+#include "control/protocol/handshake/initiator.h"
 
 #include <algorithm>
 #include <cassert>

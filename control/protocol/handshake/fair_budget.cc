@@ -1,4 +1,4 @@
-#include "control/protocol/session/fair_budget.h"
+#include "control/protocol/handshake/fair_budget.h"
 
 #include <algorithm>
 #include <cstring>

@@ -3,8 +3,8 @@
 //
 // The number is bounded, and the oldest goes when another needs its room. Replies that led to a session and replies
 // that did not are kept apart by their owner: whoever causes many of the second kind must not displace the first.
-#ifndef WARP_CONTROL_PROTOCOL_SESSION_REMEMBERED_REPLIES_H_
-#define WARP_CONTROL_PROTOCOL_SESSION_REMEMBERED_REPLIES_H_
+#ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_REMEMBERED_REPLIES_H_
+#define WARP_CONTROL_PROTOCOL_HANDSHAKE_REMEMBERED_REPLIES_H_
 
 #include <cstdint>
 #include <deque>
@@ -12,7 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/constants.h"
-#include "control/protocol/session/handshake.h"
+#include "control/protocol/handshake/handshake.h"
 
 namespace warp::protocol {
 
@@ -48,4 +48,4 @@ class RememberedReplies {
 
 }  // namespace warp::protocol
 
-#endif  // WARP_CONTROL_PROTOCOL_SESSION_REMEMBERED_REPLIES_H_
+#endif  // WARP_CONTROL_PROTOCOL_HANDSHAKE_REMEMBERED_REPLIES_H_

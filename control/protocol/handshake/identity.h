@@ -1,7 +1,7 @@
 // Who this process is, and what all of its associations share: its key, its ciphers, its timers, and the source of
 // probe numbers and jitter. Receiver indices are SessionTable's.
-#ifndef WARP_CONTROL_PROTOCOL_SESSION_IDENTITY_H_
-#define WARP_CONTROL_PROTOCOL_SESSION_IDENTITY_H_
+#ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_IDENTITY_H_
+#define WARP_CONTROL_PROTOCOL_HANDSHAKE_IDENTITY_H_
 
 #include <cstdint>
 #include <functional>
@@ -58,4 +58,4 @@ class Identity {
 
 }  // namespace warp::protocol
 
-#endif  // WARP_CONTROL_PROTOCOL_SESSION_IDENTITY_H_
+#endif  // WARP_CONTROL_PROTOCOL_HANDSHAKE_IDENTITY_H_

@@ -3,8 +3,8 @@
 //
 // The table's size is a power of two, and with any larger power of two every index still has a slot of its own.
 // Therefore the table can grow, and a snapshot can use a size of its own.
-#ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_
-#define WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_
+#ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_SESSION_TABLE_H_
+#define WARP_CONTROL_PROTOCOL_HANDSHAKE_SESSION_TABLE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -48,4 +48,4 @@ class SessionTable {
 
 }  // namespace warp::protocol
 
-#endif  // WARP_CONTROL_PROTOCOL_SESSION_SESSION_TABLE_H_
+#endif  // WARP_CONTROL_PROTOCOL_HANDSHAKE_SESSION_TABLE_H_

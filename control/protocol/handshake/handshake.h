@@ -9,8 +9,8 @@
 //   InitiatorHandshake ── initiation, with the token ──► ReadInitiation, AnswerInitiation ─► session
 //         ReadResponse ◄── response ────────────────────
 //              └► session
-#ifndef WARP_CONTROL_PROTOCOL_SESSION_HANDSHAKE_H_
-#define WARP_CONTROL_PROTOCOL_SESSION_HANDSHAKE_H_
+#ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_HANDSHAKE_H_
+#define WARP_CONTROL_PROTOCOL_HANDSHAKE_HANDSHAKE_H_
 
 #include <array>
 #include <cstdint>
@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "control/protocol/session/cookie.h"
-#include "control/protocol/session/identity.h"
+#include "control/protocol/handshake/cookie.h"
+#include "control/protocol/handshake/identity.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
@@ -105,4 +105,4 @@ std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
 
 }  // namespace warp::protocol
 
-#endif  // WARP_CONTROL_PROTOCOL_SESSION_HANDSHAKE_H_
+#endif  // WARP_CONTROL_PROTOCOL_HANDSHAKE_HANDSHAKE_H_

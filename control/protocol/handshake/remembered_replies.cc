@@ -1,4 +1,4 @@
-#include "control/protocol/session/remembered_replies.h"
+#include "control/protocol/handshake/remembered_replies.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "control/protocol/session/cookie.h"
+#include "control/protocol/handshake/cookie.h"
 
 #include <sodium.h>
 

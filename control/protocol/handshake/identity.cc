@@ -1,4 +1,4 @@
-#include "control/protocol/session/identity.h"
+#include "control/protocol/handshake/identity.h"
 
 #include <algorithm>
 #include <utility>

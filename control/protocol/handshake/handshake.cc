@@ -1,4 +1,4 @@
-#include "control/protocol/session/handshake.h"
+#include "control/protocol/handshake/handshake.h"
 
 #include <sodium.h>
 

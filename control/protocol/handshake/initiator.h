@@ -13,8 +13,8 @@
 // answer away.
 //
 // Association decides when to begin and when to stop; the timers here are those of the handshake under way.
-#ifndef WARP_CONTROL_PROTOCOL_SESSION_INITIATOR_H_
-#define WARP_CONTROL_PROTOCOL_SESSION_INITIATOR_H_
+#ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_
+#define WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_
 
 #include <cstdint>
 #include <deque>
@@ -25,10 +25,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
-#include "control/protocol/session/cookie.h"
-#include "control/protocol/session/handshake.h"
-#include "control/protocol/session/identity.h"
-#include "control/protocol/session/session_table.h"
+#include "control/protocol/handshake/cookie.h"
+#include "control/protocol/handshake/handshake.h"
+#include "control/protocol/handshake/identity.h"
+#include "control/protocol/handshake/session_table.h"
 #include "control/protocol/timer_table.h"
 #include "control/protocol/token_bucket.h"
 #include "control/protocol/transmit.h"
@@ -124,4 +124,4 @@ class Initiator {
 
 }  // namespace warp::protocol
 
-#endif  // WARP_CONTROL_PROTOCOL_SESSION_INITIATOR_H_
+#endif  // WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_

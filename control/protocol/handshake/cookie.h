@@ -1,7 +1,7 @@
 // Cookies, at both ends. A responder that is under load, or doubts an initiation's age, asks the sender to show that it
 // receives at its source address. dataplane/wire/handshake/handshake_mac.h has the bytes.
-#ifndef WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_
-#define WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_
+#ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_COOKIE_H_
+#define WARP_CONTROL_PROTOCOL_HANDSHAKE_COOKIE_H_
 
 #include <cstdint>
 #include <vector>
@@ -58,4 +58,4 @@ class CookieMaker {
 
 }  // namespace warp::protocol
 
-#endif  // WARP_CONTROL_PROTOCOL_SESSION_COOKIE_H_
+#endif  // WARP_CONTROL_PROTOCOL_HANDSHAKE_COOKIE_H_
