@@ -27,8 +27,9 @@ struct Timers : wire::ConfiguredTimers {
   Duration handshake_cookie_wait = std::chrono::milliseconds(50);
   // Between the initiator's confirms, until it opens a packet.
   Duration confirm_interval = std::chrono::milliseconds(100);
-  // A session that nobody confirmed is forgotten after this time.
-  Duration confirm_lifetime = std::chrono::seconds(10);
+  // A session that nobody confirmed is forgotten after this time. A fast link may begin it that carries no confirm, so
+  // this is longer than one and a half of the longest round trips that are waited for.
+  Duration confirm_lifetime = std::chrono::seconds(20);
   // Of the secret that cookies are made with.
   Duration cookie_lifetime = std::chrono::seconds(120);
 
@@ -57,7 +58,7 @@ struct Timers : wire::ConfiguredTimers {
 inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
 
 // Sessions of one association that may live at once, of which the newest are kept: confirmed ones, and ones that were
-// answered but not yet confirmed. With rekeys every 120 s and keys that die after 180 s, two or three live in practice.
+// answered but not yet confirmed, of each side's handshakes. With rekeys every 120 s and keys that die after 180 s, two or three live in practice.
 inline constexpr size_t kMaxConfirmedSessions = 6;
 inline constexpr size_t kMaxUnconfirmedSessions = 4;
 
@@ -76,6 +77,10 @@ inline constexpr uint32_t kHandshakesPerSecond = 800;
 // Answers that cost no Diffie-Hellman: cookies and repeated responses.
 inline constexpr uint32_t kReplyBurst = 1000;
 inline constexpr uint32_t kRepliesPerSecond = 2000;
+// Retries to attempts of ours that are followed by another attempt: a burst, then this many a second. A peer that sends
+// them without end must not drive a node.
+inline constexpr uint32_t kRetryBurst = 4;
+inline constexpr uint32_t kRetriesPerSecond = 1;
 // Responses to our own initiations that come over one route. Each costs a Diffie-Hellman, even a forged one; since each
 // route has its own budget, a link that forges them does not use up another's. All that come from where nothing was
 // sent to share one.

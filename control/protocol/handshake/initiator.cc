@@ -26,7 +26,8 @@ Initiator::Initiator(Identity& identity, SessionTable& table, Association* owner
       params_(params),
       backoff_(identity.timers().handshake_retry),
       cookies_(identity.timers().cookie_lifetime),
-      other_responses_(ResponseBudget()) {}
+      other_responses_(ResponseBudget()),
+      retries_(kRetryBurst, kRetriesPerSecond) {}
 
 bool Initiator::Begin(Instant now, Reason reason) {
   assert(!active());
@@ -115,12 +116,15 @@ wire::Drop Initiator::HandleRetry(Instant now, uint32_t index, wire::Bytes datag
   if (attempt->retried) return wire::Drop::kHandshakeRepeated;
   const std::optional<wire::Token> token = attempt->handshake.ReadRetry(datagram);
   if (!token) return wire::Drop::kHandshakeFailed;
-  attempt->retried = true;
-  // The retries to attempts that overtook each other bring the same token.
-  if (*token != token_ && !Try(now, *token)) {
-    attempt->retried = false;  // the table is full: the next copy of the retry is another chance
-    return wire::Drop::kHandshakeBudget;
+  // The retries to attempts that overtook each other bring the same token. Where there is no budget or no index, the next
+  // copy of the retry is another chance.
+  if (*token != token_) {
+    if (!retries_.Take(now)) return wire::Drop::kHandshakeBudget;
+    if (!Try(now, *token)) return wire::Drop::kHandshakeBudget;
+    // Try may have moved or dropped the attempt.
+    attempt = UnderWay(index);
   }
+  if (attempt != nullptr) attempt->retried = true;
   return wire::Drop::kNone;
 }
 

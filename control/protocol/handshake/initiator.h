@@ -120,6 +120,7 @@ class Initiator {
   // so at most kMaxCookies.
   absl::flat_hash_map<Route, TokenBucket> responses_;
   TokenBucket other_responses_;  // from elsewhere
+  TokenBucket retries_;          // that are followed by another attempt
 };
 
 }  // namespace warp::protocol

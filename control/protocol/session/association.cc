@@ -48,6 +48,12 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   auto result = initiator_.HandleResponse(now, arrival, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
   auto& [session, round_trip] = std::get<Initiator::Finished>(result);
+  // Twice as long for each session of ours that waits already: the response may have come over a link that carries no
+  // confirm, and new sessions must not displace one that a slower link still confirms.
+  Duration patience = identity_.timers().handshake_retry_max;
+  for (const SessionSet::Entry& entry : sessions_.entries()) {
+    if (!entry.confirmed && entry.session->initiator()) patience *= 2;
+  }
   assert(session->initiator() && !initiating() && table_.Find(*index) == this);
   sessions_.Add({.session = std::move(session),
                  .made = now,
@@ -55,7 +61,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
                  .route = arrival.route(),
                  .next_confirm = now,
                  // The answer to our confirm takes as long as the response did.
-                 .give_up = now + round_trip + identity_.timers().handshake_retry_max});
+                 .give_up = now + round_trip + patience});
   Reschedule();
   return wire::Drop::kNone;
 }

@@ -92,9 +92,12 @@ const SessionSet::Entry* SessionSet::FindIndex(uint32_t local_index) const {
 }
 
 void SessionSet::Limit() {
-  for (const bool confirmed : {true, false}) {
-    const size_t limit = confirmed ? kMaxConfirmedSessions : kMaxUnconfirmedSessions;
-    const auto is_such = [confirmed](const Entry& entry) { return entry.confirmed == confirmed; };
+  // 0: confirmed. 1, 2: unconfirmed, of the remote end's handshakes and of ours, which must not displace each other.
+  for (const int kind : {0, 1, 2}) {
+    const size_t limit = kind == 0 ? kMaxConfirmedSessions : kMaxUnconfirmedSessions;
+    const auto is_such = [kind](const Entry& entry) {
+      return kind == (entry.confirmed ? 0 : entry.session->initiator() ? 2 : 1);
+    };
     auto excess = static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), is_such));
     excess -= std::min(excess, limit);
     if (excess == 0) continue;
