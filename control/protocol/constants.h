@@ -58,7 +58,8 @@ struct Timers : wire::ConfiguredTimers {
 inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
 
 // Sessions of one association that may live at once, of which the newest are kept: confirmed ones, and ones that were
-// answered but not yet confirmed, of each side's handshakes. With rekeys every 120 s and keys that die after 180 s, two or three live in practice.
+// answered but not yet confirmed, of each side's handshakes. With rekeys every 120 s and keys that die after 180 s, two
+// or three live in practice.
 inline constexpr size_t kMaxConfirmedSessions = 6;
 inline constexpr size_t kMaxUnconfirmedSessions = 4;
 

@@ -116,8 +116,8 @@ wire::Drop Initiator::HandleRetry(Instant now, uint32_t index, wire::Bytes datag
   if (attempt->retried) return wire::Drop::kHandshakeRepeated;
   const std::optional<wire::Token> token = attempt->handshake.ReadRetry(datagram);
   if (!token) return wire::Drop::kHandshakeFailed;
-  // The retries to attempts that overtook each other bring the same token. Where there is no budget or no index, the next
-  // copy of the retry is another chance.
+  // The retries to attempts that overtook each other bring the same token. Where there is no budget or no index,
+  // the next copy of the retry is another chance.
   if (*token != token_) {
     if (!retries_.Take(now)) return wire::Drop::kHandshakeBudget;
     if (!Try(now, *token)) return wire::Drop::kHandshakeBudget;

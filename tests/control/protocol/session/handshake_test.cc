@@ -199,7 +199,7 @@ TEST(Handshake, ResponderDoesNothingBeforeItOpensAPacket) {
   EXPECT_EQ(net.Peer(1, 0).session, session) << "still sends in the old one";
   EXPECT_EQ(net.node(1).GetForwarding().peers[0].receive.size(), before + 1)
       << "but would receive in the new one";
-  net.Run(11s);
+  net.Run(21s);
   EXPECT_EQ(net.Peer(1, 0).session, session);
   EXPECT_LE(net.node(1).GetForwarding().peers[0].receive.size(), before)
       << "which nobody confirmed";
