@@ -82,9 +82,7 @@ inline constexpr uint32_t kRepliesPerSecond = 2000;
 // them without end must not drive a node.
 inline constexpr uint32_t kRetryBurst = 4;
 inline constexpr uint32_t kRetriesPerSecond = 1;
-// Responses to our own initiations that come over one route. Each costs a Diffie-Hellman, even a forged one; since each
-// route has its own budget, a link that forges them does not use up another's. All that come from where nothing was
-// sent to share one.
+// Responses to our own initiations that the responder made. Reading one costs two Diffie-Hellmans.
 inline constexpr uint32_t kResponseBurst = 16;
 inline constexpr uint32_t kResponsesPerSecond = 20;
 

@@ -54,7 +54,7 @@ void Inbound::HandleOne(Instant now, lcore::OpenedPacket& packet) {
 void Inbound::NoteAuthentic(Instant now, const lcore::OpenedPacket& packet) {
   if (packet.session == noted_session_) return;
   noted_session_ = packet.session;
-  protocol_.NoteAuthentic(now, packet.session);
+  protocol_.NoteAuthentic(now, packet.session, packet.counter);
 }
 
 void Inbound::HandlePayload(Peer& peer, lcore::OpenedPacket& packet) {

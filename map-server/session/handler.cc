@@ -80,7 +80,7 @@ Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes d
   if (const auto* drop = std::get_if<Drop>(&opened)) return *drop;
   const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
 
-  client->NoteAuthentic(now, session.get());
+  client->NoteAuthentic(now, session.get(), counter);
   assert(client->send_session() != nullptr);
   client->route = arrival.route();
   clients_.Touch(client);

@@ -100,6 +100,8 @@ class MapNode {
       if (association == nullptr) return wire::Drop::kUnknownSession;
       return *type == wire::MessageType::kResponse
                  ? association->HandleResponse(now, arrival, datagram)
+             : *type == wire::MessageType::kRetry
+                 ? association->HandleRetry(now, datagram)
                  : association->HandleCookieReply(now, arrival, datagram);
     }
     const auto header = wire::ReadDataHeader(datagram);
@@ -111,7 +113,7 @@ class MapNode {
     const auto opened = session->Open(identity_.engine(), datagram);
     if (const auto* drop = std::get_if<wire::Drop>(&opened)) return *drop;
     const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
-    association->NoteAuthentic(now, session.get());
+    association->NoteAuthentic(now, session.get(), counter);
     const protocol::OpenedMessage message{arrival, session.get(), counter, plaintext};
     if (!protocol::IsMapMessage(plaintext))
       return protocol::HandleAssociationMessage(now, message, *association, outbox_);

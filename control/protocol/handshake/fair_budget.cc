@@ -20,9 +20,9 @@ FairBudget::FairBudget(uint32_t burst, uint32_t per_second)
 }
 
 bool FairBudget::Take(Instant now, const wire::IpAddress& from) {
-  const bool loaded = under_load(now);
-  const bool in_share = ShareOf(from).Take(now);
-  return (in_share || !loaded) && all_.Take(now);
+  // A share is charged only while it counts. Then mac2 has proved the source address, so that nobody can use up the
+  // share of another network beforehand.
+  return (!under_load(now) || ShareOf(from).Take(now)) && all_.Take(now);
 }
 
 TokenBucket& FairBudget::ShareOf(const wire::IpAddress& from) {

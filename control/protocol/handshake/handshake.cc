@@ -32,6 +32,8 @@ InitiatorHandshake::InitiatorHandshake(const Identity& identity, const Handshake
   const auto noise =
       noise_->WriteInitiation(wire::EncodeInitiationPayload({.token = token, .ciphers = offered_}));
   if (!noise.ok()) return;
+  retry_secret_ = noise_->retry_secret();
+  response_cookie_ = wire::ResponseCookie(retry_secret_);
   datagram_ = wire::EncodeInitiation({.sender_index = index_, .noise = *noise});
   wire::WriteMacs(mac1_key_, nullptr, datagram_);
   mac1_ = wire::DecodeCookieRequest(datagram_)->mac1;
@@ -56,7 +58,11 @@ bool InitiatorHandshake::ReadCookieReply(Instant now, const Route& route, wire::
 }
 
 std::optional<wire::Token> InitiatorHandshake::ReadRetry(wire::Bytes datagram) const {
-  return wire::OpenRetry(datagram, noise_->retry_secret());
+  return wire::OpenRetry(datagram, retry_secret_);
+}
+
+bool InitiatorHandshake::IsFromResponder(wire::Bytes datagram) const {
+  return wire::DecodeResponse(datagram) && wire::VerifyMac2(response_cookie_, datagram);
 }
 
 std::shared_ptr<wire::Session> InitiatorHandshake::ReadResponse(const HandshakeParams& params,
@@ -112,6 +118,7 @@ std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
   const std::optional<wire::Cipher> cipher =
       wire::ChooseCipher(initiation.ciphers, identity.ciphers());
   if (!cipher) return std::nullopt;
+  const wire::Cookie cookie = wire::ResponseCookie(initiation.noise->retry_secret());
   const auto noise = initiation.noise->WriteResponse(
       *params.psk, wire::EncodeResponsePayload({.sender_index = index, .cipher = *cipher}));
   const auto keys = initiation.noise->Split();
@@ -119,7 +126,7 @@ std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
   AnsweredInitiation answer;
   answer.response =
       wire::EncodeResponse({.receiver_index = initiation.remote_index, .noise = *noise});
-  wire::WriteMacs(wire::Mac1Key(initiation.remote), nullptr, answer.response);
+  wire::WriteMacs(wire::Mac1Key(initiation.remote), &cookie, answer.response);
   answer.session = MakeSession(*keys, {.local_index = index,
                                        .remote_index = initiation.remote_index,
                                        .cipher = *cipher,

@@ -61,6 +61,9 @@ class InitiatorHandshake {
   // of the remote key can make one that does.
   std::optional<wire::Token> ReadRetry(wire::Bytes datagram) const;
 
+  // Whether the holder of the remote key made the response, in answer to this initiation. Costs no Diffie-Hellman.
+  bool IsFromResponder(wire::Bytes datagram) const;
+
   // The session. Null where the response does not answer this initiation, or breaks the protocol. Nothing changes.
   std::shared_ptr<wire::Session> ReadResponse(const HandshakeParams& params,
                                               wire::Bytes datagram) const;
@@ -73,6 +76,8 @@ class InitiatorHandshake {
   wire::MacKey cookie_seal_key_;  // of its cookie replies
   std::vector<wire::Cipher> offered_;
   std::unique_ptr<wire::NoiseInitiator> noise_;
+  wire::RetrySecret retry_secret_;
+  wire::Cookie response_cookie_{};
   std::vector<uint8_t> datagram_;  // MACs not yet written
   wire::Mac mac1_{};
 };

@@ -14,8 +14,6 @@ constexpr Duration kHurryInterval = std::chrono::milliseconds(20);
 // A response that took longer waited for something else than the network.
 constexpr Duration kMaxRoundTrip = std::chrono::seconds(10);
 
-TokenBucket ResponseBudget() { return {kResponseBurst, kResponsesPerSecond}; }
-
 }  // namespace
 
 Initiator::Initiator(Identity& identity, SessionTable& table, Association* owner,
@@ -26,7 +24,7 @@ Initiator::Initiator(Identity& identity, SessionTable& table, Association* owner
       params_(params),
       backoff_(identity.timers().handshake_retry),
       cookies_(identity.timers().cookie_lifetime),
-      other_responses_(ResponseBudget()),
+      responses_(kResponseBurst, kResponsesPerSecond),
       retries_(kRetryBurst, kRetriesPerSecond) {}
 
 bool Initiator::Begin(Instant now, Reason reason) {
@@ -60,7 +58,7 @@ void Initiator::Stop() {
     table_.Release(attempt.handshake.index());
   }
   attempts_.clear();
-  responses_.clear();
+  asked_.clear();
   timers_.StopAll();
 }
 
@@ -70,15 +68,12 @@ void Initiator::Hurry(Instant now) {
 
 // --- What arrives. ---
 
-std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant now,
-                                                                        const Arrival& arrival,
-                                                                        uint32_t index,
+std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant now, uint32_t index,
                                                                         wire::Bytes datagram) {
   const Attempt* attempt = UnderWay(index);
   if (attempt == nullptr) return wire::Drop::kUnknownSession;
-  const auto budget = responses_.find(arrival.route());
-  TokenBucket& responses = budget != responses_.end() ? budget->second : other_responses_;
-  if (!responses.Take(now)) return wire::Drop::kHandshakeBudget;
+  if (!attempt->handshake.IsFromResponder(datagram)) return wire::Drop::kHandshakeFailed;
+  if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
   std::shared_ptr<wire::Session> session = attempt->handshake.ReadResponse(params_, datagram);
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
   const Duration round_trip = std::min(now - attempt->made, kMaxRoundTrip);
@@ -94,7 +89,7 @@ wire::Drop Initiator::HandleCookieReply(Instant now, const Arrival& arrival, uin
   const Attempt* attempt = UnderWay(index);
   if (attempt == nullptr) return wire::Drop::kUnknownSession;
   // Only routes that were asked have something to say. Others must not fill the jar.
-  if (!responses_.contains(arrival.route())) return wire::Drop::kBadCookie;
+  if (!asked_.contains(arrival.route())) return wire::Drop::kBadCookie;
   if (!attempt->handshake.ReadCookieReply(now, arrival.route(), datagram, cookies_)) {
     return wire::Drop::kHandshakeFailed;
   }
@@ -152,7 +147,7 @@ void Initiator::SendCopies(Instant now, RoutesFunction routes, Outbox& outbox) {
     std::vector<uint8_t> copy = newest.Copy(now, route, cookies_);
     if (copy.empty()) continue;
     outbox.Push(route, std::move(copy));
-    if (responses_.size() < kMaxCookies) responses_.try_emplace(route, ResponseBudget());
+    if (asked_.size() < kMaxCookies) asked_.insert(route);
   }
   last_send_ = now;
   timers_.Set(Timer::kRetry, now + identity_.Jitter(backoff_));

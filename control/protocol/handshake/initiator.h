@@ -22,7 +22,7 @@
 #include <variant>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
 #include "control/protocol/handshake/cookie.h"
@@ -67,8 +67,8 @@ class Initiator {
     Duration round_trip;  // at most: it includes the repetitions of the same initiation
   };
   // `index` is the one that the datagram names; mac1 of a response was verified. On a drop nothing has changed.
-  std::variant<Finished, wire::Drop> HandleResponse(Instant now, const Arrival& arrival,
-                                                    uint32_t index, wire::Bytes datagram);
+  std::variant<Finished, wire::Drop> HandleResponse(Instant now, uint32_t index,
+                                                    wire::Bytes datagram);
   wire::Drop HandleCookieReply(Instant now, const Arrival& arrival, uint32_t index,
                                wire::Bytes datagram);
   wire::Drop HandleRetry(Instant now, uint32_t index, wire::Bytes datagram);
@@ -116,11 +116,10 @@ class Initiator {
   TimerTable<Timer> timers_;
 
   CookieJar cookies_;
-  // Pays for reading the responses that come over one route. Only routes that initiations were sent to have an entry,
-  // so at most kMaxCookies.
-  absl::flat_hash_map<Route, TokenBucket> responses_;
-  TokenBucket other_responses_;  // from elsewhere
-  TokenBucket retries_;          // that are followed by another attempt
+  absl::flat_hash_set<Route>
+      asked_;              // that the handshake under way went out over; kMaxCookies at most
+  TokenBucket responses_;  // that the responder made; each costs a Diffie-Hellman to read
+  TokenBucket retries_;    // that are followed by another attempt
 };
 
 }  // namespace warp::protocol

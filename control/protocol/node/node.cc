@@ -144,7 +144,7 @@ void Node::HandleControl(Instant now, const OpenedMessage& opened) {
   if (association == nullptr) return Count(wire::Drop::kUnknownSession);
   const Owner owner = OwnerOf(association);
   if (owner.peer != nullptr) {
-    owner.peer->NoteAuthentic(now, opened.session);
+    owner.peer->NoteAuthentic(now, opened.session, opened.counter);
     Count(owner.peer->HandleControl(now, opened));
   } else {
     Count(HandleMapControl(now, *owner.map, opened));
@@ -153,19 +153,19 @@ void Node::HandleControl(Instant now, const OpenedMessage& opened) {
 }
 
 wire::Drop Node::HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened) {
-  map.association().NoteAuthentic(now, opened.session);
+  map.association().NoteAuthentic(now, opened.session, opened.counter);
   assert(map.association().send_session() != nullptr);
   return IsMapMessage(opened.plaintext)
              ? map.HandleControl(now, opened, context_.outbox)
              : HandleAssociationMessage(now, opened, map.association(), context_.outbox);
 }
 
-void Node::NoteAuthentic(Instant now, const wire::Session* session) {
+void Node::NoteAuthentic(Instant now, const wire::Session* session, uint64_t counter) {
   if (draining_) return;
   const Association* association = FindAssociation(session);
   if (association == nullptr) return;
   if (const Owner owner = OwnerOf(association); owner.peer != nullptr) {
-    owner.peer->NoteAuthentic(now, session);
+    owner.peer->NoteAuthentic(now, session, counter);
     owner.peer->NoteUse(now);
   }
 }

@@ -99,7 +99,7 @@ class Node {
   void HandleControl(Instant now, const OpenedMessage& opened);
   // A packet of any other kind was opened: the peer lives, payloads flow, and a session that it initiated is confirmed.
   // Cheap.
-  void NoteAuthentic(Instant now, const wire::Session* session);
+  void NoteAuthentic(Instant now, const wire::Session* session, uint64_t counter);
   // Payloads to the peer were sent. Cheap: once for each burst.
   void NoteSent(Instant now, PeerId peer);
 

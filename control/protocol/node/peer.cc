@@ -72,8 +72,8 @@ std::vector<Route> Peer::Routes(Instant now) {
 
 void Peer::AssociationChanged(Instant now) { Sync(now, "no session"); }
 
-void Peer::NoteAuthentic(Instant now, const wire::Session* session) {
-  const bool confirmed = association_.NoteAuthentic(now, session);
+void Peer::NoteAuthentic(Instant now, const wire::Session* session, uint64_t counter) {
+  const bool confirmed = association_.NoteAuthentic(now, session, counter);
   if (!confirmed && connected_) return;
   if (confirmed) {
     // The peer may have been restarted: every path has to answer anew, and soon.

@@ -73,7 +73,7 @@ class Peer {
   // The association has changed by a handshake message.
   void AssociationChanged(Instant now);
   // Any packet of the session was opened.
-  void NoteAuthentic(Instant now, const wire::Session* session);
+  void NoteAuthentic(Instant now, const wire::Session* session, uint64_t counter);
   // Payloads flow, in either direction. Cheap: called for every burst.
   void NoteUse(Instant now) {
     last_use_ = now;

@@ -45,7 +45,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   if (!index) return wire::Drop::kHandshakeFailed;
   if (FindSession(*index) != nullptr) return wire::Drop::kHandshakeRepeated;
   const uint64_t handshake = initiator_.number();
-  auto result = initiator_.HandleResponse(now, arrival, *index, datagram);
+  auto result = initiator_.HandleResponse(now, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
   auto& [session, round_trip] = std::get<Initiator::Finished>(result);
   // Twice as long for each session of ours that waits already: the response may have come over a link that carries no
@@ -133,9 +133,11 @@ void Association::HandleConfirm(const Arrival& arrival, const wire::Session* ses
 
 // --- Both. ---
 
-bool Association::NoteAuthentic(Instant now, const wire::Session* session) {
-  const SessionSet::Entry* entry = sessions_.Find(session);
+bool Association::NoteAuthentic(Instant now, const wire::Session* session, uint64_t counter) {
+  SessionSet::Entry* entry = sessions_.Find(session);
   if (entry == nullptr) return false;
+  if (entry->confirmed && counter < entry->next_counter) return false;
+  entry->next_counter = counter + 1;
   last_authentic_ = now;
   silent_at_ = kNever;
   if (entry->confirmed) {

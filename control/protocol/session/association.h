@@ -70,7 +70,8 @@ class Association {
 
   // A packet of `session` was opened (any kind; the first copy). Cheap, because it is called for every payload. True
   // when this confirmed the session: send_session() may be another now. Unknown sessions are ignored.
-  bool NoteAuthentic(Instant now, const wire::Session* session);
+  // One whose counter is below that of an earlier packet is no sign of life: somebody may have held it back.
+  bool NoteAuthentic(Instant now, const wire::Session* session, uint64_t counter);
   // Something was sent that the remote end answers, within `patience` or the silence time, whichever is longer. If
   // nothing authentic comes by then, the remote end is silent.
   void NoteAsked(Instant now, Duration patience);

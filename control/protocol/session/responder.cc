@@ -41,8 +41,8 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
   if (const auto* drop = std::get_if<wire::Drop>(&result)) {
     if (*drop == wire::Drop::kHandshakeStale) {
       std::vector<uint8_t> retry = MakeRetry(*initiation, association->token());
-      retries_.Remember(now, lifetime, hash, retry, 0);
-      Reply(now, arrival, std::move(retry), outbox);
+      outbox.Push(arrival.route(), retry);  // the Diffie-Hellman has paid for it
+      retries_.Remember(now, lifetime, hash, std::move(retry), 0);
     }
     return *drop;
   }

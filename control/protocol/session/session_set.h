@@ -32,6 +32,7 @@ class SessionSet {
     uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
+    uint64_t next_counter = 0;  // above the highest that was opened
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
     uint64_t crossed = 0;
     // Of a session that we began.

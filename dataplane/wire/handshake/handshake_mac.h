@@ -5,7 +5,7 @@
 //
 //   mac-key       = BLAKE2b-256("WARP/1 mac1" | receiver's public key)
 //   mac1          = BLAKE2b-128, keyed with mac-key, of the message before mac1
-//   mac2          = BLAKE2b-128, keyed with the cookie, of the message before mac2    ; 16 zero bytes without a cookie
+//   mac2          = BLAKE2b-128, keyed with the cookie, of the message before mac2    ; initiation: zeros without one
 //   cookie-key    = BLAKE2b-256("WARP/1 cookie" | public key of the cookie's sender)
 //   sealed-cookie = XChaCha20-Poly1305(cookie-key, nonce, cookie 16)                  ; additional data: mac1 of the
 //                                                                                     ; message that is answered

@@ -168,6 +168,12 @@ std::optional<Cookie> OpenCookieReply(Bytes datagram, const Mac& mac1, const Mac
   return OpenSmallReply(MessageType::kCookieReply, datagram, seal_key, mac1);
 }
 
+Cookie ResponseCookie(const RetrySecret& secret) {
+  constexpr absl::string_view kLabel = "WARP/1 response";
+  return ComputeMac(secret.key.bytes(),
+                    Bytes(reinterpret_cast<const uint8_t*>(kLabel.data()), kLabel.size()));
+}
+
 std::vector<uint8_t> EncodeRetry(uint32_t receiver_index, const Token& token,
                                  const RetrySecret& secret) {
   return SealSmallReply(MessageType::kRetry, receiver_index, token, secret.key.bytes(),

@@ -14,14 +14,14 @@
 //   prologue           = "WARP/1 " | "peer" / "map" | the initiation's first 8 bytes        ; its type and sender-index
 //   retry-key          = BLAKE2b-256, keyed with Noise's chaining key after the initiation, of "WARP/1 retry"
 //   sealed-token       = XChaCha20-Poly1305(retry-key, nonce, token 16)    ; additional data: Noise's hash after it
+//   response-cookie    = BLAKE2b-128, keyed with retry-key, of "WARP/1 response"    ; keys mac2 of a response
 //
 // `sender-index` is what the receiver writes as receiver-index from now on. That of the initiation is part of the
 // prologue and that of the response is encrypted, so that nobody can put another one in its place. `token` is that of
 // the responder's last retry, zeros without one: whoever echoes it made the initiation after the retry, so that a
 // recording never passes for a new one. `cipher-count` is 1 to 16; ciphers (wire::Cipher) are offered best first,
 // unknown ones are skipped, and the response names one of them. `padding` is zero when sent and ignored when received:
-// later versions may use it. The MACs and the sealed cookie stand in handshake_mac.h; no cookie answers a response, so
-// mac2 of a response is zero when sent and ignored when received.
+// later versions may use it. The MACs and the sealed cookie stand in handshake_mac.h.
 //
 // No reply is larger than what it answers: initiations are padded to at least kMinInitiationSize, and no response may
 // be larger than that.
@@ -78,6 +78,10 @@ std::optional<Cookie> OpenCookieReply(Bytes datagram, const Mac& mac1, const Mac
 
 // What a responder gives to one remote key, and wants to see in that key's next initiation.
 using Token = std::array<uint8_t, kTokenSize>;
+
+// The key of a response's mac2: only the two ends of the initiation can make it, so that a forged response costs a hash
+// and no Diffie-Hellman.
+Cookie ResponseCookie(const RetrySecret& secret);
 
 std::vector<uint8_t> EncodeRetry(uint32_t receiver_index, const Token& token,
                                  const RetrySecret& secret);

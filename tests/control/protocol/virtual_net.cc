@@ -188,7 +188,7 @@ wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableByt
     host.node->HandleControl(now_, {arrival, session.get(), counter, plaintext});
     return wire::Drop::kNone;
   }
-  host.node->NoteAuthentic(now_, session.get());
+  host.node->NoteAuthentic(now_, session.get(), counter);
   if (!kind) return wire::Drop::kUnknownKind;
   const wire::Bytes text = plaintext.subspan(wire::kInnerHeaderSize);
   host.received.emplace_back(text.begin(), text.end());

@@ -39,8 +39,9 @@ class BadLink {
       if (last_[n].empty()) continue;
       const wire::PublicKey us = net.key(n);
       const wire::PublicKey remote = net.key(1 - n);
+      // At either port, under its own address and under that of the whole link, which anybody can write.
       for (const int port : {0, 1}) {
-        const wire::Endpoint from = net.EndpointOf(1 - n, 1);
+        const wire::Endpoint from = net.EndpointOf(1 - n, port);
         net.Inject(n, port, from, ForgedCookie(last_[n], remote));
         net.Inject(n, port, from, ForgedRetry(last_[n], random_));
         net.Inject(n, port, from, ForgedResponse(last_[n], us, random_));
@@ -115,12 +116,14 @@ TEST(BadLink, ResponseWithACipherThatWasNotOfferedChangesNothing) {
   const auto respond = [&](wire::Cipher cipher) {
     wire::NoiseResponder responder(peer, wire::HandshakePrologue(Role::kPeer, 77));
     EXPECT_TRUE(responder.ReadInitiation(wire::DecodeInitiation(initiation)->noise).ok());
+    const wire::Cookie cookie = wire::ResponseCookie(responder.retry_secret());
     const auto noise = responder.WriteResponse(
         psk, wire::EncodeResponsePayload({.sender_index = 5, .cipher = cipher}));
     auto response = wire::EncodeResponse({.receiver_index = 77, .noise = *noise});
-    wire::WriteMacs(wire::Mac1Key(identity.public_key()), nullptr, response);
+    wire::WriteMacs(wire::Mac1Key(identity.public_key()), &cookie, response);
     return response;
   };
+  EXPECT_TRUE(handshake.IsFromResponder(respond(wire::Cipher::kAes256Gcm)));
   EXPECT_EQ(handshake.ReadResponse(params, respond(wire::Cipher::kAes256Gcm)), nullptr);
   const auto session = handshake.ReadResponse(params, respond(chacha));
   ASSERT_NE(session, nullptr);

@@ -98,5 +98,38 @@ TEST(Relay, RestartedNodeComesBackOverTheWholeLink) {
   }
 }
 
+// Datagrams that the attacker held back are new to us, however old they are. They are no sign that the peer lives.
+TEST(Relay, HeldDatagramsDoNotHideARestart) {
+  Relay relay(20ms, {});
+  VirtualNet& net = relay.net;
+  net.AddPeer(1, 0, /*endpoints=*/false);
+  net.AddPeer(0, 1);
+  ASSERT_LT(relay.Connect(), 1000);
+  // Node 1 knows the address of link 1, so that it probes it.
+  net.RestoreWay(0, 1, 1, 1);
+  net.Talk(0, 1);
+  net.Run(2s);
+  net.CutWay(0, 1, 1, 1);
+  net.TakeSeen();
+  net.Run(60s);
+  net.Talk(0, 1, 0ms);
+  std::vector<Seen> held;
+  for (Seen& seen : net.TakeSeen()) {
+    if (seen.from_node == 1 && seen.from_port == 1 && seen.datagram.size() == 53)  // probes
+      held.push_back(std::move(seen));
+  }
+  ASSERT_GT(held.size(), 20u);
+  net.Restart(1);
+  int waited = 0;
+  for (; !net.Peer(1, 0).session && waited < 30'000; ++waited) {
+    if (waited % 500 == 0 && !held.empty()) {
+      net.Inject(0, 1, held.back().from, held.back().datagram);
+      held.pop_back();
+    }
+    net.Run(1ms);
+  }
+  EXPECT_LE(waited, 4000);
+}
+
 }  // namespace
 }  // namespace warp::protocol

@@ -262,11 +262,12 @@ TEST(HandshakeMessage, WholeHandshakeAgreesWithTheDocument) {
        .noise = *responder.WriteResponse(
            PresharedKey(), EncodeResponsePayload({.sender_index = 0x55667788,
                                                   .cipher = Cipher::kChaCha20Poly1305}))});
-  WriteMacs(Mac1Key(alice.public_key()), nullptr, response);
+  const Cookie cookie = ResponseCookie(secret);
+  WriteMacs(Mac1Key(alice.public_key()), &cookie, response);
   EXPECT_EQ(ToHex(response),
             "0300000044332211675dd574ed7789310b3d2e7681f3790b466c773b1521fecf36577958371ea52f"
             "df73ef26ccccd920ff8895daeb4e23acf25a9527381179d993d3953800cc93139edb51b0655800a2"
-            "d67d80ce9ce1766c00000000000000000000000000000000");
+            "d67d80ce9ce1766cef81dc59f4b53cc4b4914ff4e06b80d8");
   const auto heard = initiator.ReadResponse(PresharedKey(), DecodeResponse(response)->noise);
   ASSERT_TRUE(heard.ok());
   EXPECT_EQ(ToHex(heard->keys.initiator_to_responder.bytes()),
