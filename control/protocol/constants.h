@@ -44,7 +44,7 @@ struct Timers : wire::ConfiguredTimers {
   // probe_interval up to this.
   Duration candidate_interval_max = std::chrono::seconds(5);
   // The same for a lost path while payloads flow.
-  Duration lost_interval_max = std::chrono::seconds(1);
+  Duration lost_interval_max = std::chrono::milliseconds(400);
   // A path on which payloads do not arrive carries none for this long, then for twice as long each time.
   Duration blocked_min = std::chrono::seconds(5);
   Duration blocked_max = std::chrono::seconds(60);

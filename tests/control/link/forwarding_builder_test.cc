@@ -63,6 +63,7 @@ class ForwardingTest : public testing::Test {
     path.port = port;
     path.remote = At(remote);
     path.state = state;
+    path.carries = state == PathState::kActive;
     return path;
   }
   const lcore::Snapshot& Build() {
