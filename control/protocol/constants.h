@@ -117,10 +117,19 @@ inline constexpr uint32_t kLostAfterProbes = 5;
 inline constexpr uint32_t kLostAfterProbesMax = 25;
 // Paths over which an answer returns besides the path of its probe, where its sender hears nothing over that.
 inline constexpr size_t kMaxAnswerPaths = 2;
-// Payload copies after which the peer's reports say whether they arrive, and the least share of them that has to: a
-// sixteenth.
+// Payload copies after which the peer's reports say whether they arrive. Less than the first share: they do not. Less
+// than the second: another address of the same interface may be better.
 inline constexpr uint64_t kJudgedCopies = 64;
-inline constexpr uint64_t kArrivingShare = 16;
+inline constexpr double kArrivingShare = 1.0 / 16;
+inline constexpr double kGoodShare = 7.0 / 8;
+// Copies that no report has followed, after which another address of the same interface is tried. Being wrong costs
+// nothing, so that few will do.
+inline constexpr uint64_t kUnreportedCopies = 2;
+// Where no path is active, those that were active so long before the last one carry on. They are not lost at once,
+// since a path is waited for as long as its round trip takes.
+inline constexpr Duration kCarryOn = std::chrono::seconds(15);
+// A path that was lost carries for so long still, until it is known whether the others are lost for the same reason.
+inline constexpr Duration kLostCarries = std::chrono::seconds(1);
 // A path that a peer's probe woke is probed at once, but not more often than this.
 inline constexpr Duration kWakeInterval = std::chrono::milliseconds(20);
 

@@ -128,8 +128,10 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
   } else if (const auto* answer = std::get_if<Answer>(&message)) {
     HandleAnswer(now, opened.arrival, *answer);
   } else if (const auto* report = std::get_if<Report>(&message)) {
-    arrivals_.HandleReport(now, context_.identity.timers(), *report, paths_);
-    Elect(now);
+    if (IsCurrent(opened.session)) {
+      arrivals_.HandleReport(now, context_.identity.timers(), *report, paths_);
+      Elect(now);
+    }
   } else {
     HandleAssociationMessage(now, opened, message, association_, context_.outbox);
     if (std::holds_alternative<Close>(message)) Sync(now, "peer closed");
@@ -145,7 +147,7 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   association_.Send(back, answer, context_.outbox);
   if (probe.unheard) {
     // The path may work in one direction only. Each copy is sealed separately, so that none is a duplicate.
-    for (const Route& other : paths_.BestRoutes(kMaxAnswerPaths + 1, back.port)) {
+    for (const Route& other : paths_.BestRoutes(now, kMaxAnswerPaths + 1, back.port)) {
       if (other != back) association_.Send(other, answer, context_.outbox);
     }
   }
@@ -161,14 +163,21 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   }
   Path* path = paths_.Find(back);
   if (path == nullptr) return;
-  path->SetRemotePort(probe.port);
+  path->NoteProbe(probe.port);
   // Both directions recover together.
   if (!path->active()) path->Wake(now);
+}
+
+// Not of a session before the one in use, perhaps one of the peer's life before: somebody may have held it back.
+bool Peer::IsCurrent(const wire::Session* session) const {
+  return association_.SessionOrder(session) >=
+         association_.SessionOrder(association_.send_session().get());
 }
 
 // RFC 9000, section 9.3: an old packet that somebody delivers late from elsewhere teaches nothing. The numbers grow
 // over all sessions of one run of the peer. In its next run they may begin lower, but then its sessions are new.
 bool Peer::IsNewestOfPort(Instant now, const wire::Session* session, const Probe& probe) {
+  if (!IsCurrent(session)) return false;
   if (!newest_probes_.contains(probe.port) && newest_probes_.size() >= kMaxRemotePorts) {
     // The port that was silent for longest has most likely been renumbered.
     const auto oldest = std::min_element(
@@ -190,7 +199,8 @@ void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answe
     changed |= path.HandleAnswer(now, context_.identity.timers(), answer, arrival.route());
     if (!was_active && path.active()) path.SetInUse(now, context_.identity.timers(), in_use_);
   }
-  if (changed) ++context_.version;
+  if (!changed) return;
+  ++context_.version;
   Elect(now);
 }
 
@@ -212,21 +222,21 @@ void Peer::BeginUse(Instant now) {
 
 void Peer::HandleUse(Instant now) {
   const Timers& timers = context_.identity.timers();
-  SendReport();
+  SendReports(now);
   if (arrivals_.HandleSilence(now, timers, paths_)) Elect(now);
   next_report_ = now + timers.report_interval;
-  if (now - last_use_ < timers.use_linger) return;
+  if (now - last_use_ < std::max(timers.use_linger, arrivals_.Patience(paths_))) return;
   in_use_ = false;
   next_report_ = kNever;
   for (Path& path : paths_.paths()) path.SetInUse(now, timers, false);
 }
 
-void Peer::SendReport() {
-  const std::optional<Report> report = arrivals_.TakeReport(paths_);
-  if (!report) return;
-  const std::vector<uint8_t> message = EncodeControlMessage(*report);
-  for (const Route& route : paths_.BestRoutes(kMaxAnswerPaths, std::nullopt)) {
-    association_.Send(route, message, context_.outbox);
+void Peer::SendReports(Instant now) {
+  for (const Report& report : arrivals_.TakeReports(paths_)) {
+    const std::vector<uint8_t> message = EncodeControlMessage(report);
+    for (const Route& route : paths_.BestRoutes(now, kMaxAnswerPaths, std::nullopt)) {
+      association_.Send(route, message, context_.outbox);
+    }
   }
 }
 
@@ -271,7 +281,12 @@ void Peer::ProbePaths(Instant now) {
   const Timers& timers = context_.identity.timers();
   const bool any_active = std::any_of(paths_.paths().begin(), paths_.paths().end(),
                                       [](const Path& path) { return path.active(); });
+  // Only what comes over the others tells whether it is the path or the peer that does not answer.
+  const bool any_waits =
+      std::any_of(paths_.paths().begin(), paths_.paths().end(),
+                  [now](const Path& path) { return path.next_probe() <= now && path.waits(); });
   for (Path& path : paths_.paths()) {
+    if (any_waits) path.Look(now, timers);
     if (path.next_probe() > now) continue;
     assert(path.usable());
     if (!path.active() && !context_.unanswered.Take(now)) {
@@ -279,13 +294,23 @@ void Peer::ProbePaths(Instant now) {
       continue;
     }
     // Probes to endpoints that may be false say nothing of the peer while others are answered.
-    if (path.active() || !any_active) association_.NoteAsked(now, path.patience(timers));
+    if (path.active() || !any_active) association_.NoteAsked(now, Patience(path));
     Probe probe{.port = path.route().port,
                 .number = context_.identity.NextTimestamp(),
                 .unheard = path.unheard()};
     probe.challenge = path.SendProbe(now, timers, context_.identity);
     association_.Send(path.route(), EncodeControlMessage(probe), context_.outbox);
   }
+}
+
+// While no payloads flow, what proves that the peer lives may come over the slowest path alone.
+Duration Peer::Patience(const Path& probed) const {
+  const Timers& timers = context_.identity.timers();
+  Duration patience = probed.patience(timers);
+  for (const Path& path : paths_.paths()) {
+    if (!in_use_ && path.active()) patience = std::max(patience, path.patience(timers));
+  }
+  return patience;
 }
 
 PeerStatus Peer::status() const {

@@ -101,16 +101,18 @@ class Peer {
   void Reconcile(Instant now);
   bool IsOwn(const wire::Endpoint& endpoint) const;
   void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);
+  bool IsCurrent(const wire::Session* session) const;
   bool IsNewestOfPort(Instant now, const wire::Session* session, const Probe& probe);
   void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
   void BeginUse(Instant now);
   void HandleUse(Instant now);
-  void SendReport();
+  void SendReports(Instant now);
   // Chooses who carries payloads, after any change of the paths.
   void Elect(Instant now);
   void Sync(Instant now, absl::string_view why_disconnected);
   void SetConnected(Instant now, bool connected, absl::string_view reason);
   void ProbePaths(Instant now);
+  Duration Patience(const Path& probed) const;
   std::vector<Route> Routes(Instant now);
 
   Context& context_;

@@ -11,20 +11,18 @@ constexpr Duration kReportsMissing = std::chrono::seconds(2);
 
 }  // namespace
 
-void ArrivalBook::Begin(Instant now) {
-  judgements_.clear();
-  last_report_ = now;
-  sent_then_ = 0;
-}
+void ArrivalBook::Begin(Instant now) { last_report_ = now; }
 
 void ArrivalBook::BeginSession(Instant now) {
   there_.clear();
+  judgements_.clear();
   Begin(now);
 }
 
-std::optional<Report> ArrivalBook::TakeReport(PathSet& paths) {
-  if (!traffic_) return std::nullopt;
-  Report report;
+std::vector<Report> ArrivalBook::TakeReports(PathSet& paths) {
+  std::vector<Report> reports;
+  if (!traffic_) return reports;
+  std::vector<PortPair> changed;
   for (Path& path : paths.paths()) {
     const PathTraffic total = traffic_(path.id());
     Path::Counted& counted = path.counted();
@@ -35,19 +33,29 @@ std::optional<Report> ArrivalBook::TakeReport(PathSet& paths) {
     counted.received_bytes = total.received_bytes;
     if (payloads == 0 || !path.remote_port()) continue;
     const PortPair pair{*path.remote_port(), path.route().port};
-    if (!here_.contains(pair) && here_.size() >= kMaxPaths) continue;
+    if (!here_.contains(pair)) MakeRoom(paths);
     Receipt& receipt = here_[pair];
     receipt.from = pair.first;
     receipt.to = pair.second;
     receipt.packets += static_cast<uint32_t>(payloads);
     receipt.bytes += static_cast<uint32_t>(bytes);
-    std::erase_if(report.receipts, [&](const Receipt& other) {
-      return other.from == receipt.from && other.to == receipt.to;
-    });
-    if (report.receipts.size() < kMaxReceipts) report.receipts.push_back(receipt);
+    if (std::find(changed.begin(), changed.end(), pair) == changed.end()) changed.push_back(pair);
   }
-  if (report.receipts.empty()) return std::nullopt;
-  return report;
+  for (const PortPair& pair : changed) {
+    if (reports.empty() || reports.back().receipts.size() >= kMaxReceipts) reports.emplace_back();
+    reports.back().receipts.push_back(here_[pair]);
+  }
+  return reports;
+}
+
+// Ports are renumbered, and a peer may name as many as it likes: pairs of no path are forgotten.
+void ArrivalBook::MakeRoom(const PathSet& paths) {
+  if (here_.size() < kMaxPaths) return;
+  absl::erase_if(here_, [&](const auto& entry) {
+    return std::none_of(paths.paths().begin(), paths.paths().end(), [&](const Path& path) {
+      return path.remote_port() == entry.first.first && path.route().port == entry.first.second;
+    });
+  });
 }
 
 void ArrivalBook::HandleReport(Instant now, const Timers& timers, const Report& report,
@@ -56,9 +64,9 @@ void ArrivalBook::HandleReport(Instant now, const Timers& timers, const Report& 
   NoteArrivals(timers, report, paths);
   for (Path& path : paths.paths()) {
     if (path.carries() && path.active() && path.remote_port()) Judge(now, timers, path);
+    path.counted().reported = traffic_(path.id()).sent;
   }
   last_report_ = now;
-  sent_then_ = SentByCarriers(paths);
 }
 
 void ArrivalBook::NoteArrivals(const Timers& timers, const Report& report, PathSet& paths) {
@@ -88,40 +96,49 @@ void ArrivalBook::Judge(Instant now, const Timers& timers, Path& path) {
     judgement = {path.id(), now, sent, arrived};
     return;
   }
-  const uint64_t copies = sent - judgement.sent;
-  if (copies < kJudgedCopies || now - judgement.begun < kJudgedFor + path.report_lag()) return;
+  // What was sent last may be under way, in a report or a payload.
+  const Duration lag = path.report_lag() + 2 * timers.report_interval;
+  if (judgement.ended == kNever) {
+    judgement.copies = sent - judgement.sent;
+    if (judgement.copies < kJudgedCopies || now - judgement.begun < std::max(kJudgedFor, 2 * lag))
+      return;
+    judgement.ended = now;
+  }
+  if (now - judgement.ended < lag) return;
   const uint32_t receipts = arrived - judgement.arrived;
-  if (receipts * kArrivingShare < copies) path.Block(now, timers);
+  path.SetDelivery(now, timers,
+                   static_cast<double>(receipts) / static_cast<double>(judgement.copies));
   judgement = {path.id(), now, sent, arrived};
 }
 
 bool ArrivalBook::HandleSilence(Instant now, const Timers& timers, PathSet& paths) {
   if (!traffic_) return false;
+  bool any_due = false;
+  bool any_left = false;
+  for (Path& path : paths.paths()) {
+    if (!path.carries()) continue;
+    const uint64_t sent = traffic_(path.id()).sent;
+    any_due |= sent > path.counted().reported;
+    if (sent - path.counted().reported < kUnreportedCopies ||
+        now - last_report_ < kReportsMissing + path.report_lag() ||
+        !paths.HasAlternative(path, now)) {
+      continue;
+    }
+    // A guess: where the alternative fails, it is better than one that is known to lose all.
+    path.SetDelivery(now, timers, kArrivingShare);
+    path.counted().reported = sent;
+    any_left = true;
+  }
+  if (!any_due) last_report_ = now;
+  return any_left;
+}
+
+Duration ArrivalBook::Patience(const PathSet& paths) const {
   Duration lag{0};
   for (const Path& path : paths.paths()) {
     if (path.carries()) lag = std::max(lag, path.report_lag());
   }
-  const uint64_t sent = SentByCarriers(paths);
-  // Other paths carry than then.
-  if (sent_then_ == 0 || sent < sent_then_) sent_then_ = sent;
-  if (sent - sent_then_ < kJudgedCopies || now - last_report_ < kReportsMissing + lag) return false;
-  last_report_ = now;
-  sent_then_ = sent;
-  bool blocked = false;
-  for (Path& path : paths.paths()) {
-    if (!path.carries() || !paths.HasAlternative(path, now)) continue;
-    path.Block(now, timers);
-    blocked = true;
-  }
-  return blocked;
-}
-
-uint64_t ArrivalBook::SentByCarriers(const PathSet& paths) const {
-  uint64_t sent = 0;
-  for (const Path& path : paths.paths()) {
-    if (path.carries()) sent += traffic_(path.id()).sent;
-  }
-  return sent;
+  return kReportsMissing + lag;
 }
 
 }  // namespace warp::protocol

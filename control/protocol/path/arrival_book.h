@@ -1,5 +1,5 @@
 // What arrives over the paths of one peer, at both ends: the reports of what came here, and what the peer's reports say
-// of what was sent there. A path whose payloads do not arrive is blocked, and PathSet then lets another one carry.
+// of what was sent there: the delivery of each path, by which PathSet chooses who carries.
 //
 // The dataplane counts, the book compares totals. It is asked only while payloads flow.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_ARRIVAL_BOOK_H_
@@ -7,8 +7,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/constants.h"
@@ -31,45 +31,49 @@ class ArrivalBook {
   // `traffic` may be empty: then nothing is reported, and reports say nothing.
   explicit ArrivalBook(PathTrafficFunction traffic) : traffic_(std::move(traffic)) {}
 
-  // Payloads begin to flow: what is judged begins now.
+  // Payloads begin to flow: reports are waited for from now on. What was sent and not reported before still counts.
   void Begin(Instant now);
 
   // There is another session: the peer may have begun to count anew.
   void BeginSession(Instant now);
 
-  // Every pair of ports over which payloads have come since the last call; nullopt where none have.
-  std::optional<Report> TakeReport(PathSet& paths);
+  // Every pair of ports over which payloads have come since the last call, in as many reports as that takes.
+  std::vector<Report> TakeReports(PathSet& paths);
 
-  // A report of the peer. Each path that carries is judged by at least kJudgedCopies of its copies, over a second and
-  // what its round trip may hold back.
+  // A report of the peer. Each path that carries is judged by at least kJudgedCopies of its copies, gathered over a
+  // second or more. What its round trip may hold back is waited for, because payloads may come in bursts.
   void HandleReport(Instant now, const Timers& timers, const Report& report, PathSet& paths);
 
   // Looks whether reports have stayed away although payloads leave: then nothing may arrive at all. Paths that have an
-  // alternative are blocked. True when some were.
+  // alternative leave it to that. True when some do.
   bool HandleSilence(Instant now, const Timers& timers, PathSet& paths);
+  // How long after the last payload HandleSilence may still find something.
+  Duration Patience(const PathSet& paths) const;
 
  private:
   // Two ports: the one that a payload leaves, and the one that it comes in on, as each end calls its own.
   using PortPair = std::pair<uint16_t, uint16_t>;
-  // The totals when the judgement of a carrying path began.
+  // The totals when the judgement of a carrying path began, and when its copies were enough.
   struct Judgement {
     PathId path = 0;
     Instant begun;
     uint64_t sent = 0;
     uint32_t arrived = 0;
+    Instant ended = kNever;
+    uint64_t copies = 0;
   };
 
+  void MakeRoom(const PathSet& paths);
   void NoteArrivals(const Timers& timers, const Report& report, PathSet& paths);
   void Judge(Instant now, const Timers& timers, Path& path);
-  uint64_t SentByCarriers(const PathSet& paths) const;
 
   const PathTrafficFunction traffic_;
   // At most kMaxPaths of each.
   absl::flat_hash_map<PortPair, Receipt> here_;    // from the peer
   absl::flat_hash_map<PortPair, uint32_t> there_;  // packets, by the peer's reports
   absl::flat_hash_map<PortPair, Judgement> judgements_;
-  Instant last_report_{};   // the peer's
-  uint64_t sent_then_ = 0;  // by all carrying paths
+  // The peer's last report, or the last time when none was due.
+  Instant last_report_{};
 };
 
 }  // namespace warp::protocol

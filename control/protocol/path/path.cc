@@ -93,18 +93,23 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
                    [&](const Outstanding& probe) { return probe.challenge == answer.challenge; });
   if (it == outstanding_.end()) return false;
   assert(usable_);  // the probes of a path that is not are forgotten
-  remote_port_ = answer.port;
+  // What comes over another path may be the answer to a probe that somebody took elsewhere.
+  bool changed = !active();
+  if (remote_port_ != answer.port && (arrival == route_ || unheard())) {
+    remote_port_ = answer.port;
+    carries_ = false;
+    changed = true;
+  }
   if (arrival == route_ && !it->measured) {
     it->measured = true;
     unmeasured_ = 0;
     Measure(now - it->sent);
     ScheduleLoss(timers);
   }
-  if (it->answered) return false;
+  if (it->answered) return changed;
   it->answered = true;
   Conclude(true);
-  const bool changed = !active();
-  if (changed) {
+  if (!active()) {
     // It was probed at a candidate's slow pace until now.
     timers_.Hasten(Timer::kProbe, now + timers.probe_interval);
     Become(now, Active{}, "probe answered");
@@ -134,6 +139,12 @@ Duration Path::PatienceFor(const Timers& timers) const {
               : timers.path_lost_after;
 }
 
+Duration Path::patience(const Timers& timers) const {
+  if (in_use_) return PatienceFor(timers);
+  return PatienceFor(timers) +
+         static_cast<int64_t>(LostAfter() - kLostAfterProbes) * timers.probe_interval;
+}
+
 Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity) {
   assert(usable_);
   Outstanding probe{.challenge = {}, .sent = now};
@@ -154,7 +165,9 @@ Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity)
         std::min(interval * 2, in_use_ ? timers.lost_interval_max : timers.candidate_interval_max);
   } else if (!in_use_ && rtt_) {
     // The answer puts the next probe off (HandleAnswer). Where none comes, the path is looked at closely.
-    interval = std::max(interval, *rtt_ + 4 * deviation_ + timers.probe_interval / 4);
+    interval =
+        std::max(interval, unanswered() == 1 ? *rtt_ + 4 * deviation_ + timers.probe_interval / 4
+                                             : *rtt_ / kLostAfterProbes);
   }
   ++unmeasured_;
   last_probe_ = now;
@@ -170,25 +183,35 @@ void Path::SetInUse(Instant now, const Timers& timers, bool in_use) {
   if (auto* lost = std::get_if<Lost>(&state_)) {
     lost->interval = Duration(0);
     timers_.Hasten(Timer::kProbe, now);
-  } else if (active() && last_probe_) {
-    timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + timers.probe_interval));
+  } else {
+    Look(now, timers);
   }
 }
 
 void Path::NoteArrival(const Timers& timers) {
   for (Outstanding& probe : outstanding_) probe.covered = true;
-  blocked_for_ = Duration(0);
   ScheduleLoss(timers);
 }
 
-void Path::Block(Instant now, const Timers& timers) {
-  blocked_for_ = std::clamp(2 * blocked_for_, timers.blocked_min, timers.blocked_max);
-  blocked_until_ = now + blocked_for_;
+void Path::SetDelivery(Instant now, const Timers& timers, double share) {
+  if (share >= kGoodShare) {
+    delivery_for_ = Duration(0);
+    delivery_until_ = now;
+    return;
+  }
+  delivery_ = share;
+  delivery_for_ = std::clamp(2 * delivery_for_, timers.blocked_min, timers.blocked_max);
+  delivery_until_ = now + delivery_for_;
 }
 
 Duration Path::report_lag() const {
   // A path that was never measured may be as slow as any.
   return rtt_ ? 2 * *rtt_ + 4 * deviation_ : Duration(std::chrono::seconds(10));
+}
+
+void Path::Look(Instant now, const Timers& timers) {
+  if (!active() || !last_probe_) return;
+  timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + timers.probe_interval));
 }
 
 void Path::Wake(Instant now) {

@@ -63,9 +63,13 @@ class Path {
   bool usable() const { return usable_; }
   PathStatus status() const;
 
-  // The peer's own number of the port that the endpoint leads to. nullopt until a probe or an answer has told.
+  // The peer's own number of the port that the endpoint leads to. nullopt until a probe or an answer has told. Anyone
+  // on a link can put a probe from there on the wire with another source, so that a probe tells only while no answer
+  // does.
   std::optional<uint16_t> remote_port() const { return remote_port_; }
-  void SetRemotePort(uint16_t port) { remote_port_ = port; }
+  void NoteProbe(uint16_t port) {
+    if (!active()) remote_port_ = port;
+  }
   std::optional<Duration> rtt() const { return rtt_; }
   // When it was active last; Instant{}: never.
   Instant last_active() const { return active() ? kNever : last_active_; }
@@ -76,10 +80,13 @@ class Path {
 
   // Payloads arrive: as good as an answer to all probes up to now.
   void NoteArrival(const Timers& timers);
-  // Payloads do not arrive, although probes may: it carries none for a while, which doubles each time.
-  void Block(Instant now, const Timers& timers);
-  bool blocked(Instant now) const { return now < blocked_until_; }
-  Instant blocked_until() const { return blocked_until_; }
+  // The share of its payloads that arrive. One that is not good counts for a while, which doubles each time; then the
+  // path is as good as any again.
+  void SetDelivery(Instant now, const Timers& timers, double share);
+  double delivery(Instant now) const { return now < delivery_until_ ? delivery_ : 1; }
+  Instant delivery_until() const { return delivery_until_; }
+  // Payloads do not arrive, although probes may.
+  bool blocked(Instant now) const { return delivery(now) < kArrivingShare; }
   // How long the peer's report may lag behind what was sent.
   Duration report_lag() const;
 
@@ -87,7 +94,8 @@ class Path {
   struct Counted {
     uint64_t received = 0;
     uint64_t received_bytes = 0;
-    uint64_t control = 0;  // control messages that were opened since
+    uint64_t control = 0;   // control messages that were opened since
+    uint64_t reported = 0;  // copies that had been sent when the peer's last report came
   };
   Counted& counted() { return counted_; }
 
@@ -97,7 +105,8 @@ class Path {
   bool SetUsable(Instant now, bool usable, absl::string_view reason);
   // There is no session with the peer any more.
   bool Disconnect(Instant now, absl::string_view reason);
-  // An answer, if it is to a challenge of this path.
+  // An answer, if it is to a challenge of this path. A path that turns out to lead to another port of the peer is new
+  // there, and therefore no longer the one that carries.
   bool HandleAnswer(Instant now, const Timers& timers, const Answer& answer, const Route& arrival);
   // Probes that have gone unanswered for too long.
   bool HandleTimeout(Instant now);
@@ -112,8 +121,13 @@ class Path {
   Challenge SendProbe(Instant now, const Timers& timers, Identity& identity);
   // No answer came over this path lately, whatever came over others.
   bool unheard() const { return !rtt_ || unmeasured_ > kUnheardAfter; }
-  // When an answer to a probe of now should have come.
-  Duration patience(const Timers& timers) const { return PatienceFor(timers); }
+  // When something should have come back after a probe of now. While no payloads flow, a path that loses probes all the
+  // time has more time for it, so that the peer does not look dead.
+  Duration patience(const Timers& timers) const;
+  // A probe was not answered, yet or at all.
+  bool waits() const { return active() && unanswered() > 0; }
+  // Another path of the peer waits: whether this one works is worth a probe soon.
+  void Look(Instant now, const Timers& timers);
   // The budget did not allow a probe, which is therefore sent later.
   void PutOff(Instant until) { timers_.Set(Timer::kProbe, until); }
   // A probe is worth sending at once: the session is new, or the peer's own probe has come over this path.
@@ -175,8 +189,9 @@ class Path {
   bool carries_ = false;
   uint32_t unmeasured_ = 0;  // probes since the last answer over this path
   Instant last_active_{};
-  Instant blocked_until_ = Instant::min();
-  Duration blocked_for_{0};  // the last time
+  double delivery_ = 1;
+  Instant delivery_until_ = Instant::min();
+  Duration delivery_for_{0};  // the last time
   Counted counted_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace warp::protocol {
 namespace {
@@ -84,10 +85,22 @@ bool AreAlternatives(const Path& a, const Path& b) {
   return a.remote_port().has_value() && a.remote_port() == b.remote_port();
 }
 
+// What arrives over a path, in eighths, so that a change of little weight changes nothing. All good ones are alike.
+int Eighths(const Path& path, Instant now) {
+  return static_cast<int>(std::min(path.delivery(now), kGoodShare) * 8);
+}
+
 // Whether `a` should rather carry than `b`; both may.
-bool IsBetter(const Path& a, const Path& b) {
+bool IsBetter(const Path& a, const Path& b, Instant now) {
+  if (a.active() != b.active()) return a.active();
+  if (Eighths(a, now) != Eighths(b, now)) return Eighths(a, now) > Eighths(b, now);
   if (a.carries() != b.carries()) return a.carries();
   return a.rtt().value_or(Duration::max()) < b.rtt().value_or(Duration::max());
+}
+
+bool JustLost(const Path& path, Instant now) {
+  return path.usable() && path.last_active() != Instant{} && !path.active() &&
+         now < path.last_active() + kLostCarries;
 }
 
 }  // namespace
@@ -95,27 +108,37 @@ bool IsBetter(const Path& a, const Path& b) {
 bool PathSet::Elect(Instant now) {
   std::vector<bool> chosen(paths_.size(), false);
   const auto choose = [&](auto may) {
-    bool any = false;
     for (size_t i = 0; i < paths_.size(); ++i) {
       if (!may(paths_[i])) continue;
       bool best = true;
       for (size_t j = 0; j < paths_.size() && best; ++j) {
         if (j == i || !may(paths_[j]) || !AreAlternatives(paths_[i], paths_[j])) continue;
-        best = IsBetter(paths_[i], paths_[j]) || (!IsBetter(paths_[j], paths_[i]) && i < j);
+        best =
+            IsBetter(paths_[i], paths_[j], now) || (!IsBetter(paths_[j], paths_[i], now) && i < j);
       }
       chosen[i] = best;
-      any |= best;
     }
-    return any;
   };
-  if (!choose([now](const Path& path) { return path.active() && !path.blocked(now); }) &&
-      !choose([](const Path& path) { return path.active(); })) {
-    size_t last = paths_.size();
-    for (size_t i = 0; i < paths_.size(); ++i) {
-      if (!paths_[i].usable() || paths_[i].last_active() == Instant{}) continue;
-      if (last == paths_.size() || paths_[i].last_active() > paths_[last].last_active()) last = i;
+  const bool any_active =
+      std::any_of(paths_.begin(), paths_.end(), [](const Path& path) { return path.active(); });
+  const bool any_good = std::any_of(paths_.begin(), paths_.end(), [now](const Path& path) {
+    return path.active() && !path.blocked(now);
+  });
+  if (any_good) {
+    choose([now](const Path& path) {
+      return (path.active() || JustLost(path, now)) && !path.blocked(now);
+    });
+  } else if (any_active) {
+    choose([](const Path& path) { return path.active(); });
+  } else {
+    Instant last{};
+    for (const Path& path : paths_) {
+      if (path.usable()) last = std::max(last, path.last_active());
     }
-    if (last != paths_.size()) chosen[last] = true;
+    choose([last](const Path& path) {
+      return path.usable() && path.last_active() != Instant{} &&
+             path.last_active() + kCarryOn >= last;
+    });
   }
   bool changed = false;
   for (size_t i = 0; i < paths_.size(); ++i) {
@@ -127,7 +150,7 @@ bool PathSet::Elect(Instant now) {
 
 bool PathSet::HasAlternative(const Path& path, Instant now) const {
   return std::any_of(paths_.begin(), paths_.end(), [&](const Path& other) {
-    return other.id() != path.id() && other.active() && !other.blocked(now) &&
+    return other.id() != path.id() && other.active() && other.delivery(now) > kArrivingShare &&
            AreAlternatives(path, other);
   });
 }
@@ -135,31 +158,36 @@ bool PathSet::HasAlternative(const Path& path, Instant now) const {
 Instant PathSet::NextElection(Instant now) const {
   Instant next = kNever;
   for (const Path& path : paths_) {
-    if (path.active() && path.blocked(now)) next = std::min(next, path.blocked_until());
+    if (path.active() && path.delivery_until() > now) next = std::min(next, path.delivery_until());
+    if (JustLost(path, now)) next = std::min(next, path.last_active() + kLostCarries);
   }
   return next;
 }
 
-std::vector<Route> PathSet::BestRoutes(size_t most, std::optional<PortId> avoid) const {
+std::vector<Route> PathSet::BestRoutes(Instant now, size_t most,
+                                       std::optional<PortId> avoid) const {
   std::vector<const Path*> active;
   for (const Path& path : paths_) {
     if (path.active()) active.push_back(&path);
   }
   std::stable_sort(active.begin(), active.end(),
-                   [](const Path* a, const Path* b) { return IsBetter(*a, *b); });
-  std::vector<Route> routes;
-  const auto has_port = [&](PortId port) {
-    return std::any_of(routes.begin(), routes.end(),
-                       [port](const Route& route) { return route.port == port; });
+                   [now](const Path* a, const Path* b) { return IsBetter(*a, *b, now); });
+  std::vector<const Path*> best;
+  const auto is_other = [&](const Path& path, bool local, bool remote) {
+    if (local && path.route().port == avoid) return false;
+    return std::none_of(best.begin(), best.end(), [&](const Path* taken) {
+      return taken == &path || (local && taken->route().port == path.route().port) ||
+             (remote && taken->remote_port() == path.remote_port());
+    });
   };
-  for (const bool another_port : {true, false}) {
+  constexpr std::pair<bool, bool> kRounds[] = {{true, true}, {true, false}, {false, true}, {}};
+  for (const auto& [local, remote] : kRounds) {
     for (const Path* path : active) {
-      if (routes.size() >= most) return routes;
-      const Route& route = path->route();
-      if (another_port && (route.port == avoid || has_port(route.port))) continue;
-      if (std::find(routes.begin(), routes.end(), route) == routes.end()) routes.push_back(route);
+      if (best.size() < most && is_other(*path, local, remote)) best.push_back(path);
     }
   }
+  std::vector<Route> routes;
+  for (const Path* path : best) routes.push_back(path->route());
   return routes;
 }
 

@@ -38,17 +38,18 @@ class PathSet {
   bool IsActive(const wire::Endpoint& endpoint) const;
   bool Carries(const wire::Endpoint& endpoint) const;
 
-  // Chooses anew who carries payloads. True when that changed. Where no path is active, the one that was active last
-  // carries on: when everything looks lost, the reason may be that only probes are lost.
+  // Chooses anew who carries payloads. True when that changed. Where no path is active, those that were active lately
+  // carry on: when everything looks lost, the reason may be that only probes are lost.
   bool Elect(Instant now);
-  // Whether another path of the same pair of ports could carry instead.
+  // Whether another path of the same pair of ports could carry instead, and delivers something.
   bool HasAlternative(const Path& path, Instant now) const;
   // When Elect should be called again although nothing happened; kNever: not.
   Instant NextElection(Instant now) const;
 
   // Up to `most` routes that are likely to get through: active ones, those that carry payloads before others and short
-  // round trips before long ones, from other local ports than `avoid` and each other as far as possible.
-  std::vector<Route> BestRoutes(size_t most, std::optional<PortId> avoid) const;
+  // round trips before long ones, from other local ports than `avoid` and each other, and to other ports of the peer,
+  // as far as possible.
+  std::vector<Route> BestRoutes(Instant now, size_t most, std::optional<PortId> avoid) const;
 
   std::vector<Route> ActiveRoutes() const;
   // The active paths' routes, then as many of the other usable ones as `allow` grants, beginning with another one each
