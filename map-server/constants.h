@@ -16,7 +16,7 @@ inline constexpr size_t kMaxPortsPerKey = 16;
 inline constexpr size_t kMaxAllowPerKey = 1024;
 inline constexpr size_t kAllowPerRegistration = 8;
 // Allow lists of which some parts have arrived. Each has kMaxAllowPerKey ids at most.
-inline constexpr size_t kMaxPartialAllow = 4096;
+inline constexpr size_t kMaxPartialAllow = 1024;
 inline constexpr std::chrono::seconds kPartialAllowLifetime{10};
 
 // Pushes without an acknowledgement, of all nodes and of one.

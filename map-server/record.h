@@ -3,7 +3,6 @@
 #ifndef WARP_MAP_SERVER_RECORD_H_
 #define WARP_MAP_SERVER_RECORD_H_
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,13 +20,8 @@ using protocol::KeyId;
 using wire::Duration;
 using wire::Instant;
 
-// Where a message stands among all messages of its key. Sessions are numbered in the order in which the map made them;
-// counters are the session's own.
-struct Order {
-  uint64_t session = 0;
-  uint64_t counter = 0;
-  friend auto operator<=>(const Order&, const Order&) = default;
-};
+// The node chooses it, so it holds after a restart of the map and at other maps.
+using Order = protocol::MapOrder;
 
 // Which of the map's own addresses a datagram came to, and an answer must leave from. LocalAddresses gives the number.
 using LocalAddressId = uint16_t;

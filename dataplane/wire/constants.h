@@ -49,7 +49,8 @@ inline constexpr size_t kMaxOfferedCiphers = 16;
 
 inline constexpr size_t kDefaultWindow = size_t{1} << 17;  // counters; peer sessions
 inline constexpr size_t kMaxWindow = size_t{1} << 22;
-inline constexpr size_t kMapWindow = 64;  // counters; map sessions carry a few messages a second
+inline constexpr size_t kMapWindow =
+    1024;  // counters: slow ports share a session with many look-ups
 
 }  // namespace warp::wire
 

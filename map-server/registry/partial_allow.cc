@@ -10,19 +10,22 @@ namespace warp::map {
 
 using protocol::kMapAllowPart;
 
-bool PartialAllow::Request(Instant now, const KeyId& id, const AllowDigest& digest, Order order) {
+bool PartialAllow::Begin(Instant now, const KeyId& id, Network network, const AllowDigest& digest,
+                         Order order) {
   if (const auto it = lists_.find(id); it != lists_.end()) {
     List& list = it->second;
     if (order < list.order) return false;
     list.order = order;
+    if (list.digest == digest) return true;
     // Another list takes the place and the deadline of the one before, so that nobody keeps a place by changing lists.
-    if (list.digest != digest) list = List{digest, order, list.begun, {}, {}};
+    list.digest = digest;
+    list.ids = {};
+    list.parts = {};
     return true;
   }
-  // `begun_` is longer than `lists_` where lists have been completed since. It is bounded too.
-  if (begun_.size() >= limits_.lists) return false;
-  lists_.emplace(id, List{digest, order, now, {}, {}});
-  begun_.emplace_back(now, id);
+  lists_.emplace(id, List{digest, order, now, network, {}, {}});
+  begun_.emplace(now, id);
+  if (lists_.size() > limits_.lists) EvictOne();
   return true;
 }
 
@@ -35,7 +38,7 @@ PartialAllow::Verdict PartialAllow::Take(const KeyId& id, const protocol::MapAll
   if (it == lists_.end() || it->second.digest != part.digest) return Verdict::kUnwanted;
   List& stored = it->second;
   if (part.total > limits_.list_ids) {
-    lists_.erase(it);
+    Erase(it);
     return Verdict::kTooLong;
   }
   if (stored.ids.size() != part.total) {
@@ -48,23 +51,42 @@ PartialAllow::Verdict PartialAllow::Take(const KeyId& id, const protocol::MapAll
     return Verdict::kTaken;
 
   *list = std::move(stored.ids);
-  lists_.erase(it);
+  Erase(it);
   const bool sorted =
       std::adjacent_find(list->begin(), list->end(), std::greater_equal<>()) == list->end();
   return sorted && protocol::DigestOf(*list) == part.digest ? Verdict::kComplete : Verdict::kBad;
 }
 
-void PartialAllow::Expire(Instant now) {
-  while (!begun_.empty() && begun_.front().first + kPartialAllowLifetime <= now) {
-    const auto [begun, id] = begun_.front();
-    begun_.pop_front();
+void PartialAllow::Forget(const KeyId& id) {
+  if (const auto it = lists_.find(id); it != lists_.end()) Erase(it);
+}
+
+void PartialAllow::Erase(Lists::iterator it) {
+  begun_.erase({it->second.begun, it->first});
+  lists_.erase(it);
+  assert(begun_.size() == lists_.size());
+}
+
+// Looks at all lists. It happens only under attack, and costs less than opening the message that made it necessary.
+void PartialAllow::EvictOne() {
+  absl::flat_hash_map<Network, size_t> lists;
+  for (const auto& [id, list] : lists_) ++lists[list.network];
+  size_t most = 0;
+  for (const auto& [network, count] : lists) most = std::max(most, count);
+  for (const auto& [begun, id] : begun_) {
     const auto it = lists_.find(id);
-    if (it != lists_.end() && it->second.begun == begun) lists_.erase(it);
+    if (lists.at(it->second.network) == most) return Erase(it);
+  }
+}
+
+void PartialAllow::Expire(Instant now) {
+  while (!begun_.empty() && begun_.begin()->first + kPartialAllowLifetime <= now) {
+    Erase(lists_.find(begun_.begin()->second));
   }
 }
 
 Instant PartialAllow::NextTimeout() const {
-  return begun_.empty() ? wire::kNever : begun_.front().first + kPartialAllowLifetime;
+  return begun_.empty() ? wire::kNever : begun_.begin()->first + kPartialAllowLifetime;
 }
 
 }  // namespace warp::map

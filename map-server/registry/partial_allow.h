@@ -1,11 +1,13 @@
-// Allow lists that are arriving. The map asks a node for its list where the record's digest is another one, and the
-// parts arrive in any order.
+// Allow lists that are longer than one message and still arriving: the first part with a register, the others by
+// themselves, in any order. A list that is complete leaves nothing here.
+//
+// Each node may have one list under way. Where all of them together need too much room, the network that has most of it
+// (network.h) loses its oldest list, so that nobody keeps out the nodes of other networks.
 #ifndef WARP_MAP_SERVER_REGISTRY_PARTIAL_ALLOW_H_
 #define WARP_MAP_SERVER_REGISTRY_PARTIAL_ALLOW_H_
 
 #include <cstddef>
-#include <cstdint>
-#include <deque>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/time.h"
 #include "map-server/record.h"
+#include "map-server/store/network.h"
 
 namespace warp::map {
 
@@ -24,35 +27,44 @@ class PartialAllow {
   };
   explicit PartialAllow(const Limits& limits) : limits_(limits) {}
 
-  // A registration of this order says that `digest` names the list of `id`. A registration of a lower order is ignored.
-  // False where there is no room to take the list now.
-  bool Request(Instant now, const KeyId& id, const AllowDigest& digest, Order order);
+  // A register of this order, from this network, says that `digest` names the list of `id`, and brings its first part.
+  // False where a register of a higher order has said so of another list.
+  bool Begin(Instant now, const KeyId& id, Network network, const AllowDigest& digest, Order order);
 
   enum class Verdict : uint8_t {
-    kTaken,     // acknowledge it
-    kComplete,  // acknowledge it; `list` is whole
-    kUnwanted,  // the map has not asked for it
-    kTooLong,   // more ids than this map takes from one node; no longer wanted
-    kBad,       // the parts do not give what the digest says; no longer wanted
+    kTaken,     // more parts are missing
+    kComplete,  // `list` is whole
+    kUnwanted,  // no such list is under way
+    kTooLong,   // more ids than this map takes from one node; no longer under way
+    kBad,       // the parts do not give what the digest says; no longer under way
   };
   Verdict Take(const KeyId& id, const protocol::MapAllow& part, std::vector<KeyId>* list);
 
-  // Forgets lists that were asked for too long ago. The next registration asks again.
+  // A list under way is no longer wanted.
+  void Forget(const KeyId& id);
+  // Forgets lists that began too long ago. The next register begins again.
   void Expire(Instant now);
   Instant NextTimeout() const;  // kNever for never
+
+  size_t size() const { return lists_.size(); }
 
  private:
   struct List {
     AllowDigest digest;
     Order order;
     Instant begun;
+    Network network = 0;
     std::vector<KeyId> ids;   // as many as the first part said; zeros where not arrived
     std::vector<bool> parts;  // which have arrived
   };
+  using Lists = absl::flat_hash_map<KeyId, List>;
+
+  void Erase(Lists::iterator it);
+  void EvictOne();
 
   const Limits limits_;
-  absl::flat_hash_map<KeyId, List> lists_;
-  std::deque<std::pair<Instant, KeyId>> begun_;  // oldest first; may name lists that are gone
+  Lists lists_;
+  std::set<std::pair<Instant, KeyId>> begun_;  // one for each list
 };
 
 }  // namespace warp::map

@@ -25,7 +25,7 @@ Registration MakeRegistration(const Origin& origin, const MapRegister& message, 
   registration.port = message.port;
   registration.local_address = origin.local_address;
   registration.observed = origin.from;
-  registration.order = origin.order;
+  registration.order = message.order;
   registration.expires = expires;
 
   std::vector<wire::Endpoint> candidates;
@@ -75,11 +75,19 @@ void Registry::On(Instant now, const Origin& origin, const MapRegister& message)
 
 void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegister& message,
                               Store::Put put, const Record* record) {
-  assert(put == Store::Put::kApplied || record == nullptr);
   switch (put) {
-    case Store::Put::kStale:  // overtaken by a later one, which was answered
+    case Store::Put::kStale: {
+      // Overtaken by a later one, or the node began again with a lower epoch, and has to be told of the one that stands.
       drops_.Add(Drop::kTooOld);
+      MapRegistered answer = Registered(now, origin, message.port, MapState::kStale);
+      if (record == nullptr) return;  // it has expired just now: the next register applies
+      for (const auto& standing : record->registrations()) {
+        if (standing->port == message.port)
+          answer.mark = std::max(answer.mark, standing->order.epoch);
+      }
+      Reply(origin, answer);
       return;
+    }
     case Store::Put::kFull:
       drops_.Add(Drop::kMapFull);
       Reply(origin, Registered(now, origin, message.port, MapState::kFull));
@@ -93,49 +101,69 @@ void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegist
   }
   MapRegistered answer = Registered(now, origin, message.port, MapState::kPublished);
   if (record != nullptr && message.allow != record->allow_digest()) {
-    if (message.allow == AllowDigest{}) {
-      store_.PutAllow(origin.id, message.allow, {}, [](Instant, bool) {});
-    } else {
-      answer.send_allow = partial_allow_.Request(now, origin.id, message.allow, origin.order);
-      if (!answer.send_allow) drops_.Add(Drop::kMapFull);
-    }
+    TakeList(now, origin, message, std::move(answer));
+  } else {
+    partial_allow_.Forget(origin.id);  // a list under way is no longer the newest
+    Reply(origin, answer);
   }
-  Reply(origin, answer);
+}
+
+void Registry::TakeList(Instant now, const Origin& origin, const MapRegister& message,
+                        MapRegistered answer) {
+  const auto reply = [this, origin, answer](ListState state) {
+    MapRegistered told = answer;
+    told.send_allow = state != ListState::kStored;
+    Reply(origin, told);
+  };
+  if (message.allow == AllowDigest{}) {
+    partial_allow_.Forget(origin.id);
+    store_.PutAllow(origin.id, message.allow, {},
+                    [reply](Instant, bool) { reply(ListState::kStored); });
+    return;
+  }
+  if (message.ids.empty()) return reply(ListState::kUnderWay);
+  if (!partial_allow_.Begin(now, origin.id, NetworkOf(origin.from.address), message.allow,
+                            message.order)) {
+    return reply(ListState::kUnderWay);  // a later register names another list
+  }
+  TakePart(origin, {message.allow, 0, message.allow_total, message.ids}, reply);
 }
 
 void Registry::On(Instant, const Origin& origin, const protocol::MapAllow& message) {
   const protocol::MapAllowed received{message.digest, message.first};
+  TakePart(origin, message, [this, origin, received](ListState state) {
+    if (state != ListState::kRefused) Reply(origin, received);
+  });
+}
+
+void Registry::TakePart(const Origin& origin, const protocol::MapAllow& part,
+                        std::function<void(ListState)> done) {
   std::vector<KeyId> list;
-  switch (partial_allow_.Take(origin.id, message, &list)) {
+  switch (partial_allow_.Take(origin.id, part, &list)) {
     case PartialAllow::Verdict::kTaken:
-      Reply(origin, received);
-      return;
+      return done(ListState::kUnderWay);
     case PartialAllow::Verdict::kComplete:
-      store_.PutAllow(origin.id, message.digest, std::move(list),
-                      [this, origin, received](Instant, bool done) {
-                        if (done) {
-                          Reply(origin, received);
-                        } else {
-                          drops_.Add(Drop::kMapFull);
-                        }
+      store_.PutAllow(origin.id, part.digest, std::move(list),
+                      [this, done = std::move(done)](Instant, bool stored) {
+                        if (!stored) drops_.Add(Drop::kMapFull);
+                        done(stored ? ListState::kStored : ListState::kRefused);
                       });
       return;
     case PartialAllow::Verdict::kUnwanted:
       // Perhaps the part comes again because its acknowledgement was lost. Then its list is the one that stands.
-      store_.Get(origin.id, [this, origin, received](Instant, const Record* record) {
-        if (record != nullptr && record->allow_digest() == received.digest) {
-          Reply(origin, received);
-        } else {
-          drops_.Add(Drop::kNotAuthorized);
-        }
+      store_.Get(origin.id, [this, digest = part.digest, done = std::move(done)](
+                                Instant, const Record* record) {
+        const bool stands = record != nullptr && record->allow_digest() == digest;
+        if (!stands) drops_.Add(Drop::kNotAuthorized);
+        done(stands ? ListState::kStored : ListState::kRefused);
       });
       return;
     case PartialAllow::Verdict::kTooLong:
       drops_.Add(Drop::kMapFull);
-      return;
+      return done(ListState::kRefused);
     case PartialAllow::Verdict::kBad:
       drops_.Add(Drop::kMalformed);
-      return;
+      return done(ListState::kRefused);
   }
 }
 
@@ -171,7 +199,7 @@ void Registry::On(Instant, const Origin& origin, const protocol::MapPushAck& mes
 }
 
 void Registry::On(Instant now, const Origin& origin, const protocol::MapDeregister& message) {
-  store_.Withdraw(now, origin.id, message.port, origin.order);
+  store_.Withdraw(now, origin.id, message.port, message.order);
 }
 
 MapRegistered Registry::Registered(Instant now, const Origin& origin, uint16_t port,

@@ -3,8 +3,9 @@
 // Store::Complete.
 //
 //   register   echo wrong ──► registered(echo, challenge): nothing changed
-//              echo right ──► store ──► registered(published, next challenge), with "send your allow list" where needed
-//   allow      parts, until complete ──► store
+//              echo right ──► store, and the allow list that came along ──► registered(published, next challenge), with
+//                             "send your allow list" where the store has not got it
+//   allow      further parts, until the list is complete ──► store
 //   lookup     from a verified address alone ──► endpoints (none, unless the key allows the asker)
 //                                            ──► where both allow each other, the key is told of the asker
 //   a record changed ──► push to every key that it allows and that allows it, until acknowledged
@@ -13,6 +14,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 
 #include "control/protocol/map/map_message.h"
@@ -29,7 +31,6 @@ namespace warp::map {
 struct Origin {
   wire::PublicKey key;  // who sealed it
   KeyId id;             // KeyId::Of(key)
-  Order order;
   wire::Endpoint from;
   LocalAddressId local_address = 0;
 };
@@ -79,6 +80,12 @@ class Registry {
 
   void AnswerRegister(Instant now, const Origin& origin, const protocol::MapRegister& message,
                       Store::Put put, const Record* record);
+  // The register names another list than the record has. `answer` says whether to send it, and leaves with that.
+  void TakeList(Instant now, const Origin& origin, const protocol::MapRegister& message,
+                protocol::MapRegistered answer);
+  enum class ListState : uint8_t { kStored, kUnderWay, kRefused };
+  void TakePart(const Origin& origin, const protocol::MapAllow& part,
+                std::function<void(ListState)> done);
   void AnswerLookup(Instant now, const Origin& origin, const protocol::MapLookup& message,
                     bool introduce, const Record* found);
   // The answer to a register, and to a lookup from an unverified address.

@@ -2,7 +2,6 @@
 #ifndef WARP_MAP_SERVER_SESSION_CLIENT_H_
 #define WARP_MAP_SERVER_SESSION_CLIENT_H_
 
-#include <cstdint>
 #include <list>
 
 #include "control/protocol/map/map_message.h"
@@ -16,21 +15,13 @@ namespace warp::map {
 // Its association, with what the map needs beside it. All associations in the map's SessionTable are clients.
 struct Client : protocol::Association {
   Client(protocol::Identity& identity, protocol::SessionTable& table, const wire::PublicKey& key,
-         Duration rekey_after, uint64_t client_number)
+         Duration rekey_after)
       : Association(identity, table,
                     protocol::MapAssociation(key, rekey_after, /*initiates=*/false)),
-        id(KeyId::Of(key)),
-        number(client_number) {}
-
-  // Where a message stands among all messages of this key. A client that is forgotten and comes back has a higher
-  // number.
-  Order OrderOf(const wire::Session* session, uint64_t counter) const {
-    return {number << 20 | SessionOrder(session), counter};
-  }
+        id(KeyId::Of(key)) {}
 
   const KeyId id;
-  const uint64_t number;  // in the order in which clients were made, from 1
-  wire::Route route;      // where it was heard from last
+  wire::Route route;  // where it was heard from last
   protocol::TokenBucket messages{kMessageBurst, kMessagesPerSecond};
   Instant timer = wire::kNever;        // when the table looks at it next
   std::list<Client*>::iterator place;  // among all, longest idle first

@@ -12,7 +12,7 @@ Client* ClientTable::Find(const wire::PublicKey& key) const {
 Client* ClientTable::Make(const wire::PublicKey& key) {
   assert(Find(key) == nullptr && clients_.size() == idle_.size());
   if (clients_.size() >= most_) Remove(idle_.front());
-  auto client = std::make_unique<Client>(identity_, table_, key, rekey_after_, ++made_);
+  auto client = std::make_unique<Client>(identity_, table_, key, rekey_after_);
   Client* made = client.get();
   clients_.emplace(key, std::move(client));
   made->place = idle_.insert(idle_.begin(), made);

@@ -48,7 +48,6 @@ class ClientTable {
   protocol::SessionTable& table_;
   const size_t most_;
   const Duration rekey_after_;
-  uint64_t made_ = 0;
   absl::flat_hash_map<wire::PublicKey, std::unique_ptr<Client>> clients_;
   std::list<Client*> idle_;
   std::set<std::pair<Instant, Client*>> timers_;

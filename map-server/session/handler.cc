@@ -98,8 +98,7 @@ Drop Handler::OnOpened(Instant now, Client& client, const protocol::OpenedMessag
 
   const auto decoded = protocol::DecodeMapMessage(opened.plaintext);
   if (const auto* drop = std::get_if<Drop>(&decoded)) return *drop;
-  const Origin origin{client.remote(), client.id, client.OrderOf(opened.session, opened.counter),
-                      opened.arrival.from, opened.arrival.port};
+  const Origin origin{client.remote(), client.id, opened.arrival.from, opened.arrival.port};
   registry_.Handle(now, origin, std::get<protocol::MapMessage>(decoded));
   return Drop::kNone;
 }

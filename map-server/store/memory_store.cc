@@ -37,7 +37,7 @@ void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
                                   Registration registration, PutDone done) {
   const auto answer = [&](Put put) {
     Push([this, id, put, done = std::move(done)](Instant now) {
-      done(now, put, put == Put::kApplied ? Find(id) : nullptr);
+      done(now, put, put == Put::kApplied || put == Put::kStale ? Find(id) : nullptr);
     });
   };
   const auto it = records_.find(id);
@@ -98,6 +98,7 @@ void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vect
   const auto it = records_.find(id);
   if (it == records_.end() || ids.size() > limits_.allow_per_key) return answer(false);
   Record& record = *it->second;
+  if (record.allow_digest() == digest) return answer(true);
   assert(allow_total_ >= record.allow().size());
   const size_t total = allow_total_ - record.allow().size() + ids.size();
   if (total > limits_.allow) return answer(false);

@@ -35,7 +35,8 @@ class Store {
   virtual void Get(const KeyId& id, Found found) = 0;
 
   // Makes or replaces the registration of (key, port, address family), unless one of a higher order stands there. The
-  // record is nullptr unless the registration was applied, and where it has expired since.
+  // record is the one that stands now, where the registration was applied or is stale; otherwise nullptr, and where the
+  // record has expired since.
   using PutDone = std::function<void(Instant now, Put, const Record*)>;
   virtual void PutRegistration(const wire::PublicKey& key, const KeyId& id,
                                Registration registration, PutDone done) = 0;
@@ -43,7 +44,7 @@ class Store {
   // Withdraws a port's registrations (or all: kMapAllPorts) of a lower order.
   virtual void Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) = 0;
 
-  // Replaces the keys that may ask for `id`. It fails where there is no such record, or where the store is full.
+  // Replaces the keys that may ask for `id`. It fails where there is no such record, or where there is no room.
   using AllowDone = std::function<void(Instant now, bool done)>;
   virtual void PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
                         AllowDone done) = 0;

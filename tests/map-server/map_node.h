@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "control/protocol/control_message.h"
@@ -25,7 +26,10 @@ inline wire::IpAddress Ip(absl::string_view text) { return *wire::IpAddress::Par
 
 class MapNode {
  public:
-  explicit MapNode(uint64_t seed) : identity_(Options(seed)) {}
+  explicit MapNode(uint64_t seed) : MapNode(seed, wire::SecretKey::Generate(), 0) {}
+  // A life of the node with this key, that begins when its wall clock says `wall`.
+  MapNode(uint64_t seed, wire::SecretKey secret, uint64_t wall)
+      : identity_(Options(seed, std::move(secret), wall)) {}
 
   const wire::PublicKey& key() const { return identity_.public_key(); }
 
@@ -82,10 +86,10 @@ class MapNode {
   }
 
  private:
-  static protocol::IdentityOptions Options(uint64_t seed) {
+  static protocol::IdentityOptions Options(uint64_t seed, wire::SecretKey secret, uint64_t wall) {
     protocol::IdentityOptions options;
-    options.secret_key = wire::SecretKey::Generate();
-    options.wall_clock = [wall = uint64_t{0}]() mutable { return ++wall; };
+    options.secret_key = std::move(secret);
+    options.wall_clock = [wall]() mutable { return ++wall; };
     options.seed = seed;
     return options;
   }
@@ -98,11 +102,10 @@ class MapNode {
       const auto index = wire::DecodeHandshakeReceiver(datagram);
       auto* association = index.has_value() ? table_.Find(*index) : nullptr;
       if (association == nullptr) return wire::Drop::kUnknownSession;
-      return *type == wire::MessageType::kResponse
-                 ? association->HandleResponse(now, arrival, datagram)
-             : *type == wire::MessageType::kRetry
-                 ? association->HandleRetry(now, datagram)
-                 : association->HandleCookieReply(now, arrival, datagram);
+      if (*type == wire::MessageType::kResponse)
+        return association->HandleResponse(now, arrival, datagram);
+      if (*type == wire::MessageType::kRetry) return association->HandleRetry(now, datagram);
+      return association->HandleCookieReply(now, arrival, datagram);
     }
     const auto header = wire::ReadDataHeader(datagram);
     if (!header.has_value()) return wire::Drop::kTruncated;

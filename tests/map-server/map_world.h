@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,9 +67,10 @@ class MapWorld {
   // --- Nodes ---
   // Adds a node that knows all maps. Its port i has the address 10.<node>.<i>.1, which the network sees as
   // 192.0.<node>.<i>:13116.
-  MapNode& AddNode(int ports = 1) {
+  MapNode& AddNode(int ports = 1) { return AddNode(ports, wire::SecretKey::Generate(), 0); }
+  MapNode& AddNode(int ports, wire::SecretKey secret, uint64_t wall) {
     const size_t number = nodes_.size() + 1;
-    nodes_.push_back(std::make_unique<MapNode>(number));
+    nodes_.push_back(std::make_unique<MapNode>(number, std::move(secret), wall));
     MapNode& node = *nodes_.back();
     for (size_t i = 0; i < maps_.size(); ++i) {
       node.AddMap({.public_key = map_key(i),
@@ -84,6 +86,11 @@ class MapWorld {
   void MakeFriends(MapNode& a, MapNode& b) {
     a.SetPeers(now, {b.key()});
     b.SetPeers(now, {a.key()});
+  }
+  // The node's life ends, without a word.
+  void Silence(MapNode& node) {
+    std::erase_if(inner_, [&](const auto& e) { return e.second.first == &node; });
+    silent_.insert(&node);
   }
   // From now on, the NAT in front of the port gives it another outer address.
   void Rebind(MapNode& node, int port, const Endpoint& outer) {
@@ -112,6 +119,7 @@ class MapWorld {
   Duration delay = 20ms;
   // Random time in addition to `delay`, so that datagrams overtake each other.
   Duration jitter = 0ms;
+  std::function<Duration(const Datagram&)> slow = nullptr;  // in addition to `delay`
   std::function<bool(const Datagram&)> lost = nullptr;  // returns true for a datagram that is lost
   std::vector<Datagram> seen;                           // every datagram sent, if `record` is set
   bool record = false;
@@ -201,13 +209,15 @@ class MapWorld {
   void Put(Datagram datagram) {
     if (record) seen.push_back(datagram);
     if (lost && lost(datagram)) return;
+    if (datagram.to_map && silent_.contains(datagram.node)) return;
+    const Duration late = slow ? slow(datagram) : Duration(0);
     std::uniform_real_distribution<double> chance;
     if (chance(random_) < loss) return;
     const int copies = chance(random_) < doubled ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
       const auto extra =
           Duration(static_cast<int64_t>(chance(random_) * static_cast<double>(jitter.count())));
-      events_.emplace(now + delay + extra, datagram);
+      events_.emplace(now + delay + late + extra, datagram);
     }
   }
   void Deliver() {
@@ -234,6 +244,7 @@ class MapWorld {
   std::vector<std::unique_ptr<MapNode>> nodes_;
   std::map<std::pair<MapNode*, uint16_t>, Endpoint> outer_;
   std::map<Endpoint, std::pair<MapNode*, uint16_t>> inner_;
+  std::set<const MapNode*> silent_;
   std::multimap<Instant, Datagram> events_;
   std::mt19937_64 random_{1};
 };

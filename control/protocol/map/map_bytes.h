@@ -28,6 +28,7 @@ class MapWriter {
   void U8(uint8_t value) { bytes_.push_back(value); }
   void U16(uint16_t value) { Integer(value, 2); }
   void U32(uint32_t value) { Integer(value, 4); }
+  void U64(uint64_t value) { Integer(value, 8); }
   template <size_t N>
   void Array(const std::array<uint8_t, N>& value) {
     bytes_.insert(bytes_.end(), value.begin(), value.end());
@@ -43,7 +44,7 @@ class MapWriter {
   std::vector<uint8_t> Take() { return std::move(bytes_); }
 
  private:
-  void Integer(uint32_t value, int size) {
+  void Integer(uint64_t value, int size) {
     for (int i = 0; i < size; ++i) U8(static_cast<uint8_t>(value >> (8 * i)));
   }
   std::vector<uint8_t> bytes_;
@@ -57,7 +58,8 @@ class MapReader {
 
   uint8_t U8() { return static_cast<uint8_t>(Integer(1)); }
   uint16_t U16() { return static_cast<uint16_t>(Integer(2)); }
-  uint32_t U32() { return Integer(4); }
+  uint32_t U32() { return static_cast<uint32_t>(Integer(4)); }
+  uint64_t U64() { return Integer(8); }
   template <size_t N>
   std::array<uint8_t, N> Array() {
     std::array<uint8_t, N> value{};
@@ -80,7 +82,7 @@ class MapReader {
   }
   std::vector<wire::Endpoint> Endpoints(size_t least, size_t most) {
     const size_t count = U8();
-    Require(count >= least && count <= most && rest_.size() == count * kMapEndpointSize);
+    Require(count >= least && count <= most && rest_.size() >= count * kMapEndpointSize);
     std::vector<wire::Endpoint> endpoints(bad_ ? 0 : count);
     for (wire::Endpoint& endpoint : endpoints) endpoint = Endpoint();
     return endpoints;
@@ -97,11 +99,11 @@ class MapReader {
     rest_ = rest_.subspan(size);
     return bytes;
   }
-  uint32_t Integer(size_t size) {
-    uint32_t value = 0;
+  uint64_t Integer(size_t size) {
+    uint64_t value = 0;
     size_t shift = 0;
     for (const uint8_t byte : Next(size)) {
-      value |= uint32_t{byte} << shift;
+      value |= uint64_t{byte} << shift;
       shift += 8;
     }
     return value;

@@ -60,7 +60,11 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapRegi
   const wire::Drop drop =
       registrations_.HandleRegistered(now, opened.arrival, OrderOf(opened), message);
   if (drop != wire::Drop::kNone) return drop;
-  if (message.state != MapState::kEcho && message.send_allow) upload_.Begin(now);
+  if (message.state != MapState::kPublished) return wire::Drop::kNone;
+  if (upload_.HandleAnswer(now, message.send_allow)) registrations_.Renew(now);
+  // The map could not tell us of everything, so we ask. After a new session all peers are looked up in any case.
+  if (version_.has_value() && *version_ != message.mark) lookups_.Restart(now);
+  version_ = message.mark;
   return wire::Drop::kNone;
 }
 
@@ -134,11 +138,14 @@ void MapClient::NoticeSession(Instant now) {
   if (session_ == nullptr) return;
   silent_ = false;
   registrations_.Restart(now);
+  upload_.Restart();
+  version_.reset();
   lookups_.Restart(now);
 }
 
 void MapClient::Register(Instant now, Outbox& outbox) {
-  for (const MapRegistrations::Due& due : registrations_.TakeDue(now, upload_.digest())) {
+  for (MapRegistrations::Due& due : registrations_.TakeDue(now)) {
+    upload_.Describe(&due.message);
     association_.Send(due.route, EncodeMapMessage(due.message), outbox);
   }
   // Where nothing else has come from the map since, by any port, it has forgotten our session or is gone.
@@ -150,12 +157,13 @@ void MapClient::Register(Instant now, Outbox& outbox) {
 }
 
 // Tells the map through the other ports that a port is gone. This comes before anything is registered anew, because the
-// message with the highest counter wins. Nobody repeats it: where it is lost, the registration ends by its lifetime.
+// message of the highest order wins. Nobody repeats it: where it is lost, the registration ends by its lifetime.
 void MapClient::Withdraw(Instant now, Outbox& outbox) {
   for (const PortId port : registrations_.TakeWithdrawn(now)) {
     std::vector<Route> routes;
     for (const auto& [family, route] : registrations_.PublishedRoutes()) routes.push_back(route);
-    association_.Send(routes, EncodeMapMessage(MapDeregister{port}), outbox);
+    association_.Send(routes, EncodeMapMessage(MapDeregister{port, registrations_.NextOrder()}),
+                      outbox);
   }
 }
 
@@ -178,7 +186,8 @@ void MapClient::Ask(Instant now, Outbox& outbox) {
 
 void MapClient::Shutdown(Instant, Outbox& outbox) {
   const std::vector<Route> routes = registrations_.Routes();
-  association_.Send(routes, EncodeMapMessage(MapDeregister{}), outbox);
+  association_.Send(
+      routes, EncodeMapMessage(MapDeregister{kMapAllPorts, registrations_.NextOrder()}), outbox);
   association_.Close(routes, outbox);
   registrations_.Clear();
   session_ = nullptr;

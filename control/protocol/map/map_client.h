@@ -80,6 +80,7 @@ class MapClient : public MapDriver {
   MapUpload upload_;
   MapLookups lookups_;
   std::vector<FoundEndpoints> found_;
+  std::optional<uint64_t> version_;  // of what the map has told us, in this session
   bool silent_ = false;
   bool connecting_ = false;  // Connect was called once
 };

@@ -16,7 +16,7 @@ inline constexpr size_t kMapMaxDatagram = 1200;
 
 inline constexpr size_t kMapMaxCandidates = 16;  // in one register
 inline constexpr size_t kMapMaxEndpoints = 32;   // in one answer or push
-inline constexpr size_t kMapAllowPart = 64;      // key ids in one allow message
+inline constexpr size_t kMapAllowPart = 48;      // key ids in one message
 inline constexpr size_t kMapMaxAllow = 65535;    // key ids in one allow list
 
 // "All ports" in a deregister.

@@ -31,7 +31,7 @@ class MapLookups {
 
   // Returns whom to look up now, or nullopt if nobody is due. `retry` is how long to wait for the first answer.
   struct Due {
-    uint32_t request = 0;
+    uint64_t request = 0;
     wire::PublicKey key;
     int tries = 0;  // without an answer so far
   };
@@ -60,7 +60,7 @@ class MapLookups {
   Identity& identity_;
   absl::flat_hash_map<wire::PublicKey, Peer> peers_;
   std::set<std::pair<Instant, wire::PublicKey>> timers_;  // one for each peer
-  uint32_t next_request_ = 1;
+  uint64_t next_request_ = 1;
 };
 
 }  // namespace warp::protocol

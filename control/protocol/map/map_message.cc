@@ -24,25 +24,64 @@ constexpr uint8_t kSendAllowFlag = 1;
 
 // The longest messages, sealed, must fit the promised datagram.
 constexpr size_t kSealed = wire::kDataHeaderSize + wire::kTagSize;
-static_assert(kSealed + 15 + kMapAllowPart * sizeof(KeyId) <= kMapMaxDatagram);
-static_assert(kSealed + 39 + kMapMaxEndpoints * kMapEndpointSize <= kMapMaxDatagram);
+constexpr size_t kPart = 3 + kMapAllowPart * sizeof(KeyId);
+static_assert(kSealed + 12 + kPart <= kMapMaxDatagram);
+static_assert(kSealed + 37 + kMapMaxCandidates * kMapEndpointSize + kPart <= kMapMaxDatagram);
+static_assert(kSealed + 43 + kMapMaxEndpoints * kMapEndpointSize <= kMapMaxDatagram);
 
 MapWriter Begin(Type type) { return MapWriter(static_cast<uint8_t>(type)); }
+
+void Write(MapWriter& out, const MapOrder& order) {
+  out.U64(order.epoch);
+  out.U64(order.number);
+}
+MapOrder ReadOrder(MapReader& in) {
+  MapOrder order;
+  order.epoch = in.U64();
+  order.number = in.U64();
+  in.Require(order.epoch != kMapNoEpoch);
+  return order;
+}
+
+void WritePart(MapWriter& out, uint16_t total, const std::vector<KeyId>& ids) {
+  out.U16(total);
+  out.U8(static_cast<uint8_t>(ids.size()));
+  for (const KeyId& id : ids) out.Array(id.bytes());
+}
+// The part of a list of *total ids that begins at `first`.
+std::vector<KeyId> ReadPart(MapReader& in, uint16_t first, uint16_t* total) {
+  *total = in.U16();
+  const size_t count = in.U8();
+  in.Require(first % kMapAllowPart == 0 && first <= *total);
+  in.Require(count == std::min<size_t>(kMapAllowPart, static_cast<size_t>(*total - first)));
+  in.Require(in.left() == count * sizeof(KeyId));
+  std::vector<KeyId> ids;
+  for (size_t i = 0; i < count && in.left() != 0; ++i) {
+    ids.push_back(KeyId::FromBytes(in.Array<16>()));
+    in.Require(i == 0 || ids[i - 1] < ids[i]);
+  }
+  return ids;
+}
 
 std::vector<uint8_t> Encode(const MapRegister& m) {
   MapWriter out = Begin(Type::kRegister);
   out.U16(m.port);
+  Write(out, m.order);
   out.Array(m.echo);
-  out.Array(m.allow);
   out.Endpoints(m.candidates);
+  out.Array(m.allow);
+  WritePart(out, m.allow_total, m.ids);
   return out.Take();
 }
 MapMessage ReadRegister(MapReader& in) {
   MapRegister m;
   m.port = in.Port();
+  m.order = ReadOrder(in);
   m.echo = in.Array<8>();
-  m.allow = in.Array<8>();
   m.candidates = in.Endpoints(1, kMapMaxCandidates);
+  m.allow = in.Array<8>();
+  m.ids = ReadPart(in, 0, &m.allow_total);
+  in.Require(m.allow_total == 0 || m.allow != AllowDigest{});
   return m;
 }
 
@@ -55,13 +94,14 @@ std::vector<uint8_t> Encode(const MapRegistered& m) {
   out.U16(m.lifetime_s);
   out.U16(m.refresh_ms);
   out.Endpoint(m.observed);
+  out.U64(m.mark);
   return out.Take();
 }
 MapMessage ReadRegistered(MapReader& in) {
   MapRegistered m;
   m.port = in.Port();
   const uint8_t state = in.U8();
-  in.Require(state <= static_cast<uint8_t>(MapState::kTooManyPorts));
+  in.Require(state <= static_cast<uint8_t>(MapState::kStale));
   m.state = static_cast<MapState>(state);
   const uint8_t flags = in.U8();
   in.Require((flags & ~kSendAllowFlag) == 0);
@@ -71,31 +111,25 @@ MapMessage ReadRegistered(MapReader& in) {
   m.refresh_ms = in.U16();
   in.Require(m.lifetime_s != 0 && m.refresh_ms != 0);
   m.observed = in.Endpoint();
+  m.mark = in.U64();
+  in.Require(m.state != MapState::kStale || m.mark != kMapNoEpoch);
+  in.Require(m.state == MapState::kStale || m.state == MapState::kPublished || m.mark == 0);
   return m;
 }
 
 std::vector<uint8_t> Encode(const MapAllow& m) {
   MapWriter out = Begin(Type::kAllow);
   out.Array(m.digest);
-  out.U16(m.total);
   out.U16(m.first);
-  out.U8(static_cast<uint8_t>(m.ids.size()));
-  for (const KeyId& id : m.ids) out.Array(id.bytes());
+  WritePart(out, m.total, m.ids);
   return out.Take();
 }
 MapMessage ReadAllow(MapReader& in) {
   MapAllow m;
   m.digest = in.Array<8>();
-  m.total = in.U16();
   m.first = in.U16();
-  const size_t count = in.U8();
-  in.Require(m.first % kMapAllowPart == 0 && m.first < m.total);
-  in.Require(count == std::min<size_t>(kMapAllowPart, static_cast<size_t>(m.total - m.first)));
-  in.Require(in.left() == count * sizeof(KeyId));
-  for (size_t i = 0; i < count && in.left() != 0; ++i) {
-    m.ids.push_back(KeyId::FromBytes(in.Array<16>()));
-    in.Require(i == 0 || m.ids[i - 1] < m.ids[i]);
-  }
+  m.ids = ReadPart(in, m.first, &m.total);
+  in.Require(!m.ids.empty());
   return m;
 }
 
@@ -115,14 +149,14 @@ MapMessage ReadAllowed(MapReader& in) {
 
 std::vector<uint8_t> Encode(const MapLookup& m) {
   MapWriter out = Begin(Type::kLookup);
-  out.U32(m.request);
+  out.U64(m.request);
   out.U16(m.port);
   out.Array(m.key.bytes());
   return out.Take();
 }
 MapMessage ReadLookup(MapReader& in) {
   MapLookup m;
-  m.request = in.U32();
+  m.request = in.U64();
   m.port = in.Port();
   m.key = in.Key();
   return m;
@@ -130,14 +164,14 @@ MapMessage ReadLookup(MapReader& in) {
 
 std::vector<uint8_t> Encode(const MapEndpoints& m) {
   MapWriter out = Begin(Type::kEndpoints);
-  out.U32(m.request);
+  out.U64(m.request);
   out.Array(m.key.bytes());
   out.Endpoints(m.endpoints);
   return out.Take();
 }
 MapMessage ReadEndpoints(MapReader& in) {
   MapEndpoints m;
-  m.request = in.U32();
+  m.request = in.U64();
   m.key = in.Key();
   m.endpoints = in.Endpoints(0, kMapMaxEndpoints);
   return m;
@@ -168,9 +202,15 @@ MapMessage ReadPushAck(MapReader& in) { return MapPushAck{in.U32()}; }
 std::vector<uint8_t> Encode(const MapDeregister& m) {
   MapWriter out = Begin(Type::kDeregister);
   out.U16(m.port);
+  Write(out, m.order);
   return out.Take();
 }
-MapMessage ReadDeregister(MapReader& in) { return MapDeregister{in.U16()}; }
+MapMessage ReadDeregister(MapReader& in) {
+  MapDeregister m;
+  m.port = in.U16();
+  m.order = ReadOrder(in);
+  return m;
+}
 
 using ReadFunction = MapMessage (*)(MapReader&);
 ReadFunction ReaderOf(uint8_t type) {

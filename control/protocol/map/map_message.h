@@ -4,44 +4,56 @@
 //   control     = 03 | message
 //   map-message = register / registered / allow / allowed / lookup / endpoints / push / push-ack / deregister
 //
-//   register    = 40 | port u16 | echo 8 | allow-digest 8 | count u8 | count × endpoint 18    ; from that port
-//   registered  = 41 | port u16 | state u8 | flags u8 | challenge 8 | lifetime u16 | refresh u16 | endpoint 18
-//   allow       = 42 | allow-digest 8 | total u16 | first u16 | count u8 | count × key-id 16  ; node to map
+//   register    = 40 | port u16 | order | echo 8 | count u8 | count × endpoint 18 | allow-digest 8 | part
+//                                                                                   ; node to map, from that port
+//   registered  = 41 | port u16 | state u8 | flags u8 | challenge 8 | lifetime u16 | refresh u16 | endpoint 18 | mark u64
+//                                                                                             ; map to node
+//   allow       = 42 | allow-digest 8 | first u16 | part                                      ; node to map
 //   allowed     = 43 | allow-digest 8 | first u16                                             ; map to node: it arrived
-//   lookup      = 44 | request u32 | port u16 | key 32                                        ; node to map
-//   endpoints   = 45 | request u32 | key 32 | count u8 | count × endpoint 18                  ; map to node
+//   lookup      = 44 | request u64 | port u16 | key 32                                        ; node to map
+//   endpoints   = 45 | request u64 | key 32 | count u8 | count × endpoint 18                  ; map to node
 //   push        = 46 | push-id u32 | key 32 | count u8 | count × endpoint 18                  ; map to node, unasked
 //   push-ack    = 47 | push-id u32                                                            ; node to map
-//   deregister  = 48 | port u16                                                               ; node to map
+//   deregister  = 48 | port u16 | order                                                       ; node to map
+//   order       = epoch u64 | number u64
+//   part        = total u16 | count u8 | count × key-id 16
 //   endpoint    = address 16 | udp-port u16                            ; IPv4 as ::ffff:a.b.c.d
 //
 //   field         meaning
 //   port          the node's own number of the port, below ffff; in a deregister, ffff means all ports
+//   order         the node's own: of two messages about one port, the one of the higher (epoch, number) applies. A node
+//                 chooses its epoch, below ffffffffffffffff, when it starts; its numbers grow with every message
 //   echo          the last challenge that the map sent to this port, zeros where there was none
 //   challenge     bound to the node, to the port and to the address that the map saw
 //   state         00 nothing changed yet: register again and echo the challenge; 01 published;
-//                 02 refused, the map is full; 03 refused, the node has registered as many ports as it may
+//                 02 refused, the map is full; 03 refused, the node has registered as many ports as it may;
+//                 04 refused, a message of a higher order stands
 //   flags         bit 0: send the allow list, since the map does not have the one that was named; other bits are zero
+//   mark          in state 01 the version of what the node was told: where it is another one than in the last answer,
+//                 the node has missed something and looks its peers up; in state 04 the epoch that stands; else zero
 //   lifetime      seconds, not zero: how long a registration lives without a refresh
 //   refresh       milliseconds, not zero: the map wants to hear of the port again within this time
 //   allow-digest  names a set of keys, see AllowDigest; all zero for the empty set
-//   total         key ids in the whole list, not zero
-//   first         position in the list of this part's first key id, a multiple of 64
+//   total         key ids in the whole list, not zero in an allow. In a register it is zero where no part is sent along
+//   first         position in the list of this part's first key id, a multiple of 48; in a register it is zero
 //   count         endpoints: 1 to 16 in a register, 0 to 32 in an answer, 1 to 32 in a push;
-//                 key ids: 64 in every part of an allow list but the last
+//                 key ids: 48 in every part of an allow list but the last
 //   key-id        BLAKE2b-128 of a public key; a list is sorted bytewise and has no repetition
 //   request       chosen by the node, repeated in the answer
 //   key           the public key that is looked up, or whose endpoints these are
 //
-// An allow list longer than one message travels in parts. The map acknowledges each part and uses the list once it has
-// all of them and their digest is right. A register thus costs only the digest.
+// A node sends the first part of its list with the register, which is the whole list where it has 48 ids at most, until
+// an answer shows that the map has the list; after that a register carries the digest alone. Further parts travel by
+// themselves when the map asks. The map acknowledges each of them and uses the list once it has all parts and their
+// digest is right.
 //
-// No answer is longer than its request as long as the node's address is not verified: registered (36 bytes) against
-// register (at least 39) and lookup (40), allowed against allow. Endpoints go to verified addresses alone.
+// No answer is longer than its request as long as the node's address is not verified: registered (44 bytes) against
+// register (at least 58) and lookup (44), allowed against allow. Endpoints go to verified addresses alone.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_MESSAGE_H_
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -57,15 +69,33 @@ namespace warp::protocol {
 
 using MapChallenge = std::array<uint8_t, 8>;
 
+// Where a message stands among all messages of its node about its ports, whatever map and session it went to.
+struct MapOrder {
+  uint64_t epoch = 0;
+  uint64_t number = 0;
+  friend auto operator<=>(const MapOrder&, const MapOrder&) = default;
+};
+// No epoch: a map that was told of it could not be told of a later one.
+inline constexpr uint64_t kMapNoEpoch = UINT64_MAX;
+
 struct MapRegister {
   uint16_t port = 0;
+  MapOrder order;
   MapChallenge echo{};
-  AllowDigest allow{};
   std::vector<wire::Endpoint> candidates;  // the port's own addresses, at least one
+  AllowDigest allow{};
+  uint16_t allow_total = 0;  // ids in the whole list; 0 where no part of it is sent along
+  std::vector<KeyId> ids;    // its first part
   friend bool operator==(const MapRegister&, const MapRegister&) = default;
 };
 
-enum class MapState : uint8_t { kEcho = 0, kPublished = 1, kFull = 2, kTooManyPorts = 3 };
+enum class MapState : uint8_t {
+  kEcho = 0,
+  kPublished = 1,
+  kFull = 2,
+  kTooManyPorts = 3,
+  kStale = 4,
+};
 
 struct MapRegistered {
   uint16_t port = 0;
@@ -75,13 +105,14 @@ struct MapRegistered {
   uint16_t lifetime_s = 0;
   uint16_t refresh_ms = 0;
   wire::Endpoint observed;
+  uint64_t mark = 0;
   friend bool operator==(const MapRegistered&, const MapRegistered&) = default;
 };
 
 struct MapAllow {
   AllowDigest digest{};
-  uint16_t total = 0;
   uint16_t first = 0;
+  uint16_t total = 0;
   std::vector<KeyId> ids;
   friend bool operator==(const MapAllow&, const MapAllow&) = default;
 };
@@ -93,7 +124,7 @@ struct MapAllowed {
 };
 
 struct MapLookup {
-  uint32_t request = 0;
+  uint64_t request = 0;
   uint16_t port = 0;  // through which it is sent
   wire::PublicKey key;
   friend bool operator==(const MapLookup&, const MapLookup&) = default;
@@ -102,7 +133,7 @@ struct MapLookup {
 // It has no endpoints where the key is unknown, or is not registered, or does not allow the asker. The asker cannot
 // tell which.
 struct MapEndpoints {
-  uint32_t request = 0;
+  uint64_t request = 0;
   wire::PublicKey key;
   std::vector<wire::Endpoint> endpoints;
   friend bool operator==(const MapEndpoints&, const MapEndpoints&) = default;
@@ -122,6 +153,7 @@ struct MapPushAck {
 
 struct MapDeregister {
   uint16_t port = kMapAllPorts;
+  MapOrder order;
   friend bool operator==(const MapDeregister&, const MapDeregister&) = default;
 };
 

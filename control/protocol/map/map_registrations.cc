@@ -83,6 +83,11 @@ wire::Drop MapRegistrations::HandleRegistered(Instant now, const Arrival& arriva
   }
   entry.tries = 0;
   entry.echo = message.challenge;
+  if (message.state == MapState::kStale) {
+    HandleStale(now, entry, message.mark);
+    return wire::Drop::kNone;
+  }
+  entry.stales = 0;
   entry.observed = message.observed;
   entry.refused = message.state == MapState::kFull || message.state == MapState::kTooManyPorts;
   entry.published = message.state == MapState::kPublished;
@@ -96,6 +101,18 @@ wire::Drop MapRegistrations::HandleRegistered(Instant now, const Arrival& arriva
     entry.next = now;
   }
   return wire::Drop::kNone;
+}
+
+// Either a later register has overtaken this one, and then its answer comes too; or the registration that stands is of
+// this node's last life, and our clock has gone back since.
+void MapRegistrations::HandleStale(Instant now, Entry& entry, uint64_t standing) {
+  if (standing > epoch_) {
+    epoch_ = standing;
+  } else if (++entry.stales > 1 && standing == epoch_ && epoch_ + 1 != kMapNoEpoch) {
+    ++epoch_;
+    entry.stales = 0;
+  }
+  entry.next = entry.stales > kMapEchoes ? now + identity_.Jitter(options_.refresh) : now;
 }
 
 void MapRegistrations::Clear() {
@@ -112,8 +129,7 @@ Instant MapRegistrations::NextTimeout() const {
   return next;
 }
 
-std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now,
-                                                             const AllowDigest& allow) {
+std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now) {
   std::vector<Due> registers;
   for (auto& [family, entry] : entries_) {
     if (entry.next > now) continue;
@@ -125,7 +141,12 @@ std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now,
     }
     const std::optional<Route> route = RouteOf(family, entry);
     if (!route.has_value()) continue;
-    registers.push_back({*route, {family.port, entry.echo, allow, Candidates(family.port)}});
+    MapRegister message;
+    message.port = family.port;
+    message.order = NextOrder();
+    message.echo = entry.echo;
+    message.candidates = Candidates(family.port);
+    registers.push_back({*route, std::move(message)});
     const Duration wait = Retry() * (int64_t{1} << std::min(entry.tries, 10));
     entry.next = now + identity_.Jitter(std::min<Duration>(wait, kMapRetryMax));
     ++entry.tries;

@@ -6,6 +6,7 @@
 //           ▲                  ▲     │ registered(published)
 //           │ port down:       │     ▼
 //           └─ deregister      └─ Published ── refresh time, new address, new session: register again
+//                  registered(stale): again, in an epoch that is not below the one that stands
 //                  no answer: again, with back-off; kMapSilentRequests without a word from the map: a new handshake
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_REGISTRATIONS_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_REGISTRATIONS_H_
@@ -42,7 +43,7 @@ class MapRegistrations {
   };
   // `identity` outlives this.
   MapRegistrations(Identity& identity, Options options)
-      : identity_(identity), options_(std::move(options)) {}
+      : identity_(identity), options_(std::move(options)), epoch_(identity.NextTimestamp()) {}
 
   // --- What happens. The first two are true when more ports than before can reach the map. ---
 
@@ -65,8 +66,10 @@ class MapRegistrations {
     MapRegister message;
   };
   Instant NextTimeout() const;  // includes the ports to be withdrawn
-  // The registers that are due, for the allow list of this digest. Each is due again when it gets no answer.
-  std::vector<Due> TakeDue(Instant now, const AllowDigest& allow);
+  // The registers that are due, without the allow list. Each is due again when it gets no answer.
+  std::vector<Due> TakeDue(Instant now);
+  // The order of the next message: higher than of all before it, to this map and to others.
+  MapOrder NextOrder() { return {epoch_, identity_.NextTimestamp()}; }
   // When the first of too many registers without an answer was sent. It is given once; nullopt: no answer is missing.
   std::optional<Instant> TakeUnanswered() { return std::exchange(unanswered_, std::nullopt); }
 
@@ -94,6 +97,7 @@ class MapRegistrations {
     size_t endpoint = 0;  // which of the map's addresses of this family, modulo their number
     MapChallenge echo{};
     int echoes = 0;   // in a row
+    int stales = 0;   // in a row
     int tries = 0;    // registers without an answer
     Instant next{};   // when to register (again)
     Instant asked{};  // the first of the registers without an answer
@@ -106,11 +110,13 @@ class MapRegistrations {
 
   bool Reaches(const PortFamily& family) const;
   bool Update(Instant now);
+  void HandleStale(Instant now, Entry& entry, uint64_t standing);
   std::optional<Route> RouteOf(const PortFamily& family, const Entry& entry) const;
   std::vector<wire::Endpoint> Candidates(PortId port) const;
 
   Identity& identity_;
   Options options_;
+  uint64_t epoch_;
   std::map<PortId, PortState> ports_;
   std::map<PortFamily, Entry> entries_;
   std::vector<PortId> withdrawn_;

@@ -1,4 +1,5 @@
-// The allow list on its way to one map: sent in parts, each repeated until the map has acknowledged it.
+// The allow list on its way to one map. Its first part goes along with every register until the map has the list; the
+// other parts, where there are any, are sent when the map asks, each repeated until the map has acknowledged it.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_UPLOAD_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_UPLOAD_H_
 
@@ -17,8 +18,14 @@ class MapUpload {
   void SetList(std::vector<KeyId> sorted);
   const AllowDigest& digest() const { return digest_; }
 
-  // The map asked for the list. It starts anew unless it is under way.
-  void Begin(Instant now);
+  // The session is new, so the map may have forgotten the list.
+  void Restart() { known_ = false; }
+  // Names the list in a register, and adds the first part unless the map has the list. A register that echoes nothing
+  // is not used by the map, so it gets no part.
+  void Describe(MapRegister* message) const;
+  // The map's answer to a published register: whether it asks for the list. True when the list shall be described
+  // again at once, because the map was believed to have it.
+  bool HandleAnswer(Instant now, bool asked);
   void HandleAllowed(const MapAllowed& message);
 
   // Parts to send now; the next time they are due, if not acknowledged, is after `retry`, then after twice that.
@@ -27,9 +34,13 @@ class MapUpload {
   Instant NextTimeout() const { return next_; }  // kNever: nothing is under way
 
  private:
+  void Begin(Instant now);
+  MapAllow Part(size_t part) const;
+
   std::vector<KeyId> list_;
   AllowDigest digest_{};
   std::vector<bool> acknowledged_;  // of each part; empty: nothing is under way
+  bool known_ = false;              // the map has the list
   Instant next_ = kNever;
   int tries_ = 0;
 };

@@ -43,24 +43,53 @@ const std::string kKey10 = "101112131415161718191a1b1c1d1e1f20212223242526272829
 
 std::vector<Row> Table() {
   return {
-      {"register, first", MapRegister{3, {}, {}, {At("192.0.2.7:13116")}},
+      {"register, first", MapRegister{3, {5, 6}, {}, {At("192.0.2.7:13116")}},
        "0340"
        "0300"
-       "0000000000000000"
+       "0500000000000000"
+       "0600000000000000"
        "0000000000000000"
        "01" +
-           kV4},
+           kV4 +
+           "0000000000000000"
+           "0000"
+           "00"},
       {"register, refresh",
        MapRegister{0x0201,
+                   {5, 6},
                    {1, 2, 3, 4, 5, 6, 7, 8},
-                   {9, 10, 11, 12, 13, 14, 15, 16},
-                   {At("192.0.2.7:13116"), At("[2001:db8::1]:13116")}},
+                   {At("192.0.2.7:13116"), At("[2001:db8::1]:13116")},
+                   {9, 10, 11, 12, 13, 14, 15, 16}},
        "0340"
        "0102"
+       "0500000000000000"
+       "0600000000000000"
        "0102030405060708"
-       "090a0b0c0d0e0f10"
        "02" +
-           kV4 + kV6},
+           kV4 + kV6 +
+           "090a0b0c0d0e0f10"
+           "0000"
+           "00"},
+      {"register, with a list of two",
+       MapRegister{3,
+                   {0x0807060504030201, 6},
+                   {1, 2, 3, 4, 5, 6, 7, 8},
+                   {At("192.0.2.7:13116")},
+                   {9, 10, 11, 12, 13, 14, 15, 16},
+                   2,
+                   {Id(0x10), Id(0x20)}},
+       "0340"
+       "0300"
+       "0102030405060708"
+       "0600000000000000"
+       "0102030405060708"
+       "01" +
+           kV4 +
+           "090a0b0c0d0e0f10"
+           "0200"
+           "02"
+           "101112131415161718191a1b1c1d1e1f"
+           "202122232425262728292a2b2c2d2e2f"},
       {"registered, echo",
        MapRegistered{
            3, MapState::kEcho, false, {1, 2, 3, 4, 5, 6, 7, 8}, 60, 1000, At("192.0.2.7:13116")},
@@ -71,7 +100,7 @@ std::vector<Row> Table() {
        "0102030405060708"
        "3c00"
        "e803" +
-           kV4},
+           kV4 + "0000000000000000"},
       {"registered, published, send the allow list",
        MapRegistered{3,
                      MapState::kPublished,
@@ -79,7 +108,8 @@ std::vector<Row> Table() {
                      {1, 2, 3, 4, 5, 6, 7, 8},
                      60,
                      10000,
-                     At("[2001:db8::1]:13116")},
+                     At("[2001:db8::1]:13116"),
+                     0x0807060504030201},
        "0341"
        "0300"
        "01"
@@ -87,7 +117,7 @@ std::vector<Row> Table() {
        "0102030405060708"
        "3c00"
        "1027" +
-           kV6},
+           kV6 + "0102030405060708"},
       {"registered, full",
        MapRegistered{3, MapState::kFull, false, {}, 60, 1000, At("192.0.2.7:13116")},
        "0341"
@@ -97,7 +127,7 @@ std::vector<Row> Table() {
        "0000000000000000"
        "3c00"
        "e803" +
-           kV4},
+           kV4 + "0000000000000000"},
       {"registered, too many ports",
        MapRegistered{3, MapState::kTooManyPorts, false, {}, 60, 1000, At("192.0.2.7:13116")},
        "0341"
@@ -107,39 +137,49 @@ std::vector<Row> Table() {
        "0000000000000000"
        "3c00"
        "e803" +
-           kV4},
-      {"allow, whole", MapAllow{{1, 2, 3, 4, 5, 6, 7, 8}, 2, 0, {Id(0x10), Id(0x20)}},
+           kV4 + "0000000000000000"},
+      {"registered, stale",
+       MapRegistered{3, MapState::kStale, false, {}, 60, 1000, At("192.0.2.7:13116"), 5},
+       "0341"
+       "0300"
+       "04"
+       "00"
+       "0000000000000000"
+       "3c00"
+       "e803" +
+           kV4 + "0500000000000000"},
+      {"allow, whole", MapAllow{{1, 2, 3, 4, 5, 6, 7, 8}, 0, 2, {Id(0x10), Id(0x20)}},
        "0342"
        "0102030405060708"
-       "0200"
        "0000"
+       "0200"
        "02"
        "101112131415161718191a1b1c1d1e1f"
        "202122232425262728292a2b2c2d2e2f"},
-      {"allow, the last part", MapAllow{{1, 2, 3, 4, 5, 6, 7, 8}, 65, 64, {Id(0x10)}},
+      {"allow, the last part", MapAllow{{1, 2, 3, 4, 5, 6, 7, 8}, 48, 49, {Id(0x10)}},
        "0342"
        "0102030405060708"
-       "4100"
-       "4000"
+       "3000"
+       "3100"
        "01"
        "101112131415161718191a1b1c1d1e1f"},
-      {"allowed", MapAllowed{{1, 2, 3, 4, 5, 6, 7, 8}, 64},
+      {"allowed", MapAllowed{{1, 2, 3, 4, 5, 6, 7, 8}, 48},
        "0343"
        "0102030405060708"
-       "4000"},
+       "3000"},
       {"lookup", MapLookup{0x04030201, 3, Key(0x10)},
        "0344"
-       "01020304"
+       "0102030400000000"
        "0300" +
            kKey10},
       {"endpoints, none", MapEndpoints{0x04030201, Key(0x10), {}},
        "0345"
-       "01020304" +
+       "0102030400000000" +
            kKey10 + "00"},
       {"endpoints",
        MapEndpoints{0x04030201, Key(0x10), {At("192.0.2.7:13116"), At("[2001:db8::1]:13116")}},
        "0345"
-       "01020304" +
+       "0102030400000000" +
            kKey10 + "02" + kV4 + kV6},
       {"push", MapPush{0x04030201, Key(0x10), {At("192.0.2.7:13116")}},
        "0346"
@@ -148,12 +188,16 @@ std::vector<Row> Table() {
       {"push-ack", MapPushAck{0x04030201},
        "0347"
        "01020304"},
-      {"deregister, one port", MapDeregister{3},
+      {"deregister, one port", MapDeregister{3, {5, 6}},
        "0348"
-       "0300"},
+       "0300"
+       "0500000000000000"
+       "0600000000000000"},
       {"deregister, all", MapDeregister{},
        "0348"
-       "ffff"},
+       "ffff"
+       "0000000000000000"
+       "0000000000000000"},
   };
 }
 
@@ -185,6 +229,8 @@ TEST(MapMessage, RefusesEveryTruncationAndEveryExtension) {
 
 TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
   const std::string zeros = "0000000000000000";
+  const std::string order = zeros + zeros;
+  const std::string empty = zeros + "000000";  // the empty list
   struct {
     const char* what;
     std::string hex;
@@ -192,32 +238,51 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
       {"another kind",
        "0240"
        "0300" +
-           zeros + zeros + "01" + kV4},
+           order + zeros + "01" + kV4 + empty},
       {"register of port ffff",
        "0340"
        "ffff" +
-           zeros + zeros + "01" + kV4},
+           order + zeros + "01" + kV4 + empty},
       {"register without a candidate",
        "0340"
        "0300" +
-           zeros + zeros + "00"},
+           order + zeros + "00" + empty},
       {"register with UDP port 0",
        "0340"
        "0300" +
-           zeros + zeros +
+           order + zeros +
            "01"
            "00000000000000000000ffffc0000207"
-           "0000"},
-      {"register with 17 candidates",
+           "0000" +
+           empty},
+      {"register in the epoch ffffffffffffffff",
+       "0340"
+       "0300"
+       "ffffffffffffffff" +
+           zeros + zeros + "01" + kV4 + empty},
+      {"register with a part of the empty list",
        "0340"
        "0300" +
-           zeros + zeros + "11" +
-           [] {
-             std::string many;
-             for (int i = 0; i < 17; ++i) many += kV4;
-             return many;
-           }()},
-      {"registered, unknown state",
+           order + zeros + "01" + kV4 + zeros +
+           "0100"
+           "01"
+           "101112131415161718191a1b1c1d1e1f"},
+      {"register with less than a part",
+       "0340"
+       "0300" +
+           order + zeros + "01" + kV4 +
+           "0102030405060708"
+           "0200"
+           "01"
+           "101112131415161718191a1b1c1d1e1f"},
+      {"register with a list and no part",
+       "0340"
+       "0300" +
+           order + zeros + "01" + kV4 +
+           "0102030405060708"
+           "0200"
+           "00"},
+      {"registered, stale by no epoch",
        "0341"
        "0300"
        "04"
@@ -225,7 +290,40 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
            zeros +
            "3c00"
            "e803" +
-           kV4},
+           kV4 + "ffffffffffffffff"},
+      {"registered, echo with a version",
+       "0341"
+       "0300"
+       "00"
+       "00" +
+           zeros +
+           "3c00"
+           "e803" +
+           kV4 + "0100000000000000"},
+      {"deregister in the epoch ffffffffffffffff",
+       "0348"
+       "0300"
+       "ffffffffffffffff" +
+           zeros},
+      {"register with 17 candidates",
+       "0340"
+       "0300" +
+           order + zeros + "11" +
+           [] {
+             std::string many;
+             for (int i = 0; i < 17; ++i) many += kV4;
+             return many;
+           }() +
+           empty},
+      {"registered, unknown state",
+       "0341"
+       "0300"
+       "05"
+       "00" +
+           zeros +
+           "3c00"
+           "e803" +
+           kV4 + zeros},
       {"registered, unknown flag",
        "0341"
        "0300"
@@ -234,7 +332,7 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
            zeros +
            "3c00"
            "e803" +
-           kV4},
+           kV4 + zeros},
       {"registered, lifetime 0",
        "0341"
        "0300"
@@ -243,7 +341,7 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
            zeros +
            "0000"
            "e803" +
-           kV4},
+           kV4 + zeros},
       {"registered, refresh 0",
        "0341"
        "0300"
@@ -252,42 +350,42 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
            zeros +
            "3c00"
            "0000" +
-           kV4},
+           kV4 + zeros},
       {"allow of none", "0342" + zeros +
                             "0000"
                             "0000"
                             "00"},
-      {"allow, not at a multiple of 64", "0342" + zeros +
+      {"allow, not at a multiple of 48", "0342" + zeros +
+                                             "3100"
                                              "4200"
-                                             "4100"
                                              "01"
                                              "101112131415161718191a1b1c1d1e1f"},
       {"allow, beyond the total", "0342" + zeros +
-                                      "4000"
-                                      "4000"
+                                      "3000"
+                                      "3000"
                                       "01"
                                       "101112131415161718191a1b1c1d1e1f"},
       {"allow, too few for its place", "0342" + zeros +
-                                           "0200"
                                            "0000"
+                                           "0200"
                                            "01"
                                            "101112131415161718191a1b1c1d1e1f"},
       {"allow, not sorted", "0342" + zeros +
-                                "0200"
                                 "0000"
+                                "0200"
                                 "02"
                                 "202122232425262728292a2b2c2d2e2f"
                                 "101112131415161718191a1b1c1d1e1f"},
       {"allow, twice the same", "0342" + zeros +
-                                    "0200"
                                     "0000"
+                                    "0200"
                                     "02"
                                     "101112131415161718191a1b1c1d1e1f"
                                     "101112131415161718191a1b1c1d1e1f"},
-      {"allowed, not at a multiple of 64", "0343" + zeros + "0100"},
+      {"allowed, not at a multiple of 48", "0343" + zeros + "0100"},
       {"lookup through port ffff",
        "0344"
-       "01020304"
+       "0102030400000000"
        "ffff" +
            kKey10},
       {"push of nothing",
@@ -311,11 +409,17 @@ TEST(MapMessage, NamesTypesOfALaterVersion) {
 
 TEST(MapMessage, FitsItsDatagram) {
   constexpr size_t kSealed = wire::kDataHeaderSize + wire::kTagSize;
-  MapAllow allow{{}, kMapAllowPart, 0, std::vector<KeyId>(kMapAllowPart)};
+  MapAllow allow{{}, 0, kMapAllowPart, std::vector<KeyId>(kMapAllowPart)};
   EXPECT_LE(EncodeMapMessage(allow).size() + kSealed, kMapMaxDatagram);
   MapPush push{1, Key(1), std::vector<wire::Endpoint>(kMapMaxEndpoints, At("192.0.2.7:13116"))};
   EXPECT_LE(EncodeMapMessage(push).size() + kSealed, kMapMaxDatagram);
-  MapRegister reg{1, {}, {}, std::vector<wire::Endpoint>(kMapMaxCandidates, At("192.0.2.7:13116"))};
+  MapRegister reg{1,
+                  {},
+                  {},
+                  std::vector<wire::Endpoint>(kMapMaxCandidates, At("192.0.2.7:13116")),
+                  {1},
+                  kMapAllowPart,
+                  std::vector<KeyId>(kMapAllowPart)};
   EXPECT_LE(EncodeMapMessage(reg).size() + kSealed, kMapMaxDatagram);
 }
 
@@ -326,7 +430,7 @@ TEST(MapMessage, AnswersToUnverifiedAddressesAreNotLongerThanTheirRequests) {
   EXPECT_LE(registered, EncodeMapMessage(MapRegister{0, {}, {}, {At("192.0.2.7:1")}}).size());
   EXPECT_LE(registered, EncodeMapMessage(MapLookup{}).size());
   EXPECT_LE(EncodeMapMessage(MapAllowed{}).size(),
-            EncodeMapMessage(MapAllow{{}, 1, 0, {Id(1)}}).size());
+            EncodeMapMessage(MapAllow{{}, 0, 1, {Id(1)}}).size());
 }
 
 TEST(MapMessage, AllowListsAreSetsInOneOrder) {
