@@ -19,6 +19,15 @@ inline constexpr size_t kAllowPerRegistration = 8;
 inline constexpr size_t kMaxPartialAllow = 1024;
 inline constexpr std::chrono::seconds kPartialAllowLifetime{10};
 
+// Between two tellings of a record's changes: at least, and where changes come all the time. So many readers are told
+// before another record has its turn, and so many turns are taken before the loop looks at its sockets again.
+inline constexpr std::chrono::milliseconds kChangeInterval{200};
+inline constexpr std::chrono::milliseconds kChangeIntervalMax{3200};
+// A store that has not answered by then is asked again.
+inline constexpr std::chrono::seconds kChangeAnswer{1};
+inline constexpr size_t kChangeSlice = 16;
+inline constexpr int kChangeSlicesPerTurn = 16;
+
 // Pushes without an acknowledgement, of all nodes and of one.
 inline constexpr size_t kMaxPushes = size_t{1} << 18;
 inline constexpr size_t kMaxPushesPerKey = 256;

@@ -12,6 +12,7 @@
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
+#include "map-server/store/network.h"
 
 namespace warp::map {
 
@@ -36,6 +37,7 @@ struct Registration {
   std::unique_ptr<wire::Endpoint[]> candidates;
   Order order;
   Instant expires;
+  uint32_t share = 0;  // the store's: its place among the registrations of its network
 
   bool v6() const { return !observed.address.is_v4(); }
   bool live() const { return observed.port != 0; }
@@ -60,6 +62,13 @@ class Record {
   // Whether `from` is the verified address of `port` now.
   bool Verified(uint16_t port, const wire::Endpoint& from) const;
 
+  // The network that the allow list is charged to, and its place among the lists there. The store's.
+  struct Share {
+    Network network = 0;
+    uint32_t place = 0;
+  };
+  Share& allow_share() { return allow_share_; }
+
   std::span<const std::unique_ptr<Registration>> registrations() const { return registrations_; }
   std::vector<std::unique_ptr<Registration>>& mutable_registrations() { return registrations_; }
 
@@ -67,6 +76,7 @@ class Record {
   const wire::PublicKey key_;
   AllowDigest digest_{};
   uint32_t allow_count_ = 0;
+  Share allow_share_;
   std::unique_ptr<KeyId[]> allow_;
   std::vector<std::unique_ptr<Registration>> registrations_;  // at most kMaxPortsPerKey
 };

@@ -37,8 +37,9 @@ std::optional<PushQueue::Due> PushQueue::NextDue(Instant now) {
   const auto it = pushes_.find(id);
   assert(it != pushes_.end() && it->second.due == timers_.begin()->first);
   Push& push = it->second;
-  const Due due{id, push.pair.first, push.pair.second, push.attempt};
+  Due due{id, push.pair.first, push.pair.second, push.attempt};
   if (++push.attempt == kPushAttempts) {
+    due.last = true;
     Erase(id);
     return due;
   }

@@ -36,6 +36,7 @@ class PushQueue {
     protocol::KeyId to;
     protocol::KeyId about;
     int attempt = 0;  // 0 for the first
+    bool last = false;
   };
   // A push to send now; nullopt where nothing is due. Its next repetition is scheduled, or it is forgotten after the
   // last.

@@ -1,5 +1,7 @@
 #include "map-server/registry/registry.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -48,13 +50,15 @@ Registry::Registry(const Options& options, Store& store, wire::DropCounters& dro
       challenger_(options.lifetime),
       partial_allow_(options.partial_allow),
       pushes_(options.pushes),
+      first_version_(uint64_t{randombytes_random()} << 32),
       nobody_(wire::PublicKey()) {
   // A look-up of an unknown key must take the same steps, so this list is as long as a usual allow list.
   std::vector<KeyId> ids(8);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = KeyId::FromBytes({static_cast<uint8_t>(i)});
   nobody_.SetAllow(AllowDigest{}, ids);
-  store_.SetChanged(
-      [this](Instant now, const KeyId& id, const Record& record) { TellOthers(now, id, record); });
+  store_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
+    if (record.live() && !record.allow().empty()) changes_.Add(now, id);
+  });
 }
 
 void Registry::Handle(Instant now, const Origin& origin, const protocol::MapMessage& message) {
@@ -77,7 +81,7 @@ void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegist
                               Store::Put put, const Record* record) {
   switch (put) {
     case Store::Put::kStale: {
-      // Overtaken by a later one, or the node began again with a lower epoch, and has to be told of the one that stands.
+      // Overtaken by a later one, or the node began again with a lower epoch and has to be told the one that stands.
       drops_.Add(Drop::kTooOld);
       MapRegistered answer = Registered(now, origin, message.port, MapState::kStale);
       if (record == nullptr) return;  // it has expired just now: the next register applies
@@ -100,6 +104,8 @@ void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegist
       break;
   }
   MapRegistered answer = Registered(now, origin, message.port, MapState::kPublished);
+  const auto missed = missed_.find(origin.id);
+  answer.mark = first_version_ + (missed == missed_.end() ? 0 : missed->second);
   if (record != nullptr && message.allow != record->allow_digest()) {
     TakeList(now, origin, message, std::move(answer));
   } else {
@@ -224,32 +230,54 @@ MapRegistered Registry::Registered(Instant now, const Origin& origin, uint16_t p
   return answer;
 }
 
-void Registry::TellOthers(Instant, const KeyId& id, const Record& record) {
-  if (!record.live()) return;
-  const std::vector<KeyId> allowed(record.allow().begin(), record.allow().end());
-  for (const KeyId& other : allowed) {
-    if (other == id) continue;
-    store_.Get(other, [this, id, other](Instant now, const Record* found) {
-      if (found != nullptr && found->live() && found->Allows(id)) AddPush(now, other, id);
-    });
-  }
+void Registry::Tell(Instant, const Changes::Due& due) {
+  store_.Get(due.id, [this, due](Instant now, const Record* record) {
+    if (record == nullptr || !record->live()) return changes_.Told(now, due, 0);
+    const std::span<const KeyId> allow = record->allow();
+    const size_t first = std::min(due.first, allow.size());
+    for (const KeyId& other : allow.subspan(first, std::min(kChangeSlice, allow.size() - first))) {
+      if (other == due.id) continue;
+      store_.Get(other, [this, id = due.id, other](Instant at, const Record* found) {
+        if (found != nullptr && found->live() && found->Allows(id)) AddPush(at, other, id);
+      });
+    }
+    changes_.Told(now, due, allow.size());
+  });
 }
 
 void Registry::AddPush(Instant now, const KeyId& to, const KeyId& about) {
-  if (!pushes_.Add(now, to, about)) drops_.Add(Drop::kRateLimited);
+  if (pushes_.Add(now, to, about)) return;
+  drops_.Add(Drop::kRateLimited);
+  Missed(to);
+}
+
+void Registry::Missed(const KeyId& to) {
+  if (missed_.size() >= kMaxPushes) {
+    missed_.clear();
+    first_version_ += uint64_t{1} << 32;
+  }
+  ++missed_[to];
 }
 
 Instant Registry::NextTimeout() const {
-  return std::min({store_.NextTimeout(), pushes_.NextTimeout(), partial_allow_.NextTimeout()});
+  return std::min({store_.NextTimeout(), changes_.NextTimeout(), pushes_.NextTimeout(),
+                   partial_allow_.NextTimeout()});
 }
 
 void Registry::HandleTimeout(Instant now) {
   store_.Expire(now);
   partial_allow_.Expire(now);
+  for (int i = 0; i < kChangeSlicesPerTurn; ++i) {
+    const std::optional<Changes::Due> due = changes_.NextDue(now);
+    if (!due.has_value()) break;
+    Tell(now, *due);
+  }
+  store_.Complete(now);  // so that the pushes go in this turn
   for (int i = 0; i < kPushesPerTurn; ++i) {
     const std::optional<PushQueue::Due> due = pushes_.NextDue(now);
     if (!due.has_value()) break;
     SendPush(*due);
+    if (due->last) Missed(due->to);
   }
 }
 

@@ -8,7 +8,9 @@
 //   allow      further parts, until the list is complete ──► store
 //   lookup     from a verified address alone ──► endpoints (none, unless the key allows the asker)
 //                                            ──► where both allow each other, the key is told of the asker
-//   a record changed ──► push to every key that it allows and that allows it, until acknowledged
+//   a record changed ──► Changes, which joins what comes too often and shares the map's time among records
+//                    ──► push to every key that it allows and that allows it, until acknowledged
+//                    ──► given up: the version in registered changes, so that the node looks its peers up
 #ifndef WARP_MAP_SERVER_REGISTRY_REGISTRY_H_
 #define WARP_MAP_SERVER_REGISTRY_REGISTRY_H_
 
@@ -17,10 +19,12 @@
 #include <functional>
 #include <optional>
 
+#include "absl/container/flat_hash_map.h"
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/counters.h"
 #include "map-server/constants.h"
 #include "map-server/registry/challenge.h"
+#include "map-server/registry/changes.h"
 #include "map-server/registry/partial_allow.h"
 #include "map-server/registry/push_queue.h"
 #include "map-server/store/store.h"
@@ -91,8 +95,10 @@ class Registry {
   // The answer to a register, and to a lookup from an unverified address.
   protocol::MapRegistered Registered(Instant now, const Origin& origin, uint16_t port,
                                      protocol::MapState state);
-  void TellOthers(Instant now, const KeyId& id, const Record& record);
+  void Tell(Instant now, const Changes::Due& due);
   void AddPush(Instant now, const KeyId& to, const KeyId& about);
+  // A push to this node is given up, so that its next refresh has to tell it.
+  void Missed(const KeyId& to);
   void SendPush(const PushQueue::Due& due);
   void Reply(const Origin& origin, protocol::MapMessage message);
 
@@ -101,7 +107,11 @@ class Registry {
   wire::DropCounters& drops_;
   Challenger challenger_;
   PartialAllow partial_allow_;
+  Changes changes_;
   PushQueue pushes_;
+  // How many pushes to a node were given up. Where these are too many nodes, all of them are told of a new version.
+  absl::flat_hash_map<KeyId, uint32_t> missed_;
+  uint64_t first_version_;  // random, so that another life of the map has other versions
   // Looked into where a key has no record, so that both cases take the same steps and the asker learns nothing by
   // timing.
   Record nobody_;

@@ -52,16 +52,23 @@ void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
   if (standing != nullptr) {
     if (standing->order >= registration.order) return answer(Put::kStale);
     const bool changed = !SameEndpoints(*standing, registration);
-    *standing = std::move(registration);
+    if (NetworkOf(standing->observed.address) == NetworkOf(registration.observed.address)) {
+      registration.share = standing->share;
+      *standing = std::move(registration);
+    } else {
+      shares_.Remove(standing);
+      *standing = std::move(registration);
+      shares_.Add(record, standing);
+    }
     answer(Put::kApplied);
     if (changed) PushChanged(id);
     return;
   }
 
-  if (total_ >= limits_.registrations) return answer(Put::kFull);
   if (record != nullptr && record->registrations().size() >= limits_.ports_per_key) {
     return answer(Put::kTooManyPorts);
   }
+  if (!MakeRoom(NetworkOf(registration.observed.address))) return answer(Put::kFull);
   if (record == nullptr) {
     record = records_.try_emplace(id, std::make_unique<Record>(key)).first->second.get();
     timers_.push_back({registration.expires, id});
@@ -69,7 +76,7 @@ void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
   }
   record->mutable_registrations().push_back(
       std::make_unique<Registration>(std::move(registration)));
-  ++total_;
+  shares_.Add(record, record->registrations().back().get());
   answer(Put::kApplied);
   PushChanged(id);
 }
@@ -99,13 +106,54 @@ void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vect
   if (it == records_.end() || ids.size() > limits_.allow_per_key) return answer(false);
   Record& record = *it->second;
   if (record.allow_digest() == digest) return answer(true);
-  assert(allow_total_ >= record.allow().size());
-  const size_t total = allow_total_ - record.allow().size() + ids.size();
-  if (total > limits_.allow) return answer(false);
-  allow_total_ = total;
-  record.SetAllow(digest, ids);
+  if (record.registrations().empty()) return answer(false);
+  const Network network = NetworkOf(record.registrations().front()->observed.address);
+  // The list that stands is given up for the new one, and stands again where that finds no room.
+  const AllowDigest old_digest = record.allow_digest();
+  const std::vector<KeyId> old(record.allow().begin(), record.allow().end());
+  SetList(record, {}, {});
+  if (!MakeRoomForList(network, ids.size())) {
+    SetList(record, old_digest, old);
+    return answer(false);
+  }
+  SetList(record, digest, ids);
   answer(true);
   PushChanged(id);
+}
+
+void MemoryStore::SetList(Record& record, const AllowDigest& digest, std::span<const KeyId> ids) {
+  shares_.RemoveList(&record);
+  record.SetAllow(digest, ids);
+  shares_.AddList(&record);
+}
+
+// Where all registrations are taken, the network that has most of them loses one, unless the newcomer's network would
+// then have as many.
+bool MemoryStore::MakeRoom(Network network) {
+  if (shares_.registrations() < limits_.registrations) return true;
+  const std::optional<Shares::Place> victim = shares_.Heaviest(network);
+  if (!victim.has_value()) return false;
+  Record& record = *victim->record;
+  const KeyId id = KeyId::Of(record.key());
+  shares_.Remove(victim->registration);
+  std::erase_if(record.mutable_registrations(),
+                [&](const auto& r) { return r.get() == victim->registration; });
+  // A record without registrations lives until its timer.
+  if (record.registrations().empty()) SetList(record, {}, {});
+  PushChanged(id);
+  return true;
+}
+
+// The same for the entries of allow lists. Each network has as many as its registrations bring (kAllowPerRegistration);
+// what others have beyond that makes room.
+bool MemoryStore::MakeRoomForList(Network network, size_t ids) {
+  while (shares_.allow() + ids > limits_.allow) {
+    Record* const victim = shares_.LargestExcess(network, ids);
+    if (victim == nullptr) return false;
+    SetList(*victim, {}, {});
+    PushChanged(KeyId::Of(victim->key()));
+  }
+  return true;
 }
 
 void MemoryStore::Expire(Instant now) {
@@ -131,13 +179,12 @@ void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
       next = std::min(next, registration->expires);
     }
   }
-  const size_t expired =
-      std::erase_if(registrations, [now](const auto& r) { return r->expires <= now; });
-  assert(total_ >= expired);
-  total_ -= expired;
+  for (const auto& registration : registrations) {
+    if (registration->expires <= now) shares_.Remove(registration.get());
+  }
+  std::erase_if(registrations, [now](const auto& r) { return r->expires <= now; });
   if (registrations.empty()) {
-    assert(allow_total_ >= record.allow().size());
-    allow_total_ -= record.allow().size();
+    shares_.RemoveList(&record);
     records_.erase(it);
     return;
   }

@@ -1,4 +1,5 @@
-// Registrations in this process's memory, bounded. docs/map-server.md has the bytes for each.
+// Registrations in this process's memory, bounded. docs/map-server.md has the bytes for each. Shares decides whose go
+// where there is no room left.
 #ifndef WARP_MAP_SERVER_STORE_MEMORY_STORE_H_
 #define WARP_MAP_SERVER_STORE_MEMORY_STORE_H_
 
@@ -10,6 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "map-server/constants.h"
+#include "map-server/store/shares.h"
 #include "map-server/store/store.h"
 
 namespace warp::map {
@@ -32,7 +34,7 @@ class MemoryStore : public Store {
                 AllowDone done) override;
   void Expire(Instant now) override;
   Instant NextTimeout() const override;
-  uint64_t registrations() const override { return total_; }
+  uint64_t registrations() const override { return shares_.registrations(); }
   size_t keys() const { return records_.size(); }
 
  private:
@@ -48,12 +50,14 @@ class MemoryStore : public Store {
   const Record* Find(const KeyId& id) const;
   void PushChanged(const KeyId& id);
   void ExpireRecord(Instant now, const KeyId& id);
+  bool MakeRoom(Network network);
+  bool MakeRoomForList(Network network, size_t ids);
+  void SetList(Record& record, const AllowDigest& digest, std::span<const KeyId> ids);
 
   const Limits limits_;
   absl::flat_hash_map<KeyId, std::unique_ptr<Record>> records_;
   std::vector<Timer> timers_;  // a heap, earliest first
-  size_t total_ = 0;
-  size_t allow_total_ = 0;
+  Shares shares_;
 };
 
 }  // namespace warp::map

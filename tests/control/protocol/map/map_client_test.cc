@@ -76,6 +76,7 @@ TEST(MapClient, PushesReachTheOtherSideWithinARoundTrip) {
   // Four messages cross the network: register, challenge, echo and push.
   EXPECT_LE(world.RunUntil([&] { return has(At("203.0.113.77:5555")); }, 1s), 100ms);
 
+  world.Run(1s);  // changes that follow soon are joined
   // A port that goes down is deregistered through the other ports.
   alice.SetPort(world.now, 2, {.up = false, .addresses = {}});
   EXPECT_LE(world.RunUntil([&] { return !has(At("203.0.113.77:5555")); }, 1s), 100ms);
@@ -294,6 +295,26 @@ TEST(MapClient, FindsAThousandPeers) {
         });
       },
       20s);
+}
+
+// Bob hears of nothing for longer than pushes are repeated, and still within a second of his return.
+TEST(MapClient, ANodeThatWasAwayLearnsAtItsNextRefreshWhatItMissed) {
+  MapWorld world;
+  MapNode& alice = world.AddNode();
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(10s);
+  // Only pushes are lost: they are all that is longer than the answer to a register.
+  world.lost = [&](const MapWorld::Datagram& datagram) {
+    return !datagram.to_map && datagram.node == &bob && datagram.bytes.size() > 80;
+  };
+  world.Rebind(alice, 0, At("203.0.113.5:1024"));
+  world.Run(15s);
+  world.lost = nullptr;
+  EXPECT_NE(bob.found(alice.key()).at(0), At("203.0.113.5:1024"));
+  EXPECT_LE(
+      world.RunUntil([&] { return bob.found(alice.key()).at(0) == At("203.0.113.5:1024"); }, 30s),
+      5s);
 }
 
 // A slow port's messages come behind hundreds of look-ups by a fast one, all of one session.
