@@ -12,7 +12,7 @@
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
-#include "map-server/store/network.h"
+#include "map-server/network.h"
 
 namespace warp::map {
 

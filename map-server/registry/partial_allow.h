@@ -14,8 +14,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/time.h"
+#include "map-server/network.h"
 #include "map-server/record.h"
-#include "map-server/store/network.h"
 
 namespace warp::map {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "map-server/network.h"
 #include "map-server/record.h"
-#include "map-server/store/network.h"
 
 namespace warp::map {
 

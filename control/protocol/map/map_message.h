@@ -6,8 +6,7 @@
 //
 //   register    = 40 | port u16 | order | echo 8 | count u8 | count × endpoint 18 | allow-digest 8 | part
 //                                                                                   ; node to map, from that port
-//   registered  = 41 | port u16 | state u8 | flags u8 | challenge 8 | lifetime u16 | refresh u16 | endpoint 18 | mark u64
-//                                                                                             ; map to node
+//   registered  = 41 | port u16 | state u8 | flags u8 | challenge 8 | times | endpoint 18 | mark u64
 //   allow       = 42 | allow-digest 8 | first u16 | part                                      ; node to map
 //   allowed     = 43 | allow-digest 8 | first u16                                             ; map to node: it arrived
 //   lookup      = 44 | request u64 | port u16 | key 32                                        ; node to map
@@ -17,6 +16,7 @@
 //   deregister  = 48 | port u16 | order                                                       ; node to map
 //   order       = epoch u64 | number u64
 //   part        = total u16 | count u8 | count × key-id 16
+//   times       = lifetime u16 | refresh u16
 //   endpoint    = address 16 | udp-port u16                            ; IPv4 as ::ffff:a.b.c.d
 //
 //   field         meaning

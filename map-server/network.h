@@ -1,6 +1,6 @@
 // The network that a node is in, as far as the map can tell: by it the map shares its room among strangers.
-#ifndef WARP_MAP_SERVER_STORE_NETWORK_H_
-#define WARP_MAP_SERVER_STORE_NETWORK_H_
+#ifndef WARP_MAP_SERVER_NETWORK_H_
+#define WARP_MAP_SERVER_NETWORK_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -25,4 +25,4 @@ inline Network NetworkOf(const wire::IpAddress& address) {
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_STORE_NETWORK_H_
+#endif  // WARP_MAP_SERVER_NETWORK_H_
