@@ -147,10 +147,11 @@ Duration Path::patience(const Timers& timers) const {
 
 Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity) {
   assert(usable_);
-  Outstanding probe{.challenge = {}, .sent = now};
+  Outstanding probe{.challenge = {}, .sent = now, .while_active = active()};
   randombytes_buf(probe.challenge.data(), probe.challenge.size());
   if (outstanding_.size() >= kMaxOutstandingProbes) {
-    if (!outstanding_.front().answered) Conclude(false);
+    // What a lost path loses says nothing of what it loses when it works.
+    if (!outstanding_.front().answered && outstanding_.front().while_active) Conclude(false);
     outstanding_.pop_front();
   }
   outstanding_.push_back(probe);
@@ -255,8 +256,6 @@ void Path::Measure(Duration sample) {
 }
 
 void Path::Conclude(bool answered) {
-  // What a lost path loses says nothing of what it loses when it works.
-  if (!active() && !answered) return;
   history_ = history_ << 1 | (answered ? 0 : 1);
   concluded_ = std::min(concluded_ + 1, kHistory);
 }

@@ -152,6 +152,7 @@ class Path {
   struct Outstanding {
     Challenge challenge;
     Instant sent;
+    bool while_active = false;  // the path was, when it was sent
     bool answered = false;
     bool measured = false;  // answered over the path itself
     bool covered = false;   // not answered yet, but payloads have arrived since
