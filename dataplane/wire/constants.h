@@ -49,8 +49,8 @@ inline constexpr size_t kMaxOfferedCiphers = 16;
 
 inline constexpr size_t kDefaultWindow = size_t{1} << 17;  // counters; peer sessions
 inline constexpr size_t kMaxWindow = size_t{1} << 22;
-inline constexpr size_t kMapWindow =
-    1024;  // counters: slow ports share a session with many look-ups
+// Counters of map sessions, which a slow port shares with many look-ups.
+inline constexpr size_t kMapWindow = 1024;
 
 }  // namespace warp::wire
 

@@ -36,7 +36,8 @@ class Session {
   const BulkKey& seal_key() const { return seal_key_; }
   const BulkKey& open_key() const { return open_key_; }
   ReplayWindow& window() { return window_; }
-  // Null in sessions with a map, whose window is small because one thread opens all their packets.
+  // Null where the window is no wider than kMapWindow: one thread opens all packets of a session with a map. A peer's
+  // session with so small a window does without, and opens a few packets twice.
   OpeningHints* opening_hints() { return opening_hints_.get(); }
 
   // Any thread. Reserves `count` consecutive counters and returns the first. nullopt once the session is used up

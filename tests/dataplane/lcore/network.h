@@ -105,7 +105,7 @@ struct SessionPair {
   std::shared_ptr<wire::Session> a, b;
 };
 SessionPair MakeSessions(uint32_t salt = 1, wire::Cipher cipher = wire::Cipher::kChaCha20Poly1305,
-                         size_t window = 1024);
+                         size_t window = 2048);
 
 class Network {
  public:

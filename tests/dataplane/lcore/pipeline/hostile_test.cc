@@ -150,7 +150,7 @@ TEST_F(Hostile, OtherSessionsKeys) {
 TEST_F(Hostile, TooOldForTheWindow) {
   const FrameBytes old = Capture("old");
   // The next counter falls into the same word of the window, in the next epoch.
-  net_.sessions().a->ReserveCounters(1023);
+  net_.sessions().a->ReserveCounters(2047);
   Inject(Capture("new"));
   Inject(old);
   EXPECT_THAT(net_.b().Received(), ElementsAre("new"));
