@@ -32,8 +32,8 @@ struct AssociationOptions {
 AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& remote,
                                    wire::PresharedKey psk, size_t window);
 
-// The options of a session with a map: `initiates` is true at the node. The window has 64 counters, and the keys die at
-// one and a half times `rekey_after`.
+// The options of a session with a map: `initiates` is true at the node. The window has 1,024 counters, and the keys die
+// at one and a half times `rekey_after`.
 AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_after,
                                   bool initiates);
 
