@@ -120,11 +120,15 @@ inline constexpr size_t kMaxAnswerPaths = 2;
 // Payload copies after which the peer's reports say whether they arrive. Less than the first share: they do not. Less
 // than the second: another address of the same interface may be better.
 inline constexpr uint64_t kJudgedCopies = 64;
+// Those copies are gathered for at least this long.
+inline constexpr Duration kJudgedFor = std::chrono::seconds(1);
 inline constexpr double kArrivingShare = 1.0 / 16;
 inline constexpr double kGoodShare = 7.0 / 8;
 // Copies that no report has followed, after which another address of the same interface is tried. Being wrong costs
 // nothing, so that few will do.
 inline constexpr uint64_t kUnreportedCopies = 2;
+// So long, and a round trip more, the report is waited for.
+inline constexpr Duration kReportsMissing = std::chrono::seconds(2);
 // Where no path is active, those that were active so long before the last one carry on. They are not lost at once,
 // since a path is waited for as long as its round trip takes.
 inline constexpr Duration kCarryOn = std::chrono::seconds(15);

@@ -49,8 +49,8 @@ std::optional<Changes::Due> Changes::NextDue(Instant now) {
       Schedule(id, change, now + kChangeAnswer);
       return Due{id, 0};
     }
-    timers_.erase(
-        timers_.begin());  // it has been calm for so long that nothing has to be remembered
+    // It has been calm for so long that nothing has to be remembered.
+    timers_.erase(timers_.begin());
     changes_.erase(id);
   }
   return std::nullopt;

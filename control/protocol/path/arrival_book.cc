@@ -4,12 +4,6 @@
 #include <cassert>
 
 namespace warp::protocol {
-namespace {
-
-constexpr Duration kJudgedFor = std::chrono::seconds(1);
-constexpr Duration kReportsMissing = std::chrono::seconds(2);
-
-}  // namespace
 
 void ArrivalBook::Begin(Instant now) { last_report_ = now; }
 

@@ -17,27 +17,11 @@
 
 #include "control/loop/loop.h"
 #include "dataplane/os/unique_fd.h"
+#include "tests/control/loop/socket_pair.h"
 #include "tests/control/turning.h"
 
 namespace warp::control {
 namespace {
-
-struct Pair {
-  explicit Pair(int type = SOCK_DGRAM | SOCK_NONBLOCK) {
-    int fds[2];
-    EXPECT_EQ(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds), 0);
-    near = os::UniqueFd(fds[0]);
-    far = os::UniqueFd(fds[1]);
-  }
-  void Send() { EXPECT_EQ(send(far.get(), "x", 1, 0), 1); }
-  size_t Drain() {
-    char byte;
-    size_t n = 0;
-    while (recv(near.get(), &byte, 1, MSG_DONTWAIT) == 1) ++n;
-    return n;
-  }
-  os::UniqueFd near, far;
-};
 
 // The process has no descriptor left for as long as this lives.
 class NoDescriptors {
@@ -72,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(Both, HostileLoopTest, ::testing::ValuesIn(kBoth), Name
 // --- Descriptors that are refused, closed and used again. ---
 
 TEST_P(HostileLoopTest, AWatchThatWasRefusedTakesNobodyElseWithIt) {
-  Pair pair;
+  SocketPair pair;
   bool told = false;
   Watch watch(*loop_, pair.near.get(), POLLIN, [&](uint32_t) { told = true; });
   {
@@ -85,7 +69,7 @@ TEST_P(HostileLoopTest, AWatchThatWasRefusedTakesNobodyElseWithIt) {
 }
 
 TEST_P(HostileLoopTest, TheNumberOfARefusedDescriptorMayBeUsedAgain) {
-  Pair pair;
+  SocketPair pair;
   const int number = pair.near.get();
   const os::UniqueFd kept(fcntl(number, F_DUPFD_CLOEXEC, number + 1));
   pair.near.Close();
@@ -100,7 +84,7 @@ TEST_P(HostileLoopTest, TheNumberOfARefusedDescriptorMayBeUsedAgain) {
 }
 
 TEST_P(HostileLoopTest, TellsNothingThatNobodyAskedFor) {
-  Pair pair(SOCK_STREAM);
+  SocketPair pair(SOCK_STREAM);
   std::vector<uint32_t> told;
   Watch watch(*loop_, pair.near.get(), POLLOUT, [&](uint32_t events) { told.push_back(events); });
   Settle(*loop_);
@@ -110,7 +94,7 @@ TEST_P(HostileLoopTest, TellsNothingThatNobodyAskedFor) {
 }
 
 TEST_P(HostileLoopTest, MoreEventsThanTheRingHolds) {
-  Pair pair;
+  SocketPair pair;
   constexpr size_t kWatches = 9000;
   size_t told = 0;
   std::vector<std::unique_ptr<Watch>> watches;
@@ -131,7 +115,7 @@ TEST_P(HostileLoopTest, MoreEventsThanTheRingHolds) {
 
 TEST_P(HostileLoopTest, TheSocketOfASendMayBeClosedAndItsNumberUsedAgain) {
   for (int i = 0; i < 100; ++i) {
-    Pair pair, other;
+    SocketPair pair, other;
     const int number = pair.far.get();
     {
       AsyncSend send(*loop_, number, [](int) {});
@@ -145,16 +129,16 @@ TEST_P(HostileLoopTest, TheSocketOfASendMayBeClosedAndItsNumberUsedAgain) {
 
 TEST_P(HostileLoopTest, WaitsAtItsEndForEverySend) {
   constexpr size_t kSends = 16;
-  std::vector<Pair> pairs;
+  std::vector<SocketPair> pairs;
   for (size_t i = 0; i < kSends; ++i) {
-    Pair& pair = pairs.emplace_back(SOCK_DGRAM);
+    SocketPair& pair = pairs.emplace_back(SOCK_DGRAM);
     while (send(pair.far.get(), "f", 1, MSG_DONTWAIT) == 1) {
     }
     AsyncSend(*loop_, pair.far.get(), [](int) {}).Send({'s'});
   }
   std::atomic<size_t> arrived = 0;
   std::thread reader([&] {
-    for (Pair& pair : pairs) {
+    for (SocketPair& pair : pairs) {
       const timeval patience{.tv_sec = 5, .tv_usec = 0};
       setsockopt(pair.near.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
       char byte = 0;
@@ -169,7 +153,7 @@ TEST_P(HostileLoopTest, WaitsAtItsEndForEverySend) {
 }
 
 TEST_P(HostileLoopTest, ASendThatFindsNoDescriptorIsRefused) {
-  Pair pair;
+  SocketPair pair;
   std::vector<int> results;
   AsyncSend send(*loop_, pair.far.get(), [&](int result) { results.push_back(result); });
   {

@@ -13,27 +13,11 @@
 
 #include "control/loop/signals.h"
 #include "dataplane/os/unique_fd.h"
+#include "tests/control/loop/socket_pair.h"
 #include "tests/control/turning.h"
 
 namespace warp::control {
 namespace {
-
-struct Pair {
-  Pair() {
-    int fds[2];
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    near = os::UniqueFd(fds[0]);
-    far = os::UniqueFd(fds[1]);
-  }
-  void Send() { EXPECT_EQ(send(far.get(), "x", 1, 0), 1); }
-  size_t Drain() {
-    char byte;
-    size_t n = 0;
-    while (recv(near.get(), &byte, 1, 0) == 1) ++n;
-    return n;
-  }
-  os::UniqueFd near, far;
-};
 
 // Every test runs over both back ends.
 class LoopTest : public ::testing::TestWithParam<Loop::BackEnd> {
@@ -62,7 +46,7 @@ TEST_P(LoopTest, NamesItsBackEnd) {
 
 TEST_P(LoopTest, TellsEachReadiness) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   size_t received = 0;
   Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t events) {
     EXPECT_TRUE(events & POLLIN);
@@ -76,7 +60,7 @@ TEST_P(LoopTest, TellsEachReadiness) {
 
 TEST_P(LoopTest, OneDescriptorMayHaveSeveralWatches) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   bool readable = false, writable = false;
   Watch in(*loop, pair.near.get(), POLLIN, [&](uint32_t) { readable = true; });
   auto out =
@@ -91,7 +75,7 @@ TEST_P(LoopTest, OneDescriptorMayHaveSeveralWatches) {
 
 TEST_P(LoopTest, SaysOnceThatADescriptorCannotBePolled) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   const int closed = pair.near.get();
   pair.near.Close();
   int told = 0;
@@ -106,7 +90,7 @@ TEST_P(LoopTest, SaysOnceThatADescriptorCannotBePolled) {
 
 TEST_P(LoopTest, TellsWhatWasThereBefore) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   pair.Send();
   bool told = false;
   Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t) { told = true; });
@@ -116,7 +100,7 @@ TEST_P(LoopTest, TellsWhatWasThereBefore) {
 // An owner may sleep in a poll of its own. It arms the loop, which then wakes it through an eventfd.
 TEST_P(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   size_t told = 0;
   Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t) { told += pair.Drain(); });
   Settle(*loop);
@@ -138,7 +122,7 @@ TEST_P(LoopTest, AnArmedLoopWritesItsEventfdAndOnlyThen) {
 
 TEST_P(LoopTest, IsNotArmedWhileThereIsSomethingToDo) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t) { pair.Drain(); });
   Settle(*loop);
   pair.Send();
@@ -153,10 +137,10 @@ TEST_P(LoopTest, IsNotArmedWhileThereIsSomethingToDo) {
 
 TEST_P(LoopTest, KeepsToTheBudget) {
   auto loop = MakeLoop();
-  std::vector<Pair> pairs(10);
+  std::vector<SocketPair> pairs(10);
   size_t told = 0;
   std::vector<std::unique_ptr<Watch>> watches;
-  for (Pair& pair : pairs) {
+  for (SocketPair& pair : pairs) {
     watches.push_back(
         std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [&](uint32_t) { ++told; }));
     pair.Send();
@@ -169,7 +153,7 @@ TEST_P(LoopTest, KeepsToTheBudget) {
 
 TEST_P(LoopTest, WatchMayDestroyItselfAndOthers) {
   auto loop = MakeLoop();
-  Pair pairs[3];
+  SocketPair pairs[3];
   std::unique_ptr<Watch> watches[3];
   size_t told = 0;
   for (size_t i = 0; i < 3; ++i) {
@@ -189,7 +173,7 @@ TEST_P(LoopTest, WatchMayDestroyItselfAndOthers) {
 
 TEST_P(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   auto watch = std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [](uint32_t) {});
   Settle(*loop);
   watch.reset();
@@ -200,7 +184,7 @@ TEST_P(LoopTest, DestroyedWatchLetsGoOfTheFileAtOnce) {
 
 TEST_P(LoopTest, DestroyedWhileItWakesLetsGoToo) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   auto watch = std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [](uint32_t) {});
   Settle(*loop);
   pair.Send();  // wakes the poll, whose completion does not exist yet
@@ -211,7 +195,7 @@ TEST_P(LoopTest, DestroyedWhileItWakesLetsGoToo) {
 
 TEST_P(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
   auto loop = MakeLoop();
-  Pair old_pair, new_pair;
+  SocketPair old_pair, new_pair;
   bool told_old = false, told_new = false;
   auto old_watch = std::make_unique<Watch>(*loop, old_pair.near.get(), POLLIN,
                                            [&](uint32_t) { told_old = true; });
@@ -227,10 +211,10 @@ TEST_P(LoopTest, SlotOfADestroyedWatchIsNotMistaken) {
 TEST_P(LoopTest, ManyWatchesComeAndGo) {
   auto loop = MakeLoop();
   for (int round = 0; round < 20; ++round) {
-    std::vector<Pair> pairs(300);  // the submission queue holds fewer
+    std::vector<SocketPair> pairs(300);  // the submission queue holds fewer
     std::vector<std::unique_ptr<Watch>> watches;
     size_t told = 0;
-    for (Pair& pair : pairs) {
+    for (SocketPair& pair : pairs) {
       watches.push_back(
           std::make_unique<Watch>(*loop, pair.near.get(), POLLIN, [&](uint32_t) { ++told; }));
       pair.Send();
@@ -338,7 +322,7 @@ TEST_P(LoopTest, DestroyedTasksDoNotRun) {
 
 TEST_P(AsyncSendTest, SendsAndTells) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   std::vector<int> results;
   AsyncSend send(*loop, pair.far.get(), [&](int result) { results.push_back(result); });
   for (int i = 1; i <= 3; ++i) {
@@ -355,7 +339,7 @@ TEST_P(AsyncSendTest, SendsAndTells) {
 
 TEST_P(AsyncSendTest, DestroyedInFlightStillSends) {
   auto loop = MakeLoop();
-  Pair pair;
+  SocketPair pair;
   bool told = false;
   {
     AsyncSend send(*loop, pair.far.get(), [&](int) { told = true; });
@@ -368,7 +352,7 @@ TEST_P(AsyncSendTest, DestroyedInFlightStillSends) {
 }
 
 TEST_P(AsyncSendTest, LoopEndsWithItInFlight) {
-  Pair pair;
+  SocketPair pair;
   auto loop = MakeLoop();
   auto send = std::make_unique<AsyncSend>(*loop, pair.far.get(), [](int) {});
   send->Send(std::vector<uint8_t>(1000));

@@ -14,19 +14,9 @@ namespace {
 using wire::Endpoint;
 using wire::IpAddress;
 
-// The sizes tell the sealed messages apart. Payloads of Talk are the smallest, a report of one receipt has 47.
-bool IsProbe(const Seen& seen) { return seen.type() == 1 && seen.datagram.size() == 53; }
-bool IsPayload(const Seen& seen) {
-  return seen.type() == 1 && seen.datagram.size() < 43 && seen.datagram.size() > 34;
-}
+// A report of one receipt has 47 bytes.
 bool IsReport(const Seen& seen) {
   return seen.type() == 1 && !IsProbe(seen) && seen.datagram.size() >= 47;
-}
-
-size_t Carrying(VirtualNet& net, int a, int b) {
-  const PeerStatus peer = net.Peer(a, b);
-  return static_cast<size_t>(std::count_if(peer.paths.begin(), peer.paths.end(),
-                                           [](const PathStatus& path) { return path.carries; }));
 }
 
 // The payloads of Talk that neither node got during `duration`, after which the talk ends.
@@ -178,7 +168,7 @@ TEST(HostileLinks, ReportOfTheLifeBeforeBlocksNothing) {
   net.Inject(0, 1, net.EndpointOf(1, 1), held.back().datagram);
   for (int i = 0; i < 150; ++i) {
     net.Run(100ms);
-    ASSERT_EQ(Carrying(net, 0, 1), 4u);
+    ASSERT_EQ(net.CarryingPaths(0, 1), 4u);
   }
 }
 
@@ -233,7 +223,7 @@ TEST(HostileLinks, LinkThatSwallowsReportsHidesNoOther) {
     return seen.to != net.EndpointOf(1, 1) || !IsPayload(seen);
   });
   net.Talk(0, 1);
-  ASSERT_TRUE(net.RunUntil([&] { return Carrying(net, 0, 1) == 2; }, 5s));
+  ASSERT_TRUE(net.RunUntil([&] { return net.CarryingPaths(0, 1) == 2; }, 5s));
   EXPECT_TRUE(net.Path(0, 0, 1, 0).carries && net.Path(0, 1, 1, 0).carries);
 }
 
@@ -275,8 +265,8 @@ TEST(HostileLinks, MorePairsThanAReportHoldsAllCarry) {
   net.Talk(0, 1, 25ms);
   for (int i = 0; i < 80; ++i) {
     net.Run(100ms);
-    ASSERT_EQ(Carrying(net, 0, 1), 81u);
-    ASSERT_EQ(Carrying(net, 1, 0), 81u);
+    ASSERT_EQ(net.CarryingPaths(0, 1), 81u);
+    ASSERT_EQ(net.CarryingPaths(1, 0), 81u);
   }
 }
 
@@ -290,7 +280,7 @@ TEST(HostileLinks, BurstsDoNotMakeASlowLinkLookBad) {
     for (int j = 0; j < 70; ++j) net.Send(0, 1, "x");
     for (int j = 0; j < 25; ++j) {
       net.Run(100ms);
-      ASSERT_EQ(Carrying(net, 0, 1), 2u);
+      ASSERT_EQ(net.CarryingPaths(0, 1), 2u);
     }
   }
 }

@@ -12,11 +12,6 @@ namespace {
 
 using wire::Drop;
 using wire::Endpoint;
-
-// Header 16, kind, message, port 2, number 8, flags, challenge 8, tag 16.
-constexpr size_t kSealedProbe = 53;
-// Header 16, kind, message, port 2, challenge 8, tag 16.
-constexpr size_t kSealedAnswer = 44;
 using wire::IpAddress;
 
 TEST(Paths, EveryPairIsActiveAndMeasured) {
@@ -125,7 +120,7 @@ TEST(Paths, ProbesAndAnswersGrowWithThePathsAndNotWithTheirSquare) {
     net.Run(10s);
     size_t count = 0;
     for (const Seen& seen : net.TakeSeen()) {
-      if (seen.datagram.size() == kSealedProbe || seen.datagram.size() == kSealedAnswer) ++count;
+      if (IsProbe(seen) || IsAnswer(seen)) ++count;
     }
     return count;
   };
@@ -149,12 +144,6 @@ size_t Received(VirtualNet& net) {
   return texts.size();
 }
 
-size_t Carrying(VirtualNet& net, int a, int b) {
-  const PeerStatus peer = net.Peer(a, b);
-  return static_cast<size_t>(std::count_if(peer.paths.begin(), peer.paths.end(),
-                                           [](const PathStatus& path) { return path.carries; }));
-}
-
 TEST(Carriers, OneCopyForEachPairOfInterfaces) {
   VirtualNet net({.ports = {2, 2}});
   std::vector<Endpoint> more;
@@ -170,8 +159,8 @@ TEST(Carriers, OneCopyForEachPairOfInterfaces) {
   net.Talk(0, 1);
   net.Run(2s);
   EXPECT_EQ(net.ActivePaths(0, 1), 2u * (2 + 6));
-  EXPECT_EQ(Carrying(net, 0, 1), 4u);
-  EXPECT_EQ(Carrying(net, 1, 0), 4u);
+  EXPECT_EQ(net.CarryingPaths(0, 1), 4u);
+  EXPECT_EQ(net.CarryingPaths(1, 0), 4u);
 }
 
 TEST(Carriers, AnotherAddressOfTheInterfaceTakesOverWhenOneFails) {
@@ -193,7 +182,7 @@ TEST(Carriers, AnotherAddressOfTheInterfaceTakesOverWhenOneFails) {
   Received(net);
   const size_t before = net.talked();
   net.Run(2s);
-  EXPECT_EQ(Carrying(net, 0, 1), 1u);
+  EXPECT_EQ(net.CarryingPaths(0, 1), 1u);
   EXPECT_GE(Received(net) + 2, net.talked() - before);
 }
 
@@ -203,22 +192,21 @@ TEST(Carriers, PathThatLosesAllPayloadsCarriesNone) {
   net.Introduce(0, 1);
   net.Run(2s);
   const auto is_control = [](const Seen& seen) {
-    return seen.type() != 1 || seen.datagram.size() == kSealedProbe ||
-           seen.datagram.size() == kSealedAnswer;
+    return seen.type() != 1 || IsProbe(seen) || IsAnswer(seen);
   };
   net.Filter([&](const Seen& seen) {
     return is_control(seen) || seen.from_port == 0 || seen.from_node == 1;
   });
   net.Talk(0, 1);
-  ASSERT_TRUE(net.RunUntil([&] { return Carrying(net, 0, 1) == 1; }, 5s));
+  ASSERT_TRUE(net.RunUntil([&] { return net.CarryingPaths(0, 1) == 1; }, 5s));
   EXPECT_TRUE(net.Path(0, 0, 1, 0).carries);
   EXPECT_EQ(net.Path(0, 1, 1, 0).state, PathState::kActive) << "its probes are answered";
-  EXPECT_EQ(Carrying(net, 1, 0), 2u);
+  EXPECT_EQ(net.CarryingPaths(1, 0), 2u);
   net.Run(60s);
   net.Filter({});
-  EXPECT_TRUE(net.RunUntil([&] { return Carrying(net, 0, 1) == 2; }, 62s)) << "tried again";
+  EXPECT_TRUE(net.RunUntil([&] { return net.CarryingPaths(0, 1) == 2; }, 62s)) << "tried again";
   net.Run(30s);
-  EXPECT_EQ(Carrying(net, 0, 1), 2u);
+  EXPECT_EQ(net.CarryingPaths(0, 1), 2u);
 }
 
 TEST(Carriers, PeerThatWasRestartedCountsAnew) {
@@ -231,8 +219,8 @@ TEST(Carriers, PeerThatWasRestartedCountsAnew) {
   net.Run(5s);
   for (int i = 0; i < 100; ++i) {
     net.Run(200ms);
-    EXPECT_EQ(Carrying(net, 0, 1), 4u);
-    EXPECT_EQ(Carrying(net, 1, 0), 4u);
+    EXPECT_EQ(net.CarryingPaths(0, 1), 4u);
+    EXPECT_EQ(net.CarryingPaths(1, 0), 4u);
   }
 }
 
@@ -248,10 +236,7 @@ TEST(Carriers, PayloadsGoOnWhenEverythingLooksLost) {
   Received(net);
   const size_t before = net.talked();
   net.Talk(0, 1);
-  net.Filter([](const Seen& seen) {
-    return seen.type() == 1 && seen.datagram.size() != kSealedProbe &&
-           seen.datagram.size() != kSealedAnswer && seen.datagram.size() < 43;
-  });
+  net.Filter([](const Seen& seen) { return IsPayload(seen); });
   net.Run(8s);
   net.Filter({});
   net.Talk(0, 1, 0ms);
@@ -270,7 +255,7 @@ TEST(Carriers, RoundTripsOfFiveSecondsWork) {
   net.Talk(0, 1);
   net.Run(60s);
   EXPECT_EQ(net.ActivePaths(0, 1), 4u);
-  EXPECT_EQ(Carrying(net, 0, 1), 4u);
+  EXPECT_EQ(net.CarryingPaths(0, 1), 4u);
   net.Talk(0, 1, 0ms);
   net.Run(6s);
   EXPECT_EQ(Received(net), net.talked());
@@ -312,10 +297,8 @@ TEST(Carriers, RelayOfProbesNeitherMultipliesPayloadsNorKeepsThem) {
     for (int i = 0; i < n; ++i) {
       net.Run(1ms);
       for (const Seen& seen : net.TakeSeen()) {
-        const bool small =
-            seen.datagram.size() == kSealedProbe || seen.datagram.size() == kSealedAnswer;
-        if (!small) continue;
-        if (seen.from_node == 1 && seen.datagram.size() == kSealedProbe) {
+        if (!IsProbe(seen) && !IsAnswer(seen)) continue;
+        if (seen.from_node == 1 && IsProbe(seen)) {
           net.Inject(0, 0, relay(static_cast<int>(net.talked() % 16)), seen.datagram);
         } else if (seen.from_node == 0 && seen.to.port == 666) {
           net.Inject(1, 0, seen.to, seen.datagram);
@@ -325,8 +308,8 @@ TEST(Carriers, RelayOfProbesNeitherMultipliesPayloadsNorKeepsThem) {
   };
   step(20'000);
   EXPECT_LE(net.Peer(0, 1).paths.size(), kMaxLearnedPerPort + 1);
-  EXPECT_EQ(Carrying(net, 0, 1), 1u);
-  EXPECT_EQ(Carrying(net, 1, 0), 1u);
+  EXPECT_EQ(net.CarryingPaths(0, 1), 1u);
+  EXPECT_EQ(net.CarryingPaths(1, 0), 1u);
   EXPECT_GE(Received(net) + 4, net.talked());
   // The peer moves away from that link.
   net.Record(false);
@@ -472,7 +455,7 @@ TEST(Endpoints, OnlyTheNewestProbeOfAPortTeaches) {
     net.RestoreWay(0, 0, 1, 0);
     net.Record(false);
     for (const Seen& seen : net.TakeSeen()) {
-      if (seen.from_node == 0 && seen.datagram.size() == kSealedProbe) return seen.datagram;
+      if (seen.from_node == 0 && IsProbe(seen)) return seen.datagram;
     }
     ADD_FAILURE() << "no probe";
     return std::vector<uint8_t>();

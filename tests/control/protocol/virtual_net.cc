@@ -314,4 +314,10 @@ size_t VirtualNet::ActivePaths(int a, int b) {
                     [](const PathStatus& path) { return path.state == PathState::kActive; }));
 }
 
+size_t VirtualNet::CarryingPaths(int a, int b) {
+  const PeerStatus peer = Peer(a, b);
+  return static_cast<size_t>(std::count_if(peer.paths.begin(), peer.paths.end(),
+                                           [](const PathStatus& path) { return path.carries; }));
+}
+
 }  // namespace warp::protocol

@@ -45,6 +45,17 @@ struct Seen {
   uint8_t type() const { return datagram[0]; }
 };
 
+// The size tells what a sealed datagram holds: 32 bytes of header and tag around kind, message and its fields.
+inline bool IsSealedOf(const Seen& seen, size_t plaintext) {
+  return seen.type() == 1 && seen.datagram.size() == wire::kMinSealedSize + plaintext;
+}
+inline bool IsProbe(const Seen& seen) { return IsSealedOf(seen, 21); }
+inline bool IsAnswer(const Seen& seen) { return IsSealedOf(seen, 12); }
+// A payload of a few bytes, such as Talk sends.
+inline bool IsPayload(const Seen& seen) {
+  return seen.type() == 1 && seen.datagram.size() < 43 && seen.datagram.size() > 34;
+}
+
 class VirtualNet {
  public:
   explicit VirtualNet(NetOptions options);
@@ -126,6 +137,7 @@ class VirtualNet {
   PathStatus Path(int a, int a_port, int b, int b_port);
   bool HasPath(int a, int a_port, const wire::Endpoint& remote);
   size_t ActivePaths(int a, int b);
+  size_t CarryingPaths(int a, int b);
   // Counts the drops of the node and of the code that stands in for its lcores here.
   uint64_t Drops(int n, wire::Drop drop) {
     return node(n).drops(drop) + nodes_[Index(n)].drops[drop];

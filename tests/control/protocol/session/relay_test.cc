@@ -115,7 +115,7 @@ TEST(Relay, HeldDatagramsDoNotHideARestart) {
   net.Talk(0, 1, 0ms);
   std::vector<Seen> held;
   for (Seen& seen : net.TakeSeen()) {
-    if (seen.from_node == 1 && seen.from_port == 1 && seen.datagram.size() == 53)  // probes
+    if (seen.from_node == 1 && seen.from_port == 1 && IsProbe(seen))
       held.push_back(std::move(seen));
   }
   ASSERT_GT(held.size(), 20u);
