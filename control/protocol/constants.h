@@ -124,6 +124,8 @@ inline constexpr uint64_t kJudgedCopies = 64;
 inline constexpr Duration kJudgedFor = std::chrono::seconds(1);
 inline constexpr double kArrivingShare = 1.0 / 16;
 inline constexpr double kGoodShare = 7.0 / 8;
+// Payloads that do not arrive count against a path only where it answered more of the probes of the same time.
+inline constexpr double kProbesOfWorkingPath = 1.0 / 2;
 // Copies that no report has followed, after which another address of the same interface is tried. Being wrong costs
 // nothing, so that few will do.
 inline constexpr uint64_t kUnreportedCopies = 2;

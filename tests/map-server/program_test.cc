@@ -299,8 +299,8 @@ TEST_F(ProgramTest, NodesFindEachOtherThroughIt) {
   EXPECT_EQ(status["map"]["public_key"], key_.Public().ToBase64());
   EXPECT_EQ(status["map"]["registrations"], 4);
   EXPECT_EQ(status["map"]["sessions"], 2);
-  EXPECT_GE(status["map"]["lookups"], 2);
-  EXPECT_GE(status["map"]["pushes"], 1);
+  // Each was told by the answer to its question, or by a push before it asked.
+  EXPECT_GE(status["map"]["lookups"].get<int>() + status["map"]["pushes"].get<int>(), 2);
   EXPECT_EQ(status["map"]["listen"].size(), 2u);
 }
 

@@ -86,7 +86,9 @@ void ArrivalBook::Judge(Instant now, const Timers& timers, Path& path) {
   const uint64_t sent = traffic_(path.id()).sent;
   if (!judgements_.contains(pair) && judgements_.size() >= kMaxPaths) return;
   Judgement& judgement = judgements_[pair];
-  if (judgement.begun == Instant{} || judgement.path != path.id()) {
+  // What was sent before the path was lost and came back says nothing of the path as it is now.
+  if (judgement.begun == Instant{} || judgement.path != path.id() ||
+      judgement.begun < path.since()) {
     judgement = {path.id(), now, sent, arrived};
     return;
   }
@@ -100,8 +102,12 @@ void ArrivalBook::Judge(Instant now, const Timers& timers, Path& path) {
   }
   if (now - judgement.ended < lag) return;
   const uint32_t receipts = arrived - judgement.arrived;
-  path.SetDelivery(now, timers,
-                   static_cast<double>(receipts) / static_cast<double>(judgement.copies));
+  const double share = static_cast<double>(receipts) / static_cast<double>(judgement.copies);
+  // A path that lost its probes as well had an outage. Where that lasts it is lost for want of answers, and where it is
+  // over nothing is wrong with the path any more.
+  const bool outage = share < kArrivingShare &&
+                      path.ProbeShare(judgement.begun, judgement.ended) < kProbesOfWorkingPath;
+  if (!outage) path.SetDelivery(now, timers, share);
   judgement = {path.id(), now, sent, arrived};
 }
 

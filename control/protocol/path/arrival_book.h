@@ -41,7 +41,8 @@ class ArrivalBook {
   std::vector<Report> TakeReports(PathSet& paths);
 
   // A report of the peer. Each path that carries is judged by at least kJudgedCopies of its copies, gathered over a
-  // second or more. What its round trip may hold back is waited for, because payloads may come in bursts.
+  // second or more, in which its probes are answered. What its round trip may hold back is waited for, because payloads
+  // may come in bursts.
   void HandleReport(Instant now, const Timers& timers, const Report& report, PathSet& paths);
 
   // Looks whether reports have stayed away although payloads leave: then nothing may arrive at all. Paths that have an

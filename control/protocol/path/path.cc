@@ -229,6 +229,17 @@ size_t Path::unanswered() const {
   return static_cast<size_t>(last - outstanding_.rbegin());
 }
 
+double Path::ProbeShare(Instant from, Instant until) const {
+  int sent = 0;
+  int answered = 0;
+  for (const Outstanding& probe : outstanding_) {
+    if (probe.sent < from || probe.sent > until) continue;
+    ++sent;
+    answered += probe.answered;
+  }
+  return sent == 0 ? 1 : static_cast<double>(answered) / sent;
+}
+
 Instant Path::first_unanswered() const {
   const size_t count = unanswered();
   return count > 0 ? outstanding_[outstanding_.size() - count].sent : kNever;

@@ -71,6 +71,10 @@ class Path {
     if (!active()) remote_port_ = port;
   }
   std::optional<Duration> rtt() const { return rtt_; }
+  // The time of the last change of its state.
+  Instant since() const { return since_; }
+  // The share of the probes sent in that time, both ends included, that have been answered; 1 where none was sent.
+  double ProbeShare(Instant from, Instant until) const;
   // When it was active last; Instant{}: never.
   Instant last_active() const { return active() ? kNever : last_active_; }
   bool carries() const { return carries_; }

@@ -285,6 +285,26 @@ TEST(HostileLinks, BurstsDoNotMakeASlowLinkLookBad) {
   }
 }
 
+// An outage loses probes and payloads alike, whenever it begins between two reports and however long it lasts. The link
+// carries again as soon as it answers again.
+TEST(HostileLinks, OutageIsNotHeldAgainstALinkThatIsBack) {
+  VirtualNet net({.ports = {2, 1}});
+  net.Introduce(0, 1);
+  net.Talk(0, 1, 8ms);
+  for (Duration outage = 300ms; outage < 2500ms; outage += 70ms) {
+    net.Run(1700ms);
+    net.Cut(0, 1);
+    net.Run(outage);
+    net.Restore(0, 1);
+    net.Run(600ms);
+    for (int i = 0; i < 30; ++i) {
+      net.Run(50ms);
+      ASSERT_EQ(net.CarryingPaths(0, 1), 2u) << outage / 1ms << " " << i;
+      ASSERT_EQ(net.CarryingPaths(1, 0), 2u) << outage / 1ms << " " << i;
+    }
+  }
+}
+
 // Nobody waits for anything, and a link fails again and again, or the only one loses three datagrams of ten.
 TEST(HostileLinks, IdlePeerThatLivesNeverLooksDead) {
   for (const bool lossy : {false, true}) {
