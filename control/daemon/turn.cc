@@ -18,7 +18,6 @@ using wire::Instant;
 
 // What is done, at most, between two looks at the payloads.
 constexpr size_t kForeignPerTurn = 32;
-constexpr size_t kHandshakesPerTurn = 1;  // each may cost a Diffie-Hellman
 constexpr size_t kEventsPerTurn = 64;
 constexpr size_t kDatagramsPerTurn = 256;
 
@@ -47,12 +46,16 @@ size_t Turn::RunOnce() {
   return work;
 }
 
+// One message of each rank in a turn, since each may cost a Diffie-Hellman. However many strangers wait, who has proven
+// something is served in every turn, and first.
 size_t Turn::ReceiveHandshakes() {
-  std::array<lcore::HandshakePacket, kHandshakesPerTurn> handshakes;
-  const size_t count = parts_.dataplane->ReceiveHandshakes(handshakes);
-  for (lcore::HandshakePacket& handshake : std::span(handshakes).first(count)) {
+  size_t count = 0;
+  for (const lcore::HandshakeRank rank : lcore::kHandshakeRanks) {
+    lcore::HandshakePacket handshake;
+    if (parts_.dataplane->ReceiveHandshakes(rank, {&handshake, 1}) == 0) continue;
     parts_.protocol->HandleHandshake(parts_.loop->now(), handshake.arrival,
                                      handshake.packet.bytes());
+    ++count;
   }
   return count;
 }

@@ -6,11 +6,25 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
 
 #include "control/kernel/netlink_message.h"
 
 namespace warp::control {
+namespace {
+
+// RFC 919: all ones behind the prefix. IPv6 has no broadcast, and subnets of 31 and 32 bits have no room for one.
+std::optional<wire::IpAddress> BroadcastOf(const wire::IpAddress& address, uint8_t prefix_length) {
+  if (!address.is_v4() || prefix_length > 30) return std::nullopt;
+  std::array<uint8_t, 4> bytes = address.v4_bytes();
+  for (size_t bit = prefix_length; bit < 32; ++bit)
+    bytes[bit / 8] = static_cast<uint8_t>(bytes[bit / 8] | 0x80 >> bit % 8);
+  return wire::IpAddress::V4(bytes);
+}
+
+}  // namespace
 
 void InterfaceTable::Apply(nlmsghdr* message) {
   switch (message->nlmsg_type) {
@@ -102,6 +116,8 @@ InterfaceState InterfaceTable::Find(absl::string_view name) const {
     InterfaceState state = link.state;
     for (const Address& address : link.addresses) {
       if (!address.usable) continue;
+      if (const auto broadcast = BroadcastOf(address.address, address.prefix_length))
+        state.broadcasts.push_back(*broadcast);
       auto& list = address.address.is_link_local() ? state.link_locals : state.addresses;
       // An interface may have the same address with two prefix lengths.
       if (std::find(list.begin(), list.end(), address.address) == list.end())

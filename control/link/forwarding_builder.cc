@@ -53,6 +53,8 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
     NextHopFunction next_hop) {
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->guard = guard_;
+  snapshot->guard.cookies = state.cookies;
+  snapshot->guard.indices = state.indices;
   snapshot->listen_port = listen_port_;
 
   snapshot->ports.resize(max_ports_);

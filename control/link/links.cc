@@ -19,8 +19,8 @@ Links::Links(const Context& context, std::function<void()> on_published)
                   context.config.node.listen_port, context.config.node.max_ports),
       health_(context.dataplane),
       next_hops_(context.netlink,
-                 [this](wire::PortId port, const wire::IpAddress& address) {
-                   changed_ = true;
+                 [this](NextHopTable::Use use, wire::PortId port, const wire::IpAddress& address) {
+                   changed_ |= use == NextHopTable::Use::kPayloads;
                    transmitter_.NextHopChanged(context_.loop.now(), port, address);
                  }),
       transmitter_(context.dataplane, next_hops_),
@@ -41,6 +41,7 @@ void Links::OnPortChanged(wire::PortId id) {
       context_.loop.now(), id,
       {.up = port->kernel.up(),
        .addresses = port->kernel.addresses,
+       .broadcasts = port->kernel.broadcasts,
        .mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu))});
   changed_ = true;
   LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));
@@ -79,9 +80,10 @@ void Links::Publish() {
       context_.protocol.GetForwarding(), ports,
       [this](wire::PortId id, const wire::IpAddress& address) -> const NextHop* {
         const PortTable::Port* port = ports_.Find(id);
-        return port == nullptr ? nullptr
-                               : next_hops_.Request(context_.loop.now(), id,
-                                                    port->config.kernel_side(), address);
+        return port == nullptr
+                   ? nullptr
+                   : next_hops_.Request(context_.loop.now(), NextHopTable::Use::kPayloads, id,
+                                        port->config.kernel_side(), address);
       }));
   on_published_();
 }

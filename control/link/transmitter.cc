@@ -37,31 +37,35 @@ void Transmitter::Send(Instant now, const Transmit& transmit) {
     drops_.Add(Drop::kNoPath);
     return;
   }
+  const bool answer = transmit.answers.has_value();
+  if (answer && transmit.answers->from_mac.is_station()) {
+    return SendFrame(port->second, transmit.answers->from_mac, transmit.answers->to, transmit);
+  }
   const NextHop* next_hop =
-      next_hops_.Request(now, transmit.port, port->second.interface, transmit.to.address);
+      next_hops_.Request(now, answer ? NextHopTable::Use::kAnswer : NextHopTable::Use::kEndpoint,
+                         transmit.port, port->second.interface, transmit.to.address);
   if (next_hop == nullptr || next_hop->state == NextHop::State::kUnreachable) {
     drops_.Add(Drop::kNoNeighbour);
   } else if (next_hop->reachable()) {
-    SendFrame(port->second, *next_hop, transmit);
+    SendFrame(port->second, next_hop->mac, next_hop->source, transmit);
   } else {
     Park(now, transmit);
   }
 }
 
-void Transmitter::SendFrame(const PortAddressing& from, const NextHop& next_hop,
-                            const Transmit& transmit) {
+void Transmitter::SendFrame(const PortAddressing& from, const wire::MacAddress& to_mac,
+                            const wire::IpAddress& source, const Transmit& transmit) {
   lcore::Frame frame = dataplane_.AllocateFrame();
   if (!frame) {
     drops_.Add(Drop::kNoBuffer);
     return;
   }
-  const wire::Endpoint source{next_hop.source, from.listen_port};
-  if (source.address.is_v4() != transmit.to.address.is_v4()) {
+  if (source.is_v4() != transmit.to.address.is_v4()) {
     drops_.Add(Drop::kNoNeighbour);
     return;
   }
   const wire::FrameTemplate headers =
-      wire::MakeFrameTemplate(from.mac, next_hop.mac, source, transmit.to);
+      wire::MakeFrameTemplate(from.mac, to_mac, {source, from.listen_port}, transmit.to);
   const wire::MutableBytes room = frame.Append(headers.size + transmit.datagram.size());
   if (room.empty()) {
     drops_.Add(Drop::kTooLarge);
@@ -76,7 +80,8 @@ void Transmitter::SendFrame(const PortAddressing& from, const NextHop& next_hop,
 void Transmitter::Park(Instant now, const Transmit& transmit) {
   const Destination destination(transmit.port, transmit.to.address);
   const auto found = parked_.find(destination);
-  if (found == parked_.end() && parked_.size() >= kMaxDestinations) {
+  const size_t most = transmit.answers ? kMaxAnswered : kMaxDestinations;
+  if (found == parked_.end() && parked_.size() >= most) {
     drops_.Add(Drop::kNoNeighbour);
     return;
   }

@@ -13,6 +13,8 @@ struct PortState {
   bool up = false;  // link up and administratively up
   // Those that are usable now: an IPv6 address only after duplicate address detection.
   std::vector<wire::IpAddress> addresses;
+  // The broadcast addresses of its IPv4 subnets, which are nobody's.
+  std::vector<wire::IpAddress> broadcasts = {};
   uint16_t mtu = 1500;  // of the IP packet
 
   friend bool operator==(const PortState&, const PortState&) = default;

@@ -25,18 +25,24 @@ struct Transmit {
   PortId port = 0;
   wire::Endpoint to;
   std::vector<uint8_t> datagram;
+  // Set in an answer, which goes back to where something came from: to an address that anybody may have invented, so
+  // that nothing is remembered for it. Else `to` is an endpoint of a peer or a map.
+  std::optional<Arrival> answers = {};
 };
 
 // A bounded queue of datagrams on their way out. The machines push, and the owner of the sockets pops the oldest.
 class Outbox {
  public:
+  // To an endpoint of a peer or a map.
   void Push(const Route& route, std::vector<uint8_t> datagram) {
-    assert(wire::ClassifyDatagram(datagram).has_value());
-    if (queue_.size() >= kMaxTransmits) {
-      ++dropped_;
-      return;
-    }
-    queue_.push_back({route.port, route.remote, std::move(datagram)});
+    Add({.port = route.port, .to = route.remote, .datagram = std::move(datagram), .answers = {}});
+  }
+  // Back to where something came from.
+  void Answer(const Arrival& arrival, std::vector<uint8_t> datagram) {
+    Add({.port = arrival.port,
+         .to = arrival.from,
+         .datagram = std::move(datagram),
+         .answers = arrival});
   }
   std::optional<Transmit> Pop() {
     if (queue_.empty()) return std::nullopt;
@@ -49,6 +55,15 @@ class Outbox {
   uint64_t dropped() const { return dropped_; }
 
  private:
+  void Add(Transmit transmit) {
+    assert(wire::ClassifyDatagram(transmit.datagram).has_value());
+    if (queue_.size() >= kMaxTransmits) {
+      ++dropped_;
+      return;
+    }
+    queue_.push_back(std::move(transmit));
+  }
+
   std::deque<Transmit> queue_;
   uint64_t dropped_ = 0;
 };

@@ -6,6 +6,7 @@
 #ifndef WARP_DATAPLANE_FACADE_DATAPLANE_H_
 #define WARP_DATAPLANE_FACADE_DATAPLANE_H_
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -56,12 +57,22 @@ struct OpenedPacket {
   // Valid while the snapshot it came from, or a later one that names it, lives. The dataplane keeps a retired snapshot
   // until control has collected every packet of its sessions.
   wire::Session* session = nullptr;
-  PeerId peer = kNoPeer;
   uint64_t counter = 0;
-  Arrival arrival;
+  Arrival arrival;  // without MAC
+  PeerId peer = kNoPeer;
 };
+static_assert(sizeof(OpenedPacket) == 72);  // control makes and moves one for each payload
 
-// A message of type 2, 3 or 4 whose mac1 was right.
+// What a handshake message has proven, which decides in which ring it waits for control: those who have proven nothing
+// fill theirs alone.
+enum class HandshakeRank : uint8_t {
+  kReply,     // a response, cookie reply or retry to a handshake of ours that is under way
+  kProven,    // an initiation from an endpoint of a peer, or with a cookie of ours for its source
+  kStranger,  // another initiation; its sender knows our public key
+};
+inline constexpr std::array<HandshakeRank, 3> kHandshakeRanks = {
+    HandshakeRank::kReply, HandshakeRank::kProven, HandshakeRank::kStranger};
+
 struct HandshakePacket {
   Sealed packet;  // the whole datagram
   Arrival arrival;
@@ -146,7 +157,7 @@ class Dataplane {
   // --- Receiving. Each call moves up to out.size() items and returns how many. ---
 
   virtual size_t ReceiveOpened(std::span<OpenedPacket> out) = 0;
-  virtual size_t ReceiveHandshakes(std::span<HandshakePacket> out) = 0;
+  virtual size_t ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) = 0;
   virtual size_t ReceiveForeign(std::span<ForeignFrame> out) = 0;
   virtual size_t ReceiveCompletions(std::span<Completion> out) = 0;
 

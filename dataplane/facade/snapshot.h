@@ -12,6 +12,8 @@
 #include "dataplane/facade/counters.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/handshake/index_board.h"
 #include "dataplane/wire/ids.h"
 #include "dataplane/wire/session/session.h"
 
@@ -57,6 +59,10 @@ struct PortEntry {
 struct HandshakeGuard {
   // The key of mac1, derived from our public key.
   std::array<uint8_t, wire::kKeySize> mac_key{};
+  // Of the cookies that prove where an initiation comes from. Null: none is recognised.
+  std::shared_ptr<const wire::CookieSecrets> cookies = nullptr;
+  // Where the indices of handshakes of ours stand. Null: there are none.
+  std::shared_ptr<const wire::IndexBoard> indices = nullptr;
 };
 
 struct Snapshot {

@@ -15,9 +15,10 @@ inline constexpr uint16_t kBurst = 32;
 // (docs/decisions.md).
 inline constexpr uint32_t kReferenceFrom = 352;
 
-// Handshake messages of one RX burst whose MAC is checked. Those beyond are dropped as handshake_budget.
-inline constexpr uint16_t kHandshakesPerBurst = 8;
-static_assert(kHandshakesPerBurst <= kBurst);
+// Initiations of one RX burst that go to control although they prove no more than that their sender knows our public
+// key. Those beyond are dropped as handshake_budget.
+inline constexpr uint16_t kStrangersPerBurst = 8;
+static_assert(kStrangersPerBurst <= kBurst);
 
 // Entries of the rings to control beside payloads and completions: enough for a turn of its loop.
 inline constexpr uint32_t kHandshakeRing = 256;

@@ -7,6 +7,7 @@
 
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/ids.h"
+#include "dataplane/wire/mac_address.h"
 
 namespace warp::wire {
 
@@ -27,6 +28,8 @@ struct Arrival {
   PortId port = 0;
   Endpoint from;
   IpAddress to;  // the address of ours that the sender wrote to
+  // The station that handed us the frame: the sender or a router. Known for handshake messages alone, else zeros.
+  MacAddress from_mac = {};
 
   Route route() const { return {port, from}; }
 };

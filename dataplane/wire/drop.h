@@ -29,6 +29,7 @@ namespace warp::wire {
   X(kMalformed, "malformed", "authentic, but its contents break the format")                       \
   /* Handshake. */                                                                                 \
   X(kBadMac, "bad_mac", "handshake message made without knowing our public key")                   \
+  X(kBadSource, "bad_source", "handshake message from an address that no other node can have")     \
   X(kBadCookie, "bad_cookie",                                                                      \
     "under load, and the cookie is missing, stale or of another address")                          \
   X(kHandshakeBudget, "handshake_budget", "more handshake messages than this turn's budget")       \

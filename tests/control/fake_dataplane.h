@@ -50,7 +50,7 @@ class FakeDataplane : public Dataplane {
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
   void Transmit(PortId port, Frame frame) override;
   size_t ReceiveOpened(std::span<OpenedPacket>) override { return 0; }
-  size_t ReceiveHandshakes(std::span<HandshakePacket>) override { return 0; }
+  size_t ReceiveHandshakes(HandshakeRank, std::span<HandshakePacket>) override { return 0; }
   size_t ReceiveForeign(std::span<ForeignFrame>) override { return 0; }
   size_t ReceiveCompletions(std::span<Completion>) override { return 0; }
   int wake_fd() const override { return -1; }

@@ -7,6 +7,15 @@
 #include "dataplane/wire/handshake/handshake_message.h"
 
 namespace warp::protocol {
+namespace {
+
+wire::SecretBytes RandomSecret() {
+  wire::SecretBytes secret;
+  randombytes_buf(secret.mutable_bytes().data(), secret.bytes().size());
+  return secret;
+}
+
+}  // namespace
 
 void CookieJar::Store(Instant now, const Route& route, const wire::Cookie& cookie) {
   if (cookies_.size() >= kMaxCookies && !cookies_.contains(route)) {
@@ -24,33 +33,32 @@ const wire::Cookie* CookieJar::Find(Instant now, const Route& route) const {
 }
 
 CookieMaker::CookieMaker(const wire::PublicKey& own, Duration lifetime)
-    : lifetime_(lifetime), seal_key_(wire::CookieSealKey(own)) {
-  // Never all zero, before the first rotation too: nobody may know a secret of ours.
-  randombytes_buf(current_.mutable_bytes().data(), current_.bytes().size());
-  randombytes_buf(previous_.mutable_bytes().data(), previous_.bytes().size());
-}
+    : lifetime_(lifetime),
+      seal_key_(wire::CookieSealKey(own)),
+      // Never all zero: nobody may know a secret of ours.
+      secrets_(std::make_shared<const wire::CookieSecrets>(RandomSecret(), RandomSecret())) {}
 
 std::vector<uint8_t> CookieMaker::Reply(Instant now, const Arrival& arrival, wire::Bytes datagram) {
   const std::optional<wire::CookieRequest> request = wire::DecodeCookieRequest(datagram);
   if (!request) return {};
   Rotate(now);
-  return wire::EncodeCookieReply(*request, wire::ComputeCookie(current_, arrival.from), seal_key_);
+  return wire::EncodeCookieReply(*request, wire::ComputeCookie(secrets_->current, arrival.from),
+                                 seal_key_);
 }
 
 bool CookieMaker::Verify(Instant now, const Arrival& arrival, wire::Bytes datagram) {
   Rotate(now);
-  return wire::VerifyMac2(wire::ComputeCookie(current_, arrival.from), datagram) ||
-         wire::VerifyMac2(wire::ComputeCookie(previous_, arrival.from), datagram);
+  return wire::VerifyCookie(*secrets_, arrival.from, datagram);
 }
 
 void CookieMaker::Rotate(Instant now) {
+  if (made_ == Instant{}) made_ = now;
   if (now - made_ < lifetime_) return;
   // Both, where nothing was asked of us for two lifetimes: a cookie does not live longer because nobody called.
-  const int turns = now - made_ < 2 * lifetime_ ? 1 : 2;
-  for (int i = 0; i < turns; ++i) {
-    std::swap(previous_, current_);
-    randombytes_buf(current_.mutable_bytes().data(), current_.bytes().size());
-  }
+  const bool previous_lives = now - made_ < 2 * lifetime_;
+  secrets_ = std::make_shared<const wire::CookieSecrets>(
+      RandomSecret(),
+      previous_lives ? wire::SecretBytes(secrets_->current.bytes()) : RandomSecret());
   made_ = now;
 }
 

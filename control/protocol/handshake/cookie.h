@@ -4,6 +4,7 @@
 #define WARP_CONTROL_PROTOCOL_HANDSHAKE_COOKIE_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -46,14 +47,16 @@ class CookieMaker {
   // Whether the datagram's mac2 was made with a cookie of ours.
   bool Verify(Instant now, const Arrival& arrival, wire::Bytes datagram);
 
+  // Others recognise cookies by them too. They stay as they are: when they change, these are others.
+  const std::shared_ptr<const wire::CookieSecrets>& secrets() const { return secrets_; }
+
  private:
   void Rotate(Instant now);
 
   const Duration lifetime_;
   const wire::MacKey seal_key_;
-  wire::SecretBytes current_;
-  wire::SecretBytes previous_;
-  Instant made_{};  // the current secret; the epoch: never
+  std::shared_ptr<const wire::CookieSecrets> secrets_;
+  Instant made_{};  // when the younger was put to use; the epoch: not yet
 };
 
 }  // namespace warp::protocol

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <utility>
 
 namespace warp::protocol {
 namespace {
@@ -13,9 +14,10 @@ constexpr size_t kFirstSlots = 64;
 
 }  // namespace
 
-SessionTable::SessionTable(size_t max_slots)
-    : max_slots_(max_slots), slots_(std::min(kFirstSlots, max_slots)) {
+SessionTable::SessionTable(size_t max_slots, std::shared_ptr<wire::IndexBoard> board)
+    : max_slots_(max_slots), board_(std::move(board)), slots_(std::min(kFirstSlots, max_slots)) {
   assert(std::has_single_bit(max_slots));
+  assert(board_ == nullptr || max_slots <= wire::IndexBoard::kSlots);
 }
 
 std::optional<uint32_t> SessionTable::Reserve(Association* owner) {
@@ -32,6 +34,7 @@ std::optional<uint32_t> SessionTable::Reserve(Association* owner) {
     if (index == 0 || slot.owner != nullptr) continue;
     slot = {index, owner};
     ++taken_;
+    if (board_ != nullptr) board_->Add(index);
     return index;
   }
 }
@@ -41,6 +44,7 @@ void SessionTable::Release(uint32_t index) {
   if (slot.owner == nullptr || slot.index != index) return;
   slot = {};
   --taken_;
+  if (board_ != nullptr) board_->Remove(index);
 }
 
 Association* SessionTable::Find(uint32_t index) const {

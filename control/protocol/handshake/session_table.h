@@ -8,8 +8,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
+
+#include "dataplane/wire/handshake/index_board.h"
 
 namespace warp::wire {
 class Session;
@@ -21,8 +24,10 @@ class Association;
 
 class SessionTable {
  public:
-  // `max_slots`: a power of two; Reserve fails when half of it is taken.
-  explicit SessionTable(size_t max_slots = size_t{1} << 16);
+  // `max_slots`: a power of two; Reserve fails when half of it is taken. Where there is a board, the indices stand
+  // there too; it has a slot for each.
+  explicit SessionTable(size_t max_slots = wire::IndexBoard::kSlots,
+                        std::shared_ptr<wire::IndexBoard> board = nullptr);
 
   // A free slot with random high bits, never 0. nullopt when the table is full.
   std::optional<uint32_t> Reserve(Association* owner);
@@ -42,6 +47,7 @@ class SessionTable {
   void Grow();
 
   const size_t max_slots_;
+  const std::shared_ptr<wire::IndexBoard> board_;  // may be null
   std::vector<Slot> slots_;
   size_t taken_ = 0;
 };

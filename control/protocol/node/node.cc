@@ -100,6 +100,11 @@ void Node::PeersChanged(Instant now) {
 
 void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes datagram) {
   if (draining_) return;
+  // Nobody is answered at an address that another node cannot have.
+  if (!AcceptableEndpoint(arrival.from, context_.allow_loopback) ||
+      IsOwnEndpoint(ports_, context_.listen_port, arrival.from)) {
+    return Count(wire::Drop::kBadSource);
+  }
   const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
   if (type == wire::MessageType::kInitiation) {
     Peer* found = nullptr;
@@ -109,7 +114,9 @@ void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes data
       found = it->second;
       return &found->association();
     };
+    const auto secrets = responder_.cookie_secrets();
     Count(responder_.HandleInitiation(now, arrival, datagram, find, context_.outbox));
+    if (responder_.cookie_secrets() != secrets) ++context_.version;
     if (found != nullptr) found->AssociationChanged(now);
   } else if (type && *type != wire::MessageType::kSealed) {
     HandleReply(now, arrival, datagram, *type);
@@ -255,7 +262,8 @@ std::optional<PeerId> Node::PeerOf(const wire::Session* session) const {
 }
 
 ForwardingState Node::GetForwarding() const {
-  ForwardingState forwarding{.session_slots = table_.slots()};
+  ForwardingState forwarding{
+      .session_slots = table_.slots(), .cookies = responder_.cookie_secrets(), .indices = indices_};
   assert(std::has_single_bit(forwarding.session_slots));
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;

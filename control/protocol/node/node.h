@@ -62,6 +62,9 @@ struct ForwardingState {
   // A power of two so large that (index & (session_slots - 1)) tells the local indices of all sessions apart. Every
   // larger power of two does so too.
   size_t session_slots = 0;
+  // What the workers tell handshake messages apart by.
+  std::shared_ptr<const wire::CookieSecrets> cookies = nullptr;
+  std::shared_ptr<const wire::IndexBoard> indices = nullptr;
 };
 
 class Node {
@@ -147,7 +150,8 @@ class Node {
   void FollowMaps(Instant now);
 
   Identity identity_;
-  SessionTable table_;
+  const std::shared_ptr<wire::IndexBoard> indices_ = std::make_shared<wire::IndexBoard>();
+  SessionTable table_{wire::IndexBoard::kSlots, indices_};
   Ports ports_;
   Context context_;
   Responder responder_;

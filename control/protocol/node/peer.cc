@@ -37,14 +37,7 @@ void Peer::SetEndpoints(Instant now, EndpointSource source, uint32_t instance,
 void Peer::PortsChanged(Instant now) { Reconcile(now); }
 
 bool Peer::IsOwn(const wire::Endpoint& endpoint) const {
-  // Two nodes of one machine (a test) tell each other apart by the UDP port.
-  if (endpoint.address.is_loopback()) return endpoint.port == context_.listen_port;
-  for (const auto& [id, port] : context_.ports) {
-    if (std::find(port.addresses.begin(), port.addresses.end(), endpoint.address) !=
-        port.addresses.end())
-      return true;
-  }
-  return false;
+  return IsOwnEndpoint(context_.ports, context_.listen_port, endpoint);
 }
 
 void Peer::Reconcile(Instant now) {
@@ -144,7 +137,11 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   const Route back = arrival.route();
   const std::vector<uint8_t> answer =
       EncodeControlMessage(Answer{.port = arrival.port, .challenge = probe.challenge});
-  association_.Send(back, answer, context_.outbox);
+  if (paths_.Find(back) != nullptr) {
+    association_.Send(back, answer, context_.outbox);
+  } else {
+    association_.Answer(arrival, answer, context_.outbox);
+  }
   if (probe.unheard) {
     // The path may work in one direction only. Each copy is sealed separately, so that none is a duplicate.
     for (const Route& other : paths_.BestRoutes(now, kMaxAnswerPaths + 1, back.port)) {

@@ -24,6 +24,16 @@ absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpo
   return reachable ? "" : "no address";
 }
 
+bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint) {
+  if (endpoint.address.is_loopback()) return endpoint.port == listen_port;
+  const auto has = [&endpoint](const std::vector<wire::IpAddress>& addresses) {
+    return std::find(addresses.begin(), addresses.end(), endpoint.address) != addresses.end();
+  };
+  return std::any_of(ports.begin(), ports.end(), [&](const auto& port) {
+    return has(port.second.addresses) || has(port.second.broadcasts);
+  });
+}
+
 bool PathSet::Reconcile(Instant now, const Ports& ports,
                         std::span<const EndpointBook::Known> endpoints, PathId* next_id) {
   const auto wanted = [&](const Route& route) {

@@ -26,6 +26,10 @@ using Ports = std::map<PortId, PortState>;
 // it can.
 absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint);
 
+// Whether nobody else can have this endpoint: its address is ours, or the broadcast address of a subnet of ours. Two
+// nodes of one machine (a test), which share loopback addresses, tell each other apart by the UDP port.
+bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint);
+
 class PathSet {
  public:
   // Brings the paths in line with ports and endpoints. New paths are candidates. Paths whose port or endpoint is gone

@@ -58,7 +58,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   sessions_.Add({.session = std::move(session),
                  .made = now,
                  .handshake = handshake,
-                 .route = arrival.route(),
+                 .answered = arrival,
                  .next_confirm = now,
                  // The answer to our confirm takes as long as the response did.
                  .give_up = now + round_trip + patience});
@@ -85,14 +85,16 @@ void Association::SendConfirms(Instant now, RoutesFunction routes, Outbox& outbo
   for (SessionSet::Entry& entry : sessions_.entries()) {
     if (entry.next_confirm > now) continue;
     entry.next_confirm = now + identity_.timers().confirm_interval;
-    std::vector<Route> all = routes();
-    if (entry.route && std::find(all.begin(), all.end(), *entry.route) == all.end()) {
-      all.push_back(*entry.route);
-    }
+    const std::vector<Route> all = routes();
     for (const Route& route : all) {
       if (auto sealed = entry.session->Seal(identity_.engine(), confirm)) {
         outbox.Push(route, std::move(*sealed));
       }
+    }
+    const std::optional<Arrival>& answered = entry.answered;
+    if (!answered || std::find(all.begin(), all.end(), answered->route()) != all.end()) continue;
+    if (auto sealed = entry.session->Seal(identity_.engine(), confirm)) {
+      outbox.Answer(*answered, std::move(*sealed));
     }
   }
 }
@@ -127,7 +129,7 @@ void Association::HandleConfirm(const Arrival& arrival, const wire::Session* ses
   const SessionSet::Entry* entry = sessions_.Find(session);
   if (entry == nullptr || entry->session->initiator()) return;
   if (auto sealed = entry->session->Seal(identity_.engine(), EncodeControlMessage(Confirm{}))) {
-    outbox.Push(arrival.route(), std::move(*sealed));
+    outbox.Answer(arrival, std::move(*sealed));
   }
 }
 
@@ -194,6 +196,13 @@ bool Association::Send(std::span<const Route> routes, wire::Bytes plaintext, Out
   if (!sealed) return false;
   for (const Route& route : routes) outbox.Push(route, *sealed);
   return true;
+}
+
+void Association::Answer(const Arrival& arrival, wire::Bytes plaintext, Outbox& outbox) {
+  if (send_session() == nullptr) return;
+  if (auto sealed = send_session()->Seal(identity_.engine(), plaintext)) {
+    outbox.Answer(arrival, std::move(*sealed));
+  }
 }
 
 // --- Time. ---

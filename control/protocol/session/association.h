@@ -95,6 +95,8 @@ class Association {
   bool Send(const Route& route, wire::Bytes plaintext, Outbox& outbox) {
     return Send({&route, 1}, plaintext, outbox);
   }
+  // The same, back to where something came from that is no known endpoint.
+  void Answer(const Arrival& arrival, wire::Bytes plaintext, Outbox& outbox);
 
   // --- What it is now. ---
 

@@ -47,7 +47,7 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
     return *drop;
   }
   auto& response = std::get<Association::Response>(result);
-  outbox.Push(arrival.route(), response.datagram);
+  outbox.Answer(arrival, response.datagram);
   responses_.Remember(now, lifetime, hash, std::move(response.datagram), response.local_index);
   return wire::Drop::kNone;
 }
@@ -68,7 +68,7 @@ const std::vector<uint8_t>* Responder::FindReply(Instant now, const InitiationHa
 void Responder::Reply(Instant now, const Arrival& arrival, std::vector<uint8_t> reply,
                       Outbox& outbox) {
   if (reply.empty() || !replies_.Take(now, arrival.from.address)) return;
-  outbox.Push(arrival.route(), std::move(reply));
+  outbox.Answer(arrival, std::move(reply));
 }
 
 }  // namespace warp::protocol

@@ -20,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -55,6 +56,9 @@ class Responder {
   // Whether a handshake message (initiation or response) was made by someone who knows our public key.
   bool VerifyMac1(wire::Bytes datagram) const { return wire::VerifyMac1(mac1_key_, datagram); }
 
+  const std::shared_ptr<const wire::CookieSecrets>& cookie_secrets() const {
+    return cookies_.secrets();
+  }
   bool under_load(Instant now) const { return handshakes_.under_load(now); }
   size_t remembered() const { return responses_.size() + retries_.size(); }
 

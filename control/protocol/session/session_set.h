@@ -36,9 +36,9 @@ class SessionSet {
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
     uint64_t crossed = 0;
     // Of a session that we began.
-    uint64_t handshake = 0;         // its number, from 1
-    std::optional<Route> route;     // where the response came from
-    Instant next_confirm = kNever;  // until it is confirmed
+    uint64_t handshake = 0;           // its number, from 1
+    std::optional<Arrival> answered;  // where the response came from
+    Instant next_confirm = kNever;    // until it is confirmed
     // If the session is not confirmed by then, another handshake begins.
     Instant give_up = Instant::min();
   };

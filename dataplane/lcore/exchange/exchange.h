@@ -61,8 +61,11 @@ struct Lane {
   Ring<rte_mbuf*> payloads;  // outbound meta is filled in
   Ring<FrameItem> frames;
   // These go to control.
-  Ring<rte_mbuf*> opened;  // inbound meta is filled in, as in the next two
-  Ring<rte_mbuf*> handshakes;
+  Ring<rte_mbuf*> opened;  // inbound meta is filled in, as in the next four
+  // Handshake messages by their rank.
+  Ring<rte_mbuf*> replies;
+  Ring<rte_mbuf*> proven;
+  Ring<rte_mbuf*> strangers;
   Ring<rte_mbuf*> foreign;
   Ring<Report> completions;
   // These come from other workers, by their id. The worker's own place is null.

@@ -11,7 +11,8 @@ ForwardingTable::ForwardingTable(std::unique_ptr<const Snapshot> snapshot,
     : snapshot_(std::move(snapshot)),
       ports_(slots.size()),
       polled_(workers),
-      peers_(snapshot_->peers.size()) {
+      peers_(snapshot_->peers.size()),
+      known_sources_(*snapshot_) {
   assert(snapshot_->sessions.empty() || std::has_single_bit(snapshot_->sessions.size()));
   for (size_t id = 0; id < std::min(slots.size(), snapshot_->ports.size()); ++id) {
     if (!snapshot_->ports[id].present || slots[id].port == nullptr) continue;

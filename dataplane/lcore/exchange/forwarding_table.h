@@ -9,6 +9,7 @@
 
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/lcore/constants.h"
+#include "dataplane/lcore/exchange/known_sources.h"
 #include "dataplane/lcore/exchange/port_slot.h"
 
 namespace warp::lcore {
@@ -87,6 +88,10 @@ class ForwardingTable {
     if (entry.session == nullptr || entry.session->local_index() != receiver_index) return nullptr;
     return &entry;
   }
+  // Whether a path of some peer leads there.
+  bool IsKnownSource(PortId port, const wire::Endpoint& from) const {
+    return known_sources_.Has(port, from);
+  }
   // The counters of the path by which a frame arrived; null where its source is no known endpoint of the peer.
   PathCounters* FindPath(PeerId peer, PortId port, const wire::UdpFrame& frame) const {
     if (peer >= peers_.size()) return nullptr;
@@ -103,6 +108,7 @@ class ForwardingTable {
   std::vector<PortView> ports_;                // by PortId
   std::vector<std::vector<PortView>> polled_;  // by WorkerId
   std::vector<PeerView> peers_;                // by PeerId
+  const KnownSources known_sources_;
 };
 
 }  // namespace warp::lcore

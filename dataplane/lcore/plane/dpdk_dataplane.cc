@@ -109,7 +109,9 @@ void DpdkDataplane::Drain() {
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
     free_all(lane->payloads);
     free_all(lane->opened);
-    free_all(lane->handshakes);
+    free_all(lane->replies);
+    free_all(lane->proven);
+    free_all(lane->strangers);
     free_all(lane->foreign);
     for (FrameItem item; lane->frames.Pop({&item, 1}) == 1;) rte_pktmbuf_free(item.frame);
     for (Report report; lane->completions.Pop({&report, 1}) == 1;) {
@@ -212,8 +214,8 @@ bool DpdkDataplane::ArmSleep() {
   exchange_->control_bell.Arm();
   bool waiting = !refused_.empty();
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
-    waiting |= !lane->opened.empty() || !lane->handshakes.empty() || !lane->foreign.empty() ||
-               !lane->completions.empty();
+    waiting |= !lane->opened.empty() || !lane->replies.empty() || !lane->proven.empty() ||
+               !lane->strangers.empty() || !lane->foreign.empty() || !lane->completions.empty();
     if (options_.inline_worker) waiting |= !lane->payloads.empty() || !lane->frames.empty();
   }
   if (waiting) Disarm();

@@ -50,7 +50,7 @@ class DpdkDataplane final : public Dataplane {
   void Transmit(PortId port, Frame frame) override;
 
   size_t ReceiveOpened(std::span<OpenedPacket> out) override;
-  size_t ReceiveHandshakes(std::span<HandshakePacket> out) override;
+  size_t ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) override;
   size_t ReceiveForeign(std::span<ForeignFrame> out) override;
   size_t ReceiveCompletions(std::span<Completion> out) override;
 

@@ -50,10 +50,6 @@ void Prefetch(std::span<rte_mbuf* const> packets) {
   for (rte_mbuf* packet : packets) rte_prefetch0(rte_pktmbuf_mtod(packet, const void*));
 }
 
-Arrival ArrivalOf(const InboundMeta& meta) {
-  return {.port = meta.port, .from = meta.from, .to = meta.to};
-}
-
 }  // namespace
 
 // --- Sending. ---
@@ -162,16 +158,22 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
                        opened->session = meta.session;
                        opened->peer = meta.peer;
                        opened->counter = meta.counter;
-                       opened->arrival = ArrivalOf(meta);
+                       opened->arrival.port = meta.port;
+                       opened->arrival.from = meta.from;
+                       opened->arrival.to = meta.to;
                      });
 }
 
-size_t DpdkDataplane::ReceiveHandshakes(std::span<HandshakePacket> out) {
-  return ReceiveFrom(&Lane::handshakes, out,
-                     [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
-                       handshake->packet = Sealed(Buffer(packet));
-                       handshake->arrival = ArrivalOf(meta);
-                     });
+size_t DpdkDataplane::ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) {
+  const RingOfLane ring = rank == HandshakeRank::kReply    ? &Lane::replies
+                          : rank == HandshakeRank::kProven ? &Lane::proven
+                                                           : &Lane::strangers;
+  return ReceiveFrom(
+      ring, out, [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
+        handshake->packet = Sealed(Buffer(packet));
+        handshake->arrival = {
+            .port = meta.port, .from = meta.from, .to = meta.to, .from_mac = meta.from_mac};
+      });
 }
 
 size_t DpdkDataplane::ReceiveForeign(std::span<ForeignFrame> out) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/strings/str_format.h"
 #include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/frame/frame_layouts.h"
 
@@ -43,11 +42,6 @@ Bytes BytesOf(const Layout& layout) {
 }
 
 }  // namespace
-
-std::string MacAddress::ToString() const {
-  return absl::StrFormat("%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
-                         bytes[4], bytes[5]);
-}
 
 FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac,
                                 const Endpoint& from, const Endpoint& to) {

@@ -11,13 +11,14 @@
 #include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/mac_address.h"
 
 namespace warp::wire {
 
-struct MacAddress {
-  std::array<uint8_t, 6> bytes{};
-  std::string ToString() const;
-  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+std::string ToString() const;
+// One station can have it: it is neither zero nor a group's.
+bool is_station() const { return bytes != decltype(bytes){} && (bytes[0] & 1) == 0; }
+friend bool operator==(const MacAddress&, const MacAddress&) = default;
 };
 
 inline constexpr size_t kEthernetHeaderSize = 14;
@@ -98,6 +99,10 @@ struct UdpFrame {
 
   Endpoint from() const { return {.address = Address(kFromV4, kFromV6), .port = Port(0)}; }
   Endpoint to() const { return {.address = Address(kToV4, kToV6), .port = Port(2)}; }
+  // The source of the Ethernet header, which stands right before the IP header.
+  MacAddress from_mac() const {
+    return {ReadAs<std::array<uint8_t, 6>>(ip - kEthernetHeaderSize + 6)};
+  }
   // Returns the same as from() == endpoint and to().address == address, to().port.
   bool IsFrom(const Endpoint& endpoint) const {
     return IsAddress(endpoint.address, kFromV4, kFromV6) && Port(0) == endpoint.port;

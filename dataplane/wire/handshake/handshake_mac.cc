@@ -61,6 +61,14 @@ bool VerifyMac2(const Cookie& cookie, Bytes datagram) {
   return Verify(cookie, datagram.first(covered), datagram.subspan(covered, kMacSize));
 }
 
+bool VerifyCookie(const CookieSecrets& secrets, const Endpoint& source, Bytes datagram) {
+  if (datagram.size() < kMacsSize) return false;
+  const Bytes mac2 = datagram.last(kMacSize);
+  if (sodium_is_zero(mac2.data(), mac2.size()) != 0) return false;
+  return VerifyMac2(ComputeCookie(secrets.current, source), datagram) ||
+         VerifyMac2(ComputeCookie(secrets.previous, source), datagram);
+}
+
 void WriteMacs(const MacKey& key, const Cookie* cookie, MutableBytes datagram) {
   if (datagram.size() < kMacsSize) return;
   uint8_t* const mac1 = datagram.data() + datagram.size() - kMacsSize;

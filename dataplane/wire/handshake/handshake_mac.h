@@ -44,10 +44,18 @@ Mac ComputeMac(Bytes key, Bytes message);
 // changes every two minutes, and the one before stays valid as long again.
 Cookie ComputeCookie(const SecretBytes& secret, const Endpoint& source);
 
+// The secrets of a responder's cookies, of which the younger makes them. Both recognise them.
+struct CookieSecrets {
+  SecretBytes current;
+  SecretBytes previous;
+};
+
 // `datagram` is a whole initiation or response; false for what is too short to hold both MACs.
 // Constant time. Other types of message have no MAC: see ClassifyDatagram.
 bool VerifyMac1(const MacKey& key, Bytes datagram);
 bool VerifyMac2(const Cookie& cookie, Bytes datagram);
+// Whether mac2 was made with a cookie of ours for this source. Where mac2 is zero, that costs nothing.
+bool VerifyCookie(const CookieSecrets& secrets, const Endpoint& source, Bytes datagram);
 
 // Writes mac1, and mac2 where there is a cookie (zero otherwise), into an encoded initiation or
 // response.

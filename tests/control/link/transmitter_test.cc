@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "control/link/next_hop_table.h"
 #include "dataplane/wire/frame/frame.h"
@@ -28,14 +29,23 @@ class TransmitterTest : public testing::Test {
     transmitter_.Send(
         now_, {.port = port, .to = *wire::Endpoint::Parse(to), .datagram = {1, 0, 0, 0, byte}});
   }
+  void Answer(const wire::Arrival& arrival) {
+    transmitter_.Send(now_, {.port = arrival.port,
+                             .to = arrival.from,
+                             .datagram = {4, 0, 0, 0, 0},
+                             .answers = arrival});
+  }
   uint64_t Drops(Drop drop) { return transmitter_.drops().Get(drop); }
 
   Instant now_{seconds(10)};
   lcore::FakeDataplane dataplane_;
   FakeNetlink netlink_;
-  NextHopTable next_hops_{netlink_, [this](wire::PortId port, const wire::IpAddress& address) {
-                            transmitter_.NextHopChanged(now_, port, address);
-                          }};
+  std::vector<NextHopTable::Use> uses_;  // of the next hops that changed
+  NextHopTable next_hops_{
+      netlink_, [this](NextHopTable::Use use, wire::PortId port, const wire::IpAddress& address) {
+        uses_.push_back(use);
+        transmitter_.NextHopChanged(now_, port, address);
+      }};
   Transmitter transmitter_{dataplane_, next_hops_};
 };
 
@@ -90,12 +100,60 @@ TEST_F(TransmitterTest, DoesNotWaitForEver) {
   EXPECT_TRUE(dataplane_.transmitted.empty());
 }
 
-TEST_F(TransmitterTest, AFloodOfDestinationsIsBounded) {
-  for (int i = 0; i < 5000; ++i) {
-    Send(("10.9." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":4000").c_str(), 1);
+TEST_F(TransmitterTest, AnswersAHandshakeTheWayItCameAndRemembersNothing) {
+  for (uint32_t i = 0; i < 15000; ++i) {
+    const wire::IpAddress source =
+        wire::IpAddress::V4({203, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)});
+    Answer({.port = 2,
+            .from = {source, 4000},
+            .to = *wire::IpAddress::Parse("10.0.0.77"),
+            .from_mac = {{2, 0, 0, 0, 0, 8}}});
   }
-  EXPECT_LE(next_hops_.size(), 4096u);
-  EXPECT_GE(Drops(Drop::kNoNeighbour), 4700u);
+  ASSERT_EQ(dataplane_.transmitted.size(), 15000u);
+  EXPECT_EQ(next_hops_.size(), 0u);
+  wire::ParsedFrame parsed;
+  ASSERT_EQ(wire::ParseFrame(dataplane_.transmitted[1].second.bytes(), &parsed),
+            wire::FrameKind::kUdp);
+  EXPECT_EQ(parsed.from.ToString(), "10.0.0.77:13116");
+  EXPECT_EQ(parsed.to.ToString(), "203.0.0.1:4000");
+  EXPECT_EQ(parsed.to_mac.ToString(), "02:00:00:00:00:08");
+  EXPECT_EQ(dataplane_.transmitted[1].first, 2);
+}
+
+// Authentic packets that come from elsewhere are answered by way of a few next hops, which displace only each other.
+TEST_F(TransmitterTest, AnswersDisplaceNoEndpoint) {
+  Send("10.9.0.2:4000", 1);
+  const auto answer = [this](uint32_t i) {
+    Answer({.port = 2,
+            .from = {wire::IpAddress::V4(
+                         {203, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)}),
+                     4000},
+            .to = *wire::IpAddress::Parse("10.0.0.1")});
+  };
+  for (uint32_t i = 0; i < 5000; ++i) {
+    now_ += milliseconds(1);
+    answer(i);
+  }
+  EXPECT_LE(next_hops_.size(), 65u);
+  EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.2"));
+  EXPECT_TRUE(netlink_.Watches("eth0 203.0.19.135"));  // the newest
+  // It turns out to be an endpoint: from now on it stays.
+  Send("203.0.19.135:4000", 1);
+  Send("10.9.0.3:4000", 1);
+  for (uint32_t i = 5000; i < 5100; ++i) answer(i);
+  EXPECT_TRUE(netlink_.Watches("eth0 203.0.19.135"));
+  EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.3"));
+}
+
+TEST_F(TransmitterTest, OnlyNextHopsOfPayloadsChangeTheSnapshot) {
+  Send("10.9.0.2:4000", 1);
+  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kReachable);
+  EXPECT_EQ(uses_, std::vector{NextHopTable::Use::kEndpoint});
+  next_hops_.Request(now_, NextHopTable::Use::kPayloads, 2, "eth0",
+                     *wire::IpAddress::Parse("10.9.0.2"));
+  Send("10.9.0.2:4000", 1);  // it stays what it has become
+  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kUnreachable);
+  EXPECT_EQ(uses_.back(), NextHopTable::Use::kPayloads);
 }
 
 TEST_F(TransmitterTest, NextHopsThatNobodyWantsAreForgotten) {

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "dataplane/wire/byte_order.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/handshake/handshake_message.h"
 #include "dataplane/wire/message.h"
 #include "tests/control/protocol/virtual_net.h"
 
@@ -26,6 +29,21 @@ Picture Take(VirtualNet& net, int n) {
   return {net.node(n).version(), peer.session, peer.connected, peer.paths.size(),
           net.node(n).sessions().taken()};
 }
+
+// An initiation that nobody can read, with a right mac1, from an address of its own.
+struct JunkInitiation {
+  JunkInitiation(const wire::PublicKey& receiver, uint32_t number)
+      : from{wire::IpAddress::V4(
+                 {198, 51, static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)}),
+             4000},
+        datagram(200, 0x55) {
+    wire::WriteAs(wire::Le32(2), datagram.data());
+    wire::WriteAs(wire::Le32(number), datagram.data() + 8);
+    wire::WriteMacs(wire::Mac1Key(receiver), nullptr, datagram);
+  }
+  wire::Endpoint from;
+  std::vector<uint8_t> datagram;
+};
 
 uint64_t AllDrops(VirtualNet& net, int n) {
   uint64_t sum = 0;
@@ -285,6 +303,100 @@ TEST(Hostile, PeerThatOnlyInitiatesIsHeldInBounds) {
   EXPECT_GT(net.Drops(1, Drop::kHandshakeBudget), 100u);
   EXPECT_EQ(net.Peer(1, 0).session, session);
   EXPECT_TRUE(net.Connected(1, 0));
+}
+
+// Answers to strangers go back the way the question came, and no snapshot and no entry is made for them.
+TEST(Strangers, LeaveNothingBehind) {
+  VirtualNet net{{.ports = {1, 1}}};
+  net.Introduce(0, 1);
+  net.Run(3s);
+  Node& node = net.node(1);
+  const Picture before = Take(net, 1);
+  const auto cookies = node.GetForwarding().cookies;
+  const wire::MacAddress mac{{2, 9, 9, 9, 9, 9}};
+  const wire::IpAddress to = net.EndpointOf(1, 0).address;
+  size_t answers = 0;
+  for (uint32_t i = 0; i < 15000; ++i) {
+    JunkInitiation junk(node.public_key(), i);
+    node.HandleHandshake(net.now(), {.port = 0, .from = junk.from, .to = to, .from_mac = mac},
+                         junk.datagram);
+    while (const auto transmit = node.NextTransmit()) {
+      ASSERT_TRUE(transmit->answers.has_value());
+      EXPECT_EQ(transmit->answers->from_mac, mac);
+      EXPECT_EQ(transmit->answers->to, to);
+      EXPECT_EQ(transmit->to, junk.from);
+      EXPECT_LE(transmit->datagram.size(), junk.datagram.size());
+      ++answers;
+    }
+  }
+  EXPECT_GT(answers, 500u);
+  EXPECT_EQ(Take(net, 1), before);
+  EXPECT_EQ(node.GetForwarding().cookies, cookies);
+}
+
+TEST(Strangers, AreNotAnsweredWhereNobodyCanBe) {
+  VirtualNet net{{.ports = {1, 1}}};
+  net.Run(1s);
+  Node& node = net.node(1);
+  node.SetPort(net.now(), 5,
+               {.up = true,
+                .addresses = {wire::IpAddress::V4({10, 71, 0, 1})},
+                .broadcasts = {wire::IpAddress::V4({10, 71, 0, 255})}});
+  uint64_t bad = 0;
+  for (const char* source : {"10.71.0.255:1", "10.71.0.1:1", "240.0.0.1:1", "224.0.0.1:1",
+                             "255.255.255.255:1", "[ff02::1]:1", "0.0.0.1:1"}) {
+    JunkInitiation junk(node.public_key(), 1);
+    junk.from = *wire::Endpoint::Parse(source);
+    node.HandleHandshake(net.now(), {.port = 5, .from = junk.from, .to = {}}, junk.datagram);
+    EXPECT_EQ(net.Drops(1, Drop::kBadSource), ++bad) << source;
+  }
+  EXPECT_FALSE(node.NextTransmit().has_value());
+}
+
+// The workers recognise the cookies that the node gives, before and after the secret has changed.
+TEST(Strangers, CookiesStandInTheForwardingState) {
+  VirtualNet net{{.ports = {1, 1}}};
+  net.Run(1s);
+  Node& node = net.node(1);
+  const auto first = node.GetForwarding().cookies;
+  ASSERT_NE(first, nullptr);
+  Instant now = net.now();
+  const auto flood = [&] {
+    for (uint32_t i = 0; i < 1000; ++i) {
+      JunkInitiation junk(node.public_key(), i);
+      node.HandleHandshake(now, {.port = 0, .from = junk.from, .to = {}}, junk.datagram);
+    }
+    while (node.NextTransmit()) {
+    }
+  };
+  flood();
+  EXPECT_EQ(node.GetForwarding().cookies, first);
+  const uint64_t version = node.version();
+  now += Timers().cookie_lifetime;
+  flood();
+  const auto second = node.GetForwarding().cookies;
+  EXPECT_NE(second, first);
+  EXPECT_GT(node.version(), version);
+  EXPECT_EQ(second->previous.bytes(), first->current.bytes());
+}
+
+// The workers know the index of a handshake from before its initiation leaves until its session ends.
+TEST(Strangers, IndicesUnderWayStandOnTheBoard) {
+  VirtualNet net{{.ports = {1, 1}}};
+  net.AddPeer(0, 1);
+  net.Record(true);
+  net.Run(100ms);
+  const auto indices = net.node(0).GetForwarding().indices;
+  uint32_t index = 0;
+  for (const Seen& seen : net.TakeSeen()) {
+    if (seen.type() == 2) index = wire::DecodeInitiation(seen.datagram)->sender_index;
+  }
+  ASSERT_NE(index, 0u);
+  EXPECT_TRUE(indices->Has(index));
+  EXPECT_FALSE(indices->Has(index + 1));
+  EXPECT_FALSE(indices->Has(0));
+  net.node(0).Shutdown(net.now());
+  EXPECT_FALSE(indices->Has(index));
 }
 
 }  // namespace

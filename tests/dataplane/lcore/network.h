@@ -59,6 +59,9 @@ class Node {
   void ForgetReceiveSessions() { receive_sessions_.clear(); }
   std::unique_ptr<Snapshot> MakeSnapshot() const;
   void Publish() { plane_->Publish(MakeSnapshot()); }
+  // What tells handshake messages apart, beside kMacKey. Takes effect with Publish.
+  std::shared_ptr<const wire::CookieSecrets> cookies;
+  std::shared_ptr<const wire::IndexBoard> indices;
   PathCounters& path(size_t local, size_t remote) {
     return *counters_[local * remotes_.size() + remote];
   }

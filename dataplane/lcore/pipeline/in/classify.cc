@@ -1,7 +1,9 @@
-// In 2: classifies each datagram once. Sealed messages go on with their session and path, handshake messages whose mac1
-// is right go to control, and all others end here. From this stage on the packet's data is the datagram.
+// In 2: classifies each datagram once. Sealed messages go on with their session and path. Handshake messages whose mac1
+// is right go to control, sorted by what they prove. All others end here. From this stage on the packet's data is the
+// datagram.
 #include "dataplane/lcore/pipeline/in/ingress.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/handshake/handshake_message.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::lcore {
@@ -20,7 +22,7 @@ wire::Bytes MakeDatagram(const InPacket& packet) {
 
 void Ingress::Classify(const PortView& port) {
   const uint16_t received = in_.size();
-  handshakes_ = 0;
+  strangers_ = 0;
   uint16_t kept = 0;
   for (uint16_t i = 0; i < received; ++i) {
     InPacket& packet = in_[i];
@@ -65,11 +67,9 @@ void Ingress::HandleUnsealed(const PortView& port, const InPacket& packet, wire:
   HandleHandshake(port, packet, *type);
 }
 
-// A flood of handshake messages gets a bounded share of the lcore, since checking a MAC costs little, but not nothing.
+// Nothing is kept or looked at for a message whose MAC is wrong, and those who prove nothing fill their own ring alone.
 void Ingress::HandleHandshake(const PortView& port, const InPacket& packet,
                               wire::MessageType type) {
-  if (++handshakes_ > kHandshakesPerBurst)
-    return turn_.Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
   const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
                              packet.udp.datagram_size);
   // A cookie reply and a retry have no MAC: they are sealed for the node that they answer, and of use to no other.
@@ -77,11 +77,42 @@ void Ingress::HandleHandshake(const PortView& port, const InPacket& packet,
       !wire::VerifyMac1(turn_.forwarding().snapshot().guard.mac_key, datagram)) {
     return turn_.Discard(port.slot, wire::Drop::kBadMac, packet.mbuf);
   }
-  MetaOf(packet.mbuf).returned = &port.slot->returned;
-  MetaOf(packet.mbuf).in =
-      InboundMeta{.port = port.id, .from = packet.udp.from(), .to = packet.udp.to().address};
-  rte_mbuf* mbuf = packet.mbuf;
-  GiveToControl(port, lane_.handshakes, {&mbuf, 1});
+  InboundMeta& meta = MetaOf(packet.mbuf).in;
+  meta = InboundMeta{.port = port.id,
+                     .from = packet.udp.from(),
+                     .to = packet.udp.to().address,
+                     .from_mac = packet.udp.from_mac()};
+  if (type != wire::MessageType::kInitiation) {
+    const wire::Drop failure = CheckReply(datagram);
+    if (failure != wire::Drop::kNone) return turn_.Discard(port.slot, failure, packet.mbuf);
+    return GiveHandshake(port, lane_.replies, packet.mbuf);
+  }
+  if (IsProven(meta, datagram)) return GiveHandshake(port, lane_.proven, packet.mbuf);
+  if (++strangers_ > kStrangersPerBurst)
+    return turn_.Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
+  GiveHandshake(port, lane_.strangers, packet.mbuf);
+}
+
+// Only what answers a handshake that is under way is of use: kNone. Its index cannot be guessed.
+wire::Drop Ingress::CheckReply(wire::Bytes datagram) const {
+  const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
+  if (!index) return wire::Drop::kHandshakeFailed;
+  if (turn_.forwarding().FindSession(*index) != nullptr) return wire::Drop::kHandshakeRepeated;
+  const wire::IndexBoard* const indices = turn_.forwarding().snapshot().guard.indices.get();
+  return indices != nullptr && indices->Has(*index) ? wire::Drop::kNone
+                                                    : wire::Drop::kUnknownSession;
+}
+
+// The initiation comes from where a peer is known to be, or its sender receives where it comes from.
+bool Ingress::IsProven(const InboundMeta& meta, wire::Bytes datagram) const {
+  if (turn_.forwarding().IsKnownSource(meta.port, meta.from)) return true;
+  const wire::CookieSecrets* const cookies = turn_.forwarding().snapshot().guard.cookies.get();
+  return cookies != nullptr && wire::VerifyCookie(*cookies, meta.from, datagram);
+}
+
+void Ingress::GiveHandshake(const PortView& port, Ring<rte_mbuf*>& ring, rte_mbuf* packet) {
+  MetaOf(packet).returned = &port.slot->returned;
+  GiveToControl(port, ring, {&packet, 1});
 }
 
 }  // namespace warp::lcore

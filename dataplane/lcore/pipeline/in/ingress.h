@@ -60,6 +60,9 @@ class Ingress {
   void LeaveToKernel(const PortView& port, rte_mbuf* frame);
   void HandleUnsealed(const PortView& port, const InPacket& packet, wire::Bytes datagram);
   void HandleHandshake(const PortView& port, const InPacket& packet, wire::MessageType type);
+  wire::Drop CheckReply(wire::Bytes datagram) const;
+  bool IsProven(const InboundMeta& meta, wire::Bytes datagram) const;
+  void GiveHandshake(const PortView& port, Ring<rte_mbuf*>& ring, rte_mbuf* packet);
   void MeasureSkew(const InPacket& packet);
   uint64_t RoomInControl(const PortView& port) const;
   void GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring, std::span<rte_mbuf*> packets);
@@ -74,8 +77,8 @@ class Ingress {
   Burst<InPacket> opening_;  // let through in this round
   // One burst holds the packets deferred in this turn, the other those of the turn before.
   std::array<Burst<DeferredPacket>, 2> deferred_;
-  uint8_t deferring_ = 0;    // the burst of this turn
-  uint16_t handshakes_ = 0;  // handshake messages of the burst received last
+  uint8_t deferring_ = 0;   // the burst of this turn
+  uint16_t strangers_ = 0;  // initiations of the burst received last that prove nothing
 };
 
 }  // namespace warp::lcore

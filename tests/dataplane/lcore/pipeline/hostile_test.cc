@@ -4,7 +4,10 @@
 
 #include <random>
 
+#include "dataplane/wire/byte_order.h"
+#include "dataplane/wire/frame/frame.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/handshake/index_board.h"
 #include "dataplane/wire/message.h"
 #include "tests/dataplane/lcore/network.h"
 
@@ -34,9 +37,14 @@ class Hostile : public testing::Test {
     Inject(MakeFrame(net_.a(), 0, net_.b(), 0, datagram));
   }
   uint64_t Drops(Drop drop) { return net_.b().Drops(drop); }
+  size_t TakeHandshakes(HandshakeRank rank) {
+    std::vector<HandshakePacket> out(512);
+    return net_.b().plane().ReceiveHandshakes(rank, out);
+  }
   size_t TakeHandshakes() {
-    std::vector<HandshakePacket> out(64);
-    return net_.b().plane().ReceiveHandshakes(out);
+    size_t taken = 0;
+    for (const HandshakeRank rank : kHandshakeRanks) taken += TakeHandshakes(rank);
+    return taken;
   }
   void TearDown() override { EXPECT_EQ(net_.a().BuffersInUse() + net_.b().BuffersInUse(), 0u); }
 
@@ -168,31 +176,63 @@ TEST_F(Hostile, IpAccidents) {
 
 class Handshakes : public Hostile {
  protected:
-  // Makes an initiation of which only mac1 is right.
-  FrameBytes Initiation(wire::MessageType type = wire::MessageType::kInitiation) {
-    FrameBytes datagram(200, 0x55);
-    datagram[0] = static_cast<uint8_t>(type);
-    datagram[1] = datagram[2] = datagram[3] = 0;
-    wire::WriteMacs(Node::kMacKey, nullptr, datagram);
+  static constexpr uint32_t kUnderWay = 0x11223344;
+
+  void SetUp() override {
+    auto indices = std::make_shared<wire::IndexBoard>();
+    indices->Add(kUnderWay);
+    indices->Add(net_.sessions().b->local_index());
+    auto cookies = std::make_shared<wire::CookieSecrets>();
+    cookies->current.mutable_bytes() = {1};
+    cookies->previous.mutable_bytes() = {2};
+    net_.b().indices = indices;
+    net_.b().cookies = cookies;
+    net_.b().Publish();
+  }
+
+  // Makes a message of which only mac1 is right, and mac2 where there is a cookie. Bytes 4 to 7 are its index.
+  FrameBytes Message(wire::MessageType type, uint32_t index = kUnderWay,
+                     const wire::Cookie* cookie = nullptr) {
+    const bool small = type == wire::MessageType::kCookieReply || type == wire::MessageType::kRetry;
+    FrameBytes datagram(small ? 64 : 200, 0x55);
+    wire::WriteAs(wire::Le32(static_cast<uint32_t>(type)), datagram.data());
+    wire::WriteAs(wire::Le32(index), datagram.data() + 4);
+    if (!small) wire::WriteMacs(Node::kMacKey, cookie, datagram);
     return datagram;
   }
+  FrameBytes Initiation(const wire::Cookie* cookie = nullptr) {
+    return Message(wire::MessageType::kInitiation, 5, cookie);
+  }
+  // From an address of which nobody knows anything.
+  FrameBytes FromStranger(const FrameBytes& datagram, uint16_t port = 7) {
+    wire::FrameTemplate headers = wire::MakeFrameTemplate(kStrangersMac, net_.b().mac(0),
+                                                          {stranger_, port}, net_.b().endpoint(0));
+    FrameBytes frame(headers.size + datagram.size());
+    wire::WriteFrameHeader(headers, static_cast<uint16_t>(datagram.size()), 0, frame.data());
+    std::copy(datagram.begin(), datagram.end(), frame.begin() + headers.size);
+    return frame;
+  }
+
+  static constexpr wire::MacAddress kStrangersMac = {{2, 9, 9, 9, 9, 9}};
+  const wire::IpAddress stranger_ = wire::IpAddress::V4({203, 0, 113, 7});
 };
 
-TEST_F(Handshakes, WithTheRightMacReachControl) {
+TEST_F(Handshakes, WithTheRightMacReachControlWithTheirWayBack) {
   const FrameBytes datagram = Initiation();
-  InjectDatagram(datagram);
+  Inject(FromStranger(datagram));
   std::vector<HandshakePacket> out(4);
-  ASSERT_EQ(net_.b().plane().ReceiveHandshakes(out), 1u);
+  ASSERT_EQ(net_.b().plane().ReceiveHandshakes(HandshakeRank::kStranger, out), 1u);
   EXPECT_TRUE(std::ranges::equal(out[0].packet.bytes(), datagram));
-  EXPECT_EQ(out[0].arrival.from, net_.a().endpoint(0));
+  EXPECT_EQ(out[0].arrival.from, (wire::Endpoint{stranger_, 7}));
   EXPECT_EQ(out[0].arrival.to, net_.b().endpoint(0).address);
+  EXPECT_EQ(out[0].arrival.from_mac, kStrangersMac);
   out.clear();
 }
 
 TEST_F(Handshakes, WithTheWrongMacDoNot) {
   for (const wire::MessageType type :
        {wire::MessageType::kInitiation, wire::MessageType::kResponse}) {
-    FrameBytes datagram = Initiation(type);
+    FrameBytes datagram = Message(type);
     datagram[40] ^= 1;
     InjectDatagram(datagram);
   }
@@ -200,21 +240,82 @@ TEST_F(Handshakes, WithTheWrongMacDoNot) {
   EXPECT_EQ(Drops(Drop::kBadMac), 2u);
 }
 
-TEST_F(Handshakes, BeyondTheBudgetOfABurst) {
-  for (int i = 0; i < 20; ++i) net_.Deliver(MakeFrame(net_.a(), 0, net_.b(), 0, Initiation()));
-  net_.b().Turn();
-  EXPECT_EQ(TakeHandshakes(), kHandshakesPerBurst);
-  EXPECT_EQ(Drops(Drop::kHandshakeBudget), 20u - kHandshakesPerBurst);
+TEST_F(Handshakes, AreSortedByWhatTheyProve) {
+  InjectDatagram(Initiation());  // from an endpoint of the peer
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
+
+  const wire::Endpoint source{stranger_, 7};
+  for (const wire::SecretBytes* secret :
+       {&net_.b().cookies->current, &net_.b().cookies->previous}) {
+    const wire::Cookie cookie = wire::ComputeCookie(*secret, source);
+    Inject(FromStranger(Initiation(&cookie)));
+    EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
+    Inject(FromStranger(Initiation(&cookie), /*port=*/8));  // another's cookie
+    EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 0u);
+    EXPECT_EQ(TakeHandshakes(HandshakeRank::kStranger), 1u);
+  }
 }
 
-// A flood of handshakes fills the ring of control messages. Payloads have a ring of their own and still come through.
-TEST_F(Handshakes, FloodDisplacesNoPayload) {
-  for (int i = 0; i < 1000; ++i) InjectDatagram(Initiation());
+TEST_F(Handshakes, RepliesPassOnlyToHandshakesUnderWay) {
+  const auto replies = {wire::MessageType::kResponse, wire::MessageType::kCookieReply,
+                        wire::MessageType::kRetry};
+  for (const wire::MessageType type : replies) {
+    Inject(FromStranger(Message(type)));
+    EXPECT_EQ(TakeHandshakes(HandshakeRank::kReply), 1u);
+    // From a peer's endpoint too.
+    InjectDatagram(Message(type, kUnderWay + 1));
+    InjectDatagram(Message(type, 0));
+    InjectDatagram(Message(type, net_.sessions().b->local_index()));
+  }
+  EXPECT_EQ(TakeHandshakes(), 0u);
+  EXPECT_EQ(Drops(Drop::kUnknownSession), 6u);
+  EXPECT_EQ(Drops(Drop::kHandshakeRepeated), 3u);
+}
+
+TEST_F(Handshakes, StrangersBeyondTheBudgetOfABurst) {
+  for (int i = 0; i < 20; ++i) net_.Deliver(FromStranger(Initiation()));
+  net_.b().Turn();
+  EXPECT_EQ(TakeHandshakes(), kStrangersPerBurst);
+  EXPECT_EQ(Drops(Drop::kHandshakeBudget), 20u - kStrangersPerBurst);
+}
+
+TEST_F(Handshakes, JunkAndStrangersUseUpNothingOfTheProven) {
+  FrameBytes junk = Initiation();
+  junk[40] ^= 1;
+  for (int i = 0; i < 10; ++i) net_.Deliver(FromStranger(junk));
+  for (int i = 0; i < 10; ++i) net_.Deliver(FromStranger(Initiation()));
+  net_.Deliver(MakeFrame(net_.a(), 0, net_.b(), 0, Initiation()));
+  net_.Deliver(FromStranger(Message(wire::MessageType::kRetry)));
+  net_.b().Turn();
+  EXPECT_EQ(Drops(Drop::kBadMac), 10u);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kReply), 1u);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kStranger), kStrangersPerBurst);
+}
+
+// A flood of strangers fills their ring. Who proves something, and payloads, have rings of their own and come through.
+TEST_F(Handshakes, FloodDisplacesNothingElse) {
+  for (int i = 0; i < 1000; ++i) Inject(FromStranger(Initiation()));
   EXPECT_GT(Drops(Drop::kControlFull), 0u);
+  InjectDatagram(Initiation());
+  Inject(FromStranger(Message(wire::MessageType::kResponse)));
   Inject(Capture("through"));
   EXPECT_THAT(net_.b().Received(), ElementsAre("through"));
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kReply), 1u);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
+  EXPECT_GT(TakeHandshakes(HandshakeRank::kStranger), 0u);
   while (TakeHandshakes() > 0) {
   }
+}
+
+// Somebody without any key fills no ring at all.
+TEST_F(Handshakes, FloodOfCookieRepliesReachesNoRing) {
+  for (uint32_t i = 0; i < 1000; ++i) {
+    Inject(FromStranger(Message(wire::MessageType::kCookieReply, kUnderWay + 1 + i)));
+  }
+  EXPECT_EQ(TakeHandshakes(), 0u);
+  EXPECT_EQ(Drops(Drop::kUnknownSession), 1000u);
+  EXPECT_EQ(Drops(Drop::kControlFull), 0u);
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+// The address of a station on a link (IEEE 802).
+#ifndef WARP_DATAPLANE_WIRE_MAC_ADDRESS_H_
+#define WARP_DATAPLANE_WIRE_MAC_ADDRESS_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace warp::wire {
+
+struct MacAddress {
+  std::array<uint8_t, 6> bytes{};
+
+}  // namespace warp::wire
+
+#endif  // WARP_DATAPLANE_WIRE_MAC_ADDRESS_H_
