@@ -101,6 +101,11 @@ inline constexpr size_t kMaxCookies = 512;
 inline constexpr uint32_t kUnansweredBurst = 1000;
 inline constexpr uint32_t kUnansweredPerSecond = 1000;
 
+// What one call of Node::HandleTimeout does at most before everybody else has a turn: peers served, peers told of a
+// change of the ports, and datagrams made, with which the last of the peers may exceed the bound.
+inline constexpr size_t kPeersPerTurn = 64;
+inline constexpr size_t kDatagramsPerTimeout = 128;
+
 // Endpoints of a peer, from each source of knowledge.
 inline constexpr size_t kMaxEndpoints = 16;
 // Paths of one peer.

@@ -46,6 +46,7 @@ bool Initiator::Try(Instant now, const wire::Token& token) {
   }
   attempts_.push_back(
       {.handshake = InitiatorHandshake(identity_, params_, *index, token), .made = now});
+  ++made_;
   token_ = token;
   timers_.Set(Timer::kRetry, now);
   timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);

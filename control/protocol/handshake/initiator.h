@@ -79,6 +79,8 @@ class Initiator {
   bool active() const { return !attempts_.empty(); }
   // Whether the handshake under way was begun because of silence.
   bool because_of_silence() const { return active() && reason_ == Reason::kSilence; }
+  // Initiations made in all. Each has cost Diffie-Hellman work.
+  uint64_t made() const { return made_; }
   // Of the handshake under way, from 1; 0: there is none.
   uint64_t number() const { return active() ? number_ : 0; }
 
@@ -114,6 +116,8 @@ class Initiator {
   Instant last_cookie_{};  // when a cookie last hastened the retry
   Duration backoff_;       // the time until the next retry
   TimerTable<Timer> timers_;
+
+  uint64_t made_ = 0;
 
   CookieJar cookies_;
   absl::flat_hash_set<Route>

@@ -31,11 +31,12 @@ std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
   if (draining_ || key.is_zero() || key == public_key() || peers_by_key_.contains(key))
     return std::nullopt;
   const auto id = static_cast<PeerId>(peers_.size());
+  context_.changed.push_back(++context_.version);
   Peer* peer =
       peers_.emplace_back(std::make_unique<Peer>(now, context_, id, std::move(options))).get();
   peers_by_key_[key] = peer;
   owners_[&peer->association()] = {.peer = peer};
-  ++context_.version;
+  Watch(*peer);
   PeersChanged(now);
   return id;
 }
@@ -49,7 +50,8 @@ void Node::RemovePeer(Instant now, PeerId id) {
   owners_.erase(&peer.association());
   peers_by_key_.erase(peer.public_key());
   peers_[id].reset();
-  ++context_.version;
+  timers_.Set(id, kNever);
+  context_.changed[id] = ++context_.version;
   PeersChanged(now);
 }
 
@@ -57,6 +59,7 @@ void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,
                             std::span<const wire::Endpoint> endpoints, uint32_t instance) {
   if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
   peers_[id]->SetEndpoints(now, source, instance, endpoints);
+  Watch(*peers_[id]);
 }
 
 MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
@@ -82,10 +85,19 @@ void Node::RemovePort(Instant now, PortId id) {
 }
 
 void Node::PortsChanged(Instant now) {
-  for (const auto& peer : peers_) {
-    if (peer != nullptr) peer->PortsChanged(now);
-  }
+  untold_ = peers_.size();  // where some were untold before, the ring begins with them
+  TellPorts(now);
   for (const Map& map : maps_) map.driver->SetPorts(now, ports_);
+}
+
+void Node::TellPorts(Instant now) {
+  for (; untold_ > 0 && may_tell_ > 0; --untold_, --may_tell_) {
+    if (next_untold_ >= peers_.size()) next_untold_ = 0;
+    Peer* const peer = peers_[next_untold_++].get();
+    if (peer == nullptr) continue;
+    peer->PortsChanged(now);
+    Watch(*peer);
+  }
 }
 
 void Node::PeersChanged(Instant now) {
@@ -117,7 +129,10 @@ void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes data
     const auto secrets = responder_.cookie_secrets();
     Count(responder_.HandleInitiation(now, arrival, datagram, find, context_.outbox));
     if (responder_.cookie_secrets() != secrets) ++context_.version;
-    if (found != nullptr) found->AssociationChanged(now);
+    if (found != nullptr) {
+      found->AssociationChanged(now);
+      Watch(*found);
+    }
   } else if (type && *type != wire::MessageType::kSealed) {
     HandleReply(now, arrival, datagram, *type);
   } else {
@@ -140,6 +155,7 @@ void Node::HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram
   if (drop != wire::Drop::kNone) return Count(drop);
   if (const Owner owner = OwnerOf(association); owner.peer != nullptr) {
     owner.peer->AssociationChanged(now);
+    Watch(*owner.peer);
   } else {
     FollowMaps(now);
   }
@@ -153,6 +169,7 @@ void Node::HandleControl(Instant now, const OpenedMessage& opened) {
   if (owner.peer != nullptr) {
     owner.peer->NoteAuthentic(now, opened.session, opened.counter);
     Count(owner.peer->HandleControl(now, opened));
+    Watch(*owner.peer);
   } else {
     Count(HandleMapControl(now, *owner.map, opened));
     FollowMaps(now);
@@ -174,11 +191,14 @@ void Node::NoteAuthentic(Instant now, const wire::Session* session, uint64_t cou
   if (const Owner owner = OwnerOf(association); owner.peer != nullptr) {
     owner.peer->NoteAuthentic(now, session, counter);
     owner.peer->NoteUse(now);
+    Watch(*owner.peer);
   }
 }
 
 void Node::NoteSent(Instant now, PeerId peer) {
-  if (!draining_ && peer < peers_.size() && peers_[peer] != nullptr) peers_[peer]->NoteUse(now);
+  if (draining_ || peer >= peers_.size() || peers_[peer] == nullptr) return;
+  peers_[peer]->NoteUse(now);
+  Watch(*peers_[peer]);
 }
 
 void Node::Count(wire::Drop drop) {
@@ -188,27 +208,53 @@ void Node::Count(wire::Drop drop) {
 // --- Time. ---
 
 Instant Node::NextTimeout() const {
-  Instant next = kNever;
-  if (draining_) return next;
-  for (const auto& peer : peers_) {
-    if (peer != nullptr) next = std::min(next, peer->NextTimeout());
-  }
+  if (draining_) return kNever;
+  if (untold_ > 0) return Instant{};  // at once
+  Instant next = timers_.Next();
   for (const Map& map : maps_) next = std::min(next, map.driver->NextTimeout());
   return next;
 }
 
 void Node::HandleTimeout(Instant now) {
   if (draining_) return;
-  for (const auto& peer : peers_) {
-    if (peer == nullptr || peer->NextTimeout() > now) continue;
-    peer->HandleTimeout(now);
-    if (!peer->TakeLookUpAgain()) continue;
-    for (const Map& map : maps_) map.driver->LookUpAgain(now, peer->public_key());
-  }
-  for (const Map& map : maps_) {
-    if (map.driver->NextTimeout() <= now) map.driver->HandleTimeout(now, context_.outbox);
-  }
+  may_tell_ = kPeersPerTurn;
+  TellPorts(now);
+  const uint64_t before = initiations_;
+  ServeMaps(now);
+  if (initiations_ == before) ServePeers(now);
+  assert(initiations_ <= before + 1);
   FollowMaps(now);
+}
+
+// Up to the first that makes an initiation.
+void Node::ServeMaps(Instant now) {
+  for (const Map& map : maps_) {
+    if (map.driver->NextTimeout() > now) continue;
+    const uint64_t before = map.driver->association().initiations_made();
+    map.driver->HandleTimeout(now, context_.outbox);
+    const uint64_t made = map.driver->association().initiations_made() - before;
+    initiations_ += made;
+    if (made > 0) return;
+  }
+}
+
+void Node::ServePeers(Instant now) {
+  const size_t full = context_.outbox.size() + kDatagramsPerTimeout;
+  for (size_t served = 0; served < kPeersPerTurn; ++served) {
+    const std::optional<uint32_t> id = timers_.TakeDue(now);
+    if (!id) return;
+    Peer& peer = *peers_[*id];
+    const uint64_t before = peer.association().initiations_made();
+    peer.HandleTimeout(now);
+    // What is due again already waits behind the others.
+    timers_.Set(*id, std::max(now, peer.NextTimeout()));
+    if (peer.TakeLookUpAgain()) {
+      for (const Map& map : maps_) map.driver->LookUpAgain(now, peer.public_key());
+    }
+    const uint64_t made = peer.association().initiations_made() - before;
+    initiations_ += made;
+    if (made > 0 || context_.outbox.size() >= full) return;
+  }
 }
 
 void Node::FollowMaps(Instant now) {
@@ -216,7 +262,7 @@ void Node::FollowMaps(Instant now) {
     Map& map = maps_[id];
     if (const uint64_t version = map.driver->association().version(); version != map.seen_version) {
       map.seen_version = version;
-      ++context_.version;
+      context_.sessions_version = ++context_.version;
     }
     for (const FoundEndpoints& found : map.driver->TakeFound()) {
       assert(!found.endpoints.empty());
@@ -224,6 +270,7 @@ void Node::FollowMaps(Instant now) {
       if (peer == peers_by_key_.end()) continue;
       peer->second->SetEndpoints(now, EndpointSource::kMap, static_cast<uint32_t>(id),
                                  found.endpoints);
+      Watch(*peer->second);
     }
   }
 }
@@ -261,14 +308,16 @@ std::optional<PeerId> Node::PeerOf(const wire::Session* session) const {
   return owner.peer->id();
 }
 
-ForwardingState Node::GetForwarding() const {
+ForwardingState Node::GetForwarding(uint64_t since) const {
   ForwardingState forwarding{
       .session_slots = table_.slots(), .cookies = responder_.cookie_secrets(), .indices = indices_};
   assert(std::has_single_bit(forwarding.session_slots));
-  for (const auto& peer : peers_) {
-    if (peer == nullptr) continue;
+  for (size_t id = 0; id < peers_.size(); ++id) {
+    if (context_.changed[id] <= since) continue;
     ForwardingPeer& entry = forwarding.peers.emplace_back();
-    entry.id = peer->id();
+    entry.id = static_cast<PeerId>(id);
+    const Peer* const peer = peers_[id].get();
+    if (peer == nullptr) continue;
     entry.send = peer->association().send_session();
     entry.receive = peer->association().receive_sessions();
     for (const Path& path : peer->paths().paths()) entry.paths.push_back(path.status());

@@ -7,8 +7,12 @@
 //   time:      NextTimeout()      ──► HandleTimeout. It may be due at once, so look after every turn
 //
 //   and then:  if version() has changed, build and publish a snapshot out of GetForwarding();
-//              then send all that NextTransmit() gives. The order matters: a response must not be on the wire before
-//              the lcores know its session.
+//              then send what NextTransmit() gives. A response must not be on the wire before the lcores know its
+//              session, so nothing is sent while they do not know sessions_version().
+//
+// No call does much at once, however many peers there are. HandleTimeout makes one initiation at most, because each
+// costs Diffie-Hellman work, and serves a bounded number of peers; what is left is due at once again. A change of the
+// ports reaches the peers in the same way, some in each turn.
 #ifndef WARP_CONTROL_PROTOCOL_NODE_NODE_H_
 #define WARP_CONTROL_PROTOCOL_NODE_NODE_H_
 
@@ -25,6 +29,7 @@
 #include "control/protocol/handshake/session_table.h"
 #include "control/protocol/map/map_driver.h"
 #include "control/protocol/node/peer.h"
+#include "control/protocol/node/timer_heap.h"
 #include "control/protocol/opened_message.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path.h"
@@ -91,7 +96,7 @@ class Node {
   MapId AddMap(Instant now, std::unique_ptr<MapDriver> map);
 
   // Link and address events, idempotent. A port that goes down loses its paths at once; one that comes up is probed at
-  // once.
+  // once. Where there are more than kPeersPerTurn peers, the others follow in the next calls of HandleTimeout.
   void SetPort(Instant now, PortId port, const PortState& state);
   void RemovePort(Instant now, PortId port);
 
@@ -109,13 +114,18 @@ class Node {
   // --- Time. ---
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);
+  // Initiations that all calls of HandleTimeout have made: one each, at most.
+  uint64_t initiations() const { return initiations_; }
 
   // --- What to send, oldest first. ---
   std::optional<Transmit> NextTransmit() { return context_.outbox.Pop(); }
 
   // --- What is. ---
   uint64_t version() const { return context_.version; }  // grows when GetForwarding() changed
-  ForwardingState GetForwarding() const;
+  // The version in which sessions were made or ended last.
+  uint64_t sessions_version() const { return context_.sessions_version; }
+  // Names only the peers that changed after the version `since`; 0: all peers. A peer that was removed has nothing.
+  ForwardingState GetForwarding(uint64_t since = 0) const;
   // The peer of a session; nullopt for a map's and for one that is gone.
   std::optional<PeerId> PeerOf(const wire::Session* session) const;
   std::vector<PeerStatus> Peers() const;
@@ -145,7 +155,13 @@ class Node {
                    wire::MessageType type);
   wire::Drop HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened);
   void PortsChanged(Instant now);
+  // Tells the ports to the peers that do not know them yet, within the budget.
+  void TellPorts(Instant now);
   void PeersChanged(Instant now);
+  // Has to follow everything that happens to a peer.
+  void Watch(const Peer& peer) { timers_.Set(peer.id(), peer.NextTimeout()); }
+  void ServeMaps(Instant now);
+  void ServePeers(Instant now);
   // Takes what the maps have found, and notices whether their sessions changed.
   void FollowMaps(Instant now);
 
@@ -157,7 +173,15 @@ class Node {
   Responder responder_;
   std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
   absl::flat_hash_map<wire::PublicKey, Peer*> peers_by_key_;
+  TimerHeap timers_;       // of the peers, by PeerId
   std::vector<Map> maps_;  // by MapId
+
+  // Peers that have not been told the ports: so many, from this one on, in a ring.
+  size_t untold_ = 0;
+  size_t next_untold_ = 0;
+  size_t may_tell_ = kPeersPerTurn;  // before the next HandleTimeout
+  uint64_t initiations_ = 0;
+
   absl::flat_hash_map<const Association*, Owner> owners_;
   wire::DropCounters drops_;
   bool draining_ = false;

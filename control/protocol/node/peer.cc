@@ -46,7 +46,7 @@ void Peer::Reconcile(Instant now) {
   std::erase_if(endpoints,
                 [this](const EndpointBook::Known& known) { return IsOwn(known.endpoint); });
   if (!paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id)) return;
-  ++context_.version;
+  Changed();
   for (Path& path : paths_.paths()) path.SetInUse(now, context_.identity.timers(), in_use_);
   Elect(now);
   // Nobody can answer while no port reaches anything.
@@ -81,7 +81,8 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   next_timeout_.reset();
   if (seen_version_ != association_.version()) {
     seen_version_ = association_.version();
-    ++context_.version;
+    Changed();
+    context_.sessions_version = context_.version;
   }
   const bool has_session = association_.send_session() != nullptr;
   if (had_session_ && !has_session) {
@@ -197,12 +198,12 @@ void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answe
     if (!was_active && path.active()) path.SetInUse(now, context_.identity.timers(), in_use_);
   }
   if (!changed) return;
-  ++context_.version;
+  Changed();
   Elect(now);
 }
 
 void Peer::Elect(Instant now) {
-  if (paths_.Elect(now)) ++context_.version;
+  if (paths_.Elect(now)) Changed();
   next_election_ = paths_.NextElection(now);
   next_timeout_.reset();
 }
@@ -265,7 +266,7 @@ void Peer::HandleTimeout(Instant now) {
   Sync(now, "keys expired");
   bool changed = false;
   for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now);
-  if (changed) ++context_.version;
+  if (changed) Changed();
   if (now >= next_report_) HandleUse(now);
   if (changed || now >= next_election_) Elect(now);
   if (association_.send_session() != nullptr) ProbePaths(now);

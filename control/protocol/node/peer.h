@@ -58,7 +58,9 @@ struct Context {
   Outbox outbox = {};
   // Pays for datagrams to endpoints that have not answered.
   TokenBucket unanswered = {kUnansweredBurst, kUnansweredPerSecond};
-  uint64_t version = 0;  // grows when what forwarding needs has changed
+  uint64_t version = 0;           // grows when what forwarding needs has changed
+  uint64_t sessions_version = 0;  // the version in which sessions changed last
+  std::vector<uint64_t> changed;  // by PeerId: the version in which the peer changed last
   PathId next_path_id = 0;
 };
 
@@ -98,6 +100,8 @@ class Peer {
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
 
  private:
+  // What forwarding needs of this peer has changed.
+  void Changed() { context_.changed[id_] = ++context_.version; }
   void Reconcile(Instant now);
   bool IsOwn(const wire::Endpoint& endpoint) const;
   void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);

@@ -113,6 +113,8 @@ class Association {
   uint64_t SessionOrder(const wire::Session* session) const;
   Instant established() const;  // when the send session was made
   bool initiating() const { return initiator_.active(); }
+  // Initiations made in all. HandleTimeout makes one at most.
+  uint64_t initiations_made() const { return initiator_.made(); }
   Instant last_authentic() const { return last_authentic_; }
   // When the remote end counts as silent unless something authentic comes; kNever: nothing was asked since.
   Instant silent_at() const { return silent_at_; }
