@@ -10,6 +10,11 @@ namespace warp::wire {
 
 struct MacAddress {
   std::array<uint8_t, 6> bytes{};
+  std::string ToString() const;
+  // One station can have it: it is neither zero nor a group's.
+  bool is_station() const { return bytes != decltype(bytes){} && (bytes[0] & 1) == 0; }
+  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+};
 
 }  // namespace warp::wire
 

@@ -15,12 +15,6 @@
 
 namespace warp::wire {
 
-std::string ToString() const;
-// One station can have it: it is neither zero nor a group's.
-bool is_station() const { return bytes != decltype(bytes){} && (bytes[0] & 1) == 0; }
-friend bool operator==(const MacAddress&, const MacAddress&) = default;
-};
-
 inline constexpr size_t kEthernetHeaderSize = 14;
 inline constexpr size_t kFrameHeaderSizeV4 = 14 + 20 + 8;
 inline constexpr size_t kFrameHeaderSizeV6 = 14 + 40 + 8;
