@@ -56,8 +56,8 @@ BenchNode::BenchNode(const Options& options) {
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->listen_port = kPort;
   snapshot->ports.resize(kMaxPorts);
-  snapshot->peers.resize(1);
-  snapshot->peers[0].send_session = options.session;
+  const auto peer = std::make_shared<lcore::PeerEntry>();
+  peer->send_session = options.session;
   for (size_t i = 0; i < options.devices.size(); ++i) {
     const wire::PortId id =
         Must(plane_->AddPort({.name = UniqueName("port"),
@@ -67,15 +67,15 @@ BenchNode::BenchNode(const Options& options) {
     ports_.push_back(id);
     snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};
     for (size_t j = 0; j < options.remotes; ++j) {
-      snapshot->peers[0].paths.push_back(
-          {.port = id,
-           .send = i >= options.receive_only,
-           .remote = RemoteEndpoint(j),
-           .frame = wire::MakeFrameTemplate(plane_->Info(id).mac, {}, LocalEndpoint(i),
-                                            RemoteEndpoint(j)),
-           .counters = std::make_shared<lcore::PathCounters>()});
+      peer->paths.push_back({.port = id,
+                             .send = i >= options.receive_only,
+                             .remote = RemoteEndpoint(j),
+                             .frame = wire::MakeFrameTemplate(plane_->Info(id).mac, {},
+                                                              LocalEndpoint(i), RemoteEndpoint(j)),
+                             .counters = std::make_shared<lcore::PathCounters>()});
     }
   }
+  snapshot->peers.push_back(peer);
   snapshot->sessions.resize(16);
   snapshot->sessions[options.session->local_index() % 16] = {.session = options.session,
                                                              .peer = kPeer};

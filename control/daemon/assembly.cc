@@ -113,7 +113,7 @@ void Assembly::OpenProtocol() {
                                                  .dataplane = *dataplane,
                                                  .protocol = *protocol,
                                                  .config = config},
-                                  [this] { OnPublished(); });
+                                  [this](uint64_t since) { OnPublished(since); });
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol);
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
 }
@@ -144,8 +144,8 @@ protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
           .received_bytes = counters->rx_bytes.Get()};
 }
 
-void Assembly::OnPublished() {
-  change_log.Note(protocol->Peers(), [this](wire::PortId id) { return links->PortName(id); });
+void Assembly::OnPublished(uint64_t since) {
+  change_log.Note(protocol->Peers(since), [this](wire::PortId id) { return links->PortName(id); });
   traffic->RoutesChanged();
 }
 

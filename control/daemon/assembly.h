@@ -68,7 +68,7 @@ class Assembly {
   void OpenMaps();
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
-  void OnPublished();
+  void OnPublished(uint64_t since);
   std::string StatusText() const;
 };
 

@@ -8,8 +8,9 @@
 namespace warp::control {
 
 void ChangeLog::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name) {
-  auto old_paths = std::exchange(paths_, {});
   for (const protocol::PeerStatus& peer : peers) {
+    auto& paths = paths_[peer.id];
+    const auto old_paths = std::exchange(paths, {});
     bool& connected = connected_[peer.id];
     if (connected != peer.connected) {
       connected = peer.connected;
@@ -17,7 +18,7 @@ void ChangeLog::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFun
                            peer.reason, ")"));
     }
     for (const protocol::PathStatus& path : peer.paths) {
-      paths_[path.id] = path.state;
+      paths[path.id] = path.state;
       const auto old = old_paths.find(path.id);
       const protocol::PathState before =
           old == old_paths.end() ? protocol::PathState::kCandidate : old->second;

@@ -15,12 +15,12 @@ class ChangeLog {
  public:
   using PortNameFunction = absl::FunctionRef<std::string(wire::PortId)>;
 
-  // Logs what differs from the last call.
+  // Logs what differs from the last call that named the peer.
   void Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name);
 
  private:
   absl::flat_hash_map<wire::PeerId, bool> connected_;
-  absl::flat_hash_map<wire::PathId, protocol::PathState> paths_;
+  absl::flat_hash_map<wire::PeerId, absl::flat_hash_map<wire::PathId, protocol::PathState>> paths_;
 };
 
 }  // namespace warp::control

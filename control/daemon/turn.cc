@@ -36,10 +36,12 @@ size_t Turn::RunOnce() {
   size_t work = parts_.dataplane->TurnInlineWorker();
   work += parts_.traffic->ReceiveOpened();
   work += parts_.traffic->ReceiveCompletions();
-  work += ReceiveHandshakes();
+  const size_t handshakes = ReceiveHandshakes();
+  work += handshakes;
   work += ReceiveForeign();
   work += parts_.loop->RunOnce(kEventsPerTurn);
-  ServeProtocol();
+  ServeTimers(handshakes > 0);
+  Send();
   parts_.traffic->Submit();
   CheckWorkers();
   Expire();
@@ -49,6 +51,7 @@ size_t Turn::RunOnce() {
 // One message of each rank in a turn, since each may cost a Diffie-Hellman. However many strangers wait, who has proven
 // something is served in every turn, and first.
 size_t Turn::ReceiveHandshakes() {
+  if (timers_wait_) return 0;
   size_t count = 0;
   for (const lcore::HandshakeRank rank : lcore::kHandshakeRanks) {
     lcore::HandshakePacket handshake;
@@ -69,9 +72,16 @@ size_t Turn::ReceiveForeign() {
   return count;
 }
 
-void Turn::ServeProtocol() {
+// A turn that read a handshake message makes no initiation: each costs a Diffie-Hellman. Timers that wait for that
+// reason come first in the next turn, so that a flood of messages does not hold them up.
+void Turn::ServeTimers(bool read_handshake) {
   const Instant now = parts_.loop->now();
-  if (now >= parts_.protocol->NextTimeout()) parts_.protocol->HandleTimeout(now);
+  const bool due = now >= parts_.protocol->NextTimeout();
+  timers_wait_ = due && read_handshake;
+  if (due && !read_handshake) parts_.protocol->HandleTimeout(now);
+}
+
+void Turn::Send() {
   parts_.links->PublishIfChanged();
   parts_.links->SendDatagrams(kDatagramsPerTurn);
 }
@@ -108,7 +118,8 @@ void Turn::Rest(size_t work) {
 
 void Turn::Sleep() {
   // What expires waits for the next check of the workers.
-  const Instant next = std::min(parts_.protocol->NextTimeout(), next_check_);
+  const Instant next =
+      std::min({parts_.protocol->NextTimeout(), parts_.links->NextTimeout(), next_check_});
   SleepUntilWork(*parts_.loop, *parts_.dataplane, parts_.plan.inline_worker,
                  next - parts_.loop->now(), spin_);
 }

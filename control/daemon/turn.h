@@ -2,7 +2,7 @@
 //
 //   RunOnce:  opened packets ─► gates, protocol      completions ─► tunnels
 //             handshakes ─► protocol                 foreign frames ─► companions
-//             the loop's events (gates, netlink...)  protocol's timers
+//             the loop's events (gates, netlink...)  protocol's timers, unless a handshake was read
 //             snapshot, if something changed         protocol's datagrams
 //             payloads ─► workers
 //
@@ -35,7 +35,8 @@ class Turn {
   // The stages.
   size_t ReceiveHandshakes();
   size_t ReceiveForeign();
-  void ServeProtocol();
+  void ServeTimers(bool read_handshake);
+  void Send();
   void CheckWorkers();
   void Expire();
 
@@ -44,6 +45,7 @@ class Turn {
   Assembly& parts_;
   const bool spins_;  // never sleeps
   SpinWindow spin_;
+  bool timers_wait_ = false;  // the protocol's, for the next turn
   wire::Instant next_check_;
   wire::Instant next_expiry_;
 };

@@ -19,15 +19,6 @@ size_t DatagramRoom(size_t mtu, bool v6) {
   return mtu > headers ? mtu - headers : 0;
 }
 
-void AddSession(lcore::Snapshot& snapshot, const std::shared_ptr<wire::Session>& session,
-                wire::PeerId peer) {
-  if (session == nullptr) return;
-  lcore::SessionEntry& entry =
-      snapshot.sessions[session->local_index() & (snapshot.sessions.size() - 1)];
-  assert(entry.session == nullptr);  // protocol promises a slot for each
-  entry = {.session = session, .peer = peer};
-}
-
 }  // namespace
 
 ForwardingBuilder::ForwardingBuilder(const lcore::HandshakeGuard& guard, uint16_t listen_port,
@@ -48,13 +39,98 @@ const lcore::PathCounters* ForwardingBuilder::Counters(wire::PathId path) const 
   return found == counters_.end() ? nullptr : found->second.get();
 }
 
+// --- What changed. ---
+
+void ForwardingBuilder::Mark(wire::PeerId peer) {
+  if (std::exchange(peers_[peer].waits, true)) return;
+  waiting_.push_back(peer);
+}
+
+void ForwardingBuilder::PortsChanged() {
+  for (wire::PeerId peer = 0; peer < peers_.size(); ++peer) Mark(peer);
+}
+
+void ForwardingBuilder::NextHopChanged(wire::PortId port, const wire::IpAddress& address) {
+  const auto peers = hops_.find(Hop(port, address));
+  if (peers == hops_.end()) return;
+  for (const wire::PeerId peer : peers->second) Mark(peer);
+}
+
+void ForwardingBuilder::RetryNextHops() {
+  for (wire::PeerId peer = 0; peer < peers_.size(); ++peer) {
+    if (peers_[peer].hop_lacks) Mark(peer);
+  }
+}
+
+void ForwardingBuilder::TakeFacts(protocol::ForwardingPeer facts) {
+  const wire::PeerId id = facts.id;
+  Peer& peer = peers_[id];
+  // Only the counters of paths that still exist are kept. The others go with the last snapshot that names their path.
+  absl::flat_hash_map<wire::PathId, std::shared_ptr<lcore::PathCounters>> old_counters;
+  for (const protocol::PathStatus& path : peer.facts.paths) {
+    old_counters[path.id] = std::move(counters_[path.id]);
+    counters_.erase(path.id);
+    if (!path.carries) continue;
+    const auto users = hops_.find(Hop(path.port, path.remote.address));
+    if (users == hops_.end()) continue;
+    std::erase(users->second, id);
+    if (users->second.empty()) hops_.erase(users);
+  }
+  for (const protocol::PathStatus& path : facts.paths) {
+    const auto old = old_counters.find(path.id);
+    counters_[path.id] = old != old_counters.end() ? std::move(old->second)
+                                                   : std::make_shared<lcore::PathCounters>();
+    if (!path.carries) continue;
+    std::vector<wire::PeerId>& users = hops_[Hop(path.port, path.remote.address)];
+    if (users.empty() || users.back() != id) users.push_back(id);
+  }
+  peer.facts = std::move(facts);
+  Mark(id);
+}
+
+// --- Sessions. ---
+
+void ForwardingBuilder::AddSession(const std::shared_ptr<wire::Session>& session,
+                                   wire::PeerId peer) {
+  lcore::SessionEntry& entry = sessions_[session->local_index() & (sessions_.size() - 1)];
+  assert(entry.session == nullptr);  // protocol promises a slot for each
+  entry = {.session = session, .peer = peer};
+}
+
+void ForwardingBuilder::RemoveSession(const std::shared_ptr<wire::Session>& session) {
+  sessions_[session->local_index() & (sessions_.size() - 1)] = {};
+}
+
+// All that ended go first, because one that is new may have the slot of any of them.
+void ForwardingBuilder::TakeSessions(const protocol::ForwardingState& changes) {
+  for (const std::shared_ptr<wire::Session>& session : map_sessions_) RemoveSession(session);
+  for (const protocol::ForwardingPeer& peer : changes.peers) {
+    for (const auto& session : peers_[peer.id].facts.receive) RemoveSession(session);
+  }
+  if (const size_t slots = std::max<size_t>(changes.session_slots, 1); sessions_.size() != slots) {
+    assert(std::has_single_bit(slots));
+    const std::vector<lcore::SessionEntry> old =
+        std::exchange(sessions_, std::vector<lcore::SessionEntry>(slots));
+    for (const lcore::SessionEntry& entry : old) {
+      if (entry.session != nullptr) AddSession(entry.session, entry.peer);
+    }
+  }
+  map_sessions_ = changes.map_sessions;
+  for (const auto& session : map_sessions_) AddSession(session, wire::kNoPeer);
+  for (const protocol::ForwardingPeer& peer : changes.peers) {
+    for (const auto& session : peer.receive) AddSession(session, peer.id);
+  }
+}
+
+// --- The snapshot. ---
+
 std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
-    const protocol::ForwardingState& state, const std::map<wire::PortId, ForwardingPort>& ports,
+    protocol::ForwardingState changes, const std::map<wire::PortId, ForwardingPort>& ports,
     NextHopFunction next_hop) {
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->guard = guard_;
-  snapshot->guard.cookies = state.cookies;
-  snapshot->guard.indices = state.indices;
+  snapshot->guard.cookies = changes.cookies;
+  snapshot->guard.indices = changes.indices;
   snapshot->listen_port = listen_port_;
 
   snapshot->ports.resize(max_ports_);
@@ -67,33 +143,30 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
                            port.kernel.link_locals.end());
   }
 
-  snapshot->sessions.resize(std::max<size_t>(state.session_slots, 1));
-  assert(std::has_single_bit(snapshot->sessions.size()));
-  for (const std::shared_ptr<wire::Session>& session : state.map_sessions) {
-    AddSession(*snapshot, session, wire::kNoPeer);
+  for (const protocol::ForwardingPeer& peer : changes.peers) {
+    if (peers_.size() <= peer.id) peers_.resize(peer.id + 1);
   }
+  TakeSessions(changes);
+  for (protocol::ForwardingPeer& peer : changes.peers) TakeFacts(std::move(peer));
+  snapshot->sessions = sessions_;
 
-  // Only the counters of paths that still exist are kept. The others go with the last snapshot that names their path.
-  auto old_counters = std::exchange(counters_, {});
-  for (const protocol::ForwardingPeer& peer : state.peers) {
-    for (const protocol::PathStatus& path : peer.paths) {
-      std::shared_ptr<lcore::PathCounters>& counters = counters_[path.id];
-      const auto old = old_counters.find(path.id);
-      counters = old != old_counters.end() ? std::move(old->second)
-                                           : std::make_shared<lcore::PathCounters>();
-    }
-    for (const std::shared_ptr<wire::Session>& session : peer.receive) {
-      AddSession(*snapshot, session, peer.id);
-    }
-    if (snapshot->peers.size() <= peer.id) snapshot->peers.resize(peer.id + 1);
-    snapshot->peers[peer.id] = BuildPeer(peer, ports, next_hop);
+  for (size_t i = 0; i < kPeersPerBuild && !waiting_.empty(); ++i) {
+    Peer& peer = peers_[waiting_.front()];
+    waiting_.pop_front();
+    peer.waits = false;
+    peer.entry = std::make_shared<lcore::PeerEntry>(BuildPeer(peer, ports, next_hop));
+    ++peers_built_;
   }
+  snapshot->peers.reserve(peers_.size());
+  for (const Peer& peer : peers_) snapshot->peers.push_back(peer.entry);
   return snapshot;
 }
 
-lcore::PeerEntry ForwardingBuilder::BuildPeer(const protocol::ForwardingPeer& peer,
+lcore::PeerEntry ForwardingBuilder::BuildPeer(Peer& made,
                                               const std::map<wire::PortId, ForwardingPort>& ports,
                                               NextHopFunction next_hop) {
+  const protocol::ForwardingPeer& peer = made.facts;
+  made.hop_lacks = false;
   lcore::PeerEntry entry;
   entry.send_session = peer.send;
   PeerRoute& route = Route(peer.id);
@@ -108,11 +181,12 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(const protocol::ForwardingPeer& pe
     built.id = path.id;
     built.port = path.port;
     built.remote = path.remote;
-    built.counters = counters_[path.id];
+    built.counters = counters_.at(path.id);
     if (!path.carries || !port->second.kernel.up() || !port->second.worker_alive) {
       continue;
     }
     const NextHop* hop = next_hop(path.port, path.remote.address);
+    made.hop_lacks |= hop == nullptr;
     if (hop == nullptr || !hop->reachable() || hop->source.is_v4() != path.remote.address.is_v4()) {
       continue;
     }

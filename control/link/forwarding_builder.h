@@ -1,12 +1,20 @@
 // Builds the forwarding snapshot for the workers out of sessions and paths (protocol), ports, and next hops (kernel),
 // and the routes for the tunnels out of the same facts, so that both always agree. Control thread only.
+//
+// A node may have a thousand peers with eight paths each, so a snapshot shares with the one before it every peer that
+// did not change. Whatever changes marks the peers that it concerns, and each call of Build makes a bounded number of
+// them anew. Until its turn comes, within milliseconds, a peer keeps the entry that it had: copies for a port that went
+// down are refused there, and ports that are gone have no place in the table. Sessions are never late: every snapshot
+// has all that may receive.
 #ifndef WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 #define WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -36,10 +44,24 @@ class ForwardingBuilder {
   using NextHopFunction =
       absl::FunctionRef<const NextHop*(wire::PortId port, const wire::IpAddress& address)>;
 
-  // Makes the snapshot, and brings the routes up to date with it.
-  std::unique_ptr<const lcore::Snapshot> Build(const protocol::ForwardingState& state,
+  // --- What changed since the last snapshot. ---
+  // A port: its state, addresses, MTU, worker.
+  void PortsChanged();
+  void NextHopChanged(wire::PortId port, const wire::IpAddress& address);
+  // Asks again for next hops that nobody could give. Call about once a second.
+  void RetryNextHops();
+
+  // Peers that one snapshot makes anew, at most.
+  static constexpr size_t kPeersPerBuild = 32;
+
+  // Makes the snapshot, and brings the routes up to date with it. `changes` names the peers that changed in protocol,
+  // and all sessions of maps.
+  std::unique_ptr<const lcore::Snapshot> Build(protocol::ForwardingState changes,
                                                const std::map<wire::PortId, ForwardingPort>& ports,
                                                NextHopFunction next_hop);
+  // Whether no peer waits for another snapshot.
+  bool complete() const { return waiting_.empty(); }
+  uint64_t peers_built() const { return peers_built_; }  // in all
 
   // A peer's route. It is made on first use and stays where it is.
   PeerRoute& Route(wire::PeerId peer);
@@ -48,14 +70,34 @@ class ForwardingBuilder {
   const lcore::PathCounters* Counters(wire::PathId path) const;
 
  private:
-  lcore::PeerEntry BuildPeer(const protocol::ForwardingPeer& peer,
-                             const std::map<wire::PortId, ForwardingPort>& ports,
+  struct Peer {
+    protocol::ForwardingPeer facts;
+    std::shared_ptr<const lcore::PeerEntry> entry = std::make_shared<lcore::PeerEntry>();
+    bool waits = false;      // in waiting_
+    bool hop_lacks = false;  // nobody could give the next hop of a path
+  };
+  using Hop = std::pair<wire::PortId, wire::IpAddress>;
+
+  void Mark(wire::PeerId peer);
+  void AddSession(const std::shared_ptr<wire::Session>& session, wire::PeerId peer);
+  void RemoveSession(const std::shared_ptr<wire::Session>& session);
+  void TakeSessions(const protocol::ForwardingState& changes);
+  void TakeFacts(protocol::ForwardingPeer facts);
+  lcore::PeerEntry BuildPeer(Peer& peer, const std::map<wire::PortId, ForwardingPort>& ports,
                              NextHopFunction next_hop);
 
   const lcore::HandshakeGuard guard_;
   const uint16_t listen_port_;
   const uint16_t max_ports_;
   std::map<wire::PeerId, std::unique_ptr<PeerRoute>> routes_;
+
+  std::vector<Peer> peers_;                                   // by PeerId
+  std::deque<wire::PeerId> waiting_;                          // to be made anew, oldest first
+  absl::flat_hash_map<Hop, std::vector<wire::PeerId>> hops_;  // whose payloads leave that way
+  std::vector<lcore::SessionEntry> sessions_;                 // as in the snapshot
+  std::vector<std::shared_ptr<wire::Session>> map_sessions_;
+  uint64_t peers_built_ = 0;
+
   // Counters outlive the snapshots: a path keeps its own from its first snapshot to its last.
   absl::flat_hash_map<wire::PathId, std::shared_ptr<lcore::PathCounters>> counters_;
 };

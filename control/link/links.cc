@@ -12,15 +12,15 @@
 
 namespace warp::control {
 
-Links::Links(const Context& context, std::function<void()> on_published)
+Links::Links(const Context& context, std::function<void(uint64_t since)> on_published)
     : context_(context),
       on_published_(std::move(on_published)),
       forwarding_(lcore::HandshakeGuard{wire::Mac1Key(context.protocol.public_key())},
                   context.config.node.listen_port, context.config.node.max_ports),
       health_(context.dataplane),
       next_hops_(context.netlink,
-                 [this](NextHopTable::Use use, wire::PortId port, const wire::IpAddress& address) {
-                   changed_ |= use == NextHopTable::Use::kPayloads;
+                 [this](wire::PortId port, const wire::IpAddress& address) {
+                   forwarding_.NextHopChanged(port, address);
                    transmitter_.NextHopChanged(context_.loop.now(), port, address);
                  }),
       transmitter_(context.dataplane, next_hops_),
@@ -43,6 +43,7 @@ void Links::OnPortChanged(wire::PortId id) {
        .addresses = port->kernel.addresses,
        .broadcasts = port->kernel.broadcasts,
        .mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu))});
+  forwarding_.PortsChanged();
   changed_ = true;
   LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));
 }
@@ -52,6 +53,7 @@ void Links::OnPortClosing(wire::PortId id) {
   context_.protocol.RemovePort(context_.loop.now(), id);
   transmitter_.RemovePort(id);
   next_hops_.RemovePort(id);
+  forwarding_.PortsChanged();
   Publish();
 }
 
@@ -62,13 +64,18 @@ std::string Links::PortName(wire::PortId id) const {
 
 // --- The stages of a turn. ---
 
+wire::Instant Links::NextTimeout() const {
+  return changed() ? published_ + kPublishInterval : wire::kNever;
+}
+
 void Links::PublishIfChanged() {
-  if (changed_ || context_.protocol.version() != protocol_version_) Publish();
+  if (NextTimeout() <= context_.loop.now()) Publish();
 }
 
 void Links::Publish() {
   changed_ = false;
-  protocol_version_ = context_.protocol.version();
+  published_ = context_.loop.now();
+  const uint64_t since = std::exchange(protocol_version_, context_.protocol.version());
   std::map<wire::PortId, ForwardingPort> ports;
   for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
     if (!port->id.has_value()) continue;
@@ -77,19 +84,19 @@ void Links::Publish() {
                         .worker_alive = health_.alive(port->info.worker)};
   }
   context_.dataplane.Publish(forwarding_.Build(
-      context_.protocol.GetForwarding(), ports,
+      context_.protocol.GetForwarding(since), ports,
       [this](wire::PortId id, const wire::IpAddress& address) -> const NextHop* {
         const PortTable::Port* port = ports_.Find(id);
         return port == nullptr
                    ? nullptr
-                   : next_hops_.Request(context_.loop.now(), NextHopTable::Use::kPayloads, id,
+                   : next_hops_.Request(context_.loop.now(), NextHopTable::Use::kEndpoint, id,
                                         port->config.kernel_side(), address);
       }));
-  on_published_();
+  on_published_(since);
 }
 
 void Links::SendDatagrams(size_t limit) {
-  assert(context_.protocol.version() == protocol_version_);
+  if (context_.protocol.sessions_version() > protocol_version_) return;
   for (size_t i = 0; i < limit; ++i) {
     const std::optional<protocol::Transmit> transmit = context_.protocol.NextTransmit();
     if (!transmit.has_value()) return;
@@ -98,12 +105,15 @@ void Links::SendDatagrams(size_t limit) {
 }
 
 void Links::CheckWorkers() {
-  if (health_.Check(context_.loop.now())) changed_ = true;
+  if (!health_.Check(context_.loop.now())) return;
+  forwarding_.PortsChanged();
+  changed_ = true;
 }
 
 void Links::Expire() {
   transmitter_.Expire(context_.loop.now());
   next_hops_.Expire(context_.loop.now());
+  forwarding_.RetryNextHops();
   ports_.Retry();
 }
 

@@ -9,6 +9,7 @@
 #ifndef WARP_CONTROL_LINK_LINKS_H_
 #define WARP_CONTROL_LINK_LINKS_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -25,6 +26,7 @@
 #include "control/loop/loop.h"
 #include "control/protocol/node/node.h"
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -39,8 +41,9 @@ class Links : private PortListener {
     const config::NodeConfig& config;
   };
 
-  // `on_published` runs after each new snapshot, when the routes agree with it.
-  Links(const Context& context, std::function<void()> on_published);
+  // `on_published` runs after each new snapshot, when the routes agree with it. It is told the version of the protocol
+  // that the snapshot before showed.
+  Links(const Context& context, std::function<void(uint64_t since)> on_published);
 
   // At start a port that cannot be opened is an error, in one sentence. One whose interface is down, or absent and
   // optional, is opened when it comes.
@@ -53,11 +56,14 @@ class Links : private PortListener {
   // --- The stages of a turn. ---
   // A frame that is not WARP's, for the kernel.
   void ToKernel(const lcore::ForeignFrame& frame) { ports_.ToKernel(frame); }
-  // Gives the workers a new snapshot where a port, a next hop or the protocol changed. To be called before
-  // SendDatagrams: a handshake response must not be on the wire before the workers know its session.
+  // Gives the workers a new snapshot where a port, a next hop or the protocol changed, but not more often than once
+  // in kPublishInterval, because a snapshot costs time for every peer.
   void PublishIfChanged();
-  // Sends up to `limit` of the protocol's datagrams.
+  // Sends up to `limit` of the protocol's datagrams. A handshake response must not be on the wire before the workers
+  // know its session, so all wait while a session is in no snapshot.
   void SendDatagrams(size_t limit);
+  // When PublishIfChanged has something to do; kNever where nothing changed.
+  wire::Instant NextTimeout() const;
 
   // Looks whether each worker turns. Call about every 100 ms.
   void CheckWorkers();
@@ -78,10 +84,15 @@ class Links : private PortListener {
   void OnPortChanged(wire::PortId id) override;
   void OnPortClosing(wire::PortId id) override;
 
+  static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
+
+  bool changed() const {
+    return changed_ || context_.protocol.version() != protocol_version_ || !forwarding_.complete();
+  }
   void Publish();
 
   const Context context_;
-  const std::function<void()> on_published_;
+  const std::function<void(uint64_t since)> on_published_;
 
   // Members stand in the order of construction. The table of ports is last, because it calls this object, which then
   // calls the others.
@@ -92,7 +103,8 @@ class Links : private PortListener {
   PortTable ports_;
 
   bool changed_ = true;  // a port, next hop or worker did; the protocol tells by its version
-  uint64_t protocol_version_ = 0;
+  uint64_t protocol_version_ = 0;  // as the last snapshot shows it
+  wire::Instant published_{};      // when
 };
 
 }  // namespace warp::control

@@ -20,11 +20,10 @@ const NextHop* NextHopTable::Request(wire::Instant now, Use use, wire::PortId po
   if (entries.size() >= kMaxEntries) return nullptr;
   Entry* const entry = entries.emplace(key, std::make_unique<Entry>()).first->second.get();
   entry->requested = now;
-  entry->use = use;
   entry->subscription =
       netlink_.WatchNextHop(interface, address, [this, entry, key](const NextHop& next_hop) {
         entry->next_hop = next_hop;
-        on_change_(entry->use, key.first, key.second);
+        on_change_(key.first, key.second);
       });
   return &entry->next_hop;
 }
@@ -40,7 +39,6 @@ NextHopTable::Entry* NextHopTable::Find(const Key& key, Use use) {
     found = entries_.emplace(key, std::move(answer->second)).first;
     answers_.erase(answer);
   }
-  found->second->use = std::max(found->second->use, use);
   return found->second.get();
 }
 

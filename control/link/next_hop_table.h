@@ -24,16 +24,14 @@ namespace warp::control {
 
 class NextHopTable {
  public:
-  // What a next hop is for. An entry keeps the highest use that it was requested for.
+  // What a next hop is for. An entry for answers becomes one for an endpoint when it is requested for that.
   enum class Use : uint8_t {
-    kAnswer,    // an answer to where an authentic packet came from
-    kEndpoint,  // datagrams of the protocol to an endpoint of a peer or map
-    kPayloads,  // a path that carries payloads: it stands in the forwarding snapshot
+    kAnswer,    // to where an authentic packet came from
+    kEndpoint,  // to an endpoint of a peer or map
   };
 
   // `on_change` runs when the next hop of `port` towards `address` has changed.
-  using ChangeHandler =
-      std::function<void(Use use, wire::PortId port, const wire::IpAddress& address)>;
+  using ChangeHandler = std::function<void(wire::PortId port, const wire::IpAddress& address)>;
   NextHopTable(Netlink& netlink, ChangeHandler on_change);
 
   // What is known of the next hop now. The first request for it starts to resolve it. `interface` is the kernel's
@@ -61,7 +59,6 @@ class NextHopTable {
   struct Entry {
     NextHop next_hop;
     wire::Instant requested;
-    Use use = Use::kAnswer;
     std::unique_ptr<Subscription> subscription;
   };
   using Entries = absl::flat_hash_map<Key, std::unique_ptr<Entry>>;

@@ -67,7 +67,8 @@ struct HandshakeGuard {
 
 struct Snapshot {
   std::vector<PortEntry> ports;  // by PortId
-  std::vector<PeerEntry> peers;  // by PeerId
+  // By PeerId; never null. A peer that did not change keeps its entry from one snapshot to the next.
+  std::vector<std::shared_ptr<const PeerEntry>> peers;
   // By (receiver index & (size - 1)), where the size is a power of two. A packet belongs to the entry only if its whole
   // receiver index equals session->local_index().
   std::vector<SessionEntry> sessions;

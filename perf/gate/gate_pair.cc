@@ -40,7 +40,6 @@ GatePair::GatePair(const Options& options) : options_(options) {
   auto snapshot = std::make_unique<lcore::Snapshot>();
   snapshot->listen_port = LocalEndpoint(0).port;
   snapshot->ports.resize(2);
-  snapshot->peers.resize(2);
   snapshot->sessions.resize(16);
   for (size_t i = 0; i < 2; ++i) {
     const wire::PortId id = Must(dataplane_->AddPort(
@@ -50,8 +49,9 @@ GatePair::GatePair(const Options& options) : options_(options) {
   }
   for (uint16_t i = 0; i < 2; ++i) {
     const size_t other = 1 - i;
-    snapshot->peers[i].send_session = ends[i];
-    snapshot->peers[i].paths.push_back(
+    const auto peer = std::make_shared<lcore::PeerEntry>();
+    peer->send_session = ends[i];
+    peer->paths.push_back(
         {.port = i,
          .send = true,
          .remote = LocalEndpoint(other),
@@ -59,6 +59,7 @@ GatePair::GatePair(const Options& options) : options_(options) {
                                           dataplane_->Info(static_cast<wire::PortId>(other)).mac,
                                           LocalEndpoint(i), LocalEndpoint(other)),
          .counters = std::make_shared<lcore::PathCounters>()});
+    snapshot->peers.push_back(peer);
     snapshot->sessions[ends[i]->local_index() % 16] = {.session = ends[i], .peer = i};
     routes_[i] = {.peer = i, .session = ends[i], .max_plaintext = 1440, .homes = {0}};
   }

@@ -54,8 +54,7 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
       wire::SymmetricKey(), wire::SymmetricKey());
   table_.listen_port = kListenPort;
   table_.ports.resize(2 * paths);
-  table_.peers.resize(1);
-  table_.peers[0].send_session = session_;
+  peer_.send_session = session_;
   table_.sessions.resize(16);
   table_.sessions[1] = {.session = session_, .peer = 0};
   route_ = {.peer = 0, .session = session_, .max_plaintext = 1440};
@@ -82,7 +81,7 @@ void GateLab::AddPath(size_t index, const std::string& arguments) {
         .present = true, .up = true, .addresses = {EndpointOf(number).address}};
   }
   ports_.push_back(ends[0]);
-  table_.peers[0].paths.push_back(
+  peer_.paths.push_back(
       {.port = ends[0],
        .send = true,
        .remote = EndpointOf(2 * index + 1),
@@ -94,7 +93,9 @@ void GateLab::AddPath(size_t index, const std::string& arguments) {
 
 void GateLab::Publish(bool paths) {
   auto snapshot = std::make_unique<lcore::Snapshot>(table_);
-  if (!paths) snapshot->peers[0].paths.clear();
+  const auto peer = std::make_shared<lcore::PeerEntry>(peer_);
+  if (!paths) peer->paths.clear();
+  snapshot->peers.push_back(peer);
   plane_->Publish(std::move(snapshot));
 }
 

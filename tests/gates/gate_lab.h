@@ -61,7 +61,8 @@ class GateLab {
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<protocol::Node> protocol_;
   std::shared_ptr<wire::Session> session_;
-  lcore::Snapshot table_;
+  lcore::Snapshot table_;  // without its peer
+  lcore::PeerEntry peer_;
   PeerRoute route_;
   std::vector<wire::WorkerId> homes_;
   std::vector<wire::PortId> ports_;

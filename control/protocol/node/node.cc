@@ -330,10 +330,10 @@ ForwardingState Node::GetForwarding(uint64_t since) const {
   return forwarding;
 }
 
-std::vector<PeerStatus> Node::Peers() const {
+std::vector<PeerStatus> Node::Peers(uint64_t since) const {
   std::vector<PeerStatus> peers;
   for (const auto& peer : peers_) {
-    if (peer != nullptr) peers.push_back(peer->status());
+    if (peer != nullptr && context_.changed[peer->id()] > since) peers.push_back(peer->status());
   }
   return peers;
 }

@@ -128,7 +128,8 @@ class Node {
   ForwardingState GetForwarding(uint64_t since = 0) const;
   // The peer of a session; nullopt for a map's and for one that is gone.
   std::optional<PeerId> PeerOf(const wire::Session* session) const;
-  std::vector<PeerStatus> Peers() const;
+  // Those that changed after the version `since`; 0: all.
+  std::vector<PeerStatus> Peers(uint64_t since = 0) const;
   std::vector<MapStatus> Maps() const;
   uint64_t drops(wire::Drop drop) const { return drops_.Get(drop); }
   bool draining() const { return draining_; }

@@ -106,6 +106,7 @@ void Peer::SetConnected(Instant now, bool connected, absl::string_view reason) {
   reason_ = reason;
   since_ = now;
   look_up_again_ = !connected;
+  Changed();
 }
 
 // --- Control messages. ---

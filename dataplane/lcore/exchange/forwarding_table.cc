@@ -5,14 +5,23 @@
 #include <cassert>
 
 namespace warp::lcore {
+namespace {
+
+size_t CountPaths(const Snapshot& snapshot) {
+  size_t paths = 0;
+  for (const auto& peer : snapshot.peers) paths += peer->paths.size();
+  return paths;
+}
+
+}  // namespace
 
 ForwardingTable::ForwardingTable(std::unique_ptr<const Snapshot> snapshot,
-                                 std::span<PortSlot> slots, uint16_t workers)
+                                 std::span<PortSlot> slots, uint16_t workers,
+                                 const ForwardingTable* before)
     : snapshot_(std::move(snapshot)),
       ports_(slots.size()),
       polled_(workers),
-      peers_(snapshot_->peers.size()),
-      known_sources_(*snapshot_) {
+      known_sources_(CountPaths(*snapshot_)) {
   assert(snapshot_->sessions.empty() || std::has_single_bit(snapshot_->sessions.size()));
   for (size_t id = 0; id < std::min(slots.size(), snapshot_->ports.size()); ++id) {
     if (!snapshot_->ports[id].present || slots[id].port == nullptr) continue;
@@ -23,25 +32,51 @@ ForwardingTable::ForwardingTable(std::unique_ptr<const Snapshot> snapshot,
                   .generation = slots[id].generation};
     polled_[slots[id].worker].push_back(ports_[id]);
   }
-  for (size_t id = 0; id < peers_.size(); ++id) {
-    peers_[id].session = snapshot_->peers[id].send_session.get();
-    peers_[id].sources.resize(slots.size());
-    AddLegs(snapshot_->peers[id], &peers_[id]);
+  const size_t known = before != nullptr && SamePorts(*before) ? before->peers_.size() : 0;
+  peers_.reserve(snapshot_->peers.size());
+  for (size_t id = 0; id < snapshot_->peers.size(); ++id) {
+    const PeerEntry& entry = *snapshot_->peers[id];
+    const bool same = id < known && before->snapshot_->peers[id].get() == &entry;
+    peers_.push_back(same ? before->peers_[id] : MakeView(entry));
+  }
+  for (const PeerView& peer : peers_) {
+    for (const uint64_t hash : peer.parts->source_hashes) known_sources_.Add(hash);
   }
 }
 
-void ForwardingTable::AddLegs(const PeerEntry& entry, PeerView* view) const {
-  for (const PathEntry& path : entry.paths) {
-    if (path.port < view->sources.size()) {
-      view->sources[path.port].push_back({.remote = path.remote, .counters = path.counters.get()});
+// Whether views of `before` that refer to ports are right here too. Whether a port is up does not matter: a view shows
+// that as it was when its entry was made, and control makes an entry anew for it.
+bool ForwardingTable::SamePorts(const ForwardingTable& before) const {
+  return std::equal(ports_.begin(), ports_.end(), before.ports_.begin(), before.ports_.end(),
+                    [](const PortView& a, const PortView& b) {
+                      return a.slot == b.slot && a.port == b.port && a.generation == b.generation;
+                    });
+}
+
+PeerView ForwardingTable::MakeView(const PeerEntry& entry) const {
+  const auto parts = std::make_shared<PeerParts>();
+  parts->sources.resize(ports_.size());
+  parts->all_sources.reserve(entry.paths.size());
+  parts->source_hashes.reserve(entry.paths.size());
+  for (size_t id = 0; id < ports_.size(); ++id) {
+    const Source* const first = parts->all_sources.data() + parts->all_sources.size();
+    for (const PathEntry& path : entry.paths) {
+      if (path.port != id) continue;
+      parts->all_sources.push_back({.remote = path.remote, .counters = path.counters.get()});
     }
+    parts->sources[id] = {first, parts->all_sources.data() + parts->all_sources.size()};
+  }
+  PeerView view{.session = entry.send_session.get()};
+  for (const PathEntry& path : entry.paths) {
+    parts->source_hashes.push_back(KnownSources::Hash(path.port, path.remote));
     const PortView* port = FindPort(path.port);
     if (!path.send || port == nullptr || !port->entry->up) continue;
     const WorkerId worker = port->slot->worker;
-    auto leg = std::find_if(view->legs.begin(), view->legs.end(),
+    auto leg = std::find_if(parts->legs.begin(), parts->legs.end(),
                             [&](const Leg& l) { return l.worker == worker; });
-    if (leg == view->legs.end()) leg = view->legs.insert(leg, Leg{.worker = worker});
+    if (leg == parts->legs.end()) leg = parts->legs.insert(leg, Leg{.worker = worker});
     const bool by_reference = port->port->multi_segment_tx() && !port->port->own_pool_only();
+    if (leg->copies.empty()) leg->copies.reserve(entry.paths.size());
     leg->copies.push_back({.frame = &path.frame,
                            .counters = path.counters.get(),
                            .slot = port->slot,
@@ -50,9 +85,13 @@ void ForwardingTable::AddLegs(const PeerEntry& entry, PeerView* view) const {
                            .own_pool = port->port->own_pool_only(),
                            .by_reference = by_reference});
     leg->references += by_reference ? 1 : 0;
-    ++view->copies;
-    view->needs_sum |= path.frame.is_v6();
+    ++view.copies;
+    view.needs_sum |= path.frame.is_v6();
   }
+  view.legs = parts->legs;
+  view.sources = parts->sources;
+  view.parts = parts;
+  return view;
 }
 
 }  // namespace warp::lcore

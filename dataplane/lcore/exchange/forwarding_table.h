@@ -42,13 +42,22 @@ struct Source {
   PathCounters* counters = nullptr;
 };
 
+// What a peer's view refers to. Tables that follow each other share it while neither the peer nor a port changes.
+struct PeerParts {
+  std::vector<Leg> legs;
+  std::vector<Source> all_sources;               // port by port
+  std::vector<std::span<const Source>> sources;  // by PortId
+  std::vector<uint64_t> source_hashes;           // as KnownSources has them
+};
+
 struct PeerView {
   wire::Session* session = nullptr;  // to send with
-  std::vector<Leg> legs;             // each has copies
+  std::span<const Leg> legs;         // each has copies
   uint32_t copies = 0;               // of all legs
   bool needs_sum = false;            // some copy goes over IPv6
   // The sources of all paths by PortId, whether the paths carry copies or not.
-  std::vector<std::vector<Source>> sources;
+  std::span<const std::span<const Source>> sources;
+  std::shared_ptr<const PeerParts> parts;  // holds legs and sources
   const Leg* LegOf(WorkerId worker) const {
     for (const Leg& leg : legs) {
       if (leg.worker == worker) return &leg;
@@ -67,9 +76,10 @@ struct PortView {
 
 class ForwardingTable {
  public:
-  // `slots` are by PortId. A port of the snapshot whose slot is empty counts as not present.
+  // `slots` are by PortId. A port of the snapshot whose slot is empty counts as not present. `before` is the table that
+  // this one replaces, with which it shares what did not change; null: there is none.
   ForwardingTable(std::unique_ptr<const Snapshot> snapshot, std::span<PortSlot> slots,
-                  uint16_t workers);
+                  uint16_t workers, const ForwardingTable* before = nullptr);
 
   const Snapshot& snapshot() const { return *snapshot_; }
   // The ports that a worker polls.
@@ -102,13 +112,14 @@ class ForwardingTable {
   }
 
  private:
-  void AddLegs(const PeerEntry& entry, PeerView* view) const;
+  bool SamePorts(const ForwardingTable& before) const;
+  PeerView MakeView(const PeerEntry& entry) const;
 
   const std::unique_ptr<const Snapshot> snapshot_;
   std::vector<PortView> ports_;                // by PortId
   std::vector<std::vector<PortView>> polled_;  // by WorkerId
   std::vector<PeerView> peers_;                // by PeerId
-  const KnownSources known_sources_;
+  KnownSources known_sources_;
 };
 
 }  // namespace warp::lcore

@@ -14,28 +14,23 @@ const KnownSources::Key& KnownSources::ProcessKey() {
   return key;
 }
 
-KnownSources::KnownSources(const Snapshot& snapshot) : key_(ProcessKey()) {
-  size_t paths = 0;
-  for (const PeerEntry& peer : snapshot.peers) paths += peer.paths.size();
-  slots_.resize(std::bit_ceil(2 * paths + 1));
-  for (const PeerEntry& peer : snapshot.peers) {
-    for (const PathEntry& path : peer.paths) {
-      const uint64_t hash = Hash(path.port, path.remote);
-      size_t slot = hash & mask();
-      while (slots_[slot] != 0) slot = (slot + 1) & mask();
-      slots_[slot] = Fingerprint(hash);
-    }
-  }
+KnownSources::KnownSources(size_t endpoints) : slots_(std::bit_ceil(2 * endpoints + 1)) {}
+
+void KnownSources::Add(uint64_t hash) {
+  size_t slot = hash & mask();
+  while (slots_[slot] != 0) slot = (slot + 1) & mask();
+  slots_[slot] = Fingerprint(hash);
 }
 
-uint64_t KnownSources::Hash(PortId port, const wire::Endpoint& endpoint) const {
+uint64_t KnownSources::Hash(wire::PortId port, const wire::Endpoint& endpoint) {
   std::array<uint8_t, 20> text;
   std::memcpy(text.data(), endpoint.address.bytes().data(), 16);
   std::memcpy(text.data() + 16, &endpoint.port, 2);
   std::memcpy(text.data() + 18, &port, 2);
   uint64_t hash;
   static_assert(sizeof(hash) == crypto_shorthash_BYTES);
-  crypto_shorthash(reinterpret_cast<uint8_t*>(&hash), text.data(), text.size(), key_.data());
+  crypto_shorthash(reinterpret_cast<uint8_t*>(&hash), text.data(), text.size(),
+                   ProcessKey().data());
   return hash;
 }
 

@@ -12,18 +12,22 @@
 #include <cstring>
 #include <vector>
 
-#include "dataplane/facade/snapshot.h"
+#include "dataplane/wire/arrival.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::lcore {
 
 class KnownSources {
  public:
-  // Control.
-  explicit KnownSources(const Snapshot& snapshot);
+  // --- Control. ---
+  // A place for so many endpoints.
+  explicit KnownSources(size_t endpoints);
+  // A hash costs some 30 ns, so that control keeps those of the peers that did not change.
+  static uint64_t Hash(wire::PortId port, const wire::Endpoint& endpoint);
+  void Add(uint64_t hash);
 
-  // Any worker.
-  bool Has(PortId port, const wire::Endpoint& endpoint) const {
+  // --- Any worker. ---
+  bool Has(wire::PortId port, const wire::Endpoint& endpoint) const {
     const uint64_t hash = Hash(port, endpoint);
     for (size_t slot = hash & mask();; slot = (slot + 1) & mask()) {
       if (slots_[slot] == 0) return false;
@@ -35,12 +39,10 @@ class KnownSources {
   size_t mask() const { return slots_.size() - 1; }
   using Key = std::array<uint8_t, crypto_shorthash_KEYBYTES>;
   static const Key& ProcessKey();
-  uint64_t Hash(PortId port, const wire::Endpoint& endpoint) const;
   static uint32_t Fingerprint(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }
 
-  const Key key_;
-  std::vector<uint32_t>
-      slots_;  // fingerprints, 0: free; a power of two, at most half of it is taken
+  // Fingerprints, 0: free. Their number is a power of two, and at most half of them are taken.
+  std::vector<uint32_t> slots_;
 };
 
 }  // namespace warp::lcore

@@ -200,7 +200,8 @@ PortCounters DpdkDataplane::Counters(PortId port) const {
 
 void DpdkDataplane::Publish(std::unique_ptr<const Snapshot> snapshot) {
   assert(control_.IsCurrent());
-  publisher_->Publish(std::make_unique<ForwardingTable>(std::move(snapshot), slots_, workers()));
+  publisher_->Publish(std::make_unique<ForwardingTable>(std::move(snapshot), slots_, workers(),
+                                                        &publisher_->current()));
   // A sleeping worker must look at ports that are new, and let go of the descriptors of ports that are gone.
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) lane->bell.Ring();
 }

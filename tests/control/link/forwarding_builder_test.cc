@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "absl/strings/str_cat.h"
+
 namespace warp::control {
 namespace {
 
@@ -73,7 +75,7 @@ class ForwardingTest : public testing::Test {
   }
   std::vector<wire::PathId> SendingPaths() {
     std::vector<wire::PathId> ids;
-    for (const PathEntry& path : Build().peers.at(1).paths) {
+    for (const PathEntry& path : Build().peers.at(1)->paths) {
       if (path.send) ids.push_back(path.id);
     }
     return ids;
@@ -100,8 +102,8 @@ TEST_F(ForwardingTest, NamesEverySessionAtItsSlot) {
 
 TEST_F(ForwardingTest, SendsOverActivePathsAndListsTheOthersForAttribution) {
   EXPECT_THAT(SendingPaths(), ElementsAre(30, 31));  // sorted by port
-  EXPECT_EQ(snapshot_->peers[1].paths.size(), 3u);
-  EXPECT_EQ(snapshot_->peers[1].send_session, state_.peers[0].send);
+  EXPECT_EQ(snapshot_->peers[1]->paths.size(), 3u);
+  EXPECT_EQ(snapshot_->peers[1]->send_session, state_.peers[0].send);
 }
 
 TEST_F(ForwardingTest, PortsKnowTheirAddressesLinkLocalOnesToo) {
@@ -153,7 +155,7 @@ TEST_F(ForwardingTest, ARouteIsReadyWithASessionAndAPath) {
 }
 
 TEST_F(ForwardingTest, APathKeepsItsCountersFromSnapshotToSnapshot) {
-  Build().peers[1].paths[0].counters->rx_first.Add(5);
+  Build().peers[1]->paths[0].counters->rx_first.Add(5);
   Build();
   EXPECT_EQ(builder_.Counters(30)->rx_first.Get(), 5u);
   state_.peers[0].paths.clear();
@@ -164,7 +166,127 @@ TEST_F(ForwardingTest, APathKeepsItsCountersFromSnapshotToSnapshot) {
 TEST_F(ForwardingTest, ForgetsPathsOfAClosedPort) {
   ports_.erase(0);
   EXPECT_THAT(SendingPaths(), ElementsAre(31));
-  EXPECT_EQ(snapshot_->peers[1].paths.size(), 1u);
+  EXPECT_EQ(snapshot_->peers[1]->paths.size(), 1u);
+}
+
+// --- What changed alone is made anew. ---
+
+// Many peers, peer i with one path to 10.9.0.i.
+class ManyPeersTest : public ForwardingTest {
+ protected:
+  static constexpr wire::PeerId kPeers = 5 * ForwardingBuilder::kPeersPerBuild / 2;
+
+  ManyPeersTest() {
+    state_.peers.clear();
+    state_.map_sessions.clear();
+    state_.session_slots = 1024;
+    for (wire::PeerId id = 0; id < kPeers; ++id) state_.peers.push_back(PeerAt(id, 0x10000 + id));
+    BuildAll();
+  }
+  static protocol::ForwardingPeer PeerAt(wire::PeerId id, uint32_t session) {
+    protocol::ForwardingPeer peer;
+    peer.id = id;
+    peer.send = MakeSession(session);
+    peer.receive = {peer.send};
+    peer.paths = {
+        MakePath(id, 0, absl::StrCat("10.9.0.", id, ":13116").c_str(), PathState::kActive)};
+    return peer;
+  }
+  // Returns how many snapshots it took.
+  int BuildAll() {
+    int builds = 0;
+    do {
+      Build();
+      state_.peers.clear();
+      ++builds;
+    } while (!builder_.complete());
+    return builds;
+  }
+};
+
+TEST_F(ManyPeersTest, OneThatChangedLeavesTheOthersAsTheyAre) {
+  const auto before = snapshot_->peers;
+  const uint64_t built = builder_.peers_built();
+  state_.peers = {PeerAt(7, 0x20007)};
+  EXPECT_EQ(BuildAll(), 1);
+  EXPECT_EQ(builder_.peers_built(), built + 1);
+  for (wire::PeerId id = 0; id < kPeers; ++id) {
+    EXPECT_EQ(snapshot_->peers[id] == before[id], id != 7) << id;
+  }
+  EXPECT_EQ(snapshot_->peers[7]->send_session->local_index(), 0x20007u);
+}
+
+TEST_F(ManyPeersTest, AllAreMadeAnewAFewASnapshot) {
+  ports_[0].kernel.carrier = false;
+  builder_.PortsChanged();
+  const uint64_t built = builder_.peers_built();
+  Build();
+  EXPECT_EQ(builder_.peers_built(), built + ForwardingBuilder::kPeersPerBuild);
+  EXPECT_FALSE(builder_.complete());
+  BuildAll();
+  EXPECT_EQ(builder_.peers_built(), built + kPeers);
+  for (const auto& peer : snapshot_->peers) EXPECT_FALSE(peer->paths.at(0).send);
+}
+
+TEST_F(ManyPeersTest, ThePortsChangeAgainBeforeAllWereMadeAnew) {
+  ports_[0].kernel.carrier = false;
+  builder_.PortsChanged();
+  Build();
+  ports_[0].kernel.carrier = true;
+  builder_.PortsChanged();
+  BuildAll();
+  for (const auto& peer : snapshot_->peers) EXPECT_TRUE(peer->paths.at(0).send);
+}
+
+TEST_F(ManyPeersTest, ANextHopConcernsWhoseWayItIs) {
+  const auto before = snapshot_->peers;
+  builder_.NextHopChanged(0, Ip("10.9.0.3"));
+  builder_.NextHopChanged(0, Ip("10.77.0.3"));
+  builder_.NextHopChanged(3, Ip("10.9.0.4"));
+  EXPECT_EQ(BuildAll(), 1);
+  for (wire::PeerId id = 0; id < kPeers; ++id) {
+    EXPECT_EQ(snapshot_->peers[id] == before[id], id != 3) << id;
+  }
+}
+
+// The new session of one peer takes the slot that another's has in the snapshot before.
+TEST_F(ManyPeersTest, SlotsChangeHandsWithinOneChange) {
+  state_.peers = {PeerAt(1, 0x20000 + 2), PeerAt(2, 0x20000 + 1)};
+  BuildAll();
+  EXPECT_EQ(snapshot_->sessions[2].peer, 1u);
+  EXPECT_EQ(snapshot_->sessions[1].peer, 2u);
+  EXPECT_EQ(snapshot_->sessions[3].peer, 3u);
+  state_.session_slots = 4096;
+  state_.peers = {PeerAt(1, 0x30000 + 3000)};
+  BuildAll();
+  EXPECT_EQ(snapshot_->sessions[3000 + 0x30000 % 4096].peer, 1u);
+  EXPECT_EQ(snapshot_->sessions[2].session, nullptr);
+  EXPECT_EQ(snapshot_->sessions[0x20001 % 4096].peer, 2u);
+}
+
+// A peer that is gone has no facts any more.
+TEST_F(ManyPeersTest, APeerThatIsGoneLeavesNothingBehind) {
+  state_.peers = {{.id = 9}};
+  BuildAll();
+  EXPECT_EQ(snapshot_->sessions[9].session, nullptr);
+  EXPECT_TRUE(snapshot_->peers[9]->paths.empty());
+  EXPECT_EQ(builder_.Counters(9), nullptr);
+  const uint64_t built = builder_.peers_built();
+  builder_.NextHopChanged(0, Ip("10.9.0.9"));
+  BuildAll();
+  EXPECT_EQ(builder_.peers_built(), built);
+}
+
+TEST_F(ManyPeersTest, WhoseNextHopNobodyCouldGiveAsksAgain) {
+  state_.peers = {PeerAt(5, 0x20005)};
+  snapshot_ =
+      builder_.Build(state_, ports_, [](wire::PortId, const wire::IpAddress&) { return nullptr; });
+  state_.peers.clear();
+  EXPECT_FALSE(snapshot_->peers[5]->paths.at(0).send);
+  builder_.RetryNextHops();
+  EXPECT_FALSE(builder_.complete());
+  BuildAll();
+  EXPECT_TRUE(snapshot_->peers[5]->paths.at(0).send);
 }
 
 }  // namespace

@@ -40,12 +40,9 @@ class TransmitterTest : public testing::Test {
   Instant now_{seconds(10)};
   lcore::FakeDataplane dataplane_;
   FakeNetlink netlink_;
-  std::vector<NextHopTable::Use> uses_;  // of the next hops that changed
-  NextHopTable next_hops_{
-      netlink_, [this](NextHopTable::Use use, wire::PortId port, const wire::IpAddress& address) {
-        uses_.push_back(use);
-        transmitter_.NextHopChanged(now_, port, address);
-      }};
+  NextHopTable next_hops_{netlink_, [this](wire::PortId port, const wire::IpAddress& address) {
+                            transmitter_.NextHopChanged(now_, port, address);
+                          }};
   Transmitter transmitter_{dataplane_, next_hops_};
 };
 
@@ -143,17 +140,6 @@ TEST_F(TransmitterTest, AnswersDisplaceNoEndpoint) {
   for (uint32_t i = 5000; i < 5100; ++i) answer(i);
   EXPECT_TRUE(netlink_.Watches("eth0 203.0.19.135"));
   EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.3"));
-}
-
-TEST_F(TransmitterTest, OnlyNextHopsOfPayloadsChangeTheSnapshot) {
-  Send("10.9.0.2:4000", 1);
-  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kReachable);
-  EXPECT_EQ(uses_, std::vector{NextHopTable::Use::kEndpoint});
-  next_hops_.Request(now_, NextHopTable::Use::kPayloads, 2, "eth0",
-                     *wire::IpAddress::Parse("10.9.0.2"));
-  Send("10.9.0.2:4000", 1);  // it stays what it has become
-  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kUnreachable);
-  EXPECT_EQ(uses_.back(), NextHopTable::Use::kPayloads);
 }
 
 TEST_F(TransmitterTest, NextHopsThatNobodyWantsAreForgotten) {

@@ -44,6 +44,7 @@ void VirtualNet::Start(int n) {
   host.received.clear();
   host.drops.clear();
   host.traffic.clear();
+  host.paths.clear();
   host.paths_version = 0;
   for (int port = 0; port < host.ports; ++port) {
     host.node->SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
@@ -83,10 +84,11 @@ void VirtualNet::PortUp(int n, int port) {
 }
 
 wire::IpAddress VirtualNet::AddressOf(int n, int port) const {
+  const auto high = static_cast<uint8_t>(n >> 8);
   const auto a = static_cast<uint8_t>(n);
   const auto b = static_cast<uint8_t>(port);
-  if (!options_.ipv6) return wire::IpAddress::V4({10, a, b, 1});
-  return wire::IpAddress::V6({0xfd, 0, 0, a, 0, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+  if (!options_.ipv6) return wire::IpAddress::V4({static_cast<uint8_t>(10 + high), a, b, 1});
+  return wire::IpAddress::V6({0xfd, 0, high, a, 0, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
 }
 
 PortState VirtualNet::StateOf(int n, int port) const {
@@ -157,9 +159,8 @@ void VirtualNet::Deliver(Flight flight) {
 
 PathTraffic* VirtualNet::TrafficOf(Host& host, const Route& route) {
   if (host.paths_version != host.node->version()) {
-    host.paths_version = host.node->version();
-    host.paths.clear();
-    for (const ForwardingPeer& peer : host.node->GetForwarding().peers) {
+    const uint64_t since = std::exchange(host.paths_version, host.node->version());
+    for (const ForwardingPeer& peer : host.node->GetForwarding(since).peers) {
       for (const PathStatus& path : peer.paths) host.paths[{path.port, path.remote}] = path.id;
     }
   }

@@ -1,7 +1,8 @@
 // Nodes, ports and links in virtual time. A whole network runs in one thread, and minutes of its time pass within
 // milliseconds.
 //
-// Port p of node n has the addresses 10.n.p.1 and fd00:n:p::1. Every port reaches every port of the other nodes, as in
+// Port p of node n has the addresses 10.n.p.1 and fd00:n:p::1; the 256 nodes after the first 256 have 11.n.p.1, and so
+// on. Every port reaches every port of the other nodes, as in
 // a routed network. Each direction between two ports has a delay of its own. A datagram passes the access links of its
 // sender and of its receiver.
 #ifndef WARP_TESTS_CONTROL_PROTOCOL_VIRTUAL_NET_H_

@@ -77,21 +77,22 @@ std::unique_ptr<Snapshot> Node::MakeSnapshot() const {
     snapshot->ports[ports_[i]] = {
         .present = present_[i], .up = up_[i], .addresses = {endpoint(i).address}};
   }
-  snapshot->peers.resize(kPeer + 1);
-  PeerEntry& peer = snapshot->peers[kPeer];
-  peer.send_session = send_session_;
+  const auto peer = std::make_shared<PeerEntry>();
+  peer->send_session = send_session_;
   for (size_t i = 0; i < ports(); ++i) {
     // In reverse, so that no index equals another by chance.
     for (size_t j = remotes_.size(); j-- > 0;) {
-      peer.paths.push_back({.id = static_cast<PathId>(100 + i * 10 + j),
-                            .port = ports_[i],
-                            .send = active_(i, j),
-                            .remote = remotes_[j].endpoint,
-                            .frame = wire::MakeFrameTemplate(mac(i), remotes_[j].mac, endpoint(i),
-                                                             remotes_[j].endpoint),
-                            .counters = counters_[i * remotes_.size() + j]});
+      peer->paths.push_back({.id = static_cast<PathId>(100 + i * 10 + j),
+                             .port = ports_[i],
+                             .send = active_(i, j),
+                             .remote = remotes_[j].endpoint,
+                             .frame = wire::MakeFrameTemplate(mac(i), remotes_[j].mac, endpoint(i),
+                                                              remotes_[j].endpoint),
+                             .counters = counters_[i * remotes_.size() + j]});
     }
   }
+  snapshot->peers.assign(kPeer, std::make_shared<PeerEntry>());
+  snapshot->peers.push_back(peer);
   snapshot->sessions.resize(16);
   for (const std::shared_ptr<wire::Session>& session : receive_sessions_) {
     snapshot->sessions[session->local_index() % 16] = {.session = session, .peer = kPeer};
