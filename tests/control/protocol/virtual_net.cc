@@ -44,8 +44,8 @@ void VirtualNet::Start(int n) {
   host.received.clear();
   host.drops.clear();
   host.traffic.clear();
-  host.paths.clear();
-  host.paths_version = 0;
+  host.forwarding.clear();
+  host.version = 0;
   for (int port = 0; port < host.ports; ++port) {
     host.node->SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
   }
@@ -68,7 +68,7 @@ PeerId VirtualNet::AddPeerNow(int a, int b, bool endpoints) {
     peer.endpoints.push_back(EndpointOf(b, port));
   const std::optional<PeerId> id = node(a).AddPeer(now_, std::move(peer));
   EXPECT_TRUE(id.has_value());
-  return id.value_or(0);
+  return nodes_[Index(a)].ids[b] = id.value_or(0);
 }
 
 // --- Links. ---
@@ -104,6 +104,7 @@ wire::Endpoint VirtualNet::EndpointOf(int n, int port) const {
 
 void VirtualNet::Pump(int n) {
   if (nodes_[Index(n)].node == nullptr) return;
+  Follow(nodes_[Index(n)]);
   while (const std::optional<Transmit> transmit = node(n).NextTransmit()) Carry(n, *transmit);
 }
 
@@ -115,26 +116,32 @@ void VirtualNet::Carry(int n, const Transmit& transmit) {
   if (recording_) seen_.push_back(seen);
   if (passes_ && !passes_(seen)) return;
   if (host.cut.contains(port) || host.down.contains(port)) return;
-  for (size_t to = 0; to < nodes_.size(); ++to) {
-    for (int to_port = 0; to_port < nodes_[to].ports; ++to_port) {
-      const int to_node = static_cast<int>(to);
-      if (!IsAt(to_node, to_port, transmit.to)) continue;
-      const Way& way = ways_[{n, port, to_node, to_port}];
-      const int copies = Chance() < duplicate_ ? 2 : 1;
-      for (int copy = 0; copy < copies; ++copy) {
-        if (way.cut || Chance() < loss_) continue;
-        const Duration extra(static_cast<int64_t>(static_cast<double>(jitter_.count()) * Chance()));
-        flights_.push({now_ + way.delay.value_or(kDefaultDelay) + extra, ++orders_, to_node,
-                       to_port, EndpointOf(n, port), transmit.datagram});
-      }
+  const auto found = FindPlaces().find(transmit.to);
+  if (found == FindPlaces().end()) return;
+  for (const auto& [to_node, to_port] : found->second) {
+    const Way& way = ways_[{n, port, to_node, to_port}];
+    const int copies = Chance() < duplicate_ ? 2 : 1;
+    for (int copy = 0; copy < copies; ++copy) {
+      if (way.cut || Chance() < loss_) continue;
+      const Duration extra(static_cast<int64_t>(static_cast<double>(jitter_.count()) * Chance()));
+      flights_.push({now_ + way.delay.value_or(kDefaultDelay) + extra, ++orders_, to_node, to_port,
+                     EndpointOf(n, port), transmit.datagram});
     }
   }
 }
 
-bool VirtualNet::IsAt(int n, int port, const wire::Endpoint& endpoint) const {
-  if (EndpointOf(n, port) == endpoint) return true;
-  const auto& aliases = nodes_[Index(n)].aliases;
-  return std::find(aliases.begin(), aliases.end(), std::pair(port, endpoint)) != aliases.end();
+const VirtualNet::Places& VirtualNet::FindPlaces() {
+  if (places_) return *places_;
+  places_.emplace();
+  const auto add = [&](const wire::Endpoint& endpoint, int n, int port) {
+    auto& at = (*places_)[endpoint];
+    if (std::find(at.begin(), at.end(), std::pair(n, port)) == at.end()) at.emplace_back(n, port);
+  };
+  for (int n = 0; n < static_cast<int>(nodes_.size()); ++n) {
+    for (int port = 0; port < nodes_[Index(n)].ports; ++port) add(EndpointOf(n, port), n, port);
+    for (const auto& [port, endpoint] : nodes_[Index(n)].aliases) add(endpoint, n, port);
+  }
+  return *places_;
 }
 
 void VirtualNet::Inject(int n, int port, const wire::Endpoint& from,
@@ -157,15 +164,21 @@ void VirtualNet::Deliver(Flight flight) {
   }
 }
 
-PathTraffic* VirtualNet::TrafficOf(Host& host, const Route& route) {
-  if (host.paths_version != host.node->version()) {
-    const uint64_t since = std::exchange(host.paths_version, host.node->version());
-    for (const ForwardingPeer& peer : host.node->GetForwarding(since).peers) {
-      for (const PathStatus& path : peer.paths) host.paths[{path.port, path.remote}] = path.id;
-    }
+void VirtualNet::Follow(Host& host) {
+  if (host.version == host.node->version()) return;
+  ForwardingState changed = host.node->GetForwarding(host.version);
+  host.version = host.node->version();
+  for (ForwardingPeer& peer : changed.peers) host.forwarding[peer.id] = std::move(peer);
+}
+
+PathTraffic* VirtualNet::TrafficOf(Host& host, const wire::Session* session, const Route& route) {
+  const std::optional<PeerId> peer = host.node->PeerOf(session);
+  if (!peer) return nullptr;
+  Follow(host);
+  for (const PathStatus& path : host.forwarding[*peer].paths) {
+    if (path.port == route.port && path.remote == route.remote) return &host.traffic[path.id];
   }
-  const auto path = host.paths.find({route.port, route.remote});
-  return path != host.paths.end() ? &host.traffic[path->second] : nullptr;
+  return nullptr;
 }
 
 // Does the work that lcores and control share in the product: opens a sealed datagram and hands its contents over.
@@ -176,7 +189,7 @@ wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableByt
   const std::shared_ptr<wire::Session> session =
       association != nullptr ? association->FindSession(header->receiver_index) : nullptr;
   if (session == nullptr) return wire::Drop::kUnknownSession;
-  PathTraffic* const traffic = TrafficOf(host, arrival.route());
+  PathTraffic* const traffic = TrafficOf(host, session.get(), arrival.route());
   if (traffic != nullptr) {
     ++traffic->received;
     traffic->received_bytes += datagram.size();
@@ -258,12 +271,12 @@ void FloodWithInitiations(VirtualNet& net, int n, int count) {
 // --- Payloads. ---
 
 bool VirtualNet::Send(int a, int b, const std::string& text) {
-  const PeerStatus peer = Peer(a, b);
+  const ForwardingPeer& peer = Forwarding(a, b);
+  if (peer.send == nullptr) return false;
   std::vector<uint8_t> plaintext(wire::kInnerHeaderSize);
   wire::WritePayloadHeader({.tunnel_id = 1}, plaintext.data());
   plaintext.insert(plaintext.end(), text.begin(), text.end());
-  if (peer.session == nullptr) return false;
-  const auto sealed = peer.session->Seal(node(a).identity().engine(), plaintext);
+  const auto sealed = peer.send->Seal(node(a).identity().engine(), plaintext);
   if (!sealed) return false;
   bool sent = false;
   for (const PathStatus& path : peer.paths) {
@@ -272,7 +285,7 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
     ++nodes_[Index(a)].traffic[path.id].sent;
     Carry(a, {path.port, path.remote, *sealed});
   }
-  if (sent) node(a).NoteSent(now_, peer.id);
+  if (sent) node(a).NoteSent(now_, nodes_[Index(a)].ids.at(b));
   return sent;
 }
 
@@ -281,6 +294,12 @@ void VirtualNet::Talk(int a, int b, Duration interval) {
 }
 
 // --- Looking. ---
+
+const ForwardingPeer& VirtualNet::Forwarding(int a, int b) {
+  Host& host = nodes_[Index(a)];
+  Follow(host);
+  return host.forwarding[host.ids.at(b)];
+}
 
 PeerStatus VirtualNet::Peer(int a, int b) {
   for (PeerStatus& peer : node(a).Peers()) {

@@ -105,7 +105,10 @@ class VirtualNet {
   void Jitter(Duration most) { jitter_ = most; }
   void Duplicate(double share) { duplicate_ = share; }
   // From now on the network sees the port at the endpoint `outside` instead of its own.
-  void Nat(int n, int port, const wire::Endpoint& outside) { nodes_[Index(n)].nat[port] = outside; }
+  void Nat(int n, int port, const wire::Endpoint& outside) {
+    nodes_[Index(n)].nat[port] = outside;
+    places_.reset();
+  }
   wire::Endpoint EndpointOf(int n, int port) const;  // as the network sees it
 
   // --- Time ---
@@ -117,6 +120,7 @@ class VirtualNet {
   // Other addresses of a port, which the network knows as well as its own.
   void Alias(int n, int port, const wire::Endpoint& outside) {
     nodes_[Index(n)].aliases.emplace_back(port, outside);
+    places_.reset();
   }
   // What the network does with each datagram: false loses it. Empty: it carries all.
   void Filter(std::function<bool(const Seen&)> passes) { passes_ = std::move(passes); }
@@ -133,6 +137,8 @@ class VirtualNet {
   }
 
   // --- Looking ---
+  // What the lcores of a know of b. Costs little, however many peers there are. Valid until time goes on.
+  const ForwardingPeer& Forwarding(int a, int b);
   PeerStatus Peer(int a, int b);
   bool Connected(int a, int b) { return Peer(a, b).connected; }
   PathStatus Path(int a, int a_port, int b, int b_port);
@@ -172,10 +178,11 @@ class VirtualNet {
     uint64_t sent = 0;
     std::vector<std::string> received;
     std::map<wire::Drop, uint64_t> drops;
-    // What its lcores count.
+    std::map<int, PeerId> ids;  // of its peers
+    // What its lcores know, as of `version`, and what they count.
+    std::map<PeerId, ForwardingPeer> forwarding;
+    uint64_t version = 0;
     std::map<PathId, PathTraffic> traffic;
-    std::map<std::pair<PortId, wire::Endpoint>, PathId> paths;  // as of `paths_version`
-    uint64_t paths_version = 0;
   };
   struct Flight {
     Instant arrives;
@@ -196,10 +203,14 @@ class VirtualNet {
   void Pump(int n);
   void Carry(int n, const Transmit& transmit);
   void Deliver(Flight flight);
+  // Takes over what has changed in the node, as the lcores of the product do.
+  void Follow(Host& host);
   // Null where the endpoint is of no path.
-  PathTraffic* TrafficOf(Host& host, const Route& route);
+  PathTraffic* TrafficOf(Host& host, const wire::Session* session, const Route& route);
   wire::Drop Open(Host& host, const Arrival& arrival, wire::MutableBytes datagram);
-  bool IsAt(int n, int port, const wire::Endpoint& endpoint) const;
+  // The ports that the network knows by each endpoint.
+  using Places = std::map<wire::Endpoint, std::vector<std::pair<int, int>>>;
+  const Places& FindPlaces();
   Instant NextEvent() const;
   double Chance() { return std::uniform_real_distribution<double>()(random_); }
 
@@ -207,6 +218,7 @@ class VirtualNet {
   std::mt19937_64 random_;
   Instant now_{1s};
   std::vector<Host> nodes_;
+  std::optional<Places> places_;  // nullopt: an address has changed
   std::map<std::tuple<int, int, int, int>, Way> ways_;
   std::priority_queue<Flight, std::vector<Flight>, std::greater<>> flights_;
   uint64_t orders_ = 0;
