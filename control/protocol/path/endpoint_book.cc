@@ -103,13 +103,17 @@ Instant EndpointBook::NextExpiry(Duration learned_lifetime) const {
 std::vector<EndpointBook::Known> EndpointBook::All() const {
   std::vector<Known> all;
   for (const Entry& entry : entries_) {
-    Known known{.endpoint = entry.endpoint, .port = std::nullopt};
-    if (entry.source == EndpointSource::kLearned && entry.endpoint.address.is_link_local())
-      known.port = entry.port;
-    const bool repeated = std::any_of(all.begin(), all.end(), [&](const Known& other) {
+    const bool learned = entry.source == EndpointSource::kLearned;
+    Known known{.endpoint = entry.endpoint, .port = std::nullopt, .learned = learned};
+    if (learned && entry.endpoint.address.is_link_local()) known.port = entry.port;
+    const auto same = std::find_if(all.begin(), all.end(), [&](const Known& other) {
       return other.endpoint == known.endpoint && (!other.port || other.port == known.port);
     });
-    if (!repeated) all.push_back(known);
+    if (same == all.end()) {
+      all.push_back(known);
+    } else {
+      same->learned &= learned;
+    }
   }
   return all;
 }

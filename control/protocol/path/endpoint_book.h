@@ -51,6 +51,7 @@ class EndpointBook {
     wire::Endpoint endpoint;
     // Of a learned link-local address, which means something on this port's link alone.
     std::optional<PortId> port;
+    bool learned = false;  // from the peer's probes alone
   };
   // All endpoints, without repetition.
   std::vector<Known> All() const;

@@ -77,6 +77,9 @@ class Path {
   double ProbeShare(Instant from, Instant until) const;
   // When it was active last; Instant{}: never.
   Instant last_active() const { return active() ? kNever : last_active_; }
+  // The endpoint is known from probes alone, which anybody on a link may have sent on from an address of its own.
+  bool learned() const { return learned_; }
+  void SetLearned(bool learned) { learned_ = learned; }
   bool carries() const { return carries_; }
   void SetCarries(bool carries) { carries_ = carries; }
 
@@ -191,6 +194,7 @@ class Path {
 
   std::optional<uint16_t> remote_port_;
   bool in_use_ = false;
+  bool learned_ = false;
   bool carries_ = false;
   uint32_t unmeasured_ = 0;  // probes since the last answer over this path
   Instant last_active_{};

@@ -51,6 +51,7 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
       const Route route{id, known.endpoint};
       const absl::string_view why = WhyUnusable(port, known.endpoint);
       if (Path* path = Find(route); path != nullptr) {
+        path->SetLearned(known.learned);
         if (path->usable() == why.empty()) continue;
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
@@ -58,7 +59,7 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
         const auto place = std::find_if(paths_.begin(), paths_.end(), [&](const Path& other) {
           return other.route().port > route.port;
         });
-        paths_.emplace(place, (*next_id)++, route, true, "new", now);
+        paths_.emplace(place, (*next_id)++, route, true, "new", now)->SetLearned(known.learned);
         changed = true;
       }
     }
@@ -104,6 +105,7 @@ int Eighths(const Path& path, Instant now) {
 bool IsBetter(const Path& a, const Path& b, Instant now) {
   if (a.active() != b.active()) return a.active();
   if (Eighths(a, now) != Eighths(b, now)) return Eighths(a, now) > Eighths(b, now);
+  if (a.learned() != b.learned()) return b.learned();
   if (a.carries() != b.carries()) return a.carries();
   return a.rtt().value_or(Duration::max()) < b.rtt().value_or(Duration::max());
 }

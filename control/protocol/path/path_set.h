@@ -3,7 +3,7 @@
 // An interface of the peer may have several addresses. Paths from one local port to one remote port are alternatives of
 // each other, and one of them carries payloads: the one that has carried them so far, as long as it is active and the
 // peer reports that they arrive, and else the one with the shortest round trip. So each pair of interfaces costs one
-// copy.
+// copy. A learned endpoint may be a relay's, which must not keep what a told one could carry: it comes last.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 #define WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 

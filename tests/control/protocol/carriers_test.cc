@@ -258,6 +258,48 @@ TEST(HostileLinks, EarThatIsFasterThanTheLinkDoesNotKeepAnswers) {
   EXPECT_EQ(net.Path(1, 0, 0, 0).state, PathState::kActive);
 }
 
+// Somebody hears the only link and is faster than it. First he relays probes under an address of his own, so that it
+// leads to port 0 too. Then he takes our probes of the link to port 1 for a second, so that the link seems to lead
+// there and leaves its pair to him. Once he stops, the link must take its place again, since its address was
+// configured.
+TEST(HostileLinks, RelayGivesThePayloadsBackToTheConfiguredAddress) {
+  VirtualNet net({.ports = {1, 2}});
+  net.DelayBoth(0, 0, 1, 0, 20ms);
+  net.CutWay(0, 0, 1, 1);
+  net.CutWay(1, 1, 0, 0);
+  net.Introduce(0, 1);
+  net.Run(2s);
+  const Endpoint man{IpAddress::V4({198, 51, 100, 66}), 666};
+  std::vector<Seen> heard;
+  net.Filter([&](const Seen& seen) {
+    heard.push_back(seen);
+    return true;
+  });
+  const Instant moves = net.now() + 2s;
+  bool moved = false;
+  const auto attack = [&] {
+    const bool moving = net.now() >= moves && net.now() < moves + 1s;
+    for (const Seen& seen : std::exchange(heard, {})) {
+      if (seen.from_node == 1) {
+        if (IsProbe(seen) && !net.HasPath(0, 0, man)) net.Inject(0, 0, man, seen.datagram);
+        // The answer to a probe that he took there.
+        if (IsAnswer(seen) && seen.from_port == 1)
+          net.Inject(0, 0, net.EndpointOf(1, 0), seen.datagram);
+      } else if (IsProbe(seen)) {
+        if (seen.to == man) net.Inject(1, 0, net.EndpointOf(0, 0), seen.datagram);
+        if (seen.to == net.EndpointOf(1, 0) && moving)
+          net.Inject(1, 1, net.EndpointOf(0, 0), seen.datagram);
+      }
+    }
+    if (!net.HasPath(0, 0, man)) return;
+    for (const PathStatus& path : net.Forwarding(0, 1).paths)
+      moved |= path.remote == man && path.carries;
+  };
+  net.Talk(0, 1);
+  EXPECT_EQ(Lost(net, 10s, attack), 0u);
+  EXPECT_TRUE(moved) << "the attack did nothing";
+}
+
 TEST(HostileLinks, MorePairsThanAReportHoldsAllCarry) {
   VirtualNet net({.ports = {9, 9}});
   net.Introduce(0, 1);
