@@ -133,6 +133,8 @@ class Node {
   std::vector<MapStatus> Maps() const;
   uint64_t drops(wire::Drop drop) const { return drops_.Get(drop); }
   bool draining() const { return draining_; }
+  // Initiations whose replies are remembered: at most kMaxRememberedInitiations of each of two kinds.
+  size_t remembered_initiations() const { return responder_.remembered(); }
 
   // Close messages to all peers, deregistration at all maps: send them (NextTransmit until empty), then destroy the
   // node. From here on the node ignores what it is told.
