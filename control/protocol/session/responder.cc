@@ -41,7 +41,7 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
   if (const auto* drop = std::get_if<wire::Drop>(&result)) {
     if (*drop == wire::Drop::kHandshakeStale) {
       std::vector<uint8_t> retry = MakeRetry(*initiation, association->token());
-      outbox.Push(arrival.route(), retry);  // the Diffie-Hellman has paid for it
+      outbox.Answer(arrival, retry);  // the Diffie-Hellman has paid for it
       retries_.Remember(now, lifetime, hash, std::move(retry), 0);
     }
     return *drop;

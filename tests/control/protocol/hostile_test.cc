@@ -334,6 +334,30 @@ TEST(Strangers, LeaveNothingBehind) {
   EXPECT_EQ(node.GetForwarding().cookies, cookies);
 }
 
+// Whoever replays an initiation of a peer's chooses the address that the retry goes to.
+TEST(Strangers, WithARecordingLeaveNothingBehindEither) {
+  VirtualNet net{{.ports = {1, 1}}};
+  net.Introduce(0, 1);
+  net.Run(3s);
+  while (net.node(1).NextTransmit()) {
+  }
+  const wire::PresharedKey psk;
+  const InitiatorHandshake recorded(net.node(0).identity(), {.remote = net.key(1), .psk = &psk},
+                                    1000, wire::Token{});
+  CookieJar cookies(120s);
+  const Arrival arrival{.port = 0,
+                        .from = *wire::Endpoint::Parse("198.51.100.9:4000"),
+                        .to = net.EndpointOf(1, 0).address,
+                        .from_mac = {{2, 9, 9, 9, 9, 9}}};
+  const std::vector<uint8_t> datagram = recorded.Copy(net.now(), arrival.route(), cookies);
+  net.node(1).HandleHandshake(net.now(), arrival, datagram);
+  const auto retry = net.node(1).NextTransmit();
+  ASSERT_TRUE(retry.has_value());
+  EXPECT_TRUE(recorded.ReadRetry(retry->datagram).has_value());
+  ASSERT_TRUE(retry->answers.has_value());
+  EXPECT_EQ(retry->answers->from_mac, arrival.from_mac);
+}
+
 TEST(Strangers, AreNotAnsweredWhereNobodyCanBe) {
   VirtualNet net{{.ports = {1, 1}}};
   net.Run(1s);
