@@ -36,6 +36,8 @@ std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
       peers_.emplace_back(std::make_unique<Peer>(now, context_, id, std::move(options))).get();
   peers_by_key_[key] = peer;
   owners_[&peer->association()] = {.peer = peer};
+  // It knows the ports. Where the ring of those to be told is yet to pass it, the ring is longer by one.
+  if (untold_ > 0) ++untold_;
   Watch(*peer);
   PeersChanged(now);
   return id;

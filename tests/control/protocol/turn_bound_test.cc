@@ -98,5 +98,30 @@ TEST(TurnBoundTest, AThousandPeersWhoseUplinkFlapsCostOneInitiationAndFewChanges
   }
 }
 
+// A ring of peers to be told may be under way, and anywhere, when it grows.
+TEST(TurnBoundTest, EverybodyIsToldThePortsWhileAPeerComes) {
+  NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  Node node(std::move(options));
+  const Instant now{1s};
+  const auto add_peer = [&] {
+    const auto host = static_cast<uint8_t>(node.Peers().size() + 1);
+    ASSERT_TRUE(node.AddPeer(now, {.public_key = wire::SecretKey::Generate().Public(),
+                                   .endpoints = {{wire::IpAddress::V4({10, 1, 0, host}), 13116}}}));
+  };
+  for (size_t i = 0; i < kPeersPerTurn + 36; ++i) add_peer();
+  PortState port{.up = true, .addresses = {wire::IpAddress::V4({10, 0, 0, 1})}};
+  node.SetPort(now, 0, port);
+  // The second change finds the ring in its middle.
+  port.up = false;
+  node.SetPort(now, 0, port);
+  add_peer();
+  for (int i = 0; i < 3; ++i) node.HandleTimeout(now);
+  for (const PeerStatus& peer : node.Peers()) {
+    for (const PathStatus& path : peer.paths) EXPECT_EQ(path.reason, "port down") << peer.id;
+  }
+}
+
 }  // namespace
 }  // namespace warp::protocol
