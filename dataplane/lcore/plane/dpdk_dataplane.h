@@ -3,6 +3,7 @@
 #ifndef WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
 #define WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -78,7 +79,7 @@ class DpdkDataplane final : public Dataplane {
   void Refuse(rte_mbuf* payload);
   using RingOfLane = Ring<rte_mbuf*> Lane::*;
   template <typename T, typename Fill>
-  size_t ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill);
+  size_t ReceiveFrom(RingOfLane ring, size_t first_lane, std::span<T> out, Fill fill);
   void Drain();
 
   const DataplaneOptions options_;
@@ -101,6 +102,7 @@ class DpdkDataplane final : public Dataplane {
   std::vector<uint8_t> to_wake_;
   // The lane that the next receiving call looks at first.
   size_t first_lane_ = 0;
+  std::array<size_t, kHandshakeRanks.size()> first_handshake_lane_{};  // by rank
 };
 
 }  // namespace warp::lcore

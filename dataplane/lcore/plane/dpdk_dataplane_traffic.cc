@@ -131,12 +131,12 @@ void DpdkDataplane::Transmit(PortId port, Frame frame) {
 // --- Receiving. Each round begins with another lane, so that none is starved by a busy one. ---
 
 template <typename T, typename Fill>
-size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) {
+size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, size_t first_lane, std::span<T> out, Fill fill) {
   assert(control_.IsCurrent());
   size_t count = 0;
   const size_t lanes = exchange_->lanes.size();
   for (size_t i = 0; i < lanes; ++i) {
-    Ring<rte_mbuf*>& from = *exchange_->lanes[(first_lane_ + i) % lanes].*ring;
+    Ring<rte_mbuf*>& from = *exchange_->lanes[(first_lane + i) % lanes].*ring;
     while (count < out.size()) {
       rte_mbuf* packets[kBurst];
       const size_t popped =
@@ -152,7 +152,7 @@ size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, std::span<T> out, Fill fill) 
 size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
   first_lane_ = (first_lane_ + 1) % exchange_->lanes.size();
   publisher_->Reclaim();  // Control is done with what the last batch pointed to.
-  return ReceiveFrom(&Lane::opened, out,
+  return ReceiveFrom(&Lane::opened, first_lane_, out,
                      [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {
                        opened->packet = Plaintext(Buffer(packet));
                        opened->session = meta.session;
@@ -164,12 +164,17 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
                      });
 }
 
+// Few messages are taken at a time, and not in every turn of control. So each rank has a round of its own. By the
+// turns it might always meet the same lane first.
 size_t DpdkDataplane::ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) {
+  size_t& first_lane = first_handshake_lane_.at(static_cast<size_t>(rank));
+  first_lane = (first_lane + 1) % exchange_->lanes.size();
   const RingOfLane ring = rank == HandshakeRank::kReply    ? &Lane::replies
                           : rank == HandshakeRank::kProven ? &Lane::proven
                                                            : &Lane::strangers;
   return ReceiveFrom(
-      ring, out, [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
+      ring, first_lane, out,
+      [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
         handshake->packet = Sealed(Buffer(packet));
         handshake->arrival = {
             .port = meta.port, .from = meta.from, .to = meta.to, .from_mac = meta.from_mac};
@@ -177,7 +182,7 @@ size_t DpdkDataplane::ReceiveHandshakes(HandshakeRank rank, std::span<HandshakeP
 }
 
 size_t DpdkDataplane::ReceiveForeign(std::span<ForeignFrame> out) {
-  return ReceiveFrom(&Lane::foreign, out,
+  return ReceiveFrom(&Lane::foreign, first_lane_, out,
                      [](rte_mbuf* packet, const InboundMeta& meta, ForeignFrame* foreign) {
                        foreign->packet = Frame(Buffer(packet));
                        foreign->port = meta.port;

@@ -318,5 +318,37 @@ TEST_F(Handshakes, FloodOfCookieRepliesReachesNoRing) {
   EXPECT_EQ(Drops(Drop::kControlFull), 0u);
 }
 
+// Control reads one message of a rank at a time, and under load in every second turn only. A flood through one worker
+// must not hold up what comes through another.
+TEST(HandshakeLanes, AreReadInTurnHoweverOften) {
+  for (const int turns_between : {1, 2, 3, 4}) {
+    Network net({.ports = 2}, {.ports = 2, .workers = 2});
+    FrameBytes datagram(200, 0x55);
+    wire::WriteAs(wire::Le32(2), datagram.data());
+    wire::WriteMacs(Node::kMacKey, nullptr, datagram);
+    for (int i = 0; i < 20; ++i) {
+      for (const size_t port : {0, 1}) {
+        net.Deliver(MakeFrame(net.a(), port, net.b(), port, datagram));
+      }
+    }
+    net.b().Turn();
+    std::array<int, 2> read{};
+    for (int i = 0; i < 8; ++i) {
+      for (int turn = 0; turn < turns_between; ++turn) net.b().Received();
+      for (const HandshakeRank rank : kHandshakeRanks) {
+        HandshakePacket message;
+        if (net.b().plane().ReceiveHandshakes(rank, {&message, 1}) == 1)
+          ++read.at(message.arrival.port);
+      }
+    }
+    EXPECT_EQ(read[0], 4) << turns_between;
+    EXPECT_EQ(read[1], 4) << turns_between;
+    for (const HandshakeRank rank : kHandshakeRanks) {
+      std::vector<HandshakePacket> rest(64);
+      net.b().plane().ReceiveHandshakes(rank, rest);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace warp::lcore
