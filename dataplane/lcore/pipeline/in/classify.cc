@@ -70,6 +70,9 @@ void Ingress::HandleUnsealed(const PortView& port, const InPacket& packet, wire:
 // Nothing is kept or looked at for a message whose MAC is wrong, and those who prove nothing fill their own ring alone.
 void Ingress::HandleHandshake(const PortView& port, const InPacket& packet,
                               wire::MessageType type) {
+  // An answer goes back to the station that handed us the frame. A group or nobody is none.
+  if (!packet.udp.from_mac().is_station())
+    return turn_.Discard(port.slot, wire::Drop::kBadSource, packet.mbuf);
   const wire::Bytes datagram(rte_pktmbuf_mtod(packet.mbuf, const uint8_t*),
                              packet.udp.datagram_size);
   // A cookie reply and a retry have no MAC: they are sealed for the node that they answer, and of use to no other.

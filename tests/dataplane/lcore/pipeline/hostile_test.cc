@@ -240,6 +240,20 @@ TEST_F(Handshakes, WithTheWrongMacDoNot) {
   EXPECT_EQ(Drops(Drop::kBadMac), 2u);
 }
 
+// Their answers go to the station that handed us the frame. Nothing is looked up for them.
+TEST_F(Handshakes, FromNoStationAreNotAnswered) {
+  for (const uint8_t first : {0xff, 0x01, 0x33}) {
+    FrameBytes frame = FromStranger(Initiation());
+    std::fill_n(frame.begin() + 6, 6, first);
+    Inject(frame);
+  }
+  FrameBytes zero = FromStranger(Initiation());
+  std::fill_n(zero.begin() + 6, 6, uint8_t{0});
+  Inject(zero);
+  EXPECT_EQ(TakeHandshakes(), 0u);
+  EXPECT_EQ(Drops(Drop::kBadSource), 4u);
+}
+
 TEST_F(Handshakes, AreSortedByWhatTheyProve) {
   InjectDatagram(Initiation());  // from an endpoint of the peer
   EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
