@@ -65,11 +65,12 @@ std::string Links::PortName(wire::PortId id) const {
 // --- The stages of a turn. ---
 
 wire::Instant Links::NextTimeout() const {
+  if (context_.protocol.has_transmits() && knows_sessions()) return context_.loop.now();
   return changed() ? published_ + kPublishInterval : wire::kNever;
 }
 
 void Links::PublishIfChanged() {
-  if (NextTimeout() <= context_.loop.now()) Publish();
+  if (changed() && published_ + kPublishInterval <= context_.loop.now()) Publish();
 }
 
 void Links::Publish() {
@@ -96,7 +97,7 @@ void Links::Publish() {
 }
 
 void Links::SendDatagrams(size_t limit) {
-  if (context_.protocol.sessions_version() > protocol_version_) return;
+  if (!knows_sessions()) return;
   for (size_t i = 0; i < limit; ++i) {
     const std::optional<protocol::Transmit> transmit = context_.protocol.NextTransmit();
     if (!transmit.has_value()) return;

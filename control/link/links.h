@@ -62,7 +62,7 @@ class Links : private PortListener {
   // Sends up to `limit` of the protocol's datagrams. A handshake response must not be on the wire before the workers
   // know its session, so all wait while a session is in no snapshot.
   void SendDatagrams(size_t limit);
-  // When PublishIfChanged has something to do; kNever where nothing changed.
+  // When one of the two above has something to do; kNever where nothing changed and nothing is left to send.
   wire::Instant NextTimeout() const;
 
   // Looks whether each worker turns. Call about every 100 ms.
@@ -89,6 +89,8 @@ class Links : private PortListener {
   bool changed() const {
     return changed_ || context_.protocol.version() != protocol_version_ || !forwarding_.complete();
   }
+  // Whether the last snapshot has all sessions.
+  bool knows_sessions() const { return context_.protocol.sessions_version() <= protocol_version_; }
   void Publish();
 
   const Context context_;

@@ -119,6 +119,7 @@ class Node {
 
   // --- What to send, oldest first. ---
   std::optional<Transmit> NextTransmit() { return context_.outbox.Pop(); }
+  bool has_transmits() const { return !context_.outbox.empty(); }
 
   // --- What is. ---
   uint64_t version() const { return context_.version; }  // grows when GetForwarding() changed
