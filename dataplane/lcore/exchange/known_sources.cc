@@ -18,7 +18,11 @@ KnownSources::KnownSources(size_t endpoints) : slots_(std::bit_ceil(2 * endpoint
 
 void KnownSources::Add(uint64_t hash) {
   size_t slot = hash & mask();
-  while (slots_[slot] != 0) slot = (slot + 1) & mask();
+  while (slots_[slot] != 0) {
+    // Many peers may name the same endpoint. If each took a slot, all would have to be passed for the next.
+    if (slots_[slot] == Fingerprint(hash)) return;
+    slot = (slot + 1) & mask();
+  }
   slots_[slot] = Fingerprint(hash);
 }
 
