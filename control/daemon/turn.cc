@@ -48,19 +48,22 @@ size_t Turn::RunOnce() {
   return work;
 }
 
-// One message of each rank in a turn, since each may cost a Diffie-Hellman. However many strangers wait, who has proven
-// something is served in every turn, and first.
+// One message in a turn, since it may cost a Diffie-Hellman. The ranks take turns to come first: however many strangers
+// wait, who has proven something is served in every third turn at least.
 size_t Turn::ReceiveHandshakes() {
   if (timers_wait_) return 0;
-  size_t count = 0;
-  for (const lcore::HandshakeRank rank : lcore::kHandshakeRanks) {
+  constexpr size_t kRanks = lcore::kHandshakeRanks.size();
+  for (size_t i = 0; i < kRanks; ++i) {
+    const size_t rank = (next_rank_ + i) % kRanks;
     lcore::HandshakePacket handshake;
-    if (parts_.dataplane->ReceiveHandshakes(rank, {&handshake, 1}) == 0) continue;
+    if (parts_.dataplane->ReceiveHandshakes(lcore::kHandshakeRanks[rank], {&handshake, 1}) == 0)
+      continue;
+    next_rank_ = (rank + 1) % kRanks;
     parts_.protocol->HandleHandshake(parts_.loop->now(), handshake.arrival,
                                      handshake.packet.bytes());
-    ++count;
+    return 1;
   }
-  return count;
+  return 0;
 }
 
 size_t Turn::ReceiveForeign() {

@@ -46,6 +46,7 @@ class Turn {
   const bool spins_;  // never sleeps
   SpinWindow spin_;
   bool timers_wait_ = false;  // the protocol's, for the next turn
+  size_t next_rank_ = 0;      // of handshake messages, as kHandshakeRanks has them
   wire::Instant next_check_;
   wire::Instant next_expiry_;
 };
