@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "control/daemon/change_log.h"
 #include "control/link/forwarding_builder.h"
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/lcore/memory/pool.h"
@@ -94,7 +93,7 @@ class Hub {
 
   // Forgets the turns up to now.
   void Forget() { turns_.clear(); }
-  // Of all turns: how many, the median and the longest.
+  // Of all turns: how many, the median, the 99th percentile and the longest.
   void Tell(benchmark::State& state) {
     std::sort(turns_.begin(), turns_.end());
     state.counters["turns"] = static_cast<double>(turns_.size());
