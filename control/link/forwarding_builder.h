@@ -4,8 +4,8 @@
 // A node may have a thousand peers with eight paths each, so a snapshot shares with the one before it every peer that
 // did not change. Whatever changes marks the peers that it concerns, and each call of Build makes a bounded number of
 // them anew. Until its turn comes, within milliseconds, a peer keeps the entry that it had: copies for a port that went
-// down are refused there, and ports that are gone have no place in the table. Sessions are never late: every snapshot
-// has all that may receive.
+// down are refused there, ports that are gone have no place in the table, and the workers' table leaves out frames with
+// another source than their port. Sessions are never late: every snapshot has all that may receive.
 #ifndef WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 #define WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 

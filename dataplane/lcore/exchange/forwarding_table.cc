@@ -13,6 +13,12 @@ size_t CountPaths(const Snapshot& snapshot) {
   return paths;
 }
 
+// Control makes the peers anew some at a time, so that a path may still have the frame of a port that was closed, while
+// another has its id already.
+bool IsFrameOf(const wire::FrameTemplate& frame, const Port& port) {
+  return std::equal(port.mac().bytes.begin(), port.mac().bytes.end(), frame.bytes.begin() + 6);
+}
+
 }  // namespace
 
 ForwardingTable::ForwardingTable(std::unique_ptr<const Snapshot> snapshot,
@@ -71,6 +77,7 @@ PeerView ForwardingTable::MakeView(const PeerEntry& entry) const {
     parts->source_hashes.push_back(KnownSources::Hash(path.port, path.remote));
     const PortView* port = FindPort(path.port);
     if (!path.send || port == nullptr || !port->entry->up) continue;
+    if (!IsFrameOf(path.frame, *port->port)) continue;
     const WorkerId worker = port->slot->worker;
     auto leg = std::find_if(parts->legs.begin(), parts->legs.end(),
                             [&](const Leg& l) { return l.worker == worker; });

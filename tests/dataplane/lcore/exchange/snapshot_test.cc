@@ -152,6 +152,46 @@ TEST(Ports, AreRemovedAndAddedUnderTraffic) {
   EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
+// Control makes the peers anew some at a time. Until its turn comes, a peer has the frames of the port that is gone.
+TEST(Ports, APeerOfAPredecessorSendsNothingThroughThePort) {
+  Network net({.ports = 2}, {.ports = 1});
+  const auto peers = net.a().MakeSnapshot()->peers;
+  const auto publish = [&] {
+    auto snapshot = net.a().MakeSnapshot();
+    snapshot->peers = peers;
+    net.a().plane().Publish(std::move(snapshot));
+  };
+  const auto copies = [&net] {
+    net.a().Send("payload");
+    net.Collect();
+    const size_t count = net.in_flight().size();
+    net.Settle();
+    net.b().Received();
+    return count;
+  };
+  publish();
+  publish();
+  EXPECT_EQ(copies(), 2u);
+  const wire::MacAddress mac = net.a().mac(1);
+  net.a().SetPresent(1, false);
+  publish();
+  net.a().Turn();
+  ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
+  ASSERT_TRUE(net.a()
+                  .plane()
+                  .AddPort({.name = "other",
+                            .device = VirtualDevice{"net_warp_lab0,wire=" + net.a().wire(1)}},
+                           -1)
+                  .ok());
+  ASSERT_NE(net.a().mac(1), mac);
+  net.a().SetPresent(1, true);
+  publish();
+  EXPECT_EQ(copies(), 1u);
+  net.a().Publish();
+  EXPECT_EQ(copies(), 2u);
+  EXPECT_EQ(net.a().BuffersInUse(), 0u);
+}
+
 TEST(Ports, FramesForAPredecessorAreDropped) {
   Network net({.ports = 2}, {.ports = 1});
   Frame frame = net.a().plane().AllocateFrame();
