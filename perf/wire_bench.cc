@@ -153,7 +153,7 @@ void ReassembleThree(State& state) {
         fragments.emplace_back(wire::kFragmentHeaderSize + plan.SizeOf(index), 'x');
     wire::WriteFragmentHeader(plan.HeaderOf(index, 1), fragment.data());
   }
-  control::Reassembler reassembler;
+  control::Reassembler reassembler(control::Reassembler::LimitsFor(wire::kDefaultWindow));
   uint64_t counter = 0;
   for (auto _ : state) {
     bool whole = false;

@@ -114,7 +114,7 @@ void Assembly::OpenProtocol() {
                                                  .protocol = *protocol,
                                                  .config = config},
                                   [this](uint64_t since) { OnPublished(since); });
-  traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol);
+  traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
 }
 

@@ -17,11 +17,12 @@ int64_t Nanoseconds(Instant now) { return now.time_since_epoch().count(); }
 
 }  // namespace
 
-Inbound::Inbound(protocol::Node& protocol) : protocol_(protocol) {}
+Inbound::Inbound(protocol::Node& protocol, size_t window)
+    : protocol_(protocol), limits_(Reassembler::LimitsFor(window)) {}
 
 void Inbound::AddTunnel(wire::PeerId peer, Tunnel& tunnel) {
   if (peers_.size() <= peer) peers_.resize(peer + 1);
-  if (peers_[peer] == nullptr) peers_[peer] = std::make_unique<Peer>();
+  if (peers_[peer] == nullptr) peers_[peer] = std::make_unique<Peer>(limits_);
   peers_[peer]->tunnels[tunnel.config().id] = &tunnel;
 }
 

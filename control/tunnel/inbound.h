@@ -3,6 +3,7 @@
 #ifndef WARP_CONTROL_TUNNEL_INBOUND_H_
 #define WARP_CONTROL_TUNNEL_INBOUND_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -18,8 +19,9 @@ namespace warp::control {
 
 class Inbound {
  public:
-  // `protocol` outlives it.
-  explicit Inbound(protocol::Node& protocol);
+  // `protocol` outlives it. `window` is the replay window of peer sessions, in counters: unfinished payloads are kept
+  // for as many as it lets in.
+  Inbound(protocol::Node& protocol, size_t window);
 
   // From now on, payloads of `peer` with the tunnel's id go to this tunnel, which outlives this object.
   void AddTunnel(wire::PeerId peer, Tunnel& tunnel);
@@ -37,6 +39,7 @@ class Inbound {
 
  private:
   struct Peer {
+    explicit Peer(const Reassembler::Limits& limits) : reassembler(limits) {}
     absl::flat_hash_map<uint16_t, Tunnel*> tunnels;  // by id
     Reassembler reassembler;
   };
@@ -48,6 +51,7 @@ class Inbound {
   void DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload);
 
   protocol::Node& protocol_;
+  const Reassembler::Limits limits_;
   std::vector<std::unique_ptr<Peer>> peers_;  // by id; null: no tunnel with this peer
   std::vector<Tunnel*> unflushed_;
   lcore::DropCounters drops_;

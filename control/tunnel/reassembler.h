@@ -1,12 +1,19 @@
 // Puts fragmented payloads (fragment.h) together again. One per peer; control thread only; no clock.
 //
 // Fragments take consecutive counters, so (session, tunnel, counter - index) names the payload that a fragment
-// belongs to. Fragments come in any order. Memory and entries are bounded: when a new payload does not fit, the
-// oldest unfinished one is given up, because it is the least likely to be completed.
+// belongs to. Fragments come in any order.
+//
+// A payload of which one link lost a fragment waits for the copy that another link brings. How many wait at once is the
+// rate times the difference in delay, which is what the replay window is sized for. So the limits follow the window:
+// whatever it would still let in has room here. Where that would be too much memory, the oldest unfinished payload is
+// given up for a newer one, because it is the least likely to be completed.
+//
+// The object owns all of its memory. It comes from the heap as fragments arrive, since no packet path calls this, and
+// is given back with each payload that is finished or given up. A payload takes no more than twice what has arrived of
+// it, whatever size its first fragment announces.
 #ifndef WARP_CONTROL_TUNNEL_REASSEMBLER_H_
 #define WARP_CONTROL_TUNNEL_REASSEMBLER_H_
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -23,13 +30,20 @@ namespace warp::control {
 
 class Reassembler {
  public:
+  // These bound the unfinished payloads.
   struct Limits {
-    // These bound the unfinished payloads. Each counts with its full size from its first fragment on.
-    size_t max_bytes = size_t{4} << 20;
-    size_t max_entries = 256;
-    int64_t timeout_ns = 2'000'000'000;  // from the first fragment of a payload
+    // Their memory: what is reserved for fragments that have arrived, and kEntryCost for each payload.
+    size_t max_bytes = 0;
+    size_t max_entries = 0;
+    int64_t timeout_ns = 0;  // from the first fragment of a payload
   };
-  Reassembler() : Reassembler(Limits{}) {}
+  // For a peer whose sessions have a replay window of so many counters.
+  static Limits LimitsFor(size_t window);
+
+  // What an unfinished payload takes beside its bytes: its entry, its places in queue and index, and the order of its
+  // fragments.
+  static constexpr size_t kEntryCost = 512;
+
   explicit Reassembler(const Limits& limits) : limits_(limits) {}
   Reassembler(const Reassembler&) = delete;
   Reassembler& operator=(const Reassembler&) = delete;
@@ -44,7 +58,7 @@ class Reassembler {
     //   kMalformed           not a fragment, or one whose payload would begin before counter 0
     //   kDuplicate           this index is here already
     //   kReassemblyConflict  count or chunk differ from those before: all pieces so far are given up too
-    //   kTooLarge            a single payload beyond max_bytes
+    //   kTooLarge            a single payload that would not fit into max_bytes
     std::optional<wire::Drop> drop;
     // How many older payloads were given up, each a drop of its own.
     uint32_t timed_out = 0;  // Drop::kReassemblyTimeout
@@ -78,17 +92,17 @@ class Reassembler {
     int64_t deadline_ns = 0;
     uint8_t count = 0;
     uint16_t chunk = 0;
-    size_t have = 0;
-    std::bitset<wire::kMaxFragments> present;
-    // count * chunk, shortened to the true size when the last fragment is in place.
+    // The fragments as they came: their indices, and their bytes one behind the other.
+    std::vector<uint8_t> order;
     std::vector<uint8_t> bytes;
+    size_t cost = kEntryCost;  // of max_bytes
   };
   using Queue = std::list<Entry>;  // oldest first
 
-  // How many bytes of max_bytes an entry uses.
-  static size_t Reserved(const Entry& entry) { return size_t{entry.count} * entry.chunk; }
   Queue::iterator Start(const Key& key, const wire::FragmentHeader& header, int64_t now_ns,
                         Result* result);
+  void Reserve(Queue::iterator entry, size_t more, Result* result);
+  static std::vector<uint8_t> TakeWhole(Entry& entry);
   void Remove(Queue::iterator entry);
 
   const Limits limits_;

@@ -15,13 +15,13 @@ constexpr size_t kCompletionsPerTurn = 512;
 
 }  // namespace
 
-Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol)
+Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window)
     : loop_(loop),
       dataplane_(dataplane),
       protocol_(protocol),
       submitter_(dataplane),
       gates_(loop),
-      inbound_(protocol),
+      inbound_(protocol, window),
       opened_(kOpenedPerTurn),
       completions_(kCompletionsPerTurn) {}
 

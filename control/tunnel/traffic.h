@@ -27,8 +27,8 @@ namespace warp::control {
 
 class Traffic {
  public:
-  // All outlive it.
-  Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol);
+  // All outlive it. `window` is the replay window of peer sessions, in counters.
+  Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window);
 
   // Opens the tunnel's gate. `config` and `route` outlive this.
   absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route);

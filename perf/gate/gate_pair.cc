@@ -71,7 +71,8 @@ GatePair::~GatePair() { Close(); }
 void GatePair::Open(const std::vector<config::GateConfig>& near,
                     const std::vector<config::GateConfig>& far) {
   Close();
-  traffic_ = std::make_unique<control::Traffic>(*loop_, *dataplane_, *protocol_);
+  traffic_ =
+      std::make_unique<control::Traffic>(*loop_, *dataplane_, *protocol_, wire::kDefaultWindow);
   configs_.reserve(near.size() + far.size());
   for (size_t i = 0; i < near.size() + far.size(); ++i) {
     const bool is_far = i >= near.size();

@@ -61,7 +61,7 @@ GateLab::GateLab(const std::vector<std::string>& devices, const config::TunnelCo
   for (size_t i = 0; i < paths; ++i) AddPath(i, devices[i]);
   GivePaths();
 
-  traffic_ = std::make_unique<Traffic>(*loop_, *plane_, *protocol_);
+  traffic_ = std::make_unique<Traffic>(*loop_, *plane_, *protocol_, wire::kDefaultWindow);
   EXPECT_EQ(traffic_->AddTunnel(config_, route_), absl::OkStatus());
 }
 

@@ -105,7 +105,7 @@ class StatusJsonTest : public testing::Test {
     dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
     protocol::Node protocol(Options());
     Links links({*loop, netlink, dataplane, protocol, config}, [](uint64_t) {});
-    Traffic traffic(*loop, dataplane, protocol);
+    Traffic traffic(*loop, dataplane, protocol, wire::kDefaultWindow);
     for (const config::TunnelConfig& tunnel : config.tunnels) {
       EXPECT_EQ(traffic.AddTunnel(tunnel, links.Route(0)), absl::OkStatus());
     }

@@ -95,7 +95,7 @@ class InboundTest : public testing::Test {
   os::UniqueFd app_;
   protocol::Node protocol_{Options()};
   std::unique_ptr<Tunnel> tunnel_;
-  Inbound inbound_{protocol_};
+  Inbound inbound_{protocol_, /*window=*/4096};
   std::unique_ptr<wire::Session> session_;
 };
 
@@ -131,9 +131,33 @@ TEST_F(InboundTest, DropsByNameWhatBelongsNowhere) {
   EXPECT_EQ(FakeDataplane::LivePackets(), 0u);
 }
 
+// More payloads wait for a late copy than any fixed number would hold, and fewer than the window lets in.
+TEST_F(InboundTest, KeepsAsManyUnfinishedPayloadsAsTheWindowLetsIn) {
+  constexpr uint64_t kPayloads = 1365;  // of three counters each
+  for (uint64_t i = 0; i < kPayloads; ++i) Receive(Fragment(0, "abcd"), kPeer, 3 * i);
+  size_t delivered = 0;
+  for (uint64_t i = 0; i < kPayloads; ++i) {
+    Receive(Fragment(1, "efgh"), kPeer, 3 * i + 1);
+    Receive(Fragment(2, "ij"), kPeer, 3 * i + 2);
+    delivered += Delivered().size();
+  }
+  EXPECT_EQ(delivered, kPayloads);
+  EXPECT_EQ(Drops(Drop::kReassemblyFull), 0u);
+}
+
+// The missing copy may be as late as a path in use can be.
+TEST_F(InboundTest, WaitsForTheCopyOfASlowLink) {
+  Receive(Fragment(0, "abcd"), kPeer, 10);
+  Receive(Fragment(1, "efgh"), kPeer, 11);
+  now_ += std::chrono::seconds(12);
+  inbound_.Expire(now_);
+  Receive(Fragment(2, "ij"), kPeer, 12);
+  EXPECT_THAT(Delivered(), ElementsAre("abcdefghij"));
+}
+
 TEST_F(InboundTest, GivesUpOnFragmentsThatNeverComeTogether) {
   Receive(Fragment(0, "abcd"), kPeer, 10);
-  inbound_.Expire(now_ + std::chrono::seconds(10));
+  inbound_.Expire(now_ + std::chrono::seconds(13));
   EXPECT_EQ(Drops(Drop::kReassemblyTimeout), 1u);
 }
 

@@ -154,18 +154,87 @@ TEST_F(ReassemblerTest, TheOldestGivesWayToANewPayload) {
   EXPECT_FALSE(Add(payloads[0][1]).payload);
 }
 
-TEST_F(ReassemblerTest, BytesAreBoundedFromTheFirstFragmentOn) {
-  // A hostile peer could send only the last fragment of each payload, which costs few bytes and claims much memory.
+// A hostile peer sends one fragment of each payload, which costs few bytes and announces many.
+TEST_F(ReassemblerTest, MemoryIsTakenAsFragmentsArrive) {
+  for (const bool last : {false, true}) {
+    reassembler_.Expire(now_ += kSecond);
+    for (uint64_t i = 0; i < 8; ++i) {
+      const auto pieces = Cut(PayloadOf(65'000), 1000 * i, 1, 257 + kFragmentHeaderSize);
+      EXPECT_EQ(Add(last ? pieces.back() : pieces.front()).evicted, 0u);
+      EXPECT_LE(reassembler_.bytes(), (i + 1) * (Reassembler::kEntryCost + 2 * 257));
+    }
+  }
+}
+
+TEST_F(ReassemblerTest, MemoryIsAtMostTwiceWhatArrived) {
+  const auto pieces = Cut(PayloadOf(60'001), 0);
+  for (size_t i = 0; i + 1 < pieces.size(); ++i) {
+    Add(pieces[pieces.size() - 1 - i]);
+    EXPECT_LE(reassembler_.bytes(), Reassembler::kEntryCost + 2 * 1400 * (i + 1));
+  }
+  EXPECT_EQ(Add(pieces.front()).payload->bytes, PayloadOf(60'001));
+}
+
+// The oldest gives way, but not to itself.
+TEST_F(ReassemblerTest, BytesAreBoundedWhilePayloadsGrow) {
+  const auto a = Cut(PayloadOf(60'001, 1), 0);
+  const auto b = Cut(PayloadOf(60'001, 2), 1000);
   uint32_t evicted = 0;
-  for (uint64_t i = 0; i < 100; ++i) {
-    evicted += Add(Cut(PayloadOf(60'001), 1000 * i).back()).evicted;
+  bool whole = false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    evicted += Add(b[b.size() - 1 - i]).evicted;
+    const auto result = Add(a[i]);
+    evicted += result.evicted;
+    whole |= result.payload.has_value();
     EXPECT_LE(reassembler_.bytes(), 100'000u);
   }
-  EXPECT_EQ(evicted, 99u);
+  EXPECT_GE(evicted, 1u);
+  reassembler_.Expire(now_ += kSecond);
+  for (const Piece& piece : a) whole = Add(piece).payload.has_value();
+  EXPECT_TRUE(whole);
+}
+
+// 50,000 payloads of two fragments a second; the fast link loses one fragment in a hundred, whose copy comes over the
+// slow link 600 ms later. Nothing may be given up meanwhile.
+TEST(ReassemblerLimits, FollowTheWindow) {
+  const auto limits = Reassembler::LimitsFor(kDefaultWindow);
+  EXPECT_GE(limits.max_entries, 2u * 50'000 * 6 / 10);
+  EXPECT_EQ(limits.max_bytes, size_t{64} << 20);
+  EXPECT_EQ(Reassembler::LimitsFor(1024).max_entries, 512u);
+  EXPECT_EQ(Reassembler::LimitsFor(64).max_entries, 256u);
+  EXPECT_EQ(Reassembler::LimitsFor(64).max_bytes, size_t{4} << 20);
+  EXPECT_EQ(Reassembler::LimitsFor(kMaxWindow).max_bytes, size_t{64} << 20);
+
+  constexpr uint64_t kPayloads = 60'000, kLate = 30'000;
+  constexpr int64_t kInterval = kSecond / 50'000;
+  const auto lost = [](uint64_t counter) { return counter % 101 == 7; };
+  Reassembler reassembler(limits);
+  const auto pieces = Cut(PayloadOf(1500), 0);
+  ASSERT_EQ(pieces.size(), 2u);
+  uint64_t whole = 0, given_up = 0;
+  size_t most = 0;
+  const auto add = [&](int64_t now, uint64_t counter) {
+    const auto result = reassembler.Add(now, 1, counter, pieces[counter % 2].plaintext);
+    whole += result.payload.has_value() ? 1 : 0;
+    given_up += result.evicted + result.timed_out;
+    most = std::max(most, reassembler.entries());
+  };
+  for (uint64_t i = 0; i < kPayloads + kLate; ++i) {
+    const int64_t now = static_cast<int64_t>(i) * kInterval;
+    for (const uint64_t index : {0, 1}) {
+      if (i < kPayloads && !lost(2 * i + index)) add(now, 2 * i + index);
+      // The window has seen all other copies of the slow link.
+      if (i >= kLate && lost(2 * (i - kLate) + index)) add(now, 2 * (i - kLate) + index);
+    }
+  }
+  EXPECT_GT(most, 500u);
+  EXPECT_EQ(given_up, 0u);
+  EXPECT_EQ(whole, kPayloads);
+  EXPECT_EQ(reassembler.entries(), 0u);
 }
 
 TEST_F(ReassemblerTest, APayloadBeyondAllMemoryIsTooLarge) {
-  Reassembler small({.max_bytes = 1000});
+  Reassembler small({.max_bytes = 1000, .max_entries = 8, .timeout_ns = kSecond});
   const auto pieces = Cut(PayloadOf(3000), 5);
   const auto result = small.Add(0, 1, pieces[0].counter, pieces[0].plaintext);
   EXPECT_EQ(DropOf(result), "too_large");

@@ -53,7 +53,7 @@ class TakeBackTest : public TunnelSenderTest {
   }
   // Returns the payload that the peer reassembles from these fragments.
   static std::string Whole(const std::vector<FakeDataplane::Submitted>& items) {
-    Reassembler reassembler;
+    Reassembler reassembler(Reassembler::LimitsFor(wire::kDefaultWindow));
     for (const FakeDataplane::Submitted& item : items) {
       auto result = reassembler.Add(0, 1, item.request.counter, item.packet.bytes());
       EXPECT_FALSE(result.drop.has_value());

@@ -150,7 +150,7 @@ TEST_F(TunnelSenderTest, CutsWhatExceedsThePathsAndItComesTogetherAgain) {
   submitter_.Flush();
   ASSERT_EQ(dataplane_.submitted.size(), 43u);  // 60000 / (1404 - 8), rounded up
 
-  Reassembler reassembler;
+  Reassembler reassembler(Reassembler::LimitsFor(wire::kDefaultWindow));
   std::optional<Reassembler::Payload> whole;
   uint64_t counter = 100;
   for (const FakeDataplane::Submitted& item : dataplane_.submitted) {
