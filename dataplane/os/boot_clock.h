@@ -1,4 +1,4 @@
-// The two clocks of the control thread; nothing else in control/ reads one.
+// The two clocks of the control thread. Beside it only the making of a forwarding table, on the same thread, reads one.
 #ifndef WARP_DATAPLANE_OS_BOOT_CLOCK_H_
 #define WARP_DATAPLANE_OS_BOOT_CLOCK_H_
 

@@ -18,6 +18,8 @@ namespace warp::wire {
   X(kBadIpChecksum, "bad_ip_checksum", "the IPv4 header checksum is wrong")                        \
   X(kUnknownType, "unknown_type", "message type or reserved bytes of another version or protocol") \
   X(kUnknownSession, "unknown_session", "receiver index names no live session or handshake")       \
+  X(kSessionExpired, "session_expired",                                                            \
+    "the session's keys are past their lifetime, and control has not taken it away")               \
   X(kBadCounter, "bad_counter", "counter at or above 2^36")                                        \
   X(kDuplicate, "duplicate",                                                                       \
     "this counter was already delivered: the normal fate of a redundant copy")                     \

@@ -88,7 +88,7 @@ void Server::Run() {
     HandleTimers();
     if (work == 0) loop_->Wait(handler_.NextTimeout() - loop_->now());
   }
-  handler_.Shutdown();
+  handler_.Shutdown(loop_->now());
   Flush();
 }
 

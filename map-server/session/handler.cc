@@ -76,7 +76,7 @@ Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes d
   const std::shared_ptr<wire::Session> session = client->FindSession(header->receiver_index);
   if (session == nullptr) return Drop::kUnknownSession;
 
-  const auto opened = session->Open(identity_.engine(), datagram);
+  const auto opened = session->Open(now, identity_.engine(), datagram);
   if (const auto* drop = std::get_if<Drop>(&opened)) return *drop;
   const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
 
@@ -119,17 +119,17 @@ void Handler::Finish(Instant now) {
   while (const std::optional<Outgoing> out = registry_.NextOutgoing()) {
     Client* client = clients_.Find(out->to);
     const wire::Route route{out->local_address, out->at};
-    if (client == nullptr || !client->Send(route, EncodeMapMessage(out->message), outbox_)) {
+    if (client == nullptr || !client->Send(now, route, EncodeMapMessage(out->message), outbox_)) {
       drops_.Add(Drop::kNoSession);
     }
   }
 }
 
-void Handler::Shutdown() {
+void Handler::Shutdown(Instant now) {
   size_t said = 0;
   const auto& clients = clients_.clients();
   for (auto it = clients.rbegin(); it != clients.rend() && said < kMaxFarewells; ++it, ++said) {
-    if ((*it)->send_session() != nullptr) (*it)->Close({&(*it)->route, 1}, outbox_);
+    if ((*it)->send_session() != nullptr) (*it)->Close(now, {&(*it)->route, 1}, outbox_);
   }
 }
 

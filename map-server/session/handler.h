@@ -58,7 +58,7 @@ class Handler {
 
   // Says goodbye to the clients heard from last, so that they look for a map at once. The others notice that this map
   // is silent.
-  void Shutdown();
+  void Shutdown(Instant now);
 
   struct Counts {
     uint64_t registrations = 0;

@@ -117,7 +117,7 @@ class Node {
     const auto datagram_size = static_cast<uint16_t>(kSize + wire::kMinSealedSize);
     std::vector<std::vector<uint8_t>> datagrams;
     for (size_t i = 0; i < kPayloads; ++i) {
-      datagrams.push_back(*sessions_.sender->Seal(*engine_, payload_));
+      datagrams.push_back(*sessions_.sender->Seal({}, *engine_, payload_));
     }
     for (size_t port = 0; port < kPorts; ++port) {
       size_t copy = 0;

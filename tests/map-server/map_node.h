@@ -113,7 +113,7 @@ class MapNode {
     const auto session =
         association != nullptr ? association->FindSession(header->receiver_index) : nullptr;
     if (session == nullptr) return wire::Drop::kUnknownSession;
-    const auto opened = session->Open(identity_.engine(), datagram);
+    const auto opened = session->Open(now, identity_.engine(), datagram);
     if (const auto* drop = std::get_if<wire::Drop>(&opened)) return *drop;
     const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
     association->NoteAuthentic(now, session.get(), counter);

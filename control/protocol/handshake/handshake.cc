@@ -65,7 +65,8 @@ bool InitiatorHandshake::IsFromResponder(wire::Bytes datagram) const {
   return wire::DecodeResponse(datagram) && wire::VerifyMac2(response_cookie_, datagram);
 }
 
-std::shared_ptr<wire::Session> InitiatorHandshake::ReadResponse(const HandshakeParams& params,
+std::shared_ptr<wire::Session> InitiatorHandshake::ReadResponse(Instant now,
+                                                                const HandshakeParams& params,
                                                                 wire::Bytes datagram) const {
   const std::optional<wire::ResponseMessage> message = wire::DecodeResponse(datagram);
   if (!message || message->receiver_index != index_) return nullptr;
@@ -80,7 +81,8 @@ std::shared_ptr<wire::Session> InitiatorHandshake::ReadResponse(const HandshakeP
                                       .remote_index = payload->sender_index,
                                       .cipher = payload->cipher,
                                       .initiator = true,
-                                      .window = params.window});
+                                      .window = params.window,
+                                      .expires = now + params.lifetime});
 }
 
 InitiationHash HashInitiation(const wire::InitiationMessage& message) {
@@ -112,7 +114,7 @@ std::vector<uint8_t> MakeRetry(const ReceivedInitiation& initiation, const wire:
   return wire::EncodeRetry(initiation.remote_index, token, initiation.noise->retry_secret());
 }
 
-std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
+std::optional<AnsweredInitiation> AnswerInitiation(Instant now, const Identity& identity,
                                                    const HandshakeParams& params,
                                                    ReceivedInitiation& initiation, uint32_t index) {
   const std::optional<wire::Cipher> cipher =
@@ -131,7 +133,8 @@ std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
                                        .remote_index = initiation.remote_index,
                                        .cipher = *cipher,
                                        .initiator = false,
-                                       .window = params.window});
+                                       .window = params.window,
+                                       .expires = now + params.lifetime});
   return answer;
 }
 

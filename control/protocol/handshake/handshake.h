@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "control/protocol/constants.h"
 #include "control/protocol/handshake/cookie.h"
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/transmit.h"
@@ -39,6 +40,7 @@ struct HandshakeParams {
   const wire::PresharedKey* psk = nullptr;  // not null
   wire::Role role = wire::Role::kPeer;
   size_t window = wire::kDefaultWindow;
+  Duration lifetime = Timers{}.session_lifetime;  // of the keys
 };
 
 class InitiatorHandshake {
@@ -64,8 +66,9 @@ class InitiatorHandshake {
   // Whether the holder of the remote key made the response, in answer to this initiation. Costs no Diffie-Hellman.
   bool IsFromResponder(wire::Bytes datagram) const;
 
-  // The session. Null where the response does not answer this initiation, or breaks the protocol. Nothing changes.
-  std::shared_ptr<wire::Session> ReadResponse(const HandshakeParams& params,
+  // The session, which begins to live now. Null where the response does not answer this initiation, or breaks the
+  // protocol. Nothing changes.
+  std::shared_ptr<wire::Session> ReadResponse(Instant now, const HandshakeParams& params,
                                               wire::Bytes datagram) const;
 
   uint32_t index() const { return index_; }
@@ -103,8 +106,8 @@ struct AnsweredInitiation {
   std::vector<uint8_t> response;
   std::shared_ptr<wire::Session> session;
 };
-// nullopt where no offered cipher suits us. Costs three X25519 operations.
-std::optional<AnsweredInitiation> AnswerInitiation(const Identity& identity,
+// The session begins to live now. nullopt where no offered cipher suits us. Costs three X25519 operations.
+std::optional<AnsweredInitiation> AnswerInitiation(Instant now, const Identity& identity,
                                                    const HandshakeParams& params,
                                                    ReceivedInitiation& initiation, uint32_t index);
 

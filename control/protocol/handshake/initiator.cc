@@ -75,7 +75,7 @@ std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant 
   if (attempt == nullptr) return wire::Drop::kUnknownSession;
   if (!attempt->handshake.IsFromResponder(datagram)) return wire::Drop::kHandshakeFailed;
   if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
-  std::shared_ptr<wire::Session> session = attempt->handshake.ReadResponse(params_, datagram);
+  std::shared_ptr<wire::Session> session = attempt->handshake.ReadResponse(now, params_, datagram);
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
   const Duration round_trip = std::min(now - attempt->made, kMaxRoundTrip);
   // The index stays reserved: it is the session's from here on.

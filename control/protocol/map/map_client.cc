@@ -92,7 +92,7 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapEndp
 wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapPush& message,
                          Outbox& outbox) {
   // Every push is acknowledged, even an old one: that ends its repetition.
-  association_.Send(opened.arrival.route(), EncodeMapMessage(MapPushAck{message.id}), outbox);
+  association_.Send(now, opened.arrival.route(), EncodeMapMessage(MapPushAck{message.id}), outbox);
   return On(now, opened, MapEndpoints{0, message.key, message.endpoints}, outbox);
 }
 
@@ -146,7 +146,7 @@ void MapClient::NoticeSession(Instant now) {
 void MapClient::Register(Instant now, Outbox& outbox) {
   for (MapRegistrations::Due& due : registrations_.TakeDue(now)) {
     upload_.Describe(&due.message);
-    association_.Send(due.route, EncodeMapMessage(due.message), outbox);
+    association_.Send(now, due.route, EncodeMapMessage(due.message), outbox);
   }
   // Where nothing else has come from the map since, by any port, it has forgotten our session or is gone.
   const std::optional<Instant> unanswered = registrations_.TakeUnanswered();
@@ -162,8 +162,8 @@ void MapClient::Withdraw(Instant now, Outbox& outbox) {
   for (const PortId port : registrations_.TakeWithdrawn(now)) {
     std::vector<Route> routes;
     for (const auto& [family, route] : registrations_.PublishedRoutes()) routes.push_back(route);
-    association_.Send(routes, EncodeMapMessage(MapDeregister{port, registrations_.NextOrder()}),
-                      outbox);
+    association_.Send(now, routes,
+                      EncodeMapMessage(MapDeregister{port, registrations_.NextOrder()}), outbox);
   }
 }
 
@@ -172,23 +172,24 @@ void MapClient::Ask(Instant now, Outbox& outbox) {
   const std::vector<std::pair<PortFamily, Route>> routes = registrations_.PublishedRoutes();
   if (routes.empty()) return;
   for (const MapAllow& part : upload_.Due(now, registrations_.Retry())) {
-    association_.Send(routes.front().second, EncodeMapMessage(part), outbox);
+    association_.Send(now, routes.front().second, EncodeMapMessage(part), outbox);
   }
   for (size_t i = 0; i < kMapRequestsPerTurn; ++i) {
     const std::optional<MapLookups::Due> due = lookups_.NextDue(now, registrations_.Retry());
     if (!due.has_value()) break;
     // Each repetition goes by another route.
     const auto& [family, route] = routes[static_cast<size_t>(due->tries) % routes.size()];
-    association_.Send(route, EncodeMapMessage(MapLookup{due->request, family.port, due->key}),
+    association_.Send(now, route, EncodeMapMessage(MapLookup{due->request, family.port, due->key}),
                       outbox);
   }
 }
 
-void MapClient::Shutdown(Instant, Outbox& outbox) {
+void MapClient::Shutdown(Instant now, Outbox& outbox) {
   const std::vector<Route> routes = registrations_.Routes();
-  association_.Send(
-      routes, EncodeMapMessage(MapDeregister{kMapAllPorts, registrations_.NextOrder()}), outbox);
-  association_.Close(routes, outbox);
+  association_.Send(now, routes,
+                    EncodeMapMessage(MapDeregister{kMapAllPorts, registrations_.NextOrder()}),
+                    outbox);
+  association_.Close(now, routes, outbox);
   registrations_.Clear();
   session_ = nullptr;
 }

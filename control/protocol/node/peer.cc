@@ -140,14 +140,14 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   const std::vector<uint8_t> answer =
       EncodeControlMessage(Answer{.port = arrival.port, .challenge = probe.challenge});
   if (paths_.Find(back) != nullptr) {
-    association_.Send(back, answer, context_.outbox);
+    association_.Send(now, back, answer, context_.outbox);
   } else {
-    association_.Answer(arrival, answer, context_.outbox);
+    association_.Answer(now, arrival, answer, context_.outbox);
   }
   if (probe.unheard) {
     // The path may work in one direction only. Each copy is sealed separately, so that none is a duplicate.
     for (const Route& other : paths_.BestRoutes(now, kMaxAnswerPaths + 1, back.port)) {
-      if (other != back) association_.Send(other, answer, context_.outbox);
+      if (other != back) association_.Send(now, other, answer, context_.outbox);
     }
   }
 
@@ -234,14 +234,14 @@ void Peer::SendReports(Instant now) {
   for (const Report& report : arrivals_.TakeReports(paths_)) {
     const std::vector<uint8_t> message = EncodeControlMessage(report);
     for (const Route& route : paths_.BestRoutes(now, kMaxAnswerPaths, std::nullopt)) {
-      association_.Send(route, message, context_.outbox);
+      association_.Send(now, route, message, context_.outbox);
     }
   }
 }
 
 void Peer::Shutdown(Instant now) {
   std::vector<Route> routes = Routes(now);
-  association_.Close(routes, context_.outbox);
+  association_.Close(now, routes, context_.outbox);
   Sync(now, "closed");
 }
 
@@ -298,7 +298,7 @@ void Peer::ProbePaths(Instant now) {
                 .number = context_.identity.NextTimestamp(),
                 .unheard = path.unheard()};
     probe.challenge = path.SendProbe(now, timers, context_.identity);
-    association_.Send(path.route(), EncodeControlMessage(probe), context_.outbox);
+    association_.Send(now, path.route(), EncodeControlMessage(probe), context_.outbox);
   }
 }
 

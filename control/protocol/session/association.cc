@@ -14,9 +14,10 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
     : identity_(identity),
       table_(table),
       options_(std::move(options)),
-      sessions_(identity, table, options_.remote, options_.session_lifetime),
+      sessions_(identity, table, options_.remote),
       initiator_(identity, table, this,
-                 {options_.remote, &options_.psk, options_.role, options_.window}),
+                 {options_.remote, &options_.psk, options_.role, options_.window,
+                  options_.session_lifetime}),
       initiations_(kInitiationBurst, kInitiationsPerSecond) {
   randombytes_buf(token_.data(), token_.size());
 }
@@ -87,13 +88,13 @@ void Association::SendConfirms(Instant now, RoutesFunction routes, Outbox& outbo
     entry.next_confirm = now + identity_.timers().confirm_interval;
     const std::vector<Route> all = routes();
     for (const Route& route : all) {
-      if (auto sealed = entry.session->Seal(identity_.engine(), confirm)) {
+      if (auto sealed = entry.session->Seal(now, identity_.engine(), confirm)) {
         outbox.Push(route, std::move(*sealed));
       }
     }
     const std::optional<Arrival>& answered = entry.answered;
     if (!answered || std::find(all.begin(), all.end(), answered->route()) != all.end()) continue;
-    if (auto sealed = entry.session->Seal(identity_.engine(), confirm)) {
+    if (auto sealed = entry.session->Seal(now, identity_.engine(), confirm)) {
       outbox.Answer(*answered, std::move(*sealed));
     }
   }
@@ -109,9 +110,10 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   if (fresh && !initiations_.Take(now)) return wire::Drop::kHandshakeBudget;
   const std::optional<uint32_t> index = table_.Reserve(this);
   if (!index) return wire::Drop::kHandshakeBudget;
-  const HandshakeParams params{options_.remote, &options_.psk, options_.role, options_.window};
+  const HandshakeParams params{options_.remote, &options_.psk, options_.role, options_.window,
+                               options_.session_lifetime};
   std::optional<AnsweredInitiation> answer =
-      AnswerInitiation(identity_, params, initiation, *index);
+      AnswerInitiation(now, identity_, params, initiation, *index);
   if (!answer) {
     table_.Release(*index);
     return wire::Drop::kHandshakeFailed;
@@ -124,11 +126,12 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   return Response{*index, std::move(answer->response)};
 }
 
-void Association::HandleConfirm(const Arrival& arrival, const wire::Session* session,
+void Association::HandleConfirm(Instant now, const Arrival& arrival, const wire::Session* session,
                                 Outbox& outbox) {
   const SessionSet::Entry* entry = sessions_.Find(session);
   if (entry == nullptr || entry->session->initiator()) return;
-  if (auto sealed = entry->session->Seal(identity_.engine(), EncodeControlMessage(Confirm{}))) {
+  if (auto sealed =
+          entry->session->Seal(now, identity_.engine(), EncodeControlMessage(Confirm{}))) {
     outbox.Answer(arrival, std::move(*sealed));
   }
 }
@@ -174,11 +177,11 @@ void Association::HandleClose(Instant now, const wire::Session* session) {
   Reschedule();
 }
 
-void Association::Close(std::span<const Route> routes, Outbox& outbox) {
+void Association::Close(Instant now, std::span<const Route> routes, Outbox& outbox) {
   for (const SessionSet::Entry& entry : sessions_.entries()) {
     if (!entry.confirmed) continue;
     const auto sealed =
-        entry.session->Seal(identity_.engine(), EncodeControlMessage(protocol::Close{}));
+        entry.session->Seal(now, identity_.engine(), EncodeControlMessage(protocol::Close{}));
     if (!sealed) continue;
     for (const Route& route : routes) outbox.Push(route, *sealed);
   }
@@ -189,18 +192,20 @@ void Association::Close(std::span<const Route> routes, Outbox& outbox) {
   Reschedule();
 }
 
-bool Association::Send(std::span<const Route> routes, wire::Bytes plaintext, Outbox& outbox) {
+bool Association::Send(Instant now, std::span<const Route> routes, wire::Bytes plaintext,
+                       Outbox& outbox) {
   if (send_session() == nullptr) return false;
   if (routes.empty()) return true;
-  const auto sealed = send_session()->Seal(identity_.engine(), plaintext);
+  const auto sealed = send_session()->Seal(now, identity_.engine(), plaintext);
   if (!sealed) return false;
   for (const Route& route : routes) outbox.Push(route, *sealed);
   return true;
 }
 
-void Association::Answer(const Arrival& arrival, wire::Bytes plaintext, Outbox& outbox) {
+void Association::Answer(Instant now, const Arrival& arrival, wire::Bytes plaintext,
+                         Outbox& outbox) {
   if (send_session() == nullptr) return;
-  if (auto sealed = send_session()->Seal(identity_.engine(), plaintext)) {
+  if (auto sealed = send_session()->Seal(now, identity_.engine(), plaintext)) {
     outbox.Answer(arrival, std::move(*sealed));
   }
 }

@@ -77,12 +77,13 @@ class Association {
   void NoteAsked(Instant now, Duration patience);
 
   // The control message confirm: the responder answers it with its own.
-  void HandleConfirm(const Arrival& arrival, const wire::Session* session, Outbox& outbox);
+  void HandleConfirm(Instant now, const Arrival& arrival, const wire::Session* session,
+                     Outbox& outbox);
   // The control message close: the remote end has forgotten its sessions up to this one, so do we.
   void HandleClose(Instant now, const wire::Session* session);
 
   // Says close in every confirmed session over the routes, then forgets all. It starts nothing by itself afterwards.
-  void Close(std::span<const Route> routes, Outbox& outbox);
+  void Close(Instant now, std::span<const Route> routes, Outbox& outbox);
 
   Instant NextTimeout() const { return std::min(timers_.Next(), initiator_.NextTimeout()); }
   void HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox);
@@ -91,12 +92,12 @@ class Association {
 
   // Seals one plaintext, whose first byte is its kind, with the send session and sends the same bytes over each route.
   // False where there is no session.
-  bool Send(std::span<const Route> routes, wire::Bytes plaintext, Outbox& outbox);
-  bool Send(const Route& route, wire::Bytes plaintext, Outbox& outbox) {
-    return Send({&route, 1}, plaintext, outbox);
+  bool Send(Instant now, std::span<const Route> routes, wire::Bytes plaintext, Outbox& outbox);
+  bool Send(Instant now, const Route& route, wire::Bytes plaintext, Outbox& outbox) {
+    return Send(now, {&route, 1}, plaintext, outbox);
   }
   // The same, back to where something came from that is no known endpoint.
-  void Answer(const Arrival& arrival, wire::Bytes plaintext, Outbox& outbox);
+  void Answer(Instant now, const Arrival& arrival, wire::Bytes plaintext, Outbox& outbox);
 
   // --- What it is now. ---
 

@@ -6,7 +6,7 @@ bool HandleAssociationMessage(Instant now, const OpenedMessage& opened,
                               const ControlMessage& message, Association& association,
                               Outbox& outbox) {
   if (std::holds_alternative<Confirm>(message)) {
-    association.HandleConfirm(opened.arrival, opened.session, outbox);
+    association.HandleConfirm(now, opened.arrival, opened.session, outbox);
     return true;
   }
   if (std::holds_alternative<Close>(message)) {

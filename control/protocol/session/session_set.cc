@@ -6,9 +6,8 @@
 
 namespace warp::protocol {
 
-SessionSet::SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote,
-                       Duration lifetime)
-    : identity_(identity), table_(table), remote_(remote), lifetime_(lifetime) {}
+SessionSet::SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote)
+    : identity_(identity), table_(table), remote_(remote) {}
 
 SessionSet::~SessionSet() {
   Remove([](const Entry&) { return true; });
@@ -68,8 +67,8 @@ Instant SessionSet::NextConfirm() const {
 }
 
 Instant SessionSet::Expiry(const Entry& entry) const {
-  return entry.made +
-         (entry.confirmed ? lifetime_ : std::min(lifetime_, identity_.timers().confirm_lifetime));
+  const Instant end = entry.session->expires();
+  return entry.confirmed ? end : std::min(end, entry.made + identity_.timers().confirm_lifetime);
 }
 
 SessionSet::Entry* SessionSet::Find(const wire::Session* session) {

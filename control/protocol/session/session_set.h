@@ -44,8 +44,7 @@ class SessionSet {
   };
 
   // `identity` and `table` outlive this. Each session's index was reserved in `table` and is released with the session.
-  SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote,
-             Duration lifetime);
+  SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote);
   ~SessionSet();
   SessionSet(const SessionSet&) = delete;
   SessionSet& operator=(const SessionSet&) = delete;
@@ -80,7 +79,6 @@ class SessionSet {
   Identity& identity_;
   SessionTable& table_;
   const wire::PublicKey remote_;
-  const Duration lifetime_;
   std::vector<Entry> entries_;  // oldest first
   std::shared_ptr<wire::Session> send_;
   uint64_t orders_ = 0;

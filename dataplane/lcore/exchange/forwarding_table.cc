@@ -23,8 +23,9 @@ bool IsFrameOf(const wire::FrameTemplate& frame, const Port& port) {
 
 ForwardingTable::ForwardingTable(std::unique_ptr<const Snapshot> snapshot,
                                  std::span<PortSlot> slots, uint16_t workers,
-                                 const ForwardingTable* before)
+                                 const CycleClock& clock, const ForwardingTable* before)
     : snapshot_(std::move(snapshot)),
+      clock_(clock),
       ports_(slots.size()),
       polled_(workers),
       known_sources_(CountPaths(*snapshot_)) {

@@ -9,6 +9,7 @@
 
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/lcore/constants.h"
+#include "dataplane/lcore/exchange/cycle_clock.h"
 #include "dataplane/lcore/exchange/known_sources.h"
 #include "dataplane/lcore/exchange/port_slot.h"
 
@@ -79,9 +80,12 @@ class ForwardingTable {
   // `slots` are by PortId. A port of the snapshot whose slot is empty counts as not present. `before` is the table that
   // this one replaces, with which it shares what did not change; null: there is none.
   ForwardingTable(std::unique_ptr<const Snapshot> snapshot, std::span<PortSlot> slots,
-                  uint16_t workers, const ForwardingTable* before = nullptr);
+                  uint16_t workers, const CycleClock& clock,
+                  const ForwardingTable* before = nullptr);
 
   const Snapshot& snapshot() const { return *snapshot_; }
+  // Set when control made the table.
+  const CycleClock& clock() const { return clock_; }
   // The ports that a worker polls.
   std::span<const PortView> PortsOf(WorkerId worker) const { return polled_[worker]; }
   const PortView* FindPort(PortId port) const {
@@ -116,6 +120,7 @@ class ForwardingTable {
   PeerView MakeView(const PeerEntry& entry) const;
 
   const std::unique_ptr<const Snapshot> snapshot_;
+  const CycleClock clock_;
   std::vector<PortView> ports_;                // by PortId
   std::vector<std::vector<PortView>> polled_;  // by WorkerId
   std::vector<PeerView> peers_;                // by PeerId

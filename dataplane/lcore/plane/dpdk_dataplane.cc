@@ -11,8 +11,15 @@
 #include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/lcore/plane/open_port.h"
+#include "dataplane/os/boot_clock.h"
 
 namespace warp::lcore {
+namespace {
+
+// The time now, for the workers to go on from.
+CycleClock SetCycleClock() { return {os::Now(), rte_rdtsc(), rte_get_tsc_hz()}; }
+
+}  // namespace
 
 DpdkDataplane::DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan)
     : options_(options),
@@ -47,7 +54,7 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
   plane->publisher_ = std::make_unique<Publisher>(
       static_cast<uint16_t>(workers),
       std::make_unique<ForwardingTable>(std::make_unique<Snapshot>(), plane->slots_,
-                                        static_cast<uint16_t>(workers)),
+                                        static_cast<uint16_t>(workers), SetCycleClock()),
       std::move(rings));
 
   if (options.engine == wire::EngineKind::kCryptodev) {
@@ -201,7 +208,7 @@ PortCounters DpdkDataplane::Counters(PortId port) const {
 void DpdkDataplane::Publish(std::unique_ptr<const Snapshot> snapshot) {
   assert(control_.IsCurrent());
   publisher_->Publish(std::make_unique<ForwardingTable>(std::move(snapshot), slots_, workers(),
-                                                        &publisher_->current()));
+                                                        SetCycleClock(), &publisher_->current()));
   // A sleeping worker must look at ports that are new, and let go of the descriptors of ports that are gone.
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) lane->bell.Ring();
 }

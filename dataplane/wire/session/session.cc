@@ -39,7 +39,9 @@ std::optional<uint64_t> Session::ReserveCounters(uint32_t count) {
   return first;
 }
 
-std::optional<std::vector<uint8_t>> Session::Seal(AeadEngine& engine, Bytes plaintext) {
+std::optional<std::vector<uint8_t>> Session::Seal(Instant now, AeadEngine& engine,
+                                                  Bytes plaintext) {
+  if (has_expired(now)) return std::nullopt;
   const std::optional<uint64_t> counter = ReserveCounters(1);
   if (!counter) return std::nullopt;
   std::vector<uint8_t> datagram(kMinSealedSize + plaintext.size());
@@ -55,11 +57,13 @@ std::optional<std::vector<uint8_t>> Session::Seal(AeadEngine& engine, Bytes plai
   return datagram;
 }
 
-std::variant<Session::Opened, Drop> Session::Open(AeadEngine& engine, MutableBytes datagram) {
+std::variant<Session::Opened, Drop> Session::Open(Instant now, AeadEngine& engine,
+                                                  MutableBytes datagram) {
   if (ClassifyDatagram(datagram) != MessageType::kSealed) return Drop::kUnknownType;
   const std::optional<DataHeader> header = ReadDataHeader(datagram);
   if (!header) return Drop::kTruncated;
   if (header->receiver_index != params_.local_index) return Drop::kUnknownSession;
+  if (has_expired(now)) return Drop::kSessionExpired;
 
   const auto drop_of = [](ReplayWindow::Verdict verdict) -> std::optional<Drop> {
     switch (verdict) {

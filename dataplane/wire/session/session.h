@@ -15,6 +15,7 @@
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/session/opening_hints.h"
 #include "dataplane/wire/session/window.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::wire {
 
@@ -26,6 +27,8 @@ class Session {
     Cipher cipher = Cipher::kChaCha20Poly1305;
     bool initiator = false;  // we began the handshake
     size_t window = kDefaultWindow;
+    // The keys are not used from then on. Whoever makes the session sets it, by the protocol's session_lifetime.
+    Instant expires = kNever;
   };
   Session(const Params& params, const SymmetricKey& seal_key, const SymmetricKey& open_key);
 
@@ -33,6 +36,10 @@ class Session {
   uint32_t remote_index() const { return params_.remote_index; }
   Cipher cipher() const { return params_.cipher; }
   bool initiator() const { return params_.initiator; }
+  // Whoever seals or opens looks at this, and needs nobody's help: a control thread that hangs, or comes late to take
+  // the session away, keeps no keys alive.
+  Instant expires() const { return params_.expires; }
+  bool has_expired(Instant now) const { return params_.expires <= now; }
   const BulkKey& seal_key() const { return seal_key_; }
   const BulkKey& open_key() const { return open_key_; }
   ReplayWindow& window() { return window_; }
@@ -49,8 +56,8 @@ class Session {
   // --- One message at a time, for control messages and the map. ---
 
   // Any thread; the engine is the caller's. The whole datagram: header, ciphertext, tag. nullopt when the session is
-  // used up.
-  std::optional<std::vector<uint8_t>> Seal(AeadEngine& engine, Bytes plaintext);
+  // used up, or has expired.
+  std::optional<std::vector<uint8_t>> Seal(Instant now, AeadEngine& engine, Bytes plaintext);
 
   struct Opened {
     uint64_t counter = 0;
@@ -58,7 +65,7 @@ class Session {
   };
   // Looks, opens in place and claims. `datagram` is the whole UDP payload; the caller has found this session by its
   // receiver index.
-  std::variant<Opened, Drop> Open(AeadEngine& engine, MutableBytes datagram);
+  std::variant<Opened, Drop> Open(Instant now, AeadEngine& engine, MutableBytes datagram);
 
  private:
   const Params params_;

@@ -227,7 +227,7 @@ TEST(Hostile, AuthenticNonsenseIsDroppedByName) {
   const auto session = net.Peer(0, 1).session;
   const auto say = [&](std::vector<uint8_t> plaintext) {
     net.Inject(1, 0, net.EndpointOf(0, 0),
-               *session->Seal(net.node(0).identity().engine(), plaintext));
+               *session->Seal(net.now(), net.node(0).identity().engine(), plaintext));
   };
   const Picture before = Take(net, 1);
   say({});

@@ -194,7 +194,7 @@ wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableByt
     ++traffic->received;
     traffic->received_bytes += datagram.size();
   }
-  const auto opened = session->Open(host.node->identity().engine(), datagram);
+  const auto opened = session->Open(now_, host.node->identity().engine(), datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&opened)) return *drop;
   const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
   const std::optional<wire::Kind> kind = wire::ClassifyPlaintext(plaintext);
@@ -276,7 +276,7 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
   std::vector<uint8_t> plaintext(wire::kInnerHeaderSize);
   wire::WritePayloadHeader({.tunnel_id = 1}, plaintext.data());
   plaintext.insert(plaintext.end(), text.begin(), text.end());
-  const auto sealed = peer.send->Seal(node(a).identity().engine(), plaintext);
+  const auto sealed = peer.send->Seal(now_, node(a).identity().engine(), plaintext);
   if (!sealed) return false;
   bool sent = false;
   for (const PathStatus& path : peer.paths) {

@@ -164,7 +164,7 @@ uint32_t Node::BuffersInUse() const {
   return used;
 }
 
-SessionPair MakeSessions(uint32_t salt, wire::Cipher cipher, size_t window) {
+SessionPair MakeSessions(uint32_t salt, wire::Cipher cipher, size_t window, wire::Instant expires) {
   std::array<uint8_t, wire::kKeySize> one{}, two{};
   one[0] = static_cast<uint8_t>(salt);
   two[0] = static_cast<uint8_t>(salt);
@@ -176,13 +176,15 @@ SessionPair MakeSessions(uint32_t salt, wire::Cipher cipher, size_t window) {
                                                                      .remote_index = index_b,
                                                                      .cipher = cipher,
                                                                      .initiator = true,
-                                                                     .window = window},
+                                                                     .window = window,
+                                                                     .expires = expires},
                                                ab, ba),
           .b = std::make_shared<wire::Session>(wire::Session::Params{.local_index = index_b,
                                                                      .remote_index = index_a,
                                                                      .cipher = cipher,
                                                                      .initiator = false,
-                                                                     .window = window},
+                                                                     .window = window,
+                                                                     .expires = expires},
                                                ba, ab)};
 }
 

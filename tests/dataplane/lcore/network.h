@@ -108,7 +108,7 @@ struct SessionPair {
   std::shared_ptr<wire::Session> a, b;
 };
 SessionPair MakeSessions(uint32_t salt = 1, wire::Cipher cipher = wire::Cipher::kChaCha20Poly1305,
-                         size_t window = 2048);
+                         size_t window = 2048, wire::Instant expires = wire::kNever);
 
 class Network {
  public:

@@ -38,9 +38,12 @@ void Ingress::Classify(const PortView& port) {
     if (before != nullptr && before->session->session->local_index() == header.receiver_index) {
       packet.session = before->session;
       packet.path = before->path;
-    } else if (!FindReceiveSession(port, header.receiver_index, &packet)) {
-      turn_.Discard(port.slot, wire::Drop::kUnknownSession, packet.mbuf);
-      continue;
+    } else {
+      const wire::Drop failure = FindReceiveSession(port, header.receiver_index, &packet);
+      if (failure != wire::Drop::kNone) {
+        turn_.Discard(port.slot, failure, packet.mbuf);
+        continue;
+      }
     }
     in_.Keep(i, kept++);
   }
@@ -48,13 +51,15 @@ void Ingress::Classify(const PortView& port) {
   turn_.Lap(Stage::kParse, received);
 }
 
-// Finds the session by receiver index and the path by source address. False where there is no such session.
-bool Ingress::FindReceiveSession(const PortView& port, uint32_t receiver_index,
-                                 InPacket* packet) const {
+// Finds the session by receiver index and the path by source address. kNone where there is such a session and its keys
+// live.
+wire::Drop Ingress::FindReceiveSession(const PortView& port, uint32_t receiver_index,
+                                       InPacket* packet) const {
   packet->session = turn_.forwarding().FindSession(receiver_index);
-  if (packet->session == nullptr) return false;
+  if (packet->session == nullptr) return wire::Drop::kUnknownSession;
+  if (turn_.HasExpired(*packet->session->session)) return wire::Drop::kSessionExpired;
   packet->path = turn_.forwarding().FindPath(packet->session->peer, port.id, packet->udp);
-  return true;
+  return wire::Drop::kNone;
 }
 
 // The datagram is no sealed message, or not a whole one.

@@ -48,8 +48,11 @@ void Ingress::Revisit() {
     in_.Clear();
     for (; first < revisited.size() && revisited[first].port == id; ++first) {
       InPacket& packet = in_.Add(revisited[first].packet);
-      if (port == nullptr || !FindReceiveSession(*port, revisited[first].receiver_index, &packet)) {
-        turn_.Discard(nullptr, wire::Drop::kUnknownSession, packet.mbuf);
+      const wire::Drop failure =
+          port == nullptr ? wire::Drop::kUnknownSession
+                          : FindReceiveSession(*port, revisited[first].receiver_index, &packet);
+      if (failure != wire::Drop::kNone) {
+        turn_.Discard(nullptr, failure, packet.mbuf);
         in_.Resize(static_cast<uint16_t>(in_.size() - 1));
       }
     }

@@ -55,7 +55,8 @@ class Ingress {
   void Deliver(const PortView& port);
 
   void Sort(const PortView& port, rte_mbuf* frame);
-  bool FindReceiveSession(const PortView& port, uint32_t receiver_index, InPacket* packet) const;
+  wire::Drop FindReceiveSession(const PortView& port, uint32_t receiver_index,
+                                InPacket* packet) const;
   bool IsOurs(const PortView& port, const wire::UdpFrame& udp) const;
   void LeaveToKernel(const PortView& port, rte_mbuf* frame);
   void HandleUnsealed(const PortView& port, const InPacket& packet, wire::Bytes datagram);

@@ -48,8 +48,8 @@ void Egress::Seal() {
   turn_.Lap(Stage::kSeal, count);
 }
 
-// The burst mostly is of one session, and costs one addition then. Payloads of a session that is used up are refused
-// here.
+// The burst mostly is of one session, and costs one addition then. Payloads of a session that is used up, or whose keys
+// have ended, are refused here.
 void Egress::ReserveCounters() {
   uint16_t kept = 0;
   for (uint16_t first = 0; first < jobs_.size();) {
@@ -59,9 +59,15 @@ void Egress::ReserveCounters() {
     uint32_t count = 0;
     for (; last < jobs_.size() && jobs_[last].session == session; ++last)
       count += needs(jobs_[last]) ? 1 : 0;
+    // Packets that were sealed before name no session.
+    const bool expired = session != nullptr && turn_.HasExpired(*session);
     std::optional<uint64_t> counter;
-    if (count > 0) counter = session->ReserveCounters(count);
+    if (count > 0 && !expired) counter = session->ReserveCounters(count);
     for (uint16_t i = first; i < last; ++i) {
+      if (expired) {
+        RefuseJob(&jobs_[i], wire::Drop::kSessionExpired);
+        continue;
+      }
       if (needs(jobs_[i])) {
         if (!counter) {
           RefuseJob(&jobs_[i], wire::Drop::kNoSession);

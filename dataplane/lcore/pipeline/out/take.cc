@@ -13,6 +13,7 @@ bool Egress::TakePayloads() {
   rte_mbuf* payloads[kBurst];
   const size_t taken = lane_.payloads.Pop(payloads);
   turn_.AddWork(static_cast<uint32_t>(taken));
+  if (taken > 0) turn_.ReadTime();
   // Control wrote them last, on another core: all are fetched before the first is looked at.
   for (size_t i = 0; i < taken; ++i) {
     rte_prefetch0(payloads[i]);

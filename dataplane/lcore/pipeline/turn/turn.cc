@@ -32,7 +32,10 @@ uint32_t Turn::End() {
   return work_;
 }
 
-void Turn::ReadTime() { now_ = rte_rdtsc(); }
+void Turn::ReadTime() {
+  now_ = rte_rdtsc();
+  time_ = forwarding().clock().At(now_);
+}
 
 void Turn::RunEngine(wire::Direction direction, uint16_t count) {
   assert(count <= kBurst);

@@ -49,9 +49,11 @@ class Turn {
   }
   // The ports that this worker polls.
   std::span<const PortView> ports() const { return forwarding().PortsOf(id_); }
-  // The time-stamp counter when the last burst was received.
+  // The time-stamp counter when the last burst was received or taken from control.
   uint64_t now() const { return now_; }
   void ReadTime();
+  // Whether the keys are past their end at that time.
+  bool HasExpired(const wire::Session& session) const { return session.has_expired(time_); }
   // The turn has moved `packets` more.
   void AddWork(uint32_t packets) { work_ += packets; }
   void Lap(Stage stage, uint32_t packets) { stages_.Lap(stage, packets); }
@@ -96,6 +98,7 @@ class Turn {
   StageClock stages_;
   std::array<wire::AeadJob, kBurst> jobs_;
   DropCounters drops_;
+  wire::Instant time_{};  // what now_ means by the clock of the table of its turn
   os::ThreadChecker thread_;
 };
 

@@ -57,6 +57,20 @@ TEST(Rekey, ResponderDoesItWhereTheInitiatorDoesNot) {
   EXPECT_TRUE(net.Peer(1, 0).session->initiator());
 }
 
+// The session itself says when its keys end, at the node and at the map: the workers go by that, whatever control does.
+TEST(Rekey, EachSessionKnowsItsEnd) {
+  Timers timers;
+  timers.session_lifetime = 170s;
+  VirtualNet net({.timers = timers});
+  const Instant begin = net.now();
+  net.Introduce(0, 1);
+  net.Run(1s);
+  for (const auto& session : {net.Peer(0, 1).session, net.Peer(1, 0).session}) {
+    EXPECT_GE(session->expires(), begin + 170s);
+    EXPECT_LE(session->expires(), net.now() + 170s);
+  }
+}
+
 TEST(Rekey, OldKeysDie) {
   VirtualNet net({});
   net.Introduce(0, 1);

@@ -89,7 +89,8 @@ void Besieger::Receive(const Seen& seen) {
     token_ = *token;
     handshake_.reset();
   } else if (handshake_->IsFromResponder(seen.datagram)) {
-    if (auto session = handshake_->ReadResponse(params_, seen.datagram)) session_ = session;
+    if (auto session = handshake_->ReadResponse(field_.net().now(), params_, seen.datagram))
+      session_ = session;
     handshake_.reset();
   }
 }
@@ -274,7 +275,7 @@ std::vector<uint8_t> Besieger::Sealed() {
     default:
       plaintext = EncodeControlMessage(Probe{port, ++probes_, field_.Pick(2) == 0, challenge});
   }
-  const auto sealed = session_->Seal(identity_.engine(), plaintext);
+  const auto sealed = session_->Seal(field_.net().now(), identity_.engine(), plaintext);
   return sealed ? *sealed : Noise(50);
 }
 

@@ -19,11 +19,12 @@ class SessionTest : public testing::Test {
   static constexpr auto kCipher = Cipher::kChaCha20Poly1305;
 
   std::vector<uint8_t> Sealed(Session& by, const std::string& text) {
-    return by.Seal(*engine_, {reinterpret_cast<const uint8_t*>(text.data()), text.size()}).value();
+    return by.Seal(now_, *engine_, {reinterpret_cast<const uint8_t*>(text.data()), text.size()})
+        .value();
   }
   // Returns the opened text, or the name of the drop in brackets.
   std::string Opened(Session& by, std::vector<uint8_t> datagram) {
-    const auto result = by.Open(*engine_, datagram);
+    const auto result = by.Open(now_, *engine_, datagram);
     if (const Drop* drop = std::get_if<Drop>(&result)) {
       return "[" + std::string(DropName(*drop)) + "]";
     }
@@ -31,6 +32,7 @@ class SessionTest : public testing::Test {
     return {opened.plaintext.begin(), opened.plaintext.end()};
   }
 
+  Instant now_{std::chrono::seconds(100)};
   const SymmetricKey a_{CountingBytes(0)};
   const SymmetricKey b_{CountingBytes(100)};
   const std::unique_ptr<AeadEngine> engine_ = MakeEngine(EngineKind::kAuto).value();
@@ -51,9 +53,25 @@ TEST_F(SessionTest, CarriesMessagesBothWays) {
 TEST_F(SessionTest, ExactBytes) {
   Session session({.remote_index = 0x11223344, .cipher = kCipher}, a_, b_);
   ASSERT_EQ(session.ReserveCounters(5), 0u);
-  EXPECT_EQ(ToHex(session.Seal(*engine_, FromHex("01000201 68656c6c6f")).value()),
+  EXPECT_EQ(ToHex(session.Seal(now_, *engine_, FromHex("01000201 68656c6c6f")).value()),
             "01000000443322110500000000000000"
             "2208940b2d402b52e449a1905205ab8e98bfdb7cf5e0606225");
+}
+
+// Its keys are not used from that instant on, whoever has not taken it away yet.
+TEST_F(SessionTest, SealsAndOpensNothingFromItsEndOn) {
+  const Instant end = now_ + std::chrono::seconds(180);
+  Session sender({.local_index = 1, .remote_index = 20, .cipher = kCipher, .expires = end}, a_, b_);
+  Session receiver({.local_index = 20, .remote_index = 1, .cipher = kCipher, .expires = end}, b_,
+                   a_);
+  now_ = end - Duration(1);
+  const std::vector<uint8_t> last = Sealed(sender, "last");
+  const std::vector<uint8_t> late = Sealed(sender, "late");
+  EXPECT_EQ(Opened(receiver, last), "last");
+  now_ = end;
+  EXPECT_FALSE(sender.Seal(now_, *engine_, {}));
+  EXPECT_EQ(sender.sent(), 2u);
+  EXPECT_EQ(Opened(receiver, late), "[session_expired]");
 }
 
 TEST_F(SessionTest, ACopyIsADuplicate) {
@@ -111,7 +129,7 @@ TEST_F(SessionTest, EndsAtTheCounterLimit) {
   }
   ASSERT_EQ(alice_.ReserveCounters(static_cast<uint32_t>(kCounterLimit - next)), next);
   EXPECT_FALSE(alice_.ReserveCounters(1));
-  EXPECT_FALSE(alice_.Seal(*engine_, {}));
+  EXPECT_FALSE(alice_.Seal(now_, *engine_, {}));
   EXPECT_EQ(alice_.sent(), kCounterLimit);
 }
 
