@@ -85,8 +85,10 @@ void NextHopWatch::SetNeighbour(std::optional<Neighbours::Key> key) {
   neighbour_ = key;
 }
 
-void NextHopWatch::OnNeighbourChanged(const Neighbours::Key& key) {
-  if (neighbour_ == key) Evaluate();
+bool NextHopWatch::OnNeighbourChanged(const Neighbours::Key& key) {
+  if (neighbour_ != key) return false;
+  Evaluate();
+  return true;
 }
 
 void NextHopWatch::Evaluate() {

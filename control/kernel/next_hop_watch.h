@@ -49,7 +49,7 @@ class NextHopWatch : public NextHopWatches::Subscriber {
   void AskRoute();
   // Answers were lost, a question of ours perhaps among those without one.
   void OnOverrun();
-  void OnNeighbourChanged(const Neighbours::Key& key);
+  bool OnNeighbourChanged(const Neighbours::Key& key);  // whether it concerns this one
 
  private:
   void SendQuestion(const InterfaceState& interface, RouteQuestion question);

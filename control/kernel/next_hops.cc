@@ -34,8 +34,10 @@ void NextHops::OnInterfacesChanged() {
     if (known.present() && (moved || !now.up())) kernel_.neighbours.Forget(known.index);
     if (now.up() && (moved || !known.up())) kernel_.neighbours.Hurry(now.index);
     known = std::move(now);
-    watches_.ForEach([&name = name](NextHopWatch& watch) {
-      if (watch.interface() == name) watch.AskRoute();
+    Visit([name = name](NextHopWatch& watch) {
+      if (watch.interface() != name) return false;
+      watch.AskRoute();
+      return true;
     });
   }
 }
@@ -48,22 +50,44 @@ void NextHops::OnRouteEvent(nlmsghdr* message) {
   if (!v4 && route.rtm_family != AF_INET6) return;  // multicast routing
   const wire::IpAddress everywhere = v4 ? wire::IpAddress::V4({}) : wire::IpAddress();
   const wire::IpAddress prefix = view.Address(RTA_DST).value_or(everywhere);
-  watches_.ForEach([&](NextHopWatch& watch) {
-    if (watch.destination().is_v4() == v4 && Covers(prefix, route.rtm_dst_len, watch.destination()))
-      watch.AskRoute();
+  const uint8_t length = route.rtm_dst_len;
+  Visit([v4, prefix, length](NextHopWatch& watch) {
+    if (watch.destination().is_v4() != v4 || !Covers(prefix, length, watch.destination()))
+      return false;
+    watch.AskRoute();
+    return true;
   });
 }
 
-void NextHops::OnRulesChanged() {
-  watches_.ForEach([](NextHopWatch& watch) { watch.AskRoute(); });
-}
+void NextHops::OnRulesChanged() { AskForAll(); }
 
 void NextHops::OnNeighbourChanged(const Neighbours::Key& key) {
-  watches_.ForEach([&key](NextHopWatch& watch) { watch.OnNeighbourChanged(key); });
+  Visit([key](NextHopWatch& watch) { return watch.OnNeighbourChanged(key); });
 }
 
+// Whatever waited is asked for in this round too.
 void NextHops::OnOverrun() {
-  watches_.ForEach([](NextHopWatch& watch) { watch.OnOverrun(); });
+  watches_.ForgetRounds();
+  watches_.VisitAll([](NextHopWatch& watch) {
+    watch.OnOverrun();
+    return true;
+  });
+}
+
+void NextHops::Visit(NextHopWatches::Visit visit) {
+  if (watches_.rounds() < kMostRounds) {
+    watches_.VisitAll(std::move(visit));
+  } else {
+    AskForAll();
+  }
+}
+
+void NextHops::AskForAll() {
+  if (!watches_.HasBegun(all_round_)) return;
+  all_round_ = watches_.VisitAll([](NextHopWatch& watch) {
+    watch.AskRoute();
+    return true;
+  });
 }
 
 }  // namespace warp::control

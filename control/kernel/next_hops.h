@@ -1,4 +1,7 @@
 // All next hops under watch: what the kernel tells goes to the watches that it may concern.
+//
+// There may be thousands: eight paths to each of a thousand peers. So the watches are visited some in each turn of the
+// loop, and where more events wait than kMostRounds, one round asks for everything anew instead of all the others.
 #ifndef WARP_CONTROL_KERNEL_NEXT_HOPS_H_
 #define WARP_CONTROL_KERNEL_NEXT_HOPS_H_
 
@@ -36,8 +39,14 @@ class NextHops {
   // asked for again.
   static constexpr wire::Duration kRefresh = std::chrono::seconds(30);
 
+  static constexpr size_t kMostRounds = 16;
+
+  void Visit(NextHopWatches::Visit visit);
+  void AskForAll();
+
   const KernelTables kernel_;
   NextHopWatches watches_;
+  uint64_t all_round_ = 0;                       // the last that asks for everything
   std::map<std::string, InterfaceState> known_;  // interfaces under watch, as last acted on
   Timer refresh_;
 };

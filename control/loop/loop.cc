@@ -162,7 +162,8 @@ size_t Loop::RunTimers() {
   size_t done = 0;
   // Those that are due now are set apart, so that one that sets itself again at once waits for the next turn, and holds
   // up nobody.
-  while (!timers_.empty() && timers_.begin()->first <= now_) {
+  while (!timers_.empty() && timers_.begin()->first <= now_ &&
+         due_timers_.size() < kCallbacksPerTurn) {
     due_timers_.insert(timers_.extract(timers_.begin()));
   }
   while (!due_timers_.empty()) {
@@ -176,7 +177,7 @@ size_t Loop::RunTimers() {
 }
 
 size_t Loop::RunTasks() {
-  const size_t count = tasks_.size();
+  const size_t count = std::min(tasks_.size(), kCallbacksPerTurn);
   size_t done = 0;
   for (size_t i = 0; i < count; ++i) {
     Task* task = std::exchange(tasks_[i], nullptr);

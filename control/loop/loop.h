@@ -67,8 +67,10 @@ class Loop {
   // A fresh reading, to measure how long something took or to poll the kernel during set-up. It leaves now() as it is.
   wire::Instant ReadClock() const;
 
-  // Runs up to `max_events` callbacks of descriptors, then the timers that are due, then the tasks scheduled before
-  // this call. Returns how many callbacks ran.
+  // Runs up to `max_events` callbacks of descriptors, then timers that are due, then tasks scheduled before this call:
+  // those that wait longest, and at most kCallbacksPerTurn of each of the two kinds. The next turn goes on. Returns how
+  // many callbacks ran.
+  static constexpr size_t kCallbacksPerTurn = 64;
   size_t RunOnce(size_t max_events);
 
   // Sleeps until there is something for RunOnce to do, or `timeout` has passed since now(); 0 or less only looks.

@@ -7,11 +7,14 @@
 #ifndef WARP_CONTROL_LOOP_SUBSCRIBERS_H_
 #define WARP_CONTROL_LOOP_SUBSCRIBERS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -28,12 +31,21 @@ class Subscription {
 // Handlers run from Loop::RunOnce, never from within Publish. A handler may destroy any subscription, its own included,
 // and may make new ones; one that was destroyed is not called again. Several values published in one moment give one
 // call with the newest, and none where that is what the handler was told before.
+//
+// There may be thousands of subscriptions, so a turn of the loop tells some of them their news and visits some of them;
+// the next turn goes on.
 template <typename Entry, typename Value>
 class Subscribers {
  public:
   using Handler = std::function<void(const Value&)>;
 
-  explicit Subscribers(Loop& loop) : tell_(loop, [this] { Tell(); }) {}
+  // Of each turn: handlers called, entries that a visit had work for, and entries looked at.
+  static constexpr size_t kToldPerTurn = 64;
+  static constexpr size_t kVisitsPerTurn = 32;
+  static constexpr size_t kLooksPerTurn = 1024;
+
+  explicit Subscribers(Loop& loop)
+      : tell_(loop, [this] { Tell(); }), go_on_(loop, [this] { GoOn(); }) {}
   Subscribers(const Subscribers&) = delete;
   Subscribers& operator=(const Subscribers&) = delete;
 
@@ -44,14 +56,17 @@ class Subscribers {
         : all_(all), id_(all.next_id_++), handler_(std::make_shared<Handler>(std::move(handler))) {
       all_.entries_.emplace(id_, this);
     }
-    ~Subscriber() override { all_.entries_.erase(id_); }
+    ~Subscriber() override {
+      all_.entries_.erase(id_);
+      all_.news_.erase(id_);
+    }
     Subscriber(const Subscriber&) = delete;
     Subscriber& operator=(const Subscriber&) = delete;
 
     void Publish(Value value) {
       if (value_ == value) return;
       value_ = std::move(value);
-      news_ = true;
+      all_.news_.insert(id_);
       all_.tell_.Schedule();
     }
 
@@ -68,7 +83,6 @@ class Subscribers {
     const std::shared_ptr<Handler> handler_;
     std::optional<Value> value_;
     std::optional<Value> told_;
-    bool news_ = false;  // value_ was published since the handler was called last
   };
 
   // Null where the subscription has ended.
@@ -77,33 +91,79 @@ class Subscribers {
     return it == entries_.end() ? nullptr : static_cast<Entry*>(it->second);
   }
 
-  // Calls `visit` for each entry, in the order they were made; it may not make or destroy entries.
-  template <typename Visit>
-  void ForEach(Visit visit) const {
+  // Calls `visit` for each entry at once, in the order they were made; it may not make or destroy entries. For few.
+  template <typename Call>
+  void ForEach(Call visit) const {
     for (const auto& [id, entry] : entries_) visit(static_cast<Entry&>(*entry));
   }
+  // Shows every entry that is there now to `visit`, in the order they were made, within this turn and the next ones.
+  // Rounds run one after the other. `visit` may not make or destroy entries, and returns whether it had work to do.
+  // The result is the number of the round.
+  using Visit = std::function<bool(Entry&)>;
+  uint64_t VisitAll(Visit visit) {
+    rounds_.push_back({.visit = std::move(visit), .number = ++last_round_, .end = next_id_});
+    go_on_.Schedule();
+    return last_round_;
+  }
+  bool HasBegun(uint64_t round) const {
+    return rounds_.empty() || round < rounds_.front().number ||
+           (round == rounds_.front().number && rounds_.front().next > 0);
+  }
+  size_t rounds() const { return rounds_.size(); }  // that are not over
+  void ForgetRounds() { rounds_.clear(); }          // not from within a visit
 
  private:
+  struct Round {
+    Visit visit;
+    uint64_t number = 0;
+    uint64_t next = 0;  // the ids that are left
+    uint64_t end = 0;
+  };
+
   void Tell() {
     std::vector<uint64_t> ids;
-    for (const auto& [id, entry] : entries_) {
-      if (entry->news_) ids.push_back(id);
-    }
+    auto it = news_.lower_bound(next_told_);
+    for (; it != news_.end() && ids.size() < kToldPerTurn; ++it) ids.push_back(*it);
+    // All others are told before one that has news in every turn is told again.
+    next_told_ = it == news_.end() ? 0 : *it;
     for (const uint64_t id : ids) {
       Subscriber* const entry = Find(id);  // a handler before may have ended it
       if (entry == nullptr) continue;
-      entry->news_ = false;
+      news_.erase(id);
       if (entry->told_ == entry->value_) continue;
       entry->told_ = entry->value_;
       const std::shared_ptr<Handler> handler = entry->handler_;
       const Value value = *entry->told_;
       (*handler)(value);
     }
+    if (!news_.empty()) tell_.Schedule();
+  }
+
+  void GoOn() {
+    size_t visits = 0;
+    for (size_t looks = 0; looks < kLooksPerTurn && visits < kVisitsPerTurn; ++looks) {
+      if (rounds_.empty()) return;
+      Round& round = rounds_.front();
+      const auto it = entries_.lower_bound(round.next);
+      if (it == entries_.end() || it->first >= round.end) {
+        rounds_.pop_front();
+        continue;
+      }
+      round.next = it->first + 1;
+      if (round.visit(static_cast<Entry&>(*it->second))) ++visits;
+    }
+    if (!rounds_.empty()) go_on_.Schedule();
   }
 
   std::map<uint64_t, Subscriber*> entries_;
   uint64_t next_id_ = 1;
+  std::set<uint64_t>
+      news_;                // entries whose value was published since their handler was called last
+  uint64_t next_told_ = 0;  // the id from which on they are told
+  std::deque<Round> rounds_;
+  uint64_t last_round_ = 0;
   Task tell_;
+  Task go_on_;
 };
 
 }  // namespace warp::control

@@ -320,6 +320,27 @@ TEST_P(LoopTest, DestroyedTasksDoNotRun) {
   EXPECT_EQ(runs, 1);
 }
 
+// A node has a timer and a task for each of its tunnels, which may be thousands.
+TEST_P(LoopTest, RunsSomeOfManyTimersAndTasksInATurn) {
+  auto loop = MakeLoop();
+  size_t timed = 0, ran = 0;
+  std::vector<std::unique_ptr<Timer>> timers;
+  std::vector<std::unique_ptr<Task>> tasks;
+  for (int i = 0; i < 150; ++i) {
+    timers.push_back(std::make_unique<Timer>(*loop, [&] { ++timed; }));
+    timers.back()->SetAt(loop->now());
+    tasks.push_back(std::make_unique<Task>(*loop, [&] { ++ran; }));
+    tasks.back()->Schedule();
+  }
+  for (const size_t in_all : {size_t{64}, size_t{128}, size_t{150}}) {
+    EXPECT_EQ(loop->ArmSleep(std::chrono::seconds(1)), wire::Duration::zero());
+    loop->DisarmSleep(false);
+    loop->RunOnce(64);
+    EXPECT_EQ(timed, in_all);
+    EXPECT_EQ(ran, in_all);
+  }
+}
+
 TEST_P(AsyncSendTest, SendsAndTells) {
   auto loop = MakeLoop();
   SocketPair pair;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -128,6 +129,65 @@ TEST_F(SubscribersTest, AHandlerMayPublishAnew) {
   for (int turn = 0; turn < 5; ++turn) Turn();
   EXPECT_EQ(calls, 3);
   EXPECT_EQ(counting->value(), "1++");
+}
+
+// --- However many there are, a turn does a bounded part. ---
+
+TEST_F(SubscribersTest, TellsSomeOfManyInATurnAndAllOfThemOnce) {
+  std::vector<std::unique_ptr<Entry>> many;
+  for (int i = 0; i < 150; ++i) many.push_back(Subscribe(std::to_string(i)));
+  for (const auto& entry : many) entry->Publish("1");
+  std::vector<std::string> told;
+  for (const size_t count : {size_t{64}, size_t{64}, size_t{22}, size_t{0}}) {
+    EXPECT_EQ(Turn().size(), count);
+    told.insert(told.end(), told_.begin(), told_.end());
+  }
+  for (size_t i = 0; i < told.size(); ++i) EXPECT_EQ(told[i], std::to_string(i) + ": 1");
+}
+
+TEST_F(SubscribersTest, OneThatAlwaysHasNewsHoldsUpNobody) {
+  std::unique_ptr<Entry> restless;
+  restless = std::make_unique<Entry>(
+      *entries_, [&](const std::string& value) { restless->Publish(value + "+"); });
+  std::vector<std::unique_ptr<Entry>> many;
+  for (int i = 0; i < 150; ++i) many.push_back(Subscribe(std::to_string(i)));
+  restless->Publish("1");
+  for (const auto& entry : many) entry->Publish("1");
+  size_t told = 0;
+  for (int turn = 0; turn < 3; ++turn) told += Turn().size();
+  EXPECT_EQ(told, many.size());
+}
+
+TEST_F(SubscribersTest, ARoundVisitsSomeOfManyInATurn) {
+  std::vector<std::unique_ptr<Entry>> many;
+  for (int i = 0; i < 100; ++i) many.push_back(Subscribe(""));
+  std::vector<uint64_t> visited;
+  entries_->VisitAll([&](Entry& entry) {
+    visited.push_back(entry.id());
+    return entry.id() % 2 == 1;
+  });
+  many.push_back(Subscribe("later"));
+  Turn();
+  EXPECT_EQ(visited.size(), 63u);  // 32 of them had work
+  many[70].reset();
+  Turn();
+  EXPECT_EQ(visited.size(), 99u);
+  EXPECT_TRUE(std::is_sorted(visited.begin(), visited.end()));
+  EXPECT_EQ(entries_->rounds(), 0u);
+}
+
+TEST_F(SubscribersTest, RoundsRunOneAfterTheOther) {
+  auto a = Subscribe("a"), b = Subscribe("b");
+  std::string visits;
+  for (const char round : {'1', '2'}) {
+    entries_->VisitAll([&visits, round](Entry&) {
+      visits += round;
+      return true;
+    });
+  }
+  EXPECT_EQ(visits, "");
+  Turn();
+  EXPECT_EQ(visits, "1122");
 }
 
 }  // namespace
