@@ -108,12 +108,13 @@ void Assembly::OpenProtocol() {
   options.listen_port = config.node.listen_port;
   options.traffic = [this](wire::PathId path) { return PathTrafficOf(path); };
   protocol = std::make_unique<protocol::Node>(std::move(options));
-  links = std::make_unique<Links>(Links::Context{.loop = *loop,
-                                                 .netlink = *netlink,
-                                                 .dataplane = *dataplane,
-                                                 .protocol = *protocol,
-                                                 .config = config},
-                                  [this](uint64_t since) { OnPublished(since); });
+  links = std::make_unique<Links>(
+      Links::Context{.loop = *loop,
+                     .netlink = *netlink,
+                     .dataplane = *dataplane,
+                     .protocol = *protocol,
+                     .config = config},
+      [this](const Links::Published& published) { OnPublished(published); });
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
 }
@@ -144,9 +145,10 @@ protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
           .received_bytes = counters->rx_bytes.Get()};
 }
 
-void Assembly::OnPublished(uint64_t since) {
-  change_log.Note(protocol->Peers(since), [this](wire::PortId id) { return links->PortName(id); });
-  traffic->RoutesChanged();
+void Assembly::OnPublished(const Links::Published& published) {
+  change_log.Note(protocol->Peers(published.changed),
+                  [this](wire::PortId id) { return links->PortName(id); });
+  traffic->RoutesChanged(published.routes);
 }
 
 std::string Assembly::StatusText() const {

@@ -68,7 +68,7 @@ class Assembly {
   void OpenMaps();
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
-  void OnPublished(uint64_t since);
+  void OnPublished(const Links::Published& published);
   std::string StatusText() const;
 };
 

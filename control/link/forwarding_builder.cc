@@ -41,24 +41,20 @@ const lcore::PathCounters* ForwardingBuilder::Counters(wire::PathId path) const 
 
 // --- What changed. ---
 
-void ForwardingBuilder::Mark(wire::PeerId peer) {
-  if (std::exchange(peers_[peer].waits, true)) return;
-  waiting_.push_back(peer);
-}
-
 void ForwardingBuilder::PortsChanged() {
-  for (wire::PeerId peer = 0; peer < peers_.size(); ++peer) Mark(peer);
+  for (wire::PeerId peer = 0; peer < peers_.size(); ++peer) waiting_.Add(peer);
 }
 
 void ForwardingBuilder::NextHopChanged(wire::PortId port, const wire::IpAddress& address) {
   const auto peers = hops_.find(Hop(port, address));
   if (peers == hops_.end()) return;
-  for (const wire::PeerId peer : peers->second) Mark(peer);
+  for (const wire::PeerId peer : peers->second) waiting_.Add(peer);
 }
 
 void ForwardingBuilder::RetryNextHops() {
-  for (wire::PeerId peer = 0; peer < peers_.size(); ++peer) {
-    if (peers_[peer].hop_lacks) Mark(peer);
+  for (const wire::PeerId peer : std::exchange(hop_lacks_, {})) {
+    peers_[peer].hop_lacks = false;
+    waiting_.Add(peer);
   }
 }
 
@@ -85,23 +81,23 @@ void ForwardingBuilder::TakeFacts(protocol::ForwardingPeer facts) {
     if (users.empty() || users.back() != id) users.push_back(id);
   }
   peer.facts = std::move(facts);
-  Mark(id);
+  waiting_.Add(id);
 }
 
 // --- Sessions. ---
 
 void ForwardingBuilder::AddSession(const std::shared_ptr<wire::Session>& session,
                                    wire::PeerId peer) {
-  lcore::SessionEntry& entry = sessions_[session->local_index() & (sessions_.size() - 1)];
-  assert(entry.session == nullptr);  // protocol promises a slot for each
-  entry = {.session = session, .peer = peer};
+  sessions_[session->local_index() & (sessions_.size() - 1)] = {.session = session, .peer = peer};
 }
 
 void ForwardingBuilder::RemoveSession(const std::shared_ptr<wire::Session>& session) {
-  sessions_[session->local_index() & (sessions_.size() - 1)] = {};
+  lcore::SessionEntry& entry = sessions_[session->local_index() & (sessions_.size() - 1)];
+  if (entry.session == session) entry = {};
 }
 
-// All that ended go first, because one that is new may have the slot of any of them.
+// All that ended go first, because one that is new may have the slot of any of them. It may also have the slot of one
+// that ended of a peer that `changes` does not name yet: protocol promises a slot for each session that lives.
 void ForwardingBuilder::TakeSessions(const protocol::ForwardingState& changes) {
   for (const std::shared_ptr<wire::Session>& session : map_sessions_) RemoveSession(session);
   for (const protocol::ForwardingPeer& peer : changes.peers) {
@@ -150,26 +146,30 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
   for (protocol::ForwardingPeer& peer : changes.peers) TakeFacts(std::move(peer));
   snapshot->sessions = sessions_;
 
-  for (size_t i = 0; i < kPeersPerBuild && !waiting_.empty(); ++i) {
-    Peer& peer = peers_[waiting_.front()];
-    waiting_.pop_front();
-    peer.waits = false;
-    peer.entry = std::make_shared<lcore::PeerEntry>(BuildPeer(peer, ports, next_hop));
-    ++peers_built_;
-  }
+  BuildPeers(ports, next_hop);
   snapshot->peers.reserve(peers_.size());
   for (const Peer& peer : peers_) snapshot->peers.push_back(peer.entry);
   return snapshot;
 }
 
-lcore::PeerEntry ForwardingBuilder::BuildPeer(Peer& made,
+void ForwardingBuilder::BuildPeers(const std::map<wire::PortId, ForwardingPort>& ports,
+                                   NextHopFunction next_hop) {
+  built_ = waiting_.Take(kPeersPerBuild);
+  for (const wire::PeerId id : built_) {
+    peers_[id].entry = std::make_shared<lcore::PeerEntry>(BuildPeer(id, ports, next_hop));
+  }
+  peers_built_ += built_.size();
+}
+
+// The facts of a peer that nobody has named yet are empty, and so are its entry and its route.
+lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
                                               const std::map<wire::PortId, ForwardingPort>& ports,
                                               NextHopFunction next_hop) {
-  const protocol::ForwardingPeer& peer = made.facts;
-  made.hop_lacks = false;
+  const protocol::ForwardingPeer& peer = peers_[id].facts;
+  bool hop_lacks = false;
   lcore::PeerEntry entry;
   entry.send_session = peer.send;
-  PeerRoute& route = Route(peer.id);
+  PeerRoute& route = Route(id);
   route.session = peer.send;
   route.homes.clear();
   std::optional<size_t> room;  // what a datagram may hold on the narrowest sending path
@@ -186,7 +186,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(Peer& made,
       continue;
     }
     const NextHop* hop = next_hop(path.port, path.remote.address);
-    made.hop_lacks |= hop == nullptr;
+    hop_lacks |= hop == nullptr;
     if (hop == nullptr || !hop->reachable() || hop->source.is_v4() != path.remote.address.is_v4()) {
       continue;
     }
@@ -205,6 +205,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(Peer& made,
   std::stable_sort(entry.paths.begin(), entry.paths.end(),
                    [](const auto& a, const auto& b) { return a.port < b.port; });
   std::sort(route.homes.begin(), route.homes.end());
+  if (hop_lacks && !std::exchange(peers_[id].hop_lacks, true)) hop_lacks_.push_back(id);
   const size_t datagram = room.value_or(0);
   route.max_plaintext = datagram > wire::kMinSealedSize ? datagram - wire::kMinSealedSize : 0;
   return entry;

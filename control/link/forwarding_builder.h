@@ -5,12 +5,14 @@
 // did not change. Whatever changes marks the peers that it concerns, and each call of Build makes a bounded number of
 // them anew. Until its turn comes, within milliseconds, a peer keeps the entry that it had: copies for a port that went
 // down are refused there, ports that are gone have no place in the table, and the workers' table leaves out frames with
-// another source than their port. Sessions are never late: every snapshot has all that may receive.
+// another source than their port.
+//
+// The facts about the peers come some at a time as well. A session that ended may therefore stand in a snapshot a
+// little longer; a new one that has its slot takes its place.
 #ifndef WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 #define WARP_CONTROL_LINK_FORWARDING_BUILDER_H_
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,6 +23,7 @@
 #include "absl/functional/function_ref.h"
 #include "control/kernel/interface_state.h"
 #include "control/kernel/next_hop.h"
+#include "control/link/peer_queue.h"
 #include "control/protocol/node/node.h"
 #include "control/tunnel/peer_route.h"
 #include "dataplane/facade/port_spec.h"
@@ -54,13 +57,15 @@ class ForwardingBuilder {
   // Peers that one snapshot makes anew, at most.
   static constexpr size_t kPeersPerBuild = 32;
 
-  // Makes the snapshot, and brings the routes up to date with it. `changes` names the peers that changed in protocol,
-  // and all sessions of maps.
+  // Makes the snapshot, and brings the routes up to date with it. `changes` names peers that changed in protocol, be it
+  // all or some, and all sessions of maps.
   std::unique_ptr<const lcore::Snapshot> Build(protocol::ForwardingState changes,
                                                const std::map<wire::PortId, ForwardingPort>& ports,
                                                NextHopFunction next_hop);
   // Whether no peer waits for another snapshot.
   bool complete() const { return waiting_.empty(); }
+  // The peers that the last snapshot made anew: only their routes may have changed.
+  const std::vector<wire::PeerId>& built() const { return built_; }
   uint64_t peers_built() const { return peers_built_; }  // in all
 
   // A peer's route. It is made on first use and stays where it is.
@@ -73,17 +78,16 @@ class ForwardingBuilder {
   struct Peer {
     protocol::ForwardingPeer facts;
     std::shared_ptr<const lcore::PeerEntry> entry = std::make_shared<lcore::PeerEntry>();
-    bool waits = false;      // in waiting_
-    bool hop_lacks = false;  // nobody could give the next hop of a path
+    bool hop_lacks = false;  // nobody could give the next hop of a path; in hop_lacks_
   };
   using Hop = std::pair<wire::PortId, wire::IpAddress>;
 
-  void Mark(wire::PeerId peer);
   void AddSession(const std::shared_ptr<wire::Session>& session, wire::PeerId peer);
   void RemoveSession(const std::shared_ptr<wire::Session>& session);
   void TakeSessions(const protocol::ForwardingState& changes);
   void TakeFacts(protocol::ForwardingPeer facts);
-  lcore::PeerEntry BuildPeer(Peer& peer, const std::map<wire::PortId, ForwardingPort>& ports,
+  void BuildPeers(const std::map<wire::PortId, ForwardingPort>& ports, NextHopFunction next_hop);
+  lcore::PeerEntry BuildPeer(wire::PeerId id, const std::map<wire::PortId, ForwardingPort>& ports,
                              NextHopFunction next_hop);
 
   const lcore::HandshakeGuard guard_;
@@ -91,8 +95,10 @@ class ForwardingBuilder {
   const uint16_t max_ports_;
   std::map<wire::PeerId, std::unique_ptr<PeerRoute>> routes_;
 
-  std::vector<Peer> peers_;                                   // by PeerId
-  std::deque<wire::PeerId> waiting_;                          // to be made anew, oldest first
+  std::vector<Peer> peers_;              // by PeerId
+  PeerQueue waiting_;                    // to be made anew
+  std::vector<wire::PeerId> hop_lacks_;  // whose next hops are asked for again
+  std::vector<wire::PeerId> built_;
   absl::flat_hash_map<Hop, std::vector<wire::PeerId>> hops_;  // whose payloads leave that way
   std::vector<lcore::SessionEntry> sessions_;                 // as in the snapshot
   std::vector<std::shared_ptr<wire::Session>> map_sessions_;

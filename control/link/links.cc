@@ -12,7 +12,7 @@
 
 namespace warp::control {
 
-Links::Links(const Context& context, std::function<void(uint64_t since)> on_published)
+Links::Links(const Context& context, std::function<void(const Published&)> on_published)
     : context_(context),
       on_published_(std::move(on_published)),
       forwarding_(lcore::HandshakeGuard{wire::Mac1Key(context.protocol.public_key())},
@@ -84,8 +84,12 @@ void Links::Publish() {
                         .kernel = port->kernel,
                         .worker_alive = health_.alive(port->info.worker)};
   }
+  for (const protocol::ChangedPeer& peer : context_.protocol.ChangedPeers(since)) {
+    changed_peers_.Add(peer.id, peer.sessions);
+  }
+  const std::vector<wire::PeerId> taken = changed_peers_.Take(kPeersPerSnapshot);
   context_.dataplane.Publish(forwarding_.Build(
-      context_.protocol.GetForwarding(since), ports,
+      context_.protocol.GetForwarding(taken), ports,
       [this](wire::PortId id, const wire::IpAddress& address) -> const NextHop* {
         const PortTable::Port* port = ports_.Find(id);
         return port == nullptr
@@ -93,7 +97,7 @@ void Links::Publish() {
                    : next_hops_.Request(context_.loop.now(), NextHopTable::Use::kEndpoint, id,
                                         port->config.kernel_side(), address);
       }));
-  on_published_(since);
+  on_published_({.changed = taken, .routes = forwarding_.built()});
 }
 
 void Links::SendDatagrams(size_t limit) {

@@ -20,6 +20,7 @@
 #include "control/kernel/netlink.h"
 #include "control/link/forwarding_builder.h"
 #include "control/link/next_hop_table.h"
+#include "control/link/peer_queue.h"
 #include "control/link/port_table.h"
 #include "control/link/transmitter.h"
 #include "control/link/worker_health.h"
@@ -41,9 +42,13 @@ class Links : private PortListener {
     const config::NodeConfig& config;
   };
 
-  // `on_published` runs after each new snapshot, when the routes agree with it. It is told the version of the protocol
-  // that the snapshot before showed.
-  Links(const Context& context, std::function<void(uint64_t since)> on_published);
+  // What a snapshot changed. Both are bounded, however many peers there are.
+  struct Published {
+    const std::vector<wire::PeerId>& changed;  // peers whose changes in the protocol it took
+    const std::vector<wire::PeerId>& routes;   // peers whose routes were made anew
+  };
+  // `on_published` runs after each new snapshot, when the routes agree with it.
+  Links(const Context& context, std::function<void(const Published&)> on_published);
 
   // At start a port that cannot be opened is an error, in one sentence. One whose interface is down, or absent and
   // optional, is opened when it comes.
@@ -57,7 +62,8 @@ class Links : private PortListener {
   // A frame that is not WARP's, for the kernel.
   void ToKernel(const lcore::ForeignFrame& frame) { ports_.ToKernel(frame); }
   // Gives the workers a new snapshot where a port, a next hop or the protocol changed, but not more often than once
-  // in kPublishInterval, because a snapshot costs time for every peer.
+  // in kPublishInterval, because a snapshot costs some time for every peer. It takes the changes of kPeersPerSnapshot
+  // peers at most, first of those whose sessions changed; the next one goes on.
   void PublishIfChanged();
   // Sends up to `limit` of the protocol's datagrams. A handshake response must not be on the wire before the workers
   // know its session, so all wait while a session is in no snapshot.
@@ -85,16 +91,21 @@ class Links : private PortListener {
   void OnPortClosing(wire::PortId id) override;
 
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
+  static constexpr size_t kPeersPerSnapshot = 32;
 
   bool changed() const {
-    return changed_ || context_.protocol.version() != protocol_version_ || !forwarding_.complete();
+    return changed_ || context_.protocol.version() != protocol_version_ ||
+           !changed_peers_.empty() || !forwarding_.complete();
   }
   // Whether the last snapshot has all sessions.
-  bool knows_sessions() const { return context_.protocol.sessions_version() <= protocol_version_; }
+  bool knows_sessions() const {
+    return context_.protocol.sessions_version() <= protocol_version_ &&
+           !changed_peers_.has_urgent();
+  }
   void Publish();
 
   const Context context_;
-  const std::function<void(uint64_t since)> on_published_;
+  const std::function<void(const Published&)> on_published_;
 
   // Members stand in the order of construction. The table of ports is last, because it calls this object, which then
   // calls the others.
@@ -105,8 +116,10 @@ class Links : private PortListener {
   PortTable ports_;
 
   bool changed_ = true;  // a port, next hop or worker did; the protocol tells by its version
-  uint64_t protocol_version_ = 0;  // as the last snapshot shows it
-  wire::Instant published_{};      // when
+  uint64_t protocol_version_ =
+      0;                       // what changed up to it is in the last snapshot, or in this queue
+  PeerQueue changed_peers_;    // urgent: their sessions changed
+  wire::Instant published_{};  // when
 };
 
 }  // namespace warp::control

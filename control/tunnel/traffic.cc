@@ -30,7 +30,10 @@ absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRo
       Tunnel::Open({loop_, dataplane_, submitter_, gates_}, config,
                    static_cast<uint16_t>(tunnels_.size()), route);
   if (!tunnel.ok()) return tunnel.status();
-  inbound_.AddTunnel(static_cast<wire::PeerId>(config.peer_index), **tunnel);
+  const auto peer = static_cast<wire::PeerId>(config.peer_index);
+  inbound_.AddTunnel(peer, **tunnel);
+  if (tunnels_of_.size() <= peer) tunnels_of_.resize(peer + size_t{1});
+  tunnels_of_[peer].push_back(tunnel->get());
   tunnels_.push_back(*std::move(tunnel));
   return absl::OkStatus();
 }
@@ -58,8 +61,11 @@ void Traffic::Submit() {
   submitter_.ClearPeers();
 }
 
-void Traffic::RoutesChanged() {
-  for (const std::unique_ptr<Tunnel>& tunnel : tunnels_) tunnel->RouteChanged();
+void Traffic::RoutesChanged(std::span<const wire::PeerId> peers) {
+  for (const wire::PeerId peer : peers) {
+    if (peer >= tunnels_of_.size()) continue;
+    for (Tunnel* const tunnel : tunnels_of_[peer]) tunnel->RouteChanged();
+  }
 }
 
 void Traffic::CloseGates() {

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -38,8 +39,8 @@ class Traffic {
   size_t ReceiveCompletions();
   void Submit();
 
-  // Some route changed: sends what waited for it.
-  void RoutesChanged();
+  // The routes to these peers changed: what waited for them is sent in the next turn of the loop.
+  void RoutesChanged(std::span<const wire::PeerId> peers);
 
   // Gives up fragments that waited too long. Call about once a second.
   void Expire() { inbound_.Expire(loop_.now()); }
@@ -59,6 +60,7 @@ class Traffic {
   GateFactory gates_;
   Inbound inbound_;
   std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the tunnel index of their tickets
+  std::vector<std::vector<Tunnel*>> tunnels_of_;  // by PeerId
 
   // What a turn receives. The arrays are kept, because making them costs more than an empty turn does.
   std::vector<lcore::OpenedPacket> opened_;

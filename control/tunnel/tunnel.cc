@@ -84,7 +84,7 @@ void Tunnel::HandleCompletion(lcore::Completion completion) {
 }
 
 void Tunnel::RouteChanged() {
-  if (!sender_.idle()) Pump();
+  if (!sender_.idle()) pump_soon_.Schedule();
 }
 
 void Tunnel::Pump() {

@@ -41,7 +41,7 @@ class Tunnel : public GateSink {
   // A report about a packet of this tunnel. A payload that waited for its slot goes in the same turn.
   void HandleCompletion(lcore::Completion completion);
 
-  // The route changed: sends what waits, as far as it may go now.
+  // The route changed: what waits is sent in the next turn of the loop, as far as it may go then.
   void RouteChanged();
 
   // To the application: leaves with the next FlushGate.

@@ -30,7 +30,8 @@ class FakeDataplane : public Dataplane {
   std::vector<Submitted> submitted;
   std::vector<Resubmitted> resubmitted;
   std::vector<std::pair<PortId, Frame>> transmitted;
-  size_t buffers = 100000;  // how many buffers may still be allocated
+  size_t buffers = 100000;                    // how many buffers may still be allocated
+  std::unique_ptr<const Snapshot> published;  // the last
 
   static Plaintext MakePlaintext(wire::Bytes bytes);
   static Sealed MakeSealed(wire::Bytes bytes);
@@ -40,7 +41,9 @@ class FakeDataplane : public Dataplane {
   absl::Status RemovePort(PortId) override { return absl::OkStatus(); }
   PortInfo Info(PortId) const override { return {}; }
   PortCounters Counters(PortId) const override { return {}; }
-  void Publish(std::unique_ptr<const Snapshot>) override {}
+  void Publish(std::unique_ptr<const Snapshot> snapshot) override {
+    published = std::move(snapshot);
+  }
   Plaintext AllocatePlaintext() override;
   Frame AllocateFrame() override;
   size_t max_plaintext() const override { return kRoom; }

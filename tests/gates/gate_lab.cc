@@ -103,13 +103,13 @@ void GateLab::Publish(bool paths) {
 void GateLab::TakePaths() {
   Publish(/*paths=*/false);
   route_.homes.clear();
-  traffic_->RoutesChanged();
+  traffic_->RoutesChanged({&route_.peer, 1});
 }
 
 void GateLab::GivePaths() {
   Publish(/*paths=*/true);
   route_.homes = homes_;
-  if (traffic_ != nullptr) traffic_->RoutesChanged();
+  if (traffic_ != nullptr) traffic_->RoutesChanged({&route_.peer, 1});
 }
 
 GateLab::~GateLab() {

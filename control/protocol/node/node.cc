@@ -1,7 +1,6 @@
 #include "control/protocol/node/node.h"
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
 #include <utility>
 
@@ -32,6 +31,7 @@ std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
     return std::nullopt;
   const auto id = static_cast<PeerId>(peers_.size());
   context_.changed.push_back(++context_.version);
+  context_.sessions_changed.push_back(0);
   Peer* peer =
       peers_.emplace_back(std::make_unique<Peer>(now, context_, id, std::move(options))).get();
   peers_by_key_[key] = peer;
@@ -39,7 +39,7 @@ std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
   // It knows the ports. Where the ring of those to be told is yet to pass it, the ring is longer by one.
   if (untold_ > 0) ++untold_;
   Watch(*peer);
-  PeersChanged(now);
+  peers_untold_ = !maps_.empty();
   return id;
 }
 
@@ -54,7 +54,7 @@ void Node::RemovePeer(Instant now, PeerId id) {
   peers_[id].reset();
   timers_.Set(id, kNever);
   context_.changed[id] = ++context_.version;
-  PeersChanged(now);
+  peers_untold_ = !maps_.empty();
 }
 
 void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,
@@ -71,7 +71,7 @@ MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
   maps_.push_back({.driver = std::move(map)});
   owners_[&driver->association()] = {.map = driver};
   driver->SetPorts(now, ports_);
-  PeersChanged(now);
+  driver->SetPeers(now, PeerKeys());
   return id;
 }
 
@@ -102,11 +102,17 @@ void Node::TellPorts(Instant now) {
   }
 }
 
-void Node::PeersChanged(Instant now) {
+std::vector<wire::PublicKey> Node::PeerKeys() const {
   std::vector<wire::PublicKey> keys;
   for (const auto& peer : peers_) {
     if (peer != nullptr) keys.push_back(peer->public_key());
   }
+  return keys;
+}
+
+void Node::TellPeers(Instant now) {
+  if (!std::exchange(peers_untold_, false)) return;
+  const std::vector<wire::PublicKey> keys = PeerKeys();
   for (const Map& map : maps_) map.driver->SetPeers(now, keys);
 }
 
@@ -211,7 +217,7 @@ void Node::Count(wire::Drop drop) {
 
 Instant Node::NextTimeout() const {
   if (draining_) return kNever;
-  if (untold_ > 0) return Instant{};  // at once
+  if (untold_ > 0 || peers_untold_) return Instant{};  // at once
   Instant next = timers_.Next();
   for (const Map& map : maps_) next = std::min(next, map.driver->NextTimeout());
   return next;
@@ -221,6 +227,7 @@ void Node::HandleTimeout(Instant now) {
   if (draining_) return;
   may_tell_ = kPeersPerTurn;
   TellPorts(now);
+  TellPeers(now);
   const uint64_t before = initiations_;
   ServeMaps(now);
   if (initiations_ == before) ServePeers(now);
@@ -308,42 +315,6 @@ std::optional<PeerId> Node::PeerOf(const wire::Session* session) const {
   const Owner owner = OwnerOf(association);
   if (owner.peer == nullptr) return std::nullopt;
   return owner.peer->id();
-}
-
-ForwardingState Node::GetForwarding(uint64_t since) const {
-  ForwardingState forwarding{
-      .session_slots = table_.slots(), .cookies = responder_.cookie_secrets(), .indices = indices_};
-  assert(std::has_single_bit(forwarding.session_slots));
-  for (size_t id = 0; id < peers_.size(); ++id) {
-    if (context_.changed[id] <= since) continue;
-    ForwardingPeer& entry = forwarding.peers.emplace_back();
-    entry.id = static_cast<PeerId>(id);
-    const Peer* const peer = peers_[id].get();
-    if (peer == nullptr) continue;
-    entry.send = peer->association().send_session();
-    entry.receive = peer->association().receive_sessions();
-    for (const Path& path : peer->paths().paths()) entry.paths.push_back(path.status());
-  }
-  for (const Map& map : maps_) {
-    for (auto& session : map.driver->association().receive_sessions()) {
-      forwarding.map_sessions.push_back(std::move(session));
-    }
-  }
-  return forwarding;
-}
-
-std::vector<PeerStatus> Node::Peers(uint64_t since) const {
-  std::vector<PeerStatus> peers;
-  for (const auto& peer : peers_) {
-    if (peer != nullptr && context_.changed[peer->id()] > since) peers.push_back(peer->status());
-  }
-  return peers;
-}
-
-std::vector<MapStatus> Node::Maps() const {
-  std::vector<MapStatus> maps;
-  for (const Map& map : maps_) maps.push_back(map.driver->Status());
-  return maps;
 }
 
 }  // namespace warp::protocol

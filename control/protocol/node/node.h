@@ -6,9 +6,10 @@
 //   netlink:   ports              ──► SetPort, RemovePort
 //   time:      NextTimeout()      ──► HandleTimeout. It may be due at once, so look after every turn
 //
-//   and then:  if version() has changed, build and publish a snapshot out of GetForwarding();
-//              then send what NextTransmit() gives. A response must not be on the wire before the lcores know its
-//              session, so nothing is sent while they do not know sessions_version().
+//   and then:  if version() has changed, build and publish snapshots out of GetForwarding(), with some of the
+//              ChangedPeers() in each; then send what NextTransmit() gives. A response must not be on the wire before
+//              the lcores know its session, so nothing is sent while they do not know a session of any peer, or
+//              sessions_version().
 //
 // No call does much at once, however many peers there are. HandleTimeout makes one initiation at most, because each
 // costs Diffie-Hellman work, and serves a bounded number of peers; what is left is due at once again. A change of the
@@ -60,6 +61,10 @@ struct ForwardingPeer {
   std::shared_ptr<wire::Session> send;                  // null: nothing can be sent
   std::vector<std::shared_ptr<wire::Session>> receive;  // every session that may receive
   std::vector<PathStatus> paths;                        // payloads go over those that carry
+};
+struct ChangedPeer {
+  PeerId id = 0;
+  bool sessions = false;  // among what changed
 };
 struct ForwardingState {
   std::vector<ForwardingPeer> peers;
@@ -125,12 +130,18 @@ class Node {
   uint64_t version() const { return context_.version; }  // grows when GetForwarding() changed
   // The version in which sessions were made or ended last.
   uint64_t sessions_version() const { return context_.sessions_version; }
-  // Names only the peers that changed after the version `since`; 0: all peers. A peer that was removed has nothing.
+  // The peers that changed after the version `since`, in the order of their ids; 0: all. It looks at two numbers of
+  // each peer and no more, while the next call costs microseconds for each peer that it is asked for.
+  std::vector<ChangedPeer> ChangedPeers(uint64_t since = 0) const;
+  // As it is now. It names only these peers, but all sessions of maps. A peer that was removed has nothing.
+  ForwardingState GetForwarding(std::span<const PeerId> peers) const;
+  // Names those that changed after the version `since`, however many they are; 0: all.
   ForwardingState GetForwarding(uint64_t since = 0) const;
   // The peer of a session; nullopt for a map's and for one that is gone.
   std::optional<PeerId> PeerOf(const wire::Session* session) const;
-  // Those that changed after the version `since`; 0: all.
-  std::vector<PeerStatus> Peers(uint64_t since = 0) const;
+  std::vector<PeerStatus> Peers() const;
+  // Of these. A peer that was removed is left out.
+  std::vector<PeerStatus> Peers(std::span<const PeerId> peers) const;
   std::vector<MapStatus> Maps() const;
   uint64_t drops(wire::Drop drop) const { return drops_.Get(drop); }
   bool draining() const { return draining_; }
@@ -161,7 +172,9 @@ class Node {
   void PortsChanged(Instant now);
   // Tells the ports to the peers that do not know them yet, within the budget.
   void TellPorts(Instant now);
-  void PeersChanged(Instant now);
+  std::vector<wire::PublicKey> PeerKeys() const;
+  // Tells the set of peers to the maps where it changed: once, however many changes there were.
+  void TellPeers(Instant now);
   // Has to follow everything that happens to a peer.
   void Watch(const Peer& peer) { timers_.Set(peer.id(), peer.NextTimeout()); }
   void ServeMaps(Instant now);
@@ -184,6 +197,7 @@ class Node {
   size_t untold_ = 0;
   size_t next_untold_ = 0;
   size_t may_tell_ = kPeersPerTurn;  // before the next HandleTimeout
+  bool peers_untold_ = false;        // to the maps
   uint64_t initiations_ = 0;
 
   absl::flat_hash_map<const Association*, Owner> owners_;

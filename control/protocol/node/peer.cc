@@ -82,7 +82,7 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   if (seen_version_ != association_.version()) {
     seen_version_ = association_.version();
     Changed();
-    context_.sessions_version = context_.version;
+    context_.sessions_version = context_.sessions_changed[id_] = context_.version;
   }
   const bool has_session = association_.send_session() != nullptr;
   if (had_session_ && !has_session) {

@@ -60,7 +60,9 @@ struct Context {
   TokenBucket unanswered = {kUnansweredBurst, kUnansweredPerSecond};
   uint64_t version = 0;           // grows when what forwarding needs has changed
   uint64_t sessions_version = 0;  // the version in which sessions changed last
-  std::vector<uint64_t> changed;  // by PeerId: the version in which the peer changed last
+  // By PeerId: the versions in which the peer, and in which its sessions changed last.
+  std::vector<uint64_t> changed = {};
+  std::vector<uint64_t> sessions_changed = {};
   PathId next_path_id = 0;
 };
 

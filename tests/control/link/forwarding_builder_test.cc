@@ -264,6 +264,38 @@ TEST_F(ManyPeersTest, SlotsChangeHandsWithinOneChange) {
   EXPECT_EQ(snapshot_->sessions[0x20001 % 4096].peer, 2u);
 }
 
+// The facts come some at a time, so that a slot may have a new user before it is told that the old one is gone.
+TEST_F(ManyPeersTest, ASlotIsItsNewUsersThoughTheOldOneIsNotToldOfYet) {
+  state_.peers = {PeerAt(1, 0x20000 + 2)};
+  BuildAll();
+  EXPECT_EQ(snapshot_->sessions[2].peer, 1u);
+  state_.peers = {PeerAt(2, 0x20000 + 1)};
+  BuildAll();
+  EXPECT_EQ(snapshot_->sessions[2].peer, 1u);
+  EXPECT_EQ(snapshot_->sessions[1].peer, 2u);
+}
+
+// A peer of which nothing is known yet has a route of its own, and disturbs nobody's.
+TEST_F(ManyPeersTest, AGapInTheNumbersHarmsNoRoute) {
+  state_.peers = {PeerAt(kPeers + 5, 0x20000 + kPeers)};
+  BuildAll();
+  builder_.PortsChanged();
+  BuildAll();
+  for (wire::PeerId id = 0; id < kPeers + 6; ++id) {
+    EXPECT_EQ(builder_.Route(id).ready(), id < kPeers || id == kPeers + 5) << id;
+    EXPECT_EQ(builder_.Route(id).peer, id);
+  }
+}
+
+TEST_F(ManyPeersTest, TellsWhoseRoutesItMade) {
+  state_.peers = {PeerAt(7, 0x20007), PeerAt(3, 0x20003)};
+  Build();
+  EXPECT_THAT(builder_.built(), ElementsAre(7, 3));
+  state_.peers.clear();
+  Build();
+  EXPECT_THAT(builder_.built(), IsEmpty());
+}
+
 // A peer that is gone has no facts any more.
 TEST_F(ManyPeersTest, APeerThatIsGoneLeavesNothingBehind) {
   state_.peers = {{.id = 9}};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/fake_netlink.h"
 
@@ -30,12 +32,17 @@ class LinksTest : public testing::Test {
   lcore::FakeDataplane dataplane_;
   config::NodeConfig config_;
   protocol::Node node_{Options()};
+  std::vector<wire::PeerId> published_;  // whose changes the snapshots took
   Links links_{{.loop = *loop_,
                 .netlink = netlink_,
                 .dataplane = dataplane_,
                 .protocol = node_,
                 .config = config_},
-               [](uint64_t) {}};
+               [this](const Links::Published& published) {
+                 EXPECT_LE(published.routes.size(), ForwardingBuilder::kPeersPerBuild);
+                 published_.insert(published_.end(), published.changed.begin(),
+                                   published.changed.end());
+               }};
 };
 
 // Who asks when to come again must not sleep while datagrams are left.
@@ -55,6 +62,52 @@ TEST_F(LinksTest, IsDueAtOnceWhileDatagramsAreLeft) {
   }
   EXPECT_EQ(links_.transmitter().drops().Get(wire::Drop::kNoPath), 3u);  // there is no port
   EXPECT_EQ(links_.NextTimeout(), wire::kNever);
+}
+
+// What changed since the last snapshot may be a thousand peers. The sessions among it come first, because datagrams
+// wait for them.
+TEST_F(LinksTest, ASnapshotTakesSomePeersAndThoseWithNewSessionsFirst) {
+  constexpr uint8_t kPeers = 100;
+  const wire::IpAddress here = wire::IpAddress::V4({10, 0, 0, 1});
+  const wire::IpAddress there = wire::IpAddress::V4({10, 0, 0, kPeers});
+  const wire::Instant now = loop_->now();
+  protocol::Node remote(Options());
+  remote.SetPort(now, 0, {.up = true, .addresses = {there}});
+  ASSERT_TRUE(
+      remote.AddPeer(now, {.public_key = node_.public_key(), .endpoints = {{here, 13116}}}));
+  remote.HandleTimeout(now);
+  const std::optional<protocol::Transmit> initiation = remote.NextTransmit();
+  ASSERT_TRUE(initiation);
+
+  for (uint8_t host = 2; host < kPeers; ++host) {
+    ASSERT_TRUE(
+        node_.AddPeer(now, {.public_key = wire::SecretKey::Generate().Public(),
+                            .endpoints = {{wire::IpAddress::V4({10, 0, 0, host}), 13116}}}));
+  }
+  const std::optional<wire::PeerId> last = node_.AddPeer(now, {.public_key = remote.public_key()});
+  ASSERT_TRUE(last);
+  node_.HandleHandshake(now, {.port = 0, .from = {there, 13116}, .to = here}, initiation->datagram);
+
+  LetASnapshotBeDue();
+  links_.PublishIfChanged();
+  const auto has_session = [this] {
+    const auto& sessions = dataplane_.published->sessions;
+    return std::any_of(sessions.begin(), sessions.end(),
+                       [](const auto& entry) { return entry.session != nullptr; });
+  };
+  EXPECT_TRUE(has_session());
+  ASSERT_EQ(published_.size(), 32u);
+  EXPECT_EQ(published_.front(), *last);
+  size_t snapshots = 1;
+  for (; links_.NextTimeout() != wire::kNever; ++snapshots) {
+    LetASnapshotBeDue();
+    links_.PublishIfChanged();
+    links_.SendDatagrams(10);
+  }
+  EXPECT_EQ(snapshots, 4u);
+  ASSERT_EQ(published_.size(), size_t{kPeers} - 1);
+  std::sort(published_.begin(), published_.end());
+  EXPECT_EQ(std::unique(published_.begin(), published_.end()), published_.end());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "control/protocol/map/map_client.h"
 #include "control/protocol/node/node.h"
 #include "control/protocol/node/timer_heap.h"
 
@@ -121,6 +122,43 @@ TEST(TurnBoundTest, EverybodyIsToldThePortsWhileAPeerComes) {
   for (const PeerStatus& peer : node.Peers()) {
     for (const PathStatus& path : peer.paths) EXPECT_EQ(path.reason, "port down") << peer.id;
   }
+}
+
+class CountingMap : public MapClient {
+ public:
+  using MapClient::MapClient;
+  void SetPeers(Instant now, std::span<const wire::PublicKey> peers) override {
+    sizes.push_back(peers.size());
+    MapClient::SetPeers(now, peers);
+  }
+  std::vector<size_t> sizes;
+};
+
+// A list of all for each that comes would cost the square of their number.
+TEST(TurnBoundTest, ManyPeersThatComeTogetherAreToldToAMapOnce) {
+  NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  Node node(std::move(options));
+  const Instant now{1s};
+  const auto add_peer = [&] {
+    return node.AddPeer(now, {.public_key = wire::SecretKey::Generate().Public()});
+  };
+  add_peer();
+  auto owned = std::make_unique<CountingMap>(
+      node.identity(), node.sessions(),
+      MapClientOptions{.public_key = wire::SecretKey::Generate().Public()});
+  const CountingMap& map = *owned;
+  node.AddMap(now, std::move(owned));
+  EXPECT_EQ(map.sizes, std::vector<size_t>{1});
+  std::optional<PeerId> last;
+  for (int i = 0; i < 100; ++i) last = add_peer();
+  node.RemovePeer(now, *last);
+  EXPECT_LE(node.NextTimeout(), now);
+  node.HandleTimeout(now);
+  EXPECT_EQ(map.sizes, (std::vector<size_t>{1, 100}));
+  while (node.NextTimeout() <= now) node.HandleTimeout(now);
+  EXPECT_EQ(map.sizes.size(), 2u);
 }
 
 }  // namespace

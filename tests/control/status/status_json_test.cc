@@ -104,7 +104,7 @@ class StatusJsonTest : public testing::Test {
     lcore::FakeDataplane dataplane;
     dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
     protocol::Node protocol(Options());
-    Links links({*loop, netlink, dataplane, protocol, config}, [](uint64_t) {});
+    Links links({*loop, netlink, dataplane, protocol, config}, [](const Links::Published&) {});
     Traffic traffic(*loop, dataplane, protocol, wire::kDefaultWindow);
     for (const config::TunnelConfig& tunnel : config.tunnels) {
       EXPECT_EQ(traffic.AddTunnel(tunnel, links.Route(0)), absl::OkStatus());

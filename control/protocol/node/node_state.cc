@@ -1,0 +1,68 @@
+// What a node tells of its peers and maps.
+#include <bit>
+#include <cassert>
+#include <numeric>
+
+#include "control/protocol/node/node.h"
+
+namespace warp::protocol {
+
+std::vector<ChangedPeer> Node::ChangedPeers(uint64_t since) const {
+  std::vector<ChangedPeer> changed;
+  for (size_t id = 0; id < peers_.size(); ++id) {
+    if (context_.changed[id] <= since) continue;
+    changed.push_back({static_cast<PeerId>(id), context_.sessions_changed[id] > since});
+  }
+  return changed;
+}
+
+ForwardingState Node::GetForwarding(uint64_t since) const {
+  std::vector<PeerId> peers;
+  for (const ChangedPeer& peer : ChangedPeers(since)) peers.push_back(peer.id);
+  return GetForwarding(peers);
+}
+
+ForwardingState Node::GetForwarding(std::span<const PeerId> peers) const {
+  ForwardingState forwarding{
+      .session_slots = table_.slots(), .cookies = responder_.cookie_secrets(), .indices = indices_};
+  assert(std::has_single_bit(forwarding.session_slots));
+  forwarding.peers.reserve(peers.size());
+  for (const PeerId id : peers) {
+    ForwardingPeer& entry = forwarding.peers.emplace_back();
+    entry.id = id;
+    const Peer* const peer = peers_[id].get();
+    if (peer == nullptr) continue;
+    entry.send = peer->association().send_session();
+    entry.receive = peer->association().receive_sessions();
+    entry.paths.reserve(peer->paths().paths().size());
+    for (const Path& path : peer->paths().paths()) entry.paths.push_back(path.status());
+  }
+  for (const Map& map : maps_) {
+    for (auto& session : map.driver->association().receive_sessions()) {
+      forwarding.map_sessions.push_back(std::move(session));
+    }
+  }
+  return forwarding;
+}
+
+std::vector<PeerStatus> Node::Peers() const {
+  std::vector<PeerId> peers(peers_.size());
+  std::iota(peers.begin(), peers.end(), PeerId{0});
+  return Peers(peers);
+}
+
+std::vector<PeerStatus> Node::Peers(std::span<const PeerId> peers) const {
+  std::vector<PeerStatus> statuses;
+  for (const PeerId id : peers) {
+    if (peers_[id] != nullptr) statuses.push_back(peers_[id]->status());
+  }
+  return statuses;
+}
+
+std::vector<MapStatus> Node::Maps() const {
+  std::vector<MapStatus> maps;
+  for (const Map& map : maps_) maps.push_back(map.driver->Status());
+  return maps;
+}
+
+}  // namespace warp::protocol
