@@ -21,7 +21,14 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Open(config::NodeConfig config) 
   return std::unique_ptr<Daemon>(new Daemon(*std::move(parts)));
 }
 
-Daemon::Daemon(std::unique_ptr<Assembly> parts) : parts_(std::move(parts)), turn_(*parts_) {}
+Daemon::Daemon(std::unique_ptr<Assembly> parts)
+    : parts_(std::move(parts)),
+      turn_({.loop = *parts_->loop,
+             .dataplane = *parts_->dataplane,
+             .protocol = *parts_->protocol,
+             .links = *parts_->links,
+             .traffic = *parts_->traffic},
+            parts_->config, parts_->plan) {}
 
 void Daemon::Run() {
   while (!parts_->stopping) turn_.Rest(turn_.RunOnce());

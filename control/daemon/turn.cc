@@ -26,23 +26,24 @@ constexpr Duration kExpiryInterval = std::chrono::seconds(1);
 
 }  // namespace
 
-Turn::Turn(Assembly& parts)
+Turn::Turn(const Parts& parts, const config::NodeConfig& config, const WorkerPlan& plan)
     : parts_(parts),
-      spins_(ControlSpins(parts.config, parts.plan)),
-      spin_(SpinWindowOf(parts.config)) {}
+      inline_worker_(plan.inline_worker),
+      spins_(ControlSpins(config, plan)),
+      spin_(SpinWindowOf(config)) {}
 
 size_t Turn::RunOnce() {
-  parts_.loop->BeginTurn();
-  size_t work = parts_.dataplane->TurnInlineWorker();
-  work += parts_.traffic->ReceiveOpened();
-  work += parts_.traffic->ReceiveCompletions();
+  parts_.loop.BeginTurn();
+  size_t work = parts_.dataplane.TurnInlineWorker();
+  work += parts_.traffic.ReceiveOpened();
+  work += parts_.traffic.ReceiveCompletions();
   const size_t handshakes = ReceiveHandshakes();
   work += handshakes;
   work += ReceiveForeign();
-  work += parts_.loop->RunOnce(kEventsPerTurn);
+  work += parts_.loop.RunOnce(kEventsPerTurn);
   ServeTimers(handshakes > 0);
   Send();
-  parts_.traffic->Submit();
+  parts_.traffic.Submit();
   CheckWorkers();
   Expire();
   return work;
@@ -56,11 +57,10 @@ size_t Turn::ReceiveHandshakes() {
   for (size_t i = 0; i < kRanks; ++i) {
     const size_t rank = (next_rank_ + i) % kRanks;
     lcore::HandshakePacket handshake;
-    if (parts_.dataplane->ReceiveHandshakes(lcore::kHandshakeRanks[rank], {&handshake, 1}) == 0)
+    if (parts_.dataplane.ReceiveHandshakes(lcore::kHandshakeRanks[rank], {&handshake, 1}) == 0)
       continue;
     next_rank_ = (rank + 1) % kRanks;
-    parts_.protocol->HandleHandshake(parts_.loop->now(), handshake.arrival,
-                                     handshake.packet.bytes());
+    parts_.protocol.HandleHandshake(parts_.loop.now(), handshake.arrival, handshake.packet.bytes());
     return 1;
   }
   return 0;
@@ -68,9 +68,9 @@ size_t Turn::ReceiveHandshakes() {
 
 size_t Turn::ReceiveForeign() {
   std::array<lcore::ForeignFrame, kForeignPerTurn> frames;
-  const size_t count = parts_.dataplane->ReceiveForeign(frames);
+  const size_t count = parts_.dataplane.ReceiveForeign(frames);
   for (const lcore::ForeignFrame& frame : std::span(frames).first(count)) {
-    parts_.links->ToKernel(frame);
+    parts_.links.ToKernel(frame);
   }
   return count;
 }
@@ -78,36 +78,36 @@ size_t Turn::ReceiveForeign() {
 // A turn that read a handshake message makes no initiation: each costs a Diffie-Hellman. Timers that wait for that
 // reason come first in the next turn, so that a flood of messages does not hold them up.
 void Turn::ServeTimers(bool read_handshake) {
-  const Instant now = parts_.loop->now();
-  const bool due = now >= parts_.protocol->NextTimeout();
+  const Instant now = parts_.loop.now();
+  const bool due = now >= parts_.protocol.NextTimeout();
   timers_wait_ = due && read_handshake;
-  if (due && !read_handshake) parts_.protocol->HandleTimeout(now);
+  if (due && !read_handshake) parts_.protocol.HandleTimeout(now);
 }
 
 void Turn::Send() {
-  parts_.links->PublishIfChanged();
-  parts_.links->SendDatagrams(kDatagramsPerTurn);
+  parts_.links.PublishIfChanged();
+  parts_.links.SendDatagrams(kDatagramsPerTurn);
 }
 
 void Turn::CheckWorkers() {
-  const Instant now = parts_.loop->now();
+  const Instant now = parts_.loop.now();
   if (now < next_check_) return;
   next_check_ = now + kCheckInterval;
-  parts_.links->CheckWorkers();
+  parts_.links.CheckWorkers();
 }
 
 void Turn::Expire() {
-  const Instant now = parts_.loop->now();
+  const Instant now = parts_.loop.now();
   if (now < next_expiry_) return;
   next_expiry_ = now + kExpiryInterval;
-  parts_.traffic->Expire();
-  parts_.links->Expire();
+  parts_.traffic.Expire();
+  parts_.links.Expire();
 }
 
 // --- Between turns. ---
 
 void Turn::Rest(size_t work) {
-  const Instant now = parts_.loop->now();
+  const Instant now = parts_.loop.now();
   if (work > 0) {
     spin_.Worked(now);
   } else if (spins_) {
@@ -122,9 +122,8 @@ void Turn::Rest(size_t work) {
 void Turn::Sleep() {
   // What expires waits for the next check of the workers.
   const Instant next =
-      std::min({parts_.protocol->NextTimeout(), parts_.links->NextTimeout(), next_check_});
-  SleepUntilWork(*parts_.loop, *parts_.dataplane, parts_.plan.inline_worker,
-                 next - parts_.loop->now(), spin_);
+      std::min({parts_.protocol.NextTimeout(), parts_.links.NextTimeout(), next_check_});
+  SleepUntilWork(parts_.loop, parts_.dataplane, inline_worker_, next - parts_.loop.now(), spin_);
 }
 
 }  // namespace warp::control

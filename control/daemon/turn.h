@@ -13,16 +13,29 @@
 
 #include <cstddef>
 
-#include "control/daemon/assembly.h"
+#include "control/config/node_config.h"
+#include "control/daemon/worker_plan.h"
+#include "control/link/links.h"
+#include "control/loop/loop.h"
 #include "control/loop/spin_window.h"
+#include "control/protocol/node/node.h"
+#include "control/tunnel/traffic.h"
+#include "dataplane/facade/dataplane.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
 
 class Turn {
  public:
-  // `parts` outlives this.
-  explicit Turn(Assembly& parts);
+  // The parts that a turn moves. All outlive it.
+  struct Parts {
+    Loop& loop;
+    lcore::Dataplane& dataplane;
+    protocol::Node& protocol;
+    Links& links;
+    Traffic& traffic;
+  };
+  Turn(const Parts& parts, const config::NodeConfig& config, const WorkerPlan& plan);
 
   // Runs one turn. Never blocks. Returns how much it did.
   size_t RunOnce();
@@ -42,7 +55,8 @@ class Turn {
 
   void Sleep();
 
-  Assembly& parts_;
+  const Parts parts_;
+  const bool inline_worker_;
   const bool spins_;  // never sleeps
   SpinWindow spin_;
   bool timers_wait_ = false;  // the protocol's, for the next turn
