@@ -12,7 +12,6 @@
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
 #include "control/log/log.h"
-#include "control/status/status_json.h"
 #include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
@@ -65,7 +64,11 @@ absl::Status Assembly::OpenClaims() {
     return status;
   }
   return Keep(StatusServer::Open(*loop, {.path = config.node.control_socket},
-                                 [this] { return StatusText(); }),
+                                 [this]() -> StatusServer::Text {
+                                   auto text =
+                                       std::make_shared<NodeStatusText>([this] { return View(); });
+                                   return [text] { return text->Next(); };
+                                 }),
               status_server);
 }
 
@@ -151,17 +154,26 @@ void Assembly::OnPublished(const Links::Published& published) {
   traffic->RoutesChanged(published.routes);
 }
 
-std::string Assembly::StatusText() const {
-  return NodeStatusJson(loop->now(), {.config = config,
-                                      .protocol = *protocol,
-                                      .dataplane = *dataplane,
-                                      .links = *links,
-                                      .traffic = *traffic,
-                                      .peers = protocol->Peers(),
-                                      .maps = protocol->Maps(),
-                                      .loop = loop->back_end_name(),
-                                      .started = started,
-                                      .stopping = stopping});
+NodeView Assembly::View() const {
+  return {.config = config,
+          .protocol = *protocol,
+          .dataplane = *dataplane,
+          .links = *links,
+          .traffic = *traffic,
+          .peers =
+              [this](size_t first, size_t count) {
+                std::vector<wire::PeerId> peers;
+                for (size_t id = first; id < std::min(first + count, config.peers.size()); ++id) {
+                  peers.push_back(static_cast<wire::PeerId>(id));
+                }
+                return protocol->Peers(peers);
+              },
+          .peer_count = config.peers.size(),
+          .maps = protocol->Maps(),
+          .loop = loop->back_end_name(),
+          .now = loop->now(),
+          .started = started,
+          .stopping = stopping};
 }
 
 }  // namespace warp::control

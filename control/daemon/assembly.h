@@ -20,6 +20,7 @@
 #include "control/loop/resolver.h"
 #include "control/loop/signals.h"
 #include "control/protocol/node/node.h"
+#include "control/status/status_json.h"
 #include "control/status/status_server.h"
 #include "control/tunnel/traffic.h"
 #include "dataplane/facade/dataplane.h"
@@ -69,7 +70,7 @@ class Assembly {
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   void OnPublished(const Links::Published& published);
-  std::string StatusText() const;
+  NodeView View() const;
 };
 
 }  // namespace warp::control

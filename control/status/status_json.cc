@@ -1,9 +1,11 @@
 #include "control/status/status_json.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "control/status/drops_json.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -16,6 +18,7 @@ using Json = nlohmann::ordered_json;
 using wire::Drop;
 using wire::Duration;
 using wire::Instant;
+using Totals = std::array<uint64_t, wire::kDropCount>;
 
 std::string Text(absl::string_view text) { return std::string(text); }
 
@@ -26,11 +29,11 @@ Json Milliseconds(std::optional<Duration> duration) {
   return std::chrono::duration<double, std::milli>(*duration).count();
 }
 
-Json NodeJson(Instant now, const NodeView& view) {
+Json NodeJson(const NodeView& view) {
   const std::optional<wire::Polling>& polling = view.config.node.polling;
   return {{"public_key", view.protocol.public_key().ToBase64()},
           {"version", WARP_VERSION},
-          {"uptime_s", Seconds(now - view.started)},
+          {"uptime_s", Seconds(view.now - view.started)},
           {"listen_port", view.config.node.listen_port},
           {"engine", Text(view.dataplane.engine_name())},
           {"polling", polling ? Text(wire::WordOf(wire::kPollingWords, *polling)) : "auto"},
@@ -96,8 +99,7 @@ std::string PortName(const NodeView& view, wire::PortId id) {
   return port == nullptr ? "" : port->config.name;
 }
 
-Json PathJson(Instant now, const NodeView& view, const protocol::PathStatus& path,
-              uint64_t peer_first) {
+Json PathJson(const NodeView& view, const protocol::PathStatus& path, uint64_t peer_first) {
   static const lcore::PathCounters kNone;
   const lcore::PathCounters* known = view.links.forwarding().Counters(path.id);
   const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
@@ -109,7 +111,7 @@ Json PathJson(Instant now, const NodeView& view, const protocol::PathStatus& pat
       {"endpoint", path.remote.ToString()},
       {"state", Text(protocol::PathStateName(path.state))},
       {"reason", Text(path.reason)},
-      {"since_s", Seconds(now - path.since)},
+      {"since_s", Seconds(view.now - path.since)},
       {"carries", path.carries},
       {"rtt_ms", Milliseconds(path.rtt)},
       {"jitter_ms", Milliseconds(path.jitter)},
@@ -124,11 +126,11 @@ Json PathJson(Instant now, const NodeView& view, const protocol::PathStatus& pat
       {"tx_dropped", counters.tx_dropped.Get()}};
 }
 
-Json PeerJson(Instant now, const NodeView& view, const protocol::PeerStatus& peer) {
+Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   Json session = nullptr;
   if (peer.session != nullptr) {
     session = {{"cipher", Text(wire::CipherName(peer.session->cipher()))},
-               {"age_s", Seconds(now - peer.established)},
+               {"age_s", Seconds(view.now - peer.established)},
                {"initiator", peer.session->initiator()},
                {"sent", peer.session->sent()}};
   }
@@ -139,13 +141,13 @@ Json PeerJson(Instant now, const NodeView& view, const protocol::PeerStatus& pee
   }
   Json paths = Json::array();
   for (const protocol::PathStatus& path : peer.paths) {
-    paths.push_back(PathJson(now, view, path, first));
+    paths.push_back(PathJson(view, path, first));
   }
   return {{"name", peer.name},
           {"public_key", peer.public_key.ToBase64()},
           {"state", peer.connected ? "connected" : "connecting"},
           {"reason", Text(peer.reason)},
-          {"since_s", Seconds(now - peer.since)},
+          {"since_s", Seconds(view.now - peer.since)},
           {"session", std::move(session)},
           {"paths", std::move(paths)}};
 }
@@ -187,10 +189,15 @@ Json GateJson(const Tunnel& tunnel) {
   return json;
 }
 
-Json TunnelJson(const NodeView& view, const Tunnel& tunnel) {
+// Adds the tunnel's drops to `totals`.
+Json TunnelJson(const NodeView& view, const Tunnel& tunnel, Totals& totals) {
   const config::TunnelConfig& config = tunnel.config();
   const TunnelSender& sender = tunnel.sender();
   const GateCounters& gate = tunnel.gate_counters();
+  for (size_t i = 0; i < totals.size(); ++i) {
+    const auto drop = static_cast<Drop>(i);
+    totals[i] += sender.drops().Get(drop) + gate.drops.Get(drop);
+  }
   return {{"name", config.name},
           {"id", config.id},
           {"peer", view.config.peers[config.peer_index].name},
@@ -204,30 +211,26 @@ Json TunnelJson(const NodeView& view, const Tunnel& tunnel) {
            DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
 }
 
-// Makes one pass over the tunnels, because each gate asks the kernel what its socket lost.
-std::array<uint64_t, wire::kDropCount> TotalDrops(const NodeView& view) {
-  std::array<uint64_t, wire::kDropCount> totals{};
-  const auto add = [&totals](const auto& count_of) {
-    for (size_t i = 0; i < totals.size(); ++i) totals[i] += count_of(static_cast<Drop>(i));
-  };
-  add([&](Drop drop) {
-    return view.protocol.drops(drop) + view.dataplane.Drops(drop) +
-           view.links.transmitter().drops().Get(drop) + view.traffic.inbound().drops().Get(drop);
-  });
-  for (const std::unique_ptr<Tunnel>& tunnel : view.traffic.tunnels()) {
-    const GateCounters& gate = tunnel->gate_counters();
-    add([&](Drop drop) { return tunnel->sender().drops().Get(drop) + gate.drops.Get(drop); });
+// What is not a tunnel's.
+void AddNodeDrops(const NodeView& view, Totals& totals) {
+  for (size_t i = 0; i < totals.size(); ++i) {
+    const auto drop = static_cast<Drop>(i);
+    totals[i] += view.protocol.drops(drop) + view.dataplane.Drops(drop) +
+                 view.links.transmitter().drops().Get(drop) +
+                 view.traffic.inbound().drops().Get(drop);
   }
   for (const auto& port : view.links.ports().ports()) {
     totals[static_cast<size_t>(Drop::kKernelFull)] += port->kernel_full;
   }
-  return totals;
 }
 
-}  // namespace
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
-std::string NodeStatusJson(Instant now, const NodeView& view) {
-  Json status = {{"node", NodeJson(now, view)}};
+// The members of an object before its list of peers, which is open at the end of this.
+std::string HeadText(const NodeView& view) {
+  Json status = {{"node", NodeJson(view)}};
   Json& workers = status["workers"] = Json::array();
   for (wire::WorkerId id = 0; id < view.dataplane.workers(); ++id) {
     workers.push_back(WorkerJson(view, id));
@@ -236,13 +239,68 @@ std::string NodeStatusJson(Instant now, const NodeView& view) {
   for (const auto& port : view.links.ports().ports()) ports.push_back(PortJson(view, *port));
   Json& maps = status["maps"] = Json::array();
   for (const auto& map : view.maps) maps.push_back(MapJson(view, map));
-  Json& peers = status["peers"] = Json::array();
-  for (const auto& peer : view.peers) peers.push_back(PeerJson(now, view, peer));
-  Json& tunnels = status["tunnels"] = Json::array();
-  for (const auto& tunnel : view.traffic.tunnels()) tunnels.push_back(TunnelJson(view, *tunnel));
-  const auto drops = TotalDrops(view);
-  status["drops"] = DropsJson([&](Drop drop) { return drops[static_cast<size_t>(drop)]; });
-  return status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::string text = Dump(status);
+  text.pop_back();
+  return text + ",\"peers\":[";
+}
+
+// Further items of a list.
+std::string ItemsText(const Json& items, bool& has_items) {
+  std::string text;
+  for (const Json& item : items) {
+    if (std::exchange(has_items, true)) text += ',';
+    text += Dump(item);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string NodeStatusText::Next() {
+  std::string part;
+  while (part.empty() && stage_ != Stage::kEnd) part = NextPart(view_());
+  return part;
+}
+
+std::string NodeStatusText::NextPart(const NodeView& view) {
+  Json items = Json::array();
+  switch (stage_) {
+    case Stage::kHead:
+      stage_ = Stage::kPeers;
+      return HeadText(view);
+    case Stage::kPeers: {
+      for (const auto& peer : view.peers(next_, kPeersPerPart)) {
+        items.push_back(PeerJson(view, peer));
+      }
+      next_ += kPeersPerPart;
+      const std::string text = ItemsText(items, has_items_);
+      if (next_ < view.peer_count) return text;
+      stage_ = Stage::kTunnels;
+      next_ = 0;
+      has_items_ = false;
+      return text + "],\"tunnels\":[";
+    }
+    case Stage::kTunnels: {
+      const auto& tunnels = view.traffic.tunnels();
+      const size_t end = std::min(next_ + kTunnelsPerPart, tunnels.size());
+      for (; next_ < end; ++next_) {
+        items.push_back(TunnelJson(view, *tunnels[next_], tunnel_drops_));
+      }
+      const std::string text = ItemsText(items, has_items_);
+      if (next_ < tunnels.size()) return text;
+      stage_ = Stage::kDrops;
+      return text + "],\"drops\":";
+    }
+    case Stage::kDrops: {
+      stage_ = Stage::kEnd;
+      Totals drops = tunnel_drops_;
+      AddNodeDrops(view, drops);
+      return Dump(DropsJson([&](Drop drop) { return drops[static_cast<size_t>(drop)]; })) + "}\n";
+    }
+    case Stage::kEnd:
+      break;
+  }
+  return "";
 }
 
 }  // namespace warp::control

@@ -27,7 +27,7 @@ constexpr mode_t kMode = 0660;
 class ServerImpl : public StatusServer {
  public:
   ServerImpl(Loop& loop, const StatusServerOptions& options, os::UniqueFd fd, os::UnixPath path,
-             std::function<std::string()> text)
+             std::function<Text()> text)
       : loop_(loop),
         options_(options),
         fd_(std::move(fd)),
@@ -35,6 +35,7 @@ class ServerImpl : public StatusServer {
         text_(std::move(text)),
         retry_(loop, [this] { Accept(); }),
         more_(loop, [this] { Accept(); }),
+        parts_(loop, [this] { MakePart(); }),
         watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
           if (!more_.scheduled()) Accept();
         }) {}
@@ -42,7 +43,7 @@ class ServerImpl : public StatusServer {
  private:
   class Client {
    public:
-    Client(ServerImpl& server, os::UniqueFd fd, std::string text)
+    Client(ServerImpl& server, os::UniqueFd fd, Text text)
         : server_(server),
           fd_(std::move(fd)),
           text_(std::move(text)),
@@ -51,17 +52,33 @@ class ServerImpl : public StatusServer {
       patience_.Set(server.options_.patience);
     }
     const Client* id() const { return this; }
+    bool wants_part() const { return wants_part_; }
+    uint64_t served() const { return served_; }
+    void MakePart(uint64_t number) {
+      wants_part_ = false;
+      served_ = number;
+      part_ = text_();
+      written_ = 0;
+      if (part_.empty()) return End();
+      Write();
+    }
 
    private:
     void Write() {
-      while (written_ < text_.size()) {
-        const ssize_t size = send(fd_.get(), text_.data() + written_, text_.size() - written_,
+      if (wants_part_) return;
+      while (written_ < part_.size()) {
+        const ssize_t size = send(fd_.get(), part_.data() + written_, part_.size() - written_,
                                   MSG_DONTWAIT | MSG_NOSIGNAL);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0 && errno == EAGAIN) return;
         if (size < 0) return server_.Remove(this);
         written_ += static_cast<size_t>(size);
       }
+      wants_part_ = true;
+      server_.parts_.Schedule();
+    }
+
+    void End() {
       // Without shutdown, the client would see the end of the text only when the ring lets go of the socket. After it,
       // the client can send nothing more.
       shutdown(fd_.get(), SHUT_RDWR);
@@ -80,8 +97,11 @@ class ServerImpl : public StatusServer {
 
     ServerImpl& server_;
     const os::UniqueFd fd_;
-    const std::string text_;
+    const Text text_;
+    std::string part_;  // the part under way
     size_t written_ = 0;
+    bool wants_part_ = false;  // all of part_ is written
+    uint64_t served_ = 0;      // the number of part_ among those of all clients
     Timer patience_;
     const Watch watch_;
   };
@@ -100,6 +120,18 @@ class ServerImpl : public StatusServer {
     more_.Schedule();
   }
 
+  // For the client that has waited longest for one.
+  void MakePart() {
+    Client* next = nullptr;
+    for (Client& client : clients_) {
+      if (!client.wants_part()) continue;
+      if (next == nullptr || client.served() < next->served()) next = &client;
+    }
+    if (next == nullptr) return;
+    parts_.Schedule();
+    next->MakePart(++parts_made_);
+  }
+
   void Remove(const Client* client) {
     clients_.remove_if([client](const Client& c) { return c.id() == client; });
   }
@@ -108,17 +140,24 @@ class ServerImpl : public StatusServer {
   const StatusServerOptions options_;
   const os::UniqueFd fd_;
   const os::UnixPath path_;
-  const std::function<std::string()> text_;
+  const std::function<Text()> text_;
   std::list<Client> clients_;  // oldest first
+  uint64_t parts_made_ = 0;
   Timer retry_;
   Task more_;
+  Task parts_;
   const Watch watch_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Open(
-    Loop& loop, const StatusServerOptions& options, std::function<std::string()> text) {
+StatusServer::Text StatusServer::Whole(std::string text) {
+  return [text = std::move(text)]() mutable { return std::exchange(text, ""); };
+}
+
+absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Open(Loop& loop,
+                                                                 const StatusServerOptions& options,
+                                                                 std::function<Text()> text) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return os::ErrnoStatus(errno, "control socket");
   absl::StatusOr<os::UnixPath> path =

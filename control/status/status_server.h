@@ -1,4 +1,5 @@
-// The control socket. Whoever connects gets one text, which `warp status` reads, and then the connection ends.
+// The control socket. Whoever connects gets one text, which `warp status` reads, and then the connection ends. A text
+// may be long to write, so it comes in parts: all clients together get one part in a turn of the loop, in turn.
 //
 // The mode of the socket is 0660, so every member of the group may connect, and none is trusted. Each client has a
 // limited time. If there are too many, the oldest one is dropped for the newest, so that a client that hangs keeps
@@ -24,11 +25,16 @@ struct StatusServerOptions {
 
 class StatusServer {
  public:
+  // A client's text: the next part with each call, and an empty one at the end.
+  using Text = std::function<std::string()>;
+  // One that is written at once.
+  static Text Whole(std::string text);
+
   // `text` is called once for each client. A socket file on which nobody listens is replaced. If somebody listens on
   // it, or if it is another kind of file, the result is AlreadyExists.
   static absl::StatusOr<std::unique_ptr<StatusServer>> Open(Loop& loop,
                                                             const StatusServerOptions& options,
-                                                            std::function<std::string()> text);
+                                                            std::function<Text()> text);
   virtual ~StatusServer() = default;  // closes the connections and removes the file
 };
 

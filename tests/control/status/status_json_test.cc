@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -112,17 +113,37 @@ class StatusJsonTest : public testing::Test {
     EXPECT_EQ(links.OpenPorts(), absl::OkStatus());
     Drop(links, traffic);
     const wire::Instant now = loop->now();
-    return nlohmann::json::parse(NodeStatusJson(now, {.config = config,
-                                                      .protocol = protocol,
-                                                      .dataplane = dataplane,
-                                                      .links = links,
-                                                      .traffic = traffic,
-                                                      .peers = Peers(),
-                                                      .maps = Maps(),
-                                                      .started = now - seconds(5)}));
+    const auto peers = [this](size_t first, size_t count) {
+      EXPECT_LE(count, NodeStatusText::kPeersPerPart);
+      std::vector<protocol::PeerStatus> some;
+      for (size_t i = first; i < std::min(first + count, peers_.size()); ++i) {
+        if (!peers_[i].name.empty()) some.push_back(peers_[i]);
+      }
+      return some;
+    };
+    NodeStatusText text([&]() -> NodeView {
+      return {.config = config,
+              .protocol = protocol,
+              .dataplane = dataplane,
+              .links = links,
+              .traffic = traffic,
+              .peers = peers,
+              .peer_count = peers_.size(),
+              .maps = Maps(),
+              .now = now,
+              .started = now - seconds(5)};
+    });
+    std::string all;
+    for (std::string part = text.Next(); !part.empty(); part = text.Next()) {
+      ++parts_;
+      all += part;
+    }
+    return nlohmann::json::parse(all);
   }
 
   const TempDir directory_;
+  std::vector<protocol::PeerStatus> peers_ = Peers();  // one without a name was removed
+  size_t parts_ = 0;                                   // of the text
 };
 
 TEST_F(StatusJsonTest, EveryFieldIsExplained) {
@@ -143,6 +164,16 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["peers"][1]["session"], nullptr);
   EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
   EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));
+}
+
+TEST_F(StatusJsonTest, ManyPeersAreWrittenAFewAPart) {
+  peers_.assign(100, Peers()[1]);
+  for (const size_t removed : {0, 7, 8, 9, 10, 11, 12, 13, 14, 15, 99}) peers_[removed].name = "";
+  const nlohmann::json status = Status();
+  EXPECT_EQ(status["peers"].size(), 100u - 11);
+  EXPECT_GE(parts_, 100 / NodeStatusText::kPeersPerPart);
+  peers_.clear();
+  EXPECT_TRUE(Status()["peers"].empty());
 }
 
 }  // namespace

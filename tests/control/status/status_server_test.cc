@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/os/unix_address.h"
 #include "tests/control/turning.h"
@@ -66,10 +67,18 @@ class StatusServerTest : public ::testing::Test {
   absl::Status Open() {
     auto server = StatusServer::Open(*loop_, options_, [this] {
       ++asked_;
-      return text_;
+      return parts_.empty() ? StatusServer::Whole(text_) : Parts();
     });
     if (server.ok()) server_ = *std::move(server);
     return server.status();
+  }
+  // Gives parts_, and notes in made_ which text a part was of.
+  StatusServer::Text Parts() {
+    return [this, number = asked_, next = size_t{0}]() mutable -> std::string {
+      if (next == parts_.size()) return "";
+      made_.push_back(number);
+      return parts_[next++];
+    };
   }
   bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
 
@@ -78,6 +87,8 @@ class StatusServerTest : public ::testing::Test {
   std::unique_ptr<Loop> loop_ = MakeLoop();
   std::unique_ptr<StatusServer> server_;
   std::string text_ = "{\"node\": 1}\n";
+  std::vector<std::string> parts_;  // of a text; empty: text_ is one part
+  std::vector<int> made_;
   int asked_ = 0;
 };
 
@@ -99,6 +110,23 @@ TEST_F(StatusServerTest, TextLargerThanTheSocketsBuffer) {
   Client client(options_.path);
   ASSERT_TRUE(Turn([&] { return client.Ended(); }));
   EXPECT_TRUE(client.text == text_) << client.text.size();
+}
+
+// A part may take long to write, so that nobody's text holds up a turn.
+TEST_F(StatusServerTest, MakesOnePartATurnForTheClientsInTurn) {
+  for (int i = 0; i < 20; ++i) parts_.push_back(absl::StrCat(i, ","));
+  ASSERT_TRUE(Open().ok());
+  Client a(options_.path), b(options_.path);
+  while (!a.Ended() || !b.Ended()) {
+    const size_t before = made_.size();
+    loop_->RunOnce(64);
+    ASSERT_LE(made_.size(), before + 1);
+    if (made_.size() == before) loop_->Wait(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(a.text, absl::StrJoin(parts_, ""));
+  EXPECT_EQ(b.text, a.text);
+  ASSERT_EQ(made_.size(), 2 * parts_.size());
+  for (size_t i = 2; i < made_.size() - 2; ++i) EXPECT_NE(made_[i], made_[i - 1]) << i;
 }
 
 TEST_F(StatusServerTest, FileIsTheGroupsAndEndsWithTheServer) {
