@@ -115,11 +115,14 @@ size_t UdpSocket::Receive(absl::FunctionRef<void(const Received&)> take) {
     b.headers[i].msg_hdr.msg_control = b.slots[i].control.data();
     b.headers[i].msg_hdr.msg_controllen = b.slots[i].control.size();
   }
-  int count;
-  do {
+  // The error of an earlier datagram concerns nobody here, and datagrams may wait behind it. An error that stays must
+  // not hold up the map's only thread.
+  constexpr int kTries = 8;
+  int count = -1;
+  for (int tries = 0; count < 0 && tries < kTries; ++tries) {
     count = recvmmsg(fd_.get(), b.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
-    // The error of an earlier datagram concerns nobody here, and datagrams may wait behind it.
-  } while (count < 0 && errno != EAGAIN);
+    if (count < 0 && errno == EAGAIN) break;
+  }
   if (count <= 0) return 0;
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     msghdr& header = b.headers[i].msg_hdr;
