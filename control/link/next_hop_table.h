@@ -8,6 +8,7 @@
 #ifndef WARP_CONTROL_LINK_NEXT_HOP_TABLE_H_
 #define WARP_CONTROL_LINK_NEXT_HOP_TABLE_H_
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,7 +40,8 @@ class NextHopTable {
   const NextHop* Request(wire::Instant now, Use use, wire::PortId port, absl::string_view interface,
                          const wire::IpAddress& address);
 
-  // Removes next hops that nobody requested for a while. Call every few seconds.
+  // Removes next hops that nobody requested for a while. Call about once a second: each call looks at a thirtieth of
+  // the entries for endpoints, since there may be thousands, which may expire together.
   void Expire(wire::Instant now);
   // Removes the next hops of a port that is gone.
   void RemovePort(wire::PortId port);
@@ -62,13 +64,19 @@ class NextHopTable {
     std::unique_ptr<Subscription> subscription;
   };
   using Entries = absl::flat_hash_map<Key, std::unique_ptr<Entry>>;
+  // A new entry for an endpoint.
+  std::unique_ptr<Entry>& Add(const Key& key);
   Entry* Find(const Key& key, Use use);
   void ForgetOldestAnswer();
 
   Netlink& netlink_;
   const ChangeHandler on_change_;
+  // Looks at an entry are this many calls of Expire apart.
+  static constexpr size_t kExpireCalls = 30;
+
   Entries entries_;
-  Entries answers_;  // those of Use::kAnswer
+  std::deque<Key> looks_;  // at entries_, each once, in the order of Expire's looks
+  Entries answers_;        // those of Use::kAnswer
 };
 
 }  // namespace warp::control

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "control/link/next_hop_table.h"
 #include "dataplane/wire/frame/frame.h"
 #include "tests/control/fake_dataplane.h"
@@ -148,6 +149,27 @@ TEST_F(TransmitterTest, NextHopsThatNobodyWantsAreForgotten) {
   now_ += seconds(61);
   next_hops_.Expire(now_);
   EXPECT_FALSE(netlink_.Watches("eth0 10.9.0.2"));
+}
+
+// Thousands of them may be unwanted from the same moment on.
+TEST_F(TransmitterTest, ManyNextHopsAreForgottenSomeACall) {
+  constexpr size_t kMany = 600;
+  for (size_t i = 0; i < kMany; ++i) {
+    Send(absl::StrCat("10.", i / 200, ".1.", i % 200 + 1, ":4000").c_str(), 1);
+  }
+  ASSERT_EQ(next_hops_.size(), kMany);
+  now_ += seconds(61);
+  Send("10.1.1.1:4000", 1);
+  for (int call = 0; call < 200; ++call) {
+    const size_t before = next_hops_.size();
+    next_hops_.Expire(now_);
+    EXPECT_LE(before - next_hops_.size(), kMany / 30 + 1);
+  }
+  EXPECT_EQ(next_hops_.size(), 1u);
+  EXPECT_TRUE(netlink_.Watches("eth0 10.1.1.1"));
+  next_hops_.RemovePort(2);
+  next_hops_.Expire(now_ + seconds(61));
+  EXPECT_EQ(next_hops_.size(), 0u);
 }
 
 TEST_F(TransmitterTest, APortThatGoesTakesItsDatagramsAndNextHopsAlong) {
