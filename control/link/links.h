@@ -97,10 +97,11 @@ class Links : private PortListener {
     return changed_ || context_.protocol.version() != protocol_version_ ||
            !changed_peers_.empty() || !forwarding_.complete();
   }
-  // Whether the last snapshot has all sessions.
+  // Whether the last snapshot has all sessions that somebody may answer under. Nobody answers a goodbye.
   bool knows_sessions() const {
-    return context_.protocol.sessions_version() <= protocol_version_ &&
-           !changed_peers_.has_urgent();
+    return context_.protocol.draining() ||
+           (context_.protocol.sessions_version() <= protocol_version_ &&
+            !changed_peers_.has_urgent());
   }
   void Publish();
 

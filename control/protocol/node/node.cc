@@ -216,7 +216,7 @@ void Node::Count(wire::Drop drop) {
 // --- Time. ---
 
 Instant Node::NextTimeout() const {
-  if (draining_) return kNever;
+  if (draining_) return unclosed_ > 0 ? Instant{} : kNever;
   if (untold_ > 0 || peers_untold_) return Instant{};  // at once
   Instant next = timers_.Next();
   for (const Map& map : maps_) next = std::min(next, map.driver->NextTimeout());
@@ -224,7 +224,7 @@ Instant Node::NextTimeout() const {
 }
 
 void Node::HandleTimeout(Instant now) {
-  if (draining_) return;
+  if (draining_) return ClosePeers(now);
   may_tell_ = kPeersPerTurn;
   TellPorts(now);
   TellPeers(now);
@@ -287,11 +287,17 @@ void Node::FollowMaps(Instant now) {
 void Node::Shutdown(Instant now) {
   if (draining_) return;
   for (const Map& map : maps_) map.driver->Shutdown(now, context_.outbox);
-  for (const auto& peer : peers_) {
+  draining_ = true;
+  unclosed_ = peers_.size();
+  ClosePeers(now);
+  ++context_.version;
+}
+
+void Node::ClosePeers(Instant now) {
+  for (size_t i = 0; i < kPeersPerTurn && unclosed_ > 0; ++i) {
+    Peer* const peer = peers_[--unclosed_].get();
     if (peer != nullptr) peer->Shutdown(now);
   }
-  draining_ = true;
-  ++context_.version;
 }
 
 // --- What is. ---

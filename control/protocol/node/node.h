@@ -148,8 +148,9 @@ class Node {
   // Initiations whose replies are remembered: at most kMaxRememberedInitiations of each of two kinds.
   size_t remembered_initiations() const { return responder_.remembered(); }
 
-  // Close messages to all peers, deregistration at all maps: send them (NextTransmit until empty), then destroy the
-  // node. From here on the node ignores what it is told.
+  // Close messages to all peers, deregistration at all maps: send them, then destroy the node. Each call closes
+  // kPeersPerTurn peers, so go on with HandleTimeout and NextTransmit until NextTimeout is kNever. From here on the
+  // node ignores what it is told.
   void Shutdown(Instant now);
 
  private:
@@ -179,6 +180,7 @@ class Node {
   void Watch(const Peer& peer) { timers_.Set(peer.id(), peer.NextTimeout()); }
   void ServeMaps(Instant now);
   void ServePeers(Instant now);
+  void ClosePeers(Instant now);
   // Takes what the maps have found, and notices whether their sessions changed.
   void FollowMaps(Instant now);
 
@@ -203,6 +205,7 @@ class Node {
   absl::flat_hash_map<const Association*, Owner> owners_;
   wire::DropCounters drops_;
   bool draining_ = false;
+  size_t unclosed_ = 0;  // while draining: the peers below this id are to be closed yet
 };
 
 }  // namespace warp::protocol

@@ -161,5 +161,30 @@ TEST(TurnBoundTest, ManyPeersThatComeTogetherAreToldToAMapOnce) {
   EXPECT_EQ(map.sizes.size(), 2u);
 }
 
+TEST(TurnBoundTest, AGoodbyeToManyPeersIsSaidSomeACall) {
+  NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  Node node(std::move(options));
+  const Instant now{1s};
+  node.SetPort(now, 0, {.up = true, .addresses = {wire::IpAddress::V4({10, 0, 0, 1})}});
+  constexpr uint8_t kPeers = 200;
+  for (uint8_t host = 1; host <= kPeers; ++host) {
+    ASSERT_TRUE(node.AddPeer(now, {.public_key = wire::SecretKey::Generate().Public(),
+                                   .endpoints = {{wire::IpAddress::V4({10, 1, 0, host}), 13116}}}));
+  }
+  while (node.NextTimeout() <= now) node.HandleTimeout(now);
+  size_t open = node.sessions().taken();  // each has an index for its handshake
+  ASSERT_EQ(open, kPeers);
+  node.Shutdown(now);
+  while (node.NextTimeout() <= now) {
+    EXPECT_LE(open - node.sessions().taken(), kPeersPerTurn);
+    open = node.sessions().taken();
+    node.HandleTimeout(now);
+  }
+  EXPECT_EQ(node.sessions().taken(), 0u);
+  EXPECT_EQ(node.NextTimeout(), kNever);
+}
+
 }  // namespace
 }  // namespace warp::protocol
