@@ -100,6 +100,10 @@ inline constexpr size_t kMaxCookies = 512;
 // Datagrams of all peers to endpoints that have not answered: probes and copies of handshake messages.
 inline constexpr uint32_t kUnansweredBurst = 1000;
 inline constexpr uint32_t kUnansweredPerSecond = 1000;
+// The share of one peer: an initiation over each of eight paths; and where the peer has been heard within the silence
+// time, confirms and some probes over each of them as well.
+inline constexpr uint32_t kUnansweredShare = 8;
+inline constexpr uint32_t kUnansweredShareHeard = 64;
 
 // What one call of Node::HandleTimeout does at most before everybody else has a turn: peers served, peers told of a
 // change of the ports, and datagrams made, with which the last of the peers may exceed the bound.

@@ -14,6 +14,7 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
       association_(context.identity, context.table,
                    PeerAssociation(context.identity.timers(), options.public_key,
                                    std::move(options.psk), context.window)),
+      unanswered_(context.unanswered),
       arrivals_(context.traffic),
       since_(now) {
   SetEndpoints(now, EndpointSource::kConfig, 0, options.endpoints);
@@ -58,7 +59,12 @@ void Peer::Reconcile(Instant now) {
 }
 
 std::vector<Route> Peer::Routes(Instant now) {
-  return paths_.AllRoutes([&] { return context_.unanswered.Take(now); });
+  return paths_.AllRoutes([&] { return MaySend(now, UnansweredBudget::Use::kContact); });
+}
+
+bool Peer::MaySend(Instant now, UnansweredBudget::Use use) {
+  const bool heard = now - association_.last_heard() < context_.identity.timers().session_silence;
+  return unanswered_.Take(now, use, heard);
 }
 
 // --- The session. ---
@@ -284,22 +290,32 @@ void Peer::ProbePaths(Instant now) {
   const bool any_waits =
       std::any_of(paths_.paths().begin(), paths_.paths().end(),
                   [now](const Path& path) { return path.next_probe() <= now && path.waits(); });
-  for (Path& path : paths_.paths()) {
+  const Path* const last = paths_.LastActive();
+  const auto may_probe = [&](const Path& path) {
+    return path.active() || MaySend(now, &path == last ? UnansweredBudget::Use::kContact
+                                                       : UnansweredBudget::Use::kProbe);
+  };
+  paths_.InTurns([&](Path& path) {
     if (any_waits) path.Look(now, timers);
-    if (path.next_probe() > now) continue;
+    if (path.next_probe() > now) return true;
     assert(path.usable());
-    if (!path.active() && !context_.unanswered.Take(now)) {
+    if (!may_probe(path)) {
       path.PutOff(now + context_.identity.Jitter(timers.probe_interval));
-      continue;
+      return false;
     }
     // Probes to endpoints that may be false say nothing of the peer while others are answered.
     if (path.active() || !any_active) association_.NoteAsked(now, Patience(path));
-    Probe probe{.port = path.route().port,
-                .number = context_.identity.NextTimestamp(),
-                .unheard = path.unheard()};
-    probe.challenge = path.SendProbe(now, timers, context_.identity);
-    association_.Send(now, path.route(), EncodeControlMessage(probe), context_.outbox);
-  }
+    SendProbe(now, path);
+    return true;
+  });
+}
+
+void Peer::SendProbe(Instant now, Path& path) {
+  Probe probe{.port = path.route().port,
+              .number = context_.identity.NextTimestamp(),
+              .unheard = path.unheard()};
+  probe.challenge = path.SendProbe(now, context_.identity.timers(), context_.identity);
+  association_.Send(now, path.route(), EncodeControlMessage(probe), context_.outbox);
 }
 
 // While no payloads flow, what proves that the peer lives may come over the slowest path alone.

@@ -16,12 +16,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "control/protocol/control_message.h"
+#include "control/protocol/node/unanswered_budget.h"
 #include "control/protocol/opened_message.h"
 #include "control/protocol/path/arrival_book.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path_set.h"
 #include "control/protocol/session/association.h"
-#include "control/protocol/token_bucket.h"
 
 namespace warp::protocol {
 
@@ -56,8 +56,7 @@ struct Context {
   size_t window = wire::kDefaultWindow;
   PathTrafficFunction traffic = {};  // may be empty
   Outbox outbox = {};
-  // Pays for datagrams to endpoints that have not answered.
-  TokenBucket unanswered = {kUnansweredBurst, kUnansweredPerSecond};
+  UnansweredBudget unanswered = {};
   uint64_t version = 0;           // grows when what forwarding needs has changed
   uint64_t sessions_version = 0;  // the version in which sessions changed last
   // By PeerId: the versions in which the peer, and in which its sessions changed last.
@@ -118,8 +117,11 @@ class Peer {
   void Sync(Instant now, absl::string_view why_disconnected);
   void SetConnected(Instant now, bool connected, absl::string_view reason);
   void ProbePaths(Instant now);
+  void SendProbe(Instant now, Path& path);
   Duration Patience(const Path& probed) const;
   std::vector<Route> Routes(Instant now);
+  // Whether the budget pays for a datagram to an endpoint that has not answered.
+  bool MaySend(Instant now, UnansweredBudget::Use use);
 
   Context& context_;
   const PeerId id_;
@@ -127,6 +129,7 @@ class Peer {
   Association association_;
   EndpointBook book_;
   PathSet paths_;
+  UnansweredBudget::Share unanswered_;
 
   // The newest probe of each remote port.
   struct NewestProbe {

@@ -211,15 +211,39 @@ std::vector<Route> PathSet::ActiveRoutes() const {
   return routes;
 }
 
+const Path* PathSet::LastActive() const {
+  const Path* last = nullptr;
+  for (const Path& path : paths_) {
+    if (path.active() || !path.usable() || path.last_active() == Instant{}) continue;
+    if (last == nullptr || path.last_active() > last->last_active()) last = &path;
+  }
+  return last;
+}
+
+void PathSet::InTurns(absl::FunctionRef<bool(Path&)> use) {
+  const auto turn = std::find_if(paths_.begin(), paths_.end(),
+                                 [this](const Path& path) { return path.id() == turn_; });
+  const size_t first = turn == paths_.end() ? 0 : static_cast<size_t>(turn - paths_.begin());
+  bool refused = false;
+  for (size_t i = 0; i < paths_.size(); ++i) {
+    Path& path = paths_[(first + i) % paths_.size()];
+    if (use(path) || refused) continue;
+    refused = true;
+    turn_ = path.id();
+  }
+}
+
 std::vector<Route> PathSet::AllRoutes(absl::FunctionRef<bool()> allow) {
   std::vector<Route> routes = ActiveRoutes();
-  const size_t first = paths_.empty() ? 0 : rotations_++ % paths_.size();
-  for (size_t i = 0; i < paths_.size(); ++i) {
-    const Path& path = paths_[(first + i) % paths_.size()];
-    if (path.active() || !path.usable()) continue;
-    if (!allow()) break;
-    routes.push_back(path.route());
-  }
+  const Path* const last = LastActive();
+  bool allowed = last == nullptr || allow();
+  if (last != nullptr && allowed) routes.push_back(last->route());
+  InTurns([&](const Path& path) {
+    if (path.active() || !path.usable() || &path == last) return true;
+    allowed = allowed && allow();
+    if (allowed) routes.push_back(path.route());
+    return allowed;
+  });
   return routes;
 }
 

@@ -56,8 +56,13 @@ class PathSet {
   std::vector<Route> BestRoutes(Instant now, size_t most, std::optional<PortId> avoid) const;
 
   std::vector<Route> ActiveRoutes() const;
-  // The active paths' routes, then as many of the other usable ones as `allow` grants, beginning with another one each
-  // time.
+  // Of the usable paths that are not active, the one that was active last. Null where none ever was.
+  const Path* LastActive() const;
+  // Calls `use` with each path. Where paths are refused (false), the next call begins with the first of those, so that
+  // a budget that does not do for all reaches all in turn. `use` adds and removes no path.
+  void InTurns(absl::FunctionRef<bool(Path&)> use);
+  // The active paths' routes, then as many of the other usable ones as `allow` grants: LastActive, then the others in
+  // turns.
   std::vector<Route> AllRoutes(absl::FunctionRef<bool()> allow);
 
   std::vector<Path>& paths() { return paths_; }
@@ -65,7 +70,7 @@ class PathSet {
 
  private:
   std::vector<Path> paths_;  // by port, then in the order in which they were made
-  size_t rotations_ = 0;     // of AllRoutes
+  PathId turn_ = 0;          // whose turn it is; it may be gone
 };
 
 }  // namespace warp::protocol

@@ -49,6 +49,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   auto result = initiator_.HandleResponse(now, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
   auto& [session, round_trip] = std::get<Initiator::Finished>(result);
+  last_response_ = now;
   // Twice as long for each session of ours that waits already: the response may have come over a link that carries no
   // confirm, and new sessions must not displace one that a slower link still confirms.
   Duration patience = identity_.timers().handshake_retry_max;

@@ -16,6 +16,7 @@
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_ASSOCIATION_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_ASSOCIATION_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -117,6 +118,8 @@ class Association {
   // Initiations made in all. HandleTimeout makes one at most.
   uint64_t initiations_made() const { return initiator_.made(); }
   Instant last_authentic() const { return last_authentic_; }
+  // When the remote end proved last that it is there: by a packet, or by the response to a handshake of ours.
+  Instant last_heard() const { return std::max(last_authentic_, last_response_); }
   // When the remote end counts as silent unless something authentic comes; kNever: nothing was asked since.
   Instant silent_at() const { return silent_at_; }
   // Grows when send_session() or receive_sessions() changed.
@@ -150,6 +153,7 @@ class Association {
   bool connect_ = false;  // Connect was called, and nothing has begun yet
   Instant not_before_{};  // no beginning earlier: the remote end said close, or the table was full
   Instant last_authentic_{};
+  Instant last_response_{};
   Instant silent_at_ = kNever;
   TokenBucket initiations_;  // of the remote end, which echoed the token
   wire::Token token_;        // random; another one whenever an initiation has used it
