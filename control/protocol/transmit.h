@@ -31,6 +31,8 @@ struct Transmit {
 };
 
 // A bounded queue of datagrams on their way out. The machines push, and the owner of the sockets pops the oldest.
+// Whoever is asked more than it can send answers no more while the queue is crowded. What timers send has a pace of its
+// own, and always finds room.
 class Outbox {
  public:
   // To an endpoint of a peer or a map.
@@ -52,6 +54,7 @@ class Outbox {
   }
   bool empty() const { return queue_.empty(); }
   size_t size() const { return queue_.size(); }
+  bool crowded() const { return queue_.size() >= kMaxTransmits / 2; }
   uint64_t dropped() const { return dropped_; }
 
  private:

@@ -143,7 +143,9 @@ class Node {
   // Of these. A peer that was removed is left out.
   std::vector<PeerStatus> Peers(std::span<const PeerId> peers) const;
   std::vector<MapStatus> Maps() const;
-  uint64_t drops(wire::Drop drop) const { return drops_.Get(drop); }
+  uint64_t drops(wire::Drop drop) const {
+    return drops_.Get(drop) + (drop == wire::Drop::kTxFull ? context_.outbox.dropped() : 0);
+  }
   bool draining() const { return draining_; }
   // Initiations whose replies are remembered: at most kMaxRememberedInitiations of each of two kinds.
   size_t remembered_initiations() const { return responder_.remembered(); }

@@ -124,6 +124,9 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
   const auto& message = std::get<ControlMessage>(decoded);
   next_timeout_.reset();
   if (Path* path = paths_.Find(opened.arrival.route())) ++path->counted().control;
+  const bool asks =
+      std::holds_alternative<Probe>(message) || std::holds_alternative<Confirm>(message);
+  if (asks && context_.outbox.crowded()) return wire::Drop::kTxFull;
   if (const auto* probe = std::get_if<Probe>(&message)) {
     HandleProbe(now, opened, *probe);
   } else if (const auto* answer = std::get_if<Answer>(&message)) {

@@ -229,5 +229,25 @@ TEST(Fairness, PeerOfManyEndpointsHasItsBestPathBackAtOnce) {
   }
 }
 
+// A peer that probes faster than anybody could send the answers has no answers to some, and delays nobody.
+TEST(Fairness, ProbesWithoutEndLeaveRoomInTheOutbox) {
+  VirtualNet net({.ports = {2, 1, 1}});
+  net.Introduce(0, 1);
+  net.AddPeer(2, 0, false);
+  net.Run(2s);
+  const Arrival arrival{
+      .port = 0, .from = net.EndpointOf(1, 0), .to = net.EndpointOf(0, 0).address};
+  const std::shared_ptr<wire::Session> session = net.Forwarding(0, 1).send;
+  for (size_t i = 0; i < kMaxTransmits; ++i) {
+    const auto probe = EncodeControlMessage(
+        Probe{.port = 0, .number = net.node(1).identity().NextTimestamp(), .unheard = true});
+    net.node(0).HandleControl(net.now(), {arrival, session.get(), 1'000'000 + i, probe});
+  }
+  net.AddPeer(0, 2);
+  net.node(0).HandleTimeout(net.now());
+  EXPECT_TRUE(net.RunUntil([&] { return net.Connected(0, 2); }, 50ms));
+  EXPECT_GT(net.Drops(0, wire::Drop::kTxFull), kMaxTransmits / 4);
+}
+
 }  // namespace
 }  // namespace warp::protocol
