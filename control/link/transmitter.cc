@@ -1,5 +1,6 @@
 #include "control/link/transmitter.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -82,8 +83,11 @@ void Transmitter::Park(Instant now, const Transmit& transmit) {
   const auto found = parked_.find(destination);
   const size_t most = transmit.answers ? kMaxAnswered : kMaxDestinations;
   if (found == parked_.end() && parked_.size() >= most) {
-    drops_.Add(Drop::kNoNeighbour);
-    return;
+    if (transmit.answers) {
+      drops_.Add(Drop::kNoNeighbour);
+      return;
+    }
+    ForgetLongestWaiting();
   }
   std::deque<Parked>& queue = parked_[destination];
   // The oldest goes, because the protocol repeats it first.
@@ -92,6 +96,14 @@ void Transmitter::Park(Instant now, const Transmit& transmit) {
     drops_.Add(Drop::kNoNeighbour);
   }
   queue.push_back({.since = now, .transmit = transmit});
+}
+
+void Transmitter::ForgetLongestWaiting() {
+  const auto longest = std::min_element(
+      parked_.begin(), parked_.end(),
+      [](const auto& a, const auto& b) { return a.second.front().since < b.second.front().since; });
+  drops_.Add(Drop::kNoNeighbour, longest->second.size());
+  parked_.erase(longest);
 }
 
 void Transmitter::NextHopChanged(Instant now, wire::PortId port, const wire::IpAddress& address) {

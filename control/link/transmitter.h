@@ -5,7 +5,9 @@
 // turned round. Nothing is asked or remembered for it, so that nobody without a key costs a node more than the answer.
 //
 // A datagram whose next hop is still being resolved waits for it, so that the first handshake over a new path is not
-// lost to ARP. At most kParked datagrams of one destination wait, for at most a second. Control thread only.
+// lost to ARP. At most kParked datagrams of one destination wait, for at most a second. Where too many destinations
+// wait, the one that has waited longest makes room: a neighbour that is there answers within milliseconds, and a peer
+// whose endpoints never answer must not hold all places. Control thread only.
 #ifndef WARP_CONTROL_LINK_TRANSMITTER_H_
 #define WARP_CONTROL_LINK_TRANSMITTER_H_
 
@@ -58,6 +60,7 @@ class Transmitter {
   void SendFrame(const PortAddressing& from, const wire::MacAddress& to_mac,
                  const wire::IpAddress& source, const protocol::Transmit& transmit);
   void Park(wire::Instant now, const protocol::Transmit& transmit);
+  void ForgetLongestWaiting();
 
   lcore::Dataplane& dataplane_;
   NextHopTable& next_hops_;

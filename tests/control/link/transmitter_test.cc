@@ -89,6 +89,20 @@ TEST_F(TransmitterTest, BoundsWhatWaitsAndKeepsTheNewest) {
   EXPECT_EQ(dataplane_.transmitted[7].second.bytes().back(), 19);
 }
 
+TEST_F(TransmitterTest, NeighboursThatNeverAnswerHoldNoPlaceForEver) {
+  for (int i = 0; i < 300; ++i) {
+    Send(("10.8." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1) + ":4000").c_str(),
+         1);
+    now_ += milliseconds(1);
+  }
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 300u - 256);
+  Send("10.9.0.2:4000", 7);
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 301u - 256);
+  netlink_.Answer("eth0 10.9.0.2", NextHop::State::kReachable);
+  ASSERT_EQ(dataplane_.transmitted.size(), 1u);
+  EXPECT_EQ(dataplane_.transmitted[0].second.bytes().back(), 7);
+}
+
 TEST_F(TransmitterTest, DoesNotWaitForEver) {
   Send("10.9.0.2:4000", 1);
   now_ += milliseconds(1100);
