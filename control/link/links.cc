@@ -92,10 +92,9 @@ void Links::Publish() {
       context_.protocol.GetForwarding(taken), ports,
       [this](wire::PortId id, const wire::IpAddress& address) -> const NextHop* {
         const PortTable::Port* port = ports_.Find(id);
-        return port == nullptr
-                   ? nullptr
-                   : next_hops_.Request(context_.loop.now(), NextHopTable::Use::kEndpoint, id,
-                                        port->config.kernel_side(), address);
+        return port == nullptr ? nullptr
+                               : next_hops_.Request(context_.loop.now(), id,
+                                                    port->config.kernel_side(), address);
       }));
   on_published_({.changed = taken, .routes = forwarding_.built()});
 }

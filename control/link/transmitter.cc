@@ -38,13 +38,9 @@ void Transmitter::Send(Instant now, const Transmit& transmit) {
     drops_.Add(Drop::kNoPath);
     return;
   }
-  const bool answer = transmit.answers.has_value();
-  if (answer && transmit.answers->from_mac.is_station()) {
-    return SendFrame(port->second, transmit.answers->from_mac, transmit.answers->to, transmit);
-  }
+  if (transmit.answers) return SendAnswer(port->second, transmit);
   const NextHop* next_hop =
-      next_hops_.Request(now, answer ? NextHopTable::Use::kAnswer : NextHopTable::Use::kEndpoint,
-                         transmit.port, port->second.interface, transmit.to.address);
+      next_hops_.Request(now, transmit.port, port->second.interface, transmit.to.address);
   if (next_hop == nullptr || next_hop->state == NextHop::State::kUnreachable) {
     drops_.Add(Drop::kNoNeighbour);
   } else if (next_hop->reachable()) {
@@ -52,6 +48,16 @@ void Transmitter::Send(Instant now, const Transmit& transmit) {
   } else {
     Park(now, transmit);
   }
+}
+
+void Transmitter::SendAnswer(const PortAddressing& from, const Transmit& transmit) {
+  const wire::Arrival& arrival = *transmit.answers;
+  // A group, or nobody, handed us the frame.
+  if (!arrival.from_mac.is_station()) {
+    drops_.Add(Drop::kNoNeighbour);
+    return;
+  }
+  SendFrame(from, arrival.from_mac, arrival.to, transmit);
 }
 
 void Transmitter::SendFrame(const PortAddressing& from, const wire::MacAddress& to_mac,
@@ -81,14 +87,7 @@ void Transmitter::SendFrame(const PortAddressing& from, const wire::MacAddress& 
 void Transmitter::Park(Instant now, const Transmit& transmit) {
   const Destination destination(transmit.port, transmit.to.address);
   const auto found = parked_.find(destination);
-  const size_t most = transmit.answers ? kMaxAnswered : kMaxDestinations;
-  if (found == parked_.end() && parked_.size() >= most) {
-    if (transmit.answers) {
-      drops_.Add(Drop::kNoNeighbour);
-      return;
-    }
-    ForgetLongestWaiting();
-  }
+  if (found == parked_.end() && parked_.size() >= kMaxDestinations) ForgetLongestWaiting();
   std::deque<Parked>& queue = parked_[destination];
   // The oldest goes, because the protocol repeats it first.
   if (queue.size() >= kParked) {

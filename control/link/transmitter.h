@@ -1,8 +1,8 @@
 // Sends the protocol's datagrams out of a port: asks for the next hop, writes the frame and gives it to the port's
 // worker. The datagrams are handshakes, probes and map traffic, which are sealed already or in clear by design.
 //
-// An answer to a handshake message goes back the way the message came: through the same port, with addresses and MACs
-// turned round. Nothing is asked or remembered for it, so that nobody without a key costs a node more than the answer.
+// An answer goes back the way the question came: through the same port, with addresses and MACs turned round. Nothing is
+// asked or remembered for it, so that nobody, with or without a key, costs a node more than the answer.
 //
 // A datagram whose next hop is still being resolved waits for it, so that the first handshake over a new path is not
 // lost to ARP. At most kParked datagrams of one destination wait, for at most a second. Where too many destinations
@@ -49,7 +49,6 @@ class Transmitter {
  private:
   static constexpr size_t kParked = 8;
   static constexpr size_t kMaxDestinations = 256;
-  static constexpr size_t kMaxAnswered = 64;  // of them, while answers want to wait
   static constexpr wire::Duration kPatience = std::chrono::seconds(1);
 
   using Destination = std::pair<wire::PortId, wire::IpAddress>;
@@ -57,6 +56,7 @@ class Transmitter {
     wire::Instant since;
     protocol::Transmit transmit;
   };
+  void SendAnswer(const PortAddressing& from, const protocol::Transmit& transmit);
   void SendFrame(const PortAddressing& from, const wire::MacAddress& to_mac,
                  const wire::IpAddress& source, const protocol::Transmit& transmit);
   void Park(wire::Instant now, const protocol::Transmit& transmit);

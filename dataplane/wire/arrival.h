@@ -28,7 +28,7 @@ struct Arrival {
   PortId port = 0;
   Endpoint from;
   IpAddress to;  // the address of ours that the sender wrote to
-  // The station that handed us the frame: the sender or a router. Known for handshake messages alone, else zeros.
+  // The station that handed us the frame: the sender or a router. Zeros where it came in no Ethernet frame.
   MacAddress from_mac = {};
 
   Route route() const { return {port, from}; }

@@ -14,6 +14,10 @@ namespace {
 rte_mbuf* Mbuf(PacketBuffer* buffer) { return reinterpret_cast<rte_mbuf*>(buffer); }
 PacketBuffer* Buffer(rte_mbuf* packet) { return reinterpret_cast<PacketBuffer*>(packet); }
 
+Arrival ArrivalOf(const InboundMeta& meta) {
+  return {.port = meta.port, .from = meta.from, .to = meta.to, .from_mac = meta.from_mac};
+}
+
 // Takes the buffer out of control's hands, so that `packet` is empty. A buffer from a port's pool counts as given back.
 rte_mbuf* Take(Packet&& packet) {
   assert(packet);
@@ -158,9 +162,7 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
                        opened->session = meta.session;
                        opened->peer = meta.peer;
                        opened->counter = meta.counter;
-                       opened->arrival.port = meta.port;
-                       opened->arrival.from = meta.from;
-                       opened->arrival.to = meta.to;
+                       opened->arrival = ArrivalOf(meta);
                      });
 }
 
@@ -172,13 +174,11 @@ size_t DpdkDataplane::ReceiveHandshakes(HandshakeRank rank, std::span<HandshakeP
   const RingOfLane ring = rank == HandshakeRank::kReply    ? &Lane::replies
                           : rank == HandshakeRank::kProven ? &Lane::proven
                                                            : &Lane::strangers;
-  return ReceiveFrom(
-      ring, first_lane, out,
-      [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
-        handshake->packet = Sealed(Buffer(packet));
-        handshake->arrival = {
-            .port = meta.port, .from = meta.from, .to = meta.to, .from_mac = meta.from_mac};
-      });
+  return ReceiveFrom(ring, first_lane, out,
+                     [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
+                       handshake->packet = Sealed(Buffer(packet));
+                       handshake->arrival = ArrivalOf(meta);
+                     });
 }
 
 size_t DpdkDataplane::ReceiveForeign(std::span<ForeignFrame> out) {

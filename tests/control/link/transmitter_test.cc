@@ -112,7 +112,7 @@ TEST_F(TransmitterTest, DoesNotWaitForEver) {
   EXPECT_TRUE(dataplane_.transmitted.empty());
 }
 
-TEST_F(TransmitterTest, AnswersAHandshakeTheWayItCameAndRemembersNothing) {
+TEST_F(TransmitterTest, AnswersTheWayTheQuestionCameAndRemembersNothing) {
   for (uint32_t i = 0; i < 15000; ++i) {
     const wire::IpAddress source =
         wire::IpAddress::V4({203, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)});
@@ -132,29 +132,17 @@ TEST_F(TransmitterTest, AnswersAHandshakeTheWayItCameAndRemembersNothing) {
   EXPECT_EQ(dataplane_.transmitted[1].first, 2);
 }
 
-// Authentic packets that come from elsewhere are answered by way of a few next hops, which displace only each other.
-TEST_F(TransmitterTest, AnswersDisplaceNoEndpoint) {
-  Send("10.9.0.2:4000", 1);
-  const auto answer = [this](uint32_t i) {
+TEST_F(TransmitterTest, AnswersNoGroupAndNobody) {
+  for (const wire::MacAddress mac : {wire::MacAddress{}, wire::MacAddress{{1, 0, 0x5e, 0, 0, 1}},
+                                     wire::MacAddress{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}}) {
     Answer({.port = 2,
-            .from = {wire::IpAddress::V4(
-                         {203, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)}),
-                     4000},
-            .to = *wire::IpAddress::Parse("10.0.0.1")});
-  };
-  for (uint32_t i = 0; i < 5000; ++i) {
-    now_ += milliseconds(1);
-    answer(i);
+            .from = *wire::Endpoint::Parse("10.9.0.2:4000"),
+            .to = *wire::IpAddress::Parse("10.0.0.1"),
+            .from_mac = mac});
   }
-  EXPECT_LE(next_hops_.size(), 65u);
-  EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.2"));
-  EXPECT_TRUE(netlink_.Watches("eth0 203.0.19.135"));  // the newest
-  // It turns out to be an endpoint: from now on it stays.
-  Send("203.0.19.135:4000", 1);
-  Send("10.9.0.3:4000", 1);
-  for (uint32_t i = 5000; i < 5100; ++i) answer(i);
-  EXPECT_TRUE(netlink_.Watches("eth0 203.0.19.135"));
-  EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.3"));
+  EXPECT_TRUE(dataplane_.transmitted.empty());
+  EXPECT_EQ(Drops(Drop::kNoNeighbour), 3u);
+  EXPECT_EQ(next_hops_.size(), 0u);
 }
 
 TEST_F(TransmitterTest, NextHopsThatNobodyWantsAreForgotten) {

@@ -34,6 +34,7 @@ void Ingress::Deliver(const PortView& port) {
     meta.in.port = port.id;
     meta.in.from = packet.udp.from();
     meta.in.to = packet.udp.to().address;
+    meta.in.from_mac = packet.udp.from_mac();
     packets[i] = packet.mbuf;
   }
   GiveToControl(port, lane_.opened, {packets, opening_.size()});
