@@ -50,7 +50,7 @@ size_t Turn::RunOnce() {
 }
 
 // One message in a turn, since it may cost a Diffie-Hellman. The ranks take turns to come first: however many strangers
-// wait, who has proven something is served in every third turn at least.
+// wait, who has proven something is served in every fourth turn at least.
 size_t Turn::ReceiveHandshakes() {
   if (timers_wait_) return 0;
   constexpr size_t kRanks = lcore::kHandshakeRanks.size();

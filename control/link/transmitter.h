@@ -1,8 +1,8 @@
 // Sends the protocol's datagrams out of a port: asks for the next hop, writes the frame and gives it to the port's
 // worker. The datagrams are handshakes, probes and map traffic, which are sealed already or in clear by design.
 //
-// An answer goes back the way the question came: through the same port, with addresses and MACs turned round. Nothing is
-// asked or remembered for it, so that nobody, with or without a key, costs a node more than the answer.
+// An answer goes back the way the question came: through the same port, with addresses and MACs turned round. Nothing
+// is asked or remembered for it, so that nobody, with or without a key, costs a node more than the answer.
 //
 // A datagram whose next hop is still being resolved waits for it, so that the first handshake over a new path is not
 // lost to ARP. At most kParked datagrams of one destination wait, for at most a second. Where too many destinations

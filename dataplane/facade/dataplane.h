@@ -67,11 +67,12 @@ static_assert(sizeof(OpenedPacket) == 72);  // control makes and moves one for e
 // fill theirs alone.
 enum class HandshakeRank : uint8_t {
   kReply,     // a response, cookie reply or retry to a handshake of ours that is under way
-  kProven,    // an initiation from an endpoint of a peer, or with a cookie of ours for its source
+  kProven,    // an initiation with a cookie of ours for its source: its sender receives there
+  kKnown,     // one that says to come from an endpoint of a peer; whoever knows that can say so
   kStranger,  // another initiation; its sender knows our public key
 };
-inline constexpr std::array<HandshakeRank, 3> kHandshakeRanks = {
-    HandshakeRank::kReply, HandshakeRank::kProven, HandshakeRank::kStranger};
+inline constexpr std::array<HandshakeRank, 4> kHandshakeRanks = {
+    HandshakeRank::kReply, HandshakeRank::kProven, HandshakeRank::kKnown, HandshakeRank::kStranger};
 
 struct HandshakePacket {
   Sealed packet;  // the whole datagram

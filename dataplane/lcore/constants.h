@@ -15,13 +15,11 @@ inline constexpr uint16_t kBurst = 32;
 // (docs/decisions.md).
 inline constexpr uint32_t kReferenceFrom = 352;
 
-// Initiations of one RX burst that go to control although they prove no more than that their sender knows our public
-// key. Those beyond are dropped as handshake_budget.
-inline constexpr uint16_t kStrangersPerBurst = 8;
-static_assert(kStrangersPerBurst <= kBurst);
-
-// Entries of the rings to control beside payloads and completions: enough for a turn of its loop.
+// Entries of the rings to control beside payloads and completions: enough for a turn of its loop. Handshake messages
+// have a ring for each rank, in which a network of senders has at most a share. Those beyond it are dropped as
+// handshake_budget.
 inline constexpr uint32_t kHandshakeRing = 256;
+inline constexpr uint16_t kHandshakeShare = kHandshakeRing / 8;
 inline constexpr uint32_t kForeignRing = 512;
 // Entries of the ring for frames from control to a worker: probes, handshakes, companion traffic.
 inline constexpr uint32_t kFrameRing = 1024;

@@ -1,21 +1,18 @@
 // A budget that strangers share. While at least half of it is left, whoever comes takes from it. Below that, each
-// network of senders (an IPv4 /24, an IPv6 /56) gets its share alone, so that one that floods uses up its own share and
+// network of senders (wire::NetworkHash) gets its share alone, so that one that floods uses up its own share and
 // not everybody's.
 //
-// Networks are put into a fixed number of buckets by a keyed hash: the memory is bounded, two networks rarely share a
-// bucket, and nobody can choose whose bucket to share.
+// Networks are put into a fixed number of buckets: the memory is bounded, and two networks rarely share a bucket.
 #ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_FAIR_BUDGET_H_
 #define WARP_CONTROL_PROTOCOL_HANDSHAKE_FAIR_BUDGET_H_
 
-#include <sodium.h>
-
-#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "control/protocol/constants.h"
 #include "control/protocol/token_bucket.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/network_hash.h"
 
 namespace warp::protocol {
 
@@ -30,11 +27,9 @@ class FairBudget {
   bool under_load(Instant now) const { return all_.Level(now) < all_.burst() / 2; }
 
  private:
-  TokenBucket& ShareOf(const wire::IpAddress& from);
-
   TokenBucket all_;
   std::vector<TokenBucket> shares_;  // kBudgetBuckets
-  std::array<uint8_t, crypto_shorthash_KEYBYTES> hash_key_;
+  const wire::NetworkHash hash_;
 };
 
 }  // namespace warp::protocol

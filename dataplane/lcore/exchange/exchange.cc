@@ -8,9 +8,6 @@ Lane::Lane(uint32_t ring_size)
     : payloads(ring_size),
       frames(kFrameRing),
       opened(ring_size),
-      replies(kHandshakeRing),
-      proven(kHandshakeRing),
-      strangers(kHandshakeRing),
       foreign(kForeignRing),
       completions(2 * ring_size) {}
 

@@ -11,12 +11,15 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "dataplane/facade/dataplane.h"
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/lcore/exchange/doorbell.h"
+#include "dataplane/lcore/exchange/handshake_ring.h"
 #include "dataplane/lcore/exchange/ring.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/slot_ticket.h"
@@ -61,17 +64,18 @@ struct Lane {
   Ring<rte_mbuf*> payloads;  // outbound meta is filled in
   Ring<FrameItem> frames;
   // These go to control.
-  Ring<rte_mbuf*> opened;  // inbound meta is filled in, as in the next four
-  // Handshake messages by their rank.
-  Ring<rte_mbuf*> replies;
-  Ring<rte_mbuf*> proven;
-  Ring<rte_mbuf*> strangers;
+  Ring<rte_mbuf*> opened;  // inbound meta is filled in, as in the next two kinds
+  std::array<HandshakeRing, kHandshakeRanks.size()> handshakes;  // by HandshakeRank
   Ring<rte_mbuf*> foreign;
   Ring<Report> completions;
   // These come from other workers, by their id. The worker's own place is null.
   std::vector<std::unique_ptr<Ring<LegItem>>> legs;
 
   Doorbell bell;  // the worker's
+
+  HandshakeRing& handshakes_of(HandshakeRank rank) {
+    return handshakes.at(static_cast<size_t>(rank));
+  }
 };
 
 struct Exchange {

@@ -110,15 +110,13 @@ DpdkDataplane::~DpdkDataplane() {
 }
 
 void DpdkDataplane::Drain() {
-  const auto free_all = [](Ring<rte_mbuf*>& ring) {
+  const auto free_all = [](auto& ring) {
     for (rte_mbuf* packet; ring.Pop({&packet, 1}) == 1;) rte_pktmbuf_free(packet);
   };
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
     free_all(lane->payloads);
     free_all(lane->opened);
-    free_all(lane->replies);
-    free_all(lane->proven);
-    free_all(lane->strangers);
+    for (HandshakeRing& ring : lane->handshakes) free_all(ring);
     free_all(lane->foreign);
     for (FrameItem item; lane->frames.Pop({&item, 1}) == 1;) rte_pktmbuf_free(item.frame);
     for (Report report; lane->completions.Pop({&report, 1}) == 1;) {
@@ -222,8 +220,9 @@ bool DpdkDataplane::ArmSleep() {
   exchange_->control_bell.Arm();
   bool waiting = !refused_.empty();
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
-    waiting |= !lane->opened.empty() || !lane->replies.empty() || !lane->proven.empty() ||
-               !lane->strangers.empty() || !lane->foreign.empty() || !lane->completions.empty();
+    waiting |= !lane->opened.empty() || !lane->foreign.empty() || !lane->completions.empty() ||
+               std::any_of(lane->handshakes.begin(), lane->handshakes.end(),
+                           [](const HandshakeRing& ring) { return !ring.empty(); });
     if (options_.inline_worker) waiting |= !lane->payloads.empty() || !lane->frames.empty();
   }
   if (waiting) Disarm();

@@ -77,9 +77,8 @@ class DpdkDataplane final : public Dataplane {
   PacketBuffer* Allocate();
   void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
   void Refuse(rte_mbuf* payload);
-  using RingOfLane = Ring<rte_mbuf*> Lane::*;
-  template <typename T, typename Fill>
-  size_t ReceiveFrom(RingOfLane ring, size_t first_lane, std::span<T> out, Fill fill);
+  template <typename T, typename RingOf, typename Fill>
+  size_t ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T> out, Fill fill);
   void Drain();
 
   const DataplaneOptions options_;

@@ -134,13 +134,13 @@ void DpdkDataplane::Transmit(PortId port, Frame frame) {
 
 // --- Receiving. Each round begins with another lane, so that none is starved by a busy one. ---
 
-template <typename T, typename Fill>
-size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, size_t first_lane, std::span<T> out, Fill fill) {
+template <typename T, typename RingOf, typename Fill>
+size_t DpdkDataplane::ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T> out, Fill fill) {
   assert(control_.IsCurrent());
   size_t count = 0;
   const size_t lanes = exchange_->lanes.size();
   for (size_t i = 0; i < lanes; ++i) {
-    Ring<rte_mbuf*>& from = *exchange_->lanes[(first_lane + i) % lanes].*ring;
+    auto& from = ring_of(*exchange_->lanes[(first_lane + i) % lanes]);
     while (count < out.size()) {
       rte_mbuf* packets[kBurst];
       const size_t popped =
@@ -156,14 +156,15 @@ size_t DpdkDataplane::ReceiveFrom(RingOfLane ring, size_t first_lane, std::span<
 size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
   first_lane_ = (first_lane_ + 1) % exchange_->lanes.size();
   publisher_->Reclaim();  // Control is done with what the last batch pointed to.
-  return ReceiveFrom(&Lane::opened, first_lane_, out,
-                     [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {
-                       opened->packet = Plaintext(Buffer(packet));
-                       opened->session = meta.session;
-                       opened->peer = meta.peer;
-                       opened->counter = meta.counter;
-                       opened->arrival = ArrivalOf(meta);
-                     });
+  return ReceiveFrom(
+      [](Lane & lane) -> auto& { return lane.opened; }, first_lane_, out,
+      [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {
+        opened->packet = Plaintext(Buffer(packet));
+        opened->session = meta.session;
+        opened->peer = meta.peer;
+        opened->counter = meta.counter;
+        opened->arrival = ArrivalOf(meta);
+      });
 }
 
 // Few messages are taken at a time, and not in every turn of control. So each rank has a round of its own. By the
@@ -171,22 +172,21 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
 size_t DpdkDataplane::ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) {
   size_t& first_lane = first_handshake_lane_.at(static_cast<size_t>(rank));
   first_lane = (first_lane + 1) % exchange_->lanes.size();
-  const RingOfLane ring = rank == HandshakeRank::kReply    ? &Lane::replies
-                          : rank == HandshakeRank::kProven ? &Lane::proven
-                                                           : &Lane::strangers;
-  return ReceiveFrom(ring, first_lane, out,
-                     [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
-                       handshake->packet = Sealed(Buffer(packet));
-                       handshake->arrival = ArrivalOf(meta);
-                     });
+  return ReceiveFrom(
+      [rank](Lane & lane) -> auto& { return lane.handshakes_of(rank); }, first_lane, out,
+      [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
+        handshake->packet = Sealed(Buffer(packet));
+        handshake->arrival = ArrivalOf(meta);
+      });
 }
 
 size_t DpdkDataplane::ReceiveForeign(std::span<ForeignFrame> out) {
-  return ReceiveFrom(&Lane::foreign, first_lane_, out,
-                     [](rte_mbuf* packet, const InboundMeta& meta, ForeignFrame* foreign) {
-                       foreign->packet = Frame(Buffer(packet));
-                       foreign->port = meta.port;
-                     });
+  return ReceiveFrom(
+      [](Lane & lane) -> auto& { return lane.foreign; }, first_lane_, out,
+      [](rte_mbuf* packet, const InboundMeta& meta, ForeignFrame* foreign) {
+        foreign->packet = Frame(Buffer(packet));
+        foreign->port = meta.port;
+      });
 }
 
 size_t DpdkDataplane::ReceiveCompletions(std::span<Completion> out) {

@@ -22,7 +22,6 @@ wire::Bytes MakeDatagram(const InPacket& packet) {
 
 void Ingress::Classify(const PortView& port) {
   const uint16_t received = in_.size();
-  strangers_ = 0;
   uint16_t kept = 0;
   for (uint16_t i = 0; i < received; ++i) {
     InPacket& packet = in_[i];
@@ -93,12 +92,8 @@ void Ingress::HandleHandshake(const PortView& port, const InPacket& packet,
   if (type != wire::MessageType::kInitiation) {
     const wire::Drop failure = CheckReply(datagram);
     if (failure != wire::Drop::kNone) return turn_.Discard(port.slot, failure, packet.mbuf);
-    return GiveHandshake(port, lane_.replies, packet.mbuf);
   }
-  if (IsProven(meta, datagram)) return GiveHandshake(port, lane_.proven, packet.mbuf);
-  if (++strangers_ > kStrangersPerBurst)
-    return turn_.Discard(port.slot, wire::Drop::kHandshakeBudget, packet.mbuf);
-  GiveHandshake(port, lane_.strangers, packet.mbuf);
+  GiveHandshake(port, RankOf(meta, type, datagram), packet.mbuf);
 }
 
 // Only what answers a handshake that is under way is of use: kNone. Its index cannot be guessed.
@@ -111,16 +106,25 @@ wire::Drop Ingress::CheckReply(wire::Bytes datagram) const {
                                                     : wire::Drop::kUnknownSession;
 }
 
-// The initiation comes from where a peer is known to be, or its sender receives where it comes from.
-bool Ingress::IsProven(const InboundMeta& meta, wire::Bytes datagram) const {
-  if (turn_.forwarding().IsKnownSource(meta.port, meta.from)) return true;
+// The cookie comes first: a peer that is flooded in its own name has one.
+HandshakeRank Ingress::RankOf(const InboundMeta& meta, wire::MessageType type,
+                              wire::Bytes datagram) const {
+  if (type != wire::MessageType::kInitiation) return HandshakeRank::kReply;
   const wire::CookieSecrets* const cookies = turn_.forwarding().snapshot().guard.cookies.get();
-  return cookies != nullptr && wire::VerifyCookie(*cookies, meta.from, datagram);
+  if (cookies != nullptr && wire::VerifyCookie(*cookies, meta.from, datagram))
+    return HandshakeRank::kProven;
+  return turn_.forwarding().IsKnownSource(meta.port, meta.from) ? HandshakeRank::kKnown
+                                                                : HandshakeRank::kStranger;
 }
 
-void Ingress::GiveHandshake(const PortView& port, Ring<rte_mbuf*>& ring, rte_mbuf* packet) {
+void Ingress::GiveHandshake(const PortView& port, HandshakeRank rank, rte_mbuf* packet) {
   MetaOf(packet).returned = &port.slot->returned;
-  GiveToControl(port, ring, {&packet, 1});
+  HandshakeRing& ring = lane_.handshakes_of(rank);
+  if (!ring.HasShare(MetaOf(packet).in.from.address))
+    return turn_.Discard(port.slot, wire::Drop::kHandshakeBudget, packet);
+  if (port.slot->held_by_control() >= kControlShare || !ring.Push(packet))
+    return turn_.Discard(port.slot, wire::Drop::kControlFull, packet);
+  CountGiven(port, 1);
 }
 
 }  // namespace warp::lcore

@@ -60,6 +60,10 @@ void Ingress::GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring,
   for (rte_mbuf* packet : packets.subspan(given)) {
     turn_.Discard(port.slot, wire::Drop::kControlFull, packet);
   }
+  CountGiven(port, given);
+}
+
+void Ingress::CountGiven(const PortView& port, size_t given) {
   if (given == 0) return;
   port.slot->given.Add(given);
   turn_.WakeControl();

@@ -62,10 +62,11 @@ class Ingress {
   void HandleUnsealed(const PortView& port, const InPacket& packet, wire::Bytes datagram);
   void HandleHandshake(const PortView& port, const InPacket& packet, wire::MessageType type);
   wire::Drop CheckReply(wire::Bytes datagram) const;
-  bool IsProven(const InboundMeta& meta, wire::Bytes datagram) const;
-  void GiveHandshake(const PortView& port, Ring<rte_mbuf*>& ring, rte_mbuf* packet);
+  HandshakeRank RankOf(const InboundMeta& meta, wire::MessageType type, wire::Bytes datagram) const;
+  void GiveHandshake(const PortView& port, HandshakeRank rank, rte_mbuf* packet);
   void MeasureSkew(const InPacket& packet);
   uint64_t RoomInControl(const PortView& port) const;
+  void CountGiven(const PortView& port, size_t given);
   void GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring, std::span<rte_mbuf*> packets);
 
   Turn& turn_;
@@ -78,8 +79,7 @@ class Ingress {
   Burst<InPacket> opening_;  // let through in this round
   // One burst holds the packets deferred in this turn, the other those of the turn before.
   std::array<Burst<DeferredPacket>, 2> deferred_;
-  uint8_t deferring_ = 0;   // the burst of this turn
-  uint16_t strangers_ = 0;  // initiations of the burst received last that prove nothing
+  uint8_t deferring_ = 0;  // the burst of this turn
 };
 
 }  // namespace warp::lcore

@@ -205,8 +205,11 @@ class Handshakes : public Hostile {
   }
   // From an address of which nobody knows anything.
   FrameBytes FromStranger(const FrameBytes& datagram, uint16_t port = 7) {
-    wire::FrameTemplate headers = wire::MakeFrameTemplate(kStrangersMac, net_.b().mac(0),
-                                                          {stranger_, port}, net_.b().endpoint(0));
+    return FromStranger(datagram, {stranger_, port});
+  }
+  FrameBytes FromStranger(const FrameBytes& datagram, const wire::Endpoint& source) {
+    wire::FrameTemplate headers =
+        wire::MakeFrameTemplate(kStrangersMac, net_.b().mac(0), source, net_.b().endpoint(0));
     FrameBytes frame(headers.size + datagram.size());
     wire::WriteFrameHeader(headers, static_cast<uint16_t>(datagram.size()), 0, frame.data());
     std::copy(datagram.begin(), datagram.end(), frame.begin() + headers.size);
@@ -256,6 +259,10 @@ TEST_F(Handshakes, FromNoStationAreNotAnswered) {
 
 TEST_F(Handshakes, AreSortedByWhatTheyProve) {
   InjectDatagram(Initiation());  // from an endpoint of the peer
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kKnown), 1u);
+  const wire::Cookie peer_cookie =
+      wire::ComputeCookie(net_.b().cookies->current, net_.a().endpoint(0));
+  InjectDatagram(Initiation(&peer_cookie));
   EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
 
   const wire::Endpoint source{stranger_, 7};
@@ -286,11 +293,25 @@ TEST_F(Handshakes, RepliesPassOnlyToHandshakesUnderWay) {
   EXPECT_EQ(Drops(Drop::kHandshakeRepeated), 3u);
 }
 
-TEST_F(Handshakes, StrangersBeyondTheBudgetOfABurst) {
-  for (int i = 0; i < 20; ++i) net_.Deliver(FromStranger(Initiation()));
-  net_.b().Turn();
-  EXPECT_EQ(TakeHandshakes(), kStrangersPerBurst);
-  EXPECT_EQ(Drops(Drop::kHandshakeBudget), 20u - kStrangersPerBurst);
+// One network of senders fills its share of a ring, in whichever rank, and leaves room for the others.
+TEST_F(Handshakes, OneNetworkFillsItsShareAlone) {
+  const wire::Cookie cookie = wire::ComputeCookie(net_.b().cookies->current, {stranger_, 7});
+  for (int i = 0; i < 300; ++i) {
+    Inject(FromStranger(Initiation(&cookie)));
+    Inject(FromStranger(Initiation()));
+    InjectDatagram(Initiation());
+  }
+  EXPECT_EQ(Drops(Drop::kHandshakeBudget), 3 * (300u - kHandshakeShare));
+  const wire::Endpoint other{wire::IpAddress::V4({198, 51, 100, 9}), 7};
+  const wire::Cookie others = wire::ComputeCookie(net_.b().cookies->current, other);
+  Inject(FromStranger(Initiation(&others), other));
+  Inject(FromStranger(Initiation(), other));
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), kHandshakeShare + 1u);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kKnown), kHandshakeShare);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kStranger), kHandshakeShare + 1u);
+  // What was taken leaves its places to the next.
+  Inject(FromStranger(Initiation()));
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kStranger), 1u);
 }
 
 TEST_F(Handshakes, JunkAndStrangersUseUpNothingOfTheProven) {
@@ -303,20 +324,24 @@ TEST_F(Handshakes, JunkAndStrangersUseUpNothingOfTheProven) {
   net_.b().Turn();
   EXPECT_EQ(Drops(Drop::kBadMac), 10u);
   EXPECT_EQ(TakeHandshakes(HandshakeRank::kReply), 1u);
-  EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
-  EXPECT_EQ(TakeHandshakes(HandshakeRank::kStranger), kStrangersPerBurst);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kKnown), 1u);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kStranger), 10u);
 }
 
-// A flood of strangers fills their ring. Who proves something, and payloads, have rings of their own and come through.
+// A flood of strangers from everywhere fills their ring. Who proves something, and payloads, have rings of their own,
+// and come through.
 TEST_F(Handshakes, FloodDisplacesNothingElse) {
-  for (int i = 0; i < 1000; ++i) Inject(FromStranger(Initiation()));
+  for (uint16_t i = 0; i < 1000; ++i) {
+    const auto network = static_cast<uint8_t>(i % 250);
+    Inject(FromStranger(Initiation(), {wire::IpAddress::V4({198, 18, network, 1}), i}));
+  }
   EXPECT_GT(Drops(Drop::kControlFull), 0u);
   InjectDatagram(Initiation());
   Inject(FromStranger(Message(wire::MessageType::kResponse)));
   Inject(Capture("through"));
   EXPECT_THAT(net_.b().Received(), ElementsAre("through"));
   EXPECT_EQ(TakeHandshakes(HandshakeRank::kReply), 1u);
-  EXPECT_EQ(TakeHandshakes(HandshakeRank::kProven), 1u);
+  EXPECT_EQ(TakeHandshakes(HandshakeRank::kKnown), 1u);
   EXPECT_GT(TakeHandshakes(HandshakeRank::kStranger), 0u);
   while (TakeHandshakes() > 0) {
   }
