@@ -24,7 +24,23 @@ bool Record::live() const {
                      [](const auto& r) { return r->live(); });
 }
 
-std::vector<wire::Endpoint> Record::Endpoints() const {
+std::vector<wire::IpAddress> Record::Observed() const {
+  std::vector<wire::IpAddress> observed;
+  for (const auto& registration : registrations_) {
+    if (registration->live()) observed.push_back(registration->observed.address);
+  }
+  return observed;
+}
+
+bool Record::SharesSite(std::span<const wire::IpAddress> reader) const {
+  return std::any_of(registrations_.begin(), registrations_.end(), [&](const auto& r) {
+    return r->live() && std::any_of(reader.begin(), reader.end(), [&](const auto& address) {
+             return SameSite(r->observed.address, address);
+           });
+  });
+}
+
+std::vector<wire::Endpoint> Record::Endpoints(std::span<const wire::IpAddress> reader) const {
   std::vector<wire::Endpoint> endpoints;
   const auto add = [&endpoints](const wire::Endpoint& endpoint) {
     if (endpoints.size() == protocol::kMapMaxEndpoints) return;
@@ -34,9 +50,17 @@ std::vector<wire::Endpoint> Record::Endpoints() const {
   for (const auto& registration : registrations_) {
     if (registration->live()) add(registration->observed);
   }
+  const std::vector<wire::IpAddress> observed = Observed();
+  const bool same_site = SharesSite(reader);
+  const auto tell = [&](const wire::IpAddress& address) {
+    return same_site || !IsPrivate(address) ||
+           std::find(observed.begin(), observed.end(), address) != observed.end();
+  };
   for (const auto& registration : registrations_) {
     if (!registration->live()) continue;
-    for (const wire::Endpoint& candidate : registration->Candidates()) add(candidate);
+    for (const wire::Endpoint& candidate : registration->Candidates()) {
+      if (tell(candidate.address)) add(candidate);
+    }
   }
   return endpoints;
 }

@@ -182,18 +182,20 @@ void Registry::On(Instant, const Origin& origin, const protocol::MapLookup& mess
     }
     const KeyId wanted = KeyId::Of(message.key);
     const bool introduce = asker->Allows(wanted);
-    store_.Get(wanted, [this, origin, message, introduce](Instant found_at, const Record* found) {
-      AnswerLookup(found_at, origin, message, introduce, found);
+    store_.Get(wanted, [this, origin, message, introduce, reader = asker->Observed()](
+                           Instant found_at, const Record* found) {
+      AnswerLookup(found_at, origin, message, introduce, reader, found);
     });
   });
 }
 
 void Registry::AnswerLookup(Instant now, const Origin& origin, const protocol::MapLookup& message,
-                            bool introduce, const Record* found) {
+                            bool introduce, std::span<const wire::IpAddress> reader,
+                            const Record* found) {
   ++lookups_;
   const Record& record = found != nullptr ? *found : nobody_;
   protocol::MapEndpoints answer{message.request, message.key, {}};
-  if (record.Allows(origin.id)) answer.endpoints = record.Endpoints();
+  if (record.Allows(origin.id)) answer.endpoints = record.Endpoints(reader);
   const bool known = !answer.endpoints.empty();
   Reply(origin, std::move(answer));
   // Both nodes shall initiate at once, so that each opens its own NAT for the other.
@@ -237,8 +239,12 @@ void Registry::Tell(Instant, const Changes::Due& due) {
     const size_t first = std::min(due.first, allow.size());
     for (const KeyId& other : allow.subspan(first, std::min(kChangeSlice, allow.size() - first))) {
       if (other == due.id) continue;
-      store_.Get(other, [this, id = due.id, other](Instant at, const Record* found) {
-        if (found != nullptr && found->live() && found->Allows(id)) AddPush(at, other, id);
+      store_.Get(other, [this, id = due.id, other, seen = record->Observed()](Instant at,
+                                                                              const Record* found) {
+        if (found == nullptr || !found->live() || !found->Allows(id)) return;
+        AddPush(at, other, id);
+        // Whoever came behind the NAT of another node may hear more of it than before.
+        if (found->SharesSite(seen)) AddPush(at, id, other);
       });
     }
     changes_.Told(now, due, allow.size());
@@ -282,30 +288,32 @@ void Registry::HandleTimeout(Instant now) {
 }
 
 void Registry::SendPush(const PushQueue::Due& due) {
-  store_.Get(due.about, [this, due](Instant, const Record* about) {
+  store_.Get(due.to, [this, due](Instant, const Record* to) {
     // What was true when the push was queued may have ended since.
-    if (about == nullptr || !about->Allows(due.to) || !about->live()) {
+    if (to == nullptr || !to->live() || !to->Allows(due.about)) {
       pushes_.Acknowledge(due.to, due.id);
       return;
     }
-    protocol::MapPush push{due.id, about->key(), about->Endpoints()};
-    store_.Get(due.to, [this, due, push = std::move(push)](Instant, const Record* to) {
-      if (to == nullptr || !to->live() || !to->Allows(due.about)) {
-        pushes_.Acknowledge(due.to, due.id);
-        return;
-      }
-      // The address heard from last, and at each repetition the next one, because one of the node's links may be dead.
-      std::vector<const Registration*> live;
-      for (const auto& registration : to->registrations()) {
-        if (registration->live()) live.push_back(registration.get());
-      }
-      std::sort(live.begin(), live.end(),
-                [](const Registration* a, const Registration* b) { return a->order > b->order; });
-      assert(!live.empty());
-      const Registration& at = *live[static_cast<size_t>(due.attempt) % live.size()];
-      ++pushes_sent_;
-      outgoing_.push_back({to->key(), at.observed, at.local_address, push});
-    });
+    // The address heard from last, and at each repetition the next one, because one of the node's links may be dead.
+    std::vector<const Registration*> live;
+    for (const auto& registration : to->registrations()) {
+      if (registration->live()) live.push_back(registration.get());
+    }
+    std::sort(live.begin(), live.end(),
+              [](const Registration* a, const Registration* b) { return a->order > b->order; });
+    assert(!live.empty());
+    const Registration& at = *live[static_cast<size_t>(due.attempt) % live.size()];
+    store_.Get(
+        due.about, [this, due, key = to->key(), observed = at.observed, local = at.local_address,
+                    reader = to->Observed()](Instant, const Record* about) {
+          if (about == nullptr || !about->Allows(due.to) || !about->live()) {
+            pushes_.Acknowledge(due.to, due.id);
+            return;
+          }
+          ++pushes_sent_;
+          outgoing_.push_back({key, observed, local,
+                               protocol::MapPush{due.id, about->key(), about->Endpoints(reader)}});
+        });
   });
 }
 

@@ -18,6 +18,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/map/map_message.h"
@@ -91,7 +92,7 @@ class Registry {
   void TakePart(const Origin& origin, const protocol::MapAllow& part,
                 std::function<void(ListState)> done);
   void AnswerLookup(Instant now, const Origin& origin, const protocol::MapLookup& message,
-                    bool introduce, const Record* found);
+                    bool introduce, std::span<const wire::IpAddress> reader, const Record* found);
   // The answer to a register, and to a lookup from an unverified address.
   protocol::MapRegistered Registered(Instant now, const Origin& origin, uint16_t port,
                                      protocol::MapState state);

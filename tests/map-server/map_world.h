@@ -65,8 +65,8 @@ class MapWorld {
   wire::PublicKey map_key(size_t map = 0) { return maps_[map].secret.Public(); }
 
   // --- Nodes ---
-  // Adds a node that knows all maps. Its port i has the address 10.<node>.<i>.1, which the network sees as
-  // 192.0.<node>.<i>:13116.
+  // Adds a node that knows all maps. Its port i has the address 44.<node>.<i>.1, which the network sees as
+  // 192.0.<node>.<i>:13116. Both are global, so that the map tells everybody of both.
   MapNode& AddNode(int ports = 1) { return AddNode(ports, wire::SecretKey::Generate(), 0); }
   MapNode& AddNode(int ports, wire::SecretKey secret, uint64_t wall) {
     const size_t number = nodes_.size() + 1;
@@ -109,7 +109,7 @@ class MapWorld {
             13116};
   }
   static wire::IpAddress Inner(size_t node, int port) {
-    return wire::IpAddress::V4({10, static_cast<uint8_t>(node), static_cast<uint8_t>(port),
+    return wire::IpAddress::V4({44, static_cast<uint8_t>(node), static_cast<uint8_t>(port),
                                 static_cast<uint8_t>(1 + (node >> 8))});
   }
 

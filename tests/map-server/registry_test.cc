@@ -47,7 +47,7 @@ struct Node {
   wire::PublicKey key;
   protocol::MapOrder order{1, 0};
   std::vector<wire::PublicKey> peers;
-  std::vector<Endpoint> candidates = {At("10.0.0.1:13116")};
+  std::vector<Endpoint> candidates = {At("192.0.2.99:13116")};
 };
 
 class RegistryTest : public ::testing::Test {
@@ -214,7 +214,7 @@ TEST_F(RegistryTest, EndpointsGoToWhomTheKeyAllows) {
   Publish(bob_, 0, office_);
   const auto found = LookUp(bob_, 0, office_, alice_);
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(*found, (std::vector<Endpoint>{home_, At("10.0.0.1:13116")}));
+  EXPECT_EQ(*found, (std::vector<Endpoint>{home_, At("192.0.2.99:13116")}));
 }
 
 TEST_F(RegistryTest, NobodyElseLearnsWhetherAKeyExists) {
@@ -361,7 +361,7 @@ TEST_F(RegistryTest, RegistrationsEnd) {
   EXPECT_EQ(registry_->NextTimeout() > now_, true);
   Pass(30s);
   EXPECT_EQ(*LookUp(bob_, 0, office_, alice_),
-            (std::vector<Endpoint>{cafe_, At("10.0.0.1:13116")}));
+            (std::vector<Endpoint>{cafe_, At("192.0.2.99:13116")}));
   Publish(bob_, 0, office_);
   Pass(30s);
   EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->size(), 0u);
@@ -436,18 +436,70 @@ TEST_F(RegistryTest, IPv4AndIPv6OfOnePortStandSideBySide) {
   Publish(alice_, 0, At("[2001:db8::1]:13116"));
   const auto found = LookUp(bob_, 0, office_, alice_);
   EXPECT_EQ(*found,
-            (std::vector<Endpoint>{home_, At("[2001:db8::1]:13116"), At("10.0.0.1:13116")}));
+            (std::vector<Endpoint>{home_, At("[2001:db8::1]:13116"), At("192.0.2.99:13116")}));
 }
 
 TEST_F(RegistryTest, CandidatesThatNobodyCanReachAreNotHandedOut) {
   MakeFriends();
   alice_.candidates = {
       At("127.0.0.1:13116"), At("[::1]:13116"), At("224.0.0.1:13116"), At("0.0.0.0:13116"), home_,
-      At("10.9.9.9:13116")};
+      At("192.0.2.99:13116")};
   Publish(alice_, 0, home_);
   Publish(bob_, 0, office_);
   EXPECT_EQ(*LookUp(bob_, 0, office_, alice_),
-            (std::vector<Endpoint>{home_, At("10.9.9.9:13116")}));
+            (std::vector<Endpoint>{home_, At("192.0.2.99:13116")}));
+}
+
+TEST_F(RegistryTest, PrivateAddressesAreToldOnlyBehindTheSameNat) {
+  const std::vector<Endpoint> inner = {
+      At("10.0.0.1:13116"),    At("172.31.0.1:13116"),   At("192.168.0.1:13116"),
+      At("100.64.0.1:13116"),  At("169.254.0.1:13116"),  At("[fd00::1]:13116"),
+      At("[fe80::1]:13116"),   At("11.0.0.1:13116"),     At("172.32.0.1:13116"),
+      At("100.128.0.1:13116"), At("[2001:db9::1]:13116")};
+  const std::vector<Endpoint> outer(inner.end() - 4, inner.end());
+  MakeFriends();
+  alice_.candidates = inner;
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  std::vector<Endpoint> told = *LookUp(bob_, 0, office_, alice_);
+  EXPECT_EQ(told.front(), home_);
+  EXPECT_EQ(std::vector(told.begin() + 1, told.end()), outer);
+
+  // Another of bob's ports is behind the NAT that alice is behind.
+  const Endpoint neighbour{home_.address, 40001};
+  Publish(bob_, 1, neighbour);
+  told = *LookUp(bob_, 0, office_, alice_);
+  EXPECT_EQ(std::vector(told.begin() + 1, told.end()), inner);
+}
+
+TEST_F(RegistryTest, PushesTellPrivateAddressesOnlyBehindTheSameNat) {
+  MakeFriends();
+  eve_.peers = {alice_.key};
+  alice_.peers.push_back(eve_.key);
+  Publish(bob_, 0, office_);
+  Publish(eve_, 0, {home_.address, 40001});
+  alice_.candidates = {At("10.0.0.1:13116")};
+  Publish(alice_, 0, home_);
+  ASSERT_EQ(pushed_[bob_.key].size(), 1u);
+  EXPECT_EQ(pushed_[bob_.key][0].push.endpoints, (std::vector<Endpoint>{home_}));
+  ASSERT_EQ(pushed_[eve_.key].size(), 1u);
+  EXPECT_EQ(pushed_[eve_.key][0].push.endpoints, (std::vector{home_, At("10.0.0.1:13116")}));
+}
+
+TEST_F(RegistryTest, AnIPv6LinkIsASiteAndAnAddressThatTheMapSeesIsNoSecret) {
+  MakeFriends();
+  const Endpoint seen = At("10.7.0.1:13116");
+  alice_.candidates = {At("10.7.0.1:500"), At("10.8.0.1:13116")};
+  Publish(alice_, 0, seen);
+  Publish(bob_, 0, At("10.7.0.2:13116"));
+  EXPECT_EQ(*LookUp(bob_, 0, At("10.7.0.2:13116"), alice_),
+            (std::vector<Endpoint>{seen, At("10.7.0.1:500")}));
+  alice_.candidates = {At("10.8.0.1:13116")};
+  Publish(alice_, 1, At("[2001:db8:0:1::1]:13116"));
+  Publish(bob_, 1, At("[2001:db8:0:2::2]:13116"));
+  EXPECT_EQ(LookUp(bob_, 0, At("10.7.0.2:13116"), alice_)->back(), At("10.7.0.1:500"));
+  Publish(bob_, 1, At("[2001:db8:0:1::2]:13116"));
+  EXPECT_EQ(LookUp(bob_, 0, At("10.7.0.2:13116"), alice_)->back(), At("10.8.0.1:13116"));
 }
 
 TEST_F(RegistryTest, LongAllowListsTravelInPartsOfAnyOrder) {
@@ -619,7 +671,7 @@ TEST_F(RegistryTest, ARecordThatChangesAllTheTimeIsToldNowAndThen) {
 
   const uint64_t before = registry_->pushes();
   for (int i = 0; i < 1000; ++i) {
-    alice_.candidates = {{Ip4(10, 0, 0, 1), static_cast<uint16_t>(1024 + i)}};
+    alice_.candidates = {{Ip4(192, 0, 2, 99), static_cast<uint16_t>(1024 + i)}};
     last = Register(alice_, 0, home_, last.challenge);
     Pass(5ms);
     for (Node& reader : readers) Acknowledge(reader);

@@ -63,7 +63,7 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapRegi
   if (message.state != MapState::kPublished) return wire::Drop::kNone;
   if (upload_.HandleAnswer(now, message.send_allow)) registrations_.Renew(now);
   // The map could not tell us of everything, so we ask. After a new session all peers are looked up in any case.
-  if (version_.has_value() && *version_ != message.mark) lookups_.Restart(now);
+  if (version_.has_value() && *version_ != message.mark) lookups_.LookUpAllAgain(now);
   version_ = message.mark;
   return wire::Drop::kNone;
 }

@@ -37,9 +37,14 @@ void MapLookups::LookUpAgain(Instant now, const wire::PublicKey& key) {
   const auto it = peers_.find(key);
   if (it == peers_.end()) return;
   Peer& peer = it->second;
+  peer.again = true;
   const Instant earliest =
       peer.last_sent.has_value() ? std::max(now, *peer.last_sent + kMapLookUpAgain) : now;
   if (earliest < peer.next) Schedule(key, peer, earliest);
+}
+
+void MapLookups::LookUpAllAgain(Instant now) {
+  for (const auto& [key, peer] : peers_) LookUpAgain(now, key);
 }
 
 std::optional<MapLookups::Due> MapLookups::NextDue(Instant now, Duration retry) {
@@ -48,6 +53,7 @@ std::optional<MapLookups::Due> MapLookups::NextDue(Instant now, Duration retry) 
   Peer& peer = peers_.find(key)->second;
   const Due due{next_request_++, key, peer.tries};
   peer.last_sent = now;
+  peer.again = false;
   ++peer.tries;
   const Duration wait =
       std::min<Duration>(retry * (int64_t{1} << std::min(due.tries, 10)), kMapRetryMax);
@@ -64,7 +70,8 @@ MapLookups::Verdict MapLookups::HandleAnswer(Instant now, const wire::PublicKey&
   peer.heard = order;
   peer.tries = 0;
   const bool known = count != 0;
-  Schedule(key, peer, now + identity_.Jitter(known ? kMapLookupKnown : kMapLookupMissing));
+  if (!peer.again)
+    Schedule(key, peer, now + identity_.Jitter(known ? kMapLookupKnown : kMapLookupMissing));
   return known ? Verdict::kNews : Verdict::kNothing;
 }
 

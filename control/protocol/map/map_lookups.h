@@ -27,7 +27,9 @@ class MapLookups {
   void SetPeers(Instant now, std::span<const wire::PublicKey> peers);
   // All peers are due at once: the session is new, so we may have missed pushes.
   void Restart(Instant now);
+  // As soon as it was not asked for within kMapLookUpAgain.
   void LookUpAgain(Instant now, const wire::PublicKey& peer);
+  void LookUpAllAgain(Instant now);
 
   // Returns whom to look up now, or nullopt if nobody is due. `retry` is how long to wait for the first answer.
   struct Due {
@@ -52,6 +54,7 @@ class MapLookups {
     Instant next{};
     std::optional<Instant> last_sent;
     int tries = 0;
+    bool again = false;  // asked for since last_sent, so an answer to that does not put it off
     MessageOrder heard{};
   };
 

@@ -96,6 +96,21 @@ TEST(MapClient, ANatRebindIsNoticedAndTold) {
   EXPECT_EQ(alice.status().registrations.at(0).endpoint, At("203.0.113.5:1024"));
 }
 
+// Alice hears of bob's private address as soon as she comes to the NAT that he is behind. Nothing of bob changes, so it
+// is she who has to ask.
+TEST(MapClient, WhoComesBehindThePeersNatLearnsItsPrivateAddress) {
+  MapWorld world;
+  MapNode& alice = world.AddNode();
+  MapNode& bob = world.AddNode();
+  const Endpoint inner = At("10.0.0.2:13116");
+  bob.SetPort(world.now, 0, {.up = true, .addresses = {inner.address}});
+  world.MakeFriends(alice, bob);
+  world.Run(10s);
+  EXPECT_EQ(alice.found(bob.key()), std::vector{world.OuterOf(bob)});
+  world.Rebind(alice, 0, {world.OuterOf(bob).address, 40000});
+  world.RunUntil([&] { return alice.found(bob.key()).back() == inner; }, 3s);
+}
+
 TEST(MapClient, LossReorderingAndDoublingDelayButDoNotBreak) {
   MapWorld world;
   world.loss = 0.3;
@@ -181,6 +196,21 @@ TEST(MapClient, EmptyAnswersTakeNothingBack) {
   world.Run(200s);
   EXPECT_GT(world.map().counts().lookups, lookups);
   EXPECT_EQ(alice.found(bob.key()), before);
+}
+
+// Who asks again while a question is under way may know of something that its answer does not.
+TEST(MapClient, AnAnswerDoesNotPutOffAQuestionThatWasAskedSince) {
+  MapWorld world;
+  MapNode& alice = world.AddNode();
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  world.Run(10s);
+  const uint64_t lookups = world.map().counts().lookups;
+  alice.LookUpAgain(world.now, bob.key());
+  world.Run(10ms);
+  alice.LookUpAgain(world.now, bob.key());
+  world.Run(2s);
+  EXPECT_EQ(world.map().counts().lookups, lookups + 2);
 }
 
 TEST(MapClient, OneDeadMapOfTwoIsNoOutage) {
