@@ -12,14 +12,16 @@ using wire::Duration;
 using wire::Instant;
 
 void Changes::Schedule(const KeyId& id, Change& change, Instant due) {
+  if (change.ready) return;  // it has its turn in any case
   timers_.erase({change.due, id});
   change.due = due;
   timers_.emplace(due, id);
 }
 
-void Changes::Add(Instant now, const KeyId& id) {
+void Changes::Add(Instant now, const KeyId& id, Network network) {
   const auto [it, fresh] = changes_.try_emplace(id);
   Change& change = it->second;
+  if (!change.ready) change.network = network;
   if (!fresh && change.wanted) return;
   change.wanted = true;
   if (fresh) {
@@ -32,28 +34,36 @@ void Changes::Add(Instant now, const KeyId& id) {
 std::optional<Changes::Due> Changes::NextDue(Instant now) {
   while (!timers_.empty() && timers_.begin()->first <= now) {
     const KeyId id = timers_.begin()->second;
-    Change& change = changes_.at(id);
-    if (change.telling) {
-      Schedule(id, change, now + kChangeAnswer);
-      return Due{id, change.next};
-    }
-    if (change.wanted) {
-      // Where changes come all the time, the interval grows.
-      const bool flaps = change.told != Instant{} && now < change.told + 4 * change.interval;
-      change.interval = std::clamp<Duration>(flaps ? 2 * change.interval : kChangeInterval,
-                                             kChangeInterval, kChangeIntervalMax);
-      change.told = now;
-      change.wanted = false;
-      change.telling = true;
-      change.next = 0;
-      Schedule(id, change, now + kChangeAnswer);
-      return Due{id, 0};
-    }
-    // It has been calm for so long that nothing has to be remembered.
     timers_.erase(timers_.begin());
-    changes_.erase(id);
+    Change& change = changes_.at(id);
+    change.ready = true;
+    ready_.Push(change.network, id);
+  }
+  while (const std::optional<KeyId> id = ready_.Pop(now)) {
+    Change& change = changes_.at(*id);
+    change.ready = false;
+    if (!change.telling && !change.wanted) {
+      // It has been calm for so long that nothing has to be remembered.
+      changes_.erase(*id);
+      continue;
+    }
+    ready_.Charge(now);
+    if (!change.telling) Begin(now, change);
+    Schedule(*id, change, now + kChangeAnswer);
+    return Due{*id, change.next};
   }
   return std::nullopt;
+}
+
+void Changes::Begin(Instant now, Change& change) {
+  // Where changes come all the time, the interval grows.
+  const bool flaps = change.told != Instant{} && now < change.told + 4 * change.interval;
+  change.interval = std::clamp<Duration>(flaps ? 2 * change.interval : kChangeInterval,
+                                         kChangeInterval, kChangeIntervalMax);
+  change.told = now;
+  change.wanted = false;
+  change.telling = true;
+  change.next = 0;
 }
 
 void Changes::Told(Instant now, const Due& due, size_t readers) {
@@ -70,7 +80,7 @@ void Changes::Told(Instant now, const Due& due, size_t readers) {
 }
 
 Instant Changes::NextTimeout() const {
-  return timers_.empty() ? wire::kNever : timers_.begin()->first;
+  return std::min(ready_.NextTimeout(), timers_.empty() ? wire::kNever : timers_.begin()->first);
 }
 
 }  // namespace warp::map

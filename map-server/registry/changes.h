@@ -4,7 +4,9 @@
 //   * what changes again before it was told is told once;
 //   * between two tellings of a record lie kChangeInterval, or a millisecond for each reader if that is longer, and up
 //     to kChangeIntervalMax where changes come all the time;
-//   * records take turns: each tells kChangeSlice readers, then it is another one's turn.
+//   * records take turns: each tells kChangeSlice readers, then it is another one's turn, one of another network
+//     (network.h) if there is any;
+//   * all of them together have a rate (kChangeSlicesPerSecond).
 #ifndef WARP_MAP_SERVER_REGISTRY_CHANGES_H_
 #define WARP_MAP_SERVER_REGISTRY_CHANGES_H_
 
@@ -16,12 +18,17 @@
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/time.h"
+#include "map-server/network.h"
+#include "map-server/registry/fair_queue.h"
 
 namespace warp::map {
 
 class Changes {
  public:
-  void Add(wire::Instant now, const protocol::KeyId& id);
+  Changes() : ready_(kChangeSliceBurst, kChangeSlicesPerSecond) {}
+
+  // The record has changed. Telling that is charged to `network`.
+  void Add(wire::Instant now, const protocol::KeyId& id, Network network);
 
   // Readers first, first + 1, ... of this record are to be told now; `first` is 0 when its telling begins.
   struct Due {
@@ -37,6 +44,8 @@ class Changes {
 
  private:
   struct Change {
+    Network network = 0;
+    bool ready = false;    // in ready_, otherwise in timers_
     wire::Instant due;     // in timers_
     bool wanted = false;   // it has changed since its telling began
     bool telling = false;  // readers from `next` on are still to be told
@@ -44,10 +53,12 @@ class Changes {
     wire::Instant told{};       // when its telling began last
     wire::Duration interval{};  // after `told`
   };
+  static void Begin(wire::Instant now, Change& change);
   void Schedule(const protocol::KeyId& id, Change& change, wire::Instant due);
 
   absl::flat_hash_map<protocol::KeyId, Change> changes_;
-  std::set<std::pair<wire::Instant, protocol::KeyId>> timers_;  // one for each change
+  std::set<std::pair<wire::Instant, protocol::KeyId>> timers_;
+  FairQueue<protocol::KeyId> ready_;  // whose time has come
 };
 
 }  // namespace warp::map

@@ -1,7 +1,5 @@
 #include "map-server/registry/registry.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -20,6 +18,11 @@ namespace {
 bool Publishable(const wire::Endpoint& endpoint) {
   const wire::IpAddress& address = endpoint.address;
   return !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
+}
+
+// What a record causes is charged to the network that it is seen in first.
+Network NetworkOfRecord(const Record& record) {
+  return NetworkOf(record.registrations().front()->observed.address);
 }
 
 Registration MakeRegistration(const Origin& origin, const MapRegister& message, Instant expires) {
@@ -50,14 +53,14 @@ Registry::Registry(const Options& options, Store& store, wire::DropCounters& dro
       challenger_(options.lifetime),
       partial_allow_(options.partial_allow),
       pushes_(options.pushes),
-      first_version_(uint64_t{randombytes_random()} << 32),
+      versions_(options.pushes.pushes),
       nobody_(wire::PublicKey()) {
   // A look-up of an unknown key must take the same steps, so this list is as long as a usual allow list.
   std::vector<KeyId> ids(8);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = KeyId::FromBytes({static_cast<uint8_t>(i)});
   nobody_.SetAllow(AllowDigest{}, ids);
   store_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
-    if (record.live() && !record.allow().empty()) changes_.Add(now, id);
+    if (record.live() && !record.allow().empty()) changes_.Add(now, id, NetworkOfRecord(record));
   });
 }
 
@@ -104,8 +107,7 @@ void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegist
       break;
   }
   MapRegistered answer = Registered(now, origin, message.port, MapState::kPublished);
-  const auto missed = missed_.find(origin.id);
-  answer.mark = first_version_ + (missed == missed_.end() ? 0 : missed->second);
+  answer.mark = versions_.Of(origin.id);
   if (record != nullptr && message.allow != record->allow_digest()) {
     TakeList(now, origin, message, std::move(answer));
   } else {
@@ -199,7 +201,8 @@ void Registry::AnswerLookup(Instant now, const Origin& origin, const protocol::M
   const bool known = !answer.endpoints.empty();
   Reply(origin, std::move(answer));
   // Both nodes shall initiate at once, so that each opens its own NAT for the other.
-  if (known && introduce) AddPush(now, KeyId::Of(message.key), origin.id);
+  if (known && introduce)
+    AddPush(now, KeyId::Of(message.key), origin.id, NetworkOf(origin.from.address));
 }
 
 void Registry::On(Instant, const Origin& origin, const protocol::MapPushAck& message) {
@@ -236,33 +239,27 @@ void Registry::Tell(Instant, const Changes::Due& due) {
   store_.Get(due.id, [this, due](Instant now, const Record* record) {
     if (record == nullptr || !record->live()) return changes_.Told(now, due, 0);
     const std::span<const KeyId> allow = record->allow();
+    const Network network = NetworkOfRecord(*record);
     const size_t first = std::min(due.first, allow.size());
     for (const KeyId& other : allow.subspan(first, std::min(kChangeSlice, allow.size() - first))) {
       if (other == due.id) continue;
-      store_.Get(other, [this, id = due.id, other, seen = record->Observed()](Instant at,
-                                                                              const Record* found) {
+      store_.Get(other, [this, id = due.id, other, seen = record->Observed(), network](
+                            Instant at, const Record* found) {
         if (found == nullptr || !found->live() || !found->Allows(id)) return;
-        AddPush(at, other, id);
+        AddPush(at, other, id, network);
         // Whoever came behind the NAT of another node may hear more of it than before.
-        if (found->SharesSite(seen)) AddPush(at, id, other);
+        if (found->SharesSite(seen)) AddPush(at, id, other, network);
       });
     }
     changes_.Told(now, due, allow.size());
   });
 }
 
-void Registry::AddPush(Instant now, const KeyId& to, const KeyId& about) {
-  if (pushes_.Add(now, to, about)) return;
+void Registry::AddPush(Instant now, const KeyId& to, const KeyId& about, Network network) {
+  const std::optional<KeyId> without = pushes_.Add(now, to, about, network);
+  if (!without.has_value()) return;
   drops_.Add(Drop::kRateLimited);
-  Missed(to);
-}
-
-void Registry::Missed(const KeyId& to) {
-  if (missed_.size() >= kMaxPushes) {
-    missed_.clear();
-    first_version_ += uint64_t{1} << 32;
-  }
-  ++missed_[to];
+  versions_.Miss(*without);
 }
 
 Instant Registry::NextTimeout() const {
@@ -283,7 +280,7 @@ void Registry::HandleTimeout(Instant now) {
     const std::optional<PushQueue::Due> due = pushes_.NextDue(now);
     if (!due.has_value()) break;
     SendPush(*due);
-    if (due->last) Missed(due->to);
+    if (due->last) versions_.Miss(due->to);
   }
 }
 

@@ -20,7 +20,6 @@
 #include <optional>
 #include <span>
 
-#include "absl/container/flat_hash_map.h"
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/counters.h"
 #include "map-server/constants.h"
@@ -28,6 +27,7 @@
 #include "map-server/registry/changes.h"
 #include "map-server/registry/partial_allow.h"
 #include "map-server/registry/push_queue.h"
+#include "map-server/registry/versions.h"
 #include "map-server/store/store.h"
 
 namespace warp::map {
@@ -97,9 +97,7 @@ class Registry {
   protocol::MapRegistered Registered(Instant now, const Origin& origin, uint16_t port,
                                      protocol::MapState state);
   void Tell(Instant now, const Changes::Due& due);
-  void AddPush(Instant now, const KeyId& to, const KeyId& about);
-  // A push to this node is given up, so that its next refresh has to tell it.
-  void Missed(const KeyId& to);
+  void AddPush(Instant now, const KeyId& to, const KeyId& about, Network network);
   void SendPush(const PushQueue::Due& due);
   void Reply(const Origin& origin, protocol::MapMessage message);
 
@@ -110,9 +108,7 @@ class Registry {
   PartialAllow partial_allow_;
   Changes changes_;
   PushQueue pushes_;
-  // How many pushes to a node were given up. Where these are too many nodes, all of them are told of a new version.
-  absl::flat_hash_map<KeyId, uint32_t> missed_;
-  uint64_t first_version_;  // random, so that another life of the map has other versions
+  Versions versions_;
   // Looked into where a key has no record, so that both cases take the same steps and the asker learns nothing by
   // timing.
   Record nobody_;

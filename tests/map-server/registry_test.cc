@@ -694,6 +694,98 @@ TEST_F(RegistryTest, ARecordWithFewReadersDoesNotWaitForOneWithMany) {
   EXPECT_EQ(pushed_[alice_.key].size(), 1u);
 }
 
+// Throw-away keys at one address that all allow each other: each change of one is told to all others, who acknowledge
+// nothing. Meanwhile bob moves three times, and alice has to hear of it.
+TEST_F(RegistryTest, ThrowAwayKeysThatChangeAllTheTimeDelayNobodyElse) {
+  constexpr uint32_t kKeys = 400;
+  std::vector<wire::PublicKey> keys;
+  for (uint32_t i = 0; i < kKeys; ++i) keys.push_back(Key(1000 + i));
+  std::vector<Node> strangers;
+  std::vector<MapRegistered> last;
+  const auto place = [&](uint32_t i) {
+    return Endpoint{cafe_.address, static_cast<uint16_t>(1024 + i)};
+  };
+  for (uint32_t i = 0; i < kKeys; ++i) {
+    strangers.emplace_back(1000 + i);
+    strangers[i].peers = keys;
+    last.push_back(Publish(strangers[i], 0, place(i)));
+  }
+  MakeFriends();
+  const MapRegistered first = Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  for (int i = 0; i < 100; ++i) Pass(1ms);
+  Acknowledge(alice_);
+
+  const uint64_t before = registry_->pushes();
+  uint64_t changes = 0;
+  Duration slowest{};
+  constexpr int kSeconds = 3;
+  for (int ms = 0; ms < kSeconds * 1000; ++ms) {
+    for (const uint32_t i : {2 * ms % kKeys, (2 * ms + 1) % kKeys}) {
+      strangers[i].candidates = {{Ip4(192, 0, 2, 99), static_cast<uint16_t>(ms)}};
+      registry_->Handle(now_, OriginOf(strangers[i], place(i)),
+                        RegisterOf(strangers[i], 0, last[i].challenge));
+      ++changes;
+    }
+    if (ms % 1000 == 999) {
+      const Endpoint moved = {office_.address, static_cast<uint16_t>(2000 + ms)};
+      Publish(bob_, 0, moved);
+      const Instant then = now_;
+      while (now_ < then + 400ms && (pushed_[alice_.key].empty() ||
+                                     pushed_[alice_.key].back().push.endpoints.at(0) != moved)) {
+        Pass(1ms);
+      }
+      slowest = std::max(slowest, now_ - then);
+      Acknowledge(alice_);
+    }
+    Pass(1ms);
+  }
+  EXPECT_LE(slowest, 20ms);
+  const double seconds = static_cast<double>((now_ - Instant(1000s)) / 1ms) / 1000;
+  EXPECT_LE(static_cast<double>(registry_->pushes() - before), kPushesPerSecond * seconds);
+  EXPECT_GT(registry_->pushes() - before, 20 * changes / 10) << "the attack is none";
+  EXPECT_LE(registry_->pushes_waiting(), kMaxPushes);
+  EXPECT_EQ(Register(alice_, 0, home_, first.challenge).mark, first.mark) << "nothing was missed";
+}
+
+// Where the queue is full, the network that has most of it makes room for the others.
+TEST_F(RegistryTest, PushesThatNobodyAcknowledgesMakeRoomForThoseOfOthers) {
+  Registry::Options options;
+  options.pushes.pushes = 100;
+  Configure({}, options);
+  std::vector<wire::PublicKey> keys;
+  for (uint32_t i = 0; i < 30; ++i) keys.push_back(Key(1000 + i));
+  for (uint32_t i = 0; i < 30; ++i) {
+    Node stranger(1000 + i);
+    stranger.peers = keys;
+    Publish(stranger, 0, {cafe_.address, static_cast<uint16_t>(1024 + i)});
+  }
+  EXPECT_EQ(registry_->pushes_waiting(), 100u);
+  MakeFriends();
+  Publish(alice_, 0, home_);
+  Publish(bob_, 0, office_);
+  EXPECT_EQ(pushed_[alice_.key].size(), 1u);
+  EXPECT_EQ(registry_->pushes_waiting(), 100u);
+}
+
+// Nodes that missed something are forgotten one by one, not all at once: that would make everybody ask.
+TEST(Versions, ANodeThatIsForgottenSeesAChangeAndNobodyElseDoes) {
+  const auto id = [](uint32_t number) { return KeyId::Of(Key(number)); };
+  Versions versions(2);
+  const uint64_t calm = versions.Of(id(1));
+  versions.Miss(id(2));
+  versions.Miss(id(3));
+  const uint64_t second = versions.Of(id(2));
+  const uint64_t third = versions.Of(id(3));
+  EXPECT_NE(second, calm);
+  versions.Miss(id(4));  // the second is forgotten
+  EXPECT_EQ(versions.Of(id(1)), calm);
+  EXPECT_NE(versions.Of(id(2)), second);
+  EXPECT_EQ(versions.Of(id(3)), third);
+  versions.Miss(id(2));
+  EXPECT_NE(versions.Of(id(2)), second) << "a version came twice";
+}
+
 TEST_F(RegistryTest, ARefreshTellsThatSomethingWasMissed) {
   MakeFriends();
   const MapRegistered before = Publish(alice_, 0, home_);
