@@ -37,7 +37,7 @@ inline constexpr size_t kMaxPushesPerKey = 256;
 // A push is repeated after this time, then after twice that, and so on, for about 16 seconds in all.
 inline constexpr std::chrono::milliseconds kPushRepeat{250};
 inline constexpr int kPushAttempts = 7;
-// Pushes sent in all, repetitions included. Each takes 5 to 8 µs with its seal and its place in a sendmmsg, so they take
+// Pushes sent in all, repetitions included. Each takes 5 to 8 µs with its seal and its place in a sendmmsg, which is
 // a sixth of a core at most.
 inline constexpr uint32_t kPushBurst = 4000;
 inline constexpr uint32_t kPushesPerSecond = 20000;
@@ -60,6 +60,10 @@ inline constexpr uint32_t kMapRepliesPerSecond = 20000;
 inline constexpr uint32_t kMessagesPerSecond = 200;
 inline constexpr uint32_t kMessageBurst = 2000;
 
+// Clients that have proved nothing yet: for each one that may be in, as a divisor, and at least. A newcomer needs a
+// round trip to prove itself, in which a flood brings kMapHandshakesPerSecond others.
+inline constexpr size_t kNewcomerShare = 8;
+inline constexpr size_t kNewcomersAtLeast = 1024;
 // Clients whose timers run before the loop looks at its sockets again.
 inline constexpr int kClientsPerTurn = 256;
 // Clients that are told when the map shuts down.

@@ -50,8 +50,8 @@ class PushQueue {
     int attempt = 0;  // 0 for the first
     bool last = false;
   };
-  // A push to send now; nullopt where nothing is due, or the rate is used up. Its next repetition is scheduled, or it is
-  // forgotten after the last.
+  // A push to send now; nullopt where nothing is due, or the rate is used up. It is scheduled again, or forgotten after
+  // the last time.
   std::optional<Due> NextDue(wire::Instant now);
   wire::Instant NextTimeout() const;  // kNever for never
 

@@ -15,16 +15,22 @@ namespace warp::map {
 // Its association, with what the map needs beside it. All associations in the map's SessionTable are clients.
 struct Client : protocol::Association {
   Client(protocol::Identity& identity, protocol::SessionTable& table, const wire::PublicKey& key,
-         Duration rekey_after)
+         Duration rekey_after, Network from)
       : Association(identity, table,
                     protocol::MapAssociation(key, rekey_after, /*initiates=*/false)),
-        id(KeyId::Of(key)) {}
+        id(KeyId::Of(key)),
+        network(from) {}
 
   const KeyId id;
-  wire::Route route;  // where it was heard from last
+  const Network
+      network;  // from which its first initiation came, and to which its first response went
+  bool proven = false;  // something authentic came from it, so it received that response
+  wire::Route route;    // where it was heard from last
   protocol::TokenBucket messages{kMessageBurst, kMessagesPerSecond};
-  Instant timer = wire::kNever;        // when the table looks at it next
-  std::list<Client*>::iterator place;  // among all, longest idle first
+  Instant timer = wire::kNever;  // when the table looks at it next
+  // The table's: in the group that it is in.
+  std::list<Client*>::iterator place;
+  std::list<Client*>::iterator place_in_network;
 };
 
 }  // namespace warp::map

@@ -9,14 +9,22 @@ Client* ClientTable::Find(const wire::PublicKey& key) const {
   return it == clients_.end() ? nullptr : it->second.get();
 }
 
-Client* ClientTable::Make(const wire::PublicKey& key) {
-  assert(Find(key) == nullptr && clients_.size() == idle_.size());
-  if (clients_.size() >= most_) Remove(idle_.front());
-  auto client = std::make_unique<Client>(identity_, table_, key, rekey_after_);
+Client* ClientTable::Make(const wire::PublicKey& key, Network network) {
+  assert(Find(key) == nullptr && clients_.size() == newcomers_.size() + proven_.size());
+  auto client = std::make_unique<Client>(identity_, table_, key, rekey_after_, network);
   Client* made = client.get();
   clients_.emplace(key, std::move(client));
-  made->place = idle_.insert(idle_.begin(), made);
+  newcomers_.Add(made);
+  if (newcomers_.size() > Newcomers(most_)) Remove(newcomers_.Victim(network));
   return made;
+}
+
+void ClientTable::Touch(Client* client) {
+  if (client->proven) return proven_.MoveToEnd(client);
+  newcomers_.Remove(client);
+  client->proven = true;
+  proven_.Add(client);
+  if (proven_.size() > most_) Remove(proven_.Victim(client->network));
 }
 
 void ClientTable::Settle(Client* client) {
@@ -45,9 +53,9 @@ void ClientTable::HandleTimeout(Instant now, int most, protocol::Outbox& outbox)
 }
 
 void ClientTable::Remove(Client* client) {
-  assert(Find(client->remote()) == client && *client->place == client);
+  assert(Find(client->remote()) == client);
   timers_.erase({client->timer, client});
-  idle_.erase(client->place);
+  (client->proven ? proven_ : newcomers_).Remove(client);
   clients_.erase(wire::PublicKey(client->remote()));
 }
 

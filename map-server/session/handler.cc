@@ -35,7 +35,7 @@ size_t SlotsFor(size_t clients) { return std::bit_ceil(std::max<size_t>(clients,
 Handler::Handler(Options options, Store& store)
     : store_(store),
       identity_(IdentityOf(options)),
-      table_(SlotsFor(options.max_clients)),
+      table_(SlotsFor(options.max_clients + ClientTable::Newcomers(options.max_clients))),
       responder_(identity_, table_, protocol::Role::kMap, options.handshakes),
       clients_(identity_, table_, options.max_clients, options.rekey_after),
       registry_(options.registry, store, drops_) {}
@@ -59,7 +59,7 @@ Drop Handler::OnInitiation(Instant now, const Arrival& arrival, wire::Bytes data
   Client* client = nullptr;
   const auto find_or_make = [&](const wire::PublicKey& key) -> protocol::Association* {
     client = clients_.Find(key);
-    if (client == nullptr) client = clients_.Make(key);
+    if (client == nullptr) client = clients_.Make(key, NetworkOf(arrival.from.address));
     return client;
   };
   const Drop drop = responder_.HandleInitiation(now, arrival, datagram, find_or_make, outbox_);

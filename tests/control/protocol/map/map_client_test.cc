@@ -622,6 +622,64 @@ TEST(MapLimits, AFloodOfNewKeysThrowsOutOneClientAtMost) {
       << "more than one lost its session";
 }
 
+// Strangers of one network, which is the neighbour's too, never confirm, and each makes a new client every few
+// milliseconds. A newcomer needs a round trip to confirm.
+TEST(MapLimits, AFloodOfNewKeysKeepsNoNewcomerOutOfAFullTable) {
+  MapWorld world;
+  world.max_clients = 64;
+  world.StartMap();
+  for (int i = 0; i < 64; ++i) world.AddNode();
+  world.Run(5s);
+  ASSERT_EQ(world.map().counts().sessions, 64u);
+  std::set<MapNode*> strangers;
+  world.lost = [&](const MapWorld::Datagram& datagram) {
+    return !datagram.to_map && strangers.contains(datagram.node);
+  };
+  const auto flood = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      MapNode& stranger = world.AddNode();
+      world.Rebind(stranger, 0,
+                   {Ip("203.0.113.66"), static_cast<uint16_t>(1024 + strangers.size())});
+      strangers.insert(&stranger);
+      world.Run(2ms);
+    }
+  };
+  flood(100);
+  MapNode& newcomer = world.AddNode();
+  MapNode& neighbour = world.AddNode();  // of the strangers
+  world.Rebind(neighbour, 0, At("203.0.113.67:13116"));
+  flood(100);
+  EXPECT_TRUE(newcomer.registered());
+  EXPECT_TRUE(neighbour.registered());
+  EXPECT_EQ(world.map().counts().sessions, 64u);
+}
+
+TEST(MapLimits, NewcomersOfOneNetworkMakeRoomForThoseOfOthers) {
+  const Network home = NetworkOf(Ip("192.0.2.1"));
+  const Network cafe = NetworkOf(Ip("203.0.113.1"));
+  const auto key = [] { return wire::SecretKey::Generate().Public(); };
+  protocol::Identity identity({.secret_key = wire::SecretKey::Generate()});
+  protocol::SessionTable table;
+  ClientTable clients(identity, table, 3, 3600s);
+  std::vector<Client*> proven;
+  for (int i = 0; i < 3; ++i) {
+    proven.push_back(clients.Make(key(), i == 0 ? cafe : home));
+    clients.Touch(proven.back());
+  }
+  const wire::PublicKey idle = proven[1]->remote();
+  const wire::PublicKey honest = key();
+  Client* const newcomer = clients.Make(honest, home);
+  for (size_t i = 0; i < 3 * kNewcomersAtLeast; ++i) clients.Make(key(), cafe);
+  EXPECT_EQ(clients.size(), 3u) << "who has proved nothing throws out nobody";
+  ASSERT_EQ(clients.Find(honest), newcomer);
+  // It proves itself, and in its network, which has most, the one that was idle for longest goes.
+  clients.Touch(newcomer);
+  EXPECT_EQ(clients.size(), 3u);
+  EXPECT_EQ(clients.Find(idle), nullptr);
+  EXPECT_NE(clients.Find(honest), nullptr);
+  EXPECT_NE(clients.Find(proven[0]->remote()), nullptr);
+}
+
 TEST(MapLimits, TheClientThatWasIdleForLongestGoes) {
   MapWorld world;
   world.max_clients = 3;
