@@ -36,6 +36,8 @@ inline constexpr int kMapRefreshesPerLifetime = 6;
 inline constexpr std::chrono::seconds kMapRefresh{10};
 inline constexpr std::chrono::seconds kMapRefreshMin{1};
 inline constexpr int kMapRefreshesPerSecond = 20000;
+// A node does not refresh more often than this, whatever the map asks for.
+inline constexpr std::chrono::milliseconds kMapRefreshFloor{100};
 
 // A request without an answer is repeated after this time, or after twice the round trip if that is longer; then after
 // twice that, up to kMapRetryMax.

@@ -91,8 +91,9 @@ wire::Drop MapRegistrations::HandleRegistered(Instant now, const Arrival& arriva
   entry.observed = message.observed;
   entry.refused = message.state == MapState::kFull || message.state == MapState::kTooManyPorts;
   entry.published = message.state == MapState::kPublished;
-  const Duration refresh =
-      std::min<Duration>(options_.refresh, std::chrono::milliseconds(message.refresh_ms));
+  const Duration refresh = std::min<Duration>(
+      options_.refresh,
+      std::max<Duration>(std::chrono::milliseconds(message.refresh_ms), kMapRefreshFloor));
   entry.next = now + identity_.Jitter(refresh);
   if (message.state != MapState::kEcho) {
     entry.echoes = 0;
@@ -106,12 +107,13 @@ wire::Drop MapRegistrations::HandleRegistered(Instant now, const Arrival& arriva
 // Either a later register has overtaken this one, and then its answer comes too; or the registration that stands is of
 // this node's last life, and our clock has gone back since.
 void MapRegistrations::HandleStale(Instant now, Entry& entry, uint64_t standing) {
+  ++entry.stales;
   if (standing > epoch_) {
     epoch_ = standing;
-  } else if (++entry.stales > 1 && standing == epoch_ && epoch_ + 1 != kMapNoEpoch) {
+  } else if (entry.stales > 1 && standing == epoch_ && epoch_ + 1 != kMapNoEpoch) {
     ++epoch_;
-    entry.stales = 0;
   }
+  // A map that always finds a higher one must not keep us registering at its pace.
   entry.next = entry.stales > kMapEchoes ? now + identity_.Jitter(options_.refresh) : now;
 }
 

@@ -381,6 +381,36 @@ TEST(MapClient, ANodeWhoseClockWentBackIsRegisteredAfterOneMoreRoundTrip) {
   EXPECT_EQ(world.store().registrations(), 2u);
 }
 
+// A map that lies about the time or the order makes a node register no faster than the floor.
+TEST(MapRegistrations, ALyingMapDoesNotSetThePace) {
+  protocol::Identity identity(
+      {.secret_key = wire::SecretKey::Generate(), .wall_clock = [] { return uint64_t{1}; }});
+  const Endpoint map = At("198.51.100.1:13116");
+  protocol::MapRegistrations registrations(identity, {.endpoints = {map}});
+  Instant now{1000s};
+  registrations.SetPorts(now, {{0, {.up = true, .addresses = {Ip("192.0.2.1")}}}});
+  const Arrival arrival{0, map, {}};
+  uint64_t counter = 0;
+  protocol::MapRegistered answer;
+  answer.lifetime_s = 60;
+  answer.refresh_ms = 1;
+  answer.state = protocol::MapState::kPublished;
+  ASSERT_EQ(registrations.TakeDue(now).size(), 1u);
+  registrations.HandleRegistered(now, arrival, {1, ++counter}, answer);
+  EXPECT_GE(registrations.NextTimeout(), now + protocol::kMapRefreshFloor / 2);
+
+  answer.state = protocol::MapState::kStale;
+  size_t registers = 0;
+  for (uint64_t epoch = 100; epoch < 200; ++epoch) {
+    for (const uint64_t standing : {epoch, epoch}) {
+      answer.mark = standing;
+      registrations.HandleRegistered(now, arrival, {1, ++counter}, answer);
+      registers += registrations.TakeDue(now).size();
+    }
+  }
+  EXPECT_LE(registers, static_cast<size_t>(protocol::kMapEchoes));
+}
+
 // --- Hostile ---
 
 class MapHostile : public ::testing::Test {
