@@ -58,7 +58,7 @@ struct OpenedPacket {
   // until control has collected every packet of its sessions.
   wire::Session* session = nullptr;
   uint64_t counter = 0;
-  Arrival arrival;
+  Arrival arrival;  // with its MAC where the packet may be answered (wire::IsAnswered)
   PeerId peer = kNoPeer;
 };
 static_assert(sizeof(OpenedPacket) == 72);  // control makes and moves one for each payload

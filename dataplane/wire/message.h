@@ -88,6 +88,10 @@ void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out);  // kFragm
 
 // nullopt where the plaintext is empty or of a kind that this version does not know.
 std::optional<Kind> ClassifyPlaintext(Bytes plaintext);
+// A payload or fragment says nothing that is answered.
+inline bool IsAnswered(Bytes plaintext) {
+  return !plaintext.empty() && plaintext[0] == static_cast<uint8_t>(Kind::kControl);
+}
 // nullopt where the contents break the grammar above (sizes, zero bytes, index and count, chunk against the rest).
 std::optional<PayloadHeader> ReadPayloadHeader(Bytes plaintext);
 std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext);

@@ -23,7 +23,7 @@ struct InboundMeta {
   PortId port = 0;
   wire::Endpoint from;
   wire::IpAddress to;
-  wire::MacAddress from_mac;
+  wire::MacAddress from_mac;  // of what may be answered: handshake and control messages
 };
 
 // The facts about a payload on its way out. Once other lcores have a reference, only the two atomics change.

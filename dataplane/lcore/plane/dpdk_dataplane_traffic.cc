@@ -7,6 +7,7 @@
 
 #include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/plane/dpdk_dataplane.h"
+#include "dataplane/wire/message.h"
 
 namespace warp::lcore {
 namespace {
@@ -14,8 +15,12 @@ namespace {
 rte_mbuf* Mbuf(PacketBuffer* buffer) { return reinterpret_cast<rte_mbuf*>(buffer); }
 PacketBuffer* Buffer(rte_mbuf* packet) { return reinterpret_cast<PacketBuffer*>(packet); }
 
-Arrival ArrivalOf(const InboundMeta& meta) {
-  return {.port = meta.port, .from = meta.from, .to = meta.to, .from_mac = meta.from_mac};
+// Field by field, as they were written: a copy of the whole would wait for the writes to leave the store buffer
+// (docs/decisions.md, *store forwarding*).
+void CopyArrival(const InboundMeta& meta, Arrival* arrival) {
+  arrival->port = meta.port;
+  arrival->from = meta.from;
+  arrival->to = meta.to;
 }
 
 // Takes the buffer out of control's hands, so that `packet` is empty. A buffer from a port's pool counts as given back.
@@ -163,7 +168,8 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
         opened->session = meta.session;
         opened->peer = meta.peer;
         opened->counter = meta.counter;
-        opened->arrival = ArrivalOf(meta);
+        CopyArrival(meta, &opened->arrival);
+        if (wire::IsAnswered(opened->packet.bytes())) opened->arrival.from_mac = meta.from_mac;
       });
 }
 
@@ -176,7 +182,8 @@ size_t DpdkDataplane::ReceiveHandshakes(HandshakeRank rank, std::span<HandshakeP
       [rank](Lane & lane) -> auto& { return lane.handshakes_of(rank); }, first_lane, out,
       [](rte_mbuf* packet, const InboundMeta& meta, HandshakePacket* handshake) {
         handshake->packet = Sealed(Buffer(packet));
-        handshake->arrival = ArrivalOf(meta);
+        CopyArrival(meta, &handshake->arrival);
+        handshake->arrival.from_mac = meta.from_mac;
       });
 }
 

@@ -15,6 +15,10 @@ void TakeText(rte_mbuf* packet) {
   packet->pkt_len = packet->data_len;
 }
 
+wire::Bytes TextOf(const rte_mbuf* packet) {
+  return {rte_pktmbuf_mtod(packet, const uint8_t*), packet->data_len};
+}
+
 }  // namespace
 
 void Ingress::Deliver(const PortView& port) {
@@ -34,7 +38,7 @@ void Ingress::Deliver(const PortView& port) {
     meta.in.port = port.id;
     meta.in.from = packet.udp.from();
     meta.in.to = packet.udp.to().address;
-    meta.in.from_mac = packet.udp.from_mac();
+    if (wire::IsAnswered(TextOf(packet.mbuf))) meta.in.from_mac = packet.udp.from_mac();
     packets[i] = packet.mbuf;
   }
   GiveToControl(port, lane_.opened, {packets, opening_.size()});
