@@ -381,6 +381,31 @@ TEST_F(RegistryTest, ARefreshedRegistrationLives) {
   EXPECT_EQ(store_->registrations(), 1u);
 }
 
+// Two maps over one store: what a node said to one of them orders what it says to the other, and a map that restarts
+// over a store that lives is no other case.
+TEST_F(RegistryTest, TheOrderHoldsAcrossMapsAndTheirLives) {
+  MakeFriends();
+  Publish(bob_, 0, office_);
+  Publish(alice_, 0, home_);
+  MapRegister late = RegisterOf(alice_, 0, {});
+  for (const Endpoint& moved : {cafe_, home_}) {
+    registry_ = std::make_unique<Registry>(Registry::Options{}, *store_, drops_);
+    EXPECT_EQ(Publish(alice_, 0, moved).state, MapState::kPublished);
+    EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), moved);
+    // A register and a deregister that were on their way for so long.
+    late.echo = Register(alice_, 0, office_, {}).challenge;
+    const MapRegistered answer = Last(Say(alice_, office_, late));
+    EXPECT_EQ(answer.state, MapState::kStale);
+    EXPECT_EQ(answer.mark, alice_.order.epoch);
+    Say(alice_, moved, MapDeregister{0, late.order});
+    EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), moved);
+  }
+  // The node's next life, whose numbers begin anew.
+  alice_.order = {alice_.order.epoch + 1, 0};
+  EXPECT_EQ(Publish(alice_, 0, cafe_).state, MapState::kPublished);
+  EXPECT_EQ(LookUp(bob_, 0, office_, alice_)->at(0), cafe_);
+}
+
 TEST_F(RegistryTest, ADeregisteredPortIsGoneAndStaysGone) {
   MakeFriends();
   Publish(bob_, 0, office_);
