@@ -414,8 +414,8 @@ TEST(Endpoints, LearnedFromProbesAndAfterANatRebind) {
   EXPECT_EQ(net.ActivePaths(1, 0), 2u);
 
   net.Nat(0, 0, after);
-  ASSERT_TRUE(
-      net.RunUntil([&] { return net.HasPath(1, 0, after) && net.ActivePaths(1, 0) == 4; }, 300ms))
+  ASSERT_TRUE(net.RunUntil([&] { return net.HasPath(1, 0, after) && net.ActivePaths(1, 0) == 4; },
+                           Timers{}.idle_probe_interval + 300ms))
       << "added; the old one is not yet lost";
   net.Run(2s);
   EXPECT_TRUE(net.HasPath(1, 0, before)) << "never substituted";
@@ -518,7 +518,7 @@ TEST(Endpoints, MapDoesNotTakeAwayWhatWorks) {
   net.Run(5s);
   EXPECT_EQ(net.ActivePaths(0, 1), 2u);
   net.Cut(1, 1);
-  net.Run(3s);
+  net.Run(2 * Timers{}.idle_probe_interval + 500ms);
   EXPECT_EQ(net.Peer(0, 1).paths.size(), 1u) << "lost, and nobody names it any more";
   EXPECT_EQ(net.ActivePaths(0, 1), 1u);
 }

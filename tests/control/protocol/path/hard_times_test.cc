@@ -24,6 +24,27 @@ size_t Arrived(VirtualNet& net) {
   return texts.size();
 }
 
+// Bytes of one link in a month of 30 days, both directions, with IP and UDP headers.
+uint64_t OfAMonth(NetOptions options) {
+  const uint64_t headers = options.ipv6 ? 48 : 28;
+  const auto links = static_cast<uint64_t>(options.ports[0]);
+  VirtualNet net(std::move(options));
+  net.Introduce(0, 1);
+  net.Run(60s);
+  net.Record(true);
+  net.Run(1200s);
+  uint64_t bytes = 0;
+  for (const Seen& seen : net.TakeSeen()) bytes += seen.datagram.size() + headers;
+  return bytes / links * (30 * 24 * 3600 / 1200);
+}
+
+TEST(Idle, PairOfTwoLinksEachCostsLessThanAGigabyteAMonthOverEitherFamily) {
+  for (const uint64_t seed : {1, 2, 3}) {
+    EXPECT_LT(OfAMonth({.ports = {2, 2}, .seed = seed}), 1'000'000'000u);
+    EXPECT_LT(OfAMonth({.ports = {2, 2}, .ipv6 = true, .seed = seed}), 1'000'000'000u);
+  }
+}
+
 // A link dies in silence while nobody speaks, at any time; then somebody does. All payloads arrive over the other link.
 TEST(Idle, LinkThatDiesLosesNothingOfWhatComesNext) {
   for (int moment = 0; moment < 20; ++moment) {
