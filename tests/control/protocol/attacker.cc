@@ -51,6 +51,14 @@ std::vector<uint8_t> ForgedResponse(wire::Bytes initiation, const wire::PublicKe
   return response;
 }
 
+std::vector<uint8_t> ForgedConfirm(wire::Bytes initiation, std::mt19937_64& random) {
+  std::vector<uint8_t> datagram = Random(wire::kMinSealedSize + 2, random);
+  wire::WriteDataHeader({.receiver_index = wire::DecodeInitiation(initiation)->sender_index,
+                         .counter = random() % 16},
+                        datagram.data());
+  return datagram;
+}
+
 void Replayer::Send() {
   if (tape_.empty()) return;
   std::vector<uint8_t> datagram = tape_[next_++ % tape_.size()];

@@ -23,6 +23,8 @@ std::vector<uint8_t> ForgedCookie(wire::Bytes initiation, const wire::PublicKey&
 std::vector<uint8_t> ForgedRetry(wire::Bytes initiation, std::mt19937_64& random);
 std::vector<uint8_t> ForgedResponse(wire::Bytes initiation, const wire::PublicKey& initiator,
                                     std::mt19937_64& random);
+// A sealed message to the initiator, as the responder's confirm would be.
+std::vector<uint8_t> ForgedConfirm(wire::Bytes initiation, std::mt19937_64& random);
 
 // Replays a tape of initiations from an address of its own, and gets cookies there.
 class Replayer {

@@ -45,6 +45,7 @@ class BadLink {
         net.Inject(n, port, from, ForgedCookie(last_[n], remote));
         net.Inject(n, port, from, ForgedRetry(last_[n], random_));
         net.Inject(n, port, from, ForgedResponse(last_[n], us, random_));
+        net.Inject(n, port, from, ForgedConfirm(last_[n], random_));
       }
     }
   }
