@@ -1,6 +1,9 @@
 #include "control/link/port_table.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/log/log.h"
@@ -10,12 +13,28 @@ namespace {
 
 constexpr uint16_t kDefaultMtu = 1500;
 
+// How soon a port is tried again whose device is still held. A worker lets go of it within a turn of its loop.
+constexpr auto kHeldRetry = std::chrono::milliseconds(5);
+
+// A port that is closing is the dataplane's, and it alone finishes that. So an error can only say that we have mistaken
+// a port, which must not go unseen.
+void Remove(lcore::Dataplane& dataplane, wire::PortId id) {
+  if (absl::Status status = dataplane.RemovePort(id); !status.ok()) {
+    LogWarning(absl::StrCat("a port cannot be closed: ", status.message()));
+  }
+}
+
 }  // namespace
 
 PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
                      const config::NodeSection& node,
                      const std::vector<config::PortConfig>& configs, PortListener& listener)
-    : loop_(loop), netlink_(netlink), dataplane_(dataplane), node_(node), listener_(listener) {
+    : loop_(loop),
+      netlink_(netlink),
+      dataplane_(dataplane),
+      node_(node),
+      listener_(listener),
+      retry_held_(loop, [this] { RetryHeld(); }) {
   for (const config::PortConfig& config : configs) {
     ports_.push_back(std::make_unique<Port>(config));
   }
@@ -66,7 +85,7 @@ absl::Status PortTable::Open(Port& port) {
   if (!port.info.kernel_sees_frames) {
     if (absl::Status status = OpenCompanion(port); !status.ok()) {
       port.id.reset();
-      dataplane_.RemovePort(*id).IgnoreError();
+      Remove(dataplane_, *id);
       return status;
     }
   }
@@ -106,7 +125,7 @@ void PortTable::Close(Port& port, absl::string_view reason) {
   port.id.reset();
   port.reason = std::string(reason);
   listener_.OnPortClosing(id);
-  dataplane_.RemovePort(id).IgnoreError();  // an error changes nothing: the port is closed here
+  Remove(dataplane_, id);
 }
 
 void PortTable::OnInterface(Port& port, const InterfaceState& state) {
@@ -132,9 +151,7 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
     port.reason = absl::StrCat("interface ", port.config.kernel_side(), " is gone");
   }
   if (!port.id.has_value() && state.present() && (other || was_open || !of_kernel)) {
-    if (absl::Status status = Open(port); !status.ok()) {
-      port.reason = std::string(status.message());
-    }
+    OpenAgain(port);
     return;
   }
   if (port.id.has_value()) listener_.OnPortChanged(*port.id);
@@ -143,9 +160,21 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
 void PortTable::Retry() {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (port->id.has_value() || !port->kernel.present()) continue;
-    if (absl::Status status = Open(*port); !status.ok()) {
-      port->reason = std::string(status.message());
-    }
+    OpenAgain(*port);
+  }
+}
+
+void PortTable::OpenAgain(Port& port) {
+  const absl::Status status = Open(port);
+  port.held = absl::IsAborted(status);
+  if (!status.ok()) port.reason = std::string(status.message());
+  if (port.held && !retry_held_.running()) retry_held_.Set(kHeldRetry);
+}
+
+void PortTable::RetryHeld() {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (!std::exchange(port->held, false)) continue;
+    if (!port->id.has_value() && port->kernel.present()) OpenAgain(*port);
   }
 }
 

@@ -6,6 +6,9 @@
 //   missing ─────────────────────► down ◄──────────────────────────► up
 //      ▲                             │                               │
 //      └─────────────────────────────┴── interface vanishes ─────────┘
+//
+// A port that was closed cannot be opened again before the workers and the kernel have let go of its device, which a
+// worker that stands still does not do. Nobody waits for that: the port is tried again every few milliseconds.
 #ifndef WARP_CONTROL_LINK_PORT_TABLE_H_
 #define WARP_CONTROL_LINK_PORT_TABLE_H_
 
@@ -45,6 +48,7 @@ class PortTable {
     lcore::PortInfo info;            // while open
     InterfaceState kernel;           // of the interface itself, or of the companion
     std::string reason;              // why the port is not open, for status
+    bool held = false;               // because its device is still held; it is tried again soon
     uint64_t kernel_full = 0;        // frames the companion did not take
     std::unique_ptr<Companion> companion;
     std::unique_ptr<Subscription> watch;
@@ -85,6 +89,8 @@ class PortTable {
   absl::Status OpenCompanion(Port& port);
   void FromKernel(Port& port, wire::Bytes frame);
   void OnInterface(Port& port, const InterfaceState& state);
+  void OpenAgain(Port& port);
+  void RetryHeld();
 
   Loop& loop_;
   Netlink& netlink_;
@@ -92,6 +98,7 @@ class PortTable {
   const config::NodeSection& node_;
   PortListener& listener_;
   std::vector<std::unique_ptr<Port>> ports_;
+  Timer retry_held_;  // runs while there is a port whose device is still held
 };
 
 }  // namespace warp::control

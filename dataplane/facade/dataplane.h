@@ -124,9 +124,11 @@ class Dataplane {
 
   // Opens the device and gives it to a worker: to the one that owns `cpu`, or for -1 to the one with the fewest ports.
   // The worker polls it once a snapshot names it present. Errors say what and why: no such interface, no permission,
-  // MTU too large...
+  // MTU too large... Aborted: the device is still held by a worker, or the kernel, since the port
+  // of this name was removed; try again a few milliseconds later.
   virtual absl::StatusOr<PortId> AddPort(const PortSpec& spec, int cpu = -1) = 0;
-  // Waits until no worker can still use the port, then closes the device. The current snapshot must not name the port.
+  // The port is closing from now on, and its id is not valid any more. It is closed here, or by a later AddPort or
+  // ReceiveOpened: as soon as no worker can hold it. Never waits for a worker. The current snapshot must not name it.
   virtual absl::Status RemovePort(PortId port) = 0;
   virtual PortInfo Info(PortId port) const = 0;
   virtual PortCounters Counters(PortId port) const = 0;

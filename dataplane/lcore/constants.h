@@ -41,9 +41,6 @@ inline constexpr uint32_t kNapUs = 100;
 // a time.
 inline constexpr uint32_t kInlineTurns = 4;
 
-// How long RemovePort waits for the workers to let go of a port.
-inline constexpr uint32_t kGraceMs = 2000;
-
 }  // namespace warp::lcore
 
 #endif  // WARP_DATAPLANE_LCORE_CONSTANTS_H_

@@ -37,9 +37,13 @@ class FakeDataplane : public Dataplane {
   static Sealed MakeSealed(wire::Bytes bytes);
   static size_t LivePackets();
 
-  absl::StatusOr<PortId> AddPort(const PortSpec&, int) override { return PortId{0}; }
+  absl::StatusOr<PortId> AddPort(const PortSpec&, int) override {
+    ++ports_tried;
+    if (!add_port.ok()) return add_port;
+    return PortId{0};
+  }
   absl::Status RemovePort(PortId) override { return absl::OkStatus(); }
-  PortInfo Info(PortId) const override { return {}; }
+  PortInfo Info(PortId) const override { return port_info; }
   PortCounters Counters(PortId) const override { return {}; }
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     published = std::move(snapshot);
@@ -70,7 +74,10 @@ class FakeDataplane : public Dataplane {
   uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
   absl::string_view engine_name() const override { return "none"; }
 
-  WorkerStatus status;  // the same for every worker
+  absl::Status add_port;  // what AddPort answers, where it is an error
+  int ports_tried = 0;    // how often AddPort was called
+  PortInfo port_info;     // of every port
+  WorkerStatus status;    // the same for every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};
 };

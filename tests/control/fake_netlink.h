@@ -17,9 +17,15 @@ class FakeNetlink : public Netlink {
     const auto found = interfaces.find(std::string(name));
     return found == interfaces.end() ? InterfaceState{} : found->second;
   }
-  // Interfaces do not change here.
-  std::unique_ptr<Subscription> WatchInterface(absl::string_view, InterfaceHandler) override {
+  // An interface has one watcher, to whom Change tells what became of it.
+  std::unique_ptr<Subscription> WatchInterface(absl::string_view name,
+                                               InterfaceHandler handler) override {
+    watchers_[std::string(name)] = std::move(handler);
     return nullptr;
+  }
+  void Change(const std::string& name, const InterfaceState& state) {
+    interfaces[name] = state;
+    watchers_.at(name)(state);
   }
   std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface,
                                              const wire::IpAddress& destination,
@@ -49,6 +55,7 @@ class FakeNetlink : public Netlink {
     std::string key;
   };
   std::map<std::string, NextHopHandler> handlers_;
+  std::map<std::string, InterfaceHandler> watchers_;
 };
 
 }  // namespace warp::control

@@ -1,7 +1,5 @@
 #include "dataplane/lcore/exchange/publisher.h"
 
-#include <unistd.h>
-
 #include <cassert>
 #include <new>
 #include <utility>
@@ -33,7 +31,7 @@ void Publisher::Reclaim() {
   while (!retired_.empty()) {
     Retired& oldest = retired_.front();
     if (!oldest.unheld) {
-      if (rte_rcu_qsbr_check(qsbr_.get(), oldest.token, /*wait=*/false) != 1) return;
+      if (!HasPassed(oldest.token)) return;
       oldest.unheld = true;
       for (const SessionRing& ring : rings_) oldest.marks.push_back(ring.pushed());
     }
@@ -49,13 +47,8 @@ bool Publisher::Drained(const Retired& retired) const {
   return true;
 }
 
-bool Publisher::AwaitGrace(uint32_t timeout_ms) {
-  for (uint32_t waited_us = 0; rte_rcu_qsbr_check(qsbr_.get(), last_token_, /*wait=*/false) != 1;
-       waited_us += 100) {
-    if (waited_us / 1000 >= timeout_ms) return false;
-    usleep(100);
-  }
-  return true;
+bool Publisher::HasPassed(uint64_t token) const {
+  return rte_rcu_qsbr_check(qsbr_.get(), token, /*wait=*/false) == 1;
 }
 
 }  // namespace warp::lcore

@@ -44,8 +44,9 @@ class Publisher {
   // Frees the tables that no thread can hold any more. Call it while control holds no session pointer that it got from
   // a ring.
   void Reclaim();
-  // True once no worker can hold a table older than the current one; false after `timeout_ms`. Waits until then.
-  bool AwaitGrace(uint32_t timeout_ms);
+  // Of the last Publish. Once it has passed, no worker can hold a table older than the one that is current now.
+  uint64_t last_token() const { return last_token_; }
+  bool HasPassed(uint64_t token) const;  // never waits
   size_t retired() const { return retired_.size(); }
 
  private:

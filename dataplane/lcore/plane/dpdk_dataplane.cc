@@ -137,15 +137,25 @@ absl::StatusOr<WorkerId> DpdkDataplane::WorkerFor(int cpu) const {
     }
     return static_cast<WorkerId>(owner - options_.worker_cpus.begin());
   }
+  // A worker that does not let go of a port stands still, and is the last to be given another.
   std::vector<size_t> load(workers_.size());
   for (const PortSlot& slot : slots_) {
-    if (slot.port != nullptr) ++load[slot.worker];
+    if (slot.port != nullptr) load[slot.worker] += slot.closing.has_value() ? slots_.size() : 1;
   }
   return static_cast<WorkerId>(std::min_element(load.begin(), load.end()) - load.begin());
 }
 
 absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
   assert(control_.IsCurrent());
+  CloseReleased();
+  // One name has one slot at most. So a port that comes and goes while its worker stands still leaves the slots of the
+  // other ports alone, and finds its device free when it is opened again.
+  for (const PortSlot& slot : slots_) {
+    if (slot.closing.has_value() && slot.port->spec().name == spec.name) {
+      return absl::AbortedError(absl::StrCat("port ", spec.name, ": worker ", slot.worker,
+                                             " has not let go of it since it was closed"));
+    }
+  }
   absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
   if (!worker.ok()) return worker.status();
   const auto slot = std::find_if(slots_.begin(), slots_.end(),
@@ -171,18 +181,33 @@ absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
 
 absl::Status DpdkDataplane::RemovePort(PortId port) {
   assert(control_.IsCurrent());
-  if (port >= slots_.size() || slots_[port].port == nullptr) {
-    return absl::NotFoundError(absl::StrCat("no port ", port));
-  }
+  PortSlot* slot = FindOpen(port);
+  if (slot == nullptr) return absl::NotFoundError(absl::StrCat("no port ", port));
   if (publisher_->current().FindPort(port) != nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("port ", port, " is still in the snapshot"));
   }
-  if (!publisher_->AwaitGrace(kGraceMs)) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("port ", port, ": a worker does not let go of it"));
-  }
-  slots_[port].port.reset();
+  slot->closing = publisher_->last_token();
+  ++closing_;
+  CloseReleased();
   return absl::OkStatus();
+}
+
+PortSlot* DpdkDataplane::FindOpen(PortId port) {
+  if (port >= slots_.size()) return nullptr;
+  PortSlot& slot = slots_[port];
+  return slot.port != nullptr && !slot.closing.has_value() ? &slot : nullptr;
+}
+
+// A worker may hang in the driver of the very port that is to be closed, for as long as it likes. Therefore closing is
+// a state of the port, which ends when somebody looks and the workers have let go.
+void DpdkDataplane::CloseReleased() {
+  if (closing_ == 0) return;
+  for (PortSlot& slot : slots_) {
+    if (!slot.closing.has_value() || !publisher_->HasPassed(*slot.closing)) continue;
+    slot.port.reset();
+    slot.closing.reset();
+    --closing_;
+  }
 }
 
 PortInfo DpdkDataplane::Info(PortId port) const {

@@ -74,6 +74,8 @@ class DpdkDataplane final : public Dataplane {
   DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan);
 
   absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
+  PortSlot* FindOpen(PortId port);  // null: there is none, or it is closing
+  void CloseReleased();
   PacketBuffer* Allocate();
   void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
   void Refuse(rte_mbuf* payload);
@@ -96,6 +98,7 @@ class DpdkDataplane final : public Dataplane {
   // --- The control thread's. ---
   os::ThreadChecker control_;
   DropCounters drops_;
+  size_t closing_ = 0;               // how many of slots_ are closing
   std::vector<Completion> refused_;  // of payloads that did not fit a ring
   // By WorkerId: whether the worker was given something since the last flush.
   std::vector<uint8_t> to_wake_;

@@ -161,6 +161,7 @@ size_t DpdkDataplane::ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T
 size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
   first_lane_ = (first_lane_ + 1) % exchange_->lanes.size();
   publisher_->Reclaim();  // Control is done with what the last batch pointed to.
+  CloseReleased();
   return ReceiveFrom(
       [](Lane & lane) -> auto& { return lane.opened; }, first_lane_, out,
       [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {

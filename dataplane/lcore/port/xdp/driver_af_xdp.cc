@@ -24,7 +24,6 @@
 #include <iterator>
 #include <map>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -174,18 +173,23 @@ std::vector<void*> Available(rte_mempool* pool) {
 }
 
 // When each interface was last given back. The kernel frees the queue some time after the socket is closed, in a work
-// queue of its own, and binding to the queue fails until then. Nothing tells when that is.
+// queue of its own, and binding to the queue fails until then. Nothing tells when that is. The control thread must not
+// wait for it, since all ports would; so the attempt is refused, and made again.
 std::map<int, std::chrono::steady_clock::time_point>& Released() {
   static std::map<int, std::chrono::steady_clock::time_point> released;
   return released;
 }
 constexpr auto kReleaseTime = std::chrono::milliseconds(100);
 
-void WaitForRelease(int interface) {
-  auto released = Released().find(interface);
-  if (released == Released().end()) return;
-  std::this_thread::sleep_until(released->second + kReleaseTime);
+absl::Status CheckReleased(const std::string& name, int interface) {
+  const auto released = Released().find(interface);
+  if (released == Released().end()) return absl::OkStatus();
+  if (std::chrono::steady_clock::now() < released->second + kReleaseTime) {
+    return absl::AbortedError(
+        absl::StrCat("interface ", name, ": the kernel still closes its last af_xdp socket"));
+  }
   Released().erase(released);
+  return absl::OkStatus();
 }
 
 // What is in `more` and not in `some`. Both are sorted.
@@ -213,6 +217,8 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
   if (!interface.ok()) return interface.status();
   if (absl::Status status = CheckBuffers(device.interface, rx_pool); !status.ok()) return status;
   if (absl::Status status = CheckChannels(device.interface); !status.ok()) return status;
+  if (absl::Status status = CheckReleased(device.interface, *interface); !status.ok())
+    return status;
   absl::StatusOr<os::UniqueFd> claim = ClaimInterface(device.interface);
   if (!claim.ok()) return claim.status();
 
@@ -220,7 +226,6 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
   port->claim_ = *std::move(claim);
   port->interface_ = *interface;
   libbpf_set_print(KeepWarning);
-  WaitForRelease(*interface);
   if (absl::Status status = DetachStale(device.interface, *interface); !status.ok()) return status;
   if (absl::Status status = port->PlugIn(device.interface); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat("interface ", device.interface,

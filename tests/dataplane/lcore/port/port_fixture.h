@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -40,7 +41,12 @@ class PortTest : public testing::Test {
     }
     const PortSpec spec{
         .name = absl::StrCat("port", id), .device = device, .mtu = mtu, .listen_port = kTestPort};
-    return OpenPort(spec, id, pools_[id].get());
+    // Aborted: the kernel has not let go of the device yet.
+    while (true) {
+      auto port = OpenPort(spec, id, pools_[id].get());
+      if (!absl::IsAborted(port.status())) return port;
+      std::this_thread::yield();
+    }
   }
   std::unique_ptr<Port> Open(const PortDevice& device, PortId id = 0, uint16_t mtu = 1500) {
     auto port = TryOpen(device, id, mtu);

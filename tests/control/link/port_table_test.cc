@@ -1,0 +1,90 @@
+// A port whose device cannot be had yet is tried again, and nobody waits for it.
+#include "control/link/port_table.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <vector>
+
+#include "tests/control/fake_dataplane.h"
+#include "tests/control/fake_netlink.h"
+
+namespace warp::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+class PortTableTest : public testing::Test, public PortListener {
+ protected:
+  PortTableTest() {
+    config_.ports.emplace_back();
+    config_.ports.back().name = "l0";
+    config_.ports.back().device = wire::KernelDevice{.interface = "l0"};
+    netlink_.interfaces["l0"] = Interface(1, kMac);
+    dataplane_.port_info.mac = kMac;
+    dataplane_.port_info.mtu = 1500;
+    dataplane_.port_info.kernel_sees_frames = true;
+  }
+  static InterfaceState Interface(int index, const wire::MacAddress& mac) {
+    InterfaceState state;
+    state.index = index;
+    state.admin_up = true;
+    state.mtu = 1500;
+    state.mac = mac;
+    return state;
+  }
+  void OnPortChanged(wire::PortId) override { ++opened_; }
+  void OnPortClosing(wire::PortId) override { ++closed_; }
+  // Turns the loop until a held port was tried once more.
+  void AwaitTry() {
+    const int before = dataplane_.ports_tried;
+    while (dataplane_.ports_tried == before) {
+      loop_->BeginTurn();
+      loop_->RunOnce(64);
+    }
+  }
+
+  static constexpr wire::MacAddress kMac = {{2, 0, 0, 0, 0, 1}};
+  static constexpr wire::MacAddress kOther = {{2, 0, 0, 0, 0, 2}};
+  std::unique_ptr<Loop> loop_ = *Loop::Open(Loop::BackEnd::kEpoll);
+  FakeNetlink netlink_;
+  lcore::FakeDataplane dataplane_;
+  config::NodeConfig config_;
+  int opened_ = 0, closed_ = 0;
+};
+
+TEST_F(PortTableTest, APortIsOpenedAgainWhenItsWorkerHasLetGo) {
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  dataplane_.add_port = absl::AbortedError("its worker has not let go of it");
+  dataplane_.port_info.mac = kOther;
+  netlink_.Change("l0", Interface(1, kOther));
+  EXPECT_EQ(closed_, 1);
+  EXPECT_FALSE(table.ports()[0]->id.has_value());
+  EXPECT_NE(table.ports()[0]->reason.find("has not let go"), std::string::npos);
+  AwaitTry();
+  AwaitTry();
+  EXPECT_FALSE(table.ports()[0]->id.has_value());
+  dataplane_.add_port = absl::OkStatus();
+  AwaitTry();
+  EXPECT_TRUE(table.ports()[0]->id.has_value());
+  EXPECT_EQ(opened_, 2);
+}
+
+// What fails for another reason costs more to try, and is left to the turn of each second.
+TEST_F(PortTableTest, OtherErrorsAreNotTriedInSuchHaste) {
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  dataplane_.add_port = absl::UnavailableError("no driver");
+  netlink_.Change("l0", Interface(2, kMac));
+  const int tried = dataplane_.ports_tried;
+  for (const wire::Instant begin = loop_->BeginTurn(); loop_->BeginTurn() < begin + 20ms;) {
+    loop_->RunOnce(64);
+  }
+  EXPECT_EQ(dataplane_.ports_tried, tried);
+  table.Retry();
+  EXPECT_EQ(dataplane_.ports_tried, tried + 1);
+}
+
+}  // namespace
+}  // namespace warp::control
