@@ -1,14 +1,30 @@
 #include "dataplane/lcore/exchange/publisher.h"
 
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cassert>
 #include <new>
 #include <utility>
 
 namespace warp::lcore {
+namespace {
+
+// Makes every thread of this process pass a full memory barrier, so that workers need none in their turns.
+bool Membarrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; }
+
+}  // namespace
 
 Publisher::Publisher(uint16_t workers, std::unique_ptr<const ForwardingTable> first,
                      std::vector<SessionRing> rings)
-    : rings_(std::move(rings)), owned_(std::move(first)), current_(owned_.get()) {
+    : rings_(std::move(rings)),
+      owned_(std::move(first)),
+      current_(owned_.get()),
+      holds_(workers),
+      has_barrier_(Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) {
+  for (Hold& hold : holds_) hold.table.store(owned_.get(), std::memory_order_relaxed);
   const size_t size = rte_rcu_qsbr_get_memsize(workers);
   qsbr_.reset(static_cast<rte_rcu_qsbr*>(std::aligned_alloc(RTE_CACHE_LINE_SIZE, size)));
   if (qsbr_ == nullptr) throw std::bad_alloc();
@@ -24,19 +40,40 @@ void Publisher::Publish(std::unique_ptr<const ForwardingTable> next) {
   std::swap(owned_, next);
   last_token_ = rte_rcu_qsbr_start(qsbr_.get());
   retired_.push_back({.forwarding = std::move(next), .token = last_token_});
+  if (retired_.size() >= kManyTables && ++since_search_ >= kManyTables) FindUnheld();
 }
 
 void Publisher::Reclaim() {
   assert(control_.IsCurrent());
-  while (!retired_.empty()) {
-    Retired& oldest = retired_.front();
-    if (!oldest.unheld) {
-      if (!HasPassed(oldest.token)) return;
-      oldest.unheld = true;
-      for (const SessionRing& ring : rings_) oldest.marks.push_back(ring.pushed());
+  if (retired_.empty()) return;
+  for (Retired& retired : retired_) {
+    if (retired.unheld) continue;
+    if (!HasPassed(retired.token)) break;  // nor has any later one
+    SetUnheld(&retired);
+  }
+  std::erase_if(retired_, [this](const Retired& each) { return each.unheld && Drained(each); });
+}
+
+void Publisher::SetUnheld(Retired* retired) {
+  retired->unheld = true;
+  for (const SessionRing& ring : rings_) retired->marks.push_back(ring.pushed());
+}
+
+// The tables in retired_ were replaced before the barrier, so that no worker takes one of them after it. A worker
+// that took one before has said so by the barrier, or has said that it was about to, unless it has let go of the
+// table since.
+void Publisher::FindUnheld() {
+  since_search_ = 0;
+  if (has_barrier_ && Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
+    std::vector<const ForwardingTable*> held;
+    for (const Hold& hold : holds_) held.push_back(hold.table.load(std::memory_order_acquire));
+    const bool known = std::find(held.begin(), held.end(), nullptr) == held.end();
+    for (Retired& retired : retired_) {
+      if (known && !retired.unheld &&
+          std::find(held.begin(), held.end(), retired.forwarding.get()) == held.end()) {
+        SetUnheld(&retired);
+      }
     }
-    if (!Drained(oldest)) return;
-    retired_.pop_front();
   }
 }
 

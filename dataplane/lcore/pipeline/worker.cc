@@ -14,7 +14,6 @@ namespace warp::lcore {
 Worker::Worker(WorkerId id, const Context& context, std::unique_ptr<wire::AeadEngine> engine,
                PoolPtr header_pool, Polling polling)
     : id_(id),
-      publisher_(*context.publisher),
       lane_(*context.exchange->lanes[id]),
       spin_(polling == Polling::kBusy),
       idle_turns_(polling == Polling::kInterrupt ? 1 : kIdleTurns),
@@ -48,7 +47,7 @@ uint32_t Worker::RunOnce() {
 
 void Worker::Run() {
   turn_.DetachFromThread();  // of the thread that ran it before, if one did
-  publisher_.Online(id_);
+  turn_.reader().Online();
   uint32_t idle = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
     if (RunOnce() > 0) {
@@ -59,7 +58,7 @@ void Worker::Run() {
       Sleep();
     }
   }
-  publisher_.Offline(id_);
+  turn_.reader().Offline();
   turn_.DetachFromThread();
 }
 
@@ -85,29 +84,33 @@ void Worker::Sleep() {
   if (RunOnce() == 0 && !stop_.load(std::memory_order_relaxed)) {
     WatchPorts(lane_.bell.fd());
     asleep_.store(true, std::memory_order_relaxed);
-    publisher_.Offline(id_);
+    turn_.reader().Offline();
     WaitForWork(std::chrono::milliseconds(kSleepMs));
-    publisher_.Online(id_);
+    turn_.reader().Online();
     asleep_.store(false, std::memory_order_relaxed);
   }
   lane_.bell.Disarm();
 }
 
-// The caller fills this worker's rings and publishes its tables, so that neither can change meanwhile.
+// The caller fills this worker's rings and publishes its tables, so that neither can change meanwhile. The worker is
+// offline between its turns.
 bool Worker::Wait(int fd, std::chrono::nanoseconds timeout) {
   WatchPorts(fd);
+  turn_.reader().Offline();
   WaitForWork(timeout);
   return (watch_[0].revents & POLLIN) != 0;
 }
 
-// Copies the descriptors out of the current table, since control may close a port, and free the table, once the worker
-// is offline. The table of the turn before is not held any more.
+// Copies the descriptors out of the table, since control may close a port, and free the table, once the worker has let
+// go of it. The table of the turn before is not held any more, so that it is taken anew.
 void Worker::WatchPorts(int other_fd) {
   const bool failed = std::exchange(poll_failed_, false);
   nap_ = false;
   watched_ = 0;
   watch_[watched_++] = {.fd = other_fd, .events = POLLIN, .revents = 0};
-  for (const PortView& port : publisher_.Acquire().PortsOf(id_)) {
+  TableReader& reader = turn_.reader();
+  reader.Take();
+  for (const PortView& port : reader.table().PortsOf(id_)) {
     if (failed) port.port->ClearPollError();
     if (port.port->poll_fd() < 0) {
       nap_ = true;
@@ -116,6 +119,7 @@ void Worker::WatchPorts(int other_fd) {
       watch_[watched_++] = {.fd = port.port->poll_fd(), .events = POLLIN, .revents = 0};
     }
   }
+  reader.LetGo();
 }
 
 void Worker::WaitForWork(std::chrono::nanoseconds limit) {

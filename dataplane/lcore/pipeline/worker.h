@@ -38,6 +38,10 @@ class Worker {
   void Stop();
   // One turn; returns how many packets it moved. Run calls it, or a thread that has the worker without an lcore.
   uint32_t RunOnce();
+  // The thread that turns a worker without an lcore brackets a series of turns by these. The worker holds nothing of a
+  // table outside of them, so that nobody waits for it.
+  void BeginTurns() { turn_.reader().Online(); }
+  void EndTurns() { turn_.reader().Offline(); }
   // Serves a worker without an lcore, after a turn that moved nothing. Sleeps until a frame arrives, `fd` is readable,
   // or the time is up. Returns true if `fd` is readable. To be called on the thread that fills this worker's rings and
   // publishes its tables.
@@ -60,7 +64,6 @@ class Worker {
   void WaitForWork(std::chrono::nanoseconds limit);
 
   const WorkerId id_;
-  Publisher& publisher_;
   Lane& lane_;
   const bool spin_;            // the worker never sleeps
   const uint32_t idle_turns_;  // empty turns before it sleeps

@@ -259,12 +259,12 @@ void DpdkDataplane::Disarm() {
   exchange_->control_bell.Disarm();
 }
 
-// The worker is offline between its turns. It holds nothing of a snapshot then, and the caller may be about to wait for
-// a grace period, which would never end otherwise.
+// The worker is offline between its turns. It holds nothing of a snapshot then, and a port that is removed closes at
+// once.
 uint32_t DpdkDataplane::TurnInlineWorker() {
   assert(control_.IsCurrent());
   if (!options_.inline_worker) return 0;
-  publisher_->Online(0);
+  workers_[0]->BeginTurns();
   // The worker takes as much as control gives it in one of its own turns. If it took less, the surplus would pile up
   // and end as gate_full.
   uint32_t work = 0;
@@ -273,7 +273,7 @@ uint32_t DpdkDataplane::TurnInlineWorker() {
     work += moved;
     if (moved < kBurst) break;
   }
-  publisher_->Offline(0);
+  workers_[0]->EndTurns();
   return work;
 }
 

@@ -9,7 +9,7 @@ namespace warp::lcore {
 Turn::Turn(WorkerId id, Publisher& publisher, Exchange& exchange,
            std::unique_ptr<wire::AeadEngine> engine)
     : id_(id),
-      publisher_(publisher),
+      reader_(publisher, id),
       exchange_(exchange),
       engine_(std::move(engine)),
       wake_workers_(exchange.lanes.size()) {
@@ -18,16 +18,14 @@ Turn::Turn(WorkerId id, Publisher& publisher, Exchange& exchange,
 
 void Turn::Begin() {
   assert(thread_.IsCurrent());
-  assert(forwarding_ == nullptr);
-  forwarding_ = &publisher_.Acquire();
+  reader_.Take();
   work_ = 0;
   stages_.BeginTurn();
 }
 
 uint32_t Turn::End() {
   RingBells();
-  forwarding_ = nullptr;
-  publisher_.Quiescent(id_);
+  reader_.LetGo();
   stages_.EndTurn(work_);
   return work_;
 }

@@ -19,6 +19,7 @@
 #include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/exchange/exchange.h"
 #include "dataplane/lcore/exchange/publisher.h"
+#include "dataplane/lcore/exchange/table_reader.h"
 #include "dataplane/lcore/pipeline/turn/stage_clock.h"
 #include "dataplane/os/thread_checker.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -38,15 +39,14 @@ class Turn {
   void Begin();
   // Rings the sleepers that were given something and lets go of the table. Returns how many packets the turn moved.
   uint32_t End();
+  // For what the worker does with tables outside of its turns.
+  TableReader& reader() { return reader_; }
   // Another thread takes the worker over: the next one that begins a turn.
   void DetachFromThread() { thread_.Detach(); }
 
   // --- The stages, between Begin and End. ---
   WorkerId id() const { return id_; }
-  const ForwardingTable& forwarding() const {
-    assert(forwarding_ != nullptr);
-    return *forwarding_;
-  }
+  const ForwardingTable& forwarding() const { return reader_.table(); }
   // The ports that this worker polls.
   std::span<const PortView> ports() const { return forwarding().PortsOf(id_); }
   // The time-stamp counter when the last burst was received or taken from control.
@@ -85,11 +85,10 @@ class Turn {
   void RingBells();
 
   const WorkerId id_;
-  Publisher& publisher_;
+  TableReader reader_;  // holds no table between turns, when control may free it
   Exchange& exchange_;
   const std::unique_ptr<wire::AeadEngine> engine_;
 
-  const ForwardingTable* forwarding_ = nullptr;  // null between turns, when control may free it
   uint64_t now_ = 0;
   uint32_t work_ = 0;
   bool wake_control_ = false;

@@ -54,6 +54,27 @@ TEST(Snapshots, NotFreedWhileAWorkerMayReadThem) {
   EXPECT_TRUE(session.expired());
 }
 
+// A worker that stands still keeps the one table that it holds, and not all that were published since.
+TEST(Snapshots, AreBoundedWhileAWorkerStandsStill) {
+  Network net({.ports = 2, .workers = 2}, {.ports = 1});
+  net.a().Turn();
+  std::weak_ptr<wire::Session> held = net.sessions().a;
+  net.sessions().a.reset();
+  net.a().SetSendSession(nullptr);
+  net.a().ForgetReceiveSessions();
+  for (int i = 0; i < 1000; ++i) {
+    net.a().Publish();
+    net.a().plane().worker(0).RunOnce();
+    net.a().Received();
+    EXPECT_LE(net.a().plane().retired(), 2 * kManyTables + 2);
+  }
+  EXPECT_FALSE(held.expired());  // of the table that worker 1 has from its last turn
+  net.a().plane().worker(1).RunOnce();
+  net.a().Received();
+  EXPECT_TRUE(held.expired());
+  EXPECT_EQ(net.a().plane().retired(), 0u);
+}
+
 TEST(Snapshots, ASessionNamedAgainSurvives) {
   Network net({.ports = 1}, {.ports = 1});
   for (int i = 0; i < 50; ++i) {
