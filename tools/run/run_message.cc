@@ -27,7 +27,6 @@ bool ReadAddress(const Question& question, uint64_t at, uint64_t size, RunMessag
 }
 
 bool ReadHeader(const Question& question, const msghdr& header, RunMessage& message) {
-  message.ancillary = header.msg_controllen != 0;
   return ReadAddress(question, reinterpret_cast<uint64_t>(header.msg_name), header.msg_namelen,
                      message) &&
          ReadParts(question, reinterpret_cast<uint64_t>(header.msg_iov), header.msg_iovlen,

@@ -16,7 +16,6 @@ namespace warp::tools {
 struct RunMessage {
   os::UnixAddress to;        // size 0: the connected peer
   std::vector<iovec> parts;  // addresses in the application
-  bool ancillary = false;    // it also passes descriptors or credentials
   uint64_t count_at = 0;     // sendmmsg: where the application learns how many bytes went; else 0
 
   size_t size() const;  // bytes of the payload; SIZE_MAX if that overflows

@@ -22,19 +22,13 @@ int Option(int socket, int name) {
   return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-// Returns true if the supervisor can send the message in the application's name. It has neither the application's
-// working directory nor its descriptors.
-bool CanSendFor(const RunMessage& message) {
-  const std::string path = message.to.path();
-  return !message.ancillary && (message.to.size() == 0 || path.empty() || path.front() == '/');
-}
-
 }  // namespace
 
 RunSupervisor::RunSupervisor(os::UniqueFd listener, const std::string& gate_path)
     : listener_(std::move(listener)),
       gate_(gate_path),
-      gate_address_(os::UnixAddress::Of(gate_path).value()) {}
+      gate_address_(os::UnixAddress::Of(gate_path).value()),
+      rights_(RunRights::Own()) {}
 
 void RunSupervisor::Start() {
   BlockedSenders::PrepareSignal();
@@ -76,19 +70,25 @@ void RunSupervisor::Answer(const Question& question, ThreadHandles& handles, Run
   const std::optional<Destination> destination =
       socket ? DestinationOf(question, socket->get()) : std::nullopt;
   if (!destination) return question.Continue();
-  const std::optional<std::vector<RunMessage>> messages = ReadMessages(question);
+  std::optional<std::vector<RunMessage>> messages = ReadMessages(question);
   if (!messages || !question.Stands()) return question.Continue();
-  const auto ours = [&](const RunMessage& message) {
-    return IsForGate(question, *destination, message);
-  };
-  const auto possible = [&](const RunMessage& m) { return ours(m) || CanSendFor(m); };
-  if (std::none_of(messages->begin(), messages->end(), ours) ||
-      !std::all_of(messages->begin(), messages->end(), possible)) {
-    return question.Continue();
-  }
+  // Only what is for the gate is sent here, as far as nothing else comes between: sendmmsg then says that fewer were
+  // sent, as it may at any time, and the application asks again for the others.
+  messages->erase(std::find_if_not(messages->begin(), messages->end(),
+                                   [&](const RunMessage& message) {
+                                     return IsForGate(question, *destination, message);
+                                   }),
+                  messages->end());
+  if (messages->empty() || !HasOurRights(question)) return question.Continue();
   if (free_ == 0) AddThread();
   const SocketLocks::Lock lock(locks_, socket->get());
   question.Return(SendAll(question, sender, socket->get(), *destination, *messages));
+}
+
+// The thread waits in its call, so that nothing changes its rights before the answer.
+bool RunSupervisor::HasOurRights(const Question& question) const {
+  const std::optional<RunRights> rights = RunRights::Of(question.thread());
+  return rights && rights_ == rights && question.Stands();
 }
 
 std::optional<RunSupervisor::Destination> RunSupervisor::DestinationOf(const Question& question,
@@ -122,21 +122,18 @@ int64_t RunSupervisor::SendAll(const Question& question, RunSender& sender, int 
   std::vector<uint8_t> payload;
   int64_t done = 0;
   for (const RunMessage& message : messages) {
-    const bool for_gate = IsForGate(question, destination, message);
     int64_t sent = 0;
-    if (for_gate && message.size() > wire::kMaxPayloadSize) {
+    if (message.size() > wire::kMaxPayloadSize) {
       sent = -EMSGSIZE;
-    } else if (message.size() > SSIZE_MAX || !ReadPayload(question, message, payload)) {
+    } else if (!ReadPayload(question, message, payload)) {
       sent = -EFAULT;
     } else if (!question.Stands()) {
       return done;
-    } else if (for_gate) {
+    } else {
       const bool named = message.to.size() != 0 && !destination.ignores_addresses;
       os::UnixAddress to = gate_address_;
       if (!named) to.set_size(0);
       sent = sender.SendAndWait(question, socket, to, payload, flags);
-    } else {
-      sent = sender.Send(question, socket, message.to, payload, flags);
     }
     if (sent < 0) return done > 0 ? done : sent;
     if (message.count_at == 0) return sent;

@@ -1,9 +1,10 @@
 // Answers the questions of the application's filter. Each call goes on untouched unless it is a blocking send into the
-// gate.
+// gate, by a thread that may do just what the supervisor may: nobody gets its rights.
 #ifndef WARP_TOOLS_RUN_RUN_SUPERVISOR_H_
 #define WARP_TOOLS_RUN_RUN_SUPERVISOR_H_
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 #include "dataplane/os/unique_fd.h"
@@ -11,6 +12,7 @@
 #include "tools/run/run_gate.h"
 #include "tools/run/run_message.h"
 #include "tools/run/run_question.h"
+#include "tools/run/run_rights.h"
 #include "tools/run/run_sender.h"
 
 namespace warp::tools {
@@ -39,18 +41,21 @@ class RunSupervisor {
   void Serve();
   void AddThread();
   void Answer(const Question& question, ThreadHandles& handles, RunSender& sender);
+  // Whether what is sent in the thread's place is sent with its own rights.
+  bool HasOurRights(const Question& question) const;
   // Returns none if the socket's sends need no supervision: it is no Unix socket of datagrams or packets, or it never
   // waits.
   std::optional<Destination> DestinationOf(const Question& question, int socket) const;
   bool IsForGate(const Question& question, const Destination& destination,
                  const RunMessage& message) const;
-  // Sends all messages, up to the first that fails. Returns the result of the call.
+  // Sends all messages, which are for the gate, up to the first that fails. Returns the result of the call.
   int64_t SendAll(const Question& question, RunSender& sender, int socket,
                   const Destination& destination, const std::vector<RunMessage>& messages);
 
   const os::UniqueFd listener_;
   const RunGate gate_;
   const os::UnixAddress gate_address_;
+  const std::optional<RunRights> rights_;  // those that this process sends with
   SocketLocks locks_;
   BlockedSenders blocked_;
   std::atomic<int> free_ = 0;  // threads that wait for a question, or soon will

@@ -192,6 +192,57 @@ for path in ('link', '../gate', os.path.abspath('link')):
   EXPECT_EQ(gate.count(), 3u);
 }
 
+// --- Nobody gets the supervisor's rights ---
+
+// An application that gave up its rights may send to no socket that is closed to it: neither to the gate nor, beside a
+// message for the gate, to any other.
+TEST_F(RunTest, AnApplicationWithFewerRightsKeepsFewer) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, in order to give something up";
+  GateDouble gate(gate_path());
+  ASSERT_EQ(chmod(dir_.At("").c_str(), 0755), 0);
+  const std::string script = R"(
+import ctypes, errno, os, socket, sys
+gate, closed = sys.argv[1], os.path.join(os.path.dirname(sys.argv[1]), 'closed')
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(closed)
+receiver.setblocking(False)
+os.chmod(closed, 0o600)
+class Part(ctypes.Structure): _fields_ = [('base', ctypes.c_char_p), ('size', ctypes.c_size_t)]
+class Message(ctypes.Structure): _fields_ = [
+    ('name', ctypes.c_char_p), ('name_size', ctypes.c_uint32), ('parts', ctypes.POINTER(Part)),
+    ('count', ctypes.c_size_t), ('control', ctypes.c_void_p), ('control_size', ctypes.c_size_t),
+    ('flags', ctypes.c_int), ('padding', ctypes.c_int), ('sent', ctypes.c_uint)]
+def send(*paths):
+    messages = (Message * len(paths))()
+    for message, path in zip(messages, paths):
+        name = (socket.AF_UNIX).to_bytes(2, sys.byteorder) + path.encode() + b'\0'
+        message.name, message.name_size = name, len(name)
+        message.parts, message.count = ctypes.pointer(Part(b'12345678', 8)), 1
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sent = ctypes.CDLL(None, use_errno=True).sendmmsg(s.fileno(), messages, len(paths), 0)
+    return sent if sent >= 0 else errno.errorcode[ctypes.get_errno()]
+def received():
+    try: return len(receiver.recv(100))
+    except BlockingIOError: return 0
+assert send(gate, closed, gate) in (1, 3)  # as root; under the supervisor it stops before the other
+assert send(closed, gate) == 2 and received()
+while received(): pass
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: the supervisor may look into it all the same
+print(send(closed), send(gate, closed), send(closed, gate), send(gate), received())
+)";
+  const Words plain{"/usr/bin/python3", "-c", script, gate_path()};
+  for (const mode_t mode : {0666, 0600}) {
+    ASSERT_EQ(chmod(gate_path().c_str(), mode), 0);
+    Child with(Run(plain));
+    EXPECT_EQ(with.Wait(), 0) << with.err();
+    EXPECT_EQ(with.out(),
+              mode == 0666 ? "EACCES 1 EACCES 1 0\n" : "EACCES EACCES EACCES EACCES 0\n");
+    unlink(dir_.At("closed").c_str());
+  }
+}
+
 // --- Nothing else changes ---
 
 // Programs must see the same files, pipes, sockets and errors with `warp run` as without.
