@@ -191,8 +191,9 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
       continue;
     }
     built.send = true;
-    built.frame = wire::MakeFrameTemplate(port->second.info.mac, hop->mac,
-                                          {hop->source, listen_port_}, path.remote);
+    built.frame = wire::MakeFrameTemplate(
+        port->second.info.mac, hop->mac, {hop->source, listen_port_}, path.remote,
+        port->second.info.on_wire ? wire::UdpChecksum::kAlways : wire::UdpChecksum::kNoneOnV4);
     size_t mtu = std::min<size_t>(port->second.info.mtu, port->second.kernel.mtu);
     if (hop->mtu != 0) mtu = std::min<size_t>(mtu, hop->mtu);
     const size_t path_room = DatagramRoom(mtu, built.frame.is_v6());

@@ -71,15 +71,15 @@ void Transmitter::SendFrame(const PortAddressing& from, const wire::MacAddress& 
     drops_.Add(Drop::kNoNeighbour);
     return;
   }
-  const wire::FrameTemplate headers =
-      wire::MakeFrameTemplate(from.mac, to_mac, {source, from.listen_port}, transmit.to);
+  const wire::FrameTemplate headers = wire::MakeFrameTemplate(
+      from.mac, to_mac, {source, from.listen_port}, transmit.to, wire::UdpChecksum::kAlways);
   const wire::MutableBytes room = frame.Append(headers.size + transmit.datagram.size());
   if (room.empty()) {
     drops_.Add(Drop::kTooLarge);
     return;
   }
   wire::WriteFrameHeader(headers, static_cast<uint16_t>(transmit.datagram.size()),
-                         headers.is_v6() ? wire::DatagramSum(transmit.datagram) : 0, room.data());
+                         wire::DatagramSum(transmit.datagram), room.data());
   std::memcpy(room.data() + headers.size, transmit.datagram.data(), transmit.datagram.size());
   dataplane_.Transmit(transmit.port, std::move(frame));
 }

@@ -31,6 +31,8 @@ struct PortInfo {
   WorkerId worker = 0;
   // True for a kernel interface, where the kernel handles what is not ours. Elsewhere a companion interface must.
   bool kernel_sees_frames = false;
+  // Its frames go to other machines, so that they should carry UDP checksums.
+  bool on_wire = false;
   // The port sends [header -> payload] chains without a copy.
   bool multi_segment_tx = false;
 };

@@ -1,7 +1,8 @@
 """Plays a listener on the wire: secrecy.py SECONDS PAYLOAD_SIZE SECRET… -- INTERFACE…
 
 Catches WARP's datagrams at the interfaces for SECONDS. Fails if one of them shows a secret (a text, or base64 whose octets
-are secret, too), or if no payloads of PAYLOAD_SIZE passed with at most 36 bytes around them.
+are secret, too), carries no UDP checksum or a wrong one, or if no payloads of PAYLOAD_SIZE passed with at most 36 bytes
+around them.
 """
 
 import base64
@@ -31,6 +32,8 @@ def main():
         for interface in select.select(interfaces, [], [], 0.1)[0]:
             for frame in catch(interface):
                 sizes[len(frame.datagram)] += 1
+                if not frame.has_right_checksum:
+                    sys.exit(f"a datagram of {len(frame.datagram)} bytes has a wrong UDP checksum, or none")
                 for secret in secrets:
                     if secret in frame.octets:
                         sys.exit(f"a datagram of {len(frame.datagram)} bytes shows {secret!r}")

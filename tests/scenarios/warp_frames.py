@@ -13,15 +13,17 @@ HEADERS = 14 + 20 + 8  # Ethernet, IPv4 without options, UDP
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
 OFFLOAD = struct.Struct("=BBHHHH")
 UDP_SEGMENTS = 5
+NEEDS_CHECKSUM = 1
 
 
 class Frame:
     """A caught frame that carries a WARP datagram, with its interface and direction."""
 
-    def __init__(self, interface, outgoing, octets):
+    def __init__(self, interface, outgoing, octets, sums_later=False):
         self.interface = interface
         self.outgoing = outgoing
         self.octets = octets
+        self.sums_later = sums_later  # the kernel or the card would fill in its checksum
 
     @property
     def datagram(self):
@@ -31,6 +33,13 @@ class Frame:
     @property
     def to(self):
         return socket.inet_ntoa(self.octets[30:34])
+
+    @property
+    def has_right_checksum(self):
+        """Whether there is a UDP checksum, and it is right (RFC 768)."""
+        udp = self.octets[34:HEADERS] + self.datagram
+        summed = self.octets[26:34] + struct.pack("!HH", socket.IPPROTO_UDP, len(udp)) + udp
+        return self.sums_later or (udp[6:8] != b"\0\0" and checksum(summed + b"\0" * (len(summed) % 2)) == 0)
 
     def with_datagram(self, datagram):
         """Returns a frame with the same addresses around another datagram. Its lengths and IP checksum are right."""
@@ -73,16 +82,16 @@ def catch(interface):
             octets, address = interface.recvfrom(OFFLOAD.size + 65536)
         except (BlockingIOError, OSError):
             return
-        _, kind, _, segment, _, _ = OFFLOAD.unpack_from(octets)
+        flags, kind, _, segment, _, _ = OFFLOAD.unpack_from(octets)
         octets = octets[OFFLOAD.size :]
         if len(octets) < HEADERS or octets[12:15] != b"\x08\x00\x45" or octets[23] != socket.IPPROTO_UDP:
             continue
         if WARP_PORT not in struct.unpack_from("!HH", octets, 34):
             continue
-        whole = Frame(interface, address[2] == PACKET_OUTGOING, octets)
+        whole = Frame(interface, address[2] == PACKET_OUTGOING, octets, bool(flags & NEEDS_CHECKSUM))
         if kind != UDP_SEGMENTS:
             yield whole
             continue
         for start in range(0, len(whole.datagram), segment):
             part = whole.with_datagram(whole.datagram[start : start + segment])
-            yield Frame(interface, whole.outgoing, part)
+            yield Frame(interface, whole.outgoing, part, sums_later=True)

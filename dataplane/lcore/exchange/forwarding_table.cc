@@ -94,7 +94,7 @@ PeerView ForwardingTable::MakeView(const PeerEntry& entry) const {
                            .by_reference = by_reference});
     leg->references += by_reference ? 1 : 0;
     ++view.copies;
-    view.needs_sum |= path.frame.is_v6();
+    view.needs_sum |= path.frame.has_udp_checksum;
   }
   view.legs = parts->legs;
   view.sources = parts->sources;

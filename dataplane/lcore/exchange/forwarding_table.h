@@ -55,7 +55,7 @@ struct PeerView {
   wire::Session* session = nullptr;  // to send with
   std::span<const Leg> legs;         // each has copies
   uint32_t copies = 0;               // of all legs
-  bool needs_sum = false;            // some copy goes over IPv6
+  bool needs_sum = false;            // some copy has a UDP checksum
   // The sources of all paths by PortId, whether the paths carry copies or not.
   std::span<const std::span<const Source>> sources;
   std::shared_ptr<const PeerParts> parts;  // holds legs and sources

@@ -32,7 +32,8 @@ struct OutboundMeta {
   wire::SlotTicket ticket;
   uint32_t session_index = 0;  // of the session whose counter control has reserved
   uint64_t counter = 0;
-  uint32_t datagram_sum = 0;  // for the UDP checksum of IPv6; 0 where no path needs it
+  uint32_t datagram_sum =
+      0;  // for the UDP checksum; 0 where no path of the sealer's table needs it
   bool completion = false;
   bool counter_reserved = false;
   bool sealed = false;  // submitted a second time, sealed already

@@ -217,6 +217,7 @@ PortInfo DpdkDataplane::Info(PortId port) const {
           .mtu = slot.port->mtu(),
           .worker = slot.worker,
           .kernel_sees_frames = slot.port->kernel_sees_frames(),
+          .on_wire = slot.port->on_wire(),
           .multi_segment_tx = slot.port->multi_segment_tx()};
 }
 

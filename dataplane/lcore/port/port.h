@@ -37,6 +37,8 @@ class Port {
   // The largest IP packet that fits its buffers in both directions.
   uint16_t mtu() const { return spec_.mtu; }
   bool kernel_sees_frames() const { return kernel_sees_frames_; }
+  // Not a driver between programs of one machine, such as net_ring and net_memif.
+  bool on_wire() const { return on_wire_; }
   // TxBurst takes [header -> payload] chains and only reads the payload.
   bool multi_segment_tx() const { return multi_segment_tx_; }
   // The driver (af_xdp) sends only buffers of rx_pool() as they are and copies all others.
@@ -59,6 +61,7 @@ class Port {
   rte_mempool* const rx_pool_;
   wire::MacAddress mac_;
   bool kernel_sees_frames_ = false;
+  bool on_wire_ = true;
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;
   int poll_fd_ = -1;

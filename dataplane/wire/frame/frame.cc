@@ -44,10 +44,11 @@ Bytes BytesOf(const Layout& layout) {
 }  // namespace
 
 FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac,
-                                const Endpoint& from, const Endpoint& to) {
+                                const Endpoint& from, const Endpoint& to, UdpChecksum checksum) {
   const bool v6 = !to.address.is_v4();
   const UdpLayout udp{.from = Be16(from.port), .to = Be16(to.port)};
   FrameTemplate frame;
+  frame.has_udp_checksum = v6 || checksum == UdpChecksum::kAlways;
   WriteAs(EthernetLayout{.to = to_mac.bytes,
                          .from = from_mac.bytes,
                          .type = Be16(v6 ? kEtherTypeV6 : kEtherTypeV4)},
@@ -59,8 +60,8 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
     WriteAs(udp, ip_start + sizeof(ip));
     frame.size = kFrameHeaderSizeV6;
     // The pseudo-header of RFC 8200 section 8.1 without its length, and the ports.
-    frame.partial_sum = SumWords(BytesOf(ip.from)) + SumWords(BytesOf(ip.to)) + kProtocolUdp +
-                        SumWords(BytesOf(udp));
+    frame.udp_sum = SumWords(BytesOf(ip.from)) + SumWords(BytesOf(ip.to)) + kProtocolUdp +
+                    SumWords(BytesOf(udp));
   } else {
     const Ipv4Layout ip{.flags_and_offset = Be16(kDoNotFragment),
                         .from = from.address.v4_bytes(),
@@ -68,7 +69,10 @@ FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to
     WriteAs(ip, ip_start);
     WriteAs(udp, ip_start + sizeof(ip));
     frame.size = kFrameHeaderSizeV4;
-    frame.partial_sum = SumWords(BytesOf(ip));
+    frame.ip_sum = SumWords(BytesOf(ip));
+    // That of RFC 768 is alike.
+    frame.udp_sum = SumWords(BytesOf(ip.from)) + SumWords(BytesOf(ip.to)) + kProtocolUdp +
+                    SumWords(BytesOf(udp));
   }
   return frame;
 }
@@ -81,6 +85,8 @@ static_assert(kV4FlagsAndOffset == kEthernetHeaderSize + offsetof(Ipv4Layout, fl
 static_assert(kV4TotalSize == kEthernetHeaderSize + offsetof(Ipv4Layout, total_size));
 static_assert(kV4Checksum == kEthernetHeaderSize + offsetof(Ipv4Layout, checksum));
 static_assert(kV4UdpSize == kEthernetHeaderSize + sizeof(Ipv4Layout) + offsetof(UdpLayout, size));
+static_assert(kV4UdpChecksum ==
+              kV4UdpSize + offsetof(UdpLayout, checksum) - offsetof(UdpLayout, size));
 static_assert(kV6PayloadSize == kEthernetHeaderSize + offsetof(Ipv6Layout, payload_size));
 static_assert(kV6UdpSize == kEthernetHeaderSize + sizeof(Ipv6Layout) + offsetof(UdpLayout, size));
 static_assert(kV6Checksum ==

@@ -24,23 +24,32 @@ inline constexpr size_t kMaxFrameHeaderSize = kFrameHeaderSizeV6;
 struct FrameTemplate {
   alignas(16) std::array<uint8_t, 64> bytes{};
   uint8_t size = 0;  // kFrameHeaderSizeV4 or kFrameHeaderSizeV6
-  // The one's complement sum of what is constant in the IPv4 header, or in the IPv6 pseudo-header and the UDP ports.
-  uint32_t partial_sum = 0;
+  // The frames carry a UDP checksum. Always true on IPv6.
+  bool has_udp_checksum = false;
+  // The one's complement sums of what is constant: in the IPv4 header, and in the pseudo-header and the UDP ports.
+  uint32_t ip_sum = 0;
+  uint32_t udp_sum = 0;
   bool is_v6() const { return size == kFrameHeaderSizeV6; }
 };
 
+// Whether IPv4 frames carry a UDP checksum. Without one a receiver's kernel does not join them (UDP GRO), and a
+// translator to IPv6 may drop them (RFC 7915 section 4.5). It costs a sum of each datagram, and where both ends are
+// programs of one machine, nobody asks for it.
+enum class UdpChecksum : bool { kNoneOnV4, kAlways };
+
 // `from` and `to` are of one family. Do-not-fragment is set on IPv4; hop limit 64.
 FrameTemplate MakeFrameTemplate(const MacAddress& from_mac, const MacAddress& to_mac,
-                                const Endpoint& from, const Endpoint& to);
+                                const Endpoint& from, const Endpoint& to,
+                                UdpChecksum checksum = UdpChecksum::kNoneOnV4);
 
-// The one's complement sum of a datagram, not yet complemented: the part of the IPv6 UDP checksum that all paths share.
-// The datagram begins at an even offset of what is summed.
+// The one's complement sum of a datagram, not yet complemented: the part of the UDP checksum that all paths share. The
+// datagram begins at an even offset of what is summed.
 uint32_t DatagramSum(Bytes datagram);
 
 namespace internal {
 
 // The offsets of fields that differ from datagram to datagram; frame.cc checks them against its layouts.
-inline constexpr size_t kV4TotalSize = 16, kV4Checksum = 24, kV4UdpSize = 38;
+inline constexpr size_t kV4TotalSize = 16, kV4Checksum = 24, kV4UdpSize = 38, kV4UdpChecksum = 40;
 inline constexpr size_t kEtherType = 12, kV4FlagsAndOffset = 20;
 inline constexpr size_t kV6PayloadSize = 18, kV6UdpSize = 58, kV6Checksum = 60;
 
@@ -49,29 +58,37 @@ inline uint16_t FoldedComplement(uint64_t sum) {
   return static_cast<uint16_t>(~sum);
 }
 
+// The length counts twice: in the pseudo-header and in the UDP header. RFC 768: a sum that comes out as zero is sent as
+// all ones, zero meaning none.
+inline Be16 UdpChecksumOf(const FrameTemplate& frame, uint16_t udp_size, uint32_t datagram_sum) {
+  const uint16_t checksum =
+      FoldedComplement(uint64_t{frame.udp_sum} + 2u * udp_size + datagram_sum);
+  return Be16(checksum == 0 ? 0xffff : checksum);
+}
+
 }  // namespace internal
 
-// Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used for IPv6 alone; on
-// IPv4 the UDP checksum is 0, which means none (RFC 768). Inline, because it runs once for each copy.
+// Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used where the frame has a
+// UDP checksum. Inline, because it runs once for each copy.
 inline void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size,
                              uint32_t datagram_sum, uint8_t* out) {
   const auto udp_size = static_cast<uint16_t>(8 + datagram_size);
   if (frame.is_v6()) {
     std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV6);
-    // The length counts twice: in the pseudo-header and in the UDP header.
-    const uint16_t checksum =
-        internal::FoldedComplement(uint64_t{frame.partial_sum} + 2u * udp_size + datagram_sum);
     WriteAs(Be16(udp_size), out + internal::kV6PayloadSize);
     WriteAs(Be16(udp_size), out + internal::kV6UdpSize);
-    // RFC 768: a sum that comes out as zero is sent as all ones, zero meaning none.
-    WriteAs(Be16(checksum == 0 ? 0xffff : checksum), out + internal::kV6Checksum);
+    WriteAs(internal::UdpChecksumOf(frame, udp_size, datagram_sum), out + internal::kV6Checksum);
   } else {
     std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV4);
     const auto total_size = static_cast<uint16_t>(20 + udp_size);
     WriteAs(Be16(total_size), out + internal::kV4TotalSize);
-    WriteAs(Be16(internal::FoldedComplement(uint64_t{frame.partial_sum} + total_size)),
+    WriteAs(Be16(internal::FoldedComplement(uint64_t{frame.ip_sum} + total_size)),
             out + internal::kV4Checksum);
     WriteAs(Be16(udp_size), out + internal::kV4UdpSize);
+    if (frame.has_udp_checksum) {
+      WriteAs(internal::UdpChecksumOf(frame, udp_size, datagram_sum),
+              out + internal::kV4UdpChecksum);
+    }
   }
 }
 

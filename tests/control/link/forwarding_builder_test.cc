@@ -145,6 +145,13 @@ TEST_F(ForwardingTest, TheNarrowestSendingPathSetsTheSize) {
   EXPECT_EQ(builder_.Route(1).max_plaintext, 1300u - 28 - 32);
 }
 
+TEST_F(ForwardingTest, FramesThatGoToOtherMachinesCarryChecksums) {
+  ports_.at(0).info.on_wire = true;
+  for (const PathEntry& path : Build().peers[1]->paths) {
+    EXPECT_EQ(path.frame.has_udp_checksum, path.send && path.port == 0) << path.port;
+  }
+}
+
 TEST_F(ForwardingTest, ARouteIsReadyWithASessionAndAPath) {
   Build();
   EXPECT_TRUE(builder_.Route(1).ready());

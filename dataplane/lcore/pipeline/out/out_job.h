@@ -18,7 +18,7 @@ struct OutJob {
   wire::Session* session = nullptr;
   uint64_t counter = 0;
   uint32_t references = 0;    // that the home worker counted on for this leg; 0 where `sole`
-  uint32_t datagram_sum = 0;  // for the IPv6 UDP checksum
+  uint32_t datagram_sum = 0;  // for the UDP checksum; never 0 once it is made
   uint16_t size = 0;          // of the sealed payload
   bool owned = true;          // a reference of the payload is the job's, to be released at its end
   bool sole = true;       // no other worker sends copies, so that this one sets the reference count

@@ -106,6 +106,9 @@ bool Egress::TakeLegs(WorkerId from) {
            .sealed = true,
            .wants_report = meta.completion};
     job.ticket = meta.ticket;  // as in TakePayloads
+    // The table of the worker that sealed may have been another than this one's.
+    if (job.datagram_sum == 0 && job.peer != nullptr && job.peer->needs_sum) [[unlikely]]
+      job.datagram_sum = wire::DatagramSum(BytesOf(job.payload));
   }
   return taken > 0;
 }

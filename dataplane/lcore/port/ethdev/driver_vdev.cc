@@ -39,6 +39,7 @@ absl::StatusOr<std::unique_ptr<Port>> VdevPort::Open(const VirtualDevice& device
     port->Adopt(*ethdev, /*owned=*/true);
   }
   port->kernel_sees_frames_ = IsKernelInterface(name);
+  port->on_wire_ = port->kernel_sees_frames_;
   port->own_pool_only_ = absl::StartsWith(name, "net_af_xdp");
   if (absl::Status status = port->Start(); !status.ok()) return status;
   return port;

@@ -111,7 +111,7 @@ void Send(Port& port, rte_mempool* pool, const Arguments& arguments) {
       std::memset(out + frame.size, 0x5a, size);
       const uint64_t number = sent + i;
       std::memcpy(out + frame.size, &number, sizeof(number));
-      const uint32_t sum = frame.is_v6() ? wire::DatagramSum({out + frame.size, size}) : 0;
+      const uint32_t sum = wire::DatagramSum({out + frame.size, size});
       wire::WriteFrameHeader(frame, size, sum, out);
     }
     const auto before = SteadyClock::now();

@@ -15,8 +15,9 @@ const MacAddress kToMac{{0x02, 0, 0, 0, 0, 0x0b}};
 
 Endpoint At(const char* text) { return Endpoint::Parse(text).value(); }
 
-std::vector<uint8_t> MakeFrame(const Endpoint& from, const Endpoint& to, Bytes datagram) {
-  const FrameTemplate frame = MakeFrameTemplate(kFromMac, kToMac, from, to);
+std::vector<uint8_t> MakeFrame(const Endpoint& from, const Endpoint& to, Bytes datagram,
+                               UdpChecksum checksum = UdpChecksum::kAlways) {
+  const FrameTemplate frame = MakeFrameTemplate(kFromMac, kToMac, from, to, checksum);
   std::vector<uint8_t> bytes(frame.size + datagram.size());
   std::copy(datagram.begin(), datagram.end(), bytes.begin() + frame.size);
   WriteFrameHeader(frame, static_cast<uint16_t>(datagram.size()), DatagramSum(datagram),
@@ -64,7 +65,7 @@ TEST(Frame, ExactBytes) {
   EXPECT_EQ(ToHex(MakeFrame(At("192.0.2.1:13116"), At("198.51.100.2:40000"), datagram)),
             "02000000000b02000000000a0800"
             "450000210000400040114e95c0000201c6336402"
-            "333c9c40000d0000"
+            "333c9c40000d004e"
             "68656c6c6f");
   EXPECT_EQ(ToHex(MakeFrame(At("[2001:db8::1]:13116"), At("[2001:db8::2]:40000"), datagram)),
             "02000000000b02000000000a86dd"
@@ -90,7 +91,9 @@ TEST(Frame, ReadsWhatItWrote) {
     const Endpoint to{address(), port()};
     std::vector<uint8_t> datagram(i < 40 ? random() % 4 : random() % 1500);
     for (uint8_t& byte : datagram) byte = static_cast<uint8_t>(random());
-    const std::vector<uint8_t> frame = MakeFrame(from, to, datagram);
+    const bool sums = v6 || i % 4 == 1;
+    const std::vector<uint8_t> frame =
+        MakeFrame(from, to, datagram, sums ? UdpChecksum::kAlways : UdpChecksum::kNoneOnV4);
 
     ParsedFrame parsed;
     ASSERT_EQ(ParseFrame(frame, &parsed), FrameKind::kUdp);
@@ -113,22 +116,35 @@ TEST(Frame, ReadsWhatItWrote) {
       EXPECT_TRUE(frame[60] != 0 || frame[61] != 0);
     } else {
       EXPECT_EQ(Checksum({frame.begin() + 14, frame.begin() + 34}), 0);
-      EXPECT_EQ(frame[40] | frame[41], 0);  // no UDP checksum
+      // RFC 768: the pseudo-header, then UDP.
+      std::vector<uint8_t> summed(frame.begin() + 26, frame.begin() + 34);
+      const auto size = static_cast<uint32_t>(frame.size() - 34);
+      for (const uint32_t byte : {0u, 17u, size >> 8, size}) {
+        summed.push_back(static_cast<uint8_t>(byte));
+      }
+      summed.insert(summed.end(), frame.begin() + 34, frame.end());
+      EXPECT_EQ(sums ? Checksum(summed) : 0, 0);
+      EXPECT_EQ((frame[40] | frame[41]) != 0, sums);
     }
   }
 }
 
-TEST(Frame, AnIpv6ChecksumOfZeroIsSentAsAllOnes) {
-  // Searches for the values of two bytes that make the sum zero.
-  int zeros = 0;
-  for (uint32_t word = 0; word <= 0xffff; ++word) {
-    const std::vector<uint8_t> datagram = {static_cast<uint8_t>(word >> 8),
-                                           static_cast<uint8_t>(word)};
-    const auto frame = MakeFrame(At("[2001:db8::1]:1"), At("[2001:db8::2]:2"), datagram);
-    ASSERT_TRUE(frame[60] != 0 || frame[61] != 0) << word;
-    zeros += frame[60] == 0xff && frame[61] == 0xff;
+TEST(Frame, AChecksumOfZeroIsSentAsAllOnes) {
+  const std::pair<Endpoint, Endpoint> flows[] = {{At("[2001:db8::1]:1"), At("[2001:db8::2]:2")},
+                                                 {At("192.0.2.1:1"), At("198.51.100.2:2")}};
+  for (const auto& [from, to] : flows) {
+    // Searches for the values of two bytes that make the sum zero.
+    int zeros = 0;
+    for (uint32_t word = 0; word <= 0xffff; ++word) {
+      const std::vector<uint8_t> datagram = {static_cast<uint8_t>(word >> 8),
+                                             static_cast<uint8_t>(word)};
+      const auto frame = MakeFrame(from, to, datagram);
+      const size_t at = frame.size() - datagram.size() - 2;
+      ASSERT_TRUE(frame[at] != 0 || frame[at + 1] != 0) << word;
+      zeros += frame[at] == 0xff && frame[at + 1] == 0xff;
+    }
+    EXPECT_GE(zeros, 1);
   }
-  EXPECT_GE(zeros, 1);
 }
 
 TEST(Frame, SumsAnyAlignmentAndLength) {
