@@ -63,10 +63,17 @@ class Egress {
   void ReplicateRun(uint16_t first, uint16_t last);
   void CountReferences(const Leg& leg, OutJob* job);
   void ReleaseReference(OutJob* job);
-  bool SendInPlace(const Copy& copy, uint16_t index);
-  void SendReferences(const Copy& copy, std::span<const uint16_t> jobs);
-  void SendLinear(const Copy& copy, std::span<const uint16_t> jobs);
+  bool FitsInPlace(const Copy& copy, const OutJob& job) const;
+  void SendInPlace(const Copy& copy, uint16_t index);
+  void SendRun(const Copy& copy, uint16_t first, uint16_t last, uint16_t large);
+  void SendReferences(const Copy& copy, uint16_t first, uint16_t last);
+  void SendLinears(const Copy& copy, uint16_t first, uint16_t last);
+  void SendMixed(const Copy& copy, uint16_t first, uint16_t last, uint16_t large);
+  void SendReference(const Copy& copy, TxQueue* queue, rte_mbuf* header, uint16_t index);
+  void SendLinear(const Copy& copy, TxQueue* queue, rte_mbuf* frame, uint16_t index);
   size_t TakeHeaders(std::span<rte_mbuf*> headers);
+  size_t TakeFrames(rte_mempool* pool, std::span<rte_mbuf*> frames);
+  void LoseReference(const Copy& copy, uint16_t index);
   void LoseCopy(const Copy& copy, wire::Drop reason, uint16_t index);
 
   void Transmit();
