@@ -21,7 +21,6 @@ constexpr size_t kForeignPerTurn = 32;
 constexpr size_t kEventsPerTurn = 64;
 constexpr size_t kDatagramsPerTurn = 256;
 
-constexpr Duration kCheckInterval = std::chrono::milliseconds(100);
 constexpr Duration kExpiryInterval = std::chrono::seconds(1);
 
 }  // namespace
@@ -43,7 +42,9 @@ size_t Turn::RunOnce() {
   work += parts_.loop.RunOnce(kEventsPerTurn);
   ServeTimers(handshakes > 0);
   Send();
-  parts_.traffic.Submit();
+  if (parts_.traffic.Submit()) {
+    next_check_ = std::min(next_check_, WorkerHealth::NextCheckAfterSubmit(parts_.loop.now()));
+  }
   CheckWorkers();
   Expire();
   return work;
@@ -92,8 +93,12 @@ void Turn::Send() {
 void Turn::CheckWorkers() {
   const Instant now = parts_.loop.now();
   if (now < next_check_) return;
-  next_check_ = now + kCheckInterval;
   parts_.links.CheckWorkers();
+  const WorkerHealth& health = parts_.links.health();
+  for (wire::WorkerId id = 0; id < parts_.dataplane.workers(); ++id) {
+    parts_.traffic.SetSilent(id, health.silent(id));
+  }
+  next_check_ = health.NextCheck();
 }
 
 void Turn::Expire() {

@@ -71,7 +71,7 @@ class Links : private PortListener {
   // When one of the two above has something to do; kNever where nothing changed and nothing is left to send.
   wire::Instant NextTimeout() const;
 
-  // Looks whether each worker turns. Call about every 100 ms.
+  // Looks whether each worker turns. Call at health().NextCheck().
   void CheckWorkers();
   // Expires what waited too long and what nobody asks for any more, and tries again to open ports. Call about once a
   // second.

@@ -23,7 +23,7 @@ InFlight::Payload InFlight::Begin(uint8_t packets, wire::Bytes bytes) {
 }
 
 wire::SlotTicket InFlight::Take(const Origin& origin, Payload payload) {
-  assert(busy_ < limit_);
+  assert(free() > 0);
   assert(payload == kWhole || payload < payloads_.size());
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint16_t>(slots_.size()));
@@ -34,7 +34,7 @@ wire::SlotTicket InFlight::Take(const Origin& origin, Payload payload) {
   Slot& slot = slots_[index];
   assert(!slot.busy);
   slot.busy = true;
-  slot.reported = false;
+  slot.reported = slot.kept = slot.overdue = false;
   slot.payload = payload;
   slot.origin = origin;
   ++busy_;
@@ -85,21 +85,51 @@ void InFlight::NoteReport(wire::SlotTicket ticket) {
   --unreported_;
 }
 
+void InFlight::NoteKept(wire::SlotTicket ticket) {
+  if (Holds(ticket)) slots_[ticket.index()].kept = true;
+}
+
+bool InFlight::Keeps(wire::SlotTicket ticket) const {
+  return Holds(ticket) && slots_[ticket.index()].kept;
+}
+
 void InFlight::NoteAgain(wire::SlotTicket ticket) {
   if (!Holds(ticket)) return;
   Slot& slot = slots_[ticket.index()];
+  assert(!slot.overdue);
+  slot.kept = false;
   if (!std::exchange(slot.reported, false)) return;
   ++unreported_;
 }
 
+// The packet is none of those that limit what may be sent.
+void InFlight::Leave(uint16_t index) {
+  assert(busy_ > 0);
+  Unlink(index);
+  if (!slots_[index].reported) --unreported_;
+  --busy_;
+}
+
+bool InFlight::MakeOverdue(wire::SlotTicket ticket) {
+  assert(Holds(ticket));
+  Slot& slot = slots_[ticket.index()];
+  assert(!slot.overdue && !slot.kept);
+  Leave(ticket.index());
+  slot.overdue = slot.reported = true;
+  ++overdue_;
+  return slot.payload == kWhole || !std::exchange(payloads_[slot.payload].overdue, true);
+}
+
 void InFlight::Free(uint16_t index) {
   Slot& slot = slots_[index];
-  assert(slot.busy && busy_ > 0);
-  Unlink(index);
-  if (!slot.reported) --unreported_;
+  assert(slot.busy);
+  if (slot.overdue) {
+    --overdue_;
+  } else {
+    Leave(index);
+  }
   slot.busy = false;
   ++slot.generation;
-  --busy_;
   free_slots_.push_back(index);
   assert(unreported_ <= busy_);
 }
@@ -114,14 +144,17 @@ InFlight::Released InFlight::Release(wire::SlotTicket ticket, wire::Drop lost) {
   const uint16_t index = ticket.index();
   Free(index);
   const Payload payload = slots_[index].payload;
-  if (payload == kWhole) return {.held = true, .done = true, .lost = lost};
+  if (payload == kWhole) {
+    return {.held = true, .done = true, .was_overdue = slots_[index].overdue, .lost = lost};
+  }
   Parts& parts = payloads_[payload];
   assert(parts.left > 0);
   if (parts.lost == wire::Drop::kNone) parts.lost = lost;
   if (--parts.left > 0) return {.held = true};
-  const wire::Drop first = parts.lost;
+  const Released released = {
+      .held = true, .done = true, .was_overdue = parts.overdue, .lost = parts.lost};
   FreePayload(payload);
-  return {.held = true, .done = true, .lost = first};
+  return released;
 }
 
 std::optional<std::vector<uint8_t>> InFlight::Withdraw(wire::SlotTicket ticket) {

@@ -1,11 +1,16 @@
 // The packets of one tunnel that were handed to the dataplane and whose fate is not known yet (journey out, step 6).
 //
-// A packet holds a slot until the first path has taken it, or until its deadline; its ticket names the slot and its
+// A packet holds a slot until the first path has taken it, or until it is lost; its ticket names the slot and its
 // generation. A payload that was fragmented is done when the last of its packets is. Until then its bytes are kept,
 // so that it can be withdrawn and fragmented anew.
+//
+// A packet that is still with a worker at its deadline is overdue: it limits nothing any more, but it holds its slot
+// until the worker says whether it has sent it. Nobody else can know, so nobody else counts it.
 #ifndef WARP_CONTROL_TUNNEL_IN_FLIGHT_H_
 #define WARP_CONTROL_TUNNEL_IN_FLIGHT_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -30,8 +35,9 @@ class InFlight {
 
   // The result of releasing a slot.
   struct Released {
-    bool held = false;  // the ticket still held it
-    bool done = false;  // the ticket held it, and its packet was the last of its payload
+    bool held = false;         // the ticket still held it
+    bool done = false;         // the ticket held it, and its packet was the last of its payload
+    bool was_overdue = false;  // of a payload that is done: the call of MakeOverdue was told so
     // Why the first lost packet of a payload that is done was lost. kNone: paths took all of them.
     wire::Drop lost = wire::Drop::kNone;
   };
@@ -39,8 +45,10 @@ class InFlight {
   // `limit`: slots, at most 65535. They are made as they are needed.
   InFlight(uint16_t tunnel_index, size_t limit);
 
-  size_t free() const { return limit_ - busy_; }
-  size_t busy() const { return busy_; }
+  // How many packets may be taken now.
+  size_t free() const { return std::min(limit_ - busy_, kMaxSlots - busy_ - overdue_); }
+  size_t busy() const { return busy_; }        // packets in flight that are not overdue
+  size_t overdue() const { return overdue_; }  // packets that a worker has kept past their deadline
   size_t unreported() const { return unreported_; }  // packets in flight that no report was about
 
   // Begins a payload of `packets` packets, 1 or more. As many calls of Take must follow.
@@ -52,10 +60,13 @@ class InFlight {
   // Of the packet that holds the ticket; nullopt where none does any more.
   std::optional<Origin> Find(wire::SlotTicket ticket) const;
 
-  // An lcore has reported about the packet; or it was submitted once more, so that a report is due again. Tickets that
-  // hold nothing are ignored.
+  // An lcore has reported about the packet; control has it back, as every path refused it; or it was submitted once
+  // more, so that a report is due again. Tickets that hold nothing are ignored.
   void NoteReport(wire::SlotTicket ticket);
+  void NoteKept(wire::SlotTicket ticket);
   void NoteAgain(wire::SlotTicket ticket);
+  // Whether control has the packet back.
+  bool Keeps(wire::SlotTicket ticket) const;
 
   // Releases the slot of a packet that a path has taken (kNone) or that was lost for a reason.
   Released Release(wire::SlotTicket ticket, wire::Drop lost = wire::Drop::kNone);
@@ -65,29 +76,37 @@ class InFlight {
   // whole payload.
   std::optional<std::vector<uint8_t>> Withdraw(wire::SlotTicket ticket);
 
-  // The deadline of the oldest packet in flight; kNever where there is none.
+  // Makes a packet overdue, which must hold its ticket and be with a worker. True for the first one of its payload.
+  bool MakeOverdue(wire::SlotTicket ticket);
+
+  // The deadline of the oldest packet in flight that is not overdue; kNever where there is none.
   wire::Instant NextDeadline() const;
 
-  // The oldest packet in flight, if its deadline has passed.
+  // That packet, if its deadline has passed.
   std::optional<wire::SlotTicket> Expired(wire::Instant now) const;
 
  private:
   static constexpr uint16_t kNone = 0xffff;
+  static constexpr size_t kMaxSlots = kNone;
   struct Slot {
     uint32_t generation = 0;
     bool busy = false;
     bool reported = false;
+    bool kept = false;  // by control, which has it back
+    bool overdue = false;
     Payload payload = kWhole;
     uint16_t older = kNone, newer = kNone;  // neighbours by deadline among the busy slots
     Origin origin;
   };
   struct Parts {
-    uint8_t left = 0;  // packets in flight
+    uint8_t left = 0;      // packets in flight
+    bool overdue = false;  // some packet is
     wire::Drop lost = wire::Drop::kNone;
     std::vector<uint8_t> bytes;
   };
   wire::SlotTicket TicketOf(uint16_t index) const;
   bool Holds(wire::SlotTicket ticket) const;
+  void Leave(uint16_t index);
   void Free(uint16_t index);
   void FreePayload(Payload payload);
   void Link(uint16_t index);
@@ -96,6 +115,7 @@ class InFlight {
   const uint16_t tunnel_index_;
   const size_t limit_;
   size_t busy_ = 0;
+  size_t overdue_ = 0;
   size_t unreported_ = 0;
   std::vector<Slot> slots_;
   std::vector<uint16_t> free_slots_;

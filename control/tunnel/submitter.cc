@@ -5,7 +5,7 @@
 namespace warp::control {
 
 Submitter::Submitter(lcore::Dataplane& dataplane)
-    : dataplane_(dataplane), batches_(dataplane.workers()) {
+    : dataplane_(dataplane), batches_(dataplane.workers()), silent_(dataplane.workers()) {
   for (Batch& batch : batches_) {
     batch.packets.reserve(kBurst);
     batch.requests.reserve(kBurst);

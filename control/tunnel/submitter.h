@@ -19,6 +19,10 @@ class Submitter {
   // stall behind the stores of the payload (docs/decisions.md, *store forwarding*).
   lcore::SendRequest& Add(wire::WorkerId home, lcore::Plaintext packet);
 
+  // A worker stands still: tunnels go through another where they can.
+  void SetSilent(wire::WorkerId worker, bool silent) { silent_[worker] = silent; }
+  bool silent(wire::WorkerId worker) const { return silent_[worker]; }
+
   // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.
   void Flush();
 
@@ -37,6 +41,7 @@ class Submitter {
 
   lcore::Dataplane& dataplane_;
   std::vector<Batch> batches_;  // by worker
+  std::vector<bool> silent_;    // by worker
   std::vector<wire::PeerId> peers_;
 };
 

@@ -20,6 +20,7 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
       dataplane_(dataplane),
       protocol_(protocol),
       submitter_(dataplane),
+      taken_back_(dataplane.workers()),
       gates_(loop),
       inbound_(protocol, window),
       opened_(kOpenedPerTurn),
@@ -54,11 +55,27 @@ size_t Traffic::ReceiveCompletions() {
   return count;
 }
 
-void Traffic::Submit() {
+bool Traffic::Submit() {
   submitter_.Flush();
   dataplane_.FlushWakeups();
+  const bool submitted = !submitter_.peers().empty();
   for (const wire::PeerId peer : submitter_.peers()) protocol_.NoteSent(loop_.now(), peer);
   submitter_.ClearPeers();
+  return submitted;
+}
+
+// Once for each silence: payloads of a peer that only this worker reaches go there again, and stay.
+void Traffic::SetSilent(wire::WorkerId worker, bool silent) {
+  submitter_.SetSilent(worker, silent);
+  if (!silent) {
+    taken_back_[worker] = false;
+    return;
+  }
+  bool others = false;
+  for (wire::WorkerId other = 0; other < taken_back_.size(); ++other) {
+    others |= !submitter_.silent(other);
+  }
+  if (others && !taken_back_[worker]) taken_back_[worker] = dataplane_.TakeBack(worker);
 }
 
 void Traffic::RoutesChanged(std::span<const wire::PeerId> peers) {

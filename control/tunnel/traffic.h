@@ -37,7 +37,9 @@ class Traffic {
   // --- The stages of a turn. Each Receive returns how many items it received. ---
   size_t ReceiveOpened();
   size_t ReceiveCompletions();
-  void Submit();
+  bool Submit();
+  // Says whether a worker stands still. What waits for it is then taken back, and goes through another worker.
+  void SetSilent(wire::WorkerId worker, bool silent);
 
   // The routes to these peers changed: what waited for them is sent in the next turn of the loop.
   void RoutesChanged(std::span<const wire::PeerId> peers);
@@ -57,6 +59,7 @@ class Traffic {
   lcore::Dataplane& dataplane_;
   protocol::Node& protocol_;
   Submitter submitter_;
+  std::vector<bool> taken_back_;  // by worker: what waited when it fell silent
   GateFactory gates_;
   Inbound inbound_;
   std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the tunnel index of their tickets

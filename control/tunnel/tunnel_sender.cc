@@ -69,7 +69,7 @@ bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payloa
   const wire::MutableBytes room = packet.Append(wire::kInnerHeaderSize + payload.size());
   wire::WritePayloadHeader({.tunnel_id = options_.tunnel_id}, room.data());
   std::copy(payload.begin(), payload.end(), room.begin() + wire::kInnerHeaderSize);
-  SubmitPacket(now, in_flight_.Take(origin), std::move(packet));
+  SubmitPacket(now, origin, InFlight::kWhole, std::move(packet));
   return true;
 }
 
@@ -100,8 +100,7 @@ bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Byt
   }
   const InFlight::Payload whole = in_flight_.Begin(plan->count, payload);
   for (uint8_t index = 0; index < plan->count; ++index) {
-    lcore::SendRequest& request =
-        SubmitPacket(now, in_flight_.Take(origin, whole), std::move(packets[index]));
+    lcore::SendRequest& request = SubmitPacket(now, origin, whole, std::move(packets[index]));
     request.counter_reserved = true;
     request.session_index = route_.session->local_index();
     request.counter = *first + index;
@@ -109,14 +108,26 @@ bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Byt
   return true;
 }
 
-lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, wire::SlotTicket ticket,
-                                               lcore::Plaintext packet) {
+lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, const Origin& origin,
+                                               InFlight::Payload whole, lcore::Plaintext packet) {
+  const wire::SlotTicket ticket = in_flight_.Take(origin, whole);
   window_.OnSubmitted(now);
   lcore::SendRequest& request = submitter_.Add(Home(), std::move(packet));
   request.peer = route_.peer;
   request.completion = true;
   request.ticket = ticket;
+  request.time_left = origin.deadline - now;
   return request;
+}
+
+// The next one after a silent worker; where all are silent, none is better than another.
+wire::WorkerId TunnelSender::Home() const {
+  const size_t count = route_.homes.size();
+  for (size_t i = 0; i < count; ++i) {
+    const wire::WorkerId home = route_.homes[(options_.tunnel_index + i) % count];
+    if (!submitter_.silent(home)) return home;
+  }
+  return route_.homes[options_.tunnel_index % count];
 }
 
 // --- Reports. ---
@@ -129,7 +140,7 @@ void TunnelSender::HandleCompletion(Instant now, lcore::Completion completion) {
 void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   const wire::SlotTicket ticket = completion.ticket;
   const std::optional<Origin> origin = in_flight_.Find(ticket);
-  if (!origin.has_value()) return;  // another path took the packet, or it expired and was counted
+  if (!origin.has_value()) return;  // another path took the packet
   in_flight_.NoteReport(ticket);
   if (completion.taken) {
     window_.OnTaken(now);
@@ -162,6 +173,7 @@ void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion)
 
 // Reports come in any order, and a packet may be refused again. So the packet is inserted by its age.
 void TunnelSender::Keep(Refused item) {
+  in_flight_.NoteKept(item.ticket);
   const auto later =
       std::upper_bound(refused_.begin(), refused_.end(), item.number,
                        [](uint64_t number, const Refused& other) { return number < other.number; });
@@ -196,10 +208,10 @@ bool TunnelSender::Settle(wire::SlotTicket ticket, wire::Drop lost) {
   if (!released.done) return released.held;
   if (released.lost == Drop::kNone) {
     ++sent_;
-    ++untold_;
   } else {
-    DropPayload(released.lost);
+    drops_.Add(released.lost);
   }
+  if (!released.was_overdue) ++untold_;
   return true;
 }
 
@@ -229,7 +241,13 @@ void TunnelSender::Pump(Instant now) {
 void TunnelSender::Expire(Instant now) {
   bool expired = false;
   while (const std::optional<wire::SlotTicket> ticket = in_flight_.Expired(now)) {
-    expired = Settle(*ticket, Drop::kDeadline);
+    if (in_flight_.Keeps(*ticket)) {
+      expired = Settle(*ticket, Drop::kDeadline);
+    } else {
+      // A worker has it, and alone knows whether it was sent. The application need not wait for that.
+      if (in_flight_.MakeOverdue(*ticket)) ++untold_;
+      short_of_slots_ = false;
+    }
   }
   if (expired) DiscardSettled();
   while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
@@ -250,11 +268,13 @@ bool TunnelSender::TrySendOldestWaiting(Instant now) {
 void TunnelSender::RetryOldest(Instant now) {
   Refused item = std::move(refused_.front());
   refused_.pop_front();
+  const wire::Duration time_left = in_flight_.Find(item.ticket)->deadline - now;
   in_flight_.NoteAgain(item.ticket);
   window_.OnSubmitted(now);
   submitter_.Flush();  // older payloads, which this packet must not overtake
-  dataplane_.SubmitSealed(Home(), std::move(item.sealed),
-                          {.peer = route_.peer, .completion = true, .ticket = item.ticket});
+  dataplane_.SubmitSealed(
+      Home(), std::move(item.sealed),
+      {.peer = route_.peer, .completion = true, .ticket = item.ticket, .time_left = time_left});
 }
 
 Instant TunnelSender::NextTimeout() const {

@@ -52,8 +52,9 @@ class TunnelSender {
   };
 
   // `route` is the peer's; it and the others outlive the sender. The calls below call `done` with the number of
-  // payloads that were finished in them: sent (paths took every packet of the payload) or dropped by name. Each
-  // payload given to Send counts once.
+  // payloads that need no more of the gate: they were sent (paths took every packet of the payload), were dropped by
+  // name, or are late while a worker has them, which says later which of the two they were. Each payload given to Send
+  // counts once.
   TunnelSender(const Options& options, const PeerRoute& route, lcore::Dataplane& dataplane,
                Submitter& submitter, std::function<void(size_t payloads)> done = nullptr);
 
@@ -76,9 +77,11 @@ class TunnelSender {
            route_.ready();
   }
 
+  // Nothing waits, and nothing that is still of use is in flight.
   bool idle() const { return waiting_.empty() && in_flight_.busy() == 0; }
   size_t waiting() const { return waiting_.size(); }
-  size_t in_flight() const { return in_flight_.busy(); }
+  // Packets whose fate is not known yet, those that a worker has kept past their deadline included.
+  size_t in_flight() const { return in_flight_.busy() + in_flight_.overdue(); }
   uint64_t accepted() const { return accepted_; }  // payloads taken from the application
   uint64_t sent() const { return sent_; }          // payloads that a path has taken
   const lcore::DropCounters& drops() const { return drops_; }
@@ -102,9 +105,9 @@ class TunnelSender {
   bool TrySendFragments(wire::Instant now, const Origin& origin, wire::Bytes payload,
                         size_t max_plaintext);
   // The caller may fill in the request until the next call.
-  lcore::SendRequest& SubmitPacket(wire::Instant now, wire::SlotTicket ticket,
+  lcore::SendRequest& SubmitPacket(wire::Instant now, const Origin& origin, InFlight::Payload whole,
                                    lcore::Plaintext packet);
-  wire::WorkerId Home() const { return route_.homes[options_.tunnel_index % route_.homes.size()]; }
+  wire::WorkerId Home() const;
   void NoteReport(wire::Instant now, lcore::Completion completion);
   void NoteRefusal(wire::Instant now, const lcore::Completion& completion);
   void Keep(Refused item);

@@ -24,6 +24,7 @@
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/polling.h"
 #include "dataplane/wire/slot_ticket.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::lcore {
 
@@ -91,8 +92,8 @@ struct Completion {
   uint8_t reports = 1;                    // how many lcores report for this payload in all
   wire::Drop reason = wire::Drop::kNone;  // why it was not taken
   // One of the two hands a payload back that was not taken. Both are empty where no later attempt could help
-  // (too_large), and in all reports of a payload but the last. No path of any lcore took the sealed packet, which
-  // SubmitSealed can send again under the same counter.
+  // (too_large, deadline), and in all reports of a payload but the last. No path of any lcore took the sealed packet,
+  // which SubmitSealed can send again under the same counter.
   Sealed sealed;
   // The payload was refused before it was sealed (no session, no path, ring full) and is as it was submitted: no
   // counter was spent, and a reserved one was not used.
@@ -111,6 +112,9 @@ struct SendRequest {
   bool counter_reserved = false;
   uint32_t session_index = 0;
   uint64_t counter = 0;
+  // How long from now on it is of use. What a worker has not taken by then ends as Drop::kDeadline.
+  wire::Duration time_left = kUnlimited;
+  static constexpr wire::Duration kUnlimited = wire::Duration::max();
 };
 
 class Dataplane {
@@ -153,6 +157,10 @@ class Dataplane {
   virtual void Submit(WorkerId home, std::span<Plaintext> packets,
                       std::span<const SendRequest> requests) = 0;
   virtual void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) = 0;
+  // Takes what waits in the ring to a worker that stands still out of it again. Every payload comes back with its
+  // completion as it is, for the reason kNoPath. False: the worker stands still while it takes payloads itself, so that
+  // they stay its own; another call may have more luck.
+  virtual bool TakeBack(WorkerId home) = 0;
   // Sends a complete Ethernet frame through one port: handshakes, probes and map traffic, which are sealed already, and
   // frames of the companion interface. A frame that is refused is dropped and counted.
   virtual void Transmit(PortId port, Frame frame) = 0;
@@ -190,6 +198,8 @@ class Dataplane {
   virtual uint64_t Heartbeat(WorkerId worker) const = 0;
   // A worker that sleeps is healthy.
   virtual bool IsAsleep(WorkerId worker) const = 0;
+  // Payloads wait that the worker has not taken.
+  virtual bool IsBehind(WorkerId worker) const = 0;
   virtual WorkerStatus Status(WorkerId worker) const = 0;
   // Over all workers.
   virtual uint64_t Drops(wire::Drop drop) const = 0;

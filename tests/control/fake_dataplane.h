@@ -30,6 +30,7 @@ class FakeDataplane : public Dataplane {
   std::vector<Submitted> submitted;
   std::vector<Resubmitted> resubmitted;
   std::vector<std::pair<PortId, Frame>> transmitted;
+  std::vector<WorkerId> taken_back;
   size_t buffers = 100000;                    // how many buffers may still be allocated
   std::unique_ptr<const Snapshot> published;  // the last
 
@@ -55,6 +56,10 @@ class FakeDataplane : public Dataplane {
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
+  bool TakeBack(WorkerId home) override {
+    taken_back.push_back(home);
+    return true;
+  }
   void Transmit(PortId port, Frame frame) override;
   size_t ReceiveOpened(std::span<OpenedPacket>) override { return 0; }
   size_t ReceiveHandshakes(HandshakeRank, std::span<HandshakePacket>) override { return 0; }
@@ -69,6 +74,7 @@ class FakeDataplane : public Dataplane {
   uint16_t workers() const override { return 3; }
   uint64_t Heartbeat(WorkerId worker) const override { return heartbeats[worker]; }
   bool IsAsleep(WorkerId worker) const override { return asleep[worker]; }
+  bool IsBehind(WorkerId worker) const override { return behind[worker]; }
   WorkerStatus Status(WorkerId) const override { return status; }
   uint64_t Drops(wire::Drop) const override { return 0; }
   uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
@@ -80,6 +86,7 @@ class FakeDataplane : public Dataplane {
   WorkerStatus status;    // the same for every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};
+  std::array<bool, 3> behind{};
 };
 
 }  // namespace warp::lcore

@@ -31,6 +31,8 @@ class Doorbell {
   void Disarm();
   // Any producer, once per batch, after pushing it.
   void Ring();
+  // Any thread: the sleeper is about to sleep, or sleeps, and nobody has rung.
+  bool armed() const { return asleep_.load(std::memory_order_relaxed); }
 
  private:
   const os::UniqueFd fd_;

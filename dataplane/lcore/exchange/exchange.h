@@ -20,6 +20,7 @@
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/lcore/exchange/doorbell.h"
 #include "dataplane/lcore/exchange/handshake_ring.h"
+#include "dataplane/lcore/exchange/payload_ring.h"
 #include "dataplane/lcore/exchange/ring.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/slot_ticket.h"
@@ -61,13 +62,14 @@ struct Lane {
   explicit Lane(uint32_t ring_size);
 
   // These come from control.
-  Ring<rte_mbuf*> payloads;  // outbound meta is filled in
+  PayloadRing payloads;
   Ring<FrameItem> frames;
   // These go to control.
   Ring<rte_mbuf*> opened;  // inbound meta is filled in, as in the next two kinds
   std::array<HandshakeRing, kHandshakeRanks.size()> handshakes;  // by HandshakeRank
   Ring<rte_mbuf*> foreign;
-  Ring<Report> completions;
+  Ring<Report>
+      completions;  // a worker takes no more payloads and legs than it has room to report here
   // These come from other workers, by their id. The worker's own place is null.
   std::vector<std::unique_ptr<Ring<LegItem>>> legs;
 

@@ -26,6 +26,8 @@ struct InboundMeta {
   wire::MacAddress from_mac;  // of what may be answered: handshake and control messages
 };
 
+inline constexpr uint64_t kNoDeadline = UINT64_MAX;
+
 // The facts about a payload on its way out. Once other lcores have a reference, only the two atomics change.
 struct OutboundMeta {
   PeerId peer = kNoPeer;
@@ -34,6 +36,8 @@ struct OutboundMeta {
   uint64_t counter = 0;
   uint32_t datagram_sum =
       0;  // for the UDP checksum; 0 where no path of the sealer's table needs it
+  // The time-stamp counter from which on no worker takes the payload any more.
+  uint64_t deadline = kNoDeadline;
   bool completion = false;
   bool counter_reserved = false;
   bool sealed = false;  // submitted a second time, sealed already

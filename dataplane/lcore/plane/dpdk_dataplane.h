@@ -48,6 +48,7 @@ class DpdkDataplane final : public Dataplane {
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
+  bool TakeBack(WorkerId home) override;
   void Transmit(PortId port, Frame frame) override;
 
   size_t ReceiveOpened(std::span<OpenedPacket> out) override;
@@ -64,7 +65,13 @@ class DpdkDataplane final : public Dataplane {
 
   uint16_t workers() const override { return static_cast<uint16_t>(workers_.size()); }
   uint64_t Heartbeat(WorkerId worker) const override { return workers_[worker]->heartbeat(); }
-  bool IsAsleep(WorkerId worker) const override { return workers_[worker]->asleep(); }
+  // A sleeper that was rung must wake.
+  bool IsAsleep(WorkerId worker) const override {
+    return workers_[worker]->asleep() && exchange_->lanes[worker]->bell.armed();
+  }
+  bool IsBehind(WorkerId worker) const override {
+    return !exchange_->lanes[worker]->payloads.empty();
+  }
   WorkerStatus Status(WorkerId worker) const override;
   uint64_t Drops(wire::Drop drop) const override;
   uint64_t PortDrops(PortId port, wire::Drop drop) const override;
@@ -78,7 +85,7 @@ class DpdkDataplane final : public Dataplane {
   void CloseReleased();
   PacketBuffer* Allocate();
   void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
-  void Refuse(rte_mbuf* payload);
+  void Refuse(rte_mbuf* payload, wire::Drop reason);
   template <typename T, typename RingOf, typename Fill>
   size_t ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T> out, Fill fill);
   void Drain();

@@ -1,4 +1,5 @@
 // Control's end of the rings: packets to the workers, and what comes back.
+#include <rte_cycles.h>
 #include <rte_prefetch.h>
 
 #include <algorithm>
@@ -32,12 +33,21 @@ rte_mbuf* Take(Packet&& packet) {
   return mbuf;
 }
 
-void Address(rte_mbuf* payload, const SendRequest& request, bool sealed) {
+// The time-stamp counter when `left` has passed since it stood at `now`.
+uint64_t DeadlineIn(uint64_t now, wire::Duration left) {
+  if (left == SendRequest::kUnlimited) return kNoDeadline;
+  static const double ticks_per_ns = static_cast<double>(rte_get_tsc_hz()) / 1e9;
+  return now + static_cast<uint64_t>(static_cast<double>(std::max(left, wire::Duration()).count()) *
+                                     ticks_per_ns);
+}
+
+void Address(rte_mbuf* payload, const SendRequest& request, uint64_t now, bool sealed) {
   OutboundMeta& meta = MetaOf(payload).out;
   meta.peer = request.peer;
   meta.ticket = request.ticket;
   meta.session_index = request.session_index;
   meta.counter = request.counter;
+  meta.deadline = DeadlineIn(now, request.time_left);
   meta.completion = request.completion;
   meta.counter_reserved = request.counter_reserved;
   meta.sealed = sealed;
@@ -84,10 +94,11 @@ void DpdkDataplane::Submit(WorkerId home, std::span<Plaintext> packets,
   assert(requests.size() == packets.size());
   rte_mbuf* payloads[kBurst];
   size_t count = 0;
+  const uint64_t now = rte_rdtsc();
   for (size_t i = 0; i < packets.size(); ++i) {
     payloads[count] = Take(std::move(packets[i]));
     assert(!packets[i]);
-    Address(payloads[count++], requests[i], /*sealed=*/false);
+    Address(payloads[count++], requests[i], now, /*sealed=*/false);
     if (count == kBurst || i + 1 == packets.size())
       PushPayloads(home, {payloads, std::exchange(count, 0)});
   }
@@ -96,26 +107,36 @@ void DpdkDataplane::Submit(WorkerId home, std::span<Plaintext> packets,
 void DpdkDataplane::SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) {
   assert(control_.IsCurrent());
   rte_mbuf* payload = Take(std::move(packet));
-  Address(payload, request, /*sealed=*/true);
+  Address(payload, request, rte_rdtsc(), /*sealed=*/true);
   PushPayloads(home, {&payload, 1});
 }
 
 void DpdkDataplane::PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads) {
   const size_t pushed = exchange_->lanes[home]->payloads.Push(payloads);
   if (pushed > 0) to_wake_[home] = 1;
-  for (rte_mbuf* payload : payloads.subspan(pushed)) Refuse(payload);
+  for (rte_mbuf* payload : payloads.subspan(pushed)) Refuse(payload, wire::Drop::kRingFull);
 }
 
-// The ring to the worker is full. The payload goes back with its completion as it is, if one was asked for.
-void DpdkDataplane::Refuse(rte_mbuf* payload) {
+bool DpdkDataplane::TakeBack(WorkerId home) {
+  assert(control_.IsCurrent());
+  PayloadRing& ring = exchange_->lanes[home]->payloads;
+  rte_mbuf* payloads[kBurst];
+  while (const size_t count = ring.Pop(payloads)) {
+    for (rte_mbuf* payload : std::span(payloads, count)) Refuse(payload, wire::Drop::kNoPath);
+  }
+  return ring.empty();
+}
+
+// The payload goes back with its completion as it is, if one was asked for.
+void DpdkDataplane::Refuse(rte_mbuf* payload, wire::Drop reason) {
   const OutboundMeta& meta = MetaOf(payload).out;
   if (!meta.completion) {
-    drops_.Add(wire::Drop::kRingFull);
+    drops_.Add(reason);
     return rte_pktmbuf_free(payload);
   }
   Completion completion;
   completion.ticket = meta.ticket;
-  completion.reason = wire::Drop::kRingFull;
+  completion.reason = reason;
   HandBack(payload, meta.sealed, &completion);
   refused_.push_back(std::move(completion));
 }
@@ -207,6 +228,8 @@ size_t DpdkDataplane::ReceiveCompletions(std::span<Completion> out) {
   for (size_t i = 0; i < lanes; ++i) {
     const std::unique_ptr<Lane>& lane = exchange_->lanes[(first_lane_ + i) % lanes];
     if (lane->completions.empty()) continue;  // The array below is not even initialised then.
+    // A worker that found no room for reports may have gone to sleep before its payloads.
+    if (lane->completions.Room() < kBurst * lanes) to_wake_[(first_lane_ + i) % lanes] = 1;
     Report reports[kBurst];
     while (count < out.size()) {
       const size_t popped = lane->completions.Pop(

@@ -90,6 +90,41 @@ TEST_F(WorkerHealthTest, AWorkerThatStandsStillIsLostAfterASecondAndComesBackAtO
   EXPECT_TRUE(health_.alive(2));
 }
 
+// Passes time as control does: in as many steps as it is told to look.
+TEST_F(WorkerHealthTest, PayloadsThatWaitShowASilentWorkerWithin50Ms) {
+  Pass(100);
+  dataplane_.behind = {true, false, true};
+  const Instant submitted = now_;
+  now_ = std::min(health_.NextCheck(), WorkerHealth::NextCheckAfterSubmit(now_));
+  while (!health_.silent(2)) {
+    ++dataplane_.heartbeats[0];
+    EXPECT_FALSE(health_.Check(now_));  // it is not lost
+    ASSERT_LE(now_, submitted + milliseconds(50));
+    now_ = health_.NextCheck();
+  }
+  EXPECT_FALSE(health_.silent(0));
+  EXPECT_FALSE(health_.silent(1));  // nothing waits for it
+  EXPECT_TRUE(health_.alive(2));
+
+  // Its tunnels have left it, and nothing waits any more.
+  dataplane_.behind = {};
+  Pass(300);
+  EXPECT_TRUE(health_.silent(2));
+  ++dataplane_.heartbeats[2];
+  Pass(100);
+  EXPECT_FALSE(health_.silent(2));
+}
+
+TEST_F(WorkerHealthTest, NoWorkerIsSilentForTheTimeWeWereAway) {
+  dataplane_.behind = {true, true, true};
+  Pass(100);
+  for (int i = 0; i < 10; ++i) {
+    now_ += milliseconds(60);
+    health_.Check(now_);
+    EXPECT_FALSE(health_.silent(0) || health_.silent(1) || health_.silent(2));
+  }
+}
+
 TEST_F(WorkerHealthTest, ASleeperIsHealthy) {
   dataplane_.asleep[2] = true;
   EXPECT_FALSE(Pass(5000));

@@ -63,10 +63,41 @@ TEST(InFlight, IgnoresTheTicketsOfOtherTunnels) {
 TEST(InFlightDeathTest, AsksOnlyForWhatIsThere) {
   InFlight in_flight(kTunnel, 1);
   const wire::SlotTicket ticket = in_flight.Take(Due(10));
-  EXPECT_DEATH(in_flight.Take(Due(10)), "busy_ < limit_");
+  EXPECT_DEATH(in_flight.Take(Due(10)), "free\\(\\) > 0");
   in_flight.Release(ticket);
   EXPECT_DEATH(in_flight.Withdraw(ticket), "Holds");
   EXPECT_DEATH(in_flight.Withdraw(wire::SlotTicket::Of(kTunnel, 7, 0)), "Holds");
+}
+
+TEST(InFlight, WhatIsOverdueHoldsItsSlotAndLimitsNothing) {
+  InFlight in_flight(kTunnel, 2);
+  const wire::SlotTicket whole = in_flight.Take(Due(10));
+  const wire::SlotTicket newer = in_flight.Take(Due(20));
+  EXPECT_TRUE(in_flight.MakeOverdue(whole));
+  EXPECT_EQ(in_flight.free(), 1u);
+  EXPECT_EQ(in_flight.busy(), 1u);
+  EXPECT_EQ(in_flight.unreported(), 1u);
+  EXPECT_EQ(in_flight.overdue(), 1u);
+  EXPECT_EQ(in_flight.NextDeadline(), At(20));
+  in_flight.Take(Due(30));
+  const InFlight::Released released = in_flight.Release(whole, wire::Drop::kDeadline);
+  EXPECT_TRUE(released.done && released.was_overdue);
+  EXPECT_EQ(released.lost, wire::Drop::kDeadline);
+  EXPECT_EQ(in_flight.overdue(), 0u);
+  EXPECT_EQ(in_flight.free(), 0u);
+  EXPECT_FALSE(in_flight.Release(newer).was_overdue);
+}
+
+TEST(InFlight, APayloadOfSeveralPacketsIsOverdueOnce) {
+  InFlight in_flight(kTunnel, 3);
+  const InFlight::Payload payload = in_flight.Begin(2, {});
+  const wire::SlotTicket first = in_flight.Take(Due(10), payload);
+  const wire::SlotTicket second = in_flight.Take(Due(10), payload);
+  EXPECT_TRUE(in_flight.MakeOverdue(first));
+  EXPECT_FALSE(in_flight.MakeOverdue(second));
+  EXPECT_FALSE(in_flight.Release(first).done);
+  const InFlight::Released released = in_flight.Release(second, wire::Drop::kDeadline);
+  EXPECT_TRUE(released.done && released.was_overdue);
 }
 
 TEST(InFlight, ShowsWhatIsPastItsDeadlineAndNoMore) {

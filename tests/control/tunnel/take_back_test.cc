@@ -139,15 +139,18 @@ TEST_F(TakeBackTest, ItIsDroppedOnceAndAsLate) {
   EXPECT_EQ(Lost(), 1u);
 }
 
-TEST_F(TakeBackTest, WhatComesBackAfterItsDeadlineWasCountedThen) {
+TEST_F(TakeBackTest, WhatComesBackAfterItsDeadlineIsCountedThen) {
   for (const char* payload : {"x", "y"}) Send(payload);
   auto items = Submitted();
   Pass(99);
   Send("z");
   Pass(1);
-  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 2u);
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 0u);  // a worker has both
   Refuse(items[0], Drop::kNoPath);
   EXPECT_EQ(sender_.waiting(), 0u);
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 1u);
+  Refuse(items[1], Drop::kNoPath);
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 2u);
   EXPECT_EQ(Lost(), 2u);
 }
 

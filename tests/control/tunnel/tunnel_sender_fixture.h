@@ -66,6 +66,10 @@ class TunnelSenderTest : public testing::Test {
   lcore::Completion Report(size_t request, bool taken) {
     return {.ticket = requests_[request].ticket, .taken = taken};
   }
+  // What a worker says that found the packet late.
+  lcore::Completion Late(size_t request) {
+    return {.ticket = requests_[request].ticket, .reason = wire::Drop::kDeadline};
+  }
 
   wire::Instant now_{std::chrono::milliseconds(1000)};
   PeerRoute route_;

@@ -37,6 +37,21 @@ TEST_F(TunnelSenderTest, SendsFromAHomeOfTheRoute) {
   EXPECT_EQ(dataplane_.submitted.at(0).home, 2);  // the home of tunnel index 5 is homes[5 % 2]
 }
 
+TEST_F(TunnelSenderTest, ATunnelLeavesASilentHomeAndComesBack) {
+  const auto home = [this] {
+    dataplane_.submitted.clear();
+    Send("x");
+    submitter_.Flush();
+    return dataplane_.submitted.at(0).home;
+  };
+  submitter_.SetSilent(2, true);
+  EXPECT_EQ(home(), 0);
+  submitter_.SetSilent(0, true);
+  EXPECT_EQ(home(), 2);  // none is better than another
+  submitter_.SetSilent(2, false);
+  EXPECT_EQ(home(), 2);
+}
+
 TEST_F(TunnelSenderTest, KeepsWhatComesWhileThereIsNoPathAndSendsItInOrder) {
   Disconnect();
   Send("one");
@@ -132,14 +147,61 @@ TEST_F(TunnelSenderTest, GivesUpARefusedPayloadAtItsDeadline) {
   EXPECT_TRUE(dataplane_.resubmitted.empty());
 }
 
+// What a silent worker has is of no use past its deadline, and limits nothing. But only the worker knows whether it was
+// sent, so it is not counted before the worker says so.
 TEST_F(TunnelSenderTest, ASilentLcoreHoldsUpNothing) {
   for (int i = 0; i < 60; ++i) Send("x");
   Sent();
   Pass(100);
   EXPECT_TRUE(sender_.idle());
-  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 60u);
-  sender_.HandleCompletion(now_, Report(0, true));  // this report comes too late
-  EXPECT_EQ(sender_.sent(), 0u);
+  EXPECT_EQ(done_, 60u);
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 0u);
+  EXPECT_EQ(sender_.in_flight(), 60u);
+  for (int i = 0; i < 60; ++i) Send("y");
+  EXPECT_EQ(Sent().size(), 60u);
+  for (size_t i = 60; i < 120; ++i) sender_.HandleCompletion(now_, Report(i, true));
+
+  Pass(5000);
+  for (size_t i = 0; i < 59; ++i) sender_.HandleCompletion(now_, Late(i));
+  sender_.HandleCompletion(now_, Report(59, true));  // it had left just in time
+  EXPECT_EQ(sender_.sent(), 61u);
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 59u);
+  EXPECT_EQ(sender_.accepted(), 120u);
+  EXPECT_EQ(sender_.in_flight(), 0u);
+  EXPECT_EQ(done_, 120u);
+}
+
+TEST_F(TunnelSenderTest, EveryPacketCarriesWhatIsLeftOfItsTime) {
+  Send("at once");
+  Disconnect();
+  Send("later");
+  Pass(70);
+  Connect();
+  Pass(1);
+  Sent();
+  ASSERT_EQ(requests_.size(), 2u);
+  EXPECT_EQ(requests_[0].time_left, milliseconds(100));
+  EXPECT_EQ(requests_[1].time_left, milliseconds(29));
+  lcore::Completion refused = Report(1, false);
+  refused.sealed = FakeDataplane::MakeSealed(BytesOf("sealed"));
+  sender_.HandleCompletion(now_, std::move(refused));
+  Pass(2);
+  ASSERT_EQ(dataplane_.resubmitted.size(), 1u);
+  EXPECT_EQ(dataplane_.resubmitted[0].request.time_left, milliseconds(27));
+}
+
+// What a worker took back to control past its deadline is control's to count, and is counted once.
+TEST_F(TunnelSenderTest, WhatComesBackLateIsCountedOnce) {
+  Send("x");
+  Sent();
+  Pass(100);
+  lcore::Completion refused = Report(0, false);
+  refused.sealed = FakeDataplane::MakeSealed(BytesOf("sealed"));
+  sender_.HandleCompletion(now_, std::move(refused));
+  Pass(100);
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 1u);
+  EXPECT_EQ(done_, 1u);
+  EXPECT_TRUE(dataplane_.resubmitted.empty());
 }
 
 TEST_F(TunnelSenderTest, CutsWhatExceedsThePathsAndItComesTogetherAgain) {
@@ -208,8 +270,9 @@ TEST_F(TunnelSenderTest, TellsOfEachPayloadOnce) {
   EXPECT_EQ(done_, 3u);
   Pass(100);
   EXPECT_EQ(done_, 7u);
-  sender_.HandleCompletion(now_, Report(1, true));  // this report comes too late
+  sender_.HandleCompletion(now_, Report(1, true));  // this report comes late
   EXPECT_EQ(done_, 7u);
+  EXPECT_EQ(sender_.sent(), 2u);
   EXPECT_TRUE(sender_.idle());
 }
 
@@ -228,9 +291,17 @@ TEST_F(TunnelSenderTest, ACutPayloadIsDoneWhenAllOfItWasTaken) {
 
 TEST_F(TunnelSenderTest, ACutPayloadIsDroppedOnce) {
   Send(std::string(9000, 'a'));
+  submitter_.Flush();
   Pass(100);
   EXPECT_EQ(done_, 1u);
+  EXPECT_EQ(sender_.in_flight(), 7u);
+  for (const FakeDataplane::Submitted& item : dataplane_.submitted) {
+    EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 0u);
+    sender_.HandleCompletion(now_, {.ticket = item.request.ticket, .reason = Drop::kDeadline});
+  }
+  EXPECT_EQ(done_, 1u);
   EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 1u);
+  EXPECT_EQ(sender_.in_flight(), 0u);
 }
 
 // --- Back-pressure: a port in virtual time. ---

@@ -28,9 +28,9 @@ void Egress::RefuseJob(OutJob* job, wire::Drop reason) {
 // Ends a job of which this worker has done its part. The payload is freed or handed on, and no more ours.
 void Egress::FinishJob(OutJob* job) {
   if (!job->sole) return FinishLeg(job->payload, job->taken, job->reason);
-  // A payload without room for its tag will have none later, so that it is not handed back.
-  const bool give_back =
-      !job->taken && job->wants_report && (job->sealed || job->reason != wire::Drop::kTooLarge);
+  // What is late stays late. A payload without room for its tag will have none later. Neither is handed back.
+  const bool give_back = !job->taken && job->wants_report && job->reason != wire::Drop::kDeadline &&
+                         (job->sealed || job->reason != wire::Drop::kTooLarge);
   // The pair of what was counted on before the copies left: all references were released.
   assert(!give_back || (job->owned && rte_mbuf_refcnt_read(job->payload) == 1));
   if (job->wants_report) {
@@ -82,12 +82,10 @@ Report& Egress::AddReport() {
 
 void Egress::PushReports() {
   if (reports_.empty()) return;
-  const size_t pushed = lane_.completions.Push({reports_.begin(), reports_.end()});
-  if (pushed > 0) turn_.WakeControl();
-  for (size_t i = pushed; i < reports_.size(); ++i) {
-    turn_.Count(nullptr, wire::Drop::kControlFull);
-    if (reports_[i].payload != nullptr) rte_pktmbuf_free(reports_[i].payload);
-  }
+  // What is taken is never more than there is room to report.
+  [[maybe_unused]] const size_t pushed = lane_.completions.Push({reports_.begin(), reports_.end()});
+  assert(pushed == reports_.size());
+  turn_.WakeControl();
   reports_.Clear();
 }
 

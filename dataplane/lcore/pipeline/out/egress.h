@@ -58,6 +58,7 @@ class Egress {
 
   bool SpreadJob(OutJob* job);
   void PushLegs();
+  void DropLateLeg(OutJob* job);
 
   void Replicate();
   void ReplicateRun(uint16_t first, uint16_t last);

@@ -6,7 +6,9 @@
 // table differs corrects the count by the difference.
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <cassert>
+#include <span>
 
 #include "dataplane/lcore/pipeline/out/egress.h"
 #include "dataplane/wire/frame/frame.h"
@@ -53,8 +55,8 @@ bool Egress::SpreadJob(OutJob* job) {
     assert(rte_mbuf_refcnt_read(job->payload) == 1);
     rte_mbuf_refcnt_set(job->payload, static_cast<uint16_t>(references + 1));
     meta.pending.store(meta.legs, std::memory_order_relaxed);
-    meta.any_taken.store(0, std::memory_order_relaxed);
   }
+  meta.any_taken.store(0, std::memory_order_relaxed);
   // Once a leg is pushed the payload is no more this worker's alone: PushLegs comes after all writes to it.
   bool mine = false;
   for (const Leg& leg : peer.legs) {
@@ -91,8 +93,10 @@ bool Egress::TakeLegs(WorkerId from) {
   jobs_.Clear();
   if (from == turn_.id() || lane_.legs[from]->empty()) return false;
   LegItem items[kBurst];
-  const size_t taken = lane_.legs[from]->Pop(items);
+  const size_t taken = lane_.legs[from]->Pop(
+      std::span(items).first(std::min<size_t>(kBurst, lane_.completions.Room())));
   turn_.AddWork(static_cast<uint32_t>(taken));
+  if (taken > 0) turn_.ReadTime();
   for (size_t i = 0; i < taken; ++i) {
     const OutboundMeta& meta = MetaOf(items[i].payload).out;
     assert(meta.legs > 0 && (meta.legs > 1 || items[i].references == 0));
@@ -106,11 +110,30 @@ bool Egress::TakeLegs(WorkerId from) {
            .sealed = true,
            .wants_report = meta.completion};
     job.ticket = meta.ticket;  // as in TakePayloads
+    if (turn_.now() >= meta.deadline) {
+      DropLateLeg(&job);
+      jobs_.Resize(static_cast<uint16_t>(jobs_.size() - 1));
+      continue;
+    }
     // The table of the worker that sealed may have been another than this one's.
     if (job.datagram_sum == 0 && job.peer != nullptr && job.peer->needs_sum) [[unlikely]]
       job.datagram_sum = wire::DatagramSum(BytesOf(job.payload));
   }
-  return taken > 0;
+  PushReports();
+  return !jobs_.empty();
+}
+
+// Each of its copies is lost on its path.
+void Egress::DropLateLeg(OutJob* job) {
+  const Leg* const leg = job->peer != nullptr ? job->peer->LegOf(turn_.id()) : nullptr;
+  if (leg != nullptr) {
+    for (const Copy& copy : leg->copies) {
+      turn_.Count(copy.slot, wire::Drop::kDeadline);
+      copy.counters->tx_dropped.Add();
+    }
+  }
+  for (uint32_t i = 0; i < job->references; ++i) rte_pktmbuf_free(job->payload);
+  FinishLeg(job->payload, /*taken=*/false, wire::Drop::kDeadline);
 }
 
 }  // namespace warp::lcore

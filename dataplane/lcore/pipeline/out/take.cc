@@ -1,7 +1,10 @@
 // Out 3: takes a burst of payloads from control. A payload that cannot be sent is refused here, before a counter is
-// spent for it.
+// spent for it. What is late has ended: control need not guess what became of it, however long the worker stood still.
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
+
+#include <algorithm>
+#include <span>
 
 #include "dataplane/lcore/pipeline/out/egress.h"
 #include "dataplane/wire/message.h"
@@ -10,8 +13,11 @@ namespace warp::lcore {
 
 bool Egress::TakePayloads() {
   jobs_.Clear();
+  // Each worker with copies of a payload has one report, which this one makes in its place where it cannot be reached.
+  const size_t room = lane_.completions.Room() / legs_.size();
   rte_mbuf* payloads[kBurst];
-  const size_t taken = lane_.payloads.Pop(payloads);
+  const size_t taken =
+      lane_.payloads.Pop(std::span(payloads).first(std::min<size_t>(kBurst, room)));
   turn_.AddWork(static_cast<uint32_t>(taken));
   if (taken > 0) turn_.ReadTime();
   // Control wrote them last, on another core: all are fetched before the first is looked at.
@@ -32,7 +38,7 @@ bool Egress::TakePayloads() {
     // (docs/decisions.md, *store forwarding*).
     job.ticket = meta.ticket;
     FindSendSession(&job);
-    const wire::Drop obstacle = Obstacle(job);
+    const wire::Drop obstacle = turn_.now() < meta.deadline ? Obstacle(job) : wire::Drop::kDeadline;
     if (obstacle == wire::Drop::kNone) continue;
     RefuseJob(&job, obstacle);
     jobs_.Resize(static_cast<uint16_t>(jobs_.size() - 1));
