@@ -3,6 +3,7 @@
 #define WARP_DATAPLANE_LCORE_EXCHANGE_RING_H_
 
 #include <rte_ring_elem.h>
+#include <rte_ring_peek.h>
 
 #include <bit>
 #include <cstdlib>
@@ -45,6 +46,15 @@ class Ring {
   size_t Pop(std::span<T> out) {
     return rte_ring_sc_dequeue_burst_elem(ring_.get(), out.data(), sizeof(T),
                                           static_cast<unsigned>(out.size()), nullptr);
+  }
+  // Consumer. Copies up to out.size() items and returns how many; Remove takes away so many of them from the front, and
+  // must follow before any other call.
+  size_t Peek(std::span<T> out) {
+    return rte_ring_dequeue_burst_elem_start(ring_.get(), out.data(), sizeof(T),
+                                             static_cast<unsigned>(out.size()), nullptr);
+  }
+  void Remove(size_t count) {
+    rte_ring_dequeue_elem_finish(ring_.get(), static_cast<unsigned>(count));
   }
 
   // Any thread. The answer was right at some moment during the call.

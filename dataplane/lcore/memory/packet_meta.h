@@ -19,6 +19,7 @@ namespace warp::lcore {
 struct InboundMeta {
   wire::Session* session = nullptr;
   uint64_t counter = 0;
+  uint64_t time = 0;  // the time-stamp counter when its burst was received
   PeerId peer = kNoPeer;
   PortId port = 0;
   wire::Endpoint from;

@@ -16,6 +16,7 @@
 #include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/pipeline/in/skew_table.h"
 #include "dataplane/lcore/pipeline/worker.h"
+#include "dataplane/lcore/plane/opened_merge.h"
 #include "dataplane/os/thread_checker.h"
 
 namespace warp::lcore {
@@ -111,6 +112,7 @@ class DpdkDataplane final : public Dataplane {
   std::vector<uint8_t> to_wake_;
   // The lane that the next receiving call looks at first.
   size_t first_lane_ = 0;
+  OpenedMerge opened_merge_;
   std::array<size_t, kHandshakeRanks.size()> first_handshake_lane_{};  // by rank
 };
 

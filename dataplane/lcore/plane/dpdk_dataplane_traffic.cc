@@ -180,19 +180,25 @@ size_t DpdkDataplane::ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T
 }
 
 size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
+  assert(control_.IsCurrent());
   first_lane_ = (first_lane_ + 1) % exchange_->lanes.size();
   publisher_->Reclaim();  // Control is done with what the last batch pointed to.
   CloseReleased();
-  return ReceiveFrom(
-      [](Lane & lane) -> auto& { return lane.opened; }, first_lane_, out,
-      [](rte_mbuf* packet, const InboundMeta& meta, OpenedPacket* opened) {
-        opened->packet = Plaintext(Buffer(packet));
-        opened->session = meta.session;
-        opened->peer = meta.peer;
-        opened->counter = meta.counter;
-        CopyArrival(meta, &opened->arrival);
-        if (wire::IsAnswered(opened->packet.bytes())) opened->arrival.from_mac = meta.from_mac;
-      });
+  rte_mbuf* packets[OpenedMerge::kMost];
+  const size_t count = opened_merge_.Take(
+      *exchange_, std::span(packets).first(std::min(out.size(), OpenedMerge::kMost)));
+  for (size_t i = 0; i < count; ++i) {
+    if (i % kBurst == 0) Prefetch({packets + i, std::min<size_t>(kBurst, count - i)});
+    const InboundMeta& meta = MetaOf(packets[i]).in;
+    OpenedPacket& opened = out[i];
+    opened.packet = Plaintext(Buffer(packets[i]));
+    opened.session = meta.session;
+    opened.peer = meta.peer;
+    opened.counter = meta.counter;
+    CopyArrival(meta, &opened.arrival);
+    if (wire::IsAnswered(opened.packet.bytes())) opened.arrival.from_mac = meta.from_mac;
+  }
+  return count;
 }
 
 // Few messages are taken at a time, and not in every turn of control. So each rank has a round of its own. By the

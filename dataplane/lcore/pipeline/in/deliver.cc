@@ -34,6 +34,7 @@ void Ingress::Deliver(const PortView& port) {
     meta.returned = &port.slot->returned;
     meta.in.session = session;
     meta.in.counter = packet.counter;
+    meta.in.time = turn_.now();
     meta.in.peer = packet.session->peer;
     meta.in.port = port.id;
     meta.in.from = packet.udp.from();
