@@ -34,7 +34,7 @@ namespace warp::wire {
   X(kBadSource, "bad_source", "handshake message from an address that no other node can have")     \
   X(kBadCookie, "bad_cookie",                                                                      \
     "under load, and the cookie is missing, stale or of another address")                          \
-  X(kHandshakeBudget, "handshake_budget", "more handshake messages than this turn's budget")       \
+  X(kHandshakeBudget, "handshake_budget", "more handshakes than their senders' share")             \
   X(kHandshakeRepeated, "handshake_repeated", "a copy of a handshake message already answered")    \
   X(kHandshakeFailed, "handshake_failed", "handshake message that does not decrypt or parse")      \
   X(kUnknownPeer, "unknown_peer", "handshake of a key that is not configured")                     \
