@@ -160,7 +160,9 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
     }
   }
 
-  if (IsNewestOfPort(now, opened.session, probe) &&
+  if (IsCurrent(opened.session) &&
+      newest_probes_.Note(now, probe.port, association_.SessionOrder(opened.session),
+                          probe.number) &&
       AcceptableEndpoint(arrival.from, context_.allow_loopback) && !IsOwn(arrival.from)) {
     const auto use = [this](const wire::Endpoint& endpoint) {
       return paths_.Carries(endpoint)    ? EndpointBook::Use::kCarries
@@ -180,24 +182,6 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
 bool Peer::IsCurrent(const wire::Session* session) const {
   return association_.SessionOrder(session) >=
          association_.SessionOrder(association_.send_session().get());
-}
-
-// RFC 9000, section 9.3: an old packet that somebody delivers late from elsewhere teaches nothing. The numbers grow
-// over all sessions of one run of the peer. In its next run they may begin lower, but then its sessions are new.
-bool Peer::IsNewestOfPort(Instant now, const wire::Session* session, const Probe& probe) {
-  if (!IsCurrent(session)) return false;
-  if (!newest_probes_.contains(probe.port) && newest_probes_.size() >= kMaxRemotePorts) {
-    // The port that was silent for longest has most likely been renumbered.
-    const auto oldest = std::min_element(
-        newest_probes_.begin(), newest_probes_.end(),
-        [](const auto& a, const auto& b) { return a.second.when < b.second.when; });
-    newest_probes_.erase(oldest);
-  }
-  NewestProbe& newest = newest_probes_[probe.port];
-  const uint64_t order = association_.SessionOrder(session);
-  if (probe.number <= newest.number && order <= newest.session) return false;
-  newest = {probe.number, std::max(order, newest.session), now};
-  return true;
 }
 
 void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer) {

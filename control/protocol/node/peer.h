@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "control/protocol/control_message.h"
 #include "control/protocol/node/unanswered_budget.h"
 #include "control/protocol/opened_message.h"
 #include "control/protocol/path/arrival_book.h"
 #include "control/protocol/path/endpoint_book.h"
+#include "control/protocol/path/newest_probes.h"
 #include "control/protocol/path/path_set.h"
 #include "control/protocol/session/association.h"
 
@@ -107,7 +107,6 @@ class Peer {
   bool IsOwn(const wire::Endpoint& endpoint) const;
   void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);
   bool IsCurrent(const wire::Session* session) const;
-  bool IsNewestOfPort(Instant now, const wire::Session* session, const Probe& probe);
   void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
   void BeginUse(Instant now);
   void HandleUse(Instant now);
@@ -131,13 +130,7 @@ class Peer {
   PathSet paths_;
   UnansweredBudget::Share unanswered_;
 
-  // The newest probe of each remote port.
-  struct NewestProbe {
-    uint64_t number = 0;
-    uint64_t session = 0;  // the order of the newest session that a probe of the port came in
-    Instant when;          // it came
-  };
-  absl::flat_hash_map<uint16_t, NewestProbe> newest_probes_;
+  NewestProbes newest_probes_;
 
   // While payloads flow.
   ArrivalBook arrivals_;
