@@ -149,7 +149,8 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
           {"reason", Text(peer.reason)},
           {"since_s", Seconds(view.now - peer.since)},
           {"session", std::move(session)},
-          {"paths", std::move(paths)}};
+          {"paths", std::move(paths)},
+          {"paths_without_room", peer.paths_without_room}};
 }
 
 Json MapJson(const NodeView& view, const protocol::MapStatus& map) {

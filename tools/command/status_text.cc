@@ -171,6 +171,11 @@ std::string PeerText(const Json& peer) {
                Text(path, "tx_dropped"), Text(path, "reason")});
   }
   if (!table.empty()) absl::StrAppend(&text, table.ToString("  "));
+  const Json& without_room = At(peer, "paths_without_room");
+  if (without_room.is_number_unsigned() && without_room.get<uint64_t>() > 0) {
+    absl::StrAppend(&text, "  ", Text(peer, "paths_without_room"),
+                    " more pairs of a port and an endpoint have no path, for want of room\n");
+  }
   return text;
 }
 

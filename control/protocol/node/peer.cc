@@ -93,6 +93,7 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   const bool has_session = association_.send_session() != nullptr;
   if (had_session_ && !has_session) {
     for (Path& path : paths_.paths()) path.Disconnect(now, why_disconnected);
+    room_freed_ = true;
     Elect(now);
   }
   had_session_ = has_session;
@@ -197,7 +198,10 @@ void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answe
 }
 
 void Peer::Elect(Instant now) {
-  if (paths_.Elect(now)) Changed();
+  if (paths_.Elect(now)) {
+    Changed();
+    room_freed_ = true;
+  }
   next_election_ = paths_.NextElection(now);
   next_timeout_.reset();
 }
@@ -260,13 +264,18 @@ void Peer::HandleTimeout(Instant now) {
   Sync(now, "keys expired");
   bool changed = false;
   for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now);
-  if (changed) Changed();
+  if (changed) {
+    Changed();
+    room_freed_ = true;
+  }
   if (now >= next_report_) HandleUse(now);
   if (changed || now >= next_election_) Elect(now);
   if (association_.send_session() != nullptr) ProbePaths(now);
   // A path may just have been lost, and with it the last use of an endpoint that its source has withdrawn.
   const auto active = [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); };
-  if (book_.Expire(now, context_.identity.timers().learned_lifetime, active)) Reconcile(now);
+  const bool expired = book_.Expire(now, context_.identity.timers().learned_lifetime, active);
+  const bool has_room = std::exchange(room_freed_, false) && paths_.without_room() > 0;
+  if (expired || has_room) Reconcile(now);
 }
 
 void Peer::ProbePaths(Instant now) {
@@ -324,7 +333,8 @@ PeerStatus Peer::status() const {
                     .since = since_,
                     .session = association_.send_session(),
                     .established = association_.established(),
-                    .paths = {}};
+                    .paths = {},
+                    .paths_without_room = paths_.without_room()};
   for (const Path& path : paths_.paths()) status.paths.push_back(path.status());
   return status;
 }

@@ -44,6 +44,7 @@ struct PeerStatus {
   std::shared_ptr<wire::Session> session;  // for sending; null: none
   Instant established;                     // of `session`
   std::vector<PathStatus> paths;
+  size_t paths_without_room = 0;  // see PathSet::without_room
 };
 
 // The objects that the peers of a node share. They outlive the peers.
@@ -131,6 +132,7 @@ class Peer {
   UnansweredBudget::Share unanswered_;
 
   NewestProbes newest_probes_;
+  bool room_freed_ = false;  // a path may no longer have to stay: see PathSet::Reconcile
 
   // While payloads flow.
   ArrivalBook arrivals_;

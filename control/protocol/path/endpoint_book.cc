@@ -1,6 +1,7 @@
 #include "control/protocol/path/endpoint_book.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace warp::protocol {
@@ -101,19 +102,24 @@ Instant EndpointBook::NextExpiry(Duration learned_lifetime) const {
 }
 
 std::vector<EndpointBook::Known> EndpointBook::All() const {
+  std::vector<const Entry*> ordered;
+  for (const Entry& entry : entries_) ordered.push_back(&entry);
+  std::stable_sort(ordered.begin(), ordered.end(), [](const Entry* a, const Entry* b) {
+    // `newest` is the same in all that are not learned.
+    return std::tie(a->source, a->instance, b->newest) <
+           std::tie(b->source, b->instance, a->newest);
+  });
   std::vector<Known> all;
-  for (const Entry& entry : entries_) {
-    const bool learned = entry.source == EndpointSource::kLearned;
-    Known known{.endpoint = entry.endpoint, .port = std::nullopt, .learned = learned};
-    if (learned && entry.endpoint.address.is_link_local()) known.port = entry.port;
-    const auto same = std::find_if(all.begin(), all.end(), [&](const Known& other) {
+  for (const Entry* entry : ordered) {
+    Known known{.endpoint = entry->endpoint,
+                .port = std::nullopt,
+                .source = entry->source,
+                .instance = entry->instance};
+    if (known.learned() && known.endpoint.address.is_link_local()) known.port = entry->port;
+    const bool is_known = std::any_of(all.begin(), all.end(), [&](const Known& other) {
       return other.endpoint == known.endpoint && (!other.port || other.port == known.port);
     });
-    if (same == all.end()) {
-      all.push_back(known);
-    } else {
-      same->learned &= learned;
-    }
+    if (!is_known) all.push_back(known);
   }
   return all;
 }

@@ -51,9 +51,15 @@ class EndpointBook {
     wire::Endpoint endpoint;
     // Of a learned link-local address, which means something on this port's link alone.
     std::optional<PortId> port;
-    bool learned = false;  // from the peer's probes alone
+    // Who has told of it. Of several, the first in the order of their kinds and instances: a learned endpoint is known
+    // from the peer's probes alone.
+    EndpointSource source = EndpointSource::kConfig;
+    uint32_t instance = 0;
+
+    bool learned() const { return source == EndpointSource::kLearned; }
   };
-  // All endpoints, without repetition.
+  // All endpoints, without repetition, by source and instance. The learned ones begin with that whose probe is newest,
+  // since a peer that has moved is there.
   std::vector<Known> All() const;
   size_t Count(EndpointSource source) const;
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <set>
 #include <utility>
+
+#include "control/protocol/path/path_room.h"
 
 namespace warp::protocol {
 namespace {
@@ -36,33 +39,54 @@ bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoin
 
 bool PathSet::Reconcile(Instant now, const Ports& ports,
                         std::span<const EndpointBook::Known> endpoints, PathId* next_id) {
-  const auto wanted = [&](const Route& route) {
-    if (!ports.contains(route.port)) return false;
-    return std::any_of(endpoints.begin(), endpoints.end(), [&](const EndpointBook::Known& known) {
-      return known.endpoint == route.remote && (!known.port || *known.port == route.port);
-    });
-  };
-  bool changed = std::erase_if(paths_, [&](const Path& path) { return !wanted(path.route()); }) > 0;
-
-  // Endpoint by endpoint, so that the limit of paths leaves no port without any.
-  for (const EndpointBook::Known& known : endpoints) {
-    for (const auto& [id, port] : ports) {
+  bool changed = false;
+  std::vector<Wanted> wanted;
+  for (const auto& [id, port] : ports) {
+    for (const EndpointBook::Known& known : endpoints) {
       if (known.port && *known.port != id) continue;
       const Route route{id, known.endpoint};
       const absl::string_view why = WhyUnusable(port, known.endpoint);
-      if (Path* path = Find(route); path != nullptr) {
-        path->SetLearned(known.learned);
-        if (path->usable() == why.empty()) continue;
+      Path* const path = Find(route);
+      if (path == nullptr && !why.empty()) continue;
+      if (path != nullptr && path->usable() != why.empty()) {
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
-      } else if (why.empty() && paths_.size() < kMaxPaths) {
-        const auto place = std::find_if(paths_.begin(), paths_.end(), [&](const Path& other) {
-          return other.route().port > route.port;
-        });
-        paths_.emplace(place, (*next_id)++, route, true, "new", now)->SetLearned(known.learned);
-        changed = true;
       }
+      wanted.push_back({route, &known});
     }
+  }
+  const Path* const last = LastActive();
+  std::vector<PathWish> wishes;
+  for (const auto& [route, known] : wanted) {
+    const Path* const path = Find(route);
+    const bool held =
+        path != nullptr && path->usable() && (path->active() || path->carries() || path == last);
+    wishes.push_back({route.port, known->source, known->instance, held});
+  }
+  const std::vector<bool> granted = ShareRoom(wishes, kMaxPaths);
+  without_room_ = static_cast<size_t>(std::count(granted.begin(), granted.end(), false));
+  std::vector<Wanted> chosen;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (granted[i]) chosen.push_back(wanted[i]);
+  }
+  return HaveExactly(now, chosen, next_id) || changed;
+}
+
+bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* next_id) {
+  std::set<Route> routes;
+  for (const Wanted& one : wanted) routes.insert(one.route);
+  bool changed =
+      std::erase_if(paths_, [&](const Path& path) { return !routes.contains(path.route()); }) > 0;
+  for (const auto& [route, known] : wanted) {
+    Path* path = Find(route);
+    if (path == nullptr) {
+      const auto place = std::upper_bound(
+          paths_.begin(), paths_.end(), route.port,
+          [](PortId port, const Path& other) { return port < other.route().port; });
+      path = &*paths_.emplace(place, (*next_id)++, route, true, "new", now);
+      changed = true;
+    }
+    path->SetLearned(known->learned());
   }
   assert(paths_.size() <= kMaxPaths);
   assert(std::is_sorted(paths_.begin(), paths_.end(), [](const Path& a, const Path& b) {
@@ -72,9 +96,14 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
 }
 
 Path* PathSet::Find(const Route& route) {
-  const auto it = std::find_if(paths_.begin(), paths_.end(),
-                               [&](const Path& path) { return path.route() == route; });
-  return it != paths_.end() ? &*it : nullptr;
+  // By port first, since the paths are in that order.
+  auto it =
+      std::lower_bound(paths_.begin(), paths_.end(), route.port,
+                       [](const Path& path, PortId port) { return path.route().port < port; });
+  for (; it != paths_.end() && it->route().port == route.port; ++it) {
+    if (it->route() == route) return &*it;
+  }
+  return nullptr;
 }
 
 bool PathSet::IsActive(const wire::Endpoint& endpoint) const {

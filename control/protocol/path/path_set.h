@@ -34,9 +34,14 @@ class PathSet {
  public:
   // Brings the paths in line with ports and endpoints. New paths are candidates. Paths whose port or endpoint is gone
   // are gone. Paths whose port cannot reach the endpoint now are lost at once. A path that was never usable is not
-  // made. True when anything changed.
+  // made. Where there are more pairs than kMaxPaths, ShareRoom chooses: a path that is active, carries payloads or is
+  // LastActive makes room for none that does not exist yet, and any other one only for what is before it in the turns
+  // of ports and sources. True when anything changed.
   bool Reconcile(Instant now, const Ports& ports, std::span<const EndpointBook::Known> endpoints,
                  PathId* next_id);
+
+  // Pairs that have no path because the others need all of kMaxPaths.
+  size_t without_room() const { return without_room_; }
 
   Path* Find(const Route& route);
   bool IsActive(const wire::Endpoint& endpoint) const;
@@ -69,8 +74,16 @@ class PathSet {
   const std::vector<Path>& paths() const { return paths_; }
 
  private:
+  struct Wanted {
+    Route route;
+    const EndpointBook::Known* known;  // the endpoint
+  };
+  // Makes the paths that are missing, and forgets those that are not wanted. True when anything changed.
+  bool HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* next_id);
+
   std::vector<Path> paths_;  // by port, then in the order in which they were made
   PathId turn_ = 0;          // whose turn it is; it may be gone
+  size_t without_room_ = 0;
 };
 
 }  // namespace warp::protocol

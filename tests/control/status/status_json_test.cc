@@ -72,6 +72,7 @@ class StatusJsonTest : public testing::Test {
     known.session = std::make_shared<wire::Session>(wire::Session::Params{.window = 64},
                                                     wire::SymmetricKey(), wire::SymmetricKey());
     known.paths = {path, protocol::PathStatus{}};
+    known.paths_without_room = 3;
     protocol::PeerStatus unknown;
     unknown.name = "branch";
     return {known, unknown};
@@ -161,6 +162,7 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["maps"][0]["address"], "192.0.2.1:13116");
   EXPECT_EQ(status["peers"][0]["paths"][0]["rtt_ms"], 20.0);
   EXPECT_EQ(status["peers"][0]["paths"][1]["rtt_ms"], nullptr);
+  EXPECT_EQ(status["peers"][0]["paths_without_room"], 3);
   EXPECT_EQ(status["peers"][1]["session"], nullptr);
   EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
   EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));

@@ -22,7 +22,7 @@ constexpr char kNodeStatus[] = R"({
   {"id":1,"port":"wan0","endpoint":"10.2.0.2:13116","state":"active","reason":"probe answered","since_s":90061,"rtt_ms":1.25,"jitter_ms":0.1,"loss":0.015,
    "first":9,"first_share":0.75,"duplicates":3,"skew_ms":0.5,"tx_packets":1000,"tx_dropped":0,"tx_bytes":1236000},
   {"id":2,"port":"wan1","endpoint":"10.2.1.2:13116","state":"lost","reason":"no answer","since_s":2,"rtt_ms":null,"jitter_ms":null,"loss":1,
-   "first":0,"first_share":0,"duplicates":0,"skew_ms":null,"tx_packets":0,"tx_dropped":0,"tx_bytes":0}]},
+   "first":0,"first_share":0,"duplicates":0,"skew_ms":null,"tx_packets":0,"tx_dropped":0,"tx_bytes":0}],"paths_without_room":8},
  {"name":"lab","public_key":"CCCC=","state":"connecting","reason":"","session":null,"paths":[]}],
 "tunnels":[{"name":"video","id":1,"peer":"hq","gate":{"type":"loopback","listen":"127.0.0.1:9000","deliver":""},"from_app":5,"to_app":6,"sent":5,"queued":0,"drops":{}},
 {"name":"voice","id":2,"peer":"hq","gate":{"type":"unix seqpacket","listen":"/run/warp/v.sock","deliver":"","queue":1,"holding":1,"waiting_to_app":7,"clients":3},"from_app":8,"to_app":9,"sent":7,"queued":1,"drops":{"receiver_full":4}}],
@@ -50,6 +50,7 @@ peer hq  BBBB=
   PORT  ENDPOINT        STATE   SINCE  RTT ms  JITTER    LOSS  FIRST  DUPLICATES  SKEW ms  SENT   BYTES  REFUSED  REASON
   wan0  10.2.0.2:13116  active  1d01h    1.25    0.10    1.5%  75.0%           3     0.50  1000  1.2 MB        0  probe answered
   wan1  10.2.1.2:13116  lost       2s       -       -  100.0%   0.0%           0        -     0     0 B        0  no answer
+  8 more pairs of a port and an endpoint have no path, for want of room
 
 peer lab  CCCC=
   connecting, no session
