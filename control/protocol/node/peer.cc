@@ -134,7 +134,8 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
     HandleAnswer(now, opened.arrival, *answer);
   } else if (const auto* report = std::get_if<Report>(&message)) {
     if (IsCurrent(opened.session)) {
-      arrivals_.HandleReport(now, context_.identity.timers(), *report, paths_);
+      const SealOrder order{association_.SessionOrder(opened.session), opened.counter};
+      arrivals_.HandleReport(now, context_.identity.timers(), *report, order, paths_);
       Elect(now);
     }
   } else {

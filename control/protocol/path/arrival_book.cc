@@ -27,7 +27,7 @@ std::vector<Report> ArrivalBook::TakeReports(PathSet& paths) {
     counted.received_bytes = total.received_bytes;
     if (payloads == 0 || !path.remote_port()) continue;
     const PortPair pair{*path.remote_port(), path.route().port};
-    if (!here_.contains(pair)) MakeRoom(paths);
+    if (!here_.contains(pair) && !MakeRoom(here_, pair, paths, false)) continue;
     Receipt& receipt = here_[pair];
     receipt.from = pair.first;
     receipt.to = pair.second;
@@ -42,36 +42,53 @@ std::vector<Report> ArrivalBook::TakeReports(PathSet& paths) {
   return reports;
 }
 
-// Ports are renumbered, and a peer may name as many as it likes: pairs of no path are forgotten.
-void ArrivalBook::MakeRoom(const PathSet& paths) {
-  if (here_.size() < kMaxPaths) return;
-  absl::erase_if(here_, [&](const auto& entry) {
-    return std::none_of(paths.paths().begin(), paths.paths().end(), [&](const Path& path) {
-      return path.remote_port() == entry.first.first && path.route().port == entry.first.second;
-    });
-  });
+// Ports are renumbered, and a peer may name as many as it likes: pairs of no path are forgotten. Where such a pair has
+// a path again, its total begins anew, which the peer sees by the order of the reports.
+template <typename Value>
+bool ArrivalBook::MakeRoom(absl::flat_hash_map<PortPair, Value>& book, const PortPair& pair,
+                           const PathSet& paths, bool leaves) {
+  if (book.size() < kMaxPaths) return true;
+  const auto has_path = [&](const PortPair& one) {
+    const auto [own, remote] = leaves ? one : PortPair{one.second, one.first};
+    return std::any_of(paths.paths().begin(), paths.paths().end(),
+                       [own = own, remote = remote](const Path& path) {
+                         return path.route().port == own && path.remote_port() == remote;
+                       });
+  };
+  if (!has_path(pair)) return false;
+  absl::erase_if(book, [&](const auto& entry) { return !has_path(entry.first); });
+  assert(book.size() < kMaxPaths);
+  return true;
 }
 
 void ArrivalBook::HandleReport(Instant now, const Timers& timers, const Report& report,
-                               PathSet& paths) {
+                               SealOrder order, PathSet& paths) {
   if (!traffic_) return;
-  NoteArrivals(timers, report, paths);
+  NoteArrivals(timers, report, order, paths);
   for (Path& path : paths.paths()) {
-    if (path.carries() && path.active() && path.remote_port()) Judge(now, timers, path);
+    if (path.carries() && path.active() && path.remote_port()) Judge(now, timers, paths, path);
     path.counted().reported = traffic_(path.id()).sent;
   }
   last_report_ = now;
 }
 
-void ArrivalBook::NoteArrivals(const Timers& timers, const Report& report, PathSet& paths) {
+void ArrivalBook::NoteArrivals(const Timers& timers, const Report& report, SealOrder order,
+                               PathSet& paths) {
   for (const Receipt& receipt : report.receipts) {
     const PortPair pair{receipt.from, receipt.to};
     const auto known = there_.find(pair);
-    if (known == there_.end() && there_.size() >= kMaxPaths) continue;
-    // A report that was overtaken, or the other copy of one, says nothing new.
-    if (known != there_.end() && static_cast<int32_t>(receipt.packets - known->second) <= 0)
-      continue;
-    there_[pair] = receipt.packets;
+    if (known == there_.end()) {
+      // A judgement that is under way does not know where the total began.
+      if (!MakeRoom(there_, pair, paths, true)) continue;
+      judgements_.erase(pair);
+    } else if (static_cast<int32_t>(receipt.packets - known->second.packets) <= 0) {
+      // A report that was overtaken, or the other copy of one, says nothing new. A total that is lower in a report
+      // sealed later has begun anew.
+      if (receipt.packets == known->second.packets || order < known->second.sealed) continue;
+      judgements_.erase(pair);
+    }
+    Total& total = there_[pair];
+    total = {receipt.packets, std::max(order, total.sealed)};
     for (Path& path : paths.paths()) {
       if (path.carries() && path.route().port == pair.first && path.remote_port() == pair.second)
         path.NoteArrival(timers);
@@ -79,12 +96,12 @@ void ArrivalBook::NoteArrivals(const Timers& timers, const Report& report, PathS
   }
 }
 
-void ArrivalBook::Judge(Instant now, const Timers& timers, Path& path) {
+void ArrivalBook::Judge(Instant now, const Timers& timers, const PathSet& paths, Path& path) {
   const PortPair pair{path.route().port, *path.remote_port()};
   const auto known = there_.find(pair);
-  const uint32_t arrived = known != there_.end() ? known->second : 0;
+  const uint32_t arrived = known != there_.end() ? known->second.packets : 0;
   const uint64_t sent = traffic_(path.id()).sent;
-  if (!judgements_.contains(pair) && judgements_.size() >= kMaxPaths) return;
+  if (!judgements_.contains(pair) && !MakeRoom(judgements_, pair, paths, true)) return;
   Judgement& judgement = judgements_[pair];
   // What was sent before the path was lost and came back says nothing of the path as it is now.
   if (judgement.begun == Instant{} || judgement.path != path.id() ||

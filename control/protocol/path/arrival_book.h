@@ -26,6 +26,13 @@ struct PathTraffic {
 // Called for the paths of peers with which payloads flow, a few times a second.
 using PathTrafficFunction = std::function<PathTraffic(PathId)>;
 
+// When the peer sealed a message: the order of its session, and the counter in that.
+struct SealOrder {
+  uint64_t session = 0;
+  uint64_t counter = 0;
+  friend auto operator<=>(const SealOrder&, const SealOrder&) = default;
+};
+
 class ArrivalBook {
  public:
   // `traffic` may be empty: then nothing is reported, and reports say nothing.
@@ -43,7 +50,8 @@ class ArrivalBook {
   // A report of the peer. Each path that carries is judged by at least kJudgedCopies of its copies, gathered over a
   // second or more, in which its probes are answered. What its round trip may hold back is waited for, because payloads
   // may come in bursts.
-  void HandleReport(Instant now, const Timers& timers, const Report& report, PathSet& paths);
+  void HandleReport(Instant now, const Timers& timers, const Report& report, SealOrder order,
+                    PathSet& paths);
 
   // Looks whether reports have stayed away although payloads leave: then nothing may arrive at all. Paths that have an
   // alternative leave it to that. True when some do.
@@ -54,6 +62,11 @@ class ArrivalBook {
  private:
   // Two ports: the one that a payload leaves, and the one that it comes in on, as each end calls its own.
   using PortPair = std::pair<uint16_t, uint16_t>;
+  // What the peer has reported of a pair.
+  struct Total {
+    uint32_t packets = 0;
+    SealOrder sealed;  // the report that said so
+  };
   // The totals when the judgement of a carrying path began, and when its copies were enough.
   struct Judgement {
     PathId path = 0;
@@ -64,14 +77,18 @@ class ArrivalBook {
     uint64_t copies = 0;
   };
 
-  void MakeRoom(const PathSet& paths);
-  void NoteArrivals(const Timers& timers, const Report& report, PathSet& paths);
-  void Judge(Instant now, const Timers& timers, Path& path);
+  // Makes room for another pair in one of the books below, of which `leaves` says whether payloads leave here by the
+  // first port. Where the book is full there is room for pairs of paths alone; false for others.
+  template <typename Value>
+  static bool MakeRoom(absl::flat_hash_map<PortPair, Value>& book, const PortPair& pair,
+                       const PathSet& paths, bool leaves);
+  void NoteArrivals(const Timers& timers, const Report& report, SealOrder order, PathSet& paths);
+  void Judge(Instant now, const Timers& timers, const PathSet& paths, Path& path);
 
   const PathTrafficFunction traffic_;
   // At most kMaxPaths of each.
-  absl::flat_hash_map<PortPair, Receipt> here_;    // from the peer
-  absl::flat_hash_map<PortPair, uint32_t> there_;  // packets, by the peer's reports
+  absl::flat_hash_map<PortPair, Receipt> here_;  // from the peer
+  absl::flat_hash_map<PortPair, Total> there_;
   absl::flat_hash_map<PortPair, Judgement> judgements_;
   // The peer's last report, or the last time when none was due.
   Instant last_report_{};

@@ -1,12 +1,20 @@
-// Tests of what is kept of a peer's ports, where there is no room for more.
+// Tests of what is kept of a peer's ports and of the totals that it reports, where there is no room for more.
 #include <gtest/gtest.h>
 
+#include <vector>
+
+#include "control/protocol/handshake/identity.h"
+#include "control/protocol/path/arrival_book.h"
+#include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/newest_probes.h"
+#include "control/protocol/path/path_set.h"
 
 namespace warp::protocol {
 namespace {
 
 using namespace std::chrono_literals;
+using wire::Endpoint;
+using wire::IpAddress;
 
 constexpr Instant kStart{1000s};
 
@@ -40,6 +48,89 @@ TEST(NewestProbes, OldProbeOfAForgottenPortTeachesNothing) {
   EXPECT_FALSE(probes.Note(kStart + 2s, 7, 1, 99)) << "somebody has held it back";
   EXPECT_TRUE(probes.Note(kStart + 2s, 7, 1, 1000));
   EXPECT_TRUE(probes.Note(kStart + 2s, 8, 2, 1)) << "a new session: the peer's next run";
+}
+
+// --- Totals. ---
+
+// One path, over which payloads leave and arrive.
+class Totals {
+ public:
+  Totals() {
+    paths_.Reconcile(kStart, {{0, {true, {IpAddress::V4({10, 0, 0, 1})}}}}, known_, &next_);
+    Path& path = paths_.paths()[0];
+    const Challenge challenge = path.SendProbe(kStart, timers_, identity_);
+    path.HandleAnswer(kStart, timers_, {.port = 7, .challenge = challenge}, path.route());
+    paths_.Elect(kStart);
+  }
+  void Report(uint32_t packets, uint64_t counter) {
+    now_ += 1s;
+    traffic_.sent += 200;
+    book_.HandleReport(now_, timers_, {.receipts = {{.from = 0, .to = 7, .packets = packets}}},
+                       {1, counter}, paths_);
+  }
+  // A report of pairs that nobody has.
+  void ReportOthers(uint16_t first, uint64_t counter) {
+    protocol::Report report;
+    for (uint16_t i = 0; i < kMaxReceipts; ++i)
+      report.receipts.push_back({.from = 9, .to = static_cast<uint16_t>(first + i), .packets = 1});
+    book_.HandleReport(now_, timers_, report, {1, counter}, paths_);
+  }
+  bool blocked() const { return paths_.paths()[0].blocked(now_); }
+
+ private:
+  Timers timers_;
+  Identity identity_{
+      {.secret_key = wire::SecretKey::Generate(), .wall_clock = [] { return uint64_t{1}; }}};
+  std::vector<EndpointBook::Known> known_ = {
+      {.endpoint = {IpAddress::V4({192, 0, 2, 1}), 13116}, .port = std::nullopt}};
+  PathSet paths_;
+  PathId next_ = 0;
+  Instant now_ = kStart;
+  PathTraffic traffic_;
+  ArrivalBook book_{[this](PathId) { return traffic_; }};
+};
+
+TEST(ArrivalTotals, TotalThatBeginsAnewBlocksNothing) {
+  Totals totals;
+  uint64_t counter = 0;
+  for (uint32_t i = 1; i <= 10; ++i) totals.Report(1'000'000 + 200 * i, ++counter);
+  ASSERT_FALSE(totals.blocked());
+  for (uint32_t i = 1; i <= 30; ++i) {
+    totals.Report(200 * i, ++counter);
+    EXPECT_FALSE(totals.blocked()) << i;
+  }
+}
+
+// What arrived before says nothing for a path that now loses all.
+TEST(ArrivalTotals, TotalThatBeginsAnewIsNoArrival) {
+  const auto until_blocked = [](Totals& totals, uint64_t counter) {
+    int reports = 0;
+    for (; !totals.blocked() && reports < 100; ++reports) totals.Report(5, ++counter);
+    return reports;
+  };
+  Totals fresh;
+  Totals anew;
+  for (uint32_t i = 1; i <= 11; ++i) anew.Report(1000 + 200 * i, i);
+  EXPECT_EQ(until_blocked(anew, 11), until_blocked(fresh, 0));
+}
+
+TEST(ArrivalTotals, ReportThatWasOvertakenIsNoNewBeginning) {
+  Totals totals;
+  for (uint32_t i = 1; i <= 30; ++i) {
+    totals.Report(10'000, 100 + i);
+    totals.Report(10'000 - i, i);
+  }
+  EXPECT_TRUE(totals.blocked()) << "nothing has arrived since the first";
+}
+
+TEST(ArrivalTotals, PairsOfNoPathTakeNoRoomOfOnesThatHaveOne) {
+  Totals totals;
+  uint64_t counter = 0;
+  for (uint16_t i = 0; i < 2 * kMaxPaths; i += kMaxReceipts) totals.ReportOthers(i, ++counter);
+  for (uint32_t i = 1; i <= 30; ++i) {
+    totals.Report(200 * i, ++counter);
+    EXPECT_FALSE(totals.blocked()) << i;
+  }
 }
 
 }  // namespace
