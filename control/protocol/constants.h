@@ -35,7 +35,7 @@ struct Timers : wire::ConfiguredTimers {
 
   // Paths.
   // Between probes of an active path while no payloads flow.
-  Duration idle_probe_interval = std::chrono::milliseconds(2200);
+  Duration idle_probe_interval = std::chrono::milliseconds(2500);
   // So long after the last payload they still count as flowing.
   Duration use_linger = std::chrono::seconds(3);
   // Between reports of what arrived, while payloads flow.

@@ -138,7 +138,7 @@ TEST(UnansweredBudget, SharesAreWholeAgainAtHalfOfTheRate) {
 TEST(Fairness, DeadPeersDelayNeitherAReturningNorANewOne) {
   for (const int size : {0, 40, 120}) {
     for (const bool payloads : {true, false}) {
-      for (const Duration dead : {3000ms, 8000ms}) {
+      for (const Duration dead : {4000ms, 8000ms}) {
         SCOPED_TRACE(testing::Message()
                      << size << " dead for " << dead / 1ms << " ms, payloads " << payloads);
         Crowd crowd(size, payloads, dead);
