@@ -21,6 +21,14 @@ std::vector<uint8_t> Random(size_t size, std::mt19937_64& random) {
 
 }  // namespace
 
+Timers ShortLives() {
+  Timers timers;
+  timers.rekey_after = 2s;
+  timers.rekey_after_responder = 2250ms;
+  timers.session_lifetime = 3s;
+  return timers;
+}
+
 std::vector<uint8_t> WithIndex(std::vector<uint8_t> message, uint32_t index,
                                const wire::PublicKey& receiver) {
   wire::WriteAs(wire::Le32(index), message.data() + 4);

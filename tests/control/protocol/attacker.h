@@ -13,6 +13,9 @@
 
 namespace warp::protocol {
 
+// Rekeys every two seconds, so that an attack of ten seconds meets five of them.
+Timers ShortLives();
+
 // The same message under another sender-index or receiver-index (bytes 4 to 7), with mac1 made anew for `receiver`.
 std::vector<uint8_t> WithIndex(std::vector<uint8_t> message, uint32_t index,
                                const wire::PublicKey& receiver);

@@ -18,14 +18,6 @@ using wire::Endpoint;
 using wire::IpAddress;
 using wire::MessageType;
 
-Timers ShortLives() {
-  Timers timers;
-  timers.rekey_after = 2s;
-  timers.rekey_after_responder = 2250ms;
-  timers.session_lifetime = 3s;
-  return timers;
-}
-
 // All handshake messages to `n`, each once: initiations, responses, cookies and retries.
 std::vector<std::vector<uint8_t>> HandshakesTo(int n, const std::vector<Seen>& seen) {
   std::set<std::vector<uint8_t>> tape;
