@@ -31,7 +31,7 @@ inline constexpr std::chrono::seconds kMapLifetime{60};
 inline constexpr int kMapRefreshesPerLifetime = 6;
 
 // A node refreshes each port after kMapRefresh, or earlier where the map asks for it. A map with few registrations asks
-// for kMapRefreshMin, so that nodes notice its restart within seconds, and the refreshes of a month stay small beside the
+// for kMapRefreshMin, so that nodes notice its restart within seconds, and a month of refreshes stays small beside the
 // probes of an idle pair. A map with many asks for longer, so that it has at most kMapRefreshesPerSecond to answer.
 inline constexpr std::chrono::seconds kMapRefresh{10};
 inline constexpr std::chrono::seconds kMapRefreshMin{6};
