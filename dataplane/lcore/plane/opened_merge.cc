@@ -13,7 +13,7 @@ namespace {
 bool ComesBefore(rte_mbuf* one, rte_mbuf* other) {
   const InboundMeta& a = MetaOf(one).in;
   const InboundMeta& b = MetaOf(other).in;
-  return a.session == b.session ? a.counter < b.counter : static_cast<int64_t>(a.time - b.time) < 0;
+  return a.session == b.session ? a.counter < b.counter : ArrivedBefore(one, other);
 }
 
 // Behind the last of the `count` packets, or before those of its session that come after it: a worker opens some

@@ -30,11 +30,11 @@ void Ingress::Deliver(const PortView& port) {
       skew_.Stamp(session->local_index(), packet.counter, turn_.now());
     }
     TakeText(packet.mbuf);
+    SetArrivalTime(packet.mbuf, turn_.now());
     PacketMeta& meta = MetaOf(packet.mbuf);
     meta.returned = &port.slot->returned;
     meta.in.session = session;
     meta.in.counter = packet.counter;
-    meta.in.time = turn_.now();
     meta.in.peer = packet.session->peer;
     meta.in.port = port.id;
     meta.in.from = packet.udp.from();
