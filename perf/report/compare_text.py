@@ -36,6 +36,10 @@ def cpu(result, key, digits=1):
     return f"{result['cpu'][key]['median']:.{digits}f}" if result["cpu"] else "–"
 
 
+def frame(result):
+    return f"{result['largest_frame']:,}" if result["largest_frame"] else "–"
+
+
 def gap(cut):
     return f"{cut['lost']}, {spread(cut['longest_gap'], digits=1)}"
 
@@ -58,6 +62,18 @@ def tables(report, markdown=False):
         [[one["title"], rate(one, "1400"), f"{one['loss_free']['1400']['median'] * 1400 * 8 / 1e9:.2f}",
           rate(one, "200"), trip(one, "back_to_back"), trip(one, "every_10_ms"),
           cpu(one, "at_20000"), cpu(one, "at_80_percent"), cpu(one, "idle")] for one in system["systems"]], markdown))  # fmt: skip
+    wires = [one for one in system["systems"] if one.get("wires")]
+    if wires:
+        names = {"segmentation": "NIC cuts", "no_segmentation": "NIC does not"}
+        text.append("One link that passes no frame above its MTU (a router cuts): 1,400 B in kpps, CPU time of both ends for "
+                    "a packet at 80 % of it in us, largest frame at the receiver. The table above is of a veth pair, which "
+                    "passes frames of many segments whole.")  # fmt: skip
+        text.append(table(
+            ["system", *(f"{name}: {what}" for name in names.values() for what in ("kpps", "CPU", "largest")), "veth: largest"],
+            [[one["title"], *(cell for how in names for cell in (rate(one["wires"][how], "1400"),
+                                                                  cpu(one["wires"][how], "at_80_percent"),
+                                                                  frame(one["wires"][how]))),
+              frame(one)] for one in wires], markdown))  # fmt: skip
     cuts = [(one["title"], one["cut"]) for one in system["systems"] if one.get("cut")]
     if cuts:
         names = {"none": "no cut", "sender": "at the sender", "receiver": "at the receiver", "black_hole": "black hole"}

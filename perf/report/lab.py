@@ -9,11 +9,20 @@
     10.0.0.1 and 10.0.0.2 on l0,    10.0.0.1 and .11 at A,
     10.0.1.1 and 10.0.1.2 on l1     10.0.0.2 and .12 at B, one network
 
+    routed (one link, whose router lets no frame pass that is larger than the MTU)
+
+    A l0 -- a0 M b0 -- l0 B         10.0.0.1 at A, 10.1.0.2 at B
+
+A veth pair passes a frame of many segments whole, which no wire does. Hence the routed laboratory: what leaves its router
+is cut to the MTU. With `segmentation`, the sites' interfaces take such frames and the router cuts them, as a NIC with UDP
+segmentation does; without, the sites' interfaces refuse them, as most small NICs, modems and Wi-Fi do.
+
 enter() runs the program again as the first process of a mount and PID namespace of its own. When that process ends, in
 whatever way, the kernel ends every process and frees every namespace, interface and file of the laboratory.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,11 +63,12 @@ def settle():
 class Lab:
     """Two sites and their links."""
 
-    def __init__(self, switched=False):
-        self.switched = switched
+    def __init__(self, switched=False, routed=False, segmentation=True):
+        self.switched, self.routed = switched, routed
+        self.sites = ("A", "B", "M") if switched or routed else ("A", "B")
         self.apart = False  # whether the links of a switched laboratory are two networks
         self.processes = []
-        for site in ("A", "B", "M") if switched else ("A", "B"):
+        for site in self.sites:
             run("ip", "netns", "add", site)
             self.on(site, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
                     "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
@@ -69,6 +79,8 @@ class Lab:
         if switched:
             run("ip", "-n", "M", "link", "add", "switch", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
             run("ip", "-n", "M", "link", "set", "switch", "up")
+        if routed:
+            return self._route(segmentation)
         for link in (0, 1):
             if switched:
                 for number, site in ((1, "A"), (2, "B")):
@@ -81,7 +93,24 @@ class Lab:
             for number, site in ((1, "A"), (2, "B")):
                 run("ip", "-n", site, "address", "add", f"{self.address(site, link)}/24", "dev", f"l{link}")
 
+    def _route(self, segmentation):
+        """Builds the routed laboratory."""
+        self.on("M", "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        for network, (site, number) in enumerate((("A", 1), ("B", 2))):
+            port = f"{site.lower()}0"
+            self._veth(site, "l0", 10, "M", port, 100 * number)
+            run("ip", "-n", site, "address", "add", f"{self.address(site, 0)}/24", "dev", "l0")
+            run("ip", "-n", "M", "address", "add", f"10.{network}.0.254/24", "dev", port)
+            run("ip", "-n", site, "route", "add", "default", "via", f"10.{network}.0.254")
+            self.on("M", "ethtool", "-K", port, "gso", "off", "tso", "off", "gro", "off", "tx", "off",
+                    "tx-udp-segmentation", "off")  # fmt: skip
+            self.on(site, "ethtool", "-K", "l0", "gro", "on")
+            if not segmentation:
+                self.on(site, "ethtool", "-K", "l0", "tx-udp-segmentation", "off")
+
     def address(self, site, link):
+        if self.routed:
+            return "10.0.0.1" if site == "A" else "10.1.0.2"
         number = 1 if site == "A" else 2
         return f"10.0.0.{number + 10 * link}" if self.switched and not self.apart else f"10.0.{link}.{number}"
 
@@ -125,7 +154,7 @@ class Lab:
             if process.poll() is None:
                 process.kill()
             process.wait()
-        for site in ("A", "B", "M") if self.switched else ("A", "B"):
+        for site in self.sites:
             # Programs that went to the background still hold the file.
             for pid in subprocess.run(["ip", "netns", "pids", site], capture_output=True, text=True).stdout.split():
                 try:
@@ -133,6 +162,8 @@ class Lab:
                 except ProcessLookupError:
                     pass
             run("ip", "netns", "delete", site)
+        shutil.rmtree(HOME)
+        HOME.mkdir()
 
     def _veth(self, site, name, index, far, far_name, far_index):
         run("ip", "-n", site, "link", "add", name, "index", index, "type", "veth",

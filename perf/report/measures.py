@@ -3,7 +3,9 @@
 import json
 import re
 import statistics
+import sys
 import time
+from pathlib import Path
 
 from . import lab as laboratory
 
@@ -98,13 +100,26 @@ class Bench:
                 break
         return best
 
-    def rates(self):
+    def rates(self, sizes=SIZES):
         found = {}
-        for size in SIZES[:1] if self.quick else SIZES:
+        for size in sizes[:1] if self.quick else sizes:
             runs = [self.search(size, 0.3 if self.quick else 1.0, 6 if self.quick else 9)
                     for _ in range(1 if self.quick else 3)]  # fmt: skip
             found[str(size)] = figure(runs, "packets/s", "higher")
         return found
+
+    # --- What the link carries. ---
+
+    def largest_frame(self, rate):
+        """Returns the size of the largest frame on the first link while 1,400 B payloads flow to B at this rate, 0 if none is
+        seen. Behind a router that is what the router sends, since the receiving kernel joins frames before it shows them.
+        An interface that gives its frames to af_xdp shows none."""
+        seconds = 0.5
+        where = ("M", "b0", "out") if self.lab.routed else ("B", "l0", "in")
+        watcher = self.lab.start(where[0], sys.executable, Path(__file__).with_name("frames.py"), *where[1:], seconds + 1)
+        time.sleep(0.3)  # for the interpreter to start
+        self.stream(rate, 1400, seconds)
+        return json.loads(watcher.communicate()[0])["largest"]
 
     # --- Round trips of an idle system. ---
 
