@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "perf/must.h"
+#include "tests/dataplane/add_port.h"
 
 namespace warp::perf {
 namespace {
@@ -59,11 +60,11 @@ BenchNode::BenchNode(const Options& options) {
   const auto peer = std::make_shared<lcore::PeerEntry>();
   peer->send_session = options.session;
   for (size_t i = 0; i < options.devices.size(); ++i) {
-    const wire::PortId id =
-        Must(plane_->AddPort({.name = UniqueName("port"),
-                              .device = lcore::VirtualDevice{options.devices[i]},
-                              .mtu = options.max_mtu},
-                             -1));
+    const wire::PortId id = Must(lcore::AddPort(*plane_,
+                                                {.name = UniqueName("port"),
+                                                 .device = lcore::VirtualDevice{options.devices[i]},
+                                                 .mtu = options.max_mtu},
+                                                -1));
     ports_.push_back(id);
     snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};
     for (size_t j = 0; j < options.remotes; ++j) {

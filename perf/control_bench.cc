@@ -21,6 +21,7 @@
 #include "dataplane/lcore/plane/dpdk_dataplane.h"
 #include "perf/must.h"
 #include "tests/control/protocol/virtual_net.h"
+#include "tests/dataplane/add_port.h"
 
 namespace warp::perf {
 namespace {
@@ -54,9 +55,10 @@ class Hub {
     hop_.mac = {{2, 0, 0, 0, 0, 9}};
     for (int i = 0; i < kUplinks; ++i) {
       const wire::PortId id =
-          Must(plane_->AddPort({.name = absl::StrCat("uplink", serial),
-                                .device = lcore::VirtualDevice{absl::StrCat("net_null", serial)}},
-                               -1));
+          Must(lcore::AddPort(*plane_,
+                              {.name = absl::StrCat("uplink", serial),
+                               .device = lcore::VirtualDevice{absl::StrCat("net_null", serial)}},
+                              -1));
       ++serial;
       control::ForwardingPort& port = ports_[id];
       port.info = plane_->Info(id);

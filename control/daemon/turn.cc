@@ -39,6 +39,7 @@ size_t Turn::RunOnce() {
   const size_t handshakes = ReceiveHandshakes();
   work += handshakes;
   work += ReceiveForeign();
+  work += parts_.links.TakePortNews();
   work += parts_.loop.RunOnce(kEventsPerTurn);
   ServeTimers(handshakes > 0);
   Send();

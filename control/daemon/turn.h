@@ -2,6 +2,7 @@
 //
 //   RunOnce:  opened packets ─► gates, protocol      completions ─► tunnels
 //             handshakes ─► protocol                 foreign frames ─► companions
+//             devices that were opened ─► ports
 //             the loop's events (gates, netlink...)  protocol's timers, unless a handshake was read
 //             snapshot, if something changed         protocol's datagrams
 //             payloads ─► workers

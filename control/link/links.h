@@ -59,6 +59,8 @@ class Links : private PortListener {
   const PeerRoute& Route(wire::PeerId peer) { return forwarding_.Route(peer); }
 
   // --- The stages of a turn. ---
+  // Takes note of the ports that were opened; returns how many.
+  size_t TakePortNews() { return ports_.TakeNews(); }
   // A frame that is not WARP's, for the kernel.
   void ToKernel(const lcore::ForeignFrame& frame) { ports_.ToKernel(frame); }
   // Gives the workers a new snapshot where a port, a next hop or the protocol changed, but not more often than once

@@ -16,6 +16,9 @@ constexpr uint16_t kDefaultMtu = 1500;
 // How soon a port is tried again whose device is still held. A worker lets go of it within a turn of its loop.
 constexpr auto kHeldRetry = std::chrono::milliseconds(5);
 
+// How long the start of the node waits for the device of a port.
+constexpr auto kStartPatience = std::chrono::seconds(10);
+
 // A port that is closing is the dataplane's, and it alone finishes that. So an error can only say that we have mistaken
 // a port, which must not go unseen.
 void Remove(lcore::Dataplane& dataplane, wire::PortId id) {
@@ -47,7 +50,16 @@ PortTable::~PortTable() {
 absl::Status PortTable::OpenAll() {
   for (const std::unique_ptr<Port>& port : ports_) {
     port->kernel = netlink_.Find(port->config.kernel_side());
-    if (absl::Status status = Open(*port); !status.ok()) return status;
+    if (absl::Status status = BeginOpen(*port); !status.ok()) return status;
+    if (port->opening.has_value()) {
+      dataplane_.AwaitPorts(kStartPatience);
+      lcore::PortNews news;
+      if (dataplane_.ReceivePortNews({&news, 1}) == 1) {
+        const absl::Status status = EndOpen(*port, news.status);
+        if (!status.ok() && !absl::IsAborted(status)) return status;
+        Note(*port, status);
+      }
+    }
     if (!port->id.has_value()) {
       LogWarning(absl::StrCat("port ", port->config.name, ": ", port->reason));
     }
@@ -58,7 +70,9 @@ absl::Status PortTable::OpenAll() {
   return absl::OkStatus();
 }
 
-absl::Status PortTable::Open(Port& port) {
+// --- Opening. ---
+
+absl::Status PortTable::BeginOpen(Port& port) {
   const bool of_kernel = port.config.kernel_device() != nullptr;
   if (of_kernel && !port.kernel.present()) {
     port.reason = absl::StrCat("there is no network interface ", port.config.kernel_side());
@@ -79,23 +93,68 @@ absl::Status PortTable::Open(Port& port) {
     return absl::Status(id.status().code(),
                         absl::StrCat("port ", port.config.name, ": ", id.status().message()));
   }
-  port.id = *id;
-  port.info = dataplane_.Info(*id);
-  port.reason.clear();
-  if (!port.info.kernel_sees_frames) {
-    if (absl::Status status = OpenCompanion(port); !status.ok()) {
-      port.id.reset();
-      Remove(dataplane_, *id);
-      return status;
-    }
+  port.opening = *id;
+  port.index = port.kernel.index;
+  port.reason = "its device is being opened";
+  return absl::OkStatus();
+}
+
+absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
+  const wire::PortId id = *std::exchange(port.opening, std::nullopt);
+  if (!opened.ok()) {
+    return absl::Status(opened.code(),
+                        absl::StrCat("port ", port.config.name, ": ", opened.message()));
   }
+  port.info = dataplane_.Info(id);
+  absl::Status status;
+  if (std::string misfit = Misfit(port); !misfit.empty()) {
+    status = absl::AbortedError(misfit);  // the interface changed meanwhile
+  } else if (!port.info.kernel_sees_frames) {
+    status = OpenCompanion(port);
+  }
+  if (!status.ok()) {
+    Remove(dataplane_, id);
+    return status;
+  }
+  port.id = id;
+  port.reason.clear();
   if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
     LogWarning(absl::StrCat("port ", port.config.name, ": packet buffers were made for packets of ",
                             port.info.mtu, " bytes, its interface allows ", port.kernel.mtu,
                             ": larger ones pass after a restart"));
   }
-  listener_.OnPortChanged(*port.id);
+  listener_.OnPortChanged(id);
   return absl::OkStatus();
+}
+
+// What an attempt has led to so far.
+void PortTable::Note(Port& port, const absl::Status& status) {
+  port.held = absl::IsAborted(status);
+  if (!status.ok()) port.reason = std::string(status.message());
+  if (port.held && !retry_held_.running()) retry_held_.Set(kHeldRetry);
+}
+
+size_t PortTable::TakeNews() {
+  size_t count = 0;
+  for (lcore::PortNews news; dataplane_.ReceivePortNews({&news, 1}) == 1; ++count) {
+    for (const std::unique_ptr<Port>& port : ports_) {
+      if (port->opening == news.port) Note(*port, EndOpen(*port, news.status));
+    }
+  }
+  return count;
+}
+
+// Why a device that is open is not the interface's any more; empty where it is.
+std::string PortTable::Misfit(const Port& port) const {
+  if (port.config.kernel_device() == nullptr) return "";
+  const InterfaceState& now = port.kernel;
+  if (!now.present()) return absl::StrCat("interface ", port.config.kernel_side(), " is gone");
+  if (now.index != port.index) {
+    return absl::StrCat("interface ", port.config.kernel_side(), " was replaced");
+  }
+  if (now.mac != port.info.mac) return "its MAC address changed";
+  if (!port.config.mtu.has_value() && UsableMtu(now) > port.info.mtu) return "the MTU grew";
+  return "";
 }
 
 uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
@@ -119,13 +178,18 @@ absl::Status PortTable::OpenCompanion(Port& port) {
   return absl::OkStatus();
 }
 
+// --- Closing, and opening again. ---
+
 void PortTable::Close(Port& port, absl::string_view reason) {
-  if (!port.id.has_value()) return;
-  const wire::PortId id = *port.id;
-  port.id.reset();
+  const wire::PortId id = *std::exchange(port.id, std::nullopt);
   port.reason = std::string(reason);
   listener_.OnPortClosing(id);
   Remove(dataplane_, id);
+}
+
+void PortTable::CancelOpen(Port& port, absl::string_view reason) {
+  port.reason = std::string(reason);
+  Remove(dataplane_, *std::exchange(port.opening, std::nullopt));
 }
 
 void PortTable::OnInterface(Port& port, const InterfaceState& state) {
@@ -137,44 +201,38 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
   const bool of_kernel = port.config.kernel_device() != nullptr;
   const bool was_open = port.id.has_value();
   port.kernel = state;
-  if (of_kernel && was_open) {
-    if (!state.present()) {
-      Close(port, absl::StrCat("interface ", port.config.kernel_side(), " is gone"));
-    } else if (replaced) {
-      Close(port, absl::StrCat("interface ", port.config.kernel_side(), " was replaced"));
-    } else if (state.mac != port.info.mac) {
-      Close(port, "its MAC address changed");
-    } else if (!port.config.mtu.has_value() && UsableMtu(state) > port.info.mtu) {
-      Close(port, "the MTU grew");
-    }
-  } else if (of_kernel && replaced && !state.present()) {
-    port.reason = absl::StrCat("interface ", port.config.kernel_side(), " is gone");
+  if (was_open) {
+    if (const std::string misfit = Misfit(port); !misfit.empty()) Close(port, misfit);
+  } else if (of_kernel && replaced) {
+    // A device that is being opened for the interface that was there may hang, and is not waited for.
+    const std::string what = absl::StrCat("interface ", port.config.kernel_side(),
+                                          state.present() ? " was replaced" : " is gone");
+    if (port.opening.has_value()) CancelOpen(port, what);
+    port.reason = what;
   }
-  if (!port.id.has_value() && state.present() && (other || was_open || !of_kernel)) {
+  if (port.id.has_value()) {
+    listener_.OnPortChanged(*port.id);
+  } else if (!port.opening.has_value() && state.present() && (other || was_open || !of_kernel)) {
     OpenAgain(port);
-    return;
   }
-  if (port.id.has_value()) listener_.OnPortChanged(*port.id);
 }
 
 void PortTable::Retry() {
   for (const std::unique_ptr<Port>& port : ports_) {
-    if (port->id.has_value() || !port->kernel.present()) continue;
-    OpenAgain(*port);
+    if (!port->id.has_value() && !port->opening.has_value() && port->kernel.present()) {
+      OpenAgain(*port);
+    }
   }
 }
 
-void PortTable::OpenAgain(Port& port) {
-  const absl::Status status = Open(port);
-  port.held = absl::IsAborted(status);
-  if (!status.ok()) port.reason = std::string(status.message());
-  if (port.held && !retry_held_.running()) retry_held_.Set(kHeldRetry);
-}
+void PortTable::OpenAgain(Port& port) { Note(port, BeginOpen(port)); }
 
 void PortTable::RetryHeld() {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (!std::exchange(port->held, false)) continue;
-    if (!port->id.has_value() && port->kernel.present()) OpenAgain(*port);
+    if (!port->id.has_value() && !port->opening.has_value() && port->kernel.present()) {
+      OpenAgain(*port);
+    }
   }
 }
 

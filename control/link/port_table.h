@@ -2,13 +2,14 @@
 // its interface is there and closed when it goes. It is opened anew when the interface returns, when its MTU grows
 // and when its MAC address changes. Control thread only.
 //
-//              interface appears                link up, an address
-//   missing ─────────────────────► down ◄──────────────────────────► up
-//      ▲                             │                               │
-//      └─────────────────────────────┴── interface vanishes ─────────┘
+//              interface appears              its device is open             link up, an address
+//   missing ─────────────────────► opening ─────────────────────► down ◄──────────────────────────► up
+//      ▲                              │                             │                               │
+//      └──────────────────────────────┴── interface vanishes ───────┴───────────────────────────────┘
 //
-// A port that was closed cannot be opened again before the workers and the kernel have let go of its device, which a
-// worker that stands still does not do. Nobody waits for that: the port is tried again every few milliseconds.
+// The dataplane opens and closes devices beside this thread. A port that was closed cannot be opened again before the
+// workers and the driver have let go of its device, which one that hangs does not do. Nobody waits for that: the port
+// is tried again every few milliseconds.
 #ifndef WARP_CONTROL_LINK_PORT_TABLE_H_
 #define WARP_CONTROL_LINK_PORT_TABLE_H_
 
@@ -44,17 +45,20 @@ class PortTable {
     explicit Port(const config::PortConfig& port_config) : config(port_config) {}
 
     const config::PortConfig& config;
-    std::optional<wire::PortId> id;  // set while the device is open
-    lcore::PortInfo info;            // while open
-    InterfaceState kernel;           // of the interface itself, or of the companion
-    std::string reason;              // why the port is not open, for status
-    bool held = false;               // because its device is still held; it is tried again soon
-    uint64_t kernel_full = 0;        // frames the companion did not take
+    std::optional<wire::PortId> id;       // set while the device is open
+    std::optional<wire::PortId> opening;  // set while it is being opened
+    lcore::PortInfo info;                 // while open
+    int index = 0;                        // of the interface for which the device was opened
+    InterfaceState kernel;                // of the interface itself, or of the companion
+    std::string reason;                   // why the port is not open, for status
+    bool held = false;         // because its device is still held; it is tried again soon
+    uint64_t kernel_full = 0;  // frames the companion did not take
     std::unique_ptr<Companion> companion;
     std::unique_ptr<Subscription> watch;
 
-    absl::string_view state() const {  // "missing", "down", "up"
+    absl::string_view state() const {  // "missing", "opening", "down", "up"
       if (id.has_value()) return kernel.up() ? "up" : "down";
+      if (opening.has_value()) return "opening";
       return waits_for_interface() ? "down" : "missing";
     }
     // The interface is there but down, and no driver can be bound to it until it is set up.
@@ -69,9 +73,13 @@ class PortTable {
             PortListener& listener);
   ~PortTable();
 
-  // Opens every port. A port that cannot be opened is an error here, in one sentence; later it is that port's state.
-  // A port whose interface is down, or absent and optional, is opened when the interface comes.
+  // Opens every port, and waits for each. A port that cannot be opened is an error here, in one sentence; later it is
+  // that port's state. A port whose interface is down, or absent and optional, is opened when the interface comes. One
+  // whose driver hangs goes on opening.
   absl::Status OpenAll();
+
+  // Takes what the dataplane has to tell of ports that were opening, and returns how many there were. Call every turn.
+  size_t TakeNews();
 
   // Gives a frame that is not WARP's to the kernel. A frame that the kernel does not take is counted.
   void ToKernel(const lcore::ForeignFrame& frame);
@@ -83,9 +91,13 @@ class PortTable {
   const Port* Find(wire::PortId id) const;  // null: not open
 
  private:
-  absl::Status Open(Port& port);
+  absl::Status BeginOpen(Port& port);
+  absl::Status EndOpen(Port& port, const absl::Status& opened);
+  void Note(Port& port, const absl::Status& status);
+  std::string Misfit(const Port& port) const;
   uint16_t UsableMtu(const InterfaceState& kernel) const;
   void Close(Port& port, absl::string_view reason);
+  void CancelOpen(Port& port, absl::string_view reason);
   absl::Status OpenCompanion(Port& port);
   void FromKernel(Port& port, wire::Bytes frame);
   void OnInterface(Port& port, const InterfaceState& state);

@@ -1,7 +1,6 @@
 #include "control/loop/helper_thread.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
@@ -18,14 +17,6 @@ namespace warp::control {
 namespace {
 
 constexpr auto kJoinTime = std::chrono::seconds(1);
-
-// The parent may be pinned to the CPU it owns, and its children with it. This thread goes wherever there is room.
-void LeaveCpuOfParent() {
-  cpu_set_t all;
-  CPU_ZERO(&all);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &all);
-  pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
-}
 
 }  // namespace
 
@@ -44,7 +35,7 @@ struct HelperThread::Shared {
 
 void HelperThread::Run(const char* name, const std::shared_ptr<Shared>& shared) {
   pthread_setname_np(pthread_self(), name);
-  LeaveCpuOfParent();
+  os::LeaveCpuOfParent();
   std::unique_lock lock(shared->mutex);
   while (true) {
     shared->submitted.wait(lock, [&] { return shared->stop || !shared->calls.empty(); });

@@ -2,7 +2,8 @@
 //
 // There is one instance per process, since DPDK's EAL cannot be initialised twice. The thread that calls Start becomes
 // the EAL's main lcore and is the control thread from then on. Every call is the control thread's, and debug builds
-// check it. The destructor stops the workers and closes every port.
+// check it. The destructor stops the workers and closes every port. It waits a few seconds for a worker or a driver
+// that hangs, and then leaves behind what that may still touch.
 #ifndef WARP_DATAPLANE_FACADE_DATAPLANE_H_
 #define WARP_DATAPLANE_FACADE_DATAPLANE_H_
 
@@ -117,6 +118,13 @@ struct SendRequest {
   static constexpr wire::Duration kUnlimited = wire::Duration::max();
 };
 
+// What has become of AddPort.
+struct PortNews {
+  PortId port = 0;
+  absl::Status
+      status;  // where it is not OK: why the port cannot be opened. Its id is not valid any more then
+};
+
 class Dataplane {
  public:
   // Initialises EAL, pools, rings and workers; there is no port yet. A second call in one process is
@@ -124,16 +132,21 @@ class Dataplane {
   static absl::StatusOr<std::unique_ptr<Dataplane>> Open(const DataplaneOptions& options);
   virtual ~Dataplane() = default;
 
-  // --- Ports. These calls may allocate, and block for milliseconds. ---
+  // --- Ports. Devices are opened and closed on threads of their own: no call waits for a driver. ---
 
-  // Opens the device and gives it to a worker: to the one that owns `cpu`, or for -1 to the one with the fewest ports.
-  // The worker polls it once a snapshot names it present. Errors say what and why: no such interface, no permission,
-  // MTU too large... Aborted: the device is still held by a worker, or the kernel, since the port
-  // of this name was removed; try again a few milliseconds later.
+  // Begins to open the device, and gives it to a worker: to the one that owns `cpu`, or for -1 to the one with the
+  // fewest ports. ReceivePortNews tells when it is open; only then have the other calls about the port a meaning, but
+  // for RemovePort. The worker polls it once a snapshot names it present. Aborted: a worker or a driver has not let go
+  // of the port of this name since it was removed; try again a few milliseconds later.
   virtual absl::StatusOr<PortId> AddPort(const PortSpec& spec, int cpu = -1) = 0;
-  // The port is closing from now on, and its id is not valid any more. It is closed here, or by a later AddPort or
-  // ReceiveOpened: as soon as no worker can hold it. Never waits for a worker. The current snapshot must not name it.
+  // What has become of ports that were added and not removed since. An error says in one sentence what and why: no such
+  // interface, no permission, MTU too large... Moves up to out.size() items and returns how many.
+  virtual size_t ReceivePortNews(std::span<PortNews> out) = 0;
+  // The port, which is open or being opened, closes as soon as no worker can hold it, and its id is not valid any more.
+  // The current snapshot must not name it.
   virtual absl::Status RemovePort(PortId port) = 0;
+  // Waits until no device is being opened or closed. False: after `patience` one still was. Serves set-up only.
+  virtual bool AwaitPorts(wire::Duration patience) = 0;
   virtual PortInfo Info(PortId port) const = 0;
   virtual PortCounters Counters(PortId port) const = 0;
 

@@ -1,5 +1,8 @@
 #include "dataplane/os/thread.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <system_error>
 #include <utility>
 
@@ -15,6 +18,13 @@ absl::StatusOr<std::thread> StartThread(std::function<void()> run) {
   } catch (const std::system_error& error) {
     return ErrnoStatus(error.code().value(), "no thread");
   }
+}
+
+void LeaveCpuOfParent() {
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &all);
+  pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
 }
 
 }  // namespace warp::os

@@ -11,6 +11,7 @@
 #include "dataplane/wire/frame/frame.h"
 #include "perf/bench_node.h"
 #include "perf/must.h"
+#include "tests/dataplane/add_port.h"
 
 namespace warp::perf {
 namespace {
@@ -42,7 +43,8 @@ GatePair::GatePair(const Options& options) : options_(options) {
   snapshot->ports.resize(2);
   snapshot->sessions.resize(16);
   for (size_t i = 0; i < 2; ++i) {
-    const wire::PortId id = Must(dataplane_->AddPort(
+    const wire::PortId id = Must(lcore::AddPort(
+        *dataplane_,
         {.name = absl::StrCat("port", i),
          .device = lcore::VirtualDevice{absl::StrCat("net_warp_lab", i, ",wire=gates")}}));
     snapshot->ports[id] = {.present = true, .up = true, .addresses = {LocalEndpoint(i).address}};

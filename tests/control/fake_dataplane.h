@@ -3,6 +3,7 @@
 #ifndef WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
 #define WARP_TESTS_CONTROL_FAKE_DATAPLANE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -38,12 +39,24 @@ class FakeDataplane : public Dataplane {
   static Sealed MakeSealed(wire::Bytes bytes);
   static size_t LivePackets();
 
+  // A port opens at once, unless `opens` is false: the test pushes the news of it then.
   absl::StatusOr<PortId> AddPort(const PortSpec&, int) override {
     ++ports_tried;
     if (!add_port.ok()) return add_port;
+    if (opens) news.push_back({.port = 0, .status = absl::OkStatus()});
     return PortId{0};
   }
-  absl::Status RemovePort(PortId) override { return absl::OkStatus(); }
+  size_t ReceivePortNews(std::span<PortNews> out) override {
+    const size_t count = std::min(out.size(), news.size());
+    std::move(news.begin(), news.begin() + static_cast<ptrdiff_t>(count), out.begin());
+    news.erase(news.begin(), news.begin() + static_cast<ptrdiff_t>(count));
+    return count;
+  }
+  absl::Status RemovePort(PortId) override {
+    ++ports_removed;
+    return absl::OkStatus();
+  }
+  bool AwaitPorts(wire::Duration) override { return opens; }
   PortInfo Info(PortId) const override { return port_info; }
   PortCounters Counters(PortId) const override { return {}; }
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
@@ -80,10 +93,13 @@ class FakeDataplane : public Dataplane {
   uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
   absl::string_view engine_name() const override { return "none"; }
 
-  absl::Status add_port;  // what AddPort answers, where it is an error
-  int ports_tried = 0;    // how often AddPort was called
-  PortInfo port_info;     // of every port
-  WorkerStatus status;    // the same for every worker
+  absl::Status add_port;       // what AddPort answers, where it is an error
+  bool opens = true;           // whether a port that was added opens
+  std::vector<PortNews> news;  // of ports
+  int ports_tried = 0;         // how often AddPort was called
+  int ports_removed = 0;
+  PortInfo port_info;   // of every port
+  WorkerStatus status;  // the same for every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};
   std::array<bool, 3> behind{};

@@ -13,6 +13,7 @@
 #include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/wire/frame/frame.h"
+#include "tests/dataplane/add_port.h"
 
 namespace warp::control {
 namespace {
@@ -73,10 +74,11 @@ void GateLab::AddPath(size_t index, const std::string& arguments) {
   for (size_t end = 0; end < 2; ++end) {
     const size_t number = 2 * index + end;
     ends[end] = Must(
-        plane_->AddPort({.name = absl::StrCat(wire, end),
-                         .device = lcore::VirtualDevice{absl::StrCat(
-                             "net_warp_lab", number, ",wire=", wire, end == 0 ? arguments : "")}},
-                        -1));
+        lcore::AddPort(*plane_,
+                       {.name = absl::StrCat(wire, end),
+                        .device = lcore::VirtualDevice{absl::StrCat(
+                            "net_warp_lab", number, ",wire=", wire, end == 0 ? arguments : "")}},
+                       -1));
     table_.ports[ends[end]] = {
         .present = true, .up = true, .addresses = {EndpointOf(number).address}};
   }

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "dataplane/facade/counters.h"
 #include "dataplane/lcore/memory/pool.h"
@@ -15,12 +14,10 @@ namespace warp::lcore {
 
 struct PortSlot {
   // Control's. Workers reach the port through the forwarding table alone, which control changes first.
-  std::unique_ptr<Port> port;
+  std::unique_ptr<Port> port;  // null: none that a table may name
   WorkerId worker = 0;
   // Grows with each port in this slot, so that frames for its predecessor are dropped.
   uint32_t generation = 0;
-  // Set from RemovePort on: the token (Publisher::last_token) that must pass before the device may be closed.
-  std::optional<uint64_t> closing;
   // Made with the first port and kept to the end, since control may hold buffers of it.
   PoolPtr rx_pool;
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <mutex>
 
 namespace warp::lcore {
 namespace {
@@ -14,11 +13,9 @@ namespace {
 // Enough for the lines of one failure. What does not fit came later and tells less.
 constexpr size_t kCapacity = 4096;
 
-std::mutex mutex;
-std::string captured;  // guarded by mutex
+thread_local std::string captured;
 
 void Append(const char* text, size_t size) {
-  std::lock_guard lock(mutex);
   captured.append(text, std::min(size, kCapacity - std::min(kCapacity, captured.size())));
 }
 
@@ -42,13 +39,9 @@ void CaptureEalLog() {
 
 void AppendEalLog(const char* text) { Append(text, std::strlen(text)); }
 
-void ClearEalLog() {
-  std::lock_guard lock(mutex);
-  captured.clear();
-}
+void ClearEalLog() { captured.clear(); }
 
 std::string FirstEalLogLine() {
-  std::lock_guard lock(mutex);
   std::string line = captured.substr(0, captured.find('\n'));
   // Drivers write "function(): text", EAL writes "EAL: text" and libbpf "libbpf: text".
   for (const char* marker : {"(): ", "EAL: ", "libbpf: "}) {

@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/memory/eal.h"
-#include "dataplane/lcore/plane/open_port.h"
 #include "dataplane/os/boot_clock.h"
 
 namespace warp::lcore {
@@ -24,8 +25,8 @@ CycleClock SetCycleClock() { return {os::Now(), rte_rdtsc(), rte_get_tsc_hz()}; 
 DpdkDataplane::DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan)
     : options_(options),
       plan_(plan),
-      slots_(options.max_ports),
-      exchange_(std::make_unique<Exchange>(options.worker_cpus.size(), options.ring_size)),
+      exchange_(std::make_shared<Exchange>(options.worker_cpus.size(), options.ring_size)),
+      ports_(std::make_unique<PortBoard>(options, plan, exchange_)),
       skew_(std::make_unique<SkewTable>()),
       to_wake_(options.worker_cpus.size()) {}
 
@@ -53,7 +54,7 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
     return absl::ResourceExhaustedError("no file descriptor left for the control thread's eventfd");
   plane->publisher_ = std::make_unique<Publisher>(
       static_cast<uint16_t>(workers),
-      std::make_unique<ForwardingTable>(std::make_unique<Snapshot>(), plane->slots_,
+      std::make_unique<ForwardingTable>(std::make_unique<Snapshot>(), plane->ports_->slots(),
                                         static_cast<uint16_t>(workers), SetCycleClock()),
       std::move(rings));
 
@@ -94,7 +95,7 @@ absl::Status DpdkDataplane::Launch() {
     if (rte_eal_remote_launch(run, workers_[id].get(), EalLcore(id)) != 0) {
       return absl::InternalError(absl::StrCat("cannot start worker ", id, ": its lcore is busy"));
     }
-    launched_ = true;
+    ++launched_;
   }
   return absl::OkStatus();
 }
@@ -103,10 +104,50 @@ absl::Status DpdkDataplane::Launch() {
 // tables and pools.
 DpdkDataplane::~DpdkDataplane() {
   for (const std::unique_ptr<Worker>& worker : workers_) worker->Stop();
-  if (launched_) rte_eal_mp_wait_lcore();
+  const std::vector<bool> ended = AwaitWorkers(std::chrono::steady_clock::now() + patience_);
+  const bool all_ended = std::find(ended.begin(), ended.end(), false) == ended.end();
   if (crypto_device_ != nullptr) wire::SetKeyDevice(nullptr);
-  Drain();
-  for (PortSlot& slot : slots_) slot.port.reset();
+  if (all_ended) Drain();
+  const bool closed = ports_->CloseAll(ended, std::chrono::steady_clock::now() + patience_);
+  if (!closed || !all_ended) LeaveBehind();
+}
+
+// Which workers have ended by then. A worker that hangs in a driver does not.
+std::vector<bool> DpdkDataplane::AwaitWorkers(PortBoard::Deadline until) {
+  std::vector<bool> ended(workers_.size(), true);
+  for (WorkerId id = 0; id < launched_; ++id) {
+    const unsigned lcore = EalLcore(id);
+    while (rte_eal_get_lcore_state(lcore) != WAIT && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ended[id] = rte_eal_get_lcore_state(lcore) == WAIT;
+    if (ended[id]) rte_eal_wait_lcore(lcore);
+  }
+  return ended;
+}
+
+// A thread that hangs goes on with what it knows when its call returns. The process is about to end, and all that such
+// a thread may touch stays until then.
+void DpdkDataplane::LeaveBehind() {
+  struct Remains {
+    std::vector<std::unique_ptr<Worker>> workers;
+    std::shared_ptr<CryptoDevice> crypto_device;
+    std::unique_ptr<Publisher> publisher;
+    std::unique_ptr<SkewTable> skew;
+    std::unique_ptr<PortBoard> ports;
+    std::shared_ptr<Exchange> exchange;
+    PoolPtr payload_pool;
+    std::unique_ptr<Remains> before;
+  };
+  static Remains* remains = nullptr;  // so that nobody takes it for a leak
+  remains = new Remains{.workers = std::move(workers_),
+                        .crypto_device = std::move(crypto_device_),
+                        .publisher = std::move(publisher_),
+                        .skew = std::move(skew_),
+                        .ports = std::move(ports_),
+                        .exchange = std::move(exchange_),
+                        .payload_pool = std::move(payload_pool_),
+                        .before = std::unique_ptr<Remains>(remains)};
 }
 
 void DpdkDataplane::Drain() {
@@ -129,90 +170,37 @@ void DpdkDataplane::Drain() {
 
 // --- Ports. ---
 
-absl::StatusOr<WorkerId> DpdkDataplane::WorkerFor(int cpu) const {
-  if (cpu >= 0) {
-    const auto owner = std::find(options_.worker_cpus.begin(), options_.worker_cpus.end(), cpu);
-    if (owner == options_.worker_cpus.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("no worker owns CPU ", cpu));
-    }
-    return static_cast<WorkerId>(owner - options_.worker_cpus.begin());
-  }
-  // A worker that does not let go of a port stands still, and is the last to be given another.
-  std::vector<size_t> load(workers_.size());
-  for (const PortSlot& slot : slots_) {
-    if (slot.port != nullptr) load[slot.worker] += slot.closing.has_value() ? slots_.size() : 1;
-  }
-  return static_cast<WorkerId>(std::min_element(load.begin(), load.end()) - load.begin());
-}
-
 absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
   assert(control_.IsCurrent());
-  CloseReleased();
-  // One name has one slot at most. So a port that comes and goes while its worker stands still leaves the slots of the
-  // other ports alone, and finds its device free when it is opened again.
-  for (const PortSlot& slot : slots_) {
-    if (slot.closing.has_value() && slot.port->spec().name == spec.name) {
-      return absl::AbortedError(absl::StrCat("port ", spec.name, ": worker ", slot.worker,
-                                             " has not let go of it since it was closed"));
-    }
-  }
-  absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
-  if (!worker.ok()) return worker.status();
-  const auto slot = std::find_if(slots_.begin(), slots_.end(),
-                                 [](const PortSlot& s) { return s.port == nullptr; });
-  if (slot == slots_.end()) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("all ", slots_.size(), " ports (max_ports) are in use"));
-  }
-  const auto id = static_cast<PortId>(slot - slots_.begin());
-  if (slot->rx_pool == nullptr) {
-    absl::StatusOr<PoolPtr> pool = CreateRxPool(plan_, id);
-    if (!pool.ok()) return pool.status();
-    slot->rx_pool = *std::move(pool);
-  }
-  absl::StatusOr<std::unique_ptr<Port>> port = OpenPort(spec, id, slot->rx_pool.get());
-  if (!port.ok()) return port.status();
-  slot->port = *std::move(port);
-  slot->worker = *worker;
-  slot->counters = std::make_unique<PortSlot::Counters>();
-  ++slot->generation;
-  return id;
+  ports_->Advance(*publisher_);
+  return ports_->Add(spec, cpu);
+}
+
+size_t DpdkDataplane::ReceivePortNews(std::span<PortNews> out) {
+  assert(control_.IsCurrent());
+  ports_->Advance(*publisher_);
+  return ports_->TakeNews(out);
 }
 
 absl::Status DpdkDataplane::RemovePort(PortId port) {
   assert(control_.IsCurrent());
-  PortSlot* slot = FindOpen(port);
-  if (slot == nullptr) return absl::NotFoundError(absl::StrCat("no port ", port));
+  if (!ports_->Has(port)) return absl::NotFoundError(absl::StrCat("no port ", port));
   if (publisher_->current().FindPort(port) != nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("port ", port, " is still in the snapshot"));
   }
-  slot->closing = publisher_->last_token();
-  ++closing_;
-  CloseReleased();
+  ports_->Remove(port, publisher_->last_token());
+  ports_->Advance(*publisher_);
   return absl::OkStatus();
 }
 
-PortSlot* DpdkDataplane::FindOpen(PortId port) {
-  if (port >= slots_.size()) return nullptr;
-  PortSlot& slot = slots_[port];
-  return slot.port != nullptr && !slot.closing.has_value() ? &slot : nullptr;
-}
-
-// A worker may hang in the driver of the very port that is to be closed, for as long as it likes. Therefore closing is
-// a state of the port, which ends when somebody looks and the workers have let go.
-void DpdkDataplane::CloseReleased() {
-  if (closing_ == 0) return;
-  for (PortSlot& slot : slots_) {
-    if (!slot.closing.has_value() || !publisher_->HasPassed(*slot.closing)) continue;
-    slot.port.reset();
-    slot.closing.reset();
-    --closing_;
-  }
+bool DpdkDataplane::AwaitPorts(wire::Duration patience) {
+  assert(control_.IsCurrent());
+  return ports_->Await(std::chrono::steady_clock::now() + patience, *publisher_);
 }
 
 PortInfo DpdkDataplane::Info(PortId port) const {
   assert(control_.IsCurrent());
-  const PortSlot& slot = slots_[port];
+  const PortSlot& slot = ports_->slot(port);
   return {.mac = slot.port->mac(),
           .mtu = slot.port->mtu(),
           .worker = slot.worker,
@@ -223,7 +211,7 @@ PortInfo DpdkDataplane::Info(PortId port) const {
 
 PortCounters DpdkDataplane::Counters(PortId port) const {
   assert(control_.IsCurrent());
-  const PortSlot& slot = slots_[port];
+  const PortSlot& slot = ports_->slot(port);
   PortCounters counters = slot.port->Counters();
   counters.tx_dropped += slot.counters->tx_refused.Get();
   return counters;
@@ -231,8 +219,8 @@ PortCounters DpdkDataplane::Counters(PortId port) const {
 
 void DpdkDataplane::Publish(std::unique_ptr<const Snapshot> snapshot) {
   assert(control_.IsCurrent());
-  publisher_->Publish(std::make_unique<ForwardingTable>(std::move(snapshot), slots_, workers(),
-                                                        SetCycleClock(), &publisher_->current()));
+  publisher_->Publish(std::make_unique<ForwardingTable>(
+      std::move(snapshot), ports_->slots(), workers(), SetCycleClock(), &publisher_->current()));
   // A sleeping worker must look at ports that are new, and let go of the descriptors of ports that are gone.
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) lane->bell.Ring();
 }
@@ -244,7 +232,7 @@ void DpdkDataplane::Publish(std::unique_ptr<const Snapshot> snapshot) {
 bool DpdkDataplane::ArmSleep() {
   assert(control_.IsCurrent());
   exchange_->control_bell.Arm();
-  bool waiting = !refused_.empty();
+  bool waiting = !refused_.empty() || ports_->has_news();
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
     waiting |= !lane->opened.empty() || !lane->foreign.empty() || !lane->completions.empty() ||
                std::any_of(lane->handshakes.begin(), lane->handshakes.end(),
@@ -312,7 +300,7 @@ uint64_t DpdkDataplane::Drops(wire::Drop drop) const {
 
 uint64_t DpdkDataplane::PortDrops(PortId port, wire::Drop drop) const {
   assert(control_.IsCurrent());
-  return slots_[port].counters->drops.Get(drop);
+  return ports_->slot(port).counters->drops.Get(drop);
 }
 
 }  // namespace warp::lcore

@@ -4,6 +4,7 @@
 #define WARP_DATAPLANE_LCORE_PLANE_DPDK_DATAPLANE_H_
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "dataplane/lcore/pipeline/in/skew_table.h"
 #include "dataplane/lcore/pipeline/worker.h"
 #include "dataplane/lcore/plane/opened_merge.h"
+#include "dataplane/lcore/plane/port_board.h"
 #include "dataplane/os/thread_checker.h"
 
 namespace warp::lcore {
@@ -33,11 +35,15 @@ class DpdkDataplane final : public Dataplane {
   absl::Status Launch();
   Worker& worker(WorkerId id) { return *workers_[id]; }
   const rte_mempool* payload_pool() const { return payload_pool_.get(); }
-  const PortSlot& slot(PortId id) const { return slots_[id]; }
+  const PortSlot& slot(PortId id) const { return ports_->slot(id); }
   size_t retired() const { return publisher_->retired(); }
+  // How long the destructor waits for a thread that hangs.
+  void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
   absl::StatusOr<PortId> AddPort(const PortSpec& spec, int cpu) override;
+  size_t ReceivePortNews(std::span<PortNews> out) override;
   absl::Status RemovePort(PortId port) override;
+  bool AwaitPorts(wire::Duration patience) override;
   PortInfo Info(PortId port) const override;
   PortCounters Counters(PortId port) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;
@@ -81,32 +87,31 @@ class DpdkDataplane final : public Dataplane {
  private:
   DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan);
 
-  absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
-  PortSlot* FindOpen(PortId port);  // null: there is none, or it is closing
-  void CloseReleased();
   PacketBuffer* Allocate();
   void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
   void Refuse(rte_mbuf* payload, wire::Drop reason);
   template <typename T, typename RingOf, typename Fill>
   size_t ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T> out, Fill fill);
   void Drain();
+  std::vector<bool> AwaitWorkers(PortBoard::Deadline until);
+  void LeaveBehind();
 
   const DataplaneOptions options_;
   const PoolPlan plan_;
   PoolPtr payload_pool_;
-  std::vector<PortSlot> slots_;  // by PortId; max_ports of them
-  std::unique_ptr<Exchange> exchange_;
+  std::shared_ptr<Exchange> exchange_;  // shared with threads that open and close devices
+  std::unique_ptr<PortBoard> ports_;
   std::unique_ptr<SkewTable> skew_;
   std::unique_ptr<Publisher> publisher_;
   // May be null. It stands before the workers, whose engines use it, and so outlives them.
   std::shared_ptr<CryptoDevice> crypto_device_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  bool launched_ = false;
+  size_t launched_ = 0;  // how many of them run on their lcores
+  std::chrono::milliseconds patience_ = std::chrono::seconds(3);
 
   // --- The control thread's. ---
   os::ThreadChecker control_;
   DropCounters drops_;
-  size_t closing_ = 0;               // how many of slots_ are closing
   std::vector<Completion> refused_;  // of payloads that did not fit a ring
   // By WorkerId: whether the worker was given something since the last flush.
   std::vector<uint8_t> to_wake_;

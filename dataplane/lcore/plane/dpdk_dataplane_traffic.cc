@@ -183,7 +183,7 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
   assert(control_.IsCurrent());
   first_lane_ = (first_lane_ + 1) % exchange_->lanes.size();
   publisher_->Reclaim();  // Control is done with what the last batch pointed to.
-  CloseReleased();
+  ports_->Advance(*publisher_);
   rte_mbuf* packets[OpenedMerge::kMost];
   const size_t count = opened_merge_.Take(
       *exchange_, std::span(packets).first(std::min(out.size(), OpenedMerge::kMost)));

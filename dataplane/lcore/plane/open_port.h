@@ -9,10 +9,11 @@
 
 namespace warp::lcore {
 
-// Opens, configures and starts a port; the call may block for milliseconds. Control thread. Received frames come from
-// `rx_pool`, which must outlive the port. A virtual device whose Ethernet device exists already (a test made it from
-// rings) is taken as it is. An error says in one sentence what failed and why: no such interface, no permission, an MTU
-// larger than the data rooms, more than one channel...
+// Opens, configures and starts a port. The call blocks for milliseconds, or for as long as a driver likes, so that it
+// is made on a thread of its own (device_call.h). Received frames come from `rx_pool`, which must outlive the port. A
+// virtual device whose Ethernet device exists already (a test made it from rings) is taken as it is. An error says in
+// one sentence what failed and why: no such interface, no permission, an MTU larger than the data rooms, more than one
+// channel...
 absl::StatusOr<std::unique_ptr<Port>> OpenPort(const PortSpec& spec, PortId id,
                                                rte_mempool* rx_pool);
 

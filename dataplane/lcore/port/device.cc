@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/eal_log.h"
@@ -22,8 +24,21 @@
 
 namespace warp::lcore {
 
+namespace {
+
+// Of EAL's lists of devices, which two threads must not change at a time.
+std::timed_mutex plugging;
+constexpr auto kPluggingTime = std::chrono::seconds(2);
+
+}  // namespace
+
 absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& name,
                                     const std::string& arguments) {
+  const std::unique_lock lock(plugging, kPluggingTime);
+  if (!lock.owns_lock()) {
+    return absl::UnavailableError(
+        absl::StrCat("device ", name, ": DPDK hangs in the plugging of another device"));
+  }
   ClearEalLog();
   const int result = rte_eal_hotplug_add(bus.c_str(), name.c_str(), arguments.c_str());
   if (result < 0) return DeviceError(absl::StrCat("device ", name), result);
@@ -33,6 +48,11 @@ absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& n
     return absl::InvalidArgumentError(absl::StrCat("device ", name, " is not an Ethernet device"));
   }
   return device;
+}
+
+void UnplugDevice(rte_device* device) {
+  const std::lock_guard lock(plugging);
+  rte_dev_remove(device);
 }
 
 std::string NewDeviceName(absl::string_view driver) {

@@ -1,5 +1,5 @@
 // The parts that drivers of ports share: plugging DPDK's devices in by name, the error sentence when that fails, and
-// kernel interfaces. Control thread.
+// kernel interfaces. Any thread that opens or closes a device.
 #ifndef WARP_DATAPLANE_LCORE_PORT_DEVICE_H_
 #define WARP_DATAPLANE_LCORE_PORT_DEVICE_H_
 
@@ -11,17 +11,22 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+struct rte_device;
+
 namespace warp::lcore {
 
-// Plugs in a device of a bus ("vdev", "pci") and returns the number of its Ethernet port.
+// Plugs in a device of a bus ("vdev", "pci") and returns the number of its Ethernet port. EAL does not plug two devices
+// at a time, so that the call waits for another one, and is Unavailable where that one hangs.
 absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& name,
                                     const std::string& arguments);
+// Pulls a device out that was plugged in. It waits for another thread that plugs, too.
+void UnplugDevice(rte_device* device);
 
 // "net_af_xdp" -> "net_af_xdp3": a name that no device of this process ever had.
 std::string NewDeviceName(absl::string_view driver);
 
-// An error whose sentence is `what` and the reason that DPDK has logged since ClearEalLog. Where it logged none, the
-// reason is the text of `code`, a negative or positive errno.
+// An error whose sentence is `what` and the reason that DPDK has logged on this thread since ClearEalLog. Where it
+// logged none, the reason is the text of `code`, a negative or positive errno.
 absl::Status DeviceError(absl::string_view what, int code);
 
 // The index of a kernel interface of this network namespace. NotFound: there is none of that name. InvalidArgument: it

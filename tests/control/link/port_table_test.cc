@@ -1,4 +1,4 @@
-// A port whose device cannot be had yet is tried again, and nobody waits for it.
+// A port whose device is being opened, or cannot be had yet, is waited for by nobody.
 #include "control/link/port_table.h"
 
 #include <gtest/gtest.h>
@@ -67,8 +67,85 @@ TEST_F(PortTableTest, APortIsOpenedAgainWhenItsWorkerHasLetGo) {
   EXPECT_FALSE(table.ports()[0]->id.has_value());
   dataplane_.add_port = absl::OkStatus();
   AwaitTry();
+  EXPECT_EQ(table.TakeNews(), 1u);
   EXPECT_TRUE(table.ports()[0]->id.has_value());
   EXPECT_EQ(opened_, 2);
+}
+
+TEST_F(PortTableTest, APortIsOpeningUntilItsDeviceIsOpen) {
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  EXPECT_EQ(opened_, 1);
+  dataplane_.opens = false;
+  netlink_.Change("l0", Interface(2, kMac));
+  EXPECT_EQ(closed_, 1);
+  EXPECT_EQ(port.state(), "opening");
+  EXPECT_FALSE(port.id.has_value());
+  const int tried = dataplane_.ports_tried;
+  table.Retry();  // in vain: it is on its way
+  EXPECT_EQ(dataplane_.ports_tried, tried);
+  EXPECT_EQ(table.TakeNews(), 0u);
+  dataplane_.news.push_back({.port = 0});
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_TRUE(port.id.has_value());
+  EXPECT_EQ(port.reason, "");
+  EXPECT_EQ(opened_, 2);
+}
+
+// A driver that hangs must not keep the port from the interface that comes next.
+TEST_F(PortTableTest, AnOpeningIsGivenUpWhenTheInterfaceGoes) {
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  dataplane_.opens = false;
+  netlink_.Change("l0", Interface(2, kMac));
+  ASSERT_EQ(dataplane_.ports_removed, 1);
+  netlink_.Change("l0", InterfaceState());
+  EXPECT_EQ(dataplane_.ports_removed, 2);
+  EXPECT_EQ(port.state(), "missing");
+  EXPECT_EQ(port.reason, "interface l0 is gone");
+  netlink_.Change("l0", Interface(3, kMac));
+  EXPECT_EQ(port.state(), "opening");
+  EXPECT_EQ(closed_, 1);  // what was never open is not closed
+}
+
+// The device has the MAC address that the interface had.
+TEST_F(PortTableTest, WhatDoesNotFitAnyMoreIsOpenedAnew) {
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  dataplane_.opens = false;
+  netlink_.Change("l0", Interface(2, kMac));
+  netlink_.Change("l0", Interface(2, kOther));
+  dataplane_.news.push_back({.port = 0});
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_FALSE(port.id.has_value());
+  EXPECT_EQ(port.reason, "its MAC address changed");
+  EXPECT_EQ(opened_, 1);
+  dataplane_.opens = true;
+  dataplane_.port_info.mac = kOther;
+  AwaitTry();
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_TRUE(port.id.has_value());
+}
+
+// At start a driver that hangs holds up its own port only.
+TEST_F(PortTableTest, TheNodeStartsWithoutAPortThatGoesOnOpening) {
+  dataplane_.opens = false;
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  EXPECT_TRUE(table.OpenAll().ok());
+  EXPECT_EQ(table.ports()[0]->state(), "opening");
+  EXPECT_EQ(opened_, 0);
+}
+
+TEST_F(PortTableTest, WhatCannotBeOpenedAtStartIsAnError) {
+  dataplane_.opens = false;
+  dataplane_.news.push_back({.port = 0, .status = absl::PermissionDeniedError("no raw socket")});
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  const absl::Status status = table.OpenAll();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(status.message(), "port l0: no raw socket");
 }
 
 // What fails for another reason costs more to try, and is left to the turn of each second.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/plane/open_port.h"
 #include "dataplane/wire/message.h"
+#include "tests/dataplane/add_port.h"
 
 namespace warp::lcore {
 namespace {
@@ -43,7 +44,7 @@ Node::Node(int number, const Options& options)
             i == 0 && !options.device.empty()
                 ? options.device
                 : absl::StrCat("net_warp_lab0,wire=", wires_[i], options.device_arguments)}};
-    absl::StatusOr<PortId> port = plane_->AddPort(spec, -1);
+    absl::StatusOr<PortId> port = AddPort(*plane_, spec);
     EXPECT_TRUE(port.ok()) << port.status();
     ports_.push_back(*port);
   }

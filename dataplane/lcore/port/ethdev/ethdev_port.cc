@@ -71,7 +71,7 @@ void EthdevPort::Close() {
   rte_eth_dev_info info{};
   const bool known = rte_eth_dev_info_get(device, &info) == 0;
   rte_eth_dev_close(device);
-  if (known) rte_dev_remove(info.device);
+  if (known) UnplugDevice(info.device);
 }
 
 PortCounters EthdevPort::Counters() const {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <string>
@@ -51,7 +52,18 @@ struct Options {
   std::string wire;
   double rate = -1;  // negative: as fast as the wire takes packets
   double burst = 1;
+  std::string hang;
 };
+
+// Calls that hang, all of which each LetGo ends.
+std::mutex hanging_mutex;
+std::condition_variable let_go;
+uint64_t times_let_go = 0;  // guarded by hanging_mutex
+
+void Hang() {
+  std::unique_lock lock(hanging_mutex);
+  let_go.wait(lock, [before = times_let_go] { return times_let_go != before; });
+}
 
 absl::StatusOr<Options> Parse(const std::string& device) {
   const std::vector<std::string> parts = absl::StrSplit(device, ',');
@@ -65,9 +77,12 @@ absl::StatusOr<Options> Parse(const std::string& device) {
                options.rate >= 0) {
     } else if (valued && pair[0] == "burst" && absl::SimpleAtod(pair[1], &options.burst) &&
                options.burst >= 1) {
+    } else if (valued && pair[0] == "hang" && (pair[1] == "open" || pair[1] == "close")) {
+      options.hang = pair[1];
     } else {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "devargs ", device, ": ", parts[i], " is none of wire=NAME, rate=NUMBER, burst=NUMBER"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("devargs ", device, ": ", parts[i],
+                       " is none of wire=NAME, rate=NUMBER, burst=NUMBER, hang=open|close"));
     }
   }
   return options;
@@ -100,12 +115,14 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const VirtualDevice& device,
                                                     rte_mempool* rx_pool) {
   absl::StatusOr<Options> options = Parse(device.devargs);
   if (!options.ok()) return options.status();
+  if (options->hang == "open") Hang();
   auto connected = Connect(options->wire);
   if (!connected.ok()) return connected.status();
 
   std::unique_ptr<LabPort> port(new LabPort(spec, id, rx_pool));
   std::tie(port->wire_, port->end_) = *connected;
   port->limited_ = options->rate >= 0;
+  port->closing_hangs_ = options->hang == "close";
   port->packets_per_tick_ = options->rate / static_cast<double>(rte_get_tsc_hz());
   port->burst_ = port->credit_ = options->rate > 0 ? options->burst : 0;
   port->last_tick_ = rte_rdtsc();
@@ -140,7 +157,14 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const VirtualDevice& device,
   return port;
 }
 
+void LabPort::LetGo() {
+  const std::lock_guard lock(hanging_mutex);
+  ++times_let_go;
+  let_go.notify_all();
+}
+
 LabPort::~LabPort() {
+  if (closing_hangs_) Hang();
   // The worker no longer calls, so that the hooks may go at once. Removing a hook does not free it.
   if (on_transmit_ != nullptr) rte_eth_remove_tx_callback(device_, 0, on_transmit_);
   if (on_receive_ != nullptr) rte_eth_remove_rx_callback(device_, 0, on_receive_);

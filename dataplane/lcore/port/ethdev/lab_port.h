@@ -1,4 +1,4 @@
-// A port for tests of back-pressure, since it really refuses packets.
+// A port for tests of back-pressure, since it really refuses packets, and of drivers that hang, since it does so too.
 //
 // Two of these ports share a wire, which is a pair of rings. What one port sends the other receives as a copy of its
 // own, as from a real link. A port takes packets only as its rate or the test allows; the others stay the caller's, as
@@ -24,15 +24,19 @@ struct LabWire;
 
 class LabPort final : public EthdevPort {
  public:
-  // The device arguments are net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS]
+  // The device arguments are net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS][,hang=open|close]
   //   wire   a name that the other end gives too; a wire has at most two ends. Default: a wire that nobody else has, so
   //          that everything is refused once its 1023 packets are full
   //   rate   packets taken a second; 0: only as many as Grant allows. Default: as many as the wire holds
   //   burst  packets taken at once after a silence. Default: 1
+  //   hang   which call of the driver hangs until LetGo
   static absl::StatusOr<std::unique_ptr<Port>> Open(const VirtualDevice& device,
                                                     const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
   ~LabPort() override;
+
+  // Ends all calls that hang now. Any thread.
+  static void LetGo();
 
   // Lets the port take `packets` more than the rate allows. Any thread.
   void Grant(uint64_t packets) { granted_.fetch_add(packets, std::memory_order_relaxed); }
@@ -49,6 +53,7 @@ class LabPort final : public EthdevPort {
   std::shared_ptr<LabWire> wire_;
   size_t end_ = 0;
   bool limited_ = false;
+  bool closing_hangs_ = false;
   double packets_per_tick_ = 0;
   double burst_ = 1;
   const rte_eth_rxtx_callback* on_receive_ = nullptr;

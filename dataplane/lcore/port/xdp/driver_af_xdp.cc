@@ -23,7 +23,9 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -172,24 +174,24 @@ std::vector<void*> Available(rte_mempool* pool) {
   return objects;
 }
 
-// When each interface was last given back. The kernel frees the queue some time after the socket is closed, in a work
-// queue of its own, and binding to the queue fails until then. Nothing tells when that is. The control thread must not
-// wait for it, since all ports would; so the attempt is refused, and made again.
+// Ports are opened and closed one at a time, since what is theirs is found by comparing the descriptors of this
+// process. A port that fails to open closes under the same lock.
+std::recursive_timed_mutex one_at_a_time;
+constexpr auto kPatience = std::chrono::seconds(2);
+
+// When each interface was last given back; guarded by the mutex. The kernel frees the queue some time after the socket
+// is closed, in a work queue of its own, and binding to the queue fails until then. Nothing tells when that is.
 std::map<int, std::chrono::steady_clock::time_point>& Released() {
   static std::map<int, std::chrono::steady_clock::time_point> released;
   return released;
 }
 constexpr auto kReleaseTime = std::chrono::milliseconds(100);
 
-absl::Status CheckReleased(const std::string& name, int interface) {
+void AwaitRelease(int interface) {
   const auto released = Released().find(interface);
-  if (released == Released().end()) return absl::OkStatus();
-  if (std::chrono::steady_clock::now() < released->second + kReleaseTime) {
-    return absl::AbortedError(
-        absl::StrCat("interface ", name, ": the kernel still closes its last af_xdp socket"));
-  }
+  if (released == Released().end()) return;
+  std::this_thread::sleep_until(released->second + kReleaseTime);
   Released().erase(released);
-  return absl::OkStatus();
 }
 
 // What is in `more` and not in `some`. Both are sorted.
@@ -217,8 +219,12 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
   if (!interface.ok()) return interface.status();
   if (absl::Status status = CheckBuffers(device.interface, rx_pool); !status.ok()) return status;
   if (absl::Status status = CheckChannels(device.interface); !status.ok()) return status;
-  if (absl::Status status = CheckReleased(device.interface, *interface); !status.ok())
-    return status;
+  const std::unique_lock lock(one_at_a_time, kPatience);
+  if (!lock.owns_lock()) {
+    return absl::UnavailableError(absl::StrCat(
+        "interface ", device.interface, ": the opening or closing of another af_xdp port hangs"));
+  }
+  AwaitRelease(*interface);
   absl::StatusOr<os::UniqueFd> claim = ClaimInterface(device.interface);
   if (!claim.ok()) return claim.status();
 
@@ -277,6 +283,7 @@ absl::Status AfXdpPort::PlugIn(const std::string& interface) {
 }
 
 AfXdpPort::~AfXdpPort() {
+  const std::lock_guard lock(one_at_a_time);
   if (poll_fd_ >= 0) {
     // The order matters: no frame may come any more when the rings are read, and the driver's closing unmaps them.
     bpf_xdp_detach(interface_, 0, nullptr);

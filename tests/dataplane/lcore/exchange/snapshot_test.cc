@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 
 #include "dataplane/lcore/port/ethdev/lab_port.h"
+#include "tests/dataplane/add_port.h"
 #include "tests/dataplane/lcore/network.h"
 
 namespace warp::lcore {
@@ -12,6 +14,12 @@ namespace {
 
 using testing::ElementsAre;
 using wire::Drop;
+
+// No worker holds the port, which therefore closes.
+void Remove(Node& node, size_t port) {
+  ASSERT_TRUE(node.plane().RemovePort(node.port(port)).ok());
+  ASSERT_TRUE(node.plane().AwaitPorts(std::chrono::minutes(1)));
+}
 
 TEST(Snapshots, SessionOutlivesThePacketsThatPointToIt) {
   Network net({.ports = 1}, {.ports = 1});
@@ -157,11 +165,12 @@ TEST(Ports, AreRemovedAndAddedUnderTraffic) {
   net.a().Publish();
   net.a().Turn();
   // A frame for the port that goes away must not leave through its successor.
-  ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
+  Remove(net.a(), 1);
   net.a().Send("one port");
   net.Collect();
   EXPECT_EQ(net.in_flight().size(), 1u);
-  const absl::StatusOr<PortId> again = net.a().plane().AddPort(
+  const absl::StatusOr<PortId> again = AddPort(
+      net.a().plane(),
       {.name = "again", .device = VirtualDevice{"net_warp_lab0,wire=" + net.a().wire(1)}}, -1);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(*again, net.a().port(1));  // the slot is used again
@@ -197,13 +206,12 @@ TEST(Ports, APeerOfAPredecessorSendsNothingThroughThePort) {
   net.a().SetPresent(1, false);
   publish();
   net.a().Turn();
-  ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
-  ASSERT_TRUE(net.a()
-                  .plane()
-                  .AddPort({.name = "other",
-                            .device = VirtualDevice{"net_warp_lab0,wire=" + net.a().wire(1)}},
-                           -1)
-                  .ok());
+  Remove(net.a(), 1);
+  ASSERT_TRUE(
+      AddPort(net.a().plane(),
+              {.name = "other", .device = VirtualDevice{"net_warp_lab0,wire=" + net.a().wire(1)}},
+              -1)
+          .ok());
   ASSERT_NE(net.a().mac(1), mac);
   net.a().SetPresent(1, true);
   publish();
@@ -222,11 +230,10 @@ TEST(Ports, FramesForAPredecessorAreDropped) {
   net.a().plane().Transmit(net.a().port(1), std::move(frame));
   net.a().SetPresent(1, false);
   net.a().Publish();
-  ASSERT_TRUE(net.a().plane().RemovePort(net.a().port(1)).ok());
-  ASSERT_TRUE(net.a()
-                  .plane()
-                  .AddPort({.name = "again", .device = VirtualDevice{"net_warp_lab0"}}, -1)
-                  .ok());
+  Remove(net.a(), 1);
+  ASSERT_TRUE(
+      AddPort(net.a().plane(), {.name = "again", .device = VirtualDevice{"net_warp_lab0"}}, -1)
+          .ok());
   net.a().SetPresent(1, true);
   net.a().Publish();
   net.a().Turn();

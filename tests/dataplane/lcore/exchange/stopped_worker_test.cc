@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "dataplane/lcore/port/ethdev/lab_port.h"
+#include "tests/dataplane/add_port.h"
 #include "tests/dataplane/lcore/network.h"
 
 namespace warp::lcore {
@@ -65,7 +67,7 @@ class Worked {
 class StoppedWorkerTest : public testing::Test {
  protected:
   absl::StatusOr<PortId> Add(const std::string& name) {
-    return plane_.AddPort({.name = name, .device = VirtualDevice{"net_warp_lab0"}}, -1);
+    return AddPort(plane_, {.name = name, .device = VirtualDevice{"net_warp_lab0"}});
   }
 
   Network net_{{.ports = 2, .workers = 2, .polling = Polling::kBusy}, {.ports = 1}};
@@ -92,6 +94,7 @@ TEST_F(StoppedWorkerTest, ItsPortClosesWhenItComesBack) {
   worked_.GoOn();
   net_.a().Received();  // as in each turn of control
   EXPECT_EQ(plane_.slot(port_).port, nullptr);
+  ASSERT_TRUE(plane_.AwaitPorts(std::chrono::minutes(1)));
   const absl::StatusOr<PortId> again = Add(name_);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(*again, port_);

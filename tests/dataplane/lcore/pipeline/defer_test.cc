@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
+#include "tests/dataplane/add_port.h"
 #include "tests/dataplane/lcore/network.h"
 
 namespace warp::lcore {
@@ -99,8 +102,10 @@ TEST_F(Defer, EndsWhereAnotherWorkerHasTheSlot) {
   worker().Stop();
   worker().Run();
   for (const size_t i : {0, 1}) ASSERT_TRUE(plane.RemovePort(net_.b().port(i)).ok());
-  const absl::StatusOr<PortId> again = plane.AddPort(
-      {.name = "again", .device = VirtualDevice{"net_warp_lab0,wire=" + net_.b().wire(0)}}, -1);
+  ASSERT_TRUE(plane.AwaitPorts(std::chrono::minutes(1)));
+  const absl::StatusOr<PortId> again = AddPort(
+      plane, {.name = "again", .device = VirtualDevice{"net_warp_lab0,wire=" + net_.b().wire(0)}},
+      -1);
   ASSERT_TRUE(again.ok()) << again.status();
   ASSERT_EQ(*again, net_.b().port(0));
   ASSERT_EQ(plane.Info(*again).worker, 1);  // worker 0 still has the third port

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -41,12 +40,7 @@ class PortTest : public testing::Test {
     }
     const PortSpec spec{
         .name = absl::StrCat("port", id), .device = device, .mtu = mtu, .listen_port = kTestPort};
-    // Aborted: the kernel has not let go of the device yet.
-    while (true) {
-      auto port = OpenPort(spec, id, pools_[id].get());
-      if (!absl::IsAborted(port.status())) return port;
-      std::this_thread::yield();
-    }
+    return OpenPort(spec, id, pools_[id].get());
   }
   std::unique_ptr<Port> Open(const PortDevice& device, PortId id = 0, uint16_t mtu = 1500) {
     auto port = TryOpen(device, id, mtu);

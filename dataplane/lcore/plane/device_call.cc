@@ -1,0 +1,49 @@
+#include "dataplane/lcore/plane/device_call.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "dataplane/os/thread.h"
+
+namespace warp::lcore {
+
+struct DeviceCall::Shared {
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::atomic<bool> over{false};  // changes under the mutex
+};
+
+absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void()> call,
+                                                              std::function<void()> tell) {
+  auto shared = std::make_shared<Shared>();
+  absl::StatusOr<std::thread> thread =
+      os::StartThread([shared, call = std::move(call), tell = std::move(tell)] {
+        pthread_setname_np(pthread_self(), "warp-device");
+        os::LeaveCpuOfParent();
+        call();
+        {
+          const std::lock_guard lock(shared->mutex);
+          shared->over.store(true, std::memory_order_release);
+          shared->ended.notify_all();
+        }
+        tell();
+      });
+  if (!thread.ok()) return thread.status();
+  // Nobody joins it, since it may hang: what it touches is its own, or shared.
+  thread->detach();
+  return std::unique_ptr<DeviceCall>(new DeviceCall(std::move(shared)));
+}
+
+bool DeviceCall::over() const { return shared_->over.load(std::memory_order_acquire); }
+
+bool DeviceCall::Await(std::chrono::steady_clock::time_point until) const {
+  std::unique_lock lock(shared_->mutex);
+  return shared_->ended.wait_until(lock, until, [this] { return over(); });
+}
+
+}  // namespace warp::lcore

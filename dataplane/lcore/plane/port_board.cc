@@ -1,0 +1,206 @@
+#include "dataplane/lcore/plane/port_board.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/lcore/plane/open_port.h"
+
+namespace warp::lcore {
+
+PortBoard::PortBoard(const DataplaneOptions& options, const PoolPlan& plan,
+                     std::shared_ptr<Exchange> exchange)
+    : worker_cpus_(options.worker_cpus),
+      plan_(plan),
+      exchange_(std::move(exchange)),
+      slots_(options.max_ports),
+      places_(options.max_ports) {}
+
+bool PortBoard::Has(PortId port) const {
+  if (port >= places_.size()) return false;
+  const Place& place = places_[port];
+  return place.state == State::kOpen || (place.state == State::kOpening && !place.unwanted);
+}
+
+void PortBoard::SetState(Place* place, State state) {
+  const auto moves = [](State s) { return s != State::kEmpty && s != State::kOpen; };
+  moving_ = moving_ - (moves(place->state) ? 1 : 0) + (moves(state) ? 1 : 0);
+  place->state = state;
+}
+
+// --- Opening. ---
+
+absl::StatusOr<WorkerId> PortBoard::WorkerFor(int cpu) const {
+  if (cpu >= 0) {
+    const auto owner = std::find(worker_cpus_.begin(), worker_cpus_.end(), cpu);
+    if (owner == worker_cpus_.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("no worker owns CPU ", cpu));
+    }
+    return static_cast<WorkerId>(owner - worker_cpus_.begin());
+  }
+  // A worker that does not let go of a port stands still, and is the last to be given another.
+  std::vector<size_t> load(worker_cpus_.size());
+  for (PortId port = 0; port < places_.size(); ++port) {
+    const State state = places_[port].state;
+    if (state == State::kOpening || state == State::kOpen) load[slots_[port].worker] += 1;
+    if (state == State::kHeld) load[slots_[port].worker] += slots_.size();
+  }
+  return static_cast<WorkerId>(std::min_element(load.begin(), load.end()) - load.begin());
+}
+
+absl::Status PortBoard::CheckName(const std::string& name) const {
+  for (PortId port = 0; port < places_.size(); ++port) {
+    const Place& place = places_[port];
+    if (place.state == State::kEmpty || place.state == State::kOpen || place.name != name) continue;
+    return absl::AbortedError(
+        place.state == State::kHeld
+            ? absl::StrCat("port ", name, ": worker ", slots_[port].worker,
+                           " has not let go of it since it was closed")
+            : absl::StrCat("port ", name, ": its device is still being ",
+                           place.state == State::kClosing ? "closed" : "opened"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
+  if (absl::Status status = CheckName(spec.name); !status.ok()) return status;
+  absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
+  if (!worker.ok()) return worker.status();
+  const auto is_free = [this](PortId id) {
+    return places_[id].state == State::kEmpty &&
+           std::none_of(news_.begin(), news_.end(),
+                        [id](const PortNews& n) { return n.port == id; });
+  };
+  PortId id = 0;
+  while (id < places_.size() && !is_free(id)) ++id;
+  if (id == places_.size()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("all ", slots_.size(), " ports (max_ports) are in use"));
+  }
+  Place& place = places_[id];
+  PortSlot& slot = slots_[id];
+  auto opening = std::make_shared<Opening>();
+  // A slot's pool stays until the dataplane ends, which waits for this thread or leaves the pool behind.
+  absl::StatusOr<std::unique_ptr<DeviceCall>> call = DeviceCall::Start(
+      [opening, spec, id, plan = plan_, pool = slot.rx_pool.get()] {
+        if (pool == nullptr) {
+          absl::StatusOr<PoolPtr> made = CreateRxPool(plan, id);
+          if (made.ok()) opening->new_pool = *std::move(made);
+          if (!made.ok()) opening->port = made.status();
+        }
+        rte_mempool* const rx_pool = pool != nullptr ? pool : opening->new_pool.get();
+        if (rx_pool != nullptr) opening->port = OpenPort(spec, id, rx_pool);
+      },
+      [exchange = exchange_] { exchange->control_bell.Ring(); });
+  if (!call.ok()) return call.status();
+  place.name = spec.name;
+  place.unwanted = false;
+  place.opening = std::move(opening);
+  place.call = *std::move(call);
+  SetState(&place, State::kOpening);
+  slot.worker = *worker;
+  return id;
+}
+
+void PortBoard::TakeOpened(PortId port) {
+  Place& place = places_[port];
+  PortSlot& slot = slots_[port];
+  const std::shared_ptr<Opening> opening = std::exchange(place.opening, nullptr);
+  place.call.reset();
+  if (opening->new_pool != nullptr) slot.rx_pool = std::move(opening->new_pool);
+  if (!place.unwanted) news_.push_back({.port = port, .status = opening->port.status()});
+  if (!opening->port.ok()) return SetState(&place, State::kEmpty);
+  slot.port = *std::move(opening->port);
+  slot.counters = std::make_unique<PortSlot::Counters>();
+  ++slot.generation;
+  SetState(&place, State::kOpen);
+  if (!place.unwanted) return;
+  SetState(&place, State::kHeld);  // by nobody: no table ever named it
+  place.token = 0;
+}
+
+size_t PortBoard::TakeNews(std::span<PortNews> out) {
+  const size_t count = std::min(out.size(), news_.size());
+  std::move(news_.begin(), news_.begin() + static_cast<ptrdiff_t>(count), out.begin());
+  news_.erase(news_.begin(), news_.begin() + static_cast<ptrdiff_t>(count));
+  return count;
+}
+
+bool PortBoard::has_news() const {
+  return !news_.empty() ||
+         (moving_ > 0 && std::any_of(places_.begin(), places_.end(), [](const Place& place) {
+            return place.call != nullptr && place.call->over();
+          }));
+}
+
+// --- Closing. ---
+
+void PortBoard::Remove(PortId port, uint64_t last_token) {
+  Place& place = places_[port];
+  if (place.state == State::kOpening) {
+    place.unwanted = true;
+    return;
+  }
+  assert(place.state == State::kOpen);
+  // Nobody need be told any more what became of it.
+  std::erase_if(news_, [port](const PortNews& news) { return news.port == port; });
+  place.token = last_token;
+  SetState(&place, State::kHeld);
+}
+
+// The thread owns the device from its start on. Where there is no thread to be had now, the port stays held, and the
+// next look tries again.
+void PortBoard::StartClosing(PortId port) {
+  Place& place = places_[port];
+  PortSlot& slot = slots_[port];
+  absl::StatusOr<std::unique_ptr<DeviceCall>> call =
+      DeviceCall::Start([device = slot.port.get()] { delete device; },
+                        [exchange = exchange_] { exchange->control_bell.Ring(); });
+  if (!call.ok()) return;
+  static_cast<void>(slot.port.release());
+  place.call = *std::move(call);
+  SetState(&place, State::kClosing);
+}
+
+void PortBoard::Move(const Publisher& publisher) {
+  for (PortId port = 0; port < places_.size(); ++port) {
+    Place& place = places_[port];
+    if (place.state == State::kOpening && place.call->over()) TakeOpened(port);
+    if (place.state == State::kHeld && publisher.HasPassed(place.token)) StartClosing(port);
+    if (place.state == State::kClosing && place.call->over()) {
+      place.call.reset();
+      SetState(&place, State::kEmpty);
+    }
+  }
+}
+
+bool PortBoard::Await(Deadline until, const Publisher& publisher) {
+  Advance(publisher);
+  for (const Place& place : places_) {
+    while (place.call != nullptr && place.call->Await(until)) Advance(publisher);
+    if (place.call != nullptr) return false;
+  }
+  return true;
+}
+
+bool PortBoard::CloseAll(const std::vector<bool>& ended, Deadline until) {
+  bool closed = true;
+  for (PortId port = 0; port < places_.size(); ++port) {
+    Place& place = places_[port];
+    if (place.state == State::kOpening) {
+      if (place.call->Await(until)) TakeOpened(port);
+    }
+    const bool is_held = slots_[port].port != nullptr;
+    if (is_held && ended[slots_[port].worker]) StartClosing(port);
+  }
+  for (Place& place : places_) {
+    const bool is_over = place.call != nullptr && place.call->Await(until);
+    if (is_over) place.call.reset();
+    if (is_over) SetState(&place, State::kEmpty);
+    closed &= place.state == State::kEmpty;
+  }
+  return closed;
+}
+
+}  // namespace warp::lcore

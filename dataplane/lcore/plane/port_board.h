@@ -1,0 +1,99 @@
+// What becomes of the port in each slot. Whatever may wait is a state here, which ends when control looks: a driver
+// that opens or closes the device on a thread of its own (device_call.h), and a worker that still holds the port.
+//
+//              Add             the device is open           Remove
+//   empty ────────────► opening ─────────────────► open ────────────► held
+//     ▲                    │ it cannot be opened                        │ no worker can hold it any more
+//     ├────────────────────┘                                            ▼
+//     └────────────────────────────────────────────────────────────► closing
+//                                      the device is closed
+//
+// A port that is removed while it is opening goes from there to closing. One name has one slot at most, so that a port
+// that comes and goes while a thread stands still leaves the slots of the others alone. Control thread only.
+#ifndef WARP_DATAPLANE_LCORE_PLANE_PORT_BOARD_H_
+#define WARP_DATAPLANE_LCORE_PLANE_PORT_BOARD_H_
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/facade/dataplane.h"
+#include "dataplane/lcore/exchange/exchange.h"
+#include "dataplane/lcore/exchange/port_slot.h"
+#include "dataplane/lcore/exchange/publisher.h"
+#include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/plane/device_call.h"
+
+namespace warp::lcore {
+
+class PortBoard {
+ public:
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  // The bell of control in `exchange` rings when a device was opened or closed.
+  PortBoard(const DataplaneOptions& options, const PoolPlan& plan,
+            std::shared_ptr<Exchange> exchange);
+
+  // By PortId; max_ports of them. They stay where they are.
+  std::span<PortSlot> slots() { return slots_; }
+  const PortSlot& slot(PortId port) const { return slots_[port]; }
+  // The port is open, or is being opened: Remove may name it.
+  bool Has(PortId port) const;
+
+  // facade/dataplane.h describes these. `last_token` is that of the last table, which does not name the port.
+  absl::StatusOr<PortId> Add(const PortSpec& spec, int cpu);
+  void Remove(PortId port, uint64_t last_token);
+  size_t TakeNews(std::span<PortNews> out);
+  // There is something for Advance or TakeNews to do, so that control should not sleep.
+  bool has_news() const;
+
+  // Takes the steps for which the time has come. Costs nothing where no port is on its way.
+  void Advance(const Publisher& publisher) {
+    if (moving_ > 0) Move(publisher);
+  }
+  // Waits until no device is being opened or closed.
+  bool Await(Deadline until, const Publisher& publisher);
+
+  // At the end: closes the ports of the workers that have ended, and waits for that. False: some port is still held by
+  // a driver, or by a worker that has not ended. `ended` is by WorkerId.
+  bool CloseAll(const std::vector<bool>& ended, Deadline until);
+
+ private:
+  enum class State : uint8_t { kEmpty, kOpening, kOpen, kHeld, kClosing };
+  // What the thread that opens a device makes.
+  struct Opening {
+    PoolPtr new_pool;  // where the slot had none
+    absl::StatusOr<std::unique_ptr<Port>> port = absl::UnknownError("");
+  };
+  struct Place {
+    State state = State::kEmpty;
+    std::string name;       // of the port, except where empty
+    bool unwanted = false;  // removed while it is opening
+    uint64_t token = 0;     // while held: the table that all workers must have passed
+    std::shared_ptr<Opening> opening;
+    std::unique_ptr<DeviceCall> call;  // while opening and closing
+  };
+
+  absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
+  absl::Status CheckName(const std::string& name) const;
+  void Move(const Publisher& publisher);
+  void TakeOpened(PortId port);
+  void StartClosing(PortId port);
+  void SetState(Place* place, State state);
+
+  const std::vector<int> worker_cpus_;
+  const PoolPlan plan_;
+  const std::shared_ptr<Exchange> exchange_;
+  std::vector<PortSlot> slots_;  // by PortId, as is the next
+  std::vector<Place> places_;
+  size_t moving_ = 0;  // places that are opening, held or closing
+  std::vector<PortNews> news_;
+};
+
+}  // namespace warp::lcore
+
+#endif  // WARP_DATAPLANE_LCORE_PLANE_PORT_BOARD_H_

@@ -1,0 +1,154 @@
+// A driver that hangs, when it opens a device or closes one, costs its own port only: control waits for nothing, and
+// other ports open and close.
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "dataplane/lcore/port/ethdev/lab_port.h"
+#include "tests/dataplane/add_port.h"
+#include "tests/dataplane/lcore/network.h"
+
+namespace warp::lcore {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+
+class PortBoardTest : public testing::Test {
+ protected:
+  PortBoardTest() : net_({.ports = 1}, {.ports = 1}), plane_(net_.a().plane()) {}
+  ~PortBoardTest() override { LabPort::LetGo(); }
+
+  static PortSpec Lab(const std::string& name, const std::string& hang = "") {
+    return {.name = name, .device = VirtualDevice{absl::StrCat("net_warp_lab0", hang)}};
+  }
+  // Waits for news of this port. Others' are not expected.
+  absl::Status AwaitNews(PortId port) {
+    PortNews news;
+    while (plane_.ReceivePortNews({&news, 1}) == 0) std::this_thread::yield();
+    EXPECT_EQ(news.port, port);
+    return news.status;
+  }
+  // A call that has been let go ends some time later.
+  void AwaitEnd() {
+    while (!plane_.AwaitPorts(milliseconds(10))) LabPort::LetGo();
+  }
+  bool HasNews() {
+    PortNews news;
+    return plane_.ReceivePortNews({&news, 1}) == 1;
+  }
+
+  Network net_;
+  DpdkDataplane& plane_;
+};
+
+TEST_F(PortBoardTest, AnOpeningThatHangsHoldsUpNoOther) {
+  const absl::StatusOr<PortId> slow = plane_.AddPort(Lab("slow", ",hang=open"), -1);
+  ASSERT_TRUE(slow.ok()) << slow.status();
+  EXPECT_FALSE(HasNews());
+  const absl::StatusOr<PortId> other = plane_.AddPort(Lab("other"), -1);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_NE(*other, *slow);
+  EXPECT_EQ(AwaitNews(*other), absl::OkStatus());
+  EXPECT_TRUE(plane_.RemovePort(*other).ok());
+  EXPECT_EQ(plane_.AddPort(Lab("slow"), -1).status().code(), absl::StatusCode::kAborted);
+  EXPECT_FALSE(plane_.AwaitPorts(milliseconds(1)));
+  AwaitEnd();
+  EXPECT_EQ(AwaitNews(*slow), absl::OkStatus());
+  EXPECT_NE(plane_.slot(*slow).port, nullptr);
+  EXPECT_EQ(plane_.Counters(*slow).tx_packets, 0u);
+}
+
+// Nobody is told of it any more, and what was opened closes.
+TEST_F(PortBoardTest, APortIsRemovedWhileItsOpeningHangs) {
+  const absl::StatusOr<PortId> port = plane_.AddPort(Lab("slow", ",hang=open"), -1);
+  ASSERT_TRUE(port.ok()) << port.status();
+  EXPECT_TRUE(plane_.RemovePort(*port).ok());
+  EXPECT_EQ(plane_.RemovePort(*port).code(), absl::StatusCode::kNotFound);
+  const absl::Status again = plane_.AddPort(Lab("slow"), -1).status();
+  EXPECT_EQ(again.code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(absl::StrContains(again.message(), "its device is still being opened")) << again;
+  AwaitEnd();
+  EXPECT_FALSE(HasNews());
+  EXPECT_EQ(plane_.slot(*port).port, nullptr);
+  EXPECT_EQ(*AddPort(plane_, Lab("slow")), *port);
+}
+
+TEST_F(PortBoardTest, AClosingThatHangsHoldsUpNoOther) {
+  const absl::StatusOr<PortId> slow = AddPort(plane_, Lab("slow", ",hang=close"));
+  ASSERT_TRUE(slow.ok()) << slow.status();
+  EXPECT_TRUE(plane_.RemovePort(*slow).ok());
+  const absl::Status again = plane_.AddPort(Lab("slow"), -1).status();
+  EXPECT_EQ(again.code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(absl::StrContains(again.message(), "its device is still being closed")) << again;
+  const absl::StatusOr<PortId> other = plane_.AddPort(Lab("other"), -1);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(AwaitNews(*other), absl::OkStatus());
+  net_.a().Send("payload");
+  net_.Settle();
+  EXPECT_EQ(net_.b().Received().size(), 1u);
+  AwaitEnd();
+  EXPECT_EQ(*AddPort(plane_, Lab("slow")), *slow);
+}
+
+TEST_F(PortBoardTest, AnErrorIsNewsAndFreesTheSlot) {
+  const absl::StatusOr<PortId> wrong = plane_.AddPort(Lab("wrong", ",nonsense"), -1);
+  ASSERT_TRUE(wrong.ok()) << wrong.status();
+  const absl::Status status = AwaitNews(*wrong);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(absl::StrContains(status.message(), "port wrong: devargs net_warp_lab0,nonsense"))
+      << status;
+  EXPECT_EQ(plane_.RemovePort(*wrong).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(*AddPort(plane_, Lab("right")), *wrong);
+}
+
+// The id in news that waits is given to no other port.
+TEST_F(PortBoardTest, AnIdIsNotUsedAgainBeforeItsNewsIsTaken) {
+  const absl::StatusOr<PortId> wrong = plane_.AddPort(Lab("wrong", ",nonsense"), -1);
+  ASSERT_TRUE(plane_.AwaitPorts(minutes(1)));
+  const absl::StatusOr<PortId> other = plane_.AddPort(Lab("other"), -1);
+  ASSERT_TRUE(wrong.ok() && other.ok());
+  EXPECT_NE(*wrong, *other);
+  EXPECT_EQ(AwaitNews(*wrong).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(AwaitNews(*other), absl::OkStatus());
+}
+
+TEST_F(PortBoardTest, ControlIsRungWhenADeviceIsOpen) {
+  ASSERT_TRUE(plane_.AddPort(Lab("slow", ",hang=open"), -1).ok());
+  ASSERT_TRUE(plane_.ArmSleep());
+  LabPort::LetGo();
+  pollfd fd = {.fd = plane_.wake_fd(), .events = POLLIN, .revents = 0};
+  // It may come to hang after it was let go.
+  while (poll(&fd, 1, 10) == 0) LabPort::LetGo();
+  EXPECT_FALSE(plane_.ArmSleep());
+  plane_.Disarm();
+  EXPECT_TRUE(HasNews());
+  EXPECT_TRUE(plane_.ArmSleep());
+  plane_.Disarm();
+}
+
+// What the driver may still touch stays.
+TEST(PortBoardEnd, WaitsForNoDriverThatHangs) {
+  for (const char* hang : {",hang=open", ",hang=close"}) {
+    auto net = std::make_unique<Network>(Node::Options{.ports = 1}, Node::Options{.ports = 1});
+    DpdkDataplane& plane = net->a().plane();
+    plane.set_patience(milliseconds(20));
+    const PortSpec spec = {.name = "slow",
+                           .device = VirtualDevice{absl::StrCat("net_warp_lab0", hang)}};
+    ASSERT_TRUE(plane.AddPort(spec, -1).ok());
+    if (hang == std::string(",hang=close")) {
+      ASSERT_TRUE(plane.AwaitPorts(minutes(1)));
+    }
+    net.reset();
+    LabPort::LetGo();
+  }
+}
+
+}  // namespace
+}  // namespace warp::lcore
