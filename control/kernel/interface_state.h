@@ -24,6 +24,8 @@ struct InterfaceState {
   std::vector<wire::IpAddress> addresses;  // of global scope: what a peer may be told
   // fe80::/10 and 169.254.0.0/16: ours, but of no use beyond the link.
   std::vector<wire::IpAddress> link_locals;
+  // Of both: still ours, but with a successor that the kernel prefers (RFC 4862).
+  std::vector<wire::IpAddress> deprecated;
   std::vector<wire::IpAddress>
       broadcasts;  // of its IPv4 subnets; those of 31 and 32 bits have none
 

@@ -95,6 +95,7 @@ void InterfaceTable::ApplyAddress(nlmsghdr* message) {
   // A tentative address may not be used yet (RFC 4862), unless it is optimistic (RFC 4429).
   const bool tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
   known->usable = !tentative && (flags & IFA_F_DADFAILED) == 0 && info.ifa_scope != RT_SCOPE_HOST;
+  known->deprecated = (flags & IFA_F_DEPRECATED) != 0;
   known->seen = generation_;
 }
 
@@ -120,8 +121,9 @@ InterfaceState InterfaceTable::Find(absl::string_view name) const {
         state.broadcasts.push_back(*broadcast);
       auto& list = address.address.is_link_local() ? state.link_locals : state.addresses;
       // An interface may have the same address with two prefix lengths.
-      if (std::find(list.begin(), list.end(), address.address) == list.end())
-        list.push_back(address.address);
+      if (std::find(list.begin(), list.end(), address.address) != list.end()) continue;
+      list.push_back(address.address);
+      if (address.deprecated) state.deprecated.push_back(address.address);
     }
     return state;
   }

@@ -34,6 +34,7 @@ class InterfaceTable {
     wire::IpAddress address;
     uint8_t prefix_length = 0;
     bool usable = false;
+    bool deprecated = false;
     uint64_t seen = 0;  // the generation in which a message named it last
   };
   struct Link {

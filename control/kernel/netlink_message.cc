@@ -1,5 +1,6 @@
 #include "control/kernel/netlink_message.h"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,6 +16,16 @@ NetlinkRequest::NetlinkRequest(uint16_t type, uint16_t flags, void* body, size_t
 
 NetlinkRequest& NetlinkRequest::Put(int attribute, uint32_t value) {
   nla_put_u32(message_.get(), attribute, value);
+  return *this;
+}
+
+NetlinkRequest& NetlinkRequest::PutByte(int attribute, uint8_t value) {
+  nla_put_u8(message_.get(), attribute, value);
+  return *this;
+}
+
+NetlinkRequest& NetlinkRequest::PutPort(int attribute, uint16_t port) {
+  nla_put_u16(message_.get(), attribute, htons(port));
   return *this;
 }
 

@@ -28,6 +28,8 @@ class NetlinkRequest {
       : NetlinkRequest(type, flags, &body, sizeof(body)) {}
 
   NetlinkRequest& Put(int attribute, uint32_t value);
+  NetlinkRequest& PutByte(int attribute, uint8_t value);
+  NetlinkRequest& PutPort(int attribute, uint16_t port);               // in network order
   NetlinkRequest& Put(int attribute, const wire::IpAddress& address);  // 4 or 16 bytes
 
   wire::Bytes bytes() const;

@@ -4,11 +4,24 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::control {
+
+// The datagrams between two endpoints. The rules of a machine may give each flow another route (ip-rule(8)).
+struct Flow {
+  wire::Endpoint local;  // its address is unspecified: as the kernel chooses
+  wire::Endpoint remote;
+
+  friend bool operator==(const Flow&, const Flow&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Flow& f) {
+    return H::combine(std::move(h), f.local, f.remote);
+  }
+};
 
 struct NextHop {
   enum class State : uint8_t {
@@ -17,7 +30,8 @@ struct NextHop {
     kUnreachable,  // `reason` says why; it is asked for again
   };
   State state = State::kResolving;
-  // Of this machine, as the kernel would choose it; unspecified while unknown.
+  // Of this machine: the flow's, as long as the interface has it and prefers no other, and else as the kernel would choose it. Unspecified
+  // while unknown.
   wire::IpAddress source;
   wire::IpAddress
       gateway;           // the router (IPv6: often a link-local address), or the destination itself

@@ -7,13 +7,12 @@
 namespace warp::control {
 
 NextHopWatch::NextHopWatch(NextHopWatches& watches, const KernelTables& kernel,
-                           std::string interface, const wire::IpAddress& destination,
-                           NextHopWatches::Handler handler)
+                           std::string interface, const Flow& flow, NextHopWatches::Handler handler)
     : Subscriber(watches, std::move(handler)),
       watches_(watches),
       kernel_(kernel),
       interface_(std::move(interface)),
-      destination_(destination) {
+      flow_(flow) {
   AskRoute();
 }
 
@@ -34,12 +33,18 @@ void NextHopWatch::AskRoute() {
   ask_again_ = asked_;
   if (asked_) return;
   asked_ = true;
+  search_ = RouteSearch(flow_, interface);
+  AskNext(interface);
+}
+
+void NextHopWatch::AskNext(const InterfaceState& interface) {
+  const Flow flow = *search_.Next();
   in_tables_ = true;
   // If no route leads through the interface, IPv4 answers as if every address were on its link. Only a question for the
   // table's entry tells whether there is a route, but its answer does not say which source would be chosen. So there
   // are two questions, whose answers come in their order.
-  if (destination_.is_v4()) SendQuestion(interface, RouteQuestion::kWhether);
-  SendQuestion(interface, RouteQuestion::kRoute);
+  if (destination().is_v4()) SendQuestion(flow, interface, RouteQuestion::kWhether);
+  SendQuestion(flow, interface, RouteQuestion::kRoute);
 }
 
 void NextHopWatch::OnOverrun() {
@@ -47,8 +52,9 @@ void NextHopWatch::OnOverrun() {
   AskRoute();
 }
 
-void NextHopWatch::SendQuestion(const InterfaceState& interface, RouteQuestion question) {
-  kernel_.socket.Ask(AskForRoute(destination_, interface, question),
+void NextHopWatch::SendQuestion(const Flow& flow, const InterfaceState& interface,
+                                RouteQuestion question) {
+  kernel_.socket.Ask(AskForRoute(flow, interface, question),
                      [&watches = watches_, id = id(), question](nlmsghdr* answer, int error) {
                        if (NextHopWatch* watch = watches.Find(id))
                          watch->OnAnswer(question, answer, error);
@@ -60,10 +66,14 @@ void NextHopWatch::OnAnswer(RouteQuestion question, nlmsghdr* answer, int error)
     in_tables_ = answer != nullptr;
     return;
   }
-  asked_ = false;
   const InterfaceState interface = kernel_.interfaces.Find(interface_);
-  Route route = answer == nullptr ? NoRoute(error, destination_, interface)
-                                  : ReadRoute(answer, in_tables_, destination_, interface);
+  const Flow flow = *search_.Next();
+  search_.Take(answer == nullptr ? NoRoute(error, destination(), interface)
+                                 : ReadRoute(answer, in_tables_, flow, interface),
+               interface);
+  if (interface.up() && search_.Next().has_value()) return AskNext(interface);
+  asked_ = false;
+  Route route = search_.Result();
   if (std::exchange(ask_again_, false) || !interface.up()) AskRoute();
   if (interface.up()) SetRoute(std::move(route));  // otherwise AskRoute has said what is wrong
 }

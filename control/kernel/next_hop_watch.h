@@ -1,11 +1,11 @@
-// The next hop of one destination through one interface, kept up to date for its subscriber.
+// The next hop of one flow through one interface, kept up to date for its subscriber.
 //
-// The kernel is asked for the route, and its answer leads to a neighbour, which Neighbours keeps fresh. One question
-// for the route is under way at a time; what changes meanwhile is asked for after the answer.
+// The kernel is asked for the route (RouteSearch), and the answer leads to a neighbour, which Neighbours keeps fresh.
+// One search is under way at a time; what changes meanwhile is asked for after its end.
 //
-//   AskRoute ──► answer ──► neighbour ──► Publish
-//      │            └── no route ───────────┤
-//      └── the interface cannot be used ────┘
+//   AskRoute ──► answers ──► neighbour ──► Publish
+//      │            └── no route ────────────┤
+//      └── the interface cannot be used ─────┘
 #ifndef WARP_CONTROL_KERNEL_NEXT_HOP_WATCH_H_
 #define WARP_CONTROL_KERNEL_NEXT_HOP_WATCH_H_
 
@@ -39,11 +39,11 @@ class NextHopWatch : public NextHopWatches::Subscriber {
  public:
   // Asks for the route at once.
   NextHopWatch(NextHopWatches& watches, const KernelTables& kernel, std::string interface,
-               const wire::IpAddress& destination, NextHopWatches::Handler handler);
+               const Flow& flow, NextHopWatches::Handler handler);
   ~NextHopWatch() override;
 
   const std::string& interface() const { return interface_; }
-  const wire::IpAddress& destination() const { return destination_; }
+  const wire::IpAddress& destination() const { return flow_.remote.address; }
 
   // The route may have changed. Asks for it, or says at once why there can be none.
   void AskRoute();
@@ -52,7 +52,8 @@ class NextHopWatch : public NextHopWatches::Subscriber {
   bool OnNeighbourChanged(const Neighbours::Key& key);  // whether it concerns this one
 
  private:
-  void SendQuestion(const InterfaceState& interface, RouteQuestion question);
+  void AskNext(const InterfaceState& interface);
+  void SendQuestion(const Flow& flow, const InterfaceState& interface, RouteQuestion question);
   void OnAnswer(RouteQuestion question, nlmsghdr* answer, int error);
   void SetRoute(Route route);
   void SetNeighbour(std::optional<Neighbours::Key> key);
@@ -61,9 +62,10 @@ class NextHopWatch : public NextHopWatches::Subscriber {
   const NextHopWatches& watches_;
   const KernelTables kernel_;
   const std::string interface_;
-  const wire::IpAddress destination_;
-  bool asked_ = false;      // an answer is awaited
-  bool ask_again_ = false;  // something changed since the question was sent
+  const Flow flow_;
+  RouteSearch search_;
+  bool asked_ = false;      // a search is under way
+  bool ask_again_ = false;  // something changed since it began
   bool in_tables_ = true;   // as the first of IPv4's two answers says
   Route route_;
   // Acquired; outlives its route while the interface cannot be used.

@@ -24,8 +24,7 @@ class NextHops {
  public:
   NextHops(Loop& loop, const KernelTables& kernel);
 
-  std::unique_ptr<Subscription> Watch(absl::string_view interface,
-                                      const wire::IpAddress& destination,
+  std::unique_ptr<Subscription> Watch(absl::string_view interface, const Flow& flow,
                                       NextHopWatches::Handler handler);
 
   void OnInterfacesChanged();

@@ -1,6 +1,7 @@
 #include "control/kernel/route.h"
 
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +14,28 @@ namespace {
 
 bool Contains(const std::vector<wire::IpAddress>& addresses, const wire::IpAddress& address) {
   return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
+bool Has(const InterfaceState& interface, const wire::IpAddress& address) {
+  return Contains(interface.addresses, address) || Contains(interface.link_locals, address);
+}
+
+// The addresses from which the destination can be reached at all, in the kernel's order. Those that are about to go come
+// last.
+std::vector<wire::IpAddress> SourcesFor(const wire::IpAddress& destination,
+                                        const InterfaceState& interface) {
+  std::vector<wire::IpAddress> sources;
+  for (const auto* list : {&interface.addresses, &interface.link_locals}) {
+    for (const wire::IpAddress& own : *list) {
+      if (own.is_v4() == destination.is_v4() &&
+          (own.is_v4() || own.is_link_local() == destination.is_link_local()))
+        sources.push_back(own);
+    }
+  }
+  std::stable_partition(sources.begin(), sources.end(), [&](const wire::IpAddress& own) {
+    return !Contains(interface.deprecated, own);
+  });
+  return sources;
 }
 
 wire::IpAddress ReadGateway(const NetlinkView<rtmsg, RTA_VIA>& view,
@@ -35,19 +58,28 @@ uint32_t ReadMtu(const NetlinkView<rtmsg, RTA_VIA>& view, uint32_t interface_mtu
 
 }  // namespace
 
-NetlinkRequest AskForRoute(const wire::IpAddress& destination, const InterfaceState& interface,
+NetlinkRequest AskForRoute(const Flow& flow, const InterfaceState& interface,
                            RouteQuestion question) {
+  const wire::IpAddress& destination = flow.remote.address;
+  const bool has_source = !flow.local.address.is_unspecified();
+  const uint8_t whole = destination.is_v4() ? 32 : 128;
   rtmsg body{};
   body.rtm_family = static_cast<uint8_t>(AddressFamily(destination));
-  body.rtm_dst_len = destination.is_v4() ? 32 : 128;
+  body.rtm_dst_len = whole;
+  body.rtm_src_len = has_source ? whole : 0;
   body.rtm_flags = question == RouteQuestion::kWhether ? RTM_F_FIB_MATCH : 0;
   NetlinkRequest request(RTM_GETROUTE, 0, body);
   request.Put(RTA_DST, destination).Put(RTA_OIF, static_cast<uint32_t>(interface.index));
+  if (has_source) request.Put(RTA_SRC, flow.local.address);
+  request.PutByte(RTA_IP_PROTO, IPPROTO_UDP)
+      .PutPort(RTA_SPORT, flow.local.port)
+      .PutPort(RTA_DPORT, flow.remote.port);
   return request;
 }
 
-Route ReadRoute(nlmsghdr* answer, bool in_tables, const wire::IpAddress& destination,
+Route ReadRoute(nlmsghdr* answer, bool in_tables, const Flow& flow,
                 const InterfaceState& interface) {
+  const wire::IpAddress& destination = flow.remote.address;
   const NetlinkView<rtmsg, RTA_VIA> view(answer);
   if (view.valid() && view.body().rtm_type == RTN_LOCAL)
     return {.reason = absl::StrCat(destination.ToString(), " is an address of this machine")};
@@ -55,10 +87,11 @@ Route ReadRoute(nlmsghdr* answer, bool in_tables, const wire::IpAddress& destina
     return NoRoute(-ENETUNREACH, destination, interface);
   if (view.body().rtm_type != RTN_UNICAST)
     return {.reason = absl::StrCat(destination.ToString(), " is not the address of one machine")};
-  // The kernel would lend the address of another interface, to which no answer could come through this one.
-  const auto source = view.Address(RTA_PREFSRC);
-  if (!source.has_value() ||
-      !(Contains(interface.addresses, *source) || Contains(interface.link_locals, *source)))
+  // The kernel says which source it would choose, not which one it was asked for. It would lend the address of another
+  // interface, to which no answer could come through this one.
+  const auto source = flow.local.address.is_unspecified() ? view.Address(RTA_PREFSRC)
+                                                          : std::optional(flow.local.address);
+  if (!source.has_value() || !Has(interface, *source))
     return {.reason = absl::StrCat(interface.name, " has no usable ",
                                    destination.is_v4() ? "IPv4" : "IPv6", " address to reach ",
                                    destination.ToString())};
@@ -72,6 +105,48 @@ Route NoRoute(int error, const wire::IpAddress& destination, const InterfaceStat
                                 : error == -EINVAL ? "a route discards what goes to "
                                                    : "no route to ";
   return {.reason = absl::StrCat(why, destination.ToString(), " through ", interface.name)};
+}
+
+// --- RouteSearch. ---
+
+RouteSearch::RouteSearch(const Flow& flow, const InterfaceState& interface) : flow_(flow) {
+  if (Has(interface, flow.local.address) && !Contains(interface.deprecated, flow.local.address))
+    wanted_ = flow.local.address;
+}
+
+std::optional<Flow> RouteSearch::Next() const {
+  if (begun_ && sources_.empty()) return std::nullopt;
+  Flow next = flow_;
+  next.local.address = begun_ ? sources_.back() : wire::IpAddress();
+  return next;
+}
+
+void RouteSearch::Take(Route route, const InterfaceState& interface) {
+  if (begun_) {
+    sources_.pop_back();
+    if (!route.found()) return;
+    found_ = std::move(route);
+    sources_.clear();
+    return;
+  }
+  begun_ = true;
+  kernels_ = std::move(route);
+  if (!kernels_.found()) {
+    sources_ = SourcesFor(flow_.remote.address, interface);
+    if (sources_.size() > kMostSources) sources_.resize(kMostSources);
+    std::reverse(sources_.begin(), sources_.end());
+    std::erase(sources_, wanted_);
+  } else if (wanted_.is_unspecified()) {
+    sources_ = {kernels_.source};
+  }
+  if (!wanted_.is_unspecified()) sources_.push_back(wanted_);
+}
+
+Route RouteSearch::Result() const {
+  if (found_.has_value()) return *found_;
+  Route route = kernels_;
+  if (route.found() && !wanted_.is_unspecified()) route.source = wanted_;
+  return route;
 }
 
 bool Covers(const wire::IpAddress& prefix, size_t length, const wire::IpAddress& address) {

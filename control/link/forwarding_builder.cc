@@ -45,8 +45,8 @@ void ForwardingBuilder::PortsChanged() {
   for (wire::PeerId peer = 0; peer < peers_.size(); ++peer) waiting_.Add(peer);
 }
 
-void ForwardingBuilder::NextHopChanged(wire::PortId port, const wire::IpAddress& address) {
-  const auto peers = hops_.find(Hop(port, address));
+void ForwardingBuilder::NextHopChanged(wire::PortId port, const Flow& flow) {
+  const auto peers = hops_.find(Hop(port, flow));
   if (peers == hops_.end()) return;
   for (const wire::PeerId peer : peers->second) waiting_.Add(peer);
 }
@@ -67,7 +67,7 @@ void ForwardingBuilder::TakeFacts(protocol::ForwardingPeer facts) {
     old_counters[path.id] = std::move(counters_[path.id]);
     counters_.erase(path.id);
     if (!path.carries) continue;
-    const auto users = hops_.find(Hop(path.port, path.remote.address));
+    const auto users = hops_.find(HopOf(path));
     if (users == hops_.end()) continue;
     std::erase(users->second, id);
     if (users->second.empty()) hops_.erase(users);
@@ -77,7 +77,7 @@ void ForwardingBuilder::TakeFacts(protocol::ForwardingPeer facts) {
     counters_[path.id] = old != old_counters.end() ? std::move(old->second)
                                                    : std::make_shared<lcore::PathCounters>();
     if (!path.carries) continue;
-    std::vector<wire::PeerId>& users = hops_[Hop(path.port, path.remote.address)];
+    std::vector<wire::PeerId>& users = hops_[HopOf(path)];
     if (users.empty() || users.back() != id) users.push_back(id);
   }
   peer.facts = std::move(facts);
@@ -185,7 +185,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
     if (!path.carries || !port->second.kernel.up() || !port->second.worker_alive) {
       continue;
     }
-    const NextHop* hop = next_hop(path.port, path.remote.address);
+    const NextHop* hop = next_hop(path.port, HopOf(path).second);
     hop_lacks |= hop == nullptr;
     if (hop == nullptr || !hop->reachable() || hop->source.is_v4() != path.remote.address.is_v4()) {
       continue;

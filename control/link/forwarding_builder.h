@@ -44,13 +44,12 @@ class ForwardingBuilder {
   ForwardingBuilder(const lcore::HandshakeGuard& guard, uint16_t listen_port, uint16_t max_ports);
 
   // Null where the next hop is not known yet.
-  using NextHopFunction =
-      absl::FunctionRef<const NextHop*(wire::PortId port, const wire::IpAddress& address)>;
+  using NextHopFunction = absl::FunctionRef<const NextHop*(wire::PortId port, const Flow& flow)>;
 
   // --- What changed since the last snapshot. ---
   // A port: its state, addresses, MTU, worker.
   void PortsChanged();
-  void NextHopChanged(wire::PortId port, const wire::IpAddress& address);
+  void NextHopChanged(wire::PortId port, const Flow& flow);
   // Asks again for next hops that nobody could give. Call about once a second.
   void RetryNextHops();
 
@@ -80,7 +79,10 @@ class ForwardingBuilder {
     std::shared_ptr<const lcore::PeerEntry> entry = std::make_shared<lcore::PeerEntry>();
     bool hop_lacks = false;  // nobody could give the next hop of a path; in hop_lacks_
   };
-  using Hop = std::pair<wire::PortId, wire::IpAddress>;
+  using Hop = std::pair<wire::PortId, Flow>;
+  Hop HopOf(const protocol::PathStatus& path) const {
+    return {path.port, {.local = {path.local, listen_port_}, .remote = path.remote}};
+  }
 
   void AddSession(const std::shared_ptr<wire::Session>& session, wire::PeerId peer);
   void RemoveSession(const std::shared_ptr<wire::Session>& session);

@@ -19,9 +19,9 @@ Links::Links(const Context& context, std::function<void(const Published&)> on_pu
                   context.config.node.listen_port, context.config.node.max_ports),
       health_(context.dataplane),
       next_hops_(context.netlink,
-                 [this](wire::PortId port, const wire::IpAddress& address) {
-                   forwarding_.NextHopChanged(port, address);
-                   transmitter_.NextHopChanged(context_.loop.now(), port, address);
+                 [this](wire::PortId port, const Flow& flow) {
+                   forwarding_.NextHopChanged(port, flow);
+                   transmitter_.NextHopChanged(context_.loop.now(), port, flow);
                  }),
       transmitter_(context.dataplane, next_hops_),
       ports_(context.loop, context.netlink, context.dataplane, context.config.node,
@@ -90,11 +90,11 @@ void Links::Publish() {
   const std::vector<wire::PeerId> taken = changed_peers_.Take(kPeersPerSnapshot);
   context_.dataplane.Publish(forwarding_.Build(
       context_.protocol.GetForwarding(taken), ports,
-      [this](wire::PortId id, const wire::IpAddress& address) -> const NextHop* {
+      [this](wire::PortId id, const Flow& flow) -> const NextHop* {
         const PortTable::Port* port = ports_.Find(id);
-        return port == nullptr ? nullptr
-                               : next_hops_.Request(context_.loop.now(), id,
-                                                    port->config.kernel_side(), address);
+        return port == nullptr
+                   ? nullptr
+                   : next_hops_.Request(context_.loop.now(), id, port->config.kernel_side(), flow);
       }));
   on_published_({.changed = taken, .routes = forwarding_.built()});
 }

@@ -8,8 +8,8 @@ NextHopTable::NextHopTable(Netlink& netlink, ChangeHandler on_change)
     : netlink_(netlink), on_change_(std::move(on_change)) {}
 
 const NextHop* NextHopTable::Request(wire::Instant now, wire::PortId port,
-                                     absl::string_view interface, const wire::IpAddress& address) {
-  const Key key(port, address);
+                                     absl::string_view interface, const Flow& flow) {
+  const Key key(port, flow);
   if (const auto known = entries_.find(key); known != entries_.end()) {
     known->second->requested = now;
     return &known->second->next_hop;
@@ -19,11 +19,16 @@ const NextHop* NextHopTable::Request(wire::Instant now, wire::PortId port,
   looks_.push_back(key);
   entry->requested = now;
   entry->subscription =
-      netlink_.WatchNextHop(interface, address, [this, entry, key](const NextHop& next_hop) {
+      netlink_.WatchNextHop(interface, flow, [this, entry, key](const NextHop& next_hop) {
         entry->next_hop = next_hop;
         on_change_(key.first, key.second);
       });
   return &entry->next_hop;
+}
+
+const NextHop* NextHopTable::Find(wire::PortId port, const Flow& flow) const {
+  const auto known = entries_.find(Key(port, flow));
+  return known == entries_.end() ? nullptr : &known->second->next_hop;
 }
 
 void NextHopTable::Expire(wire::Instant now) {

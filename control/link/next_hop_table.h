@@ -23,14 +23,16 @@ namespace warp::control {
 
 class NextHopTable {
  public:
-  // `on_change` runs when the next hop of `port` towards `address` has changed.
-  using ChangeHandler = std::function<void(wire::PortId port, const wire::IpAddress& address)>;
+  // `on_change` runs when the next hop of a flow through `port` has changed.
+  using ChangeHandler = std::function<void(wire::PortId port, const Flow& flow)>;
   NextHopTable(Netlink& netlink, ChangeHandler on_change);
 
   // What is known of the next hop now. The first request for it starts to resolve it. `interface` is the kernel's
   // side of the port. nullptr where no more entries can be made. Valid until the next call.
   const NextHop* Request(wire::Instant now, wire::PortId port, absl::string_view interface,
-                         const wire::IpAddress& address);
+                         const Flow& flow);
+  // The same, but asks for nothing. nullptr where nobody requested it lately.
+  const NextHop* Find(wire::PortId port, const Flow& flow) const;
 
   // Removes next hops that nobody requested for a while. Call about once a second: each call looks at a thirtieth of
   // the entries, since there may be thousands, which may expire together.
@@ -47,7 +49,7 @@ class NextHopTable {
   // Every path and every map hears from us more often than this.
   static constexpr wire::Duration kExpireAfter = std::chrono::seconds(60);
 
-  using Key = std::pair<wire::PortId, wire::IpAddress>;
+  using Key = std::pair<wire::PortId, Flow>;
   struct Entry {
     NextHop next_hop;
     wire::Instant requested;

@@ -39,14 +39,14 @@ void Transmitter::Send(Instant now, const Transmit& transmit) {
     return;
   }
   if (transmit.answers) return SendAnswer(port->second, transmit);
-  const NextHop* next_hop =
-      next_hops_.Request(now, transmit.port, port->second.interface, transmit.to.address);
+  const Flow flow{.local = {transmit.source, port->second.listen_port}, .remote = transmit.to};
+  const NextHop* next_hop = next_hops_.Request(now, transmit.port, port->second.interface, flow);
   if (next_hop == nullptr || next_hop->state == NextHop::State::kUnreachable) {
     drops_.Add(Drop::kNoNeighbour);
   } else if (next_hop->reachable()) {
     SendFrame(port->second, next_hop->mac, next_hop->source, transmit);
   } else {
-    Park(now, transmit);
+    Park(now, flow, transmit);
   }
 }
 
@@ -57,7 +57,7 @@ void Transmitter::SendAnswer(const PortAddressing& from, const Transmit& transmi
     drops_.Add(Drop::kNoNeighbour);
     return;
   }
-  SendFrame(from, arrival.from_mac, arrival.to, transmit);
+  SendFrame(from, arrival.from_mac, transmit.source, transmit);
 }
 
 void Transmitter::SendFrame(const PortAddressing& from, const wire::MacAddress& to_mac,
@@ -84,11 +84,11 @@ void Transmitter::SendFrame(const PortAddressing& from, const wire::MacAddress& 
   dataplane_.Transmit(transmit.port, std::move(frame));
 }
 
-void Transmitter::Park(Instant now, const Transmit& transmit) {
-  const Destination destination(transmit.port, transmit.to.address);
-  const auto found = parked_.find(destination);
-  if (found == parked_.end() && parked_.size() >= kMaxDestinations) ForgetLongestWaiting();
-  std::deque<Parked>& queue = parked_[destination];
+void Transmitter::Park(Instant now, const Flow& flow, const Transmit& transmit) {
+  const Way way(transmit.port, flow);
+  const auto found = parked_.find(way);
+  if (found == parked_.end() && parked_.size() >= kMaxWays) ForgetLongestWaiting();
+  std::deque<Parked>& queue = parked_[way];
   // The oldest goes, because the protocol repeats it first.
   if (queue.size() >= kParked) {
     queue.pop_front();
@@ -105,8 +105,8 @@ void Transmitter::ForgetLongestWaiting() {
   parked_.erase(longest);
 }
 
-void Transmitter::NextHopChanged(Instant now, wire::PortId port, const wire::IpAddress& address) {
-  const auto found = parked_.find(Destination(port, address));
+void Transmitter::NextHopChanged(Instant now, wire::PortId port, const Flow& flow) {
+  const auto found = parked_.find(Way(port, flow));
   if (found == parked_.end()) return;
   std::deque<Parked> waiting = std::move(found->second);
   parked_.erase(found);

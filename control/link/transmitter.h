@@ -5,8 +5,7 @@
 // is asked or remembered for it, so that nobody, with or without a key, costs a node more than the answer.
 //
 // A datagram whose next hop is still being resolved waits for it, so that the first handshake over a new path is not
-// lost to ARP. At most kParked datagrams of one destination wait, for at most a second. Where too many destinations
-// wait, the one that has waited longest makes room: a neighbour that is there answers within milliseconds, and a peer
+// lost to ARP. At most kParked datagrams of one flow wait, for at most a second. Where too many flows wait, the one that has waited longest makes room: a neighbour that is there answers within milliseconds, and a peer
 // whose endpoints never answer must not hold all places. Control thread only.
 #ifndef WARP_CONTROL_LINK_TRANSMITTER_H_
 #define WARP_CONTROL_LINK_TRANSMITTER_H_
@@ -39,8 +38,8 @@ class Transmitter {
   void RemovePort(wire::PortId port);
 
   void Send(wire::Instant now, const protocol::Transmit& transmit);
-  // The next hop of this destination changed: the datagrams that waited for it are sent, or dropped by name.
-  void NextHopChanged(wire::Instant now, wire::PortId port, const wire::IpAddress& address);
+  // The next hop of this flow changed: the datagrams that waited for it are sent, or dropped by name.
+  void NextHopChanged(wire::Instant now, wire::PortId port, const Flow& flow);
   // Drops datagrams that waited too long. Call about once a second.
   void Expire(wire::Instant now);
 
@@ -48,10 +47,10 @@ class Transmitter {
 
  private:
   static constexpr size_t kParked = 8;
-  static constexpr size_t kMaxDestinations = 256;
+  static constexpr size_t kMaxWays = 256;
   static constexpr wire::Duration kPatience = std::chrono::seconds(1);
 
-  using Destination = std::pair<wire::PortId, wire::IpAddress>;
+  using Way = std::pair<wire::PortId, Flow>;
   struct Parked {
     wire::Instant since;
     protocol::Transmit transmit;
@@ -59,13 +58,13 @@ class Transmitter {
   void SendAnswer(const PortAddressing& from, const protocol::Transmit& transmit);
   void SendFrame(const PortAddressing& from, const wire::MacAddress& to_mac,
                  const wire::IpAddress& source, const protocol::Transmit& transmit);
-  void Park(wire::Instant now, const protocol::Transmit& transmit);
+  void Park(wire::Instant now, const Flow& flow, const protocol::Transmit& transmit);
   void ForgetLongestWaiting();
 
   lcore::Dataplane& dataplane_;
   NextHopTable& next_hops_;
   absl::flat_hash_map<wire::PortId, PortAddressing> ports_;
-  absl::flat_hash_map<Destination, std::deque<Parked>> parked_;
+  absl::flat_hash_map<Way, std::deque<Parked>> parked_;
   lcore::DropCounters drops_;
 };
 

@@ -20,11 +20,21 @@ using wire::Arrival;
 using wire::PortId;
 using wire::Route;
 
+// How to get to a remote end.
+struct Way {
+  // NOLINTNEXTLINE(google-explicit-constructor): a route is a way on which the source does not matter
+  Way(const Route& r, const wire::IpAddress& s = {}) : route(r), source(s) {}
+
+  Route route;
+  wire::IpAddress source;  // of ours; unspecified: as the kernel chooses
+};
+
 // A whole UDP payload: sealed, or a handshake message. Never plaintext.
 struct Transmit {
   PortId port = 0;
   wire::Endpoint to;
   std::vector<uint8_t> datagram;
+  wire::IpAddress source = {};  // as in Way
   // Set in an answer, which goes back to where something came from: to an address that anybody may have invented, so
   // that nothing is remembered for it. Else `to` is an endpoint of a peer or a map.
   std::optional<Arrival> answers = {};
@@ -36,14 +46,18 @@ struct Transmit {
 class Outbox {
  public:
   // To an endpoint of a peer or a map.
-  void Push(const Route& route, std::vector<uint8_t> datagram) {
-    Add({.port = route.port, .to = route.remote, .datagram = std::move(datagram), .answers = {}});
+  void Push(const Way& way, std::vector<uint8_t> datagram) {
+    Add({.port = way.route.port,
+         .to = way.route.remote,
+         .datagram = std::move(datagram),
+         .source = way.source});
   }
   // Back to where something came from.
   void Answer(const Arrival& arrival, std::vector<uint8_t> datagram) {
     Add({.port = arrival.port,
          .to = arrival.from,
          .datagram = std::move(datagram),
+         .source = arrival.to,
          .answers = arrival});
   }
   std::optional<Transmit> Pop() {

@@ -42,12 +42,12 @@ void ClientTable::Settle(Client* client) {
 }
 
 void ClientTable::HandleTimeout(Instant now, int most, protocol::Outbox& outbox) {
-  const auto no_routes = [] { return std::vector<wire::Route>(); };
+  const auto no_ways = [] { return std::vector<protocol::Way>(); };
   for (int i = 0; i < most && NextTimeout() <= now; ++i) {
     Client* client = timers_.begin()->second;
     timers_.erase(timers_.begin());
     client->timer = wire::kNever;
-    client->HandleTimeout(now, no_routes, outbox);
+    client->HandleTimeout(now, no_ways, outbox);
     Settle(client);
   }
 }

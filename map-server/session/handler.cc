@@ -129,7 +129,8 @@ void Handler::Shutdown(Instant now) {
   size_t said = 0;
   const auto& clients = clients_.clients();
   for (auto it = clients.rbegin(); it != clients.rend() && said < kMaxFarewells; ++it, ++said) {
-    if ((*it)->send_session() != nullptr) (*it)->Close(now, {&(*it)->route, 1}, outbox_);
+    const protocol::Way way = (*it)->route;
+    if ((*it)->send_session() != nullptr) (*it)->Close(now, {&way, 1}, outbox_);
   }
 }
 

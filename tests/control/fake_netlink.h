@@ -27,14 +27,14 @@ class FakeNetlink : public Netlink {
     interfaces[name] = state;
     watchers_.at(name)(state);
   }
-  std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface,
-                                             const wire::IpAddress& destination,
+  std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface, const Flow& flow,
                                              NextHopHandler handler) override {
-    const std::string key = std::string(interface) + " " + destination.ToString();
+    std::string key = std::string(interface) + " " + flow.remote.address.ToString();
+    if (!flow.local.address.is_unspecified()) key += " from " + flow.local.address.ToString();
     handlers_[key] = std::move(handler);
     return std::make_unique<Entry>(*this, key);
   }
-  // Tells of the next hop, named as in "eth0 10.9.0.2".
+  // Tells of the next hop, named as in "eth0 10.9.0.2" or "eth0 10.9.0.2 from 10.0.0.3".
   void Answer(const std::string& key, NextHop::State state) {
     NextHop hop;
     hop.state = state;

@@ -126,7 +126,7 @@ wire::Drop Initiator::HandleRetry(Instant now, uint32_t index, wire::Bytes datag
 
 // --- Time. ---
 
-void Initiator::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox) {
+void Initiator::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) {
   while (const std::optional<Timer> due = timers_.TakeDue(now)) {
     switch (*due) {
       case Timer::kAttempt:
@@ -134,7 +134,7 @@ void Initiator::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox
           timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
         break;
       case Timer::kRetry:
-        SendCopies(now, routes, outbox);
+        SendCopies(now, ways, outbox);
         break;
       case Timer::kCount:
         break;
@@ -142,13 +142,13 @@ void Initiator::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox
   }
 }
 
-void Initiator::SendCopies(Instant now, RoutesFunction routes, Outbox& outbox) {
+void Initiator::SendCopies(Instant now, WaysFunction ways, Outbox& outbox) {
   const InitiatorHandshake& newest = attempts_.back().handshake;
-  for (const Route& route : routes()) {
-    std::vector<uint8_t> copy = newest.Copy(now, route, cookies_);
+  for (const Way& way : ways()) {
+    std::vector<uint8_t> copy = newest.Copy(now, way.route, cookies_);
     if (copy.empty()) continue;
-    outbox.Push(route, std::move(copy));
-    if (asked_.size() < kMaxCookies) asked_.insert(route);
+    outbox.Push(way, std::move(copy));
+    if (asked_.size() < kMaxCookies) asked_.insert(way.route);
   }
   last_send_ = now;
   timers_.Set(Timer::kRetry, now + identity_.Jitter(backoff_));

@@ -37,9 +37,9 @@
 
 namespace warp::protocol {
 
-// Every route to the remote end. It is asked only when something is about to be sent over all of them, so that asking
+// Every way to the remote end. It is asked only when something is about to be sent over all of them, so that asking
 // may be charged to a budget.
-using RoutesFunction = absl::FunctionRef<std::vector<Route>()>;
+using WaysFunction = absl::FunctionRef<std::vector<Way>()>;
 
 class Initiator {
  public:
@@ -74,7 +74,7 @@ class Initiator {
   wire::Drop HandleRetry(Instant now, uint32_t index, wire::Bytes datagram);
 
   Instant NextTimeout() const { return timers_.Next(); }
-  void HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox);
+  void HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox);
 
   bool active() const { return !attempts_.empty(); }
   // Whether the handshake under way was begun because of silence.
@@ -99,7 +99,7 @@ class Initiator {
 
   // A new attempt, which is due at once. False where the table has no free index; then nothing has changed.
   bool Try(Instant now, const wire::Token& token);
-  void SendCopies(Instant now, RoutesFunction routes, Outbox& outbox);
+  void SendCopies(Instant now, WaysFunction ways, Outbox& outbox);
   Attempt* UnderWay(uint32_t index);  // null where no attempt has this index
 
   Identity& identity_;

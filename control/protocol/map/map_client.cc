@@ -122,8 +122,8 @@ Instant MapClient::NextTimeout() const {
 }
 
 void MapClient::HandleTimeout(Instant now, Outbox& outbox) {
-  const auto routes = [this] { return registrations_.Routes(); };
-  association_.HandleTimeout(now, routes, outbox);
+  const auto ways = [this] { return registrations_.Ways(); };
+  association_.HandleTimeout(now, ways, outbox);
   NoticeSession(now);
   if (session_ == nullptr) return;
   Withdraw(now, outbox);
@@ -160,10 +160,10 @@ void MapClient::Register(Instant now, Outbox& outbox) {
 // message of the highest order wins. Nobody repeats it: where it is lost, the registration ends by its lifetime.
 void MapClient::Withdraw(Instant now, Outbox& outbox) {
   for (const PortId port : registrations_.TakeWithdrawn(now)) {
-    std::vector<Route> routes;
-    for (const auto& [family, route] : registrations_.PublishedRoutes()) routes.push_back(route);
-    association_.Send(now, routes,
-                      EncodeMapMessage(MapDeregister{port, registrations_.NextOrder()}), outbox);
+    std::vector<Way> ways;
+    for (const auto& [family, route] : registrations_.PublishedRoutes()) ways.emplace_back(route);
+    association_.Send(now, ways, EncodeMapMessage(MapDeregister{port, registrations_.NextOrder()}),
+                      outbox);
   }
 }
 
@@ -185,11 +185,10 @@ void MapClient::Ask(Instant now, Outbox& outbox) {
 }
 
 void MapClient::Shutdown(Instant now, Outbox& outbox) {
-  const std::vector<Route> routes = registrations_.Routes();
-  association_.Send(now, routes,
-                    EncodeMapMessage(MapDeregister{kMapAllPorts, registrations_.NextOrder()}),
-                    outbox);
-  association_.Close(now, routes, outbox);
+  const std::vector<Way> ways = registrations_.Ways();
+  association_.Send(
+      now, ways, EncodeMapMessage(MapDeregister{kMapAllPorts, registrations_.NextOrder()}), outbox);
+  association_.Close(now, ways, outbox);
   registrations_.Clear();
   session_ = nullptr;
 }

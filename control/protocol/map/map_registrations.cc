@@ -173,14 +173,14 @@ bool MapRegistrations::Reaches(const PortFamily& family) const {
                      [&](const wire::Endpoint& map) { return family.Has(map.address); });
 }
 
-std::vector<Route> MapRegistrations::Routes() const {
-  std::vector<Route> routes;
+std::vector<Way> MapRegistrations::Ways() const {
+  std::vector<Way> ways;
   for (const auto& [family, entry] : entries_) {
     for (const wire::Endpoint& map : options_.endpoints) {
-      if (family.Has(map.address)) routes.push_back({family.port, map});
+      if (family.Has(map.address)) ways.emplace_back(Route{family.port, map});
     }
   }
-  return routes;
+  return ways;
 }
 
 std::optional<Route> MapRegistrations::RouteOf(const PortFamily& family, const Entry& entry) const {

@@ -79,8 +79,8 @@ class MapRegistrations {
 
   // --- What is. ---
 
-  // Returns a route from every port to every address of the map that the port reaches.
-  std::vector<Route> Routes() const;
+  // Returns a way from every port to every address of the map that the port reaches.
+  std::vector<Way> Ways() const;
   // Returns the routes whose registration is published, the one heard from last first. Messages that need no particular
   // port use them.
   std::vector<std::pair<PortFamily, Route>> PublishedRoutes() const;

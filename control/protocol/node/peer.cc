@@ -58,8 +58,8 @@ void Peer::Reconcile(Instant now) {
   association_.Hurry(now);
 }
 
-std::vector<Route> Peer::Routes(Instant now) {
-  return paths_.AllRoutes([&] { return MaySend(now, UnansweredBudget::Use::kContact); });
+std::vector<Way> Peer::Ways(Instant now) {
+  return paths_.AllWays([&] { return MaySend(now, UnansweredBudget::Use::kContact); });
 }
 
 bool Peer::MaySend(Instant now, UnansweredBudget::Use use) {
@@ -104,7 +104,7 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   } else {
     SetConnected(now, false, "nothing heard");
   }
-  assert(has_session || (!connected_ && paths_.ActiveRoutes().empty()));
+  assert(has_session || (!connected_ && !paths_.any_active()));
 }
 
 void Peer::SetConnected(Instant now, bool connected, absl::string_view reason) {
@@ -124,7 +124,11 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
   if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
   const auto& message = std::get<ControlMessage>(decoded);
   next_timeout_.reset();
-  if (Path* path = paths_.Find(opened.arrival.route())) ++path->counted().control;
+  if (Path* path = paths_.Find(opened.arrival.route())) {
+    ++path->counted().control;
+    if (IsCurrent(opened.session) && path->NoteLocal(ChosenLocal(context_.ports, opened.arrival)))
+      Changed();
+  }
   const bool asks =
       std::holds_alternative<Probe>(message) || std::holds_alternative<Confirm>(message);
   if (asks && context_.outbox.crowded()) return wire::Drop::kTxFull;
@@ -151,14 +155,14 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   const std::vector<uint8_t> answer =
       EncodeControlMessage(Answer{.port = arrival.port, .challenge = probe.challenge});
   if (paths_.Find(back) != nullptr) {
-    association_.Send(now, back, answer, context_.outbox);
+    association_.Send(now, {back, arrival.to}, answer, context_.outbox);
   } else {
     association_.Answer(now, arrival, answer, context_.outbox);
   }
   if (probe.unheard) {
     // The path may work in one direction only. Each copy is sealed separately, so that none is a duplicate.
-    for (const Route& other : paths_.BestRoutes(now, kMaxAnswerPaths + 1, back.port)) {
-      if (other != back) association_.Send(now, other, answer, context_.outbox);
+    for (const Way& other : paths_.BestWays(now, kMaxAnswerPaths + 1, back.port)) {
+      if (other.route != back) association_.Send(now, other, answer, context_.outbox);
     }
   }
 
@@ -171,7 +175,8 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
              : paths_.IsActive(endpoint) ? EndpointBook::Use::kActive
                                          : EndpointBook::Use::kIdle;
     };
-    if (book_.Learn(now, arrival.from, arrival.port, probe.port, use)) Reconcile(now);
+    const wire::IpAddress local = ChosenLocal(context_.ports, arrival);
+    if (book_.Learn(now, back, local, probe.port, use)) Reconcile(now);
   }
   Path* path = paths_.Find(back);
   if (path == nullptr) return;
@@ -231,15 +236,14 @@ void Peer::HandleUse(Instant now) {
 void Peer::SendReports(Instant now) {
   for (const Report& report : arrivals_.TakeReports(paths_)) {
     const std::vector<uint8_t> message = EncodeControlMessage(report);
-    for (const Route& route : paths_.BestRoutes(now, kMaxAnswerPaths, std::nullopt)) {
-      association_.Send(now, route, message, context_.outbox);
+    for (const Way& way : paths_.BestWays(now, kMaxAnswerPaths, std::nullopt)) {
+      association_.Send(now, way, message, context_.outbox);
     }
   }
 }
 
 void Peer::Shutdown(Instant now) {
-  std::vector<Route> routes = Routes(now);
-  association_.Close(now, routes, context_.outbox);
+  association_.Close(now, Ways(now), context_.outbox);
   Sync(now, "closed");
 }
 
@@ -260,8 +264,8 @@ Instant Peer::NextTimeout() const {
 
 void Peer::HandleTimeout(Instant now) {
   next_timeout_.reset();
-  const auto routes = [&] { return Routes(now); };
-  association_.HandleTimeout(now, routes, context_.outbox);
+  association_.HandleTimeout(
+      now, [&] { return Ways(now); }, context_.outbox);
   Sync(now, "keys expired");
   bool changed = false;
   for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now);
@@ -281,8 +285,7 @@ void Peer::HandleTimeout(Instant now) {
 
 void Peer::ProbePaths(Instant now) {
   const Timers& timers = context_.identity.timers();
-  const bool any_active = std::any_of(paths_.paths().begin(), paths_.paths().end(),
-                                      [](const Path& path) { return path.active(); });
+  const bool any_active = paths_.any_active();
   // Only what comes over the others tells whether it is the path or the peer that does not answer.
   const bool any_waits =
       std::any_of(paths_.paths().begin(), paths_.paths().end(),
@@ -312,7 +315,7 @@ void Peer::SendProbe(Instant now, Path& path) {
               .number = context_.identity.NextTimestamp(),
               .unheard = path.unheard()};
   probe.challenge = path.SendProbe(now, context_.identity.timers(), context_.identity);
-  association_.Send(now, path.route(), EncodeControlMessage(probe), context_.outbox);
+  association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
 }
 
 // While no payloads flow, what proves that the peer lives may come over the slowest path alone.

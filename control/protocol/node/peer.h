@@ -119,7 +119,7 @@ class Peer {
   void ProbePaths(Instant now);
   void SendProbe(Instant now, Path& path);
   Duration Patience(const Path& probed) const;
-  std::vector<Route> Routes(Instant now);
+  std::vector<Way> Ways(Instant now);
   // Whether the budget pays for a datagram to an endpoint that has not answered.
   bool MaySend(Instant now, UnansweredBudget::Use use);
 

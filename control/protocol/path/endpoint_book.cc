@@ -42,14 +42,18 @@ void EndpointBook::Replace(Instant now, EndpointSource source, uint32_t instance
   });
 }
 
-bool EndpointBook::Learn(Instant now, const wire::Endpoint& endpoint, PortId port,
+bool EndpointBook::Learn(Instant now, const Route& route, const wire::IpAddress& local,
                          uint16_t remote_port, UseFunction use) {
+  const auto& [port, endpoint] = route;
   for (Entry& entry : entries_) {
     if (entry.endpoint != endpoint) continue;
     const bool learned = entry.source == EndpointSource::kLearned;
     if (learned && endpoint.address.is_link_local() && entry.port != port) continue;
-    if (learned) entry.newest = now;
-    if (learned) entry.remote_port = remote_port;
+    if (!learned) return false;
+    entry.newest = now;
+    entry.port = port;
+    entry.local = local;
+    entry.remote_port = remote_port;
     return false;
   }
   const auto of_port = [&](const Entry& entry) {
@@ -73,6 +77,7 @@ bool EndpointBook::Learn(Instant now, const wire::Endpoint& endpoint, PortId por
   entries_.push_back({.endpoint = endpoint,
                       .source = EndpointSource::kLearned,
                       .port = port,
+                      .local = local,
                       .remote_port = remote_port,
                       .newest = now,
                       .useful = now});
@@ -114,7 +119,9 @@ std::vector<EndpointBook::Known> EndpointBook::All() const {
     Known known{.endpoint = entry->endpoint,
                 .port = std::nullopt,
                 .source = entry->source,
-                .instance = entry->instance};
+                .instance = entry->instance,
+                .heard_on = entry->port,
+                .local = entry->local};
     if (known.learned() && known.endpoint.address.is_link_local()) known.port = entry->port;
     const bool is_known = std::any_of(all.begin(), all.end(), [&](const Known& other) {
       return other.endpoint == known.endpoint && (!other.port || other.port == known.port);

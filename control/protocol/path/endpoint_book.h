@@ -36,10 +36,11 @@ class EndpointBook {
   enum class Use : uint8_t { kIdle, kActive, kCarries };
   using UseFunction = absl::FunctionRef<Use(const wire::Endpoint&)>;
 
-  // An endpoint from which the newest probe of `remote_port` came in on `port`. Where there are too many, the one of
+  // `route.remote` is an endpoint from which the newest probe of `remote_port` came in on `route.port`, at the address `local` of ours: see
+  // Path::NoteLocal. Where there are too many, the one of
   // least use makes room, of several that whose probes are oldest. False when nothing changed: the endpoint is known,
   // or all others carry payloads.
-  bool Learn(Instant now, const wire::Endpoint& endpoint, PortId port, uint16_t remote_port,
+  bool Learn(Instant now, const Route& route, const wire::IpAddress& local, uint16_t remote_port,
              UseFunction use);
 
   // Forgets what is due. True when something was due.
@@ -55,6 +56,9 @@ class EndpointBook {
     // from the peer's probes alone.
     EndpointSource source = EndpointSource::kConfig;
     uint32_t instance = 0;
+    // Of a learned one, as the newest probe told.
+    PortId heard_on = 0;
+    wire::IpAddress local = {};
 
     bool learned() const { return source == EndpointSource::kLearned; }
   };
@@ -69,6 +73,7 @@ class EndpointBook {
     EndpointSource source;
     uint32_t instance = 0;
     PortId port = 0;           // learned
+    wire::IpAddress local;     // learned
     uint16_t remote_port = 0;  // learned
     Instant newest;            // learned: when the newest probe of the port came from it
     Instant useful;            // learned: when a path to it was active last, or when it was learned

@@ -42,6 +42,7 @@ PathStatus Path::status() const {
   PathStatus status{.id = id_,
                     .port = route_.port,
                     .remote = route_.remote,
+                    .local = local_,
                     .state = state(),
                     .reason = reason_,
                     .since = since_,
@@ -50,6 +51,19 @@ PathStatus Path::status() const {
   if (rtt_) status.jitter = deviation_;
   if (concluded_ > 0) status.loss = static_cast<double>(std::popcount(history_)) / concluded_;
   return status;
+}
+
+bool Path::NoteLocal(const wire::IpAddress& address) {
+  if (active() || address == local_) return false;
+  local_ = address;
+  elsewhere_ = false;
+  return true;
+}
+
+Way Path::NextWay() {
+  const bool elsewhere = !active() && elsewhere_;
+  elsewhere_ = !active() && !elsewhere_;
+  return {route_, elsewhere ? wire::IpAddress() : local_};
 }
 
 template <typename State>

@@ -42,6 +42,8 @@ struct PathStatus {
   PathId id = 0;
   PortId port = 0;
   wire::Endpoint remote;
+  wire::IpAddress
+      local;  // what leaves over it leaves from here; unspecified: as the kernel chooses
   PathState state = PathState::kCandidate;
   absl::string_view reason;  // of the last change; a constant: "probe answered", "port down", ...
   Instant since;             // the time of the last change
@@ -57,6 +59,12 @@ class Path {
 
   PathId id() const { return id_; }
   const Route& route() const { return route_; }
+  // The address of ours at which the remote end writes to us: a filter or NAT on its side may let answers in from there
+  // alone. Unspecified where the kernel has no choice. It stays while the path is active. True when it changed.
+  bool NoteLocal(const wire::IpAddress& address);
+  // For what is sent now. A path that is not active tries its local address and the kernel's choice in turn, because an
+  // address may have ceased to work.
+  Way NextWay();
   PathState state() const { return static_cast<PathState>(state_.index()); }
   bool active() const { return state() == PathState::kActive; }
   // Its port is up and has an address of the endpoint's family, so a probe may get there.
@@ -178,6 +186,8 @@ class Path {
 
   PathId id_;
   Route route_;
+  wire::IpAddress local_;
+  bool elsewhere_ = false;  // the next way begins at the kernel's choice
   bool usable_;
   std::variant<Candidate, Active, Lost> state_;
   absl::string_view reason_;

@@ -27,6 +27,16 @@ absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpo
   return reachable ? "" : "no address";
 }
 
+wire::IpAddress ChosenLocal(const Ports& ports, const Arrival& arrival) {
+  const auto port = ports.find(arrival.port);
+  if (port == ports.end()) return {};
+  const auto& own = port->second.addresses;
+  const auto able = std::count_if(own.begin(), own.end(), [&](const wire::IpAddress& address) {
+    return CanReach(address, arrival.from.address);
+  });
+  return able > 1 ? arrival.to : wire::IpAddress();
+}
+
 bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint) {
   if (endpoint.address.is_loopback()) return endpoint.port == listen_port;
   const auto has = [&endpoint](const std::vector<wire::IpAddress>& addresses) {
@@ -84,6 +94,7 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
           paths_.begin(), paths_.end(), route.port,
           [](PortId port, const Path& other) { return port < other.route().port; });
       path = &*paths_.emplace(place, (*next_id)++, route, true, "new", now);
+      if (known->learned() && known->heard_on == route.port) path->NoteLocal(known->local);
       changed = true;
     }
     path->SetLearned(known->learned());
@@ -160,8 +171,6 @@ bool PathSet::Elect(Instant now) {
       chosen[i] = best;
     }
   };
-  const bool any_active =
-      std::any_of(paths_.begin(), paths_.end(), [](const Path& path) { return path.active(); });
   const bool any_good = std::any_of(paths_.begin(), paths_.end(), [now](const Path& path) {
     return path.active() && !path.blocked(now);
   });
@@ -169,7 +178,7 @@ bool PathSet::Elect(Instant now) {
     choose([now](const Path& path) {
       return (path.active() || JustLost(path, now)) && !path.blocked(now);
     });
-  } else if (any_active) {
+  } else if (any_active()) {
     choose([](const Path& path) { return path.active(); });
   } else {
     Instant last{};
@@ -205,15 +214,14 @@ Instant PathSet::NextElection(Instant now) const {
   return next;
 }
 
-std::vector<Route> PathSet::BestRoutes(Instant now, size_t most,
-                                       std::optional<PortId> avoid) const {
-  std::vector<const Path*> active;
-  for (const Path& path : paths_) {
+std::vector<Way> PathSet::BestWays(Instant now, size_t most, std::optional<PortId> avoid) {
+  std::vector<Path*> active;
+  for (Path& path : paths_) {
     if (path.active()) active.push_back(&path);
   }
   std::stable_sort(active.begin(), active.end(),
                    [now](const Path* a, const Path* b) { return IsBetter(*a, *b, now); });
-  std::vector<const Path*> best;
+  std::vector<Path*> best;
   const auto is_other = [&](const Path& path, bool local, bool remote) {
     if (local && path.route().port == avoid) return false;
     return std::none_of(best.begin(), best.end(), [&](const Path* taken) {
@@ -223,21 +231,17 @@ std::vector<Route> PathSet::BestRoutes(Instant now, size_t most,
   };
   constexpr std::pair<bool, bool> kRounds[] = {{true, true}, {true, false}, {false, true}, {}};
   for (const auto& [local, remote] : kRounds) {
-    for (const Path* path : active) {
+    for (Path* path : active) {
       if (best.size() < most && is_other(*path, local, remote)) best.push_back(path);
     }
   }
-  std::vector<Route> routes;
-  for (const Path* path : best) routes.push_back(path->route());
-  return routes;
+  std::vector<Way> ways;
+  for (Path* path : best) ways.push_back(path->NextWay());
+  return ways;
 }
 
-std::vector<Route> PathSet::ActiveRoutes() const {
-  std::vector<Route> routes;
-  for (const Path& path : paths_) {
-    if (path.active()) routes.push_back(path.route());
-  }
-  return routes;
+bool PathSet::any_active() const {
+  return std::any_of(paths_.begin(), paths_.end(), [](const Path& path) { return path.active(); });
 }
 
 const Path* PathSet::LastActive() const {
@@ -262,18 +266,21 @@ void PathSet::InTurns(absl::FunctionRef<bool(Path&)> use) {
   }
 }
 
-std::vector<Route> PathSet::AllRoutes(absl::FunctionRef<bool()> allow) {
-  std::vector<Route> routes = ActiveRoutes();
+std::vector<Way> PathSet::AllWays(absl::FunctionRef<bool()> allow) {
+  std::vector<Way> ways;
+  for (Path& path : paths_) {
+    if (path.active()) ways.push_back(path.NextWay());
+  }
   const Path* const last = LastActive();
   bool allowed = last == nullptr || allow();
-  if (last != nullptr && allowed) routes.push_back(last->route());
-  InTurns([&](const Path& path) {
+  if (last != nullptr && allowed) ways.push_back(Find(last->route())->NextWay());
+  InTurns([&](Path& path) {
     if (path.active() || !path.usable() || &path == last) return true;
     allowed = allowed && allow();
-    if (allowed) routes.push_back(path.route());
+    if (allowed) ways.push_back(path.NextWay());
     return allowed;
   });
-  return routes;
+  return ways;
 }
 
 }  // namespace warp::protocol

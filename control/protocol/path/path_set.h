@@ -26,6 +26,10 @@ using Ports = std::map<PortId, PortState>;
 // it can.
 absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint);
 
+// The address of ours that was written to, where the port has several from which it can answer. Unspecified where it has
+// one: then it leaves the choice to the kernel, which follows every change of that address.
+wire::IpAddress ChosenLocal(const Ports& ports, const Arrival& arrival);
+
 // Whether nobody else can have this endpoint: its address is ours, or the broadcast address of a subnet of ours. Two
 // nodes of one machine (a test), which share loopback addresses, tell each other apart by the UDP port.
 bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint);
@@ -55,20 +59,20 @@ class PathSet {
   // When Elect should be called again although nothing happened; kNever: not.
   Instant NextElection(Instant now) const;
 
-  // Up to `most` routes that are likely to get through: active ones, those that carry payloads before others and short
+  // Up to `most` ways that are likely to get through: active ones, those that carry payloads before others and short
   // round trips before long ones, from other local ports than `avoid` and each other, and to other ports of the peer,
   // as far as possible.
-  std::vector<Route> BestRoutes(Instant now, size_t most, std::optional<PortId> avoid) const;
+  std::vector<Way> BestWays(Instant now, size_t most, std::optional<PortId> avoid);
 
-  std::vector<Route> ActiveRoutes() const;
+  bool any_active() const;
   // Of the usable paths that are not active, the one that was active last. Null where none ever was.
   const Path* LastActive() const;
   // Calls `use` with each path. Where paths are refused (false), the next call begins with the first of those, so that
   // a budget that does not do for all reaches all in turn. `use` adds and removes no path.
   void InTurns(absl::FunctionRef<bool(Path&)> use);
-  // The active paths' routes, then as many of the other usable ones as `allow` grants: LastActive, then the others in
+  // The active paths' ways, then as many of the other usable ones as `allow` grants: LastActive, then the others in
   // turns.
-  std::vector<Route> AllRoutes(absl::FunctionRef<bool()> allow);
+  std::vector<Way> AllWays(absl::FunctionRef<bool()> allow);
 
   std::vector<Path>& paths() { return paths_; }
   const std::vector<Path>& paths() const { return paths_; }

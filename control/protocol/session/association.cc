@@ -82,19 +82,22 @@ wire::Drop Association::HandleRetry(Instant now, wire::Bytes datagram) {
 
 // Each copy is sealed separately, so that the responder opens all of them and answers each where it came from: the
 // fastest path may be one-way, and the responder knows no other route to us yet.
-void Association::SendConfirms(Instant now, RoutesFunction routes, Outbox& outbox) {
+void Association::SendConfirms(Instant now, WaysFunction ways, Outbox& outbox) {
   const std::vector<uint8_t> confirm = EncodeControlMessage(Confirm{});
   for (SessionSet::Entry& entry : sessions_.entries()) {
     if (entry.next_confirm > now) continue;
     entry.next_confirm = now + identity_.timers().confirm_interval;
-    const std::vector<Route> all = routes();
-    for (const Route& route : all) {
+    const std::vector<Way> all = ways();
+    for (const Way& way : all) {
       if (auto sealed = entry.session->Seal(now, identity_.engine(), confirm)) {
-        outbox.Push(route, std::move(*sealed));
+        outbox.Push(way, std::move(*sealed));
       }
     }
     const std::optional<Arrival>& answered = entry.answered;
-    if (!answered || std::find(all.begin(), all.end(), answered->route()) != all.end()) continue;
+    const bool sent = answered && std::any_of(all.begin(), all.end(), [&](const Way& way) {
+                        return way.route == answered->route();
+                      });
+    if (!answered || sent) continue;
     if (auto sealed = entry.session->Seal(now, identity_.engine(), confirm)) {
       outbox.Answer(*answered, std::move(*sealed));
     }
@@ -178,13 +181,13 @@ void Association::HandleClose(Instant now, const wire::Session* session) {
   Reschedule();
 }
 
-void Association::Close(Instant now, std::span<const Route> routes, Outbox& outbox) {
+void Association::Close(Instant now, std::span<const Way> ways, Outbox& outbox) {
   for (const SessionSet::Entry& entry : sessions_.entries()) {
     if (!entry.confirmed) continue;
     const auto sealed =
         entry.session->Seal(now, identity_.engine(), EncodeControlMessage(protocol::Close{}));
     if (!sealed) continue;
-    for (const Route& route : routes) outbox.Push(route, *sealed);
+    for (const Way& way : ways) outbox.Push(way, *sealed);
   }
   wanted_ = false;
   connect_ = false;
@@ -193,13 +196,13 @@ void Association::Close(Instant now, std::span<const Route> routes, Outbox& outb
   Reschedule();
 }
 
-bool Association::Send(Instant now, std::span<const Route> routes, wire::Bytes plaintext,
+bool Association::Send(Instant now, std::span<const Way> ways, wire::Bytes plaintext,
                        Outbox& outbox) {
   if (send_session() == nullptr) return false;
-  if (routes.empty()) return true;
+  if (ways.empty()) return true;
   const auto sealed = send_session()->Seal(now, identity_.engine(), plaintext);
   if (!sealed) return false;
-  for (const Route& route : routes) outbox.Push(route, *sealed);
+  for (const Way& way : ways) outbox.Push(way, *sealed);
   return true;
 }
 
@@ -244,7 +247,7 @@ void Association::ScheduleBeginning() {
   if (silent_at_ != kNever) timers_.Set(Timer::kSilence, std::max(earliest, silent_at_));
 }
 
-void Association::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox) {
+void Association::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) {
   ScheduleBeginning();  // nobody tells that a session was used up
   while (const std::optional<Timer> due = timers_.TakeDue(now)) {
     switch (*due) {
@@ -253,7 +256,7 @@ void Association::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outb
         Reschedule();
         break;
       case Timer::kConfirm:
-        SendConfirms(now, routes, outbox);
+        SendConfirms(now, ways, outbox);
         Reschedule();
         break;
       case Timer::kConnect:
@@ -269,7 +272,7 @@ void Association::HandleTimeout(Instant now, RoutesFunction routes, Outbox& outb
         break;
     }
   }
-  initiator_.HandleTimeout(now, routes, outbox);
+  initiator_.HandleTimeout(now, ways, outbox);
 }
 
 // --- What it is now. ---

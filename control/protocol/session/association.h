@@ -83,19 +83,19 @@ class Association {
   // The control message close: the remote end has forgotten its sessions up to this one, so do we.
   void HandleClose(Instant now, const wire::Session* session);
 
-  // Says close in every confirmed session over the routes, then forgets all. It starts nothing by itself afterwards.
-  void Close(Instant now, std::span<const Route> routes, Outbox& outbox);
+  // Says close in every confirmed session over the ways, then forgets all. It starts nothing by itself afterwards.
+  void Close(Instant now, std::span<const Way> ways, Outbox& outbox);
 
   Instant NextTimeout() const { return std::min(timers_.Next(), initiator_.NextTimeout()); }
-  void HandleTimeout(Instant now, RoutesFunction routes, Outbox& outbox);
+  void HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox);
 
   // --- Sending. ---
 
-  // Seals one plaintext, whose first byte is its kind, with the send session and sends the same bytes over each route.
+  // Seals one plaintext, whose first byte is its kind, with the send session and sends the same bytes over each way.
   // False where there is no session.
-  bool Send(Instant now, std::span<const Route> routes, wire::Bytes plaintext, Outbox& outbox);
-  bool Send(Instant now, const Route& route, wire::Bytes plaintext, Outbox& outbox) {
-    return Send(now, {&route, 1}, plaintext, outbox);
+  bool Send(Instant now, std::span<const Way> ways, wire::Bytes plaintext, Outbox& outbox);
+  bool Send(Instant now, const Way& way, wire::Bytes plaintext, Outbox& outbox) {
+    return Send(now, {&way, 1}, plaintext, outbox);
   }
   // The same, back to where something came from that is no known endpoint.
   void Answer(Instant now, const Arrival& arrival, wire::Bytes plaintext, Outbox& outbox);
@@ -140,7 +140,7 @@ class Association {
   void Reschedule();
   void ScheduleBeginning();
   void Begin(Instant now, Initiator::Reason reason);
-  void SendConfirms(Instant now, RoutesFunction routes, Outbox& outbox);
+  void SendConfirms(Instant now, WaysFunction ways, Outbox& outbox);
 
   Identity& identity_;
   SessionTable& table_;

@@ -64,10 +64,13 @@ class NetlinkTest : public ::testing::Test {
       ++changes_;
     });
   }
-  void FollowHop(const char* destination) {
+  void FollowHop(const char* destination, wire::IpAddress source = {}) {
     hops_.push_back(netlink_->WatchNextHop(
-        "wan0", control::Ip(destination),
+        "wan0", FlowTo(destination, source),
         [this, destination](const NextHop& hop) { hop_[destination] = hop; }));
+  }
+  static Flow FlowTo(const std::string& destination, wire::IpAddress source = {}) {
+    return {.local = {source, 13116}, .remote = {control::Ip(destination.c_str()), 4000}};
   }
   bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
   // Gives wan0 an address, and peer0 that of a neighbour on the link.
@@ -368,6 +371,121 @@ TEST_F(NetlinkTest, DefaultRouteOfAnotherInterfaceIsNoRoute) {
   });
 }
 
+// As mwan3 and its like set up each uplink: a table, and a rule that chooses it by the source address.
+TEST_F(NetlinkTest, FindsARouteThatARuleChoosesBySource) {
+  for (const bool v6 : {false, true}) {
+    Story([&] {
+      const char* far = v6 ? "2001:db8:9::1" : "198.51.100.1";
+      const std::string family = v6 ? "-6 " : "-4 ";
+      const std::string own = v6 ? "2001:db8:1::" : "10.1.0.";
+      const std::string length = v6 ? "/64" : "/24";
+      Connect();
+      Ip(absl::StrCat("addr add ", own, "1", length, " dev wan0 ", v6 ? "nodad" : ""));
+      Ip(absl::StrCat("addr add ", own, "3", length, " dev wan0 ", v6 ? "nodad" : ""));
+      Away(absl::StrCat("addr add ", own, "2", length, " dev peer0 ", v6 ? "nodad" : ""));
+      Ip(absl::StrCat(family, "route add default via ", own, "2 dev wan0 table 101"));
+      OpenNetlink();
+      FollowHop(far);
+      ASSERT_TRUE(Turn([&] { return Fails(far, "no route to"); }));
+      // The second address of the two is the one that the rule names.
+      Ip(absl::StrCat(family, "rule add from ", own, "3 table 101"));
+      ASSERT_TRUE(Turn([&] { return Reachable(far); }));
+      EXPECT_EQ(hop_[far].source, control::Ip(absl::StrCat(own, "3").c_str()));
+      EXPECT_EQ(hop_[far].gateway, control::Ip(absl::StrCat(own, "2").c_str()));
+      Ip(absl::StrCat(family, "rule del from ", own, "3 table 101"));
+      ASSERT_TRUE(Turn([&] { return Fails(far, "no route to"); }));
+      Ip("link del wan0");
+    });
+  }
+}
+
+TEST_F(NetlinkTest, FindsARouteThatARuleChoosesByUdpPort) {
+  Story([&] {
+    ConnectNeighbour();
+    Ip("route add default via 10.1.0.2 dev wan0 table 101");
+    OpenNetlink();
+    FollowHop("198.51.100.1");
+    for (const char* rule : {"ipproto udp", "ipproto udp sport 13116", "ipproto udp dport 4000",
+                             "from 10.1.0.1 ipproto udp sport 13116 dport 4000"}) {
+      ASSERT_TRUE(Turn([&] { return Fails("198.51.100.1", "no route to"); })) << rule;
+      Ip(absl::StrCat("rule add ", rule, " table 101"));
+      ASSERT_TRUE(Turn([&] { return Reachable("198.51.100.1"); })) << rule;
+      Ip(absl::StrCat("rule del ", rule, " table 101"));
+    }
+  });
+}
+
+// The main table has a route as well, but what leaves from the address that it would choose has another one.
+TEST_F(NetlinkTest, ARuleForTheChosenSourceChoosesTheGateway) {
+  Story([&] {
+    ConnectNeighbour();
+    Away("addr add 10.1.0.9/24 dev peer0");
+    Ip("route add default via 10.1.0.2");
+    Ip("route add default via 10.1.0.9 dev wan0 table 101");
+    OpenNetlink();
+    FollowHop("198.51.100.1");
+    ASSERT_TRUE(Turn([&] { return Reachable("198.51.100.1"); }));
+    EXPECT_EQ(hop_["198.51.100.1"].gateway, control::Ip("10.1.0.2"));
+    Ip("rule add from 10.1.0.1 table 101");
+    ASSERT_TRUE(Turn([&] { return hop_["198.51.100.1"].gateway == control::Ip("10.1.0.9"); }));
+  });
+}
+
+TEST_F(NetlinkTest, AFlowKeepsItsSourceAsLongAsTheInterfaceHasIt) {
+  Story([&] {
+    ConnectNeighbour();
+    Ip("addr add 10.1.0.3/24 dev wan0");
+    OpenNetlink();
+    FollowHop("10.1.0.2", control::Ip("10.1.0.3"));
+    ASSERT_TRUE(Turn([&] { return Reachable("10.1.0.2"); }));
+    EXPECT_EQ(hop_["10.1.0.2"].source, control::Ip("10.1.0.3"));
+    Ip("addr del 10.1.0.3/24 dev wan0");
+    ASSERT_TRUE(Turn([&] { return hop_["10.1.0.2"].source == control::Ip("10.1.0.1"); }));
+    EXPECT_TRUE(Reachable("10.1.0.2"));
+    Ip("addr add 10.1.0.3/24 dev wan0");
+    ASSERT_TRUE(Turn([&] { return hop_["10.1.0.2"].source == control::Ip("10.1.0.3"); }));
+  });
+}
+
+TEST_F(NetlinkTest, AFlowLeavesADeprecatedSource) {
+  Story([&] {
+    Connect();
+    Ip("addr add 2001:db8:1::1/64 dev wan0 nodad");
+    Ip("addr add 2001:db8:1::3/64 dev wan0 nodad");
+    Away("addr add 2001:db8:1::2/64 dev peer0 nodad");
+    OpenNetlink();
+    FollowHop("2001:db8:1::2", control::Ip("2001:db8:1::3"));
+    ASSERT_TRUE(Turn([&] { return Reachable("2001:db8:1::2"); }));
+    EXPECT_EQ(hop_["2001:db8:1::2"].source, control::Ip("2001:db8:1::3"));
+    Ip("addr change 2001:db8:1::3/64 dev wan0 preferred_lft 0");
+    ASSERT_TRUE(Turn([&] { return hop_["2001:db8:1::2"].source == control::Ip("2001:db8:1::1"); }));
+    EXPECT_TRUE(Reachable("2001:db8:1::2"));
+  });
+}
+
+// IPv6 would take the default route of the other interface, whose metric is better, for what leaves from this one.
+TEST_F(NetlinkTest, ASourceChangesNotTheInterface) {
+  Story([&] {
+    Connect();
+    Ip("addr add 2001:db8:1::1/64 dev wan0 nodad");
+    Ip("addr add 2001:db8:1::3/64 dev wan0 nodad");
+    Away("addr add 2001:db8:1::2/64 dev peer0 nodad");
+    Ip("link add lan0 type veth peer name lan0-end");
+    Ip("link set lan0 up");
+    Ip("link set lan0-end up");
+    Ip("addr add 2001:db8:2::1/64 dev lan0 nodad");
+    Ip("-6 route add default via 2001:db8:2::2 metric 10");
+    Ip("-6 route add default via 2001:db8:1::2 metric 100");
+    OpenNetlink();
+    FollowHop("2001:db8:9::1");
+    FollowHop("2001:db8:9::2", control::Ip("2001:db8:1::3"));
+    ASSERT_TRUE(Turn([&] { return Reachable("2001:db8:9::1") && Reachable("2001:db8:9::2"); }));
+    EXPECT_EQ(hop_["2001:db8:9::1"].gateway, control::Ip("2001:db8:1::2"));
+    EXPECT_EQ(hop_["2001:db8:9::2"].gateway, control::Ip("2001:db8:1::2"));
+    EXPECT_EQ(hop_["2001:db8:9::2"].source, control::Ip("2001:db8:1::3"));
+  });
+}
+
 TEST_F(NetlinkTest, CableOutAndIn) {
   Story([&] {
     ConnectNeighbour();
@@ -476,8 +594,8 @@ TEST_F(NetlinkTest, SubscriptionsEndInTheirHandlers) {
       second.reset();
       FollowHop("10.1.0.4");
     };
-    first = netlink_->WatchNextHop("wan0", control::Ip("198.51.100.1"), end);
-    second = netlink_->WatchNextHop("wan0", control::Ip("198.51.100.2"), end);
+    first = netlink_->WatchNextHop("wan0", FlowTo("198.51.100.1"), end);
+    second = netlink_->WatchNextHop("wan0", FlowTo("198.51.100.2"), end);
     ASSERT_TRUE(Turn([&] { return calls > 0; }));
     Follow("wan0");
     Settle(*loop_);
@@ -496,14 +614,14 @@ TEST_F(NetlinkTest, HundredsOfNextHops) {
     std::set<int> reachable;
     for (int i = 0; i < 500; ++i) {
       const std::string destination = absl::StrCat("203.0.", i / 250, ".", i % 250 + 1);
-      many.push_back(netlink_->WatchNextHop("wan0", control::Ip(destination.c_str()),
-                                            [&reachable, i](const NextHop& hop) {
-                                              if (hop.reachable()) {
-                                                reachable.insert(i);
-                                              } else {
-                                                reachable.erase(i);
-                                              }
-                                            }));
+      many.push_back(
+          netlink_->WatchNextHop("wan0", FlowTo(destination), [&reachable, i](const NextHop& hop) {
+            if (hop.reachable()) {
+              reachable.insert(i);
+            } else {
+              reachable.erase(i);
+            }
+          }));
     }
     ASSERT_TRUE(Turn([&] { return reachable.size() == 500; }));
     Away("link set peer0 down");

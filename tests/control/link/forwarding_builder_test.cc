@@ -18,6 +18,8 @@ using testing::IsEmpty;
 wire::Endpoint At(const char* text) { return *wire::Endpoint::Parse(text); }
 wire::IpAddress Ip(const char* text) { return *wire::IpAddress::Parse(text); }
 
+Flow FlowTo(const char* remote) { return {.local = {{}, 13116}, .remote = At(remote)}; }
+
 std::shared_ptr<wire::Session> MakeSession(uint32_t index) {
   wire::Session::Params params;
   params.local_index = index;
@@ -69,8 +71,7 @@ class ForwardingTest : public testing::Test {
     return path;
   }
   const lcore::Snapshot& Build() {
-    snapshot_ = builder_.Build(state_, ports_,
-                               [this](wire::PortId, const wire::IpAddress&) { return &hop_; });
+    snapshot_ = builder_.Build(state_, ports_, [this](wire::PortId, const Flow&) { return &hop_; });
     return *snapshot_;
   }
   std::vector<wire::PathId> SendingPaths() {
@@ -104,6 +105,17 @@ TEST_F(ForwardingTest, SendsOverActivePathsAndListsTheOthersForAttribution) {
   EXPECT_THAT(SendingPaths(), ElementsAre(30, 31));  // sorted by port
   EXPECT_EQ(snapshot_->peers[1]->paths.size(), 3u);
   EXPECT_EQ(snapshot_->peers[1]->send_session, state_.peers[0].send);
+}
+
+TEST_F(ForwardingTest, APathAsksForTheNextHopFromItsLocalAddress) {
+  state_.peers[0].paths[0].local = Ip("10.0.1.7");
+  std::vector<Flow> asked;
+  snapshot_ = builder_.Build(state_, ports_, [&](wire::PortId, const Flow& flow) {
+    asked.push_back(flow);
+    return &hop_;
+  });
+  EXPECT_THAT(asked, ElementsAre(Flow{{Ip("10.0.1.7"), 13116}, At("10.9.0.2:13116")},
+                                 FlowTo("10.9.0.2:13116")));
 }
 
 TEST_F(ForwardingTest, PortsKnowTheirAddressesLinkLocalOnesToo) {
@@ -247,9 +259,9 @@ TEST_F(ManyPeersTest, ThePortsChangeAgainBeforeAllWereMadeAnew) {
 
 TEST_F(ManyPeersTest, ANextHopConcernsWhoseWayItIs) {
   const auto before = snapshot_->peers;
-  builder_.NextHopChanged(0, Ip("10.9.0.3"));
-  builder_.NextHopChanged(0, Ip("10.77.0.3"));
-  builder_.NextHopChanged(3, Ip("10.9.0.4"));
+  builder_.NextHopChanged(0, FlowTo("10.9.0.3:13116"));
+  builder_.NextHopChanged(0, FlowTo("10.77.0.3:13116"));
+  builder_.NextHopChanged(3, FlowTo("10.9.0.4:13116"));
   EXPECT_EQ(BuildAll(), 1);
   for (wire::PeerId id = 0; id < kPeers; ++id) {
     EXPECT_EQ(snapshot_->peers[id] == before[id], id != 3) << id;
@@ -311,15 +323,14 @@ TEST_F(ManyPeersTest, APeerThatIsGoneLeavesNothingBehind) {
   EXPECT_TRUE(snapshot_->peers[9]->paths.empty());
   EXPECT_EQ(builder_.Counters(9), nullptr);
   const uint64_t built = builder_.peers_built();
-  builder_.NextHopChanged(0, Ip("10.9.0.9"));
+  builder_.NextHopChanged(0, FlowTo("10.9.0.9:13116"));
   BuildAll();
   EXPECT_EQ(builder_.peers_built(), built);
 }
 
 TEST_F(ManyPeersTest, WhoseNextHopNobodyCouldGiveAsksAgain) {
   state_.peers = {PeerAt(5, 0x20005)};
-  snapshot_ =
-      builder_.Build(state_, ports_, [](wire::PortId, const wire::IpAddress&) { return nullptr; });
+  snapshot_ = builder_.Build(state_, ports_, [](wire::PortId, const Flow&) { return nullptr; });
   state_.peers.clear();
   EXPECT_FALSE(snapshot_->peers[5]->paths.at(0).send);
   builder_.RetryNextHops();

@@ -34,6 +34,7 @@ class TransmitterTest : public testing::Test {
     transmitter_.Send(now_, {.port = arrival.port,
                              .to = arrival.from,
                              .datagram = {4, 0, 0, 0, 0},
+                             .source = arrival.to,
                              .answers = arrival});
   }
   uint64_t Drops(Drop drop) { return transmitter_.drops().Get(drop); }
@@ -41,8 +42,8 @@ class TransmitterTest : public testing::Test {
   Instant now_{seconds(10)};
   lcore::FakeDataplane dataplane_;
   FakeNetlink netlink_;
-  NextHopTable next_hops_{netlink_, [this](wire::PortId port, const wire::IpAddress& address) {
-                            transmitter_.NextHopChanged(now_, port, address);
+  NextHopTable next_hops_{netlink_, [this](wire::PortId port, const Flow& flow) {
+                            transmitter_.NextHopChanged(now_, port, flow);
                           }};
   Transmitter transmitter_{dataplane_, next_hops_};
 };
@@ -143,6 +144,17 @@ TEST_F(TransmitterTest, AnswersNoGroupAndNobody) {
   EXPECT_TRUE(dataplane_.transmitted.empty());
   EXPECT_EQ(Drops(Drop::kNoNeighbour), 3u);
   EXPECT_EQ(next_hops_.size(), 0u);
+}
+
+TEST_F(TransmitterTest, ASourceHasANextHopOfItsOwn) {
+  transmitter_.Send(now_, {.port = 2,
+                           .to = *wire::Endpoint::Parse("10.9.0.2:4000"),
+                           .datagram = {1, 0, 0, 0, 1},
+                           .source = *wire::IpAddress::Parse("10.0.0.3")});
+  EXPECT_TRUE(netlink_.Watches("eth0 10.9.0.2 from 10.0.0.3"));
+  EXPECT_FALSE(netlink_.Watches("eth0 10.9.0.2"));
+  netlink_.Answer("eth0 10.9.0.2 from 10.0.0.3", NextHop::State::kReachable);
+  ASSERT_EQ(dataplane_.transmitted.size(), 1u);
 }
 
 TEST_F(TransmitterTest, NextHopsThatNobodyWantsAreForgotten) {

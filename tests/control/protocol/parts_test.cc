@@ -181,8 +181,8 @@ TEST(EndpointBook, SourcesDoNotDisturbEachOther) {
   book.Replace(kStart, EndpointSource::kMap, 0, {}, idle);
   EXPECT_EQ(book.All().size(), 2u);
   EXPECT_EQ(book.Count(EndpointSource::kConfig), 2u);
-  EXPECT_FALSE(book.Learn(kStart, At(1), 0, 0, Unused)) << "known from others";
-  EXPECT_TRUE(book.Learn(kStart, At(9), 0, 0, Unused));
+  EXPECT_FALSE(book.Learn(kStart, {0, At(1)}, {}, 0, Unused)) << "known from others";
+  EXPECT_TRUE(book.Learn(kStart, {0, At(9)}, {}, 0, Unused));
 }
 
 TEST(EndpointBook, SixteenOfEachSourceAndTheActiveOnesStay) {
@@ -213,15 +213,15 @@ TEST(EndpointBook, LearnedEndpointsBelongToTheirRemotePort) {
     }
     return ports;
   };
-  for (uint16_t i = 1; i <= 40; ++i) book.Learn(kStart + 1s * i, At(2, i), 0, 7, use);
+  for (uint16_t i = 1; i <= 40; ++i) book.Learn(kStart + 1s * i, {0, At(2, i)}, {}, 7, use);
   EXPECT_EQ(learned(2), (std::set<uint16_t>{1, 2, 39, 40}));
   // The oldest of those that are idle goes: a newer probe from it would have made it the newest.
-  book.Learn(kStart + 50s, At(2, 39), 0, 7, use);
-  book.Learn(kStart + 51s, At(2, 41), 0, 7, use);
+  book.Learn(kStart + 50s, {0, At(2, 39)}, {}, 7, use);
+  book.Learn(kStart + 51s, {0, At(2, 41)}, {}, 7, use);
   EXPECT_EQ(learned(2), (std::set<uint16_t>{1, 2, 39, 41}));
   // Another port's take nothing from it, until all together are too many.
   for (uint16_t port = 8; port < 40; ++port) {
-    for (uint16_t i = 1; i <= 4; ++i) book.Learn(kStart + 60s, At(port, i), 0, port, use);
+    for (uint16_t i = 1; i <= 4; ++i) book.Learn(kStart + 60s, {0, At(port, i)}, {}, port, use);
     EXPECT_LE(book.Count(EndpointSource::kLearned), 16u);
     EXPECT_TRUE(learned(2).contains(1)) << "it carries payloads";
   }
@@ -230,9 +230,9 @@ TEST(EndpointBook, LearnedEndpointsBelongToTheirRemotePort) {
 TEST(EndpointBook, LearnedLinkLocalBelongsToItsPort) {
   EndpointBook book;
   const Endpoint local{*IpAddress::Parse("fe80::1"), 13116};
-  EXPECT_TRUE(book.Learn(kStart, local, 3, 0, Unused));
-  EXPECT_TRUE(book.Learn(kStart, local, 4, 0, Unused));
-  EXPECT_FALSE(book.Learn(kStart, local, 4, 0, Unused));
+  EXPECT_TRUE(book.Learn(kStart, {3, local}, {}, 0, Unused));
+  EXPECT_TRUE(book.Learn(kStart, {4, local}, {}, 0, Unused));
+  EXPECT_FALSE(book.Learn(kStart, {4, local}, {}, 0, Unused));
   PathSet paths;
   PathId next = 0;
   const Ports ports = {{3, {true, {*IpAddress::Parse("fe80::2")}}},
@@ -277,9 +277,9 @@ TEST(PathSet, BudgetIsSharedInTurns) {
   std::set<Route> reached;
   for (int turn = 0; turn < 5; ++turn) {
     int budget = 2;
-    const auto routes = paths.AllRoutes([&] { return budget-- > 0; });
-    EXPECT_EQ(routes.size(), 2u);
-    reached.insert(routes.begin(), routes.end());
+    const std::vector<Way> ways = paths.AllWays([&] { return budget-- > 0; });
+    EXPECT_EQ(ways.size(), 2u);
+    for (const Way& way : ways) reached.insert(way.route);
   }
   EXPECT_EQ(reached.size(), 10u) << "each call goes on where the last one ended";
 }

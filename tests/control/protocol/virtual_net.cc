@@ -92,8 +92,17 @@ wire::IpAddress VirtualNet::AddressOf(int n, int port) const {
 }
 
 PortState VirtualNet::StateOf(int n, int port) const {
-  return {
+  PortState state{
       .up = !nodes_[Index(n)].down.contains(port), .addresses = {AddressOf(n, port)}, .mtu = 1500};
+  for (const auto& [at, address] : nodes_[Index(n)].more) {
+    if (at == port) state.addresses.push_back(address);
+  }
+  return state;
+}
+
+bool VirtualNet::HasAddress(int n, int port, const wire::IpAddress& address) const {
+  const auto& more = nodes_[Index(n)].more;
+  return std::find(more.begin(), more.end(), std::pair(port, address)) != more.end();
 }
 
 wire::Endpoint VirtualNet::EndpointOf(int n, int port) const {
@@ -112,7 +121,10 @@ void VirtualNet::Carry(int n, const Transmit& transmit) {
   Host& host = nodes_[Index(n)];
   const int port = transmit.port;
   ++host.sent;
-  const Seen seen{now_, n, port, EndpointOf(n, port), transmit.to, transmit.datagram};
+  const wire::Endpoint from = host.nat.contains(port) || !HasAddress(n, port, transmit.source)
+                                  ? EndpointOf(n, port)
+                                  : wire::Endpoint{transmit.source, wire::kDefaultPort};
+  const Seen seen{now_, n, port, from, transmit.to, transmit.datagram};
   if (recording_) seen_.push_back(seen);
   if (passes_ && !passes_(seen)) return;
   if (host.cut.contains(port) || host.down.contains(port)) return;
@@ -125,7 +137,7 @@ void VirtualNet::Carry(int n, const Transmit& transmit) {
       if (way.cut || Chance() < loss_) continue;
       const Duration extra(static_cast<int64_t>(static_cast<double>(jitter_.count()) * Chance()));
       flights_.push({now_ + way.delay.value_or(kDefaultDelay) + extra, ++orders_, to_node, to_port,
-                     EndpointOf(n, port), transmit.datagram});
+                     from, transmit.datagram, transmit.to.address});
     }
   }
 }
@@ -140,13 +152,15 @@ const VirtualNet::Places& VirtualNet::FindPlaces() {
   for (int n = 0; n < static_cast<int>(nodes_.size()); ++n) {
     for (int port = 0; port < nodes_[Index(n)].ports; ++port) add(EndpointOf(n, port), n, port);
     for (const auto& [port, endpoint] : nodes_[Index(n)].aliases) add(endpoint, n, port);
+    for (const auto& [port, address] : nodes_[Index(n)].more)
+      add({address, wire::kDefaultPort}, n, port);
   }
   return *places_;
 }
 
 void VirtualNet::Inject(int n, int port, const wire::Endpoint& from,
                         std::vector<uint8_t> datagram) {
-  Deliver({now_, ++orders_, n, port, from, std::move(datagram)});
+  Deliver({now_, ++orders_, n, port, from, std::move(datagram), {}});
   Pump(n);
 }
 
@@ -155,7 +169,9 @@ void VirtualNet::Deliver(Flight flight) {
   if (host.node == nullptr || host.cut.contains(flight.port) || host.down.contains(flight.port))
     return;
   const Arrival arrival{static_cast<PortId>(flight.port), flight.from,
-                        AddressOf(flight.node, flight.port)};
+                        HasAddress(flight.node, flight.port, flight.to)
+                            ? flight.to
+                            : AddressOf(flight.node, flight.port)};
   if (wire::ClassifyDatagram(flight.datagram) != wire::MessageType::kSealed) {
     return host.node->HandleHandshake(now_, arrival, flight.datagram);
   }
@@ -283,7 +299,7 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
     if (!path.carries) continue;
     sent = true;
     ++nodes_[Index(a)].traffic[path.id].sent;
-    Carry(a, {path.port, path.remote, *sealed});
+    Carry(a, {path.port, path.remote, *sealed, path.local});
   }
   if (sent) node(a).NoteSent(now_, nodes_[Index(a)].ids.at(b));
   return sent;

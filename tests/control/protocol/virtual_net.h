@@ -122,6 +122,12 @@ class VirtualNet {
     nodes_[Index(n)].aliases.emplace_back(port, outside);
     places_.reset();
   }
+  // Another address of the port's own, of which the node knows.
+  void AddAddress(int n, int port, const wire::IpAddress& address) {
+    nodes_[Index(n)].more.emplace_back(port, address);
+    node(n).SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
+    places_.reset();
+  }
   // What the network does with each datagram: false loses it. Empty: it carries all.
   void Filter(std::function<bool(const Seen&)> passes) { passes_ = std::move(passes); }
 
@@ -171,6 +177,7 @@ class VirtualNet {
     std::set<int> down;
     std::map<int, wire::Endpoint> nat;
     std::vector<std::pair<int, wire::Endpoint>> aliases;
+    std::vector<std::pair<int, wire::IpAddress>> more;  // addresses of a port, the first left out
     std::vector<std::pair<int, bool>> peers;  // the peer, and whether its endpoints are known
     uint64_t wall = 1'700'000'000'000'000'000;
     uint8_t psk = 0;
@@ -191,6 +198,7 @@ class VirtualNet {
     int port;
     wire::Endpoint from;
     std::vector<uint8_t> datagram;
+    wire::IpAddress to;  // of the receiver
     bool operator>(const Flight& other) const {
       return std::tie(arrives, order) > std::tie(other.arrives, other.order);
     }
@@ -198,6 +206,7 @@ class VirtualNet {
 
   static size_t Index(int n) { return static_cast<size_t>(n); }
   wire::IpAddress AddressOf(int n, int port) const;
+  bool HasAddress(int n, int port, const wire::IpAddress& address) const;
   PortState StateOf(int n, int port) const;
   PeerId AddPeerNow(int a, int b, bool endpoints);
   void Pump(int n);

@@ -590,7 +590,7 @@ TEST_F(MapHostile, ANodeThatSaysTooMuchIsLimited) {
   auto& association = alice_->map().association();
   protocol::Outbox outbox;
   for (uint32_t i = 0; i < kMessageBurst + 500; ++i) {
-    association.Send(world_.now, {0, MapWorld::MapAddress(0)},
+    association.Send(world_.now, protocol::Route{0, MapWorld::MapAddress(0)},
                      EncodeMapMessage(protocol::MapLookup{i, 0, bob_->key()}), outbox);
   }
   while (auto out = outbox.Pop())
@@ -611,7 +611,7 @@ TEST_F(MapHostile, UnknownMessagesOfAnAuthenticNodeAreSkipped) {
                                                 {1, 0, 0, 0, 9},
                                                 {9},
                                                 {3, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}}) {
-    association.Send(world_.now, {0, MapWorld::MapAddress(0)}, plaintext, outbox);
+    association.Send(world_.now, protocol::Route{0, MapWorld::MapAddress(0)}, plaintext, outbox);
   }
   while (auto out = outbox.Pop())
     world_.Inject(0, world_.OuterOf(*alice_), std::move(out->datagram));

@@ -39,7 +39,7 @@ class Crowd {
     book_.Replace(kStart, source, instance, endpoints, [](const Endpoint&) { return false; });
   }
   void Learn(Instant now, const Endpoint& endpoint, uint16_t remote_port = 0) {
-    book_.Learn(now, endpoint, 0, remote_port,
+    book_.Learn(now, {0, endpoint}, {}, remote_port,
                 [](const Endpoint&) { return EndpointBook::Use::kIdle; });
   }
   bool Reconcile() { return paths_.Reconcile(kStart, ports_, book_.All(), &next_); }
