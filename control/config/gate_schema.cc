@@ -62,7 +62,10 @@ const SectionOf<UnixGateConfig>& UnixGateSchema() {
             "With datagram, send() returns when the payload before it was sent. With seqpacket, "
             "applications connect, and each connection gets every payload of the peer.");
     s.Scalar("mode", &UnixGateConfig::mode, OctalMode(kMaxMode))
-        .Why("The permissions of the socket file. Whoever may write to it may send.");
+        .Why(
+            "The permissions of the socket file, in octal with the 0 in front. Whoever may write "
+            "to "
+            "it may send.");
     s.Scalar("owner", &UnixGateConfig::owner, Optional(AccountName()))
         .Example("www-data")
         .Otherwise("warpd's user")

@@ -1,5 +1,8 @@
 #include "control/config/node_config.h"
 
+#include <sodium.h>
+
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -7,6 +10,7 @@
 #include "control/config/node_schema.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
+#include "dataplane/os/process.h"
 
 namespace warp::config {
 namespace {
@@ -113,6 +117,29 @@ void CheckTunnels(Reader& reader, NodeConfig& config) {
   }
 }
 
+// The sentence does not repeat the key.
+void RefusePrivate(Reader& reader, const std::string& at, const wire::PublicKey& key,
+                   const wire::SecretKey& own) {
+  if (sodium_memcmp(key.bytes().data(), own.bytes().data(), own.bytes().size()) != 0) return;
+  reader.Fail(at,
+              "is this node's private key, which others can read here: make a new one, and "
+              "write what `warp pubkey` shows");
+}
+
+// What only the node's own machine can tell.
+void CheckCpu(Reader& reader, const std::string& at, std::optional<int> cpu) {
+  if (!cpu || os::CpuExists(*cpu)) return;
+  reader.Fail(at, absl::StrCat("this machine has no CPU ", *cpu));
+}
+
+void CheckMachine(const Source& source, Reader& reader, const NodeConfig& config) {
+  if (source.key_files == KeyFiles::kIgnore) return;
+  CheckCpu(reader, "node.control_cpu", config.node.control_cpu);
+  for (size_t i = 0; i < config.ports.size(); ++i) {
+    CheckCpu(reader, At("ports", i, "cpu"), config.ports[i].cpu);
+  }
+}
+
 void ReadKeys(const Source& source, Reader& reader, NodeConfig& config) {
   ReadKey(source, reader, "node.private_key_file", config.node.private_key_file,
           config.node.private_key);
@@ -124,9 +151,13 @@ void ReadKeys(const Source& source, Reader& reader, NodeConfig& config) {
   if (source.key_files == KeyFiles::kIgnore || !reader.Sound("node.private_key_file")) return;
   const wire::PublicKey own = config.node.private_key.Public();
   for (size_t i = 0; i < config.peers.size(); ++i) {
-    if (config.peers[i].public_key == own) {
-      reader.Fail(At("peers", i, "public_key"), "is this node's own");
-    }
+    const std::string at = At("peers", i, "public_key");
+    if (config.peers[i].public_key == own) reader.Fail(at, "is this node's own");
+    RefusePrivate(reader, at, config.peers[i].public_key, config.node.private_key);
+  }
+  for (size_t i = 0; i < config.maps.size(); ++i) {
+    RefusePrivate(reader, At("map", i, "public_key"), config.maps[i].public_key,
+                  config.node.private_key);
   }
 }
 
@@ -147,6 +178,7 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
     CheckPeers(reader, config);
     CheckTunnels(reader, config);
     ReadKeys(source, reader, config);
+    CheckMachine(source, reader, config);
   });
 }
 

@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <csignal>
 #include <random>
 #include <thread>
 #include <utility>
@@ -55,7 +54,9 @@ absl::Status Assembly::OpenLoop() {
   if (!loop->fallback_reason().empty())
     LogInfo(
         absl::StrCat("event loop: ", loop->back_end_name(), ", because ", loop->fallback_reason()));
-  return Keep(Signals::Open(*loop, {SIGTERM, SIGINT}, [this](int) { stopping = true; }), signals);
+  return Keep(Signals::OpenForDaemon(
+                  *loop, [this] { stopping = true; }, LogWarning),
+              signals);
 }
 
 // What another program may have taken comes early: a second warpd must not get as far as the interfaces.
@@ -74,7 +75,10 @@ absl::Status Assembly::OpenClaims() {
 
 absl::Status Assembly::OpenKernel() {
   if (absl::Status status = Keep(Netlink::Open(*loop), netlink); !status.ok()) return status;
-  if (absl::Status status = Keep(Resolver::Open(*loop), resolver); !status.ok()) return status;
+  ResolverOptions names;
+  for (const config::PortConfig& port : config.ports) names.uplinks.push_back(port.kernel_side());
+  absl::Status status = Keep(Resolver::Open(*loop, std::move(names)), resolver);
+  if (!status.ok()) return status;
   // Said now, because the dataplane takes a second to start.
   for (const config::PortConfig& port : config.ports) {
     const wire::KernelDevice* kernel = port.kernel_device();
@@ -149,8 +153,9 @@ protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
 }
 
 void Assembly::OnPublished(const Links::Published& published) {
-  change_log.Note(protocol->Peers(published.changed),
-                  [this](wire::PortId id) { return links->PortName(id); });
+  const std::vector<protocol::PeerStatus> peers = protocol->Peers(published.changed);
+  change_log.Note(peers, [this](wire::PortId id) { return links->PortName(id); });
+  for (const protocol::PeerStatus& peer : peers) remotes->SetSilent(peer.id, !peer.connected);
   traffic->RoutesChanged(published.routes);
 }
 

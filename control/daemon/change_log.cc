@@ -17,6 +17,11 @@ void ChangeLog::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFun
       LogInfo(absl::StrCat("peer ", peer.name, ": ", connected ? "connected" : "connecting", " (",
                            peer.reason, ")"));
     }
+    if (!peer.twins.empty() && twins_since_[peer.id] != peer.twins_since) {
+      twins_since_[peer.id] = peer.twins_since;
+      LogWarning(absl::StrCat("peer ", peer.name, ": two nodes seem to use this key: ",
+                              peer.twins.front().ToString(), ", ", peer.twins.back().ToString()));
+    }
     for (const protocol::PathStatus& path : peer.paths) {
       paths[path.id] = path.state;
       const auto old = old_paths.find(path.id);

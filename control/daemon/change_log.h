@@ -1,4 +1,5 @@
-// Writes a line to the log for each change of state of a peer or path. Control thread only.
+// Writes a line to the log for each change of state of a peer or path, and for a key that two nodes use. Control thread
+// only.
 #ifndef WARP_CONTROL_DAEMON_CHANGE_LOG_H_
 #define WARP_CONTROL_DAEMON_CHANGE_LOG_H_
 
@@ -20,6 +21,8 @@ class ChangeLog {
 
  private:
   absl::flat_hash_map<wire::PeerId, bool> connected_;
+  absl::flat_hash_map<wire::PeerId, wire::Instant>
+      twins_since_;  // of peers whose key two nodes use
   absl::flat_hash_map<wire::PeerId, absl::flat_hash_map<wire::PathId, protocol::PathState>> paths_;
 };
 

@@ -7,6 +7,7 @@
 #include "control/daemon/daemon.h"
 #include "control/log/log.h"
 #include "dataplane/os/process.h"
+#include "dataplane/os/signals.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace {
@@ -19,6 +20,7 @@ int Fail(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  warp::os::BlockSignals(warp::os::StraySignals());
   CLI::App app{"WARP node: seals each payload once and sends it over every path", "warpd"};
   std::string config_file = "/etc/warp/warpd.yaml";
   app.add_option("--config,-c", config_file, "YAML configuration file")->capture_default_str();

@@ -14,6 +14,7 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
   options.pci = plan.pci;
   options.hugepages = config.node.hugepages == config::Hugepages::kAlways ||
                       (config.node.hugepages == config::Hugepages::kAuto && plan.pci);
+  options.ports = static_cast<uint16_t>(config.ports.size());
   options.memory_mib = config.node.memory_mib.value_or(0);
   options.max_mtu = std::max(options.max_mtu, max_mtu);
   options.engine = config.node.crypto;

@@ -11,6 +11,12 @@
 
 namespace warp::control {
 
+namespace {
+
+constexpr wire::Duration kMapCheck = std::chrono::seconds(1);
+
+}  // namespace
+
 using Found = absl::StatusOr<std::vector<wire::Endpoint>>;
 
 absl::Status Remotes::AddPeer(const config::PeerConfig& config) {
@@ -26,21 +32,24 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config) {
   // A name may stand for several addresses, and for others later. What the configuration knows of the peer is the
   // addresses of all its names together.
   auto known = std::make_shared<std::vector<std::vector<wire::Endpoint>>>(config.endpoints.size());
+  Names& names = peers_.emplace_back();
   for (size_t i = 0; i < config.endpoints.size(); ++i) {
     const std::string name = config.endpoints[i].ToString();
-    names_.push_back(resolver_.Watch(name, [this, known, i, id = *id, name](const Found& found) {
-      if (!found.ok()) {
-        LogWarning(absl::StrCat(name, ": ", found.status().message()));
-        return;
-      }
-      (*known)[i] = *found;
-      std::vector<wire::Endpoint> all;
-      for (const auto& endpoints : *known) {
-        all.insert(all.end(), endpoints.begin(), endpoints.end());
-      }
-      protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, all);
-    }));
+    names.push_back(
+        resolver_.Watch(name, [this, known, i, id = *id, peer = config.name](const Found& found) {
+          if (!found.ok()) {
+            LogWarning(absl::StrCat("peer ", peer, ": ", found.status().message()));
+            return;
+          }
+          (*known)[i] = *found;
+          std::vector<wire::Endpoint> all;
+          for (const auto& endpoints : *known) {
+            all.insert(all.end(), endpoints.begin(), endpoints.end());
+          }
+          protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, all);
+        }));
   }
+  SetSilent(*id, true);  // until it is heard
   return absl::OkStatus();
 }
 
@@ -54,13 +63,29 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
   protocol::MapClient* const client = owned.get();  // the protocol never removes a map
   protocol_.AddMap(loop_.now(), std::move(owned));
   const std::string name = config.address.ToString();
-  names_.push_back(resolver_.Watch(name, [this, client, name](const Found& found) {
+  auto watch = resolver_.Watch(name, [this, client](const Found& found) {
     if (found.ok()) {
       client->SetEndpoints(loop_.now(), *found);
     } else {
-      LogWarning(absl::StrCat("map ", name, ": ", found.status().message()));
+      LogWarning(absl::StrCat("map: ", found.status().message()));
     }
-  }));
+  });
+  maps_.push_back({client, std::move(watch)});
+  check_maps_.Set(kMapCheck);
+}
+
+void Remotes::SetSilent(wire::PeerId peer, bool silent) {
+  if (peer >= peers_.size()) return;
+  for (const auto& name : peers_[peer]) name->SetSilent(silent);
+}
+
+// A map that falls silent publishes nothing by which one would know at once.
+void Remotes::CheckMaps() {
+  for (const Map& map : maps_) {
+    const std::string state = map.driver->Status().state;
+    map.name->SetSilent(state == "silent" || state == "connecting");
+  }
+  check_maps_.Set(kMapCheck);
 }
 
 }  // namespace warp::control

@@ -10,6 +10,7 @@
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
 #include "control/loop/resolver.h"
+#include "control/protocol/map/map_driver.h"
 #include "control/protocol/node/node.h"
 
 namespace warp::control {
@@ -18,18 +19,33 @@ class Remotes {
  public:
   // All outlive this.
   Remotes(Loop& loop, Resolver& resolver, protocol::Node& protocol)
-      : loop_(loop), resolver_(resolver), protocol_(protocol) {}
+      : loop_(loop),
+        resolver_(resolver),
+        protocol_(protocol),
+        check_maps_(loop, [this] { CheckMaps(); }) {}
 
   // InvalidArgument where the public key is this node's own or another peer's. Peers get their ids in the order of
   // these calls, from 0.
   absl::Status AddPeer(const config::PeerConfig& config);
   void AddMap(const config::MapServerConfig& config, const config::NodeSection& node);
 
+  // Whether the peer is silent: its names are asked at once then, since it may be elsewhere now.
+  void SetSilent(wire::PeerId peer, bool silent);
+
  private:
+  using Names = std::vector<std::unique_ptr<Resolver::Name>>;
+  struct Map {
+    const protocol::MapDriver* driver;  // the protocol never removes a map
+    std::unique_ptr<Resolver::Name> name;
+  };
+  void CheckMaps();
+
   Loop& loop_;
   Resolver& resolver_;
   protocol::Node& protocol_;
-  std::vector<std::unique_ptr<Subscription>> names_;
+  std::vector<Names> peers_;  // by PeerId
+  std::vector<Map> maps_;
+  Timer check_maps_;
 };
 
 }  // namespace warp::control

@@ -1,5 +1,6 @@
-// A thread for calls that may block for as long as they like, so that the loop's thread never does. It makes them one
-// after the other; what each found is handed back to the loop's thread, which makes all calls of this class.
+// A thread, or several, for calls that may block for as long as they like, so that the loop's thread never does. One
+// thread makes them one after the other, several side by side; what each found is handed back to the loop's thread,
+// which makes all calls of this class.
 //
 //   helper->Submit([name] {                         // on the helper thread
 //     Result result = LookUp(name);
@@ -8,9 +9,9 @@
 #ifndef WARP_CONTROL_LOOP_HELPER_THREAD_H_
 #define WARP_CONTROL_LOOP_HELPER_THREAD_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
-#include <thread>
 
 #include "absl/status/statusor.h"
 #include "dataplane/wire/time.h"
@@ -21,10 +22,11 @@ class HelperThread {
  public:
   using Finish = std::function<void()>;
 
-  // `name`: at most 15 characters, for ps(1). Unavailable where the process is out of descriptors, or of threads.
-  static absl::StatusOr<std::unique_ptr<HelperThread>> Start(const char* name);
-  // Drops the calls that have not begun, and joins the thread. One that hangs in a call for more than a second is left
-  // to end by itself; nothing of its owner is touched by then.
+  // `name`: at most 15 characters, for ps(1). There is one thread from the start, and up to `most` where calls wait.
+  // Unavailable where the process is out of descriptors, or of threads.
+  static absl::StatusOr<std::unique_ptr<HelperThread>> Start(const char* name, size_t most = 1);
+  // Drops the calls that have not begun, and waits for none of the others: a thread in a call ends after it, or with
+  // the process, and touches nothing of its owner.
   ~HelperThread();
   HelperThread(const HelperThread&) = delete;
   HelperThread& operator=(const HelperThread&) = delete;
@@ -43,11 +45,14 @@ class HelperThread {
 
  private:
   struct Shared;
-  HelperThread(std::shared_ptr<Shared> shared, std::thread thread);
+  HelperThread(const char* name, size_t most, std::shared_ptr<Shared> shared);
+  absl::Status StartThread();
   static void Run(const char* name, const std::shared_ptr<Shared>& shared);
 
+  const char* const name_;
+  const size_t most_;
+  size_t threads_ = 0;
   const std::shared_ptr<Shared> shared_;
-  std::thread thread_;
 };
 
 }  // namespace warp::control

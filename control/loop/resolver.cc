@@ -1,62 +1,47 @@
 #include "control/loop/resolver.h"
 
-#include <netdb.h>
 #include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "control/loop/helper_thread.h"
-#include "dataplane/os/errno_status.h"
-#include "dataplane/os/socket_address.h"
 
 namespace warp::control {
 namespace {
 
+using Addresses = absl::StatusOr<std::vector<wire::IpAddress>>;
 using Result = absl::StatusOr<std::vector<wire::Endpoint>>;
 
 constexpr size_t kMostEndpoints = 16;
+// Look-ups of the system that may hang at the same time. Names that name servers know do not wait for one.
+constexpr size_t kSystemThreads = 64;
 
-struct Name {
+struct HostPort {
   std::string host;
   uint16_t port = 0;
 };
 
-absl::StatusOr<Name> ParseName(absl::string_view text) {
+absl::StatusOr<HostPort> ParseName(absl::string_view text) {
   const size_t colon = text.rfind(':');
   uint32_t port = 0;
   if (colon == absl::string_view::npos || colon == 0 ||
       !absl::SimpleAtoi(text.substr(colon + 1), &port) || port == 0 || port > UINT16_MAX)
     return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not of the form host:port"));
-  return Name{std::string(text.substr(0, colon)), static_cast<uint16_t>(port)};
+  return HostPort{std::string(text.substr(0, colon)), static_cast<uint16_t>(port)};
 }
 
-// May block for as long as it likes.
-Result LookUp(const Name& name) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_DGRAM;
-  addrinfo* list = nullptr;
-  const int error = getaddrinfo(name.host.c_str(), nullptr, &hints, &list);
-  if (error != 0) {
-    const std::string why = error == EAI_SYSTEM ? os::ErrnoText(errno) : gai_strerror(error);
-    return absl::NotFoundError(absl::StrCat("cannot resolve ", name.host, ": ", why));
+// Addresses of the name, or why there are none.
+Result EndpointsOf(const HostPort& name, const Addresses& addresses) {
+  if (!addresses.ok()) {
+    return absl::NotFoundError(
+        absl::StrCat("cannot resolve ", name.host, ": ", addresses.status().message()));
   }
   std::vector<wire::Endpoint> endpoints;
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    if (entry->ai_addrlen > os::SocketAddress::capacity()) continue;
-    os::SocketAddress address;
-    std::memcpy(address.get(), entry->ai_addr, entry->ai_addrlen);
-    auto endpoint = address.ToEndpoint();
-    if (!endpoint.has_value()) continue;
-    endpoint->port = name.port;
-    endpoints.push_back(*endpoint);
-  }
-  freeaddrinfo(list);
+  for (const wire::IpAddress& address : *addresses) endpoints.push_back({address, name.port});
   std::sort(endpoints.begin(), endpoints.end());
   endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
   if (endpoints.size() > kMostEndpoints) endpoints.resize(kMostEndpoints);
@@ -66,80 +51,182 @@ Result LookUp(const Name& name) {
 
 class ResolverImpl : public Resolver {
  public:
-  ResolverImpl(Loop& loop, const ResolverOptions& options, std::unique_ptr<HelperThread> helper)
+  ResolverImpl(Loop& loop, ResolverOptions options, std::unique_ptr<DnsClient> dns,
+               std::unique_ptr<HelperThread> system)
       : loop_(loop),
-        options_(options),
+        options_(std::move(options)),
         entries_(loop),
-        helper_(std::move(helper)),
-        watch_(loop, helper_->fd(), POLLIN, [this](uint32_t) { helper_->RunFinished(); }) {}
+        dns_(std::move(dns)),
+        system_(std::move(system)),
+        dns_watch_(loop, dns_->fd(), POLLIN, [this](uint32_t) { TakeAnswers(); }),
+        system_watch_(loop, system_->fd(), POLLIN, [this](uint32_t) { system_->RunFinished(); }) {}
 
-  std::unique_ptr<Subscription> Watch(absl::string_view host_port, Handler handler) override {
+  std::unique_ptr<Name> Watch(absl::string_view host_port, Handler handler) override {
     auto entry = std::make_unique<Entry>(*this, std::move(handler));
     if (const auto endpoint = wire::Endpoint::Parse(host_port); endpoint.ok()) {
-      entry->Tell(Result({*endpoint}));
+      entry->Publish(Result({*endpoint}));
     } else if (auto name = ParseName(host_port); name.ok()) {
-      entry->Ask(*std::move(name));
+      entry->Begin(*std::move(name));
     } else {
-      entry->Tell(name.status());
+      entry->Publish(name.status());
     }
     return entry;
   }
 
  private:
   class Entry;
-  using Entries = Subscribers<Entry, Result>;
+  using Entries = Subscribers<Entry, Result, Name>;
 
+  // One name. A round of questions begins with each time that it is asked.
   class Entry : public Entries::Subscriber {
    public:
     Entry(ResolverImpl& resolver, Handler handler)
         : Subscriber(resolver.entries_, std::move(handler)),
           resolver_(resolver),
-          again_(resolver.loop_, [this] { resolver_.Ask(id(), name_); }) {}
+          options_(resolver.options_),
+          again_(resolver.loop_, [this] { Ask(); }),
+          patience_(resolver.loop_, [this] { AskMore(); }),
+          give_up_(resolver.loop_, [this] { Fail(); }) {}
 
-    void Ask(Name name) {
+    void Begin(HostPort name) {
       name_ = std::move(name);
-      resolver_.Ask(id(), name_);
+      Ask();
     }
 
-    // A failure is told once, and not where endpoints were found before: those stand.
-    void Tell(Result result) {
-      if (result.ok() || !value().has_value()) Publish(std::move(result));
+    void SetSilent(bool silent) override {
+      if (silent == std::exchange(silent_, silent) || name_.host.empty()) return;
+      if (!silent) return;
+      pace_ = options_.retry;
+      // One that flaps is asked no more often than one that is not found.
+      if (!asking_) again_.SetAt(std::max(resolver_.loop_.now(), asked_ + options_.retry));
     }
 
-    void OnAnswer(Result result) {
-      again_.Set(result.ok() ? resolver_.options_.refresh : resolver_.options_.retry);
-      Tell(std::move(result));
+    void OnAnswer(uint64_t round, const Addresses& addresses) {
+      if (round != round_ || !asking_) return;
+      --unanswered_;
+      Take(round, addresses);
+    }
+
+    // It may have hung for many rounds, and is good unless a later one found something.
+    void OnSystemAnswer(uint64_t round, const Addresses& addresses) {
+      system_asked_ = false;
+      Take(round, addresses);
     }
 
    private:
+    void Ask() {
+      ++round_;
+      asking_ = true;
+      asked_more_ = false;
+      unanswered_ = 1;
+      asked_ = resolver_.loop_.now();
+      resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = ""});
+      patience_.Set(options_.patience);
+      give_up_.Set(options_.give_up);
+    }
+
+    void AskMore() {
+      if (!asking_ || std::exchange(asked_more_, true)) return;
+      patience_.Cancel();
+      for (const std::string& uplink : options_.uplinks) {
+        ++unanswered_;
+        resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = uplink});
+      }
+      if (!std::exchange(system_asked_, true)) resolver_.AskSystem(id(), round_, name_.host);
+    }
+
+    void Take(uint64_t round, const Addresses& addresses) {
+      Result result = EndpointsOf(name_, addresses);
+      if (result.ok()) {
+        if (round <= found_) return;
+        found_ = round;
+        Publish(std::move(result));
+        if (asking_) End(Pace());
+        return;
+      }
+      if (round != round_ || !asking_) return;
+      if (!failure_.has_value()) failure_ = result.status();
+      AskMore();
+      if (unanswered_ == 0 && !system_asked_) Fail();
+    }
+
+    // A failure is told once, and not where endpoints were found before: those stand.
+    void Fail() {
+      Result failure = failure_.value_or(
+          absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
+      if (!value().has_value()) Publish(std::move(failure));
+      End(options_.retry);
+    }
+
+    void End(wire::Duration next) {
+      asking_ = false;
+      failure_.reset();
+      patience_.Cancel();
+      give_up_.Cancel();
+      again_.Set(next);
+    }
+
+    wire::Duration Pace() {
+      if (!silent_) return options_.refresh;
+      const wire::Duration next = std::min(pace_, options_.refresh);
+      pace_ = 2 * next;
+      return next;
+    }
+
     ResolverImpl& resolver_;
-    Name name_;
+    const ResolverOptions& options_;
+    HostPort name_;  // empty: no look-up is needed
+    bool silent_ = false;
+    wire::Duration pace_{};  // of the next question, while silent
+    wire::Instant asked_{};
+
+    uint64_t round_ = 0;
+    bool asking_ = false;
+    bool asked_more_ = false;
+    bool system_asked_ = false;            // and has not answered; perhaps since an earlier round
+    size_t unanswered_ = 0;                // by name servers, in this round
+    uint64_t found_ = 0;                   // the last round that found something
+    std::optional<absl::Status> failure_;  // of this round, the first
+
     Timer again_;
+    Timer patience_;
+    Timer give_up_;
   };
 
-  void Ask(uint64_t id, const Name& name) {
-    helper_->Submit([this, id, name]() -> HelperThread::Finish {
+  void AskSystem(uint64_t id, uint64_t round, const std::string& host) {
+    system_->Submit([this, id, round, host, look_up = options_.system]() -> HelperThread::Finish {
       // Here `this` is only copied: it is the control thread that uses it.
-      return [this, id, result = LookUp(name)] {
-        if (Entry* entry = entries_.Find(id)) entry->OnAnswer(result);
+      return [this, id, round, addresses = look_up(host)] {
+        if (Entry* entry = entries_.Find(id)) entry->OnSystemAnswer(round, addresses);
       };
     });
+  }
+
+  void TakeAnswers() {
+    for (const DnsClient::Answer& answer : dns_->TakeAnswers()) {
+      if (Entry* entry = entries_.Find(answer.id)) entry->OnAnswer(answer.round, answer.addresses);
+    }
   }
 
   Loop& loop_;
   const ResolverOptions options_;
   Entries entries_;
-  const std::unique_ptr<HelperThread> helper_;
-  const control::Watch watch_;
+  const std::unique_ptr<DnsClient> dns_;
+  const std::unique_ptr<HelperThread> system_;
+  const control::Watch dns_watch_;
+  const control::Watch system_watch_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Open(Loop& loop,
-                                                         const ResolverOptions& options) {
-  absl::StatusOr<std::unique_ptr<HelperThread>> helper = HelperThread::Start("warp-resolver");
-  if (!helper.ok()) return helper.status();
-  return std::make_unique<ResolverImpl>(loop, options, *std::move(helper));
+absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Open(Loop& loop, ResolverOptions options) {
+  absl::StatusOr<std::unique_ptr<DnsClient>> dns = DnsClient::Start(options.dns);
+  if (!dns.ok()) return dns.status();
+  absl::StatusOr<std::unique_ptr<HelperThread>> system =
+      HelperThread::Start("warp-resolver", kSystemThreads);
+  if (!system.ok()) return system.status();
+  return std::make_unique<ResolverImpl>(loop, std::move(options), *std::move(dns),
+                                        *std::move(system));
 }
 
 }  // namespace warp::control

@@ -1,4 +1,13 @@
-// Resolves host names to endpoints. getaddrinfo(3) may block for any time, so it runs on a helper thread.
+// Resolves host names to endpoints, all names side by side, each on a clock of its own.
+//
+//   asked ──► hosts file, name servers (DnsClient) ── found ─────────────────────────────────────────────► told
+//              │ failed, or no answer within `patience`                                       ▲
+//              └──► the same name servers over each uplink; the system's name service ────────┘ the first that finds it
+//                                                     │ all failed, or no answer within `give_up`
+//                                                     └──► told, if nothing was ever found; asked again after `retry`
+//
+// So a name is found over any uplink that works, and one of multicast DNS or of a directory as the system finds it; and
+// neither a dead name server nor a look-up that hangs in the system holds up another name, or the end of the program.
 #ifndef WARP_CONTROL_LOOP_RESOLVER_H_
 #define WARP_CONTROL_LOOP_RESOLVER_H_
 
@@ -11,6 +20,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/loop/loop.h"
+#include "control/loop/names/addresses.h"
+#include "control/loop/names/dns_client.h"
 #include "control/loop/subscribers.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -19,16 +30,30 @@ namespace warp::control {
 struct ResolverOptions {
   wire::Duration refresh = std::chrono::seconds(60);  // until a name that was found is asked again
   wire::Duration retry = std::chrono::seconds(5);  // until a name that was not found is tried again
+  wire::Duration patience = std::chrono::seconds(1);  // until other ways are tried beside the first
+  wire::Duration give_up =
+      std::chrono::seconds(8);       // until a question without an answer has failed
+  std::vector<std::string> uplinks;  // interfaces to ask over when the routes do not help
+  DnsOptions dns;
+  // Runs on helper threads, and may block for as long as it likes.
+  std::function<absl::StatusOr<std::vector<wire::IpAddress>>(const std::string&)> system =
+      SystemLookUp;
 };
 
 class Resolver {
  public:
   using Handler = std::function<void(const absl::StatusOr<std::vector<wire::Endpoint>>&)>;
 
-  // Starts the helper thread. Control thread only.
-  static absl::StatusOr<std::unique_ptr<Resolver>> Open(Loop& loop,
-                                                        const ResolverOptions& options = {});
-  // Joins the helper thread. If a look-up has held that thread for more than a second, it is left to end by itself.
+  class Name : public Subscription {
+   public:
+    // What the name stands for is silent: it may be elsewhere now. The name is asked at once, and then after `retry`,
+    // twice that, and so on up to `refresh`, until this is over. Told again, it changes nothing.
+    virtual void SetSilent(bool silent) = 0;
+  };
+
+  // Starts the helper threads. Control thread only.
+  static absl::StatusOr<std::unique_ptr<Resolver>> Open(Loop& loop, ResolverOptions options = {});
+  // Waits for no look-up: one that hangs is left to end by itself.
   virtual ~Resolver() = default;
 
   // `host_port` is a name or an address with a port: "map.example.net:13116", "192.0.2.1:13116", "[2001:db8::1]:13116".
@@ -36,8 +61,8 @@ class Resolver {
   // most 16), and again when they change. If the name cannot be resolved, `handler` is called once with the reason, and
   // then when the name can be resolved. Endpoints that were found stay valid while later look-ups fail. A text that is
   // neither is reported to `handler` too, as InvalidArgument.
-  [[nodiscard]] virtual std::unique_ptr<Subscription> Watch(absl::string_view host_port,
-                                                            Handler handler) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Name> Watch(absl::string_view host_port,
+                                                    Handler handler) = 0;
 };
 
 }  // namespace warp::control

@@ -2,14 +2,46 @@
 
 #include <poll.h>
 
+#include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace warp::control {
+namespace {
+
+std::string Ignored(int signal) {
+  const char* const name = sigabbrev_np(signal);  // null for real-time signals
+  return absl::StrCat(name != nullptr ? absl::StrCat("SIG", name) : absl::StrCat("signal ", signal),
+                      " is ignored: ",
+                      signal == SIGHUP ? "no reload: restart to apply a changed configuration"
+                                       : "it has no meaning here");
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Signals>> Signals::Open(Loop& loop,
                                                        std::initializer_list<int> signals,
                                                        std::function<void(int)> callback) {
-  const sigset_t set = os::SignalSet(signals);
+  return OpenSet(loop, os::SignalSet(signals), std::move(callback));
+}
+
+absl::StatusOr<std::unique_ptr<Signals>> Signals::OpenForDaemon(
+    Loop& loop, std::function<void()> stop, std::function<void(const std::string&)> log) {
+  sigset_t set = os::StraySignals();
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return OpenSet(loop, set, [stop = std::move(stop), log = std::move(log)](int signal) {
+    if (signal == SIGTERM || signal == SIGINT) {
+      stop();
+    } else if (signal != SIGPIPE) {
+      log(Ignored(signal));
+    }
+  });
+}
+
+absl::StatusOr<std::unique_ptr<Signals>> Signals::OpenSet(Loop& loop, const sigset_t& set,
+                                                          std::function<void(int)> callback) {
   os::BlockSignals(set);
   absl::StatusOr<os::SignalFd> pending = os::SignalFd::Open(set);
   if (!pending.ok()) return pending.status();

@@ -5,6 +5,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "control/loop/loop.h"
@@ -19,8 +20,14 @@ class Signals {
   static absl::StatusOr<std::unique_ptr<Signals>> Open(Loop& loop,
                                                        std::initializer_list<int> signals,
                                                        std::function<void(int signal)> callback);
+  // The same for a daemon: SIGTERM and SIGINT call `stop`. Each of os::StraySignals() is told to `log` in a sentence,
+  // and does nothing else; SIGPIPE is not told, since whoever writes to a closed pipe learns it from the call.
+  static absl::StatusOr<std::unique_ptr<Signals>> OpenForDaemon(
+      Loop& loop, std::function<void()> stop, std::function<void(const std::string&)> log);
 
  private:
+  static absl::StatusOr<std::unique_ptr<Signals>> OpenSet(Loop& loop, const sigset_t& set,
+                                                          std::function<void(int)> callback);
   Signals(Loop& loop, os::SignalFd pending, std::function<void(int)> callback);
   void Read();
 

@@ -34,7 +34,9 @@ class Subscription {
 //
 // There may be thousands of subscriptions, so a turn of the loop tells some of them their news and visits some of them;
 // the next turn goes on.
-template <typename Entry, typename Value>
+//
+// `Base`: what a subscriber is to its holder, a Subscription or more.
+template <typename Entry, typename Value, typename Base = Subscription>
 class Subscribers {
  public:
   using Handler = std::function<void(const Value&)>;
@@ -50,7 +52,7 @@ class Subscribers {
   Subscribers& operator=(const Subscribers&) = delete;
 
   // The base of `Entry`, which is in the set from construction to destruction.
-  class Subscriber : public Subscription {
+  class Subscriber : public Base {
    public:
     Subscriber(Subscribers& all, Handler handler)
         : all_(all), id_(all.next_id_++), handler_(std::make_shared<Handler>(std::move(handler))) {

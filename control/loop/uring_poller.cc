@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/process.h"
 
 namespace warp::control {
 namespace {
@@ -23,6 +24,23 @@ constexpr unsigned kCompletionEntries = 4096;
 constexpr size_t kMostPerPeek = 64;
 constexpr uint64_t kNobody = 0;  // user data of requests whose completion nobody awaits
 constexpr wire::Duration kSendGrace = std::chrono::seconds(2);
+
+// What is behind a refusal, as far as one can know, and what would end it.
+std::string WhatForbids(int error) {
+  switch (error) {
+    case EPERM:
+    case EACCES:
+      return " (is sysctl kernel.io_uring_disabled set, or a seccomp filter active?)";
+    case ENOSYS:
+      return " (is a seccomp filter active, as in many containers, or the kernel built without "
+             "it?)";
+    case ENOMEM:
+      return absl::StrCat(" (", os::MemlockText(),
+                          ", and rings count: raise it by `ulimit -l` or LimitMEMLOCK=)");
+    default:
+      return "";
+  }
+}
 
 }  // namespace
 
@@ -49,9 +67,7 @@ absl::StatusOr<std::unique_ptr<UringPoller>> UringPoller::Open() {
     return poller;
   }
   return absl::UnavailableError(absl::StrCat(
-      "the kernel refuses an io_uring: ", os::ErrnoText(-result),
-      result == -EPERM ? " (is sysctl kernel.io_uring_disabled set, or a seccomp filter active?)"
-                       : ""));
+      "the kernel refuses an io_uring: ", os::ErrnoText(-result), WhatForbids(-result)));
 }
 
 UringPoller::~UringPoller() {

@@ -143,8 +143,13 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   for (const protocol::PathStatus& path : peer.paths) {
     paths.push_back(PathJson(view, path, first));
   }
+  Json twins = Json::array();
+  if (view.now - peer.twins_seen <= protocol::TwinWatch::kMemory) {
+    for (const wire::IpAddress& twin : peer.twins) twins.push_back(twin.ToString());
+  }
   return {{"name", peer.name},
           {"public_key", peer.public_key.ToBase64()},
+          {"key_used_by", std::move(twins)},
           {"state", peer.connected ? "connected" : "connecting"},
           {"reason", Text(peer.reason)},
           {"since_s", Seconds(view.now - peer.since)},

@@ -45,6 +45,7 @@ struct DataplaneOptions {
   bool hugepages = false;     // required with a PCI port
   bool pci = false;           // probe the PCI bus
   uint32_t memory_mib = 0;    // 0: computed from the rest
+  uint16_t ports = 0;         // known at start, for the sentence about memory; 0: max_ports
   uint16_t max_mtu = 1500;    // sizes the data rooms
   uint32_t ring_size = 4096;  // entries of each ring, a power of two
   wire::EngineKind engine = wire::EngineKind::kAuto;

@@ -1,6 +1,8 @@
-// What a daemon asks of the system for itself as it starts.
+// What a process asks of the system for itself, and what the system lets it have.
 #ifndef WARP_DATAPLANE_OS_PROCESS_H_
 #define WARP_DATAPLANE_OS_PROCESS_H_
+
+#include <string>
 
 namespace warp::os {
 
@@ -9,6 +11,12 @@ void ForbidCoreDumps();
 
 // As many descriptors as the system grants: each gate is one, and a shell gives no more than 1024.
 void RaiseDescriptorLimit();
+
+// Whether the machine has this CPU, online or not. Where the system does not say, it has.
+bool CpuExists(int cpu);
+
+// "RLIMIT_MEMLOCK is 64 KiB": what the system lets this process lock in memory, for the sentence about a refusal.
+std::string MemlockText();
 
 }  // namespace warp::os
 

@@ -22,6 +22,13 @@ sigset_t AllSignals() {
   return set;
 }
 
+sigset_t StraySignals() {
+  sigset_t set = SignalSet(
+      {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT});
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) sigaddset(&set, signal);
+  return set;
+}
+
 sigset_t BlockSignals(const sigset_t& signals) {
   sigset_t before;
   pthread_sigmask(SIG_BLOCK, &signals, &before);

@@ -15,6 +15,9 @@ namespace warp::os {
 
 sigset_t SignalSet(std::initializer_list<int> signals);
 sigset_t AllSignals();
+// Those that would end a process though nobody means its end: SIGHUP of a terminal, of a reload or of logrotate,
+// SIGUSR1 and SIGUSR2, SIGPIPE, the clocks', and the real-time ones. A daemon blocks them before anything else.
+sigset_t StraySignals();
 
 // Blocks them in this thread, and in the threads that it starts from now on. Returns the mask of before.
 sigset_t BlockSignals(const sigset_t& signals);

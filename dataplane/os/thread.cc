@@ -20,7 +20,9 @@ absl::StatusOr<std::thread> StartThread(std::function<void()> run) {
   }
 }
 
-void LeaveCpuOfParent() {
+void NameThisThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+void RunOnAnyCpu() {
   cpu_set_t all;
   CPU_ZERO(&all);
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &all);

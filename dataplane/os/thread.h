@@ -13,9 +13,10 @@ namespace warp::os {
 // (RLIMIT_NPROC, pids.max of the control group): the constructor of std::thread would throw then.
 absl::StatusOr<std::thread> StartThread(std::function<void()> run);
 
-// The parent of this thread may be pinned to the CPU that it owns, and its children with it. From now on this thread
-// runs wherever there is room.
-void LeaveCpuOfParent();
+// Of the calling thread. At most 15 characters, for ps(1).
+void NameThisThread(const char* name);
+// The parent may be pinned to the CPU that it owns, and its children with it. This thread goes wherever there is room.
+void RunOnAnyCpu();
 
 }  // namespace warp::os
 

@@ -9,6 +9,7 @@
 #include "control/config/file/key_files.h"
 #include "control/config/map_config.h"
 #include "dataplane/os/process.h"
+#include "dataplane/os/signals.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "map-server/server/server.h"
 
@@ -67,6 +68,7 @@ int Fail(const absl::Status& status) {
 }
 
 int Main(int argc, char** argv) {
+  os::BlockSignals(os::StraySignals());
   Flags flags;
   CLI::App app{"WARP map: where nodes register and look each other up by public key", "warp-map"};
   app.add_option("--config,-c", flags.config_file, "YAML configuration file");

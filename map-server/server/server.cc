@@ -1,13 +1,14 @@
 #include "map-server/server/server.h"
 
 #include <poll.h>
-#include <signal.h>
+#include <unistd.h>
 
 #include <array>
 #include <cassert>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "control/status/drops_json.h"
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
@@ -32,6 +33,14 @@ Handler::Options OptionsOf(config::MapConfig& config) {
   return options;
 }
 
+// A line on standard error, if there is room for it: somebody who does not read must not hold up the map.
+void Complain(const std::string& what) {
+  pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return;
+  const std::string line = absl::StrCat("warp-map: ", what, "\n");
+  [[maybe_unused]] const ssize_t size = write(STDERR_FILENO, line.data(), line.size());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config) {
@@ -53,8 +62,8 @@ Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
 
 absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
                           const std::string& control_socket) {
-  absl::StatusOr<std::unique_ptr<control::Signals>> signals =
-      control::Signals::Open(*loop_, {SIGTERM, SIGINT}, [this](int) { stopping_ = true; });
+  absl::StatusOr<std::unique_ptr<control::Signals>> signals = control::Signals::OpenForDaemon(
+      *loop_, [this] { stopping_ = true; }, Complain);
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
   for (const wire::Endpoint& endpoint : listen) {

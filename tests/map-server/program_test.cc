@@ -96,6 +96,7 @@ class Program {
     while (!absl::EndsWith(text, "ready\n") && read(out_, &c, 1) == 1) text += c;
     return absl::StrSplit(text, '\n', absl::SkipEmpty());
   }
+  void Send(int signal) { kill(pid_, signal); }
   // Returns the exit status, or 128 plus the signal.
   int Kill(int signal) {
     kill(pid_, signal);
@@ -332,6 +333,22 @@ TEST_F(ProgramTest, StopsOnSigtermAndLeavesNothingBehind) {
   EXPECT_TRUE(LiveNode::RunUntil({&alice}, [&] {
     return alice.node.status().state == "connecting";
   })) << "the node was not told";
+}
+
+TEST_F(ProgramTest, SignalsThatMeanNoEndEndNothing) {
+  Start();
+  const std::vector<int> stray = {SIGHUP,    SIGUSR1, SIGUSR2, SIGPIPE,  SIGALRM,
+                                  SIGVTALRM, SIGPROF, SIGIO,   SIGRTMIN, SIGRTMAX};
+  for (const int signal : stray) program_->Send(signal);
+  EXPECT_EQ(Status()["map"]["sessions"], 0);
+  EXPECT_EQ(program_->Kill(SIGTERM), 0);
+  const std::string errors = program_->Errors();
+  EXPECT_THAT(errors, ::testing::HasSubstr(
+                          "warp-map: SIGHUP is ignored: no reload: restart to apply a changed "
+                          "configuration\n"));
+  EXPECT_THAT(errors,
+              ::testing::HasSubstr("warp-map: SIGUSR1 is ignored: it has no meaning here\n"));
+  EXPECT_THAT(errors, ::testing::Not(::testing::HasSubstr("SIGPIPE")));
 }
 
 TEST_F(ProgramTest, BadInputIsCountedByNameAndChangesNothing) {

@@ -8,11 +8,11 @@
 
 # Replaces a program of the laboratory by a script that runs it without io_uring.
 forbid_io_uring() {
-  printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$warp_build/tests/scenarios/without_io_uring" "$2" >"$lab/$1"
+  printf '#!/bin/sh\nexec "%s" %s "%s" "$@"\n' "$warp_build/tests/scenarios/without_io_uring" "${3:-}" "$2" >"$lab/$1"
   chmod +x "$lab/$1"
 }
 forbid_io_uring warpd "$warpd"
-forbid_io_uring warp-map "$warp_map"
+forbid_io_uring warp-map "$warp_map" ENOSYS
 warpd=$lab/warpd
 warp_map=$lab/warp-map
 

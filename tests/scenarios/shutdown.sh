@@ -9,6 +9,11 @@ traffic_for 1 1000 500
 nothing_lost
 status M 'status["map"]["registrations"] == 2' 5
 before=$(ip -n A -o link | wc -l)
+step "signals that mean no end"
+for signal in HUP USR1 USR2 PIPE ALRM RTMIN; do kill -$signal "${pid_of[A]}"; done
+traffic_for 1 1000 500
+nothing_lost
+grep -q 'SIGHUP is ignored: no reload: restart to apply a changed configuration' "$lab/A.log"
 step "A ends"
 stop A
 [[ ! -e $lab/A.sock ]]

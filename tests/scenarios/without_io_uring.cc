@@ -1,5 +1,5 @@
-// without_io_uring PROGRAM ARGUMENT...: runs the program with every io_uring refused by EPERM. A container's seccomp
-// filter or sysctl kernel.io_uring_disabled does the same.
+// without_io_uring [ENOSYS] PROGRAM ARGUMENT...: runs the program with every io_uring refused by EPERM, as by sysctl
+// kernel.io_uring_disabled, or by ENOSYS. Seccomp filters of containers do either.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -9,14 +9,17 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <iterator>
 
 int main(int argc, char** argv) {
+  const bool absent = argc > 1 && std::strcmp(argv[1], "ENOSYS") == 0;
+  if (absent) ++argv, --argc;
   if (argc < 2) return 2;
   sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (absent ? ENOSYS : EPERM)),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   const sock_fprog filter{.len = std::size(code), .filter = code};

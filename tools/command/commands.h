@@ -16,7 +16,7 @@ int RunPubkey();
 struct CheckOptions {
   std::string file;
   bool map = false;      // the file configures warp-map; otherwise its keys decide
-  bool no_keys = false;  // do not read the key files it names
+  bool no_keys = false;  // do not read the key files it names, nor ask this machine for its CPUs
 };
 // Writes one line "FILE:LINE: KEY: what is wrong" to stderr for each mistake.
 int RunCheck(const CheckOptions& options);

@@ -44,6 +44,7 @@ int RunPubkey() {
       wire::SecretKey::FromBase64(absl::StripAsciiWhitespace(text));
   sodium_memzero(text.data(), text.size());
   if (!key.ok()) return Complain("stdin does not hold a private key of 32 bytes in base64");
+  if (key->is_zero()) return Complain("stdin holds 32 zero bytes, which are no private key");
   std::cout << key->Public().ToBase64() << std::endl;
   return std::cout ? 0 : Complain("cannot write the key");
 }

@@ -161,6 +161,11 @@ std::string PeerText(const Json& peer) {
     absl::StrAppend(&text, " (", reason, ")");
   }
   absl::StrAppend(&text, ", ", SessionText(peer), "\n");
+  std::vector<std::string> twins;
+  for (const Json& twin : Items(peer, "key_used_by")) twins.push_back(Text(twin));
+  if (!twins.empty()) {
+    absl::StrAppend(&text, "  two nodes seem to use this key: ", absl::StrJoin(twins, ", "), "\n");
+  }
   TextTable table({"PORT", "ENDPOINT", "STATE", ">SINCE", ">RTT ms", ">JITTER", ">LOSS", ">FIRST",
                    ">DUPLICATES", ">SKEW ms", ">SENT", ">BYTES", ">REFUSED", "REASON"});
   for (const Json& path : Items(peer, "paths")) {

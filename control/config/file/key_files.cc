@@ -26,6 +26,10 @@ absl::StatusOr<Key> ReadKeyFile(const std::string& path) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " does not hold a key of 32 bytes in base64"));
   }
+  if (key->is_zero()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " holds 32 zero bytes, which are no key: `warp keygen` makes one"));
+  }
   return key;
 }
 

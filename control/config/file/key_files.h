@@ -10,7 +10,7 @@
 
 namespace warp::config {
 
-// Whether loading a configuration reads the key files it names.
+// Whether loading a configuration reads the key files it names, and asks this machine whether it has what is named.
 enum class KeyFiles : uint8_t {
   kRead,
   kIgnore,  // keys stay zero, so that a configuration can be checked on another machine than its own
@@ -18,7 +18,7 @@ enum class KeyFiles : uint8_t {
 
 // Reads a file of 44 characters of base64, as `warp keygen` and `wg genkey` write them, with white space around them if
 // need be. InvalidArgument, with one sentence that names the file: it is missing, not a regular file, readable by group
-// or others, too large or not a key. May wait for the disk, but never for a writer (of a FIFO).
+// or others, too large, not a key, or all zero. May wait for the disk, but never for a writer (of a FIFO).
 absl::StatusOr<wire::SecretKey> ReadSecretKeyFile(const std::string& path);
 absl::StatusOr<wire::PresharedKey> ReadPresharedKeyFile(const std::string& path);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 
 namespace warp::config {
 namespace {
@@ -177,8 +178,16 @@ Codec<uint16_t> OctalMode(uint16_t max) {
   return {.type = absl::StrFormat("0000 to %04o", max),
           .read = [max](absl::string_view text) -> absl::StatusOr<uint16_t> {
             uint16_t mode = 0;
-            bool octal = text.size() == 3 || (text.size() == 4 && text[0] == '0');
-            for (const char c : text) {
+            absl::string_view digits = text;
+            if (absl::ConsumePrefix(&digits, "0o") || digits.size() == 4) {
+              absl::ConsumePrefix(&digits, "0");
+            } else if (digits.size() == 3) {
+              // What writes YAML 1.1 writes 0660 as 432, which is another mode if it is read as octal.
+              return Unacceptable(
+                  text, "has no 0 in front, and might be decimal: write 0660 for rw-rw----");
+            }
+            bool octal = digits.size() == 3;
+            for (const char c : digits) {
               octal = octal && c >= '0' && c <= '7';
               mode = static_cast<uint16_t>(mode * 8 + (c - '0'));
             }
@@ -235,6 +244,9 @@ Codec<wire::PublicKey> PublicKeyText() {
             absl::StatusOr<wire::PublicKey> key = wire::PublicKey::FromBase64(text);
             if (!key.ok() || key->is_zero()) {
               return Unacceptable(text, "is not a public key: 44 characters of base64");
+            }
+            if (!key->IsSomebodys()) {
+              return Unacceptable(text, "is no private key's public key: nobody can have it");
             }
             return key;
           },

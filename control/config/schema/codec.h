@@ -95,7 +95,7 @@ Codec<T> Choice(const wire::Words<T, N>& words) {
 Codec<std::string> Name();
 Codec<std::string> FilePath();
 Codec<std::string> AccountName();         // of a user or group of this machine: 1 to 32 characters
-Codec<uint16_t> OctalMode(uint16_t max);  // permissions of a file: three or four octal digits
+Codec<uint16_t> OctalMode(uint16_t max);  // permissions of a file: three octal digits behind a 0
 // A name that the kernel takes for an interface: 1 to 15 characters, no space, '/' or ':'.
 Codec<std::string> InterfaceName();
 Codec<std::string> PciAddress();    // domain:bus:device.function in lower case

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/text/utf8.h"
+#include "control/config/text/yaml_hint.h"
 
 namespace warp::config {
 namespace {
@@ -162,8 +163,8 @@ std::optional<Value> ParseDocument(absl::string_view text, Problems& problems) {
     if (!problems.empty()) return std::nullopt;
     return root;
   } catch (const YAML::Exception& e) {
-    problems.Add(e.mark.is_null() ? 0 : e.mark.line + 1, "",
-                 absl::StrCat("YAML: ", Printable(e.msg)));
+    const int line = e.mark.is_null() ? 0 : e.mark.line + 1;
+    problems.Add(line, "", absl::StrCat("YAML: ", Printable(e.msg), YamlHint(text, line, e.msg)));
   } catch (const std::exception& e) {
     problems.Add(0, "", absl::StrCat("YAML: ", Printable(e.what())));
   }

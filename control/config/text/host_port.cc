@@ -32,6 +32,9 @@ bool IsDnsName(absl::string_view name) {
 }  // namespace
 
 absl::StatusOr<HostPort> HostPort::Parse(absl::string_view text) {
+  if (absl::StrContains(text, "://")) {
+    return absl::InvalidArgumentError("is a URL: write host:port alone");
+  }
   const size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos || text.back() == ']') {
     return absl::InvalidArgumentError("has no port: write host:port");

@@ -124,6 +124,8 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
   if (const auto* drop = std::get_if<wire::Drop>(&decoded)) return *drop;
   const auto& message = std::get<ControlMessage>(decoded);
   next_timeout_.reset();
+  if (twins_.Note(now, association_.SessionOrder(opened.session), opened.arrival.from.address))
+    Changed();
   if (Path* path = paths_.Find(opened.arrival.route())) {
     ++path->counted().control;
     if (IsCurrent(opened.session) && path->NoteLocal(ChosenLocal(context_.ports, opened.arrival)))
@@ -338,7 +340,10 @@ PeerStatus Peer::status() const {
                     .session = association_.send_session(),
                     .established = association_.established(),
                     .paths = {},
-                    .paths_without_room = paths_.without_room()};
+                    .paths_without_room = paths_.without_room(),
+                    .twins = twins_.twins(),
+                    .twins_since = twins_.since(),
+                    .twins_seen = twins_.seen()};
   for (const Path& path : paths_.paths()) status.paths.push_back(path.status());
   return status;
 }

@@ -22,6 +22,7 @@
 #include "control/protocol/path/newest_probes.h"
 #include "control/protocol/path/path_set.h"
 #include "control/protocol/session/association.h"
+#include "control/protocol/session/twin_watch.h"
 
 namespace warp::protocol {
 
@@ -45,6 +46,10 @@ struct PeerStatus {
   Instant established;                     // of `session`
   std::vector<PathStatus> paths;
   size_t paths_without_room = 0;  // see PathSet::without_room
+  // Where two nodes seem to use the peer's key: an address of each, and when they were seen first and last in a row.
+  std::vector<wire::IpAddress> twins = {};
+  Instant twins_since = {};
+  Instant twins_seen = {};
 };
 
 // The objects that the peers of a node share. They outlive the peers.
@@ -132,6 +137,7 @@ class Peer {
   UnansweredBudget::Share unanswered_;
 
   NewestProbes newest_probes_;
+  TwinWatch twins_;
   bool room_freed_ = false;  // a path may no longer have to stay: see PathSet::Reconcile
 
   // While payloads flow.

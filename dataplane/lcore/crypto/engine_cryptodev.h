@@ -18,9 +18,6 @@
 
 namespace warp::lcore {
 
-// The part of EAL's memory that sessions and queues of a device take.
-inline constexpr uint32_t kCryptoDeviceMib = 32;
-
 class CryptoDevice : public wire::KeyDevice, public std::enable_shared_from_this<CryptoDevice> {
  public:
   // `device` is a PCI address ("0000:3d:01.0") or a virtual device with its arguments ("crypto_aesni_gcm0"). Prepares

@@ -20,9 +20,6 @@
 namespace warp::lcore {
 namespace {
 
-// With less memory EAL's own allocations would not fit beside the pools.
-constexpr uint32_t kMinMemoryMib = 64;
-
 std::vector<int> CpusOf(const cpu_set_t& set) {
   std::vector<int> cpus;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {

@@ -9,6 +9,9 @@
 
 namespace warp::lcore {
 
+// With less memory EAL's own allocations would not fit beside the pools, so less is not set aside.
+inline constexpr uint32_t kMinMemoryMib = 64;
+
 struct EalOptions {
   // One entry per worker: the CPU that it owns, or -1 to share the CPUs of the process.
   std::vector<int> worker_cpus;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/buffer_size.h"
+#include "dataplane/lcore/memory/eal.h"
 
 namespace warp::lcore {
 namespace {
@@ -42,6 +43,27 @@ size_t PoolSize(uint32_t buffers, uint16_t room) {
   return buffers * object + rte_align32pow2(buffers + 1) * sizeof(void*) + kMib;
 }
 
+// What all pools need for so many ports: each at its full size, a ring for each ordered pair of threads and one more to
+// control, and what drivers allocate.
+uint32_t MemoryMib(const PoolPlan& plan, uint32_t workers, uint32_t ports, uint32_t ring_size) {
+  const uint32_t threads = workers + 1;
+  size_t bytes = PoolSize(plan.payload_buffers, plan.data_room) +
+                 workers * PoolSize(plan.header_buffers, plan.header_room) +
+                 ports * PoolSize(plan.rx_buffers, plan.data_room);
+  bytes += size_t{threads} * (threads + 1) * ring_size * kMaxRingItem;
+  bytes += ports * kDriverMemory;
+  bytes += bytes / 16;  // for alignment, and for the heap's own data
+  return static_cast<uint32_t>(bytes / kMib) + 16;
+}
+
+// How much there is, and where somebody chose it, how much would do.
+std::string SetAside(const PoolPlan& plan) {
+  if (plan.configured_mib == 0) return absl::StrCat(plan.memory_mib, " MiB set aside");
+  return absl::StrCat(plan.configured_mib, " MiB of node.memory; ", plan.ports_mib,
+                      " MiB suffice for the ", plan.ports, " ports of this node, ", plan.memory_mib,
+                      " MiB for max_ports, ", plan.max_ports);
+}
+
 absl::StatusOr<PoolPtr> CreatePool(const char* purpose, uint32_t buffers, uint16_t room,
                                    const PoolPlan& plan) {
   static std::atomic<uint32_t> serial{0};
@@ -64,10 +86,9 @@ absl::StatusOr<PoolPtr> CreatePool(const char* purpose, uint32_t buffers, uint16
       return pool;
     }
   }
-  return absl::ResourceExhaustedError(
-      absl::StrCat("no memory for ", buffers, " packet buffers (", purpose,
-                   "): ", PoolSize(buffers, room) / kMib + 1, " MiB were not free of the ",
-                   plan.memory_mib, " MiB set aside"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "no memory for ", buffers, " packet buffers (", purpose,
+      "): ", PoolSize(buffers, room) / kMib + 1, " MiB were not free of the ", SetAside(plan)));
 }
 
 }  // namespace
@@ -91,15 +112,15 @@ PoolPlan PlanPools(const DataplaneOptions& options) {
                                          [](int cpu) { return cpu >= 0; });
   plan.shared_cpus = threads > 1 && !all_own_a_cpu;
 
-  // Counts every pool at its full size, a ring for each ordered pair of threads and one more to control, and what
-  // drivers allocate.
-  size_t bytes = PoolSize(plan.payload_buffers, plan.data_room) +
-                 workers * PoolSize(plan.header_buffers, plan.header_room) +
-                 ports * PoolSize(plan.rx_buffers, plan.data_room);
-  bytes += size_t{threads} * (threads + 1) * options.ring_size * kMaxRingItem;
-  bytes += ports * kDriverMemory;
-  bytes += bytes / 16;  // for alignment, and for the heap's own data
-  plan.memory_mib = static_cast<uint32_t>(bytes / kMib) + 16;
+  plan.max_ports = options.max_ports;
+  plan.ports = options.ports == 0 ? options.max_ports : std::min(options.ports, options.max_ports);
+  plan.memory_mib = MemoryMib(plan, workers, ports, options.ring_size);
+  plan.ports_mib = MemoryMib(plan, workers, plan.ports, options.ring_size);
+  if (options.memory_mib != 0) plan.configured_mib = std::max(options.memory_mib, kMinMemoryMib);
+  if (options.engine == wire::EngineKind::kCryptodev) {
+    plan.memory_mib += kCryptoDeviceMib;
+    plan.ports_mib += kCryptoDeviceMib;
+  }
   return plan;
 }
 

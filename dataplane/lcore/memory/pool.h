@@ -29,6 +29,9 @@ inline constexpr uint32_t kControlSlots = 4096;
 // dropped as control_full.
 inline constexpr uint32_t kControlShare = 2048;
 
+// The part of EAL's memory that sessions and queues of a crypto device take.
+inline constexpr uint32_t kCryptoDeviceMib = 32;
+
 // How many buffers there must be. T = workers + 1 is the number of threads, each of which keeps up to 384 buffers of a
 // pool in its cache.
 //   payload_buffers  workers * (ring_size + 256) + max_ports * 1024 + 4096 + 384 T: rings to workers, TX descriptors,
@@ -50,6 +53,12 @@ struct PoolPlan {
   // Threads share CPUs, so the pools use ring_mt_rts: ring_mp_mc stalls behind a holder that is descheduled.
   bool shared_cpus = false;
   uint32_t memory_mib = 0;
+  // For the sentence about memory that does not suffice: how many ports are known and what they need alone, what
+  // max_ports is, and what is set aside instead of memory_mib because somebody said so; 0: nobody did.
+  uint16_t ports = 0;
+  uint16_t max_ports = 0;
+  uint32_t ports_mib = 0;
+  uint32_t configured_mib = 0;
 };
 PoolPlan PlanPools(const DataplaneOptions& options);
 

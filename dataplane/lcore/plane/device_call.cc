@@ -1,7 +1,5 @@
 #include "dataplane/lcore/plane/device_call.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -23,8 +21,8 @@ absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void
   auto shared = std::make_shared<Shared>();
   absl::StatusOr<std::thread> thread =
       os::StartThread([shared, call = std::move(call), tell = std::move(tell)] {
-        pthread_setname_np(pthread_self(), "warp-device");
-        os::LeaveCpuOfParent();
+        os::NameThisThread("warp-device");
+        os::RunOnAnyCpu();
         call();
         {
           const std::lock_guard lock(shared->mutex);

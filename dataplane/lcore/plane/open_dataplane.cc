@@ -11,12 +11,12 @@ absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Open(const DataplaneOption
   if (options.inline_worker && options.worker_cpus != std::vector<int>{-1})
     return absl::InvalidArgumentError("an inline worker is the only one, and owns no CPU");
   const bool device = options.engine == wire::EngineKind::kCryptodev;
-  const uint32_t planned_mib = PlanPools(options).memory_mib + (device ? kCryptoDeviceMib : 0);
+  const PoolPlan plan = PlanPools(options);
   EalOptions eal = {.worker_cpus = options.inline_worker ? std::vector<int>{} : options.worker_cpus,
                     .control_cpu = options.control_cpu,
                     .hugepages = options.hugepages,
                     .pci = options.pci || (device && IsPciCryptoDevice(options.crypto_device)),
-                    .memory_mib = options.memory_mib != 0 ? options.memory_mib : planned_mib};
+                    .memory_mib = plan.configured_mib != 0 ? plan.configured_mib : plan.memory_mib};
   if (absl::Status status = InitEal(eal); !status.ok()) {
     if (absl::IsAlreadyExists(status)) return absl::FailedPreconditionError(status.message());
     return status;

@@ -40,17 +40,12 @@ struct Driver {
 
 OpenedPort OpenPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool) {
   const uint16_t most = MtuOfRoom(rte_pktmbuf_data_room_size(rx_pool));
-  absl::Status status;
   if (spec.mtu > most) {
-    status = absl::InvalidArgumentError(
+    return absl::InvalidArgumentError(
         absl::StrCat("MTU ", spec.mtu, " is larger than the ", most,
                      " bytes for which packet buffers were made at start"));
-  } else {
-    OpenedPort port = std::visit(Driver{spec, id, rx_pool}, spec.device);
-    if (port.ok()) return port;
-    status = port.status();
   }
-  return absl::Status(status.code(), absl::StrCat("port ", spec.name, ": ", status.message()));
+  return std::visit(Driver{spec, id, rx_pool}, spec.device);
 }
 
 }  // namespace warp::lcore

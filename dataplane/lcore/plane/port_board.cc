@@ -55,9 +55,9 @@ absl::Status PortBoard::CheckName(const std::string& name) const {
     if (place.state == State::kEmpty || place.state == State::kOpen || place.name != name) continue;
     return absl::AbortedError(
         place.state == State::kHeld
-            ? absl::StrCat("port ", name, ": worker ", slots_[port].worker,
+            ? absl::StrCat("worker ", slots_[port].worker,
                            " has not let go of it since it was closed")
-            : absl::StrCat("port ", name, ": its device is still being ",
+            : absl::StrCat("its device is still being ",
                            place.state == State::kClosing ? "closed" : "opened"));
   }
   return absl::OkStatus();

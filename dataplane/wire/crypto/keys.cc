@@ -54,6 +54,13 @@ absl::StatusOr<PublicKey> PublicKey::FromBase64(absl::string_view text) {
   return key;
 }
 
+bool PublicKey::IsSomebodys() const {
+  // Any scalar serves: once clamped, it is a multiple of the small orders.
+  constexpr std::array<uint8_t, kKeySize> scalar{1};
+  std::array<uint8_t, kKeySize> shared;
+  return crypto_scalarmult_curve25519(shared.data(), scalar.data(), bytes_.data()) == 0;
+}
+
 std::string PublicKey::ToBase64() const { return EncodeBase64(bytes_); }
 
 SecretBytes::SecretBytes(std::span<const uint8_t, kKeySize> bytes) {
@@ -71,6 +78,8 @@ SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
   }
   return *this;
 }
+
+bool SecretBytes::is_zero() const { return sodium_is_zero(bytes_.data(), bytes_.size()) == 1; }
 
 SecretBytes::~SecretBytes() { sodium_memzero(bytes_.data(), bytes_.size()); }
 

@@ -32,6 +32,9 @@ class PublicKey {
 
   const std::array<uint8_t, kKeySize>& bytes() const { return bytes_; }
   bool is_zero() const { return *this == PublicKey(); }
+  // Whether it can be somebody's: the dozen points of small order are not, and every handshake with one of them fails
+  // (RFC 7748 section 6.1). Costs an X25519 operation.
+  bool IsSomebodys() const;
 
   friend bool operator==(const PublicKey&, const PublicKey&) = default;
   friend auto operator<=>(const PublicKey&, const PublicKey&) = default;
@@ -57,6 +60,7 @@ class SecretBytes {
 
   const std::array<uint8_t, kKeySize>& bytes() const { return bytes_; }
   std::array<uint8_t, kKeySize>& mutable_bytes() { return bytes_; }
+  bool is_zero() const;
 
  protected:
   std::array<uint8_t, kKeySize> bytes_{};

@@ -138,6 +138,20 @@ TEST(CodecTest, Addresses) {
   }
 }
 
+// A tool that writes YAML 1.1 writes 0660 as 432: as octal that would let others write.
+TEST(CodecTest, ModesAreOctalForEverybody) {
+  EXPECT_EQ(Read(OctalMode(0777), "0660"), "0660");
+  EXPECT_EQ(Read(OctalMode(0777), "0o640"), "0640");
+  for (const char* text : {"432", "660", "384"}) {
+    EXPECT_EQ(Read(OctalMode(0777), text),
+              Quote(text) + " has no 0 in front, and might be decimal: write 0660 for rw-rw----");
+  }
+  for (const char* text : {"", "0", "66", "0o66", "0668", "00660", "1660", "-660"}) {
+    EXPECT_EQ(Read(OctalMode(0777), text),
+              Quote(text) + " is not a file's mode such as 0660: three octal digits");
+  }
+}
+
 TEST(CodecTest, PublicKeys) {
   const std::string key = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
   EXPECT_EQ(Read(PublicKeyText(), key), key);
@@ -145,6 +159,12 @@ TEST(CodecTest, PublicKeys) {
                                  std::string("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")}) {
     EXPECT_EQ(Read(PublicKeyText(), bad),
               Quote(bad) + " is not a public key: 44 characters of base64");
+  }
+  // The points 1 and p - 1, of orders 4 and 2: whatever the private key, the shared secret is zero.
+  for (const std::string bad : {"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+                                "7P///////////////////////////////////////38="}) {
+    EXPECT_EQ(Read(PublicKeyText(), bad),
+              Quote(bad) + " is no private key's public key: nobody can have it");
   }
 }
 

@@ -64,6 +64,30 @@ TEST(DocumentTest, NamesTheLineOfASyntaxError) {
   EXPECT_EQ(Parse("a: 1\n\tb: 2\n").substr(0, 10), "f:2: YAML:");
 }
 
+// YAML takes brackets for a list, and what stands before a colon for a key.
+TEST(DocumentTest, SaysThatAnAddressInBracketsWantsQuotes) {
+  for (const char* text :
+       {"a: [[fd00::2]:13116]", "a: [\"x:1\", [fd00::2]:13116]", "a:\n  - [fd00::2]:13116\n",
+        "a: [fd00::2]:13116\nb: 1\n", "a: {b: [fd00::2]:13116, c: 1}\n",
+        "- {name: x, endpoints: [[fd00::2]:13116]}  # [fd00::3]:1\n"}) {
+    const std::string refusal = Parse(text);
+    EXPECT_NE(refusal.find("; write quotes around \"[fd00::2]:13116\""), std::string::npos)
+        << text << refusal;
+  }
+  for (const char* text : {"[1]: 2\n", "\"[fd00::2]:1\": [\n", "a: 1\n  b: 2  # [fd00::2]:1\n"}) {
+    EXPECT_EQ(Parse(text).find("quotes"), std::string::npos) << text;
+  }
+}
+
+TEST(DocumentTest, SaysThatThereAreNoAnchors) {
+  for (const char* text : {"a: &x 1\n", "a: &x\n  b: 1\n", "- &x {b: 1}\n- *x\n",
+                           "a: &x {b: 1}\nc: {<<: *x}\n", "a: &x {b: 1}\nc:\n  <<: *x\n  d: 1\n",
+                           "a: *x\n", "a: [*x]\n", "*x: 1\n", "&x a: 1\n", "a: &x b: 1\n"}) {
+    EXPECT_NE(Parse(text).find("anchors (&) and aliases (*) are not supported"), std::string::npos)
+        << text << Parse(text);
+  }
+}
+
 TEST(DocumentTest, TakesTextAlone) {
   const std::string nul("a: 1\nb: \0\n", 10);
   EXPECT_EQ(Parse(nul), "f:2: not UTF-8 text");

@@ -34,6 +34,9 @@ TEST(HostPortTest, SaysWhatIsWrong) {
   const std::string long_label(64, 'a');
   const std::pair<std::string, const char*> cases[] = {
       {"", "has no port: write host:port"},
+      {"http://192.0.2.1:13116", "is a URL: write host:port alone"},
+      {"udp://[2001:db8::1]:13116", "is a URL: write host:port alone"},
+      {"https://example.net", "is a URL: write host:port alone"},
       {"example.net", "has no port: write host:port"},
       {"[2001:db8::1]", "has no port: write host:port"},
       {"example.net:", "has no port from 1 to 65535 behind its last colon"},

@@ -70,6 +70,11 @@ TEST_F(KeyFilesTest, RefusesWhatIsNoKey) {
     const std::string path = dir_.Write("k", text);
     EXPECT_EQ(Refusal(path), path + " does not hold a key of 32 bytes in base64") << text;
   }
+  const std::string zero = dir_.Write("k", wire::SecretKey().ToBase64());
+  const std::string no_key =
+      zero + " holds 32 zero bytes, which are no key: `warp keygen` makes one";
+  EXPECT_EQ(Refusal(zero), no_key);
+  EXPECT_EQ(ReadPresharedKeyFile(zero).status().message(), no_key);
   const std::string path = dir_.Write("k", base64 + std::string(100, '\n'));
   EXPECT_EQ(Refusal(path), path + " is larger than 128 bytes");
 }

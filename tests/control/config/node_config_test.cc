@@ -482,6 +482,30 @@ TEST_F(NodeConfigFileTest, RefusesOurOwnKeyAsAPeers) {
             path + ":4: peers[0].public_key: is this node's own");
 }
 
+TEST_F(NodeConfigFileTest, RefusesOurPrivateKeyAsAPublicOne) {
+  const std::string path = Config(
+      absl::StrCat(" - {name: me, public_key: \"", kOwnKey,
+                   "\"}\nmap: [{address: \"192.0.2.1:1\", public_key: \"", kOwnKey, "\"}]\n"));
+  const std::string why =
+      "is this node's private key, which others can read here: make a new one, and "
+      "write what `warp pubkey` shows";
+  EXPECT_EQ(
+      LoadNodeConfig(path).status().message(),
+      path + ":4: peers[0].public_key: " + why + "\n" + path + ":5: map[0].public_key: " + why);
+}
+
+TEST_F(NodeConfigFileTest, RefusesCpusThatTheMachineDoesNotHave) {
+  const std::string path = dir_.Write(
+      "warp.yaml",
+      "node: {private_key_file: own.key, control_cpu: 1022}\n"
+      "ports: [{name: a, interface: eth0, cpu: 0}, {name: b, interface: eth1, cpu: 1023}]\n",
+      0644);
+  EXPECT_EQ(LoadNodeConfig(path).status().message(),
+            path + ":1: node.control_cpu: this machine has no CPU 1022\n" + path +
+                ":2: ports[1].cpu: this machine has no CPU 1023");
+  EXPECT_TRUE(LoadNodeConfig(path, KeyFiles::kIgnore).ok());
+}
+
 TEST_F(NodeConfigFileTest, SaysWhyAFileCannotBeRead) {
   EXPECT_EQ(LoadNodeConfig(dir_.At("none")).status().message(),
             dir_.At("none") + ": cannot be read: No such file or directory");

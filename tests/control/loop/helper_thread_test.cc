@@ -46,5 +46,24 @@ TEST(HelperThread, ACallThatHangsOutlivesItsOwner) {
   EXPECT_EQ(*finished, 0);
 }
 
+TEST(HelperThread, SeveralMakeCallsSideBySide) {
+  auto helper = HelperThread::Start("several", 3);
+  ASSERT_TRUE(helper.ok()) << helper.status();
+  std::atomic<int> together = 0;
+  std::atomic<int> done = 0;
+  for (int i = 0; i < 3; ++i) {
+    (*helper)->Submit([&]() -> HelperThread::Finish {
+      ++together;
+      while (together < 3) std::this_thread::yield();  // each waits for the two others
+      return [&] { ++done; };
+    });
+  }
+  while (done < 3) {
+    pollfd ready = {.fd = (*helper)->fd(), .events = POLLIN, .revents = 0};
+    poll(&ready, 1, -1);
+    (*helper)->RunFinished();
+  }
+}
+
 }  // namespace
 }  // namespace warp::control

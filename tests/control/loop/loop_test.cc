@@ -395,5 +395,27 @@ TEST_P(SignalsTest, ArriveAsEvents) {
   EXPECT_EQ(signals, (std::vector<int>{SIGUSR1, SIGUSR2}));
 }
 
+TEST_P(SignalsTest, OnlyThoseThatMeanItStopADaemon) {
+  auto loop = MakeLoop();
+  int stops = 0;
+  std::vector<std::string> log;
+  auto watch = Signals::OpenForDaemon(
+      *loop, [&] { ++stops; }, [&](const std::string& line) { log.push_back(line); });
+  ASSERT_TRUE(watch.ok()) << watch.status();
+  raise(SIGPIPE);
+  raise(SIGHUP);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return log.size() == 1; }));
+  raise(SIGUSR2);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return log.size() == 2; }));
+  EXPECT_EQ(log, (std::vector<std::string>{
+                     "SIGHUP is ignored: no reload: restart to apply a changed configuration",
+                     "SIGUSR2 is ignored: it has no meaning here"}));
+  EXPECT_EQ(stops, 0);
+  raise(SIGTERM);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return stops == 1; }));
+  raise(SIGINT);
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return stops == 2; }));
+}
+
 }  // namespace
 }  // namespace warp::control

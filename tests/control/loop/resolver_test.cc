@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "tests/control/loop/name_server.h"
 #include "tests/control/turning.h"
 
 namespace warp::control {
@@ -20,22 +24,35 @@ using Result = absl::StatusOr<std::vector<wire::Endpoint>>;
 
 class ResolverTest : public ::testing::Test {
  protected:
-  void Open(const ResolverOptions& options = {}) {
-    auto resolver = Resolver::Open(*loop_, options);
+  void Open(ResolverOptions options = {}) {
+    auto resolver = Resolver::Open(*loop_, std::move(options));
     ASSERT_TRUE(resolver.ok()) << resolver.status();
     resolver_ = *std::move(resolver);
   }
-  std::unique_ptr<Subscription> Watch(const char* name) {
-    return resolver_->Watch(name, [this](const Result& result) {
+  std::unique_ptr<Resolver::Name> Watch(const std::string& name) {
+    return resolver_->Watch(name, [this, name](const Result& result) {
       result_ = result;
+      results_[name] = result;
       ++told_;
     });
   }
+  // Asks the name server of the test, and nobody else: its times are short, and the system knows nothing.
+  ResolverOptions Quick() {
+    ResolverOptions options;
+    options.refresh = options.retry = std::chrono::hours(1);
+    options.patience = std::chrono::milliseconds(10);
+    options.dns = server_.Options();
+    options.system = [](const std::string&) { return absl::NotFoundError("the system is asleep"); };
+    return options;
+  }
+  bool Found(const std::string& name) { return results_.contains(name) && results_[name]->ok(); }
   bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
 
   std::unique_ptr<Loop> loop_ = MakeLoop();
+  NameServer server_;
   std::unique_ptr<Resolver> resolver_;
   std::optional<Result> result_;
+  std::map<std::string, std::optional<Result>> results_;
   int told_ = 0;
 };
 
@@ -89,7 +106,7 @@ TEST_F(ResolverTest, AsksAgainAndTellsOnlyNews) {
 TEST_F(ResolverTest, SubscriptionsEnd) {
   Open();
   Watch("localhost:13116").reset();
-  std::unique_ptr<Subscription> self;
+  std::unique_ptr<Resolver::Name> self;
   int told = 0;
   self = resolver_->Watch("localhost:13116", [&](const Result&) {
     ++told;
@@ -101,6 +118,117 @@ TEST_F(ResolverTest, SubscriptionsEnd) {
   const auto late = Watch("localhost:13116");
   (void)late;
   // The resolver may end while a question is on its way. Subscriptions must end before the resolver does.
+}
+
+// --- Names that cannot be found, beside others. ---
+
+TEST_F(ResolverTest, DeadNamesHoldUpNobody) {
+  std::promise<void> release;
+  const auto hang = release.get_future().share();
+  ResolverOptions options = Quick();
+  options.system = [hang](const std::string&) -> absl::StatusOr<std::vector<wire::IpAddress>> {
+    hang.wait();
+    return absl::NotFoundError("at last");
+  };
+  Open(std::move(options));
+  std::vector<std::unique_ptr<Resolver::Name>> watches;
+  for (int i = 0; i < 300; ++i) watches.push_back(Watch(absl::StrCat("n", i, ".dead:13116")));
+  const wire::Instant begin = loop_->ReadClock();
+  watches.push_back(Watch("good.example:13116"));
+  ASSERT_TRUE(Turn([&] { return Found("good.example:13116"); }));
+  EXPECT_LT(loop_->ReadClock() - begin, std::chrono::seconds(2));
+  EXPECT_THAT(**results_["good.example:13116"],
+              ElementsAre(*wire::Endpoint::Parse("192.0.2.7:13116")));
+  EXPECT_EQ(results_.size(), 1u);
+  // Nor do they hold up the end, although some of them hang in the system by now.
+  Settle(*loop_);
+  watches.clear();
+  const wire::Instant end = loop_->ReadClock();
+  resolver_.reset();
+  EXPECT_LT(loop_->ReadClock() - end, std::chrono::milliseconds(500));
+  release.set_value();
+}
+
+TEST_F(ResolverTest, ANameWithoutAnAnswerFailsInTime) {
+  std::promise<void> release;
+  ResolverOptions options = Quick();
+  options.give_up = std::chrono::milliseconds(50);
+  options.system = [hang = release.get_future().share()](
+                       const std::string&) -> absl::StatusOr<std::vector<wire::IpAddress>> {
+    hang.wait();
+    return absl::NotFoundError("at last");
+  };
+  Open(std::move(options));
+  const auto watch = Watch("n.dead:13116");
+  ASSERT_TRUE(Turn([&] { return result_.has_value(); }));
+  EXPECT_EQ(result_->status().message(), "cannot resolve n.dead: no answer");
+  release.set_value();
+}
+
+TEST_F(ResolverTest, WhatNameServersDoNotKnowTheSystemMay) {
+  ResolverOptions options = Quick();
+  options.system = [](const std::string& host) -> absl::StatusOr<std::vector<wire::IpAddress>> {
+    if (host == "box.missing") return std::vector{*wire::IpAddress::Parse("192.0.2.9")};
+    return absl::NotFoundError("unknown here");
+  };
+  Open(std::move(options));
+  const auto box = Watch("box.missing:1");
+  const auto nobody = Watch("nobody.missing:1");
+  ASSERT_TRUE(Turn([&] { return results_.size() == 2; }));
+  EXPECT_THAT(**results_["box.missing:1"], ElementsAre(*wire::Endpoint::Parse("192.0.2.9:1")));
+  EXPECT_THAT(std::string(results_["nobody.missing:1"]->status().message()),
+              HasSubstr("cannot resolve nobody.missing: "));
+}
+
+TEST_F(ResolverTest, WhatTheSystemFindsLateIsTaken) {
+  std::promise<void> release;
+  ResolverOptions options = Quick();
+  options.give_up = std::chrono::milliseconds(20);
+  options.system = [hang = release.get_future().share()](
+                       const std::string&) -> absl::StatusOr<std::vector<wire::IpAddress>> {
+    hang.wait();
+    return std::vector{*wire::IpAddress::Parse("192.0.2.9")};
+  };
+  Open(std::move(options));
+  const auto watch = Watch("n.dead:1");
+  ASSERT_TRUE(Turn([&] { return result_.has_value(); }));
+  EXPECT_FALSE(result_->ok());
+  release.set_value();
+  ASSERT_TRUE(Turn([&] { return result_->ok(); }));
+}
+
+// --- Asking again. ---
+
+TEST_F(ResolverTest, ASilentPeersNameIsAskedAtOnceAndThenLessAndLess) {
+  ResolverOptions options = Quick();
+  options.retry = std::chrono::milliseconds(20);
+  Open(std::move(options));
+  const auto watch = Watch("good.example:1");
+  ASSERT_TRUE(Turn([&] { return Found("good.example:1"); }));
+  Settle(*loop_);
+  EXPECT_EQ(server_.asked("good.example"), 1);
+  server_.Set("good.example", "192.0.2.8");  // it has moved
+  watch->SetSilent(true);
+  const auto moved = *wire::Endpoint::Parse("192.0.2.8:1");
+  ASSERT_TRUE(Turn([&] { return **results_["good.example:1"] == std::vector{moved}; }));
+  const int before = server_.asked("good.example");
+  ASSERT_TRUE(Turn([&] { return server_.asked("good.example") >= before + 3; }));
+  watch->SetSilent(false);
+  EXPECT_EQ(told_, 2);
+}
+
+TEST_F(ResolverTest, ANameThatFlapsIsNotAskedWithoutEnd) {
+  ResolverOptions options = Quick();
+  Open(std::move(options));
+  const auto watch = Watch("good.example:1");
+  ASSERT_TRUE(Turn([&] { return Found("good.example:1"); }));
+  for (int i = 0; i < 100; ++i) {
+    watch->SetSilent(true);
+    loop_->RunOnce(64);
+    watch->SetSilent(false);
+  }
+  Settle(*loop_);
+  EXPECT_EQ(server_.asked("good.example"), 1);  // within an hour, its `retry`
 }
 
 }  // namespace

@@ -80,6 +80,11 @@ class VirtualNet {
   }
   // Sets the node's wall clock at the start of the story, in nanoseconds since 1970. Must be called before Start.
   void SetClock(int n, uint64_t wall) { nodes_[Index(n)].wall = wall; }
+  // The node is a copy of the other one, its key included. Before anybody is introduced.
+  void Clone(int n, int other) {
+    nodes_[Index(n)].key = nodes_[Index(other)].key.Clone();
+    Restart(n);
+  }
   void SetPsk(int n, uint8_t byte) { nodes_[Index(n)].psk = byte; }
 
   // --- Links ---

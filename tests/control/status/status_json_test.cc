@@ -73,6 +73,8 @@ class StatusJsonTest : public testing::Test {
                                                     wire::SymmetricKey(), wire::SymmetricKey());
     known.paths = {path, protocol::PathStatus{}};
     known.paths_without_room = 3;
+    known.twins = {EndpointOf(1, 1).address, EndpointOf(3, 1).address};
+    known.twins_seen = wire::kNever;
     protocol::PeerStatus unknown;
     unknown.name = "branch";
     return {known, unknown};
@@ -163,6 +165,10 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["peers"][0]["paths"][0]["rtt_ms"], 20.0);
   EXPECT_EQ(status["peers"][0]["paths"][1]["rtt_ms"], nullptr);
   EXPECT_EQ(status["peers"][0]["paths_without_room"], 3);
+  EXPECT_EQ(
+      status["peers"][0]["key_used_by"],
+      nlohmann::json({EndpointOf(1, 1).address.ToString(), EndpointOf(3, 1).address.ToString()}));
+  EXPECT_EQ(status["peers"][1]["key_used_by"], nlohmann::json::array());
   EXPECT_EQ(status["peers"][1]["session"], nullptr);
   EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
   EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));

@@ -1,6 +1,7 @@
 #include "dataplane/os/process.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 namespace warp::os {
@@ -32,6 +33,22 @@ TEST(ProcessTest, TakesAsManyDescriptorsAsTheSystemGrants) {
   EXPECT_EQ(raised.rlim_cur, before.rlim_max);
   EXPECT_EQ(raised.rlim_max, before.rlim_max);
   setrlimit(RLIMIT_NOFILE, &before);
+}
+
+TEST(ProcessTest, KnowsTheCpusOfTheMachine) {
+  EXPECT_TRUE(CpuExists(sched_getcpu()));
+  EXPECT_FALSE(CpuExists(1 << 20));
+}
+
+TEST(ProcessTest, SaysWhatMayBeLockedInMemory) {
+  EXPECT_EXIT(
+      {
+        rlimit limit = Limit(RLIMIT_MEMLOCK);
+        limit.rlim_cur = 65536;
+        setrlimit(RLIMIT_MEMLOCK, &limit);
+        std::exit(MemlockText() == "RLIMIT_MEMLOCK is 64 KiB" ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

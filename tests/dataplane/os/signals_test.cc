@@ -28,6 +28,16 @@ TEST(Signals, SetsHoldWhatTheyAreTold) {
   EXPECT_EQ(sigismember(&all, SIGUSR2), 1);
 }
 
+TEST(Signals, StrayOnesAreNoneThatMeanTheEnd) {
+  const sigset_t stray = StraySignals();
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGRTMIN, SIGRTMAX}) {
+    EXPECT_EQ(sigismember(&stray, signal), 1) << signal;
+  }
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGSEGV, SIGBUS, SIGABRT, SIGTSTP, SIGCHLD}) {
+    EXPECT_EQ(sigismember(&stray, signal), 0) << signal;
+  }
+}
+
 TEST(Signals, AreBlockedForAsLongAsTheObjectLives) {
   ASSERT_FALSE(Blocked(SIGUSR1));
   {

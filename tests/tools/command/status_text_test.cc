@@ -17,7 +17,7 @@ constexpr char kNodeStatus[] = R"({
   "addresses":["10.1.0.2","fd00:10::2"],"worker":0,"rx_packets":12,"rx_bytes":1,"rx_missed":0,"tx_packets":345678,"tx_bytes":1,"tx_dropped":2,"drops":{"replayed":3,"malformed":1}},
  {"name":"wan1","driver":"pci","device":"0000:3b:00.0","kernel_interface":"warp-wan1","state":"down","reason":"no carrier","addresses":[]}],
 "maps":[{"address":"map.example.net:13116","public_key":"MMMM=","state":"registered","reason":"","registrations":[{"port":"wan0","endpoint":"198.51.100.1:4"}]}],
-"peers":[{"name":"hq","public_key":"BBBB=","state":"connected","reason":"confirmed","session":{"cipher":"aes-256-gcm","age_s":61,"initiator":true,"sent":1000},
+"peers":[{"name":"hq","public_key":"BBBB=","key_used_by":["10.1.0.2","10.3.0.2"],"state":"connected","reason":"confirmed","session":{"cipher":"aes-256-gcm","age_s":61,"initiator":true,"sent":1000},
  "paths":[
   {"id":1,"port":"wan0","endpoint":"10.2.0.2:13116","state":"active","reason":"probe answered","since_s":90061,"rtt_ms":1.25,"jitter_ms":0.1,"loss":0.015,
    "first":9,"first_share":0.75,"duplicates":3,"skew_ms":0.5,"tx_packets":1000,"tx_dropped":0,"tx_bytes":1236000},
@@ -47,6 +47,7 @@ map.example.net:13116  registered  wan0 198.51.100.1:4  -
 
 peer hq  BBBB=
   connected (confirmed), session aes-256-gcm, 1m01s old, begun here, 1000 packets sent
+  two nodes seem to use this key: 10.1.0.2, 10.3.0.2
   PORT  ENDPOINT        STATE   SINCE  RTT ms  JITTER    LOSS  FIRST  DUPLICATES  SKEW ms  SENT   BYTES  REFUSED  REASON
   wan0  10.2.0.2:13116  active  1d01h    1.25    0.10    1.5%  75.0%           3     0.50  1000  1.2 MB        0  probe answered
   wan1  10.2.1.2:13116  lost       2s       -       -  100.0%   0.0%           0        -     0     0 B        0  no answer

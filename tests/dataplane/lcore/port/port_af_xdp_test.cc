@@ -31,9 +31,8 @@ TEST_P(AfXdpTest, TakesOffWhatAKilledProcessLeft) {
 
 TEST_P(AfXdpTest, LeavesTheProgramOfAnotherAlone) {
   Attach("firewall");
-  EXPECT_EQ(
-      OpenError(KernelDevice{"w0", KernelDriver::kAfXdp}),
-      "port port0: interface w0: has an XDP program already (firewall), and af_xdp needs its own");
+  EXPECT_EQ(OpenError(KernelDevice{"w0", KernelDriver::kAfXdp}),
+            "interface w0: has an XDP program already (firewall), and af_xdp needs its own");
   uint32_t program = 0;
   EXPECT_EQ(bpf_xdp_query_id(static_cast<int>(if_nametoindex("w0")), 0, &program), 0);
   EXPECT_NE(program, 0u);
@@ -42,7 +41,7 @@ TEST_P(AfXdpTest, LeavesTheProgramOfAnotherAlone) {
 TEST_P(AfXdpTest, OneProcessToAnInterface) {
   a_ = OpenEnd(0);
   EXPECT_EQ(OpenError(KernelDevice{"w0", KernelDriver::kAfXdp}),
-            "port port0: interface w0: another process uses it by af_xdp");
+            "interface w0: another process uses it by af_xdp");
 }
 
 TEST_P(AfXdpTest, NeedsOneChannel) {

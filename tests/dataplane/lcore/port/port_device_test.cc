@@ -112,13 +112,12 @@ TEST_F(PortDeviceTest, ClosesAndOpensAgain) {
 }
 
 TEST_F(PortDeviceTest, ErrorsSayWhatAndWhere) {
-  EXPECT_EQ(OpenError(KernelDevice{"nope0"}), "port port0: interface nope0: no such interface");
+  EXPECT_EQ(OpenError(KernelDevice{"nope0"}), "interface nope0: no such interface");
   EXPECT_EQ(OpenError(KernelDevice{"a-name-longer-than-any", KernelDriver::kAfXdp}),
-            "port port0: interface a-name-longer-than-any: no such interface");
-  EXPECT_EQ(OpenError(KernelDevice{"lo"}), "port port0: interface lo is not Ethernet");
-  EXPECT_EQ(OpenError(PciDevice{"eth0"}),
-            "port port0: pci eth0: not an address such as 0000:3b:00.0");
-  EXPECT_EQ(OpenError(PciDevice{"ffff:3b:00.0"}), "port port0: pci ffff:3b:00.0: no such device");
+            "interface a-name-longer-than-any: no such interface");
+  EXPECT_EQ(OpenError(KernelDevice{"lo"}), "interface lo is not Ethernet");
+  EXPECT_EQ(OpenError(PciDevice{"eth0"}), "pci eth0: not an address such as 0000:3b:00.0");
+  EXPECT_EQ(OpenError(PciDevice{"ffff:3b:00.0"}), "pci ffff:3b:00.0: no such device");
   EXPECT_NE(OpenError(VirtualDevice{"eth0"}).find("must begin with the name"), std::string::npos);
   EXPECT_NE(OpenError(VirtualDevice{"net_nonsense0"}).find("net_nonsense0"), std::string::npos);
   EXPECT_NE(OpenError(VirtualDevice{"net_memif9,role=nobody"}).find("net_memif9"),

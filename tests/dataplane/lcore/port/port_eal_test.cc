@@ -4,6 +4,10 @@
 #include <rte_mbuf.h>
 #include <sched.h>
 
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/lcore/memory/pool.h"
@@ -107,6 +111,29 @@ TEST(PoolTest, SaysHowMuchMemoryWasMissing) {
   const auto pool = CreateRxPool(plan, 0);
   EXPECT_EQ(pool.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(pool.status().message().find("MiB"), absl::string_view::npos) << pool.status();
+}
+
+// The sentence names what was set aside, not what would have been, and numbers that do.
+TEST(PoolTest, SaysWhatWouldDoInsteadOfTheMemoryThatWasChosen) {
+  DataplaneOptions options = {.max_ports = 8, .worker_cpus = {-1}};
+  options.ports = 2;
+  const uint32_t all = PlanPools(options).memory_mib;
+  options.memory_mib = 16;
+  PoolPlan plan = PlanPools(options);
+  EXPECT_EQ(plan.configured_mib, kMinMemoryMib);  // EAL gets no less
+  EXPECT_EQ(plan.memory_mib, all);
+  DataplaneOptions two = {.max_ports = 2, .worker_cpus = {-1}};
+  EXPECT_GE(plan.ports_mib, PlanPools(two).memory_mib);
+  EXPECT_LT(plan.ports_mib, all);
+  options.memory_mib = 100;
+  plan = PlanPools(options);
+  plan.rx_buffers = 4 << 20;
+  const std::string said(CreateRxPool(plan, 0).status().message());
+  EXPECT_TRUE(absl::EndsWith(
+      said,
+      absl::StrCat(" MiB were not free of the 100 MiB of node.memory; ", plan.ports_mib,
+                   " MiB suffice for the 2 ports of this node, ", all, " MiB for max_ports, 8")))
+      << said;
 }
 
 }  // namespace

@@ -1,0 +1,269 @@
+#include "control/loop/names/dns_client.h"
+
+#include <ares.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <list>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "control/loop/names/addresses.h"
+#include "dataplane/os/errno_status.h"
+#include "dataplane/os/thread.h"
+#include "dataplane/os/unique_fd.h"
+
+namespace warp::control {
+namespace {
+
+// Questions under way: each has sockets of its own. The others wait.
+constexpr size_t kMostAtOnce = 1024;
+
+// The name servers themselves, where resolv.conf names only systemd's, which is on loopback and on no uplink.
+constexpr char kServersBehindSystemd[] = "/run/systemd/resolve/resolv.conf";
+
+using Answer = DnsClient::Answer;
+using Question = DnsClient::Question;
+
+// One question, with a channel (c-ares' word for sockets, servers and timers) of its own. So what becomes of others
+// does not concern it, and a changed resolv.conf holds from the next question on.
+class Inquiry {
+ public:
+  explicit Inquiry(Question question) : question_(std::move(question)) {}
+  ~Inquiry() {
+    if (channel_ != nullptr) ares_destroy(channel_);
+  }
+  Inquiry(const Inquiry&) = delete;
+  Inquiry& operator=(const Inquiry&) = delete;
+
+  void Begin(const DnsOptions& dns) {
+    ares_options options{};
+    options.timeout = static_cast<int>(dns.timeout / std::chrono::milliseconds(1));
+    options.tries = dns.tries;
+    options.udp_port = options.tcp_port = dns.port;
+    options.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
+      static_cast<Inquiry*>(self)->Watch(fd, readable != 0, writable != 0);
+    };
+    options.sock_state_cb_data = this;
+    std::string conf = dns.resolv_conf;
+    if (conf.empty() && !question_.interface.empty() && access(kServersBehindSystemd, R_OK) == 0)
+      conf = kServersBehindSystemd;
+    options.resolvconf_path = conf.data();
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    if (dns.port != 0) mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
+    if (!conf.empty()) mask |= ARES_OPT_RESOLVCONF;
+    if (const int error = ares_init_options(&channel_, &options, mask); error != ARES_SUCCESS) {
+      channel_ = nullptr;
+      Finish(error, nullptr);
+      return;
+    }
+    if (!question_.interface.empty()) ares_set_local_dev(channel_, question_.interface.c_str());
+    ares_addrinfo_hints hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_DGRAM;
+    hints.ai_flags = ARES_AI_NOSORT;
+    ares_getaddrinfo(
+        channel_, question_.host.c_str(), nullptr, &hints,
+        [](void* self, int status, int, ares_addrinfo* list) {
+          static_cast<Inquiry*>(self)->Finish(status, list);
+        },
+        this);
+  }
+
+  bool finished() const { return finished_; }
+  Answer TakeAnswer() {
+    return {.id = question_.id, .round = question_.round, .addresses = std::move(addresses_)};
+  }
+
+  void AddFds(std::vector<pollfd>& fds) const {
+    for (const auto& [fd, events] : fds_) fds.push_back({.fd = fd, .events = events, .revents = 0});
+  }
+  // Milliseconds until it must be called, or `longest`.
+  int Patience(int longest) const {
+    timeval most{.tv_sec = longest / 1000, .tv_usec = longest % 1000 * 1000};
+    timeval time{};
+    const timeval* const next = ares_timeout(channel_, &most, &time);
+    return static_cast<int>(next->tv_sec * 1000 + (next->tv_usec + 999) / 1000);
+  }
+  // `fds`: its own part of what poll() has filled.
+  void Process(const pollfd* fds, size_t count) {
+    for (size_t i = 0; i < count && !finished_; ++i) {
+      const bool failed = (fds[i].revents & (POLLERR | POLLHUP)) != 0;
+      const bool in = failed || (fds[i].revents & POLLIN) != 0;
+      const bool out = (fds[i].revents & POLLOUT) != 0;
+      if (!in && !out) continue;
+      ares_process_fd(channel_, in ? fds[i].fd : ARES_SOCKET_BAD,
+                      out ? fds[i].fd : ARES_SOCKET_BAD);
+    }
+    // What has timed out.
+    if (!finished_) ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+  }
+
+ private:
+  void Watch(ares_socket_t fd, bool readable, bool writable) {
+    if (!readable && !writable) {
+      fds_.erase(fd);
+    } else {
+      fds_[fd] = static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+    }
+  }
+
+  void Finish(int status, ares_addrinfo* list) {
+    if (finished_) return;
+    finished_ = true;
+    if (status == ARES_SUCCESS) {
+      std::vector<wire::IpAddress> addresses;
+      for (const ares_addrinfo_node* node = list->nodes; node != nullptr; node = node->ai_next) {
+        AddAddress(node->ai_addr, node->ai_addrlen, addresses);
+      }
+      addresses_ = std::move(addresses);
+    } else {
+      addresses_ = absl::NotFoundError(ares_strerror(status));
+    }
+    if (list != nullptr) ares_freeaddrinfo(list);
+  }
+
+  const Question question_;
+  ares_channel channel_ = nullptr;
+  std::map<ares_socket_t, short> fds_;
+  bool finished_ = false;
+  absl::StatusOr<std::vector<wire::IpAddress>> addresses_;
+};
+
+}  // namespace
+
+// The thread, and what it shares with the caller's under the mutex.
+class DnsClient::Asker {
+ public:
+  Asker(const DnsOptions& options, os::UniqueFd wake, os::UniqueFd bell)
+      : options_(options), wake_(std::move(wake)), bell_(std::move(bell)) {}
+  ~Asker() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    eventfd_write(wake_.get(), 1);
+    thread_.join();
+  }
+
+  absl::Status Start() {
+    absl::StatusOr<std::thread> thread = os::StartThread([this] { Run(); });
+    if (!thread.ok()) return thread.status();
+    thread_ = *std::move(thread);
+    return absl::OkStatus();
+  }
+
+  void Ask(Question question) {
+    {
+      const std::lock_guard lock(mutex_);
+      questions_.push_back(std::move(question));
+    }
+    eventfd_write(wake_.get(), 1);
+  }
+
+  int bell() const { return bell_.get(); }
+  std::vector<Answer> TakeAnswers() {
+    const std::lock_guard lock(mutex_);
+    eventfd_t rings;
+    eventfd_read(bell_.get(), &rings);
+    return std::exchange(answers_, {});
+  }
+
+ private:
+  void Run() {
+    os::NameThisThread("warp-dns");
+    os::RunOnAnyCpu();
+    std::list<Inquiry> inquiries;
+    while (TakeQuestions(inquiries)) {
+      HandBack(inquiries);
+      std::vector<pollfd> fds = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+      std::vector<size_t> begins;
+      int patience = 3'600'000;
+      for (const Inquiry& inquiry : inquiries) {
+        begins.push_back(fds.size());
+        inquiry.AddFds(fds);
+        patience = inquiry.Patience(patience);
+      }
+      begins.push_back(fds.size());
+      if (poll(fds.data(), fds.size(), patience) < 0 && errno != EINTR) return;
+      if (fds[0].revents != 0) {
+        eventfd_t rings;
+        eventfd_read(wake_.get(), &rings);
+      }
+      size_t i = 0;
+      for (Inquiry& inquiry : inquiries) {
+        inquiry.Process(fds.data() + begins[i], begins[i + 1] - begins[i]);
+        ++i;
+      }
+      HandBack(inquiries);
+    }
+  }
+
+  // False: the end has come.
+  bool TakeQuestions(std::list<Inquiry>& inquiries) {
+    std::deque<Question> taken;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stop_) return false;
+      while (!questions_.empty() && inquiries.size() + taken.size() < kMostAtOnce) {
+        taken.push_back(std::move(questions_.front()));
+        questions_.pop_front();
+      }
+    }
+    for (Question& question : taken) inquiries.emplace_back(std::move(question)).Begin(options_);
+    return true;
+  }
+
+  void HandBack(std::list<Inquiry>& inquiries) {
+    std::vector<Answer> answers;
+    for (auto it = inquiries.begin(); it != inquiries.end();) {
+      if (it->finished()) answers.push_back(it->TakeAnswer());
+      it = it->finished() ? inquiries.erase(it) : std::next(it);
+    }
+    if (answers.empty()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      std::move(answers.begin(), answers.end(), std::back_inserter(answers_));
+      if (!questions_.empty()) eventfd_write(wake_.get(), 1);  // there is room for those that wait
+    }
+    eventfd_write(bell_.get(), 1);
+  }
+
+  const DnsOptions options_;
+  const os::UniqueFd wake_;  // rung for the thread
+  const os::UniqueFd bell_;  // rung for the caller's
+  std::thread thread_;
+  std::mutex mutex_;
+  std::deque<Question> questions_;
+  std::vector<Answer> answers_;
+  bool stop_ = false;
+};
+
+absl::StatusOr<std::unique_ptr<DnsClient>> DnsClient::Start(const DnsOptions& options) {
+  if (const int error = ares_library_init(ARES_LIB_INIT_ALL); error != ARES_SUCCESS)
+    return absl::UnavailableError(ares_strerror(error));
+  os::UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  os::UniqueFd bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake || !bell) return os::ErrnoStatus(errno, "no thread for name servers");
+  auto asker = std::make_unique<Asker>(options, std::move(wake), std::move(bell));
+  if (absl::Status status = asker->Start(); !status.ok()) return status;
+  return std::unique_ptr<DnsClient>(new DnsClient(std::move(asker)));
+}
+
+DnsClient::DnsClient(std::unique_ptr<Asker> asker) : asker_(std::move(asker)) {}
+DnsClient::~DnsClient() = default;
+
+void DnsClient::Ask(Question question) { asker_->Ask(std::move(question)); }
+int DnsClient::fd() const { return asker_->bell(); }
+std::vector<DnsClient::Answer> DnsClient::TakeAnswers() { return asker_->TakeAnswers(); }
+
+}  // namespace warp::control

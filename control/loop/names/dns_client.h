@@ -1,0 +1,63 @@
+// Asks name servers, and the hosts file before them, as resolv.conf and nsswitch.conf say (c-ares). All questions are
+// asked side by side by one thread of its own, so that none waits for another; each has a time limit of its own.
+//
+// A question may be bound to an interface. It then leaves over that one whatever the default route is, and a name is
+// found over any uplink that works.
+#ifndef WARP_CONTROL_LOOP_NAMES_DNS_CLIENT_H_
+#define WARP_CONTROL_LOOP_NAMES_DNS_CLIENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/time.h"
+
+namespace warp::control {
+
+struct DnsOptions {
+  std::string resolv_conf;  // empty: the system's
+  uint16_t port = 0;        // of all name servers; 0: 53
+  // Until a name server is asked for the second time; the third time is after twice as long, and so on.
+  wire::Duration timeout = std::chrono::seconds(1);
+  int tries = 3;  // of each name server
+};
+
+class DnsClient {
+ public:
+  struct Question {
+    uint64_t id = 0;  // the asker's, as is `round`
+    uint64_t round = 0;
+    std::string host;
+    std::string interface;  // empty: as the routes say
+  };
+  struct Answer {
+    uint64_t id = 0;
+    uint64_t round = 0;
+    absl::StatusOr<std::vector<wire::IpAddress>>
+        addresses;  // NotFound: with the reason, not the name
+  };
+
+  // Unavailable where the process is out of descriptors, or of threads. The thread that calls makes all calls.
+  static absl::StatusOr<std::unique_ptr<DnsClient>> Start(const DnsOptions& options = {});
+  ~DnsClient();  // drops the questions under way; waits for no name server
+  DnsClient(const DnsClient&) = delete;
+  DnsClient& operator=(const DnsClient&) = delete;
+
+  void Ask(Question question);
+
+  int fd() const;  // readable while there are answers
+  std::vector<Answer> TakeAnswers();
+
+ private:
+  class Asker;
+  explicit DnsClient(std::unique_ptr<Asker> asker);
+
+  const std::unique_ptr<Asker> asker_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_LOOP_NAMES_DNS_CLIENT_H_

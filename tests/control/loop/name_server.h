@@ -1,0 +1,139 @@
+// A name server on loopback, on a thread of its own. It knows the names that it was given, as IPv4 addresses; it never
+// answers for *.dead, and says of all others that there is no such name.
+#ifndef WARP_TESTS_CONTROL_LOOP_NAME_SERVER_H_
+#define WARP_TESTS_CONTROL_LOOP_NAME_SERVER_H_
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "control/loop/names/dns_client.h"
+
+namespace warp::control {
+
+class NameServer {
+ public:
+  // `address`: where it listens, and what resolv.conf names.
+  explicit NameServer(const char* address = "127.0.0.1") {
+    socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in local{};
+    local.sin_family = AF_INET;
+    inet_pton(AF_INET, address, &local.sin_addr);
+    socklen_t size = sizeof(local);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&local), size), 0);
+    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr*>(&local), &size), 0);
+    port_ = ntohs(local.sin_port);
+    stop_ = eventfd(0, EFD_CLOEXEC);
+    resolv_conf_ = ::testing::TempDir() + "resolv.conf." + std::to_string(getpid()) + "." +
+                   std::to_string(port_);
+    std::ofstream(resolv_conf_) << "nameserver " << address << "\n";
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~NameServer() {
+    eventfd_write(stop_, 1);
+    thread_.join();
+    close(socket_);
+    close(stop_);
+    unlink(resolv_conf_.c_str());
+  }
+  NameServer(const NameServer&) = delete;
+  NameServer& operator=(const NameServer&) = delete;
+
+  // Of a client that asks this server.
+  DnsOptions Options() const {
+    return {.resolv_conf = resolv_conf_,
+            .port = port_,
+            .timeout = std::chrono::milliseconds(250),
+            .tries = 2};
+  }
+
+  void Set(const std::string& name, const char* address) {
+    const std::lock_guard lock(mutex_);
+    names_[name] = address;
+  }
+  // How often the IPv4 address of the name was asked for.
+  int asked(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return asked_[name];
+  }
+
+ private:
+  static constexpr size_t kHeader = 12;
+  static constexpr uint16_t kTypeA = 1;
+
+  void Run() {
+    pollfd fds[] = {{.fd = socket_, .events = POLLIN, .revents = 0},
+                    {.fd = stop_, .events = POLLIN, .revents = 0}};
+    while (poll(fds, 2, -1) > 0 && fds[1].revents == 0) {
+      uint8_t query[512];
+      sockaddr_storage from;
+      socklen_t size = sizeof(from);
+      const ssize_t got =
+          recvfrom(socket_, query, sizeof(query), 0, reinterpret_cast<sockaddr*>(&from), &size);
+      if (got <= static_cast<ssize_t>(kHeader)) continue;
+      const std::vector<uint8_t> answer = Answer({query, query + got});
+      if (answer.empty()) continue;
+      (void)!sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from),
+                    size);
+    }
+  }
+
+  // Empty: none.
+  std::vector<uint8_t> Answer(std::vector<uint8_t> query) {
+    std::string name;
+    size_t at = kHeader;
+    while (at < query.size() && query[at] != 0) {
+      if (!name.empty()) name += '.';
+      name.append(reinterpret_cast<const char*>(&query[at + 1]), query[at]);
+      at += 1u + query[at];
+    }
+    at += 5;  // the end of the name, type and class
+    if (at > query.size()) return {};
+    const uint16_t type = static_cast<uint16_t>(query[at - 4] << 8 | query[at - 3]);
+    const std::lock_guard lock(mutex_);
+    if (type == kTypeA) ++asked_[name];
+    if (absl::EndsWith(name, ".dead")) return {};
+    query.resize(at);  // without what EDNS adds
+    const auto known = names_.find(name);
+    const bool has = known != names_.end() && type == kTypeA;
+    query[2] = 0x85;  // an authoritative answer
+    query[3] = static_cast<uint8_t>(0x80 | (known == names_.end() ? 3 : 0));
+    std::memset(&query[6], 0, 6);
+    if (!has) return query;
+    query[7] = 1;
+    const uint8_t record[] = {0xc0, kHeader, 0, kTypeA, 0, 1, 0, 0, 0, 0, 0, 4};
+    query.insert(query.end(), record, record + sizeof(record));
+    in_addr address{};
+    inet_pton(AF_INET, known->second.c_str(), &address);
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&address);
+    query.insert(query.end(), bytes, bytes + sizeof(address));
+    return query;
+  }
+
+  int socket_ = -1;
+  int stop_ = -1;
+  uint16_t port_ = 0;
+  std::string resolv_conf_;
+  std::mutex mutex_;
+  std::map<std::string, std::string> names_ = {{"good.example", "192.0.2.7"}};
+  std::map<std::string, int> asked_;
+  std::thread thread_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_TESTS_CONTROL_LOOP_NAME_SERVER_H_
