@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "control/tunnel/ring_shares.h"
 #include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
@@ -22,6 +23,10 @@ class Submitter {
   // A worker stands still: tunnels go through another where they can.
   void SetSilent(wire::WorkerId worker, bool silent) { silent_[worker] = silent; }
   bool silent(wire::WorkerId worker) const { return silent_[worker]; }
+
+  // What each tunnel may have in the rings.
+  RingShares& shares() { return shares_; }
+  const RingShares& shares() const { return shares_; }
 
   // Gives everything gathered to the dataplane. Once per turn, before FlushWakeups.
   void Flush();
@@ -42,6 +47,7 @@ class Submitter {
   lcore::Dataplane& dataplane_;
   std::vector<Batch> batches_;  // by worker
   std::vector<bool> silent_;    // by worker
+  RingShares shares_;
   std::vector<wire::PeerId> peers_;
 };
 

@@ -60,7 +60,7 @@ bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payloa
   if (!wire::FitsUnfragmented(payload.size(), max_plaintext)) {
     return TrySendFragments(now, origin, payload, max_plaintext);
   }
-  if (short_of_slots_ = in_flight_.free() == 0; short_of_slots_) return false;
+  if (short_of_slots_ = room() == 0; short_of_slots_) return false;
   lcore::Plaintext packet = dataplane_.AllocatePlaintext();
   if (!packet) {
     window_.OnShortage(now);
@@ -80,7 +80,7 @@ bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Byt
     DropPayload(Drop::kTooLarge);
     return true;  // no number of fragments makes it fit these paths
   }
-  if (short_of_slots_ = in_flight_.free() < plan->count; short_of_slots_) return false;
+  if (short_of_slots_ = room() < plan->count; short_of_slots_) return false;
   std::vector<lcore::Plaintext> packets(plan->count);
   for (uint8_t index = 0; index < plan->count; ++index) {
     packets[index] = dataplane_.AllocatePlaintext();
@@ -112,6 +112,7 @@ lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, const Origin& origin
                                                InFlight::Payload whole, lcore::Plaintext packet) {
   const wire::SlotTicket ticket = in_flight_.Take(origin, whole);
   window_.OnSubmitted(now);
+  submitter_.shares().NoteSubmitted(now, options_.tunnel_index);
   lcore::SendRequest& request = submitter_.Add(Home(), std::move(packet));
   request.peer = route_.peer;
   request.completion = true;

@@ -22,6 +22,7 @@
 #ifndef WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 #define WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -73,7 +74,7 @@ class TunnelSender {
 
   // True when the workers are the only bottleneck. The gate should then leave further payloads in its socket.
   bool lcores_behind() const {
-    return (in_flight_.free() == 0 || !waiting_.empty()) && refused_.empty() && window_.widest() &&
+    return (room() == 0 || !waiting_.empty()) && refused_.empty() && window_.widest() &&
            route_.ready();
   }
 
@@ -125,6 +126,12 @@ class TunnelSender {
   bool oldest_is_unsealed() const {
     return !waiting_.empty() &&
            (refused_.empty() || waiting_.begin()->first < refused_.front().number);
+  }
+  // How many packets may be taken now. A tunnel that has none in flight may send a payload of any number of packets.
+  size_t room() const {
+    const size_t busy = in_flight_.busy(), share = submitter_.shares().share();
+    if (busy == 0) return in_flight_.free();
+    return std::min(in_flight_.free(), share > busy ? share - busy : 0);
   }
   bool MayGo(wire::Instant now) const {
     return in_flight_.unreported() < window_.size() && now >= window_.next_attempt();

@@ -1,4 +1,4 @@
-#include "control/tunnel/reassembler.h"
+#include "control/tunnel/in/reassembler.h"
 
 #include <algorithm>
 #include <utility>
