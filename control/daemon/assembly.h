@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -68,6 +69,7 @@ class Assembly {
   absl::Status OpenPorts();
   void OpenMaps();
 
+  std::vector<Uplink> Uplinks() const;
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   void OnPublished(const Links::Published& published);
   NodeView View() const;

@@ -71,7 +71,7 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
     }
   });
   maps_.push_back({client, std::move(watch)});
-  check_maps_.Set(kMapCheck);
+  CheckMaps();
 }
 
 void Remotes::SetSilent(wire::PeerId peer, bool silent) {

@@ -27,6 +27,11 @@ void Remove(lcore::Dataplane& dataplane, wire::PortId id) {
   }
 }
 
+// For whoever does not know which port the reason concerns.
+absl::Status Named(const PortTable::Port& port, const absl::Status& why) {
+  return absl::Status(why.code(), absl::StrCat("port ", port.config.name, ": ", why.message()));
+}
+
 }  // namespace
 
 PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
@@ -50,13 +55,13 @@ PortTable::~PortTable() {
 absl::Status PortTable::OpenAll() {
   for (const std::unique_ptr<Port>& port : ports_) {
     port->kernel = netlink_.Find(port->config.kernel_side());
-    if (absl::Status status = BeginOpen(*port); !status.ok()) return status;
+    if (absl::Status status = BeginOpen(*port); !status.ok()) return Named(*port, status);
     if (port->opening.has_value()) {
       dataplane_.AwaitPorts(kStartPatience);
       lcore::PortNews news;
       if (dataplane_.ReceivePortNews({&news, 1}) == 1) {
         const absl::Status status = EndOpen(*port, news.status);
-        if (!status.ok() && !absl::IsAborted(status)) return status;
+        if (!status.ok() && !absl::IsAborted(status)) return Named(*port, status);
         Note(*port, status);
       }
     }
@@ -77,7 +82,7 @@ absl::Status PortTable::BeginOpen(Port& port) {
   if (of_kernel && !port.kernel.present()) {
     port.reason = absl::StrCat("there is no network interface ", port.config.kernel_side());
     if (port.config.optional) return absl::OkStatus();
-    return absl::NotFoundError(absl::StrCat("port ", port.config.name, ": ", port.reason));
+    return absl::NotFoundError(port.reason);
   }
   if (port.waits_for_interface()) {
     port.reason = absl::StrCat("interface ", port.config.kernel_side(), " is down");
@@ -89,10 +94,7 @@ absl::Status PortTable::BeginOpen(Port& port) {
   spec.listen_port = node_.listen_port;
   spec.mtu = port.config.mtu.value_or(UsableMtu(port.kernel));
   const absl::StatusOr<wire::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
-  if (!id.ok()) {
-    return absl::Status(id.status().code(),
-                        absl::StrCat("port ", port.config.name, ": ", id.status().message()));
-  }
+  if (!id.ok()) return id.status();
   port.opening = *id;
   port.index = port.kernel.index;
   port.reason = "its device is being opened";
@@ -101,10 +103,7 @@ absl::Status PortTable::BeginOpen(Port& port) {
 
 absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   const wire::PortId id = *std::exchange(port.opening, std::nullopt);
-  if (!opened.ok()) {
-    return absl::Status(opened.code(),
-                        absl::StrCat("port ", port.config.name, ": ", opened.message()));
-  }
+  if (!opened.ok()) return opened;
   port.info = dataplane_.Info(id);
   absl::Status status;
   if (std::string misfit = Misfit(port); !misfit.empty()) {
@@ -170,10 +169,7 @@ absl::Status PortTable::OpenCompanion(Port& port) {
                        .mac = port.info.mac,
                        .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu)},
                       [this, &port](wire::Bytes frame) { FromKernel(port, frame); });
-  if (!companion.ok()) {
-    return absl::Status(companion.status().code(), absl::StrCat("port ", port.config.name, ": ",
-                                                                companion.status().message()));
-  }
+  if (!companion.ok()) return companion.status();
   port.companion = *std::move(companion);
   return absl::OkStatus();
 }

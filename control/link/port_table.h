@@ -91,6 +91,7 @@ class PortTable {
   const Port* Find(wire::PortId id) const;  // null: not open
 
  private:
+  // The errors of these do not name the port.
   absl::Status BeginOpen(Port& port);
   absl::Status EndOpen(Port& port, const absl::Status& opened);
   void Note(Port& port, const absl::Status& status);

@@ -120,7 +120,7 @@ class ResolverImpl : public Resolver {
       asked_more_ = false;
       unanswered_ = 1;
       asked_ = resolver_.loop_.now();
-      resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = ""});
+      resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host});
       patience_.Set(options_.patience);
       give_up_.Set(options_.give_up);
     }
@@ -128,9 +128,10 @@ class ResolverImpl : public Resolver {
     void AskMore() {
       if (!asking_ || std::exchange(asked_more_, true)) return;
       patience_.Cancel();
-      for (const std::string& uplink : options_.uplinks) {
+      const auto uplinks = options_.uplinks ? options_.uplinks() : std::vector<Uplink>();
+      for (const Uplink& uplink : uplinks) {
         ++unanswered_;
-        resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = uplink});
+        resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .uplink = uplink});
       }
       if (!std::exchange(system_asked_, true)) resolver_.AskSystem(id(), round_, name_.host);
     }

@@ -130,6 +130,15 @@ TEST_F(PortTableTest, WhatDoesNotFitAnyMoreIsOpenedAnew) {
   EXPECT_TRUE(port.id.has_value());
 }
 
+// The name stands before the reason once: in the sentence that ends warpd, and beside the reason in the status.
+TEST_F(PortTableTest, AReasonNamesItsPortOnce) {
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  dataplane_.add_port = absl::UnavailableError("no driver");
+  EXPECT_EQ(table.OpenAll().message(), "port l0: no driver");
+  table.Retry();
+  EXPECT_EQ(table.ports()[0]->reason, "no driver");
+}
+
 // At start a driver that hangs holds up its own port only.
 TEST_F(PortTableTest, TheNodeStartsWithoutAPortThatGoesOnOpening) {
   dataplane_.opens = false;

@@ -24,6 +24,14 @@ VirtualNet::VirtualNet(NetOptions options) : options_(std::move(options)), rando
   for (size_t n = 0; n < nodes_.size(); ++n) Start(static_cast<int>(n));
 }
 
+VirtualNet::~VirtualNet() {
+  if (has_clones_) return;
+  for (const Host& host : nodes_) {
+    if (host.node == nullptr) continue;
+    for (const PeerStatus& peer : host.node->Peers()) EXPECT_TRUE(peer.twins.empty()) << peer.name;
+  }
+}
+
 // --- The cast. ---
 
 void VirtualNet::Start(int n) {

@@ -60,6 +60,7 @@ inline bool IsPayload(const Seen& seen) {
 class VirtualNet {
  public:
   explicit VirtualNet(NetOptions options);
+  ~VirtualNet();  // at the end of no story is one node taken for two
 
   // --- The cast ---
   Node& node(int n) { return *nodes_[Index(n)].node; }
@@ -82,6 +83,7 @@ class VirtualNet {
   void SetClock(int n, uint64_t wall) { nodes_[Index(n)].wall = wall; }
   // The node is a copy of the other one, its key included. Before anybody is introduced.
   void Clone(int n, int other) {
+    has_clones_ = true;
     nodes_[Index(n)].key = nodes_[Index(other)].key.Clone();
     Restart(n);
   }
@@ -231,6 +233,7 @@ class VirtualNet {
   const NetOptions options_;
   std::mt19937_64 random_;
   Instant now_{1s};
+  bool has_clones_ = false;
   std::vector<Host> nodes_;
   std::optional<Places> places_;  // nullopt: an address has changed
   std::map<std::tuple<int, int, int, int>, Way> ways_;

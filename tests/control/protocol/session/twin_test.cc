@@ -90,25 +90,31 @@ TEST(TwinWatch, OneNodeThatMovesOrHasManyLinksIsOne) {
 
 bool Accused(VirtualNet& net, int a, int b) { return !net.Peer(a, b).twins.empty(); }
 
+void ExpectCloneNamed(bool talks, int ports, bool known) {
+  VirtualNet net({.ports = {1, ports, ports}});
+  net.Clone(2, 1);
+  net.AddPeer(0, 1, /*endpoints=*/known);
+  net.AddPeer(1, 0);
+  if (talks) net.Talk(0, 1);
+  net.Run(5s);
+  ASSERT_TRUE(net.Connected(0, 1));
+  EXPECT_FALSE(Accused(net, 0, 1));
+  net.AddPeer(2, 0);
+  ASSERT_TRUE(net.RunUntil([&] { return Accused(net, 0, 1); }, talks ? 10s : 60s));
+  const PeerStatus status = net.Peer(0, 1);
+  ASSERT_EQ(status.twins.size(), 2u);
+  EXPECT_EQ(status.twins[0].ToString().substr(0, 5), "10.1.");
+  EXPECT_EQ(status.twins[1].ToString().substr(0, 5), "10.2.");
+  EXPECT_TRUE(net.Peer(1, 0).twins.empty());  // who has the key cannot tell
+}
+
 TEST(Twins, ACloneIsNamed) {
   for (const bool talks : {false, true}) {
     for (const int ports : {1, 2}) {
-      VirtualNet net({.ports = {1, ports, ports}});
-      net.Clone(2, 1);
-      net.AddPeer(0, 1, /*endpoints=*/false);
-      net.AddPeer(1, 0);
-      if (talks) net.Talk(0, 1);
-      net.Run(5s);
-      ASSERT_TRUE(net.Connected(0, 1));
-      EXPECT_FALSE(Accused(net, 0, 1));
-      net.AddPeer(2, 0);
-      EXPECT_TRUE(net.RunUntil([&] { return Accused(net, 0, 1); }, talks ? 10s : 60s))
-          << talks << " " << ports;
-      const PeerStatus status = net.Peer(0, 1);
-      ASSERT_EQ(status.twins.size(), 2u);
-      EXPECT_EQ(status.twins[0].ToString().substr(0, 5), "10.1.");
-      EXPECT_EQ(status.twins[1].ToString().substr(0, 5), "10.2.");
-      EXPECT_TRUE(net.Peer(1, 0).twins.empty());  // who has the key cannot tell
+      for (const bool known : {false, true}) {
+        SCOPED_TRACE(::testing::Message() << talks << " " << ports << " " << known);
+        ExpectCloneNamed(talks, ports, known);
+      }
     }
   }
 }
