@@ -12,7 +12,7 @@
 
 #include "control/protocol/map/map_message.h"
 #include "control/protocol/node/node.h"
-#include "control/tunnel/in/reassembler.h"
+#include "control/tunnel/reassembler.h"
 #include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/fragment.h"

@@ -2,11 +2,13 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "control/config/node_schema.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
@@ -55,9 +57,26 @@ void CheckPorts(Reader& reader, NodeConfig& config) {
 void CheckMaps(Reader& reader, const NodeConfig& config) {
   Unique addresses(reader), keys(reader);
   for (size_t i = 0; i < config.maps.size(); ++i) {
-    addresses.Claim(At("map", i, "address"), config.maps[i].address.ToString());
+    const std::string at = At("map", i, "address");
+    addresses.Claim(at, config.maps[i].address.ToString());
+    if (!config.maps[i].address.interface.empty())
+      reader.Fail(at, "names an interface, which only the endpoint of a peer may");
     keys.Claim(At("map", i, "public_key"), config.maps[i].public_key.ToBase64());
   }
+}
+
+// An endpoint that names an interface is reached through the port of that interface alone.
+void CheckInterface(Reader& reader, const NodeConfig& config, const std::string& at,
+                    const HostPort& endpoint) {
+  if (endpoint.interface.empty() || config.PortOf(endpoint.interface) != nullptr) return;
+  std::vector<std::string> interfaces;
+  for (size_t i = 0; i < config.ports.size(); ++i) {
+    interfaces.push_back(config.ports[i].kernel_side());
+    if (reader.Wrong(At("ports", i, "interface")) || reader.Wrong(At("ports", i, "name"))) return;
+  }
+  reader.Fail(at, absl::StrCat(Quote(endpoint.ToString()), " is behind ", endpoint.interface,
+                               ", which is the interface of no port: write one of ",
+                               absl::StrJoin(interfaces, ", ")));
 }
 
 void CheckPeers(Reader& reader, const NodeConfig& config) {
@@ -68,7 +87,9 @@ void CheckPeers(Reader& reader, const NodeConfig& config) {
     keys.Claim(At("peers", i, "public_key"), peer.public_key.ToBase64());
     Unique endpoints(reader);
     for (size_t j = 0; j < peer.endpoints.size(); ++j) {
-      endpoints.Claim(ItemPath(At("peers", i, "endpoints"), j), peer.endpoints[j].ToString());
+      const std::string at = ItemPath(At("peers", i, "endpoints"), j);
+      endpoints.Claim(at, peer.endpoints[j].ToString());
+      CheckInterface(reader, config, at, peer.endpoints[j]);
     }
   }
 }
@@ -183,6 +204,21 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
 }
 
 }  // namespace
+
+const PortConfig* NodeConfig::PortOf(absl::string_view interface) const {
+  const auto found = [&](auto matches) -> const PortConfig* {
+    const auto port = std::find_if(ports.begin(), ports.end(), matches);
+    return port == ports.end() ? nullptr : &*port;
+  };
+  const PortConfig* port = found([&](const PortConfig& p) { return p.kernel_side() == interface; });
+  return port != nullptr ? port : found([&](const PortConfig& p) { return p.name == interface; });
+}
+
+uint32_t NodeConfig::NumberOf(const PortConfig& port) const {
+  const auto found = std::find_if(ports.begin(), ports.end(),
+                                  [&](const PortConfig& p) { return p.name == port.name; });
+  return static_cast<uint32_t>(found - ports.begin()) + 1;
+}
 
 absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path, KeyFiles key_files) {
   return LoadFile<NodeConfig>(path, key_files, ParseNode);

@@ -132,6 +132,11 @@ struct NodeConfig {
   std::vector<PortConfig> ports;      // at least one, at most node.max_ports
   std::vector<PeerConfig> peers;
   std::vector<TunnelConfig> tunnels;
+
+  // The port of this interface, or of this name; null: none.
+  const PortConfig* PortOf(absl::string_view interface) const;
+  // Its place among the ports, from 1.
+  uint32_t NumberOf(const PortConfig& port) const;
 };
 
 // Reads and checks the file at `path`. Relative paths in it are taken from the file's own directory. With

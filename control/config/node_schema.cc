@@ -173,7 +173,8 @@ const SectionOf<PeerConfig>& PeerSchema() {
         .Otherwise("none: the map knows, or the peer begins")
         .Why(
             "The addresses at which the peer's interfaces can be reached. They may be left out "
-            "where a map knows them, or where the peer initiates.");
+            "where a map knows them, or where the peer initiates. A link-local IPv6 address may "
+            "name the interface of the port that leads to it: `\"[fe80::b%eth0]:13116\"`.");
   });
   return section;
 }

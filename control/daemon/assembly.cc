@@ -145,7 +145,7 @@ void Assembly::OpenProtocol() {
 // Peers get their ids in the order of the configuration, so that a peer's id is its index there.
 absl::Status Assembly::OpenPeersAndTunnels() {
   for (const config::PeerConfig& peer : config.peers) {
-    if (absl::Status status = remotes->AddPeer(peer); !status.ok()) return status;
+    if (absl::Status status = remotes->AddPeer(peer, config); !status.ok()) return status;
   }
   for (const config::TunnelConfig& tunnel : config.tunnels) {
     const PeerRoute& route = links->Route(static_cast<wire::PeerId>(tunnel.peer_index));

@@ -1,5 +1,7 @@
 #include "control/daemon/remotes.h"
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,7 +21,7 @@ constexpr wire::Duration kMapCheck = std::chrono::seconds(1);
 
 using Found = absl::StatusOr<std::vector<wire::Endpoint>>;
 
-absl::Status Remotes::AddPeer(const config::PeerConfig& config) {
+absl::Status Remotes::AddPeer(const config::PeerConfig& config, const config::NodeConfig& node) {
   protocol::PeerOptions options;
   options.name = config.name;
   options.public_key = config.public_key;
@@ -34,6 +36,7 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config) {
   auto known = std::make_shared<std::vector<std::vector<wire::Endpoint>>>(config.endpoints.size());
   Names& names = peers_.emplace_back();
   for (size_t i = 0; i < config.endpoints.size(); ++i) {
+    if (!config.endpoints[i].interface.empty()) continue;
     const std::string name = config.endpoints[i].ToString();
     names.push_back(
         resolver_.Watch(name, [this, known, i, id = *id, peer = config.name](const Found& found) {
@@ -49,8 +52,23 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config) {
           protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, all);
         }));
   }
+  AddBoundEndpoints(*id, config, node);
   SetSilent(*id, true);  // until it is heard
   return absl::OkStatus();
+}
+
+// Addresses that name their interface need no look-up. Those of each port are told apart by its number.
+void Remotes::AddBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,
+                                const config::NodeConfig& node) {
+  std::map<uint32_t, std::vector<wire::Endpoint>> bound;
+  for (const config::HostPort& endpoint : config.endpoints) {
+    const config::PortConfig* port = node.PortOf(endpoint.interface);
+    if (port != nullptr && endpoint.literal)
+      bound[node.NumberOf(*port)].push_back(*endpoint.literal);
+  }
+  for (const auto& [port, endpoints] : bound) {
+    protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, endpoints, port);
+  }
 }
 
 void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSection& node) {

@@ -26,7 +26,7 @@ class Remotes {
 
   // InvalidArgument where the public key is this node's own or another peer's. Peers get their ids in the order of
   // these calls, from 0.
-  absl::Status AddPeer(const config::PeerConfig& config);
+  absl::Status AddPeer(const config::PeerConfig& config, const config::NodeConfig& node);
   void AddMap(const config::MapServerConfig& config, const config::NodeSection& node);
 
   // Whether the peer is silent: its names are asked at once then, since it may be elsewhere now.
@@ -39,6 +39,8 @@ class Remotes {
     std::unique_ptr<Resolver::Name> name;
   };
   void CheckMaps();
+  void AddBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,
+                         const config::NodeConfig& node);
 
   Loop& loop_;
   Resolver& resolver_;

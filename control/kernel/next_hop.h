@@ -30,8 +30,8 @@ struct NextHop {
     kUnreachable,  // `reason` says why; it is asked for again
   };
   State state = State::kResolving;
-  // Of this machine: the flow's, as long as the interface has it and prefers no other, and else as the kernel would choose it. Unspecified
-  // while unknown.
+  // Of this machine: the flow's, as long as the interface has it and prefers no other, and else as the kernel would
+  // choose it. Unspecified while unknown.
   wire::IpAddress source;
   wire::IpAddress
       gateway;           // the router (IPv6: often a link-local address), or the destination itself

@@ -20,8 +20,8 @@ bool Has(const InterfaceState& interface, const wire::IpAddress& address) {
   return Contains(interface.addresses, address) || Contains(interface.link_locals, address);
 }
 
-// The addresses from which the destination can be reached at all, in the kernel's order. Those that are about to go come
-// last.
+// The addresses from which the destination can be reached at all, in the kernel's order. Those that are about to go
+// come last.
 std::vector<wire::IpAddress> SourcesFor(const wire::IpAddress& destination,
                                         const InterfaceState& interface) {
   std::vector<wire::IpAddress> sources;

@@ -42,7 +42,9 @@ void Links::OnPortChanged(wire::PortId id) {
       {.up = port->kernel.up(),
        .addresses = port->kernel.addresses,
        .broadcasts = port->kernel.broadcasts,
-       .mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu))});
+       .mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu)),
+       .link_locals = port->kernel.link_locals,
+       .number = context_.config.NumberOf(port->config)});
   forwarding_.PortsChanged();
   changed_ = true;
   LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));

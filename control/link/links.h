@@ -82,6 +82,12 @@ class Links : private PortListener {
   // A port's name, for people.
   std::string PortName(wire::PortId port) const;
 
+  // What is known of the next hop of a path; null where nothing was sent over it lately.
+  const NextHop* NextHopOf(const protocol::PathStatus& path) const {
+    return next_hops_.Find(path.port, {.local = {path.local, context_.config.node.listen_port},
+                                       .remote = path.remote});
+  }
+
   const PortTable& ports() const { return ports_; }
   const ForwardingBuilder& forwarding() const { return forwarding_; }
   const Transmitter& transmitter() const { return transmitter_; }

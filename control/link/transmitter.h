@@ -5,8 +5,9 @@
 // is asked or remembered for it, so that nobody, with or without a key, costs a node more than the answer.
 //
 // A datagram whose next hop is still being resolved waits for it, so that the first handshake over a new path is not
-// lost to ARP. At most kParked datagrams of one flow wait, for at most a second. Where too many flows wait, the one that has waited longest makes room: a neighbour that is there answers within milliseconds, and a peer
-// whose endpoints never answer must not hold all places. Control thread only.
+// lost to ARP. At most kParked datagrams of one flow wait, for at most a second. Where too many flows wait, the one
+// that has waited longest makes room: a neighbour that is there answers within milliseconds, and a peer whose endpoints
+// never answer must not hold all places. Control thread only.
 #ifndef WARP_CONTROL_LINK_TRANSMITTER_H_
 #define WARP_CONTROL_LINK_TRANSMITTER_H_
 

@@ -16,6 +16,9 @@ struct PortState {
   // The broadcast addresses of its IPv4 subnets, which are nobody's.
   std::vector<wire::IpAddress> broadcasts = {};
   uint16_t mtu = 1500;  // of the IP packet
+  // Those that count on its own link alone. Others may have the same ones on other links.
+  std::vector<wire::IpAddress> link_locals = {};
+  uint32_t number = 0;  // by which the configuration binds endpoints to it; 0: it binds none
 
   friend bool operator==(const PortState&, const PortState&) = default;
 };

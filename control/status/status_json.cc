@@ -60,23 +60,32 @@ Json WorkerJson(const NodeView& view, wire::WorkerId id) {
           {"stages", std::move(stages)}};
 }
 
+// Why nothing leaves by a port, or not as far as people expect. Empty where there is nothing to say.
+std::string ReasonOf(const NodeView& view, const PortTable::Port& port) {
+  if (!port.id.has_value() || !port.reason.empty()) return port.reason;
+  const std::string interface = "interface " + port.config.kernel_side();
+  if (!view.links.health().alive(port.info.worker)) return "its worker does not answer";
+  if (!port.kernel.admin_up) return interface + " is down";
+  if (!port.kernel.carrier) return interface + " has no link";
+  if (!port.kernel.addresses.empty()) return "";
+  if (port.kernel.link_locals.empty()) return interface + " has no usable address";
+  return interface + " has no usable address but link-local ones, which reach its own link alone";
+}
+
 Json PortJson(const NodeView& view, const PortTable::Port& port) {
   Json json = {{"name", port.config.name},
                {"driver", Text(wire::DriverWord(port.config.device))},
                {"device", wire::DeviceText(port.config.device)},
                {"kernel_interface", port.config.kernel_side()},
                {"state", Text(port.state())},
-               {"reason", port.reason}};
+               {"reason", ReasonOf(view, port)}};
   Json addresses = Json::array();
   for (const wire::IpAddress& address : port.kernel.addresses) {
     addresses.push_back(address.ToString());
   }
   json["addresses"] = std::move(addresses);
   if (!port.id.has_value()) return json;
-  if (!view.links.health().alive(port.info.worker)) {
-    json["state"] = "stale";
-    json["reason"] = "its worker does not answer";
-  }
+  if (!view.links.health().alive(port.info.worker)) json["state"] = "stale";
   const lcore::PortCounters counters = view.dataplane.Counters(*port.id);
   json.update({{"mac", port.info.mac.ToString()},
                {"mtu", std::min<uint32_t>(port.info.mtu, port.kernel.mtu)},
@@ -99,18 +108,32 @@ std::string PortName(const NodeView& view, wire::PortId id) {
   return port == nullptr ? "" : port->config.name;
 }
 
+// What is in the way of everything that leaves comes before what came of it.
+std::string ReasonOf(const protocol::PathStatus& path, const NextHop* next_hop) {
+  const bool blocked = next_hop != nullptr && !next_hop->reachable() && !next_hop->reason.empty();
+  return blocked ? next_hop->reason : Text(path.reason);
+}
+
+// The address that a path leaves from; null where it is not known.
+Json SourceOf(const protocol::PathStatus& path, const NextHop* next_hop) {
+  const wire::IpAddress source = next_hop != nullptr ? next_hop->source : path.local;
+  return source.is_unspecified() ? Json(nullptr) : Json(source.ToString());
+}
+
 Json PathJson(const NodeView& view, const protocol::PathStatus& path, uint64_t peer_first) {
   static const lcore::PathCounters kNone;
   const lcore::PathCounters* known = view.links.forwarding().Counters(path.id);
   const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
   const uint64_t first = counters.rx_first.Get();
   const uint64_t skews = counters.skew_samples.Get();
+  const NextHop* const next_hop = view.links.NextHopOf(path);
   return {
       {"id", path.id},
       {"port", PortName(view, path.port)},
       {"endpoint", path.remote.ToString()},
+      {"source", SourceOf(path, next_hop)},
       {"state", Text(protocol::PathStateName(path.state))},
-      {"reason", Text(path.reason)},
+      {"reason", ReasonOf(path, next_hop)},
       {"since_s", Seconds(view.now - path.since)},
       {"carries", path.carries},
       {"rtt_ms", Milliseconds(path.rtt)},

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "control/tunnel/ring_shares.h"
+#include "control/tunnel/pace/ring_shares.h"
 #include "dataplane/facade/dataplane.h"
 
 namespace warp::control {

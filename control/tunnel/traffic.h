@@ -18,7 +18,7 @@
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
 #include "control/tunnel/gate_factory.h"
-#include "control/tunnel/in/inbound.h"
+#include "control/tunnel/inbound.h"
 #include "control/tunnel/peer_route.h"
 #include "control/tunnel/submitter.h"
 #include "control/tunnel/tunnel.h"

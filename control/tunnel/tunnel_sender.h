@@ -29,9 +29,9 @@
 #include <map>
 #include <vector>
 
-#include "control/tunnel/in_flight.h"
+#include "control/tunnel/pace/in_flight.h"
+#include "control/tunnel/pace/send_window.h"
 #include "control/tunnel/peer_route.h"
-#include "control/tunnel/send_window.h"
 #include "control/tunnel/submitter.h"
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/dataplane.h"

@@ -35,13 +35,14 @@ class FakeNetlink : public Netlink {
     return std::make_unique<Entry>(*this, key);
   }
   // Tells of the next hop, named as in "eth0 10.9.0.2" or "eth0 10.9.0.2 from 10.0.0.3".
+  void Answer(const std::string& key, const NextHop& hop) { handlers_.at(key)(hop); }
   void Answer(const std::string& key, NextHop::State state) {
     NextHop hop;
     hop.state = state;
     hop.source = *wire::IpAddress::Parse("10.0.0.1");
     hop.mac = {{2, 0, 0, 0, 0, 9}};
     hop.mtu = 1500;
-    handlers_.at(key)(hop);
+    Answer(key, hop);
   }
   bool Watches(const std::string& key) const { return handlers_.contains(key); }
 

@@ -2,7 +2,7 @@
 //   command u8 (session: bit 0; time that passes: bits 1-3, in 100 ms), counter u8, size u8, plaintext
 #include <algorithm>
 
-#include "control/tunnel/in/reassembler.h"
+#include "control/tunnel/reassembler.h"
 #include "tests/fuzz/fuzz_target.h"
 
 using namespace warp::wire;

@@ -51,7 +51,17 @@ absl::StatusOr<HostPort> HostPort::Parse(absl::string_view text) {
   if (brackets) host = host.substr(1, host.size() - 2);
 
   HostPort result{.host = std::string(host), .port = static_cast<uint16_t>(*port)};
+  if (const size_t percent = host.find('%'); brackets && percent != absl::string_view::npos) {
+    result.interface = std::string(host.substr(percent + 1));
+    host = host.substr(0, percent);
+    if (result.interface.empty())
+      return absl::InvalidArgumentError("has no interface behind its %: [fe80::b%wan0]:13116");
+  }
   const absl::StatusOr<wire::IpAddress> address = wire::IpAddress::Parse(host);
+  if (address.ok() && !result.interface.empty() && !address->is_link_local()) {
+    return absl::InvalidArgumentError(
+        "names an interface, which only a link-local address (fe80::) may");
+  }
   if (address.ok() && address->is_v4() != brackets) {
     result.host = address->ToString();
     result.literal = wire::Endpoint{*address, result.port};
@@ -64,6 +74,7 @@ absl::StatusOr<HostPort> HostPort::Parse(absl::string_view text) {
 }
 
 std::string HostPort::ToString() const {
+  if (!interface.empty()) return absl::StrCat("[", host, "%", interface, "]:", port);
   return literal ? literal->ToString() : absl::StrCat(host, ":", port);
 }
 

@@ -92,7 +92,7 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapEndp
 wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapPush& message,
                          Outbox& outbox) {
   // Every push is acknowledged, even an old one: that ends its repetition.
-  association_.Send(now, opened.arrival.route(), EncodeMapMessage(MapPushAck{message.id}), outbox);
+  association_.Answer(now, opened.arrival, EncodeMapMessage(MapPushAck{message.id}), outbox);
   return On(now, opened, MapEndpoints{0, message.key, message.endpoints}, outbox);
 }
 

@@ -122,7 +122,7 @@ void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes data
   if (draining_) return;
   // Nobody is answered at an address that another node cannot have.
   if (!AcceptableEndpoint(arrival.from, context_.allow_loopback) ||
-      IsOwnEndpoint(ports_, context_.listen_port, arrival.from)) {
+      IsOwnEndpoint(ports_, context_.listen_port, arrival.from, arrival.port)) {
     return Count(wire::Drop::kBadSource);
   }
   const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);

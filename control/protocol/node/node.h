@@ -93,7 +93,7 @@ class Node {
   // nullopt where the key is zero, our own or taken.
   std::optional<PeerId> AddPeer(Instant now, PeerOptions options);
   void RemovePeer(Instant now, PeerId peer);  // with a close message
-  // Replaces what this source (and instance, where there are several maps) knew: kMaxEndpoints at most. Endpoints of
+  // Replaces what this source (and instance, see EndpointBook::Replace) knew: kMaxEndpoints at most. Endpoints of
   // active paths stay until the path is lost. Multicast, loopback, unspecified and own addresses are refused.
   void SetPeerEndpoints(Instant now, PeerId peer, EndpointSource source,
                         std::span<const wire::Endpoint> endpoints, uint32_t instance = 0);

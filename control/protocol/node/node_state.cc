@@ -1,4 +1,4 @@
-// What a node tells of its peers and maps.
+// What a node and its peers tell of themselves, and of maps.
 #include <bit>
 #include <cassert>
 #include <numeric>
@@ -57,6 +57,26 @@ std::vector<PeerStatus> Node::Peers(std::span<const PeerId> peers) const {
     if (peers_[id] != nullptr) statuses.push_back(peers_[id]->status());
   }
   return statuses;
+}
+
+PeerStatus Peer::status() const {
+  const absl::string_view no_path =
+      book_.All().empty() ? "no endpoint is known" : "no port reaches an endpoint";
+  PeerStatus status{.id = id_,
+                    .name = name_,
+                    .public_key = public_key(),
+                    .connected = connected_,
+                    .reason = connected_ || !paths_.paths().empty() ? reason_ : no_path,
+                    .since = since_,
+                    .session = association_.send_session(),
+                    .established = association_.established(),
+                    .paths = {},
+                    .paths_without_room = paths_.without_room(),
+                    .twins = twins_.twins(),
+                    .twins_since = twins_.since(),
+                    .twins_seen = twins_.seen()};
+  for (const Path& path : paths_.paths()) status.paths.push_back(path.status());
+  return status;
 }
 
 std::vector<MapStatus> Node::Maps() const {

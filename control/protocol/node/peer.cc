@@ -171,7 +171,8 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   if (IsCurrent(opened.session) &&
       newest_probes_.Note(now, probe.port, association_.SessionOrder(opened.session),
                           probe.number) &&
-      AcceptableEndpoint(arrival.from, context_.allow_loopback) && !IsOwn(arrival.from)) {
+      AcceptableEndpoint(arrival.from, context_.allow_loopback) &&
+      !IsOwnEndpoint(context_.ports, context_.listen_port, arrival.from, arrival.port)) {
     const auto use = [this](const wire::Endpoint& endpoint) {
       return paths_.Carries(endpoint)    ? EndpointBook::Use::kCarries
              : paths_.IsActive(endpoint) ? EndpointBook::Use::kActive
@@ -328,24 +329,6 @@ Duration Peer::Patience(const Path& probed) const {
     if (!in_use_ && path.active()) patience = std::max(patience, path.patience(timers));
   }
   return patience;
-}
-
-PeerStatus Peer::status() const {
-  PeerStatus status{.id = id_,
-                    .name = name_,
-                    .public_key = public_key(),
-                    .connected = connected_,
-                    .reason = reason_,
-                    .since = since_,
-                    .session = association_.send_session(),
-                    .established = association_.established(),
-                    .paths = {},
-                    .paths_without_room = paths_.without_room(),
-                    .twins = twins_.twins(),
-                    .twins_since = twins_.since(),
-                    .twins_seen = twins_.seen()};
-  for (const Path& path : paths_.paths()) status.paths.push_back(path.status());
-  return status;
 }
 
 }  // namespace warp::protocol

@@ -47,6 +47,8 @@ bool EndpointBook::Learn(Instant now, const Route& route, const wire::IpAddress&
   const auto& [port, endpoint] = route;
   for (Entry& entry : entries_) {
     if (entry.endpoint != endpoint) continue;
+    // It is another link's, perhaps.
+    if (entry.source == EndpointSource::kConfig && entry.instance != 0) continue;
     const bool learned = entry.source == EndpointSource::kLearned;
     if (learned && endpoint.address.is_link_local() && entry.port != port) continue;
     if (!learned) return false;
@@ -123,9 +125,8 @@ std::vector<EndpointBook::Known> EndpointBook::All() const {
                 .heard_on = entry->port,
                 .local = entry->local};
     if (known.learned() && known.endpoint.address.is_link_local()) known.port = entry->port;
-    const bool is_known = std::any_of(all.begin(), all.end(), [&](const Known& other) {
-      return other.endpoint == known.endpoint && (!other.port || other.port == known.port);
-    });
+    const bool is_known = std::any_of(all.begin(), all.end(),
+                                      [&](const Known& other) { return other.Covers(known); });
     if (!is_known) all.push_back(known);
   }
   return all;

@@ -28,7 +28,7 @@ class EndpointBook {
   using ActiveFunction = absl::FunctionRef<bool(const wire::Endpoint&)>;
 
   // `endpoints` are acceptable (AcceptableEndpoint), and the first kMaxEndpoints count. `instance` tells several maps
-  // apart.
+  // apart. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0.
   void Replace(Instant now, EndpointSource source, uint32_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
 
@@ -36,10 +36,9 @@ class EndpointBook {
   enum class Use : uint8_t { kIdle, kActive, kCarries };
   using UseFunction = absl::FunctionRef<Use(const wire::Endpoint&)>;
 
-  // `route.remote` is an endpoint from which the newest probe of `remote_port` came in on `route.port`, at the address `local` of ours: see
-  // Path::NoteLocal. Where there are too many, the one of
-  // least use makes room, of several that whose probes are oldest. False when nothing changed: the endpoint is known,
-  // or all others carry payloads.
+  // The newest probe of `remote_port` came in from `route.remote`, on `route.port` and at the address `local` of ours:
+  // see Path::NoteLocal. Where there are too many endpoints, the one of least use makes room, of several that whose
+  // probes are oldest. False when nothing changed: the endpoint is known, or all others carry payloads.
   bool Learn(Instant now, const Route& route, const wire::IpAddress& local, uint16_t remote_port,
              UseFunction use);
 
@@ -61,9 +60,16 @@ class EndpointBook {
     wire::IpAddress local = {};
 
     bool learned() const { return source == EndpointSource::kLearned; }
+    // The number of the port that the configuration binds it to; 0: none.
+    uint32_t bound_to() const { return source == EndpointSource::kConfig ? instance : 0; }
+    bool Covers(const Known& other) const {
+      const bool anywhere = !port && bound_to() == 0;
+      return endpoint == other.endpoint &&
+             (anywhere || (port == other.port && bound_to() == other.bound_to()));
+    }
   };
-  // All endpoints, without repetition, by source and instance. The learned ones begin with that whose probe is newest,
-  // since a peer that has moved is there.
+  // All endpoints, each once for the ports that it is of, by source and instance. The learned ones begin with that
+  // whose probe is newest, since a peer that has moved is there.
   std::vector<Known> All() const;
   size_t Count(EndpointSource source) const;
 

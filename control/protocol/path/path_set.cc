@@ -17,33 +17,49 @@ bool CanReach(const wire::IpAddress& own, const wire::IpAddress& remote) {
   return own.is_v4() || own.is_link_local() == remote.is_link_local();
 }
 
+// How many addresses of the port can reach this one.
+size_t CountSources(const PortState& port, const wire::IpAddress& remote) {
+  size_t sources = 0;
+  for (const auto* list : {&port.addresses, &port.link_locals}) {
+    sources += static_cast<size_t>(
+        std::count_if(list->begin(), list->end(),
+                      [&](const wire::IpAddress& own) { return CanReach(own, remote); }));
+  }
+  return sources;
+}
+
+bool Contains(const std::vector<wire::IpAddress>& addresses, const wire::IpAddress& address) {
+  return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
+// Whether the endpoint may be behind this port at all.
+bool IsOf(const EndpointBook::Known& known, PortId id, const PortState& port) {
+  if (known.port && *known.port != id) return false;
+  if (known.bound_to() != 0 && known.bound_to() != port.number) return false;
+  return !Contains(port.link_locals, known.endpoint.address);
+}
+
 }  // namespace
 
 absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint) {
   if (!port.up) return "port down";
-  const bool reachable =
-      std::any_of(port.addresses.begin(), port.addresses.end(),
-                  [&](const wire::IpAddress& own) { return CanReach(own, endpoint.address); });
-  return reachable ? "" : "no address";
+  return CountSources(port, endpoint.address) > 0 ? "" : "no address";
 }
 
 wire::IpAddress ChosenLocal(const Ports& ports, const Arrival& arrival) {
   const auto port = ports.find(arrival.port);
   if (port == ports.end()) return {};
-  const auto& own = port->second.addresses;
-  const auto able = std::count_if(own.begin(), own.end(), [&](const wire::IpAddress& address) {
-    return CanReach(address, arrival.from.address);
-  });
-  return able > 1 ? arrival.to : wire::IpAddress();
+  return CountSources(port->second, arrival.from.address) > 1 ? arrival.to : wire::IpAddress();
 }
 
-bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint) {
-  if (endpoint.address.is_loopback()) return endpoint.port == listen_port;
-  const auto has = [&endpoint](const std::vector<wire::IpAddress>& addresses) {
-    return std::find(addresses.begin(), addresses.end(), endpoint.address) != addresses.end();
-  };
-  return std::any_of(ports.begin(), ports.end(), [&](const auto& port) {
-    return has(port.second.addresses) || has(port.second.broadcasts);
+bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint,
+                   std::optional<PortId> arrived) {
+  const wire::IpAddress& address = endpoint.address;
+  if (address.is_loopback()) return endpoint.port == listen_port;
+  return std::any_of(ports.begin(), ports.end(), [&](const auto& entry) {
+    const auto& [id, port] = entry;
+    return Contains(port.addresses, address) || Contains(port.broadcasts, address) ||
+           (id == arrived && Contains(port.link_locals, address));
   });
 }
 
@@ -51,10 +67,11 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
                         std::span<const EndpointBook::Known> endpoints, PathId* next_id) {
   bool changed = false;
   std::vector<Wanted> wanted;
+  std::set<Route> named;
   for (const auto& [id, port] : ports) {
     for (const EndpointBook::Known& known : endpoints) {
-      if (known.port && *known.port != id) continue;
       const Route route{id, known.endpoint};
+      if (!IsOf(known, id, port) || !named.insert(route).second) continue;
       const absl::string_view why = WhyUnusable(port, known.endpoint);
       Path* const path = Find(route);
       if (path == nullptr && !why.empty()) continue;

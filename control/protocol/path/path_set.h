@@ -26,13 +26,16 @@ using Ports = std::map<PortId, PortState>;
 // it can.
 absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint);
 
-// The address of ours that was written to, where the port has several from which it can answer. Unspecified where it has
-// one: then it leaves the choice to the kernel, which follows every change of that address.
+// The address of ours that was written to, where the port has several from which it can answer. Unspecified where it
+// has one: that leaves the choice to the kernel, which follows every change of that address.
 wire::IpAddress ChosenLocal(const Ports& ports, const Arrival& arrival);
 
-// Whether nobody else can have this endpoint: its address is ours, or the broadcast address of a subnet of ours. Two
-// nodes of one machine (a test), which share loopback addresses, tell each other apart by the UDP port.
-bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint);
+// Whether nobody else can have this endpoint: its address is ours, or the broadcast address of a subnet of ours. What
+// is ours on one link may be another's on the next, so that link-local addresses are compared with those of the port
+// `arrived` alone. Two nodes of one machine (a test), which share loopback addresses, tell each other apart by the UDP
+// port.
+bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint,
+                   std::optional<PortId> arrived = std::nullopt);
 
 class PathSet {
  public:

@@ -35,6 +35,26 @@ constexpr char kNode[] = "node: {private_key_file: k}\n";
 constexpr char kPorts[] = "ports: [{name: wan0, interface: eth0}]\n";
 constexpr char kPeers[] = "peers: [{name: hq, public_key: K1}, {name: lab, public_key: K2}]\n";
 
+// A port is named by its interface, or by its own name where no interface has that.
+TEST(NodeConfigTest, AnEndpointMayNameThePortThatLeadsToIt) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(
+      Keyed(absl::StrCat(kNode,
+                         "ports:\n  - {name: wan0, interface: eth0}\n  - {name: eth0x, pci: "
+                         "0000:3b:00.0}\n",
+                         "peers: [{name: a, public_key: K1, endpoints: [\"[fe80::b%eth0]:1\", "
+                         "\"[fe80::b%warp-eth0x]:1\", \"[fe80::c%wan0]:1\", \"[fe80::d]:1\"]}]")),
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const auto number = [&](size_t endpoint) {
+    const PortConfig* port = config->PortOf(config->peers[0].endpoints[endpoint].interface);
+    return port == nullptr ? 0 : config->NumberOf(*port);
+  };
+  EXPECT_EQ(number(0), 1u);
+  EXPECT_EQ(number(1), 2u);
+  EXPECT_EQ(number(2), 1u);
+  EXPECT_EQ(number(3), 0u);
+}
+
 TEST(NodeConfigTest, ReadsTheSketch) {
   const absl::StatusOr<NodeConfig> config = ParseNodeConfig(Keyed(R"(
 node:
@@ -322,6 +342,14 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:3: peers[0].endpoints: must be a list, is a single value"},
       {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"127.0.0.1:1\"]}]",
        "f:3: peers[0].endpoints[0]: \"127.0.0.1:1\" cannot be the address of another machine"},
+      {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"[fe80::b%eth9]:1\"]}]",
+       "f:3: peers[0].endpoints[0]: \"[fe80::b%eth9]:1\" is behind eth9, which is the interface of "
+       "no port: write one of eth0"},
+      {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"[2001:db8::1%eth0]:1\"]}]",
+       "f:3: peers[0].endpoints[0]: \"[2001:db8::1%eth0]:1\" names an interface, which only a "
+       "link-local address (fe80::) may"},
+      {node + ports + "map: [{address: \"[fe80::b%eth0]:1\", public_key: K1}]",
+       "f:3: map[0].address: names an interface, which only the endpoint of a peer may"},
       // Tunnels.
       {tunnel("name: u, id: 2, peer: gq, " + gate),
        "f:6: tunnels[1].peer: there is no peer \"gq\", did you mean \"hq\"?"},

@@ -64,6 +64,37 @@ TEST_F(LinksTest, IsDueAtOnceWhileDatagramsAreLeft) {
   EXPECT_EQ(links_.NextTimeout(), wire::kNever);
 }
 
+// A cable between two machines, which have no other addresses.
+TEST_F(LinksTest, TheProtocolKnowsLinkLocalAddresses) {
+  config::NodeConfig config;
+  for (const char* name : {"l0", "l1"}) {
+    config.ports.emplace_back();
+    config.ports.back().name = name;
+    config.ports.back().device = wire::KernelDevice{.interface = name};
+    config.ports.back().optional = true;
+  }
+  InterfaceState& state = netlink_.interfaces["l1"];
+  state.index = 1;
+  state.admin_up = state.carrier = true;
+  state.mtu = 1500;
+  state.link_locals = {*wire::IpAddress::Parse("fe80::a")};
+  Links links({.loop = *loop_,
+               .netlink = netlink_,
+               .dataplane = dataplane_,
+               .protocol = node_,
+               .config = config},
+              [](const Links::Published&) {});
+  ASSERT_TRUE(links.OpenPorts().ok());
+  const auto peer =
+      node_.AddPeer(loop_->now(), {.public_key = wire::SecretKey::Generate().Public()});
+  ASSERT_TRUE(peer);
+  const wire::Endpoint far = *wire::Endpoint::Parse("[fe80::b]:13116");
+  node_.SetPeerEndpoints(loop_->now(), *peer, protocol::EndpointSource::kConfig, {{far}},
+                         /*instance=*/2);
+  ASSERT_EQ(node_.Peers().at(0).paths.size(), 1u);
+  EXPECT_EQ(links.PortName(node_.Peers().at(0).paths[0].port), "l1");
+}
+
 // What changed since the last snapshot may be a thousand peers. The sessions among it come first, because datagrams
 // wait for them.
 TEST_F(LinksTest, ASnapshotTakesSomePeersAndThoseWithNewSessionsFirst) {

@@ -227,6 +227,27 @@ TEST(EndpointBook, LearnedEndpointsBelongToTheirRemotePort) {
   }
 }
 
+// Another machine of the same link-local address may be on another link.
+TEST(EndpointBook, ABoundEndpointIsLearnedOnOtherPorts) {
+  EndpointBook book;
+  const Endpoint local{*IpAddress::Parse("fe80::1"), 13116};
+  book.Replace(kStart, EndpointSource::kConfig, /*instance=*/1, {{local}},
+               [](const Endpoint&) { return false; });
+  EXPECT_TRUE(book.Learn(kStart, {3, local}, {}, 0, Unused));
+  EXPECT_TRUE(book.Learn(kStart, {4, local}, {}, 0, Unused));
+  PathSet paths;
+  PathId next = 0;
+  const std::vector<IpAddress> own = {*IpAddress::Parse("fe80::2")};
+  const Ports ports = {{3, {.up = true, .addresses = {}, .link_locals = own, .number = 1}},
+                       {4, {.up = true, .addresses = {}, .link_locals = own, .number = 2}},
+                       {5, {.up = true, .addresses = {}, .link_locals = own, .number = 3}}};
+  paths.Reconcile(kStart, ports, book.All(), &next);
+  ASSERT_EQ(paths.paths().size(), 2u);
+  EXPECT_EQ(paths.paths()[0].route().port, 3);
+  EXPECT_FALSE(paths.paths()[0].learned()) << "the configuration tells of it";
+  EXPECT_EQ(paths.paths()[1].route().port, 4);
+}
+
 TEST(EndpointBook, LearnedLinkLocalBelongsToItsPort) {
   EndpointBook book;
   const Endpoint local{*IpAddress::Parse("fe80::1"), 13116};

@@ -501,9 +501,55 @@ TEST(Endpoints, FamilyMustMatch) {
   net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, six);
   EXPECT_TRUE(net.Peer(0, 1).paths.empty());
   // A port with only a link-local address reaches only link-local endpoints.
-  net.node(0).SetPort(net.now(), 0, {.up = true, .addresses = {*IpAddress::Parse("fe80::2")}});
+  net.node(0).SetPort(net.now(), 0,
+                      {.up = true, .addresses = {}, .link_locals = {*IpAddress::Parse("fe80::2")}});
   EXPECT_FALSE(net.HasPath(0, 0, six[0]));
   EXPECT_TRUE(net.HasPath(0, 0, six[1]));
+}
+
+// What is ours on one link may be the peer's on another.
+TEST(Endpoints, LinkLocalAddressesAreOfTheirLink) {
+  VirtualNet net({.ports = {2, 1}});
+  const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+  const Endpoint one = *Endpoint::Parse("[fe80::1]:13116");
+  const Endpoint two = *Endpoint::Parse("[fe80::2]:13116");
+  net.node(0).SetPort(net.now(), 0, {.up = true, .addresses = {}, .link_locals = {one.address}});
+  net.node(0).SetPort(net.now(), 1, {.up = true, .addresses = {}, .link_locals = {two.address}});
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, {{one, two}});
+  EXPECT_FALSE(net.HasPath(0, 0, one));
+  EXPECT_TRUE(net.HasPath(0, 1, one));
+  EXPECT_TRUE(net.HasPath(0, 0, two));
+  EXPECT_FALSE(net.HasPath(0, 1, two));
+}
+
+TEST(Endpoints, BoundOnesAreReachedThroughTheirPortAlone) {
+  VirtualNet net({.ports = {3, 1}});
+  const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+  const std::vector<Endpoint> far = {*Endpoint::Parse("[fe80::9]:13116")};
+  for (const uint16_t port : {0, 1, 2}) {
+    net.node(0).SetPort(net.now(), port,
+                        {.up = true,
+                         .addresses = {},
+                         .link_locals = {*IpAddress::Parse("fe80::1")},
+                         .number = port + 1u});
+  }
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, far, /*instance=*/1);
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, far, /*instance=*/3);
+  EXPECT_EQ(net.Peer(0, 1).paths.size(), 2u);
+  EXPECT_TRUE(net.HasPath(0, 0, far[0]));
+  EXPECT_FALSE(net.HasPath(0, 1, far[0]));
+  EXPECT_TRUE(net.HasPath(0, 2, far[0]));
+}
+
+TEST(Endpoints, APeerWithoutAPathSaysWhy) {
+  VirtualNet net({.ports = {1, 1}});
+  const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+  EXPECT_EQ(net.Peer(0, 1).reason, "no endpoint is known");
+  const std::vector<Endpoint> six = {*Endpoint::Parse("[2001:db8::1]:13116")};
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, six);
+  EXPECT_EQ(net.Peer(0, 1).reason, "no port reaches an endpoint");
+  net.node(0).SetPort(net.now(), 0, {.up = true, .addresses = {*IpAddress::Parse("2001:db8::2")}});
+  EXPECT_EQ(net.Peer(0, 1).reason, "no answer yet");
 }
 
 TEST(Endpoints, MapDoesNotTakeAwayWhatWorks) {

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/control/config/temp_dir.h"
@@ -64,7 +66,8 @@ class StatusJsonTest : public testing::Test {
   // Two peers: everything is known about the first one, and nothing about the second.
   static std::vector<protocol::PeerStatus> Peers() {
     protocol::PathStatus path;
-    path.remote = EndpointOf(9, 13116);
+    path.remote = kFar;
+    path.reason = "new";
     path.rtt = milliseconds(20);
     path.jitter = milliseconds(1);
     protocol::PeerStatus known;
@@ -115,6 +118,7 @@ class StatusJsonTest : public testing::Test {
     }
     EXPECT_EQ(links.OpenPorts(), absl::OkStatus());
     Drop(links, traffic);
+    prepare_({netlink, links, protocol, loop->now()});
     const wire::Instant now = loop->now();
     const auto peers = [this](size_t first, size_t count) {
       EXPECT_LE(count, NodeStatusText::kPeersPerPart);
@@ -146,7 +150,16 @@ class StatusJsonTest : public testing::Test {
 
   const TempDir directory_;
   std::vector<protocol::PeerStatus> peers_ = Peers();  // one without a name was removed
-  size_t parts_ = 0;                                   // of the text
+  // What happens before the status is written.
+  struct Parts {
+    FakeNetlink& netlink;
+    Links& links;
+    protocol::Node& protocol;
+    wire::Instant now;
+  };
+  std::function<void(Parts)> prepare_ = [](const Parts&) {};
+  static inline const wire::Endpoint kFar = *wire::Endpoint::Parse("10.9.0.2:13116");
+  size_t parts_ = 0;  // of the text
 };
 
 TEST_F(StatusJsonTest, EveryFieldIsExplained) {
@@ -172,6 +185,53 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["peers"][1]["session"], nullptr);
   EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
   EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));
+}
+
+TEST_F(StatusJsonTest, SaysWhyAPathCannotBeUsed) {
+  const auto with_next_hop = [this](const NextHop& hop) {
+    prepare_ = [hop](const Parts& parts) {
+      parts.protocol.AddPeer(
+          parts.now, {.public_key = wire::SecretKey::Generate().Public(), .endpoints = {kFar}});
+      parts.protocol.HandleTimeout(parts.now);
+      parts.links.PublishIfChanged();
+      parts.links.SendDatagrams(1);
+      parts.netlink.Answer("wan0 10.9.0.2", hop);
+    };
+    return Status()["peers"][0]["paths"][0];
+  };
+  const nlohmann::json nothing = Status()["peers"][0]["paths"][0];
+  EXPECT_EQ(nothing["reason"], "new");
+  EXPECT_EQ(nothing["source"], nullptr);
+  for (const auto state : {NextHop::State::kUnreachable, NextHop::State::kResolving}) {
+    const nlohmann::json path = with_next_hop({.state = state, .reason = "no route to 10.9.0.2"});
+    EXPECT_EQ(path["reason"], "no route to 10.9.0.2");
+    EXPECT_EQ(path["source"], nullptr);
+  }
+  const nlohmann::json path = with_next_hop(
+      {.state = NextHop::State::kReachable, .source = *wire::IpAddress::Parse("10.0.0.7")});
+  EXPECT_EQ(path["reason"], "new");
+  EXPECT_EQ(path["source"], "10.0.0.7");
+}
+
+TEST_F(StatusJsonTest, SaysWhyNothingLeavesByAPort) {
+  const auto reason = [this](const std::function<void(InterfaceState&)>& change) {
+    prepare_ = [change](const Parts& parts) {
+      InterfaceState state = parts.netlink.interfaces["wan0"];
+      change(state);
+      parts.netlink.Change("wan0", state);
+    };
+    return Status()["ports"][0]["reason"].get<std::string>();
+  };
+  EXPECT_EQ(reason([](InterfaceState&) {}), "");
+  EXPECT_EQ(reason([](InterfaceState& state) { state.admin_up = false; }),
+            "interface wan0 is down");
+  EXPECT_EQ(reason([](InterfaceState& state) { state.carrier = false; }),
+            "interface wan0 has no link");
+  EXPECT_EQ(reason([](InterfaceState& state) { state.addresses.clear(); }),
+            "interface wan0 has no usable address");
+  EXPECT_EQ(
+      reason([](InterfaceState& state) { state.link_locals = std::exchange(state.addresses, {}); }),
+      "interface wan0 has no usable address but link-local ones, which reach its own link alone");
 }
 
 TEST_F(StatusJsonTest, ManyPeersAreWrittenAFewAPart) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "control/tunnel/in/reassembler.h"
+#include "control/tunnel/reassembler.h"
 #include "tests/control/tunnel/tunnel_sender_fixture.h"
 
 namespace warp::control {

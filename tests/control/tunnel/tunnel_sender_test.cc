@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "control/tunnel/in/reassembler.h"
+#include "control/tunnel/reassembler.h"
 #include "dataplane/wire/message.h"
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/tunnel/tunnel_sender_fixture.h"

@@ -11,8 +11,8 @@
 // The object owns all of its memory. It comes from the heap as fragments arrive, since no packet path calls this, and
 // is given back with each payload that is finished or given up. A payload takes no more than twice what has arrived of
 // it, whatever size its first fragment announces.
-#ifndef WARP_CONTROL_TUNNEL_IN_REASSEMBLER_H_
-#define WARP_CONTROL_TUNNEL_IN_REASSEMBLER_H_
+#ifndef WARP_CONTROL_TUNNEL_REASSEMBLER_H_
+#define WARP_CONTROL_TUNNEL_REASSEMBLER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -113,4 +113,4 @@ class Reassembler {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_TUNNEL_IN_REASSEMBLER_H_
+#endif  // WARP_CONTROL_TUNNEL_REASSEMBLER_H_

@@ -1,4 +1,4 @@
-#include "control/tunnel/ring_shares.h"
+#include "control/tunnel/pace/ring_shares.h"
 
 #include <gtest/gtest.h>
 

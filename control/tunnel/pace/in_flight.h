@@ -6,8 +6,8 @@
 //
 // A packet that is still with a worker at its deadline is overdue: it limits nothing any more, but it holds its slot
 // until the worker says whether it has sent it. Nobody else can know, so nobody else counts it.
-#ifndef WARP_CONTROL_TUNNEL_IN_FLIGHT_H_
-#define WARP_CONTROL_TUNNEL_IN_FLIGHT_H_
+#ifndef WARP_CONTROL_TUNNEL_PACE_IN_FLIGHT_H_
+#define WARP_CONTROL_TUNNEL_PACE_IN_FLIGHT_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -126,4 +126,4 @@ class InFlight {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_TUNNEL_IN_FLIGHT_H_
+#endif  // WARP_CONTROL_TUNNEL_PACE_IN_FLIGHT_H_

@@ -14,8 +14,8 @@
 // first. So a slow port is met at its rate within some percent, with two or three attempts for each packet, and a
 // port that takes nothing costs one attempt each millisecond. Time counts from attempt to attempt, because a report's
 // way back is no time of the port's.
-#ifndef WARP_CONTROL_TUNNEL_SEND_WINDOW_H_
-#define WARP_CONTROL_TUNNEL_SEND_WINDOW_H_
+#ifndef WARP_CONTROL_TUNNEL_PACE_SEND_WINDOW_H_
+#define WARP_CONTROL_TUNNEL_PACE_SEND_WINDOW_H_
 
 #include <algorithm>
 #include <chrono>
@@ -89,4 +89,4 @@ class SendWindow {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_TUNNEL_SEND_WINDOW_H_
+#endif  // WARP_CONTROL_TUNNEL_PACE_SEND_WINDOW_H_

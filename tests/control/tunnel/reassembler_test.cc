@@ -1,4 +1,4 @@
-#include "control/tunnel/in/reassembler.h"
+#include "control/tunnel/reassembler.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/tunnel/in/inbound.h"
+#include "control/tunnel/inbound.h"
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>

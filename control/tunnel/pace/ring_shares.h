@@ -4,8 +4,8 @@
 // millisecond, in equal parts: a flood waits in its own gate then, and not before the payloads of the others.
 //
 // A tunnel counts for one to two seconds after its last packet. Pure; control thread only.
-#ifndef WARP_CONTROL_TUNNEL_RING_SHARES_H_
-#define WARP_CONTROL_TUNNEL_RING_SHARES_H_
+#ifndef WARP_CONTROL_TUNNEL_PACE_RING_SHARES_H_
+#define WARP_CONTROL_TUNNEL_PACE_RING_SHARES_H_
 
 #include <algorithm>
 #include <chrono>
@@ -60,4 +60,4 @@ class RingShares {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_TUNNEL_RING_SHARES_H_
+#endif  // WARP_CONTROL_TUNNEL_PACE_RING_SHARES_H_

@@ -1,7 +1,7 @@
 // Journey in, step 6: hands opened packets to those they are for. Payloads go to their tunnel's gate, fragments to
 // reassembly first, control messages to the protocol. Control thread only.
-#ifndef WARP_CONTROL_TUNNEL_IN_INBOUND_H_
-#define WARP_CONTROL_TUNNEL_IN_INBOUND_H_
+#ifndef WARP_CONTROL_TUNNEL_INBOUND_H_
+#define WARP_CONTROL_TUNNEL_INBOUND_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "control/protocol/node/node.h"
-#include "control/tunnel/in/reassembler.h"
+#include "control/tunnel/reassembler.h"
 #include "control/tunnel/tunnel.h"
 #include "dataplane/facade/dataplane.h"
 
@@ -62,4 +62,4 @@ class Inbound {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_TUNNEL_IN_INBOUND_H_
+#endif  // WARP_CONTROL_TUNNEL_INBOUND_H_

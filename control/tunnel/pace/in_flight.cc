@@ -1,4 +1,4 @@
-#include "control/tunnel/in_flight.h"
+#include "control/tunnel/pace/in_flight.h"
 
 #include <cassert>
 #include <utility>
