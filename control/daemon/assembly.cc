@@ -76,7 +76,7 @@ absl::Status Assembly::OpenClaims() {
 absl::Status Assembly::OpenKernel() {
   if (absl::Status status = Keep(Netlink::Open(*loop), netlink); !status.ok()) return status;
   ResolverOptions names;
-  names.uplinks = [this] { return Uplinks(); };
+  for (const config::PortConfig& port : config.ports) names.uplinks.push_back(port.kernel_side());
   absl::Status status = Keep(Resolver::Open(*loop, std::move(names)), resolver);
   if (!status.ok()) return status;
   // Said now, because the dataplane takes a second to start.
@@ -88,22 +88,6 @@ absl::Status Assembly::OpenKernel() {
     }
   }
   return absl::OkStatus();
-}
-
-// Routes may depend on the source, so an interface is asked over from an address of its own.
-std::vector<Uplink> Assembly::Uplinks() const {
-  std::vector<Uplink> uplinks;
-  for (const config::PortConfig& port : config.ports) {
-    const InterfaceState kernel = netlink->Find(port.kernel_side());
-    if (!kernel.up()) continue;
-    Uplink& uplink = uplinks.emplace_back();
-    uplink.interface = kernel.name;
-    for (const wire::IpAddress& address : kernel.addresses) {
-      std::optional<wire::IpAddress>& source = address.is_v4() ? uplink.v4 : uplink.v6;
-      if (!source.has_value()) source = address;
-    }
-  }
-  return uplinks;
 }
 
 absl::Status Assembly::OpenDataplane() {

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -69,7 +68,6 @@ class Assembly {
   absl::Status OpenPorts();
   void OpenMaps();
 
-  std::vector<Uplink> Uplinks() const;
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   void OnPublished(const Links::Published& published);
   NodeView View() const;

@@ -120,7 +120,7 @@ class ResolverImpl : public Resolver {
       asked_more_ = false;
       unanswered_ = 1;
       asked_ = resolver_.loop_.now();
-      resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host});
+      resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = ""});
       patience_.Set(options_.patience);
       give_up_.Set(options_.give_up);
     }
@@ -128,10 +128,9 @@ class ResolverImpl : public Resolver {
     void AskMore() {
       if (!asking_ || std::exchange(asked_more_, true)) return;
       patience_.Cancel();
-      const auto uplinks = options_.uplinks ? options_.uplinks() : std::vector<Uplink>();
-      for (const Uplink& uplink : uplinks) {
+      for (const std::string& uplink : options_.uplinks) {
         ++unanswered_;
-        resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .uplink = uplink});
+        resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = uplink});
       }
       if (!std::exchange(system_asked_, true)) resolver_.AskSystem(id(), round_, name_.host);
     }

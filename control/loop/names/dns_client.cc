@@ -1,7 +1,6 @@
 #include "control/loop/names/dns_client.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -55,8 +54,7 @@ class Inquiry {
     };
     options.sock_state_cb_data = this;
     std::string conf = dns.resolv_conf;
-    if (conf.empty() && !question_.uplink.interface.empty() &&
-        access(kServersBehindSystemd, R_OK) == 0)
+    if (conf.empty() && !question_.interface.empty() && access(kServersBehindSystemd, R_OK) == 0)
       conf = kServersBehindSystemd;
     options.resolvconf_path = conf.data();
     int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
@@ -67,7 +65,7 @@ class Inquiry {
       Finish(error, nullptr);
       return;
     }
-    BindTo(question_.uplink);
+    if (!question_.interface.empty()) ares_set_local_dev(channel_, question_.interface.c_str());
     ares_addrinfo_hints hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_DGRAM;
@@ -110,16 +108,6 @@ class Inquiry {
   }
 
  private:
-  void BindTo(const Uplink& uplink) {
-    if (!uplink.interface.empty()) ares_set_local_dev(channel_, uplink.interface.c_str());
-    if (uplink.v4.has_value()) {
-      uint32_t address;
-      std::memcpy(&address, uplink.v4->v4_bytes().data(), sizeof(address));
-      ares_set_local_ip4(channel_, ntohl(address));
-    }
-    if (uplink.v6.has_value()) ares_set_local_ip6(channel_, uplink.v6->bytes().data());
-  }
-
   void Watch(ares_socket_t fd, bool readable, bool writable) {
     if (!readable && !writable) {
       fds_.erase(fd);

@@ -1,14 +1,13 @@
 // Asks name servers, and the hosts file before them, as resolv.conf and nsswitch.conf say (c-ares). All questions are
 // asked side by side by one thread of its own, so that none waits for another; each has a time limit of its own.
 //
-// A question may be bound to an uplink: an interface, and addresses of it, since routes may depend on the source. It
-// then leaves over that one whatever the default route is, and a name is found over any uplink that works.
+// A question may be bound to an interface. It then leaves over that one whatever the default route is, and a name is
+// found over any uplink that works.
 #ifndef WARP_CONTROL_LOOP_NAMES_DNS_CLIENT_H_
 #define WARP_CONTROL_LOOP_NAMES_DNS_CLIENT_H_
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,19 +25,13 @@ struct DnsOptions {
   int tries = 3;  // of each name server
 };
 
-struct Uplink {
-  std::string interface;                   // empty: as the routes say
-  std::optional<wire::IpAddress> v4 = {};  // to ask from; none: as the routes say
-  std::optional<wire::IpAddress> v6 = {};
-};
-
 class DnsClient {
  public:
   struct Question {
     uint64_t id = 0;  // the asker's, as is `round`
     uint64_t round = 0;
     std::string host;
-    Uplink uplink = {};
+    std::string interface;  // empty: as the routes say
   };
   struct Answer {
     uint64_t id = 0;
