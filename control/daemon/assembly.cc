@@ -115,6 +115,8 @@ void Assembly::OpenProtocol() {
   options.listen_port = config.node.listen_port;
   options.traffic = [this](wire::PathId path) { return PathTrafficOf(path); };
   protocol = std::make_unique<protocol::Node>(std::move(options));
+  guard_watch =
+      std::make_unique<Watch>(*loop, port_guard.get(), 0, [this](uint32_t) { TakeSizeHints(); });
   links = std::make_unique<Links>(
       Links::Context{.loop = *loop,
                      .netlink = *netlink,
@@ -148,8 +150,17 @@ protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
   const lcore::PathCounters* counters = links->forwarding().Counters(path);
   if (counters == nullptr) return {};
   return {.sent = counters->tx_copies.Get(),
+          .sent_bytes = counters->tx_bytes.Get(),
           .received = counters->rx_first.Get() + counters->rx_duplicate.Get(),
           .received_bytes = counters->rx_bytes.Get()};
+}
+
+// Each costs a look at every path, and whoever forges ICMP may send many: what is left over is thrown away.
+void Assembly::TakeSizeHints() {
+  constexpr int kMostHints = 8;
+  for (int i = 0; const std::optional<SizeHint> hint = ReadSizeHint(port_guard.get()); ++i) {
+    if (i < kMostHints) protocol->HintSize(loop->now(), std::nullopt, hint->to, hint->mtu);
+  }
 }
 
 void Assembly::OnPublished(const Links::Published& published) {

@@ -49,6 +49,7 @@ class Assembly {
   std::unique_ptr<lcore::Dataplane> dataplane;
   std::unique_ptr<Watch> dataplane_watch;  // ends a sleep; every turn looks at the rings anyway
   std::unique_ptr<protocol::Node> protocol;
+  std::unique_ptr<Watch> guard_watch;  // of port_guard, which gets the ICMP errors
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
@@ -69,6 +70,7 @@ class Assembly {
   void OpenMaps();
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
+  void TakeSizeHints();
   void OnPublished(const Links::Published& published);
   NodeView View() const;
 };

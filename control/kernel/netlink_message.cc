@@ -40,6 +40,11 @@ NetlinkRequest& NetlinkRequest::Put(int attribute, const wire::IpAddress& addres
   return *this;
 }
 
+NetlinkRequest& NetlinkRequest::PutBytes(int attribute, wire::Bytes bytes) {
+  nla_put(message_.get(), attribute, static_cast<int>(bytes.size()), bytes.data());
+  return *this;
+}
+
 wire::Bytes NetlinkRequest::bytes() const {
   const nlmsghdr* header = nlmsg_hdr(message_.get());
   return {reinterpret_cast<const uint8_t*>(header), header->nlmsg_len};

@@ -31,6 +31,7 @@ class NetlinkRequest {
   NetlinkRequest& PutByte(int attribute, uint8_t value);
   NetlinkRequest& PutPort(int attribute, uint16_t port);               // in network order
   NetlinkRequest& Put(int attribute, const wire::IpAddress& address);  // 4 or 16 bytes
+  NetlinkRequest& PutBytes(int attribute, wire::Bytes bytes);
 
   wire::Bytes bytes() const;
 

@@ -36,7 +36,9 @@ struct NextHop {
   wire::IpAddress
       gateway;           // the router (IPv6: often a link-local address), or the destination itself
   wire::MacAddress mac;  // of the gateway
-  uint32_t mtu = 0;      // bytes of IP packet that fit this route
+  uint32_t mtu = 0;  // bytes of IP packet that fit this route, as interface and configuration say
+  // What routers have told the kernel of the size; 0: nothing. A hint, which anybody may have made up.
+  uint32_t learned_mtu = 0;
   // A sentence for the status, empty where reachable: "no route to 192.0.2.1 through wan0".
   std::string reason;
 

@@ -104,7 +104,10 @@ bool NextHopWatch::OnNeighbourChanged(const Neighbours::Key& key) {
 void NextHopWatch::Evaluate() {
   if (!route_.reason.empty())
     return Publish({.state = NextHop::State::kUnreachable, .reason = route_.reason});
-  NextHop next_hop{.source = route_.source, .gateway = route_.gateway, .mtu = route_.mtu};
+  NextHop next_hop{.source = route_.source,
+                   .gateway = route_.gateway,
+                   .mtu = route_.mtu,
+                   .learned_mtu = route_.learned_mtu};
   const Neighbours::View neighbour = kernel_.neighbours.Look(*neighbour_);
   const std::string gateway = route_.gateway.ToString();
   switch (neighbour.verdict) {

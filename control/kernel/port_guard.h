@@ -5,15 +5,26 @@
 #define WARP_CONTROL_KERNEL_PORT_GUARD_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/wire/endpoint.h"
 
 namespace warp::control {
 
 // Returns a socket of both families on every address, which must stay open as long as the port is ours. The error is
 // AlreadyExists or PermissionDenied, or the code of the system's error, with a sentence that names the port.
 absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port);
+
+// A router says by ICMP that larger packets of ours do not get to this address. Anybody may have made it up.
+struct SizeHint {
+  wire::IpAddress to;
+  uint32_t mtu = 0;  // bytes of IP packet
+};
+// The next hint that the kernel keeps for the guard's socket, which shows POLLERR while there are some; other errors
+// are skipped. nullopt: there is none.
+std::optional<SizeHint> ReadSizeHint(int guard);
 
 }  // namespace warp::control
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +47,15 @@ wire::IpAddress ReadGateway(const NetlinkView<rtmsg, RTA_VIA>& view,
   if (via == nullptr || nla_len(via) <= 2) return gateway;
   const auto* bytes = static_cast<const uint8_t*>(nla_data(via));
   return ReadAddress({bytes + 2, static_cast<size_t>(nla_len(via)) - 2}).value_or(gateway);
+}
+
+// What the kernel was told expires, and what was configured does not.
+bool Expires(const NetlinkView<rtmsg, RTA_VIA>& view) {
+  nlattr* cache = view.Find(RTA_CACHEINFO);
+  rta_cacheinfo info{};
+  if (cache == nullptr || static_cast<size_t>(nla_len(cache)) < sizeof(info)) return false;
+  std::memcpy(&info, nla_data(cache), sizeof(info));
+  return info.rta_expires != 0;
 }
 
 uint32_t ReadMtu(const NetlinkView<rtmsg, RTA_VIA>& view, uint32_t interface_mtu) {
@@ -95,9 +105,12 @@ Route ReadRoute(nlmsghdr* answer, bool in_tables, const Flow& flow,
     return {.reason = absl::StrCat(interface.name, " has no usable ",
                                    destination.is_v4() ? "IPv4" : "IPv6", " address to reach ",
                                    destination.ToString())};
+  const uint32_t mtu = ReadMtu(view, interface.mtu);
+  const bool expires = Expires(view);
   return {.gateway = ReadGateway(view, destination),
           .source = *source,
-          .mtu = ReadMtu(view, interface.mtu)};
+          .mtu = expires ? interface.mtu : mtu,
+          .learned_mtu = expires && mtu < interface.mtu ? mtu : 0};
 }
 
 Route NoRoute(int error, const wire::IpAddress& destination, const InterfaceState& interface) {

@@ -22,7 +22,9 @@ struct Route {
   wire::IpAddress gateway;  // of a router, or the destination itself
   wire::IpAddress source;   // one of the interface's own addresses, as the kernel would choose it
   uint32_t mtu = 0;         // bytes of IP packet
-  std::string reason;       // a sentence; empty where there is a route
+  // What ICMP or a router's advertisement has told the kernel; 0: nothing.
+  uint32_t learned_mtu = 0;
+  std::string reason;  // a sentence; empty where there is a route
 
   bool found() const { return reason.empty(); }
 };

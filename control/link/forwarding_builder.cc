@@ -19,6 +19,10 @@ size_t DatagramRoom(size_t mtu, bool v6) {
   return mtu > headers ? mtu - headers : 0;
 }
 
+size_t PlaintextRoom(size_t datagram) {
+  return datagram > wire::kMinSealedSize ? datagram - wire::kMinSealedSize : 0;
+}
+
 }  // namespace
 
 ForwardingBuilder::ForwardingBuilder(const lcore::HandshakeGuard& guard, uint16_t listen_port,
@@ -172,7 +176,9 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
   PeerRoute& route = Route(id);
   route.session = peer.send;
   route.homes.clear();
-  std::optional<size_t> room;  // what a datagram may hold on the narrowest sending path
+  // What a datagram may hold on the narrowest and on the widest sending path.
+  std::optional<size_t> narrowest;
+  size_t widest = 0;
 
   for (const protocol::PathStatus& path : peer.paths) {
     const auto port = ports.find(path.port);
@@ -196,8 +202,11 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
         port->second.info.on_wire ? wire::UdpChecksum::kAlways : wire::UdpChecksum::kNoneOnV4);
     size_t mtu = std::min<size_t>(port->second.info.mtu, port->second.kernel.mtu);
     if (hop->mtu != 0) mtu = std::min<size_t>(mtu, hop->mtu);
-    const size_t path_room = DatagramRoom(mtu, built.frame.is_v6());
-    room = std::min(room.value_or(path_room), path_room);
+    if (path.size != 0) mtu = std::min<size_t>(mtu, path.size);
+    const size_t room = DatagramRoom(mtu, built.frame.is_v6());
+    built.max_datagram = static_cast<uint32_t>(room);
+    narrowest = std::min(narrowest.value_or(room), room);
+    widest = std::max(widest, room);
     if (std::find(route.homes.begin(), route.homes.end(), port->second.info.worker) ==
         route.homes.end()) {
       route.homes.push_back(port->second.info.worker);
@@ -207,8 +216,8 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
                    [](const auto& a, const auto& b) { return a.port < b.port; });
   std::sort(route.homes.begin(), route.homes.end());
   if (hop_lacks && !std::exchange(peers_[id].hop_lacks, true)) hop_lacks_.push_back(id);
-  const size_t datagram = room.value_or(0);
-  route.max_plaintext = datagram > wire::kMinSealedSize ? datagram - wire::kMinSealedSize : 0;
+  route.max_plaintext = PlaintextRoom(widest);
+  route.max_fragment = PlaintextRoom(narrowest.value_or(0));
   return entry;
 }
 

@@ -19,10 +19,7 @@ Links::Links(const Context& context, std::function<void(const Published&)> on_pu
                   context.config.node.listen_port, context.config.node.max_ports),
       health_(context.dataplane),
       next_hops_(context.netlink,
-                 [this](wire::PortId port, const Flow& flow) {
-                   forwarding_.NextHopChanged(port, flow);
-                   transmitter_.NextHopChanged(context_.loop.now(), port, flow);
-                 }),
+                 [this](wire::PortId port, const Flow& flow) { OnNextHopChanged(port, flow); }),
       transmitter_(context.dataplane, next_hops_),
       ports_(context.loop, context.netlink, context.dataplane, context.config.node,
              context.config.ports, *this) {}
@@ -62,6 +59,16 @@ void Links::OnPortClosing(wire::PortId id) {
 std::string Links::PortName(wire::PortId id) const {
   const PortTable::Port* port = ports_.Find(id);
   return port == nullptr ? "a closed port" : port->config.name;
+}
+
+// What the kernel has learned of the size of the route is a hint for protocol, which probes it.
+void Links::OnNextHopChanged(wire::PortId port, const Flow& flow) {
+  const wire::Instant now = context_.loop.now();
+  forwarding_.NextHopChanged(port, flow);
+  transmitter_.NextHopChanged(now, port, flow);
+  const NextHop* hop = next_hops_.Find(port, flow);
+  if (hop == nullptr || hop->learned_mtu == 0) return;
+  context_.protocol.HintSize(now, port, flow.remote.address, hop->learned_mtu);
 }
 
 // --- The stages of a turn. ---

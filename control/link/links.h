@@ -112,6 +112,7 @@ class Links : private PortListener {
             !changed_peers_.has_urgent());
   }
   void Publish();
+  void OnNextHopChanged(wire::PortId port, const Flow& flow);
 
   const Context context_;
   const std::function<void(const Published&)> on_published_;

@@ -124,6 +124,14 @@ inline constexpr size_t kMaxOutstandingProbes = 64;
 // all the time needs more, so many that a working path is lost by chance less than once in a thousand times.
 inline constexpr uint32_t kLostAfterProbes = 5;
 inline constexpr uint32_t kLostAfterProbesMax = 25;
+// Padded probes of one size, after which it has failed where the path works otherwise. A path that loses probes all the
+// time needs more, as above.
+inline constexpr uint32_t kSizeProbes = 3;
+// While large payloads flow, the size in use is asked for so often; one that was found not to pass, after the first
+// time and then after twice as long, up to the second.
+inline constexpr Duration kSizeConfirm = std::chrono::seconds(1);
+inline constexpr Duration kSizeRaiseMin = std::chrono::seconds(5);
+inline constexpr Duration kSizeRaiseMax = std::chrono::seconds(600);
 // Paths over which an answer returns besides the path of its probe, where its sender hears nothing over that.
 inline constexpr size_t kMaxAnswerPaths = 2;
 // Payload copies after which the peer's reports say whether they arrive. Less than the first share: they do not. Less

@@ -49,7 +49,7 @@ struct ReceiptLayout {
   wire::Le32 packets;
   wire::Le32 bytes;
 };
-static_assert(sizeof(ProbeLayout) == 21 && sizeof(AnswerLayout) == 12);
+static_assert(sizeof(ProbeLayout) == kProbeSize && sizeof(AnswerLayout) == 12);
 static_assert(sizeof(ReportLayout) == 3 && sizeof(ReceiptLayout) == 12);
 
 template <typename Layout>
@@ -61,10 +61,12 @@ std::vector<uint8_t> BytesOf(const Layout& layout) {
 
 struct Encoder {
   std::vector<uint8_t> operator()(const Probe& probe) const {
-    return BytesOf(ProbeLayout{.port = wire::Le16(probe.port),
-                               .number = wire::Le64(probe.number),
-                               .flags = probe.unheard ? kUnheard : uint8_t{0},
-                               .challenge = probe.challenge});
+    std::vector<uint8_t> bytes = BytesOf(ProbeLayout{.port = wire::Le16(probe.port),
+                                                     .number = wire::Le64(probe.number),
+                                                     .flags = probe.unheard ? kUnheard : uint8_t{0},
+                                                     .challenge = probe.challenge});
+    bytes.resize(bytes.size() + probe.padding);
+    return bytes;
   }
   std::vector<uint8_t> operator()(const Answer& answer) const {
     return BytesOf(AnswerLayout{.port = wire::Le16(answer.port), .challenge = answer.challenge});
@@ -117,11 +119,11 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
   const bool bare = plaintext.size() == kHeader;
   switch (plaintext[1]) {
     case kProbe:
-      if (plaintext.size() != sizeof(ProbeLayout)) return wire::Drop::kMalformed;
+      if (plaintext.size() < sizeof(ProbeLayout)) return wire::Drop::kMalformed;
       {
         const auto layout = wire::ReadAs<ProbeLayout>(plaintext.data());
         return Probe{layout.port.value(), layout.number.value(), (layout.flags & kUnheard) != 0,
-                     layout.challenge};
+                     layout.challenge, plaintext.size() - sizeof(ProbeLayout)};
       }
     case kAnswer:
       if (plaintext.size() != sizeof(AnswerLayout)) return wire::Drop::kMalformed;

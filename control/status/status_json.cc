@@ -120,11 +120,17 @@ Json SourceOf(const protocol::PathStatus& path, const NextHop* next_hop) {
   return source.is_unspecified() ? Json(nullptr) : Json(source.ToString());
 }
 
+// Payloads alone: the workers count control messages too, which say nothing of what applications get.
+uint64_t FirstOf(const lcore::PathCounters& counters, const protocol::PathStatus& path) {
+  const uint64_t all = counters.rx_first.Get();
+  return all - std::min(all, path.control);
+}
+
 Json PathJson(const NodeView& view, const protocol::PathStatus& path, uint64_t peer_first) {
   static const lcore::PathCounters kNone;
   const lcore::PathCounters* known = view.links.forwarding().Counters(path.id);
   const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
-  const uint64_t first = counters.rx_first.Get();
+  const uint64_t first = FirstOf(counters, path);
   const uint64_t skews = counters.skew_samples.Get();
   const NextHop* const next_hop = view.links.NextHopOf(path);
   return {
@@ -136,6 +142,9 @@ Json PathJson(const NodeView& view, const protocol::PathStatus& path, uint64_t p
       {"reason", ReasonOf(path, next_hop)},
       {"since_s", Seconds(view.now - path.since)},
       {"carries", path.carries},
+      {"mtu", path.size},
+      {"mtu_proven", path.size_proven},
+      {"black_hole", path.black_hole},
       {"rtt_ms", Milliseconds(path.rtt)},
       {"jitter_ms", Milliseconds(path.jitter)},
       {"loss", path.loss},
@@ -160,7 +169,7 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   uint64_t first = 0;
   for (const protocol::PathStatus& path : peer.paths) {
     const lcore::PathCounters* counters = view.links.forwarding().Counters(path.id);
-    if (counters != nullptr) first += counters->rx_first.Get();
+    if (counters != nullptr) first += FirstOf(*counters, path);
   }
   Json paths = Json::array();
   for (const protocol::PathStatus& path : peer.paths) {

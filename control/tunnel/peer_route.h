@@ -4,6 +4,7 @@
 #define WARP_CONTROL_TUNNEL_PEER_ROUTE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -16,8 +17,11 @@ struct PeerRoute {
   wire::PeerId peer = wire::kNoPeer;
   // The session to send under; null where none is confirmed.
   std::shared_ptr<wire::Session> session;
-  // The largest inner header with contents, in bytes, that fits every sending path unfragmented.
+  // The largest inner header with contents, in bytes, that fits some sending path unfragmented. Narrower paths are left
+  // out of what does not fit them.
   size_t max_plaintext = 0;
+  // The same of every sending path. What has to be cut is cut to this, so that all paths carry the pieces.
+  size_t max_fragment = SIZE_MAX;
   // The healthy workers that have a sending path. Empty: nothing can be sent.
   std::vector<wire::WorkerId> homes;
 

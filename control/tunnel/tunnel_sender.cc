@@ -75,7 +75,10 @@ bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payloa
 
 bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Bytes payload,
                                     size_t max_plaintext) {
-  const std::optional<wire::FragmentPlan> plan = wire::PlanFragments(payload.size(), max_plaintext);
+  std::optional<wire::FragmentPlan> plan =
+      wire::PlanFragments(payload.size(), std::min(route_.max_fragment, max_plaintext));
+  // The narrowest path would need too many.
+  if (!plan.has_value()) plan = wire::PlanFragments(payload.size(), max_plaintext);
   if (!plan.has_value()) {
     DropPayload(Drop::kTooLarge);
     return true;  // no number of fragments makes it fit these paths

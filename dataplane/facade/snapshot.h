@@ -30,10 +30,12 @@ using wire::WorkerId;
 struct PathEntry {
   PathId id = 0;
   PortId port = 0;
-  // The path is active and the address of its next hop is known, so that it gets a copy of every payload.
+  // The path is active and the address of its next hop is known, so that it gets a copy of every payload that fits it.
   bool send = false;
   wire::Endpoint remote;
   wire::FrameTemplate frame;  // valid where `send` is true
+  // The largest datagram that the path is known to carry: bytes inside UDP.
+  uint32_t max_datagram = UINT32_MAX;
   std::shared_ptr<PathCounters> counters;
 };
 

@@ -154,6 +154,21 @@ std::string SessionText(const Json& peer) {
                       role, ", ", Text(session, "sent"), " packets sent");
 }
 
+bool Is(const Json& json, const char* key, bool value) {
+  const Json& member = At(json, key);
+  return member.is_boolean() && member.get<bool>() == value;
+}
+
+// With a question mark where no probe of that size was answered.
+std::string MtuText(const Json& path) {
+  return absl::StrCat(Text(path, "mtu"), Is(path, "mtu_proven", false) ? "?" : "");
+}
+
+std::string PathReason(const Json& path) {
+  return absl::StrCat(Text(path, "reason"),
+                      Is(path, "black_hole", true) ? ", larger packets vanish" : "");
+}
+
 std::string PeerText(const Json& peer) {
   std::string text = absl::StrCat("\npeer ", Text(peer, "name"), "  ", Text(peer, "public_key"),
                                   "\n  ", Text(peer, "state"));
@@ -166,14 +181,14 @@ std::string PeerText(const Json& peer) {
   if (!twins.empty()) {
     absl::StrAppend(&text, "  two nodes seem to use this key: ", absl::StrJoin(twins, ", "), "\n");
   }
-  TextTable table({"PORT", "ENDPOINT", "STATE", ">SINCE", ">RTT ms", ">JITTER", ">LOSS", ">FIRST",
-                   ">DUPLICATES", ">SKEW ms", ">SENT", ">BYTES", ">REFUSED", "REASON"});
+  TextTable table({"PORT", "ENDPOINT", "STATE", ">SINCE", ">RTT ms", ">JITTER", ">LOSS", ">MTU",
+                   ">FIRST", ">DUPLICATES", ">SKEW ms", ">SENT", ">BYTES", ">REFUSED", "REASON"});
   for (const Json& path : Items(peer, "paths")) {
     table.Add({Text(path, "port"), Text(path, "endpoint"), Text(path, "state"),
                Age(path, "since_s"), Fixed(path, "rtt_ms", 2), Fixed(path, "jitter_ms", 2),
-               Percent(path, "loss"), Percent(path, "first_share"), Text(path, "duplicates"),
-               Fixed(path, "skew_ms", 2), Text(path, "tx_packets"), Bytes(path, "tx_bytes"),
-               Text(path, "tx_dropped"), Text(path, "reason")});
+               Percent(path, "loss"), MtuText(path), Percent(path, "first_share"),
+               Text(path, "duplicates"), Fixed(path, "skew_ms", 2), Text(path, "tx_packets"),
+               Bytes(path, "tx_bytes"), Text(path, "tx_dropped"), PathReason(path)});
   }
   if (!table.empty()) absl::StrAppend(&text, table.ToString("  "));
   const Json& without_room = At(peer, "paths_without_room");

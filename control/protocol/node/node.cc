@@ -209,6 +209,16 @@ void Node::NoteSent(Instant now, PeerId peer) {
   Watch(*peers_[peer]);
 }
 
+void Node::HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+                    uint32_t size) {
+  if (draining_) return;
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer == nullptr) continue;
+    peer->HintSize(now, port, remote, size);
+    Watch(*peer);
+  }
+}
+
 void Node::Count(wire::Drop drop) {
   if (drop != wire::Drop::kNone) drops_.Add(drop);
 }

@@ -104,6 +104,10 @@ class Node {
   // once. Where there are more than kPeersPerTurn peers, the others follow in the next calls of HandleTimeout.
   void SetPort(Instant now, PortId port, const PortState& state);
   void RemovePort(Instant now, PortId port);
+  // A route or an ICMP message says that IP packets of more than `size` bytes do not get from the port, or from some
+  // port, to the address. It is not believed, but asked for at once.
+  void HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+                uint32_t size);
 
   // --- What arrives. Drops are counted by name. ---
   // Message types 2 to 5. mac1 is verified here too.

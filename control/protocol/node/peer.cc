@@ -127,7 +127,7 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
   if (twins_.Note(now, association_.SessionOrder(opened.session), opened.arrival.from.address))
     Changed();
   if (Path* path = paths_.Find(opened.arrival.route())) {
-    ++path->counted().control;
+    path->CountControl();
     if (IsCurrent(opened.session) && path->NoteLocal(ChosenLocal(context_.ports, opened.arrival)))
       Changed();
   }
@@ -206,6 +206,17 @@ void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answe
   Elect(now);
 }
 
+void Peer::HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+                    uint32_t size) {
+  for (Path& path : paths_.paths()) {
+    if (path.route().port == port.value_or(path.route().port) &&
+        path.route().remote.address == remote) {
+      path.HintSize(now, size);
+    }
+  }
+  next_timeout_.reset();
+}
+
 void Peer::Elect(Instant now) {
   if (paths_.Elect(now)) {
     Changed();
@@ -237,7 +248,7 @@ void Peer::HandleUse(Instant now) {
 }
 
 void Peer::SendReports(Instant now) {
-  for (const Report& report : arrivals_.TakeReports(paths_)) {
+  for (const Report& report : arrivals_.TakeReports(now, paths_)) {
     const std::vector<uint8_t> message = EncodeControlMessage(report);
     for (const Way& way : paths_.BestWays(now, kMaxAnswerPaths, std::nullopt)) {
       association_.Send(now, way, message, context_.outbox);
@@ -300,6 +311,9 @@ void Peer::ProbePaths(Instant now) {
   };
   paths_.InTurns([&](Path& path) {
     if (any_waits) path.Look(now, timers);
+    if (const auto padded = path.TakeSizeProbe(now, timers)) {
+      SendProbe(now, path, padded->challenge, padded->padding);
+    }
     if (path.next_probe() > now) return true;
     assert(path.usable());
     if (!may_probe(path)) {
@@ -308,16 +322,17 @@ void Peer::ProbePaths(Instant now) {
     }
     // Probes to endpoints that may be false say nothing of the peer while others are answered.
     if (path.active() || !any_active) association_.NoteAsked(now, Patience(path));
-    SendProbe(now, path);
+    SendProbe(now, path, path.SendProbe(now, timers, context_.identity), 0);
     return true;
   });
 }
 
-void Peer::SendProbe(Instant now, Path& path) {
-  Probe probe{.port = path.route().port,
-              .number = context_.identity.NextTimestamp(),
-              .unheard = path.unheard()};
-  probe.challenge = path.SendProbe(now, context_.identity.timers(), context_.identity);
+void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t padding) {
+  const Probe probe{.port = path.route().port,
+                    .number = context_.identity.NextTimestamp(),
+                    .unheard = path.unheard(),
+                    .challenge = challenge,
+                    .padding = padding};
   association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
 }
 

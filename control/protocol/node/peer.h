@@ -90,6 +90,9 @@ class Peer {
   }
   // A control message, after NoteAuthentic.
   wire::Drop HandleControl(Instant now, const OpenedMessage& opened);
+  // As Node::HintSize has it.
+  void HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+                uint32_t size);
   // Says close and forgets the sessions.
   void Shutdown(Instant now);
 
@@ -122,7 +125,7 @@ class Peer {
   void Sync(Instant now, absl::string_view why_disconnected);
   void SetConnected(Instant now, bool connected, absl::string_view reason);
   void ProbePaths(Instant now);
-  void SendProbe(Instant now, Path& path);
+  void SendProbe(Instant now, Path& path, const Challenge& challenge, size_t padding);
   Duration Patience(const Path& probed) const;
   std::vector<Way> Ways(Instant now);
   // Whether the budget pays for a datagram to an endpoint that has not answered.

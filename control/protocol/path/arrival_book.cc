@@ -13,13 +13,14 @@ void ArrivalBook::BeginSession(Instant now) {
   Begin(now);
 }
 
-std::vector<Report> ArrivalBook::TakeReports(PathSet& paths) {
+std::vector<Report> ArrivalBook::TakeReports(Instant now, PathSet& paths) {
   std::vector<Report> reports;
   if (!traffic_) return reports;
   std::vector<PortPair> changed;
   for (Path& path : paths.paths()) {
     const PathTraffic total = traffic_(path.id());
     Path::Counted& counted = path.counted();
+    path.NoteSent(now, total.sent, total.sent_bytes);
     const uint64_t packets = total.received - counted.received;
     const uint64_t payloads = packets - std::min(packets, std::exchange(counted.control, 0));
     const uint64_t bytes = total.received_bytes - counted.received_bytes;
@@ -103,9 +104,9 @@ void ArrivalBook::Judge(Instant now, const Timers& timers, const PathSet& paths,
   const uint64_t sent = traffic_(path.id()).sent;
   if (!judgements_.contains(pair) && !MakeRoom(judgements_, pair, paths, true)) return;
   Judgement& judgement = judgements_[pair];
-  // What was sent before the path was lost and came back says nothing of the path as it is now.
+  // What was sent before the path was lost and came back, or was too large, says nothing of the path as it is now.
   if (judgement.begun == Instant{} || judgement.path != path.id() ||
-      judgement.begun < path.since()) {
+      judgement.begun < path.since() || judgement.begun < path.size().since()) {
     judgement = {path.id(), now, sent, arrived};
     return;
   }

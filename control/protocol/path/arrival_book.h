@@ -19,7 +19,8 @@ namespace warp::protocol {
 
 // The dataplane counts the traffic of each path: payloads, and what is received of them twice as well.
 struct PathTraffic {
-  uint64_t sent = 0;      // payloads alone
+  uint64_t sent = 0;  // payloads alone
+  uint64_t sent_bytes = 0;
   uint64_t received = 0;  // control messages too
   uint64_t received_bytes = 0;
 };
@@ -45,7 +46,7 @@ class ArrivalBook {
   void BeginSession(Instant now);
 
   // Every pair of ports over which payloads have come since the last call, in as many reports as that takes.
-  std::vector<Report> TakeReports(PathSet& paths);
+  std::vector<Report> TakeReports(Instant now, PathSet& paths);
 
   // A report of the peer. Each path that carries is judged by at least kJudgedCopies of its copies, gathered over a
   // second or more, in which its probes are answered. What its round trip may hold back is waited for, because payloads

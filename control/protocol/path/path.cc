@@ -8,6 +8,8 @@
 #include <cmath>
 
 #include "control/protocol/handshake/identity.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/frame/frame.h"
 
 namespace warp::protocol {
 namespace {
@@ -47,7 +49,11 @@ PathStatus Path::status() const {
                     .reason = reason_,
                     .since = since_,
                     .carries = carries_,
-                    .rtt = rtt_};
+                    .rtt = rtt_,
+                    .control = counted_.all_control,
+                    .size = size_.size(),
+                    .size_proven = size_.proven(),
+                    .black_hole = size_.black_hole()};
   if (rtt_) status.jitter = deviation_;
   if (concluded_ > 0) status.loss = static_cast<double>(std::popcount(history_)) / concluded_;
   return status;
@@ -71,7 +77,14 @@ bool Path::Become(Instant now, State state, absl::string_view reason) {
   const bool changed = !std::holds_alternative<State>(state_);
   if (changed && active()) last_active_ = now;
   if (changed || reason != reason_) since_ = now;
-  if (changed) state_ = state;
+  if (changed) {
+    state_ = state;
+    if (active()) {
+      size_.Begin(now);
+    } else {
+      size_.Stop();
+    }
+  }
   reason_ = reason;
   return changed;
 }
@@ -102,6 +115,7 @@ bool Path::Disconnect(Instant now, absl::string_view reason) {
 
 bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
                         const Route& arrival) {
+  if (bool changed = false; size_.HandleAnswer(now, answer.challenge, &changed)) return changed;
   const auto it =
       std::find_if(outstanding_.begin(), outstanding_.end(),
                    [&](const Outstanding& probe) { return probe.challenge == answer.challenge; });
@@ -136,9 +150,39 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
 }
 
 bool Path::HandleTimeout(Instant now) {
-  if (timers_.At(Timer::kLoss) > now) return false;
+  if (timers_.At(Timer::kLoss) > now) return ConcludeSize(now);
   timers_.Stop(Timer::kLoss);
   return Become(now, Lost{Duration(0)}, "no answer");
+}
+
+// A path whose packets of a size vanish works for what is smaller, whatever the reports have said of it.
+bool Path::ConcludeSize(Instant now) {
+  const std::optional<PathSize::Span> span = size_.Unanswered(now);
+  if (!span) return false;
+  if (!size_.Conclude(now, ProbeShare(span->from, span->until) >= kProbesOfWorkingPath))
+    return false;
+  delivery_until_ = Instant::min();
+  delivery_for_ = Duration(0);
+  return true;
+}
+
+// Each but the first goes with a probe without padding, which tells whether the path works otherwise.
+std::optional<Path::SizeProbe> Path::TakeSizeProbe(Instant now, const Timers& timers) {
+  if (size_.next_timeout() > now) return std::nullopt;
+  const PathSize::Pace pace{
+      .interval = timers.probe_interval,
+      .patience = rtt_ ? *rtt_ + 4 * deviation_ + timers.probe_interval / 4 : PatienceFor(timers),
+      .probes = static_cast<uint32_t>(LostAfter()) - kLostAfterProbes + kSizeProbes};
+  SizeProbe probe;
+  randombytes_buf(probe.challenge.data(), probe.challenge.size());
+  const std::optional<uint32_t> size = size_.TakeProbe(now, pace, probe.challenge);
+  if (!size) return std::nullopt;
+  if (size_.repeats()) timers_.Hasten(Timer::kProbe, now);
+  const size_t headers =
+      (route_.remote.address.is_v4() ? wire::kFrameHeaderSizeV4 : wire::kFrameHeaderSizeV6) -
+      wire::kEthernetHeaderSize + wire::kMinSealedSize + kProbeSize;
+  probe.padding = *size - headers;
+  return probe;
 }
 
 // After each change of the state, the round trip or the outstanding probes.
@@ -214,6 +258,7 @@ void Path::SetDelivery(Instant now, const Timers& timers, double share) {
     delivery_until_ = now;
     return;
   }
+  size_.Suspect(now);
   delivery_ = share;
   delivery_for_ = std::clamp(2 * delivery_for_, timers.blocked_min, timers.blocked_max);
   delivery_until_ = now + delivery_for_;

@@ -14,6 +14,7 @@
 #ifndef WARP_CONTROL_PROTOCOL_PATH_PATH_H_
 #define WARP_CONTROL_PROTOCOL_PATH_PATH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "control/protocol/constants.h"
 #include "control/protocol/control_message.h"
+#include "control/protocol/path/path_size.h"
 #include "control/protocol/timer_table.h"
 #include "control/protocol/transmit.h"
 
@@ -50,7 +52,11 @@ struct PathStatus {
   bool carries = false;      // gets a copy of every payload
   std::optional<Duration> rtt;     // smoothed (RFC 6298); only ever from answers on the same path
   std::optional<Duration> jitter;  // its mean deviation
+  uint64_t control = 0;            // control messages that were opened and had come over it
   double loss = 0;                 // share of the last 64 probes that was not answered
+  uint32_t size = 0;               // the largest IP packet that may be sent over it, in bytes
+  bool size_proven = false;        // a probe of that size was answered
+  bool black_hole = false;         // larger ones vanish, and no router says so
 };
 
 class Path {
@@ -105,14 +111,35 @@ class Path {
   // How long the peer's report may lag behind what was sent.
   Duration report_lag() const;
 
+  // --- Its size. ---
+
+  const PathSize& size() const { return size_; }
+  // The largest IP packet that the port sends. True when the size changed.
+  bool SetLimit(uint32_t limit) { return size_.SetLimit(limit); }
+  void HintSize(Instant now, uint32_t size) { size_.Hint(now, size); }
+  void NoteSent(Instant now, uint64_t packets, uint64_t bytes) {
+    size_.NoteSent(now, packets, bytes);
+  }
+  struct SizeProbe {
+    Challenge challenge;
+    size_t padding;
+  };
+  // The padded probe that is due; nullopt: none is.
+  std::optional<SizeProbe> TakeSizeProbe(Instant now, const Timers& timers);
+
   // --- Counting, for reports: totals at the last look, by Peer alone. ---
   struct Counted {
     uint64_t received = 0;
     uint64_t received_bytes = 0;
-    uint64_t control = 0;   // control messages that were opened since
-    uint64_t reported = 0;  // copies that had been sent when the peer's last report came
+    uint64_t control = 0;      // control messages that were opened since
+    uint64_t all_control = 0;  // ever
+    uint64_t reported = 0;     // copies that had been sent when the peer's last report came
   };
   Counted& counted() { return counted_; }
+  void CountControl() {
+    ++counted_.control;
+    ++counted_.all_control;
+  }
 
   // --- Each returns true when the state changed. ---
 
@@ -123,13 +150,13 @@ class Path {
   // An answer, if it is to a challenge of this path. A path that turns out to lead to another port of the peer is new
   // there, and therefore no longer the one that carries.
   bool HandleAnswer(Instant now, const Timers& timers, const Answer& answer, const Route& arrival);
-  // Probes that have gone unanswered for too long.
+  // Probes that have gone unanswered for too long, padded ones too.
   bool HandleTimeout(Instant now);
 
   // --- Probing. ---
 
   Instant next_probe() const { return timers_.At(Timer::kProbe); }
-  Instant next_timeout() const { return timers_.Next(); }
+  Instant next_timeout() const { return std::min(timers_.Next(), size_.next_timeout()); }
   // Whether payloads flow: then probes are frequent.
   void SetInUse(Instant now, const Timers& timers, bool in_use);
   // Gives the challenge of a probe that is being sent. The next one is due after the interval of the state.
@@ -163,6 +190,7 @@ class Path {
     Duration interval;  // as a candidate's
   };
   static constexpr uint32_t kUnheardAfter = 3;  // probes
+  static constexpr uint32_t kUsualSize = 1500;  // of Ethernet; until SetLimit
 
   struct Outstanding {
     Challenge challenge;
@@ -177,6 +205,7 @@ class Path {
   bool Become(Instant now, State state, absl::string_view reason);
   Duration PatienceFor(const Timers& timers) const;
   void Measure(Duration sample);
+  bool ConcludeSize(Instant now);
   void Conclude(bool answered);  // a probe's fate is known, which counts for the loss
   void ScheduleLoss(const Timers& timers);
   // Of the probes sent after the last one that was answered.
@@ -203,6 +232,7 @@ class Path {
   uint32_t concluded_ = 0;  // at most 64
 
   std::optional<uint16_t> remote_port_;
+  PathSize size_{kUsualSize};
   bool in_use_ = false;
   bool learned_ = false;
   bool carries_ = false;

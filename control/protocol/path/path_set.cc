@@ -79,12 +79,12 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
       }
-      wanted.push_back({route, &known});
+      wanted.push_back({route, &known, port.mtu});
     }
   }
   const Path* const last = LastActive();
   std::vector<PathWish> wishes;
-  for (const auto& [route, known] : wanted) {
+  for (const auto& [route, known, mtu] : wanted) {
     const Path* const path = Find(route);
     const bool held =
         path != nullptr && path->usable() && (path->active() || path->carries() || path == last);
@@ -104,7 +104,7 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
   for (const Wanted& one : wanted) routes.insert(one.route);
   bool changed =
       std::erase_if(paths_, [&](const Path& path) { return !routes.contains(path.route()); }) > 0;
-  for (const auto& [route, known] : wanted) {
+  for (const auto& [route, known, mtu] : wanted) {
     Path* path = Find(route);
     if (path == nullptr) {
       const auto place = std::upper_bound(
@@ -115,6 +115,7 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
       changed = true;
     }
     path->SetLearned(known->learned());
+    changed |= path->SetLimit(mtu);
   }
   assert(paths_.size() <= kMaxPaths);
   assert(std::is_sorted(paths_.begin(), paths_.end(), [](const Path& a, const Path& b) {

@@ -84,6 +84,7 @@ class PathSet {
   struct Wanted {
     Route route;
     const EndpointBook::Known* known;  // the endpoint
+    uint32_t mtu;                      // of the port
   };
   // Makes the paths that are missing, and forgets those that are not wanted. True when anything changed.
   bool HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* next_id);

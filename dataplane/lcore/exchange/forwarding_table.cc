@@ -19,6 +19,12 @@ bool IsFrameOf(const wire::FrameTemplate& frame, const Port& port) {
   return std::equal(port.mac().bytes.begin(), port.mac().bytes.end(), frame.bytes.begin() + 6);
 }
 
+bool HasWider(const PeerEntry& entry, uint32_t size) {
+  return std::any_of(entry.paths.begin(), entry.paths.end(), [size](const PathEntry& path) {
+    return path.send && path.max_datagram > size;
+  });
+}
+
 }  // namespace
 
 ForwardingTable::ForwardingTable(std::unique_ptr<const Snapshot> snapshot,
@@ -73,16 +79,45 @@ PeerView ForwardingTable::MakeView(const PeerEntry& entry) const {
     }
     parts->sources[id] = {first, parts->all_sources.data() + parts->all_sources.size()};
   }
-  PeerView view{.session = entry.send_session.get()};
   for (const PathEntry& path : entry.paths) {
     parts->source_hashes.push_back(KnownSources::Hash(path.port, path.remote));
+  }
+  // A view for each size of which there are paths, the narrowest first. `legs` may not grow any more once a view
+  // refers to its elements.
+  std::vector<PeerView> views;
+  uint32_t above = 0;
+  parts->legs.reserve(entry.paths.size() + 1);
+  do {
+    PeerView& view = views.emplace_back(PeerView{.session = entry.send_session.get()});
+    std::vector<Leg>& legs = parts->legs.emplace_back();
+    AddCopies(entry, above, &legs, &view);
+    view.legs = legs;
+    view.sources = parts->sources;
+    above = view.max_datagram;
+  } while (HasWider(entry, above));
+  if (views.size() > 1 && views.back().copies == 0) views.pop_back();
+  PeerView view = views.front();
+  parts->wider.assign(views.begin() + 1, views.end());
+  const PeerView* wider = nullptr;
+  for (auto it = parts->wider.rbegin(); it != parts->wider.rend(); ++it) {
+    it->wider = wider;
+    wider = &*it;
+  }
+  view.wider = wider;
+  view.parts = parts;
+  return view;
+}
+
+void ForwardingTable::AddCopies(const PeerEntry& entry, uint32_t above, std::vector<Leg>* legs,
+                                PeerView* view) const {
+  for (const PathEntry& path : entry.paths) {
     const PortView* port = FindPort(path.port);
-    if (!path.send || port == nullptr || !port->entry->up) continue;
+    if (!path.send || path.max_datagram <= above || port == nullptr || !port->entry->up) continue;
     if (!IsFrameOf(path.frame, *port->port)) continue;
     const WorkerId worker = port->slot->worker;
-    auto leg = std::find_if(parts->legs.begin(), parts->legs.end(),
-                            [&](const Leg& l) { return l.worker == worker; });
-    if (leg == parts->legs.end()) leg = parts->legs.insert(leg, Leg{.worker = worker});
+    auto leg =
+        std::find_if(legs->begin(), legs->end(), [&](const Leg& l) { return l.worker == worker; });
+    if (leg == legs->end()) leg = legs->insert(leg, Leg{.worker = worker});
     const bool by_reference = port->port->multi_segment_tx() && !port->port->own_pool_only();
     if (leg->copies.empty()) leg->copies.reserve(entry.paths.size());
     leg->copies.push_back({.frame = &path.frame,
@@ -93,13 +128,10 @@ PeerView ForwardingTable::MakeView(const PeerEntry& entry) const {
                            .own_pool = port->port->own_pool_only(),
                            .by_reference = by_reference});
     leg->references += by_reference ? 1 : 0;
-    ++view.copies;
-    view.needs_sum |= path.frame.has_udp_checksum;
+    ++view->copies;
+    view->needs_sum |= path.frame.has_udp_checksum;
+    view->max_datagram = std::min(view->max_datagram, path.max_datagram);
   }
-  view.legs = parts->legs;
-  view.sources = parts->sources;
-  view.parts = parts;
-  return view;
 }
 
 }  // namespace warp::lcore

@@ -15,7 +15,7 @@
 
 namespace warp::lcore {
 
-// One copy of every payload for a peer.
+// One copy of every payload for a peer, of those that fit the path.
 struct Copy {
   const wire::FrameTemplate* frame = nullptr;
   PathCounters* counters = nullptr;
@@ -43,28 +43,36 @@ struct Source {
   PathCounters* counters = nullptr;
 };
 
-// What a peer's view refers to. Tables that follow each other share it while neither the peer nor a port changes.
-struct PeerParts {
-  std::vector<Leg> legs;
-  std::vector<Source> all_sources;               // port by port
-  std::vector<std::span<const Source>> sources;  // by PortId
-  std::vector<uint64_t> source_hashes;           // as KnownSources has them
-};
+struct PeerParts;
 
 struct PeerView {
   wire::Session* session = nullptr;  // to send with
   std::span<const Leg> legs;         // each has copies
   uint32_t copies = 0;               // of all legs
   bool needs_sum = false;            // some copy has a UDP checksum
+  // The largest datagram that fits all these paths, and what to use for larger ones: the same peer without the paths
+  // that those do not fit. Null: these are the widest paths.
+  uint32_t max_datagram = UINT32_MAX;
+  const PeerView* wider = nullptr;
   // The sources of all paths by PortId, whether the paths carry copies or not.
   std::span<const std::span<const Source>> sources;
-  std::shared_ptr<const PeerParts> parts;  // holds legs and sources
+  std::shared_ptr<const PeerParts>
+      parts;  // holds legs, sources and wider views; null in a wider view
   const Leg* LegOf(WorkerId worker) const {
     for (const Leg& leg : legs) {
       if (leg.worker == worker) return &leg;
     }
     return nullptr;
   }
+};
+
+// What a peer's view refers to. Tables that follow each other share it while neither the peer nor a port changes.
+struct PeerParts {
+  std::vector<std::vector<Leg>> legs;            // those of the view, and of each wider one
+  std::vector<PeerView> wider;                   // the widest last
+  std::vector<Source> all_sources;               // port by port
+  std::vector<std::span<const Source>> sources;  // by PortId
+  std::vector<uint64_t> source_hashes;           // as KnownSources has them
 };
 
 struct PortView {
@@ -94,6 +102,14 @@ class ForwardingTable {
   const PeerView* FindPeer(PeerId peer) const {
     return peer < peers_.size() ? &peers_[peer] : nullptr;
   }
+  // The peer with the paths that a datagram of this size fits. One that fits no path gets the widest: the size of a
+  // path may have changed since the datagram was sealed.
+  const PeerView* FindPeer(PeerId peer, uint32_t datagram_size) const {
+    const PeerView* view = FindPeer(peer);
+    while (view != nullptr && datagram_size > view->max_datagram && view->wider != nullptr)
+      [[unlikely]] view = view->wider;
+    return view;
+  }
   // The live session of a receiver index; null if there is none.
   const SessionEntry* FindSession(uint32_t receiver_index) const {
     if (snapshot_->sessions.empty()) return nullptr;
@@ -118,6 +134,9 @@ class ForwardingTable {
  private:
   bool SamePorts(const ForwardingTable& before) const;
   PeerView MakeView(const PeerEntry& entry) const;
+  // Fills in the copies for datagrams that are larger than `above`.
+  void AddCopies(const PeerEntry& entry, uint32_t above, std::vector<Leg>* legs,
+                 PeerView* view) const;
 
   const std::unique_ptr<const Snapshot> snapshot_;
   const CycleClock clock_;

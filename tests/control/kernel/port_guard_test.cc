@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include "tests/control/gate/udp_application.h"
@@ -46,6 +49,43 @@ TEST_F(PortGuardTest, KeepsTheKernelQuiet) {
     EXPECT_FALSE(Refused("::1"));
     pollfd ready{.fd = guard->get(), .events = POLLIN, .revents = 0};
     EXPECT_EQ(poll(&ready, 1, 0), 0);  // the guard's socket has queued nothing
+  });
+}
+
+// "Fragmentation needed" for a datagram from the port to 127.0.0.9, with the size that fits.
+void SendIcmp(uint16_t mtu, uint16_t from_port) {
+  std::array<uint8_t, 36> message = {
+      3, 4, 0, 0, 0, 0, static_cast<uint8_t>(mtu >> 8), static_cast<uint8_t>(mtu)};
+  const std::array<uint8_t, 20> ip = {0x45, 0, 5,   0xdc, 0, 0, 0x40, 0, 64, 17,
+                                      0,    0, 127, 0,    0, 1, 127,  0, 0,  9};
+  std::copy(ip.begin(), ip.end(), message.begin() + 8);
+  message[28] = static_cast<uint8_t>(from_port >> 8);
+  message[29] = static_cast<uint8_t>(from_port);
+  uint32_t sum = 0;
+  for (size_t i = 0; i < message.size(); i += 2) sum += uint32_t{message[i]} << 8 | message[i + 1];
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  message[2] = static_cast<uint8_t>(~sum >> 8);
+  message[3] = static_cast<uint8_t>(~sum);
+  const os::UniqueFd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+  const os::SocketAddress to(wire::Endpoint{*wire::IpAddress::Parse("127.0.0.1"), 0});
+  EXPECT_EQ(sendto(raw.get(), message.data(), message.size(), 0, to.get(), to.size()), 36);
+}
+
+TEST_F(PortGuardTest, TellsWhatRoutersSayOfSizes) {
+  home_.Do([] {
+    const auto guard = GuardPort(kPort);
+    ASSERT_TRUE(guard.ok()) << guard.status();
+    EXPECT_FALSE(ReadSizeHint(guard->get()).has_value());
+    SendIcmp(1300, kPort + 1);  // of somebody else's
+    SendIcmp(1300, kPort);
+    pollfd ready{.fd = guard->get(), .events = 0, .revents = 0};
+    EXPECT_EQ(poll(&ready, 1, 1000), 1);
+    const std::optional<SizeHint> hint = ReadSizeHint(guard->get());
+    ASSERT_TRUE(hint.has_value());
+    EXPECT_EQ(hint->to, *wire::IpAddress::Parse("127.0.0.9"));
+    EXPECT_EQ(hint->mtu, 1300u);
+    EXPECT_FALSE(ReadSizeHint(guard->get()).has_value());
+    EXPECT_EQ(poll(&ready, 1, 0), 0);
   });
 }
 

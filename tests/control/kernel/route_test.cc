@@ -46,6 +46,26 @@ TEST_F(RouteTest, ReadsGatewaySourceAndMtu) {
   EXPECT_EQ(route.mtu, 1400u);
 }
 
+// The kernel forgets what it was told, and keeps what was configured.
+TEST_F(RouteTest, AnMtuThatExpiresIsAHint) {
+  for (const uint32_t expires : {0u, 600u}) {
+    const struct {
+      nlattr header{.nla_len = sizeof(nlattr) + sizeof(uint32_t), .nla_type = RTAX_MTU};
+      uint32_t mtu = 1300;
+    } metric;
+    const rta_cacheinfo cache{.rta_expires = static_cast<int32_t>(expires)};
+    NetlinkRequest answer = Answer();
+    answer.Put(RTA_PREFSRC, Ip("10.0.0.2"))
+        .PutBytes(RTA_METRICS,
+                  wire::Bytes(reinterpret_cast<const uint8_t*>(&metric), sizeof(metric)))
+        .PutBytes(RTA_CACHEINFO,
+                  wire::Bytes(reinterpret_cast<const uint8_t*>(&cache), sizeof(cache)));
+    const Route route = Read(answer);
+    EXPECT_EQ(route.mtu, expires == 0 ? 1300u : 1400u);
+    EXPECT_EQ(route.learned_mtu, expires == 0 ? 0u : 1300u);
+  }
+}
+
 TEST_F(RouteTest, ADestinationOnTheLinkIsItsOwnGateway) {
   EXPECT_EQ(Read(Answer().Put(RTA_PREFSRC, Ip("10.0.0.2"))).gateway, destination_);
 }

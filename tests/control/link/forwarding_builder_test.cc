@@ -149,12 +149,25 @@ TEST_F(ForwardingTest, SkipsAPathWhoseSourceIsOfTheOtherFamily) {
   EXPECT_THAT(SendingPaths(), IsEmpty());
 }
 
-TEST_F(ForwardingTest, TheNarrowestSendingPathSetsTheSize) {
+// What fits one path whole is not cut for the others. What has to be cut is cut for all.
+TEST_F(ForwardingTest, EachSendingPathHasASizeOfItsOwn) {
   Build();
-  EXPECT_EQ(builder_.Route(1).max_plaintext, 1400u - 28 - 32);
+  EXPECT_EQ(snapshot_->peers[1]->paths[0].max_datagram, 1500u - 28);
+  EXPECT_EQ(snapshot_->peers[1]->paths[2].max_datagram, 1400u - 28);
+  EXPECT_EQ(builder_.Route(1).max_plaintext, 1500u - 28 - 32);
+  EXPECT_EQ(builder_.Route(1).max_fragment, 1400u - 28 - 32);
   hop_.mtu = 1300;  // the MTU of a route may be below that of its interface
   Build();
   EXPECT_EQ(builder_.Route(1).max_plaintext, 1300u - 28 - 32);
+  EXPECT_EQ(builder_.Route(1).max_fragment, 1300u - 28 - 32);
+}
+
+TEST_F(ForwardingTest, AProbedSizeCountsAndALearnedOneDoesNot) {
+  hop_.learned_mtu = 600;
+  state_.peers[0].paths[0].size = 1290;  // of port 3
+  Build();
+  EXPECT_EQ(builder_.Route(1).max_plaintext, 1500u - 28 - 32);
+  EXPECT_EQ(builder_.Route(1).max_fragment, 1290u - 28 - 32);
 }
 
 TEST_F(ForwardingTest, FramesThatGoToOtherMachinesCarryChecksums) {

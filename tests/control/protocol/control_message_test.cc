@@ -19,6 +19,8 @@ const Row kTable[] = {
     {"03010200080706050403020100a0a1a2a3a4a5a6a7",
      Probe{2, 0x0102030405060708, false, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
     {"030134120100000000000000010000000000000000", Probe{0x1234, 1, true, {}}},
+    {"030134120100000000000000000000000000000000000000",
+     Probe{.port = 0x1234, .number = 1, .padding = 3}},
     {"03020500a0a1a2a3a4a5a6a7", Answer{5, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
     {"0303", Confirm{}},
     {"0304", Close{}},
@@ -36,11 +38,13 @@ TEST(ControlMessage, BytesAreThoseOfTheDocument) {
   }
 }
 
+// But for the padding of a probe.
 TEST(ControlMessage, EveryOtherSizeIsMalformed) {
   for (const Row& row : kTable) {
     const std::vector<uint8_t> bytes = wire::FromHex(row.hex);
     for (size_t size = 0; size < 30; ++size) {
-      if (size == bytes.size()) continue;
+      const bool probe = std::holds_alternative<Probe>(row.message);
+      if (size == bytes.size() || (probe && size >= kProbeSize)) continue;
       std::vector<uint8_t> other = bytes;
       other.resize(size);
       const auto decoded = DecodeControlMessage(other);
@@ -60,6 +64,13 @@ TEST(ControlMessage, ReportsHoldOneReceiptToSixtyFour) {
   EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(more)), wire::Drop::kMalformed);
   EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(wire::FromHex("030500"))),
             wire::Drop::kMalformed);
+}
+
+TEST(ControlMessage, WhatPadsAProbeIsIgnored) {
+  const auto decoded =
+      DecodeControlMessage(wire::FromHex("0301341201000000000000000000000000000000000102"));
+  EXPECT_EQ(std::get<ControlMessage>(decoded),
+            ControlMessage(Probe{.port = 0x1234, .number = 1, .padding = 2}));
 }
 
 TEST(ControlMessage, FlagsOfLaterVersionsAreIgnored) {

@@ -306,7 +306,9 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
   for (const PathStatus& path : peer.paths) {
     if (!path.carries) continue;
     sent = true;
-    ++nodes_[Index(a)].traffic[path.id].sent;
+    PathTraffic& traffic = nodes_[Index(a)].traffic[path.id];
+    ++traffic.sent;
+    traffic.sent_bytes += sealed->size() + 42;
     Carry(a, {path.port, path.remote, *sealed, path.local});
   }
   if (sent) node(a).NoteSent(now_, nodes_[Index(a)].ids.at(b));

@@ -253,6 +253,21 @@ TEST_F(TakeBackTest, WhatFitsTheNewPathsGoesInOnePiece) {
   EXPECT_THAT(Sent(), ElementsAre(Text(1300)));
 }
 
+// Narrow paths are left out of what fits another one. What has to be cut is cut for all paths, but where the narrowest
+// would need too many pieces.
+TEST_F(TakeBackTest, ThePathsOfAPeerHaveSizesOfTheirOwn) {
+  route_.max_fragment = 700;
+  Send(Text(1400));
+  EXPECT_EQ(Submitted().size(), 1u);
+  Send(Text(1401));
+  auto items = Submitted();
+  EXPECT_EQ(items.size(), 3u);
+  for (const auto& item : items) EXPECT_LE(item.packet.bytes().size(), 700u);
+  route_.max_fragment = 9;
+  Send(Text(1401));
+  EXPECT_EQ(Submitted().size(), 2u);
+}
+
 // The payload needs more slots than are free. The sealed packets behind it hold the others, so those must go first.
 TEST_F(TakeBackTest, ItDoesNotStandInTheWayOfWhatHoldsItsSlots) {
   Send(Text(9000));

@@ -89,6 +89,7 @@ std::unique_ptr<Snapshot> Node::MakeSnapshot() const {
                              .remote = remotes_[j].endpoint,
                              .frame = wire::MakeFrameTemplate(mac(i), remotes_[j].mac, endpoint(i),
                                                               remotes_[j].endpoint),
+                             .max_datagram = room_(i, j),
                              .counters = counters_[i * remotes_.size() + j]});
     }
   }

@@ -48,6 +48,10 @@ class Node {
   void SetActive(std::function<bool(size_t local, size_t remote)> active) {
     active_ = std::move(active);
   }
+  // The largest datagram of each path; without a call there is no limit. Takes effect with Publish.
+  void SetRoom(std::function<uint32_t(size_t local, size_t remote)> room) {
+    room_ = std::move(room);
+  }
   void SetPresent(size_t i, bool present) { present_[i] = present; }
   void SetUp(size_t i, bool up) { up_[i] = up; }
   void SetSendSession(std::shared_ptr<wire::Session> session) {
@@ -98,6 +102,7 @@ class Node {
   std::vector<Remote> remotes_;
   std::vector<std::shared_ptr<PathCounters>> counters_;
   std::function<bool(size_t, size_t)> active_ = [](size_t, size_t) { return true; };
+  std::function<uint32_t(size_t, size_t)> room_ = [](size_t, size_t) { return UINT32_MAX; };
   std::vector<bool> present_, up_;
   std::shared_ptr<wire::Session> send_session_;
   std::vector<std::shared_ptr<wire::Session>> receive_sessions_;

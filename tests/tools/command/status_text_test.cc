@@ -19,9 +19,9 @@ constexpr char kNodeStatus[] = R"({
 "maps":[{"address":"map.example.net:13116","public_key":"MMMM=","state":"registered","reason":"","registrations":[{"port":"wan0","endpoint":"198.51.100.1:4"}]}],
 "peers":[{"name":"hq","public_key":"BBBB=","key_used_by":["10.1.0.2","10.3.0.2"],"state":"connected","reason":"confirmed","session":{"cipher":"aes-256-gcm","age_s":61,"initiator":true,"sent":1000},
  "paths":[
-  {"id":1,"port":"wan0","endpoint":"10.2.0.2:13116","state":"active","reason":"probe answered","since_s":90061,"rtt_ms":1.25,"jitter_ms":0.1,"loss":0.015,
+  {"id":1,"port":"wan0","endpoint":"10.2.0.2:13116","state":"active","reason":"probe answered","since_s":90061,"rtt_ms":1.25,"jitter_ms":0.1,"loss":0.015,"mtu":1400,"mtu_proven":true,"black_hole":true,
    "first":9,"first_share":0.75,"duplicates":3,"skew_ms":0.5,"tx_packets":1000,"tx_dropped":0,"tx_bytes":1236000},
-  {"id":2,"port":"wan1","endpoint":"10.2.1.2:13116","state":"lost","reason":"no answer","since_s":2,"rtt_ms":null,"jitter_ms":null,"loss":1,
+  {"id":2,"port":"wan1","endpoint":"10.2.1.2:13116","state":"lost","reason":"no answer","since_s":2,"rtt_ms":null,"jitter_ms":null,"loss":1,"mtu":1280,"mtu_proven":false,"black_hole":false,
    "first":0,"first_share":0,"duplicates":0,"skew_ms":null,"tx_packets":0,"tx_dropped":0,"tx_bytes":0}],"paths_without_room":8},
  {"name":"lab","public_key":"CCCC=","state":"connecting","reason":"","session":null,"paths":[]}],
 "tunnels":[{"name":"video","id":1,"peer":"hq","gate":{"type":"loopback","listen":"127.0.0.1:9000","deliver":""},"from_app":5,"to_app":6,"sent":5,"queued":0,"drops":{}},
@@ -48,9 +48,9 @@ map.example.net:13116  registered  wan0 198.51.100.1:4  -
 peer hq  BBBB=
   connected (confirmed), session aes-256-gcm, 1m01s old, begun here, 1000 packets sent
   two nodes seem to use this key: 10.1.0.2, 10.3.0.2
-  PORT  ENDPOINT        STATE   SINCE  RTT ms  JITTER    LOSS  FIRST  DUPLICATES  SKEW ms  SENT   BYTES  REFUSED  REASON
-  wan0  10.2.0.2:13116  active  1d01h    1.25    0.10    1.5%  75.0%           3     0.50  1000  1.2 MB        0  probe answered
-  wan1  10.2.1.2:13116  lost       2s       -       -  100.0%   0.0%           0        -     0     0 B        0  no answer
+  PORT  ENDPOINT        STATE   SINCE  RTT ms  JITTER    LOSS    MTU  FIRST  DUPLICATES  SKEW ms  SENT   BYTES  REFUSED  REASON
+  wan0  10.2.0.2:13116  active  1d01h    1.25    0.10    1.5%   1400  75.0%           3     0.50  1000  1.2 MB        0  probe answered, larger packets vanish
+  wan1  10.2.1.2:13116  lost       2s       -       -  100.0%  1280?   0.0%           0        -     0     0 B        0  no answer
   8 more pairs of a port and an endpoint have no path, for want of room
 
 peer lab  CCCC=

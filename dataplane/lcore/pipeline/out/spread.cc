@@ -102,7 +102,7 @@ bool Egress::TakeLegs(WorkerId from) {
     assert(meta.legs > 0 && (meta.legs > 1 || items[i].references == 0));
     OutJob& job = jobs_.Add();
     job = {.payload = items[i].payload,
-           .peer = turn_.forwarding().FindPeer(meta.peer),
+           .peer = turn_.forwarding().FindPeer(meta.peer, rte_pktmbuf_data_len(items[i].payload)),
            .references = items[i].references,
            .datagram_sum = meta.datagram_sum,
            .size = rte_pktmbuf_data_len(items[i].payload),

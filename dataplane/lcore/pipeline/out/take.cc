@@ -7,9 +7,19 @@
 #include <span>
 
 #include "dataplane/lcore/pipeline/out/egress.h"
+#include "dataplane/wire/constants.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::lcore {
+
+namespace {
+
+uint32_t SealedSize(rte_mbuf* payload) {
+  const uint32_t size = rte_pktmbuf_data_len(payload);
+  return MetaOf(payload).out.sealed ? size : size + uint32_t{wire::kMinSealedSize};
+}
+
+}  // namespace
 
 bool Egress::TakePayloads() {
   jobs_.Clear();
@@ -29,7 +39,7 @@ bool Egress::TakePayloads() {
     const OutboundMeta& meta = MetaOf(payloads[i]).out;
     OutJob& job = jobs_.Add();
     job = {.payload = payloads[i],
-           .peer = turn_.forwarding().FindPeer(meta.peer),
+           .peer = turn_.forwarding().FindPeer(meta.peer, SealedSize(payloads[i])),
            .size = rte_pktmbuf_data_len(payloads[i]),
            .sealed = meta.sealed,
            .reserved = meta.counter_reserved,

@@ -125,6 +125,42 @@ TEST_P(Journey, OnlyActivePathsCarryPayloads) {
   EXPECT_EQ(net.a().path(0, 1).tx_copies.Get(), 0u);
 }
 
+// Three sizes of paths, and payloads of all kinds of copies on each side of every size, in one burst.
+TEST_P(Journey, APayloadThatIsTooLargeForAPathLeavesItOut) {
+  for (const uint16_t workers : {1, 2}) {
+    Network net = Make(2, 2, workers);
+    const auto room = [](size_t local, size_t remote) -> uint32_t {
+      return local == 0 ? 300 : remote == 0 ? 800 : 1400;
+    };
+    net.a().SetRoom(room);
+    net.a().Publish();
+    std::vector<std::string> payloads;
+    for (const size_t datagram : {299u, 1400u, 300u, 301u, 800u, 801u, 300u, 1399u, 33u}) {
+      payloads.push_back(Text(datagram - wire::kMinSealedSize));
+    }
+    net.a().Send(payloads);
+    net.Settle();
+    EXPECT_THAT(net.b().Received(), testing::UnorderedElementsAreArray(payloads));
+    EXPECT_EQ(net.a().path(0, 0).tx_copies.Get(), 4u);
+    EXPECT_EQ(net.a().path(0, 1).tx_copies.Get(), 4u);
+    EXPECT_EQ(net.a().path(1, 0).tx_copies.Get(), 6u);
+    EXPECT_EQ(net.a().path(1, 1).tx_copies.Get(), 9u);
+    EXPECT_EQ(net.b().Drops(wire::Drop::kDuplicate), 14u);
+    EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
+  }
+}
+
+TEST_P(Journey, APayloadThatFitsNoPathGoesOverTheWidest) {
+  Network net = Make(2, 1);
+  net.a().SetRoom([](size_t local, size_t) -> uint32_t { return local == 0 ? 300 : 800; });
+  net.a().Publish();
+  net.a().Send(Text(1000));
+  net.Settle();
+  EXPECT_THAT(net.b().Received(), ElementsAre(Text(1000)));
+  EXPECT_EQ(net.a().path(0, 0).tx_copies.Get(), 0u);
+  EXPECT_EQ(net.a().path(1, 0).tx_copies.Get(), 1u);
+}
+
 TEST_P(Journey, HomeWithoutAPortOnTheOnlyPath) {
   Network net = Make(2, 1, 2);
   net.a().SetActive([](size_t local, size_t) { return local == 1; });
