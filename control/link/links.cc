@@ -34,14 +34,15 @@ void Links::OnPortChanged(wire::PortId id) {
   transmitter_.SetPort(id, {.interface = port->config.kernel_side(),
                             .mac = port->info.mac,
                             .listen_port = context_.config.node.listen_port});
-  context_.protocol.SetPort(
-      context_.loop.now(), id,
-      {.up = port->kernel.up(),
-       .addresses = port->kernel.addresses,
-       .broadcasts = port->kernel.broadcasts,
-       .mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu)),
-       .link_locals = port->kernel.link_locals,
-       .number = context_.config.NumberOf(port->config)});
+  const auto mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu));
+  context_.dataplane.SetPortMtu(id, mtu);
+  context_.protocol.SetPort(context_.loop.now(), id,
+                            {.up = port->kernel.up(),
+                             .addresses = port->kernel.addresses,
+                             .broadcasts = port->kernel.broadcasts,
+                             .mtu = mtu,
+                             .link_locals = port->kernel.link_locals,
+                             .number = context_.config.NumberOf(port->config)});
   forwarding_.PortsChanged();
   changed_ = true;
   LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));

@@ -236,7 +236,7 @@ void PortTable::ToKernel(const lcore::ForeignFrame& frame) {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (port->id != frame.port) continue;
     if (port->companion == nullptr || !port->companion->Write(frame.packet.bytes())) {
-      ++port->kernel_full;
+      port->drops.Add(wire::Drop::kKernelFull);
     }
     return;
   }
@@ -245,9 +245,9 @@ void PortTable::ToKernel(const lcore::ForeignFrame& frame) {
 void PortTable::FromKernel(Port& port, wire::Bytes bytes) {
   if (!port.id.has_value()) return;
   lcore::Frame frame = dataplane_.AllocateFrame();
-  if (!frame) return;  // the dataplane has counted no_buffer
+  if (!frame) return port.drops.Add(wire::Drop::kNoBuffer);
   const wire::MutableBytes room = frame.Append(bytes.size());
-  if (room.empty()) return;
+  if (room.empty()) return port.drops.Add(wire::Drop::kTooLarge);
   std::memcpy(room.data(), bytes.data(), bytes.size());
   dataplane_.Transmit(*port.id, std::move(frame));
 }

@@ -51,8 +51,8 @@ class PortTable {
     int index = 0;                        // of the interface for which the device was opened
     InterfaceState kernel;                // of the interface itself, or of the companion
     std::string reason;                   // why the port is not open, for status
-    bool held = false;         // because its device is still held; it is tried again soon
-    uint64_t kernel_full = 0;  // frames the companion did not take
+    bool held = false;          // because its device is still held; it is tried again soon
+    lcore::DropCounters drops;  // of frames between the dataplane and the companion
     std::unique_ptr<Companion> companion;
     std::unique_ptr<Subscription> watch;
 

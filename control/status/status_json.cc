@@ -97,8 +97,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"tx_bytes", counters.tx_bytes},
                {"tx_dropped", counters.tx_dropped},
                {"drops", DropsJson([&](Drop drop) {
-                  return view.dataplane.PortDrops(*port.id, drop) +
-                         (drop == Drop::kKernelFull ? port.kernel_full : 0);
+                  return view.dataplane.PortDrops(*port.id, drop) + port.drops.Get(drop);
                 })}});
   return json;
 }
@@ -256,9 +255,7 @@ void AddNodeDrops(const NodeView& view, Totals& totals) {
     totals[i] += view.protocol.drops(drop) + view.dataplane.Drops(drop) +
                  view.links.transmitter().drops().Get(drop) +
                  view.traffic.inbound().drops().Get(drop);
-  }
-  for (const auto& port : view.links.ports().ports()) {
-    totals[static_cast<size_t>(Drop::kKernelFull)] += port->kernel_full;
+    for (const auto& port : view.links.ports().ports()) totals[i] += port->drops.Get(drop);
   }
 }
 

@@ -149,6 +149,8 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   if (completion.taken) {
     window_.OnTaken(now);
     Settle(ticket, Drop::kNone);
+  } else if (completion.sealed && completion.reason == Drop::kTooLarge) {
+    Settle(ticket, Drop::kTooLarge);  // no path lets its bytes through, and they are sealed
   } else if (completion.sealed || completion.plaintext) {
     NoteRefusal(now, completion);
     if (origin->deadline <= now) {

@@ -95,7 +95,8 @@ struct Completion {
   wire::Drop reason = wire::Drop::kNone;  // why it was not taken
   // One of the two hands a payload back that was not taken. Both are empty where no later attempt could help
   // (too_large, deadline), and in all reports of a payload but the last. No path of any lcore took the sealed packet,
-  // which SubmitSealed can send again under the same counter.
+  // which SubmitSealed can send again under the same counter; with
+  // the reason too_large it is larger than every path lets through, and no attempt would help.
   Sealed sealed;
   // The payload was refused before it was sealed (no session, no path, ring full) and is as it was submitted: no
   // counter was spent, and a reserved one was not used.
@@ -149,6 +150,8 @@ class Dataplane {
   // Waits until no device is being opened or closed. False: after `patience` one still was. Serves set-up only.
   virtual bool AwaitPorts(wire::Duration patience) = 0;
   virtual PortInfo Info(PortId port) const = 0;
+  // The kernel interface of the port has this MTU now. What waits and is larger is refused as too_large.
+  virtual void SetPortMtu(PortId port, uint16_t mtu) = 0;
   virtual PortCounters Counters(PortId port) const = 0;
 
   // --- Forwarding. ---

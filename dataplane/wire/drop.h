@@ -56,7 +56,7 @@ namespace warp::wire {
     "the gate's queue towards the network, or its socket's buffer, is full")                       \
   X(kDeadline, "deadline",                                                                         \
     "could not be sent, or read by the application, within the tunnel's deadline")                 \
-  X(kTooLarge, "too_large", "larger than 64 KiB, or than the peer may send")                       \
+  X(kTooLarge, "too_large", "larger than 64 KiB, or than the peer or the interface lets through")  \
   X(kNoReceiver, "no_receiver", "the gate has no application to deliver to")                       \
   X(kReceiverFull, "receiver_full", "the application does not read fast enough")                   \
   X(kUnknownTunnel, "unknown_tunnel",                                                              \

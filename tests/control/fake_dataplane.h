@@ -58,6 +58,7 @@ class FakeDataplane : public Dataplane {
   }
   bool AwaitPorts(wire::Duration) override { return opens; }
   PortInfo Info(PortId) const override { return port_info; }
+  void SetPortMtu(PortId, uint16_t mtu) override { port_mtus.push_back(mtu); }
   PortCounters Counters(PortId) const override { return {}; }
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     published = std::move(snapshot);
@@ -98,8 +99,9 @@ class FakeDataplane : public Dataplane {
   std::vector<PortNews> news;  // of ports
   int ports_tried = 0;         // how often AddPort was called
   int ports_removed = 0;
-  PortInfo port_info;   // of every port
-  WorkerStatus status;  // the same for every worker
+  std::vector<uint16_t> port_mtus;  // as SetPortMtu told them
+  PortInfo port_info;               // of every port
+  WorkerStatus status;              // the same for every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};
   std::array<bool, 3> behind{};

@@ -44,7 +44,9 @@ struct OutboundMeta {
   uint8_t legs = 0;     // lcores that send copies, and so report
   // Legs that have not finished. The last to finish owns the payload's own reference.
   std::atomic<uint8_t> pending{0};
-  std::atomic<uint8_t> any_taken{0};  // whether the port of some leg has taken a copy
+  // What the legs that have finished say: a port has taken a copy; one was lost that may be tried again.
+  std::atomic<uint8_t> outcome{0};
+  static constexpr uint8_t kTaken = 1, kMayBeTriedAgain = 2;
 };
 
 // When the burst of an inbound packet was received, in units of 256 ticks of the time-stamp counter. It stands in the

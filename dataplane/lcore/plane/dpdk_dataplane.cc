@@ -209,6 +209,11 @@ PortInfo DpdkDataplane::Info(PortId port) const {
           .multi_segment_tx = slot.port->multi_segment_tx()};
 }
 
+void DpdkDataplane::SetPortMtu(PortId port, uint16_t mtu) {
+  assert(control_.IsCurrent());
+  ports_->slot(port).port->SetInterfaceMtu(mtu);
+}
+
 PortCounters DpdkDataplane::Counters(PortId port) const {
   assert(control_.IsCurrent());
   const PortSlot& slot = ports_->slot(port);

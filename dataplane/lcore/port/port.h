@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "dataplane/facade/port_spec.h"
 #include "dataplane/lcore/memory/pool.h"
@@ -24,6 +25,13 @@ class Port {
   virtual uint16_t RxBurst(rte_mbuf** packets, uint16_t count) = 0;
   // Takes packets from the front and returns how many. The others stay the caller's.
   virtual uint16_t TxBurst(rte_mbuf** packets, uint16_t count) = 0;
+  // After TxBurst took fewer than all: whether the next one can never be sent as it is, since it is larger than the
+  // interface lets through or has too many pieces. Those behind it may be tried.
+  virtual bool refused_for_size() const { return false; }
+
+  // How many frames were lost since the last call, because the driver received them together and found no buffers to
+  // part them.
+  uint64_t TakeUnbuffered() { return std::exchange(unbuffered_, 0); }
 
   // Takes the error off the socket after poll(2) has answered POLLERR for poll_fd(), because every poll returns at once
   // until then. This happens when the interface goes down or away; frames flow again by themselves when it comes up.
@@ -46,6 +54,8 @@ class Port {
   // Readable when a frame waits. -1: the driver has no descriptor, so that its worker can only nap.
   int poll_fd() const { return poll_fd_; }
 
+  // The MTU that the interface has now, which may be smaller than it was. Control thread.
+  virtual void SetInterfaceMtu(uint16_t) {}
   // The driver's own statistics. tx_dropped counts what it took and could not send; what it refused is the worker's to
   // count. Control thread.
   virtual PortCounters Counters() const = 0;
@@ -65,6 +75,7 @@ class Port {
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;
   int poll_fd_ = -1;
+  uint64_t unbuffered_ = 0;  // the worker's
 };
 
 }  // namespace warp::lcore

@@ -109,6 +109,7 @@ class StatusJsonTest : public testing::Test {
                                   .mtu = 1500,
                                   .addresses = {*wire::IpAddress::Parse("10.0.0.1")}};
     lcore::FakeDataplane dataplane;
+    dataplane.port_info.mtu = 1500;
     dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
     protocol::Node protocol(Options());
     Links links({*loop, netlink, dataplane, protocol, config}, [](const Links::Published&) {});

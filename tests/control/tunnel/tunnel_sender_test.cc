@@ -190,6 +190,20 @@ TEST_F(TunnelSenderTest, EveryPacketCarriesWhatIsLeftOfItsTime) {
   EXPECT_EQ(dataplane_.resubmitted[0].request.time_left, milliseconds(27));
 }
 
+TEST_F(TunnelSenderTest, WhatNoPathLetsThroughForItsSizeEndsAsTooLarge) {
+  Send("x");
+  Sent();
+  lcore::Completion refused = Report(0, false);
+  refused.reason = Drop::kTooLarge;
+  refused.sealed = FakeDataplane::MakeSealed(BytesOf("sealed"));
+  sender_.HandleCompletion(now_, std::move(refused));
+  EXPECT_EQ(sender_.drops().Get(Drop::kTooLarge), 1u);
+  EXPECT_EQ(done_, 1u);
+  EXPECT_TRUE(sender_.idle());
+  Pass(50);
+  EXPECT_TRUE(dataplane_.resubmitted.empty());
+}
+
 // What a worker took back to control past its deadline is control's to count, and is counted once.
 TEST_F(TunnelSenderTest, WhatComesBackLateIsCountedOnce) {
   Send("x");

@@ -84,6 +84,8 @@ void Ingress::Receive(const PortView& port) {
   in_.Clear();
   rte_mbuf* frames[kBurst];
   const uint16_t received = port.port->RxBurst(frames, kBurst);
+  if (const uint64_t lost = port.port->TakeUnbuffered(); lost > 0) [[unlikely]]
+    turn_.Count(port.slot, wire::Drop::kNoBuffer, lost);
   if (received == 0) return;
   turn_.AddWork(received);
   turn_.ReadTime();

@@ -60,15 +60,21 @@ void Egress::FinishLeg(rte_mbuf* payload, bool taken, wire::Drop reason) {
     report->sealed = true;
     report->reason = taken ? wire::Drop::kNone : reason;
   }
-  if (taken) meta.any_taken.store(1, std::memory_order_relaxed);
+  if (taken || reason != wire::Drop::kTooLarge) {
+    meta.outcome.fetch_or(taken ? OutboundMeta::kTaken : OutboundMeta::kMayBeTriedAgain,
+                          std::memory_order_relaxed);
+  }
   const uint8_t pending =
       meta.legs == 1 ? uint8_t{1} : meta.pending.fetch_sub(1, std::memory_order_acq_rel);
   assert(pending > 0);
   const bool last = pending == 1;
   if (!last) return;
-  if (wanted && meta.any_taken.load(std::memory_order_relaxed) == 0) {
+  const uint8_t outcome = meta.outcome.load(std::memory_order_relaxed);
+  if (wanted && (outcome & OutboundMeta::kTaken) == 0) {
     assert(rte_mbuf_refcnt_read(payload) == 1);
     report->payload = payload;
+    // It is too large for good only where all legs say so.
+    if (reason == wire::Drop::kTooLarge && outcome != 0) report->reason = wire::Drop::kTxFull;
   } else {
     rte_pktmbuf_free(payload);
   }

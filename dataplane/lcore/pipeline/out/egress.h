@@ -86,7 +86,8 @@ class Egress {
     queue->entries[queue->size++] = entry;
   }
   void Flush(TxQueue* queue);
-  void Refused(PortSlot* slot, rte_mbuf* frame, const TxEntry& entry);
+  void CountSent(const TxQueue& queue, uint16_t first, uint16_t last);
+  void Refused(const TxQueue& queue, uint16_t index, wire::Drop reason);
 
   void Complete();
   void RefuseJob(OutJob* job, wire::Drop reason);

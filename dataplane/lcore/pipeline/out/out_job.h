@@ -28,6 +28,12 @@ struct OutJob {
   bool taken = false;
   wire::Drop reason = wire::Drop::kNone;
   wire::SlotTicket ticket;
+
+  // A copy was lost. That it was too large is the payload's reason only where no copy was lost for another, for which
+  // the payload may be tried again.
+  void NoteLost(wire::Drop lost) {
+    if (lost != wire::Drop::kTooLarge || reason == wire::Drop::kNone) reason = lost;
+  }
 };
 
 }  // namespace warp::lcore

@@ -222,7 +222,7 @@ void Egress::LoseReference(const Copy& copy, uint16_t index) {
 void Egress::LoseCopy(const Copy& copy, wire::Drop reason, uint16_t index) {
   turn_.Count(copy.slot, reason);
   copy.counters->tx_dropped.Add();
-  jobs_[index].reason = reason;
+  jobs_[index].NoteLost(reason);
 }
 
 }  // namespace warp::lcore

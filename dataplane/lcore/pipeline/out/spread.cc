@@ -56,7 +56,7 @@ bool Egress::SpreadJob(OutJob* job) {
     rte_mbuf_refcnt_set(job->payload, static_cast<uint16_t>(references + 1));
     meta.pending.store(meta.legs, std::memory_order_relaxed);
   }
-  meta.any_taken.store(0, std::memory_order_relaxed);
+  meta.outcome.store(0, std::memory_order_relaxed);
   // Once a leg is pushed the payload is no more this worker's alone: PushLegs comes after all writes to it.
   bool mine = false;
   for (const Leg& leg : peer.legs) {

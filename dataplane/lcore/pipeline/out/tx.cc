@@ -50,39 +50,52 @@ void Egress::Transmit() {
 }
 
 void Egress::Flush(TxQueue* queue) {
-  if (queue->size == 0) return;
-  const uint16_t sent = queue->port->TxBurst(queue->frames.data(), queue->size);
-  assert(sent <= queue->size);
-  // The copies of one path stand together, and are counted together.
-  for (uint16_t i = 0; i < sent;) {
-    PathCounters* const path = queue->entries[i].path;
-    const uint16_t first = i;
-    uint64_t bytes = 0;
-    for (; i < sent && queue->entries[i].path == path; ++i) {
-      const TxEntry& entry = queue->entries[i];
+  for (uint16_t done = 0; done < queue->size;) {
+    const auto left = static_cast<uint16_t>(queue->size - done);
+    const uint16_t sent = queue->port->TxBurst(queue->frames.data() + done, left);
+    assert(sent <= left);
+    CountSent(*queue, done, static_cast<uint16_t>(done + sent));
+    done = static_cast<uint16_t>(done + sent);
+    if (done == queue->size) break;
+    if (queue->port->refused_for_size()) {
+      Refused(*queue, done++, wire::Drop::kTooLarge);
+    } else {
+      while (done < queue->size) Refused(*queue, done++, wire::Drop::kTxFull);
+    }
+  }
+  queue->size = 0;
+}
+
+// The copies of one path stand together, and are counted together.
+void Egress::CountSent(const TxQueue& queue, uint16_t first, uint16_t last) {
+  while (first < last) {
+    PathCounters* const path = queue.entries[first].path;
+    uint64_t copies = 0, bytes = 0;
+    for (; first < last && queue.entries[first].path == path; ++first) {
+      const TxEntry& entry = queue.entries[first];
       if (entry.kind == TxKind::kControl) continue;
+      ++copies;
       bytes += entry.bytes;
       jobs_[entry.job].taken = true;
       if (entry.kind == TxKind::kInPlace) jobs_[entry.job].owned = false;
     }
     if (path == nullptr) continue;
-    path->tx_copies.Add(i - first);
+    path->tx_copies.Add(copies);
     path->tx_bytes.Add(bytes);
   }
-  for (uint16_t i = sent; i < queue->size; ++i)
-    Refused(queue->slot, queue->frames[i], queue->entries[i]);
-  queue->size = 0;
 }
 
 // Afterwards the frame is gone. A payload sent in place is its job's again, as it was; a reference goes back to the
 // payload.
-void Egress::Refused(PortSlot* slot, rte_mbuf* frame, const TxEntry& entry) {
-  turn_.Count(slot, wire::Drop::kTxFull);
-  slot->counters->tx_refused.Add();
+void Egress::Refused(const TxQueue& queue, uint16_t index, wire::Drop reason) {
+  rte_mbuf* const frame = queue.frames[index];
+  const TxEntry& entry = queue.entries[index];
+  turn_.Count(queue.slot, reason);
+  queue.slot->counters->tx_refused.Add();
   if (entry.kind == TxKind::kControl) return rte_pktmbuf_free(frame);
   OutJob& job = jobs_[entry.job];
   entry.path->tx_dropped.Add();
-  job.reason = wire::Drop::kTxFull;
+  job.NoteLost(reason);
   if (entry.kind == TxKind::kInPlace) {
     assert(frame == job.payload);
     rte_pktmbuf_adj(frame, entry.header_size);

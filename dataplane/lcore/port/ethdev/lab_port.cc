@@ -52,6 +52,7 @@ struct Options {
   std::string wire;
   double rate = -1;  // negative: as fast as the wire takes packets
   double burst = 1;
+  uint32_t mtu = 0;  // 0: none
   std::string hang;
 };
 
@@ -77,12 +78,13 @@ absl::StatusOr<Options> Parse(const std::string& device) {
                options.rate >= 0) {
     } else if (valued && pair[0] == "burst" && absl::SimpleAtod(pair[1], &options.burst) &&
                options.burst >= 1) {
+    } else if (valued && pair[0] == "mtu" && absl::SimpleAtoi(pair[1], &options.mtu)) {
     } else if (valued && pair[0] == "hang" && (pair[1] == "open" || pair[1] == "close")) {
       options.hang = pair[1];
     } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat("devargs ", device, ": ", parts[i],
-                       " is none of wire=NAME, rate=NUMBER, burst=NUMBER, hang=open|close"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "devargs ", device, ": ", parts[i],
+          " is none of wire=NAME, rate=NUMBER, burst=NUMBER, mtu=NUMBER, hang=open|close"));
     }
   }
   return options;
@@ -122,6 +124,7 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const VirtualDevice& device,
   std::unique_ptr<LabPort> port(new LabPort(spec, id, rx_pool));
   std::tie(port->wire_, port->end_) = *connected;
   port->limited_ = options->rate >= 0;
+  if (options->mtu > 0) port->largest_ = options->mtu + wire::kEthernetHeaderSize;
   port->closing_hangs_ = options->hang == "close";
   port->packets_per_tick_ = options->rate / static_cast<double>(rte_get_tsc_hz());
   port->burst_ = port->credit_ = options->rate > 0 ? options->burst : 0;
@@ -140,8 +143,8 @@ absl::StatusOr<std::unique_ptr<Port>> LabPort::Open(const VirtualDevice& device,
   // from the caller.
   port->on_transmit_ = rte_eth_add_tx_callback(
       port->device_, 0,
-      [](uint16_t, uint16_t, rte_mbuf**, uint16_t count, void* self) {
-        return static_cast<LabPort*>(self)->Allow(count);
+      [](uint16_t, uint16_t, rte_mbuf** packets, uint16_t count, void* self) {
+        return static_cast<LabPort*>(self)->Allow(packets, count);
       },
       port.get());
   port->on_receive_ = rte_eth_add_rx_callback(
@@ -182,7 +185,15 @@ PortCounters LabPort::Counters() const {
   return counters;
 }
 
-uint16_t LabPort::Allow(uint16_t count) {
+uint16_t LabPort::Allow(rte_mbuf* const* packets, uint16_t count) {
+  uint16_t fitting = 0;
+  while (fitting < count && rte_pktmbuf_pkt_len(packets[fitting]) <= largest_) ++fitting;
+  const uint16_t allowed = Earn(fitting);
+  refused_for_size_ = allowed == fitting && fitting < count;
+  return allowed;
+}
+
+uint16_t LabPort::Earn(uint16_t count) {
   if (!limited_) return count;
   const uint64_t now = rte_rdtsc();
   credit_ = std::min(credit_ + static_cast<double>(now - last_tick_) * packets_per_tick_, burst_);

@@ -24,11 +24,13 @@ struct LabWire;
 
 class LabPort final : public EthdevPort {
  public:
-  // The device arguments are net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS][,hang=open|close]
+  // The device arguments are net_warp_labN[,wire=NAME][,rate=PACKETS_PER_SECOND][,burst=PACKETS][,mtu=BYTES]
+  // [,hang=open|close]
   //   wire   a name that the other end gives too; a wire has at most two ends. Default: a wire that nobody else has, so
   //          that everything is refused once its 1023 packets are full
   //   rate   packets taken a second; 0: only as many as Grant allows. Default: as many as the wire holds
   //   burst  packets taken at once after a silence. Default: 1
+  //   mtu    of the IP packet; larger frames are refused for their size. Default: there is no limit
   //   hang   which call of the driver hangs until LetGo
   static absl::StatusOr<std::unique_ptr<Port>> Open(const VirtualDevice& device,
                                                     const PortSpec& spec, PortId id,
@@ -41,18 +43,21 @@ class LabPort final : public EthdevPort {
   // Lets the port take `packets` more than the rate allows. Any thread.
   void Grant(uint64_t packets) { granted_.fetch_add(packets, std::memory_order_relaxed); }
 
+  bool refused_for_size() const override { return refused_for_size_; }
   PortCounters Counters() const override;
 
  private:
   LabPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool) : EthdevPort(spec, id, rx_pool) {}
 
-  uint16_t Allow(uint16_t count);
+  uint16_t Allow(rte_mbuf* const* packets, uint16_t count);
+  uint16_t Earn(uint16_t count);
   uint16_t CopyReceived(rte_mbuf** packets, uint16_t count);
 
   // --- Constant while the port is open. ---
   std::shared_ptr<LabWire> wire_;
   size_t end_ = 0;
   bool limited_ = false;
+  uint32_t largest_ = UINT32_MAX;  // frame
   bool closing_hangs_ = false;
   double packets_per_tick_ = 0;
   double burst_ = 1;
@@ -62,6 +67,7 @@ class LabPort final : public EthdevPort {
   std::atomic<uint64_t> granted_{0};  // Any thread adds and the worker takes.
 
   // --- The worker's. ---
+  bool refused_for_size_ = false;
   double credit_ = 0;
   uint64_t last_tick_ = 0;
   std::atomic<uint64_t> missed_{0};  // Any thread may read it.

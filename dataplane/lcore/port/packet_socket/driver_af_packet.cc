@@ -85,7 +85,7 @@ AfPacketPort::AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool
     : Port(spec, id, rx_pool),
       socket_(std::move(socket)),
       receiver_(socket_.get(), rx_pool),
-      sender_(socket_.get()) {
+      sender_(socket_.get(), spec.mtu) {
   poll_fd_ = socket_.get();
   mac_ = mac;
   kernel_sees_frames_ = true;
@@ -102,8 +102,7 @@ PortCounters AfPacketPort::Counters() const {
           .rx_bytes = receiver_.bytes(),
           .rx_missed = receiver_.missed() + missed_,
           .tx_packets = sender_.packets(),
-          .tx_bytes = sender_.bytes(),
-          .tx_dropped = sender_.too_large()};
+          .tx_bytes = sender_.bytes()};
 }
 
 }  // namespace warp::lcore

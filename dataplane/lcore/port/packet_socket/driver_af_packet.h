@@ -25,11 +25,13 @@ class AfPacketPort final : public Port {
                                                     rte_mempool* rx_pool);
 
   uint16_t RxBurst(rte_mbuf** packets, uint16_t count) override {
-    return receiver_.Receive(packets, count);
+    return receiver_.Receive(packets, count, &unbuffered_);
   }
   uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
     return sender_.Send(packets, count);
   }
+  bool refused_for_size() const override { return sender_.refused_for_size(); }
+  void SetInterfaceMtu(uint16_t mtu) override { sender_.SetMtu(mtu); }
   PortCounters Counters() const override;
   bool LinkUp() const override { return true; }
 

@@ -26,7 +26,7 @@ SegmentReceiver::~SegmentReceiver() {
   for (const Message& message : messages_) rte_pktmbuf_free(message.buffer);
 }
 
-uint16_t SegmentReceiver::Receive(rte_mbuf** frames, uint16_t count) {
+uint16_t SegmentReceiver::Receive(rte_mbuf** frames, uint16_t count, uint64_t* unbuffered) {
   uint16_t done = 0;
   bool drained = false;
   while (done < count) {
@@ -42,7 +42,7 @@ uint16_t SegmentReceiver::Receive(rte_mbuf** frames, uint16_t count) {
     if (joined_.header_size == 0) Begin(&message);
     if (joined_.header_size > 0) {
       done = static_cast<uint16_t>(
-          done + Cut(&message, frames + done, static_cast<uint16_t>(count - done)));
+          done + Cut(&message, frames + done, static_cast<uint16_t>(count - done), unbuffered));
     } else if (message.buffer != nullptr && message.size > 0) {
       frames[done++] = TakeWhole(&message);
     }
@@ -102,11 +102,12 @@ void SegmentReceiver::Begin(Message* message) {
   per_message_ = (message->size - header_size + segment - 1) / segment;
 }
 
-uint16_t SegmentReceiver::Cut(Message* message, rte_mbuf** frames, uint16_t count) {
+uint16_t SegmentReceiver::Cut(Message* message, rte_mbuf** frames, uint16_t count,
+                              uint64_t* unbuffered) {
   const size_t left = (message->size - joined_.offset + joined_.segment - 1) / joined_.segment;
   const auto wanted = static_cast<uint16_t>(std::min<size_t>(left, count));
   if (rte_pktmbuf_alloc_bulk(pool_, frames, wanted) != 0) {
-    missed_.Add(left);
+    *unbuffered += left;
     joined_.header_size = 0;
     return 0;
   }

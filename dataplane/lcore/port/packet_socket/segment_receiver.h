@@ -32,13 +32,14 @@ class SegmentReceiver {
   SegmentReceiver(const SegmentReceiver&) = delete;
   SegmentReceiver& operator=(const SegmentReceiver&) = delete;
 
-  // Up to `count` frames, each one segment. Never blocks.
-  uint16_t Receive(rte_mbuf** frames, uint16_t count);
+  // Up to `count` frames, each one segment. Adds to `unbuffered` how many came joined and found no buffers. Never
+  // blocks.
+  uint16_t Receive(rte_mbuf** frames, uint16_t count, uint64_t* unbuffered);
 
   // Any thread.
   uint64_t packets() const { return packets_.Get(); }
   uint64_t bytes() const { return bytes_.Get(); }
-  // Frames for which there was no buffer, and messages that cannot be cut, such as WARP never sends.
+  // Messages that cannot be cut, such as WARP never sends.
   uint64_t missed() const { return missed_.Get(); }
 
  private:
@@ -64,7 +65,7 @@ class SegmentReceiver {
   void ReceiveMessages(size_t most);
   bool FillBuffers(size_t most);
   void Begin(Message* message);
-  uint16_t Cut(Message* message, rte_mbuf** frames, uint16_t count);
+  uint16_t Cut(Message* message, rte_mbuf** frames, uint16_t count, uint64_t* unbuffered);
   void CopyOut(const Message& message, size_t offset, size_t size, uint8_t* out) const;
   uint8_t* RoomOf(const Message& message) const {
     return &rooms_[static_cast<size_t>(&message - messages_.data()) * kRoom];

@@ -22,13 +22,14 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
   // EINVAL may be an old error of the socket, which the call takes off it without sending. So the first one is tried
   // again.
   bool told = false;
-  // Each round sends frames, gives one up, stops joining, takes an old error off the socket, or ends the call.
+  refused_for_size_ = false;
+  // Each round sends frames, stops joining, takes an old error off the socket, or ends the call.
   while (done < count) {
     const size_t runs =
         BuildRuns(frames + done, std::min<uint16_t>(count - done, uint16_t{kFrames}), join);
     if (runs == 0) {
-      GiveUp(frames[done++]);
-      continue;
+      refused_for_size_ = true;
+      return done;
     }
     const int sent = sendmmsg(fd_, messages_.data(), static_cast<unsigned>(runs), MSG_DONTWAIT);
     if (sent > 0) {
@@ -52,8 +53,8 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
       case EINVAL:
         if (!std::exchange(told, true)) continue;
         if (!joined) {
-          GiveUp(frames[done++]);
-          continue;
+          refused_for_size_ = true;
+          return done;
         }
         join = false;
         StopJoining(EINVAL);
@@ -68,8 +69,8 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
         StopJoining(ENOBUFS);
         continue;
       case EMSGSIZE:
-        GiveUp(frames[done++]);
-        continue;
+        refused_for_size_ = true;
+        return done;
       default:  // The send buffer is full, or the interface is down or gone.
         return done;
     }
@@ -83,17 +84,15 @@ void SegmentSender::StopJoining(int error) {
   next_singly_ = std::min(next_singly_ * 2, kManyBursts);
 }
 
-void SegmentSender::GiveUp(rte_mbuf* frame) {
-  too_large_.Add();
-  rte_pktmbuf_free(frame);
-}
-
 // Makes messages of the frames, up to one that cannot be sent at all, and returns how many messages there are.
 size_t SegmentSender::BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join) {
   size_t runs = 0;
   iovec* vector = vectors_.data();
+  const uint32_t largest =
+      uint32_t{mtu_.load(std::memory_order_relaxed)} + wire::kEthernetHeaderSize;
   for (uint16_t i = 0; i < count && frames[i]->nb_segs <= kSegments;) {
-    const size_t header_size = join ? wire::JoinableHeaderSize(FirstBytes(frames[i])) : 0;
+    const bool joins = join && rte_pktmbuf_pkt_len(frames[i]) <= largest;
+    const size_t header_size = joins ? wire::JoinableHeaderSize(FirstBytes(frames[i])) : 0;
     Run& run = runs_[runs];
     run.frames = header_size == 0 ? uint16_t{1} : RunLength(frames + i, count - i, header_size);
     iovec* const first = vector;

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,19 +28,23 @@ namespace warp::lcore {
 
 class SegmentSender {
  public:
-  // `fd` is a packet socket with PACKET_VNET_HDR, bound to its interface. It stays the caller's.
-  explicit SegmentSender(int fd) : fd_(fd) {}
+  // `fd` is a packet socket with PACKET_VNET_HDR, bound to an interface of this MTU. It stays the caller's.
+  SegmentSender(int fd, uint16_t mtu) : fd_(fd), mtu_(mtu) {}
+
+  // The interface's MTU has become another. Any thread.
+  void SetMtu(uint16_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
 
   // Takes frames from the front and returns how many. The others stay the caller's: there was no room in the socket's
-  // send buffer, or the interface is down. Never blocks. A lone frame larger than the interface's MTU, or one in more
-  // pieces than any of ours, is taken, dropped and counted as too large. The kernel does not look at the size of joined
-  // frames, so control keeps them within the MTU.
+  // send buffer, or the interface is down. Never blocks. The call also ends before a lone frame that is larger than the
+  // interface's MTU or in more pieces than any of ours. The kernel does not look at the size of joined frames, so that
+  // those larger than the MTU stay alone.
   uint16_t Send(rte_mbuf** frames, uint16_t count);
+  // Whether the last call ended before such a frame.
+  bool refused_for_size() const { return refused_for_size_; }
 
   // Any thread.
   uint64_t packets() const { return packets_.Get(); }  // sent
   uint64_t bytes() const { return bytes_.Get(); }
-  uint64_t too_large() const { return too_large_.Get(); }
 
  private:
   static constexpr size_t kFrames = 64;   // of one call
@@ -61,13 +66,14 @@ class SegmentSender {
   size_t BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join);
   uint16_t RunLength(rte_mbuf* const* frames, uint16_t count, size_t header_size) const;
   iovec* AddRun(rte_mbuf* const* frames, Run* run, size_t header_size, iovec* vector);
-  void GiveUp(rte_mbuf* frame);
   void StopJoining(int error);
 
   const int fd_;
+  std::atomic<uint16_t> mtu_;
   // Bursts that are yet to leave frame by frame before joining is tried again.
   uint32_t singly_ = 0;
   uint32_t next_singly_ = kFewBursts;
+  bool refused_for_size_ = false;
 
   std::array<Run, kFrames> runs_;
   std::array<mmsghdr, kFrames> messages_{};
@@ -75,7 +81,6 @@ class SegmentSender {
 
   Counter packets_;
   Counter bytes_;
-  Counter too_large_;
 };
 
 }  // namespace warp::lcore

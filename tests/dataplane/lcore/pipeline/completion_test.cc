@@ -38,6 +38,53 @@ TEST_P(Completions, TakenByTheOnlyPath) {
   EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
 }
 
+// The port refuses it, and would refuse it each time.
+TEST_P(Completions, TooLargeForTheOnlyPath) {
+  Network net({.ports = 1, .device_arguments = ",mtu=100"}, {.ports = 1});
+  net.a().SendTracked(Payload(), 7, 70);
+  net.Settle();
+  const std::vector<Completion> completions = net.a().Completions();
+  ASSERT_EQ(completions.size(), 1u);
+  EXPECT_FALSE(completions[0].taken);
+  EXPECT_EQ(completions[0].reason, Drop::kTooLarge);
+  EXPECT_EQ(net.a().Drops(Drop::kTooLarge), 1u);
+  EXPECT_EQ(net.a().Drops(Drop::kTxFull), 0u);
+}
+
+// What follows it in the burst leaves.
+TEST_P(Completions, TooLargeDelaysNobody) {
+  Network net({.ports = 1, .device_arguments = ",mtu=120"}, {.ports = 1});
+  net.a().SendTracked("small", 1, 0);
+  net.a().SendTracked(Payload(), 2, 0);
+  net.a().SendTracked("also small", 3, 0);
+  net.Settle();
+  int taken = 0;
+  for (const Completion& completion : net.a().Completions()) {
+    taken += completion.taken ? 1 : 0;
+    EXPECT_EQ(completion.taken, completion.ticket.slot != 2);
+    EXPECT_EQ(completion.reason, completion.taken ? Drop::kNone : Drop::kTooLarge);
+  }
+  EXPECT_EQ(taken, 2);
+  EXPECT_EQ(net.b().Received().size(), 2u);
+}
+
+// It is too large for good only where no copy was lost for another reason.
+TEST_P(Completions, TooLargeForOneWorkersPathAndRefusedByAnothers) {
+  Network net(
+      {.ports = 2, .workers = 2, .device_arguments = ",rate=0", .device = "net_warp_lab0,mtu=100"},
+      {.ports = 1});
+  net.a().SendTracked(Payload(), 1, 0);
+  net.Settle();
+  int back = 0;
+  for (const Completion& completion : net.a().Completions()) {
+    EXPECT_FALSE(completion.taken);
+    if (!completion.sealed) continue;
+    ++back;
+    EXPECT_EQ(completion.reason, Drop::kTxFull);
+  }
+  EXPECT_EQ(back, 1);
+}
+
 TEST_P(Completions, NobodyAskedNobodyIsTold) {
   Network net({.ports = 2, .workers = 2}, {.ports = 2});
   net.a().Send(Payload());

@@ -230,16 +230,34 @@ TEST_P(PortAfPacketTest, RefusesWhileTheInterfaceIsDown) {
   WaitForCarrier();
 }
 
-TEST_P(PortAfPacketTest, WhatIsTooLargeIsCountedAndDelaysNobody) {
+TEST_P(PortAfPacketTest, WhatIsTooLargeIsRefusedAndDelaysNobody) {
   Ip("link set w0 mtu 1400");
   rte_mbuf* frames[] = {Frame(*a_, *b_, 0, 100), Frame(*a_, *b_, 1, 1450), Frame(*a_, *b_, 1, 100)};
   rte_mbuf* pieces = frames[2];
   for (int i = 0; i < 6; ++i) rte_pktmbuf_chain(pieces, rte_pktmbuf_alloc(a_->rx_pool()));
   rte_mbuf* burst[] = {frames[0], frames[1], pieces, Frame(*a_, *b_, 1, 100)};
-  EXPECT_EQ(a_->TxBurst(burst, 4), 4);
+  EXPECT_EQ(a_->TxBurst(burst, 4), 1);
+  EXPECT_TRUE(a_->refused_for_size());
+  rte_pktmbuf_free(burst[1]);
+  EXPECT_EQ(a_->TxBurst(burst + 2, 2), 0);
+  EXPECT_TRUE(a_->refused_for_size());
+  rte_pktmbuf_free(burst[2]);
+  EXPECT_EQ(a_->TxBurst(burst + 3, 1), 1);
+  EXPECT_FALSE(a_->refused_for_size());
   ExpectReceived({{100}, {100}});
-  EXPECT_EQ(a_->Counters().tx_dropped, 2u);
+  EXPECT_EQ(a_->Counters().tx_dropped, 0u);
   EXPECT_EQ(a_->Counters().tx_packets, 2u);
+}
+
+// The kernel would send joined frames whatever their size.
+TEST_P(PortAfPacketTest, FramesLargerThanTheInterfacesMtuAreNotJoined) {
+  Ip("link set w0 mtu 1400");
+  a_->SetInterfaceMtu(1400);
+  EXPECT_EQ(SendBurst(std::vector<Item>(3, {1450})), 0);
+  EXPECT_TRUE(a_->refused_for_size());
+  const std::vector<Item> items(5, {1372});
+  EXPECT_EQ(SendBurst(items), 5);
+  ExpectReceived(items);
 }
 
 TEST_P(PortAfPacketTest, WhatCannotBeCutIsCounted) {
@@ -364,7 +382,9 @@ TEST_P(PortAfPacketTest, WithoutBuffersFramesAreCounted) {
   rte_pktmbuf_free(frame);
   rte_mbuf* rest[32];
   EXPECT_EQ(b_->RxBurst(rest, 32), 0);
-  EXPECT_EQ(b_->Counters().rx_missed, 9u);
+  EXPECT_EQ(b_->TakeUnbuffered(), 9u);
+  EXPECT_EQ(b_->TakeUnbuffered(), 0u);
+  EXPECT_EQ(b_->Counters().rx_missed, 0u);
   rte_pktmbuf_free_bulk(all.data(), static_cast<unsigned>(all.size()));
   EXPECT_EQ(SendBurst(std::vector<Item>(10)), 10);
   ExpectReceived(std::vector<Item>(10));
