@@ -47,7 +47,7 @@ TEST(Remotes, SayWhichNamesStandForWhoIsSilent) {
     peer.name = name;
     peer.public_key = wire::SecretKey::Generate().Public();
     peer.endpoints = {Host(name + "1.example"), Host(name + "2.example")};
-    ASSERT_TRUE(remotes.AddPeer(peer).ok());
+    ASSERT_TRUE(remotes.AddPeer(peer, {}).ok());
   }
   config::MapServerConfig map;
   map.address = Host("map.example");
