@@ -73,6 +73,7 @@ TEST_F(LinksTest, TheProtocolKnowsLinkLocalAddresses) {
     config.ports.back().device = wire::KernelDevice{.interface = name};
     config.ports.back().optional = true;
   }
+  dataplane_.port_info.mtu = 1500;
   InterfaceState& state = netlink_.interfaces["l1"];
   state.index = 1;
   state.admin_up = state.carrier = true;
