@@ -12,12 +12,16 @@ narrow() {
   ip -n M route replace "10.2.$1.2/32" dev "b$1" mtu lock "$2"
 }
 silence() {  # of M: it drops its own ICMP errors
-  ip netns exec M nft -f - <<RULES
-table ip quiet { chain out { type filter hook output priority 0; icmp type destination-unreachable drop; } }
-RULES
+  on M nft -f - <<'NFT'
+table ip quiet {
+  chain out {
+    type filter hook output priority 0
+    icmp type destination-unreachable drop
+  }
+}
+NFT
 }
 
-with_map=no
 two_sites 2 2
 echo_up
 step "one of two links shrinks, and the router says so: nothing is lost"
