@@ -184,6 +184,7 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   Path* path = paths_.Find(back);
   if (path == nullptr) return;
   path->NoteProbe(probe.port);
+  path->NotePadding(now, probe.padding);
   // Both directions recover together.
   if (!path->active()) path->Wake(now);
 }

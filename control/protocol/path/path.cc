@@ -166,6 +166,15 @@ bool Path::ConcludeSize(Instant now) {
   return true;
 }
 
+size_t Path::UnpaddedSize() const {
+  return (route_.remote.address.is_v4() ? wire::kFrameHeaderSizeV4 : wire::kFrameHeaderSizeV6) -
+         wire::kEthernetHeaderSize + wire::kMinSealedSize + kProbeSize;
+}
+
+void Path::NotePadding(Instant now, size_t padding) {
+  if (padding > 0 && padding + UnpaddedSize() < size_.size()) size_.Suspect(now);
+}
+
 // Each but the first goes with a probe without padding, which tells whether the path works otherwise.
 std::optional<Path::SizeProbe> Path::TakeSizeProbe(Instant now, const Timers& timers) {
   if (size_.next_timeout() > now) return std::nullopt;
@@ -178,10 +187,7 @@ std::optional<Path::SizeProbe> Path::TakeSizeProbe(Instant now, const Timers& ti
   const std::optional<uint32_t> size = size_.TakeProbe(now, pace, probe.challenge);
   if (!size) return std::nullopt;
   if (size_.repeats()) timers_.Hasten(Timer::kProbe, now);
-  const size_t headers =
-      (route_.remote.address.is_v4() ? wire::kFrameHeaderSizeV4 : wire::kFrameHeaderSizeV6) -
-      wire::kEthernetHeaderSize + wire::kMinSealedSize + kProbeSize;
-  probe.padding = *size - headers;
+  probe.padding = *size - UnpaddedSize();
   return probe;
 }
 

@@ -120,6 +120,9 @@ class Path {
   void NoteSent(Instant now, uint64_t packets, uint64_t bytes) {
     size_.NoteSent(now, packets, bytes);
   }
+  // A padded probe of the peer has come over the path. Where it is smaller than what is sent here, the peer may have
+  // found a hop that swallows larger ones, in both directions.
+  void NotePadding(Instant now, size_t padding);
   struct SizeProbe {
     Challenge challenge;
     size_t padding;
@@ -206,6 +209,7 @@ class Path {
   Duration PatienceFor(const Timers& timers) const;
   void Measure(Duration sample);
   bool ConcludeSize(Instant now);
+  size_t UnpaddedSize() const;   // of the IP packet of a probe
   void Conclude(bool answered);  // a probe's fate is known, which counts for the loss
   void ScheduleLoss(const Timers& timers);
   // Of the probes sent after the last one that was answered.

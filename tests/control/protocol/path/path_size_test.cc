@@ -207,6 +207,17 @@ TEST_F(SizeOfPaths, ABlackHoleIsNamedAndThePathStaysInUse) {
   EXPECT_EQ(Paths()[0].state, PathState::kActive);
 }
 
+// Only one end sends payloads. The other, which would find out with its first one, has a small size by then.
+TEST_F(SizeOfPaths, AreFoundInBothDirectionsWhenOneEndSearches) {
+  Begin(1);
+  mtu_[0] = 1400;
+  for (int i = 0; i < 200; ++i) {
+    net_->Send(1, 0, std::string(1400, 'x'));
+    net_->Run(20ms);
+  }
+  EXPECT_LE(Paths()[0].size, 1400u);
+}
+
 TEST_F(SizeOfPaths, AHintOfTheRouteIsAskedOverItsPathsAlone) {
   Begin(2);
   mtu_[0] = 1300;
