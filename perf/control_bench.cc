@@ -96,7 +96,7 @@ class Hub {
     }
     const std::vector<wire::PeerId> taken = changed_peers_.Take(kPeersPerSnapshot);
     plane_->Publish(builder_.Build(node_.GetForwarding(taken), ports_,
-                                   [this](wire::PortId, const wire::IpAddress&) { return &hop_; }));
+                                   [this](wire::PortId, const control::Flow&) { return &hop_; }));
     benchmark::DoNotOptimize(node_.Peers(taken));
   }
   bool changed() const {
