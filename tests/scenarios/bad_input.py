@@ -32,7 +32,7 @@ def bad_datagrams(good):
     yield "type changed", bytes([random.randrange(5, 256)]) + good[1:]
     yield "noise", os.urandom(random.randrange(1400))
     yield "sealed noise", sealed_header(random.getrandbits(32), random.getrandbits(30)) + os.urandom(64)
-    yield "handshake noise", bytes([random.randrange(2, 5), 0, 0, 0]) + os.urandom(len(good))
+    yield "handshake noise", bytes([random.randrange(2, 5), 0, 0, 0]) + os.urandom(min(len(good), 1400))
     if good[0] == 1:
         index = struct.unpack_from("<I", good, 4)[0]
         yield "forged", sealed_header(index, random.getrandbits(30)) + os.urandom(64)

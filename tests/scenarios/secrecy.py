@@ -39,7 +39,9 @@ def main():
                         sys.exit(f"a datagram of {len(frame.datagram)} bytes shows {secret!r}")
     print(f"sizes, and how many: {sorted(sizes.items())}")
     carrying = sum(count for length, count in sizes.items() if size <= length <= size + OVERHEAD)
-    if not carrying or max(sizes) > size + OVERHEAD:
+    # Nothing is larger but padded probes, which are few.
+    larger = sum(count for length, count in sizes.items() if length > size + OVERHEAD)
+    if not carrying or 10 * larger > carrying:
         sys.exit(f"payloads of {size} bytes did not pass as datagrams of at most {size + OVERHEAD}")
 
 

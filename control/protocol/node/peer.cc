@@ -282,8 +282,7 @@ void Peer::HandleTimeout(Instant now) {
   association_.HandleTimeout(
       now, [&] { return Ways(now); }, context_.outbox);
   Sync(now, "keys expired");
-  bool changed = false;
-  for (Path& path : paths_.paths()) changed |= path.HandleTimeout(now);
+  const bool changed = paths_.HandleTimeouts(now);
   if (changed) {
     Changed();
     room_freed_ = true;

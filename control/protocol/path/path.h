@@ -117,6 +117,7 @@ class Path {
   // The largest IP packet that the port sends. True when the size changed.
   bool SetLimit(uint32_t limit) { return size_.SetLimit(limit); }
   void HintSize(Instant now, uint32_t size) { size_.Hint(now, size); }
+  void SuspectSize(Instant now) { size_.Suspect(now); }
   void NoteSent(Instant now, uint64_t packets, uint64_t bytes) {
     size_.NoteSent(now, packets, bytes);
   }

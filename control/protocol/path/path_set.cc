@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -121,6 +122,20 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
   assert(std::is_sorted(paths_.begin(), paths_.end(), [](const Path& a, const Path& b) {
     return a.route().port < b.route().port;
   }));
+  return changed;
+}
+
+bool PathSet::HandleTimeouts(Instant now) {
+  bool changed = false;
+  uint32_t shrunk = std::numeric_limits<uint32_t>::max();
+  for (Path& path : paths_) {
+    const uint32_t before = path.size().size();
+    changed |= path.HandleTimeout(now);
+    if (path.size().size() < before) shrunk = std::min(shrunk, path.size().size());
+  }
+  for (Path& path : paths_) {
+    if (path.size().size() > shrunk) path.SuspectSize(now);
+  }
   return changed;
 }
 

@@ -50,6 +50,11 @@ class PathSet {
   // Pairs that have no path because the others need all of kMaxPaths.
   size_t without_room() const { return without_room_; }
 
+  // Time passes for each path. Where a size turns out to be too large, all paths that use a larger one ask for theirs
+  // at once: they may share the hop, and large payloads go where the size is said to be large. True when anything
+  // changed.
+  bool HandleTimeouts(Instant now);
+
   Path* Find(const Route& route);
   bool IsActive(const wire::Endpoint& endpoint) const;
   bool Carries(const wire::Endpoint& endpoint) const;

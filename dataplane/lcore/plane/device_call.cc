@@ -13,7 +13,8 @@ namespace warp::lcore {
 struct DeviceCall::Shared {
   std::mutex mutex;
   std::condition_variable ended;
-  std::atomic<bool> over{false};  // changes under the mutex
+  std::atomic<bool> over{false};
+  bool told = false;  // under the mutex
 };
 
 absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void()> call,
@@ -24,12 +25,11 @@ absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void
         os::NameThisThread("warp-device");
         os::RunOnAnyCpu();
         call();
-        {
-          const std::lock_guard lock(shared->mutex);
-          shared->over.store(true, std::memory_order_release);
-          shared->ended.notify_all();
-        }
+        shared->over.store(true, std::memory_order_release);
         tell();
+        const std::lock_guard lock(shared->mutex);
+        shared->told = true;
+        shared->ended.notify_all();
       });
   if (!thread.ok()) return thread.status();
   // Nobody joins it, since it may hang: what it touches is its own, or shared.
@@ -41,7 +41,7 @@ bool DeviceCall::over() const { return shared_->over.load(std::memory_order_acqu
 
 bool DeviceCall::Await(std::chrono::steady_clock::time_point until) const {
   std::unique_lock lock(shared_->mutex);
-  return shared_->ended.wait_until(lock, until, [this] { return over(); });
+  return shared_->ended.wait_until(lock, until, [this] { return shared_->told; });
 }
 
 }  // namespace warp::lcore

@@ -26,7 +26,8 @@ class DeviceCall {
 
   // The call has ended, and what it wrote may be read. Never waits.
   bool over() const;
-  // The same, but waits for it until then. Serves set-up and shutdown.
+  // Waits until that is so and has been told, so that no bell rings later. False: not by then. Serves set-up and
+  // shutdown.
   bool Await(std::chrono::steady_clock::time_point until) const;
 
  private:

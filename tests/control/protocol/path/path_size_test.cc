@@ -207,6 +207,17 @@ TEST_F(SizeOfPaths, ABlackHoleIsNamedAndThePathStaysInUse) {
   EXPECT_EQ(Paths()[0].state, PathState::kActive);
 }
 
+// The hop is shared, and payloads leave out each path as soon as its size is known: what finds out last carries them
+// into the hole until then.
+TEST_F(SizeOfPaths, AllThatShareANarrowHopFindOutTogether) {
+  Begin(2);
+  Talk(5s);
+  mtu_ = {1400, 1400};
+  Talk(3s);
+  ASSERT_EQ(Paths().size(), 4u);
+  for (const PathStatus& path : Paths()) EXPECT_LE(path.size, 1400u);
+}
+
 // Only one end sends payloads. The other, which would find out with its first one, has a small size by then.
 TEST_F(SizeOfPaths, AreFoundInBothDirectionsWhenOneEndSearches) {
   Begin(1);
@@ -218,14 +229,14 @@ TEST_F(SizeOfPaths, AreFoundInBothDirectionsWhenOneEndSearches) {
   EXPECT_LE(Paths()[0].size, 1400u);
 }
 
-TEST_F(SizeOfPaths, AHintOfTheRouteIsAskedOverItsPathsAlone) {
+// The path of the hint asks, and then the others for themselves: those of the same port cross the same hop.
+TEST_F(SizeOfPaths, AHintIsAskedAndBelievedOnNoPath) {
   Begin(2);
   mtu_[0] = 1300;
   net_->node(0).HintSize(net_->now(), Paths()[0].port, Paths()[0].remote.address, 1300);
   net_->Run(4s);
   for (const PathStatus& path : Paths()) {
-    const bool hinted = path.port == Paths()[0].port && path.remote == Paths()[0].remote;
-    EXPECT_EQ(path.size, hinted ? 1300u : 1500u);
+    EXPECT_EQ(path.size, path.port == Paths()[0].port ? 1300u : 1500u);
   }
 }
 
