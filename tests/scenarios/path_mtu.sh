@@ -39,9 +39,9 @@ silence
 traffic 200 1400
 sleep 1
 narrow 1 1400
-sleep 6
+sleep 9
 traffic_end
-expect_gauge 'lost < 1000 and duplicated == 0'
+expect_gauge 'lost < 1300 and duplicated == 0'
 status A "path('wan1', '10.2.1.2:')['mtu'] == 1400 and path('wan1', '10.2.1.2:')['black_hole']" 15
 traffic_for 3 200 1400
 nothing_lost
