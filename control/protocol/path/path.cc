@@ -175,18 +175,20 @@ void Path::NotePadding(Instant now, size_t padding) {
   if (padding > 0 && padding + UnpaddedSize() < size_.size()) size_.Suspect(now);
 }
 
-// Each but the first goes with a probe without padding, which tells whether the path works otherwise.
+// Between them go probes without padding, which tell whether the path works otherwise. They keep their distance: a
+// kernel may join datagrams that leave together, and drop the small one with the large. A question is short, since
+// payloads of its size may be vanishing meanwhile.
 std::optional<Path::SizeProbe> Path::TakeSizeProbe(Instant now, const Timers& timers) {
   if (size_.next_timeout() > now) return std::nullopt;
   const PathSize::Pace pace{
-      .interval = timers.probe_interval,
+      .interval = timers.probe_interval / 4,
       .patience = rtt_ ? *rtt_ + 4 * deviation_ + timers.probe_interval / 4 : PatienceFor(timers),
       .probes = static_cast<uint32_t>(LostAfter()) - kLostAfterProbes + kSizeProbes};
   SizeProbe probe;
   randombytes_buf(probe.challenge.data(), probe.challenge.size());
   const std::optional<uint32_t> size = size_.TakeProbe(now, pace, probe.challenge);
   if (!size) return std::nullopt;
-  if (size_.repeats()) timers_.Hasten(Timer::kProbe, now);
+  if (size_.goes_on()) timers_.Hasten(Timer::kProbe, now + pace.interval / 2);
   probe.padding = *size - UnpaddedSize();
   return probe;
 }

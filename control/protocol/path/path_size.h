@@ -63,8 +63,8 @@ class PathSize {
   Instant next_timeout() const { return next_; }
   // The size of the probe that is due; nullopt: none is. `challenge` goes into it.
   std::optional<uint32_t> TakeProbe(Instant now, const Pace& pace, const Challenge& challenge);
-  // The probe taken last was not the first of its question.
-  bool repeats() const { return probes_ > 1; }
+  // Another probe follows the one that was taken last.
+  bool goes_on() const { return !all_sent_; }
   // The time during which the probes of a question that waits for its end were sent.
   struct Span {
     Instant from;

@@ -229,6 +229,31 @@ TEST_F(SizeOfPaths, AreFoundInBothDirectionsWhenOneEndSearches) {
   EXPECT_LE(Paths()[0].size, 1400u);
 }
 
+// A kernel may join what leaves together, and a router that is a kernel drops the small with the large.
+TEST_F(SizeOfPaths, SmallProbesDoNotLeaveWithPaddedOnes) {
+  Begin(1);
+  Talk(3s);
+  mtu_[0] = 1400;
+  net_->Record(true);
+  size_t padded = 0;
+  int together = 0;
+  for (const Instant end = net_->now() + 3s; net_->now() < end; net_->Run(1ms)) {
+    if (padded % 2 == 0) net_->Send(0, 1, std::string(1400, 'x'));
+    bool large = false;
+    for (const Seen& seen : net_->TakeSeen()) {
+      if (seen.from_node != 0) continue;
+      const bool is_probe_without_padding =
+          seen.datagram.size() == wire::kMinSealedSize + kProbeSize;
+      together += large && is_probe_without_padding ? 1 : 0;
+      const bool is_padded = seen.datagram.size() > 1000;
+      large |= is_padded;
+      padded += is_padded ? 1 : 0;
+    }
+  }
+  EXPECT_GT(padded, 3u);
+  EXPECT_EQ(together, 0);
+}
+
 // The path of the hint asks, and then the others for themselves: those of the same port cross the same hop.
 TEST_F(SizeOfPaths, AHintIsAskedAndBelievedOnNoPath) {
   Begin(2);
