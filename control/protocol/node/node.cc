@@ -213,9 +213,7 @@ void Node::HintSize(Instant now, std::optional<PortId> port, const wire::IpAddre
                     uint32_t size) {
   if (draining_) return;
   for (const std::unique_ptr<Peer>& peer : peers_) {
-    if (peer == nullptr) continue;
-    peer->HintSize(now, port, remote, size);
-    Watch(*peer);
+    if (peer != nullptr && peer->HintSize(now, port, remote, size)) Watch(*peer);
   }
 }
 

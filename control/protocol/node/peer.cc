@@ -207,15 +207,11 @@ void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answe
   Elect(now);
 }
 
-void Peer::HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+bool Peer::HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
                     uint32_t size) {
-  for (Path& path : paths_.paths()) {
-    if (path.route().port == port.value_or(path.route().port) &&
-        path.route().remote.address == remote) {
-      path.HintSize(now, size);
-    }
-  }
-  next_timeout_.reset();
+  const bool found = paths_.HintSize(now, port, remote, size);
+  if (found) next_timeout_.reset();
+  return found;
 }
 
 void Peer::Elect(Instant now) {

@@ -90,8 +90,8 @@ class Peer {
   }
   // A control message, after NoteAuthentic.
   wire::Drop HandleControl(Instant now, const OpenedMessage& opened);
-  // As Node::HintSize has it.
-  void HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+  // As Node::HintSize has it. True where the peer has such a path.
+  bool HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
                 uint32_t size);
   // Says close and forgets the sessions.
   void Shutdown(Instant now);

@@ -139,6 +139,18 @@ bool PathSet::HandleTimeouts(Instant now) {
   return changed;
 }
 
+bool PathSet::HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+                       uint32_t size) {
+  bool found = false;
+  for (Path& path : paths_) {
+    if (path.route().port != port.value_or(path.route().port)) continue;
+    if (path.route().remote.address != remote) continue;
+    path.HintSize(now, size);
+    found = true;
+  }
+  return found;
+}
+
 Path* PathSet::Find(const Route& route) {
   // By port first, since the paths are in that order.
   auto it =

@@ -55,6 +55,10 @@ class PathSet {
   // changed.
   bool HandleTimeouts(Instant now);
 
+  // As Node::HintSize has it. True where there is such a path.
+  bool HintSize(Instant now, std::optional<PortId> port, const wire::IpAddress& remote,
+                uint32_t size);
+
   Path* Find(const Route& route);
   bool IsActive(const wire::Endpoint& endpoint) const;
   bool Carries(const wire::Endpoint& endpoint) const;
