@@ -86,18 +86,22 @@ TEST(Freshness, RecordingsKeepNobodyOutOfARestartedNode) {
   }
 }
 
+// Node 0 calls node 1 over a link of 120 ms; where it was `established`, as one that has just restarted.
+void Call(VirtualNet& net, bool established) {
+  net.DelayBoth(0, 0, 1, 0, 60ms);
+  net.AddPeer(1, 0, /*endpoints=*/false);
+  net.AddPeer(0, 1);
+  if (!established) return;
+  net.Run(2s);
+  net.Restart(0);
+}
+
 // Copies under other indices, whether they arrive before the true initiation or after it.
 TEST(Freshness, CopiesUnderOtherIndicesTakeNothingFromTheTrueOne) {
   for (const bool first : {false, true}) {
     for (const bool established : {false, true}) {
       VirtualNet net({.ports = {1, 1}});
-      net.DelayBoth(0, 0, 1, 0, 60ms);
-      net.AddPeer(1, 0, /*endpoints=*/false);
-      net.AddPeer(0, 1);
-      if (established) {
-        net.Run(2s);
-        net.Restart(0);
-      }
+      Call(net, established);
       const auto hit = [&](const std::vector<Seen>& seen) {
         for (const Seen& s : seen) {
           if (s.from_node != 0 || s.type() != static_cast<uint8_t>(MessageType::kInitiation))
@@ -130,13 +134,7 @@ TEST(Freshness, CopiesUnderOtherIndicesTakeNothingFromTheTrueOne) {
 TEST(Freshness, ChangedCopiesOfAResponseTakeNothingFromTheTrueOne) {
   for (const bool established : {false, true}) {
     VirtualNet net({.ports = {1, 1}});
-    net.DelayBoth(0, 0, 1, 0, 60ms);
-    net.AddPeer(1, 0, /*endpoints=*/false);
-    net.AddPeer(0, 1);
-    if (established) {
-      net.Run(2s);
-      net.Restart(0);
-    }
+    Call(net, established);
     net.Record(true);
     bool connected = false;
     int waited = 0;
