@@ -20,7 +20,13 @@ PortBoard::PortBoard(const DataplaneOptions& options, const PoolPlan& plan,
 bool PortBoard::Has(PortId port) const {
   if (port >= places_.size()) return false;
   const Place& place = places_[port];
-  return place.state == State::kOpen || (place.state == State::kOpening && !place.unwanted);
+  return place.state == State::kOpen || (place.state == State::kOpening && !place.unwanted) ||
+         HasNewsOf(port);
+}
+
+bool PortBoard::HasNewsOf(PortId port) const {
+  return std::any_of(news_.begin(), news_.end(),
+                     [port](const PortNews& news) { return news.port == port; });
 }
 
 void PortBoard::SetState(Place* place, State state) {
@@ -68,9 +74,7 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
   if (!worker.ok()) return worker.status();
   const auto is_free = [this](PortId id) {
-    return places_[id].state == State::kEmpty &&
-           std::none_of(news_.begin(), news_.end(),
-                        [id](const PortNews& n) { return n.port == id; });
+    return places_[id].state == State::kEmpty && !HasNewsOf(id);
   };
   PortId id = 0;
   while (id < places_.size() && !is_free(id)) ++id;
@@ -142,9 +146,10 @@ void PortBoard::Remove(PortId port, uint64_t last_token) {
     place.unwanted = true;
     return;
   }
-  assert(place.state == State::kOpen);
   // Nobody need be told any more what became of it.
   std::erase_if(news_, [port](const PortNews& news) { return news.port == port; });
+  if (place.state == State::kEmpty) return;  // It could not be opened.
+  assert(place.state == State::kOpen);
   place.token = last_token;
   SetState(&place, State::kHeld);
 }
@@ -185,15 +190,19 @@ bool PortBoard::Await(Deadline until, const Publisher& publisher) {
 }
 
 bool PortBoard::CloseAll(const std::vector<bool>& ended, Deadline until) {
-  bool closed = true;
-  for (PortId port = 0; port < places_.size(); ++port) {
-    Place& place = places_[port];
-    if (place.state == State::kOpening) {
-      if (place.call->Await(until)) TakeOpened(port);
-    }
+  // An opening that hangs takes all the time there is. The others close meanwhile.
+  const auto close_held = [&](PortId port) {
     const bool is_held = slots_[port].port != nullptr;
     if (is_held && ended[slots_[port].worker]) StartClosing(port);
+  };
+  for (PortId port = 0; port < places_.size(); ++port) close_held(port);
+  for (PortId port = 0; port < places_.size(); ++port) {
+    Place& place = places_[port];
+    if (place.state != State::kOpening || !place.call->Await(until)) continue;
+    TakeOpened(port);
+    close_held(port);
   }
+  bool closed = true;
   for (Place& place : places_) {
     const bool is_over = place.call != nullptr && place.call->Await(until);
     if (is_over) place.call.reset();

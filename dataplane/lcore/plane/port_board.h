@@ -41,7 +41,7 @@ class PortBoard {
   // By PortId; max_ports of them. They stay where they are.
   std::span<PortSlot> slots() { return slots_; }
   const PortSlot& slot(PortId port) const { return slots_[port]; }
-  // The port is open, or is being opened: Remove may name it.
+  // The port is open, or is being opened as far as control has been told: Remove may name it.
   bool Has(PortId port) const;
 
   // facade/dataplane.h describes these. `last_token` is that of the last table, which does not name the port.
@@ -79,6 +79,7 @@ class PortBoard {
   };
 
   absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
+  bool HasNewsOf(PortId port) const;
   absl::Status CheckName(const std::string& name) const;
   void Move(const Publisher& publisher);
   void TakeOpened(PortId port);

@@ -2,7 +2,9 @@
 // other ports open and close.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <rte_ethdev.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -107,6 +109,17 @@ TEST_F(PortBoardTest, AnErrorIsNewsAndFreesTheSlot) {
   EXPECT_EQ(*AddPort(plane_, Lab("right")), *wrong);
 }
 
+// The interface is gone, which is why it cannot be opened; and control may hear of that first.
+TEST_F(PortBoardTest, APortIsRemovedWhoseFailureIsNotToldYet) {
+  const absl::StatusOr<PortId> wrong = plane_.AddPort(Lab("wrong", ",nonsense"), -1);
+  ASSERT_TRUE(wrong.ok()) << wrong.status();
+  ASSERT_TRUE(plane_.AwaitPorts(minutes(1)));
+  EXPECT_EQ(plane_.RemovePort(*wrong), absl::OkStatus());
+  EXPECT_FALSE(HasNews());
+  EXPECT_EQ(plane_.RemovePort(*wrong).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(*AddPort(plane_, Lab("right")), *wrong);
+}
+
 // The id in news that waits is given to no other port.
 TEST_F(PortBoardTest, AnIdIsNotUsedAgainBeforeItsNewsIsTaken) {
   const absl::StatusOr<PortId> wrong = plane_.AddPort(Lab("wrong", ",nonsense"), -1);
@@ -147,6 +160,35 @@ TEST(PortBoardEnd, WaitsForNoDriverThatHangs) {
     net.reset();
     LabPort::LetGo();
   }
+}
+
+// The driver of one port lets go when it has seen the other close, which is after it in the list.
+TEST(PortBoardEnd, OthersCloseWhileAnOpeningHangs) {
+  auto node = std::make_unique<Node>(1, Node::Options{.ports = 1});
+  DpdkDataplane& plane = node->plane();
+  const auto lab = [](const std::string& name, const std::string& hang) {
+    return PortSpec{.name = name, .device = VirtualDevice{absl::StrCat("net_warp_lab0", hang)}};
+  };
+  constexpr auto kPatience = std::chrono::seconds(20);
+  plane.set_patience(kPatience);
+  ASSERT_TRUE(plane.AddPort(lab("slow", ",hang=open"), -1).ok());
+  const absl::StatusOr<PortId> other = plane.AddPort(lab("other", ""), -1);
+  ASSERT_TRUE(other.ok()) << other.status();
+  PortNews news;
+  while (plane.ReceivePortNews({&news, 1}) == 0) std::this_thread::yield();
+  ASSERT_TRUE(news.port == *other && news.status.ok()) << news.status;
+
+  const int open = rte_eth_dev_count_avail();
+  std::atomic<bool> ended{false};
+  std::thread driver([&] {
+    while (rte_eth_dev_count_avail() > open - 2 && !ended) std::this_thread::yield();
+    for (; !ended; std::this_thread::yield()) LabPort::LetGo();
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  node.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, kPatience);
+  ended = true;
+  driver.join();
 }
 
 }  // namespace
