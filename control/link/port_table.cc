@@ -16,8 +16,9 @@ constexpr uint16_t kDefaultMtu = 1500;
 // How soon a port is tried again whose device is still held. A worker lets go of it within a turn of its loop.
 constexpr auto kHeldRetry = std::chrono::milliseconds(5);
 
-// How long the start of the node waits for the device of a port.
-constexpr auto kStartPatience = std::chrono::seconds(10);
+// How often the start of the node looks whether the device of a port is open, and after how long: ten seconds in all.
+constexpr int kStartLooks = 1000;
+constexpr auto kStartLook = std::chrono::milliseconds(10);
 
 // A port that is closing is the dataplane's, and it alone finishes that. So an error can only say that we have mistaken
 // a port, which must not go unseen.
@@ -57,13 +58,8 @@ absl::Status PortTable::OpenAll() {
     port->kernel = netlink_.Find(port->config.kernel_side());
     if (absl::Status status = BeginOpen(*port); !status.ok()) return Named(*port, status);
     if (port->opening.has_value()) {
-      dataplane_.AwaitPorts(kStartPatience);
-      lcore::PortNews news;
-      if (dataplane_.ReceivePortNews({&news, 1}) == 1) {
-        const absl::Status status = EndOpen(*port, news.status);
-        if (!status.ok() && !absl::IsAborted(status)) return Named(*port, status);
-        Note(*port, status);
-      }
+      const absl::Status status = AwaitOpen(*port);
+      if (!status.ok() && !absl::IsAborted(status)) return Named(*port, status);
     }
     if (!port->id.has_value()) {
       LogWarning(absl::StrCat("port ", port->config.name, ": ", port->reason));
@@ -136,11 +132,34 @@ void PortTable::Note(Port& port, const absl::Status& status) {
 size_t PortTable::TakeNews() {
   size_t count = 0;
   for (lcore::PortNews news; dataplane_.ReceivePortNews({&news, 1}) == 1; ++count) {
-    for (const std::unique_ptr<Port>& port : ports_) {
-      if (port->opening == news.port) Note(*port, EndOpen(*port, news.status));
-    }
+    Take(news).IgnoreError();
   }
   return count;
+}
+
+// Returns what has become of the port that the news is of, which is its state from then on.
+absl::Status PortTable::Take(const lcore::PortNews& news) {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->opening != news.port) continue;
+    absl::Status status = EndOpen(*port, news.status);
+    Note(*port, status);
+    return status;
+  }
+  return absl::OkStatus();
+}
+
+// Waits for the news of this port. While it does so, ports before it that were given up may come to be open after all;
+// and one whose driver hangs keeps the dataplane from saying that all are. So it looks again and again.
+absl::Status PortTable::AwaitOpen(Port& port) {
+  for (int look = 0; look < kStartLooks; ++look) {
+    dataplane_.AwaitPorts(kStartLook);
+    for (lcore::PortNews news; dataplane_.ReceivePortNews({&news, 1}) == 1;) {
+      const bool awaited = port.opening == news.port;
+      const absl::Status status = Take(news);
+      if (awaited) return status;
+    }
+  }
+  return absl::OkStatus();
 }
 
 // Why a device that is open is not the interface's any more; empty where it is.

@@ -93,6 +93,8 @@ class PortTable {
  private:
   // The errors of these do not name the port.
   absl::Status BeginOpen(Port& port);
+  absl::Status AwaitOpen(Port& port);
+  absl::Status Take(const lcore::PortNews& news);
   absl::Status EndOpen(Port& port, const absl::Status& opened);
   void Note(Port& port, const absl::Status& status);
   std::string Misfit(const Port& port) const;

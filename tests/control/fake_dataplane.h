@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -43,8 +44,9 @@ class FakeDataplane : public Dataplane {
   absl::StatusOr<PortId> AddPort(const PortSpec&, int) override {
     ++ports_tried;
     if (!add_port.ok()) return add_port;
-    if (opens) news.push_back({.port = 0, .status = absl::OkStatus()});
-    return PortId{0};
+    const auto id = static_cast<PortId>(ids_differ ? ports_tried : 0);
+    if (opens) news.push_back({.port = id, .status = absl::OkStatus()});
+    return id;
   }
   size_t ReceivePortNews(std::span<PortNews> out) override {
     const size_t count = std::min(out.size(), news.size());
@@ -56,7 +58,10 @@ class FakeDataplane : public Dataplane {
     ++ports_removed;
     return absl::OkStatus();
   }
-  bool AwaitPorts(wire::Duration) override { return opens; }
+  bool AwaitPorts(wire::Duration) override {
+    if (on_await) on_await();
+    return opens;
+  }
   PortInfo Info(PortId) const override { return port_info; }
   void SetPortMtu(PortId, uint16_t mtu) override { port_mtus.push_back(mtu); }
   PortCounters Counters(PortId) const override { return {}; }
@@ -94,7 +99,9 @@ class FakeDataplane : public Dataplane {
   uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
   absl::string_view engine_name() const override { return "none"; }
 
-  absl::Status add_port;       // what AddPort answers, where it is an error
+  absl::Status add_port;    // what AddPort answers, where it is an error
+  bool ids_differ = false;  // ports have the ids 1, 2, ...; otherwise each has 0
+  std::function<void()> on_await;
   bool opens = true;           // whether a port that was added opens
   std::vector<PortNews> news;  // of ports
   int ports_tried = 0;         // how often AddPort was called

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "tests/control/fake_dataplane.h"
@@ -146,6 +148,29 @@ TEST_F(PortTableTest, TheNodeStartsWithoutAPortThatGoesOnOpening) {
   EXPECT_TRUE(table.OpenAll().ok());
   EXPECT_EQ(table.ports()[0]->state(), "opening");
   EXPECT_EQ(opened_, 0);
+}
+
+// What was given up may open while the start waits for another port, and is not taken for that one.
+TEST_F(PortTableTest, APortMayOpenWhileTheStartWaitsForAnother) {
+  config_.ports.push_back(config_.ports.back());
+  config_.ports.back().name = "l1";
+  dataplane_.opens = false;
+  dataplane_.ids_differ = true;
+  for (const absl::Status& first : {absl::OkStatus(), absl::UnavailableError("no driver")}) {
+    dataplane_.ports_tried = opened_ = 0;
+    bool told = false;
+    dataplane_.on_await = [&] {
+      if (dataplane_.ports_tried < 2 || std::exchange(told, true)) return;
+      dataplane_.news.push_back({.port = 1, .status = first});
+      dataplane_.news.push_back({.port = 2, .status = absl::OkStatus()});
+    };
+    PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+    EXPECT_EQ(table.OpenAll(), absl::OkStatus());
+    EXPECT_EQ(table.ports()[0]->id, first.ok() ? std::optional<wire::PortId>(1) : std::nullopt);
+    EXPECT_EQ(table.ports()[0]->reason, first.message());
+    EXPECT_EQ(table.ports()[1]->id, std::optional<wire::PortId>(2));
+    EXPECT_EQ(opened_, first.ok() ? 2 : 1);
+  }
 }
 
 TEST_F(PortTableTest, WhatCannotBeOpenedAtStartIsAnError) {
