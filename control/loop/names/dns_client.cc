@@ -27,6 +27,9 @@ namespace {
 // Questions under way: each has sockets of its own. The others wait.
 constexpr size_t kMostAtOnce = 1024;
 
+// Milliseconds until the sockets are looked at again where the kernel could not look at so many.
+constexpr int kPollAgain = 10;
+
 // The name servers themselves, where resolv.conf names only systemd's, which is on loopback and on no uplink.
 constexpr char kServersBehindSystemd[] = "/run/systemd/resolve/resolv.conf";
 
@@ -194,7 +197,10 @@ class DnsClient::Asker {
         patience = inquiry.Patience(patience);
       }
       begins.push_back(fds.size());
-      if (poll(fds.data(), fds.size(), patience) < 0 && errno != EINTR) return;
+      // The kernel has no memory for so many, or the process may not have so many any more. Neither lasts, while a
+      // thread that ended would never ask anything again. Questions go on to time out meanwhile.
+      if (poll(fds.data(), fds.size(), patience) < 0 && errno != EINTR)
+        poll(fds.data(), 1, kPollAgain);
       if (fds[0].revents != 0) {
         eventfd_t rings;
         eventfd_read(wake_.get(), &rings);
