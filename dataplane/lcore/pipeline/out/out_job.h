@@ -12,6 +12,14 @@
 
 namespace warp::lcore {
 
+// Puts `now` references of a payload in the place of `before`, while other workers may do so with theirs.
+// rte_mbuf_refcnt_update would write without regard to them where it reads a count of one, as of a payload of which no
+// leg was to have a reference: then one correction would be lost, and the payload be freed while it is sent.
+inline void CorrectReferences(rte_mbuf* payload, uint32_t before, uint32_t now) {
+  __rte_mbuf_refcnt_update(
+      payload, static_cast<int16_t>(static_cast<int32_t>(now) - static_cast<int32_t>(before)));
+}
+
 struct OutJob {
   rte_mbuf* payload = nullptr;
   const PeerView* peer = nullptr;

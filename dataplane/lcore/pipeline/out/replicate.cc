@@ -81,9 +81,7 @@ void Egress::CountReferences(const Leg& leg, OutJob* job) {
     job->owned = references < leg.copies.size() || references == 0;
     rte_mbuf_refcnt_set(job->payload, static_cast<uint16_t>(references + (job->owned ? 1 : 0)));
   } else if (references != job->references) {
-    rte_mbuf_refcnt_update(job->payload,
-                           static_cast<int16_t>(static_cast<int32_t>(references) -
-                                                static_cast<int32_t>(job->references)));
+    CorrectReferences(job->payload, job->references, references);
   }
 }
 
