@@ -94,9 +94,9 @@ void PathSize::Ask(Instant now, uint32_t size) {
 
 std::optional<uint32_t> PathSize::TakeProbe(Instant now, const Pace& pace,
                                             const Challenge& challenge) {
-  if (now < next_ || all_sent_) return std::nullopt;
+  if (now < next_) return std::nullopt;
   if (asked_ == 0) Continue(now);
-  if (asked_ == 0) return std::nullopt;
+  if (asked_ == 0 || all_sent_) return std::nullopt;
   if (probes_ == 0) first_ = now;
   last_ = now;
   all_sent_ = ++probes_ >= pace.probes;
