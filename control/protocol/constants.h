@@ -130,6 +130,8 @@ inline constexpr uint32_t kSizeProbes = 3;
 // While large payloads flow, the size in use is asked for so often; one that was found not to pass, after the first
 // time and then after twice as long, up to the second.
 inline constexpr Duration kSizeConfirm = std::chrono::seconds(1);
+// However often somebody says that it is too large, it is not asked for again sooner.
+inline constexpr Duration kSizeAskedAgain = std::chrono::milliseconds(200);
 inline constexpr Duration kSizeRaiseMin = std::chrono::seconds(5);
 inline constexpr Duration kSizeRaiseMax = std::chrono::seconds(600);
 // Paths over which an answer returns besides the path of its probe, where its sender hears nothing over that.

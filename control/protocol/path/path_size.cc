@@ -19,6 +19,9 @@ uint32_t StepBelow(uint32_t size) {
 
 constexpr size_t kMaxOutstanding = 64;
 
+// Questions in a row that hints choose.
+constexpr uint32_t kMostGuided = 2;
+
 // Payloads of this size on average are worth a question, and so are so many bytes for each of the size in use.
 constexpr uint64_t kLargePacket = 576;
 constexpr uint64_t kWorthAsking = 2;
@@ -42,7 +45,7 @@ void PathSize::Hint(Instant now, uint32_t size) {
   // That the kernel has forgotten what it was told says nothing of the path.
   if (size == 0 || size >= limit_) return;
   hint_ = size;
-  if (active_ && size < size_ && asked_ != size_) Ask(now, size_);
+  if (size < size_) Suspect(now);
 }
 
 void PathSize::Begin(Instant now) {
@@ -56,6 +59,7 @@ void PathSize::Begin(Instant now) {
 
 void PathSize::Stop() {
   active_ = false;
+  suspected_ = false;
   asked_ = 0;
   next_ = kNever;
   outstanding_.clear();
@@ -64,39 +68,47 @@ void PathSize::Stop() {
 void PathSize::NoteSent(Instant now, uint64_t packets, uint64_t bytes) {
   const uint64_t new_packets = packets - sent_packets_;
   const uint64_t new_bytes = bytes - sent_bytes_;
-  if (!active_ || new_packets == 0 || asked_ != 0) return;
+  if (!active_ || asked_ != 0) return;
+  // Also where nothing is sent: the payloads may be too large for the path as it is.
   if (now >= raise_) {
     raise_ = kNever;
     raise_after_ = std::min(raise_after_ * 2, kSizeRaiseMax);
     return Ask(now, std::min(size_ + 1, limit_));
   }
-  if (now - confirmed_ < kSizeConfirm) return;
+  if (new_packets == 0 || now - confirmed_ < kSizeConfirm) return;
   if (new_bytes < kWorthAsking * size_ && new_bytes < kLargePacket * new_packets) return;
   sent_packets_ = packets;
   sent_bytes_ = bytes;
   Ask(now, size_);
 }
 
+// Whoever forges hints, or sends small padded probes, without end must neither cause probes without end nor keep a
+// larger size from being found: the question that runs goes on to its end.
 void PathSize::Suspect(Instant now) {
-  if (active_ && asked_ != size_) Ask(now, size_);
+  if (!active_ || asked_ == size_) return;
+  suspected_ = true;
+  if (asked_ == 0) Continue(now);
 }
 
 // --- Probes. ---
 
-void PathSize::Ask(Instant now, uint32_t size) {
+void PathSize::Ask(Instant when, uint32_t size) {
   assert(size > 0);
-  if (size == size_) confirmed_ = now;
+  if (size == size_) {
+    confirmed_ = when;
+    suspected_ = false;
+  }
   asked_ = size;
   probes_ = 0;
   all_sent_ = false;
-  next_ = now;
+  next_ = when;
 }
 
 std::optional<uint32_t> PathSize::TakeProbe(Instant now, const Pace& pace,
                                             const Challenge& challenge) {
   if (now < next_) return std::nullopt;
   if (asked_ == 0) Continue(now);
-  if (asked_ == 0 || all_sent_) return std::nullopt;
+  if (asked_ == 0 || all_sent_ || now < next_) return std::nullopt;
   if (probes_ == 0) first_ = now;
   last_ = now;
   all_sent_ = ++probes_ >= pace.probes;
@@ -166,16 +178,21 @@ void PathSize::Continue(Instant now) {
   next_ = kNever;
   if (!active_) return;
   if (!proven_ && failed_ <= limit_) return Ask(now, size_);
-  if (const uint32_t size = NextToTry(); size != 0) return Ask(now, size);
+  if (suspected_) return Ask(std::max(now, confirmed_ + kSizeAskedAgain), size_);
+  const uint32_t size = NextToTry();
+  guided_ = size != 0 && (size == hint_ || size == hint_ + 1) ? guided_ + 1 : 0;
+  if (size != 0) return Ask(now, size);
   if (failed_ <= limit_ && raise_ == kNever) raise_ = now + raise_after_;
 }
 
 // The hint first, since it is mostly right, and one byte more, which shows whether it is exact. Then the limit, and at
-// last the middle of what is not known.
+// last the middle of what is not known. That has its turn after two questions that a hint chose: hints without end that
+// each narrow the search by one byte would make it last for minutes.
 uint32_t PathSize::NextToTry() const {
   if (size_ + 1 >= failed_) return proven_ ? 0 : size_;
-  if (hint_ > size_ && hint_ < failed_) return hint_;
-  if (hint_ == size_ && proven_) return size_ + 1;
+  const bool guided = guided_ < kMostGuided;
+  if (guided && hint_ > size_ && hint_ < failed_) return hint_;
+  if (guided && hint_ == size_ && proven_) return size_ + 1;
   if (failed_ > limit_) return limit_;
   return size_ + (failed_ - size_) / 2;
 }

@@ -40,15 +40,15 @@ class PathSize {
 
   // The largest packet that the port sends. True where size() changed.
   bool SetLimit(uint32_t limit);
-  // Somebody says that larger packets do not pass: asked at once, never believed.
+  // Somebody says that larger packets do not pass: asked soon, never believed.
   void Hint(Instant now, uint32_t size);
   // The path has become active: what was proven is asked for again, and what failed may pass now.
   void Begin(Instant now);
   // The path is not active any more.
   void Stop();
-  // The totals of what was sent over the path, a few times a second while payloads flow.
+  // The totals of what was sent over the path, a few times a second while payloads flow, be it over others.
   void NoteSent(Instant now, uint64_t packets, uint64_t bytes);
-  // Payloads do not arrive: the size in use is asked for.
+  // Payloads do not arrive: the size in use is asked for, after the question that runs.
   void Suspect(Instant now);
 
   // What may be sent in one packet. Until the first answer a size that nearly every network carries.
@@ -82,7 +82,7 @@ class PathSize {
     Challenge challenge;
     uint32_t size = 0;
   };
-  void Ask(Instant now, uint32_t size);
+  void Ask(Instant when, uint32_t size);
   // Asks for what is worth knowing next; nothing where the size is found.
   void Continue(Instant now);
   uint32_t NextToTry() const;
@@ -90,10 +90,12 @@ class PathSize {
 
   uint32_t limit_ = 0;
   uint32_t hint_ = 0;    // 0: there is none
+  uint32_t guided_ = 0;  // questions in a row that it chose
   uint32_t failed_ = 1;  // the smallest size that failed; above the limit: none
   uint32_t size_ = 0;
   bool proven_ = false;
   bool active_ = false;
+  bool suspected_ = false;  // the size in use is asked for next
   Instant since_{};
 
   // The question.
