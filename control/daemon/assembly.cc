@@ -115,6 +115,7 @@ void Assembly::OpenProtocol() {
   options.listen_port = config.node.listen_port;
   options.traffic = [this](wire::PathId path) { return PathTrafficOf(path); };
   protocol = std::make_unique<protocol::Node>(std::move(options));
+  more_hints = std::make_unique<Task>(*loop, [this] { TakeSizeHints(); });
   guard_watch =
       std::make_unique<Watch>(*loop, port_guard.get(), 0, [this](uint32_t) { TakeSizeHints(); });
   links = std::make_unique<Links>(
@@ -155,12 +156,16 @@ protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
           .received_bytes = counters->rx_bytes.Get()};
 }
 
-// Each costs a look at every path, and whoever forges ICMP may send many: what is left over is thrown away.
+// Each costs a look at every path, and whoever forges ICMP may send many: what is left over is thrown away. Errors may
+// come as fast as they are read, so that the rest is read in the next turn.
 void Assembly::TakeSizeHints() {
-  constexpr int kMostHints = 8;
-  for (int i = 0; const std::optional<SizeHint> hint = ReadSizeHint(port_guard.get()); ++i) {
+  constexpr int kMostHints = 8, kMostRead = 128;
+  for (int i = 0; i < kMostRead; ++i) {
+    const std::optional<SizeHint> hint = ReadSizeHint(port_guard.get());
+    if (!hint) return;
     if (i < kMostHints) protocol->HintSize(loop->now(), std::nullopt, hint->to, hint->mtu);
   }
+  more_hints->Schedule();
 }
 
 void Assembly::OnPublished(const Links::Published& published) {

@@ -49,6 +49,7 @@ class Assembly {
   std::unique_ptr<lcore::Dataplane> dataplane;
   std::unique_ptr<Watch> dataplane_watch;  // ends a sleep; every turn looks at the rings anyway
   std::unique_ptr<protocol::Node> protocol;
+  std::unique_ptr<Task> more_hints;    // goes on reading what guard_watch told of
   std::unique_ptr<Watch> guard_watch;  // of port_guard, which gets the ICMP errors
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;

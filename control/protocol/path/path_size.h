@@ -54,8 +54,13 @@ class PathSize {
   // What may be sent in one packet. Until the first answer a size that nearly every network carries.
   uint32_t size() const { return size_; }
   bool proven() const { return proven_; }
-  // Larger packets that the port sends vanish, and nobody says so by ICMP.
-  bool black_hole() const { return failed_ <= limit_ && (hint_ == 0 || hint_ >= failed_); }
+  // Larger packets that the port sends vanish, and no router says so by ICMP. A hint is a router's word only where it
+  // names the size that was found: anybody may send one, and hide the hole's name by it.
+  bool black_hole() const {
+    if (failed_ > limit_) return false;
+    const bool found = size_ + 1 >= failed_;
+    return hint_ == 0 || hint_ >= failed_ || (found && hint_ != size_);
+  }
   // Since when the size has been as it is.
   Instant since() const { return since_; }
 

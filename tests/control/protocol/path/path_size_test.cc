@@ -127,6 +127,18 @@ TEST(PathSize, AHintAsksAtOnceAndIsNotBelieved) {
   EXPECT_FALSE(hop.size.black_hole()) << "somebody has said so";
 }
 
+// Whoever sends ICMP of any size would otherwise take the name from a hole.
+TEST(PathSize, AHoleKeepsItsNameWhateverIsSaidOfOtherSizes) {
+  for (const uint32_t said : {300u, 1279u, 1299u, 1301u, 1499u}) {
+    Hop hop(1300);
+    hop.Run(1s);
+    hop.size.Hint(hop.now, said);
+    hop.Run(10s);
+    EXPECT_EQ(hop.size.size(), 1300u);
+    EXPECT_TRUE(hop.size.black_hole()) << said;
+  }
+}
+
 TEST(PathSize, ForgettingTheHintRaisesNothing) {
   Hop hop(1300);
   hop.size.Hint(hop.now, 1300);
