@@ -16,6 +16,7 @@
 #include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/fragment.h"
+#include "dataplane/wire/frame/frame.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 #include "dataplane/wire/handshake/handshake_message.h"
 #include "dataplane/wire/handshake/noise.h"
@@ -193,6 +194,27 @@ void WindowLookClaim(State& state) {
   }
 }
 BENCHMARK(WindowLookClaim);
+
+// Once a payload; the next is for each copy.
+void DatagramSum(State& state) {
+  const std::vector<uint8_t> datagram(static_cast<size_t>(state.range(0)), 0x5a);
+  for (auto _ : state) DoNotOptimize(wire::DatagramSum(datagram));
+}
+BENCHMARK(DatagramSum)->Arg(100)->Arg(1456);
+
+void WriteFrameHeader(State& state, wire::UdpChecksum checksum) {
+  const wire::Endpoint from = Must(wire::Endpoint::Parse("192.0.2.1:13116"));
+  const wire::Endpoint to = Must(wire::Endpoint::Parse("192.0.2.2:13116"));
+  const wire::FrameTemplate frame = wire::MakeFrameTemplate({}, {}, from, to, checksum);
+  std::array<uint8_t, wire::kMaxFrameHeaderSize> header;
+  uint32_t sum = 1;
+  for (auto _ : state) {
+    wire::WriteFrameHeader(frame, 1456, sum += 7, header.data());
+    DoNotOptimize(header);
+  }
+}
+BENCHMARK_CAPTURE(WriteFrameHeader, without_sum, wire::UdpChecksum::kNoneOnV4);
+BENCHMARK_CAPTURE(WriteFrameHeader, with_sum, wire::UdpChecksum::kAlways);
 
 void EndpointParse(State& state, const char* text) {
   for (auto _ : state) DoNotOptimize(wire::Endpoint::Parse(text));
