@@ -105,6 +105,8 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   if (std::string misfit = Misfit(port); !misfit.empty()) {
     status = absl::AbortedError(misfit);  // the interface changed meanwhile
   } else if (!port.info.kernel_sees_frames) {
+    port.link = dataplane_.LinkUp(id);
+    SetKernel(port, port.kernel);
     status = OpenCompanion(port);
   }
   if (!status.ok()) {
@@ -133,6 +135,9 @@ size_t PortTable::TakeNews() {
   size_t count = 0;
   for (lcore::PortNews news; dataplane_.ReceivePortNews({&news, 1}) == 1; ++count) {
     Take(news).IgnoreError();
+  }
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (FollowLink(*port)) ++count;
   }
   return count;
 }
@@ -181,16 +186,41 @@ uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
 }
 
 absl::Status PortTable::OpenCompanion(Port& port) {
-  if (port.companion != nullptr || port.config.kernel_device() != nullptr) return absl::OkStatus();
+  if (port.config.kernel_device() != nullptr) return absl::OkStatus();
+  if (port.companion != nullptr) {
+    port.companion->SetCarrier(port.link);
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::unique_ptr<Companion>> companion =
       Companion::Open(loop_,
                       {.name = port.config.kernel_interface,
                        .mac = port.info.mac,
-                       .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu)},
+                       .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu),
+                       .carrier = port.link},
                       [this, &port](wire::Bytes frame) { FromKernel(port, frame); });
   if (!companion.ok()) return companion.status();
   port.companion = *std::move(companion);
   return absl::OkStatus();
+}
+
+// --- Links. ---
+
+// The kernel learns of the link by the carrier of the companion, and drops or restores routes and neighbours by it. It
+// reports a carrier that went up to a second later. So the port's own state follows the driver, and not that report.
+bool PortTable::FollowLink(Port& port) {
+  if (!port.id.has_value() || port.info.kernel_sees_frames) return false;
+  const bool up = dataplane_.LinkUp(*port.id);
+  if (up == port.link) return false;
+  port.link = up;
+  if (port.companion != nullptr) port.companion->SetCarrier(up);
+  SetKernel(port, netlink_.Find(port.config.kernel_side()));
+  listener_.OnPortChanged(*port.id);
+  return true;
+}
+
+void PortTable::SetKernel(Port& port, const InterfaceState& state) {
+  port.kernel = state;
+  port.kernel.carrier = state.carrier && port.link;
 }
 
 // --- Closing, and opening again. ---
@@ -215,7 +245,7 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
                      state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
   const bool of_kernel = port.config.kernel_device() != nullptr;
   const bool was_open = port.id.has_value();
-  port.kernel = state;
+  SetKernel(port, state);
   if (was_open) {
     if (const std::string misfit = Misfit(port); !misfit.empty()) Close(port, misfit);
   } else if (of_kernel && replaced) {

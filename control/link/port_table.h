@@ -50,7 +50,8 @@ class PortTable {
     lcore::PortInfo info;                 // while open
     int index = 0;                        // of the interface for which the device was opened
     InterfaceState kernel;                // of the interface itself, or of the companion
-    std::string reason;                   // why the port is not open, for status
+    bool link = true;           // as the driver tells, where the kernel does not see the device
+    std::string reason;         // why the port is not open, for status
     bool held = false;          // because its device is still held; it is tried again soon
     lcore::DropCounters drops;  // of frames between the dataplane and the companion
     std::unique_ptr<Companion> companion;
@@ -78,7 +79,8 @@ class PortTable {
   // whose driver hangs goes on opening.
   absl::Status OpenAll();
 
-  // Takes what the dataplane has to tell of ports that were opening, and returns how many there were. Call every turn.
+  // Takes what the dataplane has to tell of ports that were opening, and of links that came or went. Returns how many
+  // there were. Call every turn.
   size_t TakeNews();
 
   // Gives a frame that is not WARP's to the kernel. A frame that the kernel does not take is counted.
@@ -102,6 +104,8 @@ class PortTable {
   void Close(Port& port, absl::string_view reason);
   void CancelOpen(Port& port, absl::string_view reason);
   absl::Status OpenCompanion(Port& port);
+  bool FollowLink(Port& port);
+  static void SetKernel(Port& port, const InterfaceState& state);
   void FromKernel(Port& port, wire::Bytes frame);
   void OnInterface(Port& port, const InterfaceState& state);
   void OpenAgain(Port& port);

@@ -150,6 +150,9 @@ class Dataplane {
   // Waits until no device is being opened or closed. False: after `patience` one still was. Serves set-up only.
   virtual bool AwaitPorts(wire::Duration patience) = 0;
   virtual PortInfo Info(PortId port) const = 0;
+  // Whether the port, which is open, has a link as its driver said last. Always true for a kernel interface, whose
+  // carrier the kernel tells of. A change rings control, which does not sleep before it has asked here.
+  virtual bool LinkUp(PortId port) = 0;
   // The kernel interface of the port has this MTU now. What waits and is larger is refused as too_large.
   virtual void SetPortMtu(PortId port, uint16_t mtu) = 0;
   virtual PortCounters Counters(PortId port) const = 0;

@@ -63,6 +63,7 @@ class FakeDataplane : public Dataplane {
     return opens;
   }
   PortInfo Info(PortId) const override { return port_info; }
+  bool LinkUp(PortId) override { return link_up; }
   void SetPortMtu(PortId, uint16_t mtu) override { port_mtus.push_back(mtu); }
   PortCounters Counters(PortId) const override { return {}; }
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
@@ -108,6 +109,7 @@ class FakeDataplane : public Dataplane {
   int ports_removed = 0;
   std::vector<uint16_t> port_mtus;  // as SetPortMtu told them
   PortInfo port_info;               // of every port
+  bool link_up = true;              // likewise
   WorkerStatus status;              // the same for every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};

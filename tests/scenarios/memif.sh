@@ -31,5 +31,21 @@ wait_active B 1
 echo_up
 traffic_for 3 2000 1200
 nothing_lost
+
+step "the far end goes: the port has no link, and its companion no carrier"
+kill_hard B
+status A 'status["ports"][0]["state"] == "down" and status["ports"][0]["reason"] == "interface tap0 has no link"'
+status A 'active() == 0 and len(paths()) == 1'
+for ((i = 0; i < 40; i++)); do ip -n A link show tap0 | grep -q NO-CARRIER && break; sleep 0.05; done
+ip -n A link show tap0 | grep -q NO-CARRIER
+
+step "the far end comes back"
+node_up B
+ip -n B address add 10.50.0.2/24 dev tap0
+status A 'status["ports"][0]["state"] == "up" and status["ports"][0]["reason"] == ""'
+wait_active A 1
+wait_active B 1
+traffic_for 1 2000 1200
+nothing_lost
 stop A
 ip -n A link show tap0 >/dev/null  # A leaves its companion, because A did not make it

@@ -209,6 +209,11 @@ PortInfo DpdkDataplane::Info(PortId port) const {
           .multi_segment_tx = slot.port->multi_segment_tx()};
 }
 
+bool DpdkDataplane::LinkUp(PortId port) {
+  assert(control_.IsCurrent());
+  return ports_->LinkUp(port);
+}
+
 void DpdkDataplane::SetPortMtu(PortId port, uint16_t mtu) {
   assert(control_.IsCurrent());
   ports_->slot(port).port->SetInterfaceMtu(mtu);

@@ -85,18 +85,24 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   Place& place = places_[id];
   PortSlot& slot = slots_[id];
   auto opening = std::make_shared<Opening>();
+  const auto ring = [exchange = exchange_] { exchange->control_bell.Ring(); };
   // A slot's pool stays until the dataplane ends, which waits for this thread or leaves the pool behind.
   absl::StatusOr<std::unique_ptr<DeviceCall>> call = DeviceCall::Start(
-      [opening, spec, id, plan = plan_, pool = slot.rx_pool.get()] {
+      [opening, spec, id, ring, plan = plan_, pool = slot.rx_pool.get()] {
         if (pool == nullptr) {
           absl::StatusOr<PoolPtr> made = CreateRxPool(plan, id);
           if (made.ok()) opening->new_pool = *std::move(made);
           if (!made.ok()) opening->port = made.status();
         }
         rte_mempool* const rx_pool = pool != nullptr ? pool : opening->new_pool.get();
-        if (rx_pool != nullptr) opening->port = OpenPort(spec, id, rx_pool);
+        if (rx_pool == nullptr) return;
+        opening->port = OpenPort(spec, id, rx_pool);
+        if (!opening->port.ok() || (*opening->port)->kernel_sees_frames()) return;
+        absl::StatusOr<std::unique_ptr<LinkWatch>> link = LinkWatch::Start(**opening->port, ring);
+        if (link.ok()) opening->link = *std::move(link);
+        if (!link.ok()) opening->port = link.status();
       },
-      [exchange = exchange_] { exchange->control_bell.Ring(); });
+      ring);
   if (!call.ok()) return call.status();
   place.name = spec.name;
   place.unwanted = false;
@@ -116,6 +122,7 @@ void PortBoard::TakeOpened(PortId port) {
   if (!place.unwanted) news_.push_back({.port = port, .status = opening->port.status()});
   if (!opening->port.ok()) return SetState(&place, State::kEmpty);
   slot.port = *std::move(opening->port);
+  place.link = std::move(opening->link);
   slot.counters = std::make_unique<PortSlot::Counters>();
   ++slot.generation;
   SetState(&place, State::kOpen);
@@ -132,10 +139,19 @@ size_t PortBoard::TakeNews(std::span<PortNews> out) {
 }
 
 bool PortBoard::has_news() const {
-  return !news_.empty() ||
-         (moving_ > 0 && std::any_of(places_.begin(), places_.end(), [](const Place& place) {
-            return place.call != nullptr && place.call->over();
-          }));
+  return !news_.empty() || std::any_of(places_.begin(), places_.end(),
+                                       [this](const Place& place) { return HasNews(place); });
+}
+
+// The link of a port that is closing concerns nobody.
+bool PortBoard::HasNews(const Place& place) const {
+  if (place.state == State::kOpen) return place.link != nullptr && place.link->has_news();
+  return place.call != nullptr && place.call->over();
+}
+
+bool PortBoard::LinkUp(PortId port) {
+  const std::unique_ptr<LinkWatch>& link = places_[port].link;
+  return link == nullptr || link->Take();
 }
 
 // --- Closing. ---
@@ -159,11 +175,15 @@ void PortBoard::Remove(PortId port, uint64_t last_token) {
 void PortBoard::StartClosing(PortId port) {
   Place& place = places_[port];
   PortSlot& slot = slots_[port];
-  absl::StatusOr<std::unique_ptr<DeviceCall>> call =
-      DeviceCall::Start([device = slot.port.get()] { delete device; },
-                        [exchange = exchange_] { exchange->control_bell.Ring(); });
+  absl::StatusOr<std::unique_ptr<DeviceCall>> call = DeviceCall::Start(
+      [device = slot.port.get(), link = place.link.get()] {
+        delete link;  // which still asks the device
+        delete device;
+      },
+      [exchange = exchange_] { exchange->control_bell.Ring(); });
   if (!call.ok()) return;
   static_cast<void>(slot.port.release());
+  static_cast<void>(place.link.release());
   place.call = *std::move(call);
   SetState(&place, State::kClosing);
 }

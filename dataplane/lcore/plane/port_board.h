@@ -27,6 +27,7 @@
 #include "dataplane/lcore/exchange/publisher.h"
 #include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/plane/device_call.h"
+#include "dataplane/lcore/plane/link_watch.h"
 
 namespace warp::lcore {
 
@@ -48,6 +49,7 @@ class PortBoard {
   absl::StatusOr<PortId> Add(const PortSpec& spec, int cpu);
   void Remove(PortId port, uint64_t last_token);
   size_t TakeNews(std::span<PortNews> out);
+  bool LinkUp(PortId port);
   // There is something for Advance or TakeNews to do, so that control should not sleep.
   bool has_news() const;
 
@@ -68,6 +70,7 @@ class PortBoard {
   struct Opening {
     PoolPtr new_pool;  // where the slot had none
     absl::StatusOr<std::unique_ptr<Port>> port = absl::UnknownError("");
+    std::unique_ptr<LinkWatch> link;  // where the port is no kernel interface
   };
   struct Place {
     State state = State::kEmpty;
@@ -76,11 +79,13 @@ class PortBoard {
     uint64_t token = 0;     // while held: the table that all workers must have passed
     std::shared_ptr<Opening> opening;
     std::unique_ptr<DeviceCall> call;  // while opening and closing
+    std::unique_ptr<LinkWatch> link;   // while open and held; null for a kernel interface
   };
 
   absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
   bool HasNewsOf(PortId port) const;
   absl::Status CheckName(const std::string& name) const;
+  bool HasNews(const Place& place) const;
   void Move(const Publisher& publisher);
   void TakeOpened(PortId port);
   void StartClosing(PortId port);

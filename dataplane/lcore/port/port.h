@@ -59,7 +59,8 @@ class Port {
   // The driver's own statistics. tx_dropped counts what it took and could not send; what it refused is the worker's to
   // count. Control thread.
   virtual PortCounters Counters() const = 0;
-  // Always true for a kernel interface, since netlink tells of its carrier. Control thread.
+  // Always true for a kernel interface, since netlink tells of its carrier. The driver may take its time, so that
+  // neither control nor a worker asks. Any thread.
   virtual bool LinkUp() const = 0;
 
  protected:

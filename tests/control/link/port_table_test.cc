@@ -182,6 +182,45 @@ TEST_F(PortTableTest, WhatCannotBeOpenedAtStartIsAnError) {
   EXPECT_EQ(status.message(), "port l0: no raw socket");
 }
 
+// The kernel reports the carrier of a companion up to a second late, and may tell of other things meanwhile.
+TEST_F(PortTableTest, APortWithoutALinkIsDownAtOnceAndStaysSo) {
+  dataplane_.port_info.kernel_sees_frames = false;
+  InterfaceState state = Interface(1, kMac);
+  state.carrier = true;
+  netlink_.interfaces["l0"] = state;
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  EXPECT_EQ(port.state(), "up");
+  EXPECT_EQ(table.TakeNews(), 0u);
+  dataplane_.link_up = false;
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_EQ(port.state(), "down");
+  EXPECT_FALSE(port.kernel.carrier);
+  EXPECT_EQ(opened_, 2);
+  state.addresses.push_back(*wire::IpAddress::Parse("10.0.0.1"));
+  netlink_.Change("l0", state);
+  EXPECT_EQ(port.state(), "down");
+  EXPECT_EQ(port.kernel.addresses, state.addresses);
+  // The link was away for so short a time that the kernel never told of it.
+  dataplane_.link_up = true;
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_EQ(port.state(), "up");
+  EXPECT_EQ(closed_, 0);
+}
+
+TEST_F(PortTableTest, APortMayOpenWithoutALink) {
+  dataplane_.port_info.kernel_sees_frames = false;
+  dataplane_.link_up = false;
+  netlink_.interfaces["l0"].carrier = true;
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  EXPECT_EQ(table.ports()[0]->state(), "down");
+  dataplane_.link_up = true;
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_EQ(table.ports()[0]->state(), "up");
+}
+
 // What fails for another reason costs more to try, and is left to the turn of each second.
 TEST_F(PortTableTest, OtherErrorsAreNotTriedInSuchHaste) {
   PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);

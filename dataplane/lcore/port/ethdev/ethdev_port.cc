@@ -87,7 +87,9 @@ PortCounters EthdevPort::Counters() const {
 bool EthdevPort::LinkUp() const {
   if (kernel_sees_frames_) return true;
   rte_eth_link link{};
-  return rte_eth_link_get_nowait(device_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+  // A driver that cannot be asked has a link for all that anybody knows.
+  if (rte_eth_link_get_nowait(device_, &link) != 0) return true;
+  return link.link_status == RTE_ETH_LINK_UP;
 }
 
 }  // namespace warp::lcore

@@ -185,6 +185,10 @@ PortCounters LabPort::Counters() const {
   return counters;
 }
 
+void LabPort::SetLink(bool up) {
+  up ? rte_eth_dev_set_link_up(device_) : rte_eth_dev_set_link_down(device_);
+}
+
 uint16_t LabPort::Allow(rte_mbuf* const* packets, uint16_t count) {
   uint16_t fitting = 0;
   while (fitting < count && rte_pktmbuf_pkt_len(packets[fitting]) <= largest_) ++fitting;

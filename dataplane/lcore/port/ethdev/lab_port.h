@@ -40,6 +40,9 @@ class LabPort final : public EthdevPort {
   // Ends all calls that hang now. Any thread.
   static void LetGo();
 
+  // Plugs the cable in, or pulls it out. Packets go on passing: only what the driver says of its link changes.
+  void SetLink(bool up);
+
   // Lets the port take `packets` more than the rate allows. Any thread.
   void Grant(uint64_t packets) { granted_.fetch_add(packets, std::memory_order_relaxed); }
 

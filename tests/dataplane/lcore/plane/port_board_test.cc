@@ -145,6 +145,40 @@ TEST_F(PortBoardTest, ControlIsRungWhenADeviceIsOpen) {
   plane_.Disarm();
 }
 
+// A cable that is pulled wakes control, which does not sleep before it has looked.
+TEST_F(PortBoardTest, ControlIsRungWhenALinkComesOrGoes) {
+  const absl::StatusOr<PortId> port = AddPort(plane_, Lab("wan"));
+  ASSERT_TRUE(port.ok()) << port.status();
+  auto& lab = static_cast<LabPort&>(*plane_.slot(*port).port);
+  EXPECT_TRUE(plane_.LinkUp(*port));
+  for (const bool up : {false, true}) {
+    ASSERT_TRUE(plane_.ArmSleep());
+    lab.SetLink(up);
+    pollfd fd = {.fd = plane_.wake_fd(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(poll(&fd, 1, 60000), 1);
+    plane_.Disarm();
+    EXPECT_FALSE(plane_.ArmSleep());
+    EXPECT_EQ(plane_.LinkUp(*port), up);
+  }
+  EXPECT_TRUE(plane_.ArmSleep());
+  plane_.Disarm();
+}
+
+// Nobody asks for the link of a port that is closing, so that its news must keep nobody awake.
+TEST_F(PortBoardTest, TheLinkOfAPortThatClosesIsNoNews) {
+  const absl::StatusOr<PortId> port = AddPort(plane_, Lab("wan", ",hang=close"));
+  ASSERT_TRUE(port.ok()) << port.status();
+  static_cast<LabPort&>(*plane_.slot(*port).port).SetLink(false);
+  while (plane_.ArmSleep()) {
+    plane_.Disarm();
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(plane_.RemovePort(*port).ok());
+  EXPECT_TRUE(plane_.ArmSleep());
+  plane_.Disarm();
+  AwaitEnd();
+}
+
 // What the driver may still touch stays.
 TEST(PortBoardEnd, WaitsForNoDriverThatHangs) {
   for (const char* hang : {",hang=open", ",hang=close"}) {

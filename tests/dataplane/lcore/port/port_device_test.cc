@@ -99,6 +99,19 @@ TEST_F(PortDeviceTest, MemifWithoutAPeerRefuses) {
   EXPECT_EQ(Held(), 0u);
 }
 
+TEST_F(PortDeviceTest, MemifHasALinkAsLongAsItsPeerLives) {
+  const std::string common = absl::StrCat("id=0,socket=warp-port-test-peer-", getpid());
+  const auto server = OpenDevargs(absl::StrCat("net_memif5,role=server,", common), 0);
+  for (int round = 0; round < 2; ++round) {
+    auto client = OpenDevargs(absl::StrCat("net_memif6,role=client,", common), 1);
+    for (int ms = 0; !server->LinkUp() && ms < 5000; ++ms) usleep(1000);
+    EXPECT_TRUE(server->LinkUp());
+    client.reset();
+    for (int ms = 0; server->LinkUp() && ms < 5000; ++ms) usleep(1000);
+    EXPECT_FALSE(server->LinkUp());
+  }
+}
+
 TEST_F(PortDeviceTest, ClosesAndOpensAgain) {
   for (int i = 0; i < 50; ++i) {
     auto port = OpenDevargs("net_ring_again");
