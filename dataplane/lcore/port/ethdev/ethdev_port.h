@@ -16,10 +16,10 @@ class EthdevPort : public Port {
   // Stops and closes the device.
   ~EthdevPort() override;
 
-  uint16_t RxBurst(rte_mbuf** packets, uint16_t count) final {
+  uint16_t RxBurst(rte_mbuf** packets, uint16_t count) override {
     return rte_eth_rx_burst(device_, 0, packets, count);
   }
-  uint16_t TxBurst(rte_mbuf** packets, uint16_t count) final {
+  uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
     return rte_eth_tx_burst(device_, 0, packets, count);
   }
   PortCounters Counters() const override;

@@ -24,6 +24,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -185,6 +186,10 @@ std::map<int, std::chrono::steady_clock::time_point>& Released() {
   static std::map<int, std::chrono::steady_clock::time_point> released;
   return released;
 }
+// How long a port that closes waits for frames that the interface has not sent yet. A buffer that is then still on its
+// way may be in the adapter's hands, and stays lost.
+constexpr auto kDrainTime = std::chrono::milliseconds(100);
+
 constexpr auto kReleaseTime = std::chrono::milliseconds(100);
 
 void AwaitRelease(int interface) {
@@ -275,7 +280,10 @@ absl::Status AfXdpPort::PlugIn(const std::string& interface) {
   fcntl(poll_fd_, F_SETFD, FD_CLOEXEC);
   // The driver would send what lies behind the first segment in memory, in place of the second segment.
   multi_segment_tx_ = false;
-  // The buffer must never be full, since the driver would then try again without end.
+  const std::optional<XskSendRings> rings = SendRingsOf(poll_fd_);
+  if (!rings.has_value()) return absl::UnavailableError("its rings are not to be found");
+  sender_.emplace(poll_fd_, *rings, rx_pool_);
+  // All that may be under way has room, so that the kernel never refuses a frame for that reason.
   if (!os::EnlargeSocketBuffer(poll_fd_, os::SocketBuffer::kSend, kDescriptors * kSkbBytes)) {
     return absl::PermissionDeniedError("a large send buffer needs CAP_NET_ADMIN");
   }
@@ -287,6 +295,7 @@ AfXdpPort::~AfXdpPort() {
   if (poll_fd_ >= 0) {
     // The order matters: no frame may come any more when the rings are read, and the driver's closing unmaps them.
     bpf_xdp_detach(interface_, 0, nullptr);
+    if (sender_.has_value()) sender_->Drain(kDrainTime);
     std::vector<rte_mbuf*> buffers = BuffersInRings(poll_fd_, rx_pool_);
     const ino_t socket = InodeOf(poll_fd_);
     Close();
@@ -295,6 +304,13 @@ AfXdpPort::~AfXdpPort() {
     Released()[interface_] = std::chrono::steady_clock::now();
   }
   Close();
+}
+
+PortCounters AfXdpPort::Counters() const {
+  PortCounters counters = EthdevPort::Counters();
+  counters.tx_packets = sender_->packets();
+  counters.tx_bytes = sender_->bytes();
+  return counters;
 }
 
 }  // namespace warp::lcore

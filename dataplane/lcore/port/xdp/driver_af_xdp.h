@@ -1,15 +1,19 @@
 // A kernel interface as a port, by the af_xdp driver. UDP to our port skips the kernel's stack, and all other traffic
 // stays with the kernel.
 //
-// The XDP program is our own (warp_xdp.c), since the default of DPDK and libxdp takes every frame.
+// The XDP program is our own (warp_xdp.c), since the default of DPDK and libxdp takes every frame. Sending is our own,
+// too (xsk_sender.h), since the driver waits where the interface's queue is stopped. The driver receives and makes the
+// socket.
 #ifndef WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_
 #define WARP_DATAPLANE_LCORE_PORT_XDP_DRIVER_AF_XDP_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port/ethdev/ethdev_port.h"
+#include "dataplane/lcore/port/xdp/xsk_sender.h"
 #include "dataplane/os/unique_fd.h"
 
 namespace warp::lcore {
@@ -23,12 +27,22 @@ class AfXdpPort final : public EthdevPort {
                                                     rte_mempool* rx_pool);
   ~AfXdpPort() override;
 
+  uint16_t RxBurst(rte_mbuf** packets, uint16_t count) override {
+    sender_->Flush();
+    return EthdevPort::RxBurst(packets, count);
+  }
+  uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
+    return sender_->Send(packets, count);
+  }
+  PortCounters Counters() const override;
+
  private:
   using EthdevPort::EthdevPort;
 
   absl::Status PlugIn(const std::string& interface);
 
-  int interface_ = 0;   // its index
+  int interface_ = 0;                // its index
+  std::optional<XskSender> sender_;  // while open
   os::UniqueFd claim_;  // a socket whose name says that a living process uses the interface
 };
 

@@ -14,4 +14,6 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice&, const
 
 AfXdpPort::~AfXdpPort() = default;
 
+PortCounters AfXdpPort::Counters() const { return {}; }
+
 }  // namespace warp::lcore

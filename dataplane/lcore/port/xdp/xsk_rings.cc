@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <bit>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <string_view>
 
 namespace warp::lcore {
@@ -41,56 +43,98 @@ std::vector<Mapping> MappingsOf(ino_t socket) {
   return mappings;
 }
 
-// Adds the addresses in umem of the descriptors that were produced and not consumed.
-void Collect(const Mapping& mapping, const xdp_ring_offset& offsets, size_t descriptor_size,
-             std::vector<uint64_t>* addresses) {
-  const auto* base = reinterpret_cast<const uint8_t*>(mapping.begin);
-  const uint32_t producer = *reinterpret_cast<const volatile uint32_t*>(base + offsets.producer);
-  const uint32_t consumer = *reinterpret_cast<const volatile uint32_t*>(base + offsets.consumer);
+XskRing RingAt(const Mapping& mapping, const xdp_ring_offset& offsets, size_t descriptor_size) {
+  auto* base = reinterpret_cast<uint8_t*>(mapping.begin);
   // The kernel rounds the mapping up to pages, but the number of a ring's descriptors is a power of two.
-  const auto size = static_cast<uint32_t>(
-      std::bit_floor((mapping.end - mapping.begin - offsets.desc) / descriptor_size));
-  if (producer - consumer > size) return;
+  const size_t most = (mapping.end - mapping.begin - offsets.desc) / descriptor_size;
+  return {.producer = reinterpret_cast<uint32_t*>(base + offsets.producer),
+          .consumer = reinterpret_cast<uint32_t*>(base + offsets.consumer),
+          .descriptors = base + offsets.desc,
+          .size = static_cast<uint32_t>(std::bit_floor(most))};
+}
+
+// Adds the addresses of the descriptors that were produced and not consumed. Each descriptor begins with its address.
+void Collect(const XskRing& ring, size_t descriptor_size, std::vector<uint64_t>* addresses) {
+  const uint32_t producer = std::atomic_ref(*ring.producer).load(std::memory_order_acquire);
+  const uint32_t consumer = std::atomic_ref(*ring.consumer).load(std::memory_order_acquire);
+  if (producer - consumer > ring.size) return;
   for (uint32_t i = consumer; i != producer; ++i) {
-    addresses->push_back(*reinterpret_cast<const uint64_t*>(base + offsets.desc +
-                                                            (i & (size - 1)) * descriptor_size));
+    uint64_t address = 0;
+    std::memcpy(&address, ring.descriptors + (i & (ring.size - 1)) * descriptor_size,
+                sizeof(address));
+    addresses->push_back(address);
   }
+}
+
+std::optional<xdp_mmap_offsets> OffsetsOf(int socket) {
+  xdp_mmap_offsets offsets{};
+  socklen_t size = sizeof(offsets);
+  if (getsockopt(socket, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &size) != 0) return std::nullopt;
+  return offsets;
 }
 
 }  // namespace
 
-std::vector<rte_mbuf*> BuffersInRings(int socket, rte_mempool* pool) {
+Umem::Umem(const rte_mempool* pool)
+    : begin_(reinterpret_cast<uint64_t>(STAILQ_FIRST(&pool->mem_list)->addr) &
+             ~(static_cast<uint64_t>(getpagesize()) - 1)),
+      header_size_(pool->header_size) {}
+
+// An address is that of the object's header, with the offset of the data in its upper bits.
+uint64_t Umem::AddressOf(const rte_mbuf* buffer) const {
+  const uint64_t object = reinterpret_cast<uint64_t>(buffer) - header_size_;
+  const uint64_t data = rte_pktmbuf_mtod(buffer, uint64_t);
+  return (object - begin_) | (data - object) << XSK_UNALIGNED_BUF_OFFSET_SHIFT;
+}
+
+rte_mbuf* Umem::BufferAt(uint64_t address) const {
+  const uint64_t object = begin_ + (address & XSK_UNALIGNED_BUF_ADDR_MASK);
+  return reinterpret_cast<rte_mbuf*>(object + header_size_);
+}
+
+std::optional<XskSendRings> SendRingsOf(int socket) {
+  const std::optional<xdp_mmap_offsets> offsets = OffsetsOf(socket);
+  if (!offsets.has_value()) return std::nullopt;
+  XskSendRings rings;
+  for (const Mapping& mapping : MappingsOf(InodeOf(socket))) {
+    if (mapping.offset == XDP_PGOFF_TX_RING) {
+      rings.tx = RingAt(mapping, offsets->tx, sizeof(xdp_desc));
+    } else if (mapping.offset == XDP_UMEM_PGOFF_COMPLETION_RING) {
+      rings.completed = RingAt(mapping, offsets->cr, sizeof(uint64_t));
+    }
+  }
+  if (rings.tx.size == 0 || rings.completed.size == 0) return std::nullopt;
+  return rings;
+}
+
+std::vector<rte_mbuf*> BuffersInRings(int socket, const rte_mempool* pool) {
   std::vector<rte_mbuf*> buffers;
-  xdp_mmap_offsets offsets{};
-  socklen_t size = sizeof(offsets);
-  if (getsockopt(socket, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &size) != 0) return buffers;
+  const std::optional<xdp_mmap_offsets> offsets = OffsetsOf(socket);
+  if (!offsets.has_value()) return buffers;
   std::vector<uint64_t> addresses;
+  const auto collect = [&](const Mapping& mapping, const xdp_ring_offset& at, size_t size) {
+    Collect(RingAt(mapping, at, size), size, &addresses);
+  };
   for (const Mapping& mapping : MappingsOf(InodeOf(socket))) {
     switch (mapping.offset) {
       case XDP_PGOFF_RX_RING:
-        Collect(mapping, offsets.rx, sizeof(xdp_desc), &addresses);
+        collect(mapping, offsets->rx, sizeof(xdp_desc));
         break;
       case XDP_PGOFF_TX_RING:
-        Collect(mapping, offsets.tx, sizeof(xdp_desc), &addresses);
+        collect(mapping, offsets->tx, sizeof(xdp_desc));
         break;
       case XDP_UMEM_PGOFF_FILL_RING:
-        Collect(mapping, offsets.fr, sizeof(uint64_t), &addresses);
+        collect(mapping, offsets->fr, sizeof(uint64_t));
         break;
       case XDP_UMEM_PGOFF_COMPLETION_RING:
-        Collect(mapping, offsets.cr, sizeof(uint64_t), &addresses);
+        collect(mapping, offsets->cr, sizeof(uint64_t));
         break;
       default:
         break;
     }
   }
-  // The driver computes addresses so: umem begins at the page of the pool's memory, and an address is that of the
-  // object's header, with the offset of the data in its upper bits.
-  const uint64_t page = static_cast<uint64_t>(getpagesize());
-  const auto memory = reinterpret_cast<uint64_t>(STAILQ_FIRST(&pool->mem_list)->addr);
-  for (uint64_t address : addresses) {
-    const uint64_t object = (memory & ~(page - 1)) + (address & XSK_UNALIGNED_BUF_ADDR_MASK);
-    buffers.push_back(reinterpret_cast<rte_mbuf*>(object + pool->header_size));
-  }
+  const Umem umem(pool);
+  for (const uint64_t address : addresses) buffers.push_back(umem.BufferAt(address));
   return buffers;
 }
 

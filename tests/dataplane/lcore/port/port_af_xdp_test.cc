@@ -44,6 +44,31 @@ TEST_P(AfXdpTest, OneProcessToAnInterface) {
             "interface w0: another process uses it by af_xdp");
 }
 
+// A bridge over an interface that sends nothing. The kernel holds what it was given, as an adapter with a stopped queue
+// does, and takes nothing more. The driver's own code would try again until the test is killed.
+TEST_P(AfXdpTest, RefusesWhileTheInterfaceSendsNothing) {
+  if (std::system("ip link add b0 type bridge 2>/dev/null && ip link set w0 master b0 && "
+                  "ip link set b0 up && "
+                  "tc qdisc add dev w0 root tbf rate 8bit burst 2000 limit 100000000") != 0) {
+    GTEST_SKIP() << "no bridge, or no queueing discipline";
+  }
+  a_ = Open(KernelDevice{"b0", KernelDriver::kAfXdp}, 0);
+  b_ = OpenEnd(1);
+  ASSERT_NE(a_, nullptr);
+  uint32_t taken = 0;
+  for (int i = 0; i < 10000; ++i) taken += Send(*a_, *b_, 0, 1, 1000);
+  EXPECT_LE(taken, 2100u);
+  EXPECT_EQ(Send(*a_, *b_, 0, 1), 0u);
+  Ip("link set w0 nomaster");  // frames are thrown away now, and their buffers come back
+  ASSERT_EQ(std::system("tc qdisc del dev w0 root"), 0);
+  EXPECT_EQ(Send(*a_, *b_, 0, 100), 100u);
+  EXPECT_EQ(a_->Counters().tx_packets, taken + 100u);
+  a_.reset();
+  b_.reset();
+  EXPECT_EQ(Held(), 0u);
+  Ip("link del b0");
+}
+
 TEST_P(AfXdpTest, NeedsOneChannel) {
   Ip("link del w0");
   Ip("link add w0 numrxqueues 2 numtxqueues 2 type veth peer name w1");

@@ -112,8 +112,8 @@ TEST_P(PortKernelTest, CountsWhatItsQueueDidNotHold) {
   EXPECT_EQ(Receive(*b_, 10), Numbers(9000, 10));
 }
 
-// While the interface is down, frames of af_xdp stay with the kernel until it has no more room for any. af_packet takes
-// none.
+// While the interface is down, one frame of af_xdp stays with the kernel, and the port refuses all others. af_packet
+// takes none.
 TEST_P(PortKernelTest, RefusesWhileTheInterfaceIsDownAndGoesOnWhenItIsUp) {
   // First the port's own end is down. Then the other end is down, so that there is no carrier.
   for (const char* which : {"w0", "w1"}) {
