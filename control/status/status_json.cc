@@ -90,6 +90,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
   json.update({{"mac", port.info.mac.ToString()},
                {"mtu", std::min<uint32_t>(port.info.mtu, port.kernel.mtu)},
                {"worker", port.info.worker},
+               {"segmentation", view.dataplane.Segmentation(*port.id)},
                {"rx_packets", counters.rx_packets},
                {"rx_bytes", counters.rx_bytes},
                {"rx_missed", counters.rx_missed},

@@ -153,6 +153,8 @@ class Dataplane {
   // Whether the port, which is open, has a link as its driver said last. Always true for a kernel interface, whose
   // carrier the kernel tells of. A change rings control, which does not sleep before it has asked here.
   virtual bool LinkUp(PortId port) = 0;
+  // Whether bursts leave as joined frames, which the interface cuts by itself.
+  virtual bool Segmentation(PortId port) const = 0;
   // The kernel interface of the port has this MTU now. What waits and is larger is refused as too_large.
   virtual void SetPortMtu(PortId port, uint16_t mtu) = 0;
   virtual PortCounters Counters(PortId port) const = 0;

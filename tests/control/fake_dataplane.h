@@ -64,6 +64,7 @@ class FakeDataplane : public Dataplane {
   }
   PortInfo Info(PortId) const override { return port_info; }
   bool LinkUp(PortId) override { return link_up; }
+  bool Segmentation(PortId) const override { return true; }
   void SetPortMtu(PortId, uint16_t mtu) override { port_mtus.push_back(mtu); }
   PortCounters Counters(PortId) const override { return {}; }
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {

@@ -214,6 +214,11 @@ bool DpdkDataplane::LinkUp(PortId port) {
   return ports_->LinkUp(port);
 }
 
+bool DpdkDataplane::Segmentation(PortId port) const {
+  assert(control_.IsCurrent());
+  return ports_->slot(port).port->segmentation();
+}
+
 void DpdkDataplane::SetPortMtu(PortId port, uint16_t mtu) {
   assert(control_.IsCurrent());
   ports_->slot(port).port->SetInterfaceMtu(mtu);

@@ -46,6 +46,7 @@ class DpdkDataplane final : public Dataplane {
   bool AwaitPorts(wire::Duration patience) override;
   PortInfo Info(PortId port) const override;
   bool LinkUp(PortId port) override;
+  bool Segmentation(PortId port) const override;
   void SetPortMtu(PortId port, uint16_t mtu) override;
   PortCounters Counters(PortId port) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;

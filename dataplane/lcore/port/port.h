@@ -62,6 +62,8 @@ class Port {
   // Always true for a kernel interface, since netlink tells of its carrier. The driver may take its time, so that
   // neither control nor a worker asks. Any thread.
   virtual bool LinkUp() const = 0;
+  // Neighbouring frames of one flow leave joined, because the interface cuts them by itself. Any thread.
+  virtual bool segmentation() const { return false; }
 
  protected:
   Port(const PortSpec& spec, PortId id, rte_mempool* rx_pool)

@@ -77,7 +77,14 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
   }
   wire::MacAddress mac;
   std::copy_n(address.sll_addr, mac.bytes.size(), mac.bytes.begin());
-  return std::unique_ptr<Port>(new AfPacketPort(spec, id, rx_pool, std::move(socket), mac));
+  std::unique_ptr<AfPacketPort> port(new AfPacketPort(spec, id, rx_pool, std::move(socket), mac));
+  absl::StatusOr<std::unique_ptr<SegmentationWatch>> watch = SegmentationWatch::Start(
+      *interface, [sender = &port->sender_](const Segmentation& segmentation) {
+        sender->SetSegmentation(segmentation);
+      });
+  if (!watch.ok()) return watch.status();
+  port->watch_ = *std::move(watch);
+  return port;
 }
 
 AfPacketPort::AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool,

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port/packet_socket/segment_receiver.h"
 #include "dataplane/lcore/port/packet_socket/segment_sender.h"
+#include "dataplane/lcore/port/packet_socket/segmentation_watch.h"
 #include "dataplane/lcore/port/port.h"
 #include "dataplane/os/unique_fd.h"
 
@@ -34,6 +35,7 @@ class AfPacketPort final : public Port {
   void SetInterfaceMtu(uint16_t mtu) override { sender_.SetMtu(mtu); }
   PortCounters Counters() const override;
   bool LinkUp() const override { return true; }
+  bool segmentation() const override { return sender_.joins(); }
 
  private:
   // `socket` is bound to its interface.
@@ -45,6 +47,7 @@ class AfPacketPort final : public Port {
   SegmentSender sender_;
   // The sum of what the kernel told, which forgets a count once it has told it. Control thread.
   mutable uint64_t missed_ = 0;
+  std::unique_ptr<SegmentationWatch> watch_;  // tells the sender
 };
 
 }  // namespace warp::lcore

@@ -19,6 +19,7 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
   uint16_t done = 0;
   bool join = singly_ == 0;
   if (!join) --singly_;
+  join = join && most_frames_.load(std::memory_order_relaxed) > 1;
   // EINVAL may be an old error of the socket, which the call takes off it without sending. So the first one is tried
   // again.
   bool told = false;
@@ -43,7 +44,10 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
       bytes_.Add(bytes);
       rte_pktmbuf_free_bulk(frames + done, taken);
       done = static_cast<uint16_t>(done + taken);
-      if (runs_[0].frames > 1) next_singly_ = kFewBursts;
+      if (runs_[0].frames > 1) {
+        next_singly_ = kFewBursts;
+        kernel_refuses_.store(false, std::memory_order_relaxed);
+      }
       continue;
     }
     const bool joined = runs_[0].frames > 1;
@@ -78,8 +82,9 @@ uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
   return done;
 }
 
-// Called where the interface or the kernel cannot cut joined frames, or has no room for one at the moment.
+// Called where the kernel knows no joined frames, or has no room for one at the moment.
 void SegmentSender::StopJoining(int error) {
+  if (error == EINVAL) kernel_refuses_.store(true, std::memory_order_relaxed);
   singly_ = error == ENOBUFS ? next_singly_ : kManyBursts;
   next_singly_ = std::min(next_singly_ * 2, kManyBursts);
 }
@@ -109,8 +114,12 @@ size_t SegmentSender::BuildRuns(rte_mbuf* const* frames, uint16_t count, bool jo
 uint16_t SegmentSender::RunLength(rte_mbuf* const* frames, uint16_t count,
                                   size_t header_size) const {
   const size_t size = rte_pktmbuf_pkt_len(frames[0]) - header_size;
-  const auto most = static_cast<uint16_t>(std::min<size_t>(
-      {count, wire::kMaxSegments, wire::kMaxJoinedPayload / std::max<size_t>(size, 1)}));
+  const size_t limit = most_bytes_.load(std::memory_order_relaxed);
+  const size_t payload =
+      std::min(wire::kMaxJoinedPayload, limit - std::min(limit, header_size + 1));
+  const auto most = static_cast<uint16_t>(
+      std::min<size_t>({count, wire::kMaxSegments, most_frames_.load(std::memory_order_relaxed),
+                        payload / std::max<size_t>(size, 1)}));
   const uint8_t* const headers = FirstBytes(frames[0]).data();
   uint16_t length = 1;
   while (length < most) {

@@ -4,10 +4,9 @@
 //   burst      A1 A2 A3 B1 B2 c      A, B: copies for two paths; c: a probe
 //   messages   [A1 A2 A3] [B1 B2] [c]
 //
-// The kernel or the network adapter cuts a joined frame, so that a receiver on another machine cannot tell. Where
-// neither can (Linux before 6.2, or an interface without tx-udp-segmentation behind a bypassed queueing discipline)
-// frames leave one by one, though still in one call. Only the refusal of a joined frame tells that neither can. The
-// worker's thread.
+// The interface cuts a joined frame, so that a receiver on another machine cannot tell. Where it says that it cannot
+// (segmentation_watch.h) frames leave one by one, though still in one call. So they do where the kernel refuses joined
+// frames, which is the only way to learn that it knows none (Linux before 6.2). The worker's thread.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
 
@@ -22,6 +21,7 @@
 
 #include "dataplane/facade/counters.h"
 #include "dataplane/lcore/port/packet_socket/offload_header.h"
+#include "dataplane/lcore/port/packet_socket/segmentation_watch.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {
@@ -33,6 +33,16 @@ class SegmentSender {
 
   // The interface's MTU has become another. Any thread.
   void SetMtu(uint16_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
+  // What joined frames the interface takes from now on; none before the first call. Any thread.
+  void SetSegmentation(const Segmentation& segmentation) {
+    most_bytes_.store(segmentation.bytes, std::memory_order_relaxed);
+    most_frames_.store(segmentation.enabled ? segmentation.segments : 1, std::memory_order_relaxed);
+  }
+  // Whether neighbours leave joined. Any thread.
+  bool joins() const {
+    return most_frames_.load(std::memory_order_relaxed) > 1 &&
+           !kernel_refuses_.load(std::memory_order_relaxed);
+  }
 
   // Takes frames from the front and returns how many. The others stay the caller's: there was no room in the socket's
   // send buffer, or the interface is down. Never blocks. The call also ends before a lone frame that is larger than the
@@ -50,7 +60,7 @@ class SegmentSender {
   static constexpr size_t kFrames = 64;   // of one call
   static constexpr size_t kSegments = 4;  // of a frame's chain; ours have two
   // How many bursts leave frame by frame after a joined frame was refused. Where room was wanting it is few at first,
-  // and twice as many after each further refusal. Where the interface cannot cut joined frames it is many.
+  // and twice as many after each further refusal. Where the kernel knows no joined frames it is many.
   static constexpr uint32_t kFewBursts = 8, kManyBursts = 1024;
   // Each frame may need a vector for virtio's header, one for its own header, and one for each of its pieces.
   static constexpr size_t kVectors = kFrames * (kSegments + 2);
@@ -70,6 +80,9 @@ class SegmentSender {
 
   const int fd_;
   std::atomic<uint16_t> mtu_;
+  std::atomic<uint32_t> most_frames_{1};  // of a joined frame
+  std::atomic<uint32_t> most_bytes_{0};   // its size is less
+  std::atomic<bool> kernel_refuses_{false};
   // Bursts that are yet to leave frame by frame before joining is tried again.
   uint32_t singly_ = 0;
   uint32_t next_singly_ = kFewBursts;

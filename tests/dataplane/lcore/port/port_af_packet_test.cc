@@ -10,9 +10,13 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "dataplane/lcore/port/packet_socket/offload_header.h"
@@ -175,6 +179,90 @@ TEST_P(PortAfPacketTest, IsReceivedInPortionsOfAnySize) {
   for (const uint16_t portion : {1, 7, 31}) {
     EXPECT_EQ(SendBurst(items), 30);
     ExpectReceived(items, portion);
+  }
+}
+
+// How many frames w0 has thrown away, by /proc/net/dev.
+uint64_t DroppedByInterface() {
+  std::ifstream devices("/proc/thread-self/net/dev");
+  for (std::string line; std::getline(devices, line);) {
+    const size_t colon = line.find("w0:");
+    if (colon == std::string::npos) continue;
+    std::istringstream fields(line.substr(colon + 3));
+    uint64_t value = 0;
+    for (int i = 0; i < 12; ++i)
+      fields >> value;  // 8 of receiving, then bytes, packets, errors, drops
+    return value;
+  }
+  return UINT64_MAX;
+}
+
+bool SwitchSegmentation(const char* feature, bool on) {
+  return std::system(
+             absl::StrCat("ethtool -K w0 ", feature, on ? " on" : " off", " >/dev/null 2>&1")
+                 .c_str()) == 0;
+}
+
+// An interface that does not cut joined frames gets none: it would count each among its losses.
+TEST_P(PortAfPacketTest, AnInterfaceThatCutsNothingGetsNothingJoined) {
+  EXPECT_TRUE(a_->segmentation());
+  const std::vector<Item> items(32, Item{.size = 1400});
+  for (const char* feature : {"tx-udp-segmentation", "tx-checksum-ip-generic"}) {
+    if (!SwitchSegmentation(feature, false)) GTEST_SKIP() << "no ethtool";
+    for (int ms = 0; a_->segmentation() && ms < 5000; ++ms) usleep(1000);
+    ASSERT_FALSE(a_->segmentation()) << feature;
+    WaitForCarrier();
+    const uint64_t before = DroppedByInterface();
+    Observer observer;
+    for (int burst = 0; burst < 20; ++burst) {
+      EXPECT_EQ(SendBurst(items), 32);
+      ExpectReceived(items);
+    }
+    EXPECT_EQ(DroppedByInterface(), before);
+    for (const size_t size : observer.Sizes()) EXPECT_EQ(size, wire::kFrameHeaderSizeV4 + 1400);
+    ASSERT_TRUE(SwitchSegmentation(feature, true));
+    for (int ms = 0; !a_->segmentation() && ms < 5000; ++ms) usleep(1000);
+    ASSERT_TRUE(a_->segmentation()) << feature;
+    WaitForCarrier();
+    Observer joined;
+    EXPECT_EQ(SendBurst(items), 32);
+    ExpectReceived(items);
+    EXPECT_EQ(joined.Sizes().size(), 1u);
+  }
+}
+
+// Before the port hears of it, a joined frame may be refused. Its pieces leave one by one.
+TEST_P(PortAfPacketTest, AChangeInMidStreamLosesNothing) {
+  const std::vector<Item> items(32, Item{.size = 1400});
+  const uint64_t before = DroppedByInterface();
+  for (int change = 0; change < 10; ++change) {
+    if (!SwitchSegmentation("tx-udp-segmentation", change % 2 == 1)) GTEST_SKIP() << "no ethtool";
+    for (int burst = 0; burst < 20; ++burst) {
+      EXPECT_EQ(SendBurst(items), 32);
+      ExpectReceived(items);
+    }
+  }
+  EXPECT_LE(DroppedByInterface() - before, 5u * 3) << "a few at each change";
+}
+
+// The interface's own limits count, too. The kernel has no news when they change, so that the port takes them as they
+// are when it opens.
+TEST_P(PortAfPacketTest, JoinedFramesAreNoLargerThanTheInterfaceTakes) {
+  const std::vector<Item> items(32, Item{.size = 1400});
+  for (const char* limit : {"gso_max_size 10000", "gso_max_size 65536 gso_max_segs 5"}) {
+    a_.reset();
+    Ip(absl::StrCat("link set w0 ", limit));
+    a_ = OpenEnd(0);
+    const uint64_t before = DroppedByInterface();
+    Observer observer;
+    for (int burst = 0; burst < 20; ++burst) {
+      EXPECT_EQ(SendBurst(items), 32);
+      ExpectReceived(items);
+    }
+    const size_t largest = std::ranges::max(observer.Sizes());
+    EXPECT_GT(largest, 5000u) << limit;
+    EXPECT_LT(largest, 10000u) << limit;
+    EXPECT_EQ(DroppedByInterface(), before);
   }
 }
 
