@@ -51,6 +51,7 @@ Assembly::Assembly(config::NodeConfig node_config)
 absl::Status Assembly::OpenLoop() {
   if (absl::Status status = Keep(Loop::Open(), loop); !status.ok()) return status;
   started = loop->now();
+  loop->set_warn(LogWarning);
   if (!loop->fallback_reason().empty())
     LogInfo(
         absl::StrCat("event loop: ", loop->back_end_name(), ", because ", loop->fallback_reason()));

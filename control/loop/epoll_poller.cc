@@ -54,7 +54,8 @@ void EpollPoller::AddPoll(uint64_t id, int fd, uint32_t events) {
   if (error == 0) polls_.insert_or_assign(fd, id);
   if (error == EEXIST) {
     os::UniqueFd duplicate(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    error = duplicate ? Add(id, duplicate.get(), events) : errno;
+    // Where the limit is below the number asked for, which is any, the error would be EINVAL.
+    error = duplicate ? Add(id, duplicate.get(), events) : EMFILE;
     if (error == 0) duplicates_.emplace(id, std::move(duplicate));
   }
   if (error != 0) waiting_.push_back({.id = id, .result = -error});

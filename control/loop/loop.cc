@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cerrno>
 
+#include "absl/strings/str_cat.h"
 #include "control/loop/epoll_poller.h"
 #include "control/loop/uring_poller.h"
 #include "dataplane/os/boot_clock.h"
+#include "dataplane/os/errno_status.h"
 
 namespace warp::control {
 namespace {
@@ -19,6 +22,16 @@ constexpr uint32_t kUnasked = POLLERR | POLLHUP | POLLNVAL;
 
 // Generations start at 1, so that ids are not below Poller::kFirstId.
 uint64_t MakeId(uint32_t index, uint32_t generation) { return uint64_t{generation} << 32 | index; }
+
+constexpr wire::Duration kPollRetry = std::chrono::milliseconds(100);
+constexpr wire::Duration kWarningInterval = std::chrono::minutes(1);
+
+// Whether a poll that failed so can never succeed: there is no such descriptor, or it is a file of a kind that is
+// always ready. Others failed because the kernel had no memory, no descriptor or no watch left.
+bool IsForGood(int error) {
+  return error == EBADF || error == EPERM || error == EINVAL || error == EOPNOTSUPP;
+}
+
 uint32_t IndexOf(uint64_t id) { return static_cast<uint32_t>(id); }
 uint32_t GenerationOf(uint64_t id) { return static_cast<uint32_t>(id >> 32); }
 
@@ -42,9 +55,16 @@ absl::StatusOr<std::unique_ptr<Loop>> Loop::Open(BackEnd back_end) {
 }
 
 Loop::Loop(BackEnd back_end, std::unique_ptr<Poller> poller)
-    : back_end_(back_end), poller_(std::move(poller)), now_(ReadClock()) {}
+    : back_end_(back_end),
+      poller_(std::move(poller)),
+      now_(ReadClock()),
+      retry_(std::make_unique<Timer>(*this, [this] { AddFailedPolls(); })) {}
 
 Loop::~Loop() = default;
+
+std::unique_ptr<Loop> Loop::Create(std::unique_ptr<Poller> poller) {
+  return std::unique_ptr<Loop>(new Loop(BackEnd::kEpoll, std::move(poller)));
+}
 
 absl::string_view Loop::back_end_name() const {
   return back_end_ == BackEnd::kUring ? "io_uring" : "epoll";
@@ -118,14 +138,33 @@ void Loop::Dispatch(const Poller::Event& event) {
   const uint32_t events = slot->events;
   if (events == 0) {
     FreeSlot(event.id);
+  } else if (result < 0 && !IsForGood(-result)) {
+    return PollFailed(event.id, -result);
   } else if (result < 0) {
-    result = POLLNVAL;  // the descriptor cannot be polled; told once
+    result = POLLNVAL;
   } else if (event.ended) {
     poller_->AddPoll(event.id, slot->fd, slot->events);
   }
   // io_uring tells POLLRDHUP to everybody.
   if (events != 0 && (result &= static_cast<int>(events | kUnasked)) == 0) return;
   if (handler != nullptr) (*handler)(result);
+}
+
+// Its owner would otherwise never hear again, and a gate would be deaf without a word.
+void Loop::PollFailed(uint64_t id, int error) {
+  failed_polls_.push_back(id);
+  if (!retry_->running()) retry_->Set(kPollRetry);
+  if (warn_ == nullptr || now_ < next_warning_) return;
+  next_warning_ = now_ + kWarningInterval;
+  warn_(absl::StrCat("the event loop cannot watch a descriptor now, and tries again: ",
+                     os::ErrnoText(error)));
+}
+
+void Loop::AddFailedPolls() {
+  for (const uint64_t id : std::exchange(failed_polls_, {})) {
+    const Slot* slot = FindSlot(id);
+    if (slot != nullptr) poller_->AddPoll(id, slot->fd, slot->events);
+  }
 }
 
 uint64_t Loop::AddSlot(Slot slot) {

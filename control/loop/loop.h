@@ -53,6 +53,13 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
+  // Over another back end than those two: for tests.
+  static std::unique_ptr<Loop> Create(std::unique_ptr<Poller> poller);
+
+  // Called with a sentence where a descriptor cannot be watched for now, once a minute at most. It is tried again every
+  // 100 ms, and nothing that happens meanwhile is lost: what is ready then is told.
+  void set_warn(std::function<void(const std::string&)> warn) { warn_ = std::move(warn); }
+
   absl::string_view back_end_name() const;  // "io_uring" or "epoll"
   // Why it is not io_uring; empty where it is, or where epoll was asked for.
   const std::string& fallback_reason() const { return fallback_reason_; }
@@ -110,6 +117,8 @@ class Loop {
   Slot* FindSlot(uint64_t id);
   void FreeSlot(uint64_t id);
   void Dispatch(const Poller::Event& event);
+  void PollFailed(uint64_t id, int error);
+  void AddFailedPolls();
   size_t RunEvents(size_t max_events);
   size_t RunTimers();
   size_t RunTasks();
@@ -127,6 +136,11 @@ class Loop {
   Timers timers_;
   Timers due_timers_;               // of this turn, which RunTimers runs
   std::vector<class Task*> tasks_;  // null: destroyed meanwhile
+  std::function<void(const std::string&)> warn_;
+  wire::Instant next_warning_;
+  std::vector<uint64_t>
+      failed_polls_;  // ids of those that are yet to be added again, when the timer says so
+  std::unique_ptr<class Timer> retry_;
 };
 
 // Tells when a descriptor becomes ready: edge-triggered, as epoll's EPOLLET. The callback must go on until EAGAIN (or a
@@ -134,8 +148,9 @@ class Loop {
 class Watch {
  public:
   // `events`: POLLIN, POLLOUT; the callback gets those that happened, and POLLERR and POLLHUP unasked; POLLNVAL, once,
-  // where the descriptor cannot be polled. `fd` stays the caller's; destroy the watch before closing it. It is of a
-  // kind that becomes ready (a socket, a pipe, an eventfd): the back ends differ over files that always are.
+  // where the descriptor is of a kind that cannot be polled. `fd` stays the caller's; destroy the watch before closing
+  // it. It is of a kind that becomes ready (a socket, a pipe, an eventfd): the back ends differ over files that always
+  // are.
   Watch(Loop& loop, int fd, uint32_t events, std::function<void(uint32_t events)> callback);
   ~Watch();
   Watch(const Watch&) = delete;

@@ -27,7 +27,8 @@ class Poller {
   virtual ~Poller() = default;  // waits for the sends under way, though not for ever
 
   // Tells each time when `fd` becomes ready for one of `events`, edge-triggered as epoll's EPOLLET, and at once if it
-  // is ready. A descriptor may have several polls. Where it cannot be polled, one event with a negative errno says so.
+  // is ready. A descriptor may have several polls. Where it cannot be polled, or no longer, one event with a negative
+  // errno says so.
   virtual void AddPoll(uint64_t id, int fd, uint32_t events) = 0;
   // Holds the descriptor's file no longer when it returns, so that closing `fd` closes the file.
   virtual void RemovePoll(uint64_t id, int fd) = 0;

@@ -66,6 +66,7 @@ absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
       *loop_, [this] { stopping_ = true; }, Complain);
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
+  loop_->set_warn(Complain);
   for (const wire::Endpoint& endpoint : listen) {
     absl::StatusOr<std::unique_ptr<UdpSocket>> socket = UdpSocket::Open(endpoint);
     if (!socket.ok()) return socket.status();

@@ -8,14 +8,18 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "control/loop/epoll_poller.h"
 #include "control/loop/loop.h"
+#include "control/loop/uring_poller.h"
 #include "dataplane/os/unique_fd.h"
 #include "tests/control/loop/socket_pair.h"
 #include "tests/control/turning.h"
@@ -65,6 +69,91 @@ TEST_P(HostileLoopTest, AWatchThatWasRefusedTakesNobodyElseWithIt) {
     Settle(*loop_);
   }
   pair.Send();
+  EXPECT_TRUE(TurnUntil(*loop_, [&] { return told; }));
+}
+
+// Passes everything on, but the kernel has no memory for the first polls.
+class ShortOfMemory : public Poller {
+ public:
+  ShortOfMemory(std::unique_ptr<Poller> poller, size_t failures)
+      : poller_(std::move(poller)), failures_(failures) {}
+  void AddPoll(uint64_t id, int fd, uint32_t events) override {
+    ++polls_;
+    if (failures_ == 0) return poller_->AddPoll(id, fd, events);
+    --failures_;
+    failed_.push_back({.id = id, .result = -ENOMEM});
+  }
+  void RemovePoll(uint64_t id, int fd) override { poller_->RemovePoll(id, fd); }
+  void StartSend(uint64_t id, int fd, std::vector<uint8_t> bytes) override {
+    poller_->StartSend(id, fd, std::move(bytes));
+  }
+  size_t Take(std::span<Event> events) override {
+    if (failed_.empty()) return poller_->Take(events);
+    events[0] = failed_.back();
+    failed_.pop_back();
+    return 1;
+  }
+  bool HasEvents() const override { return !failed_.empty() || poller_->HasEvents(); }
+  void Sleep(wire::Duration time) override {
+    if (failed_.empty()) poller_->Sleep(time);
+  }
+  void Arm() override { poller_->Arm(); }
+  void Disarm(bool woken) override { poller_->Disarm(woken); }
+  int wake_fd() const override { return poller_->wake_fd(); }
+  size_t polls() const { return polls_; }
+
+ private:
+  const std::unique_ptr<Poller> poller_;
+  size_t failures_, polls_ = 0;
+  std::vector<Event> failed_;
+};
+
+// It is told what became ready meanwhile, and people are told once.
+TEST_P(HostileLoopTest, AWatchIsMadeAgainWhenTheKernelHasMemory) {
+  std::unique_ptr<Poller> poller;
+  if (GetParam() == Loop::BackEnd::kUring) {
+    poller = *UringPoller::Open();
+  } else {
+    poller = *EpollPoller::Open();
+  }
+  auto own = std::make_unique<ShortOfMemory>(std::move(poller), 3);
+  const ShortOfMemory& system = *own;
+  const std::unique_ptr<Loop> loop = Loop::Create(std::move(own));
+  std::vector<std::string> warnings;
+  loop->set_warn([&](const std::string& warning) { warnings.push_back(warning); });
+  SocketPair pair, other;
+  size_t told = 0;
+  Watch watch(*loop, pair.near.get(), POLLIN, [&](uint32_t events) {
+    EXPECT_EQ(events, static_cast<uint32_t>(POLLIN));
+    ++told;
+  });
+  {
+    Watch gone(*loop, other.near.get(), POLLIN, [](uint32_t) { FAIL(); });
+    loop->RunOnce(64);
+    other.Send();
+  }
+  pair.Send();
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return told == 1; }));
+  EXPECT_EQ(system.polls(), 4u);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(
+      warnings[0],
+      "the event loop cannot watch a descriptor now, and tries again: Cannot allocate memory");
+}
+
+TEST_P(HostileLoopTest, AWatchThatFoundNoDescriptorComesWhenThereIsOne) {
+  SocketPair pair;
+  Watch watch(*loop_, pair.near.get(), POLLIN, [](uint32_t) {});
+  bool told = false;
+  std::optional<Watch> second;
+  {
+    const NoDescriptors none;
+    second.emplace(*loop_, pair.near.get(), POLLOUT, [&](uint32_t events) {
+      EXPECT_EQ(events, static_cast<uint32_t>(POLLOUT));
+      told = true;
+    });
+    Settle(*loop_);
+  }
   EXPECT_TRUE(TurnUntil(*loop_, [&] { return told; }));
 }
 
