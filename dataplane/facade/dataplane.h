@@ -166,7 +166,8 @@ class Dataplane {
 
   // --- Sending. Packets handed over are empty afterwards. ---
 
-  // An empty packet behind headroom for all headers. It is false where the pool is empty.
+  // An empty packet behind headroom for all headers. It is false where the pool is empty: payloads and frames have a
+  // pool each, so that payloads that wait leave buffers for the frames by which paths and sessions live.
   virtual Plaintext AllocatePlaintext() = 0;
   virtual Frame AllocateFrame() = 0;
   // How many bytes AllocatePlaintext's packet can hold.

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/memory/eal.h"
 
@@ -48,6 +49,7 @@ size_t PoolSize(uint32_t buffers, uint16_t room) {
 uint32_t MemoryMib(const PoolPlan& plan, uint32_t workers, uint32_t ports, uint32_t ring_size) {
   const uint32_t threads = workers + 1;
   size_t bytes = PoolSize(plan.payload_buffers, plan.data_room) +
+                 PoolSize(plan.frame_buffers, plan.data_room) +
                  workers * PoolSize(plan.header_buffers, plan.header_room) +
                  ports * PoolSize(plan.rx_buffers, plan.data_room);
   bytes += size_t{threads} * (threads + 1) * ring_size * kMaxRingItem;
@@ -101,6 +103,9 @@ PoolPlan PlanPools(const DataplaneOptions& options) {
   PoolPlan plan;
   plan.payload_buffers = workers * (options.ring_size + kBurstsInHand) + ports * kTxDescriptors +
                          kControlSlots + threads * kCacheHeld;
+  // A ring of that many entries may hold nearly twice as many.
+  plan.frame_buffers =
+      workers * 2 * kFrameRing + ports * kTxDescriptors + kBurstsInHand + threads * kCacheHeld;
   plan.header_buffers = ports * kTxDescriptors + workers * kBurstsInHand + threads * kCacheHeld;
   plan.rx_buffers = kKernelBuffers + kRxDescriptors + kTxDescriptors + kControlShare +
                     kBurstsInHand + threads * kCacheHeld;
@@ -126,6 +131,10 @@ PoolPlan PlanPools(const DataplaneOptions& options) {
 
 absl::StatusOr<PoolPtr> CreatePayloadPool(const PoolPlan& plan) {
   return CreatePool("payload", plan.payload_buffers, plan.data_room, plan);
+}
+
+absl::StatusOr<PoolPtr> CreateFramePool(const PoolPlan& plan) {
+  return CreatePool("frame", plan.frame_buffers, plan.data_room, plan);
 }
 
 absl::StatusOr<PoolPtr> CreateHeaderPool(const PoolPlan& plan, WorkerId worker) {

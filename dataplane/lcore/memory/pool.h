@@ -1,6 +1,8 @@
 // Packet buffers: which pools there are, how large they must be, and how they are made.
 //
-//   payload pool   There is one. Control allocates payloads and frames from it, and lcores free them.
+//   payload pool   There is one. Control allocates payloads from it, and lcores free them.
+//   frame pool     There is one. Control allocates its own frames from it (probes, handshakes, those of companions),
+//                  and lcores free them. It holds all that may be under way: payloads that wait starve no frame.
 //   header pool    There is one per worker, for the header mbuf of each replicated copy.
 //   RX pool        There is one per port slot, made when the slot is first used and kept for a later port in the slot.
 //                  The port's linear copies come from it too, since some drivers send only buffers of their own pool.
@@ -36,18 +38,20 @@ inline constexpr uint32_t kCryptoDeviceMib = 32;
 // pool in its cache.
 //   payload_buffers  workers * (ring_size + 256) + max_ports * 1024 + 4096 + 384 T: rings to workers, TX descriptors,
 //                    control's slots
+//   frame_buffers    workers * 2048 + max_ports * 1024 + 256 + 384 T: rings to workers, TX descriptors, bursts
 //   header_buffers   of each worker: max_ports * 1024 + workers * 256 + 384 T
 //   rx_buffers       of each port: 4096 (the most that a driver, af_xdp, leaves with the kernel) + 1024 + 1024 + 2048 +
 //                    256 + 384 T: descriptors, control's share, bursts
 //   memory_mib       all these objects of 64 + 128 + 128 + room bytes, T (T + 1) rings, 1 MiB for each pool and port, a
 //                    sixteenth on top, 16 MiB
-// With 8 ports, 2 workers and 1500 bytes that is 22k + 2 x 10k + 8 x 9.6k buffers, for which some 290 MiB are set
-// aside. Without hugepages only the memory that open ports use is ever touched.
+// With 8 ports, 2 workers and 1500 bytes that is 22k + 14k + 2 x 10k + 8 x 9.6k buffers, for which some 335 MiB are
+// set aside. Without hugepages only the memory that open ports use is ever touched.
 struct PoolPlan {
   uint32_t payload_buffers = 0;
+  uint32_t frame_buffers = 0;
   uint32_t header_buffers = 0;
   uint32_t rx_buffers = 0;
-  uint16_t data_room = 0;    // of payload and RX buffers: DataRoom(max_mtu)
+  uint16_t data_room = 0;    // of payload, frame and RX buffers: DataRoom(max_mtu)
   uint16_t header_room = 0;  // of header buffers, which need no more than headroom
   bool dma = false;  // PCI devices read and write the buffers, so each must be contiguous for them
   // Threads share CPUs, so the pools use ring_mt_rts: ring_mp_mc stalls behind a holder that is descheduled.
@@ -70,6 +74,7 @@ using PoolPtr = std::unique_ptr<rte_mempool, PoolDeleter>;
 // Every mbuf has kPacketMetaSize bytes of private area. The names of the pools are unique within the process.
 // ResourceExhausted says how much memory was needed.
 absl::StatusOr<PoolPtr> CreatePayloadPool(const PoolPlan& plan);
+absl::StatusOr<PoolPtr> CreateFramePool(const PoolPlan& plan);
 absl::StatusOr<PoolPtr> CreateHeaderPool(const PoolPlan& plan, WorkerId worker);
 absl::StatusOr<PoolPtr> CreateRxPool(const PoolPlan& plan, PortId port);
 

@@ -42,6 +42,9 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
   absl::StatusOr<PoolPtr> payloads = CreatePayloadPool(plane->plan_);
   if (!payloads.ok()) return payloads.status();
   plane->payload_pool_ = *std::move(payloads);
+  absl::StatusOr<PoolPtr> frames = CreateFramePool(plane->plan_);
+  if (!frames.ok()) return frames.status();
+  plane->frame_pool_ = *std::move(frames);
 
   std::vector<Publisher::SessionRing> rings;
   for (const std::unique_ptr<Lane>& lane : plane->exchange_->lanes) {
@@ -137,6 +140,7 @@ void DpdkDataplane::LeaveBehind() {
     std::unique_ptr<PortBoard> ports;
     std::shared_ptr<Exchange> exchange;
     PoolPtr payload_pool;
+    PoolPtr frame_pool;
     std::unique_ptr<Remains> before;
   };
   static Remains* remains = nullptr;  // so that nobody takes it for a leak
@@ -147,6 +151,7 @@ void DpdkDataplane::LeaveBehind() {
                         .ports = std::move(ports_),
                         .exchange = std::move(exchange_),
                         .payload_pool = std::move(payload_pool_),
+                        .frame_pool = std::move(frame_pool_),
                         .before = std::unique_ptr<Remains>(remains)};
 }
 

@@ -35,6 +35,7 @@ class DpdkDataplane final : public Dataplane {
   absl::Status Launch();
   Worker& worker(WorkerId id) { return *workers_[id]; }
   const rte_mempool* payload_pool() const { return payload_pool_.get(); }
+  const rte_mempool* frame_pool() const { return frame_pool_.get(); }
   const PortSlot& slot(PortId id) const { return ports_->slot(id); }
   size_t retired() const { return publisher_->retired(); }
   // How long the destructor waits for a thread that hangs.
@@ -90,7 +91,7 @@ class DpdkDataplane final : public Dataplane {
  private:
   DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan);
 
-  PacketBuffer* Allocate();
+  PacketBuffer* Allocate(rte_mempool* pool);
   void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
   void Refuse(rte_mbuf* payload, wire::Drop reason);
   template <typename T, typename RingOf, typename Fill>
@@ -102,6 +103,7 @@ class DpdkDataplane final : public Dataplane {
   const DataplaneOptions options_;
   const PoolPlan plan_;
   PoolPtr payload_pool_;
+  PoolPtr frame_pool_;
   std::shared_ptr<Exchange> exchange_;  // shared with threads that open and close devices
   std::unique_ptr<PortBoard> ports_;
   std::unique_ptr<SkewTable> skew_;

@@ -73,16 +73,16 @@ void Prefetch(std::span<rte_mbuf* const> packets) {
 
 // --- Sending. ---
 
-PacketBuffer* DpdkDataplane::Allocate() {
+PacketBuffer* DpdkDataplane::Allocate(rte_mempool* pool) {
   assert(control_.IsCurrent());
-  rte_mbuf* packet = rte_pktmbuf_alloc(payload_pool_.get());
+  rte_mbuf* packet = rte_pktmbuf_alloc(pool);
   if (packet == nullptr) return nullptr;
   MetaOf(packet).returned = nullptr;
   return Buffer(packet);
 }
 
-Plaintext DpdkDataplane::AllocatePlaintext() { return Plaintext(Allocate()); }
-Frame DpdkDataplane::AllocateFrame() { return Frame(Allocate()); }
+Plaintext DpdkDataplane::AllocatePlaintext() { return Plaintext(Allocate(payload_pool_.get())); }
+Frame DpdkDataplane::AllocateFrame() { return Frame(Allocate(frame_pool_.get())); }
 
 size_t DpdkDataplane::max_plaintext() const {
   return rte_pktmbuf_data_room_size(payload_pool_.get()) - RTE_PKTMBUF_HEADROOM - wire::kTagSize;

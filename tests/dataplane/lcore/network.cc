@@ -158,7 +158,8 @@ std::vector<Completion> Node::Completions() {
 }
 
 uint32_t Node::BuffersInUse() const {
-  uint32_t used = rte_mempool_in_use_count(plane_->payload_pool());
+  uint32_t used = rte_mempool_in_use_count(plane_->payload_pool()) +
+                  rte_mempool_in_use_count(plane_->frame_pool());
   for (WorkerId id = 0; id < plane_->workers(); ++id) {
     used += rte_mempool_in_use_count(plane_->worker(id).header_pool());
   }

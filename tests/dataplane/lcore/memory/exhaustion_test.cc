@@ -2,8 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
+#include <utility>
+#include <vector>
 
+#include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "tests/dataplane/lcore/network.h"
 
@@ -42,11 +46,55 @@ TEST_P(Exhaustion, NoPayloadBuffer) {
   {
     Drought drought(net.a().plane().payload_pool());
     EXPECT_FALSE(net.a().plane().AllocatePlaintext());
-    EXPECT_FALSE(net.a().plane().AllocateFrame());
   }
   net.a().Send("again");
   net.Settle();
   EXPECT_THAT(net.b().Received(), ElementsAre("again"));
+}
+
+FrameBytes BytesOf(Network& net, uint8_t mark) {
+  return MakeFrame(net.a(), 0, net.b(), 0, FrameBytes(100, mark));
+}
+
+bool TransmitFrame(Network& net, uint8_t mark) {
+  const FrameBytes bytes = BytesOf(net, mark);
+  Frame frame = net.a().plane().AllocateFrame();
+  if (!frame) return false;
+  std::ranges::copy(bytes, frame.Append(bytes.size()).begin());
+  net.a().plane().Transmit(net.a().port(0), std::move(frame));
+  return true;
+}
+
+// Tunnels that flood a port which refuses everything keep their payloads until the deadline, all that there are.
+// Probes and handshakes of this peer and all others leave all the same.
+TEST(Frames, LeaveWhilePayloadsHoldAllTheirBuffers) {
+  Network net({.ports = 1}, {.ports = 1});
+  std::vector<Plaintext> waiting;
+  while (Plaintext payload = net.a().plane().AllocatePlaintext()) {
+    waiting.push_back(std::move(payload));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (uint8_t i = 0; i < 100; ++i) ASSERT_TRUE(TransmitFrame(net, i));
+    net.Collect();
+    ASSERT_EQ(net.in_flight().size(), 100u);
+    for (uint8_t i = 0; i < 100; ++i) EXPECT_EQ(net.in_flight()[i], BytesOf(net, i));
+    net.in_flight().clear();
+  }
+  waiting.clear();
+  EXPECT_EQ(net.a().BuffersInUse(), 0u);
+}
+
+// A worker that stands still, and every descriptor of the ports, hold no more frames than there are.
+TEST(Frames, AreEnoughForAllThatMayBeUnderWay) {
+  Network net({.ports = 1, .workers = 2}, {.ports = 1});
+  const DataplaneOptions options = {.worker_cpus = {-1, -1}};
+  const PoolPlan plan = PlanPools(options);
+  uint32_t under_way = 0;
+  for (; net.a().Drops(Drop::kRingFull) == 0; ++under_way) ASSERT_TRUE(TransmitFrame(net, 1));
+  EXPECT_GE(under_way, kFrameRing);
+  EXPECT_GE(plan.frame_buffers, 2 * under_way + options.max_ports * kTxDescriptors);
+  net.Collect();
+  EXPECT_EQ(net.a().BuffersInUse(), 0u);
 }
 
 TEST_P(Exhaustion, NoBufferForTheCopies) {

@@ -99,6 +99,7 @@ TEST(PoolTest, PlannedMemoryHoldsAllPools) {
     pools.push_back(*std::move(pool));
   };
   add(CreatePayloadPool(plan), plan.payload_buffers, plan.data_room);
+  add(CreateFramePool(plan), plan.frame_buffers, plan.data_room);
   for (WorkerId w = 0; w < 2; ++w)
     add(CreateHeaderPool(plan, w), plan.header_buffers, plan.header_room);
   for (PortId p = 0; p < 4; ++p) add(CreateRxPool(plan, p), plan.rx_buffers, plan.data_room);
