@@ -269,6 +269,18 @@ def check_drops(source, _build):
         yield f"docs/operations.md: {name} is no drop"
 
 
+def check_stop_points(source, _build):
+    """Every point at which a test can stop a thread is explained, and no other is."""
+    section = read(source, "docs/threads.md").partition("\n## Stop points\n")[2]
+    documented = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", section, re.MULTILINE))))
+    points = set()
+    for name in code(source):
+        if layer_of(name) is not None and not name.endswith("/stop_point.h"):
+            points |= set(re.findall(r"\bWARP_STOP_POINT\((\w+)\)", read(source, name)))
+    for name in sorted(points ^ documented):
+        yield f"docs/threads.md: {name} is {'no stop point' if name in documented else 'missing'}"
+
+
 def productions(text, start):
     """Returns the productions of the grammar in a text by name, without remarks. Lines of the grammar begin with `start`."""
     found = re.findall(rf"^{start}([a-z][a-z0-9-]*) += ([^;\n]*)", text, re.MULTILINE)

@@ -14,6 +14,7 @@
 #include <span>
 
 #include "dataplane/lcore/exchange/ring.h"
+#include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
 
@@ -28,6 +29,7 @@ class PayloadRing {
   size_t Pop(std::span<rte_mbuf*> out) {
     if (ring_.empty()) return 0;
     if (claimed_.exchange(true, std::memory_order_acquire)) return 0;
+    WARP_STOP_POINT(burst_claimed);
     const size_t popped = ring_.Pop(out);
     claimed_.store(false, std::memory_order_release);
     return popped;

@@ -9,6 +9,8 @@
 #include <new>
 #include <utility>
 
+#include "dataplane/os/stop_point.h"
+
 namespace warp::lcore {
 namespace {
 
@@ -36,9 +38,12 @@ Publisher::Publisher(uint16_t workers, std::unique_ptr<const ForwardingTable> fi
 
 void Publisher::Publish(std::unique_ptr<const ForwardingTable> next) {
   assert(control_.IsCurrent() && next != nullptr);
+  WARP_STOP_POINT(publish_begun);
   current_.store(next.get(), std::memory_order_release);
+  WARP_STOP_POINT(publish_swapped);
   std::swap(owned_, next);
   last_token_ = rte_rcu_qsbr_start(qsbr_.get());
+  WARP_STOP_POINT(publish_counted);
   retired_.push_back({.forwarding = std::move(next), .token = last_token_});
   if (retired_.size() >= kManyTables && ++since_search_ >= kManyTables) FindUnheld();
 }
@@ -51,6 +56,7 @@ void Publisher::Reclaim() {
     if (!HasPassed(retired.token)) break;  // nor has any later one
     SetUnheld(&retired);
   }
+  WARP_STOP_POINT(publish_freeing);
   std::erase_if(retired_, [this](const Retired& each) { return each.unheld && Drained(each); });
 }
 
@@ -65,6 +71,7 @@ void Publisher::SetUnheld(Retired* retired) {
 void Publisher::FindUnheld() {
   since_search_ = 0;
   if (has_barrier_ && Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
+    WARP_STOP_POINT(publish_barrier);
     std::vector<const ForwardingTable*> held;
     for (const Hold& hold : holds_) held.push_back(hold.table.load(std::memory_order_acquire));
     const bool known = std::find(held.begin(), held.end(), nullptr) == held.end();

@@ -8,6 +8,7 @@
 #include <cassert>
 
 #include "dataplane/lcore/exchange/publisher.h"
+#include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
 
@@ -31,14 +32,19 @@ class TableReader {
     assert(table_ == nullptr);
     hold_.store(nullptr, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    WARP_STOP_POINT(table_announced);
     table_ = publisher_.current_.load(std::memory_order_acquire);
+    WARP_STOP_POINT(table_taken);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     hold_.store(table_, std::memory_order_release);
+    WARP_STOP_POINT(table_named);
   }
   void LetGo() {
     assert(table_ != nullptr);
+    WARP_STOP_POINT(table_held);
     table_ = nullptr;
     rte_rcu_qsbr_quiescent(publisher_.qsbr_.get(), worker_);
+    WARP_STOP_POINT(table_let_go);
   }
 
   // A worker that is offline holds nothing, and nobody waits for its reports.

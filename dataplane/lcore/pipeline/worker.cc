@@ -9,6 +9,8 @@
 #include <cassert>
 #include <utility>
 
+#include "dataplane/os/stop_point.h"
+
 namespace warp::lcore {
 
 Worker::Worker(WorkerId id, const Context& context, std::unique_ptr<wire::AeadEngine> engine,
@@ -82,13 +84,20 @@ void Worker::Stop() {
 void Worker::Sleep() {
   lane_.bell.Arm();
   if (RunOnce() == 0 && !stop_.load(std::memory_order_relaxed)) {
+    WARP_STOP_POINT(worker_looked);
     WatchPorts(lane_.bell.fd());
+    WARP_STOP_POINT(worker_watched);
     asleep_.store(true, std::memory_order_relaxed);
+    WARP_STOP_POINT(worker_asleep);
     turn_.reader().Offline();
+    WARP_STOP_POINT(worker_offline);
     WaitForWork(std::chrono::milliseconds(kSleepMs));
+    WARP_STOP_POINT(worker_woken);
     turn_.reader().Online();
+    WARP_STOP_POINT(worker_online);
     asleep_.store(false, std::memory_order_relaxed);
   }
+  WARP_STOP_POINT(worker_awake);
   lane_.bell.Disarm();
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "dataplane/os/stop_point.h"
 #include "dataplane/os/thread.h"
 
 namespace warp::lcore {
@@ -24,9 +25,13 @@ absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void
       os::StartThread([shared, call = std::move(call), tell = std::move(tell)] {
         os::NameThisThread("warp-device");
         os::RunOnAnyCpu();
+        WARP_STOP_POINT(device_calling);
         call();
+        WARP_STOP_POINT(device_called);
         shared->over.store(true, std::memory_order_release);
+        WARP_STOP_POINT(device_over);
         tell();
+        WARP_STOP_POINT(device_told);
         const std::lock_guard lock(shared->mutex);
         shared->told = true;
         shared->ended.notify_all();

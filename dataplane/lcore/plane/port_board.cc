@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/plane/open_port.h"
+#include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
 
@@ -110,6 +111,7 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   place.call = *std::move(call);
   SetState(&place, State::kOpening);
   slot.worker = *worker;
+  WARP_STOP_POINT(port_opening);
   return id;
 }
 
@@ -118,6 +120,7 @@ void PortBoard::TakeOpened(PortId port) {
   PortSlot& slot = slots_[port];
   const std::shared_ptr<Opening> opening = std::exchange(place.opening, nullptr);
   place.call.reset();
+  WARP_STOP_POINT(port_opened);
   if (opening->new_pool != nullptr) slot.rx_pool = std::move(opening->new_pool);
   if (!place.unwanted) news_.push_back({.port = port, .status = opening->port.status()});
   if (!opening->port.ok()) return SetState(&place, State::kEmpty);
@@ -168,6 +171,7 @@ void PortBoard::Remove(PortId port, uint64_t last_token) {
   assert(place.state == State::kOpen);
   place.token = last_token;
   SetState(&place, State::kHeld);
+  WARP_STOP_POINT(port_held);
 }
 
 // The thread owns the device from its start on. Where there is no thread to be had now, the port stays held, and the
@@ -186,6 +190,7 @@ void PortBoard::StartClosing(PortId port) {
   static_cast<void>(place.link.release());
   place.call = *std::move(call);
   SetState(&place, State::kClosing);
+  WARP_STOP_POINT(port_closing);
 }
 
 void PortBoard::Move(const Publisher& publisher) {
@@ -196,6 +201,7 @@ void PortBoard::Move(const Publisher& publisher) {
     if (place.state == State::kClosing && place.call->over()) {
       place.call.reset();
       SetState(&place, State::kEmpty);
+      WARP_STOP_POINT(port_closed);
     }
   }
 }

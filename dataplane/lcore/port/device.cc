@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/eal_log.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/stop_point.h"
 #include "dataplane/os/unique_fd.h"
 
 namespace warp::lcore {
@@ -39,6 +40,7 @@ absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& n
     return absl::UnavailableError(
         absl::StrCat("device ", name, ": DPDK hangs in the plugging of another device"));
   }
+  WARP_STOP_POINT(device_plugging);
   ClearEalLog();
   const int result = rte_eal_hotplug_add(bus.c_str(), name.c_str(), arguments.c_str());
   if (result < 0) return DeviceError(absl::StrCat("device ", name), result);
@@ -52,6 +54,7 @@ absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& n
 
 void UnplugDevice(rte_device* device) {
   const std::lock_guard lock(plugging);
+  WARP_STOP_POINT(device_unplugging);
   rte_dev_remove(device);
 }
 

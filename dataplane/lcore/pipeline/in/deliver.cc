@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "dataplane/lcore/pipeline/in/ingress.h"
+#include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
 namespace {
@@ -42,6 +43,7 @@ void Ingress::Deliver(const PortView& port) {
     if (wire::IsAnswered(TextOf(packet.mbuf))) meta.in.from_mac = packet.udp.from_mac();
     packets[i] = packet.mbuf;
   }
+  WARP_STOP_POINT(burst_opened);
   GiveToControl(port, lane_.opened, {packets, opening_.size()});
   turn_.Lap(Stage::kDeliver, opening_.size());
   opening_.Clear();

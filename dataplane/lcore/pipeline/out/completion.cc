@@ -8,6 +8,7 @@
 #include <cassert>
 
 #include "dataplane/lcore/pipeline/out/egress.h"
+#include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
 
@@ -91,6 +92,7 @@ void Egress::PushReports() {
   // What is taken is never more than there is room to report.
   [[maybe_unused]] const size_t pushed = lane_.completions.Push({reports_.begin(), reports_.end()});
   assert(pushed == reports_.size());
+  WARP_STOP_POINT(burst_reported);
   turn_.WakeControl();
   reports_.Clear();
 }

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "dataplane/lcore/pipeline/out/egress.h"
+#include "dataplane/os/stop_point.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {
@@ -77,6 +78,7 @@ void Egress::PushLegs() {
     Burst<LegItem>& legs = legs_[to];
     if (legs.empty()) continue;
     const size_t pushed = exchange_.lanes[to]->legs[turn_.id()]->Push({legs.begin(), legs.end()});
+    WARP_STOP_POINT(burst_spread);
     if (pushed > 0) turn_.WakeWorker(to);
     for (size_t i = pushed; i < legs.size(); ++i) {
       turn_.Count(nullptr, wire::Drop::kRingFull);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "dataplane/lcore/pipeline/out/egress.h"
+#include "dataplane/os/stop_point.h"
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/message.h"
 
@@ -29,7 +30,10 @@ bool Egress::TakePayloads() {
   const size_t taken =
       lane_.payloads.Pop(std::span(payloads).first(std::min<size_t>(kBurst, room)));
   turn_.AddWork(static_cast<uint32_t>(taken));
-  if (taken > 0) turn_.ReadTime();
+  if (taken > 0) {
+    WARP_STOP_POINT(burst_taken);
+    turn_.ReadTime();
+  }
   // Control wrote them last, on another core: all are fetched before the first is looked at.
   for (size_t i = 0; i < taken; ++i) {
     rte_prefetch0(payloads[i]);

@@ -15,6 +15,7 @@
 #include "dataplane/lcore/port/packet_socket/packet_filter.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_options.h"
+#include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
 namespace {
@@ -66,6 +67,7 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
   if (!socket) return Refused(device, "raw socket");
   if (absl::Status status = Prepare(socket.get(), device, spec.listen_port); !status.ok())
     return status;
+  WARP_STOP_POINT(device_binding);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);

@@ -38,6 +38,7 @@
 #include "dataplane/lcore/warp_xdp_object.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_options.h"
+#include "dataplane/os/stop_point.h"
 #include "dataplane/os/unix_address.h"
 
 namespace warp::lcore {
@@ -230,6 +231,7 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
         "interface ", device.interface, ": the opening or closing of another af_xdp port hangs"));
   }
   AwaitRelease(*interface);
+  WARP_STOP_POINT(device_attaching);
   absl::StatusOr<os::UniqueFd> claim = ClaimInterface(device.interface);
   if (!claim.ok()) return claim.status();
 
@@ -274,6 +276,7 @@ absl::Status AfXdpPort::PlugIn(const std::string& interface) {
     if (!opened.empty()) poll_fd_ = opened.front();
     for (int fd : Without(BpfDescriptors(), descriptors)) os::UniqueFd(fd).Close();
   }
+  WARP_STOP_POINT(device_attached);
   program.Close();
   if (!status.ok()) return status;
   if (poll_fd_ < 0) return absl::UnavailableError("its socket is not to be found");
@@ -295,6 +298,7 @@ AfXdpPort::~AfXdpPort() {
   if (poll_fd_ >= 0) {
     // The order matters: no frame may come any more when the rings are read, and the driver's closing unmaps them.
     bpf_xdp_detach(interface_, 0, nullptr);
+    WARP_STOP_POINT(device_detached);
     if (sender_.has_value()) sender_->Drain(kDrainTime);
     std::vector<rte_mbuf*> buffers = BuffersInRings(poll_fd_, rx_pool_);
     const ino_t socket = InodeOf(poll_fd_);
