@@ -46,6 +46,12 @@ two_sites() {
 # address_of B 1: prints the address of a site's link as endpoints show it, without the port.
 address_of() { [[ ${families:-4} == 6 ]] && echo "[fd00:$(number_of "$1")$2::2]" || echo "10.$(number_of "$1").$2.2"; }
 
+# worker_thread A 1: prints the name of the thread of that worker.
+worker_thread() {
+  # EAL, whose versions name them differently, counts the control thread, too.
+  { cat "/proc/${pid_of[$1]}/task/"*/comm 2>/dev/null || true; } | grep -xE "[a-z]+-worker-?$(($2 + 1))"
+}
+
 # carries 0 2: expects that within a second payloads arrive over the way from A's link 0 to B's link 2. It asks for more
 # arrivals than probes could make.
 carries() {

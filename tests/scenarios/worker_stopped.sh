@@ -12,15 +12,15 @@ echo_up
 # stop_worker PORT SECONDS: stops the worker of that port of A in the background. Returns when it is stopped.
 stop_worker() {
   local worker i
-  worker=$(status A "1 + status['ports'][$1]['worker']" 1)  # EAL counts the control thread, too
+  worker=$(worker_thread A "$(status A "str(status['ports'][$1]['worker'])" 1)")
   rm -f "$lab/stopped"
-  $lab_python "$(dirname "$0")/stop_thread.py" "${pid_of[A]}" "rte-worker-$worker" "$2" >"$lab/stopped" &
+  $lab_python "$(dirname "$0")/stop_thread.py" "${pid_of[A]}" "$2" "$worker" >"$lab/stopped" &
   stopper_pid=$!
   for ((i = 0; i < 200; i++)); do
     grep -q stopped "$lab/stopped" && return
     sleep 0.05
   done
-  fail "rte-worker-$worker does not stop"
+  fail "$worker does not stop"
 }
 # Everything that the gate took is accounted for, and nothing is under way.
 books_closed() {
