@@ -2,18 +2,31 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/stop_point.h"
 #include "dataplane/os/thread.h"
 #include "dataplane/os/unique_fd.h"
 
 namespace warp::control {
+namespace {
+
+// How often the end looks whether it can have the lock: for three seconds in all. A thread that stands still is left
+// behind.
+constexpr int kLastLooks = 300;
+constexpr auto kLastLook = std::chrono::milliseconds(10);
+
+}  // namespace
 
 // The state that the threads share, under the mutex. Each helper keeps it alive for as long as it runs.
 struct HelperThread::Shared {
@@ -22,9 +35,9 @@ struct HelperThread::Shared {
   std::condition_variable changed;  // a call has ended, or a thread
   std::deque<std::function<Finish()>> calls;
   std::deque<Finish> finished;
-  size_t calling = 0;  // threads in a call
-  size_t running = 0;  // threads
-  bool stop = false;
+  size_t calling = 0;               // threads in a call
+  std::atomic<size_t> running = 0;  // threads; not under the mutex
+  std::atomic<bool> stop = false;
   os::UniqueFd bell;  // an eventfd, rung with each end of a call
 };
 
@@ -39,11 +52,14 @@ void HelperThread::Run(const char* name, const std::shared_ptr<Shared>& shared) 
     shared->calls.pop_front();
     ++shared->calling;
     lock.unlock();
+    WARP_STOP_POINT(helper_calling);
     Finish finish = call();
     call = nullptr;  // and what it captured
+    WARP_STOP_POINT(helper_called);
     lock.lock();
     --shared->calling;
     shared->finished.push_back(std::move(finish));
+    WARP_STOP_POINT(helper_telling);
     eventfd_write(shared->bell.get(), 1);
     shared->changed.notify_all();
   }
@@ -64,14 +80,10 @@ HelperThread::HelperThread(const char* name, size_t most, std::shared_ptr<Shared
     : name_(name), most_(most), shared_(std::move(shared)) {}
 
 absl::Status HelperThread::StartThread() {
-  {
-    const std::lock_guard lock(shared_->mutex);
-    ++shared_->running;
-  }
+  ++shared_->running;
   absl::StatusOr<std::thread> thread =
       os::StartThread([name = name_, shared = shared_] { Run(name, shared); });
   if (!thread.ok()) {
-    const std::lock_guard lock(shared_->mutex);
     --shared_->running;
     return thread.status();
   }
@@ -81,22 +93,40 @@ absl::Status HelperThread::StartThread() {
 }
 
 HelperThread::~HelperThread() {
-  std::unique_lock lock(shared_->mutex);
   shared_->stop = true;
+  std::unique_lock lock(shared_->mutex, std::defer_lock);
+  for (int look = 0; look < kLastLooks && !lock.try_lock(); ++look)
+    std::this_thread::sleep_for(kLastLook);
+  if (!lock.owns_lock()) return;
   shared_->submitted.notify_all();
-  shared_->changed.wait(lock, [&] { return shared_->running == shared_->calling; });
+  shared_->changed.wait_for(lock, kLastLooks * kLastLook,
+                            [&] { return shared_->running == shared_->calling; });
 }
 
 void HelperThread::Submit(std::function<Finish()> call) {
-  bool busy = false;
+  waiting_.push_back(std::move(call));
+  HandOver();
+}
+
+// Where another has the lock, the bell makes the loop's thread try again.
+void HelperThread::HandOver() {
+  size_t wanted = 0;  // threads
   {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->calls.push_back(std::move(call));
-    shared_->submitted.notify_one();
-    busy = shared_->calls.size() + shared_->calling > threads_;
+    const std::unique_lock lock(shared_->mutex, std::try_to_lock);
+    if (!lock.owns_lock()) {
+      eventfd_write(shared_->bell.get(), 1);
+      return;
+    }
+    for (std::function<Finish()>& call : waiting_) {
+      shared_->calls.push_back(std::move(call));
+      shared_->submitted.notify_one();
+    }
+    waiting_.clear();
+    wanted = std::min(shared_->calls.size() + shared_->calling, most_);
   }
-  // Where the system has none left, the call waits for the threads that there are.
-  if (busy && threads_ < most_) StartThread().IgnoreError();
+  // Where the system has none left, the calls wait for the threads that there are.
+  while (threads_ < wanted && StartThread().ok()) {
+  }
 }
 
 int HelperThread::fd() const { return shared_->bell.get(); }
@@ -104,16 +134,24 @@ int HelperThread::fd() const { return shared_->bell.get(); }
 void HelperThread::RunFinished() {
   std::deque<Finish> finished;
   {
-    const std::lock_guard lock(shared_->mutex);
+    const std::unique_lock lock(shared_->mutex, std::try_to_lock);
+    if (!lock.owns_lock()) {
+      eventfd_write(shared_->bell.get(), 1);
+      return;
+    }
     eventfd_t rings;
     if (eventfd_read(shared_->bell.get(), &rings) != 0) return;
     finished.swap(shared_->finished);
   }
+  if (!waiting_.empty()) HandOver();
   for (const Finish& finish : finished) finish();
 }
 
 void HelperThread::WaitUntilIdle(wire::Duration patience) {
   std::unique_lock lock(shared_->mutex);
+  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(shared_->calls));
+  waiting_.clear();
+  shared_->submitted.notify_all();
   shared_->changed.wait_for(lock, patience,
                             [&] { return shared_->calls.empty() && shared_->calling == 0; });
 }

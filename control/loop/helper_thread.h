@@ -1,6 +1,7 @@
 // A thread, or several, for calls that may block for as long as they like, so that the loop's thread never does. One
 // thread makes them one after the other, several side by side; what each found is handed back to the loop's thread,
-// which makes all calls of this class.
+// which makes all calls of this class. It does not even wait for the lock that they share, since a system that is short
+// of CPUs may stop a thread that holds it. It tries again in its next turn.
 //
 //   helper->Submit([name] {                         // on the helper thread
 //     Result result = LookUp(name);
@@ -10,6 +11,7 @@
 #define WARP_CONTROL_LOOP_HELPER_THREAD_H_
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 
@@ -35,7 +37,7 @@ class HelperThread {
   // until this object ends.
   void Submit(std::function<Finish()> call);
 
-  // Readable while calls have finished.
+  // Readable while calls have finished, or wait to be handed over.
   int fd() const;
   // Runs what they returned.
   void RunFinished();
@@ -47,11 +49,13 @@ class HelperThread {
   struct Shared;
   HelperThread(const char* name, size_t most, std::shared_ptr<Shared> shared);
   absl::Status StartThread();
+  void HandOver();
   static void Run(const char* name, const std::shared_ptr<Shared>& shared);
 
   const char* const name_;
   const size_t most_;
   size_t threads_ = 0;
+  std::deque<std::function<Finish()>> waiting_;  // calls that are not handed over yet
   const std::shared_ptr<Shared> shared_;
 };
 

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <list>
 #include <map>
 #include <mutex>
@@ -18,6 +20,7 @@
 
 #include "control/loop/names/addresses.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/stop_point.h"
 #include "dataplane/os/thread.h"
 #include "dataplane/os/unique_fd.h"
 
@@ -143,50 +146,63 @@ class Inquiry {
 
 }  // namespace
 
-// The thread, and what it shares with the caller's under the mutex.
-class DnsClient::Asker {
+// The thread, and what it shares with the caller's under the mutex, for which the caller never waits.
+class DnsClient::Asker : public std::enable_shared_from_this<DnsClient::Asker> {
  public:
   Asker(const DnsOptions& options, os::UniqueFd wake, os::UniqueFd bell)
       : options_(options), wake_(std::move(wake)), bell_(std::move(bell)) {}
-  ~Asker() {
-    if (!thread_.joinable()) return;
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    eventfd_write(wake_.get(), 1);
-    thread_.join();
-  }
 
+  // The thread keeps this object alive, so that nobody has to wait for its end.
   absl::Status Start() {
-    absl::StatusOr<std::thread> thread = os::StartThread([this] { Run(); });
+    absl::StatusOr<std::thread> thread =
+        os::StartThread([self = shared_from_this()] { self->Run(); });
     if (!thread.ok()) return thread.status();
-    thread_ = *std::move(thread);
+    thread->detach();
     return absl::OkStatus();
+  }
+  void Stop() {
+    stop_ = true;
+    eventfd_write(wake_.get(), 1);
   }
 
   void Ask(Question question) {
-    {
-      const std::lock_guard lock(mutex_);
-      questions_.push_back(std::move(question));
-    }
-    eventfd_write(wake_.get(), 1);
+    asked_.push_back(std::move(question));
+    Exchange(nullptr);
   }
 
   int bell() const { return bell_.get(); }
   std::vector<Answer> TakeAnswers() {
-    const std::lock_guard lock(mutex_);
+    std::vector<Answer> answers;
     eventfd_t rings;
     eventfd_read(bell_.get(), &rings);
-    return std::exchange(answers_, {});
+    Exchange(&answers);
+    return answers;
   }
 
  private:
+  // Hands over what was asked, and takes answers if they are wanted. Where the thread has the lock, the system may have
+  // stopped it there, and the caller does not wait for it: the bell makes it try again.
+  void Exchange(std::vector<Answer>* answers) {
+    {
+      const std::unique_lock lock(mutex_, std::try_to_lock);
+      if (!lock.owns_lock()) {
+        eventfd_write(bell_.get(), 1);
+        return;
+      }
+      if (answers != nullptr) answers->swap(answers_);
+      if (asked_.empty()) return;
+      std::move(asked_.begin(), asked_.end(), std::back_inserter(questions_));
+      asked_.clear();
+    }
+    eventfd_write(wake_.get(), 1);
+  }
+
   void Run() {
     os::NameThisThread("warp-dns");
     os::RunOnAnyCpu();
     std::list<Inquiry> inquiries;
     while (TakeQuestions(inquiries)) {
+      WARP_STOP_POINT(dns_taken);
       HandBack(inquiries);
       std::vector<pollfd> fds = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
       std::vector<size_t> begins;
@@ -201,6 +217,7 @@ class DnsClient::Asker {
       // thread that ended would never ask anything again. Questions go on to time out meanwhile.
       if (poll(fds.data(), fds.size(), patience) < 0 && errno != EINTR)
         poll(fds.data(), 1, kPollAgain);
+      WARP_STOP_POINT(dns_polled);
       if (fds[0].revents != 0) {
         eventfd_t rings;
         eventfd_read(wake_.get(), &rings);
@@ -216,10 +233,11 @@ class DnsClient::Asker {
 
   // False: the end has come.
   bool TakeQuestions(std::list<Inquiry>& inquiries) {
+    if (stop_) return false;
     std::deque<Question> taken;
     {
       const std::lock_guard lock(mutex_);
-      if (stop_) return false;
+      WARP_STOP_POINT(dns_taking);
       while (!questions_.empty() && inquiries.size() + taken.size() < kMostAtOnce) {
         taken.push_back(std::move(questions_.front()));
         questions_.pop_front();
@@ -239,19 +257,21 @@ class DnsClient::Asker {
     {
       const std::lock_guard lock(mutex_);
       std::move(answers.begin(), answers.end(), std::back_inserter(answers_));
+      WARP_STOP_POINT(dns_answering);
       if (!questions_.empty()) eventfd_write(wake_.get(), 1);  // there is room for those that wait
     }
+    WARP_STOP_POINT(dns_answered);
     eventfd_write(bell_.get(), 1);
   }
 
   const DnsOptions options_;
-  const os::UniqueFd wake_;  // rung for the thread
-  const os::UniqueFd bell_;  // rung for the caller's
-  std::thread thread_;
+  const os::UniqueFd wake_;      // rung for the thread
+  const os::UniqueFd bell_;      // rung for the caller's
+  std::vector<Question> asked_;  // the caller's: what is not handed over yet
   std::mutex mutex_;
   std::deque<Question> questions_;
   std::vector<Answer> answers_;
-  bool stop_ = false;
+  std::atomic<bool> stop_{false};
 };
 
 absl::StatusOr<std::unique_ptr<DnsClient>> DnsClient::Start(const DnsOptions& options) {
@@ -260,13 +280,13 @@ absl::StatusOr<std::unique_ptr<DnsClient>> DnsClient::Start(const DnsOptions& op
   os::UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   os::UniqueFd bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake || !bell) return os::ErrnoStatus(errno, "no thread for name servers");
-  auto asker = std::make_unique<Asker>(options, std::move(wake), std::move(bell));
+  auto asker = std::make_shared<Asker>(options, std::move(wake), std::move(bell));
   if (absl::Status status = asker->Start(); !status.ok()) return status;
   return std::unique_ptr<DnsClient>(new DnsClient(std::move(asker)));
 }
 
-DnsClient::DnsClient(std::unique_ptr<Asker> asker) : asker_(std::move(asker)) {}
-DnsClient::~DnsClient() = default;
+DnsClient::DnsClient(std::shared_ptr<Asker> asker) : asker_(std::move(asker)) {}
+DnsClient::~DnsClient() { asker_->Stop(); }
 
 void DnsClient::Ask(Question question) { asker_->Ask(std::move(question)); }
 int DnsClient::fd() const { return asker_->bell(); }

@@ -40,9 +40,10 @@ class DnsClient {
         addresses;  // NotFound: with the reason, not the name
   };
 
-  // Unavailable where the process is out of descriptors, or of threads. The thread that calls makes all calls.
+  // Unavailable where the process is out of descriptors, or of threads. The thread that calls makes all calls, none of
+  // which waits.
   static absl::StatusOr<std::unique_ptr<DnsClient>> Start(const DnsOptions& options = {});
-  ~DnsClient();  // drops the questions under way; waits for no name server
+  ~DnsClient();  // drops the questions under way; waits for no name server, nor for the thread
   DnsClient(const DnsClient&) = delete;
   DnsClient& operator=(const DnsClient&) = delete;
 
@@ -53,9 +54,9 @@ class DnsClient {
 
  private:
   class Asker;
-  explicit DnsClient(std::unique_ptr<Asker> asker);
+  explicit DnsClient(std::shared_ptr<Asker> asker);
 
-  const std::unique_ptr<Asker> asker_;
+  const std::shared_ptr<Asker> asker_;
 };
 
 }  // namespace warp::control
