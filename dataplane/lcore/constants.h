@@ -31,10 +31,11 @@ inline constexpr size_t kSkewSlots = 4096;
 // Of the turns that moved packets one in this many is measured stage by stage.
 inline constexpr uint32_t kStageSampling = 256;
 
-// Empty turns before an adaptive worker sleeps, and how long it sleeps at most, so that it shows a sign of life ten
-// times a second. Where a port has no descriptor to poll, it only naps.
+// Empty turns before an adaptive worker sleeps, and how long it sleeps at most: for so long it may miss what there is
+// to do, where the thread that is to wake it stands still before it rings. Where a port has no descriptor to poll, it
+// only naps.
 inline constexpr uint32_t kIdleTurns = 20;
-inline constexpr uint32_t kSleepMs = 100;
+inline constexpr uint32_t kSleepMs = 50;
 inline constexpr uint32_t kNapUs = 100;
 
 // Turns of an inline worker in one turn of control, which takes at most this many bursts (128 payloads) from a gate at
