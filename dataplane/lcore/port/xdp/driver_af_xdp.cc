@@ -299,8 +299,10 @@ AfXdpPort::~AfXdpPort() {
     // The order matters: no frame may come any more when the rings are read, and the driver's closing unmaps them.
     bpf_xdp_detach(interface_, 0, nullptr);
     WARP_STOP_POINT(device_detached);
-    if (sender_.has_value()) sender_->Drain(kDrainTime);
-    std::vector<rte_mbuf*> buffers = BuffersInRings(poll_fd_, rx_pool_);
+    std::vector<rte_mbuf*> buffers;
+    if (sender_.has_value()) buffers = sender_->Drain(kDrainTime);
+    const std::vector<rte_mbuf*> unused = BuffersToReceive(poll_fd_, rx_pool_);
+    buffers.insert(buffers.end(), unused.begin(), unused.end());
     const ino_t socket = InodeOf(poll_fd_);
     Close();
     ReleaseSocket(poll_fd_, socket);

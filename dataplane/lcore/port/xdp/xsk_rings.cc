@@ -107,7 +107,7 @@ std::optional<XskSendRings> SendRingsOf(int socket) {
   return rings;
 }
 
-std::vector<rte_mbuf*> BuffersInRings(int socket, const rte_mempool* pool) {
+std::vector<rte_mbuf*> BuffersToReceive(int socket, const rte_mempool* pool) {
   std::vector<rte_mbuf*> buffers;
   const std::optional<xdp_mmap_offsets> offsets = OffsetsOf(socket);
   if (!offsets.has_value()) return buffers;
@@ -116,21 +116,10 @@ std::vector<rte_mbuf*> BuffersInRings(int socket, const rte_mempool* pool) {
     Collect(RingAt(mapping, at, size), size, &addresses);
   };
   for (const Mapping& mapping : MappingsOf(InodeOf(socket))) {
-    switch (mapping.offset) {
-      case XDP_PGOFF_RX_RING:
-        collect(mapping, offsets->rx, sizeof(xdp_desc));
-        break;
-      case XDP_PGOFF_TX_RING:
-        collect(mapping, offsets->tx, sizeof(xdp_desc));
-        break;
-      case XDP_UMEM_PGOFF_FILL_RING:
-        collect(mapping, offsets->fr, sizeof(uint64_t));
-        break;
-      case XDP_UMEM_PGOFF_COMPLETION_RING:
-        collect(mapping, offsets->cr, sizeof(uint64_t));
-        break;
-      default:
-        break;
+    if (mapping.offset == XDP_PGOFF_RX_RING) {
+      collect(mapping, offsets->rx, sizeof(xdp_desc));
+    } else if (mapping.offset == XDP_UMEM_PGOFF_FILL_RING) {
+      collect(mapping, offsets->fr, sizeof(uint64_t));
     }
   }
   const Umem umem(pool);

@@ -49,9 +49,9 @@ struct XskSendRings {
 // None where the process has not mapped them.
 std::optional<XskSendRings> SendRingsOf(int socket);
 
-// The buffers of `pool` that lie in one of the four rings of `socket`, each once. Neither the kernel nor a worker may
-// use the rings meanwhile.
-std::vector<rte_mbuf*> BuffersInRings(int socket, const rte_mempool* pool);
+// The buffers of `pool` that lie in the two rings by which `socket` receives, each once. Neither the kernel nor a
+// worker may use the rings meanwhile. Of those in the other two, XskSender knows.
+std::vector<rte_mbuf*> BuffersToReceive(int socket, const rte_mempool* pool);
 
 // The inode behind a descriptor, which no other socket of this machine has while it lives. 0: the descriptor is not
 // open.

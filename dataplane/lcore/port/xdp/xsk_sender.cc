@@ -25,7 +25,8 @@ XskSender::XskSender(int socket, const XskSendRings& rings, const rte_mempool* p
       rings_(rings),
       umem_(pool),
       produced_(Load(rings.tx.producer)),
-      consumed_(Load(rings.completed.consumer)) {}
+      consumed_(Load(rings.completed.consumer)),
+      placed_(rings.tx.size) {}
 
 uint32_t XskSender::Waiting() const { return produced_ - Load(rings_.tx.consumer); }
 
@@ -39,11 +40,13 @@ uint16_t XskSender::Send(rte_mbuf** frames, uint16_t count) {
   if (taken == 0) return 0;
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < taken; ++i) {
-    const rte_mbuf* const frame = frames[i];
+    rte_mbuf* const frame = frames[i];
     assert(frame->nb_segs == 1);
     const xdp_desc descriptor = {
         .addr = umem_.AddressOf(frame), .len = rte_pktmbuf_data_len(frame), .options = 0};
-    const uint32_t place = (produced_ + i) & (rings_.tx.size - 1);
+    const uint32_t place = PlaceOf(produced_ + i);
+    placed_[place] = frame;
+    frame->hash.usr = place;  // which is nobody else's while the buffer is out
     std::memcpy(rings_.tx.descriptors + place * sizeof(descriptor), &descriptor,
                 sizeof(descriptor));
     bytes += descriptor.len;
@@ -66,7 +69,10 @@ void XskSender::Reap() {
     std::memcpy(&address, rings_.completed.descriptors + place * sizeof(address), sizeof(address));
     assert(out_ > 0);
     --out_;
-    rte_pktmbuf_free(umem_.BufferAt(address));
+    rte_mbuf* const buffer = umem_.BufferAt(address);
+    // A frame that came back late may have lost its place to another.
+    if (placed_[buffer->hash.usr] == buffer) placed_[buffer->hash.usr] = nullptr;
+    rte_pktmbuf_free(buffer);
   }
   Store(rings_.completed.consumer, consumed_);
 }
@@ -89,11 +95,16 @@ void XskSender::Kick() {
   }
 }
 
-void XskSender::Drain(std::chrono::milliseconds patience) {
+std::vector<rte_mbuf*> XskSender::Drain(std::chrono::milliseconds patience) {
   const auto until = std::chrono::steady_clock::now() + patience;
-  for (Reap(); out_ > Waiting() && std::chrono::steady_clock::now() < until; Reap()) {
+  for (Reap(); out_ > 0 && std::chrono::steady_clock::now() < until; Reap()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  std::vector<rte_mbuf*> left;
+  for (uint32_t i = produced_ - Waiting(); i != produced_; ++i) {
+    if (placed_[PlaceOf(i)] != nullptr) left.push_back(placed_[PlaceOf(i)]);
+  }
+  return left;
 }
 
 }  // namespace warp::lcore

@@ -18,6 +18,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include "dataplane/facade/counters.h"
 #include "dataplane/lcore/port/xdp/xsk_rings.h"
@@ -39,9 +40,10 @@ class XskSender {
     if (waiting_ > 0) Kick();
   }
 
-  // Waits until the interface has sent what the kernel has taken, or `patience` has passed. To be called before the
-  // socket is closed, on the thread that closes the port.
-  void Drain(std::chrono::milliseconds patience);
+  // The end of sending. Waits until all frames have left, or `patience` has passed, and returns the buffers that the
+  // kernel has not taken from the TX ring. What it has taken and not told of stays lost, since an adapter may read it.
+  // To be called before the socket is closed, on the thread that closes the port.
+  std::vector<rte_mbuf*> Drain(std::chrono::milliseconds patience);
 
   // Any thread.
   uint64_t packets() const { return packets_.Get(); }
@@ -54,6 +56,8 @@ class XskSender {
   void Reap();
   void Kick();
   uint32_t Waiting() const;
+  // `index` is one of the TX ring's that grow without end.
+  uint32_t PlaceOf(uint32_t index) const { return index & (rings_.tx.size - 1); }
 
   const int socket_;
   const XskSendRings rings_;
@@ -63,6 +67,9 @@ class XskSender {
   uint32_t consumed_;     // from the completion ring
   uint32_t waiting_ = 0;  // in the TX ring after the last Kick
   uint32_t out_ = 0;      // buffers that are out
+  // Those by their places in the TX ring. The ring itself does not tell: where the kernel sends a part of it (EAGAIN),
+  // Linux before 6.17 hides for a while what it has taken, so that a buffer may lie there and be free.
+  std::vector<rte_mbuf*> placed_;
 
   Counter packets_;
   Counter bytes_;

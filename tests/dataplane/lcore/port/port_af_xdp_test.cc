@@ -3,6 +3,9 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
+#include <array>
+#include <set>
+
 #include "tests/dataplane/lcore/port/port_kernel_fixture.h"
 
 namespace warp::lcore {
@@ -67,6 +70,27 @@ TEST_P(AfXdpTest, RefusesWhileTheInterfaceSendsNothing) {
   b_.reset();
   EXPECT_EQ(Held(), 0u);
   Ip("link del b0");
+}
+
+// The kernel throws away what an interface without carrier is given, and may hide for a while that it has taken it from
+// the ring. A buffer that is free already must not be freed a second time at closing.
+TEST_P(AfXdpTest, WhatWasThrownAwayIsFreedOnce) {
+  OpenBoth();
+  ASSERT_EQ(Send(*a_, *b_, 0, 10), 10u);
+  EXPECT_EQ(Receive(*b_, 10), Numbers(0, 10));
+  Ip("link set w1 down");
+  std::array<rte_mbuf*, 20> frames;
+  for (uint32_t i = 0; i < frames.size(); ++i) frames[i] = Frame(*a_, *b_, i);
+  EXPECT_EQ(a_->TxBurst(frames.data(), frames.size()), frames.size());
+  a_.reset();
+  b_.reset();
+  EXPECT_EQ(Held(), 0u);
+  std::set<void*> buffers;
+  for (void* buffer = nullptr; rte_mempool_get(pool(0), &buffer) == 0;) {
+    EXPECT_TRUE(buffers.insert(buffer).second) << "freed twice";
+  }
+  EXPECT_EQ(buffers.size(), pool(0)->populated_size);
+  for (void* buffer : buffers) rte_mempool_put(pool(0), buffer);
 }
 
 TEST_P(AfXdpTest, NeedsOneChannel) {
