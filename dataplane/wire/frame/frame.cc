@@ -12,9 +12,19 @@ using namespace internal;
 
 namespace {
 
+// ThreadSanitizer instruments what the compiler adds for the loader's choice below, which then crashes because the
+// loader calls it before the sanitizer has begun.
+#if defined(__SANITIZE_THREAD__)
+#define WARP_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WARP_THREAD_SANITIZER 1
+#endif
+#endif
+
 // The processor's widest vectors sum a datagram in a third of the time that its words take. One binary runs everywhere:
-// the loader picks the version.
-#if defined(__x86_64__)
+// the loader picks the version. Only glibc's can.
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(WARP_THREAD_SANITIZER)
 #define WARP_FOR_EACH_VECTOR_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WARP_FOR_EACH_VECTOR_WIDTH
