@@ -26,6 +26,9 @@
 namespace warp::lcore {
 namespace {
 
+// IFLA_GSO_IPV4_MAX_SIZE, which Linux knows since 6.3: a limit of IPv4 frames alone, beside that of all.
+constexpr uint16_t kIpv4MaxSize = 63;
+
 // Bytes of a request whose answer is as long as it says itself, aligned as any structure.
 using Words = std::vector<uint64_t>;
 Words WordsFor(size_t bytes) { return Words((bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t)); }
@@ -117,6 +120,11 @@ absl::Status SegmentationWatch::OpenSockets() {
   if (bind(netlink_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return os::ErrnoStatus(errno, "netlink");
   }
+  if (!RequestLink()) return os::ErrnoStatus(errno, "netlink");
+  return absl::OkStatus();
+}
+
+bool SegmentationWatch::RequestLink() {
   struct {
     nlmsghdr header;
     ifinfomsg link;
@@ -125,24 +133,25 @@ absl::Status SegmentationWatch::OpenSockets() {
   request.header.nlmsg_type = RTM_GETLINK;
   request.header.nlmsg_flags = NLM_F_REQUEST;
   request.link.ifi_index = interface_;
-  if (send(netlink_.get(), &request, sizeof(request), 0) < 0) {
-    return os::ErrnoStatus(errno, "netlink");
-  }
-  return absl::OkStatus();
+  return send(netlink_.get(), &request, sizeof(request), 0) >= 0;
 }
 
 // Returns whether there may be news of the interface.
 bool SegmentationWatch::ReadNews() {
-  bool news = false;
+  bool news = false, lost = false;
   alignas(nlmsghdr) std::array<char, 32768> bytes;
   while (true) {
     const ssize_t size = recv(netlink_.get(), bytes.data(), bytes.size(), 0);
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno == ENOBUFS) {  // Some were lost.
-      news = true;
+    if (size < 0 && errno == ENOBUFS) {
+      news = lost = true;
       continue;
     }
-    if (size <= 0) return news;
+    if (size <= 0) {
+      // The answer stands for what was lost. There is room for it only now that the socket is empty.
+      if (!std::exchange(lost, false) || !RequestLink()) return news;
+      continue;
+    }
     auto left = static_cast<uint32_t>(size);
     for (auto* message = reinterpret_cast<nlmsghdr*>(bytes.data()); NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
@@ -153,11 +162,16 @@ bool SegmentationWatch::ReadNews() {
       if (link->ifi_index != interface_ || link->ifi_family != AF_UNSPEC) continue;
       news = true;
       auto rest = static_cast<uint32_t>(NLMSG_PAYLOAD(message, sizeof(ifinfomsg)));
+      uint32_t lowest = UINT32_MAX;
       for (rtattr* fact = IFLA_RTA(link); RTA_OK(fact, rest); fact = RTA_NEXT(fact, rest)) {
-        if (RTA_PAYLOAD(fact) != sizeof(uint32_t)) continue;
-        if (fact->rta_type == IFLA_GSO_MAX_SEGS) std::memcpy(&segments_, RTA_DATA(fact), 4);
-        if (fact->rta_type == IFLA_GSO_MAX_SIZE) std::memcpy(&bytes_, RTA_DATA(fact), 4);
+        uint32_t value = 0;
+        if (RTA_PAYLOAD(fact) != sizeof(value)) continue;
+        std::memcpy(&value, RTA_DATA(fact), sizeof(value));
+        if (fact->rta_type == IFLA_GSO_MAX_SEGS) segments_ = value;
+        if (fact->rta_type == IFLA_GSO_MAX_SIZE || fact->rta_type == kIpv4MaxSize)
+          lowest = std::min(lowest, value);
       }
+      if (lowest != UINT32_MAX) bytes_ = lowest;  // News of a wireless driver name no limit.
     }
   }
 }

@@ -41,6 +41,7 @@ class SegmentationWatch {
   SegmentationWatch(int interface, std::function<void(const Segmentation&)> tell)
       : interface_(interface), tell_(std::move(tell)) {}
   absl::Status OpenSockets();
+  bool RequestLink();
   bool ReadNews();
   void Ask();
   void Run();
