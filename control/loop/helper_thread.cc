@@ -21,10 +21,9 @@
 namespace warp::control {
 namespace {
 
-// How often the end looks whether it can have the lock: for three seconds in all. A thread that stands still is left
-// behind.
-constexpr int kLastLooks = 300;
-constexpr auto kLastLook = std::chrono::milliseconds(10);
+// How long the end waits for threads that are not in a call. One that stands still is left behind.
+constexpr wire::Duration kEndPatience = std::chrono::seconds(3);
+constexpr auto kLook = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -32,7 +31,6 @@ constexpr auto kLastLook = std::chrono::milliseconds(10);
 struct HelperThread::Shared {
   std::mutex mutex;
   std::condition_variable submitted;
-  std::condition_variable changed;  // a call has ended, or a thread
   std::deque<std::function<Finish()>> calls;
   std::deque<Finish> finished;
   size_t calling = 0;               // threads in a call
@@ -61,10 +59,8 @@ void HelperThread::Run(const char* name, const std::shared_ptr<Shared>& shared) 
     shared->finished.push_back(std::move(finish));
     WARP_STOP_POINT(helper_telling);
     eventfd_write(shared->bell.get(), 1);
-    shared->changed.notify_all();
   }
   --shared->running;
-  shared->changed.notify_all();
 }
 
 absl::StatusOr<std::unique_ptr<HelperThread>> HelperThread::Start(const char* name, size_t most) {
@@ -94,13 +90,10 @@ absl::Status HelperThread::StartThread() {
 
 HelperThread::~HelperThread() {
   shared_->stop = true;
-  std::unique_lock lock(shared_->mutex, std::defer_lock);
-  for (int look = 0; look < kLastLooks && !lock.try_lock(); ++look)
-    std::this_thread::sleep_for(kLastLook);
-  if (!lock.owns_lock()) return;
-  shared_->submitted.notify_all();
-  shared_->changed.wait_for(lock, kLastLooks * kLastLook,
-                            [&] { return shared_->running == shared_->calling; });
+  LookUntil(kEndPatience, [this] {
+    shared_->submitted.notify_all();
+    return shared_->running == shared_->calling;
+  });
 }
 
 void HelperThread::Submit(std::function<Finish()> call) {
@@ -148,12 +141,25 @@ void HelperThread::RunFinished() {
 }
 
 void HelperThread::WaitUntilIdle(wire::Duration patience) {
-  std::unique_lock lock(shared_->mutex);
-  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(shared_->calls));
-  waiting_.clear();
-  shared_->submitted.notify_all();
-  shared_->changed.wait_for(lock, patience,
-                            [&] { return shared_->calls.empty() && shared_->calling == 0; });
+  LookUntil(patience, [this] {
+    std::move(waiting_.begin(), waiting_.end(), std::back_inserter(shared_->calls));
+    waiting_.clear();
+    shared_->submitted.notify_all();
+    return shared_->calls.empty() && shared_->calling == 0;
+  });
+}
+
+// A condition variable would not do: however short its time is, it returns only with the lock.
+void HelperThread::LookUntil(wire::Duration patience, const std::function<bool()>& is_over) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    {
+      const std::unique_lock lock(shared_->mutex, std::try_to_lock);
+      if (lock.owns_lock() && is_over()) return;
+    }
+    if (std::chrono::steady_clock::now() >= end) return;
+    std::this_thread::sleep_for(kLook);
+  }
 }
 
 }  // namespace warp::control

@@ -50,6 +50,8 @@ class HelperThread {
   HelperThread(const char* name, size_t most, std::shared_ptr<Shared> shared);
   absl::Status StartThread();
   void HandOver();
+  // Asks again and again, with the lock, and at most for `patience`, also where another keeps the lock for longer.
+  void LookUntil(wire::Duration patience, const std::function<bool()>& is_over);
   static void Run(const char* name, const std::shared_ptr<Shared>& shared);
 
   const char* const name_;

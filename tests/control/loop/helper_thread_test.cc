@@ -1,18 +1,34 @@
 #include "control/loop/helper_thread.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <future>
 #include <memory>
+#include <string>
 #include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::control {
 namespace {
+
+// As /proc tells it: S sleeps.
+char StateOf(pid_t thread) {
+  std::ifstream stat(absl::StrCat("/proc/self/task/", thread, "/stat"));
+  std::string number, name;
+  char state = 0;
+  stat >> number >> name >> state;
+  return state;
+}
 
 TEST(HelperThread, AThreadThatTheSystemRefusesIsAnError) {
   const auto start_without_threads = [] {
@@ -63,6 +79,30 @@ TEST(HelperThread, SeveralMakeCallsSideBySide) {
     poll(&ready, 1, -1);
     (*helper)->RunFinished();
   }
+}
+
+// The bell is full, so that the thread stands still where it rings: with the lock that it shares with its owner.
+TEST(HelperThread, AThreadThatStandsStillWithTheLockHoldsUpNoEnd) {
+  auto helper = HelperThread::Start("still");
+  ASSERT_TRUE(helper.ok()) << helper.status();
+  bool idle = false;  // which it is once its owner has had the lock
+  (*helper)->Submit([&idle]() -> HelperThread::Finish { return [&idle] { idle = true; }; });
+  while (!idle) (*helper)->RunFinished();
+  const os::UniqueFd bell(fcntl((*helper)->fd(), F_DUPFD_CLOEXEC, 0));
+  ASSERT_EQ(fcntl(bell.get(), F_SETFL, 0), 0);
+  ASSERT_EQ(eventfd_write(bell.get(), UINT64_MAX - 1), 0);
+  std::atomic<pid_t> thread = 0;
+  (*helper)->Submit([&]() -> HelperThread::Finish {
+    thread = gettid();
+    return [] {};
+  });
+  while (thread == 0 || StateOf(thread) != 'S') std::this_thread::yield();
+
+  auto end = std::async(std::launch::async,
+                        [&] { (*helper)->WaitUntilIdle(std::chrono::milliseconds(10)); });
+  EXPECT_EQ(end.wait_for(std::chrono::seconds(2)), std::future_status::ready);
+  eventfd_t rings;
+  EXPECT_EQ(eventfd_read(bell.get(), &rings), 0);  // which lets it go on
 }
 
 }  // namespace
