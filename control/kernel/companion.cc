@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -13,6 +15,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/kernel/netlink_message.h"
 #include "dataplane/os/errno_status.h"
 
 namespace warp::control {
@@ -59,6 +62,13 @@ absl::Status SetMac(int control, const CompanionOptions& options) {
   return absl::OkStatus();
 }
 
+// Linux 5.0. An older kernel leaves the carrier on: the port's frames are lost then, as on a cable that was cut further
+// away.
+void SetFirstCarrier(int fd, bool up) {
+  unsigned int carrier = up ? 1 : 0;
+  ioctl(fd, TUNSETCARRIER, &carrier);
+}
+
 absl::Status BringUp(int control, const CompanionOptions& options) {
   ifreq request = Request(options.name);
   request.ifr_mtu = options.mtu;
@@ -89,24 +99,41 @@ absl::StatusOr<std::unique_ptr<Companion>> Companion::Open(
   if (absl::Status status = Attach(fd.get(), options); !status.ok()) return status;
   // The MAC is set before the interface comes up, because the kernel makes its link-local IPv6 address of it then.
   if (absl::Status status = SetMac(control.get(), options); !status.ok()) return status;
-  std::unique_ptr<Companion> companion(
-      new Companion(loop, std::move(fd), created, std::move(on_frame)));
-  companion->SetCarrier(options.carrier);
+  SetFirstCarrier(fd.get(), options.carrier);
   if (created) {
     if (absl::Status status = BringUp(control.get(), options); !status.ok()) return status;
   }
-  return companion;
+  os::UniqueFd netlink(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  ifreq index = Request(options.name);
+  if (!netlink || ioctl(control.get(), SIOCGIFINDEX, &index) != 0)
+    return Failure(options, "cannot follow the link");
+  return std::unique_ptr<Companion>(new Companion(loop,
+                                                  {.fd = std::move(fd),
+                                                   .netlink = std::move(netlink),
+                                                   .index = index.ifr_ifindex,
+                                                   .created = created,
+                                                   .carrier = options.carrier},
+                                                  std::move(on_frame)));
 }
 
-Companion::Companion(Loop& loop, os::UniqueFd fd, bool created,
-                     std::function<void(wire::Bytes)> on_frame)
-    : fd_(std::move(fd)),
-      created_(created),
+Companion::Companion(Loop& loop, Interface interface, std::function<void(wire::Bytes)> on_frame)
+    : fd_(std::move(interface.fd)),
+      netlink_(std::move(interface.netlink)),
+      index_(interface.index),
+      created_(interface.created),
+      carrier_(interface.carrier),
+      told_carrier_(interface.carrier),
       on_frame_(std::move(on_frame)),
       buffer_(new uint8_t[kBufferSize]),
       more_(loop, [this] { Read(); }),
-      watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
-        if (!more_.scheduled()) Read();
+      watch_(loop, fd_.get(), POLLIN,
+             [this](uint32_t) {
+               if (!more_.scheduled()) Read();
+             }),
+      carrier_send_(loop, netlink_.get(), [this](int result) {
+        // A call that found no descriptor left the carrier as it was. The next change tells it.
+        if (result < 0) told_carrier_ = !told_carrier_;
+        if (result >= 0) TellCarrier();
       }) {}
 
 void Companion::Read() {
@@ -124,10 +151,19 @@ bool Companion::Write(wire::Bytes frame) {
 }
 
 void Companion::SetCarrier(bool up) {
-  // Linux 5.0. An older kernel leaves the carrier on: the port's frames are lost then, as on a cable that was cut
-  // further away.
-  unsigned int carrier = up ? 1 : 0;
-  ioctl(fd_.get(), TUNSETCARRIER, &carrier);
+  carrier_ = up;
+  TellCarrier();
+}
+
+// What the link was while the kernel took its time is told to nobody.
+void Companion::TellCarrier() {
+  if (carrier_send_.busy() || told_carrier_ == carrier_) return;
+  told_carrier_ = carrier_;
+  ifinfomsg link{};
+  link.ifi_index = index_;
+  NetlinkRequest request(RTM_SETLINK, NLM_F_REQUEST, link);
+  const wire::Bytes bytes = request.PutByte(IFLA_CARRIER, carrier_ ? 1 : 0).bytes();
+  carrier_send_.Send({bytes.begin(), bytes.end()});
 }
 
 }  // namespace warp::control

@@ -41,7 +41,8 @@ class Companion {
   // frame is to be counted as Drop::kKernelFull. Makes one system call and never blocks.
   bool Write(wire::Bytes frame);
 
-  // The port's link went up or down.
+  // The port's link went up or down. The kernel takes the change under its RTNL lock, for which others may make it
+  // wait, so that another thread tells it. Costs nothing where it has been told the same.
   void SetCarrier(bool up);
 
   bool created() const { return created_; }  // false: the interface existed beforehand
@@ -50,15 +51,29 @@ class Companion {
   // A small budget suffices, because payloads do not pass here.
   static constexpr size_t kFramesPerTurn = 32;
 
-  Companion(Loop& loop, os::UniqueFd fd, bool created, std::function<void(wire::Bytes)> on_frame);
+  // An interface before the companion serves it.
+  struct Interface {
+    os::UniqueFd fd;
+    os::UniqueFd netlink;
+    int index = 0;
+    bool created = false;
+    bool carrier = true;
+  };
+  Companion(Loop& loop, Interface interface, std::function<void(wire::Bytes)> on_frame);
   void Read();
+  void TellCarrier();
 
   const os::UniqueFd fd_;
+  const os::UniqueFd netlink_;  // by which the kernel learns of the carrier
+  const int index_;
   const bool created_;
+  bool carrier_;  // as it ought to be, and as the kernel was told last
+  bool told_carrier_;
   const std::function<void(wire::Bytes)> on_frame_;
   std::unique_ptr<uint8_t[]> buffer_;
   Task more_;
   Watch watch_;
+  AsyncSend carrier_send_;
 };
 
 }  // namespace warp::control

@@ -1,15 +1,31 @@
 #include "control/kernel/companion.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <linux/userfaultfd.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstring>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "control/kernel/netlink.h"
+#include "dataplane/os/unique_fd.h"
 #include "tests/control/network_namespace.h"
 #include "tests/control/turning.h"
 
@@ -123,6 +139,77 @@ TEST_F(CompanionTest, CarrierIsThePortsLink) {
       companion_->SetCarrier(false);
       ASSERT_TRUE(Turn([&] { return !State().up(); }));
     }
+  });
+}
+
+// Keeps the kernel's RTNL lock while it lives: the kernel waits there for a page of a question that nobody brings.
+class RtnlHolder {
+ public:
+  RtnlHolder() : faults_(static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK))) {
+    uffdio_api api{.api = UFFD_API, .features = 0, .ioctls = 0};
+    uffdio_register wanted{.range = {reinterpret_cast<uintptr_t>(pages_ + kPage), kPage},
+                           .mode = UFFDIO_REGISTER_MODE_MISSING,
+                           .ioctls = 0};
+    if (!faults_ || ioctl(faults_.get(), UFFDIO_API, &api) != 0 ||
+        ioctl(faults_.get(), UFFDIO_REGISTER, &wanted) != 0) {
+      return;
+    }
+    // The command lies in the first page, and what the kernel reads with the lock is missing.
+    const uint32_t command = ETHTOOL_GSTRINGS;
+    std::memcpy(pages_ + kPage - sizeof(command), &command, sizeof(command));
+    asker_ = std::thread([this] {
+      const os::UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      ifreq request{};
+      std::strcpy(request.ifr_name, "lo");
+      request.ifr_data = pages_ + kPage - sizeof(command);
+      ioctl(control.get(), SIOCETHTOOL, &request);
+    });
+    pollfd fault{.fd = faults_.get(), .events = POLLIN, .revents = 0};
+    holds_ = poll(&fault, 1, 5000) == 1;
+  }
+  ~RtnlHolder() {
+    LetGo();
+    if (asker_.joinable()) asker_.join();
+    munmap(pages_, 2 * kPage);
+  }
+  bool holds() const { return holds_; }
+  // Any thread.
+  void LetGo() {
+    uffdio_zeropage page{
+        .range = {reinterpret_cast<uintptr_t>(pages_ + kPage), kPage}, .mode = 0, .zeropage = 0};
+    ioctl(faults_.get(), UFFDIO_ZEROPAGE, &page);
+  }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  char* const pages_ = static_cast<char*>(
+      mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  const os::UniqueFd faults_;
+  std::thread asker_;
+  bool holds_ = false;
+};
+
+// Whoever changes an interface may keep the lock for seconds, and that is when links come and go.
+TEST_F(CompanionTest, ChangesOfTheLinkWaitForNobody) {
+  Story([&] {
+    ASSERT_TRUE(Open().ok());
+    ASSERT_TRUE(Turn([&] { return State().up(); }));
+    RtnlHolder holder;
+    if (!holder.holds()) GTEST_SKIP() << "no userfaultfd";
+    std::promise<void> over;
+    auto in_time = std::async(std::launch::async, [&] {
+      const bool before =
+          over.get_future().wait_for(std::chrono::seconds(2)) == std::future_status::ready;
+      holder.LetGo();
+      return before;
+    });
+    for (int i = 0; i < 101; ++i) {
+      companion_->SetCarrier(i % 2 == 1);
+      loop_->RunOnce(64);
+    }
+    over.set_value();
+    EXPECT_TRUE(in_time.get());
+    ASSERT_TRUE(Turn([&] { return !State().carrier; }));
   });
 }
 
