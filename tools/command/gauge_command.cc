@@ -1,21 +1,12 @@
 #include "tools/command/gauge_command.h"
 
-#include <signal.h>
-
 #include <iostream>
 
-#include "dataplane/os/signals.h"
+#include "tools/command/stop_signal.h"
 #include "tools/terminal/complain.h"
 
 namespace warp::tools {
 namespace {
-
-// From here on the signals that end a run are read from a descriptor; threads made later inherit that.
-absl::StatusOr<os::SignalFd> CatchSignals() {
-  const sigset_t signals = os::SignalSet({SIGINT, SIGTERM});
-  os::BlockSignals(signals);
-  return os::SignalFd::Open(signals);
-}
 
 int Print(const absl::StatusOr<GaugeReport>& report, bool json) {
   if (!report.ok()) return Complain(report.status().message());
@@ -26,7 +17,7 @@ int Print(const absl::StatusOr<GaugeReport>& report, bool json) {
 // `run` takes a descriptor that becomes readable when the run is to end.
 template <typename Run>
 int RunUntilSignal(Run run, bool json) {
-  const absl::StatusOr<os::SignalFd> stop = CatchSignals();
+  const absl::StatusOr<os::SignalFd> stop = OpenStopSignal();
   if (!stop.ok()) return Complain(stop.status().message());
   return Print(run(stop->fd()), json);
 }
