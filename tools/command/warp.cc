@@ -7,7 +7,9 @@
 
 #include "tools/command/commands.h"
 #include "tools/command/gauge_command.h"
+#include "tools/command/link_command.h"
 #include "tools/gauge/gauge_datagram.h"
+#include "tools/link/link_text.h"
 
 namespace warp::tools {
 namespace {
@@ -165,6 +167,34 @@ void AddGauge(CLI::App& app, int& result) {
   AddGaugeEcho(gauge, json, result);
 }
 
+void AddLab(CLI::App& app, int& result) {
+  static LabLinkOptions options;
+  CLI::App* lab = app.add_subcommand("lab", "A laboratory of one's own");
+  lab->require_subcommand(1);
+  CLI::App* link = lab->add_subcommand(
+      "link", "Be a link between two interfaces: rate, buffer, delay, loss, outages; needs root");
+  link->footer("PROPERTIES: rate=20Mbit,buffer=400ms,delay=30ms; docs/lab.md explains all: " +
+               LinkKeys());
+  link->add_option("near", options.near, "One end")->required()->type_name("NEAR");
+  link->add_option("far", options.far, "The other end")->required()->type_name("FAR");
+  link->add_option("--both", options.both, "Of both directions")->type_name("PROPERTIES");
+  link->add_option("--up", options.up, "Of the way from NEAR to FAR, besides or instead")
+      ->type_name("PROPERTIES");
+  link->add_option("--down", options.down, "Of the way from FAR to NEAR, besides or instead")
+      ->type_name("PROPERTIES");
+  link->add_option("--seed", options.seed, "Of all chances")->capture_default_str();
+  link->add_option("--seconds", options.seconds, "How long; without it until interrupted")
+      ->check(CLI::Range(0.01, 1e9));
+  link->add_option("--log", options.log, "Write a line of JSON each 100 ms")->type_name("FILE");
+  link->add_option("--memory", options.memory, "MiB for frames under way, in each direction")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  link->add_flag("--joined", options.joined, "Pass joined frames (GSO), which no wire has, whole");
+  link->add_flag("--spin", options.spin, "Never sleep in the last 50 us before a frame is due");
+  link->add_flag("--json", options.json, "The summary as one JSON object");
+  link->callback([&result] { result = RunLabLink(options); });
+}
+
 void AddRun(CLI::App& app, const std::vector<std::string>& command, int& result) {
   static RunOptions options;
   CLI::App* run = app.add_subcommand(
@@ -208,6 +238,7 @@ int Main(int argc, char** argv) {
   AddExampleConfig(app, result);
   AddStatus(app, result);
   AddGauge(app, result);
+  AddLab(app, result);
   AddRun(app, command, result);
   try {
     app.parse(argc, argv);
