@@ -302,8 +302,10 @@ void Peer::ProbePaths(Instant now) {
                   [now](const Path& path) { return path.next_probe() <= now && path.waits(); });
   const Path* const last = paths_.LastActive();
   const auto may_probe = [&](const Path& path) {
-    return path.active() || MaySend(now, &path == last ? UnansweredBudget::Use::kContact
-                                                       : UnansweredBudget::Use::kProbe);
+    using Use = UnansweredBudget::Use;
+    return path.active() || MaySend(now, &path == last   ? Use::kContact
+                                         : path.probed() ? Use::kProbe
+                                                         : Use::kFirstProbe);
   };
   paths_.InTurns([&](Path& path) {
     if (any_waits) path.Look(now, timers);

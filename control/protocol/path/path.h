@@ -160,6 +160,7 @@ class Path {
   // --- Probing. ---
 
   Instant next_probe() const { return timers_.At(Timer::kProbe); }
+  bool probed() const { return last_probe_.has_value(); }
   Instant next_timeout() const { return std::min(timers_.Next(), size_.next_timeout()); }
   // Whether payloads flow: then probes are frequent.
   void SetInUse(Instant now, const Timers& timers, bool in_use);

@@ -89,6 +89,7 @@ TEST(UnansweredBudget, WhoAsksForMuchLeavesTheRestToOthers) {
   UnansweredBudget::Share quiet(budget);
   UnansweredBudget::Share fresh(budget);
   EXPECT_EQ(TakeAll(greedy, now, Use::kProbe, true), kUnansweredBurst / 2);
+  EXPECT_EQ(TakeAll(greedy, now, Use::kFirstProbe, true), kUnansweredBurst / 16);
   EXPECT_EQ(TakeAll(greedy, now, Use::kContact, true), kUnansweredShareHeard / 4)
       << "kept from its probes";
   EXPECT_EQ(TakeAll(quiet, now, Use::kProbe, false), kUnansweredShare * 3 / 4);
