@@ -303,9 +303,10 @@ void Peer::ProbePaths(Instant now) {
   const Path* const last = paths_.LastActive();
   const auto may_probe = [&](const Path& path) {
     using Use = UnansweredBudget::Use;
-    return path.active() || MaySend(now, &path == last   ? Use::kContact
-                                         : path.probed() ? Use::kProbe
-                                                         : Use::kFirstProbe);
+    return path.active() || MaySend(now, &path == last    ? Use::kContact
+                                         : path.learned() ? Use::kLearnedProbe
+                                         : path.probed()  ? Use::kProbe
+                                                          : Use::kFirstProbe);
   };
   paths_.InTurns([&](Path& path) {
     if (any_waits) path.Look(now, timers);

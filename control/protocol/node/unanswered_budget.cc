@@ -12,7 +12,7 @@ bool UnansweredBudget::Share::Take(Instant now, Use use, bool heard) {
   const Duration spent = paid_back_ - now;
 
   uint32_t share = heard ? kUnansweredShareHeard : kUnansweredShare;
-  if (use != Use::kContact) share -= share / 4;
+  if (use != Use::kContact) share -= use == Use::kLearnedProbe ? share / 2 : share / 4;
   const bool within_share = spent + each <= each * share;
   uint32_t untouched = kUnansweredBurst / (heard ? 8 : 4);
   if (use == Use::kContact && spent == Duration(0)) untouched = 0;

@@ -13,9 +13,10 @@
 // is full again soon. A peer that has been silent, or is new, finds them full, and as soon as it answers it counts as
 // heard, which those who are dead never do.
 //
-// Of each share, probes leave a quarter to what a peer needs to be reached at all. The first probe of a path goes
-// before the others of its row, and may take a sixteenth of the budget more. A node with many peers has thousands of
-// paths to try, of which most lead nowhere: those would be tried again while others wait for their first time.
+// Of each share, probes leave a quarter to what a peer needs to be reached at all, and those to learned endpoints,
+// which a relay may invent without end, another quarter to those of which somebody has told. The first probe of a path
+// goes before the others of its row, and may take a sixteenth of the budget more. A node with many peers has thousands
+// of paths to try, of which most lead nowhere: those would be tried again while others wait for their first time.
 #ifndef WARP_CONTROL_PROTOCOL_NODE_UNANSWERED_BUDGET_H_
 #define WARP_CONTROL_PROTOCOL_NODE_UNANSWERED_BUDGET_H_
 
@@ -30,9 +31,10 @@ namespace warp::protocol {
 class UnansweredBudget {
  public:
   enum class Use : uint8_t {
-    kContact,     // handshake messages, and probes of the lost path that was active last
-    kFirstProbe,  // of a path
-    kProbe,       // all other probes
+    kContact,       // handshake messages, and probes of the lost path that was active last
+    kFirstProbe,    // of a path to an endpoint of which the configuration or a map has told
+    kProbe,         // of such a path, once more
+    kLearnedProbe,  // of any other path
   };
 
   // The share of one peer, as long as it lives.

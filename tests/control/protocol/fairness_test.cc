@@ -92,7 +92,8 @@ TEST(UnansweredBudget, WhoAsksForMuchLeavesTheRestToOthers) {
   EXPECT_EQ(TakeAll(greedy, now, Use::kFirstProbe, true), kUnansweredBurst / 16);
   EXPECT_EQ(TakeAll(greedy, now, Use::kContact, true), kUnansweredShareHeard / 4)
       << "kept from its probes";
-  EXPECT_EQ(TakeAll(quiet, now, Use::kProbe, false), kUnansweredShare * 3 / 4);
+  EXPECT_EQ(TakeAll(quiet, now, Use::kLearnedProbe, false), kUnansweredShare / 2);
+  EXPECT_EQ(TakeAll(quiet, now, Use::kProbe, false), kUnansweredShare / 4);
   EXPECT_EQ(TakeAll(quiet, now, Use::kContact, false), kUnansweredShare / 4);
   EXPECT_EQ(TakeAll(quiet, now, Use::kContact, true), kUnansweredShareHeard - kUnansweredShare);
 
