@@ -302,11 +302,10 @@ void Peer::ProbePaths(Instant now) {
                   [now](const Path& path) { return path.next_probe() <= now && path.waits(); });
   const Path* const last = paths_.LastActive();
   const auto may_probe = [&](const Path& path) {
-    using Use = UnansweredBudget::Use;
-    return path.active() || MaySend(now, &path == last    ? Use::kContact
-                                         : path.learned() ? Use::kLearnedProbe
-                                         : path.probed()  ? Use::kProbe
-                                                          : Use::kFirstProbe);
+    using Budget = UnansweredBudget;
+    if (path.active()) return true;
+    return MaySend(now, &path == last ? Budget::Use::kContact
+                                      : Budget::OfProbe(path.learned(), path.probed()));
   };
   paths_.InTurns([&](Path& path) {
     if (any_waits) path.Look(now, timers);

@@ -12,12 +12,14 @@ bool UnansweredBudget::Share::Take(Instant now, Use use, bool heard) {
   const Duration spent = paid_back_ - now;
 
   uint32_t share = heard ? kUnansweredShareHeard : kUnansweredShare;
-  if (use != Use::kContact) share -= use == Use::kLearnedProbe ? share / 2 : share / 4;
+  const bool learned = use == Use::kLearned || use == Use::kFirstLearned;
+  if (use != Use::kContact) share -= learned ? share / 2 : share / 4;
   const bool within_share = spent + each <= each * share;
   uint32_t untouched = kUnansweredBurst / (heard ? 8 : 4);
   if (use == Use::kContact && spent == Duration(0)) untouched = 0;
   if (!within_share) untouched = kUnansweredBurst / 2;
-  if (use == Use::kFirstProbe) untouched -= kUnansweredBurst / 16;
+  const bool first = use == Use::kFirstProbe || (use == Use::kFirstLearned && within_share);
+  if (first) untouched -= kUnansweredBurst / 16;
 
   if (budget_.all_.Level(now) <= untouched || !budget_.all_.Take(now)) return false;
   // Whoever takes from the upper half spends its share as well, so that those who ask all the time have nothing saved

@@ -14,9 +14,11 @@
 // heard, which those who are dead never do.
 //
 // Of each share, probes leave a quarter to what a peer needs to be reached at all, and those to learned endpoints,
-// which a relay may invent without end, another quarter to those of which somebody has told. The first probe of a path
-// goes before the others of its row, and may take a sixteenth of the budget more. A node with many peers has thousands
-// of paths to try, of which most lead nowhere: those would be tried again while others wait for their first time.
+// which a relay may invent without end, another quarter to those of which somebody has told.
+//
+// The first probe of a path goes before the others of its row: it may take a sixteenth of the budget more. A node with
+// many peers has thousands of paths to try, of which most lead nowhere: those would be tried again while others wait for
+// their first time. A learned endpoint has that advantage only within its peer's share.
 #ifndef WARP_CONTROL_PROTOCOL_NODE_UNANSWERED_BUDGET_H_
 #define WARP_CONTROL_PROTOCOL_NODE_UNANSWERED_BUDGET_H_
 
@@ -34,8 +36,15 @@ class UnansweredBudget {
     kContact,       // handshake messages, and probes of the lost path that was active last
     kFirstProbe,    // of a path to an endpoint of which the configuration or a map has told
     kProbe,         // of such a path, once more
-    kLearnedProbe,  // of any other path
+    kFirstLearned,  // of a path to a learned endpoint
+    kLearned,       // of such a path, once more
   };
+
+  // The use of a probe: whether the path's endpoint is a learned one, and was probed before.
+  static Use OfProbe(bool learned, bool again) {
+    if (learned) return again ? Use::kLearned : Use::kFirstLearned;
+    return again ? Use::kProbe : Use::kFirstProbe;
+  }
 
   // The share of one peer, as long as it lives.
   class Share {

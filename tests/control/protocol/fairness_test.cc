@@ -92,7 +92,7 @@ TEST(UnansweredBudget, WhoAsksForMuchLeavesTheRestToOthers) {
   EXPECT_EQ(TakeAll(greedy, now, Use::kFirstProbe, true), kUnansweredBurst / 16);
   EXPECT_EQ(TakeAll(greedy, now, Use::kContact, true), kUnansweredShareHeard / 4)
       << "kept from its probes";
-  EXPECT_EQ(TakeAll(quiet, now, Use::kLearnedProbe, false), kUnansweredShare / 2);
+  EXPECT_EQ(TakeAll(quiet, now, Use::kLearned, false), kUnansweredShare / 2);
   EXPECT_EQ(TakeAll(quiet, now, Use::kProbe, false), kUnansweredShare / 4);
   EXPECT_EQ(TakeAll(quiet, now, Use::kContact, false), kUnansweredShare / 4);
   EXPECT_EQ(TakeAll(quiet, now, Use::kContact, true), kUnansweredShareHeard - kUnansweredShare);
@@ -149,6 +149,39 @@ TEST(Fairness, DeadPeersDelayNeitherAReturningNorANewOne) {
       }
     }
   }
+}
+
+// The peers have four ports each, as node 0 has, and of the sixteen paths to each of them four lead anywhere. Returns
+// the time until all of those work. `told`: node 0 knows the peers' endpoints, and need not learn them.
+Duration UntilAllWork(int peers, bool told) {
+  VirtualNet net({.ports = std::vector<int>(static_cast<size_t>(peers) + 1, 4)});
+  net.Filter([](const Seen& seen) {
+    // A port's address is 10.node.port.1.
+    return seen.to.address.v4_bytes()[2] == seen.from_port;
+  });
+  const Instant start = net.now();
+  for (int n = 1; n <= peers; ++n) {
+    net.AddPeer(0, n, told);
+    net.AddPeer(n, 0);
+  }
+  const auto all_work = [&] {
+    for (int n = 1; n <= peers; ++n) {
+      const auto& paths = net.Forwarding(0, n).paths;
+      if (std::count_if(paths.begin(), paths.end(), [](const PathStatus& path) {
+            return path.state == PathState::kActive;
+          }) != 4) {
+        return false;
+      }
+    }
+    return true;
+  };
+  EXPECT_TRUE(net.RunUntil(all_work, 30s));
+  return net.now() - start;
+}
+
+// There are 3,200 paths to try at a thousand a second, and a thousand at once.
+TEST(Fairness, EveryPathIsTriedBeforeOneIsTriedAgain) {
+  for (const bool told : {true, false}) EXPECT_LE(UntilAllWork(200, told), 4s) << told;
 }
 
 // Node 0 has four ports. Node 1 names 48 endpoints at which nobody answers, and sends probes from all of them, each of
