@@ -1,8 +1,6 @@
 #include "dataplane/lcore/plane/device_call.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -11,11 +9,15 @@
 
 namespace warp::lcore {
 
+namespace {
+
+constexpr auto kLook = std::chrono::milliseconds(1);
+
+}  // namespace
+
 struct DeviceCall::Shared {
-  std::mutex mutex;
-  std::condition_variable ended;
   std::atomic<bool> over{false};
-  bool told = false;  // under the mutex
+  std::atomic<bool> told{false};
 };
 
 absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void()> call,
@@ -32,9 +34,7 @@ absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void
         WARP_STOP_POINT(device_over);
         tell();
         WARP_STOP_POINT(device_told);
-        const std::lock_guard lock(shared->mutex);
-        shared->told = true;
-        shared->ended.notify_all();
+        shared->told.store(true, std::memory_order_release);
       });
   if (!thread.ok()) return thread.status();
   // Nobody joins it, since it may hang: what it touches is its own, or shared.
@@ -44,9 +44,13 @@ absl::StatusOr<std::unique_ptr<DeviceCall>> DeviceCall::Start(std::function<void
 
 bool DeviceCall::over() const { return shared_->over.load(std::memory_order_acquire); }
 
+// The thread may stand still anywhere, so that there is no lock that it could keep.
 bool DeviceCall::Await(std::chrono::steady_clock::time_point until) const {
-  std::unique_lock lock(shared_->mutex);
-  return shared_->ended.wait_until(lock, until, [this] { return shared_->told; });
+  while (!shared_->told.load(std::memory_order_acquire)) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(kLook);
+  }
+  return true;
 }
 
 }  // namespace warp::lcore
