@@ -106,7 +106,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
     status = absl::AbortedError(misfit);  // the interface changed meanwhile
   } else if (!port.info.kernel_sees_frames) {
     port.link = dataplane_.LinkUp(id);
-    SetKernel(port, port.kernel);
+    SetKernel(port, netlink_.Find(port.config.kernel_side()));
     status = OpenCompanion(port);
   }
   if (!status.ok()) {
