@@ -1,18 +1,18 @@
 #include "tools/link/link_trace.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <fstream>
-#include <sstream>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "dataplane/os/errno_status.h"
+#include "control/config/file/regular_file.h"
 
 namespace warp::tools {
+namespace {
+
+// Hours of a modem, and seven minutes of a link of a gigabit.
+constexpr size_t kMaxTraceSize = size_t{256} << 20;
+
+}  // namespace
 
 absl::StatusOr<std::vector<uint32_t>> ParseTrace(absl::string_view text) {
   std::vector<uint32_t> milliseconds;
@@ -40,17 +40,13 @@ absl::StatusOr<std::vector<uint32_t>> ParseTrace(absl::string_view text) {
 }
 
 absl::StatusOr<std::vector<uint32_t>> LoadTrace(const std::string& path) {
-  struct stat status;
-  if (stat(path.c_str(), &status) != 0) return os::ErrnoStatus(errno, "trace ", path);
-  if (S_ISDIR(status.st_mode)) return os::ErrnoStatus(EISDIR, "trace ", path);
-  std::ifstream file(path);
-  if (!file) return os::ErrnoStatus(errno, "trace ", path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  absl::StatusOr<std::vector<uint32_t>> trace = ParseTrace(text.str());
-  if (!trace.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("trace ", path, ": ", trace.status().message()));
-  }
+  const auto named = [&path](const absl::Status& status) {
+    return absl::InvalidArgumentError(absl::StrCat("trace ", path, ": ", status.message()));
+  };
+  const absl::StatusOr<std::string> text = config::ReadRegularFile(path, kMaxTraceSize);
+  if (!text.ok()) return named(text.status());
+  absl::StatusOr<std::vector<uint32_t>> trace = ParseTrace(*text);
+  if (!trace.ok()) return named(trace.status());
   return trace;
 }
 

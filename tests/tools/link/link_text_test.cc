@@ -120,8 +120,9 @@ TEST(LinkTextTest, MistakesAreNamed) {
            {"reorder=1%", "reorder: reorder_by must say"},
            {"mtu=67", "mtu: \"67\" is no size"},
            {"rate=1Mbit,trace=/nowhere/at/all",
-            "trace: trace /nowhere/at/all: No such file or directory"},
-           {"trace=/", "Is a directory"}}) {
+            "trace: trace /nowhere/at/all: cannot be read: No such file"},
+           {"trace=/", "not a regular file"},
+           {"trace=/dev/zero", "not a regular file"}}) {
     EXPECT_THAT(Error(text), HasSubstr(error)) << text;
   }
 }
