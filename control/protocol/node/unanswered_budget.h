@@ -17,8 +17,8 @@
 // which a relay may invent without end, another quarter to those of which somebody has told.
 //
 // The first probe of a path goes before the others of its row: it may take a sixteenth of the budget more. A node with
-// many peers has thousands of paths to try, of which most lead nowhere: those would be tried again while others wait for
-// their first time. A learned endpoint has that advantage only within its peer's share.
+// many peers has thousands of paths to try, of which most lead nowhere: those would be tried again while others wait
+// for their first time. A learned endpoint has that advantage only within its peer's share.
 #ifndef WARP_CONTROL_PROTOCOL_NODE_UNANSWERED_BUDGET_H_
 #define WARP_CONTROL_PROTOCOL_NODE_UNANSWERED_BUDGET_H_
 
