@@ -55,7 +55,10 @@ TEST(HelperThread, ACallThatHangsOutlivesItsOwner) {
       return [finished] { ++*finished; };
     });
   }
-  begun.get_future().wait();
+  const std::future<void> has_begun = begun.get_future();
+  // A call is handed over only when the lock is free, and the thread that begins may have it.
+  while (has_begun.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready)
+    (*helper)->RunFinished();
   helper->reset();
   release.set_value();
   while (finished.use_count() > 1) std::this_thread::yield();
@@ -85,13 +88,18 @@ TEST(HelperThread, SeveralMakeCallsSideBySide) {
 TEST(HelperThread, AThreadThatStandsStillWithTheLockHoldsUpNoEnd) {
   auto helper = HelperThread::Start("still");
   ASSERT_TRUE(helper.ok()) << helper.status();
-  bool idle = false;  // which it is once its owner has had the lock
-  (*helper)->Submit([&idle]() -> HelperThread::Finish { return [&idle] { idle = true; }; });
-  while (!idle) (*helper)->RunFinished();
+  std::atomic<pid_t> thread = 0;
+  bool done = false;
+  (*helper)->Submit([&]() -> HelperThread::Finish {
+    thread = gettid();
+    return [&done] { done = true; };
+  });
+  while (!done) (*helper)->RunFinished();
+  while (StateOf(thread) != 'S') std::this_thread::yield();  // so that it has let go of the lock
+  thread = 0;
   const os::UniqueFd bell(fcntl((*helper)->fd(), F_DUPFD_CLOEXEC, 0));
   ASSERT_EQ(fcntl(bell.get(), F_SETFL, 0), 0);
   ASSERT_EQ(eventfd_write(bell.get(), UINT64_MAX - 1), 0);
-  std::atomic<pid_t> thread = 0;
   (*helper)->Submit([&]() -> HelperThread::Finish {
     thread = gettid();
     return [] {};
