@@ -29,8 +29,8 @@ InitiatorHandshake::InitiatorHandshake(const Identity& identity, const Handshake
       offered_(identity.ciphers()),
       noise_(std::make_unique<wire::NoiseInitiator>(identity.keys(), params.remote,
                                                     wire::HandshakePrologue(params.role, index))) {
-  const auto noise =
-      noise_->WriteInitiation(wire::EncodeInitiationPayload({.token = token, .ciphers = offered_}));
+  const auto noise = noise_->WriteInitiation(wire::EncodeInitiationPayload(
+      {.token = token, .ciphers = offered_, .sender = identity.IntroductionTo(params.role)}));
   if (!noise.ok()) return;
   retry_secret_ = noise_->retry_secret();
   response_cookie_ = wire::ResponseCookie(retry_secret_);
@@ -82,6 +82,7 @@ std::shared_ptr<wire::Session> InitiatorHandshake::ReadResponse(Instant now,
                                       .cipher = payload->cipher,
                                       .initiator = true,
                                       .window = params.window,
+                                      .remote = payload->sender,
                                       .expires = now + params.lifetime});
 }
 
@@ -107,7 +108,8 @@ std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire:
                             .remote = initiation->remote_static,
                             .remote_index = message->sender_index,
                             .token = payload->token,
-                            .ciphers = std::move(payload->ciphers)};
+                            .ciphers = std::move(payload->ciphers),
+                            .sender = payload->sender};
 }
 
 std::vector<uint8_t> MakeRetry(const ReceivedInitiation& initiation, const wire::Token& token) {
@@ -122,7 +124,9 @@ std::optional<AnsweredInitiation> AnswerInitiation(Instant now, const Identity& 
   if (!cipher) return std::nullopt;
   const wire::Cookie cookie = wire::ResponseCookie(initiation.noise->retry_secret());
   const auto noise = initiation.noise->WriteResponse(
-      *params.psk, wire::EncodeResponsePayload({.sender_index = index, .cipher = *cipher}));
+      *params.psk, wire::EncodeResponsePayload({.sender_index = index,
+                                                .cipher = *cipher,
+                                                .sender = identity.IntroductionTo(params.role)}));
   const auto keys = initiation.noise->Split();
   if (!noise.ok() || !keys.ok()) return std::nullopt;
   AnsweredInitiation answer;
@@ -134,6 +138,7 @@ std::optional<AnsweredInitiation> AnswerInitiation(Instant now, const Identity& 
                                        .cipher = *cipher,
                                        .initiator = false,
                                        .window = params.window,
+                                       .remote = initiation.sender,
                                        .expires = now + params.lifetime});
   return answer;
 }

@@ -92,6 +92,7 @@ struct ReceivedInitiation {
   uint32_t remote_index = 0;
   wire::Token token{};  // that it echoes
   std::vector<wire::Cipher> ciphers;
+  wire::Introduction sender{};
 };
 
 // Decrypts `datagram`, an initiation with a verified mac1. nullopt where it does not decrypt or breaks the format.

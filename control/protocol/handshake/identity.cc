@@ -1,5 +1,7 @@
 #include "control/protocol/handshake/identity.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +12,12 @@ std::shared_ptr<wire::AeadEngine> DefaultEngine() {
   return std::move(*wire::MakeEngine(wire::EngineKind::kSodium));  // always available
 }
 
+// Without a feature there is nothing that a life would say.
+wire::Introduction Introduce(uint32_t features) {
+  if (features == 0) return {};
+  return {.features = features, .life = 1 + randombytes_uniform(UINT32_MAX)};
+}
+
 }  // namespace
 
 Identity::Identity(IdentityOptions options)
@@ -18,6 +26,7 @@ Identity::Identity(IdentityOptions options)
       ciphers_(options.ciphers.empty() ? wire::SupportedCiphers() : std::move(options.ciphers)),
       engine_(options.engine != nullptr ? std::move(options.engine) : DefaultEngine()),
       timers_(options.timers),
+      introduction_(Introduce(options.features)),
       random_(options.seed) {}
 
 uint64_t Identity::NextTimestamp() {

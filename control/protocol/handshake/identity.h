@@ -12,6 +12,8 @@
 #include "control/protocol/constants.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/handshake/handshake_message.h"
+#include "dataplane/wire/handshake/introduction.h"
 
 namespace warp::protocol {
 
@@ -23,6 +25,8 @@ struct IdentityOptions {
   std::vector<wire::Cipher> ciphers = {};    // best first; empty: wire::SupportedCiphers()
   std::shared_ptr<wire::AeadEngine> engine;  // of this thread; null: wire::MakeEngine(kSodium)
   uint64_t seed = 0;  // of jitter alone; keys, indices and challenges are always random
+  // What peers are told that we understand; bits of wire::Feature. Tests take some away.
+  uint32_t features = wire::kFeatureFeedback | wire::kFeatureSequenced;
   Timers timers;
 };
 
@@ -38,6 +42,10 @@ class Identity {
   const std::vector<wire::Cipher>& ciphers() const { return ciphers_; }
   wire::AeadEngine& engine() { return *engine_; }
   const Timers& timers() const { return timers_; }
+  // What a remote in this role is told of us. Maps are told nothing, because they have no use for it.
+  wire::Introduction IntroductionTo(wire::Role role) const {
+    return role == wire::Role::kPeer ? introduction_ : wire::Introduction{};
+  }
 
   // The wall clock's time, but always greater than the value given last: a probe's number must grow even while the
   // clock stands still or goes back.
@@ -52,6 +60,7 @@ class Identity {
   const std::vector<wire::Cipher> ciphers_;
   const std::shared_ptr<wire::AeadEngine> engine_;
   const Timers timers_;
+  const wire::Introduction introduction_;
   std::mt19937_64 random_;
   uint64_t last_timestamp_ = 0;
 };

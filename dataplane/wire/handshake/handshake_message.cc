@@ -104,18 +104,37 @@ bool IsKnown(uint8_t cipher) {
          cipher == static_cast<uint8_t>(Cipher::kChaCha20Poly1305);
 }
 
+struct IntroductionLayout {
+  Le32 features;
+  Le32 life;
+};
+
+// An introduction follows after `cipher_count` ciphers.
 struct InitiationPayloadLayout {
   Token token;
   uint8_t cipher_count = 0;
   std::array<uint8_t, kMaxOfferedCiphers> ciphers{};
 };
-static_assert(sizeof(InitiationPayloadLayout) <= kMinInitiationPayloadSize);
+static_assert(sizeof(InitiationPayloadLayout) + sizeof(IntroductionLayout) <=
+              kMinInitiationPayloadSize);
+
+size_t IntroductionOffset(size_t cipher_count) {
+  return sizeof(InitiationPayloadLayout) - kMaxOfferedCiphers + cipher_count;
+}
 
 struct ResponsePayloadLayout {
   Le32 sender_index;
   uint8_t cipher = 0;
+  IntroductionLayout sender;
 };
 static_assert(sizeof(ResponsePayloadLayout) <= kMinResponsePayloadSize);
+
+IntroductionLayout LayoutOf(const Introduction& introduction) {
+  return {.features = Le32(introduction.features), .life = Le32(introduction.life)};
+}
+Introduction IntroductionOf(const IntroductionLayout& layout) {
+  return {.features = layout.features.value(), .life = layout.life.value()};
+}
 
 }  // namespace
 
@@ -192,6 +211,7 @@ std::vector<uint8_t> EncodeInitiationPayload(const InitiationPayload& payload) {
   }
   std::vector<uint8_t> bytes(kMinInitiationPayloadSize);
   WriteAs(layout, bytes.data());
+  WriteAs(LayoutOf(payload.sender), bytes.data() + IntroductionOffset(layout.cipher_count));
   return bytes;
 }
 
@@ -199,7 +219,9 @@ std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes) {
   if (bytes.size() < kMinInitiationPayloadSize) return std::nullopt;
   const auto layout = ReadAs<InitiationPayloadLayout>(bytes.data());
   if (layout.cipher_count == 0 || layout.cipher_count > layout.ciphers.size()) return std::nullopt;
-  InitiationPayload payload{.token = layout.token};
+  const auto sender =
+      ReadAs<IntroductionLayout>(bytes.data() + IntroductionOffset(layout.cipher_count));
+  InitiationPayload payload{.token = layout.token, .ciphers = {}, .sender = IntroductionOf(sender)};
   for (size_t i = 0; i < layout.cipher_count; ++i) {
     if (IsKnown(layout.ciphers[i]))
       payload.ciphers.push_back(static_cast<Cipher>(layout.ciphers[i]));
@@ -210,7 +232,8 @@ std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes) {
 std::vector<uint8_t> EncodeResponsePayload(const ResponsePayload& payload) {
   std::vector<uint8_t> bytes(kMinResponsePayloadSize);
   WriteAs(ResponsePayloadLayout{.sender_index = Le32(payload.sender_index),
-                                .cipher = static_cast<uint8_t>(payload.cipher)},
+                                .cipher = static_cast<uint8_t>(payload.cipher),
+                                .sender = LayoutOf(payload.sender)},
           bytes.data());
   return bytes;
 }
@@ -220,7 +243,8 @@ std::optional<ResponsePayload> DecodeResponsePayload(Bytes bytes) {
   const auto layout = ReadAs<ResponsePayloadLayout>(bytes.data());
   if (!IsKnown(layout.cipher)) return std::nullopt;
   return ResponsePayload{.sender_index = layout.sender_index.value(),
-                         .cipher = static_cast<Cipher>(layout.cipher)};
+                         .cipher = static_cast<Cipher>(layout.cipher),
+                         .sender = IntroductionOf(layout.sender)};
 }
 
 std::optional<Cipher> ChooseCipher(std::span<const Cipher> offered,

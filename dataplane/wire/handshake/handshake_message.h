@@ -8,8 +8,10 @@
 //   noise-initiation   = ephemeral 32 | static 32 + 16 | initiation-payload + 16
 //   noise-response     = ephemeral 32 | response-payload + 16
 //
-//   initiation-payload = token 16 | cipher-count u8 | cipher-count × cipher u8 | padding    ; at least 64 bytes
-//   response-payload   = sender-index u32 | cipher u8 | padding                             ; at least 16 bytes
+//   initiation-payload = token 16 | cipher-count u8 | cipher-count × cipher u8 | introduction | padding
+//                                                                                           ; at least 64 bytes
+//   response-payload   = sender-index u32 | cipher u8 | introduction | padding              ; at least 16 bytes
+//   introduction       = features u32 | life u32                                            ; see introduction.h
 //
 //   prologue           = "WARP/1 " | "peer" / "map" | the initiation's first 8 bytes        ; its type and sender-index
 //   retry-key          = BLAKE2b-256, keyed with Noise's chaining key after the initiation, of "WARP/1 retry"
@@ -21,7 +23,8 @@
 // the responder's last retry, zeros without one: whoever echoes it made the initiation after the retry, so that a
 // recording never passes for a new one. `cipher-count` is 1 to 16; ciphers (wire::Cipher) are offered best first,
 // unknown ones are skipped, and the response names one of them. `padding` is zero when sent and ignored when received:
-// later versions may use it. The MACs and the sealed cookie stand in handshake_mac.h.
+// later versions may use it. The first version had no introduction, so that it left zeros there and ignored it. The MACs
+// and the sealed cookie stand in handshake_mac.h.
 //
 // No reply is larger than what it answers: initiations are padded to at least kMinInitiationSize, and no response may
 // be larger than that.
@@ -36,6 +39,7 @@
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
+#include "dataplane/wire/handshake/introduction.h"
 #include "dataplane/wire/handshake/noise.h"
 
 namespace warp::wire {
@@ -93,6 +97,7 @@ std::optional<Token> OpenRetry(Bytes datagram, const RetrySecret& secret);
 struct InitiationPayload {
   Token token{};
   std::vector<Cipher> ciphers;  // best first; 1 to kMaxOfferedCiphers
+  Introduction sender{};
 };
 std::vector<uint8_t> EncodeInitiationPayload(const InitiationPayload& payload);
 // Ciphers that this version does not know are left out; the list may be empty then.
@@ -101,6 +106,7 @@ std::optional<InitiationPayload> DecodeInitiationPayload(Bytes bytes);
 struct ResponsePayload {
   uint32_t sender_index = 0;
   Cipher cipher = Cipher::kChaCha20Poly1305;
+  Introduction sender{};
 };
 std::vector<uint8_t> EncodeResponsePayload(const ResponsePayload& payload);
 // The caller, an initiator, must still check that it offered this cipher.

@@ -13,6 +13,7 @@
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/handshake/introduction.h"
 #include "dataplane/wire/session/opening_hints.h"
 #include "dataplane/wire/session/window.h"
 #include "dataplane/wire/time.h"
@@ -27,6 +28,7 @@ class Session {
     Cipher cipher = Cipher::kChaCha20Poly1305;
     bool initiator = false;  // we began the handshake
     size_t window = kDefaultWindow;
+    Introduction remote{};  // what the remote said of itself
     // The keys are not used from then on. Whoever makes the session sets it, by the protocol's session_lifetime.
     Instant expires = kNever;
   };
@@ -36,6 +38,10 @@ class Session {
   uint32_t remote_index() const { return params_.remote_index; }
   Cipher cipher() const { return params_.cipher; }
   bool initiator() const { return params_.initiator; }
+  // Bits of Feature: what the remote understands.
+  uint32_t remote_features() const { return params_.remote.features; }
+  // 0: the remote did not say. Otherwise another one where the remote was started anew.
+  uint32_t remote_life() const { return params_.remote.life; }
   // Whoever seals or opens looks at this, and needs nobody's help: a control thread that hangs, or comes late to take
   // the session away, keeps no keys alive.
   Instant expires() const { return params_.expires; }

@@ -45,6 +45,7 @@ void VirtualNet::Start(int n) {
                        },
                    .ciphers = options_.ciphers,
                    .seed = options_.seed * 1000 + Index(n) * 100 + ++host.starts,
+                   .features = host.features,
                    .timers = options_.timers},
       .window = 1024,
       .traffic = [this, n](PathId path) { return nodes_[Index(n)].traffic[path]; }};

@@ -88,6 +88,11 @@ class VirtualNet {
     Restart(n);
   }
   void SetPsk(int n, uint8_t byte) { nodes_[Index(n)].psk = byte; }
+  // What the node says that it understands; 0: as a version before features. Before anybody is introduced.
+  void SetFeatures(int n, uint32_t features) {
+    nodes_[Index(n)].features = features;
+    Restart(n);
+  }
 
   // --- Links ---
   // The access link silently loses everything, and the node is not told.
@@ -188,6 +193,7 @@ class VirtualNet {
     std::vector<std::pair<int, bool>> peers;  // the peer, and whether its endpoints are known
     uint64_t wall = 1'700'000'000'000'000'000;
     uint8_t psk = 0;
+    uint32_t features = IdentityOptions{}.features;
     uint64_t starts = 0;
     uint64_t sent = 0;
     std::vector<std::string> received;

@@ -18,6 +18,8 @@ std::string Repeat(const std::string& text, size_t times) {
 
 constexpr Token kToken = {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7,
                           0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf};
+constexpr Introduction kInitiator{.features = 3, .life = 0x12345678};
+constexpr Introduction kResponder{.features = 3, .life = 0x9abcdef0};
 
 // As docs/wire-format.md has it.
 TEST(HandshakeMessage, ExactBytes) {
@@ -29,17 +31,22 @@ TEST(HandshakeMessage, ExactBytes) {
             "03000000"
             "88776655" +
                 Repeat("ab", 64) + Repeat("00", 32));
-  EXPECT_EQ(ToHex(EncodeInitiationPayload(
-                {.token = kToken, .ciphers = {Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305}})),
-            "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
-            "02"
-            "0102" +
-                Repeat("00", 45));
-  EXPECT_EQ(ToHex(EncodeResponsePayload(
-                {.sender_index = 0x55667788, .cipher = Cipher::kChaCha20Poly1305})),
-            "88776655"
-            "02" +
-                Repeat("00", 11));
+  EXPECT_EQ(
+      ToHex(EncodeInitiationPayload({.token = kToken,
+                                     .ciphers = {Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305},
+                                     .sender = kInitiator})),
+      "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
+      "02"
+      "0102"
+      "0300000078563412" +
+          Repeat("00", 37));
+  EXPECT_EQ(
+      ToHex(EncodeResponsePayload(
+          {.sender_index = 0x55667788, .cipher = Cipher::kChaCha20Poly1305, .sender = kResponder})),
+      "88776655"
+      "02"
+      "03000000f0debc9a"
+      "000000");
   const auto text = [](Role role) {
     const std::vector<uint8_t> prologue = HandshakePrologue(role, 0x11223344);
     return std::string(prologue.begin(), prologue.end());
@@ -97,15 +104,18 @@ TEST(HandshakeMessage, RefusesOtherTypesVersionsAndSizes) {
 
 TEST(HandshakeMessage, PayloadsThereAndBack) {
   const InitiationPayload payload{.token = kToken,
-                                  .ciphers = {Cipher::kChaCha20Poly1305, Cipher::kAes256Gcm}};
+                                  .ciphers = {Cipher::kChaCha20Poly1305, Cipher::kAes256Gcm},
+                                  .sender = kInitiator};
   const auto decoded = DecodeInitiationPayload(EncodeInitiationPayload(payload));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->token, payload.token);
   EXPECT_EQ(decoded->ciphers, payload.ciphers);
+  EXPECT_EQ(decoded->sender, payload.sender);
   for (const Cipher cipher : {Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305}) {
-    const auto answer = DecodeResponsePayload(
-        EncodeResponsePayload({.sender_index = 0xfedcba98, .cipher = cipher}));
+    const auto answer = DecodeResponsePayload(EncodeResponsePayload(
+        {.sender_index = 0xfedcba98, .cipher = cipher, .sender = kResponder}));
     EXPECT_EQ(answer->cipher, cipher);
+    EXPECT_EQ(answer->sender, kResponder);
     EXPECT_EQ(answer->sender_index, 0xfedcba98);
   }
 }
@@ -118,6 +128,36 @@ TEST(HandshakeMessage, PayloadsOfLaterVersionsAreUnderstood) {
   const auto decoded = DecodeInitiationPayload(bytes);
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->ciphers, std::vector<Cipher>{Cipher::kAes256Gcm});
+}
+
+// Versions without an introduction leave zeros there, and ignore one: it is padding to them.
+TEST(HandshakeMessage, PayloadsOfVersionsWithoutIntroductionHaveNone) {
+  std::vector<uint8_t> initiation(64);
+  std::copy(kToken.begin(), kToken.end(), initiation.begin());
+  initiation[16] = 1;
+  initiation[17] = 2;
+  const auto offer = DecodeInitiationPayload(initiation);
+  ASSERT_TRUE(offer);
+  EXPECT_EQ(offer->sender, Introduction());
+  EXPECT_EQ(EncodeInitiationPayload({.token = kToken, .ciphers = {Cipher::kChaCha20Poly1305}}),
+            initiation);
+
+  std::vector<uint8_t> response(16);
+  response[4] = 1;
+  const auto choice = DecodeResponsePayload(response);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->sender, Introduction());
+}
+
+// The introduction stands behind the ciphers, however many there are, and has room behind the most of them.
+TEST(HandshakeMessage, TheIntroductionFollowsTheCiphers) {
+  for (size_t count = 1; count <= kMaxOfferedCiphers; ++count) {
+    const std::vector<uint8_t> bytes = EncodeInitiationPayload(
+        {.ciphers = std::vector<Cipher>(count, Cipher::kAes256Gcm), .sender = kInitiator});
+    EXPECT_EQ(bytes.size(), kMinInitiationPayloadSize);
+    EXPECT_EQ(ToHex(Bytes(bytes).subspan(17 + count, 8)), "0300000078563412");
+    EXPECT_EQ(DecodeInitiationPayload(bytes)->sender, kInitiator);
+  }
 }
 
 TEST(HandshakeMessage, RefusesMalformedPayloads) {
@@ -233,41 +273,44 @@ TEST(HandshakeMessage, WholeHandshakeAgreesWithTheDocument) {
   initiator.SetEphemeralForTest(SecretKey(CountingBytes(0x40)));
   responder.SetEphemeralForTest(SecretKey(CountingBytes(0x60)));
 
-  auto initiation = EncodeInitiation(
-      {.sender_index = kIndex,
-       .noise = *initiator.WriteInitiation(EncodeInitiationPayload(
-           {.token = kToken, .ciphers = {Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305}}))});
+  auto initiation =
+      EncodeInitiation({.sender_index = kIndex,
+                        .noise = *initiator.WriteInitiation(EncodeInitiationPayload(
+                            {.token = kToken,
+                             .ciphers = {Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305},
+                             .sender = kInitiator}))});
   WriteMacs(Mac1Key(bob.public_key()), nullptr, initiation);
   EXPECT_EQ(ToHex(initiation),
             "020000004433221179a631eede1bf9c98f12032cdeadd0e7a079398fc786b88cc846ec89af85a51a"
             "7bb480111a69ad45f96f524c50dad7814fd7decdf10dec98735a3c407bda34e2ce14de28a7bcfbe2"
-            "cbce97c8006946fb058087d0db6e48edbb90a92e5d3452a24a798c207077405d29943d72c48bb12c"
-            "7f1d81bf0e27080f69f9bfa4e3346b4bc503a4a38c52c37536468a2b5d60924609bb159083fb3663"
-            "74f536e4c0443d2ecf8e80ad84b270bf353444ea46b7614400000000000000000000000000000000");
+            "cbce97c8006946fb058087d0db6e48edbb90a92e5d3452a24a798c23707740257fa02f72c48bb12c"
+            "7f1d81bf0e27080f69f9bfa4e3346b4bc503a4a38c52c37536468a2b5d60924618ca5cbf5088a502"
+            "5161e6e398aff790569594f081b6146df089554196e912f200000000000000000000000000000000");
   ASSERT_TRUE(responder.ReadInitiation(DecodeInitiation(initiation)->noise).ok());
 
   const RetrySecret secret = responder.retry_secret();
   EXPECT_EQ(ToHex(secret.hash),
-            "deba5d6820bff8de101f99849c0022c351ab353270cca7fa27ee31ce72306af18ffe15480da683bc"
-            "373cf2bed8247c75ee7ca2cf8facc7fba76e3dfdc8126eef");
+            "77f60fb47b941cb4cb5a80e5bf48ffe77db8773251f3ea1fcfdce37f2bf6759953e3b9ccaa9a77ea"
+            "4e32af2c60314a1b8597e3cdff610061485cddb688389a74");
   EXPECT_EQ(ToHex(secret.key.bytes()),
             "c3d100998168900d1a4de4979b50c9e0b5566ae99f18a9b00dd79d083ffaf371");
   const std::vector<uint8_t> retry = FromHex(
       "0500000044332211b0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7de73783f07526530"
-      "6af92e2fcbb19f47309346258bfbc4696177ded9a9b5a105");
+      "6af92e2fcbb19f47abb974a7852961abd20c1966de650376");
   EXPECT_EQ(OpenRetry(retry, initiator.retry_secret()), kToken);
 
   auto response = EncodeResponse(
       {.receiver_index = kIndex,
-       .noise = *responder.WriteResponse(
-           PresharedKey(), EncodeResponsePayload({.sender_index = 0x55667788,
-                                                  .cipher = Cipher::kChaCha20Poly1305}))});
+       .noise = *responder.WriteResponse(PresharedKey(),
+                                         EncodeResponsePayload({.sender_index = 0x55667788,
+                                                                .cipher = Cipher::kChaCha20Poly1305,
+                                                                .sender = kResponder}))});
   const Cookie cookie = ResponseCookie(secret);
   WriteMacs(Mac1Key(alice.public_key()), &cookie, response);
   EXPECT_EQ(ToHex(response),
             "0300000044332211675dd574ed7789310b3d2e7681f3790b466c773b1521fecf36577958371ea52f"
-            "df73ef26ccccd920ff8895daeb4e23acf25a9527381179d993d3953800cc93139edb51b0655800a2"
-            "d67d80ce9ce1766cef81dc59f4b53cc4b4914ff4e06b80d8");
+            "df73ef26cccfd920ff784b66714e23ac96af3542ecd5624b0a50d2ad46668b54a35e5339b58f142b"
+            "1b15828c69753630d1d26ab46338e141f920033dad2fd20a");
   const auto heard = initiator.ReadResponse(PresharedKey(), DecodeResponse(response)->noise);
   ASSERT_TRUE(heard.ok());
   EXPECT_EQ(ToHex(heard->keys.initiator_to_responder.bytes()),
