@@ -65,6 +65,10 @@ namespace warp::wire {
   X(kReassemblyFull, "reassembly_full", "the peer's reassembly memory is in use")                  \
   X(kReassemblyTimeout, "reassembly_timeout", "fragments of the payload did not all arrive")       \
   X(kReassemblyConflict, "reassembly_conflict", "fragments of one payload disagree")               \
+  X(kSequenceRepeated, "sequence_repeated",                                                        \
+    "the tunnel has had this payload: it was sent again, and the first one came after all")        \
+  X(kSequenceTooOld, "sequence_too_old",                                                           \
+    "so far behind the newest payload that nobody knows whether the tunnel has had it")            \
   /* Between threads and with the kernel. */                                                       \
   X(kControlFull, "control_full", "the control thread's queue is full")                            \
   X(kKernelFull, "kernel_full", "the companion interface did not take the frame")

@@ -27,19 +27,26 @@ struct FragmentPlan {
   FragmentHeader HeaderOf(uint8_t index, uint16_t tunnel_id) const {
     return {.tunnel_id = tunnel_id, .index = index, .count = count, .chunk = chunk};
   }
+  SequencedFragmentHeader HeaderOf(uint8_t index, const SequencedHeader& payload) const {
+    return {.payload = payload, .index = index, .count = count, .chunk = chunk};
+  }
 };
 
-// Whether a payload goes as one piece into a plaintext of at most `max_plaintext` bytes.
-constexpr bool FitsUnfragmented(size_t payload_size, size_t max_plaintext) {
-  return payload_size + kInnerHeaderSize <= max_plaintext;
+// Whether a payload goes as one piece into a plaintext of at most `max_plaintext` bytes, of which `header` are those of
+// its inner header (kSequencedHeaderSize where it is sequenced).
+constexpr bool FitsUnfragmented(size_t payload_size, size_t max_plaintext,
+                                size_t header = kInnerHeaderSize) {
+  return payload_size + header <= max_plaintext;
 }
 
-// `max_plaintext` bytes may be sealed into one datagram, inner header included. nullopt where the payload exceeds
+// `max_plaintext` bytes may be sealed into one datagram, inner header included: `header` bytes of it
+// (kSequencedFragmentHeaderSize where the payload is sequenced). nullopt where the payload exceeds
 // kMaxPayloadSize or would need more than kMaxFragments pieces (both are Drop::kTooLarge), or is too small to be cut.
-constexpr std::optional<FragmentPlan> PlanFragments(size_t payload_size, size_t max_plaintext) {
+constexpr std::optional<FragmentPlan> PlanFragments(size_t payload_size, size_t max_plaintext,
+                                                    size_t header = kFragmentHeaderSize) {
   if (payload_size < 2 || payload_size > kMaxPayloadSize) return std::nullopt;
-  if (max_plaintext <= kFragmentHeaderSize) return std::nullopt;
-  const size_t room = max_plaintext - kFragmentHeaderSize;
+  if (max_plaintext <= header) return std::nullopt;
+  const size_t room = max_plaintext - header;
   size_t count = (payload_size + room - 1) / room;
   if (count < 2) count = 2;
   if (count > kMaxFragments) return std::nullopt;

@@ -1,5 +1,7 @@
 #include "dataplane/wire/message.h"
 
+#include <algorithm>
+
 #include "dataplane/wire/byte_order.h"
 
 namespace warp::wire {
@@ -23,6 +25,50 @@ struct FragmentLayout {
 };
 static_assert(sizeof(FragmentLayout) == kFragmentHeaderSize);
 
+struct SequencedLayout {
+  uint8_t kind = 0;
+  uint8_t hold = 0;
+  Le16 tunnel_id;
+  Le32 sequence;
+};
+static_assert(sizeof(SequencedLayout) == kSequencedHeaderSize);
+
+struct SequencedFragmentLayout {
+  SequencedLayout payload;
+  uint8_t index = 0;
+  uint8_t count = 0;
+  Le16 chunk;
+};
+static_assert(sizeof(SequencedFragmentLayout) == kSequencedFragmentHeaderSize);
+
+constexpr uint8_t kResendBit = 0x80;
+
+SequencedLayout LayoutOf(const SequencedHeader& header, Kind kind) {
+  const Duration hold = std::clamp(header.hold, Duration::zero(), kLongestHold);
+  const auto units = static_cast<uint8_t>((hold + kHoldUnit - Duration(1)) / kHoldUnit);
+  return {.kind = static_cast<uint8_t>(kind),
+          .hold = static_cast<uint8_t>(units | (header.resend ? kResendBit : 0)),
+          .tunnel_id = Le16(header.tunnel_id),
+          .sequence = Le32(header.sequence)};
+}
+
+SequencedHeader HeaderOf(const SequencedLayout& layout) {
+  return {.tunnel_id = layout.tunnel_id.value(),
+          .hold = (layout.hold & ~kResendBit) * kHoldUnit,
+          .resend = (layout.hold & kResendBit) != 0,
+          .sequence = layout.sequence.value()};
+}
+
+// Whether fragment `index` of `count` may have `size` bytes.
+bool MayBe(size_t size, uint8_t index, uint8_t count, uint16_t chunk) {
+  if (count < 2 || index >= count || size == 0) return false;
+  const bool is_last = index == count - 1;
+  if (is_last ? size > chunk : size != chunk) return false;
+  // The least size that the whole payload can have; its exact size where this fragment is the last.
+  const size_t before_last = size_t{chunk} * (count - 1u);
+  return before_last + (is_last ? size : 1) <= kMaxPayloadSize;
+}
+
 }  // namespace
 
 void WritePayloadHeader(const PayloadHeader& header, uint8_t* out) {
@@ -40,12 +86,30 @@ void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out) {
           out);
 }
 
+void WriteSequencedHeader(const SequencedHeader& header, uint8_t* out) {
+  WriteAs(LayoutOf(header, Kind::kSequenced), out);
+}
+
+void WriteSequencedFragmentHeader(const SequencedFragmentHeader& header, uint8_t* out) {
+  WriteAs(SequencedFragmentLayout{.payload = LayoutOf(header.payload, Kind::kSequencedFragment),
+                                  .index = header.index,
+                                  .count = header.count,
+                                  .chunk = Le16(header.chunk)},
+          out);
+}
+
 std::optional<Kind> ClassifyPlaintext(Bytes plaintext) {
-  if (plaintext.empty() || plaintext[0] < static_cast<uint8_t>(Kind::kPayload) ||
-      plaintext[0] > static_cast<uint8_t>(Kind::kControl)) {
-    return std::nullopt;
+  if (plaintext.empty()) return std::nullopt;
+  const auto kind = static_cast<Kind>(plaintext[0]);
+  switch (kind) {
+    case Kind::kPayload:
+    case Kind::kFragment:
+    case Kind::kControl:
+    case Kind::kSequenced:
+    case Kind::kSequencedFragment:
+      return kind;
   }
-  return static_cast<Kind>(plaintext[0]);
+  return std::nullopt;
 }
 
 std::optional<PayloadHeader> ReadPayloadHeader(Bytes plaintext) {
@@ -65,13 +129,27 @@ std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext) {
                               .count = layout.count,
                               .chunk = layout.chunk.value()};
   const size_t size = plaintext.size() - sizeof(FragmentLayout);
-  if (header.count < 2 || header.index >= header.count || size == 0) return std::nullopt;
-  const bool is_last = header.index == header.count - 1;
-  if (is_last ? size > header.chunk : size != header.chunk) return std::nullopt;
-  // The least size that the whole payload can have; its exact size where this fragment is the last.
-  const size_t before_last = size_t{header.chunk} * (header.count - 1u);
-  if (before_last + (is_last ? size : 1) > kMaxPayloadSize) return std::nullopt;
+  if (!MayBe(size, header.index, header.count, header.chunk)) return std::nullopt;
   return header;
+}
+
+std::optional<SequencedHeader> ReadSequencedHeader(Bytes plaintext) {
+  if (plaintext.size() < sizeof(SequencedLayout)) return std::nullopt;
+  const auto layout = ReadAs<SequencedLayout>(plaintext.data());
+  if (layout.kind != static_cast<uint8_t>(Kind::kSequenced)) return std::nullopt;
+  return HeaderOf(layout);
+}
+
+std::optional<SequencedFragmentHeader> ReadSequencedFragmentHeader(Bytes plaintext) {
+  if (plaintext.size() < sizeof(SequencedFragmentLayout)) return std::nullopt;
+  const auto layout = ReadAs<SequencedFragmentLayout>(plaintext.data());
+  if (layout.payload.kind != static_cast<uint8_t>(Kind::kSequencedFragment)) return std::nullopt;
+  const size_t size = plaintext.size() - sizeof(SequencedFragmentLayout);
+  if (!MayBe(size, layout.index, layout.count, layout.chunk.value())) return std::nullopt;
+  return SequencedFragmentHeader{.payload = HeaderOf(layout.payload),
+                                 .index = layout.index,
+                                 .count = layout.count,
+                                 .chunk = layout.chunk.value()};
 }
 
 }  // namespace warp::wire

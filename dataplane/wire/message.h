@@ -7,24 +7,30 @@
 //   nonce          = 4 zero bytes | counter u64                        ; 12 bytes
 //   ciphertext     = the cipher of the session over the plaintext      ; additional data: the 16 bytes of header
 //
-//   plaintext      = payload / fragment / control
+//   plaintext      = payload / fragment / control / sequenced / sequenced-fragment
 //   payload        = 01 | 00 | tunnel-id u16 | bytes
 //   fragment       = 02 | index u8 | tunnel-id u16 | count u8 | 00 | chunk u16 | bytes
 //   control        = 03 | message                                      ; control/protocol has the messages
+//   sequenced      = 04 | hold u8 | tunnel-id u16 | sequence u32 | bytes
+//   sequenced-fragment = 06 | hold u8 | tunnel-id u16 | sequence u32 | index u8 | count u8 | chunk u16 | bytes
 //
-// The notation is that of docs/wire-format.md: `|` joins fields, digits are bytes in hexadecimal, a field has its size
-// in bytes or its integer type behind its name, and integers are little endian. A datagram whose first four bytes are
-// no type above belongs to another version. A fragment's index is below its count, the count is 2 to 255, and `chunk`
-// is the size of every fragment but the last. The fragments of one payload have consecutive counters.
+// The notation is that of docs/wire-format.md: `|` joins fields, digits are bytes in hexadecimal, a field has its
+// size in bytes or its integer type behind its name, and integers are little endian. A datagram whose first four
+// bytes are no type above belongs to another version. A fragment's index is below its count, the count is 2 to 255,
+// and `chunk` is the size of every fragment but the last. The fragments of one payload have consecutive counters.
+// The low seven bits of `hold` are how long the receiver may hold the payload back for the sake of order, in units
+// of 8 ms, and its highest bit says that the sender sends lost payloads again.
 #ifndef WARP_DATAPLANE_WIRE_MESSAGE_H_
 #define WARP_DATAPLANE_WIRE_MESSAGE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
 #include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/constants.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::wire {
 
@@ -72,7 +78,14 @@ inline std::optional<DataHeader> ReadDataHeader(Bytes datagram) {
                     .counter = ReadAs<Le64>(datagram.data() + 8).value()};
 }
 
-enum class Kind : uint8_t { kPayload = 1, kFragment = 2, kControl = 3 };
+// 5 is reserved for parity.
+enum class Kind : uint8_t {
+  kPayload = 1,
+  kFragment = 2,
+  kControl = 3,
+  kSequenced = 4,
+  kSequencedFragment = 6
+};
 
 struct PayloadHeader {
   uint16_t tunnel_id = 0;
@@ -83,18 +96,41 @@ struct FragmentHeader {
   uint8_t count = 0;
   uint16_t chunk = 0;  // bytes in each fragment but the last
 };
+// A payload that has a place in its tunnel. A payload that is sent again has the sequence that it had.
+struct SequencedHeader {
+  uint16_t tunnel_id = 0;
+  // How long the receiver may wait for earlier payloads, in steps of kHoldUnit. Zero: it delivers this one at once.
+  Duration hold{};
+  bool resend = false;  // the sender sends again what was lost
+  uint32_t sequence = 0;
+  friend bool operator==(const SequencedHeader&, const SequencedHeader&) = default;
+};
+inline constexpr Duration kHoldUnit = std::chrono::milliseconds(8);
+inline constexpr Duration kLongestHold = 127 * kHoldUnit;
+struct SequencedFragmentHeader {
+  SequencedHeader payload;  // of the whole one
+  uint8_t index = 0;
+  uint8_t count = 0;
+  uint16_t chunk = 0;  // as in a FragmentHeader
+};
 void WritePayloadHeader(const PayloadHeader& header, uint8_t* out);    // kInnerHeaderSize bytes
 void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out);  // kFragmentHeaderSize bytes
+// `hold` is rounded up to the next step, and cut at kLongestHold. kSequencedHeaderSize and kSequencedFragmentHeaderSize
+// bytes.
+void WriteSequencedHeader(const SequencedHeader& header, uint8_t* out);
+void WriteSequencedFragmentHeader(const SequencedFragmentHeader& header, uint8_t* out);
 
 // nullopt where the plaintext is empty or of a kind that this version does not know.
 std::optional<Kind> ClassifyPlaintext(Bytes plaintext);
-// A payload or fragment says nothing that is answered.
+// Nothing but control messages says something that is answered.
 inline bool IsAnswered(Bytes plaintext) {
   return !plaintext.empty() && plaintext[0] == static_cast<uint8_t>(Kind::kControl);
 }
 // nullopt where the contents break the grammar above (sizes, zero bytes, index and count, chunk against the rest).
 std::optional<PayloadHeader> ReadPayloadHeader(Bytes plaintext);
 std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext);
+std::optional<SequencedHeader> ReadSequencedHeader(Bytes plaintext);
+std::optional<SequencedFragmentHeader> ReadSequencedFragmentHeader(Bytes plaintext);
 
 }  // namespace warp::wire
 

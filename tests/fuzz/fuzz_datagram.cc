@@ -21,6 +21,22 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto fragment = ReadFragmentHeader(bytes);
   WARP_FUZZ_CHECK(!payload || kind == Kind::kPayload);
   WARP_FUZZ_CHECK(!fragment || kind == Kind::kFragment);
+  const auto sequenced = ReadSequencedHeader(bytes);
+  const auto sequenced_fragment = ReadSequencedFragmentHeader(bytes);
+  WARP_FUZZ_CHECK(!sequenced || kind == Kind::kSequenced);
+  WARP_FUZZ_CHECK(!sequenced_fragment || kind == Kind::kSequencedFragment);
+  if (sequenced) {
+    std::array<uint8_t, kSequencedHeaderSize> written;
+    WriteSequencedHeader(*sequenced, written.data());
+    WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
+  }
+  if (sequenced_fragment) {
+    std::array<uint8_t, kSequencedFragmentHeaderSize> written;
+    WriteSequencedFragmentHeader(*sequenced_fragment, written.data());
+    WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
+    WARP_FUZZ_CHECK(sequenced_fragment->index < sequenced_fragment->count);
+    WARP_FUZZ_CHECK(size - kSequencedFragmentHeaderSize <= sequenced_fragment->chunk);
+  }
   if (payload) {
     std::array<uint8_t, kInnerHeaderSize> written;
     WritePayloadHeader(*payload, written.data());

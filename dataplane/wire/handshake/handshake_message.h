@@ -19,12 +19,12 @@
 //   response-cookie    = BLAKE2b-128, keyed with retry-key, of "WARP/1 response"    ; keys mac2 of a response
 //
 // `sender-index` is what the receiver writes as receiver-index from now on. That of the initiation is part of the
-// prologue and that of the response is encrypted, so that nobody can put another one in its place. `token` is that of
-// the responder's last retry, zeros without one: whoever echoes it made the initiation after the retry, so that a
+// prologue and that of the response is encrypted, so that nobody can put another one in its place. `token` is that
+// of the responder's last retry, zeros without one: whoever echoes it made the initiation after the retry, so that a
 // recording never passes for a new one. `cipher-count` is 1 to 16; ciphers (wire::Cipher) are offered best first,
-// unknown ones are skipped, and the response names one of them. `padding` is zero when sent and ignored when received:
-// later versions may use it. The first version had no introduction, so that it left zeros there and ignored it. The MACs
-// and the sealed cookie stand in handshake_mac.h.
+// unknown ones are skipped, and the response names one of them. `padding` is zero when sent and ignored when
+// received: later versions may use it. The first version had no introduction, so that it left zeros there and
+// ignored it. The MACs and the sealed cookie stand in handshake_mac.h.
 //
 // No reply is larger than what it answers: initiations are padded to at least kMinInitiationSize, and no response may
 // be larger than that.

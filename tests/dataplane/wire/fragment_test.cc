@@ -57,6 +57,20 @@ TEST(Fragment, FitsByItsInnerHeader) {
   EXPECT_TRUE(FitsUnfragmented(0, 4));
 }
 
+TEST(Fragment, SequencedOnesLeaveRoomForTheirHeaders) {
+  EXPECT_TRUE(FitsUnfragmented(1392, 1400, kSequencedHeaderSize));
+  EXPECT_FALSE(FitsUnfragmented(1393, 1400, kSequencedHeaderSize));
+  const auto plan = PlanFragments(2792, 1408, kSequencedFragmentHeaderSize);
+  EXPECT_EQ(plan->count, 2);
+  EXPECT_EQ(PlanFragments(2793, 1408, kSequencedFragmentHeaderSize)->count, 3);
+  const SequencedHeader payload{.tunnel_id = 77, .sequence = 5};
+  const SequencedFragmentHeader header = plan->HeaderOf(1, payload);
+  EXPECT_EQ(header.payload, payload);
+  EXPECT_EQ(header.index, 1);
+  EXPECT_EQ(header.count, 2);
+  EXPECT_EQ(header.chunk, 1396);
+}
+
 TEST(Fragment, HeadersSayThePlan) {
   const FragmentHeader header = PlanFragments(2801, 1408)->HeaderOf(2, 77);
   EXPECT_EQ(header.tunnel_id, 77);

@@ -46,6 +46,105 @@ TEST(Message, ExactBytes) {
             "0202020103007805");
 }
 
+std::string SequencedHeaderHex(const SequencedHeader& header) {
+  std::vector<uint8_t> bytes(kSequencedHeaderSize);
+  WriteSequencedHeader(header, bytes.data());
+  return ToHex(bytes);
+}
+std::vector<uint8_t> SequencedFragment(const SequencedFragmentHeader& header, size_t size) {
+  std::vector<uint8_t> bytes(kSequencedFragmentHeaderSize + size, 0x55);
+  WriteSequencedFragmentHeader(header, bytes.data());
+  return bytes;
+}
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""ns;
+
+// docs/wire-format.md shows the same bytes.
+TEST(Message, SequencedBytes) {
+  EXPECT_EQ(SequencedHeaderHex(
+                {.tunnel_id = 0x0102, .hold = 152ms, .resend = true, .sequence = 0x0a0b0c0d}),
+            "049302010d0c0b0a");
+  EXPECT_EQ(SequencedHeaderHex({.tunnel_id = 0x0102, .sequence = 7}), "0400020107000000");
+  EXPECT_EQ(
+      ToHex(Bytes(SequencedFragment(
+                      {.payload = {.tunnel_id = 0x0102, .hold = 152ms, .sequence = 0x0a0b0c0d},
+                       .index = 2,
+                       .count = 3,
+                       .chunk = 0x0578},
+                      1))
+                .first(kSequencedFragmentHeaderSize)),
+      "061302010d0c0b0a02037805");
+}
+
+TEST(Message, HoldsAreRoundedUpAndCut) {
+  const auto written = [](Duration hold, bool resend) {
+    std::vector<uint8_t> bytes(kSequencedHeaderSize);
+    WriteSequencedHeader({.hold = hold, .resend = resend}, bytes.data());
+    return *ReadSequencedHeader(bytes);
+  };
+  EXPECT_EQ(written(0ms, false).hold, 0ms);
+  EXPECT_EQ(written(1ns, false).hold, 8ms);
+  EXPECT_EQ(written(8ms, true).hold, 8ms);
+  EXPECT_EQ(written(8ms + 1ns, true).hold, 16ms);
+  EXPECT_EQ(written(1016ms, true).hold, kLongestHold);
+  EXPECT_EQ(written(3600000ms, false).hold, kLongestHold);
+  EXPECT_FALSE(written(3600000ms, false).resend);
+  EXPECT_EQ(written(-5ms, true).hold, 0ms);
+  EXPECT_TRUE(written(-5ms, true).resend);
+}
+
+TEST(Message, ReadsTheSequencedKindsThatItWrote) {
+  std::mt19937 random(2);
+  for (int i = 0; i < 1000; ++i) {
+    const SequencedHeader header{.tunnel_id = static_cast<uint16_t>(random()),
+                                 .hold = random() % 128 * kHoldUnit,
+                                 .resend = random() % 2 != 0,
+                                 .sequence = static_cast<uint32_t>(random())};
+    std::vector<uint8_t> plaintext(kSequencedHeaderSize);
+    WriteSequencedHeader(header, plaintext.data());
+    EXPECT_EQ(ReadSequencedHeader(plaintext), header);
+    EXPECT_EQ(ClassifyPlaintext(plaintext), Kind::kSequenced);
+
+    const auto count = static_cast<uint8_t>(2 + random() % 254);
+    const auto chunk = static_cast<uint16_t>(1 + random() % (kMaxPayloadSize / count));
+    const auto index = static_cast<uint8_t>(random() % count);
+    const auto bytes = SequencedFragment(
+        {.payload = header, .index = index, .count = count, .chunk = chunk}, chunk);
+    const auto read = ReadSequencedFragmentHeader(bytes);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->payload, header);
+    EXPECT_EQ(read->index, index);
+    EXPECT_EQ(read->count, count);
+    EXPECT_EQ(read->chunk, chunk);
+    EXPECT_EQ(ClassifyPlaintext(bytes), Kind::kSequencedFragment);
+    EXPECT_FALSE(IsAnswered(bytes));
+    EXPECT_FALSE(ReadSequencedHeader(bytes));
+    EXPECT_FALSE(ReadFragmentHeader(bytes));
+  }
+}
+
+TEST(Message, RefusesSequencedKindsThatBreakTheGrammar) {
+  for (size_t size = 0; size < kSequencedHeaderSize; ++size) {
+    EXPECT_FALSE(ReadSequencedHeader(Bytes(FromHex("0400020107000000")).first(size)));
+  }
+  const SequencedFragmentHeader good{.index = 0, .count = 3, .chunk = 100};
+  EXPECT_TRUE(ReadSequencedFragmentHeader(SequencedFragment(good, 100)));
+  for (const size_t size : {0, 99, 101}) {
+    EXPECT_FALSE(ReadSequencedFragmentHeader(SequencedFragment(good, size)));
+  }
+  for (size_t size = 0; size < kSequencedFragmentHeaderSize; ++size) {
+    EXPECT_FALSE(ReadSequencedFragmentHeader(Bytes(SequencedFragment(good, 100)).first(size)));
+  }
+  SequencedFragmentHeader bad = good;
+  bad.index = 3;
+  EXPECT_FALSE(ReadSequencedFragmentHeader(SequencedFragment(bad, 100)));
+  bad = {.index = 0, .count = 1, .chunk = 100};
+  EXPECT_FALSE(ReadSequencedFragmentHeader(SequencedFragment(bad, 100)));
+  bad = {.index = 0, .count = 255, .chunk = 259};
+  EXPECT_FALSE(ReadSequencedFragmentHeader(SequencedFragment(bad, 259)));
+}
+
 TEST(Message, ClassifiesDatagrams) {
   for (uint8_t type = 1; type <= 5; ++type) {
     EXPECT_EQ(ClassifyDatagram(std::vector<uint8_t>{type, 0, 0, 0}),
@@ -63,7 +162,8 @@ TEST(Message, ClassifiesPlaintexts) {
   }
   EXPECT_EQ(ClassifyPlaintext({}), std::nullopt);
   EXPECT_EQ(ClassifyPlaintext(FromHex("00")), std::nullopt);
-  EXPECT_EQ(ClassifyPlaintext(FromHex("04000000")), std::nullopt);
+  EXPECT_EQ(ClassifyPlaintext(FromHex("05000000")), std::nullopt);  // reserved
+  EXPECT_EQ(ClassifyPlaintext(FromHex("07000000")), std::nullopt);
 }
 
 TEST(Message, ReadsWhatItWrote) {
