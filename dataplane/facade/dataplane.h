@@ -23,6 +23,7 @@
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/crypto/aead.h"
+#include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/polling.h"
 #include "dataplane/wire/slot_ticket.h"
 #include "dataplane/wire/time.h"
@@ -93,13 +94,13 @@ struct Completion {
   bool taken = false;                     // by at least one path of the lcore that reports
   uint8_t reports = 1;                    // how many lcores report for this payload in all
   wire::Drop reason = wire::Drop::kNone;  // why it was not taken
-  // One of the two hands a payload back that was not taken. Both are empty where no later attempt could help
-  // (too_large, deadline), and in all reports of a payload but the last. No path of any lcore took the sealed packet,
-  // which SubmitSealed can send again under the same counter; with
-  // the reason too_large it is larger than every path lets through, and no attempt would help.
+  // One of the two hands a payload back that was not taken. Both are empty where no later attempt could help (too_large
+  // without room for the tag, deadline), and in all reports of a payload but the last. No path of any lcore took the
+  // sealed packet, which SubmitSealed can send again under the same counter; with the reason too_large it is larger
+  // than every path of its mask lets through, and no attempt over these would help.
   Sealed sealed;
-  // The payload was refused before it was sealed (no session, no path, ring full) and is as it was submitted: no
-  // counter was spent, and a reserved one was not used.
+  // The payload was refused before it was sealed (no session, no path, too large for the paths of its mask, ring full)
+  // and is as it was submitted: no counter was spent, and a reserved one was not used.
   Plaintext plaintext;
 };
 
@@ -115,6 +116,9 @@ struct SendRequest {
   bool counter_reserved = false;
   uint32_t session_index = 0;
   uint64_t counter = 0;
+  // The paths that get a copy. Slots of paths that the peer has not, or that do not send now, stand for nothing; where
+  // no path is left the payload ends as Drop::kNoPath, and where all that are left are too narrow as Drop::kTooLarge.
+  wire::PathMask paths = wire::kAllPaths;
   // How long from now on it is of use. What a worker has not taken by then ends as Drop::kDeadline.
   wire::Duration time_left = kUnlimited;
   static constexpr wire::Duration kUnlimited = wire::Duration::max();
@@ -174,7 +178,8 @@ class Dataplane {
   virtual size_t max_plaintext() const = 0;
   // The largest MTU of a port, for which the buffers were made at start.
   virtual uint16_t max_mtu() const = 0;
-  // Seals on `home` and replicates over every sending path of the peer; request i belongs to packet i. Takes every
+  // Seals on `home` and replicates over every sending path of the peer that the mask names; request i belongs to packet
+  // i. Takes every
   // packet. What is refused, by a full ring too, comes back with its completion where one is asked for, and control
   // counts it. Elsewhere it is dropped and counted here.
   virtual void Submit(WorkerId home, std::span<Plaintext> packets,

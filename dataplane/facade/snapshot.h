@@ -15,6 +15,7 @@
 #include "dataplane/wire/handshake/handshake_mac.h"
 #include "dataplane/wire/handshake/index_board.h"
 #include "dataplane/wire/ids.h"
+#include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/session/session.h"
 
 namespace warp::lcore {
@@ -30,8 +31,11 @@ using wire::WorkerId;
 struct PathEntry {
   PathId id = 0;
   PortId port = 0;
-  // The path is active and the address of its next hop is known, so that it gets a copy of every payload that fits it.
+  // The path is active and the address of its next hop is known, so that it gets a copy of every payload that fits it
+  // and whose mask names its slot.
   bool send = false;
+  // No two sending paths of a peer share one, but for kNoPathSlot.
+  wire::PathSlot slot = wire::kNoPathSlot;
   wire::Endpoint remote;
   wire::FrameTemplate frame;  // valid where `send` is true
   // The largest datagram that the path is known to carry: bytes inside UDP.

@@ -125,9 +125,17 @@ void ForwardingTable::AddCopies(const PeerEntry& entry, uint32_t above, std::vec
                            .slot = port->slot,
                            .device = port->port,
                            .port = path.port,
+                           .path = path.slot,
                            .own_pool = port->port->own_pool_only(),
                            .by_reference = by_reference});
-    leg->references += by_reference ? 1 : 0;
+    const wire::PathMask bit = wire::MaskOf(path.slot);
+    assert((view->paths & bit) == 0);
+    view->paths |= bit;
+    leg->paths |= bit;
+    if (by_reference) {
+      ++leg->references;
+      leg->by_reference |= bit;
+    }
     ++view->copies;
     view->needs_sum |= path.frame.has_udp_checksum;
     view->max_datagram = std::min(view->max_datagram, path.max_datagram);

@@ -3,6 +3,7 @@
 #ifndef WARP_DATAPLANE_LCORE_EXCHANGE_FORWARDING_TABLE_H_
 #define WARP_DATAPLANE_LCORE_EXCHANGE_FORWARDING_TABLE_H_
 
+#include <bit>
 #include <memory>
 #include <span>
 #include <vector>
@@ -12,29 +13,52 @@
 #include "dataplane/lcore/exchange/cycle_clock.h"
 #include "dataplane/lcore/exchange/known_sources.h"
 #include "dataplane/lcore/exchange/port_slot.h"
+#include "dataplane/wire/path_mask.h"
 
 namespace warp::lcore {
 
-// One copy of every payload for a peer, of those that fit the path.
+// One copy of every payload for a peer, of those that fit the path and whose mask names it.
 struct Copy {
   const wire::FrameTemplate* frame = nullptr;
   PathCounters* counters = nullptr;
   PortSlot* slot = nullptr;
   Port* device = nullptr;
   PortId port = 0;
+  wire::PathSlot path = wire::kNoPathSlot;
   bool own_pool = false;  // the port sends only buffers of its own pool
   // The port takes chains of buffers of any pool, so that payloads that are large enough go by reference.
   bool by_reference = false;
+
+  bool IsIn(wire::PathMask paths) const {
+    return paths == wire::kAllPaths || (wire::MaskOf(path) & paths) != 0;
+  }
 };
 
 // The copies that one worker sends.
 struct Leg {
   WorkerId worker = 0;
-  uint32_t references = 0;   // copies with by_reference
-  std::vector<Copy> copies;  // neighbours share a port where they can
+  uint32_t references = 0;          // copies with by_reference
+  wire::PathMask paths = 0;         // of the copies that have a slot
+  wire::PathMask by_reference = 0;  // of those of them with by_reference
+  std::vector<Copy> copies;         // neighbours share a port where they can
 
-  // The copies of a payload of this size, once sealed, that refer to it.
-  uint32_t ReferencesOf(uint32_t size) const { return size < kReferenceFrom ? 0 : references; }
+  // The copies of a payload with this mask.
+  uint32_t CopiesIn(wire::PathMask mask) const {
+    return mask == wire::kAllPaths ? static_cast<uint32_t>(copies.size())
+                                   : static_cast<uint32_t>(std::popcount(paths & mask));
+  }
+  // The first of them; there is one.
+  const Copy* FirstIn(wire::PathMask mask) const {
+    const Copy* copy = copies.data();
+    while (!copy->IsIn(mask)) ++copy;
+    return copy;
+  }
+  // Those that refer to it, where its size is this one once it is sealed.
+  uint32_t ReferencesOf(uint32_t size, wire::PathMask mask) const {
+    if (size < kReferenceFrom) return 0;
+    return mask == wire::kAllPaths ? references
+                                   : static_cast<uint32_t>(std::popcount(by_reference & mask));
+  }
 };
 
 // A path as received packets show it: by their source.
@@ -49,6 +73,7 @@ struct PeerView {
   wire::Session* session = nullptr;  // to send with
   std::span<const Leg> legs;         // each has copies
   uint32_t copies = 0;               // of all legs
+  wire::PathMask paths = 0;          // of the copies that have a slot
   bool needs_sum = false;            // some copy has a UDP checksum
   // The largest datagram that fits all these paths, and what to use for larger ones: the same peer without the paths
   // that those do not fit. Null: these are the widest paths.
@@ -58,6 +83,18 @@ struct PeerView {
   std::span<const std::span<const Source>> sources;
   std::shared_ptr<const PeerParts>
       parts;  // holds legs, sources and wider views; null in a wider view
+
+  // Whether a payload with this mask has a copy at all.
+  bool Carries(wire::PathMask mask) const {
+    return mask == wire::kAllPaths ? copies > 0 : (paths & mask) != 0;
+  }
+  // How many legs have copies of a payload with this mask.
+  uint32_t LegsIn(wire::PathMask mask) const {
+    if (mask == wire::kAllPaths) return static_cast<uint32_t>(legs.size());
+    uint32_t count = 0;
+    for (const Leg& leg : legs) count += (leg.paths & mask) != 0 ? 1 : 0;
+    return count;
+  }
   const Leg* LegOf(WorkerId worker) const {
     for (const Leg& leg : legs) {
       if (leg.worker == worker) return &leg;
@@ -102,11 +139,12 @@ class ForwardingTable {
   const PeerView* FindPeer(PeerId peer) const {
     return peer < peers_.size() ? &peers_[peer] : nullptr;
   }
-  // The peer with the paths that a datagram of this size fits. One that fits no path gets the widest: the size of a
-  // path may have changed since the datagram was sealed.
-  const PeerView* FindPeer(PeerId peer, uint32_t datagram_size) const {
+  // The peer with the paths that a datagram of this size fits. One that fits no path of its mask gets the widest of
+  // them: the size of a path may have changed since the datagram was sealed.
+  const PeerView* FindPeer(PeerId peer, uint32_t datagram_size, wire::PathMask mask) const {
     const PeerView* view = FindPeer(peer);
-    while (view != nullptr && datagram_size > view->max_datagram && view->wider != nullptr)
+    while (view != nullptr && datagram_size > view->max_datagram && view->wider != nullptr &&
+           view->wider->Carries(mask))
       [[unlikely]] view = view->wider;
     return view;
   }

@@ -11,6 +11,7 @@
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/snapshot.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/slot_ticket.h"
 
 namespace warp::lcore {
@@ -38,6 +39,7 @@ struct OutboundMeta {
       0;  // for the UDP checksum; 0 where no path of the sealer's table needs it
   // The time-stamp counter from which on no worker takes the payload any more.
   uint64_t deadline = kNoDeadline;
+  wire::PathMask paths = wire::kAllPaths;
   bool completion = false;
   bool counter_reserved = false;
   bool sealed = false;  // submitted a second time, sealed already
@@ -74,6 +76,7 @@ inline constexpr uint16_t kPacketMetaSize = 128;
 static_assert(sizeof(PacketMeta) <= kPacketMetaSize);
 // What every payload needs on its way in costs one cache line, at the worker and at control.
 static_assert(offsetof(PacketMeta, in) + offsetof(InboundMeta, from_mac) <= RTE_CACHE_LINE_SIZE);
+static_assert(offsetof(PacketMeta, out) + sizeof(OutboundMeta) <= RTE_CACHE_LINE_SIZE);
 static_assert(kPacketMetaSize % RTE_MBUF_PRIV_ALIGN == 0);
 
 // The private area begins right behind the mbuf. It is raw memory, so whoever starts a packet's journey must write

@@ -47,6 +47,7 @@ void Address(rte_mbuf* payload, const SendRequest& request, uint64_t now, bool s
   meta.ticket = request.ticket;
   meta.session_index = request.session_index;
   meta.counter = request.counter;
+  meta.paths = request.paths;
   meta.deadline = DeadlineIn(now, request.time_left);
   meta.completion = request.completion;
   meta.counter_reserved = request.counter_reserved;

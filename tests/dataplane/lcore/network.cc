@@ -86,6 +86,7 @@ std::unique_ptr<Snapshot> Node::MakeSnapshot() const {
       peer->paths.push_back({.id = static_cast<PathId>(100 + i * 10 + j),
                              .port = ports_[i],
                              .send = active_(i, j),
+                             .slot = slot_(i, j),
                              .remote = remotes_[j].endpoint,
                              .frame = wire::MakeFrameTemplate(mac(i), remotes_[j].mac, endpoint(i),
                                                               remotes_[j].endpoint),
@@ -128,12 +129,16 @@ void Node::Send(const std::vector<std::string>& payloads, WorkerId home) {
 
 bool Node::SendTracked(const std::string& payload, uint32_t slot, uint32_t generation,
                        WorkerId home) {
+  return SendAs(payload, {.completion = true, .ticket = {.slot = slot, .generation = generation}},
+                home);
+}
+
+bool Node::SendAs(const std::string& payload, SendRequest request, WorkerId home) {
   Plaintext packet = plane_->AllocatePlaintext();
   if (!packet) return false;
   wire::MutableBytes bytes = packet.Append(payload.size());
   std::copy(payload.begin(), payload.end(), bytes.begin());
-  const SendRequest request = {
-      .peer = kPeer, .completion = true, .ticket = {.slot = slot, .generation = generation}};
+  request.peer = kPeer;
   plane_->Submit(home, {&packet, 1}, {&request, 1});
   return true;
 }

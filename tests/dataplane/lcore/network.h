@@ -52,6 +52,16 @@ class Node {
   void SetRoom(std::function<uint32_t(size_t local, size_t remote)> room) {
     room_ = std::move(room);
   }
+  // The slot of each path; without a call, that of SlotOf. Takes effect with Publish.
+  void SetSlots(std::function<wire::PathSlot(size_t local, size_t remote)> slot) {
+    slot_ = std::move(slot);
+  }
+  static wire::PathSlot SlotOf(size_t local, size_t remote) {
+    return static_cast<wire::PathSlot>(63 - local * 8 - remote);
+  }
+  static wire::PathMask MaskOf(size_t local, size_t remote) {
+    return wire::MaskOf(SlotOf(local, remote));
+  }
   void SetPresent(size_t i, bool present) { present_[i] = present; }
   void SetUp(size_t i, bool up) { up_[i] = up; }
   void SetSendSession(std::shared_ptr<wire::Session> session) {
@@ -78,6 +88,8 @@ class Node {
   void Send(const std::vector<std::string>& payloads, WorkerId home = 0);
   bool SendTracked(const std::string& payload, uint32_t slot, uint32_t generation,
                    WorkerId home = 0);
+  // The peer is filled in. False where there is no buffer.
+  bool SendAs(const std::string& payload, SendRequest request, WorkerId home = 0);
   std::vector<std::string> Received();
   std::vector<Completion> Completions();
   uint64_t Drops(wire::Drop drop) { return plane_->Drops(drop); }
@@ -103,6 +115,7 @@ class Node {
   std::vector<std::shared_ptr<PathCounters>> counters_;
   std::function<bool(size_t, size_t)> active_ = [](size_t, size_t) { return true; };
   std::function<uint32_t(size_t, size_t)> room_ = [](size_t, size_t) { return UINT32_MAX; };
+  std::function<wire::PathSlot(size_t, size_t)> slot_ = SlotOf;
   std::vector<bool> present_, up_;
   std::shared_ptr<wire::Session> send_session_;
   std::vector<std::shared_ptr<wire::Session>> receive_sessions_;

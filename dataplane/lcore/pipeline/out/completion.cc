@@ -30,8 +30,9 @@ void Egress::RefuseJob(OutJob* job, wire::Drop reason) {
 void Egress::FinishJob(OutJob* job) {
   if (!job->sole) return FinishLeg(job->payload, job->taken, job->reason);
   // What is late stays late. A payload without room for its tag will have none later. Neither is handed back.
-  const bool give_back = !job->taken && job->wants_report && job->reason != wire::Drop::kDeadline &&
-                         (job->sealed || job->reason != wire::Drop::kTooLarge);
+  const bool give_back =
+      !job->taken && job->wants_report && job->reason != wire::Drop::kDeadline &&
+      (job->sealed || job->reason != wire::Drop::kTooLarge || job->HasRoomToSeal());
   // The pair of what was counted on before the copies left: all references were released.
   assert(!give_back || (job->owned && rte_mbuf_refcnt_read(job->payload) == 1));
   if (job->wants_report) {

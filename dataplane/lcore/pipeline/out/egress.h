@@ -56,13 +56,14 @@ class Egress {
   wire::Drop Obstacle(const OutJob& job) const;
   void ReserveCounters();
 
-  bool SpreadJob(OutJob* job);
+  bool IsMine(const OutJob& job) const;
+  bool SpreadJob(OutJob* job, uint32_t legs);
   void PushLegs();
   void DropLateLeg(OutJob* job);
 
   void Replicate();
   void ReplicateRun(uint16_t first, uint16_t last);
-  void CountReferences(const Leg& leg, OutJob* job);
+  void CountReferences(uint32_t references, uint32_t copies, OutJob* job);
   void ReleaseReference(OutJob* job);
   bool FitsInPlace(const Copy& copy, const OutJob& job) const;
   void SendInPlace(const Copy& copy, uint16_t index);

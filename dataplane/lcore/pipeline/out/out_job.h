@@ -7,6 +7,8 @@
 #include <cstdint>
 
 #include "dataplane/lcore/exchange/forwarding_table.h"
+#include "dataplane/lcore/memory/packet_meta.h"
+#include "dataplane/wire/constants.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/slot_ticket.h"
 
@@ -33,16 +35,29 @@ struct OutJob {
   bool sealed = false;    // the payload's bytes are final
   bool reserved = false;  // control has reserved its counter
   bool wants_report = false;
+  bool masked = false;  // its mask stands in the payload's meta; else it has a copy for every path
   bool taken = false;
   wire::Drop reason = wire::Drop::kNone;
   wire::SlotTicket ticket;
 
+  // Whether header and tag have room around the plaintext.
+  bool HasRoomToSeal() const {
+    return rte_pktmbuf_headroom(payload) >= wire::kDataHeaderSize &&
+           rte_pktmbuf_tailroom(payload) >= wire::kTagSize;
+  }
+  // Until the payload has left.
+  wire::PathMask paths() const { return masked ? MetaOf(payload).out.paths : wire::kAllPaths; }
+  // Whether copies of both go the same ways.
+  bool GoesWith(const OutJob& other) const {
+    return peer == other.peer && masked == other.masked && (!masked || paths() == other.paths());
+  }
   // A copy was lost. That it was too large is the payload's reason only where no copy was lost for another, for which
   // the payload may be tried again.
   void NoteLost(wire::Drop lost) {
     if (lost != wire::Drop::kTooLarge || reason == wire::Drop::kNone) reason = lost;
   }
 };
+static_assert(sizeof(OutJob) == 64);
 
 }  // namespace warp::lcore
 

@@ -1,7 +1,7 @@
-// Out 4, second half: a copy for every sending path of the peer over this worker's ports. Exactly one copy in all is
-// the payload itself, with a header put in front. Otherwise every copy, the last included, has a header of its own:
-// chained to a reference of the payload, which nobody writes from then on; or, where the port takes no chains or the
-// payload is small, followed by a copy of the bytes.
+// Out 4, second half: a copy for every sending path of the peer over this worker's ports that the mask names. Exactly
+// one copy in all is the payload itself, with a header put in front. Otherwise every copy, the last included, has a
+// header of its own: chained to a reference of the payload, which nobody writes from then on; or, where the port takes
+// no chains or the payload is small, followed by a copy of the bytes.
 //
 // The reference count of a payload that only this worker sends (`sole`) is set once: to the references, and one of the
 // job's own where the payload is needed after them. spread.cc says what it is where several workers send.
@@ -33,10 +33,10 @@ static_assert(RTE_PKTMBUF_HEADROOM >= wire::kMaxFrameHeaderSize + wire::kDataHea
 }  // namespace
 
 void Egress::Replicate() {
-  // The jobs of one peer, which mostly are all, go together.
+  // The jobs of one peer that take the same paths, which mostly are all, go together.
   for (uint16_t first = 0; first < jobs_.size();) {
     uint16_t last = first;
-    while (last < jobs_.size() && jobs_[last].peer == jobs_[first].peer) ++last;
+    while (last < jobs_.size() && jobs_[last].GoesWith(jobs_[first])) ++last;
     ReplicateRun(first, last);
     first = last;
   }
@@ -50,35 +50,39 @@ void Egress::ReplicateRun(uint16_t first, uint16_t last) {
   const PeerView* const peer = jobs_[first].peer;
   const Leg* leg = peer != nullptr ? peer->LegOf(turn_.id()) : nullptr;
   if (leg == nullptr) leg = &kNoLeg;  // the paths went away while the payload was in a ring
+  const wire::PathMask paths = jobs_[first].paths();
+  const uint32_t copies = leg->CopiesIn(paths);
+  const Copy* const only = copies == 1 ? leg->FirstIn(paths) : nullptr;
 
   // The jobs from `first` on have no copy yet, and so many of them are large enough for a reference.
   uint16_t large = 0;
   for (uint16_t i = first; i < last; ++i) {
     OutJob& job = jobs_[i];
-    if (leg->copies.empty()) {
+    if (copies == 0) {
       job.reason = wire::Drop::kNoPath;
       if (!job.wants_report) turn_.Count(nullptr, wire::Drop::kNoPath);
     }
-    if (job.sole && leg->copies.size() == 1 && FitsInPlace(leg->copies[0], job)) {
-      if (first < i) SendRun(leg->copies[0], first, i, std::exchange(large, uint16_t{0}));
-      SendInPlace(leg->copies[0], i);
+    if (job.sole && only != nullptr && FitsInPlace(*only, job)) {
+      if (first < i) SendRun(*only, first, i, std::exchange(large, uint16_t{0}));
+      SendInPlace(*only, i);
       first = i + 1;
       continue;
     }
-    CountReferences(*leg, &job);
+    CountReferences(leg->ReferencesOf(job.size, paths), copies, &job);
     if (job.size >= kReferenceFrom) ++large;
   }
   if (first == last) return;
-  for (const Copy& copy : leg->copies) SendRun(copy, first, last, large);
+  for (const Copy& copy : leg->copies) {
+    if (copy.IsIn(paths)) SendRun(copy, first, last, large);
+  }
 }
 
 // Sets the count before any reference leaves. The job needs a reference of its own only while linear copies are made.
 // If every copy is a reference, the first one that a port refuses becomes the job's.
-void Egress::CountReferences(const Leg& leg, OutJob* job) {
-  const uint32_t references = leg.ReferencesOf(job->size);
+void Egress::CountReferences(uint32_t references, uint32_t copies, OutJob* job) {
   if (job->sole) {
     assert(rte_mbuf_refcnt_read(job->payload) == 1);
-    job->owned = references < leg.copies.size() || references == 0;
+    job->owned = references < copies || references == 0;
     rte_mbuf_refcnt_set(job->payload, static_cast<uint16_t>(references + (job->owned ? 1 : 0)));
   } else if (references != job->references) {
     CorrectReferences(job->payload, job->references, references);

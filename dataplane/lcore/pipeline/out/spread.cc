@@ -31,10 +31,11 @@ void Egress::Spread() {
     const PeerView& peer = *job.peer;
     assert(job.sealed && !peer.legs.empty());
     if (peer.needs_sum) job.datagram_sum = wire::DatagramSum(BytesOf(job.payload));
-    job.sole = peer.legs.size() == 1;
-    if (job.sole && peer.legs[0].worker == turn_.id()) {
+    const uint32_t legs = peer.LegsIn(job.paths());
+    job.sole = legs == 1;
+    if (job.sole && IsMine(job)) {
       jobs_.Keep(i, kept++);
-    } else if (SpreadJob(&job)) {
+    } else if (SpreadJob(&job, legs)) {
       jobs_.Keep(i, kept++);
     }
   }
@@ -42,17 +43,25 @@ void Egress::Spread() {
   PushLegs();
 }
 
-// Sets the payload's references and adds a leg for each other worker. True where this worker has copies of it to send,
-// too.
-bool Egress::SpreadJob(OutJob* job) {
+// Whether the payload, of which only one worker sends copies, is this worker's.
+bool Egress::IsMine(const OutJob& job) const {
+  if (!job.masked) return job.peer->legs[0].worker == turn_.id();
+  const Leg* const leg = job.peer->LegOf(turn_.id());
+  return leg != nullptr && leg->CopiesIn(job.paths()) > 0;
+}
+
+// Sets the payload's references and adds a leg for each other worker, of `legs` in all. True where this worker has
+// copies of it to send, too.
+bool Egress::SpreadJob(OutJob* job, uint32_t legs) {
   const PeerView& peer = *job->peer;
+  const wire::PathMask paths = job->paths();
   OutboundMeta& meta = MetaOf(job->payload).out;
   meta.datagram_sum = job->datagram_sum;
-  assert(peer.legs.size() <= UINT8_MAX);
-  meta.legs = static_cast<uint8_t>(peer.legs.size());
+  assert(legs <= UINT8_MAX);
+  meta.legs = static_cast<uint8_t>(legs);
   if (!job->sole) {
     uint32_t references = 0;
-    for (const Leg& leg : peer.legs) references += leg.ReferencesOf(job->size);
+    for (const Leg& leg : peer.legs) references += leg.ReferencesOf(job->size, paths);
     assert(rte_mbuf_refcnt_read(job->payload) == 1);
     rte_mbuf_refcnt_set(job->payload, static_cast<uint16_t>(references + 1));
     meta.pending.store(meta.legs, std::memory_order_relaxed);
@@ -61,7 +70,8 @@ bool Egress::SpreadJob(OutJob* job) {
   // Once a leg is pushed the payload is no more this worker's alone: PushLegs comes after all writes to it.
   bool mine = false;
   for (const Leg& leg : peer.legs) {
-    const uint32_t references = job->sole ? 0 : leg.ReferencesOf(job->size);
+    if (leg.CopiesIn(paths) == 0) continue;
+    const uint32_t references = job->sole ? 0 : leg.ReferencesOf(job->size, paths);
     if (leg.worker == turn_.id()) {
       mine = true;
       job->references = references;
@@ -104,13 +114,15 @@ bool Egress::TakeLegs(WorkerId from) {
     assert(meta.legs > 0 && (meta.legs > 1 || items[i].references == 0));
     OutJob& job = jobs_.Add();
     job = {.payload = items[i].payload,
-           .peer = turn_.forwarding().FindPeer(meta.peer, rte_pktmbuf_data_len(items[i].payload)),
+           .peer = turn_.forwarding().FindPeer(meta.peer, rte_pktmbuf_data_len(items[i].payload),
+                                               meta.paths),
            .references = items[i].references,
            .datagram_sum = meta.datagram_sum,
            .size = rte_pktmbuf_data_len(items[i].payload),
            .sole = meta.legs == 1,
            .sealed = true,
-           .wants_report = meta.completion};
+           .wants_report = meta.completion,
+           .masked = meta.paths != wire::kAllPaths};
     job.ticket = meta.ticket;  // as in TakePayloads
     if (turn_.now() >= meta.deadline) {
       DropLateLeg(&job);
@@ -130,6 +142,7 @@ void Egress::DropLateLeg(OutJob* job) {
   const Leg* const leg = job->peer != nullptr ? job->peer->LegOf(turn_.id()) : nullptr;
   if (leg != nullptr) {
     for (const Copy& copy : leg->copies) {
+      if (!copy.IsIn(job->paths())) continue;
       turn_.Count(copy.slot, wire::Drop::kDeadline);
       copy.counters->tx_dropped.Add();
     }

@@ -43,11 +43,12 @@ bool Egress::TakePayloads() {
     const OutboundMeta& meta = MetaOf(payloads[i]).out;
     OutJob& job = jobs_.Add();
     job = {.payload = payloads[i],
-           .peer = turn_.forwarding().FindPeer(meta.peer, SealedSize(payloads[i])),
+           .peer = turn_.forwarding().FindPeer(meta.peer, SealedSize(payloads[i]), meta.paths),
            .size = rte_pktmbuf_data_len(payloads[i]),
            .sealed = meta.sealed,
            .reserved = meta.counter_reserved,
-           .wants_report = meta.completion};
+           .wants_report = meta.completion,
+           .masked = meta.paths != wire::kAllPaths};
     // Within the braces it would make GCC build the job elsewhere and copy it by loads wider than the stores
     // (docs/decisions.md, *store forwarding*).
     job.ticket = meta.ticket;
@@ -77,11 +78,10 @@ void Egress::FindSendSession(OutJob* job) const {
 // Why the payload cannot be sent, found out before a counter is taken for it; kNone where it can.
 wire::Drop Egress::Obstacle(const OutJob& job) const {
   if (!job.sealed && job.session == nullptr) return wire::Drop::kNoSession;
-  if (job.peer == nullptr || job.peer->copies == 0) return wire::Drop::kNoPath;
-  if (!job.sealed && (rte_pktmbuf_headroom(job.payload) < wire::kDataHeaderSize ||
-                      rte_pktmbuf_tailroom(job.payload) < wire::kTagSize)) {
-    return wire::Drop::kTooLarge;
-  }
+  if (job.peer == nullptr || !job.peer->Carries(job.paths())) return wire::Drop::kNoPath;
+  if (!job.sealed && !job.HasRoomToSeal()) return wire::Drop::kTooLarge;
+  // Whoever chose the paths can choose others. Where all may carry it, the widest has the last word (FindPeer).
+  if (job.masked && SealedSize(job.payload) > job.peer->max_datagram) return wire::Drop::kTooLarge;
   return wire::Drop::kNone;
 }
 

@@ -94,6 +94,27 @@ TEST_F(Deadline, ALateLegIsLostOnItsPathsAlone) {
   EXPECT_EQ(net_.a().path(1, 0).tx_copies.Get(), 0u);
 }
 
+// Of a late leg, the paths of the mask alone lose a copy.
+TEST_F(Deadline, ALateLegIsLostOnThePathsOfItsMask) {
+  Network net{{.ports = 2, .workers = 2}, {.ports = 2}};
+  const WorkerId here = net.a().plane().Info(net.a().port(0)).worker;
+  for (const size_t size : {100u, 1200u}) {
+    ASSERT_TRUE(net.a().SendAs(std::string(size, 'x'),
+                               {.completion = true,
+                                .paths = Node::MaskOf(0, 0) | Node::MaskOf(1, 1),
+                                .time_left = milliseconds(20)},
+                               here));
+    net.a().plane().worker(here).RunOnce();
+    PassBy(milliseconds(21));
+    net.Settle();
+    EXPECT_EQ(net.b().Received().size(), 1u);
+    EXPECT_EQ(net.a().Completions().size(), 2u);
+    EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
+  }
+  EXPECT_EQ(net.a().path(1, 1).tx_dropped.Get(), 2u);
+  EXPECT_EQ(net.a().path(1, 0).tx_dropped.Get(), 0u);
+}
+
 // Every payload is in one hand: what control took back, the worker never sees again.
 TEST_F(Deadline, WhatASilentWorkerHasNotTakenGoesThroughAnother) {
   for (uint32_t i = 0; i < 40; ++i) {

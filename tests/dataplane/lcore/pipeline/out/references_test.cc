@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,6 +53,15 @@ class OtherTables : public testing::TestWithParam<const char*> {
     net_.a().Publish();
   }
 
+  // Bit i of `bits` stands for path i.
+  static wire::PathMask Mask(size_t bits) {
+    wire::PathMask mask = 0;
+    for (size_t i = 0; i < kPaths; ++i) {
+      if ((bits >> i & 1) != 0) mask |= Node::MaskOf(i, 0);
+    }
+    return mask;
+  }
+
   Network net_{{.ports = kPaths, .workers = kPaths, .device_arguments = GetParam()}, {.ports = 1}};
 };
 INSTANTIATE_TEST_SUITE_P(, OtherTables, testing::Values("", ",rate=0", ",mtu=700"));
@@ -64,16 +74,24 @@ TEST_P(OtherTables, TheBooksClose) {
         Publish(before);
         net_.a().Send(std::string(size, 'x'), home);
         ASSERT_TRUE(net_.a().SendTracked(std::string(size, 'y'), 1, 1, home));
+        // The three paths have eight masks, three of which follow the payloads that go everywhere.
+        for (uint32_t i = 2; i <= 4; ++i) {
+          const wire::PathMask paths = Mask((before * 5 + after * 3 + size + i) % 8);
+          ASSERT_TRUE(net_.a().SendAs(std::string(size, 'z'), {.paths = paths}, home));
+          const SendRequest request = {.completion = true, .ticket = {.slot = i}, .paths = paths};
+          ASSERT_TRUE(net_.a().SendAs(std::string(size, 'z'), request, home));
+        }
         net_.a().plane().worker(home).RunOnce();
         Publish(after);
         net_.Settle();
-        size_t reports = 0, expected = 0;
+        std::map<uint32_t, size_t> reports, expected;
         for (const Completion& completion : net_.a().Completions()) {
-          ++reports;
-          expected = completion.reports;
+          ++reports[completion.ticket.slot];
+          expected[completion.ticket.slot] = completion.reports;
           EXPECT_FALSE(completion.taken && (completion.sealed || completion.plaintext));
         }
         EXPECT_EQ(reports, expected);
+        EXPECT_EQ(reports.size(), 4u);
         net_.b().Received();
         ASSERT_EQ(net_.a().BuffersInUse() + net_.b().BuffersInUse(), 0u)
             << before << " then " << after << ", " << size << " bytes";
