@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "control/config/advice.h"
 #include "control/config/node_schema.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
@@ -79,6 +80,22 @@ void CheckInterface(Reader& reader, const NodeConfig& config, const std::string&
                                absl::StrJoin(interfaces, ", ")));
 }
 
+// The port of each rule must be there. `at` names the list.
+void CheckPaths(Reader& reader, const NodeConfig& config, const std::string& at,
+                const std::vector<PathRule>& paths) {
+  std::vector<std::string> names;
+  for (const PortConfig& port : config.ports) names.push_back(port.name);
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const std::string place = JoinPath(ItemPath(at, i), "port");
+    if (!reader.Sound(place) ||
+        std::find(names.begin(), names.end(), paths[i].port) != names.end()) {
+      continue;
+    }
+    reader.Fail(place, absl::StrCat("there is no port ", Quote(paths[i].port),
+                                    DidYouMean(paths[i].port, names)));
+  }
+}
+
 void CheckPeers(Reader& reader, const NodeConfig& config) {
   Unique names(reader), keys(reader);
   for (size_t i = 0; i < config.peers.size(); ++i) {
@@ -91,6 +108,7 @@ void CheckPeers(Reader& reader, const NodeConfig& config) {
       endpoints.Claim(at, peer.endpoints[j].ToString());
       CheckInterface(reader, config, at, peer.endpoints[j]);
     }
+    CheckPaths(reader, config, At("peers", i, "paths"), peer.paths);
   }
 }
 
@@ -127,6 +145,7 @@ void CheckTunnels(Reader& reader, NodeConfig& config) {
         CheckSocketPath(reader, At("tunnels", i, "gate.unix.deliver"), *gate.deliver);
       }
     }
+    CheckPaths(reader, config, At("tunnels", i, "paths"), tunnel.paths);
     const std::string at = At("tunnels", i, "peer");
     if (!reader.Sound(at)) continue;
     const auto peer = std::find(peers.begin(), peers.end(), tunnel.peer);
@@ -200,6 +219,7 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
     CheckTunnels(reader, config);
     ReadKeys(source, reader, config);
     CheckMachine(source, reader, config);
+    config.advice = Advise(reader, source.file, config);
   });
 }
 
@@ -218,6 +238,10 @@ uint32_t NodeConfig::NumberOf(const PortConfig& port) const {
   const auto found = std::find_if(ports.begin(), ports.end(),
                                   [&](const PortConfig& p) { return p.name == port.name; });
   return static_cast<uint32_t>(found - ports.begin()) + 1;
+}
+
+const std::vector<PathRule>& NodeConfig::PathsOf(const TunnelConfig& tunnel) const {
+  return tunnel.paths.empty() ? peers[tunnel.peer_index].paths : tunnel.paths;
 }
 
 absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path, KeyFiles key_files) {

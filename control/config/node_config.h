@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "control/config/file/key_files.h"
 #include "control/config/text/host_port.h"
+#include "control/config/tunnel_policy.h"
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
@@ -64,6 +65,12 @@ struct MapServerConfig {
   wire::PublicKey public_key;
 };
 
+// What a port is trusted to carry at most, in bits a second. 0: as much as is measured.
+struct PortRates {
+  uint64_t up = 0;    // sent
+  uint64_t down = 0;  // received
+};
+
 struct PortConfig {
   std::string name;
   wire::PortDevice device;  // keys `interface` with `driver`, or `pci`, or `devargs`
@@ -73,6 +80,8 @@ struct PortConfig {
   std::string kernel_interface;
   std::optional<int> cpu;       // the CPU that its worker owns; several ports may name one
   std::optional<uint16_t> mtu;  // unset: the kernel's (the interface's, or the companion's)
+  uint8_t tier = 1;             // 1 to 8; lower ones are used first
+  PortRates rate;
 
   // Null where the device is not the kernel's own.
   const wire::KernelDevice* kernel_device() const {
@@ -90,6 +99,7 @@ struct PeerConfig {
   std::string preshared_key_file;                   // empty: none
   std::optional<wire::PresharedKey> preshared_key;  // of that file
   std::vector<HostPort> endpoints;  // empty: a map knows them, or the peer initiates
+  std::vector<PathRule> paths;      // that may carry payloads; empty: all
 };
 
 struct LoopbackGateConfig {
@@ -123,6 +133,9 @@ struct TunnelConfig {
   // A payload that was not sent by then is dropped.
   Duration deadline = std::chrono::milliseconds(250);
   uint32_t queue = 1024;  // the most payloads that may wait
+  TunnelSettings settings;
+  TunnelPolicy policy;          // what `settings` come to
+  std::vector<PathRule> paths;  // empty: the peer's; see NodeConfig::PathsOf
   GateConfig gate;
 };
 
@@ -133,10 +146,15 @@ struct NodeConfig {
   std::vector<PeerConfig> peers;
   std::vector<TunnelConfig> tunnels;
 
+  // What is allowed and cannot work as it is meant: a line "FILE:LINE: KEY: ..." for each. Empty: nothing.
+  std::string advice;
+
   // The port of this interface, or of this name; null: none.
   const PortConfig* PortOf(absl::string_view interface) const;
   // Its place among the ports, from 1.
   uint32_t NumberOf(const PortConfig& port) const;
+  // Which paths may carry payloads of this tunnel (MayCarry).
+  const std::vector<PathRule>& PathsOf(const TunnelConfig& tunnel) const;
 };
 
 // Reads and checks the file at `path`. Relative paths in it are taken from the file's own directory. With

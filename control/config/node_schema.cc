@@ -1,15 +1,14 @@
 #include "control/config/node_schema.h"
 
 #include "absl/strings/str_cat.h"
-#include "control/config/gate_schema.h"
 #include "control/config/port_schema.h"
+#include "control/config/tunnel_schema.h"
 
 namespace warp::config {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
-using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr size_t kMaxPorts = 64;
@@ -175,44 +174,10 @@ const SectionOf<PeerConfig>& PeerSchema() {
             "The addresses at which the peer's interfaces can be reached. They may be left out "
             "where a map knows them, or where the peer initiates. A link-local IPv6 address may "
             "name the interface of the port that leads to it: `\"[fe80::b%eth0]:13116\"`.");
-  });
-  return section;
-}
-
-const SectionOf<TunnelConfig>& TunnelSchema() {
-  static const SectionOf<TunnelConfig>& section = Declare<TunnelConfig>([](auto& s) {
-    s.Scalar("name", &TunnelConfig::name, Name())
-        .Required()
-        .Example("video")
-        .Why("The name of the tunnel in status and logs. It is unique, and no other node sees it.");
-    s.Scalar("id", &TunnelConfig::id, WholeNumber<uint16_t>(0, 65535))
-        .Required()
-        .Example("1")
+    s.Sections("paths", &PeerConfig::paths, PathRuleSchema(), 0, kMaxPathRules)
         .Why(
-            "The number of the tunnel, which the peer must have given to its end as well. It is "
-            "unique among the tunnels with one peer.");
-    s.Scalar("peer", &TunnelConfig::peer, Name())
-        .Required()
-        .Example("hq")
-        .Why("The name of the peer at the other end.");
-    s.Scalar("deadline", &TunnelConfig::deadline, DurationText(milliseconds(1), minutes(1)))
-        .Why(
-            "A payload that no path has taken within this time is dropped and counted, because it "
-            "would arrive too late to be of use.");
-    s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
-        .Why(
-            "The most payloads that wait to be sent. Together they may have 4 MiB, or more at a "
-            "Unix gate whose own queue is large. Further ones are dropped and counted.");
-    s.Nested("gate", &TunnelConfig::gate, GateSchema())
-        .Required()
-        .Why("The application's door into the tunnel.");
-    s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
-      if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
-      const std::string at = JoinPath(path, "gate.unix.queue");
-      if (reader.Wrong(at) || reader.Wrong(JoinPath(path, "queue"))) return;
-      reader.Fail(at, absl::StrCat(tunnel.gate.unix_socket->queue, " exceeds the tunnel's queue, ",
-                                   tunnel.queue));
-    });
+            "The paths that may carry payloads to this peer, where a tunnel does not say it "
+            "itself; without any, all of them. The other paths are still probed.");
   });
   return section;
 }
@@ -231,7 +196,7 @@ const SectionOf<NodeConfig>& NodeSchema() {
             "endpoints are configured. With several maps, any of them may fail.");
     s.Sections("ports", &NodeConfig::ports, PortSchema(), 1, kMaxPorts)
         .Required()
-        .Why("The local interfaces over which payloads are replicated, at most node.max_ports.");
+        .Why("The local interfaces that payloads leave by, at most node.max_ports.");
     s.Sections("peers", &NodeConfig::peers, PeerSchema(), 0, kMaxPeers)
         .Shown()
         .Why("The nodes that this one has tunnels with.");

@@ -1,10 +1,12 @@
 #include "control/config/port_schema.h"
 
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "control/config/schema/load.h"
+#include "control/config/text/quantity.h"
 
 namespace warp::config {
 namespace {
@@ -12,6 +14,9 @@ namespace {
 constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
 constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
 constexpr size_t kMaxInterface = 15;
+constexpr uint8_t kMaxTier = 8;
+constexpr uint64_t kMinRate = 10'000;  // slower than any link that is worth a path
+constexpr uint64_t kMaxRate = 1'000'000'000'000;
 
 // The alternative that a key belongs to, chosen where another one was. A port with keys of two alternatives is refused
 // by CheckPort, whichever of them is left.
@@ -53,6 +58,34 @@ void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
     return;
   }
   port.kernel_interface = kernel_interface;
+}
+
+// Bits a second; "none" is 0.
+Codec<uint64_t> Rate() {
+  const std::string range = absl::StrCat(WriteRate(kMinRate), " to ", WriteRate(kMaxRate));
+  return {.type = absl::StrCat("none, or rate, ", range),
+          .read = [=](absl::string_view text) -> absl::StatusOr<uint64_t> {
+            if (text == "none") return uint64_t{0};
+            const std::optional<double> rate = ReadRate(text);
+            if (!rate) return Unacceptable(text, "is not a rate such as 20Mbit, 500kbit or none");
+            if (*rate < kMinRate || *rate > kMaxRate) {
+              return Unacceptable(text, absl::StrCat("is not from ", range));
+            }
+            return static_cast<uint64_t>(*rate);
+          },
+          .write = [](const uint64_t& rate) { return rate == 0 ? "none" : WriteRate(rate); }};
+}
+
+const SectionOf<PortRates>& PortRatesSchema() {
+  static const SectionOf<PortRates>& section = Declare<PortRates>([](auto& s) {
+    s.Scalar("up", &PortRates::up, Rate())
+        .Example("20Mbit")
+        .Why("The most that this node sends by the port.");
+    s.Scalar("down", &PortRates::down, Rate())
+        .Example("50Mbit")
+        .Why("The most that this node should get by the port.");
+  });
+  return section;
 }
 
 }  // namespace
@@ -104,6 +137,14 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why(
             "The size of the largest IP packet to send. With auto, it is the MTU of the kernel "
             "interface; larger packets would not leave it.");
+    s.Scalar("tier", &PortConfig::tier, WholeNumber<uint8_t>(1, kMaxTier, "tier"))
+        .Why(
+            "Ports of a lower tier are used first by tunnels that do not use all paths: those of "
+            "tier 2 may be a modem that costs, and carry only what those of tier 1 cannot.");
+    s.Nested("rate", &PortConfig::rate, PortRatesSchema())
+        .Why(
+            "The most that the link behind the port is trusted to carry. Less is used where less "
+            "is measured.");
     s.Check(CheckPort);
   });
   return section;

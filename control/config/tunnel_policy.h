@@ -5,8 +5,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "absl/strings/string_view.h"
+#include "control/config/text/ip_prefix.h"
+#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
+#include "dataplane/wire/words.h"
 
 namespace warp::config {
 
@@ -16,6 +23,12 @@ enum class TunnelMode : uint8_t {
   kAdaptive,   // as stripe; a second copy where the payload would otherwise miss its deadline
   kBackup,     // the lowest tier that has a healthy path
 };
+
+inline constexpr wire::Words<TunnelMode, 4> kTunnelModeWords = {
+    {{"replicate", TunnelMode::kReplicate},
+     {"stripe", TunnelMode::kStripe},
+     {"adaptive", TunnelMode::kAdaptive},
+     {"backup", TunnelMode::kBackup}}};
 
 struct TunnelPolicy {
   TunnelMode mode = TunnelMode::kReplicate;
@@ -34,6 +47,38 @@ struct TunnelPolicy {
 
 // The longest `order`: see docs/wire-format.md, sequenced.
 inline constexpr wire::Duration kMaxOrder = std::chrono::milliseconds(1000);
+
+// What `order` and `resend` are in the modes that spread payloads over paths, where nobody says otherwise. In the
+// others, both are zero.
+inline constexpr wire::Duration kSpreadOrder = std::chrono::milliseconds(100);
+inline constexpr wire::Duration kSpreadResend = std::chrono::milliseconds(150);
+
+// What the file, and whoever changes a running tunnel, says of a policy. What is unset follows from the mode, and goes
+// on following from it when the mode changes.
+struct TunnelSettings {
+  TunnelMode mode = TunnelMode::kReplicate;
+  uint32_t copies = 0;
+  std::optional<wire::Duration> order;
+  std::optional<wire::Duration> resend;
+  wire::Duration skew{};
+  double target = TunnelPolicy().target;
+
+  TunnelPolicy Policy() const;
+  // All of `policy`, with nothing unset.
+  static TunnelSettings Of(const TunnelPolicy& policy);
+  friend bool operator==(const TunnelSettings&, const TunnelSettings&) = default;
+};
+
+// Paths that may carry payloads: those of a port, to an address of a prefix.
+struct PathRule {
+  std::string port;            // the name of a port; empty: any port
+  std::optional<IpPrefix> to;  // of the peer's endpoint; unset: any address
+  friend bool operator==(const PathRule&, const PathRule&) = default;
+};
+
+// Whether the path of this port to this address may carry payloads: some rule says so, or there are no rules.
+bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port,
+              const wire::IpAddress& to);
 
 }  // namespace warp::config
 

@@ -1,5 +1,7 @@
 #include <iostream>
 
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "control/config/kind.h"
 #include "control/config/map_config.h"
 #include "control/config/node_config.h"
@@ -8,14 +10,30 @@
 #include "tools/terminal/complain.h"
 
 namespace warp::tools {
+namespace {
+
+// Each line says where and what; the word in front tells it from a mistake.
+void Advise(absl::string_view advice) {
+  for (absl::string_view line : absl::StrSplit(advice, '\n', absl::SkipEmpty())) {
+    std::cerr << "warning: " << line << std::endl;
+  }
+}
+
+}  // namespace
 
 int RunCheck(const CheckOptions& options) {
   if (absl::Status ready = wire::InitCrypto(); !ready.ok()) return Complain(ready.message());
   const config::KeyFiles key_files =
       options.no_keys ? config::KeyFiles::kIgnore : config::KeyFiles::kRead;
   const bool map = options.map || config::KindOfFile(options.file) == config::Kind::kMap;
-  const absl::Status status = map ? config::LoadMapConfig(options.file, key_files).status()
-                                  : config::LoadNodeConfig(options.file, key_files).status();
+  absl::Status status;
+  if (map) {
+    status = config::LoadMapConfig(options.file, key_files).status();
+  } else if (const auto node = config::LoadNodeConfig(options.file, key_files); node.ok()) {
+    Advise(node->advice);
+  } else {
+    status = node.status();
+  }
   if (!status.ok()) {
     std::cerr << status.message() << std::endl;
     return 1;

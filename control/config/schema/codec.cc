@@ -106,6 +106,7 @@ Codec<uint32_t> PowerOfTwo(uint32_t min, uint32_t max, absl::string_view unit) {
 }
 
 std::string WriteDuration(nanoseconds value) {
+  if (value == nanoseconds::zero()) return "0";
   const auto count = static_cast<uint64_t>(value.count());
   for (const Unit& unit : kTimeUnits) {
     // Few minutes are written as seconds, as 120s, because the protocol's own timers are given in seconds.
@@ -121,6 +122,7 @@ Codec<nanoseconds> DurationText(nanoseconds min, nanoseconds max) {
   const std::string range = absl::StrCat(WriteDuration(min), " to ", WriteDuration(max));
   return {.type = absl::StrCat("duration, ", range),
           .read = [=](absl::string_view text) -> absl::StatusOr<nanoseconds> {
+            if (text == "0" && min == nanoseconds::zero()) return min;
             const std::optional<uint64_t> value = ReadQuantity(text, kTimeUnits);
             if (!value) return Unacceptable(text, "is not a duration such as 250ms, 2s or 1m");
             if (*value < static_cast<uint64_t>(min.count()) ||

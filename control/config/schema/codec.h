@@ -56,7 +56,7 @@ Codec<T> WholeNumber(T min, T max, absl::string_view unit = "") {
 
 Codec<uint32_t> PowerOfTwo(uint32_t min, uint32_t max, absl::string_view unit);
 
-// 250ms, 2s, 1m, 1h, 500us. `min` and `max` are included.
+// 250ms, 2s, 1m, 1h, 500us. `min` and `max` are included; where `min` is zero, 0 may stand without a unit.
 Codec<std::chrono::nanoseconds> DurationText(std::chrono::nanoseconds min,
                                              std::chrono::nanoseconds max);
 std::string WriteDuration(std::chrono::nanoseconds value);

@@ -42,6 +42,8 @@ struct Key {
   bool required = false;
   bool shown = false;  // stands in the example; others stand there as comments
   std::function<void(Reader&, const Value&, const std::string& path, void* object)> read;
+  // What `read` takes, of the object's value. Only of a scalar that a member holds.
+  std::function<std::string(const void* object)> write;
 
   Key& Required() {
     required = shown = true;
@@ -105,6 +107,9 @@ class SectionOf : public Section {
     key.read = [=](Reader& reader, const Value& value, const std::string& path, void* object) {
       reader.ReadScalar(value, path, codec, static_cast<T*>(object)->*member);
     };
+    key.write = [=](const void* object) {
+      return codec.write(static_cast<const T*>(object)->*member);
+    };
     return key;
   }
 
@@ -141,6 +146,19 @@ class SectionOf : public Section {
       });
     };
     return key;
+  }
+
+  // Declares the keys of `section` among those of this one. They fill the object that `member` holds.
+  template <typename M>
+  void Embed(Member<M> member, const SectionOf<M>& section) {
+    for (const Key& key : section.keys()) {
+      Key& own = keys_.emplace_back(key);
+      own.read = [member, read = key.read](Reader& reader, const Value& value,
+                                           const std::string& path, void* object) {
+        read(reader, value, path, &(static_cast<T*>(object)->*member));
+      };
+      own.write = nullptr;
+    }
   }
 
   // Its keys are read, and missing ones found, whether the file has the section or not.

@@ -33,7 +33,7 @@ class ExampleWriter {
       if (!first && indent.empty()) out_ += "\n";
       const bool off = commented || !key.shown;
       const std::string hash = commented ? hash_indent : indent;
-      WriteReason(key, item && first ? indent.substr(2) : hash);
+      WriteReason(key, item && first && !commented ? indent.substr(2) : hash);
       const std::string lead = item && first ? absl::StrCat(indent.substr(2), "- ") : indent;
       WriteLine(key, off ? absl::StrCat(hash, "#", lead.substr(hash.size())) : lead);
       if (key.section != nullptr) {

@@ -1,0 +1,33 @@
+#include "control/config/tunnel_policy.h"
+
+#include <algorithm>
+
+namespace warp::config {
+
+TunnelPolicy TunnelSettings::Policy() const {
+  const bool spreads = mode == TunnelMode::kStripe || mode == TunnelMode::kAdaptive;
+  return {.mode = mode,
+          .copies = copies,
+          .order = order.value_or(spreads ? kSpreadOrder : wire::Duration{}),
+          .resend = resend.value_or(spreads ? kSpreadResend : wire::Duration{}),
+          .skew = skew,
+          .target = target};
+}
+
+TunnelSettings TunnelSettings::Of(const TunnelPolicy& policy) {
+  return {.mode = policy.mode,
+          .copies = policy.copies,
+          .order = policy.order,
+          .resend = policy.resend,
+          .skew = policy.skew,
+          .target = policy.target};
+}
+
+bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port,
+              const wire::IpAddress& to) {
+  return rules.empty() || std::any_of(rules.begin(), rules.end(), [&](const PathRule& rule) {
+           return (rule.port.empty() || rule.port == port) && (!rule.to || rule.to->Contains(to));
+         });
+}
+
+}  // namespace warp::config

@@ -1,0 +1,200 @@
+#include "control/config/tunnel_schema.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "control/config/gate_schema.h"
+#include "control/config/text/quantity.h"
+
+namespace warp::config {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr uint32_t kMaxCopies = 64;  // as many as a node may have ports
+constexpr double kMinTarget = 1e-6, kMaxTarget = 0.5;
+
+// "all" is 0.
+Codec<uint32_t> Copies() {
+  Codec<uint32_t> codec = WholeNumber<uint32_t>(1, kMaxCopies, "paths");
+  codec.type = absl::StrCat("all, or ", codec.type);
+  codec.read = [read = codec.read](absl::string_view text) -> absl::StatusOr<uint32_t> {
+    return text == "all" ? uint32_t{0} : read(text);
+  };
+  codec.write = [](const uint32_t& value) {
+    return value == 0 ? std::string("all") : absl::StrCat(value);
+  };
+  return codec;
+}
+
+Codec<double> Percentage(double min, double max) {
+  const std::string range = absl::StrCat(WriteShare(min), " to ", WriteShare(max));
+  return {.type = range,
+          .read = [=](absl::string_view text) -> absl::StatusOr<double> {
+            const std::optional<double> share = ReadShare(text);
+            if (!share) return Unacceptable(text, "is not a percentage such as 0.1%");
+            if (*share < min || *share > max) {
+              return Unacceptable(text, absl::StrCat("is not from ", range));
+            }
+            return *share;
+          },
+          .write = WriteShare};
+}
+
+Codec<IpPrefix> PrefixText() {
+  return {.type = "address or prefix",
+          .read = [](absl::string_view text) -> absl::StatusOr<IpPrefix> {
+            absl::StatusOr<IpPrefix> prefix = IpPrefix::Parse(text);
+            if (!prefix.ok()) return Unacceptable(text, prefix.status().message());
+            return prefix;
+          },
+          .write = [](const IpPrefix& prefix) { return prefix.ToString(); }};
+}
+
+}  // namespace
+
+const SectionOf<TunnelSettings>& TunnelSettingsSchema() {
+  static const SectionOf<TunnelSettings>& section = Declare<TunnelSettings>([](auto& s) {
+    s.Scalar("mode", &TunnelSettings::mode, Choice(kTunnelModeWords))
+        .Why(
+            "Which paths a payload takes. With replicate, all of them, or the best `copies`. With "
+            "stripe, the one by which it arrives first, so that the tunnel has the sum of the "
+            "links. With adaptive, as stripe, and a second one where the payload would otherwise "
+            "miss its deadline. With backup, one of the lowest tier that works.");
+    s.Scalar("copies", &TunnelSettings::copies, Copies())
+        .Why(
+            "How many paths a payload takes with `mode: replicate`: those by which it arrives "
+            "first, and never two of one port.");
+    s.Scalar("order", &TunnelSettings::order,
+             Optional(DurationText(milliseconds(0), kMaxOrder), "auto"))
+        .Why(
+            "How long the peer may hold back a payload that came before an earlier one, so that "
+            "applications get payloads in the order in which they were sent. With 0, it delivers "
+            "them as they come. With auto, it is 100ms with stripe and adaptive, and 0 with "
+            "replicate and backup.");
+    s.Scalar("resend", &TunnelSettings::resend,
+             Optional(DurationText(milliseconds(0), seconds(1)), "auto"))
+        .Why(
+            "How long after it was taken a payload is sent once more where it was lost. With 0, "
+            "it never is. With auto, it is 150ms with stripe and adaptive, and 0 with replicate "
+            "and backup.");
+    s.Scalar("skew", &TunnelSettings::skew, DurationText(milliseconds(0), seconds(10)))
+        .Why(
+            "A path is left out with stripe and adaptive where a payload would arrive so much "
+            "later than by the best one. With 0, none is left out.");
+    s.Scalar("target", &TunnelSettings::target, Percentage(kMinTarget, kMaxTarget))
+        .Why(
+            "The share of payloads that may be lost or miss the deadline with `mode: adaptive`. "
+            "Less takes more copies.");
+  });
+  return section;
+}
+
+const SectionOf<PathRule>& PathRuleSchema() {
+  static const SectionOf<PathRule>& section = Declare<PathRule>([](auto& s) {
+    s.Scalar("port", &PathRule::port, Name())
+        .Example("wan0")
+        .Otherwise("any port")
+        .Why("The name of the port that the paths leave by.");
+    s.Scalar("to", &PathRule::to, Optional(PrefixText()))
+        .Example("198.51.100.0/24")
+        .Otherwise("any address")
+        .Why("The peer's address, or a prefix of several, that the paths lead to.");
+    s.Check([](Reader& reader, const std::string& path, PathRule&) {
+      const bool said =
+          reader.LineOf(JoinPath(path, "port")) > 0 || reader.LineOf(JoinPath(path, "to")) > 0;
+      if (!said) reader.Fail(path, "needs port or to: without both it would mean every path");
+    });
+  });
+  return section;
+}
+
+const SectionOf<TunnelConfig>& TunnelSchema() {
+  static const SectionOf<TunnelConfig>& section = Declare<TunnelConfig>([](auto& s) {
+    s.Scalar("name", &TunnelConfig::name, Name())
+        .Required()
+        .Example("video")
+        .Why("The name of the tunnel in status and logs. It is unique, and no other node sees it.");
+    s.Scalar("id", &TunnelConfig::id, WholeNumber<uint16_t>(0, 65535))
+        .Required()
+        .Example("1")
+        .Why(
+            "The number of the tunnel, which the peer must have given to its end as well. It is "
+            "unique among the tunnels with one peer.");
+    s.Scalar("peer", &TunnelConfig::peer, Name())
+        .Required()
+        .Example("hq")
+        .Why("The name of the peer at the other end.");
+    s.Scalar("deadline", &TunnelConfig::deadline, DurationText(milliseconds(1), minutes(1)))
+        .Why(
+            "A payload that no path has taken within this time is dropped and counted, because it "
+            "would arrive too late to be of use.");
+    s.Scalar("queue", &TunnelConfig::queue, WholeNumber<uint32_t>(1, 65536, "payloads"))
+        .Why(
+            "The most payloads that wait to be sent. Together they may have 4 MiB, or more at a "
+            "Unix gate whose own queue is large. Further ones are dropped and counted.");
+    s.Embed(&TunnelConfig::settings, TunnelSettingsSchema());
+    s.Sections("paths", &TunnelConfig::paths, PathRuleSchema(), 0, kMaxPathRules)
+        .Why(
+            "The paths that may carry payloads of this tunnel; without any, those of the peer's "
+            "`paths`. The other paths are still probed.");
+    s.Nested("gate", &TunnelConfig::gate, GateSchema())
+        .Required()
+        .Why("The application's door into the tunnel.");
+    s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
+      tunnel.policy = tunnel.settings.Policy();
+      if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
+      const std::string at = JoinPath(path, "gate.unix.queue");
+      if (reader.Wrong(at) || reader.Wrong(JoinPath(path, "queue"))) return;
+      reader.Fail(at, absl::StrCat(tunnel.gate.unix_socket->queue, " exceeds the tunnel's queue, ",
+                                   tunnel.queue));
+    });
+  });
+  return section;
+}
+
+absl::StatusOr<TunnelSettings> ChangeSettings(TunnelSettings settings,
+                                              std::span<const std::string> changes) {
+  Value map{.kind = Value::Kind::kMap};
+  for (const std::string& change : changes) {
+    const size_t equals = change.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Quote(change), " is not a key and its value, such as order=100ms"));
+    }
+    Value value{.kind = Value::Kind::kScalar, .text = change.substr(equals + 1)};
+    map.entries.push_back({.key = change.substr(0, equals), .line = 1, .value = std::move(value)});
+    for (size_t i = 0; i + 1 < map.entries.size(); ++i) {
+      if (map.entries[i].key != map.entries.back().key) continue;
+      return absl::InvalidArgumentError(absl::StrCat(Quote(map.entries[i].key), " is given twice"));
+    }
+  }
+  Problems problems("");
+  Reader reader(TunnelSettingsSchema(), problems);
+  reader.Read(map, &settings);
+  if (problems.empty()) return settings;
+  // The mistakes stand in the place of a file and a line, which a request does not have.
+  const std::string all(problems.ToStatus().message());
+  absl::string_view first = absl::string_view(all).substr(0, all.find('\n'));
+  absl::ConsumePrefix(&first, ":1: ");
+  return absl::InvalidArgumentError(first);
+}
+
+std::vector<std::pair<std::string, std::string>> WriteSettings(const TunnelSettings& settings) {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const Key& key : TunnelSettingsSchema().keys()) {
+    all.emplace_back(key.name, key.write(&settings));
+  }
+  return all;
+}
+
+std::string SettingsText(const TunnelPolicy& policy) {
+  return absl::StrJoin(WriteSettings(TunnelSettings::Of(policy)), " ", absl::PairFormatter("="));
+}
+
+}  // namespace warp::config
