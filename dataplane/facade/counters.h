@@ -3,9 +3,11 @@
 #define WARP_DATAPLANE_FACADE_COUNTERS_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
+#include "dataplane/facade/newest_arrival.h"
 #include "dataplane/wire/counters.h"
 
 namespace warp::lcore {
@@ -16,17 +18,21 @@ using wire::DropCounters;
 // One path's traffic, as the lcore of its port saw it. Control makes the counters and snapshots name them; they are
 // freed after the grace period of the last snapshot that does.
 struct alignas(64) PathCounters {
-  Counter tx_copies;   // The port took them.
-  Counter tx_dropped;  // The port refused them, or there was no buffer for their header.
-  Counter tx_bytes;    // of the frames that the port took
+  Counter tx_copies;  // The port took them.
+  Counter tx_bytes;   // of the frames that the port took
   // Payloads and control messages of which this path's copy arrived first, so that it was claimed.
   Counter rx_first;
   Counter rx_duplicate;  // Another copy had arrived before.
   Counter rx_bytes;      // of the frames received, first or duplicate
-  Counter
-      skew_samples;  // duplicates whose lag behind the first copy is known, since it was sampled
-  Counter skew_total_ns;  // the sum of those lags
+  NewestCell newest;     // of those, control messages left out
+
+  // What few bursts change: the second cache line begins among it.
+  Counter tx_dropped;  // The port refused them, or there was no buffer for their header.
+  // Duplicates whose lag behind the first copy is known, since it was sampled, and the sum of those lags.
+  Counter skew_samples;
+  Counter skew_total_ns;
 };
+static_assert(offsetof(PathCounters, newest) + sizeof(NewestCell) <= 64);
 
 // The stages of a worker's turn, in their order (docs/packet-journey.md): inbound to kDeliver, outbound from kTake.
 enum class Stage : uint8_t {

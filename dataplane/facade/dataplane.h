@@ -162,6 +162,9 @@ class Dataplane {
   // The kernel interface of the port has this MTU now. What waits and is larger is refused as too_large.
   virtual void SetPortMtu(PortId port, uint16_t mtu) = 0;
   virtual PortCounters Counters(PortId port) const = 0;
+  // The newest payload that came over a path; nullopt while none did. Duplicates count, and so do control messages that
+  // somebody sent again, as nothing of them is known.
+  virtual std::optional<NewestArrival> Newest(const PathCounters& path) const = 0;
 
   // --- Forwarding. ---
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +35,7 @@ class FakeDataplane : public Dataplane {
   std::vector<Resubmitted> resubmitted;
   std::vector<std::pair<PortId, Frame>> transmitted;
   std::vector<WorkerId> taken_back;
+  std::map<const PathCounters*, NewestArrival> newest;
   size_t buffers = 100000;                    // how many buffers may still be allocated
   std::unique_ptr<const Snapshot> published;  // the last
 
@@ -67,6 +70,10 @@ class FakeDataplane : public Dataplane {
   bool Segmentation(PortId) const override { return true; }
   void SetPortMtu(PortId, uint16_t mtu) override { port_mtus.push_back(mtu); }
   PortCounters Counters(PortId) const override { return {}; }
+  std::optional<NewestArrival> Newest(const PathCounters& path) const override {
+    const auto found = newest.find(&path);
+    return found == newest.end() ? std::nullopt : std::optional(found->second);
+  }
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     published = std::move(snapshot);
   }

@@ -50,6 +50,7 @@ class DpdkDataplane final : public Dataplane {
   bool Segmentation(PortId port) const override;
   void SetPortMtu(PortId port, uint16_t mtu) override;
   PortCounters Counters(PortId port) const override;
+  std::optional<NewestArrival> Newest(const PathCounters& path) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;
 
   Plaintext AllocatePlaintext() override;

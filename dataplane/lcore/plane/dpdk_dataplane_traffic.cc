@@ -202,6 +202,17 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
   return count;
 }
 
+std::optional<NewestArrival> DpdkDataplane::Newest(const PathCounters& path) const {
+  const std::optional<NewestCell::Reading> newest = path.newest.Read();
+  if (!newest) return std::nullopt;
+  static const double ns_per_tick = 1e9 / static_cast<double>(rte_get_tsc_hz());
+  // Counters of different CPUs may differ a little.
+  const uint64_t now = std::max(rte_rdtsc(), newest->cycles);
+  const auto age = static_cast<int64_t>(static_cast<double>(now - newest->cycles) * ns_per_tick);
+  return NewestArrival{
+      .counter = newest->counter, .session = newest->session, .age = std::chrono::nanoseconds(age)};
+}
+
 // Few messages are taken at a time, and not in every turn of control. So each rank has a round of its own. By the
 // turns it might always meet the same lane first.
 size_t DpdkDataplane::ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) {

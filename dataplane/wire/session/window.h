@@ -47,10 +47,19 @@ class ReplayWindow {
   // Claims a burst; neighbours of one block cost one compare-and-swap. verdicts.size() == counters.size().
   void ClaimBurst(std::span<const uint64_t> counters, std::span<Verdict> verdicts);
 
-  size_t size() const { return words_count_ * 32; }
+  static constexpr uint64_t kBlockSize = 32;  // counters
+  // Which counters of a block were delivered, as a bitmap: the lowest bit is counter block * kBlockSize. Of a block
+  // that a newer one took the place of, all; of one that nothing has come of yet, none.
+  uint32_t Delivered(uint64_t block) const {
+    const uint64_t epoch = block >> epoch_shift_;
+    const uint64_t word = words_[block & (words_count_ - 1)].load(std::memory_order_relaxed);
+    if (EpochOf(word) != epoch) return EpochOf(word) > epoch ? UINT32_MAX : 0;
+    return BitmapOf(word);
+  }
+
+  size_t size() const { return words_count_ * kBlockSize; }
 
  private:
-  static constexpr uint64_t kBlockSize = 32;  // counters
   static uint64_t EpochOf(uint64_t word) { return word >> 32; }
   static uint32_t BitmapOf(uint64_t word) { return static_cast<uint32_t>(word); }
   static uint32_t BitOf(uint64_t counter) { return uint32_t{1} << (counter % kBlockSize); }

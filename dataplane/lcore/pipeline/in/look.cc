@@ -36,7 +36,7 @@ bool Ingress::Look(const PortView& port) {
   const uint64_t room = RoomInControl(port);
   const uint16_t looked = in_.size();
   Round round;
-  ReceivedTally tally;
+  ReceivedTally tally(turn_.now());
   FreeBurst done;
   uint16_t waiting = 0, duplicates = 0;
   for (uint16_t i = 0; i < looked; ++i) {
@@ -54,7 +54,7 @@ bool Ingress::Look(const PortView& port) {
         break;
       case Verdict::kSeen:
         ++duplicates;
-        tally.Duplicate(packet);
+        tally.Duplicate(packet, /*payload=*/true);
         MeasureSkew(packet);
         done.Add(packet.mbuf);
         break;
@@ -73,7 +73,8 @@ bool Ingress::Look(const PortView& port) {
   return !opening_.empty() || waiting > 0;
 }
 
-// A duplicate was not authenticated, so that it feeds counters and nothing else.
+// A duplicate was not authenticated, so that it feeds counters and nothing else: among them the newest of its path,
+// since its own counter was claimed with an authentic copy. What it holds stays unknown.
 void Ingress::MeasureSkew(const InPacket& packet) {
   if (packet.path == nullptr || !SkewTable::Samples(packet.counter)) return;
   const std::optional<uint64_t> lag =

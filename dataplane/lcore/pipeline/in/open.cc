@@ -6,6 +6,16 @@
 #include "dataplane/lcore/pipeline/in/received_tally.h"
 
 namespace warp::lcore {
+namespace {
+
+// Of a packet that was opened.
+bool IsPayload(const InPacket& packet) {
+  const auto* const text =
+      rte_pktmbuf_mtod_offset(packet.mbuf, const uint8_t*, wire::kDataHeaderSize);
+  return !wire::IsAnswered({text, packet.udp.datagram_size - wire::kMinSealedSize});
+}
+
+}  // namespace
 
 void Ingress::Open(const PortView& port) {
   std::array<wire::AeadJob, kBurst>& jobs = turn_.jobs();
@@ -34,7 +44,7 @@ void Ingress::Open(const PortView& port) {
 
 void Ingress::Claim(const PortView& port) {
   using Verdict = wire::ReplayWindow::Verdict;
-  ReceivedTally tally;
+  ReceivedTally tally(turn_.now());
   uint16_t kept = 0;
   for (uint16_t first = 0; first < opening_.size();) {
     // The packets of one session, which mostly are all, make one claim.
@@ -49,14 +59,14 @@ void Ingress::Claim(const PortView& port) {
     session->session->window().ClaimBurst({counters.data(), count}, {verdicts.data(), count});
     for (uint16_t i = first; i < last; ++i) {
       if (verdicts[i - first] == Verdict::kNew) {
-        tally.First(opening_[i]);
+        tally.First(opening_[i], IsPayload(opening_[i]));
         opening_.Keep(i, kept++);
       } else if (verdicts[i - first] == Verdict::kTooOld) {
         turn_.Discard(port.slot, wire::Drop::kTooOld, opening_[i].mbuf);
       } else {
         // Look lets no counter through that the window refuses.
         assert(verdicts[i - first] == Verdict::kSeen);
-        tally.Duplicate(opening_[i]);
+        tally.Duplicate(opening_[i], IsPayload(opening_[i]));
         MeasureSkew(opening_[i]);
         turn_.Discard(port.slot, wire::Drop::kOpenedTwice, opening_[i].mbuf);
       }

@@ -1,8 +1,9 @@
-// Collects what the packets of a burst add to their paths' counters. Packets of one path mostly come together, and are
-// added together.
+// Collects what the packets of a burst add to their paths' counters, and the newest payload of each path. Packets of
+// one session and path mostly come together, and are added together.
 #ifndef WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
 #define WARP_DATAPLANE_LCORE_PIPELINE_IN_RECEIVED_TALLY_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "dataplane/facade/counters.h"
@@ -12,41 +13,52 @@ namespace warp::lcore {
 
 class ReceivedTally {
  public:
-  ReceivedTally() = default;
+  // The burst was received when the time-stamp counter stood at `now`.
+  explicit ReceivedTally(uint64_t now) : now_(now) {}
   ReceivedTally(const ReceivedTally&) = delete;
   ReceivedTally& operator=(const ReceivedTally&) = delete;
   ~ReceivedTally() { Flush(); }
 
-  void First(const InPacket& packet) {
-    SwitchTo(packet.path);
+  // `payload`: it is no control message, as far as is known.
+  void First(const InPacket& packet, bool payload) {
+    SwitchTo(packet);
     ++first_;
-    bytes_ += packet.frame_size;
+    Note(packet, payload);
   }
-  void Duplicate(const InPacket& packet) {
-    SwitchTo(packet.path);
+  void Duplicate(const InPacket& packet, bool payload) {
+    SwitchTo(packet);
     ++duplicate_;
-    bytes_ += packet.frame_size;
+    Note(packet, payload);
   }
 
  private:
-  void SwitchTo(PathCounters* path) {
-    if (path == path_) return;
+  void SwitchTo(const InPacket& packet) {
+    if (packet.path == path_ && packet.session == session_) return;
     Flush();
-    path_ = path;
+    path_ = packet.path;
+    session_ = packet.session;
+  }
+  void Note(const InPacket& packet, bool payload) {
+    bytes_ += packet.frame_size;
+    end_ = std::max(end_, payload ? packet.counter + 1 : 0);
   }
   void Flush() {
     if (path_ != nullptr) {
       path_->rx_first.Add(first_);
       path_->rx_duplicate.Add(duplicate_);
       path_->rx_bytes.Add(bytes_);
+      if (end_ > 0) path_->newest.Note(session_->session->local_index(), end_ - 1, now_);
     }
-    first_ = duplicate_ = bytes_ = 0;
+    first_ = duplicate_ = bytes_ = end_ = 0;
   }
 
+  const uint64_t now_;
   PathCounters* path_ = nullptr;  // null where the source is no endpoint we know
+  const SessionEntry* session_ = nullptr;
   uint64_t first_ = 0;
   uint64_t duplicate_ = 0;
   uint64_t bytes_ = 0;
+  uint64_t end_ = 0;  // behind the newest payload; 0: there is none
 };
 
 }  // namespace warp::lcore

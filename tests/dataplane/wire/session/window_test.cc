@@ -52,6 +52,22 @@ TEST(ReplayWindow, ForgetsABlockWhenANewerOneTakesItsWord) {
   EXPECT_EQ(window.Claim(65), Verdict::kNew);
 }
 
+TEST(ReplayWindow, TellsWhatWasDelivered) {
+  ReplayWindow window(64);
+  EXPECT_EQ(window.Delivered(0), 0u);
+  ClaimAll(window, {0, 5, 31, 32});
+  EXPECT_EQ(window.Delivered(0), 0x80000021u);
+  EXPECT_EQ(window.Delivered(1), 1u);
+  EXPECT_EQ(window.Delivered(2), 0u);  // not reached
+  window.Claim(4 * 32 + 3);
+  EXPECT_EQ(window.Delivered(4), 8u);
+  EXPECT_EQ(window.Delivered(0), UINT32_MAX);  // overwritten
+  EXPECT_EQ(window.Delivered(2), UINT32_MAX);
+  EXPECT_EQ(window.Delivered(1), 1u);
+  EXPECT_EQ(window.Delivered(kCounterLimit / 32), 0u);
+  EXPECT_EQ(window.Delivered(UINT64_MAX), 0u);
+}
+
 TEST(ReplayWindow, RefusesTheLimitAndTakesTheLastBelow) {
   for (const size_t size : {size_t{64}, kMaxWindow}) {
     ReplayWindow window(size);
