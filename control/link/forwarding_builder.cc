@@ -84,6 +84,7 @@ void ForwardingBuilder::TakeFacts(protocol::ForwardingPeer facts) {
     std::vector<wire::PeerId>& users = hops_[HopOf(path)];
     if (users.empty() || users.back() != id) users.push_back(id);
   }
+  peer.slots.Keep([this](wire::PathId path) { return counters_.contains(path); });
   peer.facts = std::move(facts);
   waiting_.Add(id);
 }
@@ -176,6 +177,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
   PeerRoute& route = Route(id);
   route.session = peer.send;
   route.homes.clear();
+  route.paths.clear();
   // What a datagram may hold on the narrowest and on the widest sending path.
   std::optional<size_t> narrowest;
   size_t widest = 0;
@@ -197,6 +199,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
       continue;
     }
     built.send = true;
+    built.slot = peers_[id].slots.Of(path.id);
     built.frame = wire::MakeFrameTemplate(
         port->second.info.mac, hop->mac, {hop->source, listen_port_}, path.remote,
         port->second.info.on_wire ? wire::UdpChecksum::kAlways : wire::UdpChecksum::kNoneOnV4);
@@ -207,13 +210,21 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
     built.max_datagram = static_cast<uint32_t>(room);
     narrowest = std::min(narrowest.value_or(room), room);
     widest = std::max(widest, room);
+    route.paths.push_back({.id = path.id,
+                           .slot = built.slot,
+                           .port = path.port,
+                           .remote_port = path.remote_port,
+                           .worker = port->second.info.worker,
+                           .max_plaintext = PlaintextRoom(room),
+                           .remote = path.remote});
     if (std::find(route.homes.begin(), route.homes.end(), port->second.info.worker) ==
         route.homes.end()) {
       route.homes.push_back(port->second.info.worker);
     }
   }
-  std::stable_sort(entry.paths.begin(), entry.paths.end(),
-                   [](const auto& a, const auto& b) { return a.port < b.port; });
+  const auto by_port = [](const auto& a, const auto& b) { return a.port < b.port; };
+  std::stable_sort(entry.paths.begin(), entry.paths.end(), by_port);
+  std::stable_sort(route.paths.begin(), route.paths.end(), by_port);
   std::sort(route.homes.begin(), route.homes.end());
   if (hop_lacks && !std::exchange(peers_[id].hop_lacks, true)) hop_lacks_.push_back(id);
   route.max_plaintext = PlaintextRoom(widest);

@@ -23,6 +23,7 @@
 #include "absl/functional/function_ref.h"
 #include "control/kernel/interface_state.h"
 #include "control/kernel/next_hop.h"
+#include "control/link/path_slots.h"
 #include "control/link/peer_queue.h"
 #include "control/protocol/node/node.h"
 #include "control/tunnel/peer_route.h"
@@ -77,6 +78,7 @@ class ForwardingBuilder {
   struct Peer {
     protocol::ForwardingPeer facts;
     std::shared_ptr<const lcore::PeerEntry> entry = std::make_shared<lcore::PeerEntry>();
+    PathSlots slots;
     bool hop_lacks = false;  // nobody could give the next hop of a path; in hop_lacks_
   };
   using Hop = std::pair<wire::PortId, Flow>;

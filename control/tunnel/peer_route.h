@@ -6,12 +6,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dataplane/facade/snapshot.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/session/session.h"
 
 namespace warp::control {
+
+// A path of the peer over which payloads are sent now.
+struct RoutePath {
+  wire::PathId id = 0;
+  wire::PathSlot slot = wire::kNoPathSlot;  // its bit in SendRequest::paths
+  wire::PortId port = 0;
+  // The peer's own number of the port at the other end; none where it has not told.
+  std::optional<uint16_t> remote_port;
+  wire::WorkerId worker = 0;  // of the port
+  size_t max_plaintext = 0;   // what fits it: inner header and contents, in bytes
+  wire::Endpoint remote;
+};
 
 struct PeerRoute {
   wire::PeerId peer = wire::kNoPeer;
@@ -22,6 +37,8 @@ struct PeerRoute {
   size_t max_plaintext = 0;
   // The same of every sending path. What has to be cut is cut to this, so that all paths carry the pieces.
   size_t max_fragment = SIZE_MAX;
+  // In the order of the snapshot's entry: by port.
+  std::vector<RoutePath> paths;
   // The healthy workers that have a sending path. Empty: nothing can be sent.
   std::vector<wire::WorkerId> homes;
 

@@ -18,10 +18,10 @@ struct NewestArrival {
 // Has one writer, the worker of the path's port. Any thread may read it at any time.
 //
 // A reader must not take the counter of one payload for that of another, or its time, and the writer must not wait. So
-// one word holds the low parts of counter, session and time, and is right by itself. The other has the whole session, so
-// that the writer knows whether two counters can be compared, and the high half of the time, which changes every second
-// or two. Where a reader finds the second word of a payload that came up to four seconds before that of the first, the
-// two low bits of the time that both have lead it to the right one.
+// one word holds the low parts of counter, session and time, and is right by itself. The other has the whole session,
+// so that the writer knows whether two counters can be compared, and the high half of the time, which changes every
+// second or two. Where a reader finds the second word of a payload that came up to four seconds before that of the
+// first, the bits of the time that both have lead it to the right one.
 class NewestCell {
  public:
   // A payload was received when the time-stamp counter stood at `cycles`. One that others of its session have overtaken

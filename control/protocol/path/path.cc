@@ -49,6 +49,7 @@ PathStatus Path::status() const {
                     .reason = reason_,
                     .since = since_,
                     .carries = carries_,
+                    .remote_port = remote_port_,
                     .rtt = rtt_,
                     .control = counted_.all_control,
                     .size = size_.size(),

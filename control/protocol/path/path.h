@@ -49,7 +49,9 @@ struct PathStatus {
   PathState state = PathState::kCandidate;
   absl::string_view reason;  // of the last change; a constant: "probe answered", "port down", ...
   Instant since;             // the time of the last change
-  bool carries = false;      // gets a copy of every payload
+  bool carries = false;      // payloads are sent over it
+  // The peer's own number of the port that it leads to, where the peer has told.
+  std::optional<uint16_t> remote_port;
   std::optional<Duration> rtt;     // smoothed (RFC 6298); only ever from answers on the same path
   std::optional<Duration> jitter;  // its mean deviation
   uint64_t control = 0;            // control messages that were opened and had come over it

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@ using lcore::PathEntry;
 using protocol::PathState;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 
 wire::Endpoint At(const char* text) { return *wire::Endpoint::Parse(text); }
 wire::IpAddress Ip(const char* text) { return *wire::IpAddress::Parse(text); }
@@ -199,6 +201,101 @@ TEST_F(ForwardingTest, ForgetsPathsOfAClosedPort) {
   ports_.erase(0);
   EXPECT_THAT(SendingPaths(), ElementsAre(31));
   EXPECT_EQ(snapshot_->peers[1]->paths.size(), 1u);
+}
+
+// --- The slots of paths. ---
+
+class SlotsTest : public ForwardingTest {
+ protected:
+  // By path; of a path that does not send, kNoPathSlot.
+  std::map<wire::PathId, int> Slots() {
+    std::map<wire::PathId, int> slots;
+    for (const PathEntry& path : Build().peers.at(1)->paths) {
+      EXPECT_TRUE(path.send || path.slot == wire::kNoPathSlot) << path.id;
+      slots[path.id] = path.slot;
+    }
+    return slots;
+  }
+  std::vector<protocol::PathStatus>& paths() { return state_.peers[0].paths; }
+  void Add(wire::PathId id) {
+    paths().push_back(
+        MakePath(id, 0, absl::StrCat("10.8.0.", id, ":13116").c_str(), PathState::kActive));
+  }
+  void Remove(wire::PathId id) {
+    std::erase_if(paths(), [id](const protocol::PathStatus& path) { return path.id == id; });
+  }
+};
+
+TEST_F(SlotsTest, APathHasItsOwnAsLongAsItLives) {
+  EXPECT_THAT(Slots(), ElementsAre(Pair(30, 1), Pair(31, 0), Pair(32, wire::kNoPathSlot)));
+  ports_[0].kernel.carrier = false;
+  paths()[2].carries = true;
+  EXPECT_THAT(Slots(),
+              ElementsAre(Pair(30, wire::kNoPathSlot), Pair(31, 0), Pair(32, wire::kNoPathSlot)));
+  ports_[0].kernel.carrier = true;
+  std::swap(paths()[0], paths()[2]);
+  EXPECT_THAT(Slots(), ElementsAre(Pair(30, 1), Pair(31, 0), Pair(32, 2)));
+  paths()[0].carries = false;
+  Slots();
+  Add(33);
+  EXPECT_THAT(Slots(),
+              ElementsAre(Pair(30, 1), Pair(31, 0), Pair(32, wire::kNoPathSlot), Pair(33, 3)));
+}
+
+// Whoever still speaks of the slot means a path that is gone.
+TEST_F(SlotsTest, AFreedOneComesLast) {
+  Slots();
+  Remove(31);
+  Slots();
+  Remove(30);
+  wire::PathId id = 100;
+  for (int slot = 2; slot < wire::kPathSlots; ++slot) {
+    Add(id);
+    EXPECT_EQ(Slots().at(id), slot);
+    Remove(id++);
+  }
+  for (const int slot : {0, 1, 2, 3}) {
+    Add(id);
+    EXPECT_EQ(Slots().at(id), slot);
+    Remove(id++);
+  }
+}
+
+TEST_F(SlotsTest, APathBeyondThemSendsWithoutOne) {
+  for (wire::PathId id = 100; id < 100 + wire::kPathSlots; ++id) Add(id);
+  std::map<wire::PathId, int> slots = Slots();
+  EXPECT_EQ(slots.at(100), 2);
+  EXPECT_EQ(slots.at(161), 63);
+  EXPECT_EQ(slots.at(162), wire::kNoPathSlot);
+  EXPECT_EQ(std::ranges::count_if(snapshot_->peers[1]->paths, &PathEntry::send), 66);
+  Remove(150);
+  slots = Slots();
+  EXPECT_EQ(slots.at(162), 52);
+  EXPECT_EQ(slots.at(163), wire::kNoPathSlot);
+}
+
+// Tunnels choose among the paths that the workers have, by the same slots.
+TEST_F(SlotsTest, TheRouteNamesThePathsThatSend) {
+  paths()[1].remote_port = 4;
+  paths()[1].size = 1290;
+  Build();
+  const std::vector<RoutePath>& route = builder_.Route(1).paths;
+  ASSERT_EQ(route.size(), 2u);
+  EXPECT_EQ(route[0].id, 30u);
+  EXPECT_EQ(route[0].slot, 1);
+  EXPECT_EQ(route[0].port, 0);
+  EXPECT_EQ(route[0].remote_port, 4);
+  EXPECT_EQ(route[0].worker, 1);
+  EXPECT_EQ(route[0].max_plaintext, 1290u - 28 - 32);
+  EXPECT_EQ(route[0].remote, At("10.9.0.2:13116"));
+  EXPECT_EQ(route[1].id, 31u);
+  EXPECT_EQ(route[1].slot, 0);
+  EXPECT_EQ(route[1].remote_port, std::nullopt);
+  EXPECT_EQ(route[1].worker, 2);
+  EXPECT_EQ(route[1].max_plaintext, 1400u - 28 - 32);
+  ports_[3].kernel.carrier = false;
+  Build();
+  EXPECT_EQ(builder_.Route(1).paths.size(), 1u);
 }
 
 // --- What changed alone is made anew. ---
