@@ -40,6 +40,13 @@ struct Timers : wire::ConfiguredTimers {
   Duration use_linger = std::chrono::seconds(3);
   // Between reports of what arrived, while payloads flow.
   Duration report_interval = std::chrono::milliseconds(200);
+  // Between feedbacks to a peer that spreads payloads, while payloads come; the shortest where more than
+  // kFeedbackFastRate comes, the longest where less than kFeedbackSlowRate does.
+  Duration feedback_interval = std::chrono::milliseconds(20);
+  Duration feedback_interval_min = std::chrono::milliseconds(10);
+  Duration feedback_interval_max = std::chrono::milliseconds(50);
+  // Between the last payload and each of the kFeedbackEchoes feedbacks that follow.
+  Duration feedback_echo = std::chrono::milliseconds(200);
   // The longest interval between probes of a candidate, and of a lost path while no payloads flow; it doubles from
   // probe_interval up to this.
   Duration candidate_interval_max = std::chrono::seconds(5);
@@ -136,6 +143,22 @@ inline constexpr Duration kSizeRaiseMin = std::chrono::seconds(5);
 inline constexpr Duration kSizeRaiseMax = std::chrono::seconds(600);
 // Paths over which an answer returns besides the path of its probe, where its sender hears nothing over that.
 inline constexpr size_t kMaxAnswerPaths = 2;
+// Feedback. Rates are bytes a second.
+inline constexpr int64_t kFeedbackFastRate = 20'000'000 / 8;
+inline constexpr int64_t kFeedbackSlowRate = 1'000'000 / 8;
+inline constexpr int kFeedbackEchoes = 3;
+// Every so many go over all paths, because the best one may have died.
+inline constexpr uint32_t kFeedbackEverywhere = 5;
+// What feedback may cost: this share of the bytes that came, and so many bytes a second; saved up to the last.
+inline constexpr int64_t kFeedbackShare = 100;
+inline constexpr int64_t kFeedbackPerSecond = 2000;
+inline constexpr int64_t kFeedbackSaved = 16000;
+// Messages of one feedback, of which each names kMaxFeedbackWords blocks of counters.
+inline constexpr size_t kMaxFeedbackMessages = 4;
+// Where a feedback was lost, these after it name its counters once more.
+inline constexpr size_t kFeedbackRepeats = 2;
+// A path on which no payload came for so long holds back the counters that are named no more.
+inline constexpr Duration kFeedbackFresh = std::chrono::seconds(1);
 // Payload copies after which the peer's reports say whether they arrive. Less than the first share: they do not. Less
 // than the second: another address of the same interface may be better.
 inline constexpr uint64_t kJudgedCopies = 64;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "dataplane/wire/byte_order.h"
 #include "dataplane/wire/message.h"
@@ -17,12 +18,15 @@ enum MessageByte : uint8_t {
   kConfirm = 3,
   kClose = 4,
   kReport = 5,
+  kFeedback = kFeedbackMessage,
   kFirstOfMap = 0x40
 };
 
 constexpr size_t kHeader = 2;  // kind, message
 
-constexpr uint8_t kUnheard = 1;  // a flag of probes
+// Flags of probes.
+constexpr uint8_t kUnheard = 1;
+constexpr uint8_t kSpreads = 2;
 
 struct ProbeLayout {
   uint8_t kind = kKind;
@@ -61,9 +65,10 @@ std::vector<uint8_t> BytesOf(const Layout& layout) {
 
 struct Encoder {
   std::vector<uint8_t> operator()(const Probe& probe) const {
+    const int flags = (probe.unheard ? kUnheard : 0) | (probe.spreads ? kSpreads : 0);
     std::vector<uint8_t> bytes = BytesOf(ProbeLayout{.port = wire::Le16(probe.port),
                                                      .number = wire::Le64(probe.number),
-                                                     .flags = probe.unheard ? kUnheard : uint8_t{0},
+                                                     .flags = static_cast<uint8_t>(flags),
                                                      .challenge = probe.challenge});
     bytes.resize(bytes.size() + probe.padding);
     return bytes;
@@ -86,6 +91,9 @@ struct Encoder {
       bytes.insert(bytes.end(), encoded.begin(), encoded.end());
     }
     return bytes;
+  }
+  std::vector<uint8_t> operator()(const Feedback& feedback) const {
+    return EncodeFeedback(feedback);
   }
 };
 
@@ -122,8 +130,12 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
       if (plaintext.size() < sizeof(ProbeLayout)) return wire::Drop::kMalformed;
       {
         const auto layout = wire::ReadAs<ProbeLayout>(plaintext.data());
-        return Probe{layout.port.value(), layout.number.value(), (layout.flags & kUnheard) != 0,
-                     layout.challenge, plaintext.size() - sizeof(ProbeLayout)};
+        return Probe{layout.port.value(),
+                     layout.number.value(),
+                     (layout.flags & kUnheard) != 0,
+                     layout.challenge,
+                     plaintext.size() - sizeof(ProbeLayout),
+                     (layout.flags & kSpreads) != 0};
       }
     case kAnswer:
       if (plaintext.size() != sizeof(AnswerLayout)) return wire::Drop::kMalformed;
@@ -139,6 +151,9 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
       return Close{};
     case kReport:
       return DecodeReport(plaintext);
+    case kFeedback:
+      if (auto feedback = DecodeFeedback(plaintext)) return *std::move(feedback);
+      return wire::Drop::kMalformed;
     default:
       return wire::Drop::kUnknownKind;
   }

@@ -2,7 +2,8 @@
 // notation is that of docs/wire-format.md, which also has worked bytes.
 //
 //   control = 03 | message
-//   message = probe / answer / confirm / close / report / map-message       ; map-message: map/map_message.h
+//   message = probe / answer / confirm / close / report / feedback / map-message
+//                                            ; feedback: feedback.h; map-message: map/map_message.h
 //   probe   = 01 | port u16 | number u64 | flags u8 | challenge 8 | padding ; over one path
 //   answer  = 02 | port u16 | challenge 8                                   ; over the probe's path
 //   confirm = 03
@@ -13,11 +14,12 @@
 // `port` is the sender's own number of the port that the probe left from, or that the answered probe came in on. So an
 // answer tells which of the peer's ports an endpoint leads to. `number` grows with every probe of the sender, over all
 // its sessions. Bit 0 of `flags` says that the sender hears no answers over this path: they should come over others as
-// well. Other bits are ignored. `challenge` is random. `padding` is any number of bytes, zeros when sent and ignored
-// when received: an answer proves that a datagram of this size passes. A report says what has arrived since its sender
-// began to count, modulo 2^32, from the receiver's port `from` at the sender's port `to`: payloads, their duplicates
-// too. The initiator sends confirms until it opens a packet of the session, and the responder answers each. A close
-// says that its sender forgets its sessions up to this one. Peers and maps know confirm and close alike.
+// well. Bit 1 says that the sender spreads payloads over paths, and asks for feedback. Other bits are ignored.
+// `challenge` is random. `padding` is any number of bytes, zeros when sent and ignored when received: an answer proves
+// that a datagram of this size passes. A report says what has arrived since its sender began to count, modulo 2^32,
+// from the receiver's port `from` at the sender's port `to`: payloads, their duplicates too. The initiator sends
+// confirms until it opens a packet of the session, and the responder answers each. A close says that its sender forgets
+// its sessions up to this one. Peers and maps know confirm and close alike.
 #ifndef WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 
@@ -27,6 +29,7 @@
 #include <variant>
 #include <vector>
 
+#include "control/protocol/feedback.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
 
@@ -39,7 +42,8 @@ struct Probe {
   uint64_t number = 0;
   bool unheard = false;  // its sender hears no answers over this path
   Challenge challenge{};
-  size_t padding = 0;  // bytes
+  size_t padding = 0;    // bytes
+  bool spreads = false;  // its sender spreads payloads over paths, and asks for feedback
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 inline constexpr size_t kProbeSize = 21;  // its plaintext, without padding
@@ -69,7 +73,7 @@ struct Report {
 };
 inline constexpr size_t kMaxReceipts = 64;
 
-using ControlMessage = std::variant<Probe, Answer, Confirm, Close, Report>;
+using ControlMessage = std::variant<Probe, Answer, Confirm, Close, Report, Feedback>;
 
 // The whole plaintext, kind byte first, ready to be sealed.
 std::vector<uint8_t> EncodeControlMessage(const ControlMessage& message);

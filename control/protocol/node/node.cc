@@ -18,7 +18,9 @@ Node::Node(NodeOptions options)
                .listen_port = options.listen_port,
                .allow_loopback = options.allow_loopback,
                .window = options.window,
-               .traffic = std::move(options.traffic)},
+               .traffic = std::move(options.traffic),
+               .newest = std::move(options.newest),
+               .feedback = std::move(options.feedback)},
       responder_(identity_, table_, Role::kPeer) {}
 
 Node::~Node() = default;
@@ -61,6 +63,12 @@ void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,
                             std::span<const wire::Endpoint> endpoints, uint32_t instance) {
   if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
   peers_[id]->SetEndpoints(now, source, instance, endpoints);
+  Watch(*peers_[id]);
+}
+
+void Node::SetSpreads(Instant now, PeerId id, bool spreads) {
+  if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
+  peers_[id]->SetSpreads(now, spreads);
   Watch(*peers_[id]);
 }
 
@@ -198,7 +206,7 @@ void Node::NoteAuthentic(Instant now, const wire::Session* session, uint64_t cou
   if (association == nullptr) return;
   if (const Owner owner = OwnerOf(association); owner.peer != nullptr) {
     owner.peer->NoteAuthentic(now, session, counter);
-    owner.peer->NoteUse(now);
+    owner.peer->NotePayload(now, session, counter);
     Watch(*owner.peer);
   }
 }

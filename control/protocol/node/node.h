@@ -53,6 +53,8 @@ struct NodeOptions {
   uint16_t listen_port = wire::kDefaultPort;  // our UDP port on every interface
   bool allow_loopback = false;                // tests: loopback addresses are endpoints like others
   PathTrafficFunction traffic = {};  // empty: the peer's reports do not count, and none are sent
+  NewestFunction newest = {};        // empty: no feedback is sent
+  FeedbackFunction feedback = {};    // takes the feedback of peers
 };
 
 // What forwarding needs to know, as it is now.
@@ -99,6 +101,9 @@ class Node {
                         std::span<const wire::Endpoint> endpoints, uint32_t instance = 0);
   // `map` was made with identity() and sessions(). It learns of ports and peers from here on.
   MapId AddMap(Instant now, std::unique_ptr<MapDriver> map);
+
+  // Whether payloads to the peer are spread over paths: then our probes ask it for feedback, from now on.
+  void SetSpreads(Instant now, PeerId peer, bool spreads);
 
   // Link and address events, idempotent. A port that goes down loses its paths at once; one that comes up is probed at
   // once. Where there are more than kPeersPerTurn peers, the others follow in the next calls of HandleTimeout.

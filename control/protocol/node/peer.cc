@@ -16,6 +16,7 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
                                    std::move(options.psk), context.window)),
       unanswered_(context.unanswered),
       arrivals_(context.traffic),
+      feedback_(context.newest),
       since_(now) {
   SetEndpoints(now, EndpointSource::kConfig, 0, options.endpoints);
   association_.Connect(now);
@@ -144,6 +145,10 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
       arrivals_.HandleReport(now, context_.identity.timers(), *report, order, paths_);
       Elect(now);
     }
+  } else if (const auto* feedback = std::get_if<Feedback>(&message)) {
+    if (IsCurrent(opened.session) && context_.feedback) {
+      context_.feedback(now, id_, opened.session, opened.counter, *feedback);
+    }
   } else {
     HandleAssociationMessage(now, opened, message, association_, context_.outbox);
     if (std::holds_alternative<Close>(message)) Sync(now, "peer closed");
@@ -152,6 +157,10 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
 }
 
 void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe) {
+  // Of two sessions that crossed, the one in use may be the older.
+  if (opened.session == association_.send_session().get()) {
+    feedback_.NoteProbe({association_.SessionOrder(opened.session), probe.number}, probe.spreads);
+  }
   const Arrival& arrival = opened.arrival;
   const Route back = arrival.route();
   const std::vector<uint8_t> answer =
@@ -223,36 +232,6 @@ void Peer::Elect(Instant now) {
   next_timeout_.reset();
 }
 
-// --- While payloads flow. ---
-
-void Peer::BeginUse(Instant now) {
-  in_use_ = true;
-  next_report_ = now + context_.identity.timers().report_interval;
-  arrivals_.Begin(now);
-  for (Path& path : paths_.paths()) path.SetInUse(now, context_.identity.timers(), true);
-  next_timeout_.reset();
-}
-
-void Peer::HandleUse(Instant now) {
-  const Timers& timers = context_.identity.timers();
-  SendReports(now);
-  if (arrivals_.HandleSilence(now, timers, paths_)) Elect(now);
-  next_report_ = now + timers.report_interval;
-  if (now - last_use_ < std::max(timers.use_linger, arrivals_.Patience(paths_))) return;
-  in_use_ = false;
-  next_report_ = kNever;
-  for (Path& path : paths_.paths()) path.SetInUse(now, timers, false);
-}
-
-void Peer::SendReports(Instant now) {
-  for (const Report& report : arrivals_.TakeReports(now, paths_)) {
-    const std::vector<uint8_t> message = EncodeControlMessage(report);
-    for (const Way& way : paths_.BestWays(now, kMaxAnswerPaths, std::nullopt)) {
-      association_.Send(now, way, message, context_.outbox);
-    }
-  }
-}
-
 void Peer::Shutdown(Instant now) {
   association_.Close(now, Ways(now), context_.outbox);
   Sync(now, "closed");
@@ -268,7 +247,7 @@ Instant Peer::NextTimeout() const {
     for (const Path& path : paths_.paths()) next = std::min(next, path.next_timeout());
   }
   if (connected_) next = std::min(next, association_.silent_at());
-  next = std::min({next, next_report_, next_election_});
+  next = std::min({next, next_report_, feedback_.next(), next_election_});
   next_timeout_ = next;
   return next;
 }
@@ -284,6 +263,7 @@ void Peer::HandleTimeout(Instant now) {
     room_freed_ = true;
   }
   if (now >= next_report_) HandleUse(now);
+  if (now >= feedback_.next()) SendFeedback(now);
   if (changed || now >= next_election_) Elect(now);
   if (association_.send_session() != nullptr) ProbePaths(now);
   // A path may just have been lost, and with it the last use of an endpoint that its source has withdrawn.
@@ -330,7 +310,8 @@ void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t
                     .number = context_.identity.NextTimestamp(),
                     .unheard = path.unheard(),
                     .challenge = challenge,
-                    .padding = padding};
+                    .padding = padding,
+                    .spreads = spreads_};
   association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
 }
 

@@ -6,6 +6,7 @@
 #define WARP_CONTROL_PROTOCOL_NODE_PEER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "control/protocol/opened_message.h"
 #include "control/protocol/path/arrival_book.h"
 #include "control/protocol/path/endpoint_book.h"
+#include "control/protocol/path/feedback_book.h"
 #include "control/protocol/path/newest_probes.h"
 #include "control/protocol/path/path_set.h"
 #include "control/protocol/session/association.h"
@@ -52,6 +54,10 @@ struct PeerStatus {
   Instant twins_seen = {};
 };
 
+// Feedback of a peer has come, sealed under `counter` of the session that it speaks of.
+using FeedbackFunction = std::function<void(Instant, PeerId, const wire::Session* session,
+                                            uint64_t counter, const Feedback&)>;
+
 // The objects that the peers of a node share. They outlive the peers.
 struct Context {
   Identity& identity;
@@ -61,6 +67,8 @@ struct Context {
   bool allow_loopback = false;
   size_t window = wire::kDefaultWindow;
   PathTrafficFunction traffic = {};  // may be empty
+  NewestFunction newest = {};        // may be empty
+  FeedbackFunction feedback = {};    // may be empty
   Outbox outbox = {};
   UnansweredBudget unanswered = {};
   uint64_t version = 0;           // grows when what forwarding needs has changed
@@ -88,6 +96,10 @@ class Peer {
     last_use_ = now;
     if (!in_use_) BeginUse(now);
   }
+  // A payload has come, after NoteAuthentic.
+  void NotePayload(Instant now, const wire::Session* session, uint64_t counter);
+  // Whether our probes ask the peer for feedback. They say so at once.
+  void SetSpreads(Instant now, bool spreads);
   // A control message, after NoteAuthentic.
   wire::Drop HandleControl(Instant now, const OpenedMessage& opened);
   // As Node::HintSize has it. True where the peer has such a path.
@@ -120,6 +132,7 @@ class Peer {
   void BeginUse(Instant now);
   void HandleUse(Instant now);
   void SendReports(Instant now);
+  void SendFeedback(Instant now);
   // Chooses who carries payloads, after any change of the paths.
   void Elect(Instant now);
   void Sync(Instant now, absl::string_view why_disconnected);
@@ -148,6 +161,8 @@ class Peer {
   bool in_use_ = false;
   Instant last_use_{};
   Instant next_report_ = kNever;
+  FeedbackBook feedback_;
+  bool spreads_ = false;  // we do
 
   Instant next_election_ = kNever;
   bool connected_ = false;

@@ -13,16 +13,17 @@ void ArrivalBook::BeginSession(Instant now) {
   Begin(now);
 }
 
-std::vector<Report> ArrivalBook::TakeReports(Instant now, PathSet& paths) {
-  std::vector<Report> reports;
-  if (!traffic_) return reports;
-  std::vector<PortPair> changed;
+void ArrivalBook::Count(Instant now, PathSet& paths) {
+  if (!traffic_) return;
   for (Path& path : paths.paths()) {
     const PathTraffic total = traffic_(path.id());
     Path::Counted& counted = path.counted();
     path.NoteSent(now, total.sent, total.sent_bytes);
     const uint64_t packets = total.received - counted.received;
-    const uint64_t payloads = packets - std::min(packets, std::exchange(counted.control, 0));
+    // A control message may be counted here before it is opened, and is taken off then.
+    const uint64_t control = std::min(packets, counted.control);
+    counted.control -= control;
+    const uint64_t payloads = packets - control;
     const uint64_t bytes = total.received_bytes - counted.received_bytes;
     counted.received = total.received;
     counted.received_bytes = total.received_bytes;
@@ -34,9 +35,19 @@ std::vector<Report> ArrivalBook::TakeReports(Instant now, PathSet& paths) {
     receipt.to = pair.second;
     receipt.packets += static_cast<uint32_t>(payloads);
     receipt.bytes += static_cast<uint32_t>(bytes);
-    if (std::find(changed.begin(), changed.end(), pair) == changed.end()) changed.push_back(pair);
+    received_.payloads += payloads;
+    received_.bytes += bytes;
+    if (std::find(changed_.begin(), changed_.end(), pair) == changed_.end()) {
+      changed_.push_back(pair);
+    }
   }
-  for (const PortPair& pair : changed) {
+}
+
+std::vector<Report> ArrivalBook::TakeReports(Instant now, PathSet& paths) {
+  std::vector<Report> reports;
+  Count(now, paths);
+  for (const PortPair& pair : std::exchange(changed_, {})) {
+    if (!here_.contains(pair)) continue;
     if (reports.empty() || reports.back().receipts.size() >= kMaxReceipts) reports.emplace_back();
     reports.back().receipts.push_back(here_[pair]);
   }

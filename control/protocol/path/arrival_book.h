@@ -45,8 +45,22 @@ class ArrivalBook {
   // There is another session: the peer may have begun to count anew.
   void BeginSession(Instant now);
 
-  // Every pair of ports over which payloads have come since the last call, in as many reports as that takes.
+  // Adds up what has come since the last call.
+  void Count(Instant now, PathSet& paths);
+  // Counts, and gives every pair of ports over which payloads have come since the last call, in as many reports as that
+  // takes.
   std::vector<Report> TakeReports(Instant now, PathSet& paths);
+  // What has come from the peer's port `from` at ours; null: nothing has.
+  const Receipt* Find(uint16_t from, uint16_t to) const {
+    const auto known = here_.find({from, to});
+    return known != here_.end() ? &known->second : nullptr;
+  }
+  // What has come over all pairs since the beginning.
+  struct Sum {
+    uint64_t payloads = 0;
+    uint64_t bytes = 0;
+  };
+  const Sum& received() const { return received_; }
 
   // A report of the peer. Each path that carries is judged by at least kJudgedCopies of its copies, gathered over a
   // second or more, in which its probes are answered. What its round trip may hold back is waited for, because payloads
@@ -89,6 +103,8 @@ class ArrivalBook {
   const PathTrafficFunction traffic_;
   // At most kMaxPaths of each.
   absl::flat_hash_map<PortPair, Receipt> here_;  // from the peer
+  std::vector<PortPair> changed_;                // since the last reports
+  Sum received_;
   absl::flat_hash_map<PortPair, Total> there_;
   absl::flat_hash_map<PortPair, Judgement> judgements_;
   // The peer's last report, or the last time when none was due.

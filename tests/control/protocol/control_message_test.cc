@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "dataplane/wire/constants.h"
 #include "tests/dataplane/wire/hex.h"
 
 namespace warp::protocol {
@@ -21,12 +22,25 @@ const Row kTable[] = {
     {"030134120100000000000000010000000000000000", Probe{0x1234, 1, true, {}}},
     {"030134120100000000000000000000000000000000000000",
      Probe{.port = 0x1234, .number = 1, .padding = 3}},
+    {"030134120100000000000000020000000000000000",
+     Probe{.port = 0x1234, .number = 1, .spreads = true}},
     {"03020500a0a1a2a3a4a5a6a7", Answer{5, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
     {"0303", Confirm{}},
     {"0304", Close{}},
     {"03050202000500e803000078563412030005000100000064000000",
      Report{{{.from = 2, .to = 5, .packets = 1000, .bytes = 0x12345678},
              {.from = 3, .to = 5, .packets = 1, .bytes = 100}}}},
+    {"0306070078563412e0ffffff0f0000000101020005000400000032000000e80300007856341217000080",
+     Feedback{
+         .number = 7,
+         .time = 0x12345678,
+         .base = 0xfffffffe0,
+         .paths =
+             {{.from = 2, .to = 5, .newest = 4, .age = 50, .packets = 1000, .bytes = 0x12345678}},
+         .words = {0x80000017}}},
+    {"03060000000000000000000000000000"
+     "0000",
+     Feedback{}},
 };
 
 TEST(ControlMessage, BytesAreThoseOfTheDocument) {
@@ -66,6 +80,38 @@ TEST(ControlMessage, ReportsHoldOneReceiptToSixtyFour) {
             wire::Drop::kMalformed);
 }
 
+TEST(ControlMessage, FeedbackThatBreaksItsBoundsIsMalformed) {
+  const Feedback most{.base = wire::kCounterLimit - kMaxFeedbackWords * kFeedbackWord,
+                      .paths = std::vector<PathFeedback>(kMaxFeedbackPaths),
+                      .words = std::vector<uint32_t>(kMaxFeedbackWords)};
+  const std::vector<uint8_t> bytes = EncodeControlMessage(most);
+  EXPECT_EQ(bytes.size(), 18 + 20 * kMaxFeedbackPaths + 4 * kMaxFeedbackWords);
+  EXPECT_EQ(std::get<ControlMessage>(DecodeControlMessage(bytes)), ControlMessage(most));
+  const auto refuses = [](const std::vector<uint8_t>& other) {
+    const auto decoded = DecodeControlMessage(other);
+    return std::holds_alternative<wire::Drop>(decoded) &&
+           std::get<wire::Drop>(decoded) == wire::Drop::kMalformed;
+  };
+  std::vector<uint8_t> other = bytes;
+  other[8] ^= 1;  // the base is no multiple of 32
+  EXPECT_TRUE(refuses(other));
+  other = bytes;
+  other[8] += 32;  // the last word is beyond all counters
+  EXPECT_TRUE(refuses(other));
+  other = bytes;
+  other[15] = 0xff;  // so far beyond that sums would wrap
+  EXPECT_TRUE(refuses(other));
+  other = bytes;
+  other.resize(other.size() + 4);
+  EXPECT_TRUE(refuses(other));
+  other[16] = kMaxFeedbackWords + 1;
+  EXPECT_TRUE(refuses(other));
+  other = bytes;
+  other.resize(other.size() + 20);
+  other[17] = kMaxFeedbackPaths + 1;
+  EXPECT_TRUE(refuses(other));
+}
+
 TEST(ControlMessage, WhatPadsAProbeIsIgnored) {
   const auto decoded =
       DecodeControlMessage(wire::FromHex("0301341201000000000000000000000000000000000102"));
@@ -75,13 +121,13 @@ TEST(ControlMessage, WhatPadsAProbeIsIgnored) {
 
 TEST(ControlMessage, FlagsOfLaterVersionsAreIgnored) {
   const auto decoded =
-      DecodeControlMessage(wire::FromHex("030134120100000000000000fe0000000000000000"));
+      DecodeControlMessage(wire::FromHex("030134120100000000000000fc0000000000000000"));
   EXPECT_EQ(std::get<ControlMessage>(decoded), ControlMessage(Probe{.port = 0x1234, .number = 1}));
 }
 
 TEST(ControlMessage, OtherMessagesAreUnknownKinds) {
   for (int byte = 0; byte < 256; ++byte) {
-    if (byte >= 1 && byte <= 5) continue;
+    if (byte >= 1 && byte <= 6) continue;
     const uint8_t bytes[] = {3, static_cast<uint8_t>(byte)};
     EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(bytes)), wire::Drop::kUnknownKind);
     EXPECT_EQ(IsMapMessage(bytes), byte >= 0x40);

@@ -48,11 +48,26 @@ void VirtualNet::Start(int n) {
                    .features = host.features,
                    .timers = options_.timers},
       .window = 1024,
-      .traffic = [this, n](PathId path) { return nodes_[Index(n)].traffic[path]; }};
+      .traffic = [this, n](PathId path) { return nodes_[Index(n)].traffic[path]; },
+      .newest = [this, n](PathId path) -> std::optional<NewestArrival> {
+        const auto& all = nodes_[Index(n)].newest;
+        const auto newest = all.find(path);
+        if (newest == all.end()) return std::nullopt;
+        return NewestArrival{.counter = static_cast<uint32_t>(newest->second.counter),
+                             .session = static_cast<uint8_t>(newest->second.session),
+                             .age = now_ - newest->second.when};
+      },
+      .feedback =
+          [this, n](Instant now, PeerId, const wire::Session* session, uint64_t counter,
+                    const Feedback& feedback) {
+            nodes_[Index(n)].told.push_back({now, session, counter, feedback});
+          }};
   host.node = std::make_unique<Node>(std::move(node_options));
   host.received.clear();
   host.drops.clear();
   host.traffic.clear();
+  host.newest.clear();
+  host.told.clear();
   host.forwarding.clear();
   host.version = 0;
   for (int port = 0; port < host.ports; ++port) {
@@ -196,14 +211,15 @@ void VirtualNet::Follow(Host& host) {
   for (ForwardingPeer& peer : changed.peers) host.forwarding[peer.id] = std::move(peer);
 }
 
-PathTraffic* VirtualNet::TrafficOf(Host& host, const wire::Session* session, const Route& route) {
+std::optional<PathId> VirtualNet::PathOf(Host& host, const wire::Session* session,
+                                         const Route& route) {
   const std::optional<PeerId> peer = host.node->PeerOf(session);
-  if (!peer) return nullptr;
+  if (!peer) return std::nullopt;
   Follow(host);
   for (const PathStatus& path : host.forwarding[*peer].paths) {
-    if (path.port == route.port && path.remote == route.remote) return &host.traffic[path.id];
+    if (path.port == route.port && path.remote == route.remote) return path.id;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 // Does the work that lcores and control share in the product: opens a sealed datagram and hands its contents over.
@@ -214,19 +230,29 @@ wire::Drop VirtualNet::Open(Host& host, const Arrival& arrival, wire::MutableByt
   const std::shared_ptr<wire::Session> session =
       association != nullptr ? association->FindSession(header->receiver_index) : nullptr;
   if (session == nullptr) return wire::Drop::kUnknownSession;
-  PathTraffic* const traffic = TrafficOf(host, session.get(), arrival.route());
-  if (traffic != nullptr) {
-    ++traffic->received;
-    traffic->received_bytes += datagram.size();
+  const std::optional<PathId> path = PathOf(host, session.get(), arrival.route());
+  if (path) {
+    ++host.traffic[*path].received;
+    host.traffic[*path].received_bytes += datagram.size();
   }
   const auto opened = session->Open(now_, host.node->identity().engine(), datagram);
-  if (const auto* drop = std::get_if<wire::Drop>(&opened)) return *drop;
+  if (const auto* drop = std::get_if<wire::Drop>(&opened)) {
+    // The copy of a payload that has just come over another path.
+    const auto original = std::find_if(host.newest.begin(), host.newest.end(), [&](const auto& e) {
+      return e.second.counter == header->counter && e.second.session == session->local_index();
+    });
+    if (*drop == wire::Drop::kDuplicate && path && original != host.newest.end()) {
+      host.newest[*path] = {header->counter, session->local_index(), now_};
+    }
+    return *drop;
+  }
   const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
   const std::optional<wire::Kind> kind = wire::ClassifyPlaintext(plaintext);
   if (kind == wire::Kind::kControl) {
     host.node->HandleControl(now_, {arrival, session.get(), counter, plaintext});
     return wire::Drop::kNone;
   }
+  if (path) host.newest[*path] = {counter, session->local_index(), now_};
   host.node->NoteAuthentic(now_, session.get(), counter);
   if (!kind) return wire::Drop::kUnknownKind;
   const wire::Bytes text = plaintext.subspan(wire::kInnerHeaderSize);

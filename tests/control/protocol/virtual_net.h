@@ -154,6 +154,19 @@ class VirtualNet {
     return std::exchange(nodes_[Index(n)].received, {});
   }
 
+  // Whether a's probes ask b for feedback.
+  void SetSpreads(int a, int b, bool spreads) {
+    node(a).SetSpreads(now_, nodes_[Index(a)].ids.at(b), spreads);
+  }
+  // The feedback that has reached the node since the last call.
+  struct Told {
+    Instant when;
+    const wire::Session* session;
+    uint64_t counter;
+    Feedback feedback;
+  };
+  std::vector<Told> TakeFeedback(int n) { return std::exchange(nodes_[Index(n)].told, {}); }
+
   // --- Looking ---
   // What the lcores of a know of b. Costs little, however many peers there are. Valid until time goes on.
   const ForwardingPeer& Forwarding(int a, int b);
@@ -203,6 +216,13 @@ class VirtualNet {
     std::map<PeerId, ForwardingPeer> forwarding;
     uint64_t version = 0;
     std::map<PathId, PathTraffic> traffic;
+    struct Newest {
+      uint64_t counter;
+      uint32_t session;
+      Instant when;
+    };
+    std::map<PathId, Newest> newest;
+    std::vector<Told> told;
   };
   struct Flight {
     Instant arrives;
@@ -227,8 +247,8 @@ class VirtualNet {
   void Deliver(Flight flight);
   // Takes over what has changed in the node, as the lcores of the product do.
   void Follow(Host& host);
-  // Null where the endpoint is of no path.
-  PathTraffic* TrafficOf(Host& host, const wire::Session* session, const Route& route);
+  // nullopt where the endpoint is of no path.
+  std::optional<PathId> PathOf(Host& host, const wire::Session* session, const Route& route);
   wire::Drop Open(Host& host, const Arrival& arrival, wire::MutableBytes datagram);
   // The ports that the network knows by each endpoint.
   using Places = std::map<wire::Endpoint, std::vector<std::pair<int, int>>>;

@@ -1,0 +1,68 @@
+// What a peer does while payloads flow. The rest of it is in peer.cc.
+#include <algorithm>
+
+#include "control/protocol/node/peer.h"
+
+namespace warp::protocol {
+
+void Peer::BeginUse(Instant now) {
+  in_use_ = true;
+  next_report_ = now + context_.identity.timers().report_interval;
+  arrivals_.Begin(now);
+  for (Path& path : paths_.paths()) path.SetInUse(now, context_.identity.timers(), true);
+  next_timeout_.reset();
+}
+
+void Peer::HandleUse(Instant now) {
+  const Timers& timers = context_.identity.timers();
+  SendReports(now);
+  if (arrivals_.HandleSilence(now, timers, paths_)) Elect(now);
+  next_report_ = now + timers.report_interval;
+  if (now - last_use_ < std::max(timers.use_linger, arrivals_.Patience(paths_))) return;
+  in_use_ = false;
+  next_report_ = kNever;
+  for (Path& path : paths_.paths()) path.SetInUse(now, timers, false);
+}
+
+void Peer::SendReports(Instant now) {
+  for (const Report& report : arrivals_.TakeReports(now, paths_)) {
+    const std::vector<uint8_t> message = EncodeControlMessage(report);
+    for (const Way& way : paths_.BestWays(now, kMaxAnswerPaths, std::nullopt)) {
+      association_.Send(now, way, message, context_.outbox);
+    }
+  }
+}
+
+// --- Feedback. ---
+
+void Peer::NotePayload(Instant now, const wire::Session* session, uint64_t counter) {
+  NoteUse(now);
+  if (!feedback_.asked() || !IsCurrent(session)) return;
+  const Timers& timers = context_.identity.timers();
+  if (feedback_.NotePayload(now, timers, session->local_index(), counter)) next_timeout_.reset();
+}
+
+void Peer::SetSpreads(Instant now, bool spreads) {
+  if (spreads == spreads_) return;
+  spreads_ = spreads;
+  for (Path& path : paths_.paths()) path.Wake(now);
+  next_timeout_.reset();
+}
+
+void Peer::SendFeedback(Instant now) {
+  const std::shared_ptr<wire::Session> session = association_.send_session();
+  if (session == nullptr) return feedback_.Stop();
+  arrivals_.Count(now, paths_);
+  const FeedbackBook::Batch batch =
+      feedback_.Take(now, context_.identity.timers(), *session, arrivals_, paths_);
+  if (batch.messages.empty()) return;
+  const size_t most = batch.everywhere ? kMaxFeedbackPaths : 1;
+  const std::vector<Way> ways = paths_.BestWays(now, most, std::nullopt);
+  for (const Feedback& feedback : batch.messages) {
+    const std::vector<uint8_t> message = EncodeControlMessage(feedback);
+    // Each is sealed separately: the peer would count the copies of one as payloads.
+    for (const Way& way : ways) association_.Send(now, way, message, context_.outbox);
+  }
+}
+
+}  // namespace warp::protocol

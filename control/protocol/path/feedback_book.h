@@ -1,0 +1,105 @@
+// What a peer that spreads payloads is told of them: when the newest came on each path, how much came, and which
+// counters were delivered. See feedback.h for the message.
+//
+//   peer's probe asks ──► payload ──► feedback_interval ──► feedback ─┐ payloads came
+//                                           ▲                         │
+//                                           └─────────────────────────┤
+//                         until a payload comes ◄── kFeedbackEchoes ◄─┘ none came
+//
+// The dataplane knows what came, ArrivalBook adds it up, and the replay window is the list of what was delivered.
+// Nothing is asked while the peer does not ask.
+#ifndef WARP_CONTROL_PROTOCOL_PATH_FEEDBACK_BOOK_H_
+#define WARP_CONTROL_PROTOCOL_PATH_FEEDBACK_BOOK_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "control/protocol/constants.h"
+#include "control/protocol/feedback.h"
+#include "control/protocol/path/arrival_book.h"
+#include "control/protocol/path/path_set.h"
+#include "dataplane/wire/session/session.h"
+
+namespace warp::protocol {
+
+// The payload that came last on a path.
+struct NewestArrival {
+  uint32_t counter = 0;  // its low half
+  uint8_t session = 0;   // the lowest bits of the session's local index
+  Duration age{};        // how long ago it came
+};
+// The dataplane knows it; nullopt: none has come, or it is too long ago. Called for the paths of peers that ask for
+// feedback, up to a hundred times a second.
+using NewestFunction = std::function<std::optional<NewestArrival>(PathId)>;
+
+class FeedbackBook {
+ public:
+  // `newest` may be empty: then there is no feedback.
+  explicit FeedbackBook(NewestFunction newest) : newest_(std::move(newest)) {}
+
+  // A probe of the session in use or a later one asks for feedback, or does not. `order` has the session and the
+  // probe's number: the newest probe counts, over whichever path it came.
+  void NoteProbe(SealOrder order, bool asks);
+  bool asked() const { return asks_; }
+
+  // A payload came in this session. True where next() is another now.
+  bool NotePayload(Instant now, const Timers& timers, uint32_t local_index, uint64_t counter);
+
+  // When Take is due; kNever: nothing is to be said.
+  Instant next() const { return next_; }
+  void Stop() { next_ = kNever; }
+
+  struct Batch {
+    std::vector<Feedback> messages;  // oldest counters first; empty: nothing is said now
+    bool everywhere = false;         // over all paths, not over the best one
+  };
+  // `session` is the one that the messages will be sealed in. `arrivals` has just counted.
+  Batch Take(Instant now, const Timers& timers, wire::Session& session, const ArrivalBook& arrivals,
+             const PathSet& paths);
+
+ private:
+  // A pair of ports, with what is said of it.
+  struct Entry {
+    PathFeedback said;
+    uint64_t newest = 0;
+    Duration age{};
+  };
+
+  // Whether something is to be said, and when again.
+  bool IsDue(Instant now, const Timers& timers, const ArrivalBook::Sum& received);
+  // Most recent first, kMaxFeedbackPaths at most.
+  std::vector<Entry> Entries(uint8_t session, const ArrivalBook& arrivals,
+                             const PathSet& paths) const;
+  std::vector<Feedback> Messages(Instant now, wire::ReplayWindow& window,
+                                 const std::vector<Entry>& entries);
+  // Takes what the messages cost from the budget. False where there is too little.
+  bool Pay(const std::vector<Feedback>& messages, size_t ways);
+
+  const NewestFunction newest_;
+
+  SealOrder probe_;  // the newest
+  bool asks_ = false;
+
+  Instant next_ = kNever;
+  Instant last_payload_{};
+  Instant looked_{};
+  int echoes_ = kFeedbackEchoes;  // since the last payload
+  ArrivalBook::Sum seen_;
+  int64_t budget_ = 0;  // bytes
+
+  // Of the session in which payloads come.
+  uint32_t session_ = 0;  // its local index
+  uint64_t counter_ = 0;  // of about the newest payload
+  uint16_t number_ = 0;
+  uint32_t sent_ = 0;  // feedbacks
+  // The lowest newest counter of each of the last feedbacks, oldest first. Before the first: the first payload.
+  std::deque<uint64_t> floors_;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_PATH_FEEDBACK_BOOK_H_
