@@ -46,6 +46,8 @@ void Inbound::HandleOne(Instant now, lcore::OpenedPacket& packet) {
     drops_.Add(Drop::kUnknownTunnel);
   } else if (*kind == wire::Kind::kPayload) {
     HandlePayload(*peers_[packet.peer], packet);
+  } else if (*kind == wire::Kind::kSequenced) {
+    HandleSequenced(*peers_[packet.peer], packet);
   } else {
     HandleFragment(now, *peers_[packet.peer], packet);
   }
@@ -69,6 +71,18 @@ void Inbound::HandlePayload(Peer& peer, lcore::OpenedPacket& packet) {
   DeliverTo(peer, header->tunnel_id, Delivery(bytes, std::move(packet.packet)));
 }
 
+void Inbound::HandleSequenced(Peer& peer, lcore::OpenedPacket& packet) {
+  const std::optional<wire::SequencedHeader> header =
+      wire::ReadSequencedHeader(packet.packet.bytes());
+  if (!header.has_value()) {
+    drops_.Add(Drop::kMalformed);
+    return;
+  }
+  packet.packet.TrimFront(wire::kSequencedHeaderSize);
+  const wire::Bytes bytes = packet.packet.bytes();
+  DeliverInOrder(peer, packet, *header, Delivery(bytes, std::move(packet.packet)));
+}
+
 void Inbound::HandleFragment(Instant now, Peer& peer, const lcore::OpenedPacket& packet) {
   Reassembler::Result result = peer.reassembler.Add(Nanoseconds(now), packet.session->local_index(),
                                                     packet.counter, packet.packet.bytes());
@@ -78,19 +92,40 @@ void Inbound::HandleFragment(Instant now, Peer& peer, const lcore::OpenedPacket&
   if (!result.payload.has_value()) return;
   std::vector<uint8_t>& whole = result.payload->bytes;
   const wire::Bytes bytes(whole);
-  DeliverTo(peer, result.payload->tunnel_id, Delivery(bytes, std::move(whole)));
+  Delivery payload(bytes, std::move(whole));
+  if (result.payload->place.has_value()) {
+    DeliverInOrder(peer, packet, *result.payload->place, std::move(payload));
+  } else {
+    DeliverTo(peer, result.payload->tunnel_id, std::move(payload));
+  }
 }
 
 void Inbound::DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload) {
+  Tunnel* const tunnel = FindTunnel(peer, tunnel_id);
+  if (tunnel == nullptr) return;
+  tunnel->Deliver(std::move(payload));
+  FlushLater(tunnel);
+}
+
+void Inbound::DeliverInOrder(Peer& peer, const lcore::OpenedPacket& packet,
+                             const wire::SequencedHeader& header, Delivery payload) {
+  Tunnel* const tunnel = FindTunnel(peer, header.tunnel_id);
+  if (tunnel == nullptr) return;
+  const Drop drop = tunnel->DeliverInOrder(packet.session->remote_life(), packet.arrival.route(),
+                                           header, std::move(payload));
+  if (drop != Drop::kNone) drops_.Add(drop);
+  FlushLater(tunnel);
+}
+
+Tunnel* Inbound::FindTunnel(Peer& peer, uint16_t tunnel_id) {
   const auto tunnel = peer.tunnels.find(tunnel_id);
-  if (tunnel == peer.tunnels.end()) {
-    drops_.Add(Drop::kUnknownTunnel);
-    return;
-  }
-  tunnel->second->Deliver(std::move(payload));
-  if (unflushed_.empty() || unflushed_.back() != tunnel->second) {
-    unflushed_.push_back(tunnel->second);
-  }
+  if (tunnel != peer.tunnels.end()) return tunnel->second;
+  drops_.Add(Drop::kUnknownTunnel);
+  return nullptr;
+}
+
+void Inbound::FlushLater(Tunnel* tunnel) {
+  if (unflushed_.empty() || unflushed_.back() != tunnel) unflushed_.push_back(tunnel);
 }
 
 void Inbound::FlushGates() {

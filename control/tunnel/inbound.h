@@ -1,5 +1,5 @@
-// Journey in, step 6: hands opened packets to those they are for. Payloads go to their tunnel's gate, fragments to
-// reassembly first, control messages to the protocol. Control thread only.
+// Journey in, step 6: hands opened packets to those they are for. Payloads go to their tunnel's gate, sequenced ones
+// through its orderer, fragments to reassembly first, control messages to the protocol. Control thread only.
 #ifndef WARP_CONTROL_TUNNEL_INBOUND_H_
 #define WARP_CONTROL_TUNNEL_INBOUND_H_
 
@@ -46,9 +46,15 @@ class Inbound {
 
   void HandleOne(wire::Instant now, lcore::OpenedPacket& packet);
   void HandlePayload(Peer& peer, lcore::OpenedPacket& packet);
+  void HandleSequenced(Peer& peer, lcore::OpenedPacket& packet);
   void HandleFragment(wire::Instant now, Peer& peer, const lcore::OpenedPacket& packet);
   void NoteAuthentic(wire::Instant now, const lcore::OpenedPacket& packet);
   void DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload);
+  // `packet` brought the payload, or its last fragment.
+  void DeliverInOrder(Peer& peer, const lcore::OpenedPacket& packet,
+                      const wire::SequencedHeader& header, Delivery payload);
+  Tunnel* FindTunnel(Peer& peer, uint16_t tunnel_id);  // null, and counted: there is none
+  void FlushLater(Tunnel* tunnel);
 
   protocol::Node& protocol_;
   const Reassembler::Limits limits_;

@@ -31,16 +31,33 @@ Reassembler::Limits Reassembler::LimitsFor(size_t window) {
           .timeout_ns = kLongestDelay.count()};
 }
 
+std::optional<Reassembler::Piece> Reassembler::Read(Bytes plaintext) {
+  if (wire::ClassifyPlaintext(plaintext) == wire::Kind::kSequencedFragment) {
+    const auto header = wire::ReadSequencedFragmentHeader(plaintext);
+    if (!header) return std::nullopt;
+    return Piece{.header = {.tunnel_id = header->payload.tunnel_id,
+                            .index = header->index,
+                            .count = header->count,
+                            .chunk = header->chunk},
+                 .place = header->payload,
+                 .bytes = plaintext.subspan(wire::kSequencedFragmentHeaderSize)};
+  }
+  const std::optional<FragmentHeader> header = wire::ReadFragmentHeader(plaintext);
+  if (!header) return std::nullopt;
+  return Piece{.header = *header, .place = {}, .bytes = plaintext.subspan(kFragmentHeaderSize)};
+}
+
 Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t counter,
                                      Bytes plaintext) {
   Result result;
   result.timed_out = Expire(now_ns);
 
-  const std::optional<FragmentHeader> header = wire::ReadFragmentHeader(plaintext);
-  if (!header || counter < header->index) {
+  const std::optional<Piece> piece = Read(plaintext);
+  if (!piece || counter < piece->header.index) {
     result.drop = Drop::kMalformed;
     return result;
   }
+  const FragmentHeader* const header = &piece->header;
   if (kEntryCost + size_t{header->count} * header->chunk > limits_.max_bytes ||
       limits_.max_entries == 0) {
     result.drop = Drop::kTooLarge;
@@ -51,8 +68,9 @@ Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t 
       .session = session, .first_counter = counter - header->index, .tunnel_id = header->tunnel_id};
   const auto found = index_.find(key);
   const Queue::iterator entry =
-      found != index_.end() ? found->second : Start(key, *header, now_ns, &result);
-  if (entry->count != header->count || entry->chunk != header->chunk) {
+      found != index_.end() ? found->second : Start(key, *piece, now_ns, &result);
+  if (entry->count != header->count || entry->chunk != header->chunk ||
+      entry->place != piece->place) {
     Remove(entry);
     result.drop = Drop::kReassemblyConflict;
     return result;
@@ -62,12 +80,13 @@ Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t 
     return result;
   }
 
-  const Bytes chunk = plaintext.subspan(kFragmentHeaderSize);
+  const Bytes chunk = piece->bytes;
   Reserve(entry, chunk.size(), &result);
   entry->bytes.insert(entry->bytes.end(), chunk.begin(), chunk.end());
   entry->order.push_back(header->index);
   if (entry->order.size() == entry->count) {
-    result.payload = Payload{.tunnel_id = key.tunnel_id, .bytes = TakeWhole(*entry)};
+    result.payload =
+        Payload{.tunnel_id = key.tunnel_id, .bytes = TakeWhole(*entry), .place = entry->place};
     Remove(entry);
   }
   return result;
@@ -87,17 +106,18 @@ std::optional<int64_t> Reassembler::NextTimeout() const {
   return queue_.front().deadline_ns;
 }
 
-Reassembler::Queue::iterator Reassembler::Start(const Key& key, const FragmentHeader& header,
-                                                int64_t now_ns, Result* result) {
+Reassembler::Queue::iterator Reassembler::Start(const Key& key, const Piece& piece, int64_t now_ns,
+                                                Result* result) {
   while (index_.size() >= limits_.max_entries || bytes_ + kEntryCost > limits_.max_bytes) {
     Remove(queue_.begin());
     ++result->evicted;
   }
   const auto entry = queue_.insert(queue_.end(), Entry{.key = key,
                                                        .deadline_ns = now_ns + limits_.timeout_ns,
-                                                       .count = header.count,
-                                                       .chunk = header.chunk});
-  entry->order.reserve(std::min<size_t>(header.count, 16));
+                                                       .count = piece.header.count,
+                                                       .chunk = piece.header.chunk,
+                                                       .place = piece.place});
+  entry->order.reserve(std::min<size_t>(piece.header.count, 16));
   index_.emplace(key, entry);
   bytes_ += kEntryCost;
   return entry;

@@ -1,7 +1,7 @@
 // Puts fragmented payloads (fragment.h) together again. One per peer; control thread only; no clock.
 //
 // Fragments take consecutive counters, so (session, tunnel, counter - index) names the payload that a fragment
-// belongs to. Fragments come in any order.
+// belongs to. Fragments come in any order. Those of a sequenced payload say all the same of its place.
 //
 // A payload of which one link lost a fragment waits for the copy that another link brings. How many wait at once is the
 // rate times the difference in delay, which is what the replay window is sized for. So the limits follow the window:
@@ -51,13 +51,14 @@ class Reassembler {
   struct Payload {
     uint16_t tunnel_id = 0;
     std::vector<uint8_t> bytes;
+    std::optional<wire::SequencedHeader> place;  // of a sequenced one
   };
   struct Result {
     std::optional<Payload> payload;  // set where this fragment was the last missing one
     // Why the fragment was dropped, or the whole payload with kReassemblyConflict:
     //   kMalformed           not a fragment, or one whose payload would begin before counter 0
     //   kDuplicate           this index is here already
-    //   kReassemblyConflict  count or chunk differ from those before: all pieces so far are given up too
+    //   kReassemblyConflict  count, chunk or place differ from those before: all pieces so far are given up too
     //   kTooLarge            a single payload that would not fit into max_bytes
     std::optional<wire::Drop> drop;
     // How many older payloads were given up, each a drop of its own.
@@ -65,7 +66,7 @@ class Reassembler {
     uint32_t evicted = 0;    // Drop::kReassemblyFull
   };
   // `session` is any number that differs between the peer's sessions. `plaintext` is an opened and claimed packet
-  // with its inner header; it is copied. `now_ns` never goes back.
+  // of either kind of fragment, with its inner header; it is copied. `now_ns` never goes back.
   Result Add(int64_t now_ns, uint64_t session, uint64_t counter, wire::Bytes plaintext);
 
   // Gives up payloads that have waited too long. Returns how many: each is a Drop::kReassemblyTimeout.
@@ -92,6 +93,7 @@ class Reassembler {
     int64_t deadline_ns = 0;
     uint8_t count = 0;
     uint16_t chunk = 0;
+    std::optional<wire::SequencedHeader> place;
     // The fragments as they came: their indices, and their bytes one behind the other.
     std::vector<uint8_t> order;
     std::vector<uint8_t> bytes;
@@ -99,8 +101,15 @@ class Reassembler {
   };
   using Queue = std::list<Entry>;  // oldest first
 
-  Queue::iterator Start(const Key& key, const wire::FragmentHeader& header, int64_t now_ns,
-                        Result* result);
+  // A fragment of either kind.
+  struct Piece {
+    wire::FragmentHeader header;
+    std::optional<wire::SequencedHeader> place;
+    wire::Bytes bytes;
+  };
+  static std::optional<Piece> Read(wire::Bytes plaintext);
+
+  Queue::iterator Start(const Key& key, const Piece& piece, int64_t now_ns, Result* result);
   void Reserve(Queue::iterator entry, size_t more, Result* result);
   static std::vector<uint8_t> TakeWhole(Entry& entry);
   void Remove(Queue::iterator entry);

@@ -48,7 +48,9 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
                 if (gate_ != nullptr) gate_->OnDone(payloads);
               }),
       pump_soon_(context.loop, [this] { Pump(); }),
-      pump_later_(context.loop, [this] { Pump(); }) {}
+      pump_later_(context.loop, [this] { Pump(); }),
+      orderer_([this](Delivery&& payload) { Deliver(std::move(payload)); }),
+      release_held_(context.loop, [this] { ReleaseHeld(); }) {}
 
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
   size_t taken = 0;
@@ -109,6 +111,20 @@ void Tunnel::SetTimer() {
 
 void Tunnel::Deliver(Delivery payload) {
   if (gate_ != nullptr) gate_->Deliver(std::move(payload));
+}
+
+wire::Drop Tunnel::DeliverInOrder(uint32_t life, const wire::Route& path,
+                                  const wire::SequencedHeader& header, Delivery payload) {
+  const wire::Drop drop = orderer_.Add(loop_.now(), life, path, header, std::move(payload));
+  // As above, the timer moves only to earlier times.
+  if (orderer_.NextTimeout() < release_held_.due()) release_held_.SetAt(orderer_.NextTimeout());
+  return drop;
+}
+
+void Tunnel::ReleaseHeld() {
+  orderer_.HandleTimeout(loop_.now());
+  if (orderer_.NextTimeout() != wire::kNever) release_held_.SetAt(orderer_.NextTimeout());
+  FlushGate();
 }
 
 void Tunnel::FlushGate() {

@@ -14,6 +14,7 @@
 #include "control/gate/gate.h"
 #include "control/loop/loop.h"
 #include "control/tunnel/gate_factory.h"
+#include "control/tunnel/orderer.h"
 #include "control/tunnel/tunnel_sender.h"
 #include "dataplane/wire/time.h"
 
@@ -46,6 +47,9 @@ class Tunnel : public GateSink {
 
   // To the application: leaves with the next FlushGate.
   void Deliver(Delivery payload);
+  // The same for a payload that has a place in the tunnel: it may have to wait for earlier ones. See Orderer::Add.
+  wire::Drop DeliverInOrder(uint32_t life, const wire::Route& path,
+                            const wire::SequencedHeader& header, Delivery payload);
   void FlushGate();
 
   // Shutdown: takes nothing that the application sends from now on. What the gate had taken already is sent, even
@@ -54,6 +58,7 @@ class Tunnel : public GateSink {
 
   const config::TunnelConfig& config() const { return config_; }
   const TunnelSender& sender() const { return sender_; }
+  const Orderer& orderer() const { return orderer_; }
   GateStatus gate_status() const { return gate_ ? gate_->status() : GateStatus(); }
   const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }
 
@@ -62,6 +67,7 @@ class Tunnel : public GateSink {
          const PeerRoute& route);
   void Pump();
   void SetTimer();
+  void ReleaseHeld();
   void ResumeGate();
 
   const config::TunnelConfig& config_;
@@ -69,6 +75,8 @@ class Tunnel : public GateSink {
   TunnelSender sender_;
   Task pump_soon_;  // runs once for all the reports of a turn
   Timer pump_later_;
+  Orderer orderer_;
+  Timer release_held_;
   std::unique_ptr<Gate> gate_;
   bool gate_waits_ = false;  // it keeps payloads that this did not take
   bool closing_ = false;

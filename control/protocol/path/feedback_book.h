@@ -41,8 +41,8 @@ class FeedbackBook {
   // `newest` may be empty: then there is no feedback.
   explicit FeedbackBook(NewestFunction newest) : newest_(std::move(newest)) {}
 
-  // A probe of the session in use or a later one asks for feedback, or does not. `order` has the session and the
-  // probe's number: the newest probe counts, over whichever path it came.
+  // A probe of the session in use asks for feedback, or does not. `order` has the session's order and the probe's
+  // number: of a session's probes the newest counts, over whichever path it came.
   void NoteProbe(SealOrder order, bool asks);
   bool asked() const { return asks_; }
 

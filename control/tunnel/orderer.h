@@ -1,0 +1,142 @@
+// Puts the sequenced payloads of one tunnel in order again. Sans-IO, control thread only.
+//
+//   next ─┐
+//   …d d d . . 7 8 . 10          7, 8 and 10 are held behind the gap; d was delivered
+//
+// A payload that is next in sequence is delivered at once. One that comes before an earlier one is held until
+//
+//   * the gap in front of it has filled, or
+//   * it is proven that what is missing was lost: each path that brought anything of this tunnel within `hold` has
+//     brought something later, and paths do not overtake themselves. That proves nothing before payloads have come for
+//     as long as `hold`, because slower paths may not have brought anything yet; nor where the sender sends lost
+//     payloads again, because they may still come; or
+//   * something behind the gap has waited for `hold`, as its sender said, and at most kMaxHold; or
+//   * as much is held as may be.
+//
+// What comes after that is late: it is delivered at once. A lost payload that was sent again has the same sequence and
+// another counter, so that the second one is known by its sequence alone.
+//
+// A life is the time of a sender from one start to the next, in which sequences grow. With another life everything
+// begins anew. What is still under way of the life before is delivered as it comes.
+#ifndef WARP_CONTROL_TUNNEL_ORDERER_H_
+#define WARP_CONTROL_TUNNEL_ORDERER_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "control/gate/delivery.h"
+#include "dataplane/wire/arrival.h"
+#include "dataplane/wire/drop.h"
+#include "dataplane/wire/message.h"
+#include "dataplane/wire/time.h"
+
+namespace warp::control {
+
+class Orderer {
+ public:
+  static constexpr wire::Duration kMaxHold = std::chrono::seconds(1);
+  // Held at once. Payloads are copied when they are held, because packet memory is what the workers receive with.
+  static constexpr size_t kMaxHeld = size_t{1} << 13;
+  static constexpr size_t kMaxHeldBytes = size_t{16} << 20;
+  // So far behind the next one it is known which were delivered.
+  static constexpr uint64_t kRemembered = uint64_t{1} << 16;
+  // Paths that are told apart; further ones take the place of the one that has been silent longest.
+  static constexpr size_t kMaxPaths = 32;
+
+  using DeliverFunction = std::function<void(Delivery&&)>;
+  explicit Orderer(DeliverFunction deliver) : deliver_(std::move(deliver)) {}
+  Orderer(const Orderer&) = delete;
+  Orderer& operator=(const Orderer&) = delete;
+
+  // A payload that came over `path` in a session with a sender of this life. It delivers what may be delivered now.
+  //   kNone              delivered, or held
+  //   kSequenceRepeated  the tunnel has had this sequence
+  //   kSequenceTooOld    so far behind that nobody knows whether it has
+  wire::Drop Add(wire::Instant now, uint32_t life, const wire::Route& path,
+                 const wire::SequencedHeader& header, Delivery payload);
+
+  // When something has waited for long enough; kNever while nothing is held.
+  wire::Instant NextTimeout() const {
+    return releases_.empty() ? wire::kNever : releases_.begin()->second;
+  }
+  void HandleTimeout(wire::Instant now);
+
+  struct Counters {
+    uint64_t held = 0;
+    uint64_t late = 0;      // delivered after a later one
+    uint64_t repeated = 0;  // kSequenceRepeated
+    // Gaps that were given up, by why.
+    uint64_t by_proof = 0;
+    uint64_t by_hold = 0;
+    uint64_t by_room = 0;
+  };
+  const Counters& counters() const { return counters_; }
+  size_t held() const { return held_.size(); }
+  size_t held_bytes() const { return held_bytes_; }
+
+ private:
+  // Sequences are counted on beyond 2^32, so that they compare.
+  using Sequence = uint64_t;
+  struct Held {
+    Delivery payload;
+    wire::Duration hold;
+    bool resend = false;
+  };
+  struct Path {
+    wire::Route route;
+    Sequence newest = 0;
+    wire::Instant last{};
+  };
+
+  void Begin(uint32_t life, uint32_t sequence);
+  Sequence Expand(uint32_t sequence) const {
+    return next_ + static_cast<uint64_t>(
+                       int64_t{static_cast<int32_t>(sequence - static_cast<uint32_t>(next_))});
+  }
+  void NotePath(wire::Instant now, const wire::Route& route, Sequence sequence);
+  void Hold(wire::Instant now, Sequence sequence, const wire::SequencedHeader& header,
+            const Delivery& payload);
+  void NoteRelease(Sequence sequence, wire::Instant release);
+
+  // Delivers the payload as the next one in sequence.
+  void DeliverNext(Delivery&& payload);
+  // Delivers what is held, as long as nothing is missing in front of it.
+  void DeliverRun();
+  // Gives up the gap in front of the first held payload, and delivers up to the next gap.
+  void SkipGap(uint64_t* why);
+  // Everything up to `sequence`, which is held, has waited for long enough.
+  void ReleaseUpTo(Sequence sequence, uint64_t* why);
+  void ReleaseProven(wire::Instant now);
+  void MoveTo(Sequence next);
+
+  // Whether a sequence below next_, and not below by more than kRemembered, was delivered.
+  uint64_t& WordOf(Sequence sequence) { return delivered_[sequence / 64 % (kRemembered / 64)]; }
+  static uint64_t BitOf(Sequence sequence) { return uint64_t{1} << sequence % 64; }
+
+  const DeliverFunction deliver_;
+  uint32_t life_ = 0;
+  std::optional<uint32_t> life_before_;
+  Sequence next_ = 0;
+  std::unique_ptr<uint64_t[]> delivered_;  // a ring of bits; null: no payload has come yet
+  std::vector<Path> paths_;
+  wire::Instant since_{};  // payloads have come without a pause
+  wire::Instant last_{};   // one came
+  absl::btree_map<Sequence, Held> held_;
+  // When what is held is released at the latest: by sequence, and times grow with sequences, because everything in
+  // front of a payload is released with it.
+  absl::btree_map<Sequence, wire::Instant> releases_;
+  size_t held_bytes_ = 0;
+  size_t path_ = 0;  // that brought the payload before
+  Counters counters_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_TUNNEL_ORDERER_H_
