@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/status/drops_json.h"
+#include "control/status/tunnel_json.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/drop.h"
 
@@ -18,7 +19,7 @@ using Json = nlohmann::ordered_json;
 using wire::Drop;
 using wire::Duration;
 using wire::Instant;
-using Totals = std::array<uint64_t, wire::kDropCount>;
+using Totals = DropTotals;
 
 std::string Text(absl::string_view text) { return std::string(text); }
 
@@ -72,11 +73,15 @@ std::string ReasonOf(const NodeView& view, const PortTable::Port& port) {
   return interface + " has no usable address but link-local ones, which reach its own link alone";
 }
 
+Json Rate(uint64_t rate) { return rate == 0 ? Json(nullptr) : Json(rate); }
+
 Json PortJson(const NodeView& view, const PortTable::Port& port) {
   Json json = {{"name", port.config.name},
                {"driver", Text(wire::DriverWord(port.config.device))},
                {"device", wire::DeviceText(port.config.device)},
                {"kernel_interface", port.config.kernel_side()},
+               {"tier", port.config.tier},
+               {"rate", {{"up", Rate(port.config.rate.up)}, {"down", Rate(port.config.rate.down)}}},
                {"state", Text(port.state())},
                {"reason", ReasonOf(view, port)}};
   Json addresses = Json::array();
@@ -207,48 +212,6 @@ Json MapJson(const NodeView& view, const protocol::MapStatus& map) {
           {"registrations", std::move(registrations)}};
 }
 
-Json GateJson(const Tunnel& tunnel) {
-  const config::GateConfig& config = tunnel.config().gate;
-  if (config.loopback.has_value()) {
-    const std::optional<wire::Endpoint>& deliver = config.loopback->deliver;
-    return {{"type", "loopback"},
-            {"listen", config.loopback->listen.ToString()},
-            {"deliver", deliver.has_value() ? deliver->ToString() : ""}};
-  }
-  const bool datagram = config.unix_socket->type == config::UnixGateType::kDatagram;
-  const GateStatus status = tunnel.gate_status();
-  Json json = {{"type", datagram ? "unix datagram" : "unix seqpacket"},
-               {"listen", config.unix_socket->path},
-               {"deliver", status.receiver},
-               {"queue", config.unix_socket->queue},
-               {"holding", status.holding},
-               {"waiting_to_app", status.waiting_to_app}};
-  if (!datagram) json["clients"] = status.clients;
-  return json;
-}
-
-// Adds the tunnel's drops to `totals`.
-Json TunnelJson(const NodeView& view, const Tunnel& tunnel, Totals& totals) {
-  const config::TunnelConfig& config = tunnel.config();
-  const TunnelSender& sender = tunnel.sender();
-  const GateCounters& gate = tunnel.gate_counters();
-  for (size_t i = 0; i < totals.size(); ++i) {
-    const auto drop = static_cast<Drop>(i);
-    totals[i] += sender.drops().Get(drop) + gate.drops.Get(drop);
-  }
-  return {{"name", config.name},
-          {"id", config.id},
-          {"peer", view.config.peers[config.peer_index].name},
-          {"gate", GateJson(tunnel)},
-          {"from_app", gate.from_app},
-          {"to_app", gate.to_app},
-          {"sent", sender.sent()},
-          {"queued", sender.waiting()},
-          {"in_flight", sender.in_flight()},
-          {"drops",
-           DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
-}
-
 // What is not a tunnel's.
 void AddNodeDrops(const NodeView& view, Totals& totals) {
   for (size_t i = 0; i < totals.size(); ++i) {
@@ -320,7 +283,7 @@ std::string NodeStatusText::NextPart(const NodeView& view) {
       const auto& tunnels = view.traffic.tunnels();
       const size_t end = std::min(next_ + kTunnelsPerPart, tunnels.size());
       for (; next_ < end; ++next_) {
-        items.push_back(TunnelJson(view, *tunnels[next_], tunnel_drops_));
+        items.push_back(TunnelJson(view.config, *tunnels[next_], tunnel_drops_));
       }
       const std::string text = ItemsText(items, has_items_);
       if (next_ < tunnels.size()) return text;

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "control/config/text/problems.h"
 
 namespace warp::control {
 namespace {
@@ -36,6 +38,17 @@ absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRo
   if (tunnels_of_.size() <= peer) tunnels_of_.resize(peer + size_t{1});
   tunnels_of_[peer].push_back(tunnel->get());
   tunnels_.push_back(*std::move(tunnel));
+  return absl::OkStatus();
+}
+
+absl::Status Traffic::SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy) {
+  const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), [&](const auto& candidate) {
+    return candidate->config().name == tunnel;
+  });
+  if (found == tunnels_.end()) {
+    return absl::NotFoundError(absl::StrCat("there is no tunnel ", config::Quote(tunnel)));
+  }
+  (*found)->SetPolicy(policy);
   return absl::OkStatus();
 }
 

@@ -12,10 +12,12 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "control/config/node_config.h"
+#include "control/config/tunnel_policy.h"
 #include "control/loop/loop.h"
 #include "control/tunnel/gate_factory.h"
 #include "control/tunnel/inbound.h"
@@ -33,6 +35,9 @@ class Traffic {
 
   // Opens the tunnel's gate. `config` and `route` outlive this.
   absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route);
+
+  // Changes how the tunnel of this name uses the paths of its peer. NotFound where there is none.
+  absl::Status SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy);
 
   // --- The stages of a turn. Each Receive returns how many items it received. ---
   size_t ReceiveOpened();

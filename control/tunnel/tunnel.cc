@@ -37,6 +37,7 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
 Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
                const PeerRoute& route)
     : config_(config),
+      policy_(config.policy),
       loop_(context.loop),
       sender_({.tunnel_index = index,
                .tunnel_id = config.id,

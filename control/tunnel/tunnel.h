@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "control/config/node_config.h"
+#include "control/config/tunnel_policy.h"
 #include "control/gate/delivery.h"
 #include "control/gate/gate.h"
 #include "control/loop/loop.h"
@@ -56,7 +57,11 @@ class Tunnel : public GateSink {
   // where the workers are behind.
   void CloseGate();
 
+  // How payloads use the paths of the peer from now on. Nothing that was taken before is dropped.
+  void SetPolicy(const config::TunnelPolicy& policy) { policy_ = policy; }
+
   const config::TunnelConfig& config() const { return config_; }
+  const config::TunnelPolicy& policy() const { return policy_; }  // of now; the file's at first
   const TunnelSender& sender() const { return sender_; }
   const Orderer& orderer() const { return orderer_; }
   GateStatus gate_status() const { return gate_ ? gate_->status() : GateStatus(); }
@@ -71,6 +76,7 @@ class Tunnel : public GateSink {
   void ResumeGate();
 
   const config::TunnelConfig& config_;
+  config::TunnelPolicy policy_;
   Loop& loop_;
   TunnelSender sender_;
   Task pump_soon_;  // runs once for all the reports of a turn

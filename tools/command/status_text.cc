@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/terminal/plain.h"
 #include "tools/terminal/text_table.h"
 
 namespace warp::tools {
@@ -24,14 +25,7 @@ const Json& At(const Json& json, const char* key) {
   return found == json.end() ? *null : *found;
 }
 
-// Names come from a file and reasons may come from a peer, so their control characters must not reach the terminal.
-std::string Plain(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
-}
-
+// Names come from a file and reasons may come from a peer.
 std::string Text(const Json& json) {
   if (json.is_string()) return json.empty() ? kNothing : Plain(json.get<std::string>());
   if (json.is_number_float()) return absl::StrFormat("%.1f", json.get<double>());
@@ -116,14 +110,15 @@ std::string WorkersTable(const Json& status) {
 }
 
 std::string PortsTable(const Json& status) {
-  TextTable table({"PORT", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX", ">MISSED", ">TX",
-                   ">REFUSED", "ADDRESSES", "DROPS", "REASON"});
+  TextTable table({"PORT", ">TIER", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX",
+                   ">MISSED", ">TX", ">REFUSED", "ADDRESSES", "DROPS", "REASON"});
   for (const Json& port : Items(status, "ports")) {
     std::vector<std::string> addresses;
     for (const Json& address : Items(port, "addresses")) addresses.push_back(Text(address));
-    table.Add({Text(port, "name"), Text(port, "state"), Text(port, "driver"), Text(port, "device"),
-               Text(port, "mtu"), Text(port, "worker"), Text(port, "rx_packets"),
-               Text(port, "rx_missed"), Text(port, "tx_packets"), Text(port, "tx_dropped"),
+    table.Add({Text(port, "name"), Text(port, "tier"), Text(port, "state"), Text(port, "driver"),
+               Text(port, "device"), Text(port, "mtu"), Text(port, "worker"),
+               Text(port, "rx_packets"), Text(port, "rx_missed"), Text(port, "tx_packets"),
+               Text(port, "tx_dropped"),
                addresses.empty() ? kNothing : absl::StrJoin(addresses, " "), Drops(port),
                Text(port, "reason")});
   }
@@ -200,14 +195,15 @@ std::string PeerText(const Json& peer) {
 }
 
 std::string TunnelsTable(const Json& status) {
-  TextTable table({"TUNNEL", ">ID", "PEER", "TYPE", "GATE", "DELIVER", ">CLIENTS", ">FROM APP",
-                   ">SENT", ">QUEUED", ">TO APP", ">UNREAD", "DROPS"});
+  TextTable table({"TUNNEL", ">ID", "PEER", "MODE", "TYPE", "GATE", "DELIVER", ">CLIENTS",
+                   ">FROM APP", ">SENT", ">QUEUED", ">TO APP", ">UNREAD", "DROPS"});
   for (const Json& tunnel : Items(status, "tunnels")) {
     const Json& gate = At(tunnel, "gate");
-    table.Add({Text(tunnel, "name"), Text(tunnel, "id"), Text(tunnel, "peer"), Text(gate, "type"),
-               Text(gate, "listen"), Text(gate, "deliver"), Text(gate, "clients"),
-               Text(tunnel, "from_app"), Text(tunnel, "sent"), Text(tunnel, "queued"),
-               Text(tunnel, "to_app"), Text(gate, "waiting_to_app"), Drops(tunnel)});
+    table.Add({Text(tunnel, "name"), Text(tunnel, "id"), Text(tunnel, "peer"), Text(tunnel, "mode"),
+               Text(gate, "type"), Text(gate, "listen"), Text(gate, "deliver"),
+               Text(gate, "clients"), Text(tunnel, "from_app"), Text(tunnel, "sent"),
+               Text(tunnel, "queued"), Text(tunnel, "to_app"), Text(gate, "waiting_to_app"),
+               Drops(tunnel)});
   }
   return table.empty() ? "" : absl::StrCat("\n", table.ToString());
 }

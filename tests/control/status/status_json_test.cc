@@ -34,7 +34,10 @@ class StatusJsonTest : public testing::Test {
   config::NodeConfig Config() {
     config::NodeConfig config;
     config.ports = {
-        {.name = "one", .device = wire::KernelDevice{.interface = "wan0"}},
+        {.name = "one",
+         .device = wire::KernelDevice{.interface = "wan0"},
+         .tier = 2,
+         .rate = {.up = 20'000'000}},
         {.name = "two", .device = wire::KernelDevice{.interface = "wan1"}, .optional = true}};
     config.maps.resize(1);
     config.maps[0].address = *config::HostPort::Parse("192.0.2.1:13116");
@@ -46,6 +49,8 @@ class StatusJsonTest : public testing::Test {
       config.tunnels[i].name = "tunnel" + std::to_string(i);
       config.tunnels[i].id = i;
     }
+    config.tunnels[0].policy = {.mode = config::TunnelMode::kStripe,
+                                .order = std::chrono::microseconds(2500)};
     config.tunnels[0].gate.loopback = config::LoopbackGateConfig{.listen = EndpointOf(1, 9000)};
     config.tunnels[1].gate.unix_socket = config::UnixGateConfig{
         .path = directory_.At("seqpacket"), .type = config::UnixGateType::kSeqpacket};
@@ -174,6 +179,8 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["workers"][0]["stages"]["rx"]["cycles_per_packet"], 1.5);
   EXPECT_EQ(status["ports"][0]["addresses"], nlohmann::json({"10.0.0.1"}));
   EXPECT_EQ(status["ports"][0]["drops"], nlohmann::json({{"kernel_full", 1}}));
+  EXPECT_EQ(status["ports"][0]["tier"], 2);
+  EXPECT_EQ(status["ports"][0]["rate"], nlohmann::json({{"up", 20'000'000}, {"down", nullptr}}));
   EXPECT_EQ(status["ports"][1]["state"], "missing");
   EXPECT_EQ(status["maps"][0]["address"], "192.0.2.1:13116");
   EXPECT_EQ(status["peers"][0]["paths"][0]["rtt_ms"], 20.0);
@@ -184,6 +191,12 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
       nlohmann::json({EndpointOf(1, 1).address.ToString(), EndpointOf(3, 1).address.ToString()}));
   EXPECT_EQ(status["peers"][1]["key_used_by"], nlohmann::json::array());
   EXPECT_EQ(status["peers"][1]["session"], nullptr);
+  EXPECT_EQ(status["tunnels"][0]["mode"], "stripe");
+  EXPECT_EQ(status["tunnels"][0]["policy"], nlohmann::json({{"copies", 0},
+                                                            {"order_ms", 2.5},
+                                                            {"resend_ms", 0.0},
+                                                            {"skew_ms", 0.0},
+                                                            {"target", 0.001}}));
   EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
   EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));
 }

@@ -13,7 +13,7 @@ constexpr char kNodeStatus[] = R"({
  {"id":0,"cpu":3,"asleep":false,"busy":0.253,"stages":{"seal":{"cycles_per_packet":410.7,"measured_packets":320},"rx":{"cycles_per_packet":4.2,"measured_packets":64}}},
  {"id":1,"cpu":null,"asleep":true,"busy":0,"stages":{}}],
 "ports":[
- {"name":"wan0","driver":"af_packet","device":"eth0","kernel_interface":"eth0","state":"up","reason":"","mac":"02:00:00:00:00:01","mtu":1500,
+ {"name":"wan0","driver":"af_packet","device":"eth0","kernel_interface":"eth0","tier":2,"state":"up","reason":"","mac":"02:00:00:00:00:01","mtu":1500,
   "addresses":["10.1.0.2","fd00:10::2"],"worker":0,"rx_packets":12,"rx_bytes":1,"rx_missed":0,"tx_packets":345678,"tx_bytes":1,"tx_dropped":2,"drops":{"replayed":3,"malformed":1}},
  {"name":"wan1","driver":"pci","device":"0000:3b:00.0","kernel_interface":"warp-wan1","state":"down","reason":"no carrier","addresses":[]}],
 "maps":[{"address":"map.example.net:13116","public_key":"MMMM=","state":"registered","reason":"","registrations":[{"port":"wan0","endpoint":"198.51.100.1:4"}]}],
@@ -24,7 +24,7 @@ constexpr char kNodeStatus[] = R"({
   {"id":2,"port":"wan1","endpoint":"10.2.1.2:13116","state":"lost","reason":"no answer","since_s":2,"rtt_ms":null,"jitter_ms":null,"loss":1,"mtu":1280,"mtu_proven":false,"black_hole":false,
    "first":0,"first_share":0,"duplicates":0,"skew_ms":null,"tx_packets":0,"tx_dropped":0,"tx_bytes":0}],"paths_without_room":8},
  {"name":"lab","public_key":"CCCC=","state":"connecting","reason":"","session":null,"paths":[]}],
-"tunnels":[{"name":"video","id":1,"peer":"hq","gate":{"type":"loopback","listen":"127.0.0.1:9000","deliver":""},"from_app":5,"to_app":6,"sent":5,"queued":0,"drops":{}},
+"tunnels":[{"name":"video","id":1,"peer":"hq","mode":"stripe","gate":{"type":"loopback","listen":"127.0.0.1:9000","deliver":""},"from_app":5,"to_app":6,"sent":5,"queued":0,"drops":{}},
 {"name":"voice","id":2,"peer":"hq","gate":{"type":"unix seqpacket","listen":"/run/warp/v.sock","deliver":"","queue":1,"holding":1,"waiting_to_app":7,"clients":3},"from_app":8,"to_app":9,"sent":7,"queued":1,"drops":{"receiver_full":4}}],
 "drops":{"malformed":1,"replayed":3}})";
 
@@ -38,9 +38,9 @@ WORKER  CPU   BUSY  CYCLES PER PACKET
      0    3  25.3%  rx 4, seal 411
      1    -   0.0%  -
 
-PORT  STATE  DRIVER     DEVICE         MTU  WORKER  RX  MISSED      TX  REFUSED  ADDRESSES            DROPS                    REASON
-wan0  up     af_packet  eth0          1500       0  12       0  345678        2  10.1.0.2 fd00:10::2  malformed 1, replayed 3  -
-wan1  down   pci        0000:3b:00.0     -       -   -       -       -        -  -                    -                        no carrier
+PORT  TIER  STATE  DRIVER     DEVICE         MTU  WORKER  RX  MISSED      TX  REFUSED  ADDRESSES            DROPS                    REASON
+wan0     2  up     af_packet  eth0          1500       0  12       0  345678        2  10.1.0.2 fd00:10::2  malformed 1, replayed 3  -
+wan1     -  down   pci        0000:3b:00.0     -       -   -       -       -        -  -                    -                        no carrier
 
 MAP                    STATE       REGISTERED AS        REASON
 map.example.net:13116  registered  wan0 198.51.100.1:4  -
@@ -56,9 +56,9 @@ peer hq  BBBB=
 peer lab  CCCC=
   connecting, no session
 
-TUNNEL  ID  PEER  TYPE            GATE              DELIVER  CLIENTS  FROM APP  SENT  QUEUED  TO APP  UNREAD  DROPS
-video    1  hq    loopback        127.0.0.1:9000    -              -         5     5       0       6       -  -
-voice    2  hq    unix seqpacket  /run/warp/v.sock  -              3         8     7       1       9       7  receiver_full 4
+TUNNEL  ID  PEER  MODE    TYPE            GATE              DELIVER  CLIENTS  FROM APP  SENT  QUEUED  TO APP  UNREAD  DROPS
+video    1  hq    stripe  loopback        127.0.0.1:9000    -              -         5     5       0       6       -  -
+voice    2  hq    -       unix seqpacket  /run/warp/v.sock  -              3         8     7       1       9       7  receiver_full 4
 
 DROP       COUNT
 malformed      1

@@ -1,0 +1,78 @@
+#include "control/status/tunnel_json.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "control/config/tunnel_policy.h"
+#include "control/status/drops_json.h"
+#include "dataplane/wire/drop.h"
+#include "dataplane/wire/time.h"
+#include "dataplane/wire/words.h"
+
+namespace warp::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using wire::Drop;
+
+double Milliseconds(wire::Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+Json GateJson(const Tunnel& tunnel) {
+  const config::GateConfig& config = tunnel.config().gate;
+  if (config.loopback.has_value()) {
+    const std::optional<wire::Endpoint>& deliver = config.loopback->deliver;
+    return {{"type", "loopback"},
+            {"listen", config.loopback->listen.ToString()},
+            {"deliver", deliver.has_value() ? deliver->ToString() : ""}};
+  }
+  const bool datagram = config.unix_socket->type == config::UnixGateType::kDatagram;
+  const GateStatus status = tunnel.gate_status();
+  Json json = {{"type", datagram ? "unix datagram" : "unix seqpacket"},
+               {"listen", config.unix_socket->path},
+               {"deliver", status.receiver},
+               {"queue", config.unix_socket->queue},
+               {"holding", status.holding},
+               {"waiting_to_app", status.waiting_to_app}};
+  if (!datagram) json["clients"] = status.clients;
+  return json;
+}
+
+Json PolicyJson(const config::TunnelPolicy& policy) {
+  return {{"copies", policy.copies},
+          {"order_ms", Milliseconds(policy.order)},
+          {"resend_ms", Milliseconds(policy.resend)},
+          {"skew_ms", Milliseconds(policy.skew)},
+          {"target", policy.target}};
+}
+
+}  // namespace
+
+Json TunnelJson(const config::NodeConfig& node, const Tunnel& tunnel, DropTotals& totals) {
+  const config::TunnelConfig& config = tunnel.config();
+  const TunnelSender& sender = tunnel.sender();
+  const GateCounters& gate = tunnel.gate_counters();
+  for (size_t i = 0; i < totals.size(); ++i) {
+    const auto drop = static_cast<Drop>(i);
+    totals[i] += sender.drops().Get(drop) + gate.drops.Get(drop);
+  }
+  return {{"name", config.name},
+          {"id", config.id},
+          {"peer", node.peers[config.peer_index].name},
+          {"mode", std::string(wire::WordOf(config::kTunnelModeWords, tunnel.policy().mode))},
+          {"policy", PolicyJson(tunnel.policy())},
+          {"gate", GateJson(tunnel)},
+          {"from_app", gate.from_app},
+          {"to_app", gate.to_app},
+          {"sent", sender.sent()},
+          {"queued", sender.waiting()},
+          {"in_flight", sender.in_flight()},
+          {"drops",
+           DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
+}
+
+}  // namespace warp::control
