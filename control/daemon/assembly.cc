@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "control/config/tunnel_schema.h"
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
 #include "control/log/log.h"
@@ -33,6 +35,9 @@ absl::Status Keep(absl::StatusOr<T> opened, T& part) {
 
 absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig config) {
   std::unique_ptr<Assembly> parts(new Assembly(std::move(config)));
+  for (absl::string_view line : absl::StrSplit(parts->config.advice, '\n', absl::SkipEmpty())) {
+    LogWarning(std::string(line));
+  }
   if (absl::Status status = parts->OpenLoop(); !status.ok()) return status;
   if (absl::Status status = parts->OpenClaims(); !status.ok()) return status;
   if (absl::Status status = parts->OpenKernel(); !status.ok()) return status;
@@ -65,11 +70,14 @@ absl::Status Assembly::OpenClaims() {
   if (absl::Status status = Keep(GuardPort(config.node.listen_port), port_guard); !status.ok()) {
     return status;
   }
+  requests = std::make_unique<NodeRequests>(
+      [this] { return View(); },
+      [this](const std::string& tunnel, const config::TunnelPolicy& policy) {
+        return SetPolicy(tunnel, policy);
+      });
   return Keep(StatusServer::Open(*loop, {.path = config.node.control_socket},
-                                 [this]() -> StatusServer::Text {
-                                   auto text =
-                                       std::make_shared<NodeStatusText>([this] { return View(); });
-                                   return [text] { return text->Next(); };
+                                 [this](const StatusServer::Request& request) {
+                                   return requests->Answer(request);
                                  }),
               status_server);
 }
@@ -167,6 +175,12 @@ void Assembly::TakeSizeHints() {
     if (i < kMostHints) protocol->HintSize(loop->now(), std::nullopt, hint->to, hint->mtu);
   }
   more_hints->Schedule();
+}
+
+absl::Status Assembly::SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy) {
+  if (absl::Status status = traffic->SetPolicy(tunnel, policy); !status.ok()) return status;
+  LogInfo(absl::StrCat("tunnel ", tunnel, " was changed: ", config::SettingsText(policy)));
+  return absl::OkStatus();
 }
 
 void Assembly::OnPublished(const Links::Published& published) {

@@ -20,6 +20,7 @@
 #include "control/loop/resolver.h"
 #include "control/loop/signals.h"
 #include "control/protocol/node/node.h"
+#include "control/status/node_requests.h"
 #include "control/status/status_json.h"
 #include "control/status/status_server.h"
 #include "control/tunnel/traffic.h"
@@ -42,7 +43,8 @@ class Assembly {
   std::unique_ptr<Loop> loop;
   std::unique_ptr<Signals> signals;
   os::UniqueFd port_guard;  // keeps node.listen_port from other programs
-  // Asks for a status only in turns, when all parts are there.
+  // These two look at other parts only in turns, when all are there.
+  std::unique_ptr<NodeRequests> requests;
   std::unique_ptr<StatusServer> status_server;
   std::unique_ptr<Netlink> netlink;
   std::unique_ptr<Resolver> resolver;
@@ -72,6 +74,7 @@ class Assembly {
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   void TakeSizeHints();
+  absl::Status SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy);
   void OnPublished(const Links::Published& published);
   NodeView View() const;
 };

@@ -2,10 +2,13 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <list>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,12 +30,12 @@ constexpr mode_t kMode = 0660;
 class ServerImpl : public StatusServer {
  public:
   ServerImpl(Loop& loop, const StatusServerOptions& options, os::UniqueFd fd, os::UnixPath path,
-             std::function<Text()> text)
+             std::function<Text(const Request&)> answer)
       : loop_(loop),
         options_(options),
         fd_(std::move(fd)),
         path_(std::move(path)),
-        text_(std::move(text)),
+        answer_(std::move(answer)),
         retry_(loop, [this] { Accept(); }),
         more_(loop, [this] { Accept(); }),
         parts_(loop, [this] { MakePart(); }),
@@ -43,15 +46,18 @@ class ServerImpl : public StatusServer {
  private:
   class Client {
    public:
-    Client(ServerImpl& server, os::UniqueFd fd, Text text)
+    Client(ServerImpl& server, os::UniqueFd fd, bool may_change)
         : server_(server),
           fd_(std::move(fd)),
-          text_(std::move(text)),
+          request_{.may_change = may_change},
           patience_(server.loop_, [this] { server_.Remove(this); }),
-          watch_(server.loop_, fd_.get(), POLLOUT, [this](uint32_t) { Write(); }) {
+          silence_(server.loop_, [this] { HandleSilence(); }),
+          watch_(std::in_place, server.loop_, fd_.get(), POLLIN, [this](uint32_t) { Read(); }) {
       patience_.Set(server.options_.patience);
+      silence_.Set(server.options_.silence);
     }
     const Client* id() const { return this; }
+    bool may_change() const { return request_.may_change; }
     bool wants_part() const { return wants_part_; }
     uint64_t served() const { return served_; }
     void MakePart(uint64_t number) {
@@ -64,6 +70,41 @@ class ServerImpl : public StatusServer {
     }
 
    private:
+    void Read() {
+      char buffer[kMaxRequest + 1];
+      while (true) {
+        const ssize_t size = recv(fd_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0 && errno == EAGAIN) return;
+        if (size < 0) return server_.Remove(this);
+        if (size == 0) return HandleEnd();
+        request_.line.append(buffer, static_cast<size_t>(size));
+        const size_t end = request_.line.find('\n');
+        // What follows the line is nobody's.
+        if (end <= kMaxRequest) return request_.line.resize(end), Begin(server_.answer_(request_));
+        if (request_.line.size() > kMaxRequest) {
+          return Begin(Error(absl::StrCat("a request has at most ", kMaxRequest, " bytes")));
+        }
+      }
+    }
+
+    void HandleSilence() {
+      if (request_.line.empty()) HandleEnd();
+    }
+
+    // The client sends nothing more. Half a line may be half of what it meant.
+    void HandleEnd() {
+      if (!request_.line.empty()) return Begin(Error("a request ends with the end of a line"));
+      request_.line = "status";
+      Begin(server_.answer_(request_));
+    }
+
+    void Begin(Text text) {
+      silence_.Cancel();
+      text_ = std::move(text);
+      watch_.emplace(server_.loop_, fd_.get(), POLLOUT, [this](uint32_t) { Write(); });
+    }
+
     void Write() {
       if (wants_part_) return;
       while (written_ < part_.size()) {
@@ -97,13 +138,15 @@ class ServerImpl : public StatusServer {
 
     ServerImpl& server_;
     const os::UniqueFd fd_;
-    const Text text_;
+    Request request_;
+    Text text_;
     std::string part_;  // the part under way
     size_t written_ = 0;
     bool wants_part_ = false;  // all of part_ is written
     uint64_t served_ = 0;      // the number of part_ among those of all clients
     Timer patience_;
-    const Watch watch_;
+    Timer silence_;  // until the first byte of the request
+    std::optional<Watch> watch_;
   };
 
   void Accept() {
@@ -114,10 +157,24 @@ class ServerImpl : public StatusServer {
         if (errno != EAGAIN) retry_.Set(kAcceptRetry);
         return;
       }
-      if (clients_.size() >= options_.max_clients) clients_.pop_front();
-      clients_.emplace_back(*this, std::move(client), text_());
+      if (clients_.size() >= options_.max_clients) MakeRoom();
+      const bool may_change = MayChange(client.get());
+      clients_.emplace_back(*this, std::move(client), may_change);
     }
     more_.Schedule();
+  }
+
+  void MakeRoom() {
+    const auto untrusted = std::find_if(clients_.begin(), clients_.end(),
+                                        [](const Client& c) { return !c.may_change(); });
+    clients_.erase(untrusted == clients_.end() ? clients_.begin() : untrusted);
+  }
+
+  static bool MayChange(int client) {
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+    return peer.uid == 0 || peer.uid == geteuid();
   }
 
   // For the client that has waited longest for one.
@@ -140,7 +197,7 @@ class ServerImpl : public StatusServer {
   const StatusServerOptions options_;
   const os::UniqueFd fd_;
   const os::UnixPath path_;
-  const std::function<Text()> text_;
+  const std::function<Text(const Request&)> answer_;
   std::list<Client> clients_;  // oldest first
   uint64_t parts_made_ = 0;
   Timer retry_;
@@ -155,9 +212,12 @@ StatusServer::Text StatusServer::Whole(std::string text) {
   return [text = std::move(text)]() mutable { return std::exchange(text, ""); };
 }
 
-absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Open(Loop& loop,
-                                                                 const StatusServerOptions& options,
-                                                                 std::function<Text()> text) {
+StatusServer::Text StatusServer::Error(absl::string_view sentence) {
+  return Whole(absl::StrCat("{\"error\":\"", sentence, "\"}\n"));
+}
+
+absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Open(
+    Loop& loop, const StatusServerOptions& options, std::function<Text(const Request&)> answer) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return os::ErrnoStatus(errno, "control socket");
   absl::StatusOr<os::UnixPath> path =
@@ -168,7 +228,7 @@ absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Open(Loop& loop,
   if (listen(fd.get(), kBacklog) != 0)
     return os::ErrnoStatus(errno, "control socket ", options.path);
   return std::make_unique<ServerImpl>(loop, options, std::move(fd), *std::move(path),
-                                      std::move(text));
+                                      std::move(answer));
 }
 
 }  // namespace warp::control

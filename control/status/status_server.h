@@ -1,9 +1,11 @@
-// The control socket. Whoever connects gets one text, which `warp status` reads, and then the connection ends. A text
-// may be long to write, so it comes in parts: all clients together get one part in a turn of the loop, in turn.
+// The control socket. A client sends one line, the request, and gets one text, the answer; then the connection ends.
+// A client that sends nothing gets the status, as if it had sent `status`. An answer may be long to write, so it comes
+// in parts: all clients together get one part in a turn of the loop, in turn.
 //
-// The mode of the socket is 0660, so every member of the group may connect, and none is trusted. Each client has a
-// limited time. If there are too many, the oldest one is dropped for the newest, so that a client that hangs keeps
-// nobody out. Control thread only.
+// The mode of the socket is 0660, so every member of the group may connect, and none is trusted: only root, and the
+// user that this process runs as, may change anything. A request has a limited length, and each client a limited time.
+// If there are too many, the oldest one of those who may change nothing is dropped for the newest, so that a client
+// that hangs keeps nobody out. Control thread only.
 #ifndef WARP_CONTROL_STATUS_STATUS_SERVER_H_
 #define WARP_CONTROL_STATUS_STATUS_SERVER_H_
 
@@ -12,6 +14,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "control/loop/loop.h"
 
 namespace warp::control {
@@ -19,22 +22,32 @@ namespace warp::control {
 struct StatusServerOptions {
   std::string path;  // its last directory is made if missing
   size_t max_clients = 16;
-  // The time in which a client must have read everything.
+  // The time in which a client must have sent its request and read everything.
   wire::Duration patience = std::chrono::seconds(5);
+  // A client that has sent nothing for so long wants the status.
+  wire::Duration silence = std::chrono::milliseconds(200);
 };
 
 class StatusServer {
  public:
-  // A client's text: the next part with each call, and an empty one at the end.
+  static constexpr size_t kMaxRequest = 4096;  // bytes, without the end of the line
+
+  struct Request {
+    std::string line;  // any bytes but the end of a line
+    bool may_change =
+        false;  // the client is root, or the user of this process (SO_PEERCRED, unix(7))
+  };
+  // A client's answer: the next part with each call, and an empty one at the end.
   using Text = std::function<std::string()>;
   // One that is written at once.
   static Text Whole(std::string text);
+  // An answer of one sentence, which must need no escape in JSON: {"error":"..."}
+  static Text Error(absl::string_view sentence);
 
-  // `text` is called once for each client. A socket file on which nobody listens is replaced. If somebody listens on
+  // `answer` is called once for each request. A socket file on which nobody listens is replaced. If somebody listens on
   // it, or if it is another kind of file, the result is AlreadyExists.
-  static absl::StatusOr<std::unique_ptr<StatusServer>> Open(Loop& loop,
-                                                            const StatusServerOptions& options,
-                                                            std::function<Text()> text);
+  static absl::StatusOr<std::unique_ptr<StatusServer>> Open(
+      Loop& loop, const StatusServerOptions& options, std::function<Text(const Request&)> answer);
   virtual ~StatusServer() = default;  // closes the connections and removes the file
 };
 

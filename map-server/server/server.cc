@@ -72,9 +72,12 @@ absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
     if (!socket.ok()) return socket.status();
     listeners_.push_back(std::make_unique<Listener>(*this, listeners_.size(), *std::move(socket)));
   }
-  absl::StatusOr<std::unique_ptr<control::StatusServer>> status =
-      control::StatusServer::Open(*loop_, {.path = control_socket},
-                                  [this] { return control::StatusServer::Whole(StatusText()); });
+  absl::StatusOr<std::unique_ptr<control::StatusServer>> status = control::StatusServer::Open(
+      *loop_, {.path = control_socket}, [this](const control::StatusServer::Request& request) {
+        return request.line == "status"
+                   ? control::StatusServer::Whole(StatusText())
+                   : control::StatusServer::Error("a map takes one request: status");
+      });
   if (!status.ok()) return status.status();
   status_ = *std::move(status);
   return absl::OkStatus();

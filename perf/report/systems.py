@@ -240,6 +240,7 @@ class Warp(System):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(5)
             connection.connect(str(HOME / f"{site}.sock"))
+            connection.sendall(b"status\n")
             text = b""
             while chunk := connection.recv(1 << 16):
                 text += chunk

@@ -252,11 +252,13 @@ class ProgramTest : public ::testing::Test {
     for (size_t i = 1; i + 1 < lines.size(); ++i)
       at_.push_back(At(lines[i].substr(strlen("listening on "))));
   }
-  nlohmann::json Status() {
+  nlohmann::json Status() { return Ask("status\n"); }
+  nlohmann::json Ask(const std::string& request) {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     strncpy(address.sun_path, (directory_ / "map.sock").c_str(), sizeof(address.sun_path) - 1);
     EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
     std::string text;
     std::array<char, 4096> part;
     for (ssize_t size; (size = read(fd, part.data(), part.size())) > 0;) {
@@ -402,6 +404,7 @@ TEST_F(ProgramTest, StatusClientsThatHangKeepNobodyOut) {
   }
   EXPECT_EQ(Status()["map"]["sessions"], 0);
   for (const int fd : hung) close(fd);
+  EXPECT_EQ(Ask("tunnel show\n")["error"], "a map takes one request: status");
 }
 
 TEST_F(ProgramTest, SaysInOneSentenceWhyItDoesNotStart) {

@@ -34,6 +34,15 @@ struct StatusOptions {
 };
 int RunStatus(const StatusOptions& options);
 
+struct TunnelOptions {
+  std::string name;                  // of a tunnel; empty: all of them
+  std::vector<std::string> changes;  // "order=100ms"; empty: only show
+  std::string socket = "/run/warp/warpd.sock";
+  bool json = false;
+};
+// Changes a running tunnel, and shows how it uses the paths of its peer from then on.
+int RunTunnel(const TunnelOptions& options);
+
 struct RunOptions {
   std::string gate;  // the name of a tunnel; empty where `path` is set
   std::string path;  // the socket file of the gate

@@ -13,7 +13,7 @@
 namespace warp::tools {
 namespace {
 
-constexpr size_t kMaxStatus = size_t{16} << 20;
+constexpr size_t kMaxAnswer = size_t{16} << 20;
 constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
 
 absl::Status NoAnswer(const std::string& path, absl::string_view why) {
@@ -22,7 +22,7 @@ absl::Status NoAnswer(const std::string& path, absl::string_view why) {
 
 }  // namespace
 
-absl::StatusOr<std::string> FetchStatus(const std::string& path) {
+absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view request) {
   const absl::StatusOr<os::UnixAddress> address = os::UnixAddress::Of(path);
   if (!address.ok()) return NoAnswer(path, address.status().message());
 
@@ -32,18 +32,21 @@ absl::StatusOr<std::string> FetchStatus(const std::string& path) {
   if (connect(fd.get(), address->get(), address->size()) != 0) {
     return NoAnswer(path, errno == EAGAIN ? "it is busy" : os::ErrnoText(errno));
   }
-  std::string status;
+  // It fits the socket's buffer. If the daemon is gone, so is its answer, and reading says so.
+  const std::string line = absl::StrCat(request, "\n");
+  (void)send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL);
+  std::string answer;
   char buffer[65536];
   while (true) {
     const ssize_t got = recv(fd.get(), buffer, sizeof(buffer), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return NoAnswer(path, errno == EAGAIN ? "it says nothing" : os::ErrnoText(errno));
     if (got == 0) break;
-    status.append(buffer, static_cast<size_t>(got));
-    if (status.size() > kMaxStatus) return NoAnswer(path, "it says too much");
+    answer.append(buffer, static_cast<size_t>(got));
+    if (answer.size() > kMaxAnswer) return NoAnswer(path, "it says too much");
   }
-  if (status.empty()) return NoAnswer(path, "it closed without a word");
-  return status;
+  if (answer.empty()) return NoAnswer(path, "it closed without a word");
+  return answer;
 }
 
 }  // namespace warp::tools

@@ -1,16 +1,22 @@
-// Asks a daemon for its status.
+// Asks a daemon something at its control socket.
 #ifndef WARP_TOOLS_COMMAND_STATUS_CLIENT_H_
 #define WARP_TOOLS_COMMAND_STATUS_CLIENT_H_
 
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace warp::tools {
 
-// Connects to the control socket at `path`. Returns what the daemon writes until it closes, at most 16 MiB and within 5
-// s. The error is Unavailable, with one sentence, if no daemon answers.
-absl::StatusOr<std::string> FetchStatus(const std::string& path);
+// Connects to the control socket at `path` and sends one line. Returns what the daemon writes until it closes, at most
+// 16 MiB and within 5 s. The error is Unavailable, with one sentence, if no daemon answers. Daemons older than requests
+// answer each of them with their status.
+absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view request);
+
+inline absl::StatusOr<std::string> FetchStatus(const std::string& path) {
+  return AskDaemon(path, "status");
+}
 
 }  // namespace warp::tools
 

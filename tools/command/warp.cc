@@ -89,6 +89,28 @@ void AddStatus(CLI::App& app, int& result) {
   status->callback([&result] { result = RunStatus(options); });
 }
 
+void AddTunnel(CLI::App& app, int& result) {
+  static TunnelOptions options;
+  CLI::App* tunnel = app.add_subcommand(
+      "tunnel", "Show and change how the tunnels of a running warpd use their paths");
+  tunnel->require_subcommand(1)->fallthrough();
+  tunnel->add_option("--socket", options.socket, "The daemon's control socket")
+      ->type_name("PATH")
+      ->capture_default_str();
+  tunnel->add_flag("--json", options.json, "The answer as one JSON object");
+  CLI::App* show = tunnel->add_subcommand("show", "What is in force");
+  show->add_option("name", options.name, "Of one tunnel")->type_name("NAME");
+  show->callback([&result] { result = RunTunnel(options); });
+  CLI::App* set = tunnel->add_subcommand(
+      "set", "Change these keys at once, until warpd ends; needs root, or warpd's user");
+  set->footer("KEY=VALUE: mode=stripe order=100ms; docs/config.md has the keys of a tunnel");
+  set->add_option("name", options.name, "Which tunnel")->required()->type_name("NAME");
+  set->add_option("changes", options.changes, "All of them, or none if one is wrong")
+      ->required()
+      ->type_name("KEY=VALUE");
+  set->callback([&result] { result = RunTunnel(options); });
+}
+
 void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
   static GaugeTxOptions options;
   CLI::App* tx = gauge->add_subcommand(
@@ -237,6 +259,7 @@ int Main(int argc, char** argv) {
   AddCheck(app, result);
   AddExampleConfig(app, result);
   AddStatus(app, result);
+  AddTunnel(app, result);
   AddGauge(app, result);
   AddLab(app, result);
   AddRun(app, command, result);

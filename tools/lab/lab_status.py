@@ -15,6 +15,7 @@ def read_status(path):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5)
         connection.connect(path)
+        connection.sendall(b"status\n")
         text = b""
         while chunk := connection.recv(1 << 16):
             text += chunk

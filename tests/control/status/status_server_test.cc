@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -25,10 +26,14 @@ using ::testing::HasSubstr;
 
 class Client {
  public:
-  explicit Client(const std::string& path)
+  explicit Client(const std::string& path, const std::string& request = "status\n")
       : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     const os::UnixAddress address = *os::UnixAddress::Of(path);
     connected_ = connect(fd_.get(), address.get(), address.size()) == 0;
+    Say(request);
+  }
+  void Say(const std::string& words) const {
+    (void)send(fd_.get(), words.data(), words.size(), MSG_NOSIGNAL);
   }
   bool connected() const { return connected_; }
   int fd() const { return fd_.get(); }
@@ -65,10 +70,12 @@ class StatusServerTest : public ::testing::Test {
     rmdir(directory_.c_str());
   }
   absl::Status Open() {
-    auto server = StatusServer::Open(*loop_, options_, [this] {
-      ++asked_;
-      return parts_.empty() ? StatusServer::Whole(text_) : Parts();
-    });
+    auto server =
+        StatusServer::Open(*loop_, options_, [this](const StatusServer::Request& request) {
+          ++asked_;
+          request_ = request;
+          return parts_.empty() ? StatusServer::Whole(text_) : Parts();
+        });
     if (server.ok()) server_ = *std::move(server);
     return server.status();
   }
@@ -90,6 +97,7 @@ class StatusServerTest : public ::testing::Test {
   std::vector<std::string> parts_;  // of a text; empty: text_ is one part
   std::vector<int> made_;
   int asked_ = 0;
+  StatusServer::Request request_;  // the last one
 };
 
 TEST_F(StatusServerTest, GivesTheTextAndEnds) {
@@ -217,7 +225,7 @@ TEST_F(StatusServerTest, RudeClients) {
   for (int i = 0; i < 12; ++i)
     EXPECT_TRUE(Client(options_.path).connected());  // each client is gone before it is served
   Client talkative(options_.path);
-  const std::string talk(8192, '?');  // until its socket takes no more
+  const std::string talk(8192, '?');  // after its request, until its socket takes no more
   while (send(talkative.fd(), talk.data(), talk.size(), MSG_NOSIGNAL) > 0) {
   }
   ASSERT_TRUE(Turn([&] { return talkative.Ended(); }));
@@ -230,6 +238,117 @@ TEST_F(StatusServerTest, RudeClients) {
   Client client(options_.path);
   ASSERT_TRUE(Turn([&] { return client.Ended(); }));
   EXPECT_TRUE(client.text == text_) << client.text.size();
+}
+
+// --- Requests ---
+
+TEST_F(StatusServerTest, HandsOverTheLine) {
+  ASSERT_TRUE(Open().ok());
+  for (const std::string& request : std::vector<std::string>{
+           "tunnel show", "", std::string("\0\xff ", 3), std::string(4096, 'x')}) {
+    Client client(options_.path, request + "\nand what follows\n");
+    ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+    EXPECT_EQ(request_.line, request);
+    EXPECT_EQ(client.text, text_);
+    EXPECT_EQ(client.error(), 0);
+  }
+  EXPECT_EQ(asked_, 4);
+}
+
+TEST_F(StatusServerTest, ALineMayComeInPieces) {
+  ASSERT_TRUE(Open().ok());
+  Client client(options_.path, "tunnel ");
+  Settle(*loop_);
+  client.Say("show");
+  Settle(*loop_);
+  EXPECT_EQ(asked_, 0);
+  client.Say("\n");
+  ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+  EXPECT_EQ(request_.line, "tunnel show");
+}
+
+TEST_F(StatusServerTest, WhoSaysNothingGetsTheStatus) {
+  options_.silence = std::chrono::milliseconds(5);
+  ASSERT_TRUE(Open().ok());
+  Client silent(options_.path, "");
+  ASSERT_TRUE(Turn([&] { return silent.Ended(); }));
+  EXPECT_EQ(silent.text, text_);
+  options_.silence = std::chrono::hours(1);
+  server_.reset();
+  ASSERT_TRUE(Open().ok());
+  Client done(options_.path, "");  // the end of its words is as good as time
+  shutdown(done.fd(), SHUT_WR);
+  ASSERT_TRUE(Turn([&] { return done.Ended(); }));
+  EXPECT_EQ(done.text, text_);
+  EXPECT_EQ(request_.line, "status");
+}
+
+// Half of `order=100ms` is another order.
+TEST_F(StatusServerTest, HalfALineIsNoRequest) {
+  options_.silence = std::chrono::milliseconds(1);
+  options_.patience = std::chrono::milliseconds(30);
+  ASSERT_TRUE(Open().ok());
+  Client cut(options_.path, "tunnel set office order=1");
+  shutdown(cut.fd(), SHUT_WR);
+  ASSERT_TRUE(Turn([&] { return cut.Ended(); }));
+  EXPECT_EQ(cut.text, "{\"error\":\"a request ends with the end of a line\"}\n");
+  Client slow(options_.path, "tunnel set office order=1");
+  ASSERT_TRUE(Turn([&] { return slow.Ended(); }));
+  EXPECT_EQ(slow.text, "");
+  EXPECT_EQ(asked_, 0);
+}
+
+TEST_F(StatusServerTest, LongLinesAreRefused) {
+  ASSERT_TRUE(Open().ok());
+  for (const size_t size : {4097, 5000, 100'000}) {
+    Client client(options_.path, std::string(size, 'x') + "\n");
+    ASSERT_TRUE(Turn([&] { return client.Ended(); })) << size;
+    EXPECT_EQ(client.text, "{\"error\":\"a request has at most 4096 bytes\"}\n") << size;
+  }
+  EXPECT_EQ(asked_, 0);
+}
+
+TEST_F(StatusServerTest, OnlyRootAndItsOwnUserMayChange) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes another user's id";
+  ASSERT_TRUE(Open().ok());
+  Client own(options_.path);
+  ASSERT_TRUE(Turn([&] { return own.Ended(); }));
+  EXPECT_TRUE(request_.may_change);
+  ASSERT_EQ(chmod(directory_.c_str(), 0755), 0);
+  ASSERT_EQ(chmod((directory_ + "/run").c_str(), 0755), 0);
+  ASSERT_EQ(chmod(options_.path.c_str(), 0666), 0);
+  constexpr uid_t kSomebody = 12345;
+  ASSERT_EQ(syscall(SYS_setresuid, -1, kSomebody, -1), 0);  // of this thread alone
+  Client other(options_.path);
+  ASSERT_EQ(syscall(SYS_setresuid, -1, 0, -1), 0);
+  ASSERT_TRUE(other.connected());
+  ASSERT_TRUE(Turn([&] { return other.Ended(); }));
+  EXPECT_EQ(other.text, text_);
+  EXPECT_FALSE(request_.may_change);
+  EXPECT_EQ(asked_, 2);
+}
+
+// Whoever may read may be many; the one who may change something is answered in spite of them.
+TEST_F(StatusServerTest, ManyReadersKeepNoChangeOut) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes another user's id";
+  options_.max_clients = 4;
+  options_.silence = options_.patience = std::chrono::hours(1);
+  ASSERT_TRUE(Open().ok());
+  ASSERT_EQ(chmod(directory_.c_str(), 0755), 0);
+  ASSERT_EQ(chmod((directory_ + "/run").c_str(), 0755), 0);
+  ASSERT_EQ(chmod(options_.path.c_str(), 0666), 0);
+  Client root(options_.path, "tunnel set ");
+  Settle(*loop_);
+  std::vector<std::unique_ptr<Client>> readers;
+  ASSERT_EQ(syscall(SYS_setresuid, -1, 12345, -1), 0);
+  for (int i = 0; i < 10; ++i) readers.push_back(std::make_unique<Client>(options_.path, "half"));
+  ASSERT_EQ(syscall(SYS_setresuid, -1, 0, -1), 0);
+  ASSERT_TRUE(Turn([&] { return readers[6]->Ended(); }));
+  EXPECT_FALSE(readers[7]->Ended());
+  root.Say("office mode=stripe\n");
+  ASSERT_TRUE(Turn([&] { return root.Ended(); }));
+  EXPECT_EQ(root.text, text_);
+  EXPECT_EQ(request_.line, "tunnel set office mode=stripe");
 }
 
 }  // namespace

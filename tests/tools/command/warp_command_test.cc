@@ -118,6 +118,20 @@ TEST(CheckCommandTest, SaysWhatIsWrongAndWhere) {
   EXPECT_NE(forced.err.find(":1: node: unknown key"), std::string::npos) << forced.err;
 }
 
+TEST(CheckCommandTest, WarnsOfWhatCannotWork) {
+  TempDir dir;
+  const std::string path = dir.Write(
+      "warp.yaml", std::string("node: {private_key_file: k}\nports: [{name: a, interface: b}]\n") +
+                       "peers: [{name: p, public_key: " + kPublic + "}]\ntunnels:\n - {name: t, " +
+                       "id: 1, peer: p, mode: stripe, gate: {unix: {path: /g}}}\n");
+  const Result result = RunWarp({"check", "--no-keys", path});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.out, path + ": ok\n");
+  EXPECT_EQ(result.err, "warning: " + path +
+                            ":5: tunnels[0].mode: stripe adds up links, and "
+                            "payloads may leave by one alone, a\n");
+}
+
 TEST(CommandLineTest, MistakesEndWithStatus1) {
   EXPECT_EQ(RunWarp({}).status, 1);
   EXPECT_EQ(RunWarp({"frobnicate"}).status, 1);
@@ -134,7 +148,7 @@ TEST(CommandLineTest, MistakesEndWithStatus1) {
 
 // --- Status ---
 
-// A daemon that sends each client the same text.
+// A daemon that reads a line of each client, and sends it the same text.
 class FakeDaemon {
  public:
   FakeDaemon(const std::string& path, std::string words)
@@ -148,18 +162,25 @@ class FakeDaemon {
       while (true) {
         const os::UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
         if (client.get() < 0) return;
+        char request[4096];
+        const ssize_t size = ::recv(client.get(), request, sizeof request, 0);
+        request_.assign(request, size > 0 ? static_cast<size_t>(size) : 0);
         ::send(client.get(), words_.data(), words_.size(), MSG_NOSIGNAL);
       }
     });
   }
-  ~FakeDaemon() {
+  ~FakeDaemon() { Stop(); }
+  // The last request.
+  std::string Stop() {
     ::shutdown(fd_.get(), SHUT_RDWR);
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
+    return request_;
   }
 
  private:
   os::UniqueFd fd_;
   const std::string words_;
+  std::string request_;  // of thread_, as long as it runs
   std::thread thread_;
 };
 
@@ -187,6 +208,49 @@ TEST(StatusCommandTest, SaysThatNoneAnswers) {
   FakeDaemon odd(dir.At("odd"), "hello");
   EXPECT_EQ(RunWarp({"status", "--socket", dir.At("odd")}).err,
             "warp: the answer is not a status\n");
+}
+
+// --- Tunnel ---
+
+TEST(TunnelCommandTest, AsksAndShowsWhatIsInForce) {
+  TempDir dir;
+  const std::string answer =
+      R"({"policies":[{"tunnel":"office","peer":"hq","settings":{"mode":"stripe","order":"7ms"}}]})";
+  FakeDaemon daemon(dir.At("s"), answer);
+  const Result set =
+      RunWarp({"tunnel", "set", "office", "mode=stripe", "order=7ms", "--socket", dir.At("s")});
+  EXPECT_EQ(set.status, 0) << set.err;
+  EXPECT_NE(set.out.find("office  hq    mode=stripe order=7ms"), std::string::npos) << set.out;
+  EXPECT_EQ(daemon.Stop(), "tunnel set office mode=stripe order=7ms\n");
+
+  FakeDaemon one(dir.At("one"), answer);
+  EXPECT_EQ(RunWarp({"tunnel", "show", "office", "--json", "--socket", dir.At("one")}).out, answer);
+  EXPECT_EQ(one.Stop(), "tunnel show office\n");
+  FakeDaemon all(dir.At("all"), R"({"policies":[]})");
+  EXPECT_EQ(RunWarp({"tunnel", "show", "--socket", dir.At("all")}).out, "no tunnels\n");
+  EXPECT_EQ(all.Stop(), "tunnel show\n");
+}
+
+TEST(TunnelCommandTest, SaysWhyNot) {
+  TempDir dir;
+  const auto error = [&](const char* name, const std::string& words) {
+    FakeDaemon daemon(dir.At(name), words);
+    const Result result = RunWarp({"tunnel", "set", "t", "mode=x", "--socket", dir.At(name)});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_EQ(result.out, "");
+    return result.err;
+  };
+  EXPECT_EQ(error("refuses", R"({"error":"mode: \"x\" is no mode"})"),
+            "warp: mode: \"x\" is no mode\n");
+  EXPECT_EQ(error("odd", "hello"), "warp: the answer is not a daemon's\n");
+  EXPECT_EQ(error("old", R"({"node":{}})"),
+            "warp: the daemon at " + dir.At("old") + " is of a version that takes no requests\n");
+  // More than one word would be more than one change, or another request.
+  EXPECT_EQ(RunWarp({"tunnel", "set", "t", "mode=stripe order=1s"}).err,
+            "warp: \"mode=stripe order=1s\" has a space, or is empty\n");
+  EXPECT_EQ(RunWarp({"tunnel", "show", "t\nstatus"}).status, 1);
+  EXPECT_EQ(RunWarp({"tunnel", "set", "t"}).status, 1);
+  EXPECT_EQ(RunWarp({"tunnel"}).status, 1);
 }
 
 // --- Gauge ---

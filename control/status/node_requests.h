@@ -1,0 +1,51 @@
+// What a client may ask of warpd at its control socket:
+//
+//   status                         the status document (status_json.h)
+//   tunnel show [NAME]             the policy of all tunnels, or of one
+//   tunnel set NAME KEY=VALUE...   changes these keys, all of them or none, and shows the tunnel
+//
+// Words are parted by one space. `tunnel` answers with one line of JSON, {"policies":[{"tunnel", "peer", "settings"}]},
+// where `settings` has each key as a file has it, with what is in force; or with {"error":"..."}, as any request does
+// that is refused. docs/operations.md explains them. Control thread only.
+#ifndef WARP_CONTROL_STATUS_NODE_REQUESTS_H_
+#define WARP_CONTROL_STATUS_NODE_REQUESTS_H_
+
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/node_config.h"
+#include "control/config/tunnel_policy.h"
+#include "control/status/status_json.h"
+#include "control/status/status_server.h"
+
+namespace warp::control {
+
+class NodeRequests {
+ public:
+  using SetPolicy =
+      std::function<absl::Status(const std::string& tunnel, const config::TunnelPolicy&)>;
+
+  // `view` is asked anew for each part of an answer; `set_policy` gets what a changed tunnel has to do from now on.
+  NodeRequests(std::function<NodeView()> view, SetPolicy set_policy)
+      : view_(std::move(view)), set_policy_(std::move(set_policy)) {}
+
+  StatusServer::Text Answer(const StatusServer::Request& request);
+
+ private:
+  absl::StatusOr<StatusServer::Text> Tunnel(std::span<const std::string> words, bool may_change);
+  absl::Status Set(const config::TunnelConfig& tunnel, std::span<const std::string> changes);
+
+  const std::function<NodeView()> view_;
+  const SetPolicy set_policy_;
+  // Of the tunnels that were changed, by name: what users said, which a policy does not tell from what follows.
+  absl::flat_hash_map<std::string, config::TunnelSettings> changed_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_STATUS_NODE_REQUESTS_H_
