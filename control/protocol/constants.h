@@ -45,8 +45,9 @@ struct Timers : wire::ConfiguredTimers {
   Duration feedback_interval = std::chrono::milliseconds(20);
   Duration feedback_interval_min = std::chrono::milliseconds(10);
   Duration feedback_interval_max = std::chrono::milliseconds(50);
-  // Between the last payload and each of the kFeedbackEchoes feedbacks that follow.
-  Duration feedback_echo = std::chrono::milliseconds(200);
+  // Between the last payload and the first of the kFeedbackEchoes feedbacks that follow; the others come after three
+  // and eight times that.
+  Duration feedback_echo = std::chrono::milliseconds(25);
   // The longest interval between probes of a candidate, and of a lost path while no payloads flow; it doubles from
   // probe_interval up to this.
   Duration candidate_interval_max = std::chrono::seconds(5);
@@ -153,6 +154,12 @@ inline constexpr uint32_t kFeedbackEverywhere = 5;
 inline constexpr int64_t kFeedbackShare = 100;
 inline constexpr int64_t kFeedbackPerSecond = 2000;
 inline constexpr int64_t kFeedbackSaved = 16000;
+// What is urgent may borrow so much of the time to come.
+inline constexpr int64_t kFeedbackBorrowed = 8000;
+// The first feedback after a pause may borrow so much more, or those that follow the last payload would take its bytes.
+inline constexpr int64_t kFeedbackFirst = 2000;
+// A path on which a payload came within this time works.
+inline constexpr Duration kFeedbackAlive = std::chrono::milliseconds(40);
 // Messages of one feedback, of which each names kMaxFeedbackWords blocks of counters.
 inline constexpr size_t kMaxFeedbackMessages = 4;
 // Where a feedback was lost, these after it name its counters once more.

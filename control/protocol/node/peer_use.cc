@@ -56,8 +56,14 @@ void Peer::SendFeedback(Instant now) {
   const FeedbackBook::Batch batch =
       feedback_.Take(now, context_.identity.timers(), *session, arrivals_, paths_);
   if (batch.messages.empty()) return;
-  const size_t most = batch.everywhere ? kMaxFeedbackPaths : 1;
-  const std::vector<Way> ways = paths_.BestWays(now, most, std::nullopt);
+  std::vector<Way> ways = paths_.BestWays(now, kMaxFeedbackPaths, std::nullopt);
+  if (!batch.everywhere && !ways.empty()) {
+    const auto works = [&](const Way& way) {
+      return std::find(batch.ports.begin(), batch.ports.end(), way.route.port) != batch.ports.end();
+    };
+    const auto best = std::find_if(ways.begin(), ways.end(), works);
+    ways = {best == ways.end() ? ways.front() : *best};
+  }
   for (const Feedback& feedback : batch.messages) {
     const std::vector<uint8_t> message = EncodeControlMessage(feedback);
     // Each is sealed separately: the peer would count the copies of one as payloads.

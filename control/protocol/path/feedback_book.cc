@@ -1,6 +1,7 @@
 #include "control/protocol/path/feedback_book.h"
 
 #include <algorithm>
+#include <array>
 
 #include "dataplane/wire/constants.h"
 
@@ -35,6 +36,12 @@ Duration IntervalOf(const Timers& timers, uint64_t bytes, Duration elapsed) {
   return timers.feedback_interval;
 }
 
+// The first echo tells soon that nothing comes any more, which may be the death of the only path in use.
+Duration EchoAfter(const Timers& timers, int echo) {
+  constexpr std::array<int, kFeedbackEchoes> kAfter = {1, 3, 8};
+  return kAfter.at(static_cast<size_t>(echo)) * timers.feedback_echo;
+}
+
 }  // namespace
 
 void FeedbackBook::NoteProbe(SealOrder order, bool asks) {
@@ -53,6 +60,7 @@ bool FeedbackBook::NotePayload(Instant now, const Timers& timers, uint32_t local
   if (!asks_) return false;
   if (local_index != session_) {
     session_ = local_index;
+    since_ = now;
     counter_ = counter;
     number_ = 0;
     floors_.clear();
@@ -62,7 +70,10 @@ bool FeedbackBook::NotePayload(Instant now, const Timers& timers, uint32_t local
   const Instant soon = now + timers.feedback_interval_min;
   // While it is due within an interval anyway, payloads change nothing.
   if (next_ <= now + timers.feedback_interval_max) return false;
-  if (next_ == kNever) looked_ = now;
+  if (next_ == kNever) {
+    looked_ = now;
+    first_ = true;
+  }
   next_ = soon;
   return true;
 }
@@ -73,11 +84,13 @@ bool FeedbackBook::IsDue(Instant now, const Timers& timers, const ArrivalBook::S
   const bool came = received.payloads != seen_.payloads;
   seen_ = received;
   looked_ = now;
-  budget_ = std::min(kFeedbackSaved, budget_ + static_cast<int64_t>(bytes) / kFeedbackShare +
-                                         std::chrono::duration_cast<Microseconds>(
-                                             std::min(elapsed, Duration(std::chrono::seconds(8))))
-                                                 .count() *
-                                             kFeedbackPerSecond / 1'000'000);
+  budget_ =
+      std::min(kFeedbackSaved, budget_ + static_cast<int64_t>(bytes) / kFeedbackShare +
+                                   std::chrono::duration_cast<Microseconds>(
+                                       std::min(now - paid_, Duration(std::chrono::seconds(8))))
+                                           .count() *
+                                       kFeedbackPerSecond / 1'000'000);
+  paid_ = now;  // a pause counts too
   if (came) {
     last_payload_ = now;
     echoes_ = 0;
@@ -88,21 +101,27 @@ bool FeedbackBook::IsDue(Instant now, const Timers& timers, const ArrivalBook::S
     Stop();
     return false;
   }
-  next_ = last_payload_ + (echoes_ + 1) * timers.feedback_echo;
+  next_ = last_payload_ + EchoAfter(timers, echoes_);
   if (now < next_) return false;
   ++echoes_;
-  next_ = echoes_ < kFeedbackEchoes ? last_payload_ + (echoes_ + 1) * timers.feedback_echo : kNever;
+  next_ = echoes_ < kFeedbackEchoes ? last_payload_ + EchoAfter(timers, echoes_) : kNever;
   return true;
 }
 
-std::vector<FeedbackBook::Entry> FeedbackBook::Entries(uint8_t session, const ArrivalBook& arrivals,
+// The dataplane knows the lowest bits of a session alone. What came on a path before anything of this session did is of
+// another one, whatever they say.
+std::vector<FeedbackBook::Entry> FeedbackBook::Entries(Instant now, const Timers& timers,
+                                                       const ArrivalBook& arrivals,
                                                        const PathSet& paths) const {
+  const Duration oldest = now - since_ + timers.feedback_interval_max;
   std::vector<Entry> entries;
   for (const Path& path : paths.paths()) {
     if (!path.remote_port()) continue;
     const std::optional<NewestArrival> newest = newest_(path.id());
     const Receipt* receipt = arrivals.Find(*path.remote_port(), path.route().port);
-    if (!newest || newest->session != session || receipt == nullptr) continue;
+    if (!newest || newest->session != static_cast<uint8_t>(session_) || newest->age > oldest)
+      continue;
+    if (receipt == nullptr) continue;
     const Entry entry{.said = {.from = receipt->from,
                                .to = receipt->to,
                                .newest = newest->counter,
@@ -163,10 +182,10 @@ std::vector<Feedback> FeedbackBook::Messages(Instant now, wire::ReplayWindow& wi
   return messages;
 }
 
-bool FeedbackBook::Pay(const std::vector<Feedback>& messages, size_t ways) {
+bool FeedbackBook::Pay(const std::vector<Feedback>& messages, size_t ways, int64_t borrow) {
   int64_t cost = 0;
   for (const Feedback& message : messages) cost += static_cast<int64_t>(ways) * CostOf(message);
-  if (cost > budget_) return false;
+  if (cost > budget_ + borrow) return false;
   budget_ -= cost;
   return true;
 }
@@ -179,19 +198,27 @@ FeedbackBook::Batch FeedbackBook::Take(Instant now, const Timers& timers, wire::
   }
   // Payloads of another session than the one in use are told of when it is in use.
   if (!IsDue(now, timers, arrivals.received()) || session.local_index() != session_) return {};
-  const std::vector<Entry> entries = Entries(static_cast<uint8_t>(session_), arrivals, paths);
+  const std::vector<Entry> entries = Entries(now, timers, arrivals, paths);
   if (entries.empty() || floors_.empty()) return {};
   const std::deque<uint64_t> floors = floors_;
   Batch batch{.messages = Messages(now, session.window(), entries)};
   const auto active = static_cast<size_t>(std::count_if(
       paths.paths().begin(), paths.paths().end(), [](const Path& path) { return path.active(); }));
-  batch.everywhere = sent_ % kFeedbackEverywhere == kFeedbackEverywhere - 1 &&
-                     Pay(batch.messages, std::min(active, kMaxFeedbackPaths));
-  if (!batch.everywhere && !Pay(batch.messages, 1)) {
+  // Where payloads came just now, feedback goes back well. Where they come nowhere, the best path may be the dead one.
+  for (const Entry& entry : entries) {
+    if (entry.age <= kFeedbackAlive) batch.ports.push_back(entry.said.to);
+  }
+  const bool urgent = batch.ports.empty();
+  const int64_t borrow = urgent ? kFeedbackBorrowed : 0;
+  batch.everywhere = (urgent || sent_ % kFeedbackEverywhere == kFeedbackEverywhere - 1) &&
+                     Pay(batch.messages, std::min(active, kMaxFeedbackPaths), borrow);
+  if (!batch.everywhere &&
+      !Pay(batch.messages, 1, first_ ? kFeedbackBorrowed + kFeedbackFirst : borrow)) {
     floors_ = floors;  // nothing was said
     return {};
   }
   ++sent_;
+  first_ = false;
   number_ = static_cast<uint16_t>(number_ + batch.messages.size());
   return batch;
 }

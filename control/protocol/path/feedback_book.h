@@ -56,6 +56,8 @@ class FeedbackBook {
   struct Batch {
     std::vector<Feedback> messages;  // oldest counters first; empty: nothing is said now
     bool everywhere = false;         // over all paths, not over the best one
+    // Else over the best path of one of these ports of ours: payloads came there just now, so that it works.
+    std::vector<uint16_t> ports;
   };
   // `session` is the one that the messages will be sealed in. `arrivals` has just counted.
   Batch Take(Instant now, const Timers& timers, wire::Session& session, const ArrivalBook& arrivals,
@@ -72,12 +74,12 @@ class FeedbackBook {
   // Whether something is to be said, and when again.
   bool IsDue(Instant now, const Timers& timers, const ArrivalBook::Sum& received);
   // Most recent first, kMaxFeedbackPaths at most.
-  std::vector<Entry> Entries(uint8_t session, const ArrivalBook& arrivals,
+  std::vector<Entry> Entries(Instant now, const Timers& timers, const ArrivalBook& arrivals,
                              const PathSet& paths) const;
   std::vector<Feedback> Messages(Instant now, wire::ReplayWindow& window,
                                  const std::vector<Entry>& entries);
-  // Takes what the messages cost from the budget. False where there is too little.
-  bool Pay(const std::vector<Feedback>& messages, size_t ways);
+  // Takes what the messages cost from the budget, which may then owe so many bytes. False where there is too little.
+  bool Pay(const std::vector<Feedback>& messages, size_t ways, int64_t borrow);
 
   const NewestFunction newest_;
 
@@ -86,13 +88,16 @@ class FeedbackBook {
 
   Instant next_ = kNever;
   Instant last_payload_{};
+  bool first_ = false;  // a payload came after a pause, and nothing has been said since
   Instant looked_{};
+  Instant paid_{};                // until then time has added to the budget
   int echoes_ = kFeedbackEchoes;  // since the last payload
   ArrivalBook::Sum seen_;
   int64_t budget_ = 0;  // bytes
 
   // Of the session in which payloads come.
   uint32_t session_ = 0;  // its local index
+  Instant since_{};       // its first payload came
   uint64_t counter_ = 0;  // of about the newest payload
   uint16_t number_ = 0;
   uint32_t sent_ = 0;  // feedbacks
