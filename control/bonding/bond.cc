@@ -1,0 +1,105 @@
+#include "control/bonding/bond.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warp::bonding {
+
+Bond::Bond(std::function<void(uint16_t, uint64_t)> settled) : settled_(std::move(settled)) {}
+
+// --- Paths and flows. ---
+
+void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
+  std::vector<wire::PathSlot> before = std::exchange(order_, {});
+  mask_ = 0;
+  for (const PathSpec& spec : paths) {
+    if (spec.slot >= wire::kPathSlots) continue;
+    if (paths_.size() <= spec.slot) paths_.resize(spec.slot + size_t{1});
+    std::unique_ptr<BondPath>& path = paths_[spec.slot];
+    if (path != nullptr && path->spec.id != spec.id) {
+      Leave(now, spec.slot);
+      Spread(now, spec.slot);
+      path.reset();
+    }
+    if (path == nullptr) {
+      path = std::make_unique<BondPath>(spec);
+    } else {
+      // One that returns has to prove itself.
+      if (!path->present) {
+        path->suspect = true;
+        path->proving_since = path->last_trial = Instant{};
+      }
+      path->spec = spec;
+      path->present = true;
+      path->capacity.SetBound(spec.max_rate);
+    }
+    order_.push_back(spec.slot);
+    mask_ |= wire::MaskOf(spec.slot);
+  }
+  tiered_ = std::any_of(paths.begin(), paths.end(),
+                        [&](const PathSpec& spec) { return spec.tier != paths[0].tier; });
+  for (const wire::PathSlot slot : before) {
+    if (std::find(order_.begin(), order_.end(), slot) != order_.end()) continue;
+    Leave(now, slot);
+  }
+  UpdateSuspicion();
+  for (wire::PathSlot slot = 0; slot < paths_.size(); ++slot) {
+    if (paths_[slot] != nullptr && !paths_[slot]->present) Spread(now, slot);
+  }
+  for (auto& [id, flow] : flows_) {
+    for (const Grant& item : std::exchange(flow.parked, {})) NoteUnsent(now, item);
+  }
+}
+
+// The path is gone, with what was under way.
+void Bond::Leave(Instant now, wire::PathSlot slot) {
+  BondPath& gone = PathOf(slot);
+  gone.present = gone.suspect = gone.silent = false;
+  MoveFrom(now, slot);
+  GiveUp(now, slot, wire::kNever);
+  gone.flight.Clear();
+}
+
+void Bond::SetFlow(uint16_t flow, const FlowSpec& spec) { flows_[flow].spec = spec; }
+
+FlowQueue& Bond::QueueOf(Flow& flow, wire::PathSlot slot) {
+  if (flow.queues.size() <= slot) flow.queues.resize(slot + size_t{1});
+  return flow.queues[slot];
+}
+
+// --- What is. ---
+
+std::optional<PathStatus> Bond::StatusOf(Instant now, wire::PathId id) const {
+  for (const wire::PathSlot slot : order_) {
+    const BondPath& path = PathOf(slot);
+    if (path.spec.id != id) continue;
+    const bool idle = now - path.rate_since > std::chrono::seconds(2);
+    return PathStatus{.capacity = path.capacity.capacity(),
+                      .known = path.capacity.known(),
+                      .in_use = idle ? 0 : path.in_use,
+                      .queue = path.capacity.queue(),
+                      .above = FloorOf(slot) - least_floor_,
+                      .waiting = path.Backlog(now),
+                      .loss = path.loss,
+                      .suspect = path.suspect,
+                      .resent = path.resent,
+                      .copies = path.copies};
+  }
+  return std::nullopt;
+}
+
+FlowStatus Bond::StatusOf(uint16_t flow) const {
+  const auto found = flows_.find(flow);
+  return found == flows_.end() ? FlowStatus() : found->second.status;
+}
+
+Instant Bond::NextTimeout() const {
+  Instant next = std::min(next_check_, again_due_);
+  for (const wire::PathSlot slot : order_) {
+    const BondPath& path = PathOf(slot);
+    if (!path.waiting.empty()) next = std::min(next, path.clock.next());
+  }
+  return next;
+}
+
+}  // namespace warp::bonding

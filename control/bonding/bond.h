@@ -1,0 +1,210 @@
+// The paths to one peer as one: chooses by which paths each payload goes and when, so that the peer has payloads by the
+// sum of its paths, nearly in their order, and no queue stands anywhere but here.
+//
+//   Offer ─► a path is chosen: where the payload arrives first ─► that path's queue, a part for each flow
+//                                        │ the path's clock is open
+//   Next  ◄──────────────────────────────┘ ─► NoteSent ─► flight ◄─ HandleFeedback ─► arrived, or lost: Next again
+//
+// A flow is a tunnel. The bond knows numbers and sizes; the payloads stay with their tunnels. The flows of a path take
+// turns by bytes (deficit round robin), so that a flood waits for itself.
+//
+// A path on which nothing has arrived for a moment that should have is silent: nothing is put there until something
+// has. After a longer silence it is suspect: its queue goes to the others, and it carries only copies of what others
+// carry, until enough of those have arrived. Where every path that a flow may use is so, none is worse than the others.
+//
+// Sans-IO, one thread; `now` never falls. Sizes are bytes of frames on the wire.
+#ifndef WARP_CONTROL_BONDING_BOND_H_
+#define WARP_CONTROL_BONDING_BOND_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/bonding/bond_path.h"
+#include "control/bonding/capacity.h"
+#include "control/bonding/codel.h"
+#include "control/bonding/flow_queue.h"
+#include "control/bonding/grant.h"
+#include "control/config/tunnel_policy.h"
+#include "control/protocol/feedback.h"
+#include "dataplane/wire/path_mask.h"
+
+namespace warp::bonding {
+
+using wire::PathMask;
+
+struct FlowSpec {
+  config::TunnelPolicy policy;
+  Duration deadline{};  // from taking a payload until it is of no use
+  PathMask allowed = wire::kAllPaths;
+};
+
+struct FlowStatus {
+  uint64_t offered = 0;      // payloads
+  uint64_t dropped = 0;      // refused by Offer
+  uint64_t bytes = 0;        // sent for the first time, over one path
+  uint64_t extra_bytes = 0;  // copies and resends
+  uint64_t resent = 0;       // payloads
+  uint64_t copied = 0;
+  uint64_t lost = 0;  // payloads of which a packet was lost for good, as far as is known
+};
+
+class Bond {
+ public:
+  // `settled` is called for each payload of which nothing more will be told: it arrived, or it is too late to send it
+  // again. From within HandleFeedback and HandleTimeout.
+  explicit Bond(std::function<void(uint16_t flow, uint64_t number)> settled);
+
+  // The paths that may send now. What waits for another one goes to these.
+  void SetPaths(Instant now, std::span<const PathSpec> paths);
+  void SetFlow(uint16_t flow, const FlowSpec& spec);
+
+  // --- A payload's way. ---
+
+  enum class Fate : uint8_t { kGranted, kQueued, kDropped };
+  // A payload waits; numbers of a flow grow. kGranted: it may leave at once, as `paths` of the grant says. kDropped:
+  // the queue stands, or the payload would come too late.
+  Fate Offer(Instant now, Grant* payload);
+  // What may leave by now; nullopt: nothing.
+  std::optional<Grant> Next(Instant now);
+  // The packets of a granted payload, of these sizes, were sealed with counters that begin at `first`. `session` is the
+  // order of the session among those with the peer, from 1.
+  void NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t first,
+                std::span<const uint32_t> sizes);
+  // A granted payload could not be submitted: it is granted again.
+  void NoteUnsent(Instant now, const Grant& grant);
+  // Bytes that others send over these paths.
+  void Charge(Instant now, PathMask paths, uint32_t size);
+
+  // --- What happens. ---
+  void HandleFeedback(Instant now, uint64_t session, const protocol::Feedback& feedback);
+  void HandleTimeout(Instant now);
+  // When Next or HandleTimeout has something to do.
+  Instant NextTimeout() const;
+
+  // --- What is. ---
+  bool has_paths() const { return !order_.empty(); }
+  std::optional<PathStatus> StatusOf(Instant now, wire::PathId path) const;
+  FlowStatus StatusOf(uint16_t flow) const;
+  // Feedback that cannot be true, of which some part was ignored.
+  uint64_t impossible() const { return impossible_; }
+
+ private:
+  struct Flow {
+    FlowSpec spec;
+    Codel codel;
+    std::vector<FlowQueue> queues;  // by slot
+    std::deque<Grant> parked;       // there was no path for them
+    FlowStatus status;
+    wire::PathSlot backup =
+        wire::kNoPathSlot;  // the path of mode backup, and the one before for some time
+    wire::PathSlot before = wire::kNoPathSlot;
+    Instant overlap_until{};
+  };
+  // Between looks at what is under way.
+  static constexpr Duration kCheckInterval = std::chrono::milliseconds(5);
+  // For how long a path is a risk that was silent, or lost several in a row.
+  static constexpr Duration kRiskyFor = std::chrono::milliseconds(300);
+  struct Again {
+    Grant grant;
+    wire::PathSlot lost_on;
+  };
+
+  BondPath& PathOf(wire::PathSlot slot) { return *paths_[slot]; }
+  const BondPath& PathOf(wire::PathSlot slot) const { return *paths_[slot]; }
+  FlowQueue& QueueOf(Flow& flow, wire::PathSlot slot);
+  // One that no payload has shown yet is reckoned from the round trip; where that is unknown, too, it is taken for that
+  // of the fastest path, so that the path is tried.
+  Duration FloorOf(wire::PathSlot slot) const {
+    const Capacity& capacity = PathOf(slot).capacity;
+    if (capacity.has_floor()) return capacity.floor();
+    const Duration round_trip = PathOf(slot).spec.round_trip;
+    if (round_trip == Duration::zero()) return least_floor_;
+    return least_floor_ + std::max(Duration::zero(), round_trip - least_trip_) / 2;
+  }
+
+  // bond_choice.cc: which path.
+  // Of these paths none is better than suspect, or silent.
+  bool AllSuspect(PathMask paths) const { return (paths & mask_ & ~suspect_) == 0; }
+  bool AllSilent(PathMask paths) const { return (paths & mask_ & ~silent_) == 0; }
+  bool Usable(const Flow& flow, wire::PathSlot slot) const;
+  Duration WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
+  Duration ArrivalOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
+  wire::PathSlot Fastest(Instant now, const Flow& flow, uint32_t size, PathMask without,
+                         Duration* least_wait = nullptr) const;
+  wire::PathSlot Backup(Instant now, Flow& flow);
+  PathMask Replicas(Instant now, const Flow& flow, uint32_t size) const;
+  PathMask CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot, const Grant& grant);
+  void UpdateSuspicion();
+  void UpdateTiers(Instant now);
+
+  // bond_queue.cc: queues and grants.
+  Fate Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant& payload);
+  void Park(Instant now, Flow& flow, const Grant& payload);
+  void Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload);
+  std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
+  std::optional<Grant> TakeAgain(Instant now);
+  void Complete(Instant now, Flow& flow, wire::PathSlot slot, Grant* grant);
+  void Spread(Instant now, wire::PathSlot from);
+
+  // bond_feedback.cc.
+  bool ReadClock(Instant now, uint32_t time);
+  void HandlePath(Instant now, uint64_t session, const protocol::PathFeedback& one,
+                  const Delivered& delivered);
+  void Prove(Instant now, wire::PathSlot slot);
+  bool LastCopy(const Record& record);
+  void NoteArrived(const Record& record);
+  void GiveUp(Instant now, wire::PathSlot slot, Instant sent);
+  void Leave(Instant now, wire::PathSlot slot);
+  void Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived);
+  void NoteLost(Instant now, wire::PathSlot slot, const Record& record);
+  void NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost, uint32_t packets);
+  // bond_health.cc.
+  void CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Duration age);
+  void MoveFrom(Instant now, wire::PathSlot slot);
+  void Suspect(Instant now, wire::PathSlot slot);
+  void CheckPath(Instant now, wire::PathSlot slot);
+
+  const std::function<void(uint16_t, uint64_t)> settled_;
+  std::vector<std::unique_ptr<BondPath>> paths_;  // by slot; null: there never was one
+  std::vector<wire::PathSlot> order_;             // those that may send
+  PathMask mask_ = 0;                             // the same
+  PathMask suspect_ = 0, silent_ = 0;             // of these; the latter: or suspect
+  Duration least_floor_{}, least_trip_{};         // of the fastest path
+  bool tiered_ = false;                           // the paths have several tiers
+  uint8_t tier_ = 1;                              // paths of higher ones do not stripe
+  Instant tier_full_since_{};
+  Instant tier_used_{};
+  size_t turn_ = 0;
+  absl::flat_hash_map<uint16_t, Flow> flows_;
+  std::deque<Again> again_;
+  Instant again_due_ = wire::kNever;  // when the first of them may go
+  double again_bytes_ = 30e3;         // that resends may still have
+  // Packets that went over several paths and have not arrived, by session and counter: on how many paths they may still
+  // come.
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> copies_;
+  // Of payloads that went in several pieces, of which none was lost: how many have not arrived, by session and counter
+  // of the first one.
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> pieces_;
+  Instant next_check_ = wire::kNever;
+  Instant no_codel_until_{};
+
+  // Of feedback.
+  uint64_t session_ = 0;
+  uint32_t time_ = 0;     // microseconds, as in the last feedback
+  Duration clock_{};      // the same, unwrapped
+  Instant clock_read_{};  // when it was
+  uint64_t clock_session_ = 0;
+  uint64_t highest_ = 0;  // counter sent in session_
+  uint64_t impossible_ = 0;
+};
+
+}  // namespace warp::bonding
+
+#endif  // WARP_CONTROL_BONDING_BOND_H_

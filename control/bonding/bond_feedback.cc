@@ -1,0 +1,239 @@
+// What became of what was sent, by the receiver's feedback.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "control/bonding/bond.h"
+
+namespace warp::bonding {
+namespace {
+
+using std::chrono::microseconds;
+
+// So many lost in a row are a run.
+constexpr uint32_t kRun = 3;
+constexpr double kLossWeight = 1.0 / 256;
+// Of what one feedback settles, the share of losses from which kRun of them are a run.
+constexpr double kRunShare = 0.25;
+// By so much may what is settled and what was counted differ, because they are not taken at the same moment.
+constexpr uint32_t kUneven = 2;
+// By so much may the time between two feedbacks differ at both ends: what a queue on the way back may hold up.
+constexpr Duration kClockSlack = std::chrono::seconds(1);
+// More bytes than were sent may arrive where control messages and probes came as well.
+constexpr uint64_t kOtherBytes = 1u << 20;
+
+}  // namespace
+
+void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t first,
+                    std::span<const uint32_t> sizes) {
+  if (session > session_) {
+    session_ = session;
+    highest_ = 0;
+  }
+  if (session == session_) highest_ = std::max(highest_, first + sizes.size() - 1);
+  const PathMask present = grant.paths & mask_;
+  if (present == 0) return;
+  const auto paths = static_cast<uint8_t>(std::popcount(present));
+  Record record{.session = session,
+                .counter = first,
+                .number = grant.number,
+                .sent = now,
+                .taken = grant.taken,
+                .first = first,
+                .size = std::accumulate(sizes.begin(), sizes.end(), uint32_t{0}),
+                .flow = grant.flow,
+                .pieces = static_cast<uint8_t>(sizes.size()),
+                .copied = paths > 1};
+  for (; record.counter < first + sizes.size(); ++record.counter) {
+    for (PathMask left = present; left != 0; left &= left - 1) {
+      BondPath& path = PathOf(static_cast<wire::PathSlot>(std::countr_zero(left)));
+      record.idle = path.clock.idle();
+      const auto forgotten = path.flight.Add(record);
+      if (forgotten && !forgotten->given_up && LastCopy(*forgotten))
+        pieces_.erase({forgotten->session, forgotten->first});
+    }
+    if (paths > 1) copies_[{session, record.counter}] = paths;
+  }
+  if (sizes.size() > 1) pieces_[{session, first}] = record.pieces;
+  next_check_ = std::min(next_check_, now + kCheckInterval);
+}
+
+void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedback& feedback) {
+  if (session != session_) return;
+  if (!ReadClock(now, feedback.time)) return;
+  const Delivered delivered(feedback.base, feedback.words);
+  if (!feedback.words.empty() && feedback.base > highest_) {
+    ++impossible_;
+    return;
+  }
+  for (const protocol::PathFeedback& one : feedback.paths) HandlePath(now, session, one, delivered);
+  UpdateSuspicion();
+  Duration least = Duration::max();
+  for (const wire::PathSlot slot : order_) {
+    const BondPath& path = PathOf(slot);
+    if (!path.capacity.has_floor() || path.capacity.floor() >= least) continue;
+    least = least_floor_ = path.capacity.floor();
+    least_trip_ = path.spec.round_trip;
+  }
+}
+
+// The receiver's clock goes as ours does, from whatever beginning; it begins anew only where the peer does, and then
+// there is another session. False: the feedback was overtaken by another one, or it cannot be true.
+bool Bond::ReadClock(Instant now, uint32_t time) {
+  const auto step = static_cast<int32_t>(time - time_);
+  const Duration clock = clock_ + microseconds(step);
+  const Duration off =
+      clock_read_ == Instant{} ? Duration::zero() : clock - clock_ - (now - clock_read_);
+  if (clock_session_ != session_) {
+    // Floors are by the old clock.
+    if (clock_session_ == 0) {
+      clock_ = microseconds(time);
+    } else {
+      clock_ = clock;
+      if (off > kClockSlack || off < -kClockSlack) {
+        for (const wire::PathSlot slot : order_) PathOf(slot).capacity.Restart(now);
+      }
+    }
+    clock_session_ = session_;
+  } else if (off > kClockSlack || off < -kClockSlack) {
+    ++impossible_;
+    return false;
+  } else if (step < 0) {
+    return false;
+  } else {
+    clock_ = clock;
+  }
+  clock_read_ = now;
+  time_ = time;
+  return true;
+}
+
+void Bond::HandlePath(Instant now, uint64_t session, const protocol::PathFeedback& one,
+                      const Delivered& delivered) {
+  const auto slot = std::find_if(order_.begin(), order_.end(), [&](wire::PathSlot candidate) {
+    const PathSpec& spec = PathOf(candidate).spec;
+    return spec.port == one.from && spec.remote_port == one.to;
+  });
+  if (slot == order_.end()) return;
+  BondPath& path = PathOf(*slot);
+  // The counter whose low half is named, near the words.
+  const uint64_t near = delivered.end();
+  uint64_t newest = (near & ~uint64_t{UINT32_MAX}) | one.newest;
+  if (newest > near + (uint64_t{1} << 31) && newest >= uint64_t{1} << 32)
+    newest -= uint64_t{1} << 32;
+  if (newest > highest_) {
+    ++impossible_;
+    return;
+  }
+  path.arrived_bytes += path.said ? one.bytes - path.said_bytes : 0;
+  path.said_bytes = one.bytes;
+  const uint32_t packets = path.said ? one.packets - path.said_packets : 0;
+  path.said_packets = one.packets;
+  path.said = true;
+  if (path.arrived_bytes > path.sent_bytes + kOtherBytes) {
+    ++impossible_;
+    path.arrived_bytes = path.sent_bytes;
+    return;
+  }
+  if (const Record* record = path.flight.Find(session, newest)) {
+    if (microseconds(one.age) > now - record->sent) {
+      ++impossible_;
+      return;
+    }
+    path.last_progress = now;
+    path.capacity.Handle({.now = now,
+                          .sent = record->sent,
+                          .arrived = clock_ - microseconds(one.age),
+                          .age = microseconds(one.age),
+                          .bytes = path.arrived_bytes,
+                          .idle = record->idle});
+    if (path.suspect) Prove(now, *slot);
+  }
+  uint32_t settled = 0, lost = 0;
+  path.flight.SettleUpTo(session, newest, delivered, [&](const Record& record, bool arrived) {
+    ++settled;
+    lost += arrived || record.copied ? 0 : 1;
+    Settle(now, *slot, record, arrived);
+  });
+  NoteLosses(now, path, settled, lost, packets);
+  CheckSilence(now, *slot, newest, microseconds(one.age));
+}
+
+// Of packets that went over other paths as well, the bitmaps do not say over which they came; so what came on the path
+// is counted beside them.
+void Bond::NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost,
+                      uint32_t packets) {
+  if (settled == 0) return;
+  const uint32_t less = settled > packets ? settled - packets : 0;
+  lost = std::min(settled, std::max(lost, less > kUneven ? less : 0));
+  // A run: so many of so few were lost that chance is not the reason. It has one cause, and counts once: else the path
+  // would pass for a lossy one for long after an outage.
+  const bool run = lost >= kRun && static_cast<double>(lost) / settled >= kRunShare;
+  if (run) path.risky_until = now + kRiskyFor;
+  const double share = (run ? 1.0 : lost) / settled;
+  path.loss += (1 - std::pow(1 - kLossWeight, settled)) * (share - path.loss);
+}
+
+// A packet will not arrive on one of its paths. True: nor on another, and it has not.
+bool Bond::LastCopy(const Record& record) {
+  if (!record.copied) return true;
+  const auto copies = copies_.find({record.session, record.counter});
+  if (copies == copies_.end() || --copies->second > 0) return false;
+  copies_.erase(copies);
+  return true;
+}
+
+void Bond::Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived) {
+  BondPath& path = PathOf(slot);
+  if (!record.copied) {
+    path.run = arrived ? 0 : path.run + 1;
+    if (path.run >= kRun) path.risky_until = now + kRiskyFor;
+  }
+  if (arrived) {
+    NoteArrived(record);
+  } else if (!record.given_up && LastCopy(record)) {
+    NoteLost(now, slot, record);
+  }
+}
+
+// A payload of several pieces has arrived when each of them has, over whatever path.
+void Bond::NoteArrived(const Record& record) {
+  const bool first = !record.copied || copies_.erase({record.session, record.counter}) > 0;
+  if (record.pieces > 1) {
+    const auto pieces = pieces_.find({record.session, record.first});
+    if (!first || pieces == pieces_.end() || --pieces->second > 0) return;
+    pieces_.erase(pieces);
+  }
+  settled_(record.flow, record.number);
+}
+
+// What was sent before and has not arrived is taken for lost on this path. It may arrive all the same.
+void Bond::GiveUp(Instant now, wire::PathSlot slot, Instant sent) {
+  PathOf(slot).flight.GiveUp(sent, [&](const Record& record) {
+    if (LastCopy(record)) NoteLost(now, slot, record);
+  });
+}
+
+// Sends the payload again, where its flow wants that and time is left: once, however many of its pieces were lost.
+void Bond::NoteLost(Instant now, wire::PathSlot slot, const Record& record) {
+  if (record.pieces > 1 && pieces_.erase({record.session, record.first}) == 0) return;
+  const auto flow = flows_.find(record.flow);
+  if (flow == flows_.end()) return;
+  if (record.taken + flow->second.spec.policy.resend <= now) {
+    ++flow->second.status.lost;
+    settled_(record.flow, record.number);
+    return;
+  }
+  again_.push_back({{.flow = record.flow,
+                     .number = record.number,
+                     .size = record.size,
+                     .taken = record.taken,
+                     .deadline = record.taken + flow->second.spec.policy.resend,
+                     .again = true},
+                    slot});
+  again_due_ = std::min(again_due_, now);
+}
+
+}  // namespace warp::bonding

@@ -1,0 +1,93 @@
+// One path of a bond: how much it carries, when it may send, what waits for it and what is under way.
+#ifndef WARP_CONTROL_BONDING_BOND_PATH_H_
+#define WARP_CONTROL_BONDING_BOND_PATH_H_
+
+#include <cstdint>
+#include <deque>
+
+#include "control/bonding/capacity.h"
+#include "control/bonding/flight.h"
+#include "control/bonding/path_clock.h"
+#include "dataplane/wire/ids.h"
+#include "dataplane/wire/path_mask.h"
+
+namespace warp::bonding {
+
+// A path that may send.
+struct PathSpec {
+  wire::PathId id = 0;
+  wire::PathSlot slot = wire::kNoPathSlot;
+  wire::PortId port = 0;
+  uint16_t remote_port = 0;
+  uint8_t tier = 1;
+  uint64_t max_rate = 0;  // bytes a second; 0: no bound
+  // As probes found it; zero: unknown. Before payloads have shown the floor of the path, this stands in for it.
+  Duration round_trip{};
+};
+
+// What a path does, for people.
+struct PathStatus {
+  Rate capacity = 0;  // bytes a second
+  bool known = false;
+  Rate in_use = 0;
+  Duration queue{};    // in the path, beyond its floor
+  Duration above{};    // its floor above that of the fastest path
+  Duration waiting{};  // what waits here for it
+  double loss = 0;
+  bool suspect = false;
+  uint64_t resent = 0;  // packets
+  uint64_t copies = 0;
+};
+
+struct BondPath {
+  explicit BondPath(const PathSpec& of) : spec(of), capacity(of.max_rate, of.round_trip) {}
+
+  PathSpec spec;
+  bool present = true;
+  Capacity capacity;
+  PathClock clock;
+  Flight flight;
+
+  uint64_t queued = 0;           // bytes that wait
+  std::deque<uint16_t> waiting;  // flows with something in their queue, in turns
+
+  // The last feedback said that nothing came of late, though something should have: no payload is put there until the
+  // next one says otherwise.
+  bool silent = false;
+  bool suspect = false;
+  Instant proving_since{};  // of a suspect path: copies arrive since
+  Instant last_trial{};     // of a suspect path: a copy was sent to see whether any arrives
+  Instant last_progress{};  // feedback said that something newer came
+  double loss = 0;          // smoothed share of what was lost
+  uint32_t run = 0;         // lost in a row
+  Instant risky_until{};    // several were lost in a row
+
+  uint64_t sent_bytes = 0;
+  uint64_t charged_bytes = 0;  // by others
+  uint64_t arrived_bytes = 0;
+  uint32_t said_bytes = 0;  // in the last feedback
+  uint32_t said_packets = 0;
+  bool said = false;
+  uint64_t resent = 0, copies = 0;
+  // For in_use: bytes sent up to a moment.
+  Instant rate_since{};
+  uint64_t rate_bytes = 0;
+  Rate in_use = 0;
+
+  Duration Backlog(Instant now) const {
+    return clock.Wait(now) + PathClock::TimeOf(queued, capacity.ByteTime(now));
+  }
+  void NoteBytes(Instant now, uint64_t bytes) {
+    sent_bytes += bytes;
+    const Duration since = now - rate_since;
+    if (since < std::chrono::milliseconds(500)) return;
+    in_use =
+        static_cast<double>(sent_bytes - rate_bytes) / std::chrono::duration<double>(since).count();
+    rate_since = now;
+    rate_bytes = sent_bytes;
+  }
+};
+
+}  // namespace warp::bonding
+
+#endif  // WARP_CONTROL_BONDING_BOND_PATH_H_

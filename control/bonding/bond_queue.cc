@@ -1,0 +1,229 @@
+// The queues before the paths, and the turns of their flows.
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "control/bonding/bond.h"
+
+namespace warp::bonding {
+namespace {
+
+using config::TunnelMode;
+
+// Of what is sent, that resends may use; and how much they may save up.
+constexpr double kAgainShare = 0.1, kAgainMost = 400e3;
+
+}  // namespace
+
+Bond::Fate Bond::Offer(Instant now, Grant* payload) {
+  const auto found = flows_.find(payload->flow);
+  if (found == flows_.end()) return Fate::kDropped;
+  Flow& flow = found->second;
+  ++flow.status.offered;
+  if (tiered_) UpdateTiers(now);
+  if (flow.spec.policy.mode == TunnelMode::kReplicate) {
+    payload->paths = Replicas(now, flow, payload->size);
+    if (payload->paths == 0) payload->paths = flow.spec.allowed;
+    Complete(now, flow, wire::kNoPathSlot, payload);
+    return Fate::kGranted;
+  }
+  Duration least = Duration::max();
+  wire::PathSlot slot = wire::kNoPathSlot;
+  if (flow.spec.policy.mode == TunnelMode::kBackup) {
+    slot = Backup(now, flow);
+    if (slot != wire::kNoPathSlot) least = WaitOn(now, flow, slot, payload->size);
+  } else {
+    slot = Fastest(now, flow, payload->size, 0, &least);
+  }
+  if (slot == wire::kNoPathSlot) {
+    if (!order_.empty()) {
+      Park(now, flow, *payload);
+      return Fate::kQueued;
+    }
+    payload->paths = flow.spec.allowed;  // by paths of which nothing is known yet, or it comes back
+    return Fate::kGranted;
+  }
+  if (now + WaitOn(now, flow, slot, payload->size) > payload->deadline ||
+      (now >= no_codel_until_ && flow.codel.Drops(now, least))) {
+    ++flow.status.dropped;
+    return Fate::kDropped;
+  }
+  return Queue(now, flow, slot, *payload) == Fate::kGranted
+             ? (Complete(now, flow, slot, payload), Fate::kGranted)
+             : Fate::kQueued;
+}
+
+// kGranted: nothing waits for the path, and its clock is open; the payload is in no queue.
+Bond::Fate Bond::Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant& payload) {
+  BondPath& path = PathOf(slot);
+  if (path.waiting.empty() && path.clock.open(now)) return Fate::kGranted;
+  path.capacity.NoteLimited(now);
+  Enqueue(flow, slot, payload);
+  return Fate::kQueued;
+}
+
+// In the order of the numbers: what comes from another path's queue may be older than what is here.
+void Bond::Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload) {
+  BondPath& path = PathOf(slot);
+  FlowQueue& queue = QueueOf(flow, slot);
+  if (queue.items.empty()) path.waiting.push_back(payload.flow);
+  auto place = queue.items.end();
+  while (place != queue.items.begin() && std::prev(place)->number > payload.number) --place;
+  queue.items.insert(place, payload);
+  queue.bytes += payload.size;
+  path.queued += payload.size;
+}
+
+std::optional<Grant> Bond::Next(Instant now) {
+  if (auto grant = TakeAgain(now)) return grant;
+  for (size_t i = 0; i < order_.size(); ++i) {
+    if (turn_ >= order_.size()) turn_ = 0;
+    const wire::PathSlot slot = order_[turn_];
+    const BondPath& path = PathOf(slot);
+    if (!path.waiting.empty() && path.clock.open(now)) {
+      if (auto grant = TakeFrom(now, slot)) return grant;
+    }
+    ++turn_;
+  }
+  return std::nullopt;
+}
+
+std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
+  BondPath& path = PathOf(slot);
+  while (!path.waiting.empty()) {
+    const uint16_t id = path.waiting.front();
+    Flow& flow = flows_[id];
+    FlowQueue& queue = QueueOf(flow, slot);
+    if (queue.deficit <= 0) {
+      // Who is alone owes nobody anything for what is larger than a turn.
+      if (path.waiting.size() == 1) queue.deficit = 0;
+      queue.deficit += kQuantum;
+      path.waiting.push_back(id);
+      path.waiting.pop_front();
+      if (path.waiting.size() > 1) continue;
+    }
+    Grant grant = queue.items.front();
+    queue.items.pop_front();
+    queue.bytes -= grant.size;
+    queue.deficit -= grant.size;
+    path.queued -= grant.size;
+    if (queue.items.empty()) {
+      queue.deficit = 0;
+      const auto place = std::find(path.waiting.begin(), path.waiting.end(), id);
+      path.waiting.erase(place);
+    }
+    if (grant.deadline <= now) continue;  // its tunnel has dropped it
+    if (!path.waiting.empty()) path.capacity.NoteLimited(now);
+    Complete(now, flow, slot, &grant);
+    return grant;
+  }
+  return std::nullopt;
+}
+
+std::optional<Grant> Bond::TakeAgain(Instant now) {
+  while (!again_.empty()) {
+    Again& again = again_.front();
+    Flow& flow = flows_[again.grant.flow];
+    wire::PathSlot slot = Fastest(now, flow, again.grant.size, wire::MaskOf(again.lost_on));
+    if (slot == wire::kNoPathSlot) slot = Fastest(now, flow, again.grant.size, 0);
+    const bool late = again.grant.taken + flow.spec.policy.resend <= now;
+    if (late || slot == wire::kNoPathSlot || again_bytes_ < again.grant.size) {
+      const Grant lost = again.grant;
+      again_.pop_front();
+      ++flow.status.lost;
+      settled_(lost.flow, lost.number);
+      continue;
+    }
+    // The path's turn is taken before all that waits for it.
+    if (!PathOf(slot).clock.open(now)) {
+      again_due_ = PathOf(slot).clock.next();
+      return std::nullopt;
+    }
+    Grant grant = again.grant;
+    again_.pop_front();
+    grant.again = true;
+    again_bytes_ -= grant.size;
+    ++flow.status.resent;
+    ++PathOf(slot).resent;
+    Complete(now, flow, slot, &grant);
+    return grant;
+  }
+  again_due_ = wire::kNever;
+  return std::nullopt;
+}
+
+// Says by which paths the payload goes: over `slot` and copies beside, or where there is none as the grant has it
+// already. What is replicated goes over all of its paths, though it had to wait. Charges the paths.
+void Bond::Complete(Instant now, Flow& flow, wire::PathSlot slot, Grant* grant) {
+  if (slot != wire::kNoPathSlot) {
+    const bool replicates = flow.spec.policy.mode == TunnelMode::kReplicate && !grant->again;
+    grant->paths = wire::MaskOf(slot);
+    if (replicates) {
+      grant->paths = Replicas(now, flow, grant->size);
+    } else if (const PathMask copies = CopiesBeside(now, flow, slot, *grant); copies != 0) {
+      grant->paths |= copies;
+      ++flow.status.copied;
+    }
+  }
+  bool first = !grant->again;
+  for (PathMask left = grant->paths & mask_; left != 0; left &= left - 1) {
+    BondPath& path = PathOf(static_cast<wire::PathSlot>(std::countr_zero(left)));
+    const bool proves = path.suspect && !AllSuspect(flow.spec.allowed);
+    const uint64_t size = proves ? 2 * grant->size : grant->size;
+    const bool waited = !grant->again && path.spec.slot == slot;
+    path.clock.Charge(now, waited ? grant->taken : now,
+                      PathClock::TimeOf(size, path.capacity.ByteTime(now)),
+                      PathClock::TimeOf(size, path.capacity.LeastByteTime()));
+    path.NoteBytes(now, grant->size);
+    if (!std::exchange(first, false)) {
+      flow.status.extra_bytes += grant->size;
+      if (!grant->again) ++path.copies;
+    } else {
+      flow.status.bytes += grant->size;
+      again_bytes_ = std::min(kAgainMost, again_bytes_ + kAgainShare * grant->size);
+    }
+  }
+}
+
+void Bond::NoteUnsent(Instant now, const Grant& grant) {
+  const auto found = flows_.find(grant.flow);
+  if (found == flows_.end()) return;
+  Grant payload = grant;
+  payload.paths = 0;
+  const wire::PathSlot slot = Fastest(now, found->second, grant.size, 0);
+  if (slot == wire::kNoPathSlot) return Park(now, found->second, payload);
+  Enqueue(found->second, slot, payload);
+}
+
+// It waits until there is a path that its flow may use, or until it is late.
+void Bond::Park(Instant now, Flow& flow, const Grant& payload) {
+  while (!flow.parked.empty() && flow.parked.front().deadline <= now) flow.parked.pop_front();
+  flow.parked.push_back(payload);
+}
+
+void Bond::Charge(Instant now, PathMask paths, uint32_t size) {
+  for (const wire::PathSlot slot : order_) {
+    if ((paths & wire::MaskOf(slot)) == 0) continue;
+    BondPath& path = PathOf(slot);
+    path.clock.Charge(now, now, PathClock::TimeOf(size, path.capacity.ByteTime(now)));
+    path.NoteBytes(now, size);
+  }
+}
+
+// What waits for the path goes to others; where there is none it is parked.
+void Bond::Spread(Instant now, wire::PathSlot from) {
+  BondPath& path = PathOf(from);
+  std::vector<Grant> items;
+  for (const uint16_t id : path.waiting) {
+    FlowQueue& queue = QueueOf(flows_[id], from);
+    items.insert(items.end(), queue.items.begin(), queue.items.end());
+    queue = FlowQueue();
+  }
+  path.waiting.clear();
+  path.queued = 0;
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Grant& a, const Grant& b) { return a.taken < b.taken; });
+  for (const Grant& item : items) NoteUnsent(now, item);
+}
+
+}  // namespace warp::bonding

@@ -1,0 +1,189 @@
+#include "control/bonding/capacity.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace warp::bonding {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kTarget = milliseconds(12);
+constexpr Duration kStanding = milliseconds(4);  // a shorter queue is none
+constexpr Duration kShortestWindow = milliseconds(40);
+constexpr Duration kShortestSpan = milliseconds(5);
+constexpr Duration kFloorPeriod = seconds(10);
+// What a sample says of the queue.
+constexpr Duration kMoment = seconds(1);
+constexpr double kAsSent = 0.95;  // so much of what was sent arrives as it was sent
+constexpr Duration kTrusted =
+    seconds(5);  // how long an idle path keeps its capacity, and then half of it
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+Capacity::Capacity(uint64_t bound, Duration round_trip)
+    : bound_(static_cast<Rate>(bound)),
+      capacity_(bound > 0 ? bound_ : kFirst),
+      pace_(capacity_),
+      startup_(bound == 0) {
+  if (round_trip > Duration::zero()) round_trip_ = round_trip;
+}
+
+void Capacity::SetBound(uint64_t bound) {
+  const auto rate = static_cast<Rate>(bound);
+  if (rate == bound_) return;
+  bound_ = rate;
+  capacity_ = Bounded(capacity_);
+  pace_ = Bounded(pace_);
+  byte_time_ = 1e9 / pace_;
+}
+
+Duration Capacity::target() const { return kTarget + Duration(static_cast<int64_t>(2 * noise_)); }
+
+Duration Capacity::Window() const { return std::max(kShortestWindow, round_trip_ / 2); }
+
+void Capacity::NoteDelay(const Sample& sample, Duration delay) {
+  const Duration trip = sample.now - sample.sent - sample.age;
+  if (!measured_ || sample.now >= floor_period_ + kFloorPeriod) {
+    floor_period_ = sample.now;
+    // A queue that stood for the whole period hides the floor, so the pace makes room for a moment.
+    if (measured_ && floors_[0] > floor_ + kStanding / 2) {
+      renew_until_ = sample.now + std::max(round_trip_, Duration(milliseconds(40)));
+    }
+    floors_[1] = measured_ ? floors_[0] : Duration::max();
+    trips_[1] = measured_ ? trips_[0] : Duration::max();
+    floors_[0] = trips_[0] = Duration::max();
+  }
+  floors_[0] = std::min(floors_[0], delay);
+  if (trip > Duration::zero()) trips_[0] = std::min(trips_[0], trip);
+  floor_ = std::min(floors_[0], floors_[1]);
+  if (const Duration least = std::min(trips_[0], trips_[1]); least != Duration::max())
+    round_trip_ = least;
+  const Duration queue = delay - floor_;
+  queue_before_ = measured_ ? queue_ : queue;
+  queue_ = queue;
+  noise_ = 0.95 * noise_ + 0.05 * std::abs(static_cast<double>((queue_ - queue_before_).count()));
+  noise_ = std::min(noise_, 50e6);
+}
+
+void Capacity::Handle(const Sample& sample) {
+  if (measured_ && (sample.sent <= last_sent_ || sample.arrived <= last_arrived_)) return;
+  if (measured_ && sample.sent - used_ > kTrusted) {
+    capacity_ = pace(sample.sent);
+    SetPace(sample.now, capacity_);
+    startup_ = true;
+    clean_ = 0;
+  }
+  used_ = std::max(used_, sample.sent);
+  sampled_ = sample.now;
+  // After a pause the old points say nothing of the rate.
+  if (measured_ && sample.sent - last_sent_ > seconds(1)) points_.clear();
+  NoteDelay(sample, sample.arrived - sample.sent.time_since_epoch());
+  measured_ = has_floor_ = true;
+  last_sent_ = sample.sent;
+  last_arrived_ = sample.arrived;
+  points_.push_back({sample.arrived, sample.sent, sample.bytes, queue_, sample.idle});
+  const Duration from = sample.arrived - Window();
+  while (points_.size() > 2 && points_[1].arrived <= from) points_.pop_front();
+  const Point& first = points_.front();
+  const Duration span = sample.arrived - first.arrived;
+  if (span < kShortestSpan || sample.bytes <= first.bytes) return;
+  const auto bytes = static_cast<double>(sample.bytes - first.bytes);
+  const Rate received = bytes / Seconds(span);
+  const bool limited = sample.now - limited_ < round_trip_ + 2 * kInterval;
+  const Duration idle = sample.idle - first.idle, sent_span = sample.sent - first.sent;
+  const bool full = (limited && idle < sent_span / 4) || first.queue > kStanding;
+  const Rate sent = bytes / Seconds(std::max(sent_span, Duration(milliseconds(1))));
+  Adjust(sample.now, {received, sent}, limited, full, limited && idle < sent_span / 16);
+}
+
+// A sender that comes late to send, on a busy machine, sends less than the path carries, and then what arrives is no
+// less than what was sent. That lowers nothing, unless a queue says that the path is too slow for it all the same.
+void Capacity::Adjust(Instant now, const Rates& rates, bool limited, bool full, bool busy) {
+  const Rate received = rates.received;
+  const Duration queue = std::min(queue_, queue_before_);
+  const Duration target = this->target();
+  const Duration loop = round_trip_ + kInterval;
+  if (startup_) {
+    short_ = busy && received < 0.7 * pace_ && clean_ > 4 ? short_ + 1 : 0;
+    if (queue > target || short_ >= 2) {
+      if (full) {
+        startup_ = false;
+        known_ = true;
+        capacity_ = received;
+        clean_ = 0;
+      }
+    } else if (limited) {
+      capacity_ = std::max(capacity_, received);
+    }
+    ++clean_;
+  } else if (queue > kStanding && received < capacity_ && received > kAsSent * rates.sent &&
+             queue < target) {
+    clean_ = 0;
+  } else if (queue > kStanding && (full || received > capacity_)) {
+    capacity_ = 0.6 * capacity_ + 0.4 * received;
+    known_ = true;
+    clean_ = 0;
+  } else if (limited) {
+    capacity_ = std::max(capacity_, received);
+    ++clean_;
+  }
+  capacity_ = Bounded(capacity_);
+  if (full || capacity_ > proven_) proven_ = capacity_;
+  double gain = 0;
+  const double t = Seconds(target), q = Seconds(queue), l = Seconds(loop);
+  if (startup_) {
+    gain = limited ? 1 : 0;
+  } else if (q < t) {
+    double up = std::max(t / l, 0.05);
+    if (clean_ > 3 * l / Seconds(kInterval)) up = std::min(0.5, 2 * up);
+    gain = (t - q) / t * std::min(0.25, up);
+  } else {
+    gain = -std::min(0.6, (q - t) / l);
+  }
+  if (now < renew_until_) gain = std::min(gain, -0.25);
+  SetPace(now, std::max(kLeast, capacity_ * (1 + gain)));
+}
+
+void Capacity::Restart(Instant now) {
+  if (known_) capacity_ = Bounded(std::max(kLeast, std::min(capacity_, pace(now)) / 2));
+  SetPace(now, capacity_);
+  startup_ = true;
+  clean_ = 0;
+  limited_ = Instant{};
+  points_.clear();
+  measured_ = false;
+  noise_ = 0;
+}
+
+void Capacity::SetPace(Instant now, Rate pace) {
+  pace_ = Bounded(pace);
+  byte_time_ = 1e9 / pace_;
+  plain_until_ = std::min(sampled_ + kMoment, used_ + kTrusted);
+  if (!known_) plain_until_ = std::min(plain_until_, now + kMoment);
+}
+
+void Capacity::Presume(Instant now, Rate rate) {
+  if (known_ && now - used_ < kTrusted) return;
+  capacity_ = known_ ? std::max({proven_ / 2, pace(now), std::min(proven_, rate)})
+                     : std::max(capacity_, rate);
+  capacity_ = Bounded(capacity_);
+  startup_ = true;
+  clean_ = 0;
+  used_ = now;
+  SetPace(now, capacity_);
+}
+
+Rate Capacity::pace(Instant now) const {
+  if (!measured_ || !known_ || now - used_ < kTrusted) {
+    // What the last sample said of a queue is of its moment.
+    return now - sampled_ > kMoment ? std::max(pace_, capacity_) : pace_;
+  }
+  const double periods = std::min(2.0, Seconds(now - used_) / Seconds(kTrusted) - 1);
+  return Bounded(std::max({kLeast, proven_ / 4, capacity_ * std::pow(0.5, periods)}));
+}
+
+}  // namespace warp::bonding

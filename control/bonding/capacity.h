@@ -1,0 +1,137 @@
+// How much a path carries, found out from the traffic itself: the feedback of the receiver, joined with what the sender
+// remembers, says when the newest packet was sent and arrived, and how many bytes have arrived.
+//
+//   d  = arrival - sent, whose smallest value of the last 10 to 20 s is the floor;  q = d - floor is the path's queue
+//   r  = bytes arrived a second over max(40 ms, half a round trip);  limited: payloads waited for the path lately
+//
+// A rate that was received is the capacity only where the path was full all the while: it was limited without a pause,
+// or a queue stood in it already when the measurement began. Else it is only what there was to send, and the estimate
+// of a path that is used now and then would rot. The pace is such that a queue of `target` stands in the path, so that
+// it never idles: above the capacity while the queue is shorter, below it while it is longer. The target grows with the
+// jitter of the path. Loss by itself lowers nothing, because radio links lose without being full; but the rate is that
+// of what was delivered, so that a policer is found.
+//
+// Clocks of two machines are never compared: a floor holds their unknown difference, which is the same for all paths of
+// a peer. Pure; `now` is a parameter.
+#ifndef WARP_CONTROL_BONDING_CAPACITY_H_
+#define WARP_CONTROL_BONDING_CAPACITY_H_
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+
+#include "dataplane/wire/time.h"
+
+namespace warp::bonding {
+
+using wire::Duration;
+using wire::Instant;
+
+// Bytes a second.
+using Rate = double;
+
+class Capacity {
+ public:
+  // What one feedback says of the path.
+  struct Sample {
+    Instant now;         // when the feedback came
+    Instant sent;        // of the newest packet that arrived
+    Duration arrived{};  // its arrival by the receiver's clock, which begins anywhere
+    Duration age{};      // how long after that the feedback was made
+    uint64_t bytes = 0;  // that have arrived on the path in all
+    Duration idle{};     // how long there was nothing to send before the newest packet, in all
+  };
+
+  // `bound`: the configured rate, in bytes a second; 0: none. `round_trip`: what is known of it; zero: nothing.
+  explicit Capacity(uint64_t bound, Duration round_trip = {});
+
+  void SetBound(uint64_t bound);
+  // Payloads wait for the path.
+  void NoteLimited(Instant now) { limited_ = now; }
+  // Samples have to come in the order of their arrival; others are ignored.
+  void Handle(const Sample& sample);
+  // Payloads move here from a path that died. What an idle path carries is not small, but unknown: it may begin with a
+  // half of what it had, and one that never was full with `rate`.
+  void Presume(Instant now, Rate rate);
+  // The path comes back: it starts anew at a half of what it had.
+  void Restart(Instant now);
+
+  // What may be sent now. A path that was idle is trusted less, the longer.
+  Rate pace(Instant now) const;
+  // The time that one byte takes at that pace, in nanoseconds.
+  double ByteTime(Instant now) const { return now < plain_until_ ? byte_time_ : 1e9 / pace(now); }
+  // The same at the configured rate; 0 where there is none.
+  double LeastByteTime() const { return bound_ > 0 ? 1e9 / bound_ : 0; }
+  Rate capacity() const { return capacity_; }
+  // The capacity was reached once: else it is only what was sent so far.
+  bool known() const { return known_; }
+  // Some sample came, so that there is a floor.
+  bool has_floor() const { return has_floor_; }
+  // The receiver's clock at the arrival of something sent at the beginning of ours, on an empty path: to be compared
+  // with other paths of the same peer alone.
+  Duration floor() const { return floor_; }
+  Duration queue() const { return queue_; }  // as of the last sample
+  Duration target() const;
+  // The shortest time from sending to the feedback about it, less what the receiver waited.
+  Duration round_trip() const { return round_trip_; }
+  // For how long nothing need arrive although something should have: longer is silence.
+  Duration silence() const { return target() + std::chrono::milliseconds(8); }
+
+  static constexpr Duration kInterval = std::chrono::milliseconds(20);  // of feedback
+  static constexpr Rate kFirst = 500e3;
+  static constexpr Rate kLeast = 8e3;
+
+ private:
+  struct Point {
+    Duration arrived;
+    Instant sent;
+    uint64_t bytes;
+    Duration queue;
+    Duration idle;
+  };
+  void NoteDelay(const Sample& sample, Duration delay);
+  // Of the bytes that arrived between two samples: as they arrived, and as they were sent.
+  struct Rates {
+    Rate received = 0;
+    Rate sent = 0;
+  };
+  void Adjust(Instant now, const Rates& rates, bool limited, bool full, bool busy);
+  Duration Window() const;
+  void SetPace(Instant now, Rate pace);
+  Rate Bounded(Rate rate) const { return bound_ > 0 ? std::min(rate, bound_) : rate; }
+
+  Rate bound_;
+  Rate capacity_;
+  Rate pace_;
+  double byte_time_ = 0;   // at pace_
+  Instant plain_until_{};  // until when pace_ is the pace
+  Rate proven_ = 0;        // the capacity when the path was full last
+  bool startup_;
+  bool known_ = false;
+  bool measured_ = false;  // since the beginning, or the last restart
+  bool has_floor_ = false;
+  int short_ = 0;  // samples in a row in which less arrived than was sent, of startup
+  int clean_ = 0;  // samples in a row without a queue
+  Instant limited_{};
+  Instant last_sent_{};
+  Instant sampled_{};
+  Instant used_{};  // until when the capacity is trusted as it is, less kTrusted
+  Duration last_arrived_{};
+
+  Duration floor_{};
+  Duration floors_[2] = {Duration::max(),
+                         Duration::max()};  // of this period, and of the one before
+  Instant floor_period_{};
+  Instant renew_until_{};  // the pace is low, so that the floor shows
+  Duration queue_{};
+  Duration queue_before_{};
+  double noise_ = 0;  // nanoseconds
+  Duration round_trip_ = std::chrono::milliseconds(100);
+  Duration trips_[2] = {Duration::max(), Duration::max()};
+  std::deque<Point> points_;
+};
+
+}  // namespace warp::bonding
+
+#endif  // WARP_CONTROL_BONDING_CAPACITY_H_

@@ -1,0 +1,22 @@
+// What waits of one flow for one path, in the order of its numbers.
+#ifndef WARP_CONTROL_BONDING_FLOW_QUEUE_H_
+#define WARP_CONTROL_BONDING_FLOW_QUEUE_H_
+
+#include <cstdint>
+#include <deque>
+
+#include "control/bonding/grant.h"
+
+namespace warp::bonding {
+
+inline constexpr int64_t kQuantum = 3000;  // bytes of a flow's turn
+
+struct FlowQueue {
+  std::deque<Grant> items;
+  uint64_t bytes = 0;
+  int64_t deficit = 0;  // bytes that the flow may still send in its turn
+};
+
+}  // namespace warp::bonding
+
+#endif  // WARP_CONTROL_BONDING_FLOW_QUEUE_H_

@@ -1,0 +1,24 @@
+// A payload of a flow on its way out: offered to the bond, and then granted, which says by which paths it may leave.
+#ifndef WARP_CONTROL_BONDING_GRANT_H_
+#define WARP_CONTROL_BONDING_GRANT_H_
+
+#include <cstdint>
+
+#include "dataplane/wire/path_mask.h"
+#include "dataplane/wire/time.h"
+
+namespace warp::bonding {
+
+struct Grant {
+  uint16_t flow = 0;
+  uint64_t number = 0;     // of the payload in its flow
+  uint32_t size = 0;       // bytes of its frames on the wire
+  wire::Instant taken;     // from the application
+  wire::Instant deadline;  // it is of no use from then on
+  wire::PathMask paths = 0;
+  bool again = false;  // it was sent before, and lost
+};
+
+}  // namespace warp::bonding
+
+#endif  // WARP_CONTROL_BONDING_GRANT_H_

@@ -1,0 +1,286 @@
+// A bond at its limits: payloads of many pieces, tunnels that may not use each path, slow rates, peers that tell
+// nothing, clocks that drift, and paths that go and come back at the wrong moment.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/control/bonding/world.h"
+
+namespace warp::bonding {
+namespace {
+
+using config::TunnelMode;
+
+// A bond without links: the test says when each packet leaves, and what the peer tells.
+class LimitsTest : public testing::Test {
+ protected:
+  LimitsTest() { SetPaths(0b11); }
+
+  void SetPaths(PathMask mask) {
+    std::vector<PathSpec> paths;
+    for (wire::PathSlot slot = 0; slot < 4; ++slot) {
+      if ((mask & wire::MaskOf(slot)) == 0) continue;
+      paths.push_back({.id = slot + 1u,
+                       .slot = slot,
+                       .port = slot,
+                       .remote_port = slot,
+                       .tier = tiers_ ? static_cast<uint8_t>(slot + 1) : uint8_t{1},
+                       .max_rate = rate_,
+                       .round_trip = Millis(20)});
+    }
+    bond_.SetPaths(now_, paths);
+  }
+  void SetFlow(uint16_t flow, const config::TunnelPolicy& policy,
+               PathMask allowed = wire::kAllPaths) {
+    bond_.SetFlow(flow, {.policy = policy, .deadline = Millis(1000), .allowed = allowed});
+  }
+  Bond::Fate Offer(Grant* grant, uint16_t flow, uint32_t size = 1000) {
+    *grant = {.flow = flow,
+              .number = number_++,
+              .size = size,
+              .taken = now_,
+              .deadline = now_ + Millis(1000)};
+    return bond_.Offer(now_, grant);
+  }
+  // It leaves in so many pieces. The counter of the first one.
+  uint64_t Leave(const Grant& grant, uint32_t pieces = 1) {
+    const uint64_t first = counter_;
+    counter_ += pieces;
+    bond_.NoteSent(now_, grant, session_, first,
+                   std::vector<uint32_t>(pieces, grant.size / pieces));
+    return first;
+  }
+  // Resends may use a share of what was sent: so much that a few are possible.
+  void SaveForResends() {
+    SetFlow(9, {.mode = TunnelMode::kReplicate});
+    Grant grant;
+    for (int i = 0; i < 10; ++i) Offer(&grant, 9, 10'000);
+    Run(now_ + Millis(500));
+  }
+  // What leaves until a moment, a look each millisecond.
+  std::vector<Grant> Run(Instant until) {
+    std::vector<Grant> left;
+    for (; now_ < until; now_ += Millis(1)) {
+      bond_.HandleTimeout(now_);
+      while (const auto grant = bond_.Next(now_)) left.push_back(*grant);
+    }
+    return left;
+  }
+  // All up to `newest` arrived, but `lost`; the newest of the path is that one, and came 10 ms after it left.
+  void Tell(wire::PathSlot slot, uint64_t newest, const std::vector<uint64_t>& lost = {}) {
+    protocol::Feedback feedback{.time =
+                                    static_cast<uint32_t>(now_.time_since_epoch().count() / 1000)};
+    feedback.words.assign(newest / 32 + 1, UINT32_MAX);
+    for (const uint64_t counter : lost)
+      feedback.words[counter / 32] &= ~(uint32_t{1} << counter % 32);
+    feedback.paths.push_back(
+        {.from = slot, .to = slot, .newest = static_cast<uint32_t>(newest), .packets = ++told_});
+    bond_.HandleFeedback(now_, session_, feedback);
+  }
+
+  bool tiers_ = false;
+  uint64_t rate_ = 0;
+  Instant now_ = At(100);
+  uint64_t number_ = 0, counter_ = 1, session_ = 1;
+  uint32_t told_ = 0;
+  std::vector<uint64_t> settled_;
+  Bond bond_{[this](uint16_t, uint64_t number) { settled_.push_back(number); }};
+};
+
+// --- Paths that a tunnel may use. ---
+
+TEST_F(LimitsTest, WhatHasNoPathOfItsTunnelWaitsAndTakesNoOther) {
+  SetFlow(1, {.mode = TunnelMode::kStripe}, 0b10);
+  SetPaths(0b01);
+  Grant grant;
+  if (Offer(&grant, 1) == Bond::Fate::kGranted) bond_.NoteUnsent(now_, grant);
+  for (const Grant& left : Run(now_ + Millis(100))) EXPECT_EQ(left.paths & ~0b10u, 0u);
+  SetPaths(0b11);
+  const std::vector<Grant> left = Run(now_ + Millis(100));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].paths, 0b10u);
+}
+
+TEST_F(LimitsTest, ATunnelsOnlyPathIsPacedWhileItIsSuspect) {
+  rate_ = 100'000;
+  SetPaths(0b01);
+  SetPaths(0b11);
+  SetPaths(0b01);
+  SetPaths(0b11);  // the second one is back, and has to prove itself
+  SetFlow(1, {.mode = TunnelMode::kStripe}, 0b10);
+  uint64_t at_once = 0;
+  for (int i = 0; i < 1000; ++i) {
+    Grant grant;
+    if (Offer(&grant, 1) == Bond::Fate::kGranted) ++at_once;
+  }
+  EXPECT_LE(at_once, 10u);
+}
+
+TEST_F(LimitsTest, WhatCouldNotLeaveAtOnceIsReplicatedAllTheSame) {
+  SetFlow(1, {.mode = TunnelMode::kReplicate});
+  Grant grant;
+  ASSERT_EQ(Offer(&grant, 1), Bond::Fate::kGranted);
+  EXPECT_EQ(grant.paths, 0b11u);
+  bond_.NoteUnsent(now_, grant);
+  const std::vector<Grant> left = Run(now_ + Millis(100));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].paths, 0b11u);
+}
+
+// --- Copies. ---
+
+TEST_F(LimitsTest, WhatBothPathsLostIsSentAgainThoughOneOfThemIsSilent) {
+  SetFlow(1, {.mode = TunnelMode::kReplicate, .resend = Millis(900)});
+  SetFlow(2, {.mode = TunnelMode::kStripe}, 0b01);
+  SaveForResends();
+  Grant grant;
+  ASSERT_EQ(Offer(&grant, 1), Bond::Fate::kGranted);
+  ASSERT_EQ(grant.paths, 0b11u);
+  const uint64_t lost = Leave(grant);
+  for (int i = 0; i < 10; ++i) {  // only the first path tells anything
+    ASSERT_NE(Offer(&grant, 2, 100), Bond::Fate::kDropped);
+    const uint64_t counter = Leave(grant);
+    now_ += Millis(20);
+    bond_.HandleTimeout(now_);
+    Tell(0, counter, {lost});
+  }
+  Run(now_ + Millis(50));
+  EXPECT_EQ(bond_.StatusOf(1).resent, 1u);
+}
+
+TEST_F(LimitsTest, APathThatTakesAnothersSlotLeavesNothingBehind) {
+  SetFlow(1, {.mode = TunnelMode::kStripe, .resend = Millis(900)});
+  SetPaths(0b01);
+  SaveForResends();
+  Grant grant;
+  ASSERT_EQ(Offer(&grant, 1), Bond::Fate::kGranted);
+  Leave(grant);
+  bond_.SetPaths(now_, std::vector<PathSpec>{{.id = 77, .slot = 0, .round_trip = Millis(20)}});
+  const std::vector<Grant> left = Run(now_ + Millis(50));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(left[0].again);
+}
+
+// --- Payloads of many pieces. ---
+
+TEST_F(LimitsTest, APayloadIsSentAgainWhereOneOfItsPiecesWasLost) {
+  SetFlow(1, {.mode = TunnelMode::kStripe, .resend = Millis(500)}, 0b01);
+  SaveForResends();
+  Grant grant;
+  ASSERT_EQ(Offer(&grant, 1, 3000), Bond::Fate::kGranted);
+  const uint64_t first = Leave(grant, 3);
+  now_ += Millis(20);
+  Tell(0, first + 2, {first + 1});
+  EXPECT_TRUE(settled_.empty());
+  const std::vector<Grant> left = Run(now_ + Millis(100));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(left[0].again);
+}
+
+TEST_F(LimitsTest, APayloadIsSentAgainOnceHoweverManyPiecesWereLost) {
+  SetFlow(1, {.mode = TunnelMode::kStripe, .resend = Millis(500)}, 0b01);
+  SaveForResends();
+  Grant grant;
+  ASSERT_EQ(Offer(&grant, 1, 3000), Bond::Fate::kGranted);
+  const uint64_t first = Leave(grant, 4);
+  now_ += Millis(20);
+  Tell(0, first + 3, {first, first + 1, first + 2});
+  const std::vector<Grant> left = Run(now_ + Millis(100));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].size, 3000u);  // so is what it costs
+}
+
+// --- Rates. ---
+
+TEST_F(LimitsTest, ARateHoldsForPayloadsThatTakeLong) {
+  rate_ = 125'000;
+  SetPaths(0b01);
+  SetFlow(1, {.mode = TunnelMode::kStripe});
+  uint64_t bytes = 0;
+  const Instant end = now_ + Millis(10'000);
+  while (now_ < end) {
+    Grant grant;
+    if (Offer(&grant, 1, 64'000) == Bond::Fate::kGranted) bytes += grant.size;
+    for (const Grant& left : Run(now_ + Millis(10))) bytes += left.size;
+  }
+  EXPECT_LE(bytes, 10 * rate_ + 2 * 64'000);
+}
+
+TEST_F(LimitsTest, TheSlowestRateHoldsAfterAPause) {
+  rate_ = 1250;  // 10 kbit/s
+  Capacity capacity(rate_);
+  Instant now = now_;
+  for (int i = 1; i <= 40; ++i) {
+    now += Millis(20);
+    capacity.NoteLimited(now);
+    capacity.Handle({.now = now,
+                     .sent = now - Millis(10 + 2 * i),
+                     .arrived = now.time_since_epoch(),
+                     .bytes = static_cast<uint64_t>(25 * i)});
+  }
+  for (int i = 0; i < 100; ++i) ASSERT_LE(capacity.pace(now + Millis(200 * i)), 1250.0);
+  capacity.Restart(now);
+  EXPECT_LE(capacity.pace(now), 1250.0);
+}
+
+// --- Turns. ---
+
+TEST_F(LimitsTest, ATunnelThatWasAloneOwesNothing) {
+  SetPaths(0b01);
+  SetFlow(1, {.mode = TunnelMode::kStripe});
+  SetFlow(2, {.mode = TunnelMode::kStripe});
+  const auto wait = [&](uint16_t flow, uint32_t size, uint32_t times) {
+    for (uint32_t i = 0; i < times; ++i)
+      bond_.NoteUnsent(
+          now_, {.flow = flow, .number = number_++, .size = size, .deadline = now_ + Millis(1e6)});
+  };
+  wait(1, 60'000, 300);
+  Run(now_ + Millis(10'000));
+  uint64_t bytes[3] = {};
+  wait(2, 1000, 5000);
+  for (const Grant& left : Run(now_ + Millis(5'000))) bytes[left.flow] += left.size;
+  EXPECT_GE(bytes[1], bytes[2] / 2);
+}
+
+// --- Paths that fall silent and are never named again. ---
+
+TEST_F(LimitsTest, APathWhoseFirstPacketWasLostIsTriedAgain) {
+  SetFlow(1, {.mode = TunnelMode::kStripe}, 0b01);
+  SetFlow(2, {.mode = TunnelMode::kStripe}, 0b10);
+  SetFlow(3, {.mode = TunnelMode::kStripe});
+  Grant grant;
+  ASSERT_EQ(Offer(&grant, 2), Bond::Fate::kGranted);
+  Leave(grant);  // the peer never sees it
+  PathMask used = 0;
+  for (int i = 0; i < 1000; ++i) {
+    Run(now_ + Millis(20));
+    if (Offer(&grant, 3, 100) != Bond::Fate::kGranted) continue;
+    if (now_ > At(102)) used |= grant.paths;
+    const uint64_t counter = Leave(grant);
+    now_ += Millis(1);
+    if ((grant.paths & 1) != 0) Tell(0, counter);
+  }
+  EXPECT_EQ(used, 0b11u);
+}
+
+// --- Little traffic. ---
+
+TEST(Limits, APathThatIsBackProvesItselfByAPayloadASecond) {
+  World world;
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(10)}, 1);
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(30)}, 2);
+  const uint16_t flow = world.AddFlow({.policy = {.mode = TunnelMode::kBackup}});
+  world.Stream(flow, kPayload, true, At(1), At(30));
+  world.time().At(At(5.5), [&] { world.SetPaths(0b01); });
+  world.time().At(At(8.5), [&] { world.SetPaths(); });
+  uint64_t metered = 0;
+  world.time().At(At(15), [&] { metered = world.link(1).sent_bytes(); });
+  world.Count(At(1), At(30));
+  world.Run();
+  EXPECT_GT(metered, 0u);
+  EXPECT_EQ(world.link(1).sent_bytes(), metered);
+  EXPECT_EQ(world.result(flow).missing(), 0u);
+}
+
+}  // namespace
+}  // namespace warp::bonding
