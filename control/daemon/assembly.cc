@@ -123,6 +123,11 @@ void Assembly::OpenProtocol() {
   options.window = config.node.window;
   options.listen_port = config.node.listen_port;
   options.traffic = [this](wire::PathId path) { return PathTrafficOf(path); };
+  options.newest = [this](wire::PathId path) { return NewestOf(path); };
+  options.feedback = [this](wire::Instant, wire::PeerId peer, const wire::Session* session,
+                            uint64_t, const protocol::Feedback& feedback) {
+    traffic->HandleFeedback(peer, session, feedback);
+  };
   protocol = std::make_unique<protocol::Node>(std::move(options));
   more_hints = std::make_unique<Task>(*loop, [this] { TakeSizeHints(); });
   guard_watch =
@@ -145,7 +150,15 @@ absl::Status Assembly::OpenPeersAndTunnels() {
   }
   for (const config::TunnelConfig& tunnel : config.tunnels) {
     const PeerRoute& route = links->Route(static_cast<wire::PeerId>(tunnel.peer_index));
-    if (absl::Status status = traffic->AddTunnel(tunnel, route); !status.ok()) return status;
+    PeerBond::Allowed allowed;
+    if (const std::vector<config::PathRule>& rules = config.PathsOf(tunnel); !rules.empty()) {
+      allowed = [this, &rules](const RoutePath& path) {
+        return config::MayCarry(rules, links->PortName(path.port), path.remote.address);
+      };
+    }
+    absl::Status status = traffic->AddTunnel(tunnel, route, std::move(allowed),
+                                             [this](wire::PortId id) { return PolicyOf(id); });
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -165,6 +178,15 @@ protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
           .received_bytes = counters->rx_bytes.Get()};
 }
 
+std::optional<protocol::NewestArrival> Assembly::NewestOf(wire::PathId path) const {
+  const lcore::PathCounters* counters = links->forwarding().Counters(path);
+  if (counters == nullptr) return std::nullopt;
+  const std::optional<lcore::NewestArrival> newest = dataplane->Newest(*counters);
+  if (!newest.has_value()) return std::nullopt;
+  return protocol::NewestArrival{
+      .counter = newest->counter, .session = newest->session, .age = newest->age};
+}
+
 // Each costs a look at every path, and whoever forges ICMP may send many: what is left over is thrown away. Errors may
 // come as fast as they are read, so that the rest is read in the next turn.
 void Assembly::TakeSizeHints() {
@@ -181,6 +203,12 @@ absl::Status Assembly::SetPolicy(const std::string& tunnel, const config::Tunnel
   if (absl::Status status = traffic->SetPolicy(tunnel, policy); !status.ok()) return status;
   LogInfo(absl::StrCat("tunnel ", tunnel, " was changed: ", config::SettingsText(policy)));
   return absl::OkStatus();
+}
+
+PeerBond::PortPolicy Assembly::PolicyOf(wire::PortId id) const {
+  const config::PortConfig* const port = config.PortOf(links->PortName(id));
+  if (port == nullptr) return {};
+  return {.tier = port->tier, .max_rate = port->rate.up / 8};
 }
 
 void Assembly::OnPublished(const Links::Published& published) {

@@ -73,6 +73,8 @@ class Assembly {
   void OpenMaps();
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
+  std::optional<protocol::NewestArrival> NewestOf(wire::PathId path) const;
+  PeerBond::PortPolicy PolicyOf(wire::PortId id) const;
   void TakeSizeHints();
   absl::Status SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy);
   void OnPublished(const Links::Published& published);

@@ -216,7 +216,8 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
                            .remote_port = path.remote_port,
                            .worker = port->second.info.worker,
                            .max_plaintext = PlaintextRoom(room),
-                           .remote = path.remote});
+                           .remote = path.remote,
+                           .round_trip = path.rtt.value_or(wire::Duration())});
     if (std::find(route.homes.begin(), route.homes.end(), port->second.info.worker) ==
         route.homes.end()) {
       route.homes.push_back(port->second.info.worker);

@@ -26,7 +26,7 @@
 #include "control/link/path_slots.h"
 #include "control/link/peer_queue.h"
 #include "control/protocol/node/node.h"
-#include "control/tunnel/peer_route.h"
+#include "control/tunnel/route/peer_route.h"
 #include "dataplane/facade/port_spec.h"
 #include "dataplane/facade/snapshot.h"
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "control/status/bond_json.h"
 #include "control/status/drops_json.h"
 #include "control/status/tunnel_json.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -131,7 +132,8 @@ uint64_t FirstOf(const lcore::PathCounters& counters, const protocol::PathStatus
   return all - std::min(all, path.control);
 }
 
-Json PathJson(const NodeView& view, const protocol::PathStatus& path, uint64_t peer_first) {
+Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatus& path,
+              uint64_t peer_first) {
   static const lcore::PathCounters kNone;
   const lcore::PathCounters* known = view.links.forwarding().Counters(path.id);
   const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
@@ -160,7 +162,8 @@ Json PathJson(const NodeView& view, const protocol::PathStatus& path, uint64_t p
       {"rx_bytes", counters.rx_bytes.Get()},
       {"tx_packets", counters.tx_copies.Get()},
       {"tx_bytes", counters.tx_bytes.Get()},
-      {"tx_dropped", counters.tx_dropped.Get()}};
+      {"tx_dropped", counters.tx_dropped.Get()},
+      {"bond", BondPathJson(view.traffic.BondOf(peer), view.now, path.id)}};
 }
 
 Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
@@ -178,7 +181,7 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   }
   Json paths = Json::array();
   for (const protocol::PathStatus& path : peer.paths) {
-    paths.push_back(PathJson(view, path, first));
+    paths.push_back(PathJson(view, peer.id, path, first));
   }
   Json twins = Json::array();
   if (view.now - peer.twins_seen <= protocol::TwinWatch::kMemory) {

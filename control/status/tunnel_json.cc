@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "control/config/tunnel_policy.h"
+#include "control/status/bond_json.h"
 #include "control/status/drops_json.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/time.h"
@@ -65,6 +66,7 @@ Json TunnelJson(const config::NodeConfig& node, const Tunnel& tunnel, DropTotals
           {"peer", node.peers[config.peer_index].name},
           {"mode", std::string(wire::WordOf(config::kTunnelModeWords, tunnel.policy().mode))},
           {"policy", PolicyJson(tunnel.policy())},
+          {"spread", BondFlowJson(tunnel.bond(), tunnel.index())},
           {"gate", GateJson(tunnel)},
           {"from_app", gate.from_app},
           {"to_app", gate.to_app},

@@ -111,8 +111,10 @@ void Inbound::DeliverInOrder(Peer& peer, const lcore::OpenedPacket& packet,
                              const wire::SequencedHeader& header, Delivery payload) {
   Tunnel* const tunnel = FindTunnel(peer, header.tunnel_id);
   if (tunnel == nullptr) return;
-  const Drop drop = tunnel->DeliverInOrder(packet.session->remote_life(), packet.arrival.route(),
-                                           header, std::move(payload));
+  const Orderer::Life life{.number = packet.session->remote_life(),
+                           .expires = packet.session->expires()};
+  const Drop drop =
+      tunnel->DeliverInOrder(life, packet.arrival.route(), header, std::move(payload));
   if (drop != Drop::kNone) drops_.Add(drop);
   FlushLater(tunnel);
 }

@@ -16,16 +16,18 @@ constexpr uint32_t kMissedAtBeginning = Orderer::kMaxHeld;
 
 }  // namespace
 
-Drop Orderer::Add(Instant now, uint32_t life, const wire::Route& path,
+Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
                   const wire::SequencedHeader& header, Delivery payload) {
-  if (delivered_ == nullptr || life != life_) {
-    if (delivered_ != nullptr && life == life_before_) {
+  if (delivered_ == nullptr || life.number != life_.number) {
+    if (delivered_ != nullptr && life.expires < life_.expires) {
       ++counters_.late;
       deliver_(std::move(payload));
       return Drop::kNone;
     }
-    Begin(life, header.sequence);
+    Begin(header.sequence);
+    life_ = life;
   }
+  life_.expires = std::max(life_.expires, life.expires);
   const Sequence sequence = Expand(header.sequence);
   if (sequence < next_) {
     if (next_ - sequence > kRemembered) return Drop::kSequenceTooOld;
@@ -71,12 +73,8 @@ void Orderer::HandleTimeout(Instant now) {
   }
 }
 
-void Orderer::Begin(uint32_t life, uint32_t sequence) {
-  if (delivered_ != nullptr) {
-    ReleaseUpTo(std::numeric_limits<Sequence>::max(), &counters_.by_hold);
-    life_before_ = life_;
-  }
-  life_ = life;
+void Orderer::Begin(uint32_t sequence) {
+  ReleaseUpTo(std::numeric_limits<Sequence>::max(), &counters_.by_hold);
   paths_.clear();
   last_ = {};
   delivered_ = std::make_unique<uint64_t[]>(kRemembered / 64);

@@ -16,8 +16,8 @@
 // What comes after that is late: it is delivered at once. A lost payload that was sent again has the same sequence and
 // another counter, so that the second one is known by its sequence alone.
 //
-// A life is the time of a sender from one start to the next, in which sequences grow. With another life everything
-// begins anew. What is still under way of the life before is delivered as it comes.
+// A life is the time of a sender from one start to the next, in which sequences grow. With a later life everything
+// begins anew. What is still under way of earlier ones is delivered as it comes.
 #ifndef WARP_CONTROL_TUNNEL_ORDERER_H_
 #define WARP_CONTROL_TUNNEL_ORDERER_H_
 
@@ -26,7 +26,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -55,11 +54,19 @@ class Orderer {
   Orderer(const Orderer&) = delete;
   Orderer& operator=(const Orderer&) = delete;
 
+  // A life of the sender, as a session of it tells. A payload may be under way for longer than a sender takes to start,
+  // so that what comes later need not be of the later life: the sessions say it, of which those that were made later
+  // expire later.
+  struct Life {
+    uint32_t number = 0;      // no order is in it
+    wire::Instant expires{};  // when the session does
+  };
+
   // A payload that came over `path` in a session with a sender of this life. It delivers what may be delivered now.
   //   kNone              delivered, or held
   //   kSequenceRepeated  the tunnel has had this sequence
   //   kSequenceTooOld    so far behind that nobody knows whether it has
-  wire::Drop Add(wire::Instant now, uint32_t life, const wire::Route& path,
+  wire::Drop Add(wire::Instant now, const Life& life, const wire::Route& path,
                  const wire::SequencedHeader& header, Delivery payload);
 
   // When something has waited for long enough; kNever while nothing is held.
@@ -95,7 +102,7 @@ class Orderer {
     wire::Instant last{};
   };
 
-  void Begin(uint32_t life, uint32_t sequence);
+  void Begin(uint32_t sequence);
   Sequence Expand(uint32_t sequence) const {
     return next_ + static_cast<uint64_t>(
                        int64_t{static_cast<int32_t>(sequence - static_cast<uint32_t>(next_))});
@@ -121,8 +128,7 @@ class Orderer {
   static uint64_t BitOf(Sequence sequence) { return uint64_t{1} << sequence % 64; }
 
   const DeliverFunction deliver_;
-  uint32_t life_ = 0;
-  std::optional<uint32_t> life_before_;
+  Life life_;  // the latest, and its last session
   Sequence next_ = 0;
   std::unique_ptr<uint64_t[]> delivered_;  // a ring of bits; null: no payload has come yet
   std::vector<Path> paths_;

@@ -28,17 +28,38 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
       opened_(kOpenedPerTurn),
       completions_(kCompletionsPerTurn) {}
 
-absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRoute& route) {
+absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRoute& route,
+                                PeerBond::Allowed allowed, PeerBond::PortPolicies ports) {
+  ports_ = std::move(ports);
   absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
       Tunnel::Open({loop_, dataplane_, submitter_, gates_}, config,
-                   static_cast<uint16_t>(tunnels_.size()), route);
+                   static_cast<uint16_t>(tunnels_.size()), route, std::move(allowed));
   if (!tunnel.ok()) return tunnel.status();
   const auto peer = static_cast<wire::PeerId>(config.peer_index);
   inbound_.AddTunnel(peer, **tunnel);
   if (tunnels_of_.size() <= peer) tunnels_of_.resize(peer + size_t{1});
   tunnels_of_[peer].push_back(tunnel->get());
   tunnels_.push_back(*std::move(tunnel));
+  UseBond(peer, config.policy);
   return absl::OkStatus();
+}
+
+void Traffic::UseBond(wire::PeerId peer, const config::TunnelPolicy& policy) {
+  if (bonds_.size() <= peer) bonds_.resize(peer + size_t{1});
+  std::unique_ptr<PeerBond>& bond = bonds_[peer];
+  if (bond == nullptr) {
+    if (policy.mode == config::TunnelMode::kReplicate && policy.copies == 0) return;
+    bond = std::make_unique<PeerBond>(loop_, tunnels_of_[peer].front()->route(), ports_);
+    protocol_.SetSpreads(loop_.now(), peer, true);
+  }
+  for (Tunnel* const tunnel : tunnels_of_[peer]) tunnel->SetBond(*bond);
+  bond->RouteChanged();
+}
+
+void Traffic::HandleFeedback(wire::PeerId peer, const wire::Session* session,
+                             const protocol::Feedback& feedback) {
+  if (peer < bonds_.size() && bonds_[peer] != nullptr)
+    bonds_[peer]->HandleFeedback(loop_.now(), session, feedback);
 }
 
 absl::Status Traffic::SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy) {
@@ -49,6 +70,7 @@ absl::Status Traffic::SetPolicy(const std::string& tunnel, const config::TunnelP
     return absl::NotFoundError(absl::StrCat("there is no tunnel ", config::Quote(tunnel)));
   }
   (*found)->SetPolicy(policy);
+  UseBond(static_cast<wire::PeerId>((*found)->config().peer_index), policy);
   return absl::OkStatus();
 }
 
@@ -95,6 +117,7 @@ void Traffic::RoutesChanged(std::span<const wire::PeerId> peers) {
   for (const wire::PeerId peer : peers) {
     if (peer >= tunnels_of_.size()) continue;
     for (Tunnel* const tunnel : tunnels_of_[peer]) tunnel->RouteChanged();
+    if (peer < bonds_.size() && bonds_[peer] != nullptr) bonds_[peer]->RouteChanged();
   }
 }
 

@@ -19,9 +19,11 @@
 #include "control/config/node_config.h"
 #include "control/config/tunnel_policy.h"
 #include "control/loop/loop.h"
+#include "control/protocol/feedback.h"
+#include "control/tunnel/bond/peer_bond.h"
 #include "control/tunnel/gate_factory.h"
 #include "control/tunnel/inbound.h"
-#include "control/tunnel/peer_route.h"
+#include "control/tunnel/route/peer_route.h"
 #include "control/tunnel/submitter.h"
 #include "control/tunnel/tunnel.h"
 #include "dataplane/facade/dataplane.h"
@@ -33,8 +35,11 @@ class Traffic {
   // All outlive it. `window` is the replay window of peer sessions, in counters.
   Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window);
 
-  // Opens the tunnel's gate. `config` and `route` outlive this.
-  absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route);
+  // Opens the tunnel's gate. `config` and `route` outlive this. `allowed` says which paths may carry its payloads;
+  // empty: all. `ports` says what the configuration has about a port.
+  absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route,
+                         PeerBond::Allowed allowed = nullptr,
+                         PeerBond::PortPolicies ports = nullptr);
 
   // Changes how the tunnel of this name uses the paths of its peer. NotFound where there is none.
   absl::Status SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy);
@@ -49,6 +54,14 @@ class Traffic {
   // The routes to these peers changed: what waited for them is sent in the next turn of the loop.
   void RoutesChanged(std::span<const wire::PeerId> peers);
 
+  // Feedback of the peer, about what was sent under this session.
+  void HandleFeedback(wire::PeerId peer, const wire::Session* session,
+                      const protocol::Feedback& feedback);
+  // What spreads the payloads to this peer; null: they go over all paths.
+  const PeerBond* BondOf(wire::PeerId peer) const {
+    return peer < bonds_.size() ? bonds_[peer].get() : nullptr;
+  }
+
   // Gives up fragments that waited too long. Call about once a second.
   void Expire() { inbound_.Expire(loop_.now()); }
 
@@ -60,6 +73,9 @@ class Traffic {
   const Inbound& inbound() const { return inbound_; }
 
  private:
+  // The peer's payloads are spread from now on, where one of its tunnels wants that.
+  void UseBond(wire::PeerId peer, const config::TunnelPolicy& policy);
+
   Loop& loop_;
   lcore::Dataplane& dataplane_;
   protocol::Node& protocol_;
@@ -69,6 +85,8 @@ class Traffic {
   Inbound inbound_;
   std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the tunnel index of their tickets
   std::vector<std::vector<Tunnel*>> tunnels_of_;  // by PeerId
+  std::vector<std::unique_ptr<PeerBond>> bonds_;  // by PeerId; null: none of its tunnels needs one
+  PeerBond::PortPolicies ports_;
 
   // What a turn receives. The arrays are kept, because making them costs more than an empty turn does.
   std::vector<lcore::OpenedPacket> opened_;

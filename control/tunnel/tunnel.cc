@@ -23,8 +23,9 @@ size_t MaxWaitingBytes(const config::GateConfig& gate) {
 
 absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
                                                      const config::TunnelConfig& config,
-                                                     uint16_t index, const PeerRoute& route) {
-  std::unique_ptr<Tunnel> tunnel(new Tunnel(context, config, index, route));
+                                                     uint16_t index, const PeerRoute& route,
+                                                     PeerBond::Allowed allowed) {
+  std::unique_ptr<Tunnel> tunnel(new Tunnel(context, config, index, route, std::move(allowed)));
   absl::StatusOr<std::unique_ptr<Gate>> gate = context.gates.Open(config, *tunnel);
   if (!gate.ok()) {
     return absl::Status(gate.status().code(),
@@ -35,9 +36,9 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
 }
 
 Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
-               const PeerRoute& route)
+               const PeerRoute& route, PeerBond::Allowed allowed)
     : config_(config),
-      policy_(config.policy),
+      route_(route),
       loop_(context.loop),
       sender_({.tunnel_index = index,
                .tunnel_id = config.id,
@@ -51,7 +52,10 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
       pump_soon_(context.loop, [this] { Pump(); }),
       pump_later_(context.loop, [this] { Pump(); }),
       orderer_([this](Delivery&& payload) { Deliver(std::move(payload)); }),
-      release_held_(context.loop, [this] { ReleaseHeld(); }) {}
+      release_held_(context.loop, [this] { ReleaseHeld(); }) {
+  sender_.SetAllowed(std::move(allowed));
+  sender_.SetPolicy(loop_.now(), config.policy);
+}
 
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
   size_t taken = 0;
@@ -66,6 +70,8 @@ size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
 void Tunnel::CloseGate() {
   if (gate_ == nullptr) return;
   closing_ = true;
+  orderer_.HandleTimeout(wire::kNever);  // nothing that is missing could be delivered any more
+  gate_->Flush();
   gate_->Drain();
   const GateCounters& counters = gate_->counters();
   closed_.from_app = counters.from_app;
@@ -87,6 +93,7 @@ void Tunnel::HandleCompletion(lcore::Completion completion) {
 }
 
 void Tunnel::RouteChanged() {
+  sender_.RouteChanged();
   if (!sender_.idle()) pump_soon_.Schedule();
 }
 
@@ -114,7 +121,7 @@ void Tunnel::Deliver(Delivery payload) {
   if (gate_ != nullptr) gate_->Deliver(std::move(payload));
 }
 
-wire::Drop Tunnel::DeliverInOrder(uint32_t life, const wire::Route& path,
+wire::Drop Tunnel::DeliverInOrder(const Orderer::Life& life, const wire::Route& path,
                                   const wire::SequencedHeader& header, Delivery payload) {
   const wire::Drop drop = orderer_.Add(loop_.now(), life, path, header, std::move(payload));
   // As above, the timer moves only to earlier times.

@@ -34,7 +34,8 @@ class Tunnel : public GateSink {
   // Opens the gate. `config` and `route` outlive the tunnel. Errors name the tunnel and the address.
   static absl::StatusOr<std::unique_ptr<Tunnel>> Open(const Context& context,
                                                       const config::TunnelConfig& config,
-                                                      uint16_t index, const PeerRoute& route);
+                                                      uint16_t index, const PeerRoute& route,
+                                                      PeerBond::Allowed allowed = nullptr);
 
   // GateSink: payloads out of the application. A payload that finds no room is a drop with a name, except where the
   // workers are behind: the gate keeps it then.
@@ -49,7 +50,7 @@ class Tunnel : public GateSink {
   // To the application: leaves with the next FlushGate.
   void Deliver(Delivery payload);
   // The same for a payload that has a place in the tunnel: it may have to wait for earlier ones. See Orderer::Add.
-  wire::Drop DeliverInOrder(uint32_t life, const wire::Route& path,
+  wire::Drop DeliverInOrder(const Orderer::Life& life, const wire::Route& path,
                             const wire::SequencedHeader& header, Delivery payload);
   void FlushGate();
 
@@ -58,10 +59,16 @@ class Tunnel : public GateSink {
   void CloseGate();
 
   // How payloads use the paths of the peer from now on. Nothing that was taken before is dropped.
-  void SetPolicy(const config::TunnelPolicy& policy) { policy_ = policy; }
+  void SetPolicy(const config::TunnelPolicy& policy) { sender_.SetPolicy(loop_.now(), policy); }
+  // From now on the bond says when payloads go, and by which paths. Asked again, it changes nothing.
+  void SetBond(PeerBond& bond) { sender_.SetBond(loop_.now(), bond); }
 
   const config::TunnelConfig& config() const { return config_; }
-  const config::TunnelPolicy& policy() const { return policy_; }  // of now; the file's at first
+  const config::TunnelPolicy& policy() const { return sender_.policy(); }
+  const PeerRoute& route() const { return route_; }
+  // What spreads its payloads; null: they go over all paths.
+  const PeerBond* bond() const { return sender_.bond(); }
+  uint16_t index() const { return sender_.index(); }
   const TunnelSender& sender() const { return sender_; }
   const Orderer& orderer() const { return orderer_; }
   GateStatus gate_status() const { return gate_ ? gate_->status() : GateStatus(); }
@@ -69,14 +76,14 @@ class Tunnel : public GateSink {
 
  private:
   Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
-         const PeerRoute& route);
+         const PeerRoute& route, PeerBond::Allowed allowed);
   void Pump();
   void SetTimer();
   void ReleaseHeld();
   void ResumeGate();
 
   const config::TunnelConfig& config_;
-  config::TunnelPolicy policy_;
+  const PeerRoute& route_;
   Loop& loop_;
   TunnelSender sender_;
   Task pump_soon_;  // runs once for all the reports of a turn

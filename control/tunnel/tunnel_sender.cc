@@ -1,6 +1,7 @@
 #include "control/tunnel/tunnel_sender.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,16 @@ namespace warp::control {
 using wire::Drop;
 using wire::Instant;
 
+namespace {
+
+// Of a packet that comes back unsealed.
+size_t HeaderSizeOf(wire::Bytes plaintext) {
+  return wire::ClassifyPlaintext(plaintext) == wire::Kind::kSequenced ? wire::kSequencedHeaderSize
+                                                                      : wire::kInnerHeaderSize;
+}
+
+}  // namespace
+
 TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
                            lcore::Dataplane& dataplane, Submitter& submitter,
                            std::function<void(size_t)> done)
@@ -21,6 +32,7 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
       route_(route),
       dataplane_(dataplane),
       submitter_(submitter),
+      maker_(options.tunnel_id, dataplane),
       in_flight_(options.tunnel_index, options.max_in_flight),
       window_(options.max_in_flight),
       done_(std::move(done)) {}
@@ -34,7 +46,9 @@ void TunnelSender::Send(Instant now, wire::Bytes payload) {
 
 void TunnelSender::Offer(Instant now, wire::Bytes payload) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
-  const Origin origin = {.deadline = now + options_.deadline, .number = accepted_};
+  if (bond_ != nullptr) return OfferToBond(now, payload);
+  const Origin origin = {
+      .deadline = now + options_.deadline, .number = accepted_, .paths = allowed_paths_};
   // A later payload must not overtake an earlier one here, so payloads that wait go first.
   if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
     ++accepted_;
@@ -56,54 +70,54 @@ void TunnelSender::Wait(const Origin& origin, std::vector<uint8_t> payload) {
 
 bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payload) {
   if (!route_.ready()) return false;
-  const size_t max_plaintext = std::min(route_.max_plaintext, dataplane_.max_plaintext());
-  if (!wire::FitsUnfragmented(payload.size(), max_plaintext)) {
-    return TrySendFragments(now, origin, payload, max_plaintext);
-  }
-  if (short_of_slots_ = room() == 0; short_of_slots_) return false;
-  lcore::Plaintext packet = dataplane_.AllocatePlaintext();
-  if (!packet) {
+  if (origin.paths == 0) {  // no path that there is may carry the tunnel's payloads
     window_.OnShortage(now);
     return false;
   }
-  const wire::MutableBytes room = packet.Append(wire::kInnerHeaderSize + payload.size());
-  wire::WritePayloadHeader({.tunnel_id = options_.tunnel_id}, room.data());
-  std::copy(payload.begin(), payload.end(), room.begin() + wire::kInnerHeaderSize);
-  SubmitPacket(now, origin, InFlight::kWhole, std::move(packet));
-  return true;
+  return Submit(now, origin, payload, nullptr);
 }
 
-bool TunnelSender::TrySendFragments(Instant now, const Origin& origin, wire::Bytes payload,
-                                    size_t max_plaintext) {
-  std::optional<wire::FragmentPlan> plan =
-      wire::PlanFragments(payload.size(), std::min(route_.max_fragment, max_plaintext));
-  // The narrowest path would need too many.
-  if (!plan.has_value()) plan = wire::PlanFragments(payload.size(), max_plaintext);
-  if (!plan.has_value()) {
+// Makes the packets of the payload and hands them over, with counters of their own where they are several, or where the
+// bond has to know them. False: something is wanting whose return nobody announces, or a slot.
+bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload,
+                          const bonding::Grant* grant) {
+  const PacketMaker::Room room_on = RoomOn(origin.paths);
+  const PacketMaker::Sequence sequence = SequenceOf(now, origin);
+  const size_t count = maker_.Count(payload.size(), room_on, sequence);
+  if (count == 0) {
     DropPayload(Drop::kTooLarge);
     return true;  // no number of fragments makes it fit these paths
   }
-  if (short_of_slots_ = room() < plan->count; short_of_slots_) return false;
-  std::vector<lcore::Plaintext> packets(plan->count);
-  for (uint8_t index = 0; index < plan->count; ++index) {
-    packets[index] = dataplane_.AllocatePlaintext();
-    if (!packets[index]) {
-      window_.OnShortage(now);
-      return false;
-    }
-    const wire::Bytes part = payload.subspan(plan->OffsetOf(index), plan->SizeOf(index));
-    const wire::MutableBytes room = packets[index].Append(wire::kFragmentHeaderSize + part.size());
-    wire::WriteFragmentHeader(plan->HeaderOf(index, options_.tunnel_id), room.data());
-    std::copy(part.begin(), part.end(), room.begin() + wire::kFragmentHeaderSize);
-  }
-  const std::optional<uint64_t> first = route_.session->ReserveCounters(plan->count);
-  if (!first.has_value()) {
+  if (short_of_slots_ = room() < count; short_of_slots_) return false;
+  std::vector<lcore::Plaintext>& packets = maker_.Make(payload, room_on, sequence);
+  if (packets.empty()) {
     window_.OnShortage(now);
     return false;
   }
-  const InFlight::Payload whole = in_flight_.Begin(plan->count, payload);
-  for (uint8_t index = 0; index < plan->count; ++index) {
+  const bool reserves = count > 1 || (grant != nullptr && !bond_->plain());
+  std::optional<uint64_t> first;
+  if (reserves) {
+    first = route_.session->ReserveCounters(static_cast<uint32_t>(count));
+    if (!first.has_value()) {
+      window_.OnShortage(now);
+      return false;
+    }
+  }
+  if (reserves && grant != nullptr) {
+    sizes_.clear();
+    for (const lcore::Plaintext& packet : packets)
+      sizes_.push_back(static_cast<uint32_t>(packet.bytes().size() + FrameAround()));
+    bond_->NoteSent(now, *grant, *first, sizes_);
+  }
+  if (grant != nullptr && grant->again) {
+    SubmitAgain(now, origin, packets, first);
+    return true;
+  }
+  const InFlight::Payload whole =
+      count == 1 ? InFlight::kWhole : in_flight_.Begin(static_cast<uint8_t>(count), payload);
+  for (size_t index = 0; index < count; ++index) {
     lcore::SendRequest& request = SubmitPacket(now, origin, whole, std::move(packets[index]));
+    if (!reserves) continue;
     request.counter_reserved = true;
     request.session_index = route_.session->local_index();
     request.counter = *first + index;
@@ -116,16 +130,23 @@ lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, const Origin& origin
   const wire::SlotTicket ticket = in_flight_.Take(origin, whole);
   window_.OnSubmitted(now);
   submitter_.shares().NoteSubmitted(now, options_.tunnel_index);
-  lcore::SendRequest& request = submitter_.Add(Home(), std::move(packet));
+  lcore::SendRequest& request = submitter_.Add(Home(origin.paths), std::move(packet));
   request.peer = route_.peer;
+  request.paths = origin.paths;
   request.completion = true;
   request.ticket = ticket;
   request.time_left = origin.deadline - now;
   return request;
 }
 
-// The next one after a silent worker; where all are silent, none is better than another.
-wire::WorkerId TunnelSender::Home() const {
+// The worker of the only path; or of one after another, the next one after a silent worker. Where all are silent, none
+// is better than another.
+wire::WorkerId TunnelSender::Home(wire::PathMask paths) const {
+  if (std::has_single_bit(paths)) {
+    for (const RoutePath& path : route_.paths) {
+      if (wire::MaskOf(path.slot) == paths && !submitter_.silent(path.worker)) return path.worker;
+    }
+  }
   const size_t count = route_.homes.size();
   for (size_t i = 0; i < count; ++i) {
     const wire::WorkerId home = route_.homes[(options_.tunnel_index + i) % count];
@@ -158,7 +179,7 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
     } else if (completion.sealed) {
       Keep({.sealed = std::move(completion.sealed), .ticket = ticket, .number = origin->number});
     } else {
-      TakeBack(*origin, ticket, std::move(completion.plaintext));
+      TakeBack(now, *origin, ticket, std::move(completion.plaintext));
     }
   } else if (completion.reports <= 1) {
     // A later attempt would not help, and no other lcore reports about this packet.
@@ -166,11 +187,11 @@ void TunnelSender::NoteReport(Instant now, lcore::Completion completion) {
   }
 }
 
-// A packet that was refused because its path is gone says nothing about the pace of the ports. It is tried again a
-// little later, and the send window keeps its width. Every other refusal means that a port, a ring or a session's
-// counters had less room than was asked for.
+// A packet that was refused because its path is gone, or has become too narrow, says nothing about the pace of the
+// ports. It is tried again a little later, and the send window keeps its width. Every other refusal means that a port,
+// a ring or a session's counters had less room than was asked for.
 void TunnelSender::NoteRefusal(Instant now, const lcore::Completion& completion) {
-  if (completion.reason == Drop::kNoPath) {
+  if (completion.reason == Drop::kNoPath || completion.reason == Drop::kTooLarge) {
     window_.OnShortage(now);
   } else {
     window_.OnRefused();
@@ -188,17 +209,26 @@ void TunnelSender::Keep(Refused item) {
 
 // The packet was never sealed, so it becomes the application's payload again. The payload is copied out of the packet
 // buffer, because a pool whose buffers wait has none left for packets that move.
-void TunnelSender::TakeBack(const Origin& origin, wire::SlotTicket ticket,
+void TunnelSender::TakeBack(Instant now, const Origin& origin, wire::SlotTicket ticket,
                             lcore::Plaintext packet) {
   std::optional<std::vector<uint8_t>> payload = in_flight_.Withdraw(ticket);
   if (payload.has_value()) {
     DiscardSettled();
   } else {
-    const wire::Bytes bytes = packet.bytes().subspan(wire::kInnerHeaderSize);
+    const wire::Bytes bytes = packet.bytes().subspan(HeaderSizeOf(packet.bytes()));
     payload.emplace(bytes.begin(), bytes.end());
   }
   short_of_slots_ = false;
+  const size_t size = payload->size();
   Wait(origin, *std::move(payload));
+  if (bond_ == nullptr) return;
+  bond_->bond().NoteUnsent(
+      now, {.flow = options_.tunnel_index,
+            .number = origin.number,
+            .size = static_cast<uint32_t>(size + wire::kSequencedHeaderSize + FrameAround()),
+            .taken = origin.deadline - options_.deadline,
+            .deadline = origin.deadline});
+  bond_->Arm();
 }
 
 // Discards the sealed packets whose payload has been settled or withdrawn meanwhile.
@@ -245,6 +275,7 @@ void TunnelSender::Pump(Instant now) {
 }
 
 void TunnelSender::Expire(Instant now) {
+  sent_payloads_.Expire(now);
   bool expired = false;
   while (const std::optional<wire::SlotTicket> ticket = in_flight_.Expired(now)) {
     if (in_flight_.Keeps(*ticket)) {
@@ -265,7 +296,8 @@ void TunnelSender::Expire(Instant now) {
 
 bool TunnelSender::TrySendOldestWaiting(Instant now) {
   const auto& [number, oldest] = *waiting_.begin();
-  if (!TrySend(now, {.deadline = oldest.deadline, .number = number}, oldest.payload)) return false;
+  const Origin origin{.deadline = oldest.deadline, .number = number, .paths = allowed_paths_};
+  if (!TrySend(now, origin, oldest.payload)) return false;
   waiting_bytes_ -= oldest.payload.size();
   waiting_.erase(waiting_.begin());
   return true;
@@ -274,20 +306,24 @@ bool TunnelSender::TrySendOldestWaiting(Instant now) {
 void TunnelSender::RetryOldest(Instant now) {
   Refused item = std::move(refused_.front());
   refused_.pop_front();
-  const wire::Duration time_left = in_flight_.Find(item.ticket)->deadline - now;
+  const Origin origin = *in_flight_.Find(item.ticket);
   in_flight_.NoteAgain(item.ticket);
   window_.OnSubmitted(now);
   submitter_.Flush();  // older payloads, which this packet must not overtake
-  dataplane_.SubmitSealed(
-      Home(), std::move(item.sealed),
-      {.peer = route_.peer, .completion = true, .ticket = item.ticket, .time_left = time_left});
+  dataplane_.SubmitSealed(Home(origin.paths), std::move(item.sealed),
+                          {.peer = route_.peer,
+                           .completion = true,
+                           .ticket = item.ticket,
+                           .paths = PresentPaths(origin.paths),
+                           .time_left = origin.deadline - now});
 }
 
 Instant TunnelSender::NextTimeout() const {
   Instant next = in_flight_.NextDeadline();
   if (!waiting_.empty()) next = std::min(next, waiting_.begin()->second.deadline);
-  const bool may_go = in_flight_.unreported() < window_.size() && route_.ready() &&
-                      (!refused_.empty() || (!waiting_.empty() && !short_of_slots_));
+  const bool may_go =
+      in_flight_.unreported() < window_.size() && route_.ready() &&
+      (!refused_.empty() || (bond_ == nullptr && !waiting_.empty() && !short_of_slots_));
   return may_go ? std::min(next, window_.next_attempt()) : next;
 }
 

@@ -19,6 +19,9 @@
 //
 // Both kinds go oldest first, before anything new, and at the pace of the send window. So the tunnel sends at the
 // rate of its fastest path, and a path that takes nothing slows down no other.
+//
+// Where the peer has a bond, that says when each payload goes, and by which paths (bond/peer_bond.h). The payloads wait
+// here all the same. Those that may have to be sent once more are kept until the peer has them.
 #ifndef WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 #define WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 
@@ -27,11 +30,16 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
+#include "control/config/tunnel_policy.h"
+#include "control/tunnel/bond/packet_maker.h"
+#include "control/tunnel/bond/peer_bond.h"
+#include "control/tunnel/bond/sent_payloads.h"
 #include "control/tunnel/pace/in_flight.h"
 #include "control/tunnel/pace/send_window.h"
-#include "control/tunnel/peer_route.h"
+#include "control/tunnel/route/peer_route.h"
 #include "control/tunnel/submitter.h"
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/dataplane.h"
@@ -41,7 +49,7 @@
 
 namespace warp::control {
 
-class TunnelSender {
+class TunnelSender : public BondMember {
  public:
   struct Options {
     uint16_t tunnel_index = 0;  // of this node; completions come back by it
@@ -59,6 +67,14 @@ class TunnelSender {
   TunnelSender(const Options& options, const PeerRoute& route, lcore::Dataplane& dataplane,
                Submitter& submitter, std::function<void(size_t payloads)> done = nullptr);
 
+  // From now on the bond of the peer says what goes when. It outlives the sender.
+  void SetBond(wire::Instant now, PeerBond& bond);
+  // How the tunnel uses the paths of its peer, of which `allowed` may carry its payloads.
+  void SetPolicy(wire::Instant now, const config::TunnelPolicy& policy);
+  void SetAllowed(PeerBond::Allowed allowed) { allowed_ = std::move(allowed); }
+  // Looks again which of the route's paths are allowed.
+  void RouteChanged();
+
   // Sends a datagram of the application at once where possible; else copies and keeps it.
   void Send(wire::Instant now, wire::Bytes payload);
 
@@ -74,8 +90,8 @@ class TunnelSender {
 
   // True when the workers are the only bottleneck. The gate should then leave further payloads in its socket.
   bool lcores_behind() const {
-    return (room() == 0 || !waiting_.empty()) && refused_.empty() && window_.widest() &&
-           route_.ready();
+    const bool waits = bond_ == nullptr && !waiting_.empty();
+    return (room() == 0 || waits) && refused_.empty() && window_.widest() && route_.ready();
   }
 
   // Nothing waits, and nothing that is still of use is in flight.
@@ -86,9 +102,17 @@ class TunnelSender {
   uint64_t accepted() const { return accepted_; }  // payloads taken from the application
   uint64_t sent() const { return sent_; }          // payloads that a path has taken
   const lcore::DropCounters& drops() const { return drops_; }
+  const config::TunnelPolicy& policy() const { return policy_; }
+  const PeerBond* bond() const { return bond_; }
+  uint16_t index() const { return options_.tunnel_index; }  // of this node
 
  private:
   using Origin = InFlight::Origin;
+
+  // BondMember.
+  bool Leave(wire::Instant now, const bonding::Grant& grant) override;
+  void Settled(uint64_t number) override { sent_payloads_.Forget(number); }
+
   struct Waiting {
     std::vector<uint8_t> payload;
     wire::Instant deadline;
@@ -100,19 +124,30 @@ class TunnelSender {
   };
 
   void Offer(wire::Instant now, wire::Bytes payload);
+  void OfferToBond(wire::Instant now, wire::Bytes payload);
+  bool Submit(wire::Instant now, const Origin& origin, wire::Bytes payload,
+              const bonding::Grant* grant);
+  void SubmitAgain(wire::Instant now, const Origin& origin, std::vector<lcore::Plaintext>& packets,
+                   std::optional<uint64_t> first);
+  bool SubmitGranted(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload);
+  bool Resends() const;
+  size_t FrameAround() const;
+  PacketMaker::Room RoomOn(wire::PathMask paths) const;
+  PacketMaker::Sequence SequenceOf(wire::Instant now, const Origin& origin) const;
+  bool MayComeLater(wire::Instant now, wire::PathMask paths) const;
   void Wait(const Origin& origin, std::vector<uint8_t> payload);
   // True when the payload needs nothing more: it was submitted, or dropped by name.
   bool TrySend(wire::Instant now, const Origin& origin, wire::Bytes payload);
-  bool TrySendFragments(wire::Instant now, const Origin& origin, wire::Bytes payload,
-                        size_t max_plaintext);
   // The caller may fill in the request until the next call.
   lcore::SendRequest& SubmitPacket(wire::Instant now, const Origin& origin, InFlight::Payload whole,
                                    lcore::Plaintext packet);
-  wire::WorkerId Home() const;
+  wire::WorkerId Home(wire::PathMask paths) const;
   void NoteReport(wire::Instant now, lcore::Completion completion);
   void NoteRefusal(wire::Instant now, const lcore::Completion& completion);
   void Keep(Refused item);
-  void TakeBack(const Origin& origin, wire::SlotTicket ticket, lcore::Plaintext packet);
+  void TakeBack(wire::Instant now, const Origin& origin, wire::SlotTicket ticket,
+                lcore::Plaintext packet);
+  wire::PathMask PresentPaths(wire::PathMask paths) const;
   void Expire(wire::Instant now);
   bool TrySendOldestWaiting(wire::Instant now);
   void RetryOldest(wire::Instant now);
@@ -122,9 +157,12 @@ class TunnelSender {
   void DropPayload(wire::Drop reason);
   void TellDone();
 
-  bool something_waits() const { return !refused_.empty() || !waiting_.empty(); }
+  // Something goes by the pace of the send window.
+  bool something_waits() const {
+    return !refused_.empty() || (bond_ == nullptr && !waiting_.empty());
+  }
   bool oldest_is_unsealed() const {
-    return !waiting_.empty() &&
+    return bond_ == nullptr && !waiting_.empty() &&
            (refused_.empty() || waiting_.begin()->first < refused_.front().number);
   }
   // How many packets may be taken now. A tunnel that has none in flight may send a payload of any number of packets.
@@ -142,6 +180,19 @@ class TunnelSender {
   lcore::Dataplane& dataplane_;
   Submitter& submitter_;
 
+  config::TunnelPolicy policy_;
+  PeerBond::Allowed allowed_;  // empty: all paths
+  wire::PathMask allowed_paths_ = wire::kAllPaths;
+  PeerBond* bond_ = nullptr;
+  PacketMaker maker_;
+  SentPayloads sent_payloads_;
+  // Payloads that have a place in the order have one for ever: the peer would deliver others before them. So the peer
+  // waits for longer than the policy says for some time after that said more, and takes nothing for lost where payloads
+  // of before may still be sent again.
+  bool sequenced_ = false;
+  wire::Duration order_before_{};
+  wire::Instant order_before_until_{};
+
   std::map<uint64_t, Waiting> waiting_;  // by number, oldest first
   size_t waiting_bytes_ = 0;
   InFlight in_flight_;
@@ -151,6 +202,8 @@ class TunnelSender {
 
   const std::function<void(size_t)> done_;
   size_t untold_ = 0;  // payloads that finished since done_ was called
+
+  std::vector<uint32_t> sizes_;  // of the frames of a payload
 
   uint64_t accepted_ = 0;  // also the number of the next payload
   uint64_t sent_ = 0;

@@ -54,6 +54,8 @@ namespace warp::wire {
   /* Gates, tunnels, reassembly. */                                                                \
   X(kGateFull, "gate_full",                                                                        \
     "the gate's queue towards the network, or its socket's buffer, is full")                       \
+  X(kQueueDelay, "queue_delay",                                                                    \
+    "the paths carry less than is sent, and the payload would have waited too long")               \
   X(kDeadline, "deadline",                                                                         \
     "could not be sent, or read by the application, within the tunnel's deadline")                 \
   X(kTooLarge, "too_large", "larger than 64 KiB, or than the peer or the interface lets through")  \

@@ -26,8 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                  .sequence = ReadAs<Le32>(rest.data() + 3).value()};
     std::vector<uint8_t> bytes(1);
     const Bytes view(bytes);
-    const Drop drop =
-        orderer.Add(now, rest[1] >> 6, path, header, Delivery(view, std::move(bytes)));
+    const auto number = static_cast<uint32_t>(rest[1] >> 6);
+    const Orderer::Life life{.number = number, .expires = Instant(std::chrono::hours(number))};
+    const Drop drop = orderer.Add(now, life, path, header, Delivery(view, std::move(bytes)));
     if (drop == Drop::kNone) ++taken;
 
     WARP_FUZZ_CHECK(delivered + orderer.held() == taken);

@@ -15,7 +15,7 @@
 #include "control/loop/loop.h"
 #include "control/loop/spin_window.h"
 #include "control/protocol/node/node.h"
-#include "control/tunnel/peer_route.h"
+#include "control/tunnel/route/peer_route.h"
 #include "control/tunnel/traffic.h"
 #include "dataplane/lcore/plane/dpdk_dataplane.h"
 

@@ -164,6 +164,28 @@ std::string PathReason(const Json& path) {
                       Is(path, "black_hole", true) ? ", larger packets vanish" : "");
 }
 
+// Bits a second.
+std::string Mbit(const Json& object, const char* key) {
+  const Json& value = At(object, key);
+  return value.is_number() ? absl::StrFormat("%.1f", value.get<double>() / 1e6) : kNothing;
+}
+
+// Of a peer to which payloads are spread over the paths. A capacity with a question mark is what was used of it.
+std::string BondText(const Json& peer) {
+  TextTable table({"SPREAD OVER", "ENDPOINT", ">CAPACITY Mbit/s", ">IN USE", ">QUEUE ms",
+                   ">ABOVE ms", ">WAITING ms", ">LOSS", ">SENT AGAIN", ">COPIES", "STATE"});
+  for (const Json& path : Items(peer, "paths")) {
+    const Json& bond = At(path, "bond");
+    if (!bond.is_object()) continue;
+    table.Add({Text(path, "port"), Text(path, "endpoint"),
+               absl::StrCat(Mbit(bond, "capacity"), Is(bond, "known", false) ? "?" : ""),
+               Mbit(bond, "in_use"), Fixed(bond, "queue_ms", 1), Fixed(bond, "above_ms", 1),
+               Fixed(bond, "waiting_ms", 1), Percent(bond, "loss"), Text(bond, "resent"),
+               Text(bond, "copies"), Is(bond, "suspect", true) ? "suspect" : "good"});
+  }
+  return table.empty() ? "" : absl::StrCat("\n", table.ToString("  "));
+}
+
 std::string PeerText(const Json& peer) {
   std::string text = absl::StrCat("\npeer ", Text(peer, "name"), "  ", Text(peer, "public_key"),
                                   "\n  ", Text(peer, "state"));
@@ -186,6 +208,7 @@ std::string PeerText(const Json& peer) {
                Bytes(path, "tx_bytes"), Text(path, "tx_dropped"), PathReason(path)});
   }
   if (!table.empty()) absl::StrAppend(&text, table.ToString("  "));
+  absl::StrAppend(&text, BondText(peer));
   const Json& without_room = At(peer, "paths_without_room");
   if (without_room.is_number_unsigned() && without_room.get<uint64_t>() > 0) {
     absl::StrAppend(&text, "  ", Text(peer, "paths_without_room"),

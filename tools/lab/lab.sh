@@ -25,7 +25,8 @@ map_address_v6=[fd00:99::1]:13116
 
 declare -A pid_of    # the daemons: pid_of[A] is A's warpd, pid_of[M] is the map
 declare -A links_of  # how many links each site has: links_of[A]=2
-declare -A slow      # slow[a1]=20: that link delays each frame by 20 ms, in both directions
+# slow[a1]=20: that link delays each frame by 20 ms, in both directions; or properties of `warp lab link`
+declare -A slow
 
 # --- Entering and leaving -------------------------------------------------------------------------------------------------
 
@@ -122,8 +123,15 @@ link() {
     namespace "slow-$far"
     veth "$site" "wan$i" $((10 + i)) "slow-$far" near 20
     veth "slow-$far" far 30 M "$far" $((n * 100 + i))
-    # The kernels of both ends join frames, and this link is there for its delay alone: they pass as they are.
-    launch "slow-$far" "slow-$far" "$warp" lab link near far --joined --both "delay=${slow[$far]}ms"
+    if [[ ${slow[$far]} == *=* ]]; then
+      # A rate is one of frames as a wire carries them, so that both ends cut what they send.
+      ip netns exec "$site" ethtool -K "wan$i" tso off gso off tx-udp-segmentation off
+      ip netns exec M ethtool -K "$far" tso off gso off tx-udp-segmentation off
+      launch "slow-$far" "slow-$far" "$warp" lab link near far --both "${slow[$far]}"
+    else
+      # The kernels of both ends join frames, and this link is there for its delay alone: they pass as they are.
+      launch "slow-$far" "slow-$far" "$warp" lab link near far --joined --both "delay=${slow[$far]}ms"
+    fi
     ready "slow-$far"
   fi
   if [[ $lab_families == *4* ]]; then
@@ -235,6 +243,7 @@ node_config() {
     echo "    id: 1"
     echo "    peer: ${peer,}"
     [[ $site == A ]] || deliver=", deliver: \"$localhost:9001\""
+    [[ -z ${tunnel_options:-} ]] || sed 's/^/    /' <<<"$tunnel_options"
     echo "    gate: {loopback: {listen: \"$localhost:9000\"$deliver}}"
   } >"$lab/$site.yaml"
 }

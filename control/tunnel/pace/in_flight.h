@@ -17,6 +17,7 @@
 
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/slot_ticket.h"
 #include "dataplane/wire/time.h"
 
@@ -24,10 +25,11 @@ namespace warp::control {
 
 class InFlight {
  public:
-  // When a payload must have been sent, and its number among those of its tunnel, which grows.
+  // When a payload must have been sent, its number among those of its tunnel, which grows, and the paths that it takes.
   struct Origin {
     wire::Instant deadline;
     uint64_t number = 0;
+    wire::PathMask paths = wire::kAllPaths;
   };
   // The number that the packets of one fragmented payload share. kWhole: the packet is the whole payload.
   using Payload = uint16_t;

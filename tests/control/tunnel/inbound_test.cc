@@ -185,6 +185,16 @@ TEST_F(InboundTest, ReleasesWhatHasWaitedLongEnough) {
   EXPECT_EQ(tunnel_->orderer().counters().by_hold, 1u);
 }
 
+// The peer was told that it came, and does not send it again.
+TEST_F(InboundTest, WhatIsHeldIsDeliveredBeforeTheGateCloses) {
+  Receive(Sequenced(0, "a"), kPeer, 0);
+  Receive(Sequenced(2, "c"), kPeer, 1);
+  Receive(Sequenced(4, "e"), kPeer, 2);
+  tunnel_->CloseGate();
+  EXPECT_THAT(Delivered(), ElementsAre("a", "c", "e"));
+  EXPECT_EQ(tunnel_->orderer().held(), 0u);
+}
+
 TEST_F(InboundTest, DropsByNameWhatBelongsNowhere) {
   Receive(Payload("x", /*tunnel=*/8));
   Receive(Payload("x"), /*peer=*/1);

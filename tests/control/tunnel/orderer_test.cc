@@ -32,7 +32,9 @@ class OrdererTest : public testing::Test {
     std::vector<uint8_t> bytes(std::max<size_t>(size, 4));
     for (size_t i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(sequence >> 8 * i);
     const wire::Bytes view(bytes);
-    return orderer_.Add(now_, life, Path(path),
+    // Without a word, a life has one session, which is made when it sends its first payload.
+    const auto session = sessions_.try_emplace(life, now_ + Duration(sessions_.size())).first;
+    return orderer_.Add(now_, {.number = life, .expires = session->second}, Path(path),
                         {.tunnel_id = 1, .hold = hold, .resend = resend, .sequence = sequence},
                         Delivery(view, std::move(bytes)));
   }
@@ -56,6 +58,7 @@ class OrdererTest : public testing::Test {
 
   using Sequences = std::vector<uint32_t>;
   Instant now_{1000s};
+  std::map<uint32_t, Instant> sessions_;  // of each life: when it expires
   std::vector<uint32_t> delivered_;
   Orderer orderer_{[this](Delivery payload) {
     uint32_t sequence = 0;
@@ -268,6 +271,33 @@ TEST_F(OrdererTest, InAnotherLifeEverythingBeginsAnew) {
   Add(1, 1, 104ms, true, kLife + 1);
   EXPECT_EQ(Take(), Sequences{1});
   EXPECT_EQ(Add(1, 2, 104ms, true, kLife + 1), Drop::kSequenceRepeated);
+}
+
+// A payload may be under way while its sender is started anew, twice or before anything else came of it: whatever comes
+// of lives that are over, the one that goes on keeps its order, and has nothing twice.
+TEST_F(OrdererTest, StragglersOfLivesBeforeChangeNothing) {
+  sessions_ = {{1, now_}, {2, now_ + 1s}, {3, now_ + 2s}};
+  const auto expect_order = [&](uint32_t first, uint32_t life) {
+    Add(first + 1, 1, 104ms, true, life);
+    EXPECT_EQ(Take(), Sequences());
+    Add(first, 1, 104ms, true, life);
+    EXPECT_EQ(Take(), (Sequences{first, first + 1}));
+    EXPECT_EQ(Add(first, 2, 104ms, true, life), Drop::kSequenceRepeated);
+    EXPECT_EQ(Take(), Sequences());
+  };
+  expect_order(0, 2);
+  EXPECT_EQ(Add(5000, 2, 104ms, true, 1), Drop::kNone);  // the first that comes of this life
+  EXPECT_EQ(Take(), Sequences{5000});
+  expect_order(2, 2);
+  expect_order(0, 3);
+  Add(5001, 2, 104ms, true, 1);
+  Add(9, 2, 104ms, true, 2);
+  Add(5002, 2, 104ms, true, 1);
+  EXPECT_EQ(Take(), (Sequences{5001, 9, 5002}));
+  expect_order(2, 3);
+  // Another session is of the same life.
+  sessions_[3] += 1s;
+  expect_order(4, 3);
 }
 
 TEST_F(OrdererTest, HoldsNoMoreThanItMay) {

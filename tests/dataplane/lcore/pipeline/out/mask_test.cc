@@ -256,7 +256,7 @@ TEST_P(MaskedRoom, TooLargeForTheMask) {
   for (const Completion& completion : completions) {
     EXPECT_EQ(completion.reason, Drop::kTooLarge);
     EXPECT_EQ(completion.reports, 1u);
-    EXPECT_FALSE(completion.sealed);
+    ASSERT_TRUE(completion.plaintext);
   }
   EXPECT_EQ(TextOf(completions[0].plaintext), Payload());
   EXPECT_EQ(TextOf(completions[1].plaintext), Large());

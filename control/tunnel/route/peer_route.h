@@ -1,7 +1,7 @@
 // The facts about a peer that tunnels need in order to send. Whoever builds a snapshot derives them together with it,
 // so that tunnels and workers agree.
-#ifndef WARP_CONTROL_TUNNEL_PEER_ROUTE_H_
-#define WARP_CONTROL_TUNNEL_PEER_ROUTE_H_
+#ifndef WARP_CONTROL_TUNNEL_ROUTE_PEER_ROUTE_H_
+#define WARP_CONTROL_TUNNEL_ROUTE_PEER_ROUTE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/session/session.h"
+#include "dataplane/wire/time.h"
 
 namespace warp::control {
 
@@ -26,6 +27,7 @@ struct RoutePath {
   wire::WorkerId worker = 0;  // of the port
   size_t max_plaintext = 0;   // what fits it: inner header and contents, in bytes
   wire::Endpoint remote;
+  wire::Duration round_trip{};  // as probes found it when the path changed last; zero: unknown
 };
 
 struct PeerRoute {
@@ -47,4 +49,4 @@ struct PeerRoute {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_TUNNEL_PEER_ROUTE_H_
+#endif  // WARP_CONTROL_TUNNEL_ROUTE_PEER_ROUTE_H_

@@ -1,0 +1,146 @@
+#include "control/tunnel/bond/peer_bond.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/wire/handshake/introduction.h"
+
+namespace warp::control {
+namespace {
+
+// About as long as a wake-up takes.
+constexpr wire::Duration kAhead = std::chrono::microseconds(50);
+// A session lives a few minutes: so many may be the one that feedback speaks of.
+constexpr size_t kSessions = 8;
+// Grants of one turn of the loop, so that the other work has its turn too.
+constexpr size_t kGrantsPerTurn = 256;
+
+}  // namespace
+
+PeerBond::PeerBond(Loop& loop, const PeerRoute& route, PortPolicies ports)
+    : loop_(loop),
+      route_(route),
+      ports_(std::move(ports)),
+      bond_([this](uint16_t flow, uint64_t number) {
+        const auto member = members_.find(flow);
+        if (member != members_.end()) member->second.member->Settled(number);
+      }),
+      pump_soon_(loop, [this] { Pump(); }),
+      pump_later_(loop, [this] { Pump(); }) {}
+
+void PeerBond::AddMember(uint16_t flow, BondMember& member, Allowed allowed) {
+  Member& entry = members_[flow];
+  entry.member = &member;
+  entry.allowed = std::move(allowed);
+}
+
+void PeerBond::SetPolicy(uint16_t flow, const config::TunnelPolicy& policy,
+                         wire::Duration deadline) {
+  Member& member = members_[flow];
+  member.spec = {.policy = policy, .deadline = deadline, .allowed = AllowedOf(member)};
+  GiveSpec(flow, member);
+  pump_soon_.Schedule();
+}
+
+// A peer that tells nothing of what arrives cannot be spread to: its payloads go everywhere, or by mode backup.
+void PeerBond::GiveSpec(uint16_t flow, const Member& member) {
+  bonding::FlowSpec spec = member.spec;
+  if (plain_ && spec.policy.mode != config::TunnelMode::kBackup) {
+    spec.policy.mode = config::TunnelMode::kReplicate;
+    spec.policy.copies = 0;
+  }
+  bond_.SetFlow(flow, spec);
+}
+
+wire::PathMask PeerBond::AllowedOf(const Member& member) const {
+  wire::PathMask allowed = 0;
+  for (const RoutePath& path : route_.paths) {
+    if (member.allowed == nullptr || member.allowed(path)) allowed |= wire::MaskOf(path.slot);
+  }
+  return allowed;
+}
+
+void PeerBond::RouteChanged() {
+  const wire::Instant now = loop_.now();
+  plain_ = route_.session == nullptr ||
+           (route_.session->remote_features() & wire::kFeatureFeedback) == 0;
+  std::vector<bonding::PathSpec> paths;
+  for (const RoutePath& path : route_.paths) {
+    if (!path.remote_port.has_value()) continue;
+    const PortPolicy policy = ports_ != nullptr ? ports_(path.port) : PortPolicy();
+    paths.push_back({.id = path.id,
+                     .slot = path.slot,
+                     .port = path.port,
+                     .remote_port = *path.remote_port,
+                     .tier = policy.tier,
+                     .max_rate = policy.max_rate,
+                     .round_trip = path.round_trip});
+  }
+  for (auto& [flow, member] : members_) {
+    member.spec.allowed = AllowedOf(member);
+    GiveSpec(flow, member);
+  }
+  bond_.SetPaths(now, paths);
+  pump_soon_.Schedule();
+}
+
+// --- Time. ---
+
+void PeerBond::Arm() {
+  const wire::Instant next = bond_.NextTimeout();
+  if (next >= pump_later_.due()) return;
+  if (next > loop_.now() + kAhead) {
+    pump_later_.SetAt(next - kAhead);
+  } else {
+    pump_soon_.Schedule();
+  }
+}
+
+void PeerBond::Pump() {
+  const wire::Instant now = loop_.now();
+  bond_.HandleTimeout(now);
+  for (size_t i = 0; i < kGrantsPerTurn; ++i) {
+    if (!route_.ready()) break;
+    const std::optional<bonding::Grant> grant = bond_.Next(now);
+    if (!grant.has_value()) break;
+    const auto member = members_.find(grant->flow);
+    if (member == members_.end()) continue;
+    if (!member->second.member->Leave(now, *grant)) {
+      // What it lacked (buffers, slots) comes back within a turn or two of the workers.
+      bond_.NoteUnsent(now, *grant);
+      pump_later_.SetAt(now + std::chrono::microseconds(200));
+      return;
+    }
+  }
+  Arm();
+}
+
+// --- What the peer says. ---
+
+uint64_t PeerBond::OrderOf(const wire::Session* session) {
+  for (const auto& [index, order] : sessions_) {
+    if (index == session->local_index()) return order;
+  }
+  return 0;
+}
+
+void PeerBond::NoteSent(wire::Instant now, const bonding::Grant& grant, uint64_t first,
+                        std::span<const uint32_t> sizes) {
+  uint64_t order = OrderOf(route_.session.get());
+  if (order == 0) {
+    order = next_session_++;
+    sessions_.emplace_front(route_.session->local_index(), order);
+    if (sessions_.size() > kSessions) sessions_.pop_back();
+  }
+  bond_.NoteSent(now, grant, order, first, sizes);
+}
+
+void PeerBond::HandleFeedback(wire::Instant now, const wire::Session* session,
+                              const protocol::Feedback& feedback) {
+  const uint64_t order = OrderOf(session);
+  if (order == 0) return;
+  bond_.HandleFeedback(now, order, feedback);
+  Arm();
+}
+
+}  // namespace warp::control

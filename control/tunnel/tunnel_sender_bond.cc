@@ -1,0 +1,181 @@
+// The part of a tunnel's sender that works for the bond of its peer: which payloads wait for a grant, what a granted
+// one needs to be sent, and which ones are kept because they may have to be sent again.
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "control/tunnel/tunnel_sender.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/frame/frame.h"
+#include "dataplane/wire/handshake/introduction.h"
+
+namespace warp::control {
+
+using wire::Drop;
+using wire::Instant;
+
+namespace {
+
+// How long the peer goes on waiting for earlier payloads as before, when the policy says less.
+constexpr wire::Duration kOrderLingers = std::chrono::seconds(1);
+
+}  // namespace
+
+// --- The policy. ---
+
+void TunnelSender::SetBond(Instant now, PeerBond& bond) {
+  if (bond_ == &bond) return;
+  bond_ = &bond;
+  bond.AddMember(options_.tunnel_index, *this, allowed_);
+  bond.SetPolicy(options_.tunnel_index, policy_, options_.deadline);
+  for (const auto& [number, waiting] : waiting_) {
+    bond.bond().NoteUnsent(now,
+                           {.flow = options_.tunnel_index,
+                            .number = number,
+                            .size = static_cast<uint32_t>(waiting.payload.size() + FrameAround()),
+                            .taken = waiting.deadline - options_.deadline,
+                            .deadline = waiting.deadline});
+  }
+}
+
+void TunnelSender::SetPolicy(Instant now, const config::TunnelPolicy& policy) {
+  if (policy.order < policy_.order || policy.resend < policy_.resend) {
+    order_before_ =
+        std::max(policy_.order, now < order_before_until_ ? order_before_ : policy_.order);
+    order_before_until_ = now + kOrderLingers;
+  }
+  policy_ = policy;
+  sequenced_ |= policy.order > wire::Duration::zero() || policy.resend > wire::Duration::zero();
+  if (bond_ != nullptr) bond_->SetPolicy(options_.tunnel_index, policy, options_.deadline);
+}
+
+bool TunnelSender::Resends() const {
+  return bond_ != nullptr && !bond_->plain() && policy_.resend > wire::Duration::zero();
+}
+
+// Whether the peer may get a payload after later ones although each path keeps its order: it is sent again, or its other
+// copies come over slower paths. Of those the peer sees nothing as long as the first copies arrive.
+bool TunnelSender::MayComeLater(Instant now, wire::PathMask paths) const {
+  const size_t copies =
+      paths == wire::kAllPaths ? route_.paths.size() : static_cast<size_t>(std::popcount(paths));
+  return Resends() || copies > 1 || now < order_before_until_;
+}
+
+PacketMaker::Sequence TunnelSender::SequenceOf(Instant now, const Origin& origin) const {
+  if (!sequenced_ || (route_.session->remote_features() & wire::kFeatureSequenced) == 0)
+    return std::nullopt;
+  const wire::Duration hold =
+      now < order_before_until_ ? std::max(policy_.order, order_before_) : policy_.order;
+  return wire::SequencedHeader{.hold = hold,
+                               .resend = MayComeLater(now, origin.paths),
+                               .sequence = static_cast<uint32_t>(origin.number)};
+}
+
+// --- The paths. ---
+
+void TunnelSender::RouteChanged() {
+  if (allowed_ == nullptr) return;
+  allowed_paths_ = 0;
+  for (const RoutePath& path : route_.paths) {
+    if (allowed_(path)) allowed_paths_ |= wire::MaskOf(path.slot);
+  }
+}
+
+// What was sealed for paths that are gone goes by others.
+wire::PathMask TunnelSender::PresentPaths(wire::PathMask paths) const {
+  if (paths == wire::kAllPaths) return paths;
+  wire::PathMask present = 0;
+  for (const RoutePath& path : route_.paths) present |= paths & wire::MaskOf(path.slot);
+  return present != 0 ? present : allowed_paths_;
+}
+
+size_t TunnelSender::FrameAround() const {
+  const bool v6 = !route_.paths.empty() && !route_.paths.front().remote.address.is_v4();
+  return (v6 ? wire::kFrameHeaderSizeV6 : wire::kFrameHeaderSizeV4) + wire::kMinSealedSize;
+}
+
+// The widest of the paths says what goes in one piece, as narrower ones are left out of what does not fit them; the
+// narrowest says how large pieces are.
+PacketMaker::Room TunnelSender::RoomOn(wire::PathMask paths) const {
+  PacketMaker::Room room{.whole = route_.max_plaintext, .pieces = route_.max_fragment};
+  if (paths != wire::kAllPaths) {
+    bool first = true;
+    for (const RoutePath& path : route_.paths) {
+      if ((paths & wire::MaskOf(path.slot)) == 0) continue;
+      room.whole = first ? path.max_plaintext : std::max(room.whole, path.max_plaintext);
+      room.pieces = first ? path.max_plaintext : std::min(room.pieces, path.max_plaintext);
+      first = false;
+    }
+  }
+  room.whole = std::min(room.whole, dataplane_.max_plaintext());
+  room.pieces = std::min(room.pieces, room.whole);
+  return room;
+}
+
+// --- A payload's way. ---
+
+void TunnelSender::OfferToBond(Instant now, wire::Bytes payload) {
+  if (waiting_.size() >= options_.max_waiting ||
+      waiting_bytes_ + payload.size() > options_.max_waiting_bytes) {
+    return DropPayload(Drop::kGateFull);
+  }
+  bonding::Grant grant{
+      .flow = options_.tunnel_index,
+      .number = accepted_,
+      .size = static_cast<uint32_t>(payload.size() + wire::kSequencedHeaderSize + FrameAround()),
+      .taken = now,
+      .deadline = now + options_.deadline};
+  const bonding::Bond::Fate fate = bond_->bond().Offer(now, &grant);
+  if (fate == bonding::Bond::Fate::kDropped) return DropPayload(Drop::kQueueDelay);
+  ++accepted_;
+  const bool granted = fate == bonding::Bond::Fate::kGranted;
+  if (!granted || !route_.ready() || !SubmitGranted(now, grant, payload)) {
+    Wait({.deadline = grant.deadline, .number = grant.number}, {payload.begin(), payload.end()});
+    if (granted) bond_->bond().NoteUnsent(now, grant);
+  }
+  bond_->Arm();
+}
+
+bool TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
+  if (grant.again) {
+    const SentPayloads::Sent* const sent = sent_payloads_.Find(grant.number);
+    return sent == nullptr || SubmitGranted(now, grant, sent->bytes);
+  }
+  const auto waiting = waiting_.find(grant.number);
+  if (waiting == waiting_.end()) return true;  // it was dropped meanwhile
+  if (!SubmitGranted(now, grant, waiting->second.payload)) return false;
+  waiting_bytes_ -= waiting->second.payload.size();
+  waiting_.erase(waiting);
+  TellDone();
+  return true;
+}
+
+bool TunnelSender::SubmitGranted(Instant now, const bonding::Grant& grant, wire::Bytes payload) {
+  const Origin origin{.deadline = grant.deadline, .number = grant.number, .paths = grant.paths};
+  if (!Submit(now, origin, payload, &grant)) return false;
+  if (!grant.again && Resends()) {
+    sent_payloads_.Keep(grant.number, {.bytes = {payload.begin(), payload.end()},
+                                       .taken = grant.taken,
+                                       .until = grant.taken + policy_.resend});
+  }
+  return true;
+}
+
+// Nobody waits for what becomes of a packet that is sent again: the application was told of the first one, and the
+// peer's feedback tells the rest.
+void TunnelSender::SubmitAgain(Instant now, const Origin& origin,
+                               std::vector<lcore::Plaintext>& packets,
+                               std::optional<uint64_t> first) {
+  for (size_t index = 0; index < packets.size(); ++index) {
+    lcore::SendRequest& request = submitter_.Add(Home(origin.paths), std::move(packets[index]));
+    request.peer = route_.peer;
+    request.paths = origin.paths;
+    request.time_left = origin.deadline - now;
+    if (!first.has_value()) continue;
+    request.counter_reserved = true;
+    request.session_index = route_.session->local_index();
+    request.counter = *first + index;
+  }
+}
+
+}  // namespace warp::control

@@ -1,0 +1,286 @@
+// A tunnel's sender with the bond of its peer, over a dataplane without lcores. The loop's clock stands still while the
+// test does not turn it, so that what waits for a time waits for the test.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/tunnel/bond/peer_bond.h"
+#include "control/tunnel/tunnel_sender.h"
+#include "dataplane/wire/handshake/introduction.h"
+#include "dataplane/wire/message.h"
+#include "tests/control/fake_dataplane.h"
+#include "tests/control/turning.h"
+
+namespace warp::control {
+namespace {
+
+using config::TunnelMode;
+using config::TunnelPolicy;
+using std::chrono::milliseconds;
+using wire::Drop;
+
+constexpr uint32_t kAll = wire::kFeatureFeedback | wire::kFeatureSequenced;
+
+TunnelPolicy Stripe() {
+  return {.mode = TunnelMode::kStripe, .order = milliseconds(100), .resend = milliseconds(500)};
+}
+
+class SenderBondTest : public testing::Test {
+ protected:
+  SenderBondTest() { SetRoute({0, 1}, kAll); }
+
+  void SetRoute(std::vector<wire::PathSlot> slots, uint32_t features) {
+    wire::Session::Params params;
+    params.local_index = 99;
+    params.window = 64;
+    params.remote = {.features = features, .life = 1};
+    route_.peer = 3;
+    route_.session =
+        std::make_shared<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
+    route_.max_plaintext = route_.max_fragment = 1404;
+    route_.homes = {0, 1};
+    route_.paths.clear();
+    for (const wire::PathSlot slot : slots) {
+      route_.paths.push_back({.id = 10u + slot,
+                              .slot = slot,
+                              .port = slot,
+                              .remote_port = slot,
+                              .worker = slot,
+                              .max_plaintext = 1404u});
+    }
+  }
+  void Use(const TunnelPolicy& policy) {
+    sender_.SetPolicy(loop_->now(), policy);
+    sender_.SetBond(loop_->now(), bond_);
+    bond_.RouteChanged();
+  }
+  void Send(const std::string& payload) {
+    sender_.Send(loop_->now(), {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()});
+  }
+  struct Left {
+    std::string payload;
+    wire::PathMask paths = 0;
+    uint64_t counter = 0;
+    std::optional<wire::SequencedHeader> place;
+  };
+  std::vector<Left> Take() {
+    submitter_.Flush();
+    std::vector<Left> all;
+    for (const lcore::FakeDataplane::Submitted& item : dataplane_.submitted) {
+      const wire::Bytes bytes = item.packet.bytes();
+      Left& left = all.emplace_back();
+      left.paths = item.request.paths;
+      left.counter = item.request.counter;
+      left.place = wire::ReadSequencedHeader(bytes);
+      const wire::Bytes payload =
+          bytes.subspan(left.place ? wire::kSequencedHeaderSize : wire::kInnerHeaderSize);
+      left.payload.assign(payload.begin(), payload.end());
+    }
+    dataplane_.submitted.clear();
+    return all;
+  }
+  // The peer has everything up to `newest`, but `lost`.
+  void Tell(uint64_t newest, wire::PathSlot path, std::vector<uint64_t> lost = {}) {
+    protocol::Feedback feedback{.number = ++number_, .time = number_ * 20000u};
+    feedback.words.assign(newest / 32 + 1, 0);
+    for (uint64_t counter = 0; counter <= newest; ++counter)
+      feedback.words[counter / 32] |= uint32_t{1} << counter % 32;
+    for (const uint64_t counter : lost)
+      feedback.words[counter / 32] &= ~(uint32_t{1} << counter % 32);
+    feedback.paths.push_back({.from = path,
+                              .to = path,
+                              .newest = static_cast<uint32_t>(newest),
+                              .packets = number_,
+                              .bytes = number_ * 100u});
+    bond_.HandleFeedback(loop_->now(), route_.session.get(), feedback);
+  }
+
+  std::unique_ptr<Loop> loop_ = MakeLoop();
+  PeerRoute route_;
+  lcore::FakeDataplane dataplane_;
+  Submitter submitter_{dataplane_};
+  size_t done_ = 0;
+  TunnelSender sender_{{.tunnel_index = 5,
+                        .tunnel_id = 7,
+                        .deadline = milliseconds(400),
+                        .max_waiting = 100,
+                        .max_waiting_bytes = 1000000,
+                        .max_in_flight = 60},
+                       route_,
+                       dataplane_,
+                       submitter_,
+                       [this](size_t payloads) { done_ += payloads; }};
+  PeerBond bond_{*loop_, route_, [](wire::PortId) { return PeerBond::PortPolicy(); }};
+  uint16_t number_ = 0;
+};
+
+TEST_F(SenderBondTest, StripesOverOnePathEachInOrder) {
+  Use(Stripe());
+  Send("one");
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(left[0].paths == 1 || left[0].paths == 2);
+  ASSERT_TRUE(left[0].place.has_value());
+  EXPECT_EQ(left[0].place->sequence, 0u);
+  EXPECT_EQ(left[0].place->hold, milliseconds(104));  // in steps of 8
+  EXPECT_TRUE(left[0].place->resend);
+  EXPECT_EQ(route_.session->sent(), 1u);
+}
+
+TEST_F(SenderBondTest, WaitsForThePaceOfThePathsAndThenGoes) {
+  Use(Stripe());
+  for (int i = 0; i < 60; ++i) Send(std::string(1000, static_cast<char>('a' + i % 26)));
+  const size_t at_once = Take().size();
+  EXPECT_LT(at_once, 30u);
+  EXPECT_EQ(sender_.waiting(), 60 - at_once);
+  std::vector<Left> later;
+  TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) later.push_back(std::move(one));
+    return sender_.waiting() == 0;
+  });
+  EXPECT_EQ(later.size() + at_once, 60u);
+  for (const Left& one : later) EXPECT_EQ(one.payload[0], 'a' + one.place->sequence % 26);
+}
+
+TEST_F(SenderBondTest, SendsAgainWhatWasLostUnderAnotherCounterAndTheSameSequence) {
+  Use(Stripe());
+  for (const char* payload : {"one", "two", "three"}) Send(payload);
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 3u);
+  const wire::PathSlot path = left[2].paths == 1 ? 0 : 1;
+  uint64_t lost = 0;
+  for (const Left& one : left) {
+    if (one.paths == left[2].paths) {
+      lost = one.counter;
+      break;
+    }
+  }
+  if (lost == left[2].counter) GTEST_SKIP() << "each went another way";
+  Settle(*loop_);
+  Tell(left[2].counter, path, {lost});
+  std::vector<Left> again;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) again.push_back(std::move(one));
+    return !again.empty();
+  }));
+  EXPECT_EQ(again[0].payload, left[lost].payload);
+  EXPECT_EQ(again[0].place->sequence, left[lost].place->sequence);
+  EXPECT_GT(again[0].counter, left[2].counter);
+  EXPECT_EQ(done_, 0u);  // the ports have not told anything
+}
+
+TEST_F(SenderBondTest, TheCountersOfResendsAreNobodysSlots) {
+  Use(Stripe());
+  for (int i = 0; i < 8; ++i) Send("x");
+  const std::vector<Left> left = Take();
+  const size_t in_flight = sender_.in_flight();
+  Tell(left.back().counter, left.back().paths == 1 ? 0 : 1, {0, 1, 2, 3, 4, 5, 6});
+  Settle(*loop_);
+  Take();
+  EXPECT_EQ(sender_.in_flight(), in_flight);
+}
+
+TEST_F(SenderBondTest, APeerThatTellsNothingGetsAllOverAllPaths) {
+  SetRoute({0, 1}, 0);
+  Use(Stripe());
+  Send("one");
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].paths, 3u);
+  EXPECT_FALSE(left[0].place.has_value());
+  EXPECT_TRUE(bond_.plain());
+}
+
+TEST_F(SenderBondTest, OnlyAllowedPathsCarry) {
+  sender_.SetAllowed([](const RoutePath& path) { return path.port == 1; });
+  Use(Stripe());
+  sender_.RouteChanged();
+  for (int i = 0; i < 10; ++i) Send("x");
+  for (const Left& left : Take()) EXPECT_EQ(left.paths, 2u);
+}
+
+TEST_F(SenderBondTest, OnlyAllowedPathsCarryWithoutABondToo) {
+  sender_.SetAllowed([](const RoutePath& path) { return path.port == 1; });
+  sender_.RouteChanged();
+  Send("x");
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].paths, 2u);
+}
+
+TEST_F(SenderBondTest, ReplicateThroughTheBondGoesAtOnceOverAll) {
+  TunnelPolicy policy = Stripe();
+  Use(policy);
+  policy.mode = TunnelMode::kReplicate;
+  sender_.SetPolicy(loop_->now(), policy);
+  for (int i = 0; i < 50; ++i) Send(std::string(1000, 'x'));
+  const std::vector<Left> left = Take();
+  EXPECT_EQ(left.size(), 50u);
+  for (const Left& one : left) EXPECT_EQ(one.paths, 3u);
+}
+
+// What was sequenced once stays so, and is waited for as long as before for a while: else later payloads would
+// overtake those that the peer holds.
+TEST_F(SenderBondTest, AChangeOfTheModeKeepsTheOrder) {
+  Use(Stripe());
+  Send("one");
+  TunnelPolicy policy;
+  sender_.SetPolicy(loop_->now(), policy);
+  Send("two");
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 2u);
+  ASSERT_TRUE(left[1].place.has_value());
+  EXPECT_EQ(left[1].place->sequence, 1u);
+  EXPECT_EQ(left[1].place->hold, milliseconds(104));
+}
+
+// The copy that a slower path brings comes after later payloads of a faster one: the peer must not take those for a
+// proof that it was lost.
+TEST_F(SenderBondTest, WhatIsSentOverSeveralPathsMayStillCome) {
+  sender_.SetPolicy(loop_->now(), {.order = milliseconds(100)});
+  Send("over both");
+  SetRoute({1}, kAll);
+  Send("over one");
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 2u);
+  ASSERT_TRUE(left[0].place && left[1].place);
+  EXPECT_TRUE(left[0].place->resend);
+  EXPECT_FALSE(left[1].place->resend);
+  // So may what was sent while payloads were sent again.
+  sender_.SetPolicy(loop_->now(), {.order = milliseconds(100), .resend = milliseconds(100)});
+  sender_.SetPolicy(loop_->now(), {.order = milliseconds(100)});
+  Send("over one");
+  const std::vector<Left> after = Take();
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_TRUE(after[0].place && after[0].place->resend);
+}
+
+TEST_F(SenderBondTest, PayloadsThatWaitedBeforeTheBondAreNotForgotten) {
+  route_.homes.clear();
+  Send("early");
+  EXPECT_EQ(sender_.waiting(), 1u);
+  route_.homes = {0, 1};
+  Use(Stripe());
+  std::vector<Left> left;
+  EXPECT_TRUE(TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) left.push_back(std::move(one));
+    return !left.empty();
+  }));
+  EXPECT_EQ(left[0].payload, "early");
+}
+
+TEST_F(SenderBondTest, WhatTheQueueCannotTakeIsDroppedByName) {
+  Use(Stripe());
+  for (int i = 0; i < 3000 && sender_.drops().Get(Drop::kQueueDelay) == 0; ++i) {
+    Send(std::string(1300, 'x'));
+    Take();
+  }
+  EXPECT_GT(sender_.drops().Get(Drop::kQueueDelay) + sender_.drops().Get(Drop::kGateFull), 0u);
+}
+
+}  // namespace
+}  // namespace warp::control
