@@ -1,0 +1,64 @@
+"""warpd at both sites of the laboratory of links, with one tunnel whose policy a measurement chooses."""
+
+import json
+import os
+import socket
+import time
+
+from .links import HOME, run, wait_until
+
+GATE = 9000  # where an application sends to
+OUT = 9001  # where an application at the other end listens
+
+
+class Nodes:
+    """The two daemons."""
+
+    def __init__(self, lab, build, policy=(), ports=(), deadline="250ms"):
+        self.lab, self.warp = lab, build / "tools/warp"
+        public = {}
+        for site in "AB":
+            key = run(self.warp, "keygen")
+            with open(os.open(HOME / f"{site}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(key)
+            public[site] = run(self.warp, "pubkey", input=key).strip()
+        self.daemons = []
+        for site, peer in (("A", "B"), ("B", "A")):
+            gate = {"listen": f"127.0.0.1:{GATE}", "deliver": f"127.0.0.1:{OUT}"}
+            more = [dict(port) for port in ports] or [{}] * lab.count
+            config = {
+                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")},
+                "ports": [{"name": f"l{i}", "interface": f"l{i}", "driver": "af_packet"} | more[i] for i in range(lab.count)],
+                "peers": [{"name": peer, "public_key": public[peer],
+                           "endpoints": [f"{lab.address(peer, i)}:13116" for i in range(lab.count)]}],
+                "tunnels": [{"name": "bond", "id": 1, "peer": peer, "deadline": deadline, "queue": 8192,
+                             "gate": {"loopback": gate}} | dict(policy)],
+            }  # fmt: skip
+            (HOME / f"{site}.yaml").write_text(json.dumps(config))
+            self.daemons.append(lab.start(site, build / "control/warpd", "--config", HOME / f"{site}.yaml", log=f"warpd{site}"))
+        for site in "AB":
+            wait_until(lambda site=site: self.active(site) == lab.count, 20, f"{lab.count} active paths at {site}")
+
+    def status(self, site):
+        """Returns what `warp status --json` shows, without running the program."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(HOME / f"{site}.sock"))
+            connection.sendall(b"status\n")
+            text = b""
+            while chunk := connection.recv(1 << 16):
+                text += chunk
+        return json.loads(text)
+
+    def active(self, site):
+        """Counts the active paths; 0 while the daemon starts."""
+        try:
+            peers = self.status(site)["peers"]
+        except (OSError, ValueError, KeyError):
+            time.sleep(0.05)
+            return 0
+        return sum(path["state"] == "active" for peer in peers for path in peer["paths"])
+
+    def set(self, site, *settings):
+        """Changes the running tunnel's policy."""
+        return self.lab.on(site, self.warp, "tunnel", "--socket", HOME / f"{site}.sock", "set", "bond", *settings)
