@@ -154,6 +154,7 @@ bool TunnelSender::SubmitGranted(Instant now, const bonding::Grant& grant, wire:
   const Origin origin{.deadline = grant.deadline, .number = grant.number, .paths = grant.paths};
   if (!Submit(now, origin, payload, &grant)) return false;
   if (!grant.again && Resends()) {
+    sent_payloads_.Expire(now);
     sent_payloads_.Keep(grant.number, {.bytes = {payload.begin(), payload.end()},
                                        .taken = grant.taken,
                                        .until = grant.taken + policy_.resend});

@@ -87,6 +87,7 @@ void PeerBond::RouteChanged() {
 // --- Time. ---
 
 void PeerBond::Arm() {
+  if (!route_.ready()) return;  // RouteChanged goes on
   const wire::Instant next = bond_.NextTimeout();
   if (next >= pump_later_.due()) return;
   if (next > loop_.now() + kAhead) {
