@@ -26,7 +26,7 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
     } else {
       // One that returns has to prove itself.
       if (!path->present) {
-        path->suspect = true;
+        path->suspect = told_;
         path->proving_since = path->last_trial = Instant{};
       }
       path->spec = spec;
@@ -58,6 +58,20 @@ void Bond::Leave(Instant now, wire::PathSlot slot) {
   MoveFrom(now, slot);
   GiveUp(now, slot, wire::kNever);
   gone.flight.Clear();
+}
+
+void Bond::SetTold(bool told) {
+  if (told == told_) return;
+  told_ = told;
+  for (const std::unique_ptr<BondPath>& path : paths_) {
+    if (told || path == nullptr) continue;
+    path->suspect = path->silent = false;
+    path->flight.Expire(wire::kNever,
+                        [this](const Record& record) { settled_(record.flow, record.number); });
+  }
+  copies_.clear();
+  pieces_.clear();
+  UpdateSuspicion();
 }
 
 void Bond::SetFlow(uint16_t flow, const FlowSpec& spec) { flows_[flow].spec = spec; }

@@ -65,6 +65,9 @@ class Bond {
   void SetPaths(Instant now, std::span<const PathSpec> paths);
   void SetFlow(uint16_t flow, const FlowSpec& spec);
 
+  // Whether the peer tells what arrives. One that does not cannot prove a path either, so that none is suspect.
+  void SetTold(bool told);
+
   // --- A payload's way. ---
 
   enum class Fate : uint8_t { kGranted, kQueued, kDropped };
@@ -155,6 +158,7 @@ class Bond {
 
   // bond_feedback.cc.
   bool ReadClock(Instant now, uint32_t time);
+  bool BelieveClock(Instant now, uint32_t time);
   void HandlePath(Instant now, uint64_t session, const protocol::PathFeedback& one,
                   const Delivered& delivered);
   void Prove(Instant now, wire::PathSlot slot);
@@ -182,6 +186,13 @@ class Bond {
   Instant tier_full_since_{};
   Instant tier_used_{};
   size_t turn_ = 0;
+  bool told_ = true;
+  // A clock of the peer's that is not believed yet.
+  struct Doubted {
+    Instant since{}, read{};
+    uint32_t time = 0;
+  };
+  Doubted doubted_;
   absl::flat_hash_map<uint16_t, Flow> flows_;
   std::deque<Again> again_;
   Instant again_due_ = wire::kNever;  // when the first of them may go

@@ -21,6 +21,7 @@ constexpr double kRunShare = 0.25;
 constexpr uint32_t kUneven = 2;
 // By so much may the time between two feedbacks differ at both ends: what a queue on the way back may hold up.
 constexpr Duration kClockSlack = std::chrono::seconds(1);
+constexpr Duration kBelievedAfter = std::chrono::seconds(2);
 // More bytes than were sent may arrive where control messages and probes came as well.
 constexpr uint64_t kOtherBytes = 1u << 20;
 
@@ -72,7 +73,8 @@ void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedbac
   UpdateSuspicion();
   Duration least = Duration::max();
   for (const wire::PathSlot slot : order_) {
-    const BondPath& path = PathOf(slot);
+    BondPath& path = PathOf(slot);
+    path.capacity.LapseFloor(now);
     if (!path.capacity.has_floor() || path.capacity.floor() >= least) continue;
     least = least_floor_ = path.capacity.floor();
     least_trip_ = path.spec.round_trip;
@@ -93,13 +95,16 @@ bool Bond::ReadClock(Instant now, uint32_t time) {
     } else {
       clock_ = clock;
       if (off > kClockSlack || off < -kClockSlack) {
-        for (const wire::PathSlot slot : order_) PathOf(slot).capacity.Restart(now);
+        for (const wire::PathSlot slot : order_) {
+          PathOf(slot).capacity.Restart(now);
+          PathOf(slot).capacity.ForgetFloor();
+        }
       }
     }
     clock_session_ = session_;
   } else if (off > kClockSlack || off < -kClockSlack) {
     ++impossible_;
-    return false;
+    return BelieveClock(now, time);
   } else if (step < 0) {
     return false;
   } else {
@@ -107,6 +112,27 @@ bool Bond::ReadClock(Instant now, uint32_t time) {
   }
   clock_read_ = now;
   time_ = time;
+  doubted_ = {};
+  return true;
+}
+
+// The way back may have become longer for good, or nothing may have come for half an hour. A clock that has gone on
+// evenly for some seconds from where it jumped to is believed there; one that jumps each time never is.
+bool Bond::BelieveClock(Instant now, uint32_t time) {
+  const auto step = microseconds(static_cast<int32_t>(time - doubted_.time));
+  const Duration off = step - (now - doubted_.read);
+  if (doubted_.since == Instant{} || off > kClockSlack || off < -kClockSlack) doubted_.since = now;
+  doubted_.read = now;
+  doubted_.time = time;
+  if (now - doubted_.since < kBelievedAfter) return false;
+  clock_ = microseconds(time);
+  clock_read_ = now;
+  time_ = time;
+  doubted_ = {};
+  for (const wire::PathSlot slot : order_) {
+    PathOf(slot).capacity.Restart(now);
+    PathOf(slot).capacity.ForgetFloor();
+  }
   return true;
 }
 

@@ -68,6 +68,12 @@ class Capacity {
   bool known() const { return known_; }
   // Some sample came, so that there is a floor.
   bool has_floor() const { return has_floor_; }
+  // The clocks of two machines drift, so that a floor that nothing has confirmed for long says nothing any more.
+  void LapseFloor(Instant now) {
+    if (has_floor_ && now - sampled_ > kFloorLasts) ForgetFloor();
+  }
+  // The receiver's clock begins anew.
+  void ForgetFloor() { has_floor_ = measured_ = false; }
   // The receiver's clock at the arrival of something sent at the beginning of ours, on an empty path: to be compared
   // with other paths of the same peer alone.
   Duration floor() const { return floor_; }
@@ -79,6 +85,7 @@ class Capacity {
   Duration silence() const { return target() + std::chrono::milliseconds(8); }
 
   static constexpr Duration kInterval = std::chrono::milliseconds(20);  // of feedback
+  static constexpr Duration kFloorLasts = std::chrono::seconds(30);
   static constexpr Rate kFirst = 500e3;
   static constexpr Rate kLeast = 8e3;
 

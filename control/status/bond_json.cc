@@ -37,9 +37,13 @@ Json BondPathJson(const PeerBond* bond, wire::Instant now, wire::PathId path) {
 Json BondFlowJson(const PeerBond* bond, uint16_t tunnel) {
   if (bond == nullptr) return nullptr;
   const bonding::FlowStatus status = bond->bond().StatusOf(tunnel);
-  return {{"possible", !bond->plain()},        {"bytes", status.bytes},
-          {"extra_bytes", status.extra_bytes}, {"resent", status.resent},
-          {"copied", status.copied},           {"lost", status.lost}};
+  return {{"possible", !bond->plain()},
+          {"bytes", status.bytes},
+          {"extra_bytes", status.extra_bytes},
+          {"resent", status.resent},
+          {"copied", status.copied},
+          {"lost", status.lost},
+          {"impossible", bond->bond().impossible()}};
 }
 
 }  // namespace warp::control

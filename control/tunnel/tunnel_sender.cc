@@ -103,7 +103,7 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
       return false;
     }
   }
-  if (reserves && grant != nullptr) {
+  if (reserves && grant != nullptr && !bond_->plain()) {
     sizes_.clear();
     for (const lcore::Plaintext& packet : packets)
       sizes_.push_back(static_cast<uint32_t>(packet.bytes().size() + FrameAround()));

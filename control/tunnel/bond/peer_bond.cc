@@ -80,6 +80,7 @@ void PeerBond::RouteChanged() {
     member.spec.allowed = AllowedOf(member);
     GiveSpec(flow, member);
   }
+  bond_.SetTold(!plain_);
   bond_.SetPaths(now, paths);
   pump_soon_.Schedule();
 }
