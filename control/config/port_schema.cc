@@ -81,9 +81,6 @@ const SectionOf<PortRates>& PortRatesSchema() {
     s.Scalar("up", &PortRates::up, Rate())
         .Example("20Mbit")
         .Why("The most that this node sends by the port.");
-    s.Scalar("down", &PortRates::down, Rate())
-        .Example("50Mbit")
-        .Why("The most that this node should get by the port.");
   });
   return section;
 }

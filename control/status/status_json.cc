@@ -82,7 +82,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"device", wire::DeviceText(port.config.device)},
                {"kernel_interface", port.config.kernel_side()},
                {"tier", port.config.tier},
-               {"rate", {{"up", Rate(port.config.rate.up)}, {"down", Rate(port.config.rate.down)}}},
+               {"rate", {{"up", Rate(port.config.rate.up)}}},
                {"state", Text(port.state())},
                {"reason", ReasonOf(view, port)}};
   Json addresses = Json::array();

@@ -29,7 +29,7 @@ class Run:
 
 def rated(links):
     """The keys of ports whose rates are given."""
-    return [{"rate": {"up": f"{link.rate}Mbit", "down": f"{link.rate}Mbit"}} for link in links]
+    return [{"rate": {"up": f"{link.rate}Mbit"}} for link in links]
 
 
 def udp(run, share, links=USUAL, policy=STRIPE, ports=(), seconds=None, **options):
