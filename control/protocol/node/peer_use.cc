@@ -37,7 +37,8 @@ void Peer::SendReports(Instant now) {
 
 void Peer::NotePayload(Instant now, const wire::Session* session, uint64_t counter) {
   NoteUse(now);
-  if (!feedback_.asked() || !IsCurrent(session)) return;
+  // Feedback speaks of the session in use; of handshakes that crossed, the other one may be newer.
+  if (!feedback_.asked() || session != association_.send_session().get()) return;
   const Timers& timers = context_.identity.timers();
   if (feedback_.NotePayload(now, timers, session->local_index(), counter)) next_timeout_.reset();
 }
