@@ -56,12 +56,7 @@ class Links(Lab):
         self.sites = ("A", "B", "M")
         self.processes, self.running = [], []
         for site in self.sites:
-            run("ip", "netns", "add", site)
-            self.on(site, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
-                    "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
-                    "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2",
-                    "net.core.rmem_max=67108864", "net.core.wmem_max=67108864", check=False)  # fmt: skip
-            run("ip", "-n", site, "link", "set", "lo", "up")
+            self._add_site(site)
         for link in range(count):
             for number, site, far in ((1, "A", f"n{link}"), (2, "B", f"f{link}")):
                 self._veth(site, f"l{link}", 10 + link, "M", far, 100 * number + link)

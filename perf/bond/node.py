@@ -1,11 +1,11 @@
 """warpd at both sites of the laboratory of links, with one tunnel whose policy a measurement chooses."""
 
 import json
-import os
-import socket
 import time
 
-from .links import HOME, run, wait_until
+from report.systems import ask_status, write_keys
+
+from .links import HOME, wait_until
 
 GATE = 9000  # where an application sends to
 OUT = 9001  # where an application at the other end listens
@@ -16,12 +16,7 @@ class Nodes:
 
     def __init__(self, lab, build, policy=(), ports=(), deadline="250ms"):
         self.lab, self.warp = lab, build / "tools/warp"
-        public = {}
-        for site in "AB":
-            key = run(self.warp, "keygen")
-            with open(os.open(HOME / f"{site}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(key)
-            public[site] = run(self.warp, "pubkey", input=key).strip()
+        public = write_keys(self.warp)
         self.daemons = []
         for site, peer in (("A", "B"), ("B", "A")):
             gate = {"listen": f"127.0.0.1:{GATE}", "deliver": f"127.0.0.1:{OUT}"}
@@ -40,15 +35,8 @@ class Nodes:
             wait_until(lambda site=site: self.active(site) == lab.count, 20, f"{lab.count} active paths at {site}")
 
     def status(self, site):
-        """Returns what `warp status --json` shows, without running the program."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(HOME / f"{site}.sock"))
-            connection.sendall(b"status\n")
-            text = b""
-            while chunk := connection.recv(1 << 16):
-                text += chunk
-        return json.loads(text)
+        """Returns what `warp status --json` shows."""
+        return ask_status(site)
 
     def active(self, site):
         """Counts the active paths; 0 while the daemon starts."""

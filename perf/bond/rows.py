@@ -116,7 +116,6 @@ def halving(run):
         told = case.lab.stop_links()
     result["links"] = told
     result["queue_ms"] = queues(told, result["began"], result["until"])
-    carried = [17.5e6 if i % 2 else 0 for i in range(1)]  # replaced below by what the links could carry
     seconds = [result["began"] + i / 10 for i in range(int(10 * (result["until"] - result["began"])))]
     carried = statistics.mean(55 + (10 if int(at // 10) % 2 and at >= 20 else 20) for at in seconds)
     result["share"] = result["goodput_mbit"] / (carried * SIZE / (SIZE + 84))
@@ -126,7 +125,7 @@ def halving(run):
 def death(run, policy):
     links = (Link(50, 20, more="down=16s-26s"), *USUAL[1:])
     with run.case(links, policy) as case:
-        result = case.stream(0.25 * payloads_a_second(USUAL, SIZE), 24, SIZE, during=None)
+        result = case.stream(0.25 * payloads_a_second(USUAL, SIZE), 24, SIZE)
         told = case.lab.stop_links()
     result["links"] = told
     return result

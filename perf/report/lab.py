@@ -69,13 +69,7 @@ class Lab:
         self.apart = False  # whether the links of a switched laboratory are two networks
         self.processes = []
         for site in self.sites:
-            run("ip", "netns", "add", site)
-            self.on(site, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
-                    "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
-                    # Two interfaces are in one network, so each must answer only for its own address.
-                    "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2",
-                    "net.core.rmem_max=67108864", "net.core.wmem_max=67108864", check=False)  # fmt: skip
-            run("ip", "-n", site, "link", "set", "lo", "up")
+            self._add_site(site)
         if switched:
             run("ip", "-n", "M", "link", "add", "switch", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
             run("ip", "-n", "M", "link", "set", "switch", "up")
@@ -92,6 +86,15 @@ class Lab:
                 self._veth("A", f"l{link}", 10 + link, "B", f"l{link}", 20 + link)
             for number, site in ((1, "A"), (2, "B")):
                 run("ip", "-n", site, "address", "add", f"{self.address(site, link)}/24", "dev", f"l{link}")
+
+    def _add_site(self, site):
+        run("ip", "netns", "add", site)
+        self.on(site, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
+                "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+                # Two interfaces may be in one network, so each must answer only for its own address.
+                "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2",
+                "net.core.rmem_max=67108864", "net.core.wmem_max=67108864", check=False)  # fmt: skip
+        run("ip", "-n", site, "link", "set", "lo", "up")
 
     def _route(self, segmentation):
         """Builds the routed laboratory."""

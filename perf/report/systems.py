@@ -191,6 +191,29 @@ class Tinc(WireguardGo):
         return "10.6.0.1" if site == "A" else "10.6.0.2"
 
 
+def write_keys(warp):
+    """Makes a key for each site, in its file. Returns the public keys."""
+    public = {}
+    for site in "AB":
+        key = run(warp, "keygen")
+        with open(os.open(HOME / f"{site}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(key)
+        public[site] = run(warp, "pubkey", input=key).strip()
+    return public
+
+
+def ask_status(site):
+    """Returns what `warp status --json` shows of the site's daemon, without running the program."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(HOME / f"{site}.sock"))
+        connection.sendall(b"status\n")
+        text = b""
+        while chunk := connection.recv(1 << 16):
+            text += chunk
+    return json.loads(text)
+
+
 class Warp(System):
     """WARP over one link, over two links (each payload goes twice) or over two at each end (it goes four times)."""
 
@@ -213,12 +236,7 @@ class Warp(System):
         self.lab = lab
         self.daemons = []
         warp, warpd = self.build / "tools/warp", self.build / "control/warpd"
-        public = {}
-        for site in "AB":
-            key = run(warp, "keygen")
-            with open(os.open(HOME / f"{site}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(key)
-            public[site] = run(warp, "pubkey", input=key).strip()
+        public = write_keys(warp)
         for site, peer in (("A", "B"), ("B", "A")):
             # Except in "2x2", each link leads only to the other end's address on the same link.
             gate = {"listen": "127.0.0.1:9000"} | ({"deliver": f"127.0.0.1:{PORT}"} if site == "B" else {})
@@ -236,15 +254,8 @@ class Warp(System):
                                   f"{self.copies} active paths at {site}")  # fmt: skip
 
     def status(self, site):
-        """Returns what `warp status --json` shows, without running the program."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(HOME / f"{site}.sock"))
-            connection.sendall(b"status\n")
-            text = b""
-            while chunk := connection.recv(1 << 16):
-                text += chunk
-        return json.loads(text)
+        """Returns what `warp status --json` shows."""
+        return ask_status(site)
 
     def active(self, site):
         """Counts the paths that carry payloads; 0 while the daemon starts."""
