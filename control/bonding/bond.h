@@ -77,10 +77,11 @@ class Bond {
   // What may leave by now; nullopt: nothing.
   std::optional<Grant> Next(Instant now);
   // The packets of a granted payload, of these sizes, were sealed with counters that begin at `first`. `session` is the
-  // order of the session among those with the peer, from 1.
+  // order of the session among those with the peer, from 1; 0: nothing will be told of these packets. Only now the
+  // payload has had its turn, and has cost what it costs. Comes before the next call of Next.
   void NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t first,
                 std::span<const uint32_t> sizes);
-  // A granted payload could not be submitted: it is granted again.
+  // A granted payload could not be submitted: it is granted again, and has had no turn.
   void NoteUnsent(Instant now, const Grant& grant);
   // Bytes that others send over these paths.
   void Charge(Instant now, PathMask paths, uint32_t size);
@@ -143,7 +144,8 @@ class Bond {
                          Duration* least_wait = nullptr) const;
   wire::PathSlot Backup(Instant now, Flow& flow);
   PathMask Replicas(Instant now, const Flow& flow, uint32_t size) const;
-  PathMask CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot, const Grant& grant);
+  PathMask CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
+                        const Grant& grant) const;
   void UpdateSuspicion();
   void UpdateTiers(Instant now);
 
@@ -153,7 +155,9 @@ class Bond {
   void Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload);
   std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
   std::optional<Grant> TakeAgain(Instant now);
-  void Complete(Instant now, Flow& flow, wire::PathSlot slot, Grant* grant);
+  void Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const;
+  void Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size);
+  void PutBack(Flow& flow, const Grant& grant);
   void Spread(Instant now, wire::PathSlot from);
 
   // bond_feedback.cc.

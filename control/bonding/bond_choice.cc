@@ -135,7 +135,7 @@ PathMask Bond::Replicas(Instant now, const Flow& flow, uint32_t size) const {
 // more than the target's chance, and a resend would come too late; of mode backup, the path before for some time; and
 // of all, the suspect paths that have to prove themselves.
 PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
-                            const Grant& grant) {
+                            const Grant& grant) const {
   PathMask copies = 0;
   const config::TunnelPolicy& policy = flow.spec.policy;
   if (policy.mode == TunnelMode::kBackup && now < flow.overlap_until &&
@@ -162,12 +162,11 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
   }
   if (suspect_ == 0 || AllSuspect(flow.spec.allowed)) return copies;
   for (const wire::PathSlot other : order_) {
-    BondPath& path = PathOf(other);
+    const BondPath& path = PathOf(other);
     if (!path.suspect || other == slot || !path.clock.open(now)) continue;
     if (path.proving_since == Instant{} && now - path.last_trial < kTrialInterval) continue;
     if ((flow.spec.allowed & wire::MaskOf(other)) == 0) continue;
     copies |= wire::MaskOf(other);
-    path.last_trial = now;
   }
   return copies;
 }

@@ -29,6 +29,10 @@ constexpr uint64_t kOtherBytes = 1u << 20;
 
 void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t first,
                     std::span<const uint32_t> sizes) {
+  const uint32_t size = std::accumulate(sizes.begin(), sizes.end(), uint32_t{0});
+  const auto flow = flows_.find(grant.flow);
+  if (flow != flows_.end()) Pay(now, flow->second, grant, size);
+  if (session == 0) return;
   if (session > session_) {
     session_ = session;
     highest_ = 0;
@@ -43,7 +47,7 @@ void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t 
                 .sent = now,
                 .taken = grant.taken,
                 .first = first,
-                .size = std::accumulate(sizes.begin(), sizes.end(), uint32_t{0}),
+                .size = size,
                 .flow = grant.flow,
                 .pieces = static_cast<uint8_t>(sizes.size()),
                 .copied = paths > 1};

@@ -24,7 +24,6 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
   if (flow.spec.policy.mode == TunnelMode::kReplicate) {
     payload->paths = Replicas(now, flow, payload->size);
     if (payload->paths == 0) payload->paths = flow.spec.allowed;
-    Complete(now, flow, wire::kNoPathSlot, payload);
     return Fate::kGranted;
   }
   Duration least = Duration::max();
@@ -49,7 +48,7 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
     return Fate::kDropped;
   }
   return Queue(now, flow, slot, *payload) == Fate::kGranted
-             ? (Complete(now, flow, slot, payload), Fate::kGranted)
+             ? (Direct(now, flow, slot, payload), Fate::kGranted)
              : Fate::kQueued;
 }
 
@@ -66,7 +65,10 @@ Bond::Fate Bond::Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant
 void Bond::Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload) {
   BondPath& path = PathOf(slot);
   FlowQueue& queue = QueueOf(flow, slot);
-  if (queue.items.empty()) path.waiting.push_back(payload.flow);
+  if (queue.items.empty()) {
+    path.waiting.push_back(payload.flow);
+    queue.deficit = 0;
+  }
   auto place = queue.items.end();
   while (place != queue.items.begin() && std::prev(place)->number > payload.number) --place;
   queue.items.insert(place, payload);
@@ -105,16 +107,15 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
     Grant grant = queue.items.front();
     queue.items.pop_front();
     queue.bytes -= grant.size;
-    queue.deficit -= grant.size;
     path.queued -= grant.size;
     if (queue.items.empty()) {
-      queue.deficit = 0;
       const auto place = std::find(path.waiting.begin(), path.waiting.end(), id);
       path.waiting.erase(place);
     }
     if (grant.deadline <= now) continue;  // its tunnel has dropped it
     if (!path.waiting.empty()) path.capacity.NoteLimited(now);
-    Complete(now, flow, slot, &grant);
+    grant.slot = slot;
+    Direct(now, flow, slot, &grant);
     return grant;
   }
   return std::nullopt;
@@ -142,45 +143,50 @@ std::optional<Grant> Bond::TakeAgain(Instant now) {
     Grant grant = again.grant;
     again_.pop_front();
     grant.again = true;
-    again_bytes_ -= grant.size;
-    ++flow.status.resent;
-    ++PathOf(slot).resent;
-    Complete(now, flow, slot, &grant);
+    grant.slot = slot;
+    Direct(now, flow, slot, &grant);
     return grant;
   }
   again_due_ = wire::kNever;
   return std::nullopt;
 }
 
-// Says by which paths the payload goes: over `slot` and copies beside, or where there is none as the grant has it
-// already. What is replicated goes over all of its paths, though it had to wait. Charges the paths.
-void Bond::Complete(Instant now, Flow& flow, wire::PathSlot slot, Grant* grant) {
-  if (slot != wire::kNoPathSlot) {
-    const bool replicates = flow.spec.policy.mode == TunnelMode::kReplicate && !grant->again;
-    grant->paths = wire::MaskOf(slot);
-    if (replicates) {
-      grant->paths = Replicas(now, flow, grant->size);
-    } else if (const PathMask copies = CopiesBeside(now, flow, slot, *grant); copies != 0) {
-      grant->paths |= copies;
-      ++flow.status.copied;
-    }
+// Says by which paths the payload goes: over `slot` and copies beside. What is replicated goes over all of its paths,
+// though it had to wait.
+void Bond::Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const {
+  const bool replicates = flow.spec.policy.mode == TunnelMode::kReplicate && !grant->again;
+  grant->paths = replicates ? Replicas(now, flow, grant->size)
+                            : wire::MaskOf(slot) | CopiesBeside(now, flow, slot, *grant);
+}
+
+// The payload has left, in frames of so many bytes on each path.
+void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
+  if (grant.again) {
+    again_bytes_ -= size;
+    ++flow.status.resent;
+    if (grant.slot < paths_.size()) ++PathOf(grant.slot).resent;
+  } else if (grant.slot != wire::kNoPathSlot) {
+    QueueOf(flow, grant.slot).deficit -= size;
   }
-  bool first = !grant->again;
-  for (PathMask left = grant->paths & mask_; left != 0; left &= left - 1) {
+  if (flow.spec.policy.mode != TunnelMode::kReplicate && std::popcount(grant.paths & mask_) > 1)
+    ++flow.status.copied;
+  bool first = !grant.again;
+  for (PathMask left = grant.paths & mask_; left != 0; left &= left - 1) {
     BondPath& path = PathOf(static_cast<wire::PathSlot>(std::countr_zero(left)));
     const bool proves = path.suspect && !AllSuspect(flow.spec.allowed);
-    const uint64_t size = proves ? 2 * grant->size : grant->size;
-    const bool waited = !grant->again && path.spec.slot == slot;
-    path.clock.Charge(now, waited ? grant->taken : now,
-                      PathClock::TimeOf(size, path.capacity.ByteTime(now)),
-                      PathClock::TimeOf(size, path.capacity.LeastByteTime()));
-    path.NoteBytes(now, grant->size);
+    if (proves) path.last_trial = now;
+    const uint64_t cost = proves ? 2 * uint64_t{size} : size;
+    const bool waited = !grant.again && path.spec.slot == grant.slot;
+    path.clock.Charge(now, waited ? grant.taken : now,
+                      PathClock::TimeOf(cost, path.capacity.ByteTime(now)),
+                      PathClock::TimeOf(cost, path.capacity.LeastByteTime()));
+    path.NoteBytes(now, size);
     if (!std::exchange(first, false)) {
-      flow.status.extra_bytes += grant->size;
-      if (!grant->again) ++path.copies;
+      flow.status.extra_bytes += size;
+      if (!grant.again) ++path.copies;
     } else {
-      flow.status.bytes += grant->size;
-      again_bytes_ = std::min(kAgainMost, again_bytes_ + kAgainShare * grant->size);
+      flow.status.bytes += size;
+      again_bytes_ = std::min(kAgainMost, again_bytes_ + kAgainShare * size);
     }
   }
 }
@@ -188,11 +194,28 @@ void Bond::Complete(Instant now, Flow& flow, wire::PathSlot slot, Grant* grant) 
 void Bond::NoteUnsent(Instant now, const Grant& grant) {
   const auto found = flows_.find(grant.flow);
   if (found == flows_.end()) return;
+  if (grant.slot != wire::kNoPathSlot) return PutBack(found->second, grant);
   Grant payload = grant;
   payload.paths = 0;
   const wire::PathSlot slot = Fastest(now, found->second, grant.size, 0);
   if (slot == wire::kNoPathSlot) return Park(now, found->second, payload);
   Enqueue(found->second, slot, payload);
+}
+
+// It waits where it did before, and is the next one there.
+void Bond::PutBack(Flow& flow, const Grant& grant) {
+  if (grant.again) {
+    again_.push_front({grant, wire::kNoPathSlot});
+    return;
+  }
+  BondPath& path = PathOf(grant.slot);
+  FlowQueue& queue = QueueOf(flow, grant.slot);
+  if (queue.items.empty()) path.waiting.push_front(grant.flow);
+  Grant& payload = queue.items.emplace_front(grant);
+  payload.paths = 0;
+  payload.slot = wire::kNoPathSlot;
+  queue.bytes += grant.size;
+  path.queued += grant.size;
 }
 
 // It waits until there is a path that its flow may use, or until it is late.

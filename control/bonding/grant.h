@@ -1,4 +1,5 @@
-// A payload of a flow on its way out: offered to the bond, and then granted, which says by which paths it may leave.
+// A payload of a flow on its way out: offered to the bond, and then granted, which says by which paths it may leave. A
+// grant costs nothing until it is used, as it may be that the payload cannot leave after all.
 #ifndef WARP_CONTROL_BONDING_GRANT_H_
 #define WARP_CONTROL_BONDING_GRANT_H_
 
@@ -16,7 +17,8 @@ struct Grant {
   wire::Instant taken;     // from the application
   wire::Instant deadline;  // it is of no use from then on
   wire::PathMask paths = 0;
-  bool again = false;  // it was sent before, and lost
+  wire::PathSlot slot = wire::kNoPathSlot;  // the path for which it waited, if any
+  bool again = false;                       // it was sent before, and lost
 };
 
 }  // namespace warp::bonding

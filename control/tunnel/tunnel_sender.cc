@@ -85,8 +85,9 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
   const PacketMaker::Sequence sequence = SequenceOf(now, origin);
   const size_t count = maker_.Count(payload.size(), room_on, sequence);
   if (count == 0) {
-    DropPayload(Drop::kTooLarge);
-    return true;  // no number of fragments makes it fit these paths
+    // No number of fragments makes it fit these paths. Of one that is sent again, the application was told before.
+    if (grant == nullptr || !grant->again) DropPayload(Drop::kTooLarge);
+    return true;
   }
   if (short_of_slots_ = room() < count; short_of_slots_) return false;
   std::vector<lcore::Plaintext>& packets = maker_.Make(payload, room_on, sequence);
@@ -103,11 +104,11 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
       return false;
     }
   }
-  if (reserves && grant != nullptr && !bond_->plain()) {
+  if (grant != nullptr) {
     sizes_.clear();
     for (const lcore::Plaintext& packet : packets)
       sizes_.push_back(static_cast<uint32_t>(packet.bytes().size() + FrameAround()));
-    bond_->NoteSent(now, *grant, *first, sizes_);
+    bond_->NoteSent(now, *grant, first, sizes_);
   }
   if (grant != nullptr && grant->again) {
     SubmitAgain(now, origin, packets, first);

@@ -126,15 +126,16 @@ uint64_t PeerBond::OrderOf(const wire::Session* session) {
   return 0;
 }
 
-void PeerBond::NoteSent(wire::Instant now, const bonding::Grant& grant, uint64_t first,
-                        std::span<const uint32_t> sizes) {
+void PeerBond::NoteSent(wire::Instant now, const bonding::Grant& grant,
+                        std::optional<uint64_t> first, std::span<const uint32_t> sizes) {
+  if (plain_ || !first.has_value()) return bond_.NoteSent(now, grant, 0, 0, sizes);
   uint64_t order = OrderOf(route_.session.get());
   if (order == 0) {
     order = next_session_++;
     sessions_.emplace_front(route_.session->local_index(), order);
     if (sessions_.size() > kSessions) sessions_.pop_back();
   }
-  bond_.NoteSent(now, grant, order, first, sizes);
+  bond_.NoteSent(now, grant, order, *first, sizes);
 }
 
 void PeerBond::HandleFeedback(wire::Instant now, const wire::Session* session,

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -63,9 +64,9 @@ class PeerBond {
   // --- For members. ---
   bonding::Bond& bond() { return bond_; }
   const bonding::Bond& bond() const { return bond_; }
-  // The packets of a grant were submitted, with counters of the route's session that begin at `first`. `sizes` are
-  // those of their frames.
-  void NoteSent(wire::Instant now, const bonding::Grant& grant, uint64_t first,
+  // The packets of a grant were submitted, with counters of the route's session that begin at `first`; nullopt: the
+  // workers take the counters. `sizes` are those of their frames.
+  void NoteSent(wire::Instant now, const bonding::Grant& grant, std::optional<uint64_t> first,
                 std::span<const uint32_t> sizes);
   // Something was offered or charged: Pump runs when the next payload may go.
   void Arm();
