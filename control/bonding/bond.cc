@@ -108,10 +108,10 @@ FlowStatus Bond::StatusOf(uint16_t flow) const {
 }
 
 Instant Bond::NextTimeout() const {
-  Instant next = std::min(next_check_, again_due_);
+  Instant next = next_check_;
   for (const wire::PathSlot slot : order_) {
     const BondPath& path = PathOf(slot);
-    if (!path.waiting.empty()) next = std::min(next, path.clock.next());
+    if (!path.waiting.empty() || !path.again.empty()) next = std::min(next, path.clock.next());
   }
   return next;
 }

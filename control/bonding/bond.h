@@ -115,10 +115,6 @@ class Bond {
   static constexpr Duration kCheckInterval = std::chrono::milliseconds(5);
   // For how long a path is a risk that was silent, or lost several in a row.
   static constexpr Duration kRiskyFor = std::chrono::milliseconds(300);
-  struct Again {
-    Grant grant;
-    wire::PathSlot lost_on;
-  };
 
   BondPath& PathOf(wire::PathSlot slot) { return *paths_[slot]; }
   const BondPath& PathOf(wire::PathSlot slot) const { return *paths_[slot]; }
@@ -151,14 +147,16 @@ class Bond {
 
   // bond_queue.cc: queues and grants.
   Fate Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant& payload);
+  void Place(Instant now, Flow& flow, Grant payload, PathMask without);
   void Park(Instant now, Flow& flow, const Grant& payload);
   void Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload);
   std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
-  std::optional<Grant> TakeAgain(Instant now);
+  std::optional<Grant> TakeAgain(Instant now, wire::PathSlot slot);
   void Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const;
   void Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size);
   void PutBack(Flow& flow, const Grant& grant);
   void Spread(Instant now, wire::PathSlot from);
+  void SpreadAgain(Instant now, wire::PathSlot from);
 
   // bond_feedback.cc.
   bool ReadClock(Instant now, uint32_t time);
@@ -172,6 +170,7 @@ class Bond {
   void Leave(Instant now, wire::PathSlot slot);
   void Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived);
   void NoteLost(Instant now, wire::PathSlot slot, const Record& record);
+  void LoseForGood(Flow& flow, const Grant& payload);
   void NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost, uint32_t packets);
   // bond_health.cc.
   void CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Duration age);
@@ -198,9 +197,7 @@ class Bond {
   };
   Doubted doubted_;
   absl::flat_hash_map<uint16_t, Flow> flows_;
-  std::deque<Again> again_;
-  Instant again_due_ = wire::kNever;  // when the first of them may go
-  double again_bytes_ = 30e3;         // that resends may still have
+  double again_bytes_ = 30e3;  // that resends may still have
   // Packets that went over several paths and have not arrived, by session and counter: on how many paths they may still
   // come.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> copies_;

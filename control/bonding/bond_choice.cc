@@ -31,10 +31,11 @@ bool Bond::Usable(const Flow& flow, wire::PathSlot slot) const {
 // all that a flood has put there.
 Duration Bond::WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const {
   const BondPath& path = PathOf(slot);
-  if (path.queued == 0) return path.clock.Wait(now);
+  if (path.queued + path.again_queued == 0) return path.clock.Wait(now);
   const uint64_t own = slot < flow.queues.size() ? flow.queues[slot].bytes : 0;
   const uint64_t others = path.waiting.size() - (own > 0 ? 1 : 0);
-  const uint64_t ahead = own + std::min(path.queued - own, others * (own + size + kQuantum));
+  const uint64_t ahead =
+      path.again_queued + own + std::min(path.queued - own, others * (own + size + kQuantum));
   return path.clock.Wait(now) + PathClock::TimeOf(ahead, path.capacity.ByteTime(now));
 }
 

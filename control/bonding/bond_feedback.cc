@@ -251,19 +251,19 @@ void Bond::NoteLost(Instant now, wire::PathSlot slot, const Record& record) {
   if (record.pieces > 1 && pieces_.erase({record.session, record.first}) == 0) return;
   const auto flow = flows_.find(record.flow);
   if (flow == flows_.end()) return;
-  if (record.taken + flow->second.spec.policy.resend <= now) {
-    ++flow->second.status.lost;
-    settled_(record.flow, record.number);
-    return;
-  }
-  again_.push_back({{.flow = record.flow,
-                     .number = record.number,
-                     .size = record.size,
-                     .taken = record.taken,
-                     .deadline = record.taken + flow->second.spec.policy.resend,
-                     .again = true},
-                    slot});
-  again_due_ = std::min(again_due_, now);
+  const Grant payload{.flow = record.flow,
+                      .number = record.number,
+                      .size = record.size,
+                      .taken = record.taken,
+                      .deadline = record.taken + flow->second.spec.policy.resend,
+                      .again = true};
+  if (payload.deadline <= now) return LoseForGood(flow->second, payload);
+  Place(now, flow->second, payload, wire::MaskOf(slot));
+}
+
+void Bond::LoseForGood(Flow& flow, const Grant& payload) {
+  ++flow.status.lost;
+  settled_(payload.flow, payload.number);
 }
 
 }  // namespace warp::bonding

@@ -39,9 +39,12 @@ void Bond::CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Durat
     return Instant(clock_ - patience - capacity.floor() - capacity.queue());
   };
   if (oldest.sent >= missed(capacity.silence())) return;
-  if (!was) MoveFrom(now, slot);
   path.silent = true;
   path.risky_until = now + kRiskyFor;
+  if (!was) {
+    UpdateSuspicion();
+    MoveFrom(now, slot);
+  }
   const Duration long_silence = capacity.silence() + 2 * Capacity::kInterval;
   if (age > long_silence && oldest.sent < missed(long_silence)) Suspect(now, slot);
   GiveUp(now, slot, path.suspect ? wire::kNever : missed(capacity.silence()));
@@ -55,6 +58,7 @@ void Bond::MoveFrom(Instant now, wire::PathSlot slot) {
   }
   // What waits there is a matter of a moment.
   no_codel_until_ = now + kMoving;
+  SpreadAgain(now, slot);
 }
 
 // What waits for the path goes to the others.

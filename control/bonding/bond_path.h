@@ -7,6 +7,7 @@
 
 #include "control/bonding/capacity.h"
 #include "control/bonding/flight.h"
+#include "control/bonding/grant.h"
 #include "control/bonding/path_clock.h"
 #include "dataplane/wire/ids.h"
 #include "dataplane/wire/path_mask.h"
@@ -50,6 +51,9 @@ struct BondPath {
 
   uint64_t queued = 0;           // bytes that wait
   std::deque<uint16_t> waiting;  // flows with something in their queue, in turns
+  // What was lost and goes again by this path, before all that waits; its bytes are not in `queued`.
+  std::deque<Grant> again;
+  uint64_t again_queued = 0;
 
   // The last feedback said that nothing came of late, though something should have: no payload is put there until the
   // next one says otherwise.
@@ -75,7 +79,7 @@ struct BondPath {
   Rate in_use = 0;
 
   Duration Backlog(Instant now) const {
-    return clock.Wait(now) + PathClock::TimeOf(queued, capacity.ByteTime(now));
+    return clock.Wait(now) + PathClock::TimeOf(queued + again_queued, capacity.ByteTime(now));
   }
   void NoteBytes(Instant now, uint64_t bytes) {
     sent_bytes += bytes;

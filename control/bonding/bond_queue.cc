@@ -77,12 +77,12 @@ void Bond::Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload) {
 }
 
 std::optional<Grant> Bond::Next(Instant now) {
-  if (auto grant = TakeAgain(now)) return grant;
   for (size_t i = 0; i < order_.size(); ++i) {
     if (turn_ >= order_.size()) turn_ = 0;
     const wire::PathSlot slot = order_[turn_];
     const BondPath& path = PathOf(slot);
-    if (!path.waiting.empty() && path.clock.open(now)) {
+    if (path.clock.open(now)) {
+      if (auto grant = TakeAgain(now, slot)) return grant;
       if (auto grant = TakeFrom(now, slot)) return grant;
     }
     ++turn_;
@@ -121,33 +121,25 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
   return std::nullopt;
 }
 
-std::optional<Grant> Bond::TakeAgain(Instant now) {
-  while (!again_.empty()) {
-    Again& again = again_.front();
-    Flow& flow = flows_[again.grant.flow];
-    wire::PathSlot slot = Fastest(now, flow, again.grant.size, wire::MaskOf(again.lost_on));
-    if (slot == wire::kNoPathSlot) slot = Fastest(now, flow, again.grant.size, 0);
-    const bool late = again.grant.taken + flow.spec.policy.resend <= now;
-    if (late || slot == wire::kNoPathSlot || again_bytes_ < again.grant.size) {
-      const Grant lost = again.grant;
-      again_.pop_front();
-      ++flow.status.lost;
-      settled_(lost.flow, lost.number);
-      continue;
+// A resend takes the path's turn before all that waits for it. It waits for this path alone, so that a path that is full
+// holds up no other one's.
+std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
+  BondPath& path = PathOf(slot);
+  while (!path.again.empty()) {
+    Grant grant = path.again.front();
+    path.again.pop_front();
+    path.again_queued -= grant.size;
+    Flow& flow = flows_[grant.flow];
+    if (grant.taken + flow.spec.policy.resend <= now || again_bytes_ < grant.size) {
+      LoseForGood(flow, grant);
+    } else if (!Usable(flow, slot)) {
+      Place(now, flow, grant, wire::MaskOf(slot));
+    } else {
+      grant.slot = slot;
+      Direct(now, flow, slot, &grant);
+      return grant;
     }
-    // The path's turn is taken before all that waits for it.
-    if (!PathOf(slot).clock.open(now)) {
-      again_due_ = PathOf(slot).clock.next();
-      return std::nullopt;
-    }
-    Grant grant = again.grant;
-    again_.pop_front();
-    grant.again = true;
-    grant.slot = slot;
-    Direct(now, flow, slot, &grant);
-    return grant;
   }
-  again_due_ = wire::kNever;
   return std::nullopt;
 }
 
@@ -195,20 +187,29 @@ void Bond::NoteUnsent(Instant now, const Grant& grant) {
   const auto found = flows_.find(grant.flow);
   if (found == flows_.end()) return;
   if (grant.slot != wire::kNoPathSlot) return PutBack(found->second, grant);
-  Grant payload = grant;
+  Place(now, found->second, grant, 0);
+}
+
+// Puts it where it arrives first; by another path than those `without`, where there is one.
+void Bond::Place(Instant now, Flow& flow, Grant payload, PathMask without) {
   payload.paths = 0;
-  const wire::PathSlot slot = Fastest(now, found->second, grant.size, 0);
-  if (slot == wire::kNoPathSlot) return Park(now, found->second, payload);
-  Enqueue(found->second, slot, payload);
+  payload.slot = wire::kNoPathSlot;
+  wire::PathSlot slot = Fastest(now, flow, payload.size, without);
+  if (slot == wire::kNoPathSlot && without != 0) slot = Fastest(now, flow, payload.size, 0);
+  if (slot == wire::kNoPathSlot) return Park(now, flow, payload);
+  if (!payload.again) return Enqueue(flow, slot, payload);
+  PathOf(slot).again.push_back(payload);
+  PathOf(slot).again_queued += payload.size;
 }
 
 // It waits where it did before, and is the next one there.
 void Bond::PutBack(Flow& flow, const Grant& grant) {
+  BondPath& path = PathOf(grant.slot);
   if (grant.again) {
-    again_.push_front({grant, wire::kNoPathSlot});
+    path.again.push_front(grant);
+    path.again_queued += grant.size;
     return;
   }
-  BondPath& path = PathOf(grant.slot);
   FlowQueue& queue = QueueOf(flow, grant.slot);
   if (queue.items.empty()) path.waiting.push_front(grant.flow);
   Grant& payload = queue.items.emplace_front(grant);
@@ -220,7 +221,10 @@ void Bond::PutBack(Flow& flow, const Grant& grant) {
 
 // It waits until there is a path that its flow may use, or until it is late.
 void Bond::Park(Instant now, Flow& flow, const Grant& payload) {
-  while (!flow.parked.empty() && flow.parked.front().deadline <= now) flow.parked.pop_front();
+  while (!flow.parked.empty() && flow.parked.front().deadline <= now) {
+    if (flow.parked.front().again) LoseForGood(flow, flow.parked.front());
+    flow.parked.pop_front();
+  }
   flow.parked.push_back(payload);
 }
 
@@ -247,6 +251,13 @@ void Bond::Spread(Instant now, wire::PathSlot from) {
   std::stable_sort(items.begin(), items.end(),
                    [](const Grant& a, const Grant& b) { return a.taken < b.taken; });
   for (const Grant& item : items) NoteUnsent(now, item);
+  SpreadAgain(now, from);
+}
+
+void Bond::SpreadAgain(Instant now, wire::PathSlot from) {
+  PathOf(from).again_queued = 0;
+  for (const Grant& item : std::exchange(PathOf(from).again, {}))
+    Place(now, flows_[item.flow], item, wire::MaskOf(from));
 }
 
 }  // namespace warp::bonding
