@@ -83,7 +83,7 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
                           const bonding::Grant* grant) {
   const PacketMaker::Room room_on = RoomOn(origin.paths);
   const PacketMaker::Sequence sequence = SequenceOf(now, origin);
-  const size_t count = maker_.Count(payload.size(), room_on, sequence);
+  const size_t count = maker_.Measure(payload.size(), room_on, sequence).packets;
   if (count == 0) {
     // No number of fragments makes it fit these paths. Of one that is sent again, the application was told before.
     if (grant == nullptr || !grant->again) DropPayload(Drop::kTooLarge);
@@ -107,7 +107,7 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
   if (grant != nullptr) {
     sizes_.clear();
     for (const lcore::Plaintext& packet : packets)
-      sizes_.push_back(static_cast<uint32_t>(packet.bytes().size() + FrameAround()));
+      sizes_.push_back(static_cast<uint32_t>(packet.bytes().size() + FrameAround(origin.paths)));
     bond_->NoteSent(now, *grant, first, sizes_);
   }
   if (grant != nullptr && grant->again) {
@@ -220,15 +220,14 @@ void TunnelSender::TakeBack(Instant now, const Origin& origin, wire::SlotTicket 
     payload.emplace(bytes.begin(), bytes.end());
   }
   short_of_slots_ = false;
-  const size_t size = payload->size();
+  const uint32_t size = SizeOf(payload->size());
   Wait(origin, *std::move(payload));
   if (bond_ == nullptr) return;
-  bond_->bond().NoteUnsent(
-      now, {.flow = options_.tunnel_index,
-            .number = origin.number,
-            .size = static_cast<uint32_t>(size + wire::kSequencedHeaderSize + FrameAround()),
-            .taken = origin.deadline - options_.deadline,
-            .deadline = origin.deadline});
+  bond_->bond().NoteUnsent(now, {.flow = options_.tunnel_index,
+                                 .number = origin.number,
+                                 .size = size,
+                                 .taken = origin.deadline - options_.deadline,
+                                 .deadline = origin.deadline});
   bond_->Arm();
 }
 

@@ -131,7 +131,9 @@ class TunnelSender : public BondMember {
                    std::optional<uint64_t> first);
   bool SubmitGranted(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload);
   bool Resends() const;
-  size_t FrameAround() const;
+  size_t FrameAround(wire::PathMask paths) const;
+  uint32_t SizeOf(size_t payload) const;
+  bool Sequences() const;
   PacketMaker::Room RoomOn(wire::PathMask paths) const;
   PacketMaker::Sequence SequenceOf(wire::Instant now, const Origin& origin) const;
   bool MayComeLater(wire::Instant now, wire::PathMask paths) const;

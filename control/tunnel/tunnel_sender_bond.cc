@@ -29,12 +29,11 @@ void TunnelSender::SetBond(Instant now, PeerBond& bond) {
   bond.AddMember(options_.tunnel_index, *this, allowed_);
   bond.SetPolicy(options_.tunnel_index, policy_, options_.deadline);
   for (const auto& [number, waiting] : waiting_) {
-    bond.bond().NoteUnsent(now,
-                           {.flow = options_.tunnel_index,
-                            .number = number,
-                            .size = static_cast<uint32_t>(waiting.payload.size() + FrameAround()),
-                            .taken = waiting.deadline - options_.deadline,
-                            .deadline = waiting.deadline});
+    bond.bond().NoteUnsent(now, {.flow = options_.tunnel_index,
+                                 .number = number,
+                                 .size = SizeOf(waiting.payload.size()),
+                                 .taken = waiting.deadline - options_.deadline,
+                                 .deadline = waiting.deadline});
   }
 }
 
@@ -61,9 +60,13 @@ bool TunnelSender::MayComeLater(Instant now, wire::PathMask paths) const {
   return Resends() || copies > 1 || now < order_before_until_;
 }
 
+bool TunnelSender::Sequences() const {
+  return sequenced_ && route_.session != nullptr &&
+         (route_.session->remote_features() & wire::kFeatureSequenced) != 0;
+}
+
 PacketMaker::Sequence TunnelSender::SequenceOf(Instant now, const Origin& origin) const {
-  if (!sequenced_ || (route_.session->remote_features() & wire::kFeatureSequenced) == 0)
-    return std::nullopt;
+  if (!Sequences()) return std::nullopt;
   const wire::Duration hold =
       now < order_before_until_ ? std::max(policy_.order, order_before_) : policy_.order;
   return wire::SequencedHeader{.hold = hold,
@@ -89,9 +92,23 @@ wire::PathMask TunnelSender::PresentPaths(wire::PathMask paths) const {
   return present != 0 ? present : allowed_paths_;
 }
 
-size_t TunnelSender::FrameAround() const {
-  const bool v6 = !route_.paths.empty() && !route_.paths.front().remote.address.is_v4();
+// What is around the plaintext in a frame on these paths, by the first of them.
+size_t TunnelSender::FrameAround(wire::PathMask paths) const {
+  const auto path =
+      std::find_if(route_.paths.begin(), route_.paths.end(), [paths](const RoutePath& candidate) {
+        return paths == wire::kAllPaths || (paths & wire::MaskOf(candidate.slot)) != 0;
+      });
+  const bool v6 = path != route_.paths.end() && !path->remote.address.is_v4();
   return (v6 ? wire::kFrameHeaderSizeV6 : wire::kFrameHeaderSizeV4) + wire::kMinSealedSize;
+}
+
+// What a payload of this size costs in frames, as far as can be said before it has its paths.
+uint32_t TunnelSender::SizeOf(size_t payload) const {
+  PacketMaker::Sequence sequence;
+  if (Sequences()) sequence.emplace();
+  PacketMaker::Extent extent = maker_.Measure(payload, RoomOn(wire::kAllPaths), sequence);
+  if (extent.packets == 0) extent = {.packets = 1, .bytes = payload};
+  return static_cast<uint32_t>(extent.bytes + extent.packets * FrameAround(wire::kAllPaths));
 }
 
 // The widest of the paths says what goes in one piece, as narrower ones are left out of what does not fit them; the
@@ -119,12 +136,11 @@ void TunnelSender::OfferToBond(Instant now, wire::Bytes payload) {
       waiting_bytes_ + payload.size() > options_.max_waiting_bytes) {
     return DropPayload(Drop::kGateFull);
   }
-  bonding::Grant grant{
-      .flow = options_.tunnel_index,
-      .number = accepted_,
-      .size = static_cast<uint32_t>(payload.size() + wire::kSequencedHeaderSize + FrameAround()),
-      .taken = now,
-      .deadline = now + options_.deadline};
+  bonding::Grant grant{.flow = options_.tunnel_index,
+                       .number = accepted_,
+                       .size = SizeOf(payload.size()),
+                       .taken = now,
+                       .deadline = now + options_.deadline};
   const bonding::Bond::Fate fate = bond_->bond().Offer(now, &grant);
   if (fate == bonding::Bond::Fate::kDropped) return DropPayload(Drop::kQueueDelay);
   ++accepted_;

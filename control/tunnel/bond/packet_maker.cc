@@ -23,10 +23,13 @@ std::optional<wire::FragmentPlan> PacketMaker::Plan(size_t payload_size, const R
   return plan.has_value() ? plan : wire::PlanFragments(payload_size, room.whole, header);
 }
 
-size_t PacketMaker::Count(size_t payload_size, const Room& room, const Sequence& sequence) {
-  if (payload_size + WholeHeader(sequence) <= room.whole) return 1;
+PacketMaker::Extent PacketMaker::Measure(size_t payload_size, const Room& room,
+                                         const Sequence& sequence) const {
+  const size_t whole = payload_size + WholeHeader(sequence);
+  if (whole <= room.whole) return {.packets = 1, .bytes = whole};
   const auto plan = Plan(payload_size, room, sequence);
-  return plan.has_value() ? plan->count : 0;
+  if (!plan.has_value()) return {};
+  return {.packets = plan->count, .bytes = payload_size + plan->count * PieceHeader(sequence)};
 }
 
 std::vector<lcore::Plaintext>& PacketMaker::Make(wire::Bytes payload, const Room& room,
@@ -45,7 +48,7 @@ std::vector<lcore::Plaintext>& PacketMaker::Make(wire::Bytes payload, const Room
     return packets_;
   }
   const auto plan = Plan(payload.size(), room, sequence);
-  assert(plan.has_value());  // or Count would have said 0
+  assert(plan.has_value());  // or Measure would have said 0
   for (uint8_t index = 0; index < plan->count; ++index) {
     const size_t header = PieceHeader(sequence);
     if (!Add(payload.subspan(plan->OffsetOf(index), plan->SizeOf(index)), header)) {

@@ -30,9 +30,13 @@ class PacketMaker {
   // What the receiver needs to know of the payload's place among those of the tunnel; its tunnel is filled in here.
   using Sequence = std::optional<wire::SequencedHeader>;
 
-  // How many packets the payload becomes; 0: no number of pieces makes it fit.
-  size_t Count(size_t payload_size, const Room& room, const Sequence& sequence);
-  // The packets, as many as Count said; empty where a buffer is wanting. The result is valid until the next call.
+  // What a payload becomes.
+  struct Extent {
+    size_t packets = 0;  // 0: no number of pieces makes it fit
+    size_t bytes = 0;    // of their plaintexts in all
+  };
+  Extent Measure(size_t payload_size, const Room& room, const Sequence& sequence) const;
+  // The packets, as many as Measure said; empty where a buffer is wanting. The result is valid until the next call.
   std::vector<lcore::Plaintext>& Make(wire::Bytes payload, const Room& room,
                                       const Sequence& sequence);
 

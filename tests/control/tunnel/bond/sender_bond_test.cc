@@ -10,6 +10,8 @@
 
 #include "control/tunnel/bond/peer_bond.h"
 #include "control/tunnel/tunnel_sender.h"
+#include "dataplane/wire/constants.h"
+#include "dataplane/wire/frame/frame.h"
 #include "dataplane/wire/handshake/introduction.h"
 #include "dataplane/wire/message.h"
 #include "tests/control/fake_dataplane.h"
@@ -263,6 +265,52 @@ TEST_F(SenderBondTest, PayloadsThatWaitedBeforeTheBondAreNotForgotten) {
     return !left.empty();
   }));
   EXPECT_EQ(left[0].payload, "early");
+}
+
+// Each piece is a frame of its own: what `rate` of a port bounds is all of them.
+TEST_F(SenderBondTest, APayloadCostsWhatItsPiecesDo) {
+  SetRoute({0}, kAll);
+  Use(Stripe());
+  Send(std::string(4000, 'x'));
+  submitter_.Flush();
+  ASSERT_EQ(dataplane_.submitted.size(), 3u);
+  uint64_t bytes = 0;
+  for (const lcore::FakeDataplane::Submitted& item : dataplane_.submitted)
+    bytes += item.packet.bytes().size() + wire::kFrameHeaderSizeV4 + wire::kMinSealedSize;
+  EXPECT_EQ(bond_.bond().StatusOf(5).bytes, bytes);
+}
+
+TEST_F(SenderBondTest, FramesOfEachPathHaveItsHeaders) {
+  SetRoute({0, 1}, kAll);
+  route_.paths[1].remote.address = *wire::IpAddress::Parse("2001:db8::1");
+  sender_.SetAllowed([](const RoutePath& path) { return path.port == 1; });
+  Use(Stripe());
+  Send(std::string(100, 'x'));
+  ASSERT_EQ(Take().size(), 1u);
+  EXPECT_EQ(bond_.bond().StatusOf(5).bytes,
+            100 + wire::kSequencedHeaderSize + wire::kFrameHeaderSizeV6 + wire::kMinSealedSize);
+}
+
+TEST_F(SenderBondTest, WhatFindsNoBufferCostsNothing) {
+  Use(Stripe());
+  dataplane_.buffers = 0;
+  for (int i = 0; i < 5; ++i) Send(std::string(1000, 'x'));
+  Settle(*loop_);
+  EXPECT_EQ(bond_.bond().StatusOf(5).bytes, 0u);
+  EXPECT_EQ(sender_.waiting(), 5u);
+  dataplane_.buffers = 1000;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return sender_.waiting() == 0; }));
+  EXPECT_EQ(Take().size(), 5u);
+}
+
+TEST_F(SenderBondTest, APeerThatTellsNothingIsPacedAllTheSame) {
+  SetRoute({0}, 0);
+  TunnelPolicy policy = Stripe();
+  policy.mode = TunnelMode::kBackup;
+  Use(policy);
+  for (int i = 0; i < 60; ++i) Send(std::string(1000, 'x'));
+  EXPECT_LT(Take().size(), 30u);
+  EXPECT_GT(bond_.bond().StatusOf(5).bytes, 0u);
 }
 
 TEST_F(SenderBondTest, WhatTheQueueCannotTakeIsDroppedByName) {
