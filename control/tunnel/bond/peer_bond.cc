@@ -119,7 +119,17 @@ void PeerBond::Pump() {
 
 // --- What the peer says. ---
 
-uint64_t PeerBond::OrderOf(const wire::Session* session) {
+// A session that is in use again is a new one to the bond, which reads feedback of the newest.
+uint64_t PeerBond::OrderOfSending() {
+  const uint32_t index = route_.session->local_index();
+  if (!sessions_.empty() && sessions_.front().first == index) return sessions_.front().second;
+  std::erase_if(sessions_, [index](const auto& session) { return session.first == index; });
+  sessions_.emplace_front(index, next_session_++);
+  if (sessions_.size() > kSessions) sessions_.pop_back();
+  return sessions_.front().second;
+}
+
+uint64_t PeerBond::OrderOf(const wire::Session* session) const {
   for (const auto& [index, order] : sessions_) {
     if (index == session->local_index()) return order;
   }
@@ -129,13 +139,7 @@ uint64_t PeerBond::OrderOf(const wire::Session* session) {
 void PeerBond::NoteSent(wire::Instant now, const bonding::Grant& grant,
                         std::optional<uint64_t> first, std::span<const uint32_t> sizes) {
   if (plain_ || !first.has_value()) return bond_.NoteSent(now, grant, 0, 0, sizes);
-  uint64_t order = OrderOf(route_.session.get());
-  if (order == 0) {
-    order = next_session_++;
-    sessions_.emplace_front(route_.session->local_index(), order);
-    if (sessions_.size() > kSessions) sessions_.pop_back();
-  }
-  bond_.NoteSent(now, grant, order, *first, sizes);
+  bond_.NoteSent(now, grant, OrderOfSending(), *first, sizes);
 }
 
 void PeerBond::HandleFeedback(wire::Instant now, const wire::Session* session,

@@ -79,7 +79,8 @@ class PeerBond {
   };
   void Pump();
   void GiveSpec(uint16_t flow, const Member& member);
-  uint64_t OrderOf(const wire::Session* session);
+  uint64_t OrderOf(const wire::Session* session) const;
+  uint64_t OrderOfSending();
   wire::PathMask AllowedOf(const Member& member) const;
 
   Loop& loop_;

@@ -267,6 +267,32 @@ TEST_F(SenderBondTest, PayloadsThatWaitedBeforeTheBondAreNotForgotten) {
   EXPECT_EQ(left[0].payload, "early");
 }
 
+// Of handshakes that crossed, one session may be in use, the other one for a moment, and the first one again.
+TEST_F(SenderBondTest, ASessionThatIsInUseAgainTeachesAsBefore) {
+  SetRoute({0}, kAll);
+  Use(Stripe());
+  const std::shared_ptr<wire::Session> first = route_.session;
+  Send("one");
+  SetRoute({0}, kAll);
+  const auto other_index = wire::Session::Params{
+      .local_index = 100, .window = 64, .remote = {.features = kAll, .life = 1}};
+  route_.session =
+      std::make_shared<wire::Session>(other_index, wire::SymmetricKey(), wire::SymmetricKey());
+  Send("two");
+  route_.session = first;
+  for (const char* payload : {"three", "four", "five"}) Send(payload);
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 5u);
+  Settle(*loop_);
+  Tell(left[4].counter, 0, {left[2].counter});
+  std::vector<Left> again;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) again.push_back(std::move(one));
+    return std::any_of(again.begin(), again.end(),
+                       [](const Left& one) { return one.payload == "three"; });
+  }));
+}
+
 // Each piece is a frame of its own: what `rate` of a port bounds is all of them.
 TEST_F(SenderBondTest, APayloadCostsWhatItsPiecesDo) {
   SetRoute({0}, kAll);
