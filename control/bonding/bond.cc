@@ -57,6 +57,7 @@ void Bond::Leave(Instant now, wire::PathSlot slot) {
   gone.present = gone.suspect = gone.silent = false;
   MoveFrom(now, slot);
   GiveUp(now, slot, wire::kNever);
+  GiveUpOvertaken(now, slot, wire::kNever);
   gone.flight.Clear();
 }
 
@@ -66,8 +67,9 @@ void Bond::SetTold(bool told) {
   for (const std::unique_ptr<BondPath>& path : paths_) {
     if (told || path == nullptr) continue;
     path->suspect = path->silent = false;
-    path->flight.Expire(wire::kNever,
-                        [this](const Record& record) { settled_(record.flow, record.number); });
+    const auto settle = [this](const Record& record) { settled_(record.flow, record.number); };
+    path->flight.Expire(wire::kNever, settle);
+    path->flight.GiveUpOvertaken(wire::kNever, settle);
   }
   copies_.clear();
   pieces_.clear();

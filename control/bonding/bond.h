@@ -87,6 +87,7 @@ class Bond {
   void Charge(Instant now, PathMask paths, uint32_t size);
 
   // --- What happens. ---
+  // Feedback of the newest session, or of the one before: it says what came of what was under way at the change.
   void HandleFeedback(Instant now, uint64_t session, const protocol::Feedback& feedback);
   void HandleTimeout(Instant now);
   // When Next or HandleTimeout has something to do.
@@ -159,14 +160,20 @@ class Bond {
   void SpreadAgain(Instant now, wire::PathSlot from);
 
   // bond_feedback.cc.
-  bool ReadClock(Instant now, uint32_t time);
+  bool ReadClock(Instant now, uint64_t session, uint32_t time);
   bool BelieveClock(Instant now, uint32_t time);
+  // The highest counter that was sent in this session or the one before.
+  uint64_t HighestOf(uint64_t session) const {
+    return session == session_ ? highest_ : highest_before_;
+  }
   void HandlePath(Instant now, uint64_t session, const protocol::PathFeedback& one,
                   const Delivered& delivered);
   void Prove(Instant now, wire::PathSlot slot);
   bool LastCopy(const Record& record);
   void NoteArrived(const Record& record);
   void GiveUp(Instant now, wire::PathSlot slot, Instant sent);
+  void GiveUpOvertaken(Instant now, wire::PathSlot slot, Instant sent);
+  void SettleOvertaken(Instant now, uint64_t session, const Delivered& delivered);
   void Leave(Instant now, wire::PathSlot slot);
   void Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived);
   void NoteLost(Instant now, wire::PathSlot slot, const Record& record);
@@ -214,6 +221,8 @@ class Bond {
   Instant clock_read_{};  // when it was
   uint64_t clock_session_ = 0;
   uint64_t highest_ = 0;  // counter sent in session_
+  uint64_t session_before_ = 0;
+  uint64_t highest_before_ = 0;
   uint64_t impossible_ = 0;
 };
 

@@ -34,8 +34,8 @@ void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t 
   if (flow != flows_.end()) Pay(now, flow->second, grant, size);
   if (session == 0) return;
   if (session > session_) {
-    session_ = session;
-    highest_ = 0;
+    session_before_ = std::exchange(session_, session);
+    highest_before_ = std::exchange(highest_, 0);
   }
   if (session == session_) highest_ = std::max(highest_, first + sizes.size() - 1);
   const PathMask present = grant.paths & mask_;
@@ -66,14 +66,15 @@ void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t 
 }
 
 void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedback& feedback) {
-  if (session != session_) return;
-  if (!ReadClock(now, feedback.time)) return;
+  if (session != session_ && session != session_before_) return;
+  if (!ReadClock(now, session, feedback.time)) return;
   const Delivered delivered(feedback.base, feedback.words);
-  if (!feedback.words.empty() && feedback.base > highest_) {
+  if (!feedback.words.empty() && feedback.base > HighestOf(session)) {
     ++impossible_;
     return;
   }
   for (const protocol::PathFeedback& one : feedback.paths) HandlePath(now, session, one, delivered);
+  if (session != session_ && !feedback.words.empty()) SettleOvertaken(now, session, delivered);
   UpdateSuspicion();
   Duration least = Duration::max();
   for (const wire::PathSlot slot : order_) {
@@ -87,12 +88,12 @@ void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedbac
 
 // The receiver's clock goes as ours does, from whatever beginning; it begins anew only where the peer does, and then
 // there is another session. False: the feedback was overtaken by another one, or it cannot be true.
-bool Bond::ReadClock(Instant now, uint32_t time) {
+bool Bond::ReadClock(Instant now, uint64_t session, uint32_t time) {
   const auto step = static_cast<int32_t>(time - time_);
   const Duration clock = clock_ + microseconds(step);
   const Duration off =
       clock_read_ == Instant{} ? Duration::zero() : clock - clock_ - (now - clock_read_);
-  if (clock_session_ != session_) {
+  if (session == session_ && clock_session_ != session_) {
     // Floors are by the old clock.
     if (clock_session_ == 0) {
       clock_ = microseconds(time);
@@ -107,6 +108,7 @@ bool Bond::ReadClock(Instant now, uint32_t time) {
     }
     clock_session_ = session_;
   } else if (off > kClockSlack || off < -kClockSlack) {
+    if (session != session_) return false;  // of a receiver that was there before this one
     ++impossible_;
     return BelieveClock(now, time);
   } else if (step < 0) {
@@ -153,7 +155,7 @@ void Bond::HandlePath(Instant now, uint64_t session, const protocol::PathFeedbac
   uint64_t newest = (near & ~uint64_t{UINT32_MAX}) | one.newest;
   if (newest > near + (uint64_t{1} << 31) && newest >= uint64_t{1} << 32)
     newest -= uint64_t{1} << 32;
-  if (newest > highest_) {
+  if (newest > HighestOf(session)) {
     ++impossible_;
     return;
   }
@@ -188,7 +190,7 @@ void Bond::HandlePath(Instant now, uint64_t session, const protocol::PathFeedbac
     Settle(now, *slot, record, arrived);
   });
   NoteLosses(now, path, settled, lost, packets);
-  CheckSilence(now, *slot, newest, microseconds(one.age));
+  if (session == session_) CheckSilence(now, *slot, newest, microseconds(one.age));
 }
 
 // Of packets that went over other paths as well, the bitmaps do not say over which they came; so what came on the path
@@ -244,6 +246,26 @@ void Bond::GiveUp(Instant now, wire::PathSlot slot, Instant sent) {
   PathOf(slot).flight.GiveUp(sent, [&](const Record& record) {
     if (LastCopy(record)) NoteLost(now, slot, record);
   });
+}
+
+void Bond::GiveUpOvertaken(Instant now, wire::PathSlot slot, Instant sent) {
+  PathOf(slot).flight.GiveUpOvertaken(sent, [&](const Record& record) {
+    if (LastCopy(record)) NoteLost(now, slot, record);
+  });
+}
+
+void Bond::SettleOvertaken(Instant now, uint64_t session, const Delivered& delivered) {
+  for (const wire::PathSlot slot : order_) {
+    BondPath& path = PathOf(slot);
+    if (!path.flight.has_overtaken()) continue;
+    uint32_t settled = 0, lost = 0;
+    path.flight.SettleOvertaken(session, delivered, [&](const Record& record, bool arrived) {
+      ++settled;
+      lost += arrived || record.copied ? 0 : 1;
+      Settle(now, slot, record, arrived);
+    });
+    NoteLosses(now, path, settled, lost, settled);
+  }
 }
 
 // Sends the payload again, where its flow wants that and time is left: once, however many of its pieces were lost.

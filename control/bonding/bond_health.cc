@@ -94,7 +94,8 @@ void Bond::HandleTimeout(Instant now) {
   next_check_ = wire::kNever;
   for (const wire::PathSlot slot : order_) {
     CheckPath(now, slot);
-    if (!PathOf(slot).flight.empty()) next_check_ = now + kCheckInterval;
+    const Flight& flight = PathOf(slot).flight;
+    if (!flight.empty() || flight.has_overtaken()) next_check_ = now + kCheckInterval;
   }
 }
 
@@ -105,11 +106,13 @@ void Bond::CheckPath(Instant now, wire::PathSlot slot) {
     if (record.pieces > 1) pieces_.erase({record.session, record.first});
     settled_(record.flow, record.number);
   });
-  if (path.flight.empty()) return;
   // Feedback about the path has stopped, although some was due.
   const Capacity& capacity = path.capacity;
   const Duration patience = capacity.silence() + Capacity::kInterval;
   const Duration due = capacity.round_trip() + capacity.queue() + patience;
+  // Of a session before, some peers say nothing once they know the next one. What may have come is sent again.
+  GiveUpOvertaken(now, slot, now - due - 2 * Capacity::kInterval);
+  if (path.flight.empty()) return;
   const Duration waited = std::min(now - path.flight.oldest().sent - due,  //
                                    now - path.last_progress - patience);
   if (waited < Duration::zero()) return;

@@ -2,7 +2,9 @@
 // receiver names counters; when they were sent, how large they were and whose they are is known here alone.
 //
 // Packets of one path arrive in the order in which they were sent. So each one before the newest that arrived is
-// settled: by the bitmaps of the feedback it was delivered, over whatever path, or lost. Bounded; pure.
+// settled: by the bitmaps of the feedback it was delivered, over whatever path, or lost. Feedback speaks of one session,
+// so that what something of a later session has overtaken waits until feedback of its own session says what came of it.
+// Bounded; pure.
 #ifndef WARP_CONTROL_BONDING_FLIGHT_H_
 #define WARP_CONTROL_BONDING_FLIGHT_H_
 
@@ -13,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <tuple>
+#include <utility>
 
 #include "control/protocol/feedback.h"
 #include "dataplane/wire/time.h"
@@ -84,8 +87,7 @@ class Flight {
   }
 
   // Settles the records up to `newest`: calls settle(record, delivered) for each, oldest first, and forgets it. Stops
-  // at the first of which this feedback cannot say anything yet. Records of sessions before are delivered as far as
-  // anybody will ever say.
+  // at the first of which this feedback cannot say anything yet. Records of sessions before are overtaken.
   template <typename Settle>
   void SettleUpTo(uint64_t session, uint64_t newest, const Delivered& delivered, Settle settle) {
     while (!records_.empty()) {
@@ -93,7 +95,12 @@ class Flight {
       if (record.session > session || (record.session == session && record.counter > newest))
         return;
       bool arrived = true;
-      if (record.session == session && !delivered.before(record.counter)) {
+      if (record.session < session) {
+        overtaken_.push_back(record);
+        records_.pop_front();
+        continue;
+      }
+      if (!delivered.before(record.counter)) {
         const std::optional<bool> said = delivered.Has(record.counter);
         if (!said.has_value()) return;
         arrived = *said;
@@ -102,6 +109,32 @@ class Flight {
       settle(record, arrived);
     }
   }
+
+  // Feedback of a session before the newest: settles those of its records that were overtaken and that it names.
+  template <typename Settle>
+  void SettleOvertaken(uint64_t session, const Delivered& delivered, Settle settle) {
+    std::deque<Record> unsaid;
+    for (const Record& record : std::exchange(overtaken_, {})) {
+      const bool before = delivered.before(record.counter);
+      const std::optional<bool> said = before ? true : delivered.Has(record.counter);
+      if (record.session == session && said.has_value()) {
+        settle(record, *said);
+      } else {
+        unsaid.push_back(record);
+      }
+    }
+    overtaken_ = std::move(unsaid);
+  }
+  // Forgets the overtaken ones that were sent before: calls give_up(record) for those that were not given up yet.
+  template <typename Use>
+  void GiveUpOvertaken(wire::Instant sent, Use give_up) {
+    while (!overtaken_.empty() && (overtaken_.front().sent < sent || overtaken_.size() > kMost)) {
+      const Record record = overtaken_.front();
+      overtaken_.pop_front();
+      if (!record.given_up) give_up(record);
+    }
+  }
+  bool has_overtaken() const { return !overtaken_.empty(); }
 
   // Calls give_up(record) for each that was sent before `sent` and was not given up yet. They stay: they may arrive.
   template <typename Use>
@@ -124,7 +157,10 @@ class Flight {
     }
   }
 
-  void Clear() { records_.clear(); }
+  void Clear() {
+    records_.clear();
+    overtaken_.clear();
+  }
 
  private:
   static bool Before(const Record& record, const std::tuple<uint64_t, uint64_t>& place) {
@@ -132,6 +168,7 @@ class Flight {
   }
 
   std::deque<Record> records_;
+  std::deque<Record> overtaken_;  // of earlier sessions than what came last
 };
 
 }  // namespace warp::bonding

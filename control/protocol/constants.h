@@ -164,6 +164,8 @@ inline constexpr Duration kFeedbackAlive = std::chrono::milliseconds(40);
 inline constexpr size_t kMaxFeedbackMessages = 4;
 // Where a feedback was lost, these after it name its counters once more.
 inline constexpr size_t kFeedbackRepeats = 2;
+// For so long after payloads came in another session, feedback also says what was delivered of the one before.
+inline constexpr Duration kFeedbackBefore = std::chrono::milliseconds(500);
 // A path on which no payload came for so long holds back the counters that are named no more.
 inline constexpr Duration kFeedbackFresh = std::chrono::seconds(1);
 // Payload copies after which the peer's reports say whether they arrive. Less than the first share: they do not. Less

@@ -146,7 +146,8 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
       Elect(now);
     }
   } else if (const auto* feedback = std::get_if<Feedback>(&message)) {
-    if (IsCurrent(opened.session) && context_.feedback) {
+    // Who sent the payloads knows whether the session that it speaks of still matters.
+    if (context_.feedback) {
       context_.feedback(now, id_, opened.session, opened.counter, *feedback);
     }
   } else {
@@ -157,10 +158,8 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
 }
 
 void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe) {
-  // Of two sessions that crossed, the one in use may be the older.
-  if (opened.session == association_.send_session().get()) {
-    feedback_.NoteProbe({association_.SessionOrder(opened.session), probe.number}, probe.spreads);
-  }
+  feedback_.NoteProbe(now, {association_.SessionOrder(opened.session), probe.number}, probe.spreads,
+                      opened.session == association_.send_session().get());
   const Arrival& arrival = opened.arrival;
   const Route back = arrival.route();
   const std::vector<uint8_t> answer =

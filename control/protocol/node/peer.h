@@ -133,6 +133,8 @@ class Peer {
   void HandleUse(Instant now);
   void SendReports(Instant now);
   void SendFeedback(Instant now);
+  void SendFeedback(Instant now, wire::Session* session, std::span<const Way> ways,
+                    const Feedback& feedback);
   // Chooses who carries payloads, after any change of the paths.
   void Elect(Instant now);
   void Sync(Instant now, absl::string_view why_disconnected);

@@ -37,10 +37,10 @@ void Peer::SendReports(Instant now) {
 
 void Peer::NotePayload(Instant now, const wire::Session* session, uint64_t counter) {
   NoteUse(now);
-  // Feedback speaks of the session in use; of handshakes that crossed, the other one may be newer.
-  if (!feedback_.asked() || session != association_.send_session().get()) return;
+  if (!feedback_.asked()) return;
   const Timers& timers = context_.identity.timers();
-  if (feedback_.NotePayload(now, timers, session->local_index(), counter)) next_timeout_.reset();
+  const SealOrder payload{association_.SessionOrder(session), counter};
+  if (feedback_.NotePayload(now, timers, session->local_index(), payload)) next_timeout_.reset();
 }
 
 void Peer::SetSpreads(Instant now, bool spreads) {
@@ -50,12 +50,24 @@ void Peer::SetSpreads(Instant now, bool spreads) {
   next_timeout_.reset();
 }
 
+// Each is sealed separately: the peer would count the copies of one as payloads.
+void Peer::SendFeedback(Instant now, wire::Session* session, std::span<const Way> ways,
+                        const Feedback& feedback) {
+  const std::vector<uint8_t> message = EncodeControlMessage(feedback);
+  for (const Way& way : ways) {
+    if (auto sealed = session->Seal(now, context_.identity.engine(), message))
+      context_.outbox.Push(way, std::move(*sealed));
+  }
+}
+
 void Peer::SendFeedback(Instant now) {
-  const std::shared_ptr<wire::Session> session = association_.send_session();
-  if (session == nullptr) return feedback_.Stop();
+  if (association_.send_session() == nullptr) return feedback_.Stop();
+  const std::shared_ptr<wire::Session> session = association_.FindSession(feedback_.session());
+  const std::shared_ptr<wire::Session> before =
+      association_.FindSession(feedback_.session_before());
   arrivals_.Count(now, paths_);
-  const FeedbackBook::Batch batch =
-      feedback_.Take(now, context_.identity.timers(), *session, arrivals_, paths_);
+  const FeedbackBook::Batch batch = feedback_.Take(now, context_.identity.timers(), session.get(),
+                                                   before.get(), arrivals_, paths_);
   if (batch.messages.empty()) return;
   std::vector<Way> ways = paths_.BestWays(now, kMaxFeedbackPaths, std::nullopt);
   if (!batch.everywhere && !ways.empty()) {
@@ -65,11 +77,9 @@ void Peer::SendFeedback(Instant now) {
     const auto best = std::find_if(ways.begin(), ways.end(), works);
     ways = {best == ways.end() ? ways.front() : *best};
   }
-  for (const Feedback& feedback : batch.messages) {
-    const std::vector<uint8_t> message = EncodeControlMessage(feedback);
-    // Each is sealed separately: the peer would count the copies of one as payloads.
-    for (const Way& way : ways) association_.Send(now, way, message, context_.outbox);
-  }
+  const std::span<const Way> first(ways.data(), std::min<size_t>(ways.size(), 1));
+  for (const Feedback& feedback : batch.before) SendFeedback(now, before.get(), first, feedback);
+  for (const Feedback& feedback : batch.messages) SendFeedback(now, session.get(), ways, feedback);
 }
 
 }  // namespace warp::protocol

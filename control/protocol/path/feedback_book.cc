@@ -42,31 +42,53 @@ Duration EchoAfter(const Timers& timers, int echo) {
   return kAfter.at(static_cast<size_t>(echo)) * timers.feedback_echo;
 }
 
+// What the window says of these blocks, each message like the first.
+std::vector<Feedback> Blocks(Feedback message, uint16_t number, uint64_t first, uint64_t last,
+                             const wire::ReplayWindow& window) {
+  std::vector<Feedback> messages;
+  for (uint64_t block = first; block <= last; ++block) {
+    if (messages.empty() || messages.back().words.size() >= kMaxFeedbackWords) {
+      message.number = static_cast<uint16_t>(number + messages.size());
+      message.base = block * kFeedbackWord;
+      messages.push_back(message);
+    }
+    messages.back().words.push_back(window.Delivered(block));
+  }
+  return messages;
+}
+
 }  // namespace
 
-void FeedbackBook::NoteProbe(SealOrder order, bool asks) {
-  if (order.session == probe_.session && order.counter < probe_.counter) return;
+void FeedbackBook::NoteProbe(Instant now, SealOrder order, bool asks, bool in_use) {
+  if (order.session == probe_.session ? order.counter < probe_.counter
+                                      : !in_use && now - probed_ < kFeedbackFresh)
+    return;
   // The first second is paid for in advance, or the first feedback would wait for its bytes.
   if (probe_ == SealOrder{}) budget_ = kFeedbackPerSecond;
   probe_ = order;
+  probed_ = now;
   asks_ = asks && newest_;
   if (asks_) return;
   Stop();
-  floors_.clear();
+  current_ = before_ = {};
 }
 
 bool FeedbackBook::NotePayload(Instant now, const Timers& timers, uint32_t local_index,
-                               uint64_t counter) {
+                               SealOrder payload) {
   if (!asks_) return false;
-  if (local_index != session_) {
-    session_ = local_index;
-    since_ = now;
-    counter_ = counter;
-    number_ = 0;
-    floors_.clear();
+  // What slower paths bring of a session before is told as such. Where nothing else comes for long, it is in use again.
+  const bool late = payload.session < current_.order && now - current_.last < kFeedbackBefore;
+  if (late && payload.session != before_.order) return false;
+  if (!late && payload.session != current_.order) {
+    std::swap(before_, current_);
+    if (current_.order != payload.session)
+      current_ = {.index = local_index, .order = payload.session, .counter = payload.counter};
+    current_.since = now;
   }
-  if (floors_.empty()) floors_.push_back(counter);
-  counter_ = std::max(counter_, counter);
+  Told& told = late ? before_ : current_;
+  told.last = now;
+  if (told.floors.empty()) told.floors.push_back(payload.counter);
+  told.counter = std::max(told.counter, payload.counter);
   const Instant soon = now + timers.feedback_interval_min;
   // While it is due within an interval anyway, payloads change nothing.
   if (next_ <= now + timers.feedback_interval_max) return false;
@@ -113,13 +135,13 @@ bool FeedbackBook::IsDue(Instant now, const Timers& timers, const ArrivalBook::S
 std::vector<FeedbackBook::Entry> FeedbackBook::Entries(Instant now, const Timers& timers,
                                                        const ArrivalBook& arrivals,
                                                        const PathSet& paths) const {
-  const Duration oldest = now - since_ + timers.feedback_interval_max;
+  const Duration oldest = now - current_.since + timers.feedback_interval_max;
   std::vector<Entry> entries;
   for (const Path& path : paths.paths()) {
     if (!path.remote_port()) continue;
     const std::optional<NewestArrival> newest = newest_(path.id());
     const Receipt* receipt = arrivals.Find(*path.remote_port(), path.route().port);
-    if (!newest || newest->session != static_cast<uint8_t>(session_) || newest->age > oldest)
+    if (!newest || newest->session != static_cast<uint8_t>(current_.index) || newest->age > oldest)
       continue;
     if (receipt == nullptr) continue;
     const Entry entry{.said = {.from = receipt->from,
@@ -128,7 +150,7 @@ std::vector<FeedbackBook::Entry> FeedbackBook::Entries(Instant now, const Timers
                                .age = InMicroseconds(newest->age),
                                .packets = receipt->packets,
                                .bytes = receipt->bytes},
-                      .newest = Expand(newest->counter, counter_),
+                      .newest = Expand(newest->counter, current_.counter),
                       .age = newest->age};
     // Of several addresses of the same two ports, the one that heard last speaks for all.
     const auto same = std::find_if(entries.begin(), entries.end(), [&](const Entry& other) {
@@ -159,27 +181,28 @@ std::vector<Feedback> FeedbackBook::Messages(Instant now, wire::ReplayWindow& wi
   lowest = std::min(lowest, highest);
   const uint64_t last = highest / kFeedbackWord;
   // Where there is room, what the feedbacks before said is said again: they may be lost.
-  uint64_t first = std::min(floors_.back(), lowest) / kFeedbackWord;
-  for (const uint64_t floor : floors_) {
+  uint64_t first = std::min(current_.floors.back(), lowest) / kFeedbackWord;
+  for (const uint64_t floor : current_.floors) {
     const uint64_t block = floor / kFeedbackWord;
     if (block < first && last - block < kMaxFeedbackWords) first = block;
   }
   if (last - first >= kMaxFeedbackMessages * kMaxFeedbackWords) {
     first = last + 1 - kMaxFeedbackMessages * kMaxFeedbackWords;
   }
-  floors_.push_back(lowest);
-  if (floors_.size() > 1 + kFeedbackRepeats) floors_.pop_front();
+  current_.floors.push_back(lowest);
+  if (current_.floors.size() > 1 + kFeedbackRepeats) current_.floors.pop_front();
+  return Blocks(message, current_.number, first, last, window);
+}
 
-  std::vector<Feedback> messages;
-  for (uint64_t block = first; block <= last; ++block) {
-    if (messages.empty() || messages.back().words.size() >= kMaxFeedbackWords) {
-      message.number = static_cast<uint16_t>(number_ + messages.size());
-      message.base = block * kFeedbackWord;
-      messages.push_back(message);
-    }
-    messages.back().words.push_back(window.Delivered(block));
+// All that the last feedbacks about it may have left open, again and again: no more comes of it, so that it is little.
+std::vector<Feedback> FeedbackBook::MessagesBefore(Instant now, wire::ReplayWindow& window) const {
+  const uint64_t last = before_.counter / kFeedbackWord;
+  uint64_t first = std::min(before_.floors.front(), before_.counter) / kFeedbackWord;
+  if (last - first >= kMaxFeedbackMessages * kMaxFeedbackWords) {
+    first = last + 1 - kMaxFeedbackMessages * kMaxFeedbackWords;
   }
-  return messages;
+  return Blocks({.time = InMicroseconds(now.time_since_epoch())}, before_.number, first, last,
+                window);
 }
 
 bool FeedbackBook::Pay(const std::vector<Feedback>& messages, size_t ways, int64_t borrow) {
@@ -190,18 +213,18 @@ bool FeedbackBook::Pay(const std::vector<Feedback>& messages, size_t ways, int64
   return true;
 }
 
-FeedbackBook::Batch FeedbackBook::Take(Instant now, const Timers& timers, wire::Session& session,
-                                       const ArrivalBook& arrivals, const PathSet& paths) {
+FeedbackBook::Batch FeedbackBook::Take(Instant now, const Timers& timers, wire::Session* session,
+                                       wire::Session* before, const ArrivalBook& arrivals,
+                                       const PathSet& paths) {
   if (!asks_) {
     Stop();
     return {};
   }
-  // Payloads of another session than the one in use are told of when it is in use.
-  if (!IsDue(now, timers, arrivals.received()) || session.local_index() != session_) return {};
+  if (!IsDue(now, timers, arrivals.received()) || session == nullptr) return {};
   const std::vector<Entry> entries = Entries(now, timers, arrivals, paths);
-  if (entries.empty() || floors_.empty()) return {};
-  const std::deque<uint64_t> floors = floors_;
-  Batch batch{.messages = Messages(now, session.window(), entries)};
+  if (entries.empty() || current_.floors.empty()) return {};
+  const std::deque<uint64_t> floors = current_.floors;
+  Batch batch{.messages = Messages(now, session->window(), entries)};
   const auto active = static_cast<size_t>(std::count_if(
       paths.paths().begin(), paths.paths().end(), [](const Path& path) { return path.active(); }));
   // Where payloads came just now, feedback goes back well. Where they come nowhere, the best path may be the dead one.
@@ -214,12 +237,20 @@ FeedbackBook::Batch FeedbackBook::Take(Instant now, const Timers& timers, wire::
                      Pay(batch.messages, std::min(active, kMaxFeedbackPaths), borrow);
   if (!batch.everywhere &&
       !Pay(batch.messages, 1, first_ ? kFeedbackBorrowed + kFeedbackFirst : borrow)) {
-    floors_ = floors;  // nothing was said
+    current_.floors = floors;  // nothing was said
     return {};
+  }
+  if (before != nullptr && !before_.floors.empty() && now - current_.since < kFeedbackBefore) {
+    batch.before = MessagesBefore(now, before->window());
+    if (Pay(batch.before, 1, borrow)) {
+      before_.number = static_cast<uint16_t>(before_.number + batch.before.size());
+    } else {
+      batch.before.clear();
+    }
   }
   ++sent_;
   first_ = false;
-  number_ = static_cast<uint16_t>(number_ + batch.messages.size());
+  current_.number = static_cast<uint16_t>(current_.number + batch.messages.size());
   return batch;
 }
 

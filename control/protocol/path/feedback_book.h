@@ -8,6 +8,10 @@
 //
 // The dataplane knows what came, ArrivalBook adds it up, and the replay window is the list of what was delivered.
 // Nothing is asked while the peer does not ask.
+//
+// Feedback speaks of the session in which payloads come, whichever session is in use here: at a change of keys the peer
+// changes later, and of handshakes that crossed the two ends may use one each. For some time it also says which
+// payloads of the session before were delivered, or the peer could not know of those that were under way then.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_FEEDBACK_BOOK_H_
 #define WARP_CONTROL_PROTOCOL_PATH_FEEDBACK_BOOK_H_
 
@@ -41,27 +45,34 @@ class FeedbackBook {
   // `newest` may be empty: then there is no feedback.
   explicit FeedbackBook(NewestFunction newest) : newest_(std::move(newest)) {}
 
-  // A probe of the session in use asks for feedback, or does not. `order` has the session's order and the probe's
-  // number: of a session's probes the newest counts, over whichever path it came.
-  void NoteProbe(SealOrder order, bool asks);
+  // A probe asks for feedback, or does not. `order` has the session's order and the probe's number: of a session's
+  // probes the newest counts, over whichever path it came. Where its session is not in use here, it counts if no other
+  // one's probes come: it may have been held back.
+  void NoteProbe(Instant now, SealOrder order, bool asks, bool in_use);
   bool asked() const { return asks_; }
 
-  // A payload came in this session. True where next() is another now.
-  bool NotePayload(Instant now, const Timers& timers, uint32_t local_index, uint64_t counter);
+  // A payload came in this session, of this order among those with the peer. True where next() is another now.
+  bool NotePayload(Instant now, const Timers& timers, uint32_t local_index, SealOrder payload);
 
   // When Take is due; kNever: nothing is to be said.
   Instant next() const { return next_; }
   void Stop() { next_ = kNever; }
 
+  // Local indices of the sessions of which the next Take speaks: that in which payloads come, and the one before, or 0.
+  uint32_t session() const { return current_.index; }
+  uint32_t session_before() const { return before_.index; }
+
   struct Batch {
     std::vector<Feedback> messages;  // oldest counters first; empty: nothing is said now
+    std::vector<Feedback> before;    // of the session before; they go first
     bool everywhere = false;         // over all paths, not over the best one
     // Else over the best path of one of these ports of ours: payloads came there just now, so that it works.
     std::vector<uint16_t> ports;
   };
-  // `session` is the one that the messages will be sealed in. `arrivals` has just counted.
-  Batch Take(Instant now, const Timers& timers, wire::Session& session, const ArrivalBook& arrivals,
-             const PathSet& paths);
+  // `session` is session(), in which the messages will be sealed, and `before` the one before; null: it is gone.
+  // `arrivals` has just counted.
+  Batch Take(Instant now, const Timers& timers, wire::Session* session, wire::Session* before,
+             const ArrivalBook& arrivals, const PathSet& paths);
 
  private:
   // A pair of ports, with what is said of it.
@@ -78,12 +89,14 @@ class FeedbackBook {
                              const PathSet& paths) const;
   std::vector<Feedback> Messages(Instant now, wire::ReplayWindow& window,
                                  const std::vector<Entry>& entries);
+  std::vector<Feedback> MessagesBefore(Instant now, wire::ReplayWindow& window) const;
   // Takes what the messages cost from the budget, which may then owe so many bytes. False where there is too little.
   bool Pay(const std::vector<Feedback>& messages, size_t ways, int64_t borrow);
 
   const NewestFunction newest_;
 
   SealOrder probe_;  // the newest
+  Instant probed_{};
   bool asks_ = false;
 
   Instant next_ = kNever;
@@ -95,14 +108,19 @@ class FeedbackBook {
   ArrivalBook::Sum seen_;
   int64_t budget_ = 0;  // bytes
 
-  // Of the session in which payloads come.
-  uint32_t session_ = 0;  // its local index
-  Instant since_{};       // its first payload came
-  uint64_t counter_ = 0;  // of about the newest payload
-  uint16_t number_ = 0;
+  struct Told {
+    uint32_t index = 0;  // local; 0: none
+    uint64_t order = 0;
+    Instant since{};       // its first payload came
+    Instant last{};        // its newest one
+    uint64_t counter = 0;  // of about the newest payload
+    uint16_t number = 0;   // of the next message
+    // The lowest newest counter of each of the last feedbacks, oldest first. Before the first: the first payload.
+    std::deque<uint64_t> floors;
+  };
+  Told current_;
+  Told before_;
   uint32_t sent_ = 0;  // feedbacks
-  // The lowest newest counter of each of the last feedbacks, oldest first. Before the first: the first payload.
-  std::deque<uint64_t> floors_;
 };
 
 }  // namespace warp::protocol

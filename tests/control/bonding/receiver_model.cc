@@ -60,20 +60,40 @@ bool ReceiverModel::Arrive(const Packet& packet, size_t path, uint16_t from, uin
   Path& one = paths_[path];
   one.from = from;
   one.to = to;
+  one.session = packet.session;
   one.newest = packet.counter;
   one.at = time_.now();
   ++one.packets;
   one.bytes += packet.size;
   came_ = true;
+  if (packet.session > session_) {
+    session_ = packet.session;
+    since_ = time_.now();
+    sessions_.erase(sessions_.begin(), sessions_.lower_bound(session_ - 1));
+  }
+  Session& session = sessions_[packet.session];
+  session.highest = std::max(session.highest, packet.counter);
   const size_t word = packet.counter / 32;
-  if (words_.size() <= word) words_.resize(word + 1024);
+  if (session.words.size() <= word) session.words.resize(word + 1024);
   const uint32_t bit = uint32_t{1} << (packet.counter % 32);
-  const bool fresh = (words_[word] & bit) == 0;
-  words_[word] |= bit;
+  const bool fresh = (session.words[word] & bit) == 0;
+  session.words[word] |= bit;
   return fresh;
 }
 
-std::vector<protocol::Feedback> ReceiverModel::TakeFeedback() {
+void ReceiverModel::Session::Say(protocol::Feedback message, uint64_t session, uint64_t first,
+                                 uint64_t last, std::vector<Told>* told) {
+  for (uint64_t word = first; word <= last; ++word) {
+    if (word == first || told->back().feedback.words.size() >= protocol::kMaxFeedbackWords) {
+      message.number = number++;
+      message.base = word * 32;
+      told->push_back({session, message});
+    }
+    told->back().feedback.words.push_back(words[word]);
+  }
+}
+
+std::vector<ReceiverModel::Told> ReceiverModel::TakeFeedback() {
   const Instant now = time_.now();
   if (came_) {
     came_ = false;
@@ -86,8 +106,19 @@ std::vector<protocol::Feedback> ReceiverModel::TakeFeedback() {
   }
   const auto micros = [](Duration time) { return static_cast<uint32_t>(time.count() / 1000); };
   protocol::Feedback message{.time = kClock + micros(now.time_since_epoch())};
+  std::vector<Told> told;
+  const auto before = sessions_.find(session_ - 1);
+  if (before != sessions_.end() && now - since_ < tells_of_before) {
+    Session& session = before->second;
+    const uint64_t last = session.highest / 32;
+    const uint64_t first = (session.floors.empty() ? session.highest : session.floors.front()) / 32;
+    session.Say(message, session_ - 1, std::max(first, last - std::min<uint64_t>(last, 255)), last,
+                &told);
+  }
+  Session& session = sessions_[session_];
   uint64_t lowest = UINT64_MAX, highest = 0;
   for (const auto& [path, one] : paths_) {
+    if (one.session != session_) continue;
     message.paths.push_back({.from = one.from,
                              .to = one.to,
                              .newest = static_cast<uint32_t>(one.newest),
@@ -99,20 +130,13 @@ std::vector<protocol::Feedback> ReceiverModel::TakeFeedback() {
   }
   lowest = std::min(lowest, highest);
   const uint64_t last = highest / 32;
-  uint64_t first = std::min(floors_.empty() ? lowest : floors_.front(), lowest) / 32;
+  std::deque<uint64_t>& floors = session.floors;
+  uint64_t first = std::min(floors.empty() ? lowest : floors.front(), lowest) / 32;
   if (last - first >= 256) first = last - 255;
-  floors_.push_back(lowest);
-  if (floors_.size() > 3) floors_.pop_front();
-  std::vector<protocol::Feedback> messages;
-  for (uint64_t word = first; word <= last; ++word) {
-    if (messages.empty() || messages.back().words.size() >= protocol::kMaxFeedbackWords) {
-      message.number = number_++;
-      message.base = word * 32;
-      messages.push_back(message);
-    }
-    messages.back().words.push_back(words_[word]);
-  }
-  return messages;
+  floors.push_back(lowest);
+  if (floors.size() > 3) floors.pop_front();
+  session.Say(message, session_, first, last, &told);
+  return told;
 }
 
 }  // namespace warp::bonding

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/protocol/feedback.h"
+#include "tests/control/bonding/link_model.h"
 #include "tests/control/bonding/timeline.h"
 
 namespace warp::bonding {
@@ -20,6 +21,7 @@ namespace warp::bonding {
 struct Packet {
   uint16_t flow = 0;
   uint64_t number = 0;
+  uint64_t session = 1;
   uint64_t counter = 0;
   uint32_t size = 0;
   Instant born;
@@ -57,10 +59,16 @@ class ReceiverModel {
  public:
   explicit ReceiverModel(Timeline& time) : time_(time) {}
 
-  // Whether the counter came for the first time.
+  // Whether the counter of its session came for the first time.
   bool Arrive(const Packet& packet, size_t path, uint16_t from, uint16_t to);
+  struct Told {
+    uint64_t session;
+    protocol::Feedback feedback;
+  };
   // What is to be told now; empty: nothing new came for long.
-  std::vector<protocol::Feedback> TakeFeedback();
+  std::vector<Told> TakeFeedback();
+  // For so long it tells what came of the session before the newest.
+  Duration tells_of_before = Millis(500);
 
   // The receiver's clock began long before the sender's, and wraps soon.
   static constexpr uint32_t kClock = 0xfff00000;
@@ -68,6 +76,7 @@ class ReceiverModel {
  private:
   struct Path {
     uint16_t from, to;
+    uint64_t session = 0;
     uint64_t newest = 0;
     Instant at{};
     uint32_t packets = 0;
@@ -75,12 +84,20 @@ class ReceiverModel {
   };
   Timeline& time_;
   std::map<size_t, Path> paths_;
-  std::vector<uint32_t> words_;
-  std::deque<uint64_t> floors_;
+  struct Session {
+    std::vector<uint32_t> words;
+    uint64_t highest = 0;
+    std::deque<uint64_t> floors;
+    uint16_t number = 0;
+    void Say(protocol::Feedback message, uint64_t session, uint64_t first, uint64_t last,
+             std::vector<Told>* told);
+  };
+  std::map<uint64_t, Session> sessions_;
+  uint64_t session_ = 0;  // the newest
+  Instant since_{};
   bool came_ = false;
   int echoes_ = 0;
   Instant last_{};
-  uint16_t number_ = 0;
 };
 
 }  // namespace warp::bonding

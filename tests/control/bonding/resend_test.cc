@@ -83,5 +83,58 @@ TEST_F(ResendTest, ResendsKeepThePaceOfTheirPath) {
   for (const Grant& one : left) EXPECT_TRUE(one.again);
 }
 
+// --- Sessions. ---
+
+// Each payload of a lossy line is sent again until it arrives, whatever session was in use when it was lost.
+uint64_t MissingWithRekeys(Duration tells_of_before) {
+  World world;
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(10), .loss = 0.02});
+  world.AddLink({.rates = {Mbit(10)}, .delay = Millis(25), .loss = 0.02});
+  world.receiver().tells_of_before = tells_of_before;
+  const uint16_t flow = world.AddFlow(
+      {.policy = {.mode = TunnelMode::kStripe, .resend = Millis(900)}, .deadline = Millis(1000)});
+  for (int i = 0; i < 30; ++i) world.time().At(At(5 + i / 2.0), [&] { world.Rekey(); });
+  world.Stream(flow, Mbit(15), false, At(1), At(21));
+  world.Count(At(2), At(21));
+  world.Run();
+  EXPECT_GT(world.bond().StatusOf(flow).resent, 100u);
+  EXPECT_EQ(world.bond().impossible(), 0u);
+  EXPECT_LT(world.unsettled(), 2u);
+  return world.result(flow).missing();
+}
+
+TEST(Resend, ANewSessionLosesNothing) { EXPECT_EQ(MissingWithRekeys(Millis(500)), 0u); }
+
+// What nobody tells of is sent again.
+TEST(Resend, NorWhereThePeerTellsOfTheNewestSessionAlone) { EXPECT_EQ(MissingWithRekeys({}), 0u); }
+
+// An old session's feedback settles what it names alone, and is no news of any path.
+TEST_F(ResendTest, FeedbackOfTheSessionBeforeSettlesWhatItNames) {
+  SetFlow(1, {.mode = TunnelMode::kStripe, .resend = Millis(900)}, 0b01);
+  SaveForResends();
+  Grant grant;
+  std::vector<uint64_t> old;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(Offer(&grant, 1), Bond::Fate::kGranted);
+    old.push_back(Leave(grant));
+    now_ += Millis(10);
+  }
+  session_ = 2;
+  counter_ = 1;
+  ASSERT_EQ(Offer(&grant, 1), Bond::Fate::kGranted);
+  const uint64_t fresh = Leave(grant);
+  now_ += Millis(20);
+  Tell(0, fresh);
+  EXPECT_EQ(settled_.size(), 1u);
+  EXPECT_TRUE(Run(now_ + Millis(1)).empty());
+  protocol::Feedback before{.time = static_cast<uint32_t>(now_.time_since_epoch().count() / 1000)};
+  before.words = {~(uint32_t{1} << old[1])};
+  bond_.HandleFeedback(now_, 1, before);
+  EXPECT_EQ(settled_.size(), 3u);
+  const std::vector<Grant> left = Run(now_ + Millis(10));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(left[0].again);
+}
+
 }  // namespace
 }  // namespace warp::bonding

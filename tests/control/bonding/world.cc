@@ -99,9 +99,10 @@ void World::Submit(const Grant& grant) {
   const Instant now = time_->now();
   const uint64_t counter = ++counter_;
   outstanding_.insert({grant.flow, grant.number});
-  bond_->NoteSent(now, grant, 1, counter, {&grant.size, 1});
+  bond_->NoteSent(now, grant, session_, counter, {&grant.size, 1});
   const Packet packet{.flow = grant.flow,
                       .number = grant.number,
+                      .session = session_,
                       .counter = counter,
                       .size = grant.size,
                       .born = flows_[grant.flow].born[grant.number]};
@@ -170,11 +171,11 @@ void World::Tell() {
   for (const auto& link : links_) {
     if (one_way_deaths || !link->dead(time_->now())) back = std::min(back, link->options().delay);
   }
-  for (protocol::Feedback& feedback : receiver_.TakeFeedback()) {
+  for (const ReceiverModel::Told& told : receiver_.TakeFeedback()) {
     if (back == Duration::max()) break;
-    time_->In(back, [this, feedback]() mutable {
-      if (lie) lie(&feedback);
-      bond_->HandleFeedback(time_->now(), 1, feedback);
+    time_->In(back, [this, told = told]() mutable {
+      if (lie) lie(&told.feedback);
+      bond_->HandleFeedback(time_->now(), told.session, told.feedback);
       Pump();
     });
   }

@@ -49,6 +49,12 @@ class World {
   size_t links() const { return links_.size(); }
   uint16_t AddFlow(const FlowOptions& options);
   void SetPolicy(uint16_t flow, const config::TunnelPolicy& policy);
+  // From now on another session seals, whose counters begin anew.
+  void Rekey() {
+    ++session_;
+    counter_ = 0;
+  }
+  ReceiverModel& receiver() { return receiver_; }
   // The paths that may send: all but those of the mask.
   void SetPaths(PathMask without = 0);
 
@@ -114,6 +120,7 @@ class World {
   std::vector<Flow> flows_;
   std::unique_ptr<Bond> bond_;
   ReceiverModel receiver_;
+  uint64_t session_ = 1;
   uint64_t counter_ = 0;
   Instant armed_ = wire::kNever;
   Instant from_ = bonding::At(5), to_ = bonding::At(20);

@@ -23,17 +23,25 @@ class Books {
     PathId next = 0;
     paths_.Reconcile(now_, {{0, {true, {wire::IpAddress::V4({10, 0, 0, 1})}}}}, known, &next);
     for (uint16_t port = 0; port < 2; ++port) paths_.paths()[port].NoteProbe(port);
-    book_.NoteProbe({1, 1}, /*asks=*/true);
+    book_.NoteProbe(now_, {1, 1}, /*asks=*/true, /*in_use=*/true);
   }
   void Come(const wire::Session& session, uint64_t counter, PathId path) {
     traffic_[path].received += 1;
     traffic_[path].received_bytes += 1000;
     newest_[path] = {session.local_index(), counter, now_};
-    book_.NotePayload(now_, timers_, session.local_index(), counter);
+    const uint64_t order =
+        orders_.try_emplace(session.local_index(), orders_.size() + 1).first->second;
+    book_.NotePayload(now_, timers_, session.local_index(), {order, counter});
   }
-  FeedbackBook::Batch Take(wire::Session& session) {
+  // A payload of the session arrives.
+  void Deliver(wire::Session& session, uint64_t counter, PathId path) {
+    session.window().Claim(counter);
+    Come(session, counter, path);
+  }
+  FeedbackBook::Batch Take(wire::Session& session, wire::Session* before = nullptr) {
     arrivals_.Count(now_, paths_);
-    return book_.Take(now_, timers_, session, arrivals_, paths_);
+    EXPECT_EQ(book_.session(), session.local_index());
+    return book_.Take(now_, timers_, &session, before, arrivals_, paths_);
   }
   void Pass(Duration time) { now_ += time; }
 
@@ -44,6 +52,7 @@ class Books {
     Instant when;
   };
   Instant now_{1000s};
+  std::map<uint32_t, uint64_t> orders_;
   Timers timers_;
   PathSet paths_;
   std::map<PathId, PathTraffic> traffic_;
@@ -85,6 +94,52 @@ TEST(FeedbackBook, APathOfASessionWithTheSameLowBitsSaysNothing) {
   books.Come(now, 10, 1);
   books.Pass(50ms);
   EXPECT_EQ(books.Take(now).messages.at(0).paths.size(), 2u);
+}
+
+// What was under way at a change of keys is told of, though the dataplane knows the newest of the next session alone.
+TEST(FeedbackBook, SaysForATimeWhatCameOfTheSessionBefore) {
+  wire::Session before = SessionOf(1), now = SessionOf(2);
+  Books books;
+  for (const uint64_t counter : {0, 1, 2, 4}) books.Deliver(before, counter, 0);
+  books.Pass(20ms);
+  EXPECT_TRUE(books.Take(before).before.empty());
+  for (const uint64_t counter : {5, 7, 8}) books.Deliver(before, counter, 0);
+  int times = 0;
+  for (uint64_t counter = 0; counter < 40; ++counter) {
+    books.Deliver(now, counter, 0);
+    if (counter == 1) books.Deliver(before, 9, 1);  // a slower path brings it
+    books.Pass(20ms);
+    const FeedbackBook::Batch batch = books.Take(now, &before);
+    ASSERT_FALSE(batch.messages.empty());
+    if (batch.before.empty()) continue;
+    ++times;
+    ASSERT_EQ(batch.before.size(), 1u);
+    EXPECT_TRUE(batch.before[0].paths.empty());
+    EXPECT_EQ(batch.before[0].base, 0u);
+    EXPECT_EQ(batch.before[0].words, std::vector<uint32_t>{counter > 0 ? 0x3b7u : 0x1b7u});
+  }
+  EXPECT_GE(times, 10);
+  EXPECT_LE(times, 26);
+}
+
+// Of handshakes that crossed, the two ends may use one each: what counts is in which one payloads come.
+TEST(FeedbackBook, FollowsASessionThatIsInUseAgain) {
+  wire::Session older = SessionOf(1), newer = SessionOf(2);
+  Books books;
+  books.Deliver(older, 0, 0);
+  books.Pass(20ms);
+  EXPECT_FALSE(books.Take(older).messages.empty());
+  books.Deliver(newer, 0, 0);
+  books.Pass(20ms);
+  EXPECT_FALSE(books.Take(newer).messages.empty());
+  books.Pass(1s);
+  for (uint64_t counter = 1; counter < 5; ++counter) {
+    books.Deliver(older, counter, 0);
+    books.Pass(50ms);
+    const FeedbackBook::Batch batch = books.Take(older);
+    ASSERT_EQ(batch.messages.size(), 1u);
+    EXPECT_EQ(batch.messages[0].paths.at(0).newest, counter);
+  }
 }
 
 }  // namespace
