@@ -113,6 +113,10 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
       path.waiting.erase(place);
     }
     if (grant.deadline <= now) continue;  // its tunnel has dropped it
+    if ((flow.spec.allowed & wire::MaskOf(slot)) == 0) {  // it was, when the payload came here
+      Place(now, flow, grant, wire::MaskOf(slot));
+      continue;
+    }
     if (!path.waiting.empty()) path.capacity.NoteLimited(now);
     grant.slot = slot;
     Direct(now, flow, slot, &grant);

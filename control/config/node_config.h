@@ -131,7 +131,7 @@ struct TunnelConfig {
   std::string peer;       // the name of a peer
   size_t peer_index = 0;  // the place of that peer in NodeConfig::peers
   // A payload that was not sent by then is dropped.
-  Duration deadline = std::chrono::milliseconds(250);
+  Duration deadline = kDefaultDeadline;
   uint32_t queue = 1024;  // the most payloads that may wait
   TunnelSettings settings;
   TunnelPolicy policy;          // what `settings` come to

@@ -1,4 +1,4 @@
-// How a tunnel uses the paths of its peer: keys of a tunnel, which `warp tunnel set` changes while it runs. A policy
+// How a tunnel uses the paths of its peer, and what else of it `warp tunnel set` changes while it runs. A policy
 // concerns the sender alone: what the receiver has to know travels with the payloads.
 #ifndef WARP_CONTROL_CONFIG_TUNNEL_POLICY_H_
 #define WARP_CONTROL_CONFIG_TUNNEL_POLICY_H_
@@ -48,6 +48,8 @@ struct TunnelPolicy {
 // The longest `order`: see docs/wire-format.md, sequenced.
 inline constexpr wire::Duration kMaxOrder = std::chrono::milliseconds(1000);
 
+inline constexpr wire::Duration kDefaultDeadline = std::chrono::milliseconds(250);
+
 // What `order` and `resend` are in the modes that spread payloads over paths, where nobody says otherwise. In the
 // others, both are zero.
 inline constexpr wire::Duration kSpreadOrder = std::chrono::milliseconds(100);
@@ -74,6 +76,14 @@ struct PathRule {
   std::string port;            // the name of a port; empty: any port
   std::optional<IpPrefix> to;  // of the peer's endpoint; unset: any address
   friend bool operator==(const PathRule&, const PathRule&) = default;
+};
+
+// What of a tunnel may be changed while it runs.
+struct TunnelTerms {
+  TunnelSettings settings;
+  wire::Duration deadline = kDefaultDeadline;
+  std::vector<PathRule> paths;  // empty: all
+  friend bool operator==(const TunnelTerms&, const TunnelTerms&) = default;
 };
 
 // Whether the path of this port to this address may carry payloads: some rule says so, or there are no rules.

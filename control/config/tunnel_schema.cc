@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "control/config/gate_schema.h"
 #include "control/config/text/quantity.h"
@@ -54,6 +55,48 @@ Codec<IpPrefix> PrefixText() {
             return prefix;
           },
           .write = [](const IpPrefix& prefix) { return prefix.ToString(); }};
+}
+
+Codec<wire::Duration> Deadline() { return DurationText(milliseconds(1), minutes(1)); }
+
+// "wan0", ">198.51.100.0/24" or both.
+absl::StatusOr<PathRule> ReadRule(absl::string_view text) {
+  PathRule rule;
+  const size_t mark = text.find('>');
+  if (mark != 0) {
+    absl::StatusOr<std::string> port = Name().read(text.substr(0, mark));
+    if (!port.ok()) return port.status();
+    rule.port = *std::move(port);
+  }
+  if (mark != absl::string_view::npos) {
+    absl::StatusOr<IpPrefix> to = PrefixText().read(text.substr(mark + 1));
+    if (!to.ok()) return to.status();
+    rule.to = *to;
+  }
+  return rule;
+}
+
+Codec<std::vector<PathRule>> PathRules() {
+  return {.type = "all, or PORT, >PREFIX and PORT>PREFIX with commas between",
+          .read = [](absl::string_view text) -> absl::StatusOr<std::vector<PathRule>> {
+            std::vector<PathRule> rules;
+            if (text == "all") return rules;
+            for (const absl::string_view one : absl::StrSplit(text, ',')) {
+              absl::StatusOr<PathRule> rule = ReadRule(one);
+              if (!rule.ok()) return rule.status();
+              rules.push_back(*std::move(rule));
+            }
+            if (rules.size() > kMaxPathRules) return Unacceptable(text, "has too many rules");
+            return rules;
+          },
+          .write =
+              [](const std::vector<PathRule>& rules) {
+                if (rules.empty()) return std::string("all");
+                return absl::StrJoin(rules, ",", [](std::string* out, const PathRule& rule) {
+                  absl::StrAppend(out, rule.port, rule.to ? ">" : "",
+                                  rule.to ? rule.to->ToString() : "");
+                });
+              }};
 }
 
 }  // namespace
@@ -130,7 +173,7 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
         .Required()
         .Example("hq")
         .Why("The name of the peer at the other end.");
-    s.Scalar("deadline", &TunnelConfig::deadline, DurationText(milliseconds(1), minutes(1)))
+    s.Scalar("deadline", &TunnelConfig::deadline, Deadline())
         .Why(
             "A payload that no path has taken within this time is dropped and counted, because it "
             "would arrive too late to be of use.");
@@ -158,8 +201,16 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
   return section;
 }
 
-absl::StatusOr<TunnelSettings> ChangeSettings(TunnelSettings settings,
-                                              std::span<const std::string> changes) {
+const SectionOf<TunnelTerms>& TunnelTermsSchema() {
+  static const SectionOf<TunnelTerms>& section = Declare<TunnelTerms>([](auto& s) {
+    s.Embed(&TunnelTerms::settings, TunnelSettingsSchema());
+    s.Scalar("deadline", &TunnelTerms::deadline, Deadline());
+    s.Scalar("paths", &TunnelTerms::paths, PathRules());
+  });
+  return section;
+}
+
+absl::StatusOr<TunnelTerms> ChangeTerms(TunnelTerms terms, std::span<const std::string> changes) {
   Value map{.kind = Value::Kind::kMap};
   for (const std::string& change : changes) {
     const size_t equals = change.find('=');
@@ -175,9 +226,9 @@ absl::StatusOr<TunnelSettings> ChangeSettings(TunnelSettings settings,
     }
   }
   Problems problems("");
-  Reader reader(TunnelSettingsSchema(), problems);
-  reader.Read(map, &settings);
-  if (problems.empty()) return settings;
+  Reader reader(TunnelTermsSchema(), problems);
+  reader.Read(map, &terms);
+  if (problems.empty()) return terms;
   // The mistakes stand in the place of a file and a line, which a request does not have.
   const std::string all(problems.ToStatus().message());
   absl::string_view first = absl::string_view(all).substr(0, all.find('\n'));
@@ -185,16 +236,14 @@ absl::StatusOr<TunnelSettings> ChangeSettings(TunnelSettings settings,
   return absl::InvalidArgumentError(first);
 }
 
-std::vector<std::pair<std::string, std::string>> WriteSettings(const TunnelSettings& settings) {
+std::vector<std::pair<std::string, std::string>> WriteTerms(const TunnelTerms& terms) {
   std::vector<std::pair<std::string, std::string>> all;
-  for (const Key& key : TunnelSettingsSchema().keys()) {
-    all.emplace_back(key.name, key.write(&settings));
-  }
+  for (const Key& key : TunnelTermsSchema().keys()) all.emplace_back(key.name, key.write(&terms));
   return all;
 }
 
-std::string SettingsText(const TunnelPolicy& policy) {
-  return absl::StrJoin(WriteSettings(TunnelSettings::Of(policy)), " ", absl::PairFormatter("="));
+std::string TermsText(const TunnelTerms& terms) {
+  return absl::StrJoin(WriteTerms(terms), " ", absl::PairFormatter("="));
 }
 
 }  // namespace warp::config

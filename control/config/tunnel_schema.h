@@ -20,18 +20,20 @@ inline constexpr size_t kMaxPathRules = 256;  // as many as a peer may have path
 const SectionOf<TunnelConfig>& TunnelSchema();
 const SectionOf<PathRule>& PathRuleSchema();
 
-// The keys that a file gives a tunnel and that `warp tunnel set` may change.
+// The keys of a tunnel's policy.
 const SectionOf<TunnelSettings>& TunnelSettingsSchema();
+// The keys that `warp tunnel set` may change: those of a file, but path rules are one word, "wan0>198.51.100.0/24,wan1",
+// or "all".
+const SectionOf<TunnelTerms>& TunnelTermsSchema();
 
-// `settings` with these changes, each a key and its value: "order=100ms". InvalidArgument says what is wrong with one
-// of them, in one sentence that begins with the key, and none of them holds then.
-absl::StatusOr<TunnelSettings> ChangeSettings(TunnelSettings settings,
-                                              std::span<const std::string> changes);
-// All keys of these settings, with what a file would say.
-std::vector<std::pair<std::string, std::string>> WriteSettings(const TunnelSettings& settings);
+// `terms` with these changes, each a key and its value: "order=100ms". InvalidArgument says what is wrong with one of
+// them, in one sentence that begins with the key, and none of them holds then.
+absl::StatusOr<TunnelTerms> ChangeTerms(TunnelTerms terms, std::span<const std::string> changes);
+// All keys of these terms, each with what ChangeTerms takes.
+std::vector<std::pair<std::string, std::string>> WriteTerms(const TunnelTerms& terms);
 
 // "mode=stripe copies=all order=100ms ..."
-std::string SettingsText(const TunnelPolicy& policy);
+std::string TermsText(const TunnelTerms& terms);
 
 }  // namespace warp::config
 

@@ -72,8 +72,8 @@ absl::Status Assembly::OpenClaims() {
   }
   requests = std::make_unique<NodeRequests>(
       [this] { return View(); },
-      [this](const std::string& tunnel, const config::TunnelPolicy& policy) {
-        return SetPolicy(tunnel, policy);
+      [this](const std::string& tunnel, const config::TunnelTerms& terms) {
+        return SetTerms(tunnel, terms);
       });
   return Keep(StatusServer::Open(*loop, {.path = config.node.control_socket},
                                  [this](const StatusServer::Request& request) {
@@ -150,13 +150,7 @@ absl::Status Assembly::OpenPeersAndTunnels() {
   }
   for (const config::TunnelConfig& tunnel : config.tunnels) {
     const PeerRoute& route = links->Route(static_cast<wire::PeerId>(tunnel.peer_index));
-    PeerBond::Allowed allowed;
-    if (const std::vector<config::PathRule>& rules = config.PathsOf(tunnel); !rules.empty()) {
-      allowed = [this, &rules](const RoutePath& path) {
-        return config::MayCarry(rules, links->PortName(path.port), path.remote.address);
-      };
-    }
-    absl::Status status = traffic->AddTunnel(tunnel, route, std::move(allowed),
+    absl::Status status = traffic->AddTunnel(tunnel, route, AllowedBy(config.PathsOf(tunnel)),
                                              [this](wire::PortId id) { return PolicyOf(id); });
     if (!status.ok()) return status;
   }
@@ -199,10 +193,20 @@ void Assembly::TakeSizeHints() {
   more_hints->Schedule();
 }
 
-absl::Status Assembly::SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy) {
-  if (absl::Status status = traffic->SetPolicy(tunnel, policy); !status.ok()) return status;
-  LogInfo(absl::StrCat("tunnel ", tunnel, " was changed: ", config::SettingsText(policy)));
-  return absl::OkStatus();
+PeerBond::Allowed Assembly::AllowedBy(const std::vector<config::PathRule>& rules) {
+  if (rules.empty()) return nullptr;
+  return [this, rules](const RoutePath& path) {
+    return config::MayCarry(rules, links->PortName(path.port), path.remote.address);
+  };
+}
+
+absl::Status Assembly::SetTerms(const std::string& tunnel, const config::TunnelTerms& terms) {
+  absl::Status status = traffic->Change(tunnel, {.policy = terms.settings.Policy(),
+                                                 .deadline = terms.deadline,
+                                                 .allowed = AllowedBy(terms.paths)});
+  if (status.ok())
+    LogInfo(absl::StrCat("tunnel ", tunnel, " was changed: ", config::TermsText(terms)));
+  return status;
 }
 
 PeerBond::PortPolicy Assembly::PolicyOf(wire::PortId id) const {

@@ -76,7 +76,9 @@ class Assembly {
   std::optional<protocol::NewestArrival> NewestOf(wire::PathId path) const;
   PeerBond::PortPolicy PolicyOf(wire::PortId id) const;
   void TakeSizeHints();
-  absl::Status SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy);
+  absl::Status SetTerms(const std::string& tunnel, const config::TunnelTerms& terms);
+  // Says which paths these rules let carry payloads; null: all.
+  PeerBond::Allowed AllowedBy(const std::vector<config::PathRule>& rules);
   void OnPublished(const Links::Published& published);
   NodeView View() const;
 };

@@ -28,32 +28,33 @@ StatusServer::Text Refuse(const absl::Status& status) {
   return StatusServer::Whole(Dump({{"error", std::string(status.message())}}) + "\n");
 }
 
-std::string PolicyText(const NodeView& view, const Tunnel& tunnel) {
+// What the file says.
+config::TunnelTerms TermsOfFile(const NodeView& view, const config::TunnelConfig& tunnel) {
+  return {.settings = tunnel.settings,
+          .deadline = tunnel.deadline,
+          .paths = view.config.PathsOf(tunnel)};
+}
+
+std::string TunnelText(const NodeView& view, const Tunnel& tunnel, config::TunnelTerms terms) {
+  terms.settings = config::TunnelSettings::Of(tunnel.policy());
   Json settings = Json::object();
-  for (const auto& [key, value] :
-       config::WriteSettings(config::TunnelSettings::Of(tunnel.policy()))) {
-    settings[key] = value;
-  }
+  for (const auto& [key, value] : config::WriteTerms(terms)) settings[key] = value;
   return Dump({{"tunnel", tunnel.config().name},
                {"peer", view.config.peers[tunnel.config().peer_index].name},
                {"settings", std::move(settings)}});
 }
 
-// The policies of the tunnels from `first` up to `end`.
-StatusServer::Text PoliciesText(const std::function<NodeView()>& view, size_t first, size_t end) {
-  return [view, first, next = first, end, done = false]() mutable -> std::string {
-    if (done) return "";
-    const NodeView now = view();
-    std::string part = next == first ? "{\"policies\":[" : "";
-    const size_t stop = std::min(end, next + kTunnelsPerPart);
-    for (; next < stop; ++next) {
-      absl::StrAppend(&part, next == first ? "" : ",",
-                      PolicyText(now, *now.traffic.tunnels()[next]));
-    }
-    done = next == end;
-    if (done) part += "]}\n";
-    return part;
-  };
+// A path rule of a port that is not there would let no path carry anything.
+absl::Status CheckPorts(const NodeView& view, const config::TunnelTerms& terms) {
+  for (const config::PathRule& rule : terms.paths) {
+    if (rule.port.empty() || view.config.PortOf(rule.port) != nullptr) continue;
+    std::vector<std::string> names;
+    for (const config::PortConfig& port : view.config.ports) names.push_back(port.name);
+    return absl::InvalidArgumentError(absl::StrCat("paths: there is no port ",
+                                                   config::Quote(rule.port),
+                                                   config::DidYouMean(rule.port, names)));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<size_t> FindTunnel(const NodeView& view, const std::string& name) {
@@ -83,7 +84,7 @@ absl::StatusOr<StatusServer::Text> NodeRequests::Tunnel(std::span<const std::str
                                                         bool may_change) {
   const bool tunnel = words.size() >= 2 && words[0] == "tunnel";
   if (tunnel && words[1] == "show" && words.size() == 2) {
-    return PoliciesText(view_, 0, view_().traffic.tunnels().size());
+    return TermsOf(0, view_().traffic.tunnels().size());
   }
   const bool set = tunnel && words[1] == "set" && words.size() >= 4;
   if (!set && !(tunnel && words[1] == "show" && words.size() == 3)) {
@@ -98,20 +99,44 @@ absl::StatusOr<StatusServer::Text> NodeRequests::Tunnel(std::span<const std::str
   const absl::StatusOr<size_t> index = FindTunnel(view, words[2]);
   if (!index.ok()) return index.status();
   if (set) {
-    const absl::Status status = Set(view.traffic.tunnels()[*index]->config(), words.subspan(3));
+    const absl::Status status =
+        Set(view, view.traffic.tunnels()[*index]->config(), words.subspan(3));
     if (!status.ok()) return status;
   }
-  return PoliciesText(view_, *index, *index + 1);
+  return TermsOf(*index, *index + 1);
 }
 
-absl::Status NodeRequests::Set(const config::TunnelConfig& tunnel,
+// The terms of the tunnels from `first` up to `end`.
+StatusServer::Text NodeRequests::TermsOf(size_t first, size_t end) const {
+  return [view = view_, changed = changed_, first, next = first, end,
+          done = false]() mutable -> std::string {
+    if (done) return "";
+    const NodeView now = view();
+    std::string part = next == first ? "{\"policies\":[" : "";
+    const size_t stop = std::min(end, next + kTunnelsPerPart);
+    for (; next < stop; ++next) {
+      const control::Tunnel& tunnel = *now.traffic.tunnels()[next];
+      const auto terms = changed->find(tunnel.config().name);
+      absl::StrAppend(
+          &part, next == first ? "" : ",",
+          TunnelText(now, tunnel,
+                     terms != changed->end() ? terms->second : TermsOfFile(now, tunnel.config())));
+    }
+    done = next == end;
+    if (done) part += "]}\n";
+    return part;
+  };
+}
+
+absl::Status NodeRequests::Set(const NodeView& view, const config::TunnelConfig& tunnel,
                                std::span<const std::string> changes) {
-  const auto before = changed_.find(tunnel.name);
-  absl::StatusOr<config::TunnelSettings> settings =
-      config::ChangeSettings(before == changed_.end() ? tunnel.settings : before->second, changes);
-  if (!settings.ok()) return settings.status();
-  const absl::Status status = set_policy_(tunnel.name, settings->Policy());
-  if (status.ok()) changed_[tunnel.name] = *settings;
+  const auto before = changed_->find(tunnel.name);
+  const absl::StatusOr<config::TunnelTerms> terms = config::ChangeTerms(
+      before == changed_->end() ? TermsOfFile(view, tunnel) : before->second, changes);
+  if (!terms.ok()) return terms.status();
+  if (absl::Status status = CheckPorts(view, *terms); !status.ok()) return status;
+  const absl::Status status = set_terms_(tunnel.name, *terms);
+  if (status.ok()) (*changed_)[tunnel.name] = *terms;
   return status;
 }
 

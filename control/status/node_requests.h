@@ -5,12 +5,13 @@
 //   tunnel set NAME KEY=VALUE...   changes these keys, all of them or none, and shows the tunnel
 //
 // Words are parted by one space. `tunnel` answers with one line of JSON, {"policies":[{"tunnel", "peer", "settings"}]},
-// where `settings` has each key as a file has it, with what is in force; or with {"error":"..."}, as any request does
+// where `settings` has each key as `set` takes it, with what is in force; or with {"error":"..."}, as any request does
 // that is refused. docs/operations.md explains them. Control thread only.
 #ifndef WARP_CONTROL_STATUS_NODE_REQUESTS_H_
 #define WARP_CONTROL_STATUS_NODE_REQUESTS_H_
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,23 +28,27 @@ namespace warp::control {
 
 class NodeRequests {
  public:
-  using SetPolicy =
-      std::function<absl::Status(const std::string& tunnel, const config::TunnelPolicy&)>;
+  using SetTerms =
+      std::function<absl::Status(const std::string& tunnel, const config::TunnelTerms&)>;
 
-  // `view` is asked anew for each part of an answer; `set_policy` gets what a changed tunnel has to do from now on.
-  NodeRequests(std::function<NodeView()> view, SetPolicy set_policy)
-      : view_(std::move(view)), set_policy_(std::move(set_policy)) {}
+  // `view` is asked anew for each part of an answer; `set_terms` gets what a changed tunnel has to do from now on.
+  NodeRequests(std::function<NodeView()> view, SetTerms set_terms)
+      : view_(std::move(view)), set_terms_(std::move(set_terms)) {}
 
   StatusServer::Text Answer(const StatusServer::Request& request);
 
  private:
+  // The tunnels that were changed, by name: what users said, which a policy does not tell from what follows.
+  using Changed = absl::flat_hash_map<std::string, config::TunnelTerms>;
+
   absl::StatusOr<StatusServer::Text> Tunnel(std::span<const std::string> words, bool may_change);
-  absl::Status Set(const config::TunnelConfig& tunnel, std::span<const std::string> changes);
+  StatusServer::Text TermsOf(size_t first, size_t end) const;
+  absl::Status Set(const NodeView& view, const config::TunnelConfig& tunnel,
+                   std::span<const std::string> changes);
 
   const std::function<NodeView()> view_;
-  const SetPolicy set_policy_;
-  // Of the tunnels that were changed, by name: what users said, which a policy does not tell from what follows.
-  absl::flat_hash_map<std::string, config::TunnelSettings> changed_;
+  const SetTerms set_terms_;
+  const std::shared_ptr<Changed> changed_ = std::make_shared<Changed>();  // answers outlive this
 };
 
 }  // namespace warp::control

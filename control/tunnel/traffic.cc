@@ -62,15 +62,15 @@ void Traffic::HandleFeedback(wire::PeerId peer, const wire::Session* session,
     bonds_[peer]->HandleFeedback(loop_.now(), session, feedback);
 }
 
-absl::Status Traffic::SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy) {
+absl::Status Traffic::Change(const std::string& tunnel, const Tunnel::Terms& terms) {
   const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), [&](const auto& candidate) {
     return candidate->config().name == tunnel;
   });
   if (found == tunnels_.end()) {
     return absl::NotFoundError(absl::StrCat("there is no tunnel ", config::Quote(tunnel)));
   }
-  (*found)->SetPolicy(policy);
-  UseBond(static_cast<wire::PeerId>((*found)->config().peer_index), policy);
+  (*found)->SetTerms(terms);
+  UseBond(static_cast<wire::PeerId>((*found)->config().peer_index), terms.policy);
   return absl::OkStatus();
 }
 

@@ -42,7 +42,7 @@ class Traffic {
                          PeerBond::PortPolicies ports = nullptr);
 
   // Changes how the tunnel of this name uses the paths of its peer. NotFound where there is none.
-  absl::Status SetPolicy(const std::string& tunnel, const config::TunnelPolicy& policy);
+  absl::Status Change(const std::string& tunnel, const Tunnel::Terms& terms);
 
   // --- The stages of a turn. Each Receive returns how many items it received. ---
   size_t ReceiveOpened();

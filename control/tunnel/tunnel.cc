@@ -57,6 +57,14 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
   sender_.SetPolicy(loop_.now(), config.policy);
 }
 
+void Tunnel::SetTerms(const Terms& terms) {
+  sender_.SetDeadline(loop_.now(), terms.deadline);
+  sender_.SetAllowed(terms.allowed);
+  sender_.RouteChanged();
+  sender_.SetPolicy(loop_.now(), terms.policy);
+  pump_soon_.Schedule();
+}
+
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
   size_t taken = 0;
   for (; taken < payloads.size() && (closing_ || !sender_.lcores_behind()); ++taken) {

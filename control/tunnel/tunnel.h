@@ -58,8 +58,14 @@ class Tunnel : public GateSink {
   // where the workers are behind.
   void CloseGate();
 
-  // How payloads use the paths of the peer from now on. Nothing that was taken before is dropped.
-  void SetPolicy(const config::TunnelPolicy& policy) { sender_.SetPolicy(loop_.now(), policy); }
+  // How payloads use the paths of the peer from now on. Nothing that was taken before is dropped, but what waits has no
+  // more time than what comes.
+  struct Terms {
+    config::TunnelPolicy policy;
+    wire::Duration deadline{};
+    PeerBond::Allowed allowed;  // empty: all paths
+  };
+  void SetTerms(const Terms& terms);
   // From now on the bond says when payloads go, and by which paths. Asked again, it changes nothing.
   void SetBond(PeerBond& bond) { sender_.SetBond(loop_.now(), bond); }
 

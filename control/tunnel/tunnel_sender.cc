@@ -32,6 +32,7 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
       route_(route),
       dataplane_(dataplane),
       submitter_(submitter),
+      deadline_(options.deadline),
       maker_(options.tunnel_id, dataplane),
       in_flight_(options.tunnel_index, options.max_in_flight),
       window_(options.max_in_flight),
@@ -47,8 +48,7 @@ void TunnelSender::Send(Instant now, wire::Bytes payload) {
 void TunnelSender::Offer(Instant now, wire::Bytes payload) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
   if (bond_ != nullptr) return OfferToBond(now, payload);
-  const Origin origin = {
-      .deadline = now + options_.deadline, .number = accepted_, .paths = allowed_paths_};
+  const Origin origin = {.deadline = now + deadline_, .number = accepted_, .paths = allowed_paths_};
   // A later payload must not overtake an earlier one here, so payloads that wait go first.
   if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
     ++accepted_;
@@ -220,14 +220,10 @@ void TunnelSender::TakeBack(Instant now, const Origin& origin, wire::SlotTicket 
     payload.emplace(bytes.begin(), bytes.end());
   }
   short_of_slots_ = false;
-  const uint32_t size = SizeOf(payload->size());
+  const bonding::Grant grant = GrantOf(now, origin, payload->size());
   Wait(origin, *std::move(payload));
   if (bond_ == nullptr) return;
-  bond_->bond().NoteUnsent(now, {.flow = options_.tunnel_index,
-                                 .number = origin.number,
-                                 .size = size,
-                                 .taken = origin.deadline - options_.deadline,
-                                 .deadline = origin.deadline});
+  bond_->bond().NoteUnsent(now, grant);
   bond_->Arm();
 }
 

@@ -54,7 +54,7 @@ class TunnelSender : public BondMember {
   struct Options {
     uint16_t tunnel_index = 0;  // of this node; completions come back by it
     uint16_t tunnel_id = 0;     // on the wire
-    wire::Duration deadline{};
+    wire::Duration deadline{};  // at first
     size_t max_waiting = 1024;  // payloads
     size_t max_waiting_bytes = 4u << 20;
     size_t max_in_flight = 1024;  // packets
@@ -71,7 +71,9 @@ class TunnelSender : public BondMember {
   void SetBond(wire::Instant now, PeerBond& bond);
   // How the tunnel uses the paths of its peer, of which `allowed` may carry its payloads.
   void SetPolicy(wire::Instant now, const config::TunnelPolicy& policy);
-  void SetAllowed(PeerBond::Allowed allowed) { allowed_ = std::move(allowed); }
+  void SetAllowed(PeerBond::Allowed allowed);
+  // What is taken from now on has this much time; what waits has no more.
+  void SetDeadline(wire::Instant now, wire::Duration deadline);
   // Looks again which of the route's paths are allowed.
   void RouteChanged();
 
@@ -133,6 +135,7 @@ class TunnelSender : public BondMember {
   bool Resends() const;
   size_t FrameAround(wire::PathMask paths) const;
   uint32_t SizeOf(size_t payload) const;
+  bonding::Grant GrantOf(wire::Instant now, const Origin& origin, size_t payload) const;
   bool Sequences() const;
   PacketMaker::Room RoomOn(wire::PathMask paths) const;
   PacketMaker::Sequence SequenceOf(wire::Instant now, const Origin& origin) const;
@@ -183,6 +186,7 @@ class TunnelSender : public BondMember {
   Submitter& submitter_;
 
   config::TunnelPolicy policy_;
+  wire::Duration deadline_{};
   PeerBond::Allowed allowed_;  // empty: all paths
   wire::PathMask allowed_paths_ = wire::kAllPaths;
   PeerBond* bond_ = nullptr;

@@ -27,14 +27,22 @@ void TunnelSender::SetBond(Instant now, PeerBond& bond) {
   if (bond_ == &bond) return;
   bond_ = &bond;
   bond.AddMember(options_.tunnel_index, *this, allowed_);
-  bond.SetPolicy(options_.tunnel_index, policy_, options_.deadline);
+  bond.SetPolicy(options_.tunnel_index, policy_, deadline_);
   for (const auto& [number, waiting] : waiting_) {
-    bond.bond().NoteUnsent(now, {.flow = options_.tunnel_index,
-                                 .number = number,
-                                 .size = SizeOf(waiting.payload.size()),
-                                 .taken = waiting.deadline - options_.deadline,
-                                 .deadline = waiting.deadline});
+    const Origin origin{.deadline = waiting.deadline, .number = number};
+    bond.bond().NoteUnsent(now, GrantOf(now, origin, waiting.payload.size()));
   }
+}
+
+void TunnelSender::SetDeadline(Instant now, wire::Duration deadline) {
+  deadline_ = deadline;
+  for (auto& [number, waiting] : waiting_)
+    waiting.deadline = std::min(waiting.deadline, now + deadline);
+}
+
+void TunnelSender::SetAllowed(PeerBond::Allowed allowed) {
+  allowed_ = std::move(allowed);
+  if (bond_ != nullptr) bond_->SetAllowed(options_.tunnel_index, allowed_);
 }
 
 void TunnelSender::SetPolicy(Instant now, const config::TunnelPolicy& policy) {
@@ -45,7 +53,7 @@ void TunnelSender::SetPolicy(Instant now, const config::TunnelPolicy& policy) {
   }
   policy_ = policy;
   sequenced_ |= policy.order > wire::Duration::zero() || policy.resend > wire::Duration::zero();
-  if (bond_ != nullptr) bond_->SetPolicy(options_.tunnel_index, policy, options_.deadline);
+  if (bond_ != nullptr) bond_->SetPolicy(options_.tunnel_index, policy, deadline_);
 }
 
 bool TunnelSender::Resends() const {
@@ -77,8 +85,8 @@ PacketMaker::Sequence TunnelSender::SequenceOf(Instant now, const Origin& origin
 // --- The paths. ---
 
 void TunnelSender::RouteChanged() {
+  allowed_paths_ = allowed_ == nullptr ? wire::kAllPaths : 0;
   if (allowed_ == nullptr) return;
-  allowed_paths_ = 0;
   for (const RoutePath& path : route_.paths) {
     if (allowed_(path)) allowed_paths_ |= wire::MaskOf(path.slot);
   }
@@ -131,16 +139,21 @@ PacketMaker::Room TunnelSender::RoomOn(wire::PathMask paths) const {
 
 // --- A payload's way. ---
 
+bonding::Grant TunnelSender::GrantOf(Instant now, const Origin& origin, size_t payload) const {
+  return {.flow = options_.tunnel_index,
+          .number = origin.number,
+          .size = SizeOf(payload),
+          .taken = std::min(now, origin.deadline - deadline_),
+          .deadline = origin.deadline};
+}
+
 void TunnelSender::OfferToBond(Instant now, wire::Bytes payload) {
   if (waiting_.size() >= options_.max_waiting ||
       waiting_bytes_ + payload.size() > options_.max_waiting_bytes) {
     return DropPayload(Drop::kGateFull);
   }
-  bonding::Grant grant{.flow = options_.tunnel_index,
-                       .number = accepted_,
-                       .size = SizeOf(payload.size()),
-                       .taken = now,
-                       .deadline = now + options_.deadline};
+  bonding::Grant grant =
+      GrantOf(now, {.deadline = now + deadline_, .number = accepted_}, payload.size());
   const bonding::Bond::Fate fate = bond_->bond().Offer(now, &grant);
   if (fate == bonding::Bond::Fate::kDropped) return DropPayload(Drop::kQueueDelay);
   ++accepted_;

@@ -38,5 +38,11 @@ refused timeout 10 "$warp" tunnel show vidoe --socket "$lab/A.sock"
 grep -q 'did you mean "video"' "$lab/wrong"
 status A '(status["tunnels"][0]["mode"], status["tunnels"][0]["policy"]["order_ms"]) == ("stripe", 7)' 0 >/dev/null
 
+step "a deadline, and one path alone"
+set_tunnel deadline=200ms 'paths=wan1>10.0.0.0/8,wan1' | grep -q 'deadline=200ms paths=wan1>10.0.0.0/8,wan1'
+refused set_tunnel paths=wan7
+grep -q 'there is no port "wan7"' "$lab/wrong"
+set_tunnel deadline=250ms paths=all | grep -q 'paths=all'
+
 traffic_end
 nothing_lost

@@ -157,7 +157,10 @@ class SectionOf : public Section {
                                            const std::string& path, void* object) {
         read(reader, value, path, &(static_cast<T*>(object)->*member));
       };
-      own.write = nullptr;
+      if (key.write == nullptr) continue;
+      own.write = [member, write = key.write](const void* object) {
+        return write(&(static_cast<const T*>(object)->*member));
+      };
     }
   }
 

@@ -34,6 +34,11 @@ void PeerBond::AddMember(uint16_t flow, BondMember& member, Allowed allowed) {
   entry.allowed = std::move(allowed);
 }
 
+void PeerBond::SetAllowed(uint16_t flow, Allowed allowed) {
+  members_[flow].allowed = std::move(allowed);
+  RouteChanged();
+}
+
 void PeerBond::SetPolicy(uint16_t flow, const config::TunnelPolicy& policy,
                          wire::Duration deadline) {
   Member& member = members_[flow];

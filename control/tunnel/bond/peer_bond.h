@@ -51,6 +51,7 @@ class PeerBond {
   // `member` outlives it. `allowed` says which paths the tunnel may use.
   using Allowed = std::function<bool(const RoutePath&)>;
   void AddMember(uint16_t flow, BondMember& member, Allowed allowed);
+  void SetAllowed(uint16_t flow, Allowed allowed);
   void SetPolicy(uint16_t flow, const config::TunnelPolicy& policy, wire::Duration deadline);
 
   // The route changed: other paths, or another session.

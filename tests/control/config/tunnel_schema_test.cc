@@ -172,28 +172,44 @@ TEST(QuantityTest, WritesWhatItReads) {
 
 // --- Changing a running tunnel ---
 
-TEST(ChangeSettingsTest, ChangesWhatItNamesAlone) {
-  const TunnelSettings before{.mode = TunnelMode::kStripe, .skew = milliseconds(80)};
-  const auto after = ChangeSettings(before, std::vector<std::string>{"order=20ms", "target=1%"});
+TEST(ChangeTermsTest, ChangesWhatItNamesAlone) {
+  const TunnelTerms before{.settings = {.mode = TunnelMode::kStripe, .skew = milliseconds(80)}};
+  const auto after = ChangeTerms(before, std::vector<std::string>{"order=20ms", "target=1%"});
   ASSERT_TRUE(after.ok()) << after.status();
-  EXPECT_EQ(after->Policy(), TunnelPolicy({.mode = TunnelMode::kStripe,
-                                           .order = milliseconds(20),
-                                           .resend = milliseconds(150),
-                                           .skew = milliseconds(80),
-                                           .target = 0.01}));
+  EXPECT_EQ(after->settings.Policy(), TunnelPolicy({.mode = TunnelMode::kStripe,
+                                                    .order = milliseconds(20),
+                                                    .resend = milliseconds(150),
+                                                    .skew = milliseconds(80),
+                                                    .target = 0.01}));
   // What nobody said follows from the new mode; what somebody said stays.
-  const auto replicate = ChangeSettings(*after, std::vector<std::string>{"mode=replicate"});
+  const auto replicate = ChangeTerms(*after, std::vector<std::string>{"mode=replicate"});
   ASSERT_TRUE(replicate.ok());
-  EXPECT_EQ(replicate->Policy().resend, milliseconds(0));
-  EXPECT_EQ(replicate->Policy().order, milliseconds(20));
-  const auto forgotten = ChangeSettings(*replicate, std::vector<std::string>{"order=auto"});
+  EXPECT_EQ(replicate->settings.Policy().resend, milliseconds(0));
+  EXPECT_EQ(replicate->settings.Policy().order, milliseconds(20));
+  const auto forgotten = ChangeTerms(*replicate, std::vector<std::string>{"order=auto"});
   ASSERT_TRUE(forgotten.ok());
-  EXPECT_EQ(forgotten->Policy().order, milliseconds(0));
+  EXPECT_EQ(forgotten->settings.Policy().order, milliseconds(0));
 }
 
-TEST(ChangeSettingsTest, SaysWhatIsWrongInOneSentence) {
+TEST(ChangeTermsTest, TakesADeadlineAndPaths) {
+  const auto change = [](TunnelTerms terms, const std::string& word) {
+    const auto result = ChangeTerms(std::move(terms), std::vector<std::string>{word});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *result : TunnelTerms();
+  };
+  EXPECT_EQ(change({}, "deadline=80ms").deadline, milliseconds(80));
+  const TunnelTerms some = change({}, "paths=wan0>198.51.100.0/24,wan1,>2001:db8::7");
+  ASSERT_EQ(some.paths.size(), 3u);
+  EXPECT_EQ(some.paths[0], (PathRule{.port = "wan0", .to = *IpPrefix::Parse("198.51.100.0/24")}));
+  EXPECT_EQ(some.paths[1], (PathRule{.port = "wan1"}));
+  EXPECT_EQ(some.paths[2], (PathRule{.to = *IpPrefix::Parse("2001:db8::7")}));
+  EXPECT_TRUE(change(some, "paths=all").paths.empty());
+  EXPECT_EQ(change(some, "deadline=1s").paths, some.paths);
+}
+
+TEST(ChangeTermsTest, SaysWhatIsWrongInOneSentence) {
   const auto wrong = [](std::vector<std::string> changes) {
-    const auto result = ChangeSettings({}, changes);
+    const auto result = ChangeTerms({}, changes);
     EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(result.status().message());
   };
@@ -203,21 +219,31 @@ TEST(ChangeSettingsTest, SaysWhatIsWrongInOneSentence) {
   EXPECT_EQ(wrong({"order="}), "order: \"\" is not a duration such as 250ms, 2s or 1m");
   EXPECT_EQ(wrong({"order=1ms", "order=2ms"}), "\"order\" is given twice");
   EXPECT_EQ(wrong({"oder=1ms"}), "oder: unknown key, did you mean \"order\"?");
-  EXPECT_EQ(wrong({"id=1"}),
-            "id: unknown key (known here: mode, copies, order, resend, skew, target)");
+  EXPECT_EQ(
+      wrong({"id=1"}),
+      "id: unknown key (known here: mode, copies, order, resend, skew, target, deadline, paths)");
   EXPECT_EQ(wrong({"=1"}), "\"=1\" is not a key and its value, such as order=100ms");
+  for (const char* paths : {"paths=", "paths=wan0,", "paths=>", "paths=wan0>", "paths=a b>1.2.3.4",
+                            "paths=wan0>198.51.100.300", "paths=all,wan0>"}) {
+    EXPECT_EQ(wrong({paths}).substr(0, 7), "paths: ") << paths;
+  }
+  EXPECT_EQ(wrong({"deadline=0"}).substr(0, 10), "deadline: ");
 }
 
-TEST(ChangeSettingsTest, WritesWhatItReads) {
-  const TunnelSettings settings = TunnelSettings::Of(
-      {.mode = TunnelMode::kAdaptive, .copies = 3, .order = milliseconds(7), .target = 0.05});
+TEST(ChangeTermsTest, WritesWhatItReads) {
+  const TunnelTerms terms{
+      .settings = TunnelSettings::Of(
+          {.mode = TunnelMode::kAdaptive, .copies = 3, .order = milliseconds(7), .target = 0.05}),
+      .deadline = milliseconds(80),
+      .paths = {{.port = "wan0", .to = *IpPrefix::Parse("198.51.100.0/24")}, {.port = "wan1"}}};
   std::vector<std::string> changes;
-  for (const auto& [key, value] : WriteSettings(settings)) {
+  for (const auto& [key, value] : WriteTerms(terms)) {
     changes.push_back(absl::StrCat(key, "=", value));
   }
   EXPECT_EQ(changes, std::vector<std::string>({"mode=adaptive", "copies=3", "order=7ms", "resend=0",
-                                               "skew=0", "target=5%"}));
-  EXPECT_EQ(*ChangeSettings({}, changes), settings);
+                                               "skew=0", "target=5%", "deadline=80ms",
+                                               "paths=wan0>198.51.100.0/24,wan1"}));
+  EXPECT_EQ(*ChangeTerms({}, changes), terms);
 }
 
 // --- Advice ---

@@ -24,6 +24,9 @@ class NodeRequestsTest : public testing::Test {
   void Make(size_t tunnels) {
     config_.peers.resize(1);
     config_.peers[0].name = "hq";
+    config_.ports.resize(2);
+    config_.ports[0].name = "wan0";
+    config_.ports[1].name = "wan1";
     config_.tunnels.resize(tunnels);
     for (size_t i = 0; i < tunnels; ++i) {
       config::TunnelConfig& tunnel = config_.tunnels[i];
@@ -76,7 +79,8 @@ class NodeRequestsTest : public testing::Test {
   std::unique_ptr<protocol::Node> protocol_;
   std::unique_ptr<Links> links_;
   std::unique_ptr<Traffic> traffic_;
-  absl::Status refusal_;  // of SetPolicy
+  absl::Status refusal_;  // of SetTerms
+  config::TunnelTerms terms_;
   int changes_ = 0;
   size_t parts_ = 0;
   NodeRequests requests_{
@@ -88,16 +92,20 @@ class NodeRequestsTest : public testing::Test {
                 .traffic = *traffic_,
                 .peers = [](size_t, size_t) { return std::vector<protocol::PeerStatus>(); }};
       },
-      [this](const std::string& tunnel, const config::TunnelPolicy& policy) {
+      [this](const std::string& tunnel, const config::TunnelTerms& terms) {
         ++changes_;
-        return refusal_.ok() ? traffic_->SetPolicy(tunnel, policy) : refusal_;
+        if (!refusal_.ok()) return refusal_;
+        terms_ = terms;
+        return traffic_->Change(tunnel,
+                                {.policy = terms.settings.Policy(), .deadline = terms.deadline});
       }};
 };
 
 TEST_F(NodeRequestsTest, ShowsWhatIsInForce) {
   Make(2);
-  const json stripe = {{"mode", "stripe"},  {"copies", "all"}, {"order", "100ms"},
-                       {"resend", "150ms"}, {"skew", "0"},     {"target", "0.1%"}};
+  const json stripe = {{"mode", "stripe"},    {"copies", "all"}, {"order", "100ms"},
+                       {"resend", "150ms"},   {"skew", "0"},     {"target", "0.1%"},
+                       {"deadline", "250ms"}, {"paths", "all"}};
   const json one = {{"tunnel", "t0"}, {"peer", "hq"}, {"settings", stripe}};
   EXPECT_EQ(Ask("tunnel show t0", false), json({{"policies", json::array({one})}}));
   const json all = Ask("tunnel show", false)["policies"];
@@ -140,7 +148,7 @@ TEST_F(NodeRequestsTest, ChangesAllOrNothing) {
   const config::TunnelPolicy before = Policy(0);
   EXPECT_EQ(Error("tunnel set t0 mode=backup order=5"),
             "order: \"5\" is not a duration such as 250ms, 2s or 1m");
-  EXPECT_EQ(Error("tunnel set t0 mode=backup deadline=1s").substr(0, 21), "deadline: unknown key");
+  EXPECT_EQ(Error("tunnel set t0 mode=backup queue=1").substr(0, 18), "queue: unknown key");
   EXPECT_EQ(changes_, 0);
   refusal_ = absl::UnavailableError("the daemon ends");
   EXPECT_EQ(Error("tunnel set t0 order=1ms"), "the daemon ends");
@@ -148,6 +156,32 @@ TEST_F(NodeRequestsTest, ChangesAllOrNothing) {
   refusal_ = absl::OkStatus();
   Ask("tunnel set t0 skew=1ms");  // what was refused is not remembered
   EXPECT_EQ(Policy(0).order, before.order);
+}
+
+TEST_F(NodeRequestsTest, ChangesTheDeadlineAndThePaths) {
+  Make(1);
+  json settings =
+      Ask("tunnel set t0 deadline=80ms paths=wan0>198.51.100.0/24,wan1")["policies"][0]["settings"];
+  EXPECT_EQ(settings["deadline"], "80ms");
+  EXPECT_EQ(settings["paths"], "wan0>198.51.100.0/24,wan1");
+  EXPECT_EQ(terms_.deadline, milliseconds(80));
+  EXPECT_EQ(terms_.paths.size(), 2u);
+  // They stay where the next change does not name them.
+  settings = Ask("tunnel set t0 mode=backup")["policies"][0]["settings"];
+  EXPECT_EQ(settings["deadline"], "80ms");
+  EXPECT_EQ(terms_.paths.size(), 2u);
+  Ask("tunnel set t0 paths=all");
+  EXPECT_TRUE(terms_.paths.empty());
+  EXPECT_EQ(Error("tunnel set t0 paths=wan3"),
+            "paths: there is no port \"wan3\", did you mean \"wan0\"?");
+  EXPECT_TRUE(terms_.paths.empty());
+}
+
+// A tunnel whose file names no paths has those of its peer.
+TEST_F(NodeRequestsTest, ShowsThePathsOfThePeer) {
+  Make(1);
+  config_.peers[0].paths = {{.port = "wan1"}};
+  EXPECT_EQ(Ask("tunnel show t0")["policies"][0]["settings"]["paths"], "wan1");
 }
 
 TEST_F(NodeRequestsTest, WhoMayNotChangeChangesNothing) {

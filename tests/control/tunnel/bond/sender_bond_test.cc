@@ -197,6 +197,43 @@ TEST_F(SenderBondTest, OnlyAllowedPathsCarry) {
   for (const Left& left : Take()) EXPECT_EQ(left.paths, 2u);
 }
 
+TEST_F(SenderBondTest, AllowedPathsMayChangeWhilePayloadsWait) {
+  const auto only = [](wire::PortId port) {
+    return [port](const RoutePath& path) { return path.port == port; };
+  };
+  sender_.SetAllowed(only(1));
+  Use(Stripe());
+  for (int i = 0; i < 60; ++i) Send(std::string(1000, 'x'));
+  for (const Left& left : Take()) EXPECT_EQ(left.paths, 2u);
+  ASSERT_GT(sender_.waiting(), 10u);
+  sender_.SetAllowed(only(0));
+  sender_.RouteChanged();
+  std::vector<Left> later;
+  EXPECT_TRUE(TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) later.push_back(std::move(one));
+    return sender_.waiting() == 0;
+  }));
+  for (const Left& left : later) EXPECT_EQ(left.paths, 1u);
+  sender_.SetAllowed(nullptr);
+  sender_.RouteChanged();
+  sender_.SetPolicy(loop_->now(), {.mode = TunnelMode::kReplicate});
+  Send("x");
+  const std::vector<Left> last = Take();
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_EQ(last[0].paths, 3u);
+}
+
+TEST_F(SenderBondTest, AShorterDeadlineHoldsForWhatWaits) {
+  route_.homes.clear();
+  Send("waits");
+  const wire::Instant end = loop_->now() + milliseconds(400);
+  sender_.SetDeadline(loop_->now(), milliseconds(50));
+  Send("comes");
+  EXPECT_EQ(sender_.NextTimeout(), end - milliseconds(350));
+  sender_.Pump(end - milliseconds(350));
+  EXPECT_EQ(sender_.drops().Get(Drop::kDeadline), 2u);
+}
+
 TEST_F(SenderBondTest, OnlyAllowedPathsCarryWithoutABondToo) {
   sender_.SetAllowed([](const RoutePath& path) { return path.port == 1; });
   sender_.RouteChanged();
