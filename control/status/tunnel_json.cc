@@ -73,6 +73,7 @@ Json TunnelJson(const config::NodeConfig& node, const Tunnel& tunnel, DropTotals
           {"sent", sender.sent()},
           {"queued", sender.waiting()},
           {"in_flight", sender.in_flight()},
+          {"by_room", tunnel.by_room()},
           {"drops",
            DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
 }

@@ -61,7 +61,10 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
     DeliverRun();
   } else {
     Hold(now, sequence, header, payload);
-    while (held_.size() > kMaxHeld || held_bytes_ > kMaxHeldBytes) SkipGap(&counters_.by_room);
+    while (!held_.empty() &&
+           (held_.size() > kMaxHeld || part_.used() > kMaxHeldBytes || part_.too_large())) {
+      SkipGap(&counters_.by_room);
+    }
   }
   ReleaseProven(now);
   return Drop::kNone;
@@ -109,7 +112,7 @@ void Orderer::Hold(Instant now, Sequence sequence, const wire::SequencedHeader& 
   const wire::Duration hold = std::min(header.hold, kMaxHold);
   std::vector<uint8_t> copy(payload.bytes().begin(), payload.bytes().end());
   const wire::Bytes bytes(copy);
-  held_bytes_ += bytes.size();
+  part_.Add(bytes.size() + kEntry);
   held_.try_emplace(
       sequence,
       Held{.payload = Delivery(bytes, std::move(copy)), .hold = hold, .resend = header.resend});
@@ -136,7 +139,7 @@ void Orderer::DeliverRun() {
   if (held_.empty()) return;
   while (!held_.empty() && held_.begin()->first == next_) {
     Delivery payload = std::move(held_.begin()->second.payload);
-    held_bytes_ -= payload.bytes().size();
+    part_.Remove(payload.bytes().size() + kEntry);
     held_.erase(held_.begin());
     DeliverNext(std::move(payload));
   }

@@ -11,7 +11,7 @@
 //     as long as `hold`, because slower paths may not have brought anything yet; nor where the sender sends lost
 //     payloads again, because they may still come; or
 //   * something behind the gap has waited for `hold`, as its sender said, and at most kMaxHold; or
-//   * as much is held as may be.
+//   * as much is held as may be, here or by all tunnels of the node.
 //
 // What comes after that is late: it is delivered at once. A lost payload that was sent again has the same sequence and
 // another counter, so that the second one is known by its sequence alone.
@@ -31,6 +31,7 @@
 
 #include "absl/container/btree_map.h"
 #include "control/gate/delivery.h"
+#include "control/tunnel/pace/shared_room.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/message.h"
@@ -49,8 +50,13 @@ class Orderer {
   // Paths that are told apart; further ones take the place of the one that has been silent longest.
   static constexpr size_t kMaxPaths = 32;
 
+  // What holding a payload takes beside its bytes.
+  static constexpr size_t kEntry = 128;
+
   using DeliverFunction = std::function<void(Delivery&&)>;
-  explicit Orderer(DeliverFunction deliver) : deliver_(std::move(deliver)) {}
+  // `room` is the node's; null: there is no such bound.
+  explicit Orderer(DeliverFunction deliver, SharedRoom* room = nullptr)
+      : deliver_(std::move(deliver)), part_(room) {}
   Orderer(const Orderer&) = delete;
   Orderer& operator=(const Orderer&) = delete;
 
@@ -86,7 +92,7 @@ class Orderer {
   };
   const Counters& counters() const { return counters_; }
   size_t held() const { return held_.size(); }
-  size_t held_bytes() const { return held_bytes_; }
+  size_t held_bytes() const { return part_.used(); }  // with what holding takes
 
  private:
   // Sequences are counted on beyond 2^32, so that they compare.
@@ -138,7 +144,7 @@ class Orderer {
   // When what is held is released at the latest: by sequence, and times grow with sequences, because everything in
   // front of a payload is released with it.
   absl::btree_map<Sequence, wire::Instant> releases_;
-  size_t held_bytes_ = 0;
+  SharedRoom::Part part_;
   size_t path_ = 0;  // that brought the payload before
   Counters counters_;
 };

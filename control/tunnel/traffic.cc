@@ -32,7 +32,7 @@ absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRo
                                 PeerBond::Allowed allowed, PeerBond::PortPolicies ports) {
   ports_ = std::move(ports);
   absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
-      Tunnel::Open({loop_, dataplane_, submitter_, gates_}, config,
+      Tunnel::Open({loop_, dataplane_, submitter_, gates_, &room_}, config,
                    static_cast<uint16_t>(tunnels_.size()), route, std::move(allowed));
   if (!tunnel.ok()) return tunnel.status();
   const auto peer = static_cast<wire::PeerId>(config.peer_index);

@@ -23,6 +23,7 @@
 #include "control/tunnel/bond/peer_bond.h"
 #include "control/tunnel/gate_factory.h"
 #include "control/tunnel/inbound.h"
+#include "control/tunnel/pace/shared_room.h"
 #include "control/tunnel/route/peer_route.h"
 #include "control/tunnel/submitter.h"
 #include "control/tunnel/tunnel.h"
@@ -83,6 +84,7 @@ class Traffic {
   std::vector<bool> taken_back_;  // by worker: what waited when it fell silent
   GateFactory gates_;
   Inbound inbound_;
+  SharedRoom room_;
   std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the tunnel index of their tickets
   std::vector<std::vector<Tunnel*>> tunnels_of_;  // by PeerId
   std::vector<std::unique_ptr<PeerBond>> bonds_;  // by PeerId; null: none of its tunnels needs one

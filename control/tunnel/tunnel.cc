@@ -44,14 +44,15 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
                .tunnel_id = config.id,
                .deadline = config.deadline,
                .max_waiting = config.queue,
-               .max_waiting_bytes = MaxWaitingBytes(config.gate)},
+               .max_waiting_bytes = MaxWaitingBytes(config.gate),
+               .room = context.room},
               route, context.dataplane, context.submitter,
               [this](size_t payloads) {
                 if (gate_ != nullptr) gate_->OnDone(payloads);
               }),
       pump_soon_(context.loop, [this] { Pump(); }),
       pump_later_(context.loop, [this] { Pump(); }),
-      orderer_([this](Delivery&& payload) { Deliver(std::move(payload)); }),
+      orderer_([this](Delivery&& payload) { Deliver(std::move(payload)); }, context.room),
       release_held_(context.loop, [this] { ReleaseHeld(); }) {
   sender_.SetAllowed(std::move(allowed));
   sender_.SetPolicy(loop_.now(), config.policy);

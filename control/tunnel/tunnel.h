@@ -29,6 +29,8 @@ class Tunnel : public GateSink {
     lcore::Dataplane& dataplane;
     Submitter& submitter;
     GateFactory& gates;
+    SharedRoom* room =
+        nullptr;  // for payloads that are kept; null: without a bound over all tunnels
   };
 
   // Opens the gate. `config` and `route` outlive the tunnel. Errors name the tunnel and the address.
@@ -76,6 +78,8 @@ class Tunnel : public GateSink {
   const PeerBond* bond() const { return sender_.bond(); }
   uint16_t index() const { return sender_.index(); }
   const TunnelSender& sender() const { return sender_; }
+  // Payloads, and gaps before payloads, that were given up because too much was kept.
+  uint64_t by_room() const { return sender_.by_room() + orderer_.counters().by_room; }
   const Orderer& orderer() const { return orderer_; }
   GateStatus gate_status() const { return gate_ ? gate_->status() : GateStatus(); }
   const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }

@@ -34,6 +34,7 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
       submitter_(submitter),
       deadline_(options.deadline),
       maker_(options.tunnel_id, dataplane),
+      sent_payloads_(options.room),
       in_flight_(options.tunnel_index, options.max_in_flight),
       window_(options.max_in_flight),
       done_(std::move(done)) {}

@@ -58,6 +58,7 @@ class TunnelSender : public BondMember {
     size_t max_waiting = 1024;  // payloads
     size_t max_waiting_bytes = 4u << 20;
     size_t max_in_flight = 1024;  // packets
+    SharedRoom* room = nullptr;   // of the node, for what may have to be sent again
   };
 
   // `route` is the peer's; it and the others outlive the sender. The calls below call `done` with the number of
@@ -103,6 +104,7 @@ class TunnelSender : public BondMember {
   size_t in_flight() const { return in_flight_.busy() + in_flight_.overdue(); }
   uint64_t accepted() const { return accepted_; }  // payloads taken from the application
   uint64_t sent() const { return sent_; }          // payloads that a path has taken
+  uint64_t by_room() const { return sent_payloads_.by_room(); }
   const lcore::DropCounters& drops() const { return drops_; }
   const config::TunnelPolicy& policy() const { return policy_; }
   const PeerBond* bond() const { return bond_; }

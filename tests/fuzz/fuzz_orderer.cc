@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
     WARP_FUZZ_CHECK(delivered + orderer.held() == taken);
     WARP_FUZZ_CHECK(orderer.held() <= Orderer::kMaxHeld);
-    WARP_FUZZ_CHECK(orderer.held_bytes() == orderer.held());
+    WARP_FUZZ_CHECK(orderer.held_bytes() == orderer.held() * (1 + Orderer::kEntry));
     WARP_FUZZ_CHECK((orderer.held() == 0) == (orderer.NextTimeout() == kNever));
   }
   orderer.HandleTimeout(now + Orderer::kMaxHold);

@@ -1,5 +1,6 @@
 // Payloads that were sent and may have to be sent once more: until the peer says that they arrived, or until it is too
-// late for that. Where they are more than may be kept, the oldest are given up: then a loss stays one.
+// late for that. Where they are more than may be kept, by this tunnel or by all, the oldest are given up: then a loss
+// stays one.
 //
 // Pure; control thread only.
 #ifndef WARP_CONTROL_TUNNEL_BOND_SENT_PAYLOADS_H_
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "control/tunnel/pace/shared_room.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/time.h"
 
@@ -20,6 +22,8 @@ namespace warp::control {
 class SentPayloads {
  public:
   static constexpr size_t kMaxBytes = 8u << 20;
+  // What remembering a payload takes beside its bytes, of which there may be none.
+  static constexpr size_t kEntry = 128;
 
   struct Sent {
     std::vector<uint8_t> bytes;
@@ -27,17 +31,21 @@ class SentPayloads {
     wire::Instant until;  // it may be sent again before then
   };
 
+  // `room` is the node's; null: there is no such bound.
+  explicit SentPayloads(SharedRoom* room = nullptr) : part_(room) {}
+
   // A payload has left for the first time. One of the same number is replaced.
   void Keep(uint64_t number, Sent sent) {
-    bytes_ += sent.bytes.size();
+    part_.Add(sent.bytes.size() + kEntry);
     order_.emplace_back(number, sent.until);
     if (const auto old = sent_.find(number); old != sent_.end()) {
-      bytes_ -= old->second.bytes.size();
+      part_.Remove(old->second.bytes.size() + kEntry);
       old->second = std::move(sent);
     } else {
       sent_.emplace(number, std::move(sent));
     }
-    while (bytes_ > kMaxBytes && !order_.empty()) ForgetOldest();
+    while (!order_.empty() && (part_.used() > kMaxBytes || part_.too_large()))
+      by_room_ += ForgetOldest() ? 1 : 0;
   }
 
   // Null: it arrived, or is too old.
@@ -49,8 +57,11 @@ class SentPayloads {
   void Forget(uint64_t number) {
     const auto found = sent_.find(number);
     if (found == sent_.end()) return;
-    bytes_ -= found->second.bytes.size();
+    part_.Remove(found->second.bytes.size() + kEntry);
     sent_.erase(found);
+    // What has arrived is forgotten at once, and its place in the order soon.
+    if (order_.size() < 2 * sent_.size() + 64) return;
+    while (!order_.empty() && !sent_.contains(order_.front().first)) order_.pop_front();
   }
 
   void Expire(wire::Instant now) {
@@ -58,21 +69,26 @@ class SentPayloads {
   }
 
   size_t size() const { return sent_.size(); }
-  size_t bytes() const { return bytes_; }
+  size_t places() const { return order_.size(); }
+  size_t bytes() const { return part_.used(); }  // with what remembering takes
+  uint64_t by_room() const { return by_room_; }  // payloads that were given up for want of room
 
  private:
-  void ForgetOldest() {
+  bool ForgetOldest() {
     const auto [number, until] = order_.front();
     order_.pop_front();
     const auto found = sent_.find(number);
     // One that was kept anew has a later entry.
-    if (found != sent_.end() && found->second.until == until) Forget(number);
+    if (found == sent_.end() || found->second.until != until) return false;
+    Forget(number);
+    return true;
   }
 
   absl::flat_hash_map<uint64_t, Sent> sent_;
   std::deque<std::pair<uint64_t, wire::Instant>>
       order_;  // as they left; some are forgotten already
-  size_t bytes_ = 0;
+  SharedRoom::Part part_;
+  uint64_t by_room_ = 0;
 };
 
 }  // namespace warp::control

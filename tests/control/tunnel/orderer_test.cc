@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <random>
 #include <string>
@@ -416,6 +417,34 @@ TEST_F(OrdererTest, TwoPathsWithSkewAndLoss) {
     EXPECT_LE(longest, resend ? 110ms : 55ms) << resend;
     now_ += 10s;
   }
+}
+
+// Gaps in each of many tunnels: together they hold no more than twice the room, and deliver what they give up.
+TEST(OrdererRoom, AllTunnelsTogetherHoldNoMoreThanTwiceTheRoom) {
+  constexpr size_t kRoom = 200'000;
+  SharedRoom room(kRoom);
+  size_t delivered = 0;
+  const std::vector<uint8_t> bytes(1000);
+  const auto add = [&](Orderer& orderer, uint32_t sequence) {
+    orderer.Add(Instant(1000s), {.number = 1, .expires = Instant(2000s)}, wire::Route(),
+                {.hold = 1s, .resend = true, .sequence = sequence},
+                Delivery(bytes, std::vector<uint8_t>()));
+  };
+  std::deque<Orderer> tunnels;
+  for (int i = 0; i < 20; ++i) {
+    Orderer& tunnel = tunnels.emplace_back([&](Delivery&&) { ++delivered; }, &room);
+    add(tunnel, 0);
+  }
+  add(tunnels[0], 2);
+  for (uint32_t i = 0; i < 100; ++i) {
+    for (size_t tunnel = 1; tunnel < tunnels.size(); ++tunnel) add(tunnels[tunnel], 2 + 2 * i);
+    ASSERT_LE(room.used(), 2 * kRoom);
+  }
+  EXPECT_EQ(tunnels[0].held(), 1u);  // its share is not taken
+  EXPECT_GT(tunnels[1].counters().by_room, 80u);
+  size_t held = 0;
+  for (const Orderer& tunnel : tunnels) held += tunnel.held();
+  EXPECT_EQ(delivered + held, 20 + 1 + 19 * 100u);
 }
 
 }  // namespace
