@@ -4,6 +4,7 @@
 #include <cassert>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 namespace warp::control {
 namespace {
@@ -16,33 +17,82 @@ constexpr uint32_t kMissedAtBeginning = Orderer::kMaxHeld;
 
 }  // namespace
 
+// --- What was delivered. ---
+
+void Orderer::Memory::Begin(Instant now, Sequence next) {
+  size_ = kRemembered;
+  bits_ = std::make_unique<uint64_t[]>(size_ / 64);
+  next_ = mark_ = next;
+  marked_ = now;
+}
+
+Drop Orderer::Memory::Deliver(Sequence sequence) {
+  assert(sequence < next_);
+  if (next_ - sequence > size_) return Drop::kSequenceTooOld;
+  uint64_t& word = WordOf(sequence);
+  if ((word & BitOf(sequence)) != 0) return Drop::kSequenceRepeated;
+  word |= BitOf(sequence);
+  return Drop::kNone;
+}
+
+void Orderer::Memory::DeliverNext(Instant now) {
+  WordOf(next_) |= BitOf(next_);
+  ++next_;
+  if (next_ - mark_ < size_ / 2) return;
+  if (now - marked_ < kReach / 2 && size_ < kMostRemembered) Grow();
+  mark_ = next_;
+  marked_ = now;
+}
+
+void Orderer::Memory::Grow() {
+  const uint64_t size = std::exchange(size_, 2 * size_);
+  const std::unique_ptr<uint64_t[]> bits =
+      std::exchange(bits_, std::make_unique<uint64_t[]>(size_ / 64));
+  // Of what is further back than the old ring reached, nobody knows whether it was delivered: it counts as if it was.
+  std::fill_n(bits_.get(), size_ / 64, ~uint64_t{0});
+  const Sequence last = (next_ - 1) / 64;
+  for (uint64_t back = 0; back < size / 64 && back <= last; ++back)
+    bits_[(last - back) % (size_ / 64)] = bits[(last - back) % (size / 64)];
+  // In the last word, bits from the next sequence on are those of the furthest.
+  if (next_ % 64 != 0) WordOf(next_) |= ~(BitOf(next_) - 1);
+}
+
+void Orderer::Memory::MoveTo(Sequence next) {
+  mark_ += next - next_;  // says nothing of how fast payloads come
+  if (next - next_ >= size_) {
+    std::fill_n(bits_.get(), size_ / 64, 0);
+    next_ = next;
+  }
+  while (next_ < next) {
+    const Sequence end = std::min(next, (next_ / 64 + 1) * 64);
+    const uint64_t below_end = end % 64 == 0 ? ~uint64_t{0} : BitOf(end) - 1;
+    WordOf(next_) &= ~(below_end & ~(BitOf(next_) - 1));
+    next_ = end;
+  }
+}
+
+// --- What comes. ---
+
 Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
                   const wire::SequencedHeader& header, Delivery payload) {
-  if (delivered_ == nullptr || life.number != life_.number) {
-    if (delivered_ != nullptr && life.expires < life_.expires) {
-      ++counters_.late;
-      deliver_(std::move(payload));
-      return Drop::kNone;
-    }
-    Begin(header.sequence);
-    life_ = life;
+  if (before_.begun() && life_before_.expires <= now) before_ = {};
+  if (!memory_.begun() || life.number != life_.number) {
+    if (memory_.begun() && life.expires < life_.expires)
+      return AddEarlier(life, header.sequence, std::move(payload));
+    Begin(now, life, header.sequence);
   }
   life_.expires = std::max(life_.expires, life.expires);
-  const Sequence sequence = Expand(header.sequence);
-  if (sequence < next_) {
-    if (next_ - sequence > kRemembered) return Drop::kSequenceTooOld;
-    uint64_t& word = WordOf(sequence);
-    if ((word & BitOf(sequence)) != 0) {
-      ++counters_.repeated;
-      return Drop::kSequenceRepeated;
-    }
-    word |= BitOf(sequence);
+  const Sequence sequence = memory_.Expand(header.sequence);
+  if (sequence < memory_.next()) {
+    const Drop drop = memory_.Deliver(sequence);
+    counters_.repeated += drop == Drop::kSequenceRepeated ? 1 : 0;
+    if (drop != Drop::kNone) return drop;
     ++counters_.late;
     NotePath(now, path, sequence);
     deliver_(std::move(payload));
     return Drop::kNone;
   }
-  if (sequence != next_ && held_.contains(sequence)) {
+  if (sequence != memory_.next() && held_.contains(sequence)) {
     ++counters_.repeated;
     return Drop::kSequenceRepeated;
   }
@@ -50,20 +100,20 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
   // After so long a silence it is not known what paths there are.
   if (now - last_ > header.hold) since_ = now;
   last_ = now;
-  if (sequence == next_) {
-    DeliverNext(std::move(payload));
-    DeliverRun();
+  if (sequence == memory_.next()) {
+    DeliverNext(now, std::move(payload));
+    DeliverRun(now);
   } else if (header.hold <= wire::Duration::zero()) {
-    ReleaseUpTo(sequence, &counters_.by_hold);
-    if (sequence != next_) ++counters_.by_hold;
-    MoveTo(sequence);
-    DeliverNext(std::move(payload));
-    DeliverRun();
+    ReleaseUpTo(now, sequence, &counters_.by_hold);
+    if (sequence != memory_.next()) ++counters_.by_hold;
+    memory_.MoveTo(sequence);
+    DeliverNext(now, std::move(payload));
+    DeliverRun(now);
   } else {
     Hold(now, sequence, header, payload);
     while (!held_.empty() &&
            (held_.size() > kMaxHeld || part_.used() > kMaxHeldBytes || part_.too_large())) {
-      SkipGap(&counters_.by_room);
+      SkipGap(now, &counters_.by_room);
     }
   }
   ReleaseProven(now);
@@ -72,17 +122,32 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
 
 void Orderer::HandleTimeout(Instant now) {
   while (!releases_.empty() && releases_.begin()->second <= now) {
-    ReleaseUpTo(releases_.begin()->first, &counters_.by_hold);
+    ReleaseUpTo(now, releases_.begin()->first, &counters_.by_hold);
   }
 }
 
-void Orderer::Begin(uint32_t sequence) {
-  ReleaseUpTo(std::numeric_limits<Sequence>::max(), &counters_.by_hold);
+// Its first copy may have been delivered in that life, or another one still come.
+Drop Orderer::AddEarlier(const Life& life, uint32_t number, Delivery payload) {
+  if (before_.begun() && life.number == life_before_.number) {
+    const Sequence sequence = before_.Expand(number);
+    if (sequence >= before_.next()) before_.MoveTo(sequence + 1);
+    const Drop drop = before_.Deliver(sequence);
+    counters_.repeated += drop == Drop::kSequenceRepeated ? 1 : 0;
+    if (drop != Drop::kNone) return drop;
+  }
+  ++counters_.late;
+  deliver_(std::move(payload));
+  return Drop::kNone;
+}
+
+void Orderer::Begin(Instant now, const Life& life, uint32_t sequence) {
+  ReleaseUpTo(now, std::numeric_limits<Sequence>::max(), &counters_.by_hold);
   paths_.clear();
   last_ = {};
-  delivered_ = std::make_unique<uint64_t[]>(kRemembered / 64);
+  before_ = std::exchange(memory_, {});
+  life_before_ = std::exchange(life_, life);
   // What is behind the beginning has a number too.
-  next_ = (Sequence{1} << 32) + sequence - std::min(sequence, kMissedAtBeginning);
+  memory_.Begin(now, (Sequence{1} << 32) + sequence - std::min(sequence, kMissedAtBeginning));
 }
 
 void Orderer::NotePath(Instant now, const wire::Route& route, Sequence sequence) {
@@ -129,32 +194,31 @@ void Orderer::NoteRelease(Sequence sequence, Instant release) {
   releases_.emplace(sequence, release);
 }
 
-void Orderer::DeliverNext(Delivery&& payload) {
-  WordOf(next_) |= BitOf(next_);
-  ++next_;
+void Orderer::DeliverNext(Instant now, Delivery&& payload) {
+  memory_.DeliverNext(now);
   deliver_(std::move(payload));
 }
 
-void Orderer::DeliverRun() {
+void Orderer::DeliverRun(Instant now) {
   if (held_.empty()) return;
-  while (!held_.empty() && held_.begin()->first == next_) {
+  while (!held_.empty() && held_.begin()->first == memory_.next()) {
     Delivery payload = std::move(held_.begin()->second.payload);
     part_.Remove(payload.bytes().size() + kEntry);
     held_.erase(held_.begin());
-    DeliverNext(std::move(payload));
+    DeliverNext(now, std::move(payload));
   }
-  releases_.erase(releases_.begin(), releases_.lower_bound(next_));
+  releases_.erase(releases_.begin(), releases_.lower_bound(memory_.next()));
   assert(held_.empty() == releases_.empty());
 }
 
-void Orderer::SkipGap(uint64_t* why) {
+void Orderer::SkipGap(Instant now, uint64_t* why) {
   ++*why;
-  MoveTo(held_.begin()->first);
-  DeliverRun();
+  memory_.MoveTo(held_.begin()->first);
+  DeliverRun(now);
 }
 
-void Orderer::ReleaseUpTo(Sequence sequence, uint64_t* why) {
-  while (!held_.empty() && held_.begin()->first <= sequence) SkipGap(why);
+void Orderer::ReleaseUpTo(Instant now, Sequence sequence, uint64_t* why) {
+  while (!held_.empty() && held_.begin()->first <= sequence) SkipGap(now, why);
 }
 
 void Orderer::ReleaseProven(Instant now) {
@@ -164,21 +228,7 @@ void Orderer::ReleaseProven(Instant now) {
     for (const Path& path : paths_) {
       if (now - path.last <= held.hold && path.newest < first) return;
     }
-    SkipGap(&counters_.by_proof);
-  }
-}
-
-// What is passed over was not delivered, and may still come.
-void Orderer::MoveTo(Sequence next) {
-  if (next - next_ >= kRemembered) {
-    std::fill_n(delivered_.get(), kRemembered / 64, 0);
-    next_ = next;
-  }
-  while (next_ < next) {
-    const Sequence end = std::min(next, (next_ / 64 + 1) * 64);
-    const uint64_t below_end = end % 64 == 0 ? ~uint64_t{0} : BitOf(end) - 1;
-    WordOf(next_) &= ~(below_end & ~(BitOf(next_) - 1));
-    next_ = end;
+    SkipGap(now, &counters_.by_proof);
   }
 }
 

@@ -17,7 +17,8 @@
 // another counter, so that the second one is known by its sequence alone.
 //
 // A life is the time of a sender from one start to the next, in which sequences grow. With a later life everything
-// begins anew. What is still under way of earlier ones is delivered as it comes.
+// begins anew. What is still under way of earlier ones is delivered as it comes; of the life before it is remembered
+// what was delivered, for as long as a session of it may bring more. Nobody restarts twice within that time.
 #ifndef WARP_CONTROL_TUNNEL_ORDERER_H_
 #define WARP_CONTROL_TUNNEL_ORDERER_H_
 
@@ -45,8 +46,11 @@ class Orderer {
   // Held at once. Payloads are copied when they are held, because packet memory is what the workers receive with.
   static constexpr size_t kMaxHeld = size_t{1} << 13;
   static constexpr size_t kMaxHeldBytes = size_t{16} << 20;
-  // So far behind the next one it is known which were delivered.
+  // So far behind the next one it is known which were delivered, at first. Where payloads come so fast that this is
+  // less than kReach, in which a slow path may still bring one that was sent again, more are remembered.
   static constexpr uint64_t kRemembered = uint64_t{1} << 16;
+  static constexpr uint64_t kMostRemembered = uint64_t{1} << 22;
+  static constexpr wire::Duration kReach = std::chrono::seconds(3);
   // Paths that are told apart; further ones take the place of the one that has been silent longest.
   static constexpr size_t kMaxPaths = 32;
 
@@ -108,35 +112,60 @@ class Orderer {
     wire::Instant last{};
   };
 
-  void Begin(uint32_t sequence);
-  Sequence Expand(uint32_t sequence) const {
-    return next_ + static_cast<uint64_t>(
-                       int64_t{static_cast<int32_t>(sequence - static_cast<uint32_t>(next_))});
-  }
+  // Which of the sequences below the next one were delivered.
+  class Memory {
+   public:
+    // Nothing was delivered yet.
+    void Begin(wire::Instant now, Sequence next);
+    bool begun() const { return bits_ != nullptr; }
+    Sequence next() const { return next_; }
+    uint64_t size() const { return size_; }
+    Sequence Expand(uint32_t sequence) const {
+      return next_ + static_cast<uint64_t>(
+                         int64_t{static_cast<int32_t>(sequence - static_cast<uint32_t>(next_))});
+    }
+    // A sequence below next() is delivered. kNone, or why it must not be.
+    wire::Drop Deliver(Sequence sequence);
+    // The next one is delivered.
+    void DeliverNext(wire::Instant now);
+    // What is passed over was not delivered, and may still come.
+    void MoveTo(Sequence next);
+
+   private:
+    void Grow();
+    uint64_t& WordOf(Sequence sequence) { return bits_[sequence / 64 % (size_ / 64)]; }
+    static uint64_t BitOf(Sequence sequence) { return uint64_t{1} << sequence % 64; }
+
+    Sequence next_ = 0;
+    uint64_t size_ = kRemembered;
+    std::unique_ptr<uint64_t[]> bits_;  // a ring
+    // When next() was there: a half of the ring later it is seen whether the ring is long enough.
+    Sequence mark_ = 0;
+    wire::Instant marked_{};
+  };
+
+  void Begin(wire::Instant now, const Life& life, uint32_t sequence);
+  wire::Drop AddEarlier(const Life& life, uint32_t sequence, Delivery payload);
   void NotePath(wire::Instant now, const wire::Route& route, Sequence sequence);
   void Hold(wire::Instant now, Sequence sequence, const wire::SequencedHeader& header,
             const Delivery& payload);
   void NoteRelease(Sequence sequence, wire::Instant release);
 
   // Delivers the payload as the next one in sequence.
-  void DeliverNext(Delivery&& payload);
+  void DeliverNext(wire::Instant now, Delivery&& payload);
   // Delivers what is held, as long as nothing is missing in front of it.
-  void DeliverRun();
+  void DeliverRun(wire::Instant now);
   // Gives up the gap in front of the first held payload, and delivers up to the next gap.
-  void SkipGap(uint64_t* why);
+  void SkipGap(wire::Instant now, uint64_t* why);
   // Everything up to `sequence`, which is held, has waited for long enough.
-  void ReleaseUpTo(Sequence sequence, uint64_t* why);
+  void ReleaseUpTo(wire::Instant now, Sequence sequence, uint64_t* why);
   void ReleaseProven(wire::Instant now);
-  void MoveTo(Sequence next);
-
-  // Whether a sequence below next_, and not below by more than kRemembered, was delivered.
-  uint64_t& WordOf(Sequence sequence) { return delivered_[sequence / 64 % (kRemembered / 64)]; }
-  static uint64_t BitOf(Sequence sequence) { return uint64_t{1} << sequence % 64; }
 
   const DeliverFunction deliver_;
-  Life life_;  // the latest, and its last session
-  Sequence next_ = 0;
-  std::unique_ptr<uint64_t[]> delivered_;  // a ring of bits; null: no payload has come yet
+  Life life_;      // the latest, and its last session
+  Memory memory_;  // of it
+  Life life_before_;
+  Memory before_;
   std::vector<Path> paths_;
   wire::Instant since_{};  // payloads have come without a pause
   wire::Instant last_{};   // one came

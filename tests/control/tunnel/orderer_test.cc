@@ -34,7 +34,8 @@ class OrdererTest : public testing::Test {
     for (size_t i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(sequence >> 8 * i);
     const wire::Bytes view(bytes);
     // Without a word, a life has one session, which is made when it sends its first payload.
-    const auto session = sessions_.try_emplace(life, now_ + Duration(sessions_.size())).first;
+    const auto session =
+        sessions_.try_emplace(life, now_ + 180s + Duration(sessions_.size())).first;
     return orderer_.Add(now_, {.number = life, .expires = session->second}, Path(path),
                         {.tunnel_id = 1, .hold = hold, .resend = resend, .sequence = sequence},
                         Delivery(view, std::move(bytes)));
@@ -324,7 +325,10 @@ TEST_F(OrdererTest, HoldsNoMoreThanItMay) {
 
 TEST_F(OrdererTest, RemembersSixtyFiveThousand) {
   Add(0, 1);
-  for (uint32_t i = 2; i <= Orderer::kRemembered + 1; ++i) Add(i, 1);
+  for (uint32_t i = 2; i <= Orderer::kRemembered + 1; ++i) {
+    Add(i, 1);
+    Pass(100us);
+  }
   EXPECT_EQ(Take().size(), Orderer::kRemembered + 1);
   EXPECT_EQ(Add(2, 1), Drop::kSequenceRepeated);  // the oldest that is remembered
   EXPECT_EQ(Add(1, 1), Drop::kSequenceTooOld);
@@ -417,6 +421,72 @@ TEST_F(OrdererTest, TwoPathsWithSkewAndLoss) {
     EXPECT_LE(longest, resend ? 110ms : 55ms) << resend;
     now_ += 10s;
   }
+}
+
+// At a million payloads a second, one that was sent again after a second is a million behind.
+TEST_F(OrdererTest, RemembersLongerWherePayloadsComeFaster) {
+  Add(0, 1, 1ms, true);
+  uint32_t next = 2;
+  for (; next < 2'000'000; ++next) {
+    Add(next, 1, 0ms, true);
+    now_ += 1us;
+  }
+  Take();
+  const uint32_t lost = next + 100;
+  for (; next < 3'000'000; ++next) {
+    if (next != lost) Add(next, 1, 0ms, true);
+    now_ += 1us;
+  }
+  Take();
+  EXPECT_EQ(Add(lost - 1, 2, 0ms, true), Drop::kSequenceRepeated);
+  EXPECT_EQ(Add(lost, 2, 0ms, true), Drop::kNone);
+  EXPECT_EQ(Add(lost, 3, 0ms, true), Drop::kSequenceRepeated);
+  EXPECT_EQ(Take(), Sequences{lost});
+}
+
+// However the memory grows, nothing is delivered twice, and nothing that is missing is refused within what it had.
+TEST_F(OrdererTest, MemoryThatGrowsForgetsNothing) {
+  std::mt19937 random(3);
+  std::vector<uint32_t> missing;
+  for (uint32_t i = 0; i < 300'000; ++i) {
+    if (random() % 10 == 0) {
+      missing.push_back(i);
+    } else {
+      Add(i, 1, 0ms, true);
+    }
+    now_ += 1us;
+    if (missing.empty() || random() % 20 != 0) continue;
+    const size_t one = random() % missing.size();
+    const uint32_t back = i - missing[one];
+    const Drop drop = Add(missing[one], 2, 0ms, true);
+    if (back < Orderer::kRemembered / 4) {
+      ASSERT_EQ(drop, Drop::kNone) << missing[one] << " " << i;
+    }
+    missing.erase(missing.begin() + static_cast<ptrdiff_t>(one));
+    const uint32_t had = i - 1 - random() % std::min<uint32_t>(i, 200'000);
+    if (std::find(missing.begin(), missing.end(), had) == missing.end()) {
+      ASSERT_NE(Add(had, 2, 0ms, true), Drop::kNone) << had << " " << i;
+    }
+  }
+}
+
+// A payload that was sent again and delivered just before its sender was started anew: its first copy comes late.
+TEST_F(OrdererTest, NothingOfTheLifeBeforeComesTwice) {
+  for (uint32_t i = 0; i < 10; ++i) {
+    if (i != 5) Add(i, 1, 0ms, true);
+  }
+  Add(0, 1, 104ms, true, kLife + 1);
+  Take();
+  EXPECT_EQ(Add(7, 2), Drop::kSequenceRepeated);
+  EXPECT_EQ(Add(5, 2), Drop::kNone);
+  EXPECT_EQ(Add(5, 1), Drop::kSequenceRepeated);
+  EXPECT_EQ(Add(12, 2), Drop::kNone);
+  EXPECT_EQ(Add(12, 1), Drop::kSequenceRepeated);
+  EXPECT_EQ(Add(11, 2), Drop::kNone);
+  EXPECT_EQ(Take(), (Sequences{5, 12, 11}));
+  // Its last session is over, and with it the memory.
+  now_ += 200s;
+  EXPECT_EQ(Add(7, 2), Drop::kNone);
 }
 
 // Gaps in each of many tunnels: together they hold no more than twice the room, and deliver what they give up.
