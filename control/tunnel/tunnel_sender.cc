@@ -48,6 +48,7 @@ void TunnelSender::Send(Instant now, wire::Bytes payload) {
 
 void TunnelSender::Offer(Instant now, wire::Bytes payload) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
+  if (now >= end_places_) EndPlaces();
   if (bond_ != nullptr) return OfferToBond(now, payload);
   const Origin origin = {.deadline = now + deadline_, .number = accepted_, .paths = allowed_paths_};
   // A later payload must not overtake an earlier one here, so payloads that wait go first.

@@ -139,6 +139,7 @@ class TunnelSender : public BondMember {
   uint32_t SizeOf(size_t payload) const;
   bonding::Grant GrantOf(wire::Instant now, const Origin& origin, size_t payload) const;
   bool Sequences() const;
+  void EndPlaces();
   PacketMaker::Room RoomOn(wire::PathMask paths) const;
   PacketMaker::Sequence SequenceOf(wire::Instant now, const Origin& origin) const;
   bool MayComeLater(wire::Instant now, wire::PathMask paths) const;
@@ -194,10 +195,19 @@ class TunnelSender : public BondMember {
   PeerBond* bond_ = nullptr;
   PacketMaker maker_;
   SentPayloads sent_payloads_;
-  // Payloads that have a place in the order have one for ever: the peer would deliver others before them. So the peer
-  // waits for longer than the policy says for some time after that said more, and takes nothing for lost where payloads
-  // of before may still be sent again.
-  bool sequenced_ = false;
+  // Payloads that have a place in the order keep it, or the peer would deliver others before them. So the peer waits for
+  // longer than the policy says for some time after that said more, and takes nothing for lost where payloads of before
+  // may still be sent again. When the policy has asked for no order for long, later payloads need no place. Those that
+  // have none are not counted in the places, so that the peer waits for nothing when there is an order again.
+  struct Places {
+    uint64_t none_from = 0, none_to = UINT64_MAX;  // numbers without a place
+    uint64_t skipped = 0,
+             skipped_before = 0;  // such numbers below those from none_to on, and below none_from
+    bool given() const { return none_to != UINT64_MAX; }  // what comes now has a place
+    bool Has(uint64_t number) const { return number >= none_to || number < none_from; }
+  };
+  Places places_;
+  wire::Instant end_places_ = wire::kNever;
   wire::Duration order_before_{};
   wire::Instant order_before_until_{};
 

@@ -18,6 +18,9 @@ namespace {
 
 // How long the peer goes on waiting for earlier payloads as before, when the policy says less.
 constexpr wire::Duration kOrderLingers = std::chrono::seconds(1);
+// And how long payloads go on having places: no payload waits for longer than the longest deadline, a minute, and no
+// peer holds one for longer than a second.
+constexpr wire::Duration kPlacesLinger = std::chrono::seconds(65);
 
 }  // namespace
 
@@ -52,8 +55,25 @@ void TunnelSender::SetPolicy(Instant now, const config::TunnelPolicy& policy) {
     order_before_until_ = now + kOrderLingers;
   }
   policy_ = policy;
-  sequenced_ |= policy.order > wire::Duration::zero() || policy.resend > wire::Duration::zero();
+  const bool ordered =
+      policy.order > wire::Duration::zero() || policy.resend > wire::Duration::zero();
+  if (ordered && !places_.given()) {
+    places_.none_to = accepted_;
+    places_.skipped = places_.skipped_before + accepted_ - places_.none_from;
+  }
+  if (ordered) {
+    end_places_ = wire::kNever;
+  } else if (places_.given() && end_places_ == wire::kNever) {
+    end_places_ = now + kPlacesLinger;
+  }
   if (bond_ != nullptr) bond_->SetPolicy(options_.tunnel_index, policy, deadline_);
+}
+
+// Nothing of the time before the policy changed is under way, and what came since was waited for by nobody, and has
+// released at the peer what was: so what comes from now on overtakes nothing that had to be in order.
+void TunnelSender::EndPlaces() {
+  places_ = {.none_from = accepted_, .skipped_before = places_.skipped};
+  end_places_ = wire::kNever;
 }
 
 bool TunnelSender::Resends() const {
@@ -69,17 +89,20 @@ bool TunnelSender::MayComeLater(Instant now, wire::PathMask paths) const {
 }
 
 bool TunnelSender::Sequences() const {
-  return sequenced_ && route_.session != nullptr &&
+  return route_.session != nullptr &&
          (route_.session->remote_features() & wire::kFeatureSequenced) != 0;
 }
 
 PacketMaker::Sequence TunnelSender::SequenceOf(Instant now, const Origin& origin) const {
-  if (!Sequences()) return std::nullopt;
+  if (!Sequences() || !places_.Has(origin.number)) return std::nullopt;
+  const bool late = origin.number >= places_.none_to;
   const wire::Duration hold =
       now < order_before_until_ ? std::max(policy_.order, order_before_) : policy_.order;
-  return wire::SequencedHeader{.hold = hold,
-                               .resend = MayComeLater(now, origin.paths),
-                               .sequence = static_cast<uint32_t>(origin.number)};
+  return wire::SequencedHeader{
+      .hold = hold,
+      .resend = MayComeLater(now, origin.paths),
+      .sequence =
+          static_cast<uint32_t>(origin.number - (late ? places_.skipped : places_.skipped_before))};
 }
 
 // --- The paths. ---
@@ -113,7 +136,7 @@ size_t TunnelSender::FrameAround(wire::PathMask paths) const {
 // What a payload of this size costs in frames, as far as can be said before it has its paths.
 uint32_t TunnelSender::SizeOf(size_t payload) const {
   PacketMaker::Sequence sequence;
-  if (Sequences()) sequence.emplace();
+  if (places_.given() && Sequences()) sequence.emplace();
   PacketMaker::Extent extent = maker_.Measure(payload, RoomOn(wire::kAllPaths), sequence);
   if (extent.packets == 0) extent = {.packets = 1, .bytes = payload};
   return static_cast<uint32_t>(extent.bytes + extent.packets * FrameAround(wire::kAllPaths));
@@ -182,7 +205,8 @@ bool TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
 bool TunnelSender::SubmitGranted(Instant now, const bonding::Grant& grant, wire::Bytes payload) {
   const Origin origin{.deadline = grant.deadline, .number = grant.number, .paths = grant.paths};
   if (!Submit(now, origin, payload, &grant)) return false;
-  if (!grant.again && Resends()) {
+  // Without a place, the peer would not know a payload that it has.
+  if (!grant.again && Resends() && Sequences() && places_.Has(grant.number)) {
     sent_payloads_.Expire(now);
     sent_payloads_.Keep(grant.number, {.bytes = {payload.begin(), payload.end()},
                                        .taken = grant.taken,

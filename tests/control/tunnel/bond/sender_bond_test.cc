@@ -269,6 +269,44 @@ TEST_F(SenderBondTest, AChangeOfTheModeKeepsTheOrder) {
   EXPECT_EQ(left[1].place->hold, milliseconds(104));
 }
 
+// Four bytes of each payload are not spent for ever on an order that nobody asks for any more.
+TEST_F(SenderBondTest, PlacesEndWhenNothingOfBeforeIsLeft) {
+  wire::Instant now = loop_->now();
+  const auto send = [&](const char* payload) {
+    sender_.Send(now, {reinterpret_cast<const uint8_t*>(payload), 1});
+    const std::vector<Left> left = Take();
+    EXPECT_EQ(left.size(), 1u);
+    return left.empty() ? std::nullopt : left[0].place;
+  };
+  EXPECT_FALSE(send("a").has_value());
+  sender_.SetPolicy(now, Stripe());
+  ASSERT_TRUE(send("b").has_value());
+  const uint32_t first = 0;
+  sender_.SetPolicy(now, TunnelPolicy());
+  now += std::chrono::seconds(64);
+  auto place = send("c");
+  ASSERT_TRUE(place.has_value());
+  EXPECT_EQ(place->sequence, first + 1);
+  EXPECT_EQ(place->hold, milliseconds(0));  // the peer releases all that it holds
+  now += std::chrono::seconds(2);
+  EXPECT_FALSE(send("d").has_value());
+  EXPECT_FALSE(send("e").has_value());
+  // An order again: the peer finds no gap where there was none.
+  sender_.SetPolicy(now, Stripe());
+  place = send("f");
+  ASSERT_TRUE(place.has_value());
+  EXPECT_EQ(place->sequence, first + 2);
+  EXPECT_GT(place->hold, milliseconds(0));
+  // A policy that asks again in time changes nothing.
+  sender_.SetPolicy(now, TunnelPolicy());
+  now += std::chrono::seconds(60);
+  sender_.SetPolicy(now, Stripe());
+  now += std::chrono::seconds(60);
+  place = send("g");
+  ASSERT_TRUE(place.has_value());
+  EXPECT_EQ(place->sequence, first + 3);
+}
+
 // The copy that a slower path brings comes after later payloads of a faster one: the peer must not take those for a
 // proof that it was lost.
 TEST_F(SenderBondTest, WhatIsSentOverSeveralPathsMayStillCome) {
