@@ -113,7 +113,8 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
       path.waiting.erase(place);
     }
     if (grant.deadline <= now) continue;  // its tunnel has dropped it
-    if ((flow.spec.allowed & wire::MaskOf(slot)) == 0) {  // it was, when the payload came here
+    // The path was allowed when the payload came here.
+    if ((flow.spec.allowed & wire::MaskOf(slot)) == 0) {
       Place(now, flow, grant, wire::MaskOf(slot));
       continue;
     }

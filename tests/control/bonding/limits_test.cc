@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "tests/control/bonding/bare_bond.h"
+#include "tests/control/bonding/bare/bare_bond.h"
 #include "tests/control/bonding/world.h"
 
 namespace warp::bonding {

@@ -1,6 +1,6 @@
 // A bond without links: the test says when each packet leaves, and what the peer tells.
-#ifndef WARP_TESTS_CONTROL_BONDING_BARE_BOND_H_
-#define WARP_TESTS_CONTROL_BONDING_BARE_BOND_H_
+#ifndef WARP_TESTS_CONTROL_BONDING_BARE_BARE_BOND_H_
+#define WARP_TESTS_CONTROL_BONDING_BARE_BARE_BOND_H_
 
 #include <gtest/gtest.h>
 
@@ -101,4 +101,4 @@ class BareBondTest : public testing::Test {
 
 }  // namespace warp::bonding
 
-#endif  // WARP_TESTS_CONTROL_BONDING_BARE_BOND_H_
+#endif  // WARP_TESTS_CONTROL_BONDING_BARE_BARE_BOND_H_

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "tests/control/bonding/bare_bond.h"
+#include "tests/control/bonding/bare/bare_bond.h"
 
 namespace warp::bonding {
 namespace {
