@@ -22,8 +22,8 @@ const SectionOf<PathRule>& PathRuleSchema();
 
 // The keys of a tunnel's policy.
 const SectionOf<TunnelSettings>& TunnelSettingsSchema();
-// The keys that `warp tunnel set` may change: those of a file, but path rules are one word, "wan0>198.51.100.0/24,wan1",
-// or "all".
+// The keys that `warp tunnel set` may change: those of a file, but path rules are one word, such as
+// "wan0>198.51.100.0/24,wan1", or "all".
 const SectionOf<TunnelTerms>& TunnelTermsSchema();
 
 // `terms` with these changes, each a key and its value: "order=100ms". InvalidArgument says what is wrong with one of

@@ -197,8 +197,8 @@ class TunnelSender : public BondMember {
   SentPayloads sent_payloads_;
   // Payloads that have a place in the order keep it, or the peer would deliver others before them. So the peer waits
   // for longer than the policy says for some time after that said more, and takes nothing for lost where payloads of
-  // before may still be sent again. When the policy has asked for no order for long, later payloads need no place. Those
-  // that have none are not counted in the places, so that the peer waits for nothing when there is an order again.
+  // before may still be sent again. When the policy has asked for no order for long, later payloads need no place. They
+  // are not counted in the places, so that the peer waits for nothing when there is an order again.
   struct Places {
     uint64_t none_from = 0, none_to = UINT64_MAX;  // numbers without a place
     uint64_t skipped = 0,
