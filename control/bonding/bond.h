@@ -134,7 +134,10 @@ class Bond {
   // Of these paths none is better than suspect, or silent.
   bool AllSuspect(PathMask paths) const { return (paths & mask_ & ~suspect_) == 0; }
   bool AllSilent(PathMask paths) const { return (paths & mask_ & ~silent_) == 0; }
-  bool Usable(const Flow& flow, wire::PathSlot slot) const;
+  PathMask UsablePaths(const Flow& flow) const;
+  bool Usable(const Flow& flow, wire::PathSlot slot) const {
+    return (UsablePaths(flow) & wire::MaskOf(slot)) != 0;
+  }
   Duration WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
   Duration ArrivalOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
   wire::PathSlot Fastest(Instant now, const Flow& flow, uint32_t size, PathMask without,

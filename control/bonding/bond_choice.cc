@@ -20,11 +20,12 @@ constexpr Duration kTrialInterval = std::chrono::milliseconds(50);
 
 }  // namespace
 
-bool Bond::Usable(const Flow& flow, wire::PathSlot slot) const {
-  const BondPath& path = PathOf(slot);
-  if ((flow.spec.allowed & wire::MaskOf(slot)) == 0) return false;
-  return path.suspect ? AllSuspect(flow.spec.allowed)
-                      : !path.silent || AllSilent(flow.spec.allowed);
+// Those that are neither silent nor suspect; where there are none, those that are but silent; else all.
+PathMask Bond::UsablePaths(const Flow& flow) const {
+  const PathMask present = flow.spec.allowed & mask_;
+  if (const PathMask good = present & ~silent_; good != 0) return good;
+  const PathMask silent = present & ~suspect_;
+  return silent != 0 ? silent : present;
 }
 
 // What waits for the path before a payload of this flow: the flows take turns, so that a light one does not wait for
@@ -51,12 +52,14 @@ wire::PathSlot Bond::Fastest(Instant now, const Flow& flow, uint32_t size, PathM
                              Duration* least_wait) const {
   wire::PathSlot best = wire::kNoPathSlot;
   Duration first = Duration::max(), least = Duration::max();
+  const PathMask usable = UsablePaths(flow);
   uint8_t lowest = tiered_ ? UINT8_MAX : 1;
   for (const wire::PathSlot slot : order_) {
-    if (tiered_ && Usable(flow, slot)) lowest = std::min(lowest, PathOf(slot).spec.tier);
+    if (tiered_ && (usable & wire::MaskOf(slot)) != 0)
+      lowest = std::min(lowest, PathOf(slot).spec.tier);
   }
   const auto may = [&](wire::PathSlot slot) {
-    return (without & wire::MaskOf(slot)) == 0 && Usable(flow, slot) &&
+    return (usable & ~without & wire::MaskOf(slot)) != 0 &&
            (!tiered_ || PathOf(slot).spec.tier <= std::max(tier_, lowest));
   };
   if (flow.spec.policy.skew > Duration::zero()) {
@@ -65,7 +68,7 @@ wire::PathSlot Bond::Fastest(Instant now, const Flow& flow, uint32_t size, PathM
     }
   }
   for (const wire::PathSlot slot : order_) {
-    if (!Usable(flow, slot)) continue;
+    if ((usable & wire::MaskOf(slot)) == 0) continue;
     const BondPath& path = PathOf(slot);
     const Duration wait = WaitOn(now, flow, slot, size);
     if (least_wait != nullptr) *least_wait = std::min(*least_wait, wait);

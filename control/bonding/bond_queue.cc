@@ -126,8 +126,8 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
   return std::nullopt;
 }
 
-// A resend takes the path's turn before all that waits for it. It waits for this path alone, so that a path that is full
-// holds up no other one's.
+// A resend takes the path's turn before all that waits for it. It waits for this path alone, so that a path that is
+// full holds up no other one's.
 std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
   BondPath& path = PathOf(slot);
   while (!path.again.empty()) {

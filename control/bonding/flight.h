@@ -2,9 +2,9 @@
 // receiver names counters; when they were sent, how large they were and whose they are is known here alone.
 //
 // Packets of one path arrive in the order in which they were sent. So each one before the newest that arrived is
-// settled: by the bitmaps of the feedback it was delivered, over whatever path, or lost. Feedback speaks of one session,
-// so that what something of a later session has overtaken waits until feedback of its own session says what came of it.
-// Bounded; pure.
+// settled: by the bitmaps of the feedback it was delivered, over whatever path, or lost. Feedback speaks of one
+// session, so that what something of a later session has overtaken waits until feedback of its own session says what
+// came of it. Bounded; pure.
 #ifndef WARP_CONTROL_BONDING_FLIGHT_H_
 #define WARP_CONTROL_BONDING_FLIGHT_H_
 
