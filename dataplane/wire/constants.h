@@ -22,6 +22,7 @@ inline constexpr size_t kInnerHeaderSize = 4;
 inline constexpr size_t kFragmentHeaderSize = 8;
 inline constexpr size_t kSequencedHeaderSize = 8;
 inline constexpr size_t kSequencedFragmentHeaderSize = 12;
+inline constexpr size_t kParityHeaderSize = 12;
 // An unfragmented payload costs 36 bytes inside UDP.
 inline constexpr size_t kPayloadOverhead = kDataHeaderSize + kInnerHeaderSize + kTagSize;
 

@@ -71,6 +71,10 @@ namespace warp::wire {
     "the tunnel has had this payload: it was sent again, and the first one came after all")        \
   X(kSequenceTooOld, "sequence_too_old",                                                           \
     "so far behind the newest payload that nobody knows whether the tunnel has had it")            \
+  X(kParityUnused, "parity_unused",                                                                \
+    "all payloads of its block came without it: the normal fate of parity")                        \
+  X(kParityTooFew, "parity_too_few", "more payloads of its block were lost than parity came for")  \
+  X(kParityConflict, "parity_conflict", "the payloads that it would restore cannot be")            \
   /* Between threads and with the kernel. */                                                       \
   X(kControlFull, "control_full", "the control thread's queue is full")                            \
   X(kKernelFull, "kernel_full", "the companion interface did not take the frame")

@@ -41,22 +41,31 @@ struct SequencedFragmentLayout {
 };
 static_assert(sizeof(SequencedFragmentLayout) == kSequencedFragmentHeaderSize);
 
+struct ParityLayout {
+  uint8_t kind = 0;
+  uint8_t index = 0;
+  Le16 tunnel_id;
+  Le32 first;
+  uint8_t count = 0;
+  uint8_t hold = 0;
+  Le16 length;
+};
+static_assert(sizeof(ParityLayout) == kParityHeaderSize);
+
 constexpr uint8_t kResendBit = 0x80;
 
 SequencedLayout LayoutOf(const SequencedHeader& header, Kind kind) {
-  const Duration hold = std::clamp(header.hold, Duration::zero(), kLongestHold);
-  const auto units = static_cast<uint8_t>((hold + kHoldUnit - Duration(1)) / kHoldUnit);
   return {.kind = static_cast<uint8_t>(kind),
-          .hold = static_cast<uint8_t>(units | (header.resend ? kResendBit : 0)),
+          .hold = HoldByteOf(header),
           .tunnel_id = Le16(header.tunnel_id),
           .sequence = Le32(header.sequence)};
 }
 
 SequencedHeader HeaderOf(const SequencedLayout& layout) {
-  return {.tunnel_id = layout.tunnel_id.value(),
-          .hold = (layout.hold & ~kResendBit) * kHoldUnit,
-          .resend = (layout.hold & kResendBit) != 0,
-          .sequence = layout.sequence.value()};
+  SequencedHeader header{.tunnel_id = layout.tunnel_id.value(),
+                         .sequence = layout.sequence.value()};
+  SetHoldByte(layout.hold, &header);
+  return header;
 }
 
 // Whether fragment `index` of `count` may have `size` bytes.
@@ -70,6 +79,17 @@ bool MayBe(size_t size, uint8_t index, uint8_t count, uint16_t chunk) {
 }
 
 }  // namespace
+
+uint8_t HoldByteOf(const SequencedHeader& header) {
+  const Duration hold = std::clamp(header.hold, Duration::zero(), kLongestHold);
+  const auto units = static_cast<uint8_t>((hold + kHoldUnit - Duration(1)) / kHoldUnit);
+  return static_cast<uint8_t>(units | (header.resend ? kResendBit : 0));
+}
+
+void SetHoldByte(uint8_t byte, SequencedHeader* header) {
+  header->hold = (byte & ~kResendBit) * kHoldUnit;
+  header->resend = (byte & kResendBit) != 0;
+}
 
 void WritePayloadHeader(const PayloadHeader& header, uint8_t* out) {
   WriteAs(PayloadLayout{.kind = static_cast<uint8_t>(Kind::kPayload),
@@ -98,6 +118,17 @@ void WriteSequencedFragmentHeader(const SequencedFragmentHeader& header, uint8_t
           out);
 }
 
+void WriteParityHeader(const ParityHeader& header, uint8_t* out) {
+  WriteAs(ParityLayout{.kind = static_cast<uint8_t>(Kind::kParity),
+                       .index = header.index,
+                       .tunnel_id = Le16(header.tunnel_id),
+                       .first = Le32(header.first),
+                       .count = header.count,
+                       .hold = header.hold,
+                       .length = Le16(header.length)},
+          out);
+}
+
 std::optional<Kind> ClassifyPlaintext(Bytes plaintext) {
   if (plaintext.empty()) return std::nullopt;
   const auto kind = static_cast<Kind>(plaintext[0]);
@@ -106,6 +137,7 @@ std::optional<Kind> ClassifyPlaintext(Bytes plaintext) {
     case Kind::kFragment:
     case Kind::kControl:
     case Kind::kSequenced:
+    case Kind::kParity:
     case Kind::kSequencedFragment:
       return kind;
   }
@@ -150,6 +182,20 @@ std::optional<SequencedFragmentHeader> ReadSequencedFragmentHeader(Bytes plainte
                                  .index = layout.index,
                                  .count = layout.count,
                                  .chunk = layout.chunk.value()};
+}
+
+std::optional<ParityHeader> ReadParityHeader(Bytes plaintext) {
+  if (plaintext.size() < sizeof(ParityLayout)) return std::nullopt;
+  const auto layout = ReadAs<ParityLayout>(plaintext.data());
+  if (layout.kind != static_cast<uint8_t>(Kind::kParity)) return std::nullopt;
+  if (layout.index >= kMostParitiesOfBlock) return std::nullopt;
+  if (layout.count == 0 || layout.count > kMostPayloadsOfBlock) return std::nullopt;
+  return ParityHeader{.tunnel_id = layout.tunnel_id.value(),
+                      .first = layout.first.value(),
+                      .count = layout.count,
+                      .index = layout.index,
+                      .hold = layout.hold,
+                      .length = layout.length.value()};
 }
 
 }  // namespace warp::wire

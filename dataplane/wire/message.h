@@ -7,11 +7,12 @@
 //   nonce          = 4 zero bytes | counter u64                        ; 12 bytes
 //   ciphertext     = the cipher of the session over the plaintext      ; additional data: the 16 bytes of header
 //
-//   plaintext      = payload / fragment / control / sequenced / sequenced-fragment
+//   plaintext      = payload / fragment / control / sequenced / sequenced-fragment / parity
 //   payload        = 01 | 00 | tunnel-id u16 | bytes
 //   fragment       = 02 | index u8 | tunnel-id u16 | count u8 | 00 | chunk u16 | bytes
 //   control        = 03 | message                                      ; control/protocol has the messages
 //   sequenced      = 04 | hold u8 | tunnel-id u16 | sequence u32 | bytes
+//   parity         = 05 | index u8 | tunnel-id u16 | first u32 | count u8 | hold u8 | length u16 | symbol
 //   sequenced-fragment = 06 | hold u8 | tunnel-id u16 | sequence u32 | index u8 | count u8 | chunk u16 | bytes
 //
 // The notation is that of docs/wire-format.md: `|` joins fields, digits are bytes in hexadecimal, a field has its
@@ -20,6 +21,11 @@
 // and `chunk` is the size of every fragment but the last. The fragments of one payload have consecutive counters.
 // The low seven bits of `hold` are how long the receiver may hold the payload back for the sake of order, in units
 // of 8 ms, and its highest bit says that the sender sends lost payloads again.
+//
+// Parity is of a block: the payloads of a tunnel of `count` (1 to 32) sequences from `first` on. Its fields `hold`,
+// `length` and `symbol` are sums over the block of the same fields of the payloads, each multiplied by a coefficient of
+// its place and of `index` (0 to 7), in GF(2^8): control/parity/generator.h. A payload that is shorter than the symbol
+// counts as if zeros followed. Each parity stands in for any one payload of its block.
 #ifndef WARP_DATAPLANE_WIRE_MESSAGE_H_
 #define WARP_DATAPLANE_WIRE_MESSAGE_H_
 
@@ -78,12 +84,12 @@ inline std::optional<DataHeader> ReadDataHeader(Bytes datagram) {
                     .counter = ReadAs<Le64>(datagram.data() + 8).value()};
 }
 
-// 5 is reserved for parity.
 enum class Kind : uint8_t {
   kPayload = 1,
   kFragment = 2,
   kControl = 3,
   kSequenced = 4,
+  kParity = 5,
   kSequencedFragment = 6
 };
 
@@ -113,12 +119,30 @@ struct SequencedFragmentHeader {
   uint8_t count = 0;
   uint16_t chunk = 0;  // as in a FragmentHeader
 };
+// What makes up for payloads of a block that are lost.
+struct ParityHeader {
+  uint16_t tunnel_id = 0;
+  uint32_t first = 0;  // sequence of the block's first payload
+  uint8_t count = 0;   // payloads of the block
+  uint8_t index = 0;   // of the parity among those of the block
+  // Of the sums.
+  uint8_t hold = 0;  // of the second bytes of sequenced headers
+  uint16_t length = 0;
+  friend bool operator==(const ParityHeader&, const ParityHeader&) = default;
+};
+inline constexpr size_t kMostPayloadsOfBlock = 32;
+inline constexpr size_t kMostParitiesOfBlock = 8;
 void WritePayloadHeader(const PayloadHeader& header, uint8_t* out);    // kInnerHeaderSize bytes
 void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out);  // kFragmentHeaderSize bytes
 // `hold` is rounded up to the next step, and cut at kLongestHold. kSequencedHeaderSize and kSequencedFragmentHeaderSize
 // bytes.
 void WriteSequencedHeader(const SequencedHeader& header, uint8_t* out);
 void WriteSequencedFragmentHeader(const SequencedFragmentHeader& header, uint8_t* out);
+void WriteParityHeader(const ParityHeader& header, uint8_t* out);  // kParityHeaderSize bytes
+
+// The second byte of a sequenced header, and what it says of `hold` and `resend`.
+uint8_t HoldByteOf(const SequencedHeader& header);
+void SetHoldByte(uint8_t byte, SequencedHeader* header);
 
 // nullopt where the plaintext is empty or of a kind that this version does not know.
 std::optional<Kind> ClassifyPlaintext(Bytes plaintext);
@@ -131,6 +155,7 @@ std::optional<PayloadHeader> ReadPayloadHeader(Bytes plaintext);
 std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext);
 std::optional<SequencedHeader> ReadSequencedHeader(Bytes plaintext);
 std::optional<SequencedFragmentHeader> ReadSequencedFragmentHeader(Bytes plaintext);
+std::optional<ParityHeader> ReadParityHeader(Bytes plaintext);
 
 }  // namespace warp::wire
 

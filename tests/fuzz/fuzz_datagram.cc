@@ -37,6 +37,13 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     WARP_FUZZ_CHECK(sequenced_fragment->index < sequenced_fragment->count);
     WARP_FUZZ_CHECK(size - kSequencedFragmentHeaderSize <= sequenced_fragment->chunk);
   }
+  const auto parity = ReadParityHeader(bytes);
+  WARP_FUZZ_CHECK(!parity || kind == Kind::kParity);
+  if (parity) {
+    std::array<uint8_t, kParityHeaderSize> written;
+    WriteParityHeader(*parity, written.data());
+    WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
+  }
   if (payload) {
     std::array<uint8_t, kInnerHeaderSize> written;
     WritePayloadHeader(*payload, written.data());
