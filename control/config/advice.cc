@@ -24,10 +24,16 @@ class Advisor {
     const TunnelConfig& tunnel = config_.tunnels[index];
     const TunnelPolicy& policy = tunnel.policy;
     LookAtMode(tunnel);
+    LookAtFec(policy, PortsOf(config_.PathsOf(tunnel)).size());
     LookAtPorts(policy, PortsOf(config_.PathsOf(tunnel)));
     const bool adaptive = policy.mode == TunnelMode::kAdaptive;
     const bool spreads = adaptive || policy.mode == TunnelMode::kStripe;
-    if (Has("target") && !adaptive) Say("target", "has an effect with mode: adaptive alone");
+    if (Has("target") && !adaptive && !policy.fec.automatic) {
+      Say("target", "has an effect with mode: adaptive or fec: auto alone");
+    }
+    if (Has("fec_max") && !policy.fec.automatic) {
+      Say("fec_max", "has an effect with fec: auto alone");
+    }
     if (Has("skew") && !spreads) Say("skew", "has an effect with mode: stripe and adaptive alone");
     if (Has("copies") && policy.mode != TunnelMode::kReplicate) {
       Say("copies", "has an effect with mode: replicate alone");
@@ -43,6 +49,22 @@ class Advisor {
         absl::StrCat(WriteDuration(tunnel.deadline), " is less than detection takes, about ",
                      WriteDuration(kDetection),
                      ": with mode: adaptive, what is under way on a path that dies is lost"));
+  }
+
+  // The death of one of several paths takes its share of each block with it.
+  void LookAtFec(const TunnelPolicy& policy, size_t ports) {
+    if (!policy.fec.on()) return;
+    if (policy.mode == TunnelMode::kReplicate) {
+      Say("fec", "has no effect with mode: replicate, whose copies are parity enough");
+      return;
+    }
+    if (policy.fec.automatic || ports < 2) return;
+    const size_t packets = size_t{policy.fec.payloads} + policy.fec.parities;
+    if (packets <= ports * policy.fec.parities) return;
+    const std::string enough = absl::StrCat(ports - 1, "+1");
+    Say("fec", absl::StrCat(FecWord(policy.fec), " restores what is lost by chance; over ", ports,
+                            " ports, only ", enough,
+                            " or more parity restores what the death of one of them loses"));
   }
 
   void LookAtPorts(const TunnelPolicy& policy, const std::vector<std::string>& ports) {

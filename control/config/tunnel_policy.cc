@@ -2,7 +2,14 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+
 namespace warp::config {
+
+std::string FecWord(const Fec& fec) {
+  if (fec.automatic) return "auto";
+  return fec.on() ? absl::StrCat(fec.payloads, "+", fec.parities) : "off";
+}
 
 TunnelPolicy TunnelSettings::Policy() const {
   const bool spreads = mode == TunnelMode::kStripe || mode == TunnelMode::kAdaptive;
@@ -11,7 +18,11 @@ TunnelPolicy TunnelSettings::Policy() const {
           .order = order.value_or(spreads ? kSpreadOrder : wire::Duration{}),
           .resend = resend.value_or(spreads ? kSpreadResend : wire::Duration{}),
           .skew = skew,
-          .target = target};
+          .target = target,
+          .fec = {.payloads = fec.payloads,
+                  .parities = fec.parities,
+                  .automatic = fec.automatic,
+                  .most = fec_max}};
 }
 
 TunnelSettings TunnelSettings::Of(const TunnelPolicy& policy) {
@@ -20,7 +31,11 @@ TunnelSettings TunnelSettings::Of(const TunnelPolicy& policy) {
           .order = policy.order,
           .resend = policy.resend,
           .skew = policy.skew,
-          .target = policy.target};
+          .target = policy.target,
+          .fec = {.payloads = policy.fec.payloads,
+                  .parities = policy.fec.parities,
+                  .automatic = policy.fec.automatic},
+          .fec_max = policy.fec.most};
 }
 
 bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port,

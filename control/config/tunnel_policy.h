@@ -30,6 +30,18 @@ inline constexpr wire::Words<TunnelMode, 4> kTunnelModeWords = {
      {"adaptive", TunnelMode::kAdaptive},
      {"backup", TunnelMode::kBackup}}};
 
+// Parity beside the payloads, by which the peer restores lost ones.
+struct Fec {
+  uint8_t payloads = 0;    // of a block
+  uint8_t parities = 0;    // beside them; 0: none
+  bool automatic = false;  // as many as the paths need
+  double most = 0.5;       // of automatic: parities for a payload
+  bool on() const { return automatic || parities > 0; }
+  friend bool operator==(const Fec&, const Fec&) = default;
+};
+// "off", "auto" or "4+1".
+std::string FecWord(const Fec& fec);
+
 struct TunnelPolicy {
   TunnelMode mode = TunnelMode::kReplicate;
   // Of replicate: the best so many paths, never two of one port. 0: all paths.
@@ -40,8 +52,9 @@ struct TunnelPolicy {
   wire::Duration resend{};
   // A path is not used where a payload would arrive so much later than on the best one. Zero: no bound.
   wire::Duration skew{};
-  // The share of payloads that may be lost or late, of adaptive.
+  // The share of payloads that may be lost or late, of adaptive and of automatic parity.
   double target = 0.001;
+  Fec fec;
   friend bool operator==(const TunnelPolicy&, const TunnelPolicy&) = default;
 };
 
@@ -64,6 +77,8 @@ struct TunnelSettings {
   std::optional<wire::Duration> resend;
   wire::Duration skew{};
   double target = TunnelPolicy().target;
+  Fec fec;  // but `most`
+  double fec_max = Fec().most;
 
   TunnelPolicy Policy() const;
   // All of `policy`, with nothing unset.

@@ -8,7 +8,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "control/config/gate_schema.h"
+#include "control/config/text/digits.h"
 #include "control/config/text/quantity.h"
+#include "dataplane/wire/message.h"
 
 namespace warp::config {
 namespace {
@@ -19,6 +21,7 @@ using std::chrono::seconds;
 
 constexpr uint32_t kMaxCopies = 64;  // as many as a node may have ports
 constexpr double kMinTarget = 1e-6, kMaxTarget = 0.5;
+constexpr double kMinFec = 0.05, kMaxFec = 1;
 
 // "all" is 0.
 Codec<uint32_t> Copies() {
@@ -31,6 +34,28 @@ Codec<uint32_t> Copies() {
     return value == 0 ? std::string("all") : absl::StrCat(value);
   };
   return codec;
+}
+
+// "off", "auto", or payloads and parities: "4+1".
+Codec<Fec> FecText() {
+  constexpr uint8_t kPayloads = wire::kMostPayloadsOfBlock, kParities = wire::kMostParitiesOfBlock;
+  const std::string type = absl::StrCat("off, auto, or payloads and parities such as 4+1, at most ",
+                                        kPayloads, "+", kParities);
+  return {.type = type,
+          .read = [=](absl::string_view text) -> absl::StatusOr<Fec> {
+            if (text == "off") return Fec();
+            if (text == "auto") return Fec{.automatic = true};
+            const size_t plus = text.find('+');
+            const auto payloads = ReadDigits(text.substr(0, plus));
+            const auto parities =
+                plus == absl::string_view::npos ? std::nullopt : ReadDigits(text.substr(plus + 1));
+            const bool good = payloads && parities && *payloads >= 1 && *payloads <= kPayloads &&
+                              *parities >= 1 && *parities <= kParities;
+            if (!good) return Unacceptable(text, absl::StrCat("is not ", type));
+            return Fec{.payloads = static_cast<uint8_t>(*payloads),
+                       .parities = static_cast<uint8_t>(*parities)};
+          },
+          .write = FecWord};
 }
 
 Codec<double> Percentage(double min, double max) {
@@ -132,8 +157,16 @@ const SectionOf<TunnelSettings>& TunnelSettingsSchema() {
             "later than by the best one. With 0, none is left out.");
     s.Scalar("target", &TunnelSettings::target, Percentage(kMinTarget, kMaxTarget))
         .Why(
-            "The share of payloads that may be lost or miss the deadline with `mode: adaptive`. "
-            "Less takes more copies.");
+            "The share of payloads that may be lost or miss the deadline with `mode: adaptive`, "
+            "and be lost with `fec: auto`. Less takes more copies, and more parity.");
+    s.Scalar("fec", &TunnelSettings::fec, FecText())
+        .Why(
+            "Parity that is sent beside the payloads, by other paths where there are some, so that "
+            "the peer restores lost payloads without asking for them. With 4+1, each four payloads "
+            "have one parity, which makes up for any one of them. With auto, as much as the loss "
+            "of the paths needs to meet `target`, and none while nothing is lost.");
+    s.Scalar("fec_max", &TunnelSettings::fec_max, Percentage(kMinFec, kMaxFec))
+        .Why("The most parity with `fec: auto`, as a share of the payloads.");
   });
   return section;
 }

@@ -63,6 +63,10 @@ TEST(TunnelSchemaTest, ReadsAllKeys) {
                           .skew = milliseconds(80),
                           .target = 0.0025}));
   EXPECT_EQ(Policy("copies: all, skew: 0"), TunnelPolicy());
+  EXPECT_EQ(Policy("fec: 4+1").fec, (Fec{.payloads = 4, .parities = 1}));
+  EXPECT_EQ(Policy("fec: 32+8").fec, (Fec{.payloads = 32, .parities = 8}));
+  EXPECT_EQ(Policy("fec: auto, fec_max: 25%").fec, (Fec{.automatic = true, .most = 0.25}));
+  EXPECT_FALSE(Policy("fec: off").fec.on());
 }
 
 TEST(TunnelSchemaTest, SaysWhatIsWrong) {
@@ -80,6 +84,14 @@ TEST(TunnelSchemaTest, SaysWhatIsWrong) {
   EXPECT_EQ(Mistakes("target: 0.1"), at + "target: \"0.1\" is not a percentage such as 0.1%");
   EXPECT_EQ(Mistakes("target: 101%"), at + "target: \"101%\" is not a percentage such as 0.1%");
   EXPECT_EQ(Mistakes("target: 0%"), at + "target: \"0%\" is not from 0.0001% to 50%");
+  for (const char* fec :
+       {"4", "4+", "+1", "0+1", "4+0", "33+1", "4+9", "4+1+1", "-1+1", "maximum"}) {
+    EXPECT_EQ(
+        Mistakes(absl::StrCat("fec: ", fec)),
+        absl::StrCat(at, "fec: \"", fec, "\" is not off, auto, or payloads and parities such ",
+                     "as 4+1, at most 32+8"));
+  }
+  EXPECT_EQ(Mistakes("fec_max: 101%"), at + "fec_max: \"101%\" is not a percentage such as 0.1%");
 }
 
 // --- Keys of a port ---
@@ -219,9 +231,9 @@ TEST(ChangeTermsTest, SaysWhatIsWrongInOneSentence) {
   EXPECT_EQ(wrong({"order="}), "order: \"\" is not a duration such as 250ms, 2s or 1m");
   EXPECT_EQ(wrong({"order=1ms", "order=2ms"}), "\"order\" is given twice");
   EXPECT_EQ(wrong({"oder=1ms"}), "oder: unknown key, did you mean \"order\"?");
-  EXPECT_EQ(
-      wrong({"id=1"}),
-      "id: unknown key (known here: mode, copies, order, resend, skew, target, deadline, paths)");
+  EXPECT_EQ(wrong({"id=1"}),
+            "id: unknown key (known here: mode, copies, order, resend, skew, target, fec, "
+            "fec_max, deadline, paths)");
   EXPECT_EQ(wrong({"=1"}), "\"=1\" is not a key and its value, such as order=100ms");
   for (const char* paths : {"paths=", "paths=wan0,", "paths=>", "paths=wan0>", "paths=a b>1.2.3.4",
                             "paths=wan0>198.51.100.300", "paths=all,wan0>"}) {
@@ -232,17 +244,21 @@ TEST(ChangeTermsTest, SaysWhatIsWrongInOneSentence) {
 
 TEST(ChangeTermsTest, WritesWhatItReads) {
   const TunnelTerms terms{
-      .settings = TunnelSettings::Of(
-          {.mode = TunnelMode::kAdaptive, .copies = 3, .order = milliseconds(7), .target = 0.05}),
+      .settings = TunnelSettings::Of({.mode = TunnelMode::kAdaptive,
+                                      .copies = 3,
+                                      .order = milliseconds(7),
+                                      .target = 0.05,
+                                      .fec = {.payloads = 2, .parities = 1}}),
       .deadline = milliseconds(80),
       .paths = {{.port = "wan0", .to = *IpPrefix::Parse("198.51.100.0/24")}, {.port = "wan1"}}};
   std::vector<std::string> changes;
   for (const auto& [key, value] : WriteTerms(terms)) {
     changes.push_back(absl::StrCat(key, "=", value));
   }
-  EXPECT_EQ(changes, std::vector<std::string>({"mode=adaptive", "copies=3", "order=7ms", "resend=0",
-                                               "skew=0", "target=5%", "deadline=80ms",
-                                               "paths=wan0>198.51.100.0/24,wan1"}));
+  EXPECT_EQ(changes,
+            std::vector<std::string>({"mode=adaptive", "copies=3", "order=7ms", "resend=0",
+                                      "skew=0", "target=5%", "fec=2+1", "fec_max=50%",
+                                      "deadline=80ms", "paths=wan0>198.51.100.0/24,wan1"}));
   EXPECT_EQ(*ChangeTerms({}, changes), terms);
 }
 
@@ -276,7 +292,18 @@ TEST(AdviceTest, SaysWhatCannotWork) {
             at + "order: payloads leave by one port alone, wan0: there is nothing to put in order");
   EXPECT_EQ(AdviceOf("mode: stripe, copies: 2"), at + "copies: has an effect with mode: replicate "
                                                       "alone");
-  EXPECT_EQ(AdviceOf("target: 1%"), at + "target: has an effect with mode: adaptive alone");
+  EXPECT_EQ(AdviceOf("target: 1%"),
+            at + "target: has an effect with mode: adaptive or fec: auto alone");
+  EXPECT_EQ(AdviceOf("mode: stripe, fec: auto, fec_max: 20%, target: 1%"), "");
+  EXPECT_EQ(AdviceOf("mode: stripe, fec: 4+1, fec_max: 20%"),
+            at +
+                "fec: 4+1 restores what is lost by chance; over 2 ports, only 1+1 or more parity "
+                "restores what the death of one of them loses\n" +
+                at + "fec_max: has an effect with fec: auto alone");
+  EXPECT_EQ(AdviceOf("mode: stripe, fec: 1+1"), "");
+  EXPECT_EQ(AdviceOf("mode: backup, fec: 4+1, paths: [{port: wan0}]"), "");
+  EXPECT_EQ(AdviceOf("fec: 1+1"),
+            at + "fec: has no effect with mode: replicate, whose copies are parity enough");
   EXPECT_EQ(AdviceOf("skew: 1ms"), at + "skew: has an effect with mode: stripe and adaptive alone");
 }
 
