@@ -67,7 +67,7 @@ void Bond::SetTold(bool told) {
   for (const std::unique_ptr<BondPath>& path : paths_) {
     if (told || path == nullptr) continue;
     path->suspect = path->silent = false;
-    const auto settle = [this](const Record& record) { settled_(record.flow, record.number); };
+    const auto settle = [this](const Record& record) { Tell(record); };
     path->flight.Expire(wire::kNever, settle);
     path->flight.GiveUpOvertaken(wire::kNever, settle);
   }
@@ -89,17 +89,17 @@ std::optional<PathStatus> Bond::StatusOf(Instant now, wire::PathId id) const {
   for (const wire::PathSlot slot : order_) {
     const BondPath& path = PathOf(slot);
     if (path.spec.id != id) continue;
-    const bool idle = now - path.rate_since > std::chrono::seconds(2);
     return PathStatus{.capacity = path.capacity.capacity(),
                       .known = path.capacity.known(),
-                      .in_use = idle ? 0 : path.in_use,
+                      .in_use = path.in_use.Now(now),
                       .queue = path.capacity.queue(),
                       .above = FloorOf(slot) - least_floor_,
                       .waiting = path.Backlog(now),
                       .loss = path.loss,
                       .suspect = path.suspect,
                       .resent = path.resent,
-                      .copies = path.copies};
+                      .copies = path.copies,
+                      .parity = path.parity};
   }
   return std::nullopt;
 }

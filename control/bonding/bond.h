@@ -49,10 +49,11 @@ struct FlowStatus {
   uint64_t offered = 0;      // payloads
   uint64_t dropped = 0;      // refused by Offer
   uint64_t bytes = 0;        // sent for the first time, over one path
-  uint64_t extra_bytes = 0;  // copies and resends
+  uint64_t extra_bytes = 0;  // copies, resends and parity
   uint64_t resent = 0;       // payloads
   uint64_t copied = 0;
-  uint64_t lost = 0;  // payloads of which a packet was lost for good, as far as is known
+  uint64_t parity = 0;  // packets
+  uint64_t lost = 0;    // payloads of which a packet was lost for good, as far as is known
 };
 
 class Bond {
@@ -71,9 +72,11 @@ class Bond {
   // --- A payload's way. ---
 
   enum class Fate : uint8_t { kGranted, kQueued, kDropped };
-  // A payload waits; numbers of a flow grow. kGranted: it may leave at once, as `paths` of the grant says. kDropped:
-  // the queue stands, or the payload would come too late.
+  // A payload waits; numbers of a flow grow. kGranted: it may leave at once, as `paths` of the grant says. kQueued:
+  // that says which path it waits for. kDropped: the queue stands, or the payload would come too late.
   Fate Offer(Instant now, Grant* payload);
+  // The same for parity, which gives way to payloads: it is dropped where it would have to wait.
+  Fate OfferParity(Instant now, Grant* parity);
   // What may leave by now; nullopt: nothing.
   std::optional<Grant> Next(Instant now);
   // The packets of a granted payload, of these sizes, were sealed with counters that begin at `first`. `session` is the
@@ -94,6 +97,12 @@ class Bond {
   Instant NextTimeout() const;
 
   // --- What is. ---
+  // The paths that carry payloads of this flow, as far as they are needed.
+  PathMask UsablePaths(uint16_t flow) const;
+  // The share of packets that was lost on these paths lately.
+  double LossOn(PathMask paths) const;
+  // When a path fell silent for the last time.
+  Instant last_death() const { return last_death_; }
   bool has_paths() const { return !order_.empty(); }
   std::optional<PathStatus> StatusOf(Instant now, wire::PathId path) const;
   FlowStatus StatusOf(uint16_t flow) const;
@@ -142,6 +151,9 @@ class Bond {
   Duration ArrivalOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
   wire::PathSlot Fastest(Instant now, const Flow& flow, uint32_t size, PathMask without,
                          Duration* least_wait = nullptr) const;
+  // The same, and not one of `avoid` unless all others would keep it waiting.
+  wire::PathSlot FastestBut(Instant now, const Flow& flow, uint32_t size, PathMask avoid,
+                            Duration* least_wait = nullptr) const;
   wire::PathSlot Backup(Instant now, Flow& flow);
   PathMask Replicas(Instant now, const Flow& flow, uint32_t size) const;
   PathMask CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
@@ -173,6 +185,10 @@ class Bond {
                   const Delivered& delivered);
   void Prove(Instant now, wire::PathSlot slot);
   bool LastCopy(const Record& record);
+  // Nothing more will be told of it. Of parity, nothing is.
+  void Tell(const Record& record) {
+    if (!record.parity) settled_(record.flow, record.number);
+  }
   void NoteArrived(const Record& record);
   void GiveUp(Instant now, wire::PathSlot slot, Instant sent);
   void GiveUpOvertaken(Instant now, wire::PathSlot slot, Instant sent);
@@ -216,6 +232,7 @@ class Bond {
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> pieces_;
   Instant next_check_ = wire::kNever;
   Instant no_codel_until_{};
+  Instant last_death_{};
 
   // Of feedback.
   uint64_t session_ = 0;

@@ -50,7 +50,8 @@ void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t 
                 .size = size,
                 .flow = grant.flow,
                 .pieces = static_cast<uint8_t>(sizes.size()),
-                .copied = paths > 1};
+                .copied = paths > 1,
+                .parity = grant.parity != 0};
   for (; record.counter < first + sizes.size(); ++record.counter) {
     for (PathMask left = present; left != 0; left &= left - 1) {
       BondPath& path = PathOf(static_cast<wire::PathSlot>(std::countr_zero(left)));
@@ -238,7 +239,7 @@ void Bond::NoteArrived(const Record& record) {
     if (!first || pieces == pieces_.end() || --pieces->second > 0) return;
     pieces_.erase(pieces);
   }
-  settled_(record.flow, record.number);
+  Tell(record);
 }
 
 // What was sent before and has not arrived is taken for lost on this path. It may arrive all the same.
@@ -270,6 +271,7 @@ void Bond::SettleOvertaken(Instant now, uint64_t session, const Delivered& deliv
 
 // Sends the payload again, where its flow wants that and time is left: once, however many of its pieces were lost.
 void Bond::NoteLost(Instant now, wire::PathSlot slot, const Record& record) {
+  if (record.parity) return;
   if (record.pieces > 1 && pieces_.erase({record.session, record.first}) == 0) return;
   const auto flow = flows_.find(record.flow);
   if (flow == flows_.end()) return;

@@ -52,7 +52,7 @@ void Bond::CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Durat
 
 // Payloads go to the other paths now, which may never have had to carry as much.
 void Bond::MoveFrom(Instant now, wire::PathSlot slot) {
-  const Rate rate = PathOf(slot).in_use / 3;
+  const Rate rate = PathOf(slot).in_use.last() / 3;
   for (const wire::PathSlot other : order_) {
     if (other != slot && !PathOf(other).suspect) PathOf(other).capacity.Presume(now, rate);
   }
@@ -66,6 +66,7 @@ void Bond::Suspect(Instant now, wire::PathSlot slot) {
   BondPath& path = PathOf(slot);
   if (path.suspect) return;
   path.suspect = true;
+  last_death_ = now;
   path.proving_since = Instant{};
   path.risky_until = now + kRiskyFor;
   UpdateSuspicion();
@@ -104,7 +105,7 @@ void Bond::CheckPath(Instant now, wire::PathSlot slot) {
   path.flight.Expire(now - kForgotten, [&](const Record& record) {
     if (record.copied) copies_.erase({record.session, record.counter});
     if (record.pieces > 1) pieces_.erase({record.session, record.first});
-    settled_(record.flow, record.number);
+    Tell(record);
   });
   // Feedback about the path has stopped, although some was due.
   const Capacity& capacity = path.capacity;

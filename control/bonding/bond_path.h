@@ -9,6 +9,7 @@
 #include "control/bonding/flight.h"
 #include "control/bonding/grant.h"
 #include "control/bonding/path_clock.h"
+#include "control/bonding/rate_meter.h"
 #include "dataplane/wire/ids.h"
 #include "dataplane/wire/path_mask.h"
 
@@ -38,6 +39,7 @@ struct PathStatus {
   bool suspect = false;
   uint64_t resent = 0;  // packets
   uint64_t copies = 0;
+  uint64_t parity = 0;
 };
 
 struct BondPath {
@@ -72,23 +74,15 @@ struct BondPath {
   uint32_t said_bytes = 0;  // in the last feedback
   uint32_t said_packets = 0;
   bool said = false;
-  uint64_t resent = 0, copies = 0;
-  // For in_use: bytes sent up to a moment.
-  Instant rate_since{};
-  uint64_t rate_bytes = 0;
-  Rate in_use = 0;
+  uint64_t resent = 0, copies = 0, parity = 0;
+  RateMeter in_use;
 
   Duration Backlog(Instant now) const {
     return clock.Wait(now) + PathClock::TimeOf(queued + again_queued, capacity.ByteTime(now));
   }
   void NoteBytes(Instant now, uint64_t bytes) {
     sent_bytes += bytes;
-    const Duration since = now - rate_since;
-    if (since < std::chrono::milliseconds(500)) return;
-    in_use =
-        static_cast<double>(sent_bytes - rate_bytes) / std::chrono::duration<double>(since).count();
-    rate_since = now;
-    rate_bytes = sent_bytes;
+    in_use.Note(now, bytes);
   }
 };
 

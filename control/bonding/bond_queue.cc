@@ -32,7 +32,7 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
     slot = Backup(now, flow);
     if (slot != wire::kNoPathSlot) least = WaitOn(now, flow, slot, payload->size);
   } else {
-    slot = Fastest(now, flow, payload->size, 0, &least);
+    slot = FastestBut(now, flow, payload->size, payload->avoid, &least);
   }
   if (slot == wire::kNoPathSlot) {
     if (!order_.empty()) {
@@ -47,6 +47,7 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
     ++flow.status.dropped;
     return Fate::kDropped;
   }
+  payload->paths = wire::MaskOf(slot);
   return Queue(now, flow, slot, *payload) == Fate::kGranted
              ? (Direct(now, flow, slot, payload), Fate::kGranted)
              : Fate::kQueued;
@@ -152,6 +153,10 @@ std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
 // though it had to wait.
 void Bond::Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const {
   const bool replicates = flow.spec.policy.mode == TunnelMode::kReplicate && !grant->again;
+  if (grant->parity != 0) {
+    grant->paths = wire::MaskOf(slot);
+    return;
+  }
   grant->paths = replicates ? Replicas(now, flow, grant->size)
                             : wire::MaskOf(slot) | CopiesBeside(now, flow, slot, *grant);
 }
@@ -165,9 +170,13 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
   } else if (grant.slot != wire::kNoPathSlot) {
     QueueOf(flow, grant.slot).deficit -= size;
   }
-  if (flow.spec.policy.mode != TunnelMode::kReplicate && std::popcount(grant.paths & mask_) > 1)
+  if (grant.parity != 0) {
+    ++flow.status.parity;
+  } else if (flow.spec.policy.mode != TunnelMode::kReplicate &&
+             std::popcount(grant.paths & mask_) > 1) {
     ++flow.status.copied;
-  bool first = !grant.again;
+  }
+  bool first = !grant.again && grant.parity == 0;
   for (PathMask left = grant.paths & mask_; left != 0; left &= left - 1) {
     BondPath& path = PathOf(static_cast<wire::PathSlot>(std::countr_zero(left)));
     const bool proves = path.suspect && !AllSuspect(flow.spec.allowed);
@@ -180,7 +189,11 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
     path.NoteBytes(now, size);
     if (!std::exchange(first, false)) {
       flow.status.extra_bytes += size;
-      if (!grant.again) ++path.copies;
+      if (grant.parity != 0) {
+        ++path.parity;
+      } else if (!grant.again) {
+        ++path.copies;
+      }
     } else {
       flow.status.bytes += size;
       again_bytes_ = std::min(kAgainMost, again_bytes_ + kAgainShare * size);
@@ -199,7 +212,8 @@ void Bond::NoteUnsent(Instant now, const Grant& grant) {
 void Bond::Place(Instant now, Flow& flow, Grant payload, PathMask without) {
   payload.paths = 0;
   payload.slot = wire::kNoPathSlot;
-  wire::PathSlot slot = Fastest(now, flow, payload.size, without);
+  wire::PathSlot slot = without != 0 ? Fastest(now, flow, payload.size, without)
+                                     : FastestBut(now, flow, payload.size, payload.avoid);
   if (slot == wire::kNoPathSlot && without != 0) slot = Fastest(now, flow, payload.size, 0);
   if (slot == wire::kNoPathSlot) return Park(now, flow, payload);
   if (!payload.again) return Enqueue(flow, slot, payload);

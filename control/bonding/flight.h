@@ -36,6 +36,7 @@ struct Record {
   uint8_t pieces = 1;     // of the payload
   bool copied = false;    // it went over other paths, too
   bool given_up = false;  // it was counted as lost already
+  bool parity = false;    // of a block, no payload
 };
 
 // What one feedback says of the counters of its session.

@@ -19,6 +19,10 @@ struct Grant {
   wire::PathMask paths = 0;
   wire::PathSlot slot = wire::kNoPathSlot;  // the path for which it waited, if any
   bool again = false;                       // it was sent before, and lost
+  // Paths that should not carry it, where another may within a moment: they carry too much of its block.
+  wire::PathMask avoid = 0;
+  // 0: a payload. Else parity of the block that ends with payload `number`: one more than its index.
+  uint8_t parity = 0;
 };
 
 }  // namespace warp::bonding

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <unordered_set>
 #include <vector>
@@ -25,6 +26,7 @@ struct Packet {
   uint64_t counter = 0;
   uint32_t size = 0;
   Instant born;
+  std::shared_ptr<const std::vector<uint8_t>> parity;  // its plaintext; null: a payload
 };
 
 // Payloads of one flow, in order, with a bound on what they wait.

@@ -1,9 +1,20 @@
 #include "tests/control/bonding/world.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdlib>
 
 namespace warp::bonding {
+namespace {
+
+// What the payload of a number is, for parity: few bytes do.
+std::vector<uint8_t> ContentOf(uint64_t number) {
+  return {static_cast<uint8_t>(number), static_cast<uint8_t>(number >> 8),
+          static_cast<uint8_t>(number >> 16), static_cast<uint8_t>(number >> 24)};
+}
+
+}  // namespace
 
 World::World(uint64_t seed) : World(seed, *new Timeline) { own_time_.reset(time_); }
 
@@ -56,6 +67,7 @@ uint16_t World::AddFlow(const FlowOptions& options) {
 
 void World::SetPolicy(uint16_t flow, const config::TunnelPolicy& policy) {
   flows_[flow].options.policy = policy;
+  flows_[flow].parity.SetPolicy(policy.fec, flows_[flow].options.deadline);
   bond_->SetFlow(flow, {.policy = policy,
                         .deadline = flows_[flow].options.deadline,
                         .allowed = flows_[flow].options.allowed});
@@ -80,7 +92,8 @@ uint64_t World::Send(uint16_t id, uint32_t payload) {
               .number = flow.next,
               .size = payload + kHeaders,
               .taken = now,
-              .deadline = now + flow.options.deadline};
+              .deadline = now + flow.options.deadline,
+              .avoid = AvoidedByBlock(id)};
   if (Counts(now)) ++flow.result.offered;
   const Bond::Fate fate = bond_->Offer(now, &grant);
   if (fate == Bond::Fate::kDropped) {
@@ -91,6 +104,7 @@ uint64_t World::Send(uint16_t id, uint32_t payload) {
   flow.born.push_back(now);
   flow.got.push_back(false);
   if (fate == Bond::Fate::kGranted) Submit(grant);
+  AddToBlock(grant);
   Arm();
   return grant.number;
 }
@@ -98,20 +112,78 @@ uint64_t World::Send(uint16_t id, uint32_t payload) {
 void World::Submit(const Grant& grant) {
   const Instant now = time_->now();
   const uint64_t counter = ++counter_;
-  outstanding_.insert({grant.flow, grant.number});
+  std::shared_ptr<const std::vector<uint8_t>> parity;
+  if (grant.parity == 0) {
+    outstanding_.insert({grant.flow, grant.number});
+  } else {
+    parity::ParityMaker& maker = flows_[grant.flow].parity;
+    const auto index = static_cast<uint8_t>(grant.parity - 1);
+    const parity::ParityMaker::Parity* const found = maker.Find(grant.number, index);
+    if (found == nullptr) return;
+    parity = std::make_shared<std::vector<uint8_t>>(found->plaintext);
+    maker.Forget(grant.number, index);
+  }
   bond_->NoteSent(now, grant, session_, counter, {&grant.size, 1});
   const Packet packet{.flow = grant.flow,
                       .number = grant.number,
                       .session = session_,
                       .counter = counter,
                       .size = grant.size,
-                      .born = flows_[grant.flow].born[grant.number]};
+                      .born = flows_[grant.flow].born[grant.number],
+                      .parity = parity};
   for (size_t i = 0; i < links_.size(); ++i) {
     if ((grant.paths >> i & 1) == 0) continue;
     if (const auto arrival = links_[i]->Send(now, grant.size)) {
       time_->At(*arrival, [this, i, packet] { Arrived(i, packet); });
     }
   }
+}
+
+// As a tunnel's sender does it.
+PathMask World::AvoidedByBlock(uint16_t id) {
+  parity::ParityMaker& parity = flows_[id].parity;
+  if (!parity.on()) return 0;
+  const PathMask usable = bond_->UsablePaths(id);
+  const Instant now = time_->now(), died = bond_->last_death();
+  if (parity.wants_risk(now)) {
+    parity.SetRisk(now, {.loss = bond_->LossOn(usable),
+                         .paths = static_cast<size_t>(std::popcount(usable)),
+                         .paths_die = died != Instant{} && now - died < Millis(60'000),
+                         .target = flows_[id].options.policy.target});
+  }
+  return parity.Full(usable);
+}
+
+void World::AddToBlock(const Grant& grant) {
+  parity::ParityMaker& parity = flows_[grant.flow].parity;
+  if (!parity.on()) return;
+  if (!parity.continues(grant.number)) EndBlock(grant.flow);
+  parity.Add(time_->now(), grant.number, 0, ContentOf(grant.number), grant.paths);
+  if (parity.full()) return EndBlock(grant.flow);
+  if (parity.empty()) return;
+  time_->At(parity.due(), [this, flow = grant.flow] {
+    if (flows_[flow].parity.due() <= time_->now()) EndBlock(flow);
+  });
+}
+
+void World::EndBlock(uint16_t id) {
+  parity::ParityMaker& parity = flows_[id].parity;
+  const Instant now = time_->now();
+  for (parity::ParityMaker::Parity& one : parity.Finish()) {
+    Grant grant{.flow = id,
+                .number = one.number,
+                .size = kPayload + kHeaders,
+                .taken = now,
+                .deadline = one.deadline,
+                .avoid = parity.Crowded(bond_->UsablePaths(id)),
+                .parity = static_cast<uint8_t>(one.index + 1)};
+    const Bond::Fate fate = bond_->OfferParity(now, &grant);
+    if (fate == Bond::Fate::kDropped) continue;
+    parity.NotePlaced(grant.paths);
+    parity.Wait(std::move(one));
+    if (fate == Bond::Fate::kGranted) Submit(grant);
+  }
+  Arm();
 }
 
 void World::Pump() {
@@ -134,6 +206,28 @@ void World::Arm() {
 
 void World::Arrived(size_t link, const Packet& packet) {
   if (!receiver_.Arrive(packet, link, specs_[link].port, specs_[link].remote_port)) return;
+  Flow& flow = flows_[packet.flow];
+  if (packet.parity != nullptr) {
+    flow.recovery.Add(time_->now(), *wire::ReadParityHeader(*packet.parity),
+                      wire::Bytes(*packet.parity).subspan(wire::kParityHeaderSize));
+  } else {
+    flow.recovery.Note(time_->now(), {.sequence = static_cast<uint32_t>(packet.number)},
+                       ContentOf(packet.number));
+    Came(link, packet);
+  }
+  for (const parity::Recovery::Payload& one : flow.recovery.Take()) {
+    const uint64_t number = one.header.sequence;
+    if (one.bytes != ContentOf(number)) std::abort();
+    if (!flow.got[number] && Counts(flow.born[number])) ++flow.result.recovered;
+    Came(link, {.flow = packet.flow,
+                .number = number,
+                .size = kPayload + kHeaders,
+                .born = flow.born[number]});
+  }
+}
+
+// The payload came, or was restored.
+void World::Came(size_t link, const Packet& packet) {
   Flow& flow = flows_[packet.flow];
   if (flow.got[packet.number]) return;  // sent again, though it had arrived
   flow.got[packet.number] = true;

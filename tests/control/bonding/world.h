@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "control/bonding/bond.h"
+#include "control/parity/parity_maker.h"
+#include "control/parity/recovery.h"
 #include "tests/control/bonding/link_model.h"
 #include "tests/control/bonding/receiver_model.h"
 #include "tests/control/bonding/timeline.h"
@@ -29,6 +31,7 @@ struct FlowOptions {
 struct FlowResult {
   uint64_t offered = 0, refused = 0, arrived = 0, late = 0, swapped = 0;
   uint64_t bytes = 0;
+  uint64_t recovered = 0;
   std::vector<float> delays;  // ms
   Duration longest_gap{};
   uint64_t missing() const { return offered - refused - arrived; }
@@ -98,6 +101,8 @@ class World {
     std::vector<Instant> born;
     std::vector<bool> got;
     std::unique_ptr<OrderModel> order;
+    parity::ParityMaker parity{0};
+    parity::Recovery recovery;
     std::function<void(uint64_t)> arrival;
     FlowResult result;
     uint64_t newest = 0;
@@ -105,10 +110,14 @@ class World {
   };
   void Start();
   void Submit(const Grant& grant);
+  PathMask AvoidedByBlock(uint16_t flow);
+  void AddToBlock(const Grant& grant);
+  void EndBlock(uint16_t flow);
   void Pump();
   void Arm();
   void Arrived(size_t link, const Packet& packet);
   void Delivered(const Packet& packet);
+  void Came(size_t link, const Packet& packet);
   void Tell();
   bool Counts(Instant born) const { return from_ <= born && born < to_; }
 
