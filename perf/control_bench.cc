@@ -2,8 +2,6 @@
 // happens to all of them at once. A turn is what the daemon's is between two looks at the payloads: the protocol's
 // timers, the snapshot for the workers, and the protocol's datagrams.
 //
-// `Bond` is another thing: what it costs to spread one payload over paths.
-//
 // What counts is the longest turn, because payloads wait that long. Turns are timed by the CPU time of the thread, so
 // that a busy machine lengthens none.
 #include <benchmark/benchmark.h>
@@ -17,7 +15,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "control/bonding/bond.h"
 #include "control/link/forwarding_builder.h"
 #include "control/link/peer_queue.h"
 #include "dataplane/lcore/memory/eal.h"
@@ -186,67 +183,6 @@ void Start(benchmark::State& state) {
   }
 }
 BENCHMARK(Start)->Arg(1000)->Iterations(1)->Unit(benchmark::kMillisecond);
-
-// What a bond costs a payload: its path is chosen, its clock and its memory kept, and every 20 ms a feedback is read.
-// The paths carry what is offered, so that some payloads wait and some do not.
-void Bond(benchmark::State& state) {
-  const auto count = static_cast<size_t>(state.range(0));
-  uint64_t settled = 0;
-  bonding::Bond bond([&settled](uint16_t, uint64_t) { ++settled; });
-  std::vector<bonding::PathSpec> paths;
-  for (size_t i = 0; i < count; ++i) {
-    paths.push_back({.id = static_cast<wire::PathId>(i),
-                     .slot = static_cast<wire::PathSlot>(i),
-                     .port = static_cast<wire::PortId>(i),
-                     .max_rate = 20'000'000 / count,
-                     .round_trip = std::chrono::milliseconds(20 + 5 * i)});
-  }
-  wire::Instant now{std::chrono::seconds(1)};
-  bond.SetPaths(now, paths);
-  bond.SetFlow(1, {.policy = {.mode = config::TunnelMode::kStripe,
-                              .resend = std::chrono::milliseconds(150)}});
-  struct Newest {
-    uint64_t counter = 0;
-    wire::Instant sent;
-    uint32_t packets = 0;
-  };
-  std::vector<Newest> newest(count);
-  uint64_t counter = 0, number = 0, told = 0;
-  protocol::Feedback feedback;
-  const auto send = [&](const bonding::Grant& grant) {
-    bond.NoteSent(now, grant, 1, ++counter, {&grant.size, 1});
-    const auto slot = static_cast<size_t>(std::countr_zero(grant.paths));
-    newest[slot] = {counter, now, newest[slot].packets + 1};
-  };
-  for (auto _ : state) {
-    now += std::chrono::microseconds(75);
-    bonding::Grant grant{.flow = 1,
-                         .number = ++number,
-                         .size = 1480,
-                         .taken = now,
-                         .deadline = now + std::chrono::milliseconds(250)};
-    if (bond.Offer(now, &grant) == bonding::Bond::Fate::kGranted) send(grant);
-    while (const auto next = bond.Next(now)) send(*next);
-    if (number % 267 != 0) continue;
-    bond.HandleTimeout(now);
-    feedback.time = static_cast<uint32_t>(now.time_since_epoch() / std::chrono::microseconds(1));
-    feedback.base = told & ~uint64_t{31};
-    feedback.words.assign((counter - feedback.base) / 32 + 1, UINT32_MAX);
-    feedback.paths.clear();
-    for (size_t i = 0; i < count; ++i) {
-      feedback.paths.push_back(
-          {.from = static_cast<uint16_t>(i),
-           .newest = static_cast<uint32_t>(newest[i].counter),
-           .age = static_cast<uint32_t>((now - newest[i].sent) / std::chrono::microseconds(1)),
-           .packets = newest[i].packets,
-           .bytes = newest[i].packets * 1480});
-    }
-    told = counter;
-    bond.HandleFeedback(now, 1, feedback);
-  }
-  state.counters["settled"] = static_cast<double>(settled) / static_cast<double>(number);
-}
-BENCHMARK(Bond)->Arg(2)->Arg(3)->Arg(4)->Arg(8)->Arg(16);
 
 }  // namespace
 }  // namespace warp::perf
