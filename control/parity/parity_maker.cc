@@ -81,19 +81,20 @@ void ParityMaker::NotePlaced(PathMask paths) {
 
 // --- The block. ---
 
-void ParityMaker::Add(Instant now, uint64_t number, uint8_t hold, wire::Bytes payload,
-                      PathMask paths) {
+void ParityMaker::Add(Instant now, uint64_t number, const wire::SequencedHeader& place,
+                      wire::Bytes payload, PathMask paths) {
   ++payloads_;
   if (!shape_.any()) return;
   if (block_.count() == 0) {
     // A shape that changes does so between blocks.
-    block_.Begin(static_cast<uint32_t>(number), shape_.parities);
+    block_.Begin(place.sequence, shape_.parities);
     placed_ = {};
     due_ = now + patience_;
     block_deadline_ = now + deadline_;
   }
-  block_.Add(hold, payload);
-  next_ = number + 1;
+  block_.Add(wire::HoldByteOf(place), payload);
+  next_ = place.sequence + 1;
+  last_ = number;
   if (fec_.automatic) {
     credit_ = std::min(kMostCredit, credit_ + fec_.most * static_cast<double>(payload.size()));
   }
@@ -120,7 +121,7 @@ std::vector<ParityMaker::Parity> ParityMaker::Finish() {
   if (block_.count() == 0) return parities;
   const size_t count = ParitiesNow();
   for (size_t index = 0; index < count; ++index) {
-    parities.push_back({.number = next_ - 1,
+    parities.push_back({.number = last_,
                         .index = static_cast<uint8_t>(index),
                         .deadline = block_deadline_,
                         .plaintext = block_.Plaintext(tunnel_id_, index)});

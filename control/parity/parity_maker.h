@@ -17,6 +17,7 @@
 #include "control/parity/block_encoder.h"
 #include "control/parity/shape.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/message.h"
 #include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/time.h"
 
@@ -50,13 +51,13 @@ class ParityMaker {
   // The paths of `usable` that carry more of the block than others do.
   wire::PathMask Crowded(wire::PathMask usable) const;
 
-  // The payload of this number, which goes by `paths`, was taken. Where it does not continue the block before, that has
-  // to be finished first. Without a shape, payloads are only counted.
-  bool continues(uint64_t number) const {
-    return block_.count() == 0 || (number == next_ && shape_.any());
+  // The payload of this number was taken, has this place in the order, and goes by `paths`. Where its sequence does not
+  // continue the block before, that has to be finished first. Without a shape, payloads are only counted.
+  bool continues(uint32_t sequence) const {
+    return block_.count() == 0 || (sequence == next_ && shape_.any());
   }
-  void Add(wire::Instant now, uint64_t number, uint8_t hold, wire::Bytes payload,
-           wire::PathMask paths);
+  void Add(wire::Instant now, uint64_t number, const wire::SequencedHeader& place,
+           wire::Bytes payload, wire::PathMask paths);
   bool full() const { return !empty() && block_.count() >= shape_.payloads; }
   bool empty() const { return block_.count() == 0; }
   wire::Instant due() const { return empty() ? wire::kNever : due_; }
@@ -86,7 +87,8 @@ class ParityMaker {
   Shape shape_;
   BlockEncoder block_;
   std::array<uint8_t, wire::kPathSlots> placed_{};  // packets of the block, by path
-  uint64_t next_ = 0;                               // number of the payload that may follow
+  uint32_t next_ = 0;                               // sequence of the payload that may follow
+  uint64_t last_ = 0;                               // number of the block's last payload
   wire::Instant due_{};
   wire::Instant block_deadline_{};
   std::deque<Parity> waiting_;

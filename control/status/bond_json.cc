@@ -31,6 +31,7 @@ Json BondPathJson(const PeerBond* bond, wire::Instant now, wire::PathId path) {
           {"loss", status->loss},
           {"resent", status->resent},
           {"copies", status->copies},
+          {"parity", status->parity},
           {"suspect", status->suspect}};
 }
 
@@ -42,6 +43,7 @@ Json BondFlowJson(const PeerBond* bond, uint16_t tunnel) {
           {"extra_bytes", status.extra_bytes},
           {"resent", status.resent},
           {"copied", status.copied},
+          {"parity", status.parity},
           {"lost", status.lost},
           {"impossible", bond->bond().impossible()}};
 }

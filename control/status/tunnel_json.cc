@@ -19,6 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using wire::Drop;
 
+uint64_t Bits(bonding::Rate bytes) { return static_cast<uint64_t>(8 * bytes); }
 double Milliseconds(wire::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
@@ -48,7 +49,20 @@ Json PolicyJson(const config::TunnelPolicy& policy) {
           {"order_ms", Milliseconds(policy.order)},
           {"resend_ms", Milliseconds(policy.resend)},
           {"skew_ms", Milliseconds(policy.skew)},
-          {"target", policy.target}};
+          {"target", policy.target},
+          {"fec", config::FecWord(policy.fec)},
+          {"fec_max", policy.fec.most}};
+}
+
+// What came before an earlier payload, and what became of the gaps in front of it.
+Json OrderJson(const Orderer& orderer) {
+  const Orderer::Counters& counters = orderer.counters();
+  return {{"holding", orderer.held()},
+          {"held", counters.held},
+          {"late", counters.late},
+          {"gaps_lost", counters.by_proof},
+          {"gaps_timeout", counters.by_hold},
+          {"gaps_full", counters.by_room}};
 }
 
 }  // namespace
@@ -57,9 +71,12 @@ Json TunnelJson(const config::NodeConfig& node, const Tunnel& tunnel, DropTotals
   const config::TunnelConfig& config = tunnel.config();
   const TunnelSender& sender = tunnel.sender();
   const GateCounters& gate = tunnel.gate_counters();
+  const auto drops_of = [&](Drop drop) {
+    return sender.drops().Get(drop) + gate.drops.Get(drop) + tunnel.parity_drops().Get(drop);
+  };
   for (size_t i = 0; i < totals.size(); ++i) {
     const auto drop = static_cast<Drop>(i);
-    totals[i] += sender.drops().Get(drop) + gate.drops.Get(drop);
+    totals[i] += drops_of(drop);
   }
   return {{"name", config.name},
           {"id", config.id},
@@ -69,13 +86,16 @@ Json TunnelJson(const config::NodeConfig& node, const Tunnel& tunnel, DropTotals
           {"spread", BondFlowJson(tunnel.bond(), tunnel.index())},
           {"gate", GateJson(tunnel)},
           {"from_app", gate.from_app},
+          {"from_app_rate", Bits(tunnel.from_app_rate())},
           {"to_app", gate.to_app},
+          {"to_app_rate", Bits(tunnel.to_app_rate())},
           {"sent", sender.sent()},
           {"queued", sender.waiting()},
           {"in_flight", sender.in_flight()},
           {"by_room", tunnel.by_room()},
-          {"drops",
-           DropsJson([&](Drop drop) { return sender.drops().Get(drop) + gate.drops.Get(drop); })}};
+          {"order", OrderJson(tunnel.orderer())},
+          {"recovered", tunnel.recovered()},
+          {"drops", DropsJson(drops_of)}};
 }
 
 }  // namespace warp::control

@@ -15,6 +15,10 @@ using wire::Instant;
 
 int64_t Nanoseconds(Instant now) { return now.time_since_epoch().count(); }
 
+Orderer::Life LifeOf(const lcore::OpenedPacket& packet) {
+  return {.number = packet.session->remote_life(), .expires = packet.session->expires()};
+}
+
 }  // namespace
 
 Inbound::Inbound(protocol::Node& protocol, size_t window)
@@ -48,6 +52,8 @@ void Inbound::HandleOne(Instant now, lcore::OpenedPacket& packet) {
     HandlePayload(*peers_[packet.peer], packet);
   } else if (*kind == wire::Kind::kSequenced) {
     HandleSequenced(*peers_[packet.peer], packet);
+  } else if (*kind == wire::Kind::kParity) {
+    HandleParity(*peers_[packet.peer], packet);
   } else {
     HandleFragment(now, *peers_[packet.peer], packet);
   }
@@ -100,6 +106,19 @@ void Inbound::HandleFragment(Instant now, Peer& peer, const lcore::OpenedPacket&
   }
 }
 
+void Inbound::HandleParity(Peer& peer, const lcore::OpenedPacket& packet) {
+  const std::optional<wire::ParityHeader> header = wire::ReadParityHeader(packet.packet.bytes());
+  if (!header.has_value()) {
+    drops_.Add(Drop::kMalformed);
+    return;
+  }
+  Tunnel* const tunnel = FindTunnel(peer, header->tunnel_id);
+  if (tunnel == nullptr) return;
+  tunnel->HandleParity(LifeOf(packet), packet.arrival.route(), *header,
+                       packet.packet.bytes().subspan(wire::kParityHeaderSize));
+  FlushLater(tunnel);
+}
+
 void Inbound::DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload) {
   Tunnel* const tunnel = FindTunnel(peer, tunnel_id);
   if (tunnel == nullptr) return;
@@ -111,10 +130,8 @@ void Inbound::DeliverInOrder(Peer& peer, const lcore::OpenedPacket& packet,
                              const wire::SequencedHeader& header, Delivery payload) {
   Tunnel* const tunnel = FindTunnel(peer, header.tunnel_id);
   if (tunnel == nullptr) return;
-  const Orderer::Life life{.number = packet.session->remote_life(),
-                           .expires = packet.session->expires()};
   const Drop drop =
-      tunnel->DeliverInOrder(life, packet.arrival.route(), header, std::move(payload));
+      tunnel->DeliverInOrder(LifeOf(packet), packet.arrival.route(), header, std::move(payload));
   if (drop != Drop::kNone) drops_.Add(drop);
   FlushLater(tunnel);
 }
@@ -141,6 +158,7 @@ void Inbound::Expire(Instant now) {
     if (const uint32_t expired = peer->reassembler.Expire(Nanoseconds(now)); expired > 0) {
       drops_.Add(Drop::kReassemblyTimeout, expired);
     }
+    for (const auto& [id, tunnel] : peer->tunnels) tunnel->Expire();
   }
 }
 

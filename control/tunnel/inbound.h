@@ -1,5 +1,5 @@
 // Journey in, step 6: hands opened packets to those they are for. Payloads go to their tunnel's gate, sequenced ones
-// through its orderer, fragments to reassembly first, control messages to the protocol. Control thread only.
+// through its orderer, fragments to reassembly first, parity to the tunnel, control messages to the protocol. Control thread only.
 #ifndef WARP_CONTROL_TUNNEL_INBOUND_H_
 #define WARP_CONTROL_TUNNEL_INBOUND_H_
 
@@ -32,7 +32,7 @@ class Inbound {
   // Hands the gathered payloads to the applications. Call once per turn.
   void FlushGates();
 
-  // Gives up fragments that waited too long. Call about once a second.
+  // Gives up fragments and parity that waited too long. Call about once a second.
   void Expire(wire::Instant now);
 
   const lcore::DropCounters& drops() const { return drops_; }
@@ -48,6 +48,7 @@ class Inbound {
   void HandlePayload(Peer& peer, lcore::OpenedPacket& packet);
   void HandleSequenced(Peer& peer, lcore::OpenedPacket& packet);
   void HandleFragment(wire::Instant now, Peer& peer, const lcore::OpenedPacket& packet);
+  void HandleParity(Peer& peer, const lcore::OpenedPacket& packet);
   void NoteAuthentic(wire::Instant now, const lcore::OpenedPacket& packet);
   void DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload);
   // `packet` brought the payload, or its last fragment.

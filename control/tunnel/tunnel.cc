@@ -1,6 +1,7 @@
 #include "control/tunnel/tunnel.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -69,6 +70,7 @@ void Tunnel::SetTerms(const Terms& terms) {
 size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
   size_t taken = 0;
   for (; taken < payloads.size() && (closing_ || !sender_.lcores_behind()); ++taken) {
+    from_app_rate_.Note(loop_.now(), payloads[taken].size());
     sender_.Send(loop_.now(), payloads[taken]);
   }
   gate_waits_ = taken < payloads.size();
@@ -127,15 +129,70 @@ void Tunnel::SetTimer() {
 }
 
 void Tunnel::Deliver(Delivery payload) {
-  if (gate_ != nullptr) gate_->Deliver(std::move(payload));
+  if (gate_ == nullptr) return;
+  to_app_rate_.Note(loop_.now(), payload.bytes().size());
+  gate_->Deliver(std::move(payload));
 }
 
 wire::Drop Tunnel::DeliverInOrder(const Orderer::Life& life, const wire::Route& path,
                                   const wire::SequencedHeader& header, Delivery payload) {
+  if (recovery_ != nullptr && IsOfLife(life)) {
+    recovery_->Note(loop_.now(), header, payload.bytes());
+  }
   const wire::Drop drop = orderer_.Add(loop_.now(), life, path, header, std::move(payload));
   // As above, the timer moves only to earlier times.
   if (orderer_.NextTimeout() < release_held_.due()) release_held_.SetAt(orderer_.NextTimeout());
+  if (recovery_ != nullptr) DeliverRestored(life, path);
   return drop;
+}
+
+// --- Parity. ---
+
+void Tunnel::HandleParity(const Orderer::Life& life, const wire::Route& path,
+                          const wire::ParityHeader& header, wire::Bytes symbol) {
+  if (recovery_ == nullptr) {
+    recovery_ = std::make_unique<parity::Recovery>();
+    parity_life_ = life;
+  }
+  if (!IsOfLife(life)) {
+    parity_drops_.Add(wire::Drop::kParityTooFew);
+    return;
+  }
+  recovery_->Add(loop_.now(), header, symbol);
+  DeliverRestored(life, path);
+}
+
+// With a later life of the sender, sequences begin anew. What is still under way of an earlier one restores nothing.
+bool Tunnel::IsOfLife(const Orderer::Life& life) {
+  if (life.number != parity_life_.number) {
+    if (life.expires < parity_life_.expires) return false;
+    recovery_->Clear();
+    parity_life_ = life;
+  }
+  parity_life_.expires = std::max(parity_life_.expires, life.expires);
+  return true;
+}
+
+void Tunnel::DeliverRestored(const Orderer::Life& life, const wire::Route& path) {
+  const parity::Recovery::Ended ended = recovery_->TakeEnded();
+  parity_drops_.Add(wire::Drop::kParityUnused, ended.unused);
+  parity_drops_.Add(wire::Drop::kParityTooFew, ended.too_few);
+  parity_drops_.Add(wire::Drop::kParityConflict, ended.conflict);
+  if (!recovery_->restored_any()) return;
+  for (parity::Recovery::Payload& one : recovery_->Take()) {
+    const wire::Bytes bytes(one.bytes);
+    const wire::Drop drop =
+        orderer_.Add(loop_.now(), life, path, one.header, Delivery(bytes, std::move(one.bytes)));
+    if (drop != wire::Drop::kNone) parity_drops_.Add(drop);
+  }
+  if (orderer_.NextTimeout() < release_held_.due()) release_held_.SetAt(orderer_.NextTimeout());
+}
+
+void Tunnel::Expire() {
+  if (recovery_ == nullptr) return;
+  recovery_->Expire(loop_.now());
+  const parity::Recovery::Ended ended = recovery_->TakeEnded();
+  parity_drops_.Add(wire::Drop::kParityTooFew, ended.too_few);
 }
 
 void Tunnel::ReleaseHeld() {

@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/bonding/rate_meter.h"
 #include "control/config/node_config.h"
 #include "control/config/tunnel_policy.h"
 #include "control/gate/delivery.h"
 #include "control/gate/gate.h"
 #include "control/loop/loop.h"
+#include "control/parity/recovery.h"
 #include "control/tunnel/gate_factory.h"
 #include "control/tunnel/orderer.h"
 #include "control/tunnel/tunnel_sender.h"
@@ -54,7 +56,12 @@ class Tunnel : public GateSink {
   // The same for a payload that has a place in the tunnel: it may have to wait for earlier ones. See Orderer::Add.
   wire::Drop DeliverInOrder(const Orderer::Life& life, const wire::Route& path,
                             const wire::SequencedHeader& header, Delivery payload);
+  // Parity of payloads that have a place. What it restores is delivered as if it had come by this path.
+  void HandleParity(const Orderer::Life& life, const wire::Route& path,
+                    const wire::ParityHeader& header, wire::Bytes symbol);
   void FlushGate();
+  // Gives up what waited too long. Call about once a second.
+  void Expire();
 
   // Shutdown: takes nothing that the application sends from now on. What the gate had taken already is sent, even
   // where the workers are behind.
@@ -81,6 +88,12 @@ class Tunnel : public GateSink {
   // Payloads, and gaps before payloads, that were given up because too much was kept.
   uint64_t by_room() const { return sender_.by_room() + orderer_.counters().by_room; }
   const Orderer& orderer() const { return orderer_; }
+  // Parities that came and ended without restoring a payload.
+  const lcore::DropCounters& parity_drops() const { return parity_drops_; }
+  // Bytes a second that the application sends, and gets, lately.
+  bonding::Rate from_app_rate() const { return from_app_rate_.Now(loop_.now()); }
+  bonding::Rate to_app_rate() const { return to_app_rate_.Now(loop_.now()); }
+  uint64_t recovered() const { return recovery_ == nullptr ? 0 : recovery_->recovered(); }
   GateStatus gate_status() const { return gate_ ? gate_->status() : GateStatus(); }
   const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }
 
@@ -90,6 +103,8 @@ class Tunnel : public GateSink {
   void Pump();
   void SetTimer();
   void ReleaseHeld();
+  bool IsOfLife(const Orderer::Life& life);
+  void DeliverRestored(const Orderer::Life& life, const wire::Route& path);
   void ResumeGate();
 
   const config::TunnelConfig& config_;
@@ -100,9 +115,13 @@ class Tunnel : public GateSink {
   Timer pump_later_;
   Orderer orderer_;
   Timer release_held_;
+  std::unique_ptr<parity::Recovery> recovery_;  // null: no parity has come
+  Orderer::Life parity_life_;                   // that the recovery is of
+  lcore::DropCounters parity_drops_;
   std::unique_ptr<Gate> gate_;
   bool gate_waits_ = false;  // it keeps payloads that this did not take
   bool closing_ = false;
+  bonding::RateMeter from_app_rate_, to_app_rate_;
   GateCounters closed_;  // the gate's, when it was closed
 };
 

@@ -35,6 +35,7 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
       deadline_(options.deadline),
       maker_(options.tunnel_id, dataplane),
       sent_payloads_(options.room),
+      parity_(options.tunnel_id),
       in_flight_(options.tunnel_index, options.max_in_flight),
       window_(options.max_in_flight),
       done_(std::move(done)) {}
@@ -263,6 +264,7 @@ void TunnelSender::TellDone() {
 
 void TunnelSender::Pump(Instant now) {
   Expire(now);
+  if (now >= parity_.due()) EndBlock(now);
   while (something_waits() && MayGo(now) && route_.ready()) {
     if (oldest_is_unsealed() && TrySendOldestWaiting(now)) continue;
     // The oldest payload may need slots that sealed packets behind it hold, so those go on meanwhile.
@@ -317,7 +319,7 @@ void TunnelSender::RetryOldest(Instant now) {
 }
 
 Instant TunnelSender::NextTimeout() const {
-  Instant next = in_flight_.NextDeadline();
+  Instant next = std::min(in_flight_.NextDeadline(), parity_.due());
   if (!waiting_.empty()) next = std::min(next, waiting_.begin()->second.deadline);
   const bool may_go =
       in_flight_.unreported() < window_.size() && route_.ready() &&

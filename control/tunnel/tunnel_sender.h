@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "control/config/tunnel_policy.h"
+#include "control/parity/parity_maker.h"
 #include "control/tunnel/bond/packet_maker.h"
 #include "control/tunnel/bond/peer_bond.h"
 #include "control/tunnel/bond/sent_payloads.h"
@@ -108,6 +109,7 @@ class TunnelSender : public BondMember {
   const lcore::DropCounters& drops() const { return drops_; }
   const config::TunnelPolicy& policy() const { return policy_; }
   const PeerBond* bond() const { return bond_; }
+  const parity::ParityMaker& parity() const { return parity_; }
   uint16_t index() const { return options_.tunnel_index; }  // of this node
 
  private:
@@ -140,6 +142,14 @@ class TunnelSender : public BondMember {
   bonding::Grant GrantOf(wire::Instant now, const Origin& origin, size_t payload) const;
   bool Sequences() const;
   void EndPlaces();
+  // tunnel_sender_parity.cc.
+  bool ParityWorks() const;
+  wire::PathMask AvoidedByBlock(wire::Instant now);
+  void AddToBlock(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload);
+  void EndBlock(wire::Instant now);
+  bool SubmitParity(wire::Instant now, const bonding::Grant& grant,
+                    const parity::ParityMaker::Parity& parity);
+  bool LeaveParity(wire::Instant now, const bonding::Grant& grant);
   PacketMaker::Room RoomOn(wire::PathMask paths) const;
   PacketMaker::Sequence SequenceOf(wire::Instant now, const Origin& origin) const;
   bool MayComeLater(wire::Instant now, wire::PathMask paths) const;
@@ -195,6 +205,7 @@ class TunnelSender : public BondMember {
   PeerBond* bond_ = nullptr;
   PacketMaker maker_;
   SentPayloads sent_payloads_;
+  parity::ParityMaker parity_;
   // Payloads that have a place in the order keep it, or the peer would deliver others before them. So the peer waits
   // for longer than the policy says for some time after that said more, and takes nothing for lost where payloads of
   // before may still be sent again. When the policy has asked for no order for long, later payloads need no place. They

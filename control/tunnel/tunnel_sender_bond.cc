@@ -39,6 +39,7 @@ void TunnelSender::SetBond(Instant now, PeerBond& bond) {
 
 void TunnelSender::SetDeadline(Instant now, wire::Duration deadline) {
   deadline_ = deadline;
+  parity_.SetPolicy(policy_.fec, deadline);
   for (auto& [number, waiting] : waiting_)
     waiting.deadline = std::min(waiting.deadline, now + deadline);
 }
@@ -55,8 +56,9 @@ void TunnelSender::SetPolicy(Instant now, const config::TunnelPolicy& policy) {
     order_before_until_ = now + kOrderLingers;
   }
   policy_ = policy;
-  const bool ordered =
-      policy.order > wire::Duration::zero() || policy.resend > wire::Duration::zero();
+  parity_.SetPolicy(policy.fec, deadline_);
+  const bool ordered = policy.order > wire::Duration::zero() ||
+                       policy.resend > wire::Duration::zero() || policy.fec.on();
   if (ordered && !places_.given()) {
     places_.none_to = accepted_;
     places_.skipped = places_.skipped_before + accepted_ - places_.none_from;
@@ -80,12 +82,12 @@ bool TunnelSender::Resends() const {
   return bond_ != nullptr && !bond_->plain() && policy_.resend > wire::Duration::zero();
 }
 
-// Whether the peer may get a payload after later ones although each path keeps its order: it is sent again, or its
-// other copies come over slower paths. Of those the peer sees nothing as long as the first copies arrive.
+// Whether the peer may get a payload after later ones although each path keeps its order: it is sent again, or restored
+// by later parity, or its other copies come over slower paths. Of those the peer sees nothing as long as the first copies arrive.
 bool TunnelSender::MayComeLater(Instant now, wire::PathMask paths) const {
   const size_t copies =
       paths == wire::kAllPaths ? route_.paths.size() : static_cast<size_t>(std::popcount(paths));
-  return Resends() || copies > 1 || now < order_before_until_;
+  return Resends() || parity_.on() || copies > 1 || now < order_before_until_;
 }
 
 bool TunnelSender::Sequences() const {
@@ -177,6 +179,7 @@ void TunnelSender::OfferToBond(Instant now, wire::Bytes payload) {
   }
   bonding::Grant grant =
       GrantOf(now, {.deadline = now + deadline_, .number = accepted_}, payload.size());
+  if (parity_.on()) grant.avoid = AvoidedByBlock(now);
   const bonding::Bond::Fate fate = bond_->bond().Offer(now, &grant);
   if (fate == bonding::Bond::Fate::kDropped) return DropPayload(Drop::kQueueDelay);
   ++accepted_;
@@ -185,10 +188,12 @@ void TunnelSender::OfferToBond(Instant now, wire::Bytes payload) {
     Wait({.deadline = grant.deadline, .number = grant.number}, {payload.begin(), payload.end()});
     if (granted) bond_->bond().NoteUnsent(now, grant);
   }
+  if (parity_.on()) AddToBlock(now, grant, payload);
   bond_->Arm();
 }
 
 bool TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
+  if (grant.parity != 0) return LeaveParity(now, grant);
   if (grant.again) {
     const SentPayloads::Sent* const sent = sent_payloads_.Find(grant.number);
     return sent == nullptr || SubmitGranted(now, grant, sent->bytes);

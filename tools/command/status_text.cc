@@ -173,7 +173,8 @@ std::string Mbit(const Json& object, const char* key) {
 // Of a peer to which payloads are spread over the paths. A capacity with a question mark is what was used of it.
 std::string BondText(const Json& peer) {
   TextTable table({"SPREAD OVER", "ENDPOINT", ">CAPACITY Mbit/s", ">IN USE", ">QUEUE ms",
-                   ">ABOVE ms", ">WAITING ms", ">LOSS", ">SENT AGAIN", ">COPIES", "STATE"});
+                   ">ABOVE ms", ">WAITING ms", ">LOSS", ">SENT AGAIN", ">COPIES", ">PARITY",
+                   "STATE"});
   for (const Json& path : Items(peer, "paths")) {
     const Json& bond = At(path, "bond");
     if (!bond.is_object()) continue;
@@ -181,7 +182,8 @@ std::string BondText(const Json& peer) {
                absl::StrCat(Mbit(bond, "capacity"), Is(bond, "known", false) ? "?" : ""),
                Mbit(bond, "in_use"), Fixed(bond, "queue_ms", 1), Fixed(bond, "above_ms", 1),
                Fixed(bond, "waiting_ms", 1), Percent(bond, "loss"), Text(bond, "resent"),
-               Text(bond, "copies"), Is(bond, "suspect", true) ? "suspect" : "good"});
+               Text(bond, "copies"), Text(bond, "parity"),
+               Is(bond, "suspect", true) ? "suspect" : "good"});
   }
   return table.empty() ? "" : absl::StrCat("\n", table.ToString("  "));
 }
@@ -231,6 +233,26 @@ std::string TunnelsTable(const Json& status) {
   return table.empty() ? "" : absl::StrCat("\n", table.ToString());
 }
 
+// Of tunnels whose payloads are spread, or put in order here.
+std::string SpreadTable(const Json& status) {
+  TextTable table({"TUNNEL", "MODE", ">OUT Mbit/s", ">IN Mbit/s", ">EXTRA", ">SENT AGAIN",
+                   ">COPIED", ">PARITY", ">LOST", ">LATE", ">RECOVERED"});
+  for (const Json& tunnel : Items(status, "tunnels")) {
+    const Json& spread = At(tunnel, "spread");
+    const Json& order = At(tunnel, "order");
+    if (!spread.is_object()) continue;
+    const Json &bytes = At(spread, "bytes"), &extra = At(spread, "extra_bytes");
+    const bool some = bytes.is_number() && extra.is_number() && bytes.get<double>() > 0;
+    table.Add({Text(tunnel, "name"), Text(tunnel, "mode"), Mbit(tunnel, "from_app_rate"),
+               Mbit(tunnel, "to_app_rate"),
+               some ? absl::StrFormat("%.1f%%", 100 * extra.get<double>() / bytes.get<double>())
+                    : kNothing,
+               Text(spread, "resent"), Text(spread, "copied"), Text(spread, "parity"),
+               Text(spread, "lost"), Text(order, "late"), Text(tunnel, "recovered")});
+  }
+  return table.empty() ? "" : absl::StrCat("\n", table.ToString());
+}
+
 std::string NodeText(const Json& status) {
   const Json& node = At(status, "node");
   std::string text = absl::StrCat(
@@ -239,7 +261,7 @@ std::string NodeText(const Json& status) {
       ", crypto ", Text(node, "engine"), ", polling ", Text(node, "polling"), ", loop ",
       Text(node, "loop"), "\n\n", WorkersTable(status), PortsTable(status), MapsTable(status));
   for (const Json& peer : Items(status, "peers")) absl::StrAppend(&text, PeerText(peer));
-  absl::StrAppend(&text, TunnelsTable(status));
+  absl::StrAppend(&text, TunnelsTable(status), SpreadTable(status));
   return text;
 }
 

@@ -157,8 +157,9 @@ PathMask World::AvoidedByBlock(uint16_t id) {
 void World::AddToBlock(const Grant& grant) {
   parity::ParityMaker& parity = flows_[grant.flow].parity;
   if (!parity.on()) return;
-  if (!parity.continues(grant.number)) EndBlock(grant.flow);
-  parity.Add(time_->now(), grant.number, 0, ContentOf(grant.number), grant.paths);
+  if (!parity.continues(static_cast<uint32_t>(grant.number))) EndBlock(grant.flow);
+  parity.Add(time_->now(), grant.number, {.sequence = static_cast<uint32_t>(grant.number)},
+             ContentOf(grant.number), grant.paths);
   if (parity.full()) return EndBlock(grant.flow);
   if (parity.empty()) return;
   time_->At(parity.due(), [this, flow = grant.flow] {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "control/parity/block_encoder.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/message.h"
 #include "tests/control/fake_dataplane.h"
@@ -92,6 +93,16 @@ class InboundTest : public testing::Test {
     bytes.insert(bytes.end(), text.begin(), text.end());
     return bytes;
   }
+  // The exclusive or of these, whose first sequence is `first`.
+  static std::vector<uint8_t> Parity(uint32_t first, const std::vector<std::string>& payloads) {
+    parity::BlockEncoder encoder;
+    encoder.Begin(first, 1);
+    for (const std::string& payload : payloads) {
+      encoder.Add(wire::HoldByteOf({.hold = std::chrono::seconds(1), .resend = true}),
+                  {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()});
+    }
+    return encoder.Plaintext(kTunnelId, 0);
+  }
   static std::vector<uint8_t> Fragment(uint8_t index, const std::string& text) {
     std::vector<uint8_t> bytes(wire::kFragmentHeaderSize);
     wire::WriteFragmentHeader({.tunnel_id = kTunnelId, .index = index, .count = 3, .chunk = 4},
@@ -166,6 +177,52 @@ TEST_F(InboundTest, OrdersWhatCameInFragments) {
   Receive({6, 0, 7, 0, 1, 0, 0, 0, 2, 2, 4, 0, 'x'});  // the index is beyond the count
   EXPECT_EQ(Drops(Drop::kMalformed), 2u);
   Receive(Sequenced(3, "x", /*tunnel=*/8), kPeer, 9);
+  EXPECT_EQ(Drops(Drop::kUnknownTunnel), 1u);
+}
+
+TEST_F(InboundTest, RestoresWhatIsLostFromParity) {
+  Receive(Sequenced(0, "a"), kPeer, 0);
+  Receive(Parity(0, {"a"}), kPeer, 1);  // from now on, payloads are kept for others
+  Receive(Sequenced(1, "bb"), kPeer, 2);
+  Receive(Sequenced(3, "dddd"), kPeer, 3);
+  EXPECT_THAT(Delivered(), ElementsAre("a", "bb"));
+  Receive(Parity(1, {"bb", "ccc", "dddd"}), kPeer, 4);
+  EXPECT_THAT(Delivered(), ElementsAre("ccc", "dddd"));
+  EXPECT_EQ(tunnel_->recovered(), 2u);  // the first one was restored, too, and known to be there
+  EXPECT_EQ(tunnel_->parity_drops().Get(Drop::kSequenceRepeated), 1u);
+  // It comes after all.
+  Receive(Sequenced(2, "ccc"), kPeer, 5);
+  EXPECT_EQ(Drops(Drop::kSequenceRepeated), 1u);
+  EXPECT_THAT(Delivered(), ElementsAre());
+  EXPECT_EQ(FakeDataplane::LivePackets(), 0u);
+}
+
+TEST_F(InboundTest, RestoresBesideWhatCameInFragments) {
+  Receive(Parity(0, {"a"}), kPeer, 1);
+  Receive(SequencedFragment(1, 0, "abcd"), kPeer, 5);
+  Receive(SequencedFragment(1, 1, "gh"), kPeer, 6);
+  Receive(Parity(1, {"abcdgh", "ccc"}), kPeer, 7);
+  EXPECT_THAT(Delivered(), ElementsAre("a", "abcdgh", "ccc"));
+}
+
+TEST_F(InboundTest, ParityEndsByName) {
+  Receive(Parity(0, {"a"}), kPeer, 1);
+  Receive(Sequenced(1, "b"), kPeer, 2);
+  Receive(Sequenced(2, "c"), kPeer, 3);
+  Receive(Parity(1, {"b", "c"}), kPeer, 4);
+  EXPECT_EQ(tunnel_->parity_drops().Get(Drop::kParityUnused), 1u);
+  Receive(Parity(10, {"x", "y"}), kPeer, 5);
+  loop_->Wait(std::chrono::milliseconds(1100));
+  loop_->RunOnce(64);
+  inbound_.Expire(loop_->now());
+  EXPECT_EQ(tunnel_->parity_drops().Get(Drop::kParityTooFew), 1u);
+  Receive({5, 9, 7, 0, 1, 0, 0, 0, 1, 0, 0, 0});  // an index beyond those that there are
+  Receive({5, 0, 7, 0, 1, 0, 0, 0, 0, 0, 0, 0});  // of no payloads
+  Receive({5, 0, 7, 0, 1, 0, 0, 0, 1});
+  EXPECT_EQ(Drops(Drop::kMalformed), 3u);
+  std::vector<uint8_t> foreign = Parity(1, {"b"});
+  foreign[2] = 8;
+  Receive(foreign);
   EXPECT_EQ(Drops(Drop::kUnknownTunnel), 1u);
 }
 

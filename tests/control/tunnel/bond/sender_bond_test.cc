@@ -1,21 +1,8 @@
-// A tunnel's sender with the bond of its peer, over a dataplane without lcores. The loop's clock stands still while the
-// test does not turn it, so that what waits for a time waits for the test.
+// Payloads that a bond spreads.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
-#include "control/tunnel/bond/peer_bond.h"
-#include "control/tunnel/tunnel_sender.h"
-#include "dataplane/wire/constants.h"
 #include "dataplane/wire/frame/frame.h"
-#include "dataplane/wire/handshake/introduction.h"
-#include "dataplane/wire/message.h"
-#include "tests/control/fake_dataplane.h"
-#include "tests/control/turning.h"
+#include "tests/control/tunnel/bond/sender_bond_fixture.h"
 
 namespace warp::control {
 namespace {
@@ -25,101 +12,9 @@ using config::TunnelPolicy;
 using std::chrono::milliseconds;
 using wire::Drop;
 
-constexpr uint32_t kAll = wire::kFeatureFeedback | wire::kFeatureSequenced;
-
 TunnelPolicy Stripe() {
   return {.mode = TunnelMode::kStripe, .order = milliseconds(100), .resend = milliseconds(500)};
 }
-
-class SenderBondTest : public testing::Test {
- protected:
-  SenderBondTest() { SetRoute({0, 1}, kAll); }
-
-  void SetRoute(std::vector<wire::PathSlot> slots, uint32_t features) {
-    wire::Session::Params params;
-    params.local_index = 99;
-    params.window = 64;
-    params.remote = {.features = features, .life = 1};
-    route_.peer = 3;
-    route_.session =
-        std::make_shared<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
-    route_.max_plaintext = route_.max_fragment = 1404;
-    route_.homes = {0, 1};
-    route_.paths.clear();
-    for (const wire::PathSlot slot : slots) {
-      route_.paths.push_back({.id = 10u + slot,
-                              .slot = slot,
-                              .port = slot,
-                              .remote_port = slot,
-                              .worker = slot,
-                              .max_plaintext = 1404u});
-      route_.paths.back().remote.address = wire::IpAddress::V4({192, 0, 2, slot});
-    }
-  }
-  void Use(const TunnelPolicy& policy) {
-    sender_.SetPolicy(loop_->now(), policy);
-    sender_.SetBond(loop_->now(), bond_);
-    bond_.RouteChanged();
-  }
-  void Send(const std::string& payload) {
-    sender_.Send(loop_->now(), {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()});
-  }
-  struct Left {
-    std::string payload;
-    wire::PathMask paths = 0;
-    uint64_t counter = 0;
-    std::optional<wire::SequencedHeader> place;
-  };
-  std::vector<Left> Take() {
-    submitter_.Flush();
-    std::vector<Left> all;
-    for (const lcore::FakeDataplane::Submitted& item : dataplane_.submitted) {
-      const wire::Bytes bytes = item.packet.bytes();
-      Left& left = all.emplace_back();
-      left.paths = item.request.paths;
-      left.counter = item.request.counter;
-      left.place = wire::ReadSequencedHeader(bytes);
-      const wire::Bytes payload =
-          bytes.subspan(left.place ? wire::kSequencedHeaderSize : wire::kInnerHeaderSize);
-      left.payload.assign(payload.begin(), payload.end());
-    }
-    dataplane_.submitted.clear();
-    return all;
-  }
-  // The peer has everything up to `newest`, but `lost`.
-  void Tell(uint64_t newest, wire::PathSlot path, std::vector<uint64_t> lost = {}) {
-    protocol::Feedback feedback{.number = ++number_, .time = number_ * 20000u};
-    feedback.words.assign(newest / 32 + 1, 0);
-    for (uint64_t counter = 0; counter <= newest; ++counter)
-      feedback.words[counter / 32] |= uint32_t{1} << counter % 32;
-    for (const uint64_t counter : lost)
-      feedback.words[counter / 32] &= ~(uint32_t{1} << counter % 32);
-    feedback.paths.push_back({.from = path,
-                              .to = path,
-                              .newest = static_cast<uint32_t>(newest),
-                              .packets = number_,
-                              .bytes = number_ * 100u});
-    bond_.HandleFeedback(loop_->now(), route_.session.get(), feedback);
-  }
-
-  std::unique_ptr<Loop> loop_ = MakeLoop();
-  PeerRoute route_;
-  lcore::FakeDataplane dataplane_;
-  Submitter submitter_{dataplane_};
-  size_t done_ = 0;
-  TunnelSender sender_{{.tunnel_index = 5,
-                        .tunnel_id = 7,
-                        .deadline = milliseconds(400),
-                        .max_waiting = 10000,
-                        .max_waiting_bytes = 10000000,
-                        .max_in_flight = 60},
-                       route_,
-                       dataplane_,
-                       submitter_,
-                       [this](size_t payloads) { done_ += payloads; }};
-  PeerBond bond_{*loop_, route_, [](wire::PortId) { return PeerBond::PortPolicy(); }};
-  uint16_t number_ = 0;
-};
 
 TEST_F(SenderBondTest, StripesOverOnePathEachInOrder) {
   Use(Stripe());
@@ -150,7 +45,8 @@ TEST_F(SenderBondTest, WaitsForThePaceOfThePathsAndThenGoes) {
 }
 
 TEST_F(SenderBondTest, SendsAgainWhatWasLostUnderAnotherCounterAndTheSameSequence) {
-  SetRoute({0}, kAll);  // all by one path, so that each that comes proves those before it lost
+  SetRoute({0},
+           kAllFeatures);  // all by one path, so that each that comes proves those before it lost
   Use(Stripe());
   for (const char* payload : {"one", "two", "three"}) Send(payload);
   const std::vector<Left> left = Take();
@@ -313,7 +209,7 @@ TEST_F(SenderBondTest, PlacesEndWhenNothingOfBeforeIsLeft) {
 TEST_F(SenderBondTest, WhatIsSentOverSeveralPathsMayStillCome) {
   sender_.SetPolicy(loop_->now(), {.order = milliseconds(100)});
   Send("over both");
-  SetRoute({1}, kAll);
+  SetRoute({1}, kAllFeatures);
   Send("over one");
   const std::vector<Left> left = Take();
   ASSERT_EQ(left.size(), 2u);
@@ -345,13 +241,13 @@ TEST_F(SenderBondTest, PayloadsThatWaitedBeforeTheBondAreNotForgotten) {
 
 // Of handshakes that crossed, one session may be in use, the other one for a moment, and the first one again.
 TEST_F(SenderBondTest, ASessionThatIsInUseAgainTeachesAsBefore) {
-  SetRoute({0}, kAll);
+  SetRoute({0}, kAllFeatures);
   Use(Stripe());
   const std::shared_ptr<wire::Session> first = route_.session;
   Send("one");
-  SetRoute({0}, kAll);
+  SetRoute({0}, kAllFeatures);
   const auto other_index = wire::Session::Params{
-      .local_index = 100, .window = 64, .remote = {.features = kAll, .life = 1}};
+      .local_index = 100, .window = 64, .remote = {.features = kAllFeatures, .life = 1}};
   route_.session =
       std::make_shared<wire::Session>(other_index, wire::SymmetricKey(), wire::SymmetricKey());
   Send("two");
@@ -371,7 +267,7 @@ TEST_F(SenderBondTest, ASessionThatIsInUseAgainTeachesAsBefore) {
 
 // Each piece is a frame of its own: what `rate` of a port bounds is all of them.
 TEST_F(SenderBondTest, APayloadCostsWhatItsPiecesDo) {
-  SetRoute({0}, kAll);
+  SetRoute({0}, kAllFeatures);
   Use(Stripe());
   Send(std::string(4000, 'x'));
   submitter_.Flush();
@@ -383,7 +279,7 @@ TEST_F(SenderBondTest, APayloadCostsWhatItsPiecesDo) {
 }
 
 TEST_F(SenderBondTest, FramesOfEachPathHaveItsHeaders) {
-  SetRoute({0, 1}, kAll);
+  SetRoute({0, 1}, kAllFeatures);
   route_.paths[1].remote.address = *wire::IpAddress::Parse("2001:db8::1");
   sender_.SetAllowed([](const RoutePath& path) { return path.port == 1; });
   Use(Stripe());
