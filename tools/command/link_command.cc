@@ -40,6 +40,7 @@ absl::StatusOr<LinkReport> Run(const LabLinkOptions& options) {
               .seed = options.seed,
               .seconds = options.seconds,
               .log = options.log,
+              .log_interval = options.log_interval * kMillisecond,
               .spin = options.spin};
   auto up = Direction(options, "--up", options.up);
   if (!up.ok()) return up.status();

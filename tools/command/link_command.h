@@ -14,10 +14,11 @@ struct LabLinkOptions {
   std::string up;    // more of NEAR to FAR; a key replaces that of `both`
   std::string down;
   uint64_t seed = 1;
-  double seconds = 0;     // 0: until SIGINT or SIGTERM
-  uint32_t memory = 256;  // MiB a direction, at most
-  std::string log;        // a file; empty: none
-  bool joined = false;    // pass joined frames whole
+  double seconds = 0;           // 0: until SIGINT or SIGTERM
+  uint32_t memory = 256;        // MiB a direction, at most
+  std::string log;              // a file; empty: none
+  uint32_t log_interval = 100;  // ms
+  bool joined = false;          // pass joined frames whole
   bool spin = false;
   bool json = false;
 };

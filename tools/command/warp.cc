@@ -207,7 +207,10 @@ void AddLab(CLI::App& app, int& result) {
   link->add_option("--seed", options.seed, "Of all chances")->capture_default_str();
   link->add_option("--seconds", options.seconds, "How long; without it until interrupted")
       ->check(CLI::Range(0.01, 1e9));
-  link->add_option("--log", options.log, "Write a line of JSON each 100 ms")->type_name("FILE");
+  link->add_option("--log", options.log, "Write a line of JSON each interval")->type_name("FILE");
+  link->add_option("--log-interval", options.log_interval, "Milliseconds")
+      ->check(CLI::Range(1, 60000))
+      ->capture_default_str();
   link->add_option("--memory", options.memory, "MiB for frames under way, in each direction")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();

@@ -155,7 +155,7 @@ absl::StatusOr<LinkReport> RunLink(const LinkRun& run, int stop) {
   if (!far.ok()) return far.status();
   std::optional<LinkLog> log;
   if (!run.log.empty()) {
-    absl::StatusOr<LinkLog> opened = LinkLog::Open(run.log);
+    absl::StatusOr<LinkLog> opened = LinkLog::Open(run.log, run.log_interval);
     if (!opened.ok()) return opened.status();
     log = *std::move(opened);
   }

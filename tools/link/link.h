@@ -19,7 +19,8 @@ struct LinkRun {
   uint64_t seed = 1;
   double seconds = 0;  // 0: until stopped
   std::string log;     // a file; empty: none
-  bool spin = false;   // looks at the clock again and again in the last 50 us before a frame is due
+  Nanos log_interval = 100 * kMillisecond;
+  bool spin = false;  // looks at the clock again and again in the last 50 us before a frame is due
 };
 
 // Passes frames until the time is up or `stop` becomes readable, on this thread alone. Says on stderr when it begins.

@@ -9,23 +9,20 @@
 #include "tools/link/link_report.h"
 
 namespace warp::tools {
-namespace {
 
-double Megabits(uint64_t bytes) {
-  return static_cast<double>(bytes) * 8 / 1e6 * kSecond / LinkLog::kInterval;
-}
-
-}  // namespace
-
-absl::StatusOr<LinkLog> LinkLog::Open(const std::string& path) {
+absl::StatusOr<LinkLog> LinkLog::Open(const std::string& path, Nanos interval) {
   std::ofstream file(path, std::ios::trunc);
   if (!file) return os::ErrnoStatus(errno, "cannot write ", path);
-  return LinkLog(path, std::move(file));
+  return LinkLog(path, interval, std::move(file));
 }
 
-void LinkLog::WriteTo(Nanos now, const std::array<const LinkDirection*, 2>& directions) {
-  for (; next_ <= now; next_ += kInterval) {
-    file_ << absl::StrFormat("{\"t\":%.1f", static_cast<double>(next_) / kSecond);
+double LinkLog::Megabits(uint64_t bytes) const {
+  return static_cast<double>(bytes) * 8 / 1e6 * kSecond / static_cast<double>(interval_);
+}
+
+void LinkLog::WriteTo(Nanos now, const std::array<LinkDirection*, 2>& directions) {
+  for (; next_ <= now; next_ += interval_) {
+    file_ << absl::StrFormat("{\"t\":%.3f", static_cast<double>(next_) / kSecond);
     for (size_t i = 0; i < directions.size(); ++i) {
       file_ << ",\"" << kLinkDirections[i] << "\":" << Part(*directions[i], before_[i]);
     }
@@ -33,15 +30,17 @@ void LinkLog::WriteTo(Nanos now, const std::array<const LinkDirection*, 2>& dire
   }
 }
 
-std::string LinkLog::Part(const LinkDirection& direction, Seen& before) const {
+std::string LinkLog::Part(LinkDirection& direction, Seen& before) const {
+  direction.SampleTo(next_);
   const LinkCounts& counts = direction.counts();
   const Seen seen{.bytes = counts.bytes,
                   .delivered_bytes = counts.delivered_bytes,
                   .drops = std::accumulate(counts.drops.begin(), counts.drops.end(), uint64_t{0})};
   const std::string part = absl::StrFormat(
-      "{\"in_mbit\":%.3f,\"out_mbit\":%.3f,\"queue_ms\":%.3f,\"dropped\":%u}",
+      "{\"in_mbit\":%.3f,\"out_mbit\":%.3f,\"queue_ms\":%.3f,\"peak_ms\":%.3f,\"dropped\":%u}",
       Megabits(seen.bytes - before.bytes), Megabits(seen.delivered_bytes - before.delivered_bytes),
-      static_cast<double>(direction.Queue(next_)) / kMillisecond, seen.drops - before.drops);
+      static_cast<double>(direction.Queue(next_)) / kMillisecond,
+      static_cast<double>(direction.TakePeak()) / kMillisecond, seen.drops - before.drops);
   before = seen;
   return part;
 }

@@ -1,4 +1,4 @@
-// What a link does while it runs: a line of JSON each 100 ms, for plots.
+// What a link does while it runs: a line of JSON each so many milliseconds, for plots.
 #ifndef WARP_TOOLS_LINK_LINK_LOG_H_
 #define WARP_TOOLS_LINK_LINK_LOG_H_
 
@@ -15,17 +15,16 @@ namespace warp::tools {
 
 class LinkLog {
  public:
-  static constexpr Nanos kInterval = 100 * kMillisecond;
-
-  // Replaces the file.
-  static absl::StatusOr<LinkLog> Open(const std::string& path);
+  // Replaces the file. The interval between lines is above 0.
+  static absl::StatusOr<LinkLog> Open(const std::string& path, Nanos interval);
 
   // When the next line is due.
   Nanos next() const { return next_; }
   // Writes the lines that are due by `now`, such as
-  // {"t":0.1,"up":{"in_mbit":20.1,"out_mbit":20.0,"queue_ms":3.2,"dropped":0},"down":{…}}: the rates and drops of the
-  // interval that ends at t, in seconds, and the queue at its end. Drops are those of all names.
-  void WriteTo(Nanos now, const std::array<const LinkDirection*, 2>& directions);
+  // {"t":0.1,"up":{"in_mbit":20.1,"out_mbit":20.0,"queue_ms":3.2,"peak_ms":4.1,"dropped":0},"down":{…}}
+  // for each interval, which ends at t seconds: rates and drops (those of all names) in it, the queue at its end, and
+  // the longest at any full millisecond since the line before.
+  void WriteTo(Nanos now, const std::array<LinkDirection*, 2>& directions);
   // Unavailable where a line could not be written.
   absl::Status Close();
 
@@ -36,12 +35,15 @@ class LinkLog {
     uint64_t drops = 0;
   };
 
-  LinkLog(std::string path, std::ofstream file) : path_(std::move(path)), file_(std::move(file)) {}
-  std::string Part(const LinkDirection& direction, Seen& before) const;
+  LinkLog(std::string path, Nanos interval, std::ofstream file)
+      : path_(std::move(path)), interval_(interval), file_(std::move(file)), next_(interval) {}
+  std::string Part(LinkDirection& direction, Seen& before) const;
+  double Megabits(uint64_t bytes) const;
 
   std::string path_;
+  Nanos interval_;
   std::ofstream file_;
-  Nanos next_ = kInterval;
+  Nanos next_;
   std::array<Seen, 2> before_;
 };
 

@@ -166,6 +166,27 @@ TEST_F(LinkTest, PassesFramesBothWaysAndCountsThem) {
   EXPECT_EQ(report["down"]["duplicated"], 50);
 }
 
+TEST_F(LinkTest, ItsLogTellsTheLongestQueueOfEachIntervalOnce) {
+  TempDir dir;
+  Start(
+      {"--both", "rate=1Mbit,buffer=1s", "--json", "--log", dir.At("log"), "--log-interval", "50"});
+  // Each frame takes 8 ms, and the last arrives after an interval has ended.
+  Send(*site_, 10, 1000);
+  EXPECT_EQ(Receive(*other_, 10).size(), 10u);
+  Stop();
+  std::ifstream file(dir.At("log"));
+  double before = 0, longest = 0;
+  for (std::string line; std::getline(file, line);) {
+    const Json json = Json::parse(line);
+    EXPECT_NEAR(json["t"].get<double>() - before, 0.05, 1e-9);
+    before = json["t"];
+    EXPECT_GE(json["up"]["peak_ms"], json["up"]["queue_ms"]);
+    longest = std::max(longest, json["up"]["peak_ms"].get<double>());
+  }
+  EXPECT_GT(longest, 60);
+  EXPECT_LE(longest, 80);
+}
+
 TEST_F(LinkTest, EndsByItselfAndHasALineInItsLogForEachTenthOfASecond) {
   TempDir dir;
   Start({"--seconds", "0.35", "--log", dir.At("log")});

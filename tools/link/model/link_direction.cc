@@ -169,7 +169,9 @@ Nanos LinkDirection::Queue(Nanos now) const {
 
 void LinkDirection::SampleTo(Nanos now) {
   for (; next_sample_ <= now; next_sample_ += kMillisecond) {
-    samples_.Add(static_cast<uint64_t>(Queue(next_sample_)));
+    const Nanos queue = Queue(next_sample_);
+    samples_.Add(static_cast<uint64_t>(queue));
+    peak_ = std::max(peak_, queue);
   }
 }
 

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "absl/types/span.h"
 #include "tools/gauge/latency_histogram.h"
@@ -79,6 +80,8 @@ class LinkDirection {
   // observer who never sleeps.
   void SampleTo(Nanos now);
   const LatencyHistogram& queue_samples() const { return samples_; }
+  // The longest queue among the samples since the last call.
+  Nanos TakePeak() { return std::exchange(peak_, 0); }
 
   const LinkCounts& counts() const { return counts_; }
   void CountOverruns(uint64_t frames) { counts_.Drop(LinkDrop::kOverrun, frames); }
@@ -124,6 +127,7 @@ class LinkDirection {
   LinkCounts counts_;
   LatencyHistogram samples_;
   Nanos next_sample_ = 0;
+  Nanos peak_ = 0;
 };
 
 }  // namespace warp::tools

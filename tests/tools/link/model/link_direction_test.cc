@@ -522,6 +522,8 @@ TEST(LinkDirectionTest, SamplesTheQueueAtEachMillisecondEvenThoseItSleptThrough)
   EXPECT_EQ(samples.max(), 9'500'000u);  // at 1 ms
   EXPECT_EQ(samples.Percentile(90), 0u);
   EXPECT_GT(samples.Percentile(91), 0u);
+  EXPECT_EQ(lab.link().TakePeak(), 9'500'000);
+  EXPECT_EQ(lab.link().TakePeak(), 0);
 }
 
 TEST(LinkDirectionTest, ARefusedFrameIsNotDelivered) {
