@@ -131,12 +131,23 @@ function legend(host, entries) {
   host.append(list);
 }
 
-// Lines over linear or logarithmic axes; ticks are given or worked out.
+// Puts each series on top of those before it: its points become [x, top, bottom].
+function stacked(series) {
+  const below = new Map();
+  return series.map((one) => ({ ...one, points: one.points.map(([at, value]) => {
+    const bottom = below.get(at) ?? 0;
+    below.set(at, bottom + value);
+    return [at, bottom + value, bottom];
+  }) }));
+}
+
+// Lines, or areas on top of each other, over linear or logarithmic axes; ticks are given or worked out.
 function lines(host, chart) {
   if (chart.series.length > 1) legend(host, chart.series.map((one) => [one.name, one.color]));
   const height = chart.height ?? 270;
   const { svg, width } = canvas(host, height);
-  const all = chart.series.flatMap((one) => one.points);
+  const series = chart.stacked ? stacked(chart.series) : chart.series;
+  const all = series.flatMap((one) => one.points);
   const yTicks = chart.yTicks ?? ticks(Math.max(...all.map((p) => p[1])) * 1.05, 5).found.map((v) => [v, format(v, v < 10 && v % 1 ? 1 : 0)]);
   const left = Math.max(...yTicks.map(([, label]) => measureText(label, 11.5))) + 10;
   const [head, foot] = [22, 40];
@@ -167,11 +178,17 @@ function lines(host, chart) {
     add(svg, "line", { class: "cut", x1: x(at), x2: x(at), y1: head, y2: height - foot });
   }
   const inside = ([a]) => a >= xs[0] && a <= xs[1];
-  for (const one of chart.series) {
-    const points = one.points.filter(inside).map(([a, b]) => [x(a), y(Math.max(b, chart.yLog ? ys[0] : b))]);
-    if (!points.length) continue;
-    const path = add(svg, "path", { class: "trace", stroke: color(one.color),
-      d: points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("") });
+  const trace = (points) => points.map(([a, b]) => `${a.toFixed(1)} ${b.toFixed(1)}`).join("L");
+  for (const one of series) {
+    const shown = one.points.filter(inside);
+    if (!shown.length) continue;
+    const points = shown.map(([a, b]) => [x(a), y(Math.max(b, chart.yLog ? ys[0] : b))]);
+    if (chart.stacked) {
+      const bottom = shown.map(([a, , c]) => [x(a), y(c)]).reverse();
+      add(svg, "path", { d: `M${trace(points)}L${trace(bottom)}Z`, fill: color(one.color), opacity: 0.85 });
+      continue;
+    }
+    const path = add(svg, "path", { class: "trace", stroke: color(one.color), d: `M${trace(points)}` });
     if (one.dashed) path.setAttribute("stroke-dasharray", "5 4");
     if (one.dots) points.forEach(([a, b]) => add(svg, "circle", { cx: a, cy: b, r: 3.2, fill: color(one.color) }));
   }

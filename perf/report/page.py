@@ -18,9 +18,15 @@ def render(report):
         body.append(engine(report, charts))
     if report.get("system"):
         body.append(system(report, charts))
+    return document("WARP, measured", report, body, charts)
+
+
+def document(title, report, body, charts):
+    """Puts a page together, with its style, script and data, from the parts of its body."""
     text = (HERE / "page.html").read_text()
     for name, part in {
         "CSS": (HERE / "page.css").read_text(),
+        "TITLE": html.escape(title),
         "WHERE": where(report),
         "BODY": "\n".join(body),
         # The text must not contain "</", which would end the script.
