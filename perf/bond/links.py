@@ -19,20 +19,40 @@ sys.path.insert(0, str(TOP))
 
 from report.lab import HOME, Lab, run, wait_until  # noqa: E402
 
+from .traces import PACKET, carried, opportunities  # noqa: E402
+
 # What a frame of a payload has around it: Ethernet, IPv4, UDP, and WARP's header, tag and sequence.
 AROUND = 14 + 20 + 8 + 32 + 8
 
 
 class Link:
-    """The properties of one link, as `warp lab link` takes them."""
+    """The properties of one link, as `warp lab link` takes them.
 
-    def __init__(self, rate, round_trip, buffer=400, more="", up="", down=""):
-        self.rate, self.round_trip = rate, round_trip  # Mbit/s (None: `more` says what the link carries), ms
-        self.buffer, self.more, self.up, self.down = buffer, more, up, down
+    `rate` is in Mbit/s: one number, [(second, rate), …] from each moment on, or fading_rates() for a trace (with `trace`).
+    """
 
-    def arguments(self):
+    def __init__(self, rate, round_trip, buffer=400, more="", up="", down="", trace=False):
+        self.rate, self.round_trip = rate, round_trip  # Mbit/s, ms
+        self.buffer, self.more, self.up, self.down, self.trace = buffer, more, up, down, trace
+
+    def carries(self, first=0, last=60):
+        """What it carries on average between two seconds of its life, in Mbit/s of whole frames."""
+        if self.trace:
+            # An opportunity of a trace takes 1,500 bytes of a packet, and its Ethernet header for nothing.
+            return carried(self.rate, first, last) * (PACKET + 14) / PACKET
+        if isinstance(self.rate, list):
+            tenths = [first + i / 10 for i in range(max(1, round(10 * (last - first))))]
+            return sum(max(step for step in self.rate if step[0] <= at)[1] for at in tenths) / len(tenths)
+        return self.rate
+
+    def arguments(self, trace_file):
         both = [f"buffer={self.buffer}ms", f"delay={self.round_trip / 2}ms"]
-        if self.rate is not None:
+        if self.trace:
+            trace_file.write_text("\n".join(map(str, opportunities(self.rate))) + "\n")
+            both.append(f"trace={trace_file}")
+        elif isinstance(self.rate, list):
+            both.append("rate=" + ",".join(f"{rate}Mbit@{at}s" for at, rate in self.rate))
+        else:
             both.append(f"rate={self.rate}Mbit")
         if self.more:
             both.append(self.more)
@@ -66,13 +86,14 @@ class Links(Lab):
     def address(self, site, link):
         return f"10.0.{link}.{1 if site == 'A' else 2}"
 
-    def run_links(self, links, seed=1):
+    def run_links(self, links, seed=1, log_ms=100):
         """Starts the links. What they did comes from stop_links()."""
         self.running = []
         for number, link in enumerate(links):
             log = HOME / f"link{number}.jsonl"
-            process = self.start("M", self.warp, "lab", "link", f"n{number}", f"f{number}", *link.arguments(),
-                                 "--seed", seed + number, "--json", "--log", log)  # fmt: skip
+            process = self.start("M", self.warp, "lab", "link", f"n{number}", f"f{number}",
+                                 *link.arguments(HOME / f"link{number}.trace"), "--seed", seed + number, "--json",
+                                 "--log", log, "--log-interval", log_ms)  # fmt: skip
             self.running.append((process, log))
         # The links say that they are ready where nobody reads it; what is sent before would only be lost.
         time.sleep(0.2)
@@ -93,9 +114,14 @@ class Links(Lab):
         return told
 
 
+def sum_of(links, first=0, last=60):
+    """What the links carry together between two seconds of their lives, in Mbit/s of whole frames."""
+    return sum(link.carries(first, last) for link in links)
+
+
 def payloads_a_second(links, size):
     """How many payloads of this size the links carry together."""
-    return sum(link.rate for link in links) * 1e6 / 8 / (size + AROUND)
+    return sum_of(links) * 1e6 / 8 / (size + AROUND)
 
 
-__all__ = ["AROUND", "HOME", "Link", "Links", "USUAL", "payloads_a_second", "run", "wait_until"]
+__all__ = ["AROUND", "HOME", "Link", "Links", "USUAL", "payloads_a_second", "run", "sum_of", "wait_until"]

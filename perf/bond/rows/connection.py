@@ -1,0 +1,47 @@
+"""One TCP connection over the sum of the links, and while the fastest of them dies."""
+
+import statistics
+
+from ..measure import tcp_limit
+from ..row import STRIPE, USUAL, Link, Row, tcp
+
+DIES, RETURNS, ENDS = 22, 32, 40  # seconds of the links
+DYING = (Link(50, 20, more=f"down={DIES}s-{RETURNS}s"), *USUAL[1:])
+
+
+def connection_figures(r):
+    return {"share": r["share"], "queue_ms": max(r["queue_ms"]), "rtt_p50_ms": r["rtt_p50_ms"], "rtt_p99_ms": r["rtt_p99_ms"]}
+
+
+def tcp_sum(run):
+    r = tcp(run)
+    return r, connection_figures(r)
+
+
+def death_figures(r, limit, limit_dead):
+    """What TCP's rates of tenths of a second tell of the death of a link, beside what it can have before and meanwhile."""
+    dies, returns = DIES + r["links"][0]["zero"], RETURNS + r["links"][0]["zero"]
+
+    def mean(first, last):
+        return statistics.mean([rate for at, rate in r["intervals"] if first <= at < last] or [0])
+
+    still = longest = 0.0
+    for at, rate in r["intervals"]:
+        still = still + 0.1 if rate < 0.5 and dies - 1 < at < returns else 0.0
+        longest = max(longest, still)
+    r["before"], r["dead"], r["after"] = mean(dies - 6, dies), mean(dies + 1, returns), mean(returns + 3, returns + 8)
+    return {"dead_share": r["dead"] / limit_dead, "standstill_s": longest, "after_share": r["after"] / limit}
+
+
+def tcp_death(run):
+    with run.case(DYING, STRIPE) as case:
+        r = case.finish(case.tcp(ENDS - 6, omit=6))
+    return r, death_figures(r, tcp_limit(USUAL), tcp_limit(USUAL[1:]))
+
+
+ROWS = {
+    "tcp": Row("one TCP connection (cubic), through wireguard-go", tcp_sum,
+               {"share": (">=", 0.97), "queue_ms": ("<=", 40), "rtt_p50_ms": ("<=", 100), "rtt_p99_ms": ("<=", 120)}),
+    "tcp_death": Row("one TCP connection while the fastest link dies for 10 s", tcp_death,
+                     {"dead_share": (">=", 0.95), "standstill_s": ("<=", 0.4), "after_share": (">=", 0.95)}),
+}  # fmt: skip

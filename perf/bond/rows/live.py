@@ -1,0 +1,35 @@
+"""Live media with a deadline: copies only where sending again would be too late."""
+
+from ..row import USUAL, Link, Row, extra, missed
+
+ADAPTIVE = {"mode": "adaptive", "target": "0.1%", "order": "0ms"}
+RATE, SIZE = 1000, 1000  # payloads a second, bytes
+
+# A satellite in low orbit loses everything for a moment, each 15 s when it changes its path.
+OUTAGES = "down=12s-12.2s,27s-27.04s,42s-42.25s,57s-57.08s,72s-72.12s"
+# An LTE modem: each 8 s on average it loses four of five packets for an eighth of a second.
+BURSTS = "to_bad=0.0125%,to_good=0.77%,loss_bad=80%"
+
+
+def adaptive(run, links, deadline_ms):
+    with run.case(links, ADAPTIVE, deadline=f"{deadline_ms}ms") as case:
+        r = case.finish(case.stream(RATE, run.seconds, SIZE))
+    return r, {"missed": missed(r, deadline_ms), "extra": extra(r, SIZE), "lost": r["lost"]}
+
+
+def bad_link(properties):
+    return (Link(50, 40, more=properties), Link(20, 60), Link(20, 60))
+
+
+ROWS = {
+    "adaptive_clean": Row("adaptive, clean links", lambda run: adaptive(run, USUAL, 150),
+                          {"lost": ("<=", 0), "extra": ("<=", 0.01)}),
+    "adaptive_outages": Row("adaptive, an outage of 40 to 250 ms each 15 s, deadline 150 ms",
+                            lambda run: adaptive(run, bad_link(OUTAGES), 150),
+                            {"lost": ("<=", 0), "missed": ("<=", 0), "extra": ("<=", 0.05)}),
+    "adaptive_outages_80": Row("the same, deadline 80 ms", lambda run: adaptive(run, bad_link(OUTAGES), 80),
+                               {"missed": ("<=", 0.0003), "extra": ("<=", 0.1)}),
+    "adaptive_bursts": Row("adaptive, bursts of loss as of LTE, deadline 150 ms",
+                           lambda run: adaptive(run, bad_link(BURSTS), 150),
+                           {"missed": ("<=", 0.00001), "extra": ("<=", 0.1)}),
+}  # fmt: skip
