@@ -98,7 +98,7 @@ class Case:
                 "reordered": received["reordered"] / max(total, 1), "duplicated": received["duplicated"],
                 "p50_ms": received["latency_us"]["p50"] / 1000, "p99_ms": received["latency_us"]["p99"] / 1000,
                 "max_ms": received["latency_us"]["max"] / 1000, "gap_ms": received["longest_gap_ms"],
-                "goodput_mbit": received["received"] * size * 8 / sent["seconds"] / 1e6,
+                "goodput_mbit": arrived(received["timeline"]["arrivals"], sent["seconds"]) * size * 8 / 1e6,
                 "delays": [[most / 1000, count] for most, count in received.pop("latencies")], "receiver": received,
                 "before": before, "after": self.nodes.status("A")}  # fmt: skip
 
@@ -146,6 +146,13 @@ class Case:
                 "rtt_p50_ms": percentile(trips, 50), "rtt_p99_ms": percentile(trips, 99)}  # fmt: skip
 
 
+def arrived(tenths, seconds):
+    """Payloads a second, from the number in each tenth of a second. What still comes out of queues after the end has been
+    sent in this time, but the links did not carry it then."""
+    counted = tenths[: max(1, int(seconds * 10))]
+    return sum(counted) / len(counted) * 10
+
+
 def percentile(values, share):
     if not values:
         return None
@@ -163,4 +170,4 @@ def tcp_limit(links, first=0, last=60):
     return sum_of(links, first, last) * TCP_PAYLOAD / TCP_FRAME
 
 
-__all__ = ["Case", "HOME", "line_values", "percentile", "run", "tcp_limit"]
+__all__ = ["Case", "HOME", "arrived", "line_values", "percentile", "run", "tcp_limit"]

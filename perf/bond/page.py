@@ -10,6 +10,7 @@ from .row import holds
 LINKS = [("link 0", "warp"), ("link 1", "warp2"), ("link 2", "warp4")]
 PEERS = {"link0_alone": "raw", "link1_alone": "p3", "link2_alone": "p2", "mptcp_cubic": "p0", "mptcp_bbr": "p1"}
 POINTS = 300  # of a line in time: more than the page can show
+SMOOTH = 75  # of a connection, which comes in jumps
 SHARES = [i / 200 for i in range(200)] + [0.9975, 0.999, 0.9995, 1]  # of payloads, for the distribution of delays
 
 
@@ -130,12 +131,13 @@ def row(one, report, charts):
 def drawn(name, told, others, charts):
     """The figures of one run, beside those of the peers."""
     until = told["until"] - told["began"]
+    axis = seconds_axis(until) | {"cuts": [mark - told["began"] for mark in told.get("marks", []) if 0 < mark - told["began"] < until]}
     rates, queues = in_time(told, "out_mbit"), in_time(told, "peak_ms")
     stack = [{"name": LINKS[i][0], "color": LINKS[i][1], "points": thinned(points)} for i, points in enumerate(rates)]
-    yield figure(f"{name}_rate", {"kind": "lines", "stacked": True, "series": stack, "yLabel": "Mbit/s", **seconds_axis(until)},
+    yield figure(f"{name}_rate", {"kind": "lines", "stacked": True, "series": stack, "yLabel": "Mbit/s", **axis},
                  charts, "Rate of each link", "What the links delivered from A to B, on top of each other.")  # fmt: skip
     lines = [{"name": LINKS[i][0], "color": LINKS[i][1], "points": peaks(points)} for i, points in enumerate(queues)]
-    yield figure(f"{name}_queue", {"kind": "lines", "series": lines, "yLabel": "ms", **seconds_axis(until)}, charts,
+    yield figure(f"{name}_queue", {"kind": "lines", "series": lines, "yLabel": "ms", **axis}, charts,
                  "Queue of each link", "The longest wait in the link’s own buffer.")  # fmt: skip
     ran = [peer for peer in others if peer["runs"]]
     delays = [{"name": "WARP", "color": "warp", "points": distribution(told["delays"])},
@@ -148,9 +150,9 @@ def drawn(name, told, others, charts):
     if "intervals" in told:
         goodput = [("WARP", "warp", told), *((peer["id"], PEERS[peer["id"]], typical(peer["runs"])["told"]) for peer in ran)]
         yield figure(f"{name}_goodput", {
-            "kind": "lines", "yLabel": "Mbit/s", **seconds_axis(until),
+            "kind": "lines", "yLabel": "Mbit/s", **axis,
             "series": [{"name": who, "color": color,
-                        "points": thinned([(at - its["began"], rate) for at, rate in its["intervals"] if at >= its["began"]])}
+                        "points": thinned([(at - its["began"], rate) for at, rate in its["intervals"] if at >= its["began"]], SMOOTH)}
                        for who, color, its in goodput]}, charts, "Goodput of the connection", "What arrived.")  # fmt: skip
 
 
@@ -166,7 +168,8 @@ def delay_chart(lines):
 
 def peers_table(one, others):
     names = list(dict.fromkeys(name for peer in others for name in peer["value"])) or list(one["bar"])
-    lines = [["WARP", *(number(one["value"].get(name)) for name in names)]]
+    ours = {name: [run["figures"].get(name) for run in one["runs"] if run["figures"].get(name) is not None] for name in names}
+    lines = [["WARP", *(number(statistics.median(values) if values else None) for values in ours.values())]]
     for peer in others:
         why = peer["reason"] or ("failed" if not peer["runs"] else "")
         cells = [number(peer["value"].get(name)) for name in names]

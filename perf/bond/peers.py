@@ -54,7 +54,7 @@ class Peer:
     def tcp(self, run):
         r = self.connect(run, USUAL, run.seconds, 8)
         r["share"] = r["mbit"] / self.limit(USUAL)
-        return r, connection_figures(r) | {"mbit": r["mbit"]}
+        return r, connection_figures(r)
 
     def tcp_death(self, run):
         r = self.connect(run, DYING, ENDS - 4, 4)

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Callable
 
-from .links import USUAL, Link, payloads_a_second, sum_of
+from .links import AROUND, USUAL, Link, payloads_a_second, sum_of
 from .measure import Case, tcp_limit
 
 SIZE = 1400
@@ -48,7 +48,7 @@ def udp(run, share, links=USUAL, policy=STRIPE, seconds=None, **options):
     with run.case(links, policy, **options) as case:
         result = case.finish(case.stream(share * payloads_a_second(links, SIZE), seconds or run.seconds, SIZE))
     # What can arrive is the sum of the links while it was measured, and no more than was sent.
-    result["share"] = result["goodput_mbit"] / (sum_of(links, *span(result)) * SIZE / (SIZE + 84))
+    result["share"] = result["goodput_mbit"] / (sum_of(links, *span(result)) * SIZE / (SIZE + AROUND))
     return result
 
 
@@ -73,7 +73,7 @@ def extra(result, size):
         return sum(path["tx_bytes"] for peer in status["peers"] for path in peer["paths"])
 
     bytes_sent = sent(result["after"]) - sent(result["before"])
-    return bytes_sent / (result["sent"] * (size + 84)) - 1
+    return bytes_sent / (result["sent"] * (size + AROUND)) - 1
 
 
 def missed(result, deadline_ms):

@@ -16,6 +16,7 @@ sys.path.insert(0, str(TOP / "perf"))
 
 from bond import page, settling, traces  # noqa: E402
 from bond.links import AROUND, Link, payloads_a_second, sum_of  # noqa: E402
+from bond.measure import arrived  # noqa: E402
 from bond.peers import PEERS  # noqa: E402
 from bond.row import extra, holds, missed  # noqa: E402
 from bond.rows import QUICK, ROWS  # noqa: E402
@@ -119,7 +120,11 @@ class FiguresTest(unittest.TestCase):
 
     def test_extra_is_what_left_beyond_one_copy(self):
         status = lambda count: {"peers": [{"paths": [{"tx_bytes": count}, {"tx_bytes": 0}]}]}  # noqa: E731
-        self.assertAlmostEqual(extra({"before": status(84), "after": status(84 + 1500 * 110), "sent": 100}, 1416), 0.1)
+        self.assertAlmostEqual(extra({"before": status(9), "after": status(9 + 1500 * 110), "sent": 100}, 1500 - AROUND), 0.1)
+
+    def test_what_comes_after_the_end_does_not_count(self):
+        self.assertAlmostEqual(arrived([100] * 10 + [50], 1.0), 1000)
+        self.assertAlmostEqual(arrived([100, 100, 100], 0.35), 1000)
 
     def test_a_death_is_told_by_what_arrived_meanwhile(self):
         def arrives(t):

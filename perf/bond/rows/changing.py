@@ -1,7 +1,7 @@
 """Links whose rates change: one that halves and doubles, and two that fade as LTE modems do."""
 
 from .. import settling
-from ..links import payloads_a_second, sum_of
+from ..links import AROUND, payloads_a_second, sum_of
 from ..measure import line_values, percentile
 from ..row import SIZE, STRIPE, USUAL, Link, Row, span, tcp, udp
 from ..traces import fading_rates
@@ -17,10 +17,11 @@ def halving(run):
         r = case.stream(1.05 * payloads_a_second(USUAL, SIZE), 24 if run.quick else run.seconds, SIZE)
         r = case.finish(r)
     link, began, until = r["links"][CHANGES], r["began"], r["until"]
-    r["share"] = r["goodput_mbit"] / (sum_of(STEPPING, *span(r)) * SIZE / (SIZE + 84))
+    r["share"] = r["goodput_mbit"] / (sum_of(STEPPING, *span(r)) * SIZE / (SIZE + AROUND))
     r["steps"] = settling.steps([(line["t"], line["up"]["out_mbit"]) for line in link["log"]],
                                 case.sampler.of["A"].series(CHANGES, "capacity", 1e-6),
                                 [(at + link["zero"], rate) for at, rate in STEPS], began, until)  # fmt: skip
+    r["marks"] = [step["at"] for step in r["steps"]]
     queue = line_values(link["log"], "queue_ms", began, until)
     slowest = lambda name: max((step[name] for step in r["steps"]), default=None)  # noqa: E731
     return r, {"within_s": slowest("within_s"), "settled_s": slowest("settled_s"), "peak_queue_ms": r["peak_ms"][CHANGES],

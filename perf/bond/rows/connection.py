@@ -10,7 +10,8 @@ DYING = (Link(50, 20, more=f"down={DIES}s-{RETURNS}s"), *USUAL[1:])
 
 
 def connection_figures(r):
-    return {"share": r["share"], "queue_ms": max(r["queue_ms"]), "rtt_p50_ms": r["rtt_p50_ms"], "rtt_p99_ms": r["rtt_p99_ms"]}
+    return {"share": r["share"], "queue_ms": max(r["queue_ms"]), "rtt_p50_ms": r["rtt_p50_ms"], "rtt_p99_ms": r["rtt_p99_ms"],
+            "mbit": r["mbit"]}  # fmt: skip
 
 
 def tcp_sum(run):
@@ -25,6 +26,7 @@ def death_figures(r, limit, limit_dead):
     def mean(first, last):
         return statistics.mean([rate for at, rate in r["intervals"] if first <= at < last] or [0])
 
+    r["marks"] = [dies, returns]
     still = longest = 0.0
     for at, rate in r["intervals"]:
         still = still + 0.1 if rate < 0.5 and dies - 1 < at < returns else 0.0

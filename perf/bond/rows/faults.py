@@ -7,13 +7,16 @@ from ..row import SIZE, STRIPE, UNORDERED, USUAL, Link, Row, extra, udp
 
 LOSSY = tuple(Link(link.rate, link.round_trip, more="loss=2%") for link in USUAL)
 UNSENT = {"mode": "stripe", "order": "150ms", "resend": "0ms"}  # what is lost is not sent again
+DIES, RETURNS = 16, 26  # seconds of the links
 SHARED = 1  # the number of the stranger's link
 
 
 def death(run, policy):
-    links = (Link(50, 20, more="down=16s-26s"), *USUAL[1:])
+    links = (Link(50, 20, more=f"down={DIES}s-{RETURNS}s"), *USUAL[1:])
     with run.case(links, policy) as case:
-        return case.finish(case.stream(0.25 * payloads_a_second(USUAL, SIZE), 24, SIZE))
+        r = case.finish(case.stream(0.25 * payloads_a_second(USUAL, SIZE), 24, SIZE))
+    r["marks"] = [moment + r["links"][0]["zero"] for moment in (DIES, RETURNS)]
+    return r
 
 
 def death_ordered(run):
@@ -77,7 +80,7 @@ def stranger(run):
 
         r = case.finish(case.stream(1.05 * payloads_a_second(USUAL, SIZE), seconds, SIZE, during=during))
     # What arrived of ours over that link, from 5 s after the stranger came.
-    r["stranger"] = came
+    r["marks"] = came
     ours = case.sampler.of["B"].rate(SHARED, "rx_bytes", came[0] + 5, came[1])
     return r, {"share": ours / USUAL[SHARED].rate}
 
