@@ -58,7 +58,7 @@ class Case:
             # From here on a link has the clock of the case, and `zero` is the moment from which its schedule counts.
             link["zero"] = link["started_ns"] / 1e9 - self.began
             for line in link["log"]:
-                line["t"] += link["zero"]
+                line["t"] = round(line["t"] + link["zero"], 4)
         began, until, logs = result["began"], result["until"], [link["log"] for link in result["links"]]
         result["queue_ms"] = [percentile(line_values(log, "queue_ms", began, until), 99) for log in logs]
         result["peak_ms"] = [max(line_values(log, "peak_ms", began, until), default=None) for log in logs]

@@ -1,5 +1,6 @@
 """Makes one self-contained HTML page of a report of `perf/aggregate`: each row beside its bars, and what happened in time."""
 
+import bisect
 import html
 import statistics
 
@@ -36,6 +37,21 @@ def peaks(points, count=POINTS):
     step = max(1, -(-len(points) // count))
     groups = [points[i : i + step] for i in range(0, len(points), step)]
     return [[round(group[-1][0], 2), round(max(y for _, y in group), 2)] for group in groups]
+
+
+def stackable(series):
+    """The same series at the moments of the first, in between which they go straight: only so they stand on each other."""
+    moments = [at for at, _ in series[0]] if series else []
+    return [[[at, round(between(points, at), 3)] for at in moments] for points in series]
+
+
+def between(points, at):
+    """The value at a moment."""
+    place = bisect.bisect_left(points, at, key=lambda point: point[0])
+    if place in (0, len(points)):
+        return points[min(place, len(points) - 1)][1] if points else 0.0
+    (x0, y0), (x1, y1) = points[place - 1], points[place]
+    return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
 
 
 def in_time(told, name):
@@ -133,7 +149,8 @@ def drawn(name, told, others, charts):
     until = told["until"] - told["began"]
     axis = seconds_axis(until) | {"cuts": [mark - told["began"] for mark in told.get("marks", []) if 0 < mark - told["began"] < until]}
     rates, queues = in_time(told, "out_mbit"), in_time(told, "peak_ms")
-    stack = [{"name": LINKS[i][0], "color": LINKS[i][1], "points": thinned(points)} for i, points in enumerate(rates)]
+    stack = [{"name": LINKS[i][0], "color": LINKS[i][1], "points": points}
+             for i, points in enumerate(stackable([thinned(points) for points in rates]))]  # fmt: skip
     yield figure(f"{name}_rate", {"kind": "lines", "stacked": True, "series": stack, "yLabel": "Mbit/s", **axis},
                  charts, "Rate of each link", "What the links delivered from A to B, on top of each other.")  # fmt: skip
     lines = [{"name": LINKS[i][0], "color": LINKS[i][1], "points": peaks(points)} for i, points in enumerate(queues)]

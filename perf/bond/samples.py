@@ -30,7 +30,8 @@ class Samples:
             path = path_of_link(status, number) or {}
             bond = path.get("bond") or {}
             for name in BOND:
-                columns[name].append(bond.get(name))
+                value = bond.get(name)
+                columns[name].append(round(value, 5) if isinstance(value, float) else value)
             for name in BYTES:
                 columns[name].append(path.get(name))
 

@@ -173,8 +173,8 @@ class RowsTest(unittest.TestCase):
 def told(tcp=False):
     """What a run tells, made up."""
     line = lambda t: {"t": t, "up": {"out_mbit": 20.0, "peak_ms": 5.0 + t, "queue_ms": 5.0}}  # noqa: E731
-    log = [line(t / 10) for t in range(1, 300)]
-    return {"began": 10.0, "until": 20.0, "links": [{"log": log}] * 3, "delays": [[10, 900], [50, 99], [90, 1]]} | (
+    links = [{"log": [line(t / 10 + offset) for t in range(1, 300)]} for offset in (0, 0.03, -0.05)]  # each has its own begin
+    return {"began": 10.0, "until": 20.0, "links": links, "delays": [[10, 900], [50, 99], [90, 1]]} | (
         {"intervals": each(0.1, 20, lambda t: 70)} if tcp else {})  # fmt: skip
 
 
@@ -206,6 +206,8 @@ class PageTest(unittest.TestCase):
         self.assertLessEqual({"tcp_rate", "tcp_queue", "tcp_delay", "tcp_goodput", "udp97_rate", "udp97_delay"}, charts.keys())
         self.assertNotIn("udp97_goodput", charts)
         self.assertTrue(charts["tcp_rate"]["stacked"])
+        moments = [[at for at, _ in line["points"]] for line in charts["tcp_rate"]["series"]]
+        self.assertEqual(moments, [moments[0]] * 3)
         self.assertEqual([line["name"] for line in charts["tcp_goodput"]["series"]], ["WARP", "link0_alone"])
 
     def test_values_stand_beside_their_bars(self):
@@ -229,6 +231,11 @@ class PageTest(unittest.TestCase):
         self.assertLessEqual(len(page.thinned(points)), page.POINTS)
         self.assertEqual(max(y for _, y in page.peaks(points)), 9.0)
         self.assertAlmostEqual(sum(y for _, y in page.thinned(points)) / len(page.thinned(points)), 1.008)
+
+    def test_series_are_stacked_at_the_same_moments(self):
+        stacked = page.stackable([[[1, 5.0], [2, 5.0], [4, 5.0]], [[0, 0.0], [3, 3.0]]])
+        self.assertEqual(stacked, [[[1, 5.0], [2, 5.0], [4, 5.0]], [[1, 1.0], [2, 2.0], [4, 3.0]]])
+        self.assertEqual(page.stackable([[[1, 5.0]], []]), [[[1, 5.0]], [[1, 0.0]]])
 
     def test_a_distribution_ends_with_all_payloads(self):
         points = page.distribution([[50, 99], [10, 900], [90, 1]])
