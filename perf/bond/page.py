@@ -61,6 +61,13 @@ def in_time(told, name):
             for link in told["links"]]  # fmt: skip
 
 
+def capacities(told):
+    """(second of the measurement, Mbit/s) of each link, as A believes it carries."""
+    samples, began, until = told.get("samples", {}).get("A", {"t": [], "links": []}), told["began"], told["until"]
+    return [[(at - began, value / 1e6) for at, value in zip(samples["t"], link["capacity"]) if value is not None and began <= at <= until]
+            for link in samples["links"]]  # fmt: skip
+
+
 def distribution(delays):
     """[delay in ms, share of payloads that took no longer], from [delay at most, how many]."""
     total, seen, points, wanted = sum(count for _, count in delays), 0, [], list(SHARES)
@@ -156,13 +163,19 @@ def drawn(name, told, others, charts):
     lines = [{"name": LINKS[i][0], "color": LINKS[i][1], "points": peaks(points)} for i, points in enumerate(queues)]
     yield figure(f"{name}_queue", {"kind": "lines", "series": lines, "yLabel": "ms", **axis}, charts,
                  "Queue of each link", "The longest wait in the link’s own buffer.")  # fmt: skip
+    lines = [{"name": LINKS[i][0], "color": LINKS[i][1], "points": thinned(points)} for i, points in enumerate(capacities(told)) if points]
+    if lines:
+        yield figure(f"{name}_capacity", {"kind": "lines", "series": lines, "yLabel": "Mbit/s", **axis}, charts,
+                     "Capacity of each link, as its sender believes", "Where a link was never full: what was used of it.")  # fmt: skip
     ran = [peer for peer in others if peer["runs"]]
     delays = [{"name": "WARP", "color": "warp", "points": distribution(told["delays"])},
               *({"name": peer["id"], "color": PEERS[peer["id"]], "points": distribution(typical(peer["runs"])["told"]["delays"])}
                 for peer in ran)]  # fmt: skip
     delays = [line for line in delays if line["points"]]
     if delays:
-        what = "Round trips of pings beside the connection." if "intervals" in told else "One way, from application to application."
+        what = "One way, from application to application."
+        if "intervals" in told:
+            what = "Round trips of pings beside the connection, inside the tunnel; of others, over their first link."
         yield figure(f"{name}_delay", delay_chart(delays), charts, "Delay", what)
     if "intervals" in told:
         goodput = [("WARP", "warp", told), *((peer["id"], PEERS[peer["id"]], typical(peer["runs"])["told"]) for peer in ran)]

@@ -13,6 +13,7 @@ from .rows.connection import DYING, ENDS, connection_figures, death_figures
 FRAME = 1514
 ALONE_PAYLOAD = 1500 - 20 - 32  # with time stamps
 MPTCP_PAYLOAD = ALONE_PAYLOAD - 20  # and where its bytes belong in the connection
+ENABLED = Path("/proc/sys/net/mptcp/enabled")
 CONTROL = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 
 
@@ -71,7 +72,7 @@ class Mptcp(Peer):
     under = ("mptcpize", "run")
 
     def reason(self):
-        if not Path("/proc/sys/net/mptcp/enabled").exists():
+        if not ENABLED.exists():
             return "this kernel has no MPTCP"
         if not shutil.which("mptcpize"):
             return "mptcpize is not installed (perf/aggregate --install)"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 TOP = Path(sys.argv.pop(1))
@@ -164,6 +165,18 @@ class RowsTest(unittest.TestCase):
                 self.assertIn(name, page.PEERS)
                 self.assertTrue(callable(getattr(peer, row)))
 
+    def test_a_peer_says_why_it_cannot_be_measured(self):
+        with unittest.mock.patch("shutil.which", return_value=None):
+            self.assertIn("iperf3 is not installed", PEERS["tcp"]["link0_alone"].reason())
+        with unittest.mock.patch("shutil.which", return_value="/usr/bin/there"), tempfile.NamedTemporaryFile("w") as file:
+            file.write("reno cubic\n")
+            file.flush()
+            with unittest.mock.patch("bond.peers.CONTROL", Path(file.name)), unittest.mock.patch("bond.peers.ENABLED", Path(file.name)):
+                self.assertEqual(PEERS["tcp"]["mptcp_cubic"].reason(), "")
+                self.assertEqual(PEERS["tcp"]["mptcp_bbr"].reason(), "this kernel has no congestion control bbr")
+            with unittest.mock.patch("bond.peers.ENABLED", Path("/nowhere")):
+                self.assertEqual(PEERS["tcp"]["mptcp_bbr"].reason(), "this kernel has no MPTCP")
+
     def test_every_row_is_described(self):
         text = (TOP / "perf/README.md").read_text()
         for name in ROWS:
@@ -174,7 +187,8 @@ def told(tcp=False):
     """What a run tells, made up."""
     line = lambda t: {"t": t, "up": {"out_mbit": 20.0, "peak_ms": 5.0 + t, "queue_ms": 5.0}}  # noqa: E731
     links = [{"log": [line(t / 10 + offset) for t in range(1, 300)]} for offset in (0, 0.03, -0.05)]  # each has its own begin
-    return {"began": 10.0, "until": 20.0, "links": links, "delays": [[10, 900], [50, 99], [90, 1]]} | (
+    samples = {"t": [9.0, 11.0, 12.0, 21.0], "links": [{"capacity": [1e6, 2e6, None, 3e6]}, {"capacity": [None] * 4}]}
+    return {"began": 10.0, "until": 20.0, "samples": {"A": samples}, "links": links, "delays": [[10, 900], [50, 99], [90, 1]]} | (
         {"intervals": each(0.1, 20, lambda t: 70)} if tcp else {})  # fmt: skip
 
 
@@ -205,6 +219,7 @@ class PageTest(unittest.TestCase):
         self.assertEqual(set(re.findall(r'data-chart="(\w+)"', text)), set(charts))
         self.assertLessEqual({"tcp_rate", "tcp_queue", "tcp_delay", "tcp_goodput", "udp97_rate", "udp97_delay"}, charts.keys())
         self.assertNotIn("udp97_goodput", charts)
+        self.assertEqual(charts["tcp_capacity"]["series"], [{"name": "link 0", "color": "warp", "points": [[1.0, 2.0]]}])
         self.assertTrue(charts["tcp_rate"]["stacked"])
         moments = [[at for at, _ in line["points"]] for line in charts["tcp_rate"]["series"]]
         self.assertEqual(moments, [moments[0]] * 3)
