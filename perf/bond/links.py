@@ -95,8 +95,10 @@ class Links(Lab):
                                  *link.arguments(HOME / f"link{number}.trace"), "--seed", seed + number, "--json",
                                  "--log", log, "--log-interval", log_ms)  # fmt: skip
             self.running.append((process, log))
-        # The links say that they are ready where nobody reads it; what is sent before would only be lost.
-        time.sleep(0.2)
+        for process, log in self.running:
+            # A link has its interfaces when its log begins; what is sent before would only be lost.
+            wait_until(lambda log=log, process=process: log.exists() or process.poll() is not None, 10, "a link")
+        time.sleep(0.1)
         for process, _ in self.running:
             if process.poll() is not None:
                 raise RuntimeError("a link has ended at once")

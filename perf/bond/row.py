@@ -58,6 +58,15 @@ def span(result):
     return result["began"] - zero, result["until"] - zero
 
 
+def mark(result, *moments):
+    """Adds moments of the links' schedules to the result, and returns them by its clock. All of them belong to what was
+    measured: where the sites were ready too late, it was something else."""
+    result["marks"] = [moment + result["links"][0]["zero"] for moment in moments]
+    if result["marks"][0] < result["began"] + 1:
+        raise RuntimeError("the machine is too slow: what was to happen to the links came before the measurement")
+    return result["marks"]
+
+
 def tcp(run, links=USUAL, seconds=None):
     """One TCP connection over the sum of the links."""
     with run.case(links, STRIPE) as case:
@@ -82,4 +91,4 @@ def missed(result, deadline_ms):
     return (result["lost"] + late) / max(result["sent"], 1)
 
 
-__all__ = ["Link", "Row", "Run", "SIZE", "STRIPE", "UNORDERED", "USUAL", "extra", "holds", "missed", "span", "tcp", "udp"]
+__all__ = ["Link", "Row", "Run", "SIZE", "STRIPE", "UNORDERED", "USUAL", "extra", "holds", "mark", "missed", "span", "tcp", "udp"]

@@ -19,7 +19,7 @@ from bond import page, settling, traces  # noqa: E402
 from bond.links import AROUND, Link, payloads_a_second, sum_of  # noqa: E402
 from bond.measure import arrived  # noqa: E402
 from bond.peers import PEERS  # noqa: E402
-from bond.row import extra, holds, missed  # noqa: E402
+from bond.row import extra, holds, mark, missed  # noqa: E402
 from bond.rows import QUICK, ROWS  # noqa: E402
 from bond.rows.connection import death_figures  # noqa: E402
 from bond.samples import Samples  # noqa: E402
@@ -131,11 +131,18 @@ class FiguresTest(unittest.TestCase):
         def arrives(t):
             return 0 if 22 <= t < 22.95 else 20 if 22 <= t < 33 else 70
 
-        r = {"links": [{"zero": 0.0}], "intervals": each(0.1, 40, arrives)}
+        r = {"began": 8, "links": [{"zero": 0.0}], "intervals": each(0.1, 40, arrives)}
         figures = death_figures(r, limit=70, limit_dead=25)
         self.assertAlmostEqual(figures["dead_share"], 0.8)
         self.assertAlmostEqual(figures["standstill_s"], 1.0, delta=0.11)
         self.assertAlmostEqual(figures["after_share"], 1.0)
+
+    def test_what_came_before_the_measurement_was_not_measured(self):
+        result = {"began": 10.0, "links": [{"zero": -0.1}]}
+        self.assertEqual(mark(result, 16, 26), [15.9, 25.9])
+        self.assertEqual(result["marks"], [15.9, 25.9])
+        with self.assertRaisesRegex(RuntimeError, "too slow"):
+            mark(result | {"began": 15.5}, 16, 26)
 
     def test_samples_are_columns_of_the_path_over_each_link(self):
         path = lambda port, endpoint, capacity, rx: {  # noqa: E731

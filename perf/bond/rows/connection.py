@@ -3,7 +3,7 @@
 import statistics
 
 from ..measure import tcp_limit
-from ..row import STRIPE, USUAL, Link, Row, tcp
+from ..row import STRIPE, USUAL, Link, Row, mark, tcp
 
 DIES, RETURNS, ENDS = 22, 32, 40  # seconds of the links
 DYING = (Link(50, 20, more=f"down={DIES}s-{RETURNS}s"), *USUAL[1:])
@@ -21,12 +21,11 @@ def tcp_sum(run):
 
 def death_figures(r, limit, limit_dead):
     """What TCP's rates of tenths of a second tell of the death of a link, beside what it can have before and meanwhile."""
-    dies, returns = DIES + r["links"][0]["zero"], RETURNS + r["links"][0]["zero"]
+    dies, returns = mark(r, DIES, RETURNS)
 
     def mean(first, last):
         return statistics.mean([rate for at, rate in r["intervals"] if first <= at < last] or [0])
 
-    r["marks"] = [dies, returns]
     still = longest = 0.0
     for at, rate in r["intervals"]:
         still = still + 0.1 if rate < 0.5 and dies - 1 < at < returns else 0.0

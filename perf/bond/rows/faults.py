@@ -3,7 +3,7 @@
 import time
 
 from ..links import payloads_a_second, wait_until
-from ..row import SIZE, STRIPE, UNORDERED, USUAL, Link, Row, extra, udp
+from ..row import SIZE, STRIPE, UNORDERED, USUAL, Link, Row, extra, mark, udp
 
 LOSSY = tuple(Link(link.rate, link.round_trip, more="loss=2%") for link in USUAL)
 UNSENT = {"mode": "stripe", "order": "150ms", "resend": "0ms"}  # what is lost is not sent again
@@ -15,7 +15,7 @@ def death(run, policy):
     links = (Link(50, 20, more=f"down={DIES}s-{RETURNS}s"), *USUAL[1:])
     with run.case(links, policy) as case:
         r = case.finish(case.stream(0.25 * payloads_a_second(USUAL, SIZE), 24, SIZE))
-    r["marks"] = [moment + r["links"][0]["zero"] for moment in (DIES, RETURNS)]
+    mark(r, DIES, RETURNS)
     return r
 
 
