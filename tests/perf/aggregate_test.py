@@ -22,6 +22,7 @@ from bond.peers import PEERS  # noqa: E402
 from bond.row import extra, holds, mark, missed  # noqa: E402
 from bond.rows import QUICK, ROWS  # noqa: E402
 from bond.rows.connection import death_figures  # noqa: E402
+from bond.rows.parity import residual  # noqa: E402
 from bond.samples import Samples  # noqa: E402
 
 
@@ -154,6 +155,13 @@ class FiguresTest(unittest.TestCase):
         self.assertEqual(samples.series(1, "capacity"), [])
         self.assertAlmostEqual(samples.rate(0, "rx_bytes", 0, 3), 1.0)
         self.assertEqual(samples.rate(1, "rx_bytes", 0, 3), 0.0)
+
+
+class ParityTest(unittest.TestCase):
+    def test_a_payload_stays_lost_where_another_of_its_block_is(self):
+        self.assertAlmostEqual(residual(0.01, 4), 0.000394, places=6)
+        self.assertAlmostEqual(residual(0.05, 4), 0.009275, places=6)
+        self.assertEqual(residual(0, 4), 0)
 
 
 class RowsTest(unittest.TestCase):
