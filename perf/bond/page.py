@@ -204,4 +204,4 @@ def peers_table(one, others):
         why = peer["reason"] or ("failed" if not peer["runs"] else "")
         cells = [number(peer["value"].get(name)) for name in names]
         lines.append([html.escape(peer["what"]), *([html.escape(why), *[""] * (len(names) - 1)] if why else cells)])
-    return "<h3>Others on the same links</h3>" + table(["", *names], lines, [0])
+    return "<h3 style='margin-top:26px'>Others on the same links</h3>" + table(["", *names], lines, [0])
