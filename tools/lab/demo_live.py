@@ -14,6 +14,7 @@ import sys
 import time
 
 from lab_status import read_status
+from screen import Screen
 
 LINKS = ("a0", "a1", "b0", "b1", "b2")
 
@@ -75,31 +76,6 @@ def plan(seconds):
     for link in ("b1", "a1"):
         yield (dwell / 2, "restore", link)
     yield (0, "all", "")
-
-
-class Screen:
-    """A table. A terminal draws it over itself; any other output repeats it now and then."""
-
-    def __init__(self):
-        self.tty = sys.stdout.isatty()
-        self.height = 0
-        self.last = -10.0
-        self.events = []
-
-    def event(self, text):
-        self.events.append(text)
-        if not self.tty:
-            print(text, flush=True)
-
-    def draw(self, elapsed, lines):
-        if self.tty:
-            lines = lines + [""] + self.events[-6:]
-            up = f"\x1b[{self.height}F" if self.height else ""
-            print(up + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[J", end="", flush=True)
-            self.height = len(lines)
-        elif elapsed - self.last >= 2:
-            self.last = elapsed
-            print("\n".join(lines), flush=True)
 
 
 def table(status, laboratory, elapsed, seconds):
