@@ -7,6 +7,8 @@
 #     node_config A B; node_config B A; node_up A; node_up B; wait_active A 6
 #     cut a0; restore a0; black_hole b1; lift_black_hole b1
 #
+#     joined A B 3                or: two sites whose links lead to each other alone, without a router
+#
 # Nothing can stay behind: the kernel ends every process and frees every namespace, interface and file of the laboratory
 # when the script's own process ends, in whatever way. So names need not be unique, and any number may run at once.
 #
@@ -114,26 +116,32 @@ veth() {  # NAMESPACE INTERFACE INDEX NAMESPACE INTERFACE INDEX
   ip -n "$4" link set "$5" up
 }
 
+# A veth pair; where slow[NAME] says so, with a link of these properties between its two ends.
+cable() {  # NAME NAMESPACE INTERFACE INDEX NAMESPACE INTERFACE INDEX
+  local name=$1 between=slow-$1
+  if [[ -z ${slow[$name]:-} ]]; then
+    veth "${@:2}"
+    return
+  fi
+  namespace "$between"
+  veth "$2" "$3" "$4" "$between" near 20
+  veth "$between" far 30 "$5" "$6" "$7"
+  if [[ ${slow[$name]} == *=* ]]; then
+    # A rate is one of frames as a wire carries them, so that both ends cut what they send.
+    ip netns exec "$2" ethtool -K "$3" tso off gso off tx-udp-segmentation off
+    ip netns exec "$5" ethtool -K "$6" tso off gso off tx-udp-segmentation off
+    launch "$between" "$between" "$warp" lab link near far --both "${slow[$name]}"
+  else
+    # The kernels of both ends join frames, and this link is there for its delay alone: they pass as they are.
+    launch "$between" "$between" "$warp" lab link near far --joined --both "delay=${slow[$name]}ms"
+  fi
+  ready "$between"
+}
+
 link() {
   local site=$1 i=$2 far=${1,}$2 n
   n=$(number_of "$site")
-  if [[ -z ${slow[$far]:-} ]]; then
-    veth "$site" "wan$i" $((10 + i)) M "$far" $((n * 100 + i))
-  else
-    namespace "slow-$far"
-    veth "$site" "wan$i" $((10 + i)) "slow-$far" near 20
-    veth "slow-$far" far 30 M "$far" $((n * 100 + i))
-    if [[ ${slow[$far]} == *=* ]]; then
-      # A rate is one of frames as a wire carries them, so that both ends cut what they send.
-      ip netns exec "$site" ethtool -K "wan$i" tso off gso off tx-udp-segmentation off
-      ip netns exec M ethtool -K "$far" tso off gso off tx-udp-segmentation off
-      launch "slow-$far" "slow-$far" "$warp" lab link near far --both "${slow[$far]}"
-    else
-      # The kernels of both ends join frames, and this link is there for its delay alone: they pass as they are.
-      launch "slow-$far" "slow-$far" "$warp" lab link near far --joined --both "delay=${slow[$far]}ms"
-    fi
-    ready "slow-$far"
-  fi
+  cable "$far" "$site" "wan$i" $((10 + i)) M "$far" $((n * 100 + i))
   if [[ $lab_families == *4* ]]; then
     ip -n M address add "10.$n.$i.1/24" dev "$far"
     ip -n "$site" address add "10.$n.$i.2/24" dev "wan$i"
@@ -143,6 +151,25 @@ link() {
     ip -n "$site" address add "fd00:$n$i::2/64" dev "wan$i" nodad
   fi
   routes "$site" $i
+}
+
+# joined A B 3: two sites whose links lead to each other alone: A's wan1 to B's wan1, which is slow[a1] if that is set. They
+# have addresses of IPv4 as behind a router, and need neither one nor a map.
+joined() {
+  local i way site other
+  lab_families=4
+  for site in "$1" "$2"; do
+    namespace "$site"
+    links_of[$site]=$3
+  done
+  for ((i = 0; i < $3; i++)); do
+    cable "${1,}$i" "$1" "wan$i" $((10 + i)) "$2" "wan$i" $((50 + i))
+    for way in "$1 $2" "$2 $1"; do
+      read -r site other <<<"$way"
+      ip -n "$site" address add "10.$(number_of "$site").$i.2/24" dev "wan$i"
+      ip -n "$site" route add "10.$(number_of "$other").$i.0/24" dev "wan$i"
+    done
+  done
 }
 
 # Sets the default routes of one link, as a DHCP client or a router advertisement would when the link comes up.
@@ -216,8 +243,7 @@ map_up() {
 #   with_map       no: no map                       with_endpoints yes: the peer's endpoints stand in the file
 #   gate_family    6: the gates are on [::1]        tunnel         the tunnel's name
 node_config() {
-  local site=$1 peer=$2 i endpoints=() deliver= localhost=127.0.0.1 map=$map_address
-  [[ ${gate_family:-4} == 4 ]] || localhost='[::1]'
+  local site=$1 peer=$2 i endpoints=() map=$map_address
   [[ $lab_families == *4* ]] || map=$map_address_v6
   {
     echo "node:"
@@ -239,13 +265,21 @@ node_config() {
     echo "peers:"
     echo "  - {name: ${peer,}, public_key: $(public_key "$peer"), endpoints: [$(IFS=,; echo "${endpoints[*]}")]}"
     echo "tunnels:"
-    echo "  - name: ${tunnel:-video}"
-    echo "    id: 1"
-    echo "    peer: ${peer,}"
-    [[ $site == A ]] || deliver=", deliver: \"$localhost:9001\""
-    [[ -z ${tunnel_options:-} ]] || sed 's/^/    /' <<<"$tunnel_options"
-    echo "    gate: {loopback: {listen: \"$localhost:9000\"$deliver}}"
+    tunnel_config "$site" "$peer" "${tunnel:-video}" 1 9000
   } >"$lab/$site.yaml"
+}
+
+# tunnel_config A B NAME ID PORT: prints a tunnel, whose gate listens at that port and, except at A, delivers to the next.
+# After node_config it makes one more: tunnel_config A B bulk 2 9010 >>"$lab/A.yaml".
+tunnel_config() {
+  local site=$1 peer=$2 name=$3 id=$4 port=$5 deliver= localhost=127.0.0.1
+  [[ ${gate_family:-4} == 4 ]] || localhost='[::1]'
+  [[ $site == A ]] || deliver=", deliver: \"$localhost:$((port + 1))\""
+  echo "  - name: $name"
+  echo "    id: $id"
+  echo "    peer: ${peer,}"
+  [[ -z ${tunnel_options:-} ]] || sed 's/^/    /' <<<"$tunnel_options"
+  echo "    gate: {loopback: {listen: \"$localhost:$port\"$deliver}}"
 }
 
 node_launch() { launch "$1" "$1" "$warpd" --config "$lab/$1.yaml"; }
