@@ -72,7 +72,10 @@ void Peer::SendFeedback(Instant now) {
   std::vector<Way> ways = paths_.BestWays(now, kMaxFeedbackPaths, std::nullopt);
   if (!batch.everywhere && !ways.empty()) {
     const auto works = [&](const Way& way) {
-      return std::find(batch.ports.begin(), batch.ports.end(), way.route.port) != batch.ports.end();
+      const Path* const path = paths_.Find(way.route);
+      if (path == nullptr || !path->remote_port()) return false;
+      const FeedbackBook::Batch::Pair pair{*path->remote_port(), way.route.port};
+      return std::find(batch.working.begin(), batch.working.end(), pair) != batch.working.end();
     };
     const auto best = std::find_if(ways.begin(), ways.end(), works);
     ways = {best == ways.end() ? ways.front() : *best};

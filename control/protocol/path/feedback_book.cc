@@ -229,9 +229,9 @@ FeedbackBook::Batch FeedbackBook::Take(Instant now, const Timers& timers, wire::
       paths.paths().begin(), paths.paths().end(), [](const Path& path) { return path.active(); }));
   // Where payloads came just now, feedback goes back well. Where they come nowhere, the best path may be the dead one.
   for (const Entry& entry : entries) {
-    if (entry.age <= kFeedbackAlive) batch.ports.push_back(entry.said.to);
+    if (entry.age <= kFeedbackAlive) batch.working.push_back({entry.said.from, entry.said.to});
   }
-  const bool urgent = batch.ports.empty();
+  const bool urgent = batch.working.empty();
   const int64_t borrow = urgent ? kFeedbackBorrowed : 0;
   batch.everywhere = (urgent || sent_ % kFeedbackEverywhere == kFeedbackEverywhere - 1) &&
                      Pay(batch.messages, std::min(active, kMaxFeedbackPaths), borrow);

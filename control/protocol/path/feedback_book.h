@@ -66,8 +66,13 @@ class FeedbackBook {
     std::vector<Feedback> messages;  // oldest counters first; empty: nothing is said now
     std::vector<Feedback> before;    // of the session before; they go first
     bool everywhere = false;         // over all paths, not over the best one
-    // Else over the best path of one of these ports of ours: payloads came there just now, so that it works.
-    std::vector<uint16_t> ports;
+    // Else over the best path between one of these pairs of ports: payloads came there just now, so that it works.
+    struct Pair {
+      uint16_t from = 0;  // the peer's
+      uint16_t to = 0;    // ours
+      friend bool operator==(const Pair&, const Pair&) = default;
+    };
+    std::vector<Pair> working;
   };
   // `session` is session(), in which the messages will be sealed, and `before` the one before; null: it is gone.
   // `arrivals` has just counted.

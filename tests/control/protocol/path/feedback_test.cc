@@ -210,6 +210,28 @@ TEST(Feedback, EveryFifthGoesOverAllPaths) {
   EXPECT_TRUE(net->TakeFeedback(0).empty());
 }
 
+// A hub has one port, to which all links of the sender lead: the port works, though one of the links is dead.
+TEST(Feedback, GoesBackOverALinkThatWorksThoughAllLeadToOnePort) {
+  const auto net = Spreading({.ports = {3, 1}});
+  net->Record(true);
+  Flow(*net, 1000, 1ms, 500ms);
+  std::map<std::string, int> ways;
+  for (const Seen& seen : net->TakeSeen()) {
+    if (seen.from_node == 1 && seen.datagram.size() >= 32 + 18 + 3 * 20 + 4)
+      ++ways[seen.to.ToString()];
+  }
+  ASSERT_EQ(ways.size(), 3u);
+  const auto most = std::max_element(
+      ways.begin(), ways.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (int port = 0; port < 3; ++port) {
+    if (net->EndpointOf(0, port).ToString() == most->first) net->Cut(0, port);
+  }
+  Flow(*net, 1000, 1ms, 60ms);
+  net->TakeFeedback(0);
+  Flow(*net, 1000, 1ms, 200ms);
+  EXPECT_GE(net->TakeFeedback(0).size(), 8u) << "one each 20 ms, and not each fifth alone";
+}
+
 TEST(Feedback, CostsAHundredthAndTwoKilobytesASecond) {
   const auto net = Spreading({.ports = {4, 4}});
   net->TakeSeen();
