@@ -116,6 +116,7 @@ class Bond {
     std::vector<FlowQueue> queues;  // by slot
     std::deque<Grant> parked;       // there was no path for them
     FlowStatus status;
+    double again_bytes = 30e3;  // that its resends may still have
     wire::PathSlot backup =
         wire::kNoPathSlot;  // the path of mode backup, and the one before for some time
     wire::PathSlot before = wire::kNoPathSlot;
@@ -223,7 +224,6 @@ class Bond {
   };
   Doubted doubted_;
   absl::flat_hash_map<uint16_t, Flow> flows_;
-  double again_bytes_ = 30e3;  // that resends may still have
   // Packets that went over several paths and have not arrived, by session and counter: on how many paths they may still
   // come.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> copies_;

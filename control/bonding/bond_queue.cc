@@ -136,7 +136,7 @@ std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
     path.again.pop_front();
     path.again_queued -= grant.size;
     Flow& flow = flows_[grant.flow];
-    if (grant.taken + flow.spec.policy.resend <= now || again_bytes_ < grant.size) {
+    if (grant.taken + flow.spec.policy.resend <= now || flow.again_bytes < grant.size) {
       LoseForGood(flow, grant);
     } else if (!Usable(flow, slot)) {
       Place(now, flow, grant, wire::MaskOf(slot));
@@ -164,7 +164,7 @@ void Bond::Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* gra
 // The payload has left, in frames of so many bytes on each path.
 void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
   if (grant.again) {
-    again_bytes_ -= size;
+    flow.again_bytes -= size;
     ++flow.status.resent;
     if (grant.slot < paths_.size()) ++PathOf(grant.slot).resent;
   } else if (grant.slot != wire::kNoPathSlot) {
@@ -196,7 +196,7 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
       }
     } else {
       flow.status.bytes += size;
-      again_bytes_ = std::min(kAgainMost, again_bytes_ + kAgainShare * size);
+      flow.again_bytes = std::min(kAgainMost, flow.again_bytes + kAgainShare * size);
     }
   }
 }

@@ -212,5 +212,23 @@ TEST(Limits, APathThatIsBackProvesItselfByAPayloadASecond) {
   EXPECT_EQ(world.result(flow).missing(), 0u);
 }
 
+// A flood that loses more than it may send again leaves a light flow what that needs.
+TEST(BondLimits, EachFlowHasItsOwnShareOfResends) {
+  World world(11);
+  for (const double rate : {50.0, 20.0, 5.0})
+    world.AddLink({.rates = {Mbit(rate)}, .delay = Millis(rate > 20 ? 10 : 30)});
+  const config::TunnelPolicy policy{
+      .mode = config::TunnelMode::kStripe, .order = Millis(100), .resend = Millis(400)};
+  const uint16_t flood = world.AddFlow({.policy = policy, .deadline = Millis(400)});
+  const uint16_t light = world.AddFlow({.policy = policy, .deadline = Millis(400)});
+  world.link(0).Die(At(10), At(14));
+  world.Count(At(8), At(14));
+  world.Stream(flood, Mbit(66), false, {}, At(14));
+  world.Stream(light, Mbit(1.5), true, {}, At(14));
+  world.Run();
+  EXPECT_GT(world.bond().StatusOf(flood).lost, 0u);
+  EXPECT_EQ(world.result(light).missing(), 0u);
+}
+
 }  // namespace
 }  // namespace warp::bonding
