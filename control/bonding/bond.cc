@@ -97,6 +97,7 @@ std::optional<PathStatus> Bond::StatusOf(Instant now, wire::PathId id) const {
                       .waiting = path.Backlog(now),
                       .loss = path.loss,
                       .suspect = path.suspect,
+                      .contested = path.capacity.contested(),
                       .resent = path.resent,
                       .copies = path.copies,
                       .parity = path.parity};

@@ -37,7 +37,8 @@ struct PathStatus {
   Duration waiting{};  // what waits here for it
   double loss = 0;
   bool suspect = false;
-  uint64_t resent = 0;  // packets
+  bool contested = false;  // a queue stands in it that is not ours
+  uint64_t resent = 0;     // packets
   uint64_t copies = 0;
   uint64_t parity = 0;
 };

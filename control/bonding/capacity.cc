@@ -17,6 +17,13 @@ constexpr Duration kFloorPeriod = seconds(10);
 // What a sample says of the queue.
 constexpr Duration kMoment = seconds(1);
 constexpr double kAsSent = 0.95;  // so much of what was sent arrives as it was sent
+constexpr double kFaster = 1.05;  // so much of what was sent arrives where a queue drains
+// A pace that is cut to this share of the capacity ends a queue of ours, of which within this time something is gone.
+constexpr double kCut = 0.6, kUnanswered = 0.9;
+constexpr Duration kAnswer = milliseconds(200);
+// What a contested path keeps of its capacity, how much of that is sent, and of this has to arrive.
+constexpr double kKept = 0.75, kContestGain = -0.3, kContestAsSent = 0.8;
+constexpr Duration kContestPause = seconds(5), kLongestContestPause = seconds(60);
 constexpr Duration kTrusted =
     seconds(5);  // how long an idle path keeps its capacity, and then half of it
 
@@ -100,13 +107,50 @@ void Capacity::Handle(const Sample& sample) {
   Adjust(sample.now, {received, sent}, limited, full, limited && idle < sent_span / 16);
 }
 
+void Capacity::CheckContest(Instant now, const Rates& rates, Duration queue, Duration loop) {
+  Contest& its = contest_;
+  if (startup_ || queue <= target()) {
+    its.is = false;
+    its.before = capacity_;
+    its.cut_since = its.marked = Instant{};
+    its.as_sent = 1;
+    return;
+  }
+  its.as_sent += 0.05 * (std::min(1.2, rates.received / rates.sent) - its.as_sent);
+  if (its.is) {
+    if (its.as_sent >= kContestAsSent) return;
+    its.is = false;
+    its.pause = std::clamp(2 * its.pause, kContestPause, kLongestContestPause);
+    its.not_before = now + its.pause;
+  }
+  if (pace_ > kCut * its.before) {
+    its.cut_since = its.marked = Instant{};
+    return;
+  }
+  if (its.cut_since == Instant{}) its.cut_since = now;
+  if (now - its.cut_since < loop) return;
+  if (its.marked != Instant{} && now - its.marked < std::max(kAnswer, loop)) return;
+  const bool answered =
+      its.marked == Instant{} || its.as_sent < kContestAsSent ||
+      static_cast<double>(queue.count()) < kUnanswered * static_cast<double>(its.mark.count());
+  its.mark = queue;
+  its.marked = now;
+  if (answered || now < its.not_before) return;
+  its.is = true;
+  its.as_sent = 1;
+  capacity_ = std::max(capacity_, kKept * its.before);
+}
+
 // A sender that comes late to send, on a busy machine, sends less than the path carries, and then what arrives is no
-// less than what was sent. That lowers nothing, unless a queue says that the path is too slow for it all the same.
+// less than what was sent. That lowers nothing, unless a queue drains, which then says what the path carries.
 void Capacity::Adjust(Instant now, const Rates& rates, bool limited, bool full, bool busy) {
   const Rate received = rates.received;
   const Duration queue = std::min(queue_, queue_before_);
   const Duration target = this->target();
   const Duration loop = round_trip_ + kInterval;
+  CheckContest(now, rates, queue, loop);
+  const bool as_sent = received > kAsSent * rates.sent &&
+                       (queue < target || (!busy && received < kFaster * rates.sent));
   if (startup_) {
     short_ = busy && received < 0.7 * pace_ && clean_ > 4 ? short_ + 1 : 0;
     if (queue > target || short_ >= 2) {
@@ -120,8 +164,7 @@ void Capacity::Adjust(Instant now, const Rates& rates, bool limited, bool full, 
       capacity_ = std::max(capacity_, received);
     }
     ++clean_;
-  } else if (queue > kStanding && received < capacity_ && received > kAsSent * rates.sent &&
-             queue < target) {
+  } else if (contest_.is || (queue > kStanding && received < capacity_ && as_sent)) {
     clean_ = 0;
   } else if (queue > kStanding && (full || received > capacity_)) {
     capacity_ = 0.6 * capacity_ + 0.4 * received;
@@ -144,6 +187,7 @@ void Capacity::Adjust(Instant now, const Rates& rates, bool limited, bool full, 
   } else {
     gain = -std::min(0.6, (q - t) / l);
   }
+  if (contest_.is) gain = kContestGain;
   if (now < renew_until_) gain = std::min(gain, -0.25);
   SetPace(now, std::max(kLeast, capacity_ * (1 + gain)));
 }

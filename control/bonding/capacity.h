@@ -8,7 +8,13 @@
 // or a queue stood in it already when the measurement began. Else it is only what there was to send, and the estimate
 // of a path that is used now and then would rot. The pace is such that a queue of `target` stands in the path, so that
 // it never idles: above the capacity while the queue is shorter, below it while it is longer. The target grows with the
-// jitter of the path. Loss by itself lowers nothing, because radio links lose without being full; but the rate is that
+// jitter of the path. What arrives just as it was sent says nothing of the capacity, whatever queue there is: the path is
+// known to be slower only where the packets come apart, and to be as fast as they arrive where a queue drains.
+//
+// A queue that does not end although little is sent is another's: a download on the same link fills its buffer, or the
+// receiver is late. The path is contested then: the estimate stays what it was, and the pace is somewhat below it. It
+// ends when the queue does, or when much less arrives than is sent, because the path did become slower. Loss by itself
+// lowers nothing, because radio links lose without being full; but the rate is that
 // of what was delivered, so that a policer is found.
 //
 // Clocks of two machines are never compared: a floor holds their unknown difference, which is the same for all paths of
@@ -66,6 +72,8 @@ class Capacity {
   Rate capacity() const { return capacity_; }
   // The capacity was reached once: else it is only what was sent so far.
   bool known() const { return known_; }
+  // A queue stands in the path that is not ours.
+  bool contested() const { return contest_.is; }
   // Some sample came, so that there is a floor.
   bool has_floor() const { return has_floor_; }
   // The clocks of two machines drift, so that a floor that nothing has confirmed for long says nothing any more.
@@ -104,6 +112,7 @@ class Capacity {
     Rate sent = 0;
   };
   void Adjust(Instant now, const Rates& rates, bool limited, bool full, bool busy);
+  void CheckContest(Instant now, const Rates& rates, Duration queue, Duration loop);
   Duration Window() const;
   void SetPace(Instant now, Rate pace);
   Rate Bounded(Rate rate) const { return bound_ > 0 ? std::min(rate, bound_) : rate; }
@@ -137,6 +146,18 @@ class Capacity {
   Duration round_trip_ = std::chrono::milliseconds(100);
   Duration trips_[2] = {Duration::max(), Duration::max()};
   std::deque<Point> points_;
+
+  struct Contest {
+    bool is = false;
+    Rate before = 0;      // capacity when the queue was below the target for the last time
+    Instant cut_since{};  // the pace is much lower than that
+    Instant marked{};     // when the queue was `mark`, after the lower pace could show
+    Duration mark{};
+    double as_sent = 1;    // smoothed share of what arrives
+    Instant not_before{};  // it was none the last time
+    Duration pause{};
+  };
+  Contest contest_;
 };
 
 }  // namespace warp::bonding

@@ -32,7 +32,8 @@ Json BondPathJson(const PeerBond* bond, wire::Instant now, wire::PathId path) {
           {"resent", status->resent},
           {"copies", status->copies},
           {"parity", status->parity},
-          {"suspect", status->suspect}};
+          {"suspect", status->suspect},
+          {"contested", status->contested}};
 }
 
 Json BondFlowJson(const PeerBond* bond, uint16_t tunnel) {

@@ -183,7 +183,9 @@ std::string BondText(const Json& peer) {
                Mbit(bond, "in_use"), Fixed(bond, "queue_ms", 1), Fixed(bond, "above_ms", 1),
                Fixed(bond, "waiting_ms", 1), Percent(bond, "loss"), Text(bond, "resent"),
                Text(bond, "copies"), Text(bond, "parity"),
-               Is(bond, "suspect", true) ? "suspect" : "good"});
+               Is(bond, "suspect", true)     ? "suspect"
+               : Is(bond, "contested", true) ? "contested"
+                                             : "good"});
   }
   return table.empty() ? "" : absl::StrCat("\n", table.ToString("  "));
 }

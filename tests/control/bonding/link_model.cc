@@ -88,7 +88,8 @@ std::optional<Instant> LinkModel::Send(Instant now, uint32_t bytes) {
   const double loss = bad_ ? options_.bad_loss : options_.loss;
   if (loss > 0 && Uniform() < loss) return std::nullopt;
   if (dead(busy_until_)) return std::nullopt;
-  Instant arrival = busy_until_ + options_.delay;
+  Instant arrival = busy_until_ + options_.delay + extra_;
+  if (spread_ > Duration::zero()) arrival += Millis(InMillis(spread_) * Uniform());
   if (options_.jitter > Duration::zero()) {
     arrival += Millis(-InMillis(options_.jitter) * std::log(1 - Uniform()));
   }

@@ -47,6 +47,11 @@ class LinkModel {
   // Nothing that leaves the modem in this time arrives.
   void Die(Instant from, Instant to) { deaths_.push_back({from, to}); }
   bool dead(Instant at) const;
+  // From now on each packet arrives later by this, and by up to `spread` more.
+  void SetExtraDelay(Duration extra, Duration spread) {
+    extra_ = extra;
+    spread_ = spread;
+  }
 
   const LinkOptions& options() const { return options_; }
   double RateAt(Instant at) const;
@@ -73,6 +78,7 @@ class LinkModel {
   Instant busy_until_{};
   Instant last_arrival_{};
   bool bad_ = false;
+  Duration extra_{}, spread_{};
   std::vector<std::pair<Instant, Instant>> deaths_;
   std::vector<Wait> waits_;
   uint64_t tail_drops_ = 0, sent_bytes_ = 0;

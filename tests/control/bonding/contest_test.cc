@@ -1,0 +1,119 @@
+// Queues that are not ours: a stranger that fills the buffer of a shared link, and delays that no pace of ours ends.
+#include <gtest/gtest.h>
+
+#include "tests/control/bonding/tell.h"
+#include "tests/control/bonding/world.h"
+
+namespace warp::bonding {
+namespace {
+
+using config::TunnelMode;
+
+// One TCP download of a stranger's over a link: it grows until the buffer overflows, as cubic and Reno do.
+class Stranger {
+ public:
+  Stranger(World& world, size_t link, Duration round_trip)
+      : world_(world), link_(link), round_trip_(round_trip) {}
+  void Start(Instant at) {
+    world_.time().At(at, [this] { Fill(); });
+  }
+  void Stop() { stopped_ = true; }
+  uint64_t arrived() const { return arrived_; }  // bytes
+
+ private:
+  static constexpr uint32_t kSegment = 1500;
+  void Fill() {
+    while (!stopped_ && flying_ < static_cast<uint64_t>(window_)) {
+      ++flying_;
+      const Instant now = world_.time().now();
+      const auto arrival = world_.link(link_).Send(now, kSegment);
+      if (arrival.has_value()) {
+        world_.time().At(*arrival + round_trip_ / 2, [this] { Acknowledged(); });
+      } else {
+        world_.time().In(round_trip_ + Millis(400), [this] { Lost(); });
+      }
+    }
+  }
+  void Acknowledged() {
+    --flying_;
+    arrived_ += kSegment;
+    window_ += window_ < threshold_ ? 1 : 1.5 / window_;
+    Fill();
+  }
+  void Lost() {
+    --flying_;
+    const Instant now = world_.time().now();
+    if (now > recovering_until_) {
+      window_ = threshold_ = std::max(2.0, window_ * 0.7);
+      recovering_until_ = now + round_trip_ + Millis(400);
+    }
+    Fill();
+  }
+
+  World& world_;
+  const size_t link_;
+  const Duration round_trip_;
+  double window_ = 10, threshold_ = 1e9;
+  uint64_t flying_ = 0, arrived_ = 0;
+  Instant recovering_until_{};
+  bool stopped_ = false;
+};
+
+// Row 19: a stranger's download on a link of 20 Mbit/s leaves us a third of it, and we leave it a third.
+TEST(Contest, AStrangerDoesNotTakeTheWholeLink) {
+  World world(12);
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(30)});
+  const uint16_t flow = world.AddFlow(
+      {.policy = {.mode = TunnelMode::kStripe, .order = Millis(100), .resend = Millis(150)},
+       .deadline = Millis(1000)});
+  Stranger stranger(world, 0, Millis(60));
+  stranger.Start(At(10));
+  world.Count(At(15), At(40));
+  world.Stream(flow, Mbit(22), false, {}, At(40));
+  uint64_t before = 0;
+  world.time().At(At(15), [&] { before = stranger.arrived(); });
+  world.Run();
+  Tell("19 stranger", world, flow);
+  const double theirs = static_cast<double>(stranger.arrived() - before) / 25 / Mbit(20);
+  std::printf("   the stranger has %.1f %%\n", 100 * theirs);
+  EXPECT_GE(world.Goodput(flow), 0.30);
+  EXPECT_GE(theirs, 0.30);
+}
+
+// And when it has gone, the link is ours again.
+TEST(Contest, EndsWithTheStranger) {
+  World world(13);
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(30)});
+  const uint16_t flow = world.AddFlow(
+      {.policy = {.mode = TunnelMode::kStripe, .order = Millis(100)}, .deadline = Millis(1000)});
+  Stranger stranger(world, 0, Millis(60));
+  stranger.Start(At(10));
+  world.time().At(At(30), [&] { stranger.Stop(); });
+  world.Count(At(40), At(55));
+  world.Stream(flow, Mbit(22), false, {}, At(55));
+  world.Run();
+  Tell("stranger gone", world, flow);
+  EXPECT_GE(world.Goodput(flow), 0.97);
+}
+
+// A receiver that is late by some 40 ms for seconds, whatever is sent (a starved machine): the estimate of a path that
+// carries half of what it could stays what it was.
+TEST(Contest, DelayThatIsNoQueueCostsNoCapacity) {
+  World world(14);
+  world.AddLink({.rates = {Mbit(50)}, .delay = Millis(10)});
+  world.AddLink({.rates = {Mbit(5)}, .delay = Millis(60)});
+  const uint16_t flow = world.AddFlow(
+      {.policy = {.mode = TunnelMode::kStripe, .order = Millis(100)}, .deadline = Millis(250)});
+  world.Count(At(10), At(30));
+  world.Stream(flow, Mbit(50), false, {}, At(5));
+  world.Stream(flow, Mbit(20), false, At(5), At(30));
+  world.time().At(At(12), [&] { world.link(0).SetExtraDelay(Millis(40), Millis(15)); });
+  world.time().At(At(22), [&] { world.link(0).SetExtraDelay({}, {}); });
+  world.Run();
+  Tell("late for 10 s", world, flow);
+  EXPECT_LE(static_cast<double>(world.result(flow).missing() + world.result(flow).refused),
+            0.01 * static_cast<double>(world.result(flow).offered));
+}
+
+}  // namespace
+}  // namespace warp::bonding
