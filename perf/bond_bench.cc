@@ -19,9 +19,10 @@ namespace {
 constexpr size_t kPayload = 1408;
 
 // What a bond costs a payload: its path is chosen, its clock and its memory kept, and every 20 ms a feedback is read.
-// The paths carry what is offered, so that some payloads wait and some do not.
+// The paths carry what is offered, so that some payloads wait and some do not. Flows send in turn.
 void Bond(benchmark::State& state) {
   const auto count = static_cast<size_t>(state.range(0));
+  const auto flows = static_cast<uint16_t>(state.range(1));
   uint64_t settled = 0;
   bonding::Bond bond([&settled](uint16_t, uint64_t) { ++settled; });
   std::vector<bonding::PathSpec> paths;
@@ -34,8 +35,10 @@ void Bond(benchmark::State& state) {
   }
   wire::Instant now{std::chrono::seconds(1)};
   bond.SetPaths(now, paths);
-  bond.SetFlow(1, {.policy = {.mode = config::TunnelMode::kStripe,
-                              .resend = std::chrono::milliseconds(150)}});
+  for (uint16_t flow = 0; flow < flows; ++flow) {
+    bond.SetFlow(flow, {.policy = {.mode = config::TunnelMode::kStripe,
+                                   .resend = std::chrono::milliseconds(150)}});
+  }
   struct Newest {
     uint64_t counter = 0;
     wire::Instant sent;
@@ -51,8 +54,8 @@ void Bond(benchmark::State& state) {
   };
   for (auto _ : state) {
     now += std::chrono::microseconds(75);
-    bonding::Grant grant{.flow = 1,
-                         .number = ++number,
+    bonding::Grant grant{.flow = static_cast<uint16_t>(++number % flows),
+                         .number = number,
                          .size = 1480,
                          .taken = now,
                          .deadline = now + std::chrono::milliseconds(250)};
@@ -77,7 +80,8 @@ void Bond(benchmark::State& state) {
   }
   state.counters["settled"] = static_cast<double>(settled) / static_cast<double>(number);
 }
-BENCHMARK(Bond)->Arg(2)->Arg(3)->Arg(4)->Arg(8)->Arg(16);
+BENCHMARK(Bond)->Args({2, 1})->Args({3, 1})->Args({4, 1})->Args({8, 1})->Args({16, 1})->Args(
+    {3, 1000});
 
 // What order costs a payload of two paths, of which one is later by `behind` payloads: every other payload waits for it.
 void Order(benchmark::State& state) {

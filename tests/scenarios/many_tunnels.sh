@@ -1,11 +1,12 @@
 #!/bin/bash
-# One node has a thousand tunnels to two hundred peers. It must need no further threads, and each tunnel must carry its
-# own payloads.
+# One node has a thousand tunnels to two hundred peers over eight ports, in mixed modes. It must need no further threads,
+# and each tunnel must carry its own payloads, in its own way.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
+#        …      8     8     …
 . "$(dirname "$0")/_init.sh"
 threads() { find "/proc/${pid_of[$1]}/task" -mindepth 1 -maxdepth 1 | wc -l; }
-two_sites 1 1
+two_sites 8 8
 threads_of_one=$(threads A)
 stop A
 stop B
@@ -14,10 +15,11 @@ stop B
 for ((i = 1; i <= 199; i++)); do
   echo "  - {name: p$i, public_key: $(head -c 32 /dev/urandom | base64)}"
 done >"$lab/strangers"
+modes=(replicate "stripe, fec: 4+1" stripe adaptive backup "replicate, copies: 2")
 for ((i = 2; i <= 1000; i++)); do
   peer=p$((i % 199 + 1))
   ((i % 5)) || peer=PEER
-  echo "  - {name: t$i, id: $i, peer: $peer, gate: {loopback: {listen: 127.0.0.1:$((20000 + i)), deliver: 127.0.0.1:$((30000 + i))}}}"
+  echo "  - {name: t$i, id: $i, peer: $peer, mode: ${modes[i / 5 % 6]}, gate: {loopback: {listen: 127.0.0.1:$((20000 + i)), deliver: 127.0.0.1:$((30000 + i))}}}"
 done >"$lab/tunnels"
 for site in A B; do
   sed -i "/^tunnels:/e cat $lab/strangers" "$lab/$site.yaml"
@@ -32,10 +34,10 @@ node_up A
 status A 'len(status["tunnels"]) == 1000 and len(status["peers"]) == 200' >/dev/null
 step "A answers for all of them after $((($(date +%s%N) - begin) / 1000000)) ms"
 node_up B
-wait_active A 1
-wait_active B 1
+wait_active A 64
+wait_active B 64
 (($(threads A) == threads_of_one)) || fail "$(threads A) threads instead of $threads_of_one"
-for i in 5 500 1000; do
+for i in 5 10 15 20 25 30 500 1000; do
   on B "$warp" gauge echo --listen 127.0.0.1:$((30000 + i)) >"$lab/echo$i.log" 2>&1 &
   listening B $((30000 + i))
   # The echo leaves B by the gate that it came from. At A it goes to the address to which the gauge is bound.
