@@ -11,12 +11,16 @@ namespace {
 
 constexpr size_t kRows = wire::kMostParitiesOfBlock;
 constexpr size_t kColumns = wire::kMostPayloadsOfBlock;
-// Of one coefficient, as ISA-L wants it.
+// Of one coefficient, at most.
 constexpr size_t kTableSize = 32;
 
+// How ISA-L lays out the products of a matrix depends on its version and on the processor: a coefficient has 32 bytes,
+// or 8 where there is GFNI. So nothing is looked up within them. Only the first rows of a matrix stand first in each
+// layout; any other row has products of its own.
 struct Tables {
   std::array<uint8_t, kRows * kColumns> coefficients;
   std::array<uint8_t, kRows * kColumns * kTableSize> products;
+  std::array<std::array<uint8_t, kColumns * kTableSize>, kRows> products_of;  // a row
 
   Tables() {
     for (size_t row = 0; row < kRows; ++row) {
@@ -27,6 +31,9 @@ struct Tables {
       }
     }
     ec_init_tables(kColumns, kRows, coefficients.data(), products.data());
+    for (size_t row = 0; row < kRows; ++row) {
+      ec_init_tables(kColumns, 1, coefficients.data() + row * kColumns, products_of[row].data());
+    }
   }
 };
 
@@ -54,8 +61,8 @@ void AddPayload(size_t place, wire::Bytes payload, std::span<uint8_t* const> sum
 void AddPayloadTo(size_t index, size_t place, wire::Bytes payload, uint8_t* sum) {
   if (payload.empty()) return;
   ec_encode_data_update(static_cast<int>(payload.size()), kColumns, 1, static_cast<int>(place),
-                        TheTables().products.data() + index * kColumns * kTableSize,
-                        const_cast<uint8_t*>(payload.data()), &sum);
+                        TheTables().products_of[index].data(), const_cast<uint8_t*>(payload.data()),
+                        &sum);
 }
 
 }  // namespace warp::parity
