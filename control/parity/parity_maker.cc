@@ -55,6 +55,7 @@ void ParityMaker::SetRisk(Instant now, const Risk& risk) {
 // --- Which paths. ---
 
 PathMask ParityMaker::Full(PathMask usable) const {
+  if (empty()) return 0;
   const auto paths = static_cast<size_t>(std::popcount(usable));
   const size_t most = MostOnOnePath(shape_, paths);
   if (most == 0) return 0;

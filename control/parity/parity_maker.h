@@ -46,9 +46,9 @@ class ParityMaker {
   const Shape& shape() const { return shape_; }
 
   // The paths of `usable` that should not carry the block's next packet, so that the death of no path loses more of it
-  // than its parity makes up for: 0 where that cannot be had.
+  // than its parity makes up for: 0 where that cannot be had, and where the next packet is the first of a block.
   wire::PathMask Full(wire::PathMask usable) const;
-  // The paths of `usable` that carry more of the block than others do.
+  // The paths of `usable` that carry more of the block, or of the one that has just been finished, than others do.
   wire::PathMask Crowded(wire::PathMask usable) const;
 
   // The payload of this number was taken, has this place in the order, and goes by `paths`. Where its sequence does not
