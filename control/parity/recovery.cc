@@ -119,7 +119,6 @@ void Recovery::Try(Blocks::iterator at) {
                                  .sequence = static_cast<uint32_t>(sequence)};
     wire::SetHoldByte(one.hold, &header);
     restored_.push_back({header, std::move(one.bytes)});
-    ++recovered_;
   }
   uint64_t used = 0;
   End(at, &used);

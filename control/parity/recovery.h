@@ -64,7 +64,6 @@ class Recovery {
   };
   Ended TakeEnded() { return std::exchange(ended_, {}); }
 
-  uint64_t recovered() const { return recovered_; }  // payloads, since the beginning
   size_t blocks() const { return blocks_.size(); }
   size_t kept_bytes() const { return kept_bytes_; }
   size_t parity_bytes() const { return parity_bytes_; }
@@ -102,7 +101,6 @@ class Recovery {
   size_t parity_bytes_ = 0;
   std::vector<Payload> restored_;
   Ended ended_;
-  uint64_t recovered_ = 0;
 };
 
 }  // namespace warp::parity

@@ -183,7 +183,11 @@ void Tunnel::DeliverRestored(const Orderer::Life& life, const wire::Route& path)
     const wire::Bytes bytes(one.bytes);
     const wire::Drop drop =
         orderer_.Add(loop_.now(), life, path, one.header, Delivery(bytes, std::move(one.bytes)));
-    if (drop != wire::Drop::kNone) parity_drops_.Add(drop);
+    if (drop == wire::Drop::kNone) {
+      ++recovered_;
+    } else {
+      parity_drops_.Add(drop);
+    }
   }
   if (orderer_.NextTimeout() < release_held_.due()) release_held_.SetAt(orderer_.NextTimeout());
 }

@@ -93,7 +93,8 @@ class Tunnel : public GateSink {
   // Bytes a second that the application sends, and gets, lately.
   bonding::Rate from_app_rate() const { return from_app_rate_.Now(loop_.now()); }
   bonding::Rate to_app_rate() const { return to_app_rate_.Now(loop_.now()); }
-  uint64_t recovered() const { return recovery_ == nullptr ? 0 : recovery_->recovered(); }
+  // Payloads that parity brought and nothing else had brought before.
+  uint64_t recovered() const { return recovered_; }
   GateStatus gate_status() const { return gate_ ? gate_->status() : GateStatus(); }
   const GateCounters& gate_counters() const { return gate_ ? gate_->counters() : closed_; }
 
@@ -118,6 +119,7 @@ class Tunnel : public GateSink {
   std::unique_ptr<parity::Recovery> recovery_;  // null: no parity has come
   Orderer::Life parity_life_;                   // that the recovery is of
   lcore::DropCounters parity_drops_;
+  uint64_t recovered_ = 0;
   std::unique_ptr<Gate> gate_;
   bool gate_waits_ = false;  // it keeps payloads that this did not take
   bool closing_ = false;
