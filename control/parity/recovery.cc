@@ -42,8 +42,25 @@ void Recovery::Store(Sequence sequence, uint8_t hold, wire::Bytes payload) {
   kept.hold = hold;
   kept.bytes.assign(payload.begin(), payload.end());
   kept_bytes_ += kept.bytes.capacity();
-  oldest_ = std::max(std::min(oldest_, sequence), newest_ + 1 - std::min(newest_, kMostPayloads));
+  oldest_ = std::min(oldest_, sequence);
+  MoveOldest();
   for (; kept_bytes_ > kMostBytes && oldest_ < newest_; ++oldest_) Drop(SlotOf(oldest_));
+}
+
+// What is further back has lost its place, or keeps that of a newer one until it comes.
+void Recovery::MoveOldest() {
+  oldest_ = std::max(oldest_, newest_ + 1 - std::min(newest_, kMostPayloads));
+}
+
+bool Recovery::GiveUpOldest() {
+  MoveOldest();
+  const bool keeps = kept_bytes_ > 0 && oldest_ <= newest_;
+  if (!blocks_.empty() && (!keeps || blocks_.begin()->first <= oldest_)) {
+    End(blocks_.begin(), &ended_.too_few);
+    return true;
+  }
+  if (keeps) Drop(SlotOf(oldest_++));
+  return keeps;
 }
 
 void Recovery::Drop(Kept& kept) {

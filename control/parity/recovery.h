@@ -6,7 +6,8 @@
 //   parity  ─► Add ──┘                          └─► the parity's end, by name
 //
 // Payloads are kept only while parity comes, because keeping costs a copy of each. So the blocks of the first parity
-// may be lost. Memory is bounded, and the oldest goes first. Sans-IO, control thread only; `now` never falls.
+// may be lost. Memory is bounded, and the oldest goes first; who owns several may ask for more of it back. Sans-IO,
+// control thread only; `now` never falls.
 #ifndef WARP_CONTROL_PARITY_RECOVERY_H_
 #define WARP_CONTROL_PARITY_RECOVERY_H_
 
@@ -58,6 +59,11 @@ class Recovery {
   // Ends what has waited for too long. Call about once a second.
   void Expire(wire::Instant now);
 
+  // All that it keeps, in bytes.
+  size_t memory() const { return kept_.size() * sizeof(Kept) + kept_bytes_ + parity_bytes_; }
+  // Gives up the oldest payload or block. False: there is none.
+  bool GiveUpOldest();
+
   // Parities that ended without restoring anything, by how: unused, too few, conflict; not yet taken by TakeEnded.
   struct Ended {
     uint64_t unused = 0, too_few = 0, conflict = 0;
@@ -88,6 +94,7 @@ class Recovery {
   Kept& SlotOf(Sequence sequence) { return kept_[sequence % kMostPayloads]; }
   void Store(Sequence sequence, uint8_t hold, wire::Bytes payload);
   void Drop(Kept& kept);
+  void MoveOldest();
   // Restores what is missing of the block, where that can be done, and then ends it.
   void Try(Blocks::iterator block);
   Blocks::iterator End(Blocks::iterator block, uint64_t* how);

@@ -54,7 +54,8 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
       pump_soon_(context.loop, [this] { Pump(); }),
       pump_later_(context.loop, [this] { Pump(); }),
       orderer_([this](Delivery&& payload) { Deliver(std::move(payload)); }, context.room),
-      release_held_(context.loop, [this] { ReleaseHeld(); }) {
+      release_held_(context.loop, [this] { ReleaseHeld(); }),
+      recovery_room_(context.room) {
   sender_.SetAllowed(std::move(allowed));
   sender_.SetPolicy(loop_.now(), config.policy);
 }
@@ -173,11 +174,20 @@ bool Tunnel::IsOfLife(const Orderer::Life& life) {
   return true;
 }
 
-void Tunnel::DeliverRestored(const Orderer::Life& life, const wire::Route& path) {
+// Where too much is kept by all tunnels, this one gives up the oldest of what it keeps more than others.
+void Tunnel::CountEnded() {
+  recovery_room_.Set(recovery_->memory());
+  while (recovery_room_.too_large() && recovery_->GiveUpOldest()) {
+    recovery_room_.Set(recovery_->memory());
+  }
   const parity::Recovery::Ended ended = recovery_->TakeEnded();
   parity_drops_.Add(wire::Drop::kParityUnused, ended.unused);
   parity_drops_.Add(wire::Drop::kParityTooFew, ended.too_few);
   parity_drops_.Add(wire::Drop::kParityConflict, ended.conflict);
+}
+
+void Tunnel::DeliverRestored(const Orderer::Life& life, const wire::Route& path) {
+  CountEnded();
   if (!recovery_->restored_any()) return;
   for (parity::Recovery::Payload& one : recovery_->Take()) {
     const wire::Bytes bytes(one.bytes);
@@ -195,8 +205,7 @@ void Tunnel::DeliverRestored(const Orderer::Life& life, const wire::Route& path)
 void Tunnel::Expire() {
   if (recovery_ == nullptr) return;
   recovery_->Expire(loop_.now());
-  const parity::Recovery::Ended ended = recovery_->TakeEnded();
-  parity_drops_.Add(wire::Drop::kParityTooFew, ended.too_few);
+  CountEnded();
 }
 
 void Tunnel::ReleaseHeld() {

@@ -106,6 +106,7 @@ class Tunnel : public GateSink {
   void ReleaseHeld();
   bool IsOfLife(const Orderer::Life& life);
   void DeliverRestored(const Orderer::Life& life, const wire::Route& path);
+  void CountEnded();
   void ResumeGate();
 
   const config::TunnelConfig& config_;
@@ -118,6 +119,7 @@ class Tunnel : public GateSink {
   Timer release_held_;
   std::unique_ptr<parity::Recovery> recovery_;  // null: no parity has come
   Orderer::Life parity_life_;                   // that the recovery is of
+  SharedRoom::Part recovery_room_;
   lcore::DropCounters parity_drops_;
   uint64_t recovered_ = 0;
   std::unique_ptr<Gate> gate_;

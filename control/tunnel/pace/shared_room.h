@@ -1,7 +1,7 @@
 // The memory in which the tunnels of a node keep payloads that have left or have come already: what may have to be sent
-// again (bond/sent_payloads.h), and what waits for its place in the order (orderer.h). Both are at a peer's pleasure:
-// one that is silent, or leaves gaps, makes them as large as they may be. So there is one bound for all tunnels
-// together. When more is held, whoever has more than its fair part gives up its oldest for what it adds; who has less
+// again (bond/sent_payloads.h), what waits for its place in the order (orderer.h), and what restores others
+// (control/parity/recovery.h). All are at a peer's pleasure: one that is silent, leaves gaps, or sends parity makes them
+// as large as they may be. So there is one bound for all tunnels together. When more is held, whoever has more than its fair part gives up its oldest for what it adds; who has less
 // goes on. So one that is under attack takes nothing from the others. At most twice the bound is held.
 //
 // Pure; control thread only.
@@ -45,6 +45,10 @@ class SharedRoom {
         room_->used_ -= bytes;
       }
       used_ -= bytes;
+    }
+    void Set(size_t bytes) {
+      Remove(used_);
+      Add(bytes);
     }
     size_t used() const { return used_; }
     // The room is full, and this is more than its fair part.

@@ -121,6 +121,29 @@ TEST_F(RecoveryTest, KeepsNothingWhileNoParityComes) {
   EXPECT_EQ(recovery_.kept_bytes(), 0u);
 }
 
+TEST_F(RecoveryTest, GivesUpItsOldestWhereItIsAsked) {
+  const Stream stream;
+  Wake(stream, 10);
+  for (const uint32_t sequence : {21u, 22u}) Payload(stream, sequence);
+  Parity(stream, 31, 4, 0);
+  for (const uint32_t sequence : {41u, 42u, 44u}) Payload(stream, sequence);
+  while (recovery_.blocks() > 0) ASSERT_TRUE(recovery_.GiveUpOldest());
+  EXPECT_EQ(recovery_.TakeEnded().too_few, 1u);
+  Parity(stream, 41, 4, 0);
+  EXPECT_EQ(Restored(stream), std::vector<uint32_t>{43}) << "newer than the block";
+  // Parity of something far ahead makes nothing of that slow.
+  Parity(stream, 41 + 0x7fff0000, 4, 0);
+  size_t given_up = 0;
+  while (recovery_.GiveUpOldest()) ++given_up;
+  EXPECT_LE(given_up, Recovery::kMostPayloads + 1);
+  EXPECT_EQ(recovery_.kept_bytes() + recovery_.parity_bytes(), 0u);
+  // It goes on.
+  Payload(stream, 41 + 0x7fff0000);
+  Payload(stream, 42 + 0x7fff0000);
+  Parity(stream, 41 + 0x7fff0000, 3, 0);
+  EXPECT_EQ(Restored(stream), std::vector<uint32_t>{43 + 0x7fff0000});
+}
+
 TEST_F(RecoveryTest, ALaterLifeOfTheSenderBeginsAnew) {
   const Stream old, young(77);
   Wake(old, 10);

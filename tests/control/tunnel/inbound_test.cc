@@ -205,6 +205,26 @@ TEST_F(InboundTest, RestoresBesideWhatCameInFragments) {
   EXPECT_THAT(Delivered(), ElementsAre("a", "abcdgh", "ccc"));
 }
 
+// Parity makes a tunnel keep payloads, whether or not that is of use. All tunnels together have a bound.
+TEST_F(InboundTest, WhatIsKeptForParityHasNoMoreThanItsPartOfTheRoom) {
+  constexpr size_t kRoom = 300'000;
+  SharedRoom room(kRoom);
+  SharedRoom::Part others(&room);
+  others.Add(kRoom / 3);
+  tunnel_ = *Tunnel::Open({*loop_, dataplane_, submitter_, gates_, &room}, config_, 0, route_);
+  inbound_.AddTunnel(kPeer, *tunnel_);
+  Receive(Parity(0, {"a"}), kPeer, 0);
+  for (uint32_t i = 1; i < 500; ++i) {
+    Receive(Sequenced(i, std::string(1000, 'x')), kPeer, i);
+    ASSERT_LE(room.used(), kRoom + 1000);
+  }
+  EXPECT_GT(room.used(), kRoom - 2000);
+  Receive(Parity(499, {std::string(1000, 'x'), "last"}), kPeer, 500);
+  EXPECT_EQ(tunnel_->recovered(), 2u) << "the newest ones are kept";
+  tunnel_.reset();
+  EXPECT_EQ(room.used(), kRoom / 3);
+}
+
 TEST_F(InboundTest, ParityEndsByName) {
   Receive(Parity(0, {"a"}), kPeer, 1);
   Receive(Sequenced(1, "b"), kPeer, 2);
