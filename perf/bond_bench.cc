@@ -1,5 +1,5 @@
-// Measures what a payload costs the control thread where its tunnel uses the sum of the links: to choose its path, to put
-// it in order again, and its parity.
+// Measures what a payload costs the control thread where its tunnel uses the sum of the links: to choose its path, to
+// put it in order again, and its parity.
 #include <benchmark/benchmark.h>
 
 #include <bit>
@@ -83,7 +83,8 @@ void Bond(benchmark::State& state) {
 BENCHMARK(Bond)->Args({2, 1})->Args({3, 1})->Args({4, 1})->Args({8, 1})->Args({16, 1})->Args(
     {3, 1000});
 
-// What order costs a payload of two paths, of which one is later by `behind` payloads: every other payload waits for it.
+// What order costs a payload of two paths, of which one is later by `behind` payloads: every other payload waits for
+// it.
 void Order(benchmark::State& state) {
   const auto behind = static_cast<uint32_t>(state.range(0));
   uint64_t delivered = 0;

@@ -8,14 +8,14 @@
 // or a queue stood in it already when the measurement began. Else it is only what there was to send, and the estimate
 // of a path that is used now and then would rot. The pace is such that a queue of `target` stands in the path, so that
 // it never idles: above the capacity while the queue is shorter, below it while it is longer. The target grows with the
-// jitter of the path. What arrives just as it was sent says nothing of the capacity, whatever queue there is: the path is
-// known to be slower only where the packets come apart, and to be as fast as they arrive where a queue drains.
+// jitter of the path. What arrives just as it was sent says nothing of the capacity, whatever queue there is: the path
+// is known to be slower only where the packets come apart, and to be as fast as they arrive where a queue drains.
 //
 // A queue that does not end although little is sent is another's: a download on the same link fills its buffer, or the
 // receiver is late. The path is contested then: the estimate stays what it was, and the pace is somewhat below it. It
 // ends when the queue does, or when much less arrives than is sent, because the path did become slower. Loss by itself
-// lowers nothing, because radio links lose without being full; but the rate is that
-// of what was delivered, so that a policer is found.
+// lowers nothing, because radio links lose without being full; but the rate is that of what was delivered, so that a
+// policer is found.
 //
 // Clocks of two machines are never compared: a floor holds their unknown difference, which is the same for all paths of
 // a peer. Pure; `now` is a parameter.

@@ -1,5 +1,6 @@
 // Journey in, step 6: hands opened packets to those they are for. Payloads go to their tunnel's gate, sequenced ones
-// through its orderer, fragments to reassembly first, parity to the tunnel, control messages to the protocol. Control thread only.
+// through its orderer, fragments to reassembly first, parity to the tunnel, control messages to the protocol. Control
+// thread only.
 #ifndef WARP_CONTROL_TUNNEL_INBOUND_H_
 #define WARP_CONTROL_TUNNEL_INBOUND_H_
 

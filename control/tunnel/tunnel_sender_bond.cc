@@ -83,7 +83,8 @@ bool TunnelSender::Resends() const {
 }
 
 // Whether the peer may get a payload after later ones although each path keeps its order: it is sent again, or restored
-// by later parity, or its other copies come over slower paths. Of those the peer sees nothing as long as the first copies arrive.
+// by later parity, or its other copies come over slower paths. Of those the peer sees nothing as long as the first
+// copies arrive.
 bool TunnelSender::MayComeLater(Instant now, wire::PathMask paths) const {
   const size_t copies =
       paths == wire::kAllPaths ? route_.paths.size() : static_cast<size_t>(std::popcount(paths));

@@ -1,5 +1,5 @@
-// The parity beside a tunnel's payloads. A payload is added to its block when it is taken, and parity leaves as payloads
-// do: when the bond says so, charged like them. Nobody waits for it, and it is never sent again.
+// The parity beside a tunnel's payloads. A payload is added to its block when it is taken, and parity leaves as
+// payloads do: when the bond says so, charged like them. Nobody waits for it, and it is never sent again.
 #include <algorithm>
 #include <bit>
 #include <optional>

@@ -1,8 +1,9 @@
 // The memory in which the tunnels of a node keep payloads that have left or have come already: what may have to be sent
 // again (bond/sent_payloads.h), what waits for its place in the order (orderer.h), and what restores others
-// (control/parity/recovery.h). All are at a peer's pleasure: one that is silent, leaves gaps, or sends parity makes them
-// as large as they may be. So there is one bound for all tunnels together. When more is held, whoever has more than its fair part gives up its oldest for what it adds; who has less
-// goes on. So one that is under attack takes nothing from the others. At most twice the bound is held.
+// (control/parity/recovery.h). All are at a peer's pleasure: one that is silent, leaves gaps, or sends parity makes
+// them as large as they may be. So there is one bound for all tunnels together. When more is held, whoever has more
+// than its fair part gives up its oldest for what it adds; who has less goes on. So one that is under attack takes
+// nothing from the others. At most twice the bound is held.
 //
 // Pure; control thread only.
 #ifndef WARP_CONTROL_TUNNEL_PACE_SHARED_ROOM_H_

@@ -1,8 +1,8 @@
 // Copies only where a payload is at risk: mode adaptive, on models of links, in virtual time.
 #include <gtest/gtest.h>
 
-#include "tests/control/bonding/tell.h"
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/tell.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

@@ -1,7 +1,7 @@
 // Clocks of the two machines that drift, begin anew or jump, and a peer that tells nothing at all.
 #include <gtest/gtest.h>
 
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

@@ -1,8 +1,8 @@
 // Queues that are not ours: a stranger that fills the buffer of a shared link, and delays that no pace of ours ends.
 #include <gtest/gtest.h>
 
-#include "tests/control/bonding/tell.h"
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/tell.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

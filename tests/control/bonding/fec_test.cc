@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "tests/control/bonding/tell.h"
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/tell.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tests/control/bonding/bare/bare_bond.h"
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

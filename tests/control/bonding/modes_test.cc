@@ -3,7 +3,7 @@
 
 #include <bit>
 
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

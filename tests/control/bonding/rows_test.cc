@@ -1,9 +1,9 @@
 // What spreading has to reach, on models of links, in virtual time. Each test prints its figures.
 #include <gtest/gtest.h>
 
-#include "tests/control/bonding/cubic.h"
-#include "tests/control/bonding/tell.h"
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/cubic.h"
+#include "tests/control/bonding/model/tell.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "control/bonding/bond.h"
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 

@@ -1,4 +1,4 @@
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,8 +1,8 @@
-#include "tests/control/bonding/receiver_model.h"
+#include "tests/control/bonding/model/receiver_model.h"
 
 #include <algorithm>
 
-#include "tests/control/bonding/link_model.h"
+#include "tests/control/bonding/model/link_model.h"
 
 namespace warp::bonding {
 

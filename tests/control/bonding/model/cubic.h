@@ -1,7 +1,7 @@
 // One TCP flow through a world, as senders of today are: cubic, SACK, loss found by RACK with a window of reordering
 // that grows when it was wrong, and the window given back then.
-#ifndef WARP_TESTS_CONTROL_BONDING_CUBIC_H_
-#define WARP_TESTS_CONTROL_BONDING_CUBIC_H_
+#ifndef WARP_TESTS_CONTROL_BONDING_MODEL_CUBIC_H_
+#define WARP_TESTS_CONTROL_BONDING_MODEL_CUBIC_H_
 
 #include <cstdint>
 #include <deque>
@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 
@@ -61,4 +61,4 @@ class Cubic {
 
 }  // namespace warp::bonding
 
-#endif  // WARP_TESTS_CONTROL_BONDING_CUBIC_H_
+#endif  // WARP_TESTS_CONTROL_BONDING_MODEL_CUBIC_H_

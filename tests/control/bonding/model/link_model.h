@@ -1,7 +1,7 @@
 // A link as payloads see it, in virtual time: a modem that serves what waits in it at a rate that may change, drops
 // what does not fit its buffer, and loses and delays what it has sent.
-#ifndef WARP_TESTS_CONTROL_BONDING_LINK_MODEL_H_
-#define WARP_TESTS_CONTROL_BONDING_LINK_MODEL_H_
+#ifndef WARP_TESTS_CONTROL_BONDING_MODEL_LINK_MODEL_H_
+#define WARP_TESTS_CONTROL_BONDING_MODEL_LINK_MODEL_H_
 
 #include <cstdint>
 #include <deque>
@@ -88,4 +88,4 @@ double Percentile(std::vector<float> values, double share);
 
 }  // namespace warp::bonding
 
-#endif  // WARP_TESTS_CONTROL_BONDING_LINK_MODEL_H_
+#endif  // WARP_TESTS_CONTROL_BONDING_MODEL_LINK_MODEL_H_

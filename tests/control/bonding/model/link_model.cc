@@ -1,4 +1,4 @@
-#include "tests/control/bonding/link_model.h"
+#include "tests/control/bonding/model/link_model.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // The other end, in virtual time: takes each payload once, puts those of a flow in order if they are to be, and tells
 // what arrived, as a node does.
-#ifndef WARP_TESTS_CONTROL_BONDING_RECEIVER_MODEL_H_
-#define WARP_TESTS_CONTROL_BONDING_RECEIVER_MODEL_H_
+#ifndef WARP_TESTS_CONTROL_BONDING_MODEL_RECEIVER_MODEL_H_
+#define WARP_TESTS_CONTROL_BONDING_MODEL_RECEIVER_MODEL_H_
 
 #include <array>
 #include <deque>
@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "control/protocol/feedback.h"
-#include "tests/control/bonding/link_model.h"
-#include "tests/control/bonding/timeline.h"
+#include "tests/control/bonding/model/link_model.h"
+#include "tests/control/bonding/model/timeline.h"
 
 namespace warp::bonding {
 
@@ -104,4 +104,4 @@ class ReceiverModel {
 
 }  // namespace warp::bonding
 
-#endif  // WARP_TESTS_CONTROL_BONDING_RECEIVER_MODEL_H_
+#endif  // WARP_TESTS_CONTROL_BONDING_MODEL_RECEIVER_MODEL_H_

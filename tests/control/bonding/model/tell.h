@@ -1,11 +1,11 @@
 // Prints what came of a flow, and how full the modems were.
-#ifndef WARP_TESTS_CONTROL_BONDING_TELL_H_
-#define WARP_TESTS_CONTROL_BONDING_TELL_H_
+#ifndef WARP_TESTS_CONTROL_BONDING_MODEL_TELL_H_
+#define WARP_TESTS_CONTROL_BONDING_MODEL_TELL_H_
 
 #include <algorithm>
 #include <cstdio>
 
-#include "tests/control/bonding/world.h"
+#include "tests/control/bonding/model/world.h"
 
 namespace warp::bonding {
 
@@ -36,4 +36,4 @@ inline void Tell(const char* row, World& world, uint16_t flow) {
 }
 }  // namespace warp::bonding
 
-#endif  // WARP_TESTS_CONTROL_BONDING_TELL_H_
+#endif  // WARP_TESTS_CONTROL_BONDING_MODEL_TELL_H_

@@ -1,4 +1,4 @@
-#include "tests/control/bonding/cubic.h"
+#include "tests/control/bonding/model/cubic.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // A bond, its links and the receiver at their other end, in virtual time: what a node does with a bond, without a node.
-#ifndef WARP_TESTS_CONTROL_BONDING_WORLD_H_
-#define WARP_TESTS_CONTROL_BONDING_WORLD_H_
+#ifndef WARP_TESTS_CONTROL_BONDING_MODEL_WORLD_H_
+#define WARP_TESTS_CONTROL_BONDING_MODEL_WORLD_H_
 
 #include <cstdio>
 #include <functional>
@@ -11,9 +11,9 @@
 #include "control/bonding/bond.h"
 #include "control/parity/parity_maker.h"
 #include "control/parity/recovery.h"
-#include "tests/control/bonding/link_model.h"
-#include "tests/control/bonding/receiver_model.h"
-#include "tests/control/bonding/timeline.h"
+#include "tests/control/bonding/model/link_model.h"
+#include "tests/control/bonding/model/receiver_model.h"
+#include "tests/control/bonding/model/timeline.h"
 
 namespace warp::bonding {
 
@@ -138,4 +138,4 @@ class World {
 
 }  // namespace warp::bonding
 
-#endif  // WARP_TESTS_CONTROL_BONDING_WORLD_H_
+#endif  // WARP_TESTS_CONTROL_BONDING_MODEL_WORLD_H_

@@ -1,6 +1,6 @@
 // Virtual time: what is to happen when, in the order of its time, and of its making where times are equal.
-#ifndef WARP_TESTS_CONTROL_BONDING_TIMELINE_H_
-#define WARP_TESTS_CONTROL_BONDING_TIMELINE_H_
+#ifndef WARP_TESTS_CONTROL_BONDING_MODEL_TIMELINE_H_
+#define WARP_TESTS_CONTROL_BONDING_MODEL_TIMELINE_H_
 
 #include <cstdint>
 #include <functional>
@@ -48,4 +48,4 @@ class Timeline {
 
 }  // namespace warp::bonding
 
-#endif  // WARP_TESTS_CONTROL_BONDING_TIMELINE_H_
+#endif  // WARP_TESTS_CONTROL_BONDING_MODEL_TIMELINE_H_
