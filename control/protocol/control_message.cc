@@ -19,6 +19,7 @@ enum MessageByte : uint8_t {
   kClose = 4,
   kReport = 5,
   kFeedback = kFeedbackMessage,
+  kLimits = 7,
   kFirstOfMap = 0x40
 };
 
@@ -53,8 +54,18 @@ struct ReceiptLayout {
   wire::Le32 packets;
   wire::Le32 bytes;
 };
+struct LimitsLayout {
+  uint8_t kind = kKind;
+  uint8_t message = kLimits;
+  uint8_t count = 0;
+};
+struct LimitLayout {
+  wire::Le16 port;
+  wire::Le32 rate;
+};
 static_assert(sizeof(ProbeLayout) == kProbeSize && sizeof(AnswerLayout) == 12);
 static_assert(sizeof(ReportLayout) == 3 && sizeof(ReceiptLayout) == 12);
+static_assert(sizeof(LimitsLayout) == 3 && sizeof(LimitLayout) == 6);
 
 template <typename Layout>
 std::vector<uint8_t> BytesOf(const Layout& layout) {
@@ -95,6 +106,17 @@ struct Encoder {
   std::vector<uint8_t> operator()(const Feedback& feedback) const {
     return EncodeFeedback(feedback);
   }
+  std::vector<uint8_t> operator()(const Limits& limits) const {
+    assert(!limits.limits.empty() && limits.limits.size() <= kMaxLimits);
+    std::vector<uint8_t> bytes =
+        BytesOf(LimitsLayout{.count = static_cast<uint8_t>(limits.limits.size())});
+    for (const Limit& limit : limits.limits) {
+      const std::vector<uint8_t> encoded =
+          BytesOf(LimitLayout{.port = wire::Le16(limit.port), .rate = wire::Le32(limit.rate)});
+      bytes.insert(bytes.end(), encoded.begin(), encoded.end());
+    }
+    return bytes;
+  }
 };
 
 std::variant<ControlMessage, wire::Drop> DecodeReport(wire::Bytes plaintext) {
@@ -114,6 +136,22 @@ std::variant<ControlMessage, wire::Drop> DecodeReport(wire::Bytes plaintext) {
                                .bytes = layout.bytes.value()});
   }
   return report;
+}
+
+std::variant<ControlMessage, wire::Drop> DecodeLimits(wire::Bytes plaintext) {
+  if (plaintext.size() < sizeof(LimitsLayout)) return wire::Drop::kMalformed;
+  const size_t count = wire::ReadAs<LimitsLayout>(plaintext.data()).count;
+  if (count == 0 || count > kMaxLimits ||
+      plaintext.size() != sizeof(LimitsLayout) + count * sizeof(LimitLayout)) {
+    return wire::Drop::kMalformed;
+  }
+  Limits limits;
+  for (size_t i = 0; i < count; ++i) {
+    const auto layout = wire::ReadAs<LimitLayout>(plaintext.data() + sizeof(LimitsLayout) +
+                                                  i * sizeof(LimitLayout));
+    limits.limits.push_back({.port = layout.port.value(), .rate = layout.rate.value()});
+  }
+  return limits;
 }
 
 }  // namespace
@@ -154,6 +192,8 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
     case kFeedback:
       if (auto feedback = DecodeFeedback(plaintext)) return *std::move(feedback);
       return wire::Drop::kMalformed;
+    case kLimits:
+      return DecodeLimits(plaintext);
     default:
       return wire::Drop::kUnknownKind;
   }

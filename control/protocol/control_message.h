@@ -2,7 +2,7 @@
 // notation is that of docs/wire-format.md, which also has worked bytes.
 //
 //   control = 03 | message
-//   message = probe / answer / confirm / close / report / feedback / map-message
+//   message = probe / answer / confirm / close / report / feedback / limits / map-message
 //                                            ; feedback: feedback.h; map-message: map/map_message.h
 //   probe   = 01 | port u16 | number u64 | flags u8 | challenge 8 | padding ; over one path
 //   answer  = 02 | port u16 | challenge 8                                   ; over the probe's path
@@ -10,6 +10,8 @@
 //   close   = 04
 //   report  = 05 | count u8 | count × receipt                               ; count from 1 to 64
 //   receipt = from u16 | to u16 | packets u32 | bytes u32
+//   limits  = 07 | count u8 | count × limit                                 ; count from 1 to 64
+//   limit   = port u16 | rate u32
 //
 // `port` is the sender's own number of the port that the probe left from, or that the answered probe came in on. So an
 // answer tells which of the peer's ports an endpoint leads to. `number` grows with every probe of the sender, over all
@@ -17,9 +19,10 @@
 // well. Bit 1 says that the sender spreads payloads over paths, and asks for feedback. Other bits are ignored.
 // `challenge` is random. `padding` is any number of bytes, zeros when sent and ignored when received: an answer proves
 // that a datagram of this size passes. A report says what has arrived since its sender began to count, modulo 2^32,
-// from the receiver's port `from` at the sender's port `to`: payloads, their duplicates too. The initiator sends
-// confirms until it opens a packet of the session, and the responder answers each. A close says that its sender forgets
-// its sessions up to this one. Peers and maps know confirm and close alike.
+// from the receiver's port `from` at the sender's port `to`: payloads, their duplicates too. Limits say how much the
+// receiver may send to the sender's ports, in kbit/s of frames; 0: as much as it likes. The initiator sends confirms
+// until it opens a packet of the session, and the responder answers each. A close says that its sender forgets its
+// sessions up to this one. Peers and maps know confirm and close alike.
 #ifndef WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 
@@ -73,7 +76,19 @@ struct Report {
 };
 inline constexpr size_t kMaxReceipts = 64;
 
-using ControlMessage = std::variant<Probe, Answer, Confirm, Close, Report, Feedback>;
+// The most that may be sent to a port.
+struct Limit {
+  uint16_t port = 0;  // the sender's own number of it
+  uint32_t rate = 0;  // kbit/s of frames; 0: no bound, or none any more
+  friend bool operator==(const Limit&, const Limit&) = default;
+};
+struct Limits {
+  std::vector<Limit> limits;  // 1 to kMaxLimits
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+inline constexpr size_t kMaxLimits = 64;
+
+using ControlMessage = std::variant<Probe, Answer, Confirm, Close, Report, Feedback, Limits>;
 
 // The whole plaintext, kind byte first, ready to be sealed.
 std::vector<uint8_t> EncodeControlMessage(const ControlMessage& message);

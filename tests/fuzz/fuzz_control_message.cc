@@ -1,5 +1,5 @@
-// Decodes messages between peers. Whatever decodes must encode to bytes that decode to the same; feedback to the very
-// same bytes.
+// Decodes messages between peers. Whatever decodes must encode to bytes that decode to the same; feedback and
+// limits to the very same bytes.
 #include <algorithm>
 #include <variant>
 #include <vector>
@@ -22,6 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     WARP_FUZZ_CHECK(std::equal(encoded.begin(), encoded.end(), data, data + size));
     WARP_FUZZ_CHECK(feedback->paths.size() <= protocol::kMaxFeedbackPaths);
     WARP_FUZZ_CHECK(feedback->words.size() <= protocol::kMaxFeedbackWords);
+  }
+  if (const auto* limits = std::get_if<protocol::Limits>(message)) {
+    WARP_FUZZ_CHECK(std::equal(encoded.begin(), encoded.end(), data, data + size));
+    WARP_FUZZ_CHECK(limits->limits.size() <= protocol::kMaxLimits);
   }
   return 0;
 }

@@ -13,6 +13,7 @@ enum Feature : uint32_t {
   kFeatureFeedback = 1 << 0,   // it answers probes that ask for feedback by feedback
   kFeatureSequenced = 1 << 1,  // it takes sequenced payloads
   kFeatureParity = 1 << 2,     // it takes parity
+  kFeatureLimits = 1 << 3,     // it keeps to the limits that it is told
 };
 
 struct Introduction {

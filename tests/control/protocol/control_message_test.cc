@@ -41,6 +41,8 @@ const Row kTable[] = {
     {"03060000000000000000000000000000"
      "0000",
      Feedback{}},
+    {"030702020050c30000341200000000",
+     Limits{{{.port = 2, .rate = 50'000}, {.port = 0x1234, .rate = 0}}}},
 };
 
 TEST(ControlMessage, BytesAreThoseOfTheDocument) {
@@ -78,6 +80,28 @@ TEST(ControlMessage, ReportsHoldOneReceiptToSixtyFour) {
   EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(more)), wire::Drop::kMalformed);
   EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(wire::FromHex("030500"))),
             wire::Drop::kMalformed);
+}
+
+TEST(ControlMessage, LimitsAreOfOnePortToSixtyFour) {
+  const Limits limits{std::vector<Limit>(kMaxLimits, {.port = 0xffff, .rate = 0xffffffff})};
+  const std::vector<uint8_t> most = EncodeControlMessage(limits);
+  EXPECT_EQ(most.size(), 3 + 6 * kMaxLimits);
+  EXPECT_EQ(std::get<ControlMessage>(DecodeControlMessage(most)), ControlMessage(limits));
+  const auto refuses = [](const std::vector<uint8_t>& other) {
+    const auto decoded = DecodeControlMessage(other);
+    return std::holds_alternative<wire::Drop>(decoded) &&
+           std::get<wire::Drop>(decoded) == wire::Drop::kMalformed;
+  };
+  std::vector<uint8_t> other = most;
+  other.resize(most.size() + 6);
+  EXPECT_TRUE(refuses(other));  // trailing bytes
+  other[2] = kMaxLimits + 1;
+  EXPECT_TRUE(refuses(other));  // one too many
+  other = most;
+  other.pop_back();
+  EXPECT_TRUE(refuses(other));
+  EXPECT_TRUE(refuses(wire::FromHex("030700")));
+  EXPECT_TRUE(refuses(wire::FromHex("0307")));
 }
 
 TEST(ControlMessage, FeedbackThatBreaksItsBoundsIsMalformed) {
@@ -127,7 +151,7 @@ TEST(ControlMessage, FlagsOfLaterVersionsAreIgnored) {
 
 TEST(ControlMessage, OtherMessagesAreUnknownKinds) {
   for (int byte = 0; byte < 256; ++byte) {
-    if (byte >= 1 && byte <= 6) continue;
+    if (byte >= 1 && byte <= 7) continue;
     const uint8_t bytes[] = {3, static_cast<uint8_t>(byte)};
     EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(bytes)), wire::Drop::kUnknownKind);
     EXPECT_EQ(IsMapMessage(bytes), byte >= 0x40);
