@@ -168,6 +168,15 @@ inline constexpr size_t kFeedbackRepeats = 2;
 inline constexpr Duration kFeedbackBefore = std::chrono::milliseconds(500);
 // A path on which no payload came for so long holds back the counters that are named no more.
 inline constexpr Duration kFeedbackFresh = std::chrono::seconds(1);
+// Limits of what may come in by ports. Feedback takes them along so often; sooner where they have changed, though not
+// at each change of the peers that share a port.
+inline constexpr Duration kLimitsRepeated = std::chrono::seconds(1);
+inline constexpr Duration kLimitsChanged = std::chrono::milliseconds(100);
+// No less is told or believed, in kbit/s.
+inline constexpr uint32_t kLeastLimit = 8;
+// Limits of a peer that change something: a burst, then this many a second.
+inline constexpr uint32_t kLimitChangesBurst = 10;
+inline constexpr uint32_t kLimitChangesPerSecond = 10;
 // Payload copies after which the peer's reports say whether they arrive. Less than the first share: they do not. Less
 // than the second: another address of the same interface may be better.
 inline constexpr uint64_t kJudgedCopies = 64;

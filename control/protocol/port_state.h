@@ -18,6 +18,7 @@ struct PortState {
   uint16_t mtu = 1500;  // of the IP packet
   // Those that count on its own link alone. Others may have the same ones on other links.
   std::vector<wire::IpAddress> link_locals = {};
+  uint64_t down = 0;    // bits a second of frames that may come in by it; 0: no bound
   uint32_t number = 0;  // by which the configuration binds endpoints to it; 0: it binds none
 
   friend bool operator==(const PortState&, const PortState&) = default;

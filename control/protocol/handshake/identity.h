@@ -26,7 +26,8 @@ struct IdentityOptions {
   std::shared_ptr<wire::AeadEngine> engine;  // of this thread; null: wire::MakeEngine(kSodium)
   uint64_t seed = 0;  // of jitter alone; keys, indices and challenges are always random
   // What peers are told that we understand; bits of wire::Feature. Tests take some away.
-  uint32_t features = wire::kFeatureFeedback | wire::kFeatureSequenced | wire::kFeatureParity;
+  uint32_t features = wire::kFeatureFeedback | wire::kFeatureSequenced | wire::kFeatureParity |
+                      wire::kFeatureLimits;
   Timers timers;
 };
 

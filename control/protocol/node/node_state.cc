@@ -34,8 +34,7 @@ ForwardingState Node::GetForwarding(std::span<const PeerId> peers) const {
     if (peer == nullptr) continue;
     entry.send = peer->association().send_session();
     entry.receive = peer->association().receive_sessions();
-    entry.paths.reserve(peer->paths().paths().size());
-    for (const Path& path : peer->paths().paths()) entry.paths.push_back(path.status());
+    entry.paths = peer->PathStatuses();
   }
   for (const Map& map : maps_) {
     for (auto& session : map.driver->association().receive_sessions()) {
@@ -70,13 +69,22 @@ PeerStatus Peer::status() const {
                     .since = since_,
                     .session = association_.send_session(),
                     .established = association_.established(),
-                    .paths = {},
+                    .paths = PathStatuses(),
                     .paths_without_room = paths_.without_room(),
                     .twins = twins_.twins(),
                     .twins_since = twins_.since(),
                     .twins_seen = twins_.seen()};
-  for (const Path& path : paths_.paths()) status.paths.push_back(path.status());
   return status;
+}
+
+std::vector<PathStatus> Peer::PathStatuses() const {
+  std::vector<PathStatus> statuses;
+  statuses.reserve(paths_.paths().size());
+  for (const Path& path : paths_.paths()) {
+    PathStatus& status = statuses.emplace_back(path.status());
+    if (status.remote_port) status.told_rate = limits_.RateOf(*status.remote_port);
+  }
+  return statuses;
 }
 
 std::vector<MapStatus> Node::Maps() const {

@@ -17,6 +17,7 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
       unanswered_(context.unanswered),
       arrivals_(context.traffic),
       feedback_(context.newest),
+      share_(context.sharers),
       since_(now) {
   SetEndpoints(now, EndpointSource::kConfig, 0, options.endpoints);
   association_.Connect(now);
@@ -89,6 +90,7 @@ void Peer::Sync(Instant now, absl::string_view why_disconnected) {
   if (seen_version_ != association_.version()) {
     seen_version_ = association_.version();
     Changed();
+    if (const auto& session = association_.send_session()) limits_.SetLife(session->remote_life());
     context_.sessions_version = context_.sessions_changed[id_] = context_.version;
   }
   const bool has_session = association_.send_session() != nullptr;
@@ -150,6 +152,11 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
     if (context_.feedback) {
       context_.feedback(now, id_, opened.session, opened.counter, *feedback);
     }
+  } else if (const auto* limits = std::get_if<Limits>(&message)) {
+    const SealOrder order{association_.SessionOrder(opened.session), opened.counter};
+    if (IsCurrent(opened.session) &&
+        limits_.Handle(now, *limits, opened.session->remote_life(), order))
+      Changed();
   } else {
     HandleAssociationMessage(now, opened, message, association_, context_.outbox);
     if (std::holds_alternative<Close>(message)) Sync(now, "peer closed");

@@ -21,6 +21,7 @@
 #include "control/protocol/path/arrival_book.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/feedback_book.h"
+#include "control/protocol/path/limit_book.h"
 #include "control/protocol/path/newest_probes.h"
 #include "control/protocol/path/path_set.h"
 #include "control/protocol/session/association.h"
@@ -71,6 +72,7 @@ struct Context {
   FeedbackFunction feedback = {};    // may be empty
   Outbox outbox = {};
   UnansweredBudget unanswered = {};
+  Sharers sharers = {};
   uint64_t version = 0;           // grows when what forwarding needs has changed
   uint64_t sessions_version = 0;  // the version in which sessions changed last
   // By PeerId: the versions in which the peer, and in which its sessions changed last.
@@ -118,6 +120,7 @@ class Peer {
   const Association& association() const { return association_; }
   const PathSet& paths() const { return paths_; }
   PeerStatus status() const;
+  std::vector<PathStatus> PathStatuses() const;
   // True once after each loss of the connection: a map may know where the peer is now.
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
 
@@ -135,6 +138,7 @@ class Peer {
   void SendFeedback(Instant now);
   void SendFeedback(Instant now, wire::Session* session, std::span<const Way> ways,
                     const Feedback& feedback);
+  void SendLimits(Instant now, std::span<const Way> ways);
   // Chooses who carries payloads, after any change of the paths.
   void Elect(Instant now);
   void Sync(Instant now, absl::string_view why_disconnected);
@@ -164,6 +168,9 @@ class Peer {
   Instant last_use_{};
   Instant next_report_ = kNever;
   FeedbackBook feedback_;
+  LimitBook limits_;
+  Sharers::Share share_;  // of what our ports take
+  Instant last_payload_{};
   bool spreads_ = false;  // we do
 
   Instant next_election_ = kNever;

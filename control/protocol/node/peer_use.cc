@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "control/protocol/node/peer.h"
+#include "dataplane/wire/handshake/introduction.h"
 
 namespace warp::protocol {
 
@@ -18,6 +19,7 @@ void Peer::HandleUse(Instant now) {
   SendReports(now);
   if (arrivals_.HandleSilence(now, timers, paths_)) Elect(now);
   next_report_ = now + timers.report_interval;
+  if (!feedback_.asked() || now - last_payload_ >= timers.use_linger) share_.Set(false);
   if (now - last_use_ < std::max(timers.use_linger, arrivals_.Patience(paths_))) return;
   in_use_ = false;
   next_report_ = kNever;
@@ -38,6 +40,8 @@ void Peer::SendReports(Instant now) {
 void Peer::NotePayload(Instant now, const wire::Session* session, uint64_t counter) {
   NoteUse(now);
   if (!feedback_.asked()) return;
+  last_payload_ = now;
+  share_.Set(true);
   const Timers& timers = context_.identity.timers();
   const SealOrder payload{association_.SessionOrder(session), counter};
   if (feedback_.NotePayload(now, timers, session->local_index(), payload)) next_timeout_.reset();
@@ -83,6 +87,18 @@ void Peer::SendFeedback(Instant now) {
   const std::span<const Way> first(ways.data(), std::min<size_t>(ways.size(), 1));
   for (const Feedback& feedback : batch.before) SendFeedback(now, before.get(), first, feedback);
   for (const Feedback& feedback : batch.messages) SendFeedback(now, session.get(), ways, feedback);
+  SendLimits(now, ways);
+}
+
+// Where feedback goes, limits arrive as well, and where there is none they would bind nothing.
+void Peer::SendLimits(Instant now, std::span<const Way> ways) {
+  const wire::Session& session = *association_.send_session();
+  if ((session.remote_features() & wire::kFeatureLimits) == 0) return;
+  for (const Limits& limits :
+       limits_.Take(now, session.local_index(), context_.ports, context_.sharers.count())) {
+    const std::vector<uint8_t> message = EncodeControlMessage(limits);
+    for (const Way& way : ways) association_.Send(now, way, message, context_.outbox);
+  }
 }
 
 }  // namespace warp::protocol

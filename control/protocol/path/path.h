@@ -52,6 +52,7 @@ struct PathStatus {
   bool carries = false;      // payloads are sent over it
   // The peer's own number of the port that it leads to, where the peer has told.
   std::optional<uint16_t> remote_port;
+  uint32_t told_rate = 0;          // kbit/s that the peer lets come in by that port; 0: no bound
   std::optional<Duration> rtt;     // smoothed (RFC 6298); only ever from answers on the same path
   std::optional<Duration> jitter;  // its mean deviation
   uint64_t control = 0;            // control messages that were opened and had come over it

@@ -118,6 +118,8 @@ wire::IpAddress VirtualNet::AddressOf(int n, int port) const {
 PortState VirtualNet::StateOf(int n, int port) const {
   PortState state{
       .up = !nodes_[Index(n)].down.contains(port), .addresses = {AddressOf(n, port)}, .mtu = 1500};
+  const auto rate = nodes_[Index(n)].rates.find(port);
+  if (rate != nodes_[Index(n)].rates.end()) state.down = rate->second;
   for (const auto& [at, address] : nodes_[Index(n)].more) {
     if (at == port) state.addresses.push_back(address);
   }

@@ -101,6 +101,11 @@ class VirtualNet {
   // The interface itself loses its link, and the node is told.
   void PortDown(int n, int port);
   void PortUp(int n, int port);
+  // What the node's configuration lets come in by the port, in bits a second.
+  void LimitPort(int n, int port, uint64_t rate) {
+    nodes_[Index(n)].rates[port] = rate;
+    node(n).SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
+  }
   // Cuts one direction between two ports.
   void CutWay(int a, int a_port, int b, int b_port) { ways_[{a, a_port, b, b_port}].cut = true; }
   void RestoreWay(int a, int a_port, int b, int b_port) {
@@ -200,6 +205,7 @@ class VirtualNet {
     int ports = 0;
     std::set<int> cut;
     std::set<int> down;
+    std::map<int, uint64_t> rates;  // of ports that take only so much
     std::map<int, wire::Endpoint> nat;
     std::vector<std::pair<int, wire::Endpoint>> aliases;
     std::vector<std::pair<int, wire::IpAddress>> more;  // addresses of a port, the first left out
