@@ -31,7 +31,7 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
       }
       path->spec = spec;
       path->present = true;
-      path->capacity.SetBound(spec.max_rate);
+      path->capacity.SetBound(spec.bound());
     }
     order_.push_back(spec.slot);
     mask_ |= wire::MaskOf(spec.slot);
@@ -91,6 +91,7 @@ std::optional<PathStatus> Bond::StatusOf(Instant now, wire::PathId id) const {
     if (path.spec.id != id) continue;
     return PathStatus{.capacity = path.capacity.capacity(),
                       .known = path.capacity.known(),
+                      .bound = path.spec.bound(),
                       .in_use = path.in_use.Now(now),
                       .queue = path.capacity.queue(),
                       .above = FloorOf(slot) - least_floor_,

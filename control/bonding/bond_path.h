@@ -2,6 +2,7 @@
 #ifndef WARP_CONTROL_BONDING_BOND_PATH_H_
 #define WARP_CONTROL_BONDING_BOND_PATH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 
@@ -22,15 +23,24 @@ struct PathSpec {
   wire::PortId port = 0;
   uint16_t remote_port = 0;
   uint8_t tier = 1;
-  uint64_t max_rate = 0;  // bytes a second; 0: no bound
+  // Bytes a second; 0: no bound. Our own is trusted: the path begins with it. What the peer lets come in says nothing
+  // of the link, and bounds alone.
+  uint64_t max_rate = 0;
+  uint64_t told_rate = 0;
   // As probes found it; zero: unknown. Before payloads have shown the floor of the path, this stands in for it.
   Duration round_trip{};
+
+  uint64_t bound() const {
+    if (max_rate == 0 || told_rate == 0) return std::max(max_rate, told_rate);
+    return std::min(max_rate, told_rate);
+  }
 };
 
 // What a path does, for people.
 struct PathStatus {
   Rate capacity = 0;  // bytes a second
   bool known = false;
+  uint64_t bound = 0;  // bytes a second; 0: none
   Rate in_use = 0;
   Duration queue{};    // in the path, beyond its floor
   Duration above{};    // its floor above that of the fastest path
@@ -44,7 +54,9 @@ struct PathStatus {
 };
 
 struct BondPath {
-  explicit BondPath(const PathSpec& of) : spec(of), capacity(of.max_rate, of.round_trip) {}
+  explicit BondPath(const PathSpec& of) : spec(of), capacity(of.max_rate, of.round_trip) {
+    capacity.SetBound(of.bound());
+  }
 
   PathSpec spec;
   bool present = true;

@@ -24,6 +24,7 @@ Json BondPathJson(const PeerBond* bond, wire::Instant now, wire::PathId path) {
   const bonding::PathStatus* const status = known.has_value() ? &*known : &none;
   return {{"capacity", Bits(status->capacity)},
           {"known", status->known},
+          {"bound", 8 * status->bound},
           {"in_use", Bits(status->in_use)},
           {"queue_ms", Milliseconds(status->queue)},
           {"above_ms", Milliseconds(status->above)},

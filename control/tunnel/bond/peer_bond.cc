@@ -1,7 +1,10 @@
 #include "control/tunnel/bond/peer_bond.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "dataplane/wire/handshake/introduction.h"
 
@@ -14,6 +17,29 @@ constexpr wire::Duration kAhead = std::chrono::microseconds(50);
 constexpr size_t kSessions = 8;
 // Grants of one turn of the loop, so that the other work has its turn too.
 constexpr size_t kGrantsPerTurn = 256;
+
+constexpr uint64_t kLeastPart = 1000;  // bytes a second: no path stands still
+
+// Paths that lead to one port of the peer share what it lets come in: those that may not carry an equal part by
+// themselves leave the rest to the others.
+void DivideToldRates(std::vector<bonding::PathSpec>& paths) {
+  std::map<uint16_t, std::vector<bonding::PathSpec*>> ports;
+  for (bonding::PathSpec& path : paths) {
+    if (path.told_rate > 0) ports[path.remote_port].push_back(&path);
+  }
+  for (auto& [port, sharing] : ports) {
+    std::sort(sharing.begin(), sharing.end(),
+              [](const bonding::PathSpec* a, const bonding::PathSpec* b) {
+                return a->max_rate - 1 < b->max_rate - 1;  // those without a bound come last
+              });
+    uint64_t left = sharing.front()->told_rate;
+    size_t others = sharing.size();
+    for (bonding::PathSpec* const path : sharing) {
+      path->told_rate = std::max(left / others--, kLeastPart);
+      left -= std::min(left, path->bound());
+    }
+  }
+}
 
 }  // namespace
 
@@ -79,8 +105,10 @@ void PeerBond::RouteChanged() {
                      .remote_port = *path.remote_port,
                      .tier = policy.tier,
                      .max_rate = policy.max_rate,
+                     .told_rate = path.told_rate,
                      .round_trip = path.round_trip});
   }
+  DivideToldRates(paths);
   for (auto& [flow, member] : members_) {
     member.spec.allowed = AllowedOf(member);
     GiveSpec(flow, member);

@@ -24,6 +24,7 @@ struct RoutePath {
   wire::PortId port = 0;
   // The peer's own number of the port at the other end; none where it has not told.
   std::optional<uint16_t> remote_port;
+  uint64_t told_rate = 0;     // bytes a second that the peer lets come in by it; 0: no bound
   wire::WorkerId worker = 0;  // of the port
   size_t max_plaintext = 0;   // what fits it: inner header and contents, in bytes
   wire::Endpoint remote;

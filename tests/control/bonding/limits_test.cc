@@ -155,6 +155,37 @@ TEST_F(LimitsTest, TheSlowestRateHoldsAfterAPause) {
   EXPECT_LE(capacity.pace(now), 1250.0);
 }
 
+// What the peer lets come in says nothing of the link: a rate of its own is trusted, the peer's is not.
+TEST(Limits, AToldRateBoundsAndIsNoCapacity) {
+  EXPECT_EQ(BondPath({.max_rate = 10'000'000}).capacity.pace(At(1)), 10e6);
+  EXPECT_EQ(BondPath({.told_rate = 10'000'000}).capacity.pace(At(1)), Capacity::kFirst);
+  EXPECT_EQ(BondPath({.told_rate = 100'000}).capacity.pace(At(1)), 100e3);
+  EXPECT_EQ(BondPath({.max_rate = 200'000, .told_rate = 100'000}).capacity.pace(At(1)), 100e3);
+  EXPECT_EQ(BondPath({.max_rate = 100'000, .told_rate = 200'000}).capacity.pace(At(1)), 100e3);
+}
+
+TEST(Limits, AToldRateIsKeptUntilItIsTakenBack) {
+  World world;
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(10)});
+  const uint16_t flow = world.AddFlow({});
+  world.Stream(flow, Mbit(18), true, At(0), At(30));
+  uint64_t before = 0, bounded = 0, after = 0, lifted = 0;
+  const auto note = [&](double at, uint64_t* bytes) {
+    world.time().At(At(at), [&world, bytes] { *bytes = world.link(0).sent_bytes(); });
+  };
+  world.time().At(At(5), [&] { world.SetToldRate(0, 1'000'000); });
+  note(6, &before);
+  note(16, &bounded);
+  world.time().At(At(16), [&] { world.SetToldRate(0, 0); });
+  note(20, &after);
+  note(30, &lifted);
+  world.Count(At(0), At(30));
+  world.Run();
+  EXPECT_LE(bounded - before, 10'050'000u);
+  EXPECT_GE(bounded - before, 9'500'000u);
+  EXPECT_GE(lifted - after, 10 * 0.9 * Mbit(18));
+}
+
 // --- Turns. ---
 
 TEST_F(LimitsTest, ATunnelThatWasAloneOwesNothing) {

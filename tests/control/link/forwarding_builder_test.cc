@@ -277,6 +277,7 @@ TEST_F(SlotsTest, APathBeyondThemSendsWithoutOne) {
 // Tunnels choose among the paths that the workers have, by the same slots.
 TEST_F(SlotsTest, TheRouteNamesThePathsThatSend) {
   paths()[1].remote_port = 4;
+  paths()[1].told_rate = 8000;
   paths()[1].size = 1290;
   Build();
   const std::vector<RoutePath>& route = builder_.Route(1).paths;
@@ -285,12 +286,14 @@ TEST_F(SlotsTest, TheRouteNamesThePathsThatSend) {
   EXPECT_EQ(route[0].slot, 1);
   EXPECT_EQ(route[0].port, 0);
   EXPECT_EQ(route[0].remote_port, 4);
+  EXPECT_EQ(route[0].told_rate, 1'000'000u);
   EXPECT_EQ(route[0].worker, 1);
   EXPECT_EQ(route[0].max_plaintext, 1290u - 28 - 32);
   EXPECT_EQ(route[0].remote, At("10.9.0.2:13116"));
   EXPECT_EQ(route[1].id, 31u);
   EXPECT_EQ(route[1].slot, 0);
   EXPECT_EQ(route[1].remote_port, std::nullopt);
+  EXPECT_EQ(route[1].told_rate, 0u);
   EXPECT_EQ(route[1].worker, 2);
   EXPECT_EQ(route[1].max_plaintext, 1400u - 28 - 32);
   ports_[3].kernel.carrier = false;

@@ -111,7 +111,10 @@ class SenderBondTest : public testing::Test {
                        dataplane_,
                        submitter_,
                        [this](size_t payloads) { done_ += payloads; }};
-  PeerBond bond_{*loop_, route_, [](wire::PortId) { return PeerBond::PortPolicy(); }};
+  std::vector<uint64_t> up_;  // bytes a second of our ports, from 0 on
+  PeerBond bond_{*loop_, route_, [this](wire::PortId port) {
+                   return PeerBond::PortPolicy{.max_rate = port < up_.size() ? up_[port] : 0};
+                 }};
   uint16_t number_ = 0;
 };
 

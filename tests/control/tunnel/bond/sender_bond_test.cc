@@ -311,6 +311,45 @@ TEST_F(SenderBondTest, APeerThatTellsNothingIsPacedAllTheSame) {
   EXPECT_GT(bond_.bond().StatusOf(5).bytes, 0u);
 }
 
+// --- Rates. ---
+
+TEST_F(SenderBondTest, TheLeastOfBothRatesBoundsAPath) {
+  up_ = {2'000'000, 1'000'000, 0, 0};
+  SetRoute({0, 1, 2, 3}, kAllFeatures);
+  for (const size_t i : {0, 1, 2}) route_.paths[i].told_rate = 1'500'000;
+  Use(Stripe());
+  const auto bound = [this](wire::PathSlot slot) {
+    return bond_.bond().StatusOf(loop_->now(), 10u + slot).value_or(bonding::PathStatus()).bound;
+  };
+  EXPECT_EQ(bound(0), 1'500'000u);
+  EXPECT_EQ(bound(1), 1'000'000u);
+  EXPECT_EQ(bound(2), 1'500'000u);
+  EXPECT_EQ(bound(3), 0u);
+  // The peer takes it back.
+  for (RoutePath& path : route_.paths) path.told_rate = 0;
+  bond_.RouteChanged();
+  EXPECT_EQ(bound(0), 2'000'000u);
+  EXPECT_EQ(bound(2), 0u);
+}
+
+TEST_F(SenderBondTest, PathsToOnePortOfThePeerShareWhatItLetsComeIn) {
+  up_ = {0, 500'000, 0, 0};
+  SetRoute({0, 1, 2, 3}, kAllFeatures);
+  for (const size_t i : {0, 1, 2}) {
+    route_.paths[i].remote_port = 7;
+    route_.paths[i].told_rate = 6'000'000;
+  }
+  Use(Stripe());
+  const auto bound = [this](wire::PathSlot slot) {
+    return bond_.bond().StatusOf(loop_->now(), 10u + slot).value_or(bonding::PathStatus()).bound;
+  };
+  // What the slow one leaves over is for the others.
+  EXPECT_EQ(bound(1), 500'000u);
+  EXPECT_EQ(bound(0), 2'750'000u);
+  EXPECT_EQ(bound(2), 2'750'000u);
+  EXPECT_EQ(bound(3), 0u);
+}
+
 TEST_F(SenderBondTest, WhatTheQueueCannotTakeIsDroppedByName) {
   Use(Stripe());
   for (int i = 0; i < 3000 && sender_.drops().Get(Drop::kQueueDelay) == 0; ++i) {
