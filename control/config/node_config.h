@@ -65,10 +65,10 @@ struct MapServerConfig {
   wire::PublicKey public_key;
 };
 
-// What a port is trusted to carry at most, in bits a second. 0: as much as is measured. What a port gets is bounded by
-// who sends it.
+// What a port is trusted to carry at most, in bits a second. 0: as much as is measured.
 struct PortRates {
-  uint64_t up = 0;  // sent
+  uint64_t up = 0;    // sent
+  uint64_t down = 0;  // received; who sends it is told
 };
 
 struct PortConfig {

@@ -81,6 +81,11 @@ const SectionOf<PortRates>& PortRatesSchema() {
     s.Scalar("up", &PortRates::up, Rate())
         .Example("20Mbit")
         .Why("The most that this node sends by the port.");
+    s.Scalar("down", &PortRates::down, Rate())
+        .Example("50Mbit")
+        .Why(
+            "The most that peers send to the port. They are told, and keep to it with what they "
+            "spread; several that send at once share it.");
   });
   return section;
 }

@@ -42,6 +42,7 @@ void Links::OnPortChanged(wire::PortId id) {
                              .broadcasts = port->kernel.broadcasts,
                              .mtu = mtu,
                              .link_locals = port->kernel.link_locals,
+                             .down = port->config.rate.down,
                              .number = context_.config.NumberOf(port->config)});
   forwarding_.PortsChanged();
   changed_ = true;

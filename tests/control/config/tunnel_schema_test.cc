@@ -97,18 +97,22 @@ TEST(TunnelSchemaTest, SaysWhatIsWrong) {
 // --- Keys of a port ---
 
 TEST(TunnelSchemaTest, PortsHaveATierAndRates) {
-  const auto config = Node("", "", "tier: 2, rate: {up: 1.5Mbit}");
+  const auto config = Node("", "", "tier: 2, rate: {up: 1.5Mbit, down: 50Mbit}");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->ports[0].tier, 2);
   EXPECT_EQ(config->ports[0].rate.up, 1'500'000u);
   EXPECT_EQ(config->ports[1].tier, 1);
+  EXPECT_EQ(config->ports[0].rate.down, 50'000'000u);
   EXPECT_EQ(config->ports[1].rate.up, 0u);
+  EXPECT_EQ(config->ports[1].rate.down, 0u);
   EXPECT_EQ(Mistakes("", "", "tier: 9"),
             "f:3: ports[0].tier: \"9\" is not a whole number from 1 to 8");
   EXPECT_EQ(Mistakes("", "", "rate: {up: 20}"),
             "f:3: ports[0].rate.up: \"20\" is not a rate such as 20Mbit, 500kbit or none");
   EXPECT_EQ(Mistakes("", "", "rate: {up: 9kbit}"),
             "f:3: ports[0].rate.up: \"9kbit\" is not from 10kbit to 1000Gbit");
+  EXPECT_EQ(Mistakes("", "", "rate: {down: fast}"),
+            "f:3: ports[0].rate.down: \"fast\" is not a rate such as 20Mbit, 500kbit or none");
 }
 
 // --- Paths ---
