@@ -54,6 +54,7 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
 // The path is gone, with what was under way.
 void Bond::Leave(Instant now, wire::PathSlot slot) {
   BondPath& gone = PathOf(slot);
+  if (!gone.flight.empty()) last_death_ = now;
   gone.present = gone.suspect = gone.silent = false;
   MoveFrom(now, slot);
   GiveUp(now, slot, wire::kNever);

@@ -101,7 +101,7 @@ class Bond {
   PathMask UsablePaths(uint16_t flow) const;
   // The share of packets that was lost on these paths lately.
   double LossOn(PathMask paths) const;
-  // When a path fell silent for the last time.
+  // When a path died for the last time: it fell silent for long, or went with something under way.
   Instant last_death() const { return last_death_; }
   bool has_paths() const { return !order_.empty(); }
   std::optional<PathStatus> StatusOf(Instant now, wire::PathId path) const;
