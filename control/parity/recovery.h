@@ -33,7 +33,7 @@ class Recovery {
   static constexpr size_t kMostPayloads = 1024;
   // Of payloads, and again of parities.
   static constexpr size_t kMostBytes = size_t{2} << 20;
-  static constexpr size_t kMostBlocks = 64;
+  static constexpr size_t kMostBlocks = 256;
   // How long parity waits for the rest of its block.
   static constexpr wire::Duration kWait = std::chrono::seconds(1);
   // Without parity for so long, payloads are not kept any more.

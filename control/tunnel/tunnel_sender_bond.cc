@@ -88,7 +88,7 @@ bool TunnelSender::Resends() const {
 bool TunnelSender::MayComeLater(Instant now, wire::PathMask paths) const {
   const size_t copies =
       paths == wire::kAllPaths ? route_.paths.size() : static_cast<size_t>(std::popcount(paths));
-  return Resends() || parity_.on() || copies > 1 || now < order_before_until_;
+  return Resends() || (parity_.on() && ParityWorks()) || copies > 1 || now < order_before_until_;
 }
 
 bool TunnelSender::Sequences() const {
