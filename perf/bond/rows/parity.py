@@ -36,5 +36,5 @@ ROWS = {
     "fec_loss5": Row("the same, 5 %", lambda run: random_loss(run, 0.05), {"beside_expected": ("<=", 0.15)}),
     # A parity has a header of its own, 8 bytes longer than that of a payload, and the payloads' lengths.
     "fec_black_hole": Row("parity 2+1 over three equal links, one of which loses everything for 10 s", black_hole,
-                          {"lost": ("<=", 0), "extra": ("<=", 0.51)}),
+                          {"lost": ("<=", 0), "extra": ("<=", 0.5)}),
 }  # fmt: skip
