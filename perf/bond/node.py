@@ -1,9 +1,8 @@
 """warpd at both sites of the laboratory of links, with one tunnel whose policy a measurement chooses."""
 
 import json
-import time
 
-from report.systems import ask_status, write_keys
+from report.systems import active_paths, ask_status, write_keys
 
 from .links import HOME, wait_until
 
@@ -32,20 +31,11 @@ class Nodes:
             (HOME / f"{site}.yaml").write_text(json.dumps(config))
             self.daemons.append(lab.start(site, build / "control/warpd", "--config", HOME / f"{site}.yaml", log=f"warpd{site}"))
         for site in "AB":
-            wait_until(lambda site=site: self.active(site) == lab.count, 20, f"{lab.count} active paths at {site}")
+            wait_until(lambda site=site: active_paths(site) == lab.count, 20, f"{lab.count} active paths at {site}")
 
     def status(self, site):
         """Returns what `warp status --json` shows."""
         return ask_status(site)
-
-    def active(self, site):
-        """Counts the active paths; 0 while the daemon starts."""
-        try:
-            peers = self.status(site)["peers"]
-        except (OSError, ValueError, KeyError):
-            time.sleep(0.05)
-            return 0
-        return sum(path["state"] == "active" for peer in peers for path in peer["paths"])
 
     def set(self, site, *settings):
         """Changes the running tunnel's policy."""

@@ -214,6 +214,16 @@ def ask_status(site):
     return json.loads(text)
 
 
+def active_paths(site):
+    """Counts the paths that carry payloads; 0 while the daemon starts."""
+    try:
+        peers = ask_status(site)["peers"]
+    except (OSError, ValueError, KeyError):
+        time.sleep(0.05)
+        return 0
+    return sum(path["state"] == "active" for peer in peers for path in peer["paths"])
+
+
 class Warp(System):
     """WARP over one link, over two links (each payload goes twice) or over two at each end (it goes four times)."""
 
@@ -250,21 +260,8 @@ class Warp(System):
             (HOME / f"{site}.yaml").write_text(json.dumps(config))
             self.daemons.append(lab.start(site, warpd, "--config", HOME / f"{site}.yaml", log=f"warpd{site}"))
         for site in "AB":
-            laboratory.wait_until(lambda site=site: self.active(site) == self.copies, 20,
+            laboratory.wait_until(lambda site=site: active_paths(site) == self.copies, 20,
                                   f"{self.copies} active paths at {site}")  # fmt: skip
-
-    def status(self, site):
-        """Returns what `warp status --json` shows."""
-        return ask_status(site)
-
-    def active(self, site):
-        """Counts the paths that carry payloads; 0 while the daemon starts."""
-        try:
-            peers = self.status(site)["peers"]
-        except (OSError, ValueError, KeyError):
-            time.sleep(0.05)
-            return 0
-        return sum(path["state"] == "active" for peer in peers for path in peer["paths"])
 
     def target(self):
         return "127.0.0.1:9000"
