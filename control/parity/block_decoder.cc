@@ -11,14 +11,13 @@
 namespace warp::parity {
 namespace {
 
-// The three fields of a payload or parity as one row of bytes: hold, length, symbol.
-constexpr size_t kFields = 3;
+// Before the bytes of a payload or parity, its length: both as one row.
+constexpr size_t kFields = 2;
 
-std::vector<uint8_t> RowOf(uint8_t hold, uint16_t length, wire::Bytes bytes, size_t size) {
+std::vector<uint8_t> RowOf(uint16_t length, wire::Bytes bytes, size_t size) {
   std::vector<uint8_t> row(kFields + size);
-  row[0] = hold;
-  row[1] = static_cast<uint8_t>(length);
-  row[2] = static_cast<uint8_t>(length >> 8);
+  row[0] = static_cast<uint8_t>(length);
+  row[1] = static_cast<uint8_t>(length >> 8);
   std::copy(bytes.begin(), bytes.end(), row.begin() + kFields);
   return row;
 }
@@ -38,11 +37,11 @@ std::optional<std::vector<Restored>> Restore(std::span<const Known> known,
   std::vector<std::vector<uint8_t>> left;
   left.reserve(count);
   for (const Parity* parity : parities) {
-    left.push_back(RowOf(parity->hold, parity->length, parity->symbol, size));
+    left.push_back(RowOf(parity->length, parity->symbol, size));
   }
   for (const Known& payload : known) {
     if (payload.bytes.size() > size) return std::nullopt;
-    const uint8_t fields[kFields] = {payload.hold, static_cast<uint8_t>(payload.bytes.size()),
+    const uint8_t fields[kFields] = {static_cast<uint8_t>(payload.bytes.size()),
                                      static_cast<uint8_t>(payload.bytes.size() >> 8)};
     for (size_t row = 0; row < count; ++row) {
       const uint8_t coefficient = Coefficient(parities[row]->index, payload.place);
@@ -71,11 +70,11 @@ std::optional<std::vector<Restored>> Restore(std::span<const Known> known,
   std::vector<Restored> restored;
   for (size_t i = 0; i < count; ++i) {
     const std::vector<uint8_t>& row = rows[i];
-    const auto length = static_cast<size_t>(row[1] | row[2] << 8);
+    const auto length = static_cast<size_t>(row[0] | row[1] << 8);
     if (length > size) return std::nullopt;
     const auto begin = row.begin() + kFields, end = begin + static_cast<ptrdiff_t>(length);
     if (std::any_of(end, row.end(), [](uint8_t byte) { return byte != 0; })) return std::nullopt;
-    restored.push_back({.place = missing[i], .hold = row[0], .bytes = {begin, end}});
+    restored.push_back({.place = missing[i], .bytes = {begin, end}});
   }
   return restored;
 }

@@ -15,18 +15,15 @@ namespace warp::parity {
 // A payload that came.
 struct Known {
   size_t place = 0;  // in the block
-  uint8_t hold = 0;  // the second byte of its sequenced header
   wire::Bytes bytes;
 };
 struct Parity {
   uint8_t index = 0;
-  uint8_t hold = 0;
   uint16_t length = 0;
   std::vector<uint8_t> symbol;
 };
 struct Restored {
   size_t place = 0;
-  uint8_t hold = 0;
   std::vector<uint8_t> bytes;
 };
 

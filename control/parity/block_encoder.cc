@@ -22,7 +22,7 @@ void BlockEncoder::Begin(uint32_t first, size_t parities) {
   count_ = 0;
   parities_ = parities;
   size_ = 0;
-  for (Sum& sum : sums_) sum.hold = 0, sum.length = 0;
+  for (Sum& sum : sums_) sum.length = 0;
 }
 
 // What is beyond the longest payload so far is a sum of zeros.
@@ -38,12 +38,12 @@ void BlockEncoder::Grow(size_t size) {
 
 void BlockEncoder::Add(uint8_t hold, wire::Bytes payload) {
   assert(count_ < wire::kMostPayloadsOfBlock);
+  hold_ = hold;
   if (payload.size() > size_) Grow(payload.size());
   std::array<uint8_t*, wire::kMostParitiesOfBlock> symbols{};
   const auto length = static_cast<uint16_t>(payload.size());
   for (size_t i = 0; i < parities_; ++i) {
     const uint8_t coefficient = Coefficient(i, count_);
-    sums_[i].hold ^= Multiply(coefficient, hold);
     sums_[i].length ^= MultiplyBytes(coefficient, length);
     symbols[i] = sums_[i].symbol.data();
   }
@@ -58,7 +58,7 @@ std::vector<uint8_t> BlockEncoder::Plaintext(uint16_t tunnel_id, size_t index) c
                            .first = first_,
                            .count = static_cast<uint8_t>(count_),
                            .index = static_cast<uint8_t>(index),
-                           .hold = sum.hold,
+                           .hold = hold_,
                            .length = sum.length},
                           plaintext.data());
   std::copy_n(sum.symbol.begin(), size_, plaintext.begin() + wire::kParityHeaderSize);

@@ -18,7 +18,8 @@ class BlockEncoder {
   // its first payload.
   void Begin(uint32_t first, size_t parities);
 
-  // The next payload, with the second byte of its sequenced header. Fewer than wire::kMostPayloadsOfBlock are there.
+  // The next payload, and how it is to be delivered (wire::HoldByteOf): as the newest one says, the parities tell to
+  // deliver all that they restore. Fewer than wire::kMostPayloadsOfBlock are there.
   void Add(uint8_t hold, wire::Bytes payload);
 
   uint32_t first() const { return first_; }
@@ -33,7 +34,6 @@ class BlockEncoder {
  private:
   struct Sum {
     std::vector<uint8_t> symbol;  // as long as the longest that there ever was
-    uint8_t hold = 0;
     uint16_t length = 0;
   };
 
@@ -44,6 +44,7 @@ class BlockEncoder {
   size_t count_ = 0;
   size_t parities_ = 0;
   size_t size_ = 0;
+  uint8_t hold_ = 0;
 };
 
 }  // namespace warp::parity

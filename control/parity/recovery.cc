@@ -25,7 +25,7 @@ Recovery::Sequence Recovery::Expand(uint32_t sequence) const {
 void Recovery::Keep(Instant, const wire::SequencedHeader& header, wire::Bytes payload) {
   const Sequence sequence = Expand(header.sequence);
   newest_ = std::max(newest_, sequence);
-  Store(sequence, wire::HoldByteOf(header), payload);
+  Store(sequence, payload);
   // The block that begins before it, where it has one that waits.
   const auto after = blocks_.upper_bound(sequence);
   if (after == blocks_.begin()) return;
@@ -33,13 +33,12 @@ void Recovery::Keep(Instant, const wire::SequencedHeader& header, wire::Bytes pa
   if (sequence < block->first + block->second.count) Try(block);
 }
 
-void Recovery::Store(Sequence sequence, uint8_t hold, wire::Bytes payload) {
+void Recovery::Store(Sequence sequence, wire::Bytes payload) {
   if (sequence + kMostPayloads <= newest_) return;
   Kept& kept = SlotOf(sequence);
   // What is counted is what the memory is, not what is used of it.
   kept_bytes_ -= kept.bytes.capacity();
   kept.sequence = sequence;
-  kept.hold = hold;
   kept.bytes.assign(payload.begin(), payload.end());
   kept_bytes_ += kept.bytes.capacity();
   oldest_ = std::min(oldest_, sequence);
@@ -79,6 +78,7 @@ void Recovery::Add(Instant now, const wire::ParityHeader& header, wire::Bytes sy
   Block& its = block->second;
   if (is_new) {
     its.count = header.count;
+    its.hold = header.hold;
     its.tunnel_id = header.tunnel_id;
     its.until = now + kWait;
   }
@@ -90,10 +90,8 @@ void Recovery::Add(Instant now, const wire::ParityHeader& header, wire::Bytes sy
     ++ended_.conflict;
     return;
   }
-  its.parities.push_back({.index = header.index,
-                          .hold = header.hold,
-                          .length = header.length,
-                          .symbol = {symbol.begin(), symbol.end()}});
+  its.parities.push_back(
+      {.index = header.index, .length = header.length, .symbol = {symbol.begin(), symbol.end()}});
   parity_bytes_ += kParityCost + symbol.size();
   Try(block);
   while (blocks_.size() > kMostBlocks || parity_bytes_ > kMostBytes) {
@@ -109,7 +107,7 @@ void Recovery::Try(Blocks::iterator at) {
   for (size_t place = 0; place < block.count; ++place) {
     const Kept& kept = SlotOf(first + place);
     if (kept.sequence == first + place) {
-      known.push_back({.place = place, .hold = kept.hold, .bytes = kept.bytes});
+      known.push_back({.place = place, .bytes = kept.bytes});
     } else {
       missing.push_back(place);
       if (missing.size() > block.parities.size()) return;
@@ -131,10 +129,10 @@ void Recovery::Try(Blocks::iterator at) {
   ended_.unused += block.parities.size() - missing.size();
   for (Restored& one : *all) {
     const Sequence sequence = first + one.place;
-    Store(sequence, one.hold, one.bytes);
+    Store(sequence, one.bytes);
     wire::SequencedHeader header{.tunnel_id = block.tunnel_id,
                                  .sequence = static_cast<uint32_t>(sequence)};
-    wire::SetHoldByte(one.hold, &header);
+    wire::SetHoldByte(block.hold, &header);
     restored_.push_back({header, std::move(one.bytes)});
   }
   uint64_t used = 0;

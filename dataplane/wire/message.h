@@ -22,10 +22,10 @@
 // The low seven bits of `hold` are how long the receiver may hold the payload back for the sake of order, in units
 // of 8 ms, and its highest bit says that the sender sends lost payloads again.
 //
-// Parity is of a block: the payloads of a tunnel of `count` (1 to 32) sequences from `first` on. Its fields `hold`,
-// `length` and `symbol` are sums over the block of the same fields of the payloads, each multiplied by a coefficient of
-// its place and of `index` (0 to 7), in GF(2^8): control/parity/generator.h. A payload that is shorter than the symbol
-// counts as if zeros followed. Each parity stands in for any one payload of its block.
+// Parity is of a block: the payloads of a tunnel of `count` (1 to 32) sequences from `first` on. Its fields `length`
+// and `symbol` are sums over the block of the same fields of the payloads, each multiplied by a coefficient of its place
+// and of `index` (0 to 7), in GF(2^8): control/parity/generator.h. A payload that is shorter than the symbol counts as if
+// zeros followed. Each parity stands in for any one payload of its block, which is delivered as its `hold` says.
 #ifndef WARP_DATAPLANE_WIRE_MESSAGE_H_
 #define WARP_DATAPLANE_WIRE_MESSAGE_H_
 
@@ -122,12 +122,11 @@ struct SequencedFragmentHeader {
 // What makes up for payloads of a block that are lost.
 struct ParityHeader {
   uint16_t tunnel_id = 0;
-  uint32_t first = 0;  // sequence of the block's first payload
-  uint8_t count = 0;   // payloads of the block
-  uint8_t index = 0;   // of the parity among those of the block
-  // Of the sums.
-  uint8_t hold = 0;  // of the second bytes of sequenced headers
-  uint16_t length = 0;
+  uint32_t first = 0;   // sequence of the block's first payload
+  uint8_t count = 0;    // payloads of the block
+  uint8_t index = 0;    // of the parity among those of the block
+  uint8_t hold = 0;     // the second byte of a sequenced header, for what is restored
+  uint16_t length = 0;  // of the sum
   friend bool operator==(const ParityHeader&, const ParityHeader&) = default;
 };
 inline constexpr size_t kMostPayloadsOfBlock = 32;

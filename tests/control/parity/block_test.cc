@@ -61,8 +61,6 @@ struct Sent {
   std::vector<Parity> parities;
 };
 
-uint8_t HoldOf(size_t place) { return static_cast<uint8_t>(0x80 | place); }
-
 // A block of payloads of various sizes, as the plaintexts of its parities say it.
 Sent MakeBlock(size_t count, size_t parities, std::mt19937& random, size_t most = 200) {
   Sent sent;
@@ -71,7 +69,7 @@ Sent MakeBlock(size_t count, size_t parities, std::mt19937& random, size_t most 
   for (size_t i = 0; i < count; ++i) {
     Payload payload(random() % (most + 1));
     for (uint8_t& byte : payload) byte = static_cast<uint8_t>(random());
-    encoder.Add(HoldOf(i), payload);
+    encoder.Add(static_cast<uint8_t>(0x80 | i), payload);
     sent.payloads.push_back(std::move(payload));
   }
   for (size_t i = 0; i < parities; ++i) {
@@ -82,9 +80,9 @@ Sent MakeBlock(size_t count, size_t parities, std::mt19937& random, size_t most 
     EXPECT_EQ(header->first, 700u);
     EXPECT_EQ(header->count, count);
     EXPECT_EQ(header->index, i);
+    EXPECT_EQ(header->hold, 0x80 | (count - 1)) << "that of the newest payload";
     sent.parities.push_back(
         {.index = header->index,
-         .hold = header->hold,
          .length = header->length,
          .symbol = {plaintext.begin() + wire::kParityHeaderSize, plaintext.end()}});
   }
@@ -97,7 +95,7 @@ std::optional<std::vector<Restored>> RestoreFrom(const Sent& sent,
   std::vector<Known> known;
   for (size_t place = 0; place < sent.payloads.size(); ++place) {
     if (std::find(missing.begin(), missing.end(), place) != missing.end()) continue;
-    known.push_back({place, HoldOf(place), sent.payloads[place]});
+    known.push_back({place, sent.payloads[place]});
   }
   std::vector<const Parity*> parities;
   for (size_t i = 0; i < missing.size(); ++i) parities.push_back(&sent.parities[from + i]);
@@ -131,7 +129,6 @@ TEST(Block, RestoresAnyLossesThatParityMakesUpFor) {
     ASSERT_EQ(restored->size(), places.size());
     for (const Restored& one : *restored) {
       ASSERT_EQ(one.bytes, sent.payloads[one.place]);
-      ASSERT_EQ(one.hold, HoldOf(one.place));
     }
   }
 }
@@ -142,9 +139,9 @@ TEST(Block, Bytes) {
   encoder.Begin(7, 2);
   encoder.Add(0x93, Payload{'a', 'b', 'c'});
   encoder.Add(0x13, Payload{'d', 'e'});
-  EXPECT_EQ(encoder.Plaintext(0x0102, 0), (Payload{5, 0, 2, 1, 7, 0, 0, 0, 2, 0x80, 1, 0,  //
+  EXPECT_EQ(encoder.Plaintext(0x0102, 0), (Payload{5, 0, 2, 1, 7, 0, 0, 0, 2, 0x13, 1, 0,  //
                                                    0x05, 0x07, 0x63}));
-  EXPECT_EQ(encoder.Plaintext(0x0102, 1), (Payload{5, 1, 2, 1, 7, 0, 0, 0, 2, 0x31, 0x64, 0,  //
+  EXPECT_EQ(encoder.Plaintext(0x0102, 1), (Payload{5, 1, 2, 1, 7, 0, 0, 0, 2, 0x13, 0x64, 0,  //
                                                    0x42, 0x3f, 0x6c}));
 }
 

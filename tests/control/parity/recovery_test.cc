@@ -59,6 +59,20 @@ TEST_F(RecoveryTest, RestoresWhatIsMissing) {
   EXPECT_EQ(ended.unused + ended.too_few + ended.conflict, 0u);
 }
 
+// A payload that waited for its turn leaves with the hold of that moment, and parity with that of its block.
+TEST_F(RecoveryTest, PayloadsMayHaveAnotherHoldThanTheirParity) {
+  const Stream stream;
+  Wake(stream, 10);
+  for (const uint32_t sequence : {11u, 12u, 14u}) {
+    wire::SequencedHeader header = stream.HeaderOf(sequence);
+    header.hold = sequence * wire::kHoldUnit;
+    header.resend = false;
+    recovery_.Note(now_, header, stream.PayloadOf(sequence));
+  }
+  Parity(stream, 11, 4, 0);
+  EXPECT_EQ(Restored(stream), std::vector<uint32_t>{13});
+}
+
 TEST_F(RecoveryTest, ParityWaitsForPayloadsOfASlowerPath) {
   const Stream stream;
   Wake(stream, 10);

@@ -23,7 +23,7 @@ class Stream {
   }
   wire::SequencedHeader HeaderOf(uint32_t sequence) const {
     return {.tunnel_id = 3,
-            .hold = sequence % 5 * wire::kHoldUnit,
+            .hold = 5 * wire::kHoldUnit,
             .resend = true,
             .sequence = sequence};
   }
