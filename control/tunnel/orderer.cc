@@ -83,6 +83,7 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
   }
   life_.expires = std::max(life_.expires, life.expires);
   const Sequence sequence = memory_.Expand(header.sequence);
+  run_left_ += 2;
   if (sequence < memory_.next()) {
     const Drop drop = memory_.Deliver(sequence);
     counters_.repeated += drop == Drop::kSequenceRepeated ? 1 : 0;
@@ -92,7 +93,7 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
     deliver_(std::move(payload));
     return Drop::kNone;
   }
-  if (sequence != memory_.next() && held_.contains(sequence)) {
+  if ((sequence != memory_.next() || behind()) && held_.contains(sequence)) {
     ++counters_.repeated;
     return Drop::kSequenceRepeated;
   }
@@ -105,22 +106,27 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
     DeliverRun(now);
   } else if (header.hold <= wire::Duration::zero()) {
     ReleaseUpTo(now, sequence, &counters_.by_hold);
-    if (sequence != memory_.next()) ++counters_.by_hold;
-    memory_.MoveTo(sequence);
-    DeliverNext(now, std::move(payload));
-    DeliverRun(now);
+    if (!held_.empty() && held_.begin()->first < sequence) {
+      Hold(now, sequence, header, payload);
+    } else {
+      if (sequence != memory_.next()) ++counters_.by_hold;
+      memory_.MoveTo(sequence);
+      DeliverNext(now, std::move(payload));
+      DeliverRun(now);
+    }
   } else {
     Hold(now, sequence, header, payload);
-    while (!held_.empty() &&
-           (held_.size() > kMaxHeld || part_.used() > kMaxHeldBytes || part_.too_large())) {
-      SkipGap(now, &counters_.by_room);
-    }
+  }
+  while (!held_.empty() &&
+         (held_.size() > kMaxHeld || part_.used() > kMaxHeldBytes || part_.too_large())) {
+    ReleaseUpTo(now, held_.begin()->first, &counters_.by_room, Run::kAll);
   }
   ReleaseProven(now);
   return Drop::kNone;
 }
 
 void Orderer::HandleTimeout(Instant now) {
+  if (resume_ <= now) DeliverRun(now);
   while (!releases_.empty() && releases_.begin()->second <= now) {
     ReleaseUpTo(now, releases_.begin()->first, &counters_.by_hold);
   }
@@ -141,7 +147,7 @@ Drop Orderer::AddEarlier(const Life& life, uint32_t number, Delivery payload) {
 }
 
 void Orderer::Begin(Instant now, const Life& life, uint32_t sequence) {
-  ReleaseUpTo(now, std::numeric_limits<Sequence>::max(), &counters_.by_hold);
+  ReleaseAll(now);
   paths_.clear();
   last_ = {};
   before_ = std::exchange(memory_, {});
@@ -199,36 +205,58 @@ void Orderer::DeliverNext(Instant now, Delivery&& payload) {
   deliver_(std::move(payload));
 }
 
-void Orderer::DeliverRun(Instant now) {
-  if (held_.empty()) return;
-  while (!held_.empty() && held_.begin()->first == memory_.next()) {
+// Whether one more of what was held may leave now.
+bool Orderer::MayLeave(Instant now) {
+  if (now - run_since_ >= kPause) {
+    run_left_ = std::max(kLeastRun, held_.size() / kRunShare);
+    run_since_ = now;
+  }
+  if (run_left_ == 0) return false;
+  --run_left_;
+  return true;
+}
+
+void Orderer::DeliverRun(Instant now, Run run) {
+  resume_ = wire::kNever;
+  while (!held_.empty()) {
+    const Sequence first = held_.begin()->first;
+    if (first != memory_.next() && first > given_up_) break;
+    if (run == Run::kPaced && !MayLeave(now)) {
+      resume_ = run_since_ + kPause;
+      break;
+    }
+    if (first != memory_.next()) {
+      ++*why_;
+      memory_.MoveTo(first);
+    }
     Delivery payload = std::move(held_.begin()->second.payload);
     part_.Remove(payload.bytes().size() + kEntry);
     held_.erase(held_.begin());
     DeliverNext(now, std::move(payload));
   }
   releases_.erase(releases_.begin(), releases_.lower_bound(memory_.next()));
-  assert(held_.empty() == releases_.empty());
 }
 
-void Orderer::SkipGap(Instant now, uint64_t* why) {
-  ++*why;
-  memory_.MoveTo(held_.begin()->first);
-  DeliverRun(now);
+void Orderer::ReleaseUpTo(Instant now, Sequence sequence, uint64_t* why, Run run) {
+  given_up_ = std::max(given_up_, sequence);
+  why_ = why;
+  releases_.erase(releases_.begin(), releases_.upper_bound(sequence));
+  DeliverRun(now, run);
 }
 
-void Orderer::ReleaseUpTo(Instant now, Sequence sequence, uint64_t* why) {
-  while (!held_.empty() && held_.begin()->first <= sequence) SkipGap(now, why);
+void Orderer::ReleaseAll(Instant now) {
+  ReleaseUpTo(now, std::numeric_limits<Sequence>::max(), &counters_.by_hold, Run::kAll);
+  given_up_ = 0;
 }
 
 void Orderer::ReleaseProven(Instant now) {
-  while (!held_.empty()) {
+  while (!held_.empty() && !behind()) {
     const auto& [first, held] = *held_.begin();
-    if (held.resend || now - since_ < held.hold) return;
+    if (first <= given_up_ || held.resend || now - since_ < held.hold) return;
     for (const Path& path : paths_) {
       if (now - path.last <= held.hold && path.newest < first) return;
     }
-    SkipGap(now, &counters_.by_proof);
+    ReleaseUpTo(now, first, &counters_.by_proof);
   }
 }
 

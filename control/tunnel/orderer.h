@@ -13,6 +13,10 @@
 //   * something behind the gap has waited for `hold`, as its sender said, and at most kMaxHold; or
 //   * as much is held as may be, here or by all tunnels of the node.
 //
+// What was held does not leave all at once: a gap may hold up a tenth of a second's payloads, and the buffer of an
+// application's socket, where the application did not choose its size, has room for less than a hundred. So only so
+// many leave in a millisecond, twice as many as come, and what comes meanwhile is held behind them.
+//
 // What comes after that is late: it is delivered at once. A lost payload that was sent again has the same sequence and
 // another counter, so that the second one is known by its sequence alone.
 //
@@ -22,6 +26,7 @@
 #ifndef WARP_CONTROL_TUNNEL_ORDERER_H_
 #define WARP_CONTROL_TUNNEL_ORDERER_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -54,6 +59,12 @@ class Orderer {
   // Paths that are told apart; further ones take the place of the one that has been silent longest.
   static constexpr size_t kMaxPaths = 32;
 
+  // So many that were held leave in each kPause: this many at least, or this share of all that are held; and two for
+  // each that comes.
+  static constexpr size_t kLeastRun = 48;
+  static constexpr size_t kRunShare = 16;
+  static constexpr wire::Duration kPause = std::chrono::milliseconds(1);
+
   // What holding a payload takes beside its bytes.
   static constexpr size_t kEntry = 128;
 
@@ -79,11 +90,13 @@ class Orderer {
   wire::Drop Add(wire::Instant now, const Life& life, const wire::Route& path,
                  const wire::SequencedHeader& header, Delivery payload);
 
-  // When something has waited for long enough; kNever while nothing is held.
+  // When something has waited for long enough, or may leave after others; kNever while nothing is held.
   wire::Instant NextTimeout() const {
-    return releases_.empty() ? wire::kNever : releases_.begin()->second;
+    return releases_.empty() ? resume_ : std::min(resume_, releases_.begin()->second);
   }
   void HandleTimeout(wire::Instant now);
+  // Delivers all that is held, now: what is missing would come too late.
+  void ReleaseAll(wire::Instant now);
 
   struct Counters {
     uint64_t held = 0;
@@ -153,12 +166,15 @@ class Orderer {
 
   // Delivers the payload as the next one in sequence.
   void DeliverNext(wire::Instant now, Delivery&& payload);
-  // Delivers what is held, as long as nothing is missing in front of it.
-  void DeliverRun(wire::Instant now);
-  // Gives up the gap in front of the first held payload, and delivers up to the next gap.
-  void SkipGap(wire::Instant now, uint64_t* why);
-  // Everything up to `sequence`, which is held, has waited for long enough.
-  void ReleaseUpTo(wire::Instant now, Sequence sequence, uint64_t* why);
+  // Delivers what is held, as long as nothing is missing in front of it that is not given up; so many at a time, unless
+  // it is all the same how many.
+  enum class Run : uint8_t { kPaced, kAll };
+  void DeliverRun(wire::Instant now, Run run = Run::kPaced);
+  // Gives up all gaps in front of `sequence`, and delivers what was behind them.
+  void ReleaseUpTo(wire::Instant now, Sequence sequence, uint64_t* why, Run run = Run::kPaced);
+  // The first of what is held waits for nothing but its turn.
+  bool behind() const { return !held_.empty() && held_.begin()->first == memory_.next(); }
+  bool MayLeave(wire::Instant now);
   void ReleaseProven(wire::Instant now);
 
   const DeliverFunction deliver_;
@@ -173,6 +189,11 @@ class Orderer {
   // When what is held is released at the latest: by sequence, and times grow with sequences, because everything in
   // front of a payload is released with it.
   absl::btree_map<Sequence, wire::Instant> releases_;
+  Sequence given_up_ = 0;      // gaps in front of this one
+  uint64_t* why_ = nullptr;    // they were
+  wire::Instant run_since_{};  // the millisecond in which so many may still leave
+  size_t run_left_ = 0;
+  wire::Instant resume_ = wire::kNever;
   SharedRoom::Part part_;
   size_t path_ = 0;  // that brought the payload before
   Counters counters_;

@@ -82,7 +82,7 @@ size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
 void Tunnel::CloseGate() {
   if (gate_ == nullptr) return;
   closing_ = true;
-  orderer_.HandleTimeout(wire::kNever);  // nothing that is missing could be delivered any more
+  orderer_.ReleaseAll(loop_.now());  // nothing that is missing could be delivered any more
   gate_->Flush();
   gate_->Drain();
   const GateCounters& counters = gate_->counters();

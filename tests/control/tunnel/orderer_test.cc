@@ -94,6 +94,85 @@ TEST_F(OrdererTest, HoldsUntilTheGapIsFilled) {
   EXPECT_EQ(orderer_.held_bytes(), 0u);
 }
 
+// The buffer of an application's socket has room for less than a hundred payloads, where nobody chose its size.
+TEST_F(OrdererTest, WhatAGapHeldUpDoesNotLeaveAllAtOnce) {
+  Add(0);
+  for (uint32_t i = 2; i < 1000; ++i) {
+    Add(i, 0, 504ms, true);
+    if (i % 7 == 0) Pass(1ms);
+  }
+  Add(1);
+  Sequences all = Take();
+  EXPECT_GT(all.size(), 1u);
+  EXPECT_LE(all.size(), 2u + std::max(Orderer::kLeastRun, 998 / Orderer::kRunShare));
+  // What comes meanwhile stays behind, and what comes twice is known.
+  uint32_t next = 1000;
+  size_t most = 0;
+  for (int i = 0; i < 40; ++i) {
+    for (int came = 0; came < 7; ++came) Add(next++, 0, 504ms, true);
+    EXPECT_EQ(Add(next - 1, 1, 504ms, true), Drop::kSequenceRepeated);
+    const Sequences before = Take();
+    all.insert(all.end(), before.begin(), before.end());
+    Pass(1ms);
+    const Sequences run = Take();
+    most = std::max(most, run.size() + before.size());
+    all.insert(all.end(), run.begin(), run.end());
+  }
+  EXPECT_LE(most, 64u + 7);
+  EXPECT_EQ(orderer_.held(), 0u) << "within some hundredths of a second all of it has left";
+  ASSERT_EQ(all.size(), next);
+  for (uint32_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i], i);
+  EXPECT_EQ(orderer_.counters().late, 0u);
+  EXPECT_EQ(orderer_.NextTimeout(), wire::kNever);
+}
+
+TEST_F(OrdererTest, RunsKeepUpWithWhatComes) {
+  Add(0);
+  for (uint32_t i = 2; i < 8000; ++i) Add(i, 0, 504ms, true);
+  Add(1);
+  uint32_t next = 8000;
+  for (int i = 0; i < 40; ++i) {
+    for (int came = 0; came < 1000; ++came) Add(next++, 0, 504ms, true);
+    Pass(1ms);
+  }
+  EXPECT_EQ(orderer_.held(), 0u);
+  EXPECT_EQ(orderer_.counters().by_room, 0u);
+}
+
+TEST_F(OrdererTest, GapsThatAreGivenUpWaitForTheirTurnToo) {
+  Add(0);
+  for (uint32_t i = 2; i < 1000; i += 2) {
+    Add(i, 0, 504ms, true);
+    if (i % 14 == 0) Pass(1ms);
+  }
+  EXPECT_EQ(Take(), Sequences{0});
+  Add(1000, 0, 0ms);  // every second one is given up, and the others leave bit by bit
+  EXPECT_GT(orderer_.held(), 0u);
+  const Sequences first = Take();
+  const uint32_t last = first.back();
+  Add(last + 1, 0, 504ms, true);  // it is not too late for this one
+  Add(1001, 0, 504ms, true);
+  Pass(100ms);
+  const Sequences rest = Take();
+  EXPECT_EQ(rest.front(), last + 1);
+  EXPECT_EQ(rest.back(), 1001u);
+  EXPECT_TRUE(std::is_sorted(rest.begin(), rest.end()));
+  EXPECT_EQ(first.size() + rest.size(), 499u + 3);
+  EXPECT_EQ(orderer_.held(), 0u);
+  EXPECT_EQ(orderer_.counters().late, 0u);
+}
+
+TEST_F(OrdererTest, WhatNeedNotWaitStaysBehindWhatDoes) {
+  Add(0);
+  for (uint32_t i = 2; i < 500; ++i) Add(i, 0, 104ms, true);
+  Add(1);
+  EXPECT_EQ(Add(500, 0, 0ms), Drop::kNone);
+  Pass(100ms);
+  const Sequences all = Take();
+  ASSERT_EQ(all.size(), 501u);
+  EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+}
+
 // Paths do not overtake themselves: where each has brought something later, what is missing was lost.
 TEST_F(OrdererTest, AGapIsProvenByEveryPath) {
   Flow(100, {1, 2});
@@ -310,7 +389,7 @@ TEST_F(OrdererTest, HoldsNoMoreThanItMay) {
   }
   EXPECT_EQ(orderer_.counters().by_room, Orderer::kMaxHeld);
   EXPECT_EQ(Take().size(), 1 + Orderer::kMaxHeld);  // the oldest
-  Pass(1s);
+  Pass(1100ms);
   Sequences rest = Take();
   EXPECT_EQ(rest.size(), Orderer::kMaxHeld);
   EXPECT_TRUE(std::is_sorted(rest.begin(), rest.end()));
