@@ -159,7 +159,6 @@ void ParityRestore(benchmark::State& state) {
     const std::vector<uint8_t> plaintext = encoder.Plaintext(7, i);
     const auto header = *wire::ReadParityHeader(plaintext);
     all.push_back({.index = header.index,
-                   .hold = header.hold,
                    .length = header.length,
                    .symbol = {plaintext.begin() + wire::kParityHeaderSize, plaintext.end()}});
   }

@@ -46,8 +46,9 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
   for (wire::PathSlot slot = 0; slot < paths_.size(); ++slot) {
     if (paths_[slot] != nullptr && !paths_[slot]->present) Spread(now, slot);
   }
-  for (auto& [id, flow] : flows_) {
-    for (const Grant& item : std::exchange(flow.parked, {})) NoteUnsent(now, item);
+  for (const std::unique_ptr<Flow>& flow : flows_) {
+    if (flow == nullptr) continue;
+    for (const Grant& item : std::exchange(flow->parked, {})) NoteUnsent(now, item);
   }
 }
 
@@ -77,7 +78,23 @@ void Bond::SetTold(bool told) {
   UpdateSuspicion();
 }
 
-void Bond::SetFlow(uint16_t flow, const FlowSpec& spec) { flows_[flow].spec = spec; }
+void Bond::SetFlow(uint16_t flow, const FlowSpec& spec) {
+  if (flow >= flows_.size()) flows_.resize(flow + size_t{1});
+  if (flows_[flow] == nullptr) flows_[flow] = std::make_unique<Flow>();
+  flows_[flow]->spec = spec;
+}
+
+void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
+  for (const wire::PathSlot slot : order_) {
+    BondPath& path = PathOf(slot);
+    if (path.spec.max_rate == 0) continue;
+    uses.push_back({.port = path.spec.port,
+                    .slot = slot,
+                    .rate = static_cast<Rate>(path.spec.max_rate),
+                    .in_use = path.in_use.Now(now),
+                    .waited = std::exchange(path.waited, path.queued + path.again_queued > 0)});
+  }
+}
 
 FlowQueue& Bond::QueueOf(Flow& flow, wire::PathSlot slot) {
   if (flow.queues.size() <= slot) flow.queues.resize(slot + size_t{1});
@@ -108,8 +125,8 @@ std::optional<PathStatus> Bond::StatusOf(Instant now, wire::PathId id) const {
 }
 
 FlowStatus Bond::StatusOf(uint16_t flow) const {
-  const auto found = flows_.find(flow);
-  return found == flows_.end() ? FlowStatus() : found->second.status;
+  const Flow* const found = Find(flow);
+  return found == nullptr ? FlowStatus() : found->status;
 }
 
 Instant Bond::NextTimeout() const {

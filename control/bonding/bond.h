@@ -17,7 +17,6 @@
 #define WARP_CONTROL_BONDING_BOND_H_
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,8 +28,10 @@
 #include "control/bonding/bond_path.h"
 #include "control/bonding/capacity.h"
 #include "control/bonding/codel.h"
+#include "control/bonding/compact_queue.h"
 #include "control/bonding/flow_queue.h"
 #include "control/bonding/grant.h"
+#include "control/bonding/port_shares.h"
 #include "control/config/tunnel_policy.h"
 #include "control/protocol/feedback.h"
 #include "dataplane/wire/path_mask.h"
@@ -65,6 +66,10 @@ class Bond {
   // The paths that may send now. What waits for another one goes to these.
   void SetPaths(Instant now, std::span<const PathSpec> paths);
   void SetFlow(uint16_t flow, const FlowSpec& spec);
+  // Adds each path whose port has a rate to `uses`. `waited` is since the last call.
+  void TakeUses(Instant now, std::vector<PathUse>& uses);
+  // `slot` is that of a path which TakeUses named just now.
+  void SetShare(wire::PathSlot slot, Rate share) { PathOf(slot).capacity.SetShare(share); }
 
   // Whether the peer tells what arrives. One that does not cannot prove a path either, so that none is suspect.
   void SetTold(bool told);
@@ -114,7 +119,7 @@ class Bond {
     FlowSpec spec;
     Codel codel;
     std::vector<FlowQueue> queues;  // by slot
-    std::deque<Grant> parked;       // there was no path for them
+    CompactQueue<Grant> parked;     // there was no path for them
     FlowStatus status;
     double again_bytes = 30e3;  // that its resends may still have
     wire::PathSlot backup =
@@ -127,6 +132,9 @@ class Bond {
   // For how long a path is a risk that was silent, or lost several in a row.
   static constexpr Duration kRiskyFor = std::chrono::milliseconds(300);
 
+  Flow* Find(uint16_t flow) const { return flow < flows_.size() ? flows_[flow].get() : nullptr; }
+  // Of something that waits or is under way, so that its flow is there.
+  Flow& FlowOf(const Grant& grant) { return *flows_[grant.flow]; }
   BondPath& PathOf(wire::PathSlot slot) { return *paths_[slot]; }
   const BondPath& PathOf(wire::PathSlot slot) const { return *paths_[slot]; }
   FlowQueue& QueueOf(Flow& flow, wire::PathSlot slot);
@@ -223,7 +231,7 @@ class Bond {
     uint32_t time = 0;
   };
   Doubted doubted_;
-  absl::flat_hash_map<uint16_t, Flow> flows_;
+  std::vector<std::unique_ptr<Flow>> flows_;  // by flow; null: there never was one
   // Packets that went over several paths and have not arrived, by session and counter: on how many paths they may still
   // come.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> copies_;

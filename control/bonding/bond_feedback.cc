@@ -30,8 +30,7 @@ constexpr uint64_t kOtherBytes = 1u << 20;
 void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t first,
                     std::span<const uint32_t> sizes) {
   const uint32_t size = std::accumulate(sizes.begin(), sizes.end(), uint32_t{0});
-  const auto flow = flows_.find(grant.flow);
-  if (flow != flows_.end()) Pay(now, flow->second, grant, size);
+  if (Flow* const flow = Find(grant.flow)) Pay(now, *flow, grant, size);
   if (session == 0) return;
   if (session > session_) {
     session_before_ = std::exchange(session_, session);
@@ -273,16 +272,16 @@ void Bond::SettleOvertaken(Instant now, uint64_t session, const Delivered& deliv
 void Bond::NoteLost(Instant now, wire::PathSlot slot, const Record& record) {
   if (record.parity) return;
   if (record.pieces > 1 && pieces_.erase({record.session, record.first}) == 0) return;
-  const auto flow = flows_.find(record.flow);
-  if (flow == flows_.end()) return;
+  Flow* const flow = Find(record.flow);
+  if (flow == nullptr) return;
   const Grant payload{.flow = record.flow,
                       .number = record.number,
                       .size = record.size,
                       .taken = record.taken,
-                      .deadline = record.taken + flow->second.spec.policy.resend,
+                      .deadline = record.taken + flow->spec.policy.resend,
                       .again = true};
-  if (payload.deadline <= now) return LoseForGood(flow->second, payload);
-  Place(now, flow->second, payload, wire::MaskOf(slot));
+  if (payload.deadline <= now) return LoseForGood(*flow, payload);
+  Place(now, *flow, payload, wire::MaskOf(slot));
 }
 
 void Bond::LoseForGood(Flow& flow, const Grant& payload) {

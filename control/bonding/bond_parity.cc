@@ -27,9 +27,9 @@ wire::PathSlot Bond::FastestBut(Instant now, const Flow& flow, uint32_t size, Pa
 }
 
 Bond::Fate Bond::OfferParity(Instant now, Grant* parity) {
-  const auto found = flows_.find(parity->flow);
-  if (found == flows_.end()) return Fate::kDropped;
-  Flow& flow = found->second;
+  Flow* const found = Find(parity->flow);
+  if (found == nullptr) return Fate::kDropped;
+  Flow& flow = *found;
   const TunnelMode mode = flow.spec.policy.mode;
   if (mode == TunnelMode::kReplicate) return Fate::kDropped;
   const wire::PathSlot slot = mode == TunnelMode::kBackup
@@ -43,9 +43,9 @@ Bond::Fate Bond::OfferParity(Instant now, Grant* parity) {
 }
 
 PathMask Bond::UsablePaths(uint16_t id) const {
-  const auto found = flows_.find(id);
-  if (found == flows_.end()) return 0;
-  const Flow& flow = found->second;
+  const Flow* const found = Find(id);
+  if (found == nullptr) return 0;
+  const Flow& flow = *found;
   PathMask usable = 0;
   uint8_t lowest = UINT8_MAX;
   Duration least = Duration::max();

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 
 #include "control/bonding/capacity.h"
+#include "control/bonding/compact_queue.h"
 #include "control/bonding/flight.h"
 #include "control/bonding/grant.h"
 #include "control/bonding/path_clock.h"
@@ -60,14 +60,15 @@ struct BondPath {
 
   PathSpec spec;
   bool present = true;
+  bool waited = false;  // something has had to, since its share was looked at
   Capacity capacity;
   PathClock clock;
   Flight flight;
 
-  uint64_t queued = 0;           // bytes that wait
-  std::deque<uint16_t> waiting;  // flows with something in their queue, in turns
+  uint64_t queued = 0;             // bytes that wait
+  CompactQueue<uint16_t> waiting;  // flows with something in their queue, in turns
   // What was lost and goes again by this path, before all that waits; its bytes are not in `queued`.
-  std::deque<Grant> again;
+  CompactQueue<Grant> again;
   uint64_t again_queued = 0;
 
   // The last feedback said that nothing came of late, though something should have: no payload is put there until the

@@ -16,9 +16,9 @@ constexpr double kAgainShare = 0.1, kAgainMost = 400e3;
 }  // namespace
 
 Bond::Fate Bond::Offer(Instant now, Grant* payload) {
-  const auto found = flows_.find(payload->flow);
-  if (found == flows_.end()) return Fate::kDropped;
-  Flow& flow = found->second;
+  Flow* const found = Find(payload->flow);
+  if (found == nullptr) return Fate::kDropped;
+  Flow& flow = *found;
   ++flow.status.offered;
   if (tiered_) UpdateTiers(now);
   if (flow.spec.policy.mode == TunnelMode::kReplicate) {
@@ -58,6 +58,7 @@ Bond::Fate Bond::Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant
   BondPath& path = PathOf(slot);
   if (path.waiting.empty() && path.clock.open(now)) return Fate::kGranted;
   path.capacity.NoteLimited(now);
+  path.waited = true;
   Enqueue(flow, slot, payload);
   return Fate::kQueued;
 }
@@ -95,7 +96,7 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
   BondPath& path = PathOf(slot);
   while (!path.waiting.empty()) {
     const uint16_t id = path.waiting.front();
-    Flow& flow = flows_[id];
+    Flow& flow = *flows_[id];
     FlowQueue& queue = QueueOf(flow, slot);
     if (queue.deficit <= 0) {
       // Who is alone owes nobody anything for what is larger than a turn.
@@ -135,7 +136,7 @@ std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
     Grant grant = path.again.front();
     path.again.pop_front();
     path.again_queued -= grant.size;
-    Flow& flow = flows_[grant.flow];
+    Flow& flow = FlowOf(grant);
     if (grant.taken + flow.spec.policy.resend <= now || flow.again_bytes < grant.size) {
       LoseForGood(flow, grant);
     } else if (!Usable(flow, slot)) {
@@ -202,10 +203,10 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
 }
 
 void Bond::NoteUnsent(Instant now, const Grant& grant) {
-  const auto found = flows_.find(grant.flow);
-  if (found == flows_.end()) return;
-  if (grant.slot != wire::kNoPathSlot) return PutBack(found->second, grant);
-  Place(now, found->second, grant, 0);
+  Flow* const flow = Find(grant.flow);
+  if (flow == nullptr) return;
+  if (grant.slot != wire::kNoPathSlot) return PutBack(*flow, grant);
+  Place(now, *flow, grant, 0);
 }
 
 // Puts it where it arrives first; by another path than those `without`, where there is one.
@@ -231,9 +232,10 @@ void Bond::PutBack(Flow& flow, const Grant& grant) {
   }
   FlowQueue& queue = QueueOf(flow, grant.slot);
   if (queue.items.empty()) path.waiting.push_front(grant.flow);
-  Grant& payload = queue.items.emplace_front(grant);
+  Grant payload = grant;
   payload.paths = 0;
   payload.slot = wire::kNoPathSlot;
+  queue.items.push_front(payload);
   queue.bytes += grant.size;
   path.queued += grant.size;
 }
@@ -261,7 +263,7 @@ void Bond::Spread(Instant now, wire::PathSlot from) {
   BondPath& path = PathOf(from);
   std::vector<Grant> items;
   for (const uint16_t id : path.waiting) {
-    FlowQueue& queue = QueueOf(flows_[id], from);
+    FlowQueue& queue = QueueOf(*flows_[id], from);
     items.insert(items.end(), queue.items.begin(), queue.items.end());
     queue = FlowQueue();
   }
@@ -276,7 +278,7 @@ void Bond::Spread(Instant now, wire::PathSlot from) {
 void Bond::SpreadAgain(Instant now, wire::PathSlot from) {
   PathOf(from).again_queued = 0;
   for (const Grant& item : std::exchange(PathOf(from).again, {}))
-    Place(now, flows_[item.flow], item, wire::MaskOf(from));
+    Place(now, FlowOf(item), item, wire::MaskOf(from));
 }
 
 }  // namespace warp::bonding

@@ -45,7 +45,12 @@ void Capacity::SetBound(uint64_t bound) {
   bound_ = rate;
   capacity_ = Bounded(capacity_);
   pace_ = Bounded(pace_);
-  byte_time_ = 1e9 / pace_;
+  byte_time_ = 1e9 / Shared(pace_);
+}
+
+void Capacity::SetShare(Rate share) {
+  share_ = share;
+  byte_time_ = 1e9 / Shared(pace_);
 }
 
 Duration Capacity::target() const { return kTarget + Duration(static_cast<int64_t>(2 * noise_)); }
@@ -152,7 +157,7 @@ void Capacity::Adjust(Instant now, const Rates& rates, bool limited, bool full, 
   const bool as_sent = received > kAsSent * rates.sent &&
                        (queue < target || (!busy && received < kFaster * rates.sent));
   if (startup_) {
-    short_ = busy && received < 0.7 * pace_ && clean_ > 4 ? short_ + 1 : 0;
+    short_ = busy && received < 0.7 * Shared(pace_) && clean_ > 4 ? short_ + 1 : 0;
     if (queue > target || short_ >= 2) {
       if (full) {
         startup_ = false;
@@ -205,7 +210,7 @@ void Capacity::Restart(Instant now) {
 
 void Capacity::SetPace(Instant now, Rate pace) {
   pace_ = Bounded(pace);
-  byte_time_ = 1e9 / pace_;
+  byte_time_ = 1e9 / Shared(pace_);
   plain_until_ = std::min(sampled_ + kMoment, used_ + kTrusted);
   if (!known_) plain_until_ = std::min(plain_until_, now + kMoment);
 }

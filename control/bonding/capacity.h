@@ -53,6 +53,9 @@ class Capacity {
   explicit Capacity(uint64_t bound, Duration round_trip = {});
 
   void SetBound(uint64_t bound);
+  // What the path may send of what its port may (port_shares.h); 0: all. It bounds the pace alone, because it says
+  // nothing of what the path carries.
+  void SetShare(Rate share);
   // Payloads wait for the path.
   void NoteLimited(Instant now) { limited_ = now; }
   // Samples have to come in the order of their arrival; others are ignored.
@@ -63,12 +66,14 @@ class Capacity {
   // The path comes back: it starts anew at a half of what it had.
   void Restart(Instant now);
 
-  // What may be sent now. A path that was idle is trusted less, the longer.
+  // What may be sent now, if its port has that much to spare. A path that was idle is trusted less, the longer.
   Rate pace(Instant now) const;
   // The time that one byte takes at that pace, in nanoseconds.
-  double ByteTime(Instant now) const { return now < plain_until_ ? byte_time_ : 1e9 / pace(now); }
-  // The same at the configured rate; 0 where there is none.
-  double LeastByteTime() const { return bound_ > 0 ? 1e9 / bound_ : 0; }
+  double ByteTime(Instant now) const {
+    return now < plain_until_ ? byte_time_ : 1e9 / Shared(pace(now));
+  }
+  // The same at the configured rate, or the share of it; 0 where there is none.
+  double LeastByteTime() const { return bound_ > 0 ? 1e9 / Shared(bound_) : 0; }
   Rate capacity() const { return capacity_; }
   // The capacity was reached once: else it is only what was sent so far.
   bool known() const { return known_; }
@@ -115,12 +120,14 @@ class Capacity {
   void CheckContest(Instant now, const Rates& rates, Duration queue, Duration loop);
   Duration Window() const;
   void SetPace(Instant now, Rate pace);
+  Rate Shared(Rate rate) const { return share_ > 0 ? std::min(rate, share_) : rate; }
   Rate Bounded(Rate rate) const { return bound_ > 0 ? std::min(rate, bound_) : rate; }
 
   Rate bound_;
+  Rate share_ = 0;
   Rate capacity_;
   Rate pace_;
-  double byte_time_ = 0;   // at pace_
+  double byte_time_ = 0;   // at pace_, or the share
   Instant plain_until_{};  // until when pace_ is the pace
   Rate proven_ = 0;        // the capacity when the path was full last
   bool startup_;

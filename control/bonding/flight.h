@@ -11,12 +11,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
 
+#include "control/bonding/compact_queue.h"
 #include "control/protocol/feedback.h"
 #include "dataplane/wire/time.h"
 
@@ -114,7 +114,7 @@ class Flight {
   // Feedback of a session before the newest: settles those of its records that were overtaken and that it names.
   template <typename Settle>
   void SettleOvertaken(uint64_t session, const Delivered& delivered, Settle settle) {
-    std::deque<Record> unsaid;
+    CompactQueue<Record> unsaid;
     for (const Record& record : std::exchange(overtaken_, {})) {
       const bool before = delivered.before(record.counter);
       const std::optional<bool> said = before ? true : delivered.Has(record.counter);
@@ -168,8 +168,8 @@ class Flight {
     return std::tuple(record.session, record.counter) < place;
   }
 
-  std::deque<Record> records_;
-  std::deque<Record> overtaken_;  // of earlier sessions than what came last
+  CompactQueue<Record> records_;
+  CompactQueue<Record> overtaken_;  // of earlier sessions than what came last
 };
 
 }  // namespace warp::bonding

@@ -3,8 +3,8 @@
 #define WARP_CONTROL_BONDING_FLOW_QUEUE_H_
 
 #include <cstdint>
-#include <deque>
 
+#include "control/bonding/compact_queue.h"
 #include "control/bonding/grant.h"
 
 namespace warp::bonding {
@@ -12,7 +12,7 @@ namespace warp::bonding {
 inline constexpr int64_t kQuantum = 3000;  // bytes of a flow's turn
 
 struct FlowQueue {
-  std::deque<Grant> items;
+  CompactQueue<Grant> items;
   uint64_t bytes = 0;
   int64_t deficit = 0;  // bytes that the flow may still send in its turn
 };

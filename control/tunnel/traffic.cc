@@ -1,6 +1,7 @@
 #include "control/tunnel/traffic.h"
 
 #include <algorithm>
+#include <map>
 #include <span>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace {
 // How many items one turn takes from the lcores at most.
 constexpr size_t kOpenedPerTurn = 128;
 constexpr size_t kCompletionsPerTurn = 512;
+// Between looks at the shares of ports while nothing is sent by them.
+constexpr wire::Duration kIdleSharesLast = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -25,6 +28,7 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
       taken_back_(dataplane.workers()),
       gates_(loop),
       inbound_(protocol, window),
+      divide_(loop, [this] { DivideRates(); }),
       opened_(kOpenedPerTurn),
       completions_(kCompletionsPerTurn) {}
 
@@ -54,6 +58,36 @@ void Traffic::UseBond(wire::PeerId peer, const config::TunnelPolicy& policy) {
   }
   for (Tunnel* const tunnel : tunnels_of_[peer]) tunnel->SetBond(*bond);
   bond->RouteChanged();
+  divide_.Set({});
+}
+
+void Traffic::DivideRates() {
+  struct User {
+    PeerBond* bond;
+    bonding::PathUse use;
+  };
+  std::map<wire::PortId, std::vector<User>> ports;
+  std::vector<bonding::PathUse> uses;
+  bool busy = false;
+  for (const std::unique_ptr<PeerBond>& bond : bonds_) {
+    if (bond == nullptr) continue;
+    uses.clear();
+    bond->bond().TakeUses(loop_.now(), uses);
+    for (const bonding::PathUse& use : uses) {
+      ports[use.port].push_back({bond.get(), use});
+      busy |= use.waited || use.in_use > 0;
+    }
+  }
+  for (const auto& [port, users] : ports) {
+    uses.clear();
+    for (const User& user : users) uses.push_back(user.use);
+    const std::vector<bonding::Rate> shares = bonding::DivideRate(uses);
+    for (size_t i = 0; i < users.size(); ++i) {
+      users[i].bond->bond().SetShare(users[i].use.slot, shares[i]);
+      users[i].bond->Arm();
+    }
+  }
+  if (!ports.empty()) divide_.Set(busy ? bonding::kSharesLast : kIdleSharesLast);
 }
 
 void Traffic::HandleFeedback(wire::PeerId peer, const wire::Session* session,
@@ -117,7 +151,10 @@ void Traffic::RoutesChanged(std::span<const wire::PeerId> peers) {
   for (const wire::PeerId peer : peers) {
     if (peer >= tunnels_of_.size()) continue;
     for (Tunnel* const tunnel : tunnels_of_[peer]) tunnel->RouteChanged();
-    if (peer < bonds_.size() && bonds_[peer] != nullptr) bonds_[peer]->RouteChanged();
+    if (peer < bonds_.size() && bonds_[peer] != nullptr) {
+      bonds_[peer]->RouteChanged();
+      divide_.Set({});
+    }
   }
 }
 

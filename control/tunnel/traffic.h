@@ -76,6 +76,8 @@ class Traffic {
  private:
   // The peer's payloads are spread from now on, where one of its tunnels wants that.
   void UseBond(wire::PeerId peer, const config::TunnelPolicy& policy);
+  // Divides what each port with a rate may send among the paths of all bonds that leave by it.
+  void DivideRates();
 
   Loop& loop_;
   lcore::Dataplane& dataplane_;
@@ -89,6 +91,7 @@ class Traffic {
   std::vector<std::vector<Tunnel*>> tunnels_of_;  // by PeerId
   std::vector<std::unique_ptr<PeerBond>> bonds_;  // by PeerId; null: none of its tunnels needs one
   PeerBond::PortPolicies ports_;
+  Timer divide_;
 
   // What a turn receives. The arrays are kept, because making them costs more than an empty turn does.
   std::vector<lcore::OpenedPacket> opened_;

@@ -56,6 +56,49 @@ TEST_F(LimitsTest, WhatCouldNotLeaveAtOnceIsReplicatedAllTheSame) {
   EXPECT_EQ(left[0].paths, 0b11u);
 }
 
+// --- The share of a port's rate. ---
+
+TEST_F(LimitsTest, APathKeepsToItsShareAndTakesUpALargerOne) {
+  rate_ = 1'000'000;
+  SetPaths(0b01);
+  SetFlow(1, {.mode = TunnelMode::kStripe});
+  const auto sent_in_a_second = [this](Rate share) {
+    bond_.SetShare(0, share);
+    const size_t left = Run(now_ + Millis(1000)).size();
+    return 1000.0 * static_cast<double>(left);
+  };
+  for (int i = 0; i < 3000; ++i) Wait(1, 1000);
+  EXPECT_NEAR(sent_in_a_second(100'000), 100'000, 15'000);
+  EXPECT_NEAR(sent_in_a_second(400'000), 400'000, 30'000);
+  EXPECT_NEAR(sent_in_a_second(200'000), 200'000, 30'000);
+}
+
+TEST_F(LimitsTest, WhatHadToWaitIsToldWithThePathsUse) {
+  rate_ = 100'000;
+  SetPaths(0b01);
+  SetFlow(1, {.mode = TunnelMode::kStripe});
+  const auto waited = [this] {
+    std::vector<PathUse> uses;
+    bond_.TakeUses(now_, uses);
+    EXPECT_EQ(uses.size(), 1u);
+    EXPECT_EQ(uses[0].rate, 100'000);
+    return uses[0].waited;
+  };
+  EXPECT_FALSE(waited());
+  Grant grant;
+  while (Offer(&grant, 1) == Bond::Fate::kGranted) Pay(grant);
+  EXPECT_TRUE(waited());
+  EXPECT_TRUE(waited()) << "it waits still";
+  Run(now_ + Millis(500));
+  EXPECT_TRUE(waited()) << "it did, after the last look";
+  EXPECT_FALSE(waited());
+  rate_ = 0;
+  SetPaths(0b01);
+  std::vector<PathUse> uses;
+  bond_.TakeUses(now_, uses);
+  EXPECT_TRUE(uses.empty()) << "a port without a rate is divided by nobody";
+}
+
 // --- Copies. ---
 
 TEST_F(LimitsTest, WhatBothPathsLostIsSentAgainThoughOneOfThemIsSilent) {
