@@ -170,9 +170,15 @@ std::string Mbit(const Json& object, const char* key) {
   return value.is_number() ? absl::StrFormat("%.1f", value.get<double>() / 1e6) : kNothing;
 }
 
+// What the configuration here or the peer allows.
+std::string Bound(const Json& bond) {
+  const Json& bound = At(bond, "bound");
+  return bound.is_number() && bound.get<double>() > 0 ? Mbit(bond, "bound") : kNothing;
+}
+
 // Of a peer to which payloads are spread over the paths. A capacity with a question mark is what was used of it.
 std::string BondText(const Json& peer) {
-  TextTable table({"SPREAD OVER", "ENDPOINT", ">CAPACITY Mbit/s", ">IN USE", ">QUEUE ms",
+  TextTable table({"SPREAD OVER", "ENDPOINT", ">CAPACITY Mbit/s", ">BOUND", ">IN USE", ">QUEUE ms",
                    ">ABOVE ms", ">WAITING ms", ">LOSS", ">SENT AGAIN", ">COPIES", ">PARITY",
                    "STATE"});
   for (const Json& path : Items(peer, "paths")) {
@@ -180,9 +186,9 @@ std::string BondText(const Json& peer) {
     if (!bond.is_object()) continue;
     table.Add({Text(path, "port"), Text(path, "endpoint"),
                absl::StrCat(Mbit(bond, "capacity"), Is(bond, "known", false) ? "?" : ""),
-               Mbit(bond, "in_use"), Fixed(bond, "queue_ms", 1), Fixed(bond, "above_ms", 1),
-               Fixed(bond, "waiting_ms", 1), Percent(bond, "loss"), Text(bond, "resent"),
-               Text(bond, "copies"), Text(bond, "parity"),
+               Bound(bond), Mbit(bond, "in_use"), Fixed(bond, "queue_ms", 1),
+               Fixed(bond, "above_ms", 1), Fixed(bond, "waiting_ms", 1), Percent(bond, "loss"),
+               Text(bond, "resent"), Text(bond, "copies"), Text(bond, "parity"),
                Is(bond, "suspect", true)     ? "suspect"
                : Is(bond, "contested", true) ? "contested"
                                              : "good"});
