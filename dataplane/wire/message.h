@@ -23,9 +23,10 @@
 // of 8 ms, and its highest bit says that the sender sends lost payloads again.
 //
 // Parity is of a block: the payloads of a tunnel of `count` (1 to 32) sequences from `first` on. Its fields `length`
-// and `symbol` are sums over the block of the same fields of the payloads, each multiplied by a coefficient of its place
-// and of `index` (0 to 7), in GF(2^8): control/parity/generator.h. A payload that is shorter than the symbol counts as if
-// zeros followed. Each parity stands in for any one payload of its block, which is delivered as its `hold` says.
+// and `symbol` are sums over the block of the same fields of the payloads, each multiplied by a coefficient of its
+// place and of `index` (0 to 7), in GF(2^8): control/parity/generator.h. A payload that is shorter than the symbol
+// counts as if zeros followed. Each parity stands in for any one payload of its block, which is delivered as its
+// `hold` says.
 #ifndef WARP_DATAPLANE_WIRE_MESSAGE_H_
 #define WARP_DATAPLANE_WIRE_MESSAGE_H_
 

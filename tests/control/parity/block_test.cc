@@ -154,7 +154,7 @@ TEST(Block, BeginsAnew) {
   encoder.Add(4, Payload{1, 2});
   encoder.Add(5, Payload{4});
   const std::vector<uint8_t> plaintext = encoder.Plaintext(2, 0);
-  const std::vector<uint8_t> expected = {5, 0, 2, 0, 9, 0, 0, 0, 2, 4 ^ 5, 2 ^ 1, 0, 1 ^ 4, 2};
+  const std::vector<uint8_t> expected = {5, 0, 2, 0, 9, 0, 0, 0, 2, 5, 2 ^ 1, 0, 1 ^ 4, 2};
   EXPECT_EQ(plaintext, expected);
 }
 

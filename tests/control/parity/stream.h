@@ -22,10 +22,7 @@ class Stream {
     return payload;
   }
   wire::SequencedHeader HeaderOf(uint32_t sequence) const {
-    return {.tunnel_id = 3,
-            .hold = 5 * wire::kHoldUnit,
-            .resend = true,
-            .sequence = sequence};
+    return {.tunnel_id = 3, .hold = 5 * wire::kHoldUnit, .resend = true, .sequence = sequence};
   }
   std::vector<uint8_t> ParityOf(uint32_t first, size_t count, size_t index) const {
     BlockEncoder encoder;
