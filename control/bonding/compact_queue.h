@@ -1,6 +1,6 @@
-// A queue in one piece of memory. What leaves at the front leaves a hole there, which is closed when the memory is full.
-// So a queue whose length hardly changes allocates nothing, while a std::deque of things of some hundred bytes takes and
-// gives back memory at every fifth of them.
+// A queue in one piece of memory. What leaves at the front leaves a hole there, which is closed when the memory is
+// full. So a queue whose length hardly changes allocates nothing, while a std::deque of things of some hundred bytes
+// takes and gives back memory at every fifth of them.
 #ifndef WARP_CONTROL_BONDING_COMPACT_QUEUE_H_
 #define WARP_CONTROL_BONDING_COMPACT_QUEUE_H_
 
