@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration kTarget = milliseconds(12);
+constexpr Duration kTarget = milliseconds(10);
 constexpr Duration kStanding = milliseconds(4);  // a shorter queue is none
 constexpr Duration kShortestWindow = milliseconds(40);
 constexpr Duration kShortestSpan = milliseconds(5);
