@@ -99,12 +99,13 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
     s.Scalar("crypto", &NodeSection::crypto,
              Choice<wire::EngineKind>({{"auto", wire::EngineKind::kAuto},
                                        {"ipsec-mb", wire::EngineKind::kIpsecMb},
+                                       {"openssl", wire::EngineKind::kOpenssl},
                                        {"libsodium", wire::EngineKind::kSodium},
                                        {"cryptodev", wire::EngineKind::kCryptodev}}))
         .Why(
-            "The engine that seals and opens payloads. With auto, it is Intel ipsec-mb where the "
-            "CPU has what that needs, and libsodium elsewhere. With cryptodev, it is a device of "
-            "DPDK's. Nodes with different engines work with each other.");
+            "The engine that seals and opens payloads. With auto, it is the one that is fastest on "
+            "this CPU, as measured at start (warp status says what came of that). With cryptodev, "
+            "it is a device of DPDK's. Nodes with different engines work with each other.");
     s.Scalar("crypto_device", &NodeSection::crypto_device, CryptoDevice())
         .Example("0000:3d:01.0")
         .Otherwise("none")

@@ -119,6 +119,7 @@ void Assembly::OpenProtocol() {
   options.identity.secret_key = config.node.private_key.Clone();
   options.identity.wall_clock = os::WallClockHint;
   options.identity.seed = RandomSeed();
+  options.identity.ciphers = wire::SupportedCiphers(config.node.crypto);
   options.identity.timers = TimersOf(config.node.timers);
   options.window = config.node.window;
   options.listen_port = config.node.listen_port;

@@ -38,6 +38,7 @@ Json NodeJson(const NodeView& view) {
           {"uptime_s", Seconds(view.now - view.started)},
           {"listen_port", view.config.node.listen_port},
           {"engine", Text(view.dataplane.engine_name())},
+          {"engine_reason", Text(view.dataplane.engine_reason())},
           {"polling", polling ? Text(wire::WordOf(wire::kPollingWords, *polling)) : "auto"},
           {"loop", Text(view.loop)},
           {"workers", view.dataplane.workers()},

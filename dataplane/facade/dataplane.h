@@ -236,6 +236,8 @@ class Dataplane {
   virtual uint64_t Drops(wire::Drop drop) const = 0;
   virtual uint64_t PortDrops(PortId port, wire::Drop drop) const = 0;
   virtual absl::string_view engine_name() const = 0;
+  // What was measured, where the engine was chosen by that: "ipsec-mb 151 ns, libsodium 690 ns". Else empty.
+  virtual absl::string_view engine_reason() const = 0;
 };
 
 }  // namespace warp::lcore

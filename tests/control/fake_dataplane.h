@@ -107,6 +107,7 @@ class FakeDataplane : public Dataplane {
   uint64_t Drops(wire::Drop) const override { return 0; }
   uint64_t PortDrops(PortId, wire::Drop) const override { return 0; }
   absl::string_view engine_name() const override { return "none"; }
+  absl::string_view engine_reason() const override { return {}; }
 
   absl::Status add_port;    // what AddPort answers, where it is an error
   bool ids_differ = false;  // ports have the ids 1, 2, ...; otherwise each has 0

@@ -261,13 +261,21 @@ std::string SpreadTable(const Json& status) {
   return table.empty() ? "" : absl::StrCat("\n", table.ToString());
 }
 
+// What each engine takes for a payload, where that was measured.
+std::string EngineReason(const Json& node) {
+  const Json& reason = At(node, "engine_reason");
+  if (!reason.is_string() || reason.get<std::string>().empty()) return "";
+  return absl::StrCat(" (", Text(node, "engine_reason"), ")");
+}
+
 std::string NodeText(const Json& status) {
   const Json& node = At(status, "node");
-  std::string text = absl::StrCat(
-      "node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
-      Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ", Text(node, "listen_port"),
-      ", crypto ", Text(node, "engine"), ", polling ", Text(node, "polling"), ", loop ",
-      Text(node, "loop"), "\n\n", WorkersTable(status), PortsTable(status), MapsTable(status));
+  std::string text =
+      absl::StrCat("node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
+                   Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ",
+                   Text(node, "listen_port"), ", crypto ", Text(node, "engine"), EngineReason(node),
+                   ", polling ", Text(node, "polling"), ", loop ", Text(node, "loop"), "\n\n",
+                   WorkersTable(status), PortsTable(status), MapsTable(status));
   for (const Json& peer : Items(status, "peers")) absl::StrAppend(&text, PeerText(peer));
   absl::StrAppend(&text, TunnelsTable(status), SpreadTable(status));
   return text;

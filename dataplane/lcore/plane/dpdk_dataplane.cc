@@ -68,10 +68,11 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
     plane->crypto_device_ = *std::move(device);
     wire::SetKeyDevice(plane->crypto_device_.get());
   }
+  plane->engine_ = ChooseEngine(options.engine);
   for (WorkerId id = 0; id < workers; ++id) {
     absl::StatusOr<std::unique_ptr<wire::AeadEngine>> engine =
         plane->crypto_device_ != nullptr ? plane->crypto_device_->MakeEngine(id)
-                                         : wire::MakeEngine(options.engine);
+                                         : wire::MakeEngine(plane->engine_.kind);
     if (!engine.ok()) return engine.status();
     absl::StatusOr<PoolPtr> headers = CreateHeaderPool(plane->plan_, id);
     if (!headers.ok()) return headers.status();

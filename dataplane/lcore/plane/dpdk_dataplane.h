@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/lcore/crypto/engine_choice.h"
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 #include "dataplane/lcore/exchange/exchange.h"
 #include "dataplane/lcore/exchange/port_slot.h"
@@ -88,6 +89,7 @@ class DpdkDataplane final : public Dataplane {
   uint64_t Drops(wire::Drop drop) const override;
   uint64_t PortDrops(PortId port, wire::Drop drop) const override;
   absl::string_view engine_name() const override { return workers_[0]->engine_name(); }
+  absl::string_view engine_reason() const override { return engine_.reason; }
 
  private:
   DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan);
@@ -109,6 +111,7 @@ class DpdkDataplane final : public Dataplane {
   std::unique_ptr<PortBoard> ports_;
   std::unique_ptr<SkewTable> skew_;
   std::unique_ptr<Publisher> publisher_;
+  EngineChoice engine_;
   // May be null. It stands before the workers, whose engines use it, and so outlives them.
   std::shared_ptr<CryptoDevice> crypto_device_;
   std::vector<std::unique_ptr<Worker>> workers_;

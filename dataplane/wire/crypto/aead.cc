@@ -4,6 +4,11 @@
 
 #include <atomic>
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include "absl/status/status.h"
 #include "dataplane/wire/crypto/bulk_key.h"
 
@@ -19,19 +24,32 @@ absl::string_view CipherName(Cipher cipher) {
   return "invalid";
 }
 
-bool HaveAes() {
+bool SodiumHasAes() {
   // libsodium knows the CPU once it is initialised.
-  static const bool have = sodium_init() >= 0 && crypto_aead_aes256gcm_is_available() != 0;
-  return have;
+  static const bool has = sodium_init() >= 0 && crypto_aead_aes256gcm_is_available() != 0;
+  return has;
 }
 
-std::vector<Cipher> SupportedCiphers() {
-  if (HaveAes()) return {Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305};
+bool HaveAes() {
+#if defined(__aarch64__)
+  static const bool have =
+      (getauxval(AT_HWCAP) & HWCAP_AES) != 0 && (getauxval(AT_HWCAP) & HWCAP_PMULL) != 0;
+  return have;
+#else
+  return SodiumHasAes();
+#endif
+}
+
+std::vector<Cipher> SupportedCiphers(EngineKind engine) {
+  const bool others = engine != EngineKind::kSodium &&
+                      (MakeOpensslEngine() != nullptr || MakeIpsecMbEngine() != nullptr);
+  if (HaveAes() && (SodiumHasAes() || others))
+    return {Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305};
   return {Cipher::kChaCha20Poly1305};
 }
 
 AesSchedule::AesSchedule(const SymmetricKey& key) {
-  crypto_aead_aes256gcm_beforenm(&sodium, key.bytes().data());
+  if (SodiumHasAes()) crypto_aead_aes256gcm_beforenm(&sodium, key.bytes().data());
 #ifdef WARP_HAVE_IPSEC_MB
   ExpandIpsecMbKey(key, &ipsec_mb);
 #endif
@@ -40,6 +58,7 @@ AesSchedule::AesSchedule(const SymmetricKey& key) {
 namespace {
 
 std::atomic<KeyDevice*> key_device = nullptr;
+std::atomic<uint64_t> keys_made = 0;
 
 std::unique_ptr<DeviceKey> ExpandForDevice(Cipher cipher, const SymmetricKey& key) {
   KeyDevice* const device = key_device;
@@ -52,26 +71,39 @@ void SetKeyDevice(KeyDevice* device) { key_device = device; }
 
 BulkKey::BulkKey(Cipher cipher, const SymmetricKey& key)
     : cipher_(cipher), schedule_(new Schedule), device_key_(ExpandForDevice(cipher, key)) {
-  if (cipher == Cipher::kChaCha20Poly1305) {
-    schedule_->chacha = key.bytes();
-  } else if (HaveAes()) {
+  schedule_->number = ++keys_made;
+  schedule_->key = key.bytes();
+  if (cipher == Cipher::kAes256Gcm && HaveAes()) {
     schedule_->aes = std::make_unique<AesSchedule>(key);
   }
 }
 
 BulkKey::~BulkKey() {
-  sodium_memzero(schedule_->chacha.data(), schedule_->chacha.size());
+  sodium_memzero(schedule_->key.data(), schedule_->key.size());
   delete schedule_;
 }
 
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind) {
-  if (kind == EngineKind::kSodium) return MakeSodiumEngine();
-  if (kind == EngineKind::kCryptodev) {
-    return absl::UnavailableError("the cryptodev engine needs a device of the dataplane's");
+  std::unique_ptr<AeadEngine> engine;
+  switch (kind) {
+    case EngineKind::kSodium:
+      return MakeSodiumEngine();
+    case EngineKind::kCryptodev:
+      return absl::UnavailableError("the cryptodev engine needs a device of the dataplane's");
+    case EngineKind::kIpsecMb:
+      if ((engine = MakeIpsecMbEngine()) != nullptr) return engine;
+      return absl::UnavailableError("this build or CPU has no ipsec-mb engine");
+    case EngineKind::kOpenssl:
+      if ((engine = MakeOpensslEngine()) != nullptr) return engine;
+      return absl::UnavailableError("this build has no openssl engine");
+    case EngineKind::kAuto:
+      break;
   }
-  if (std::unique_ptr<AeadEngine> engine = MakeIpsecMbEngine()) return engine;
-  if (kind == EngineKind::kAuto) return MakeSodiumEngine();
-  return absl::UnavailableError("this build or CPU has no ipsec-mb engine");
+  for (const EngineKind candidate : kEngines) {
+    absl::StatusOr<std::unique_ptr<AeadEngine>> made = MakeEngine(candidate);
+    if (made.ok()) return made;
+  }
+  return MakeSodiumEngine();
 }
 
 }  // namespace warp::wire

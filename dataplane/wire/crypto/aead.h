@@ -1,6 +1,6 @@
 // The bulk ciphers behind one interface: submit a burst of jobs, collect those that are done.
 //
-// An engine belongs to one thread. The two engines here (libsodium, Intel ipsec-mb) finish a job before Submit returns.
+// An engine belongs to one thread. The engines here (libsodium, OpenSSL, Intel ipsec-mb) finish a job before Submit returns.
 // A look-aside device (dataplane/lcore/crypto/engine_cryptodev.h) does not, so callers always collect. What one engine
 // sealed, every other opens.
 #ifndef WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
@@ -26,8 +26,10 @@ enum class Cipher : uint8_t {
 };
 absl::string_view CipherName(Cipher cipher);  // "aes-256-gcm", "chacha20-poly1305"
 
-// The ciphers that this machine runs fast enough, best first; never empty. A handshake offers these.
-std::vector<Cipher> SupportedCiphers();
+enum class EngineKind : uint8_t { kAuto, kIpsecMb, kSodium, kCryptodev, kOpenssl };
+
+// The ciphers that this machine runs fast enough with this engine, best first; never empty. A handshake offers these.
+std::vector<Cipher> SupportedCiphers(EngineKind engine = EngineKind::kAuto);
 
 // What a device keeps of a key. It is made and destroyed with the key, on the key's thread.
 class DeviceKey {
@@ -92,7 +94,9 @@ class AeadEngine {
   virtual size_t Collect(std::span<AeadJob*> done) = 0;
 };
 
-enum class EngineKind : uint8_t { kAuto, kIpsecMb, kSodium, kCryptodev };
+// Those that MakeEngine knows, but for kAuto, in the order in which kAuto prefers them unmeasured.
+inline constexpr EngineKind kEngines[] = {EngineKind::kIpsecMb, EngineKind::kOpenssl,
+                                          EngineKind::kSodium};
 
 // Unavailable when this build or CPU lacks the engine asked for; kAuto always succeeds. kCryptodev is Unavailable here,
 // because only the dataplane can make it (dataplane/lcore/crypto/engine_cryptodev.h).

@@ -29,7 +29,8 @@ struct AesSchedule {
 };
 
 struct BulkKey::Schedule {
-  std::array<uint8_t, kKeySize> chacha{};
+  uint64_t number = 0;  // no two keys of a process have the same; from 1
+  std::array<uint8_t, kKeySize> key{};
   std::unique_ptr<AesSchedule> aes;  // null where the cipher is ChaCha20, or the machine lacks AES
 };
 
@@ -50,12 +51,14 @@ class Nonce {
   const Words words_;
 };
 
-// Returns whether this CPU runs AES-GCM in hardware.
+// Returns whether this CPU has instructions for AES-GCM, and whether libsodium uses them: it does on x86-64 alone.
 bool HaveAes();
+bool SodiumHasAes();
 
 std::unique_ptr<AeadEngine> MakeSodiumEngine();
 // Null where this build or CPU lacks it.
 std::unique_ptr<AeadEngine> MakeIpsecMbEngine();
+std::unique_ptr<AeadEngine> MakeOpensslEngine();
 #ifdef WARP_HAVE_IPSEC_MB
 // Expands a key for every ipsec-mb engine of the process.
 void ExpandIpsecMbKey(const SymmetricKey& key, gcm_key_data* out);

@@ -58,7 +58,7 @@ class IpsecMbEngine : public ImmediateEngine {
     const Nonce nonce(job.counter);
     const BulkKey::Schedule& schedule = job.key->schedule();
     if (job.key->cipher() == Cipher::kChaCha20Poly1305) {
-      ApplyChaCha(direction, job, nonce, schedule.chacha.data(), tag);
+      ApplyChaCha(direction, job, nonce, schedule.key.data(), tag);
       return true;
     }
     if (schedule.aes == nullptr) [[unlikely]] {

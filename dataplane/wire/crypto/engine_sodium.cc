@@ -31,8 +31,8 @@ class SodiumEngine : public ImmediateEngine {
     if (job.key->cipher() == Cipher::kChaCha20Poly1305) {
       crypto_aead_chacha20poly1305_ietf_encrypt_detached(
           job.text, tag, nullptr, job.text, job.text_size, job.header, kDataHeaderSize, nullptr,
-          nonce.data(), schedule.chacha.data());
-    } else if (schedule.aes) {
+          nonce.data(), schedule.key.data());
+    } else if (schedule.aes && SodiumHasAes()) {
       crypto_aead_aes256gcm_encrypt_detached_afternm(job.text, tag, nullptr, job.text,
                                                      job.text_size, job.header, kDataHeaderSize,
                                                      nullptr, nonce.data(), &schedule.aes->sodium);
@@ -48,11 +48,12 @@ class SodiumEngine : public ImmediateEngine {
     if (job.key->cipher() == Cipher::kChaCha20Poly1305) {
       return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
                  job.text, nullptr, job.text, job.text_size, tag, job.header, kDataHeaderSize,
-                 nonce.data(), schedule.chacha.data()) == 0;
+                 nonce.data(), schedule.key.data()) == 0;
     }
-    return schedule.aes && crypto_aead_aes256gcm_decrypt_detached_afternm(
-                               job.text, nullptr, job.text, job.text_size, tag, job.header,
-                               kDataHeaderSize, nonce.data(), &schedule.aes->sodium) == 0;
+    return schedule.aes && SodiumHasAes() &&
+           crypto_aead_aes256gcm_decrypt_detached_afternm(
+               job.text, nullptr, job.text, job.text_size, tag, job.header, kDataHeaderSize,
+               nonce.data(), &schedule.aes->sodium) == 0;
   }
 };
 

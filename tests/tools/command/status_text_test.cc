@@ -8,7 +8,7 @@ namespace warp::tools {
 namespace {
 
 constexpr char kNodeStatus[] = R"({
-"node":{"public_key":"AAAA=","version":"0.1.0","uptime_s":3725.4,"listen_port":13116,"engine":"ipsec-mb","polling":"adaptive","loop":"io_uring","state":"running"},
+"node":{"public_key":"AAAA=","version":"0.1.0","uptime_s":3725.4,"listen_port":13116,"engine":"ipsec-mb","engine_reason":"ipsec-mb 151 ns, libsodium 690 ns","polling":"adaptive","loop":"io_uring","state":"running"},
 "workers":[
  {"id":0,"cpu":3,"asleep":false,"busy":0.253,"stages":{"seal":{"cycles_per_packet":410.7,"measured_packets":320},"rx":{"cycles_per_packet":4.2,"measured_packets":64}}},
  {"id":1,"cpu":null,"asleep":true,"busy":0,"stages":{}}],
@@ -32,7 +32,7 @@ TEST(StatusTextTest, ShowsANode) {
   const absl::StatusOr<std::string> text = StatusText(kNodeStatus);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_EQ(*text, R"(node AAAA=
-  warpd 0.1.0, running for 1h02m, UDP port 13116, crypto ipsec-mb, polling adaptive, loop io_uring
+  warpd 0.1.0, running for 1h02m, UDP port 13116, crypto ipsec-mb (ipsec-mb 151 ns, libsodium 690 ns), polling adaptive, loop io_uring
 
 WORKER  CPU   BUSY  CYCLES PER PACKET
      0    3  25.3%  rx 4, seal 411
