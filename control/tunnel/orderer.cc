@@ -58,6 +58,7 @@ void Orderer::Memory::Grow() {
 }
 
 void Orderer::Memory::MoveTo(Sequence next) {
+  assert(next >= next_);
   mark_ += next - next_;  // says nothing of how fast payloads come
   if (next - next_ >= size_) {
     std::fill_n(bits_.get(), size_ / 64, 0);
@@ -83,7 +84,6 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
   }
   life_.expires = std::max(life_.expires, life.expires);
   const Sequence sequence = memory_.Expand(header.sequence);
-  run_left_ += 2;
   if (sequence < memory_.next()) {
     const Drop drop = memory_.Deliver(sequence);
     counters_.repeated += drop == Drop::kSequenceRepeated ? 1 : 0;
@@ -101,35 +101,27 @@ Drop Orderer::Add(Instant now, const Life& life, const wire::Route& path,
   // After so long a silence it is not known what paths there are.
   if (now - last_ > header.hold) since_ = now;
   last_ = now;
-  if (sequence == memory_.next()) {
+  ++run_came_;
+  const bool waits_for_nothing = header.hold <= wire::Duration::zero();
+  if (waits_for_nothing) GiveUpTo(sequence);
+  const bool first = held_.empty() || sequence < held_.begin()->first;
+  if (sequence == memory_.next() || (waits_for_nothing && first)) {
+    PassOver(sequence, &counters_.by_hold);
     DeliverNext(now, std::move(payload));
-    DeliverRun(now);
-  } else if (header.hold <= wire::Duration::zero()) {
-    ReleaseUpTo(now, sequence, &counters_.by_hold);
-    if (!held_.empty() && held_.begin()->first < sequence) {
-      Hold(now, sequence, header, payload);
-    } else {
-      if (sequence != memory_.next()) ++counters_.by_hold;
-      memory_.MoveTo(sequence);
-      DeliverNext(now, std::move(payload));
-      DeliverRun(now);
-    }
   } else {
     Hold(now, sequence, header, payload);
   }
-  while (!held_.empty() &&
-         (held_.size() > kMaxHeld || part_.used() > kMaxHeldBytes || part_.too_large())) {
-    ReleaseUpTo(now, held_.begin()->first, &counters_.by_room, Run::kAll);
-  }
+  DeliverRun(now);
+  MakeRoom(now);
   ReleaseProven(now);
   return Drop::kNone;
 }
 
 void Orderer::HandleTimeout(Instant now) {
-  if (resume_ <= now) DeliverRun(now);
   while (!releases_.empty() && releases_.begin()->second <= now) {
-    ReleaseUpTo(now, releases_.begin()->first, &counters_.by_hold);
+    GiveUpTo(releases_.begin()->first);
   }
+  DeliverRun(now);
 }
 
 // Its first copy may have been delivered in that life, or another one still come.
@@ -188,7 +180,8 @@ void Orderer::Hold(Instant now, Sequence sequence, const wire::SequencedHeader& 
       sequence,
       Held{.payload = Delivery(bytes, std::move(copy)), .hold = hold, .resend = header.resend});
   ++counters_.held;
-  NoteRelease(sequence, now + hold);
+  // What is in front of a gap that is given up leaves in its turn, sooner than that.
+  if (sequence > given_up_) NoteRelease(sequence, now + hold);
 }
 
 void Orderer::NoteRelease(Sequence sequence, Instant release) {
@@ -205,30 +198,38 @@ void Orderer::DeliverNext(Instant now, Delivery&& payload) {
   deliver_(std::move(payload));
 }
 
+// What is missing in front of this one, the first that there is, is waited for no longer.
+void Orderer::PassOver(Sequence sequence, uint64_t* why) {
+  if (sequence == memory_.next()) return;
+  ++*why;
+  memory_.MoveTo(sequence);
+}
+
+bool Orderer::TooMuch() const {
+  return held_.size() > kMaxHeld || part_.used() > kMaxHeldBytes || part_.too_large();
+}
+
 // Whether one more of what was held may leave now.
 bool Orderer::MayLeave(Instant now) {
   if (now - run_since_ >= kPause) {
-    run_left_ = std::max(kLeastRun, held_.size() / kRunShare);
     run_since_ = now;
+    run_least_ = std::max(kLeastRun, held_.size() / kRunShare);
+    run_came_ = run_left_ = 0;
   }
-  if (run_left_ == 0) return false;
-  --run_left_;
+  if (run_left_ >= std::max(run_least_, 2 * run_came_) && !TooMuch()) return false;
+  ++run_left_;
   return true;
 }
 
 void Orderer::DeliverRun(Instant now, Run run) {
   resume_ = wire::kNever;
-  while (!held_.empty()) {
-    const Sequence first = held_.begin()->first;
-    if (first != memory_.next() && first > given_up_) break;
+  while (due()) {
     if (run == Run::kPaced && !MayLeave(now)) {
       resume_ = run_since_ + kPause;
       break;
     }
-    if (first != memory_.next()) {
-      ++*why_;
-      memory_.MoveTo(first);
-    }
+    const Sequence first = held_.begin()->first;
+    PassOver(first, first == proven_ ? &counters_.by_proof : &counters_.by_hold);
     Delivery payload = std::move(held_.begin()->second.payload);
     part_.Remove(payload.bytes().size() + kEntry);
     held_.erase(held_.begin());
@@ -237,26 +238,35 @@ void Orderer::DeliverRun(Instant now, Run run) {
   releases_.erase(releases_.begin(), releases_.lower_bound(memory_.next()));
 }
 
-void Orderer::ReleaseUpTo(Instant now, Sequence sequence, uint64_t* why, Run run) {
+void Orderer::GiveUpTo(Sequence sequence) {
   given_up_ = std::max(given_up_, sequence);
-  why_ = why;
   releases_.erase(releases_.begin(), releases_.upper_bound(sequence));
-  DeliverRun(now, run);
 }
 
 void Orderer::ReleaseAll(Instant now) {
-  ReleaseUpTo(now, std::numeric_limits<Sequence>::max(), &counters_.by_hold, Run::kAll);
-  given_up_ = 0;
+  GiveUpTo(std::numeric_limits<Sequence>::max());
+  DeliverRun(now, Run::kAll);
+  given_up_ = proven_ = 0;
+}
+
+// Gives up gaps until no more is held than may be.
+void Orderer::MakeRoom(Instant now) {
+  while (TooMuch()) {
+    const Sequence first = held_.begin()->first;
+    PassOver(first, first <= given_up_ ? &counters_.by_hold : &counters_.by_room);
+    DeliverRun(now);
+  }
 }
 
 void Orderer::ReleaseProven(Instant now) {
-  while (!held_.empty() && !behind()) {
+  while (!held_.empty() && !due()) {
     const auto& [first, held] = *held_.begin();
-    if (first <= given_up_ || held.resend || now - since_ < held.hold) return;
+    if (held.resend || now - since_ < held.hold) return;
     for (const Path& path : paths_) {
       if (now - path.last <= held.hold && path.newest < first) return;
     }
-    ReleaseUpTo(now, first, &counters_.by_proof);
+    given_up_ = proven_ = first;
+    DeliverRun(now);
   }
 }
 

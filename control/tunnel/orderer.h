@@ -15,7 +15,8 @@
 //
 // What was held does not leave all at once: a gap may hold up a tenth of a second's payloads, and the buffer of an
 // application's socket, where the application did not choose its size, has room for less than a hundred. So only so
-// many leave in a millisecond, twice as many as come, and what comes meanwhile is held behind them.
+// many leave in a millisecond, or twice as many as come, and what comes meanwhile is held behind them. Where too much is
+// held, no more leave at once than have to.
 //
 // What comes after that is late: it is delivered at once. A lost payload that was sent again has the same sequence and
 // another counter, so that the second one is known by its sequence alone.
@@ -59,8 +60,8 @@ class Orderer {
   // Paths that are told apart; further ones take the place of the one that has been silent longest.
   static constexpr size_t kMaxPaths = 32;
 
-  // So many that were held leave in each kPause: this many at least, or this share of all that are held; and two for
-  // each that comes.
+  // So many that were held leave in each kPause: this many at least, or this share of all that are held, or two for each
+  // that comes, whichever is most. So the backlog ends however fast payloads come, and however late a timer is.
   static constexpr size_t kLeastRun = 48;
   static constexpr size_t kRunShare = 16;
   static constexpr wire::Duration kPause = std::chrono::milliseconds(1);
@@ -166,15 +167,22 @@ class Orderer {
 
   // Delivers the payload as the next one in sequence.
   void DeliverNext(wire::Instant now, Delivery&& payload);
+  void PassOver(Sequence sequence, uint64_t* why);
   // Delivers what is held, as long as nothing is missing in front of it that is not given up; so many at a time, unless
   // it is all the same how many.
   enum class Run : uint8_t { kPaced, kAll };
   void DeliverRun(wire::Instant now, Run run = Run::kPaced);
-  // Gives up all gaps in front of `sequence`, and delivers what was behind them.
-  void ReleaseUpTo(wire::Instant now, Sequence sequence, uint64_t* why, Run run = Run::kPaced);
-  // The first of what is held waits for nothing but its turn.
+  // All gaps in front of `sequence` are given up: each is passed over when what is behind it has its turn, so that
+  // what comes before that is not late.
+  void GiveUpTo(Sequence sequence);
   bool behind() const { return !held_.empty() && held_.begin()->first == memory_.next(); }
+  // The first of what is held waits for nothing but its turn.
+  bool due() const {
+    return !held_.empty() && held_.begin()->first <= std::max(memory_.next(), given_up_);
+  }
   bool MayLeave(wire::Instant now);
+  bool TooMuch() const;
+  void MakeRoom(wire::Instant now);
   void ReleaseProven(wire::Instant now);
 
   const DeliverFunction deliver_;
@@ -189,10 +197,11 @@ class Orderer {
   // When what is held is released at the latest: by sequence, and times grow with sequences, because everything in
   // front of a payload is released with it.
   absl::btree_map<Sequence, wire::Instant> releases_;
-  Sequence given_up_ = 0;      // gaps in front of this one
-  uint64_t* why_ = nullptr;    // they were
-  wire::Instant run_since_{};  // the millisecond in which so many may still leave
-  size_t run_left_ = 0;
+  Sequence given_up_ = 0;  // gaps in front of this one
+  Sequence proven_ = 0;    // the one in front of this one was proven
+  // The millisecond of a run: how many may leave at least, how many have come, and have left.
+  wire::Instant run_since_{};
+  size_t run_least_ = 0, run_came_ = 0, run_left_ = 0;
   wire::Instant resume_ = wire::kNever;
   SharedRoom::Part part_;
   size_t path_ = 0;  // that brought the payload before
