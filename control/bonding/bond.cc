@@ -32,6 +32,7 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
       path->spec = spec;
       path->present = true;
       path->capacity.SetBound(spec.bound());
+      if (spec.max_rate == 0) path->SetShare(now, 0);  // nobody divides for it any more
     }
     order_.push_back(spec.slot);
     mask_ |= wire::MaskOf(spec.slot);
@@ -91,7 +92,7 @@ void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
     uses.push_back({.port = path.spec.port,
                     .slot = slot,
                     .rate = static_cast<Rate>(path.spec.max_rate),
-                    .in_use = path.in_use.Now(now),
+                    .in_use = path.TakeUse(now),
                     .waited = std::exchange(path.waited, path.queued + path.again_queued > 0)});
   }
 }

@@ -69,7 +69,7 @@ class Bond {
   // Adds each path whose port has a rate to `uses`. `waited` is since the last call.
   void TakeUses(Instant now, std::vector<PathUse>& uses);
   // `slot` is that of a path which TakeUses named just now.
-  void SetShare(wire::PathSlot slot, Rate share) { PathOf(slot).capacity.SetShare(share); }
+  void SetShare(Instant now, wire::PathSlot slot, Rate share) { PathOf(slot).SetShare(now, share); }
 
   // Whether the peer tells what arrives. One that does not cannot prove a path either, so that none is suspect.
   void SetTold(bool told);

@@ -3,6 +3,7 @@
 #define WARP_CONTROL_BONDING_BOND_PATH_H_
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 #include "control/bonding/capacity.h"
@@ -60,7 +61,8 @@ struct BondPath {
 
   PathSpec spec;
   bool present = true;
-  bool waited = false;  // something has had to, since its share was looked at
+  // Since its share was looked at, something has had to wait, or was refused because it would have to for too long.
+  bool waited = false;
   Capacity capacity;
   PathClock clock;
   Flight flight;
@@ -90,7 +92,29 @@ struct BondPath {
   bool said = false;
   uint64_t resent = 0, copies = 0, parity = 0;
   RateMeter in_use;
+  // Of looks at its share.
+  Rate use = 0;
+  Instant looked{};
+  uint64_t looked_bytes = 0;
 
+  // What was sent already is paid for at the new pace, so that a path which had next to nothing goes on at once.
+  void SetShare(Instant now, Rate share) {
+    const double before = capacity.ByteTime(now);
+    capacity.SetShare(share);
+    clock.Scale(now, capacity.ByteTime(now) / before);
+  }
+  // Bytes a second, lately. Who has just ceased to send needs nothing more, so that this forgets within some looks.
+  Rate TakeUse(Instant now) {
+    const double time = std::chrono::duration<double>(now - looked).count();
+    if (time > 0) {
+      const Rate since = static_cast<double>(sent_bytes - looked_bytes) / time;
+      use += std::min(1.0, time / 0.1) * (since - use);
+      if (use < 1) use = 0;
+      looked = now;
+      looked_bytes = sent_bytes;
+    }
+    return use;
+  }
   Duration Backlog(Instant now) const {
     return clock.Wait(now) + PathClock::TimeOf(queued + again_queued, capacity.ByteTime(now));
   }

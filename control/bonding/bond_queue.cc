@@ -44,6 +44,7 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
   }
   if (now + WaitOn(now, flow, slot, payload->size) > payload->deadline ||
       (now >= no_codel_until_ && flow.codel.Drops(now, least))) {
+    PathOf(slot).waited = true;
     ++flow.status.dropped;
     return Fate::kDropped;
   }

@@ -32,6 +32,13 @@ class PathClock {
     next_ = std::max(paid, std::min(from + time, now + kLongestDebt));
   }
 
+  // A byte takes so many times as long from now on.
+  void Scale(Instant now, double factor) {
+    if (next_ > now)
+      next_ =
+          now + Duration(static_cast<int64_t>(static_cast<double>((next_ - now).count()) * factor));
+  }
+
   // `byte_time`: nanoseconds.
   static Duration TimeOf(uint64_t bytes, double byte_time) {
     return Duration(static_cast<int64_t>(static_cast<double>(bytes) * byte_time));

@@ -16,7 +16,7 @@ namespace warp::bonding {
 
 inline constexpr Duration kSharesLast = std::chrono::milliseconds(50);
 
-// What a path has made of its share since the last look.
+// What a path has made of its share lately.
 struct PathUse {
   wire::PortId port = 0;
   wire::PathSlot slot = wire::kNoPathSlot;

@@ -83,7 +83,7 @@ void Traffic::DivideRates() {
     for (const User& user : users) uses.push_back(user.use);
     const std::vector<bonding::Rate> shares = bonding::DivideRate(uses);
     for (size_t i = 0; i < users.size(); ++i) {
-      users[i].bond->bond().SetShare(users[i].use.slot, shares[i]);
+      users[i].bond->bond().SetShare(loop_.now(), users[i].use.slot, shares[i]);
       users[i].bond->Arm();
     }
   }

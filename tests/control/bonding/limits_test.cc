@@ -63,7 +63,7 @@ TEST_F(LimitsTest, APathKeepsToItsShareAndTakesUpALargerOne) {
   SetPaths(0b01);
   SetFlow(1, {.mode = TunnelMode::kStripe});
   const auto sent_in_a_second = [this](Rate share) {
-    bond_.SetShare(0, share);
+    bond_.SetShare(now_, 0, share);
     const size_t left = Run(now_ + Millis(1000)).size();
     return 1000.0 * static_cast<double>(left);
   };
