@@ -36,6 +36,9 @@ struct Timers : wire::ConfiguredTimers {
   // Paths.
   // Between probes of an active path while no payloads flow.
   Duration idle_probe_interval = std::chrono::milliseconds(2500);
+  // The same, and the longest between any, where an end of the path pays for what it carries, while no payloads are
+  // sent over it.
+  Duration sparing_probe_interval = std::chrono::seconds(10);
   // So long after the last payload they still count as flowing.
   Duration use_linger = std::chrono::seconds(3);
   // Between reports of what arrived, while payloads flow.

@@ -28,6 +28,8 @@ constexpr size_t kHeader = 2;  // kind, message
 // Flags of probes.
 constexpr uint8_t kUnheard = 1;
 constexpr uint8_t kSpreads = 2;
+constexpr int kUseShift = 2;
+constexpr uint8_t kUse = 3 << kUseShift;
 
 struct ProbeLayout {
   uint8_t kind = kKind;
@@ -76,7 +78,8 @@ std::vector<uint8_t> BytesOf(const Layout& layout) {
 
 struct Encoder {
   std::vector<uint8_t> operator()(const Probe& probe) const {
-    const int flags = (probe.unheard ? kUnheard : 0) | (probe.spreads ? kSpreads : 0);
+    const int flags = (probe.unheard ? kUnheard : 0) | (probe.spreads ? kSpreads : 0) |
+                      static_cast<int>(probe.use) << kUseShift;
     std::vector<uint8_t> bytes = BytesOf(ProbeLayout{.port = wire::Le16(probe.port),
                                                      .number = wire::Le64(probe.number),
                                                      .flags = static_cast<uint8_t>(flags),
@@ -173,7 +176,8 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
                      (layout.flags & kUnheard) != 0,
                      layout.challenge,
                      plaintext.size() - sizeof(ProbeLayout),
-                     (layout.flags & kSpreads) != 0};
+                     (layout.flags & kSpreads) != 0,
+                     static_cast<PortUse>((layout.flags & kUse) >> kUseShift)};
       }
     case kAnswer:
       if (plaintext.size() != sizeof(AnswerLayout)) return wire::Drop::kMalformed;

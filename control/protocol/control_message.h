@@ -16,7 +16,8 @@
 // `port` is the sender's own number of the port that the probe left from, or that the answered probe came in on. So an
 // answer tells which of the peer's ports an endpoint leads to. `number` grows with every probe of the sender, over all
 // its sessions. Bit 0 of `flags` says that the sender hears no answers over this path: they should come over others as
-// well. Bit 1 says that the sender spreads payloads over paths, and asks for feedback. Other bits are ignored.
+// well. Bit 1 says that the sender spreads payloads over paths, and asks for feedback. Bits 2 and 3 are a number that
+// says how the port wants to be used (port_use.h). Other bits are ignored.
 // `challenge` is random. `padding` is any number of bytes, zeros when sent and ignored when received: an answer proves
 // that a datagram of this size passes. A report says what has arrived since its sender began to count, modulo 2^32,
 // from the receiver's port `from` at the sender's port `to`: payloads, their duplicates too. Limits say how much the
@@ -33,6 +34,7 @@
 #include <vector>
 
 #include "control/protocol/feedback.h"
+#include "control/protocol/port_use.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
 
@@ -45,8 +47,9 @@ struct Probe {
   uint64_t number = 0;
   bool unheard = false;  // its sender hears no answers over this path
   Challenge challenge{};
-  size_t padding = 0;    // bytes
-  bool spreads = false;  // its sender spreads payloads over paths, and asks for feedback
+  size_t padding = 0;            // bytes
+  bool spreads = false;          // its sender spreads payloads over paths, and asks for feedback
+  PortUse use = PortUse::kFree;  // of the port
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 inline constexpr size_t kProbeSize = 21;  // its plaintext, without padding

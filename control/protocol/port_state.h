@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "control/protocol/port_use.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::protocol {
@@ -20,6 +21,7 @@ struct PortState {
   std::vector<wire::IpAddress> link_locals = {};
   uint64_t down = 0;    // bits a second of frames that may come in by it; 0: no bound
   uint32_t number = 0;  // by which the configuration binds endpoints to it; 0: it binds none
+  PortUse use = PortUse::kFree;
 
   friend bool operator==(const PortState&, const PortState&) = default;
 };

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "control/protocol/constants.h"
@@ -60,6 +61,20 @@ class Outbox {
          .source = arrival.to,
          .answers = arrival});
   }
+  // Nothing more is to be sent by this port, or again: what is pushed for it is not kept.
+  void SetSilent(PortId port, bool silent) {
+    if (silent) {
+      silent_.insert(port);
+    } else {
+      silent_.erase(port);
+    }
+  }
+  // The last word by a port that is silent already.
+  void PushLast(const Way& way, std::vector<uint8_t> datagram) {
+    const auto silent = silent_.extract(way.route.port);
+    Push(way, std::move(datagram));
+    if (!silent.empty()) silent_.insert(way.route.port);
+  }
   std::optional<Transmit> Pop() {
     if (queue_.empty()) return std::nullopt;
     Transmit front = std::move(queue_.front());
@@ -74,6 +89,7 @@ class Outbox {
  private:
   void Add(Transmit transmit) {
     assert(wire::ClassifyDatagram(transmit.datagram).has_value());
+    if (silent_.contains(transmit.port)) return;
     if (queue_.size() >= kMaxTransmits) {
       ++dropped_;
       return;
@@ -82,6 +98,7 @@ class Outbox {
   }
 
   std::deque<Transmit> queue_;
+  std::set<PortId> silent_;
   uint64_t dropped_ = 0;
 };
 

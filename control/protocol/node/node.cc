@@ -85,12 +85,17 @@ MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
 
 void Node::SetPort(Instant now, PortId id, const PortState& state) {
   const auto [it, added] = ports_.try_emplace(id);
-  if (draining_ || (!added && it->second == state)) return;
-  it->second = state;
+  PortState known = state;
+  // Maps and handshakes see a port that wants nothing to go by it as one that is down.
+  known.up &= known.use != PortUse::kNone;
+  if (draining_ || (!added && it->second == known)) return;
+  it->second = std::move(known);
+  context_.outbox.SetSilent(id, state.use == PortUse::kNone);
   PortsChanged(now);
 }
 
 void Node::RemovePort(Instant now, PortId id) {
+  context_.outbox.SetSilent(id, false);
   if (ports_.erase(id) > 0 && !draining_) PortsChanged(now);
 }
 

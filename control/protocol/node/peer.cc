@@ -37,7 +37,10 @@ void Peer::SetEndpoints(Instant now, EndpointSource source, uint32_t instance,
   Reconcile(now);
 }
 
-void Peer::PortsChanged(Instant now) { Reconcile(now); }
+void Peer::PortsChanged(Instant now) {
+  SayLast(now);
+  Reconcile(now);
+}
 
 bool Peer::IsOwn(const wire::Endpoint& endpoint) const {
   return IsOwnEndpoint(context_.ports, context_.listen_port, endpoint);
@@ -50,7 +53,7 @@ void Peer::Reconcile(Instant now) {
                 [this](const EndpointBook::Known& known) { return IsOwn(known.endpoint); });
   if (!paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id)) return;
   Changed();
-  for (Path& path : paths_.paths()) path.SetInUse(now, context_.identity.timers(), in_use_);
+  for (Path& path : paths_.paths()) SetInUse(now, path);
   Elect(now);
   // Nobody can answer while no port reaches anything.
   if (std::none_of(paths_.paths().begin(), paths_.paths().end(),
@@ -169,6 +172,33 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
                       opened.session == association_.send_session().get());
   const Arrival& arrival = opened.arrival;
   const Route back = arrival.route();
+  // An answer would keep the path alive to a port that is silent, even over another one.
+  if (UseOf(arrival.port) != PortUse::kNone) AnswerProbe(now, arrival, probe);
+
+  const bool newest =
+      IsCurrent(opened.session) &&
+      newest_probes_.Note(now, probe.port, association_.SessionOrder(opened.session), probe.number);
+  if (newest && AcceptableEndpoint(arrival.from, context_.allow_loopback) &&
+      !IsOwnEndpoint(context_.ports, context_.listen_port, arrival.from, arrival.port)) {
+    const auto use = [this](const wire::Endpoint& endpoint) {
+      return paths_.Carries(endpoint)    ? EndpointBook::Use::kCarries
+             : paths_.IsActive(endpoint) ? EndpointBook::Use::kActive
+                                         : EndpointBook::Use::kIdle;
+    };
+    const wire::IpAddress local = ChosenLocal(context_.ports, arrival);
+    if (book_.Learn(now, back, local, probe.port, use)) Reconcile(now);
+  }
+  Path* path = paths_.Find(back);
+  if (newest) TakeUse(now, probe.port, path, probe.use);
+  if (path == nullptr) return;
+  path->NoteProbe(probe.port);
+  path->NotePadding(now, probe.padding);
+  // Both directions recover together.
+  if (!path->active()) path->Wake(now);
+}
+
+void Peer::AnswerProbe(Instant now, const Arrival& arrival, const Probe& probe) {
+  const Route back = arrival.route();
   const std::vector<uint8_t> answer =
       EncodeControlMessage(Answer{.port = arrival.port, .challenge = probe.challenge});
   if (paths_.Find(back) != nullptr) {
@@ -182,26 +212,6 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
       if (other.route != back) association_.Send(now, other, answer, context_.outbox);
     }
   }
-
-  if (IsCurrent(opened.session) &&
-      newest_probes_.Note(now, probe.port, association_.SessionOrder(opened.session),
-                          probe.number) &&
-      AcceptableEndpoint(arrival.from, context_.allow_loopback) &&
-      !IsOwnEndpoint(context_.ports, context_.listen_port, arrival.from, arrival.port)) {
-    const auto use = [this](const wire::Endpoint& endpoint) {
-      return paths_.Carries(endpoint)    ? EndpointBook::Use::kCarries
-             : paths_.IsActive(endpoint) ? EndpointBook::Use::kActive
-                                         : EndpointBook::Use::kIdle;
-    };
-    const wire::IpAddress local = ChosenLocal(context_.ports, arrival);
-    if (book_.Learn(now, back, local, probe.port, use)) Reconcile(now);
-  }
-  Path* path = paths_.Find(back);
-  if (path == nullptr) return;
-  path->NoteProbe(probe.port);
-  path->NotePadding(now, probe.padding);
-  // Both directions recover together.
-  if (!path->active()) path->Wake(now);
 }
 
 // Not of a session before the one in use, perhaps one of the peer's life before: somebody may have held it back.
@@ -215,7 +225,7 @@ void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answe
   for (Path& path : paths_.paths()) {
     const bool was_active = path.active();
     changed |= path.HandleAnswer(now, context_.identity.timers(), answer, arrival.route());
-    if (!was_active && path.active()) path.SetInUse(now, context_.identity.timers(), in_use_);
+    if (!was_active && path.active()) SetInUse(now, path);
   }
   if (!changed) return;
   Changed();
@@ -286,6 +296,10 @@ void Peer::ProbePaths(Instant now) {
   const bool any_waits =
       std::any_of(paths_.paths().begin(), paths_.paths().end(),
                   [now](const Path& path) { return path.next_probe() <= now && path.waits(); });
+  // What a sparing path could tell of that is not worth its cost, unless all others are in doubt.
+  const bool any_well = std::any_of(
+      paths_.paths().begin(), paths_.paths().end(),
+      [](const Path& path) { return path.active() && !path.worries() && !path.use().sparing(); });
   const Path* const last = paths_.LastActive();
   const auto may_probe = [&](const Path& path) {
     using Budget = UnansweredBudget;
@@ -294,7 +308,7 @@ void Peer::ProbePaths(Instant now) {
                                       : Budget::OfProbe(path.learned(), path.probed()));
   };
   paths_.InTurns([&](Path& path) {
-    if (any_waits) path.Look(now, timers);
+    if (any_waits && (path.in_use() || !path.use().sparing() || !any_well)) path.Look(now, timers);
     if (const auto padded = path.TakeSizeProbe(now, timers)) {
       SendProbe(now, path, padded->challenge, padded->padding);
     }
@@ -317,7 +331,8 @@ void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t
                     .unheard = path.unheard(),
                     .challenge = challenge,
                     .padding = padding,
-                    .spreads = spreads_};
+                    .spreads = spreads_,
+                    .use = UseOf(path.route().port)};
   association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
 }
 

@@ -130,8 +130,15 @@ class Peer {
   void Reconcile(Instant now);
   bool IsOwn(const wire::Endpoint& endpoint) const;
   void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);
+  void AnswerProbe(Instant now, const Arrival& arrival, const Probe& probe);
   bool IsCurrent(const wire::Session* session) const;
   void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
+  // Does what the peer's use, and the path's own, mean for how often the path is probed.
+  void SetInUse(Instant now, Path& path);
+  void TakeUse(Instant now, uint16_t remote_port, Path* path, PortUse use);
+  PortUse UseOf(PortId id) const;
+  // Tells the peer of ports that are silent from now on, over the paths that will be so.
+  void SayLast(Instant now);
   void BeginUse(Instant now);
   void HandleUse(Instant now);
   void SendReports(Instant now);

@@ -10,8 +10,13 @@ void Peer::BeginUse(Instant now) {
   in_use_ = true;
   next_report_ = now + context_.identity.timers().report_interval;
   arrivals_.Begin(now);
-  for (Path& path : paths_.paths()) path.SetInUse(now, context_.identity.timers(), true);
+  for (Path& path : paths_.paths()) SetInUse(now, path);
   next_timeout_.reset();
+}
+
+void Peer::SetInUse(Instant now, Path& path) {
+  const Timers& timers = context_.identity.timers();
+  path.SetInUse(now, timers, in_use_ && path.use().Flows(now, timers.use_linger));
 }
 
 void Peer::HandleUse(Instant now) {
@@ -20,10 +25,53 @@ void Peer::HandleUse(Instant now) {
   if (arrivals_.HandleSilence(now, timers, paths_)) Elect(now);
   next_report_ = now + timers.report_interval;
   if (!feedback_.asked() || now - last_payload_ >= timers.use_linger) share_.Set(false);
-  if (now - last_use_ < std::max(timers.use_linger, arrivals_.Patience(paths_))) return;
-  in_use_ = false;
-  next_report_ = kNever;
-  for (Path& path : paths_.paths()) path.SetInUse(now, timers, false);
+  if (now - last_use_ >= std::max(timers.use_linger, arrivals_.Patience(paths_))) {
+    in_use_ = false;
+    next_report_ = kNever;
+  }
+  for (Path& path : paths_.paths()) {
+    if (path.use().sparing() && context_.traffic)
+      path.use().NoteSent(now, context_.traffic(path.id()).sent);
+    SetInUse(now, path);
+  }
+}
+
+// --- How ports want to be used. ---
+
+PortUse Peer::UseOf(PortId id) const {
+  const auto port = context_.ports.find(id);
+  return port == context_.ports.end() ? PortUse::kFree : port->second.use;
+}
+
+// Of the peer's port, by the newest probe that left it. `path`: the one that it came over, if any.
+void Peer::TakeUse(Instant now, uint16_t remote_port, Path* path, PortUse use) {
+  bool changed = false;
+  for (Path& other : paths_.paths()) {
+    if (&other != path && other.remote_port() != remote_port) continue;
+    if (!other.use().SetTold(use)) continue;
+    changed = true;
+    SetInUse(now, other);
+  }
+  if (!changed) return;
+  Changed();
+  Elect(now);
+}
+
+// It is not waited for: where it is lost, the peer finds out as of any path that dies.
+void Peer::SayLast(Instant now) {
+  wire::Session* const session = association_.send_session().get();
+  if (session == nullptr) return;
+  for (Path& path : paths_.paths()) {
+    if (!path.active() || UseOf(path.route().port) != PortUse::kNone) continue;
+    const Challenge challenge = path.SendProbe(now, context_.identity.timers(), context_.identity);
+    const Probe probe{.port = path.route().port,
+                      .number = context_.identity.NextTimestamp(),
+                      .challenge = challenge,
+                      .spreads = spreads_,
+                      .use = PortUse::kNone};
+    if (auto sealed = session->Seal(now, context_.identity.engine(), EncodeControlMessage(probe)))
+      context_.outbox.PushLast(path.NextWay(), std::move(*sealed));
+  }
 }
 
 void Peer::SendReports(Instant now) {

@@ -50,6 +50,7 @@ PathStatus Path::status() const {
                     .since = since_,
                     .carries = carries_,
                     .remote_port = remote_port_,
+                    .use = use_.use(),
                     .rtt = rtt_,
                     .control = counted_.all_control,
                     .size = size_.size(),
@@ -144,7 +145,7 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
     Become(now, Active{}, "probe answered");
   } else if (!in_use_ && unanswered() == 0) {
     // Nothing is known to be wrong and nobody waits for anything: the next probe has time.
-    timers_.PutOff(Timer::kProbe, it->sent + timers.idle_probe_interval);
+    timers_.PutOff(Timer::kProbe, it->sent + IdleInterval(timers));
   }
   ScheduleLoss(timers);
   return changed;
@@ -226,11 +227,11 @@ Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity)
   Duration interval = timers.probe_interval;
   if (auto* candidate = std::get_if<Candidate>(&state_)) {
     interval = std::max(candidate->interval, timers.probe_interval);
-    candidate->interval = std::min(interval * 2, timers.candidate_interval_max);
+    candidate->interval = std::min(interval * 2, LongestInterval(timers));
   } else if (auto* lost = std::get_if<Lost>(&state_)) {
     interval = std::max(lost->interval, timers.probe_interval);
     lost->interval =
-        std::min(interval * 2, in_use_ ? timers.lost_interval_max : timers.candidate_interval_max);
+        std::min(interval * 2, in_use_ ? timers.lost_interval_max : LongestInterval(timers));
   } else if (!in_use_ && rtt_) {
     // The answer puts the next probe off (HandleAnswer). Where none comes, the path is looked at closely.
     interval =

@@ -24,6 +24,7 @@
 #include "control/protocol/constants.h"
 #include "control/protocol/control_message.h"
 #include "control/protocol/path/path_size.h"
+#include "control/protocol/path/path_use.h"
 #include "control/protocol/timer_table.h"
 #include "control/protocol/transmit.h"
 
@@ -52,6 +53,7 @@ struct PathStatus {
   bool carries = false;      // payloads are sent over it
   // The peer's own number of the port that it leads to, where the peer has told.
   std::optional<uint16_t> remote_port;
+  PortUse use = PortUse::kFree;    // as either end wants it
   uint32_t told_rate = 0;          // kbit/s that the peer lets come in by that port; 0: no bound
   std::optional<Duration> rtt;     // smoothed (RFC 6298); only ever from answers on the same path
   std::optional<Duration> jitter;  // its mean deviation
@@ -97,6 +99,8 @@ class Path {
   // The endpoint is known from probes alone, which anybody on a link may have sent on from an address of its own.
   bool learned() const { return learned_; }
   void SetLearned(bool learned) { learned_ = learned; }
+  PathUse& use() { return use_; }
+  const PathUse& use() const { return use_; }
   bool carries() const { return carries_; }
   void SetCarries(bool carries) { carries_ = carries; }
 
@@ -176,6 +180,9 @@ class Path {
   Duration patience(const Timers& timers) const;
   // A probe was not answered, yet or at all.
   bool waits() const { return active() && unanswered() > 0; }
+  // Several in a row were not.
+  bool worries() const { return active() && unanswered() > 1; }
+  bool in_use() const { return in_use_; }
   // Another path of the peer waits: whether this one works is worth a probe soon.
   void Look(Instant now, const Timers& timers);
   // The budget did not allow a probe, which is therefore sent later.
@@ -212,6 +219,13 @@ class Path {
   template <typename State>
   bool Become(Instant now, State state, absl::string_view reason);
   Duration PatienceFor(const Timers& timers) const;
+  // Between probes that nobody waits for.
+  Duration IdleInterval(const Timers& timers) const {
+    return use_.sparing() ? timers.sparing_probe_interval : timers.idle_probe_interval;
+  }
+  Duration LongestInterval(const Timers& timers) const {
+    return use_.sparing() ? timers.sparing_probe_interval : timers.candidate_interval_max;
+  }
   void Measure(Duration sample);
   bool ConcludeSize(Instant now);
   size_t UnpaddedSize() const;   // of the IP packet of a probe
@@ -241,6 +255,7 @@ class Path {
   uint32_t concluded_ = 0;  // at most 64
 
   std::optional<uint16_t> remote_port_;
+  PathUse use_;
   PathSize size_{kUsualSize};
   bool in_use_ = false;
   bool learned_ = false;

@@ -43,6 +43,7 @@ bool IsOf(const EndpointBook::Known& known, PortId id, const PortState& port) {
 }  // namespace
 
 absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint) {
+  if (port.use == PortUse::kNone) return "data cap reached";
   if (!port.up) return "port down";
   return CountSources(port, endpoint.address) > 0 ? "" : "no address";
 }
@@ -80,12 +81,12 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
       }
-      wanted.push_back({route, &known, port.mtu});
+      wanted.push_back({route, &known, port.mtu, port.use});
     }
   }
   const Path* const last = LastActive();
   std::vector<PathWish> wishes;
-  for (const auto& [route, known, mtu] : wanted) {
+  for (const auto& [route, known, mtu, use] : wanted) {
     const Path* const path = Find(route);
     const bool held =
         path != nullptr && path->usable() && (path->active() || path->carries() || path == last);
@@ -105,7 +106,7 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
   for (const Wanted& one : wanted) routes.insert(one.route);
   bool changed =
       std::erase_if(paths_, [&](const Path& path) { return !routes.contains(path.route()); }) > 0;
-  for (const auto& [route, known, mtu] : wanted) {
+  for (const auto& [route, known, mtu, use] : wanted) {
     Path* path = Find(route);
     if (path == nullptr) {
       const auto place = std::upper_bound(
@@ -117,6 +118,10 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
     }
     path->SetLearned(known->learned());
     changed |= path->SetLimit(mtu);
+    if (path->use().SetOwn(use)) {
+      changed = true;
+      path->Wake(now);  // the peer is told at once
+    }
   }
   assert(paths_.size() <= kMaxPaths);
   assert(std::is_sorted(paths_.begin(), paths_.end(), [](const Path& a, const Path& b) {
@@ -206,10 +211,12 @@ bool PathSet::Elect(Instant now) {
   std::vector<bool> chosen(paths_.size(), false);
   const auto choose = [&](auto may) {
     for (size_t i = 0; i < paths_.size(); ++i) {
-      if (!may(paths_[i])) continue;
+      if (paths_[i].use().refused() || !may(paths_[i])) continue;
       bool best = true;
       for (size_t j = 0; j < paths_.size() && best; ++j) {
-        if (j == i || !may(paths_[j]) || !AreAlternatives(paths_[i], paths_[j])) continue;
+        if (j == i || paths_[j].use().refused() || !may(paths_[j]) ||
+            !AreAlternatives(paths_[i], paths_[j]))
+          continue;
         best =
             IsBetter(paths_[i], paths_[j], now) || (!IsBetter(paths_[j], paths_[i], now) && i < j);
       }
@@ -217,7 +224,7 @@ bool PathSet::Elect(Instant now) {
     }
   };
   const bool any_good = std::any_of(paths_.begin(), paths_.end(), [now](const Path& path) {
-    return path.active() && !path.blocked(now);
+    return path.active() && !path.blocked(now) && !path.use().refused();
   });
   if (any_good) {
     choose([now](const Path& path) {
@@ -260,9 +267,13 @@ Instant PathSet::NextElection(Instant now) const {
 }
 
 std::vector<Way> PathSet::BestWays(Instant now, size_t most, std::optional<PortId> avoid) {
+  const auto is_free = [](const Path& path) {
+    return path.active() && (!path.use().sparing() || path.in_use());
+  };
+  const bool any_free = std::any_of(paths_.begin(), paths_.end(), is_free);
   std::vector<Path*> active;
   for (Path& path : paths_) {
-    if (path.active()) active.push_back(&path);
+    if (path.active() && (!any_free || is_free(path))) active.push_back(&path);
   }
   std::stable_sort(active.begin(), active.end(),
                    [now](const Path* a, const Path* b) { return IsBetter(*a, *b, now); });

@@ -22,8 +22,8 @@ namespace warp::protocol {
 
 using Ports = std::map<PortId, PortState>;
 
-// Why a port cannot reach an endpoint now: "port down", or "no address" of the endpoint's family and scope. Empty where
-// it can.
+// Why a port cannot reach an endpoint now: "data cap reached", "port down", or "no address" of the endpoint's family
+// and scope. Empty where it can.
 absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint);
 
 // The address of ours that was written to, where the port has several from which it can answer. Unspecified where it
@@ -73,7 +73,7 @@ class PathSet {
 
   // Up to `most` ways that are likely to get through: active ones, those that carry payloads before others and short
   // round trips before long ones, from other local ports than `avoid` and each other, and to other ports of the peer,
-  // as far as possible.
+  // as far as possible. Those that are sparing come only where there is no other, or payloads go over them anyway.
   std::vector<Way> BestWays(Instant now, size_t most, std::optional<PortId> avoid);
 
   bool any_active() const;
@@ -94,6 +94,7 @@ class PathSet {
     Route route;
     const EndpointBook::Known* known;  // the endpoint
     uint32_t mtu;                      // of the port
+    PortUse use;
   };
   // Makes the paths that are missing, and forgets those that are not wanted. True when anything changed.
   bool HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* next_id);

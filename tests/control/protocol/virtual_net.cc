@@ -120,6 +120,8 @@ PortState VirtualNet::StateOf(int n, int port) const {
       .up = !nodes_[Index(n)].down.contains(port), .addresses = {AddressOf(n, port)}, .mtu = 1500};
   const auto rate = nodes_[Index(n)].rates.find(port);
   if (rate != nodes_[Index(n)].rates.end()) state.down = rate->second;
+  const auto use = nodes_[Index(n)].uses.find(port);
+  if (use != nodes_[Index(n)].uses.end()) state.use = use->second;
   for (const auto& [at, address] : nodes_[Index(n)].more) {
     if (at == port) state.addresses.push_back(address);
   }
@@ -332,8 +334,12 @@ bool VirtualNet::Send(int a, int b, const std::string& text) {
   const auto sealed = peer.send->Seal(now_, node(a).identity().engine(), plaintext);
   if (!sealed) return false;
   bool sent = false;
+  const bool any_other =
+      std::any_of(peer.paths.begin(), peer.paths.end(), [](const PathStatus& path) {
+        return path.carries && path.state == PathState::kActive && path.use != PortUse::kLastResort;
+      });
   for (const PathStatus& path : peer.paths) {
-    if (!path.carries) continue;
+    if (!path.carries || (any_other && path.use == PortUse::kLastResort)) continue;
     sent = true;
     PathTraffic& traffic = nodes_[Index(a)].traffic[path.id];
     ++traffic.sent;

@@ -106,6 +106,11 @@ class VirtualNet {
     nodes_[Index(n)].rates[port] = rate;
     node(n).SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
   }
+  // How the node wants its port to be used.
+  void UsePort(int n, int port, PortUse use) {
+    nodes_[Index(n)].uses[port] = use;
+    node(n).SetPort(now_, static_cast<PortId>(port), StateOf(n, port));
+  }
   // Cuts one direction between two ports.
   void CutWay(int a, int a_port, int b, int b_port) { ways_[{a, a_port, b, b_port}].cut = true; }
   void RestoreWay(int a, int a_port, int b, int b_port) {
@@ -152,7 +157,8 @@ class VirtualNet {
   // From now on both send each other a payload every `interval`; zero: no longer.
   void Talk(int a, int b, Duration interval = 20ms);
   size_t talked() const { return talked_; }  // payloads sent so, refused ones included
-  // Sends over every path that carries, as the dataplane does. Returns false where there is no session or path.
+  // Sends over every path that carries, as the dataplane does; a last resort only where there is no other. Returns
+  // false where there is no session or path.
   bool Send(int a, int b, const std::string& text);
   // Returns what has reached the node since the last call, each payload once.
   std::vector<std::string> TakeReceived(int n) {
@@ -206,6 +212,7 @@ class VirtualNet {
     std::set<int> cut;
     std::set<int> down;
     std::map<int, uint64_t> rates;  // of ports that take only so much
+    std::map<int, PortUse> uses;
     std::map<int, wire::Endpoint> nat;
     std::vector<std::pair<int, wire::Endpoint>> aliases;
     std::vector<std::pair<int, wire::IpAddress>> more;  // addresses of a port, the first left out
