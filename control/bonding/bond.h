@@ -151,6 +151,8 @@ class Bond {
   // bond_choice.cc: which path.
   // Of these paths none is better than suspect, or silent.
   bool AllSuspect(PathMask paths) const { return (paths & mask_ & ~suspect_) == 0; }
+  // Of these paths, those that are no last resort, where one of them is not silent; else all.
+  PathMask WithoutLastResorts(PathMask paths) const;
   bool AllSilent(PathMask paths) const { return (paths & mask_ & ~silent_) == 0; }
   PathMask UsablePaths(const Flow& flow) const;
   bool Usable(const Flow& flow, wire::PathSlot slot) const {

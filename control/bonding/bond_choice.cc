@@ -28,6 +28,14 @@ PathMask Bond::UsablePaths(const Flow& flow) const {
   return silent != 0 ? silent : present;
 }
 
+PathMask Bond::WithoutLastResorts(PathMask paths) const {
+  PathMask others = paths;
+  for (const wire::PathSlot slot : order_) {
+    if (PathOf(slot).spec.tier == kLastResortTier) others &= ~wire::MaskOf(slot);
+  }
+  return (others & mask_ & ~silent_) != 0 ? others : paths;
+}
+
 // What waits for the path before a payload of this flow: the flows take turns, so that a light one does not wait for
 // all that a flood has put there.
 Duration Bond::WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const {
@@ -111,16 +119,14 @@ wire::PathSlot Bond::Backup(Instant now, Flow& flow) {
 // The paths of mode replicate: all, or the fastest `copies`, no two of one port.
 PathMask Bond::Replicas(Instant now, const Flow& flow, uint32_t size) const {
   PathMask chosen = 0;
-  if (flow.spec.policy.copies == 0) {
-    for (const wire::PathSlot slot : order_) chosen |= flow.spec.allowed & wire::MaskOf(slot);
-    return chosen;
-  }
+  const PathMask allowed = WithoutLastResorts(flow.spec.allowed & mask_);
+  if (flow.spec.policy.copies == 0) return allowed;
   std::vector<wire::PortId> ports;
   for (uint32_t i = 0; i < flow.spec.policy.copies; ++i) {
     wire::PathSlot best = wire::kNoPathSlot;
     Duration first = Duration::max();
     for (const wire::PathSlot slot : order_) {
-      if (!Usable(flow, slot) || (chosen & wire::MaskOf(slot)) != 0) continue;
+      if (!Usable(flow, slot) || (allowed & ~chosen & wire::MaskOf(slot)) == 0) continue;
       if (std::find(ports.begin(), ports.end(), PathOf(slot).spec.port) != ports.end()) continue;
       const Duration arrival = ArrivalOn(now, flow, slot, size);
       if (arrival < first) {
@@ -191,7 +197,7 @@ void Bond::UpdateTiers(Instant now) {
     const BondPath& path = PathOf(slot);
     if (path.suspect) continue;
     if (path.spec.tier <= tier_) backlog = std::min(backlog, path.Backlog(now));
-    next |= path.spec.tier > tier_;
+    next |= path.spec.tier > tier_ && path.spec.tier < kLastResortTier;
   }
   if (backlog > kTierFull / 2) tier_used_ = now;
   if (backlog <= kTierFull || !next) {

@@ -17,6 +17,9 @@
 
 namespace warp::bonding {
 
+// Of paths that carry only while no other one works: worse than any tier that is configured.
+inline constexpr uint8_t kLastResortTier = UINT8_MAX - 1;
+
 // A path that may send.
 struct PathSpec {
   wire::PathId id = 0;

@@ -181,6 +181,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
   // What a datagram may hold on the narrowest and on the widest sending path.
   std::optional<size_t> narrowest;
   size_t widest = 0;
+  bool others_work = false;  // than last resorts
 
   for (const protocol::PathStatus& path : peer.paths) {
     const auto port = ports.find(path.port);
@@ -214,16 +215,19 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
                            .slot = built.slot,
                            .port = path.port,
                            .remote_port = path.remote_port,
+                           .last_resort = path.use == protocol::PortUse::kLastResort,
                            .told_rate = path.told_rate * uint64_t{1000} / 8,
                            .worker = port->second.info.worker,
                            .max_plaintext = PlaintextRoom(room),
                            .remote = path.remote,
                            .round_trip = path.rtt.value_or(wire::Duration())});
+    others_work |= !route.paths.back().last_resort && path.state == protocol::PathState::kActive;
     if (std::find(route.homes.begin(), route.homes.end(), port->second.info.worker) ==
         route.homes.end()) {
       route.homes.push_back(port->second.info.worker);
     }
   }
+  for (RoutePath& path : route.paths) path.stands_by = path.last_resort && others_work;
   const auto by_port = [](const auto& a, const auto& b) { return a.port < b.port; };
   std::stable_sort(entry.paths.begin(), entry.paths.end(), by_port);
   std::stable_sort(route.paths.begin(), route.paths.end(), by_port);

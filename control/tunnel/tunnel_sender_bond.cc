@@ -110,12 +110,18 @@ PacketMaker::Sequence TunnelSender::SequenceOf(Instant now, const Origin& origin
 
 // --- The paths. ---
 
+// What goes without a bond takes all paths at once, and so leaves out those that stand by, unless it has no other.
 void TunnelSender::RouteChanged() {
-  allowed_paths_ = allowed_ == nullptr ? wire::kAllPaths : 0;
-  if (allowed_ == nullptr) return;
+  const bool any_stands_by = std::any_of(route_.paths.begin(), route_.paths.end(),
+                                         [](const RoutePath& path) { return path.stands_by; });
+  allowed_paths_ = allowed_ == nullptr && !any_stands_by ? wire::kAllPaths : 0;
+  if (allowed_paths_ != 0) return;
+  wire::PathMask standing_by = 0;
   for (const RoutePath& path : route_.paths) {
-    if (allowed_(path)) allowed_paths_ |= wire::MaskOf(path.slot);
+    if (allowed_ != nullptr && !allowed_(path)) continue;
+    (path.stands_by ? standing_by : allowed_paths_) |= wire::MaskOf(path.slot);
   }
+  if (allowed_paths_ == 0) allowed_paths_ = standing_by;
 }
 
 // What was sealed for paths that are gone goes by others.

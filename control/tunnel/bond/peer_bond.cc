@@ -103,7 +103,7 @@ void PeerBond::RouteChanged() {
                      .slot = path.slot,
                      .port = path.port,
                      .remote_port = *path.remote_port,
-                     .tier = policy.tier,
+                     .tier = path.last_resort ? bonding::kLastResortTier : policy.tier,
                      .max_rate = policy.max_rate,
                      .told_rate = path.told_rate,
                      .round_trip = path.round_trip});

@@ -24,6 +24,9 @@ struct RoutePath {
   wire::PortId port = 0;
   // The peer's own number of the port at the other end; none where it has not told.
   std::optional<uint16_t> remote_port;
+  // Either end wants it to carry payloads only while no other path works; and another one does, as far as probes tell.
+  bool last_resort = false;
+  bool stands_by = false;
   uint64_t told_rate = 0;     // bytes a second that the peer lets come in by it; 0: no bound
   wire::WorkerId worker = 0;  // of the port
   size_t max_plaintext = 0;   // what fits it: inner header and contents, in bytes

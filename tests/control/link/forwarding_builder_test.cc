@@ -103,6 +103,23 @@ TEST_F(ForwardingTest, NamesEverySessionAtItsSlot) {
   EXPECT_EQ(snapshot.sessions[8].session, nullptr);
 }
 
+TEST_F(ForwardingTest, ALastResortStandsByWhileAnotherPathWorks) {
+  const auto stands_by = [&] {
+    state_.peers[0].paths[0].use = protocol::PortUse::kLastResort;
+    Build();
+    std::map<wire::PathId, bool> paths;
+    for (const RoutePath& path : builder_.Route(1).paths) paths[path.id] = path.stands_by;
+    return paths;
+  };
+  EXPECT_THAT(stands_by(), ElementsAre(Pair(30, false), Pair(31, true)));
+  // The other one carries for a moment longer, and is lost.
+  state_.peers[0].paths[1].state = PathState::kLost;
+  EXPECT_THAT(stands_by(), ElementsAre(Pair(30, false), Pair(31, false)));
+  state_.peers[0].paths[1].state = PathState::kActive;
+  state_.peers[0].paths[1].use = protocol::PortUse::kLastResort;
+  EXPECT_THAT(stands_by(), ElementsAre(Pair(30, false), Pair(31, false)));
+}
+
 TEST_F(ForwardingTest, SendsOverActivePathsAndListsTheOthersForAttribution) {
   EXPECT_THAT(SendingPaths(), ElementsAre(30, 31));  // sorted by port
   EXPECT_EQ(snapshot_->peers[1]->paths.size(), 3u);

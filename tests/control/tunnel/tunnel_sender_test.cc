@@ -454,5 +454,24 @@ TEST_F(TunnelSenderTest, ARefusingPortIsAskedOnceAMillisecond) {
   EXPECT_LT(port.attempts(), 1000 + 4 * 1000 + 1000u);  // the first retries come faster
 }
 
+// --- Paths that stand by. ---
+
+TEST_F(TunnelSenderTest, WhatIsReplicatedLeavesOutPathsThatStandBy) {
+  const auto paths_of_next = [this] {
+    sender_.RouteChanged();
+    Send("payload");
+    EXPECT_EQ(Sent().size(), 1u);
+    return requests_.back().paths;
+  };
+  route_.paths = {{.id = 1, .slot = 0, .max_plaintext = 1404},
+                  {.id = 2, .slot = 1, .max_plaintext = 1404}};
+  EXPECT_EQ(paths_of_next(), wire::kAllPaths);
+  route_.paths[1].stands_by = true;
+  EXPECT_EQ(paths_of_next(), wire::MaskOf(0));
+  // The tunnel may use that one alone.
+  sender_.SetAllowed([](const RoutePath& path) { return path.slot == 1; });
+  EXPECT_EQ(paths_of_next(), wire::MaskOf(1));
+}
+
 }  // namespace
 }  // namespace warp::control
