@@ -1,10 +1,13 @@
 #include "control/config/advice.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "control/config/cap/cap_schema.h"
 #include "control/config/schema/codec.h"
 #include "control/config/text/problems.h"
 
@@ -13,6 +16,104 @@ namespace {
 
 // About how long it takes to see that a path has died: see docs/state-machines.md.
 constexpr Duration kDetection = std::chrono::milliseconds(100);
+
+// --- Data caps. ---
+
+// What probes of an idle path cost a second over IPv4: each end sends a probe of 95 bytes each 10 s and has an answer
+// of 86, with everything around them. A peer has one path at least.
+constexpr uint64_t kProbeBytes = 2 * (95 + 86) / 10;
+
+uint64_t DaysOf(CapUnit each) {
+  switch (each) {
+    case CapUnit::kDay:
+      return 1;
+    case CapUnit::kWeek:
+      return 7;
+    case CapUnit::kMonth:
+      return 31;
+  }
+  return 31;
+}
+
+bool Stops(const PortConfig& port) { return port.cap && port.cap->at_limit.act == CapAct::kStop; }
+
+// Whether the tunnel may send by the port without spreading, so that no rate binds it.
+bool Replicates(const NodeConfig& config, const TunnelConfig& tunnel, const PortConfig& port) {
+  if (tunnel.policy.mode != TunnelMode::kReplicate) return false;
+  const std::vector<PathRule>& rules = config.PathsOf(tunnel);
+  return rules.empty() || std::any_of(rules.begin(), rules.end(), [&](const PathRule& rule) {
+           return rule.port.empty() || rule.port == port.name;
+         });
+}
+
+bool IsDirectory(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+class CapAdvisor {
+ public:
+  CapAdvisor(const Reader& reader, const NodeConfig& config, Problems& advice)
+      : reader_(reader), config_(config), advice_(advice) {}
+
+  void LookAtPort(const PortConfig& port, const std::string& at) {
+    const CapPolicy& cap = *port.cap;
+    const uint64_t probes =
+        kProbeBytes * 86'400 * DaysOf(cap.period.each) * std::max<size_t>(config_.peers.size(), 1);
+    if (cap.bytes < probes) {
+      Say(at, "bytes",
+          absl::StrCat("probes alone take some ", probes / 1'000'000 + 1, " MB in a ",
+                       wire::WordOf(kCapUnitWords, cap.period.each), ", more than this cap"));
+    }
+    if (cap.at_limit.act != CapAct::kRate) return;
+    for (const TunnelConfig& tunnel : config_.tunnels) {
+      if (tunnel.peer_index >= config_.peers.size() || !Replicates(config_, tunnel, port)) continue;
+      Say(at, "at_limit",
+          absl::StrCat("a rate binds what is spread, and tunnel ", tunnel.name,
+                       " has mode: replicate: it goes on by this port without a bound, unless the "
+                       "limit is backup or stop"));
+      return;
+    }
+  }
+
+  void Say(const std::string& at, absl::string_view key, absl::string_view what) {
+    const std::string path = JoinPath(at, key);
+    const int line = reader_.LineOf(path);
+    advice_.Add(line > 0 ? line : reader_.LineOf(at), path, what);
+  }
+
+ private:
+  const Reader& reader_;
+  const NodeConfig& config_;
+  Problems& advice_;
+};
+
+// With KeyFiles::kIgnore the file is of another machine, of which nothing is said.
+void AdviseOfCaps(const Reader& reader, const NodeConfig& config, KeyFiles key_files,
+                  Problems& advice) {
+  CapAdvisor advisor(reader, config, advice);
+  const auto& ports = config.ports;
+  if (std::none_of(ports.begin(), ports.end(),
+                   [](const PortConfig& port) { return port.cap.has_value(); }))
+    return;
+  for (size_t i = 0; i < ports.size(); ++i) {
+    const std::string at = JoinPath(ItemPath("ports", i), "cap");
+    if (ports[i].cap) advisor.LookAtPort(ports[i], at);
+    if (i == 0 && std::all_of(ports.begin(), ports.end(), Stops)) {
+      advisor.Say(at, "at_limit",
+                  "every port stops at its limit: then this node reaches nobody, and nobody "
+                  "reaches it, until a period ends");
+    }
+  }
+  if (key_files == KeyFiles::kRead && !IsDirectory(config.node.state_directory)) {
+    advisor.Say("node", "state_directory",
+                absl::StrCat("there is no directory ", config.node.state_directory,
+                             ": unless warpd can make it, what ports have carried is forgotten "
+                             "when it ends"));
+  }
+}
+
+// --- Tunnels. ---
 
 class Advisor {
  public:
@@ -39,6 +140,8 @@ class Advisor {
       Say("copies", "has an effect with mode: replicate alone");
     }
   }
+
+  void LookAtCaps(KeyFiles key_files) { AdviseOfCaps(reader_, config_, key_files, advice_); }
 
   std::string ToString() const { return std::string(advice_.ToStatus().message()); }
 
@@ -111,8 +214,10 @@ class Advisor {
 
 }  // namespace
 
-std::string Advise(const Reader& reader, absl::string_view file, const NodeConfig& config) {
+std::string Advise(const Reader& reader, absl::string_view file, const NodeConfig& config,
+                   KeyFiles key_files) {
   Advisor advisor(reader, file, config);
+  advisor.LookAtCaps(key_files);
   for (size_t i = 0; i < config.tunnels.size(); ++i) {
     if (config.tunnels[i].peer_index < config.peers.size()) advisor.Look(i);
   }

@@ -12,8 +12,10 @@
 namespace warp::config {
 
 // A line "FILE:LINE: KEY: ..." for each piece of advice, in the order of the file. Only of a configuration without
-// mistakes; of another one, it is empty or means nothing.
-std::string Advise(const Reader& reader, absl::string_view file, const NodeConfig& config);
+// mistakes; of another one, it is empty or means nothing. KeyFiles::kIgnore: the file is of another machine, at which
+// advice about this one would be wrong.
+std::string Advise(const Reader& reader, absl::string_view file, const NodeConfig& config,
+                   KeyFiles key_files);
 
 }  // namespace warp::config
 

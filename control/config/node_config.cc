@@ -205,6 +205,7 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
   return Parse<NodeConfig>(source, NodeSchema(), [&](Reader& reader, NodeConfig& config) {
     Resolve(source, config.node.private_key_file);
     Resolve(source, config.node.control_socket);
+    Resolve(source, config.node.state_directory);
     for (PeerConfig& peer : config.peers) Resolve(source, peer.preshared_key_file);
     for (TunnelConfig& tunnel : config.tunnels) {
       if (!tunnel.gate.unix_socket) continue;
@@ -219,7 +220,7 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
     CheckTunnels(reader, config);
     ReadKeys(source, reader, config);
     CheckMachine(source, reader, config);
-    config.advice = Advise(reader, source.file, config);
+    config.advice = Advise(reader, source.file, config, source.key_files);
   });
 }
 

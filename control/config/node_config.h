@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "control/config/cap/cap_policy.h"
 #include "control/config/file/key_files.h"
 #include "control/config/text/host_port.h"
 #include "control/config/tunnel_policy.h"
@@ -56,7 +57,8 @@ struct NodeSection {
   std::optional<uint32_t> memory_mib;  // unset: computed from max_ports and the MTU
   std::optional<int> control_cpu;      // unset: the kernel chooses
   std::string control_socket = "/run/warp/warpd.sock";
-  uint32_t window = wire::kDefaultWindow;  // counters, a power of two
+  std::string state_directory = "/var/lib/warp";  // of what is kept over restarts
+  uint32_t window = wire::kDefaultWindow;         // counters, a power of two
   TimersConfig timers;
 };
 
@@ -71,6 +73,8 @@ struct PortRates {
   uint64_t down = 0;  // received; who sends it is told
 };
 
+inline constexpr uint8_t kMaxTier = 8;
+
 struct PortConfig {
   std::string name;
   wire::PortDevice device;  // keys `interface` with `driver`, or `pci`, or `devargs`
@@ -80,8 +84,9 @@ struct PortConfig {
   std::string kernel_interface;
   std::optional<int> cpu;       // the CPU that its worker owns; several ports may name one
   std::optional<uint16_t> mtu;  // unset: the kernel's (the interface's, or the companion's)
-  uint8_t tier = 1;             // 1 to 8; lower ones are used first
+  uint8_t tier = 1;             // 1 to kMaxTier; lower ones are used first
   PortRates rate;
+  std::optional<CapPolicy> cap;  // unset: it may carry as much as it can
 
   // Null where the device is not the kernel's own.
   const wire::KernelDevice* kernel_device() const {

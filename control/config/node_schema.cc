@@ -73,6 +73,10 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
             "every port of this node.");
     s.Scalar("control_socket", &NodeSection::control_socket, FilePath())
         .Why("The Unix socket at which `warp status` asks this node.");
+    s.Scalar("state_directory", &NodeSection::state_directory, FilePath())
+        .Why(
+            "The directory of what is kept over restarts: the counts of data caps (ports[].cap). "
+            "Nodes of one machine may share it, because each has a file of its own there.");
     s.Scalar("max_ports", &NodeSection::max_ports, WholeNumber<uint16_t>(1, kMaxPorts, "ports"))
         .Why(
             "The most ports that this node can have at a time. Rings and memory are sized for them "

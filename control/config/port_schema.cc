@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "control/config/cap/cap_schema.h"
 #include "control/config/schema/load.h"
 #include "control/config/text/quantity.h"
 
@@ -14,9 +15,6 @@ namespace {
 constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
 constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
 constexpr size_t kMaxInterface = 15;
-constexpr uint8_t kMaxTier = 8;
-constexpr uint64_t kMinRate = 10'000;  // slower than any link that is worth a path
-constexpr uint64_t kMaxRate = 1'000'000'000'000;
 
 // The alternative that a key belongs to, chosen where another one was. A port with keys of two alternatives is refused
 // by CheckPort, whichever of them is left.
@@ -62,18 +60,18 @@ void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
 
 // Bits a second; "none" is 0.
 Codec<uint64_t> Rate() {
-  const std::string range = absl::StrCat(WriteRate(kMinRate), " to ", WriteRate(kMaxRate));
-  return {.type = absl::StrCat("none, or rate, ", range),
-          .read = [=](absl::string_view text) -> absl::StatusOr<uint64_t> {
+  const Codec<uint64_t> rate = RateText();
+  return {.type = absl::StrCat("none, or ", rate.type),
+          .read = [rate](absl::string_view text) -> absl::StatusOr<uint64_t> {
             if (text == "none") return uint64_t{0};
-            const std::optional<double> rate = ReadRate(text);
-            if (!rate) return Unacceptable(text, "is not a rate such as 20Mbit, 500kbit or none");
-            if (*rate < kMinRate || *rate > kMaxRate) {
-              return Unacceptable(text, absl::StrCat("is not from ", range));
-            }
-            return static_cast<uint64_t>(*rate);
+            if (!ReadRate(text))
+              return Unacceptable(text, "is not a rate such as 20Mbit, 500kbit or none");
+            return rate.read(text);
           },
-          .write = [](const uint64_t& rate) { return rate == 0 ? "none" : WriteRate(rate); }};
+          .write =
+              [rate](const uint64_t& value) {
+                return value == 0 ? std::string("none") : rate.write(value);
+              }};
 }
 
 const SectionOf<PortRates>& PortRatesSchema() {
@@ -147,6 +145,12 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why(
             "The most that the link behind the port is trusted to carry. Less is used where less "
             "is measured.");
+    s.Nested("cap", &PortConfig::cap, CapSchema())
+        .Why(
+            "How much the port may carry in a day, a week or a month, for links that are billed by "
+            "what they carry. From 80 % on its tier counts as one higher; at the limit, "
+            "`at_limit` says what becomes of it. What a bill says may differ: `warp cap set` "
+            "corrects the count.");
     s.Check(CheckPort);
   });
   return section;

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "control/config/text/quantity.h"
 
 namespace warp::config {
 namespace {
@@ -84,6 +85,24 @@ bool MayBeRemote(const wire::IpAddress& address) {
   return !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
 }
 
+// A decimal number with a unit, from `min` to `max`.
+Codec<uint64_t> Decimal(absl::string_view what, absl::string_view such_as, uint64_t min,
+                        uint64_t max, std::optional<double> (*read)(absl::string_view),
+                        std::string (*write)(uint64_t)) {
+  const std::string range = absl::StrCat(write(min), " to ", write(max));
+  const std::string mistake = absl::StrCat("is not a ", what, " such as ", such_as);
+  return {.type = absl::StrCat(what, ", ", range),
+          .read = [=](absl::string_view text) -> absl::StatusOr<uint64_t> {
+            const std::optional<double> value = read(text);
+            if (!value) return Unacceptable(text, mistake);
+            if (*value < static_cast<double>(min) || *value > static_cast<double>(max)) {
+              return Unacceptable(text, absl::StrCat("is not from ", range));
+            }
+            return static_cast<uint64_t>(*value);
+          },
+          .write = [write](const uint64_t& value) { return write(value); }};
+}
+
 }  // namespace
 
 absl::Status Unacceptable(absl::string_view text, absl::string_view what) {
@@ -148,6 +167,15 @@ Codec<uint32_t> Mebibytes(uint32_t min, uint32_t max) {
             return static_cast<uint32_t>(*value);
           },
           .write = write};
+}
+
+// The least is slower than any link that is worth a path.
+Codec<uint64_t> RateText() {
+  return Decimal("rate", "20Mbit or 500kbit", 10'000, 1'000'000'000'000, ReadRate, WriteRate);
+}
+
+Codec<uint64_t> SizeText(uint64_t min, uint64_t max) {
+  return Decimal("size", "50GB or 700MB", min, max, ReadSize, WriteSize);
 }
 
 Codec<std::string> Name() {

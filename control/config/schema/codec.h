@@ -64,6 +64,11 @@ std::string WriteDuration(std::chrono::nanoseconds value);
 // 256MiB, 1GiB; the value is in MiB.
 Codec<uint32_t> Mebibytes(uint32_t min, uint32_t max);
 
+// 20Mbit, 500kbit, 1.5Gbit; the value is in bits a second.
+Codec<uint64_t> RateText();
+// 50GB, 700MB; the value is in bytes.
+Codec<uint64_t> SizeText(uint64_t min, uint64_t max);
+
 template <typename T>
 Codec<T> Choice(std::vector<std::pair<std::string, T>> choices) {
   std::vector<std::string> words;

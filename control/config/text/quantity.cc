@@ -8,6 +8,21 @@
 #include "absl/strings/str_format.h"
 
 namespace warp::config {
+namespace {
+
+// In the largest of the units, which come largest first, that makes it a whole number.
+std::string WriteWhole(uint64_t number, std::initializer_list<DecimalUnit> units,
+                       absl::string_view least) {
+  for (const DecimalUnit& unit : units) {
+    const auto factor = static_cast<uint64_t>(unit.factor);
+    if (number >= factor && number % factor == 0) {
+      return absl::StrCat(number / factor, unit.name);
+    }
+  }
+  return absl::StrCat(number, least);
+}
+
+}  // namespace
 
 std::optional<double> ReadDecimal(absl::string_view text,
                                   std::initializer_list<DecimalUnit> units) {
@@ -30,16 +45,15 @@ std::optional<double> ReadRate(absl::string_view text) {
 }
 
 std::string WriteRate(uint64_t bits_per_second) {
-  const struct {
-    absl::string_view name;
-    uint64_t factor;
-  } units[] = {{"Gbit", 1'000'000'000}, {"Mbit", 1'000'000}, {"kbit", 1'000}};
-  for (const auto& unit : units) {
-    if (bits_per_second >= unit.factor && bits_per_second % unit.factor == 0) {
-      return absl::StrCat(bits_per_second / unit.factor, unit.name);
-    }
-  }
-  return absl::StrCat(bits_per_second, "bit");
+  return WriteWhole(bits_per_second, {{"Gbit", 1e9}, {"Mbit", 1e6}, {"kbit", 1e3}}, "bit");
+}
+
+std::optional<double> ReadSize(absl::string_view text) {
+  return ReadDecimal(text, {{"b", 1}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12}});
+}
+
+std::string WriteSize(uint64_t bytes) {
+  return WriteWhole(bytes, {{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}}, "B");
 }
 
 std::optional<double> ReadShare(absl::string_view text) {

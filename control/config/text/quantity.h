@@ -25,6 +25,10 @@ std::optional<double> ReadDecimal(absl::string_view text, std::initializer_list<
 std::optional<double> ReadRate(absl::string_view text);
 std::string WriteRate(uint64_t bits_per_second);  // without a decimal point
 
+// Bytes, in decimal units as bills have them: "50GB", "1.5TB", "700MB", "800kB", "1000B".
+std::optional<double> ReadSize(absl::string_view text);
+std::string WriteSize(uint64_t bytes);  // without a decimal point
+
 // 0 to 1: "2%", "0.05%".
 std::optional<double> ReadShare(absl::string_view text);
 std::string WriteShare(double share);

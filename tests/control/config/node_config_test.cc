@@ -543,5 +543,110 @@ TEST_F(NodeConfigFileTest, SaysWhyAFileCannotBeRead) {
   EXPECT_EQ(LoadNodeConfig(large).status().message(), large + ": is larger than 1048576 bytes");
 }
 
+// --- Data caps. ---
+
+absl::StatusOr<NodeConfig> Capped(absl::string_view cap, absl::string_view rest = "") {
+  return ParseNodeConfig(
+      Keyed(absl::StrCat(kNode, kPeers, "ports: [{name: lte0, interface: wwan0, cap: {", cap,
+                         "}}, {name: dsl, interface: eth0}]\n", rest)),
+      "f");
+}
+std::string CapMistake(absl::string_view cap) {
+  const auto config = Capped(cap);
+  return config.ok() ? "ok" : std::string(config.status().message());
+}
+
+TEST(NodeConfigTest, APortMayHaveADataCap) {
+  const auto config = Capped("bytes: 50GB, each: month, from: 3, at_limit: 1.5Mbit");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->ports[0].cap,
+            (CapPolicy{.bytes = 50'000'000'000,
+                       .period = {.each = CapUnit::kMonth, .from = 3},
+                       .at_limit = {.act = CapAct::kRate, .rate = 1'500'000}}));
+  EXPECT_EQ(config->ports[1].cap, std::nullopt);
+  EXPECT_EQ(config->node.state_directory, "/var/lib/warp");
+  EXPECT_EQ(*Capped("bytes: 700MB")->ports[0].cap, (CapPolicy{.bytes = 700'000'000}));
+  EXPECT_EQ(Capped("bytes: 1TB, each: week")->ports[0].cap->period,
+            (CapPeriod{.each = CapUnit::kWeek, .from = 1}));
+  // Keys stand in any order.
+  EXPECT_EQ(Capped("from: sun, each: week, bytes: 1TB")->ports[0].cap->period,
+            (CapPeriod{.each = CapUnit::kWeek, .from = 7}));
+  EXPECT_EQ(Capped("bytes: 1TB, each: day, at_limit: stop")->ports[0].cap->at_limit.act,
+            CapAct::kStop);
+}
+
+TEST(NodeConfigTest, ADataCapMakesSense) {
+  const std::string at = "f:3: ports[0].cap.";
+  EXPECT_EQ(CapMistake("each: day"), at.substr(0, at.size() - 1) + ".bytes: missing");
+  EXPECT_EQ(CapMistake("bytes: 50"), at + "bytes: \"50\" is not a size such as 50GB or 700MB");
+  EXPECT_EQ(CapMistake("bytes: 50GiB"),
+            at + "bytes: \"50GiB\" is not a size such as 50GB or 700MB");
+  EXPECT_EQ(CapMistake("bytes: 999kB"), at + "bytes: \"999kB\" is not from 1MB to 1000TB");
+  EXPECT_EQ(CapMistake("bytes: 1GB, from: 32"),
+            at + "from: \"32\" is neither a day of the month, 1 to 31, nor a weekday, mon to sun");
+  EXPECT_EQ(CapMistake("bytes: 1GB, from: mon"),
+            at + "from: with each: month, it is a day of the month, 1 to 31");
+  EXPECT_EQ(CapMistake("bytes: 1GB, each: week, from: 3"),
+            at + "from: with each: week, it is a weekday: mon, tue, wed, thu, fri, sat, sun");
+  EXPECT_EQ(CapMistake("bytes: 1GB, each: day, from: 1"),
+            at + "from: goes with each: week and each: month");
+  EXPECT_EQ(CapMistake("bytes: 1GB, each: year"),
+            at + "each: \"year\" is not one of day, week, month");
+  EXPECT_EQ(CapMistake("bytes: 1GB, at_limit: slow"),
+            at + "at_limit: \"slow\" is none of backup, stop and a rate such as 1Mbit");
+}
+
+TEST(NodeConfigTest, SaysWhichDataCapsCannotWork) {
+  const auto advice = [](absl::string_view cap, absl::string_view rest = "") {
+    const auto config = Capped(cap, rest);
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() ? config->advice : "";
+  };
+  EXPECT_EQ(advice("bytes: 50GB"), "");
+  EXPECT_EQ(
+      advice("bytes: 100MB"),
+      "f:3: ports[0].cap.bytes: probes alone take some 193 MB in a month, more than this cap");
+  EXPECT_EQ(advice("bytes: 100MB, each: day"), "");
+  const std::string tunnel =
+      "tunnels: [{name: t, id: 1, peer: hq, mode: MODE, gate: {loopback: {listen: "
+      "\"127.0.0.1:9000\"}}}]\n";
+  EXPECT_EQ(
+      advice("bytes: 50GB, at_limit: 1Mbit", absl::StrReplaceAll(tunnel, {{"MODE", "stripe"}})),
+      "");
+  EXPECT_EQ(
+      advice("bytes: 50GB, at_limit: 1Mbit", absl::StrReplaceAll(tunnel, {{"MODE", "replicate"}})),
+      "f:3: ports[0].cap.at_limit: a rate binds what is spread, and tunnel t has mode: replicate: "
+      "it goes on by this port without a bound, unless the limit is backup or stop");
+  const auto all_stop = ParseNodeConfig(
+      Keyed(absl::StrCat(kNode, kPeers,
+                         "ports: [{name: lte0, interface: wwan0, cap: {bytes: 1GB, at_limit: "
+                         "stop}}]\n")),
+      "f");
+  ASSERT_TRUE(all_stop.ok()) << all_stop.status();
+  EXPECT_EQ(all_stop->advice,
+            "f:3: ports[0].cap.at_limit: every port stops at its limit: then this node reaches "
+            "nobody, and nobody reaches it, until a period ends");
+}
+
+// Only on the machine that the file is for.
+TEST(NodeConfigTest, SaysThatTheStateDirectoryIsMissing) {
+  const TempDir directory;
+  directory.Write("k", std::string(kOwnKey) + "\n");
+  const std::string file =
+      directory.Write("f",
+                      "node: {private_key_file: k, state_directory: state}\n"
+                      "ports: [{name: lte0, interface: wwan0, cap: {bytes: 50GB}}]\n");
+  const auto there = LoadNodeConfig(file);
+  ASSERT_TRUE(there.ok()) << there.status();
+  EXPECT_EQ(
+      there->advice,
+      absl::StrCat(file, ":1: node.state_directory: there is no directory ", directory.At("state"),
+                   ": unless warpd can make it, what ports have carried is forgotten when it "
+                   "ends"));
+  EXPECT_EQ(LoadNodeConfig(file, KeyFiles::kIgnore)->advice, "");
+  ASSERT_EQ(mkdir(directory.At("state").c_str(), 0700), 0);
+  EXPECT_EQ(LoadNodeConfig(file)->advice, "");
+}
+
 }  // namespace
 }  // namespace warp::config
