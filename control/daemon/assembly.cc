@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "control/config/tunnel_schema.h"
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
@@ -43,6 +44,8 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig conf
   if (absl::Status status = parts->OpenKernel(); !status.ok()) return status;
   if (absl::Status status = parts->OpenDataplane(); !status.ok()) return status;
   parts->OpenProtocol();
+  if (absl::Status status = parts->OpenCaps(); !status.ok()) return status;
+  parts->OpenLinks();
   if (absl::Status status = parts->OpenPeersAndTunnels(); !status.ok()) return status;
   if (absl::Status status = parts->OpenPorts(); !status.ok()) return status;
   parts->OpenMaps();
@@ -74,7 +77,8 @@ absl::Status Assembly::OpenClaims() {
       [this] { return View(); },
       [this](const std::string& tunnel, const config::TunnelTerms& terms) {
         return SetTerms(tunnel, terms);
-      });
+      },
+      [this](const std::string& port, uint64_t bytes) { return SetCap(port, bytes); });
   return Keep(StatusServer::Open(*loop, {.path = config.node.control_socket},
                                  [this](const StatusServer::Request& request) {
                                    return requests->Answer(request);
@@ -133,12 +137,26 @@ void Assembly::OpenProtocol() {
   more_hints = std::make_unique<Task>(*loop, [this] { TakeSizeHints(); });
   guard_watch =
       std::make_unique<Watch>(*loop, port_guard.get(), 0, [this](uint32_t) { TakeSizeHints(); });
+}
+
+absl::Status Assembly::OpenCaps() {
+  return Keep(cap::CapKeeper::Open(*loop, config, protocol->public_key(),
+                                   {.zone = absl::LocalTimeZone(),
+                                    .wall_clock = [] { return absl::Now(); },
+                                    .warn = LogWarning}),
+              caps);
+}
+
+void Assembly::OpenLinks() {
   links = std::make_unique<Links>(
-      Links::Context{.loop = *loop,
-                     .netlink = *netlink,
-                     .dataplane = *dataplane,
-                     .protocol = *protocol,
-                     .config = config},
+      Links::Context{
+          .loop = *loop,
+          .netlink = *netlink,
+          .dataplane = *dataplane,
+          .protocol = *protocol,
+          .config = config,
+          .terms = [this](const config::PortConfig& port) { return caps->TermsOf(port); },
+          .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); }},
       [this](const Links::Published& published) { OnPublished(published); });
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
@@ -158,7 +176,12 @@ absl::Status Assembly::OpenPeersAndTunnels() {
   return absl::OkStatus();
 }
 
-absl::Status Assembly::OpenPorts() { return links->OpenPorts(); }
+absl::Status Assembly::OpenPorts() {
+  if (absl::Status status = links->OpenPorts(); !status.ok()) return status;
+  caps->Begin([this](const config::PortConfig& port) { return links->BytesOf(port); },
+              [this](const config::PortConfig& port) { OnTermsChanged(port); });
+  return absl::OkStatus();
+}
 
 void Assembly::OpenMaps() {
   for (const config::MapServerConfig& map : config.maps) remotes->AddMap(map, config.node);
@@ -213,7 +236,22 @@ absl::Status Assembly::SetTerms(const std::string& tunnel, const config::TunnelT
 PeerBond::PortPolicy Assembly::PolicyOf(wire::PortId id) const {
   const config::PortConfig* const port = config.PortOf(links->PortName(id));
   if (port == nullptr) return {};
-  return {.tier = port->tier, .max_rate = port->rate.up / 8};
+  const cap::PortTerms terms = caps->TermsOf(*port);
+  return {.tier = terms.tier, .max_rate = terms.rate.up / 8};
+}
+
+void Assembly::OnTermsChanged(const config::PortConfig& port) {
+  const cap::Cap& cap = *caps->book().Find(port.name);
+  LogInfo(absl::StrCat("port ", port.name, ": its data cap is ", cap::CapStateName(cap.state()),
+                       ": ", cap.used(), " of ", cap.policy().bytes, " bytes since ",
+                       absl::FormatCivilTime(cap.begin())));
+  links->TermsChanged(port);
+}
+
+absl::Status Assembly::SetCap(const std::string& port, uint64_t bytes) {
+  absl::Status status = caps->Set(port, bytes);
+  if (status.ok()) LogInfo(absl::StrCat("port ", port, ": ", bytes, " bytes count as carried"));
+  return status;
 }
 
 void Assembly::OnPublished(const Links::Published& published) {
@@ -229,6 +267,7 @@ NodeView Assembly::View() const {
           .dataplane = *dataplane,
           .links = *links,
           .traffic = *traffic,
+          .caps = &caps->book(),
           .peers =
               [this](size_t first, size_t count) {
                 std::vector<wire::PeerId> peers;

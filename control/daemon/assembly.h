@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/cap/cap_keeper.h"
 #include "control/config/node_config.h"
 #include "control/daemon/change_log.h"
 #include "control/daemon/remotes.h"
@@ -53,6 +54,7 @@ class Assembly {
   std::unique_ptr<protocol::Node> protocol;
   std::unique_ptr<Task> more_hints;    // goes on reading what guard_watch told of
   std::unique_ptr<Watch> guard_watch;  // of port_guard, which gets the ICMP errors
+  std::unique_ptr<cap::CapKeeper> caps;
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
@@ -68,6 +70,8 @@ class Assembly {
   absl::Status OpenKernel();
   absl::Status OpenDataplane();
   void OpenProtocol();
+  absl::Status OpenCaps();
+  void OpenLinks();
   absl::Status OpenPeersAndTunnels();
   absl::Status OpenPorts();
   void OpenMaps();
@@ -79,6 +83,8 @@ class Assembly {
   absl::Status SetTerms(const std::string& tunnel, const config::TunnelTerms& terms);
   // Says which paths these rules let carry payloads; null: all.
   PeerBond::Allowed AllowedBy(const std::vector<config::PathRule>& rules);
+  void OnTermsChanged(const config::PortConfig& port);
+  absl::Status SetCap(const std::string& port, uint64_t bytes);
   void OnPublished(const Links::Published& published);
   NodeView View() const;
 };

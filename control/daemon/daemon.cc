@@ -12,6 +12,8 @@ namespace {
 // How long a shutdown waits for waiting payloads to be sent, and for the goodbyes to leave the ports' queues.
 constexpr wire::Duration kDrainTime = std::chrono::milliseconds(300);
 constexpr wire::Duration kGoodbyeTime = std::chrono::milliseconds(100);
+// And for the disk.
+constexpr wire::Duration kWriteTime = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -41,6 +43,7 @@ void Daemon::Stop() {
   TurnFor(kDrainTime, [this] { return parts_->traffic->idle(); });
   parts_->protocol->Shutdown(parts_->loop->now());
   TurnFor(kGoodbyeTime, [] { return false; });
+  parts_->caps->Finish(kWriteTime);
 }
 
 template <typename Done>

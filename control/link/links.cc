@@ -31,22 +31,47 @@ absl::Status Links::OpenPorts() { return ports_.OpenAll(); }
 void Links::OnPortChanged(wire::PortId id) {
   const PortTable::Port* port = ports_.Find(id);
   if (port == nullptr) return;
-  transmitter_.SetPort(id, {.interface = port->config.kernel_side(),
-                            .mac = port->info.mac,
+  TellPort(id, *port);
+  LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));
+}
+
+void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
+  transmitter_.SetPort(id, {.interface = port.config.kernel_side(),
+                            .mac = port.info.mac,
                             .listen_port = context_.config.node.listen_port});
-  const auto mtu = static_cast<uint16_t>(std::min<uint32_t>(port->info.mtu, port->kernel.mtu));
+  const auto mtu = static_cast<uint16_t>(std::min<uint32_t>(port.info.mtu, port.kernel.mtu));
   context_.dataplane.SetPortMtu(id, mtu);
+  const cap::PortTerms terms = context_.terms(port.config);
   context_.protocol.SetPort(context_.loop.now(), id,
-                            {.up = port->kernel.up(),
-                             .addresses = port->kernel.addresses,
-                             .broadcasts = port->kernel.broadcasts,
+                            {.up = port.kernel.up(),
+                             .addresses = port.kernel.addresses,
+                             .broadcasts = port.kernel.broadcasts,
                              .mtu = mtu,
-                             .link_locals = port->kernel.link_locals,
-                             .down = port->config.rate.down,
-                             .number = context_.config.NumberOf(port->config)});
+                             .link_locals = port.kernel.link_locals,
+                             .down = terms.rate.down,
+                             .number = context_.config.NumberOf(port.config),
+                             .use = terms.use});
   forwarding_.PortsChanged();
   changed_ = true;
-  LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));
+}
+
+void Links::TermsChanged(const config::PortConfig& config) {
+  for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
+    if (&port->config == &config && port->id.has_value()) TellPort(*port->id, *port);
+  }
+}
+
+std::optional<uint64_t> Links::BytesOf(const config::PortConfig& config) const {
+  for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
+    if (&port->config != &config || !port->id.has_value()) continue;
+    const lcore::PortCounters counters = context_.dataplane.Counters(*port->id);
+    return counters.rx_bytes + counters.tx_bytes;
+  }
+  return std::nullopt;
+}
+
+void Links::BeforePortCloses(const PortTable::Port& port) {
+  if (context_.closing) context_.closing(port.config);
 }
 
 // The device is closed when this returns. So by then the workers must have a snapshot without the port.

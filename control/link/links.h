@@ -12,10 +12,12 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "control/cap/port_terms.h"
 #include "control/config/node_config.h"
 #include "control/kernel/netlink.h"
 #include "control/link/forwarding_builder.h"
@@ -40,6 +42,9 @@ class Links : private PortListener {
     lcore::Dataplane& dataplane;
     protocol::Node& protocol;
     const config::NodeConfig& config;
+    // On what terms a port is used now, and who is told before its device is closed.
+    cap::PortTermsFunction terms = cap::TermsAsConfigured;
+    std::function<void(const config::PortConfig&)> closing = {};  // may be empty
   };
 
   // What a snapshot changed. Both are bounded, however many peers there are.
@@ -53,6 +58,11 @@ class Links : private PortListener {
   // At start a port that cannot be opened is an error, in one sentence. One whose interface is down, or absent and
   // optional, is opened when it comes.
   absl::Status OpenPorts();
+
+  // The port is used on other terms from now on.
+  void TermsChanged(const config::PortConfig& port);
+  // What its device has counted, sent and received; nullopt: it is not open.
+  std::optional<uint64_t> BytesOf(const config::PortConfig& port) const;
 
   // Returns what tunnels to this peer need in order to send. The object stays where it is, and changes with each
   // snapshot.
@@ -96,6 +106,7 @@ class Links : private PortListener {
  private:
   // PortListener.
   void OnPortChanged(wire::PortId id) override;
+  void BeforePortCloses(const PortTable::Port& port) override;
   void OnPortClosing(wire::PortId id) override;
 
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
@@ -112,6 +123,7 @@ class Links : private PortListener {
             !changed_peers_.has_urgent());
   }
   void Publish();
+  void TellPort(wire::PortId id, const PortTable::Port& port);
   void OnNextHopChanged(wire::PortId port, const Flow& flow);
 
   const Context context_;

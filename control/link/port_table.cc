@@ -226,6 +226,7 @@ void PortTable::SetKernel(Port& port, const InterfaceState& state) {
 // --- Closing, and opening again. ---
 
 void PortTable::Close(Port& port, absl::string_view reason) {
+  listener_.BeforePortCloses(port);
   const wire::PortId id = *std::exchange(port.id, std::nullopt);
   port.reason = std::string(reason);
   listener_.OnPortClosing(id);

@@ -29,15 +29,7 @@
 
 namespace warp::control {
 
-// Is told when ports change.
-class PortListener {
- public:
-  virtual ~PortListener() = default;
-  // The device was opened, or the kernel has news of its interface.
-  virtual void OnPortChanged(wire::PortId port) = 0;
-  // The device is about to be closed. When this returns, the published snapshot must no longer name it.
-  virtual void OnPortClosing(wire::PortId port) = 0;
-};
+class PortListener;
 
 class PortTable {
  public:
@@ -118,6 +110,18 @@ class PortTable {
   PortListener& listener_;
   std::vector<std::unique_ptr<Port>> ports_;
   Timer retry_held_;  // runs while there is a port whose device is still held
+};
+
+// Is told when ports change.
+class PortListener {
+ public:
+  virtual ~PortListener() = default;
+  // The device was opened, or the kernel has news of its interface.
+  virtual void OnPortChanged(wire::PortId port) = 0;
+  // The device is still open, and about to be closed: the last moment in which its counters can be read.
+  virtual void BeforePortCloses(const PortTable::Port&) {}
+  // The device is about to be closed. When this returns, the published snapshot must no longer name it.
+  virtual void OnPortClosing(wire::PortId port) = 0;
 };
 
 }  // namespace warp::control

@@ -9,9 +9,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "control/config/cap/cap_schema.h"
 #include "control/config/text/problems.h"
 #include "control/config/text/suggest.h"
 #include "control/config/tunnel_schema.h"
+#include "control/status/cap_json.h"
 
 namespace warp::control {
 namespace {
@@ -57,6 +59,29 @@ absl::Status CheckPorts(const NodeView& view, const config::TunnelTerms& terms) 
   return absl::OkStatus();
 }
 
+// Of all ports that have a cap, or of one.
+std::string CapsText(const NodeView& view, const std::string& only) {
+  Json caps = Json::array();
+  for (const config::PortConfig& port : view.config.ports) {
+    if (!port.cap.has_value() || (!only.empty() && port.name != only)) continue;
+    Json cap = {{"port", port.name}};
+    cap.update(CapJson(view.caps, port.name));
+    caps.push_back(std::move(cap));
+  }
+  return Dump({{"caps", std::move(caps)}}) + "\n";
+}
+
+absl::Status CheckCapped(const NodeView& view, const std::string& name) {
+  std::vector<std::string> names;
+  for (const config::PortConfig& port : view.config.ports) {
+    if (!port.cap.has_value()) continue;
+    if (port.name == name) return absl::OkStatus();
+    names.push_back(port.name);
+  }
+  return absl::NotFoundError(absl::StrCat("there is no port ", config::Quote(name),
+                                          " with a data cap", config::DidYouMean(name, names)));
+}
+
 absl::StatusOr<size_t> FindTunnel(const NodeView& view, const std::string& name) {
   const auto& tunnels = view.traffic.tunnels();
   std::vector<std::string> names;
@@ -76,7 +101,8 @@ StatusServer::Text NodeRequests::Answer(const StatusServer::Request& request) {
     return [text] { return text->Next(); };
   }
   const std::vector<std::string> words = absl::StrSplit(request.line, ' ');
-  absl::StatusOr<StatusServer::Text> answer = Tunnel(words, request.may_change);
+  absl::StatusOr<StatusServer::Text> answer =
+      words[0] == "cap" ? Cap(words, request.may_change) : Tunnel(words, request.may_change);
   return answer.ok() ? *std::move(answer) : Refuse(answer.status());
 }
 
@@ -89,7 +115,8 @@ absl::StatusOr<StatusServer::Text> NodeRequests::Tunnel(std::span<const std::str
   const bool set = tunnel && words[1] == "set" && words.size() >= 4;
   if (!set && !(tunnel && words[1] == "show" && words.size() == 3)) {
     return absl::InvalidArgumentError(
-        "requests are: status; tunnel show [NAME]; tunnel set NAME KEY=VALUE...");
+        "requests are: status; tunnel show [NAME]; tunnel set NAME KEY=VALUE...; cap show [PORT]; "
+        "cap set PORT BYTES");
   }
   if (set && !may_change) {
     return absl::PermissionDeniedError(
@@ -104,6 +131,28 @@ absl::StatusOr<StatusServer::Text> NodeRequests::Tunnel(std::span<const std::str
     if (!status.ok()) return status;
   }
   return TermsOf(*index, *index + 1);
+}
+
+absl::StatusOr<StatusServer::Text> NodeRequests::Cap(std::span<const std::string> words,
+                                                     bool may_change) {
+  const bool set = words.size() == 4 && words[1] == "set";
+  if (!set && !(words.size() >= 2 && words.size() <= 3 && words[1] == "show")) {
+    return absl::InvalidArgumentError("requests are: cap show [PORT]; cap set PORT BYTES");
+  }
+  if (set && !may_change) {
+    return absl::PermissionDeniedError(
+        "only root and the user that warpd runs as may change a count");
+  }
+  const std::string port = words.size() > 2 ? words[2] : "";
+  if (words.size() > 2) {
+    if (absl::Status status = CheckCapped(view_(), port); !status.ok()) return status;
+  }
+  if (set) {
+    const absl::StatusOr<uint64_t> bytes = config::CapUsed().read(words[3]);
+    if (!bytes.ok()) return bytes.status();
+    if (absl::Status status = set_cap_(port, *bytes); !status.ok()) return status;
+  }
+  return StatusServer::Whole(CapsText(view_(), port));
 }
 
 // The terms of the tunnels from `first` up to `end`.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/status/bond_json.h"
+#include "control/status/cap_json.h"
 #include "control/status/drops_json.h"
 #include "control/status/tunnel_json.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -84,6 +85,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"kernel_interface", port.config.kernel_side()},
                {"tier", port.config.tier},
                {"rate", {{"up", Rate(port.config.rate.up)}}},
+               {"cap", CapJson(view.caps, port.config.name)},
                {"state", Text(port.state())},
                {"reason", ReasonOf(view, port)}};
   Json addresses = Json::array();

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/cap/cap_book.h"
 #include "control/config/node_config.h"
 #include "control/link/links.h"
 #include "control/protocol/node/node.h"
@@ -32,6 +33,7 @@ struct NodeView {
   const lcore::Dataplane& dataplane;
   const Links& links;
   const Traffic& traffic;
+  const cap::CapBook* caps = nullptr;  // null: no port has one
   // Those with the ids from `first` on, `count` at most; `peer_count` of them in all.
   std::function<std::vector<protocol::PeerStatus>(size_t first, size_t count)> peers;
   size_t peer_count = 0;

@@ -43,6 +43,15 @@ struct TunnelOptions {
 // Changes a running tunnel, and shows how it uses the paths of its peer from then on.
 int RunTunnel(const TunnelOptions& options);
 
+struct CapOptions {
+  std::string port;   // empty: all that have a cap
+  std::string bytes;  // what counts as carried: "12.5GB"; empty: only show
+  std::string socket = "/run/warp/warpd.sock";
+  bool json = false;
+};
+// Shows what ports with a data cap have carried in this period, and corrects it.
+int RunCap(const CapOptions& options);
+
 struct RunOptions {
   std::string gate;  // the name of a tunnel; empty where `path` is set
   std::string path;  // the socket file of the gate

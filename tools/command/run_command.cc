@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "control/config/node_config.h"
 #include "dataplane/os/unix_address.h"
+#include "tools/ask/status_client.h"
 #include "tools/command/commands.h"
-#include "tools/command/status_client.h"
 #include "tools/run/run.h"
 #include "tools/terminal/complain.h"
 

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "tools/ask/status_client.h"
 #include "tools/command/commands.h"
-#include "tools/command/status_client.h"
 #include "tools/command/status_text.h"
 #include "tools/terminal/complain.h"
 

@@ -109,20 +109,36 @@ std::string WorkersTable(const Json& status) {
   return table.empty() ? "" : absl::StrCat(table.ToString(), "\n");
 }
 
+// "45.5 GB of 50.0 GB, near"
+std::string CapText(const Json& port) {
+  const Json& cap = At(port, "cap");
+  if (!cap.is_object()) return kNothing;
+  return absl::StrCat(Bytes(cap, "used"), " of ", Bytes(cap, "bytes"), ", ", Text(cap, "state"));
+}
+
+// Of all caps alike.
+std::string CapsProblem(const Json& status) {
+  for (const Json& port : Items(status, "ports")) {
+    const std::string problem = Text(At(port, "cap"), "problem");
+    if (problem != kNothing) return absl::StrCat("  data caps: ", problem, "\n");
+  }
+  return "";
+}
+
 std::string PortsTable(const Json& status) {
-  TextTable table({"PORT", ">TIER", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX",
+  TextTable table({"PORT", ">TIER", "CAP", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX",
                    ">MISSED", ">TX", ">REFUSED", "ADDRESSES", "DROPS", "REASON"});
   for (const Json& port : Items(status, "ports")) {
     std::vector<std::string> addresses;
     for (const Json& address : Items(port, "addresses")) addresses.push_back(Text(address));
-    table.Add({Text(port, "name"), Text(port, "tier"), Text(port, "state"), Text(port, "driver"),
-               Text(port, "device"), Text(port, "mtu"), Text(port, "worker"),
+    table.Add({Text(port, "name"), Text(port, "tier"), CapText(port), Text(port, "state"),
+               Text(port, "driver"), Text(port, "device"), Text(port, "mtu"), Text(port, "worker"),
                Text(port, "rx_packets"), Text(port, "rx_missed"), Text(port, "tx_packets"),
                Text(port, "tx_dropped"),
                addresses.empty() ? kNothing : absl::StrJoin(addresses, " "), Drops(port),
                Text(port, "reason")});
   }
-  return table.ToString();
+  return table.ToString() + CapsProblem(status);
 }
 
 std::string MapsTable(const Json& status) {

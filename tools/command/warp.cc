@@ -111,6 +111,27 @@ void AddTunnel(CLI::App& app, int& result) {
   set->callback([&result] { result = RunTunnel(options); });
 }
 
+void AddCap(CLI::App& app, int& result) {
+  static CapOptions options;
+  CLI::App* cap = app.add_subcommand(
+      "cap",
+      "Show what the ports of a running warpd have carried of their data caps, and correct it");
+  cap->require_subcommand(0, 1)->fallthrough();
+  cap->add_option("--socket", options.socket, "The daemon's control socket")
+      ->type_name("PATH")
+      ->capture_default_str();
+  cap->add_flag("--json", options.json, "The answer as one JSON object");
+  CLI::App* show =
+      cap->add_subcommand("show", "What was carried in this period; also without a word");
+  show->add_option("port", options.port, "Of one port")->type_name("PORT");
+  CLI::App* set = cap->add_subcommand(
+      "set", "So much counts as carried in this period; needs root, or warpd's user");
+  set->footer("BYTES: 12.5GB, 700MB, 0: what the bill of the link says");
+  set->add_option("port", options.port, "Which port")->required()->type_name("PORT");
+  set->add_option("bytes", options.bytes, "How much")->required()->type_name("BYTES");
+  cap->callback([&result] { result = RunCap(options); });
+}
+
 void AddGaugeTx(CLI::App* gauge, const bool& json, int& result) {
   static GaugeTxOptions options;
   CLI::App* tx = gauge->add_subcommand(
@@ -263,6 +284,7 @@ int Main(int argc, char** argv) {
   AddExampleConfig(app, result);
   AddStatus(app, result);
   AddTunnel(app, result);
+  AddCap(app, result);
   AddGauge(app, result);
   AddLab(app, result);
   AddRun(app, command, result);

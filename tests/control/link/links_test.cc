@@ -142,5 +142,56 @@ TEST_F(LinksTest, ASnapshotTakesSomePeersAndThoseWithNewSessionsFirst) {
   EXPECT_EQ(std::unique(published_.begin(), published_.end()), published_.end());
 }
 
+// --- Terms. ---
+
+// What is told of a port follows its terms, and its counters are read before they are gone.
+TEST(LinksTerms, AreToldAndWhatWasCountedIsReadInTime) {
+  std::unique_ptr<Loop> loop = *Loop::Open(Loop::BackEnd::kEpoll);
+  FakeNetlink netlink;
+  netlink.interfaces["wan0"] = {.name = "wan0",
+                                .index = 2,
+                                .admin_up = true,
+                                .carrier = true,
+                                .ethernet = true,
+                                .mtu = 1500,
+                                .addresses = {wire::IpAddress::V4({10, 0, 0, 1})}};
+  lcore::FakeDataplane dataplane;
+  config::NodeConfig config;
+  config.ports = {{.name = "one", .device = wire::KernelDevice{.interface = "wan0"}}};
+  protocol::NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  protocol::Node node(std::move(options));
+  cap::PortTerms terms;
+  std::optional<uint64_t> counted;
+  Links* self = nullptr;
+  Links links({.loop = *loop,
+               .netlink = netlink,
+               .dataplane = dataplane,
+               .protocol = node,
+               .config = config,
+               .terms = [&](const config::PortConfig&) { return terms; },
+               .closing = [&](const config::PortConfig& port) { counted = self->BytesOf(port); }},
+              [](const Links::Published&) {});
+  self = &links;
+  ASSERT_EQ(links.OpenPorts(), absl::OkStatus());
+  EXPECT_TRUE(links.BytesOf(config.ports[0]).has_value());
+  const auto peer =
+      node.AddPeer(loop->now(), {.public_key = wire::SecretKey::Generate().Public(),
+                                 .endpoints = {{wire::IpAddress::V4({10, 0, 0, 2}), 1}}});
+  const auto reason = [&] { return node.Peers()[*peer].paths[0].reason; };
+  EXPECT_EQ(reason(), "new");
+  terms.use = protocol::PortUse::kNone;
+  links.TermsChanged(config.ports[0]);
+  EXPECT_EQ(reason(), "data cap reached");
+  terms.use = protocol::PortUse::kSparing;
+  links.TermsChanged(config.ports[0]);
+  EXPECT_EQ(reason(), "port up");
+  EXPECT_EQ(node.Peers()[*peer].paths[0].use, protocol::PortUse::kSparing);
+  netlink.Change("wan0", {});
+  EXPECT_TRUE(counted.has_value());
+  EXPECT_FALSE(links.BytesOf(config.ports[0]).has_value());
+}
+
 }  // namespace
 }  // namespace warp::control

@@ -27,6 +27,7 @@ class NodeRequestsTest : public testing::Test {
     config_.ports.resize(2);
     config_.ports[0].name = "wan0";
     config_.ports[1].name = "wan1";
+    config_.ports[1].cap = config::CapPolicy{.bytes = 50'000'000'000};
     config_.tunnels.resize(tunnels);
     for (size_t i = 0; i < tunnels; ++i) {
       config::TunnelConfig& tunnel = config_.tunnels[i];
@@ -46,6 +47,9 @@ class NodeRequestsTest : public testing::Test {
     links_ =
         std::make_unique<Links>(Links::Context{*loop_, netlink_, dataplane_, *protocol_, config_},
                                 [](const Links::Published&) {});
+    caps_ = std::make_unique<cap::CapBook>(config_.ports, wire::PublicKey(), absl::UTCTimeZone());
+    caps_->Look(loop_->now(), absl::FromCivil(absl::CivilDay(2026, 11, 20), absl::UTCTimeZone()),
+                [](const config::PortConfig&) { return std::nullopt; });
     traffic_ = std::make_unique<Traffic>(*loop_, dataplane_, *protocol_, wire::kDefaultWindow);
     for (const config::TunnelConfig& tunnel : config_.tunnels) {
       ASSERT_EQ(traffic_->AddTunnel(tunnel, links_->Route(0)), absl::OkStatus());
@@ -79,6 +83,7 @@ class NodeRequestsTest : public testing::Test {
   std::unique_ptr<protocol::Node> protocol_;
   std::unique_ptr<Links> links_;
   std::unique_ptr<Traffic> traffic_;
+  std::unique_ptr<cap::CapBook> caps_;
   absl::Status refusal_;  // of SetTerms
   config::TunnelTerms terms_;
   int changes_ = 0;
@@ -90,6 +95,7 @@ class NodeRequestsTest : public testing::Test {
                 .dataplane = dataplane_,
                 .links = *links_,
                 .traffic = *traffic_,
+                .caps = caps_.get(),
                 .peers = [](size_t, size_t) { return std::vector<protocol::PeerStatus>(); }};
       },
       [this](const std::string& tunnel, const config::TunnelTerms& terms) {
@@ -98,7 +104,8 @@ class NodeRequestsTest : public testing::Test {
         terms_ = terms;
         return traffic_->Change(tunnel,
                                 {.policy = terms.settings.Policy(), .deadline = terms.deadline});
-      }};
+      },
+      [this](const std::string& port, uint64_t bytes) { return caps_->Set(port, bytes); }};
 };
 
 TEST_F(NodeRequestsTest, ShowsWhatIsInForce) {
@@ -114,6 +121,42 @@ TEST_F(NodeRequestsTest, ShowsWhatIsInForce) {
   EXPECT_EQ(all[0], one);
   EXPECT_EQ(all[1]["settings"]["mode"], "replicate");
   EXPECT_TRUE(Ask("status", false).contains("tunnels"));
+}
+
+TEST_F(NodeRequestsTest, ShowsCaps) {
+  Make(0);
+  const json one = {{"port", "wan1"},
+                    {"used", 0},
+                    {"bytes", 50'000'000'000},
+                    {"state", "open"},
+                    {"at_limit", "backup"},
+                    {"period", "month from 1"},
+                    {"begins", "2026-11-01"},
+                    {"ends", "2026-12-01"},
+                    {"problem", ""}};
+  EXPECT_EQ(Ask("cap show", false), json({{"caps", json::array({one})}}));
+  EXPECT_EQ(Ask("cap show wan1", false), json({{"caps", json::array({one})}}));
+  EXPECT_EQ(Error("cap show wan0"),
+            "there is no port \"wan0\" with a data cap, did you mean \"wan1\"?");
+}
+
+TEST_F(NodeRequestsTest, CorrectsACap) {
+  Make(0);
+  const json answer = Ask("cap set wan1 45.5GB");
+  EXPECT_EQ(answer["caps"][0]["used"], 45'500'000'000);
+  EXPECT_EQ(answer["caps"][0]["state"], "near");
+  EXPECT_EQ(Ask("cap set wan1 0")["caps"][0]["used"], 0);
+  EXPECT_EQ(Error("cap set wan1 12"), "\"12\" is not a size such as 50GB or 700MB");
+  EXPECT_EQ(Error("cap set wan1 -5GB"), "\"-5GB\" is not a size such as 50GB or 700MB");
+  EXPECT_EQ(Error("cap set wan1 2000TB"), "\"2000TB\" is not from 0B to 1000TB");
+  EXPECT_EQ(Error("cap set wan9 5GB"),
+            "there is no port \"wan9\" with a data cap, did you mean \"wan1\"?");
+  EXPECT_EQ(Error("cap set wan1 5GB", false),
+            "only root and the user that warpd runs as may change a count");
+  EXPECT_EQ(Error("cap set wan1"), "requests are: cap show [PORT]; cap set PORT BYTES");
+  EXPECT_EQ(Error("cap"), "requests are: cap show [PORT]; cap set PORT BYTES");
+  EXPECT_EQ(Error("cap show a b"), "requests are: cap show [PORT]; cap set PORT BYTES");
+  EXPECT_EQ(Ask("cap show")["caps"][0]["used"], 0);
 }
 
 TEST_F(NodeRequestsTest, ManyTunnelsAreWrittenAFewAPart) {

@@ -37,7 +37,8 @@ class StatusJsonTest : public testing::Test {
         {.name = "one",
          .device = wire::KernelDevice{.interface = "wan0"},
          .tier = 2,
-         .rate = {.up = 20'000'000}},
+         .rate = {.up = 20'000'000},
+         .cap = config::CapPolicy{.bytes = 1'000'000, .at_limit = {.act = config::CapAct::kStop}}},
         {.name = "two", .device = wire::KernelDevice{.interface = "wan1"}, .optional = true}};
     config.maps.resize(1);
     config.maps[0].address = *config::HostPort::Parse("192.0.2.1:13116");
@@ -125,6 +126,10 @@ class StatusJsonTest : public testing::Test {
     EXPECT_EQ(links.OpenPorts(), absl::OkStatus());
     Drop(links, traffic);
     prepare_({netlink, links, protocol, loop->now()});
+    cap::CapBook caps(config.ports, {}, absl::UTCTimeZone());
+    caps.Look(loop->now(), absl::FromCivil(absl::CivilDay(2026, 11, 20), absl::UTCTimeZone()),
+              [](const config::PortConfig&) { return std::nullopt; });
+    EXPECT_EQ(caps.Set("one", 900'000), absl::OkStatus());
     const wire::Instant now = loop->now();
     const auto peers = [this](size_t first, size_t count) {
       EXPECT_LE(count, NodeStatusText::kPeersPerPart);
@@ -140,6 +145,7 @@ class StatusJsonTest : public testing::Test {
               .dataplane = dataplane,
               .links = links,
               .traffic = traffic,
+              .caps = &caps,
               .peers = peers,
               .peer_count = peers_.size(),
               .maps = Maps(),
@@ -181,6 +187,15 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["ports"][0]["drops"], nlohmann::json({{"kernel_full", 1}}));
   EXPECT_EQ(status["ports"][0]["tier"], 2);
   EXPECT_EQ(status["ports"][0]["rate"], nlohmann::json({{"up", 20'000'000}}));
+  EXPECT_EQ(status["ports"][0]["cap"], nlohmann::json({{"used", 900'000},
+                                                       {"bytes", 1'000'000},
+                                                       {"state", "near"},
+                                                       {"at_limit", "stop"},
+                                                       {"period", "month from 1"},
+                                                       {"begins", "2026-11-01"},
+                                                       {"ends", "2026-12-01"},
+                                                       {"problem", ""}}));
+  EXPECT_EQ(status["ports"][1]["cap"], nullptr);
   EXPECT_EQ(status["ports"][1]["state"], "missing");
   EXPECT_EQ(status["maps"][0]["address"], "192.0.2.1:13116");
   EXPECT_EQ(status["peers"][0]["paths"][0]["rtt_ms"], 20.0);

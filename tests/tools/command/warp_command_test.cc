@@ -253,6 +253,55 @@ TEST(TunnelCommandTest, SaysWhyNot) {
   EXPECT_EQ(RunWarp({"tunnel"}).status, 1);
 }
 
+// --- Cap ---
+
+constexpr char kCaps[] =
+    R"({"caps":[{"port":"lte0","used":12500000000,"bytes":50000000000,"state":"open","at_limit":"backup","period":"month from 3","begins":"2026-11-03","ends":"2026-12-03","problem":""}]})";
+
+TEST(CapCommandTest, AsksAndShowsWhatWasCarried) {
+  TempDir dir;
+  FakeDaemon daemon(dir.At("s"), kCaps);
+  const Result all = RunWarp({"cap", "--socket", dir.At("s")});
+  EXPECT_EQ(all.status, 0) << all.err;
+  EXPECT_EQ(
+      all.out,
+      "PORT      USED        OF         STATE  AT LIMIT  PERIOD        BEGAN       ENDS\n"
+      "lte0  12.50 GB  50.00 GB  25.0%  open   backup    month from 3  2026-11-03  2026-12-03\n");
+  EXPECT_EQ(daemon.Stop(), "cap show\n");
+  FakeDaemon one(dir.At("one"), kCaps);
+  EXPECT_EQ(RunWarp({"cap", "show", "lte0", "--json", "--socket", dir.At("one")}).out, kCaps);
+  EXPECT_EQ(one.Stop(), "cap show lte0\n");
+  FakeDaemon set(dir.At("set"), kCaps);
+  EXPECT_EQ(RunWarp({"cap", "set", "lte0", "12.5GB", "--socket", dir.At("set")}).status, 0);
+  EXPECT_EQ(set.Stop(), "cap set lte0 12.5GB\n");
+  FakeDaemon none(dir.At("none"), R"({"caps":[]})");
+  EXPECT_EQ(RunWarp({"cap", "show", "--socket", dir.At("none")}).out, "no port has a data cap\n");
+  EXPECT_EQ(none.Stop(), "cap show\n");
+}
+
+TEST(CapCommandTest, SaysWhyNot) {
+  TempDir dir;
+  FakeDaemon refuses(dir.At("refuses"), R"({"error":"there is no port \"x\" with a data cap"})");
+  const Result result = RunWarp({"cap", "set", "x", "1GB", "--socket", dir.At("refuses")});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.err, "warp: there is no port \"x\" with a data cap\n");
+  FakeDaemon old(dir.At("old"), R"({"policies":[]})");
+  EXPECT_EQ(RunWarp({"cap", "--socket", dir.At("old")}).err,
+            "warp: the daemon at " + dir.At("old") + " is of a version that takes no requests\n");
+  EXPECT_EQ(RunWarp({"cap", "set", "lte0", "1 GB"}).err,
+            "warp: \"1 GB\" has a space, or is empty\n");
+  EXPECT_EQ(RunWarp({"cap", "set", "lte0"}).status, 1);
+  EXPECT_EQ(RunWarp({"cap", "sett", "lte0", "1GB"}).status, 1);
+}
+
+// What is wrong with the file of caps is said once, under the table.
+TEST(CapCommandTest, ShowsWhatIsWrong) {
+  TempDir dir;
+  FakeDaemon daemon(dir.At("s"), R"({"caps":[{"port":"lte0","problem":"the disk is full"}]})");
+  EXPECT_NE(RunWarp({"cap", "--socket", dir.At("s")}).out.find("\nthe disk is full\n"),
+            std::string::npos);
+}
+
 // --- Gauge ---
 
 std::string FreeAddress() {

@@ -1,4 +1,4 @@
-#include "tools/command/status_client.h"
+#include "tools/ask/status_client.h"
 
 #include <sys/socket.h>
 

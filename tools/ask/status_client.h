@@ -1,6 +1,6 @@
 // Asks a daemon something at its control socket.
-#ifndef WARP_TOOLS_COMMAND_STATUS_CLIENT_H_
-#define WARP_TOOLS_COMMAND_STATUS_CLIENT_H_
+#ifndef WARP_TOOLS_ASK_STATUS_CLIENT_H_
+#define WARP_TOOLS_ASK_STATUS_CLIENT_H_
 
 #include <string>
 
@@ -20,4 +20,4 @@ inline absl::StatusOr<std::string> FetchStatus(const std::string& path) {
 
 }  // namespace warp::tools
 
-#endif  // WARP_TOOLS_COMMAND_STATUS_CLIENT_H_
+#endif  // WARP_TOOLS_ASK_STATUS_CLIENT_H_

@@ -1,0 +1,137 @@
+#include "control/cap/cap_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/config/text/problems.h"
+#include "control/config/text/suggest.h"
+
+namespace warp::cap {
+
+CapBook::CapBook(const std::vector<config::PortConfig>& ports, const wire::PublicKey& node,
+                 absl::TimeZone zone)
+    : node_(node), zone_(zone) {
+  for (const config::PortConfig& port : ports) {
+    if (port.cap.has_value()) caps_.emplace_back(port);
+  }
+  for (const Cap& cap : caps_) told_.push_back(TermsAsConfigured(cap.port()));
+}
+
+Cap* CapBook::FindCap(const std::string& port) {
+  const auto found = std::find_if(caps_.begin(), caps_.end(),
+                                  [&](const Cap& cap) { return cap.port().name == port; });
+  return found == caps_.end() ? nullptr : &*found;
+}
+
+const Cap* CapBook::Find(const std::string& port) const {
+  return const_cast<CapBook*>(this)->FindCap(port);
+}
+
+void CapBook::Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>>& file,
+                      absl::Time wall) {
+  if (!file.ok()) {
+    read_problem_ = std::string(file.status().message());
+    for (Cap& cap : caps_) cap.Lose();
+    return;
+  }
+  if (!file->has_value()) return;
+  for (const CapRecord& record : **file) {
+    if (Cap* const cap = FindCap(record.port)) {
+      cap->Restore(record, DayOf(wall));
+    } else if (others_.size() + caps_.size() < kMostRecords) {
+      others_.push_back(record);
+    }
+  }
+}
+
+void CapBook::Count(Cap& cap, uint64_t total) {
+  const uint64_t before = cap.used();
+  cap.Count(total);
+  unsaved_ += cap.used() - before;
+}
+
+std::vector<const config::PortConfig*> CapBook::Look(Instant now, absl::Time wall,
+                                                     TotalFunction total) {
+  clock_.Look(now, wall);
+  looked_ = now;
+  std::vector<const config::PortConfig*> changed;
+  for (size_t i = 0; i < caps_.size(); ++i) {
+    Cap& cap = caps_[i];
+    const std::vector<Ledger::Entry> entries = cap.record().entries;
+    cap.Look(DayOf(wall), clock_);
+    urgent_ |= cap.record().entries != entries;
+    if (const std::optional<uint64_t> counted = total(cap.port())) Count(cap, *counted);
+    if (cap.terms() == told_[i]) continue;
+    told_[i] = cap.terms();
+    changed.push_back(&cap.port());
+  }
+  return changed;
+}
+
+void CapBook::NoteClosing(const config::PortConfig& port, uint64_t total) {
+  Cap* const cap = FindCap(port.name);
+  if (cap == nullptr || cap->record().entries.empty()) return;
+  Count(*cap, total);
+  cap->Closed();
+}
+
+absl::Status CapBook::Set(const std::string& port, uint64_t bytes) {
+  Cap* const cap = FindCap(port);
+  if (cap == nullptr) {
+    std::vector<std::string> names;
+    for (const Cap& other : caps_) names.push_back(other.port().name);
+    return absl::NotFoundError(absl::StrCat("there is no port ", config::Quote(port),
+                                            " with a data cap", config::DidYouMean(port, names)));
+  }
+  cap->Set(bytes);
+  urgent_ = true;
+  return absl::OkStatus();
+}
+
+// --- Writing. ---
+
+bool CapBook::due(Instant now) const {
+  if (writing_ || !unsaved() || now < not_before_) return false;
+  return urgent_ || unsaved_ >= kMostUnsaved || now - saved_ >= kLongestUnsaved;
+}
+
+std::string CapBook::Take(Instant now) {
+  unsaved_ = 0;
+  urgent_ = false;
+  writing_ = true;
+  saved_ = now;
+  not_before_ = now + kLookInterval;
+  std::vector<CapRecord> records = others_;
+  for (const Cap& cap : caps_) {
+    if (!cap.record().entries.empty()) records.push_back(cap.record());
+  }
+  return WriteCapRecords(node_, records);
+}
+
+void CapBook::NoteWritten(Instant now, const absl::Status& status) {
+  writing_ = false;
+  write_problem_ = std::string(status.message());
+  if (status.ok()) return;
+  urgent_ = true;
+  not_before_ = now + kTryAgain;
+}
+
+// --- What is. ---
+
+PortTerms CapBook::TermsOf(const config::PortConfig& port) const {
+  const Cap* const cap = Find(port.name);
+  return cap == nullptr ? TermsAsConfigured(port) : cap->terms();
+}
+
+std::string CapBook::problem() const {
+  const bool lost =
+      std::any_of(caps_.begin(), caps_.end(), [](const Cap& cap) { return cap.lost(); });
+  const std::string unwritten = writing_ && looked_ - saved_ > kSlowDisk
+                                    ? "the disk hangs: what is counted now is not written yet"
+                                    : write_problem_;
+  if (!lost) return unwritten;
+  return absl::StrCat(read_problem_, unwritten.empty() ? "" : "; ", unwritten);
+}
+
+}  // namespace warp::cap

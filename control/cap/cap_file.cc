@@ -1,0 +1,173 @@
+#include "control/cap/cap_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/civil_time.h"
+#include "control/config/file/regular_file.h"
+#include "control/config/text/digits.h"
+#include "dataplane/os/errno_status.h"
+#include "dataplane/os/unique_fd.h"
+
+namespace warp::cap {
+namespace {
+
+constexpr size_t kMostBytes = 64 * 1024;
+constexpr size_t kMostName = 64;
+constexpr absl::string_view kFirstWords = "warp-caps 1 ";
+constexpr size_t kKeyBytesInName = 8;
+
+absl::Status Malformed(size_t line) {
+  return absl::InvalidArgumentError(absl::StrCat("is damaged at line ", line + 1));
+}
+
+bool Fits(const config::CapPeriod& period) {
+  switch (period.each) {
+    case config::CapUnit::kDay:
+      return period.from == 1;
+    case config::CapUnit::kWeek:
+      return period.from >= 1 && period.from <= 7;
+    case config::CapUnit::kMonth:
+      return period.from >= 1 && period.from <= 31;
+  }
+  return false;
+}
+
+std::optional<CapRecord> ReadPort(const std::vector<absl::string_view>& words) {
+  if (words.size() != 4 || words[0] != "port") return std::nullopt;
+  CapRecord record{.port = std::string(words[1])};
+  const auto* const unit = std::find_if(config::kCapUnitWords.begin(), config::kCapUnitWords.end(),
+                                        [&](const auto& word) { return word.first == words[2]; });
+  const std::optional<uint64_t> from = config::ReadDigits(words[3]);
+  if (record.port.empty() || record.port.size() > kMostName) return std::nullopt;
+  if (unit == config::kCapUnitWords.end() || !from || *from > 31) return std::nullopt;
+  record.period = {.each = unit->second, .from = static_cast<uint8_t>(*from)};
+  return Fits(record.period) ? std::optional(record) : std::nullopt;
+}
+
+// Only days as they are written: ParseCivilTime takes more.
+std::optional<Ledger::Entry> ReadEntry(const std::vector<absl::string_view>& words) {
+  Ledger::Entry entry;
+  if (words.size() != 2 || words[0].size() != 10) return std::nullopt;
+  if (!absl::ParseCivilTime(words[0], &entry.begin) ||
+      absl::FormatCivilTime(entry.begin) != words[0]) {
+    return std::nullopt;
+  }
+  const std::optional<uint64_t> bytes = config::ReadDigits(words[1]);
+  if (!bytes) return std::nullopt;
+  entry.bytes = *bytes;
+  return entry;
+}
+
+}  // namespace
+
+std::string CapFilePath(const std::string& directory, const wire::PublicKey& node) {
+  const auto& key = node.bytes();
+  const absl::string_view first(reinterpret_cast<const char*>(key.data()), kKeyBytesInName);
+  return absl::StrCat(directory, "/caps-", absl::BytesToHexString(first));
+}
+
+std::string WriteCapRecords(const wire::PublicKey& node, const std::vector<CapRecord>& records) {
+  std::string text = absl::StrCat(kFirstWords, node.ToBase64(), "\n");
+  for (const CapRecord& record : records) {
+    absl::StrAppend(&text, "port ", record.port, " ",
+                    wire::WordOf(config::kCapUnitWords, record.period.each), " ",
+                    record.period.from, "\n");
+    for (const Ledger::Entry& entry : record.entries) {
+      absl::StrAppend(&text, absl::FormatCivilTime(entry.begin), " ", entry.bytes, "\n");
+    }
+  }
+  return text + "end\n";
+}
+
+absl::StatusOr<std::vector<CapRecord>> ParseCapRecords(absl::string_view text,
+                                                       const wire::PublicKey& node) {
+  std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+  if (lines[0].substr(0, kFirstWords.size()) != kFirstWords) {
+    return absl::InvalidArgumentError("is no file of data caps, or of another version");
+  }
+  if (lines[0].substr(kFirstWords.size()) != node.ToBase64()) {
+    return absl::InvalidArgumentError("is of another node");
+  }
+  if (lines.size() < 3 || lines[lines.size() - 2] != "end" || !lines.back().empty()) {
+    return absl::InvalidArgumentError("is cut off");
+  }
+  std::vector<CapRecord> records;
+  for (size_t i = 1; i + 2 < lines.size(); ++i) {
+    const std::vector<absl::string_view> words = absl::StrSplit(lines[i], ' ');
+    if (const std::optional<CapRecord> port = ReadPort(words)) {
+      const bool before = !records.empty() && records.back().entries.empty();
+      const bool again = std::any_of(records.begin(), records.end(), [&](const CapRecord& other) {
+        return other.port == port->port;
+      });
+      if (before || again || records.size() == kMostRecords) return Malformed(i);
+      records.push_back(*port);
+      continue;
+    }
+    const std::optional<Ledger::Entry> entry = ReadEntry(words);
+    if (!entry || records.empty()) return Malformed(i);
+    std::vector<Ledger::Entry>& entries = records.back().entries;
+    const bool late = !entries.empty() && entries.back().begin <= entry->begin;
+    if (late || entries.size() == Ledger::kMostEntries) return Malformed(i);
+    entries.push_back(*entry);
+  }
+  if (!records.empty() && records.back().entries.empty()) return Malformed(lines.size() - 2);
+  return records;
+}
+
+absl::StatusOr<std::optional<std::vector<CapRecord>>> ReadCapFile(const std::string& path,
+                                                                  const wire::PublicKey& node) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  const absl::StatusOr<std::string> text = config::ReadRegularFile(path, kMostBytes);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<std::vector<CapRecord>> records = ParseCapRecords(*text, node);
+  if (!records.ok()) return records.status();
+  return *std::move(records);
+}
+
+absl::Status ReplaceCapFile(const std::string& path, absl::string_view text) {
+  const std::string directory = path.substr(0, path.rfind('/'));
+  const std::string temporary = path + ".new";
+  const auto failed = [&](absl::string_view what) {
+    return os::ErrnoStatus(errno, what, ": ", os::ErrnoText(errno));
+  };
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return failed(absl::StrCat("directory ", directory, " cannot be made"));
+  }
+  os::UniqueFd file(open(temporary.c_str(),
+                         O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!file) return failed(absl::StrCat(temporary, " cannot be written"));
+  while (!text.empty()) {
+    const ssize_t wrote = write(file.get(), text.data(), text.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return failed(absl::StrCat(temporary, " cannot be written"));
+    text.remove_prefix(static_cast<size_t>(wrote));
+  }
+  if (fsync(file.get()) != 0) return failed(absl::StrCat(temporary, " cannot be written"));
+  if (rename(temporary.c_str(), path.c_str()) != 0)
+    return failed(absl::StrCat(path, " cannot be replaced"));
+  // The new name is as durable as the contents only when the directory is.
+  const os::UniqueFd parent(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent || fsync(parent.get()) != 0)
+    return failed(absl::StrCat("directory ", directory, " cannot be written"));
+  return absl::OkStatus();
+}
+
+void KeepAside(const std::string& path) {
+  const std::string aside = path + ".bad";
+  unlink(aside.c_str());
+  // What is no file at all has no contents to keep.
+  [[maybe_unused]] const int linked = link(path.c_str(), aside.c_str());
+}
+
+}  // namespace warp::cap

@@ -1,0 +1,51 @@
+// The file that keeps what the capped ports of a node have carried. It is text, one file a node, replaced as a whole:
+//
+//   warp-caps 1 PUBLIC-KEY
+//   port NAME UNIT FROM          ; month 3, week 1 (Monday), day 1
+//   YEAR-MONTH-DAY BYTES         ; 1 to 4 periods, by their first days
+//   end
+//
+// The node's key is in its name and in its first line, so that two nodes of one machine share no file, and a file that
+// was copied from another node is noticed. A file that is cut off lacks its end.
+#ifndef WARP_CONTROL_CAP_CAP_FILE_H_
+#define WARP_CONTROL_CAP_CAP_FILE_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "control/cap/cap.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace warp::cap {
+
+// Ports that are not configured any more keep their records: so many in all.
+inline constexpr size_t kMostRecords = 128;
+
+// DIRECTORY/caps-0123456789abcdef
+std::string CapFilePath(const std::string& directory, const wire::PublicKey& node);
+
+std::string WriteCapRecords(const wire::PublicKey& node, const std::vector<CapRecord>& records);
+
+// The error is InvalidArgument, a phrase that does not name the file: "is of another node".
+absl::StatusOr<std::vector<CapRecord>> ParseCapRecords(absl::string_view text,
+                                                       const wire::PublicKey& node);
+
+// Reads the file; nullopt where there is none. The error is as above. It may wait for the disk, as the next one does.
+absl::StatusOr<std::optional<std::vector<CapRecord>>> ReadCapFile(const std::string& path,
+                                                                  const wire::PublicKey& node);
+
+// Makes the directory, where only its last part is missing, and replaces the file: what is there after a crash at any
+// moment is the old contents or the new ones. The error says in one sentence what went wrong.
+absl::Status ReplaceCapFile(const std::string& path, absl::string_view text);
+
+// Keeps a file that cannot be read for people, as PATH.bad. It stays where it is, too, until it is replaced: a crash
+// in between must not look like a first start.
+void KeepAside(const std::string& path);
+
+}  // namespace warp::cap
+
+#endif  // WARP_CONTROL_CAP_CAP_FILE_H_

@@ -1,0 +1,78 @@
+// Joins the data caps of a node with the loop, the machine's clock and the disk: looks ten times a second what the
+// capped ports have carried, and writes it to the file on a thread of its own, `warp-caps`, which may wait for the disk
+// for as long as it likes. A node without caps has no such thread, and looks at nothing.
+//
+// Control thread.
+#ifndef WARP_CONTROL_CAP_CAP_KEEPER_H_
+#define WARP_CONTROL_CAP_CAP_KEEPER_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "control/cap/cap_book.h"
+#include "control/config/node_config.h"
+#include "control/loop/helper_thread.h"
+#include "control/loop/loop.h"
+#include "dataplane/wire/crypto/keys.h"
+
+namespace warp::cap {
+
+class CapKeeper {
+ public:
+  struct Options {
+    absl::TimeZone zone;                     // the machine's
+    std::function<absl::Time()> wall_clock;  // what the machine believes
+    std::function<void(const std::string& sentence)> warn;
+  };
+
+  // Reads the file, which may wait for the disk; a file that cannot be read is no error, but a warning. `loop` and
+  // `config` outlive it. Unavailable where the process is out of threads or descriptors.
+  static absl::StatusOr<std::unique_ptr<CapKeeper>> Open(control::Loop& loop,
+                                                         const config::NodeConfig& config,
+                                                         const wire::PublicKey& node,
+                                                         Options options);
+
+  // From here on it looks. `total` is as CapBook::TotalFunction has it; `changed` is called for ports that are used on
+  // other terms now.
+  using Total = std::function<std::optional<uint64_t>(const config::PortConfig&)>;
+  using Changed = std::function<void(const config::PortConfig&)>;
+  void Begin(Total total, Changed changed);
+
+  PortTerms TermsOf(const config::PortConfig& port) const { return book_.TermsOf(port); }
+  // The device of the port is about to be closed.
+  void NoteClosing(const config::PortConfig& port);
+  // As CapBook::Set, and what follows from it.
+  absl::Status Set(const std::string& port, uint64_t bytes);
+
+  // The end: looks once more and writes, for so long at most.
+  void Finish(wire::Duration patience);
+
+  const CapBook& book() const { return book_; }
+
+ private:
+  CapKeeper(control::Loop& loop, const config::NodeConfig& config, const wire::PublicKey& node,
+            Options options);
+  void Look();
+  void Write();
+  void WarnOnce(const std::string& problem);
+
+  control::Loop& loop_;
+  const Options options_;
+  const std::string path_;
+  CapBook book_;
+  bool keep_bad_ = false;  // the file cannot be read, and is put aside before it is replaced
+  std::string warned_;
+  Total total_;
+  Changed changed_;
+  std::unique_ptr<control::HelperThread> thread_;
+  std::unique_ptr<control::Watch> written_;
+  control::Timer look_;
+};
+
+}  // namespace warp::cap
+
+#endif  // WARP_CONTROL_CAP_CAP_KEEPER_H_

@@ -1,0 +1,200 @@
+// What was carried, by clocks that jump.
+#include "control/cap/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "absl/time/time.h"
+
+namespace warp::cap {
+namespace {
+
+using absl::CivilDay;
+using testing::ElementsAre;
+using Entry = Ledger::Entry;
+
+constexpr bool kEven = true, kUneven = false;
+
+Ledger Monthly() { return Ledger({.each = config::CapUnit::kMonth, .from = 1}); }
+
+// In November of 2026, with 40 bytes of October and 10 of November.
+Ledger November() {
+  Ledger ledger = Monthly();
+  ledger.Look(CivilDay(2026, 10, 20), kEven);
+  ledger.Add(40);
+  EXPECT_TRUE(ledger.Look(CivilDay(2026, 11, 1), kEven));
+  ledger.Add(10);
+  return ledger;
+}
+
+TEST(Ledger, CountsInAPeriodAndBeginsTheNextWithNothing) {
+  Ledger ledger = November();
+  EXPECT_EQ(ledger.used(), 10u);
+  EXPECT_EQ(ledger.begin(), CivilDay(2026, 11, 1));
+  EXPECT_EQ(ledger.end(), CivilDay(2026, 12, 1));
+  EXPECT_FALSE(ledger.Look(CivilDay(2026, 11, 30), kEven));
+  EXPECT_TRUE(ledger.Look(CivilDay(2026, 12, 1), kEven));
+  EXPECT_EQ(ledger.used(), 0u);
+}
+
+TEST(Ledger, ANodeThatWasOffForMonthsBeginsWithNothing) {
+  Ledger before = November();
+  Ledger ledger(before.period(), before.entries());
+  EXPECT_TRUE(ledger.Look(CivilDay(2027, 4, 17), kUneven));
+  EXPECT_EQ(ledger.used(), 0u);
+}
+
+TEST(Ledger, AMachineThatBootsIn1970KeepsCounting) {
+  Ledger before = November();
+  Ledger ledger(before.period(), before.entries());
+  EXPECT_FALSE(ledger.Look(CivilDay(1970, 1, 1), kUneven));
+  EXPECT_EQ(ledger.used(), 10u);
+  ledger.Add(5);
+  EXPECT_FALSE(ledger.Look(CivilDay(2026, 11, 7), kUneven));
+  EXPECT_EQ(ledger.used(), 15u);
+  // What came before the clock was right counts in the period that has begun meanwhile no more.
+  Ledger later(before.period(), before.entries());
+  later.Look(CivilDay(1970, 1, 1), kUneven);
+  later.Add(5);
+  EXPECT_TRUE(later.Look(CivilDay(2026, 12, 1), kUneven));
+  EXPECT_EQ(later.used(), 0u);
+}
+
+// A machine without a clock of its own boots at the time when it was switched off, which was in the month before.
+TEST(Ledger, AClockThatIsBehindForAWhileLosesNothing) {
+  Ledger ledger = November();
+  ledger.Look(CivilDay(2026, 10, 31), kUneven);
+  EXPECT_EQ(ledger.used(), 50u);  // too much rather than too little
+  ledger.Add(5);
+  EXPECT_FALSE(ledger.Look(CivilDay(2026, 11, 2), kUneven));
+  EXPECT_EQ(ledger.used(), 15u);
+}
+
+TEST(Ledger, AClockThatPassesMidnightWhileItIsBehindBeginsNothingAnew) {
+  Ledger ledger = November();
+  ledger.Look(CivilDay(2026, 10, 31), kEven);
+  EXPECT_FALSE(ledger.Look(CivilDay(2026, 11, 1), kEven));
+  EXPECT_EQ(ledger.used(), 10u);
+}
+
+TEST(Ledger, AStepFarAheadThatIsUndoneWipesNothing) {
+  Ledger ledger = November();
+  EXPECT_TRUE(ledger.Look(CivilDay(2040, 5, 5), kUneven));
+  ledger.Add(7);
+  EXPECT_EQ(ledger.used(), 7u);
+  ledger.Look(CivilDay(2026, 11, 12), kUneven);
+  EXPECT_EQ(ledger.used(), 17u);
+  ledger.Add(1);
+  EXPECT_EQ(ledger.used(), 18u);
+  // The next month begins with nothing, as time goes by, and 2040 is forgotten.
+  ledger.Look(CivilDay(2026, 11, 30), kEven);
+  EXPECT_TRUE(ledger.Look(CivilDay(2026, 12, 1), kEven));
+  EXPECT_EQ(ledger.used(), 0u);
+  ledger.Add(2);
+  EXPECT_TRUE(ledger.Look(CivilDay(2027, 1, 1), kEven));
+  EXPECT_EQ(ledger.used(), 0u);
+}
+
+TEST(Ledger, TwoStepsAheadAreUndoneAsWell) {
+  Ledger ledger = November();
+  ledger.Look(CivilDay(2040, 5, 5), kUneven);
+  ledger.Add(7);
+  ledger.Look(CivilDay(2099, 5, 5), kUneven);
+  ledger.Add(3);
+  ledger.Look(CivilDay(2026, 11, 12), kUneven);
+  EXPECT_EQ(ledger.used(), 20u);
+}
+
+TEST(Ledger, AClockThatWasAheadForMonthsEndsWithAMonthOfItsOwn) {
+  // A month is counted by a clock a year ahead, before it is put right.
+  Ledger ledger = Monthly();
+  for (int month = 1; month <= 6; ++month) {
+    ledger.Look(CivilDay(2027, month, 1), kEven);
+    ledger.Add(9);
+  }
+  ledger.Look(CivilDay(2026, 6, 20), kUneven);
+  EXPECT_EQ(ledger.used(), 9u);
+  EXPECT_FALSE(ledger.Look(CivilDay(2026, 7, 1), kUneven));  // just put right: not believed yet
+  ledger.Look(CivilDay(2026, 7, 31), kEven);
+  EXPECT_TRUE(ledger.Look(CivilDay(2026, 8, 1), kEven));
+  EXPECT_EQ(ledger.used(), 0u);
+}
+
+TEST(Ledger, AStepOverThePeriodsEndAndBackWipesNothing) {
+  Ledger ledger = November();
+  for (int i = 0; i < 5; ++i) {
+    ledger.Look(CivilDay(2026, 12, 1), kUneven);
+    ledger.Add(1);
+    ledger.Look(CivilDay(2026, 11, 30), kUneven);
+    ledger.Add(1);
+  }
+  EXPECT_EQ(ledger.used(), 20u);
+  ledger.Look(CivilDay(2026, 12, 1), kUneven);
+  EXPECT_EQ(ledger.used(), 10u);  // what came since December was seen first
+}
+
+TEST(Ledger, WhatSomebodySetsCounts) {
+  Ledger ledger = November();
+  ledger.Set(1000);
+  EXPECT_EQ(ledger.used(), 1000u);
+  EXPECT_THAT(ledger.entries(), ElementsAre(Entry{CivilDay(2026, 11, 1), 1000}));
+  ledger.Add(1);
+  EXPECT_EQ(ledger.used(), 1001u);
+}
+
+TEST(Ledger, KeepsTheLastPeriodsAndNeverOverflows) {
+  Ledger ledger = Monthly();
+  for (int month = 1; month <= 12; ++month) {
+    ledger.Look(CivilDay(2026, month, 1), kEven);
+    ledger.Add(std::numeric_limits<uint64_t>::max());
+    ledger.Add(1);
+  }
+  EXPECT_EQ(ledger.entries().size(), Ledger::kMostEntries);
+  ledger.Look(CivilDay(2026, 9, 1), kUneven);
+  EXPECT_EQ(ledger.used(), std::numeric_limits<uint64_t>::max());
+}
+
+// --- Daylight saving. ---
+
+// How often a daily count begins in these hours, looked at each minute.
+int Beginnings(const char* zone_name, absl::CivilSecond from, int hours) {
+  absl::TimeZone zone;
+  EXPECT_TRUE(absl::LoadTimeZone(zone_name, &zone)) << zone_name;
+  Ledger ledger({.each = config::CapUnit::kDay});
+  const absl::Time begin = absl::FromCivil(from, zone);
+  int beginnings = 0;
+  for (int minute = 0; minute < hours * 60; ++minute) {
+    beginnings += ledger.Look(absl::ToCivilDay(begin + absl::Minutes(minute), zone), kEven) ? 1 : 0;
+  }
+  return beginnings;
+}
+
+TEST(Ledger, DaylightSavingBeginsNoDayTwiceAndSkipsNone) {
+  // Spring and autumn in Berlin; midnight that there is not, in Beirut; one that comes twice, since at one minute past
+  // it clocks went back an hour, in Newfoundland.
+  EXPECT_EQ(Beginnings("Europe/Berlin", absl::CivilSecond(2026, 3, 27, 12), 72), 4);
+  EXPECT_EQ(Beginnings("Europe/Berlin", absl::CivilSecond(2026, 10, 23, 12), 72), 4);
+  EXPECT_EQ(Beginnings("Asia/Beirut", absl::CivilSecond(2026, 3, 27, 12), 72), 4);
+  EXPECT_EQ(Beginnings("America/St_Johns", absl::CivilSecond(2010, 11, 5, 12), 72), 4);
+}
+
+TEST(Ledger, AMidnightThatComesTwiceKeepsTheCount) {
+  absl::TimeZone zone;
+  ASSERT_TRUE(absl::LoadTimeZone("America/St_Johns", &zone));
+  Ledger ledger({.each = config::CapUnit::kDay});
+  const absl::Time begin = absl::FromCivil(absl::CivilSecond(2010, 11, 6, 23, 50), zone);
+  uint64_t most = 0;
+  for (int minute = 0; minute < 60; ++minute) {  // until 23:50 for the second time
+    ledger.Look(absl::ToCivilDay(begin + absl::Minutes(minute), zone), kEven);
+    ledger.Add(1);
+    most = std::max(most, ledger.used());
+  }
+  EXPECT_EQ(ledger.begin(), CivilDay(2010, 11, 6));
+  EXPECT_EQ(ledger.used(), 60u);
+  EXPECT_EQ(most, 60u);
+}
+
+}  // namespace
+}  // namespace warp::cap
