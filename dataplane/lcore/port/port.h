@@ -10,9 +10,18 @@
 
 #include "dataplane/facade/port_spec.h"
 #include "dataplane/lcore/memory/pool.h"
+#include "dataplane/wire/drop.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {
+
+// Why TxBurst took fewer frames than all.
+struct Refusal {
+  // So many, from the first that it did not take on, it refuses for this reason of their own. Those behind them may be
+  // tried. 0: the port has no room, or sends nothing at the moment.
+  uint16_t frames = 0;
+  wire::Drop reason = wire::Drop::kNone;
+};
 
 class Port {
  public:
@@ -25,9 +34,8 @@ class Port {
   virtual uint16_t RxBurst(rte_mbuf** packets, uint16_t count) = 0;
   // Takes packets from the front and returns how many. The others stay the caller's.
   virtual uint16_t TxBurst(rte_mbuf** packets, uint16_t count) = 0;
-  // After TxBurst took fewer than all: whether the next one can never be sent as it is, since it is larger than the
-  // interface lets through or has too many pieces. Those behind it may be tried.
-  virtual bool refused_for_size() const { return false; }
+  // After TxBurst took fewer than all.
+  virtual Refusal refusal() const { return {}; }
 
   // How many frames were lost since the last call, because the driver received them together and found no buffers to
   // part them.

@@ -1,5 +1,6 @@
 // Out 5: gives frames to the ports. A frame that a port's queue does not take is a counted drop on its path, and its
 // reference is released. Nothing waits for a queue, so that one path's full queue delays no other.
+#include <algorithm>
 #include <cassert>
 
 #include "dataplane/lcore/pipeline/out/egress.h"
@@ -57,11 +58,11 @@ void Egress::Flush(TxQueue* queue) {
     CountSent(*queue, done, static_cast<uint16_t>(done + sent));
     done = static_cast<uint16_t>(done + sent);
     if (done == queue->size) break;
-    if (queue->port->refused_for_size()) {
-      Refused(*queue, done++, wire::Drop::kTooLarge);
-    } else {
-      while (done < queue->size) Refused(*queue, done++, wire::Drop::kTxFull);
-    }
+    const Refusal refusal = queue->port->refusal();
+    const bool has_room = refusal.frames > 0;
+    const auto until =
+        has_room ? std::min<uint16_t>(done + refusal.frames, queue->size) : queue->size;
+    while (done < until) Refused(*queue, done++, has_room ? refusal.reason : wire::Drop::kTxFull);
   }
   queue->size = 0;
 }

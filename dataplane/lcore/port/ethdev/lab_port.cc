@@ -193,7 +193,8 @@ uint16_t LabPort::Allow(rte_mbuf* const* packets, uint16_t count) {
   uint16_t fitting = 0;
   while (fitting < count && rte_pktmbuf_pkt_len(packets[fitting]) <= largest_) ++fitting;
   const uint16_t allowed = Earn(fitting);
-  refused_for_size_ = allowed == fitting && fitting < count;
+  const bool too_large = allowed == fitting && fitting < count;
+  refusal_ = too_large ? Refusal{.frames = 1, .reason = wire::Drop::kTooLarge} : Refusal{};
   return allowed;
 }
 

@@ -46,7 +46,7 @@ class LabPort final : public EthdevPort {
   // Lets the port take `packets` more than the rate allows. Any thread.
   void Grant(uint64_t packets) { granted_.fetch_add(packets, std::memory_order_relaxed); }
 
-  bool refused_for_size() const override { return refused_for_size_; }
+  Refusal refusal() const override { return refusal_; }
   PortCounters Counters() const override;
 
  private:
@@ -70,7 +70,7 @@ class LabPort final : public EthdevPort {
   std::atomic<uint64_t> granted_{0};  // Any thread adds and the worker takes.
 
   // --- The worker's. ---
-  bool refused_for_size_ = false;
+  Refusal refusal_;
   double credit_ = 0;
   uint64_t last_tick_ = 0;
   std::atomic<uint64_t> missed_{0};  // Any thread may read it.

@@ -13,18 +13,13 @@
 #include "absl/status/status.h"
 #include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/port/packet_socket/packet_filter.h"
+#include "dataplane/lcore/port/socket_buffers.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_options.h"
 #include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
 namespace {
-
-// Holds what arrives while the worker is descheduled: some 8,000 frames of 1,500 bytes that came one by one.
-constexpr int kReceiveBuffer = 16 * 1024 * 1024;
-// Covers what lies in the interface's own queue. The port refuses what goes beyond it, which is better than a longer
-// queue.
-constexpr int kSendBuffer = 2 * 1024 * 1024;
 
 template <typename T>
 bool SetOption(int fd, int level, int option, const T& value) {

@@ -31,7 +31,7 @@ class AfPacketPort final : public Port {
   uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
     return sender_.Send(packets, count);
   }
-  bool refused_for_size() const override { return sender_.refused_for_size(); }
+  Refusal refusal() const override { return sender_.refusal(); }
   void SetInterfaceMtu(uint16_t mtu) override { sender_.SetMtu(mtu); }
   PortCounters Counters() const override;
   bool LinkUp() const override { return true; }

@@ -1,93 +1,37 @@
 // Receives frames from a packet socket. The kernel may hand several datagrams over joined, as one frame of UDP segments
-// (wire/frame/segments.h); the receiver cuts them into the frames that were sent. One call receives several messages.
-//
-// A message lands in a packet buffer, and what does not fit there lands in the room behind it. A frame that is not
-// joined is thus in its place already; a joined one is cut from there, each segment into a buffer of its own. The
-// worker's thread.
+// (wire/frame/segments.h), and says so in front of it (offload_header.h). The worker's thread.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_RECEIVER_H_
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_RECEIVER_H_
 
-#include <rte_mbuf.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <array>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
+#include <cerrno>
 
-#include "dataplane/facade/counters.h"
+#include "dataplane/lcore/port/joined/message_receiver.h"
 #include "dataplane/lcore/port/packet_socket/offload_header.h"
-#include "dataplane/wire/frame/frame.h"
 
 namespace warp::lcore {
 
-class SegmentReceiver {
+class SegmentReceiver final : public MessageReceiver {
  public:
-  // `fd` is a packet socket with PACKET_VNET_HDR, and `pool` gives the buffers. Both stay the caller's and must outlive
-  // the receiver.
-  SegmentReceiver(int fd, rte_mempool* pool);
-  // Gives the buffers that it holds back to the pool.
-  ~SegmentReceiver();
-  SegmentReceiver(const SegmentReceiver&) = delete;
-  SegmentReceiver& operator=(const SegmentReceiver&) = delete;
-
-  // Up to `count` frames, each one segment. Adds to `unbuffered` how many came joined and found no buffers. Never
-  // blocks.
-  uint16_t Receive(rte_mbuf** frames, uint16_t count, uint64_t* unbuffered);
-
-  // Any thread.
-  uint64_t packets() const { return packets_.Get(); }
-  uint64_t bytes() const { return bytes_.Get(); }
-  // Messages that cannot be cut, such as WARP never sends.
-  uint64_t missed() const { return missed_.Get(); }
+  // `fd` is a packet socket with PACKET_VNET_HDR.
+  SegmentReceiver(int fd, rte_mempool* pool) : MessageReceiver(fd, pool) {
+    for (size_t i = 0; i < kMessages; ++i) SetFront(i, &offloads_[i], sizeof(offloads_[i]));
+  }
 
  private:
-  static constexpr size_t kMessages = 32;     // of one call
-  static constexpr size_t kRoom = 64 * 1024;  // behind a message's buffer
-  static constexpr size_t kMaxCut = 128;      // frames of one message; the kernel joins no more
-
-  // One message of recvmmsg(2). The kernel fills the header, then the buffer, then the message's room in rooms_.
-  struct Message {
-    OffloadHeader offload;
-    rte_mbuf* buffer = nullptr;
-    size_t in_buffer = 0;  // bytes of the frame that lie in the buffer
-    size_t size = 0;       // of the whole frame; 0: there is none to hand over
-  };
-  // The part of the message at next_ that is yet to be cut.
-  struct Joined {
-    size_t header_size = 0;  // 0: nothing
-    size_t segment = 0;      // bytes of payload in each but the last
-    size_t offset = 0;       // of the next segment in the frame
-    std::array<uint8_t, wire::kMaxFrameHeaderSize> headers;  // of a whole segment
-  };
-
-  void ReceiveMessages(size_t most);
-  bool FillBuffers(size_t most);
-  void Begin(Message* message);
-  uint16_t Cut(Message* message, rte_mbuf** frames, uint16_t count, uint64_t* unbuffered);
-  void CopyOut(const Message& message, size_t offset, size_t size, uint8_t* out) const;
-  uint8_t* RoomOf(const Message& message) const {
-    return &rooms_[static_cast<size_t>(&message - messages_.data()) * kRoom];
+  bool Read(size_t index, Message* message) override {
+    const OffloadHeader& offload = offloads_[index];
+    if (offload.kind == OffloadHeader::kNotJoined) return true;
+    message->segment = offload.segment_size;
+    return offload.kind == OffloadHeader::kUdpSegments && message->segment > 0;
   }
-  rte_mbuf* TakeWhole(Message* message);
+  // A frame that the kernel could not describe by an offload header is gone with the error.
+  bool AfterError(int error) override {
+    if (error != EAGAIN && error != EINTR && error != ENETDOWN) CountMissed();
+    return false;
+  }
 
-  const int fd_;
-  rte_mempool* const pool_;
-  const uint16_t buffer_size_;  // of a buffer's data room behind its headroom
-
-  std::array<Message, kMessages> messages_;
-  std::array<std::array<iovec, 3>, kMessages> vectors_;
-  std::array<mmsghdr, kMessages> headers_{};
-  const std::unique_ptr<uint8_t[]> rooms_;  // The kernel takes pages for it only as they are used.
-  size_t next_ = 0, have_ = 0;  // Messages from next_ to have_ are yet to be handed over.
-  Joined joined_;
-  // Frames in the last message. With it the next call guesses how many messages hold the frames that are wanted.
-  size_t per_message_ = 1;
-
-  Counter packets_;
-  Counter bytes_;
-  Counter missed_;
+  std::array<OffloadHeader, kMessages> offloads_;
 };
 
 }  // namespace warp::lcore

@@ -1,8 +1,5 @@
-// Sends frames through a packet socket, a burst in one call. Neighbours of one flow and one size leave joined, as one
-// frame of UDP segments (wire/frame/segments.h), since the kernel then handles them in one pass.
-//
-//   burst      A1 A2 A3 B1 B2 c      A, B: copies for two paths; c: a probe
-//   messages   [A1 A2 A3] [B1 B2] [c]
+// Sends frames through a packet socket, a burst in one call. Each run of neighbours (frame_runs.h) leaves joined, as
+// one frame of UDP segments (wire/frame/segments.h).
 //
 // The interface cuts a joined frame, so that a receiver on another machine cannot tell. Where it says that it cannot
 // (segmentation_watch.h) frames leave one by one, though still in one call. So they do where the kernel refuses joined
@@ -11,18 +8,16 @@
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
 
 #include <rte_mbuf.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
-#include "dataplane/facade/counters.h"
+#include "dataplane/lcore/port/joined/frame_runs.h"
 #include "dataplane/lcore/port/packet_socket/offload_header.h"
 #include "dataplane/lcore/port/packet_socket/segmentation_watch.h"
-#include "dataplane/wire/frame/frame.h"
+#include "dataplane/lcore/port/port.h"
 
 namespace warp::lcore {
 
@@ -50,32 +45,26 @@ class SegmentSender {
   // those larger than the MTU stay alone.
   uint16_t Send(rte_mbuf** frames, uint16_t count);
   // Whether the last call ended before such a frame.
-  bool refused_for_size() const { return refused_for_size_; }
+  const Refusal& refusal() const { return refusal_; }
 
   // Any thread.
-  uint64_t packets() const { return packets_.Get(); }  // sent
-  uint64_t bytes() const { return bytes_.Get(); }
+  uint64_t packets() const { return runs_.packets(); }  // sent
+  uint64_t bytes() const { return runs_.bytes(); }
 
  private:
-  static constexpr size_t kFrames = 64;   // of one call
-  static constexpr size_t kSegments = 4;  // of a frame's chain; ours have two
   // How many bursts leave frame by frame after a joined frame was refused. Where room was wanting it is few at first,
   // and twice as many after each further refusal. Where the kernel knows no joined frames it is many.
   static constexpr uint32_t kFewBursts = 8, kManyBursts = 1024;
-  // Each frame may need a vector for virtio's header, one for its own header, and one for each of its pieces.
-  static constexpr size_t kVectors = kFrames * (kSegments + 2);
 
-  // The frames that leave in one message.
-  struct Run {
-    uint16_t frames = 0;
-    uint32_t bytes = 0;  // of the frames
+  // What stands in front of the frames of one message.
+  struct Front {
     OffloadHeader offload{};
     alignas(16) std::array<uint8_t, 64> headers;
   };
 
-  size_t BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join);
+  void BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join);
   uint16_t RunLength(rte_mbuf* const* frames, uint16_t count, size_t header_size) const;
-  iovec* AddRun(rte_mbuf* const* frames, Run* run, size_t header_size, iovec* vector);
+  void AddRun(rte_mbuf* const* frames, uint16_t count, size_t header_size);
   void StopJoining(int error);
 
   const int fd_;
@@ -86,14 +75,10 @@ class SegmentSender {
   // Bursts that are yet to leave frame by frame before joining is tried again.
   uint32_t singly_ = 0;
   uint32_t next_singly_ = kFewBursts;
-  bool refused_for_size_ = false;
+  Refusal refusal_;
 
-  std::array<Run, kFrames> runs_;
-  std::array<mmsghdr, kFrames> messages_{};
-  std::array<iovec, kVectors> vectors_;
-
-  Counter packets_;
-  Counter bytes_;
+  std::array<Front, FrameRuns::kFrames> fronts_;
+  FrameRuns runs_;
 };
 
 }  // namespace warp::lcore

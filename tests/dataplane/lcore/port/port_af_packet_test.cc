@@ -330,13 +330,13 @@ TEST_P(PortAfPacketTest, WhatIsTooLargeIsRefusedAndDelaysNobody) {
   for (int i = 0; i < 6; ++i) rte_pktmbuf_chain(pieces, rte_pktmbuf_alloc(a_->rx_pool()));
   rte_mbuf* burst[] = {frames[0], frames[1], pieces, Frame(*a_, *b_, 1, 100)};
   EXPECT_EQ(a_->TxBurst(burst, 4), 1);
-  EXPECT_TRUE(a_->refused_for_size());
+  EXPECT_EQ(a_->refusal().reason, wire::Drop::kTooLarge);
   rte_pktmbuf_free(burst[1]);
   EXPECT_EQ(a_->TxBurst(burst + 2, 2), 0);
-  EXPECT_TRUE(a_->refused_for_size());
+  EXPECT_EQ(a_->refusal().reason, wire::Drop::kTooLarge);
   rte_pktmbuf_free(burst[2]);
   EXPECT_EQ(a_->TxBurst(burst + 3, 1), 1);
-  EXPECT_FALSE(a_->refused_for_size());
+  EXPECT_EQ(a_->refusal().frames, 0);
   ExpectReceived({{100}, {100}});
   EXPECT_EQ(a_->Counters().tx_dropped, 0u);
   EXPECT_EQ(a_->Counters().tx_packets, 2u);
@@ -347,7 +347,7 @@ TEST_P(PortAfPacketTest, FramesLargerThanTheInterfacesMtuAreNotJoined) {
   Ip("link set w0 mtu 1400");
   a_->SetInterfaceMtu(1400);
   EXPECT_EQ(SendBurst(std::vector<Item>(3, {1450})), 0);
-  EXPECT_TRUE(a_->refused_for_size());
+  EXPECT_EQ(a_->refusal().reason, wire::Drop::kTooLarge);
   const std::vector<Item> items(5, {1372});
   EXPECT_EQ(SendBurst(items), 5);
   ExpectReceived(items);

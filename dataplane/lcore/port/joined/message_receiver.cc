@@ -1,4 +1,4 @@
-#include "dataplane/lcore/port/packet_socket/segment_receiver.h"
+#include "dataplane/lcore/port/joined/message_receiver.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,24 +9,30 @@
 
 namespace warp::lcore {
 
-SegmentReceiver::SegmentReceiver(int fd, rte_mempool* pool)
+// The first vector is that of the front. Where there is none it is left out.
+MessageReceiver::MessageReceiver(int fd, rte_mempool* pool)
     : fd_(fd),
       pool_(pool),
       buffer_size_(static_cast<uint16_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)),
       rooms_(new uint8_t[kMessages * kRoom]) {
   for (size_t i = 0; i < kMessages; ++i) {
-    vectors_[i][0] = {&messages_[i].offload, sizeof(messages_[i].offload)};
     vectors_[i][2] = {RoomOf(messages_[i]), kRoom};
-    headers_[i].msg_hdr.msg_iov = vectors_[i].data();
-    headers_[i].msg_hdr.msg_iovlen = vectors_[i].size();
+    headers_[i].msg_hdr.msg_iov = &vectors_[i][1];
+    headers_[i].msg_hdr.msg_iovlen = 2;
   }
 }
 
-SegmentReceiver::~SegmentReceiver() {
+MessageReceiver::~MessageReceiver() {
   for (const Message& message : messages_) rte_pktmbuf_free(message.buffer);
 }
 
-uint16_t SegmentReceiver::Receive(rte_mbuf** frames, uint16_t count, uint64_t* unbuffered) {
+void MessageReceiver::SetFront(size_t message, void* bytes, size_t size) {
+  vectors_[message][0] = {bytes, size};
+  headers_[message].msg_hdr.msg_iov = vectors_[message].data();
+  headers_[message].msg_hdr.msg_iovlen = vectors_[message].size();
+}
+
+uint16_t MessageReceiver::Receive(rte_mbuf** frames, uint16_t count, uint64_t* unbuffered) {
   uint16_t done = 0;
   bool drained = false;
   while (done < count) {
@@ -51,27 +57,30 @@ uint16_t SegmentReceiver::Receive(rte_mbuf** frames, uint16_t count, uint64_t* u
   return done;
 }
 
-void SegmentReceiver::ReceiveMessages(size_t most) {
+void MessageReceiver::ReceiveMessages(size_t most) {
   next_ = have_ = 0;
   if (!FillBuffers(most)) return;
-  const int count =
-      recvmmsg(fd_, headers_.data(), static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
+  int count = -1;
+  do {
+    count = recvmmsg(fd_, headers_.data(), static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
+  } while (count < 0 && AfterError(errno));
   have_ = count > 0 ? static_cast<size_t>(count) : 0;
-  // A frame that the kernel could not describe by an offload header is gone with the error.
-  if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN) missed_.Add();
   for (size_t i = 0; i < have_; ++i) {
     Message& message = messages_[i];
     const size_t size = headers_[i].msg_len;
+    const size_t front = vectors_[i][0].iov_len;
     const bool cut_off = (headers_[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
-    message.size = cut_off || size < sizeof(message.offload) ? 0 : size - sizeof(message.offload);
+    message.size = size - std::min(size, front);
     message.in_buffer = std::min<size_t>(message.size, buffer_size_);
+    message.segment = 0;
+    if (cut_off || size < front || !Read(i, &message)) message.size = 0;
     if (message.size == 0) missed_.Add();
   }
 }
 
 // Gives each message a buffer. Without buffers frames stay in the socket, where the kernel counts those that find no
 // room.
-bool SegmentReceiver::FillBuffers(size_t most) {
+bool MessageReceiver::FillBuffers(size_t most) {
   for (size_t i = 0; i < most; ++i) {
     Message& message = messages_[i];
     if (message.buffer != nullptr) continue;
@@ -83,28 +92,27 @@ bool SegmentReceiver::FillBuffers(size_t most) {
 }
 
 // Fills joined_ for a joined frame, so that Cut can begin. Sets the size of a frame that cannot be handed over to 0.
-void SegmentReceiver::Begin(Message* message) {
+void MessageReceiver::Begin(Message* message) {
   if (message->size == 0) return;
-  const bool whole = message->offload.kind == OffloadHeader::kNotJoined;
-  if (whole && message->size <= buffer_size_) return;
+  const size_t segment = message->segment;
+  if (segment == 0 && message->size == message->in_buffer) return;
   const uint8_t* const frame = rte_pktmbuf_mtod(message->buffer, const uint8_t*);
   const size_t header_size = wire::JoinableHeaderSize({frame, message->in_buffer});
-  const size_t segment = message->offload.segment_size;
-  if (message->offload.kind != OffloadHeader::kUdpSegments || header_size == 0 || segment == 0 ||
-      header_size + segment > buffer_size_ || message->size <= header_size ||
-      message->size - header_size > segment * kMaxCut) {
+  if (header_size == 0 || segment == 0 || header_size + segment > buffer_size_ ||
+      message->size <= header_size || message->size - header_size > segment * kMaxCut) {
     missed_.Add();
     message->size = 0;
     return;
   }
-  joined_ = {.header_size = header_size, .segment = segment, .offset = header_size};
+  joined_ = {.header_size = header_size, .offset = header_size};
   wire::WriteSegmentHeaders(frame, header_size, segment, joined_.headers.data());
   per_message_ = (message->size - header_size + segment - 1) / segment;
 }
 
-uint16_t SegmentReceiver::Cut(Message* message, rte_mbuf** frames, uint16_t count,
+uint16_t MessageReceiver::Cut(Message* message, rte_mbuf** frames, uint16_t count,
                               uint64_t* unbuffered) {
-  const size_t left = (message->size - joined_.offset + joined_.segment - 1) / joined_.segment;
+  const size_t segment = message->segment;
+  const size_t left = (message->size - joined_.offset + segment - 1) / segment;
   const auto wanted = static_cast<uint16_t>(std::min<size_t>(left, count));
   if (rte_pktmbuf_alloc_bulk(pool_, frames, wanted) != 0) {
     *unbuffered += left;
@@ -114,10 +122,10 @@ uint16_t SegmentReceiver::Cut(Message* message, rte_mbuf** frames, uint16_t coun
   const size_t header_size = joined_.header_size;
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < wanted; ++i) {
-    const size_t size = std::min(joined_.segment, message->size - joined_.offset);
+    const size_t size = std::min(segment, message->size - joined_.offset);
     auto* const out = reinterpret_cast<uint8_t*>(
         rte_pktmbuf_append(frames[i], static_cast<uint16_t>(header_size + size)));
-    if (size == joined_.segment) {
+    if (size == segment) {
       std::memcpy(out, joined_.headers.data(), header_size);
     } else {
       wire::WriteSegmentHeaders(joined_.headers.data(), header_size, size, out);
@@ -132,7 +140,7 @@ uint16_t SegmentReceiver::Cut(Message* message, rte_mbuf** frames, uint16_t coun
   return wanted;
 }
 
-void SegmentReceiver::CopyOut(const Message& message, size_t offset, size_t size,
+void MessageReceiver::CopyOut(const Message& message, size_t offset, size_t size,
                               uint8_t* out) const {
   if (offset < message.in_buffer) {
     const size_t here = std::min(size, message.in_buffer - offset);
@@ -144,9 +152,10 @@ void SegmentReceiver::CopyOut(const Message& message, size_t offset, size_t size
   if (size > 0) std::memcpy(out, RoomOf(message) + (offset - message.in_buffer), size);
 }
 
-rte_mbuf* SegmentReceiver::TakeWhole(Message* message) {
+rte_mbuf* MessageReceiver::TakeWhole(Message* message) {
   rte_mbuf* const frame = std::exchange(message->buffer, nullptr);
-  rte_pktmbuf_append(frame, static_cast<uint16_t>(message->size));
+  frame->data_len = static_cast<uint16_t>(message->size);
+  frame->pkt_len = static_cast<uint32_t>(message->size);
   per_message_ = 1;
   packets_.Add();
   bytes_.Add(message->size);
