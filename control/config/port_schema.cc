@@ -118,9 +118,14 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why("A virtual device of DPDK, for labs.");
     s.Scalar("driver", DriverOf, Choice(wire::kKernelDriverWords))
         .Why(
-            "How a kernel interface is driven; only beside `interface`. With af_xdp, packets "
-            "bypass the kernel's stack, and the interface must have one channel. Measure which is "
-            "faster, because that depends on the interface.");
+            "How a kernel interface is driven; only beside `interface`. af_packet is a packet "
+            "socket, "
+            "for interfaces with an Ethernet header. udp is a UDP socket, for every interface, and "
+            "needs no right; the kernel's packet filter and queues see its datagrams. With af_xdp, "
+            "packets bypass the kernel's stack, and the interface must have one channel. auto "
+            "chooses af_packet where the interface is Ethernet and the kernel joins frames, and "
+            "udp "
+            "elsewhere; status says which and why.");
     s.Scalar("kernel_interface", &PortConfig::kernel_interface, InterfaceName())
         .Example("warp-wan0")
         .Otherwise("warp-NAME")

@@ -134,9 +134,9 @@ void Assembly::OpenProtocol() {
     traffic->HandleFeedback(peer, session, feedback);
   };
   protocol = std::make_unique<protocol::Node>(std::move(options));
-  more_hints = std::make_unique<Task>(*loop, [this] { TakeSizeHints(); });
-  guard_watch =
-      std::make_unique<Watch>(*loop, port_guard.get(), 0, [this](uint32_t) { TakeSizeHints(); });
+  size_hints = std::make_unique<SizeHints>(*loop, port_guard.get(), [this](const SizeHint& hint) {
+    protocol->HintSize(loop->now(), std::nullopt, hint.to, hint.mtu);
+  });
 }
 
 absl::Status Assembly::OpenCaps() {
@@ -203,18 +203,6 @@ std::optional<protocol::NewestArrival> Assembly::NewestOf(wire::PathId path) con
   if (!newest.has_value()) return std::nullopt;
   return protocol::NewestArrival{
       .counter = newest->counter, .session = newest->session, .age = newest->age};
-}
-
-// Each costs a look at every path, and whoever forges ICMP may send many: what is left over is thrown away. Errors may
-// come as fast as they are read, so that the rest is read in the next turn.
-void Assembly::TakeSizeHints() {
-  constexpr int kMostHints = 8, kMostRead = 128;
-  for (int i = 0; i < kMostRead; ++i) {
-    const std::optional<SizeHint> hint = ReadSizeHint(port_guard.get());
-    if (!hint) return;
-    if (i < kMostHints) protocol->HintSize(loop->now(), std::nullopt, hint->to, hint->mtu);
-  }
-  more_hints->Schedule();
 }
 
 PeerBond::Allowed Assembly::AllowedBy(const std::vector<config::PathRule>& rules) {

@@ -17,6 +17,7 @@
 #include "control/daemon/worker_plan.h"
 #include "control/kernel/netlink.h"
 #include "control/link/links.h"
+#include "control/link/size_hints.h"
 #include "control/loop/loop.h"
 #include "control/loop/resolver.h"
 #include "control/loop/signals.h"
@@ -52,8 +53,7 @@ class Assembly {
   std::unique_ptr<lcore::Dataplane> dataplane;
   std::unique_ptr<Watch> dataplane_watch;  // ends a sleep; every turn looks at the rings anyway
   std::unique_ptr<protocol::Node> protocol;
-  std::unique_ptr<Task> more_hints;    // goes on reading what guard_watch told of
-  std::unique_ptr<Watch> guard_watch;  // of port_guard, which gets the ICMP errors
+  std::unique_ptr<SizeHints> size_hints;  // of port_guard, which gets the ICMP errors of most ports
   std::unique_ptr<cap::CapKeeper> caps;
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;
@@ -79,7 +79,6 @@ class Assembly {
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   std::optional<protocol::NewestArrival> NewestOf(wire::PathId path) const;
   PeerBond::PortPolicy PolicyOf(wire::PortId id) const;
-  void TakeSizeHints();
   absl::Status SetTerms(const std::string& tunnel, const config::TunnelTerms& terms);
   // Says which paths these rules let carry payloads; null: all.
   PeerBond::Allowed AllowedBy(const std::vector<config::PathRule>& rules);

@@ -58,9 +58,9 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
     return watch;
   }
 
-  std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface, const Flow& flow,
+  std::unique_ptr<Subscription> WatchNextHop(const Outlet& outlet, const Flow& flow,
                                              NextHopHandler handler) override {
-    return next_hops_->Watch(interface, flow, std::move(handler));
+    return next_hops_->Watch(outlet, flow, std::move(handler));
   }
 
   // --- NetlinkSocket::Handler ---

@@ -41,10 +41,10 @@ class Netlink {
   [[nodiscard]] virtual std::unique_ptr<Subscription> WatchInterface(absl::string_view name,
                                                                      InterfaceHandler handler) = 0;
 
-  // Calls `handler` with the next hop of `flow` through the interface of that name once it is known or found to be
-  // unreachable, and then at each change of interface, route or neighbour. While the subscription lives, the
-  // neighbour is kept fresh: a stale one is confirmed and used meanwhile, and a silent one is asked again.
-  [[nodiscard]] virtual std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface,
+  // Calls `handler` with the next hop of `flow` through the outlet once it is known or found to be unreachable, and
+  // then at each change of interface, route or neighbour. While the subscription lives, the neighbour is kept fresh: a
+  // stale one is confirmed and used meanwhile, and a silent one is asked again.
+  [[nodiscard]] virtual std::unique_ptr<Subscription> WatchNextHop(const Outlet& outlet,
                                                                    const Flow& flow,
                                                                    NextHopHandler handler) = 0;
 };

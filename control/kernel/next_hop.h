@@ -23,6 +23,14 @@ struct Flow {
   }
 };
 
+// Where datagrams leave.
+struct Outlet {
+  std::string interface;
+  // Frames carry the link-layer address of the next hop, which must therefore be known. False: the kernel finds it by
+  // itself, as for an interface that has no such addresses, and a route is enough.
+  bool link_layer = true;
+};
+
 struct NextHop {
   enum class State : uint8_t {
     kResolving,    // the kernel or the neighbour has not answered yet
@@ -35,7 +43,7 @@ struct NextHop {
   wire::IpAddress source;
   wire::IpAddress
       gateway;           // the router (IPv6: often a link-local address), or the destination itself
-  wire::MacAddress mac;  // of the gateway
+  wire::MacAddress mac;  // of the gateway; zero where the outlet has no link layer
   uint32_t mtu = 0;  // bytes of IP packet that fit this route, as interface and configuration say
   // What routers have told the kernel of the size; 0: nothing. A hint, which anybody may have made up.
   uint32_t learned_mtu = 0;

@@ -7,11 +7,11 @@
 namespace warp::control {
 
 NextHopWatch::NextHopWatch(NextHopWatches& watches, const KernelTables& kernel,
-                           std::string interface, const Flow& flow, NextHopWatches::Handler handler)
+                           const Outlet& outlet, const Flow& flow, NextHopWatches::Handler handler)
     : Subscriber(watches, std::move(handler)),
       watches_(watches),
       kernel_(kernel),
-      interface_(std::move(interface)),
+      outlet_(outlet),
       flow_(flow) {
   AskRoute();
 }
@@ -19,15 +19,16 @@ NextHopWatch::NextHopWatch(NextHopWatches& watches, const KernelTables& kernel,
 NextHopWatch::~NextHopWatch() { SetNeighbour(std::nullopt); }
 
 void NextHopWatch::AskRoute() {
-  const InterfaceState interface = kernel_.interfaces.Find(interface_);
+  const InterfaceState interface = kernel_.interfaces.Find(outlet_.interface);
   const absl::string_view trouble = !interface.present()  ? " does not exist"
                                     : !interface.admin_up ? " is down"
                                     : !interface.carrier  ? " has no link"
-                                    : !interface.ethernet ? " has no Ethernet addresses"
-                                                          : "";
+                                    : outlet_.link_layer && !interface.ethernet
+                                        ? " has no Ethernet addresses"
+                                        : "";
   if (!trouble.empty()) {
     // The neighbour stays acquired, because a link that comes back most likely leads to it again.
-    route_ = Route{.reason = absl::StrCat(interface_, trouble)};
+    route_ = Route{.reason = absl::StrCat(outlet_.interface, trouble)};
     return Evaluate();
   }
   ask_again_ = asked_;
@@ -66,7 +67,7 @@ void NextHopWatch::OnAnswer(RouteQuestion question, nlmsghdr* answer, int error)
     in_tables_ = answer != nullptr;
     return;
   }
-  const InterfaceState interface = kernel_.interfaces.Find(interface_);
+  const InterfaceState interface = kernel_.interfaces.Find(outlet_.interface);
   const Flow flow = *search_.Next();
   search_.Take(answer == nullptr ? NoRoute(error, destination(), interface)
                                  : ReadRoute(answer, in_tables_, flow, interface),
@@ -80,8 +81,8 @@ void NextHopWatch::OnAnswer(RouteQuestion question, nlmsghdr* answer, int error)
 
 void NextHopWatch::SetRoute(Route route) {
   route_ = std::move(route);
-  if (route_.reason.empty()) {
-    SetNeighbour(Neighbours::Key{kernel_.interfaces.Find(interface_).index, route_.gateway});
+  if (route_.reason.empty() && outlet_.link_layer) {
+    SetNeighbour(Neighbours::Key{kernel_.interfaces.Find(outlet_.interface).index, route_.gateway});
   } else {
     SetNeighbour(std::nullopt);
   }
@@ -108,6 +109,10 @@ void NextHopWatch::Evaluate() {
                    .gateway = route_.gateway,
                    .mtu = route_.mtu,
                    .learned_mtu = route_.learned_mtu};
+  if (!outlet_.link_layer) {
+    next_hop.state = NextHop::State::kReachable;
+    return Publish(std::move(next_hop));
+  }
   const Neighbours::View neighbour = kernel_.neighbours.Look(*neighbour_);
   const std::string gateway = route_.gateway.ToString();
   switch (neighbour.verdict) {
@@ -120,7 +125,7 @@ void NextHopWatch::Evaluate() {
       break;
     case Neighbours::Verdict::kSilent:
       next_hop.state = NextHop::State::kUnreachable;
-      next_hop.reason = absl::StrCat(gateway, " does not answer on ", interface_);
+      next_hop.reason = absl::StrCat(gateway, " does not answer on ", outlet_.interface);
       break;
   }
   Publish(std::move(next_hop));

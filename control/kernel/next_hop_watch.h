@@ -1,7 +1,8 @@
 // The next hop of one flow through one interface, kept up to date for its subscriber.
 //
 // The kernel is asked for the route (RouteSearch), and the answer leads to a neighbour, which Neighbours keeps fresh.
-// One search is under way at a time; what changes meanwhile is asked for after its end.
+// An outlet without a link layer needs none. One search is under way at a time; what changes meanwhile is asked for
+// after its end.
 //
 //   AskRoute ──► answers ──► neighbour ──► Publish
 //      │            └── no route ────────────┤
@@ -38,11 +39,11 @@ struct KernelTables {
 class NextHopWatch : public NextHopWatches::Subscriber {
  public:
   // Asks for the route at once.
-  NextHopWatch(NextHopWatches& watches, const KernelTables& kernel, std::string interface,
+  NextHopWatch(NextHopWatches& watches, const KernelTables& kernel, const Outlet& outlet,
                const Flow& flow, NextHopWatches::Handler handler);
   ~NextHopWatch() override;
 
-  const std::string& interface() const { return interface_; }
+  const std::string& interface() const { return outlet_.interface; }
   const wire::IpAddress& destination() const { return flow_.remote.address; }
 
   // The route may have changed. Asks for it, or says at once why there can be none.
@@ -61,7 +62,7 @@ class NextHopWatch : public NextHopWatches::Subscriber {
 
   const NextHopWatches& watches_;
   const KernelTables kernel_;
-  const std::string interface_;
+  const Outlet outlet_;
   const Flow flow_;
   RouteSearch search_;
   bool asked_ = false;      // a search is under way

@@ -17,11 +17,10 @@ NextHops::NextHops(Loop& loop, const KernelTables& kernel)
   refresh_.Set(kRefresh);
 }
 
-std::unique_ptr<Subscription> NextHops::Watch(absl::string_view interface, const Flow& flow,
+std::unique_ptr<Subscription> NextHops::Watch(const Outlet& outlet, const Flow& flow,
                                               NextHopWatches::Handler handler) {
-  auto watch = std::make_unique<NextHopWatch>(watches_, kernel_, std::string(interface), flow,
-                                              std::move(handler));
-  known_.try_emplace(watch->interface(), kernel_.interfaces.Find(interface));
+  auto watch = std::make_unique<NextHopWatch>(watches_, kernel_, outlet, flow, std::move(handler));
+  known_.try_emplace(watch->interface(), kernel_.interfaces.Find(outlet.interface));
   return watch;
 }
 

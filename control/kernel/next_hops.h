@@ -24,7 +24,7 @@ class NextHops {
  public:
   NextHops(Loop& loop, const KernelTables& kernel);
 
-  std::unique_ptr<Subscription> Watch(absl::string_view interface, const Flow& flow,
+  std::unique_ptr<Subscription> Watch(const Outlet& outlet, const Flow& flow,
                                       NextHopWatches::Handler handler);
 
   void OnInterfacesChanged();

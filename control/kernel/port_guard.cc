@@ -5,14 +5,13 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/kernel_ports.h"
 #include "dataplane/os/socket_address.h"
 
 namespace warp::control {
@@ -42,14 +41,6 @@ int Bind(int fd, bool v6, uint16_t port) {
   return bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof(any));
 }
 
-// Packet sockets know UDP segments since Linux 6.2.
-bool PacketSocketsTakeSegments() {
-  utsname kernel{};
-  int major = 0, minor = 0;
-  return uname(&kernel) == 0 && std::sscanf(kernel.release, "%d.%d", &major, &minor) == 2 &&
-         (major > 6 || (major == 6 && minor >= 2));
-}
-
 }  // namespace
 
 absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port) {
@@ -73,15 +64,19 @@ absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port) {
   // A socket without UDP_GRO would make the kernel cut each joined frame that comes by, only to drop the pieces. With
   // it, the kernel also joins what network adapters receive one by one, before the ports see it.
   const int on = 1;
-  if (PacketSocketsTakeSegments()) setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof(on));
+  if (os::PacketSocketsJoin()) setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof(on));
   // ICMP errors are kept for ReadSizeHint. Without them a path's size is found all the same, only later.
   setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
   if (v6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
   if (Bind(fd.get(), v6, port) != 0) return Explain(port, errno);
+  // Only now that it is known to be ours alone may the sockets of ports have it too, and no other user's. Each is bound
+  // to an interface, so that what comes by that one is its own.
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+    return Explain(port, errno);
   return fd;
 }
 
-std::optional<SizeHint> ReadSizeHint(int guard) {
+std::optional<SizeHint> ReadSizeHint(int fd) {
   while (true) {
     os::SocketAddress to;
     alignas(cmsghdr) char control[512];
@@ -92,7 +87,7 @@ std::optional<SizeHint> ReadSizeHint(int guard) {
                    .msg_control = control,
                    .msg_controllen = sizeof(control),
                    .msg_flags = 0};
-    if (recvmsg(guard, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return std::nullopt;
+    if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return std::nullopt;
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
       const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
       const bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;

@@ -1,6 +1,7 @@
 // Keeps the kernel quiet about WARP's UDP port. The kernel sees each frame of its own interfaces too, and would answer
 // "port unreachable" to our peers. A socket therefore takes the port, with a filter that drops everything before it is
 // queued: the kernel then sends no ICMP and uses no memory. Taking the port also shows whether another program has it.
+// A port that is a socket of UDP itself (driver: udp) takes what comes by its interface before the guard sees it.
 #ifndef WARP_CONTROL_KERNEL_PORT_GUARD_H_
 #define WARP_CONTROL_KERNEL_PORT_GUARD_H_
 
@@ -22,9 +23,9 @@ struct SizeHint {
   wire::IpAddress to;
   uint32_t mtu = 0;  // bytes of IP packet
 };
-// The next hint that the kernel keeps for the guard's socket, which shows POLLERR while there are some; other errors
-// are skipped. nullopt: there is none.
-std::optional<SizeHint> ReadSizeHint(int guard);
+// The next hint that the kernel keeps for a socket (of the guard, or of a port of UDP), which shows POLLERR while there
+// are some; other errors are skipped. nullopt: there is none.
+std::optional<SizeHint> ReadSizeHint(int fd);
 
 }  // namespace warp::control
 

@@ -36,7 +36,7 @@ void Links::OnPortChanged(wire::PortId id) {
 }
 
 void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
-  transmitter_.SetPort(id, {.interface = port.config.kernel_side(),
+  transmitter_.SetPort(id, {.outlet = port.outlet(),
                             .mac = port.info.mac,
                             .listen_port = context_.config.node.listen_port});
   const auto mtu = static_cast<uint16_t>(std::min<uint32_t>(port.info.mtu, port.kernel.mtu));
@@ -72,6 +72,10 @@ std::optional<uint64_t> Links::BytesOf(const config::PortConfig& config) const {
 
 void Links::BeforePortCloses(const PortTable::Port& port) {
   if (context_.closing) context_.closing(port.config);
+}
+
+void Links::OnSizeHint(wire::PortId id, const SizeHint& hint) {
+  context_.protocol.HintSize(context_.loop.now(), id, hint.to, hint.mtu);
 }
 
 // The device is closed when this returns. So by then the workers must have a snapshot without the port.
@@ -128,9 +132,8 @@ void Links::Publish() {
       context_.protocol.GetForwarding(taken), ports,
       [this](wire::PortId id, const Flow& flow) -> const NextHop* {
         const PortTable::Port* port = ports_.Find(id);
-        return port == nullptr
-                   ? nullptr
-                   : next_hops_.Request(context_.loop.now(), id, port->config.kernel_side(), flow);
+        return port == nullptr ? nullptr
+                               : next_hops_.Request(context_.loop.now(), id, port->outlet(), flow);
       }));
   on_published_({.changed = taken, .routes = forwarding_.built()});
 }

@@ -107,6 +107,7 @@ class Links : private PortListener {
   // PortListener.
   void OnPortChanged(wire::PortId id) override;
   void BeforePortCloses(const PortTable::Port& port) override;
+  void OnSizeHint(wire::PortId id, const SizeHint& hint) override;
   void OnPortClosing(wire::PortId id) override;
 
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);

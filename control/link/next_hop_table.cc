@@ -7,8 +7,8 @@ namespace warp::control {
 NextHopTable::NextHopTable(Netlink& netlink, ChangeHandler on_change)
     : netlink_(netlink), on_change_(std::move(on_change)) {}
 
-const NextHop* NextHopTable::Request(wire::Instant now, wire::PortId port,
-                                     absl::string_view interface, const Flow& flow) {
+const NextHop* NextHopTable::Request(wire::Instant now, wire::PortId port, const Outlet& outlet,
+                                     const Flow& flow) {
   const Key key(port, flow);
   if (const auto known = entries_.find(key); known != entries_.end()) {
     known->second->requested = now;
@@ -19,7 +19,7 @@ const NextHop* NextHopTable::Request(wire::Instant now, wire::PortId port,
   looks_.push_back(key);
   entry->requested = now;
   entry->subscription =
-      netlink_.WatchNextHop(interface, flow, [this, entry, key](const NextHop& next_hop) {
+      netlink_.WatchNextHop(outlet, flow, [this, entry, key](const NextHop& next_hop) {
         entry->next_hop = next_hop;
         on_change_(key.first, key.second);
       });

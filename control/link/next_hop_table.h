@@ -27,9 +27,9 @@ class NextHopTable {
   using ChangeHandler = std::function<void(wire::PortId port, const Flow& flow)>;
   NextHopTable(Netlink& netlink, ChangeHandler on_change);
 
-  // What is known of the next hop now. The first request for it starts to resolve it. `interface` is the kernel's
-  // side of the port. nullptr where no more entries can be made. Valid until the next call.
-  const NextHop* Request(wire::Instant now, wire::PortId port, absl::string_view interface,
+  // What is known of the next hop now. The first request for it starts to resolve it. `outlet` is the port's. nullptr
+  // where no more entries can be made. Valid until the next call.
+  const NextHop* Request(wire::Instant now, wire::PortId port, const Outlet& outlet,
                          const Flow& flow);
   // The same, but asks for nothing. nullptr where nobody requested it lately.
   const NextHop* Find(wire::PortId port, const Flow& flow) const;

@@ -115,6 +115,11 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   }
   port.id = id;
   port.reason.clear();
+  if (port.info.error_fd >= 0) {
+    port.size_hints = std::make_unique<SizeHints>(
+        loop_, port.info.error_fd,
+        [this, id](const SizeHint& hint) { listener_.OnSizeHint(id, hint); });
+  }
   if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
     LogWarning(absl::StrCat("port ", port.config.name, ": packet buffers were made for packets of ",
                             port.info.mtu, " bytes, its interface allows ", port.kernel.mtu,
@@ -175,7 +180,7 @@ std::string PortTable::Misfit(const Port& port) const {
   if (now.index != port.index) {
     return absl::StrCat("interface ", port.config.kernel_side(), " was replaced");
   }
-  if (now.mac != port.info.mac) return "its MAC address changed";
+  if (port.info.has_link_layer && now.mac != port.info.mac) return "its MAC address changed";
   if (!port.config.mtu.has_value() && UsableMtu(now) > port.info.mtu) return "the MTU grew";
   return "";
 }
@@ -229,6 +234,7 @@ void PortTable::Close(Port& port, absl::string_view reason) {
   listener_.BeforePortCloses(port);
   const wire::PortId id = *std::exchange(port.id, std::nullopt);
   port.reason = std::string(reason);
+  port.size_hints.reset();
   listener_.OnPortClosing(id);
   Remove(dataplane_, id);
 }

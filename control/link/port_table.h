@@ -24,6 +24,8 @@
 #include "control/kernel/companion.h"
 #include "control/kernel/interface_state.h"
 #include "control/kernel/netlink.h"
+#include "control/kernel/next_hop.h"
+#include "control/link/size_hints.h"
 #include "control/loop/loop.h"
 #include "dataplane/facade/dataplane.h"
 
@@ -47,6 +49,7 @@ class PortTable {
     bool held = false;          // because its device is still held; it is tried again soon
     lcore::DropCounters drops;  // of frames between the dataplane and the companion
     std::unique_ptr<Companion> companion;
+    std::unique_ptr<SizeHints> size_hints;  // while open, where the port's own socket gets them
     std::unique_ptr<Subscription> watch;
 
     absl::string_view state() const {  // "missing", "opening", "down", "up"
@@ -54,6 +57,8 @@ class PortTable {
       if (opening.has_value()) return "opening";
       return waits_for_interface() ? "down" : "missing";
     }
+    // While open.
+    Outlet outlet() const { return {config.kernel_side(), info.has_link_layer}; }
     // The interface is there but down, and no driver can be bound to it until it is set up.
     bool waits_for_interface() const {
       return config.kernel_device() != nullptr && kernel.present() && !kernel.admin_up;
@@ -118,6 +123,8 @@ class PortListener {
   virtual ~PortListener() = default;
   // The device was opened, or the kernel has news of its interface.
   virtual void OnPortChanged(wire::PortId port) = 0;
+  // A router tells, or somebody makes up, what gets through the port to this address.
+  virtual void OnSizeHint(wire::PortId port, const SizeHint& hint) = 0;
   // The device is still open, and about to be closed: the last moment in which its counters can be read.
   virtual void BeforePortCloses(const PortTable::Port&) {}
   // The device is about to be closed. When this returns, the published snapshot must no longer name it.

@@ -25,7 +25,7 @@ namespace warp::control {
 
 // What the transmitter must know of an open port.
 struct PortAddressing {
-  std::string interface;  // the kernel's side
+  Outlet outlet;
   wire::MacAddress mac;
   uint16_t listen_port = 0;
 };

@@ -79,8 +79,10 @@ std::string ReasonOf(const NodeView& view, const PortTable::Port& port) {
 Json Rate(uint64_t rate) { return rate == 0 ? Json(nullptr) : Json(rate); }
 
 Json PortJson(const NodeView& view, const PortTable::Port& port) {
+  const bool open = port.id.has_value();
   Json json = {{"name", port.config.name},
-               {"driver", Text(wire::DriverWord(port.config.device))},
+               {"driver", Text(wire::DriverWord(open ? port.info.device : port.config.device))},
+               {"driver_reason", open ? port.info.driver_reason : ""},
                {"device", wire::DeviceText(port.config.device)},
                {"kernel_interface", port.config.kernel_side()},
                {"tier", port.config.tier},
@@ -93,10 +95,10 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
     addresses.push_back(address.ToString());
   }
   json["addresses"] = std::move(addresses);
-  if (!port.id.has_value()) return json;
+  if (!open) return json;
   if (!view.links.health().alive(port.info.worker)) json["state"] = "stale";
   const lcore::PortCounters counters = view.dataplane.Counters(*port.id);
-  json.update({{"mac", port.info.mac.ToString()},
+  json.update({{"mac", port.info.has_link_layer ? Json(port.info.mac.ToString()) : Json(nullptr)},
                {"mtu", std::min<uint32_t>(port.info.mtu, port.kernel.mtu)},
                {"worker", port.info.worker},
                {"segmentation", view.dataplane.Segmentation(*port.id)},

@@ -21,16 +21,25 @@ using wire::VirtualDevice;
 struct PortSpec {
   std::string name;  // as the operator calls it: "wan0"
   PortDevice device;
-  uint16_t mtu = 1500;       // largest IP packet of the kernel interface, or of the companion
-  uint16_t listen_port = 0;  // the UDP port that is ours: kernel interfaces filter by it
+  std::string driver_reason;  // why this driver; empty where the configuration names it
+  uint16_t mtu = 1500;        // largest IP packet of the kernel interface, or of the companion
+  uint16_t listen_port = 0;   // the UDP port that is ours: kernel interfaces filter by it
 };
 
 struct PortInfo {
+  PortDevice device;          // as it was opened, so that its driver is never kAuto
+  std::string driver_reason;  // as in PortSpec
   wire::MacAddress mac;
   uint16_t mtu = 0;  // the largest IP packet that fits its buffers
   WorkerId worker = 0;
   // True for a kernel interface, where the kernel handles what is not ours. Elsewhere a companion interface must.
   bool kernel_sees_frames = false;
+  // Its frames leave with the interface's own MAC address and that of the next hop. False: the kernel finds the next
+  // hop by itself, and `mac` is made up.
+  bool has_link_layer = true;
+  // A socket in whose error queue the kernel puts what it hears by ICMP of the port's datagrams; -1: none. Valid until
+  // the port is removed.
+  int error_fd = -1;
   // Its frames go to other machines, so that they should carry UDP checksums.
   bool on_wire = false;
   // The port sends [header -> payload] chains without a copy.

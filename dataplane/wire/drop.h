@@ -16,6 +16,8 @@ namespace warp::wire {
   X(kTruncated, "truncated", "shorter than its own headers say")                                   \
   X(kIpFragment, "ip_fragment", "an IP fragment; WARP sends none and takes none")                  \
   X(kBadIpChecksum, "bad_ip_checksum", "the IPv4 header checksum is wrong")                        \
+  X(kOtherAddress, "other_address",                                                                \
+    "to an address that the port's interface does not have, or no longer has")                     \
   X(kUnknownType, "unknown_type", "message type or reserved bytes of another version or protocol") \
   X(kUnknownSession, "unknown_session", "receiver index names no live session or handshake")       \
   X(kSessionExpired, "session_expired",                                                            \
@@ -45,6 +47,8 @@ namespace warp::wire {
   X(kNoPath, "no_path", "no active path to the peer")                                              \
   X(kNoNeighbour, "no_neighbour", "the next hop's link-layer address is not known yet")            \
   X(kTxFull, "tx_full", "the port's transmit queue did not take the copy")                         \
+  X(kKernelRefused, "kernel_refused",                                                              \
+    "the kernel would not send it: a firewall rule, no route, or a source address that is gone")   \
   X(kRingFull, "ring_full", "the ring to the next thread is full")                                 \
   X(kNoBuffer, "no_buffer", "no packet buffer was free")                                           \
   X(kNotAuthorized, "not_authorized", "the map did not allow it")                                  \

@@ -1,6 +1,22 @@
 #include "dataplane/wire/port_device.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace warp::wire {
+
+DriverChoice ChooseDriver(absl::string_view interface, const DriverFacts& facts) {
+  if (!facts.ethernet) {
+    return {KernelDriver::kUdp, absl::StrCat("auto: ", interface, " has no Ethernet header")};
+  }
+  if (!facts.packet_sockets_allowed) {
+    return {KernelDriver::kUdp, "auto: a packet socket needs CAP_NET_RAW and CAP_NET_ADMIN"};
+  }
+  if (!facts.packet_sockets_join) {
+    return {KernelDriver::kUdp, "auto: packet sockets join no frames before Linux 6.2"};
+  }
+  return {KernelDriver::kAfPacket,
+          absl::StrCat("auto: ", interface, " is Ethernet, and packet sockets join frames")};
+}
 
 absl::string_view DriverWord(const PortDevice& device) {
   if (const auto* kernel = std::get_if<KernelDevice>(&device)) {

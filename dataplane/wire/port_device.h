@@ -12,17 +12,32 @@
 
 namespace warp::wire {
 
-enum class KernelDriver : uint8_t { kAfPacket, kAfXdp };
+enum class KernelDriver : uint8_t { kAuto, kAfPacket, kAfXdp, kUdp };
 
-inline constexpr Words<KernelDriver, 2> kKernelDriverWords = {{
+inline constexpr Words<KernelDriver, 4> kKernelDriverWords = {{
+    {"auto", KernelDriver::kAuto},
     {"af_packet", KernelDriver::kAfPacket},
     {"af_xdp", KernelDriver::kAfXdp},
+    {"udp", KernelDriver::kUdp},
 }};
+
+// What kAuto goes by: os::ReadDriverFacts.
+struct DriverFacts {
+  bool ethernet = false;                // the frames of the interface have an Ethernet header
+  bool packet_sockets_allowed = false;  // to this process, with buffers as large as they should be
+  bool packet_sockets_join = false;     // the kernel takes and gives joined frames there
+};
+struct DriverChoice {
+  KernelDriver driver = KernelDriver::kUdp;  // never kAuto
+  std::string reason;                        // "auto: wwan0 has no Ethernet header"
+};
+// A packet socket costs less than a socket of UDP, but only where it moves joined frames. The latter works everywhere.
+DriverChoice ChooseDriver(absl::string_view interface, const DriverFacts& facts);
 
 // An interface that stays the kernel's: the kernel keeps its addresses, its routes and all traffic that is not ours.
 struct KernelDevice {
   std::string interface;  // "eth0"
-  KernelDriver driver = KernelDriver::kAfPacket;
+  KernelDriver driver = KernelDriver::kAuto;
 };
 
 // A network adapter that DPDK takes from the kernel.
@@ -37,7 +52,7 @@ struct VirtualDevice {
 
 using PortDevice = std::variant<KernelDevice, PciDevice, VirtualDevice>;
 
-// "af_packet", "af_xdp", "pci" or "devargs": the word for status.
+// "auto", "af_packet", "af_xdp", "udp", "pci" or "devargs": the word for status.
 absl::string_view DriverWord(const PortDevice& device);
 // The interface, the address or the device arguments: what errors and status call the device.
 const std::string& DeviceText(const PortDevice& device);

@@ -27,9 +27,9 @@ class FakeNetlink : public Netlink {
     interfaces[name] = state;
     watchers_.at(name)(state);
   }
-  std::unique_ptr<Subscription> WatchNextHop(absl::string_view interface, const Flow& flow,
+  std::unique_ptr<Subscription> WatchNextHop(const Outlet& outlet, const Flow& flow,
                                              NextHopHandler handler) override {
-    std::string key = std::string(interface) + " " + flow.remote.address.ToString();
+    std::string key = outlet.interface + " " + flow.remote.address.ToString();
     if (!flow.local.address.is_unspecified()) key += " from " + flow.local.address.ToString();
     handlers_[key] = std::move(handler);
     return std::make_unique<Entry>(*this, key);

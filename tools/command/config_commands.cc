@@ -1,3 +1,5 @@
+#include <net/if.h>
+
 #include <iostream>
 
 #include "absl/strings/str_split.h"
@@ -5,7 +7,9 @@
 #include "control/config/kind.h"
 #include "control/config/map_config.h"
 #include "control/config/node_config.h"
+#include "dataplane/os/kernel_ports.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/port_device.h"
 #include "tools/command/commands.h"
 #include "tools/terminal/complain.h"
 
@@ -16,6 +20,20 @@ namespace {
 void Advise(absl::string_view advice) {
   for (absl::string_view line : absl::StrSplit(advice, '\n', absl::SkipEmpty())) {
     std::cerr << "warning: " << line << std::endl;
+  }
+}
+
+// What `driver: auto` comes to for this user on this machine, as far as its interfaces are there.
+void TellDrivers(const config::NodeConfig& node) {
+  for (const config::PortConfig& port : node.ports) {
+    const wire::KernelDevice* const device = port.kernel_device();
+    if (device == nullptr || device->driver != wire::KernelDriver::kAuto) continue;
+    if (if_nametoindex(device->interface.c_str()) == 0) continue;
+    const wire::DriverChoice choice =
+        wire::ChooseDriver(device->interface, os::ReadDriverFacts(device->interface));
+    std::cout << "port " << port.name
+              << ": driver: " << wire::WordOf(wire::kKernelDriverWords, choice.driver) << " ("
+              << choice.reason << ")" << std::endl;
   }
 }
 
@@ -31,6 +49,7 @@ int RunCheck(const CheckOptions& options) {
     status = config::LoadMapConfig(options.file, key_files).status();
   } else if (const auto node = config::LoadNodeConfig(options.file, key_files); node.ok()) {
     Advise(node->advice);
+    if (!options.no_keys) TellDrivers(*node);
   } else {
     status = node.status();
   }

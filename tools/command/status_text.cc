@@ -125,6 +125,16 @@ std::string CapsProblem(const Json& status) {
   return "";
 }
 
+// What is the matter with the port, and how its driver was chosen: "udp (auto: wwan0 has no Ethernet header)".
+std::string PortReason(const Json& port) {
+  const auto is_said = [&](const char* key) { return Text(port, key) != kNothing; };
+  std::vector<std::string> reasons;
+  if (is_said("reason")) reasons.push_back(Text(port, "reason"));
+  if (is_said("driver_reason"))
+    reasons.push_back(absl::StrCat(Text(port, "driver"), " (", Text(port, "driver_reason"), ")"));
+  return reasons.empty() ? kNothing : absl::StrJoin(reasons, "; ");
+}
+
 std::string PortsTable(const Json& status) {
   TextTable table({"PORT", ">TIER", "CAP", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX",
                    ">MISSED", ">TX", ">REFUSED", "ADDRESSES", "DROPS", "REASON"});
@@ -136,7 +146,7 @@ std::string PortsTable(const Json& status) {
                Text(port, "rx_packets"), Text(port, "rx_missed"), Text(port, "tx_packets"),
                Text(port, "tx_dropped"),
                addresses.empty() ? kNothing : absl::StrJoin(addresses, " "), Drops(port),
-               Text(port, "reason")});
+               PortReason(port)});
   }
   return table.ToString() + CapsProblem(status);
 }

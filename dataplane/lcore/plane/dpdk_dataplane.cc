@@ -207,10 +207,14 @@ bool DpdkDataplane::AwaitPorts(wire::Duration patience) {
 PortInfo DpdkDataplane::Info(PortId port) const {
   assert(control_.IsCurrent());
   const PortSlot& slot = ports_->slot(port);
-  return {.mac = slot.port->mac(),
+  return {.device = slot.port->spec().device,
+          .driver_reason = slot.port->spec().driver_reason,
+          .mac = slot.port->mac(),
           .mtu = slot.port->mtu(),
           .worker = slot.worker,
           .kernel_sees_frames = slot.port->kernel_sees_frames(),
+          .has_link_layer = slot.port->has_link_layer(),
+          .error_fd = slot.port->error_fd(),
           .on_wire = slot.port->on_wire(),
           .multi_segment_tx = slot.port->multi_segment_tx()};
 }

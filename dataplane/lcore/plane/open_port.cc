@@ -1,5 +1,6 @@
 #include "dataplane/lcore/plane/open_port.h"
 
+#include <utility>
 #include <variant>
 
 #include "absl/status/status.h"
@@ -10,7 +11,9 @@
 #include "dataplane/lcore/port/ethdev/driver_vdev.h"
 #include "dataplane/lcore/port/ethdev/lab_port.h"
 #include "dataplane/lcore/port/packet_socket/driver_af_packet.h"
+#include "dataplane/lcore/port/udp_socket/driver_udp.h"
 #include "dataplane/lcore/port/xdp/driver_af_xdp.h"
+#include "dataplane/os/kernel_ports.h"
 
 namespace warp::lcore {
 namespace {
@@ -24,8 +27,22 @@ struct Driver {
   rte_mempool* const rx_pool;
 
   OpenedPort operator()(const KernelDevice& device) const {
-    return device.driver == KernelDriver::kAfXdp ? AfXdpPort::Open(device, spec, id, rx_pool)
-                                                 : AfPacketPort::Open(device, spec, id, rx_pool);
+    switch (device.driver) {
+      case KernelDriver::kAfPacket:
+        return AfPacketPort::Open(device, spec, id, rx_pool);
+      case KernelDriver::kAfXdp:
+        return AfXdpPort::Open(device, spec, id, rx_pool);
+      case KernelDriver::kUdp:
+        return UdpPort::Open(device, spec, id, rx_pool);
+      case KernelDriver::kAuto:
+        break;
+    }
+    wire::DriverChoice choice =
+        wire::ChooseDriver(device.interface, os::ReadDriverFacts(device.interface));
+    PortSpec chosen = spec;
+    chosen.device = KernelDevice{device.interface, choice.driver};
+    chosen.driver_reason = std::move(choice.reason);
+    return std::visit(Driver{chosen, id, rx_pool}, chosen.device);
   }
   OpenedPort operator()(const PciDevice& device) const {
     return PciPort::Open(device, spec, id, rx_pool);

@@ -1,5 +1,6 @@
 // A port: one local interface with one RX and one TX queue of packet buffers. Its driver moves them: a DPDK Ethernet
-// device (ethdev_port.h) or a packet socket (driver_af_packet.h). plane/open_port.h opens the one that a device needs.
+// device (ethdev_port.h), a packet socket (driver_af_packet.h) or a UDP socket (driver_udp.h). plane/open_port.h opens
+// the one that a device needs.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PORT_H_
 #define WARP_DATAPLANE_LCORE_PORT_PORT_H_
 
@@ -53,6 +54,14 @@ class Port {
   // The largest IP packet that fits its buffers in both directions.
   uint16_t mtu() const { return spec_.mtu; }
   bool kernel_sees_frames() const { return kernel_sees_frames_; }
+  // What is left to the kernel is not lost, since the kernel has its own copy or control passes it on. False: what the
+  // port handed over is nobody else's (a UDP socket).
+  bool kernel_keeps_frames() const { return kernel_keeps_frames_; }
+  // Its frames leave with the addresses of the link in their Ethernet header. False: that header is made up, since the
+  // kernel finds the next hop by itself.
+  bool has_link_layer() const { return has_link_layer_; }
+  // A socket in whose error queue the kernel puts what it hears by ICMP (IP_RECVERR), for control; -1: none.
+  int error_fd() const { return error_fd_; }
   // Not a driver between programs of one machine, such as net_ring and net_memif.
   bool on_wire() const { return on_wire_; }
   // TxBurst takes [header -> payload] chains and only reads the payload.
@@ -82,6 +91,9 @@ class Port {
   rte_mempool* const rx_pool_;
   wire::MacAddress mac_;
   bool kernel_sees_frames_ = false;
+  bool kernel_keeps_frames_ = true;
+  bool has_link_layer_ = true;
+  int error_fd_ = -1;
   bool on_wire_ = true;
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;

@@ -58,6 +58,26 @@ bool SameFlow(const uint8_t* headers, const uint8_t* others, size_t header_size)
   return Same<0, kV6PayloadSize>(headers, others) && Same<kV6Next, kV6UdpSize>(headers, others);
 }
 
+FrameFlow FlowOf(const uint8_t* headers, size_t header_size) {
+  const uint8_t* const ip = headers + kEthernetHeaderSize;
+  const uint8_t* const udp = headers + header_size - sizeof(UdpLayout);
+  FrameFlow flow;
+  if (header_size == kFrameHeaderSizeV4) {
+    flow.from.address =
+        IpAddress::V4(ReadAs<std::array<uint8_t, 4>>(ip + offsetof(Ipv4Layout, from)));
+    flow.to.address = IpAddress::V4(ReadAs<std::array<uint8_t, 4>>(ip + offsetof(Ipv4Layout, to)));
+    flow.traffic_class = ip[offsetof(Ipv4Layout, traffic_class)];
+  } else {
+    flow.from.address =
+        IpAddress::V6(ReadAs<std::array<uint8_t, 16>>(ip + offsetof(Ipv6Layout, from)));
+    flow.to.address = IpAddress::V6(ReadAs<std::array<uint8_t, 16>>(ip + offsetof(Ipv6Layout, to)));
+    flow.traffic_class = static_cast<uint8_t>(FieldAt<Be32>(ip, 0) >> 20);
+  }
+  flow.from.port = FieldAt<Be16>(udp, offsetof(UdpLayout, from));
+  flow.to.port = FieldAt<Be16>(udp, offsetof(UdpLayout, to));
+  return flow;
+}
+
 void WriteSegmentHeaders(const uint8_t* headers, size_t header_size, size_t payload_size,
                          uint8_t* out) {
   std::memmove(out, headers, header_size);

@@ -31,6 +31,14 @@ size_t JoinableHeaderSize(Bytes frame);
 // identification.
 bool SameFlow(const uint8_t* headers, const uint8_t* others, size_t header_size);
 
+// What the headers of such a frame say of the flow.
+struct FrameFlow {
+  Endpoint from;
+  Endpoint to;
+  uint8_t traffic_class = 0;  // DSCP and ECN (RFC 2474, RFC 3168)
+};
+FrameFlow FlowOf(const uint8_t* headers, size_t header_size);
+
 // Writes the headers for `payload_size` bytes of a flow, made from the headers of any of its frames: those of a joined
 // frame from its first segment's, those of a segment from the joined frame's. `out` may be `headers`.
 void WriteSegmentHeaders(const uint8_t* headers, size_t header_size, size_t payload_size,

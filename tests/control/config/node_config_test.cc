@@ -92,7 +92,7 @@ tunnels:
   EXPECT_EQ(config->maps[0].public_key.ToBase64(), kKey1);
 
   ASSERT_EQ(config->ports.size(), 4u);
-  EXPECT_EQ(wire::DriverWord(config->ports[0].device), "af_packet");
+  EXPECT_EQ(wire::DriverWord(config->ports[0].device), "auto");
   EXPECT_EQ(wire::DeviceText(config->ports[0].device), "eth0");
   EXPECT_EQ(config->ports[0].kernel_side(), "eth0");
   EXPECT_EQ(config->ports[0].kernel_interface, "");

@@ -240,7 +240,8 @@ TEST_F(CompanionTest, ResolvesNextHopsLikeAnyInterface) {
     Ip("addr add 10.1.0.1/24 dev warp-wan1");
     NextHop hop;
     const Flow flow{.local = {{}, 13116}, .remote = *wire::Endpoint::Parse("10.1.0.2:13116")};
-    auto watch = netlink_->WatchNextHop("warp-wan1", flow, [&](const NextHop& now) { hop = now; });
+    auto watch =
+        netlink_->WatchNextHop({"warp-wan1"}, flow, [&](const NextHop& now) { hop = now; });
     // The kernel asks through the TAP interface, and the test plays the other end of the link.
     ASSERT_TRUE(Turn([&] {
       return std::any_of(frames_.begin(), frames_.end(), [](const FrameBytes& frame) {

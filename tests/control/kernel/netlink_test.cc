@@ -66,7 +66,7 @@ class NetlinkTest : public ::testing::Test {
   }
   void FollowHop(const char* destination, wire::IpAddress source = {}) {
     hops_.push_back(netlink_->WatchNextHop(
-        "wan0", FlowTo(destination, source),
+        {"wan0"}, FlowTo(destination, source),
         [this, destination](const NextHop& hop) { hop_[destination] = hop; }));
   }
   static Flow FlowTo(const std::string& destination, wire::IpAddress source = {}) {
@@ -280,6 +280,30 @@ TEST_F(NetlinkTest, FindsANeighbourOnTheLink) {
     EXPECT_EQ(hop.mac, PeerMac());
     EXPECT_EQ(hop.mtu, 1500u);
     EXPECT_EQ(hop.reason, "");
+  });
+}
+
+// The kernel resolves for a socket of its own; an interface may have nothing to resolve. So a route is enough, although
+// nobody answers there.
+TEST_F(NetlinkTest, WithoutALinkLayerARouteIsEnough) {
+  Story([&] {
+    Connect();
+    Ip("addr add 10.1.0.1/24 dev wan0");
+    OpenNetlink();
+    const auto follow = [&](const char* destination) {
+      hops_.push_back(netlink_->WatchNextHop(
+          {.interface = "wan0", .link_layer = false}, FlowTo(destination),
+          [this, destination](const NextHop& hop) { hop_[destination] = hop; }));
+    };
+    follow("10.1.0.77");
+    ASSERT_TRUE(Turn([&] { return hop_["10.1.0.77"].reachable(); }));
+    EXPECT_EQ(hop_["10.1.0.77"].source, control::Ip("10.1.0.1"));
+    EXPECT_EQ(hop_["10.1.0.77"].mtu, 1500u);
+    follow("192.0.2.1");
+    ASSERT_TRUE(Turn([&] { return !hop_["192.0.2.1"].reason.empty(); }));
+    EXPECT_EQ(hop_["192.0.2.1"].reason, "no route to 192.0.2.1 through wan0");
+    Ip("link set wan0 down");
+    ASSERT_TRUE(Turn([&] { return hop_["10.1.0.77"].reason == "wan0 is down"; }));
   });
 }
 
@@ -594,8 +618,8 @@ TEST_F(NetlinkTest, SubscriptionsEndInTheirHandlers) {
       second.reset();
       FollowHop("10.1.0.4");
     };
-    first = netlink_->WatchNextHop("wan0", FlowTo("198.51.100.1"), end);
-    second = netlink_->WatchNextHop("wan0", FlowTo("198.51.100.2"), end);
+    first = netlink_->WatchNextHop({"wan0"}, FlowTo("198.51.100.1"), end);
+    second = netlink_->WatchNextHop({"wan0"}, FlowTo("198.51.100.2"), end);
     ASSERT_TRUE(Turn([&] { return calls > 0; }));
     Follow("wan0");
     Settle(*loop_);
@@ -614,14 +638,14 @@ TEST_F(NetlinkTest, HundredsOfNextHops) {
     std::set<int> reachable;
     for (int i = 0; i < 500; ++i) {
       const std::string destination = absl::StrCat("203.0.", i / 250, ".", i % 250 + 1);
-      many.push_back(
-          netlink_->WatchNextHop("wan0", FlowTo(destination), [&reachable, i](const NextHop& hop) {
-            if (hop.reachable()) {
-              reachable.insert(i);
-            } else {
-              reachable.erase(i);
-            }
-          }));
+      many.push_back(netlink_->WatchNextHop({"wan0"}, FlowTo(destination),
+                                            [&reachable, i](const NextHop& hop) {
+                                              if (hop.reachable()) {
+                                                reachable.insert(i);
+                                              } else {
+                                                reachable.erase(i);
+                                              }
+                                            }));
     }
     ASSERT_TRUE(Turn([&] { return reachable.size() == 500; }));
     Away("link set peer0 down");

@@ -103,5 +103,32 @@ TEST_F(PortGuardTest, FindsThePortInUse) {
   });
 }
 
+// A port that is a UDP socket has the same UDP port beside the guard, and gets what comes by its interface.
+TEST_F(PortGuardTest, LetsASocketOfAnInterfaceHaveThePortAndNoOther) {
+  home_.Do([] {
+    const auto guard = GuardPort(kPort);
+    ASSERT_TRUE(guard.ok()) << guard.status();
+    const int on = 1;
+    const auto open = [&](int share) {
+      os::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      EXPECT_EQ(setsockopt(fd.get(), SOL_SOCKET, share, &on, sizeof(on)), 0);
+      return fd;
+    };
+    const os::SocketAddress any(wire::Endpoint{wire::IpAddress::V4({}), kPort});
+    const os::UniqueFd port = open(SO_REUSEPORT);
+    ASSERT_EQ(setsockopt(port.get(), SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+    EXPECT_EQ(bind(port.get(), any.get(), any.size()), 0);
+    const os::UniqueFd careless = open(SO_REUSEADDR);
+    EXPECT_NE(bind(careless.get(), any.get(), any.size()), 0);
+    EXPECT_EQ(GuardPort(kPort).status().code(), absl::StatusCode::kAlreadyExists);
+
+    UdpApplication other({*wire::IpAddress::Parse("127.0.0.1"), 0});
+    const os::SocketAddress to(wire::Endpoint{*wire::IpAddress::Parse("127.0.0.1"), kPort});
+    EXPECT_EQ(sendto(other.fd(), "x", 1, 0, to.get(), to.size()), 1);
+    char byte = 0;
+    EXPECT_EQ(recv(port.get(), &byte, 1, 0), 1);
+  });
+}
+
 }  // namespace
 }  // namespace warp::control

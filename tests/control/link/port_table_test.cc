@@ -2,14 +2,20 @@
 #include "control/link/port_table.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "dataplane/os/socket_address.h"
+#include "dataplane/os/unique_fd.h"
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/fake_netlink.h"
+#include "tests/control/network_namespace.h"
+#include "tests/control/turning.h"
 
 namespace warp::control {
 namespace {
@@ -36,6 +42,7 @@ class PortTableTest : public testing::Test, public PortListener {
     return state;
   }
   void OnPortChanged(wire::PortId) override { ++opened_; }
+  void OnSizeHint(wire::PortId, const SizeHint& hint) override { hints_.push_back(hint.mtu); }
   void OnPortClosing(wire::PortId) override { ++closed_; }
   // Turns the loop until a held port was tried once more.
   void AwaitTry() {
@@ -53,7 +60,53 @@ class PortTableTest : public testing::Test, public PortListener {
   lcore::FakeDataplane dataplane_;
   config::NodeConfig config_;
   int opened_ = 0, closed_ = 0;
+  std::vector<uint32_t> hints_;
 };
+
+// Such a port has a made-up MAC address, as its interface may have none.
+TEST_F(PortTableTest, APortWithoutALinkLayerStaysOpenWhateverTheMacAddress) {
+  dataplane_.port_info.has_link_layer = false;
+  dataplane_.port_info.mac = kOther;
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  EXPECT_TRUE(table.ports()[0]->id.has_value());
+  EXPECT_FALSE(table.ports()[0]->outlet().link_layer);
+  netlink_.Change("l0", Interface(1, {}));
+  EXPECT_EQ(closed_, 0);
+  netlink_.Change("l0", Interface(2, {}));  // but not whatever the interface
+  EXPECT_EQ(closed_, 1);
+}
+
+// The kernel's own error for a datagram that is larger than the interface's MTU stands for one that ICMP tells.
+TEST_F(PortTableTest, TheSizesThatAPortsSocketHearsOfAreToldWhileItIsOpen) {
+  NetworkNamespace home;
+  if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  os::UniqueFd fd;
+  const os::SocketAddress to(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 9});
+  const auto send_too_much = [&] {
+    const std::vector<char> bytes(2000);
+    EXPECT_LT(sendto(fd.get(), bytes.data(), bytes.size(), 0, to.get(), to.size()), 0);
+  };
+  home.Do([&] {
+    EXPECT_TRUE(NetworkNamespace::Run("ip link set lo mtu 1234 up"));
+    fd = os::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int on = 1, probe = IP_PMTUDISC_PROBE;
+    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
+    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe)), 0);
+  });
+  dataplane_.port_info.error_fd = fd.get();
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  send_too_much();
+  ASSERT_TRUE(TurnUntil(*loop_, [this] { return !hints_.empty(); }));
+  EXPECT_EQ(hints_, std::vector<uint32_t>{1234});
+  netlink_.Change("l0", Interface(2, {}));
+  ASSERT_EQ(closed_, 1);
+  dataplane_.port_info.error_fd = -1;
+  send_too_much();
+  Settle(*loop_);
+  EXPECT_EQ(hints_.size(), 1u);
+}
 
 TEST_F(PortTableTest, APortIsOpenedAgainWhenItsWorkerHasLetGo) {
   PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);

@@ -23,7 +23,7 @@ class TransmitterTest : public testing::Test {
  protected:
   TransmitterTest() {
     transmitter_.SetPort(2,
-                         {.interface = "eth0", .mac = {{2, 0, 0, 0, 0, 1}}, .listen_port = 13116});
+                         {.outlet = {"eth0"}, .mac = {{2, 0, 0, 0, 0, 1}}, .listen_port = 13116});
   }
   // A sealed message as far as its type, and a byte that tells it from the others.
   void Send(const char* to, uint8_t byte, wire::PortId port = 2) {

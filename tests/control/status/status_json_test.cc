@@ -116,6 +116,9 @@ class StatusJsonTest : public testing::Test {
                                   .addresses = {*wire::IpAddress::Parse("10.0.0.1")}};
     lcore::FakeDataplane dataplane;
     dataplane.port_info.mtu = 1500;
+    dataplane.port_info.device = wire::KernelDevice{"wan0", wire::KernelDriver::kUdp};
+    dataplane.port_info.driver_reason = "auto: wan0 has no Ethernet header";
+    dataplane.port_info.has_link_layer = false;
     dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
     protocol::Node protocol(Options());
     Links links({*loop, netlink, dataplane, protocol, config}, [](const Links::Published&) {});
@@ -185,6 +188,11 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["workers"][0]["stages"]["rx"]["cycles_per_packet"], 1.5);
   EXPECT_EQ(status["ports"][0]["addresses"], nlohmann::json({"10.0.0.1"}));
   EXPECT_EQ(status["ports"][0]["drops"], nlohmann::json({{"kernel_full", 1}}));
+  EXPECT_EQ(status["ports"][0]["driver"], "udp");
+  EXPECT_EQ(status["ports"][0]["driver_reason"], "auto: wan0 has no Ethernet header");
+  EXPECT_EQ(status["ports"][0]["mac"], nullptr);
+  EXPECT_EQ(status["ports"][1]["driver"], "auto");
+  EXPECT_EQ(status["ports"][1]["driver_reason"], "");
   EXPECT_EQ(status["ports"][0]["tier"], 2);
   EXPECT_EQ(status["ports"][0]["rate"], nlohmann::json({{"up", 20'000'000}}));
   EXPECT_EQ(status["ports"][0]["cap"], nlohmann::json({{"used", 900'000},

@@ -13,7 +13,7 @@ constexpr char kNodeStatus[] = R"({
  {"id":0,"cpu":3,"asleep":false,"busy":0.253,"stages":{"seal":{"cycles_per_packet":410.7,"measured_packets":320},"rx":{"cycles_per_packet":4.2,"measured_packets":64}}},
  {"id":1,"cpu":null,"asleep":true,"busy":0,"stages":{}}],
 "ports":[
- {"name":"wan0","driver":"af_packet","device":"eth0","kernel_interface":"eth0","tier":2,"cap":{"used":45500000000,"bytes":50000000000,"state":"near","problem":"the disk is full"},"state":"up","reason":"","mac":"02:00:00:00:00:01","mtu":1500,
+ {"name":"wan0","driver":"af_packet","driver_reason":"auto: eth0 is Ethernet","device":"eth0","kernel_interface":"eth0","tier":2,"cap":{"used":45500000000,"bytes":50000000000,"state":"near","problem":"the disk is full"},"state":"up","reason":"","mac":"02:00:00:00:00:01","mtu":1500,
   "addresses":["10.1.0.2","fd00:10::2"],"worker":0,"rx_packets":12,"rx_bytes":1,"rx_missed":0,"tx_packets":345678,"tx_bytes":1,"tx_dropped":2,"drops":{"replayed":3,"malformed":1}},
  {"name":"wan1","driver":"pci","device":"0000:3b:00.0","kernel_interface":"warp-wan1","state":"down","reason":"no carrier","addresses":[]}],
 "maps":[{"address":"map.example.net:13116","public_key":"MMMM=","state":"registered","reason":"","registrations":[{"port":"wan0","endpoint":"198.51.100.1:4"}]}],
@@ -39,7 +39,7 @@ WORKER  CPU   BUSY  CYCLES PER PACKET
      1    -   0.0%  -
 
 PORT  TIER  CAP                       STATE  DRIVER     DEVICE         MTU  WORKER  RX  MISSED      TX  REFUSED  ADDRESSES            DROPS                    REASON
-wan0     2  45.5 GB of 50.0 GB, near  up     af_packet  eth0          1500       0  12       0  345678        2  10.1.0.2 fd00:10::2  malformed 1, replayed 3  -
+wan0     2  45.5 GB of 50.0 GB, near  up     af_packet  eth0          1500       0  12       0  345678        2  10.1.0.2 fd00:10::2  malformed 1, replayed 3  af_packet (auto: eth0 is Ethernet)
 wan1     -  -                         down   pci        0000:3b:00.0     -       -   -       -       -        -  -                    -                        no carrier
   data caps: the disk is full
 

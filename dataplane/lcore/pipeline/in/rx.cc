@@ -116,8 +116,11 @@ bool Ingress::IsOurs(const PortView& port, const wire::UdpFrame& udp) const {
   return false;
 }
 
-// Where the kernel sees the port's frames itself, it has its own copy of this one.
+// Where the kernel sees the port's frames itself, it has its own copy of this one, unless its socket has handed it
+// over: then it was sent to our port, but to no address of the interface.
 void Ingress::LeaveToKernel(const PortView& port, rte_mbuf* frame) {
+  if (!port.port->kernel_keeps_frames())
+    return turn_.Discard(port.slot, wire::Drop::kOtherAddress, frame);
   if (port.port->kernel_sees_frames()) {
     rte_pktmbuf_free(frame);
     return;

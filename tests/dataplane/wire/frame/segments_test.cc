@@ -63,6 +63,18 @@ TEST_P(Segments, OtherFramesAreNot) {
   }
 }
 
+TEST_P(Segments, HeadersTellTheirFlow) {
+  std::vector<uint8_t> frame = Frame({1, 2, 3});
+  FrameFlow flow = FlowOf(frame.data(), header_size());
+  EXPECT_EQ(flow.from, At(v6() ? "[2001:db8::1]:13116" : "192.0.2.1:13116"));
+  EXPECT_EQ(flow.to, At(v6() ? "[2001:db8::2]:40000" : "198.51.100.2:40000"));
+  EXPECT_EQ(flow.traffic_class, 0);
+  // RFC 791 has the class in the second byte, RFC 8200 in the four bits before and behind the first byte's end.
+  frame[kEthernetHeaderSize + 1] = v6() ? 0x80 : 0xb8;
+  if (v6()) frame[kEthernetHeaderSize] = 0x6b;
+  EXPECT_EQ(FlowOf(frame.data(), header_size()).traffic_class, 0xb8);
+}
+
 TEST_P(Segments, AFlowDiffersInLengthsAndChecksumsAlone) {
   const std::vector<uint8_t> frame = Frame({1, 2, 3});
   const std::vector<size_t> varying =

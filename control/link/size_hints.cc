@@ -1,0 +1,24 @@
+#include "control/link/size_hints.h"
+
+#include <optional>
+#include <utility>
+
+namespace warp::control {
+
+SizeHints::SizeHints(Loop& loop, int fd, std::function<void(const SizeHint&)> tell)
+    : fd_(fd),
+      tell_(std::move(tell)),
+      more_(loop, [this] { Take(); }),
+      watch_(loop, fd, 0, [this](uint32_t) { Take(); }) {}
+
+void SizeHints::Take() {
+  constexpr int kMostHints = 8, kMostRead = 128;
+  for (int i = 0; i < kMostRead; ++i) {
+    const std::optional<SizeHint> hint = ReadSizeHint(fd_);
+    if (!hint) return;
+    if (i < kMostHints) tell_(*hint);
+  }
+  more_.Schedule();
+}
+
+}  // namespace warp::control
