@@ -68,6 +68,13 @@ namespace warp::wire {
   X(kUnknownTunnel, "unknown_tunnel",                                                              \
     "authentic payload for a tunnel number that is not configured for the peer")                   \
   X(kForeignSender, "foreign_sender", "datagram to a gate from an address that is not local")      \
+  X(kBadPacket, "bad_packet",                                                                      \
+    "through a TUN or TAP gate: no IP packet or Ethernet frame, or its headers contradict its "    \
+    "size")                                                                                        \
+  X(kBadOffload, "bad_offload", "the kernel's offload header contradicts the packet behind it")    \
+  X(kNoRoute, "no_route", "no tunnel of the interface has a route to the packet's destination")    \
+  X(kSpoofedSource, "spoofed_source",                                                              \
+    "the peer's packet comes from an address that is not in the routes of its tunnel")             \
   X(kReassemblyFull, "reassembly_full", "the peer's reassembly memory is in use")                  \
   X(kReassemblyTimeout, "reassembly_timeout", "fragments of the payload did not all arrive")       \
   X(kReassemblyConflict, "reassembly_conflict", "fragments of one payload disagree")               \

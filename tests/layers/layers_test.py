@@ -25,6 +25,7 @@ LAYERS = {
     "control/loop": ["dataplane/wire", "dataplane/os", "control/loop"],
     "control/status/status_server": ["dataplane/wire", "dataplane/os", "control/loop", "control/status/status_server"],
     "control/status/drops_json": ["dataplane/wire", "control/status/drops_json"],
+    "control/gate/tun/packet": ["dataplane/wire", "control/gate/tun/packet"],
     "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"]
     + ["control/loop", "control/status/status_server", "control/status/drops_json"],
     "tools/link/model": ["tools/link/model", "tools/gauge/latency_histogram"],
@@ -36,13 +37,14 @@ MAX_LINES = 350
 MAX_COLUMNS = 120
 MAX_UNITS = 10
 LARGE_ROOMS = {
+    "tests/fuzz": "one target a unit, beside what replays their corpora",
     "tools/gauge": "one verb of the gauge a unit, beside the few parts that they share",
 }
 
 OURS = ("dataplane/", "control/", "map-server/", "tools/", "tests/")
 
 # Code without I/O: it uses neither sockets nor files nor a clock.
-PURE = ["dataplane/wire", "control/protocol", "tools/link/model"]
+PURE = ["dataplane/wire", "control/protocol", "control/gate/tun/packet", "tools/link/model"]
 WORLD = re.compile(
     r"<(sys/(socket|epoll|timerfd|ioctl|un|time)\.h|netinet/.*|linux/.*|net/.*|netdb\.h|poll\.h|fcntl\.h|unistd\.h"
     r"|time\.h|ctime|fstream|thread|liburing\.h)>"
