@@ -127,6 +127,7 @@ class Advisor {
     LookAtMode(tunnel);
     LookAtFec(policy, PortsOf(config_.PathsOf(tunnel)).size());
     LookAtPorts(policy, PortsOf(config_.PathsOf(tunnel)));
+    LookAtInterface(tunnel);
     const bool adaptive = policy.mode == TunnelMode::kAdaptive;
     const bool spreads = adaptive || policy.mode == TunnelMode::kStripe;
     if (Has("target") && !adaptive && !policy.fec.automatic) {
@@ -152,6 +153,18 @@ class Advisor {
         absl::StrCat(WriteDuration(tunnel.deadline), " is less than detection takes, about ",
                      WriteDuration(kDetection),
                      ": with mode: adaptive, what is under way on a path that dies is lost"));
+  }
+
+  // TCP takes what it gets out of order for lost, and slows down.
+  void LookAtInterface(const TunnelConfig& tunnel) {
+    const bool spreads =
+        tunnel.policy.mode == TunnelMode::kStripe || tunnel.policy.mode == TunnelMode::kAdaptive;
+    if (tunnel.gate.interface() == nullptr || !spreads || tunnel.policy.order > Duration::zero()) {
+      return;
+    }
+    Say("order",
+        "connections of TCP through an interface need it, or take payloads that overtake "
+        "each other for lost");
   }
 
   // The death of one of several paths takes its share of each block with it.

@@ -1,5 +1,10 @@
 #include "control/config/gate_schema.h"
 
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "control/config/schema/load.h"
 
 namespace warp::config {
@@ -7,6 +12,9 @@ namespace {
 
 constexpr uint32_t kMaxUnixQueue = 1024;  // 64 MiB of the largest payloads
 constexpr uint16_t kMaxMode = 0777;
+constexpr size_t kMaxInterfaceAddresses = 16, kMaxGateRoutes = 4096;
+// IPv6 needs the first, and a TAP frame of the second still fits a payload.
+constexpr uint16_t kMinInterfaceMtu = 1280, kMaxInterfaceMtu = 65500;
 
 void CheckLoopback(Reader& reader, const std::string& path, LoopbackGateConfig& gate) {
   const std::string deliver = JoinPath(path, "deliver");
@@ -89,22 +97,76 @@ const SectionOf<UnixGateConfig>& UnixGateSchema() {
   return section;
 }
 
+// The keys that TUN and TAP have in common.
+void DeclareInterface(SectionOf<InterfaceGateConfig>& s) {
+  s.Scalar("interface", &InterfaceGateConfig::interface, InterfaceName())
+      .Required()
+      .Example("warp0")
+      .Why(
+          "The name of the interface. One that exists is used, and stays when warpd ends; another "
+          "one is made, and ends with warpd.");
+  s.Scalars("address", &InterfaceGateConfig::addresses, InterfaceAddressText(), 0,
+            kMaxInterfaceAddresses)
+      .Example("[10.9.0.1/24]")
+      .Otherwise("none")
+      .Why("The addresses that the interface gets, beside those that it has.");
+  s.Scalar("mtu", &InterfaceGateConfig::mtu,
+           Optional(WholeNumber<uint16_t>(kMinInterfaceMtu, kMaxInterfaceMtu, "bytes"), "auto"))
+      .Why(
+          "The MTU of the interface. With auto, it is what every path that there is carries in one "
+          "piece, at least 1280, and follows the paths.");
+}
+
+const SectionOf<InterfaceGateConfig>& TunGateSchema() {
+  static const SectionOf<InterfaceGateConfig>& section = Declare<InterfaceGateConfig>([](auto& s) {
+    DeclareInterface(s);
+    s.Scalars("routes", &InterfaceGateConfig::routes, PrefixText(), 0, kMaxGateRoutes)
+        .Example("[10.1.0.0/16]")
+        .Otherwise("everything")
+        .Why(
+            "The networks behind the peer: packets to them go to it, the longest prefix first "
+            "where several tunnels share the interface, and packets that it sends must come "
+            "from them. The kernel's own routes say what enters the interface at all.");
+  });
+  return section;
+}
+
+const SectionOf<InterfaceGateConfig>& TapGateSchema() {
+  static const SectionOf<InterfaceGateConfig>& section =
+      Declare<InterfaceGateConfig>(DeclareInterface);
+  return section;
+}
+
+constexpr absl::string_view kOneOf = "exactly one of loopback, unix, tun, tap";
+
 }  // namespace
 
 const SectionOf<GateConfig>& GateSchema() {
   static const SectionOf<GateConfig>& section = Declare<GateConfig>([](auto& s) {
     s.Nested("loopback", &GateConfig::loopback, LoopbackGateSchema())
         .Shown()
-        .Otherwise("exactly one of loopback, unix")
+        .Otherwise(kOneOf)
         .Why("A UDP socket on this machine's loopback interface.");
     s.Nested("unix", &GateConfig::unix_socket, UnixGateSchema())
-        .Otherwise("exactly one of loopback, unix")
+        .Otherwise(kOneOf)
         .Why("A Unix domain socket, whose send() blocks until there is room on a path.");
+    s.Nested("tun", &GateConfig::tun, TunGateSchema())
+        .Otherwise(kOneOf)
+        .Why("An interface of the kernel's that takes and gives IP packets.");
+    s.Nested("tap", &GateConfig::tap, TapGateSchema())
+        .Otherwise(kOneOf)
+        .Why("An interface of the kernel's that takes and gives Ethernet frames.");
     s.Check([](Reader& reader, const std::string& path, GateConfig& gate) {
-      if (gate.loopback && gate.unix_socket) {
-        reader.Fail(path, "has both loopback and unix: a gate is one of them");
-      } else if (!gate.loopback && !gate.unix_socket) {
-        reader.Fail(path, "needs loopback or unix");
+      std::vector<absl::string_view> kinds;
+      if (gate.loopback) kinds.push_back("loopback");
+      if (gate.unix_socket) kinds.push_back("unix");
+      if (gate.tun) kinds.push_back("tun");
+      if (gate.tap) kinds.push_back("tap");
+      if (kinds.size() > 1) {
+        reader.Fail(path, absl::StrCat("has both ", kinds[0], " and ", kinds[1],
+                                       ": a gate is one of them"));
+      } else if (kinds.empty()) {
+        reader.Fail(path, "needs loopback, unix, tun or tap");
       }
     });
   });

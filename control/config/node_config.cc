@@ -3,7 +3,10 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -157,6 +160,46 @@ void CheckTunnels(Reader& reader, NodeConfig& config) {
   }
 }
 
+// An interface may be the gate of several tunnels. The first one says what concerns it as a whole, and prefixes tell
+// their packets apart.
+void CheckInterfaceGates(Reader& reader, const NodeConfig& config) {
+  std::set<std::string> ports;
+  for (const PortConfig& port : config.ports) ports.insert(port.kernel_side());
+  std::map<std::string, size_t> owners;  // the first tunnel of an interface
+  std::map<std::string, Unique> routes;
+  for (size_t i = 0; i < config.tunnels.size(); ++i) {
+    const GateConfig& gate = config.tunnels[i].gate;
+    const InterfaceGateConfig* const own = gate.interface();
+    if (own == nullptr) continue;
+    const std::string at = At("tunnels", i, gate.tun ? "gate.tun" : "gate.tap");
+    const std::string name = JoinPath(at, "interface");
+    if (!reader.Sound(name)) continue;
+    if (ports.contains(own->interface)) {
+      reader.Fail(name, absl::StrCat(Quote(own->interface), " is the interface of a port"));
+    }
+    Unique& claimed = routes.try_emplace(own->interface, reader).first->second;
+    for (size_t j = 0; j < own->routes.size(); ++j) {
+      claimed.Claim(ItemPath(JoinPath(at, "routes"), j), own->routes[j].ToString());
+    }
+    const auto [owner, first] = owners.try_emplace(own->interface, i);
+    if (first) continue;
+    const GateConfig& other = config.tunnels[owner->second].gate;
+    const std::string sharer = At("tunnels", owner->second, other.tun ? "gate.tun" : "gate.tap");
+    if (!gate.tun || !other.tun) {
+      reader.Fail(name, absl::StrCat(Quote(own->interface), " is taken by ", sharer,
+                                     ": only TUN interfaces serve several tunnels"));
+    } else if (own->routes.empty() || other.tun->routes.empty()) {
+      reader.Fail(at, absl::StrCat("shares ", own->interface, " with ", sharer,
+                                   ": both need routes, which tell their packets apart"));
+    }
+    for (const auto& [key, given] :
+         {std::pair<const char*, bool>{"address", !own->addresses.empty()},
+          {"mtu", own->mtu.has_value()}}) {
+      if (given) reader.Fail(JoinPath(at, key), absl::StrCat("stands at ", sharer, " alone"));
+    }
+  }
+}
+
 // The sentence does not repeat the key.
 void RefusePrivate(Reader& reader, const std::string& at, const wire::PublicKey& key,
                    const wire::SecretKey& own) {
@@ -218,6 +261,7 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
     CheckMaps(reader, config);
     CheckPeers(reader, config);
     CheckTunnels(reader, config);
+    CheckInterfaceGates(reader, config);
     ReadKeys(source, reader, config);
     CheckMachine(source, reader, config);
     config.advice = Advise(reader, source.file, config, source.key_files);

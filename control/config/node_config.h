@@ -125,9 +125,26 @@ struct UnixGateConfig {
   std::optional<std::string> deliver;  // the path of a datagram socket; datagram gates only
 };
 
+// An interface of the kernel's as a gate: TUN, whose payloads are IP packets, or TAP, whose payloads are Ethernet
+// frames.
+struct InterfaceGateConfig {
+  std::string interface;
+  std::vector<InterfaceAddress> addresses;  // key `address`
+  std::optional<uint16_t> mtu;              // unset: what the paths carry in one piece
+  // Of TUN: where the peer's packets may come from, and what goes to it. Empty: everything.
+  std::vector<IpPrefix> routes;
+};
+
 struct GateConfig {  // exactly one is set
   std::optional<LoopbackGateConfig> loopback;
   std::optional<UnixGateConfig> unix_socket;  // key `unix`
+  std::optional<InterfaceGateConfig> tun;
+  std::optional<InterfaceGateConfig> tap;
+
+  // The one of the two that is set; null: neither.
+  const InterfaceGateConfig* interface() const {
+    return tun.has_value() ? &*tun : tap.has_value() ? &*tap : nullptr;
+  }
 };
 
 struct TunnelConfig {

@@ -72,16 +72,6 @@ Codec<double> Percentage(double min, double max) {
           .write = WriteShare};
 }
 
-Codec<IpPrefix> PrefixText() {
-  return {.type = "address or prefix",
-          .read = [](absl::string_view text) -> absl::StatusOr<IpPrefix> {
-            absl::StatusOr<IpPrefix> prefix = IpPrefix::Parse(text);
-            if (!prefix.ok()) return Unacceptable(text, prefix.status().message());
-            return prefix;
-          },
-          .write = [](const IpPrefix& prefix) { return prefix.ToString(); }};
-}
-
 Codec<wire::Duration> Deadline() { return DurationText(milliseconds(1), minutes(1)); }
 
 // "wan0", ">198.51.100.0/24" or both.

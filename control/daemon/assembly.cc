@@ -159,6 +159,7 @@ void Assembly::OpenLinks() {
           .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); }},
       [this](const Links::Published& published) { OnPublished(published); });
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
+  traffic->set_warn(LogWarning);
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
 }
 

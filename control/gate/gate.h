@@ -30,7 +30,9 @@ struct GateCounters {
   uint64_t from_app = 0;  // payloads that the sink took
   // Payloads that the kernel took. One that it refuses only afterwards is counted in `drops` as well.
   uint64_t to_app = 0;
-  lcore::DropCounters drops;  // foreign_sender, no_receiver, receiver_full, too_large
+  // foreign_sender, no_receiver, receiver_full, too_large; of interfaces also bad_packet, bad_offload, no_route,
+  // spoofed_source
+  lcore::DropCounters drops;
 };
 
 // The state of a gate at this moment.
@@ -40,6 +42,12 @@ struct GateStatus {
   size_t waiting_to_app = 0;  // payloads for applications that do not read
   // Where the peer's payloads go now. Empty means nowhere, or to all clients.
   std::string receiver;
+
+  // Of gates that are an interface of the kernel's.
+  std::string trouble;  // why it is not there; empty: it is
+  uint32_t mtu = 0;     // bytes, as it was set last
+  uint64_t cut = 0;     // super-packets of the kernel's that became several payloads
+  uint64_t joined = 0;  // super-packets that were made of several payloads
 };
 
 class Gate {
@@ -68,6 +76,10 @@ class Gate {
   // `count` payloads that the sink took are finished: sent or dropped. Gates that apply back-pressure use this as
   // credit. They act on it in the loop's next tasks, because it may be called from within OnPayloads.
   virtual void OnDone([[maybe_unused]] size_t count) {}
+
+  // The largest payload that goes in one piece over every path that there is. Gates that can have their payloads made
+  // to that measure do so.
+  virtual void SetRoom([[maybe_unused]] size_t payload) {}
 
   virtual const GateCounters& counters() const = 0;
   virtual GateStatus status() const { return {}; }

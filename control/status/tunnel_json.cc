@@ -32,6 +32,16 @@ Json GateJson(const Tunnel& tunnel) {
             {"listen", config.loopback->listen.ToString()},
             {"deliver", deliver.has_value() ? deliver->ToString() : ""}};
   }
+  if (const config::InterfaceGateConfig* const interface = config.interface()) {
+    const GateStatus status = tunnel.gate_status();
+    return {{"type", config.tun.has_value() ? "tun" : "tap"},
+            {"listen", interface->interface},
+            {"deliver", interface->interface},
+            {"mtu", status.mtu},
+            {"cut", status.cut},
+            {"joined", status.joined},
+            {"trouble", status.trouble}};
+  }
   const bool datagram = config.unix_socket->type == config::UnixGateType::kDatagram;
   const GateStatus status = tunnel.gate_status();
   Json json = {{"type", datagram ? "unix datagram" : "unix seqpacket"},

@@ -1,8 +1,12 @@
 #include "control/tunnel/gate_factory.h"
 
+#include <poll.h>
+
 #include <utility>
+#include <vector>
 
 #include "control/gate/loopback/loopback_gate.h"
+#include "control/gate/tun/tun_gate.h"
 #include "control/gate/unix/unix_datagram_gate.h"
 #include "control/gate/unix/unix_seqpacket_gate.h"
 
@@ -11,6 +15,7 @@ namespace warp::control {
 absl::StatusOr<std::unique_ptr<Gate>> GateFactory::Open(const config::TunnelConfig& tunnel,
                                                         GateSink& sink) {
   if (tunnel.gate.unix_socket.has_value()) return OpenUnix(tunnel, sink);
+  if (tunnel.gate.interface() != nullptr) return OpenInterface(tunnel, sink);
   const config::LoopbackGateConfig& config = *tunnel.gate.loopback;
   return LoopbackGate::Open(loop_, {.listen = config.listen, .deliver = config.deliver}, sink);
 }
@@ -36,6 +41,45 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUnix(const config::Tunnel
                                  .queue = config.queue,
                                  .deliver = config.deliver,
                                  .deadline = tunnel.deadline});
+}
+
+absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenInterface(const config::TunnelConfig& tunnel,
+                                                                 GateSink& sink) {
+  const config::InterfaceGateConfig& config = *tunnel.gate.interface();
+  absl::StatusOr<std::shared_ptr<TunInterface>> interface =
+      InterfaceOf(config, tunnel.gate.tun.has_value() ? Layer::kIp : Layer::kEthernet);
+  if (!interface.ok()) return interface.status();
+  std::vector<TunPrefix> routes;
+  for (const config::IpPrefix& route : config.routes) {
+    routes.push_back({.address = route.address, .length = route.length});
+  }
+  return std::make_unique<TunGate>(*std::move(interface), routes, sink);
+}
+
+// Tunnels of one interface share it; the first one says what concerns it as a whole.
+absl::StatusOr<std::shared_ptr<TunInterface>> GateFactory::InterfaceOf(
+    const config::InterfaceGateConfig& config, Layer layer) {
+  std::weak_ptr<TunInterface>& known = interfaces_[config.interface];
+  if (std::shared_ptr<TunInterface> interface = known.lock()) return interface;
+  if (helper_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<HelperThread>> helper = HelperThread::Start("warp-interface");
+    if (!helper.ok()) return helper.status();
+    helper_ = *std::move(helper);
+    helper_watch_ = std::make_unique<Watch>(loop_, helper_->fd(), POLLIN,
+                                            [this](uint32_t) { helper_->RunFinished(); });
+  }
+  TunOptions options{.layer = layer, .name = config.interface};
+  options.mtu = config.mtu.value_or(0);
+  for (const config::InterfaceAddress& address : config.addresses) {
+    options.addresses.push_back({.address = address.address, .prefix_length = address.length});
+  }
+  const auto say = [this](const std::string& sentence) {
+    if (warn_ != nullptr) warn_(sentence);
+  };
+  absl::StatusOr<std::shared_ptr<TunInterface>> interface =
+      TunInterface::Open({.loop = loop_, .helper = *helper_, .say = say}, options);
+  if (interface.ok()) known = *interface;
+  return interface;
 }
 
 }  // namespace warp::control

@@ -10,9 +10,11 @@
 #define WARP_CONTROL_TUNNEL_TRAFFIC_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -35,6 +37,9 @@ class Traffic {
  public:
   // All outlive it. `window` is the replay window of peer sessions, in counters.
   Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window);
+
+  // Called with a sentence for the log, where something of a gate changes by itself.
+  void set_warn(std::function<void(const std::string&)> warn) { gates_.set_warn(std::move(warn)); }
 
   // Opens the tunnel's gate. `config` and `route` outlive this. `allowed` says which paths may carry its payloads;
   // empty: all. `ports` says what the configuration has about a port.

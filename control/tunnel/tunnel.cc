@@ -33,6 +33,7 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
                         absl::StrCat("tunnel ", config.name, ": ", gate.status().message()));
   }
   tunnel->gate_ = *std::move(gate);
+  tunnel->TellRoom();
   return tunnel;
 }
 
@@ -65,6 +66,7 @@ void Tunnel::SetTerms(const Terms& terms) {
   sender_.SetAllowed(terms.allowed);
   sender_.RouteChanged();
   sender_.SetPolicy(loop_.now(), terms.policy);
+  TellRoom();
   pump_soon_.Schedule();
 }
 
@@ -104,8 +106,15 @@ void Tunnel::HandleCompletion(lcore::Completion completion) {
   SetTimer();
 }
 
+// While there are no paths, the measure stays what it was.
+void Tunnel::TellRoom() {
+  const size_t room = sender_.room_in_one_piece();
+  if (gate_ != nullptr && room > 0) gate_->SetRoom(room);
+}
+
 void Tunnel::RouteChanged() {
   sender_.RouteChanged();
+  TellRoom();
   if (!sender_.idle()) pump_soon_.Schedule();
 }
 

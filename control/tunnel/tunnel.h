@@ -108,6 +108,7 @@ class Tunnel : public GateSink {
   void DeliverRestored(const Orderer::Life& life, const wire::Route& path);
   void CountEnded();
   void ResumeGate();
+  void TellRoom();
 
   const config::TunnelConfig& config_;
   const PeerRoute& route_;

@@ -111,6 +111,9 @@ class TunnelSender : public BondMember {
   const PeerBond* bond() const { return bond_; }
   const parity::ParityMaker& parity() const { return parity_; }
   uint16_t index() const { return options_.tunnel_index; }  // of this node
+  // The largest payload that goes in one piece over each path that may carry it, whatever the policy puts in front or
+  // beside; 0: there is no path.
+  size_t room_in_one_piece() const;
 
  private:
   using Origin = InFlight::Origin;

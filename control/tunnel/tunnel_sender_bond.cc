@@ -169,6 +169,14 @@ PacketMaker::Room TunnelSender::RoomOn(wire::PathMask paths) const {
   return room;
 }
 
+size_t TunnelSender::room_in_one_piece() const {
+  if (!route_.ready() || allowed_paths_ == 0) return 0;
+  // The longest of what stands before a payload: parity must fit as well.
+  constexpr size_t kHeader = std::max(wire::kParityHeaderSize, wire::kSequencedHeaderSize);
+  const size_t pieces = RoomOn(allowed_paths_).pieces;
+  return pieces > kHeader ? pieces - kHeader : 0;
+}
+
 // --- A payload's way. ---
 
 bonding::Grant TunnelSender::GrantOf(Instant now, const Origin& origin, size_t payload) const {

@@ -30,7 +30,11 @@ void CheckNode(const NodeConfig& config) {
   for (const TunnelConfig& tunnel : config.tunnels) {
     WARP_FUZZ_CHECK(tunnel.peer_index < config.peers.size());
     WARP_FUZZ_CHECK(config.peers[tunnel.peer_index].name == tunnel.peer);
-    WARP_FUZZ_CHECK(tunnel.gate.loopback.has_value() != tunnel.gate.unix_socket.has_value());
+    const auto& gate = tunnel.gate;
+    WARP_FUZZ_CHECK(gate.loopback.has_value() + gate.unix_socket.has_value() +
+                        gate.tun.has_value() + gate.tap.has_value() ==
+                    1);
+    WARP_FUZZ_CHECK(gate.interface() == nullptr || !gate.interface()->interface.empty());
     WARP_FUZZ_CHECK(!tunnel.gate.loopback || tunnel.gate.loopback->listen.address.is_loopback());
     WARP_FUZZ_CHECK(!tunnel.gate.unix_socket || (tunnel.gate.unix_socket->path.size() <= 107 &&
                                                  tunnel.gate.unix_socket->queue <= tunnel.queue));

@@ -242,6 +242,7 @@ map_up() {
 #   node_options   more lines under `node:`         port_options   more keys of each port, ", driver: af_xdp"
 #   with_map       no: no map                       with_endpoints yes: the peer's endpoints stand in the file
 #   gate_family    6: the gates are on [::1]        tunnel         the tunnel's name
+#   tunnel_gate    another gate: "{tun: {interface: warp0}}"
 node_config() {
   local site=$1 peer=$2 i endpoints=() map=$map_address
   [[ $lab_families == *4* ]] || map=$map_address_v6
@@ -279,7 +280,7 @@ tunnel_config() {
   echo "    id: $id"
   echo "    peer: ${peer,}"
   [[ -z ${tunnel_options:-} ]] || sed 's/^/    /' <<<"$tunnel_options"
-  echo "    gate: {loopback: {listen: \"$localhost:$port\"$deliver}}"
+  echo "    gate: ${tunnel_gate:-{loopback: {listen: \"$localhost:$port\"$deliver\}\}}"
 }
 
 node_launch() { launch "$1" "$1" "$warpd" --config "$lab/$1.yaml"; }

@@ -322,4 +322,24 @@ Codec<HostPort> UnderlayHostPort() {
           .write = [](const HostPort& value) { return value.ToString(); }};
 }
 
+Codec<IpPrefix> PrefixText() {
+  return {.type = "address or prefix",
+          .read = [](absl::string_view text) -> absl::StatusOr<IpPrefix> {
+            absl::StatusOr<IpPrefix> prefix = IpPrefix::Parse(text);
+            if (!prefix.ok()) return Unacceptable(text, prefix.status().message());
+            return prefix;
+          },
+          .write = [](const IpPrefix& prefix) { return prefix.ToString(); }};
+}
+
+Codec<InterfaceAddress> InterfaceAddressText() {
+  return {.type = "address/length",
+          .read = [](absl::string_view text) -> absl::StatusOr<InterfaceAddress> {
+            absl::StatusOr<InterfaceAddress> address = InterfaceAddress::Parse(text);
+            if (!address.ok()) return Unacceptable(text, address.status().message());
+            return address;
+          },
+          .write = [](const InterfaceAddress& address) { return address.ToString(); }};
+}
+
 }  // namespace warp::config

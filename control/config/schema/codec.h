@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "control/config/text/digits.h"
 #include "control/config/text/host_port.h"
+#include "control/config/text/ip_prefix.h"
 #include "control/config/text/problems.h"
 #include "control/config/text/suggest.h"
 #include "dataplane/wire/crypto/keys.h"
@@ -109,7 +110,9 @@ Codec<std::string> CryptoDevice();  // a PCI address, or a DPDK virtual device: 
 Codec<wire::PublicKey> PublicKeyText();
 Codec<wire::Endpoint> EndpointText();
 Codec<wire::Endpoint> LoopbackEndpoint();
-Codec<HostPort> UnderlayHostPort();  // where another machine can be reached
+Codec<HostPort> UnderlayHostPort();              // where another machine can be reached
+Codec<IpPrefix> PrefixText();                    // 198.51.100.7, or 198.51.100.0/24
+Codec<InterfaceAddress> InterfaceAddressText();  // 10.9.0.1/24
 
 // Unset is written as `word`; with an empty word, by leaving the key out.
 template <typename T>

@@ -23,9 +23,8 @@ wire::IpAddress Cut(const wire::IpAddress& address, size_t length) {
   return wire::IpAddress::V6(bytes);
 }
 
-}  // namespace
-
-absl::StatusOr<IpPrefix> IpPrefix::Parse(absl::string_view text) {
+// An address with a length behind it, or with all of its bits where there is none.
+absl::StatusOr<InterfaceAddress> ReadWhole(absl::string_view text) {
   const size_t slash = text.find('/');
   const absl::StatusOr<wire::IpAddress> address = wire::IpAddress::Parse(text.substr(0, slash));
   if (!address.ok()) {
@@ -42,8 +41,16 @@ absl::StatusOr<IpPrefix> IpPrefix::Parse(absl::string_view text) {
     }
     length = static_cast<size_t>(*number);
   }
-  const IpPrefix prefix{.address = Cut(*address, length), .length = static_cast<uint8_t>(length)};
-  if (prefix.address != *address) {
+  return InterfaceAddress{.address = *address, .length = static_cast<uint8_t>(length)};
+}
+
+}  // namespace
+
+absl::StatusOr<IpPrefix> IpPrefix::Parse(absl::string_view text) {
+  const absl::StatusOr<InterfaceAddress> whole = ReadWhole(text);
+  if (!whole.ok()) return whole.status();
+  const IpPrefix prefix = whole->Network();
+  if (prefix.address != whole->address) {
     return absl::InvalidArgumentError(
         absl::StrCat("has bits behind its prefix: write ", prefix.ToString()));
   }
@@ -57,6 +64,25 @@ std::string IpPrefix::ToString() const {
 
 bool IpPrefix::Contains(const wire::IpAddress& other) const {
   return other.is_v4() == address.is_v4() && Cut(other, length) == address;
+}
+
+absl::StatusOr<InterfaceAddress> InterfaceAddress::Parse(absl::string_view text) {
+  absl::StatusOr<InterfaceAddress> address = ReadWhole(text);
+  const bool whole = address.ok() && text.find('/') != absl::string_view::npos;
+  if (!whole || address->address.is_multicast() || address->address.is_unspecified() ||
+      address->address.is_loopback()) {
+    return absl::InvalidArgumentError(
+        "is not an address with the length of its network, such as 10.9.0.1/24");
+  }
+  return address;
+}
+
+std::string InterfaceAddress::ToString() const {
+  return absl::StrCat(address.ToString(), "/", length);
+}
+
+IpPrefix InterfaceAddress::Network() const {
+  return {.address = Cut(address, length), .length = length};
 }
 
 }  // namespace warp::config

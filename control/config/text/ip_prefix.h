@@ -25,6 +25,19 @@ struct IpPrefix {
   friend bool operator==(const IpPrefix&, const IpPrefix&) = default;
 };
 
+// An address of an interface, and how many of its bits are those of the network behind it: "10.9.0.1/24".
+struct InterfaceAddress {
+  wire::IpAddress address;
+  uint8_t length = 0;
+
+  // The length must be there. InvalidArgument says what is wrong, without the text.
+  static absl::StatusOr<InterfaceAddress> Parse(absl::string_view text);
+  std::string ToString() const;
+  IpPrefix Network() const;
+
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
+};
+
 }  // namespace warp::config
 
 #endif  // WARP_CONTROL_CONFIG_TEXT_IP_PREFIX_H_

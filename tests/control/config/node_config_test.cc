@@ -364,7 +364,7 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:6: tunnels[1].id: \"65536\" is not a whole number from 0 to 65535"},
       {tunnel("name: u, id: 2, peer: hq"), "f:6: tunnels[1].gate: missing"},
       {tunnel("name: u, id: 2, peer: hq, gate: {}"),
-       "f:6: tunnels[1].gate: needs loopback or unix"},
+       "f:6: tunnels[1].gate: needs loopback, unix, tun or tap"},
       {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}}"), "ok"},
       {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}, loopback: {listen: "
               "\"127.0.0.1:8\"}}"),
@@ -451,6 +451,95 @@ TEST(NodeConfigTest, ReadsAUnixGate) {
   EXPECT_EQ(full.group, "video");
   EXPECT_EQ(full.queue, 64u);
   EXPECT_EQ(full.deliver, "/v");
+}
+
+TEST(NodeConfigTest, ReadsGatesThatAreInterfaces) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(
+      Keyed(absl::StrCat(
+          kNode, kPorts, kPeers, "tunnels:\n",
+          " - {name: t, id: 1, peer: hq, gate: {tun: {interface: warp0}}}\n",
+          " - {name: u, id: 1, peer: lab, gate: {tap: {interface: warp1, address: [10.9.0.1/24, "
+          "\"fd00::1/64\"], mtu: 1400}}}\n",
+          " - {name: v, id: 2, peer: lab, gate: {tun: {interface: warp2, routes: "
+          "[10.1.0.0/16]}}}\n",
+          " - {name: w, id: 2, peer: hq, gate: {tun: {interface: warp2, routes: [0.0.0.0/0]}}}\n")),
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const GateConfig& plain = config->tunnels[0].gate;
+  EXPECT_EQ(plain.interface(), &*plain.tun);
+  EXPECT_EQ(plain.tun->interface, "warp0");
+  EXPECT_EQ(plain.tun->mtu, std::nullopt);
+  EXPECT_TRUE(plain.tun->addresses.empty() && plain.tun->routes.empty());
+  const InterfaceGateConfig& full = *config->tunnels[1].gate.tap;
+  EXPECT_EQ(full.mtu, 1400);
+  ASSERT_EQ(full.addresses.size(), 2u);
+  EXPECT_EQ(full.addresses[0].ToString(), "10.9.0.1/24");
+  EXPECT_EQ(full.addresses[1].Network().ToString(), "fd00::/64");
+  EXPECT_EQ(config->tunnels[3].gate.tun->routes[0].ToString(), "0.0.0.0/0");
+}
+
+TEST(NodeConfigTest, AdvisesToKeepAnInterfacesPayloadsInOrder) {
+  const auto advice = [](absl::string_view policy) {
+    const absl::StatusOr<NodeConfig> config = ParseNodeConfig(
+        Keyed(absl::StrCat("node: {private_key_file: k}\n",
+                           "ports: [{name: a, interface: b}, {name: c, interface: d}]\n", kPeers,
+                           "tunnels:\n - {name: t, id: 1, peer: hq, ", policy,
+                           ", gate: {tun: {interface: warp0}}}\n")),
+        "f");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config->advice;
+  };
+  EXPECT_EQ(advice("mode: stripe"), "");
+  EXPECT_EQ(advice("mode: replicate, order: 0"), "");
+  EXPECT_EQ(advice("mode: stripe, order: 0"),
+            "f:5: tunnels[0].order: connections of TCP through an interface need it, or take "
+            "payloads that overtake each other for lost");
+}
+
+TEST(NodeConfigTest, SaysWhatIsWrongWithGatesThatAreInterfaces) {
+  const auto gates = [](absl::string_view one, absl::string_view two) {
+    std::string all = absl::StrCat(
+        kNode, kPorts, kPeers, "tunnels:\n - {name: t, id: 1, peer: hq, ", "gate: {", one, "}}\n");
+    if (!two.empty()) {
+      absl::StrAppend(&all, " - {name: u, id: 1, peer: lab, gate: {", two, "}}\n");
+    }
+    return all;
+  };
+  const std::string at = "f:5: tunnels[0].gate.tun", second = "f:6: tunnels[1].gate.tun";
+  const std::pair<std::string, std::string> cases[] = {
+      {gates("tun: {}", ""), at + ".interface: missing"},
+      {gates("tun: {interface: a/b}", ""), ""},
+      {gates("tun: {interface: w, address: [10.9.0.1]}", ""),
+       at + ".address[0]: \"10.9.0.1\" is not an address with the length of its network, such as "
+            "10.9.0.1/24"},
+      {gates("tun: {interface: w, address: [224.0.0.1/4]}", ""), ""},
+      {gates("tun: {interface: w, routes: [10.1.0.1/16]}", ""),
+       at + ".routes[0]: \"10.1.0.1/16\" has bits behind its prefix: write 10.1.0.0/16"},
+      {gates("tun: {interface: w, mtu: 1279}", ""),
+       at + ".mtu: \"1279\" is not a whole number from 1280 to 65500"},
+      {gates("tap: {interface: w, routes: [10.1.0.0/16]}", ""), ""},
+      {gates("tun: {interface: eth0}", ""), at + ".interface: \"eth0\" is the interface of a port"},
+      {gates("tun: {interface: w}, tap: {interface: v}", ""),
+       "f:5: tunnels[0].gate: has both tun and tap: a gate is one of them"},
+      {gates("tun: {interface: w}", "tun: {interface: w, routes: [10.1.0.0/16]}"),
+       second + ": shares w with tunnels[0].gate.tun: both need routes, which tell their packets "
+                "apart"},
+      {gates("tun: {interface: w, routes: [10.1.0.0/16]}", "tap: {interface: w}"),
+       "f:6: tunnels[1].gate.tap.interface: \"w\" is taken by tunnels[0].gate.tun: only TUN "
+       "interfaces serve several tunnels"},
+      {gates("tun: {interface: w, routes: [10.1.0.0/16]}",
+             "tun: {interface: w, routes: [10.1.0.0/16]}"),
+       second + ".routes[0]: \"10.1.0.0/16\" is taken by tunnels[0].gate.tun.routes[0]"},
+      {gates("tun: {interface: w, routes: [10.1.0.0/16]}",
+             "tun: {interface: w, mtu: 1400, routes: [10.2.0.0/16]}"),
+       second + ".mtu: stands at tunnels[0].gate.tun alone"},
+  };
+  for (const auto& [text, messages] : cases) {
+    const std::string said = Messages(text);
+    EXPECT_NE(said, "ok") << text;
+    if (messages.empty()) continue;
+    EXPECT_EQ(said, messages) << text;
+  }
 }
 
 TEST(NodeConfigTest, BoundsItsLists) {

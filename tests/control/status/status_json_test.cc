@@ -3,6 +3,7 @@
 #include "control/status/status_json.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <functional>
@@ -14,6 +15,7 @@
 #include "tests/control/config/temp_dir.h"
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/fake_netlink.h"
+#include "tests/control/network_namespace.h"
 #include "tests/control/turning.h"
 #include "tests/status_page.h"
 
@@ -58,6 +60,12 @@ class StatusJsonTest : public testing::Test {
     if (privileged) {
       config.tunnels[2].gate.unix_socket =
           config::UnixGateConfig{.path = directory_.At("datagram")};
+    }
+    if (with_interface_) {
+      config::TunnelConfig& tunnel = config.tunnels.emplace_back();
+      tunnel.name = "lan";
+      tunnel.id = 9;
+      tunnel.gate.tun = config::InterfaceGateConfig{.interface = "warp0"};
     }
     return config;
   }
@@ -164,6 +172,7 @@ class StatusJsonTest : public testing::Test {
   }
 
   const TempDir directory_;
+  bool with_interface_ = false;                        // a TUN gate as well, which needs privileges
   std::vector<protocol::PeerStatus> peers_ = Peers();  // one without a name was removed
   // What happens before the status is written.
   struct Parts {
@@ -178,7 +187,19 @@ class StatusJsonTest : public testing::Test {
 };
 
 TEST_F(StatusJsonTest, EveryFieldIsExplained) {
-  ExpectDocumented(Status(), WARP_STATUS_PAGE, "warpd");
+  NetworkNamespace home;
+  if (!home.valid() || access("/dev/net/tun", W_OK) != 0) GTEST_SKIP() << "needs TUN";
+  with_interface_ = true;
+  nlohmann::json status;
+  home.Do([&] { status = Status(); });
+  ExpectDocumented(status, WARP_STATUS_PAGE, "warpd");
+  EXPECT_EQ(status["tunnels"].back()["gate"], nlohmann::json({{"type", "tun"},
+                                                              {"listen", "warp0"},
+                                                              {"deliver", "warp0"},
+                                                              {"mtu", 1280},
+                                                              {"cut", 0},
+                                                              {"joined", 0},
+                                                              {"trouble", ""}}));
 }
 
 TEST_F(StatusJsonTest, SaysWhatItWasTold) {

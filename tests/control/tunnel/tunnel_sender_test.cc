@@ -252,6 +252,20 @@ TEST_F(TunnelSenderTest, FragmentsWaitTogetherForRoomInFlight) {
   EXPECT_EQ(dataplane_.submitted.size(), 15u);
 }
 
+// By the narrowest path, and with the longest header that a policy may put in front.
+TEST_F(TunnelSenderTest, SaysWhatGoesInOnePiece) {
+  route_.max_fragment = 1300;
+  const size_t room = sender_.room_in_one_piece();
+  EXPECT_EQ(room, 1300 - wire::kParityHeaderSize);
+  Send(std::string(room, 'a'));
+  EXPECT_EQ(Sent().size(), 1u);
+  route_.max_fragment = 5;
+  EXPECT_EQ(sender_.room_in_one_piece(), 0u);
+  route_.max_fragment = 1300;
+  Disconnect();
+  EXPECT_EQ(sender_.room_in_one_piece(), 0u);
+}
+
 TEST_F(TunnelSenderTest, RefusesWhatNoPeerMaySend) {
   Send(std::string(65537, 'a'));
   EXPECT_EQ(sender_.drops().Get(Drop::kTooLarge), 1u);

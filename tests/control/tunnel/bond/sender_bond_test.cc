@@ -140,6 +140,20 @@ TEST_F(SenderBondTest, OnlyAllowedPathsCarryWithoutABondToo) {
   EXPECT_EQ(left[0].paths, 2u);
 }
 
+TEST_F(SenderBondTest, ANarrowPathThatIsNotAllowedMakesNothingSmaller) {
+  for (RoutePath& path : route_.paths) path.max_plaintext = path.port == 1 ? 1400 : 1200;
+  route_.max_plaintext = 1400;
+  route_.max_fragment = 1200;
+  sender_.RouteChanged();
+  EXPECT_EQ(sender_.room_in_one_piece(), 1200 - wire::kParityHeaderSize);
+  sender_.SetAllowed([](const RoutePath& path) { return path.port == 1; });
+  sender_.RouteChanged();
+  EXPECT_EQ(sender_.room_in_one_piece(), 1400 - wire::kParityHeaderSize);
+  sender_.SetAllowed([](const RoutePath&) { return false; });
+  sender_.RouteChanged();
+  EXPECT_EQ(sender_.room_in_one_piece(), 0u);
+}
+
 TEST_F(SenderBondTest, ReplicateThroughTheBondGoesAtOnceOverAll) {
   TunnelPolicy policy = Stripe();
   Use(policy);

@@ -1,0 +1,252 @@
+#include "control/gate/tun/tun_interface.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/gate/tun/packet/mss_clamp.h"
+#include "control/gate/tun/packet/offload_header.h"
+
+namespace warp::control {
+namespace {
+
+using wire::Drop;
+
+size_t LinkHeader(Layer layer) { return layer == Layer::kIp ? 0 : kInnerEthernetHeader; }
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<TunInterface>> TunInterface::Open(const Context& context,
+                                                                 const TunOptions& options) {
+  std::shared_ptr<TunInterface> interface(new TunInterface(context, options));
+  absl::StatusOr<TunDevice> device = TunDevice::Open(interface->options_);
+  if (!device.ok()) return device.status();
+  interface->options_.make = device->made();
+  interface->Use(*std::move(device));
+  return interface;
+}
+
+// Before the paths are known, what every path carries is what is set.
+TunInterface::TunInterface(const Context& context, const TunOptions& options)
+    : context_(context),
+      options_(options),
+      follows_(options.mtu == 0),
+      mtu_(follows_ ? kLeastMtu : options.mtu),
+      mtu_known_(!follows_),
+      buffer_(new uint8_t[kMaxInnerPacket]),
+      segmenter_(options.layer),
+      more_(context.loop, [this] { Receive(); }),
+      retry_(context.loop, [this] { Reopen(); }),
+      raise_(context.loop, [this] { SetMtu(raise_to_); }) {
+  options_.mtu = mtu_;
+}
+
+void TunInterface::Use(TunDevice device) {
+  device_ = std::move(device);
+  joins_udp_ = device_->joins_udp();
+  watch_ = std::make_unique<Watch>(context_.loop, device_->fd(), POLLIN, [this](uint32_t) {
+    if (!more_.scheduled()) Receive();
+  });
+}
+
+// --- Members. ---
+
+void TunInterface::Join(TunMember& member, std::span<const TunPrefix> routes) {
+  members_.push_back(&member);
+  for (const TunPrefix& prefix : routes) routes_.Add(prefix, &member);
+}
+
+void TunInterface::Leave(TunMember& member) {
+  std::erase(members_, &member);
+  routes_.Remove(&member);
+  if (current_ != &member) return;
+  // What is left of its packets has nobody to go to.
+  while (!segmenter_.Next().empty()) segmenter_.Consume(segmenter_.Next().size());
+  current_ = nullptr;
+  Resume();
+}
+
+void TunInterface::Resume() {
+  if (std::exchange(held_, false)) more_.Schedule();
+}
+
+void TunInterface::Drain(TunMember& member) {
+  size_t given = 0;
+  if (current_ == &member) GiveToMember(&given);
+}
+
+// --- From inside. ---
+
+void TunInterface::Receive() {
+  if (held_ || members_.empty()) return;
+  size_t given = 0;
+  for (size_t reads = 0; reads < kReadsPerTurn && given < kPayloadsPerTurn; ++reads) {
+    if (!GiveToMember(&given) || !ReadOne()) return;
+  }
+  more_.Schedule();
+}
+
+// False: there is nothing to read, and what comes later wakes the watch again.
+bool TunInterface::ReadOne() {
+  if (!device_.has_value()) return false;
+  OffloadHeader offload;
+  const std::array<iovec, 2> pieces = {
+      {{&offload, sizeof(offload)}, {buffer_.get(), kMaxInnerPacket}}};
+  const ssize_t size = device_->Read(pieces);
+  if (size == -EINTR) return true;
+  if (size == -EAGAIN) return false;
+  if (size < 0) {
+    Gone(static_cast<int>(-size));
+    return false;
+  }
+  // The kernel says how large a packet is, even where it did not fit.
+  const size_t packet =
+      std::max<size_t>(static_cast<size_t>(size), sizeof(offload)) - sizeof(offload);
+  if (packet > kMaxInnerPacket) {
+    members_.front()->OnDrop(Drop::kTooLarge);
+    return true;
+  }
+  const wire::MutableBytes bytes(buffer_.get(), packet);
+  if (const Drop drop = segmenter_.Take(offload, bytes); drop != Drop::kNone) {
+    members_.front()->OnDrop(drop);
+    return true;
+  }
+  current_ = MemberOf(bytes);
+  if (current_ == nullptr) {
+    members_.front()->OnDrop(Drop::kNoRoute);
+    while (!segmenter_.Next().empty()) segmenter_.Consume(segmenter_.Next().size());
+    return true;
+  }
+  if (segmenter_.is_cut()) {
+    current_->OnCut();
+  } else {
+    ClampSegments(bytes, segmenter_.inner(), IpRoom(*current_));
+  }
+  return true;
+}
+
+TunMember* TunInterface::MemberOf(wire::MutableBytes packet) {
+  if (routes_.empty()) return members_.front();
+  return const_cast<TunMember*>(routes_.Find(DestinationOf(packet, segmenter_.inner())));
+}
+
+// False: the sink has no more room, and nothing more may be read.
+bool TunInterface::GiveToMember(size_t* given) {
+  if (current_ == nullptr) return true;
+  for (auto packets = segmenter_.Next(); !packets.empty(); packets = segmenter_.Next()) {
+    const size_t taken = current_->OnPackets(packets);
+    *given += taken;
+    segmenter_.Consume(taken);
+    if (taken < packets.size()) {
+      held_ = true;
+      return false;
+    }
+  }
+  current_ = nullptr;
+  return true;
+}
+
+// --- To inside. ---
+
+Drop TunInterface::Write(std::span<const wire::Bytes> pieces) {
+  if (!device_.has_value()) return Drop::kNoReceiver;
+  ssize_t size = device_->Write(pieces);
+  for (int i = 0; size == -EINTR && i < 3; ++i) size = device_->Write(pieces);
+  if (size >= 0) return Drop::kNone;
+  switch (size) {
+    case -EIO:  // the interface is down
+      return Drop::kNoReceiver;
+    case -EAGAIN:
+    case -ENOBUFS:
+    case -ENOMEM:
+      return Drop::kReceiverFull;
+    case -EBADFD:
+      Gone(EBADFD);
+      return Drop::kNoReceiver;
+    default:
+      return Drop::kBadPacket;
+  }
+}
+
+// --- The interface itself. ---
+
+void TunInterface::Gone(int error) {
+  watch_.reset();
+  device_.reset();
+  trouble_ = absl::StrCat("interface ", options_.name, " is gone");
+  context_.say(absl::StrCat(trouble_, " (", std::strerror(error),
+                            "): it is opened again as soon as it can be"));
+  retry_.Set(wire::Duration::zero());
+}
+
+void TunInterface::Reopen() {
+  context_.helper.Submit([options = options_, weak = weak_from_this()]() -> HelperThread::Finish {
+    auto device = std::make_shared<absl::StatusOr<TunDevice>>(TunDevice::Open(options));
+    return [weak, device] {
+      if (const auto self = weak.lock()) self->Reopened(std::move(*device));
+    };
+  });
+}
+
+void TunInterface::Reopened(absl::StatusOr<TunDevice> device) {
+  if (!device.ok()) {
+    trouble_ = std::string(device.status().message());
+    retry_.Set(kRetry);
+    return;
+  }
+  trouble_.clear();
+  context_.say(absl::StrCat("interface ", options_.name, " is back"));
+  Use(*std::move(device));
+}
+
+// --- The MTU. ---
+
+size_t TunInterface::IpRoom(const TunMember& member) const {
+  const size_t room = member.room(), header = LinkHeader(options_.layer);
+  if (room <= header) return mtu_;
+  return room - header;
+}
+
+std::optional<uint32_t> TunInterface::WantedMtu() const {
+  std::optional<size_t> least;
+  for (const TunMember* const member : members_) {
+    if (member->room() == 0) continue;
+    const size_t room = IpRoom(*member);
+    least = std::min(least.value_or(room), room);
+  }
+  if (!least.has_value()) return std::nullopt;
+  return std::clamp(static_cast<uint32_t>(std::min<size_t>(*least, kMostMtu)), kLeastMtu, kMostMtu);
+}
+
+void TunInterface::RoomChanged() {
+  const std::optional<uint32_t> wanted = follows_ ? WantedMtu() : std::nullopt;
+  if (!wanted.has_value()) return;
+  if (*wanted <= mtu_ || !mtu_known_) {
+    raise_.Cancel();
+    if (*wanted != mtu_) SetMtu(*wanted);
+    mtu_known_ = true;
+  } else if (!raise_.running() || *wanted != raise_to_) {
+    raise_to_ = *wanted;
+    raise_.Set(context_.raise_after);
+  }
+}
+
+void TunInterface::SetMtu(uint32_t mtu) {
+  mtu_ = options_.mtu = mtu;
+  if (!device_.has_value()) return;  // it comes back with this one
+  context_.helper.Submit([index = device_->index(), name = options_.name, mtu,
+                          weak = weak_from_this()]() -> HelperThread::Finish {
+    const absl::Status status = SetInterfaceMtu(index, name, mtu);
+    return [weak, status] {
+      const auto self = weak.lock();
+      if (self != nullptr && !status.ok()) self->context_.say(std::string(status.message()));
+    };
+  });
+}
+
+}  // namespace warp::control
