@@ -94,7 +94,7 @@ class CapBook {
   uint64_t unsaved_ = 0;  // bytes
   bool urgent_ = false;   // a period began, or somebody has set a count
   bool writing_ = false;
-  Instant saved_{};       // when the last writing began
+  Instant saved_{};  // when the last writing began
   Instant looked_{};
   Instant not_before_{};  // no writing earlier
 };

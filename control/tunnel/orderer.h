@@ -15,8 +15,8 @@
 //
 // What was held does not leave all at once: a gap may hold up a tenth of a second's payloads, and the buffer of an
 // application's socket, where the application did not choose its size, has room for less than a hundred. So only so
-// many leave in a millisecond, or twice as many as come, and what comes meanwhile is held behind them. Where too much is
-// held, no more leave at once than have to.
+// many leave in a millisecond, or twice as many as come, and what comes meanwhile is held behind them. Where too much
+// is held, no more leave at once than have to.
 //
 // What comes after that is late: it is delivered at once. A lost payload that was sent again has the same sequence and
 // another counter, so that the second one is known by its sequence alone.
@@ -60,7 +60,7 @@ class Orderer {
   // Paths that are told apart; further ones take the place of the one that has been silent longest.
   static constexpr size_t kMaxPaths = 32;
 
-  // So many that were held leave in each kPause: this many at least, or this share of all that are held, or two for each
+  // So many that were held leave in each kPause: this many, or this share of all that are held, or two for each
   // that comes, whichever is most. So the backlog ends however fast payloads come, and however late a timer is.
   static constexpr size_t kLeastRun = 48;
   static constexpr size_t kRunShare = 16;

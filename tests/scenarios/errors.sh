@@ -18,7 +18,7 @@ with() {
 }
 links=$(ip -n A -o link | wc -l)
 with 's/interface: wan0/interface: wan7/' 'wan7'
-with 's/interface: wan0/interface: lo/' '^warpd: port wan0: interface lo is not Ethernet'
+with 's/interface: wan0/interface: lo, driver: af_packet/' '^warpd: port wan0: interface lo is not Ethernet'
 with 's/driver/&/; s/interface: wan0/interface: wan0, driver: fast/' 'A.yaml:[0-9]+: .*driver.*fast'
 with 's/listen: "127.0.0.1:9000"/listen: "192.0.2.1:9000"/' 'A.yaml:[0-9]+: .*listen'
 with 's/^tunnels:/tunels:/' 'A.yaml:[0-9]+: .*tunels.*tunnels'
@@ -47,6 +47,9 @@ in_use 0.0.0.0 13116
 step "no permission"
 chmod 755 "$lab"
 chown 65534 "$lab/A.key"
+mkdir -m 777 "$lab/open"
+sed "s/interface: wan0/&, driver: af_packet/; s|control_socket: .*|control_socket: $lab/open/A.sock|" "$lab/good.yaml" >"$config"
+rejects A 'port wan0: a raw socket needs root, or CAP_NET_RAW' setpriv --reuid 65534 --clear-groups "$warpd" --config "$config"
 cp "$lab/good.yaml" "$config"
 rejects A '[Pp]ermi|not permitted' setpriv --reuid 65534 --clear-groups "$warpd" --config "$config"
 chown 0 "$lab/A.key"

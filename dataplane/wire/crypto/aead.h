@@ -1,8 +1,8 @@
 // The bulk ciphers behind one interface: submit a burst of jobs, collect those that are done.
 //
-// An engine belongs to one thread. The engines here (libsodium, OpenSSL, Intel ipsec-mb) finish a job before Submit returns.
-// A look-aside device (dataplane/lcore/crypto/engine_cryptodev.h) does not, so callers always collect. What one engine
-// sealed, every other opens.
+// An engine belongs to one thread. The engines here (libsodium, OpenSSL, Intel ipsec-mb) finish a job before Submit
+// returns. A look-aside device (dataplane/lcore/crypto/engine_cryptodev.h) does not, so callers always collect. What
+// one engine sealed, every other opens.
 #ifndef WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
 #define WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
 

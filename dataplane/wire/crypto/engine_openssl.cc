@@ -1,5 +1,5 @@
-// The engine of OpenSSL's libcrypto (EVP). It has AES by the instructions of more CPUs than the others, among them those
-// of arm64, and a ChaCha20-Poly1305 by wider vectors than libsodium's.
+// The engine of OpenSSL's libcrypto (EVP). It has AES by the instructions of more CPUs than the others, among them
+// those of arm64, and a ChaCha20-Poly1305 by wider vectors than libsodium's.
 #include "dataplane/wire/crypto/bulk_key.h"
 #include "dataplane/wire/crypto/immediate_engine.h"
 

@@ -156,6 +156,7 @@ TEST(LinksTerms, AreToldAndWhatWasCountedIsReadInTime) {
                                 .mtu = 1500,
                                 .addresses = {wire::IpAddress::V4({10, 0, 0, 1})}};
   lcore::FakeDataplane dataplane;
+  dataplane.port_info.mtu = 1500;
   config::NodeConfig config;
   config.ports = {{.name = "one", .device = wire::KernelDevice{.interface = "wan0"}}};
   protocol::NodeOptions options;

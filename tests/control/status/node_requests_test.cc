@@ -238,7 +238,8 @@ TEST_F(NodeRequestsTest, WhoMayNotChangeChangesNothing) {
 TEST_F(NodeRequestsTest, SaysWhatItDoesNotUnderstand) {
   Make(1);
   const std::string usage =
-      "requests are: status; tunnel show [NAME]; tunnel set NAME KEY=VALUE...";
+      "requests are: status; tunnel show [NAME]; tunnel set NAME KEY=VALUE...; cap show [PORT]; "
+      "cap set PORT BYTES";
   for (const std::string& line :
        std::vector<std::string>{"", " ", "statu", "status ", " status", "tunnel", "tunnel ",
                                 "tunnel set", "tunnel set t0", "tunnel show t0 t0", "tunnels show",
