@@ -116,10 +116,10 @@ TEST(PortUse, ThePeerIsToldOfAChangeAtOnce) {
   const auto net = WithUse(PortUse::kFree);
   for (const PortUse use : {PortUse::kSparing, PortUse::kLastResort, PortUse::kFree}) {
     net->UsePort(1, 1, use);
-    EXPECT_TRUE(net->RunUntil([&] { return net->Path(0, 0, 1, 1).use == use; }, 200ms))
-        << static_cast<int>(use) << " " << static_cast<int>(net->Path(0, 0, 1, 1).use);
+    EXPECT_TRUE(net->RunUntil([&] { return net->Path(0, 0, 1, 1).use == use; }, 200ms));
     EXPECT_EQ(net->Path(1, 1, 0, 0).use, use);
     EXPECT_EQ(net->Path(0, 0, 1, 0).use, PortUse::kFree);
+    net->Run(1s);  // probes beside the usual ones do not follow each other closely
   }
 }
 
