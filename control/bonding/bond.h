@@ -192,6 +192,7 @@ class Bond {
   uint64_t HighestOf(uint64_t session) const {
     return session == session_ ? highest_ : highest_before_;
   }
+  void NoteSpacing(Instant now);
   void HandlePath(Instant now, uint64_t session, const protocol::PathFeedback& one,
                   const Delivered& delivered);
   void Prove(Instant now, wire::PathSlot slot);
@@ -246,9 +247,12 @@ class Bond {
 
   // Of feedback.
   uint64_t session_ = 0;
-  uint32_t time_ = 0;     // microseconds, as in the last feedback
-  Duration clock_{};      // the same, unwrapped
-  Instant clock_read_{};  // when it was
+  uint32_t time_ = 0;                       // microseconds, as in the last feedback
+  Duration clock_{};                        // the same, unwrapped
+  Instant clock_read_{};                    // when it was
+  Instant heard_{};                         // the last feedback came
+  bool under_way_ = false;                  // something was, of which it did not tell
+  Duration spacing_ = Capacity::kInterval;  // of feedback: about the longest lately
   uint64_t clock_session_ = 0;
   uint64_t highest_ = 0;  // counter sent in session_
   uint64_t session_before_ = 0;

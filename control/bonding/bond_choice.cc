@@ -163,7 +163,7 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
       if (other == wire::kNoPathSlot) break;
       const Capacity& first = PathOf(slot).capacity;
       const Capacity& second = PathOf(other).capacity;
-      const Duration detect = first.round_trip() + Capacity::kInterval + first.silence();
+      const Duration detect = first.round_trip() + spacing_ + first.silence();
       const Duration again = second.round_trip() / 2 + PathOf(other).Backlog(now);
       if (now + detect + again <= grant.deadline && risks < 1) break;
       copies |= wire::MaskOf(other);

@@ -17,6 +17,10 @@ constexpr uint32_t kRun = 3;
 constexpr double kLossWeight = 1.0 / 256;
 // Of what one feedback settles, the share of losses from which kRun of them are a run.
 constexpr double kRunShare = 0.25;
+// Messages that come so soon after one another are of one feedback.
+constexpr Duration kOneFeedback = std::chrono::milliseconds(4);
+// A peer that tells nothing for longer, though it should, is out of reach.
+constexpr Duration kLongestSpacing = std::chrono::milliseconds(250);
 // By so much may what is settled and what was counted differ, because they are not taken at the same moment.
 constexpr uint32_t kUneven = 2;
 // By so much may the time between two feedbacks differ at both ends: what a queue on the way back may hold up.
@@ -68,6 +72,7 @@ void Bond::NoteSent(Instant now, const Grant& grant, uint64_t session, uint64_t 
 void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedback& feedback) {
   if (session != session_ && session != session_before_) return;
   if (!ReadClock(now, session, feedback.time)) return;
+  NoteSpacing(now);
   const Delivered delivered(feedback.base, feedback.words);
   if (!feedback.words.empty() && feedback.base > HighestOf(session)) {
     ++impossible_;
@@ -77,13 +82,23 @@ void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedbac
   if (session != session_ && !feedback.words.empty()) SettleOvertaken(now, session, delivered);
   UpdateSuspicion();
   Duration least = Duration::max();
+  under_way_ = false;
   for (const wire::PathSlot slot : order_) {
     BondPath& path = PathOf(slot);
+    under_way_ |= !path.flight.empty();
     path.capacity.LapseFloor(now);
     if (!path.capacity.has_floor() || path.capacity.floor() >= least) continue;
     least = least_floor_ = path.capacity.floor();
     least_trip_ = path.spec.round_trip;
   }
+}
+
+// The less comes, the less often the peer tells what became of it; so how long it may tell nothing follows from what it
+// does. Where nothing was under way it had nothing to tell.
+void Bond::NoteSpacing(Instant now) {
+  const Duration gap = now - std::exchange(heard_, now);
+  if (!under_way_ || gap < kOneFeedback || gap > kLongestSpacing) return;
+  spacing_ = std::max({gap, spacing_ - spacing_ / 64, Capacity::kInterval});
 }
 
 // The receiver's clock goes as ours does, from whatever beginning; it begins anew only where the peer does, and then

@@ -109,7 +109,7 @@ void Bond::CheckPath(Instant now, wire::PathSlot slot) {
   });
   // Feedback about the path has stopped, although some was due.
   const Capacity& capacity = path.capacity;
-  const Duration patience = capacity.silence() + Capacity::kInterval;
+  const Duration patience = capacity.silence() + spacing_;
   const Duration due = capacity.round_trip() + capacity.queue() + patience;
   // Of a session before, some peers say nothing once they know the next one. What may have come is sent again.
   GiveUpOvertaken(now, slot, now - due - 2 * Capacity::kInterval);

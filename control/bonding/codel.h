@@ -13,7 +13,7 @@ namespace warp::bonding {
 
 class Codel {
  public:
-  static constexpr wire::Duration kTarget = std::chrono::milliseconds(25);
+  static constexpr wire::Duration kTarget = std::chrono::milliseconds(20);
   static constexpr wire::Duration kInterval = std::chrono::milliseconds(200);
 
   // True: drop the payload that would wait so long.

@@ -7,12 +7,12 @@ import time
 from report.systems import WireguardGo
 
 from .links import HOME, Links, run, sum_of, wait_until
-from .node import GATE, OUT, Nodes
+from .node import GATE, INSIDE, OUT, TUN, Nodes
 from .samples import Sampler
 
 MTU = 1400  # inside WireGuard: 1400 + 32 (WireGuard) + 40 (WARP, with a sequence) + 28 (IP, UDP) are the links' 1500
-TCP_PAYLOAD = MTU - 20 - 32  # with time stamps
-TCP_FRAME = MTU + 32 + 40 + 28 + 14
+TCP_HEADERS = 20 + 32  # IPv4, and TCP with time stamps
+IN_WIREGUARD = (MTU - TCP_HEADERS, MTU + 32 + 40 + 28 + 14)  # bytes of a payload of TCP, and of the frame that carries it
 
 
 class Case:
@@ -114,7 +114,18 @@ class Case:
 
     def tcp(self, seconds, omit=8):
         """One TCP connection (cubic) from A to B, through wireguard-go over the gate."""
-        return self.connection(self.start_wireguard(), seconds, omit)
+        return self.connection(self.start_wireguard(), seconds, omit) | {"segment": IN_WIREGUARD}
+
+    def tcp_tun(self, seconds, omit=8):
+        """One TCP connection (cubic) from A to B, through gates that are TUN interfaces."""
+
+        def mtu():
+            return min(int(self.lab.on(site, "cat", f"/sys/class/net/{TUN}/mtu")) for site in "AB")
+
+        # What the paths carry in one piece is known after some seconds, and a connection keeps what it began with.
+        wait_until(lambda: mtu() > MTU, 20, "the whole MTU")
+        whole = mtu()
+        return self.connection(INSIDE["B"], seconds, omit) | {"segment": (whole - TCP_HEADERS, whole + 40 + 28 + 14)}
 
     def connection(self, target, seconds, omit=8, congestion="cubic", under=(), look=lambda: None):
         """One TCP connection of iperf3 from A to this address, its programs run by the command `under`. Returns its goodput,
@@ -165,9 +176,10 @@ def line_values(log, name, began, until, way="up"):
     return [line[way][name] for line in log if began <= line["t"] <= until]
 
 
-def tcp_limit(links, first=0, last=60):
+def tcp_limit(links, first=0, last=60, segment=IN_WIREGUARD):
     """What TCP can have over the sum of the links, in Mbit/s of its payload."""
-    return sum_of(links, first, last) * TCP_PAYLOAD / TCP_FRAME
+    payload, frame = segment
+    return sum_of(links, first, last) * payload / frame
 
 
 __all__ = ["Case", "HOME", "arrived", "line_values", "percentile", "run", "tcp_limit"]

@@ -67,11 +67,12 @@ def mark(result, *moments):
     return result["marks"]
 
 
-def tcp(run, links=USUAL, seconds=None):
+def tcp(run, links=USUAL, seconds=None, gate="loopback"):
     """One TCP connection over the sum of the links."""
-    with run.case(links, STRIPE) as case:
-        result = case.finish(case.tcp(seconds or run.seconds))
-    result["share"] = result["mbit"] / tcp_limit(links, *span(result))
+    with run.case(links, STRIPE, gate=gate) as case:
+        connect = case.tcp_tun if gate == "tun" else case.tcp
+        result = case.finish(connect(seconds or run.seconds))
+    result["share"] = result["mbit"] / tcp_limit(links, *span(result), result["segment"])
     return result
 
 

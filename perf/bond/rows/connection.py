@@ -14,9 +14,13 @@ def connection_figures(r):
             "mbit": r["mbit"]}  # fmt: skip
 
 
-def tcp_sum(run):
-    r = tcp(run)
+def tcp_sum(run, gate="loopback"):
+    r = tcp(run, gate=gate)
     return r, connection_figures(r)
+
+
+def tcp_tun(run):
+    return tcp_sum(run, "tun")
 
 
 def death_figures(r, limit, limit_dead):
@@ -34,15 +38,22 @@ def death_figures(r, limit, limit_dead):
     return {"dead_share": r["dead"] / limit_dead, "standstill_s": longest, "after_share": r["after"] / limit}
 
 
-def tcp_death(run):
-    with run.case(DYING, STRIPE) as case:
-        r = case.finish(case.tcp(ENDS - 6, omit=6))
-    return r, death_figures(r, tcp_limit(USUAL), tcp_limit(USUAL[1:]))
+def tcp_death(run, gate="loopback"):
+    with run.case(DYING, STRIPE, gate=gate) as case:
+        connect = case.tcp_tun if gate == "tun" else case.tcp
+        r = case.finish(connect(ENDS - 6, omit=6))
+    return r, death_figures(r, *(tcp_limit(links, segment=r["segment"]) for links in (USUAL, USUAL[1:])))
 
 
+def tcp_tun_death(run):
+    return tcp_death(run, "tun")
+
+
+SUM = {"share": (">=", 0.97), "queue_ms": ("<=", 40), "rtt_p50_ms": ("<=", 100), "rtt_p99_ms": ("<=", 120)}
+DEATH = {"dead_share": (">=", 0.95), "standstill_s": ("<=", 0.4), "after_share": (">=", 0.95)}
 ROWS = {
-    "tcp": Row("one TCP connection (cubic), through wireguard-go", tcp_sum,
-               {"share": (">=", 0.97), "queue_ms": ("<=", 40), "rtt_p50_ms": ("<=", 100), "rtt_p99_ms": ("<=", 120)}),
-    "tcp_death": Row("one TCP connection while the fastest link dies for 10 s", tcp_death,
-                     {"dead_share": (">=", 0.95), "standstill_s": ("<=", 0.4), "after_share": (">=", 0.95)}),
-}  # fmt: skip
+    "tcp": Row("one TCP connection (cubic), through wireguard-go", tcp_sum, SUM),
+    "tcp_tun": Row("one TCP connection (cubic), through TUN gates", tcp_tun, SUM),
+    "tcp_death": Row("one TCP connection while the fastest link dies for 10 s", tcp_death, DEATH),
+    "tcp_tun_death": Row("the same through TUN gates", tcp_tun_death, DEATH),
+}
