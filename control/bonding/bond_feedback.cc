@@ -98,7 +98,7 @@ void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedbac
 void Bond::NoteSpacing(Instant now) {
   const Duration gap = now - std::exchange(heard_, now);
   if (!under_way_ || gap < kOneFeedback || gap > kLongestSpacing) return;
-  spacing_ = std::max({gap, spacing_ - spacing_ / 64, Capacity::kInterval});
+  spacing_ = std::max(gap, spacing_ - spacing_ / 64);
 }
 
 // The receiver's clock goes as ours does, from whatever beginning; it begins anew only where the peer does, and then

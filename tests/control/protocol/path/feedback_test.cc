@@ -210,6 +210,24 @@ TEST(Feedback, EveryFifthGoesOverAllPaths) {
   EXPECT_TRUE(net->TakeFeedback(0).empty());
 }
 
+// The path that brought all payloads has died, both ways: the first feedback that says so comes over the others.
+TEST(Feedback, TheFirstThatSaysThatNothingCameGoesOverAllPaths) {
+  const auto net = Spreading({.ports = {3, 3}});
+  Flow(*net, 1000, 1ms, 500ms);
+  net->Record(true);
+  const Instant last = net->now();
+  net->Run(60ms);
+  std::map<Instant, std::set<std::pair<int, std::string>>> ways;
+  for (const Seen& seen : net->TakeSeen()) {
+    if (seen.from_node == 1 && seen.datagram.size() >= 32 + 18 + 9 * 20 + 4 &&
+        seen.sent >= last + 15ms)
+      ways[seen.sent].insert({seen.from_port, seen.to.ToString()});
+  }
+  ASSERT_FALSE(ways.empty());
+  EXPECT_EQ(ways.begin()->second.size(), 9u);
+  EXPECT_LE(ways.begin()->first, last + 40ms);
+}
+
 // A hub has one port, to which all links of the sender lead: the port works, though one of the links is dead.
 TEST(Feedback, GoesBackOverALinkThatWorksThoughAllLeadToOnePort) {
   const auto net = Spreading({.ports = {3, 1}});
