@@ -27,12 +27,15 @@ constexpr Duration kContestPause = seconds(5), kLongestContestPause = seconds(60
 constexpr Duration kTrusted =
     seconds(5);  // how long an idle path keeps its capacity, and then half of it
 
+// Of a rate that is given, so much is used. By all of it a queue that a late moment has left would stand for ever.
+constexpr double kOfBound = 0.99;
+
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
 Capacity::Capacity(uint64_t bound, Duration round_trip)
-    : bound_(static_cast<Rate>(bound)),
+    : bound_(kOfBound * static_cast<Rate>(bound)),
       capacity_(bound > 0 ? bound_ : kFirst),
       pace_(capacity_),
       startup_(bound == 0) {
@@ -40,7 +43,7 @@ Capacity::Capacity(uint64_t bound, Duration round_trip)
 }
 
 void Capacity::SetBound(uint64_t bound) {
-  const auto rate = static_cast<Rate>(bound);
+  const Rate rate = kOfBound * static_cast<Rate>(bound);
   if (rate == bound_) return;
   bound_ = rate;
   capacity_ = Bounded(capacity_);
