@@ -5,13 +5,20 @@
 #include <utility>
 
 namespace warp::cap {
+namespace {
+
+uint64_t Sum(uint64_t a, uint64_t b) {
+  return a + std::min(b, std::numeric_limits<uint64_t>::max() - a);
+}
+
+}  // namespace
 
 Ledger::Ledger(const config::CapPeriod& period, std::vector<Entry> entries)
     : period_(period), entries_(std::move(entries)) {
   std::sort(entries_.begin(), entries_.end(),
             [](const Entry& a, const Entry& b) { return a.begin > b.begin; });
   if (entries_.size() > kMostEntries) entries_.resize(kMostEntries);
-  if (!entries_.empty()) now_ = entries_.front().begin;
+  if (!entries_.empty()) now_ = believed_ = entries_.front().begin;
 }
 
 bool Ledger::Knows(absl::CivilDay begin) const {
@@ -19,10 +26,17 @@ bool Ledger::Knows(absl::CivilDay begin) const {
                      [begin](const Entry& entry) { return entry.begin == begin; });
 }
 
-void Ledger::Begin(absl::CivilDay period) {
+void Ledger::Begin(absl::CivilDay period, bool believed) {
   entries_.insert(entries_.begin(), {.begin = period});
-  if (entries_.size() > kMostEntries) entries_.pop_back();
   now_ = period;
+  if (believed) believed_ = period;
+  if (entries_.size() <= kMostEntries) return;
+  if (entries_.back().begin < believed_) {
+    entries_.pop_back();
+  } else {
+    entries_[1].bytes = Sum(entries_[1].bytes, entries_[2].bytes);
+    entries_.erase(entries_.begin() + 2);
+  }
 }
 
 bool Ledger::Look(absl::CivilDay today, bool even) {
@@ -30,22 +44,20 @@ bool Ledger::Look(absl::CivilDay today, bool even) {
   const bool passed = std::exchange(looked_, true) && even && seen_ < period;
   seen_ = period;
   if (entries_.empty() || period > entries_.front().begin) {
-    Begin(period);
+    Begin(period, passed || entries_.empty());
     return true;
   }
   if (passed && !Knows(period)) {
     std::erase_if(entries_, [period](const Entry& entry) { return entry.begin > period; });
-    Begin(period);
+    Begin(period, true);
     return true;
   }
   if (period > now_ || entries_.back().begin <= period) now_ = period;
+  if (even) believed_ = now_;
   return false;
 }
 
-void Ledger::Add(uint64_t bytes) {
-  uint64_t& sum = entries_.front().bytes;
-  sum += std::min(bytes, std::numeric_limits<uint64_t>::max() - sum);
-}
+void Ledger::Add(uint64_t bytes) { entries_.front().bytes = Sum(entries_.front().bytes, bytes); }
 
 void Ledger::Set(uint64_t bytes) { entries_ = {{.begin = now_, .bytes = bytes}}; }
 
@@ -53,7 +65,7 @@ uint64_t Ledger::used() const {
   uint64_t sum = 0;
   for (const Entry& entry : entries_) {
     if (entry.begin < now_) break;
-    sum += std::min(entry.bytes, std::numeric_limits<uint64_t>::max() - sum);
+    sum = Sum(sum, entry.bytes);
   }
   return sum;
 }

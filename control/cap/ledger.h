@@ -12,7 +12,10 @@
 //
 // The clock may be back from a time that was never true. Then later periods stand in the ledger, and would count for
 // ever. They go when the clock has gone evenly for a day, and passes from one period to another one that is not known:
-// so time goes by, and not the clock. Pure; one thread.
+// so time goes by, and not the clock.
+//
+// Where there are too many periods, the oldest is forgotten. But a clock that jumps ahead again and again must not push
+// out the period in which it was last believed: then the latest ones become one. Pure; one thread.
 #ifndef WARP_CONTROL_CAP_LEDGER_H_
 #define WARP_CONTROL_CAP_LEDGER_H_
 
@@ -55,12 +58,13 @@ class Ledger {
 
  private:
   bool Knows(absl::CivilDay begin) const;
-  void Begin(absl::CivilDay period);
+  void Begin(absl::CivilDay period, bool believed);
 
   config::CapPeriod period_;
   std::vector<Entry> entries_;
-  absl::CivilDay now_;   // the present period
-  absl::CivilDay seen_;  // what the clock said last, whether it was believed or not
+  absl::CivilDay now_;       // the present period
+  absl::CivilDay believed_;  // the last one to which the clock has not just jumped
+  absl::CivilDay seen_;      // what the clock said last, whether it was believed or not
   bool looked_ = false;
 };
 

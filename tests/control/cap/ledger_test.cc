@@ -107,6 +107,37 @@ TEST(Ledger, TwoStepsAheadAreUndoneAsWell) {
   EXPECT_EQ(ledger.used(), 20u);
 }
 
+TEST(Ledger, HoweverManyStepsAheadAreUndoneAsWell) {
+  Ledger ledger = November();
+  for (int year = 2030; year < 2050; ++year) {
+    ledger.Look(CivilDay(year, 1, 1), kUneven);
+    ledger.Add(1);
+    ASSERT_LE(ledger.entries().size(), Ledger::kMostEntries);
+  }
+  ledger.Look(CivilDay(2026, 11, 12), kUneven);
+  EXPECT_EQ(ledger.used(), 30u);
+  ledger.Look(CivilDay(2026, 11, 30), kEven);
+  EXPECT_TRUE(ledger.Look(CivilDay(2026, 12, 1), kEven));
+  EXPECT_EQ(ledger.used(), 0u);
+}
+
+// One that knows as many months as it can does not count one of them too much for a single step.
+TEST(Ledger, AStepAheadFromManyMonthsAddsNoOldOnes) {
+  Ledger ledger = Monthly();
+  for (int month = 1; month <= 8; ++month) {
+    ledger.Look(CivilDay(2026, month, 1), kEven);
+    ledger.Add(100);
+  }
+  ledger.Look(CivilDay(2040, 1, 1), kUneven);
+  ledger.Add(1);
+  ledger.Look(CivilDay(2026, 8, 20), kUneven);
+  EXPECT_EQ(ledger.used(), 101u);
+  // The same in a run of which the file is all that it knows.
+  Ledger later(ledger.period(), ledger.entries());
+  later.Look(CivilDay(2026, 8, 21), kUneven);
+  EXPECT_EQ(later.used(), 101u);
+}
+
 TEST(Ledger, AClockThatWasAheadForMonthsEndsWithAMonthOfItsOwn) {
   // A month is counted by a clock a year ahead, before it is put right.
   Ledger ledger = Monthly();
