@@ -59,6 +59,7 @@ namespace {
 
 std::atomic<KeyDevice*> key_device = nullptr;
 std::atomic<uint64_t> keys_made = 0;
+std::atomic<uint64_t> keys_ended = 0;
 
 std::unique_ptr<DeviceKey> ExpandForDevice(Cipher cipher, const SymmetricKey& key) {
   KeyDevice* const device = key_device;
@@ -68,6 +69,7 @@ std::unique_ptr<DeviceKey> ExpandForDevice(Cipher cipher, const SymmetricKey& ke
 }  // namespace
 
 void SetKeyDevice(KeyDevice* device) { key_device = device; }
+uint64_t KeysEnded() { return keys_ended.load(std::memory_order_relaxed); }
 
 BulkKey::BulkKey(Cipher cipher, const SymmetricKey& key)
     : cipher_(cipher), schedule_(new Schedule), device_key_(ExpandForDevice(cipher, key)) {
@@ -81,6 +83,7 @@ BulkKey::BulkKey(Cipher cipher, const SymmetricKey& key)
 BulkKey::~BulkKey() {
   sodium_memzero(schedule_->key.data(), schedule_->key.size());
   delete schedule_;
+  ++keys_ended;
 }
 
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind) {

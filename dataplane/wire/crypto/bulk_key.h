@@ -51,6 +51,10 @@ class Nonce {
   const Words words_;
 };
 
+// How many keys have ended in this process. An engine that keeps something of keys forgets it when there are more than
+// before. Any thread.
+uint64_t KeysEnded();
+
 // Returns whether this CPU has instructions for AES-GCM, and whether libsodium uses them: it does on x86-64 alone.
 bool HaveAes();
 bool SodiumHasAes();

@@ -7,6 +7,8 @@
 
 #include <openssl/evp.h>
 
+#include <utility>
+
 namespace warp::wire {
 
 namespace {
@@ -18,20 +20,24 @@ using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
 // A context holds an expanded key and the state of one message, so that each engine needs one of its own for each key.
 // Making one takes memory, and expanding a key does not: so there are as many contexts from the beginning as an engine
-// usually has keys, and a key that finds its place taken is expanded there again.
+// usually has keys, and a key that finds its place taken is expanded there again. So is one that was forgotten.
 class Contexts {
  public:
   explicit Contexts(const EVP_CIPHER* cipher) {
-    const std::array<uint8_t, kKeySize> none{};
     good_ = true;
     for (Slot& slot : slots_) {
       slot.context.reset(EVP_CIPHER_CTX_new());
-      good_ =
-          good_ && slot.context != nullptr &&
-          EVP_CipherInit_ex(slot.context.get(), cipher, nullptr, none.data(), none.data(), 1) == 1;
+      good_ = good_ && slot.context != nullptr && SetNoKey(slot, cipher);
     }
   }
   bool good() const { return good_; }
+
+  // Nothing of any key is left.
+  void Forget() {
+    for (Slot& slot : slots_) {
+      if (std::exchange(slot.number, 0) != 0) SetNoKey(slot, nullptr);
+    }
+  }
 
   // The context of the key, ready for a message under this nonce. Null where OpenSSL fails.
   EVP_CIPHER_CTX* For(const BulkKey::Schedule& schedule, const Nonce& nonce, Direction direction) {
@@ -53,6 +59,13 @@ class Contexts {
     Context context;
     uint64_t number = 0;  // of the key; 0: none
   };
+  // Where `cipher` is null, the slot's stays.
+  static bool SetNoKey(const Slot& slot, const EVP_CIPHER* cipher) {
+    constexpr std::array<uint8_t, kKeySize> kNone{};
+    return EVP_CipherInit_ex(slot.context.get(), cipher, nullptr, kNone.data(), kNone.data(), 1) ==
+           1;
+  }
+
   std::array<Slot, kSlots> slots_;
   bool good_ = false;
 };
@@ -65,6 +78,7 @@ class OpensslEngine : public ImmediateEngine {
 
  protected:
   void Run(Direction direction, std::span<AeadJob> jobs) override {
+    ForgetEndedKeys();
     for (AeadJob& job : jobs) {
       const bool done = Apply(direction, job);
       job.authentic = done && direction == Direction::kOpen;
@@ -75,6 +89,14 @@ class OpensslEngine : public ImmediateEngine {
   }
 
  private:
+  // Which of them have ended is not asked, because that is seldom, and those that live on are expanded again.
+  void ForgetEndedKeys() {
+    const uint64_t ended = KeysEnded();
+    if (std::exchange(ended_, ended) == ended) return;
+    aes_.Forget();
+    chacha_.Forget();
+  }
+
   bool Apply(Direction direction, AeadJob& job) {
     const bool aes = job.key->cipher() == Cipher::kAes256Gcm;
     // Without the CPU's instructions AES would not take constant time.
@@ -102,6 +124,7 @@ class OpensslEngine : public ImmediateEngine {
 
   Contexts aes_;
   Contexts chacha_;
+  uint64_t ended_ = 0;  // keys, when it was looked last
 };
 
 }  // namespace

@@ -23,7 +23,9 @@ void Turn::Begin() {
   stages_.BeginTurn();
 }
 
+// An engine forgets keys that have ended when it is called next, be it for nothing.
 uint32_t Turn::End() {
+  if (work_ == 0) engine_->Submit(wire::Direction::kOpen, {});
   RingBells();
   reader_.LetGo();
   stages_.EndTurn(work_);
