@@ -23,6 +23,17 @@ constexpr uint16_t kMoreFragmentsOrOffset = 0x3fff;
 
 uint16_t Read16(Bytes packet, size_t at) { return wire::ReadAs<Be16>(&packet[at]).value(); }
 
+wire::IpAddress AddressAt(Bytes packet, const InnerPacket& inner, size_t which) {
+  if (inner.version == 4) {
+    std::array<uint8_t, 4> bytes;
+    std::copy_n(&packet[inner.ip + kIpv4Addresses + 4 * which], bytes.size(), bytes.begin());
+    return wire::IpAddress::V4(bytes);
+  }
+  std::array<uint8_t, 16> bytes;
+  std::copy_n(&packet[inner.ip + kIpv6Addresses + 16 * which], bytes.size(), bytes.begin());
+  return wire::IpAddress::V6(bytes);
+}
+
 bool ReadIpv4(Bytes packet, InnerPacket* inner) {
   const size_t room = packet.size() - inner->ip;
   if (room < kIpv4Header) return false;
@@ -67,6 +78,8 @@ bool ReadIpv6(Bytes packet, InnerPacket* inner) {
     at += size;
   }
   inner->version = 6;
+  // Those of IPv4 in the form of IPv6 are in no packet (RFC 6890 section 2.2.3), and would be taken for IPv4's.
+  if (AddressAt(packet, *inner, 0).is_v4() || AddressAt(packet, *inner, 1).is_v4()) return false;
   inner->protocol = protocol;
   inner->transport = static_cast<uint16_t>(at);
   inner->end = static_cast<uint32_t>(end);
@@ -96,17 +109,6 @@ std::optional<InnerPacket> ReadIp(Bytes packet) {
   InnerPacket inner;
   const bool is_ip = packet[0] >> 4 == 4 ? ReadIpv4(packet, &inner) : ReadIpv6(packet, &inner);
   return is_ip ? std::optional(inner) : std::nullopt;
-}
-
-wire::IpAddress AddressAt(Bytes packet, const InnerPacket& inner, size_t which) {
-  if (inner.version == 4) {
-    std::array<uint8_t, 4> bytes;
-    std::copy_n(&packet[inner.ip + kIpv4Addresses + 4 * which], bytes.size(), bytes.begin());
-    return wire::IpAddress::V4(bytes);
-  }
-  std::array<uint8_t, 16> bytes;
-  std::copy_n(&packet[inner.ip + kIpv6Addresses + 16 * which], bytes.size(), bytes.begin());
-  return wire::IpAddress::V6(bytes);
 }
 
 }  // namespace

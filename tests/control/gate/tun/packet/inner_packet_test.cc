@@ -62,6 +62,13 @@ TEST(InnerPacketTest, WhatContradictsItselfIsNoPacket) {
   EXPECT_TRUE(refused(v4, [](PacketBytes& p) { p.resize(19); }));
   EXPECT_TRUE(refused(v6, [](PacketBytes& p) { p.pop_back(); }));
   EXPECT_TRUE(refused(v6, [](PacketBytes& p) { p.resize(39); }));
+  // An address of IPv4 in the form of IPv6, which would have IPv4's routes.
+  for (const ptrdiff_t at : {8, 24}) {
+    EXPECT_TRUE(refused(v6, [at](PacketBytes& p) {
+      const PacketBytes mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 9, 0, 1};
+      std::copy(mapped.begin(), mapped.end(), p.begin() + at);
+    }));
+  }
   // Extensions that reach beyond the packet.
   EXPECT_TRUE(refused(v6, [](PacketBytes& p) { p[6] = 0, p[41] = 255; }));
   EXPECT_TRUE(refused(v6, [](PacketBytes& p) { p[6] = 60, p.resize(44), Set16(p, 4, 4); }));
