@@ -26,7 +26,6 @@ absl::StatusOr<std::shared_ptr<TunInterface>> TunInterface::Open(const Context& 
   std::shared_ptr<TunInterface> interface(new TunInterface(context, options));
   absl::StatusOr<TunDevice> device = TunDevice::Open(interface->options_);
   if (!device.ok()) return device.status();
-  interface->options_.make = device->made();
   interface->Use(*std::move(device));
   return interface;
 }
@@ -49,6 +48,8 @@ TunInterface::TunInterface(const Context& context, const TunOptions& options)
 void TunInterface::Use(TunDevice device) {
   device_ = std::move(device);
   joins_udp_ = device_->joins_udp();
+  // Whoever made it makes it anew when it is gone.
+  options_.make = device_->made();
   watch_ = std::make_unique<Watch>(context_.loop, device_->fd(), POLLIN, [this](uint32_t) {
     if (!more_.scheduled()) Receive();
   });
@@ -202,6 +203,7 @@ void TunInterface::Reopened(absl::StatusOr<TunDevice> device) {
   trouble_.clear();
   context_.say(absl::StrCat("interface ", options_.name, " is back"));
   Use(*std::move(device));
+  SetMtu(mtu_);  // the paths may have changed while it was being opened
 }
 
 // --- The MTU. ---

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -95,6 +96,14 @@ class TunGateTest : public ::testing::Test {
     return site;
   }
   bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
+  // Until it is released, whatever is to change interfaces waits, as it does for the kernel's lock.
+  void HoldHelper() {
+    helper_->Submit([released = released_.get_future().share()]() -> HelperThread::Finish {
+      released.wait();
+      return [] {};
+    });
+  }
+  void ReleaseHelper() { released_.set_value(); }
   InterfaceState State() { return netlink_->Find("warp0"); }
   static size_t CountOf(const Site& site, uint8_t protocol, Layer layer = Layer::kIp) {
     size_t count = 0;
@@ -120,6 +129,7 @@ class TunGateTest : public ::testing::Test {
   std::unique_ptr<Watch> helper_watch_;
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<std::string> log_;
+  std::promise<void> released_;
   wire::Duration raise_after_ = std::chrono::seconds(60);
 };
 
@@ -362,6 +372,62 @@ TEST_F(TunGateTest, AnInterfaceThatVanishesIsMadeAnew) {
     site.gate->Deliver(Payload(MakePacket({.protocol = kProtocolUdp})));
     site.gate->Flush();
     EXPECT_EQ(site.gate->counters().to_app, 1u);
+  });
+}
+
+// The kernel may make the opening wait, and paths change meanwhile.
+TEST_F(TunGateTest, OneThatIsOpenedAgainHasTheMtuOfThePathsOfThen) {
+  Story([&] {
+    Site& site = Add(Warp0(0));
+    site.gate->SetRoom(1428);
+    ASSERT_TRUE(Turn([&] { return State().mtu == 1428; }));
+    HoldHelper();
+    Ip("link del warp0");
+    ASSERT_TRUE(Turn([&] { return !site.gate->status().trouble.empty(); }));
+    Settle(*loop_);  // the opening waits for the helper now
+    site.gate->SetRoom(1350);
+    ReleaseHelper();
+    ASSERT_TRUE(Turn([&] { return site.gate->status().trouble.empty(); }));
+    EXPECT_TRUE(Turn([&] { return State().mtu == 1350; }));
+    EXPECT_EQ(site.gate->status().mtu, 1350u);
+  });
+}
+
+// Where the operator was faster, it is the operator's from then on.
+TEST_F(TunGateTest, OneThatTheOperatorMadeInItsPlaceIsTheOperators) {
+  Story([&] {
+    Site& site = Add(Warp0());
+    HoldHelper();
+    Ip("link del warp0");
+    ASSERT_TRUE(Turn([&] { return !site.gate->status().trouble.empty(); }));
+    Ip("tuntap add warp0 mode tun");
+    ReleaseHelper();
+    ASSERT_TRUE(Turn([&] { return site.gate->status().trouble.empty(); }));
+    Ip("link del warp0");
+    ASSERT_TRUE(Turn([&] { return !site.gate->status().trouble.empty(); }));
+    Settle(*loop_);
+    EXPECT_FALSE(State().present());
+    EXPECT_NE(site.gate->status().trouble, "");
+  });
+}
+
+// Another kind of interface has the name now: that is a state, and ends with it.
+TEST_F(TunGateTest, OneOfAnotherKindInItsPlaceIsWaitedOut) {
+  Story([&] {
+    Site& site = Add(Warp0());
+    HoldHelper();
+    Ip("link del warp0");
+    ASSERT_TRUE(Turn([&] { return !site.gate->status().trouble.empty(); }));
+    Ip("link add warp0 type veth peer name far0");
+    ReleaseHelper();
+    ASSERT_TRUE(
+        Turn([&] { return site.gate->status().trouble.find("is no TUN") != std::string::npos; }));
+    site.gate->Deliver(Payload(MakePacket({})));
+    site.gate->Flush();
+    EXPECT_EQ(site.gate->counters().drops.Get(Drop::kNoReceiver), 1u);
+    Ip("link del warp0");
+    ASSERT_TRUE(Turn([&] { return site.gate->status().trouble.empty(); }));
+    EXPECT_TRUE(Turn([&] { return State().up(); }));
   });
 }
 
