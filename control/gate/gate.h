@@ -31,7 +31,7 @@ struct GateCounters {
   // Payloads that the kernel took. One that it refuses only afterwards is counted in `drops` as well.
   uint64_t to_app = 0;
   // foreign_sender, no_receiver, receiver_full, too_large; of interfaces also bad_packet, bad_offload, no_route,
-  // spoofed_source
+  // spoofed_source and, where several tunnels share one, gate_full
   lcore::DropCounters drops;
 };
 

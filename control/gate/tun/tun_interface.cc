@@ -39,6 +39,7 @@ TunInterface::TunInterface(const Context& context, const TunOptions& options)
       mtu_known_(!follows_),
       buffer_(new uint8_t[kMaxInnerPacket]),
       segmenter_(options.layer),
+      patience_(context.loop, [this] { LosePatience(); }),
       more_(context.loop, [this] { Receive(); }),
       retry_(context.loop, [this] { Reopen(); }),
       raise_(context.loop, [this] { SetMtu(raise_to_); }) {
@@ -58,21 +59,19 @@ void TunInterface::Use(TunDevice device) {
 // --- Members. ---
 
 void TunInterface::Join(TunMember& member, std::span<const TunPrefix> routes) {
-  members_.push_back(&member);
+  members_.push_back({&member});
   for (const TunPrefix& prefix : routes) routes_.Add(prefix, &member);
 }
 
 void TunInterface::Leave(TunMember& member) {
-  std::erase(members_, &member);
+  std::erase_if(members_, [&](const Member& one) { return one.member == &member; });
   routes_.Remove(&member);
-  if (current_ != &member) return;
-  // What is left of its packets has nobody to go to.
-  while (!segmenter_.Next().empty()) segmenter_.Consume(segmenter_.Next().size());
-  current_ = nullptr;
+  if (current_ == &member) DropRest(Drop::kNone);
   Resume();
 }
 
 void TunInterface::Resume() {
+  patience_.Cancel();
   if (std::exchange(held_, false)) more_.Schedule();
 }
 
@@ -109,18 +108,18 @@ bool TunInterface::ReadOne() {
   const size_t packet =
       std::max<size_t>(static_cast<size_t>(size), sizeof(offload)) - sizeof(offload);
   if (packet > kMaxInnerPacket) {
-    members_.front()->OnDrop(Drop::kTooLarge);
+    members_.front().member->OnDrop(Drop::kTooLarge);
     return true;
   }
   const wire::MutableBytes bytes(buffer_.get(), packet);
   if (const Drop drop = segmenter_.Take(offload, bytes); drop != Drop::kNone) {
-    members_.front()->OnDrop(drop);
+    members_.front().member->OnDrop(drop);
     return true;
   }
   current_ = MemberOf(bytes);
   if (current_ == nullptr) {
-    members_.front()->OnDrop(Drop::kNoRoute);
-    while (!segmenter_.Next().empty()) segmenter_.Consume(segmenter_.Next().size());
+    members_.front().member->OnDrop(Drop::kNoRoute);
+    DropRest(Drop::kNone);
     return true;
   }
   if (segmenter_.is_cut()) {
@@ -132,7 +131,7 @@ bool TunInterface::ReadOne() {
 }
 
 TunMember* TunInterface::MemberOf(wire::MutableBytes packet) {
-  if (routes_.empty()) return members_.front();
+  if (routes_.empty()) return members_.front().member;
   return const_cast<TunMember*>(routes_.Find(DestinationOf(packet, segmenter_.inner())));
 }
 
@@ -143,13 +142,46 @@ bool TunInterface::GiveToMember(size_t* given) {
     const size_t taken = current_->OnPackets(packets);
     *given += taken;
     segmenter_.Consume(taken);
-    if (taken < packets.size()) {
+    if (taken == packets.size()) continue;
+    if (MayWait()) {
       held_ = true;
       return false;
     }
+    DropRest(Drop::kGateFull);
   }
   current_ = nullptr;
   return true;
+}
+
+// Whether what the present member's sink did not take may wait for it.
+bool TunInterface::MayWait() {
+  if (members_.size() == 1) return true;
+  const wire::Instant now = context_.loop.now();
+  for (Member& one : members_) {
+    if (one.member != current_ || now >= one.impatient_until) continue;
+    one.impatient_until = now + kImpatientFor;
+    return false;
+  }
+  patience_.Set(kPatience);
+  return true;
+}
+
+void TunInterface::LosePatience() {
+  for (Member& one : members_) {
+    if (one.member == current_) one.impatient_until = context_.loop.now() + kImpatientFor;
+  }
+  Resume();
+}
+
+// What is left of what was read last goes nowhere. kNone: it is counted already, or nobody is there to count it.
+void TunInterface::DropRest(Drop reason) {
+  for (auto packets = segmenter_.Next(); !packets.empty(); packets = segmenter_.Next()) {
+    if (reason != Drop::kNone) {
+      for (size_t i = 0; i < packets.size(); ++i) current_->OnDrop(reason);
+    }
+    segmenter_.Consume(packets.size());
+  }
+  current_ = nullptr;
 }
 
 // --- To inside. ---
@@ -216,9 +248,9 @@ size_t TunInterface::IpRoom(const TunMember& member) const {
 
 std::optional<uint32_t> TunInterface::WantedMtu() const {
   std::optional<size_t> least;
-  for (const TunMember* const member : members_) {
-    if (member->room() == 0) continue;
-    const size_t room = IpRoom(*member);
+  for (const Member& one : members_) {
+    if (one.member->room() == 0) continue;
+    const size_t room = IpRoom(*one.member);
     least = std::min(least.value_or(room), room);
   }
   if (!least.has_value()) return std::nullopt;

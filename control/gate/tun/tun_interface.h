@@ -6,6 +6,10 @@
 // Its MTU is what its members' paths carry in one piece. A smaller one is set at once, so that nothing is cut for long;
 // a larger one when it has been so for some time, because each change disturbs connections.
 //
+// What was read for a member whose sink has no room waits, and all behind it. Where the interface has other members, it
+// waits kPatience and is dropped then, and so is what comes for that member until its sink has had room for a while:
+// the workers of one tunnel may stand still, and must not stop the others.
+//
 // An interface that vanishes is a state. What is to be written ends as no_receiver, and the interface is opened again
 // when it can be: made anew where it was made here, and otherwise when the operator has made it anew. Nothing of that
 // happens on this thread, because the kernel may make it wait. Control thread only.
@@ -65,7 +69,7 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   void Join(TunMember& member, std::span<const TunPrefix> routes);
   void Leave(TunMember& member);
   void RoomChanged();  // of a member
-  void Resume();       // a member's sink has room again
+  void Resume();       // a member's sink has room again, or will be asked no more
   // Gives what was read for this member to it, which takes all of it.
   void Drain(TunMember& member);
 
@@ -91,12 +95,22 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   // The smallest one of IPv6, which the kernel takes away from an interface with less.
   static constexpr uint32_t kLeastMtu = 1280, kMostMtu = 65500;
   static constexpr wire::Duration kRetry = std::chrono::seconds(1);
+  static constexpr wire::Duration kPatience = std::chrono::milliseconds(10);
+  static constexpr wire::Duration kImpatientFor = std::chrono::seconds(1);
+
+  struct Member {
+    TunMember* member;
+    wire::Instant impatient_until{};  // nothing waits for its sink
+  };
 
   TunInterface(const Context& context, const TunOptions& options);
   void Use(TunDevice device);
   void Receive();
   bool ReadOne();
   bool GiveToMember(size_t* given);
+  bool MayWait();
+  void LosePatience();
+  void DropRest(wire::Drop reason);
   TunMember* MemberOf(wire::MutableBytes packet);
   void Gone(int error);
   void Reopen();
@@ -114,13 +128,14 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   bool mtu_known_ = false;  // it is one of the paths', or the operator's
   uint32_t raise_to_ = 0;
 
-  std::vector<TunMember*> members_;
+  std::vector<Member> members_;
   TunRoutes<const TunMember*> routes_;
 
   const std::unique_ptr<uint8_t[]> buffer_;  // of one read
   Segmenter segmenter_;
   TunMember* current_ = nullptr;  // whose packets the segmenter has
   bool held_ = false;             // its sink took fewer than all: nothing is read until Resume
+  Timer patience_;
   Task more_;
   Timer retry_;
   Timer raise_;

@@ -304,6 +304,53 @@ TEST_F(TunGateTest, WhatTheSinkDoesNotTakeIsKept) {
   });
 }
 
+// The workers of one tunnel stand still: its packets wait for a while, and are dropped then.
+TEST_F(TunGateTest, ATunnelThatTakesNothingStopsNoOther) {
+  Story([&] {
+    Site& one = Add(Warp0(), {{*wire::IpAddress::Parse("10.1.0.0"), 16}});
+    Site& two = Add({}, {{*wire::IpAddress::Parse("10.2.0.0"), 16}});
+    Ip("route add 10.0.0.0/8 dev warp0");
+    const os::UniqueFd app(Udp(80));
+    const auto send = [&](const char* to) {
+      const os::SocketAddress address(*wire::Endpoint::Parse(to));
+      ASSERT_EQ(sendto(app.get(), "x", 1, 0, address.get(), address.size()), 1);
+    };
+    two.tunnel.room = 1;
+    for (int i = 0; i < 6; ++i) send("10.2.0.1:9");
+    for (int i = 0; i < 3; ++i) send("10.1.0.1:9");
+    ASSERT_TRUE(Turn([&] { return CountOf(one, kProtocolUdp) == 3; }));
+    EXPECT_EQ(CountOf(two, kProtocolUdp), 1u);
+    EXPECT_EQ(two.gate->counters().drops.Get(Drop::kGateFull), 5u);
+    EXPECT_EQ(one.gate->counters().drops.Get(Drop::kGateFull), 0u);
+    two.tunnel.room = SIZE_MAX;
+    two.gate->Resume();
+    send("10.2.0.1:9");
+    ASSERT_TRUE(Turn([&] { return CountOf(two, kProtocolUdp) == 2; }));
+  });
+}
+
+// Nor does one that is closed while its packets wait.
+TEST_F(TunGateTest, ATunnelThatEndsWhileItsPacketsWaitStopsNoOther) {
+  for (const bool drained : {false, true}) {
+    Story([&] {
+      Site& one = Add(Warp0(), {{*wire::IpAddress::Parse("10.1.0.0"), 16}});
+      Site& two = Add({}, {{*wire::IpAddress::Parse("10.2.0.0"), 16}});
+      Ip("route add 10.0.0.0/8 dev warp0");
+      const os::UniqueFd app(Udp(80));
+      two.tunnel.room = 0;
+      for (const char* to : {"10.2.0.1:9", "10.2.0.1:9", "10.1.0.1:9"}) {
+        const os::SocketAddress address(*wire::Endpoint::Parse(to));
+        ASSERT_EQ(sendto(app.get(), "x", 1, 0, address.get(), address.size()), 1);
+      }
+      loop_->RunOnce(64);
+      two.tunnel.room = SIZE_MAX;
+      if (drained) two.gate->Drain();
+      two.gate.reset();
+      ASSERT_TRUE(Turn([&] { return CountOf(one, kProtocolUdp) == 1; })) << drained;
+    });
+  }
+}
+
 TEST_F(TunGateTest, PrefixesSayWhichTunnelAndWhoMaySend) {
   Story([&] {
     Site& one = Add(Warp0(), {{*wire::IpAddress::Parse("10.9.0.1"), 32},
