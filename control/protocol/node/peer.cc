@@ -175,9 +175,8 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   // An answer would keep the path alive to a port that is silent, even over another one.
   if (UseOf(arrival.port) != PortUse::kNone) AnswerProbe(now, arrival, probe);
 
-  const bool newest =
-      IsCurrent(opened.session) &&
-      newest_probes_.Note(now, probe.port, association_.SessionOrder(opened.session), probe.number);
+  const bool newest = IsCurrent(opened.session) &&
+                      newest_probes_.Note(now, association_.SessionOrder(opened.session), probe);
   if (newest && AcceptableEndpoint(arrival.from, context_.allow_loopback) &&
       !IsOwnEndpoint(context_.ports, context_.listen_port, arrival.from, arrival.port)) {
     const auto use = [this](const wire::Endpoint& endpoint) {
@@ -189,9 +188,9 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
     if (book_.Learn(now, back, local, probe.port, use)) Reconcile(now);
   }
   Path* path = paths_.Find(back);
-  if (newest) TakeUse(now, probe.port, path, probe.use);
+  if (path != nullptr) path->NoteProbe(probe.port);
+  TakeUses(now);
   if (path == nullptr) return;
-  path->NoteProbe(probe.port);
   path->NotePadding(now, probe.padding);
   // Both directions recover together.
   if (!path->active()) path->Wake(now);
@@ -228,6 +227,7 @@ void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answe
     if (!was_active && path.active()) SetInUse(now, path);
   }
   if (!changed) return;
+  TakeUses(now);  // it may lead to another port than was thought
   Changed();
   Elect(now);
 }

@@ -135,7 +135,7 @@ class Peer {
   void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
   // Does what the peer's use, and the path's own, mean for how often the path is probed.
   void SetInUse(Instant now, Path& path);
-  void TakeUse(Instant now, uint16_t remote_port, Path* path, PortUse use);
+  void TakeUses(Instant now);
   PortUse UseOf(PortId id) const;
   // Tells the peer of ports that are silent from now on, over the paths that will be so.
   void SayLast(Instant now);

@@ -1,5 +1,6 @@
 // What a peer does while payloads flow. The rest of it is in peer.cc.
 #include <algorithm>
+#include <optional>
 
 #include "control/protocol/node/peer.h"
 #include "dataplane/wire/handshake/introduction.h"
@@ -43,14 +44,16 @@ PortUse Peer::UseOf(PortId id) const {
   return port == context_.ports.end() ? PortUse::kFree : port->second.use;
 }
 
-// Of the peer's port, by the newest probe that left it. `path`: the one that it came over, if any.
-void Peer::TakeUse(Instant now, uint16_t remote_port, Path* path, PortUse use) {
+// Each path is used as that port of the peer wants it to which it leads. A probe speaks for its port and not for the
+// path over which it came, because whoever holds a link can send a probe on as if it had left another port.
+void Peer::TakeUses(Instant now) {
   bool changed = false;
-  for (Path& other : paths_.paths()) {
-    if (&other != path && other.remote_port() != remote_port) continue;
-    if (!other.use().SetTold(use)) continue;
+  for (Path& path : paths_.paths()) {
+    if (!path.remote_port().has_value()) continue;
+    const std::optional<PortUse> use = newest_probes_.UseOf(*path.remote_port());
+    if (!use.has_value() || !path.use().SetTold(*use)) continue;
     changed = true;
-    SetInUse(now, other);
+    SetInUse(now, path);
   }
   if (!changed) return;
   Changed();

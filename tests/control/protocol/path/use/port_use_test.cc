@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "tests/control/protocol/virtual_net.h"
 
@@ -168,6 +170,57 @@ TEST(PortUse, APortThatStopsUnheardIsMissed) {
   net->Restore(1, 1);
   EXPECT_TRUE(net->RunUntil([&] { return net->ActivePaths(0, 1) == 1; }, 5s));
   EXPECT_TRUE(net->Connected(0, 1));
+}
+
+// Somebody holds the link of one port, and sends its probes on as if they had left the other one. What they say is of
+// the port that they left: neither may payloads take a last resort, nor leave a port that is free.
+TEST(PortUse, AProbeThatIsSentOnSpeaksForThePortThatItLeft) {
+  for (const int held_port : {0, 1}) {
+    const auto net = WithUse(PortUse::kLastResort);
+    std::vector<Seen> held;
+    net->Filter([&](const Seen& one) {
+      const bool holds = one.from_node == 1 && one.from_port == held_port && IsProbe(one);
+      if (holds) held.push_back(one);
+      return !holds;
+    });
+    size_t sent_on = 0;
+    for (int i = 0; i < 3000; ++i) {
+      net->Run(20ms);
+      for (const Seen& one : std::exchange(held, {})) {
+        net->Inject(0, 0, net->EndpointOf(1, 1 - held_port), one.datagram);
+        ++sent_on;
+      }
+      net->Run(20ms);
+      ASSERT_EQ(net->Path(0, 0, 1, 0).use, PortUse::kFree) << held_port;
+      ASSERT_EQ(net->Path(0, 0, 1, 1).use, PortUse::kLastResort) << held_port;
+    }
+    EXPECT_GT(sent_on, 4u);
+  }
+}
+
+// Nor does it stick to a path that turns out to lead elsewhere.
+TEST(PortUse, APathThatLeadsToAnotherPortIsUsedAsThatOneWants) {
+  const auto net = WithUse(PortUse::kLastResort);
+  std::vector<Seen> held;
+  net->Cut(1, 0);
+  ASSERT_TRUE(net->RunUntil([&] { return net->ActivePaths(0, 1) == 1; }, 15s));
+  net->Filter([&](const Seen& one) {
+    const bool holds = one.from_node == 1 && one.from_port == 1 && IsProbe(one);
+    if (holds) held.push_back(one);
+    return !holds;
+  });
+  for (int i = 0; i < 1000 && held.empty(); ++i) net->Run(20ms);
+  ASSERT_FALSE(held.empty());
+  net->Inject(0, 0, net->EndpointOf(1, 0), held[0].datagram);
+  net->Run(20ms);
+  // It says so by an answer alone.
+  net->Filter(
+      [](const Seen& one) { return one.from_node != 1 || one.from_port != 0 || !IsProbe(one); });
+  net->Restore(1, 0);
+  ASSERT_TRUE(
+      net->RunUntil([&] { return net->Path(0, 0, 1, 0).state == PathState::kActive; }, 15s));
+  EXPECT_EQ(net->Path(0, 0, 1, 0).use, PortUse::kFree);
+  EXPECT_EQ(net->Path(0, 0, 1, 1).use, PortUse::kLastResort);
 }
 
 // Nothing is left by which anybody could be reached, and nothing is sent.
