@@ -65,7 +65,7 @@ absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port) {
   // it, the kernel also joins what network adapters receive one by one, before the ports see it.
   const int on = 1;
   if (os::PacketSocketsJoin()) setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof(on));
-  // ICMP errors are kept for ReadSizeHint. Without them a path's size is found all the same, only later.
+  // ICMP errors are kept for ReadIcmpError. Without them a path's size is found all the same, only later.
   setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
   if (v6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
   if (Bind(fd.get(), v6, port) != 0) return Explain(port, errno);
@@ -76,29 +76,29 @@ absl::StatusOr<os::UniqueFd> GuardPort(uint16_t port) {
   return fd;
 }
 
-std::optional<SizeHint> ReadSizeHint(int fd) {
-  while (true) {
-    os::SocketAddress to;
-    alignas(cmsghdr) char control[512];
-    msghdr message{.msg_name = to.get(),
-                   .msg_namelen = os::SocketAddress::capacity(),
-                   .msg_iov = nullptr,
-                   .msg_iovlen = 0,
-                   .msg_control = control,
-                   .msg_controllen = sizeof(control),
-                   .msg_flags = 0};
-    if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return std::nullopt;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-      const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
-      const bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
-      sock_extended_err error{};
-      if ((!v4 && !v6) || c->cmsg_len < CMSG_LEN(sizeof(error))) continue;
-      std::memcpy(&error, CMSG_DATA(c), sizeof(error));
-      if (error.ee_errno != EMSGSIZE) continue;
-      const std::optional<wire::Endpoint> endpoint = to.ToEndpoint();
-      if (endpoint) return SizeHint{.to = endpoint->address, .mtu = error.ee_info};
-    }
+bool ReadIcmpError(int fd, std::optional<SizeHint>* hint) {
+  hint->reset();
+  os::SocketAddress to;
+  alignas(cmsghdr) char control[512];
+  msghdr message{.msg_name = to.get(),
+                 .msg_namelen = os::SocketAddress::capacity(),
+                 .msg_iov = nullptr,
+                 .msg_iovlen = 0,
+                 .msg_control = control,
+                 .msg_controllen = sizeof(control),
+                 .msg_flags = 0};
+  if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return false;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+    const bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+    sock_extended_err error{};
+    if ((!v4 && !v6) || c->cmsg_len < CMSG_LEN(sizeof(error))) continue;
+    std::memcpy(&error, CMSG_DATA(c), sizeof(error));
+    if (error.ee_errno != EMSGSIZE) continue;
+    const std::optional<wire::Endpoint> endpoint = to.ToEndpoint();
+    if (endpoint) *hint = SizeHint{.to = endpoint->address, .mtu = error.ee_info};
   }
+  return true;
 }
 
 }  // namespace warp::control

@@ -23,9 +23,10 @@ struct SizeHint {
   wire::IpAddress to;
   uint32_t mtu = 0;  // bytes of IP packet
 };
-// The next hint that the kernel keeps for a socket (of the guard, or of a port of UDP), which shows POLLERR while there
-// are some; other errors are skipped. nullopt: there is none.
-std::optional<SizeHint> ReadSizeHint(int fd);
+// Takes one error that the kernel keeps for a socket (of the guard, or of a port of UDP), which shows POLLERR while
+// there are some. False: there is none. `hint` is what it says of a size; nullopt: it says something else. It is one
+// for each call, since whoever forges ICMP makes them as fast as they are read.
+bool ReadIcmpError(int fd, std::optional<SizeHint>* hint);
 
 }  // namespace warp::control
 

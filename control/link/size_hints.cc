@@ -13,10 +13,11 @@ SizeHints::SizeHints(Loop& loop, int fd, std::function<void(const SizeHint&)> te
 
 void SizeHints::Take() {
   constexpr int kMostHints = 8, kMostRead = 128;
+  int told = 0;
+  std::optional<SizeHint> hint;
   for (int i = 0; i < kMostRead; ++i) {
-    const std::optional<SizeHint> hint = ReadSizeHint(fd_);
-    if (!hint) return;
-    if (i < kMostHints) tell_(*hint);
+    if (!ReadIcmpError(fd_, &hint)) return;
+    if (hint.has_value() && told++ < kMostHints) tell_(*hint);
   }
   more_.Schedule();
 }

@@ -52,10 +52,11 @@ TEST_F(PortGuardTest, KeepsTheKernelQuiet) {
   });
 }
 
-// "Fragmentation needed" for a datagram from the port to 127.0.0.9, with the size that fits.
-void SendIcmp(uint16_t mtu, uint16_t from_port) {
+// "Fragmentation needed" for a datagram from the port to 127.0.0.9, with the size that fits; or another code of
+// "destination unreachable".
+void SendIcmp(uint16_t mtu, uint16_t from_port, uint8_t code = 4) {
   std::array<uint8_t, 36> message = {
-      3, 4, 0, 0, 0, 0, static_cast<uint8_t>(mtu >> 8), static_cast<uint8_t>(mtu)};
+      3, code, 0, 0, 0, 0, static_cast<uint8_t>(mtu >> 8), static_cast<uint8_t>(mtu)};
   const std::array<uint8_t, 20> ip = {0x45, 0, 5,   0xdc, 0, 0, 0x40, 0, 64, 17,
                                       0,    0, 127, 0,    0, 1, 127,  0, 0,  9};
   std::copy(ip.begin(), ip.end(), message.begin() + 8);
@@ -75,17 +76,36 @@ TEST_F(PortGuardTest, TellsWhatRoutersSayOfSizes) {
   home_.Do([] {
     const auto guard = GuardPort(kPort);
     ASSERT_TRUE(guard.ok()) << guard.status();
-    EXPECT_FALSE(ReadSizeHint(guard->get()).has_value());
+    std::optional<SizeHint> hint;
+    EXPECT_FALSE(ReadIcmpError(guard->get(), &hint));
     SendIcmp(1300, kPort + 1);  // of somebody else's
     SendIcmp(1300, kPort);
     pollfd ready{.fd = guard->get(), .events = 0, .revents = 0};
     EXPECT_EQ(poll(&ready, 1, 1000), 1);
-    const std::optional<SizeHint> hint = ReadSizeHint(guard->get());
-    ASSERT_TRUE(hint.has_value());
+    ASSERT_TRUE(ReadIcmpError(guard->get(), &hint) && hint.has_value());
     EXPECT_EQ(hint->to, *wire::IpAddress::Parse("127.0.0.9"));
     EXPECT_EQ(hint->mtu, 1300u);
-    EXPECT_FALSE(ReadSizeHint(guard->get()).has_value());
+    EXPECT_FALSE(ReadIcmpError(guard->get(), &hint));
     EXPECT_EQ(poll(&ready, 1, 0), 0);
+  });
+}
+
+// Whoever makes up errors that say nothing of sizes must not keep the reader busy: each call takes one.
+TEST_F(PortGuardTest, OtherErrorsAreReadOneByOne) {
+  home_.Do([] {
+    const auto guard = GuardPort(kPort);
+    ASSERT_TRUE(guard.ok()) << guard.status();
+    for (int i = 0; i < 3; ++i) SendIcmp(0, kPort, 3);  // "port unreachable"
+    SendIcmp(1300, kPort);
+    std::optional<SizeHint> hint;
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(ReadIcmpError(guard->get(), &hint));
+      EXPECT_FALSE(hint.has_value());
+    }
+    EXPECT_TRUE(ReadIcmpError(guard->get(), &hint));
+    EXPECT_TRUE(hint.has_value());
+    EXPECT_FALSE(ReadIcmpError(guard->get(), &hint));
+    EXPECT_FALSE(hint.has_value());
   });
 }
 
