@@ -12,17 +12,6 @@ router
 site A 2 4
 site B 1 4
 map_up
-lan() {  # SITE: a host behind it, whose only way is the box
-  local n
-  n=$(number_of "$1")
-  namespace "host$1"
-  veth "host$1" eth0 20 "$1" lan 30
-  ip -n "$1" address add "192.168.$n.1/24" dev lan
-  ip -n "host$1" address add "192.168.$n.2/24" dev eth0
-  ip -n "host$1" route add default via "192.168.$n.1"
-  on "$1" sysctl -qw net.ipv4.ip_forward=1
-}
-routed() { ip -n "$1" route replace "192.168.$2.0/24" dev warp0; }
 lan A
 lan B
 tunnel_gate='{tun: {interface: warp0, address: [10.9.0.1/30], routes: [10.9.0.0/30, 192.168.2.0/24]}}' node_config A B
@@ -36,8 +25,8 @@ ip -n A link del warp0
 node_up A
 node_up B
 wait_active A 2
-routed A 2
-routed B 1
+lan_route A B
+lan_route B A
 
 step "small packets"
 on hostA ping -c 3 -i 0.2 -W 2 -q 192.168.2.2 >/dev/null
@@ -76,7 +65,7 @@ step "the interface is deleted, and made anew"
 ip -n A link del warp0
 status A 'status["tunnels"][0]["gate"]["trouble"] == ""' >/dev/null
 for ((i = 0; i < 100; i++)); do ! on A test -e /sys/class/net/warp0 || break; sleep 0.1; done
-routed A 2
+lan_route A B
 on hostA ping -c 5 -i 0.2 -W 2 -q 192.168.2.2 >/dev/null
 step "who is not behind the peer does not come in"
 ip -n B address add 10.66.0.1/32 dev lo

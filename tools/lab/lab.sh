@@ -172,6 +172,20 @@ joined() {
   done
 }
 
+# lan A: a host behind a site, in the namespace hostA. It is 192.168.<n>.2, and the site is its only way.
+lan() {
+  local n
+  n=$(number_of "$1")
+  namespace "host$1"
+  veth "host$1" eth0 20 "$1" lan 30
+  ip -n "$1" address add "192.168.$n.1/24" dev lan
+  ip -n "host$1" address add "192.168.$n.2/24" dev eth0
+  ip -n "host$1" route add default via "192.168.$n.1"
+  on "$1" sysctl -qw net.ipv4.ip_forward=1
+}
+# lan_route A B: what A's network sends to B's goes into A's interface warp0.
+lan_route() { ip -n "$1" route replace "192.168.$(number_of "$2").0/24" dev warp0; }
+
 # Sets the default routes of one link, as a DHCP client or a router advertisement would when the link comes up.
 routes() {
   local site=$1 i=$2 n
