@@ -57,11 +57,12 @@ def tables(report, markdown=False):
     text = [f"{report['when']}, commit {report['commit']}, {machine['cpu']}, {machine['cpus']} CPUs, Linux {machine['kernel']}"
             + (", quick" if report["quick"] else ""),
             f"Load before: {system['load_before']}. All programs of both ends and the generator share the {machine['cpus']} CPUs."]  # fmt: skip
-    text.append(table(
-        ["system", "1400 B, kpps", "Gb/s", "200 B, kpps", "RTT p50/p99, us", "every 10 ms", "CPU/packet, us", "at 80 %", "idle, %"],
-        [[one["title"], rate(one, "1400"), f"{one['loss_free']['1400']['median'] * 1400 * 8 / 1e9:.2f}",
-          rate(one, "200"), trip(one, "back_to_back"), trip(one, "every_10_ms"),
-          cpu(one, "at_20000"), cpu(one, "at_80_percent"), cpu(one, "idle")] for one in system["systems"]], markdown))  # fmt: skip
+    if system["systems"]:
+        text.append(table(
+            ["system", "1400 B, kpps", "Gb/s", "200 B, kpps", "RTT p50/p99, us", "every 10 ms", "CPU/packet, us", "at 80 %", "idle, %"],
+            [[one["title"], rate(one, "1400"), f"{one['loss_free']['1400']['median'] * 1400 * 8 / 1e9:.2f}",
+              rate(one, "200"), trip(one, "back_to_back"), trip(one, "every_10_ms"),
+              cpu(one, "at_20000"), cpu(one, "at_80_percent"), cpu(one, "idle")] for one in system["systems"]], markdown))  # fmt: skip
     wires = [one for one in system["systems"] if one.get("wires")]
     if wires:
         names = {"segmentation": "NIC cuts", "no_segmentation": "NIC does not"}
@@ -84,4 +85,11 @@ def tables(report, markdown=False):
     if system["tcp"]:
         text.append("TCP through wireguard-go")
         text.append(table(["way", "Mb/s"], [[one["title"], spread(one["throughput"])] for one in system["tcp"]], markdown))
+    networks = system.get("networks")
+    if networks:
+        text.append("One TCP connection between the interfaces of the sites (iperf3), in Mb/s: with the kernel's offloads, and "
+                    "with all of them off (TSO, GSO, GRO and USO, on the links and on the tunnels' interfaces)")  # fmt: skip
+        text.append(table(["system", "offloads", "none"],
+                          [[one["title"], spread(one["offloads"]), spread(one["no_offloads"])] for one in networks],
+                          markdown))  # fmt: skip
     return "\n\n".join(text) + "\n"

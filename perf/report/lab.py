@@ -114,6 +114,15 @@ class Lab:
             if not segmentation:
                 self.on(site, "ethtool", "-K", "l0", "tx-udp-segmentation", "off")
 
+    def switch_offloads_off(self, interfaces):
+        """Takes what joins and cuts frames from the links of both sites, and from further interfaces: {site: [name, …]}."""
+        for site in "AB":
+            links = ["l0"] if self.routed else ["l0", "l1"]
+            for name in links + interfaces[site]:
+                # What an interface does not have it says, and goes on.
+                self.on(site, "ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off", "tx-udp-segmentation", "off",
+                        check=False)  # fmt: skip
+
     def address(self, site, link):
         if self.routed:
             return "10.0.0.1" if site == "A" else "10.1.0.2"

@@ -170,6 +170,12 @@ def system(report, charts):
                  "min": one["throughput"]["min"], "max": one["throughput"]["max"]} for one in its["tcp"]]  # fmt: skip
         grid.append(figure("tcp", {"kind": "bars", "rows": rows, "unit": "Mb/s", "digits": 0}, charts,
                            "TCP through wireguard-go", "One connection of iperf3; WARP’s gates are wireguard-go’s endpoints."))  # fmt: skip
+    for key, title in (("offloads", "TCP between interfaces"), ("no_offloads", "TCP between interfaces, all offloads off")):
+        rows = [{"label": one["title"], "color": "warp" if one["name"].startswith("warp") else "p0", "value": one[key]["median"],
+                 "min": one[key]["min"], "max": one[key]["max"]} for one in its.get("networks", [])]  # fmt: skip
+        if rows:
+            grid.append(figure(f"network_{key}", {"kind": "bars", "rows": rows, "unit": "Mb/s", "digits": 0}, charts, title,
+                               "One connection of iperf3 between the two sites; WARP’s gates are TUN interfaces."))  # fmt: skip
     for way, title in (("back_to_back", "Round trip, back to back"), ("every_10_ms", "Round trip, one every 10 ms")):
         rows = [{"label": one["title"], "color": color_of(one), "values": [one["round_trip"][way][q]["median"] for q in ("p50", "p99")]}
                 for one in systems]  # fmt: skip

@@ -27,6 +27,7 @@ class System:
     links = 1
     copies = 1
     switched = False
+    routed = False
     needs = ("warp",)  # the programs that it runs
 
     def start(self, lab):
@@ -48,6 +49,25 @@ class System:
     def inner_address(self, site):
         """Returns the address of a site inside the tunnel."""
         return self.lab.address(site, 0)
+
+    def interfaces(self, _site):
+        """Returns the names of a site's interfaces that the system has made."""
+        return []
+
+
+class Direct(System):
+    """No tunnel at all, and nothing between the sites but the link."""
+
+    name = "direct"
+    title = "no tunnel, one link"
+
+
+class Forwarding(System):
+    """No tunnel at all: the kernel of a router between the sites forwards."""
+
+    name = "forwarding"
+    title = "no tunnel, a router forwards"
+    routed = True
 
 
 class WireguardGo(System):
@@ -85,6 +105,9 @@ class WireguardGo(System):
     def inner_address(self, site):
         return "10.9.0.1" if site == "A" else "10.9.0.2"
 
+    def interfaces(self, site):
+        return [f"wg{site}"]
+
 
 class OpenVpn(WireguardGo):
     """OpenVPN with TLS, because its static keys know no AEAD, and without DCO, which the kernel may lack."""
@@ -119,6 +142,9 @@ class OpenVpn(WireguardGo):
 
     def inner_address(self, site):
         return "10.8.0.1" if site == "A" else "10.8.0.2"
+
+    def interfaces(self, _site):
+        return ["tun0"]
 
 
 class Nebula(WireguardGo):
@@ -155,6 +181,9 @@ class Nebula(WireguardGo):
     def inner_address(self, site):
         return "10.7.0.1" if site == "A" else "10.7.0.2"
 
+    def interfaces(self, _site):
+        return ["nebula"]
+
 
 class Tinc(WireguardGo):
     """tinc in router mode over UDP, with its default cipher and digest."""
@@ -189,6 +218,9 @@ class Tinc(WireguardGo):
 
     def inner_address(self, site):
         return "10.6.0.1" if site == "A" else "10.6.0.2"
+
+    def interfaces(self, _site):
+        return ["tun0"]
 
 
 def write_keys(warp):
@@ -236,7 +268,7 @@ class Warp(System):
         self.driver = driver
         self.shape = shape
         self.links = 1 if shape == "1" else 2
-        self.copies = {"1": 1, "2": 2, "2x2": 4}[shape]
+        self.copies = self.paths = {"1": 1, "2": 2, "2x2": 4}[shape]
         self.switched = switched or shape == "2x2"
         self.name = f"warp-{shape}-{driver}"
         what = {"1": "1 link", "2": "2 links, 2 copies", "2x2": "2×2 paths, 4 copies"}[shape]
@@ -249,19 +281,23 @@ class Warp(System):
         public = write_keys(warp)
         for site, peer in (("A", "B"), ("B", "A")):
             # Except in "2x2", each link leads only to the other end's address on the same link.
-            gate = {"listen": "127.0.0.1:9000"} | ({"deliver": f"127.0.0.1:{PORT}"} if site == "B" else {})
             config = {
                 "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")} | self.node,
                 "ports": [{"name": f"l{i}", "interface": f"l{i}", "driver": self.driver} for i in range(self.links)],
                 "peers": [{"name": peer, "public_key": public[peer],
                            "endpoints": [f"{lab.address(peer, i)}:13116" for i in range(self.links)]}],
-                "tunnels": [{"name": "perf", "id": 1, "peer": peer, "gate": {"loopback": gate}}],
+                "tunnels": [{"name": "perf", "id": 1, "peer": peer} | self.tunnel(site)],
             }  # fmt: skip
             (HOME / f"{site}.yaml").write_text(json.dumps(config))
             self.daemons.append(lab.start(site, warpd, "--config", HOME / f"{site}.yaml", log=f"warpd{site}"))
         for site in "AB":
-            laboratory.wait_until(lambda site=site: active_paths(site) == self.copies, 20,
-                                  f"{self.copies} active paths at {site}")  # fmt: skip
+            laboratory.wait_until(lambda site=site: active_paths(site) == self.paths, 20,
+                                  f"{self.paths} active paths at {site}")  # fmt: skip
+
+    def tunnel(self, site):
+        """Returns the keys of the tunnel at this site."""
+        deliver = {"deliver": f"127.0.0.1:{PORT}"} if site == "B" else {}
+        return {"gate": {"loopback": {"listen": "127.0.0.1:9000"} | deliver}}
 
     def target(self):
         return "127.0.0.1:9000"
@@ -271,6 +307,38 @@ class Warp(System):
 
     def processes(self):
         return [daemon.pid for daemon in self.daemons]
+
+
+class WarpNetwork(Warp):
+    """WARP whose gates are interfaces of the kernel's, over one link, or over the sum of two."""
+
+    def __init__(self, build, links=1):
+        super().__init__(build, str(links))
+        self.copies = 1
+        self.name = f"warp-tun-{links}"
+        self.title = f"WARP, TUN gates, {links} link" + ("s, striped" if links > 1 else "")
+
+    def tunnel(self, site):
+        gate = {"tun": {"interface": "warp0", "address": [f"{self.inner_address(site)}/24"]}}
+        return {"mode": "stripe", "gate": gate} if self.links > 1 else {"gate": gate}
+
+    def target(self):
+        return f"{self.inner_address('B')}:{PORT}"
+
+    def listen(self):
+        return self.target()
+
+    def inner_address(self, site):
+        return "10.5.0.1" if site == "A" else "10.5.0.2"
+
+    def interfaces(self, _site):
+        return ["warp0"]
+
+
+def all_networks(build):
+    """Returns the systems between which one TCP connection is compared, in the order of the report."""
+    peers = [WireguardGo(), OpenVpn(), Nebula(), Tinc()]
+    return [Direct(), Forwarding(), *peers, WarpNetwork(build, 1), WarpNetwork(build, 2)]
 
 
 def all_systems(build):

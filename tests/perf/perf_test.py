@@ -34,6 +34,8 @@ def report(seal=100.0, spread=0.02, factor=1.9, rates=(90e3, 100e3, 110e3), trip
                     "two_core_scaling": {"factor": factor, "skewed": {"factor": factor, "spread": spread, "opened_twice": 0.1},
                                          "lockstep": {"factor": 1.6, "spread": 0.1, "opened_twice": 0.5}}},
         "system": {"load_before": 0.1, "tcp": [{"title": "wireguard-go alone", "throughput": figure([900.0], "Mb/s", "higher")}],
+                   "networks": [{"name": "warp-tun-1", "title": "WARP, TUN", "links": 1,
+                                 "offloads": figure([5678.0], "Mb/s", "higher"), "no_offloads": figure([1234.0], "Mb/s", "higher")}],
                    "systems": [{"name": "warp-2-af_packet", "title": "WARP </script>", "cipher": "AES-256-GCM", "links": 2, "copies": 2,
                                 "switched": False, "loss_free": {"1400": figure(rates, "packets/s", "higher")},
                                 "round_trip": {"back_to_back": trip, "every_10_ms": trip, "polling": trip},
@@ -104,7 +106,7 @@ class PageTest(unittest.TestCase):
             self.assertIn(line, text)
         charts = json.loads(re.search(r"const CHARTS = (.*);", text).group(1))
         self.assertEqual(set(re.findall(r'data-chart="(\w+)"', text)), set(charts))
-        for name in ("throughput", "stages", "latency", "rate1400", "cut_sender"):
+        for name in ("throughput", "stages", "latency", "rate1400", "cut_sender", "network_offloads", "network_no_offloads"):
             self.assertIn(name, charts)
 
     def test_names_cannot_end_the_script(self):
