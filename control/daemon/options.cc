@@ -1,6 +1,7 @@
 #include "control/daemon/options.h"
 
 #include <algorithm>
+#include <variant>
 
 namespace warp::control {
 lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, const WorkerPlan& plan,
@@ -11,9 +12,13 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
   options.inline_worker = plan.inline_worker;
   options.control_cpu = config.node.control_cpu.value_or(-1);
   options.polling = config.node.polling;
-  options.pci = plan.pci;
+  for (const config::PortConfig& port : config.ports) {
+    if (const auto* pci = std::get_if<wire::PciDevice>(&port.device))
+      options.pci_devices.push_back(pci->address);
+  }
   options.hugepages = config.node.hugepages == config::Hugepages::kAlways ||
-                      (config.node.hugepages == config::Hugepages::kAuto && plan.pci);
+                      (config.node.hugepages == config::Hugepages::kAuto &&
+                       !options.pci_devices.empty());
   options.ports = static_cast<uint16_t>(config.ports.size());
   options.memory_mib = config.node.memory_mib.value_or(0);
   options.max_mtu = std::max(options.max_mtu, max_mtu);

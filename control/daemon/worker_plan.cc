@@ -1,7 +1,6 @@
 #include "control/daemon/worker_plan.h"
 
 #include <algorithm>
-#include <variant>
 
 namespace warp::control {
 
@@ -9,7 +8,6 @@ WorkerPlan PlanWorkers(const config::NodeConfig& config, unsigned cpus) {
   WorkerPlan plan;
   size_t sharing = 0;  // ports that name no CPU
   for (const config::PortConfig& port : config.ports) {
-    plan.pci |= std::holds_alternative<wire::PciDevice>(port.device);
     if (!port.cpu.has_value()) {
       ++sharing;
     } else if (std::find(plan.worker_cpus.begin(), plan.worker_cpus.end(), *port.cpu) ==

@@ -11,7 +11,6 @@ namespace warp::control {
 struct WorkerPlan {
   std::vector<int> worker_cpus;  // one entry per worker: the CPU it owns, or -1; never empty
   bool inline_worker = false;    // the control thread does the work of the only one
-  bool pci = false;              // some port is a PCI device
 };
 
 // Makes one worker for each CPU that a port names. Ports that name none share further workers: as many as

@@ -44,7 +44,8 @@ struct DataplaneOptions {
   // How workers poll. Unset: workers that own their CPU are kBusy, and the others kAdaptive.
   std::optional<Polling> polling;
   bool hugepages = false;     // required with a PCI port
-  bool pci = false;           // probe the PCI bus
+  // Addresses of the PCI ports that there may be. Empty: the PCI bus is not looked at.
+  std::vector<std::string> pci_devices;
   uint32_t memory_mib = 0;    // 0: computed from the rest
   uint16_t ports = 0;         // known at start, for the sentence about memory; 0: max_ports
   uint16_t max_mtu = 1500;    // sizes the data rooms

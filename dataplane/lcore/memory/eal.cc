@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "dataplane/lcore/memory/eal_log.h"
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/pci_bus.h"
 
 namespace warp::lcore {
 namespace {
@@ -71,10 +72,12 @@ uint64_t FreeHugepagesMib() {
   return mib;
 }
 
-std::vector<std::string> Arguments(const EalOptions& options, const std::vector<int>& allowed) {
+std::vector<std::string> Arguments(const EalOptions& options, const std::vector<int>& allowed,
+                                   os::Iova iova) {
   std::vector<std::string> arguments = {
       "warpd", "--lcores",       LcoreMap(options, allowed), "--main-lcore",
-      "0",     "--no-telemetry", "--iova-mode=va",           "--log-level=*:error"};
+      "0",     "--no-telemetry", "--log-level=*:error"};
+  arguments.push_back(iova == os::Iova::kPhysical ? "--iova-mode=pa" : "--iova-mode=va");
   if (options.hugepages) {
     // The memory has no files, so that several processes need no file prefixes of their own.
     arguments.push_back("--in-memory");
@@ -83,7 +86,7 @@ std::vector<std::string> Arguments(const EalOptions& options, const std::vector<
   }
   arguments.insert(arguments.end(),
                    {"-m", absl::StrCat(std::max(options.memory_mib, kMinMemoryMib))});
-  if (options.pci) {
+  if (!options.pci_devices.empty()) {
     // The allow list names no device of ours, so that EAL probes none now. Each port probes its own when it is opened.
     arguments.insert(arguments.end(), {"-a", "0000:00:00.0"});
   } else {
@@ -102,7 +105,8 @@ absl::Status InitEal(const EalOptions& options) {
   }
   const std::vector<int> allowed = CpusOf(caller);
   if (absl::Status status = CheckCpus(options, allowed); !status.ok()) return status;
-  if (options.pci && !options.hugepages) {
+  const bool pci = !options.pci_devices.empty();
+  if (pci && !options.hugepages) {
     return absl::FailedPreconditionError("a PCI port needs hugepages: set hugepages to true");
   }
   if (options.hugepages) {
@@ -111,16 +115,22 @@ absl::Status InitEal(const EalOptions& options) {
     if (free_mib < needed_mib) {
       return absl::FailedPreconditionError(absl::StrCat(
           "hugepages: ", needed_mib, " MiB needed and ", free_mib,
-          " MiB free; reserve more with sysctl vm.nr_hugepages, or set hugepages to false"));
+          " MiB free; reserve more with sysctl vm.nr_hugepages",
+          pci ? ", or less by node.max_ports and node.memory" : ", or set hugepages to false"));
     }
   }
+  std::vector<os::PciFacts> devices;
+  for (const std::string& address : options.pci_devices)
+    devices.push_back(os::ReadPciFacts(address));
+  const absl::StatusOr<os::Iova> iova = os::ChooseIova(devices);
+  if (!iova.ok()) return iova.status();
 
   static bool called = false;
   if (called) return absl::AlreadyExistsError("DPDK was already initialised in this process");
   called = true;
   CaptureEalLog();
   ClearEalLog();
-  std::vector<std::string> arguments = Arguments(options, allowed);
+  std::vector<std::string> arguments = Arguments(options, allowed, *iova);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

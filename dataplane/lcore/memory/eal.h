@@ -3,6 +3,7 @@
 #define WARP_DATAPLANE_LCORE_MEMORY_EAL_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,7 +18,9 @@ struct EalOptions {
   std::vector<int> worker_cpus;
   int control_cpu = -1;     // of the calling thread
   bool hugepages = false;   // false: anonymous memory, which needs no privileges
-  bool pci = false;         // probe the PCI bus
+  // Addresses of the PCI devices that may be opened. They decide how all devices name memory (os/pci_bus.h), once for
+  // the life of the process. Empty: the PCI bus is not looked at.
+  std::vector<std::string> pci_devices;
   uint32_t memory_mib = 0;  // what all pools and rings need, as PlanPools says
 };
 
@@ -26,7 +29,7 @@ struct EalOptions {
 // it.
 //
 // AlreadyExists: the process has called before, and EAL cannot be initialised twice. InvalidArgument: a CPU does not
-// exist or is not ours. FailedPrecondition: hugepages or PCI are asked for and missing.
+// exist or is not ours. FailedPrecondition: hugepages are missing, or the PCI devices need different ways to name memory.
 absl::Status InitEal(const EalOptions& options);
 
 inline unsigned EalLcore(uint16_t worker) { return worker + 1u; }

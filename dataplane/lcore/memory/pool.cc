@@ -111,7 +111,7 @@ PoolPlan PlanPools(const DataplaneOptions& options) {
                     kBurstsInHand + threads * kCacheHeld;
   plan.data_room = DataRoom(options.max_mtu);
   plan.header_room = RTE_PKTMBUF_HEADROOM;
-  plan.dma = options.pci;
+  plan.dma = !options.pci_devices.empty();
   const bool all_own_a_cpu = options.control_cpu >= 0 &&
                              std::all_of(options.worker_cpus.begin(), options.worker_cpus.end(),
                                          [](int cpu) { return cpu >= 0; });

@@ -1,3 +1,4 @@
+#include <string>
 #include <utility>
 
 #include "dataplane/facade/dataplane.h"
@@ -15,8 +16,12 @@ absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Open(const DataplaneOption
   EalOptions eal = {.worker_cpus = options.inline_worker ? std::vector<int>{} : options.worker_cpus,
                     .control_cpu = options.control_cpu,
                     .hugepages = options.hugepages,
-                    .pci = options.pci || (device && IsPciCryptoDevice(options.crypto_device)),
+                    .pci_devices = options.pci_devices,
                     .memory_mib = plan.configured_mib != 0 ? plan.configured_mib : plan.memory_mib};
+  if (device && IsPciCryptoDevice(options.crypto_device)) {
+    const std::string& devargs = options.crypto_device;
+    eal.pci_devices.push_back(devargs.substr(0, devargs.find(',')));
+  }
   if (absl::Status status = InitEal(eal); !status.ok()) {
     if (absl::IsAlreadyExists(status)) return absl::FailedPreconditionError(status.message());
     return status;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace warp::control {
 namespace {
@@ -27,12 +29,22 @@ TEST(NodeOptions, PollingIsTheWorkersOwnChoiceUnlessItIsSaid) {
 TEST(NodeOptions, HugepagesComeWithAPciPortOrWhereTheyAreSaid) {
   config::NodeConfig config = Config(std::nullopt);
   const auto hugepages = [&](bool pci) {
-    return DataplaneOptionsOf(config, {.worker_cpus = {-1}, .pci = pci}, 1500).hugepages;
+    config.ports[0].device = wire::KernelDevice{"eth0"};
+    if (pci) config.ports[0].device = wire::PciDevice{"0000:3b:00.0"};
+    return DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 1500).hugepages;
   };
   EXPECT_FALSE(hugepages(false));
   EXPECT_TRUE(hugepages(true));
   config.node.hugepages = config::Hugepages::kAlways;
   EXPECT_TRUE(hugepages(false));
+}
+
+TEST(NodeOptions, TheDataplaneIsToldOfEachPciDevice) {
+  config::NodeConfig config = Config(std::nullopt);
+  EXPECT_TRUE(DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 1500).pci_devices.empty());
+  config.ports[0].device = wire::PciDevice{"0000:3b:00.0"};
+  EXPECT_EQ(DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 1500).pci_devices,
+            std::vector<std::string>{"0000:3b:00.0"});
 }
 
 TEST(NodeOptions, RoomIsForTheLargestFrameAndNeverLessThanEthernets) {

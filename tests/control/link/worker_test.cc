@@ -55,13 +55,6 @@ TEST(WorkerPlan, TheConfigurationMaySayHowMany) {
   EXPECT_FALSE(PlanWorkers(config, 2).inline_worker);
 }
 
-TEST(WorkerPlan, TellsWhetherThePciBusIsNeeded) {
-  config::NodeConfig config = WithPorts({{}});
-  EXPECT_FALSE(PlanWorkers(config, 2).pci);
-  config.ports[0].device = wire::PciDevice{"0000:3b:00.0"};
-  EXPECT_TRUE(PlanWorkers(config, 2).pci);
-}
-
 class WorkerHealthTest : public testing::Test {
  protected:
   // Passes `ms` of time. Workers 0 and 1 are alive; what worker 2 does is up to the test.

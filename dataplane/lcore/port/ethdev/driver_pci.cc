@@ -4,37 +4,24 @@
 #include <rte_pci.h>
 
 #include <array>
-#include <filesystem>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "dataplane/lcore/port/device.h"
+#include "dataplane/os/pci_bus.h"
 
 namespace warp::lcore {
 namespace {
 
-// Returns whether DPDK reaches a device through this kernel driver: a generic one, or one of a bifurcated adapter.
-bool IsUsable(absl::string_view driver) {
-  for (absl::string_view usable :
-       {"vfio-pci", "uio_pci_generic", "igb_uio", "mlx4_core", "mlx5_core"}) {
-    if (driver == usable) return true;
-  }
-  return false;
-}
-
-absl::Status CheckBinding(const std::string& address) {
-  const std::filesystem::path device = std::filesystem::path("/sys/bus/pci/devices") / address;
-  std::error_code error;
-  if (!std::filesystem::exists(device, error)) {
-    return absl::NotFoundError(absl::StrCat("pci ", address, ": no such device"));
-  }
-  const std::string driver = std::filesystem::read_symlink(device / "driver", error).filename();
-  if (!error && IsUsable(driver)) return absl::OkStatus();
+// The process has named memory in one way since it started, and the device may need the other.
+absl::Status CheckIova(const os::PciFacts& facts) {
+  const absl::StatusOr<os::Iova> needed = os::ChooseIova({facts});
+  if (!needed.ok()) return needed.status();
+  if (*needed == os::Iova::kVirtual || rte_eal_iova_mode() == RTE_IOVA_PA) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      "pci ", address, error ? " is bound to no driver" : absl::StrCat(" is bound to ", driver),
-      "; bind it to vfio-pci (dpdk-devbind.py --bind=vfio-pci ", address, ")"));
+      "pci ", facts.address, " has been bound to ", facts.driver,
+      " since warpd started, and is without an IOMMU: warpd has to be started again"));
 }
 
 }  // namespace
@@ -49,13 +36,20 @@ absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PciDevice& device, con
   std::array<char, PCI_PRI_STR_SIZE + 1> text{};
   rte_pci_device_name(&parsed, text.data(), text.size());
   const std::string address = text.data();
-  if (absl::Status status = CheckBinding(address); !status.ok()) return status;
+  const os::PciFacts facts = os::ReadPciFacts(address);
+  if (absl::Status status = os::CheckNetworkCard(facts); !status.ok()) return status;
+  if (absl::Status status = CheckIova(facts); !status.ok()) return status;
   if (!rte_eal_has_hugepages()) {
     return absl::FailedPreconditionError(absl::StrCat("pci ", address, ": needs hugepages"));
   }
 
   absl::StatusOr<uint16_t> ethdev = PlugDevice("pci", address, "");
-  if (!ethdev.ok()) return ethdev.status();
+  if (!ethdev.ok()) {
+    return absl::Status(
+        ethdev.status().code(),
+        absl::StrCat(ethdev.status().message(), "; Debian has each of DPDK's drivers in a package "
+                     "of its own (librte-net-*), and the one for ", facts.id, " may be missing"));
+  }
   std::unique_ptr<PciPort> port(new PciPort(spec, id, rx_pool));
   port->Adopt(*ethdev, /*owned=*/true);
   if (absl::Status status = port->Start(); !status.ok()) return status;

@@ -11,8 +11,9 @@ namespace warp::lcore {
 
 class PciPort final : public EthdevPort {
  public:
-  // The address is "0000:3b:00.0" or "3b:00.0". NotFound: there is no such device. FailedPrecondition: there are no
-  // hugepages, or the device is bound to a driver through which DPDK cannot reach it.
+  // The address is "0000:3b:00.0" or "3b:00.0". NotFound: there is no such device. InvalidArgument: it is no network
+  // card. FailedPrecondition: there are no hugepages, or the device is bound to a driver through which DPDK cannot
+  // reach it, or which came since EAL started and needs another way to name memory.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PciDevice& device, const PortSpec& spec,
                                                     PortId id, rte_mempool* rx_pool);
 

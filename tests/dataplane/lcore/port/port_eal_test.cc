@@ -25,13 +25,19 @@ TEST(EalTest, RefusesWhatCannotBe) {
             absl::StatusCode::kInvalidArgument);
   const int cpu = sched_getcpu();
   EXPECT_EQ(InitEal({.worker_cpus = {cpu, cpu}}).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(InitEal({.worker_cpus = {-1}, .pci = true}).code(),
+  EXPECT_EQ(InitEal({.worker_cpus = {-1}, .pci_devices = {"0000:3b:00.0"}}).code(),
             absl::StatusCode::kFailedPrecondition);
   // 1 TiB is more than any machine has.
   const absl::Status status =
       InitEal({.worker_cpus = {-1}, .hugepages = true, .memory_mib = 1 << 20});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(status.message().find("vm.nr_hugepages"), absl::string_view::npos) << status;
+  // Beside a PCI port that would be refused next.
+  const absl::Status pci = InitEal({.worker_cpus = {-1},
+                                    .hugepages = true,
+                                    .pci_devices = {"0000:3b:00.0"},
+                                    .memory_mib = 1 << 20});
+  EXPECT_EQ(pci.message().find("hugepages to false"), absl::string_view::npos) << pci;
 }
 
 TEST(EalTest, CallerIsTheMainLcoreAndFloats) {

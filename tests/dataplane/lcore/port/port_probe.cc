@@ -201,12 +201,12 @@ int Main(int argc, char** argv) {
   DataplaneOptions options;
   options.max_ports = 1;
   options.worker_cpus = {-1};
-  options.pci = arguments.Number("pci", 0) != 0;
+  if (arguments.Number("pci", 0) != 0) options.pci_devices = {arguments.Text("device")};
   options.max_mtu = static_cast<uint16_t>(arguments.Number("max_mtu", spec.mtu));
   const PoolPlan plan = PlanPools(options);
   if (auto status = InitEal({.worker_cpus = options.worker_cpus,
                              .hugepages = arguments.Number("hugepages", 0) != 0,
-                             .pci = options.pci,
+                             .pci_devices = options.pci_devices,
                              .memory_mib = plan.memory_mib});
       !status.ok()) {
     Fail(std::string(status.message()));
