@@ -49,13 +49,13 @@ def names(status):
     return {"status": status, "paths": paths, "path": path, "active": active, "drop": drop}
 
 
-def main():
-    path, expression, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+def await_true(read, expression, seconds):
+    """Waits until the expression is true over what read() returns, and prints its value. Returns the exit status."""
     end = time.monotonic() + seconds
     status, reason = None, "it is false"
     while True:
         try:
-            status = read_status(path)
+            status = read()
             value = eval(expression, names(status))
             if value:
                 print(value)
@@ -73,6 +73,11 @@ def main():
             print("  path", {key: one.get(key) for key in shown}, file=sys.stderr)
         print("  drops", status.get("drops"), file=sys.stderr)
     return 1
+
+
+def main():
+    path, expression, seconds = sys.argv[1:]
+    return await_true(lambda: read_status(path), expression, float(seconds))
 
 
 if __name__ == "__main__":

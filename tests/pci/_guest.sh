@@ -1,0 +1,155 @@
+# The verbs of a story with PCI cards, in addition to those of a scenario (tests/scenarios/_init.sh). Site A is a
+# machine of its own here, which QEMU makes: Debian's kernel, and of this tree warpd and warp. Its three cards are of
+# three kinds, and lead to the site B, a network namespace, through TAP interfaces:
+#
+#     0000:01:00.0 e1000e      wan0 of A ── TAP ── wan0 of B
+#     0000:02:00.0 virtio      wan1 of A ── TAP ── wan1 of B
+#     0000:03:00.0 vmxnet3     wan2 of A ── TAP ── wan2 of B
+#
+# At 0000:00:08.0 is a card (rtl8139) that DPDK has no driver for. B drives its TAPs by af_packet; those of A that have
+# the same names are the companions of its ports. Without KVM the guest is slow, but its clock goes as ours.
+pci_tests=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
+fetched=${WARP_BUILD:-$pci_tests/../../build}/pci
+
+skip() {
+  echo "skipped: $*" >&2
+  exit 77
+}
+command -v qemu-system-x86_64 >/dev/null || skip "there is no qemu-system-x86_64: sudo tools/test --suite pci installs it"
+[[ -c /dev/net/tun ]] || skip "there is no /dev/net/tun"
+[[ -e $fetched/complete ]] || skip "there is no $fetched: sudo tools/test --suite pci downloads Debian's kernel to it"
+. "$pci_tests/../scenarios/_init.sh"
+trap guest_end EXIT
+
+cards=(0000:01:00.0 0000:02:00.0 0000:03:00.0)
+models=(e1000e virtio-net-pci,disable-legacy=on,iommu_platform=on vmxnet3)
+
+guest_end() {
+  local status=$?
+  trap - ERR
+  set +e
+  if ((status != 0)) && kill -0 "${pid_of[guest]:-0}" 2>/dev/null; then
+    echo "--- A's warpd, in the guest: the end of its log"
+    guest 'tail -n 30 /run/lab/A.log; warp status --socket /run/lab/A.sock'
+  fi
+  (exit "$status")
+  scenario_end
+}
+
+# guest COMMAND: runs it in the guest: prints what it prints, and has its exit status. guest_status EXPRESSION
+# [SECONDS]: as `status`, of the node in the guest.
+guest() { $lab_python "$pci_tests/console.py" run "$lab" "$*"; }
+guest_status() { $lab_python "$pci_tests/console.py" status "$lab" "$1" "${2:-20}"; }
+# monitor 'device_del card0': a command for QEMU's monitor, which must have nothing to say.
+monitor() { $lab_python "$pci_tests/console.py" monitor "$lab" "$1"; }
+
+# Makes the namespace of B and the configurations of both, in which the ports of A are cards.
+sites() {
+  local i
+  lab_families=4
+  links_of[A]=${#cards[@]} links_of[B]=${#cards[@]}
+  with_map=no with_endpoints=yes node_options="max_ports: 4"
+  namespace B
+  for i in "${!cards[@]}"; do
+    ip -n B tuntap add "wan$i" mode tap
+    ip -n B link set "wan$i" up
+    ip -n B address add "10.2.$i.2/24" dev "wan$i"
+    ip -n B route add "10.1.$i.0/24" dev "wan$i"
+  done
+  node_config A B
+  node_config B A
+  for i in "${!cards[@]}"; do
+    sed -i "s/interface: wan$i}/pci: \"${cards[i]}\", kernel_interface: wan$i}/" "$lab/A.yaml"
+  done
+}
+
+# card 0: prints the card's description for QEMU. card_out 0, card_in 0: pulls it out, puts one like it in.
+card() { echo "${models[$1]},id=card$1,netdev=net$1,bus=slot$1,mac=52:54:00:00:00:0$1,romfile="; }
+card_out() { monitor "device_del card$1"; }
+card_in() {
+  # QEMU may still be about to forget the one that was there, after the guest has let go of it.
+  for ((i = 0; i < 50; i++)); do ! monitor "device_add $(card "$1")" >"$lab/monitor.log" || return 0; sleep 0.1; done
+  fail "$(cat "$lab/monitor.log")"
+}
+
+# guest_up KERNEL_OPTION… -- OPTION_OF_QEMU…: boots the guest, and returns when its shell answers.
+guest_up() {
+  local kernel_options= i
+  while [[ $1 != -- ]]; do kernel_options+=" $1" && shift; done
+  shift
+  $lab_python "$pci_tests/initrd.py" "$lab/initrd" "$fetched" "$warp_build" "$lab"/A.{yaml,key}
+  local options=(-accel kvm -accel tcg -cpu max -smp 2 -m 1024 -nodefaults -display none -no-reboot
+    -kernel "$fetched/vmlinuz" -initrd "$lab/initrd"
+    -append "console=ttyS0 panic=-1 quiet no_timer_check hugepages=200$kernel_options"
+    -serial "file:$lab/guest.log" -serial "unix:$lab/guest.sock,server=on,wait=off"
+    -qmp "unix:$lab/qmp.sock,server=on,wait=off")
+  options+=(-device "rtl8139,addr=8,romfile=")
+  # Each card sits behind a port of its own, without which it could not be pulled out.
+  for i in "${!cards[@]}"; do
+    options+=(-device "pcie-root-port,id=slot$i,chassis=$((i + 1)),slot=$((i + 1)),addr=$((16 + i))"
+      -netdev "tap,id=net$i,ifname=wan$i,script=no,downscript=no"
+      -device "$(card $i)")
+  done
+  # The other side has to keep pace with a guest that needs all of this machine.
+  ip netns exec B nice -n 5 qemu-system-x86_64 "$@" "${options[@]}" >"$lab/qemu.log" 2>&1 &
+  pid_of[guest]=$! pid_of[qemu]=$!
+  for ((i = 0; i < 1200; i++)); do
+    ! grep -qs 'guest: ready' "$lab/guest.log" || break
+    kill -0 "${pid_of[guest]}" 2>/dev/null || fail "the guest did not start: $(cat "$lab/qemu.log")"
+    sleep 0.05
+  done
+  guest 'head -n 1 /proc/version'
+  # The companions exist beforehand, so that they keep their addresses while warpd does not run.
+  for i in "${!cards[@]}"; do
+    # By its path: busybox's own has no tuntap.
+    guest "/usr/bin/ip tuntap add wan$i mode tap && ip link set wan$i up && ip address add 10.1.$i.2/24 dev wan$i &&
+      ip route add 10.2.$i.0/24 dev wan$i"
+  done
+}
+
+# says PATTERN PORT: warpd in the guest does not start with this port (its line in the configuration), and says in one
+# sentence why.
+says() {
+  local pattern=$1 port=$2
+  guest "sed -e '/ pci:/d' -e 's|^ports:|&\n  - $port|' /run/lab/A.yaml >/run/lab/wrong.yaml"
+  guest "warpd --config /run/lab/wrong.yaml; test \$? = 1" >"$lab/said" || fail "no error: $(cat "$lab/said")"
+  cat "$lab/said"
+  [[ $(wc -l <"$lab/said") == 1 ]] || fail "not one line"
+  grep -qE "$pattern" "$lab/said" || fail "does not say /$pattern/"
+}
+
+# The application: as `traffic` and `traffic_end`, from the guest to B and back.
+guest_traffic() {
+  guest "warp gauge tx --to 127.0.0.1:9000 --await-echo --seconds 0 --rate $1 --size $2 --json \
+    >/run/lab/gauge.json 2>/run/lab/gauge.log & echo \$! >/run/lab/gauge.pid"
+}
+guest_traffic_end() {
+  guest 'kill -TERM $(cat /run/lab/gauge.pid); wait $(cat /run/lab/gauge.pid); cat /run/lab/gauge.json' >"$lab/gauge.json"
+  cat "$lab/gauge.json"
+}
+
+# uptime: the clock of the guest, in seconds.
+uptime() { guest "cut -d ' ' -f 1 /proc/uptime"; }
+# since 12.34: the seconds by the clock of the guest.
+since() { awk "BEGIN { printf \"%.2f s\", $(uptime) - $1 }"; }
+
+# all_carry: waits until payloads have come over every path that is active.
+all_carry() {
+  guest_status "all(path['first'] + path['duplicates'] > 100 for path in paths() if path['state'] == 'active')" >/dev/null
+}
+
+# cable 0 on|off: plugs the cable of a card, waits for both that port and its companion to follow, and prints how long
+# they took by the clock of the guest.
+cable() {
+  local port=wan$1 state=$2 state_of before after said carrier
+  state_of=$([[ $state == on ]] && echo up || echo down)
+  guest "rm -f /run/lab/carrier; watch_carrier $port $([[ $state == on ]] && echo 1 || echo 0) /run/lab/carrier &"
+  read -r before after < <($lab_python "$pci_tests/console.py" cable "$lab" "card$1" "$state")
+  guest_status "status['ports'][$1]['state'] == '$state_of'" >/dev/null
+  carrier=$(guest 'await_file /run/lab/carrier')
+  said=$(guest "grep 'port $port: $state_of' /run/lab/A.log | tail -n 1")
+  said=${said%% *}
+  step "$port: cable $state; port $state_of after $(span "$said"), carrier of the companion after $(span "$carrier")"
+}
+# The time from the moment between `before` and `after` until then.
+span() { awk "BEGIN { printf \"%.0f to %.0f ms\", ($1 - $after) * 1000, ($1 - $before) * 1000 }"; }
