@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dataplane/facade/snapshot.h"
+#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
 #include "dataplane/wire/port_device.h"
 
@@ -24,11 +26,15 @@ struct PortSpec {
   std::string driver_reason;  // why this driver; empty where the configuration names it
   uint16_t mtu = 1500;        // largest IP packet of the kernel interface, or of the companion
   uint16_t listen_port = 0;   // the UDP port that is ours: kernel interfaces filter by it
+  // Of a kernel interface, the best first: the port has one of them alone where it cannot have the interface.
+  std::vector<wire::IpAddress> addresses;
 };
 
 struct PortInfo {
   PortDevice device;          // as it was opened, so that its driver is never kAuto
-  std::string driver_reason;  // as in PortSpec
+  std::string driver_reason;  // as in PortSpec, and what else there is to say of how it was opened
+  // Of the interface's addresses, the only one at which the port receives and from which it sends; nullopt: all.
+  std::optional<wire::IpAddress> address;
   wire::MacAddress mac;
   uint16_t mtu = 0;  // the largest IP packet that fits its buffers
   WorkerId worker = 0;

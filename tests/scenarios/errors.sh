@@ -18,7 +18,7 @@ with() {
 }
 links=$(ip -n A -o link | wc -l)
 with 's/interface: wan0/interface: wan7/' 'wan7'
-with 's/interface: wan0/interface: lo, driver: af_packet/' '^warpd: port wan0: interface lo is not Ethernet'
+with 's/interface: wan0/interface: lo, driver: af_packet/' '^warpd: port wan0: interface lo is neither Ethernet nor plain IP'
 with 's/driver/&/; s/interface: wan0/interface: wan0, driver: fast/' 'A.yaml:[0-9]+: .*driver.*fast'
 with 's/listen: "127.0.0.1:9000"/listen: "192.0.2.1:9000"/' 'A.yaml:[0-9]+: .*listen'
 with 's/^tunnels:/tunels:/' 'A.yaml:[0-9]+: .*tunels.*tunnels'

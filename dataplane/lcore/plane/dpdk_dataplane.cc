@@ -209,6 +209,7 @@ PortInfo DpdkDataplane::Info(PortId port) const {
   const PortSlot& slot = ports_->slot(port);
   return {.device = slot.port->spec().device,
           .driver_reason = slot.port->spec().driver_reason,
+          .address = slot.port->address(),
           .mac = slot.port->mac(),
           .mtu = slot.port->mtu(),
           .worker = slot.worker,

@@ -83,7 +83,7 @@ absl::Status DeviceError(absl::string_view what, int code) {
   }
 }
 
-absl::StatusOr<int> EthernetInterface(const std::string& name) {
+absl::StatusOr<LinkInterface> FindLinkInterface(const std::string& name) {
   ifreq request{};
   if (name.empty() || name.size() >= sizeof(request.ifr_name)) {
     return absl::NotFoundError(absl::StrCat("interface ", name, ": no such interface"));
@@ -97,10 +97,24 @@ absl::StatusOr<int> EthernetInterface(const std::string& name) {
   if (!indexed) {
     return absl::NotFoundError(absl::StrCat("interface ", name, ": no such interface"));
   }
-  if (kind != ARPHRD_ETHER) {
-    return absl::InvalidArgumentError(absl::StrCat("interface ", name, " is not Ethernet"));
+  switch (kind) {
+    case ARPHRD_ETHER:
+      return LinkInterface{.index = request.ifr_ifindex};
+    case ARPHRD_NONE:
+    case ARPHRD_PPP:
+    case ARPHRD_RAWIP:
+      return LinkInterface{.index = request.ifr_ifindex, .ethernet = false};
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "interface ", name, " is neither Ethernet nor plain IP: driver: udp works there"));
   }
-  return request.ifr_ifindex;
+}
+
+absl::StatusOr<int> EthernetInterface(const std::string& name) {
+  const absl::StatusOr<LinkInterface> interface = FindLinkInterface(name);
+  if (interface.ok() && interface->ethernet) return interface->index;
+  if (absl::IsNotFound(interface.status())) return interface.status();
+  return absl::InvalidArgumentError(absl::StrCat("interface ", name, " is not Ethernet"));
 }
 
 std::vector<int> SocketsOfDomain(int domain) {

@@ -29,8 +29,15 @@ std::string NewDeviceName(absl::string_view driver);
 // logged none, the reason is the text of `code`, a negative or positive errno.
 absl::Status DeviceError(absl::string_view what, int code);
 
-// The index of a kernel interface of this network namespace. NotFound: there is none of that name. InvalidArgument: it
-// is not Ethernet.
+// A kernel interface of this network namespace.
+struct LinkInterface {
+  int index = 0;
+  // What its frames begin with: an Ethernet header, or an IP header (tun, ppp, raw IP of a modem).
+  bool ethernet = true;
+};
+// NotFound: there is none of that name. InvalidArgument: its frames begin with something else.
+absl::StatusOr<LinkInterface> FindLinkInterface(const std::string& name);
+// InvalidArgument also where it is not Ethernet.
 absl::StatusOr<int> EthernetInterface(const std::string& name);
 
 // The sockets of this process that have this domain (SO_DOMAIN), in ascending order. Drivers do not tell which is

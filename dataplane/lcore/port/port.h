@@ -7,6 +7,7 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "dataplane/facade/port_spec.h"
@@ -60,6 +61,8 @@ class Port {
   // Its frames leave with the addresses of the link in their Ethernet header. False: that header is made up, since the
   // kernel finds the next hop by itself.
   bool has_link_layer() const { return has_link_layer_; }
+  // The only address of the interface that the port serves; nullopt: all of them.
+  const std::optional<wire::IpAddress>& address() const { return address_; }
   // A socket in whose error queue the kernel puts what it hears by ICMP (IP_RECVERR), for control; -1: none.
   int error_fd() const { return error_fd_; }
   // Not a driver between programs of one machine, such as net_ring and net_memif.
@@ -93,6 +96,7 @@ class Port {
   bool kernel_sees_frames_ = false;
   bool kernel_keeps_frames_ = true;
   bool has_link_layer_ = true;
+  std::optional<wire::IpAddress> address_;
   int error_fd_ = -1;
   bool on_wire_ = true;
   bool multi_segment_tx_ = false;

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "dataplane/lcore/port/device.h"
+#include "dataplane/lcore/port/joined/made_up_link.h"
 #include "dataplane/lcore/port/packet_socket/packet_filter.h"
 #include "dataplane/lcore/port/socket_buffers.h"
 #include "dataplane/os/errno_status.h"
@@ -30,9 +30,9 @@ absl::Status Refused(const KernelDevice& device, absl::string_view what) {
   return os::ErrnoStatus(errno, "interface ", device.interface, ": ", what);
 }
 
-absl::Status Prepare(int fd, const KernelDevice& device, uint16_t listen_port) {
+absl::Status Prepare(int fd, const KernelDevice& device, uint16_t listen_port, bool ethernet) {
   // These are set before the socket is bound, so that not one frame gets past them.
-  if (!AttachPacketFilter(fd, listen_port)) return Refused(device, "packet filter");
+  if (!AttachPacketFilter(fd, listen_port, ethernet)) return Refused(device, "packet filter");
   if (!SetOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return Refused(device, "PACKET_VNET_HDR");
   // Spares the filter a look at what we send. Linux knows it since 4.20, and the filter does without it.
   SetOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
@@ -52,7 +52,7 @@ absl::Status Prepare(int fd, const KernelDevice& device, uint16_t listen_port) {
 absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& device,
                                                          const PortSpec& spec, PortId id,
                                                          rte_mempool* rx_pool) {
-  absl::StatusOr<int> interface = EthernetInterface(device.interface);
+  const absl::StatusOr<LinkInterface> interface = FindLinkInterface(device.interface);
   if (!interface.ok()) return interface.status();
   // With protocol 0 the socket receives nothing before it is bound.
   os::UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -60,23 +60,24 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
     return absl::PermissionDeniedError("a raw socket needs root, or CAP_NET_RAW");
   }
   if (!socket) return Refused(device, "raw socket");
-  if (absl::Status status = Prepare(socket.get(), device, spec.listen_port); !status.ok())
-    return status;
+  absl::Status status = Prepare(socket.get(), device, spec.listen_port, interface->ethernet);
+  if (!status.ok()) return status;
   WARP_STOP_POINT(device_binding);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);
-  address.sll_ifindex = *interface;
+  address.sll_ifindex = interface->index;
   socklen_t size = sizeof(address);
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
       getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     return Refused(device, "packet socket");
   }
-  wire::MacAddress mac;
-  std::copy_n(address.sll_addr, mac.bytes.size(), mac.bytes.begin());
-  std::unique_ptr<AfPacketPort> port(new AfPacketPort(spec, id, rx_pool, std::move(socket), mac));
+  wire::MacAddress mac = kSocketMac;
+  if (interface->ethernet) std::copy_n(address.sll_addr, mac.bytes.size(), mac.bytes.begin());
+  std::unique_ptr<AfPacketPort> port(
+      new AfPacketPort(spec, id, rx_pool, std::move(socket), *interface, mac));
   absl::StatusOr<std::unique_ptr<SegmentationWatch>> watch = SegmentationWatch::Start(
-      *interface, [sender = &port->sender_](const Segmentation& segmentation) {
+      interface->index, [sender = &port->sender_](const Segmentation& segmentation) {
         sender->SetSegmentation(segmentation);
       });
   if (!watch.ok()) return watch.status();
@@ -85,14 +86,16 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
 }
 
 AfPacketPort::AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool,
-                           os::UniqueFd socket, const wire::MacAddress& mac)
+                           os::UniqueFd socket, const LinkInterface& interface,
+                           const wire::MacAddress& mac)
     : Port(spec, id, rx_pool),
       socket_(std::move(socket)),
-      receiver_(socket_.get(), rx_pool),
-      sender_(socket_.get(), spec.mtu) {
+      receiver_(socket_.get(), rx_pool, interface.ethernet),
+      sender_(socket_.get(), spec.mtu, interface.ethernet ? 0 : interface.index) {
   poll_fd_ = socket_.get();
   mac_ = mac;
   kernel_sees_frames_ = true;
+  has_link_layer_ = interface.ethernet;
   multi_segment_tx_ = true;
 }
 

@@ -1,4 +1,8 @@
-// A kernel interface as a port, by a packet socket. It works on every interface, and the kernel goes on using it.
+// A kernel interface as a port, by a packet socket. The kernel goes on using the interface.
+//
+// It works where frames begin with an Ethernet header, and where they begin with the IP header (tun, ppp, raw IP of a
+// modem). Workers read and write an Ethernet header all the same: there, the sender takes it off and the receiver makes
+// one up, and the kernel finds the next hop if there is one.
 //
 // The socket is our own, because DPDK's net_af_packet moves one frame for each pass through the kernel. Ours sends a
 // burst of one path in one pass (segment_sender.h), and cuts what arrives joined (segment_receiver.h). A classic BPF
@@ -10,6 +14,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "dataplane/lcore/port/device.h"
 #include "dataplane/lcore/port/packet_socket/segment_receiver.h"
 #include "dataplane/lcore/port/packet_socket/segment_sender.h"
 #include "dataplane/lcore/port/packet_socket/segmentation_watch.h"
@@ -38,9 +43,9 @@ class AfPacketPort final : public Port {
   bool segmentation() const override { return sender_.joins(); }
 
  private:
-  // `socket` is bound to its interface.
+  // `socket` is bound to the interface.
   AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, os::UniqueFd socket,
-               const wire::MacAddress& mac);
+               const LinkInterface& interface, const wire::MacAddress& mac);
 
   const os::UniqueFd socket_;
   SegmentReceiver receiver_;

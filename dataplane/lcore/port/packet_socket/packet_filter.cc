@@ -14,30 +14,34 @@ namespace {
 
 class Filter {
  public:
-  explicit Filter(uint16_t port) {
+  Filter(uint16_t port, bool ethernet) : ip_(ethernet ? uint32_t{ETH_HLEN} : 0) {
     constexpr uint32_t kPacketType = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
     constexpr uint32_t kVlanTagged = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
-    constexpr uint32_t kIp = ETH_HLEN;
+    constexpr uint32_t kProtocol = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL);
     Load(BPF_B | BPF_ABS, kPacketType);
     DropUnless(PACKET_HOST);
     Load(BPF_B | BPF_ABS, kVlanTagged);
     DropUnless(0);
-    Load(BPF_H | BPF_ABS, offsetof(ethhdr, h_proto));
+    if (ethernet) {
+      Load(BPF_H | BPF_ABS, offsetof(ethhdr, h_proto));
+    } else {
+      Load(BPF_H | BPF_ABS, kProtocol);
+    }
     const size_t is_v6 = Jump(BPF_JEQ, ETH_P_IPV6);
     DropUnless(ETH_P_IP);
-    Load(BPF_B | BPF_ABS, kIp + 9);
+    Load(BPF_B | BPF_ABS, ip_ + 9);
     DropUnless(IPPROTO_UDP);
-    Load(BPF_H | BPF_ABS, kIp + 6);
+    Load(BPF_H | BPF_ABS, ip_ + 6);
     DropIfAnyOf(0x3fff);  // the flag "more fragments", and the fragment's offset
     // X = the length of the IPv4 header
-    program_[size_++] = BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, kIp);
-    Load(BPF_H | BPF_IND, kIp + 2);
+    program_[size_++] = BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, ip_);
+    Load(BPF_H | BPF_IND, ip_ + 2);
     DropUnless(port);
     Return(UINT32_MAX);
     program_[is_v6].jt = static_cast<uint8_t>(size_ - is_v6 - 1);
-    Load(BPF_B | BPF_ABS, kIp + 6);
+    Load(BPF_B | BPF_ABS, ip_ + 6);
     DropUnless(IPPROTO_UDP);
-    Load(BPF_H | BPF_ABS, kIp + 40 + 2);
+    Load(BPF_H | BPF_ABS, ip_ + 40 + 2);
     DropUnless(port);
     Return(UINT32_MAX);
   }
@@ -65,12 +69,15 @@ class Filter {
     Return(0);
   }
 
+  const uint32_t ip_;  // where the IP header begins
   std::array<sock_filter, 40> program_{};
   size_t size_ = 0;
 };
 
 }  // namespace
 
-bool AttachPacketFilter(int socket, uint16_t port) { return Filter(port).Attach(socket); }
+bool AttachPacketFilter(int socket, uint16_t port, bool ethernet) {
+  return Filter(port, ethernet).Attach(socket);
+}
 
 }  // namespace warp::lcore

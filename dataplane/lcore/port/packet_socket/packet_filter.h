@@ -8,8 +8,9 @@
 namespace warp::lcore {
 
 // Lets in whole UDP datagrams to `port` in untagged frames to our MAC address. Frames that the kernel itself sends stay
-// out. False, with errno: the kernel refused the filter.
-bool AttachPacketFilter(int socket, uint16_t port);
+// out. Without `ethernet`, what the socket receives begins with the IP header. False, with errno: the kernel refused
+// the filter.
+bool AttachPacketFilter(int socket, uint16_t port, bool ethernet = true);
 
 }  // namespace warp::lcore
 

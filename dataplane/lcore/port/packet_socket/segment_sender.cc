@@ -1,5 +1,9 @@
 #include "dataplane/lcore/port/packet_socket/segment_sender.h"
 
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -11,7 +15,22 @@ namespace {
 
 constexpr Refusal kTooLarge = {.frames = 1, .reason = wire::Drop::kTooLarge};
 
+sockaddr_ll Protocol(int interface, uint16_t type) {
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(type);
+  address.sll_ifindex = interface;
+  return address;
+}
+
 }  // namespace
+
+SegmentSender::SegmentSender(int fd, uint16_t mtu, int plain_ip)
+    : fd_(fd),
+      link_size_(plain_ip == 0 ? 0 : wire::kEthernetHeaderSize),
+      v4_(Protocol(plain_ip, ETH_P_IP)),
+      v6_(Protocol(plain_ip, ETH_P_IPV6)),
+      mtu_(mtu) {}
 
 uint16_t SegmentSender::Send(rte_mbuf** frames, uint16_t count) {
   uint16_t done = 0;
@@ -105,22 +124,27 @@ uint16_t SegmentSender::RunLength(rte_mbuf* const* frames, uint16_t count,
 void SegmentSender::AddRun(rte_mbuf* const* frames, uint16_t count, size_t header_size) {
   Front& front = fronts_[runs_.size()];
   front.offload = {};
-  runs_.Begin();
+  msghdr* const message = runs_.Begin();
+  if (link_size_ > 0) {
+    const bool v6 = FrameRuns::FirstBytes(frames[0])[link_size_] >> 4 == 6;
+    message->msg_name = v6 ? &v6_ : &v4_;
+    message->msg_namelen = sizeof(v4_);
+  }
   runs_.Add(&front.offload, sizeof(front.offload));
   if (count == 1) {
-    runs_.End(frames, count, 0);
+    runs_.End(frames, count, link_size_);
     return;
   }
   // The joined frame has headers for all.
-  runs_.Add(front.headers.data(), header_size);
+  runs_.Add(front.headers.data() + link_size_, header_size - link_size_);
   const size_t payload = runs_.End(frames, count, header_size);
   wire::WriteSegmentHeaders(FrameRuns::FirstBytes(frames[0]).data(), header_size, payload,
                             front.headers.data());
   front.offload.flags = OffloadHeader::kNeedsChecksum;
   front.offload.kind = OffloadHeader::kUdpSegments;
-  front.offload.headers_size = static_cast<uint16_t>(header_size);
+  front.offload.headers_size = static_cast<uint16_t>(header_size - link_size_);
   front.offload.segment_size = static_cast<uint16_t>(rte_pktmbuf_pkt_len(frames[0]) - header_size);
-  front.offload.checksum_start = static_cast<uint16_t>(header_size - 8);
+  front.offload.checksum_start = static_cast<uint16_t>(header_size - link_size_ - 8);
   front.offload.checksum_offset = wire::kUdpChecksumOffset;
 }
 

@@ -7,6 +7,7 @@
 #ifndef WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
 #define WARP_DATAPLANE_LCORE_PORT_PACKET_SOCKET_SEGMENT_SENDER_H_
 
+#include <linux/if_packet.h>
 #include <rte_mbuf.h>
 
 #include <array>
@@ -23,8 +24,9 @@ namespace warp::lcore {
 
 class SegmentSender {
  public:
-  // `fd` is a packet socket with PACKET_VNET_HDR, bound to an interface of this MTU. It stays the caller's.
-  SegmentSender(int fd, uint16_t mtu) : fd_(fd), mtu_(mtu) {}
+  // `fd` is a packet socket with PACKET_VNET_HDR, bound to an interface of this MTU. It stays the caller's. `plain_ip` is
+  // the index of the interface where its frames begin with the IP header; 0: they begin with an Ethernet header.
+  SegmentSender(int fd, uint16_t mtu, int plain_ip = 0);
 
   // The interface's MTU has become another. Any thread.
   void SetMtu(uint16_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
@@ -68,6 +70,8 @@ class SegmentSender {
   void StopJoining(int error);
 
   const int fd_;
+  const size_t link_size_;  // the bytes of each frame that the link does not carry
+  sockaddr_ll v4_, v6_;     // what follows instead; unused where there is an Ethernet header
   std::atomic<uint16_t> mtu_;
   std::atomic<uint32_t> most_frames_{1};  // of a joined frame
   std::atomic<uint32_t> most_bytes_{0};   // its size is less

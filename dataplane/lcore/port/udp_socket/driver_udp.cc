@@ -8,10 +8,13 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/lcore/port/joined/made_up_link.h"
 #include "dataplane/lcore/port/socket_buffers.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_options.h"
@@ -55,21 +58,41 @@ bool PrepareV6(int fd) {
          Set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) && Set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
-int Bind(const Socket& socket, uint16_t port) {
+// An unspecified address is every one.
+int Bind(const Socket& socket, const wire::Endpoint& to) {
   if (socket.v6) {
-    const sockaddr_in6 any{
-        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT};
-    return bind(socket.fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any));
+    sockaddr_in6 address{.sin6_family = AF_INET6, .sin6_port = htons(to.port)};
+    if (!to.address.is_unspecified())
+      std::memcpy(&address.sin6_addr, to.address.bytes().data(), sizeof(address.sin6_addr));
+    return bind(socket.fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   }
-  const sockaddr_in any{
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_ANY)}};
-  return bind(socket.fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any));
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(to.port)};
+  if (!to.address.is_unspecified())
+    std::memcpy(&address.sin_addr, to.address.v4_bytes().data(), sizeof(address.sin_addr));
+  return bind(socket.fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
 }
 
-absl::Status Prepare(const Socket& socket, const KernelDevice& device, int interface,
-                     uint16_t port) {
+// By its index, or by its name where the kernel does not know the other way (before Linux 5.0).
+bool BindToInterface(int fd, const KernelDevice& device, int interface) {
+  return Set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, interface) ||
+         setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.interface.data(),
+                    static_cast<socklen_t>(device.interface.size())) == 0;
+}
+
+// The address that stands for the interface.
+absl::StatusOr<wire::IpAddress> AddressFor(const Socket& socket, const KernelDevice& device,
+                                           const std::vector<wire::IpAddress>& addresses) {
+  for (const wire::IpAddress& address : addresses) {
+    if (socket.v6 || address.is_v4()) return address;
+  }
+  return absl::CancelledError(absl::StrCat("interface ", device.interface,
+                                           " has no address to bind a socket to, and to ",
+                                           "the interface itself this system lets none be bound"));
+}
+
+absl::Status Prepare(const Socket& socket, const KernelDevice& device,
+                     const wire::Endpoint& local) {
   const int fd = socket.fd.get();
-  if (!Set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, interface)) return Refused(device, "SO_BINDTOIFINDEX");
   if (!PrepareV4(fd) || !(socket.v6 ? PrepareV6(fd) : Set(fd, IPPROTO_IP, IP_PKTINFO, 1)))
     return Refused(device, "UDP socket");
   // Linux knows it since 5.0. Without it datagrams come one by one.
@@ -78,8 +101,8 @@ absl::Status Prepare(const Socket& socket, const KernelDevice& device, int inter
   os::EnlargeSocketBuffer(fd, os::SocketBuffer::kSend, kSendBuffer);
   WARP_STOP_POINT(device_binding);
   // Control has taken the port on every interface (its guard), and no other user may have it.
-  if (!Set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || Bind(socket, port) != 0)
-    return Refused(device, absl::StrCat("UDP port ", port));
+  if (!Set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || Bind(socket, local) != 0)
+    return Refused(device, absl::StrCat("UDP port ", local.port));
   return absl::OkStatus();
 }
 
@@ -94,16 +117,31 @@ absl::StatusOr<std::unique_ptr<Port>> UdpPort::Open(const KernelDevice& device,
   }
   Socket socket = OpenSocket();
   if (!socket.fd) return Refused(device, "UDP socket");
-  if (absl::Status status = Prepare(socket, device, interface, spec.listen_port); !status.ok())
-    return status;
-  return std::unique_ptr<Port>(new UdpPort(spec, id, rx_pool, std::move(socket.fd)));
+  PortSpec opened = spec;
+  std::optional<wire::IpAddress> address;
+  if (!BindToInterface(socket.fd.get(), device, interface)) {
+    if (errno == ENODEV) return Refused(device, "UDP socket");
+    const absl::StatusOr<wire::IpAddress> found = AddressFor(socket, device, spec.addresses);
+    if (!found.ok()) return found.status();
+    address = *found;
+    absl::StrAppend(&opened.driver_reason, spec.driver_reason.empty() ? "" : "; ", "bound to ",
+                    address->ToString(),
+                    ", as this system lets no socket be bound to an interface");
+  }
+  const absl::Status status =
+      Prepare(socket, device, {address.value_or(wire::IpAddress()), spec.listen_port});
+  if (!status.ok()) return status;
+  return std::unique_ptr<Port>(new UdpPort(opened, id, rx_pool, std::move(socket.fd),
+                                           address.has_value() ? interface : 0, address));
 }
 
-UdpPort::UdpPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, os::UniqueFd socket)
+UdpPort::UdpPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, os::UniqueFd socket,
+                 int interface, const std::optional<wire::IpAddress>& address)
     : Port(spec, id, rx_pool),
       socket_(std::move(socket)),
       receiver_(socket_.get(), rx_pool, spec.listen_port),
-      sender_(socket_.get()) {
+      sender_(socket_.get(), interface) {
+  address_ = address;
   poll_fd_ = socket_.get();
   error_fd_ = socket_.get();
   mac_ = kSocketMac;

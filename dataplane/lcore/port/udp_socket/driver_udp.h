@@ -10,6 +10,7 @@
 #define WARP_DATAPLANE_LCORE_PORT_UDP_SOCKET_DRIVER_UDP_H_
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port/port.h"
@@ -21,8 +22,10 @@ namespace warp::lcore {
 
 class UdpPort final : public Port {
  public:
-  // The socket is bound to the interface by its index, which an unbound socket may be without any right since Linux
-  // 5.7, and to `spec.listen_port`. Another socket of that port without an interface must be the same user's and allow
+  // The socket is bound to `spec.listen_port`, and to the interface, which an unbound socket may be without any right
+  // since Linux 5.7. Where the system refuses that, it is bound to the first of `spec.addresses` instead: what comes to
+  // it by another interface is then the port's as well, and what it sends still leaves by its own. Cancelled: there is
+  // no such address now. Another socket of that port without an interface must be the same user's and allow
   // it (SO_REUSEPORT), as the guard of control does. Without CAP_NET_ADMIN its buffers are as large as the system's
   // limits allow.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const KernelDevice& device,
@@ -41,7 +44,9 @@ class UdpPort final : public Port {
   bool segmentation() const override { return sender_.joins(); }
 
  private:
-  UdpPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, os::UniqueFd socket);
+  // `interface` is 0 where the socket is bound to it, and `address` what it is bound to otherwise.
+  UdpPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, os::UniqueFd socket, int interface,
+          const std::optional<wire::IpAddress>& address);
 
   const os::UniqueFd socket_;
   UdpReceiver receiver_;

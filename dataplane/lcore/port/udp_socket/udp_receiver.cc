@@ -7,6 +7,8 @@
 #include <cstring>
 #include <optional>
 
+#include "dataplane/lcore/port/joined/made_up_link.h"
+
 namespace warp::lcore {
 namespace {
 

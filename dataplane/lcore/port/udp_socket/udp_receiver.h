@@ -13,13 +13,8 @@
 #include "dataplane/os/socket_address.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
-#include "dataplane/wire/mac_address.h"
 
 namespace warp::lcore {
-
-// Both ends of a frame whose Ethernet header never was on a link: locally administered (IEEE 802, section 8.4).
-inline constexpr wire::MacAddress kSocketMac = {{0x02, 0, 0, 0, 0, 0x01}};
-inline constexpr wire::MacAddress kRemoteMac = {{0x02, 0, 0, 0, 0, 0x02}};
 
 class UdpReceiver final : public MessageReceiver {
  public:

@@ -115,12 +115,12 @@ void UdpSender::AddRun(rte_mbuf* const* frames, uint16_t count, size_t header_si
   front.to = os::SocketAddress(flow.to);
   Control control(front.control.data(), front.control.size());
   if (flow.to.address.is_v4()) {
-    in_pktinfo from{};
+    in_pktinfo from{.ipi_ifindex = interface_, .ipi_spec_dst = {}, .ipi_addr = {}};
     std::memcpy(&from.ipi_spec_dst, flow.from.address.v4_bytes().data(), sizeof(from.ipi_spec_dst));
     control.Add(IPPROTO_IP, IP_PKTINFO, from);
     if (flow.traffic_class != 0) control.Add(IPPROTO_IP, IP_TOS, int{flow.traffic_class});
   } else {
-    in6_pktinfo from{};
+    in6_pktinfo from{.ipi6_addr = {}, .ipi6_ifindex = static_cast<unsigned>(interface_)};
     std::memcpy(&from.ipi6_addr, flow.from.address.bytes().data(), sizeof(from.ipi6_addr));
     control.Add(IPPROTO_IPV6, IPV6_PKTINFO, from);
     if (flow.traffic_class != 0) control.Add(IPPROTO_IPV6, IPV6_TCLASS, int{flow.traffic_class});

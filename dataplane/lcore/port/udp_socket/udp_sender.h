@@ -21,8 +21,9 @@ namespace warp::lcore {
 
 class UdpSender {
  public:
-  // `fd` is a UDP socket of either family; one of IPv6 sends both. It stays the caller's.
-  explicit UdpSender(int fd) : fd_(fd) {}
+  // `fd` is a UDP socket of either family; one of IPv6 sends both. It stays the caller's. `interface` is the index of
+  // the one that all datagrams leave by, or 0 where the socket is bound to it.
+  explicit UdpSender(int fd, int interface = 0) : fd_(fd), interface_(interface) {}
 
   // Takes frames from the front and returns how many. The others stay the caller's: there was no room, the interface is
   // down, or refusal() says what is the matter with the first of them. Never blocks.
@@ -42,7 +43,7 @@ class UdpSender {
   // interface or the kernel takes none at all.
   static constexpr uint32_t kFewBursts = 8, kManyBursts = 1024;
 
-  // What a message brings along: the source address, the size of its segments, and the traffic class.
+  // What a message brings along: the source address and the interface, the size of its segments, and the traffic class.
   struct Front {
     os::SocketAddress to;
     alignas(
@@ -55,6 +56,7 @@ class UdpSender {
   void StopJoining(uint32_t bursts);
 
   const int fd_;
+  const int interface_;
   std::atomic<bool> refuses_joined_{false};
   uint32_t singly_ = 0;  // bursts that are yet to leave frame by frame
   Refusal refusal_;

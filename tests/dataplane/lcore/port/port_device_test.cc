@@ -130,7 +130,8 @@ TEST_F(PortDeviceTest, ErrorsSayWhatAndWhere) {
   }
   EXPECT_EQ(OpenError(KernelDevice{"a-name-longer-than-any", KernelDriver::kAfXdp}),
             "interface a-name-longer-than-any: no such interface");
-  EXPECT_EQ(OpenError(KernelDevice{"lo", KernelDriver::kAfPacket}), "interface lo is not Ethernet");
+  EXPECT_EQ(OpenError(KernelDevice{"lo", KernelDriver::kAfPacket}),
+            "interface lo is neither Ethernet nor plain IP: driver: udp works there");
   EXPECT_EQ(OpenError(PciDevice{"eth0"}), "pci eth0: not an address such as 0000:3b:00.0");
   EXPECT_EQ(OpenError(PciDevice{"ffff:3b:00.0"}), "pci ffff:3b:00.0: no such device");
   EXPECT_NE(OpenError(VirtualDevice{"eth0"}).find("must begin with the name"), std::string::npos);

@@ -19,10 +19,12 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/lcore/port/joined/made_up_link.h"
 #include "dataplane/lcore/port/udp_socket/driver_udp.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/frame/segments.h"
 #include "tests/dataplane/lcore/port/port_fixture.h"
+#include "tests/refuse_binding.h"
 
 namespace warp::lcore {
 namespace {
@@ -320,6 +322,40 @@ TEST_F(PortUdpTest, WhatIsNoDatagramOrInTooManyPiecesIsRefused) {
   EXPECT_EQ(a_->TxBurst(&frame, 1), 0);
   EXPECT_EQ(a_->refusal().frames, 1);
   rte_pktmbuf_free(frame);
+}
+
+// Each of several ports then has a socket of the same UDP port at its own address.
+TEST_F(PortUdpTest, WhereNoSocketMayBeBoundToAnInterfaceItIsBoundToAnAddress) {
+  for (const char* address : {"127.0.0.5", "::1"}) {
+    PortSpec spec{.name = "lo",
+                  .device = KernelDevice{"lo", KernelDriver::kUdp},
+                  .mtu = 1500,
+                  .listen_port = kPortA,
+                  .addresses = {*wire::IpAddress::Parse(address)}};
+    absl::StatusOr<std::unique_ptr<Port>> port = absl::UnknownError("no seccomp");
+    absl::Status without_address;
+    std::thread([&] {
+      if (!RefuseBinding()) return;
+      port = OpenPort(spec, 0, pool(0));
+      spec.addresses.clear();
+      without_address = OpenPort(spec, 0, pool(0)).status();
+    }).join();
+    ASSERT_TRUE(port.ok()) << port.status();
+    EXPECT_EQ(without_address.code(), absl::StatusCode::kCancelled) << without_address;
+    EXPECT_EQ((*port)->address(), *wire::IpAddress::Parse(address));
+    EXPECT_EQ((*port)->spec().driver_reason,
+              absl::StrCat("bound to ", address,
+                           ", as this system lets no socket be bound to an interface"));
+    const Item there{{*(*port)->address(), kPortA}, {*(*port)->address(), kPortB}};
+    const Item back{there.to, there.from};
+    EXPECT_EQ(SendBurst(**port, std::vector<Item>(5, there)), 5);
+    ExpectReceived(*b_, std::vector<Item>(5, there));
+    EXPECT_EQ(SendBurst(*b_, std::vector<Item>(5, back)), 5);
+    ExpectReceived(**port, std::vector<Item>(5, back));
+    const Item elsewhere{At("127.0.0.1:13202"), At("127.0.0.6:13201")};
+    EXPECT_EQ(SendBurst(*b_, {elsewhere}), 1);
+    ExpectReceived(*a_, {elsewhere});
+  }
 }
 
 TEST_F(PortUdpTest, SocketIsReadableWhileDatagramsWaitAndClosingLeavesNothing) {
