@@ -13,7 +13,9 @@ CapBook::CapBook(const std::vector<config::PortConfig>& ports, const wire::Publi
                  absl::TimeZone zone)
     : node_(node), zone_(zone) {
   for (const config::PortConfig& port : ports) {
-    if (port.cap.has_value()) caps_.emplace_back(port);
+    if (!port.cap.has_value()) continue;
+    empty_ = false;
+    if (!port.is_pattern()) caps_.emplace_back(port);
   }
   for (const Cap& cap : caps_) told_.push_back(TermsAsConfigured(cap.port()));
 }
@@ -42,6 +44,38 @@ void CapBook::Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>
     } else if (others_.size() + caps_.size() < kMostRecords) {
       others_.push_back(record);
     }
+  }
+}
+
+void CapBook::Add(const config::PortConfig& port, absl::Time wall) {
+  if (!port.cap.has_value()) return;
+  Cap& cap = caps_.emplace_back(port);
+  const auto record = std::find_if(others_.begin(), others_.end(),
+                                   [&](const CapRecord& other) { return other.port == port.name; });
+  if (record != others_.end()) {
+    cap.Restore(*record, DayOf(wall));
+    others_.erase(record);
+  } else if (!read_problem_.empty()) {
+    cap.Lose();
+  }
+  cap.Look(DayOf(wall), clock_);
+  told_.push_back(cap.terms());
+  Forget();
+}
+
+void CapBook::Remove(const config::PortConfig& port) {
+  const auto cap = std::find_if(caps_.begin(), caps_.end(),
+                                [&](const Cap& one) { return &one.port() == &port; });
+  if (cap == caps_.end()) return;
+  others_.push_back(cap->record());
+  told_.erase(told_.begin() + (cap - caps_.begin()));
+  caps_.erase(cap);
+}
+
+// The port that has been gone the longest is forgotten first.
+void CapBook::Forget() {
+  while (others_.size() + caps_.size() > kMostRecords && !others_.empty()) {
+    others_.erase(others_.begin());
   }
 }
 

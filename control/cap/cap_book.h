@@ -38,12 +38,12 @@ class CapBook {
   // A disk that cannot be written is tried again so often.
   static constexpr wire::Duration kTryAgain = std::chrono::seconds(5);
 
-  // `ports` outlive the book. `zone` is the machine's.
+  // `ports` outlive the book; those that patterns make are added. `zone` is the machine's.
   CapBook(const std::vector<config::PortConfig>& ports, const wire::PublicKey& node,
           absl::TimeZone zone);
 
-  // No port has a cap: there is nothing to do.
-  bool empty() const { return caps_.empty(); }
+  // No port has a cap, nor will one that a pattern makes: there is nothing to do.
+  bool empty() const { return empty_; }
 
   // What the file had (ReadCapFile), before the first Look. Of a file that cannot be read, problem() tells.
   void Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>>& file, absl::Time wall);
@@ -52,6 +52,10 @@ class CapBook {
   using TotalFunction = absl::FunctionRef<std::optional<uint64_t>(const config::PortConfig&)>;
   // Counts. Returns the ports of which terms() are others than before.
   std::vector<const config::PortConfig*> Look(Instant now, absl::Time wall, TotalFunction total);
+  // A pattern has made the port, or it is about to go. What it has carried is kept under its name meanwhile. `port`
+  // lives until it has gone.
+  void Add(const config::PortConfig& port, absl::Time wall);
+  void Remove(const config::PortConfig& port);
   // The device of the port is about to be closed, and has counted as much.
   void NoteClosing(const config::PortConfig& port, uint64_t total);
   // NotFound where no such port has a cap. The next Look tells what follows.
@@ -82,13 +86,15 @@ class CapBook {
   absl::CivilDay DayOf(absl::Time wall) const { return absl::ToCivilDay(wall, zone_); }
   Cap* FindCap(const std::string& port);
   void Count(Cap& cap, uint64_t total);
+  void Forget();
 
   const wire::PublicKey node_;
   const absl::TimeZone zone_;
   ClockWatch clock_;
   std::vector<Cap> caps_;
   std::vector<PortTerms> told_;    // by cap: what Look has told last
-  std::vector<CapRecord> others_;  // of ports without a cap now
+  std::vector<CapRecord> others_;  // of ports without a cap now, the latest last
+  bool empty_ = true;
   std::string read_problem_, write_problem_;
 
   uint64_t unsaved_ = 0;  // bytes

@@ -43,6 +43,9 @@ class CapKeeper {
   void Begin(Total total, Changed changed);
 
   PortTerms TermsOf(const config::PortConfig& port) const { return book_.TermsOf(port); }
+  // A pattern has made the port, or it is about to go (CapBook).
+  void Add(const config::PortConfig& port) { book_.Add(port, options_.wall_clock()); }
+  void Remove(const config::PortConfig& port) { book_.Remove(port); }
   // The device of the port is about to be closed.
   void NoteClosing(const config::PortConfig& port);
   // As CapBook::Set, and what follows from it.

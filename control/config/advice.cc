@@ -42,7 +42,7 @@ bool Replicates(const NodeConfig& config, const TunnelConfig& tunnel, const Port
   if (tunnel.policy.mode != TunnelMode::kReplicate) return false;
   const std::vector<PathRule>& rules = config.PathsOf(tunnel);
   return rules.empty() || std::any_of(rules.begin(), rules.end(), [&](const PathRule& rule) {
-           return rule.port.empty() || rule.port == port.name;
+           return rule.port.empty() || rule.port == port.name || port.Wants(rule.port);
          });
 }
 
@@ -142,6 +142,17 @@ class Advisor {
     }
   }
 
+  void LookAtPatterns() {
+    if (config_.PatternRoom() > 0) return;
+    for (size_t i = 0; i < config_.ports.size(); ++i) {
+      if (!config_.ports[i].is_pattern()) continue;
+      const std::string path = JoinPath(ItemPath("ports", i), "interface");
+      advice_.Add(reader_.LineOf(path), path,
+                  absl::StrCat("no interface gets a port by this pattern: node.max_ports is ",
+                               config_.node.max_ports, ", and as many ports are named"));
+    }
+  }
+
   void LookAtCaps(KeyFiles key_files) { AdviseOfCaps(reader_, config_, key_files, advice_); }
 
   std::string ToString() const { return std::string(advice_.ToStatus().message()); }
@@ -200,14 +211,20 @@ class Advisor {
     }
   }
 
-  // The names of the ports by which these rules let payloads leave.
+  // The names of the ports by which these rules let payloads leave. A pattern has as many as it may come to make.
   std::vector<std::string> PortsOf(const std::vector<PathRule>& rules) const {
     std::vector<std::string> names;
     for (const PortConfig& port : config_.ports) {
       const bool named = std::any_of(rules.begin(), rules.end(), [&](const PathRule& rule) {
         return rule.port.empty() || rule.port == port.name;
       });
-      if (named || rules.empty()) names.push_back(port.name);
+      if (named || rules.empty()) {
+        names.insert(names.end(), port.is_pattern() ? config_.PatternRoom() : 1, port.name);
+        continue;
+      }
+      for (const PathRule& rule : rules) {
+        if (port.Wants(rule.port)) names.push_back(rule.port);
+      }
     }
     return names;
   }
@@ -230,6 +247,7 @@ class Advisor {
 std::string Advise(const Reader& reader, absl::string_view file, const NodeConfig& config,
                    KeyFiles key_files) {
   Advisor advisor(reader, file, config);
+  advisor.LookAtPatterns();
   advisor.LookAtCaps(key_files);
   for (size_t i = 0; i < config.tunnels.size(); ++i) {
     if (config.tunnels[i].peer_index < config.peers.size()) advisor.Look(i);

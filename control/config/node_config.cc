@@ -14,49 +14,13 @@
 #include "absl/strings/str_join.h"
 #include "control/config/advice.h"
 #include "control/config/node_schema.h"
+#include "control/config/port_schema.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
 #include "dataplane/os/process.h"
 
 namespace warp::config {
 namespace {
-
-// "ports[1].name"
-std::string At(absl::string_view list, size_t index, absl::string_view key) {
-  return JoinPath(ItemPath(list, index), key);
-}
-
-void CheckPorts(Reader& reader, NodeConfig& config) {
-  Unique names(reader), interfaces(reader), cards(reader), virtual_devices(reader);
-  bool has_pci = false;
-  for (size_t i = 0; i < config.ports.size(); ++i) {
-    const PortConfig& port = config.ports[i];
-    names.Claim(At("ports", i, "name"), port.name);
-    if (const wire::KernelDevice* kernel = port.kernel_device()) {
-      interfaces.Claim(At("ports", i, "interface"), kernel->interface);
-    } else if (!port.kernel_interface.empty()) {
-      interfaces.ClaimDefault(At("ports", i, "kernel_interface"), port.kernel_interface);
-    }
-    if (const auto* pci = std::get_if<wire::PciDevice>(&port.device)) {
-      cards.Claim(At("ports", i, "pci"), pci->address);
-      has_pci = true;
-    } else if (const auto* device = std::get_if<wire::VirtualDevice>(&port.device)) {
-      virtual_devices.Claim(At("ports", i, "devargs"),
-                            device->devargs.substr(0, device->devargs.find(',')));
-    }
-    if (port.cpu && port.cpu == config.node.control_cpu) {
-      reader.Fail(At("ports", i, "cpu"),
-                  absl::StrCat(*port.cpu, " is node.control_cpu: a worker wants a CPU of its own"));
-    }
-  }
-  if (config.ports.size() > config.node.max_ports && !reader.Wrong("node.max_ports")) {
-    reader.Fail("ports", absl::StrCat("has ", config.ports.size(), " entries, node.max_ports is ",
-                                      config.node.max_ports));
-  }
-  if (has_pci && config.node.hugepages == Hugepages::kNever) {
-    reader.Fail("node.hugepages", "a PCI port needs hugepages");
-  }
-}
 
 void CheckMaps(Reader& reader, const NodeConfig& config) {
   Unique addresses(reader), keys(reader);
@@ -72,7 +36,7 @@ void CheckMaps(Reader& reader, const NodeConfig& config) {
 // An endpoint that names an interface is reached through the port of that interface alone.
 void CheckInterface(Reader& reader, const NodeConfig& config, const std::string& at,
                     const HostPort& endpoint) {
-  if (endpoint.interface.empty() || config.PortOf(endpoint.interface) != nullptr) return;
+  if (endpoint.interface.empty() || config.NumberOf(endpoint.interface)) return;
   std::vector<std::string> interfaces;
   for (size_t i = 0; i < config.ports.size(); ++i) {
     interfaces.push_back(config.ports[i].kernel_side());
@@ -90,10 +54,7 @@ void CheckPaths(Reader& reader, const NodeConfig& config, const std::string& at,
   for (const PortConfig& port : config.ports) names.push_back(port.name);
   for (size_t i = 0; i < paths.size(); ++i) {
     const std::string place = JoinPath(ItemPath(at, i), "port");
-    if (!reader.Sound(place) ||
-        std::find(names.begin(), names.end(), paths[i].port) != names.end()) {
-      continue;
-    }
+    if (!reader.Sound(place) || config.MayHavePort(paths[i].port)) continue;
     reader.Fail(place, absl::StrCat("there is no port ", Quote(paths[i].port),
                                     DidYouMean(paths[i].port, names)));
   }
@@ -270,19 +231,53 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
 
 }  // namespace
 
-const PortConfig* NodeConfig::PortOf(absl::string_view interface) const {
-  const auto found = [&](auto matches) -> const PortConfig* {
-    const auto port = std::find_if(ports.begin(), ports.end(), matches);
-    return port == ports.end() ? nullptr : &*port;
-  };
-  const PortConfig* port = found([&](const PortConfig& p) { return p.kernel_side() == interface; });
-  return port != nullptr ? port : found([&](const PortConfig& p) { return p.name == interface; });
+bool NodeConfig::MayHavePort(absl::string_view name) const {
+  return std::any_of(ports.begin(), ports.end(), [&](const PortConfig& port) {
+    return port.name == name || port.Wants(std::string(name));
+  });
+}
+
+size_t NodeConfig::PatternRoom() const {
+  const auto named = static_cast<size_t>(std::count_if(
+      ports.begin(), ports.end(), [](const PortConfig& p) { return !p.is_pattern(); }));
+  const bool some = named < ports.size();
+  return some ? node.max_ports - std::min<size_t>(named, node.max_ports) : 0;
 }
 
 uint32_t NodeConfig::NumberOf(const PortConfig& port) const {
+  if (!port.group.empty()) return NumberOf(port.kernel_side()).value_or(0);
   const auto found = std::find_if(ports.begin(), ports.end(),
                                   [&](const PortConfig& p) { return p.name == port.name; });
   return static_cast<uint32_t>(found - ports.begin()) + 1;
+}
+
+// The place among the ports, from 1. Behind them come the places of endpoints, of which the first one that is behind
+// the port of a pattern gives it its number: that port may be there now or not.
+std::optional<uint32_t> NodeConfig::NumberOf(absl::string_view interface) const {
+  const auto place = [&](auto matches) -> std::optional<uint32_t> {
+    const auto port = std::find_if(ports.begin(), ports.end(), [&](const PortConfig& p) {
+      return !p.is_pattern() && matches(p);
+    });
+    if (port == ports.end()) return std::nullopt;
+    return static_cast<uint32_t>(port - ports.begin()) + 1;
+  };
+  if (interface.empty()) return std::nullopt;
+  const auto by_interface = [&](const PortConfig& p) { return p.kernel_side() == interface; };
+  const auto by_name = [&](const PortConfig& p) { return p.name == interface; };
+  if (const auto number = place(by_interface)) return number;
+  if (const auto number = place(by_name)) return number;
+  if (std::none_of(ports.begin(), ports.end(),
+                   [&](const PortConfig& p) { return p.Wants(std::string(interface)); })) {
+    return std::nullopt;
+  }
+  auto number = static_cast<uint32_t>(ports.size());
+  for (const PeerConfig& peer : peers) {
+    for (const HostPort& endpoint : peer.endpoints) {
+      ++number;
+      if (endpoint.interface == interface) return number;
+    }
+  }
+  return 0;
 }
 
 const std::vector<PathRule>& NodeConfig::PathsOf(const TunnelConfig& tunnel) const {

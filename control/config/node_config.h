@@ -75,10 +75,15 @@ struct PortRates {
 
 inline constexpr uint8_t kMaxTier = 8;
 
+// An entry of `ports`: a port, or a pattern that stands for a port of each kernel interface that matches.
 struct PortConfig {
   std::string name;
   wire::PortDevice device;  // keys `interface` with `driver`, or `pci`, or `devargs`
-  bool optional = false;    // a kernel interface that may be absent at start
+  // Of a pattern: the interfaces that get no port, by name or by pattern.
+  std::vector<std::string> except;
+  // Of a port that a pattern has made: the name of that entry. Otherwise empty.
+  std::string group;
+  bool optional = false;  // a kernel interface that may be absent at start
   // The TAP interface through which the kernel serves a device that is not the kernel's own. Never empty beside such a
   // device, and unused beside a kernel interface.
   std::string kernel_interface;
@@ -96,6 +101,13 @@ struct PortConfig {
   const std::string& kernel_side() const {
     return kernel_device() != nullptr ? kernel_device()->interface : kernel_interface;
   }
+
+  // --- Patterns. ---
+  bool is_pattern() const;
+  // The pattern stands for a port of this interface, unless another entry does. False for what is no pattern.
+  bool Wants(const std::string& interface) const;
+  // That port. It is named after its interface and has all other keys of the pattern.
+  PortConfig PortFor(const std::string& interface) const;
 };
 
 struct PeerConfig {
@@ -164,17 +176,22 @@ struct TunnelConfig {
 struct NodeConfig {
   NodeSection node;
   std::vector<MapServerConfig> maps;  // key `map`
-  std::vector<PortConfig> ports;      // at least one, at most node.max_ports
+  std::vector<PortConfig> ports;      // at least one; at most node.max_ports beside patterns
   std::vector<PeerConfig> peers;
   std::vector<TunnelConfig> tunnels;
 
   // What is allowed and cannot work as it is meant: a line "FILE:LINE: KEY: ..." for each. Empty: nothing.
   std::string advice;
 
-  // The port of this interface, or of this name; null: none.
-  const PortConfig* PortOf(absl::string_view interface) const;
-  // Its place among the ports, from 1.
+  // Whether this names a port or a pattern, or the port that a pattern would make.
+  bool MayHavePort(absl::string_view name) const;
+  // How many ports patterns can make.
+  size_t PatternRoom() const;
+  // A number that no other port has, by which the endpoints of peers name the port that they are behind. 0: none of
+  // them is behind it.
   uint32_t NumberOf(const PortConfig& port) const;
+  // The same of the port of this interface, or of this name; nullopt: there is none, nor a pattern that might make it.
+  std::optional<uint32_t> NumberOf(absl::string_view interface) const;
   // Which paths may carry payloads of this tunnel (MayCarry).
   const std::vector<PathRule>& PathsOf(const TunnelConfig& tunnel) const;
 };

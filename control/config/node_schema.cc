@@ -201,7 +201,9 @@ const SectionOf<NodeConfig>& NodeSchema() {
             "endpoints are configured. With several maps, any of them may fail.");
     s.Sections("ports", &NodeConfig::ports, PortSchema(), 1, kMaxPorts)
         .Required()
-        .Why("The local interfaces that payloads leave by, at most node.max_ports.");
+        .Why(
+            "The local interfaces that payloads leave by, at most node.max_ports. Those that "
+            "patterns match share what the others leave of that.");
     s.Sections("peers", &NodeConfig::peers, PeerSchema(), 0, kMaxPeers)
         .Shown()
         .Why("The nodes that this one has tunnels with.");

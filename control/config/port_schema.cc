@@ -1,5 +1,6 @@
 #include "control/config/port_schema.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <variant>
@@ -7,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/config/cap/cap_schema.h"
 #include "control/config/schema/load.h"
+#include "control/config/text/interface_pattern.h"
 #include "control/config/text/quantity.h"
 
 namespace warp::config {
@@ -15,6 +17,7 @@ namespace {
 constexpr uint16_t kMinMtu = 576;   // RFC 791: every IPv4 host takes as much
 constexpr uint16_t kMaxMtu = 9600;  // jumbo frames
 constexpr size_t kMaxInterface = 15;
+constexpr size_t kMaxExceptions = 16;
 
 // The alternative that a key belongs to, chosen where another one was. A port with keys of two alternatives is refused
 // by CheckPort, whichever of them is left.
@@ -29,6 +32,26 @@ std::string& AddressOf(PortConfig& port) { return DeviceOf<wire::PciDevice>(port
 std::string& DevargsOf(PortConfig& port) { return DeviceOf<wire::VirtualDevice>(port).devargs; }
 wire::KernelDriver& DriverOf(PortConfig& port) { return DeviceOf<wire::KernelDevice>(port).driver; }
 
+// Without a name, the interface says what the port is called, and the pattern what all its ports are.
+void CheckKernelPort(Reader& reader, const std::string& path, PortConfig& port) {
+  const auto given = [&](const char* key) { return reader.LineOf(JoinPath(path, key)) > 0; };
+  const auto fail = [&](const char* key, absl::string_view what) {
+    reader.Fail(JoinPath(path, key), what);
+  };
+  if (given("kernel_interface"))
+    fail("kernel_interface", "goes with pci or devargs: this port's interface is the kernel's own");
+  if (!reader.Sound(JoinPath(path, "interface"))) return;
+  if (port.is_pattern()) {
+    if (given("optional")) fail("optional", "goes with the name of one interface: none need match");
+  } else if (given("except")) {
+    fail("except", "goes with a pattern alone, such as interface: \"wwan*\"");
+  }
+  if (given("name")) return;
+  port.name = port.kernel_side();
+  if (!port.is_pattern() && !Name().read(port.name).ok())
+    fail("name", absl::StrCat("missing: ", Quote(port.name), " is no name of a port"));
+}
+
 void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
   const bool has_interface = reader.LineOf(JoinPath(path, "interface")) > 0;
   const bool has_pci = reader.LineOf(JoinPath(path, "pci")) > 0;
@@ -37,16 +60,13 @@ void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
     reader.Fail(path, "needs exactly one of interface, pci and devargs");
     return;
   }
-  if (has_interface) {
-    const std::string at = JoinPath(path, "kernel_interface");
-    if (reader.LineOf(at) > 0)
-      reader.Fail(at, "goes with pci or devargs: this port's interface is the kernel's own");
-    return;
+  const std::string name = JoinPath(path, "name");
+  if (has_interface) return CheckKernelPort(reader, path, port);
+  if (reader.LineOf(name) == 0) reader.Fail(name, "missing");
+  for (const char* key : {"optional", "driver", "except"}) {
+    const std::string at = JoinPath(path, key);
+    if (reader.LineOf(at) > 0) reader.Fail(at, "goes with interface alone");
   }
-  const std::string optional = JoinPath(path, "optional");
-  if (reader.LineOf(optional) > 0) reader.Fail(optional, "goes with interface alone");
-  const std::string driver = JoinPath(path, "driver");
-  if (reader.LineOf(driver) > 0) reader.Fail(driver, "goes with interface alone");
   if (!port.kernel_interface.empty() || !reader.Sound(JoinPath(path, "name"))) return;
   const std::string kernel_interface = absl::StrCat("warp-", port.name);
   if (kernel_interface.size() > kMaxInterface) {
@@ -90,19 +110,89 @@ const SectionOf<PortRates>& PortRatesSchema() {
 
 }  // namespace
 
+void CheckPorts(Reader& reader, const NodeConfig& config) {
+  Unique names(reader), interfaces(reader), cards(reader), virtual_devices(reader);
+  bool has_pci = false;
+  for (size_t i = 0; i < config.ports.size(); ++i) {
+    const PortConfig& port = config.ports[i];
+    const std::string name = At("ports", i, "name");
+    if (const wire::KernelDevice* kernel = port.kernel_device()) {
+      const std::string at = At("ports", i, "interface");
+      interfaces.Claim(at, kernel->interface);
+      if (reader.LineOf(name) == 0 && reader.Sound(at)) names.ClaimDefault(name, port.name);
+    } else if (!port.kernel_interface.empty()) {
+      interfaces.ClaimDefault(At("ports", i, "kernel_interface"), port.kernel_interface);
+    }
+    names.Claim(name, port.name);
+    if (const auto* pci = std::get_if<wire::PciDevice>(&port.device)) {
+      cards.Claim(At("ports", i, "pci"), pci->address);
+      has_pci = true;
+    } else if (const auto* device = std::get_if<wire::VirtualDevice>(&port.device)) {
+      virtual_devices.Claim(At("ports", i, "devargs"),
+                            device->devargs.substr(0, device->devargs.find(',')));
+    }
+    if (port.cpu && port.cpu == config.node.control_cpu) {
+      reader.Fail(At("ports", i, "cpu"),
+                  absl::StrCat(*port.cpu, " is node.control_cpu: a worker wants a CPU of its own"));
+    }
+  }
+  const auto ports = std::count_if(config.ports.begin(), config.ports.end(),
+                                   [](const PortConfig& port) { return !port.is_pattern(); });
+  if (ports > config.node.max_ports && !reader.Wrong("node.max_ports")) {
+    reader.Fail("ports",
+                absl::StrCat("has ", ports, " entries, node.max_ports is ", config.node.max_ports));
+  }
+  if (has_pci && config.node.hugepages == Hugepages::kNever) {
+    reader.Fail("node.hugepages", "a PCI port needs hugepages");
+  }
+}
+
+bool PortConfig::is_pattern() const {
+  return kernel_device() != nullptr && IsInterfacePattern(kernel_device()->interface);
+}
+
+bool PortConfig::Wants(const std::string& interface) const {
+  return is_pattern() && !interface.empty() &&
+         MatchesInterface(kernel_device()->interface, interface) &&
+         std::none_of(except.begin(), except.end(), [&](const std::string& pattern) {
+           return MatchesInterface(pattern, interface);
+         });
+}
+
+PortConfig PortConfig::PortFor(const std::string& interface) const {
+  PortConfig port = *this;
+  port.name = interface;
+  port.device = wire::KernelDevice{.interface = interface, .driver = kernel_device()->driver};
+  port.except.clear();
+  port.group = name;
+  port.optional = true;
+  return port;
+}
+
 const SectionOf<PortConfig>& PortSchema() {
   static const SectionOf<PortConfig>& section = Declare<PortConfig>([](auto& s) {
     s.Scalar("name", &PortConfig::name, Name())
-        .Required()
+        .Shown()
         .Example("wan0")
-        .Why("The name of the port in status and logs. It is unique.");
+        .Otherwise("the interface's")
+        .Why(
+            "The name of the port in status and logs. It is unique, and required beside `pci` and "
+            "`devargs`. Each port that a pattern makes has the name of its interface; that of the "
+            "entry then stands for all of them in `paths`.");
     s.Scalar("interface", InterfaceOf, InterfaceName())
         .Shown()
         .Example("eth0")
         .Otherwise("exactly one of interface, pci, devargs")
         .Why(
             "The name of a kernel interface. It stays the kernel's, with its addresses, its routes "
-            "and all other traffic.");
+            "and all other traffic. A pattern such as \"wwan*\" stands for a port of each "
+            "interface "
+            "that matches, now or later, and that no other entry names. The first of two patterns "
+            "counts.");
+    s.Scalars("except", &PortConfig::except, InterfaceName(), 0, kMaxExceptions)
+        .Example("[wwan9]")
+        .Otherwise("none")
+        .Why("Interfaces that get no port by the pattern: names, or patterns again.");
     s.Scalar("optional", &PortConfig::optional, Choice<bool>({{"false", false}, {"true", true}}))
         .Why(
             "Whether warpd starts although there is no such interface, because it may be a modem "
@@ -119,8 +209,8 @@ const SectionOf<PortConfig>& PortSchema() {
     s.Scalar("driver", DriverOf, Choice(wire::kKernelDriverWords))
         .Why(
             "How a kernel interface is driven; only beside `interface`. af_packet is a packet "
-            "socket, "
-            "for interfaces with an Ethernet header. udp is a UDP socket, for every interface, and "
+            "socket, for interfaces whose frames begin with an Ethernet header or with the IP "
+            "header (tun, ppp, raw IP of a modem). udp is a UDP socket, for every interface, and "
             "needs no right; the kernel's packet filter and queues see its datagrams. With af_xdp, "
             "packets bypass the kernel's stack, and the interface must have one channel. auto "
             "chooses af_packet where the interface is Ethernet and the kernel joins frames, and "

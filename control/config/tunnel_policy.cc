@@ -38,10 +38,11 @@ TunnelSettings TunnelSettings::Of(const TunnelPolicy& policy) {
           .fec_max = policy.fec.most};
 }
 
-bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port,
-              const wire::IpAddress& to) {
+bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port, const wire::IpAddress& to,
+              absl::string_view group) {
   return rules.empty() || std::any_of(rules.begin(), rules.end(), [&](const PathRule& rule) {
-           return (rule.port.empty() || rule.port == port) && (!rule.to || rule.to->Contains(to));
+           const bool leaves = rule.port.empty() || rule.port == port || rule.port == group;
+           return leaves && (!rule.to || rule.to->Contains(to));
          });
 }
 

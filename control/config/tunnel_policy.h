@@ -88,7 +88,7 @@ struct TunnelSettings {
 
 // Paths that may carry payloads: those of a port, to an address of a prefix.
 struct PathRule {
-  std::string port;            // the name of a port; empty: any port
+  std::string port;            // the name of a port, or of a pattern of ports; empty: any port
   std::optional<IpPrefix> to;  // of the peer's endpoint; unset: any address
   friend bool operator==(const PathRule&, const PathRule&) = default;
 };
@@ -101,9 +101,10 @@ struct TunnelTerms {
   friend bool operator==(const TunnelTerms&, const TunnelTerms&) = default;
 };
 
-// Whether the path of this port to this address may carry payloads: some rule says so, or there are no rules.
-bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port,
-              const wire::IpAddress& to);
+// Whether the path of this port to this address may carry payloads: some rule says so, or there are no rules. `group`
+// is what all ports of the pattern are called that has made the port; otherwise empty.
+bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port, const wire::IpAddress& to,
+              absl::string_view group = "");
 
 }  // namespace warp::config
 

@@ -89,13 +89,18 @@ absl::Status Assembly::OpenClaims() {
 absl::Status Assembly::OpenKernel() {
   if (absl::Status status = Keep(Netlink::Open(*loop), netlink); !status.ok()) return status;
   ResolverOptions names;
-  for (const config::PortConfig& port : config.ports) names.uplinks.push_back(port.kernel_side());
+  names.uplinks = [this] {
+    std::vector<std::string> uplinks;
+    for (const auto& port : links->ports().ports()) uplinks.push_back(port->config.kernel_side());
+    return uplinks;
+  };
   absl::Status status = Keep(Resolver::Open(*loop, std::move(names)), resolver);
   if (!status.ok()) return status;
   // Said now, because the dataplane takes a second to start.
   for (const config::PortConfig& port : config.ports) {
     const wire::KernelDevice* kernel = port.kernel_device();
-    if (kernel != nullptr && !port.optional && !netlink->Find(kernel->interface).present()) {
+    const bool awaited = kernel != nullptr && !port.optional && !port.is_pattern();
+    if (awaited && !netlink->Find(kernel->interface).present()) {
       return absl::NotFoundError(
           absl::StrCat("port ", port.name, ": there is no network interface ", kernel->interface));
     }
@@ -103,16 +108,28 @@ absl::Status Assembly::OpenKernel() {
   return absl::OkStatus();
 }
 
-absl::Status Assembly::OpenDataplane() {
-  uint16_t max_mtu = 0;
+// Of the interfaces that there are. Those that patterns match may be anything, and make no buffers larger than
+// Ethernet's.
+uint16_t Assembly::LargestMtu() const {
+  constexpr uint32_t kUsual = 1500, kJumbo = 9600;
+  uint16_t largest = 0;
   for (const config::PortConfig& port : config.ports) {
-    const InterfaceState kernel = netlink->Find(port.kernel_side());
-    max_mtu = std::max(
-        max_mtu,
-        port.mtu.value_or(kernel.present() ? static_cast<uint16_t>(kernel.mtu) : uint16_t{1500}));
+    uint32_t mtu = kUsual;
+    if (const InterfaceState kernel = netlink->Find(port.kernel_side()); kernel.present()) {
+      mtu = kernel.mtu;
+    }
+    for (const os::Interface& interface : netlink->All()) {
+      if (!interface.loopback && port.Wants(interface.name))
+        mtu = std::max(mtu, std::min(netlink->Find(interface.name).mtu, kJumbo));
+    }
+    largest = std::max(largest, port.mtu.value_or(static_cast<uint16_t>(mtu)));
   }
+  return largest;
+}
+
+absl::Status Assembly::OpenDataplane() {
   absl::Status status =
-      Keep(lcore::Dataplane::Open(DataplaneOptionsOf(config, plan, max_mtu)), dataplane);
+      Keep(lcore::Dataplane::Open(DataplaneOptionsOf(config, plan, LargestMtu())), dataplane);
   if (!status.ok()) return status;
   dataplane_watch = std::make_unique<Watch>(*loop, dataplane->wake_fd(), POLLIN, [](uint32_t) {});
   return absl::OkStatus();
@@ -156,7 +173,9 @@ void Assembly::OpenLinks() {
           .protocol = *protocol,
           .config = config,
           .terms = [this](const config::PortConfig& port) { return caps->TermsOf(port); },
-          .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); }},
+          .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); },
+          .made = [this](const config::PortConfig& port) { caps->Add(port); },
+          .forgotten = [this](const config::PortConfig& port) { caps->Remove(port); }},
       [this](const Links::Published& published) { OnPublished(published); });
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
   traffic->set_warn(LogWarning);
@@ -209,7 +228,9 @@ std::optional<protocol::NewestArrival> Assembly::NewestOf(wire::PathId path) con
 PeerBond::Allowed Assembly::AllowedBy(const std::vector<config::PathRule>& rules) {
   if (rules.empty()) return nullptr;
   return [this, rules](const RoutePath& path) {
-    return config::MayCarry(rules, links->PortName(path.port), path.remote.address);
+    const PortTable::Port* const port = links->ports().Find(path.port);
+    return port != nullptr &&
+           config::MayCarry(rules, port->config.name, path.remote.address, port->config.group);
   };
 }
 
@@ -223,9 +244,9 @@ absl::Status Assembly::SetTerms(const std::string& tunnel, const config::TunnelT
 }
 
 PeerBond::PortPolicy Assembly::PolicyOf(wire::PortId id) const {
-  const config::PortConfig* const port = config.PortOf(links->PortName(id));
+  const PortTable::Port* const port = links->ports().Find(id);
   if (port == nullptr) return {};
-  const cap::PortTerms terms = caps->TermsOf(*port);
+  const cap::PortTerms terms = caps->TermsOf(port->config);
   return {.tier = terms.tier, .max_rate = terms.rate.up / 8};
 }
 

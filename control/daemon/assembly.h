@@ -68,6 +68,7 @@ class Assembly {
   absl::Status OpenLoop();
   absl::Status OpenClaims();
   absl::Status OpenKernel();
+  uint16_t LargestMtu() const;
   absl::Status OpenDataplane();
   void OpenProtocol();
   absl::Status OpenCaps();

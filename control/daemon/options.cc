@@ -19,7 +19,8 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
   options.hugepages = config.node.hugepages == config::Hugepages::kAlways ||
                       (config.node.hugepages == config::Hugepages::kAuto &&
                        !options.pci_devices.empty());
-  options.ports = static_cast<uint16_t>(config.ports.size());
+  options.ports =
+      config.PatternRoom() > 0 ? options.max_ports : static_cast<uint16_t>(config.ports.size());
   options.memory_mib = config.node.memory_mib.value_or(0);
   options.max_mtu = std::max(options.max_mtu, max_mtu);
   options.engine = config.node.crypto;

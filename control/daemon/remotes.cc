@@ -62,9 +62,8 @@ void Remotes::AddBoundEndpoints(wire::PeerId id, const config::PeerConfig& confi
                                 const config::NodeConfig& node) {
   std::map<uint32_t, std::vector<wire::Endpoint>> bound;
   for (const config::HostPort& endpoint : config.endpoints) {
-    const config::PortConfig* port = node.PortOf(endpoint.interface);
-    if (port != nullptr && endpoint.literal)
-      bound[node.NumberOf(*port)].push_back(*endpoint.literal);
+    const std::optional<uint32_t> port = node.NumberOf(endpoint.interface);
+    if (port && endpoint.literal) bound[*port].push_back(*endpoint.literal);
   }
   for (const auto& [port, endpoints] : bound) {
     protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, endpoints, port);

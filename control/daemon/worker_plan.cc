@@ -6,10 +6,10 @@ namespace warp::control {
 
 WorkerPlan PlanWorkers(const config::NodeConfig& config, unsigned cpus) {
   WorkerPlan plan;
-  size_t sharing = 0;  // ports that name no CPU
+  size_t sharing = 0;  // ports that name no CPU, as many as there may come to be
   for (const config::PortConfig& port : config.ports) {
     if (!port.cpu.has_value()) {
-      ++sharing;
+      sharing += port.is_pattern() ? config.PatternRoom() : 1;
     } else if (std::find(plan.worker_cpus.begin(), plan.worker_cpus.end(), *port.cpu) ==
                plan.worker_cpus.end()) {
       plan.worker_cpus.push_back(*port.cpu);

@@ -14,7 +14,8 @@ struct WorkerPlan {
 };
 
 // Makes one worker for each CPU that a port names. Ports that name none share further workers: as many as
-// node.workers says or, where it is unset, one each as long as the control thread and each worker have a CPU. The
+// node.workers says or, where it is unset, one each as long as the control thread and each worker have a CPU. A pattern
+// counts as all ports that it may have, so that those which come later find their workers running, asleep. The
 // control thread does the work itself where no port names a CPU and node.workers is 0, or is unset on a machine with
 // fewer than kCpusForWorkers CPUs. `cpus`: how many CPUs this process may use.
 inline constexpr unsigned kCpusForWorkers = 3;

@@ -58,6 +58,7 @@ void InterfaceTable::ApplyLink(nlmsghdr* message) {
   // IFF_RUNNING would not do: it may follow up to a second later, and a link that is put back is to be used at once.
   state.carrier = (info.ifi_flags & IFF_LOWER_UP) != 0 && (info.ifi_flags & IFF_DORMANT) == 0;
   state.ethernet = info.ifi_type == ARPHRD_ETHER;
+  link.loopback = (info.ifi_flags & IFF_LOOPBACK) != 0;
   // An event may leave out attributes that did not change.
   if (nlattr* name = view.Find(IFLA_IFNAME)) {
     const char* text = static_cast<const char*>(nla_data(name));
@@ -128,6 +129,15 @@ InterfaceState InterfaceTable::Find(absl::string_view name) const {
     return state;
   }
   return InterfaceState{.name = std::string(name)};
+}
+
+std::vector<os::Interface> InterfaceTable::All() const {
+  std::vector<os::Interface> all;
+  for (const auto& [index, link] : links_) {
+    if (link.state.name.empty()) continue;
+    all.push_back({.name = link.state.name, .index = index, .loopback = link.loopback});
+  }
+  return all;
 }
 
 }  // namespace warp::control

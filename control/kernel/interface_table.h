@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "control/kernel/interface_state.h"
+#include "dataplane/os/kernel_ports.h"
 
 namespace warp::control {
 
@@ -27,6 +28,7 @@ class InterfaceTable {
   void Apply(nlmsghdr* message);
 
   InterfaceState Find(absl::string_view name) const;
+  std::vector<os::Interface> All() const;        // by index
   uint64_t version() const { return version_; }  // grows with each change
 
  private:
@@ -39,6 +41,7 @@ class InterfaceTable {
   };
   struct Link {
     InterfaceState state;  // without addresses
+    bool loopback = false;
     std::vector<Address> addresses;
     uint64_t seen = 0;
   };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "control/kernel/interface_table.h"
 #include "control/kernel/neighbours.h"
@@ -32,10 +33,21 @@ class InterfaceWatch : public InterfaceWatches::Subscriber {
   const std::string name_;
 };
 
+// Of all interfaces.
+class ListWatch;
+using ListWatches = Subscribers<ListWatch, std::vector<os::Interface>>;
+class ListWatch : public ListWatches::Subscriber {
+ public:
+  using Subscriber::Subscriber;
+};
+
 class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
  public:
   explicit NetlinkImpl(Loop& loop)
-      : loop_(loop), watches_(loop), dump_again_(loop, [this] { StartDump(); }) {}
+      : loop_(loop),
+        watches_(loop),
+        list_watches_(loop),
+        dump_again_(loop, [this] { StartDump(); }) {}
 
   absl::Status Start() {
     auto socket = NetlinkSocket::Open(loop_, *this);
@@ -55,6 +67,14 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
                                                InterfaceHandler handler) override {
     auto watch = std::make_unique<InterfaceWatch>(watches_, std::string(name), std::move(handler));
     watch->Publish(Find(name));
+    return watch;
+  }
+
+  std::vector<os::Interface> All() const override { return interfaces_.All(); }
+
+  std::unique_ptr<Subscription> WatchAll(InterfacesHandler handler) override {
+    auto watch = std::make_unique<ListWatch>(list_watches_, std::move(handler));
+    watch->Publish(All());
     return watch;
   }
 
@@ -97,6 +117,7 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
     acted_on_ = interfaces_.version();
     next_hops_->OnInterfacesChanged();
     watches_.ForEach([this](InterfaceWatch& watch) { watch.Publish(Find(watch.name())); });
+    list_watches_.ForEach([this](ListWatch& watch) { watch.Publish(All()); });
   }
 
  private:
@@ -133,6 +154,7 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
   std::optional<Neighbours> neighbours_;
   std::optional<NextHops> next_hops_;
   InterfaceWatches watches_;
+  ListWatches list_watches_;
   bool dumping_ = false;
   uint64_t acted_on_ = 0;  // version of interfaces_
   Timer dump_again_;

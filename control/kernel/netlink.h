@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -18,6 +19,7 @@
 #include "control/kernel/next_hop.h"
 #include "control/loop/loop.h"
 #include "control/loop/subscribers.h"
+#include "dataplane/os/kernel_ports.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {
@@ -25,6 +27,7 @@ namespace warp::control {
 class Netlink {
  public:
   using InterfaceHandler = std::function<void(const InterfaceState&)>;
+  using InterfacesHandler = std::function<void(const std::vector<os::Interface>&)>;
   using NextHopHandler = std::function<void(const NextHop&)>;
 
   // Opens the socket and waits for the first dump, which takes milliseconds, so that Find knows every interface from
@@ -40,6 +43,12 @@ class Netlink {
   // renaming.
   [[nodiscard]] virtual std::unique_ptr<Subscription> WatchInterface(absl::string_view name,
                                                                      InterfaceHandler handler) = 0;
+
+  // All interfaces there are, by index, as last reported by the kernel. No system call.
+  virtual std::vector<os::Interface> All() const = 0;
+
+  // Calls `handler` with all interfaces in the loop's next tasks, and then whenever one has come, gone or been renamed.
+  [[nodiscard]] virtual std::unique_ptr<Subscription> WatchAll(InterfacesHandler handler) = 0;
 
   // Calls `handler` with the next hop of `flow` through the outlet once it is known or found to be unreachable, and
   // then at each change of interface, route or neighbour. While the subscription lives, the neighbour is kept fresh: a

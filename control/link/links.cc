@@ -21,8 +21,7 @@ Links::Links(const Context& context, std::function<void(const Published&)> on_pu
       next_hops_(context.netlink,
                  [this](wire::PortId port, const Flow& flow) { OnNextHopChanged(port, flow); }),
       transmitter_(context.dataplane, next_hops_),
-      ports_(context.loop, context.netlink, context.dataplane, context.config.node,
-             context.config.ports, *this) {}
+      ports_(context.loop, context.netlink, context.dataplane, context.config, *this) {}
 
 absl::Status Links::OpenPorts() { return ports_.OpenAll(); }
 
@@ -72,6 +71,14 @@ std::optional<uint64_t> Links::BytesOf(const config::PortConfig& config) const {
 
 void Links::BeforePortCloses(const PortTable::Port& port) {
   if (context_.closing) context_.closing(port.config);
+}
+
+void Links::OnPortMade(const config::PortConfig& port) {
+  if (context_.made) context_.made(port);
+}
+
+void Links::OnPortForgotten(const config::PortConfig& port) {
+  if (context_.forgotten) context_.forgotten(port);
 }
 
 void Links::OnSizeHint(wire::PortId id, const SizeHint& hint) {

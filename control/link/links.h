@@ -44,7 +44,9 @@ class Links : private PortListener {
     const config::NodeConfig& config;
     // On what terms a port is used now, and who is told before its device is closed.
     cap::PortTermsFunction terms = cap::TermsAsConfigured;
-    std::function<void(const config::PortConfig&)> closing = {};  // may be empty
+    std::function<void(const config::PortConfig&)> closing = {};  // may be empty, as the next two
+    // A pattern has made the port, or it is about to be forgotten.
+    std::function<void(const config::PortConfig&)> made = {}, forgotten = {};
   };
 
   // What a snapshot changed. Both are bounded, however many peers there are.
@@ -109,6 +111,8 @@ class Links : private PortListener {
   void BeforePortCloses(const PortTable::Port& port) override;
   void OnSizeHint(wire::PortId id, const SizeHint& hint) override;
   void OnPortClosing(wire::PortId id) override;
+  void OnPortMade(const config::PortConfig& port) override;
+  void OnPortForgotten(const config::PortConfig& port) override;
 
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
   static constexpr size_t kPeersPerSnapshot = 32;

@@ -28,6 +28,19 @@ void Remove(lcore::Dataplane& dataplane, wire::PortId id) {
   }
 }
 
+// The best first. Those that have a successor are of no use any more.
+std::vector<wire::IpAddress> BindableAddresses(const InterfaceState& kernel) {
+  std::vector<wire::IpAddress> addresses = kernel.addresses;
+  const auto is_deprecated = [&](const wire::IpAddress& address) {
+    return std::find(kernel.deprecated.begin(), kernel.deprecated.end(), address) !=
+           kernel.deprecated.end();
+  };
+  std::erase_if(addresses, is_deprecated);
+  std::stable_partition(addresses.begin(), addresses.end(),
+                        [](const wire::IpAddress& address) { return address.is_v4(); });
+  return addresses;
+}
+
 // For whoever does not know which port the reason concerns.
 absl::Status Named(const PortTable::Port& port, const absl::Status& why) {
   return absl::Status(why.code(), absl::StrCat("port ", port.config.name, ": ", why.message()));
@@ -36,16 +49,16 @@ absl::Status Named(const PortTable::Port& port, const absl::Status& why) {
 }  // namespace
 
 PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
-                     const config::NodeSection& node,
-                     const std::vector<config::PortConfig>& configs, PortListener& listener)
+                     const config::NodeConfig& config, PortListener& listener)
     : loop_(loop),
       netlink_(netlink),
       dataplane_(dataplane),
-      node_(node),
+      config_(config),
       listener_(listener),
+      patterns_(config),
       retry_held_(loop, [this] { RetryHeld(); }) {
-  for (const config::PortConfig& config : configs) {
-    ports_.push_back(std::make_unique<Port>(config));
+  for (const config::PortConfig& port : config.ports) {
+    if (!port.is_pattern()) ports_.push_back(std::make_unique<Port>(port));
   }
 }
 
@@ -54,19 +67,27 @@ PortTable::~PortTable() {
 }
 
 absl::Status PortTable::OpenAll() {
+  if (absl::Status status = OpenNamed(); !status.ok()) return status;
+  if (patterns_.empty()) return absl::OkStatus();
+  FollowPatterns(netlink_.All());
+  watch_all_ =
+      netlink_.WatchAll([this](const std::vector<os::Interface>& all) { FollowPatterns(all); });
+  return absl::OkStatus();
+}
+
+absl::Status PortTable::OpenNamed() {
   for (const std::unique_ptr<Port>& port : ports_) {
     port->kernel = netlink_.Find(port->config.kernel_side());
     if (absl::Status status = BeginOpen(*port); !status.ok()) return Named(*port, status);
     if (port->opening.has_value()) {
       const absl::Status status = AwaitOpen(*port);
-      if (!status.ok() && !absl::IsAborted(status)) return Named(*port, status);
+      const bool later = absl::IsAborted(status) || absl::IsCancelled(status);
+      if (!status.ok() && !later) return Named(*port, status);
     }
     if (!port->id.has_value()) {
       LogWarning(absl::StrCat("port ", port->config.name, ": ", port->reason));
     }
-    port->watch = netlink_.WatchInterface(
-        port->config.kernel_side(),
-        [this, raw = port.get()](const InterfaceState& state) { OnInterface(*raw, state); });
+    WatchInterfaceOf(*port);
   }
   return absl::OkStatus();
 }
@@ -87,7 +108,8 @@ absl::Status PortTable::BeginOpen(Port& port) {
   lcore::PortSpec spec;
   spec.name = port.config.name;
   spec.device = port.config.device;
-  spec.listen_port = node_.listen_port;
+  spec.listen_port = config_.node.listen_port;
+  spec.addresses = BindableAddresses(port.kernel);
   spec.mtu = port.config.mtu.value_or(UsableMtu(port.kernel));
   const absl::StatusOr<wire::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
   if (!id.ok()) return id.status();
@@ -101,6 +123,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   const wire::PortId id = *std::exchange(port.opening, std::nullopt);
   if (!opened.ok()) return opened;
   port.info = dataplane_.Info(id);
+  SetKernel(port, port.kernel);
   absl::Status status;
   if (std::string misfit = Misfit(port); !misfit.empty()) {
     status = absl::AbortedError(misfit);  // the interface changed meanwhile
@@ -111,6 +134,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   }
   if (!status.ok()) {
     Remove(dataplane_, id);
+    ForgetAddress(port);
     return status;
   }
   port.id = id;
@@ -180,6 +204,9 @@ std::string PortTable::Misfit(const Port& port) const {
   if (now.index != port.index) {
     return absl::StrCat("interface ", port.config.kernel_side(), " was replaced");
   }
+  if (port.info.address.has_value() && now.addresses.empty()) {
+    return absl::StrCat("its address ", port.info.address->ToString(), " is gone");
+  }
   if (port.info.has_link_layer && now.mac != port.info.mac) return "its MAC address changed";
   if (!port.config.mtu.has_value() && UsableMtu(now) > port.info.mtu) return "the MTU grew";
   return "";
@@ -223,12 +250,23 @@ bool PortTable::FollowLink(Port& port) {
   return true;
 }
 
+// Of a device that serves one address the others are not the port's.
 void PortTable::SetKernel(Port& port, const InterfaceState& state) {
   port.kernel = state;
   port.kernel.carrier = state.carrier && port.link;
+  if (!port.info.address.has_value()) return;
+  std::erase_if(port.kernel.addresses,
+                [&](const wire::IpAddress& address) { return address != *port.info.address; });
+  port.kernel.link_locals.clear();
 }
 
-// --- Closing, and opening again. ---
+// The device is closed, or about to be.
+void PortTable::ForgetAddress(Port& port) {
+  if (!std::exchange(port.info.address, std::nullopt).has_value()) return;
+  SetKernel(port, netlink_.Find(port.config.kernel_side()));
+}
+
+// --- Closing. ---
 
 void PortTable::Close(Port& port, absl::string_view reason) {
   listener_.BeforePortCloses(port);
@@ -237,55 +275,12 @@ void PortTable::Close(Port& port, absl::string_view reason) {
   port.size_hints.reset();
   listener_.OnPortClosing(id);
   Remove(dataplane_, id);
+  ForgetAddress(port);
 }
 
 void PortTable::CancelOpen(Port& port, absl::string_view reason) {
   port.reason = std::string(reason);
   Remove(dataplane_, *std::exchange(port.opening, std::nullopt));
-}
-
-void PortTable::OnInterface(Port& port, const InterfaceState& state) {
-  const bool replaced = state.index != port.kernel.index;
-  // An attempt to open a port changes its interface's flags for a moment, and the kernel reports that change here. It
-  // must not lead to another attempt, because Retry makes those.
-  const bool other = replaced || state.admin_up != port.kernel.admin_up ||
-                     state.mtu != port.kernel.mtu || state.mac != port.kernel.mac;
-  const bool of_kernel = port.config.kernel_device() != nullptr;
-  const bool was_open = port.id.has_value();
-  SetKernel(port, state);
-  if (was_open) {
-    if (const std::string misfit = Misfit(port); !misfit.empty()) Close(port, misfit);
-  } else if (of_kernel && replaced) {
-    // A device that is being opened for the interface that was there may hang, and is not waited for.
-    const std::string what = absl::StrCat("interface ", port.config.kernel_side(),
-                                          state.present() ? " was replaced" : " is gone");
-    if (port.opening.has_value()) CancelOpen(port, what);
-    port.reason = what;
-  }
-  if (port.id.has_value()) {
-    listener_.OnPortChanged(*port.id);
-  } else if (!port.opening.has_value() && state.present() && (other || was_open || !of_kernel)) {
-    OpenAgain(port);
-  }
-}
-
-void PortTable::Retry() {
-  for (const std::unique_ptr<Port>& port : ports_) {
-    if (!port->id.has_value() && !port->opening.has_value() && port->kernel.present()) {
-      OpenAgain(*port);
-    }
-  }
-}
-
-void PortTable::OpenAgain(Port& port) { Note(port, BeginOpen(port)); }
-
-void PortTable::RetryHeld() {
-  for (const std::unique_ptr<Port>& port : ports_) {
-    if (!std::exchange(port->held, false)) continue;
-    if (!port->id.has_value() && !port->opening.has_value() && port->kernel.present()) {
-      OpenAgain(*port);
-    }
-  }
 }
 
 void PortTable::ToKernel(const lcore::ForeignFrame& frame) {

@@ -7,6 +7,13 @@
 //      ▲                              │                             │                               │
 //      └──────────────────────────────┴── interface vanishes ───────┴───────────────────────────────┘
 //
+// What an entry of the configuration names is a port for as long as the node runs. Where the entry is a pattern, each
+// interface that matches has a port for as long as it is there (config/pattern): it is made when the interface appears,
+// also under another name than before, and forgotten when it has gone.
+//
+// A device may serve one address of its interface alone (PortInfo::address). Then the others do not concern the port,
+// which is opened anew when it loses that one.
+//
 // The dataplane opens and closes devices beside this thread. A port that was closed cannot be opened again before the
 // workers and the driver have let go of its device, which one that hangs does not do. Nobody waits for that: the port
 // is tried again every few milliseconds.
@@ -18,9 +25,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/config/node_config.h"
+#include "control/config/pattern/port_patterns.h"
 #include "control/kernel/companion.h"
 #include "control/kernel/interface_state.h"
 #include "control/kernel/netlink.h"
@@ -37,7 +46,11 @@ class PortTable {
  public:
   struct Port {
     explicit Port(const config::PortConfig& port_config) : config(port_config) {}
+    // One that a pattern makes.
+    explicit Port(std::unique_ptr<const config::PortConfig> own)
+        : made(std::move(own)), config(*made) {}
 
+    const std::unique_ptr<const config::PortConfig> made;
     const config::PortConfig& config;
     std::optional<wire::PortId> id;       // set while the device is open
     std::optional<wire::PortId> opening;  // set while it is being opened
@@ -65,15 +78,14 @@ class PortTable {
     }
   };
 
-  // `configs` and the others outlive the table.
+  // All of them outlive the table.
   PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
-            const config::NodeSection& node, const std::vector<config::PortConfig>& configs,
-            PortListener& listener);
+            const config::NodeConfig& config, PortListener& listener);
   ~PortTable();
 
   // Opens every port, and waits for each. A port that cannot be opened is an error here, in one sentence; later it is
   // that port's state. A port whose interface is down, or absent and optional, is opened when the interface comes. One
-  // whose driver hangs goes on opening.
+  // whose driver hangs goes on opening. Of ports that patterns make nothing is an error, and nobody waits for them.
   absl::Status OpenAll();
 
   // Takes what the dataplane has to tell of ports that were opening, and of links that came or went. Returns how many
@@ -88,8 +100,15 @@ class PortTable {
 
   const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
   const Port* Find(wire::PortId id) const;  // null: not open
+  const config::PortPatterns& patterns() const { return patterns_; }
 
  private:
+  absl::Status OpenNamed();
+  void FollowPatterns(const std::vector<os::Interface>& interfaces);
+  bool Has(const std::string& name) const;
+  void Make(const config::PortConfig& pattern, const std::string& interface);
+  void Forget(Port& port);
+  void WatchInterfaceOf(Port& port);
   // The errors of these do not name the port.
   absl::Status BeginOpen(Port& port);
   absl::Status AwaitOpen(Port& port);
@@ -103,6 +122,7 @@ class PortTable {
   absl::Status OpenCompanion(Port& port);
   bool FollowLink(Port& port);
   static void SetKernel(Port& port, const InterfaceState& state);
+  void ForgetAddress(Port& port);
   void FromKernel(Port& port, wire::Bytes frame);
   void OnInterface(Port& port, const InterfaceState& state);
   void OpenAgain(Port& port);
@@ -111,9 +131,11 @@ class PortTable {
   Loop& loop_;
   Netlink& netlink_;
   lcore::Dataplane& dataplane_;
-  const config::NodeSection& node_;
+  const config::NodeConfig& config_;
   PortListener& listener_;
+  config::PortPatterns patterns_;
   std::vector<std::unique_ptr<Port>> ports_;
+  std::unique_ptr<Subscription> watch_all_;  // where there are patterns
   Timer retry_held_;  // runs while there is a port whose device is still held
 };
 
@@ -121,6 +143,9 @@ class PortTable {
 class PortListener {
  public:
   virtual ~PortListener() = default;
+  // A pattern has made the port, which is about to be opened; or the port was closed and is about to be forgotten.
+  virtual void OnPortMade(const config::PortConfig&) {}
+  virtual void OnPortForgotten(const config::PortConfig&) {}
   // The device was opened, or the kernel has news of its interface.
   virtual void OnPortChanged(wire::PortId port) = 0;
   // A router tells, or somebody makes up, what gets through the port to this address.

@@ -128,7 +128,7 @@ class ResolverImpl : public Resolver {
     void AskMore() {
       if (!asking_ || std::exchange(asked_more_, true)) return;
       patience_.Cancel();
-      for (const std::string& uplink : options_.uplinks) {
+      for (const std::string& uplink : options_.uplinks()) {
         ++unanswered_;
         resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = uplink});
       }

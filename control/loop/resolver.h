@@ -32,8 +32,9 @@ struct ResolverOptions {
   wire::Duration retry = std::chrono::seconds(5);  // until a name that was not found is tried again
   wire::Duration patience = std::chrono::seconds(1);  // until other ways are tried beside the first
   wire::Duration give_up =
-      std::chrono::seconds(8);       // until a question without an answer has failed
-  std::vector<std::string> uplinks;  // interfaces to ask over when the routes do not help
+      std::chrono::seconds(8);  // until a question without an answer has failed
+  // The interfaces to ask over when the routes do not help.
+  std::function<std::vector<std::string>()> uplinks = [] { return std::vector<std::string>(); };
   DnsOptions dns;
   // Runs on helper threads, and may block for as long as it likes.
   std::function<absl::StatusOr<std::vector<wire::IpAddress>>(const std::string&)> system =

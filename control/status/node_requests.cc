@@ -49,7 +49,7 @@ std::string TunnelText(const NodeView& view, const Tunnel& tunnel, config::Tunne
 // A path rule of a port that is not there would let no path carry anything.
 absl::Status CheckPorts(const NodeView& view, const config::TunnelTerms& terms) {
   for (const config::PathRule& rule : terms.paths) {
-    if (rule.port.empty() || view.config.PortOf(rule.port) != nullptr) continue;
+    if (rule.port.empty() || view.config.MayHavePort(rule.port)) continue;
     std::vector<std::string> names;
     for (const config::PortConfig& port : view.config.ports) names.push_back(port.name);
     return absl::InvalidArgumentError(absl::StrCat("paths: there is no port ",
@@ -59,25 +59,28 @@ absl::Status CheckPorts(const NodeView& view, const config::TunnelTerms& terms) 
   return absl::OkStatus();
 }
 
+std::vector<std::string> CappedPorts(const NodeView& view) {
+  std::vector<std::string> names;
+  if (view.caps == nullptr) return names;
+  for (const cap::Cap& cap : view.caps->caps()) names.push_back(cap.port().name);
+  return names;
+}
+
 // Of all ports that have a cap, or of one.
 std::string CapsText(const NodeView& view, const std::string& only) {
   Json caps = Json::array();
-  for (const config::PortConfig& port : view.config.ports) {
-    if (!port.cap.has_value() || (!only.empty() && port.name != only)) continue;
-    Json cap = {{"port", port.name}};
-    cap.update(CapJson(view.caps, port.name));
+  for (const std::string& port : CappedPorts(view)) {
+    if (!only.empty() && port != only) continue;
+    Json cap = {{"port", port}};
+    cap.update(CapJson(view.caps, port));
     caps.push_back(std::move(cap));
   }
   return Dump({{"caps", std::move(caps)}}) + "\n";
 }
 
 absl::Status CheckCapped(const NodeView& view, const std::string& name) {
-  std::vector<std::string> names;
-  for (const config::PortConfig& port : view.config.ports) {
-    if (!port.cap.has_value()) continue;
-    if (port.name == name) return absl::OkStatus();
-    names.push_back(port.name);
-  }
+  const std::vector<std::string> names = CappedPorts(view);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("there is no port ", config::Quote(name),
                                           " with a data cap", config::DidYouMean(name, names)));
 }

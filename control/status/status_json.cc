@@ -85,6 +85,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"driver_reason", open ? port.info.driver_reason : ""},
                {"device", wire::DeviceText(port.config.device)},
                {"kernel_interface", port.config.kernel_side()},
+               {"pattern", port.made == nullptr ? Json(nullptr) : Json(port.config.group)},
                {"tier", port.config.tier},
                {"rate", {{"up", Rate(port.config.rate.up)}}},
                {"cap", CapJson(view.caps, port.config.name)},
@@ -112,6 +113,19 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                   return view.dataplane.PortDrops(*port.id, drop) + port.drops.Get(drop);
                 })}});
   return json;
+}
+
+Json PatternsJson(const NodeView& view) {
+  Json patterns = Json::array();
+  for (const config::PortPatterns::Entry& entry : view.links.ports().patterns().entries()) {
+    patterns.push_back({{"name", entry.pattern->name},
+                        {"interface", entry.pattern->kernel_side()},
+                        {"except", entry.pattern->except},
+                        {"ports", entry.interfaces},
+                        {"without_port", entry.left_out.size()},
+                        {"reason", config::LeftOutText(entry)}});
+  }
+  return patterns;
 }
 
 std::string PortName(const NodeView& view, wire::PortId id) {
@@ -244,6 +258,7 @@ std::string HeadText(const NodeView& view) {
   }
   Json& ports = status["ports"] = Json::array();
   for (const auto& port : view.links.ports().ports()) ports.push_back(PortJson(view, *port));
+  status["patterns"] = PatternsJson(view);
   Json& maps = status["maps"] = Json::array();
   for (const auto& map : view.maps) maps.push_back(MapJson(view, map));
   std::string text = Dump(status);

@@ -3,6 +3,7 @@
 #define WARP_DATAPLANE_OS_KERNEL_PORTS_H_
 
 #include <string>
+#include <vector>
 
 #include "dataplane/wire/port_device.h"
 
@@ -14,6 +15,17 @@ bool PacketSocketsJoin();
 
 // By two system calls, or three. An interface that there is not has no Ethernet header.
 wire::DriverFacts ReadDriverFacts(const std::string& interface);
+
+// A network interface, as far as a pattern of names needs to know it.
+struct Interface {
+  std::string name;
+  int index = 0;
+  bool loopback = false;
+  friend bool operator==(const Interface&, const Interface&) = default;
+};
+
+// Those of this network namespace, by index. Empty where the kernel does not tell.
+std::vector<Interface> ReadInterfaces();
 
 }  // namespace warp::os
 

@@ -44,8 +44,9 @@ class FakeDataplane : public Dataplane {
   static size_t LivePackets();
 
   // A port opens at once, unless `opens` is false: the test pushes the news of it then.
-  absl::StatusOr<PortId> AddPort(const PortSpec&, int) override {
+  absl::StatusOr<PortId> AddPort(const PortSpec& spec, int) override {
     ++ports_tried;
+    port_spec = spec;
     if (!add_port.ok()) return add_port;
     const auto id = static_cast<PortId>(ids_differ ? ports_tried : 0);
     if (opens) news.push_back({.port = id, .status = absl::OkStatus()});
@@ -117,6 +118,7 @@ class FakeDataplane : public Dataplane {
   int ports_tried = 0;         // how often AddPort was called
   int ports_removed = 0;
   std::vector<uint16_t> port_mtus;  // as SetPortMtu told them
+  PortSpec port_spec;               // of the last AddPort
   PortInfo port_info;               // of every port
   bool link_up = true;              // likewise
   WorkerStatus status;              // the same for every worker

@@ -2,10 +2,13 @@
 #ifndef WARP_TESTS_CONTROL_FAKE_NETLINK_H_
 #define WARP_TESTS_CONTROL_FAKE_NETLINK_H_
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "control/kernel/netlink.h"
 
@@ -17,15 +20,34 @@ class FakeNetlink : public Netlink {
     const auto found = interfaces.find(std::string(name));
     return found == interfaces.end() ? InterfaceState{} : found->second;
   }
-  // An interface has one watcher, to whom Change tells what became of it.
+  // An interface has one watcher at most, to whom Change tells what became of it.
   std::unique_ptr<Subscription> WatchInterface(absl::string_view name,
                                                InterfaceHandler handler) override {
     watchers_[std::string(name)] = std::move(handler);
-    return nullptr;
+    return std::make_unique<End>([this, key = std::string(name)] { watchers_.erase(key); });
   }
+  // Whoever watches them all is told after that.
   void Change(const std::string& name, const InterfaceState& state) {
     interfaces[name] = state;
-    watchers_.at(name)(state);
+    if (const auto watcher = watchers_.find(name); watcher != watchers_.end()) {
+      InterfaceHandler(watcher->second)(state);
+    }
+    if (all_watcher_) all_watcher_(All());
+  }
+  std::vector<os::Interface> All() const override {
+    std::vector<os::Interface> all;
+    for (const auto& [name, state] : interfaces) {
+      if (state.present()) {
+        all.push_back({.name = name, .index = state.index, .loopback = name == "lo"});
+      }
+    }
+    std::sort(all.begin(), all.end(),
+              [](const os::Interface& a, const os::Interface& b) { return a.index < b.index; });
+    return all;
+  }
+  std::unique_ptr<Subscription> WatchAll(InterfacesHandler handler) override {
+    all_watcher_ = std::move(handler);
+    return std::make_unique<End>([this] { all_watcher_ = nullptr; });
   }
   std::unique_ptr<Subscription> WatchNextHop(const Outlet& outlet, const Flow& flow,
                                              NextHopHandler handler) override {
@@ -49,6 +71,11 @@ class FakeNetlink : public Netlink {
   std::map<std::string, InterfaceState> interfaces;  // by name
 
  private:
+  struct End : Subscription {
+    explicit End(std::function<void()> e) : end(std::move(e)) {}
+    ~End() override { end(); }
+    std::function<void()> end;
+  };
   struct Entry : Subscription {
     Entry(FakeNetlink& o, std::string k) : owner(o), key(std::move(k)) {}
     ~Entry() override { owner.handlers_.erase(key); }
@@ -57,6 +84,7 @@ class FakeNetlink : public Netlink {
   };
   std::map<std::string, NextHopHandler> handlers_;
   std::map<std::string, InterfaceHandler> watchers_;
+  InterfacesHandler all_watcher_;
 };
 
 }  // namespace warp::control

@@ -20,12 +20,16 @@ void CheckMessages(const absl::Status& status) {
 void CheckNode(const NodeConfig& config) {
   WARP_FUZZ_CHECK(!config.node.private_key_file.empty());
   WARP_FUZZ_CHECK(config.node.listen_port > 0);
-  WARP_FUZZ_CHECK(!config.ports.empty() && config.ports.size() <= config.node.max_ports);
+  WARP_FUZZ_CHECK(!config.ports.empty());
+  size_t named = 0;
   for (const PortConfig& port : config.ports) {
+    named += port.is_pattern() ? 0 : 1;
+    WARP_FUZZ_CHECK(port.is_pattern() || port.except.empty());
     WARP_FUZZ_CHECK(!port.name.empty() && !warp::wire::DeviceText(port.device).empty() &&
                     !port.kernel_side().empty());
     WARP_FUZZ_CHECK((port.kernel_device() != nullptr) == port.kernel_interface.empty());
   }
+  WARP_FUZZ_CHECK(named + config.PatternRoom() <= config.node.max_ports);
   for (const PeerConfig& peer : config.peers) WARP_FUZZ_CHECK(!peer.public_key.is_zero());
   for (const TunnelConfig& tunnel : config.tunnels) {
     WARP_FUZZ_CHECK(tunnel.peer_index < config.peers.size());

@@ -2,11 +2,13 @@
 
 #include <iostream>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "control/config/kind.h"
 #include "control/config/map_config.h"
 #include "control/config/node_config.h"
+#include "control/config/pattern/port_patterns.h"
 #include "dataplane/os/kernel_ports.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/port_device.h"
@@ -23,17 +25,30 @@ void Advise(absl::string_view advice) {
   }
 }
 
-// What `driver: auto` comes to for this user on this machine, as far as its interfaces are there.
-void TellDrivers(const config::NodeConfig& node) {
-  for (const config::PortConfig& port : node.ports) {
-    const wire::KernelDevice* const device = port.kernel_device();
-    if (device == nullptr || device->driver != wire::KernelDriver::kAuto) continue;
-    if (if_nametoindex(device->interface.c_str()) == 0) continue;
-    const wire::DriverChoice choice =
-        wire::ChooseDriver(device->interface, os::ReadDriverFacts(device->interface));
-    std::cout << "port " << port.name
-              << ": driver: " << wire::WordOf(wire::kKernelDriverWords, choice.driver) << " ("
-              << choice.reason << ")" << std::endl;
+// What `driver: auto` comes to for this user on this machine, as far as the interface is there.
+void TellDriver(const config::PortConfig& port) {
+  const wire::KernelDevice* const device = port.kernel_device();
+  if (device == nullptr || device->driver != wire::KernelDriver::kAuto) return;
+  if (if_nametoindex(device->interface.c_str()) == 0) return;
+  const wire::DriverChoice choice =
+      wire::ChooseDriver(device->interface, os::ReadDriverFacts(device->interface));
+  std::cout << "port " << port.name
+            << ": driver: " << wire::WordOf(wire::kKernelDriverWords, choice.driver) << " ("
+            << choice.reason << ")" << std::endl;
+}
+
+void TellMachine(const config::NodeConfig& node) {
+  for (const config::PortConfig& port : node.ports) TellDriver(port);
+  config::PortPatterns patterns(node);
+  if (!patterns.empty()) patterns.Update(os::ReadInterfaces());
+  for (const config::PortPatterns::Entry& entry : patterns.entries()) {
+    std::cout << "ports " << entry.pattern->name << ": "
+              << (entry.interfaces.empty() ? "no interface now"
+                                           : absl::StrJoin(entry.interfaces, " "));
+    if (!entry.left_out.empty()) std::cout << "; " << config::LeftOutText(entry);
+    std::cout << std::endl;
+    for (const std::string& interface : entry.interfaces)
+      TellDriver(entry.pattern->PortFor(interface));
   }
 }
 
@@ -49,7 +64,7 @@ int RunCheck(const CheckOptions& options) {
     status = config::LoadMapConfig(options.file, key_files).status();
   } else if (const auto node = config::LoadNodeConfig(options.file, key_files); node.ok()) {
     Advise(node->advice);
-    if (!options.no_keys) TellDrivers(*node);
+    if (!options.no_keys) TellMachine(*node);
   } else {
     status = node.status();
   }

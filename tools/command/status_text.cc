@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/command/status/values.h"
 #include "tools/terminal/plain.h"
 #include "tools/terminal/text_table.h"
 
@@ -15,75 +16,6 @@ namespace warp::tools {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr char kNothing[] = "-";
-
-// Returns the member, or null if the object lacks it or `json` is not an object.
-const Json& At(const Json& json, const char* key) {
-  static const Json* const null = new Json();
-  const auto found = json.find(key);
-  return found == json.end() ? *null : *found;
-}
-
-// Names come from a file and reasons may come from a peer.
-std::string Text(const Json& json) {
-  if (json.is_string()) return json.empty() ? kNothing : Plain(json.get<std::string>());
-  if (json.is_number_float()) return absl::StrFormat("%.1f", json.get<double>());
-  if (json.is_number() || json.is_boolean()) return json.dump();
-  return kNothing;
-}
-std::string Text(const Json& json, const char* key) {
-  const std::string text = Text(At(json, key));
-  return text.empty() ? kNothing : text;
-}
-
-std::string Fixed(const Json& json, const char* key, int digits) {
-  const Json& value = At(json, key);
-  return value.is_number() ? absl::StrFormat("%.*f", digits, value.get<double>()) : kNothing;
-}
-
-std::string Percent(const Json& json, const char* key) {
-  const Json& value = At(json, key);
-  return value.is_number() ? absl::StrFormat("%.1f%%", 100 * value.get<double>()) : kNothing;
-}
-
-// 12s, 5m07s, 3h20m, 8d03h
-std::string Age(const Json& json, const char* key) {
-  const Json& value = At(json, key);
-  if (!value.is_number() || value.get<double>() < 0) return kNothing;
-  const auto s = static_cast<uint64_t>(std::min(value.get<double>(), 1e15));
-  if (s < 60) return absl::StrCat(s, "s");
-  if (s < 3600) return absl::StrFormat("%dm%02ds", s / 60, s % 60);
-  if (s < 86400) return absl::StrFormat("%dh%02dm", s / 3600, s / 60 % 60);
-  return absl::StrFormat("%dd%02dh", s / 86400, s / 3600 % 24);
-}
-
-std::string Bytes(const Json& json, const char* key) {
-  const Json& value = At(json, key);
-  if (!value.is_number()) return kNothing;
-  double bytes = value.get<double>();
-  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-  size_t unit = 0;
-  for (; bytes >= 1000 && unit + 1 < std::size(kUnits); ++unit) bytes /= 1000;
-  return absl::StrFormat("%.*f %s", unit == 0 ? 0 : 1, bytes, kUnits[unit]);
-}
-
-const Json& Items(const Json& json, const char* key) {
-  static const Json* const none = new Json(Json::array());
-  const Json& list = At(json, key);
-  return list.is_array() ? list : *none;
-}
-
-// Such as "replayed 3, queue_full 1".
-std::string Drops(const Json& json) {
-  const Json& drops = At(json, "drops");
-  std::vector<std::string> words;
-  if (drops.is_object()) {
-    for (const auto& [name, count] : drops.items())
-      words.push_back(absl::StrCat(Plain(name), " ", Text(count)));
-  }
-  return words.empty() ? kNothing : absl::StrJoin(words, ", ");
-}
 
 // --- warpd ---
 
@@ -135,6 +67,23 @@ std::string PortReason(const Json& port) {
   return reasons.empty() ? kNothing : absl::StrJoin(reasons, "; ");
 }
 
+// "  wwan*: wwan0 wwan1; wwan2 has no port: all 8 ports (node.max_ports) are in use"
+std::string PatternsText(const Json& status) {
+  std::string text;
+  for (const Json& pattern : Items(status, "patterns")) {
+    std::vector<std::string> ports;
+    for (const Json& port : Items(pattern, "ports")) ports.push_back(Text(port));
+    const std::string interface = Text(pattern, "interface"), name = Text(pattern, "name");
+    absl::StrAppend(&text, "  ",
+                    name == interface ? name : absl::StrCat(name, " (", interface, ")"), ": ",
+                    ports.empty() ? "no interface" : absl::StrJoin(ports, " "));
+    if (const std::string reason = Text(pattern, "reason"); reason != kNothing)
+      absl::StrAppend(&text, "; ", reason);
+    text += "\n";
+  }
+  return text;
+}
+
 std::string PortsTable(const Json& status) {
   TextTable table({"PORT", ">TIER", "CAP", "STATE", "DRIVER", "DEVICE", ">MTU", ">WORKER", ">RX",
                    ">MISSED", ">TX", ">REFUSED", "ADDRESSES", "DROPS", "REASON"});
@@ -148,7 +97,7 @@ std::string PortsTable(const Json& status) {
                addresses.empty() ? kNothing : absl::StrJoin(addresses, " "), Drops(port),
                PortReason(port)});
   }
-  return table.ToString() + CapsProblem(status);
+  return table.ToString() + PatternsText(status) + CapsProblem(status);
 }
 
 std::string MapsTable(const Json& status) {

@@ -21,6 +21,10 @@ class Section;
 
 std::string JoinPath(absl::string_view path, absl::string_view key);  // "node" + "window"
 std::string ItemPath(absl::string_view path, size_t index);           // "ports" + [1]
+// "ports[1].name"
+inline std::string At(absl::string_view list, size_t index, absl::string_view key) {
+  return JoinPath(ItemPath(list, index), key);
+}
 
 class Reader {
  public:

@@ -70,6 +70,17 @@ absl::Status PortBoard::CheckName(const std::string& name) const {
   return absl::OkStatus();
 }
 
+// A slot that nobody wants any more is free before long.
+absl::Status PortBoard::NoSlot() const {
+  const bool soon = std::any_of(places_.begin(), places_.end(), [](const Place& place) {
+    return place.state == State::kHeld || place.state == State::kClosing ||
+           (place.state == State::kOpening && place.unwanted);
+  });
+  const std::string full = absl::StrCat("all ", slots_.size(), " ports (max_ports) are in use");
+  return soon ? absl::AbortedError(absl::StrCat(full, ", and one of them is being closed"))
+              : absl::ResourceExhaustedError(full);
+}
+
 absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   if (absl::Status status = CheckName(spec.name); !status.ok()) return status;
   absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
@@ -79,10 +90,7 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   };
   PortId id = 0;
   while (id < places_.size() && !is_free(id)) ++id;
-  if (id == places_.size()) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("all ", slots_.size(), " ports (max_ports) are in use"));
-  }
+  if (id == places_.size()) return NoSlot();
   Place& place = places_[id];
   PortSlot& slot = slots_[id];
   auto opening = std::make_shared<Opening>();

@@ -85,6 +85,7 @@ class PortBoard {
   absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
   bool HasNewsOf(PortId port) const;
   absl::Status CheckName(const std::string& name) const;
+  absl::Status NoSlot() const;
   bool HasNews(const Place& place) const;
   void Move(const Publisher& publisher);
   void TakeOpened(PortId port);

@@ -97,6 +97,49 @@ TEST_F(CapBookTest, TellsWhoseTermsChange) {
   EXPECT_EQ(book_->TermsOf(ports_[1]).use, protocol::PortUse::kSparing);
 }
 
+// A modem that is pulled out and put back has carried what it had, whatever stands in its place meanwhile.
+TEST_F(CapBookTest, APortOfAPatternIsRememberedByItsNameWhileItIsGone) {
+  ports_.resize(1);
+  ports_[0].device = wire::KernelDevice{.interface = "wwan*"};
+  ports_[0].cap = config::CapPolicy{.bytes = kCap};
+  Start();
+  EXPECT_FALSE(book_->empty());
+  EXPECT_TRUE(book_->caps().empty());
+  const config::PortConfig one = ports_[0].PortFor("wwan0"), other = ports_[0].PortFor("wwan1");
+  book_->Add(one, Wall());
+  totals_["wwan0"] = 0;
+  Look();
+  Run("wwan0", kCap / 10, seconds(9));
+  EXPECT_EQ(book_->TermsOf(one).tier, 2);
+  book_->NoteClosing(one, totals_["wwan0"]);
+  book_->Remove(one);
+  EXPECT_EQ(book_->Find("wwan0"), nullptr);
+  book_->Add(other, Wall());
+  EXPECT_EQ(Used("wwan1"), 0u);
+  Run("fibre", 0, seconds(60));
+  Start();  // the file knows it, too
+  book_->Add(one, Wall());
+  EXPECT_EQ(Used("wwan0"), kCap / 10 * 9);
+  EXPECT_EQ(book_->TermsOf(one).tier, 2);
+}
+
+TEST_F(CapBookTest, OfPortsThatHaveGoneTheLastOnesAreRemembered) {
+  ports_.resize(1);
+  ports_[0].device = wire::KernelDevice{.interface = "*"};
+  ports_[0].cap = config::CapPolicy{.bytes = kCap};
+  Start();
+  for (size_t i = 0; i < 2 * kMostRecords; ++i) {
+    const config::PortConfig port = ports_[0].PortFor("veth" + std::to_string(i));
+    book_->Add(port, Wall());
+    ASSERT_EQ(book_->Set(port.name, i), absl::OkStatus());
+    book_->Remove(port);
+  }
+  const auto records = ParseCapRecords(book_->Take(now_), wire::PublicKey());
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->size(), kMostRecords);
+  EXPECT_EQ(records->front().port, "veth" + std::to_string(kMostRecords));
+}
+
 // The promise: 100 MB at 20 Mb/s, with SIGKILL at half, end at 100 ± 1 MB.
 TEST_F(CapBookTest, ForgetsLessThanAMegabyteWhenItIsKilled) {
   constexpr uint64_t kRate = 20'000'000 / 8;

@@ -46,13 +46,53 @@ TEST(NodeConfigTest, AnEndpointMayNameThePortThatLeadsToIt) {
       "f");
   ASSERT_TRUE(config.ok()) << config.status();
   const auto number = [&](size_t endpoint) {
-    const PortConfig* port = config->PortOf(config->peers[0].endpoints[endpoint].interface);
-    return port == nullptr ? 0 : config->NumberOf(*port);
+    return config->NumberOf(config->peers[0].endpoints[endpoint].interface).value_or(0);
   };
   EXPECT_EQ(number(0), 1u);
   EXPECT_EQ(number(1), 2u);
   EXPECT_EQ(number(2), 1u);
   EXPECT_EQ(number(3), 0u);
+}
+
+// An endpoint that is behind the port of a pattern has that port's number, whether the port is there or not.
+TEST(NodeConfigTest, APatternStandsForPortsThatComeAndGo) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(
+      Keyed(absl::StrCat(
+          kNode, "ports: [{interface: eth0}, {name: lte, interface: \"wwan*\", except: [wwan9]}]\n",
+          "peers: [{name: a, public_key: K1, endpoints: [\"[fe80::b%wwan1]:1\", "
+          "\"[fe80::b%wwan0]:1\", \"[fe80::c%wwan1]:1\"], paths: [{port: lte}, {port: wwan3}]}]")),
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->ports[0].name, "eth0");
+  EXPECT_FALSE(config->ports[0].is_pattern());
+  EXPECT_TRUE(config->ports[1].is_pattern());
+  EXPECT_EQ(config->PatternRoom(), 7u);
+  EXPECT_EQ(config->NumberOf("eth0"), 1u);
+  EXPECT_EQ(config->NumberOf("wwan1"), 3u);
+  EXPECT_EQ(config->NumberOf("wwan0"), 4u);
+  EXPECT_EQ(config->NumberOf("wwan2"), 0u);  // nothing is behind it
+  EXPECT_EQ(config->NumberOf("wwan9"), std::nullopt);
+  EXPECT_EQ(config->NumberOf("lte"), std::nullopt);
+  EXPECT_EQ(config->NumberOf(config->ports[1].PortFor("wwan0")), 4u);
+  EXPECT_EQ(config->NumberOf(config->ports[1].PortFor("wwan2")), 0u);
+  EXPECT_TRUE(config->MayHavePort("wwan3"));
+  EXPECT_FALSE(config->MayHavePort("wwan9"));
+  const wire::IpAddress there = *wire::IpAddress::Parse("192.0.2.1");
+  const std::vector<PathRule> rules = {{.port = "lte"}};
+  EXPECT_TRUE(MayCarry(rules, "wwan3", there, "lte"));
+  EXPECT_FALSE(MayCarry(rules, "eth0", there));
+}
+
+TEST(NodeConfigTest, PatternsNeedRoom) {
+  const absl::StatusOr<NodeConfig> config = ParseNodeConfig(
+      Keyed("node: {private_key_file: k, max_ports: 1}\nports: [{interface: eth0}, {interface: "
+            "\"wwan*\"}]"),
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->PatternRoom(), 0u);
+  EXPECT_EQ(config->advice,
+            "f:2: ports[1].interface: no interface gets a port by this pattern: node.max_ports is "
+            "1, and as many ports are named");
 }
 
 TEST(NodeConfigTest, ReadsTheSketch) {
@@ -283,7 +323,24 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:2: ports[0]: needs exactly one of interface, pci and devargs"},
       {node + "ports: [{name: a, interface: b, pci: 0000:3b:00.0}]",
        "f:2: ports[0]: needs exactly one of interface, pci and devargs"},
-      {node + "ports: [{interface: b}]", "f:2: ports[0].name: missing"},
+      {node + "ports: [{pci: 0000:3b:00.0}]", "f:2: ports[0].name: missing"},
+      {node + "ports: [{interface: b@1}]",
+       "f:2: ports[0].name: missing: \"b@1\" is no name of a port"},
+      {node + "ports:\n - {interface: x}\n - {interface: x}",
+       "f:4: ports[1].interface: \"x\" is taken by ports[0].interface"},
+      {node + "ports:\n - {interface: x}\n - {name: x, interface: y}",
+       "f:4: ports[1].name: \"x\" is taken by ports[0].name"},
+      {node + "ports:\n - {interface: \"x*\"}\n - {interface: \"x*\", tier: 2}",
+       "f:4: ports[1].interface: \"x*\" is taken by ports[0].interface"},
+      {node + "ports: [{interface: x, except: [y]}]",
+       "f:2: ports[0].except: goes with a pattern alone, such as interface: \"wwan*\""},
+      {node + "ports: [{name: a, pci: 0000:3b:00.0, except: [y]}]",
+       "f:2: ports[0].except: goes with interface alone"},
+      {node + "ports: [{interface: \"x*\", optional: true}]",
+       "f:2: ports[0].optional: goes with the name of one interface: none need match"},
+      {node + "ports: [{interface: \"a-very-long-name*\"}]",
+       "f:2: ports[0].interface: \"a-very-long-name*\" is not the name of an interface: at most 15 "
+       "characters, no '/' or ':'"},
       {node + "ports: [{name: a, pci: 0000:3b:00.0, driver: af_xdp}]",
        "f:2: ports[0].driver: goes with interface alone"},
       {node + "ports: [{name: a, devargs: net_null0, optional: true}]",

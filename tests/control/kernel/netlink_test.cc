@@ -226,6 +226,39 @@ TEST_F(NetlinkTest, FollowsANameThroughEndReturnAndRenaming) {
   });
 }
 
+TEST_F(NetlinkTest, TellsOfAllInterfacesAsTheyComeGoAndAreRenamed) {
+  Story([&] {
+    OpenNetlink();
+    const auto names = [](const std::vector<os::Interface>& all) {
+      std::vector<std::string> others;
+      for (const os::Interface& one : all) {
+        if (!one.loopback) others.push_back(one.name);
+      }
+      return others;
+    };
+    std::vector<std::string> now;
+    int told = 0;
+    const auto watch = netlink_->WatchAll([&](const std::vector<os::Interface>& all) {
+      now = names(all);
+      ++told;
+    });
+    ASSERT_TRUE(Turn([&] { return told == 1; }));
+    EXPECT_TRUE(now.empty());
+    Connect();
+    ASSERT_TRUE(Turn([&] { return told == 2; }));
+    EXPECT_THAT(now, ElementsAre("wan0"));
+    Ip("link set wan0 down");
+    Ip("link set wan0 name lte");
+    ASSERT_TRUE(Turn([&] { return told == 3; }));
+    EXPECT_THAT(now, ElementsAre("lte"));
+    EXPECT_EQ(names(netlink_->All()), now);
+    Ip("link set lte mtu 1400");  // concerns no name
+    Ip("link delete lte");
+    ASSERT_TRUE(Turn([&] { return now.empty(); }));
+    EXPECT_EQ(told, 4);
+  });
+}
+
 TEST_F(NetlinkTest, AThousandAddresses) {
   Story([&] {
     Connect();

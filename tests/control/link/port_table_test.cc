@@ -7,9 +7,11 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/os/unique_fd.h"
 #include "tests/control/fake_dataplane.h"
@@ -67,7 +69,7 @@ class PortTableTest : public testing::Test, public PortListener {
 TEST_F(PortTableTest, APortWithoutALinkLayerStaysOpenWhateverTheMacAddress) {
   dataplane_.port_info.has_link_layer = false;
   dataplane_.port_info.mac = kOther;
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   EXPECT_TRUE(table.ports()[0]->id.has_value());
   EXPECT_FALSE(table.ports()[0]->outlet().link_layer);
@@ -95,7 +97,7 @@ TEST_F(PortTableTest, TheSizesThatAPortsSocketHearsOfAreToldWhileItIsOpen) {
     EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe)), 0);
   });
   dataplane_.port_info.error_fd = fd.get();
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   send_too_much();
   ASSERT_TRUE(TurnUntil(*loop_, [this] { return !hints_.empty(); }));
@@ -109,7 +111,7 @@ TEST_F(PortTableTest, TheSizesThatAPortsSocketHearsOfAreToldWhileItIsOpen) {
 }
 
 TEST_F(PortTableTest, APortIsOpenedAgainWhenItsWorkerHasLetGo) {
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   dataplane_.add_port = absl::AbortedError("its worker has not let go of it");
   dataplane_.port_info.mac = kOther;
@@ -128,7 +130,7 @@ TEST_F(PortTableTest, APortIsOpenedAgainWhenItsWorkerHasLetGo) {
 }
 
 TEST_F(PortTableTest, APortIsOpeningUntilItsDeviceIsOpen) {
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   const PortTable::Port& port = *table.ports()[0];
   EXPECT_EQ(opened_, 1);
@@ -150,7 +152,7 @@ TEST_F(PortTableTest, APortIsOpeningUntilItsDeviceIsOpen) {
 
 // A driver that hangs must not keep the port from the interface that comes next.
 TEST_F(PortTableTest, AnOpeningIsGivenUpWhenTheInterfaceGoes) {
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   const PortTable::Port& port = *table.ports()[0];
   dataplane_.opens = false;
@@ -167,7 +169,7 @@ TEST_F(PortTableTest, AnOpeningIsGivenUpWhenTheInterfaceGoes) {
 
 // The device has the MAC address that the interface had.
 TEST_F(PortTableTest, WhatDoesNotFitAnyMoreIsOpenedAnew) {
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   const PortTable::Port& port = *table.ports()[0];
   dataplane_.opens = false;
@@ -187,7 +189,7 @@ TEST_F(PortTableTest, WhatDoesNotFitAnyMoreIsOpenedAnew) {
 
 // The name stands before the reason once: in the sentence that ends warpd, and beside the reason in the status.
 TEST_F(PortTableTest, AReasonNamesItsPortOnce) {
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   dataplane_.add_port = absl::UnavailableError("no driver");
   EXPECT_EQ(table.OpenAll().message(), "port l0: no driver");
   table.Retry();
@@ -197,7 +199,7 @@ TEST_F(PortTableTest, AReasonNamesItsPortOnce) {
 // At start a driver that hangs holds up its own port only.
 TEST_F(PortTableTest, TheNodeStartsWithoutAPortThatGoesOnOpening) {
   dataplane_.opens = false;
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   EXPECT_TRUE(table.OpenAll().ok());
   EXPECT_EQ(table.ports()[0]->state(), "opening");
   EXPECT_EQ(opened_, 0);
@@ -217,7 +219,7 @@ TEST_F(PortTableTest, APortMayOpenWhileTheStartWaitsForAnother) {
       dataplane_.news.push_back({.port = 1, .status = first});
       dataplane_.news.push_back({.port = 2, .status = absl::OkStatus()});
     };
-    PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+    PortTable table(*loop_, netlink_, dataplane_, config_, *this);
     EXPECT_EQ(table.OpenAll(), absl::OkStatus());
     EXPECT_EQ(table.ports()[0]->id, first.ok() ? std::optional<wire::PortId>(1) : std::nullopt);
     EXPECT_EQ(table.ports()[0]->reason, first.message());
@@ -229,7 +231,7 @@ TEST_F(PortTableTest, APortMayOpenWhileTheStartWaitsForAnother) {
 TEST_F(PortTableTest, WhatCannotBeOpenedAtStartIsAnError) {
   dataplane_.opens = false;
   dataplane_.news.push_back({.port = 0, .status = absl::PermissionDeniedError("no raw socket")});
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   const absl::Status status = table.OpenAll();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(status.message(), "port l0: no raw socket");
@@ -241,7 +243,7 @@ TEST_F(PortTableTest, APortWithoutALinkIsDownAtOnceAndStaysSo) {
   InterfaceState state = Interface(1, kMac);
   state.carrier = true;
   netlink_.interfaces["l0"] = state;
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   const PortTable::Port& port = *table.ports()[0];
   EXPECT_EQ(port.state(), "up");
@@ -266,7 +268,7 @@ TEST_F(PortTableTest, APortMayOpenWithoutALink) {
   dataplane_.port_info.kernel_sees_frames = false;
   dataplane_.link_up = false;
   netlink_.interfaces["l0"].carrier = true;
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   EXPECT_EQ(table.ports()[0]->state(), "down");
   dataplane_.link_up = true;
@@ -276,7 +278,7 @@ TEST_F(PortTableTest, APortMayOpenWithoutALink) {
 
 // What fails for another reason costs more to try, and is left to the turn of each second.
 TEST_F(PortTableTest, OtherErrorsAreNotTriedInSuchHaste) {
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   dataplane_.add_port = absl::UnavailableError("no driver");
   netlink_.Change("l0", Interface(2, kMac));
@@ -287,6 +289,132 @@ TEST_F(PortTableTest, OtherErrorsAreNotTriedInSuchHaste) {
   EXPECT_EQ(dataplane_.ports_tried, tried);
   table.Retry();
   EXPECT_EQ(dataplane_.ports_tried, tried + 1);
+}
+
+// --- Ports of one address. ---
+
+// A socket that cannot be bound to the interface is bound to its first address, and anew when that has gone.
+TEST_F(PortTableTest, APortOfOneAddressFollowsIt) {
+  const wire::IpAddress v6 = *wire::IpAddress::Parse("2001:db8::1");
+  const wire::IpAddress one = *wire::IpAddress::Parse("10.0.0.1");
+  const wire::IpAddress two = *wire::IpAddress::Parse("10.0.0.2");
+  InterfaceState state = Interface(1, kMac);
+  state.addresses = {v6, one, two};
+  netlink_.interfaces["l0"] = state;
+  dataplane_.port_info.address = one;
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  EXPECT_EQ(dataplane_.port_spec.addresses, (std::vector<wire::IpAddress>{one, two, v6}));
+  const PortTable::Port& port = *table.ports()[0];
+  EXPECT_EQ(port.kernel.addresses, std::vector<wire::IpAddress>{one});
+  state.addresses = {v6, one};
+  netlink_.Change("l0", state);  // does not concern it
+  EXPECT_EQ(closed_, 0);
+  dataplane_.port_info.address = v6;
+  state.addresses = {v6};
+  netlink_.Change("l0", state);
+  EXPECT_EQ(closed_, 1);
+  table.TakeNews();
+  ASSERT_TRUE(port.id.has_value());
+  EXPECT_EQ(dataplane_.port_spec.addresses, std::vector<wire::IpAddress>{v6});
+  EXPECT_EQ(port.kernel.addresses, std::vector<wire::IpAddress>{v6});
+}
+
+// DHCP may take its time.
+TEST_F(PortTableTest, AnInterfaceWithoutTheAddressThatItsPortNeedsIsWaitedFor) {
+  dataplane_.opens = false;
+  dataplane_.on_await = [this] {
+    dataplane_.news.push_back({.port = 0, .status = absl::CancelledError("it has no address")});
+  };
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  EXPECT_EQ(table.ports()[0]->reason, "it has no address");
+  EXPECT_FALSE(table.ports()[0]->held);
+  dataplane_.opens = true;
+  InterfaceState state = Interface(1, kMac);
+  state.addresses = {*wire::IpAddress::Parse("10.0.0.1")};
+  netlink_.Change("l0", state);
+  table.TakeNews();
+  EXPECT_TRUE(table.ports()[0]->id.has_value());
+}
+
+// --- Patterns. ---
+
+class PatternPortsTest : public PortTableTest {
+ protected:
+  PatternPortsTest() {
+    config_.node.max_ports = 3;
+    config_.ports.emplace_back();
+    config_.ports.back().name = "lte";
+    config_.ports.back().device = wire::KernelDevice{.interface = "wwan*"};
+    dataplane_.ids_differ = true;
+  }
+  void OnPortMade(const config::PortConfig& port) override { made_.push_back(port.name); }
+  void OnPortForgotten(const config::PortConfig& port) override { forgotten_.push_back(port.name); }
+  static std::string Text(const PortTable& table) {
+    std::string text;
+    for (const auto& port : table.ports())
+      absl::StrAppend(&text, port->config.name, " ", port->state(), ", ");
+    return text;
+  }
+  std::vector<std::string> made_, forgotten_;
+};
+
+TEST_F(PatternPortsTest, APortIsMadeWithItsInterfaceAndForgottenWithIt) {
+  netlink_.interfaces["wwan0"] = Interface(5, kMac);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  table.TakeNews();
+  EXPECT_EQ(Text(table), "l0 down, wwan0 down, ");
+  netlink_.Change("wwan1", Interface(6, kMac));
+  table.TakeNews();
+  EXPECT_EQ(Text(table), "l0 down, wwan0 down, wwan1 down, ");
+  netlink_.Change("wwan0", {});
+  EXPECT_EQ(Text(table), "l0 down, wwan1 down, ");
+  EXPECT_EQ(closed_, 1);
+  EXPECT_EQ(made_, (std::vector<std::string>{"wwan0", "wwan1"}));
+  EXPECT_EQ(forgotten_, (std::vector<std::string>{"wwan0"}));
+}
+
+// The last of three goes while the others stay, and one whose device is being opened goes, too.
+TEST_F(PatternPortsTest, AnInterfaceThatGoesWhileItsDeviceOpensLeavesNothingBehind) {
+  dataplane_.opens = false;
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  dataplane_.on_await = [&] { dataplane_.news.push_back({.port = 1, .status = absl::OkStatus()}); };
+  ASSERT_TRUE(table.OpenAll().ok());
+  netlink_.Change("wwan0", Interface(5, kMac));
+  EXPECT_EQ(Text(table), "l0 down, wwan0 opening, ");
+  netlink_.Change("wwan0", {});
+  EXPECT_EQ(Text(table), "l0 down, ");
+  EXPECT_EQ(dataplane_.ports_removed, 1);
+  EXPECT_EQ(closed_, 0);
+}
+
+// What is wrong with one interface that happens to match is its own state, also at the start of the node.
+TEST_F(PatternPortsTest, APortThatCannotBeOpenedIsNoErrorOfTheNode) {
+  netlink_.interfaces["wwan0"] = Interface(5, kMac);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  dataplane_.on_await = [&] { dataplane_.add_port = absl::InvalidArgumentError("no driver"); };
+  ASSERT_TRUE(table.OpenAll().ok());
+  EXPECT_EQ(Text(table), "l0 down, wwan0 missing, ");
+  EXPECT_EQ(table.ports()[1]->reason, "no driver");
+  dataplane_.add_port = absl::OkStatus();
+  table.Retry();
+  table.TakeNews();
+  EXPECT_EQ(Text(table), "l0 down, wwan0 down, ");
+}
+
+TEST_F(PatternPortsTest, TheRoomOfAPortThatHasGoneIsTheNextOnes) {
+  for (int i = 0; i < 4; ++i)
+    netlink_.interfaces["wwan" + std::to_string(i)] = Interface(5 + i, kMac);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  table.TakeNews();
+  EXPECT_EQ(Text(table), "l0 down, wwan0 down, wwan1 down, ");
+  EXPECT_EQ(table.patterns().entries()[0].left_out.size(), 2u);
+  netlink_.Change("wwan0", {});
+  table.TakeNews();
+  EXPECT_EQ(Text(table), "l0 down, wwan1 down, wwan2 down, ");
 }
 
 }  // namespace

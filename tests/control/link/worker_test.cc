@@ -48,6 +48,17 @@ TEST(WorkerPlan, ACpuThatPortsNameHasOneWorker) {
   EXPECT_THAT(PlanWorkers(WithPorts({3, 3, 5, {}}), 8).worker_cpus, ElementsAre(3, 5, -1));
 }
 
+// Ports that come later must not find that there is one worker for all of them.
+TEST(WorkerPlan, APatternCountsAsAllPortsThatItMayMake) {
+  config::NodeConfig config = WithPorts({{}, {}});
+  config.node.max_ports = 4;
+  config.ports[1].device = wire::KernelDevice{.interface = "wwan*"};
+  EXPECT_THAT(PlanWorkers(config, 8).worker_cpus, ElementsAre(-1, -1, -1, -1));
+  EXPECT_THAT(PlanWorkers(config, 3).worker_cpus, ElementsAre(-1, -1));
+  config.ports[1].cpu = 5;
+  EXPECT_THAT(PlanWorkers(config, 8).worker_cpus, ElementsAre(5, -1));
+}
+
 TEST(WorkerPlan, TheConfigurationMaySayHowMany) {
   config::NodeConfig config = WithPorts({{}, {}, {}});
   config.node.workers = 2;

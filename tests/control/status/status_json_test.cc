@@ -41,7 +41,8 @@ class StatusJsonTest : public testing::Test {
          .tier = 2,
          .rate = {.up = 20'000'000},
          .cap = config::CapPolicy{.bytes = 1'000'000, .at_limit = {.act = config::CapAct::kStop}}},
-        {.name = "two", .device = wire::KernelDevice{.interface = "wan1"}, .optional = true}};
+        {.name = "two", .device = wire::KernelDevice{.interface = "wan1"}, .optional = true},
+        {.name = "lte", .device = wire::KernelDevice{.interface = "wwan*"}, .except = {"wwan9"}}};
     config.maps.resize(1);
     config.maps[0].address = *config::HostPort::Parse("192.0.2.1:13116");
     config.peers.resize(1);

@@ -1,6 +1,7 @@
 #include "dataplane/os/kernel_ports.h"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,18 @@ TEST(DriverFacts, WithoutRightsPacketSocketsAreNotAllowed) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Interfaces, AreListedWithTheLoopbackInterface) {
+  int loopback = 0;
+  int last = 0;
+  for (const Interface& interface : ReadInterfaces()) {
+    EXPECT_GT(interface.index, last);
+    EXPECT_EQ(if_nametoindex(interface.name.c_str()), static_cast<unsigned>(interface.index));
+    last = interface.index;
+    loopback += interface.loopback ? 1 : 0;
+  }
+  EXPECT_EQ(loopback, 1);
 }
 
 }  // namespace

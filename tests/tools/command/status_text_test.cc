@@ -16,6 +16,9 @@ constexpr char kNodeStatus[] = R"({
  {"name":"wan0","driver":"af_packet","driver_reason":"auto: eth0 is Ethernet","device":"eth0","kernel_interface":"eth0","tier":2,"cap":{"used":45500000000,"bytes":50000000000,"state":"near","problem":"the disk is full"},"state":"up","reason":"","mac":"02:00:00:00:00:01","mtu":1500,
   "addresses":["10.1.0.2","fd00:10::2"],"worker":0,"rx_packets":12,"rx_bytes":1,"rx_missed":0,"tx_packets":345678,"tx_bytes":1,"tx_dropped":2,"drops":{"replayed":3,"malformed":1}},
  {"name":"wan1","driver":"pci","device":"0000:3b:00.0","kernel_interface":"warp-wan1","state":"down","reason":"no carrier","addresses":[]}],
+"patterns":[
+ {"name":"wan*","interface":"wan*","except":[],"ports":["wan0"],"without_port":2,"reason":"wan7 and 1 more have no port: all 8 ports (node.max_ports) are in use"},
+ {"name":"lte","interface":"wwan*","except":["wwan9"],"ports":[],"without_port":0,"reason":""}],
 "maps":[{"address":"map.example.net:13116","public_key":"MMMM=","state":"registered","reason":"","registrations":[{"port":"wan0","endpoint":"198.51.100.1:4"}]}],
 "peers":[{"name":"hq","public_key":"BBBB=","key_used_by":["10.1.0.2","10.3.0.2"],"state":"connected","reason":"confirmed","session":{"cipher":"aes-256-gcm","age_s":61,"initiator":true,"sent":1000},
  "paths":[
@@ -41,6 +44,8 @@ WORKER  CPU   BUSY  CYCLES PER PACKET
 PORT  TIER  CAP                       STATE  DRIVER     DEVICE         MTU  WORKER  RX  MISSED      TX  REFUSED  ADDRESSES            DROPS                    REASON
 wan0     2  45.5 GB of 50.0 GB, near  up     af_packet  eth0          1500       0  12       0  345678        2  10.1.0.2 fd00:10::2  malformed 1, replayed 3  af_packet (auto: eth0 is Ethernet)
 wan1     -  -                         down   pci        0000:3b:00.0     -       -   -       -       -        -  -                    -                        no carrier
+  wan*: wan0; wan7 and 1 more have no port: all 8 ports (node.max_ports) are in use
+  lte (wwan*): no interface
   data caps: the disk is full
 
 MAP                    STATE       REGISTERED AS        REASON

@@ -72,7 +72,7 @@ TEST_F(UplinksTest, ANameIsFoundAlthoughTheDefaultRouteIsDead) {
     const std::unique_ptr<Loop> loop = MakeLoop();
     ResolverOptions options;
     options.patience = std::chrono::milliseconds(20);
-    options.uplinks = {"up0", "up1"};
+    options.uplinks = [] { return std::vector<std::string>{"up0", "up1"}; };
     options.dns = server_->Options();
     options.system = [](const std::string&) { return absl::NotFoundError("asleep"); };
     auto resolver = Resolver::Open(*loop, std::move(options));

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -97,6 +98,25 @@ TEST_F(PortBoardTest, AClosingThatHangsHoldsUpNoOther) {
   EXPECT_EQ(net_.b().Received().size(), 1u);
   AwaitEnd();
   EXPECT_EQ(*AddPort(plane_, Lab("slow")), *slow);
+}
+
+// Whoever replaces a port by another one has not too many of them.
+TEST_F(PortBoardTest, ASlotThatIsBeingFreedIsWaitedForAndOneInUseIsNot) {
+  std::vector<PortId> ports;
+  absl::StatusOr<PortId> port = 0;
+  while (true) {
+    port =
+        AddPort(plane_, Lab(absl::StrCat("l", ports.size()), ports.empty() ? ",hang=close" : ""));
+    if (!port.ok()) break;
+    ports.push_back(*port);
+  }
+  ASSERT_FALSE(ports.empty());
+  EXPECT_EQ(port.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(plane_.RemovePort(ports.front()).ok());
+  const absl::Status full = plane_.AddPort(Lab("new"), -1).status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kAborted) << full;
+  AwaitEnd();
+  EXPECT_EQ(*AddPort(plane_, Lab("new")), ports.front());
 }
 
 TEST_F(PortBoardTest, AnErrorIsNewsAndFreesTheSlot) {

@@ -1,0 +1,77 @@
+#include "control/config/pattern/port_patterns.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "control/config/schema/codec.h"
+
+namespace warp::config {
+
+PortPatterns::PortPatterns(const NodeConfig& config)
+    : max_ports_(config.node.max_ports), room_(config.PatternRoom()) {
+  for (const PortConfig& port : config.ports) {
+    if (port.is_pattern()) entries_.push_back({.pattern = &port});
+    names_.insert(port.name);
+    if (!port.is_pattern()) reserved_.insert(port.kernel_side());
+  }
+  for (const TunnelConfig& tunnel : config.tunnels) {
+    const InterfaceGateConfig* const gate = tunnel.gate.interface();
+    if (gate != nullptr) reserved_.insert(gate->interface);
+  }
+}
+
+bool PortPatterns::Has(const std::string& interface) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    const auto& all = entry.interfaces;
+    return std::find(all.begin(), all.end(), interface) != all.end();
+  });
+}
+
+// Those that have gone make room before any that have come take it.
+void PortPatterns::Update(const std::vector<os::Interface>& interfaces) {
+  std::set<std::string> present;
+  for (const os::Interface& interface : interfaces) present.insert(interface.name);
+  for (Entry& entry : entries_) {
+    std::erase_if(entry.interfaces,
+                  [&](const std::string& name) { return !present.contains(name); });
+    entry.left_out.clear();
+    entry.reason.clear();
+  }
+  for (const os::Interface& interface : interfaces) {
+    if (interface.loopback || reserved_.contains(interface.name)) continue;
+    if (!Has(interface.name)) Consider(interface.name);
+  }
+}
+
+void PortPatterns::Consider(const std::string& interface) {
+  const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& candidate) {
+    return candidate.pattern->Wants(interface);
+  });
+  if (entry == entries_.end()) return;
+  const std::string obstacle = Obstacle(interface);
+  if (obstacle.empty()) {
+    entry->interfaces.push_back(interface);
+    return;
+  }
+  if (entry->left_out.empty()) entry->reason = obstacle;
+  entry->left_out.push_back(interface);
+}
+
+std::string PortPatterns::Obstacle(const std::string& interface) const {
+  if (names_.contains(interface)) return "another port of the configuration has that name";
+  if (!Name().read(interface).ok()) return "its name is none that a port can have";
+  size_t taken = 0;
+  for (const Entry& entry : entries_) taken += entry.interfaces.size();
+  if (taken < room_) return "";
+  return absl::StrCat("all ", max_ports_, " ports (node.max_ports) are in use");
+}
+
+std::string LeftOutText(const PortPatterns::Entry& entry) {
+  if (entry.left_out.empty()) return "";
+  const size_t more = entry.left_out.size() - 1;
+  return absl::StrCat(entry.left_out.front(),
+                      more == 0 ? " has" : absl::StrCat(" and ", more, " more have"),
+                      " no port: ", entry.reason);
+}
+
+}  // namespace warp::config
