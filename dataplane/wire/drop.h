@@ -67,7 +67,11 @@ namespace warp::wire {
   X(kReceiverFull, "receiver_full", "the application does not read fast enough")                   \
   X(kUnknownTunnel, "unknown_tunnel",                                                              \
     "authentic payload for a tunnel number that is not configured for the peer")                   \
-  X(kForeignSender, "foreign_sender", "datagram to a gate from an address that is not local")      \
+  X(kForeignSender, "foreign_sender",                                                              \
+    "datagram to a gate from an address that is neither local nor allowed")                        \
+  X(kNoFlow, "no_flow", "from a further sender at a gate all of whose flows are in use")           \
+  X(kUnknownFlow, "unknown_flow",                                                                  \
+    "of a flow that has ended here, or whose number is out of the gate's range")                   \
   X(kBadPacket, "bad_packet",                                                                      \
     "through a TUN or TAP gate: no IP packet or Ethernet frame, or its headers contradict its "    \
     "size")                                                                                        \

@@ -24,8 +24,8 @@ struct FragmentPlan {
   size_t SizeOf(uint8_t index) const {
     return index + 1 < count ? size_t{chunk} : size - OffsetOf(index);
   }
-  FragmentHeader HeaderOf(uint8_t index, uint16_t tunnel_id) const {
-    return {.tunnel_id = tunnel_id, .index = index, .count = count, .chunk = chunk};
+  FragmentHeader HeaderOf(uint8_t index, uint16_t tunnel_id, const Flow& flow = {}) const {
+    return {.tunnel_id = tunnel_id, .flow = flow, .index = index, .count = count, .chunk = chunk};
   }
   SequencedFragmentHeader HeaderOf(uint8_t index, const SequencedHeader& payload) const {
     return {.payload = payload, .index = index, .count = count, .chunk = chunk};

@@ -8,8 +8,8 @@
 //   ciphertext     = the cipher of the session over the plaintext      ; additional data: the 16 bytes of header
 //
 //   plaintext      = payload / fragment / control / sequenced / sequenced-fragment / parity
-//   payload        = 01 | 00 | tunnel-id u16 | bytes
-//   fragment       = 02 | index u8 | tunnel-id u16 | count u8 | 00 | chunk u16 | bytes
+//   payload        = 01 | flow u8 | tunnel-id u16 | bytes
+//   fragment       = 02 | index u8 | tunnel-id u16 | count u8 | flow u8 | chunk u16 | bytes
 //   control        = 03 | message                                      ; control/protocol has the messages
 //   sequenced      = 04 | hold u8 | tunnel-id u16 | sequence u32 | bytes
 //   parity         = 05 | index u8 | tunnel-id u16 | first u32 | count u8 | hold u8 | length u16 | symbol
@@ -21,6 +21,13 @@
 // and `chunk` is the size of every fragment but the last. The fragments of one payload have consecutive counters.
 // The low seven bits of `hold` are how long the receiver may hold the payload back for the sake of order, in units
 // of 8 ms, and its highest bit says that the sender sends lost payloads again.
+//
+// A flow is what one program behind a gate exchanges with the other side: see Flow. Three bits of the first byte say
+// more of it. With bit 6 (40) the number is one that the receiver gave. With bit 7 (80) of a sequenced, a
+// sequenced-fragment or a parity, which have no byte for a flow, there is one: `flow u8` stands in front of `bytes`,
+// and is not zero. With bit 5 (20), `dscp u8` stands in front of `bytes`, behind the flow, and is 1 to 63. Each payload
+// of a block whose parity has bit 7 counts as if its flow stood in front of its bytes, as three bytes: the number, 1
+// where the receiver gave it, and the DSCP.
 //
 // Parity is of a block: the payloads of a tunnel of `count` (1 to 32) sequences from `first` on. Its fields `length`
 // and `symbol` are sums over the block of the same fields of the payloads, each multiplied by a coefficient of its
@@ -94,11 +101,23 @@ enum class Kind : uint8_t {
   kSequencedFragment = 6
 };
 
+// What one program behind a gate exchanges with the other side. Whoever has the program gives the flow its number, and
+// answers to it come back with that number, `answer` being set. So both sides may have programs of the same numbers.
+struct Flow {
+  uint8_t number = 0;
+  bool answer = false;  // the receiver gave the number
+  uint8_t dscp =
+      0;  // 0 to 63: how the program marked the payload (RFC 2474), where that is carried
+  friend bool operator==(const Flow&, const Flow&) = default;
+};
+
 struct PayloadHeader {
   uint16_t tunnel_id = 0;
+  Flow flow;
 };
 struct FragmentHeader {
   uint16_t tunnel_id = 0;
+  Flow flow;
   uint8_t index = 0;
   uint8_t count = 0;
   uint16_t chunk = 0;  // bytes in each fragment but the last
@@ -110,6 +129,7 @@ struct SequencedHeader {
   Duration hold{};
   bool resend = false;  // the sender sends again what was lost
   uint32_t sequence = 0;
+  Flow flow;
   friend bool operator==(const SequencedHeader&, const SequencedHeader&) = default;
 };
 inline constexpr Duration kHoldUnit = std::chrono::milliseconds(8);
@@ -128,17 +148,39 @@ struct ParityHeader {
   uint8_t index = 0;    // of the parity among those of the block
   uint8_t hold = 0;     // the second byte of a sequenced header, for what is restored
   uint16_t length = 0;  // of the sum
+  bool flows = false;   // the payloads count with their flows in front of them
   friend bool operator==(const ParityHeader&, const ParityHeader&) = default;
 };
 inline constexpr size_t kMostPayloadsOfBlock = 32;
 inline constexpr size_t kMostParitiesOfBlock = 8;
-void WritePayloadHeader(const PayloadHeader& header, uint8_t* out);    // kInnerHeaderSize bytes
-void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out);  // kFragmentHeaderSize bytes
-// `hold` is rounded up to the next step, and cut at kLongestHold. kSequencedHeaderSize and kSequencedFragmentHeaderSize
-// bytes.
+inline constexpr size_t kFlowInBlock = 3;  // bytes that a flow adds to a payload of a block
+
+// What stands in front of the bytes of a plaintext of this kind and flow, of parity in front of the symbol.
+constexpr size_t HeaderSizeOf(Kind kind, const Flow& flow = {}) {
+  const size_t number = flow.number != 0 ? 1 : 0, mark = flow.dscp != 0 ? 1 : 0;
+  switch (kind) {
+    case Kind::kPayload:
+      return kInnerHeaderSize + mark;
+    case Kind::kFragment:
+      return kFragmentHeaderSize + mark;
+    case Kind::kControl:
+      return 1;
+    case Kind::kSequenced:
+      return kSequencedHeaderSize + number + mark;
+    case Kind::kParity:
+      return kParityHeaderSize;
+    case Kind::kSequencedFragment:
+      return kSequencedFragmentHeaderSize + number + mark;
+  }
+  return 0;
+}
+
+// Each writes HeaderSizeOf bytes. `hold` is rounded up to the next step, and cut at kLongestHold.
+void WritePayloadHeader(const PayloadHeader& header, uint8_t* out);
+void WriteFragmentHeader(const FragmentHeader& header, uint8_t* out);
 void WriteSequencedHeader(const SequencedHeader& header, uint8_t* out);
 void WriteSequencedFragmentHeader(const SequencedFragmentHeader& header, uint8_t* out);
-void WriteParityHeader(const ParityHeader& header, uint8_t* out);  // kParityHeaderSize bytes
+void WriteParityHeader(const ParityHeader& header, uint8_t* out);
 
 // The second byte of a sequenced header, and what it says of `hold` and `resend`.
 uint8_t HoldByteOf(const SequencedHeader& header);
@@ -150,7 +192,7 @@ std::optional<Kind> ClassifyPlaintext(Bytes plaintext);
 inline bool IsAnswered(Bytes plaintext) {
   return !plaintext.empty() && plaintext[0] == static_cast<uint8_t>(Kind::kControl);
 }
-// nullopt where the contents break the grammar above (sizes, zero bytes, index and count, chunk against the rest).
+// nullopt where the contents break the grammar above (sizes, flow, index and count, chunk against the rest).
 std::optional<PayloadHeader> ReadPayloadHeader(Bytes plaintext);
 std::optional<FragmentHeader> ReadFragmentHeader(Bytes plaintext);
 std::optional<SequencedHeader> ReadSequencedHeader(Bytes plaintext);

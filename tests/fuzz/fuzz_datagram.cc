@@ -1,6 +1,7 @@
 // Reads any bytes as a datagram and as a plaintext. Whatever is accepted must be what the writer would have written.
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "dataplane/wire/message.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -26,16 +27,17 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   WARP_FUZZ_CHECK(!sequenced || kind == Kind::kSequenced);
   WARP_FUZZ_CHECK(!sequenced_fragment || kind == Kind::kSequencedFragment);
   if (sequenced) {
-    std::array<uint8_t, kSequencedHeaderSize> written;
+    std::vector<uint8_t> written(HeaderSizeOf(Kind::kSequenced, sequenced->flow));
     WriteSequencedHeader(*sequenced, written.data());
     WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
   }
   if (sequenced_fragment) {
-    std::array<uint8_t, kSequencedFragmentHeaderSize> written;
+    const size_t header = HeaderSizeOf(*kind, sequenced_fragment->payload.flow);
+    std::vector<uint8_t> written(header);
     WriteSequencedFragmentHeader(*sequenced_fragment, written.data());
     WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
     WARP_FUZZ_CHECK(sequenced_fragment->index < sequenced_fragment->count);
-    WARP_FUZZ_CHECK(size - kSequencedFragmentHeaderSize <= sequenced_fragment->chunk);
+    WARP_FUZZ_CHECK(size - header <= sequenced_fragment->chunk);
   }
   const auto parity = ReadParityHeader(bytes);
   WARP_FUZZ_CHECK(!parity || kind == Kind::kParity);
@@ -45,16 +47,17 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
   }
   if (payload) {
-    std::array<uint8_t, kInnerHeaderSize> written;
+    std::vector<uint8_t> written(HeaderSizeOf(*kind, payload->flow));
     WritePayloadHeader(*payload, written.data());
     WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
   }
   if (fragment) {
-    std::array<uint8_t, kFragmentHeaderSize> written;
+    const size_t header = HeaderSizeOf(*kind, fragment->flow);
+    std::vector<uint8_t> written(header);
     WriteFragmentHeader(*fragment, written.data());
     WARP_FUZZ_CHECK(std::equal(written.begin(), written.end(), data));
     WARP_FUZZ_CHECK(fragment->index < fragment->count);
-    WARP_FUZZ_CHECK(size - kFragmentHeaderSize <= fragment->chunk);
+    WARP_FUZZ_CHECK(size - header <= fragment->chunk);
   }
   return 0;
 }

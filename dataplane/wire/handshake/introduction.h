@@ -14,6 +14,7 @@ enum Feature : uint32_t {
   kFeatureSequenced = 1 << 1,  // it takes sequenced payloads
   kFeatureParity = 1 << 2,     // it takes parity
   kFeatureLimits = 1 << 3,     // it keeps to the limits that it is told
+  kFeatureFlows = 1 << 4,      // it takes payloads of several flows, and DSCPs
 };
 
 struct Introduction {
