@@ -120,6 +120,7 @@ struct SendRequest {
   // The paths that get a copy. Slots of paths that the peer has not, or that do not send now, stand for nothing; where
   // no path is left the payload ends as Drop::kNoPath, and where all that are left are too narrow as Drop::kTooLarge.
   wire::PathMask paths = wire::kAllPaths;
+  uint8_t dscp = 0;  // 0 to 63: how its copies are marked (RFC 2474)
   // How long from now on it is of use. What a worker has not taken by then ends as Drop::kDeadline.
   wire::Duration time_left = kUnlimited;
   static constexpr wire::Duration kUnlimited = wire::Duration::max();

@@ -42,8 +42,9 @@ struct OutboundMeta {
   wire::PathMask paths = wire::kAllPaths;
   bool completion = false;
   bool counter_reserved = false;
-  bool sealed = false;  // submitted a second time, sealed already
-  uint8_t legs = 0;     // lcores that send copies, and so report
+  bool sealed = false;        // submitted a second time, sealed already
+  uint8_t traffic_class = 0;  // of the IP headers of its copies
+  uint8_t legs = 0;           // lcores that send copies, and so report
   // Legs that have not finished. The last to finish owns the payload's own reference.
   std::atomic<uint8_t> pending{0};
   // What the legs that have finished say: a port has taken a copy; one was lost that may be tried again.

@@ -52,6 +52,7 @@ void Address(rte_mbuf* payload, const SendRequest& request, uint64_t now, bool s
   meta.completion = request.completion;
   meta.counter_reserved = request.counter_reserved;
   meta.sealed = sealed;
+  meta.traffic_class = static_cast<uint8_t>(request.dscp << 2);
 }
 
 // A payload is only an mbuf in the rings. Here it takes the type of what it holds.

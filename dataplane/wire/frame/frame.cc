@@ -108,6 +108,8 @@ uint32_t DatagramSum(Bytes datagram) { return SumWords(datagram); }
 // The fields that WriteFrameHeader fills in and LocatePlainUdp reads.
 static_assert(kEtherType == offsetof(EthernetLayout, type));
 static_assert(kV4FlagsAndOffset == kEthernetHeaderSize + offsetof(Ipv4Layout, flags_and_offset));
+static_assert(kV4TrafficClass == kEthernetHeaderSize + offsetof(Ipv4Layout, traffic_class));
+static_assert(kV6VersionAndClass == kEthernetHeaderSize + offsetof(Ipv6Layout, version_class_flow));
 static_assert(kV4TotalSize == kEthernetHeaderSize + offsetof(Ipv4Layout, total_size));
 static_assert(kV4Checksum == kEthernetHeaderSize + offsetof(Ipv4Layout, checksum));
 static_assert(kV4UdpSize == kEthernetHeaderSize + sizeof(Ipv4Layout) + offsetof(UdpLayout, size));

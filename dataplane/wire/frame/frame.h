@@ -51,6 +51,7 @@ namespace internal {
 // The offsets of fields that differ from datagram to datagram; frame.cc checks them against its layouts.
 inline constexpr size_t kV4TotalSize = 16, kV4Checksum = 24, kV4UdpSize = 38, kV4UdpChecksum = 40;
 inline constexpr size_t kEtherType = 12, kV4FlagsAndOffset = 20;
+inline constexpr size_t kV4TrafficClass = 15, kV6VersionAndClass = 14;
 inline constexpr size_t kV6PayloadSize = 18, kV6UdpSize = 58, kV6Checksum = 60;
 
 inline uint16_t FoldedComplement(uint64_t sum) {
@@ -69,20 +70,25 @@ inline Be16 UdpChecksumOf(const FrameTemplate& frame, uint16_t udp_size, uint32_
 }  // namespace internal
 
 // Writes frame.size bytes in front of a datagram of `datagram_size` bytes. `datagram_sum` is used where the frame has a
-// UDP checksum. Inline, because it runs once for each copy.
+// UDP checksum. `traffic_class` is that of the IP header: DSCP and ECN. Inline, because it runs once for each copy.
 inline void WriteFrameHeader(const FrameTemplate& frame, uint16_t datagram_size,
-                             uint32_t datagram_sum, uint8_t* out) {
+                             uint32_t datagram_sum, uint8_t* out, uint8_t traffic_class = 0) {
   const auto udp_size = static_cast<uint16_t>(8 + datagram_size);
   if (frame.is_v6()) {
     std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV6);
+    if (traffic_class != 0) [[unlikely]]
+      WriteAs(Be16(static_cast<uint16_t>(6u << 12 | uint32_t{traffic_class} << 4)),
+              out + internal::kV6VersionAndClass);
     WriteAs(Be16(udp_size), out + internal::kV6PayloadSize);
     WriteAs(Be16(udp_size), out + internal::kV6UdpSize);
     WriteAs(internal::UdpChecksumOf(frame, udp_size, datagram_sum), out + internal::kV6Checksum);
   } else {
     std::memcpy(out, frame.bytes.data(), kFrameHeaderSizeV4);
     const auto total_size = static_cast<uint16_t>(20 + udp_size);
+    if (traffic_class != 0) [[unlikely]]
+      out[internal::kV4TrafficClass] = traffic_class;
     WriteAs(Be16(total_size), out + internal::kV4TotalSize);
-    WriteAs(Be16(internal::FoldedComplement(uint64_t{frame.ip_sum} + total_size)),
+    WriteAs(Be16(internal::FoldedComplement(uint64_t{frame.ip_sum} + total_size + traffic_class)),
             out + internal::kV4Checksum);
     WriteAs(Be16(udp_size), out + internal::kV4UdpSize);
     if (frame.has_udp_checksum) {

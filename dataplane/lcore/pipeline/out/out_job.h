@@ -30,6 +30,7 @@ struct OutJob {
   uint32_t references = 0;    // that the home worker counted on for this leg; 0 where `sole`
   uint32_t datagram_sum = 0;  // for the UDP checksum; never 0 once it is made
   uint16_t size = 0;          // of the sealed payload
+  uint8_t traffic_class = 0;  // of its copies' IP headers
   bool owned = true;          // a reference of the payload is the job's, to be released at its end
   bool sole = true;       // no other worker sends copies, so that this one sets the reference count
   bool sealed = false;    // the payload's bytes are final

@@ -102,7 +102,7 @@ void Egress::SendInPlace(const Copy& copy, uint16_t index) {
   OutJob& job = jobs_[index];
   const uint8_t size = copy.frame->size;
   auto* header = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(job.payload, size));
-  wire::WriteFrameHeader(*copy.frame, job.size, job.datagram_sum, header);
+  wire::WriteFrameHeader(*copy.frame, job.size, job.datagram_sum, header, job.traffic_class);
   Enqueue(QueueOf(copy), job.payload,
           {.path = copy.counters,
            .bytes = uint32_t{job.size} + size,
@@ -123,7 +123,7 @@ void Egress::SendInPlace(const Copy& copy, uint16_t index) {
   header->nb_segs = 2;
   header->next = job.payload;
   wire::WriteFrameHeader(*copy.frame, job.size, job.datagram_sum,
-                         rte_pktmbuf_mtod(header, uint8_t*));
+                         rte_pktmbuf_mtod(header, uint8_t*), job.traffic_class);
   Enqueue(queue, header,
           {.path = copy.counters, .bytes = total, .job = index, .kind = TxKind::kReference});
 }
@@ -138,7 +138,7 @@ void Egress::SendInPlace(const Copy& copy, uint16_t index) {
     return LoseCopy(copy, wire::Drop::kTooLarge, index);
   }
   auto* bytes = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(frame, static_cast<uint16_t>(total)));
-  wire::WriteFrameHeader(*copy.frame, job.size, job.datagram_sum, bytes);
+  wire::WriteFrameHeader(*copy.frame, job.size, job.datagram_sum, bytes, job.traffic_class);
   rte_memcpy(bytes + header_size, rte_pktmbuf_mtod(job.payload, const void*), job.size);
   Enqueue(queue, frame,
           {.path = copy.counters, .bytes = total, .job = index, .kind = TxKind::kLinear});

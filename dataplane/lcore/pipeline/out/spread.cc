@@ -119,6 +119,7 @@ bool Egress::TakeLegs(WorkerId from) {
            .references = items[i].references,
            .datagram_sum = meta.datagram_sum,
            .size = rte_pktmbuf_data_len(items[i].payload),
+           .traffic_class = meta.traffic_class,
            .sole = meta.legs == 1,
            .sealed = true,
            .wants_report = meta.completion,

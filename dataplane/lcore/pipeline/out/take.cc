@@ -45,6 +45,7 @@ bool Egress::TakePayloads() {
     job = {.payload = payloads[i],
            .peer = turn_.forwarding().FindPeer(meta.peer, SealedSize(payloads[i]), meta.paths),
            .size = rte_pktmbuf_data_len(payloads[i]),
+           .traffic_class = meta.traffic_class,
            .sealed = meta.sealed,
            .reserved = meta.counter_reserved,
            .wants_report = meta.completion,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dataplane/wire/frame/segments.h"
 #include "dataplane/wire/message.h"
 #include "tests/dataplane/lcore/network.h"
 
@@ -82,6 +83,30 @@ TEST_P(Journey, SixCopiesOneDelivery) {
       EXPECT_EQ(first, 1u);
       EXPECT_EQ(duplicates, 5u);
       EXPECT_EQ(net.a().BuffersInUse() + net.b().BuffersInUse(), 0u);
+    }
+  }
+}
+
+// Whether a payload leaves in place, as reference or as a linear copy, from the worker that sealed it or another one.
+TEST_P(Journey, AMarkStandsInTheHeaderOfEachCopy) {
+  for (const uint16_t ports : {1, 3}) {
+    for (const size_t size : {64u, 1200u}) {
+      Network net = Make(ports, ports, std::min<uint16_t>(ports, 2));
+      for (const uint8_t dscp : {46, 0, 63}) {
+        const SendRequest request{.dscp = dscp};
+        ASSERT_TRUE(net.a().SendAs(Text(size), request));
+        net.Collect();
+        ASSERT_EQ(net.in_flight().size(), size_t{ports} * ports);
+        for (const FrameBytes& frame : net.in_flight()) {
+          const size_t header = wire::JoinableHeaderSize(frame);
+          ASSERT_NE(header, 0u);
+          EXPECT_EQ(wire::FlowOf(frame.data(), header).traffic_class, dscp << 2);
+          wire::ParsedFrame parsed;
+          EXPECT_EQ(wire::ParseFrame(frame, &parsed), wire::FrameKind::kUdp) << "the checksum";
+        }
+        net.Settle();
+        EXPECT_THAT(net.b().Received(), ElementsAre(Text(size)));
+      }
     }
   }
 }

@@ -76,6 +76,26 @@ TEST(Frame, ExactBytes) {
             "68656c6c6f");
 }
 
+TEST(Frame, TrafficClassChangesItsBitsAndTheChecksum) {
+  const std::vector<uint8_t> datagram = FromHex("68656c6c6f");
+  for (const char* address : {"192.0.2.1:13116", "[2001:db8::1]:13116"}) {
+    const FrameTemplate frame = MakeFrameTemplate(kFromMac, kToMac, At(address), At(address));
+    std::vector<uint8_t> plain(frame.size), marked(frame.size);
+    WriteFrameHeader(frame, 5, DatagramSum(datagram), plain.data());
+    WriteFrameHeader(frame, 5, DatagramSum(datagram), marked.data(), 0xb8);
+    if (frame.is_v6()) {
+      EXPECT_EQ(ToHex(Bytes(marked).subspan(14, 4)), "6b800000");
+      plain[14] = 0x6b;
+      plain[15] = 0x80;
+    } else {
+      EXPECT_EQ(marked[15], 0xb8);
+      plain[15] = 0xb8;
+      FixIpv4Checksum(plain);
+    }
+    EXPECT_EQ(ToHex(marked), ToHex(plain)) << "nothing else";
+  }
+}
+
 TEST(Frame, ReadsWhatItWrote) {
   std::mt19937 random(1);
   for (int i = 0; i < 2000; ++i) {
