@@ -16,34 +16,166 @@ constexpr size_t kMaxInterfaceAddresses = 16, kMaxGateRoutes = 4096;
 // IPv6 needs the first, and a TAP frame of the second still fits a payload.
 constexpr uint16_t kMinInterfaceMtu = 1280, kMaxInterfaceMtu = 65500;
 
-void CheckLoopback(Reader& reader, const std::string& path, LoopbackGateConfig& gate) {
+// --- UDP sockets. ---
+
+Codec<EndpointRange> GateAddress() {
+  return {.type = "address:port, or address:port-port",
+          .read = [](absl::string_view text) -> absl::StatusOr<EndpointRange> {
+            absl::StatusOr<EndpointRange> range = EndpointRange::Parse(text);
+            if (!range.ok()) return Unacceptable(text, range.status().message());
+            return range;
+          },
+          .write = [](const EndpointRange& range) { return range.ToString(); }};
+}
+
+Codec<EndpointRange> LoopbackAddress() {
+  Codec<EndpointRange> codec = GateAddress();
+  codec.type = "loopback address:port, or address:port-port";
+  codec.read = [read = codec.read](absl::string_view text) -> absl::StatusOr<EndpointRange> {
+    absl::StatusOr<EndpointRange> range = read(text);
+    if (range.ok() && !range->first.address.is_loopback()) {
+      return Unacceptable(text,
+                          "is not a loopback address: a gate for other machines is udp, with "
+                          "allow");
+    }
+    return range;
+  };
+  return codec;
+}
+
+Codec<wire::IpAddress> GroupAddress() {
+  return {.type = "multicast address",
+          .read = [](absl::string_view text) -> absl::StatusOr<wire::IpAddress> {
+            const absl::StatusOr<wire::IpAddress> address = wire::IpAddress::Parse(text);
+            if (!address.ok() || !address->is_multicast()) {
+              return Unacceptable(text, "is not the address of a multicast group, as 239.1.2.3 is");
+            }
+            return *address;
+          },
+          .write = [](const wire::IpAddress& address) { return address.ToString(); }};
+}
+
+bool Overlap(const EndpointRange& a, const EndpointRange& b) {
+  return a.first.address == b.first.address && a.first.port < b.first.port + b.ports &&
+         b.first.port < a.first.port + a.ports;
+}
+
+void CheckDeliver(Reader& reader, const std::string& path, const UdpGateConfig& gate) {
   const std::string deliver = JoinPath(path, "deliver");
   if (!reader.Sound(JoinPath(path, "listen")) || !reader.Sound(deliver) || !gate.deliver) return;
-  if (gate.deliver->address.is_v4() != gate.listen.address.is_v4()) {
+  EndpointRange heard = gate.listen;
+  if (gate.group) heard.first.address = *gate.group;
+  if (gate.deliver->first.address.is_v4() != gate.listen.first.address.is_v4()) {
     reader.Fail(deliver, "must be of the same family as listen: payloads leave from that socket");
-  } else if (*gate.deliver == gate.listen) {
+  } else if (gate.deliver->ports != gate.listen.ports) {
+    reader.Fail(deliver, absl::StrCat("must have as many ports as listen, ", gate.listen.ports,
+                                      ": what comes in at one goes out at the one of its place"));
+  } else if (Overlap(*gate.deliver, heard)) {
     reader.Fail(deliver, "must differ from listen: the gate would talk to itself");
   }
 }
 
-const SectionOf<LoopbackGateConfig>& LoopbackGateSchema() {
-  static const SectionOf<LoopbackGateConfig>& section = Declare<LoopbackGateConfig>([](auto& s) {
-    s.Scalar("listen", &LoopbackGateConfig::listen, LoopbackEndpoint())
+void CheckAllow(Reader& reader, const std::string& path, const UdpGateConfig& gate) {
+  const std::string listen = JoinPath(path, "listen"), deliver = JoinPath(path, "deliver");
+  if (!reader.Sound(listen)) return;
+  const wire::IpAddress& address = gate.listen.first.address;
+  if (address.is_multicast()) {
+    reader.Fail(listen, "is a group: listen has an address of this machine's, and group the group");
+    return;
+  }
+  const bool open = !address.is_loopback() || gate.group;
+  if (open && gate.allow.empty()) {
+    reader.Fail(path, absl::StrCat("needs allow, such as [10.9.0.0/24]: without it, everybody who "
+                                   "reaches ",
+                                   gate.group ? gate.group->ToString() : address.ToString(),
+                                   " could send into the tunnel"));
+  }
+  for (size_t i = 0; i < gate.allow.size(); ++i) {
+    const std::string at = ItemPath(JoinPath(path, "allow"), i);
+    if (!reader.Wrong(at) && gate.allow[i].address.is_v4() != address.is_v4()) {
+      reader.Fail(at, "is of the other family than listen");
+    }
+  }
+  if (!gate.deliver || !reader.Sound(deliver)) return;
+  if (address.is_loopback() && !gate.deliver->first.address.is_loopback()) {
+    reader.Fail(deliver, "cannot be reached from listen, a loopback address");
+  }
+}
+
+void CheckMulticast(Reader& reader, const std::string& path, const UdpGateConfig& gate) {
+  const std::string group = JoinPath(path, "group");
+  const bool sends = gate.deliver && gate.deliver->first.address.is_multicast();
+  if (gate.group && reader.Sound(JoinPath(path, "listen")) &&
+      gate.group->is_v4() != gate.listen.first.address.is_v4()) {
+    reader.Fail(group, "is of the other family than listen");
+  } else if ((gate.group || sends) && !gate.interface &&
+             !reader.Wrong(JoinPath(path, "interface"))) {
+    reader.Fail(gate.group ? group : JoinPath(path, "deliver"),
+                "is multicast, and needs interface: the one that leads to the group");
+  } else if (gate.interface && !gate.group && !sends && !reader.Wrong(group)) {
+    reader.Fail(JoinPath(path, "interface"),
+                "is for multicast: there is neither group nor such a "
+                "deliver");
+  }
+}
+
+constexpr absl::string_view kListenWhy =
+    "The address to which the application sends its datagrams, and from which the peer's payloads "
+    "come. With a range of ports, what comes in at one of them goes out, at the peer, at the one "
+    "of its place.";
+
+const SectionOf<UdpGateConfig>& LoopbackGateSchema() {
+  static const SectionOf<UdpGateConfig>& section = Declare<UdpGateConfig>([](auto& s) {
+    s.Scalar("listen", &UdpGateConfig::listen, LoopbackAddress())
         .Required()
         .Example("127.0.0.1:9000")
-        .Why(
-            "The address to which the application sends its datagrams, and from which the peer's "
-            "payloads come.");
+        .Why(kListenWhy);
     // Its default is no endpoint at all, which has no text.
-    s.Scalar("deliver", &LoopbackGateConfig::deliver, Optional(LoopbackEndpoint()))
+    s.Scalar("deliver", &UdpGateConfig::deliver, Optional(LoopbackAddress()))
         .Shown()
         .Example("127.0.0.1:9001")
         .Otherwise("the last sender")
         .Why("The address to which the peer's payloads go.");
-    s.Check(CheckLoopback);
+    s.Check(CheckDeliver);
   });
   return section;
 }
+
+const SectionOf<UdpGateConfig>& UdpGateSchema() {
+  static const SectionOf<UdpGateConfig>& section = Declare<UdpGateConfig>([](auto& s) {
+    s.Scalar("listen", &UdpGateConfig::listen, GateAddress())
+        .Required()
+        .Example("10.9.0.1:9005")
+        .Why(kListenWhy);
+    s.Scalar("deliver", &UdpGateConfig::deliver, Optional(GateAddress()))
+        .Example("10.9.0.50:5004")
+        .Otherwise("the last sender")
+        .Why("The address to which the peer's payloads go; it may be that of a group.");
+    s.Scalars("allow", &UdpGateConfig::allow, PrefixText(), 0, kMaxGateRoutes)
+        .Example("[10.9.0.0/24]")
+        .Otherwise("loopback addresses")
+        .Why(
+            "Who may send. It is needed where listen is no loopback address, or there is a group.");
+    s.Scalar("group", &UdpGateConfig::group, Optional(GroupAddress()))
+        .Example("239.1.2.3")
+        .Otherwise("none")
+        .Why(
+            "A multicast group: what is sent to it, at the port of listen, comes in, instead of "
+            "what is sent to the address of listen.");
+    s.Scalar("interface", &UdpGateConfig::interface, Optional(InterfaceName()))
+        .Example("lan0")
+        .Otherwise("none")
+        .Why("The interface by which groups are joined and sent to.");
+    s.Check([](Reader& reader, const std::string& path, UdpGateConfig& gate) {
+      CheckAllow(reader, path, gate);
+      CheckDeliver(reader, path, gate);
+      CheckMulticast(reader, path, gate);
+    });
+  });
+  return section;
+}
+
+// --- Unix sockets. ---
 
 void CheckUnix(Reader& reader, const std::string& path, UnixGateConfig& gate) {
   const std::string deliver = JoinPath(path, "deliver");
@@ -97,6 +229,8 @@ const SectionOf<UnixGateConfig>& UnixGateSchema() {
   return section;
 }
 
+// --- Interfaces. ---
+
 // The keys that TUN and TAP have in common.
 void DeclareInterface(SectionOf<InterfaceGateConfig>& s) {
   s.Scalar("interface", &InterfaceGateConfig::interface, InterfaceName())
@@ -137,7 +271,7 @@ const SectionOf<InterfaceGateConfig>& TapGateSchema() {
   return section;
 }
 
-constexpr absl::string_view kOneOf = "exactly one of loopback, unix, tun, tap";
+constexpr absl::string_view kOneOf = "exactly one of loopback, udp, unix, tun, tap";
 
 }  // namespace
 
@@ -147,6 +281,9 @@ const SectionOf<GateConfig>& GateSchema() {
         .Shown()
         .Otherwise(kOneOf)
         .Why("A UDP socket on this machine's loopback interface.");
+    s.Nested("udp", &GateConfig::udp, UdpGateSchema())
+        .Otherwise(kOneOf)
+        .Why("A UDP socket for devices of a network that this machine is in.");
     s.Nested("unix", &GateConfig::unix_socket, UnixGateSchema())
         .Otherwise(kOneOf)
         .Why("A Unix domain socket, whose send() blocks until there is room on a path.");
@@ -159,6 +296,7 @@ const SectionOf<GateConfig>& GateSchema() {
     s.Check([](Reader& reader, const std::string& path, GateConfig& gate) {
       std::vector<absl::string_view> kinds;
       if (gate.loopback) kinds.push_back("loopback");
+      if (gate.udp) kinds.push_back("udp");
       if (gate.unix_socket) kinds.push_back("unix");
       if (gate.tun) kinds.push_back("tun");
       if (gate.tap) kinds.push_back("tap");
@@ -166,7 +304,7 @@ const SectionOf<GateConfig>& GateSchema() {
         reader.Fail(path, absl::StrCat("has both ", kinds[0], " and ", kinds[1],
                                        ": a gate is one of them"));
       } else if (kinds.empty()) {
-        reader.Fail(path, "needs loopback, unix, tun or tap");
+        reader.Fail(path, "needs loopback, udp, unix, tun or tap");
       }
     });
   });

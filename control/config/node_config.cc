@@ -85,6 +85,15 @@ void CheckCrypto(Reader& reader, const NodeConfig& config) {
   }
 }
 
+// Of the gate's socket: one that is bound to a group is at no address of this machine's.
+void ClaimPorts(Unique& gates, const std::string& at, const UdpGateConfig& gate) {
+  wire::Endpoint endpoint = gate.listen.first;
+  if (gate.group) endpoint.address = *gate.group;
+  for (uint16_t i = 0; i < gate.listen.ports; ++i, ++endpoint.port) {
+    gates.Claim(at, endpoint.ToString());
+  }
+}
+
 void CheckTunnels(Reader& reader, NodeConfig& config) {
   std::vector<std::string> peers;
   for (const PeerConfig& peer : config.peers) peers.push_back(peer.name);
@@ -96,9 +105,10 @@ void CheckTunnels(Reader& reader, NodeConfig& config) {
     names.Claim(At("tunnels", i, "name"), tunnel.name);
     ids.try_emplace(tunnel.peer, reader)
         .first->second.Claim(At("tunnels", i, "id"), absl::StrCat(tunnel.id));
-    if (tunnel.gate.loopback) {
-      gates.Claim(At("tunnels", i, "gate.loopback.listen"),
-                  tunnel.gate.loopback->listen.ToString());
+    if (const UdpGateConfig* const socket = tunnel.gate.socket()) {
+      ClaimPorts(gates,
+                 At("tunnels", i, tunnel.gate.udp ? "gate.udp.listen" : "gate.loopback.listen"),
+                 *socket);
     }
     if (tunnel.gate.unix_socket) {
       const UnixGateConfig& gate = *tunnel.gate.unix_socket;

@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "control/config/cap/cap_policy.h"
 #include "control/config/file/key_files.h"
+#include "control/config/text/endpoint_range.h"
 #include "control/config/text/host_port.h"
 #include "control/config/tunnel_policy.h"
 #include "dataplane/wire/constants.h"
@@ -119,11 +120,19 @@ struct PeerConfig {
   std::vector<PathRule> paths;      // that may carry payloads; empty: all
 };
 
-struct LoopbackGateConfig {
-  wire::Endpoint listen;  // a loopback address
-  // A loopback address of listen's family. Unset: payloads go to the last sender.
-  std::optional<wire::Endpoint> deliver;
+// A UDP socket as a gate, or several at ports in a row. Key `loopback`, whose addresses are loopback ones and which has
+// the first two alone, or `udp`.
+struct UdpGateConfig {
+  EndpointRange listen;
+  // Of listen's family, and with as many ports. Unset: payloads go to whoever sent.
+  std::optional<EndpointRange> deliver;
+  std::vector<IpPrefix> allow;  // who may send; empty: loopback addresses, and so is `listen`
+  std::optional<wire::IpAddress> group;  // multicast that comes in, at listen's port
+  std::optional<std::string> interface;  // of multicast, in and out
 };
+
+// What becomes of the DSCPs (RFC 2474) of a tunnel's payloads.
+enum class DscpPolicy : uint8_t { kDrop, kCopy };
 
 enum class UnixGateType : uint8_t { kDatagram, kSeqpacket };
 
@@ -148,12 +157,16 @@ struct InterfaceGateConfig {
 };
 
 struct GateConfig {  // exactly one is set
-  std::optional<LoopbackGateConfig> loopback;
+  std::optional<UdpGateConfig> loopback;
+  std::optional<UdpGateConfig> udp;
   std::optional<UnixGateConfig> unix_socket;  // key `unix`
   std::optional<InterfaceGateConfig> tun;
   std::optional<InterfaceGateConfig> tap;
 
-  // The one of the two that is set; null: neither.
+  // The one of two that is set; null: neither.
+  const UdpGateConfig* socket() const {
+    return loopback.has_value() ? &*loopback : udp.has_value() ? &*udp : nullptr;
+  }
   const InterfaceGateConfig* interface() const {
     return tun.has_value() ? &*tun : tap.has_value() ? &*tap : nullptr;
   }
@@ -167,10 +180,22 @@ struct TunnelConfig {
   // A payload that was not sent by then is dropped.
   Duration deadline = kDefaultDeadline;
   uint32_t queue = 1024;  // the most payloads that may wait
+  uint16_t flows = 1;     // senders that the gate tells apart
+  DscpPolicy dscp = DscpPolicy::kDrop;
   TunnelSettings settings;
   TunnelPolicy policy;          // what `settings` come to
   std::vector<PathRule> paths;  // empty: the peer's; see NodeConfig::PathsOf
   GateConfig gate;
+
+  // Payloads may be of several flows: of several senders, or ports.
+  bool has_flows() const {
+    const UdpGateConfig* const socket = gate.socket();
+    return flows > 1 || (socket != nullptr && socket->listen.ports > 1);
+  }
+  // The peer has to be told the flow of a payload, or its mark, which a packet of an interface has in it.
+  bool tells_flows() const {
+    return has_flows() || (gate.socket() != nullptr && dscp == DscpPolicy::kCopy);
+  }
 };
 
 struct NodeConfig {

@@ -114,6 +114,25 @@ Codec<std::vector<PathRule>> PathRules() {
               }};
 }
 
+void CheckDscp(Reader& reader, const std::string& at, const TunnelConfig& tunnel) {
+  if (tunnel.dscp == DscpPolicy::kCopy && tunnel.gate.unix_socket && !reader.Wrong(at)) {
+    reader.Fail(at,
+                "is for loopback, udp, tun and tap gates: what comes by a Unix socket has no mark");
+  }
+}
+
+void CheckFlows(Reader& reader, const std::string& at, const TunnelConfig& tunnel) {
+  if (tunnel.flows == 1 || reader.Wrong(at)) return;
+  const UdpGateConfig* const socket = tunnel.gate.socket();
+  if (socket == nullptr) {
+    reader.Fail(at, "is for loopback and udp gates");
+  } else if (socket->listen.ports > 1) {
+    reader.Fail(at, "is for a gate at one port: in a range, each port is a flow");
+  } else if (socket->deliver && socket->deliver->first.address.is_multicast()) {
+    reader.Fail(at, "is for answers, which none comes from a group that the gate delivers to");
+  }
+}
+
 }  // namespace
 
 const SectionOf<TunnelSettings>& TunnelSettingsSchema() {
@@ -204,6 +223,19 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
         .Why(
             "The most payloads that wait to be sent. Together they may have 4 MiB, or more at a "
             "Unix gate whose own queue is large. Further ones are dropped and counted.");
+    s.Scalar("flows", &TunnelConfig::flows,
+             WholeNumber<uint16_t>(1, EndpointRange::kMostPorts, "senders"))
+        .Why(
+            "How many senders a loopback or udp gate tells apart, at each side: each has its own "
+            "answers, and the server at the other side sees each at an address of its own. With "
+            "1, answers go to the last sender. The peer's tunnel needs as many.");
+    s.Scalar("dscp", &TunnelConfig::dscp,
+             Choice<DscpPolicy>({{"drop", DscpPolicy::kDrop}, {"copy", DscpPolicy::kCopy}}))
+        .Why(
+            "What becomes of the DSCP by which the application has marked a payload (RFC 2474). "
+            "With copy, the packets that carry it over the links are marked alike, and at a "
+            "loopback or udp gate what comes out at the peer as well, where that says copy too. "
+            "With drop, nothing is marked. ECN bits are not copied.");
     s.Embed(&TunnelConfig::settings, TunnelSettingsSchema());
     s.Sections("paths", &TunnelConfig::paths, PathRuleSchema(), 0, kMaxPathRules)
         .Why(
@@ -214,6 +246,8 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
         .Why("The application's door into the tunnel.");
     s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
       tunnel.policy = tunnel.settings.Policy();
+      CheckFlows(reader, JoinPath(path, "flows"), tunnel);
+      CheckDscp(reader, JoinPath(path, "dscp"), tunnel);
       if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
       const std::string at = JoinPath(path, "gate.unix.queue");
       if (reader.Wrong(at) || reader.Wrong(JoinPath(path, "queue"))) return;

@@ -1,4 +1,4 @@
-// A payload on its way to an application: its bytes, and whatever keeps them alive.
+// A payload on its way to an application: its bytes, its flow, and whatever keeps the bytes alive.
 #ifndef WARP_CONTROL_GATE_DELIVERY_H_
 #define WARP_CONTROL_GATE_DELIVERY_H_
 
@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/message.h"
 
 namespace warp::control {
 
@@ -19,14 +20,19 @@ class Delivery {
   // `bytes` must stay where they are when `owner` is moved, as those of a packet or a vector do, and those of a
   // std::array do not.
   template <typename Owner>
-  Delivery(wire::Bytes bytes, Owner owner) : bytes_(bytes), handler_(&kHandler<Owner>) {
+  Delivery(wire::Bytes bytes, Owner owner, wire::Flow flow = {})
+      : bytes_(bytes), flow_(flow), handler_(&kHandler<Owner>) {
     static_assert(sizeof(Owner) <= kRoom && alignof(Owner) <= alignof(void*));
     static_assert(std::is_nothrow_move_constructible_v<Owner>);
     new (room_) Owner(std::move(owner));
   }
   Delivery(Delivery&& other) noexcept
-      : bytes_(other.bytes_), handler_(std::exchange(other.handler_, nullptr)) {
+      : bytes_(other.bytes_), flow_(other.flow_), handler_(std::exchange(other.handler_, nullptr)) {
     if (handler_ != nullptr) handler_->move(other.room_, room_);
+  }
+  // The same payload as one of another flow.
+  Delivery(Delivery&& other, wire::Flow flow) noexcept : Delivery(std::move(other)) {
+    flow_ = flow;
   }
   Delivery& operator=(Delivery&& other) noexcept {
     if (this != &other) {
@@ -42,6 +48,7 @@ class Delivery {
   }
 
   wire::Bytes bytes() const { return bytes_; }
+  wire::Flow flow() const { return flow_; }
 
  private:
   static constexpr size_t kRoom = 3 * sizeof(void*);
@@ -61,6 +68,7 @@ class Delivery {
   };
 
   wire::Bytes bytes_;
+  wire::Flow flow_;
   const Handler* handler_;
   alignas(void*) std::byte room_[kRoom];
 };

@@ -19,19 +19,22 @@ class GateSink {
  public:
   virtual ~GateSink() = default;
 
-  // Gets payloads of the application in order of arrival, at most Gate::kBurst; the bytes are valid during the call.
+  // Gets payloads of one application in order of arrival, at most Gate::kBurst; the bytes are valid during the call.
+  // All are of this flow, which is the first one where a gate does not tell its applications apart.
   // Returns how many were taken, from the front; a payload that was dropped by name is taken. Where that is fewer than
   // all, the gate keeps the rest and receives nothing more until Resume. What the application sends meanwhile waits in
   // the kernel.
-  virtual size_t OnPayloads(std::span<const wire::Bytes> payloads) = 0;
+  virtual size_t OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) = 0;
 };
 
 struct GateCounters {
   uint64_t from_app = 0;  // payloads that the sink took
   // Payloads that the kernel took. One that it refuses only afterwards is counted in `drops` as well.
   uint64_t to_app = 0;
-  // foreign_sender, no_receiver, receiver_full, too_large; of interfaces also bad_packet, bad_offload, no_route,
-  // spoofed_source and, where several tunnels share one, gate_full
+  // How often another sender took the answers over, at a gate that does not tell its senders apart.
+  uint64_t takeovers = 0;
+  // foreign_sender, no_receiver, receiver_full, too_large, no_flow, unknown_flow; of interfaces also bad_packet,
+  // bad_offload, no_route, spoofed_source and, where several tunnels share one, gate_full
   lcore::DropCounters drops;
 };
 
@@ -43,11 +46,23 @@ struct GateStatus {
   // Where the peer's payloads go now. Empty means nowhere, or to all clients.
   std::string receiver;
 
+  // Of gates that tell their applications apart.
+  size_t flows = 0;            // of applications here
+  size_t flows_of_peer = 0;    // of applications at the peer
+  bool peer_has_flows = true;  // false: the peer's version does not know them, so that all are one
+
   // Of gates that are an interface of the kernel's.
   std::string trouble;  // why it is not there; empty: it is
   uint32_t mtu = 0;     // bytes, as it was set last
   uint64_t cut = 0;     // super-packets of the kernel's that became several payloads
   uint64_t joined = 0;  // super-packets that were made of several payloads
+};
+
+// What a gate needs to know of the peer at the other end.
+struct GatePeer {
+  bool has_flows = false;  // it knows flows other than the first one
+  uint32_t life = 0;  // another one: it has started anew, and knows nothing of the flows before
+  friend bool operator==(const GatePeer&, const GatePeer&) = default;
 };
 
 class Gate {
@@ -80,6 +95,9 @@ class Gate {
   // The largest payload that goes in one piece over every path that there is. Gates that can have their payloads made
   // to that measure do so.
   virtual void SetRoom([[maybe_unused]] size_t payload) {}
+
+  // The peer, when there is a session with it, and when it is another one.
+  virtual void SetPeer([[maybe_unused]] const GatePeer& peer) {}
 
   virtual const GateCounters& counters() const = 0;
   virtual GateStatus status() const { return {}; }

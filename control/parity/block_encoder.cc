@@ -51,7 +51,7 @@ void BlockEncoder::Add(uint8_t hold, wire::Bytes payload) {
   ++count_;
 }
 
-std::vector<uint8_t> BlockEncoder::Plaintext(uint16_t tunnel_id, size_t index) const {
+std::vector<uint8_t> BlockEncoder::Plaintext(uint16_t tunnel_id, size_t index, bool flows) const {
   const Sum& sum = sums_[index];
   std::vector<uint8_t> plaintext(wire::kParityHeaderSize + size_);
   wire::WriteParityHeader({.tunnel_id = tunnel_id,
@@ -59,7 +59,8 @@ std::vector<uint8_t> BlockEncoder::Plaintext(uint16_t tunnel_id, size_t index) c
                            .count = static_cast<uint8_t>(count_),
                            .index = static_cast<uint8_t>(index),
                            .hold = hold_,
-                           .length = sum.length},
+                           .length = sum.length,
+                           .flows = flows},
                           plaintext.data());
   std::copy_n(sum.symbol.begin(), size_, plaintext.begin() + wire::kParityHeaderSize);
   return plaintext;

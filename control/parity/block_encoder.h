@@ -28,8 +28,9 @@ class BlockEncoder {
   // Bytes of the longest payload, and so of each symbol.
   size_t size() const { return size_; }
 
-  // The plaintext of parity `index`, below the number that was asked for: header and symbol.
-  std::vector<uint8_t> Plaintext(uint16_t tunnel_id, size_t index) const;
+  // The plaintext of parity `index`, below the number that was asked for: header and symbol. `flows`: the payloads were
+  // added with their flows in front of them.
+  std::vector<uint8_t> Plaintext(uint16_t tunnel_id, size_t index, bool flows = false) const;
 
  private:
   struct Sum {

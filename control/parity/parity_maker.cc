@@ -4,6 +4,7 @@
 #include <bit>
 #include <utility>
 
+#include "control/parity/flow_in_block.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::parity {
@@ -93,9 +94,14 @@ void ParityMaker::Add(Instant now, uint64_t number, const wire::SequencedHeader&
     due_ = now + patience_;
     block_deadline_ = now + deadline_;
   }
+  if (flows_) {
+    PutBehindFlow(place.flow, payload, &with_flow_);
+    payload = with_flow_;
+  }
   block_.Add(wire::HoldByteOf(place), payload);
   next_ = place.sequence + 1;
   last_ = number;
+  dscp_ = place.flow.dscp;
   if (fec_.automatic) {
     credit_ = std::min(kMostCredit, credit_ + fec_.most * static_cast<double>(payload.size()));
   }
@@ -124,8 +130,9 @@ std::vector<ParityMaker::Parity> ParityMaker::Finish() {
   for (size_t index = 0; index < count; ++index) {
     parities.push_back({.number = last_,
                         .index = static_cast<uint8_t>(index),
+                        .dscp = dscp_,
                         .deadline = block_deadline_,
-                        .plaintext = block_.Plaintext(tunnel_id_, index)});
+                        .plaintext = block_.Plaintext(tunnel_id_, index, flows_)});
   }
   block_.Begin(0, 0);
   return parities;

@@ -28,7 +28,9 @@ class ParityMaker {
   // Parities that wait to leave.
   static constexpr size_t kMostWaiting = 256;
 
-  explicit ParityMaker(uint16_t tunnel_id) : tunnel_id_(tunnel_id) {}
+  // `flows`: the payloads may be of several, which are restored with them.
+  explicit ParityMaker(uint16_t tunnel_id, bool flows = false)
+      : tunnel_id_(tunnel_id), flows_(flows) {}
 
   // A block ends a quarter of the deadline after its first payload was taken, and at the latest after 20 ms.
   void SetPolicy(const config::Fec& fec, wire::Duration deadline);
@@ -66,6 +68,7 @@ class ParityMaker {
   struct Parity {
     uint64_t number = 0;  // of the block's last payload
     uint8_t index = 0;
+    uint8_t dscp = 0;  // of the block's last payload
     wire::Instant deadline;
     std::vector<uint8_t> plaintext;
   };
@@ -82,6 +85,8 @@ class ParityMaker {
   size_t ParitiesNow();
 
   const uint16_t tunnel_id_;
+  const bool flows_;
+  std::vector<uint8_t> with_flow_;  // the payload that is added, behind its flow
   config::Fec fec_;
   wire::Duration deadline_{}, patience_{};
   Shape shape_;
@@ -89,6 +94,7 @@ class ParityMaker {
   std::array<uint8_t, wire::kPathSlots> placed_{};  // packets of the block, by path
   uint32_t next_ = 0;                               // sequence of the payload that may follow
   uint64_t last_ = 0;                               // number of the block's last payload
+  uint8_t dscp_ = 0;                                // its DSCP
   wire::Instant due_{};
   wire::Instant block_deadline_{};
   std::deque<Parity> waiting_;

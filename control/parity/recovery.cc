@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <iterator>
 #include <span>
+#include <utility>
+
+#include "control/parity/flow_in_block.h"
 
 namespace warp::parity {
 namespace {
@@ -25,7 +28,7 @@ Recovery::Sequence Recovery::Expand(uint32_t sequence) const {
 void Recovery::Keep(Instant, const wire::SequencedHeader& header, wire::Bytes payload) {
   const Sequence sequence = Expand(header.sequence);
   newest_ = std::max(newest_, sequence);
-  Store(sequence, payload);
+  Store(sequence, header.flow, payload);
   // The block that begins before it, where it has one that waits.
   const auto after = blocks_.upper_bound(sequence);
   if (after == blocks_.begin()) return;
@@ -33,12 +36,13 @@ void Recovery::Keep(Instant, const wire::SequencedHeader& header, wire::Bytes pa
   if (sequence < block->first + block->second.count) Try(block);
 }
 
-void Recovery::Store(Sequence sequence, wire::Bytes payload) {
+void Recovery::Store(Sequence sequence, const wire::Flow& flow, wire::Bytes payload) {
   if (sequence + kMostPayloads <= newest_) return;
   Kept& kept = SlotOf(sequence);
   // What is counted is what the memory is, not what is used of it.
   kept_bytes_ -= kept.bytes.capacity();
   kept.sequence = sequence;
+  kept.flow = flow;
   kept.bytes.assign(payload.begin(), payload.end());
   kept_bytes_ += kept.bytes.capacity();
   oldest_ = std::min(oldest_, sequence);
@@ -79,13 +83,14 @@ void Recovery::Add(Instant now, const wire::ParityHeader& header, wire::Bytes sy
   if (is_new) {
     its.count = header.count;
     its.hold = header.hold;
+    its.flows = header.flows;
     its.tunnel_id = header.tunnel_id;
     its.until = now + kWait;
   }
   const bool repeated =
       std::any_of(its.parities.begin(), its.parities.end(),
                   [&](const Parity& parity) { return parity.index == header.index; });
-  if (header.count != its.count || repeated ||
+  if (header.count != its.count || header.flows != its.flows || repeated ||
       (!its.parities.empty() && its.parities.front().symbol.size() != symbol.size())) {
     ++ended_.conflict;
     return;
@@ -104,10 +109,12 @@ void Recovery::Try(Blocks::iterator at) {
   Block& block = at->second;
   std::vector<Known> known;
   std::vector<size_t> missing;
+  std::vector<std::vector<uint8_t>> behind_flows(block.flows ? block.count : 0);
   for (size_t place = 0; place < block.count; ++place) {
     const Kept& kept = SlotOf(first + place);
     if (kept.sequence == first + place) {
-      known.push_back({.place = place, .bytes = kept.bytes});
+      if (block.flows) PutBehindFlow(kept.flow, kept.bytes, &behind_flows[place]);
+      known.push_back({.place = place, .bytes = block.flows ? behind_flows[place] : kept.bytes});
     } else {
       missing.push_back(place);
       if (missing.size() > block.parities.size()) return;
@@ -128,15 +135,24 @@ void Recovery::Try(Blocks::iterator at) {
   }
   ended_.unused += block.parities.size() - missing.size();
   for (Restored& one : *all) {
-    const Sequence sequence = first + one.place;
-    Store(sequence, one.bytes);
-    wire::SequencedHeader header{.tunnel_id = block.tunnel_id,
-                                 .sequence = static_cast<uint32_t>(sequence)};
-    wire::SetHoldByte(block.hold, &header);
-    restored_.push_back({header, std::move(one.bytes)});
+    if (!TakeRestored(first + one.place, block, std::move(one.bytes))) ++ended_.conflict;
   }
   uint64_t used = 0;
   End(at, &used);
+}
+
+bool Recovery::TakeRestored(Sequence sequence, const Block& block, std::vector<uint8_t> bytes) {
+  wire::SequencedHeader header{.tunnel_id = block.tunnel_id,
+                               .sequence = static_cast<uint32_t>(sequence)};
+  wire::SetHoldByte(block.hold, &header);
+  if (block.flows) {
+    const std::optional<wire::Flow> flow = TakeFlow(&bytes);
+    if (!flow.has_value()) return false;
+    header.flow = *flow;
+  }
+  Store(sequence, header.flow, bytes);
+  restored_.push_back({header, std::move(bytes)});
+  return true;
 }
 
 Recovery::Blocks::iterator Recovery::End(Blocks::iterator block, uint64_t* how) {

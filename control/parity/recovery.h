@@ -78,11 +78,13 @@ class Recovery {
   using Sequence = uint64_t;  // counted on beyond 2^32
   struct Kept {
     Sequence sequence = 0;  // 0: nothing
+    wire::Flow flow;
     std::vector<uint8_t> bytes;
   };
   struct Block {
     uint8_t count = 0;
-    uint8_t hold = 0;  // of what is restored, as its first parity says
+    uint8_t hold = 0;    // of what is restored, as its first parity says
+    bool flows = false;  // payloads count with their flows in front of them
     uint16_t tunnel_id = 0;
     wire::Instant until;
     std::vector<Parity> parities;
@@ -92,11 +94,13 @@ class Recovery {
   Sequence Expand(uint32_t sequence) const;
   void Keep(wire::Instant now, const wire::SequencedHeader& header, wire::Bytes payload);
   Kept& SlotOf(Sequence sequence) { return kept_[sequence % kMostPayloads]; }
-  void Store(Sequence sequence, wire::Bytes payload);
+  void Store(Sequence sequence, const wire::Flow& flow, wire::Bytes payload);
   void Drop(Kept& kept);
   void MoveOldest();
   // Restores what is missing of the block, where that can be done, and then ends it.
   void Try(Blocks::iterator block);
+  // Keeps what was restored of it, which is taken. False: it is no payload.
+  bool TakeRestored(Sequence sequence, const Block& block, std::vector<uint8_t> bytes);
   Blocks::iterator End(Blocks::iterator block, uint64_t* how);
 
   wire::Instant until_{};  // payloads are kept until then

@@ -1,5 +1,6 @@
 #include "control/status/tunnel_json.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -24,13 +25,24 @@ double Milliseconds(wire::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
+// Flows in use, and how many each side may have.
+Json FlowsJson(const Tunnel& tunnel) {
+  const GateStatus status = tunnel.gate_status();
+  const config::UdpGateConfig& socket = *tunnel.config().gate.socket();
+  return {{"most", std::max(tunnel.config().flows, socket.listen.ports)},
+          {"ours", status.flows},
+          {"of_peer", status.flows_of_peer},
+          {"peer_has_flows", status.peer_has_flows}};
+}
+
 Json GateJson(const Tunnel& tunnel) {
   const config::GateConfig& config = tunnel.config().gate;
-  if (config.loopback.has_value()) {
-    const std::optional<wire::Endpoint>& deliver = config.loopback->deliver;
-    return {{"type", "loopback"},
-            {"listen", config.loopback->listen.ToString()},
-            {"deliver", deliver.has_value() ? deliver->ToString() : ""}};
+  if (const config::UdpGateConfig* const socket = config.socket()) {
+    return {{"type", config.udp.has_value() ? "udp" : "loopback"},
+            {"listen", socket->listen.ToString()},
+            {"deliver", socket->deliver.has_value() ? socket->deliver->ToString() : ""},
+            {"flows", FlowsJson(tunnel)},
+            {"takeovers", tunnel.gate_counters().takeovers}};
   }
   if (const config::InterfaceGateConfig* const interface = config.interface()) {
     const GateStatus status = tunnel.gate_status();

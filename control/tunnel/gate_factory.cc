@@ -2,10 +2,13 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "control/gate/loopback/loopback_gate.h"
+#include "control/gate/loopback/port_range_gate.h"
 #include "control/gate/tun/tun_gate.h"
 #include "control/gate/unix/unix_datagram_gate.h"
 #include "control/gate/unix/unix_seqpacket_gate.h"
@@ -16,8 +19,28 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::Open(const config::TunnelConf
                                                         GateSink& sink) {
   if (tunnel.gate.unix_socket.has_value()) return OpenUnix(tunnel, sink);
   if (tunnel.gate.interface() != nullptr) return OpenInterface(tunnel, sink);
-  const config::LoopbackGateConfig& config = *tunnel.gate.loopback;
-  return LoopbackGate::Open(loop_, {.listen = config.listen, .deliver = config.deliver}, sink);
+  return OpenUdp(tunnel, sink);
+}
+
+absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUdp(const config::TunnelConfig& tunnel,
+                                                           GateSink& sink) {
+  const config::UdpGateConfig& config = *tunnel.gate.socket();
+  LoopbackGateOptions options{.listen = config.listen.first,
+                              .flows = tunnel.flows,
+                              .marks = tunnel.dscp == config::DscpPolicy::kCopy};
+  if (config.deliver.has_value()) options.deliver = config.deliver->first;
+  if (!config.allow.empty()) {
+    options.allowed = [allow = config.allow](const wire::IpAddress& sender) {
+      return std::any_of(allow.begin(), allow.end(),
+                         [&](const config::IpPrefix& prefix) { return prefix.Contains(sender); });
+    };
+  }
+  options.multicast = {.group = config.group, .interface = config.interface.value_or("")};
+  options.say = [this, name = tunnel.name](const std::string& sentence) {
+    if (warn_ != nullptr) warn_(absl::StrCat("tunnel ", name, ": ", sentence));
+  };
+  if (config.listen.ports == 1) return LoopbackGate::Open(loop_, options, sink);
+  return PortRangeGate::Open(loop_, options, config.listen.ports, sink);
 }
 
 absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUnix(const config::TunnelConfig& tunnel,

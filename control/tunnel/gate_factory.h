@@ -25,13 +25,14 @@ class GateFactory {
   // `loop` outlives it; it outlives its gates.
   explicit GateFactory(Loop& loop) : loop_(loop) {}
 
-  // Called with a sentence for the log, where an interface vanishes or is back.
+  // Called with a sentence for the log, where an interface vanishes or is back, or another sender takes answers over.
   void set_warn(std::function<void(const std::string&)> warn) { warn_ = std::move(warn); }
 
   // `sink` outlives the gate. The error is one sentence and names the address, path or interface.
   absl::StatusOr<std::unique_ptr<Gate>> Open(const config::TunnelConfig& tunnel, GateSink& sink);
 
  private:
+  absl::StatusOr<std::unique_ptr<Gate>> OpenUdp(const config::TunnelConfig& tunnel, GateSink& sink);
   absl::StatusOr<std::unique_ptr<Gate>> OpenUnix(const config::TunnelConfig& tunnel,
                                                  GateSink& sink);
   absl::StatusOr<std::unique_ptr<Gate>> OpenInterface(const config::TunnelConfig& tunnel,

@@ -72,9 +72,10 @@ void Inbound::HandlePayload(Peer& peer, lcore::OpenedPacket& packet) {
     drops_.Add(Drop::kMalformed);
     return;
   }
-  packet.packet.TrimFront(wire::kInnerHeaderSize);
+  packet.packet.TrimFront(wire::HeaderSizeOf(wire::Kind::kPayload, header->flow));
   const wire::Bytes bytes = packet.packet.bytes();
-  DeliverTo(peer, header->tunnel_id, Delivery(bytes, std::move(packet.packet)));
+  DeliverTo(peer, packet, header->tunnel_id,
+            Delivery(bytes, std::move(packet.packet), header->flow));
 }
 
 void Inbound::HandleSequenced(Peer& peer, lcore::OpenedPacket& packet) {
@@ -84,9 +85,9 @@ void Inbound::HandleSequenced(Peer& peer, lcore::OpenedPacket& packet) {
     drops_.Add(Drop::kMalformed);
     return;
   }
-  packet.packet.TrimFront(wire::kSequencedHeaderSize);
+  packet.packet.TrimFront(wire::HeaderSizeOf(wire::Kind::kSequenced, header->flow));
   const wire::Bytes bytes = packet.packet.bytes();
-  DeliverInOrder(peer, packet, *header, Delivery(bytes, std::move(packet.packet)));
+  DeliverInOrder(peer, packet, *header, Delivery(bytes, std::move(packet.packet), header->flow));
 }
 
 void Inbound::HandleFragment(Instant now, Peer& peer, const lcore::OpenedPacket& packet) {
@@ -98,11 +99,11 @@ void Inbound::HandleFragment(Instant now, Peer& peer, const lcore::OpenedPacket&
   if (!result.payload.has_value()) return;
   std::vector<uint8_t>& whole = result.payload->bytes;
   const wire::Bytes bytes(whole);
-  Delivery payload(bytes, std::move(whole));
+  Delivery payload(bytes, std::move(whole), result.payload->flow);
   if (result.payload->place.has_value()) {
     DeliverInOrder(peer, packet, *result.payload->place, std::move(payload));
   } else {
-    DeliverTo(peer, result.payload->tunnel_id, std::move(payload));
+    DeliverTo(peer, packet, result.payload->tunnel_id, std::move(payload));
   }
 }
 
@@ -119,8 +120,9 @@ void Inbound::HandleParity(Peer& peer, const lcore::OpenedPacket& packet) {
   FlushLater(tunnel);
 }
 
-void Inbound::DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload) {
-  Tunnel* const tunnel = FindTunnel(peer, tunnel_id);
+void Inbound::DeliverTo(Peer& peer, const lcore::OpenedPacket& packet, uint16_t tunnel_id,
+                        Delivery payload) {
+  Tunnel* const tunnel = FindTunnel(peer, packet, tunnel_id);
   if (tunnel == nullptr) return;
   tunnel->Deliver(std::move(payload));
   FlushLater(tunnel);
@@ -128,7 +130,7 @@ void Inbound::DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload) {
 
 void Inbound::DeliverInOrder(Peer& peer, const lcore::OpenedPacket& packet,
                              const wire::SequencedHeader& header, Delivery payload) {
-  Tunnel* const tunnel = FindTunnel(peer, header.tunnel_id);
+  Tunnel* const tunnel = FindTunnel(peer, packet, header.tunnel_id);
   if (tunnel == nullptr) return;
   const Drop drop =
       tunnel->DeliverInOrder(LifeOf(packet), packet.arrival.route(), header, std::move(payload));
@@ -140,6 +142,13 @@ Tunnel* Inbound::FindTunnel(Peer& peer, uint16_t tunnel_id) {
   const auto tunnel = peer.tunnels.find(tunnel_id);
   if (tunnel != peer.tunnels.end()) return tunnel->second;
   drops_.Add(Drop::kUnknownTunnel);
+  return nullptr;
+}
+
+Tunnel* Inbound::FindTunnel(Peer& peer, const lcore::OpenedPacket& packet, uint16_t tunnel_id) {
+  Tunnel* const tunnel = FindTunnel(peer, tunnel_id);
+  if (tunnel == nullptr || tunnel->NotePeer(*packet.session)) return tunnel;
+  drops_.Add(Drop::kUnknownFlow);
   return nullptr;
 }
 

@@ -51,11 +51,14 @@ class Inbound {
   void HandleFragment(wire::Instant now, Peer& peer, const lcore::OpenedPacket& packet);
   void HandleParity(Peer& peer, const lcore::OpenedPacket& packet);
   void NoteAuthentic(wire::Instant now, const lcore::OpenedPacket& packet);
-  void DeliverTo(Peer& peer, uint16_t tunnel_id, Delivery payload);
   // `packet` brought the payload, or its last fragment.
+  void DeliverTo(Peer& peer, const lcore::OpenedPacket& packet, uint16_t tunnel_id,
+                 Delivery payload);
   void DeliverInOrder(Peer& peer, const lcore::OpenedPacket& packet,
                       const wire::SequencedHeader& header, Delivery payload);
   Tunnel* FindTunnel(Peer& peer, uint16_t tunnel_id);  // null, and counted: there is none
+  // Null, and counted: there is none, or the payload's flow has ended.
+  Tunnel* FindTunnel(Peer& peer, const lcore::OpenedPacket& packet, uint16_t tunnel_id);
   void FlushLater(Tunnel* tunnel);
 
   protocol::Node& protocol_;

@@ -176,9 +176,9 @@ void Orderer::Hold(Instant now, Sequence sequence, const wire::SequencedHeader& 
   std::vector<uint8_t> copy(payload.bytes().begin(), payload.bytes().end());
   const wire::Bytes bytes(copy);
   part_.Add(bytes.size() + kEntry);
-  held_.try_emplace(
-      sequence,
-      Held{.payload = Delivery(bytes, std::move(copy)), .hold = hold, .resend = header.resend});
+  held_.try_emplace(sequence, Held{.payload = Delivery(bytes, std::move(copy), payload.flow()),
+                                   .hold = hold,
+                                   .resend = header.resend});
   ++counters_.held;
   // What is in front of a gap that is given up leaves in its turn, sooner than that.
   if (sequence > given_up_) NoteRelease(sequence, now + hold);

@@ -36,15 +36,19 @@ std::optional<Reassembler::Piece> Reassembler::Read(Bytes plaintext) {
     const auto header = wire::ReadSequencedFragmentHeader(plaintext);
     if (!header) return std::nullopt;
     return Piece{.header = {.tunnel_id = header->payload.tunnel_id,
+                            .flow = header->payload.flow,
                             .index = header->index,
                             .count = header->count,
                             .chunk = header->chunk},
                  .place = header->payload,
-                 .bytes = plaintext.subspan(wire::kSequencedFragmentHeaderSize)};
+                 .bytes = plaintext.subspan(
+                     wire::HeaderSizeOf(wire::Kind::kSequencedFragment, header->payload.flow))};
   }
   const std::optional<FragmentHeader> header = wire::ReadFragmentHeader(plaintext);
   if (!header) return std::nullopt;
-  return Piece{.header = *header, .place = {}, .bytes = plaintext.subspan(kFragmentHeaderSize)};
+  return Piece{.header = *header,
+               .place = {},
+               .bytes = plaintext.subspan(wire::HeaderSizeOf(wire::Kind::kFragment, header->flow))};
 }
 
 Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t counter,
@@ -70,7 +74,7 @@ Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t 
   const Queue::iterator entry =
       found != index_.end() ? found->second : Start(key, *piece, now_ns, &result);
   if (entry->count != header->count || entry->chunk != header->chunk ||
-      entry->place != piece->place) {
+      entry->flow != header->flow || entry->place != piece->place) {
     Remove(entry);
     result.drop = Drop::kReassemblyConflict;
     return result;
@@ -85,8 +89,10 @@ Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t 
   entry->bytes.insert(entry->bytes.end(), chunk.begin(), chunk.end());
   entry->order.push_back(header->index);
   if (entry->order.size() == entry->count) {
-    result.payload =
-        Payload{.tunnel_id = key.tunnel_id, .bytes = TakeWhole(*entry), .place = entry->place};
+    result.payload = Payload{.tunnel_id = key.tunnel_id,
+                             .flow = entry->flow,
+                             .bytes = TakeWhole(*entry),
+                             .place = entry->place};
     Remove(entry);
   }
   return result;
@@ -116,6 +122,7 @@ Reassembler::Queue::iterator Reassembler::Start(const Key& key, const Piece& pie
                                                        .deadline_ns = now_ns + limits_.timeout_ns,
                                                        .count = piece.header.count,
                                                        .chunk = piece.header.chunk,
+                                                       .flow = piece.header.flow,
                                                        .place = piece.place});
   entry->order.reserve(std::min<size_t>(piece.header.count, 16));
   index_.emplace(key, entry);

@@ -50,6 +50,7 @@ class Reassembler {
 
   struct Payload {
     uint16_t tunnel_id = 0;
+    wire::Flow flow;
     std::vector<uint8_t> bytes;
     std::optional<wire::SequencedHeader> place;  // of a sequenced one
   };
@@ -58,7 +59,7 @@ class Reassembler {
     // Why the fragment was dropped, or the whole payload with kReassemblyConflict:
     //   kMalformed           not a fragment, or one whose payload would begin before counter 0
     //   kDuplicate           this index is here already
-    //   kReassemblyConflict  count, chunk or place differ from those before: all pieces so far are given up too
+    //   kReassemblyConflict  count, chunk, flow or place differ from those before: all pieces so far are given up too
     //   kTooLarge            a single payload that would not fit into max_bytes
     std::optional<wire::Drop> drop;
     // How many older payloads were given up, each a drop of its own.
@@ -93,6 +94,7 @@ class Reassembler {
     int64_t deadline_ns = 0;
     uint8_t count = 0;
     uint16_t chunk = 0;
+    wire::Flow flow;
     std::optional<wire::SequencedHeader> place;
     // The fragments as they came: their indices, and their bytes one behind the other.
     std::vector<uint8_t> order;

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/gate/tun/packet/packet_mark.h"
 #include "dataplane/wire/constants.h"
+#include "dataplane/wire/handshake/introduction.h"
 
 namespace warp::control {
 namespace {
@@ -41,12 +43,15 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
                const PeerRoute& route, PeerBond::Allowed allowed)
     : config_(config),
       route_(route),
+      marks_of_packets_(config.gate.interface() != nullptr &&
+                        config.dscp == config::DscpPolicy::kCopy),
       loop_(context.loop),
       sender_({.tunnel_index = index,
                .tunnel_id = config.id,
                .deadline = config.deadline,
                .max_waiting = config.queue,
                .max_waiting_bytes = MaxWaitingBytes(config.gate),
+               .flows = config.tells_flows(),
                .room = context.room},
               route, context.dataplane, context.submitter,
               [this](size_t payloads) {
@@ -70,11 +75,12 @@ void Tunnel::SetTerms(const Terms& terms) {
   pump_soon_.Schedule();
 }
 
-size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads) {
+size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) {
   size_t taken = 0;
   for (; taken < payloads.size() && (closing_ || !sender_.lcores_behind()); ++taken) {
     from_app_rate_.Note(loop_.now(), payloads[taken].size());
-    sender_.Send(loop_.now(), payloads[taken]);
+    if (marks_of_packets_) flow.dscp = DscpOf(payloads[taken], config_.gate.tap.has_value());
+    sender_.Send(loop_.now(), payloads[taken], flow);
   }
   gate_waits_ = taken < payloads.size();
   SetTimer();
@@ -90,6 +96,7 @@ void Tunnel::CloseGate() {
   const GateCounters& counters = gate_->counters();
   closed_.from_app = counters.from_app;
   closed_.to_app = counters.to_app;
+  closed_.takeovers = counters.takeovers;
   closed_.drops.Add(counters.drops);
   gate_.reset();
 }
@@ -112,9 +119,22 @@ void Tunnel::TellRoom() {
   if (gate_ != nullptr && room > 0) gate_->SetRoom(room);
 }
 
+// Of two lives, the later one has the sessions that end later.
+bool Tunnel::NotePeer(const wire::Session& session) {
+  if (!config_.has_flows()) return true;
+  const bool same = session.remote_life() == peer_.life;
+  if (session.expires() <= peer_until_) return same;
+  peer_until_ = session.expires();
+  peer_ = {.has_flows = (session.remote_features() & wire::kFeatureFlows) != 0,
+           .life = session.remote_life()};
+  if (gate_ != nullptr) gate_->SetPeer(peer_);
+  return true;
+}
+
 void Tunnel::RouteChanged() {
   sender_.RouteChanged();
   TellRoom();
+  if (route_.session != nullptr) NotePeer(*route_.session);
   if (!sender_.idle()) pump_soon_.Schedule();
 }
 
@@ -200,8 +220,8 @@ void Tunnel::DeliverRestored(const Orderer::Life& life, const wire::Route& path)
   if (!recovery_->restored_any()) return;
   for (parity::Recovery::Payload& one : recovery_->Take()) {
     const wire::Bytes bytes(one.bytes);
-    const wire::Drop drop =
-        orderer_.Add(loop_.now(), life, path, one.header, Delivery(bytes, std::move(one.bytes)));
+    const wire::Drop drop = orderer_.Add(loop_.now(), life, path, one.header,
+                                         Delivery(bytes, std::move(one.bytes), one.header.flow));
     if (drop == wire::Drop::kNone) {
       ++recovered_;
     } else {

@@ -43,7 +43,7 @@ class Tunnel : public GateSink {
 
   // GateSink: payloads out of the application. A payload that finds no room is a drop with a name, except where the
   // workers are behind: the gate keeps it then.
-  size_t OnPayloads(std::span<const wire::Bytes> payloads) override;
+  size_t OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) override;
 
   // A report about a packet of this tunnel. A payload that waited for its slot goes in the same turn.
   void HandleCompletion(lcore::Completion completion);
@@ -51,6 +51,9 @@ class Tunnel : public GateSink {
   // The route changed: what waits is sent in the next turn of the loop, as far as it may go then.
   void RouteChanged();
 
+  // What comes next came in a session with this peer, or goes to it. False: the peer has started anew since, and the
+  // flows of before mean something else now. Always true where there is one flow.
+  bool NotePeer(const wire::Session& session);
   // To the application: leaves with the next FlushGate.
   void Deliver(Delivery payload);
   // The same for a payload that has a place in the tunnel: it may have to wait for earlier ones. See Orderer::Add.
@@ -112,6 +115,7 @@ class Tunnel : public GateSink {
 
   const config::TunnelConfig& config_;
   const PeerRoute& route_;
+  const bool marks_of_packets_;  // the DSCP of a payload is that of the packet that it is
   Loop& loop_;
   TunnelSender sender_;
   Task pump_soon_;  // runs once for all the reports of a turn
@@ -123,6 +127,8 @@ class Tunnel : public GateSink {
   SharedRoom::Part recovery_room_;
   lcore::DropCounters parity_drops_;
   uint64_t recovered_ = 0;
+  GatePeer peer_;
+  wire::Instant peer_until_{};  // the latest end of a session with it
   std::unique_ptr<Gate> gate_;
   bool gate_waits_ = false;  // it keeps payloads that this did not take
   bool closing_ = false;

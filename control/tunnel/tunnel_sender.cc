@@ -19,8 +19,10 @@ namespace {
 
 // Of a packet that comes back unsealed.
 size_t HeaderSizeOf(wire::Bytes plaintext) {
-  return wire::ClassifyPlaintext(plaintext) == wire::Kind::kSequenced ? wire::kSequencedHeaderSize
-                                                                      : wire::kInnerHeaderSize;
+  if (const auto header = wire::ReadSequencedHeader(plaintext))
+    return wire::HeaderSizeOf(wire::Kind::kSequenced, header->flow);
+  const auto header = wire::ReadPayloadHeader(plaintext);
+  return wire::HeaderSizeOf(wire::Kind::kPayload, header ? header->flow : wire::Flow());
 }
 
 }  // namespace
@@ -35,23 +37,24 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
       deadline_(options.deadline),
       maker_(options.tunnel_id, dataplane),
       sent_payloads_(options.room),
-      parity_(options.tunnel_id),
+      parity_(options.tunnel_id, options.flows),
       in_flight_(options.tunnel_index, options.max_in_flight),
       window_(options.max_in_flight),
       done_(std::move(done)) {}
 
 // --- Out of the application. ---
 
-void TunnelSender::Send(Instant now, wire::Bytes payload) {
-  Offer(now, payload);
+void TunnelSender::Send(Instant now, wire::Bytes payload, const wire::Flow& flow) {
+  Offer(now, payload, flow);
   TellDone();
 }
 
-void TunnelSender::Offer(Instant now, wire::Bytes payload) {
+void TunnelSender::Offer(Instant now, wire::Bytes payload, const wire::Flow& flow) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
   if (now >= end_places_) EndPlaces();
-  if (bond_ != nullptr) return OfferToBond(now, payload);
-  const Origin origin = {.deadline = now + deadline_, .number = accepted_, .paths = allowed_paths_};
+  if (bond_ != nullptr) return OfferToBond(now, payload, flow);
+  const Origin origin = {
+      .deadline = now + deadline_, .number = accepted_, .paths = allowed_paths_, .flow = flow};
   // A later payload must not overtake an earlier one here, so payloads that wait go first.
   if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
     ++accepted_;
@@ -67,8 +70,9 @@ void TunnelSender::Offer(Instant now, wire::Bytes payload) {
 
 void TunnelSender::Wait(const Origin& origin, std::vector<uint8_t> payload) {
   waiting_bytes_ += payload.size();
-  waiting_.emplace(origin.number,
-                   Waiting{.payload = std::move(payload), .deadline = origin.deadline});
+  waiting_.emplace(
+      origin.number,
+      Waiting{.payload = std::move(payload), .deadline = origin.deadline, .flow = origin.flow});
 }
 
 bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payload) {
@@ -86,14 +90,18 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
                           const bonding::Grant* grant) {
   const PacketMaker::Room room_on = RoomOn(origin.paths);
   const PacketMaker::Sequence sequence = SequenceOf(now, origin);
-  const size_t count = maker_.Measure(payload.size(), room_on, sequence).packets;
-  if (count == 0) {
-    // No number of fragments makes it fit these paths. Of one that is sent again, the application was told before.
-    if (grant == nullptr || !grant->again) DropPayload(Drop::kTooLarge);
+  const wire::Flow flow = Carried(origin.flow);
+  const size_t count = maker_.Measure(payload.size(), room_on, sequence, flow).packets;
+  const bool known = flow == wire::Flow() || PeerKnowsFlows();
+  if (count == 0 || !known) {
+    // No number of fragments makes it fit these paths, or the peer is another version than it was when the payload was
+    // taken. Of one that is sent again, the application was told before.
+    const Drop reason = known ? Drop::kTooLarge : Drop::kUnknownFlow;
+    if (grant == nullptr || !grant->again) DropPayload(reason);
     return true;
   }
   if (short_of_slots_ = room() < count; short_of_slots_) return false;
-  std::vector<lcore::Plaintext>& packets = maker_.Make(payload, room_on, sequence);
+  std::vector<lcore::Plaintext>& packets = maker_.Make(payload, room_on, sequence, flow);
   if (packets.empty()) {
     window_.OnShortage(now);
     return false;
@@ -139,6 +147,7 @@ lcore::SendRequest& TunnelSender::SubmitPacket(Instant now, const Origin& origin
   request.paths = origin.paths;
   request.completion = true;
   request.ticket = ticket;
+  request.dscp = origin.flow.dscp;
   request.time_left = origin.deadline - now;
   return request;
 }
@@ -296,7 +305,8 @@ void TunnelSender::Expire(Instant now) {
 
 bool TunnelSender::TrySendOldestWaiting(Instant now) {
   const auto& [number, oldest] = *waiting_.begin();
-  const Origin origin{.deadline = oldest.deadline, .number = number, .paths = allowed_paths_};
+  const Origin origin{
+      .deadline = oldest.deadline, .number = number, .paths = allowed_paths_, .flow = oldest.flow};
   if (!TrySend(now, origin, oldest.payload)) return false;
   waiting_bytes_ -= oldest.payload.size();
   waiting_.erase(waiting_.begin());
@@ -315,6 +325,7 @@ void TunnelSender::RetryOldest(Instant now) {
                            .completion = true,
                            .ticket = item.ticket,
                            .paths = PresentPaths(origin.paths),
+                           .dscp = origin.flow.dscp,
                            .time_left = origin.deadline - now});
 }
 

@@ -59,6 +59,7 @@ class TunnelSender : public BondMember {
     size_t max_waiting = 1024;  // payloads
     size_t max_waiting_bytes = 4u << 20;
     size_t max_in_flight = 1024;  // packets
+    bool flows = false;           // payloads bring their flows along; else their DSCP stays here
     SharedRoom* room = nullptr;   // of the node, for what may have to be sent again
   };
 
@@ -80,7 +81,7 @@ class TunnelSender : public BondMember {
   void RouteChanged();
 
   // Sends a datagram of the application at once where possible; else copies and keeps it.
-  void Send(wire::Instant now, wire::Bytes payload);
+  void Send(wire::Instant now, wire::Bytes payload, const wire::Flow& flow = {});
 
   // A report about a packet of this tunnel. Reports that come too late to matter are ignored.
   void HandleCompletion(wire::Instant now, lcore::Completion completion);
@@ -125,6 +126,7 @@ class TunnelSender : public BondMember {
   struct Waiting {
     std::vector<uint8_t> payload;
     wire::Instant deadline;
+    wire::Flow flow;
   };
   struct Refused {  // a sealed packet that every path refused; it waits for its next attempt
     lcore::Sealed sealed;
@@ -132,23 +134,27 @@ class TunnelSender : public BondMember {
     uint64_t number = 0;
   };
 
-  void Offer(wire::Instant now, wire::Bytes payload);
-  void OfferToBond(wire::Instant now, wire::Bytes payload);
+  void Offer(wire::Instant now, wire::Bytes payload, const wire::Flow& flow);
+  void OfferToBond(wire::Instant now, wire::Bytes payload, const wire::Flow& flow);
+  bool PeerKnowsFlows() const;
+  wire::Flow Carried(const wire::Flow& flow) const;
   bool Submit(wire::Instant now, const Origin& origin, wire::Bytes payload,
               const bonding::Grant* grant);
   void SubmitAgain(wire::Instant now, const Origin& origin, std::vector<lcore::Plaintext>& packets,
                    std::optional<uint64_t> first);
-  bool SubmitGranted(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload);
+  bool SubmitGranted(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload,
+                     const wire::Flow& flow);
   bool Resends() const;
   size_t FrameAround(wire::PathMask paths) const;
-  uint32_t SizeOf(size_t payload) const;
+  uint32_t SizeOf(size_t payload, const wire::Flow& flow) const;
   bonding::Grant GrantOf(wire::Instant now, const Origin& origin, size_t payload) const;
   bool Sequences() const;
   void EndPlaces();
   // tunnel_sender_parity.cc.
   bool ParityWorks() const;
   wire::PathMask AvoidedByBlock(wire::Instant now);
-  void AddToBlock(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload);
+  void AddToBlock(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload,
+                  const wire::Flow& flow);
   void EndBlock(wire::Instant now);
   bool SubmitParity(wire::Instant now, const bonding::Grant& grant,
                     const parity::ParityMaker::Parity& parity);

@@ -32,7 +32,7 @@ void TunnelSender::SetBond(Instant now, PeerBond& bond) {
   bond.AddMember(options_.tunnel_index, *this, allowed_);
   bond.SetPolicy(options_.tunnel_index, policy_, deadline_);
   for (const auto& [number, waiting] : waiting_) {
-    const Origin origin{.deadline = waiting.deadline, .number = number};
+    const Origin origin{.deadline = waiting.deadline, .number = number, .flow = waiting.flow};
     bond.bond().NoteUnsent(now, GrantOf(now, origin, waiting.payload.size()));
   }
 }
@@ -96,6 +96,19 @@ bool TunnelSender::Sequences() const {
          (route_.session->remote_features() & wire::kFeatureSequenced) != 0;
 }
 
+// A peer of an earlier version would take all flows for one.
+bool TunnelSender::PeerKnowsFlows() const {
+  return route_.session != nullptr &&
+         (route_.session->remote_features() & wire::kFeatureFlows) != 0;
+}
+
+// What stands of it in the headers. A mark that the peer does not know is no loss.
+wire::Flow TunnelSender::Carried(const wire::Flow& flow) const {
+  if (!options_.flows) return {};
+  if (PeerKnowsFlows()) return flow;
+  return {.number = flow.number, .answer = flow.answer};
+}
+
 PacketMaker::Sequence TunnelSender::SequenceOf(Instant now, const Origin& origin) const {
   if (!Sequences() || !places_.Has(origin.number)) return std::nullopt;
   const bool late = origin.number >= places_.none_to;
@@ -143,10 +156,11 @@ size_t TunnelSender::FrameAround(wire::PathMask paths) const {
 }
 
 // What a payload of this size costs in frames, as far as can be said before it has its paths.
-uint32_t TunnelSender::SizeOf(size_t payload) const {
+uint32_t TunnelSender::SizeOf(size_t payload, const wire::Flow& flow) const {
   PacketMaker::Sequence sequence;
   if (places_.given() && Sequences()) sequence.emplace();
-  PacketMaker::Extent extent = maker_.Measure(payload, RoomOn(wire::kAllPaths), sequence);
+  PacketMaker::Extent extent =
+      maker_.Measure(payload, RoomOn(wire::kAllPaths), sequence, Carried(flow));
   if (extent.packets == 0) extent = {.packets = 1, .bytes = payload};
   return static_cast<uint32_t>(extent.bytes + extent.packets * FrameAround(wire::kAllPaths));
 }
@@ -182,28 +196,28 @@ size_t TunnelSender::room_in_one_piece() const {
 bonding::Grant TunnelSender::GrantOf(Instant now, const Origin& origin, size_t payload) const {
   return {.flow = options_.tunnel_index,
           .number = origin.number,
-          .size = SizeOf(payload),
+          .size = SizeOf(payload, origin.flow),
           .taken = std::min(now, origin.deadline - deadline_),
           .deadline = origin.deadline};
 }
 
-void TunnelSender::OfferToBond(Instant now, wire::Bytes payload) {
+void TunnelSender::OfferToBond(Instant now, wire::Bytes payload, const wire::Flow& flow) {
   if (waiting_.size() >= options_.max_waiting ||
       waiting_bytes_ + payload.size() > options_.max_waiting_bytes) {
     return DropPayload(Drop::kGateFull);
   }
-  bonding::Grant grant =
-      GrantOf(now, {.deadline = now + deadline_, .number = accepted_}, payload.size());
+  const Origin origin{.deadline = now + deadline_, .number = accepted_, .flow = flow};
+  bonding::Grant grant = GrantOf(now, origin, payload.size());
   if (parity_.on()) grant.avoid = AvoidedByBlock(now);
   const bonding::Bond::Fate fate = bond_->bond().Offer(now, &grant);
   if (fate == bonding::Bond::Fate::kDropped) return DropPayload(Drop::kQueueDelay);
   ++accepted_;
   const bool granted = fate == bonding::Bond::Fate::kGranted;
-  if (!granted || !route_.ready() || !SubmitGranted(now, grant, payload)) {
-    Wait({.deadline = grant.deadline, .number = grant.number}, {payload.begin(), payload.end()});
+  if (!granted || !route_.ready() || !SubmitGranted(now, grant, payload, flow)) {
+    Wait(origin, {payload.begin(), payload.end()});
     if (granted) bond_->bond().NoteUnsent(now, grant);
   }
-  if (parity_.on()) AddToBlock(now, grant, payload);
+  if (parity_.on()) AddToBlock(now, grant, payload, flow);
   bond_->Arm();
 }
 
@@ -211,26 +225,29 @@ bool TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
   if (grant.parity != 0) return LeaveParity(now, grant);
   if (grant.again) {
     const SentPayloads::Sent* const sent = sent_payloads_.Find(grant.number);
-    return sent == nullptr || SubmitGranted(now, grant, sent->bytes);
+    return sent == nullptr || SubmitGranted(now, grant, sent->bytes, sent->flow);
   }
   const auto waiting = waiting_.find(grant.number);
   if (waiting == waiting_.end()) return true;  // it was dropped meanwhile
-  if (!SubmitGranted(now, grant, waiting->second.payload)) return false;
+  if (!SubmitGranted(now, grant, waiting->second.payload, waiting->second.flow)) return false;
   waiting_bytes_ -= waiting->second.payload.size();
   waiting_.erase(waiting);
   TellDone();
   return true;
 }
 
-bool TunnelSender::SubmitGranted(Instant now, const bonding::Grant& grant, wire::Bytes payload) {
-  const Origin origin{.deadline = grant.deadline, .number = grant.number, .paths = grant.paths};
+bool TunnelSender::SubmitGranted(Instant now, const bonding::Grant& grant, wire::Bytes payload,
+                                 const wire::Flow& flow) {
+  const Origin origin{
+      .deadline = grant.deadline, .number = grant.number, .paths = grant.paths, .flow = flow};
   if (!Submit(now, origin, payload, &grant)) return false;
   // Without a place, the peer would not know a payload that it has.
   if (!grant.again && Resends() && Sequences() && places_.Has(grant.number)) {
     sent_payloads_.Expire(now);
     sent_payloads_.Keep(grant.number, {.bytes = {payload.begin(), payload.end()},
                                        .taken = grant.taken,
-                                       .until = grant.taken + policy_.resend});
+                                       .until = grant.taken + policy_.resend,
+                                       .flow = flow});
   }
   return true;
 }
@@ -244,6 +261,7 @@ void TunnelSender::SubmitAgain(Instant now, const Origin& origin,
     lcore::SendRequest& request = submitter_.Add(Home(origin.paths), std::move(packets[index]));
     request.peer = route_.peer;
     request.paths = origin.paths;
+    request.dscp = origin.flow.dscp;
     request.time_left = origin.deadline - now;
     if (!first.has_value()) continue;
     request.counter_reserved = true;

@@ -22,10 +22,12 @@ constexpr wire::Duration kDeathsFollow = std::chrono::seconds(60);
 }  // namespace
 
 bool TunnelSender::ParityWorks() const {
-  constexpr uint32_t kNeeded = wire::kFeatureSequenced | wire::kFeatureParity;
+  // Parity of a tunnel with flows restores them too.
+  const uint32_t needed = wire::kFeatureSequenced | wire::kFeatureParity |
+                          (options_.flows ? uint32_t{wire::kFeatureFlows} : 0u);
   return route_.ready() && bond_ != nullptr && !bond_->plain() &&
          policy_.mode != config::TunnelMode::kReplicate &&
-         (route_.session->remote_features() & kNeeded) == kNeeded;
+         (route_.session->remote_features() & needed) == needed;
 }
 
 wire::PathMask TunnelSender::AvoidedByBlock(Instant now) {
@@ -43,12 +45,15 @@ wire::PathMask TunnelSender::AvoidedByBlock(Instant now) {
 }
 
 // What does not fit a parity packet of any path is in no block: the block before it ends.
-void TunnelSender::AddToBlock(Instant now, const bonding::Grant& grant, wire::Bytes payload) {
+void TunnelSender::AddToBlock(Instant now, const bonding::Grant& grant, wire::Bytes payload,
+                              const wire::Flow& flow) {
   PacketMaker::Sequence place;
-  if (ParityWorks() && payload.size() + wire::kParityHeaderSize <= RoomOn(allowed_paths_).pieces) {
+  const size_t header = wire::kParityHeaderSize + (options_.flows ? wire::kFlowInBlock : 0);
+  if (ParityWorks() && payload.size() + header <= RoomOn(allowed_paths_).pieces) {
     place =
         SequenceOf(now, {.deadline = grant.deadline, .number = grant.number, .paths = grant.paths});
   }
+  if (place.has_value()) place->flow = flow;
   if (!place.has_value() || !parity_.continues(place->sequence)) EndBlock(now);
   if (!place.has_value()) return;
   parity_.Add(now, grant.number, *place, payload, grant.paths);
@@ -101,6 +106,7 @@ bool TunnelSender::SubmitParity(Instant now, const bonding::Grant& grant,
   lcore::SendRequest& request = submitter_.Add(Home(grant.paths), std::move(packet));
   request.peer = route_.peer;
   request.paths = grant.paths;
+  request.dscp = parity.dscp;
   request.time_left = grant.deadline - now;
   request.counter_reserved = true;
   request.session_index = route_.session->local_index();

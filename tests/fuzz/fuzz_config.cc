@@ -35,11 +35,17 @@ void CheckNode(const NodeConfig& config) {
     WARP_FUZZ_CHECK(tunnel.peer_index < config.peers.size());
     WARP_FUZZ_CHECK(config.peers[tunnel.peer_index].name == tunnel.peer);
     const auto& gate = tunnel.gate;
-    WARP_FUZZ_CHECK(gate.loopback.has_value() + gate.unix_socket.has_value() +
-                        gate.tun.has_value() + gate.tap.has_value() ==
+    WARP_FUZZ_CHECK(gate.loopback.has_value() + gate.udp.has_value() +
+                        gate.unix_socket.has_value() + gate.tun.has_value() +
+                        gate.tap.has_value() ==
                     1);
     WARP_FUZZ_CHECK(gate.interface() == nullptr || !gate.interface()->interface.empty());
-    WARP_FUZZ_CHECK(!tunnel.gate.loopback || tunnel.gate.loopback->listen.address.is_loopback());
+    if (const warp::config::UdpGateConfig* const socket = gate.socket()) {
+      const bool local = socket->listen.first.address.is_loopback() && !socket->group;
+      WARP_FUZZ_CHECK(local || (gate.udp && !socket->allow.empty()));
+      WARP_FUZZ_CHECK(socket->listen.ports == 1 || tunnel.flows == 1);
+      WARP_FUZZ_CHECK(!socket->deliver || socket->deliver->ports == socket->listen.ports);
+    }
     WARP_FUZZ_CHECK(!tunnel.gate.unix_socket || (tunnel.gate.unix_socket->path.size() <= 107 &&
                                                  tunnel.gate.unix_socket->queue <= tunnel.queue));
   }

@@ -101,7 +101,7 @@ TEST_F(CongestionTest, NothingIsTakenButTheDeadlineFreesTheSender) {
 // UDP cannot hold its sender back. The oldest payloads are kept, memory is bounded, and each drop has a name.
 TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
   const wire::Endpoint listen = {wire::IpAddress::V4({127, 0, 0, 1}), 39417};
-  tunnel_.gate = {.loopback = config::LoopbackGateConfig{.listen = listen}};
+  tunnel_.gate = {.loopback = config::UdpGateConfig{.listen = listen}};
   tunnel_.queue = 100;
   tunnel_.deadline = std::chrono::seconds(10);
   GateLab lab({",rate=1000,burst=1"}, tunnel_);
@@ -131,7 +131,7 @@ TEST_F(CongestionTest, ALoopbackClientLosesTheNewestByName) {
 // The path takes everything and the application is faster than all of it: each payload is sent, or counted once.
 TEST_F(CongestionTest, AFloodIsSentOrCounted) {
   const wire::Endpoint listen = {wire::IpAddress::V4({127, 0, 0, 1}), 39417};
-  tunnel_.gate = {.loopback = config::LoopbackGateConfig{.listen = listen}};
+  tunnel_.gate = {.loopback = config::UdpGateConfig{.listen = listen}};
   tunnel_.deadline = std::chrono::seconds(10);
   GateLab lab({""}, tunnel_);
   uint64_t offered = 0;

@@ -202,16 +202,24 @@ std::string PeerText(const Json& peer) {
   return text;
 }
 
+// Of a gate with flows, "3+1 of 16": those of programs here and at the peer, whose version may not know flows.
+std::string ClientsText(const Json& gate) {
+  const Json& flows = At(gate, "flows");
+  if (!At(flows, "most").is_number() || At(flows, "most") == 1) return Text(gate, "clients");
+  if (At(flows, "peer_has_flows") == false) return "1 (old peer)";
+  return absl::StrCat(Text(flows, "ours"), "+", Text(flows, "of_peer"), " of ",
+                      Text(flows, "most"));
+}
+
 std::string TunnelsTable(const Json& status) {
   TextTable table({"TUNNEL", ">ID", "PEER", "MODE", "TYPE", "GATE", "DELIVER", ">CLIENTS",
                    ">FROM APP", ">SENT", ">QUEUED", ">TO APP", ">UNREAD", "DROPS"});
   for (const Json& tunnel : Items(status, "tunnels")) {
     const Json& gate = At(tunnel, "gate");
     table.Add({Text(tunnel, "name"), Text(tunnel, "id"), Text(tunnel, "peer"), Text(tunnel, "mode"),
-               Text(gate, "type"), Text(gate, "listen"), Text(gate, "deliver"),
-               Text(gate, "clients"), Text(tunnel, "from_app"), Text(tunnel, "sent"),
-               Text(tunnel, "queued"), Text(tunnel, "to_app"), Text(gate, "waiting_to_app"),
-               Drops(tunnel)});
+               Text(gate, "type"), Text(gate, "listen"), Text(gate, "deliver"), ClientsText(gate),
+               Text(tunnel, "from_app"), Text(tunnel, "sent"), Text(tunnel, "queued"),
+               Text(tunnel, "to_app"), Text(gate, "waiting_to_app"), Drops(tunnel)});
   }
   return table.empty() ? "" : absl::StrCat("\n", table.ToString());
 }
@@ -236,21 +244,16 @@ std::string SpreadTable(const Json& status) {
   return table.empty() ? "" : absl::StrCat("\n", table.ToString());
 }
 
-// What each engine takes for a payload, where that was measured.
-std::string EngineReason(const Json& node) {
-  const Json& reason = At(node, "engine_reason");
-  if (!reason.is_string() || reason.get<std::string>().empty()) return "";
-  return absl::StrCat(" (", Text(node, "engine_reason"), ")");
-}
-
 std::string NodeText(const Json& status) {
   const Json& node = At(status, "node");
-  std::string text =
-      absl::StrCat("node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
-                   Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ",
-                   Text(node, "listen_port"), ", crypto ", Text(node, "engine"), EngineReason(node),
-                   ", polling ", Text(node, "polling"), ", loop ", Text(node, "loop"), "\n\n",
-                   WorkersTable(status), PortsTable(status), MapsTable(status));
+  // What each engine takes for a payload, where that was measured.
+  const std::string reason = Text(node, "engine_reason");
+  std::string text = absl::StrCat(
+      "node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
+      Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ", Text(node, "listen_port"),
+      ", crypto ", Text(node, "engine"), reason == kNothing ? "" : absl::StrCat(" (", reason, ")"),
+      ", polling ", Text(node, "polling"), ", loop ", Text(node, "loop"), "\n\n",
+      WorkersTable(status), PortsTable(status), MapsTable(status));
   for (const Json& peer : Items(status, "peers")) absl::StrAppend(&text, PeerText(peer));
   absl::StrAppend(&text, TunnelsTable(status), SpreadTable(status));
   return text;

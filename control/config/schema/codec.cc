@@ -296,19 +296,6 @@ Codec<wire::Endpoint> EndpointText() {
           .write = [](const wire::Endpoint& endpoint) { return endpoint.ToString(); }};
 }
 
-Codec<wire::Endpoint> LoopbackEndpoint() {
-  Codec<wire::Endpoint> codec = EndpointText();
-  codec.type = "loopback address:port";
-  codec.read = [read = codec.read](absl::string_view text) -> absl::StatusOr<wire::Endpoint> {
-    absl::StatusOr<wire::Endpoint> endpoint = read(text);
-    if (endpoint.ok() && !endpoint->address.is_loopback()) {
-      return Unacceptable(text, "is not a loopback address: gates serve this machine alone");
-    }
-    return endpoint;
-  };
-  return codec;
-}
-
 Codec<HostPort> UnderlayHostPort() {
   return {.type = "host:port",
           .read = [](absl::string_view text) -> absl::StatusOr<HostPort> {

@@ -109,7 +109,6 @@ Codec<std::string> Devargs();       // a DPDK virtual device: net_memif0,role=se
 Codec<std::string> CryptoDevice();  // a PCI address, or a DPDK virtual device: crypto_aesni_gcm0
 Codec<wire::PublicKey> PublicKeyText();
 Codec<wire::Endpoint> EndpointText();
-Codec<wire::Endpoint> LoopbackEndpoint();
 Codec<HostPort> UnderlayHostPort();              // where another machine can be reached
 Codec<IpPrefix> PrefixText();                    // 198.51.100.7, or 198.51.100.0/24
 Codec<InterfaceAddress> InterfaceAddressText();  // 10.9.0.1/24

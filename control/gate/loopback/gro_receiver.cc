@@ -1,5 +1,6 @@
 #include "control/gate/loopback/gro_receiver.h"
 
+#include <netinet/in.h>
 #include <netinet/udp.h>
 
 #include <algorithm>
@@ -9,27 +10,42 @@
 namespace warp::control {
 namespace {
 
-// The size of each datagram but the last, 0 where the kernel coalesced none.
-size_t SegmentSize(msghdr& header) {
+// What the kernel says of a receive.
+struct Facts {
+  size_t segment = 0;  // the size of each datagram but the last, 0 where the kernel coalesced none
+  uint8_t traffic_class = 0;
+};
+
+Facts FactsOf(msghdr& header) {
+  Facts facts;
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
-    if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO) continue;
-    int size;
-    std::memcpy(&size, CMSG_DATA(c), sizeof(size));
-    return size > 0 ? static_cast<size_t>(size) : 0;
+    int value = 0;
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+      std::memcpy(&value, CMSG_DATA(c), sizeof(value));
+      facts.segment = value > 0 ? static_cast<size_t>(value) : 0;
+    } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+      facts.traffic_class = *CMSG_DATA(c);  // one byte, where that of IPv6 has four
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+      std::memcpy(&value, CMSG_DATA(c), sizeof(value));
+      facts.traffic_class = static_cast<uint8_t>(value);
+    }
   }
-  return 0;
+  return facts;
 }
 
 }  // namespace
 
-GroReceiver::GroReceiver(int fd) : fd_(fd), buffer_(new uint8_t[kReceives * kStride]) {
+void GroReceiver::Prepare(int fd, bool marks) {
   const int on = 1;
+  if (marks) {  // the option of the other family fails, without harm
+    setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
+  }
   // Since Linux 5.0; without it every receive is one datagram.
-  setsockopt(fd_, SOL_UDP, UDP_GRO, &on, sizeof(on));
-  Prepare();
+  setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
 }
 
-void GroReceiver::Prepare() {
+GroReceiver::GroReceiver() : buffer_(new uint8_t[kReceives * kStride]) {
   for (size_t i = 0; i < kReceives; ++i) {
     vectors_[i] = {&buffer_[i * kStride], kBufferSize};
     headers_[i].msg_hdr = {.msg_name = senders_[i].get(),
@@ -42,28 +58,29 @@ void GroReceiver::Prepare() {
   }
 }
 
-GroReceiver::Result GroReceiver::Receive() {
+GroReceiver::Result GroReceiver::Receive(int fd, const Admits& admits) {
   first_ = count_ = 0;
-  const int count = recvmmsg(fd_, headers_.data(), kReceives, MSG_DONTWAIT, nullptr);
+  const int count = recvmmsg(fd, headers_.data(), kReceives, MSG_DONTWAIT, nullptr);
   if (count < 0) {
     if (errno == EINTR) return Result::kMore;
     return errno == EAGAIN || errno == EWOULDBLOCK ? Result::kDrained : Result::kRefused;
   }
   count_ = static_cast<size_t>(count);
-  for (size_t i = 0; i < count_; ++i) Note(i);
+  for (size_t i = 0; i < count_; ++i) Note(i, admits);
   // A short count means the same as EAGAIN: what arrives later wakes the watch again.
   return count_ == kReceives ? Result::kMore : Result::kDrained;
 }
 
-void GroReceiver::Note(size_t i) {
+void GroReceiver::Note(size_t i, const Admits& admits) {
   msghdr& header = headers_[i].msg_hdr;
   const size_t size = headers_[i].msg_len;
-  const size_t segment = SegmentSize(header);
-  if (senders_[i].is_loopback()) {
+  const Facts facts = FactsOf(header);
+  const size_t segment = facts.segment;
+  if (admits(senders_[i])) {
     received_[i] = {.rest = {&buffer_[i * kStride], size},
                     .segment = segment == 0 ? size : segment,
+                    .dscp = static_cast<uint8_t>(facts.traffic_class >> 2),
                     .pending = true};
-    last_sender_ = senders_[i];
   } else {
     outsiders_ += segment == 0 ? 1 : (size + segment - 1) / segment;
     received_[i] = {};
@@ -77,6 +94,7 @@ std::span<const wire::Bytes> GroReceiver::Next() {
   size_t n = 0;
   for (size_t i = first_; i < count_ && n < kSegments; ++i) {
     if (!received_[i].pending) continue;
+    if (!(senders_[i] == senders_[first_]) || received_[i].dscp != received_[first_].dscp) break;
     wire::Bytes rest = received_[i].rest;
     do {
       const size_t size = std::min(rest.size(), received_[i].segment);

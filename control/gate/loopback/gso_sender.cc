@@ -9,7 +9,8 @@
 
 namespace warp::control {
 
-GsoSender::GsoSender(int fd, GateCounters& counters) : fd_(fd), counters_(counters) {
+GsoSender::GsoSender(int fd, GateCounters& counters, const Options& options)
+    : fd_(fd), options_(options), counters_(counters) {
   pending_.reserve(kPending);
   const int on = 1;
   // The option of the other family fails, without harm.
@@ -40,6 +41,7 @@ void GsoSender::Flush() {
   if (pending_.empty()) return;
   SendFrom(0);
   pending_.clear();
+  if (options_.shared) TakeRefusals();
 }
 
 // Each turn of the loop sends, drops, changes segmentation_ or ends, so that it is bounded by the number of payloads.
@@ -103,20 +105,31 @@ size_t GsoSender::BuildRuns(size_t first) {
               .msg_control = nullptr,
               .msg_controllen = 0,
               .msg_flags = 0};
-    if (length > 1) {
-      header.msg_control = controls_[runs].bytes;
-      header.msg_controllen = sizeof(controls_[runs].bytes);
-      cmsghdr* control = CMSG_FIRSTHDR(&header);
-      control->cmsg_level = SOL_UDP;
-      control->cmsg_type = UDP_SEGMENT;
-      control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-      const uint16_t segment = static_cast<uint16_t>(vectors_[first].iov_len);
-      std::memcpy(CMSG_DATA(control), &segment, sizeof(segment));
-    }
+    header.msg_controllen = WriteControl(first, length, &controls_[runs]);
+    if (header.msg_controllen > 0) header.msg_control = controls_[runs].bytes;
     first += length;
     ++runs;
   }
   return runs;
+}
+
+// What the kernel has to know of a run beside its bytes. Returns its size.
+size_t GsoSender::WriteControl(size_t first, size_t length, Control* control) const {
+  size_t size = 0;
+  const auto add = [&](int level, int type, const auto& value) {
+    auto* const header = reinterpret_cast<cmsghdr*>(control->bytes + size);
+    header->cmsg_level = level;
+    header->cmsg_type = type;
+    header->cmsg_len = CMSG_LEN(sizeof(value));
+    std::memcpy(CMSG_DATA(header), &value, sizeof(value));
+    size += CMSG_SPACE(sizeof(value));
+  };
+  if (length > 1) add(SOL_UDP, UDP_SEGMENT, static_cast<uint16_t>(vectors_[first].iov_len));
+  if (const uint8_t dscp = DscpOf(first); dscp != 0) {
+    const bool v6 = receiver_.family() == AF_INET6;
+    add(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, int{dscp} << 2);
+  }
+  return size;
 }
 
 // The number of payloads from `first` on that can leave as one send.
@@ -127,6 +140,7 @@ size_t GsoSender::RunLength(size_t first) const {
   while (first + length < pending_.size() && length < kRunSegments) {
     const size_t size = pending_[first + length].bytes().size();
     if (size == 0 || size > segment || total + size > max_datagram()) break;
+    if (DscpOf(first + length) != DscpOf(first)) break;
     total += size;
     ++length;
     if (size < segment) break;

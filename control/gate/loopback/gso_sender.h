@@ -1,5 +1,5 @@
 // Sends payloads on a UDP socket to one receiver, many per system call: payloads of equal size in a row (the last may
-// be shorter) are a run and leave as one UDP_SEGMENT send, and one sendmmsg sends all runs of a flush.
+// be shorter) and DSCP are a run and leave as one UDP_SEGMENT send, and one sendmmsg sends all runs of a flush.
 #ifndef WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
 #define WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
 
@@ -20,8 +20,15 @@ class GsoSender {
  public:
   static constexpr size_t kPending = 128;  // payloads gathered before a flush happens by itself
 
+  struct Options {
+    // Other senders use the socket too. Then each takes its own refusals at once, because the kernel reports them by
+    // the socket, and nobody could tell later whose they are.
+    bool shared = false;
+    bool marks = false;  // payloads leave with their DSCP
+  };
+
   // `fd` and `counters` outlive the sender. Asks the kernel to report refusals (IP_RECVERR).
-  GsoSender(int fd, GateCounters& counters);
+  GsoSender(int fd, GateCounters& counters, const Options& options);
 
   // Payloads gathered for the receiver before leave first.
   void SetReceiver(const os::SocketAddress& receiver);
@@ -29,6 +36,7 @@ class GsoSender {
 
   void Add(Delivery payload);
   void Flush();
+  bool empty() const { return pending_.empty(); }  // nothing waits for Flush
 
   // Takes the refusals that the socket has to report and counts the payloads they are about. Returns whether there were
   // any.
@@ -40,17 +48,22 @@ class GsoSender {
   static constexpr size_t kMaxDatagramV6 = 65535 - 8;
 
   struct alignas(cmsghdr) Control {
-    uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+    uint8_t bytes[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
   };
   size_t max_datagram() const {
     return receiver_.family() == AF_INET6 ? kMaxDatagramV6 : kMaxDatagramV4;
   }
   size_t BuildRuns(size_t first);
   size_t RunLength(size_t first) const;
+  size_t WriteControl(size_t first, size_t length, Control* control) const;
+  uint8_t DscpOf(size_t pending) const {
+    return options_.marks ? pending_[pending].flow().dscp : uint8_t{0};
+  }
   void SendFrom(size_t first);
   void Drop(size_t first, wire::Drop reason);
 
   const int fd_;
+  const Options options_;
   GateCounters& counters_;
   os::SocketAddress receiver_;
   std::vector<Delivery> pending_;

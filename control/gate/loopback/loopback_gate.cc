@@ -4,26 +4,30 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_address.h"
-#include "dataplane/os/socket_options.h"
 
 namespace warp::control {
 namespace {
 
+constexpr wire::Duration kBetweenSentences = std::chrono::minutes(1);
+
 absl::Status Check(const LoopbackGateOptions& options) {
   const wire::Endpoint& listen = options.listen;
-  if (!listen.address.is_loopback())
+  const bool local_only = options.allowed == nullptr;
+  if (local_only && !listen.address.is_loopback())
     return absl::InvalidArgumentError(
         absl::StrCat("a gate listens at a loopback address, which ", listen.ToString(), " is not"));
+  if (options.flows < 1 || options.flows > Flows::kMost)
+    return absl::InvalidArgumentError(absl::StrCat("a gate has 1 to ", Flows::kMost, " flows"));
   if (!options.deliver.has_value()) return absl::OkStatus();
   const wire::Endpoint& deliver = *options.deliver;
-  if (!deliver.address.is_loopback() || deliver.port == 0)
+  if ((local_only && !deliver.address.is_loopback()) || deliver.port == 0)
     return absl::InvalidArgumentError(absl::StrCat("a gate delivers to a loopback address, which ",
                                                    deliver.ToString(), " is not"));
   if (deliver.address.is_v4() != listen.address.is_v4())
@@ -36,23 +40,21 @@ absl::Status Check(const LoopbackGateOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status Explain(const wire::Endpoint& listen, int error) {
-  switch (error) {
-    case EADDRINUSE:
-      return absl::AlreadyExistsError(
-          absl::StrCat("the gate's address ", listen.ToString(), " is in use"));
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(
-          absl::StrCat("no permission to open a gate at ", listen.ToString()));
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-      return absl::UnavailableError(
-          absl::StrCat("the gate's address ", listen.ToString(),
-                       " does not exist here: is the loopback interface up, and IPv6 enabled?"));
-    default:
-      return os::ErrnoStatus(error, "cannot open a gate at ", listen.ToString());
+GroReceiver::Admits AdmitsOf(const LoopbackGateOptions& options) {
+  if (options.allowed == nullptr) {
+    return [](const os::SocketAddress& sender) { return sender.is_loopback(); };
   }
+  return [allowed = options.allowed](const os::SocketAddress& sender) {
+    return allowed(sender.ToEndpoint()->address);
+  };
+}
+
+// Where `deliver` is unset, there are no flows of the peer's.
+GroReceiver::Admits FromDeliver(const LoopbackGateOptions& options) {
+  const wire::Endpoint deliver = options.deliver.value_or(wire::Endpoint());
+  return [address = deliver.address](const os::SocketAddress& sender) {
+    return sender.ToEndpoint()->address == address;
+  };
 }
 
 }  // namespace
@@ -61,63 +63,120 @@ absl::StatusOr<std::unique_ptr<LoopbackGate>> LoopbackGate::Open(Loop& loop,
                                                                  const LoopbackGateOptions& options,
                                                                  GateSink& sink) {
   if (absl::Status status = Check(options); !status.ok()) return status;
-  os::SocketAddress address(options.listen);
-  os::UniqueFd fd(socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
-  if (!fd) return Explain(options.listen, errno);
-  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive,
-                          static_cast<int>(options.receive_buffer));
-  if (bind(fd.get(), address.get(), address.size()) != 0) return Explain(options.listen, errno);
-  socklen_t size = os::SocketAddress::capacity();
-  if (getsockname(fd.get(), address.get(), &size) != 0) return Explain(options.listen, errno);
-
-  std::unique_ptr<LoopbackGate> gate(
-      new LoopbackGate(loop, std::move(fd), *address.ToEndpoint(), sink));
-  if (options.deliver.has_value()) {
-    gate->learn_receiver_ = false;
-    gate->sender_.SetReceiver(os::SocketAddress(*options.deliver));
-  }
-  return gate;
+  absl::StatusOr<UdpSocket> socket =
+      OpenUdpSocket(options.listen, options.receive_buffer, options.multicast);
+  if (!socket.ok()) return socket.status();
+  return std::unique_ptr<LoopbackGate>(
+      new LoopbackGate(loop, std::move(socket->fd), socket->local, options, sink));
 }
 
-LoopbackGate::LoopbackGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local, GateSink& sink)
-    : fd_(std::move(fd)),
+LoopbackGate::LoopbackGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local,
+                           const LoopbackGateOptions& options, GateSink& sink)
+    : loop_(loop),
+      fd_(std::move(fd)),
       local_(local),
       sink_(sink),
-      sender_(fd_.get(), counters_),
-      receiver_(fd_.get()),
-      more_(loop, [this] { Receive(); }),
-      watch_(loop, fd_.get(), POLLIN, [this](uint32_t events) { OnReady(events); }) {}
-
-void LoopbackGate::OnReady(uint32_t events) {
-  if ((events & POLLERR) != 0) sender_.TakeRefusals();
-  if (!more_.scheduled()) Receive();
+      admits_(AdmitsOf(options)),
+      from_deliver_(FromDeliver(options)),
+      say_(options.say),
+      learn_receiver_(!options.deliver.has_value()),
+      sender_(fd_.get(), counters_, {.marks = options.marks}),
+      more_(loop, [this] { Work(); }),
+      watch_(loop, fd_.get(), POLLIN, [this](uint32_t events) {
+        if ((events & POLLERR) != 0) sender_.TakeRefusals();
+        NoteReady(Door());
+      }) {
+  GroReceiver::Prepare(fd_.get(), options.marks);
+  if (options.deliver.has_value()) sender_.SetReceiver(os::SocketAddress(*options.deliver));
+  if (options.flows < 2) return;
+  flows_ = std::make_unique<Flows>(loop, fd_.get(),
+                                   Flows::Options{.limit = options.flows,
+                                                  .idle = options.flow_idle,
+                                                  .local = options.listen.address,
+                                                  .deliver = options.deliver,
+                                                  .receive_buffer = options.receive_buffer,
+                                                  .marks = options.marks},
+                                   counters_, [this](uint8_t number) { NoteReady(number); });
 }
 
-void LoopbackGate::Receive() {
+// --- From the applications. ---
+
+void LoopbackGate::NoteReady(Door door) {
+  if (std::find(ready_.begin(), ready_.end(), door) == ready_.end()) ready_.push_back(door);
+  if (!more_.scheduled()) Work();
+}
+
+void LoopbackGate::Work() {
   if (held_) return;
   const uint64_t end = counters_.from_app + kPayloadsPerTurn;
   if (!GiveToSink()) return;
-  for (size_t i = 0; i < kReceivesPerTurn && counters_.from_app < end; ++i) {
-    const uint64_t before = receiver_.outsiders();
-    const GroReceiver::Result result = receiver_.Receive();
-    counters_.drops.Add(wire::Drop::kForeignSender, receiver_.outsiders() - before);
-    if (learn_receiver_ && receiver_.last_sender().family() != AF_UNSPEC)
-      sender_.SetReceiver(receiver_.last_sender());
+  for (size_t i = 0; i < kReceivesPerTurn && !ready_.empty() && counters_.from_app < end; ++i) {
+    const Door door = ready_.front();
+    ready_.pop_front();
+    if (ReceiveFrom(door)) ready_.push_back(door);
     if (!GiveToSink()) return;
-    if (result == GroReceiver::Result::kDrained) return;
-    if (result == GroReceiver::Result::kRefused) {
-      sender_.TakeRefusals();
-      break;
-    }
   }
-  more_.Schedule();
+  if (!ready_.empty()) more_.Schedule();
+}
+
+// True: there may be more.
+bool LoopbackGate::ReceiveFrom(Door door) {
+  FlowSocket* const flow = door.has_value() ? flows_->Find(*door) : nullptr;
+  if (door.has_value() && flow == nullptr) return false;  // it has ended meanwhile
+  const uint64_t before = receiver_.outsiders();
+  const GroReceiver::Result result = flow != nullptr ? receiver_.Receive(flow->fd(), from_deliver_)
+                                                     : receiver_.Receive(fd_.get(), admits_);
+  received_by_ = door;
+  counters_.drops.Add(wire::Drop::kForeignSender, receiver_.outsiders() - before);
+  if (result == GroReceiver::Result::kRefused)
+    (flow != nullptr ? flow->sender() : sender_).TakeRefusals();
+  return result != GroReceiver::Result::kDrained;
+}
+
+// Of what the receiver gives next. nullopt: no flow is free.
+std::optional<wire::Flow> LoopbackGate::FlowOfNext() {
+  std::optional<wire::Flow> flow = FlowOfSender();
+  if (flow.has_value()) flow->dscp = receiver_.dscp();
+  return flow;
+}
+
+std::optional<wire::Flow> LoopbackGate::FlowOfSender() {
+  if (received_by_.has_value()) {
+    if (FlowSocket* const flow = flows_->Find(*received_by_)) {
+      flow->NoteUse(loop_.now());
+      flow->Follow(receiver_.sender());
+    }
+    return wire::Flow{.number = *received_by_, .answer = true};
+  }
+  if (tells_apart()) return flows_->FlowOf(receiver_.sender());
+  if (learn_receiver_) Learn(receiver_.sender());
+  return wire::Flow();
+}
+
+void LoopbackGate::Learn(const os::SocketAddress& sender) {
+  if (sender == sender_.receiver()) return;
+  const std::optional<wire::Endpoint> before = sender_.receiver().ToEndpoint();
+  sender_.SetReceiver(sender);
+  if (!before.has_value()) return;
+  ++counters_.takeovers;
+  if (say_ == nullptr || loop_.now() < say_after_) return;
+  say_after_ = loop_.now() + kBetweenSentences;
+  say_(absl::StrCat("answers go to ", sender.ToEndpoint()->ToString(),
+                    ", which sent last, and no longer to ", before->ToString(),
+                    ": flows: tells several senders apart"));
 }
 
 // False: the sink has no more room, and nothing more may be received.
 bool LoopbackGate::GiveToSink() {
   for (std::span<const wire::Bytes> payloads = receiver_.Next(); !payloads.empty();
        payloads = receiver_.Next()) {
-    const size_t taken = sink_.OnPayloads(payloads);
+    const std::optional<wire::Flow> flow = FlowOfNext();
+    if (!flow.has_value()) {
+      counters_.drops.Add(wire::Drop::kNoFlow, payloads.size());
+      receiver_.Consume(payloads.size());
+      continue;
+    }
+    const size_t taken = sink_.OnPayloads(payloads, *flow);
     counters_.from_app += taken;
     receiver_.Consume(taken);
     if (taken < payloads.size()) {
@@ -132,9 +191,30 @@ void LoopbackGate::Resume() {
   if (std::exchange(held_, false)) more_.Schedule();
 }
 
-void LoopbackGate::Deliver(Delivery payload) { sender_.Add(std::move(payload)); }
+// --- To the applications. ---
 
-void LoopbackGate::Flush() { sender_.Flush(); }
+void LoopbackGate::Deliver(Delivery payload) {
+  if (tells_apart()) {
+    flows_->Deliver(std::move(payload));
+  } else if (payload.flow().number != 0) {
+    counters_.drops.Add(wire::Drop::kUnknownFlow);
+  } else {
+    sender_.Add(std::move(payload));
+  }
+}
+
+void LoopbackGate::Flush() {
+  sender_.Flush();
+  if (flows_ != nullptr) flows_->Flush();
+}
+
+void LoopbackGate::SetPeer(const GatePeer& peer) {
+  if (peer == peer_) return;
+  if (flows_ != nullptr && peer_.life != 0 && peer.life != peer_.life) flows_->ForgetPeer();
+  peer_ = peer;
+}
+
+// --- What is shown. ---
 
 // The kernel counts what the socket's buffer had no room for. It is asked only when somebody wants to know.
 const GateCounters& LoopbackGate::counters() const {
@@ -145,6 +225,16 @@ const GateCounters& LoopbackGate::counters() const {
     counters_.drops.Add(wire::Drop::kGateFull, now - std::exchange(overruns_, now));
   }
   return counters_;
+}
+
+GateStatus LoopbackGate::status() const {
+  GateStatus status;
+  if (const auto to = receiver()) status.receiver = to->ToString();
+  if (flows_ == nullptr) return status;
+  status.flows = flows_->ours();
+  status.flows_of_peer = flows_->of_peer();
+  status.peer_has_flows = peer_.has_flows;
+  return status;
 }
 
 }  // namespace warp::control

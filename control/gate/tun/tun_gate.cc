@@ -22,7 +22,7 @@ TunGate::TunGate(std::shared_ptr<TunInterface> interface, std::span<const TunPre
 TunGate::~TunGate() { interface_->Leave(*this); }
 
 size_t TunGate::OnPackets(std::span<const wire::Bytes> packets) {
-  const size_t taken = sink_.OnPayloads(packets);
+  const size_t taken = sink_.OnPayloads(packets, {});
   counters_.from_app += taken;
   return taken;
 }

@@ -94,7 +94,7 @@ bool UnixDatagramGate::TakeSome(size_t& budget) {
   if (learn_destination_ && receiver_.sender().is_reachable()) destination_ = receiver_.sender();
   budget -= std::min(budget, receiver_.received());
   const std::span<const wire::Bytes> payloads = receiver_.payloads();
-  const size_t taken = payloads.empty() ? 0 : sink_.OnPayloads(payloads);
+  const size_t taken = payloads.empty() ? 0 : sink_.OnPayloads(payloads, {});
   counters_.from_app += taken;
   held_.Add(taken);
   if (peek) {
@@ -110,7 +110,7 @@ bool UnixDatagramGate::TakeSome(size_t& budget) {
 
 bool UnixDatagramGate::GiveToSink() {
   std::vector<wire::Bytes> payloads(kept_.begin(), kept_.end());
-  const size_t taken = sink_.OnPayloads(payloads);
+  const size_t taken = sink_.OnPayloads(payloads, {});
   counters_.from_app += taken;
   held_.Add(taken);
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<ptrdiff_t>(taken));

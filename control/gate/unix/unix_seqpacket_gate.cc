@@ -135,7 +135,7 @@ bool UnixSeqpacketGate::TakeOne(Client& client) {
     Remove(client);
     return true;
   }
-  if (sink_.OnPayloads(payloads) == 0) return false;
+  if (sink_.OnPayloads(payloads, {}) == 0) return false;
   ++counters_.from_app;
   held_.Add(1);
   if (held_.held() < options_.queue) {

@@ -27,7 +27,7 @@ struct IdentityOptions {
   uint64_t seed = 0;  // of jitter alone; keys, indices and challenges are always random
   // What peers are told that we understand; bits of wire::Feature. Tests take some away.
   uint32_t features = wire::kFeatureFeedback | wire::kFeatureSequenced | wire::kFeatureParity |
-                      wire::kFeatureLimits;
+                      wire::kFeatureLimits | wire::kFeatureFlows;
   Timers timers;
 };
 

@@ -6,57 +6,59 @@
 namespace warp::control {
 namespace {
 
-size_t PieceHeader(const PacketMaker::Sequence& sequence) {
-  return sequence ? wire::kSequencedFragmentHeaderSize : wire::kFragmentHeaderSize;
+size_t PieceHeader(const PacketMaker::Sequence& sequence, const wire::Flow& flow) {
+  return wire::HeaderSizeOf(sequence ? wire::Kind::kSequencedFragment : wire::Kind::kFragment,
+                            flow);
 }
-size_t WholeHeader(const PacketMaker::Sequence& sequence) {
-  return sequence ? wire::kSequencedHeaderSize : wire::kInnerHeaderSize;
+size_t WholeHeader(const PacketMaker::Sequence& sequence, const wire::Flow& flow) {
+  return wire::HeaderSizeOf(sequence ? wire::Kind::kSequenced : wire::Kind::kPayload, flow);
 }
 
 }  // namespace
 
 std::optional<wire::FragmentPlan> PacketMaker::Plan(size_t payload_size, const Room& room,
-                                                    const Sequence& sequence) const {
-  const size_t header = PieceHeader(sequence);
+                                                    size_t header) const {
   std::optional<wire::FragmentPlan> plan =
       wire::PlanFragments(payload_size, std::min(room.pieces, room.whole), header);
   return plan.has_value() ? plan : wire::PlanFragments(payload_size, room.whole, header);
 }
 
 PacketMaker::Extent PacketMaker::Measure(size_t payload_size, const Room& room,
-                                         const Sequence& sequence) const {
-  const size_t whole = payload_size + WholeHeader(sequence);
+                                         const Sequence& sequence, const wire::Flow& flow) const {
+  const size_t whole = payload_size + WholeHeader(sequence, flow);
   if (whole <= room.whole) return {.packets = 1, .bytes = whole};
-  const auto plan = Plan(payload_size, room, sequence);
+  const size_t header = PieceHeader(sequence, flow);
+  const auto plan = Plan(payload_size, room, header);
   if (!plan.has_value()) return {};
-  return {.packets = plan->count, .bytes = payload_size + plan->count * PieceHeader(sequence)};
+  return {.packets = plan->count, .bytes = payload_size + plan->count * header};
 }
 
 std::vector<lcore::Plaintext>& PacketMaker::Make(wire::Bytes payload, const Room& room,
-                                                 const Sequence& sequence) {
+                                                 const Sequence& sequence, const wire::Flow& flow) {
   packets_.clear();
   wire::SequencedHeader place = sequence.value_or(wire::SequencedHeader());
   place.tunnel_id = tunnel_id_;
-  if (const size_t header = WholeHeader(sequence); payload.size() + header <= room.whole) {
+  place.flow = flow;
+  if (const size_t header = WholeHeader(sequence, flow); payload.size() + header <= room.whole) {
     if (!Add(payload, header)) return packets_;
     uint8_t* const out = packets_[0].mutable_bytes().data();
     if (sequence) {
       wire::WriteSequencedHeader(place, out);
     } else {
-      wire::WritePayloadHeader({.tunnel_id = tunnel_id_}, out);
+      wire::WritePayloadHeader({.tunnel_id = tunnel_id_, .flow = flow}, out);
     }
     return packets_;
   }
-  const auto plan = Plan(payload.size(), room, sequence);
+  const size_t header = PieceHeader(sequence, flow);
+  const auto plan = Plan(payload.size(), room, header);
   assert(plan.has_value());  // or Measure would have said 0
   for (uint8_t index = 0; index < plan->count; ++index) {
-    const size_t header = PieceHeader(sequence);
     if (!Add(payload.subspan(plan->OffsetOf(index), plan->SizeOf(index)), header)) {
       packets_.clear();
       return packets_;
     }
     uint8_t* const out = packets_[index].mutable_bytes().data();
-    const wire::FragmentHeader piece = plan->HeaderOf(index, tunnel_id_);
+    const wire::FragmentHeader piece = plan->HeaderOf(index, tunnel_id_, flow);
     if (sequence) {
       wire::WriteSequencedFragmentHeader(plan->HeaderOf(index, place), out);
     } else {

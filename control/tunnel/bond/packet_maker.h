@@ -27,7 +27,8 @@ class PacketMaker {
     size_t pieces =
         0;  // what has to be cut is cut to this; where that gives too many pieces, to `whole`
   };
-  // What the receiver needs to know of the payload's place among those of the tunnel; its tunnel is filled in here.
+  // What the receiver needs to know of the payload's place among those of the tunnel; its tunnel and flow are filled in
+  // here.
   using Sequence = std::optional<wire::SequencedHeader>;
 
   // What a payload becomes.
@@ -35,14 +36,15 @@ class PacketMaker {
     size_t packets = 0;  // 0: no number of pieces makes it fit
     size_t bytes = 0;    // of their plaintexts in all
   };
-  Extent Measure(size_t payload_size, const Room& room, const Sequence& sequence) const;
+  Extent Measure(size_t payload_size, const Room& room, const Sequence& sequence,
+                 const wire::Flow& flow = {}) const;
   // The packets, as many as Measure said; empty where a buffer is wanting. The result is valid until the next call.
   std::vector<lcore::Plaintext>& Make(wire::Bytes payload, const Room& room,
-                                      const Sequence& sequence);
+                                      const Sequence& sequence, const wire::Flow& flow = {});
 
  private:
   std::optional<wire::FragmentPlan> Plan(size_t payload_size, const Room& room,
-                                         const Sequence& sequence) const;
+                                         size_t header) const;
   bool Add(wire::Bytes bytes, size_t header_size);
 
   const uint16_t tunnel_id_;

@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "control/tunnel/pace/shared_room.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/message.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
@@ -29,6 +30,7 @@ class SentPayloads {
     std::vector<uint8_t> bytes;
     wire::Instant taken;  // from the application
     wire::Instant until;  // it may be sent again before then
+    wire::Flow flow;
   };
 
   // `room` is the node's; null: there is no such bound.

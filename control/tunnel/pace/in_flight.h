@@ -17,6 +17,7 @@
 
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
+#include "dataplane/wire/message.h"
 #include "dataplane/wire/path_mask.h"
 #include "dataplane/wire/slot_ticket.h"
 #include "dataplane/wire/time.h"
@@ -25,11 +26,13 @@ namespace warp::control {
 
 class InFlight {
  public:
-  // When a payload must have been sent, its number among those of its tunnel, which grows, and the paths that it takes.
+  // When a payload must have been sent, its number among those of its tunnel, which grows, the paths that it takes, and
+  // its flow.
   struct Origin {
     wire::Instant deadline;
     uint64_t number = 0;
     wire::PathMask paths = wire::kAllPaths;
+    wire::Flow flow;
   };
   // The number that the packets of one fragmented payload share. kWhole: the packet is the whole payload.
   using Payload = uint16_t;

@@ -421,7 +421,7 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:6: tunnels[1].id: \"65536\" is not a whole number from 0 to 65535"},
       {tunnel("name: u, id: 2, peer: hq"), "f:6: tunnels[1].gate: missing"},
       {tunnel("name: u, id: 2, peer: hq, gate: {}"),
-       "f:6: tunnels[1].gate: needs loopback, unix, tun or tap"},
+       "f:6: tunnels[1].gate: needs loopback, udp, unix, tun or tap"},
       {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}}"), "ok"},
       {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}, loopback: {listen: "
               "\"127.0.0.1:8\"}}"),
@@ -459,12 +459,12 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:6: tunnels[1].gate.loopback.listen: \"127.0.0.1:9\" is taken by "
        "tunnels[0].gate.loopback.listen"},
       {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"0.0.0.0:8\"}}"),
-       "f:6: tunnels[1].gate.loopback.listen: \"0.0.0.0:8\" is not a loopback address: gates serve "
-       "this machine alone"},
+       "f:6: tunnels[1].gate.loopback.listen: \"0.0.0.0:8\" is not a loopback address: a gate for "
+       "other machines is udp, with allow"},
       {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"127.0.0.1:8\", deliver: "
               "\"10.0.0.1:8\"}}"),
-       "f:6: tunnels[1].gate.loopback.deliver: \"10.0.0.1:8\" is not a loopback address: gates "
-       "serve this machine alone"},
+       "f:6: tunnels[1].gate.loopback.deliver: \"10.0.0.1:8\" is not a loopback address: a gate "
+       "for other machines is udp, with allow"},
       {tunnel("name: u, id: 2, peer: hq, gate: {loopback: {listen: \"127.0.0.1:8\", deliver: "
               "\"[::1]:8\"}}"),
        "f:6: tunnels[1].gate.loopback.deliver: must be of the same family as listen: payloads "
@@ -479,6 +479,91 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:6: tunnels[1].queue: \"0\" is not a whole number from 1 to 65536"},
   };
   for (const Case& c : cases) EXPECT_EQ(Messages(c.text), Keyed(c.messages)) << Keyed(c.text);
+}
+
+// What is wrong with tunnels that have this at their gates.
+TEST(NodeConfigTest, UdpGatesAndFlows) {
+  const auto one = [](const std::string& text) {
+    return absl::StrCat(kNode, kPorts, kPeers, "tunnels:\n  - {name: u, id: 2, peer: hq, ", text,
+                        "}\n");
+  };
+  const std::string lan = "gate: {udp: {listen: \"10.9.0.1:9005\", allow: [10.9.0.0/24]";
+  const struct {
+    std::string text, messages;
+  } cases[] = {
+      {one("flows: 16, gate: {loopback: {listen: \"127.0.0.1:9\"}}"), "ok"},
+      {one("flows: 257, gate: {loopback: {listen: \"127.0.0.1:9\"}}"),
+       "f:5: tunnels[0].flows: \"257\" is not a whole number from 1 to 256"},
+      {one("flows: 2, gate: {unix: {path: /x}}"),
+       "f:5: tunnels[0].flows: is for loopback and udp gates"},
+      {one("flows: 2, gate: {loopback: {listen: \"127.0.0.1:10-19\"}}"),
+       "f:5: tunnels[0].flows: is for a gate at one port: in a range, each port is a flow"},
+      {one("flows: 2, " + lan + ", deliver: \"239.1.2.3:9\", interface: lan0}}"),
+       "f:5: tunnels[0].flows: is for answers, which none comes from a group that the gate "
+       "delivers to"},
+
+      {one("dscp: copy, gate: {loopback: {listen: \"127.0.0.1:9\"}}"), "ok"},
+      {one("dscp: copy, gate: {tun: {interface: warp0}}"), "ok"},
+      {one("dscp: copy, gate: {unix: {path: /x}}"),
+       "f:5: tunnels[0].dscp: is for loopback, udp, tun and tap gates: what comes by a Unix socket "
+       "has no mark"},
+      {one("dscp: yes, gate: {tun: {interface: warp0}}"),
+       "f:5: tunnels[0].dscp: \"yes\" is not one of drop, copy"},
+
+      {one("gate: {loopback: {listen: \"127.0.0.1:10000-10099\", deliver: "
+           "\"127.0.0.1:20000-20099\"}}"),
+       "ok"},
+      {one("gate: {loopback: {listen: \"127.0.0.1:10000-10256\"}}"),
+       "f:5: tunnels[0].gate.loopback.listen: \"127.0.0.1:10000-10256\" is not a range of ports "
+       "such as 127.0.0.1:10000-10099: the last one follows the first, and they are at most 256"},
+      {one("gate: {loopback: {listen: \"127.0.0.1:100-99\"}}"),
+       "f:5: tunnels[0].gate.loopback.listen: \"127.0.0.1:100-99\" is not a range of ports such "
+       "as 127.0.0.1:10000-10099: the last one follows the first, and they are at most 256"},
+      {one("gate: {loopback: {listen: \"127.0.0.1:10-19\", deliver: \"127.0.0.1:20-28\"}}"),
+       "f:5: tunnels[0].gate.loopback.deliver: must have as many ports as listen, 10: what comes "
+       "in at one goes out at the one of its place"},
+      {one("gate: {loopback: {listen: \"127.0.0.1:10-19\", deliver: \"127.0.0.1:19-28\"}}"),
+       "f:5: tunnels[0].gate.loopback.deliver: must differ from listen: the gate would talk to "
+       "itself"},
+      {one("gate: {loopback: {listen: \"127.0.0.1:10-19\"}}") +
+           "  - {name: v, id: 3, peer: hq, gate: {udp: {listen: \"127.0.0.1:19\"}}}\n",
+       "f:6: tunnels[1].gate.udp.listen: \"127.0.0.1:19\" is taken by "
+       "tunnels[0].gate.loopback.listen"},
+
+      {one(lan + "}}"), "ok"},
+      {one("gate: {udp: {listen: \"127.0.0.1:9\", deliver: \"127.0.0.1:10\"}}"), "ok"},
+      {one("gate: {udp: {listen: \"10.9.0.1:9005\"}}"),
+       "f:5: tunnels[0].gate.udp: needs allow, such as [10.9.0.0/24]: without it, everybody who "
+       "reaches 10.9.0.1 could send into the tunnel"},
+      {one("gate: {udp: {listen: \"127.0.0.1:9005\", group: 239.1.2.3, interface: lan0}}"),
+       "f:5: tunnels[0].gate.udp: needs allow, such as [10.9.0.0/24]: without it, everybody who "
+       "reaches 239.1.2.3 could send into the tunnel"},
+      {one("gate: {udp: {listen: \"10.9.0.1:9005\", allow: [\"fd09::/64\"]}}"),
+       "f:5: tunnels[0].gate.udp.allow[0]: is of the other family than listen"},
+      {one("gate: {udp: {listen: \"239.1.2.3:9005\", allow: [10.9.0.0/24]}}"),
+       "f:5: tunnels[0].gate.udp.listen: is a group: listen has an address of this machine's, and "
+       "group the group"},
+      {one("gate: {udp: {listen: \"127.0.0.1:9\", deliver: \"10.9.0.50:9\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: cannot be reached from listen, a loopback address"},
+      {one(lan + ", group: 239.1.2.3}}"),
+       "f:5: tunnels[0].gate.udp.group: is multicast, and needs interface: the one that leads to "
+       "the group"},
+      {one(lan + ", deliver: \"239.1.2.3:9\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: is multicast, and needs interface: the one that leads to "
+       "the group"},
+      {one(lan + ", group: 10.9.0.7, interface: lan0}}"),
+       "f:5: tunnels[0].gate.udp.group: \"10.9.0.7\" is not the address of a multicast group, as "
+       "239.1.2.3 is"},
+      {one(lan + ", group: \"ff02::1\", interface: lan0}}"),
+       "f:5: tunnels[0].gate.udp.group: is of the other family than listen"},
+      {one(lan + ", interface: lan0}}"),
+       "f:5: tunnels[0].gate.udp.interface: is for multicast: there is neither group nor such a "
+       "deliver"},
+      {one(lan + ", group: 239.1.2.3, interface: lan0, deliver: \"239.1.2.3:9005\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: must differ from listen: the gate would talk to itself"},
+      {one(lan + ", group: 239.1.2.3, interface: lan0, deliver: \"239.1.2.4:9005\"}}"), "ok"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(Messages(c.text), Keyed(c.messages)) << Keyed(c.text);
 }
 
 TEST(NodeConfigTest, ReadsAUnixGate) {

@@ -15,7 +15,7 @@ namespace warp::control {
 // A tunnel as a gate sees it. The test decides when payloads are done.
 class FakeTunnel : public GateSink {
  public:
-  size_t OnPayloads(std::span<const wire::Bytes> payloads) override {
+  size_t OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow) override {
     const size_t taken = std::min(payloads.size(), room);
     for (const wire::Bytes payload : payloads.first(taken))
       got.emplace_back(payload.begin(), payload.end());

@@ -55,7 +55,7 @@ class StatusJsonTest : public testing::Test {
     }
     config.tunnels[0].policy = {.mode = config::TunnelMode::kStripe,
                                 .order = std::chrono::microseconds(2500)};
-    config.tunnels[0].gate.loopback = config::LoopbackGateConfig{.listen = EndpointOf(1, 9000)};
+    config.tunnels[0].gate.loopback = config::UdpGateConfig{.listen = EndpointOf(1, 9000)};
     config.tunnels[1].gate.unix_socket = config::UnixGateConfig{
         .path = directory_.At("seqpacket"), .type = config::UnixGateType::kSeqpacket};
     if (privileged) {
@@ -109,7 +109,7 @@ class StatusJsonTest : public testing::Test {
     links.ToKernel(frame);
     const std::vector<uint8_t> large(wire::kMaxPayloadSize + 1);
     const wire::Bytes payload(large);
-    traffic.tunnels()[0]->OnPayloads({&payload, 1});
+    traffic.tunnels()[0]->OnPayloads({&payload, 1}, {});
   }
 
   nlohmann::json Status() {

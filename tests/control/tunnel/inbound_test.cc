@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/parity/block_encoder.h"
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/wire/handshake/introduction.h"
 #include "dataplane/wire/message.h"
 #include "tests/control/fake_dataplane.h"
 
@@ -26,7 +29,7 @@ constexpr wire::PeerId kPeer = 2;
 // Peer 2 has a tunnel whose gate delivers to a socket of the test.
 class InboundTest : public testing::Test {
  protected:
-  InboundTest() {
+  explicit InboundTest(uint16_t flows = 1) {
     app_ = os::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -36,14 +39,22 @@ class InboundTest : public testing::Test {
     getsockname(app_.get(), reinterpret_cast<sockaddr*>(&address), &size);
     config_.name = "video";
     config_.id = kTunnelId;
-    config_.gate.loopback = config::LoopbackGateConfig{
-        .listen = {wire::IpAddress::V4({127, 0, 0, 1}), 0},
+    config_.flows = flows;
+    config_.gate.loopback = config::UdpGateConfig{
+        .listen = wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 0},
         .deliver = wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), ntohs(address.sin_port)}};
     tunnel_ = *Tunnel::Open({*loop_, dataplane_, submitter_, gates_}, config_, 0, route_);
     inbound_.AddTunnel(kPeer, *tunnel_);
 
+    Begin(1);
+  }
+
+  // From now on the peer's packets come in a session of this life of it.
+  void Begin(uint32_t life) {
     wire::Session::Params params;
     params.window = 64;
+    params.remote = {.features = wire::kFeatureFlows, .life = life};
+    params.expires = now_ + std::chrono::hours(life);
     session_ = std::make_unique<wire::Session>(params, wire::SymmetricKey(), wire::SymmetricKey());
   }
 
@@ -133,6 +144,121 @@ class InboundTest : public testing::Test {
   Inbound inbound_{protocol_, /*window=*/4096};
   std::unique_ptr<wire::Session> session_;
 };
+
+// As InboundTest, with a gate that has a socket for each flow.
+class InboundFlowTest : public InboundTest {
+ protected:
+  InboundFlowTest() : InboundTest(8) {}
+
+  // What was delivered, and by which of the gate's ports.
+  std::vector<std::pair<std::string, uint16_t>> DeliveredBy() {
+    std::vector<std::pair<std::string, uint16_t>> payloads;
+    char buffer[2000];
+    sockaddr_in from{};
+    socklen_t size = sizeof(from);
+    for (ssize_t n; (n = recvfrom(app_.get(), buffer, sizeof(buffer), MSG_DONTWAIT,
+                                  reinterpret_cast<sockaddr*>(&from), &size)) >= 0;) {
+      payloads.emplace_back(std::string(buffer, static_cast<size_t>(n)), from.sin_port);
+    }
+    return payloads;
+  }
+  static std::vector<uint8_t> WithText(std::vector<uint8_t> header, const std::string& text) {
+    header.insert(header.end(), text.begin(), text.end());
+    return header;
+  }
+  static std::vector<uint8_t> PayloadOf(wire::Flow flow, const std::string& text) {
+    std::vector<uint8_t> header(wire::kInnerHeaderSize);
+    wire::WritePayloadHeader({.tunnel_id = kTunnelId, .flow = flow}, header.data());
+    return WithText(header, text);
+  }
+  static std::vector<uint8_t> SequencedOf(uint32_t sequence, wire::Flow flow,
+                                          const std::string& text) {
+    std::vector<uint8_t> header(wire::HeaderSizeOf(wire::Kind::kSequenced, flow));
+    wire::WriteSequencedHeader({.tunnel_id = kTunnelId,
+                                .hold = std::chrono::seconds(1),
+                                .resend = true,
+                                .sequence = sequence,
+                                .flow = flow},
+                               header.data());
+    return WithText(header, text);
+  }
+};
+
+TEST_F(InboundFlowTest, EachFlowHasItsSocketOnEachWay) {
+  const wire::Flow one{.number = 1}, two{.number = 2};
+  Receive(PayloadOf(one, "one"));
+  Receive(PayloadOf(two, "two"));
+  const auto first = DeliveredBy();
+  ASSERT_EQ(first.size(), 2u);
+  const uint16_t port_of_one = first[0].second, port_of_two = first[1].second;
+  EXPECT_NE(port_of_one, port_of_two);
+
+  std::vector<uint8_t> piece(wire::kFragmentHeaderSize);
+  for (const uint8_t index : {0, 1}) {
+    wire::WriteFragmentHeader(
+        {.tunnel_id = kTunnelId, .flow = two, .index = index, .count = 2, .chunk = 2},
+        piece.data());
+    Receive(WithText(piece, "cu"), kPeer, 100u + index);
+  }
+  // The second waits for the first.
+  Receive(SequencedOf(9, one, "later"), kPeer, 200);
+  Receive(SequencedOf(8, two, "sooner"), kPeer, 201);
+  std::vector<uint8_t> sequenced_piece(wire::HeaderSizeOf(wire::Kind::kSequencedFragment, one));
+  for (const uint8_t index : {0, 1}) {
+    wire::WriteSequencedFragmentHeader({.payload = {.tunnel_id = kTunnelId,
+                                                    .hold = std::chrono::seconds(1),
+                                                    .resend = true,
+                                                    .sequence = 10,
+                                                    .flow = one},
+                                        .index = index,
+                                        .count = 2,
+                                        .chunk = 2},
+                                       sequenced_piece.data());
+    Receive(WithText(sequenced_piece, "sp"), kPeer, 300u + index);
+  }
+  std::map<std::string, uint16_t> by;
+  for (const auto& [text, port] : DeliveredBy()) by[text] = port;
+  EXPECT_EQ(by["cucu"], port_of_two);
+  EXPECT_EQ(by["later"], port_of_one);
+  EXPECT_EQ(by["sooner"], port_of_two);
+  EXPECT_EQ(by["spsp"], port_of_one);
+}
+
+// Its numbers mean other programs now, so that a server must not take one for another.
+TEST_F(InboundFlowTest, APeerThatStartsAnewHasOtherFlows) {
+  const wire::Flow flow{.number = 1};
+  Receive(PayloadOf(flow, "before"));
+  Receive(PayloadOf({.number = 2}, "another"));
+  EXPECT_EQ(tunnel_->gate_status().flows_of_peer, 2u);
+  DeliveredBy();
+  std::unique_ptr<wire::Session> old = std::move(session_);
+  Begin(2);
+  Receive(PayloadOf(flow, "after"));
+  const auto after = DeliveredBy();
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(tunnel_->gate_status().flows_of_peer, 1u);
+  // What was under way meanwhile is of a flow that has ended.
+  std::swap(session_, old);
+  Receive(PayloadOf(flow, "late"));
+  EXPECT_EQ(Drops(Drop::kUnknownFlow), 1u);
+  std::swap(session_, old);
+  Receive(PayloadOf(flow, "and so on"));
+  const auto later = DeliveredBy();
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later[0], std::pair(std::string("and so on"), after[0].second));
+}
+
+TEST_F(InboundFlowTest, PiecesOfDifferentFlowsAreNoPayload) {
+  std::vector<uint8_t> piece(wire::kFragmentHeaderSize);
+  for (const uint8_t index : {0, 1}) {
+    wire::WriteFragmentHeader(
+        {.tunnel_id = kTunnelId, .flow = {.number = index}, .index = index, .count = 2, .chunk = 2},
+        piece.data());
+    Receive(WithText(piece, "cu"), kPeer, 100u + index);
+  }
+  EXPECT_EQ(Drops(Drop::kReassemblyConflict), 1u);
+  EXPECT_TRUE(DeliveredBy().empty());
+}
 
 TEST_F(InboundTest, DeliversPayloadsToTheirTunnelsApplication) {
   Receive(Payload("hello"));

@@ -142,7 +142,7 @@ class TunnelTest : public TunnelSenderTest {
     config_.id = kTunnelId;
     config_.deadline = deadline;
     config_.queue = kQueue;
-    config_.gate.loopback = config::LoopbackGateConfig{.listen = address_};
+    config_.gate.loopback = config::UdpGateConfig{.listen = address_};
     auto tunnel = Tunnel::Open({*loop_, dataplane_, submitter_, gates_}, config_, 5, route_);
     ASSERT_TRUE(tunnel.ok()) << tunnel.status();
     tunnel_ = *std::move(tunnel);
@@ -200,9 +200,9 @@ TEST_F(TunnelTest, TakesFewerThanAllAndTheFirstOfThem) {
     return all;
   }();
   const std::span<const wire::Bytes> rest(payloads);
-  EXPECT_EQ(tunnel_->OnPayloads(rest.first(1000)), 1000u);
-  EXPECT_EQ(tunnel_->OnPayloads(rest.subspan(1000)), 24u);
-  EXPECT_EQ(tunnel_->OnPayloads(rest.subspan(kInFlight)), 0u);
+  EXPECT_EQ(tunnel_->OnPayloads(rest.first(1000), {}), 1000u);
+  EXPECT_EQ(tunnel_->OnPayloads(rest.subspan(1000), {}), 24u);
+  EXPECT_EQ(tunnel_->OnPayloads(rest.subspan(kInFlight), {}), 0u);
   texts.resize(kInFlight);
   EXPECT_EQ(Sent(), texts);
   EXPECT_EQ(GateFull(), 0u);

@@ -20,7 +20,8 @@ using ::testing::HasSubstr;
 
 class Tunnel : public GateSink {
  public:
-  size_t OnPayloads(std::span<const wire::Bytes> payloads) override {
+  size_t OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) override {
+    EXPECT_EQ(flow, wire::Flow());
     EXPECT_GT(payloads.size(), 0u);
     EXPECT_LE(payloads.size(), Gate::kBurst);
     const size_t taken = std::min(payloads.size(), room);
@@ -99,6 +100,36 @@ TEST_P(LoopbackGateTest, AnswersWhoeverSentLast) {
   EXPECT_TRUE(app_.Receive().empty());
   EXPECT_EQ(gate_->counters().from_app, 2u);
   EXPECT_EQ(gate_->counters().to_app, 2u);
+}
+
+TEST_P(LoopbackGateTest, SaysOnceThatAnotherSenderTakesTheAnswersOver) {
+  std::vector<std::string> said;
+  auto gate = LoopbackGate::Open(
+      *loop_, {.listen = any_, .say = [&](const std::string& text) { said.push_back(text); }},
+      tunnel_);
+  ASSERT_TRUE(gate.ok()) << gate.status();
+  gate_ = *std::move(gate);
+  UdpApplication other(any_);
+  for (size_t i = 0; i < 3; ++i) {
+    for (UdpApplication* app : {&app_, &other}) {
+      ASSERT_TRUE(app->Send(gate_->local(), "hello"));
+      const size_t before = tunnel_.received.size();
+      ASSERT_TRUE(Turn([&] { return tunnel_.received.size() > before; }));
+    }
+  }
+  EXPECT_EQ(gate_->counters().takeovers, 5u);
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_THAT(said[0], HasSubstr(other.local().ToString()));
+  EXPECT_THAT(said[0], HasSubstr(app_.local().ToString()));
+}
+
+TEST_P(LoopbackGateTest, WithOneFlowThereIsNoOtherOne) {
+  Open(app_.local());
+  gate_->Deliver(Delivery(Payload("of another"), {.number = 1}));
+  gate_->Deliver(Delivery(Payload("the first"), {.number = 0, .answer = true}));
+  gate_->Flush();
+  EXPECT_THAT(AppReceives(app_, 1), ElementsAre("the first"));
+  EXPECT_EQ(Drops(wire::Drop::kUnknownFlow), 1u);
 }
 
 TEST_P(LoopbackGateTest, DeliversToTheConfiguredAddress) {

@@ -72,9 +72,10 @@ class SenderBondTest : public testing::Test {
       left.counter = item.request.counter;
       left.place = wire::ReadSequencedHeader(bytes);
       left.parity = wire::ReadParityHeader(bytes);
-      const wire::Bytes payload = bytes.subspan(left.parity  ? wire::kParityHeaderSize
-                                                : left.place ? wire::kSequencedHeaderSize
-                                                             : wire::kInnerHeaderSize);
+      const wire::Bytes payload =
+          bytes.subspan(left.parity  ? wire::kParityHeaderSize
+                        : left.place ? wire::HeaderSizeOf(wire::Kind::kSequenced, left.place->flow)
+                                     : wire::kInnerHeaderSize);
       left.payload.assign(payload.begin(), payload.end());
     }
     dataplane_.submitted.clear();
