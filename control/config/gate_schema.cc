@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "control/config/classes/class_schema.h"
 #include "control/config/schema/load.h"
 
 namespace warp::config {
@@ -249,6 +250,10 @@ void DeclareInterface(SectionOf<InterfaceGateConfig>& s) {
       .Why(
           "The MTU of the interface. With auto, it is what every path that there is carries in one "
           "piece, at least 1280, and follows the paths.");
+  s.Sections("classes", &InterfaceGateConfig::classes, TrafficClassSchema(), 0, kMaxClasses)
+      .Why(
+          "What goes by other tunnels of the same peer: a packet goes by that of the first class "
+          "that matches, and by this tunnel where none does.");
 }
 
 const SectionOf<InterfaceGateConfig>& TunGateSchema() {
@@ -271,7 +276,7 @@ const SectionOf<InterfaceGateConfig>& TapGateSchema() {
   return section;
 }
 
-constexpr absl::string_view kOneOf = "exactly one of loopback, udp, unix, tun, tap";
+constexpr absl::string_view kOneOf = "exactly one of loopback, udp, unix, tun, tap, class_of";
 
 }  // namespace
 
@@ -293,6 +298,12 @@ const SectionOf<GateConfig>& GateSchema() {
     s.Nested("tap", &GateConfig::tap, TapGateSchema())
         .Otherwise(kOneOf)
         .Why("An interface of the kernel's that takes and gives Ethernet frames.");
+    s.Scalar("class_of", &GateConfig::class_of, Name())
+        .Example("office")
+        .Otherwise(kOneOf)
+        .Why(
+            "The name of another tunnel of the same peer, whose interface this one has too: it "
+            "carries the `classes` that name it there, and brings what the peer sends by it.");
     s.Check([](Reader& reader, const std::string& path, GateConfig& gate) {
       std::vector<absl::string_view> kinds;
       if (gate.loopback) kinds.push_back("loopback");
@@ -300,11 +311,12 @@ const SectionOf<GateConfig>& GateSchema() {
       if (gate.unix_socket) kinds.push_back("unix");
       if (gate.tun) kinds.push_back("tun");
       if (gate.tap) kinds.push_back("tap");
+      if (reader.LineOf(JoinPath(path, "class_of")) > 0) kinds.push_back("class_of");
       if (kinds.size() > 1) {
         reader.Fail(path, absl::StrCat("has both ", kinds[0], " and ", kinds[1],
                                        ": a gate is one of them"));
       } else if (kinds.empty()) {
-        reader.Fail(path, "needs loopback, udp, unix, tun or tap");
+        reader.Fail(path, "needs loopback, udp, unix, tun, tap or class_of");
       }
     });
   });

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/config/advice.h"
+#include "control/config/classes/class_schema.h"
 #include "control/config/node_schema.h"
 #include "control/config/port_schema.h"
 #include "control/config/schema/load.h"
@@ -171,6 +172,34 @@ void CheckInterfaceGates(Reader& reader, const NodeConfig& config) {
   }
 }
 
+// Tunnels that are for classes of another one have its interface from here on.
+void ResolveClasses(Reader& reader, NodeConfig& config) {
+  std::vector<ClassedTunnel> classed;
+  for (size_t i = 0; i < config.tunnels.size(); ++i) {
+    const TunnelConfig& tunnel = config.tunnels[i];
+    const InterfaceGateConfig* const interface = tunnel.gate.interface();
+    classed.push_back({.name = tunnel.name,
+                       .peer = tunnel.peer,
+                       .gate = At("tunnels", i, "gate"),
+                       .interface = At("tunnels", i, tunnel.gate.tun ? "gate.tun" : "gate.tap"),
+                       .classes = interface != nullptr ? &interface->classes : nullptr,
+                       .class_of = tunnel.gate.class_of});
+  }
+  CheckClasses(reader, classed);
+  for (TunnelConfig& tunnel : config.tunnels) {
+    if (tunnel.gate.class_of.empty()) continue;
+    const auto owner =
+        std::find_if(config.tunnels.begin(), config.tunnels.end(),
+                     [&](const TunnelConfig& one) { return one.name == tunnel.gate.class_of; });
+    if (owner == config.tunnels.end() || !owner->gate.class_of.empty()) continue;
+    tunnel.gate.tun = owner->gate.tun;
+    tunnel.gate.tap = owner->gate.tap;
+    for (std::optional<InterfaceGateConfig>* const own : {&tunnel.gate.tun, &tunnel.gate.tap}) {
+      if (own->has_value()) (*own)->classes.clear();
+    }
+  }
+}
+
 // The sentence does not repeat the key.
 void RefusePrivate(Reader& reader, const std::string& at, const wire::PublicKey& key,
                    const wire::SecretKey& own) {
@@ -233,6 +262,7 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
     CheckPeers(reader, config);
     CheckTunnels(reader, config);
     CheckInterfaceGates(reader, config);
+    ResolveClasses(reader, config);
     ReadKeys(source, reader, config);
     CheckMachine(source, reader, config);
     config.advice = Advise(reader, source.file, config, source.key_files);

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/config/cap/cap_policy.h"
+#include "control/config/classes/traffic_class.h"
 #include "control/config/file/key_files.h"
 #include "control/config/text/endpoint_range.h"
 #include "control/config/text/host_port.h"
@@ -154,14 +155,17 @@ struct InterfaceGateConfig {
   std::optional<uint16_t> mtu;              // unset: what the paths carry in one piece
   // Of TUN: where the peer's packets may come from, and what goes to it. Empty: everything.
   std::vector<IpPrefix> routes;
+  std::vector<TrafficClass> classes;  // the first that matches has a packet
 };
 
-struct GateConfig {  // exactly one is set
+struct GateConfig {  // exactly one is set, but for class_of
   std::optional<UdpGateConfig> loopback;
   std::optional<UdpGateConfig> udp;
   std::optional<UnixGateConfig> unix_socket;  // key `unix`
   std::optional<InterfaceGateConfig> tun;
   std::optional<InterfaceGateConfig> tap;
+  // The name of the tunnel for a class of which this one is. `tun` or `tap` is then that tunnel's, without its classes.
+  std::string class_of;
 
   // The one of two that is set; null: neither.
   const UdpGateConfig* socket() const {

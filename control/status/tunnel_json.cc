@@ -49,6 +49,7 @@ Json GateJson(const Tunnel& tunnel) {
     return {{"type", config.tun.has_value() ? "tun" : "tap"},
             {"listen", interface->interface},
             {"deliver", interface->interface},
+            {"class_of", config.class_of},
             {"mtu", status.mtu},
             {"cut", status.cut},
             {"joined", status.joined},

@@ -14,6 +14,25 @@
 #include "control/gate/unix/unix_seqpacket_gate.h"
 
 namespace warp::control {
+namespace {
+
+TunPrefix PrefixOf(const config::IpPrefix& prefix) {
+  return {.address = prefix.address, .length = prefix.length};
+}
+
+TunClass ClassOf(const config::TrafficClass& one) {
+  TunClass result{.match = {.dscp = one.match.dscp,
+                            .protocols = one.match.protocols,
+                            .interactive = one.match.interactive},
+                  .tunnel = one.tunnel};
+  for (const config::PortRange& range : one.match.ports)
+    result.match.ports.push_back({.first = range.first, .last = range.last});
+  for (const config::IpPrefix& prefix : one.match.addresses)
+    result.match.networks.push_back(PrefixOf(prefix));
+  return result;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Gate>> GateFactory::Open(const config::TunnelConfig& tunnel,
                                                         GateSink& sink) {
@@ -72,11 +91,10 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenInterface(const config::T
   absl::StatusOr<std::shared_ptr<TunInterface>> interface =
       InterfaceOf(config, tunnel.gate.tun.has_value() ? Layer::kIp : Layer::kEthernet);
   if (!interface.ok()) return interface.status();
-  std::vector<TunPrefix> routes;
-  for (const config::IpPrefix& route : config.routes) {
-    routes.push_back({.address = route.address, .length = route.length});
-  }
-  return std::make_unique<TunGate>(*std::move(interface), routes, sink);
+  TunRole role{.tunnel = tunnel.name, .class_of = tunnel.gate.class_of};
+  for (const config::IpPrefix& route : config.routes) role.routes.push_back(PrefixOf(route));
+  for (const config::TrafficClass& one : config.classes) role.classes.push_back(ClassOf(one));
+  return std::make_unique<TunGate>(*std::move(interface), std::move(role), sink);
 }
 
 // Tunnels of one interface share it; the first one says what concerns it as a whole.

@@ -141,9 +141,16 @@ class SectionOf : public Section {
     key.read = [=](Reader& reader, const Value& value, const std::string& path, void* object) {
       std::vector<M>& values = static_cast<T*>(object)->*member;
       values.clear();
-      reader.ForEachItem(value, path, min, max, [&](const Value& item, const std::string& at) {
+      const auto read_item = [&](const Value& item, const std::string& at) {
         reader.ReadScalar(item, at, codec, values.emplace_back());  // wrong ones keep their place
-      });
+      };
+      if (value.kind != Value::Kind::kScalar) {
+        reader.ForEachItem(value, path, min, max, read_item);
+        return;
+      }
+      // One value needs no brackets.
+      reader.Locate(ItemPath(path, 0), value.line);
+      read_item(value, ItemPath(path, 0));
     };
     return key;
   }

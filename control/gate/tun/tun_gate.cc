@@ -10,13 +10,12 @@ namespace warp::control {
 
 using wire::Drop;
 
-TunGate::TunGate(std::shared_ptr<TunInterface> interface, std::span<const TunPrefix> routes,
-                 GateSink& sink)
+TunGate::TunGate(std::shared_ptr<TunInterface> interface, TunRole role, GateSink& sink)
     : interface_(std::move(interface)),
       sink_(sink),
       joiner_(interface_->layer(), {.tcp = true, .udp = interface_->joins_udp()}) {
   pending_.reserve(Joiner::kMostPackets);
-  interface_->Join(*this, routes);
+  interface_->Join(*this, std::move(role));
 }
 
 TunGate::~TunGate() { interface_->Leave(*this); }

@@ -20,9 +20,8 @@ namespace warp::control {
 
 class TunGate : public Gate, private TunMember {
  public:
-  // `routes`: see TunInterface::Join. `sink` outlives the gate.
-  TunGate(std::shared_ptr<TunInterface> interface, std::span<const TunPrefix> routes,
-          GateSink& sink);
+  // `sink` outlives the gate.
+  TunGate(std::shared_ptr<TunInterface> interface, TunRole role, GateSink& sink);
   ~TunGate() override;
 
   void Deliver(Delivery payload) override;

@@ -58,14 +58,10 @@ void TunInterface::Use(TunDevice device) {
 
 // --- Members. ---
 
-void TunInterface::Join(TunMember& member, std::span<const TunPrefix> routes) {
-  members_.push_back({&member});
-  for (const TunPrefix& prefix : routes) routes_.Add(prefix, &member);
-}
+void TunInterface::Join(TunMember& member, TunRole role) { members_.Add(member, std::move(role)); }
 
 void TunInterface::Leave(TunMember& member) {
-  std::erase_if(members_, [&](const Member& one) { return one.member == &member; });
-  routes_.Remove(&member);
+  members_.Remove(member);
   if (current_ == &member) DropRest(Drop::kNone);
   Resume();
 }
@@ -108,17 +104,17 @@ bool TunInterface::ReadOne() {
   const size_t packet =
       std::max<size_t>(static_cast<size_t>(size), sizeof(offload)) - sizeof(offload);
   if (packet > kMaxInnerPacket) {
-    members_.front().member->OnDrop(Drop::kTooLarge);
+    members_.OnDrop(Drop::kTooLarge);
     return true;
   }
   const wire::MutableBytes bytes(buffer_.get(), packet);
   if (const Drop drop = segmenter_.Take(offload, bytes); drop != Drop::kNone) {
-    members_.front().member->OnDrop(drop);
+    members_.OnDrop(drop);
     return true;
   }
-  current_ = MemberOf(bytes);
+  current_ = members_.MemberFor(context_.loop.now(), bytes, segmenter_.inner());
   if (current_ == nullptr) {
-    members_.front().member->OnDrop(Drop::kNoRoute);
+    members_.OnDrop(Drop::kNoRoute);
     DropRest(Drop::kNone);
     return true;
   }
@@ -130,11 +126,6 @@ bool TunInterface::ReadOne() {
   return true;
 }
 
-TunMember* TunInterface::MemberOf(wire::MutableBytes packet) {
-  if (routes_.empty()) return members_.front().member;
-  return const_cast<TunMember*>(routes_.Find(DestinationOf(packet, segmenter_.inner())));
-}
-
 // False: the sink has no more room, and nothing more may be read.
 bool TunInterface::GiveToMember(size_t* given) {
   if (current_ == nullptr) return true;
@@ -143,7 +134,8 @@ bool TunInterface::GiveToMember(size_t* given) {
     *given += taken;
     segmenter_.Consume(taken);
     if (taken == packets.size()) continue;
-    if (MayWait()) {
+    if (members_.MayWait(*current_, context_.loop.now())) {
+      if (members_.size() > 1) patience_.Set(kPatience);
       held_ = true;
       return false;
     }
@@ -153,23 +145,8 @@ bool TunInterface::GiveToMember(size_t* given) {
   return true;
 }
 
-// Whether what the present member's sink did not take may wait for it.
-bool TunInterface::MayWait() {
-  if (members_.size() == 1) return true;
-  const wire::Instant now = context_.loop.now();
-  for (Member& one : members_) {
-    if (one.member != current_ || now >= one.impatient_until) continue;
-    one.impatient_until = now + kImpatientFor;
-    return false;
-  }
-  patience_.Set(kPatience);
-  return true;
-}
-
 void TunInterface::LosePatience() {
-  for (Member& one : members_) {
-    if (one.member == current_) one.impatient_until = context_.loop.now() + kImpatientFor;
-  }
+  if (current_ != nullptr) members_.LosePatience(*current_, context_.loop.now());
   Resume();
 }
 
@@ -248,11 +225,11 @@ size_t TunInterface::IpRoom(const TunMember& member) const {
 
 std::optional<uint32_t> TunInterface::WantedMtu() const {
   std::optional<size_t> least;
-  for (const Member& one : members_) {
-    if (one.member->room() == 0) continue;
-    const size_t room = IpRoom(*one.member);
+  members_.ForEach([&](const TunMember& member) {
+    if (member.room() == 0) return;
+    const size_t room = IpRoom(member);
     least = std::min(least.value_or(room), room);
-  }
+  });
   if (!least.has_value()) return std::nullopt;
   return std::clamp(static_cast<uint32_t>(std::min<size_t>(*least, kMostMtu)), kLeastMtu, kMostMtu);
 }

@@ -1,6 +1,6 @@
 // An interface of the kernel's between the stack of this machine and the tunnels whose gate it is.
 //
-//   kernel's routes ─► [interface] ─ read ─► cut ─► routes: longest prefix ─► member (a tunnel's gate) ─► sink
+//   kernel's routes ─► [interface] ─ read ─► cut ─► routes, classes (tun_members.h) ─► member (a tunnel's gate) ─► sink
 //   kernel's stack  ◄─ [interface] ◄─ write ◄─ joined ◄─ the members' own (tun_gate.h)
 //
 // Its MTU is what its members' paths carry in one piece. A smaller one is set at once, so that nothing is cut for long;
@@ -24,32 +24,17 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "control/gate/tun/packet/segmenter.h"
 #include "control/gate/tun/tun_device.h"
-#include "control/gate/tun/tun_routes.h"
+#include "control/gate/tun/tun_members.h"
 #include "control/loop/helper_thread.h"
 #include "control/loop/loop.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
 
 namespace warp::control {
-
-// The part of a tunnel's gate that the interface knows.
-class TunMember {
- public:
-  virtual ~TunMember() = default;
-  // As GateSink::OnPayloads.
-  virtual size_t OnPackets(std::span<const wire::Bytes> packets) = 0;
-  // A packet from inside ended.
-  virtual void OnDrop(wire::Drop reason) = 0;
-  // A super-packet from inside was cut.
-  virtual void OnCut() = 0;
-  // The largest payload that goes in one piece; 0: that is not known.
-  virtual size_t room() const = 0;
-};
 
 class TunInterface : public std::enable_shared_from_this<TunInterface> {
  public:
@@ -65,8 +50,7 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   static absl::StatusOr<std::shared_ptr<TunInterface>> Open(const Context& context,
                                                             const TunOptions& options);
 
-  // Without routes the member takes everything, and no other may join.
-  void Join(TunMember& member, std::span<const TunPrefix> routes);
+  void Join(TunMember& member, TunRole role);
   void Leave(TunMember& member);
   void RoomChanged();  // of a member
   void Resume();       // a member's sink has room again, or will be asked no more
@@ -75,7 +59,7 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
 
   // Whether the peer behind `member` may send packets from this address.
   bool MayComeFrom(const TunMember& member, const wire::IpAddress& source) const {
-    return routes_.empty() || routes_.Find(source) == &member;
+    return members_.MayComeFrom(member, source);
   }
   // Writes a packet, or a super-packet. kNone, or why the kernel did not take it.
   wire::Drop Write(std::span<const wire::Bytes> pieces);
@@ -96,22 +80,14 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   static constexpr uint32_t kLeastMtu = 1280, kMostMtu = 65500;
   static constexpr wire::Duration kRetry = std::chrono::seconds(1);
   static constexpr wire::Duration kPatience = std::chrono::milliseconds(10);
-  static constexpr wire::Duration kImpatientFor = std::chrono::seconds(1);
-
-  struct Member {
-    TunMember* member;
-    wire::Instant impatient_until{};  // nothing waits for its sink
-  };
 
   TunInterface(const Context& context, const TunOptions& options);
   void Use(TunDevice device);
   void Receive();
   bool ReadOne();
   bool GiveToMember(size_t* given);
-  bool MayWait();
   void LosePatience();
   void DropRest(wire::Drop reason);
-  TunMember* MemberOf(wire::MutableBytes packet);
   void Gone(int error);
   void Reopen();
   void Reopened(absl::StatusOr<TunDevice> device);
@@ -128,8 +104,7 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   bool mtu_known_ = false;  // it is one of the paths', or the operator's
   uint32_t raise_to_ = 0;
 
-  std::vector<Member> members_;
-  TunRoutes<const TunMember*> routes_;
+  TunMembers members_;
 
   const std::unique_ptr<uint8_t[]> buffer_;  // of one read
   Segmenter segmenter_;

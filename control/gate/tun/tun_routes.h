@@ -5,22 +5,14 @@
 #define WARP_CONTROL_GATE_TUN_TUN_ROUTES_H_
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <cstring>
-#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "dataplane/wire/byte_order.h"
+#include "control/gate/tun/packet/tun_prefix.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {
-
-struct TunPrefix {
-  wire::IpAddress address;
-  uint8_t length = 0;  // in bits of the address as it is written: 0 to 32, or 0 to 128
-};
 
 // `Owner` is a pointer; null means none.
 template <typename Owner>
@@ -34,7 +26,7 @@ class TunRoutes {
     if (at == lengths.end() || at->length != prefix.length) {
       at = lengths.insert(at, {.length = prefix.length, .owners = {}});
     }
-    at->owners[KeyOf(prefix.address, prefix.length)] = owner;
+    at->owners[PrefixKeyOf(prefix.address, prefix.length)] = owner;
   }
 
   void Remove(Owner owner) {
@@ -50,29 +42,18 @@ class TunRoutes {
 
   Owner Find(const wire::IpAddress& address) const {
     for (const Table& table : address.is_v4() ? v4_ : v6_) {
-      const auto found = table.owners.find(KeyOf(address, table.length));
+      const auto found = table.owners.find(PrefixKeyOf(address, table.length));
       if (found != table.owners.end()) return found->second;
     }
     return nullptr;
   }
 
  private:
-  using Key = std::pair<uint64_t, uint64_t>;  // the address with zeros behind the prefix
   struct Table {
     uint8_t length = 0;
-    absl::flat_hash_map<Key, Owner> owners;
+    absl::flat_hash_map<PrefixKey, Owner> owners;
   };
   using Lengths = std::vector<Table>;  // the longest first
-
-  static uint64_t Mask(size_t bits) { return bits == 0 ? 0 : ~uint64_t{0} << (64 - bits); }
-
-  static Key KeyOf(const wire::IpAddress& address, size_t length) {
-    // An IPv4 address is the last 32 bits of the 128.
-    const size_t bits = address.is_v4() ? 96 + length : length;
-    const std::array<uint8_t, 16>& bytes = address.bytes();
-    return {wire::ReadAs<wire::Be64>(bytes.data()).value() & Mask(std::min<size_t>(bits, 64)),
-            wire::ReadAs<wire::Be64>(bytes.data() + 8).value() & Mask(bits > 64 ? bits - 64 : 0)};
-  }
 
   Lengths& LengthsOf(const wire::IpAddress& address) { return address.is_v4() ? v4_ : v6_; }
 

@@ -395,8 +395,11 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
            "\"10.0.0.1:1\"]}]",
        "f:3: peers[0].endpoints[1]: \"nope\" has no port: write host:port\n"
        "f:3: peers[0].endpoints[2]: \"10.0.0.1:1\" is taken by peers[0].endpoints[0]"},
-      {node + ports + "peers: [{name: a, public_key: K1, endpoints: \"10.0.0.1:1\"}]",
-       "f:3: peers[0].endpoints: must be a list, is a single value"},
+      {node + ports + "peers: [{name: a, public_key: K1, endpoints: \"10.0.0.1:1\"}]", "ok"},
+      {node + ports + "peers: [{name: a, public_key: K1, endpoints: nope}]",
+       "f:3: peers[0].endpoints[0]: \"nope\" has no port: write host:port"},
+      {node + ports + "peers: [{name: a, public_key: K1, endpoints: {}}]",
+       "f:3: peers[0].endpoints: must be a list, is a map of keys"},
       {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"127.0.0.1:1\"]}]",
        "f:3: peers[0].endpoints[0]: \"127.0.0.1:1\" cannot be the address of another machine"},
       {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"[fe80::b%eth9]:1\"]}]",
@@ -421,7 +424,7 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:6: tunnels[1].id: \"65536\" is not a whole number from 0 to 65535"},
       {tunnel("name: u, id: 2, peer: hq"), "f:6: tunnels[1].gate: missing"},
       {tunnel("name: u, id: 2, peer: hq, gate: {}"),
-       "f:6: tunnels[1].gate: needs loopback, udp, unix, tun or tap"},
+       "f:6: tunnels[1].gate: needs loopback, udp, unix, tun, tap or class_of"},
       {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}}"), "ok"},
       {tunnel("name: u, id: 2, peer: hq, gate: {unix: {path: /x}, loopback: {listen: "
               "\"127.0.0.1:8\"}}"),

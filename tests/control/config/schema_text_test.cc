@@ -87,12 +87,19 @@ TEST(ExampleTest, IsAcceptedWithAnyOneCommentMadeAKey) {
         }
         // A tunnel has one gate, so a gate of another kind replaces `loopback`.
         const bool other_gate = key.starts_with("udp") || key.starts_with("unix") ||
-                                key.starts_with("tun:") || key.starts_with("tap:");
+                                key.starts_with("tun:") || key.starts_with("tap:") ||
+                                key.starts_with("class_of:");
         const bool of_loopback = lines[j] == "      loopback:" ||
                                  lines[j].starts_with("        listen:") ||
                                  lines[j].starts_with("        deliver: 127.0.0.1:");
         if (other_gate && of_loopback) line = "";
         absl::StrAppend(&text, line, "\n");
+      }
+      // Classes lead to another tunnel, and that one names theirs.
+      if (key.starts_with("tun:") || key.starts_with("tap:")) {
+        text += "  - {name: voice, id: 2, peer: hq, gate: {class_of: video}}\n";
+      } else if (key.starts_with("class_of:")) {
+        text += "  - {name: office, id: 2, peer: hq, gate: {tun: {interface: warp0}}}\n";
       }
       ++tried;
       const absl::Status status =

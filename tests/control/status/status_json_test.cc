@@ -197,6 +197,7 @@ TEST_F(StatusJsonTest, EveryFieldIsExplained) {
   EXPECT_EQ(status["tunnels"].back()["gate"], nlohmann::json({{"type", "tun"},
                                                               {"listen", "warp0"},
                                                               {"deliver", "warp0"},
+                                                              {"class_of", ""},
                                                               {"mtu", 1280},
                                                               {"cut", 0},
                                                               {"joined", 0},

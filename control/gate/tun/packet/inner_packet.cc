@@ -127,6 +127,23 @@ wire::IpAddress DestinationOf(Bytes packet, const InnerPacket& inner) {
   return AddressAt(packet, inner, 1);
 }
 
+uint8_t DscpOf(Bytes packet, const InnerPacket& inner) {
+  const uint16_t first = Read16(packet, inner.ip);
+  return static_cast<uint8_t>((inner.version == 4 ? first : first >> 4) >> 2 & 0x3f);
+}
+
+uint64_t FlowOf(Bytes packet, const InnerPacket& inner) {
+  if (inner.version == 0 || !inner.has_ports()) return 0;
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
+  const auto read = [packet](size_t at) { return wire::ReadAs<wire::Be32>(&packet[at]).value(); };
+  uint64_t flow = read(inner.transport) * uint64_t{256} + inner.protocol;
+  for (size_t i = 0; i < inner.addresses_size(); i += 4) {
+    flow = (flow ^ read(inner.addresses() + i)) * kOdd;
+    flow ^= flow >> 29;
+  }
+  return flow == 0 ? 1 : flow;
+}
+
 size_t TcpHeaderSize(Bytes packet, const InnerPacket& inner) {
   if (!inner.is_tcp() || inner.transport + kTcpHeader > inner.end) return 0;
   const size_t size = static_cast<size_t>(packet[inner.transport + size_t{12}] >> 4) * 4;
@@ -134,8 +151,7 @@ size_t TcpHeaderSize(Bytes packet, const InnerPacket& inner) {
 }
 
 uint64_t PseudoSum(Bytes packet, const InnerPacket& inner, size_t length) {
-  const Bytes addresses = inner.version == 4 ? packet.subspan(inner.ip + kIpv4Addresses, 8)
-                                             : packet.subspan(inner.ip + kIpv6Addresses, 32);
+  const Bytes addresses = packet.subspan(inner.addresses(), inner.addresses_size());
   return uint64_t{wire::DatagramSum(addresses)} + inner.protocol + length;
 }
 

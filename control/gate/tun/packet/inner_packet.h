@@ -19,7 +19,8 @@ inline constexpr size_t kInnerEthernetHeader = 14;
 inline constexpr size_t kVlanTag = 4;
 // The largest packet of either layer: what an IP header can say, behind Ethernet with two tags.
 inline constexpr size_t kMaxInnerPacket = 65535 + kInnerEthernetHeader + 2 * kVlanTag;
-inline constexpr uint8_t kProtocolTcp = 6, kProtocolUdp = 17;
+inline constexpr uint8_t kProtocolIcmp = 1, kProtocolTcp = 6, kProtocolUdp = 17,
+                         kProtocolIcmpV6 = 58;
 // Offsets in headers.
 inline constexpr size_t kIpv4TotalLength = 2, kIpv4Id = 4, kIpv4Fragment = 6, kIpv4Checksum = 10,
                         kIpv4Addresses = 12, kIpv4Header = 20;
@@ -41,6 +42,11 @@ struct InnerPacket {
 
   bool is_tcp() const { return protocol == kProtocolTcp && !fragment; }
   bool is_udp() const { return protocol == kProtocolUdp && !fragment; }
+  // The source port stands at `transport`, and the destination port behind it.
+  bool has_ports() const { return (is_tcp() || is_udp()) && transport + 4u <= end; }
+  // Of a packet whose `version` is not 0: where its source address stands, and the bytes of both.
+  size_t addresses() const { return ip + (version == 4 ? kIpv4Addresses : kIpv6Addresses); }
+  size_t addresses_size() const { return version == 4 ? 8 : 32; }
 };
 
 // Nothing: the packet is none of this layer, or its headers contradict its size. The frame of a TAP may hold anything;
@@ -50,6 +56,13 @@ std::optional<InnerPacket> ReadInnerPacket(wire::Bytes packet, Layer layer);
 // Of a packet whose `version` is not 0.
 wire::IpAddress SourceOf(wire::Bytes packet, const InnerPacket& inner);
 wire::IpAddress DestinationOf(wire::Bytes packet, const InnerPacket& inner);
+
+// The six bits of the DSCP (RFC 2474). Of a packet whose `version` is not 0.
+uint8_t DscpOf(wire::Bytes packet, const InnerPacket& inner);
+
+// A number that two packets of one flow share in one direction, and others hardly ever. 0: there are no ports, and so
+// no flow that is known.
+uint64_t FlowOf(wire::Bytes packet, const InnerPacket& inner);
 
 // The size of the TCP header, with options; 0: it contradicts the packet, or there is none.
 size_t TcpHeaderSize(wire::Bytes packet, const InnerPacket& inner);

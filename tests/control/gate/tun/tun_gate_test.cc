@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -84,6 +86,9 @@ class TunGateTest : public ::testing::Test {
             .mtu = mtu};
   }
   Site& Add(TunOptions options, std::vector<TunPrefix> routes = {}) {
+    return AddRole(options, {.routes = std::move(routes)});
+  }
+  Site& AddRole(TunOptions options, TunRole role) {
     Site& site = *sites_.emplace_back(std::make_unique<Site>());
     if (sites_.size() > 1 && sites_[0]->interface != nullptr && options.addresses.empty()) {
       site.interface = sites_[0]->interface;
@@ -92,7 +97,7 @@ class TunGateTest : public ::testing::Test {
       EXPECT_TRUE(interface.ok()) << interface.status();
       site.interface = *std::move(interface);
     }
-    site.gate = std::make_unique<TunGate>(site.interface, routes, site.tunnel);
+    site.gate = std::make_unique<TunGate>(site.interface, std::move(role), site.tunnel);
     return site;
   }
   bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
@@ -376,6 +381,38 @@ TEST_F(TunGateTest, PrefixesSayWhichTunnelAndWhoMaySend) {
     const os::SocketAddress address(*wire::Endpoint::Parse("10.1.7.1:9"));
     sendto(app.get(), "x", 1, 0, address.get(), address.size());
     ASSERT_TRUE(Turn([&] { return CountOf(one, kProtocolUdp) == 2; }));
+  });
+}
+
+// What matters goes by another tunnel, a super-packet whole; both tunnels write into the interface.
+TEST_F(TunGateTest, AClassGoesByItsTunnel) {
+  Story([&] {
+    const TunRole office{.tunnel = "office",
+                         .routes = {{*wire::IpAddress::Parse("10.9.0.0"), 24}},
+                         .classes = {{{.dscp = {46}}, "voice"}}};
+    Site& bulk = AddRole(Warp0(), office);
+    Site& voice = AddRole({}, {.tunnel = "voice", .class_of = "office"});
+    const os::UniqueFd app(Udp(80));
+    const os::SocketAddress to(*wire::Endpoint::Parse("10.9.0.1:1000"));
+    ASSERT_EQ(sendto(app.get(), "x", 1, 0, to.get(), to.size()), 1);
+    const int mark = 46 << 2, segment = 500;
+    ASSERT_EQ(setsockopt(app.get(), IPPROTO_IP, IP_TOS, &mark, sizeof(mark)), 0);
+    const std::vector<uint8_t> data(2600);
+    ASSERT_EQ(setsockopt(app.get(), IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+    ASSERT_EQ(sendto(app.get(), data.data(), data.size(), 0, to.get(), to.size()), 2600);
+    ASSERT_TRUE(Turn(
+        [&] { return CountOf(bulk, kProtocolUdp) == 1 && CountOf(voice, kProtocolUdp) == 6; }));
+    EXPECT_EQ(voice.gate->status().cut, voice.interface->joins_udp() ? 1u : 0u);
+    EXPECT_EQ(bulk.gate->status().cut, 0u);
+    char got[200];
+    for (Site* const site : {&bulk, &voice}) {
+      site->gate->Deliver(Payload(MakePacket({.protocol = kProtocolUdp})));
+      site->gate->Deliver(Payload(MakePacket({.v6 = true, .protocol = kProtocolUdp})));
+      site->gate->Flush();
+      ASSERT_TRUE(Turn([&] { return recv(app.get(), got, sizeof(got), 0) == 100; }));
+      EXPECT_EQ(site->gate->counters().to_app, 1u);
+      EXPECT_EQ(site->gate->counters().drops.Get(Drop::kSpoofedSource), 1u);
+    }
   });
 }
 
