@@ -63,10 +63,12 @@ void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
   const std::string name = JoinPath(path, "name");
   if (has_interface) return CheckKernelPort(reader, path, port);
   if (reader.LineOf(name) == 0) reader.Fail(name, "missing");
-  for (const char* key : {"optional", "driver", "except"}) {
+  for (const char* key : {"driver", "except"}) {
     const std::string at = JoinPath(path, key);
     if (reader.LineOf(at) > 0) reader.Fail(at, "goes with interface alone");
   }
+  const std::string optional = JoinPath(path, "optional");
+  if (reader.LineOf(optional) > 0 && !has_pci) reader.Fail(optional, "goes with interface or pci");
   if (!port.kernel_interface.empty() || !reader.Sound(JoinPath(path, "name"))) return;
   const std::string kernel_interface = absl::StrCat("warp-", port.name);
   if (kernel_interface.size() > kMaxInterface) {
@@ -195,9 +197,10 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why("Interfaces that get no port by the pattern: names, or patterns again.");
     s.Scalar("optional", &PortConfig::optional, Choice<bool>({{"false", false}, {"true", true}}))
         .Why(
-            "Whether warpd starts although there is no such interface, because it may be a modem "
-            "that is plugged in later. Otherwise its absence is an error, because the name is most "
-            "likely mistyped.");
+            "Whether warpd starts although there is no such interface or network card, because it "
+            "may be plugged in later, as a modem is. Otherwise its absence is an error, because "
+            "the "
+            "name is most likely mistyped.");
     s.Scalar("pci", AddressOf, PciAddress())
         .Example("0000:3b:00.0")
         .Otherwise("exactly one of interface, pci, devargs")

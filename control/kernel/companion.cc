@@ -112,7 +112,8 @@ absl::StatusOr<std::unique_ptr<Companion>> Companion::Open(
                                                    .netlink = std::move(netlink),
                                                    .index = index.ifr_ifindex,
                                                    .created = created,
-                                                   .carrier = options.carrier},
+                                                   .carrier = options.carrier,
+                                                   .mac = options.mac},
                                                   std::move(on_frame)));
 }
 
@@ -121,6 +122,7 @@ Companion::Companion(Loop& loop, Interface interface, std::function<void(wire::B
       netlink_(std::move(interface.netlink)),
       index_(interface.index),
       created_(interface.created),
+      mac_(interface.mac),
       carrier_(interface.carrier),
       told_carrier_(interface.carrier),
       on_frame_(std::move(on_frame)),

@@ -46,6 +46,7 @@ class Companion {
   void SetCarrier(bool up);
 
   bool created() const { return created_; }  // false: the interface existed beforehand
+  const wire::MacAddress& mac() const { return mac_; }
 
  private:
   // A small budget suffices, because payloads do not pass here.
@@ -58,6 +59,7 @@ class Companion {
     int index = 0;
     bool created = false;
     bool carrier = true;
+    wire::MacAddress mac;
   };
   Companion(Loop& loop, Interface interface, std::function<void(wire::Bytes)> on_frame);
   void Read();
@@ -67,6 +69,7 @@ class Companion {
   const os::UniqueFd netlink_;  // by which the kernel learns of the carrier
   const int index_;
   const bool created_;
+  const wire::MacAddress mac_;
   bool carrier_;  // as it ought to be, and as the kernel was told last
   bool told_carrier_;
   const std::function<void(wire::Bytes)> on_frame_;

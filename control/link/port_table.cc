@@ -81,7 +81,8 @@ absl::Status PortTable::OpenNamed() {
     if (absl::Status status = BeginOpen(*port); !status.ok()) return Named(*port, status);
     if (port->opening.has_value()) {
       const absl::Status status = AwaitOpen(*port);
-      const bool later = absl::IsAborted(status) || absl::IsCancelled(status);
+      const bool later = absl::IsAborted(status) || absl::IsCancelled(status) ||
+                         (absl::IsNotFound(status) && port->config.optional);
       if (!status.ok() && !later) return Named(*port, status);
     }
     if (!port->id.has_value()) {
@@ -128,7 +129,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   if (std::string misfit = Misfit(port); !misfit.empty()) {
     status = absl::AbortedError(misfit);  // the interface changed meanwhile
   } else if (!port.info.kernel_sees_frames) {
-    port.link = dataplane_.LinkUp(id);
+    port.link = dataplane_.Link(id) == lcore::LinkState::kUp;
     SetKernel(port, netlink_.Find(port.config.kernel_side()));
     status = OpenCompanion(port);
   }
@@ -219,10 +220,11 @@ uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
 
 absl::Status PortTable::OpenCompanion(Port& port) {
   if (port.config.kernel_device() != nullptr) return absl::OkStatus();
-  if (port.companion != nullptr) {
+  if (port.companion != nullptr && port.companion->mac() == port.info.mac) {
     port.companion->SetCarrier(port.link);
     return absl::OkStatus();
   }
+  port.companion.reset();  // It was another card's.
   absl::StatusOr<std::unique_ptr<Companion>> companion =
       Companion::Open(loop_,
                       {.name = port.config.kernel_interface,
@@ -241,13 +243,23 @@ absl::Status PortTable::OpenCompanion(Port& port) {
 // reports a carrier that went up to a second later. So the port's own state follows the driver, and not that report.
 bool PortTable::FollowLink(Port& port) {
   if (!port.id.has_value() || port.info.kernel_sees_frames) return false;
-  const bool up = dataplane_.LinkUp(*port.id);
+  const lcore::LinkState link = dataplane_.Link(*port.id);
+  const bool up = link == lcore::LinkState::kUp;
+  if (link == lcore::LinkState::kGone) {
+    SetLink(port, false);
+    Close(port, absl::StrCat(wire::DeviceText(port.config.device), " was taken away"));
+    return true;
+  }
   if (up == port.link) return false;
+  SetLink(port, up);
+  listener_.OnPortChanged(*port.id);
+  return true;
+}
+
+void PortTable::SetLink(Port& port, bool up) {
   port.link = up;
   if (port.companion != nullptr) port.companion->SetCarrier(up);
   SetKernel(port, netlink_.Find(port.config.kernel_side()));
-  listener_.OnPortChanged(*port.id);
-  return true;
 }
 
 // Of a device that serves one address the others are not the port's.
@@ -269,9 +281,9 @@ void PortTable::ForgetAddress(Port& port) {
 // --- Closing. ---
 
 void PortTable::Close(Port& port, absl::string_view reason) {
+  port.reason = std::string(reason);
   listener_.BeforePortCloses(port);
   const wire::PortId id = *std::exchange(port.id, std::nullopt);
-  port.reason = std::string(reason);
   port.size_hints.reset();
   listener_.OnPortClosing(id);
   Remove(dataplane_, id);

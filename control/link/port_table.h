@@ -1,6 +1,6 @@
-// The ports of a node, each from its configuration to a polled device. Interfaces come and go: a port is opened when
-// its interface is there and closed when it goes. It is opened anew when the interface returns, when its MTU grows
-// and when its MAC address changes. Control thread only.
+// The ports of a node, each from its configuration to a polled device. Interfaces come and go, and so do cards: a port
+// is opened when its interface or card is there and closed when that goes. It is opened anew when it returns, when its
+// MTU grows and when its MAC address changes. Control thread only.
 //
 //              interface appears              its device is open             link up, an address
 //   missing ─────────────────────► opening ─────────────────────► down ◄──────────────────────────► up
@@ -72,6 +72,8 @@ class PortTable {
     }
     // While open.
     Outlet outlet() const { return {config.kernel_side(), info.has_link_layer}; }
+    // There is something to open: a device of the kernel's, or one that only an attempt finds.
+    bool can_be_tried() const { return config.kernel_device() == nullptr || kernel.present(); }
     // The interface is there but down, and no driver can be bound to it until it is set up.
     bool waits_for_interface() const {
       return config.kernel_device() != nullptr && kernel.present() && !kernel.admin_up;
@@ -84,8 +86,9 @@ class PortTable {
   ~PortTable();
 
   // Opens every port, and waits for each. A port that cannot be opened is an error here, in one sentence; later it is
-  // that port's state. A port whose interface is down, or absent and optional, is opened when the interface comes. One
-  // whose driver hangs goes on opening. Of ports that patterns make nothing is an error, and nobody waits for them.
+  // that port's state. A port whose interface is down, or whose interface or card is absent and optional, is opened
+  // when that comes. One whose driver hangs goes on opening. Of ports that patterns make nothing is an error, and nobody
+  // waits for them.
   absl::Status OpenAll();
 
   // Takes what the dataplane has to tell of ports that were opening, and of links that came or went. Returns how many
@@ -121,6 +124,7 @@ class PortTable {
   void CancelOpen(Port& port, absl::string_view reason);
   absl::Status OpenCompanion(Port& port);
   bool FollowLink(Port& port);
+  void SetLink(Port& port, bool up);
   static void SetKernel(Port& port, const InterfaceState& state);
   void ForgetAddress(Port& port);
   void FromKernel(Port& port, wire::Bytes frame);

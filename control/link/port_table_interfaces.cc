@@ -45,7 +45,7 @@ void PortTable::OnInterface(Port& port, const InterfaceState& state) {
 
 void PortTable::Retry() {
   for (const std::unique_ptr<Port>& port : ports_) {
-    if (!port->id.has_value() && !port->opening.has_value() && port->kernel.present()) {
+    if (!port->id.has_value() && !port->opening.has_value() && port->can_be_tried()) {
       OpenAgain(*port);
     }
   }
@@ -56,7 +56,7 @@ void PortTable::OpenAgain(Port& port) { Note(port, BeginOpen(port)); }
 void PortTable::RetryHeld() {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (!std::exchange(port->held, false)) continue;
-    if (!port->id.has_value() && !port->opening.has_value() && port->kernel.present()) {
+    if (!port->id.has_value() && !port->opening.has_value() && port->can_be_tried()) {
       OpenAgain(*port);
     }
   }

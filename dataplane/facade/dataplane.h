@@ -43,7 +43,7 @@ struct DataplaneOptions {
   int control_cpu = -1;
   // How workers poll. Unset: workers that own their CPU are kBusy, and the others kAdaptive.
   std::optional<Polling> polling;
-  bool hugepages = false;     // required with a PCI port
+  bool hugepages = false;  // required with a PCI port
   // Addresses of the PCI ports that there may be. Empty: the PCI bus is not looked at.
   std::vector<std::string> pci_devices;
   uint32_t memory_mib = 0;    // 0: computed from the rest
@@ -157,9 +157,9 @@ class Dataplane {
   // Waits until no device is being opened or closed. False: after `patience` one still was. Serves set-up only.
   virtual bool AwaitPorts(wire::Duration patience) = 0;
   virtual PortInfo Info(PortId port) const = 0;
-  // Whether the port, which is open, has a link as its driver said last. Always true for a kernel interface, whose
-  // carrier the kernel tells of. A change rings control, which does not sleep before it has asked here.
-  virtual bool LinkUp(PortId port) = 0;
+  // The link of the port, which is open, as its driver said last. Always kUp for a kernel interface, whose carrier the
+  // kernel tells of. A change rings control, which does not sleep before it has asked here.
+  virtual LinkState Link(PortId port) = 0;
   // Whether bursts leave as joined frames, which the interface cuts by itself.
   virtual bool Segmentation(PortId port) const = 0;
   // The kernel interface of the port has this MTU now. What waits and is larger is refused as too_large.

@@ -52,6 +52,13 @@ struct PortInfo {
   bool multi_segment_tx = false;
 };
 
+// What the driver of a port tells of its link.
+enum class LinkState : uint8_t {
+  kUp,
+  kDown,  // no cable, or nobody at its other end
+  kGone,  // the device was taken away, or the kernel asks for it: the port has to be closed
+};
+
 struct PortCounters {
   uint64_t rx_packets = 0, rx_bytes = 0, rx_missed = 0;
   uint64_t tx_packets = 0, tx_bytes = 0, tx_dropped = 0;

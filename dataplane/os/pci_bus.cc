@@ -1,6 +1,11 @@
 #include "dataplane/os/pci_bus.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <system_error>
 
@@ -28,6 +33,15 @@ std::string TargetOf(const fs::path& path) {
   std::error_code error;
   const fs::path target = fs::read_symlink(path, error);
   return error ? "" : target.filename().string();
+}
+
+std::string WithDomain(const std::string& address) {
+  const bool has_domain = std::count(address.begin(), address.end(), ':') > 1;
+  return has_domain ? address : absl::StrCat("0000:", address);
+}
+
+fs::path DirectoryOf(const std::string& address, const fs::path& sysfs) {
+  return sysfs / "bus/pci/devices" / WithDomain(address);
 }
 
 uint32_t HexOf(const fs::path& path) {
@@ -62,9 +76,8 @@ std::string HowToBind(const PciFacts& facts) {
 
 PciFacts ReadPciFacts(const std::string& address, const fs::path& sysfs) {
   PciFacts facts;
-  const bool has_domain = std::count(address.begin(), address.end(), ':') > 1;
-  facts.address = has_domain ? address : absl::StrCat("0000:", address);
-  const fs::path device = sysfs / "bus/pci/devices" / facts.address;
+  facts.address = WithDomain(address);
+  const fs::path device = DirectoryOf(address, sysfs);
   std::error_code error;
   facts.present = fs::exists(device, error);
   if (!facts.present) return facts;
@@ -86,8 +99,9 @@ absl::Status CheckNetworkCard(const PciFacts& facts) {
   }
   if (IsVfio(facts) && facts.iommu && !facts.vfio_type1) {
     return absl::FailedPreconditionError(
-        absl::StrCat(name, ": the kernel has not loaded vfio's part for IOMMUs; run modprobe "
-                           "vfio_iommu_type1"));
+        absl::StrCat(name,
+                     ": the kernel has not loaded vfio's part for IOMMUs; run modprobe "
+                     "vfio_iommu_type1"));
   }
   if (IsVfio(facts) || IsUio(facts) || IsBifurcated(facts)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
@@ -110,6 +124,16 @@ absl::StatusOr<Iova> ChooseIova(const std::vector<PciFacts>& devices) {
                      "one of them to uio_pci_generic"));
   }
   return Iova::kPhysical;
+}
+
+PciBinding::PciBinding(const std::string& address, const fs::path& sysfs)
+    : directory_(open(DirectoryOf(address, sysfs).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      driver_(Driver()) {}
+
+std::string PciBinding::Driver() const {
+  std::array<char, PATH_MAX> target;
+  const ssize_t size = readlinkat(directory_.get(), "driver", target.data(), target.size());
+  return {target.data(), static_cast<size_t>(std::max<ssize_t>(size, 0))};
 }
 
 }  // namespace warp::os

@@ -1,4 +1,4 @@
-// What the kernel's PCI bus says of a device that DPDK is to drive. Any thread; files of sysfs are read, nothing is kept.
+// What the kernel's PCI bus says of a device that DPDK is to drive. It is read from sysfs. Any thread.
 #ifndef WARP_DATAPLANE_OS_PCI_BUS_H_
 #define WARP_DATAPLANE_OS_PCI_BUS_H_
 
@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "dataplane/os/unique_fd.h"
 
 namespace warp::os {
 
@@ -37,9 +38,24 @@ PciFacts ReadPciFacts(const std::string& address, const std::filesystem::path& s
 absl::Status CheckNetworkCard(const PciFacts& facts);
 
 // What all of the devices can work with, as one process has one way for all: kPhysical where one of them has no IOMMU
-// behind it, or is reached by a driver that knows none. Devices that are not there, or are bound to no driver of use, say
-// nothing. FailedPrecondition: vfio drives one with and one without an IOMMU, which one process cannot have.
+// behind it, or is reached by a driver that knows none. Devices that are not there, or are bound to no driver of use,
+// say nothing. FailedPrecondition: vfio drives one with and one without an IOMMU, which one process cannot have.
 absl::StatusOr<Iova> ChooseIova(const std::vector<PciFacts>& devices);
+
+// That a device is there, and bound to the driver to which it was bound when this was made. A directory of sysfs is
+// held open meanwhile, so that another device at the same address is not taken for this one.
+class PciBinding {
+ public:
+  explicit PciBinding(const std::string& address, const std::filesystem::path& sysfs = "/sys");
+  // Makes a system call. Once it was false it stays so, unless the same device is bound again. Any thread.
+  bool holds() const { return !driver_.empty() && Driver() == driver_; }
+
+ private:
+  std::string Driver() const;
+
+  const UniqueFd directory_;
+  const std::string driver_;  // where the link of this name points to
+};
 
 }  // namespace warp::os
 

@@ -67,7 +67,7 @@ class FakeDataplane : public Dataplane {
     return opens;
   }
   PortInfo Info(PortId) const override { return port_info; }
-  bool LinkUp(PortId) override { return link_up; }
+  LinkState Link(PortId) override { return link; }
   bool Segmentation(PortId) const override { return true; }
   void SetPortMtu(PortId, uint16_t mtu) override { port_mtus.push_back(mtu); }
   PortCounters Counters(PortId) const override { return {}; }
@@ -120,7 +120,7 @@ class FakeDataplane : public Dataplane {
   std::vector<uint16_t> port_mtus;  // as SetPortMtu told them
   PortSpec port_spec;               // of the last AddPort
   PortInfo port_info;               // of every port
-  bool link_up = true;              // likewise
+  LinkState link = LinkState::kUp;  // likewise
   WorkerStatus status;              // the same for every worker
   std::array<uint64_t, 3> heartbeats{};
   std::array<bool, 3> asleep{};

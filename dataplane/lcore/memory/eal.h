@@ -16,8 +16,8 @@ inline constexpr uint32_t kMinMemoryMib = 64;
 struct EalOptions {
   // One entry per worker: the CPU that it owns, or -1 to share the CPUs of the process.
   std::vector<int> worker_cpus;
-  int control_cpu = -1;     // of the calling thread
-  bool hugepages = false;   // false: anonymous memory, which needs no privileges
+  int control_cpu = -1;    // of the calling thread
+  bool hugepages = false;  // false: anonymous memory, which needs no privileges
   // Addresses of the PCI devices that may be opened. They decide how all devices name memory (os/pci_bus.h), once for
   // the life of the process. Empty: the PCI bus is not looked at.
   std::vector<std::string> pci_devices;
@@ -29,7 +29,8 @@ struct EalOptions {
 // it.
 //
 // AlreadyExists: the process has called before, and EAL cannot be initialised twice. InvalidArgument: a CPU does not
-// exist or is not ours. FailedPrecondition: hugepages are missing, or the PCI devices need different ways to name memory.
+// exist or is not ours. FailedPrecondition: hugepages are missing, or the PCI devices need different ways to name
+// memory.
 absl::Status InitEal(const EalOptions& options);
 
 inline unsigned EalLcore(uint16_t worker) { return worker + 1u; }

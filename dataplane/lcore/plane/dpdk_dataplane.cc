@@ -220,9 +220,9 @@ PortInfo DpdkDataplane::Info(PortId port) const {
           .multi_segment_tx = slot.port->multi_segment_tx()};
 }
 
-bool DpdkDataplane::LinkUp(PortId port) {
+LinkState DpdkDataplane::Link(PortId port) {
   assert(control_.IsCurrent());
-  return ports_->LinkUp(port);
+  return ports_->Link(port);
 }
 
 bool DpdkDataplane::Segmentation(PortId port) const {

@@ -47,7 +47,7 @@ class DpdkDataplane final : public Dataplane {
   absl::Status RemovePort(PortId port) override;
   bool AwaitPorts(wire::Duration patience) override;
   PortInfo Info(PortId port) const override;
-  bool LinkUp(PortId port) override;
+  LinkState Link(PortId port) override;
   bool Segmentation(PortId port) const override;
   void SetPortMtu(PortId port, uint16_t mtu) override;
   PortCounters Counters(PortId port) const override;

@@ -31,8 +31,9 @@ void LinkWatch::Run() {
   std::unique_lock lock(mutex_);
   while (!stopping_.wait_for(lock, kInterval, [this] { return stop_; })) {
     lock.unlock();
-    const bool up = port_.LinkUp();
-    if (up != up_.exchange(up, std::memory_order_acq_rel)) tell_();
+    const LinkState link = port_.Link();
+    if (link != link_.exchange(link, std::memory_order_acq_rel)) tell_();
+    if (link == LinkState::kGone) return;
     lock.lock();
   }
 }

@@ -1,4 +1,5 @@
-// Whether a DPDK device has a link, asked again and again on a thread of its port's own.
+// Whether a DPDK device has a link, and whether it is there at all, asked again and again on a thread of its port's
+// own.
 //
 // A driver may read the PHY of its adapter for the answer, which takes milliseconds, and one that hangs gives none.
 // Control must not wait for either, so the thread asks, and control reads what was answered last. Drivers that tell of
@@ -21,7 +22,7 @@ namespace warp::lcore {
 
 class LinkWatch {
  public:
-  // How often the driver is asked. A cable that is pulled is noticed within that time.
+  // How often the driver is asked. A cable or a card that is pulled is noticed within that time.
   static constexpr std::chrono::milliseconds kInterval{50};
 
   // Asks the driver for the first time, for which the caller waits: it is the thread that opened the device. `tell` is
@@ -36,19 +37,19 @@ class LinkWatch {
 
   // --- Control thread. ---
   // What the driver answered last.
-  bool Take() { return taken_ = up_.load(std::memory_order_acquire); }
+  LinkState Take() { return taken_ = link_.load(std::memory_order_acquire); }
   // Whether that is something else than Take returned last.
-  bool has_news() const { return up_.load(std::memory_order_acquire) != taken_; }
+  bool has_news() const { return link_.load(std::memory_order_acquire) != taken_; }
 
  private:
   LinkWatch(const Port& port, std::function<void()> tell)
-      : port_(port), tell_(std::move(tell)), up_(port.LinkUp()), taken_(up_) {}
+      : port_(port), tell_(std::move(tell)), link_(port.Link()), taken_(link_) {}
   void Run();
 
   const Port& port_;
   const std::function<void()> tell_;
-  std::atomic<bool> up_;
-  bool taken_;
+  std::atomic<LinkState> link_;
+  LinkState taken_;
   std::mutex mutex_;
   std::condition_variable stopping_;
   bool stop_ = false;  // under the mutex

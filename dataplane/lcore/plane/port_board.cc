@@ -160,9 +160,9 @@ bool PortBoard::HasNews(const Place& place) const {
   return place.call != nullptr && place.call->over();
 }
 
-bool PortBoard::LinkUp(PortId port) {
+LinkState PortBoard::Link(PortId port) {
   const std::unique_ptr<LinkWatch>& link = places_[port].link;
-  return link == nullptr || link->Take();
+  return link == nullptr ? LinkState::kUp : link->Take();
 }
 
 // --- Closing. ---

@@ -49,7 +49,7 @@ class PortBoard {
   absl::StatusOr<PortId> Add(const PortSpec& spec, int cpu);
   void Remove(PortId port, uint64_t last_token);
   size_t TakeNews(std::span<PortNews> out);
-  bool LinkUp(PortId port);
+  LinkState Link(PortId port);
   // There is something for Advance or TakeNews to do, so that control should not sleep.
   bool has_news() const;
 

@@ -76,6 +76,8 @@ absl::Status DeviceError(absl::string_view what, int code) {
     case ENODEV:
     case ENOENT:
       return absl::NotFoundError(sentence);
+    case ENOTSUP:
+      return absl::UnimplementedError(sentence);
     case ENOMEM:
       return absl::ResourceExhaustedError(sentence);
     default:

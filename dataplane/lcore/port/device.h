@@ -16,7 +16,8 @@ struct rte_device;
 namespace warp::lcore {
 
 // Plugs in a device of a bus ("vdev", "pci") and returns the number of its Ethernet port. EAL does not plug two devices
-// at a time, so that the call waits for another one, and is Unavailable where that one hangs.
+// at a time, so that the call waits for another one, and is Unavailable where that one hangs. Unimplemented: no driver
+// of DPDK's that is here knows the device.
 absl::StatusOr<uint16_t> PlugDevice(const std::string& bus, const std::string& name,
                                     const std::string& arguments);
 // Pulls a device out that was plugged in. It waits for another thread that plugs, too.

@@ -79,9 +79,9 @@ class Port {
   // The driver's own statistics. tx_dropped counts what it took and could not send; what it refused is the worker's to
   // count. Control thread.
   virtual PortCounters Counters() const = 0;
-  // Always true for a kernel interface, since netlink tells of its carrier. The driver may take its time, so that
-  // neither control nor a worker asks. Any thread.
-  virtual bool LinkUp() const = 0;
+  // Always kUp for a kernel interface, since netlink tells of its carrier. The driver may take its time, so that
+  // neither control nor a worker asks. Nobody asks again after kGone. Any thread.
+  virtual LinkState Link() const = 0;
   // Neighbouring frames of one flow leave joined, because the interface cuts them by itself. Any thread.
   virtual bool segmentation() const { return false; }
 

@@ -344,7 +344,7 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {node + "ports: [{name: a, pci: 0000:3b:00.0, driver: af_xdp}]",
        "f:2: ports[0].driver: goes with interface alone"},
       {node + "ports: [{name: a, devargs: net_null0, optional: true}]",
-       "f:2: ports[0].optional: goes with interface alone"},
+       "f:2: ports[0].optional: goes with interface or pci"},
       {node + "ports: [{name: a, interface: b, kernel_interface: c}]",
        "f:2: ports[0].kernel_interface: goes with pci or devargs: this port's interface is the "
        "kernel's own"},

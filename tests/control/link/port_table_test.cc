@@ -248,7 +248,7 @@ TEST_F(PortTableTest, APortWithoutALinkIsDownAtOnceAndStaysSo) {
   const PortTable::Port& port = *table.ports()[0];
   EXPECT_EQ(port.state(), "up");
   EXPECT_EQ(table.TakeNews(), 0u);
-  dataplane_.link_up = false;
+  dataplane_.link = lcore::LinkState::kDown;
   EXPECT_EQ(table.TakeNews(), 1u);
   EXPECT_EQ(port.state(), "down");
   EXPECT_FALSE(port.kernel.carrier);
@@ -258,7 +258,7 @@ TEST_F(PortTableTest, APortWithoutALinkIsDownAtOnceAndStaysSo) {
   EXPECT_EQ(port.state(), "down");
   EXPECT_EQ(port.kernel.addresses, state.addresses);
   // The link was away for so short a time that the kernel never told of it.
-  dataplane_.link_up = true;
+  dataplane_.link = lcore::LinkState::kUp;
   EXPECT_EQ(table.TakeNews(), 1u);
   EXPECT_EQ(port.state(), "up");
   EXPECT_EQ(closed_, 0);
@@ -266,14 +266,58 @@ TEST_F(PortTableTest, APortWithoutALinkIsDownAtOnceAndStaysSo) {
 
 TEST_F(PortTableTest, APortMayOpenWithoutALink) {
   dataplane_.port_info.kernel_sees_frames = false;
-  dataplane_.link_up = false;
+  dataplane_.link = lcore::LinkState::kDown;
   netlink_.interfaces["l0"].carrier = true;
   PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   EXPECT_EQ(table.ports()[0]->state(), "down");
-  dataplane_.link_up = true;
+  dataplane_.link = lcore::LinkState::kUp;
   EXPECT_EQ(table.TakeNews(), 1u);
   EXPECT_EQ(table.ports()[0]->state(), "up");
+}
+
+// Its device is closed as that of an interface that is deleted, and opened again when it is back.
+TEST_F(PortTableTest, APortWhoseDeviceIsTakenAwayIsClosedUntilItReturns) {
+  dataplane_.port_info.kernel_sees_frames = false;
+  netlink_.interfaces["l0"].carrier = true;
+  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  dataplane_.link = lcore::LinkState::kGone;
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_EQ(closed_, 1);
+  EXPECT_EQ(dataplane_.ports_removed, 1);
+  EXPECT_EQ(port.state(), "missing");
+  EXPECT_EQ(port.reason, "l0 was taken away");
+  EXPECT_FALSE(port.kernel.carrier);
+  EXPECT_EQ(table.TakeNews(), 0u);
+  dataplane_.add_port = absl::NotFoundError("no such device");
+  table.Retry();
+  EXPECT_EQ(port.reason, "no such device");
+  dataplane_.add_port = absl::OkStatus();
+  dataplane_.link = lcore::LinkState::kUp;
+  table.Retry();
+  EXPECT_EQ(table.TakeNews(), 1u);
+  EXPECT_EQ(port.state(), "up");
+}
+
+// No interface stands for it, whose return could be watched for.
+TEST_F(PortTableTest, ACardThatIsOptionalMayBeAbsentAtStartAndIsTriedAgain) {
+  config_.ports.back().device = wire::PciDevice{"0000:3b:00.0"};
+  config_.ports.back().kernel_interface = "warp-l0";
+  dataplane_.opens = false;
+  for (const bool optional : {false, true}) {
+    config_.ports.back().optional = optional;
+    dataplane_.news.push_back({.port = 0, .status = absl::NotFoundError("no such device")});
+    PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+    EXPECT_EQ(table.OpenAll().ok(), optional);
+    if (!optional) continue;
+    EXPECT_EQ(table.ports()[0]->state(), "missing");
+    EXPECT_EQ(table.ports()[0]->reason, "no such device");
+    const int tried = dataplane_.ports_tried;
+    table.Retry();
+    EXPECT_EQ(dataplane_.ports_tried, tried + 1);
+  }
 }
 
 // What fails for another reason costs more to try, and is left to the turn of each second.

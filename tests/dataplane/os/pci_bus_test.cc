@@ -103,5 +103,28 @@ TEST_F(PciBus, AddressesAreVirtualOnlyWhereAnIommuIsBehindEachCard) {
   EXPECT_EQ(ChooseIova({bare, mlx, vfio}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_F(PciBus, ABindingEndsWithItsDriverOrItsDevice) {
+  Add({"0000:01:00.0", "vfio-pci", "-"});
+  Add({"0000:02:00.0", "", ""});
+  const fs::path device = sysfs_ / "bus/pci/devices/0000:01:00.0";
+  const PciBinding binding("01:00.0", sysfs_);
+  EXPECT_TRUE(binding.holds());
+  EXPECT_FALSE(PciBinding("0000:02:00.0", sysfs_).holds());
+  EXPECT_FALSE(PciBinding("0000:03:00.0", sysfs_).holds());
+  fs::remove(device / "driver");
+  EXPECT_FALSE(binding.holds());
+  fs::create_symlink("../../../bus/pci/drivers/e1000e", device / "driver");
+  EXPECT_FALSE(binding.holds());
+  fs::remove(device / "driver");
+  fs::create_symlink("../../../bus/pci/drivers/vfio-pci", device / "driver");
+  EXPECT_TRUE(binding.holds());
+  // Another card comes to where it was.
+  fs::remove_all(device);
+  EXPECT_FALSE(binding.holds());
+  Add({"0000:01:00.0", "vfio-pci", "-"});
+  EXPECT_FALSE(binding.holds());
+  EXPECT_TRUE(PciBinding("0000:01:00.0", sysfs_).holds());
+}
+
 }  // namespace
 }  // namespace warp::os

@@ -9,7 +9,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/port/device.h"
-#include "dataplane/os/pci_bus.h"
 
 namespace warp::lcore {
 namespace {
@@ -19,9 +18,9 @@ absl::Status CheckIova(const os::PciFacts& facts) {
   const absl::StatusOr<os::Iova> needed = os::ChooseIova({facts});
   if (!needed.ok()) return needed.status();
   if (*needed == os::Iova::kVirtual || rte_eal_iova_mode() == RTE_IOVA_PA) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "pci ", facts.address, " has been bound to ", facts.driver,
-      " since warpd started, and is without an IOMMU: warpd has to be started again"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("pci ", facts.address, " has been bound to ", facts.driver,
+                   " since warpd started, and is without an IOMMU: warpd has to be started again"));
 }
 
 }  // namespace
@@ -44,18 +43,26 @@ absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PciDevice& device, con
   }
 
   absl::StatusOr<uint16_t> ethdev = PlugDevice("pci", address, "");
-  if (!ethdev.ok()) {
-    return absl::Status(
-        ethdev.status().code(),
-        absl::StrCat(ethdev.status().message(), "; Debian has each of DPDK's drivers in a package "
-                     "of its own (librte-net-*), and the one for ", facts.id, " may be missing"));
+  if (absl::IsUnimplemented(ethdev.status())) {
+    return absl::UnimplementedError(
+        absl::StrCat("pci ", address, " (", facts.id,
+                     ") has no driver of DPDK's here; Debian has each in a package of its own, "
+                     "librte-net-*"));
   }
-  std::unique_ptr<PciPort> port(new PciPort(spec, id, rx_pool));
+  if (!ethdev.ok()) return ethdev.status();
+  std::unique_ptr<PciPort> port(new PciPort(spec, id, rx_pool, address));
   port->Adopt(*ethdev, /*owned=*/true);
   if (absl::Status status = port->Start(); !status.ok()) return status;
   // The companion interface wants neighbour discovery and router advertisements, which are multicast.
   rte_eth_allmulticast_enable(*ethdev);
   return port;
+}
+
+// vfio's device stays until it is released. That of another driver is gone without a question, and the driver must not
+// be asked for its link any more.
+LinkState PciPort::Link() const {
+  if (request_.made() || !binding_.holds()) return LinkState::kGone;
+  return EthdevPort::Link();
 }
 
 }  // namespace warp::lcore

@@ -3,9 +3,12 @@
 #define WARP_DATAPLANE_LCORE_PORT_ETHDEV_DRIVER_PCI_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port/ethdev/ethdev_port.h"
+#include "dataplane/lcore/port/ethdev/removal_request.h"
+#include "dataplane/os/pci_bus.h"
 
 namespace warp::lcore {
 
@@ -17,8 +20,15 @@ class PciPort final : public EthdevPort {
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PciDevice& device, const PortSpec& spec,
                                                     PortId id, rte_mempool* rx_pool);
 
+  // kGone, too, where the device is bound to another driver, or the kernel asks for it.
+  LinkState Link() const override;
+
  private:
-  using EthdevPort::EthdevPort;
+  PciPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, const std::string& address)
+      : EthdevPort(spec, id, rx_pool), binding_(address), request_(address) {}
+
+  const os::PciBinding binding_;
+  const RemovalRequest request_;
 };
 
 }  // namespace warp::lcore

@@ -84,12 +84,12 @@ PortCounters EthdevPort::Counters() const {
           .tx_bytes = stats.obytes};
 }
 
-bool EthdevPort::LinkUp() const {
-  if (kernel_sees_frames_) return true;
+LinkState EthdevPort::Link() const {
+  if (kernel_sees_frames_) return LinkState::kUp;
   rte_eth_link link{};
   // A driver that cannot be asked has a link for all that anybody knows.
-  if (rte_eth_link_get_nowait(device_, &link) != 0) return true;
-  return link.link_status == RTE_ETH_LINK_UP;
+  if (rte_eth_link_get_nowait(device_, &link) != 0) return LinkState::kUp;
+  return link.link_status == RTE_ETH_LINK_UP ? LinkState::kUp : LinkState::kDown;
 }
 
 }  // namespace warp::lcore

@@ -23,7 +23,7 @@ class EthdevPort : public Port {
     return rte_eth_tx_burst(device_, 0, packets, count);
   }
   PortCounters Counters() const override;
-  bool LinkUp() const final;
+  LinkState Link() const override;
 
  protected:
   using Port::Port;

@@ -189,6 +189,10 @@ void LabPort::SetLink(bool up) {
   up ? rte_eth_dev_set_link_up(device_) : rte_eth_dev_set_link_down(device_);
 }
 
+LinkState LabPort::Link() const {
+  return gone_.load(std::memory_order_relaxed) ? LinkState::kGone : EthdevPort::Link();
+}
+
 uint16_t LabPort::Allow(rte_mbuf* const* packets, uint16_t count) {
   uint16_t fitting = 0;
   while (fitting < count && rte_pktmbuf_pkt_len(packets[fitting]) <= largest_) ++fitting;

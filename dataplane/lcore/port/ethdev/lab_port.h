@@ -42,12 +42,15 @@ class LabPort final : public EthdevPort {
 
   // Plugs the cable in, or pulls it out. Packets go on passing: only what the driver says of its link changes.
   void SetLink(bool up);
+  // Takes the device away: its driver says so, and goes on otherwise.
+  void PullOut() { gone_.store(true, std::memory_order_relaxed); }
 
   // Lets the port take `packets` more than the rate allows. Any thread.
   void Grant(uint64_t packets) { granted_.fetch_add(packets, std::memory_order_relaxed); }
 
   Refusal refusal() const override { return refusal_; }
   PortCounters Counters() const override;
+  LinkState Link() const override;
 
  private:
   LabPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool) : EthdevPort(spec, id, rx_pool) {}
@@ -68,6 +71,7 @@ class LabPort final : public EthdevPort {
   const rte_eth_rxtx_callback* on_transmit_ = nullptr;
 
   std::atomic<uint64_t> granted_{0};  // Any thread adds and the worker takes.
+  std::atomic<bool> gone_{false};     // Any thread.
 
   // --- The worker's. ---
   Refusal refusal_;

@@ -39,7 +39,7 @@ class AfPacketPort final : public Port {
   Refusal refusal() const override { return sender_.refusal(); }
   void SetInterfaceMtu(uint16_t mtu) override { sender_.SetMtu(mtu); }
   PortCounters Counters() const override;
-  bool LinkUp() const override { return true; }
+  LinkState Link() const override { return LinkState::kUp; }
   bool segmentation() const override { return sender_.joins(); }
 
  private:

@@ -40,7 +40,7 @@ class UdpPort final : public Port {
   }
   Refusal refusal() const override { return sender_.refusal(); }
   PortCounters Counters() const override;
-  bool LinkUp() const override { return true; }
+  LinkState Link() const override { return LinkState::kUp; }
   bool segmentation() const override { return sender_.joins(); }
 
  private:

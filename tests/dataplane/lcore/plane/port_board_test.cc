@@ -170,7 +170,7 @@ TEST_F(PortBoardTest, ControlIsRungWhenALinkComesOrGoes) {
   const absl::StatusOr<PortId> port = AddPort(plane_, Lab("wan"));
   ASSERT_TRUE(port.ok()) << port.status();
   auto& lab = static_cast<LabPort&>(*plane_.slot(*port).port);
-  EXPECT_TRUE(plane_.LinkUp(*port));
+  EXPECT_EQ(plane_.Link(*port), LinkState::kUp);
   for (const bool up : {false, true}) {
     ASSERT_TRUE(plane_.ArmSleep());
     lab.SetLink(up);
@@ -178,10 +178,31 @@ TEST_F(PortBoardTest, ControlIsRungWhenALinkComesOrGoes) {
     ASSERT_EQ(poll(&fd, 1, 60000), 1);
     plane_.Disarm();
     EXPECT_FALSE(plane_.ArmSleep());
-    EXPECT_EQ(plane_.LinkUp(*port), up);
+    EXPECT_EQ(plane_.Link(*port), up ? LinkState::kUp : LinkState::kDown);
   }
   EXPECT_TRUE(plane_.ArmSleep());
   plane_.Disarm();
+}
+
+// What is gone stays so, whatever its driver says of the link, until the port is removed and opened again.
+TEST_F(PortBoardTest, ControlIsRungWhenADeviceIsTakenAway) {
+  const absl::StatusOr<PortId> port = AddPort(plane_, Lab("wan"));
+  ASSERT_TRUE(port.ok()) << port.status();
+  auto& lab = static_cast<LabPort&>(*plane_.slot(*port).port);
+  ASSERT_TRUE(plane_.ArmSleep());
+  lab.PullOut();
+  pollfd fd = {.fd = plane_.wake_fd(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&fd, 1, 60000), 1);
+  plane_.Disarm();
+  EXPECT_FALSE(plane_.ArmSleep());
+  EXPECT_EQ(plane_.Link(*port), LinkState::kGone);
+  EXPECT_TRUE(plane_.ArmSleep());
+  plane_.Disarm();
+  EXPECT_TRUE(plane_.RemovePort(*port).ok());
+  ASSERT_TRUE(plane_.AwaitPorts(minutes(1)));
+  const absl::StatusOr<PortId> again = AddPort(plane_, Lab("wan"));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(plane_.Link(*again), LinkState::kUp);
 }
 
 // Nobody asks for the link of a port that is closing, so that its news must keep nobody awake.

@@ -10,6 +10,7 @@ namespace {
 
 class PortDeviceTest : public PortTest {
  protected:
+  static bool IsUp(const Port& port) { return port.Link() == LinkState::kUp; }
   // Opens both ends. A memif receiver offers buffers only when it polls, so this polls until each end has buffers for
   // the other.
   std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> OpenMemifPair() {
@@ -18,8 +19,8 @@ class PortDeviceTest : public PortTest {
     const std::string common = absl::StrCat("id=0,socket=warp-port-test-", getpid(), "-", pair++);
     auto server = OpenDevargs(absl::StrCat("net_memif0,role=server,", common), 0);
     auto client = OpenDevargs(absl::StrCat("net_memif1,role=client,", common), 1);
-    for (int ms = 0; !(server->LinkUp() && client->LinkUp()) && ms < 5000; ++ms) usleep(1000);
-    EXPECT_TRUE(server->LinkUp() && client->LinkUp());
+    for (int ms = 0; !(IsUp(*server) && IsUp(*client)) && ms < 5000; ++ms) usleep(1000);
+    EXPECT_TRUE(IsUp(*server) && IsUp(*client));
     rte_mbuf* none = nullptr;
     EXPECT_EQ(server->RxBurst(&none, 1) + client->RxBurst(&none, 1), 0);
     return {std::move(server), std::move(client)};
@@ -94,7 +95,7 @@ TEST_F(PortDeviceTest, MemifWithoutAPeerRefuses) {
   auto port =
       OpenDevargs(absl::StrCat("net_memif4,role=server,socket=warp-port-test-alone-", getpid()));
   ASSERT_NE(port, nullptr);
-  EXPECT_FALSE(port->LinkUp());
+  EXPECT_FALSE(IsUp(*port));
   EXPECT_EQ(Send(*port, *port, 0, 1), 0u);
   EXPECT_EQ(Held(), 0u);
 }
@@ -104,11 +105,11 @@ TEST_F(PortDeviceTest, MemifHasALinkAsLongAsItsPeerLives) {
   const auto server = OpenDevargs(absl::StrCat("net_memif5,role=server,", common), 0);
   for (int round = 0; round < 2; ++round) {
     auto client = OpenDevargs(absl::StrCat("net_memif6,role=client,", common), 1);
-    for (int ms = 0; !server->LinkUp() && ms < 5000; ++ms) usleep(1000);
-    EXPECT_TRUE(server->LinkUp());
+    for (int ms = 0; !IsUp(*server) && ms < 5000; ++ms) usleep(1000);
+    EXPECT_TRUE(IsUp(*server));
     client.reset();
-    for (int ms = 0; server->LinkUp() && ms < 5000; ++ms) usleep(1000);
-    EXPECT_FALSE(server->LinkUp());
+    for (int ms = 0; IsUp(*server) && ms < 5000; ++ms) usleep(1000);
+    EXPECT_FALSE(IsUp(*server));
   }
 }
 
