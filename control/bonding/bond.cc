@@ -82,7 +82,16 @@ void Bond::SetTold(bool told) {
 void Bond::SetFlow(uint16_t flow, const FlowSpec& spec) {
   if (flow >= flows_.size()) flows_.resize(flow + size_t{1});
   if (flows_[flow] == nullptr) flows_[flow] = std::make_unique<Flow>();
-  flows_[flow]->spec = spec;
+  Flow& changed = *flows_[flow];
+  for (wire::PathSlot slot = 0; slot < changed.queues.size(); ++slot) {
+    if (changed.queues[slot].items.empty()) continue;
+    PathOf(slot).waiting_weight += spec.policy.weight - changed.weight();
+  }
+  changed.spec = spec;
+  heaviest_ = 1;
+  for (const std::unique_ptr<Flow>& one : flows_) {
+    if (one != nullptr) heaviest_ = std::max(heaviest_, one->weight());
+  }
 }
 
 void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
@@ -92,6 +101,7 @@ void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
     uses.push_back({.port = path.spec.port,
                     .slot = slot,
                     .rate = static_cast<Rate>(path.spec.max_rate),
+                    .weight = path.TakeWeight(),
                     .in_use = path.TakeUse(now),
                     .waited = std::exchange(path.waited, path.queued + path.again_queued > 0)});
   }

@@ -6,7 +6,7 @@
 //   Next  ◄──────────────────────────────┘ ─► NoteSent ─► flight ◄─ HandleFeedback ─► arrived, or lost: Next again
 //
 // A flow is a tunnel. The bond knows numbers and sizes; the payloads stay with their tunnels. The flows of a path take
-// turns by bytes (deficit round robin), so that a flood waits for itself.
+// turns by bytes (deficit round robin) in proportion to their weights, so that a flood waits for itself.
 //
 // A path on which nothing has arrived for a moment that should have is silent: nothing is put there until something
 // has. After a longer silence it is suspect: its queue goes to the others, and it carries only copies of what others
@@ -121,6 +121,7 @@ class Bond {
     std::vector<FlowQueue> queues;  // by slot
     CompactQueue<Grant> parked;     // there was no path for them
     FlowStatus status;
+    uint64_t weight() const { return spec.policy.weight; }
     double again_bytes = 30e3;  // that its resends may still have
     wire::PathSlot backup =
         wire::kNoPathSlot;  // the path of mode backup, and the one before for some time
@@ -235,6 +236,7 @@ class Bond {
   };
   Doubted doubted_;
   std::vector<std::unique_ptr<Flow>> flows_;  // by flow; null: there never was one
+  uint64_t heaviest_ = 1;                     // weight of a flow
   // Packets that went over several paths and have not arrived, by session and counter: on how many paths they may still
   // come.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> copies_;

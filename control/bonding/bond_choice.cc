@@ -36,15 +36,16 @@ PathMask Bond::WithoutLastResorts(PathMask paths) const {
   return (others & mask_ & ~silent_) != 0 ? others : paths;
 }
 
-// What waits for the path before a payload of this flow: the flows take turns, so that a light one does not wait for
-// all that a flood has put there.
+// What waits for the path before a payload of this flow. The flows take turns, so that one with little to send does not
+// wait for all that a flood has put there: while its own payloads are sent, each of the others sends in proportion to
+// its weight, and then all have one more turn at most.
 Duration Bond::WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const {
   const BondPath& path = PathOf(slot);
   if (path.queued + path.again_queued == 0) return path.clock.Wait(now);
   const uint64_t own = slot < flow.queues.size() ? flow.queues[slot].bytes : 0;
-  const uint64_t others = path.waiting.size() - (own > 0 ? 1 : 0);
-  const uint64_t ahead =
-      path.again_queued + own + std::min(path.queued - own, others * (own + size + kQuantum));
+  const uint64_t others = path.waiting_weight - (own > 0 ? flow.weight() : 0);
+  const uint64_t turns = others * own / flow.weight() + others * (size + kQuantum) / heaviest_;
+  const uint64_t ahead = path.again_queued + own + std::min(path.queued - own, turns);
   return path.clock.Wait(now) + PathClock::TimeOf(ahead, path.capacity.ByteTime(now));
 }
 

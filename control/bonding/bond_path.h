@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 #include "control/bonding/capacity.h"
 #include "control/bonding/compact_queue.h"
@@ -72,6 +73,7 @@ struct BondPath {
 
   uint64_t queued = 0;             // bytes that wait
   CompactQueue<uint16_t> waiting;  // flows with something in their queue, in turns
+  uint64_t waiting_weight = 0;     // of these
   // What was lost and goes again by this path, before all that waits; its bytes are not in `queued`.
   CompactQueue<Grant> again;
   uint64_t again_queued = 0;
@@ -99,6 +101,8 @@ struct BondPath {
   Rate use = 0;
   Instant looked{};
   uint64_t looked_bytes = 0;
+  uint32_t looks = 1;
+  uint64_t used_weight = 0;  // of the flows that have sent since
 
   // What was sent already is paid for at the new pace, so that a path which had next to nothing goes on at once.
   void SetShare(Instant now, Rate share) {
@@ -117,6 +121,12 @@ struct BondPath {
       looked_bytes = sent_bytes;
     }
     return use;
+  }
+  // Of the flows that the share is for, since it was last asked.
+  double TakeWeight() {
+    ++looks;
+    return static_cast<double>(
+        std::max({uint64_t{1}, waiting_weight, std::exchange(used_weight, 0)}));
   }
   Duration Backlog(Instant now) const {
     return clock.Wait(now) + PathClock::TimeOf(queued + again_queued, capacity.ByteTime(now));

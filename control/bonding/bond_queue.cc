@@ -70,6 +70,7 @@ void Bond::Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload) {
   FlowQueue& queue = QueueOf(flow, slot);
   if (queue.items.empty()) {
     path.waiting.push_back(payload.flow);
+    path.waiting_weight += flow.weight();
     queue.deficit = 0;
   }
   auto place = queue.items.end();
@@ -102,7 +103,9 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
     if (queue.deficit <= 0) {
       // Who is alone owes nobody anything for what is larger than a turn.
       if (path.waiting.size() == 1) queue.deficit = 0;
-      queue.deficit += kQuantum;
+      // The heaviest has a whole turn, and the others their part of one, so that turns are never long.
+      queue.deficit += std::max<int64_t>(
+          1, kQuantum * static_cast<int64_t>(flow.weight()) / static_cast<int64_t>(heaviest_));
       path.waiting.push_back(id);
       path.waiting.pop_front();
       if (path.waiting.size() > 1) continue;
@@ -114,6 +117,7 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
     if (queue.items.empty()) {
       const auto place = std::find(path.waiting.begin(), path.waiting.end(), id);
       path.waiting.erase(place);
+      path.waiting_weight -= flow.weight();
     }
     if (grant.deadline <= now) continue;  // its tunnel has dropped it
     // The path was allowed when the payload came here.
@@ -189,6 +193,10 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
                       PathClock::TimeOf(cost, path.capacity.ByteTime(now)),
                       PathClock::TimeOf(cost, path.capacity.LeastByteTime()));
     path.NoteBytes(now, size);
+    if (FlowQueue& queue = QueueOf(flow, path.spec.slot); queue.used_in != path.looks) {
+      queue.used_in = path.looks;
+      path.used_weight += flow.weight();
+    }
     if (!std::exchange(first, false)) {
       flow.status.extra_bytes += size;
       if (grant.parity != 0) {
@@ -232,7 +240,10 @@ void Bond::PutBack(Flow& flow, const Grant& grant) {
     return;
   }
   FlowQueue& queue = QueueOf(flow, grant.slot);
-  if (queue.items.empty()) path.waiting.push_front(grant.flow);
+  if (queue.items.empty()) {
+    path.waiting.push_front(grant.flow);
+    path.waiting_weight += flow.weight();
+  }
   Grant payload = grant;
   payload.paths = 0;
   payload.slot = wire::kNoPathSlot;
@@ -269,7 +280,7 @@ void Bond::Spread(Instant now, wire::PathSlot from) {
     queue = FlowQueue();
   }
   path.waiting.clear();
-  path.queued = 0;
+  path.waiting_weight = path.queued = 0;
   std::stable_sort(items.begin(), items.end(),
                    [](const Grant& a, const Grant& b) { return a.taken < b.taken; });
   for (const Grant& item : items) NoteUnsent(now, item);

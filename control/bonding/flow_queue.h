@@ -9,12 +9,14 @@
 
 namespace warp::bonding {
 
-inline constexpr int64_t kQuantum = 3000;  // bytes of a flow's turn
+inline constexpr int64_t kQuantum = 3000;  // bytes of the turn of the heaviest flow
 
 struct FlowQueue {
   CompactQueue<Grant> items;
   uint64_t bytes = 0;
   int64_t deficit = 0;  // bytes that the flow may still send in its turn
+  uint32_t used_in =
+      0;  // the look at the path's share (BondPath::looks) since which it has sent; 0: never
 };
 
 }  // namespace warp::bonding

@@ -23,15 +23,19 @@ std::vector<Rate> DivideRate(std::span<const PathUse> paths) {
   const auto wants = [&](size_t i) {
     return paths[i].waited ? std::numeric_limits<Rate>::infinity() : kRoom * paths[i].in_use;
   };
+  // For each unit of its weight.
+  const auto unit = [&](size_t i) { return wants(i) / paths[i].weight; };
   std::vector<size_t> order(paths.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return wants(a) < wants(b); });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return unit(a) < unit(b); });
   // Those who want least are served first, so that what they leave is there for the others.
   Rate left = rate;
-  for (size_t i = 0; i < order.size(); ++i) {
-    const Rate part = left / static_cast<double>(order.size() - i);
-    shares[order[i]] = std::min(part, wants(order[i]));
-    left -= shares[order[i]];
+  double weights = 0;
+  for (const PathUse& path : paths) weights += path.weight;
+  for (const size_t i : order) {
+    shares[i] = std::min(left * paths[i].weight / weights, wants(i));
+    left -= shares[i];
+    weights -= paths[i].weight;
   }
   for (Rate& share : shares)
     share = std::max(share + left / static_cast<double>(paths.size()), least);

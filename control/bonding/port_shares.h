@@ -20,8 +20,9 @@ inline constexpr Duration kSharesLast = std::chrono::milliseconds(50);
 struct PathUse {
   wire::PortId port = 0;
   wire::PathSlot slot = wire::kNoPathSlot;
-  Rate rate = 0;    // of the port, in bytes a second; the same for all of its paths
-  Rate in_use = 0;  // bytes a second
+  Rate rate = 0;      // of the port, in bytes a second; the same for all of its paths
+  double weight = 1;  // of the tunnels that send by it
+  Rate in_use = 0;    // bytes a second
   bool waited = false;
 };
 

@@ -136,6 +136,9 @@ class Advisor {
     if (Has("fec_max") && !policy.fec.automatic) {
       Say("fec_max", "has an effect with fec: auto alone");
     }
+    if (Has("weight") && policy.mode == TunnelMode::kReplicate) {
+      Say("weight", "has no effect with mode: replicate, whose payloads wait for no turn");
+    }
     if (Has("skew") && !spreads) Say("skew", "has an effect with mode: stripe and adaptive alone");
     if (Has("copies") && policy.mode != TunnelMode::kReplicate) {
       Say("copies", "has an effect with mode: replicate alone");

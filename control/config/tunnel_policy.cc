@@ -22,7 +22,8 @@ TunnelPolicy TunnelSettings::Policy() const {
           .fec = {.payloads = fec.payloads,
                   .parities = fec.parities,
                   .automatic = fec.automatic,
-                  .most = fec_max}};
+                  .most = fec_max},
+          .weight = weight};
 }
 
 TunnelSettings TunnelSettings::Of(const TunnelPolicy& policy) {
@@ -35,7 +36,8 @@ TunnelSettings TunnelSettings::Of(const TunnelPolicy& policy) {
           .fec = {.payloads = policy.fec.payloads,
                   .parities = policy.fec.parities,
                   .automatic = policy.fec.automatic},
-          .fec_max = policy.fec.most};
+          .fec_max = policy.fec.most,
+          .weight = policy.weight};
 }
 
 bool MayCarry(const std::vector<PathRule>& rules, absl::string_view port, const wire::IpAddress& to,

@@ -55,8 +55,12 @@ struct TunnelPolicy {
   // The share of payloads that may be lost or late, of adaptive and of automatic parity.
   double target = 0.001;
   Fec fec;
+  // Where payloads of several tunnels wait for a port, each tunnel sends in proportion to its weight: 1 to kMaxWeight.
+  uint32_t weight = 1;
   friend bool operator==(const TunnelPolicy&, const TunnelPolicy&) = default;
 };
+
+inline constexpr uint32_t kMaxWeight = 100;
 
 // The longest `order`: see docs/wire-format.md, sequenced.
 inline constexpr wire::Duration kMaxOrder = std::chrono::milliseconds(1000);
@@ -79,6 +83,7 @@ struct TunnelSettings {
   double target = TunnelPolicy().target;
   Fec fec;  // but `most`
   double fec_max = Fec().most;
+  uint32_t weight = TunnelPolicy().weight;
 
   TunnelPolicy Policy() const;
   // All of `policy`, with nothing unset.

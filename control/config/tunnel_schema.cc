@@ -176,6 +176,11 @@ const SectionOf<TunnelSettings>& TunnelSettingsSchema() {
             "of the paths needs to meet `target`, and none while nothing is lost.");
     s.Scalar("fec_max", &TunnelSettings::fec_max, Percentage(kMinFec, kMaxFec))
         .Why("The most parity with `fec: auto`, as a share of the payloads.");
+    s.Scalar("weight", &TunnelSettings::weight, WholeNumber<uint32_t>(1, kMaxWeight))
+        .Why(
+            "The part of a full port that the tunnel has beside the others of this node: one of "
+            "weight 3 sends three times as much as one of weight 1. Payloads wait for their turn "
+            "with every mode but replicate.");
   });
   return section;
 }

@@ -74,7 +74,8 @@ Json PolicyJson(const config::TunnelPolicy& policy) {
           {"skew_ms", Milliseconds(policy.skew)},
           {"target", policy.target},
           {"fec", config::FecWord(policy.fec)},
-          {"fec_max", policy.fec.most}};
+          {"fec_max", policy.fec.most},
+          {"weight", policy.weight}};
 }
 
 // What came before an earlier payload, and what became of the gaps in front of it.

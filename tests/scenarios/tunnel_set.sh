@@ -43,6 +43,9 @@ set_tunnel deadline=200ms 'paths=wan1>10.0.0.0/8,wan1' | grep -q 'deadline=200ms
 refused set_tunnel paths=wan7
 grep -q 'there is no port "wan7"' "$lab/wrong"
 set_tunnel deadline=250ms paths=all | grep -q 'paths=all'
+set_tunnel weight=3 | grep -q 'weight=3'
+refused set_tunnel weight=0
+status A 'status["tunnels"][0]["policy"]["weight"] == 3' 0 >/dev/null
 
 traffic_end
 nothing_lost

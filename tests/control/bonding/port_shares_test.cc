@@ -26,6 +26,16 @@ TEST(PortShares, TwoThatWaitHaveAHalfEach) {
   EXPECT_DOUBLE_EQ(DivideRate(paths)[1], kRate / 2);
 }
 
+TEST(PortShares, ThoseThatWaitHavePartsByTheirWeight) {
+  const std::vector<PathUse> paths{{.rate = kRate, .weight = 1, .in_use = kRate, .waited = true},
+                                   {.rate = kRate, .weight = 3, .in_use = kRate, .waited = true},
+                                   {.rate = kRate, .weight = 4, .in_use = 0.1 * kRate}};
+  const std::vector<Rate> shares = DivideRate(paths);
+  EXPECT_DOUBLE_EQ(shares[2], 0.15 * kRate);
+  EXPECT_DOUBLE_EQ(shares[0], 0.85 * kRate / 4);
+  EXPECT_DOUBLE_EQ(shares[1], 3 * 0.85 * kRate / 4);
+}
+
 TEST(PortShares, WhoNeedsLittleLeavesTheRest) {
   const std::vector<PathUse> paths{{.rate = kRate, .in_use = 0.6 * kRate, .waited = true},
                                    {.rate = kRate, .in_use = 0.1 * kRate},
@@ -48,7 +58,10 @@ TEST(PortShares, NeverExceedThePort) {
   for (int round = 0; round < 2000; ++round) {
     std::vector<PathUse> paths(1 + random() % 40);
     for (PathUse& path : paths) {
-      path = {.rate = kRate, .in_use = kRate * (random() % 100) / 20, .waited = random() % 3 == 0};
+      path = {.rate = kRate,
+              .weight = 1.0 + random() % 100,
+              .in_use = kRate * (random() % 100) / 20,
+              .waited = random() % 3 == 0};
     }
     const std::vector<Rate> shares = DivideRate(paths);
     ASSERT_LE(Sum(shares), 1.051 * kRate);

@@ -65,6 +65,7 @@ TEST(TunnelSchemaTest, ReadsAllKeys) {
   EXPECT_EQ(Policy("copies: all, skew: 0"), TunnelPolicy());
   EXPECT_EQ(Policy("fec: 4+1").fec, (Fec{.payloads = 4, .parities = 1}));
   EXPECT_EQ(Policy("fec: 32+8").fec, (Fec{.payloads = 32, .parities = 8}));
+  EXPECT_EQ(Policy("weight: 100").weight, 100u);
   EXPECT_EQ(Policy("fec: auto, fec_max: 25%").fec, (Fec{.automatic = true, .most = 0.25}));
   EXPECT_FALSE(Policy("fec: off").fec.on());
 }
@@ -91,6 +92,8 @@ TEST(TunnelSchemaTest, SaysWhatIsWrong) {
         absl::StrCat(at, "fec: \"", fec, "\" is not off, auto, or payloads and parities such ",
                      "as 4+1, at most 32+8"));
   }
+  EXPECT_EQ(Mistakes("weight: 101"), at + "weight: \"101\" is not a whole number from 1 to 100");
+  EXPECT_EQ(Mistakes("weight: 0"), at + "weight: \"0\" is not a whole number from 1 to 100");
   EXPECT_EQ(Mistakes("fec_max: 101%"), at + "fec_max: \"101%\" is not a percentage such as 0.1%");
 }
 
@@ -237,7 +240,7 @@ TEST(ChangeTermsTest, SaysWhatIsWrongInOneSentence) {
   EXPECT_EQ(wrong({"oder=1ms"}), "oder: unknown key, did you mean \"order\"?");
   EXPECT_EQ(wrong({"id=1"}),
             "id: unknown key (known here: mode, copies, order, resend, skew, target, fec, "
-            "fec_max, deadline, paths)");
+            "fec_max, weight, deadline, paths)");
   EXPECT_EQ(wrong({"=1"}), "\"=1\" is not a key and its value, such as order=100ms");
   for (const char* paths : {"paths=", "paths=wan0,", "paths=>", "paths=wan0>", "paths=a b>1.2.3.4",
                             "paths=wan0>198.51.100.300", "paths=all,wan0>"}) {
@@ -252,7 +255,8 @@ TEST(ChangeTermsTest, WritesWhatItReads) {
                                       .copies = 3,
                                       .order = milliseconds(7),
                                       .target = 0.05,
-                                      .fec = {.payloads = 2, .parities = 1}}),
+                                      .fec = {.payloads = 2, .parities = 1},
+                                      .weight = 9}),
       .deadline = milliseconds(80),
       .paths = {{.port = "wan0", .to = *IpPrefix::Parse("198.51.100.0/24")}, {.port = "wan1"}}};
   std::vector<std::string> changes;
@@ -261,7 +265,7 @@ TEST(ChangeTermsTest, WritesWhatItReads) {
   }
   EXPECT_EQ(changes,
             std::vector<std::string>({"mode=adaptive", "copies=3", "order=7ms", "resend=0",
-                                      "skew=0", "target=5%", "fec=2+1", "fec_max=50%",
+                                      "skew=0", "target=5%", "fec=2+1", "fec_max=50%", "weight=9",
                                       "deadline=80ms", "paths=wan0>198.51.100.0/24,wan1"}));
   EXPECT_EQ(*ChangeTerms({}, changes), terms);
 }
@@ -296,6 +300,9 @@ TEST(AdviceTest, SaysWhatCannotWork) {
             at + "order: payloads leave by one port alone, wan0: there is nothing to put in order");
   EXPECT_EQ(AdviceOf("mode: stripe, copies: 2"), at + "copies: has an effect with mode: replicate "
                                                       "alone");
+  EXPECT_EQ(AdviceOf("mode: stripe, weight: 3"), "");
+  EXPECT_EQ(AdviceOf("weight: 3"),
+            at + "weight: has no effect with mode: replicate, whose payloads wait for no turn");
   EXPECT_EQ(AdviceOf("target: 1%"),
             at + "target: has an effect with mode: adaptive or fec: auto alone");
   EXPECT_EQ(AdviceOf("mode: stripe, fec: auto, fec_max: 20%, target: 1%"), "");

@@ -110,10 +110,10 @@ class NodeRequestsTest : public testing::Test {
 
 TEST_F(NodeRequestsTest, ShowsWhatIsInForce) {
   Make(2);
-  const json stripe = {{"mode", "stripe"},  {"copies", "all"},  {"order", "100ms"},
-                       {"resend", "150ms"}, {"skew", "0"},      {"target", "0.1%"},
-                       {"fec", "off"},      {"fec_max", "50%"}, {"deadline", "250ms"},
-                       {"paths", "all"}};
+  const json stripe = {{"mode", "stripe"},    {"copies", "all"},  {"order", "100ms"},
+                       {"resend", "150ms"},   {"skew", "0"},      {"target", "0.1%"},
+                       {"fec", "off"},        {"fec_max", "50%"}, {"weight", "1"},
+                       {"deadline", "250ms"}, {"paths", "all"}};
   const json one = {{"tunnel", "t0"}, {"peer", "hq"}, {"settings", stripe}};
   EXPECT_EQ(Ask("tunnel show t0", false), json({{"policies", json::array({one})}}));
   const json all = Ask("tunnel show", false)["policies"];

@@ -244,7 +244,8 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
                                                             {"skew_ms", 0.0},
                                                             {"target", 0.001},
                                                             {"fec", "off"},
-                                                            {"fec_max", 0.5}}));
+                                                            {"fec_max", 0.5},
+                                                            {"weight", 1}}));
   EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
   EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));
 }

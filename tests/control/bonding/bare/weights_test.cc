@@ -1,0 +1,159 @@
+// The tunnels of a node share a full port in proportion to their weights.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "tests/control/bonding/bare/bare_bond.h"
+#include "tests/control/bonding/model/world.h"
+
+namespace warp::bonding {
+namespace {
+
+config::TunnelPolicy Weight(uint32_t weight) {
+  return {.mode = config::TunnelMode::kStripe, .weight = weight};
+}
+
+// The part of the first of two tunnels that both want more than the links carry, in the seconds 5 to 14, and in the
+// seconds 15 to 25. Their weights change after 14.
+struct Parts {
+  double before = 0, after = 0;
+};
+Parts Share(std::array<uint32_t, 2> weights, std::array<uint32_t, 2> then,
+            const std::vector<double>& links) {
+  World world(3);
+  double sum = 0;
+  for (const double rate : links) {
+    world.AddLink({.rates = {Mbit(rate)}, .delay = Millis(15)});
+    sum += rate;
+  }
+  std::array<std::array<double, 2>, 2> arrived{};
+  for (const size_t i : {0, 1}) {
+    const uint16_t flow = world.AddFlow({.policy = Weight(weights[i])});
+    world.OnArrival(flow, [&world, &arrived, i](uint64_t) {
+      const Instant now = world.time().now();
+      if (now >= At(5) && now < At(14)) ++arrived[0][i];
+      if (now >= At(15) && now < At(25)) ++arrived[1][i];
+    });
+    world.Stream(flow, Mbit(sum), false, {}, At(25));
+  }
+  world.time().At(At(14), [&] {
+    for (const uint16_t flow : {0, 1}) world.SetPolicy(flow, Weight(then[flow]));
+  });
+  world.Count(At(5), At(25));
+  world.Run();
+  const auto part = [](const std::array<double, 2>& of) { return of[0] / (of[0] + of[1]); };
+  return {part(arrived[0]), part(arrived[1])};
+}
+
+// Within 5 % of the smaller part.
+void ExpectPart(double part, double expected) {
+  EXPECT_NEAR(part, expected, 0.05 * std::min(expected, 1 - expected));
+}
+
+TEST(Weights, OneAndThreeShareAFullPort) {
+  const Parts parts = Share({1, 3}, {3, 1}, {20});
+  ExpectPart(parts.before, 0.25);
+  ExpectPart(parts.after, 0.75);
+}
+
+TEST(Weights, OneAndThreeShareUnequalLinks) {
+  const Parts parts = Share({3, 1}, {1, 1}, {20, 6});
+  ExpectPart(parts.before, 0.75);
+  ExpectPart(parts.after, 0.5);
+}
+
+TEST(Weights, TheExtremes) { ExpectPart(Share({100, 1}, {100, 1}, {50}).before, 100.0 / 101); }
+
+// What another one does not need is everybody's.
+TEST(Weights, WhoIsAloneHasTheWholePort) {
+  World world(4);
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(15)});
+  const uint16_t light = world.AddFlow({.policy = Weight(1)});
+  world.AddFlow({.policy = Weight(100)});
+  world.Count(At(5), At(15));
+  world.Stream(light, Mbit(25), false, {}, At(15));
+  world.Run();
+  EXPECT_GE(world.Goodput(light), 0.95);
+}
+
+// A tunnel with little to send does not wait for all that a heavier one has put there.
+TEST(Weights, ALightTunnelIsNotKeptWaiting) {
+  World world(5);
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(15)});
+  const uint16_t flood = world.AddFlow({.policy = Weight(100)});
+  const uint16_t light = world.AddFlow({.policy = Weight(1)});
+  world.Count(At(5), At(15));
+  world.Stream(flood, Mbit(26), false, {}, At(15));
+  world.Stream(light, Mbit(0.1), true, {}, At(15), 200);
+  world.Run();
+  EXPECT_EQ(world.result(light).refused + world.result(light).missing(), 0u);
+  EXPECT_LE(world.result(light).DelayPercentile(0.99), 50);
+}
+
+// --- Of several peers, whose paths share a port. ---
+
+class WeightsTest : public BareBondTest {
+ protected:
+  double Told() {
+    std::vector<PathUse> uses;
+    bond_.TakeUses(now_, uses);
+    EXPECT_EQ(uses.size(), 1u);
+    return uses[0].weight;
+  }
+  void Send(uint16_t flow) {
+    Grant grant;
+    if (Offer(&grant, flow) == Bond::Fate::kGranted) Pay(grant);
+  }
+};
+
+TEST_F(WeightsTest, APathTellsTheWeightOfThoseWhoSendByIt) {
+  rate_ = 100'000;
+  SetPaths(0b01);
+  SetFlow(1, Weight(2));
+  SetFlow(2, Weight(5));
+  SetFlow(3, Weight(50));
+  EXPECT_EQ(Told(), 1);
+  Send(1);
+  EXPECT_EQ(Told(), 2);
+  Run(now_ + Millis(100));
+  EXPECT_EQ(Told(), 1);
+  while (true) {
+    Grant grant;
+    if (Offer(&grant, 1) != Bond::Fate::kGranted) break;
+    Pay(grant);
+  }
+  Send(2);  // both wait now
+  EXPECT_EQ(Told(), 7);
+  EXPECT_EQ(Told(), 7);
+  SetFlow(2, Weight(1));
+  EXPECT_EQ(Told(), 3);
+  Run(now_ + Millis(500));
+  EXPECT_EQ(Told(), 3) << "both have sent since";
+  EXPECT_EQ(Told(), 1);
+}
+
+// Whatever happens to what waits, the weights of a path are those of the tunnels that wait for it.
+TEST_F(WeightsTest, WhatMovesTakesItsWeightAlong) {
+  rate_ = 100'000;
+  SetPaths(0b01);
+  for (const uint16_t flow : {1, 2}) {
+    SetFlow(flow, Weight(flow == 1 ? 3 : 4));
+    for (int i = 0; i < 3; ++i) Wait(flow, 1000);
+  }
+  EXPECT_EQ(Told(), 7);
+  const auto grant = bond_.Next(now_);
+  ASSERT_TRUE(grant.has_value());
+  bond_.NoteUnsent(now_, *grant);  // back to where it was
+  EXPECT_EQ(Told(), 7);
+  SetPaths(0b10);  // all goes to the other one
+  EXPECT_EQ(Told(), 7);
+  SetFlow(1, {.mode = config::TunnelMode::kStripe, .weight = 3}, 0b01);
+  Run(now_ + Millis(500));
+  Told();
+  EXPECT_EQ(Told(), 1) << "nothing waits";
+}
+
+}  // namespace
+}  // namespace warp::bonding
