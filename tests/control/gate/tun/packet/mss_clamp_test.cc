@@ -11,13 +11,13 @@ PacketBytes Syn(bool v6, PacketBytes options, uint8_t flags = kSynFlag) {
   return MakePacket({.v6 = v6, .flags = flags, .options = std::move(options), .data = 0});
 }
 
-PacketBytes Clamped(PacketBytes packet, size_t room) {
-  const InnerPacket inner = *ReadInnerPacket(packet, Layer::kIp);
+PacketBytes Clamped(PacketBytes packet, size_t room, Layer layer = Layer::kIp) {
+  const InnerPacket inner = *ReadInnerPacket(packet, layer);
   const PacketBytes before = packet;
   const bool wants = WantsLargerSegments(packet, inner, room);
   ClampSegments(packet, inner, room);
   EXPECT_EQ(wants, packet != before);
-  EXPECT_TRUE(ChecksumsAreRight(packet, Layer::kIp));
+  EXPECT_TRUE(ChecksumsAreRight(packet, layer));
   return packet;
 }
 
@@ -36,6 +36,28 @@ TEST(MssClampTest, FindsTheOptionAnywhere) {
             Syn(false, {1, 2, 4, 0x05, 0x50, 3, 3, 7}));
   EXPECT_EQ(Clamped(Syn(false, {4, 2, 1, 1, 2, 4, 0xff, 0xff}), 1400),
             Syn(false, {4, 2, 1, 1, 2, 4, 0x05, 0x50}));
+}
+
+// Which of two the receiver takes is its own affair.
+TEST(MssClampTest, EachOfSeveralOptionsFits) {
+  EXPECT_EQ(
+      Clamped(Syn(false, {2, 4, 0x05, 0, 1, 2, 4, 0x05, 0xb4, 2, 4, 0xff, 0xff, 0, 0, 0}), 1400),
+      Syn(false, {2, 4, 0x05, 0, 1, 2, 4, 0x05, 0x50, 2, 4, 0x05, 0x50, 0, 0, 0}));
+}
+
+// What fits is said of frames without tags.
+TEST(MssClampTest, TagsTakeFromWhatFits) {
+  for (size_t tags = 0; tags < 3; ++tags) {
+    const auto syn = [&](size_t segment) {
+      return MakePacket(
+          {.ethernet = true,
+           .vlan_tags = tags,
+           .flags = kSynFlag,
+           .options = {2, 4, static_cast<uint8_t>(segment >> 8), static_cast<uint8_t>(segment)},
+           .data = 0});
+    };
+    EXPECT_EQ(Clamped(syn(1460), 1400, Layer::kEthernet), syn(1360 - 4 * tags)) << tags;
+  }
 }
 
 TEST(MssClampTest, OtherPacketsStayAsTheyAre) {
