@@ -26,9 +26,27 @@ bool Same(Bytes a, Bytes b, size_t at, size_t size) {
   return std::memcmp(&a[at], &b[at], size) == 0;
 }
 
+// A number that two packets of one flow share, and others hardly ever. 0: there is no flow to keep in order with.
+uint64_t FlowOf(Bytes packet, const InnerPacket& inner) {
+  const bool has_ports = (inner.is_tcp() || inner.is_udp()) && inner.transport + 4u <= inner.end;
+  if (inner.version == 0 || !has_ports) return 0;
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
+  uint64_t flow = Read32(packet, inner.transport) * uint64_t{256} + inner.protocol;
+  const size_t at = inner.addresses();
+  for (size_t i = 0; i < inner.addresses_size(); i += 4) {
+    flow = (flow ^ Read32(packet, at + i)) * kOdd;
+    flow ^= flow >> 29;
+  }
+  return flow == 0 ? 1 : flow;
+}
+
+bool SameEnds(Bytes a, const InnerPacket& of_a, Bytes b, const InnerPacket& of_b) {
+  return of_a.version == of_b.version &&
+         std::memcmp(&a[of_a.addresses()], &b[of_b.addresses()], of_a.addresses_size()) == 0;
+}
+
 bool SameFlow(Bytes a, const InnerPacket& of_a, Bytes b, const InnerPacket& of_b) {
-  return of_a.version == of_b.version && of_a.protocol == of_b.protocol &&
-         std::memcmp(&a[of_a.addresses()], &b[of_b.addresses()], of_a.addresses_size()) == 0 &&
+  return of_a.protocol == of_b.protocol && SameEnds(a, of_a, b, of_b) &&
          std::memcmp(&a[of_a.transport], &b[of_b.transport], 4) == 0;
 }
 
@@ -47,6 +65,8 @@ void Joiner::Clear() {
 void Joiner::Add(Bytes packet, const InnerPacket& inner) {
   assert(!full());
   const uint64_t flow = FlowOf(packet, inner);
+  // Of a fragment nobody knows the flow. It may be any between its ends, and none may overtake it.
+  if (inner.fragment) CloseRunsBetween(packet, inner);
   Candidate candidate;
   const bool joinable = flow != 0 && ReadCandidate(packet, inner, &candidate);
   Run* const run = flow == 0 ? nullptr : OpenRunOf(flow, packet, inner);
@@ -67,6 +87,12 @@ void Joiner::Add(Bytes packet, const InnerPacket& inner) {
   own.closing = candidate.flags & (kPsh | kFin);
   own.open = own.closing == 0;
   if (inner.version == 4) own.id = Read16(packet, inner.ip + kIpv4Id);
+}
+
+void Joiner::CloseRunsBetween(Bytes packet, const InnerPacket& inner) {
+  for (Run& run : runs_) {
+    if (run.open && SameEnds(packets_[run.first].bytes, run.inner, packet, inner)) run.open = false;
+  }
 }
 
 Joiner::Run* Joiner::OpenRunOf(uint64_t flow, Bytes packet, const InnerPacket& inner) {

@@ -83,6 +83,7 @@ class Joiner {
 
   bool ReadCandidate(wire::Bytes packet, const InnerPacket& inner, Candidate* candidate) const;
   bool ChecksumsAreRight(wire::Bytes packet, const InnerPacket& inner) const;
+  void CloseRunsBetween(wire::Bytes packet, const InnerPacket& inner);
   Run* OpenRunOf(uint64_t flow, wire::Bytes packet, const InnerPacket& inner);
   bool MayFollow(const Run& run, wire::Bytes packet, const InnerPacket& inner,
                  const Candidate& candidate) const;

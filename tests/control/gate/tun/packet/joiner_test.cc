@@ -204,6 +204,16 @@ TEST(JoinerTest, FlowsAreJoinedSideBySideAndKeepTheirOrder) {
   EXPECT_EQ(all[1].packet, MakePacket(ack));
 }
 
+// A fragment may be of any flow between its ends, and none of them overtakes it.
+TEST(JoinerTest, NothingOvertakesAFragment) {
+  std::vector<PacketSpec> specs = Three(true, kProtocolUdp);
+  PacketSpec fragment = specs[1];
+  fragment.extensions = {44, kProtocolUdp, 0, 0, 1, 0, 0, 0, 9};
+  EXPECT_EQ(Sizes(Make({specs[0], fragment, specs[1], specs[2]})), (std::vector<size_t>{1, 1, 2}));
+  fragment.host = 9;  // of another sender
+  EXPECT_EQ(Sizes(Make({specs[0], fragment, specs[1], specs[2]})), (std::vector<size_t>{3, 1}));
+}
+
 TEST(JoinerTest, ARunHasAsMuchAsItsLengthsCanSay) {
   std::vector<PacketSpec> specs(100, PacketSpec{.data = 1400});
   for (size_t i = 0; i < specs.size(); ++i) {
