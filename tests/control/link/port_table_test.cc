@@ -280,7 +280,7 @@ TEST_F(PortTableTest, APortMayOpenWithoutALink) {
 TEST_F(PortTableTest, APortWhoseDeviceIsTakenAwayIsClosedUntilItReturns) {
   dataplane_.port_info.kernel_sees_frames = false;
   netlink_.interfaces["l0"].carrier = true;
-  PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   const PortTable::Port& port = *table.ports()[0];
   dataplane_.link = lcore::LinkState::kGone;
@@ -309,7 +309,7 @@ TEST_F(PortTableTest, ACardThatIsOptionalMayBeAbsentAtStartAndIsTriedAgain) {
   for (const bool optional : {false, true}) {
     config_.ports.back().optional = optional;
     dataplane_.news.push_back({.port = 0, .status = absl::NotFoundError("no such device")});
-    PortTable table(*loop_, netlink_, dataplane_, config_.node, config_.ports, *this);
+    PortTable table(*loop_, netlink_, dataplane_, config_, *this);
     EXPECT_EQ(table.OpenAll().ok(), optional);
     if (!optional) continue;
     EXPECT_EQ(table.ports()[0]->state(), "missing");

@@ -26,20 +26,6 @@ bool Same(Bytes a, Bytes b, size_t at, size_t size) {
   return std::memcmp(&a[at], &b[at], size) == 0;
 }
 
-// A number that two packets of one flow share, and others hardly ever. 0: there is no flow to keep in order with.
-uint64_t FlowOf(Bytes packet, const InnerPacket& inner) {
-  const bool has_ports = (inner.is_tcp() || inner.is_udp()) && inner.transport + 4u <= inner.end;
-  if (inner.version == 0 || !has_ports) return 0;
-  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
-  uint64_t flow = Read32(packet, inner.transport) * uint64_t{256} + inner.protocol;
-  const size_t at = inner.addresses();
-  for (size_t i = 0; i < inner.addresses_size(); i += 4) {
-    flow = (flow ^ Read32(packet, at + i)) * kOdd;
-    flow ^= flow >> 29;
-  }
-  return flow == 0 ? 1 : flow;
-}
-
 bool SameEnds(Bytes a, const InnerPacket& of_a, Bytes b, const InnerPacket& of_b) {
   return of_a.version == of_b.version &&
          std::memcmp(&a[of_a.addresses()], &b[of_b.addresses()], of_a.addresses_size()) == 0;
