@@ -34,21 +34,6 @@ grows_to() {
   fail "$1 has $(stat -c %s "$1" 2>/dev/null || echo 0) bytes and not $2"
 }
 pull_a_cable() { sleep 1; cut a0; sleep 1; restore a0; }
-# A stream of 1,316 bytes a packet, 100 packets a second, on stdout or to a port.
-stream() {
-  $lab_python -c '
-import socket, sys, time
-port = int(sys.argv[1])
-out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for number in range(600):
-    packet = b"".join(b"G\x01\x00" + bytes([0x10 | number % 16]) + b"%06d" % number + bytes(178) for _ in range(7))
-    if port:
-        out.sendto(packet, ("127.0.0.1", port))
-    else:
-        sys.stdout.buffer.write(packet)
-        sys.stdout.buffer.flush()
-    time.sleep(0.01)' "$1"
-}
 for ends in 'A B' 'B A'; do
   read -r end peer <<<"$ends"
   [[ $end == A ]] && { router; site A 2; site B 2; map_up; }
@@ -59,40 +44,37 @@ node_up B
 wait_active A 4
 wait_active B 4
 
-if have srt-live-transmit; then
-  step "SRT"
-  in_background B "srt receive"
-  listening B 9001
-  mkfifo srt.pipe
-  stream 0 >srt.pipe & source=$!
-  in_background A "srt send" srt.pipe
-  pull_a_cable
-  grows_to received.ts 400000
-  kill $source 2>/dev/null || true
-  wait $source || true
-  ended
-fi
-if have ristsender; then
-  step "RIST"
-  ip netns exec B timeout 30 $lab_python -c '
+# relay NAME PROGRAM: an encoder at A sends to 5000, and a player at B listens at 5002.
+relay() {
+  have "$2" || return 0
+  step "$1"
+  ip netns exec B timeout 60 $lab_python -c '
 import socket, sys
 door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 door.bind(("127.0.0.1", 5002))
-with open("rist.ts", "wb") as out:
+with open(sys.argv[1], "wb") as out:
     while True:
         out.write(door.recv(65536))
-        out.flush()' & player=$!
-  in_background B "rist receive"
+        out.flush()' "$2.ts" & local player=$! source
+  in_background B "$1 receive"
   listening B 9001
-  in_background A "rist send"
+  in_background A "$1 send"
   listening A 5000
-  ip netns exec A bash -c "$(declare -f stream); lab_python='$lab_python'; stream 5000" & source=$!
+  ip netns exec A $lab_python -c '
+import socket, time
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(2000):
+    packet = b"".join(b"G\x01\x00" + bytes([0x10 | number % 16]) + b"%06d" % number + bytes(178) for _ in range(7))
+    out.sendto(packet, ("127.0.0.1", 5000))
+    time.sleep(0.01)' & source=$!
   pull_a_cable
-  grows_to rist.ts 300000
-  kill $source $player 2>/dev/null || true
+  grows_to "$2.ts" 300000
+  kill $source $player
   wait $source $player || true
   ended
-fi
+}
+relay srt srt-live-transmit
+relay rist ristsender
 if have sipp; then
   step "SIPp: every call succeeds"
   in_background B "sipp answer"
