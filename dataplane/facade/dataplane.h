@@ -148,8 +148,8 @@ class Dataplane {
   // of the port of this name since it was removed, or of one whose place it needs; try again a few milliseconds later.
   virtual absl::StatusOr<PortId> AddPort(const PortSpec& spec, int cpu = -1) = 0;
   // What has become of ports that were added and not removed since. An error says in one sentence what and why: no such
-  // interface, no permission, MTU too large... Cancelled: nothing is wrong, but the interface lacks what the port needs,
-  // such as an address; try again when it has changed. Moves up to out.size() items and returns how many.
+  // interface, no permission, MTU too large... Cancelled: nothing is wrong, but the interface lacks what the port
+  // needs, such as an address; try again when it has changed. Moves up to out.size() items and returns how many.
   virtual size_t ReceivePortNews(std::span<PortNews> out) = 0;
   // The port, which is open or being opened, closes as soon as no worker can hold it, and its id is not valid any more.
   // The current snapshot must not name it.

@@ -24,8 +24,8 @@ namespace warp::lcore {
 
 class SegmentSender {
  public:
-  // `fd` is a packet socket with PACKET_VNET_HDR, bound to an interface of this MTU. It stays the caller's. `plain_ip` is
-  // the index of the interface where its frames begin with the IP header; 0: they begin with an Ethernet header.
+  // `fd` is a packet socket with PACKET_VNET_HDR, bound to an interface of this MTU. It stays the caller's. `plain_ip`
+  // is the index of the interface where its frames begin with the IP header; 0: they begin with an Ethernet header.
   SegmentSender(int fd, uint16_t mtu, int plain_ip = 0);
 
   // The interface's MTU has become another. Any thread.
