@@ -28,6 +28,13 @@ TEST(Signals, SetsHoldWhatTheyAreTold) {
   EXPECT_EQ(sigismember(&all, SIGUSR2), 1);
 }
 
+// A thread that blocks what its own fault sends it is ended, whoever handles that.
+TEST(Signals, AThreadIsToldOfItsOwnFaults) {
+  const sigset_t all = AllSignals();
+  for (const int fault : {SIGBUS, SIGFPE, SIGILL, SIGSEGV})
+    EXPECT_EQ(sigismember(&all, fault), 0) << fault;
+}
+
 TEST(Signals, StrayOnesAreNoneThatMeanTheEnd) {
   const sigset_t stray = StraySignals();
   for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGRTMIN, SIGRTMAX}) {
