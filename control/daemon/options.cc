@@ -16,9 +16,9 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
     if (const auto* pci = std::get_if<wire::PciDevice>(&port.device))
       options.pci_devices.push_back(pci->address);
   }
-  options.hugepages = config.node.hugepages == config::Hugepages::kAlways ||
-                      (config.node.hugepages == config::Hugepages::kAuto &&
-                       !options.pci_devices.empty());
+  options.hugepages =
+      config.node.hugepages == config::Hugepages::kAlways ||
+      (config.node.hugepages == config::Hugepages::kAuto && !options.pci_devices.empty());
   options.ports =
       config.PatternRoom() > 0 ? options.max_ports : static_cast<uint16_t>(config.ports.size());
   options.memory_mib = config.node.memory_mib.value_or(0);

@@ -31,7 +31,14 @@ void Links::OnPortChanged(wire::PortId id) {
   const PortTable::Port* port = ports_.Find(id);
   if (port == nullptr) return;
   TellPort(id, *port);
-  LogInfo(absl::StrCat("port ", port->config.name, ": ", port->state()));
+  if (port->kernel.up() || !said_[id].state.empty()) LogState(*port);
+}
+
+void Links::LogState(const PortTable::Port& port) {
+  Said& said = said_[*port.id];
+  if (said.state == port.state()) return;
+  said.state = port.state();
+  LogInfo(absl::StrCat("port ", port.config.name, ": ", said.state));
 }
 
 void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
@@ -70,6 +77,8 @@ std::optional<uint64_t> Links::BytesOf(const config::PortConfig& config) const {
 }
 
 void Links::BeforePortCloses(const PortTable::Port& port) {
+  LogInfo(absl::StrCat("port ", port.config.name, ": closed (", port.reason, ")"));
+  said_.erase(*port.id);
   if (context_.closing) context_.closing(port.config);
 }
 
@@ -165,6 +174,9 @@ void Links::Expire() {
   next_hops_.Expire(context_.loop.now());
   forwarding_.RetryNextHops();
   ports_.Retry();
+  for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
+    if (port->id.has_value() && std::exchange(said_[*port->id].seen, true)) LogState(*port);
+  }
 }
 
 }  // namespace warp::control

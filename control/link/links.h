@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -117,6 +118,13 @@ class Links : private PortListener {
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
   static constexpr size_t kPeersPerSnapshot = 32;
 
+  // What the log says of an open port. One that was just opened is down until the kernel has reported its companion. So
+  // that is said only if it lasts from one call of Expire to the next.
+  struct Said {
+    absl::string_view state;  // empty: nothing yet
+    bool seen = false;        // by Expire
+  };
+
   bool changed() const {
     return changed_ || context_.protocol.version() != protocol_version_ ||
            !changed_peers_.empty() || !forwarding_.complete();
@@ -128,6 +136,7 @@ class Links : private PortListener {
             !changed_peers_.has_urgent());
   }
   void Publish();
+  void LogState(const PortTable::Port& port);
   void TellPort(wire::PortId id, const PortTable::Port& port);
   void OnNextHopChanged(wire::PortId port, const Flow& flow);
 
@@ -140,6 +149,7 @@ class Links : private PortListener {
   WorkerHealth health_;
   NextHopTable next_hops_;
   Transmitter transmitter_;
+  std::map<wire::PortId, Said> said_;
   PortTable ports_;
 
   bool changed_ = true;  // a port, next hop or worker did; the protocol tells by its version

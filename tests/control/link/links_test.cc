@@ -3,7 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "control/log/log.h"
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/fake_netlink.h"
 
@@ -94,6 +99,55 @@ TEST_F(LinksTest, TheProtocolKnowsLinkLocalAddresses) {
                          /*instance=*/2);
   ASSERT_EQ(node_.Peers().at(0).paths.size(), 1u);
   EXPECT_EQ(links.PortName(node_.Peers().at(0).paths[0].port), "l1");
+}
+
+// The kernel reports a port's interface again and again, and at first as it was before warpd came.
+TEST_F(LinksTest, TheLogHasEachStateOfAPortOnce) {
+  const auto logged = [](absl::FunctionRef<void()> change) {
+    static const bool open = (OpenLog(), true);
+    EXPECT_TRUE(open);
+    testing::internal::CaptureStderr();
+    change();
+    std::string lines;
+    for (std::string line : absl::StrSplit(testing::internal::GetCapturedStderr(), '\n')) {
+      const size_t at = line.find("port l0: ");
+      if (at != std::string::npos) absl::StrAppend(&lines, line.substr(at), "\n");
+    }
+    return lines;
+  };
+  config::NodeConfig config;
+  config.ports.emplace_back();
+  config.ports.back().name = "l0";
+  config.ports.back().device = wire::KernelDevice{.interface = "l0"};
+  InterfaceState state;
+  state.index = 1;
+  state.admin_up = true;
+  state.mtu = 1500;
+  netlink_.interfaces["l0"] = state;
+  dataplane_.port_info.mtu = 1500;
+  Links links({.loop = *loop_,
+               .netlink = netlink_,
+               .dataplane = dataplane_,
+               .protocol = node_,
+               .config = config},
+              [](const Links::Published&) {});
+  EXPECT_EQ(logged([&] { EXPECT_TRUE(links.OpenPorts().ok()); }), "");
+  EXPECT_EQ(logged([&] { links.Expire(); }), "");
+  state.carrier = true;
+  EXPECT_EQ(logged([&] { netlink_.Change("l0", state); }), "port l0: up\n");
+  state.addresses = {*wire::IpAddress::Parse("10.0.0.1")};
+  EXPECT_EQ(logged([&] { netlink_.Change("l0", state); }), "");
+  state.carrier = false;
+  EXPECT_EQ(logged([&] { netlink_.Change("l0", state); }), "port l0: down\n");
+  state.index = 2;  // another interface, which is down
+  EXPECT_EQ(logged([&] {
+              netlink_.Change("l0", state);
+              links.TakePortNews();
+            }),
+            "port l0: closed (interface l0 was replaced)\n");
+  EXPECT_EQ(logged([&] { links.Expire(); }), "");
+  EXPECT_EQ(logged([&] { links.Expire(); }), "port l0: down\n");
+  EXPECT_EQ(logged([&] { links.Expire(); }), "");
 }
 
 // What changed since the last snapshot may be a thousand peers. The sessions among it come first, because datagrams
