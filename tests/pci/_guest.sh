@@ -48,7 +48,8 @@ sites() {
   local i
   lab_families=4
   links_of[A]=${#cards[@]} links_of[B]=${#cards[@]}
-  with_map=no with_endpoints=yes node_options="max_ports: 4"
+  # A payload may wait for a guest that has no CPU for a moment.
+  with_map=no with_endpoints=yes node_options="max_ports: 4" tunnel_options="deadline: 20s"
   namespace B
   for i in "${!cards[@]}"; do
     ip -n B tuntap add "wan$i" mode tap

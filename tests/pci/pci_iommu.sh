@@ -18,7 +18,7 @@ step "all three cards carry payloads"
 guest "bind_nic vfio-pci ${cards[*]}"
 guest 'node_up A'
 guest_status 'active() == 3' 30
-guest_traffic 200 1200
+guest_traffic 100 1200
 all_carry
 
 step "a cable is pulled, and plugged in again"
@@ -53,7 +53,7 @@ begin=$(uptime)
 guest 'node_up A'
 guest_status 'active() == 3' 30
 step "all paths after $(since "$begin")"
-guest_traffic 200 1200
+guest_traffic 100 1200
 sleep 1
 guest_traffic_end
 nothing_lost

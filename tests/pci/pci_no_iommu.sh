@@ -15,18 +15,13 @@ step "all three cards carry payloads"
 guest "bind_nic uio_pci_generic ${cards[*]}"
 guest 'node_up A'
 guest_status 'active() == 3' 30
-guest_traffic 200 1200
+guest_traffic 100 1200
 all_carry
 
-step "each card is pulled out and put in again"
-for card in 0 1 2; do
-  card_out $card
-  guest_status "status['ports'][$card]['state'] == 'missing' and active() == 2" >/dev/null
-  guest_status "'no such device' in status['ports'][$card]['reason']" >/dev/null
-  card_in $card
-  guest "bind_nic uio_pci_generic ${cards[card]}"
-  guest_status 'active() == 3' >/dev/null
-done
+step "card 0 is pulled out, whose registers vanish"
+card_out 0
+guest_status "status['ports'][0]['state'] == 'missing' and active() == 2" >/dev/null
+all_carry
 guest_traffic_end
 nothing_lost
 guest 'kill -0 $(cat /run/lab/A.pid)'
