@@ -14,8 +14,8 @@
 namespace warp::os {
 
 sigset_t SignalSet(std::initializer_list<int> signals);
-// All but those by which the processor tells a thread of its own fault: a thread that blocks them is ended by them, though
-// somebody may know what to do (SIGBUS of a card that was pulled out, lcore/memory/eal.cc).
+// All but those by which the processor tells a thread of its own fault: a thread that blocks them is ended by them,
+// though somebody may know what to do (SIGBUS of a card that was pulled out, lcore/memory/eal.cc).
 sigset_t AllSignals();
 // Those that would end a process though nobody means its end: SIGHUP of a terminal, of a reload or of logrotate,
 // SIGUSR1 and SIGUSR2, SIGPIPE, the clocks', and the real-time ones. A daemon blocks them before anything else.
