@@ -109,9 +109,10 @@ TEST_F(LinksTest, TheLogHasEachStateOfAPortOnce) {
     testing::internal::CaptureStderr();
     change();
     std::string lines;
-    for (std::string line : absl::StrSplit(testing::internal::GetCapturedStderr(), '\n')) {
+    const std::string text = testing::internal::GetCapturedStderr();
+    for (const absl::string_view line : absl::StrSplit(text, '\n')) {
       const size_t at = line.find("port l0: ");
-      if (at != std::string::npos) absl::StrAppend(&lines, line.substr(at), "\n");
+      if (at != absl::string_view::npos) absl::StrAppend(&lines, line.substr(at), "\n");
     }
     return lines;
   };
