@@ -87,8 +87,8 @@ class PortTable {
 
   // Opens every port, and waits for each. A port that cannot be opened is an error here, in one sentence; later it is
   // that port's state. A port whose interface is down, or whose interface or card is absent and optional, is opened
-  // when that comes. One whose driver hangs goes on opening. Of ports that patterns make nothing is an error, and nobody
-  // waits for them.
+  // when that comes. One whose driver hangs goes on opening. Of ports that patterns make nothing is an error, and
+  // nobody waits for them.
   absl::Status OpenAll();
 
   // Takes what the dataplane has to tell of ports that were opening, and of links that came or went. Returns how many

@@ -227,8 +227,8 @@ FeedbackBook::Batch FeedbackBook::Take(Instant now, const Timers& timers, wire::
   Batch batch{.messages = Messages(now, session->window(), entries)};
   const auto active = static_cast<size_t>(std::count_if(
       paths.paths().begin(), paths.paths().end(), [](const Path& path) { return path.active(); }));
-  // Where payloads came just now, feedback goes back well. Where none has come since the feedback before, the path of the
-  // last one may be the dead one.
+  // Where payloads came just now, feedback goes back well. Where none has come since the feedback before, the path of
+  // the last one may be the dead one.
   for (const Entry& entry : entries) {
     if (entry.age <= kFeedbackAlive) batch.working.push_back({entry.said.from, entry.said.to});
   }

@@ -130,6 +130,7 @@ class StatusJsonTest : public testing::Test {
     dataplane.port_info.has_link_layer = false;
     dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
     protocol::Node protocol(Options());
+    netlink.interfaces["wwan0"] = {.name = "wwan0", .index = 9, .admin_up = true, .mtu = 1500};
     Links links({*loop, netlink, dataplane, protocol, config}, [](const Links::Published&) {});
     Traffic traffic(*loop, dataplane, protocol, wire::kDefaultWindow);
     for (const config::TunnelConfig& tunnel : config.tunnels) {

@@ -102,21 +102,25 @@ TEST_F(PortBoardTest, AClosingThatHangsHoldsUpNoOther) {
 
 // Whoever replaces a port by another one has not too many of them.
 TEST_F(PortBoardTest, ASlotThatIsBeingFreedIsWaitedForAndOneInUseIsNot) {
+  // A wire has two ends, so that each port has a wire of its own.
+  const auto lab = [](size_t number, const char* hang) {
+    return PortSpec{.name = absl::StrCat("l", number),
+                    .device = VirtualDevice{absl::StrCat("net_warp_lab", 10 + number, hang)}};
+  };
   std::vector<PortId> ports;
   absl::StatusOr<PortId> port = 0;
   while (true) {
-    port =
-        AddPort(plane_, Lab(absl::StrCat("l", ports.size()), ports.empty() ? ",hang=close" : ""));
+    port = AddPort(plane_, lab(ports.size(), ports.empty() ? ",hang=close" : ""));
     if (!port.ok()) break;
     ports.push_back(*port);
   }
   ASSERT_FALSE(ports.empty());
   EXPECT_EQ(port.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(plane_.RemovePort(ports.front()).ok());
-  const absl::Status full = plane_.AddPort(Lab("new"), -1).status();
+  const absl::Status full = plane_.AddPort(lab(99, ""), -1).status();
   EXPECT_EQ(full.code(), absl::StatusCode::kAborted) << full;
   AwaitEnd();
-  EXPECT_EQ(*AddPort(plane_, Lab("new")), ports.front());
+  EXPECT_EQ(*AddPort(plane_, lab(99, "")), ports.front());
 }
 
 TEST_F(PortBoardTest, AnErrorIsNewsAndFreesTheSlot) {
