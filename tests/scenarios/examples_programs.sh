@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the examples of docs/examples.md that need a program of their own, as they stand there, while a cable is pulled.
-# What is not installed is left out by name.
+# What is not installed is left out by name. It is run by hand, since nothing else needs these programs.
 #
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B
