@@ -2,8 +2,9 @@
 // all offloads that the kernel has. What one read or write moves is an OffloadHeader and a packet, or a super-packet.
 //
 // An interface of that name may exist beforehand. It is used, and stays when the device is closed; otherwise it is
-// made, and ends with the device. Opening, and changing the interface, takes the kernel's RTNL lock, for which others
-// may make it wait: any thread may do so, and the loop's thread only before the first turn.
+// made, and ends with the device. Opening and closing, and changing the interface, takes the kernel's RTNL lock, for
+// which others may make it wait: any thread may do so, and the loop's thread only before the first turn and after the
+// last one.
 #ifndef WARP_CONTROL_GATE_TUN_TUN_DEVICE_H_
 #define WARP_CONTROL_GATE_TUN_TUN_DEVICE_H_
 

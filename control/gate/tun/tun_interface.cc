@@ -185,8 +185,13 @@ Drop TunInterface::Write(std::span<const wire::Bytes> pieces) {
 
 // --- The interface itself. ---
 
+// Whoever deletes the interface may have the kernel's lock still, for which closing waits.
 void TunInterface::Gone(int error) {
   watch_.reset();
+  context_.helper.Submit([device = std::make_shared<TunDevice>(*std::move(device_))]() mutable {
+    device.reset();
+    return [] {};
+  });
   device_.reset();
   trouble_ = absl::StrCat("interface ", options_.name, " is gone");
   context_.say(absl::StrCat(trouble_, " (", std::strerror(error),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <numeric>
@@ -456,6 +457,29 @@ TEST_F(TunGateTest, AnInterfaceThatVanishesIsMadeAnew) {
     site.gate->Deliver(Payload(MakePacket({.protocol = kProtocolUdp})));
     site.gate->Flush();
     EXPECT_EQ(site.gate->counters().to_app, 1u);
+  });
+}
+
+// Closing waits for the kernel's lock, which whoever deletes the interface may have still: the loop must not.
+TEST_F(TunGateTest, OneThatIsGoneIsClosedByTheHelper) {
+  Story([&] {
+    const auto open_devices = [] {
+      size_t count = 0;
+      std::error_code error;
+      for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        count += std::filesystem::read_symlink(entry.path(), error) == "/dev/net/tun";
+      }
+      return count;
+    };
+    Site& site = Add(Warp0());
+    ASSERT_EQ(open_devices(), 1u);
+    HoldHelper();
+    Ip("link del warp0");
+    ASSERT_TRUE(Turn([&] { return !site.gate->status().trouble.empty(); }));
+    EXPECT_EQ(open_devices(), 1u);
+    ReleaseHelper();
+    ASSERT_TRUE(Turn([&] { return site.gate->status().trouble.empty(); }));
+    EXPECT_EQ(open_devices(), 1u);  // the new one alone
   });
 }
 
