@@ -49,7 +49,8 @@ class Capacity {
     Duration idle{};     // how long there was nothing to send before the newest packet, in all
   };
 
-  // `bound`: the configured rate, in bytes a second; 0: none. `round_trip`: what is known of it; zero: nothing.
+  // `bound`: the configured rate, in bytes a second, of which 99 % are used; 0: none. `round_trip`: what is known of
+  // it; zero: nothing.
   explicit Capacity(uint64_t bound, Duration round_trip = {});
 
   void SetBound(uint64_t bound);
