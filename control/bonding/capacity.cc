@@ -68,11 +68,15 @@ void Capacity::NoteDelay(const Sample& sample, Duration delay) {
     if (measured_ && floors_[0] > floor_ + kStanding / 2) {
       renew_until_ = sample.now + std::max(round_trip_, Duration(milliseconds(40)));
     }
-    floors_[1] = measured_ ? floors_[0] : Duration::max();
+    // What another's queue leaves is no floor. That of a TCP grows and shrinks; a path that became longer is so evenly.
+    const bool keeps = contest_.is && highest_ - floors_[0] > 2 * target();
+    floors_[1] = !measured_ ? Duration::max() : keeps ? floor_ : floors_[0];
+    highest_ = Duration::min();
     trips_[1] = measured_ ? trips_[0] : Duration::max();
     floors_[0] = trips_[0] = Duration::max();
   }
   floors_[0] = std::min(floors_[0], delay);
+  highest_ = std::max(highest_, delay);
   if (trip > Duration::zero()) trips_[0] = std::min(trips_[0], trip);
   floor_ = std::min(floors_[0], floors_[1]);
   if (const Duration least = std::min(trips_[0], trips_[1]); least != Duration::max())

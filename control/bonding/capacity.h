@@ -146,6 +146,7 @@ class Capacity {
   Duration floor_{};
   Duration floors_[2] = {Duration::max(),
                          Duration::max()};  // of this period, and of the one before
+  Duration highest_ = Duration::min();      // delay of this period
   Instant floor_period_{};
   Instant renew_until_{};  // the pace is low, so that the floor shows
   Duration queue_{};
