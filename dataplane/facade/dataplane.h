@@ -51,7 +51,7 @@ struct DataplaneOptions {
   uint16_t max_mtu = 1500;    // sizes the data rooms
   uint32_t ring_size = 4096;  // entries of each ring, a power of two
   wire::EngineKind engine = wire::EngineKind::kAuto;
-  std::string crypto_device;  // with kCryptodev: see engine_cryptodev.h
+  std::string crypto_device;  // with kCryptodev: see crypto_device.h
 };
 
 // --- What happens on an lcore and concerns control. ---

@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/constants.h"
-#include "dataplane/lcore/crypto/engine_cryptodev.h"
+#include "dataplane/lcore/crypto/crypto_device.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "perf/engine/engine_suite.h"
 

@@ -1,8 +1,7 @@
-// Seals and opens by a crypto device of DPDK's: look-aside hardware (QAT and others), or one of its software drivers.
-//
-// Each worker has a queue pair. Each key has one session in the device for each direction, which control makes when it
-// makes the key. What the device cannot do (a cipher that it lacks, no session left, an empty text) is done by the CPU,
-// so that every node still talks to every other, and a device that is full slows its worker down and fails nothing.
+// The engine of one worker that seals and opens by a crypto device: jobs go to a queue pair of it, and come back in the
+// order in which they went. What the device cannot do (a cipher that it lacks, no session left, an empty text) is done
+// by the CPU, so that every node still talks to every other, and a device that is full slows its worker down and fails
+// nothing.
 //
 // When it opens, the device compares the tag, since DPDK has no call that returns the computed one (docs/decisions.md).
 #ifndef WARP_DATAPLANE_LCORE_CRYPTO_ENGINE_CRYPTODEV_H_
@@ -13,42 +12,19 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "dataplane/lcore/memory/pool.h"
 #include "dataplane/wire/crypto/aead.h"
 
 namespace warp::lcore {
 
-class CryptoDevice : public wire::KeyDevice, public std::enable_shared_from_this<CryptoDevice> {
- public:
-  // `device` is a PCI address ("0000:3d:01.0") or a virtual device with its arguments ("crypto_aesni_gcm0"). Prepares
-  // `workers` queue pairs. Control thread, after InitEal. NotFound where there is no such device, FailedPrecondition
-  // where the device lacks queue pairs or both ciphers.
-  static absl::StatusOr<std::shared_ptr<CryptoDevice>> Open(const std::string& device,
-                                                            uint16_t workers);
-  ~CryptoDevice() override;  // runs when the last key is gone, since keys share the device
-  CryptoDevice(const CryptoDevice&) = delete;
-  CryptoDevice& operator=(const CryptoDevice&) = delete;
+// How many jobs of a worker may be under way, a power of two.
+inline constexpr uint16_t kCryptoDepth = 256;
 
-  std::unique_ptr<wire::DeviceKey> Expand(wire::Cipher cipher,
-                                          const wire::SymmetricKey& key) override;
-  // The engine of one worker; it must not outlive the device.
-  absl::StatusOr<std::unique_ptr<wire::AeadEngine>> MakeEngine(uint16_t worker);
-
-  // "cryptodev crypto_aesni_gcm0"
-  const std::string& name() const { return name_; }
-
- private:
-  CryptoDevice(uint8_t id, std::string name) : id_(id), name_(std::move(name)) {}
-  absl::Status Prepare(uint16_t workers);
-  bool Has(wire::Cipher cipher) const;
-
-  const uint8_t id_;
-  const std::string name_;
-  PoolPtr sessions_;
-};
-
-// True for a PCI address, for which EAL must look at that bus.
-bool IsPciCryptoDevice(const std::string& device);
+// `name` is what status shows ("cryptodev crypto_aesni_gcm0"), `device` the identifier of a started device, which must
+// outlive the engine, and `queue` a queue pair that no other engine uses. Control thread; the engine then belongs to
+// its worker. ResourceExhausted where memory for the operations is short.
+absl::StatusOr<std::unique_ptr<wire::AeadEngine>> MakeCryptodevEngine(const std::string& name,
+                                                                      uint8_t device,
+                                                                      uint16_t queue);
 
 }  // namespace warp::lcore
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/lcore/crypto/crypto_device.h"
 #include "dataplane/lcore/crypto/engine_choice.h"
-#include "dataplane/lcore/crypto/engine_cryptodev.h"
 #include "dataplane/lcore/exchange/exchange.h"
 #include "dataplane/lcore/exchange/port_slot.h"
 #include "dataplane/lcore/exchange/publisher.h"

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "dataplane/facade/dataplane.h"
-#include "dataplane/lcore/crypto/engine_cryptodev.h"
+#include "dataplane/lcore/crypto/crypto_device.h"
 #include "dataplane/lcore/memory/eal.h"
 #include "dataplane/lcore/plane/dpdk_dataplane.h"
 

@@ -99,7 +99,7 @@ inline constexpr EngineKind kEngines[] = {EngineKind::kIpsecMb, EngineKind::kOpe
                                           EngineKind::kSodium};
 
 // Unavailable when this build or CPU lacks the engine asked for; kAuto always succeeds. kCryptodev is Unavailable here,
-// because only the dataplane can make it (dataplane/lcore/crypto/engine_cryptodev.h).
+// because only the dataplane can make it (dataplane/lcore/crypto/crypto_device.h).
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind);
 
 }  // namespace warp::wire

@@ -1,6 +1,6 @@
 // The engine of a DPDK device must equal every other engine. The test uses three software drivers: aesni_gcm finishes a
 // job at once, aesni_mb gathers jobs and finishes them later, and openssl uses another library.
-#include "dataplane/lcore/crypto/engine_cryptodev.h"
+#include "dataplane/lcore/crypto/crypto_device.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
