@@ -28,13 +28,13 @@ def rates(seconds=40.0, share=1.0):
 
 def path(port="wan0", state="active", **bond):
     known = {"capacity": 48_900_000, "known": True, "in_use": 47_100_000, "queue_ms": 1.6, "above_ms": 0.0, "waiting_ms": 3.2,
-             "loss": 0.004, "resent": 12, "copies": 3, "suspect": False}  # fmt: skip
+             "loss": 0.004, "resent": 12, "copies": 3, "parity": 4, "suspect": False}  # fmt: skip
     return {"port": port, "endpoint": f"10.2.{port[3:]}.2:13116", "state": state, "bond": known | bond}
 
 
 def tunnel(name, **more):
     spread = {"bytes": 1_000_000, "extra_bytes": 5_000, "resent": 7, "copied": 2, "lost": 1}
-    return {"name": name, "mode": "stripe", "sent": 1000, "spread": spread, "drops": {}, "to_app": 999} | more
+    return {"name": name, "mode": "stripe", "sent": 1000, "spread": spread, "drops": {}, "to_app": 999, "recovered": 0} | more
 
 
 def status(paths=(), tunnels=()):
@@ -119,7 +119,7 @@ class TableTest(unittest.TestCase):
     def test_links_with_what_is_known_of_them(self):
         paths = [path(), path("wan1", capacity=3_000_000, known=False), path("wan2", suspect=True)]
         lines = table.link_rows(status(paths), LINKS)
-        self.assertEqual(lines[1].split(), "fibre active 48.9 47.1 3 ms 2 ms 0 ms 0.4% 12 3".split())
+        self.assertEqual(lines[1].split(), "fibre active 48.9 47.1 3 ms 2 ms 0 ms 0.4% 12 3 4".split())
         self.assertEqual(lines[2].split()[:3], ["LTE", "active", "3.0?"])
         self.assertEqual(lines[3].split()[:2], ["DSL", "suspect"])
         self.assertEqual(lines[1].index("48.9"), lines[3].index("48.9"))
@@ -136,25 +136,28 @@ class TableTest(unittest.TestCase):
 
     def test_tunnels_with_the_drops_of_both_ends(self):
         sender = tunnel("tcp", drops={"queue_delay": 5, "deadline": 1, "too_large": 9})
-        receiver = tunnel("tcp", drops={"sequence_too_old": 2, "gate_full": 1})
+        receiver = tunnel("tcp", recovered=8, drops={"sequence_too_old": 2, "gate_full": 1})
         lines = table.tunnel_rows(status(tunnels=[sender]), status(tunnels=[receiver]), {"tcp": 61.25})
-        self.assertEqual(lines[1].split(), "tcp stripe 61.2 1000 1 6 3 7 2 0.50%".split())
+        self.assertEqual(lines[1].split(), "tcp stripe 61.2 1000 1 6 3 7 2 8 0.5%".split())
 
     def test_a_tunnel_that_does_not_spread(self):
         lines = table.tunnel_rows(status(tunnels=[tunnel("udp", spread=None)]), status(tunnels=[tunnel("udp")]), {"udp": 1})
-        self.assertEqual(lines[1].split()[-3:], ["0", "0", "0.00%"])
+        self.assertEqual(lines[1].split()[-3:], ["0", "0", "0.0%"])
 
     def test_a_path_that_begins_anew_keeps_what_it_has_done(self):
         known = table.Known(LINKS[:1])
         for one in (path(resent=5), path(resent=8), path(resent=1, known=False), path() | {"bond": None}, path(resent=2)):
             known.take(status([one]))
-        self.assertEqual(known.of, {"fibre": {"capacity_mbit": 48.9, "resent": 8 + 1 + 2, "copies": 3 + 3}})
+        self.assertEqual(known.of, {"fibre": {"capacity_mbit": 48.9, "resent": 8 + 1 + 2, "copies": 3 + 3, "parity": 4 + 4}})
 
     def test_everything_fits_80_columns(self):
         paths = [path(capacity=999_900_000, known=False, in_use=999_900_000, waiting_ms=1000, queue_ms=1000,
-                      above_ms=1000, loss=1, resent=9_999_999, copies=9_999_999)]  # fmt: skip
-        spread = {"bytes": 1, "extra_bytes": 1, "resent": 9_999_999, "copied": 9_999_999, "lost": 99_999}
-        large = status(paths, [tunnel("tcp", mode="replicate", sent=99_999_999, spread=spread)])
+                      above_ms=1000, loss=1, resent=9_999_999, copies=9_999_999, parity=99_999_999)]  # fmt: skip
+        spread = {"bytes": 1, "extra_bytes": 1, "resent": 9_999_999, "copied": 9_999_999, "lost": 9_999}
+        many = tunnel("tcp", mode="replicate", sent=99_999_999, spread=spread, recovered=9_999_999)
+        large = status(paths, [many])
+        self.assertEqual(table.tunnel_rows(large, large, {"tcp": 999.9})[1].split(),
+                         "tcp replicate 999.9 99M 9999 0 0 9999k 9999k 9999k 100.0%".split())  # fmt: skip
         for line in table.link_rows(large, LINKS) + table.tunnel_rows(large, large, {"tcp": 999.9}):
             self.assertLessEqual(len(line), 80, line)
 

@@ -1,9 +1,11 @@
 """The table of tools/demo --mode stripe: what A knows of its links, and what became of the payloads of both tunnels."""
 
-LINKS = (("link", -7), ("state", -8), ("capacity", 9), ("in use", 8), ("waiting", 9), ("queue", 7), ("above", 7),
-         ("loss", 7), ("resent", 8), ("copies", 8))  # fmt: skip
-TUNNELS = (("tunnel", -7), ("mode", -9), ("goodput", 8), ("sent", 9), ("lost", 6), ("dropped", 9), ("late", 6),
-           ("resent", 8), ("copies", 8), ("extra", 8))  # fmt: skip
+# Each table fits 80 columns.
+LINKS = (("link", -6), ("state", -8), ("capacity", 9), ("in use", 7), ("waiting", 8), ("queue", 7), ("above", 7),
+         ("loss", 6), ("resent", 7), ("copies", 7), ("parity", 7))  # fmt: skip
+TUNNELS = (("tunnel", -7), ("mode", -9), ("goodput", 7), ("sent", 7), ("lost", 5), ("dropped", 8), ("late", 5),
+           ("resent", 7), ("copies", 7), ("recovered", 10), ("extra", 7))  # fmt: skip
+COUNTS = ("resent", "copies", "parity")  # what a link carried beside payloads
 # How drops of a tunnel are told: what the sender does not get rid of it drops, so that TCP slows down.
 DROPPED = ("queue_delay", "gate_full", "tx_full", "no_path")
 LATE = ("deadline", "sequence_too_old")
@@ -12,11 +14,18 @@ LATE = ("deadline", "sequence_too_old")
 def row(columns, cells):
     """Returns a line of a table. A negative width is that of a column that begins at the left."""
     aligned = (f"{cell:<{-width}}" if width < 0 else f"{cell:>{width}}" for (_, width), cell in zip(columns, cells))
-    return ("  " + "".join(aligned)).rstrip()
+    return (" " + "".join(aligned)).rstrip()
 
 
 def header(columns):
     return row(columns, [name for name, _ in columns])
+
+
+def short(count):
+    """Returns a count in at most five characters: 12345, 123k, 1234k, 12M."""
+    if count < 100_000:
+        return str(count)
+    return f"{count // 1000}k" if count < 10_000_000 else f"{count // 1_000_000}M"
 
 
 def link_paths(status, links):
@@ -42,7 +51,7 @@ def link_rows(status, links):
         lines.append(row(LINKS, [
             name, state, f"{bond['capacity'] / 1e6:.1f}" + (" " if bond["known"] else "?"), f"{bond['in_use'] / 1e6:.1f}",
             f"{bond['waiting_ms']:.0f} ms", f"{bond['queue_ms']:.0f} ms", f"{bond['above_ms']:.0f} ms",
-            f"{100 * bond['loss']:.1f}%", bond["resent"], bond["copies"],
+            f"{100 * bond['loss']:.1f}%", *(short(bond[count]) for count in COUNTS),
         ]))  # fmt: skip
     return lines
 
@@ -52,16 +61,16 @@ class Known:
 
     def __init__(self, links):
         self.links = links
-        self.of = {link.name: {"capacity_mbit": None, "resent": 0, "copies": 0} for link in links}
+        self.of = {link.name: {"capacity_mbit": None, **dict.fromkeys(COUNTS, 0)} for link in links}
         self.before = {}
 
     def take(self, status):
         """Takes in a status. Of each link the last capacity counts that was found out."""
         for name, path in link_paths(status, self.links).items():
-            bond = (path and path.get("bond")) or {"known": False, "resent": 0, "copies": 0}
+            bond = (path and path.get("bond")) or {"known": False, **dict.fromkeys(COUNTS, 0)}
             if bond["known"]:
                 self.of[name]["capacity_mbit"] = bond["capacity"] / 1e6
-            for count in ("resent", "copies"):
+            for count in COUNTS:
                 before = self.before.get((name, count), 0)
                 self.of[name][count] += bond[count] - (before if bond[count] >= before else 0)
                 self.before[name, count] = bond[count]
@@ -79,6 +88,7 @@ def tunnel_figures(at_sender, at_receiver):
         "late": sum(drop.get(name, 0) for drop in drops for name in LATE),
         "resent": spread["resent"],
         "copies": spread["copied"],
+        "recovered": at_receiver["recovered"],
         "extra": spread["extra_bytes"] / max(spread["bytes"], 1),
     }
 
@@ -89,7 +99,7 @@ def tunnel_rows(status_a, status_b, goodput):
     receivers = {tunnel["name"]: tunnel for tunnel in status_b["tunnels"]}
     for tunnel in status_a["tunnels"]:
         figures = tunnel_figures(tunnel, receivers[tunnel["name"]])
-        counts = [figures[name] for name in ("sent", "lost", "dropped", "late", "resent", "copies")]
+        counts = [short(figures[name]) for name in ("sent", "lost", "dropped", "late", "resent", "copies", "recovered")]
         name = tunnel["name"]
-        lines.append(row(TUNNELS, [name, figures["mode"], f"{goodput[name]:.1f}", *counts, f"{100 * figures['extra']:.2f}%"]))
+        lines.append(row(TUNNELS, [name, figures["mode"], f"{goodput[name]:.1f}", *counts, f"{100 * figures['extra']:.1f}%"]))
     return lines
