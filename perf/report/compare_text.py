@@ -1,5 +1,7 @@
 """Writes the comparison as text: aligned columns for a terminal, or Markdown."""
 
+WIRES = {"segmentation": "NIC cuts", "no_segmentation": "NIC does not"}
+
 
 def table(head, rows, markdown):
     """Makes each column as wide as its widest cell. The first column is aligned to the left, the others to the right."""
@@ -65,13 +67,12 @@ def tables(report, markdown=False):
               cpu(one, "at_20000"), cpu(one, "at_80_percent"), cpu(one, "idle")] for one in system["systems"]], markdown))  # fmt: skip
     wires = [one for one in system["systems"] if one.get("wires")]
     if wires:
-        names = {"segmentation": "NIC cuts", "no_segmentation": "NIC does not"}
-        text.append("One link that passes no frame above its MTU (a router cuts): 1,400 B in kpps, CPU time of both ends for "
+        text.append("Links that pass no frame above their MTU (a router cuts): 1,400 B in kpps, CPU time of both ends for "
                     "a packet at 80 % of it in us, largest frame at the receiver. The table above is of a veth pair, which "
                     "passes frames of many segments whole.")  # fmt: skip
         text.append(table(
-            ["system", *(f"{name}: {what}" for name in names.values() for what in ("kpps", "CPU", "largest")), "veth: largest"],
-            [[one["title"], *(cell for how in names for cell in (rate(one["wires"][how], "1400"),
+            ["system", *(f"{name}: {what}" for name in WIRES.values() for what in ("kpps", "CPU", "largest")), "veth: largest"],
+            [[one["title"], *(cell for how in WIRES for cell in (rate(one["wires"][how], "1400"),
                                                                   cpu(one["wires"][how], "at_80_percent"),
                                                                   frame(one["wires"][how]))),
               frame(one)] for one in wires], markdown))  # fmt: skip
@@ -88,8 +89,10 @@ def tables(report, markdown=False):
     networks = system.get("networks")
     if networks:
         text.append("One TCP connection between the interfaces of the sites (iperf3), in Mb/s: with the kernel's offloads, and "
-                    "with all of them off (TSO, GSO, GRO and USO, on the links and on the tunnels' interfaces)")  # fmt: skip
-        text.append(table(["system", "offloads", "none"],
-                          [[one["title"], spread(one["offloads"]), spread(one["no_offloads"])] for one in networks],
-                          markdown))  # fmt: skip
+                    "with all of them off (TSO, GSO, GRO and USO, on the links and on the tunnels' interfaces); and where a "
+                    "router cuts every frame to the MTU")  # fmt: skip
+        text.append(table(["system", "offloads", "none", *(f"router, {what}" for what in WIRES.values())],
+                          [[one["title"], spread(one["offloads"]), spread(one["no_offloads"]),
+                            *(spread(one["wires"][how]) if one.get("wires") else "–" for how in WIRES)]
+                           for one in networks], markdown))  # fmt: skip
     return "\n\n".join(text) + "\n"

@@ -9,9 +9,10 @@
     10.0.0.1 and 10.0.0.2 on l0,    10.0.0.1 and .11 at A,
     10.0.1.1 and 10.0.1.2 on l1     10.0.0.2 and .12 at B, one network
 
-    routed (one link, whose router lets no frame pass that is larger than the MTU)
+    routed (two links, whose routers let no frame pass that is larger than the MTU; A's l0 leads to B's l0 alone)
 
     A l0 -- a0 M b0 -- l0 B         10.0.0.1 at A, 10.1.0.2 at B
+    A l1 -- a1 M b1 -- l1 B         10.0.1.1 at A, 10.1.1.2 at B
 
 A veth pair passes a frame of many segments whole, which no wire does. Hence the routed laboratory: what leaves its router
 is cut to the MTU. With `segmentation`, the sites' interfaces take such frames and the router cuts them, as a NIC with UDP
@@ -103,29 +104,29 @@ class Lab:
         """Builds the routed laboratory."""
         self.on("M", "sysctl", "-qw", "net.ipv4.ip_forward=1")
         for network, (site, number) in enumerate((("A", 1), ("B", 2))):
-            port = f"{site.lower()}0"
-            self._veth(site, "l0", 10, "M", port, 100 * number)
-            run("ip", "-n", site, "address", "add", f"{self.address(site, 0)}/24", "dev", "l0")
-            run("ip", "-n", "M", "address", "add", f"10.{network}.0.254/24", "dev", port)
-            run("ip", "-n", site, "route", "add", "default", "via", f"10.{network}.0.254")
-            self.on("M", "ethtool", "-K", port, "gso", "off", "tso", "off", "gro", "off", "tx", "off",
-                    "tx-udp-segmentation", "off")  # fmt: skip
-            self.on(site, "ethtool", "-K", "l0", "gro", "on")
-            if not segmentation:
-                self.on(site, "ethtool", "-K", "l0", "tx-udp-segmentation", "off")
+            for link in (0, 1):
+                name, port = f"l{link}", f"{site.lower()}{link}"
+                self._veth(site, name, 10 + link, "M", port, 100 * number + link)
+                run("ip", "-n", site, "address", "add", f"{self.address(site, link)}/24", "dev", name)
+                run("ip", "-n", "M", "address", "add", f"10.{network}.{link}.254/24", "dev", port)
+                run("ip", "-n", site, "route", "add", f"10.{1 - network}.{link}.0/24", "via", f"10.{network}.{link}.254")
+                self.on("M", "ethtool", "-K", port, "gso", "off", "tso", "off", "gro", "off", "tx", "off",
+                        "tx-udp-segmentation", "off")  # fmt: skip
+                self.on(site, "ethtool", "-K", name, "gro", "on")
+                if not segmentation:
+                    self.on(site, "ethtool", "-K", name, "tx-udp-segmentation", "off")
 
     def switch_offloads_off(self, interfaces):
         """Takes what joins and cuts frames from the links of both sites, and from further interfaces: {site: [name, …]}."""
         for site in "AB":
-            links = ["l0"] if self.routed else ["l0", "l1"]
-            for name in links + interfaces[site]:
+            for name in ["l0", "l1", *interfaces[site]]:
                 # What an interface does not have it says, and goes on.
                 self.on(site, "ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off", "tx-udp-segmentation", "off",
                         check=False)  # fmt: skip
 
     def address(self, site, link):
         if self.routed:
-            return "10.0.0.1" if site == "A" else "10.1.0.2"
+            return f"10.0.{link}.1" if site == "A" else f"10.1.{link}.2"
         number = 1 if site == "A" else 2
         return f"10.0.0.{number + 10 * link}" if self.switched and not self.apart else f"10.0.{link}.{number}"
 

@@ -344,7 +344,7 @@ def all_networks(build):
 def all_systems(build):
     """Returns every system, in the order of the report."""
     warp = [Warp(build, shape, driver) for shape in ("1", "2", "2x2") for driver in ("af_packet", "af_xdp")]
-    return [System(), WireguardGo(), OpenVpn(), Nebula(), Tinc(), *warp, Warp(build, "1", "udp")]
+    return [System(), WireguardGo(), OpenVpn(), Nebula(), Tinc(), *warp, *(Warp(build, shape, "udp") for shape in ("1", "2"))]
 
 
 def packages(top):
