@@ -210,7 +210,8 @@ class Bond {
   void Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived);
   void NoteLost(Instant now, wire::PathSlot slot, const Record& record);
   void LoseForGood(Flow& flow, const Grant& payload);
-  void NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost, uint32_t packets);
+  void NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost, uint32_t packets,
+                  Instant began);
   // bond_health.cc.
   void CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Duration age);
   void MoveFrom(Instant now, wire::PathSlot slot);

@@ -156,7 +156,8 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
   if (policy.mode == TunnelMode::kAdaptive) {
     const auto risk = [&](wire::PathSlot one) {
       const BondPath& path = PathOf(one);
-      return path.suspect || path.silent || now < path.risky_until ? 1.0 : path.loss;
+      const bool risky = path.suspect || path.silent || now < path.risky_until;
+      return risky || path.outages.Due(now) ? 1.0 : path.loss;
     };
     double risks = risk(slot);
     while (risks > policy.target) {

@@ -184,11 +184,13 @@ void Bond::HandlePath(Instant now, uint64_t session, const protocol::PathFeedbac
     path.arrived_bytes = path.sent_bytes;
     return;
   }
+  Instant began = path.newest_sent;  // of an outage, if there is one
   if (const Record* record = path.flight.Find(session, newest)) {
     if (microseconds(one.age) > now - record->sent) {
       ++impossible_;
       return;
     }
+    path.newest_sent = std::max(path.newest_sent, record->sent);
     path.last_progress = now;
     path.capacity.Handle({.now = now,
                           .sent = record->sent,
@@ -201,24 +203,27 @@ void Bond::HandlePath(Instant now, uint64_t session, const protocol::PathFeedbac
   uint32_t settled = 0, lost = 0;
   path.flight.SettleUpTo(session, newest, delivered, [&](const Record& record, bool arrived) {
     ++settled;
-    lost += arrived || record.copied ? 0 : 1;
+    if (!arrived && !record.copied && ++lost == 1) began = record.sent;
     Settle(now, *slot, record, arrived);
   });
-  NoteLosses(now, path, settled, lost, packets);
+  NoteLosses(now, path, settled, lost, packets, began);
   if (session == session_) CheckSilence(now, *slot, newest, microseconds(one.age));
 }
 
 // Of packets that went over other paths as well, the bitmaps do not say over which they came; so what came on the path
 // is counted beside them.
 void Bond::NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost,
-                      uint32_t packets) {
+                      uint32_t packets, Instant began) {
   if (settled == 0) return;
   const uint32_t less = settled > packets ? settled - packets : 0;
   lost = std::min(settled, std::max(lost, less > kUneven ? less : 0));
   // A run: so many of so few were lost that chance is not the reason. It has one cause, and counts once: else the path
   // would pass for a lossy one for long after an outage.
   const bool run = lost >= kRun && static_cast<double>(lost) / settled >= kRunShare;
-  if (run) path.risky_until = now + kRiskyFor;
+  if (run) {
+    path.risky_until = now + kRiskyFor;
+    path.outages.Note(began);
+  }
   const double share = (run ? 1.0 : lost) / settled;
   path.loss += (1 - std::pow(1 - kLossWeight, settled)) * (share - path.loss);
 }
@@ -279,7 +284,7 @@ void Bond::SettleOvertaken(Instant now, uint64_t session, const Delivered& deliv
       lost += arrived || record.copied ? 0 : 1;
       Settle(now, slot, record, arrived);
     });
-    NoteLosses(now, path, settled, lost, settled);
+    NoteLosses(now, path, settled, lost, settled, path.newest_sent);
   }
 }
 

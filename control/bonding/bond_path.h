@@ -11,6 +11,7 @@
 #include "control/bonding/compact_queue.h"
 #include "control/bonding/flight.h"
 #include "control/bonding/grant.h"
+#include "control/bonding/outage_slots.h"
 #include "control/bonding/path_clock.h"
 #include "control/bonding/rate_meter.h"
 #include "dataplane/wire/ids.h"
@@ -88,6 +89,8 @@ struct BondPath {
   double loss = 0;          // smoothed share of what was lost
   uint32_t run = 0;         // lost in a row
   Instant risky_until{};    // several were lost in a row
+  Instant newest_sent{};    // of what has arrived, when the newest was sent
+  OutageSlots outages;
 
   uint64_t sent_bytes = 0;
   uint64_t charged_bytes = 0;  // by others

@@ -42,9 +42,13 @@ void Hold(const char* row, double deadline, const LinkOptions& first, double per
 }
 TEST(Adaptive, Clean) { Hold("12 adaptive, clean", 150, Line(20, 40), 0, 0, 0.01); }
 TEST(Adaptive, Outages) { Hold("13 adaptive, outages, 150", 150, Line(20, 40), 15, 0, 0.05); }
-// A loss is known after 80 ms: what was under way then is late, whatever is done.
+// A loss is known after 80 ms: what was under way then is late, unless the outage was foreseen, as the third one is.
 TEST(Adaptive, OutagesShort) {
-  Hold("13 adaptive, outages, 80", 80, Line(20, 40), 15, 0.006, 0.10);
+  Hold("13 adaptive, outages, 80", 80, Line(20, 40), 15, 0.003, 0.10);
+}
+// Those that come at no fixed moments are not.
+TEST(Adaptive, OutagesAtAnyTime) {
+  Hold("adaptive, outages each 13.7 s, 80", 80, Line(20, 40), 13.7, 0.006, 0.10);
 }
 TEST(Adaptive, Bursts) {
   LinkOptions first = Line(20, 40);
