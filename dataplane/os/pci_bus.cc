@@ -49,6 +49,12 @@ uint32_t HexOf(const fs::path& path) {
   return absl::SimpleHexAtoi(WordOf(path), &value) ? value : 0;
 }
 
+bool HasIommu(const fs::path& sysfs) {
+  std::error_code error;
+  const bool none = fs::is_empty(sysfs / "class/iommu", error);
+  return !error && !none;
+}
+
 bool IsVfio(const PciFacts& facts) { return facts.driver == "vfio-pci"; }
 
 bool IsUio(const PciFacts& facts) {
@@ -80,12 +86,17 @@ PciFacts ReadPciFacts(const std::string& address, const fs::path& sysfs) {
   const fs::path device = DirectoryOf(address, sysfs);
   std::error_code error;
   facts.present = fs::exists(device, error);
-  if (!facts.present) return facts;
+  if (!facts.present) {
+    facts.iommu = HasIommu(sysfs);
+    return facts;
+  }
   facts.class_code = HexOf(device / "class");
   facts.id = absl::StrFormat("%04x:%04x", HexOf(device / "vendor"), HexOf(device / "device"));
   facts.driver = TargetOf(device / "driver");
   facts.iommu = fs::exists(device / "iommu_group", error) &&
                 WordOf(device / "iommu_group/name") != "vfio-noiommu";
+  const std::string type = WordOf(device / "iommu_group/type");
+  facts.translated = facts.iommu && !type.empty() && type != "identity";
   facts.vfio_type1 = fs::exists(sysfs / "module/vfio_iommu_type1", error);
   return facts;
 }
@@ -103,6 +114,11 @@ absl::Status CheckNetworkCard(const PciFacts& facts) {
                      ": the kernel has not loaded vfio's part for IOMMUs; run modprobe "
                      "vfio_iommu_type1"));
   }
+  if (IsUio(facts) && facts.translated) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, " is bound to ", facts.driver,
+                     ", for which the IOMMU behind it lets no packet through; ", HowToBind(facts)));
+  }
   if (IsVfio(facts) || IsUio(facts) || IsBifurcated(facts)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       name, facts.driver.empty() ? " is bound to no driver" : " is bound to " + facts.driver, "; ",
@@ -113,8 +129,11 @@ absl::StatusOr<Iova> ChooseIova(const std::vector<PciFacts>& devices) {
   const PciFacts *with = nullptr, *without = nullptr;
   Iova iova = Iova::kVirtual;
   for (const PciFacts& facts : devices) {
-    if (IsUio(facts)) iova = Iova::kPhysical;
-    if (IsVfio(facts)) (facts.iommu ? with : without) = &facts;
+    if (IsVfio(facts)) {
+      (facts.iommu ? with : without) = &facts;
+    } else if (IsUio(facts) || (!facts.iommu && !IsBifurcated(facts))) {
+      iova = Iova::kPhysical;
+    }
   }
   if (without == nullptr) return iova;
   if (with != nullptr) {

@@ -19,8 +19,12 @@ struct PciFacts {
   uint32_t class_code = 0;  // "PCI Code and ID Assignment": base class, subclass, interface
   std::string id;           // "8086:10d3", vendor and device
   std::string driver;       // of the kernel, that it is bound to; empty: none
-  // Addresses that the device uses go through an IOMMU. A group that vfio made without one ("vfio-noiommu") is none.
+  // Addresses that the device uses go through an IOMMU. A group that vfio made without one ("vfio-noiommu") is none. Of
+  // a device that is not there: the machine has one, behind which it will be.
   bool iommu = false;
+  // That IOMMU passes on only what the kernel has mapped for the device's driver (group type "DMA"). False, too, where
+  // it lets all through as it is ("identity", by iommu=pt), or the kernel does not say.
+  bool translated = false;
   bool vfio_type1 = false;  // the kernel has the part of vfio that works with an IOMMU
 };
 
@@ -34,12 +38,14 @@ enum class Iova : uint8_t {
 PciFacts ReadPciFacts(const std::string& address, const std::filesystem::path& sysfs = "/sys");
 
 // OK: DPDK can drive it as a network card. NotFound: there is no such device. InvalidArgument: it is no network card.
-// FailedPrecondition: it is not bound to a driver through which DPDK reaches it; the message says to which it can be.
+// FailedPrecondition: it is not bound to a driver through which DPDK and the card reach each other; the message says to
+// which it can be.
 absl::Status CheckNetworkCard(const PciFacts& facts);
 
 // What all of the devices can work with, as one process has one way for all: kPhysical where one of them has no IOMMU
-// behind it, or is reached by a driver that knows none. Devices that are not there, or are bound to no driver of use,
-// say nothing. FailedPrecondition: vfio drives one with and one without an IOMMU, which one process cannot have.
+// behind it, or is reached by a driver that knows none. This counts too for one that is not there or not bound yet, as
+// it will come without an IOMMU. Of an adapter that stays with the kernel nothing follows: the kernel translates.
+// FailedPrecondition: vfio drives one with and one without an IOMMU, which one process cannot have.
 absl::StatusOr<Iova> ChooseIova(const std::vector<PciFacts>& devices);
 
 // That a device is there, and bound to the driver to which it was bound when this was made. A directory of sysfs is

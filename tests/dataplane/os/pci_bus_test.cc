@@ -20,6 +20,7 @@ struct Card {
   std::string driver;             // empty: bound to none
   std::string group;              // of the IOMMU: its name file; "-": a group without one
   std::string kind = "0x020000";  // an Ethernet card
+  std::string type = "";          // of the group
 };
 
 class PciBus : public testing::Test {
@@ -39,8 +40,10 @@ class PciBus : public testing::Test {
       fs::create_symlink("../../../bus/pci/drivers/" + card.driver, device / "driver");
     if (!card.group.empty()) fs::create_directories(device / "iommu_group");
     if (card.group.size() > 1) Write(device / "iommu_group/name", card.group);
+    if (!card.type.empty()) Write(device / "iommu_group/type", card.type);
     return ReadPciFacts(card.address, sysfs_);
   }
+  void AddIommu() { fs::create_directories(sysfs_ / "class/iommu/dmar0"); }
   void LoadType1() { fs::create_directories(sysfs_ / "module/vfio_iommu_type1"); }
 
   static void Write(const fs::path& path, const std::string& text) {
@@ -92,15 +95,44 @@ TEST_F(PciBus, AddressesAreVirtualOnlyWhereAnIommuIsBehindEachCard) {
   const PciFacts bare = Add({"0000:02:00.0", "vfio-pci", "vfio-noiommu"});
   const PciFacts uio = Add({"0000:03:00.0", "uio_pci_generic", ""});
   const PciFacts mlx = Add({"0000:04:00.0", "mlx5_core", ""});
-  const PciFacts none = ReadPciFacts("0000:05:00.0", sysfs_);
   EXPECT_EQ(*ChooseIova({}), Iova::kVirtual);
-  EXPECT_EQ(*ChooseIova({vfio, mlx, none}), Iova::kVirtual);
+  EXPECT_EQ(*ChooseIova({vfio, mlx}), Iova::kVirtual);
   EXPECT_EQ(*ChooseIova({mlx, uio}), Iova::kPhysical);
   EXPECT_EQ(*ChooseIova({bare}), Iova::kPhysical);
   EXPECT_EQ(*ChooseIova({vfio, uio}), Iova::kPhysical);
   EXPECT_EQ(*ChooseIova({bare, uio}), Iova::kPhysical);
   EXPECT_EQ(ChooseIova({vfio, bare}).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ChooseIova({bare, mlx, vfio}).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// It would open, and neither receive nor send.
+TEST_F(PciBus, ACardThatTheIommuLetsNothingThroughForIsRefused) {
+  const std::string net = "0x020000";
+  int card = 0;
+  for (const char* type : {"DMA", "DMA-FQ", "blocked"}) {
+    const std::string address = absl::StrCat("0000:01:00.", card++);
+    const absl::Status status = CheckNetworkCard(Add({address, "uio_pci_generic", "-", net, type}));
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << type;
+    EXPECT_TRUE(absl::StrContains(status.message(), "lets no packet through; bind it to vfio-pci"))
+        << status;
+  }
+  EXPECT_TRUE(CheckNetworkCard(Add({"0000:02:00.0", "igb_uio", "-", net, "identity"})).ok());
+  LoadType1();
+  EXPECT_TRUE(CheckNetworkCard(Add({"0000:03:00.0", "vfio-pci", "-", net, "DMA"})).ok());
+  EXPECT_TRUE(CheckNetworkCard(Add({"0000:04:00.0", "mlx5_core", "-", net, "DMA"})).ok());
+}
+
+// The choice is made once, and a card may come, or be bound, long after that.
+TEST_F(PciBus, ACardThatIsYetToComeOrToBeBoundCounts) {
+  const auto absent = [this] { return ReadPciFacts("0000:05:00.0", sysfs_); };
+  EXPECT_EQ(*ChooseIova({absent()}), Iova::kPhysical);
+  fs::create_directories(sysfs_ / "class/iommu");
+  EXPECT_EQ(*ChooseIova({absent()}), Iova::kPhysical);
+  AddIommu();
+  EXPECT_EQ(*ChooseIova({absent()}), Iova::kVirtual);
+  EXPECT_EQ(*ChooseIova({Add({"0000:01:00.0", "", "-"})}), Iova::kVirtual);
+  EXPECT_EQ(*ChooseIova({Add({"0000:02:00.0", "", ""})}), Iova::kPhysical);
+  EXPECT_EQ(*ChooseIova({Add({"0000:03:00.0", "e1000e", ""})}), Iova::kPhysical);
 }
 
 TEST_F(PciBus, ABindingEndsWithItsDriverOrItsDevice) {
