@@ -142,8 +142,8 @@ absl::Status InitEal(const EalOptions& options) {
     return rte_errno == EACCES || rte_errno == EPERM ? absl::PermissionDeniedError(sentence)
                                                      : absl::FailedPreconditionError(sentence);
   }
-  // Under uio, the registers of a card that is pulled out vanish under whoever uses them, which would end the process
-  // by SIGBUS. EAL then puts memory in their place, until the port is closed.
+  // Under uio, the registers of a card that is pulled out may vanish under whoever uses them, as the kernel decides,
+  // which would end the process by SIGBUS. EAL then puts memory in their place, until the port is closed.
   if (pci) rte_dev_hotplug_handle_enable();
   // EAL has set the affinity of the calling thread to the CPUs of lcore 0. Where control floats, that set may lack CPUs
   // that were offline when EAL started, so the caller gets its own set back.

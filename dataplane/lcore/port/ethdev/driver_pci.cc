@@ -35,6 +35,7 @@ absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PciDevice& device, con
   std::array<char, PCI_PRI_STR_SIZE + 1> text{};
   rte_pci_device_name(&parsed, text.data(), text.size());
   const std::string address = text.data();
+  std::unique_ptr<PciPort> port(new PciPort(spec, id, rx_pool, address));
   const os::PciFacts facts = os::ReadPciFacts(address);
   if (absl::Status status = os::CheckNetworkCard(facts); !status.ok()) return status;
   if (absl::Status status = CheckIova(facts); !status.ok()) return status;
@@ -50,7 +51,6 @@ absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PciDevice& device, con
                      "librte-net-*"));
   }
   if (!ethdev.ok()) return ethdev.status();
-  std::unique_ptr<PciPort> port(new PciPort(spec, id, rx_pool, address));
   port->Adopt(*ethdev, /*owned=*/true);
   if (absl::Status status = port->Start(); !status.ok()) return status;
   // The companion interface wants neighbour discovery and router advertisements, which are multicast.
@@ -58,11 +58,10 @@ absl::StatusOr<std::unique_ptr<Port>> PciPort::Open(const PciDevice& device, con
   return port;
 }
 
-// vfio's device stays until it is released. That of another driver is gone without a question, and the driver must not
-// be asked for its link any more.
-LinkState PciPort::Link() const {
-  if (request_.made() || !binding_.holds()) return LinkState::kGone;
-  return EthdevPort::Link();
-}
+// A register of a card that is gone reads as ones, which would be counted as bytes.
+PortCounters PciPort::Counters() const { return gone() ? last_counters() : EthdevPort::Counters(); }
+
+// The driver of a device that is gone must not be asked any more.
+LinkState PciPort::Link() const { return gone() ? LinkState::kGone : EthdevPort::Link(); }
 
 }  // namespace warp::lcore

@@ -20,12 +20,17 @@ class PciPort final : public EthdevPort {
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PciDevice& device, const PortSpec& spec,
                                                     PortId id, rte_mempool* rx_pool);
 
+  // Those of a device that is gone stay as they were.
+  PortCounters Counters() const override;
   // kGone, too, where the device is bound to another driver, or the kernel asks for it.
   LinkState Link() const override;
 
  private:
+  // It is made before the device is plugged in: a device that goes, or is replaced, while its driver begins is noticed.
   PciPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool, const std::string& address)
       : EthdevPort(spec, id, rx_pool), binding_(address), request_(address) {}
+  // vfio's device stays until it is released. That of another driver is gone without a question.
+  bool gone() const { return request_.made() || !binding_.holds(); }
 
   const os::PciBinding binding_;
   const RemovalRequest request_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <mutex>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -75,17 +76,19 @@ void EthdevPort::Close() {
 }
 
 PortCounters EthdevPort::Counters() const {
+  const std::unique_lock lock(asking_, std::try_to_lock);
   rte_eth_stats stats{};
-  rte_eth_stats_get(device_, &stats);
-  return {.rx_packets = stats.ipackets,
-          .rx_bytes = stats.ibytes,
-          .rx_missed = stats.imissed + stats.rx_nombuf,
-          .tx_packets = stats.opackets,
-          .tx_bytes = stats.obytes};
+  if (!lock.owns_lock() || rte_eth_stats_get(device_, &stats) != 0) return counters_;
+  return counters_ = {.rx_packets = stats.ipackets,
+                      .rx_bytes = stats.ibytes,
+                      .rx_missed = stats.imissed + stats.rx_nombuf,
+                      .tx_packets = stats.opackets,
+                      .tx_bytes = stats.obytes};
 }
 
 LinkState EthdevPort::Link() const {
   if (kernel_sees_frames_) return LinkState::kUp;
+  const std::lock_guard lock(asking_);
   rte_eth_link link{};
   // A driver that cannot be asked has a link for all that anybody knows.
   if (rte_eth_link_get_nowait(device_, &link) != 0) return LinkState::kUp;

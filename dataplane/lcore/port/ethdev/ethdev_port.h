@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 
 #include <cstdint>
+#include <mutex>
 
 #include "absl/status/status.h"
 #include "dataplane/lcore/port/port.h"
@@ -22,11 +23,15 @@ class EthdevPort : public Port {
   uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
     return rte_eth_tx_burst(device_, 0, packets, count);
   }
+  // What was read last where the driver is just being asked for the link, for which control does not wait.
   PortCounters Counters() const override;
   LinkState Link() const override;
 
  protected:
   using Port::Port;
+
+  // Control thread.
+  const PortCounters& last_counters() const { return counters_; }
 
   // Uses an Ethernet device that exists. Where it is `owned`, the destructor closes and removes it.
   void Adopt(uint16_t device, bool owned);
@@ -41,6 +46,12 @@ class EthdevPort : public Port {
   bool started_ = false;
   uint16_t rx_descriptors_ = kRxDescriptors;  // what Start asks for
   uint16_t tx_descriptors_ = kTxDescriptors;
+
+ private:
+  // Held while the driver answers. Some have one register for questions and answers of every kind (vmxnet3), so that
+  // the answer to one of two threads could be taken for that to the other.
+  mutable std::mutex asking_;
+  mutable PortCounters counters_;  // control's
 };
 
 }  // namespace warp::lcore

@@ -11,7 +11,8 @@ namespace {
 TEST(RemovalRequest, IsMadeForOneDeviceUntilItIsReleased) {
   constexpr const char* kDevice = "0000:01:00.0";
   auto request = std::make_unique<RemovalRequest>(kDevice);
-  const RemovalRequest other("0000:02:00.0");
+  constexpr const char* kOther = "0000:02:00.0";
+  const RemovalRequest other(kOther);
   rte_dev_event_callback_process(kDevice, RTE_DEV_EVENT_ADD);
   EXPECT_FALSE(request->made());
   rte_dev_event_callback_process(kDevice, RTE_DEV_EVENT_REMOVE);
@@ -24,6 +25,9 @@ TEST(RemovalRequest, IsMadeForOneDeviceUntilItIsReleased) {
   EXPECT_FALSE(request->made());
   rte_dev_event_callback_process(kDevice, RTE_DEV_EVENT_REMOVE);
   EXPECT_TRUE(request->made());
+  // The other is heard all the same.
+  rte_dev_event_callback_process(kOther, RTE_DEV_EVENT_REMOVE);
+  EXPECT_TRUE(other.made());
 }
 
 }  // namespace
