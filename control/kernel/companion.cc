@@ -142,6 +142,7 @@ void Companion::Read() {
   for (size_t i = 0; i < kFramesPerTurn; ++i) {
     const ssize_t size = read(fd_.get(), buffer_.get(), kBufferSize);
     if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EBADFD) gone_ = true;
     if (size <= 0) return;
     on_frame_({buffer_.get(), static_cast<size_t>(size)});
   }

@@ -46,6 +46,8 @@ class Companion {
   void SetCarrier(bool up);
 
   bool created() const { return created_; }  // false: the interface existed beforehand
+  // The interface was deleted. Neither frames nor the carrier reach anybody, and another companion may be opened.
+  bool gone() const { return gone_; }
   const wire::MacAddress& mac() const { return mac_; }
 
  private:
@@ -72,6 +74,7 @@ class Companion {
   const wire::MacAddress mac_;
   bool carrier_;  // as it ought to be, and as the kernel was told last
   bool told_carrier_;
+  bool gone_ = false;
   const std::function<void(wire::Bytes)> on_frame_;
   std::unique_ptr<uint8_t[]> buffer_;
   Task more_;

@@ -220,11 +220,12 @@ uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
 
 absl::Status PortTable::OpenCompanion(Port& port) {
   if (port.config.kernel_device() != nullptr) return absl::OkStatus();
-  if (port.companion != nullptr && port.companion->mac() == port.info.mac) {
+  const bool stays = port.companion != nullptr && !port.companion->gone();
+  if (stays && port.companion->mac() == port.info.mac) {
     port.companion->SetCarrier(port.link);
     return absl::OkStatus();
   }
-  port.companion.reset();  // It was another card's.
+  port.companion.reset();  // It was another card's, or is gone.
   absl::StatusOr<std::unique_ptr<Companion>> companion =
       Companion::Open(loop_,
                       {.name = port.config.kernel_interface,
@@ -235,6 +236,14 @@ absl::Status PortTable::OpenCompanion(Port& port) {
   if (!companion.ok()) return companion.status();
   port.companion = *std::move(companion);
   return absl::OkStatus();
+}
+
+// Whoever deletes the interface of a companion, by design or by mistake, has the time from one call of this to the next
+// to make another one. A carrier that the kernel could not be told is told again.
+void PortTable::KeepCompanion(Port& port) {
+  if (!port.id.has_value() || port.info.kernel_sees_frames) return;
+  const absl::Status status = OpenCompanion(port);
+  port.reason = std::string(status.message());
 }
 
 // --- Links. ---

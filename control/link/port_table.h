@@ -98,7 +98,8 @@ class PortTable {
   // Gives a frame that is not WARP's to the kernel. A frame that the kernel does not take is counted.
   void ToKernel(const lcore::ForeignFrame& frame);
 
-  // Tries again to open the ports that failed to open. Call about once a second.
+  // Tries again to open the ports that failed to open, and makes companions anew that were deleted. Call about once a
+  // second.
   void Retry();
 
   const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
@@ -123,6 +124,7 @@ class PortTable {
   void Close(Port& port, absl::string_view reason);
   void CancelOpen(Port& port, absl::string_view reason);
   absl::Status OpenCompanion(Port& port);
+  void KeepCompanion(Port& port);
   bool FollowLink(Port& port);
   void SetLink(Port& port, bool up);
   static void SetKernel(Port& port, const InterfaceState& state);

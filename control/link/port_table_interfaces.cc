@@ -48,6 +48,7 @@ void PortTable::Retry() {
     if (!port->id.has_value() && !port->opening.has_value() && port->can_be_tried()) {
       OpenAgain(*port);
     }
+    KeepCompanion(*port);
   }
 }
 

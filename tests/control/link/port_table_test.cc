@@ -2,8 +2,10 @@
 #include "control/link/port_table.h"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <optional>
@@ -318,6 +320,53 @@ TEST_F(PortTableTest, ACardThatIsOptionalMayBeAbsentAtStartAndIsTriedAgain) {
     table.Retry();
     EXPECT_EQ(dataplane_.ports_tried, tried + 1);
   }
+}
+
+// An operator may do that, and network managers do. Its name is taken again only some time later, by the turn of each
+// second, so that the operator can make another one.
+TEST_F(PortTableTest, ACompanionThatIsDeletedIsMadeAnew) {
+  NetworkNamespace home;
+  if (!home.valid() || access("/dev/net/tun", W_OK) != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  config_.ports.back().device = wire::PciDevice{"0000:3b:00.0"};
+  config_.ports.back().kernel_interface = "warp-l0";
+  dataplane_.port_info.kernel_sees_frames = false;
+  home.Do([&] {
+    loop_ = *Loop::Open(Loop::BackEnd::kEpoll);
+    {
+      PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+      const PortTable::Port& port = *table.ports()[0];
+      ASSERT_EQ(table.OpenAll(), absl::OkStatus());
+      ASSERT_NE(port.companion, nullptr);
+      const unsigned first = if_nametoindex("warp-l0");
+      ASSERT_NE(first, 0u);
+      table.Retry();  // changes nothing
+      EXPECT_EQ(if_nametoindex("warp-l0"), first);
+      ASSERT_TRUE(NetworkNamespace::Run("ip link del warp-l0"));
+      ASSERT_TRUE(TurnUntil(*loop_, [&] { return port.companion->gone(); }));
+      EXPECT_EQ(if_nametoindex("warp-l0"), 0u);
+      ASSERT_TRUE(NetworkNamespace::Run("ip tuntap add warp-l0 mode tun"));  // by mistake
+      table.Retry();
+      EXPECT_EQ(port.reason,
+                "companion interface warp-l0: an interface of that name exists and is not a TAP");
+      ASSERT_TRUE(NetworkNamespace::Run("ip link del warp-l0"));
+      table.Retry();
+      EXPECT_EQ(port.reason, "");
+      ASSERT_NE(port.companion, nullptr);
+      EXPECT_FALSE(port.companion->gone());
+      EXPECT_NE(if_nametoindex("warp-l0"), 0u);
+      // It goes at the same moment as the card, and both come back.
+      dataplane_.link = lcore::LinkState::kGone;
+      EXPECT_EQ(table.TakeNews(), 1u);
+      ASSERT_TRUE(NetworkNamespace::Run("ip link del warp-l0"));
+      ASSERT_TRUE(TurnUntil(*loop_, [&] { return port.companion->gone(); }));
+      dataplane_.link = lcore::LinkState::kUp;
+      table.Retry();
+      EXPECT_EQ(table.TakeNews(), 1u);
+      EXPECT_TRUE(port.id.has_value());
+      EXPECT_NE(if_nametoindex("warp-l0"), 0u);
+    }
+    loop_.reset();
+  });
 }
 
 // What fails for another reason costs more to try, and is left to the turn of each second.
