@@ -39,7 +39,7 @@ guest_end() {
 # guest COMMAND: runs it in the guest: prints what it prints, and has its exit status. guest_status EXPRESSION
 # [SECONDS]: as `status`, of the node in the guest.
 guest() { $lab_python "$pci_tests/console.py" run "$lab" "$*"; }
-guest_status() { $lab_python "$pci_tests/console.py" status "$lab" "$1" "${2:-20}"; }
+guest_status() { $lab_python "$pci_tests/console.py" status "$lab" "$1" "${2:-60}"; }
 # monitor 'device_del card0': a command for QEMU's monitor, which must have nothing to say.
 monitor() { $lab_python "$pci_tests/console.py" monitor "$lab" "$1"; }
 
@@ -73,6 +73,26 @@ card_in() {
   fail "$(cat "$lab/monitor.log")"
 }
 
+# goes 0: pulls the card out. Its port closes, and nothing else does. returns 0 DRIVER: puts it in again and binds it; its
+# port comes back by itself.
+goes() {
+  local port="status['ports'][$1]" begin
+  begin=$(uptime)
+  card_out "$1"
+  guest_status "$port['state'] == 'missing' and active() == 2" >/dev/null
+  [[ $(guest "cat /sys/class/net/wan$1/carrier") == 0 ]] || fail "its companion still has a carrier"
+  # The kernel has finished the removal, for which vfio waits until DPDK's driver has let go of the card.
+  guest_status "'${cards[$1]}: no such device' in $port['reason']" >/dev/null
+  step "wan$1: the card is out after $(since "$begin")"
+}
+returns() {
+  local port="status['ports'][$1]"
+  card_in "$1"
+  guest_status "'is bound to no driver' in $port['reason']" >/dev/null
+  guest "bind_nic $2 ${cards[$1]}"
+  guest_status "$port['state'] == 'up' and active() == 3" >/dev/null
+}
+
 # guest_up KERNEL_OPTION… -- OPTION_OF_QEMU…: boots the guest, and returns when its shell answers.
 guest_up() {
   local kernel_options= i
@@ -94,10 +114,10 @@ guest_up() {
   # The other side has to keep pace with a guest that needs all of this machine.
   ip netns exec B nice -n 5 qemu-system-x86_64 "$@" "${options[@]}" >"$lab/qemu.log" 2>&1 &
   pid_of[guest]=$! pid_of[qemu]=$!
-  for ((i = 0; i < 1200; i++)); do
+  for ((i = 0; ; i++)); do
     ! grep -qs 'guest: ready' "$lab/guest.log" || break
-    kill -0 "${pid_of[guest]}" 2>/dev/null || fail "the guest did not start: $(cat "$lab/qemu.log")"
-    sleep 0.05
+    kill -0 "${pid_of[guest]}" 2>/dev/null && ((i < 1200)) || fail "the guest did not start: $(cat "$lab/qemu.log")"
+    sleep 0.1
   done
   guest 'head -n 1 /proc/version'
   # The companions exist beforehand, so that they keep their addresses while warpd does not run.
@@ -119,9 +139,10 @@ says() {
   grep -qE "$pattern" "$lab/said" || fail "does not say /$pattern/"
 }
 
-# The application: as `traffic` and `traffic_end`, from the guest to B and back.
+# The application: as `traffic` and `traffic_end`, from the guest to B and back. The rate is one that a guest without
+# KVM carries three times over, beside others on this machine, and an echo may take as long as it likes.
 guest_traffic() {
-  guest "warp gauge tx --to 127.0.0.1:9000 --await-echo --seconds 0 --rate $1 --size $2 --json \
+  guest "warp gauge tx --to 127.0.0.1:9000 --await-echo --seconds 0 --rate 50 --size 600 --drain 30 --json \
     >/run/lab/gauge.json 2>/run/lab/gauge.log & echo \$! >/run/lab/gauge.pid"
 }
 guest_traffic_end() {
@@ -139,18 +160,18 @@ all_carry() {
   guest_status "all(path['first'] + path['duplicates'] > 100 for path in paths() if path['state'] == 'active')" >/dev/null
 }
 
-# cable 0 on|off: plugs the cable of a card, waits for both that port and its companion to follow, and prints how long
-# they took by the clock of the guest.
+# cable 0 on|off: plugs the cable of a card, and waits for both its port and its companion to follow. It prints how soon
+# the companion did by the clock of the guest. That must be within 100 ms, for which nobody can ask a guest that has no
+# CPU: there it is the time of ten looks, after each of which a program sleeps for 10 ms.
 cable() {
-  local port=wan$1 state=$2 state_of before after said carrier
-  state_of=$([[ $state == on ]] && echo up || echo down)
-  guest "rm -f /run/lab/carrier; watch_carrier $port $([[ $state == on ]] && echo 1 || echo 0) /run/lab/carrier &"
-  read -r before after < <($lab_python "$pci_tests/console.py" cable "$lab" "card$1" "$state")
-  guest_status "status['ports'][$1]['state'] == '$state_of'" >/dev/null
-  carrier=$(guest 'await_file /run/lab/carrier')
-  said=$(guest "grep 'port $port: $state_of' /run/lab/A.log | tail -n 1")
-  said=${said%% *}
-  step "$port: cable $state; port $state_of after $(span "$said"), carrier of the companion after $(span "$carrier")"
+  local port=wan$1 up=0 before after carrier looks look late=0
+  [[ $2 == off ]] || up=1
+  guest "rm -f /run/lab/carrier; watch_carrier $port $up /run/lab/carrier &"
+  read -r before after < <($lab_python "$pci_tests/console.py" cable "$lab" "card$1" "$2")
+  read -r carrier looks < <(guest 'await_file /run/lab/carrier')
+  for look in $looks; do ((look <= after)) || ((late += 1)); done
+  guest_status "status['ports'][$1]['state'] == '$([[ $2 == on ]] && echo up || echo down)'" >/dev/null
+  step "$port: cable $2; carrier $2 after $(((carrier - after) * 10)) to $(((carrier - before) * 10)) ms, $late looks"
+  # The emulated e1000e negotiates for half a second before it has a link again.
+  [[ ${models[$1]} == e1000e && $2 == on ]] || ((carrier - after <= 10 || late <= 10)) || fail "later than 100 ms"
 }
-# The time from the moment between `before` and `after` until then.
-span() { awk "BEGIN { printf \"%.0f to %.0f ms\", ($1 - $after) * 1000, ($1 - $before) * 1000 }"; }

@@ -13,12 +13,14 @@ says '0000:00:1f.2 \(8086:2922\) is not a network card: its class is 0x010601' '
 guest 'bind_nic vfio-pci 0000:00:08.0'
 says 'pci 0000:00:08.0 \(10ec:8139\) has no driver of DPDK.s here; .*librte-net-' '{name: x, pci: "0000:00:08.0"}'
 says '0000:09:00.0: no such device' '{name: x, pci: "0000:09:00.0"}'
+guest 'bind_nic uio_pci_generic 0000:01:00.0'
+says 'for which the IOMMU behind it lets no packet through; bind it to vfio-pci' '{name: x, pci: "0000:01:00.0"}'
 
 step "all three cards carry payloads"
 guest "bind_nic vfio-pci ${cards[*]}"
 guest 'node_up A'
-guest_status 'active() == 3' 30
-guest_traffic 100 1200
+guest_status 'active() == 3' >/dev/null
+guest_traffic
 all_carry
 
 step "a cable is pulled, and plugged in again"
@@ -29,21 +31,11 @@ for card in 0 1 2; do
   guest_status 'active() == 3' >/dev/null
 done
 
-step "card 0 is pulled out"
-guest 'rm -f /run/lab/gone; watch_card 0000:01:00.0 /run/lab/gone &'
-begin=$(uptime)
-card_out 0
-guest_status 'status["ports"][0]["state"] == "missing" and active() == 2' >/dev/null
-gone=$(guest 'await_file /run/lab/gone') || fail "the kernel cannot finish the removal"
-step "the kernel has finished that after $(awk "BEGIN { printf \"%.2f s\", $gone - $begin }")"
-guest_status '"0000:01:00.0: no such device" in status["ports"][0]["reason"]' 5 >/dev/null
-[[ $(guest 'cat /sys/class/net/wan0/carrier') == 0 ]] || fail "its companion still has a carrier"
-
-step "it is put in again, and comes back when it is bound"
-card_in 0
-guest_status '"is bound to no driver" in status["ports"][0]["reason"]' >/dev/null
-guest 'bind_nic vfio-pci 0000:01:00.0'
-guest_status 'status["ports"][0]["state"] == "up" and active() == 3' >/dev/null
+step "a card is pulled out, put in again, and comes back when it is bound"
+for card in 0 1 2; do
+  goes $card
+  returns $card vfio-pci
+done
 guest_traffic_end
 nothing_lost
 
@@ -51,9 +43,9 @@ step "killed, and started again"
 guest 'kill -KILL $(cat /run/lab/A.pid)'
 begin=$(uptime)
 guest 'node_up A'
-guest_status 'active() == 3' 30
+guest_status 'active() == 3' >/dev/null
 step "all paths after $(since "$begin")"
-guest_traffic 100 1200
-sleep 1
+guest_traffic
+all_carry
 guest_traffic_end
 nothing_lost
