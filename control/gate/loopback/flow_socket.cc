@@ -20,19 +20,20 @@ std::unique_ptr<FlowSocket> FlowSocket::Open(Loop& loop, const Options& options,
                           static_cast<int>(options.receive_buffer));
   if (bind(fd.get(), local.get(), local.size()) != 0) return nullptr;
   GroReceiver::Prepare(fd.get(), options.marks);
-  std::unique_ptr<FlowSocket> flow(
-      new FlowSocket(loop, std::move(fd), options.marks, counters, std::move(ready)));
-  flow->sender_.SetReceiver(os::SocketAddress(options.deliver));
-  return flow;
+  return std::unique_ptr<FlowSocket>(
+      new FlowSocket(loop, std::move(fd), options, counters, std::move(ready)));
 }
 
-FlowSocket::FlowSocket(Loop& loop, os::UniqueFd fd, bool marks, GateCounters& counters,
+FlowSocket::FlowSocket(Loop& loop, os::UniqueFd fd, const Options& options, GateCounters& counters,
                        std::function<void()> ready)
     : fd_(std::move(fd)),
-      sender_(fd_.get(), counters, {.marks = marks}),
+      deliver_(options.deliver),
+      sender_(fd_.get(), counters, {.marks = options.marks}),
       watch_(loop, fd_.get(), POLLIN, [this, ready = std::move(ready)](uint32_t events) {
         if ((events & POLLERR) != 0) sender_.TakeRefusals();
         ready();
-      }) {}
+      }) {
+  sender_.SetReceiver(deliver_);
+}
 
 }  // namespace warp::control

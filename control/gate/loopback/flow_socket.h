@@ -2,7 +2,8 @@
 // of them at an address of its own, and what it answers there comes back to the right one. Control thread only.
 //
 // The flow begins at the gate's `deliver`. A server may answer from another port of that address, as TFTP does; from
-// then on the flow goes on with that port. Nobody else may send here (foreign_sender).
+// then on the flow goes on with that port, until nobody is there any more: then it begins anew at `deliver`. Nobody
+// else may send here (foreign_sender).
 #ifndef WARP_CONTROL_GATE_LOOPBACK_FLOW_SOCKET_H_
 #define WARP_CONTROL_GATE_LOOPBACK_FLOW_SOCKET_H_
 
@@ -34,7 +35,11 @@ class FlowSocket {
                                           GateCounters& counters, std::function<void()> ready);
 
   int fd() const { return fd_.get(); }
-  GsoSender& sender() { return sender_; }
+  // To whom the flow goes on now.
+  GsoSender& sender() {
+    if (sender_.TakeGone()) sender_.SetReceiver(deliver_);
+    return sender_;
+  }
   // The server answered from here.
   void Follow(const os::SocketAddress& source) { sender_.SetReceiver(source); }
 
@@ -42,10 +47,11 @@ class FlowSocket {
   wire::Instant used() const { return used_; }
 
  private:
-  FlowSocket(Loop& loop, os::UniqueFd fd, bool marks, GateCounters& counters,
+  FlowSocket(Loop& loop, os::UniqueFd fd, const Options& options, GateCounters& counters,
              std::function<void()> ready);
 
   const os::UniqueFd fd_;
+  const os::SocketAddress deliver_;
   GsoSender sender_;
   wire::Instant used_{};
   Watch watch_;

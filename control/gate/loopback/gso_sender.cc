@@ -1,5 +1,6 @@
 #include "control/gate/loopback/gso_sender.h"
 
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
@@ -8,6 +9,22 @@
 #include <utility>
 
 namespace warp::control {
+namespace {
+
+// Why what was sent did not arrive: the errno of a message of an error queue. 0: it does not say.
+int ReasonOf(msghdr& message) {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    const bool told = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+                      (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+    sock_extended_err error;
+    if (!told || c->cmsg_len < CMSG_LEN(sizeof(error))) continue;
+    std::memcpy(&error, CMSG_DATA(c), sizeof(error));
+    return static_cast<int>(error.ee_errno);
+  }
+  return 0;
+}
+
+}  // namespace
 
 GsoSender::GsoSender(int fd, GateCounters& counters, const Options& options)
     : fd_(fd), options_(options), counters_(counters) {
@@ -21,11 +38,17 @@ GsoSender::GsoSender(int fd, GateCounters& counters, const Options& options)
 void GsoSender::SetReceiver(const os::SocketAddress& receiver) {
   if (receiver == receiver_) return;
   Flush();
+  TakeRefusals();
   receiver_ = receiver;
+  const std::optional<wire::Endpoint> endpoint = receiver.ToEndpoint();
+  reachable_ = endpoint.has_value() && endpoint->port != 0;
+  gone_ = false;
+  in_doubt_ = 0;
+  largest_segment_ = SIZE_MAX;
 }
 
 void GsoSender::Add(Delivery payload) {
-  if (receiver_.family() == AF_UNSPEC) {
+  if (!reachable_) {
     counters_.drops.Add(wire::Drop::kNoReceiver);
     return;
   }
@@ -44,9 +67,10 @@ void GsoSender::Flush() {
   if (options_.shared) TakeRefusals();
 }
 
-// Each turn of the loop sends, drops, changes segmentation_ or ends, so that it is bounded by the number of payloads.
+// Each turn of the loop sends, drops, lowers largest_segment_, uses up an excuse or ends, so that it is bounded by the
+// number of payloads.
 void GsoSender::SendFrom(size_t first) {
-  bool excused = false;  // a refusal of what the last flush sent was met already
+  int excuses = 0;
   while (first < pending_.size()) {
     const size_t runs = BuildRuns(first);
     const int sent =
@@ -60,9 +84,9 @@ void GsoSender::SendFrom(size_t first) {
     if (first == pending_.size()) return;
     // The kernel stopped half-way. The refusal of what was sent a moment ago ends the next send, even where that send
     // does not return its error.
-    const bool refused = TakeRefusals();
+    const Refusals refused = TakeRefusals();
     if (sent > 0) {
-      if (refused) return Drop(first, wire::Drop::kNoReceiver);
+      if (refused.ours) return Drop(first, wire::Drop::kNoReceiver);
       continue;
     }
     switch (error) {
@@ -76,14 +100,17 @@ void GsoSender::SendFrom(size_t first) {
       case EIO:
       case EMSGSIZE:
         if (headers_[0].msg_hdr.msg_iovlen > 1) {
-          segmentation_ = false;  // a loopback interface with a small MTU, or a kernel before 4.18
+          // Where the interface or the kernel (before 4.18) cuts none at all, that is learned size by size.
+          largest_segment_ = error == EIO ? 0 : vectors_[first].iov_len - 1;
           continue;
         }
-        counters_.drops.Add(wire::Drop::kTooLarge);
+        if (refused.any > 0 && ++excuses <= kExcuses) continue;
+        counters_.drops.Add(error == EMSGSIZE ? wire::Drop::kTooLarge : wire::Drop::kNoReceiver);
         ++first;
         continue;
       default:
-        if (refused && !std::exchange(excused, true)) continue;
+        // What the last flush has sent costs this one nothing, nor does what others have sent.
+        if (refused.any > 0 && ++excuses <= (refused.ours ? 1 : kExcuses)) continue;
         return Drop(first, wire::Drop::kNoReceiver);
     }
   }
@@ -136,7 +163,7 @@ size_t GsoSender::WriteControl(size_t first, size_t length, Control* control) co
 size_t GsoSender::RunLength(size_t first) const {
   const size_t segment = pending_[first].bytes().size();
   size_t total = segment, length = 1;
-  if (segment == 0 || !segmentation_) return 1;
+  if (segment == 0 || segment > largest_segment_) return 1;
   while (first + length < pending_.size() && length < kRunSegments) {
     const size_t size = pending_[first + length].bytes().size();
     if (size == 0 || size > segment || total + size > max_datagram()) break;
@@ -152,16 +179,28 @@ void GsoSender::Drop(size_t first, wire::Drop reason) {
   counters_.drops.Add(reason, pending_.size() - first);
 }
 
-bool GsoSender::TakeRefusals() {
+// A message that says that what was sent was too large is no refusal: what comes next is cut to the new size.
+GsoSender::Refusals GsoSender::TakeRefusals() {
   constexpr int kMost = 64;
-  bool any = false;
-  for (int i = 0; i < kMost; ++i) {
-    msghdr header{};
+  Refusals refusals;
+  for (; refusals.any < kMost; ++refusals.any) {
+    os::SocketAddress about;
+    alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(sock_extended_err) + sizeof(sockaddr_in6))];
+    msghdr header{.msg_name = about.get(),
+                  .msg_namelen = os::SocketAddress::capacity(),
+                  .msg_iov = nullptr,
+                  .msg_iovlen = 0,
+                  .msg_control = control,
+                  .msg_controllen = sizeof(control),
+                  .msg_flags = 0};
     if (recvmsg(fd_, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
-    any = true;
+    const int reason = ReasonOf(header);
+    if (!(about == receiver_) || reason == EMSGSIZE) continue;
+    refusals.ours = true;
+    gone_ |= reason == ECONNREFUSED;
   }
-  if (any) counters_.drops.Add(wire::Drop::kNoReceiver, std::exchange(in_doubt_, 0));
-  return any;
+  if (refusals.ours) counters_.drops.Add(wire::Drop::kNoReceiver, std::exchange(in_doubt_, 0));
+  return refusals;
 }
 
 }  // namespace warp::control
