@@ -61,7 +61,8 @@ struct GateStatus {
 // What a gate needs to know of the peer at the other end.
 struct GatePeer {
   bool has_flows = false;  // it knows flows other than the first one
-  uint32_t life = 0;  // another one: it has started anew, and knows nothing of the flows before
+  uint32_t life = 0;    // another one: it has started anew, and knows nothing of the flows before
+  bool reached = true;  // it can be sent to now
   friend bool operator==(const GatePeer&, const GatePeer&) = default;
 };
 
@@ -96,7 +97,7 @@ class Gate {
   // to that measure do so.
   virtual void SetRoom([[maybe_unused]] size_t payload) {}
 
-  // The peer, when there is a session with it, and when it is another one.
+  // The peer, when there is a session with it, when it is another one, and when it comes within reach or out of it.
   virtual void SetPeer([[maybe_unused]] const GatePeer& peer) {}
 
   virtual const GateCounters& counters() const = 0;

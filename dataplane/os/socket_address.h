@@ -23,6 +23,8 @@ class SocketAddress {
   std::optional<wire::Endpoint> ToEndpoint() const;
 
   int family() const { return any_.sa_family; }
+  // Of a link-local address of IPv6: the index of its interface. 0 of others.
+  uint32_t interface() const { return any_.sa_family == AF_INET6 ? v6_.sin6_scope_id : 0; }
   sockaddr* get() { return &any_; }
   const sockaddr* get() const { return &any_; }
   socklen_t size() const { return any_.sa_family == AF_INET6 ? sizeof(v6_) : sizeof(v4_); }

@@ -30,6 +30,10 @@ const wire::Endpoint* FlowNumbers::SenderOf(Instant now, uint8_t number) {
   return &slots_[number].sender;
 }
 
+void FlowNumbers::NoteUse(Instant now) {
+  for (Slot& slot : slots_) slot.used = now;
+}
+
 std::vector<uint8_t> FlowNumbers::Expire(Instant now) {
   std::vector<uint8_t> ended;
   for (size_t i = 0; i < slots_.size(); ++i) {

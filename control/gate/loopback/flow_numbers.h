@@ -27,6 +27,8 @@ class FlowNumbers {
   // Whose number it is, which is about to be sent to; null: nobody's.
   const wire::Endpoint* SenderOf(wire::Instant now, uint8_t number);
 
+  // All that are in use have just been used.
+  void NoteUse(wire::Instant now);
   // Ends those that were idle for long enough, and returns their numbers.
   std::vector<uint8_t> Expire(wire::Instant now);
 

@@ -21,6 +21,7 @@ Flows::Flows(Loop& loop, int fd, const Options& options, GateCounters& counters,
 std::optional<wire::Flow> Flows::FlowOf(const os::SocketAddress& sender) {
   const std::optional<uint8_t> number = numbers_.NumberOf(loop_.now(), *sender.ToEndpoint());
   if (!number.has_value()) return std::nullopt;
+  interfaces_[*number] = sender.interface();
   return wire::Flow{.number = *number};
 }
 
@@ -69,7 +70,7 @@ GsoSender* Flows::SenderToOurs(uint8_t number, Drop* drop) {
   if (sender == nullptr) {
     sender = std::make_unique<GsoSender>(
         fd_, counters_, GsoSender::Options{.shared = true, .marks = options_.marks});
-    sender->SetReceiver(os::SocketAddress(*address));
+    sender->SetReceiver(os::SocketAddress(*address, interfaces_[number]));
   }
   return sender.get();
 }
@@ -77,6 +78,11 @@ GsoSender* Flows::SenderToOurs(uint8_t number, Drop* drop) {
 void Flows::Flush() {
   for (GsoSender* const sender : to_flush_) sender->Flush();
   to_flush_.clear();
+}
+
+void Flows::SetReached(bool reached) {
+  reached_ = reached;
+  numbers_.NoteUse(loop_.now());
 }
 
 void Flows::ForgetPeer() {
@@ -87,6 +93,7 @@ void Flows::ForgetPeer() {
 
 void Flows::Expire() {
   Flush();
+  if (!reached_) numbers_.NoteUse(loop_.now());
   for (const uint8_t number : numbers_.Expire(loop_.now())) senders_[number].reset();
   for (std::unique_ptr<FlowSocket>& socket : sockets_) {
     if (socket == nullptr || loop_.now() - socket->used() < options_.idle) continue;

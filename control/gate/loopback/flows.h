@@ -6,8 +6,9 @@
 //                       ──► the flow's socket ──► answers  ──► the peer
 //
 // Both sides may have applications, since each number is that of the side that gave it. A number of ours lasts a little
-// longer than the peer's socket for it, so that whoever gets it next finds nothing of whoever had it before. Control
-// thread only.
+// longer than the peer's socket for it, so that whoever gets it next finds nothing of whoever had it before. While the
+// peer is out of reach none of ours ends, as a server there may go on sending what does not arrive here. Control thread
+// only.
 #ifndef WARP_CONTROL_GATE_LOOPBACK_FLOWS_H_
 #define WARP_CONTROL_GATE_LOOPBACK_FLOWS_H_
 
@@ -65,6 +66,8 @@ class Flows {
   FlowSocket* Find(uint8_t number) { return sockets_[number].get(); }
   // Ends all flows of the peer's, of which it knows nothing any more.
   void ForgetPeer();
+  // Whether the peer can be sent to.
+  void SetReached(bool reached);
 
   size_t ours() const { return numbers_.used(); }
   size_t of_peer() const { return of_peer_; }
@@ -79,7 +82,9 @@ class Flows {
   const Options options_;
   GateCounters& counters_;
   const std::function<void(uint8_t)> ready_;
-  FlowNumbers numbers_;  // ours
+  FlowNumbers numbers_;                       // ours
+  std::array<uint32_t, kMost> interfaces_{};  // by number of ours: that of a link-local sender
+  bool reached_ = true;
   std::array<std::unique_ptr<GsoSender>, kMost>
       senders_;  // by number of ours, where one is sent to
   std::array<std::unique_ptr<FlowSocket>, kMost> sockets_;  // by number of the peer's

@@ -153,8 +153,9 @@ std::optional<wire::Flow> LoopbackGate::FlowOfSender() {
   return wire::Flow();
 }
 
+// Whoever sends from port 0 wants no answer (RFC 768).
 void LoopbackGate::Learn(const os::SocketAddress& sender) {
-  if (sender == sender_.receiver()) return;
+  if (sender == sender_.receiver() || sender.ToEndpoint()->port == 0) return;
   const std::optional<wire::Endpoint> before = sender_.receiver().ToEndpoint();
   sender_.SetReceiver(sender);
   if (!before.has_value()) return;
@@ -210,8 +211,21 @@ void LoopbackGate::Flush() {
 
 void LoopbackGate::SetPeer(const GatePeer& peer) {
   if (peer == peer_) return;
-  if (flows_ != nullptr && peer_.life != 0 && peer.life != peer_.life) flows_->ForgetPeer();
+  if (flows_ != nullptr && peer_.life != 0 && peer.life != peer_.life) {
+    flows_->ForgetPeer();
+    DropAnswers();
+  }
+  if (flows_ != nullptr && peer.reached != peer_.reached) flows_->SetReached(peer.reached);
   peer_ = peer;
+}
+
+// Those that the sink had no room for, to flows that the peer knows nothing of.
+void LoopbackGate::DropAnswers() {
+  if (!received_by_.has_value()) return;
+  for (auto payloads = receiver_.Next(); !payloads.empty(); payloads = receiver_.Next()) {
+    counters_.drops.Add(wire::Drop::kUnknownFlow, payloads.size());
+    receiver_.Consume(payloads.size());
+  }
 }
 
 // --- What is shown. ---

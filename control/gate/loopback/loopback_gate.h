@@ -88,6 +88,7 @@ class LoopbackGate : public Gate {
   std::optional<wire::Flow> FlowOfNext();
   std::optional<wire::Flow> FlowOfSender();
   void Learn(const os::SocketAddress& sender);
+  void DropAnswers();
   bool GiveToSink();
   bool tells_apart() const { return flows_ != nullptr && peer_.has_flows; }
 

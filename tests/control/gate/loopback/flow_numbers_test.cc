@@ -35,6 +35,14 @@ TEST_F(FlowNumbersTest, NobodyLosesOneToAnother) {
   EXPECT_EQ(*numbers_.SenderOf(now_, 0), Sender(1));
 }
 
+TEST_F(FlowNumbersTest, AllMayBeUsedAtOnce) {
+  for (uint16_t port = 1; port <= 3; ++port) numbers_.NumberOf(now_, Sender(port));
+  now_ += minutes(2);
+  numbers_.NoteUse(now_);
+  EXPECT_THAT(numbers_.Expire(now_ + minutes(2) - seconds(1)), IsEmpty());
+  EXPECT_THAT(numbers_.Expire(now_ + minutes(2)), ElementsAre(0, 1, 2));
+}
+
 TEST_F(FlowNumbersTest, OneEndsWhenItIsIdleInBothDirections) {
   for (uint16_t port = 1; port <= 3; ++port) numbers_.NumberOf(now_, Sender(port));
   now_ += minutes(2) - seconds(1);

@@ -162,6 +162,21 @@ TEST_P(FlowsTest, AServerMayAnswerFromAnotherPort) {
   Ask(other_client, "begins at deliver, as each flow does");
 }
 
+// A program that asks again by the socket that it has must reach the server, and not a transfer that has ended.
+TEST_P(FlowsTest, AFlowBeginsAnewWhenTheServersOtherPortIsGone) {
+  Open(4);
+  UdpApplication client(any_);
+  auto transfer = std::make_unique<UdpApplication>(any_);
+  const wire::Endpoint flow = Ask(client, "read");
+  ASSERT_TRUE(transfer->Send(flow, "block 1"));
+  EXPECT_THAT(Receive(client), ElementsAre("block 1"));
+  transfer.reset();
+  ASSERT_TRUE(client.Send(a_->local(), "got 1"));  // nobody waits for it
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return b_->counters().drops.Get(Drop::kNoReceiver) == 1; }));
+  EXPECT_EQ(Ask(client, "read another"), flow);
+  EXPECT_EQ(Ask(client, "and another"), flow);
+}
+
 TEST_P(FlowsTest, NobodyElseMaySendToAFlow) {
   if (!any_.address.is_v4()) GTEST_SKIP() << "IPv6 has one loopback address";
   Open(4);
@@ -231,6 +246,42 @@ TEST_P(FlowsTest, APeerThatStartsAnewHasNoFlows) {
   EXPECT_TRUE(client.Receive().empty());
   Ask(client, "hello again");
   EXPECT_EQ(b_->status().flows_of_peer, 1u);
+}
+
+// The number that they would come under is another client's now.
+TEST_P(FlowsTest, AnswersThatHadNoRoomEndWithThePeersLife) {
+  Open(2);
+  b_->SetPeer({.has_flows = true, .life = 5});
+  UdpApplication client(any_), other(any_);
+  const wire::Endpoint flow = Ask(client, "hello");
+  to_a_.room = 1;
+  for (const char* text : {"one", "two", "three"}) ASSERT_TRUE(server_.Send(flow, text));
+  EXPECT_THAT(Receive(client), ElementsAre("one"));
+  Settle(*loop_);
+  b_->SetPeer({.has_flows = true, .life = 6});
+  to_a_.room = SIZE_MAX;
+  b_->Resume();
+  Settle(*loop_);
+  EXPECT_TRUE(client.Receive().empty());
+  EXPECT_EQ(b_->counters().drops.Get(Drop::kUnknownFlow), 2u);
+  Ask(client, "hello again");
+  ASSERT_TRUE(server_.Send(server_.from, "answer"));
+  EXPECT_THAT(Receive(client), ElementsAre("answer"));
+}
+
+// Else another client would get the number, and with it what the server goes on sending.
+TEST_P(FlowsTest, OursDoNotEndWhileThePeerIsOutOfReach) {
+  constexpr auto kIdle = std::chrono::milliseconds(40);
+  Open(2, kIdle);
+  UdpApplication client(any_);
+  Ask(client, "hello");
+  a_->SetPeer({.has_flows = true, .life = 7, .reached = false});
+  const wire::Instant end = loop_->ReadClock() + 4 * kIdle;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return loop_->ReadClock() > end; }));
+  EXPECT_EQ(b_->status().flows_of_peer, 0u);
+  EXPECT_EQ(a_->status().flows, 1u);
+  a_->SetPeer({.has_flows = true, .life = 7, .reached = true});
+  EXPECT_TRUE(TurnUntil(*loop_, [&] { return a_->status().flows == 0; }));
 }
 
 TEST_P(FlowsTest, WithAnOldPeerAllClientsAreOne) {
