@@ -100,6 +100,8 @@ void CheckAllow(Reader& reader, const std::string& path, const UdpGateConfig& ga
   if (!gate.deliver || !reader.Sound(deliver)) return;
   if (address.is_loopback() && !gate.deliver->first.address.is_loopback()) {
     reader.Fail(deliver, "cannot be reached from listen, a loopback address");
+  } else if (!gate.deliver->first.address.is_v4() && gate.deliver->first.address.is_link_local()) {
+    reader.Fail(deliver, "is link-local, and does not say on which link: give another address");
   }
 }
 

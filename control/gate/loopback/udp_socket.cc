@@ -78,7 +78,22 @@ absl::StatusOr<unsigned> IndexOf(const Multicast& multicast) {
       absl::StrCat("there is no interface ", multicast.interface, " for the gate's multicast"));
 }
 
+// Two gates, one of which takes what is sent to a group while the other one sends to it, would talk to each other for
+// ever, and two such nodes with each other. So what this machine's gates send comes into none of them. A socket gets
+// what is sent to its group by other interfaces than its own too, where somebody else has joined it there.
+bool KeepApart(int fd, bool v4) {
+  const auto set = [fd](int level, int option) {
+    const int off = 0;
+    return setsockopt(fd, level, option, &off, sizeof(off)) == 0;
+  };
+  if (v4) return set(IPPROTO_IP, IP_MULTICAST_LOOP) && set(IPPROTO_IP, IP_MULTICAST_ALL);
+  set(IPPROTO_IPV6, IPV6_MULTICAST_ALL);  // Linux knows it since 4.20.
+  return set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP);
+}
+
 absl::Status TakePart(int fd, bool v4, const Multicast& multicast, unsigned interface) {
+  if (interface == 0 && !multicast.group.has_value()) return absl::OkStatus();
+  if (!KeepApart(fd, v4)) return os::ErrnoStatus(errno, "the gate cannot keep groups apart");
   if (interface != 0) {
     if (absl::Status status = SendBy(fd, v4, interface); !status.ok()) return status;
   }

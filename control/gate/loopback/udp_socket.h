@@ -12,7 +12,8 @@
 
 namespace warp::control {
 
-// How the socket takes part in multicast.
+// How the socket takes part in multicast. What it sends to a group comes to no socket of this machine, and what is sent
+// to the group by another interface does not come to it.
 struct Multicast {
   // What is sent to this group, at the port that the gate listens at, comes in, instead of what is sent to the gate's
   // address.

@@ -548,6 +548,10 @@ TEST(NodeConfigTest, UdpGatesAndFlows) {
        "group the group"},
       {one("gate: {udp: {listen: \"127.0.0.1:9\", deliver: \"10.9.0.50:9\"}}"),
        "f:5: tunnels[0].gate.udp.deliver: cannot be reached from listen, a loopback address"},
+      {one("gate: {udp: {listen: \"[fd09::1]:9\", allow: [\"fe80::/10\"], deliver: "
+           "\"[fe80::9]:9\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: is link-local, and does not say on which link: give "
+       "another address"},
       {one(lan + ", group: 239.1.2.3}}"),
        "f:5: tunnels[0].gate.udp.group: is multicast, and needs interface: the one that leads to "
        "the group"},

@@ -18,9 +18,9 @@ namespace warp::control {
 
 class UdpApplication {
  public:
-  // `address` may have port 0; the kernel then chooses one.
-  explicit UdpApplication(const wire::Endpoint& address) {
-    os::SocketAddress local(address);
+  // `address` may have port 0; the kernel then chooses one. `interface`: the index of that of a link-local address.
+  explicit UdpApplication(const wire::Endpoint& address, uint32_t interface = 0) {
+    os::SocketAddress local(address, interface);
     fd_ = os::UniqueFd(socket(local.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     os::EnlargeSocketBuffer(fd_.get(), os::SocketBuffer::kReceive, 4 << 20);
     EXPECT_EQ(bind(fd_.get(), local.get(), local.size()), 0) << address.ToString();
