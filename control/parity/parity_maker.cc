@@ -138,6 +138,11 @@ std::vector<ParityMaker::Parity> ParityMaker::Finish() {
   return parities;
 }
 
+void ParityMaker::Clear() {
+  block_.Begin(0, 0);
+  waiting_.clear();
+}
+
 // --- What waits. ---
 
 void ParityMaker::Wait(Parity parity) {

@@ -74,6 +74,8 @@ class ParityMaker {
   };
   std::vector<Parity> Finish();
   void NotePlaced(wire::PathMask paths);  // parity of the block goes by these
+  // Ends the block without parity, and forgets what waits.
+  void Clear();
 
   // A parity waits, in the place of the oldest one where they are too many. Null: it waits no more.
   void Wait(Parity parity);

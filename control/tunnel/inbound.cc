@@ -113,7 +113,7 @@ void Inbound::HandleParity(Peer& peer, const lcore::OpenedPacket& packet) {
     drops_.Add(Drop::kMalformed);
     return;
   }
-  Tunnel* const tunnel = FindTunnel(peer, header->tunnel_id);
+  Tunnel* const tunnel = FindTunnel(peer, packet, header->tunnel_id);
   if (tunnel == nullptr) return;
   tunnel->HandleParity(LifeOf(packet), packet.arrival.route(), *header,
                        packet.packet.bytes().subspan(wire::kParityHeaderSize));

@@ -125,16 +125,27 @@ bool Tunnel::NotePeer(const wire::Session& session) {
   const bool same = session.remote_life() == peer_.life;
   if (session.expires() <= peer_until_) return same;
   peer_until_ = session.expires();
-  peer_ = {.has_flows = (session.remote_features() & wire::kFeatureFlows) != 0,
-           .life = session.remote_life()};
+  if (!same) EndFlows();
+  peer_.has_flows = (session.remote_features() & wire::kFeatureFlows) != 0;
+  peer_.life = session.remote_life();
   if (gate_ != nullptr) gate_->SetPeer(peer_);
   return true;
+}
+
+// Numbers mean something else from now on. So nothing that has one of before may wait any longer, on either way.
+void Tunnel::EndFlows() {
+  sender_.EndAnswers();
+  orderer_.ReleaseAll(loop_.now());
+  FlushGate();
 }
 
 void Tunnel::RouteChanged() {
   sender_.RouteChanged();
   TellRoom();
   if (route_.session != nullptr) NotePeer(*route_.session);
+  const bool known = peer_until_ > wire::Instant();
+  peer_.reached = route_.ready();
+  if (gate_ != nullptr && known) gate_->SetPeer(peer_);
   if (!sender_.idle()) pump_soon_.Schedule();
 }
 

@@ -107,6 +107,7 @@ class Tunnel : public GateSink {
   void Pump();
   void SetTimer();
   void ReleaseHeld();
+  void EndFlows();
   bool IsOfLife(const Orderer::Life& life);
   void DeliverRestored(const Orderer::Life& life, const wire::Route& path);
   void CountEnded();

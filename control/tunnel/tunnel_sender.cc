@@ -92,10 +92,11 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
   const PacketMaker::Sequence sequence = SequenceOf(now, origin);
   const wire::Flow flow = Carried(origin.flow);
   const size_t count = maker_.Measure(payload.size(), room_on, sequence, flow).packets;
-  const bool known = flow == wire::Flow() || PeerKnowsFlows();
+  const bool ended = flow.answer && origin.number < answers_from_;
+  const bool known = flow == wire::Flow() || (PeerKnowsFlows() && !ended);
   if (count == 0 || !known) {
-    // No number of fragments makes it fit these paths, or the peer is another version than it was when the payload was
-    // taken. Of one that is sent again, the application was told before.
+    // No number of fragments makes it fit these paths, or the peer has started anew since it was taken, perhaps as
+    // another version. Of one that is sent again, the application was told before.
     const Drop reason = known ? Drop::kTooLarge : Drop::kUnknownFlow;
     if (grant == nullptr || !grant->again) DropPayload(reason);
     return true;

@@ -79,6 +79,12 @@ class TunnelSender : public BondMember {
   void SetDeadline(wire::Instant now, wire::Duration deadline);
   // Looks again which of the route's paths are allowed.
   void RouteChanged();
+  // The peer has started anew. What was taken as an answer to one of its flows until now is dropped (unknown_flow) when
+  // its turn comes, since the number is another application's now, and no parity restores it.
+  void EndAnswers() {
+    answers_from_ = accepted_;
+    parity_.Clear();
+  }
 
   // Sends a datagram of the application at once where possible; else copies and keeps it.
   void Send(wire::Instant now, wire::Bytes payload, const wire::Flow& flow = {});
@@ -243,7 +249,8 @@ class TunnelSender : public BondMember {
 
   std::vector<uint32_t> sizes_;  // of the frames of a payload
 
-  uint64_t accepted_ = 0;  // also the number of the next payload
+  uint64_t accepted_ = 0;      // also the number of the next payload
+  uint64_t answers_from_ = 0;  // the first payload that may answer a flow of the peer
   uint64_t sent_ = 0;
   lcore::DropCounters drops_;
 };

@@ -88,6 +88,37 @@ TEST_F(ReplicatedFlowTest, IsKeptWhileThePayloadWaits) {
   EXPECT_THAT(FlowsSent(), ElementsAre(kFlow));
 }
 
+// Its number is another program's in the peer's next life.
+TEST_F(ReplicatedFlowTest, AnAnswerThatWaitedIsNoneInThePeersNextLife) {
+  Disconnect();
+  with_flows_.Send(now_, BytesOf("to whoever had the number"), kAnswer);
+  with_flows_.Send(now_, BytesOf("of a program here"), kFlow);
+  with_flows_.EndAnswers();
+  with_flows_.Send(now_, BytesOf("to whoever has it now"), kAnswer);
+  Know(wire::kFeatureFlows);
+  with_flows_.Pump(now_);
+  const auto items = Submitted();
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(wire::ReadPayloadHeader(items[0].packet.bytes())->flow, kFlow);
+  EXPECT_EQ(wire::ReadPayloadHeader(items[1].packet.bytes())->flow, kAnswer);
+  EXPECT_EQ(items[1].packet.bytes().size(), wire::kInnerHeaderSize + 21);
+  EXPECT_EQ(with_flows_.drops().Get(Drop::kUnknownFlow), 1u);
+  EXPECT_EQ(done_, 1u);
+}
+
+TEST_F(ReplicatedFlowTest, AnAnswerThatComesBackUnsealedIsNoneEither) {
+  with_flows_.Send(now_, BytesOf("x"), kAnswer);
+  auto items = Submitted();
+  with_flows_.EndAnswers();
+  lcore::Completion report{.ticket = items[0].request.ticket, .reason = Drop::kNoPath};
+  report.plaintext = std::move(items[0].packet);
+  with_flows_.HandleCompletion(now_, std::move(report));
+  now_ += milliseconds(5);
+  with_flows_.Pump(now_);
+  EXPECT_TRUE(Submitted().empty());
+  EXPECT_EQ(with_flows_.drops().Get(Drop::kUnknownFlow), 1u);
+}
+
 TEST_F(ReplicatedFlowTest, IsKeptByAPayloadThatComesBack) {
   for (const size_t size : {10, 5000}) {
     with_flows_.Send(now_, BytesOf(std::string(size, 'x')), kFlow);
@@ -210,6 +241,43 @@ TEST_F(StripedFlowTest, IsKeptByAPayloadThatIsSentAgain) {
   }));
   EXPECT_EQ(again[0].place->sequence, left[5].place->sequence);
   EXPECT_EQ(again[0].place->flow, Flow{.number = 5});
+}
+
+TEST_F(StripedFlowTest, AnAnswerOfThePeersLifeBeforeIsNotSentAgain) {
+  Use({.mode = config::TunnelMode::kStripe,
+       .order = milliseconds(100),
+       .resend = milliseconds(500)});
+  for (int i = 0; i < 8; ++i) SendOf("x", i == 5 ? kAnswer : kFlow);
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 8u);
+  with_flows_.EndAnswers();
+  Tell(left.back().counter, left.back().paths == 1 ? 0 : 1, {left[4].counter, left[5].counter});
+  std::vector<Left> again;
+  EXPECT_TRUE(TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) again.push_back(std::move(one));
+    return !again.empty();
+  }));
+  Settle(*loop_);
+  for (Left& one : Take()) again.push_back(std::move(one));
+  for (const Left& one : again) EXPECT_EQ(one.place->flow, kFlow);
+}
+
+TEST_F(StripedFlowTest, NoParityRestoresAnAnswerOfThePeersLifeBefore) {
+  Use({.mode = config::TunnelMode::kStripe,
+       .order = milliseconds(100),
+       .fec = {.payloads = 4, .parities = 1}});
+  for (int i = 0; i < 3; ++i) SendOf("x", kAnswer);
+  with_flows_.EndAnswers();
+  SendOf("x", kFlow);
+  std::vector<Left> left;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] {
+    Pump();
+    for (Left& one : Take()) left.push_back(std::move(one));
+    return !left.empty() && left.back().parity.has_value();
+  }));
+  // The block is of the last one alone.
+  EXPECT_EQ(left.size(), 5u);
+  EXPECT_EQ(left.back().parity->count, 1u);
 }
 
 TEST_F(StripedFlowTest, IsRestoredByParity) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <cstring>
 #include <map>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "dataplane/wire/handshake/introduction.h"
 #include "dataplane/wire/message.h"
 #include "tests/control/fake_dataplane.h"
+#include "tests/control/turning.h"
 
 namespace warp::control {
 namespace {
@@ -246,6 +248,81 @@ TEST_F(InboundFlowTest, APeerThatStartsAnewHasOtherFlows) {
   const auto later = DeliveredBy();
   ASSERT_EQ(later.size(), 1u);
   EXPECT_EQ(later[0], std::pair(std::string("and so on"), after[0].second));
+}
+
+// It was held for the sake of order, and is delivered as what it was.
+TEST_F(InboundFlowTest, WhatIsHeldLeavesBeforeThePeersNextLifeBegins) {
+  const wire::Flow flow{.number = 1};
+  Receive(SequencedOf(0, flow, "before"), kPeer, 0);
+  Receive(SequencedOf(2, flow, "held"), kPeer, 1);
+  const auto before = DeliveredBy();
+  ASSERT_EQ(before.size(), 1u);
+  Begin(2);
+  Receive(SequencedOf(0, flow, "after"), kPeer, 2);
+  std::map<std::string, uint16_t> by;
+  for (const auto& [text, port] : DeliveredBy()) by[text] = port;
+  EXPECT_EQ(by["held"], before[0].second);
+  ASSERT_TRUE(by.contains("after"));
+  EXPECT_NE(by["after"], before[0].second);
+}
+
+TEST_F(InboundFlowTest, ParityOfThePeersLifeBeforeRestoresNothing) {
+  const auto parity_of = [](uint32_t first, const std::vector<std::string>& payloads) {
+    parity::BlockEncoder encoder;
+    encoder.Begin(first, 1);
+    for (const std::string& text : payloads) {
+      std::vector<uint8_t> behind_flow = {1, 0, 0};
+      behind_flow.insert(behind_flow.end(), text.begin(), text.end());
+      encoder.Add(0, behind_flow);
+    }
+    return encoder.Plaintext(kTunnelId, 0, true);
+  };
+  const wire::Flow flow{.number = 1};
+  Receive(parity_of(0, {"a"}), kPeer, 0);  // from now on, payloads are kept for others
+  Receive(SequencedOf(1, flow, "b"), kPeer, 1);
+  EXPECT_EQ(DeliveredBy().size(), 2u);
+  std::unique_ptr<wire::Session> old = std::move(session_);
+  Begin(2);
+  Receive(PayloadOf(flow, "of another program"), kPeer, 0);
+  EXPECT_EQ(DeliveredBy().size(), 1u);
+  session_ = std::move(old);
+  Receive(parity_of(1, {"b", "lost"}), kPeer, 2);
+  EXPECT_TRUE(DeliveredBy().empty());
+  EXPECT_EQ(Drops(Drop::kUnknownFlow), 1u);
+}
+
+// While there was no path it waited.
+TEST_F(InboundFlowTest, AnAnswerIsOfThePeersLifeInWhichItWasGiven) {
+  const wire::Flow flow{.number = 1};
+  Receive(PayloadOf(flow, "question"));
+  const auto question = DeliveredBy();
+  ASSERT_EQ(question.size(), 1u);
+  const auto answer = [&](uint16_t port, const char* text) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = port;
+    const size_t waiting = tunnel_->sender().waiting();
+    ASSERT_GT(
+        sendto(app_.get(), text, strlen(text), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+    ASSERT_TRUE(TurnUntil(*loop_, [&] { return tunnel_->sender().waiting() > waiting; }));
+  };
+  answer(question[0].second, "to the one who asked");
+  Begin(2);
+  Receive(PayloadOf(flow, "another's question"));
+  const auto other = DeliveredBy();
+  ASSERT_EQ(other.size(), 1u);
+  answer(other[0].second, "to the other one");
+  route_.session = std::shared_ptr<wire::Session>(session_.get(), [](wire::Session*) {});
+  route_.max_plaintext = route_.max_fragment = 1400;
+  route_.homes = {0};
+  tunnel_->RouteChanged();
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return tunnel_->sender().waiting() == 0; }));
+  submitter_.Flush();
+  ASSERT_EQ(dataplane_.submitted.size(), 1u);
+  const wire::Bytes sent = dataplane_.submitted[0].packet.bytes().subspan(wire::kInnerHeaderSize);
+  EXPECT_EQ(std::string(sent.begin(), sent.end()), "to the other one");
+  EXPECT_EQ(tunnel_->sender().drops().Get(Drop::kUnknownFlow), 1u);
 }
 
 TEST_F(InboundFlowTest, PiecesOfDifferentFlowsAreNoPayload) {
