@@ -208,6 +208,12 @@ std::string PortTable::Misfit(const Port& port) const {
   if (port.info.address.has_value() && now.addresses.empty()) {
     return absl::StrCat("its address ", port.info.address->ToString(), " is gone");
   }
+  // Which address came first should make no difference: one of IPv6 often comes before DHCP has answered.
+  if (port.info.address.has_value() && !port.info.address->is_v4()) {
+    const auto all = BindableAddresses(netlink_.Find(port.config.kernel_side()));
+    if (!all.empty() && all.front().is_v4())
+      return absl::StrCat("its interface has ", all.front().ToString(), " now");
+  }
   if (port.info.has_link_layer && now.mac != port.info.mac) return "its MAC address changed";
   if (!port.config.mtu.has_value() && UsableMtu(now) > port.info.mtu) return "the MTU grew";
   return "";

@@ -12,7 +12,7 @@
 // also under another name than before, and forgotten when it has gone.
 //
 // A device may serve one address of its interface alone (PortInfo::address). Then the others do not concern the port,
-// which is opened anew when it loses that one.
+// which is opened anew when it loses that one, and when one of IPv4 comes where it serves one of IPv6.
 //
 // The dataplane opens and closes devices beside this thread. A port that was closed cannot be opened again before the
 // workers and the driver have let go of its device, which one that hangs does not do. Nobody waits for that: the port

@@ -413,6 +413,35 @@ TEST_F(PortTableTest, APortOfOneAddressFollowsIt) {
   EXPECT_EQ(port.kernel.addresses, std::vector<wire::IpAddress>{v6});
 }
 
+// Addresses of IPv6 often come first, and peers may have none.
+TEST_F(PortTableTest, APortOfOneAddressIsTheSameInWhateverOrderTheyCome) {
+  const wire::IpAddress v6 = *wire::IpAddress::Parse("2001:db8::1");
+  const wire::IpAddress v4 = *wire::IpAddress::Parse("10.0.0.1");
+  InterfaceState state = Interface(1, kMac);
+  state.addresses = {v6};
+  netlink_.interfaces["l0"] = state;
+  dataplane_.port_info.address = v6;
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  state.addresses = {v6, *wire::IpAddress::Parse("2001:db8::2")};
+  netlink_.Change("l0", state);
+  state.addresses.push_back(v4);
+  state.deprecated = {v4};
+  netlink_.Change("l0", state);
+  EXPECT_EQ(closed_, 0) << "neither is better";
+  state.deprecated.clear();
+  dataplane_.port_info.address = v4;
+  netlink_.Change("l0", state);
+  EXPECT_EQ(closed_, 1);
+  table.TakeNews();
+  ASSERT_TRUE(port.id.has_value());
+  EXPECT_EQ(dataplane_.port_spec.addresses[0], v4);
+  EXPECT_EQ(port.kernel.addresses, std::vector<wire::IpAddress>{v4});
+  netlink_.Change("l0", state);
+  EXPECT_EQ(closed_, 1);
+}
+
 // DHCP may take its time.
 TEST_F(PortTableTest, AnInterfaceWithoutTheAddressThatItsPortNeedsIsWaitedFor) {
   dataplane_.opens = false;
