@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/schema/codec.h"
+#include "control/config/text/problems.h"
 
 namespace warp::config {
 
@@ -69,7 +70,7 @@ std::string PortPatterns::Obstacle(const std::string& interface) const {
 std::string LeftOutText(const PortPatterns::Entry& entry) {
   if (entry.left_out.empty()) return "";
   const size_t more = entry.left_out.size() - 1;
-  return absl::StrCat(entry.left_out.front(),
+  return absl::StrCat(Printable(entry.left_out.front()),
                       more == 0 ? " has" : absl::StrCat(" and ", more, " more have"),
                       " no port: ", entry.reason);
 }

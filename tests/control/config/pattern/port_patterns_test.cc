@@ -110,6 +110,14 @@ TEST_F(PortPatternsTest, AnInterfaceWhoseNameIsTakenOrIsNoneOfAPortIsLeftOut) {
   EXPECT_THAT(Entry(0).interfaces, ElementsAre("wwan1"));
 }
 
+// The kernel takes any bytes but spaces, '/' and ':'. A terminal must not obey them.
+TEST_F(PortPatternsTest, ANameOfOddBytesIsShownAndNotObeyed) {
+  Add("*");
+  Now({"\x1b[2J\xff"});
+  EXPECT_EQ(LeftOutText(Entry(0)),
+            "\\033[2J\\377 has no port: its name is none that a port can have");
+}
+
 TEST_F(PortPatternsTest, APortHasTheKeysOfItsPattern) {
   PortConfig& pattern = Add("wwan*", "lte");
   pattern.device = wire::KernelDevice{.interface = "wwan*", .driver = wire::KernelDriver::kUdp};
