@@ -59,12 +59,13 @@ absl::Status Refused(const std::string& interface, absl::string_view why) {
 }
 
 // Binds a name that exists in the network namespace as long as this process lives. It tells an interface that a living
-// process uses from one where a dead process has left its program.
-absl::StatusOr<os::UniqueFd> ClaimInterface(const std::string& interface) {
+// process uses from one where a dead process has left its program. It has the index in it, because a program stays at
+// an interface that gets another name.
+absl::StatusOr<os::UniqueFd> ClaimInterface(const std::string& interface, int index) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return os::ErrnoStatus(errno, "socket");
   const absl::StatusOr<os::UnixAddress> address =
-      os::UnixAddress::Abstract(absl::StrCat("warp/af_xdp/", interface));
+      os::UnixAddress::Abstract(absl::StrCat("warp/af_xdp/", index));
   if (!address.ok()) return address.status();
   if (bind(fd.get(), address->get(), address->size()) == 0) return fd;
   return Refused(interface, "another process uses it by af_xdp");
@@ -232,7 +233,7 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
   }
   AwaitRelease(*interface);
   WARP_STOP_POINT(device_attaching);
-  absl::StatusOr<os::UniqueFd> claim = ClaimInterface(device.interface);
+  absl::StatusOr<os::UniqueFd> claim = ClaimInterface(device.interface, *interface);
   if (!claim.ok()) return claim.status();
 
   std::unique_ptr<AfXdpPort> port(new AfXdpPort(spec, id, rx_pool));

@@ -47,6 +47,25 @@ TEST_P(AfXdpTest, OneProcessToAnInterface) {
             "interface w0: another process uses it by af_xdp");
 }
 
+// As a hot-plugged one often is, before the port of its name before has closed. The program of that one must not be
+// taken for what a dead process has left.
+TEST_P(AfXdpTest, OneProcessToAnInterfaceWhateverItIsCalled) {
+  a_ = OpenEnd(0);
+  const auto rename = [](const std::string& from, const std::string& to) {
+    return std::system(("ip link set " + from + " down && ip link set " + from + " name " + to +
+                        " && ip link set " + to + " up")
+                           .c_str()) == 0;
+  };
+  ASSERT_TRUE(rename("w0", "w9"));
+  EXPECT_EQ(OpenError(KernelDevice{"w9", KernelDriver::kAfXdp}),
+            "interface w9: another process uses it by af_xdp");
+  uint32_t program = 0;
+  EXPECT_EQ(bpf_xdp_query_id(static_cast<int>(if_nametoindex("w9")), 0, &program), 0);
+  EXPECT_NE(program, 0u);
+  a_.reset();
+  EXPECT_TRUE(rename("w9", "w0"));
+}
+
 // A bridge over an interface that sends nothing. The kernel holds what it was given, as an adapter with a stopped queue
 // does, and takes nothing more. The driver's own code would try again until the test is killed.
 TEST_P(AfXdpTest, RefusesWhileTheInterfaceSendsNothing) {
