@@ -136,7 +136,10 @@ void CheckTunnels(Reader& reader, NodeConfig& config) {
 // their packets apart.
 void CheckInterfaceGates(Reader& reader, const NodeConfig& config) {
   std::set<std::string> ports;
-  for (const PortConfig& port : config.ports) ports.insert(port.kernel_side());
+  for (const PortConfig& port : config.ports) {
+    ports.insert(port.kernel_side());
+    if (port.kernel_device() != nullptr) ports.insert(port.kernel_device()->interface);
+  }
   std::map<std::string, size_t> owners;  // the first tunnel of an interface
   std::map<std::string, Unique> routes;
   for (size_t i = 0; i < config.tunnels.size(); ++i) {

@@ -86,8 +86,11 @@ struct PortConfig {
   // Of a port that a pattern has made: the name of that entry. Otherwise empty.
   std::string group;
   bool optional = false;  // a kernel interface that may be absent at start
-  // The TAP interface through which the kernel serves a device that is not the kernel's own. Never empty beside such a
-  // device, and unused beside a kernel interface.
+  // The VLAN of the device that is the port (IEEE 802.1Q); unset: its frames have no tag.
+  std::optional<uint16_t> vlan;
+  // The interface by which the kernel serves what is not an interface of its own: a device of another kind, or a VLAN.
+  // It is a TAP interface of ours, or the kernel's interface of that VLAN. Never empty beside these, and unused beside
+  // a kernel interface without a VLAN.
   std::string kernel_interface;
   std::optional<int> cpu;       // the CPU that its worker owns; several ports may name one
   std::optional<uint16_t> mtu;  // unset: the kernel's (the interface's, or the companion's)
@@ -101,8 +104,11 @@ struct PortConfig {
   }
   // The interface whose addresses, routes and neighbours drive the port.
   const std::string& kernel_side() const {
-    return kernel_device() != nullptr ? kernel_device()->interface : kernel_interface;
+    return kernel_device() != nullptr && !vlan ? kernel_device()->interface : kernel_interface;
   }
+  bool is_vlan_of_interface() const { return kernel_device() != nullptr && vlan.has_value(); }
+  // A name for a device that a worker polls, which may have several ports. Empty: the port has a socket of its own.
+  std::string polled_device() const;
 
   // --- Patterns. ---
   bool is_pattern() const;
@@ -221,6 +227,9 @@ struct NodeConfig {
   uint32_t NumberOf(const PortConfig& port) const;
   // The same of the port of this interface, or of this name; nullopt: there is none, nor a pattern that might make it.
   std::optional<uint32_t> NumberOf(absl::string_view interface) const;
+  // All ports of the polled device that this one is of, in the order of the file. Empty: none of them has a VLAN, so
+  // that there is this one alone.
+  std::vector<const PortConfig*> PortsSharingDeviceOf(const PortConfig& port) const;
   // Which paths may carry payloads of this tunnel (MayCarry).
   const std::vector<PathRule>& PathsOf(const TunnelConfig& tunnel) const;
 };

@@ -1,6 +1,7 @@
 #include "control/config/port_schema.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -32,15 +33,37 @@ std::string& AddressOf(PortConfig& port) { return DeviceOf<wire::PciDevice>(port
 std::string& DevargsOf(PortConfig& port) { return DeviceOf<wire::VirtualDevice>(port).devargs; }
 wire::KernelDriver& DriverOf(PortConfig& port) { return DeviceOf<wire::KernelDevice>(port).driver; }
 
+// Where no other is named, the interface with the VLAN's addresses has the name that the kernel's own would have.
+void CheckVlanOfInterface(Reader& reader, const std::string& path, PortConfig& port) {
+  const std::string at = JoinPath(path, "vlan");
+  const std::string own = absl::StrCat(port.kernel_device()->interface, ".", *port.vlan);
+  if (port.is_pattern()) {
+    return reader.Fail(at, "goes with the name of one interface, and not with a pattern");
+  }
+  if (port.kernel_device()->driver == wire::KernelDriver::kUdp) {
+    return reader.Fail(at, absl::StrCat("driver: udp writes no tags: leave vlan out, and name the "
+                                        "kernel's interface of that VLAN, interface: ",
+                                        own));
+  }
+  if (!port.kernel_interface.empty()) return;
+  if (own.size() > kMaxInterface) {
+    return reader.Fail(JoinPath(path, "kernel_interface"),
+                       absl::StrCat("missing: ", Quote(own), " is too long for an interface"));
+  }
+  port.kernel_interface = own;
+}
+
 // Without a name, the interface says what the port is called, and the pattern what all its ports are.
 void CheckKernelPort(Reader& reader, const std::string& path, PortConfig& port) {
   const auto given = [&](const char* key) { return reader.LineOf(JoinPath(path, key)) > 0; };
   const auto fail = [&](const char* key, absl::string_view what) {
     reader.Fail(JoinPath(path, key), what);
   };
-  if (given("kernel_interface"))
-    fail("kernel_interface", "goes with pci or devargs: this port's interface is the kernel's own");
+  if (given("kernel_interface") && !given("vlan"))
+    fail("kernel_interface",
+         "goes with pci, devargs or vlan: this port's interface is the kernel's own");
   if (!reader.Sound(JoinPath(path, "interface"))) return;
+  if (port.vlan) CheckVlanOfInterface(reader, path, port);
   if (port.is_pattern()) {
     if (given("optional")) fail("optional", "goes with the name of one interface: none need match");
   } else if (given("except")) {
@@ -110,34 +133,65 @@ const SectionOf<PortRates>& PortRatesSchema() {
   return section;
 }
 
+// What messages call the device. That of a virtual device is followed by arguments.
+std::string DeviceName(const PortConfig& port) {
+  const std::string& text = wire::DeviceText(port.device);
+  if (!std::holds_alternative<wire::VirtualDevice>(port.device)) return text;
+  return text.substr(0, text.find(','));
+}
+
+// A device that a worker polls is opened once, and has one worker.
+void CheckPolledDevices(Reader& reader, const NodeConfig& config) {
+  std::map<std::string, const PortConfig*> firsts;
+  for (size_t i = 0; i < config.ports.size(); ++i) {
+    const PortConfig& port = config.ports[i];
+    const std::string device = port.polled_device();
+    if (device.empty()) continue;
+    const auto [first, is_first] = firsts.try_emplace(device, &port);
+    if (is_first) continue;
+    const auto differs = [&](const char* key) {
+      reader.Fail(At("ports", i, key),
+                  absl::StrCat("differs from that of port ", first->second->name,
+                               ", which is of the same device"));
+    };
+    if (port.cpu != first->second->cpu) differs("cpu");
+    if (wire::DeviceText(port.device) != wire::DeviceText(first->second->device))
+      differs("devargs");
+  }
+}
+
 }  // namespace
 
 void CheckPorts(Reader& reader, const NodeConfig& config) {
-  Unique names(reader), interfaces(reader), cards(reader), virtual_devices(reader);
+  Unique names(reader), interfaces(reader), cards(reader), virtual_devices(reader), vlans(reader);
   bool has_pci = false;
   for (size_t i = 0; i < config.ports.size(); ++i) {
     const PortConfig& port = config.ports[i];
     const std::string name = At("ports", i, "name");
+    if (port.vlan) {
+      vlans.Claim(At("ports", i, "vlan"), absl::StrCat(DeviceName(port), " VLAN ", *port.vlan));
+    }
     if (const wire::KernelDevice* kernel = port.kernel_device()) {
       const std::string at = At("ports", i, "interface");
-      interfaces.Claim(at, kernel->interface);
+      if (!port.vlan) interfaces.Claim(at, kernel->interface);
       if (reader.LineOf(name) == 0 && reader.Sound(at)) names.ClaimDefault(name, port.name);
-    } else if (!port.kernel_interface.empty()) {
+    }
+    if (!port.kernel_interface.empty() && (port.vlan || port.kernel_device() == nullptr)) {
       interfaces.ClaimDefault(At("ports", i, "kernel_interface"), port.kernel_interface);
     }
     names.Claim(name, port.name);
     if (const auto* pci = std::get_if<wire::PciDevice>(&port.device)) {
-      cards.Claim(At("ports", i, "pci"), pci->address);
+      if (!port.vlan) cards.Claim(At("ports", i, "pci"), pci->address);
       has_pci = true;
-    } else if (const auto* device = std::get_if<wire::VirtualDevice>(&port.device)) {
-      virtual_devices.Claim(At("ports", i, "devargs"),
-                            device->devargs.substr(0, device->devargs.find(',')));
+    } else if (std::holds_alternative<wire::VirtualDevice>(port.device) && !port.vlan) {
+      virtual_devices.Claim(At("ports", i, "devargs"), DeviceName(port));
     }
     if (port.cpu && port.cpu == config.node.control_cpu) {
       reader.Fail(At("ports", i, "cpu"),
                   absl::StrCat(*port.cpu, " is node.control_cpu: a worker wants a CPU of its own"));
     }
   }
+  CheckPolledDevices(reader, config);
   const auto ports = std::count_if(config.ports.begin(), config.ports.end(),
                                    [](const PortConfig& port) { return !port.is_pattern(); });
   if (ports > config.node.max_ports && !reader.Wrong("node.max_ports")) {
@@ -159,6 +213,28 @@ bool PortConfig::Wants(const std::string& interface) const {
          std::none_of(except.begin(), except.end(), [&](const std::string& pattern) {
            return MatchesInterface(pattern, interface);
          });
+}
+
+std::string PortConfig::polled_device() const {
+  if (const wire::KernelDevice* kernel = kernel_device();
+      kernel != nullptr && kernel->driver != wire::KernelDriver::kAfXdp) {
+    return "";
+  }
+  return absl::StrCat(wire::DriverWord(device), " ", DeviceName(*this));
+}
+
+std::vector<const PortConfig*> NodeConfig::PortsSharingDeviceOf(const PortConfig& port) const {
+  std::vector<const PortConfig*> sharing;
+  const std::string device = port.polled_device();
+  if (device.empty()) return sharing;
+  for (const PortConfig& other : ports) {
+    if (other.polled_device() == device) sharing.push_back(&other);
+  }
+  const bool any_vlan = std::any_of(sharing.begin(), sharing.end(), [](const PortConfig* other) {
+    return other->vlan.has_value();
+  });
+  if (!any_vlan) sharing.clear();
+  return sharing;
 }
 
 PortConfig PortConfig::PortFor(const std::string& interface) const {
@@ -219,13 +295,21 @@ const SectionOf<PortConfig>& PortSchema() {
             "chooses af_packet where the interface is Ethernet and the kernel joins frames, and "
             "udp "
             "elsewhere; status says which and why.");
+    s.Scalar("vlan", &PortConfig::vlan,
+             Optional(WholeNumber<uint16_t>(wire::kMinVlan, wire::kMaxVlan), "none"))
+        .Why(
+            "The VLAN of the device that is this port: its frames carry a tag of IEEE 802.1Q with "
+            "this number. Several ports may be VLANs of one device, and one more the frames "
+            "without a tag. The section VLANs of docs/operations.md says when to name the kernel's "
+            "own interface of a VLAN instead.");
     s.Scalar("kernel_interface", &PortConfig::kernel_interface, InterfaceName())
         .Example("warp-wan0")
-        .Otherwise("warp-NAME")
+        .Otherwise("warp-NAME, or INTERFACE.VLAN")
         .Why(
             "The name of the TAP interface through which the kernel does ARP, ND, DHCP and ICMP "
-            "for a port that it does not own; only beside `pci` and `devargs`. It may exist "
-            "beforehand: its addresses and routes are the port's.");
+            "for a port that it does not own; only beside `pci`, `devargs` and `vlan`. It may "
+            "exist beforehand: its addresses and routes are the port's. Beside `interface` and "
+            "`vlan` it may be the kernel's own interface of that VLAN.");
     s.Scalar("cpu", &PortConfig::cpu, Optional(WholeNumber<int>(0, kMaxCpu, "CPU"), "auto"))
         .Why(
             "The CPU that the worker of this port has to itself. Ports that name the same CPU "

@@ -115,12 +115,14 @@ uint16_t Assembly::LargestMtu() const {
   uint16_t largest = 0;
   for (const config::PortConfig& port : config.ports) {
     uint32_t mtu = kUsual;
-    if (const InterfaceState kernel = netlink->Find(port.kernel_side()); kernel.present()) {
+    const wire::KernelDevice* const device = port.kernel_device();
+    const std::string& interface = device != nullptr ? device->interface : port.kernel_interface;
+    if (const InterfaceState kernel = netlink->Find(interface); kernel.present()) {
       mtu = kernel.mtu;
     }
-    for (const os::Interface& interface : netlink->All()) {
-      if (!interface.loopback && port.Wants(interface.name))
-        mtu = std::max(mtu, std::min(netlink->Find(interface.name).mtu, kJumbo));
+    for (const os::Interface& any : netlink->All()) {
+      if (!any.loopback && port.Wants(any.name))
+        mtu = std::max(mtu, std::min(netlink->Find(any.name).mtu, kJumbo));
     }
     largest = std::max(largest, port.mtu.value_or(static_cast<uint16_t>(mtu)));
   }

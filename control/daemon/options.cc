@@ -13,8 +13,11 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
   options.control_cpu = config.node.control_cpu.value_or(-1);
   options.polling = config.node.polling;
   for (const config::PortConfig& port : config.ports) {
-    if (const auto* pci = std::get_if<wire::PciDevice>(&port.device))
-      options.pci_devices.push_back(pci->address);
+    const auto* const pci = std::get_if<wire::PciDevice>(&port.device);
+    std::vector<std::string>& cards = options.pci_devices;
+    // Several ports may be VLANs of one card.
+    if (pci != nullptr && std::find(cards.begin(), cards.end(), pci->address) == cards.end())
+      cards.push_back(pci->address);
   }
   options.hugepages =
       config.node.hugepages == config::Hugepages::kAlways ||

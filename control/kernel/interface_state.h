@@ -19,6 +19,7 @@ struct InterfaceState {
   bool ethernet = false;  // has Ethernet addresses (ARPHRD_ETHER)
   wire::MacAddress mac;   // where ethernet
   uint32_t mtu = 0;       // bytes of IP packet
+  int over = 0;  // the index of the interface that it stands on, such as that of a VLAN; 0: none
   // The addresses that can be used now, in the kernel's order. An IPv6 address is missing while duplicate address
   // detection goes on, or where it has failed.
   std::vector<wire::IpAddress> addresses;  // of global scope: what a peer may be told

@@ -40,7 +40,7 @@ void InterfaceTable::Apply(nlmsghdr* message) {
 }
 
 void InterfaceTable::ApplyLink(nlmsghdr* message) {
-  const NetlinkView<ifinfomsg, IFLA_MTU> view(message);
+  const NetlinkView<ifinfomsg, IFLA_LINK> view(message);
   // A bridge reports its members in messages of family AF_BRIDGE. A "deletion" there only means that an interface has
   // left the bridge.
   if (!view.valid() || view.body().ifi_family != AF_UNSPEC) return;
@@ -65,6 +65,7 @@ void InterfaceTable::ApplyLink(nlmsghdr* message) {
     state.name.assign(text, strnlen(text, static_cast<size_t>(nla_len(name))));
   }
   if (const auto mtu = view.U32(IFLA_MTU)) state.mtu = *mtu;
+  if (const auto over = view.U32(IFLA_LINK)) state.over = static_cast<int>(*over);
   if (nlattr* mac = view.Find(IFLA_ADDRESS);
       mac != nullptr && nla_len(mac) == static_cast<int>(state.mac.bytes.size()))
     std::memcpy(state.mac.bytes.data(), nla_data(mac), state.mac.bytes.size());

@@ -63,7 +63,10 @@ PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
 }
 
 PortTable::~PortTable() {
-  for (const std::unique_ptr<Port>& port : ports_) port->watch.reset();
+  for (const std::unique_ptr<Port>& port : ports_) {
+    port->watch.reset();
+    port->watch_device.reset();
+  }
 }
 
 absl::Status PortTable::OpenAll() {
@@ -76,8 +79,8 @@ absl::Status PortTable::OpenAll() {
 }
 
 absl::Status PortTable::OpenNamed() {
+  for (const std::unique_ptr<Port>& port : ports_) Look(*port);
   for (const std::unique_ptr<Port>& port : ports_) {
-    port->kernel = netlink_.Find(port->config.kernel_side());
     if (absl::Status status = BeginOpen(*port); !status.ok()) return Named(*port, status);
     if (port->opening.has_value()) {
       const absl::Status status = AwaitOpen(*port);
@@ -97,25 +100,27 @@ absl::Status PortTable::OpenNamed() {
 
 absl::Status PortTable::BeginOpen(Port& port) {
   const bool of_kernel = port.config.kernel_device() != nullptr;
-  if (of_kernel && !port.kernel.present()) {
-    port.reason = absl::StrCat("there is no network interface ", port.config.kernel_side());
+  if (of_kernel && !port.device.present()) {
+    port.reason =
+        absl::StrCat("there is no network interface ", port.config.kernel_device()->interface);
     if (port.config.optional) return absl::OkStatus();
     return absl::NotFoundError(port.reason);
   }
   if (port.waits_for_interface()) {
-    port.reason = absl::StrCat("interface ", port.config.kernel_side(), " is down");
+    port.reason = absl::StrCat("interface ", port.config.kernel_device()->interface, " is down");
     return absl::OkStatus();
   }
   lcore::PortSpec spec;
+  SetVlans(port, &spec);
   spec.name = port.config.name;
   spec.device = port.config.device;
   spec.listen_port = config_.node.listen_port;
   spec.addresses = BindableAddresses(port.kernel);
-  spec.mtu = port.config.mtu.value_or(UsableMtu(port.kernel));
+  spec.mtu = port.config.mtu.value_or(UsableMtu(of_kernel ? port.device : port.kernel));
   const absl::StatusOr<wire::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
   if (!id.ok()) return id.status();
   port.opening = *id;
-  port.index = port.kernel.index;
+  port.index = port.device.index;
   port.reason = "its device is being opened";
   return absl::OkStatus();
 }
@@ -129,7 +134,9 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   if (std::string misfit = Misfit(port); !misfit.empty()) {
     status = absl::AbortedError(misfit);  // the interface changed meanwhile
   } else if (!port.info.kernel_sees_frames) {
-    port.link = dataplane_.Link(id) == lcore::LinkState::kUp;
+    if (!port.config.is_vlan_of_interface()) {
+      port.link = dataplane_.Link(id) == lcore::LinkState::kUp;
+    }
     SetKernel(port, netlink_.Find(port.config.kernel_side()));
     status = OpenCompanion(port);
   }
@@ -200,12 +207,11 @@ absl::Status PortTable::AwaitOpen(Port& port) {
 // Why a device that is open is not the interface's any more; empty where it is.
 std::string PortTable::Misfit(const Port& port) const {
   if (port.config.kernel_device() == nullptr) return "";
-  const InterfaceState& now = port.kernel;
-  if (!now.present()) return absl::StrCat("interface ", port.config.kernel_side(), " is gone");
-  if (now.index != port.index) {
-    return absl::StrCat("interface ", port.config.kernel_side(), " was replaced");
-  }
-  if (port.info.address.has_value() && now.addresses.empty()) {
+  const InterfaceState& now = port.device;
+  const std::string& interface = port.config.kernel_device()->interface;
+  if (!now.present()) return absl::StrCat("interface ", interface, " is gone");
+  if (now.index != port.index) return absl::StrCat("interface ", interface, " was replaced");
+  if (port.info.address.has_value() && port.kernel.addresses.empty()) {
     return absl::StrCat("its address ", port.info.address->ToString(), " is gone");
   }
   // Which address came first should make no difference: one of IPv6 often comes before DHCP has answered.
@@ -225,7 +231,9 @@ uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
 }
 
 absl::Status PortTable::OpenCompanion(Port& port) {
-  if (port.config.kernel_device() != nullptr) return absl::OkStatus();
+  const bool of_vlan = port.config.is_vlan_of_interface();
+  if (port.config.kernel_device() != nullptr && !of_vlan) return absl::OkStatus();
+  const uint16_t usual = of_vlan ? UsableMtu(port.device) : kDefaultMtu;
   const bool stays = port.companion != nullptr && !port.companion->gone();
   if (stays && port.companion->mac() == port.info.mac) {
     port.companion->SetCarrier(port.link);
@@ -236,7 +244,7 @@ absl::Status PortTable::OpenCompanion(Port& port) {
       Companion::Open(loop_,
                       {.name = port.config.kernel_interface,
                        .mac = port.info.mac,
-                       .mtu = std::min(port.config.mtu.value_or(kDefaultMtu), port.info.mtu),
+                       .mtu = std::min(port.config.mtu.value_or(usual), port.info.mtu),
                        .carrier = port.link},
                       [this, &port](wire::Bytes frame) { FromKernel(port, frame); });
   if (!companion.ok()) return companion.status();
@@ -257,7 +265,8 @@ void PortTable::KeepCompanion(Port& port) {
 // The kernel learns of the link by the carrier of the companion, and drops or restores routes and neighbours by it. It
 // reports a carrier that went up to a second later. So the port's own state follows the driver, and not that report.
 bool PortTable::FollowLink(Port& port) {
-  if (!port.id.has_value() || port.info.kernel_sees_frames) return false;
+  const bool told = port.info.kernel_sees_frames || port.config.is_vlan_of_interface();
+  if (!port.id.has_value() || told) return false;
   const lcore::LinkState link = dataplane_.Link(*port.id);
   const bool up = link == lcore::LinkState::kUp;
   if (link == lcore::LinkState::kGone) {

@@ -11,6 +11,11 @@
 // interface that matches has a port for as long as it is there (config/pattern): it is made when the interface appears,
 // also under another name than before, and forgotten when it has gone.
 //
+// A port that is one VLAN of a kernel interface has two interfaces: that of the device, with which it comes and goes,
+// and that of the VLAN, which has its addresses, routes and neighbours. The latter is the kernel's own if there is one
+// of the name when the port is first opened, and otherwise a companion. What it was then it is for good: a companion
+// must not take the name of an interface that the operator sets up anew.
+//
 // A device may serve one address of its interface alone (PortInfo::address). Then the others do not concern the port,
 // which is opened anew when it loses that one, and when one of IPv4 comes where it serves one of IPv6.
 //
@@ -56,14 +61,21 @@ class PortTable {
     std::optional<wire::PortId> opening;  // set while it is being opened
     lcore::PortInfo info;                 // while open
     int index = 0;                        // of the interface for which the device was opened
-    InterfaceState kernel;                // of the interface itself, or of the companion
-    bool link = true;           // as the driver tells, where the kernel does not see the device
+    InterfaceState
+        device;  // of the interface that is the device, or has it as a VLAN; else not present
+    InterfaceState
+        kernel;  // of the interface with the addresses: the same one, a VLAN's or the companion
+    // As the driver tells, where the kernel does not see the device; of a VLAN, as the interface below it has it.
+    bool link = true;
+    std::optional<bool>
+        vlan_of_kernel;         // the kernel has an interface for the VLAN; unset: not yet looked
     std::string reason;         // why the port is not open, for status
     bool held = false;          // because its device is still held; it is tried again soon
     lcore::DropCounters drops;  // of frames between the dataplane and the companion
     std::unique_ptr<Companion> companion;
     std::unique_ptr<SizeHints> size_hints;  // while open, where the port's own socket gets them
     std::unique_ptr<Subscription> watch;
+    std::unique_ptr<Subscription> watch_device;  // where the device's interface is another
 
     absl::string_view state() const {  // "missing", "opening", "down", "up"
       if (id.has_value()) return kernel.up() ? "up" : "down";
@@ -73,10 +85,10 @@ class PortTable {
     // While open.
     Outlet outlet() const { return {config.kernel_side(), info.has_link_layer}; }
     // There is something to open: a device of the kernel's, or one that only an attempt finds.
-    bool can_be_tried() const { return config.kernel_device() == nullptr || kernel.present(); }
+    bool can_be_tried() const { return config.kernel_device() == nullptr || device.present(); }
     // The interface is there but down, and no driver can be bound to it until it is set up.
     bool waits_for_interface() const {
-      return config.kernel_device() != nullptr && kernel.present() && !kernel.admin_up;
+      return config.kernel_device() != nullptr && device.present() && !device.admin_up;
     }
   };
 
@@ -112,7 +124,10 @@ class PortTable {
   bool Has(const std::string& name) const;
   void Make(const config::PortConfig& pattern, const std::string& interface);
   void Forget(Port& port);
+  void Look(Port& port);
   void WatchInterfaceOf(Port& port);
+  void DecideVlan(Port& port);
+  void SetVlans(Port& port, lcore::PortSpec* spec);
   // The errors of these do not name the port.
   absl::Status BeginOpen(Port& port);
   absl::Status AwaitOpen(Port& port);
@@ -131,6 +146,8 @@ class PortTable {
   void ForgetAddress(Port& port);
   void FromKernel(Port& port, wire::Bytes frame);
   void OnInterface(Port& port, const InterfaceState& state);
+  void OnDevice(Port& port, const InterfaceState& state);
+  void OnKernelSide(Port& port, const InterfaceState& state);
   void OpenAgain(Port& port);
   void RetryHeld();
 

@@ -84,6 +84,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"driver", Text(wire::DriverWord(open ? port.info.device : port.config.device))},
                {"driver_reason", open ? port.info.driver_reason : ""},
                {"device", wire::DeviceText(port.config.device)},
+               {"vlan", port.config.vlan ? Json(*port.config.vlan) : Json(nullptr)},
                {"kernel_interface", port.config.kernel_side()},
                {"pattern", port.made == nullptr ? Json(nullptr) : Json(port.config.group)},
                {"tier", port.config.tier},

@@ -20,6 +20,14 @@ using wire::PciDevice;
 using wire::PortDevice;
 using wire::VirtualDevice;
 
+// One VLAN of a device (IEEE 802.1Q), which is a port of its own.
+struct PortVlan {
+  uint16_t id = 0;  // wire::kMinVlan to kMaxVlan; 0: the frames that have no tag
+  // The kernel has an interface for it, and thereby all its frames. Of a VLAN of a kernel interface alone.
+  bool of_kernel = false;
+  friend bool operator==(const PortVlan&, const PortVlan&) = default;
+};
+
 struct PortSpec {
   std::string name;  // as the operator calls it: "wan0"
   PortDevice device;
@@ -28,6 +36,13 @@ struct PortSpec {
   uint16_t listen_port = 0;   // the UDP port that is ours: kernel interfaces filter by it
   // Of a kernel interface, the best first: the port has one of them alone where it cannot have the interface.
   std::vector<wire::IpAddress> addresses;
+  // Of the device's frames, those that are the port's; with a tag, if it has one, on the link alone.
+  PortVlan vlan;
+  // Of a device that a worker polls and that is not one port's alone: the VLANs of all its ports, this one's among
+  // them, and the largest of their MTUs. The first of these ports opens the device, and the last one closes it. Empty:
+  // the port has the device to itself, or a socket of its own.
+  std::vector<PortVlan> device_vlans;
+  uint16_t device_mtu = 0;
 };
 
 struct PortInfo {

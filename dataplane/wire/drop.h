@@ -18,6 +18,8 @@ namespace warp::wire {
   X(kBadIpChecksum, "bad_ip_checksum", "the IPv4 header checksum is wrong")                        \
   X(kOtherAddress, "other_address",                                                                \
     "to an address that the port's interface does not have, or no longer has")                     \
+  X(kUnknownVlan, "unknown_vlan",                                                                  \
+    "of a VLAN of the device that no port has, or without a tag where every port has a VLAN")      \
   X(kUnknownType, "unknown_type", "message type or reserved bytes of another version or protocol") \
   X(kUnknownSession, "unknown_session", "receiver index names no live session or handshake")       \
   X(kSessionExpired, "session_expired",                                                            \

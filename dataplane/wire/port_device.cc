@@ -4,7 +4,11 @@
 
 namespace warp::wire {
 
-DriverChoice ChooseDriver(absl::string_view interface, const DriverFacts& facts) {
+DriverChoice ChooseDriver(absl::string_view interface, const DriverFacts& facts, uint16_t vlan) {
+  if (vlan != 0) {
+    return {KernelDriver::kAfPacket,
+            absl::StrCat("auto: the tags of a VLAN of ", interface, " take a packet socket")};
+  }
   if (!facts.ethernet) {
     return {KernelDriver::kUdp, absl::StrCat("auto: ", interface, " has no Ethernet header")};
   }

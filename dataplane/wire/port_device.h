@@ -31,8 +31,9 @@ struct DriverChoice {
   KernelDriver driver = KernelDriver::kUdp;  // never kAuto
   std::string reason;                        // "auto: wwan0 has no Ethernet header"
 };
-// A packet socket costs less than a socket of UDP, but only where it moves joined frames. The latter works everywhere.
-DriverChoice ChooseDriver(absl::string_view interface, const DriverFacts& facts);
+// A packet socket costs less than a socket of UDP, but only where it moves joined frames. The latter works everywhere,
+// but for a VLAN (0: none) of an interface, whose tags it cannot write.
+DriverChoice ChooseDriver(absl::string_view interface, const DriverFacts& facts, uint16_t vlan = 0);
 
 // An interface that stays the kernel's: the kernel keeps its addresses, its routes and all traffic that is not ours.
 struct KernelDevice {
@@ -51,6 +52,9 @@ struct VirtualDevice {
 };
 
 using PortDevice = std::variant<KernelDevice, PciDevice, VirtualDevice>;
+
+// The VLANs of a device that may be ports (IEEE 802.1Q, table 9-2).
+inline constexpr uint16_t kMinVlan = 1, kMaxVlan = 4094;
 
 // "auto", "af_packet", "af_xdp", "udp", "pci" or "devargs": the word for status.
 absl::string_view DriverWord(const PortDevice& device);

@@ -20,17 +20,17 @@ class FakeNetlink : public Netlink {
     const auto found = interfaces.find(std::string(name));
     return found == interfaces.end() ? InterfaceState{} : found->second;
   }
-  // An interface has one watcher at most, to whom Change tells what became of it.
+  // Change tells the watchers of an interface what became of it, in the order in which they came.
   std::unique_ptr<Subscription> WatchInterface(absl::string_view name,
                                                InterfaceHandler handler) override {
-    watchers_[std::string(name)] = std::move(handler);
-    return std::make_unique<End>([this, key = std::string(name)] { watchers_.erase(key); });
+    watchers_[next_watcher_] = {std::string(name), std::move(handler)};
+    return std::make_unique<End>([this, key = next_watcher_++] { watchers_.erase(key); });
   }
   // Whoever watches them all is told after that.
   void Change(const std::string& name, const InterfaceState& state) {
     interfaces[name] = state;
-    if (const auto watcher = watchers_.find(name); watcher != watchers_.end()) {
-      InterfaceHandler(watcher->second)(state);
+    for (const auto& [key, watcher] : std::map(watchers_)) {
+      if (watcher.first == name && watchers_.contains(key)) watcher.second(state);
     }
     if (all_watcher_) all_watcher_(All());
   }
@@ -83,7 +83,8 @@ class FakeNetlink : public Netlink {
     std::string key;
   };
   std::map<std::string, NextHopHandler> handlers_;
-  std::map<std::string, InterfaceHandler> watchers_;
+  std::map<int, std::pair<std::string, InterfaceHandler>> watchers_;
+  int next_watcher_ = 0;
   InterfacesHandler all_watcher_;
 };
 

@@ -27,7 +27,8 @@ void CheckNode(const NodeConfig& config) {
     WARP_FUZZ_CHECK(port.is_pattern() || port.except.empty());
     WARP_FUZZ_CHECK(!port.name.empty() && !warp::wire::DeviceText(port.device).empty() &&
                     !port.kernel_side().empty());
-    WARP_FUZZ_CHECK((port.kernel_device() != nullptr) == port.kernel_interface.empty());
+    WARP_FUZZ_CHECK((port.kernel_device() != nullptr && !port.vlan) ==
+                    port.kernel_interface.empty());
   }
   WARP_FUZZ_CHECK(named + config.PatternRoom() <= config.node.max_ports);
   for (const PeerConfig& peer : config.peers) WARP_FUZZ_CHECK(!peer.public_key.is_zero());

@@ -30,8 +30,8 @@ void TellDriver(const config::PortConfig& port) {
   const wire::KernelDevice* const device = port.kernel_device();
   if (device == nullptr || device->driver != wire::KernelDriver::kAuto) return;
   if (if_nametoindex(device->interface.c_str()) == 0) return;
-  const wire::DriverChoice choice =
-      wire::ChooseDriver(device->interface, os::ReadDriverFacts(device->interface));
+  const wire::DriverChoice choice = wire::ChooseDriver(
+      device->interface, os::ReadDriverFacts(device->interface), port.vlan.value_or(0));
   std::cout << "port " << port.name
             << ": driver: " << wire::WordOf(wire::kKernelDriverWords, choice.driver) << " ("
             << choice.reason << ")" << std::endl;

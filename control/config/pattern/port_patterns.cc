@@ -13,7 +13,9 @@ PortPatterns::PortPatterns(const NodeConfig& config)
   for (const PortConfig& port : config.ports) {
     if (port.is_pattern()) entries_.push_back({.pattern = &port});
     names_.insert(port.name);
-    if (!port.is_pattern()) reserved_.insert(port.kernel_side());
+    if (port.is_pattern()) continue;
+    reserved_.insert(port.kernel_side());
+    if (port.kernel_device() != nullptr) reserved_.insert(port.kernel_device()->interface);
   }
   for (const TunnelConfig& tunnel : config.tunnels) {
     const InterfaceGateConfig* const gate = tunnel.gate.interface();

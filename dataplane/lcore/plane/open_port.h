@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "dataplane/lcore/port/port.h"
+#include "dataplane/lcore/port/vlan/vlan_trunk.h"
 
 namespace warp::lcore {
 
@@ -14,8 +15,12 @@ namespace warp::lcore {
 // virtual device whose Ethernet device exists already (a test made it from rings) is taken as it is. An error says in
 // one sentence what failed and why: no such interface, no permission, an MTU larger than the data rooms, more than one
 // channel...
+//
+// `trunk` is used where the device has ports beside this one (PortSpec::device_vlans): that of the device, if it is
+// open already, and afterwards that of the port.
 absl::StatusOr<std::unique_ptr<Port>> OpenPort(const PortSpec& spec, PortId id,
-                                               rte_mempool* rx_pool);
+                                               rte_mempool* rx_pool,
+                                               std::shared_ptr<VlanTrunk>* trunk = nullptr);
 
 }  // namespace warp::lcore
 

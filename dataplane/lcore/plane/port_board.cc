@@ -3,12 +3,27 @@
 #include <algorithm>
 #include <cassert>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/plane/open_port.h"
 #include "dataplane/os/stop_point.h"
 
 namespace warp::lcore {
+namespace {
+
+// The name of a device that ports share. Empty: the port has one to itself.
+std::string SharedDevice(const PortSpec& spec) {
+  if (spec.device_vlans.empty()) return "";
+  return absl::StrCat(wire::DriverWord(spec.device), " ", wire::DeviceText(spec.device));
+}
+
+// The kernel tells of the links of its own interfaces.
+bool HasLinkOfItsOwn(const Port& port) {
+  return !port.kernel_sees_frames() && !std::holds_alternative<KernelDevice>(port.spec().device);
+}
+
+}  // namespace
 
 PortBoard::PortBoard(const DataplaneOptions& options, const PoolPlan& plan,
                      std::shared_ptr<Exchange> exchange)
@@ -38,7 +53,12 @@ void PortBoard::SetState(Place* place, State state) {
 
 // --- Opening. ---
 
-absl::StatusOr<WorkerId> PortBoard::WorkerFor(int cpu) const {
+// A device has one worker, whatever its ports say.
+absl::StatusOr<WorkerId> PortBoard::WorkerFor(int cpu, const std::string& device) const {
+  for (PortId port = 0; !device.empty() && port < places_.size(); ++port) {
+    const Place& place = places_[port];
+    if (place.state != State::kEmpty && place.device == device) return slots_[port].worker;
+  }
   if (cpu >= 0) {
     const auto owner = std::find(worker_cpus_.begin(), worker_cpus_.end(), cpu);
     if (owner == worker_cpus_.end()) {
@@ -70,6 +90,22 @@ absl::Status PortBoard::CheckName(const std::string& name) const {
   return absl::OkStatus();
 }
 
+// What is open of a device that ports share; null: it is not open.
+absl::StatusOr<std::shared_ptr<VlanTrunk>> PortBoard::TrunkOf(const std::string& device) const {
+  std::shared_ptr<VlanTrunk> trunk;
+  bool busy = false;
+  for (const Place& place : places_) {
+    if (device.empty() || place.state == State::kEmpty || place.device != device) continue;
+    if (place.state == State::kOpening) {
+      return absl::AbortedError("its device is still being opened");
+    }
+    if (place.state == State::kOpen) trunk = place.trunk.lock();
+    busy = true;
+  }
+  if (busy && trunk == nullptr) return absl::AbortedError("its device is still being closed");
+  return trunk;
+}
+
 // A slot that nobody wants any more is free before long.
 absl::Status PortBoard::NoSlot() const {
   const bool soon = std::any_of(places_.begin(), places_.end(), [](const Place& place) {
@@ -83,7 +119,10 @@ absl::Status PortBoard::NoSlot() const {
 
 absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   if (absl::Status status = CheckName(spec.name); !status.ok()) return status;
-  absl::StatusOr<WorkerId> worker = WorkerFor(cpu);
+  const std::string device = SharedDevice(spec);
+  absl::StatusOr<std::shared_ptr<VlanTrunk>> shared = TrunkOf(device);
+  if (!shared.ok()) return shared.status();
+  absl::StatusOr<WorkerId> worker = WorkerFor(cpu, device);
   if (!worker.ok()) return worker.status();
   const auto is_free = [this](PortId id) {
     return places_[id].state == State::kEmpty && !HasNewsOf(id);
@@ -94,19 +133,25 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   Place& place = places_[id];
   PortSlot& slot = slots_[id];
   auto opening = std::make_shared<Opening>();
+  opening->trunk = *std::move(shared);
   const auto ring = [exchange = exchange_] { exchange->control_bell.Ring(); };
   // A slot's pool stays until the dataplane ends, which waits for this thread or leaves the pool behind.
   absl::StatusOr<std::unique_ptr<DeviceCall>> call = DeviceCall::Start(
       [opening, spec, id, ring, plan = plan_, pool = slot.rx_pool.get()] {
-        if (pool == nullptr) {
+        // Whoever lets go of the trunk last closes its device, so that none is left to the control thread.
+        std::shared_ptr<VlanTrunk> trunk = std::move(opening->trunk);
+        rte_mempool* rx_pool = trunk != nullptr ? trunk->device().rx_pool() : pool;
+        if (rx_pool == nullptr) {
           absl::StatusOr<PoolPtr> made = CreateRxPool(plan, id);
           if (made.ok()) opening->new_pool = *std::move(made);
           if (!made.ok()) opening->port = made.status();
+          rx_pool = opening->new_pool.get();
         }
-        rte_mempool* const rx_pool = pool != nullptr ? pool : opening->new_pool.get();
         if (rx_pool == nullptr) return;
-        opening->port = OpenPort(spec, id, rx_pool);
-        if (!opening->port.ok() || (*opening->port)->kernel_sees_frames()) return;
+        opening->port = OpenPort(spec, id, rx_pool, &trunk);
+        if (!opening->port.ok()) return;
+        opening->joined = trunk;
+        if (!HasLinkOfItsOwn(**opening->port)) return;
         absl::StatusOr<std::unique_ptr<LinkWatch>> link = LinkWatch::Start(**opening->port, ring);
         if (link.ok()) opening->link = *std::move(link);
         if (!link.ok()) opening->port = link.status();
@@ -114,6 +159,7 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
       ring);
   if (!call.ok()) return call.status();
   place.name = spec.name;
+  place.device = device;
   place.unwanted = false;
   place.opening = std::move(opening);
   place.call = *std::move(call);
@@ -134,6 +180,7 @@ void PortBoard::TakeOpened(PortId port) {
   if (!opening->port.ok()) return SetState(&place, State::kEmpty);
   slot.port = *std::move(opening->port);
   place.link = std::move(opening->link);
+  place.trunk = opening->joined;
   slot.counters = std::make_unique<PortSlot::Counters>();
   ++slot.generation;
   SetState(&place, State::kOpen);

@@ -8,6 +8,9 @@
 //     └────────────────────────────────────────────────────────────► closing
 //                                      the device is closed
 //
+// Ports may share a device (port/vlan). The first of them opens it, the others wait meanwhile and then join it; all
+// have one worker. Whoever opens such a device while it closes waits until that is over.
+//
 // A port that is removed while it is opening goes from there to closing. One name has one slot at most, so that a port
 // that comes and goes while a thread stands still leaves the slots of the others alone. Control thread only.
 #ifndef WARP_DATAPLANE_LCORE_PLANE_PORT_BOARD_H_
@@ -28,6 +31,7 @@
 #include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/plane/device_call.h"
 #include "dataplane/lcore/plane/link_watch.h"
+#include "dataplane/lcore/port/vlan/vlan_trunk.h"
 
 namespace warp::lcore {
 
@@ -69,22 +73,28 @@ class PortBoard {
   // What the thread that opens a device makes.
   struct Opening {
     PoolPtr new_pool;  // where the slot had none
+    // Of a device that ports share: what is open already, until the thread takes it; then what the port is one of.
+    std::shared_ptr<VlanTrunk> trunk;
+    std::weak_ptr<VlanTrunk> joined;
     absl::StatusOr<std::unique_ptr<Port>> port = absl::UnknownError("");
     std::unique_ptr<LinkWatch> link;  // where the port is no kernel interface
   };
   struct Place {
     State state = State::kEmpty;
-    std::string name;       // of the port, except where empty
-    bool unwanted = false;  // removed while it is opening
-    uint64_t token = 0;     // while held: the table that all workers must have passed
+    std::string name;                // of the port, except where empty
+    std::string device;              // that it shares with others; empty: it has one to itself
+    std::weak_ptr<VlanTrunk> trunk;  // of that device, while open
+    bool unwanted = false;           // removed while it is opening
+    uint64_t token = 0;              // while held: the table that all workers must have passed
     std::shared_ptr<Opening> opening;
     std::unique_ptr<DeviceCall> call;  // while opening and closing
     std::unique_ptr<LinkWatch> link;   // while open and held; null for a kernel interface
   };
 
-  absl::StatusOr<WorkerId> WorkerFor(int cpu) const;
+  absl::StatusOr<WorkerId> WorkerFor(int cpu, const std::string& device) const;
   bool HasNewsOf(PortId port) const;
   absl::Status CheckName(const std::string& name) const;
+  absl::StatusOr<std::shared_ptr<VlanTrunk>> TrunkOf(const std::string& device) const;
   absl::Status NoSlot() const;
   bool HasNews(const Place& place) const;
   void Move(const Publisher& publisher);

@@ -1,5 +1,6 @@
 #include "dataplane/lcore/port/device.h"
 
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <rte_dev.h>
@@ -117,6 +118,13 @@ absl::StatusOr<int> EthernetInterface(const std::string& name) {
   if (interface.ok() && interface->ethernet) return interface->index;
   if (absl::IsNotFound(interface.status())) return interface.status();
   return absl::InvalidArgumentError(absl::StrCat("interface ", name, " is not Ethernet"));
+}
+
+bool HearWholeVlan(int packet_socket, int interface) {
+  packet_mreq all{};
+  all.mr_ifindex = interface;
+  all.mr_type = PACKET_MR_PROMISC;
+  return setsockopt(packet_socket, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) == 0;
 }
 
 std::vector<int> SocketsOfDomain(int domain) {

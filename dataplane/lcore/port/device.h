@@ -41,6 +41,10 @@ absl::StatusOr<LinkInterface> FindLinkInterface(const std::string& name);
 // InvalidArgument also where it is not Ethernet.
 absl::StatusOr<int> EthernetInterface(const std::string& name);
 
+// Makes an interface receive the frames of VLANs and groups that the kernel does not know, for as long as this packet
+// socket is open: its adapter might leave them out. False, with errno: the kernel refused.
+bool HearWholeVlan(int packet_socket, int interface);
+
 // The sockets of this process that have this domain (SO_DOMAIN), in ascending order. Drivers do not tell which is
 // theirs, so it is found by comparing what was there before.
 std::vector<int> SocketsOfDomain(int domain);

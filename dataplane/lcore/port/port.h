@@ -39,9 +39,15 @@ class Port {
   // After TxBurst took fewer than all.
   virtual Refusal refusal() const { return {}; }
 
-  // How many frames were lost since the last call, because the driver received them together and found no buffers to
-  // part them.
-  uint64_t TakeUnbuffered() { return std::exchange(unbuffered_, 0); }
+  // Frames that the driver has received and that end there.
+  struct Losses {
+    uint64_t unbuffered = 0;    // came together, and there were no buffers to part them
+    uint64_t unknown_vlan = 0;  // belong to none of the device's ports
+    bool any() const { return (unbuffered | unknown_vlan) != 0; }
+  };
+  // Those since TakeLosses was called last.
+  const Losses& losses() const { return losses_; }
+  Losses TakeLosses() { return std::exchange(losses_, {}); }
 
   // Takes the error off the socket after poll(2) has answered POLLERR for poll_fd(), because every poll returns at once
   // until then. This happens when the interface goes down or away; frames flow again by themselves when it comes up.
@@ -102,7 +108,7 @@ class Port {
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;
   int poll_fd_ = -1;
-  uint64_t unbuffered_ = 0;  // the worker's
+  Losses losses_;  // the worker's
 };
 
 }  // namespace warp::lcore

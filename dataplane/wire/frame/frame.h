@@ -1,5 +1,5 @@
 // Ethernet, IPv4 or IPv6, and UDP around a WARP datagram: templates for sending, one parse for receiving (RFC 894, RFC
-// 791, RFC 8200, RFC 768). WARP sends no VLAN tag and no IP options.
+// 791, RFC 8200, RFC 768). WARP sends no IP options; the tag of a VLAN is put on and taken off by a port.
 #ifndef WARP_DATAPLANE_WIRE_FRAME_FRAME_H_
 #define WARP_DATAPLANE_WIRE_FRAME_FRAME_H_
 

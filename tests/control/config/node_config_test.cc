@@ -181,6 +181,38 @@ TEST(NodeConfigTest, KeysOfADeviceStandInAnyOrder) {
   EXPECT_EQ(config->ports[0].kernel_device()->driver, wire::KernelDriver::kAfXdp);
 }
 
+TEST(NodeConfigTest, AVlanIsAPortOfItsOwn) {
+  const auto config = ParseNodeConfig(
+      "node: {private_key_file: k}\nports:\n"
+      " - {name: a, interface: eth0, vlan: 10}\n"
+      " - {interface: eth0, vlan: 20}\n"
+      " - {interface: eth0}\n"
+      " - {name: c, pci: 0000:01:00.0, vlan: 7, kernel_interface: wan0, cpu: 3}\n"
+      " - {name: d, pci: 0000:01:00.0, cpu: 3}\n"
+      " - {name: e, pci: 0000:02:00.0}\n"
+      " - {name: f, interface: eth1, vlan: 4094, kernel_interface: dmz, driver: af_xdp}\n"
+      " - {name: g, devargs: \"net_null0,no-rx=1\", vlan: none}\n",
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const std::vector<PortConfig>& ports = config->ports;
+  EXPECT_EQ(ports[0].vlan, 10);
+  EXPECT_EQ(ports[0].kernel_side(), "eth0.10");
+  EXPECT_EQ(ports[1].name, "eth0.20");
+  EXPECT_EQ(ports[2].name, "eth0");
+  EXPECT_EQ(ports[2].kernel_side(), "eth0");
+  EXPECT_EQ(ports[3].kernel_side(), "wan0");
+  EXPECT_EQ(ports[4].kernel_side(), "warp-d");
+  EXPECT_EQ(ports[6].kernel_side(), "dmz");
+  EXPECT_EQ(ports[7].vlan, std::nullopt);
+  // Each VLAN of a packet socket has a socket of its own; what is polled is shared.
+  using Ports = std::vector<const PortConfig*>;
+  EXPECT_EQ(config->PortsSharingDeviceOf(ports[0]), Ports{});
+  EXPECT_EQ(config->PortsSharingDeviceOf(ports[4]), (Ports{&ports[3], &ports[4]}));
+  EXPECT_EQ(config->PortsSharingDeviceOf(ports[5]), Ports{});
+  EXPECT_EQ(config->PortsSharingDeviceOf(ports[6]), Ports{&ports[6]});
+  EXPECT_EQ(config->PortsSharingDeviceOf(ports[7]), Ports{});
+}
+
 TEST(NodeConfigTest, ACryptoDeviceGoesWithCryptodev) {
   const auto read = [](const std::string& crypto) {
     return ParseNodeConfig(
@@ -346,8 +378,32 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {node + "ports: [{name: a, devargs: net_null0, optional: true}]",
        "f:2: ports[0].optional: goes with interface or pci"},
       {node + "ports: [{name: a, interface: b, kernel_interface: c}]",
-       "f:2: ports[0].kernel_interface: goes with pci or devargs: this port's interface is the "
-       "kernel's own"},
+       "f:2: ports[0].kernel_interface: goes with pci, devargs or vlan: this port's interface is "
+       "the kernel's own"},
+      {node + "ports: [{interface: b, vlan: 4095}]",
+       "f:2: ports[0].vlan: \"4095\" is not a whole number from 1 to 4094"},
+      {node + "ports: [{interface: eth0, vlan: 10, driver: udp}]",
+       "f:2: ports[0].vlan: driver: udp writes no tags: leave vlan out, and name the kernel's "
+       "interface of that VLAN, interface: eth0.10"},
+      {node + "ports: [{interface: \"eth*\", vlan: 10}]",
+       "f:2: ports[0].vlan: goes with the name of one interface, and not with a pattern"},
+      {node + "ports: [{interface: enp129s0f0np0, vlan: 10}]",
+       "f:2: ports[0].kernel_interface: missing: \"enp129s0f0np0.10\" is too long for an "
+       "interface"},
+      {node + "ports:\n - {name: a, interface: x, vlan: 5}\n - {name: b, interface: x, vlan: 5, "
+              "kernel_interface: y}",
+       "f:4: ports[1].vlan: \"x VLAN 5\" is taken by ports[0].vlan"},
+      {node + "ports:\n - {name: a, interface: x.5}\n - {name: b, interface: x, vlan: 5}",
+       "f:4: ports[1].kernel_interface: \"x.5\" is taken by ports[0].interface"},
+      {node + "ports:\n - {name: a, pci: 0000:3b:00.0, vlan: 5}\n - {name: b, pci: 0000:3b:00.0, "
+              "vlan: 5}",
+       "f:4: ports[1].vlan: \"0000:3b:00.0 VLAN 5\" is taken by ports[0].vlan"},
+      {node + "ports:\n - {name: a, pci: 0000:3b:00.0, vlan: 5, cpu: 1}\n - {name: b, pci: "
+              "0000:3b:00.0}",
+       "f:4: ports[1].cpu: differs from that of port a, which is of the same device"},
+      {node + "ports:\n - {name: a, devargs: \"net_memif0,id=1\", vlan: 5}\n - {name: b, devargs: "
+              "\"net_memif0,id=2\"}",
+       "f:4: ports[1].devargs: differs from that of port a, which is of the same device"},
       {node + "ports: [{name: a-long-name, pci: 0000:3b:00.0}]",
        "f:2: ports[0].kernel_interface: missing: \"warp-a-long-name\" is too long for an "
        "interface"},

@@ -460,6 +460,111 @@ TEST_F(PortTableTest, AnInterfaceWithoutTheAddressThatItsPortNeedsIsWaitedFor) {
   EXPECT_TRUE(table.ports()[0]->id.has_value());
 }
 
+// --- VLANs. ---
+
+class VlanPortsTest : public PortTableTest {
+ protected:
+  VlanPortsTest() {
+    config_.ports.back().vlan = 10;
+    config_.ports.back().kernel_interface = "l0.10";
+    netlink_.interfaces["l0"].carrier = true;
+  }
+  InterfaceState Own(int index, int over) {
+    InterfaceState state = Interface(index, kMac);
+    state.carrier = true;
+    state.over = over;
+    state.addresses = {*wire::IpAddress::Parse("10.0.0.1")};
+    return state;
+  }
+};
+
+TEST_F(VlanPortsTest, TheKernelsInterfaceOfTheVlanHasTheAddresses) {
+  netlink_.interfaces["l0.10"] = Own(7, /*over=*/1);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  EXPECT_EQ(dataplane_.port_spec.vlan, (lcore::PortVlan{.id = 10, .of_kernel = true}));
+  EXPECT_TRUE(dataplane_.port_spec.device_vlans.empty());  // it has a socket of its own
+  EXPECT_EQ(port.state(), "up");
+  EXPECT_EQ(port.kernel.addresses.size(), 1u);
+  EXPECT_EQ(port.outlet().interface, "l0.10");
+  EXPECT_EQ(port.companion, nullptr);
+  InterfaceState renewed = Own(7, 1);
+  renewed.addresses.clear();
+  netlink_.Change("l0.10", renewed);
+  EXPECT_TRUE(port.kernel.addresses.empty());
+  EXPECT_EQ(closed_, 0);
+}
+
+// It is set up anew: its name must be free for that.
+TEST_F(VlanPortsTest, NothingTakesThePlaceOfTheKernelsInterfaceThatGoes) {
+  netlink_.interfaces["l0.10"] = Own(7, /*over=*/1);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  netlink_.Change("l0.10", {});
+  EXPECT_EQ(port.state(), "down");
+  netlink_.Change("l0", {});
+  EXPECT_EQ(closed_, 1);
+  netlink_.Change("l0", Interface(3, kMac));
+  table.TakeNews();
+  EXPECT_TRUE(port.id.has_value());
+  EXPECT_TRUE(dataplane_.port_spec.vlan.of_kernel);
+  netlink_.Change("l0.10", Own(8, /*over=*/3));
+  EXPECT_EQ(port.kernel.addresses.size(), 1u);
+}
+
+// The port comes and goes with the interface below its VLAN, whatever the other one does.
+TEST_F(VlanPortsTest, TheDeviceIsTheInterfaceBelow) {
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const PortTable::Port& port = *table.ports()[0];
+  EXPECT_EQ(dataplane_.port_spec.vlan, (lcore::PortVlan{.id = 10, .of_kernel = false}));
+  netlink_.Change("l0.10", Own(9, /*over=*/0));  // a TAP
+  EXPECT_EQ(port.state(), "up");
+  InterfaceState below = netlink_.interfaces["l0"];
+  below.carrier = false;
+  netlink_.Change("l0", below);
+  EXPECT_EQ(port.state(), "down");
+  EXPECT_EQ(closed_, 0);
+  below.carrier = true;
+  netlink_.Change("l0", below);
+  EXPECT_EQ(port.state(), "up");
+  netlink_.Change("l0", {});
+  EXPECT_EQ(port.state(), "missing");
+  EXPECT_EQ(port.reason, "interface l0 is gone");
+  netlink_.Change("l0", below);
+  table.TakeNews();
+  EXPECT_EQ(port.state(), "up");
+}
+
+TEST_F(VlanPortsTest, AnInterfaceThatIsMissingIsThatBelow) {
+  netlink_.interfaces.erase("l0");
+  netlink_.interfaces["l0.10"] = Own(7, /*over=*/1);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  EXPECT_EQ(table.OpenAll().message(), "port l0: there is no network interface l0");
+}
+
+TEST_F(VlanPortsTest, APolledDeviceIsOpenedWithAllVlansOfItsPorts) {
+  config_.ports[0].device =
+      wire::KernelDevice{.interface = "l0", .driver = wire::KernelDriver::kAfXdp};
+  config_.ports.push_back(config::PortConfig(config_.ports[0]));
+  config_.ports.back().name = "two";
+  config_.ports.back().vlan = 20;
+  config_.ports.back().kernel_interface = "l0.20";
+  config_.ports.back().mtu = 1400;
+  netlink_.interfaces["l0.20"] = Own(8, /*over=*/1);
+  dataplane_.ids_differ = true;
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const std::vector<lcore::PortVlan> all = {{.id = 10}, {.id = 20, .of_kernel = true}};
+  EXPECT_EQ(dataplane_.port_spec.device_vlans, all);
+  EXPECT_EQ(dataplane_.port_spec.device_mtu, 1400);
+  EXPECT_EQ(dataplane_.port_spec.vlan, all[1]);
+  netlink_.Change("l0", {});
+  EXPECT_EQ(closed_, 2);
+}
+
 // --- Patterns. ---
 
 class PatternPortsTest : public PortTableTest {

@@ -38,16 +38,28 @@ Node::Node(int number, const Options& options)
   const int network = NextNetwork();
   for (uint16_t i = 0; i < options.ports; ++i) {
     wires_.push_back(absl::StrCat("net", network, "node", number, "wire", i));
-    const PortSpec spec = {
-        .name = wires_[i],
-        .device = VirtualDevice{
-            i == 0 && !options.device.empty()
-                ? options.device
-                : absl::StrCat("net_warp_lab0,wire=", wires_[i], options.device_arguments)}};
-    absl::StatusOr<PortId> port = AddPort(*plane_, spec);
+    absl::StatusOr<PortId> port = AddPort(*plane_, spec(i));
     EXPECT_TRUE(port.ok()) << port.status();
     ports_.push_back(*port);
   }
+}
+
+PortSpec Node::spec(size_t i) const {
+  const bool named = !options_.device.empty() && (i == 0 || !options_.vlans.empty());
+  PortSpec spec = {.name = wires_[i],
+                   .device = VirtualDevice{named ? options_.device
+                                                 : absl::StrCat("net_warp_lab0,wire=", wires_[i],
+                                                                options_.device_arguments)}};
+  if (options_.vlans.empty()) return spec;
+  spec.vlan.id = options_.vlans[i];
+  for (const uint16_t vlan : options_.vlans) spec.device_vlans.push_back({.id = vlan});
+  return spec;
+}
+
+absl::Status Node::AddAgain(size_t i) {
+  absl::StatusOr<PortId> port = AddPort(*plane_, spec(i));
+  if (port.ok()) ports_[i] = *port;
+  return port.status();
 }
 
 wire::Endpoint Node::endpoint(size_t i) const {
@@ -168,7 +180,10 @@ uint32_t Node::BuffersInUse() const {
   for (WorkerId id = 0; id < plane_->workers(); ++id) {
     used += rte_mempool_in_use_count(plane_->worker(id).header_pool());
   }
-  for (const PortId id : ports_) used += rte_mempool_in_use_count(plane_->slot(id).rx_pool.get());
+  for (const PortId id : ports_) {
+    const rte_mempool* const pool = plane_->slot(id).rx_pool.get();
+    if (pool != nullptr) used += rte_mempool_in_use_count(pool);
+  }
   return used;
 }
 

@@ -30,6 +30,8 @@ class Node {
     uint32_t ring_size = 256;
     bool inline_worker = false;
     std::string device;  // the device of its first port, instead of a wire to the switch
+    // Its ports are these VLANs of that one device. 0: what has no tag.
+    std::vector<uint16_t> vlans;
     std::optional<Polling> polling;
     std::string crypto_device;  // the device that seals and opens; empty: the CPU does
   };
@@ -42,6 +44,9 @@ class Node {
   wire::Endpoint endpoint(size_t i) const;
   wire::MacAddress mac(size_t i) const { return plane_->Info(ports_[i]).mac; }
   const std::string& wire(size_t i) const { return wires_[i]; }
+  PortSpec spec(size_t i) const;
+  // Opens a port anew that was removed.
+  absl::Status AddAgain(size_t i);
 
   // Makes a path from each local port to each remote endpoint. `active(i, j)` says which of them send.
   void Connect(const Node& other, std::shared_ptr<wire::Session> session);

@@ -55,6 +55,7 @@ class Ingress {
   void Deliver(const PortView& port);
 
   void Sort(const PortView& port, rte_mbuf* frame);
+  void CountLosses(const PortView& port);
   wire::Drop FindReceiveSession(const PortView& port, uint32_t receiver_index,
                                 InPacket* packet) const;
   bool IsOurs(const PortView& port, const wire::UdpFrame& udp) const;

@@ -84,8 +84,8 @@ void Ingress::Receive(const PortView& port) {
   in_.Clear();
   rte_mbuf* frames[kBurst];
   const uint16_t received = port.port->RxBurst(frames, kBurst);
-  if (const uint64_t lost = port.port->TakeUnbuffered(); lost > 0) [[unlikely]]
-    turn_.Count(port.slot, wire::Drop::kNoBuffer, lost);
+  if (port.port->losses().any()) [[unlikely]]
+    CountLosses(port);
   if (received == 0) return;
   turn_.AddWork(received);
   turn_.ReadTime();
@@ -105,6 +105,12 @@ void Ingress::Receive(const PortView& port) {
     }
     Sort(port, frames[i]);
   }
+}
+
+void Ingress::CountLosses(const PortView& port) {
+  const Port::Losses lost = port.port->TakeLosses();
+  if (lost.unbuffered > 0) turn_.Count(port.slot, wire::Drop::kNoBuffer, lost.unbuffered);
+  if (lost.unknown_vlan > 0) turn_.Count(port.slot, wire::Drop::kUnknownVlan, lost.unknown_vlan);
 }
 
 // Returns true for a datagram to our UDP port and one of the interface's addresses.

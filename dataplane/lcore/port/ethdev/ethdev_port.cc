@@ -27,9 +27,8 @@ absl::Status EthdevPort::Start() {
   }
   rte_eth_conf conf{};
   // A kernel interface has the MTU that the kernel gave it, and its driver reports limits that do not apply.
-  if (!kernel_sees_frames_ && spec_.mtu >= info.min_mtu && spec_.mtu <= info.max_mtu) {
-    conf.rxmode.mtu = spec_.mtu;
-  }
+  const uint16_t mtu = MtuFor(info);
+  if (!kernel_sees_frames_ && mtu >= info.min_mtu && mtu <= info.max_mtu) conf.rxmode.mtu = mtu;
   conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   uint16_t rx_descriptors = rx_descriptors_;
   uint16_t tx_descriptors = tx_descriptors_;
@@ -60,6 +59,18 @@ absl::Status EthdevPort::Start() {
   if (rte_is_zero_ether_addr(&address)) rte_eth_random_addr(address.addr_bytes);
   std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), mac_.bytes.begin());
   return absl::OkStatus();
+}
+
+// Most devices have room for a tag beside the packet and the header. Of others it costs the packet its 4 bytes. ethdev
+// reckons in the same way (rte_ethdev.c, eth_dev_get_overhead_len).
+uint16_t EthdevPort::MtuFor(const rte_eth_dev_info& info) const {
+  constexpr uint32_t kWithoutTag = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  const bool tells = info.max_mtu != UINT16_MAX && info.max_rx_pktlen > info.max_mtu;
+  const uint32_t around = tells ? info.max_rx_pktlen - info.max_mtu : kWithoutTag;
+  const bool tagged = std::any_of(spec_.device_vlans.begin(), spec_.device_vlans.end(),
+                                  [](const PortVlan& vlan) { return vlan.id != 0; });
+  const bool counts = tagged && around < kWithoutTag + RTE_VLAN_HLEN;
+  return static_cast<uint16_t>(spec_.mtu + (counts ? RTE_VLAN_HLEN : 0));
 }
 
 EthdevPort::~EthdevPort() { Close(); }

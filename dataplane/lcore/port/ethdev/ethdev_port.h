@@ -37,6 +37,8 @@ class EthdevPort : public Port {
   void Adopt(uint16_t device, bool owned);
   // Configures one queue for each direction, and starts the device.
   absl::Status Start();
+  // The MTU to ask of the device, so that packets of the port's MTU fit it.
+  uint16_t MtuFor(const rte_eth_dev_info& info) const;
   // Undoes Start and Adopt. The destructor does so too, but a driver calls it earlier where one of its members must
   // outlive the device.
   void Close();

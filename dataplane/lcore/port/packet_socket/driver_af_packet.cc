@@ -30,9 +30,9 @@ absl::Status Refused(const KernelDevice& device, absl::string_view what) {
   return os::ErrnoStatus(errno, "interface ", device.interface, ": ", what);
 }
 
-absl::Status Prepare(int fd, const KernelDevice& device, uint16_t listen_port, bool ethernet) {
+absl::Status Prepare(int fd, const KernelDevice& device, const PacketFilter& filter) {
   // These are set before the socket is bound, so that not one frame gets past them.
-  if (!AttachPacketFilter(fd, listen_port, ethernet)) return Refused(device, "packet filter");
+  if (!AttachPacketFilter(fd, filter)) return Refused(device, "packet filter");
   if (!SetOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) return Refused(device, "PACKET_VNET_HDR");
   // Spares the filter a look at what we send. Linux knows it since 4.20, and the filter does without it.
   SetOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
@@ -54,14 +54,27 @@ absl::StatusOr<std::unique_ptr<Port>> AfPacketPort::Open(const KernelDevice& dev
                                                          rte_mempool* rx_pool) {
   const absl::StatusOr<LinkInterface> interface = FindLinkInterface(device.interface);
   if (!interface.ok()) return interface.status();
+  const bool whole_vlan = spec.vlan.id != 0 && !spec.vlan.of_kernel;
+  if (spec.vlan.id != 0 && !interface->ethernet) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("interface ", device.interface,
+                     " has no Ethernet header, in which the tag of a VLAN stands"));
+  }
   // With protocol 0 the socket receives nothing before it is bound.
   os::UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket && (errno == EPERM || errno == EACCES)) {
     return absl::PermissionDeniedError("a raw socket needs root, or CAP_NET_RAW");
   }
   if (!socket) return Refused(device, "raw socket");
-  absl::Status status = Prepare(socket.get(), device, spec.listen_port, interface->ethernet);
+  absl::Status status = Prepare(socket.get(), device,
+                                {.port = spec.listen_port,
+                                 .ethernet = interface->ethernet,
+                                 .vlan = spec.vlan.id,
+                                 .whole_vlan = whole_vlan});
   if (!status.ok()) return status;
+  if (whole_vlan && !HearWholeVlan(socket.get(), interface->index)) {
+    return Refused(device, "promiscuous mode, for a VLAN that the kernel has no interface for");
+  }
   WARP_STOP_POINT(device_binding);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
@@ -91,10 +104,10 @@ AfPacketPort::AfPacketPort(const PortSpec& spec, PortId id, rte_mempool* rx_pool
     : Port(spec, id, rx_pool),
       socket_(std::move(socket)),
       receiver_(socket_.get(), rx_pool, interface.ethernet),
-      sender_(socket_.get(), spec.mtu, interface.ethernet ? 0 : interface.index) {
+      sender_(socket_.get(), spec.mtu, interface.ethernet ? 0 : interface.index, spec.vlan.id) {
   poll_fd_ = socket_.get();
   mac_ = mac;
-  kernel_sees_frames_ = true;
+  kernel_sees_frames_ = spec.vlan.id == 0 || spec.vlan.of_kernel;
   has_link_layer_ = interface.ethernet;
   multi_segment_tx_ = true;
 }

@@ -4,6 +4,10 @@
 // modem). Workers read and write an Ethernet header all the same: there, the sender takes it off and the receiver makes
 // one up, and the kernel finds the next hop if there is one.
 //
+// A port may be one VLAN of the interface: its frames leave with a tag, and the kernel takes the tag off what arrives.
+// Each VLAN has a socket of its own, whose filter parts them, so that ports of one interface share nothing. Where the
+// kernel has no interface for the VLAN, the socket takes all of its frames, for the companion.
+//
 // The socket is our own, because DPDK's net_af_packet moves one frame for each pass through the kernel. Ours sends a
 // burst of one path in one pass (segment_sender.h), and cuts what arrives joined (segment_receiver.h). A classic BPF
 // filter lets in only UDP to our port (packet_filter.h); the kernel still sees every frame. Sending never waits: frames
@@ -31,7 +35,7 @@ class AfPacketPort final : public Port {
                                                     rte_mempool* rx_pool);
 
   uint16_t RxBurst(rte_mbuf** packets, uint16_t count) override {
-    return receiver_.Receive(packets, count, &unbuffered_);
+    return receiver_.Receive(packets, count, &losses_.unbuffered);
   }
   uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
     return sender_.Send(packets, count);

@@ -12,16 +12,46 @@
 namespace warp::lcore {
 namespace {
 
-class Filter {
+class Program {
  public:
-  Filter(uint16_t port, bool ethernet) : ip_(ethernet ? uint32_t{ETH_HLEN} : 0) {
-    constexpr uint32_t kPacketType = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
-    constexpr uint32_t kVlanTagged = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
-    constexpr uint32_t kProtocol = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL);
+  explicit Program(const PacketFilter& filter) : ip_(filter.ethernet ? uint32_t{ETH_HLEN} : 0) {
     Load(BPF_B | BPF_ABS, kPacketType);
-    DropUnless(PACKET_HOST);
-    Load(BPF_B | BPF_ABS, kVlanTagged);
-    DropUnless(0);
+    if (filter.whole_vlan) {
+      DropIfAbove(PACKET_MULTICAST);  // Host, broadcast and multicast come before it.
+    } else {
+      DropUnless(PACKET_HOST);
+    }
+    LetInVlan(filter.vlan);
+    if (filter.whole_vlan) {
+      Return(UINT32_MAX);
+    } else {
+      LetInUdp(filter.port, filter.ethernet);
+    }
+  }
+
+  bool Attach(int socket) {
+    const sock_fprog program{static_cast<unsigned short>(size_), program_.data()};
+    return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
+  }
+
+ private:
+  // What the kernel knows beside the bytes of a frame.
+  static constexpr uint32_t kPacketType = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
+  static constexpr uint32_t kTagged = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
+  static constexpr uint32_t kTag = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG);
+  static constexpr uint32_t kProtocol = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL);
+  static constexpr uint32_t kVlanMask = 0x0fff;
+
+  void LetInVlan(uint16_t vlan) {
+    Load(BPF_B | BPF_ABS, kTagged);
+    DropUnless(vlan == 0 ? 0 : 1);
+    if (vlan == 0) return;
+    Load(BPF_H | BPF_ABS, kTag);
+    program_[size_++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kVlanMask);
+    DropUnless(vlan);
+  }
+
+  void LetInUdp(uint16_t port, bool ethernet) {
     if (ethernet) {
       Load(BPF_H | BPF_ABS, offsetof(ethhdr, h_proto));
     } else {
@@ -46,12 +76,6 @@ class Filter {
     Return(UINT32_MAX);
   }
 
-  bool Attach(int socket) {
-    const sock_fprog program{static_cast<unsigned short>(size_), program_.data()};
-    return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
-  }
-
- private:
   void Load(uint16_t how, uint32_t at) {
     program_[size_++] = BPF_STMT(static_cast<uint16_t>(BPF_LD | how), at);
   }
@@ -62,6 +86,10 @@ class Filter {
   }
   void DropUnless(uint32_t value) {
     program_[Jump(BPF_JEQ, value)].jt = 1;
+    Return(0);
+  }
+  void DropIfAbove(uint32_t value) {
+    program_[Jump(BPF_JGT, value)].jf = 1;
     Return(0);
   }
   void DropIfAnyOf(uint32_t bits) {
@@ -76,8 +104,8 @@ class Filter {
 
 }  // namespace
 
-bool AttachPacketFilter(int socket, uint16_t port, bool ethernet) {
-  return Filter(port, ethernet).Attach(socket);
+bool AttachPacketFilter(int socket, const PacketFilter& filter) {
+  return Program(filter).Attach(socket);
 }
 
 }  // namespace warp::lcore

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "dataplane/lcore/port/vlan/vlan_tag.h"
 #include "dataplane/wire/frame/segments.h"
 
 namespace warp::lcore {
@@ -25,9 +26,13 @@ sockaddr_ll Protocol(int interface, uint16_t type) {
 
 }  // namespace
 
-SegmentSender::SegmentSender(int fd, uint16_t mtu, int plain_ip)
+SegmentSender::SegmentSender(int fd, uint16_t mtu, int plain_ip, uint16_t vlan)
     : fd_(fd),
-      link_size_(plain_ip == 0 ? 0 : wire::kEthernetHeaderSize),
+      vlan_(vlan),
+      link_size_(vlan != 0       ? size_t{kVlanTagAt}
+                 : plain_ip != 0 ? wire::kEthernetHeaderSize
+                                 : 0),
+      tagged_(vlan != 0 ? kTaggedLink : 0),
       v4_(Protocol(plain_ip, ETH_P_IP)),
       v6_(Protocol(plain_ip, ETH_P_IPV6)),
       mtu_(mtu) {}
@@ -115,8 +120,8 @@ void SegmentSender::BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join
 uint16_t SegmentSender::RunLength(rte_mbuf* const* frames, uint16_t count,
                                   size_t header_size) const {
   const size_t limit = most_bytes_.load(std::memory_order_relaxed);
-  const size_t payload =
-      std::min(wire::kMaxJoinedPayload, limit - std::min(limit, header_size + 1));
+  const size_t payload = std::min(wire::kMaxJoinedPayload,
+                                  limit - std::min(limit, header_size + tagged_ - link_size_ + 1));
   return FrameRuns::Length(frames, count, header_size, most_frames_.load(std::memory_order_relaxed),
                            payload);
 }
@@ -125,12 +130,8 @@ void SegmentSender::AddRun(rte_mbuf* const* frames, uint16_t count, size_t heade
   Front& front = fronts_[runs_.size()];
   front.offload = {};
   msghdr* const message = runs_.Begin();
-  if (link_size_ > 0) {
-    const bool v6 = FrameRuns::FirstBytes(frames[0])[link_size_] >> 4 == 6;
-    message->msg_name = v6 ? &v6_ : &v4_;
-    message->msg_namelen = sizeof(v4_);
-  }
   runs_.Add(&front.offload, sizeof(front.offload));
+  if (link_size_ > 0) PutLink(frames[0], message, &front);
   if (count == 1) {
     runs_.End(frames, count, link_size_);
     return;
@@ -142,10 +143,25 @@ void SegmentSender::AddRun(rte_mbuf* const* frames, uint16_t count, size_t heade
                             front.headers.data());
   front.offload.flags = OffloadHeader::kNeedsChecksum;
   front.offload.kind = OffloadHeader::kUdpSegments;
-  front.offload.headers_size = static_cast<uint16_t>(header_size - link_size_);
+  const size_t headers_size = header_size - link_size_ + tagged_;
+  front.offload.headers_size = static_cast<uint16_t>(headers_size);
   front.offload.segment_size = static_cast<uint16_t>(rte_pktmbuf_pkt_len(frames[0]) - header_size);
-  front.offload.checksum_start = static_cast<uint16_t>(header_size - link_size_ - 8);
+  front.offload.checksum_start = static_cast<uint16_t>(headers_size - 8);
   front.offload.checksum_offset = wire::kUdpChecksumOffset;
+}
+
+// What stands for the first link_size_ bytes of all frames of a message.
+void SegmentSender::PutLink(const rte_mbuf* frame, msghdr* message, Front* front) {
+  const wire::Bytes bytes = FrameRuns::FirstBytes(frame);
+  if (vlan_ != 0) {
+    std::copy_n(bytes.data(), link_size_, front->link.data());
+    WriteVlanTag(vlan_, front->link.data() + link_size_);
+    runs_.Add(front->link.data(), front->link.size());
+    return;
+  }
+  const bool v6 = bytes[link_size_] >> 4 == 6;
+  message->msg_name = v6 ? &v6_ : &v4_;
+  message->msg_namelen = sizeof(v4_);
 }
 
 }  // namespace warp::lcore

@@ -26,7 +26,8 @@ class SegmentSender {
  public:
   // `fd` is a packet socket with PACKET_VNET_HDR, bound to an interface of this MTU. It stays the caller's. `plain_ip`
   // is the index of the interface where its frames begin with the IP header; 0: they begin with an Ethernet header.
-  SegmentSender(int fd, uint16_t mtu, int plain_ip = 0);
+  // Frames leave with the tag of `vlan` (IEEE 802.1Q), if that is not 0.
+  SegmentSender(int fd, uint16_t mtu, int plain_ip = 0, uint16_t vlan = 0);
 
   // The interface's MTU has become another. Any thread.
   void SetMtu(uint16_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
@@ -58,20 +59,28 @@ class SegmentSender {
   // and twice as many after each further refusal. Where the kernel knows no joined frames it is many.
   static constexpr uint32_t kFewBursts = 8, kManyBursts = 1024;
 
+  // The MAC addresses and the tag behind them.
+  static constexpr size_t kTaggedLink = 16;
+
   // What stands in front of the frames of one message.
   struct Front {
     OffloadHeader offload{};
+    std::array<uint8_t, kTaggedLink> link;
     alignas(16) std::array<uint8_t, 64> headers;
   };
 
   void BuildRuns(rte_mbuf* const* frames, uint16_t count, bool join);
   uint16_t RunLength(rte_mbuf* const* frames, uint16_t count, size_t header_size) const;
   void AddRun(rte_mbuf* const* frames, uint16_t count, size_t header_size);
+  void PutLink(const rte_mbuf* frame, msghdr* message, Front* front);
   void StopJoining(int error);
 
   const int fd_;
-  const size_t link_size_;  // the bytes of each frame that the link does not carry
-  sockaddr_ll v4_, v6_;     // what follows instead; unused where there is an Ethernet header
+  const uint16_t vlan_;
+  const size_t
+      link_size_;  // the bytes of each frame that others replace, or that the link does not carry
+  const size_t tagged_;  // the size of what replaces them
+  sockaddr_ll v4_, v6_;  // what follows them where there is no Ethernet header; else unused
   std::atomic<uint16_t> mtu_;
   std::atomic<uint32_t> most_frames_{1};  // of a joined frame
   std::atomic<uint32_t> most_bytes_{0};   // its size is less

@@ -33,7 +33,7 @@ class UdpPort final : public Port {
                                                     rte_mempool* rx_pool);
 
   uint16_t RxBurst(rte_mbuf** packets, uint16_t count) override {
-    return receiver_.Receive(packets, count, &unbuffered_);
+    return receiver_.Receive(packets, count, &losses_.unbuffered);
   }
   uint16_t TxBurst(rte_mbuf** packets, uint16_t count) override {
     return sender_.Send(packets, count);

@@ -1,6 +1,5 @@
 #include "dataplane/lcore/port/xdp/driver_af_xdp.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
@@ -10,7 +9,6 @@
 #include <net/if.h>
 #include <rte_mbuf.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,7 +17,6 @@
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -34,8 +31,8 @@
 #include "absl/strings/string_view.h"
 #include "dataplane/lcore/memory/eal_log.h"
 #include "dataplane/lcore/port/device.h"
+#include "dataplane/lcore/port/xdp/xdp_program.h"
 #include "dataplane/lcore/port/xdp/xsk_rings.h"
-#include "dataplane/lcore/warp_xdp_object.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_options.h"
 #include "dataplane/os/stop_point.h"
@@ -43,9 +40,6 @@
 
 namespace warp::lcore {
 namespace {
-
-constexpr absl::string_view kProgramName = "warp_xdp";
-constexpr absl::string_view kPortMark = "WARPPORT";
 
 // The most that the driver lets the kernel fill. They hold 34 ms of 60,000 frames a second while the worker is
 // descheduled.
@@ -89,6 +83,22 @@ absl::Status CheckChannels(const std::string& interface) {
                    channels.combined_count > 0 ? " combined 1" : " rx 1 tx 1"));
 }
 
+// An adapter that takes tags off tells of them beside the frame, where an XDP program does not see it. All frames would
+// be taken for such without a tag.
+absl::Status CheckTags(const std::string& interface) {
+  ethtool_value flags{};
+  flags.cmd = ETHTOOL_GFLAGS;
+  ifreq request{};
+  std::copy(interface.begin(), interface.end(), request.ifr_name);
+  request.ifr_data = reinterpret_cast<char*>(&flags);
+  const os::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const bool known = fd && ioctl(fd.get(), SIOCETHTOOL, &request) == 0;
+  if (!known || (flags.data & ETH_FLAG_RXVLAN) == 0) return absl::OkStatus();
+  return Refused(interface,
+                 absl::StrCat("takes the tags of VLANs off before af_xdp sees them; ethtool -K ",
+                              interface, " rxvlan off"));
+}
+
 absl::Status CheckBuffers(const std::string& interface, rte_mempool* pool) {
   const uint32_t object = pool->header_size + pool->elt_size + pool->trailer_size;
   if (object > static_cast<uint32_t>(getpagesize())) {
@@ -125,7 +135,7 @@ absl::Status DetachStale(const std::string& interface, int index) {
   uint32_t size = sizeof(info);
   const os::UniqueFd program(bpf_prog_get_fd_by_id(id));
   const bool known = program && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0;
-  if (!known || kProgramName != info.name) {
+  if (!known || kXdpProgramName != info.name) {
     return Refused(interface,
                    absl::StrCat("has an XDP program already (", known ? info.name : "unknown",
                                 "), and af_xdp needs its own"));
@@ -135,18 +145,6 @@ absl::Status DetachStale(const std::string& interface, int index) {
                                            os::ErrnoText(-result)));
   }
   return absl::OkStatus();
-}
-
-// The embedded program with our port written into it, as a file that the driver can load. None: there is no memory.
-os::UniqueFd ProgramFile(uint16_t udp_port) {
-  std::string object(reinterpret_cast<const char*>(kWarpXdpObject), sizeof(kWarpXdpObject));
-  const uint16_t wire_order = htons(udp_port);
-  std::memcpy(object.data() + object.find(kPortMark.data(), 0, kPortMark.size()) + kPortMark.size(),
-              &wire_order, sizeof(wire_order));
-  os::UniqueFd fd(memfd_create("warp_xdp", MFD_CLOEXEC));
-  if (fd && write(fd.get(), object.data(), object.size()) != static_cast<ssize_t>(object.size()))
-    fd.Close();
-  return fd;
 }
 
 // The BPF descriptors of this process. The driver never closes those of the program that it loads, of its maps and of
@@ -226,6 +224,9 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
   if (!interface.ok()) return interface.status();
   if (absl::Status status = CheckBuffers(device.interface, rx_pool); !status.ok()) return status;
   if (absl::Status status = CheckChannels(device.interface); !status.ok()) return status;
+  if (!spec.device_vlans.empty()) {
+    if (absl::Status status = CheckTags(device.interface); !status.ok()) return status;
+  }
   const std::unique_lock lock(one_at_a_time, kPatience);
   if (!lock.owns_lock()) {
     return absl::UnavailableError(absl::StrCat(
@@ -239,6 +240,13 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
   std::unique_ptr<AfXdpPort> port(new AfXdpPort(spec, id, rx_pool));
   port->claim_ = *std::move(claim);
   port->interface_ = *interface;
+  const auto is_whole = [](const PortVlan& vlan) { return vlan.id != 0 && !vlan.of_kernel; };
+  if (std::any_of(spec.device_vlans.begin(), spec.device_vlans.end(), is_whole)) {
+    port->ear_ = os::UniqueFd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    if (!port->ear_ || !HearWholeVlan(port->ear_.get(), *interface)) {
+      return os::ErrnoStatus(errno, "interface ", device.interface, ": promiscuous mode");
+    }
+  }
   libbpf_set_print(KeepWarning);
   if (absl::Status status = DetachStale(device.interface, *interface); !status.ok()) return status;
   if (absl::Status status = port->PlugIn(device.interface); !status.ok()) {
@@ -249,7 +257,7 @@ absl::StatusOr<std::unique_ptr<Port>> AfXdpPort::Open(const KernelDevice& device
 }
 
 absl::Status AfXdpPort::PlugIn(const std::string& interface) {
-  os::UniqueFd program = ProgramFile(spec_.listen_port);
+  os::UniqueFd program = XdpProgramFile(spec_.listen_port, spec_.device_vlans);
   if (!program) return absl::ResourceExhaustedError("no memory for its program");
   // force_copy keeps RxBurst from sleeping. Where the kernel writes into our buffers itself, the driver sleeps up to a
   // second there when it has run out of them.

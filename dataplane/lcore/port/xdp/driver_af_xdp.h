@@ -21,7 +21,8 @@ namespace warp::lcore {
 class AfXdpPort final : public EthdevPort {
  public:
   // Unavailable: this build has no XDP program, since clang or libbpf was missing. FailedPrecondition: the interface
-  // has more than one channel or an XDP program of somebody else, or packet buffers are larger than a page.
+  // has more than one channel or an XDP program of somebody else, or takes off the tags by which ports share it, or
+  // packet buffers are larger than a page.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const KernelDevice& device,
                                                     const PortSpec& spec, PortId id,
                                                     rte_mempool* rx_pool);
@@ -43,6 +44,7 @@ class AfXdpPort final : public EthdevPort {
 
   int interface_ = 0;                // its index
   std::optional<XskSender> sender_;  // while open
+  os::UniqueFd ear_;  // a socket that keeps the interface hearing all frames, where a VLAN needs it
   os::UniqueFd claim_;  // a socket whose name says that a living process uses the interface
 };
 

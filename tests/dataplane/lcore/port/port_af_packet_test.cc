@@ -475,8 +475,8 @@ TEST_P(PortAfPacketTest, WithoutBuffersFramesAreCounted) {
   rte_pktmbuf_free(frame);
   rte_mbuf* rest[32];
   EXPECT_EQ(b_->RxBurst(rest, 32), 0);
-  EXPECT_EQ(b_->TakeUnbuffered(), 9u);
-  EXPECT_EQ(b_->TakeUnbuffered(), 0u);
+  EXPECT_EQ(b_->TakeLosses().unbuffered, 9u);
+  EXPECT_EQ(b_->TakeLosses().unbuffered, 0u);
   EXPECT_EQ(b_->Counters().rx_missed, 0u);
   rte_pktmbuf_free_bulk(all.data(), static_cast<unsigned>(all.size()));
   EXPECT_EQ(SendBurst(std::vector<Item>(10)), 10);

@@ -33,14 +33,19 @@ class PortTest : public testing::Test {
   // Opens port `id` with a pool of its own.
   absl::StatusOr<std::unique_ptr<Port>> TryOpen(const PortDevice& device, PortId id = 0,
                                                 uint16_t mtu = 1500) {
+    return TryOpen({.device = device, .mtu = mtu}, id);
+  }
+  // The same by all that there is to say of it, but for name and UDP port.
+  absl::StatusOr<std::unique_ptr<Port>> TryOpen(PortSpec spec, PortId id,
+                                                std::shared_ptr<VlanTrunk>* trunk = nullptr) {
     while (pools_.size() <= id) {
       auto pool = CreateRxPool(PlanPools(options_), static_cast<PortId>(pools_.size()));
       if (!pool.ok()) return pool.status();
       pools_.push_back(*std::move(pool));
     }
-    const PortSpec spec{
-        .name = absl::StrCat("port", id), .device = device, .mtu = mtu, .listen_port = kTestPort};
-    return OpenPort(spec, id, pools_[id].get());
+    spec.name = absl::StrCat("port", id);
+    spec.listen_port = kTestPort;
+    return OpenPort(spec, id, pools_[id].get(), trunk);
   }
   std::unique_ptr<Port> Open(const PortDevice& device, PortId id = 0, uint16_t mtu = 1500) {
     auto port = TryOpen(device, id, mtu);

@@ -276,7 +276,7 @@ TEST_F(PortUdpTest, WithoutBuffersJoinedDatagramsAreCountedAndTheNextArrive) {
   ASSERT_EQ(SendBurst(*a_, items), 10);
   std::array<rte_mbuf*, 10> frames;
   EXPECT_EQ(b_->RxBurst(frames.data(), 1), 0);
-  EXPECT_EQ(b_->TakeUnbuffered(), 10u);
+  EXPECT_EQ(b_->TakeLosses().unbuffered, 10u);
   rte_pktmbuf_free_bulk(taken.data(), static_cast<unsigned>(have));
   ASSERT_EQ(SendBurst(*a_, items), 10);
   ExpectReceived(*b_, items);
