@@ -217,6 +217,7 @@ class Bond {
   void MoveFrom(Instant now, wire::PathSlot slot);
   void Suspect(Instant now, wire::PathSlot slot);
   void CheckPath(Instant now, wire::PathSlot slot);
+  bool Postpones(Instant now);
 
   const std::function<void(uint16_t, uint64_t)> settled_;
   std::vector<std::unique_ptr<BondPath>> paths_;  // by slot; null: there never was one
@@ -245,16 +246,17 @@ class Bond {
   // of the first one.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> pieces_;
   Instant next_check_ = wire::kNever;
+  bool postponed_ = false;  // the last check came late, and looked at nothing
   Instant no_codel_until_{};
   Instant last_death_{};
 
   // Of feedback.
   uint64_t session_ = 0;
-  uint32_t time_ = 0;                       // microseconds, as in the last feedback
-  Duration clock_{};                        // the same, unwrapped
-  Instant clock_read_{};                    // when it was
-  Instant heard_{};                         // the last feedback came
-  bool under_way_ = false;                  // something was, of which it did not tell
+  uint32_t time_ = 0;       // microseconds, as in the last feedback
+  Duration clock_{};        // the same, unwrapped
+  Instant clock_read_{};    // when it was
+  Instant heard_{};         // the last feedback came
+  bool under_way_ = false;  // something was, of which it did not tell, by a path that brings things
   Duration spacing_ = Capacity::kInterval;  // of feedback: about the longest lately
   uint64_t clock_session_ = 0;
   uint64_t highest_ = 0;  // counter sent in session_

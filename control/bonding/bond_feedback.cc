@@ -83,9 +83,10 @@ void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedbac
   UpdateSuspicion();
   Duration least = Duration::max();
   under_way_ = false;
+  const PathMask dead = AllSilent(mask_) ? 0 : silent_;
   for (const wire::PathSlot slot : order_) {
     BondPath& path = PathOf(slot);
-    under_way_ |= !path.flight.empty();
+    under_way_ |= !path.flight.empty() && (dead & wire::MaskOf(slot)) == 0;
     path.capacity.LapseFloor(now);
     if (!path.capacity.has_floor() || path.capacity.floor() >= least) continue;
     least = least_floor_ = path.capacity.floor();
@@ -94,7 +95,7 @@ void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedbac
 }
 
 // The less comes, the less often the peer tells what became of it; so how long it may tell nothing follows from what it
-// does. Where nothing was under way it had nothing to tell.
+// does. Where nothing was under way it had nothing to tell; nor of what a dead path has, while others live.
 void Bond::NoteSpacing(Instant now) {
   const Duration gap = now - std::exchange(heard_, now);
   if (!under_way_ || gap < kOneFeedback || gap > kLongestSpacing) return;

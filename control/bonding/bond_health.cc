@@ -23,6 +23,8 @@ constexpr Duration kProveQueue = milliseconds(150);
 constexpr Duration kMoving = std::chrono::seconds(1);
 // Nothing is said of packets that are so old.
 constexpr Duration kForgotten = std::chrono::seconds(10);
+// A check that comes so late waits for what this end has not read yet, for as long as it was late, and at most so long.
+constexpr Duration kLate = milliseconds(10), kMostLate = milliseconds(50);
 
 }  // namespace
 
@@ -91,8 +93,18 @@ void Bond::Prove(Instant now, wire::PathSlot slot) {
   }
 }
 
+// Whoever turns this bond stood still: what the peer has told meanwhile is here, and not read. So nothing is missing
+// yet. A check is put off once and then takes place, however late it is: on a machine that is always late a dead path
+// must be found all the same.
+bool Bond::Postpones(Instant now) {
+  const Duration late = now - next_check_;
+  postponed_ = !postponed_ && late > kLate;
+  if (postponed_) next_check_ = now + std::min(late, kMostLate);
+  return postponed_;
+}
+
 void Bond::HandleTimeout(Instant now) {
-  if (now < next_check_) return;
+  if (now < next_check_ || Postpones(now)) return;
   next_check_ = wire::kNever;
   for (const wire::PathSlot slot : order_) {
     CheckPath(now, slot);
@@ -126,10 +138,12 @@ void Bond::CheckPath(Instant now, wire::PathSlot slot) {
     UpdateSuspicion();
     MoveFrom(now, slot);
   }
-  if (waited >= 2 * Capacity::kInterval && path.flight.size() >= kSuspectAfter) Suspect(now, slot);
-  if (AllSilent(mask_)) return;  // perhaps only the way back is dead
+  if (AllSilent(mask_)) return;  // perhaps only the way back is dead, or the peer stands still
+  // Something was told since, and not of this path. Where nothing was told at all, the other paths may be as silent,
+  // and that is not known yet.
+  const bool others = heard_ >= now - waited && path.flight.size() >= kSuspectAfter;
   // Nothing is put there any more, and the peer may know of nothing that it could name: so copies find out.
-  if (waited >= kFewSuspectAfter) Suspect(now, slot);
+  if (waited >= (others ? 2 * Capacity::kInterval : kFewSuspectAfter)) Suspect(now, slot);
   GiveUp(now, slot, path.suspect ? wire::kNever : now - due);
 }
 

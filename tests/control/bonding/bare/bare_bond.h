@@ -78,10 +78,12 @@ class BareBondTest : public testing::Test {
     }
     return left;
   }
-  // All up to `newest` arrived, but `lost`; the newest of the path is that one, and came 10 ms after it left.
-  void Tell(wire::PathSlot slot, uint64_t newest, const std::vector<uint64_t>& lost = {}) {
-    protocol::Feedback feedback{.time =
-                                    static_cast<uint32_t>(now_.time_since_epoch().count() / 1000)};
+  // All up to `newest` arrived, but `lost`; the newest of the path is that one, and came just before the peer told it,
+  // which is now or was some time ago.
+  void Tell(wire::PathSlot slot, uint64_t newest, const std::vector<uint64_t>& lost = {},
+            Duration ago = {}) {
+    protocol::Feedback feedback{
+        .time = static_cast<uint32_t>((now_ - ago).time_since_epoch().count() / 1000)};
     feedback.words.assign(newest / 32 + 1, UINT32_MAX);
     for (const uint64_t counter : lost)
       feedback.words[counter / 32] &= ~(uint32_t{1} << counter % 32);

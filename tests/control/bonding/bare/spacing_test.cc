@@ -34,6 +34,15 @@ class SpacingTest : public BareBondTest {
   void Pause(int ms) {
     for (int i = 0; i < ms; ++i, now_ += Millis(1)) bond_.HandleTimeout(now_);
   }
+  // Some payloads leave by the other path, which is dead.
+  void SendByDeadPath() {
+    for (int i = 0; i < 5; ++i) {
+      Grant grant;
+      if (Offer(&grant, 1, 100) != Bond::Fate::kGranted) continue;
+      grant.paths = 2;
+      Leave(grant);
+    }
+  }
   bool Used() const { return (bond_.UsablePaths(1) & 1) != 0; }
 
   int resent_ = 0;
@@ -79,6 +88,26 @@ TEST_F(SpacingTest, APauseSaysNothingOfThePeer) {
   for (int i = 0; i < 10; ++i) {
     Pause(15);
     Tell(0, counter_ - 1);  // all has arrived
+    Pause(180);
+    Converse(60, 20);
+  }
+  int ms = 0;
+  while (Used() && ms < 1000) {
+    Converse(1, 0);
+    ++ms;
+  }
+  EXPECT_LE(ms, 100);
+}
+
+// Of what left by a dead path nothing is told for long, however often the peer tells.
+TEST_F(SpacingTest, NorDoesAPauseWhileAnotherPathIsDead) {
+  SetPaths(0b111);  // the third one is idle
+  Converse(2000, 20);
+  SendByDeadPath();
+  Converse(500, 20);
+  for (int i = 0; i < 10; ++i) {
+    Pause(15);
+    Tell(0, counter_ - 1);
     Pause(180);
     Converse(60, 20);
   }
