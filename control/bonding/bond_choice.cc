@@ -192,27 +192,30 @@ void Bond::UpdateSuspicion() {
   }
 }
 
+// Tiers of which there is no path are passed over.
 void Bond::UpdateTiers(Instant now) {
   Duration backlog = Duration::max();
-  bool next = false;
+  uint8_t before = 1, next = kLastResortTier;
   for (const wire::PathSlot slot : order_) {
     const BondPath& path = PathOf(slot);
+    const uint8_t tier = path.spec.tier;
+    if (tier < tier_) before = std::max(before, tier);
     if (path.suspect) continue;
-    if (path.spec.tier <= tier_) backlog = std::min(backlog, path.Backlog(now));
-    next |= path.spec.tier > tier_ && path.spec.tier < kLastResortTier;
+    if (tier <= tier_) backlog = std::min(backlog, path.Backlog(now));
+    if (tier > tier_) next = std::min(next, tier);
   }
   if (backlog > kTierFull / 2) tier_used_ = now;
-  if (backlog <= kTierFull || !next) {
+  if (backlog <= kTierFull || next == kLastResortTier) {
     tier_full_since_ = Instant{};
     if (tier_ > 1 && now - tier_used_ > kTierUnusedFor) {
-      --tier_;
+      tier_ = before;
       tier_used_ = now;
     }
     return;
   }
   if (tier_full_since_ == Instant{}) tier_full_since_ = now;
   if (now - tier_full_since_ < kTierFullFor) return;
-  ++tier_;
+  tier_ = next;
   tier_full_since_ = Instant{};
 }
 

@@ -34,10 +34,13 @@ TEST(Modes, CopiesGoByTheBestPathsAndNeverTwoByOnePort) {
   EXPECT_EQ(grant.paths, 0b1110u);
 }
 
-TEST(Modes, ATierJoinsWhenTheOneBeforeIsFullAndLeavesAfterIt) {
+class TierTest : public testing::TestWithParam<uint8_t> {};
+
+// However far apart the tiers are.
+TEST_P(TierTest, OneJoinsWhenTheOneBeforeIsFullAndLeavesAfterIt) {
   World world;
   world.AddLink(Line(10, 20), 1);
-  world.AddLink(Line(10, 20), 2);
+  world.AddLink(Line(10, 20), GetParam());
   const uint16_t flow = world.AddFlow({});
   world.Count(At(5), At(30));
   world.Stream(flow, Mbit(6), false, {}, At(5));
@@ -54,6 +57,7 @@ TEST(Modes, ATierJoinsWhenTheOneBeforeIsFullAndLeavesAfterIt) {
   EXPECT_EQ(end, 0u);
   EXPECT_EQ(world.result(flow).missing(), 0u);
 }
+INSTANTIATE_TEST_SUITE_P(Modes, TierTest, testing::Values(2, 8));
 
 TEST(Modes, BackupSwitchesWithoutALoss) {
   World world;
