@@ -14,6 +14,8 @@ constexpr Duration kStanding = milliseconds(4);  // a shorter queue is none
 constexpr Duration kShortestWindow = milliseconds(40);
 constexpr Duration kShortestSpan = milliseconds(5);
 constexpr Duration kFloorPeriod = seconds(10);
+// By the clock of the receiver they span the window, which would have no end where that clock hardly goes.
+constexpr size_t kMostSamples = 1024;
 // What a sample says of the queue.
 constexpr Duration kMoment = seconds(1);
 constexpr double kAsSent = 0.95;  // so much of what was sent arrives as it was sent
@@ -106,7 +108,8 @@ void Capacity::Handle(const Sample& sample) {
   last_arrived_ = sample.arrived;
   points_.push_back({sample.arrived, sample.sent, sample.bytes, queue_, sample.idle});
   const Duration from = sample.arrived - Window();
-  while (points_.size() > 2 && points_[1].arrived <= from) points_.pop_front();
+  while (points_.size() > 2 && (points_[1].arrived <= from || points_.size() > kMostSamples))
+    points_.pop_front();
   const Point& first = points_.front();
   const Duration span = sample.arrived - first.arrived;
   if (span < kShortestSpan || sample.bytes <= first.bytes) return;

@@ -93,6 +93,7 @@ class Capacity {
   Duration floor() const { return floor_; }
   Duration queue() const { return queue_; }  // as of the last sample
   Duration target() const;
+  size_t samples() const { return points_.size(); }  // that are remembered
   // The shortest time from sending to the feedback about it, less what the receiver waited.
   Duration round_trip() const { return round_trip_; }
   // For how long nothing need arrive although something should have: longer is silence.

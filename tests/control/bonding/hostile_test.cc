@@ -109,5 +109,20 @@ TEST(Hostile, LyingFeedback) {
   }
 }
 
+// The receiver names one packet after the other, each just as late as may be, by a clock that hardly goes.
+TEST(Hostile, AClockThatHardlyGoesTakesNoMemory) {
+  Capacity capacity(0, Millis(20));
+  for (int i = 0; i < 100'000; ++i) {
+    capacity.Handle({.now = At(100) + Millis(9000 + 0.1 * i),
+                     .sent = At(100) + Millis(0.1 * i),
+                     .arrived = std::chrono::microseconds(i),
+                     .age = {},
+                     .bytes = 1000u * static_cast<uint64_t>(i),
+                     .idle = {}});
+  }
+  EXPECT_GT(capacity.samples(), 0u);
+  EXPECT_LE(capacity.samples(), 2000u);
+}
+
 }  // namespace
 }  // namespace warp::bonding
