@@ -83,6 +83,39 @@ void Bond(benchmark::State& state) {
 BENCHMARK(Bond)->Args({2, 1})->Args({3, 1})->Args({4, 1})->Args({8, 1})->Args({16, 1})->Args(
     {3, 1000});
 
+// What it costs to say whose turn it is, where so many tunnels of weight 1 have something waiting for a path, beside a
+// heavier one that has nothing.
+void Turns(benchmark::State& state) {
+  const auto flows = static_cast<uint16_t>(state.range(0));
+  bonding::Bond bond([](uint16_t, uint64_t) {});
+  const bonding::PathSpec path{
+      .id = 1, .slot = 0, .max_rate = 1'000'000'000, .round_trip = std::chrono::milliseconds(20)};
+  wire::Instant now{std::chrono::seconds(1)};
+  bond.SetPaths(now, {&path, 1});
+  bond.SetFlow(flows, {.policy = {.mode = config::TunnelMode::kStripe,
+                                  .weight = static_cast<uint32_t>(state.range(1))}});
+  uint64_t number = 0;
+  const auto wait = [&](uint16_t flow) {
+    bond.NoteUnsent(now, {.flow = flow,
+                          .number = ++number,
+                          .size = 1480,
+                          .taken = now,
+                          .deadline = now + std::chrono::hours(1)});
+  };
+  for (uint16_t flow = 0; flow < flows; ++flow) {
+    bond.SetFlow(flow, {.policy = {.mode = config::TunnelMode::kStripe}});
+    for (int i = 0; i < 4; ++i) wait(flow);
+  }
+  for (auto _ : state) {
+    now += std::chrono::microseconds(2);
+    const auto grant = bond.Next(now);
+    if (!grant.has_value()) return state.SkipWithError("nothing may leave");
+    bond.NoteSent(now, *grant, 0, 0, {&grant->size, 1});
+    wait(grant->flow);
+  }
+}
+BENCHMARK(Turns)->Args({1000, 1})->Args({1000, 100});
+
 // What order costs a payload of two paths, of which one is later by `behind` payloads: every other payload waits for
 // it.
 void Order(benchmark::State& state) {

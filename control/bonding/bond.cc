@@ -47,10 +47,13 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
   for (wire::PathSlot slot = 0; slot < paths_.size(); ++slot) {
     if (paths_[slot] != nullptr && !paths_[slot]->present) Spread(now, slot);
   }
+  std::vector<Grant> parked;
   for (const std::unique_ptr<Flow>& flow : flows_) {
     if (flow == nullptr) continue;
-    for (const Grant& item : std::exchange(flow->parked, {})) NoteUnsent(now, item);
+    parked.insert(parked.end(), flow->parked.begin(), flow->parked.end());
+    flow->parked.clear();
   }
+  PlaceAll(now, std::move(parked));
 }
 
 // The path is gone, with what was under way.
@@ -83,11 +86,13 @@ void Bond::SetFlow(uint16_t flow, const FlowSpec& spec) {
   if (flow >= flows_.size()) flows_.resize(flow + size_t{1});
   if (flows_[flow] == nullptr) flows_[flow] = std::make_unique<Flow>();
   Flow& changed = *flows_[flow];
+  const uint64_t before = changed.weight();
   for (wire::PathSlot slot = 0; slot < changed.queues.size(); ++slot) {
     if (changed.queues[slot].items.empty()) continue;
-    PathOf(slot).waiting_weight += spec.policy.weight - changed.weight();
+    PathOf(slot).waiting_weight += spec.policy.weight - before;
   }
   changed.spec = spec;
+  if (changed.weight() <= heaviest_ && (before < heaviest_ || changed.weight() == before)) return;
   heaviest_ = 1;
   for (const std::unique_ptr<Flow>& one : flows_) {
     if (one != nullptr) heaviest_ = std::max(heaviest_, one->weight());
@@ -144,7 +149,11 @@ Instant Bond::NextTimeout() const {
   Instant next = next_check_;
   for (const wire::PathSlot slot : order_) {
     const BondPath& path = PathOf(slot);
-    if (!path.waiting.empty() || !path.again.empty()) next = std::min(next, path.clock.next());
+    if (!path.again.empty()) {
+      next = std::min(next, path.clock.next());
+    } else if (!path.waiting.empty()) {
+      next = std::min(next, std::max(path.clock.next(), path.held_until));
+    }
   }
   return next;
 }

@@ -91,6 +91,8 @@ class Bond {
                 std::span<const uint32_t> sizes);
   // A granted payload could not be submitted: it is granted again, and has had no turn.
   void NoteUnsent(Instant now, const Grant& grant);
+  // What waits of the flow is not granted before then, and holds up no other one's.
+  void HoldBack(uint16_t flow, Instant until);
   // Bytes that others send over these paths.
   void Charge(Instant now, PathMask paths, uint32_t size);
 
@@ -127,6 +129,7 @@ class Bond {
         wire::kNoPathSlot;  // the path of mode backup, and the one before for some time
     wire::PathSlot before = wire::kNoPathSlot;
     Instant overlap_until{};
+    Instant held_until{};
   };
   // Between looks at what is under way.
   static constexpr Duration kCheckInterval = std::chrono::milliseconds(5);
@@ -173,18 +176,28 @@ class Bond {
   void UpdateSuspicion();
   void UpdateTiers(Instant now);
 
-  // bond_queue.cc: queues and grants.
+  // bond_queue.cc: what waits for which path.
   Fate Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant& payload);
   void Place(Instant now, Flow& flow, Grant payload, PathMask without);
+  void PlaceAll(Instant now, std::vector<Grant> items);
   void Park(Instant now, Flow& flow, const Grant& payload);
   void Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload);
-  std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
-  std::optional<Grant> TakeAgain(Instant now, wire::PathSlot slot);
-  void Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const;
   void Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size);
   void PutBack(Flow& flow, const Grant& grant);
   void Spread(Instant now, wire::PathSlot from);
   void SpreadAgain(Instant now, wire::PathSlot from);
+
+  // bond_turns.cc: what leaves when.
+  // What a flow may send more in each turn: the heaviest has a whole one, and the others their part, so that turns are
+  // never long.
+  int64_t QuantumOf(const Flow& flow) const {
+    return std::max<int64_t>(
+        1, kQuantum * static_cast<int64_t>(flow.weight()) / static_cast<int64_t>(heaviest_));
+  }
+  void SkipRounds(wire::PathSlot slot);
+  std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
+  std::optional<Grant> TakeAgain(Instant now, wire::PathSlot slot);
+  void Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const;
 
   // bond_feedback.cc.
   bool ReadClock(Instant now, uint64_t session, uint32_t time);
@@ -245,6 +258,8 @@ class Bond {
   // Of payloads that went in several pieces, of which none was lost: how many have not arrived, by session and counter
   // of the first one.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> pieces_;
+  bool placing_many_ = false;  // what is put into a queue is put behind the others, and the queue
+  std::vector<std::pair<uint16_t, wire::PathSlot>> to_sort_;  // noted here
   Instant next_check_ = wire::kNever;
   bool postponed_ = false;  // the last check came late, and looked at nothing
   Instant no_codel_until_{};

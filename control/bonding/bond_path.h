@@ -75,6 +75,7 @@ struct BondPath {
   uint64_t queued = 0;             // bytes that wait
   CompactQueue<uint16_t> waiting;  // flows with something in their queue, in turns
   uint64_t waiting_weight = 0;     // of these
+  Instant held_until{};            // all of them are held back until then
   // What was lost and goes again by this path, before all that waits; its bytes are not in `queued`.
   CompactQueue<Grant> again;
   uint64_t again_queued = 0;

@@ -1,4 +1,4 @@
-// The queues before the paths, and the turns of their flows.
+// The queues before the paths.
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -68,103 +68,22 @@ Bond::Fate Bond::Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant
 void Bond::Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload) {
   BondPath& path = PathOf(slot);
   FlowQueue& queue = QueueOf(flow, slot);
+  path.held_until = Instant{};
   if (queue.items.empty()) {
     path.waiting.push_back(payload.flow);
     path.waiting_weight += flow.weight();
     queue.deficit = 0;
   }
-  auto place = queue.items.end();
-  while (place != queue.items.begin() && std::prev(place)->number > payload.number) --place;
-  queue.items.insert(place, payload);
+  if (placing_many_) {
+    queue.items.push_back(payload);
+    to_sort_.emplace_back(payload.flow, slot);
+  } else {
+    auto place = queue.items.end();
+    while (place != queue.items.begin() && std::prev(place)->number > payload.number) --place;
+    queue.items.insert(place, payload);
+  }
   queue.bytes += payload.size;
   path.queued += payload.size;
-}
-
-std::optional<Grant> Bond::Next(Instant now) {
-  for (size_t i = 0; i < order_.size(); ++i) {
-    if (turn_ >= order_.size()) turn_ = 0;
-    const wire::PathSlot slot = order_[turn_];
-    const BondPath& path = PathOf(slot);
-    if (path.clock.open(now)) {
-      if (auto grant = TakeAgain(now, slot)) return grant;
-      if (auto grant = TakeFrom(now, slot)) return grant;
-    }
-    ++turn_;
-  }
-  return std::nullopt;
-}
-
-std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
-  BondPath& path = PathOf(slot);
-  while (!path.waiting.empty()) {
-    const uint16_t id = path.waiting.front();
-    Flow& flow = *flows_[id];
-    FlowQueue& queue = QueueOf(flow, slot);
-    if (queue.deficit <= 0) {
-      // Who is alone owes nobody anything for what is larger than a turn.
-      if (path.waiting.size() == 1) queue.deficit = 0;
-      // The heaviest has a whole turn, and the others their part of one, so that turns are never long.
-      queue.deficit += std::max<int64_t>(
-          1, kQuantum * static_cast<int64_t>(flow.weight()) / static_cast<int64_t>(heaviest_));
-      path.waiting.push_back(id);
-      path.waiting.pop_front();
-      if (path.waiting.size() > 1) continue;
-    }
-    Grant grant = queue.items.front();
-    queue.items.pop_front();
-    queue.bytes -= grant.size;
-    path.queued -= grant.size;
-    if (queue.items.empty()) {
-      const auto place = std::find(path.waiting.begin(), path.waiting.end(), id);
-      path.waiting.erase(place);
-      path.waiting_weight -= flow.weight();
-    }
-    if (grant.deadline <= now) continue;  // its tunnel has dropped it
-    // The path was allowed when the payload came here.
-    if ((flow.spec.allowed & wire::MaskOf(slot)) == 0) {
-      Place(now, flow, grant, wire::MaskOf(slot));
-      continue;
-    }
-    if (!path.waiting.empty()) path.capacity.NoteLimited(now);
-    grant.slot = slot;
-    Direct(now, flow, slot, &grant);
-    return grant;
-  }
-  return std::nullopt;
-}
-
-// A resend takes the path's turn before all that waits for it. It waits for this path alone, so that a path that is
-// full holds up no other one's.
-std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
-  BondPath& path = PathOf(slot);
-  while (!path.again.empty()) {
-    Grant grant = path.again.front();
-    path.again.pop_front();
-    path.again_queued -= grant.size;
-    Flow& flow = FlowOf(grant);
-    if (grant.taken + flow.spec.policy.resend <= now || flow.again_bytes < grant.size) {
-      LoseForGood(flow, grant);
-    } else if (!Usable(flow, slot)) {
-      Place(now, flow, grant, wire::MaskOf(slot));
-    } else {
-      grant.slot = slot;
-      Direct(now, flow, slot, &grant);
-      return grant;
-    }
-  }
-  return std::nullopt;
-}
-
-// Says by which paths the payload goes: over `slot` and copies beside. What is replicated goes over all of its paths,
-// though it had to wait.
-void Bond::Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const {
-  const bool replicates = flow.spec.policy.mode == TunnelMode::kReplicate && !grant->again;
-  if (grant->parity != 0) {
-    grant->paths = wire::MaskOf(slot);
-    return;
-  }
-  grant->paths = replicates ? Replicas(now, flow, grant->size)
-                            : wire::MaskOf(slot) | CopiesBeside(now, flow, slot, *grant);
 }
 
 // The payload has left, in frames of so many bytes on each path.
@@ -231,6 +150,24 @@ void Bond::Place(Instant now, Flow& flow, Grant payload, PathMask without) {
   PathOf(slot).again_queued += payload.size;
 }
 
+// Each by itself would have to be inserted among what waits there, so that thousands would take a time that grows with
+// their square: they are put behind it, and each queue is put in order at the end.
+void Bond::PlaceAll(Instant now, std::vector<Grant> items) {
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Grant& a, const Grant& b) { return a.taken < b.taken; });
+  placing_many_ = true;
+  for (const Grant& item : items) Place(now, FlowOf(item), item, 0);
+  placing_many_ = false;
+  std::sort(to_sort_.begin(), to_sort_.end());
+  to_sort_.erase(std::unique(to_sort_.begin(), to_sort_.end()), to_sort_.end());
+  for (const auto& [flow, slot] : to_sort_) {
+    CompactQueue<Grant>& queue = QueueOf(*flows_[flow], slot).items;
+    std::stable_sort(queue.begin(), queue.end(),
+                     [](const Grant& a, const Grant& b) { return a.number < b.number; });
+  }
+  to_sort_.clear();
+}
+
 // It waits where it did before, and is the next one there.
 void Bond::PutBack(Flow& flow, const Grant& grant) {
   BondPath& path = PathOf(grant.slot);
@@ -281,9 +218,7 @@ void Bond::Spread(Instant now, wire::PathSlot from) {
   }
   path.waiting.clear();
   path.waiting_weight = path.queued = 0;
-  std::stable_sort(items.begin(), items.end(),
-                   [](const Grant& a, const Grant& b) { return a.taken < b.taken; });
-  for (const Grant& item : items) NoteUnsent(now, item);
+  PlaceAll(now, std::move(items));
   SpreadAgain(now, from);
 }
 

@@ -94,14 +94,15 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
   const size_t count = maker_.Measure(payload.size(), room_on, sequence, flow).packets;
   const bool ended = flow.answer && origin.number < answers_from_;
   const bool known = flow == wire::Flow() || (PeerKnowsFlows() && !ended);
+  const bool again = grant != nullptr && grant->again;  // then it takes no slot
   if (count == 0 || !known) {
     // No number of fragments makes it fit these paths, or the peer has started anew since it was taken, perhaps as
     // another version. Of one that is sent again, the application was told before.
     const Drop reason = known ? Drop::kTooLarge : Drop::kUnknownFlow;
-    if (grant == nullptr || !grant->again) DropPayload(reason);
+    if (!again) DropPayload(reason);
     return true;
   }
-  if (short_of_slots_ = room() < count; short_of_slots_) return false;
+  if (short_of_slots_ = !again && room() < count; short_of_slots_) return false;
   std::vector<lcore::Plaintext>& packets = maker_.Make(payload, room_on, sequence, flow);
   if (packets.empty()) {
     window_.OnShortage(now);
@@ -122,7 +123,7 @@ bool TunnelSender::Submit(Instant now, const Origin& origin, wire::Bytes payload
       sizes_.push_back(static_cast<uint32_t>(packet.bytes().size() + FrameAround(origin.paths)));
     bond_->NoteSent(now, *grant, first, sizes_);
   }
-  if (grant != nullptr && grant->again) {
+  if (again) {
     SubmitAgain(now, origin, packets, first);
     return true;
   }

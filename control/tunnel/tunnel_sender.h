@@ -126,7 +126,7 @@ class TunnelSender : public BondMember {
   using Origin = InFlight::Origin;
 
   // BondMember.
-  bool Leave(wire::Instant now, const bonding::Grant& grant) override;
+  Left Leave(wire::Instant now, const bonding::Grant& grant) override;
   void Settled(uint64_t number) override { sent_payloads_.Forget(number); }
 
   struct Waiting {
@@ -164,7 +164,7 @@ class TunnelSender : public BondMember {
   void EndBlock(wire::Instant now);
   bool SubmitParity(wire::Instant now, const bonding::Grant& grant,
                     const parity::ParityMaker::Parity& parity);
-  bool LeaveParity(wire::Instant now, const bonding::Grant& grant);
+  Left LeaveParity(wire::Instant now, const bonding::Grant& grant);
   PacketMaker::Room RoomOn(wire::PathMask paths) const;
   PacketMaker::Sequence SequenceOf(wire::Instant now, const Origin& origin) const;
   bool MayComeLater(wire::Instant now, wire::PathMask paths) const;

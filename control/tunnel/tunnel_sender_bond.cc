@@ -221,19 +221,21 @@ void TunnelSender::OfferToBond(Instant now, wire::Bytes payload, const wire::Flo
   bond_->Arm();
 }
 
-bool TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
+BondMember::Left TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
   if (grant.parity != 0) return LeaveParity(now, grant);
   if (grant.again) {
     const SentPayloads::Sent* const sent = sent_payloads_.Find(grant.number);
-    return sent == nullptr || SubmitGranted(now, grant, sent->bytes, sent->flow);
+    const bool left = sent == nullptr || SubmitGranted(now, grant, sent->bytes, sent->flow);
+    return left ? Left::kYes : Left::kShortage;
   }
   const auto waiting = waiting_.find(grant.number);
-  if (waiting == waiting_.end()) return true;  // it was dropped meanwhile
-  if (!SubmitGranted(now, grant, waiting->second.payload, waiting->second.flow)) return false;
+  if (waiting == waiting_.end()) return Left::kYes;  // it was dropped meanwhile
+  if (!SubmitGranted(now, grant, waiting->second.payload, waiting->second.flow))
+    return short_of_slots_ ? Left::kFull : Left::kShortage;
   waiting_bytes_ -= waiting->second.payload.size();
   waiting_.erase(waiting);
   TellDone();
-  return true;
+  return Left::kYes;
 }
 
 bool TunnelSender::SubmitGranted(Instant now, const bonding::Grant& grant, wire::Bytes payload,

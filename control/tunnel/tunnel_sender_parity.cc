@@ -84,13 +84,13 @@ void TunnelSender::EndBlock(Instant now) {
   bond_->Arm();
 }
 
-bool TunnelSender::LeaveParity(Instant now, const bonding::Grant& grant) {
+BondMember::Left TunnelSender::LeaveParity(Instant now, const bonding::Grant& grant) {
   const auto index = static_cast<uint8_t>(grant.parity - 1);
   const parity::ParityMaker::Parity* const parity = parity_.Find(grant.number, index);
-  if (parity == nullptr) return true;  // newer parity has its place
-  if (ParityWorks() && !SubmitParity(now, grant, *parity)) return false;
+  if (parity == nullptr) return Left::kYes;  // newer parity has its place
+  if (ParityWorks() && !SubmitParity(now, grant, *parity)) return Left::kShortage;
   parity_.Forget(grant.number, index);
-  return true;
+  return Left::kYes;
 }
 
 bool TunnelSender::SubmitParity(Instant now, const bonding::Grant& grant,

@@ -17,6 +17,8 @@ constexpr wire::Duration kAhead = std::chrono::microseconds(50);
 constexpr size_t kSessions = 8;
 // Grants of one turn of the loop, so that the other work has its turn too.
 constexpr size_t kGrantsPerTurn = 256;
+// What a payload lacks that cannot leave (buffers, slots) comes back within a turn or two of the workers.
+constexpr wire::Duration kSoonAgain = std::chrono::microseconds(200);
 
 constexpr uint64_t kLeastPart = 1000;  // bytes a second: no path stands still
 
@@ -140,12 +142,11 @@ void PeerBond::Pump() {
     if (!grant.has_value()) break;
     const auto member = members_.find(grant->flow);
     if (member == members_.end()) continue;
-    if (!member->second.member->Leave(now, *grant)) {
-      // What it lacked (buffers, slots) comes back within a turn or two of the workers.
-      bond_.NoteUnsent(now, *grant);
-      pump_later_.SetAt(now + std::chrono::microseconds(200));
-      return;
-    }
+    const BondMember::Left left = member->second.member->Leave(now, *grant);
+    if (left == BondMember::Left::kYes) continue;
+    bond_.NoteUnsent(now, *grant);
+    if (left == BondMember::Left::kShortage) return pump_later_.SetAt(now + kSoonAgain);
+    bond_.HoldBack(grant->flow, now + kSoonAgain);
   }
   Arm();
 }

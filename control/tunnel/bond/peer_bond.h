@@ -30,8 +30,13 @@ namespace warp::control {
 class BondMember {
  public:
   virtual ~BondMember() = default;
-  // The payload may leave now, over these paths. False: it cannot be submitted now, and is granted again.
-  virtual bool Leave(wire::Instant now, const bonding::Grant& grant) = 0;
+  // The payload may leave now, over these paths. What cannot be submitted now is granted again.
+  enum class Left : uint8_t {
+    kYes,       // or it was dropped
+    kFull,      // the member has as much under way as it may: others may leave meanwhile
+    kShortage,  // of what all need
+  };
+  virtual Left Leave(wire::Instant now, const bonding::Grant& grant) = 0;
   // The payload has arrived, or nothing more will be done for it.
   virtual void Settled(uint64_t number) = 0;
 };

@@ -27,5 +27,21 @@ TEST_F(DeathTest, APathThatGoesWithWhatWasUnderWayHasDied) {
   EXPECT_EQ(bond_.last_death(), now_);
 }
 
+// However much waits there: it is put among what waits for the other one.
+TEST_F(DeathTest, WhatWaitsForAPathThatGoesKeepsItsOrder) {
+  constexpr uint64_t kMany = 60'000;
+  rate_ = 100'000'000;
+  SetPaths(0b11);
+  SetFlow(1, {.mode = config::TunnelMode::kStripe});
+  for (uint64_t i = 0; i < kMany; ++i) Wait(1, 100);
+  SetPaths(0b10);
+  uint64_t next = 0;
+  for (const Grant& grant : Run(now_ + Millis(30'000))) {
+    EXPECT_EQ(grant.number, next++);
+    EXPECT_EQ(grant.paths, 0b10u);
+  }
+  EXPECT_EQ(next, kMany);
+}
+
 }  // namespace
 }  // namespace warp::bonding

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <random>
 #include <vector>
 
 #include "tests/control/bonding/bare/bare_bond.h"
@@ -153,6 +155,52 @@ TEST_F(WeightsTest, WhatMovesTakesItsWeightAlong) {
   Run(now_ + Millis(500));
   Told();
   EXPECT_EQ(Told(), 1) << "nothing waits";
+}
+
+// Where all that wait are much lighter than another one, most rounds let nobody send, and are not gone through one by
+// one. What leaves is what would leave if they were.
+TEST_F(WeightsTest, ManyLightTunnelsLeaveAsInRounds) {
+  struct Light {
+    int64_t weight, deficit = 0;
+    std::deque<uint32_t> sizes;
+  };
+  constexpr uint16_t kFlows = 60;
+  rate_ = 1'000'000'000;
+  SetPaths(0b01);
+  SetFlow(kFlows, Weight(100));  // it sends nothing
+  std::mt19937 random(8);
+  std::vector<Light> lights(kFlows);
+  std::deque<uint16_t> waiting;
+  for (uint16_t flow = 0; flow < kFlows; ++flow) {
+    lights[flow].weight = 1 + static_cast<int64_t>(random() % (flow % 3 == 0 ? 20 : 2));
+    SetFlow(flow, Weight(static_cast<uint32_t>(lights[flow].weight)));
+    for (size_t i = random() % 40 + 1; i > 0; --i) {
+      lights[flow].sizes.push_back(static_cast<uint32_t>(random() % 9000 + 1));
+      Wait(flow, lights[flow].sizes.back());
+    }
+    waiting.push_back(flow);
+  }
+  const std::vector<Grant> left = Run(now_ + Millis(60'000));
+  size_t next = 0;
+  while (!waiting.empty()) {
+    const uint16_t flow = waiting.front();
+    Light& light = lights[flow];
+    if (light.deficit <= 0) {
+      if (waiting.size() == 1) light.deficit = 0;
+      light.deficit += kQuantum * light.weight / 100;
+      waiting.pop_front();
+      waiting.push_back(flow);
+      if (waiting.size() > 1) continue;
+    }
+    ASSERT_LT(next, left.size());
+    ASSERT_EQ(left[next].flow, flow) << next;
+    ASSERT_EQ(left[next].size, light.sizes.front()) << next;
+    light.deficit -= light.sizes.front();
+    light.sizes.pop_front();
+    if (light.sizes.empty()) waiting.erase(std::find(waiting.begin(), waiting.end(), flow));
+    ++next;
+  }
+  EXPECT_EQ(next, left.size());
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Payloads that a bond spreads.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "dataplane/wire/frame/frame.h"
 #include "tests/control/tunnel/bond/sender_bond_fixture.h"
 
@@ -362,6 +364,58 @@ TEST_F(SenderBondTest, PathsToOnePortOfThePeerShareWhatItLetsComeIn) {
   EXPECT_EQ(bound(0), 2'750'000u);
   EXPECT_EQ(bound(2), 2'750'000u);
   EXPECT_EQ(bound(3), 0u);
+}
+
+// --- Other tunnels. ---
+
+// The workers have as much of one tunnel as they may, and report nothing: what others send leaves all the same.
+TEST_F(SenderBondTest, ATunnelThatIsFullHoldsUpNoOther) {
+  up_ = {100'000'000};
+  SetRoute({0}, kAllFeatures);
+  sender_.SetDeadline(loop_->now(), std::chrono::minutes(1));
+  Use(Stripe());
+  TunnelSender other({.tunnel_index = 6, .tunnel_id = 8, .deadline = std::chrono::minutes(1)},
+                     route_, dataplane_, submitter_);
+  other.SetPolicy(loop_->now(), Stripe());
+  other.SetBond(loop_->now(), bond_);
+  bond_.RouteChanged();
+  for (int i = 0; i < 80; ++i) Send("flood");
+  std::vector<std::string> left;
+  const auto take = [&] {
+    for (const Left& one : Take()) left.push_back(one.payload);
+    return left.size();
+  };
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return take() >= 60; }));
+  Settle(*loop_);
+  EXPECT_EQ(take(), 60u);
+  for (int i = 0; i < 10; ++i) {
+    const std::string voice = "voice";
+    other.Send(loop_->now(), wire::Bytes(reinterpret_cast<const uint8_t*>(voice.data()), 5));
+  }
+  EXPECT_TRUE(TurnUntil(*loop_, [&] { return take() >= 70; }));
+  EXPECT_EQ(std::count(left.begin(), left.end(), "voice"), 10);
+}
+
+// A resend takes no slot, and waits for none.
+TEST_F(SenderBondTest, AFullTunnelSendsAgainWhatWasLost) {
+  up_ = {100'000'000};
+  SetRoute({0}, kAllFeatures);
+  sender_.SetDeadline(loop_->now(), std::chrono::minutes(1));
+  TunnelPolicy policy = Stripe();
+  policy.resend = std::chrono::seconds(60);
+  Use(policy);
+  for (int i = 0; i < 80; ++i) Send(i == 3 ? "lost" : std::string(1000, 'x'));
+  std::vector<Left> left;
+  const auto take = [&] {
+    for (Left& one : Take()) left.push_back(std::move(one));
+    return left.size();
+  };
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return take() >= 60; }));
+  Settle(*loop_);
+  ASSERT_EQ(take(), 60u);
+  Tell(left.back().counter, 0, {left[3].counter});
+  EXPECT_TRUE(TurnUntil(*loop_, [&] { return take() > 60; }));
+  EXPECT_EQ(left.back().payload, "lost");
 }
 
 TEST_F(SenderBondTest, WhatTheQueueCannotTakeIsDroppedByName) {

@@ -1,0 +1,130 @@
+// The turns of the flows that wait for a path, and what leaves in them.
+#include <algorithm>
+#include <cstdint>
+
+#include "control/bonding/bond.h"
+
+namespace warp::bonding {
+
+using config::TunnelMode;
+
+std::optional<Grant> Bond::Next(Instant now) {
+  for (size_t i = 0; i < order_.size(); ++i) {
+    if (turn_ >= order_.size()) turn_ = 0;
+    const wire::PathSlot slot = order_[turn_];
+    const BondPath& path = PathOf(slot);
+    if (path.clock.open(now)) {
+      if (auto grant = TakeAgain(now, slot)) return grant;
+      if (auto grant = TakeFrom(now, slot)) return grant;
+    }
+    ++turn_;
+  }
+  return std::nullopt;
+}
+
+// In a whole round nobody could send. Where all that wait are much lighter than the heaviest flow there is, many such
+// rounds would follow, so that all but the last of them are taken at once.
+void Bond::SkipRounds(wire::PathSlot slot) {
+  int64_t rounds = INT64_MAX;
+  const auto each = [&](const auto& call) {
+    for (const uint16_t id : PathOf(slot).waiting)
+      call(QueueOf(*flows_[id], slot), QuantumOf(*flows_[id]));
+  };
+  each([&](const FlowQueue& queue, int64_t quantum) {
+    rounds = std::min(rounds, queue.deficit > 0 ? 0 : -queue.deficit / quantum);
+  });
+  if (rounds == 0) return;
+  each([&](FlowQueue& queue, int64_t quantum) { queue.deficit += rounds * quantum; });
+}
+
+std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
+  BondPath& path = PathOf(slot);
+  size_t passed = 0, held = 0;  // flows that may not send yet; in a row, that are held back
+  path.held_until = wire::kNever;
+  while (!path.waiting.empty()) {
+    const uint16_t id = path.waiting.front();
+    Flow& flow = *flows_[id];
+    if (flow.held_until > now) {
+      path.held_until = std::min(path.held_until, flow.held_until);
+      path.waiting.push_back(id);
+      path.waiting.pop_front();
+      if (++held == path.waiting.size()) return std::nullopt;
+      continue;
+    }
+    held = 0;
+    FlowQueue& queue = QueueOf(flow, slot);
+    if (queue.deficit <= 0) {
+      // Who is alone owes nobody anything for what is larger than a turn.
+      if (path.waiting.size() == 1) queue.deficit = 0;
+      queue.deficit += QuantumOf(flow);
+      path.waiting.push_back(id);
+      path.waiting.pop_front();
+      if (path.waiting.size() > 1) {
+        if (++passed % path.waiting.size() == 0) SkipRounds(slot);
+        continue;
+      }
+    }
+    Grant grant = queue.items.front();
+    queue.items.pop_front();
+    queue.bytes -= grant.size;
+    path.queued -= grant.size;
+    if (queue.items.empty()) {
+      const auto place = std::find(path.waiting.begin(), path.waiting.end(), id);
+      path.waiting.erase(place);
+      path.waiting_weight -= flow.weight();
+    }
+    if (grant.deadline <= now) continue;  // its tunnel has dropped it
+    // The path was allowed when the payload came here.
+    if ((flow.spec.allowed & wire::MaskOf(slot)) == 0) {
+      Place(now, flow, grant, wire::MaskOf(slot));
+      continue;
+    }
+    if (!path.waiting.empty()) path.capacity.NoteLimited(now);
+    grant.slot = slot;
+    path.held_until = Instant{};
+    Direct(now, flow, slot, &grant);
+    return grant;
+  }
+  path.held_until = Instant{};
+  return std::nullopt;
+}
+
+// A resend takes the path's turn before all that waits for it. It waits for this path alone, so that a path that is
+// full holds up no other one's.
+std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
+  BondPath& path = PathOf(slot);
+  while (!path.again.empty()) {
+    Grant grant = path.again.front();
+    path.again.pop_front();
+    path.again_queued -= grant.size;
+    Flow& flow = FlowOf(grant);
+    if (grant.taken + flow.spec.policy.resend <= now || flow.again_bytes < grant.size) {
+      LoseForGood(flow, grant);
+    } else if (!Usable(flow, slot)) {
+      Place(now, flow, grant, wire::MaskOf(slot));
+    } else {
+      grant.slot = slot;
+      Direct(now, flow, slot, &grant);
+      return grant;
+    }
+  }
+  return std::nullopt;
+}
+
+// Says by which paths the payload goes: over `slot` and copies beside. What is replicated goes over all of its paths,
+// though it had to wait.
+void Bond::Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const {
+  const bool replicates = flow.spec.policy.mode == TunnelMode::kReplicate && !grant->again;
+  if (grant->parity != 0) {
+    grant->paths = wire::MaskOf(slot);
+    return;
+  }
+  grant->paths = replicates ? Replicas(now, flow, grant->size)
+                            : wire::MaskOf(slot) | CopiesBeside(now, flow, slot, *grant);
+}
+
+void Bond::HoldBack(uint16_t flow, Instant until) {
+  if (Flow* const found = Find(flow)) found->held_until = until;
+}
+
+}  // namespace warp::bonding
