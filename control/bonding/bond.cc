@@ -48,10 +48,12 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
     if (paths_[slot] != nullptr && !paths_[slot]->present) Spread(now, slot);
   }
   std::vector<Grant> parked;
-  for (const std::unique_ptr<Flow>& flow : flows_) {
-    if (flow == nullptr) continue;
-    parked.insert(parked.end(), flow->parked.begin(), flow->parked.end());
-    flow->parked.clear();
+  for (const std::unique_ptr<TunnelFlows>& tunnel : flows_) {
+    if (tunnel == nullptr) continue;
+    for (Flow* const flow : {&tunnel->ahead, &tunnel->in_order}) {
+      parked.insert(parked.end(), flow->parked.begin(), flow->parked.end());
+      flow->parked.clear();
+    }
   }
   PlaceAll(now, std::move(parked));
 }
@@ -82,21 +84,36 @@ void Bond::SetTold(bool told) {
   UpdateSuspicion();
 }
 
-void Bond::SetFlow(uint16_t flow, const FlowSpec& spec) {
-  if (flow >= flows_.size()) flows_.resize(flow + size_t{1});
-  if (flows_[flow] == nullptr) flows_[flow] = std::make_unique<Flow>();
-  Flow& changed = *flows_[flow];
-  const uint64_t before = changed.weight();
-  for (wire::PathSlot slot = 0; slot < changed.queues.size(); ++slot) {
-    if (changed.queues[slot].items.empty()) continue;
-    PathOf(slot).waiting_weight += spec.policy.weight - before;
+void Bond::SetFlow(uint16_t tunnel, const FlowSpec& spec) {
+  if (tunnel >= flows_.size()) flows_.resize(tunnel + size_t{1});
+  if (flows_[tunnel] == nullptr) flows_[tunnel] = std::make_unique<TunnelFlows>();
+  TunnelFlows& flows = *flows_[tunnel];
+  const uint64_t before = flows.in_order.weight();
+  for (Flow* const changed : {&flows.in_order, &flows.ahead}) {
+    for (wire::PathSlot slot = 0; slot < changed->queues.size(); ++slot) {
+      if (changed->queues[slot].items.empty()) continue;
+      PathOf(slot).waiting_weight += spec.policy.weight - changed->weight();
+    }
+    changed->spec = spec;
   }
-  changed.spec = spec;
-  if (changed.weight() <= heaviest_ && (before < heaviest_ || changed.weight() == before)) return;
+  config::TunnelPolicy& ahead = flows.ahead.spec.policy;
+  ahead.resend = {};
+  if (ahead.mode == config::TunnelMode::kStripe) ahead.mode = config::TunnelMode::kAdaptive;
+  const uint64_t weight = flows.in_order.weight();
+  if (weight <= heaviest_ && (before < heaviest_ || weight == before)) return;
   heaviest_ = 1;
-  for (const std::unique_ptr<Flow>& one : flows_) {
-    if (one != nullptr) heaviest_ = std::max(heaviest_, one->weight());
+  for (const std::unique_ptr<TunnelFlows>& one : flows_) {
+    if (one != nullptr) heaviest_ = std::max(heaviest_, one->in_order.weight());
   }
+}
+
+// A tunnel counts once, although what goes ahead has turns of its own.
+uint64_t Bond::WaitingTunnels(const BondPath& path) const {
+  uint64_t weight = 0;
+  for (const uint16_t flow : path.waiting) {
+    if ((flow & kAhead) == 0) weight += Find(flow)->weight();
+  }
+  return weight;
 }
 
 void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
@@ -106,7 +123,7 @@ void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
     uses.push_back({.port = path.spec.port,
                     .slot = slot,
                     .rate = static_cast<Rate>(path.spec.max_rate),
-                    .weight = path.TakeWeight(),
+                    .weight = path.TakeWeight(WaitingTunnels(path)),
                     .in_use = path.TakeUse(now),
                     .waited = std::exchange(path.waited, path.queued + path.again_queued > 0)});
   }
@@ -142,7 +159,17 @@ std::optional<PathStatus> Bond::StatusOf(Instant now, wire::PathId id) const {
 
 FlowStatus Bond::StatusOf(uint16_t flow) const {
   const Flow* const found = Find(flow);
-  return found == nullptr ? FlowStatus() : found->status;
+  if (found == nullptr) return {};
+  FlowStatus status = found->status;
+  const FlowStatus& ahead = Find(static_cast<uint16_t>(flow | kAhead))->status;
+  status.offered += ahead.offered;
+  status.ahead = ahead.offered;
+  status.dropped += ahead.dropped;
+  status.bytes += ahead.bytes;
+  status.extra_bytes += ahead.extra_bytes;
+  status.copied += ahead.copied;
+  status.lost += ahead.lost;
+  return status;
 }
 
 Instant Bond::NextTimeout() const {

@@ -8,6 +8,12 @@
 // A flow is a tunnel. The bond knows numbers and sizes; the payloads stay with their tunnels. The flows of a path take
 // turns by bytes (deficit round robin) in proportion to their weights, so that a flood waits for itself.
 //
+// What a tunnel has of small payloads that others wait for is a flow beside the tunnel's own, of the same weight: its
+// number has the bit kAhead. So they wait for no more than a turn of the others, and what there is of them takes no
+// more than half of what the tunnel has of a path. They have no place in the tunnel's order, so that the peer would not
+// know one that came twice: they are not sent again, and go by a second path where the first one loses more than the
+// policy's target.
+//
 // A path on which nothing has arrived for a moment that should have is silent: nothing is put there until something
 // has. After a longer silence it is suspect: its queue goes to the others, and it carries only copies of what others
 // carry, until enough of those have arrived. Where every path that a flow may use is so, none is worse than the others.
@@ -40,6 +46,9 @@ namespace warp::bonding {
 
 using wire::PathMask;
 
+// Of the number of a flow: it is what of the tunnel goes ahead. Tunnels have numbers below.
+inline constexpr uint16_t kAhead = 0x8000;
+
 struct FlowSpec {
   config::TunnelPolicy policy;
   Duration deadline{};  // from taking a payload until it is of no use
@@ -48,6 +57,7 @@ struct FlowSpec {
 
 struct FlowStatus {
   uint64_t offered = 0;      // payloads
+  uint64_t ahead = 0;        // of these, what went ahead
   uint64_t dropped = 0;      // refused by Offer
   uint64_t bytes = 0;        // sent for the first time, over one path
   uint64_t extra_bytes = 0;  // copies, resends and parity
@@ -65,6 +75,7 @@ class Bond {
 
   // The paths that may send now. What waits for another one goes to these.
   void SetPaths(Instant now, std::span<const PathSpec> paths);
+  // Of a tunnel; what of it goes ahead follows from that.
   void SetFlow(uint16_t flow, const FlowSpec& spec);
   // Adds each path whose port has a rate to `uses`. `waited` is since the last call.
   void TakeUses(Instant now, std::vector<PathUse>& uses);
@@ -112,7 +123,7 @@ class Bond {
   Instant last_death() const { return last_death_; }
   bool has_paths() const { return !order_.empty(); }
   std::optional<PathStatus> StatusOf(Instant now, wire::PathId path) const;
-  FlowStatus StatusOf(uint16_t flow) const;
+  FlowStatus StatusOf(uint16_t flow) const;  // of a tunnel, with what goes ahead
   // Feedback that cannot be true, of which some part was ignored.
   uint64_t impossible() const { return impossible_; }
 
@@ -136,9 +147,14 @@ class Bond {
   // For how long a path is a risk that was silent, or lost several in a row.
   static constexpr Duration kRiskyFor = std::chrono::milliseconds(300);
 
-  Flow* Find(uint16_t flow) const { return flow < flows_.size() ? flows_[flow].get() : nullptr; }
+  Flow* Find(uint16_t flow) const {
+    const auto tunnel = static_cast<uint16_t>(flow & ~kAhead);
+    if (tunnel >= flows_.size() || flows_[tunnel] == nullptr) return nullptr;
+    return (flow & kAhead) != 0 ? &flows_[tunnel]->ahead : &flows_[tunnel]->in_order;
+  }
   // Of something that waits or is under way, so that its flow is there.
-  Flow& FlowOf(const Grant& grant) { return *flows_[grant.flow]; }
+  Flow& FlowOf(const Grant& grant) { return *Find(grant.flow); }
+  uint64_t WaitingTunnels(const BondPath& path) const;
   BondPath& PathOf(wire::PathSlot slot) { return *paths_[slot]; }
   const BondPath& PathOf(wire::PathSlot slot) const { return *paths_[slot]; }
   FlowQueue& QueueOf(Flow& flow, wire::PathSlot slot);
@@ -250,8 +266,11 @@ class Bond {
     uint32_t time = 0;
   };
   Doubted doubted_;
-  std::vector<std::unique_ptr<Flow>> flows_;  // by flow; null: there never was one
-  uint64_t heaviest_ = 1;                     // weight of a flow
+  struct TunnelFlows {
+    Flow in_order, ahead;
+  };
+  std::vector<std::unique_ptr<TunnelFlows>> flows_;  // by tunnel; null: there never was one
+  uint64_t heaviest_ = 1;                            // weight of a flow
   // Packets that went over several paths and have not arrived, by session and counter: on how many paths they may still
   // come.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint8_t> copies_;

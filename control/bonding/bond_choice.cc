@@ -167,7 +167,9 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
       const Capacity& second = PathOf(other).capacity;
       const Duration detect = first.round_trip() + spacing_ + first.silence();
       const Duration again = second.round_trip() / 2 + PathOf(other).Backlog(now);
-      if (now + detect + again <= grant.deadline && risks < 1) break;
+      const bool in_time =
+          policy.resend > Duration::zero() && now + detect + again <= grant.deadline;
+      if (in_time && risks < 1) break;
       copies |= wire::MaskOf(other);
       risks *= std::max(risk(other), 1e-4);
     }

@@ -106,7 +106,7 @@ struct BondPath {
   Instant looked{};
   uint64_t looked_bytes = 0;
   uint32_t looks = 1;
-  uint64_t used_weight = 0;  // of the flows that have sent since
+  uint64_t used_weight = 0;  // of the tunnels that have sent since
 
   // What was sent already is paid for at the new pace, so that a path which had next to nothing goes on at once.
   void SetShare(Instant now, Rate share) {
@@ -126,11 +126,10 @@ struct BondPath {
     }
     return use;
   }
-  // Of the flows that the share is for, since it was last asked.
-  double TakeWeight() {
+  // Of the tunnels that the share is for, since it was last asked; `waits` is that of those which wait now.
+  double TakeWeight(uint64_t waits) {
     ++looks;
-    return static_cast<double>(
-        std::max({uint64_t{1}, waiting_weight, std::exchange(used_weight, 0)}));
+    return static_cast<double>(std::max({uint64_t{1}, waits, std::exchange(used_weight, 0)}));
   }
   Duration Backlog(Instant now) const {
     return clock.Wait(now) + PathClock::TimeOf(queued + again_queued, capacity.ByteTime(now));

@@ -42,6 +42,11 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
     payload->paths = flow.spec.allowed;  // by paths of which nothing is known yet, or it comes back
     return Fate::kGranted;
   }
+  // What goes ahead waits for a turn of the others in any case, which on a slow path is long. Only its own queue counts.
+  if ((payload->flow & kAhead) != 0) {
+    const uint64_t own = QueueOf(flow, slot).bytes;
+    least = PathClock::TimeOf(own, PathOf(slot).capacity.ByteTime(now));
+  }
   if (now + WaitOn(now, flow, slot, payload->size) > payload->deadline ||
       (now >= no_codel_until_ && flow.codel.Drops(now, least))) {
     PathOf(slot).waited = true;
@@ -112,7 +117,8 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
                       PathClock::TimeOf(cost, path.capacity.ByteTime(now)),
                       PathClock::TimeOf(cost, path.capacity.LeastByteTime()));
     path.NoteBytes(now, size);
-    if (FlowQueue& queue = QueueOf(flow, path.spec.slot); queue.used_in != path.looks) {
+    FlowQueue& queue = QueueOf(flow, path.spec.slot);
+    if ((grant.flow & kAhead) == 0 && queue.used_in != path.looks) {
       queue.used_in = path.looks;
       path.used_weight += flow.weight();
     }
@@ -161,7 +167,7 @@ void Bond::PlaceAll(Instant now, std::vector<Grant> items) {
   std::sort(to_sort_.begin(), to_sort_.end());
   to_sort_.erase(std::unique(to_sort_.begin(), to_sort_.end()), to_sort_.end());
   for (const auto& [flow, slot] : to_sort_) {
-    CompactQueue<Grant>& queue = QueueOf(*flows_[flow], slot).items;
+    CompactQueue<Grant>& queue = QueueOf(*Find(flow), slot).items;
     std::stable_sort(queue.begin(), queue.end(),
                      [](const Grant& a, const Grant& b) { return a.number < b.number; });
   }
@@ -212,7 +218,7 @@ void Bond::Spread(Instant now, wire::PathSlot from) {
   BondPath& path = PathOf(from);
   std::vector<Grant> items;
   for (const uint16_t id : path.waiting) {
-    FlowQueue& queue = QueueOf(*flows_[id], from);
+    FlowQueue& queue = QueueOf(*Find(id), from);
     items.insert(items.end(), queue.items.begin(), queue.items.end());
     queue = FlowQueue();
   }

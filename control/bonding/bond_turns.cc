@@ -28,7 +28,7 @@ void Bond::SkipRounds(wire::PathSlot slot) {
   int64_t rounds = INT64_MAX;
   const auto each = [&](const auto& call) {
     for (const uint16_t id : PathOf(slot).waiting)
-      call(QueueOf(*flows_[id], slot), QuantumOf(*flows_[id]));
+      call(QueueOf(*Find(id), slot), QuantumOf(*Find(id)));
   };
   each([&](const FlowQueue& queue, int64_t quantum) {
     rounds = std::min(rounds, queue.deficit > 0 ? 0 : -queue.deficit / quantum);
@@ -43,7 +43,7 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
   path.held_until = wire::kNever;
   while (!path.waiting.empty()) {
     const uint16_t id = path.waiting.front();
-    Flow& flow = *flows_[id];
+    Flow& flow = *Find(id);
     if (flow.held_until > now) {
       path.held_until = std::min(path.held_until, flow.held_until);
       path.waiting.push_back(id);

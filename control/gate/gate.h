@@ -25,6 +25,12 @@ class GateSink {
   // all, the gate keeps the rest and receives nothing more until Resume. What the application sends meanwhile waits in
   // the kernel.
   virtual size_t OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) = 0;
+
+  // The same, of payloads that others wait for: they may overtake what was taken before, and keep their order among
+  // themselves.
+  virtual size_t OnInteractive(std::span<const wire::Bytes> payloads) {
+    return OnPayloads(payloads, {});
+  }
 };
 
 struct GateCounters {

@@ -43,6 +43,7 @@ Json BondFlowJson(const PeerBond* bond, uint16_t tunnel) {
   return {{"possible", !bond->plain()},
           {"bytes", status.bytes},
           {"extra_bytes", status.extra_bytes},
+          {"ahead", status.ahead},
           {"resent", status.resent},
           {"copied", status.copied},
           {"parity", status.parity},

@@ -75,12 +75,13 @@ void Tunnel::SetTerms(const Terms& terms) {
   pump_soon_.Schedule();
 }
 
-size_t Tunnel::OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) {
+size_t Tunnel::Take(std::span<const wire::Bytes> payloads, wire::Flow flow,
+                    TunnelSender::Turn turn) {
   size_t taken = 0;
   for (; taken < payloads.size() && (closing_ || !sender_.lcores_behind()); ++taken) {
     from_app_rate_.Note(loop_.now(), payloads[taken].size());
     if (marks_of_packets_) flow.dscp = DscpOf(payloads[taken], config_.gate.tap.has_value());
-    sender_.Send(loop_.now(), payloads[taken], flow);
+    sender_.Send(loop_.now(), payloads[taken], flow, turn);
   }
   gate_waits_ = taken < payloads.size();
   SetTimer();

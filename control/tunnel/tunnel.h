@@ -43,7 +43,12 @@ class Tunnel : public GateSink {
 
   // GateSink: payloads out of the application. A payload that finds no room is a drop with a name, except where the
   // workers are behind: the gate keeps it then.
-  size_t OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) override;
+  size_t OnPayloads(std::span<const wire::Bytes> payloads, wire::Flow flow) override {
+    return Take(payloads, flow, TunnelSender::Turn::kInOrder);
+  }
+  size_t OnInteractive(std::span<const wire::Bytes> payloads) override {
+    return Take(payloads, {}, TunnelSender::Turn::kAhead);
+  }
 
   // A report about a packet of this tunnel. A payload that waited for its slot goes in the same turn.
   void HandleCompletion(lcore::Completion completion);
@@ -104,6 +109,7 @@ class Tunnel : public GateSink {
  private:
   Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
          const PeerRoute& route, PeerBond::Allowed allowed);
+  size_t Take(std::span<const wire::Bytes> payloads, wire::Flow flow, TunnelSender::Turn turn);
   void Pump();
   void SetTimer();
   void ReleaseHeld();

@@ -44,35 +44,43 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
 
 // --- Out of the application. ---
 
-void TunnelSender::Send(Instant now, wire::Bytes payload, const wire::Flow& flow) {
-  Offer(now, payload, flow);
+void TunnelSender::Send(Instant now, wire::Bytes payload, const wire::Flow& flow, Turn turn) {
+  Offer(now, payload, flow, turn);
   TellDone();
 }
 
-void TunnelSender::Offer(Instant now, wire::Bytes payload, const wire::Flow& flow) {
+// Nothing of the time before the policy changed is under way when places end, and what came since was waited for by
+// nobody, and has released at the peer what was: so what comes from then on overtakes nothing that had to be in order.
+void TunnelSender::Offer(Instant now, wire::Bytes payload, const wire::Flow& flow, Turn turn) {
   if (payload.size() > wire::kMaxPayloadSize) return DropPayload(Drop::kTooLarge);
-  if (now >= end_places_) EndPlaces();
-  if (bond_ != nullptr) return OfferToBond(now, payload, flow);
-  const Origin origin = {
-      .deadline = now + deadline_, .number = accepted_, .paths = allowed_paths_, .flow = flow};
-  // A later payload must not overtake an earlier one here, so payloads that wait go first.
-  if (!something_waits() && MayGo(now) && TrySend(now, origin, payload)) {
-    ++accepted_;
-    return;
+  if (now >= end_places_) {
+    gives_places_ = false;
+    end_places_ = wire::kNever;
   }
+  Origin origin = {
+      .deadline = now + deadline_, .number = accepted_, .paths = allowed_paths_, .flow = flow};
+  origin.ahead = turn == Turn::kAhead && MayGoAhead();
+  if (gives_places_ && !origin.ahead) origin.place = next_place_;
+  if (bond_ != nullptr) return OfferToBond(now, payload, origin);
+  // A later payload must not overtake an earlier one here, so payloads that wait go first.
+  if (!something_waits() && MayGo(now) && TrySend(now, origin, payload))
+    return NoteAccepted(origin);
   if (waiting_.size() >= options_.max_waiting ||
       waiting_bytes_ + payload.size() > options_.max_waiting_bytes) {
     return DropPayload(Drop::kGateFull);
   }
-  ++accepted_;
+  NoteAccepted(origin);
   Wait(origin, {payload.begin(), payload.end()});
+}
+
+void TunnelSender::NoteAccepted(const Origin& origin) {
+  ++accepted_;
+  if (origin.place.has_value()) ++next_place_;
 }
 
 void TunnelSender::Wait(const Origin& origin, std::vector<uint8_t> payload) {
   waiting_bytes_ += payload.size();
-  waiting_.emplace(
-      origin.number,
-      Waiting{.payload = std::move(payload), .deadline = origin.deadline, .flow = origin.flow});
+  waiting_.emplace(origin.number, Waiting{.payload = std::move(payload), .origin = origin});
 }
 
 bool TunnelSender::TrySend(Instant now, const Origin& origin, wire::Bytes payload) {
@@ -298,7 +306,7 @@ void TunnelSender::Expire(Instant now) {
     }
   }
   if (expired) DiscardSettled();
-  while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
+  while (!waiting_.empty() && waiting_.begin()->second.origin.deadline <= now) {
     DropPayload(Drop::kDeadline);
     waiting_bytes_ -= waiting_.begin()->second.payload.size();
     waiting_.erase(waiting_.begin());
@@ -306,10 +314,9 @@ void TunnelSender::Expire(Instant now) {
 }
 
 bool TunnelSender::TrySendOldestWaiting(Instant now) {
-  const auto& [number, oldest] = *waiting_.begin();
-  const Origin origin{
-      .deadline = oldest.deadline, .number = number, .paths = allowed_paths_, .flow = oldest.flow};
-  if (!TrySend(now, origin, oldest.payload)) return false;
+  Waiting& oldest = waiting_.begin()->second;
+  oldest.origin.paths = allowed_paths_;
+  if (!TrySend(now, oldest.origin, oldest.payload)) return false;
   waiting_bytes_ -= oldest.payload.size();
   waiting_.erase(waiting_.begin());
   return true;
@@ -333,7 +340,7 @@ void TunnelSender::RetryOldest(Instant now) {
 
 Instant TunnelSender::NextTimeout() const {
   Instant next = std::min(in_flight_.NextDeadline(), parity_.due());
-  if (!waiting_.empty()) next = std::min(next, waiting_.begin()->second.deadline);
+  if (!waiting_.empty()) next = std::min(next, waiting_.begin()->second.origin.deadline);
   const bool may_go =
       in_flight_.unreported() < window_.size() && route_.ready() &&
       (!refused_.empty() || (bond_ == nullptr && !waiting_.empty() && !short_of_slots_));

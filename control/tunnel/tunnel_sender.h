@@ -21,7 +21,9 @@
 // rate of its fastest path, and a path that takes nothing slows down no other.
 //
 // Where the peer has a bond, that says when each payload goes, and by which paths (bond/peer_bond.h). The payloads wait
-// here all the same. Those that may have to be sent once more are kept until the peer has them.
+// here all the same. Those that may have to be sent once more are kept until the peer has them. Where payloads are
+// spread, those that others wait for go ahead of the rest, and have no place in the order: else the peer would hold
+// them back behind what they have overtaken.
 #ifndef WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 #define WARP_CONTROL_TUNNEL_TUNNEL_SENDER_H_
 
@@ -86,8 +88,11 @@ class TunnelSender : public BondMember {
     parity_.Clear();
   }
 
-  // Sends a datagram of the application at once where possible; else copies and keeps it.
-  void Send(wire::Instant now, wire::Bytes payload, const wire::Flow& flow = {});
+  // Sends a datagram of the application at once where possible; else copies and keeps it. kAhead: it may overtake the
+  // others.
+  enum class Turn : uint8_t { kInOrder, kAhead };
+  void Send(wire::Instant now, wire::Bytes payload, const wire::Flow& flow = {},
+            Turn turn = Turn::kInOrder);
 
   // A report about a packet of this tunnel. Reports that come too late to matter are ignored.
   void HandleCompletion(wire::Instant now, lcore::Completion completion);
@@ -131,8 +136,7 @@ class TunnelSender : public BondMember {
 
   struct Waiting {
     std::vector<uint8_t> payload;
-    wire::Instant deadline;
-    wire::Flow flow;
+    Origin origin;
   };
   struct Refused {  // a sealed packet that every path refused; it waits for its next attempt
     lcore::Sealed sealed;
@@ -140,8 +144,10 @@ class TunnelSender : public BondMember {
     uint64_t number = 0;
   };
 
-  void Offer(wire::Instant now, wire::Bytes payload, const wire::Flow& flow);
-  void OfferToBond(wire::Instant now, wire::Bytes payload, const wire::Flow& flow);
+  void Offer(wire::Instant now, wire::Bytes payload, const wire::Flow& flow, Turn turn);
+  void OfferToBond(wire::Instant now, wire::Bytes payload, Origin origin);
+  bool MayGoAhead() const;
+  void NoteAccepted(const Origin& origin);
   bool PeerKnowsFlows() const;
   wire::Flow Carried(const wire::Flow& flow) const;
   bool Submit(wire::Instant now, const Origin& origin, wire::Bytes payload,
@@ -149,18 +155,16 @@ class TunnelSender : public BondMember {
   void SubmitAgain(wire::Instant now, const Origin& origin, std::vector<lcore::Plaintext>& packets,
                    std::optional<uint64_t> first);
   bool SubmitGranted(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload,
-                     const wire::Flow& flow);
+                     Origin origin);
   bool Resends() const;
   size_t FrameAround(wire::PathMask paths) const;
-  uint32_t SizeOf(size_t payload, const wire::Flow& flow) const;
+  uint32_t SizeOf(size_t payload, const Origin& origin) const;
   bonding::Grant GrantOf(wire::Instant now, const Origin& origin, size_t payload) const;
   bool Sequences() const;
-  void EndPlaces();
   // tunnel_sender_parity.cc.
   bool ParityWorks() const;
   wire::PathMask AvoidedByBlock(wire::Instant now);
-  void AddToBlock(wire::Instant now, const bonding::Grant& grant, wire::Bytes payload,
-                  const wire::Flow& flow);
+  void AddToBlock(wire::Instant now, const Origin& origin, wire::Bytes payload);
   void EndBlock(wire::Instant now);
   bool SubmitParity(wire::Instant now, const bonding::Grant& grant,
                     const parity::ParityMaker::Parity& parity);
@@ -225,14 +229,8 @@ class TunnelSender : public BondMember {
   // for longer than the policy says for some time after that said more, and takes nothing for lost where payloads of
   // before may still be sent again. When the policy has asked for no order for long, later payloads need no place. They
   // are not counted in the places, so that the peer waits for nothing when there is an order again.
-  struct Places {
-    uint64_t none_from = 0, none_to = UINT64_MAX;  // numbers without a place
-    uint64_t skipped = 0,
-             skipped_before = 0;  // such numbers below those from none_to on, and below none_from
-    bool given() const { return none_to != UINT64_MAX; }  // what comes now has a place
-    bool Has(uint64_t number) const { return number >= none_to || number < none_from; }
-  };
-  Places places_;
+  bool gives_places_ = false;
+  uint32_t next_place_ = 0;
   wire::Instant end_places_ = wire::kNever;
   wire::Duration order_before_{};
   wire::Instant order_before_until_{};

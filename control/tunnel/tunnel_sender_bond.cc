@@ -31,17 +31,15 @@ void TunnelSender::SetBond(Instant now, PeerBond& bond) {
   bond_ = &bond;
   bond.AddMember(options_.tunnel_index, *this, allowed_);
   bond.SetPolicy(options_.tunnel_index, policy_, deadline_);
-  for (const auto& [number, waiting] : waiting_) {
-    const Origin origin{.deadline = waiting.deadline, .number = number, .flow = waiting.flow};
-    bond.bond().NoteUnsent(now, GrantOf(now, origin, waiting.payload.size()));
-  }
+  for (const auto& [number, waiting] : waiting_)
+    bond.bond().NoteUnsent(now, GrantOf(now, waiting.origin, waiting.payload.size()));
 }
 
 void TunnelSender::SetDeadline(Instant now, wire::Duration deadline) {
   deadline_ = deadline;
   parity_.SetPolicy(policy_.fec, deadline);
   for (auto& [number, waiting] : waiting_)
-    waiting.deadline = std::min(waiting.deadline, now + deadline);
+    waiting.origin.deadline = std::min(waiting.origin.deadline, now + deadline);
 }
 
 void TunnelSender::SetAllowed(PeerBond::Allowed allowed) {
@@ -59,23 +57,13 @@ void TunnelSender::SetPolicy(Instant now, const config::TunnelPolicy& policy) {
   parity_.SetPolicy(policy.fec, deadline_);
   const bool ordered = policy.order > wire::Duration::zero() ||
                        policy.resend > wire::Duration::zero() || policy.fec.on();
-  if (ordered && !places_.given()) {
-    places_.none_to = accepted_;
-    places_.skipped = places_.skipped_before + accepted_ - places_.none_from;
-  }
   if (ordered) {
+    gives_places_ = true;
     end_places_ = wire::kNever;
-  } else if (places_.given() && end_places_ == wire::kNever) {
+  } else if (gives_places_ && end_places_ == wire::kNever) {
     end_places_ = now + kPlacesLinger;
   }
   if (bond_ != nullptr) bond_->SetPolicy(options_.tunnel_index, policy, deadline_);
-}
-
-// Nothing of the time before the policy changed is under way, and what came since was waited for by nobody, and has
-// released at the peer what was: so what comes from now on overtakes nothing that had to be in order.
-void TunnelSender::EndPlaces() {
-  places_ = {.none_from = accepted_, .skipped_before = places_.skipped};
-  end_places_ = wire::kNever;
 }
 
 bool TunnelSender::Resends() const {
@@ -110,15 +98,11 @@ wire::Flow TunnelSender::Carried(const wire::Flow& flow) const {
 }
 
 PacketMaker::Sequence TunnelSender::SequenceOf(Instant now, const Origin& origin) const {
-  if (!Sequences() || !places_.Has(origin.number)) return std::nullopt;
-  const bool late = origin.number >= places_.none_to;
+  if (!Sequences() || !origin.place.has_value()) return std::nullopt;
   const wire::Duration hold =
       now < order_before_until_ ? std::max(policy_.order, order_before_) : policy_.order;
   return wire::SequencedHeader{
-      .hold = hold,
-      .resend = MayComeLater(now, origin.paths),
-      .sequence =
-          static_cast<uint32_t>(origin.number - (late ? places_.skipped : places_.skipped_before))};
+      .hold = hold, .resend = MayComeLater(now, origin.paths), .sequence = *origin.place};
 }
 
 // --- The paths. ---
@@ -156,11 +140,11 @@ size_t TunnelSender::FrameAround(wire::PathMask paths) const {
 }
 
 // What a payload of this size costs in frames, as far as can be said before it has its paths.
-uint32_t TunnelSender::SizeOf(size_t payload, const wire::Flow& flow) const {
+uint32_t TunnelSender::SizeOf(size_t payload, const Origin& origin) const {
   PacketMaker::Sequence sequence;
-  if (places_.given() && Sequences()) sequence.emplace();
+  if (origin.place.has_value() && Sequences()) sequence.emplace();
   PacketMaker::Extent extent =
-      maker_.Measure(payload, RoomOn(wire::kAllPaths), sequence, Carried(flow));
+      maker_.Measure(payload, RoomOn(wire::kAllPaths), sequence, Carried(origin.flow));
   if (extent.packets == 0) extent = {.packets = 1, .bytes = payload};
   return static_cast<uint32_t>(extent.bytes + extent.packets * FrameAround(wire::kAllPaths));
 }
@@ -194,30 +178,37 @@ size_t TunnelSender::room_in_one_piece() const {
 // --- A payload's way. ---
 
 bonding::Grant TunnelSender::GrantOf(Instant now, const Origin& origin, size_t payload) const {
-  return {.flow = options_.tunnel_index,
+  const int ahead = origin.ahead ? bonding::kAhead : 0;
+  return {.flow = static_cast<uint16_t>(options_.tunnel_index | ahead),
           .number = origin.number,
-          .size = SizeOf(payload, origin.flow),
+          .size = SizeOf(payload, origin),
           .taken = std::min(now, origin.deadline - deadline_),
           .deadline = origin.deadline};
 }
 
-void TunnelSender::OfferToBond(Instant now, wire::Bytes payload, const wire::Flow& flow) {
+// What is replicated waits for nobody, and so goes in order; and where the peer tells nothing, all is replicated.
+bool TunnelSender::MayGoAhead() const {
+  return bond_ != nullptr && !bond_->plain() && policy_.mode != config::TunnelMode::kReplicate;
+}
+
+void TunnelSender::OfferToBond(Instant now, wire::Bytes payload, Origin origin) {
   if (waiting_.size() >= options_.max_waiting ||
       waiting_bytes_ + payload.size() > options_.max_waiting_bytes) {
     return DropPayload(Drop::kGateFull);
   }
-  const Origin origin{.deadline = now + deadline_, .number = accepted_, .flow = flow};
   bonding::Grant grant = GrantOf(now, origin, payload.size());
-  if (parity_.on()) grant.avoid = AvoidedByBlock(now);
+  const bool of_block = parity_.on() && !origin.ahead;
+  if (of_block) grant.avoid = AvoidedByBlock(now);
   const bonding::Bond::Fate fate = bond_->bond().Offer(now, &grant);
   if (fate == bonding::Bond::Fate::kDropped) return DropPayload(Drop::kQueueDelay);
-  ++accepted_;
+  NoteAccepted(origin);
   const bool granted = fate == bonding::Bond::Fate::kGranted;
-  if (!granted || !route_.ready() || !SubmitGranted(now, grant, payload, flow)) {
+  if (!granted || !route_.ready() || !SubmitGranted(now, grant, payload, origin)) {
     Wait(origin, {payload.begin(), payload.end()});
     if (granted) bond_->bond().NoteUnsent(now, grant);
   }
-  if (parity_.on()) AddToBlock(now, grant, payload, flow);
+  origin.paths = grant.paths;
+  if (of_block) AddToBlock(now, origin, payload);
   bond_->Arm();
 }
 
@@ -225,12 +216,13 @@ BondMember::Left TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
   if (grant.parity != 0) return LeaveParity(now, grant);
   if (grant.again) {
     const SentPayloads::Sent* const sent = sent_payloads_.Find(grant.number);
-    const bool left = sent == nullptr || SubmitGranted(now, grant, sent->bytes, sent->flow);
+    const bool left = sent == nullptr || SubmitGranted(now, grant, sent->bytes,
+                                                       {.flow = sent->flow, .place = sent->place});
     return left ? Left::kYes : Left::kShortage;
   }
   const auto waiting = waiting_.find(grant.number);
   if (waiting == waiting_.end()) return Left::kYes;  // it was dropped meanwhile
-  if (!SubmitGranted(now, grant, waiting->second.payload, waiting->second.flow))
+  if (!SubmitGranted(now, grant, waiting->second.payload, waiting->second.origin))
     return short_of_slots_ ? Left::kFull : Left::kShortage;
   waiting_bytes_ -= waiting->second.payload.size();
   waiting_.erase(waiting);
@@ -238,18 +230,21 @@ BondMember::Left TunnelSender::Leave(Instant now, const bonding::Grant& grant) {
   return Left::kYes;
 }
 
+// `origin` says what the grant does not.
 bool TunnelSender::SubmitGranted(Instant now, const bonding::Grant& grant, wire::Bytes payload,
-                                 const wire::Flow& flow) {
-  const Origin origin{
-      .deadline = grant.deadline, .number = grant.number, .paths = grant.paths, .flow = flow};
+                                 Origin origin) {
+  origin.deadline = grant.deadline;
+  origin.number = grant.number;
+  origin.paths = grant.paths;
   if (!Submit(now, origin, payload, &grant)) return false;
   // Without a place, the peer would not know a payload that it has.
-  if (!grant.again && Resends() && Sequences() && places_.Has(grant.number)) {
+  if (!grant.again && Resends() && Sequences() && origin.place.has_value()) {
     sent_payloads_.Expire(now);
     sent_payloads_.Keep(grant.number, {.bytes = {payload.begin(), payload.end()},
                                        .taken = grant.taken,
                                        .until = grant.taken + policy_.resend,
-                                       .flow = flow});
+                                       .flow = origin.flow,
+                                       .place = *origin.place});
   }
   return true;
 }

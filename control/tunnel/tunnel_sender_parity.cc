@@ -45,18 +45,15 @@ wire::PathMask TunnelSender::AvoidedByBlock(Instant now) {
 }
 
 // What does not fit a parity packet of any path is in no block: the block before it ends.
-void TunnelSender::AddToBlock(Instant now, const bonding::Grant& grant, wire::Bytes payload,
-                              const wire::Flow& flow) {
+void TunnelSender::AddToBlock(Instant now, const Origin& origin, wire::Bytes payload) {
   PacketMaker::Sequence place;
   const size_t header = wire::kParityHeaderSize + (options_.flows ? wire::kFlowInBlock : 0);
-  if (ParityWorks() && payload.size() + header <= RoomOn(allowed_paths_).pieces) {
-    place =
-        SequenceOf(now, {.deadline = grant.deadline, .number = grant.number, .paths = grant.paths});
-  }
-  if (place.has_value()) place->flow = flow;
+  if (ParityWorks() && payload.size() + header <= RoomOn(allowed_paths_).pieces)
+    place = SequenceOf(now, origin);
+  if (place.has_value()) place->flow = origin.flow;
   if (!place.has_value() || !parity_.continues(place->sequence)) EndBlock(now);
   if (!place.has_value()) return;
-  parity_.Add(now, grant.number, *place, payload, grant.paths);
+  parity_.Add(now, origin.number, *place, payload, origin.paths);
   if (parity_.full()) EndBlock(now);
 }
 

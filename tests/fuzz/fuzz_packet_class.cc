@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/gate/tun/packet/classifier.h"
+#include "control/gate/tun/packet/interactive_flows.h"
 #include "tests/fuzz/fuzz_target.h"
 
 using namespace warp::control;
@@ -23,10 +24,17 @@ std::vector<PacketMatch> Classes() {
           {.interactive = true}};
 }
 
-std::optional<size_t> ClassOf(Classifier& classifier, Bytes packet, Layer layer) {
+struct Subject {
+  const Classifier classifier{Classes()};
+  InteractiveFlows interactive;
+};
+
+std::optional<size_t> ClassOf(Subject& subject, Bytes packet, Layer layer) {
   const std::optional<InnerPacket> inner = ReadInnerPacket(packet, layer);
   if (!inner.has_value()) return std::nullopt;
-  return classifier.ClassOf(Instant(std::chrono::hours(1)), packet, *inner);
+  const Instant now(std::chrono::hours(1));
+  return subject.classifier.ClassOf(packet, *inner,
+                                    subject.interactive.IsInteractive(now, packet, *inner));
 }
 
 }  // namespace
@@ -35,10 +43,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1) return 0;
   const Layer layer = (data[0] & 1) != 0 ? Layer::kEthernet : Layer::kIp;
   std::vector<uint8_t> packet(data + 1, data + size);
-  Classifier classifier(Classes());
-  const std::optional<size_t> first = ClassOf(classifier, packet, layer);
+  Subject subject;
+  const std::optional<size_t> first = ClassOf(subject, packet, layer);
   WARP_FUZZ_CHECK(!first.has_value() || *first < Classes().size());
-  WARP_FUZZ_CHECK(ClassOf(classifier, packet, layer) == first);
+  WARP_FUZZ_CHECK(ClassOf(subject, packet, layer) == first);
 
   const std::optional<InnerPacket> inner = ReadInnerPacket(packet, layer);
   if (!inner.has_value()) return 0;
@@ -50,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const uint8_t offset : {0, 1, 9}) {  // the first one has more behind it
     fragment[0] = offset == 9 ? 0 : 0x20;
     fragment[1] = offset;
-    const std::optional<size_t> found = ClassOf(classifier, packet, layer);
+    const std::optional<size_t> found = ClassOf(subject, packet, layer);
     if (offset == 0) of_fragments = found;
     WARP_FUZZ_CHECK(found == of_fragments);
   }

@@ -51,6 +51,8 @@ expect '"error" not in r and r["end"]["sum_received"]["bits_per_second"] > 12e6'
 for at in A B; do
   status $at 'status["tunnels"][0]["gate"]["cut" if "'$at'" == "A" else "joined"] > 0' 0 >/dev/null
 done
+# What acknowledges it goes ahead of whatever waits, without a class.
+status B 'status["tunnels"][0]["spread"]["ahead"] > 100' 0 >/dev/null
 
 step "a link dies, and the connection goes on"
 tcp 7 &

@@ -123,6 +123,23 @@ int SetLink(int index, uint32_t mtu, bool up) {
   return Ask(request);
 }
 
+// Writes a setting of the interface's (Linux Documentation/networking/ip-sysctl.rst). Returns 0 or an errno.
+int SetIpv6(const std::string& name, absl::string_view key, absl::string_view value) {
+  const std::string path = absl::StrCat("/proc/sys/net/ipv6/conf/", name, "/", key);
+  const os::UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file && write(file.get(), value.data(), value.size()) >= 0 ? 0 : errno;
+}
+
+// A kernel without IPv6 has no such settings, and in a container they may be read-only.
+std::string StopAutoconfiguration(const std::string& name) {
+  constexpr absl::string_view kNone = "1";
+  SetIpv6(name, "addr_gen_mode", kNone);
+  const int error = SetIpv6(name, "accept_ra", "0");
+  if (error == 0 || error == ENOENT) return "";
+  return absl::StrCat("interface ", name, ": the kernel takes router advertisements of the peer (",
+                      std::strerror(error), "): set net.ipv6.conf.default.accept_ra=0 before");
+}
+
 absl::StatusOr<int> IndexOf(const std::string& name) {
   const os::UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
@@ -150,6 +167,8 @@ absl::StatusOr<TunDevice> TunDevice::Open(const TunOptions& options) {
   const bool joins_udp = TakeOffloads(fd->get());
   const absl::StatusOr<int> index = IndexOf(options.name);
   if (!index.ok()) return index.status();
+  std::string remark;
+  if (made && options.layer == Layer::kIp) remark = StopAutoconfiguration(options.name);
   for (const TunOptions::Address& address : options.addresses) {
     if (const int error = AddAddress(*index, address); error != 0) {
       return Failure(error, options.name, "cannot give it the address ", address.address.ToString(),
@@ -163,7 +182,20 @@ absl::StatusOr<TunDevice> TunDevice::Open(const TunOptions& options) {
   if (const int error = SetLink(*index, 0, true); error != 0) {
     return Failure(error, options.name, "cannot bring it up");
   }
-  return TunDevice(*std::move(fd), *index, made, joins_udp);
+  return TunDevice(*std::move(fd), *index, made, joins_udp, std::move(remark));
+}
+
+ReadFault FaultOf(int error) {
+  switch (error) {
+    case EAGAIN:
+      return ReadFault::kNothing;
+    case EINTR:
+      return ReadFault::kAgain;
+    case EINVAL:
+      return ReadFault::kPacket;
+    default:
+      return ReadFault::kInterface;
+  }
 }
 
 absl::Status SetInterfaceMtu(int index, const std::string& name, uint32_t mtu) {

@@ -20,8 +20,8 @@ TunGate::TunGate(std::shared_ptr<TunInterface> interface, TunRole role, GateSink
 
 TunGate::~TunGate() { interface_->Leave(*this); }
 
-size_t TunGate::OnPackets(std::span<const wire::Bytes> packets) {
-  const size_t taken = sink_.OnPayloads(packets, {});
+size_t TunGate::OnPackets(std::span<const wire::Bytes> packets, bool interactive) {
+  const size_t taken = interactive ? sink_.OnInteractive(packets) : sink_.OnPayloads(packets, {});
   counters_.from_app += taken;
   return taken;
 }
@@ -46,16 +46,19 @@ void TunGate::Deliver(Delivery payload) {
     counters_.drops.Add(drop);
     return;
   }
-  const size_t room = interface_->IpRoom(*this);
-  if (WantsLargerSegments(payload.bytes(), *inner, room)) {
-    std::vector<uint8_t> packet(payload.bytes().begin(), payload.bytes().end());
-    ClampSegments(packet, *inner, room);
-    const wire::Bytes bytes(packet);
-    payload = Delivery(bytes, std::move(packet));
-  }
+  if (IsSyn(payload.bytes(), *inner)) Clamp(*inner, &payload);
   pending_.push_back(std::move(payload));
   joiner_.Add(pending_.back().bytes(), *inner);
   if (joiner_.full()) Flush();
+}
+
+void TunGate::Clamp(const InnerPacket& inner, Delivery* syn) const {
+  const size_t room = interface_->ConnectionRoom(*this);
+  if (!WantsLargerSegments(syn->bytes(), inner, room)) return;
+  std::vector<uint8_t> packet(syn->bytes().begin(), syn->bytes().end());
+  ClampSegments(packet, inner, room);
+  const wire::Bytes bytes(packet);
+  *syn = Delivery(bytes, std::move(packet));
 }
 
 void TunGate::Flush() {

@@ -34,12 +34,13 @@ class TunGate : public Gate, private TunMember {
 
  private:
   // TunMember.
-  size_t OnPackets(std::span<const wire::Bytes> packets) override;
+  size_t OnPackets(std::span<const wire::Bytes> packets, bool interactive) override;
   void OnDrop(wire::Drop reason) override { counters_.drops.Add(reason); }
   void OnCut() override { ++cut_; }
   size_t room() const override { return room_; }
 
   wire::Drop Check(wire::Bytes packet, const std::optional<InnerPacket>& inner) const;
+  void Clamp(const InnerPacket& inner, Delivery* syn) const;
   void Write(size_t run);
 
   const std::shared_ptr<TunInterface> interface_;

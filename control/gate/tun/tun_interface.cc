@@ -49,6 +49,7 @@ TunInterface::TunInterface(const Context& context, const TunOptions& options)
 void TunInterface::Use(TunDevice device) {
   device_ = std::move(device);
   joins_udp_ = device_->joins_udp();
+  if (!device_->remark().empty()) context_.say(device_->remark());
   // Whoever made it makes it anew when it is gone.
   options_.make = device_->made();
   watch_ = std::make_unique<Watch>(context_.loop, device_->fd(), POLLIN, [this](uint32_t) {
@@ -62,7 +63,7 @@ void TunInterface::Join(TunMember& member, TunRole role) { members_.Add(member, 
 
 void TunInterface::Leave(TunMember& member) {
   members_.Remove(member);
-  if (current_ == &member) DropRest(Drop::kNone);
+  if (current_.member == &member) DropRest(Drop::kNone);
   Resume();
 }
 
@@ -73,7 +74,7 @@ void TunInterface::Resume() {
 
 void TunInterface::Drain(TunMember& member) {
   size_t given = 0;
-  if (current_ == &member) GiveToMember(&given);
+  if (current_.member == &member) GiveToMember(&given);
 }
 
 // --- From inside. ---
@@ -94,11 +95,19 @@ bool TunInterface::ReadOne() {
   const std::array<iovec, 2> pieces = {
       {{&offload, sizeof(offload)}, {buffer_.get(), kMaxInnerPacket}}};
   const ssize_t size = device_->Read(pieces);
-  if (size == -EINTR) return true;
-  if (size == -EAGAIN) return false;
   if (size < 0) {
-    Gone(static_cast<int>(-size));
-    return false;
+    switch (FaultOf(static_cast<int>(-size))) {
+      case ReadFault::kAgain:
+        return true;
+      case ReadFault::kNothing:
+        return false;
+      case ReadFault::kPacket:
+        members_.OnDrop(Drop::kBadOffload);
+        return true;
+      case ReadFault::kInterface:
+        Gone(static_cast<int>(-size));
+        return false;
+    }
   }
   // The kernel says how large a packet is, even where it did not fit.
   const size_t packet =
@@ -112,41 +121,41 @@ bool TunInterface::ReadOne() {
     members_.OnDrop(drop);
     return true;
   }
-  current_ = members_.MemberFor(context_.loop.now(), bytes, segmenter_.inner());
-  if (current_ == nullptr) {
+  current_ = members_.TargetOf(context_.loop.now(), bytes, segmenter_.inner());
+  if (current_.member == nullptr) {
     members_.OnDrop(Drop::kNoRoute);
     DropRest(Drop::kNone);
     return true;
   }
   if (segmenter_.is_cut()) {
-    current_->OnCut();
-  } else {
-    ClampSegments(bytes, segmenter_.inner(), IpRoom(*current_));
+    current_.member->OnCut();
+  } else if (IsSyn(bytes, segmenter_.inner())) {
+    ClampSegments(bytes, segmenter_.inner(), ConnectionRoom(*current_.member));
   }
   return true;
 }
 
 // False: the sink has no more room, and nothing more may be read.
 bool TunInterface::GiveToMember(size_t* given) {
-  if (current_ == nullptr) return true;
+  if (current_.member == nullptr) return true;
   for (auto packets = segmenter_.Next(); !packets.empty(); packets = segmenter_.Next()) {
-    const size_t taken = current_->OnPackets(packets);
+    const size_t taken = current_.member->OnPackets(packets, current_.interactive);
     *given += taken;
     segmenter_.Consume(taken);
     if (taken == packets.size()) continue;
-    if (members_.MayWait(*current_, context_.loop.now())) {
+    if (members_.MayWait(*current_.member, context_.loop.now())) {
       if (members_.size() > 1) patience_.Set(kPatience);
       held_ = true;
       return false;
     }
     DropRest(Drop::kGateFull);
   }
-  current_ = nullptr;
+  current_ = {};
   return true;
 }
 
 void TunInterface::LosePatience() {
-  if (current_ != nullptr) members_.LosePatience(*current_, context_.loop.now());
+  if (current_.member != nullptr) members_.LosePatience(*current_.member, context_.loop.now());
   Resume();
 }
 
@@ -154,11 +163,11 @@ void TunInterface::LosePatience() {
 void TunInterface::DropRest(Drop reason) {
   for (auto packets = segmenter_.Next(); !packets.empty(); packets = segmenter_.Next()) {
     if (reason != Drop::kNone) {
-      for (size_t i = 0; i < packets.size(); ++i) current_->OnDrop(reason);
+      for (size_t i = 0; i < packets.size(); ++i) current_.member->OnDrop(reason);
     }
     segmenter_.Consume(packets.size());
   }
-  current_ = nullptr;
+  current_ = {};
 }
 
 // --- To inside. ---
@@ -222,17 +231,17 @@ void TunInterface::Reopened(absl::StatusOr<TunDevice> device) {
 
 // --- The MTU. ---
 
-size_t TunInterface::IpRoom(const TunMember& member) const {
-  const size_t room = member.room(), header = LinkHeader(options_.layer);
-  if (room <= header) return mtu_;
-  return room - header;
+// How large the IP packet is in a payload of this size; 0: that is not known.
+size_t TunInterface::IpRoom(size_t payload) const {
+  const size_t header = LinkHeader(options_.layer);
+  return payload <= header ? mtu_ : payload - header;
 }
 
 std::optional<uint32_t> TunInterface::WantedMtu() const {
   std::optional<size_t> least;
   members_.ForEach([&](const TunMember& member) {
     if (member.room() == 0) return;
-    const size_t room = IpRoom(member);
+    const size_t room = IpRoom(member.room());
     least = std::min(least.value_or(room), room);
   });
   if (!least.has_value()) return std::nullopt;

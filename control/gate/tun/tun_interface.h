@@ -67,8 +67,10 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   Layer layer() const { return options_.layer; }
   bool joins_udp() const { return joins_udp_; }
   uint32_t mtu() const { return mtu_; }
-  // How large the IP packets may be that go through this member in one piece.
-  size_t IpRoom(const TunMember& member) const;
+  // How large the IP packets may be of a connection that goes through this member, by whichever tunnel of its classes.
+  size_t ConnectionRoom(const TunMember& member) const {
+    return IpRoom(members_.LeastRoom(member));
+  }
   // Why the interface is not there; empty: it is.
   const std::string& trouble() const { return trouble_; }
 
@@ -91,6 +93,7 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   void Gone(int error);
   void Reopen();
   void Reopened(absl::StatusOr<TunDevice> device);
+  size_t IpRoom(size_t payload) const;
   std::optional<uint32_t> WantedMtu() const;
   void SetMtu(uint32_t mtu);
 
@@ -108,8 +111,8 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
 
   const std::unique_ptr<uint8_t[]> buffer_;  // of one read
   Segmenter segmenter_;
-  TunMember* current_ = nullptr;  // whose packets the segmenter has
-  bool held_ = false;             // its sink took fewer than all: nothing is read until Resume
+  TunMembers::Target current_;  // whose packets the segmenter has
+  bool held_ = false;           // its sink took fewer than all: nothing is read until Resume
   Timer patience_;
   Task more_;
   Timer retry_;

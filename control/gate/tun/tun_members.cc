@@ -36,7 +36,7 @@ void TunMembers::Remove(const TunMember& member) {
   Link();
 }
 
-TunMembers::Entry* TunMembers::Find(const TunMember& member) {
+TunMembers::Entry* TunMembers::Find(const TunMember& member) const {
   for (const std::unique_ptr<Entry>& entry : members_) {
     if (&entry->member == &member) return entry.get();
   }
@@ -59,6 +59,7 @@ void TunMembers::LosePatience(const TunMember& member, wire::Instant now) {
 // Tunnels come and go in any order, so that who serves which class is looked up anew each time.
 void TunMembers::Link() {
   only_ = nullptr;
+  for (const std::unique_ptr<Entry>& entry : members_) entry->owner = entry.get();
   for (const std::unique_ptr<Entry>& owner : members_) {
     owner->sharers.clear();
     owner->class_members.assign(owner->role.classes.size(), &owner->member);
@@ -70,6 +71,7 @@ void TunMembers::Link() {
     for (const std::unique_ptr<Entry>& other : members_) {
       if (other->role.class_of.empty() || other->role.class_of != owner->role.tunnel) continue;
       owner->sharers.push_back(&other->member);
+      other->owner = owner.get();
       for (size_t i = 0; i < owner->role.classes.size(); ++i) {
         if (owner->role.classes[i].tunnel == other->role.tunnel)
           owner->class_members[i] = &other->member;
@@ -78,12 +80,27 @@ void TunMembers::Link() {
   }
 }
 
-TunMember* TunMembers::MemberFor(wire::Instant now, wire::Bytes packet, const InnerPacket& inner) {
+TunMembers::Target TunMembers::TargetOf(wire::Instant now, wire::Bytes packet,
+                                        const InnerPacket& inner) {
   Entry* const owner = routes_.empty() ? only_ : routes_.Find(DestinationOf(packet, inner));
-  if (owner == nullptr) return nullptr;
-  if (owner->class_members.empty()) return &owner->member;
-  const std::optional<size_t> found = owner->classifier.ClassOf(now, packet, inner);
-  return found.has_value() ? owner->class_members[*found] : &owner->member;
+  if (owner == nullptr) return {};
+  Target target{.member = &owner->member,
+                .interactive = interactive_.IsInteractive(now, packet, inner)};
+  if (owner->class_members.empty()) return target;
+  const std::optional<size_t> found = owner->classifier.ClassOf(packet, inner, target.interactive);
+  if (found.has_value()) target.member = owner->class_members[*found];
+  return target;
+}
+
+size_t TunMembers::LeastRoom(const TunMember& member) const {
+  const Entry* const entry = Find(member);
+  if (entry == nullptr) return member.room();
+  size_t least = entry->owner->member.room();
+  for (const TunMember* const sharer : entry->owner->sharers) {
+    const size_t room = sharer->room();
+    if (least == 0 || (room > 0 && room < least)) least = room;
+  }
+  return least;
 }
 
 bool TunMembers::MayComeFrom(const TunMember& member, const wire::IpAddress& source) const {

@@ -3,6 +3,8 @@
 //   packet ─► routes: the longest prefix ─► a tunnel ─► its classes: the first that matches ─► the class's tunnel
 //                                                                   none, or it is not there ─► the tunnel itself
 //
+// Within each, those that others wait for (packet/interactive_flows.h) need not wait for the rest.
+//
 // Control thread only.
 #ifndef WARP_CONTROL_GATE_TUN_TUN_MEMBERS_H_
 #define WARP_CONTROL_GATE_TUN_TUN_MEMBERS_H_
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "control/gate/tun/packet/classifier.h"
+#include "control/gate/tun/packet/interactive_flows.h"
 #include "control/gate/tun/tun_routes.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
@@ -26,8 +29,8 @@ namespace warp::control {
 class TunMember {
  public:
   virtual ~TunMember() = default;
-  // As GateSink::OnPayloads.
-  virtual size_t OnPackets(std::span<const wire::Bytes> packets) = 0;
+  // As GateSink::OnPayloads, or OnInteractive.
+  virtual size_t OnPackets(std::span<const wire::Bytes> packets, bool interactive) = 0;
   // A packet from inside ended.
   virtual void OnDrop(wire::Drop reason) = 0;
   // A super-packet from inside was cut.
@@ -65,8 +68,15 @@ class TunMembers {
   // Counts a packet from inside that is of no tunnel. There is a member.
   void OnDrop(wire::Drop reason) { members_.front()->member.OnDrop(reason); }
 
-  // Null: no route leads anywhere. `packet` is one of IP, unless there are no routes.
-  TunMember* MemberFor(wire::Instant now, wire::Bytes packet, const InnerPacket& inner);
+  // The member is null where no route leads anywhere. `packet` is one of IP, unless there are no routes.
+  struct Target {
+    TunMember* member = nullptr;
+    bool interactive = false;
+  };
+  Target TargetOf(wire::Instant now, wire::Bytes packet, const InnerPacket& inner);
+  // The least room of all tunnels that packets of one connection may take which goes through this member: of the tunnel
+  // that its routes say, and of those for its classes. 0: none is known.
+  size_t LeastRoom(const TunMember& member) const;
   // Whether the peer behind `member` may send packets from this address.
   bool MayComeFrom(const TunMember& member, const wire::IpAddress& source) const;
 
@@ -86,13 +96,15 @@ class TunMembers {
     Classifier classifier;
     std::vector<TunMember*> class_members;  // by class: where its packets go
     std::vector<const TunMember*>
-        sharers;  // all that are for its classes, whether it has these or not
+        sharers;                   // all that are for its classes, whether it has these or not
+    const Entry* owner = nullptr;  // whose classes it is for; itself: its own
   };
 
   void Link();
-  Entry* Find(const TunMember& member);
+  Entry* Find(const TunMember& member) const;
 
   std::vector<std::unique_ptr<Entry>> members_;
+  InteractiveFlows interactive_;
   TunRoutes<Entry*> routes_;
   Entry* only_ =
       nullptr;  // the one without routes that is for no class; null: there are routes, or no member

@@ -22,6 +22,8 @@ constexpr wire::Duration kSoonAgain = std::chrono::microseconds(200);
 
 constexpr uint64_t kLeastPart = 1000;  // bytes a second: no path stands still
 
+uint16_t TunnelOf(uint16_t flow) { return static_cast<uint16_t>(flow & ~bonding::kAhead); }
+
 // Paths that lead to one port of the peer share what it lets come in: those that may not carry an equal part by
 // themselves leave the rest to the others.
 void DivideToldRates(std::vector<bonding::PathSpec>& paths) {
@@ -50,7 +52,7 @@ PeerBond::PeerBond(Loop& loop, const PeerRoute& route, PortPolicies ports)
       route_(route),
       ports_(std::move(ports)),
       bond_([this](uint16_t flow, uint64_t number) {
-        const auto member = members_.find(flow);
+        const auto member = members_.find(TunnelOf(flow));
         if (member != members_.end()) member->second.member->Settled(number);
       }),
       pump_soon_(loop, [this] { Pump(); }),
@@ -140,7 +142,7 @@ void PeerBond::Pump() {
     if (!route_.ready()) break;
     const std::optional<bonding::Grant> grant = bond_.Next(now);
     if (!grant.has_value()) break;
-    const auto member = members_.find(grant->flow);
+    const auto member = members_.find(TunnelOf(grant->flow));
     if (member == members_.end()) continue;
     const BondMember::Left left = member->second.member->Leave(now, *grant);
     if (left == BondMember::Left::kYes) continue;

@@ -31,6 +31,7 @@ class SentPayloads {
     wire::Instant taken;  // from the application
     wire::Instant until;  // it may be sent again before then
     wire::Flow flow;
+    uint32_t place = 0;  // in the tunnel's order
   };
 
   // `room` is the node's; null: there is no such bound.

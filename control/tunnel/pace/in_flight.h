@@ -26,13 +26,15 @@ namespace warp::control {
 
 class InFlight {
  public:
-  // When a payload must have been sent, its number among those of its tunnel, which grows, the paths that it takes, and
-  // its flow.
+  // When a payload must have been sent, its number among those of its tunnel, which grows, the paths that it takes, its
+  // flow, its place in the tunnel's order, if it has one, and whether it goes ahead of those that wait.
   struct Origin {
     wire::Instant deadline;
     uint64_t number = 0;
     wire::PathMask paths = wire::kAllPaths;
     wire::Flow flow;
+    std::optional<uint32_t> place;
+    bool ahead = false;
   };
   // The number that the packets of one fragmented payload share. kWhole: the packet is the whole payload.
   using Payload = uint16_t;

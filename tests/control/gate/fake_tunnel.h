@@ -22,7 +22,13 @@ class FakeTunnel : public GateSink {
     room -= taken;
     return taken;
   }
+  size_t OnInteractive(std::span<const wire::Bytes> payloads) override {
+    const size_t taken = OnPayloads(payloads, {});
+    interactive += taken;
+    return taken;
+  }
   std::vector<std::string> got;
+  size_t interactive = 0;  // of these
   size_t room = SIZE_MAX;
 };
 

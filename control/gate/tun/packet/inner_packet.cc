@@ -120,6 +120,11 @@ std::optional<InnerPacket> ReadInnerPacket(Bytes packet, Layer layer) {
   return inner;
 }
 
+PortPair PortsOf(Bytes packet, const InnerPacket& inner) {
+  return {.source = Read16(packet, inner.transport),
+          .destination = Read16(packet, inner.transport + size_t{2})};
+}
+
 wire::IpAddress SourceOf(Bytes packet, const InnerPacket& inner) {
   return AddressAt(packet, inner, 0);
 }

@@ -53,6 +53,12 @@ struct InnerPacket {
 // where that looks like IP and is none, `version` is 0.
 std::optional<InnerPacket> ReadInnerPacket(wire::Bytes packet, Layer layer);
 
+// Of a packet that has ports.
+struct PortPair {
+  uint16_t source = 0, destination = 0;
+};
+PortPair PortsOf(wire::Bytes packet, const InnerPacket& inner);
+
 // Of a packet whose `version` is not 0.
 wire::IpAddress SourceOf(wire::Bytes packet, const InnerPacket& inner);
 wire::IpAddress DestinationOf(wire::Bytes packet, const InnerPacket& inner);

@@ -25,9 +25,8 @@ size_t SegmentFor(const InnerPacket& inner, size_t ip_size) {
 // Where the value of an option stands that asks for larger segments; 0: there is none. Of several options the receiver
 // may take any (Linux the last one).
 size_t FindLarger(wire::Bytes packet, const InnerPacket& inner, size_t segment) {
-  const size_t size = TcpHeaderSize(packet, inner);
-  if (size == 0 || (packet[inner.transport + kTcpFlags] & kSyn) == 0) return 0;
-  const size_t end = inner.transport + size;
+  if (!IsSyn(packet, inner)) return 0;
+  const size_t end = inner.transport + TcpHeaderSize(packet, inner);
   size_t at = inner.transport + kTcpHeader;
   while (at + 1 < end && packet[at] != kOptionEnd) {
     if (packet[at] == kOptionNothing) {
@@ -46,6 +45,10 @@ size_t FindLarger(wire::Bytes packet, const InnerPacket& inner, size_t segment) 
 }
 
 }  // namespace
+
+bool IsSyn(wire::Bytes packet, const InnerPacket& inner) {
+  return TcpHeaderSize(packet, inner) != 0 && (packet[inner.transport + kTcpFlags] & kSyn) != 0;
+}
 
 bool WantsLargerSegments(wire::Bytes packet, const InnerPacket& inner, size_t ip_size) {
   return FindLarger(packet, inner, SegmentFor(inner, ip_size)) != 0;

@@ -12,6 +12,9 @@
 
 namespace warp::control {
 
+// Only then do the others anything.
+bool IsSyn(wire::Bytes packet, const InnerPacket& inner);
+
 // Whether the packet is a SYN that asks for larger segments than an IP packet of `ip_size` bytes holds.
 bool WantsLargerSegments(wire::Bytes packet, const InnerPacket& inner, size_t ip_size);
 

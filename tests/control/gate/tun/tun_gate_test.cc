@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <memory>
 #include <numeric>
@@ -281,6 +282,23 @@ TEST_F(TunGateTest, SynsAskForWhatThePathsCarry) {
   });
 }
 
+// The answer to a SYN may come by another tunnel than the data: the narrowest one counts, both ways.
+TEST_F(TunGateTest, SynsAskForWhatEachTunnelOfTheirClassesCarries) {
+  Story([&] {
+    Site& bulk =
+        AddRole(Warp0(1500), {.tunnel = "office", .classes = {{{.interactive = true}, "quick"}}});
+    Site& quick = AddRole({}, {.tunnel = "quick", .class_of = "office"});
+    bulk.gate->SetRoom(1340);
+    quick.gate->SetRoom(1400);
+    const os::UniqueFd app(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const os::SocketAddress to(*wire::Endpoint::Parse("10.9.0.1:80"));
+    connect(app.get(), to.get(), to.size());
+    ASSERT_TRUE(Turn([&] { return CountOf(quick, kProtocolTcp) > 0; }));
+    EXPECT_EQ(Get32(BytesOf(quick.tunnel.got[0]), 40), 0x02040000u + 1300);
+    EXPECT_GT(quick.tunnel.interactive, 0u);
+  });
+}
+
 TEST_F(TunGateTest, WhatTheSinkDoesNotTakeIsKept) {
   Story([&] {
     // IPv6 would send packets of its own.
@@ -440,6 +458,38 @@ TEST_F(TunGateTest, AnInterfaceThatIsDownTakesNothing) {
     EXPECT_EQ(site.gate->counters().drops.Get(Drop::kNoReceiver), 1u);
     EXPECT_EQ(site.gate->status().trouble, "");
   });
+}
+
+// Nobody behind the peer becomes this machine's router by a word of his own. What the operator made is his affair.
+TEST_F(TunGateTest, TheKernelBelievesNoAdvertisementOfThePeers) {
+  const auto setting = [] {
+    std::string value;
+    std::ifstream("/proc/sys/net/ipv6/conf/warp0/accept_ra") >> value;
+    return value;
+  };
+  if (access("/proc/sys/net/ipv6", F_OK) != 0) GTEST_SKIP() << "needs IPv6";
+  for (const bool ours : {true, false}) {
+    Story([&] {
+      if (!ours) Ip("tuntap add warp0 mode tun");
+      Add(Warp0());
+      ASSERT_TRUE(Turn([&] { return State().up(); }));
+      EXPECT_EQ(setting(), ours ? "0" : "1");
+      Settle(*loop_);
+      EXPECT_TRUE(Turn([&] { return State().link_locals.empty() == ours; }));
+      EXPECT_TRUE(log_.empty());
+      sites_.clear();
+      if (!ours) Ip("link del warp0");
+    });
+  }
+}
+
+// One packet that cannot be given is no reason to give up the interface.
+TEST(TunDeviceTest, WhatAFailedReadSays) {
+  EXPECT_EQ(FaultOf(EAGAIN), ReadFault::kNothing);
+  EXPECT_EQ(FaultOf(EINTR), ReadFault::kAgain);
+  EXPECT_EQ(FaultOf(EINVAL), ReadFault::kPacket);
+  EXPECT_EQ(FaultOf(EBADFD), ReadFault::kInterface);
+  EXPECT_EQ(FaultOf(EIO), ReadFault::kInterface);
 }
 
 TEST_F(TunGateTest, AnInterfaceThatVanishesIsMadeAnew) {

@@ -11,11 +11,12 @@ namespace {
 
 class Member : public TunMember {
  public:
-  size_t OnPackets(std::span<const wire::Bytes> packets) override { return packets.size(); }
+  size_t OnPackets(std::span<const wire::Bytes> packets, bool) override { return packets.size(); }
   void OnDrop(wire::Drop) override { ++drops; }
   void OnCut() override {}
-  size_t room() const override { return 0; }
+  size_t room() const override { return fits; }
   int drops = 0;
+  size_t fits = 0;
 };
 
 const PacketMatch kMarked{.dscp = {46}}, kPort{.ports = {{5, 5}}};
@@ -26,10 +27,11 @@ TunPrefix Prefix(const char* address, uint8_t length) {
 
 class TunMembersTest : public ::testing::Test {
  protected:
-  TunMember* For(const PacketSpec& spec) {
+  TunMembers::Target TargetOf(const PacketSpec& spec) {
     const PacketBytes packet = MakePacket(spec);
-    return members_.MemberFor(wire::Instant(), packet, *ReadInnerPacket(packet, Layer::kIp));
+    return members_.TargetOf(wire::Instant(), packet, *ReadInnerPacket(packet, Layer::kIp));
   }
+  TunMember* For(const PacketSpec& spec) { return TargetOf(spec).member; }
   bool May(const Member& member, const char* source) {
     return members_.MayComeFrom(member, *wire::IpAddress::Parse(source));
   }
@@ -95,6 +97,37 @@ TEST_F(TunMembersTest, WhatAClassBringsMayComeFromWhereItsTunnelsMay) {
   EXPECT_FALSE(May(voice_, "10.8.0.7"));
   EXPECT_FALSE(May(other_, "10.9.0.7"));
   EXPECT_FALSE(May(office_, "10.7.0.7"));
+}
+
+// No class is needed for that, and none keeps it from being so.
+TEST_F(TunMembersTest, InteractivePacketsAreKnownInEachTunnel) {
+  members_.Add(office_, {.tunnel = "office", .classes = {{kMarked, "voice"}}});
+  members_.Add(voice_, {.tunnel = "voice", .class_of = "office"});
+  EXPECT_TRUE(TargetOf({.data = 0}).interactive);
+  EXPECT_FALSE(TargetOf({.data = 1}).interactive);
+  EXPECT_FALSE(TargetOf({.data = 0}).interactive);  // it has just sent
+  const TunMembers::Target marked = TargetOf({.port = 7, .traffic_class = 184, .data = 0});
+  EXPECT_EQ(marked.member, &voice_);
+  EXPECT_TRUE(marked.interactive);
+}
+
+// A SYN goes by one tunnel, and what follows perhaps by another, in either direction.
+TEST_F(TunMembersTest, AConnectionHasTheRoomOfItsNarrowestTunnel) {
+  members_.Add(voice_, {.tunnel = "voice", .class_of = "office"});
+  voice_.fits = 1300;
+  EXPECT_EQ(members_.LeastRoom(voice_), 1300u);  // its owner is not there
+  members_.Add(office_, {.tunnel = "office", .routes = {Prefix("10.9.0.0", 24)}});
+  members_.Add(other_, {.tunnel = "other", .routes = {Prefix("10.8.0.0", 24)}});
+  other_.fits = 1000;
+  EXPECT_EQ(members_.LeastRoom(office_), 1300u);  // its own is not known
+  office_.fits = 1400;
+  EXPECT_EQ(members_.LeastRoom(office_), 1300u);
+  office_.fits = 1200;
+  EXPECT_EQ(members_.LeastRoom(office_), 1200u);
+  EXPECT_EQ(members_.LeastRoom(voice_), 1200u);
+  members_.Remove(voice_);
+  office_.fits = 1400;
+  EXPECT_EQ(members_.LeastRoom(office_), 1400u);
 }
 
 TEST_F(TunMembersTest, WhatIsOfNobodyIsCountedOnce) {

@@ -55,6 +55,10 @@ class SenderBondTest : public testing::Test {
   void Send(const std::string& payload) {
     sender_.Send(loop_->now(), {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()});
   }
+  void SendAhead(const std::string& payload) {
+    sender_.Send(loop_->now(), {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()},
+                 {}, TunnelSender::Turn::kAhead);
+  }
   struct Left {
     std::string payload;
     wire::PathMask paths = 0;

@@ -327,6 +327,73 @@ TEST_F(SenderBondTest, APeerThatTellsNothingIsPacedAllTheSame) {
   EXPECT_GT(bond_.bond().StatusOf(5).bytes, 0u);
 }
 
+// --- What goes ahead. ---
+
+// It has no place, so that the peer holds it back behind nothing, and misses nothing where it is lost.
+TEST_F(SenderBondTest, WhatOthersWaitForGoesAheadOfWhatWaits) {
+  SetRoute({0}, kAllFeatures);
+  Use(Stripe());
+  for (int i = 0; i < 50; ++i) Send(std::string(1000, 'x'));
+  const size_t at_once = Take().size();
+  ASSERT_GT(sender_.waiting(), 10u);
+  for (const char* payload : {"one", "two"}) SendAhead(payload);
+  Send("last");
+  std::vector<Left> later;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) later.push_back(std::move(one));
+    return sender_.waiting() == 0;
+  }));
+  ASSERT_EQ(at_once + later.size(), 53u);
+  uint32_t sequence = static_cast<uint32_t>(at_once);
+  std::vector<size_t> ahead;
+  for (size_t i = 0; i < later.size(); ++i) {
+    if (later[i].place.has_value()) {
+      EXPECT_EQ(later[i].place->sequence, sequence++);
+      continue;
+    }
+    ahead.push_back(i);
+    EXPECT_EQ(later[i].payload, ahead.size() == 1 ? "one" : "two");
+  }
+  ASSERT_EQ(ahead.size(), 2u);
+  EXPECT_LE(ahead[1], 6u);
+  EXPECT_EQ(later.back().payload, "last");
+}
+
+TEST_F(SenderBondTest, WhatIsReplicatedGoesInOrder) {
+  TunnelPolicy policy = Stripe();
+  policy.mode = TunnelMode::kReplicate;
+  Use(policy);
+  SendAhead("one");
+  Send("two");
+  const std::vector<Left> left = Take();
+  ASSERT_EQ(left.size(), 2u);
+  ASSERT_TRUE(left[0].place && left[1].place);
+  EXPECT_EQ(left[0].place->sequence + 1, left[1].place->sequence);
+}
+
+// What finds no buffer keeps its turn ahead, and what the workers give back as well.
+TEST_F(SenderBondTest, WhatGoesAheadAndComesBackGoesAheadAgain) {
+  SetRoute({0}, kAllFeatures);
+  Use(Stripe());
+  dataplane_.buffers = 0;
+  for (int i = 0; i < 30; ++i) Send(std::string(1000, 'x'));
+  SendAhead("one");
+  Settle(*loop_);
+  EXPECT_EQ(sender_.waiting(), 31u);
+  dataplane_.buffers = 1000;
+  std::vector<Left> left;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] {
+    for (Left& one : Take()) left.push_back(std::move(one));
+    return sender_.waiting() == 0;
+  }));
+  ASSERT_EQ(left.size(), 31u);
+  const auto one =
+      std::find_if(left.begin(), left.end(), [](const Left& of) { return of.payload == "one"; });
+  ASSERT_NE(one, left.end());
+  EXPECT_LE(one - left.begin(), 6);
+  EXPECT_FALSE(one->place.has_value());
+}
+
 // --- Rates. ---
 
 TEST_F(SenderBondTest, TheLeastOfBothRatesBoundsAPath) {

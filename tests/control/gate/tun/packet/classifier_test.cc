@@ -11,9 +11,6 @@
 namespace warp::control {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr wire::Instant kBegin{std::chrono::hours(1)};
 constexpr uint8_t kProtocolEsp = 50;
 
 TunPrefix Prefix(const char* address, uint8_t length) {
@@ -21,10 +18,11 @@ TunPrefix Prefix(const char* address, uint8_t length) {
 }
 
 // Whether a packet is of the only class that there is.
-bool Is(const PacketMatch& match, const PacketBytes& packet, Layer layer = Layer::kIp) {
+bool Is(const PacketMatch& match, const PacketBytes& packet, Layer layer = Layer::kIp,
+        bool interactive = false) {
   const auto inner = ReadInnerPacket(packet, layer);
   EXPECT_TRUE(inner.has_value());
-  return Classifier({match}).ClassOf(kBegin, packet, *inner).has_value();
+  return Classifier({match}).ClassOf(packet, *inner, interactive).has_value();
 }
 
 PacketBytes Udp(uint16_t port, PacketSpec spec = {}) {
@@ -83,16 +81,16 @@ TEST(ClassifierTest, NetworksMatchEitherEnd) {
 }
 
 TEST(ClassifierTest, TheFirstThatMatchesHasIt) {
-  Classifier classifier({{.ports = {{5, 5}}}, {.protocols = {17}}, {.ports = {{5, 6}}}});
+  const Classifier classifier({{.ports = {{5, 5}}}, {.protocols = {17}}, {.ports = {{5, 6}}}});
   const auto class_of = [&](const PacketBytes& packet) {
-    return classifier.ClassOf(kBegin, packet, *ReadInnerPacket(packet, Layer::kIp));
+    return classifier.ClassOf(packet, *ReadInnerPacket(packet, Layer::kIp), false);
   };
   EXPECT_EQ(class_of(Udp(5)), 0u);
   EXPECT_EQ(class_of(Udp(6)), 1u);
   EXPECT_EQ(class_of(MakePacket({.port = 6})), 2u);
   EXPECT_EQ(class_of(MakePacket({.port = 7})), std::nullopt);
-  Classifier none({});
-  EXPECT_EQ(none.ClassOf(kBegin, Udp(5), *ReadInnerPacket(Udp(5), Layer::kIp)), std::nullopt);
+  const Classifier none({});
+  EXPECT_EQ(none.ClassOf(Udp(5), *ReadInnerPacket(Udp(5), Layer::kIp), true), std::nullopt);
 }
 
 // Only the first fragment has the ports, so that no fragment matches by them.
@@ -128,7 +126,15 @@ TEST(ClassifierTest, HeadersThatAreCutOffHaveNoPorts) {
   Set16(packet, 2, 23);
   EXPECT_FALSE(Is({.ports = {{5, 5}}}, packet));
   EXPECT_TRUE(Is({.protocols = {17}}, packet));
-  EXPECT_FALSE(Is({.interactive = true}, packet));
+}
+
+TEST(ClassifierTest, WhatIsInteractiveIsSaidByOthers) {
+  const PacketMatch any{.interactive = true}, marked{.dscp = {46}, .interactive = true};
+  for (const bool interactive : {false, true}) {
+    EXPECT_EQ(Is(any, MakePacket({}), Layer::kIp, interactive), interactive);
+    EXPECT_FALSE(Is(marked, MakePacket({}), Layer::kIp, interactive));
+    EXPECT_TRUE(Is({.protocols = {6}}, MakePacket({}), Layer::kIp, interactive));
+  }
 }
 
 TEST(ClassifierTest, FramesAreLookedInto) {
@@ -141,44 +147,6 @@ TEST(ClassifierTest, FramesAreLookedInto) {
   for (const PacketMatch& match : matches) {
     EXPECT_FALSE(Is(match, arp, Layer::kEthernet));
   }
-}
-
-// --- Interactive packets. ---
-
-class InteractiveTest : public ::testing::Test {
- protected:
-  bool Sent(const PacketSpec& spec, wire::Duration after = {}) {
-    now_ += after;
-    const PacketBytes packet = MakePacket(spec);
-    return classifier_.ClassOf(now_, packet, *ReadInnerPacket(packet, Layer::kIp)).has_value();
-  }
-
-  wire::Instant now_ = kBegin;
-  Classifier classifier_{{{.interactive = true}}};
-};
-
-TEST_F(InteractiveTest, SegmentsWithoutDataAndDns) {
-  EXPECT_TRUE(Sent({.flags = kSynFlag, .options = {2, 4, 5, 180}, .data = 0}));
-  EXPECT_TRUE(Sent({.v6 = true, .data = 0}));
-  EXPECT_TRUE(Sent({.protocol = kProtocolUdp, .port = 53}));
-  EXPECT_FALSE(Sent({.protocol = kProtocolUdp}));
-  EXPECT_FALSE(Sent({.protocol = 1}));
-  EXPECT_FALSE(Sent({.port = 1, .flags = kFinFlag | kAckFlag, .data = 0}));
-  EXPECT_FALSE(Sent({.port = 2, .flags = kRstFlag, .data = 0}));
-  EXPECT_FALSE(Sent({.port = 3, .data = 1}));
-  EXPECT_FALSE(Sent({.port = 4, .fragment = 0x2000, .data = 0}));
-}
-
-// Nothing of a flow overtakes what it has just sent.
-TEST_F(InteractiveTest, AFlowThatSendsDataSendsItsAcksWithIt) {
-  EXPECT_TRUE(Sent({.data = 0}));
-  EXPECT_FALSE(Sent({.data = 1}));
-  EXPECT_FALSE(Sent({.data = 0}));
-  EXPECT_TRUE(Sent({.port = 7, .data = 0}));  // another one's
-  EXPECT_FALSE(Sent({.data = 0}, Classifier::kQuiet - milliseconds(1)));
-  EXPECT_TRUE(Sent({.data = 0}, milliseconds(1)));
-  EXPECT_FALSE(Sent({.flags = kFinFlag | kAckFlag, .data = 0}));
-  EXPECT_FALSE(Sent({.data = 0}));
 }
 
 }  // namespace
