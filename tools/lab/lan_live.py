@@ -4,19 +4,18 @@ It runs inside the laboratory of tools/demo, where both boxes, and the servers a
 begin anew here, so that their clocks and the events do.
 """
 
-import argparse
 import json
-import signal
 import subprocess
 import sys
 import time
 
+import live
 import screen
 from lab_status import read_status
 from stripe import plot, table
 from stripe.flows import start
 from stripe.links import Links
-from stripe.timetable import Event, Link
+from stripe.timetable import Event
 
 SHOWN_EVERY = 0.25  # s
 INTERVAL = 0.5  # s, of iperf3
@@ -33,16 +32,16 @@ def events(links, seconds):
     ]
 
 
-class Demo:
+class LanDemo(live.Demo):
     def __init__(self, options):
-        self.options = options
-        self.screen = screen.Screen()
-        self.events = events(options.link, options.seconds)
+        super().__init__(options, events(options.link, options.seconds))
         self.due = list(enumerate(self.events, 1))
-        self.scales = {link.name: link.rate for link in options.link}
 
-    def plot(self, columns, heights):
-        return plot.plot(self.links.rates, self.scales, self.options.seconds, self.events, columns, heights, self.screen.tty)
+    def text(self, figures):
+        return text(figures)
+
+    def failings(self, figures):
+        return failings(figures)
 
     def show(self, doing):
         """Draws what the links do, and the plot in what is left of a terminal's rows."""
@@ -166,32 +165,5 @@ def failings(figures):
     return found
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    for name in ("--warp", "--socket-a", "--directory", "--file"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--seconds", required=True, type=int)
-    parser.add_argument("--link", action="append", type=Link.parse, metavar="NAME:END:RATE:ROUND_TRIP")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the laboratory's owner ends us
-
-    demo = Demo(options)
-    try:
-        figures = demo.run()
-    except RuntimeError as error:
-        sys.exit(f"tools/demo: {error}")
-    print()
-    if not demo.screen.tty:
-        print("\n".join(demo.plot(screen.size().columns, (3, 5))) + "\n")
-    print("\n".join(text(figures)))
-    if options.json:
-        print(json.dumps(figures))
-    found = failings(figures)
-    for failing in found:
-        print(f"tools/demo: {failing}", file=sys.stderr)
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(live.main(LanDemo(live.options("--file").parse_args())))

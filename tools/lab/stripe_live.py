@@ -5,18 +5,17 @@ begin anew here, so that their clocks and the timetable do.
 """
 
 import argparse
-import json
-import signal
 import sys
 import time
 
+import live
 import screen
 from lab_status import read_status
 from stripe import plot, result, table
 from stripe.flows import TcpConnection, UdpStream
 from stripe.links import Links
 from stripe.picture import picture
-from stripe.timetable import Link, timetable
+from stripe.timetable import timetable
 
 SHOWN_EVERY = 0.25  # s
 LATELY = 1.0  # s, over which the goodput that is shown is counted
@@ -38,17 +37,23 @@ class Goodput:
         return {"tcp": sum(lately) / max(len(lately), 1), "udp": udp}
 
 
-class Demo:
+class StripeDemo(live.Demo):
     def __init__(self, options):
-        self.options = options
-        self.screen = screen.Screen()
-        self.events = timetable(options.link, options.seconds)
+        super().__init__(options, timetable(options.link, options.seconds))
         self.goodput = Goodput(options.size)
         self.known = table.Known(options.link)
-        self.scales = {link.name: link.rate for link in options.link}
 
-    def plot(self, columns, heights):
-        return plot.plot(self.links.rates, self.scales, self.options.seconds, self.events, columns, heights, self.screen.tty)
+    def text(self, figures):
+        return result.text(figures)
+
+    def failings(self, figures):
+        return result.failings(figures)
+
+    def save(self):
+        if not self.options.svg:
+            return
+        with self.options.svg as file:
+            file.write(picture(self.links.rates, self.both(), self.options.link, self.events, self.options.seconds))
 
     def statuses(self):
         return read_status(self.options.socket_a), read_status(self.options.socket_b)
@@ -102,35 +107,11 @@ class Demo:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("--warp", "--socket-a", "--socket-b", "--directory", "--tcp-log"):
-        parser.add_argument(name, required=True)
-    for name in ("--seconds", "--rate", "--size"):
+    parser = live.options("--socket-b", "--tcp-log")
+    for name in ("--rate", "--size"):
         parser.add_argument(name, required=True, type=int)
-    parser.add_argument("--link", action="append", type=Link.parse, metavar="NAME:END:RATE:ROUND_TRIP")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--svg", type=argparse.FileType("w", encoding="utf-8"), metavar="FILE")
-    options = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the laboratory's owner ends us
-
-    demo = Demo(options)
-    try:
-        figures = demo.run()
-    except RuntimeError as error:
-        sys.exit(f"tools/demo: {error}")
-    print()
-    if not demo.screen.tty:
-        print("\n".join(demo.plot(screen.size().columns, (3, 5))) + "\n")
-    print("\n".join(result.text(figures)))
-    if options.svg:
-        with options.svg as file:
-            file.write(picture(demo.links.rates, demo.both(), options.link, demo.events, options.seconds))
-    if options.json:
-        print(json.dumps(figures))
-    failings = result.failings(figures)
-    for failing in failings:
-        print(f"tools/demo: {failing}", file=sys.stderr)
-    return 1 if failings else 0
+    return live.main(StripeDemo(parser.parse_args()))
 
 
 if __name__ == "__main__":
