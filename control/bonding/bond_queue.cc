@@ -42,7 +42,8 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
     payload->paths = flow.spec.allowed;  // by paths of which nothing is known yet, or it comes back
     return Fate::kGranted;
   }
-  // What goes ahead waits for a turn of the others in any case, which on a slow path is long. Only its own queue counts.
+  // What goes ahead waits for a turn of the others in any case, which on a slow path is long. Its own queue alone
+  // counts.
   if ((payload->flow & kAhead) != 0) {
     const uint64_t own = QueueOf(flow, slot).bytes;
     least = PathClock::TimeOf(own, PathOf(slot).capacity.ByteTime(now));

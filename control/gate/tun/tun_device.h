@@ -3,9 +3,10 @@
 //
 // An interface of that name may exist beforehand. It is used, and stays when the device is closed; otherwise it is
 // made, and ends with the device. On a TUN that is made here, the kernel gives itself no IPv6 address and believes no
-// router advertisement: whoever is behind the peer could make itself this machine's default router by one. Opening and closing, and changing the interface, takes the kernel's RTNL lock, for
-// which others may make it wait: any thread may do so, and the loop's thread only before the first turn and after the
-// last one.
+// router advertisement: whoever is behind the peer could make itself this machine's default router by one.
+//
+// Opening and closing, and changing the interface, takes the kernel's RTNL lock, for which others may make it wait: any
+// thread may do so, and the loop's thread only before the first turn and after the last one.
 #ifndef WARP_CONTROL_GATE_TUN_TUN_DEVICE_H_
 #define WARP_CONTROL_GATE_TUN_TUN_DEVICE_H_
 
