@@ -5,14 +5,16 @@
 // The program is compiled for the BPF machine at build time and embedded in warpd. xdp_program.cc writes the port number
 // and the VLANs (IEEE 802.1Q) into it before each load.
 
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/udp.h>
+
+// They need the types of linux/bpf.h.
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
 // What is ours of the frames of a VLAN.
 enum { NOTHING, UDP_TO_OUR_PORT, ALL };
