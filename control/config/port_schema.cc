@@ -37,6 +37,8 @@ wire::KernelDriver& DriverOf(PortConfig& port) { return DeviceOf<wire::KernelDev
 void CheckVlanOfInterface(Reader& reader, const std::string& path, PortConfig& port) {
   const std::string at = JoinPath(path, "vlan");
   const std::string own = absl::StrCat(port.kernel_device()->interface, ".", *port.vlan);
+  const bool named = !port.kernel_interface.empty();
+  if (!named) port.kernel_interface = own;
   if (port.is_pattern()) {
     return reader.Fail(at, "goes with the name of one interface, and not with a pattern");
   }
@@ -45,12 +47,9 @@ void CheckVlanOfInterface(Reader& reader, const std::string& path, PortConfig& p
                                         "kernel's interface of that VLAN, interface: ",
                                         own));
   }
-  if (!port.kernel_interface.empty()) return;
-  if (own.size() > kMaxInterface) {
-    return reader.Fail(JoinPath(path, "kernel_interface"),
-                       absl::StrCat("missing: ", Quote(own), " is too long for an interface"));
-  }
-  port.kernel_interface = own;
+  if (named || own.size() <= kMaxInterface) return;
+  reader.Fail(JoinPath(path, "kernel_interface"),
+              absl::StrCat("missing: ", Quote(own), " is too long for an interface"));
 }
 
 // Without a name, the interface says what the port is called, and the pattern what all its ports are.
@@ -148,7 +147,8 @@ void CheckPolledDevices(Reader& reader, const NodeConfig& config) {
     const std::string device = port.polled_device();
     if (device.empty()) continue;
     const auto [first, is_first] = firsts.try_emplace(device, &port);
-    if (is_first) continue;
+    // Without a VLAN the device itself is taken twice, which is said already.
+    if (is_first || (!port.vlan && !first->second->vlan)) continue;
     const auto differs = [&](const char* key) {
       reader.Fail(At("ports", i, key),
                   absl::StrCat("differs from that of port ", first->second->name,

@@ -98,12 +98,19 @@ TEST_F(SharedDeviceTest, ThePortThatPolledMayGoAndReturn) {
 }
 
 TEST_F(SharedDeviceTest, TheDeviceClosesWithItsLastPortAndOpensAgain) {
-  Remove(b_, 0);
-  Remove(b_, 1);
+  for (const size_t port : {0u, 1u}) b_.SetPresent(port, false);
+  b_.Publish();
+  b_.Turn();
+  for (const size_t port : {0u, 1u}) EXPECT_TRUE(b_.plane().RemovePort(b_.port(port)).ok());
+  b_.Turn();
+  EXPECT_TRUE(b_.plane().AwaitPorts(std::chrono::seconds(10)));
   EXPECT_EQ(b_.BuffersInUse(), 0u);
-  EXPECT_EQ(AddAgain(b_, 1), absl::OkStatus());
-  EXPECT_EQ(AddAgain(b_, 0), absl::OkStatus());
+  for (const size_t port : {1u, 0u}) {
+    EXPECT_EQ(b_.AddAgain(port), absl::OkStatus());
+    b_.SetPresent(port, true);
+  }
   Connect();  // The device has another MAC address.
+  b_.Publish();
   a_.Publish();
   EXPECT_EQ(Send("payload"), Payloads{"payload"});
 }
