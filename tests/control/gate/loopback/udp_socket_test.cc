@@ -205,6 +205,10 @@ TEST(UdpGateTest, ADeviceWithALinkLocalAddressHasItsAnswers) {
   NetworkNamespace home, device;
   if (!home.valid() || !device.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([&] {
+    // Without being told, the kernel would take the first interface that there is.
+    ASSERT_TRUE(NetworkNamespace::Run(
+        "ip link add first type veth peer name second && ip link set first up && "
+        "ip link set second up"));
     ASSERT_TRUE(MakeLan() && MakeDevice(device));
     std::unique_ptr<UdpApplication> camera;
     device.Do([&] {
