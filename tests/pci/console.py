@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/lab"))
 import lab_status
 
-SECONDS = 60  # for one command: long beyond what any takes in a guest without KVM
+SECONDS = 120  # for one command: long beyond what any takes in a guest without KVM
 
 
 def connect(path):
