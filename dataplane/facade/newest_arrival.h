@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/wire/time.h"
+
 namespace warp::lcore {
 
 struct NewestArrival {
@@ -24,19 +26,29 @@ struct NewestArrival {
 // first, the bits of the time that both have lead it to the right one.
 class NewestCell {
  public:
-  // A payload was received when the time-stamp counter stood at `cycles`. One that others of its session have overtaken
-  // changes nothing: what was sent twice, by whomever, would else take the path back to where it was.
-  void Note(uint32_t session, uint64_t counter, uint64_t cycles) {
-    const uint64_t before = rest_.load(std::memory_order_relaxed);
+  struct Of {
+    uint32_t index = 0;  // ours of the session
+    wire::Instant expires = wire::kNever;
+  };
+  // A payload of a session was received when the time-stamp counter, each tick of which takes `ns`, stood at `cycles`.
+  // One that others of its session have overtaken changes nothing: what was sent twice, by whomever, would else take
+  // the path back to where it was. Nor does one of a session that ends sooner than that of the newest one, while that
+  // is no second old: a recording of the session before would take its path out of what is told.
+  void Note(const Of& session, uint64_t counter, uint64_t cycles, double ns) {
     const auto number = static_cast<uint32_t>(counter);
-    if (before != kNone && before >> 32 == session) {
-      const auto last = static_cast<uint32_t>(word_.load(std::memory_order_relaxed) >> 32);
-      if (static_cast<int32_t>(number - last) <= 0) return;
+    if (const std::optional<Reading> last = Read()) {
+      if (rest_.load(std::memory_order_relaxed) >> 32 == session.index) {
+        if (static_cast<int32_t>(number - last->counter) <= 0) return;
+      } else if (session.expires < expires_ &&
+                 static_cast<double>(cycles - last->cycles) * ns < 1e9) {
+        return;
+      }
     }
+    expires_ = session.expires;
     const uint64_t time = cycles >> kTimeShift & kTimeMask;
-    word_.store(uint64_t{number} << 32 | uint64_t{session & 0xff} << kTimeBits | time,
+    word_.store(uint64_t{number} << 32 | uint64_t{session.index & 0xff} << kTimeBits | time,
                 std::memory_order_release);
-    rest_.store(uint64_t{session} << 32 | cycles >> 32, std::memory_order_release);
+    rest_.store(uint64_t{session.index} << 32 | cycles >> 32, std::memory_order_release);
   }
 
   struct Reading {
@@ -63,6 +75,7 @@ class NewestCell {
 
   std::atomic<uint64_t> word_{0};      // counter 32 | session 8 | time 24
   std::atomic<uint64_t> rest_{kNone};  // session 32 | time 32
+  wire::Instant expires_{};            // the writer's: when the session does
 };
 
 }  // namespace warp::lcore

@@ -36,7 +36,7 @@ bool Ingress::Look(const PortView& port) {
   const uint64_t room = RoomInControl(port);
   const uint16_t looked = in_.size();
   Round round;
-  ReceivedTally tally(turn_.now());
+  ReceivedTally tally(turn_.now(), ns_per_cycle_);
   FreeBurst done;
   uint16_t waiting = 0, duplicates = 0;
   for (uint16_t i = 0; i < looked; ++i) {

@@ -44,7 +44,7 @@ void Ingress::Open(const PortView& port) {
 
 void Ingress::Claim(const PortView& port) {
   using Verdict = wire::ReplayWindow::Verdict;
-  ReceivedTally tally(turn_.now());
+  ReceivedTally tally(turn_.now(), ns_per_cycle_);
   uint16_t kept = 0;
   for (uint16_t first = 0; first < opening_.size();) {
     // The packets of one session, which mostly are all, make one claim.

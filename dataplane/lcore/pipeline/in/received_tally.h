@@ -13,8 +13,8 @@ namespace warp::lcore {
 
 class ReceivedTally {
  public:
-  // The burst was received when the time-stamp counter stood at `now`.
-  explicit ReceivedTally(uint64_t now) : now_(now) {}
+  // The burst was received when the time-stamp counter, each tick of which takes `ns`, stood at `now`.
+  ReceivedTally(uint64_t now, double ns) : now_(now), ns_(ns) {}
   ReceivedTally(const ReceivedTally&) = delete;
   ReceivedTally& operator=(const ReceivedTally&) = delete;
   ~ReceivedTally() { Flush(); }
@@ -47,12 +47,15 @@ class ReceivedTally {
       path_->rx_first.Add(first_);
       path_->rx_duplicate.Add(duplicate_);
       path_->rx_bytes.Add(bytes_);
-      if (end_ > 0) path_->newest.Note(session_->session->local_index(), end_ - 1, now_);
+      const wire::Session& session = *session_->session;
+      if (end_ > 0)
+        path_->newest.Note({session.local_index(), session.expires()}, end_ - 1, now_, ns_);
     }
     first_ = duplicate_ = bytes_ = end_ = 0;
   }
 
   const uint64_t now_;
+  const double ns_;
   PathCounters* path_ = nullptr;  // null where the source is no endpoint we know
   const SessionEntry* session_ = nullptr;
   uint64_t first_ = 0;

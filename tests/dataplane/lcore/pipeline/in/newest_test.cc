@@ -17,6 +17,13 @@ using std::chrono::milliseconds;
 
 // --- The cell. ---
 
+constexpr uint64_t kSecond = uint64_t{1} << 30;  // in ticks
+
+void Note(NewestCell& cell, uint32_t session, uint64_t counter, uint64_t cycles,
+          wire::Instant expires = wire::kNever) {
+  cell.Note({session, expires}, counter, cycles, 1e9 / kSecond);
+}
+
 TEST(NewestCell, IsEmptyAtFirst) { EXPECT_FALSE(NewestCell().Read()); }
 
 TEST(NewestCell, KnowsAnyTime) {
@@ -24,7 +31,7 @@ TEST(NewestCell, KnowsAnyTime) {
        {uint64_t{0}, uint64_t{1023}, uint64_t{1024}, (uint64_t{1} << 32) - 1, uint64_t{1} << 32,
         uint64_t{1} << 34, (uint64_t{1} << 40) + 77777, UINT64_MAX - 5000}) {
     NewestCell cell;
-    cell.Note(0x12345678, 99, cycles);
+    Note(cell, 0x12345678, 99, cycles);
     const NewestCell::Reading reading = *cell.Read();
     EXPECT_EQ(reading.cycles, cycles / 1024 * 1024);
     EXPECT_EQ(reading.counter, 99u);
@@ -34,21 +41,38 @@ TEST(NewestCell, KnowsAnyTime) {
 
 TEST(NewestCell, GoesOnlyForwardInASession) {
   NewestCell cell;
-  cell.Note(7, 0, 1 << 20);
+  Note(cell, 7, 0, 1 << 20);
   EXPECT_EQ(cell.Read()->counter, 0u);
-  cell.Note(7, 10, 2 << 20);
-  cell.Note(7, 9, 3 << 20);
-  cell.Note(7, 10, 4 << 20);
+  Note(cell, 7, 10, 2 << 20);
+  Note(cell, 7, 9, 3 << 20);
+  Note(cell, 7, 10, 4 << 20);
   EXPECT_EQ(cell.Read()->counter, 10u);
   EXPECT_EQ(cell.Read()->cycles, 2u << 20);
   // A session counts for itself, though the low byte of its index be the same.
-  cell.Note(7 + 256, 3, 5 << 20);
+  Note(cell, 7 + 256, 3, 5 << 20);
   EXPECT_EQ(cell.Read()->counter, 3u);
   EXPECT_EQ(cell.Read()->cycles, 5u << 20);
   // Only the low half of a counter is kept.
-  cell.Note(9, 0xffff'fffe, 6 << 20);
-  cell.Note(9, 0x1'0000'0001, 7 << 20);
+  Note(cell, 9, 0xffff'fffe, 6 << 20);
+  Note(cell, 9, 0x1'0000'0001, 7 << 20);
   EXPECT_EQ(cell.Read()->counter, 1u);
+}
+
+// Of two sessions, the one that ends later is the one that payloads come in, unless it has brought none for a second.
+TEST(NewestCell, ASessionThatEndsSoonerTakesNothing) {
+  const wire::Instant soon{hours(1)}, later{hours(2)};
+  NewestCell cell;
+  Note(cell, 7, 10, 1 << 20, soon);
+  Note(cell, 8, 20, 2 << 20, later);
+  Note(cell, 7, 11, 3 << 20, soon);
+  EXPECT_EQ(cell.Read()->counter, 20u);
+  Note(cell, 8, 19, 4 << 20, later);  // that one did not make room for an old one either
+  EXPECT_EQ(cell.Read()->counter, 20u);
+  EXPECT_EQ(cell.Read()->cycles, 2u << 20);
+  Note(cell, 7, 12, (2 << 20) + kSecond, soon);
+  EXPECT_EQ(cell.Read()->counter, 12u);
+  Note(cell, 8, 21, (3 << 20) + kSecond, later);
+  EXPECT_EQ(cell.Read()->counter, 21u);
 }
 
 // --- The pipeline. ---
@@ -167,6 +191,31 @@ TEST_F(Newest, ANewSessionBeginsAnew) {
   Send(Payload(), first_);
   EXPECT_EQ(CounterOf(0), 0);
   EXPECT_EQ(Of(0)->session, next.b->local_index() % 256);
+}
+
+// Somebody has recorded packets of the session before, and sends them again and again.
+TEST_F(Newest, ARecordingOfTheSessionBeforeHidesNoPath) {
+  const auto use = [this](uint32_t salt, wire::Instant expires) {
+    const SessionPair next = MakeSessions(salt, wire::Cipher::kChaCha20Poly1305, 2048, expires);
+    net_.a().SetSendSession(next.a);
+    net_.b().AddReceiveSession(next.b);
+    net_.a().Publish();
+    net_.b().Publish();
+    return next.b->local_index() % 256;
+  };
+  use(2, wire::kNever - hours(2));
+  ASSERT_TRUE(net_.a().SendAs(Payload(), {.paths = first_}));
+  net_.Collect();
+  const FrameBytes recorded = net_.in_flight().front();
+  net_.Settle();
+  const uint32_t in_use = use(3, wire::kNever - hours(1));
+  Send(Payload(), first_);
+  EXPECT_EQ(Of(0)->session, in_use);
+  for (int i = 0; i < 3; ++i) net_.Deliver(recorded);
+  net_.Settle();
+  net_.b().Received();
+  EXPECT_EQ(net_.b().path(0, 0).rx_duplicate.Get(), 3u);
+  EXPECT_EQ(Of(0)->session, in_use);
 }
 
 }  // namespace
