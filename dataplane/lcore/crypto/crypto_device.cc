@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/lcore/crypto/crypto_session.h"
+#include "dataplane/lcore/crypto/device_sessions.h"
 #include "dataplane/lcore/crypto/engine_cryptodev.h"
 #include "dataplane/lcore/memory/eal_log.h"
 #include "dataplane/lcore/port/device.h"
@@ -131,10 +131,10 @@ std::unique_ptr<wire::DeviceKey> CryptoDevice::Expand(wire::Cipher cipher,
   void* const seal = create(RTE_CRYPTO_AEAD_OP_ENCRYPT);
   void* const open = seal != nullptr ? create(RTE_CRYPTO_AEAD_OP_DECRYPT) : nullptr;
   if (open == nullptr) {
-    SessionPair::Free(id_, seal);
+    DeviceSessions::Free(id_, seal);
     return nullptr;
   }
-  return std::make_unique<SessionPair>(shared_from_this(), id_, seal, open);
+  return std::make_unique<DeviceSessions>(shared_from_this(), id_, seal, open);
 }
 
 absl::StatusOr<std::unique_ptr<wire::AeadEngine>> CryptoDevice::MakeEngine(uint16_t worker) {

@@ -1,7 +1,7 @@
 // A crypto device of DPDK's: look-aside hardware (QAT and others), or one of its software drivers.
 //
 // Each worker has a queue pair, and works on it through its engine (engine_cryptodev.h). Each key has one session in
-// the device for each direction (crypto_session.h), which control makes when it makes the key.
+// the device for each direction (device_sessions.h), which control makes when it makes the key.
 #ifndef WARP_DATAPLANE_LCORE_CRYPTO_CRYPTO_DEVICE_H_
 #define WARP_DATAPLANE_LCORE_CRYPTO_CRYPTO_DEVICE_H_
 

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/lcore/crypto/crypto_session.h"
+#include "dataplane/lcore/crypto/device_sessions.h"
 #include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/port/device.h"
 
@@ -109,7 +109,7 @@ class CryptodevEngine : public wire::AeadEngine {
   };
 
   void* SessionOf(wire::Direction direction, const wire::AeadJob& job) const {
-    const auto* key = static_cast<const SessionPair*>(job.key->device_key());
+    const auto* key = static_cast<const DeviceSessions*>(job.key->device_key());
     // Devices differ in whether they take an empty text.
     return key != nullptr && job.text_size > 0 ? key->session(direction) : nullptr;
   }

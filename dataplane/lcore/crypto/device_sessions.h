@@ -1,6 +1,6 @@
 // A key's two sessions in a crypto device, and where an operation of such a session finds its nonce.
-#ifndef WARP_DATAPLANE_LCORE_CRYPTO_CRYPTO_SESSION_H_
-#define WARP_DATAPLANE_LCORE_CRYPTO_CRYPTO_SESSION_H_
+#ifndef WARP_DATAPLANE_LCORE_CRYPTO_DEVICE_SESSIONS_H_
+#define WARP_DATAPLANE_LCORE_CRYPTO_DEVICE_SESSIONS_H_
 
 #include <rte_crypto.h>
 #include <rte_cryptodev.h>
@@ -21,11 +21,11 @@ inline constexpr uint16_t kNonceSize = 12;
 // The nonce stands behind an operation's own fields.
 inline constexpr uint16_t kNonceAt = sizeof(rte_crypto_op) + sizeof(rte_crypto_sym_op);
 
-class SessionPair : public wire::DeviceKey {
+class DeviceSessions : public wire::DeviceKey {
  public:
-  SessionPair(std::shared_ptr<CryptoDevice> device, uint8_t id, void* seal, void* open)
+  DeviceSessions(std::shared_ptr<CryptoDevice> device, uint8_t id, void* seal, void* open)
       : device_(std::move(device)), id_(id), seal_(seal), open_(open) {}
-  ~SessionPair() override {
+  ~DeviceSessions() override {
     for (void* session : {seal_, open_}) Free(id_, session);
   }
 
@@ -51,4 +51,4 @@ class SessionPair : public wire::DeviceKey {
 
 }  // namespace warp::lcore
 
-#endif  // WARP_DATAPLANE_LCORE_CRYPTO_CRYPTO_SESSION_H_
+#endif  // WARP_DATAPLANE_LCORE_CRYPTO_DEVICE_SESSIONS_H_
