@@ -3,9 +3,7 @@
 from .table import tunnel_figures
 from .timetable import carried
 
-# Of the UDP stream's payloads. Just after the fastest link has died, TCP's window is three times what the others carry, and
-# what is dropped here until it is smaller may be of the stream as well: 9 of 4,800 were seen.
-MOST_LOST = 0.005
+MOST_LOST = 0.001  # of the UDP stream's payloads
 MOST_STILL_MS = 2000  # for which nothing of the TCP connection arrives
 
 
