@@ -1,8 +1,8 @@
 // warpd: the node. `warpd --config FILE`.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <string>
 
+#include "control/config/flags/daemon_flags.h"
 #include "control/config/node_config.h"
 #include "control/daemon/daemon.h"
 #include "control/log/log.h"
@@ -21,17 +21,16 @@ int Fail(const absl::Status& status) {
 
 int main(int argc, char** argv) {
   warp::os::BlockSignals(warp::os::StraySignals());
-  CLI::App app{"WARP node: seals each payload once and sends it over every path", "warpd"};
-  std::string config_file = "/etc/warp/warpd.yaml";
-  app.add_option("--config,-c", config_file, "YAML configuration file")->capture_default_str();
-  app.set_version_flag("--version", std::string("warpd " WARP_VERSION));
+  warp::config::NodeFlags flags;
+  CLI::App app;
+  warp::config::DeclareNodeFlags(app, flags);
   CLI11_PARSE(app, argc, argv);
 
   warp::os::ForbidCoreDumps();
   warp::os::RaiseDescriptorLimit();
   warp::control::OpenLog();
   if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
-  absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(config_file);
+  absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(flags.config_file);
   if (!config.ok()) return Fail(config.status());
   absl::StatusOr<std::unique_ptr<warp::control::Daemon>> daemon =
       warp::control::Daemon::Open(*std::move(config));

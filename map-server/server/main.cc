@@ -2,11 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
-#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/config/file/key_files.h"
+#include "control/config/flags/daemon_flags.h"
 #include "control/config/map_config.h"
 #include "dataplane/os/process.h"
 #include "dataplane/os/signals.h"
@@ -15,13 +15,6 @@
 
 namespace warp::map {
 namespace {
-
-struct Flags {
-  std::string config_file;
-  std::vector<std::string> listen;
-  std::string private_key_file;
-  std::string control_socket;
-};
 
 // Reads an address as the configuration does. In addition, port 0 stands for any free port.
 absl::StatusOr<wire::Endpoint> ParseListen(const std::string& text) {
@@ -37,7 +30,7 @@ absl::StatusOr<wire::Endpoint> ParseListen(const std::string& text) {
 }
 
 // The file, if there is one; flags count for more.
-absl::StatusOr<config::MapConfig> Configure(const Flags& flags) {
+absl::StatusOr<config::MapConfig> Configure(const config::MapFlags& flags) {
   config::MapConfig config;
   if (!flags.config_file.empty()) {
     absl::StatusOr<config::MapConfig> loaded = config::LoadMapConfig(flags.config_file);
@@ -69,14 +62,9 @@ int Fail(const absl::Status& status) {
 
 int Main(int argc, char** argv) {
   os::BlockSignals(os::StraySignals());
-  Flags flags;
-  CLI::App app{"WARP map: where nodes register and look each other up by public key", "warp-map"};
-  app.add_option("--config,-c", flags.config_file, "YAML configuration file");
-  app.add_option("--listen,-l", flags.listen, "address and UDP port to listen on; may be repeated");
-  app.add_option("--private-key-file,-k", flags.private_key_file,
-                 "file with the map's private key");
-  app.add_option("--control-socket,-s", flags.control_socket, "Unix socket of `warp status`");
-  app.set_version_flag("--version", std::string("warp-map " WARP_VERSION));
+  config::MapFlags flags;
+  CLI::App app;
+  config::DeclareMapFlags(app, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

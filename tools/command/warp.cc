@@ -1,6 +1,7 @@
-// warp: the command line. This file says how each command is called; what it does stands in a file of its own.
+// This file says how each command is called; what it does stands in a file of its own.
+#include "tools/command/warp.h"
+
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -265,20 +266,13 @@ void AddRun(CLI::App& app, const std::vector<std::string>& command, int& result)
   });
 }
 
-int Main(int argc, char** argv) {
-  // What follows the first -- of `run` belongs to the application.
-  std::vector<std::string> command;
-  const auto end = argc > 1 && std::string(argv[1]) == "run"
-                       ? std::find(argv, argv + argc, absl::string_view("--"))
-                       : argv + argc;
-  if (end != argv + argc) {
-    command.assign(end + 1, argv + argc);
-    argc = static_cast<int>(end - argv);
-  }
-  CLI::App app("WARP: payloads over every path at once", "warp");
+}  // namespace
+
+void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& result) {
+  app.name("warp");
+  app.description("WARP: payloads over every path at once");
   app.set_version_flag("--version", WARP_VERSION);
   app.require_subcommand(1);
-  int result = 0;
   AddKeys(app, result);
   AddCheck(app, result);
   AddExampleConfig(app, result);
@@ -288,17 +282,10 @@ int Main(int argc, char** argv) {
   AddGauge(app, result);
   AddLab(app, result);
   AddRun(app, command, result);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    // CLI11 ends in this way for --help and for mistakes. It numbers the mistakes; `warp` exits with 1 for each of
-    // them.
-    return app.exit(e) == 0 ? 0 : 1;
-  }
-  return result;
+  // Last, because verbs take over what is there before them.
+  app.footer(
+      "Each verb exits with 0, or with 1 where something is wrong; run exits as its application "
+      "does.");
 }
 
-}  // namespace
 }  // namespace warp::tools
-
-int main(int argc, char** argv) { return warp::tools::Main(argc, argv); }
