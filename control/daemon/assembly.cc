@@ -63,6 +63,9 @@ absl::Status Assembly::OpenLoop() {
   if (!loop->fallback_reason().empty())
     LogInfo(
         absl::StrCat("event loop: ", loop->back_end_name(), ", because ", loop->fallback_reason()));
+  absl::Status told =
+      Keep(ServiceManager::Open(*loop, ServiceEnvironment::Take()), service_manager);
+  if (!told.ok()) return told;
   return Keep(Signals::OpenForDaemon(
                   *loop, [this] { stopping = true; }, LogWarning),
               signals);
@@ -269,8 +272,14 @@ absl::Status Assembly::SetCap(const std::string& port, uint64_t bytes) {
 void Assembly::OnPublished(const Links::Published& published) {
   const std::vector<protocol::PeerStatus> peers = protocol->Peers(published.changed);
   change_log.Note(peers, [this](wire::PortId id) { return links->PortName(id); });
+  TellStatus();
   for (const protocol::PeerStatus& peer : peers) remotes->SetSilent(peer.id, !peer.connected);
   traffic->RoutesChanged(published.routes);
+}
+
+void Assembly::TellStatus() {
+  service_manager->SetStatus(
+      absl::StrCat(change_log.connected(), " of ", config.peers.size(), " peers connected"));
 }
 
 NodeView Assembly::View() const {

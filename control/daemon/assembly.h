@@ -20,6 +20,7 @@
 #include "control/link/size_hints.h"
 #include "control/loop/loop.h"
 #include "control/loop/resolver.h"
+#include "control/loop/service_manager.h"
 #include "control/loop/signals.h"
 #include "control/protocol/node/node.h"
 #include "control/status/node_requests.h"
@@ -43,6 +44,7 @@ class Assembly {
   bool stopping = false;  // SIGTERM or SIGINT came
 
   std::unique_ptr<Loop> loop;
+  std::unique_ptr<ServiceManager> service_manager;
   std::unique_ptr<Signals> signals;
   os::UniqueFd port_guard;  // keeps node.listen_port from other programs
   // These two look at other parts only in turns, when all are there.
@@ -60,6 +62,9 @@ class Assembly {
   std::unique_ptr<Remotes> remotes;
 
   ChangeLog change_log;
+
+  // Tells the service manager what there is of peers.
+  void TellStatus();
 
  private:
   explicit Assembly(config::NodeConfig config);

@@ -14,6 +14,7 @@ void ChangeLog::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFun
     bool& connected = connected_[peer.id];
     if (connected != peer.connected) {
       connected = peer.connected;
+      connected ? ++connected_count_ : --connected_count_;
       LogInfo(absl::StrCat("peer ", peer.name, ": ", connected ? "connected" : "connecting", " (",
                            peer.reason, ")"));
     }

@@ -19,8 +19,11 @@ class ChangeLog {
   // Logs what differs from the last call that named the peer.
   void Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name);
 
+  size_t connected() const { return connected_count_; }  // peers, as last noted
+
  private:
   absl::flat_hash_map<wire::PeerId, bool> connected_;
+  size_t connected_count_ = 0;
   absl::flat_hash_map<wire::PeerId, wire::Instant>
       twins_since_;  // of peers whose key two nodes use
   absl::flat_hash_map<wire::PeerId, absl::flat_hash_map<wire::PathId, protocol::PathState>> paths_;

@@ -33,12 +33,15 @@ Daemon::Daemon(std::unique_ptr<Assembly> parts)
             parts_->config, parts_->plan) {}
 
 void Daemon::Run() {
+  parts_->TellStatus();
+  parts_->service_manager->Ready();
   while (!parts_->stopping) turn_.Rest(turn_.RunOnce());
   Stop();
 }
 
 void Daemon::Stop() {
   LogInfo("stopping: sending what waits, then saying goodbye");
+  parts_->service_manager->Stopping();
   parts_->traffic->CloseGates();
   TurnFor(kDrainTime, [this] { return parts_->traffic->idle(); });
   parts_->protocol->Shutdown(parts_->loop->now());

@@ -62,6 +62,10 @@ Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
 
 absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
                           const std::string& control_socket) {
+  absl::StatusOr<std::unique_ptr<control::ServiceManager>> service_manager =
+      control::ServiceManager::Open(*loop_, control::ServiceEnvironment::Take());
+  if (!service_manager.ok()) return service_manager.status();
+  service_manager_ = *std::move(service_manager);
   absl::StatusOr<std::unique_ptr<control::Signals>> signals = control::Signals::OpenForDaemon(
       *loop_, [this] { stopping_ = true; }, Complain);
   if (!signals.ok()) return signals.status();
@@ -97,11 +101,13 @@ std::vector<wire::Endpoint> Server::listening() const {
 }
 
 void Server::Run() {
+  service_manager_->Ready();
   while (!stopping_) {
     const size_t work = loop_->RunOnce(kEventsPerTurn);
     HandleTimers();
     if (work == 0) loop_->Wait(handler_.NextTimeout() - loop_->now());
   }
+  service_manager_->Stopping();
   handler_.Shutdown(loop_->now());
   Flush();
 }

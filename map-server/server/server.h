@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "control/config/map_config.h"
 #include "control/loop/loop.h"
+#include "control/loop/service_manager.h"
 #include "control/loop/signals.h"
 #include "control/status/status_server.h"
 #include "map-server/server/local_addresses.h"
@@ -52,6 +53,7 @@ class Server {
   std::string StatusText() const;
 
   const std::unique_ptr<control::Loop> loop_;
+  std::unique_ptr<control::ServiceManager> service_manager_;
   std::unique_ptr<control::Signals> signals_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<control::StatusServer> status_;
