@@ -20,7 +20,7 @@ struct MapConfig {
   std::vector<wire::Endpoint> listen = DefaultListen();
   std::string private_key_file;
   wire::SecretKey private_key;  // of that file; zero with KeyFiles::kIgnore
-  std::string control_socket = "/run/warp/map.sock";
+  std::string control_socket = "/run/warp-map/map.sock";
   // Of a registration that is not refreshed.
   std::chrono::nanoseconds lifetime = std::chrono::seconds(60);
   uint32_t max_registrations = 1'000'000;

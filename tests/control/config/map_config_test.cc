@@ -19,7 +19,7 @@ TEST(MapConfigTest, HasDefaults) {
   ASSERT_EQ(config->listen.size(), 2u);
   EXPECT_EQ(config->listen[0].ToString(), "0.0.0.0:13116");
   EXPECT_EQ(config->listen[1].ToString(), "[::]:13116");
-  EXPECT_EQ(config->control_socket, "/run/warp/map.sock");
+  EXPECT_EQ(config->control_socket, "/run/warp-map/map.sock");
   EXPECT_EQ(config->lifetime, std::chrono::seconds(60));
   EXPECT_EQ(config->max_registrations, 1'000'000u);
 }
