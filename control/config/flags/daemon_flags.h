@@ -26,8 +26,8 @@ struct MapFlags {
   std::string control_socket;
 };
 
-// Adds the program's name, what it is for and its options to `app`, which fills `flags` when it parses. `flags` outlives
-// `app`.
+// Adds the program's name, what it is for and its options to `app`, which fills `flags` when it parses. `flags`
+// outlives `app`.
 void DeclareNodeFlags(CLI::App& app, NodeFlags& flags);
 void DeclareMapFlags(CLI::App& app, MapFlags& flags);
 
