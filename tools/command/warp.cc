@@ -10,6 +10,7 @@
 #include "tools/command/gauge_command.h"
 #include "tools/command/link_command.h"
 #include "tools/gauge/gauge_datagram.h"
+#include "tools/init/init.h"
 #include "tools/link/link_text.h"
 
 namespace warp::tools {
@@ -50,6 +51,32 @@ void AddKeys(CLI::App& app, int& result) {
       ->callback([&result] { result = RunKeygen(); });
   app.add_subcommand("pubkey", "Read a private key from stdin, write its public key to stdout")
       ->callback([&result] { result = RunPubkey(); });
+}
+
+void AddInit(CLI::App& app, int& result) {
+  static InitOptions options;
+  CLI::App* init = app.add_subcommand(
+      "init",
+      "Make a key and a first configuration of warpd; ask on a terminal for what is missing");
+  init->footer("GATE: 127.0.0.1:9000 or LISTEN,DELIVER (loopback), tun:INTERFACE, tap:INTERFACE");
+  init->add_option("--peer", options.peers, "Another site; without one, only the key is made")
+      ->type_name("NAME=KEY[@ADDRESS]");
+  init->add_option("--map", options.maps, "A map that knows where sites are")
+      ->type_name("ADDRESS=KEY");
+  init->add_option("--port,--interface", options.ports,
+                   "An interface to send by; without any, all that have a default route")
+      ->type_name("[NAME=]INTERFACE");
+  init->add_option("--tunnel", options.tunnels,
+                   "A tunnel; without any, one to each peer from 127.0.0.1:9000 on")
+      ->type_name("NAME=GATE[@PEER]");
+  init->add_option("--output", options.output, "The configuration")
+      ->type_name("FILE")
+      ->capture_default_str();
+  init->add_option("--key", options.key, "The private key; kept if it is there")
+      ->type_name("FILE")
+      ->default_str("private.key beside it");
+  init->add_flag("--force", options.force, "Replace a configuration that is there");
+  init->callback([&result] { result = RunInit(options); });
 }
 
 void AddCheck(CLI::App& app, int& result) {
@@ -274,6 +301,7 @@ void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& re
   app.set_version_flag("--version", WARP_VERSION);
   app.require_subcommand(1);
   AddKeys(app, result);
+  AddInit(app, result);
   AddCheck(app, result);
   AddExampleConfig(app, result);
   AddStatus(app, result);
