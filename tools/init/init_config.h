@@ -40,7 +40,8 @@ absl::StatusOr<InitPort> ParseInitPort(absl::string_view text);
 absl::StatusOr<InitPeer> ParseInitPeer(absl::string_view text);
 // "ADDRESS=KEY".
 absl::StatusOr<InitMap> ParseInitMap(absl::string_view text);
-// "NAME=GATE" or "NAME=GATE@PEER", in which GATE is LISTEN or LISTEN,DELIVER (loopback), tun:INTERFACE or tap:INTERFACE.
+// "NAME=GATE" or "NAME=GATE@PEER", in which GATE is LISTEN or LISTEN,DELIVER (loopback), tun:INTERFACE or
+// tap:INTERFACE.
 absl::StatusOr<InitTunnel> ParseInitTunnel(absl::string_view text);
 
 // The parts of these texts, for questions that ask for one at a time.
