@@ -9,6 +9,7 @@
 #include "tools/command/commands.h"
 #include "tools/command/gauge_command.h"
 #include "tools/command/link_command.h"
+#include "tools/doctor/doctor.h"
 #include "tools/gauge/gauge_datagram.h"
 #include "tools/init/init.h"
 #include "tools/link/link_text.h"
@@ -77,6 +78,17 @@ void AddInit(CLI::App& app, int& result) {
       ->default_str("private.key beside it");
   init->add_flag("--force", options.force, "Replace a configuration that is there");
   init->callback([&result] { result = RunInit(options); });
+}
+
+void AddDoctor(CLI::App& app, int& result) {
+  static DoctorOptions options;
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "Say what this machine lacks for a configuration and what to type; change nothing");
+  doctor->add_option("file", options.file, "Configuration of warpd")
+      ->type_name("FILE")
+      ->capture_default_str();
+  doctor->add_flag("--json", options.json, "As one JSON object");
+  doctor->callback([&result] { result = RunDoctor(options); });
 }
 
 void AddCheck(CLI::App& app, int& result) {
@@ -302,6 +314,7 @@ void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& re
   app.require_subcommand(1);
   AddKeys(app, result);
   AddInit(app, result);
+  AddDoctor(app, result);
   AddCheck(app, result);
   AddExampleConfig(app, result);
   AddStatus(app, result);

@@ -101,6 +101,7 @@ void SayNext(const std::string& output, const std::string& public_key) {
   const std::string file = ShellWord(output);
   std::cout << "next:\n"
             << "  warp check " << file << "\n"
+            << "  warp doctor " << file << "\n"
             << "  warpd --config " << file << "\n"
             << "at the other site, once:\n"
             << "  warp init --peer NAME=" << public_key << "\n";
