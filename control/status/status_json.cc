@@ -10,6 +10,7 @@
 #include "control/status/bond_json.h"
 #include "control/status/cap_json.h"
 #include "control/status/drops_json.h"
+#include "control/status/status_version.h"
 #include "control/status/tunnel_json.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/drop.h"
@@ -252,7 +253,7 @@ std::string Dump(const Json& json) {
 
 // The members of an object before its list of peers, which is open at the end of this.
 std::string HeadText(const NodeView& view) {
-  Json status = {{"node", NodeJson(view)}};
+  Json status = {{"version", kStatusVersion}, {"node", NodeJson(view)}};
   Json& workers = status["workers"] = Json::array();
   for (wire::WorkerId id = 0; id < view.dataplane.workers(); ++id) {
     workers.push_back(WorkerJson(view, id));

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/status/drops_json.h"
+#include "control/status/status_version.h"
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
 
@@ -167,6 +168,7 @@ std::string Server::StatusText() const {
   nlohmann::json listen = nlohmann::json::array();
   for (const wire::Endpoint& endpoint : listening()) listen.push_back(endpoint.ToString());
   const nlohmann::json status = {
+      {"version", control::kStatusVersion},
       {"map",
        {{"public_key", handler_.public_key().ToBase64()},
         {"version", WARP_VERSION},

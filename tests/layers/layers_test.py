@@ -25,9 +25,10 @@ LAYERS = {
     "control/loop": ["dataplane/wire", "dataplane/os", "control/loop"],
     "control/status/status_server": ["dataplane/wire", "dataplane/os", "control/loop", "control/status/status_server"],
     "control/status/drops_json": ["dataplane/wire", "control/status/drops_json"],
+    "control/status/status_version": ["control/status/status_version"],
     "control/gate/tun/packet": ["dataplane/wire", "control/gate/tun/packet"],
     "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"]
-    + ["control/loop", "control/status/status_server", "control/status/drops_json"],
+    + ["control/loop", "control/status/status_server", "control/status/drops_json", "control/status/status_version"],
     "tools/link/model": ["tools/link/model", "tools/gauge/latency_histogram"],
     "tools": ["dataplane/wire", "dataplane/os", "control/config", "tools"],
     "control": ["dataplane/wire", "dataplane/os", "dataplane/facade", "control"],

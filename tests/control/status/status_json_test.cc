@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/status/status_version.h"
 #include "tests/control/config/temp_dir.h"
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/fake_netlink.h"
@@ -207,6 +208,7 @@ TEST_F(StatusJsonTest, EveryFieldIsExplained) {
 
 TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   const nlohmann::json status = Status();
+  EXPECT_EQ(status["version"], kStatusVersion);
   EXPECT_EQ(status["node"]["uptime_s"], 5.0);
   EXPECT_EQ(status["node"]["state"], "running");
   EXPECT_EQ(status["workers"][0]["stages"]["rx"]["cycles_per_packet"], 1.5);
