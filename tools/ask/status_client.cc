@@ -13,8 +13,19 @@
 namespace warp::tools {
 namespace {
 
+using std::chrono::steady_clock;
+
 constexpr size_t kMaxAnswer = size_t{16} << 20;
-constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
+
+// Bounds the next call that waits. False: the time is up.
+bool WaitUntil(int fd, steady_clock::time_point end) {
+  const auto left = std::chrono::ceil<std::chrono::microseconds>(end - steady_clock::now());
+  if (left.count() <= 0) return false;
+  const timeval limit{.tv_sec = left.count() / 1'000'000, .tv_usec = left.count() % 1'000'000};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+  return true;
+}
 
 absl::Status NoAnswer(const std::string& path, absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("no daemon answers at ", path, ": ", why));
@@ -22,14 +33,14 @@ absl::Status NoAnswer(const std::string& path, absl::string_view why) {
 
 }  // namespace
 
-absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view request) {
+absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view request,
+                                      std::chrono::milliseconds patience) {
+  const steady_clock::time_point end = steady_clock::now() + patience;
   const absl::StatusOr<os::UnixAddress> address = os::UnixAddress::Of(path);
   if (!address.ok()) return NoAnswer(path, address.status().message());
 
   const os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
-  if (connect(fd.get(), address->get(), address->size()) != 0) {
+  if (!WaitUntil(fd.get(), end) || connect(fd.get(), address->get(), address->size()) != 0) {
     return NoAnswer(path, errno == EAGAIN ? "it is busy" : os::ErrnoText(errno));
   }
   // It fits the socket's buffer. If the daemon is gone, so is its answer, and reading says so.
@@ -38,6 +49,7 @@ absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view
   std::string answer;
   char buffer[65536];
   while (true) {
+    if (!WaitUntil(fd.get(), end)) return NoAnswer(path, "it takes too long");
     const ssize_t got = recv(fd.get(), buffer, sizeof(buffer), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return NoAnswer(path, errno == EAGAIN ? "it says nothing" : os::ErrnoText(errno));

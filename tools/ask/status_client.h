@@ -2,6 +2,7 @@
 #ifndef WARP_TOOLS_ASK_STATUS_CLIENT_H_
 #define WARP_TOOLS_ASK_STATUS_CLIENT_H_
 
+#include <chrono>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -10,9 +11,10 @@
 namespace warp::tools {
 
 // Connects to the control socket at `path` and sends one line. Returns what the daemon writes until it closes, at most
-// 16 MiB and within 5 s. The error is Unavailable, with one sentence, if no daemon answers. Daemons older than requests
-// answer each of them with their status.
-absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view request);
+// 16 MiB and within `patience`, in however many pieces. The error is Unavailable, with one sentence, if no daemon
+// answers. Daemons older than requests answer each of them with their status.
+absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view request,
+                                      std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 inline absl::StatusOr<std::string> FetchStatus(const std::string& path) {
   return AskDaemon(path, "status");

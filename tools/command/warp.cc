@@ -13,6 +13,7 @@
 #include "tools/gauge/gauge_datagram.h"
 #include "tools/init/init.h"
 #include "tools/link/link_text.h"
+#include "tools/metrics/metrics.h"
 
 namespace warp::tools {
 namespace {
@@ -127,6 +128,21 @@ void AddStatus(CLI::App& app, int& result) {
       ->default_str("1")
       ->check(CLI::Range(0.01, 3600.0));
   status->callback([&result] { result = RunStatus(options); });
+}
+
+void AddMetrics(CLI::App& app, int& result) {
+  static MetricsOptions options;
+  CLI::App* metrics = app.add_subcommand(
+      "metrics", "Serve the metrics of a running warpd or warp-map to Prometheus");
+  metrics->add_option("--socket", options.socket, "The daemon's control socket")
+      ->type_name("PATH")
+      ->capture_default_str();
+  metrics->add_option("--listen", options.listen, "Where: ADDRESS:PORT, or unix:PATH")
+      ->type_name("WHERE")
+      ->capture_default_str();
+  metrics->add_flag("--allow-remote", options.allow_remote,
+                    "Even at an address that other machines reach, without a password");
+  metrics->callback([&result] { result = RunMetrics(options); });
 }
 
 void AddTunnel(CLI::App& app, int& result) {
@@ -318,6 +334,7 @@ void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& re
   AddCheck(app, result);
   AddExampleConfig(app, result);
   AddStatus(app, result);
+  AddMetrics(app, result);
   AddTunnel(app, result);
   AddCap(app, result);
   AddGauge(app, result);
