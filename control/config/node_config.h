@@ -58,6 +58,7 @@ struct NodeSection {
   Hugepages hugepages = Hugepages::kAuto;
   std::optional<uint32_t> memory_mib;  // unset: computed from max_ports and the MTU
   std::optional<int> control_cpu;      // unset: the kernel chooses
+  bool dpdk_telemetry = false;         // a socket of DPDK's own as well
   std::string control_socket = "/run/warp/warpd.sock";
   std::string state_directory = "/var/lib/warp";  // of what is kept over restarts
   uint32_t window = wire::kDefaultWindow;         // counters, a power of two

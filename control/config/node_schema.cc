@@ -123,6 +123,12 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
         .Why(
             "Whether packet memory lies on hugepages, which must be reserved beforehand. With "
             "auto, it does only if there is a PCI port, because that needs them.");
+    s.Scalar("dpdk_telemetry", &NodeSection::dpdk_telemetry,
+             Choice<bool>({{"false", false}, {"true", true}}))
+        .Why(
+            "Whether DPDK opens its telemetry socket in its runtime directory, for "
+            "`dpdk-telemetry.py` and Telegraf's dpdk input. A thread of DPDK's serves it, and who "
+            "may connect is root and this process's user alone.");
     s.Scalar("memory", &NodeSection::memory_mib, Optional(Mebibytes(16, 64 * 1024), "auto"))
         .Why(
             "The size of the packet memory. With auto, it is computed from max_ports and the "

@@ -28,6 +28,7 @@ lcore::DataplaneOptions DataplaneOptionsOf(const config::NodeConfig& config, con
   options.max_mtu = std::max(options.max_mtu, max_mtu);
   options.engine = config.node.crypto;
   options.crypto_device = config.node.crypto_device;
+  options.telemetry = config.node.dpdk_telemetry;
   return options;
 }
 

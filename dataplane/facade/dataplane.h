@@ -52,6 +52,7 @@ struct DataplaneOptions {
   uint32_t ring_size = 4096;  // entries of each ring, a power of two
   wire::EngineKind engine = wire::EngineKind::kAuto;
   std::string crypto_device;  // with kCryptodev: see crypto_device.h
+  bool telemetry = false;     // DPDK's own socket of counters, served by a thread of its own
 };
 
 // --- What happens on an lcore and concerns control. ---

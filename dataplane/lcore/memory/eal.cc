@@ -75,9 +75,9 @@ uint64_t FreeHugepagesMib() {
 
 std::vector<std::string> Arguments(const EalOptions& options, const std::vector<int>& allowed,
                                    os::Iova iova) {
-  std::vector<std::string> arguments = {
-      "warpd", "--lcores",       LcoreMap(options, allowed), "--main-lcore",
-      "0",     "--no-telemetry", "--log-level=*:error"};
+  std::vector<std::string> arguments = {"warpd",        "--lcores", LcoreMap(options, allowed),
+                                        "--main-lcore", "0",        "--log-level=*:error"};
+  arguments.push_back(options.telemetry ? "--telemetry" : "--no-telemetry");
   arguments.push_back(iova == os::Iova::kPhysical ? "--iova-mode=pa" : "--iova-mode=va");
   if (options.hugepages) {
     // The memory has no files, so that several processes need no file prefixes of their own.

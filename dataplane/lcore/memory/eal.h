@@ -18,6 +18,9 @@ struct EalOptions {
   std::vector<int> worker_cpus;
   int control_cpu = -1;    // of the calling thread
   bool hugepages = false;  // false: anonymous memory, which needs no privileges
+  // DPDK's telemetry socket, dpdk_telemetry.v2 in its runtime directory (/var/run/dpdk/rte, or, without root,
+  // $XDG_RUNTIME_DIR/dpdk/rte). A further process of this machine gets one whose name ends with a number.
+  bool telemetry = false;
   // Addresses of the PCI devices that may be opened. They decide how all devices name memory (os/pci_bus.h), once for
   // the life of the process. Empty: the PCI bus is not looked at.
   std::vector<std::string> pci_devices;

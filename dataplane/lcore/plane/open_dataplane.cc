@@ -16,6 +16,7 @@ absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Open(const DataplaneOption
   EalOptions eal = {.worker_cpus = options.inline_worker ? std::vector<int>{} : options.worker_cpus,
                     .control_cpu = options.control_cpu,
                     .hugepages = options.hugepages,
+                    .telemetry = options.telemetry,
                     .pci_devices = options.pci_devices,
                     .memory_mib = plan.configured_mib != 0 ? plan.configured_mib : plan.memory_mib};
   if (device && IsPciCryptoDevice(options.crypto_device)) {

@@ -243,6 +243,7 @@ node:
   control_cpu: 1
   crypto: libsodium
   hugepages: true
+  dpdk_telemetry: true
   memory: 1GiB
   window: 4194304
   timers:
@@ -267,6 +268,7 @@ ports: [{name: a, interface: b, cpu: auto, mtu: auto}]
   EXPECT_EQ(node.control_cpu, 1);
   EXPECT_EQ(node.crypto, wire::EngineKind::kSodium);
   EXPECT_EQ(node.hugepages, Hugepages::kAlways);
+  EXPECT_TRUE(node.dpdk_telemetry);
   EXPECT_EQ(node.memory_mib, 1024u);
   EXPECT_EQ(node.window, 4194304u);
   EXPECT_EQ(node.timers.rekey_after, seconds(1));

@@ -39,6 +39,13 @@ TEST(NodeOptions, HugepagesComeWithAPciPortOrWhereTheyAreSaid) {
   EXPECT_TRUE(hugepages(false));
 }
 
+TEST(NodeOptions, TelemetryOfDpdkIsOffUnlessItIsSaid) {
+  config::NodeConfig config = Config(std::nullopt);
+  EXPECT_FALSE(DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 1500).telemetry);
+  config.node.dpdk_telemetry = true;
+  EXPECT_TRUE(DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 1500).telemetry);
+}
+
 TEST(NodeOptions, TheDataplaneIsToldOfEachPciDevice) {
   config::NodeConfig config = Config(std::nullopt);
   EXPECT_TRUE(DataplaneOptionsOf(config, {.worker_cpus = {-1}}, 1500).pci_devices.empty());
