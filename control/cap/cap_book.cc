@@ -103,6 +103,13 @@ std::vector<const config::PortConfig*> CapBook::Look(Instant now, absl::Time wal
   return changed;
 }
 
+void CapBook::NoteOpened(const config::PortConfig& port, uint64_t total) {
+  Cap* const cap = FindCap(port.name);
+  if (cap == nullptr || cap->record().entries.empty()) return;
+  cap->Closed();
+  Count(*cap, total);
+}
+
 void CapBook::NoteClosing(const config::PortConfig& port, uint64_t total) {
   Cap* const cap = FindCap(port.name);
   if (cap == nullptr || cap->record().entries.empty()) return;

@@ -56,7 +56,9 @@ class CapBook {
   // lives until it has gone.
   void Add(const config::PortConfig& port, absl::Time wall);
   void Remove(const config::PortConfig& port);
-  // The device of the port is about to be closed, and has counted as much.
+  // The device of a port was opened, and has counted as much: the port has carried what comes after that.
+  void NoteOpened(const config::PortConfig& port, uint64_t total);
+  // It is about to be closed.
   void NoteClosing(const config::PortConfig& port, uint64_t total);
   // NotFound where no such port has a cap. The next Look tells what follows.
   absl::Status Set(const std::string& port, uint64_t bytes);

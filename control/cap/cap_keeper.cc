@@ -76,9 +76,17 @@ void CapKeeper::WarnOnce(const std::string& problem) {
   if (!problem.empty()) options_.warn(absl::StrCat("data caps: ", problem));
 }
 
+// Nothing that has no cap is asked for.
+std::optional<uint64_t> CapKeeper::TotalOf(const config::PortConfig& port) const {
+  return total_ == nullptr || !port.cap.has_value() ? std::nullopt : total_(port);
+}
+
+void CapKeeper::NoteOpened(const config::PortConfig& port) {
+  if (const std::optional<uint64_t> total = TotalOf(port)) book_.NoteOpened(port, *total);
+}
+
 void CapKeeper::NoteClosing(const config::PortConfig& port) {
-  if (total_ == nullptr || !port.cap.has_value()) return;
-  if (const std::optional<uint64_t> total = total_(port)) book_.NoteClosing(port, *total);
+  if (const std::optional<uint64_t> total = TotalOf(port)) book_.NoteClosing(port, *total);
 }
 
 absl::Status CapKeeper::Set(const std::string& port, uint64_t bytes) {

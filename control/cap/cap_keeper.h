@@ -46,7 +46,8 @@ class CapKeeper {
   // A pattern has made the port, or it is about to go (CapBook).
   void Add(const config::PortConfig& port) { book_.Add(port, options_.wall_clock()); }
   void Remove(const config::PortConfig& port) { book_.Remove(port); }
-  // The device of the port is about to be closed.
+  // The device of the port was opened, or is about to be closed.
+  void NoteOpened(const config::PortConfig& port);
   void NoteClosing(const config::PortConfig& port);
   // As CapBook::Set, and what follows from it.
   absl::Status Set(const std::string& port, uint64_t bytes);
@@ -59,6 +60,7 @@ class CapKeeper {
  private:
   CapKeeper(control::Loop& loop, const config::NodeConfig& config, const wire::PublicKey& node,
             Options options);
+  std::optional<uint64_t> TotalOf(const config::PortConfig& port) const;
   void Look();
   void Write();
   void WarnOnce(const std::string& problem);

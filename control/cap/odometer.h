@@ -11,8 +11,8 @@ namespace warp::cap {
 
 class Odometer {
  public:
-  // Returns how many bytes came since the last call. `total` is what the device has counted. The first look after it
-  // was opened counts nothing, since nobody knows where its counters begin.
+  // Returns how many bytes came since the last call. `total` is what the device has counted. The first call after it
+  // was opened, which is best made at once, counts nothing: its counters may begin anywhere.
   uint64_t Advance(uint64_t total) {
     if (!last_.has_value()) {
       last_ = total;

@@ -156,9 +156,12 @@ void Assembly::OpenProtocol() {
     traffic->HandleFeedback(peer, session, feedback);
   };
   protocol = std::make_unique<protocol::Node>(std::move(options));
-  size_hints = std::make_unique<SizeHints>(*loop, port_guard.get(), [this](const SizeHint& hint) {
-    protocol->HintSize(loop->now(), std::nullopt, hint.to, hint.mtu);
-  });
+  size_hints = std::make_unique<SizeHints>(
+      *loop, port_guard.get(),
+      [this](const SizeHint& hint) {
+        protocol->HintSize(loop->now(), std::nullopt, hint.to, hint.mtu);
+      },
+      icmp);
 }
 
 absl::Status Assembly::OpenCaps() {
@@ -178,6 +181,7 @@ void Assembly::OpenLinks() {
           .protocol = *protocol,
           .config = config,
           .terms = [this](const config::PortConfig& port) { return caps->TermsOf(port); },
+          .opened = [this](const config::PortConfig& port) { caps->NoteOpened(port); },
           .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); },
           .made = [this](const config::PortConfig& port) { caps->Add(port); },
           .forgotten = [this](const config::PortConfig& port) { caps->Remove(port); }},
@@ -289,6 +293,7 @@ NodeView Assembly::View() const {
           .links = *links,
           .traffic = *traffic,
           .caps = &caps->book(),
+          .icmp = icmp,
           .peers =
               [this](size_t first, size_t count) {
                 std::vector<wire::PeerId> peers;

@@ -56,6 +56,7 @@ class Assembly {
   std::unique_ptr<Watch> dataplane_watch;  // ends a sleep; every turn looks at the rings anyway
   std::unique_ptr<protocol::Node> protocol;
   std::unique_ptr<SizeHints> size_hints;  // of port_guard, which gets the ICMP errors of most ports
+  IcmpCounters icmp;                      // of these
   std::unique_ptr<cap::CapKeeper> caps;
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;

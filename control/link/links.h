@@ -43,9 +43,10 @@ class Links : private PortListener {
     lcore::Dataplane& dataplane;
     protocol::Node& protocol;
     const config::NodeConfig& config;
-    // On what terms a port is used now, and who is told before its device is closed.
+    // On what terms a port is used now, and who is told when its device was opened, and before it is closed.
     cap::PortTermsFunction terms = cap::TermsAsConfigured;
-    std::function<void(const config::PortConfig&)> closing = {};  // may be empty, as the next two
+    std::function<void(const config::PortConfig&)> opened = {};  // may be empty, as the next three
+    std::function<void(const config::PortConfig&)> closing = {};
     // A pattern has made the port, or it is about to be forgotten.
     std::function<void(const config::PortConfig&)> made = {}, forgotten = {};
   };
@@ -109,6 +110,9 @@ class Links : private PortListener {
  private:
   // PortListener.
   void OnPortChanged(wire::PortId id) override;
+  void AfterPortOpened(const PortTable::Port& port) override {
+    if (context_.opened) context_.opened(port.config);
+  }
   void BeforePortCloses(const PortTable::Port& port) override;
   void OnSizeHint(wire::PortId id, const SizeHint& hint) override;
   void OnPortClosing(wire::PortId id) override;

@@ -147,10 +147,11 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
   }
   port.id = id;
   port.reason.clear();
+  listener_.AfterPortOpened(port);
   if (port.info.error_fd >= 0) {
     port.size_hints = std::make_unique<SizeHints>(
         loop_, port.info.error_fd,
-        [this, id](const SizeHint& hint) { listener_.OnSizeHint(id, hint); });
+        [this, id](const SizeHint& hint) { listener_.OnSizeHint(id, hint); }, port.icmp);
   }
   if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
     LogWarning(absl::StrCat("port ", port.config.name, ": packet buffers were made for packets of ",

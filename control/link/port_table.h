@@ -74,6 +74,7 @@ class PortTable {
     lcore::DropCounters drops;  // of frames between the dataplane and the companion
     std::unique_ptr<Companion> companion;
     std::unique_ptr<SizeHints> size_hints;  // while open, where the port's own socket gets them
+    IcmpCounters icmp;                      // of that socket
     std::unique_ptr<Subscription> watch;
     std::unique_ptr<Subscription> watch_device;  // where the device's interface is another
 
@@ -173,6 +174,8 @@ class PortListener {
   virtual void OnPortChanged(wire::PortId port) = 0;
   // A router tells, or somebody makes up, what gets through the port to this address.
   virtual void OnSizeHint(wire::PortId port, const SizeHint& hint) = 0;
+  // The device was opened: the first moment in which its counters can be read.
+  virtual void AfterPortOpened(const PortTable::Port&) {}
   // The device is still open, and about to be closed: the last moment in which its counters can be read.
   virtual void BeforePortCloses(const PortTable::Port&) {}
   // The device is about to be closed. When this returns, the published snapshot must no longer name it.

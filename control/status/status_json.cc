@@ -44,6 +44,8 @@ Json NodeJson(const NodeView& view) {
           {"polling", polling ? Text(wire::WordOf(wire::kPollingWords, *polling)) : "auto"},
           {"loop", Text(view.loop)},
           {"workers", view.dataplane.workers()},
+          {"icmp_errors", view.icmp.errors},
+          {"icmp_floods", view.icmp.floods},
           {"state", view.stopping ? "draining" : "running"}};
 }
 
@@ -111,6 +113,8 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"tx_packets", counters.tx_packets},
                {"tx_bytes", counters.tx_bytes},
                {"tx_dropped", counters.tx_dropped},
+               {"icmp_errors", port.icmp.errors},
+               {"icmp_floods", port.icmp.floods},
                {"drops", DropsJson([&](Drop drop) {
                   return view.dataplane.PortDrops(*port.id, drop) + port.drops.Get(drop);
                 })}});

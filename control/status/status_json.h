@@ -34,6 +34,7 @@ struct NodeView {
   const Links& links;
   const Traffic& traffic;
   const cap::CapBook* caps = nullptr;  // null: no port has one
+  IcmpCounters icmp;                   // of what is no port's own socket
   // Those with the ids from `first` on, `count` at most; `peer_count` of them in all.
   std::function<std::vector<protocol::PeerStatus>(size_t first, size_t count)> peers;
   size_t peer_count = 0;

@@ -246,6 +246,23 @@ TEST_F(CapBookTest, APortThatClosesHasCarriedAllItCounted) {
   EXPECT_EQ(Used("lte0"), 1530u);
 }
 
+// What comes before the first look after an opening counts, too.
+TEST_F(CapBookTest, APortThatOpensHasCarriedAllThatComesFromThenOn) {
+  totals_.erase("lte0");
+  book_->NoteClosing(ports_[1], 0);
+  Look();
+  book_->NoteOpened(ports_[1], 7'000);  // of a device that counts on where it was
+  totals_["lte0"] = 7'400;
+  Look();
+  EXPECT_EQ(Used("lte0"), 400u);
+  book_->NoteOpened(ports_[0], 1);  // one without a cap
+  // It was opened anew, and nobody has told of its closing.
+  book_->NoteOpened(ports_[1], 0);
+  totals_["lte0"] = 50;
+  Look();
+  EXPECT_EQ(Used("lte0"), 450u);
+}
+
 // Whoever takes a cap out of the file and puts it back finds what he had.
 TEST_F(CapBookTest, RemembersPortsThatHaveNoCapNow) {
   Run("lte0", 1'000'000, seconds(10));

@@ -76,6 +76,16 @@ TEST_F(CapKeeperTest, WritesTheLastBytesAtTheEnd) {
   EXPECT_THAT(Text(), HasSubstr(" 77\n"));
 }
 
+TEST_F(CapKeeperTest, CountsFromTheOpeningOfAPortToItsClosing) {
+  Open();
+  keeper_->NoteClosing(config_.ports[0]);
+  total_ = 1000;
+  keeper_->NoteOpened(config_.ports[0]);
+  total_ = 1300;
+  keeper_->NoteClosing(config_.ports[0]);
+  EXPECT_EQ(Used(), 300u);
+}
+
 TEST_F(CapKeeperTest, SetTellsAtOnce) {
   Open();
   const int before = changes_;

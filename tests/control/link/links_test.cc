@@ -219,7 +219,7 @@ TEST(LinksTerms, AreToldAndWhatWasCountedIsReadInTime) {
   options.identity.wall_clock = [] { return uint64_t{1}; };
   protocol::Node node(std::move(options));
   cap::PortTerms terms;
-  std::optional<uint64_t> counted;
+  std::optional<uint64_t> at_first, counted;
   Links* self = nullptr;
   Links links({.loop = *loop,
                .netlink = netlink,
@@ -227,11 +227,13 @@ TEST(LinksTerms, AreToldAndWhatWasCountedIsReadInTime) {
                .protocol = node,
                .config = config,
                .terms = [&](const config::PortConfig&) { return terms; },
+               .opened = [&](const config::PortConfig& port) { at_first = self->BytesOf(port); },
                .closing = [&](const config::PortConfig& port) { counted = self->BytesOf(port); }},
               [](const Links::Published&) {});
   self = &links;
   ASSERT_EQ(links.OpenPorts(), absl::OkStatus());
   EXPECT_TRUE(links.BytesOf(config.ports[0]).has_value());
+  EXPECT_TRUE(at_first.has_value());
   const auto peer =
       node.AddPeer(loop->now(), {.public_key = wire::SecretKey::Generate().Public(),
                                  .endpoints = {{wire::IpAddress::V4({10, 0, 0, 2}), 1}}});

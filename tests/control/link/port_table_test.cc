@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,6 +111,45 @@ TEST_F(PortTableTest, TheSizesThatAPortsSocketHearsOfAreToldWhileItIsOpen) {
   send_too_much();
   Settle(*loop_);
   EXPECT_EQ(hints_.size(), 1u);
+}
+
+// What waits takes the room of what the socket receives, and whoever makes up ICMP may send any number.
+TEST_F(PortTableTest, AFloodOfErrorsIsThrownAway) {
+  const NetworkNamespace home;
+  if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  os::UniqueFd fd;
+  const os::SocketAddress to(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 9});
+  const std::vector<char> bytes(2000);
+  const auto send_too_much = [&](int times) {
+    for (int i = 0; i < times; ++i)
+      EXPECT_LT(sendto(fd.get(), bytes.data(), bytes.size(), 0, to.get(), to.size()), 0);
+  };
+  home.Do([&] {
+    EXPECT_TRUE(NetworkNamespace::Run("ip link set lo mtu 1234 up"));
+    fd = os::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int on = 1, probe = IP_PMTUDISC_PROBE;
+    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
+    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe)), 0);
+  });
+  dataplane_.port_info.error_fd = fd.get();
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  const IcmpCounters& icmp = table.ports()[0]->icmp;
+  send_too_much(SizeHints::kMostRead - 1);
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return icmp.errors == SizeHints::kMostRead - 1; }));
+  EXPECT_EQ(icmp.floods, 0u);
+  send_too_much(SizeHints::kMostRead + 50);
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return icmp.floods == 1; }));
+  EXPECT_EQ(icmp.errors, 2u * SizeHints::kMostRead - 1);
+  pollfd failed{fd.get(), 0, 0};
+  EXPECT_EQ(poll(&failed, 1, 0), 0) << "nothing waits";
+  send_too_much(1);
+  EXPECT_EQ(poll(&failed, 1, 0), 0) << "and nothing is kept";
+  // After a moment it hears again.
+  ASSERT_TRUE(TurnUntil(*loop_, [&] {
+    send_too_much(1);
+    return icmp.errors > 2u * SizeHints::kMostRead - 1;
+  }));
 }
 
 TEST_F(PortTableTest, APortIsOpenedAgainWhenItsWorkerHasLetGo) {
