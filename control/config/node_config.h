@@ -190,8 +190,9 @@ struct TunnelConfig {
   size_t peer_index = 0;  // the place of that peer in NodeConfig::peers
   // A payload that was not sent by then is dropped.
   Duration deadline = kDefaultDeadline;
-  uint32_t queue = 1024;  // the most payloads that may wait
-  uint16_t flows = 1;     // senders that the gate tells apart
+  uint32_t queue = 1024;                         // the most payloads that may wait
+  uint16_t flows = 1;                            // senders that the gate tells apart
+  Duration flow_idle = std::chrono::minutes(5);  // after which a flow ends that nothing is sent by
   DscpPolicy dscp = DscpPolicy::kDrop;
   TunnelSettings settings;
   TunnelPolicy policy;          // what `settings` come to

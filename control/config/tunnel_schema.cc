@@ -15,6 +15,7 @@
 namespace warp::config {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -119,6 +120,11 @@ void CheckDscp(Reader& reader, const std::string& at, const TunnelConfig& tunnel
     reader.Fail(at,
                 "is for loopback, udp, tun and tap gates: what comes by a Unix socket has no mark");
   }
+}
+
+void CheckFlowIdle(Reader& reader, const std::string& at, const TunnelConfig& tunnel) {
+  if (reader.LineOf(at) == 0 || reader.Wrong(at) || tunnel.flows > 1) return;
+  reader.Fail(at, "is for tunnels with flows: without them, nothing ends");
 }
 
 void CheckFlows(Reader& reader, const std::string& at, const TunnelConfig& tunnel) {
@@ -234,6 +240,12 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
             "How many senders a loopback or udp gate tells apart, at each side: each has its own "
             "answers, and the server at the other side sees each at an address of its own. With "
             "1, answers go to the last sender. The peer's tunnel needs as many.");
+    s.Scalar("flow_idle", &TunnelConfig::flow_idle, DurationText(seconds(30), hours(24)))
+        .Why(
+            "A flow ends when nothing was sent by it, either way, for this long. RFC 4787 asks for "
+            "two minutes at least; questions and answers alone, such as DNS, need less. The same "
+            "at both ends: where the end with the server keeps a flow for longer than the one with "
+            "its client, a later client may get what was meant for an earlier one.");
     s.Scalar("dscp", &TunnelConfig::dscp,
              Choice<DscpPolicy>({{"drop", DscpPolicy::kDrop}, {"copy", DscpPolicy::kCopy}}))
         .Why(
@@ -252,6 +264,8 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
     s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
       tunnel.policy = tunnel.settings.Policy();
       CheckFlows(reader, JoinPath(path, "flows"), tunnel);
+      if (!reader.Wrong(JoinPath(path, "flows")))
+        CheckFlowIdle(reader, JoinPath(path, "flow_idle"), tunnel);
       CheckDscp(reader, JoinPath(path, "dscp"), tunnel);
       if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
       const std::string at = JoinPath(path, "gate.unix.queue");

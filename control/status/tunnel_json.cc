@@ -32,6 +32,8 @@ Json FlowsJson(const Tunnel& tunnel) {
   return {{"most", std::max(tunnel.config().flows, socket.listen.ports)},
           {"ours", status.flows},
           {"of_peer", status.flows_of_peer},
+          {"idle_s",
+           std::chrono::duration_cast<std::chrono::seconds>(tunnel.config().flow_idle).count()},
           {"peer_has_flows", status.peer_has_flows}};
 }
 

@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUdp(const config::TunnelC
   const config::UdpGateConfig& config = *tunnel.gate.socket();
   LoopbackGateOptions options{.listen = config.listen.first,
                               .flows = tunnel.flows,
+                              .flow_idle = tunnel.flow_idle,
                               .marks = tunnel.dscp == config::DscpPolicy::kCopy};
   if (config.deliver.has_value()) options.deliver = config.deliver->first;
   if (!config.allow.empty()) {
