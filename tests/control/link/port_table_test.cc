@@ -115,7 +115,7 @@ TEST_F(PortTableTest, TheSizesThatAPortsSocketHearsOfAreToldWhileItIsOpen) {
 
 // What waits takes the room of what the socket receives, and whoever makes up ICMP may send any number.
 TEST_F(PortTableTest, AFloodOfErrorsIsThrownAway) {
-  const NetworkNamespace home;
+  NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   os::UniqueFd fd;
   const os::SocketAddress to(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 9});
