@@ -243,6 +243,7 @@ class Bond {
                   Instant began);
   // bond_health.cc.
   void CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Duration age);
+  void PresumeBeside(Instant now, wire::PathSlot slot);
   void MoveFrom(Instant now, wire::PathSlot slot);
   void Suspect(Instant now, wire::PathSlot slot);
   void CheckPath(Instant now, wire::PathSlot slot);

@@ -170,6 +170,8 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
       const bool in_time =
           policy.resend > Duration::zero() && now + detect + again <= grant.deadline;
       if (in_time && risks < 1) break;
+      // A copy that is late as well saves nothing, and what has to leave by its path later would wait for it.
+      if (now + again > grant.deadline) break;
       copies |= wire::MaskOf(other);
       risks *= std::max(risk(other), 1e-4);
     }
