@@ -44,7 +44,6 @@ void Bond::CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Durat
   path.silent = true;
   path.risky_until = now + kRiskyFor;
   if (!was) {
-    path.outages.Note(path.newest_sent);
     UpdateSuspicion();
     MoveFrom(now, slot);
   }
@@ -141,7 +140,6 @@ void Bond::CheckPath(Instant now, wire::PathSlot slot) {
   if (waited > kProveFor) path.proving_since = Instant{};
   if (!path.silent) {
     path.silent = true;
-    path.outages.Note(path.newest_sent);
     path.risky_until = now + kRiskyFor;
     UpdateSuspicion();
     MoveFrom(now, slot);

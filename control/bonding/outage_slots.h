@@ -30,7 +30,8 @@ class OutageSlots {
   static constexpr wire::Duration kBefore = std::chrono::milliseconds(100);
   static constexpr wire::Duration kAfter = std::chrono::milliseconds(200);
 
-  // An outage began about then. It may be noted several times, and late.
+  // An outage began about then. It may be noted several times, and late: when it is known that something was lost. That
+  // nothing is heard of a path for a moment is none, since a machine that is late does the same.
   void Note(wire::Instant began) {
     if (began > last_ + kApart) {
       alone_ = last_ == wire::Instant{} || began > last_ + kPeriod - kApart;
