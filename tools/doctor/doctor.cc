@@ -1,8 +1,9 @@
 #include "tools/doctor/doctor.h"
 
+#include <unistd.h>
+
 #include <iostream>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/config/node_config.h"
 #include "dataplane/wire/crypto/keys.h"
@@ -20,12 +21,15 @@ namespace {
 // Without a configuration there is nothing to hold the machine against.
 Findings Mistakes(const absl::Status& status, const std::string& file) {
   Findings findings;
+  // A file that does not exist has no mistakes to look at.
+  const bool none = access(file.c_str(), F_OK) != 0;
+  const std::string next = none ? std::string("warp init") : "warp check " + ShellWord(file);
   for (const absl::string_view line : absl::StrSplit(status.message(), '\n', absl::SkipEmpty())) {
     findings.push_back({Severity::kFailure,
                         Topic::kConfiguration,
                         Plain(std::string(line)),
                         "warpd does not start with it, and nothing else was looked at.",
-                        {absl::StrCat("warp check ", ShellWord(file))}});
+                        {next}});
   }
   return findings;
 }
