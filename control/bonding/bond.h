@@ -167,6 +167,15 @@ class Bond {
     if (round_trip == Duration::zero()) return least_floor_;
     return least_floor_ + std::max(Duration::zero(), round_trip - least_trip_) / 2;
   }
+  // How long a payload is on its way there, without what waits. What is told of all paths comes back by one of them, so
+  // that a path's way is no half of its round trip, but for the fastest one: floors say by how much it is longer.
+  Duration WayOf(wire::PathSlot slot) const {
+    return least_way_ + std::max(Duration::zero(), FloorOf(slot) - least_floor_);
+  }
+  // When something arrives that was lost and is sent again now.
+  Instant AgainBy(Instant now, wire::PathSlot slot) const {
+    return now + PathOf(slot).AgainWait(now) + WayOf(slot);
+  }
 
   // bond_choice.cc: which path.
   // Of these paths none is better than suspect, or silent.
@@ -180,6 +189,7 @@ class Bond {
   }
   Duration WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
   Duration LongestTrip(const Flow& flow) const;
+  bool CodelDrops(Instant now, Flow& flow, wire::PathSlot slot, Duration wait);
   Duration ArrivalOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
   wire::PathSlot Fastest(Instant now, const Flow& flow, uint32_t size, PathMask without,
                          Duration* least_wait = nullptr) const;
@@ -239,7 +249,8 @@ class Bond {
   void Leave(Instant now, wire::PathSlot slot);
   void Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived);
   void NoteLost(Instant now, wire::PathSlot slot, const Record& record);
-  bool TooLate(Instant now, const Flow& flow, wire::PathSlot slot, const Grant& payload) const;
+  std::optional<PathMask> AgainWithout(Instant now, const Flow& flow, wire::PathSlot slot,
+                                       const Grant& payload) const;
   void LoseForGood(Flow& flow, const Grant& payload);
   void NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost, uint32_t packets,
                   Instant began);
@@ -257,6 +268,7 @@ class Bond {
   PathMask mask_ = 0;                             // the same
   PathMask suspect_ = 0, silent_ = 0;             // of these; the latter: or suspect
   Duration least_floor_{}, least_trip_{};         // of the fastest path
+  Duration least_way_{};                          // about that of the same
   bool tiered_ = false;                           // the paths have several tiers
   uint8_t tier_ = 1;                              // paths of higher ones do not stripe
   Instant tier_full_since_{};

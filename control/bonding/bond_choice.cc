@@ -175,14 +175,14 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
       const wire::PathSlot other = Fastest(now, flow, grant.size, copies | wire::MaskOf(slot));
       if (other == wire::kNoPathSlot) break;
       const Capacity& first = PathOf(slot).capacity;
-      const Capacity& second = PathOf(other).capacity;
-      const Duration detect = first.round_trip() + spacing_ + first.silence();
-      const Duration again = second.round_trip() / 2 + PathOf(other).Backlog(now);
-      const bool in_time =
-          policy.resend > Duration::zero() && now + detect + again <= grant.deadline;
+      const Instant known = now + first.round_trip() + spacing_ + first.silence();
+      const bool in_time = known < grant.taken + policy.resend &&
+                           AgainBy(now, other) - now + known <= grant.deadline;
       if (in_time && risks < 1) break;
       // A copy that is late as well saves nothing, and what has to leave by its path later would wait for it.
-      if (now + again > grant.deadline) break;
+      const BondPath& second = PathOf(other);
+      if (now + second.clock.Wait(now) + WayOf(other) > grant.deadline) break;
+      if (!second.TakesCopy(now, grant.size)) break;
       copies |= wire::MaskOf(other);
       risks *= std::max(risk(other), 1e-4);
     }

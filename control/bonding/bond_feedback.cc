@@ -92,6 +92,7 @@ void Bond::HandleFeedback(Instant now, uint64_t session, const protocol::Feedbac
     if (!path.capacity.has_floor() || path.capacity.floor() >= least) continue;
     least = least_floor_ = path.capacity.floor();
     least_trip_ = path.spec.round_trip;
+    least_way_ = path.capacity.round_trip() / 2;
   }
 }
 
@@ -186,7 +187,6 @@ void Bond::HandlePath(Instant now, uint64_t session, const protocol::PathFeedbac
     path.arrived_bytes = path.sent_bytes;
     return;
   }
-  Instant began = path.newest_sent;  // of an outage, if there is one
   if (const Record* record = path.flight.Find(session, newest)) {
     if (microseconds(one.age) > now - record->sent) {
       ++impossible_;
@@ -203,8 +203,9 @@ void Bond::HandlePath(Instant now, uint64_t session, const protocol::PathFeedbac
     if (path.suspect) Prove(now, *slot);
   }
   uint32_t settled = 0, lost = 0;
+  Instant began{};  // of an outage, if there is one: the first that was lost; of copies, about that
   path.flight.SettleUpTo(session, newest, delivered, [&](const Record& record, bool arrived) {
-    ++settled;
+    if (++settled == 1) began = record.sent;
     if (!arrived && !record.copied && ++lost == 1) began = record.sent;
     Settle(now, *slot, record, arrived);
   });
@@ -281,12 +282,13 @@ void Bond::SettleOvertaken(Instant now, uint64_t session, const Delivered& deliv
     BondPath& path = PathOf(slot);
     if (!path.flight.has_overtaken()) continue;
     uint32_t settled = 0, lost = 0;
+    Instant began{};
     path.flight.SettleOvertaken(session, delivered, [&](const Record& record, bool arrived) {
       ++settled;
-      lost += arrived || record.copied ? 0 : 1;
+      if (!arrived && !record.copied && ++lost == 1) began = record.sent;
       Settle(now, slot, record, arrived);
     });
-    NoteLosses(now, path, settled, lost, settled, path.newest_sent);
+    NoteLosses(now, path, settled, lost, settled, began);
   }
 }
 
@@ -302,21 +304,24 @@ void Bond::NoteLost(Instant now, wire::PathSlot slot, const Record& record) {
                       .taken = record.taken,
                       .deadline = record.taken + flow->spec.policy.resend,
                       .again = true};
-  if (payload.deadline <= now || TooLate(now, *flow, slot, payload)) {
-    return LoseForGood(*flow, payload);
-  }
-  Place(now, *flow, payload, wire::MaskOf(slot));
+  const auto without =
+      payload.deadline > now ? AgainWithout(now, *flow, slot, payload) : std::nullopt;
+  if (!without.has_value()) return LoseForGood(*flow, payload);
+  Place(now, *flow, payload, *without);
 }
 
-// Of mode adaptive, which keeps a deadline: what would come after it is of no use, and would take the room of what
-// still can be in time, just when a path has gone.
-bool Bond::TooLate(Instant now, const Flow& flow, wire::PathSlot slot, const Grant& payload) const {
-  if (flow.spec.policy.mode != TunnelMode::kAdaptive) return false;
-  const wire::PathSlot other = Fastest(now, flow, payload.size, wire::MaskOf(slot));
-  if (other == wire::kNoPathSlot) return false;
-  const BondPath& path = PathOf(other);
-  const Duration way = path.capacity.round_trip() / 2;
-  return now + path.Backlog(now) + way > payload.taken + flow.spec.deadline;
+// By which paths not to send again what `slot` has lost: not by that one. Mode adaptive keeps a deadline: where no
+// other path brings the payload in time, that one may. nullopt: none does, so that it is of no use, and would take the
+// room of what still can be in time, just when a path has gone.
+std::optional<PathMask> Bond::AgainWithout(Instant now, const Flow& flow, wire::PathSlot slot,
+                                           const Grant& payload) const {
+  if (flow.spec.policy.mode != TunnelMode::kAdaptive) return wire::MaskOf(slot);
+  for (const PathMask without : {wire::MaskOf(slot), PathMask{0}}) {
+    const wire::PathSlot by = Fastest(now, flow, payload.size, without);
+    if (by != wire::kNoPathSlot && AgainBy(now, by) <= payload.taken + flow.spec.deadline)
+      return without;
+  }
+  return std::nullopt;
 }
 
 void Bond::LoseForGood(Flow& flow, const Grant& payload) {

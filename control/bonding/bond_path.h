@@ -79,6 +79,7 @@ struct BondPath {
   // What was lost and goes again by this path, before all that waits; its bytes are not in `queued`.
   CompactQueue<Grant> again;
   uint64_t again_queued = 0;
+  int64_t copy_credit = 0;  // bytes of copies that may pass what waits
 
   // The last feedback said that nothing came of late, though something should have: no payload is put there until the
   // next one says otherwise.
@@ -111,9 +112,10 @@ struct BondPath {
 
   // What was sent already is paid for at the new pace, so that a path which had next to nothing goes on at once.
   void SetShare(Instant now, Rate share) {
-    const double before = capacity.ByteTime(now);
+    const double before = capacity.ByteTime(now), least = capacity.LeastByteTime();
     capacity.SetShare(share);
-    clock.Scale(now, capacity.ByteTime(now) / before);
+    clock.Scale(now, capacity.ByteTime(now) / before,
+                least > 0 ? capacity.LeastByteTime() / least : 1);
   }
   // What was sent already is paid for at the new pace here as well.
   void Presume(Instant now, Rate rate) {
@@ -141,6 +143,17 @@ struct BondPath {
   Duration Backlog(Instant now) const {
     return clock.Wait(now) + PathClock::TimeOf(queued + again_queued, capacity.ByteTime(now));
   }
+  // How long what is sent again waits: it passes all but its like.
+  Duration AgainWait(Instant now) const {
+    return clock.Wait(now) + PathClock::TimeOf(again_queued, capacity.ByteTime(now));
+  }
+  // Copies leave at once, and are paid for afterwards. So there are as many as can be paid for; and where payloads
+  // wait, copies have no more than those.
+  bool TakesCopy(Instant now, uint32_t size) const {
+    return clock.Takes(now, PathClock::TimeOf(size, capacity.ByteTime(now))) &&
+           (queued == 0 || copy_credit > 0);
+  }
+  static constexpr int64_t kMostCopyCredit = 30'000;
   void NoteBytes(Instant now, uint64_t bytes) {
     sent_bytes += bytes;
     in_use.Note(now, bytes);

@@ -42,15 +42,12 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
     payload->paths = flow.spec.allowed;  // by paths of which nothing is known yet, or it comes back
     return Fate::kGranted;
   }
-  // What goes ahead waits for a turn of the others in any case, which on a slow path is long. Its own queue alone
-  // counts.
   if ((payload->flow & kAhead) != 0) {
     const uint64_t own = QueueOf(flow, slot).bytes;
     least = PathClock::TimeOf(own, PathOf(slot).capacity.ByteTime(now));
   }
-  const Duration trip = least < Codel::kTarget ? Duration{} : LongestTrip(flow);
   if (now + WaitOn(now, flow, slot, payload->size) > payload->deadline ||
-      (now >= no_codel_until_ && flow.codel.Drops(now, least, trip))) {
+      (now >= no_codel_until_ && CodelDrops(now, flow, slot, least))) {
     PathOf(slot).waited = true;
     ++flow.status.dropped;
     return Fate::kDropped;
@@ -59,6 +56,17 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
   return Queue(now, flow, slot, *payload) == Fate::kGranted
              ? (Direct(now, flow, slot, payload), Fate::kGranted)
              : Fate::kQueued;
+}
+
+// Whoever has something to send waits for a turn of the others, which on a slow path is long. That is no queue of the
+// flow's: what goes ahead has its own one alone, and who has nothing that waits has none.
+bool Bond::CodelDrops(Instant now, Flow& flow, wire::PathSlot slot, Duration wait) {
+  const auto waits = [](const FlowQueue& queue) { return queue.bytes > 0; };
+  if (wait < Codel::kTarget || std::none_of(flow.queues.begin(), flow.queues.end(), waits))
+    return flow.codel.Drops(now, {}, {});
+  const bool one = flow.spec.policy.mode == TunnelMode::kBackup;
+  const Duration trip = one ? PathOf(slot).capacity.round_trip() : LongestTrip(flow);
+  return flow.codel.Drops(now, wait, trip);
 }
 
 // kGranted: nothing waits for the path, and its clock is open; the payload is in no queue.
@@ -119,6 +127,8 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
                       PathClock::TimeOf(cost, path.capacity.ByteTime(now)),
                       PathClock::TimeOf(cost, path.capacity.LeastByteTime()));
     path.NoteBytes(now, size);
+    const int64_t credit = path.copy_credit + (waited ? int64_t{size} : -int64_t{size});
+    path.copy_credit = std::clamp<int64_t>(credit, 0, BondPath::kMostCopyCredit);
     FlowQueue& queue = QueueOf(flow, path.spec.slot);
     if ((grant.flow & kAhead) == 0 && queue.used_in != path.looks) {
       queue.used_in = path.looks;

@@ -8,7 +8,8 @@
 //   due                                   ▒ (the one)    ▒ (two of the last three)      ▒
 //
 // One that had none within the period before it is expected again once: it may be the first of them. Where several come
-// in each period they are of no such kind, as the bursts of a radio are, unless they are seen to repeat.
+// in each period they are of no such kind, as the bursts of a radio are, unless they are seen to repeat. Of very many,
+// some repeat by chance at any moment: then none is expected.
 //
 // Pure; `now` is a parameter. Control thread.
 #ifndef WARP_CONTROL_BONDING_OUTAGE_SLOTS_H_
@@ -58,6 +59,7 @@ class OutageSlots {
     looked_ = slot;
     due_ = alone_ && now + kBefore + kSlot >= last_ + kPeriod &&
            now - kAfter - kSlot <= last_ + kPeriod;
+    if (Many(slot)) return due_;
     for (int64_t one = SlotOf(now - kAfter); one <= SlotOf(now + kBefore); ++one) {
       // It may begin, or be noticed, a slot earlier or later than before.
       const unsigned times = TimesOf(one - 1) | TimesOf(one) | TimesOf(one + 1);
@@ -70,7 +72,8 @@ class OutageSlots {
   static constexpr wire::Duration kSlot = std::chrono::milliseconds(100);
   static constexpr int64_t kSlots = kPeriod / kSlot;
   static constexpr wire::Duration kApart =
-      std::chrono::seconds(1);  // what is nearer is the same outage
+      std::chrono::seconds(1);     // what is nearer is the same outage
+  static constexpr int kMost = 9;  // of three periods
   static int64_t SlotOf(wire::Instant at) { return at.time_since_epoch() / kSlot; }
 
   // The last three periods before that of the slot: bit i is set if an outage began in this slot of the i-th before it.
@@ -79,6 +82,14 @@ class OutageSlots {
     const int64_t ahead = slot / kSlots - period_;
     if (ahead < 0 || ahead > 3) return 0;
     return (unsigned{times_[static_cast<size_t>(slot % kSlots)]} << ahead) & 0b1110u;
+  }
+
+  // Whether there were so many in these periods that two of them are of one slot by chance.
+  bool Many(int64_t slot) const {
+    int all = 0;
+    const int64_t first = slot - slot % kSlots;
+    for (int64_t one = first; one < first + kSlots; ++one) all += std::popcount(TimesOf(one));
+    return all > kMost;
   }
 
   std::array<uint8_t, kSlots> times_{};  // of each slot: bit i is the i-th period before period_

@@ -28,15 +28,23 @@ class PathClock {
     if (since > next_) idle_ += std::min(since, now) - next_;
     const Instant could = std::clamp(since, now - kLongestDelay, now - kCatchUp);
     const Instant from = std::max(next_, could);
-    const Instant paid = open(now) ? from + least : next_;
-    next_ = std::max(paid, std::min(from + time, now + kLongestDebt));
+    if (open(now)) paid_ = from + least;
+    next_ = std::max({next_, paid_, std::min(from + time, now + kLongestDebt)});
   }
 
-  // A byte takes so many times as long from now on.
-  void Scale(Instant now, double factor) {
-    if (next_ > now)
-      next_ =
-          now + Duration(static_cast<int64_t>(static_cast<double>((next_ - now).count()) * factor));
+  // Whether what leaves without asking can be paid for: it takes so long.
+  bool Takes(Instant now, Duration time) const {
+    return open(now) || Wait(now) + time <= kLongestDebt;
+  }
+
+  // A byte takes so many times as long from now on; `least`: at the rate that the path must never exceed.
+  void Scale(Instant now, double factor, double least = 1) {
+    const auto scaled = [now](Instant until, double by) {
+      const auto left = static_cast<double>((until - now).count());
+      return left > 0 ? now + Duration(static_cast<int64_t>(left * by)) : until;
+    };
+    paid_ = scaled(paid_, least);
+    next_ = std::max(paid_, scaled(next_, factor));
   }
 
   // `byte_time`: nanoseconds.
@@ -51,6 +59,7 @@ class PathClock {
   static constexpr Duration kLongestDebt = std::chrono::milliseconds(100);
 
   Instant next_{};
+  Instant paid_{};  // until when what was sent takes at the rate that the path must never exceed
   Duration idle_{};
 };
 

@@ -87,5 +87,31 @@ TEST(OutageSlots, ChanceIsSeldomTakenForAPeriod) {
   EXPECT_LT(static_cast<double>(due) / looks, 0.02);
 }
 
+// One a second, as of a radio at the edge of its cell: nearly each moment had one in two of the last periods.
+TEST(OutageSlots, ManyAreNoPeriod) {
+  OutageSlots slots;
+  std::mt19937_64 random(3);
+  std::exponential_distribution<double> gap(1.0);
+  double next = gap(random);
+  int due = 0, looks = 0;
+  for (double now = 0; now < 900; now += 0.05) {
+    if (now >= next) {
+      slots.Note(At(now));
+      next += gap(random);
+    }
+    ++looks;
+    due += slots.Due(At(now)) ? 1 : 0;
+  }
+  EXPECT_LT(static_cast<double>(due) / looks, 0.02);
+}
+
+// A clock that is not the satellites': each outage comes half a slot later than by ours.
+TEST(OutageSlots, OnesThatDriftAreDue) {
+  OutageSlots slots;
+  for (const double at : {12.0, 27.05, 42.1, 57.15}) slots.Note(At(at));
+  EXPECT_TRUE(slots.Due(At(72.15)));
+  EXPECT_TRUE(slots.Due(At(72.2)));
+}
+
 }  // namespace
 }  // namespace warp::bonding
