@@ -17,6 +17,16 @@
 namespace warp::tools {
 namespace {
 
+// What a person types about a configuration that warpd would not read.
+std::string NextAbout(const std::string& file) {
+  if (!absl::IsNotFound(LinuxMachine().Mode(file).status())) {
+    return absl::StrCat("warp check ", ShellWord(file));
+  }
+  const std::string where =
+      file == DoctorOptions().file ? "" : absl::StrCat(" --output ", ShellWord(file));
+  return absl::StrCat("warp init", where, " --peer NAME=KEY");
+}
+
 // Without a configuration there is nothing to hold the machine against.
 Findings Mistakes(const absl::Status& status, const std::string& file) {
   Findings findings;
@@ -25,7 +35,7 @@ Findings Mistakes(const absl::Status& status, const std::string& file) {
                         Topic::kConfiguration,
                         Plain(std::string(line)),
                         "warpd does not start with it, and nothing else was looked at.",
-                        {absl::StrCat("warp check ", ShellWord(file))}});
+                        {NextAbout(file)}});
   }
   return findings;
 }
@@ -38,7 +48,7 @@ Report Examine(const std::string& file) {
     report.findings = Mistakes(config.status(), file);
     return report;
   }
-  const Facts facts = ReadFacts(LinuxMachine(), *config);
+  const Facts facts = ReadFacts(LinuxMachine(), *config, file);
   report.findings = Check(*config, facts);
   report.unseen = facts.unseen;
   report.running = !facts.status.is_null();
