@@ -179,6 +179,7 @@ class Bond {
     return (UsablePaths(flow) & wire::MaskOf(slot)) != 0;
   }
   Duration WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
+  Duration LongestTrip(const Flow& flow) const;
   Duration ArrivalOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
   wire::PathSlot Fastest(Instant now, const Flow& flow, uint32_t size, PathMask without,
                          Duration* least_wait = nullptr) const;
@@ -238,11 +239,13 @@ class Bond {
   void Leave(Instant now, wire::PathSlot slot);
   void Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived);
   void NoteLost(Instant now, wire::PathSlot slot, const Record& record);
+  bool TooLate(Instant now, const Flow& flow, wire::PathSlot slot, const Grant& payload) const;
   void LoseForGood(Flow& flow, const Grant& payload);
   void NoteLosses(Instant now, BondPath& path, uint32_t settled, uint32_t lost, uint32_t packets,
                   Instant began);
   // bond_health.cc.
   void CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Duration age);
+  void PresumeBeside(Instant now, wire::PathSlot slot);
   void MoveFrom(Instant now, wire::PathSlot slot);
   void Suspect(Instant now, wire::PathSlot slot);
   void CheckPath(Instant now, wire::PathSlot slot);

@@ -93,6 +93,17 @@ wire::PathSlot Bond::Fastest(Instant now, const Flow& flow, uint32_t size, PathM
   return best;
 }
 
+// The round trip of the slowest path that the flow may use, without what waits.
+Duration Bond::LongestTrip(const Flow& flow) const {
+  const PathMask usable = UsablePaths(flow);
+  Duration longest{};
+  for (const wire::PathSlot slot : order_) {
+    if ((usable & wire::MaskOf(slot)) != 0)
+      longest = std::max(longest, PathOf(slot).capacity.round_trip());
+  }
+  return longest;
+}
+
 // The path of mode backup: of the lowest tier, the one with the shortest floor. It changes only where another is better
 // by some margin. At a change, both carry for two round trips: what was under way may be lost.
 wire::PathSlot Bond::Backup(Instant now, Flow& flow) {
@@ -170,6 +181,8 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
       const bool in_time =
           policy.resend > Duration::zero() && now + detect + again <= grant.deadline;
       if (in_time && risks < 1) break;
+      // A copy that is late as well saves nothing, and what has to leave by its path later would wait for it.
+      if (now + again > grant.deadline) break;
       copies |= wire::MaskOf(other);
       risks *= std::max(risk(other), 1e-4);
     }

@@ -10,6 +10,7 @@
 namespace warp::bonding {
 namespace {
 
+using config::TunnelMode;
 using std::chrono::microseconds;
 
 // So many lost in a row are a run.
@@ -301,8 +302,21 @@ void Bond::NoteLost(Instant now, wire::PathSlot slot, const Record& record) {
                       .taken = record.taken,
                       .deadline = record.taken + flow->spec.policy.resend,
                       .again = true};
-  if (payload.deadline <= now) return LoseForGood(*flow, payload);
+  if (payload.deadline <= now || TooLate(now, *flow, slot, payload)) {
+    return LoseForGood(*flow, payload);
+  }
   Place(now, *flow, payload, wire::MaskOf(slot));
+}
+
+// Of mode adaptive, which keeps a deadline: what would come after it is of no use, and would take the room of what
+// still can be in time, just when a path has gone.
+bool Bond::TooLate(Instant now, const Flow& flow, wire::PathSlot slot, const Grant& payload) const {
+  if (flow.spec.policy.mode != TunnelMode::kAdaptive) return false;
+  const wire::PathSlot other = Fastest(now, flow, payload.size, wire::MaskOf(slot));
+  if (other == wire::kNoPathSlot) return false;
+  const BondPath& path = PathOf(other);
+  const Duration way = path.capacity.round_trip() / 2;
+  return now + path.Backlog(now) + way > payload.taken + flow.spec.deadline;
 }
 
 void Bond::LoseForGood(Flow& flow, const Grant& payload) {

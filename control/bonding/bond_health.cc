@@ -44,7 +44,6 @@ void Bond::CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Durat
   path.silent = true;
   path.risky_until = now + kRiskyFor;
   if (!was) {
-    path.outages.Note(path.newest_sent);
     UpdateSuspicion();
     MoveFrom(now, slot);
   }
@@ -53,12 +52,17 @@ void Bond::CheckSilence(Instant now, wire::PathSlot slot, uint64_t newest, Durat
   GiveUp(now, slot, path.suspect ? wire::kNever : missed(capacity.silence()));
 }
 
-// Payloads go to the other paths now, which may never have had to carry as much.
-void Bond::MoveFrom(Instant now, wire::PathSlot slot) {
-  const Rate rate = PathOf(slot).in_use.last() / 3;
+// The other paths are about to carry what this one does, as they may never have had to.
+void Bond::PresumeBeside(Instant now, wire::PathSlot slot) {
+  const Rate rate = PathOf(slot).in_use.last();
   for (const wire::PathSlot other : order_) {
-    if (other != slot && !PathOf(other).suspect) PathOf(other).capacity.Presume(now, rate);
+    if (other != slot && !PathOf(other).suspect) PathOf(other).Presume(now, rate);
   }
+}
+
+// Payloads go to the other paths now.
+void Bond::MoveFrom(Instant now, wire::PathSlot slot) {
+  PresumeBeside(now, slot);
   // What waits there is a matter of a moment.
   no_codel_until_ = now + kMoving;
   SpreadAgain(now, slot);
@@ -115,6 +119,9 @@ void Bond::HandleTimeout(Instant now) {
 
 void Bond::CheckPath(Instant now, wire::PathSlot slot) {
   BondPath& path = PathOf(slot);
+  const bool foreseen = path.outages.Due(now);
+  if (foreseen && !std::exchange(path.foreseen, foreseen)) PresumeBeside(now, slot);
+  path.foreseen = foreseen;
   path.flight.Expire(now - kForgotten, [&](const Record& record) {
     if (record.copied) copies_.erase({record.session, record.counter});
     if (record.pieces > 1) pieces_.erase({record.session, record.first});
@@ -133,7 +140,6 @@ void Bond::CheckPath(Instant now, wire::PathSlot slot) {
   if (waited > kProveFor) path.proving_since = Instant{};
   if (!path.silent) {
     path.silent = true;
-    path.outages.Note(path.newest_sent);
     path.risky_until = now + kRiskyFor;
     UpdateSuspicion();
     MoveFrom(now, slot);

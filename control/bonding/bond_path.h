@@ -92,6 +92,7 @@ struct BondPath {
   Instant risky_until{};    // several were lost in a row
   Instant newest_sent{};    // of what has arrived, when the newest was sent
   OutageSlots outages;
+  bool foreseen = false;  // an outage was due when the path was checked last
 
   uint64_t sent_bytes = 0;
   uint64_t charged_bytes = 0;  // by others
@@ -112,6 +113,12 @@ struct BondPath {
   void SetShare(Instant now, Rate share) {
     const double before = capacity.ByteTime(now);
     capacity.SetShare(share);
+    clock.Scale(now, capacity.ByteTime(now) / before);
+  }
+  // What was sent already is paid for at the new pace here as well.
+  void Presume(Instant now, Rate rate) {
+    const double before = capacity.ByteTime(now);
+    capacity.Presume(now, rate);
     clock.Scale(now, capacity.ByteTime(now) / before);
   }
   // Bytes a second, lately. Who has just ceased to send needs nothing more, so that this forgets within some looks.

@@ -48,8 +48,9 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
     const uint64_t own = QueueOf(flow, slot).bytes;
     least = PathClock::TimeOf(own, PathOf(slot).capacity.ByteTime(now));
   }
+  const Duration trip = least < Codel::kTarget ? Duration{} : LongestTrip(flow);
   if (now + WaitOn(now, flow, slot, payload->size) > payload->deadline ||
-      (now >= no_codel_until_ && flow.codel.Drops(now, least))) {
+      (now >= no_codel_until_ && flow.codel.Drops(now, least, trip))) {
     PathOf(slot).waited = true;
     ++flow.status.dropped;
     return Fate::kDropped;

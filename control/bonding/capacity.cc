@@ -188,6 +188,8 @@ void Capacity::Adjust(Instant now, const Rates& rates, bool limited, bool full, 
   } else if (limited) {
     capacity_ = std::max(capacity_, received);
     ++clean_;
+  } else if (queue <= kStanding) {
+    capacity_ = std::max(capacity_, std::min(received, rates.sent));
   }
   capacity_ = Bounded(capacity_);
   if (full || capacity_ > proven_) proven_ = capacity_;
@@ -228,7 +230,7 @@ void Capacity::SetPace(Instant now, Rate pace) {
 void Capacity::Presume(Instant now, Rate rate) {
   if (known_ && now - used_ < kTrusted) return;
   capacity_ = known_ ? std::max({proven_ / 2, pace(now), std::min(proven_, rate)})
-                     : std::max(capacity_, rate);
+                     : std::max(capacity_, rate / 3);
   capacity_ = Bounded(capacity_);
   startup_ = true;
   clean_ = 0;

@@ -6,10 +6,12 @@
 //
 // A rate that was received is the capacity only where the path was full all the while: it was limited without a pause,
 // or a queue stood in it already when the measurement began. Else it is only what there was to send, and the estimate
-// of a path that is used now and then would rot. The pace is such that a queue of `target` stands in the path, so that
-// it never idles: above the capacity while the queue is shorter, below it while it is longer. The target grows with the
-// jitter of the path. What arrives just as it was sent says nothing of the capacity, whatever queue there is: the path
-// is known to be slower only where the packets come apart, and to be as fast as they arrive where a queue drains.
+// of a path that is used now and then would rot. It is a part of the capacity all the same: what arrived just as it was
+// sent, and found no queue, was carried, and raises the estimate. The pace is such that a queue of `target` stands in
+// the path, so that it never idles: above the capacity while the queue is shorter, below it while it is longer. The
+// target grows with the jitter of the path. Nor does what arrives just as it was sent lower the estimate, whatever
+// queue there is: the path is known to be slower only where the packets come apart, and to be as fast as they arrive
+// where a queue drains.
 //
 // A queue that does not end although little is sent is another's: a download on the same link fills its buffer, or the
 // receiver is late. The path is contested then: the estimate stays what it was, and the pace is somewhat below it. It
@@ -61,8 +63,9 @@ class Capacity {
   void NoteLimited(Instant now) { limited_ = now; }
   // Samples have to come in the order of their arrival; others are ignored.
   void Handle(const Sample& sample);
-  // Payloads move here from a path that died. What an idle path carries is not small, but unknown: it may begin with a
-  // half of what it had, and one that never was full with `rate`.
+  // What another path carried at `rate` moves here, or copies of it do. What an idle path carries is not small, but
+  // unknown: it may begin with a half of what it had, or with all of the rate where it once carried as much; and one
+  // that never was full with a third of the rate.
   void Presume(Instant now, Rate rate);
   // The path comes back: it starts anew at a half of what it had.
   void Restart(Instant now);

@@ -5,7 +5,10 @@
 //
 //   outages that began     ●              ●                               ●
 //   periods of 15 s        |--------------|--------------|--------------|--------------|
-//   due                                                  ▒ (two of the last three)      ▒
+//   due                                   ▒ (the one)    ▒ (two of the last three)      ▒
+//
+// One that had none within the period before it is expected again once: it may be the first of them. Where several come
+// in each period they are of no such kind, as the bursts of a radio are, unless they are seen to repeat.
 //
 // Pure; `now` is a parameter. Control thread.
 #ifndef WARP_CONTROL_BONDING_OUTAGE_SLOTS_H_
@@ -27,8 +30,13 @@ class OutageSlots {
   static constexpr wire::Duration kBefore = std::chrono::milliseconds(100);
   static constexpr wire::Duration kAfter = std::chrono::milliseconds(200);
 
-  // An outage began about then. It may be noted several times, and late.
+  // An outage began about then. It may be noted several times, and late: when it is known that something was lost. That
+  // nothing is heard of a path for a moment is none, since a machine that is late does the same.
   void Note(wire::Instant began) {
+    if (began > last_ + kApart) {
+      alone_ = last_ == wire::Instant{} || began > last_ + kPeriod - kApart;
+      last_ = began;
+    }
     const int64_t slot = SlotOf(began), period = slot / kSlots;
     if (period > period_) {
       const int64_t ahead = period - period_;
@@ -42,13 +50,14 @@ class OutageSlots {
     looked_ = -1;
   }
 
-  // In two of the last three periods an outage began at this moment.
+  // An outage began at this moment in two of the last three periods, or a period ago and was the only one.
   bool Due(wire::Instant now) const {
     if (!seen_) return false;
     const int64_t slot = SlotOf(now);
     if (slot == looked_) return due_;
     looked_ = slot;
-    due_ = false;
+    due_ = alone_ && now + kBefore + kSlot >= last_ + kPeriod &&
+           now - kAfter - kSlot <= last_ + kPeriod;
     for (int64_t one = SlotOf(now - kAfter); one <= SlotOf(now + kBefore); ++one) {
       // It may begin, or be noticed, a slot earlier or later than before.
       const unsigned times = TimesOf(one - 1) | TimesOf(one) | TimesOf(one + 1);
@@ -60,6 +69,8 @@ class OutageSlots {
  private:
   static constexpr wire::Duration kSlot = std::chrono::milliseconds(100);
   static constexpr int64_t kSlots = kPeriod / kSlot;
+  static constexpr wire::Duration kApart =
+      std::chrono::seconds(1);  // what is nearer is the same outage
   static int64_t SlotOf(wire::Instant at) { return at.time_since_epoch() / kSlot; }
 
   // The last three periods before that of the slot: bit i is set if an outage began in this slot of the i-th before it.
@@ -72,6 +83,8 @@ class OutageSlots {
 
   std::array<uint8_t, kSlots> times_{};  // of each slot: bit i is the i-th period before period_
   int64_t period_ = 0;                   // of the last outage
+  wire::Instant last_{};                 // of the last outage
+  bool alone_ = false;                   // none came in the period before it
   bool seen_ = false;
   mutable int64_t looked_ = -1;  // the slot for which due_ holds
   mutable bool due_ = false;

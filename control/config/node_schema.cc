@@ -127,7 +127,7 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
              Choice<bool>({{"false", false}, {"true", true}}))
         .Why(
             "Whether DPDK opens its telemetry socket in its runtime directory, for "
-            "`dpdk-telemetry.py` and Telegraf's dpdk input. A thread of DPDK's serves it, and who "
+            "dpdk-telemetry.py and Telegraf's dpdk input. A thread of DPDK's serves it, and who "
             "may connect is root and this process's user alone.");
     s.Scalar("memory", &NodeSection::memory_mib, Optional(Mebibytes(16, 64 * 1024), "auto"))
         .Why(

@@ -50,6 +50,35 @@ TEST(Adaptive, OutagesShort) {
 TEST(Adaptive, OutagesAtAnyTime) {
   Hold("adaptive, outages each 13.7 s, 80", 80, Line(20, 40), 13.7, 0.006, 0.10);
 }
+// The other paths never carried as much as the first, so that nobody knows whether they can: copies must find that out,
+// and not delay what they are there for. The first path has 20 outages.
+void Repeat(bool one_way, double most_missed) {
+  World world(3);
+  world.one_way_deaths = one_way;
+  world.AddLink(Line(50, 40));
+  world.AddLink(Line(20, 60));
+  world.AddLink(Line(20, 60));
+  const double lengths[] = {200, 40, 250, 80, 120};
+  for (int i = 0; i < 20; ++i) {
+    world.link(0).Die(At(12 + 15 * i), At(12 + 15 * i) + Millis(lengths[i % 5]));
+  }
+  const uint16_t flow = world.AddFlow(
+      {.policy = {.mode = TunnelMode::kAdaptive, .resend = Millis(80), .target = 0.001},
+       .deadline = Millis(80)});
+  world.Count(At(5), At(305));
+  world.Stream(flow, 1000 * 1000, true, {}, At(305), 1000);
+  world.Run();
+  Tell("13 adaptive, outages, 80, of 8 Mbit/s", world, flow);
+  const FlowResult& result = world.result(flow);
+  const double missed = static_cast<double>(result.missing() + result.late + result.refused) /
+                        static_cast<double>(result.offered);
+  std::printf("   lost or late %.4f %%\n", 100 * missed);
+  EXPECT_LE(missed, most_missed);
+  EXPECT_LE(world.ExtraShare(flow), 0.10);
+}
+TEST(Adaptive, CopiesOfMuchOverPathsThatWereIdle) { Repeat(true, 0.0003); }
+// The first outage, which nobody could foresee, is known later then: the peer must say so by another path.
+TEST(Adaptive, CopiesOfMuchWhereTheWayBackDiesAsWell) { Repeat(false, 0.0004); }
 TEST(Adaptive, Bursts) {
   LinkOptions first = Line(20, 40);
   first.to_bad = 1 / 8000.0;

@@ -17,6 +17,7 @@ constexpr Instant At(double seconds) {
 TEST(OutageSlots, TheThirdIsDue) {
   OutageSlots slots;
   EXPECT_FALSE(slots.Due(At(12)));
+  slots.Note(At(5));
   slots.Note(At(12));
   EXPECT_FALSE(slots.Due(At(27)));
   slots.Note(At(27.08));  // a slot later
@@ -25,6 +26,20 @@ TEST(OutageSlots, TheThirdIsDue) {
   EXPECT_TRUE(slots.Due(At(42.1)));
   EXPECT_FALSE(slots.Due(At(42.5)));
   EXPECT_FALSE(slots.Due(At(50)));
+}
+
+TEST(OutageSlots, TheOnlyOneIsExpectedAgainOnce) {
+  OutageSlots slots;
+  slots.Note(At(12));
+  slots.Note(At(12.2));  // the same
+  EXPECT_FALSE(slots.Due(At(26.5)));
+  EXPECT_TRUE(slots.Due(At(26.95)));
+  EXPECT_TRUE(slots.Due(At(27.1)));
+  EXPECT_FALSE(slots.Due(At(27.5)));
+  EXPECT_FALSE(slots.Due(At(42)));
+  slots.Note(At(48));
+  slots.Note(At(55));  // the second of this period
+  EXPECT_FALSE(slots.Due(At(70)));
 }
 
 TEST(OutageSlots, OneThatStaysAwayIsExpectedOnceMore) {
@@ -49,7 +64,7 @@ TEST(OutageSlots, ALongPauseForgets) {
   for (const double at : {12.0, 27.0}) slots.Note(At(at));
   EXPECT_FALSE(slots.Due(At(12 + 15 * 6)));
   slots.Note(At(12 + 15.0 * 1000));
-  EXPECT_FALSE(slots.Due(At(12 + 15.0 * 1001)));
+  EXPECT_FALSE(slots.Due(At(12 + 15.0 * 1002)));
   slots.Note(At(1));  // a clock that went back changes nothing
   EXPECT_FALSE(slots.Due(At(1)));
 }
