@@ -25,6 +25,12 @@ scenario_end() {
   done
 }
 
+# example docs/examples.md NAME: prints the block of a document that stands behind the comment of that name.
+example() {
+  awk -v name="<!-- $2 -->" '$0 == name {found = 1} /^```/ && found {if (inside) exit; inside = 1; next} inside' \
+    "$lab_tools/../$1"
+}
+
 step() { printf '%(%T)T %s\n' -1 "$*"; }
 fail() { echo "$*" >&2; return 1; }
 

@@ -4,16 +4,14 @@
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B
 . "$(dirname "$0")/_init.sh"
-examples=$(readlink -f "$(dirname "$0")/../../docs/examples.md")
+examples=docs/examples.md
 cd "$lab"
-# Prints the block behind the comment of that name.
-example() { awk -v name="<!-- $1 -->" '$0 == name {found = 1} /^```/ && found {if (inside) exit; inside = 1; next} inside' "$examples"; }
 # Sends video through the tunnel while a cable is pulled, until B has received more than a second of it into FILE.
 video() {  # NAME PROGRAM FILE
   command -v "$2" >/dev/null || { step "skipped: there is no $2"; return; }
   step "RTP with $1"
-  example "$1 receive" | sed '1s/^/exec /' >"$1.receive"
-  example "$1 send" | sed '1s/^/exec /' >"$1.send"
+  example $examples "$1 receive" | sed '1s/^/exec /' >"$1.receive"
+  example $examples "$1 send" | sed '1s/^/exec /' >"$1.send"
   ip netns exec B timeout -k 5 30 bash "$1.receive" >"$1.receive.log" 2>&1 & local receive=$!
   listening B 9001
   ip netns exec A timeout -k 5 30 bash "$1.send" >"$1.send.log" 2>&1 & local send=$!
@@ -34,7 +32,7 @@ video gstreamer gst-launch-1.0 received.webm
 video ffmpeg ffmpeg received.ts
 
 step "the MTU in the example leaves room for all headers; payloads one byte larger than fits go in two packets"
-mtu=$(example wireguard | sed -n 's/^MTU = //p')
+mtu=$(example $examples wireguard | sed -n 's/^MTU = //p')
 ((mtu == 1500 - 40 - 8 - 36 - 32))
 # The interface counts a joined frame once, so the port's own counter is used.
 frames() { status A '[p["tx_packets"] for p in status["ports"] if p["name"] == "wan1"][0]'; }
@@ -47,13 +45,13 @@ for size in $((1500 - 20 - 8 - 36)) $((1500 - 20 - 8 - 36 + 1)); do
 done
 
 step "the configurations that replace engarde's are good"
-for end in client server; do example "engarde $end" >e.yaml; "$warp" check --no-keys e.yaml; done
+for end in client server; do example $examples "engarde $end" >e.yaml; "$warp" check --no-keys e.yaml; done
 
 step "the Python client, at a Unix gate"
 stop A
 sed -i "s|gate: .*|gate: {unix: {path: $lab/A.gate}}|" A.yaml
 node_up A
 wait_active A 4
-example "python client" >client.py
+example $examples "python client" >client.py
 on A timeout 20 $lab_python client.py "$lab/A.gate" >answers
 [[ $(wc -l <answers) == 100 && $(sort -u answers | wc -l) == 100 && $(tail -1 answers) == "payload 99" ]]

@@ -5,13 +5,11 @@
 #   A wan0 -- a0 - M - b0 -- wan0 B
 #   A wan1 -- a1 -' '- b1 -- wan1 B
 . "$(dirname "$0")/_init.sh"
-examples=$(readlink -f "$(dirname "$0")/../../docs/examples.md")
+examples=docs/examples.md
 cd "$lab"
-# Prints the block behind the comment of that name.
-example() { awk -v name="<!-- $1 -->" '$0 == name {found = 1} /^```/ && found {if (inside) exit; inside = 1; next} inside' "$examples"; }
 # in_background SITE NAME: runs that example there; what it says is in NAME.log.
 in_background() {
-  example "$2" | sed '1s/^/exec /' >"$2.sh"
+  example $examples "$2" | sed '1s/^/exec /' >"$2.sh"
   [[ -s $2.sh ]] || fail "docs/examples.md has no example $2"
   ip netns exec "$1" bash "$2.sh" >"$2.log" 2>&1 <"${3:-/dev/null}" & running+=($!)
 }
@@ -80,7 +78,7 @@ if have sipp; then
   in_background B "sipp answer"
   listening B 9001
   pull_a_cable & cable=$!
-  example "sipp call" >sipp.call.sh
+  example $examples "sipp call" >sipp.call.sh
   on A timeout 60 bash sipp.call.sh >sipp.call.log 2>&1 || { tail -n 40 sipp.call.log; fail "a call failed"; }
   wait $cable
   ended
@@ -113,7 +111,7 @@ if have gtlsserver && have gtlsclient; then
   clients=()
   for i in 1 2 3 4; do
     mkdir -p "quic.$i/downloads"
-    example "quic client" >quic.client.sh
+    example $examples "quic client" >quic.client.sh
     (cd "quic.$i" && ip netns exec A timeout 40 bash ../quic.client.sh >../quic.$i.log 2>&1) & clients+=($!)
   done
   for client in "${clients[@]}"; do wait "$client" || true; done
@@ -128,7 +126,7 @@ stop B
 sed -i "s|gate: .*|gate: {unix: {path: $lab/syslog.sock, queue: 64}}|; /flows: 16/d" A.yaml
 sed -i "s|gate: .*|gate: {unix: {path: $lab/out.sock, deliver: $lab/collector.sock}}|; /flows: 16/d" B.yaml
 if have rsyslogd; then
-  example "syslog server" | sed "s|/run/warp|$lab|; s|/var/log|$lab|" >rsyslog.conf
+  example $examples "syslog server" | sed "s|/run/warp|$lab|; s|/var/log|$lab|" >rsyslog.conf
   ip netns exec B rsyslogd -n -f "$lab/rsyslog.conf" -i "$lab/rsyslog.pid" >rsyslog.log 2>&1 & running+=($!)
 else  # what it would do
   ip netns exec B $lab_python -c '
@@ -145,7 +143,7 @@ node_up A
 node_up B
 wait_active A 4
 for i in {1..500}; do echo "line $i of 500"; done >report.txt
-example "syslog client" | sed "s|/run/warp|$lab|" >syslog.sh
+example $examples "syslog client" | sed "s|/run/warp|$lab|" >syslog.sh
 pull_a_cable & cable=$!
 on A timeout 30 bash syslog.sh
 wait $cable

@@ -16,6 +16,7 @@ class FakeMachine : public Machine {
   std::map<std::string, absl::StatusOr<std::string>> files;
   std::map<std::string, std::string> links;
   std::map<std::string, mode_t> modes;
+  std::map<std::string, std::pair<uid_t, gid_t>> owners;  // without an entry: root
   std::map<std::string, absl::Status> keys;
   std::map<std::string, absl::StatusOr<std::string>> programs;  // by their words, parted by spaces
   std::map<std::string, os::PciFacts> cards;
@@ -47,6 +48,14 @@ class FakeMachine : public Machine {
   }
   absl::StatusOr<mode_t> Mode(const std::string& path) const override {
     return FindPlain(modes, path);
+  }
+  absl::StatusOr<FileAccess> Access(const std::string& path) const override {
+    const absl::StatusOr<mode_t> mode = Mode(path);
+    if (!mode.ok()) return mode.status();
+    const auto owner = owners.find(path);
+    const auto [own_user, own_group] =
+        owner == owners.end() ? std::pair<uid_t, gid_t>() : owner->second;
+    return FileAccess{.mode = *mode, .user = own_user, .group = own_group};
   }
   absl::Status CheckKeyFile(const std::string& path) const override {
     const auto found = keys.find(path);

@@ -1,9 +1,8 @@
 #include "tools/doctor/doctor.h"
 
-#include <unistd.h>
-
 #include <iostream>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/config/node_config.h"
 #include "dataplane/wire/crypto/keys.h"
@@ -18,18 +17,25 @@
 namespace warp::tools {
 namespace {
 
+// What a person types about a configuration that warpd would not read.
+std::string NextAbout(const std::string& file) {
+  if (!absl::IsNotFound(LinuxMachine().Mode(file).status())) {
+    return absl::StrCat("warp check ", ShellWord(file));
+  }
+  const std::string where =
+      file == DoctorOptions().file ? "" : absl::StrCat(" --output ", ShellWord(file));
+  return absl::StrCat("warp init", where, " --peer NAME=KEY");
+}
+
 // Without a configuration there is nothing to hold the machine against.
 Findings Mistakes(const absl::Status& status, const std::string& file) {
   Findings findings;
-  // A file that does not exist has no mistakes to look at.
-  const bool none = access(file.c_str(), F_OK) != 0;
-  const std::string next = none ? std::string("warp init") : "warp check " + ShellWord(file);
   for (const absl::string_view line : absl::StrSplit(status.message(), '\n', absl::SkipEmpty())) {
     findings.push_back({Severity::kFailure,
                         Topic::kConfiguration,
                         Plain(std::string(line)),
                         "warpd does not start with it, and nothing else was looked at.",
-                        {next}});
+                        {NextAbout(file)}});
   }
   return findings;
 }
@@ -42,7 +48,7 @@ Report Examine(const std::string& file) {
     report.findings = Mistakes(config.status(), file);
     return report;
   }
-  const Facts facts = ReadFacts(LinuxMachine(), *config);
+  const Facts facts = ReadFacts(LinuxMachine(), *config, file);
   report.findings = Check(*config, facts);
   report.unseen = facts.unseen;
   report.running = !facts.status.is_null();

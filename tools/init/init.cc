@@ -13,12 +13,13 @@
 #include "control/config/file/key_files.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "tools/init/init_config.h"
+#include "tools/init/init_next.h"
 #include "tools/init/init_questions.h"
 #include "tools/init/new_file.h"
 #include "tools/machine/linux_machine.h"
 #include "tools/machine/uplinks.h"
 #include "tools/terminal/complain.h"
-#include "tools/terminal/shell_word.h"
+#include "tools/terminal/plain.h"
 
 namespace warp::tools {
 namespace {
@@ -97,32 +98,25 @@ std::string Names(const std::vector<InitPort>& ports) {
   });
 }
 
-void SayNext(const std::string& output, const std::string& public_key) {
-  const std::string file = ShellWord(output);
-  std::cout << "next:\n"
-            << "  warp check " << file << "\n"
-            << "  warp doctor " << file << "\n"
-            << "  warpd --config " << file << "\n"
-            << "at the other site, once:\n"
-            << "  warp init --peer NAME=" << public_key << "\n";
-}
-
-void SayWhatLacks(const std::string& public_key) {
-  std::cout
-      << "No configuration was written, because no other site is known yet. When its key is:\n"
-      << "  warp init --peer NAME=KEY                     # with --map ADDRESS=KEY, or\n"
-      << "  warp init --peer NAME=KEY@ADDRESS             # without a map\n"
-      << "at the other site:\n"
-      << "  warp init --peer NAME=" << public_key << "\n";
-}
-
-bool IsThere(const std::string& path) {
+// That nothing is lost where the configuration will be.
+absl::Status CheckOutput(const InitOptions& options) {
   struct stat info;
-  return lstat(path.c_str(), &info) == 0;
+  if (lstat(options.output.c_str(), &info) != 0) return absl::OkStatus();
+  const std::string path = Plain(options.output);
+  if (S_ISDIR(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is a directory, and --output names a file"));
+  }
+  if (options.force) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat(path, " is there already, and --force replaces it"));
 }
 
 absl::Status Init(const InitOptions& options) {
   if (absl::Status ready = wire::InitCrypto(); !ready.ok()) return ready;
+  if (options.output.empty()) return absl::InvalidArgumentError("--output: a file is missing");
+  // Nothing of it is secret but the key, which has a mode of its own; and warpd may be another user than whose umask
+  // this is.
+  umask(022);
   absl::StatusOr<InitConfig> config = Gather(options);
   if (!config.ok()) return config.status();
   const bool writes = !config->peers.empty();
@@ -130,10 +124,7 @@ absl::Status Init(const InitOptions& options) {
       options.key.empty() ? "private.key" : fs::absolute(options.key).string();
   if (writes) {
     if (absl::Status whole = config->Complete(); !whole.ok()) return whole;
-    if (!options.force && IsThere(options.output)) {
-      return absl::AlreadyExistsError(
-          absl::StrCat(options.output, " is there already, and --force replaces it"));
-    }
+    if (absl::Status free = CheckOutput(options); !free.ok()) return free;
   }
   const std::string key_file =
       (fs::path(options.output).parent_path() / config->private_key_file).string();
@@ -149,14 +140,14 @@ absl::Status Init(const InitOptions& options) {
   std::cout << key_file << ": " << (made ? "written" : "kept") << "\npublic key: " << public_key
             << std::endl;
   if (!writes) {
-    SayWhatLacks(public_key);
+    std::cout << StepsToAPeer(public_key);
     return absl::OkStatus();
   }
   const absl::Status written =
       (options.force ? ReplaceFile : WriteNewFile)(options.output, config->ToYaml(), 0644);
   if (!written.ok()) return written;
-  std::cout << options.output << ": written, with ports " << Names(config->ports) << std::endl;
-  SayNext(options.output, public_key);
+  std::cout << options.output << ": written, with ports " << Names(config->ports) << "\n"
+            << NextSteps(LinuxMachine(), *config, options.output, public_key);
   return absl::OkStatus();
 }
 

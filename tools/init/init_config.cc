@@ -25,9 +25,19 @@ absl::Status Wrong(absl::string_view text, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(config::Quote(text), ": ", why));
 }
 
-// A scalar of YAML, whatever is in it.
+// A scalar of YAML, whatever is in it. YAML would fold a line break into a space, so that control characters are
+// written as escapes.
 std::string Scalar(absl::string_view text) {
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
+  std::string scalar = "\"";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      absl::StrAppend(&scalar, "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    } else {
+      if (c == '\\' || c == '"') scalar += '\\';
+      scalar += c;
+    }
+  }
+  return scalar + "\"";
 }
 
 Halves SplitAt(absl::string_view text, char separator) {

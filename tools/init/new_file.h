@@ -11,11 +11,14 @@
 
 namespace warp::tools {
 
-// Creates the file with these permissions (less the umask) and its last directory where that is missing. AlreadyExists:
-// something has this name, be it a link that leads nowhere; it stays as it is. After any other error there is no file.
+// Creates the file with these permissions (less the umask) and its last directory where that is missing. It appears
+// when all of it is on the disk, where the file system can do that (nearly all of Linux can), so that a run that is
+// killed leaves none. AlreadyExists: something has this name, be it a link that leads nowhere; it stays as it is. After
+// any other error there is no file.
 absl::Status WriteNewFile(const std::string& path, absl::string_view text, mode_t mode);
 
-// Puts the file in the place of the one that is there, in one step.
+// Puts the file in the place of what is there, in one step. A link is replaced itself, and not what it leads to. A
+// directory stays, and is an error.
 absl::Status ReplaceFile(const std::string& path, absl::string_view text, mode_t mode);
 
 }  // namespace warp::tools

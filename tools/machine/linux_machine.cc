@@ -69,9 +69,15 @@ absl::StatusOr<std::string> LinuxMachine::LinkTarget(const std::string& path) co
 }
 
 absl::StatusOr<mode_t> LinuxMachine::Mode(const std::string& path) const {
+  const absl::StatusOr<FileAccess> access = Access(path);
+  if (!access.ok()) return access.status();
+  return access->mode;
+}
+
+absl::StatusOr<FileAccess> LinuxMachine::Access(const std::string& path) const {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return Failed(errno);
-  return info.st_mode;
+  return FileAccess{.mode = info.st_mode, .user = info.st_uid, .group = info.st_gid};
 }
 
 absl::Status LinuxMachine::CheckKeyFile(const std::string& path) const {

@@ -15,6 +15,7 @@ class LinuxMachine : public Machine {
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) const override;
   absl::StatusOr<std::string> LinkTarget(const std::string& path) const override;
   absl::StatusOr<mode_t> Mode(const std::string& path) const override;
+  absl::StatusOr<FileAccess> Access(const std::string& path) const override;
   absl::Status CheckKeyFile(const std::string& path) const override;
 
   absl::StatusOr<std::string> Run(const std::vector<std::string>& words) const override;

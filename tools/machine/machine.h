@@ -27,6 +27,12 @@ struct Knock {
   wire::Endpoint to;
 };
 
+struct FileAccess {
+  mode_t mode = 0;
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -39,6 +45,8 @@ class Machine {
   virtual absl::StatusOr<std::string> LinkTarget(const std::string& path) const = 0;
   // The type and the permissions (st_mode).
   virtual absl::StatusOr<mode_t> Mode(const std::string& path) const = 0;
+  // As Mode(), with the owners.
+  virtual absl::StatusOr<FileAccess> Access(const std::string& path) const = 0;
   // OK: a secret key can be read from that file.
   virtual absl::Status CheckKeyFile(const std::string& path) const = 0;
 

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "control/config/file/regular_file.h"
+#include "control/config/text/problems.h"
 
 namespace warp::config {
 namespace {
@@ -16,19 +17,20 @@ constexpr size_t kMaxKeyFileSize = 128;  // 44 characters and generous white spa
 
 template <typename Key>
 absl::StatusOr<Key> ReadKeyFile(const std::string& path) {
+  const std::string name = Printable(path);
   absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxKeyFileSize, Readers::kOwnerAlone);
   if (!text.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " ", text.status().message()));
+    return absl::InvalidArgumentError(absl::StrCat(name, " ", text.status().message()));
   }
   absl::StatusOr<Key> key = Key::FromBase64(absl::StripAsciiWhitespace(*text));
   sodium_memzero(text->data(), text->size());
   if (!key.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, " does not hold a key of 32 bytes in base64"));
+        absl::StrCat(name, " does not hold a key of 32 bytes in base64"));
   }
   if (key->is_zero()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, " holds 32 zero bytes, which are no key: `warp keygen` makes one"));
+        absl::StrCat(name, " holds 32 zero bytes, which are no key: `warp keygen` makes one"));
   }
   return key;
 }

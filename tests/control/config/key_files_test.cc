@@ -53,6 +53,13 @@ TEST_F(KeyFilesTest, RefusesWhatOthersMayTouch) {
   }
 }
 
+// The path may come out of a configuration that somebody else wrote.
+TEST_F(KeyFilesTest, NamesTheFileWithoutItsControlCharacters) {
+  const std::string message(ReadSecretKeyFile(dir_.At("\x1b[2J\n")).status().message());
+  EXPECT_NE(message.find("\\033[2J\\n cannot be read"), std::string::npos) << message;
+  EXPECT_EQ(message.find('\x1b'), std::string::npos);
+}
+
 TEST_F(KeyFilesTest, RefusesWhatIsNoKeyFile) {
   EXPECT_EQ(Refusal(dir_.At("none")),
             dir_.At("none") + " cannot be read: No such file or directory");

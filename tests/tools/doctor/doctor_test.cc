@@ -66,7 +66,9 @@ TEST_F(DoctorTest, AMistakeInTheFileComesFirst) {
   EXPECT_THAT(out, HasSubstr("$ warp check " + dir.At("warp.yaml")));
   EXPECT_EQ(Doctor({dir.At("none")}), 1);
   EXPECT_THAT(out, HasSubstr("cannot be read: No such file or directory"));
-  EXPECT_THAT(out, HasSubstr("$ warp init\n"));
+  EXPECT_THAT(out, HasSubstr("$ warp init --output " + dir.At("none") + " --peer NAME=KEY"));
+  EXPECT_EQ(Doctor({dir.At("")}), 1);
+  EXPECT_THAT(out, HasSubstr("is not a regular file"));
   EXPECT_EQ(Doctor({"--json", dir.Write("garbage", "\xff\x00\x1b[1m", 0600)}), 1);
   EXPECT_EQ(nlohmann::json::parse(out)["findings"][0]["topic"], "configuration");
   EXPECT_EQ(Doctor({"--frobnicate"}), 1);

@@ -39,6 +39,26 @@ TEST(ReadTest, UdpSockets) {
   EXPECT_EQ(sockets[1].local.ToString(), "[::1]:13116");
 }
 
+// A program that hangs is waited for once: no second port and no second destination asks it again.
+TEST(ReadTest, WhatDoesNotAnswerIsAskedOnce) {
+  FakeMachine machine = HealthyMachine();
+  for (auto& [words, answer] : machine.programs) {
+    if (words.starts_with("ethtool") || words.starts_with("ip -j route")) {
+      answer = absl::DeadlineExceededError("it did not end");
+    }
+  }
+  const Facts facts = ReadFacts(machine, CaseConfig());
+  EXPECT_THAT(facts.unseen, testing::Contains("routes, because ip does not answer"));
+  EXPECT_EQ(std::count_if(machine.ran.begin(), machine.ran.end(),
+                          [](const std::string& words) { return words.starts_with("ethtool"); }),
+            1);
+  EXPECT_EQ(
+      std::count_if(machine.ran.begin(), machine.ran.end(),
+                    [](const std::string& words) { return words.starts_with("ip -j route"); }),
+      1);
+  EXPECT_EQ(facts.routes.size(), 1u);
+}
+
 TEST(ReadTest, NoMoreIsAskedThanAPersonWaitsFor) {
   std::string peers = "node: {private_key_file: /k}\nports: [{name: a, interface: wan0}]\npeers:\n";
   for (int i = 0; i < 40; ++i) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -97,7 +98,7 @@ TEST_F(InitTest, ReplacesAConfigurationOnlyWhenTold) {
   EXPECT_EQ(Contents(output), before);
   EXPECT_EQ(Init({"--peer", peer, "--port", "eth1", "--force"}), 0) << err;
   EXPECT_THAT(Contents(output), HasSubstr("eth1"));
-  EXPECT_FALSE(Exists(output + ".new"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.At("etc")), {}), 2);
 }
 
 TEST_F(InitTest, AMistakeLeavesNothingBehind) {
@@ -127,7 +128,39 @@ TEST_F(InitTest, RefusesItsOwnKeyAsAPeers) {
 
 TEST_F(InitTest, SaysWhereItCannotWrite) {
   ASSERT_EQ(Init({"--key", dir.At("no/such/directory/key")}), 1);
-  EXPECT_THAT(err, HasSubstr("no/such/directory/key: No such file or directory"));
+  EXPECT_THAT(err, HasSubstr("no/such/directory/key: No such file or directory; mkdir -p " +
+                             dir.At("no/such/directory") + " makes it"));
+  ASSERT_EQ(Init({"--key", dir.At("")}), 1);
+  EXPECT_THAT(err, HasSubstr("is not a regular file"));
+  ::mkdir(dir.At("etc").c_str(), 0755);
+  ::mkdir(output.c_str(), 0755);
+  for (const char* force : {"--port=eth0", "--force"}) {
+    EXPECT_EQ(Init({"--peer", peer, "--interface", "eth1", force}), 1);
+    EXPECT_THAT(err, HasSubstr(output + " is a directory, and --output names a file"));
+  }
+  Child nowhere({WARP_BINARY, "init", "--output", ""});
+  EXPECT_EQ(nowhere.Wait(), 1);
+  EXPECT_THAT(nowhere.err(), HasSubstr("--output"));
+  EXPECT_FALSE(Exists(key));
+}
+
+// Root's shell may keep everything to itself, and warpd may be another user.
+TEST_F(InitTest, WarpdReadsTheConfigurationWhateverTheUmaskWas) {
+  const mode_t before = ::umask(077);
+  EXPECT_EQ(Init({"--peer", peer, "--port", "eth0"}), 0) << err;
+  ::umask(before);
+  EXPECT_EQ(ModeOf(dir.At("etc")), 0755u);
+  EXPECT_EQ(ModeOf(output), 0644u);
+  EXPECT_EQ(ModeOf(key), 0600u);
+}
+
+TEST_F(InitTest, AnyPathOfAKeyIsFoundAgain) {
+  for (const std::string name : {"a\nb: {}", "\x1b[1m", "\"'\\x41", "# k"}) {
+    ASSERT_EQ(Init({"--peer", peer, "--port", "eth0", "--key", dir.At(name), "--force"}), 0) << err;
+    const auto config = config::LoadNodeConfig(output);
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->node.private_key_file, dir.At(name));
+  }
 }
 
 TEST(NewFileTest, FollowsNoLink) {
@@ -140,11 +173,12 @@ TEST(NewFileTest, FollowsNoLink) {
 TEST(NewFileTest, ReplacesInOneStep) {
   TempDir dir;
   const std::string path = dir.Write("config", "old", 0644);
-  dir.Write("config.new", "of a run that was killed", 0600);
+  dir.Write("config.new", "somebody's", 0600);
   ASSERT_EQ(ReplaceFile(path, "new", 0600), absl::OkStatus());
   EXPECT_EQ(Contents(path), "new");
   EXPECT_EQ(ModeOf(path), 0600u);
-  EXPECT_FALSE(Exists(dir.At("config.new")));
+  EXPECT_EQ(Contents(dir.At("config.new")), "somebody's");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.At("")), {}), 2);
   EXPECT_FALSE(ReplaceFile(dir.At("no/such/config"), "new", 0600).ok());
 }
 

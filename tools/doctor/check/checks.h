@@ -11,6 +11,7 @@ namespace warp::tools {
 
 // --- machine_checks.cc ---
 void CheckKeys(const config::NodeConfig& config, const Facts& facts, Findings& findings);
+void CheckService(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckControlSocket(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckRights(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckHugepages(const config::NodeConfig& config, const Facts& facts, Findings& findings);

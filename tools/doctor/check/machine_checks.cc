@@ -96,6 +96,20 @@ void CheckKeys(const config::NodeConfig& config, const Facts& facts, Findings& f
   }
 }
 
+void CheckService(const config::NodeConfig&, const Facts& facts, Findings& findings) {
+  for (const std::string& path : facts.closed_to_service) {
+    const bool key = std::any_of(facts.keys.begin(), facts.keys.end(),
+                                 [&path](const KeyFileFacts& k) { return k.path == path; });
+    findings.push_back(
+        {Severity::kFailure,
+         key ? Topic::kKey : Topic::kConfiguration,
+         absl::StrCat(Plain(path), " is closed to the user _warp, as whom the service runs"),
+         "systemctl start warpd fails. Of what is root's alone, it is given /etc/warp/private.key "
+         "and /etc/warp/*.psk when it starts.",
+         {absl::StrCat(key ? "chown _warp: " : "chmod a+rX ", ShellWord(path))}});
+  }
+}
+
 void CheckControlSocket(const config::NodeConfig& config, const Facts& facts, Findings& findings) {
   const std::string& path = config.node.control_socket;
   if (facts.control_socket && !S_ISSOCK(*facts.control_socket)) {

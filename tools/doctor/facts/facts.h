@@ -102,6 +102,9 @@ struct Facts {
 
   // --- Files of the configuration. ---
   std::vector<KeyFileFacts> keys;
+  // What the service of a package could not read when it starts, because it is not root: the configuration, its
+  // directory, and keys that its start does not give to it. Empty, too, where the service reads another configuration.
+  std::vector<std::string> closed_to_service;
   std::optional<mode_t> control_socket;  // the mode of what is there
   bool control_directory = false;        // the directory is there, or warpd can make it
 

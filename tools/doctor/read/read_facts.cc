@@ -7,10 +7,11 @@
 
 namespace warp::tools {
 
-Facts ReadFacts(const Machine& machine, const config::NodeConfig& config) {
+Facts ReadFacts(const Machine& machine, const config::NodeConfig& config, const std::string& file) {
   Facts facts;
   ReadMachine(machine, facts);
   ReadFiles(machine, config, facts);
+  ReadService(machine, file, config, facts);
   ReadInterfaces(machine, config, facts);
   ReadNetwork(machine, config, facts);
   ReadFirewall(machine, facts);

@@ -8,7 +8,9 @@
 namespace warp::tools {
 
 // Changes nothing, and takes some seconds at most where the network or a program does not answer.
-Facts ReadFacts(const Machine& machine, const config::NodeConfig& config);
+// `file`: where the configuration stands; empty: nowhere.
+Facts ReadFacts(const Machine& machine, const config::NodeConfig& config,
+                const std::string& file = "");
 
 }  // namespace warp::tools
 

@@ -62,13 +62,13 @@ void ReadSettings(const Machine& machine, InterfaceFacts& interface) {
       machine.ReadFile(absl::StrCat("/sys/class/net/", interface.name, "/tun_flags")).ok();
 }
 
-// "tx-udp-segmentation: off [fixed]" for each feature.
-void ReadFeatures(const Machine& machine, InterfaceFacts& interface, Facts& facts) {
+// "tx-udp-segmentation: off [fixed]" for each feature. Returns false where nobody need ask again.
+bool ReadFeatures(const Machine& machine, InterfaceFacts& interface, Facts& facts) {
   const absl::StatusOr<std::string> text = machine.Run({"ethtool", "-k", interface.name});
   if (!text.ok()) {
     facts.unseen.push_back(absl::StrCat(
         "what ", interface.name, " can do for its packets: ethtool: ", text.status().message()));
-    return;
+    return !absl::IsDeadlineExceeded(text.status()) && !absl::IsNotFound(text.status());
   }
   for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
     const std::pair<absl::string_view, absl::string_view> halves =
@@ -80,6 +80,7 @@ void ReadFeatures(const Machine& machine, InterfaceFacts& interface, Facts& fact
     interface.segments_udp = state == "on";
     interface.segments_never = halves.second == "off [fixed]";
   }
+  return true;
 }
 
 void ReadPorts(const config::NodeConfig& config, Facts& facts) {
@@ -116,13 +117,16 @@ void ReadInterfaces(const Machine& machine, const config::NodeConfig& config, Fa
                      text.ok() ? "its answer is none" : text.status().message()));
   }
   ReadPorts(config, facts);
+  bool answers = true;
   for (const config::PortConfig& port : facts.ports) {
     if (const auto* card = std::get_if<wire::PciDevice>(&port.device); card != nullptr) {
       facts.cards.push_back(machine.Pci(card->address));
     }
     if (!facts.interfaces || port.kernel_device() == nullptr) continue;
     for (InterfaceFacts& interface : *facts.interfaces) {
-      if (interface.name == port.kernel_side()) ReadFeatures(machine, interface, facts);
+      if (answers && interface.name == port.kernel_side()) {
+        answers = ReadFeatures(machine, interface, facts);
+      }
     }
   }
 }

@@ -110,6 +110,41 @@ void ReadKey(const Machine& machine, const std::string& path, Facts& facts) {
   facts.keys.push_back(std::move(key));
 }
 
+// --- The service of a package (tools/packaging/systemd). ---
+
+constexpr char kServiceConfig[] = "/etc/warp/warpd.yaml";
+constexpr char kServiceUser[] = "_warp:";
+
+struct Account {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+// "_warp:x:998:998:WARP node:/var/lib/warp:/usr/sbin/nologin"
+std::optional<Account> ServiceAccount(const Machine& machine) {
+  const std::string line = Behind(machine, "/etc/passwd", kServiceUser);
+  const std::vector<absl::string_view> fields = absl::StrSplit(line, ':');
+  Account account;
+  if (fields.size() < 3 || !absl::SimpleAtoi(fields[1], &account.user) ||
+      !absl::SimpleAtoi(fields[2], &account.group)) {
+    return std::nullopt;
+  }
+  return account;
+}
+
+// `right`: 4 to read, 1 to look into a directory.
+bool MayNot(const Account& account, const absl::StatusOr<FileAccess>& access, mode_t right) {
+  if (!access.ok()) return false;
+  const int shift = access->user == account.user ? 6 : access->group == account.group ? 3 : 0;
+  return (access->mode >> shift & right) == 0;
+}
+
+// Its start makes these keys its own: warpd.tmpfiles.
+bool IsGivenAway(const std::filesystem::path& key) {
+  return key == "/etc/warp/private.key" ||
+         (key.parent_path() == "/etc/warp" && key.extension() == ".psk");
+}
+
 }  // namespace
 
 std::optional<std::set<int>> ParseCpus(absl::string_view text) {
@@ -135,6 +170,23 @@ void ReadMachine(const Machine& machine, Facts& facts) {
   ReadHugepages(machine, facts);
   facts.clock_synchronised = machine.ClockSynchronised();
   facts.tun_device = machine.Mode("/dev/net/tun").ok();
+}
+
+void ReadService(const Machine& machine, const std::string& file, const config::NodeConfig& config,
+                 Facts& facts) {
+  const std::optional<Account> account = ServiceAccount(machine);
+  if (file != kServiceConfig || !account) return;
+  const auto look = [&](const std::string& path, mode_t right) {
+    if (!MayNot(*account, machine.Access(path), right)) return;
+    facts.closed_to_service.push_back(path);
+  };
+  look(std::filesystem::path(file).parent_path(), 1);
+  look(file, 4);
+  std::vector<std::string> keys = {config.node.private_key_file};
+  for (const config::PeerConfig& peer : config.peers) keys.push_back(peer.preshared_key_file);
+  for (const std::string& key : keys) {
+    if (!key.empty() && !IsGivenAway(key)) look(key, 4);
+  }
 }
 
 void ReadFiles(const Machine& machine, const config::NodeConfig& config, Facts& facts) {

@@ -15,6 +15,9 @@ namespace warp::tools {
 std::optional<std::set<int>> ParseCpus(absl::string_view text);
 
 void ReadMachine(const Machine& machine, Facts& facts);
+// `file`: the configuration.
+void ReadService(const Machine& machine, const std::string& file, const config::NodeConfig& config,
+                 Facts& facts);
 void ReadFiles(const Machine& machine, const config::NodeConfig& config, Facts& facts);
 
 }  // namespace warp::tools

@@ -90,7 +90,7 @@ class Routes {
 
   // As warpd asks: let the kernel choose the source, or else try each of the interface's.
   RouteState StateOf(const std::string& interface, const wire::Endpoint& to,
-                     const std::vector<wire::IpAddress>& sources) const {
+                     const std::vector<wire::IpAddress>& sources) {
     std::vector<std::vector<std::string>> questions(1);
     for (const wire::IpAddress& source : sources) questions.push_back({"from", source.ToString()});
     RouteState state = RouteState::kUnknown;
@@ -104,9 +104,16 @@ class Routes {
       if (answer.ok() && !ListOf(ParseJson(*answer)).empty()) return RouteState::kThere;
       // The kernel's refusal is an answer, too.
       if (answer.ok() || absl::IsUnknown(answer.status())) state = RouteState::kMissing;
-      if (absl::IsDeadlineExceeded(answer.status())) return RouteState::kUnknown;
+      if (absl::IsDeadlineExceeded(answer.status())) return GiveUp();
     }
     return state;
+  }
+
+  // Everybody who waited once for this would wait again.
+  RouteState GiveUp() {
+    full_ = true;
+    facts_.unseen.emplace_back("routes, because ip does not answer");
+    return RouteState::kUnknown;
   }
 
   std::string Preferred(const wire::Endpoint& to, const wire::IpAddress& source) const {
