@@ -30,28 +30,32 @@ Cap::Cap(const config::PortConfig& port) : port_(&port), ledger_(port.cap->perio
 // A clock that is far behind must not put what was carried into a period long ago, or it would be gone when the clock
 // is right again.
 void Cap::Restore(const CapRecord& record, absl::CivilDay today) {
-  Ledger before(record.period, record.entries);
+  lost_ = record.lost;
+  Ledger before(record.period, record.entries, record.clock);
   if (record.period == policy().period) {
     ledger_ = std::move(before);
     return;
   }
-  before.Look(today, false);
+  before.Look(today, true);
   const absl::CivilDay begin = BeginOf(policy().period, std::max(today, before.begin()));
-  ledger_ = Ledger(policy().period, {{.begin = begin, .bytes = before.used()}});
+  ledger_ = Ledger(policy().period, {{.begin = begin, .bytes = before.used()}}, before.clock());
 }
 
 void Cap::Lose() { lost_ = true; }
 
 // A clock that was put right has begun no new period, of which anything would be known.
 void Cap::Look(absl::CivilDay today, const ClockWatch& clock) {
-  const bool first = ledger_.entries().empty();
-  const bool begun = ledger_.Look(today, clock.even());
-  if (!lost_ || !begun) return;
-  if (first || clock.stepped()) {
-    ledger_.Set(policy().bytes);
-  } else {
-    lost_ = false;
-  }
+  if (ledger_.Look(today, clock.stepped()) == Ledger::Turn::kPassed) lost_ = false;
+}
+
+uint64_t Cap::Count(uint64_t total) {
+  const uint64_t bytes = odometer_.Advance(total);
+  ledger_.Add(bytes);
+  return bytes;
+}
+
+uint64_t Cap::used() const {
+  return lost_ ? std::max(ledger_.used(), policy().bytes) : ledger_.used();
 }
 
 void Cap::Set(uint64_t bytes) {
@@ -89,7 +93,11 @@ PortTerms Cap::terms() const {
 }
 
 CapRecord Cap::record() const {
-  return {.port = port_->name, .period = ledger_.period(), .entries = ledger_.entries()};
+  return {.port = port_->name,
+          .period = ledger_.period(),
+          .entries = ledger_.entries(),
+          .clock = ledger_.clock(),
+          .lost = lost_};
 }
 
 }  // namespace warp::cap

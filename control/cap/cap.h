@@ -34,6 +34,8 @@ struct CapRecord {
   std::string port;
   config::CapPeriod period;
   std::vector<Ledger::Entry> entries;  // at least one, at most Ledger::kMostEntries
+  Ledger::Clock clock = {};
+  bool lost = false;  // what was carried before is not known
   friend bool operator==(const CapRecord&, const CapRecord&) = default;
 };
 
@@ -47,20 +49,22 @@ class Cap {
   // the first of those.
   void Restore(const CapRecord& record, absl::CivilDay today);
   // There was something, and nobody can read it: so much may have been carried that nothing is left. It counts as
-  // reached until a new period begins or somebody sets it, because the other way round might cost money.
+  // reached until a new period begins as time goes by, or somebody sets it, because the other way round might cost
+  // money.
   void Lose();
 
   // --- What happens. ---
   void Look(absl::CivilDay today, const ClockWatch& clock);
   // The device of the port has counted so many bytes.
-  void Count(uint64_t total) { ledger_.Add(odometer_.Advance(total)); }
+  // Returns how many of them are new.
+  uint64_t Count(uint64_t total);
   void Closed() { odometer_.Close(); }
   void Set(uint64_t bytes);
 
   // --- What is. ---
   const config::PortConfig& port() const { return *port_; }
   const config::CapPolicy& policy() const { return *port_->cap; }
-  uint64_t used() const { return ledger_.used(); }
+  uint64_t used() const;  // where that is not known, all of it
   absl::CivilDay begin() const { return ledger_.begin(); }
   absl::CivilDay end() const { return ledger_.end(); }
   CapState state() const;

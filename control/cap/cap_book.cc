@@ -8,6 +8,13 @@
 #include "control/config/text/suggest.h"
 
 namespace warp::cap {
+namespace {
+
+constexpr absl::string_view kLostBefore =
+    "what ports had carried could not be read in an earlier run: data caps count as reached until "
+    "a period begins, or `warp cap set` says better";
+
+}  // namespace
 
 CapBook::CapBook(const std::vector<config::PortConfig>& ports, const wire::PublicKey& node,
                  absl::TimeZone zone)
@@ -58,7 +65,7 @@ void CapBook::Add(const config::PortConfig& port, absl::Time wall) {
   } else if (!read_problem_.empty()) {
     cap.Lose();
   }
-  cap.Look(DayOf(wall), clock_);
+  cap.Look(DayOf(wall), ClockWatch());  // nobody has looked for this port meanwhile
   told_.push_back(cap.terms());
   Forget();
 }
@@ -79,11 +86,7 @@ void CapBook::Forget() {
   }
 }
 
-void CapBook::Count(Cap& cap, uint64_t total) {
-  const uint64_t before = cap.used();
-  cap.Count(total);
-  unsaved_ += cap.used() - before;
-}
+void CapBook::Count(Cap& cap, uint64_t total) { unsaved_ += cap.Count(total); }
 
 std::vector<const config::PortConfig*> CapBook::Look(Instant now, absl::Time wall,
                                                      TotalFunction total) {
@@ -92,9 +95,9 @@ std::vector<const config::PortConfig*> CapBook::Look(Instant now, absl::Time wal
   std::vector<const config::PortConfig*> changed;
   for (size_t i = 0; i < caps_.size(); ++i) {
     Cap& cap = caps_[i];
-    const std::vector<Ledger::Entry> entries = cap.record().entries;
+    const CapRecord before = cap.record();
     cap.Look(DayOf(wall), clock_);
-    urgent_ |= cap.record().entries != entries;
+    urgent_ |= cap.record() != before;
     if (const std::optional<uint64_t> counted = total(cap.port())) Count(cap, *counted);
     if (cap.terms() == told_[i]) continue;
     told_[i] = cap.terms();
@@ -172,7 +175,8 @@ std::string CapBook::problem() const {
                                     ? "the disk hangs: what is counted now is not written yet"
                                     : write_problem_;
   if (!lost) return unwritten;
-  return absl::StrCat(read_problem_, unwritten.empty() ? "" : "; ", unwritten);
+  const absl::string_view why = read_problem_.empty() ? kLostBefore : read_problem_;
+  return absl::StrCat(why, unwritten.empty() ? "" : "; ", unwritten);
 }
 
 }  // namespace warp::cap

@@ -100,7 +100,7 @@ class CapBook {
   std::string read_problem_, write_problem_;
 
   uint64_t unsaved_ = 0;  // bytes
-  bool urgent_ = false;   // a period began, or somebody has set a count
+  bool urgent_ = false;   // a period or a day began, or somebody has set a count
   bool writing_ = false;
   Instant saved_{};  // when the last writing began
   Instant looked_{};

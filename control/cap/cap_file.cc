@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/civil_time.h"
+#include "absl/types/span.h"
 #include "control/config/file/regular_file.h"
 #include "control/config/text/digits.h"
 #include "dataplane/os/errno_status.h"
@@ -54,8 +55,8 @@ std::optional<CapRecord> ReadPort(const std::vector<absl::string_view>& words) {
   return Fits(record.period) ? std::optional(record) : std::nullopt;
 }
 
-// Only days as they are written: ParseCivilTime takes more.
-std::optional<Ledger::Entry> ReadEntry(const std::vector<absl::string_view>& words) {
+// A day and a number. Only days as they are written: ParseCivilTime takes more.
+std::optional<Ledger::Entry> ReadEntry(absl::Span<const absl::string_view> words) {
   Ledger::Entry entry;
   if (words.size() != 2 || words[0].size() != 10) return std::nullopt;
   if (!absl::ParseCivilTime(words[0], &entry.begin) ||
@@ -66,6 +67,18 @@ std::optional<Ledger::Entry> ReadEntry(const std::vector<absl::string_view>& wor
   if (!bytes) return std::nullopt;
   entry.bytes = *bytes;
   return entry;
+}
+
+// A line that says more of the port before it, whose entries are still to come. False: it is none, or not one that may
+// stand here.
+bool ReadMore(absl::Span<const absl::string_view> words, CapRecord* record) {
+  if (!record->entries.empty() || record->lost) return false;
+  if (words.size() == 1 && words[0] == "lost") return record->lost = true;
+  if (words[0] != "clock" || record->clock.days > 0) return false;
+  const std::optional<Ledger::Entry> clock = ReadEntry(words.subspan(1));
+  if (!clock || clock->bytes < 1 || clock->bytes > Ledger::kDaysBelieved) return false;
+  record->clock = {.day = clock->begin, .days = static_cast<uint8_t>(clock->bytes)};
+  return true;
 }
 
 }  // namespace
@@ -82,6 +95,11 @@ std::string WriteCapRecords(const wire::PublicKey& node, const std::vector<CapRe
     absl::StrAppend(&text, "port ", record.port, " ",
                     wire::WordOf(config::kCapUnitWords, record.period.each), " ",
                     record.period.from, "\n");
+    if (record.clock.days > 0) {
+      absl::StrAppend(&text, "clock ", absl::FormatCivilTime(record.clock.day), " ",
+                      record.clock.days, "\n");
+    }
+    if (record.lost) absl::StrAppend(&text, "lost\n");
     for (const Ledger::Entry& entry : record.entries) {
       absl::StrAppend(&text, absl::FormatCivilTime(entry.begin), " ", entry.bytes, "\n");
     }
@@ -113,6 +131,7 @@ absl::StatusOr<std::vector<CapRecord>> ParseCapRecords(absl::string_view text,
       records.push_back(*port);
       continue;
     }
+    if (!records.empty() && ReadMore(words, &records.back())) continue;
     const std::optional<Ledger::Entry> entry = ReadEntry(words);
     if (!entry || records.empty()) return Malformed(i);
     std::vector<Ledger::Entry>& entries = records.back().entries;

@@ -2,6 +2,8 @@
 //
 //   warp-caps 1 PUBLIC-KEY
 //   port NAME UNIT FROM          ; month 3, week 1 (Monday), day 1
+//   clock YEAR-MONTH-DAY DAYS    ; optional: what the clock has said last, and on how many days in a row (Ledger)
+//   lost                         ; optional: what was carried before is not known
 //   YEAR-MONTH-DAY BYTES         ; 1 to 4 periods, by their first days
 //   end
 //

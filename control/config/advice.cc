@@ -139,6 +139,9 @@ class Advisor {
     if (Has("weight") && policy.mode == TunnelMode::kReplicate) {
       Say("weight", "has no effect with mode: replicate, whose payloads wait for no turn");
     }
+    if (Has("flow_idle") && tunnel.flows == 1) {
+      Say("flow_idle", "has an effect with flows alone: without them, nothing ends");
+    }
     if (Has("skew") && !spreads) Say("skew", "has an effect with mode: stripe and adaptive alone");
     if (Has("copies") && policy.mode != TunnelMode::kReplicate) {
       Say("copies", "has an effect with mode: replicate alone");

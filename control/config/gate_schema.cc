@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "control/config/classes/class_schema.h"
 #include "control/config/schema/load.h"
+#include "control/config/text/addresses.h"
 
 namespace warp::config {
 namespace {
@@ -24,6 +25,11 @@ Codec<EndpointRange> GateAddress() {
           .read = [](absl::string_view text) -> absl::StatusOr<EndpointRange> {
             absl::StatusOr<EndpointRange> range = EndpointRange::Parse(text);
             if (!range.ok()) return Unacceptable(text, range.status().message());
+            if (IsBroadcast(range->first.address)) {
+              return Unacceptable(text,
+                                  "is a broadcast address: a gate has one receiver, or those of a "
+                                  "multicast group");
+            }
             return range;
           },
           .write = [](const EndpointRange& range) { return range.ToString(); }};
@@ -48,7 +54,7 @@ Codec<wire::IpAddress> GroupAddress() {
   return {.type = "multicast address",
           .read = [](absl::string_view text) -> absl::StatusOr<wire::IpAddress> {
             const absl::StatusOr<wire::IpAddress> address = wire::IpAddress::Parse(text);
-            if (!address.ok() || !address->is_multicast()) {
+            if (!address.ok() || !address->is_multicast() || IsBroadcast(*address)) {
               return Unacceptable(text, "is not the address of a multicast group, as 239.1.2.3 is");
             }
             return *address;
@@ -61,17 +67,28 @@ bool Overlap(const EndpointRange& a, const EndpointRange& b) {
          b.first.port < a.first.port + a.ports;
 }
 
+// A socket at 0.0.0.0 hears at every address of the machine, of which those of its loopback interface are known.
+EndpointRange HeardOf(const UdpGateConfig& gate) {
+  EndpointRange heard = gate.listen;
+  if (gate.group) {
+    heard.first.address = *gate.group;
+  } else if (heard.first.address.is_unspecified() && gate.deliver->first.address.is_loopback()) {
+    heard.first.address = gate.deliver->first.address;
+  }
+  return heard;
+}
+
 void CheckDeliver(Reader& reader, const std::string& path, const UdpGateConfig& gate) {
   const std::string deliver = JoinPath(path, "deliver");
   if (!reader.Sound(JoinPath(path, "listen")) || !reader.Sound(deliver) || !gate.deliver) return;
-  EndpointRange heard = gate.listen;
-  if (gate.group) heard.first.address = *gate.group;
-  if (gate.deliver->first.address.is_v4() != gate.listen.first.address.is_v4()) {
+  if (NamesNobody(gate.deliver->first.address)) {
+    reader.Fail(deliver, "names nobody: it needs the address of a receiver");
+  } else if (gate.deliver->first.address.is_v4() != gate.listen.first.address.is_v4()) {
     reader.Fail(deliver, "must be of the same family as listen: payloads leave from that socket");
   } else if (gate.deliver->ports != gate.listen.ports) {
     reader.Fail(deliver, absl::StrCat("must have as many ports as listen, ", gate.listen.ports,
                                       ": what comes in at one goes out at the one of its place"));
-  } else if (Overlap(*gate.deliver, heard)) {
+  } else if (Overlap(*gate.deliver, HeardOf(gate))) {
     reader.Fail(deliver, "must differ from listen: the gate would talk to itself");
   }
 }

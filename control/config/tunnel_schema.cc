@@ -122,11 +122,6 @@ void CheckDscp(Reader& reader, const std::string& at, const TunnelConfig& tunnel
   }
 }
 
-void CheckFlowIdle(Reader& reader, const std::string& at, const TunnelConfig& tunnel) {
-  if (reader.LineOf(at) == 0 || reader.Wrong(at) || tunnel.flows > 1) return;
-  reader.Fail(at, "is for tunnels with flows: without them, nothing ends");
-}
-
 void CheckFlows(Reader& reader, const std::string& at, const TunnelConfig& tunnel) {
   if (tunnel.flows == 1 || reader.Wrong(at)) return;
   const UdpGateConfig* const socket = tunnel.gate.socket();
@@ -264,8 +259,6 @@ const SectionOf<TunnelConfig>& TunnelSchema() {
     s.Check([](Reader& reader, const std::string& path, TunnelConfig& tunnel) {
       tunnel.policy = tunnel.settings.Policy();
       CheckFlows(reader, JoinPath(path, "flows"), tunnel);
-      if (!reader.Wrong(JoinPath(path, "flows")))
-        CheckFlowIdle(reader, JoinPath(path, "flow_idle"), tunnel);
       CheckDscp(reader, JoinPath(path, "dscp"), tunnel);
       if (!tunnel.gate.unix_socket || tunnel.gate.unix_socket->queue <= tunnel.queue) return;
       const std::string at = JoinPath(path, "gate.unix.queue");

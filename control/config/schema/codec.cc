@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "control/config/text/addresses.h"
 #include "control/config/text/quantity.h"
 
 namespace warp::config {
@@ -82,7 +83,8 @@ bool IsPciAddress(absl::string_view text) {
 }
 
 bool MayBeRemote(const wire::IpAddress& address) {
-  return !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
+  return !NamesNobody(address) && !IsReserved(address) && !address.is_loopback() &&
+         !address.is_multicast();
 }
 
 // A decimal number with a unit, from `min` to `max`.

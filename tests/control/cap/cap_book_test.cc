@@ -263,6 +263,43 @@ TEST_F(CapBookTest, APortThatOpensHasCarriedAllThatComesFromThenOn) {
   EXPECT_EQ(Used("lte0"), 450u);
 }
 
+// The clock is in December for a moment, and back: what November carries afterwards is not December's.
+TEST_F(CapBookTest, AClockThatWasAheadForAMomentLeavesTheNextPeriodAlone) {
+  wall_ += absl::Hours(24 * 20);
+  Run("lte0", 0, seconds(1));
+  wall_ -= absl::Hours(24 * 20);
+  Run("lte0", 0, seconds(1));
+  for (int day = 0; day < 4; ++day) {
+    now_ += std::chrono::hours(24);
+    Start();  // in a run of its own each day
+    Run("lte0", kCap / 10, seconds(2));
+  }
+  EXPECT_THAT(Run("lte0", kCap / 10, seconds(3)), ElementsAre("lte0"));
+  EXPECT_EQ(book_->TermsOf(ports_[1]).use, protocol::PortUse::kNone);
+  // As time goes by, December begins.
+  const auto hour = [&] {
+    now_ += std::chrono::hours(1);
+    Look();
+  };
+  while (Wall() < absl::FromCivil(absl::CivilDay(2026, 12, 1), absl::UTCTimeZone())) hour();
+  EXPECT_EQ(Used("lte0"), 0u);
+  EXPECT_EQ(book_->TermsOf(ports_[1]).use, protocol::PortUse::kSparing);
+}
+
+TEST_F(CapBookTest, WhatIsLostIsSaidInEachRunUntilItIsKnown) {
+  file_ = "garbage";
+  Start();
+  Start();
+  EXPECT_THAT(book_->problem(), HasSubstr("in an earlier run"));
+  EXPECT_EQ(Used("lte0"), kCap);
+  Run("lte0", 1000, seconds(70));
+  EXPECT_GE(writings_, 2);  // what comes is counted, whatever came before
+  ASSERT_EQ(book_->Set("lte0", 5), absl::OkStatus());
+  ASSERT_EQ(book_->Set("sat", 5), absl::OkStatus());
+  Look();
+  EXPECT_EQ(book_->problem(), "");
+}
+
 // Whoever takes a cap out of the file and puts it back finds what he had.
 TEST_F(CapBookTest, RemembersPortsThatHaveNoCapNow) {
   Run("lte0", 1'000'000, seconds(10));

@@ -32,7 +32,11 @@ std::vector<CapRecord> Records() {
            {.each = CapUnit::kMonth, .from = 3},
            {{CivilDay(2026, 11, 3), 123456789}, {CivilDay(2026, 10, 3), 4}}},
           {"sat", {.each = CapUnit::kWeek, .from = 7}, {{CivilDay(2026, 11, 29), 0}}},
-          {"day", {.each = CapUnit::kDay, .from = 1}, {{CivilDay(1970, 1, 1), UINT64_MAX}}}};
+          {"day",
+           {.each = CapUnit::kDay, .from = 1},
+           {{CivilDay(1970, 1, 1), UINT64_MAX}},
+           {CivilDay(1970, 1, 2), 3},
+           true}};
 }
 
 std::string Slurp(const std::string& path) {
@@ -52,7 +56,7 @@ TEST(CapFile, IsTextThatSaysWhatItIs) {
             absl::StrCat("warp-caps 1 ", kNode.ToBase64(),
                          "\nport lte0 month 3\n2026-11-03 123456789\n2026-10-03 4\n"
                          "port sat week 7\n2026-11-29 0\nport day day 1\n"
-                         "1970-01-01 18446744073709551615\nend\n"));
+                         "clock 1970-01-02 3\nlost\n1970-01-01 18446744073709551615\nend\n"));
   EXPECT_EQ(*ParseCapRecords(WriteCapRecords(kNode, Records()), kNode), Records());
   EXPECT_TRUE(ParseCapRecords(WriteCapRecords(kNode, {}), kNode)->empty());
 }
@@ -107,6 +111,16 @@ TEST(CapFile, SaysWhatIsWrongWithIt) {
   EXPECT_EQ(changed("123456789", "99999999999999999999"), "is damaged at line 3");
   EXPECT_EQ(changed("2026-11-29 0\n", ""), "is damaged at line 6");
   EXPECT_EQ(changed("port lte0 month 3\n", ""), "is damaged at line 2");
+  EXPECT_EQ(changed("01-02 3", "01-02 4"), "is damaged at line 8");
+  EXPECT_EQ(changed("01-02 3", "01-02 0"), "is damaged at line 8");
+  EXPECT_EQ(changed("01-02 3", "01-32 3"), "is damaged at line 8");
+  EXPECT_EQ(changed("01-02 3", "01-02"), "is damaged at line 8");
+  EXPECT_EQ(changed("clock 1970-01-02 3\nlost\n", "lost\nclock 1970-01-02 3\n"),
+            "is damaged at line 9");
+  EXPECT_EQ(changed("lost\n", "lost\nlost\n"), "is damaged at line 10");
+  EXPECT_EQ(changed("lost\n", "lost 1\n"), "is damaged at line 9");
+  EXPECT_EQ(changed("2026-11-29 0\n", "2026-11-29 0\nlost\n"), "is damaged at line 7");
+  EXPECT_EQ(changed("port lte0", "lost\nport lte0"), "is damaged at line 2");
 }
 
 TEST(CapFile, HasABoundedNumberOfPorts) {

@@ -129,7 +129,7 @@ TEST(CodecTest, Addresses) {
             "\"127.0.0.1\" is not an address and port such as 192.0.2.1:13116 or [::1]:13116");
   EXPECT_EQ(Read(UnderlayHostPort(), "hq.example:1"), "hq.example:1");
   for (const char* bad : {"127.0.0.1:1", "0.0.0.0:1", "[::]:1", "[::1]:1", "224.0.0.1:1",
-                          "[ff02::1]:1", "255.255.255.255:1"}) {
+                          "[ff02::1]:1", "255.255.255.255:1", "0.1.2.3:1", "240.0.0.1:1"}) {
     EXPECT_EQ(Read(UnderlayHostPort(), bad),
               Quote(bad) + " cannot be the address of another machine");
   }

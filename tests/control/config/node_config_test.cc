@@ -561,8 +561,6 @@ TEST(NodeConfigTest, UdpGatesAndFlows) {
        "f:5: tunnels[0].flow_idle: \"29s\" is not from 30s to 24h"},
       {one("flows: 2, flow_idle: 25h, gate: {loopback: {listen: \"127.0.0.1:9\"}}"),
        "f:5: tunnels[0].flow_idle: \"25h\" is not from 30s to 24h"},
-      {one("flow_idle: 2m, gate: {loopback: {listen: \"127.0.0.1:9\"}}"),
-       "f:5: tunnels[0].flow_idle: is for tunnels with flows: without them, nothing ends"},
       {one("flows: 2, gate: {unix: {path: /x}}"),
        "f:5: tunnels[0].flows: is for loopback and udp gates"},
       {one("flows: 2, gate: {loopback: {listen: \"127.0.0.1:10-19\"}}"),
@@ -618,6 +616,34 @@ TEST(NodeConfigTest, UdpGatesAndFlows) {
            "\"[fe80::9]:9\"}}"),
        "f:5: tunnels[0].gate.udp.deliver: is link-local, and does not say on which link: give "
        "another address"},
+      // Nobody, and everybody.
+      {one(lan + ", deliver: \"0.0.0.0:9\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: names nobody: it needs the address of a receiver"},
+      {one(lan + ", deliver: \"0.1.2.3:9\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: names nobody: it needs the address of a receiver"},
+      {one("gate: {udp: {listen: \"[::]:9\", allow: [\"fd09::/64\"], deliver: \"[::]:10\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: names nobody: it needs the address of a receiver"},
+      {one(lan + ", deliver: \"255.255.255.255:9\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: \"255.255.255.255:9\" is a broadcast address: a gate has "
+       "one receiver, or those of a multicast group"},
+      {one("gate: {loopback: {listen: \"127.0.0.1:9\", deliver: \"127.255.255.255:9\"}}"),
+       "f:5: tunnels[0].gate.loopback.deliver: \"127.255.255.255:9\" is a broadcast address: a "
+       "gate "
+       "has one receiver, or those of a multicast group"},
+      {one("gate: {udp: {listen: \"255.255.255.255:9\", allow: [10.9.0.0/24]}}"),
+       "f:5: tunnels[0].gate.udp.listen: \"255.255.255.255:9\" is a broadcast address: a gate has "
+       "one receiver, or those of a multicast group"},
+      {one(lan + ", group: 255.255.255.255, interface: lan0}}"),
+       "f:5: tunnels[0].gate.udp.group: \"255.255.255.255\" is not the address of a multicast "
+       "group, "
+       "as 239.1.2.3 is"},
+      {one(lan + ", deliver: \"10.9.0.50:0\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: \"10.9.0.50:0\" is not an address and port such as "
+       "192.0.2.1:13116 or [::1]:13116"},
+      {one("gate: {udp: {listen: \"0.0.0.0:9\", allow: [0.0.0.0/0], deliver: \"127.0.0.1:9\"}}"),
+       "f:5: tunnels[0].gate.udp.deliver: must differ from listen: the gate would talk to itself"},
+      {one("gate: {udp: {listen: \"0.0.0.0:9\", allow: [0.0.0.0/0], deliver: \"127.0.0.1:10\"}}"),
+       "ok"},
       {one(lan + ", group: 239.1.2.3}}"),
        "f:5: tunnels[0].gate.udp.group: is multicast, and needs interface: the one that leads to "
        "the group"},

@@ -315,6 +315,9 @@ TEST(AdviceTest, SaysWhatCannotWork) {
   EXPECT_EQ(AdviceOf("mode: backup, fec: 4+1, paths: [{port: wan0}]"), "");
   EXPECT_EQ(AdviceOf("fec: 1+1"),
             at + "fec: has no effect with mode: replicate, whose copies are parity enough");
+  EXPECT_EQ(AdviceOf("flows: 2, flow_idle: 2m"), "");
+  EXPECT_EQ(AdviceOf("flow_idle: 2m"),
+            at + "flow_idle: has an effect with flows alone: without them, nothing ends");
   EXPECT_EQ(AdviceOf("skew: 1ms"), at + "skew: has an effect with mode: stripe and adaptive alone");
 }
 
