@@ -88,11 +88,15 @@ TEST(MetricTableTest, NamesKeepToTheConventions) {
         << metric.name;
     EXPECT_TRUE(absl::EndsWith(metric.help, ".")) << metric.name;
     // A scale turns the unit of a field into a base unit, which the name then says.
-    if (metric.scale == 1e-3) EXPECT_TRUE(absl::EndsWith(metric.name, "_seconds")) << metric.name;
+    if (metric.scale == 1e-3) {
+      EXPECT_TRUE(absl::EndsWith(metric.name, "_seconds")) << metric.name;
+    }
     if (metric.scale == 0.125) {
       EXPECT_TRUE(absl::EndsWith(metric.name, "_bytes_per_second")) << metric.name;
     }
-    if (absl::StrContains(metric.field, "_ms")) EXPECT_EQ(metric.scale, 1e-3) << metric.name;
+    if (absl::StrContains(metric.field, "_ms")) {
+      EXPECT_EQ(metric.scale, 1e-3) << metric.name;
+    }
     for (const absl::string_view label : LabelsOf(metric)) {
       EXPECT_TRUE((std::set<absl::string_view>{"tunnel", "peer", "port", "path", "drop", "version"})
                       .contains(label))
