@@ -1,4 +1,4 @@
-// The verbs that go on showing a running daemon: `warp top`.
+// The verbs that go on showing a running daemon: `warp top` and `warp web`.
 #ifndef WARP_TOOLS_COMMAND_VERBS_WATCH_VERBS_H_
 #define WARP_TOOLS_COMMAND_VERBS_WATCH_VERBS_H_
 
