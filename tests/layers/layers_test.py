@@ -30,6 +30,7 @@ LAYERS = {
     "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"]
     + ["control/loop", "control/status/status_server", "control/status/drops_json", "control/status/status_version"],
     "tools/link/model": ["tools/link/model", "tools/gauge/latency_histogram"],
+    "tools/watch/model": ["tools/watch/model", "tools/command/status", "tools/terminal"],
     "tools": ["dataplane/wire", "dataplane/os", "control/config", "tools"],
     "control": ["dataplane/wire", "dataplane/os", "dataplane/facade", "control"],
 }
@@ -45,7 +46,7 @@ LARGE_ROOMS = {
 OURS = ("dataplane/", "control/", "map-server/", "tools/", "tests/")
 
 # Code without I/O: it uses neither sockets nor files nor a clock.
-PURE = ["dataplane/wire", "control/protocol", "control/gate/tun/packet", "tools/link/model"]
+PURE = ["dataplane/wire", "control/protocol", "control/gate/tun/packet", "tools/link/model", "tools/watch/model"]
 WORLD = re.compile(
     r"<(sys/(socket|epoll|timerfd|ioctl|un|time)\.h|netinet/.*|linux/.*|net/.*|netdb\.h|poll\.h|fcntl\.h|unistd\.h"
     r"|time\.h|ctime|fstream|thread|liburing\.h)>"

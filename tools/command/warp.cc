@@ -2,13 +2,13 @@
 #include "tools/command/warp.h"
 
 #include <CLI/CLI.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "tools/command/commands.h"
 #include "tools/command/gauge_command.h"
 #include "tools/command/link_command.h"
+#include "tools/command/verbs/watch_verbs.h"
 #include "tools/doctor/doctor.h"
 #include "tools/gauge/gauge_datagram.h"
 #include "tools/init/init.h"
@@ -334,6 +334,7 @@ void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& re
   AddCheck(app, result);
   AddExampleConfig(app, result);
   AddStatus(app, result);
+  AddWatchVerbs(app, result);
   AddMetrics(app, result);
   AddTunnel(app, result);
   AddCap(app, result);

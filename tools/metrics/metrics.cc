@@ -10,8 +10,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/signals.h"
-#include "tools/metrics/http_server.h"
-#include "tools/metrics/listener.h"
+#include "tools/http/http_server.h"
+#include "tools/http/listener.h"
+#include "tools/metrics/metrics_page.h"
 #include "tools/metrics/scraper.h"
 #include "tools/terminal/complain.h"
 #include "tools/terminal/plain.h"
@@ -25,13 +26,19 @@ int RunMetrics(const MetricsOptions& options) {
   const absl::StatusOr<os::SignalFd> stop = os::SignalFd::Open(signals);
   if (!stop.ok()) return Complain(stop.status().message());
 
-  absl::StatusOr<Listener> listener = Listener::Open(options.listen, options.allow_remote);
+  absl::StatusOr<Listener> listener = Listener::Open(
+      options.listen, options.allow_remote
+                          ? ""
+                          : "whoever reaches this address could read everything, without a "
+                            "password; --allow-remote if that is meant");
   if (!listener.ok()) return Complain(listener.status().message());
   Scraper scraper(options.socket, [](absl::string_view what) {
     std::cerr << "warp metrics: " << Plain(std::string(what)) << std::endl;
   });
-  const absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Open(
-      std::move(listener->fd), [&scraper](auto patience) { return scraper.Scrape(patience); });
+  const absl::StatusOr<std::unique_ptr<HttpServer>> server =
+      HttpServer::Open(std::move(listener->fd), {}, [&scraper](const HttpRequest& request) {
+        return AnswerMetrics(request, [&](auto patience) { return scraper.Scrape(patience); });
+      });
   if (!server.ok()) return Complain(server.status().message());
 
   std::cerr << "warp metrics: ready at " << options.listen << std::endl;

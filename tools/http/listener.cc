@@ -1,4 +1,4 @@
-#include "tools/metrics/listener.h"
+#include "tools/http/listener.h"
 
 #include <sys/socket.h>
 
@@ -16,9 +16,10 @@ namespace warp::tools {
 namespace {
 
 constexpr int kBacklog = 16;
+constexpr int kKind = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 absl::StatusOr<Listener> AtPath(const std::string& path) {
-  Listener listener{.fd = os::UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))};
+  Listener listener{.fd = os::UniqueFd(socket(AF_UNIX, kKind, 0))};
   if (!listener.fd) return os::ErrnoStatus(errno, "unix:", path);
   absl::StatusOr<os::UnixPath> file = os::UnixPath::Bind(listener.fd.get(), {.path = path});
   if (!file.ok()) return file.status();
@@ -26,20 +27,17 @@ absl::StatusOr<Listener> AtPath(const std::string& path) {
   return listener;
 }
 
-absl::StatusOr<Listener> AtAddress(const std::string& where, bool allow_remote) {
+absl::StatusOr<Listener> AtAddress(const std::string& where, absl::string_view refusal) {
   const absl::StatusOr<wire::Endpoint> endpoint = wire::Endpoint::Parse(where);
   if (!endpoint.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", where, "\" is neither unix:PATH nor an address such as 127.0.0.1:9116"));
   }
-  if (!endpoint->address.is_loopback() && !allow_remote) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(where,
-                     ": whoever reaches this address could read everything, without a "
-                     "password; --allow-remote if that is meant"));
+  if (!endpoint->address.is_loopback() && !refusal.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": ", refusal));
   }
   const os::SocketAddress address(*endpoint);
-  Listener listener{.fd = os::UniqueFd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0))};
+  Listener listener{.fd = os::UniqueFd(socket(address.family(), kKind, 0))};
   const int on = 1;
   setsockopt(listener.fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (!listener.fd || bind(listener.fd.get(), address.get(), address.size()) != 0) {
@@ -50,11 +48,10 @@ absl::StatusOr<Listener> AtAddress(const std::string& where, bool allow_remote) 
 
 }  // namespace
 
-absl::StatusOr<Listener> Listener::Open(const std::string& where, bool allow_remote) {
+absl::StatusOr<Listener> Listener::Open(const std::string& where, absl::string_view refusal) {
   absl::string_view path = where;
-  absl::StatusOr<Listener> listener = absl::ConsumePrefix(&path, "unix:")
-                                          ? AtPath(std::string(path))
-                                          : AtAddress(where, allow_remote);
+  absl::StatusOr<Listener> listener =
+      absl::ConsumePrefix(&path, "unix:") ? AtPath(std::string(path)) : AtAddress(where, refusal);
   if (listener.ok() && listen(listener->fd.get(), kBacklog) != 0) {
     return os::ErrnoStatus(errno, where);
   }

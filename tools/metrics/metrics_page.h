@@ -1,0 +1,20 @@
+// The one page of `warp metrics`: GET and HEAD of /metrics, and nothing else.
+#ifndef WARP_TOOLS_METRICS_METRICS_PAGE_H_
+#define WARP_TOOLS_METRICS_METRICS_PAGE_H_
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "tools/http/http_message.h"
+
+namespace warp::tools {
+
+// Prometheus says how long it waits for an answer, which is due before that: within `patience`.
+using MakeMetrics = std::function<std::string(std::chrono::milliseconds patience)>;
+
+HttpResponse AnswerMetrics(const HttpRequest& request, const MakeMetrics& make);
+
+}  // namespace warp::tools
+
+#endif  // WARP_TOOLS_METRICS_METRICS_PAGE_H_
