@@ -163,7 +163,7 @@ Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatu
   const lcore::PathCounters* known = view.links.forwarding().Counters(path.id);
   const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
   const uint64_t first = FirstOf(counters, path);
-  const uint64_t skews = counters.skew_samples.Get();
+  const uint64_t skews = counters.skew.samples();
   const NextHop* const next_hop = view.links.NextHopOf(path);
   return {
       {"id", path.id},
