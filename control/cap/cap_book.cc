@@ -24,7 +24,7 @@ CapBook::CapBook(const std::vector<config::PortConfig>& ports, const wire::Publi
     empty_ = false;
     if (!port.is_pattern()) caps_.emplace_back(port);
   }
-  for (const Cap& cap : caps_) told_.push_back(TermsAsConfigured(cap.port()));
+  for (const Cap& cap : caps_) told_.push_back({TermsAsConfigured(cap.port())});
 }
 
 Cap* CapBook::FindCap(const std::string& port) {
@@ -66,7 +66,7 @@ void CapBook::Add(const config::PortConfig& port, absl::Time wall) {
     cap.Lose();
   }
   cap.Look(DayOf(wall), ClockWatch());  // nobody has looked for this port meanwhile
-  told_.push_back(cap.terms());
+  told_.push_back({cap.terms(), cap.state()});
   Forget();
 }
 
@@ -99,8 +99,9 @@ std::vector<const config::PortConfig*> CapBook::Look(Instant now, absl::Time wal
     cap.Look(DayOf(wall), clock_);
     urgent_ |= cap.record() != before;
     if (const std::optional<uint64_t> counted = total(cap.port())) Count(cap, *counted);
-    if (cap.terms() == told_[i]) continue;
-    told_[i] = cap.terms();
+    const Told present{cap.terms(), cap.state()};
+    if (present == told_[i]) continue;
+    told_[i] = present;
     changed.push_back(&cap.port());
   }
   return changed;

@@ -85,6 +85,13 @@ class CapBook {
   std::string problem() const;
 
  private:
+  // A state may change nothing of the terms, and people want to hear of it.
+  struct Told {
+    PortTerms terms;
+    CapState state = CapState::kOpen;
+    friend bool operator==(const Told&, const Told&) = default;
+  };
+
   absl::CivilDay DayOf(absl::Time wall) const { return absl::ToCivilDay(wall, zone_); }
   Cap* FindCap(const std::string& port);
   void Count(Cap& cap, uint64_t total);
@@ -94,7 +101,7 @@ class CapBook {
   const absl::TimeZone zone_;
   ClockWatch clock_;
   std::vector<Cap> caps_;
-  std::vector<PortTerms> told_;    // by cap: what Look has told last
+  std::vector<Told> told_;         // by cap: what Look has told last
   std::vector<CapRecord> others_;  // of ports without a cap now, the latest last
   bool empty_ = true;
   std::string read_problem_, write_problem_;

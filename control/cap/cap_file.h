@@ -27,26 +27,15 @@ namespace warp::cap {
 // Ports that are not configured any more keep their records: so many in all.
 inline constexpr size_t kMostRecords = 128;
 
-// DIRECTORY/caps-0123456789abcdef
-std::string CapFilePath(const std::string& directory, const wire::PublicKey& node);
-
 std::string WriteCapRecords(const wire::PublicKey& node, const std::vector<CapRecord>& records);
 
 // The error is InvalidArgument, a phrase that does not name the file: "is of another node".
 absl::StatusOr<std::vector<CapRecord>> ParseCapRecords(absl::string_view text,
                                                        const wire::PublicKey& node);
 
-// Reads the file; nullopt where there is none. The error is as above. It may wait for the disk, as the next one does.
+// Reads the file; nullopt where there is none. The error is as above. It may wait for the disk.
 absl::StatusOr<std::optional<std::vector<CapRecord>>> ReadCapFile(const std::string& path,
                                                                   const wire::PublicKey& node);
-
-// Makes the directory, where only its last part is missing, and replaces the file: what is there after a crash at any
-// moment is the old contents or the new ones. The error says in one sentence what went wrong.
-absl::Status ReplaceCapFile(const std::string& path, absl::string_view text);
-
-// Keeps a file that cannot be read for people, as PATH.bad. It stays where it is, too, until it is replaced: a crash
-// in between must not look like a first start.
-void KeepAside(const std::string& path);
 
 }  // namespace warp::cap
 

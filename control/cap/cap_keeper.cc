@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/state/state_file.h"
 
 namespace warp::cap {
 
@@ -37,7 +38,7 @@ CapKeeper::CapKeeper(control::Loop& loop, const config::NodeConfig& config,
                      const wire::PublicKey& node, Options options)
     : loop_(loop),
       options_(std::move(options)),
-      path_(CapFilePath(config.node.state_directory, node)),
+      path_(state::StateFilePath(config.node.state_directory, "caps", node)),
       book_(config.ports, node, options_.zone),
       look_(loop, [this] { Look(); }) {}
 
@@ -64,8 +65,8 @@ void CapKeeper::Look() {
 void CapKeeper::Write() {
   const std::string text = book_.Take(loop_.now());
   thread_->Submit([this, path = path_, text, keep = std::exchange(keep_bad_, false)] {
-    if (keep) KeepAside(path);
-    const absl::Status status = ReplaceCapFile(path, text);
+    if (keep) state::KeepAside(path);
+    const absl::Status status = state::ReplaceStateFile(path, text);
     return [this, status] { book_.NoteWritten(loop_.now(), status); };
   });
 }

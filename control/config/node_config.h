@@ -62,6 +62,9 @@ struct NodeSection {
   std::string control_socket = "/run/warp/warpd.sock";
   std::string state_directory = "/var/lib/warp";  // of what is kept over restarts
   uint32_t window = wire::kDefaultWindow;         // counters, a power of two
+  // Hooks: commands that are run for each event, a program and its arguments parted by single spaces.
+  std::vector<std::string> on_event;
+  Duration on_event_timeout = std::chrono::seconds(10);  // after which one is killed
   TimersConfig timers;
 };
 

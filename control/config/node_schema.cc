@@ -1,5 +1,6 @@
 #include "control/config/node_schema.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/config/port_schema.h"
 #include "control/config/tunnel_schema.h"
@@ -18,6 +19,8 @@ constexpr size_t kMaxTunnels = 4000;
 // Configuration may give as many endpoints as any other source: see protocol::kMaxEndpoints.
 constexpr size_t kMaxPeerEndpoints = 16;
 constexpr uint32_t kMinWindow = 1024;
+constexpr size_t kMaxHooks = 8;
+constexpr size_t kMaxCommand = 1000;  // bytes
 
 // `shorter` must be less than `longer`; the complaint goes to the one that the file has.
 void CheckOrder(Reader& reader, const std::string& path, const char* shorter,
@@ -33,6 +36,23 @@ void CheckOrder(Reader& reader, const std::string& path, const char* shorter,
     reader.Fail(longer_path, absl::StrCat(WriteDuration(longer_value), " must be longer than ",
                                           shorter, ", which is ", WriteDuration(shorter_value)));
   }
+}
+
+// A program by its whole path, and its arguments. No shell reads it, so that nothing has to be quoted.
+Codec<std::string> CommandText() {
+  return {.type = "path of a program, with arguments parted by single spaces",
+          .unit = "",
+          .read = [](absl::string_view text) -> absl::StatusOr<std::string> {
+            bool fits = !text.empty() && text.front() == '/' && text.back() != ' ' &&
+                        text.size() <= kMaxCommand && !absl::StrContains(text, "  ");
+            for (const char c : text) fits = fits && static_cast<unsigned char>(c) >= ' ';
+            if (fits) return std::string(text);
+            return Unacceptable(text,
+                                "is not the whole path of a program, such as "
+                                "/usr/local/bin/on-event, with arguments parted by single "
+                                "spaces");
+          },
+          .write = [](const std::string& value) { return value; }};
 }
 
 const SectionOf<TimersConfig>& TimersSchema() {
@@ -75,8 +95,9 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
         .Why("The Unix socket at which `warp status` asks this node.");
     s.Scalar("state_directory", &NodeSection::state_directory, FilePath())
         .Why(
-            "The directory of what is kept over restarts: the counts of data caps (ports[].cap). "
-            "Nodes of one machine may share it, because each has a file of its own there.");
+            "The directory of what is kept over restarts: the counts of data caps (ports[].cap) "
+            "and the history of links. Nodes of one machine may share it, because each has a file "
+            "of its own there.");
     s.Scalar("max_ports", &NodeSection::max_ports, WholeNumber<uint16_t>(1, kMaxPorts, "ports"))
         .Why(
             "The most ports that this node can have at a time. Rings and memory are sized for them "
@@ -138,6 +159,16 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
             "How many payloads the last copy of one may arrive behind the newest and still be told "
             "from a replay. It should be at least the packet rate times the largest difference in "
             "delay between two paths.");
+    s.Scalars("on_event", &NodeSection::on_event, CommandText(), 0, kMaxHooks)
+        .Example("[\"/usr/local/bin/on-event\"]")
+        .Otherwise("none")
+        .Why(
+            "Commands that are run for each event (docs/events.md), with the event as JSON on "
+            "stdin and as variables WARP_*. They run one after the other, without rights and apart "
+            "from warpd, which never waits for them.");
+    s.Scalar("on_event_timeout", &NodeSection::on_event_timeout,
+             DurationText(milliseconds(100), hours(1)))
+        .Why("How long a command of on_event may take before it is killed.");
     s.Nested("timers", &NodeSection::timers, TimersSchema())
         .Why("The protocol's timers. They are for tests: both nodes rely on each other's values.");
   });

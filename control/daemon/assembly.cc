@@ -14,6 +14,8 @@
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
 #include "control/log/log.h"
+#include "control/status/event_stream.h"
+#include "control/status/history_json.h"
 #include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
@@ -34,12 +36,13 @@ absl::Status Keep(absl::StatusOr<T> opened, T& part) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig config) {
+absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig config,
+                                                         os::UniqueFd hooks) {
   std::unique_ptr<Assembly> parts(new Assembly(std::move(config)));
   for (absl::string_view line : absl::StrSplit(parts->config.advice, '\n', absl::SkipEmpty())) {
     LogWarning(std::string(line));
   }
-  if (absl::Status status = parts->OpenLoop(); !status.ok()) return status;
+  if (absl::Status status = parts->OpenLoop(std::move(hooks)); !status.ok()) return status;
   if (absl::Status status = parts->OpenClaims(); !status.ok()) return status;
   if (absl::Status status = parts->OpenKernel(); !status.ok()) return status;
   if (absl::Status status = parts->OpenDataplane(); !status.ok()) return status;
@@ -49,6 +52,9 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig conf
   if (absl::Status status = parts->OpenPeersAndTunnels(); !status.ok()) return status;
   if (absl::Status status = parts->OpenPorts(); !status.ok()) return status;
   parts->OpenMaps();
+  absl::Status begun = parts->observer->Begin(
+      {.protocol = *parts->protocol, .links = *parts->links, .traffic = *parts->traffic});
+  if (!begun.ok()) return begun;
   return parts;
 }
 
@@ -56,9 +62,13 @@ Assembly::Assembly(config::NodeConfig node_config)
     : config(std::move(node_config)),
       plan(PlanWorkers(config, std::thread::hardware_concurrency())) {}
 
-absl::Status Assembly::OpenLoop() {
+absl::Status Assembly::OpenLoop(os::UniqueFd hooks) {
   if (absl::Status status = Keep(Loop::Open(), loop); !status.ok()) return status;
   started = loop->now();
+  observer = std::make_unique<Observer>(*loop, config, std::move(hooks));
+  observer->events().AddSink([this](const Event&) {
+    if (status_server != nullptr) status_server->Wake();
+  });
   loop->set_warn(LogWarning);
   if (!loop->fallback_reason().empty())
     LogInfo(
@@ -82,11 +92,16 @@ absl::Status Assembly::OpenClaims() {
         return SetTerms(tunnel, terms);
       },
       [this](const std::string& port, uint64_t bytes) { return SetCap(port, bytes); });
-  return Keep(StatusServer::Open(*loop, {.path = config.node.control_socket},
-                                 [this](const StatusServer::Request& request) {
-                                   return requests->Answer(request);
-                                 }),
-              status_server);
+  return Keep(
+      StatusServer::Open(*loop, {.path = config.node.control_socket},
+                         [this](const StatusServer::Request& request) { return Answer(request); }),
+      status_server);
+}
+
+StatusServer::Reply Assembly::Answer(const StatusServer::Request& request) {
+  if (auto watch = AnswerWatch(observer->events(), request.line)) return *std::move(watch);
+  if (auto past = AnswerHistory(observer->past(), request.line)) return *std::move(past);
+  return requests->Answer(request);
 }
 
 absl::Status Assembly::OpenKernel() {
@@ -184,7 +199,8 @@ void Assembly::OpenLinks() {
           .opened = [this](const config::PortConfig& port) { caps->NoteOpened(port); },
           .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); },
           .made = [this](const config::PortConfig& port) { caps->Add(port); },
-          .forgotten = [this](const config::PortConfig& port) { caps->Remove(port); }},
+          .forgotten = [this](const config::PortConfig& port) { caps->Remove(port); },
+          .raise = [this](Event event) { observer->Raise(std::move(event)); }},
       [this](const Links::Published& published) { OnPublished(published); });
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
   traffic->set_warn(LogWarning);
@@ -247,8 +263,10 @@ absl::Status Assembly::SetTerms(const std::string& tunnel, const config::TunnelT
   absl::Status status = traffic->Change(tunnel, {.policy = terms.settings.Policy(),
                                                  .deadline = terms.deadline,
                                                  .allowed = AllowedBy(terms.paths)});
-  if (status.ok())
-    LogInfo(absl::StrCat("tunnel ", tunnel, " was changed: ", config::TermsText(terms)));
+  if (status.ok()) {
+    observer->Raise(
+        {.kind = EventKind::kTunnelChanged, .tunnel = tunnel, .reason = config::TermsText(terms)});
+  }
   return status;
 }
 
@@ -260,10 +278,7 @@ PeerBond::PortPolicy Assembly::PolicyOf(wire::PortId id) const {
 }
 
 void Assembly::OnTermsChanged(const config::PortConfig& port) {
-  const cap::Cap& cap = *caps->book().Find(port.name);
-  LogInfo(absl::StrCat("port ", port.name, ": its data cap is ", cap::CapStateName(cap.state()),
-                       ": ", cap.used(), " of ", cap.policy().bytes, " bytes since ",
-                       absl::FormatCivilTime(cap.begin())));
+  observer->NoteCap(*caps->book().Find(port.name));
   links->TermsChanged(port);
 }
 
@@ -275,7 +290,7 @@ absl::Status Assembly::SetCap(const std::string& port, uint64_t bytes) {
 
 void Assembly::OnPublished(const Links::Published& published) {
   const std::vector<protocol::PeerStatus> peers = protocol->Peers(published.changed);
-  change_log.Note(peers, [this](wire::PortId id) { return links->PortName(id); });
+  observer->NotePeers(peers, *links);
   TellStatus();
   for (const protocol::PeerStatus& peer : peers) remotes->SetSilent(peer.id, !peer.connected);
   traffic->RoutesChanged(published.routes);
@@ -283,7 +298,7 @@ void Assembly::OnPublished(const Links::Published& published) {
 
 void Assembly::TellStatus() {
   service_manager->SetStatus(
-      absl::StrCat(change_log.connected(), " of ", config.peers.size(), " peers connected"));
+      absl::StrCat(observer->connected(), " of ", config.peers.size(), " peers connected"));
 }
 
 NodeView Assembly::View() const {
@@ -293,6 +308,10 @@ NodeView Assembly::View() const {
           .links = *links,
           .traffic = *traffic,
           .caps = &caps->book(),
+          .link_book = &observer->link_book(),
+          .port_since = [this](const std::string& port) { return observer->PortSince(port); },
+          .events = observer->events().raised(),
+          .hooks_missed = observer->hooks().missed(),
           .icmp = icmp,
           .peers =
               [this](size_t first, size_t count) {

@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 #include "control/cap/cap_keeper.h"
 #include "control/config/node_config.h"
-#include "control/daemon/change_log.h"
 #include "control/daemon/remotes.h"
 #include "control/daemon/worker_plan.h"
 #include "control/kernel/netlink.h"
@@ -22,6 +21,7 @@
 #include "control/loop/resolver.h"
 #include "control/loop/service_manager.h"
 #include "control/loop/signals.h"
+#include "control/observe/observer.h"
 #include "control/protocol/node/node.h"
 #include "control/status/node_requests.h"
 #include "control/status/status_json.h"
@@ -36,7 +36,9 @@ namespace warp::control {
 class Assembly {
  public:
   // The error is one sentence that names what could not be opened, and nothing is left behind then.
-  static absl::StatusOr<std::unique_ptr<Assembly>> Open(config::NodeConfig config);
+  // `hooks`: of hook::StartHookProcess, or invalid.
+  static absl::StatusOr<std::unique_ptr<Assembly>> Open(config::NodeConfig config,
+                                                        os::UniqueFd hooks);
 
   const config::NodeConfig config;
   const WorkerPlan plan;
@@ -44,6 +46,7 @@ class Assembly {
   bool stopping = false;  // SIGTERM or SIGINT came
 
   std::unique_ptr<Loop> loop;
+  std::unique_ptr<Observer> observer;  // hears of what happens to any of the parts below
   std::unique_ptr<ServiceManager> service_manager;
   std::unique_ptr<Signals> signals;
   os::UniqueFd port_guard;  // keeps node.listen_port from other programs
@@ -62,8 +65,6 @@ class Assembly {
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
 
-  ChangeLog change_log;
-
   // Tells the service manager what there is of peers.
   void TellStatus();
 
@@ -71,7 +72,7 @@ class Assembly {
   explicit Assembly(config::NodeConfig config);
 
   // These open the parts, and are called in this order.
-  absl::Status OpenLoop();
+  absl::Status OpenLoop(os::UniqueFd hooks);
   absl::Status OpenClaims();
   absl::Status OpenKernel();
   uint16_t LargestMtu() const;
@@ -92,6 +93,7 @@ class Assembly {
   void OnTermsChanged(const config::PortConfig& port);
   absl::Status SetCap(const std::string& port, uint64_t bytes);
   void OnPublished(const Links::Published& published);
+  StatusServer::Reply Answer(const StatusServer::Request& request);
   NodeView View() const;
 };
 

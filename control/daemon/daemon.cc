@@ -17,8 +17,10 @@ constexpr wire::Duration kWriteTime = std::chrono::seconds(1);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Open(config::NodeConfig config) {
-  absl::StatusOr<std::unique_ptr<Assembly>> parts = Assembly::Open(std::move(config));
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Open(config::NodeConfig config,
+                                                     os::UniqueFd hooks) {
+  absl::StatusOr<std::unique_ptr<Assembly>> parts =
+      Assembly::Open(std::move(config), std::move(hooks));
   if (!parts.ok()) return parts.status();
   return std::unique_ptr<Daemon>(new Daemon(*std::move(parts)));
 }
@@ -35,6 +37,7 @@ Daemon::Daemon(std::unique_ptr<Assembly> parts)
 void Daemon::Run() {
   parts_->TellStatus();
   parts_->service_manager->Ready();
+  parts_->observer->NoteConfig("start");
   while (!parts_->stopping) turn_.Rest(turn_.RunOnce());
   Stop();
 }
@@ -47,6 +50,7 @@ void Daemon::Stop() {
   parts_->protocol->Shutdown(parts_->loop->now());
   TurnFor(kGoodbyeTime, [] { return false; });
   parts_->caps->Finish(kWriteTime);
+  parts_->observer->Finish(kWriteTime);
 }
 
 template <typename Done>

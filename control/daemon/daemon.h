@@ -10,6 +10,7 @@
 #include "control/config/node_config.h"
 #include "control/daemon/assembly.h"
 #include "control/daemon/turn.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
@@ -17,7 +18,9 @@ namespace warp::control {
 class Daemon {
  public:
   // The error says in one sentence what could not be opened; nothing is left behind then.
-  static absl::StatusOr<std::unique_ptr<Daemon>> Open(config::NodeConfig config);
+  // `hooks`: of hook::StartHookProcess, or invalid.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Open(config::NodeConfig config,
+                                                      os::UniqueFd hooks);
 
   // Runs until SIGTERM or SIGINT comes; then sends what waits, says goodbye to peers and maps, and returns. The thread
   // that called Open calls it, once.

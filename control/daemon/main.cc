@@ -5,16 +5,28 @@
 #include "control/config/flags/daemon_flags.h"
 #include "control/config/node_config.h"
 #include "control/daemon/daemon.h"
+#include "control/hook/hook_process.h"
 #include "control/log/log.h"
 #include "dataplane/os/process.h"
 #include "dataplane/os/signals.h"
+#include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace {
 
+using warp::os::UniqueFd;
+
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "warpd: %s\n", std::string(status.message()).c_str());
   return 1;
+}
+
+// The process that runs hooks must know no key and have no right, so that it begins before this one has any: without
+// reading keys. What is wrong with the file is said when it is read for good. Invalid where there are no hooks.
+absl::StatusOr<UniqueFd> StartHooks(const std::string& file) {
+  const auto config = warp::config::LoadNodeConfig(file, warp::config::KeyFiles::kIgnore);
+  if (!config.ok() || config->node.on_event.empty()) return UniqueFd();
+  return warp::hook::StartHookProcess();
 }
 
 }  // namespace
@@ -30,10 +42,12 @@ int main(int argc, char** argv) {
   warp::os::RaiseDescriptorLimit();
   warp::control::OpenLog();
   if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
+  absl::StatusOr<UniqueFd> hooks = StartHooks(flags.config_file);
+  if (!hooks.ok()) return Fail(hooks.status());
   absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(flags.config_file);
   if (!config.ok()) return Fail(config.status());
   absl::StatusOr<std::unique_ptr<warp::control::Daemon>> daemon =
-      warp::control::Daemon::Open(*std::move(config));
+      warp::control::Daemon::Open(*std::move(config), *std::move(hooks));
   if (!daemon.ok()) return Fail(daemon.status());
   warp::control::LogInfo("warpd: ready");
   (*daemon)->Run();

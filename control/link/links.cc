@@ -6,8 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "control/log/log.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 
 namespace warp::control {
@@ -31,14 +29,30 @@ void Links::OnPortChanged(wire::PortId id) {
   const PortTable::Port* port = ports_.Find(id);
   if (port == nullptr) return;
   TellPort(id, *port);
-  if (port->kernel.up() || !said_[id].state.empty()) LogState(*port);
+  if (port->kernel.up() || !said_[id].state.empty()) TellState(*port);
 }
 
-void Links::LogState(const PortTable::Port& port) {
+void Links::TellState(const PortTable::Port& port) {
   Said& said = said_[*port.id];
   if (said.state == port.state()) return;
   said.state = port.state();
-  LogInfo(absl::StrCat("port ", port.config.name, ": ", said.state));
+  Raise(said.state == "up" ? EventKind::kPortUp : EventKind::kPortDown, port, ReasonOf(port));
+}
+
+void Links::Raise(EventKind kind, const PortTable::Port& port, std::string reason) {
+  if (!context_.raise) return;
+  context_.raise({.kind = kind, .port = port.config.name, .reason = std::move(reason)});
+}
+
+std::string Links::ReasonOf(const PortTable::Port& port) const {
+  if (!port.id.has_value() || !port.reason.empty()) return port.reason;
+  const std::string interface = "interface " + port.config.kernel_side();
+  if (!health_.alive(port.info.worker)) return "its worker does not answer";
+  if (!port.kernel.admin_up) return interface + " is down";
+  if (!port.kernel.carrier) return interface + " has no link";
+  if (!port.kernel.addresses.empty()) return "";
+  if (port.kernel.link_locals.empty()) return interface + " has no usable address";
+  return interface + " has no usable address but link-local ones, which reach its own link alone";
 }
 
 void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
@@ -77,7 +91,7 @@ std::optional<uint64_t> Links::BytesOf(const config::PortConfig& config) const {
 }
 
 void Links::BeforePortCloses(const PortTable::Port& port) {
-  LogInfo(absl::StrCat("port ", port.config.name, ": closed (", port.reason, ")"));
+  Raise(EventKind::kPortLost, port, port.reason);
   said_.erase(*port.id);
   if (context_.closing) context_.closing(port.config);
 }
@@ -175,7 +189,7 @@ void Links::Expire() {
   forwarding_.RetryNextHops();
   ports_.Retry();
   for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
-    if (port->id.has_value() && std::exchange(said_[*port->id].seen, true)) LogState(*port);
+    if (port->id.has_value() && std::exchange(said_[*port->id].seen, true)) TellState(*port);
   }
 }
 

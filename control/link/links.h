@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "control/cap/port_terms.h"
 #include "control/config/node_config.h"
+#include "control/event/event.h"
 #include "control/kernel/netlink.h"
 #include "control/link/forwarding_builder.h"
 #include "control/link/next_hop_table.h"
@@ -49,6 +50,8 @@ class Links : private PortListener {
     std::function<void(const config::PortConfig&)> closing = {};
     // A pattern has made the port, or it is about to be forgotten.
     std::function<void(const config::PortConfig&)> made = {}, forgotten = {};
+    // Hears of ports that go up, down or away; may be empty.
+    std::function<void(Event)> raise = {};
   };
 
   // What a snapshot changed. Both are bounded, however many peers there are.
@@ -93,6 +96,9 @@ class Links : private PortListener {
   // second.
   void Expire();
 
+  // Why nothing leaves by a port, or not as far as people expect. Empty where there is nothing to say.
+  std::string ReasonOf(const PortTable::Port& port) const;
+
   // A port's name, for people.
   std::string PortName(wire::PortId port) const;
 
@@ -122,7 +128,7 @@ class Links : private PortListener {
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
   static constexpr size_t kPeersPerSnapshot = 32;
 
-  // What the log says of an open port. One that was just opened is down until the kernel has reported its companion. So
+  // What was told of an open port. One that was just opened is down until the kernel has reported its companion. So
   // that is said only if it lasts from one call of Expire to the next.
   struct Said {
     absl::string_view state;  // empty: nothing yet
@@ -140,7 +146,8 @@ class Links : private PortListener {
             !changed_peers_.has_urgent());
   }
   void Publish();
-  void LogState(const PortTable::Port& port);
+  void TellState(const PortTable::Port& port);
+  void Raise(EventKind kind, const PortTable::Port& port, std::string reason);
   void TellPort(wire::PortId id, const PortTable::Port& port);
   void OnNextHopChanged(wire::PortId port, const Flow& flow);
 

@@ -10,6 +10,7 @@
 #include "control/status/bond_json.h"
 #include "control/status/cap_json.h"
 #include "control/status/drops_json.h"
+#include "control/status/link_json.h"
 #include "control/status/status_version.h"
 #include "control/status/tunnel_json.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -46,6 +47,8 @@ Json NodeJson(const NodeView& view) {
           {"workers", view.dataplane.workers()},
           {"icmp_errors", view.icmp.errors},
           {"icmp_floods", view.icmp.floods},
+          {"events", view.events},
+          {"hooks_missed", view.hooks_missed},
           {"state", view.stopping ? "draining" : "running"}};
 }
 
@@ -67,19 +70,11 @@ Json WorkerJson(const NodeView& view, wire::WorkerId id) {
           {"stages", std::move(stages)}};
 }
 
-// Why nothing leaves by a port, or not as far as people expect. Empty where there is nothing to say.
-std::string ReasonOf(const NodeView& view, const PortTable::Port& port) {
-  if (!port.id.has_value() || !port.reason.empty()) return port.reason;
-  const std::string interface = "interface " + port.config.kernel_side();
-  if (!view.links.health().alive(port.info.worker)) return "its worker does not answer";
-  if (!port.kernel.admin_up) return interface + " is down";
-  if (!port.kernel.carrier) return interface + " has no link";
-  if (!port.kernel.addresses.empty()) return "";
-  if (port.kernel.link_locals.empty()) return interface + " has no usable address";
-  return interface + " has no usable address but link-local ones, which reach its own link alone";
-}
-
 Json Rate(uint64_t rate) { return rate == 0 ? Json(nullptr) : Json(rate); }
+
+Instant PortSince(const NodeView& view, const std::string& port) {
+  return view.port_since ? view.port_since(port) : view.started;
+}
 
 Json PortJson(const NodeView& view, const PortTable::Port& port) {
   const bool open = port.id.has_value();
@@ -94,7 +89,8 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"rate", {{"up", Rate(port.config.rate.up)}}},
                {"cap", CapJson(view.caps, port.config.name)},
                {"state", Text(port.state())},
-               {"reason", ReasonOf(view, port)}};
+               {"reason", view.links.ReasonOf(port)},
+               {"since_s", Seconds(view.now - PortSince(view, port.config.name))}};
   Json addresses = Json::array();
   for (const wire::IpAddress& address : port.kernel.addresses) {
     addresses.push_back(address.ToString());
@@ -163,7 +159,7 @@ Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatu
   const lcore::PathCounters* known = view.links.forwarding().Counters(path.id);
   const lcore::PathCounters& counters = known != nullptr ? *known : kNone;
   const uint64_t first = FirstOf(counters, path);
-  const uint64_t skews = counters.skew_samples.Get();
+  const uint64_t skews = counters.skew.samples();
   const NextHop* const next_hop = view.links.NextHopOf(path);
   return {
       {"id", path.id},
@@ -208,6 +204,8 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   for (const protocol::PathStatus& path : peer.paths) {
     paths.push_back(PathJson(view, peer.id, path, first));
   }
+  static const verdict::LinkBook kNoLinks{};
+  const auto& links = (view.link_book != nullptr ? *view.link_book : kNoLinks).Of(peer.id);
   Json twins = Json::array();
   if (view.now - peer.twins_seen <= protocol::TwinWatch::kMemory) {
     for (const wire::IpAddress& twin : peer.twins) twins.push_back(twin.ToString());
@@ -219,6 +217,8 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
           {"reason", Text(peer.reason)},
           {"since_s", Seconds(view.now - peer.since)},
           {"session", std::move(session)},
+          {"copies", CopiesOf(links)},
+          {"links", LinksJson(links)},
           {"paths", std::move(paths)},
           {"paths_without_room", peer.paths_without_room}};
 }

@@ -20,6 +20,7 @@
 #include "control/link/links.h"
 #include "control/protocol/node/node.h"
 #include "control/tunnel/traffic.h"
+#include "control/verdict/link_book.h"
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/time.h"
@@ -33,8 +34,12 @@ struct NodeView {
   const lcore::Dataplane& dataplane;
   const Links& links;
   const Traffic& traffic;
-  const cap::CapBook* caps = nullptr;  // null: no port has one
-  IcmpCounters icmp;                   // of what is no port's own socket
+  const cap::CapBook* caps = nullptr;            // null: no port has one
+  const verdict::LinkBook* link_book = nullptr;  // null: nothing is known of links
+  std::function<wire::Instant(const std::string& port)> port_since;  // null: since `started`
+  uint64_t events = 0;                                               // that were raised
+  uint64_t hooks_missed = 0;  // of these, those that no command was run for
+  IcmpCounters icmp;          // of what is no port's own socket
   // Those with the ids from `first` on, `count` at most; `peer_count` of them in all.
   std::function<std::vector<protocol::PeerStatus>(size_t first, size_t count)> peers;
   size_t peer_count = 0;

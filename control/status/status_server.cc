@@ -30,7 +30,7 @@ constexpr mode_t kMode = 0660;
 class ServerImpl : public StatusServer {
  public:
   ServerImpl(Loop& loop, const StatusServerOptions& options, os::UniqueFd fd, os::UnixPath path,
-             std::function<Text(const Request&)> answer)
+             std::function<Reply(const Request&)> answer)
       : loop_(loop),
         options_(options),
         fd_(std::move(fd)),
@@ -42,6 +42,12 @@ class ServerImpl : public StatusServer {
         watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
           if (!more_.scheduled()) Accept();
         }) {}
+
+  void Wake() override {
+    bool any = false;
+    for (Client& client : clients_) any = client.Wake() || any;
+    if (any) parts_.Schedule();
+  }
 
  private:
   class Client {
@@ -59,12 +65,19 @@ class ServerImpl : public StatusServer {
     const Client* id() const { return this; }
     bool may_change() const { return request_.may_change; }
     bool wants_part() const { return wants_part_; }
+    bool follows() const { return follows_; }
+    // False where the client is not waiting for more.
+    bool Wake() {
+      if (!std::exchange(idle_, false)) return false;
+      return wants_part_ = true;
+    }
     uint64_t served() const { return served_; }
     void MakePart(uint64_t number) {
       wants_part_ = false;
       served_ = number;
       part_ = text_();
       written_ = 0;
+      if (part_.empty() && follows_) return void(idle_ = true);
       if (part_.empty()) return End();
       Write();
     }
@@ -99,14 +112,23 @@ class ServerImpl : public StatusServer {
       Begin(server_.answer_(request_));
     }
 
-    void Begin(Text text) {
+    void Begin(Reply reply) {
       silence_.Cancel();
-      text_ = std::move(text);
-      watch_.emplace(server_.loop_, fd_.get(), POLLOUT, [this](uint32_t) { Write(); });
+      if (reply.follows && !server_.Admits(*this)) {
+        reply = Error("too many clients follow what happens already");
+      }
+      text_ = std::move(reply.text);
+      follows_ = reply.follows;
+      // A follower may stay for long, so that nothing but its end tells that nobody reads any more.
+      if (follows_) patience_.Cancel();
+      watch_.emplace(server_.loop_, fd_.get(), POLLOUT, [this](uint32_t events) {
+        if (follows_ && (events & (POLLHUP | POLLERR)) != 0) return server_.Remove(this);
+        Write();
+      });
     }
 
     void Write() {
-      if (wants_part_) return;
+      if (wants_part_ || idle_) return;
       while (written_ < part_.size()) {
         const ssize_t size = send(fd_.get(), part_.data() + written_, part_.size() - written_,
                                   MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -143,7 +165,9 @@ class ServerImpl : public StatusServer {
     std::string part_;  // the part under way
     size_t written_ = 0;
     bool wants_part_ = false;  // all of part_ is written
-    uint64_t served_ = 0;      // the number of part_ among those of all clients
+    bool follows_ = false;
+    bool idle_ = false;    // it follows, and there was nothing more for it
+    uint64_t served_ = 0;  // the number of part_ among those of all clients
     Timer patience_;
     Timer silence_;  // until the first byte of the request
     std::optional<Watch> watch_;
@@ -157,17 +181,41 @@ class ServerImpl : public StatusServer {
         if (errno != EAGAIN) retry_.Set(kAcceptRetry);
         return;
       }
-      if (clients_.size() >= options_.max_clients) MakeRoom();
+      if (Count(/*followers=*/false) >= options_.max_clients) MakeRoom();
       const bool may_change = MayChange(client.get());
       clients_.emplace_back(*this, std::move(client), may_change);
     }
     more_.Schedule();
   }
 
+  size_t Count(bool followers) const {
+    return static_cast<size_t>(
+        std::count_if(clients_.begin(), clients_.end(),
+                      [=](const Client& client) { return client.follows() == followers; }));
+  }
+
+  // There is one client at least that does not follow.
   void MakeRoom() {
-    const auto untrusted = std::find_if(clients_.begin(), clients_.end(),
-                                        [](const Client& c) { return !c.may_change(); });
-    clients_.erase(untrusted == clients_.end() ? clients_.begin() : untrusted);
+    auto oldest = clients_.end();
+    for (auto client = clients_.begin(); client != clients_.end(); ++client) {
+      if (client->follows()) continue;
+      if (oldest == clients_.end()) oldest = client;
+      if (client->may_change()) continue;
+      oldest = client;
+      break;
+    }
+    clients_.erase(oldest);
+  }
+
+  // Whether a client that wants to follow may.
+  bool Admits(const Client& newest) {
+    if (Count(/*followers=*/true) < options_.max_followers) return true;
+    const auto other = std::find_if(clients_.begin(), clients_.end(), [](const Client& client) {
+      return client.follows() && !client.may_change();
+    });
+    if (!newest.may_change() || other == clients_.end()) return false;
+    clients_.erase(other);
+    return true;
   }
 
   static bool MayChange(int client) {
@@ -197,7 +245,7 @@ class ServerImpl : public StatusServer {
   const StatusServerOptions options_;
   const os::UniqueFd fd_;
   const os::UnixPath path_;
-  const std::function<Text(const Request&)> answer_;
+  const std::function<Reply(const Request&)> answer_;
   std::list<Client> clients_;  // oldest first
   uint64_t parts_made_ = 0;
   Timer retry_;
@@ -217,7 +265,7 @@ StatusServer::Text StatusServer::Error(absl::string_view sentence) {
 }
 
 absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Open(
-    Loop& loop, const StatusServerOptions& options, std::function<Text(const Request&)> answer) {
+    Loop& loop, const StatusServerOptions& options, std::function<Reply(const Request&)> answer) {
   os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return os::ErrnoStatus(errno, "control socket");
   absl::StatusOr<os::UnixPath> path =

@@ -1,19 +1,35 @@
-// Counters of the packet path. Each has one writer; any thread may read it at any time.
+// Counters of the packet path. Each has one writer, but for those that say otherwise; any thread may read it at any
+// time.
 #ifndef WARP_DATAPLANE_FACADE_COUNTERS_H_
 #define WARP_DATAPLANE_FACADE_COUNTERS_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
 #include "dataplane/facade/newest_arrival.h"
+#include "dataplane/facade/skew_histogram.h"
 #include "dataplane/wire/counters.h"
 
 namespace warp::lcore {
 
 using wire::Counter;
 using wire::DropCounters;
+
+// One payload of this many is followed: which path brought it first, and who else brought it.
+inline constexpr uint64_t kFirstSampling = 16;
+
+// Has several writers: for what is counted rarely.
+class SharedCounter {
+ public:
+  void Add() { value_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
 
 // One path's traffic, as the lcore of its port saw it. Control makes the counters and snapshots name them; they are
 // freed after the grace period of the last snapshot that does.
@@ -28,9 +44,14 @@ struct alignas(64) PathCounters {
 
   // What few bursts change: the second cache line begins among it.
   Counter tx_dropped;  // The port refused them, or there was no buffer for their header.
-  // Duplicates whose lag behind the first copy is known, since it was sampled, and the sum of those lags.
-  Counter skew_samples;
+  // Of one payload in kFirstSampling whose copy by this path came first: how many there were, and of how many of them
+  // another path brought a copy too. The rest nobody would have had without this path. Two sets of counters take turns
+  // of some seconds, so that each stands still while the last copies of what it counted arrive.
+  std::array<Counter, 2> sampled_first;
+  std::array<SharedCounter, 2> sampled_paired;
+  // The lags of duplicates behind the first copy, of those that were sampled, and their sum.
   Counter skew_total_ns;
+  SkewHistogram skew;
 };
 static_assert(offsetof(PathCounters, newest) + sizeof(NewestCell) <= 64);
 

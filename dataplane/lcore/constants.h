@@ -24,9 +24,11 @@ inline constexpr uint32_t kForeignRing = 512;
 // Entries of the ring for frames from control to a worker: probes, handshakes, companion traffic.
 inline constexpr uint32_t kFrameRing = 1024;
 
-// One counter of this many is time-stamped when it is claimed, so that the lag of later copies is known.
-inline constexpr uint64_t kSkewSampling = 16;
-inline constexpr size_t kSkewSlots = 4096;
+// Of the counters that are sampled (kFirstSampling) so many are remembered at a time: a copy that is further behind the
+// newest than all of them finds nothing to be compared with.
+inline constexpr size_t kFirstSlots = 4096;
+// How long a set of counters of what is sampled has its turn.
+inline constexpr uint64_t kFirstSetNs = 8'000'000'000;
 
 // Of the turns that moved packets one in this many is measured stage by stage.
 inline constexpr uint32_t kStageSampling = 256;

@@ -31,7 +31,8 @@ class Nodes:
         for site, peer in (("A", "B"), ("B", "A")):
             more = [dict(port) for port in ports] or [{}] * lab.count
             config = {
-                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")},
+                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock"),
+                         "state_directory": str(HOME / "state")},
                 "ports": [{"name": f"l{i}", "interface": f"l{i}", "driver": "af_packet"} | more[i] for i in range(lab.count)],
                 "peers": [{"name": peer, "public_key": public[peer],
                            "endpoints": [f"{lab.address(peer, i)}:13116" for i in range(lab.count)]}],

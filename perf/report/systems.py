@@ -282,7 +282,8 @@ class Warp(System):
         for site, peer in (("A", "B"), ("B", "A")):
             # Except in "2x2", each link leads only to the other end's address on the same link.
             config = {
-                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock")} | self.node,
+                "node": {"private_key_file": str(HOME / f"{site}.key"), "control_socket": str(HOME / f"{site}.sock"),
+                         "state_directory": str(HOME / "state")} | self.node,
                 "ports": [{"name": f"l{i}", "interface": f"l{i}", "driver": self.driver} for i in range(self.links)],
                 "peers": [{"name": peer, "public_key": public[peer],
                            "endpoints": [f"{lab.address(peer, i)}:13116" for i in range(self.links)]}],

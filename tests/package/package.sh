@@ -33,7 +33,7 @@ step "a node serves, as a user of its own, with the key that root made"
 with_map=no with_endpoints=yes
 node_config A B
 node_config B A
-sed -i '/control_socket/d; s,private_key_file:.*,private_key_file: /etc/warp/private.key,' "$lab/A.yaml"
+sed -i '/control_socket/d; /state_directory/d; s,private_key_file:.*,private_key_file: /etc/warp/private.key,' "$lab/A.yaml"
 cp "$lab/A.yaml" "$machine/etc/warp/warpd.yaml"
 install -m 600 "$(key_file A)" "$machine/etc/warp/private.key"
 within systemctl start warpd

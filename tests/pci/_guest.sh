@@ -30,7 +30,7 @@ guest_end() {
   set +e
   if ((status != 0)) && kill -0 "${pid_of[guest]:-0}" 2>/dev/null; then
     echo "--- A's warpd, in the guest: the end of its log"
-    guest 'tail -n 30 /run/lab/A.log; warp status --socket /run/lab/A.sock'
+    guest 'tail -n 30 /run/lab/A.log; warp status --details --socket /run/lab/A.sock'
   fi
   (exit "$status")
   scenario_end

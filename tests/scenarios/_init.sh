@@ -21,7 +21,7 @@ scenario_end() {
     kill -0 "${pid_of[$name]}" 2>/dev/null || echo "--- $name has ended"
     echo "--- $name: the end of its log"
     tail -n 30 "$lab/$name.log"
-    [[ ! -S $lab/$name.sock ]] || timeout 5 "$warp" status --socket "$lab/$name.sock"
+    [[ ! -S $lab/$name.sock ]] || timeout 5 "$warp" status --details --socket "$lab/$name.sock"
   done
 }
 

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -15,6 +17,12 @@ namespace warp::tools {
 // answers. Daemons older than requests answer each of them with their status.
 absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view request,
                                       std::chrono::milliseconds patience = std::chrono::seconds(5));
+
+// Does the same for a request whose answer goes on for as long as the daemon lives: calls `heed` for each line, without
+// its end, until it returns false or `stop` becomes readable. The error is Unavailable where no daemon answers, or
+// where it has ended.
+absl::Status FollowDaemon(const std::string& path, absl::string_view request, int stop,
+                          absl::FunctionRef<bool(const std::string& line)> heed);
 
 inline absl::StatusOr<std::string> FetchStatus(const std::string& path) {
   return AskDaemon(path, "status");

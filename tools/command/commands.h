@@ -29,6 +29,7 @@ int RunExampleConfig(const ExampleConfigOptions& options);
 
 struct StatusOptions {
   std::string socket = "/run/warp/warpd.sock";
+  bool details = false;  // tables of everything, instead of one screen
   bool json = false;
   double watch = 0;  // seconds between repetitions; 0: once
 };

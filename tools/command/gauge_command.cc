@@ -2,8 +2,8 @@
 
 #include <iostream>
 
-#include "tools/command/stop_signal.h"
 #include "tools/terminal/complain.h"
+#include "tools/terminal/stop_signal.h"
 
 namespace warp::tools {
 namespace {

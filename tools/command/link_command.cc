@@ -4,11 +4,11 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
-#include "tools/command/stop_signal.h"
 #include "tools/link/link.h"
 #include "tools/link/link_report.h"
 #include "tools/link/link_text.h"
 #include "tools/terminal/complain.h"
+#include "tools/terminal/stop_signal.h"
 
 namespace warp::tools {
 namespace {

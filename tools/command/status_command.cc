@@ -18,7 +18,7 @@ constexpr char kClearScreen[] = "\x1b[H\x1b[2J";
 absl::StatusOr<std::string> Show(const StatusOptions& options) {
   absl::StatusOr<std::string> json = FetchStatus(options.socket);
   if (!json.ok()) return json;
-  if (!options.json) return StatusText(*json);
+  if (!options.json) return StatusText(*json, options.details);
   if (json->back() != '\n') json->push_back('\n');
   return json;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/command/status/overview.h"
 #include "tools/command/status/values.h"
 #include "tools/terminal/plain.h"
 #include "tools/terminal/text_table.h"
@@ -287,9 +288,10 @@ std::string DropsTable(const Json& status) {
 
 }  // namespace
 
-absl::StatusOr<std::string> StatusText(absl::string_view json) {
+absl::StatusOr<std::string> StatusText(absl::string_view json, bool details) {
   const Json status = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
   if (!status.is_object()) return absl::InvalidArgumentError("the answer is not a status");
+  if (!details && !status.contains("map")) return OverviewText(status);
   return absl::StrCat(status.contains("map") ? MapText(status) : NodeText(status),
                       DropsTable(status));
 }

@@ -8,12 +8,12 @@
 #include "tools/command/commands.h"
 #include "tools/command/gauge_command.h"
 #include "tools/command/link_command.h"
-#include "tools/command/verbs/watch_verbs.h"
+#include "tools/command/see/live_verbs.h"
+#include "tools/command/see/see_verbs.h"
 #include "tools/doctor/doctor.h"
 #include "tools/gauge/gauge_datagram.h"
 #include "tools/init/init.h"
 #include "tools/link/link_text.h"
-#include "tools/metrics/metrics.h"
 
 namespace warp::tools {
 namespace {
@@ -117,10 +117,11 @@ void AddExampleConfig(CLI::App& app, int& result) {
 void AddStatus(CLI::App& app, int& result) {
   static StatusOptions options;
   CLI::App* status = app.add_subcommand(
-      "status", "Peers, sessions, paths, gates and drops of a running warpd; also warp-map's");
+      "status", "Whether a running warpd works, and if not, why and what to do; also warp-map's");
   status->add_option("--socket", options.socket, "The daemon's control socket")
       ->type_name("PATH")
       ->capture_default_str();
+  status->add_flag("--details", options.details, "All there is to know, as tables");
   status->add_flag("--json", options.json, "As one JSON object");
   status->add_option("--watch", options.watch, "Again every so many seconds (1)")
       ->type_name("SECONDS")
@@ -128,21 +129,6 @@ void AddStatus(CLI::App& app, int& result) {
       ->default_str("1")
       ->check(CLI::Range(0.01, 3600.0));
   status->callback([&result] { result = RunStatus(options); });
-}
-
-void AddMetrics(CLI::App& app, int& result) {
-  static MetricsOptions options;
-  CLI::App* metrics = app.add_subcommand(
-      "metrics", "Serve the metrics of a running warpd or warp-map to Prometheus");
-  metrics->add_option("--socket", options.socket, "The daemon's control socket")
-      ->type_name("PATH")
-      ->capture_default_str();
-  metrics->add_option("--listen", options.listen, "Where: ADDRESS:PORT, or unix:PATH")
-      ->type_name("WHERE")
-      ->capture_default_str();
-  metrics->add_flag("--allow-remote", options.allow_remote,
-                    "Even at an address that other machines reach, without a password");
-  metrics->callback([&result] { result = RunMetrics(options); });
 }
 
 void AddTunnel(CLI::App& app, int& result) {
@@ -334,8 +320,8 @@ void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& re
   AddCheck(app, result);
   AddExampleConfig(app, result);
   AddStatus(app, result);
-  AddWatchVerbs(app, result);
-  AddMetrics(app, result);
+  AddSeeVerbs(app, result);
+  AddLiveVerbs(app, result);
   AddTunnel(app, result);
   AddCap(app, result);
   AddGauge(app, result);

@@ -264,6 +264,7 @@ node_config() {
     echo "node:"
     echo "  private_key_file: $(key_file "$site")"
     echo "  control_socket: $lab/$site.sock"
+    [[ ${node_options:-} == *state_directory* ]] || echo "  state_directory: $lab/state"
     [[ -z ${node_options:-} ]] || sed 's/^/  /' <<<"$node_options"
     if [[ ${with_map:-yes} == yes ]]; then
       echo "map:"

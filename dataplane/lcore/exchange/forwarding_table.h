@@ -168,6 +168,16 @@ class ForwardingTable {
     }
     return nullptr;
   }
+  // The counters of a path that the peer had in this table or an earlier one; null where the path is gone.
+  PathCounters* FindPath(PeerId peer, const PathCounters* known) const {
+    if (peer >= peers_.size()) return nullptr;
+    for (const std::span<const Source>& port : peers_[peer].sources) {
+      for (const Source& source : port) {
+        if (source.counters == known) return source.counters;
+      }
+    }
+    return nullptr;
+  }
 
  private:
   bool SamePorts(const ForwardingTable& before) const;

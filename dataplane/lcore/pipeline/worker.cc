@@ -21,7 +21,7 @@ Worker::Worker(WorkerId id, const Context& context, std::unique_ptr<wire::AeadEn
       idle_turns_(polling == Polling::kInterrupt ? 1 : kIdleTurns),
       workers_(static_cast<uint16_t>(context.exchange->lanes.size())),
       turn_(id, *context.publisher, *context.exchange, std::move(engine)),
-      ingress_(turn_, lane_, *context.skew, /*defers=*/workers_ > 1),
+      ingress_(turn_, lane_, *context.firsts, /*defers=*/workers_ > 1),
       egress_(turn_, *context.exchange, std::move(header_pool), context.max_ports),
       watch_(context.max_ports + 1) {}
 

@@ -13,8 +13,8 @@
 #include "dataplane/lcore/exchange/exchange.h"
 #include "dataplane/lcore/exchange/publisher.h"
 #include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/pipeline/in/first_table.h"
 #include "dataplane/lcore/pipeline/in/ingress.h"
-#include "dataplane/lcore/pipeline/in/skew_table.h"
 #include "dataplane/lcore/pipeline/out/egress.h"
 #include "dataplane/lcore/pipeline/turn/turn.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -27,7 +27,7 @@ class Worker {
   struct Context {
     Publisher* publisher = nullptr;
     Exchange* exchange = nullptr;
-    SkewTable* skew = nullptr;
+    FirstTable* firsts = nullptr;
     uint16_t max_ports = 0;
   };
   Worker(WorkerId id, const Context& context, std::unique_ptr<wire::AeadEngine> engine,

@@ -27,7 +27,7 @@ DpdkDataplane::DpdkDataplane(const DataplaneOptions& options, const PoolPlan& pl
       plan_(plan),
       exchange_(std::make_shared<Exchange>(options.worker_cpus.size(), options.ring_size)),
       ports_(std::make_unique<PortBoard>(options, plan, exchange_)),
-      skew_(std::make_unique<SkewTable>()),
+      firsts_(std::make_unique<FirstTable>()),
       to_wake_(options.worker_cpus.size()) {}
 
 absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
@@ -82,7 +82,7 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
         std::make_unique<Worker>(id,
                                  Worker::Context{.publisher = plane->publisher_.get(),
                                                  .exchange = plane->exchange_.get(),
-                                                 .skew = plane->skew_.get(),
+                                                 .firsts = plane->firsts_.get(),
                                                  .max_ports = options.max_ports},
                                  *std::move(engine), *std::move(headers), polling));
   }
@@ -137,7 +137,7 @@ void DpdkDataplane::LeaveBehind() {
     std::vector<std::unique_ptr<Worker>> workers;
     std::shared_ptr<CryptoDevice> crypto_device;
     std::unique_ptr<Publisher> publisher;
-    std::unique_ptr<SkewTable> skew;
+    std::unique_ptr<FirstTable> firsts;
     std::unique_ptr<PortBoard> ports;
     std::shared_ptr<Exchange> exchange;
     PoolPtr payload_pool;
@@ -148,7 +148,7 @@ void DpdkDataplane::LeaveBehind() {
   remains = new Remains{.workers = std::move(workers_),
                         .crypto_device = std::move(crypto_device_),
                         .publisher = std::move(publisher_),
-                        .skew = std::move(skew_),
+                        .firsts = std::move(firsts_),
                         .ports = std::move(ports_),
                         .exchange = std::move(exchange_),
                         .payload_pool = std::move(payload_pool_),

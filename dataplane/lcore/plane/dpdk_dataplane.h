@@ -16,7 +16,7 @@
 #include "dataplane/lcore/exchange/publisher.h"
 #include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/memory/pool.h"
-#include "dataplane/lcore/pipeline/in/skew_table.h"
+#include "dataplane/lcore/pipeline/in/first_table.h"
 #include "dataplane/lcore/pipeline/worker.h"
 #include "dataplane/lcore/plane/opened_merge.h"
 #include "dataplane/lcore/plane/port_board.h"
@@ -109,7 +109,7 @@ class DpdkDataplane final : public Dataplane {
   PoolPtr frame_pool_;
   std::shared_ptr<Exchange> exchange_;  // shared with threads that open and close devices
   std::unique_ptr<PortBoard> ports_;
-  std::unique_ptr<SkewTable> skew_;
+  std::unique_ptr<FirstTable> firsts_;
   std::unique_ptr<Publisher> publisher_;
   EngineChoice engine_;
   // May be null. It stands before the workers, whose engines use it, and so outlives them.

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "control/state/state_file.h"
 #include "tests/control/config/temp_dir.h"
 
 namespace warp::cap {
@@ -62,8 +63,10 @@ TEST(CapFile, IsTextThatSaysWhatItIs) {
 }
 
 TEST(CapFile, EachNodeHasOneOfItsOwn) {
-  EXPECT_EQ(CapFilePath("/var/lib/warp", kNode), "/var/lib/warp/caps-abababababababab");
-  EXPECT_NE(CapFilePath("/var/lib/warp", kNode), CapFilePath("/var/lib/warp", Key(1)));
+  EXPECT_EQ(state::StateFilePath("/var/lib/warp", "caps", kNode),
+            "/var/lib/warp/caps-abababababababab");
+  EXPECT_NE(state::StateFilePath("/var/lib/warp", "caps", kNode),
+            state::StateFilePath("/var/lib/warp", "caps", Key(1)));
   const auto foreign = ParseCapRecords(WriteCapRecords(Key(1), Records()), kNode);
   EXPECT_EQ(foreign.status().message(), "is of another node");
 }
@@ -137,7 +140,7 @@ TEST(CapFile, IsReadAsItWasWritten) {
   const TempDir directory;
   const std::string path = directory.At("caps");
   EXPECT_EQ(*ReadCapFile(path, kNode), std::nullopt);  // the first start
-  ASSERT_EQ(ReplaceCapFile(path, WriteCapRecords(kNode, Records())), absl::OkStatus());
+  ASSERT_EQ(state::ReplaceStateFile(path, WriteCapRecords(kNode, Records())), absl::OkStatus());
   EXPECT_EQ(**ReadCapFile(path, kNode), Records());
   struct stat info;
   ASSERT_EQ(stat(path.c_str(), &info), 0);
@@ -148,11 +151,11 @@ TEST(CapFile, IsReadAsItWasWritten) {
 TEST(CapFile, ThatWasNotReplacedYetIsTheOldOne) {
   const TempDir directory;
   const std::string path = directory.At("caps");
-  ASSERT_EQ(ReplaceCapFile(path, WriteCapRecords(kNode, Records())), absl::OkStatus());
+  ASSERT_EQ(state::ReplaceStateFile(path, WriteCapRecords(kNode, Records())), absl::OkStatus());
   directory.Write("caps.new", "warp-caps 1 half");
   EXPECT_EQ(**ReadCapFile(path, kNode), Records());
   // The next writing takes the place of what was left.
-  ASSERT_EQ(ReplaceCapFile(path, WriteCapRecords(kNode, {})), absl::OkStatus());
+  ASSERT_EQ(state::ReplaceStateFile(path, WriteCapRecords(kNode, {})), absl::OkStatus());
   EXPECT_TRUE((*ReadCapFile(path, kNode))->empty());
   EXPECT_NE(access(directory.At("caps.new").c_str(), F_OK), 0);
 }
@@ -175,7 +178,7 @@ TEST(CapFile, WhatIsNoFileOfOursIsRefusedWithoutWaiting) {
 TEST(CapFile, SaysWhyItCannotBeWritten) {
   const TempDir directory;
   const auto why = [&](const std::string& name) {
-    return std::string(ReplaceCapFile(directory.At(name), "x").message());
+    return std::string(state::ReplaceStateFile(directory.At(name), "x").message());
   };
   EXPECT_THAT(why("a/b/caps"), HasSubstr("cannot be made: No such file or directory"));
   EXPECT_EQ(why("made/caps"), "");
@@ -185,7 +188,7 @@ TEST(CapFile, SaysWhyItCannotBeWritten) {
   EXPECT_THAT(why("folder"), HasSubstr("folder cannot be replaced"));
   ASSERT_EQ(mkfifo(directory.At("pipe.new").c_str(), 0600), 0);
   EXPECT_THAT(why("pipe"), HasSubstr("pipe.new cannot be written"));
-  EXPECT_THAT(std::string(ReplaceCapFile("/proc/self/caps", "x").message()),
+  EXPECT_THAT(std::string(state::ReplaceStateFile("/proc/self/caps", "x").message()),
               HasSubstr("cannot be written"));
 }
 
@@ -193,10 +196,10 @@ TEST(CapFile, ThatCannotBeReadIsKeptAside) {
   const TempDir directory;
   const std::string path = directory.Write("caps", "what is this");
   directory.Write("caps.bad", "older");
-  KeepAside(path);
+  state::KeepAside(path);
   EXPECT_EQ(Slurp(path + ".bad"), "what is this");
   EXPECT_EQ(Slurp(path), "what is this");  // a crash now is no first start
-  ASSERT_EQ(ReplaceCapFile(path, "new"), absl::OkStatus());
+  ASSERT_EQ(state::ReplaceStateFile(path, "new"), absl::OkStatus());
   EXPECT_EQ(Slurp(path + ".bad"), "what is this");
   EXPECT_EQ(Slurp(path), "new");
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "control/state/state_file.h"
 #include "tests/control/config/temp_dir.h"
 #include "tests/control/turning.h"
 
@@ -41,7 +42,9 @@ class CapKeeperTest : public testing::Test {
                    [this](const config::PortConfig&) { ++changes_; });
   }
   uint64_t Used() const { return keeper_->book().caps()[0].used(); }
-  std::string Path() const { return CapFilePath(config_.node.state_directory, wire::PublicKey()); }
+  std::string Path() const {
+    return state::StateFilePath(config_.node.state_directory, "caps", wire::PublicKey());
+  }
   std::string Text() const {
     std::ifstream file(Path());
     std::stringstream text;

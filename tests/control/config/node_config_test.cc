@@ -246,6 +246,8 @@ node:
   dpdk_telemetry: true
   memory: 1GiB
   window: 4194304
+  on_event: [/usr/local/bin/on-event, /bin/logger -t warp]
+  on_event_timeout: 3s
   timers:
     rekey_after: 1s
     rekey_after_responder: 1500ms
@@ -271,6 +273,9 @@ ports: [{name: a, interface: b, cpu: auto, mtu: auto}]
   EXPECT_TRUE(node.dpdk_telemetry);
   EXPECT_EQ(node.memory_mib, 1024u);
   EXPECT_EQ(node.window, 4194304u);
+  EXPECT_EQ(node.on_event,
+            (std::vector<std::string>{"/usr/local/bin/on-event", "/bin/logger -t warp"}));
+  EXPECT_EQ(node.on_event_timeout, seconds(3));
   EXPECT_EQ(node.timers.rekey_after, seconds(1));
   EXPECT_EQ(node.timers.rekey_after_responder, milliseconds(1500));
   EXPECT_EQ(node.timers.session_lifetime, seconds(3));
@@ -336,6 +341,9 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        "f:1: node.listen_port: \"0\" is not a whole number from 1 to 65535"},
       {"node: {private_key_file: k, max_ports: 65}\n" + ports,
        "f:1: node.max_ports: \"65\" is not a whole number from 1 to 64"},
+      {"node: {private_key_file: k, on_event: [/bin/a, \"sh  -c x\"]}\n" + ports,
+       "f:1: node.on_event[1]: \"sh  -c x\" is not the whole path of a program, such as "
+       "/usr/local/bin/on-event, with arguments parted by single spaces"},
       {"node: {private_key_file: k, window: 100000}\n" + ports,
        "f:1: node.window: \"100000\" is not a power of two from 1024 to 4194304"},
       {"node: {private_key_file: k, control_socket: /" + std::string(107, 'x') + "}\n" + ports,

@@ -90,7 +90,7 @@ class StatusJsonTest : public testing::Test {
     known.name = "hq";
     known.session = std::make_shared<wire::Session>(wire::Session::Params{.window = 64},
                                                     wire::SymmetricKey(), wire::SymmetricKey());
-    known.paths = {path, protocol::PathStatus{}};
+    known.paths = {path, protocol::PathStatus{.id = 1}};
     known.paths_without_room = 3;
     known.twins = {EndpointOf(1, 1).address, EndpointOf(3, 1).address};
     known.twins_seen = wire::kNever;
@@ -144,6 +144,16 @@ class StatusJsonTest : public testing::Test {
     caps.Look(loop->now(), absl::FromCivil(absl::CivilDay(2026, 11, 20), absl::UTCTimeZone()),
               [](const config::PortConfig&) { return std::nullopt; });
     EXPECT_EQ(caps.Set("one", 900'000), absl::OkStatus());
+    verdict::LinkBook link_book;
+    lcore::PathCounters counters;
+    counters.rx_first.Add(12);
+    counters.rx_duplicate.Add(6);
+    counters.skew.Add(1'000'000);
+    if (!peers_.empty()) {
+      link_book.Look(
+          peers_[0], [](wire::PortId) { return std::string("one"); },
+          [&](wire::PathId path) { return path == 0 ? &counters : nullptr; });
+    }
     const wire::Instant now = loop->now();
     const auto peers = [this](size_t first, size_t count) {
       EXPECT_LE(count, NodeStatusText::kPeersPerPart);
@@ -160,6 +170,10 @@ class StatusJsonTest : public testing::Test {
               .links = links,
               .traffic = traffic,
               .caps = &caps,
+              .link_book = &link_book,
+              .port_since = [now](const std::string& port) { return now - seconds(port.size()); },
+              .events = 4,
+              .hooks_missed = 1,
               .peers = peers,
               .peer_count = peers_.size(),
               .maps = Maps(),
@@ -211,6 +225,17 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["version"], kStatusVersion);
   EXPECT_EQ(status["node"]["uptime_s"], 5.0);
   EXPECT_EQ(status["node"]["state"], "running");
+  EXPECT_EQ(status["node"]["events"], 4);
+  EXPECT_EQ(status["node"]["hooks_missed"], 1);
+  EXPECT_EQ(status["ports"][0]["since_s"], 3.0);
+  EXPECT_EQ(status["ports"][2]["since_s"], 5.0);
+  const nlohmann::json link = status["peers"][0]["links"][0];
+  EXPECT_EQ(link["port"], "one");
+  EXPECT_EQ(link["first"], 12);
+  EXPECT_EQ(link["first_share"], 1.0);
+  EXPECT_EQ(link["sole"], 0);
+  EXPECT_NEAR(link["skew_ms"].get<double>(), 1, 0.34);
+  EXPECT_EQ(status["peers"][0]["copies"], 1.5);
   EXPECT_EQ(status["workers"][0]["stages"]["rx"]["cycles_per_packet"], 1.5);
   EXPECT_EQ(status["ports"][0]["addresses"], nlohmann::json({"10.0.0.1"}));
   EXPECT_EQ(status["ports"][0]["drops"], nlohmann::json({{"kernel_full", 1}}));

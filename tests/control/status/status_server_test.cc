@@ -74,7 +74,8 @@ class StatusServerTest : public ::testing::Test {
         StatusServer::Open(*loop_, options_, [this](const StatusServer::Request& request) {
           ++asked_;
           request_ = request;
-          return parts_.empty() ? StatusServer::Whole(text_) : Parts();
+          if (request.line == "follow") return Following();
+          return StatusServer::Reply(parts_.empty() ? StatusServer::Whole(text_) : Parts());
         });
     if (server.ok()) server_ = *std::move(server);
     return server.status();
@@ -87,6 +88,17 @@ class StatusServerTest : public ::testing::Test {
       return parts_[next++];
     };
   }
+  // Gives the lines of said_ from now on, one a part.
+  StatusServer::Reply Following() {
+    return {[this, next = said_.size()]() mutable {
+              return next == said_.size() ? "" : said_[next++] + "\n";
+            },
+            /*goes_on=*/true};
+  }
+  void Say(const std::string& line) {
+    said_.push_back(line);
+    server_->Wake();
+  }
   bool Turn(const std::function<bool()>& happened) { return TurnUntil(*loop_, happened); }
 
   std::string directory_;
@@ -96,6 +108,7 @@ class StatusServerTest : public ::testing::Test {
   std::string text_ = "{\"node\": 1}\n";
   std::vector<std::string> parts_;  // of a text; empty: text_ is one part
   std::vector<int> made_;
+  std::vector<std::string> said_;  // to followers
   int asked_ = 0;
   StatusServer::Request request_;  // the last one
 };
@@ -238,6 +251,77 @@ TEST_F(StatusServerTest, RudeClients) {
   Client client(options_.path);
   ASSERT_TRUE(Turn([&] { return client.Ended(); }));
   EXPECT_TRUE(client.text == text_) << client.text.size();
+}
+
+// --- Followers ---
+
+TEST_F(StatusServerTest, FollowersGetWhatComesForAsLongAsTheyStay) {
+  options_.patience = std::chrono::milliseconds(20);
+  ASSERT_TRUE(Open().ok());
+  Client early(options_.path, "follow\n");
+  ASSERT_TRUE(Turn([&] { return asked_ == 1; }));
+  Say("one");
+  ASSERT_TRUE(Turn([&] { return !early.Ended() && early.text == "one\n"; }));
+  shutdown(early.fd(), SHUT_WR);  // it has nothing more to say, and goes on reading
+  Client late(options_.path, "follow\n");
+  ASSERT_TRUE(Turn([&] { return asked_ == 2; }));
+  Settle(*loop_);  // longer than others have patience for
+  Say("two");
+  Say("three");
+  ASSERT_TRUE(Turn([&] { return !early.Ended() && early.text == "one\ntwo\nthree\n"; }));
+  ASSERT_TRUE(Turn([&] { return !late.Ended() && late.text == "two\nthree\n"; }));
+  server_.reset();
+  EXPECT_TRUE(early.Ended());
+}
+
+// Whoever goes leaves nothing behind, be it that something waits for it or not.
+TEST_F(StatusServerTest, FollowersThatGoMakeRoom) {
+  options_.max_followers = 1;
+  ASSERT_TRUE(Open().ok());
+  for (int i = 0; i < 5; ++i) {
+    Client follower(options_.path, "follow\n");
+    ASSERT_TRUE(Turn([&] { return asked_ == i + 1; }));
+    Say("hello");
+    ASSERT_TRUE(Turn([&] { return !follower.Ended() && follower.text == "hello\n"; }));
+  }
+}
+
+TEST_F(StatusServerTest, FollowersKeepNobodyOut) {
+  options_.max_clients = 1;
+  options_.max_followers = 2;
+  ASSERT_TRUE(Open().ok());
+  std::vector<std::unique_ptr<Client>> followers;
+  for (int i = 0; i < 2; ++i) {
+    followers.push_back(std::make_unique<Client>(options_.path, "follow\n"));
+    ASSERT_TRUE(Turn([&] { return asked_ == i + 1; }));
+  }
+  Client another(options_.path, "follow\n");
+  ASSERT_TRUE(Turn([&] { return another.Ended(); }));
+  EXPECT_EQ(another.text, "{\"error\":\"too many clients follow what happens already\"}\n");
+  Client client(options_.path);
+  ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+  EXPECT_EQ(client.text, text_);
+  Say("still here");
+  for (const auto& follower : followers) {
+    ASSERT_TRUE(Turn([&] { return !follower->Ended() && follower->text == "still here\n"; }));
+  }
+}
+
+// One that does not read holds up neither the server nor the others.
+TEST_F(StatusServerTest, AFollowerThatDoesNotReadHoldsNobodyUp) {
+  ASSERT_TRUE(Open().ok());
+  Client hung(options_.path, "follow\n");
+  Client reading(options_.path, "follow\n");
+  ASSERT_TRUE(Turn([&] { return asked_ == 2; }));
+  const std::string line(1 << 16, 'x');
+  for (size_t i = 1; i <= 64; ++i) {
+    Say(line);
+    ASSERT_TRUE(
+        Turn([&] { return !reading.Ended() && reading.text.size() == i * (line.size() + 1); }));
+  }
+  EXPECT_FALSE(hung.Ended());
+  EXPECT_LT(hung.text.size(), reading.text.size());
+  ASSERT_TRUE(Turn([&] { return !hung.Ended() && hung.text == reading.text; }));  // now it does
 }
 
 // --- Requests ---

@@ -32,7 +32,7 @@ constexpr char kNodeStatus[] = R"({
 "drops":{"malformed":1,"replayed":3}})";
 
 TEST(StatusTextTest, ShowsANode) {
-  const absl::StatusOr<std::string> text = StatusText(kNodeStatus);
+  const absl::StatusOr<std::string> text = StatusText(kNodeStatus, /*details=*/true);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_EQ(*text, R"(node AAAA=
   warpd 0.1.0, running for 1h02m, UDP port 13116, crypto ipsec-mb (ipsec-mb 151 ns, libsodium 690 ns), polling adaptive, loop io_uring
@@ -75,7 +75,8 @@ replayed       3
 TEST(StatusTextTest, ShowsAMap) {
   const absl::StatusOr<std::string> text = StatusText(
       R"({"map":{"public_key":"MMMM=","version":"0.1.0","uptime_s":59,"listen":["0.0.0.0:13116","[::]:13116"],"loop":"epoll",)"
-      R"("registrations":12,"sessions":3,"lookups":4,"pushes":5},"drops":{}})");
+      R"("registrations":12,"sessions":3,"lookups":4,"pushes":5},"drops":{}})",
+      /*details=*/false);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_EQ(*text, R"(map MMMM=
   warp-map 0.1.0, running for 59s, listens on 0.0.0.0:13116, [::]:13116, loop epoll
@@ -96,9 +97,11 @@ TEST(StatusTextTest, BearsWhatItDoesNotKnow) {
        R"({"map":[],"drops":{"a":null}})",
        R"({"peers":[{"paths":[{"rtt_ms":"x","since_s":-5}],"session":{}}]})",
        R"({"node":{"uptime_s":1e300}})"}) {
-    EXPECT_TRUE(StatusText(json).ok()) << json;
+    EXPECT_TRUE(StatusText(json, true).ok()) << json;
+    EXPECT_TRUE(StatusText(json, false).ok()) << json;
   }
-  const absl::StatusOr<std::string> text = StatusText("{\"node\":{\"version\":\"\\u001b[2J\"}}");
+  const absl::StatusOr<std::string> text =
+      StatusText("{\"node\":{\"version\":\"\\u001b[2J\"}}", true);
   ASSERT_TRUE(text.ok());
   EXPECT_EQ(text->find('\x1b'), std::string::npos);
   EXPECT_NE(text->find("?[2J"), std::string::npos);
@@ -106,7 +109,7 @@ TEST(StatusTextTest, BearsWhatItDoesNotKnow) {
 
 TEST(StatusTextTest, RefusesWhatIsNoStatus) {
   for (const char* json : {"", "[]", "5", "{", "{} {}"}) {
-    EXPECT_EQ(StatusText(json).status().message(), "the answer is not a status") << json;
+    EXPECT_EQ(StatusText(json, false).status().message(), "the answer is not a status") << json;
   }
 }
 

@@ -27,10 +27,8 @@ void Ingress::Deliver(const PortView& port) {
   for (uint16_t i = 0; i < opening_.size(); ++i) {
     const InPacket& packet = opening_[i];
     wire::Session* const session = packet.session->session.get();
-    if (SkewTable::Samples(packet.counter)) {
-      skew_.Stamp(session->local_index(), packet.counter, turn_.now());
-    }
     TakeText(packet.mbuf);
+    if (FirstTable::Samples(packet.counter)) NoteFirst(packet);
     SetArrivalTime(packet.mbuf, turn_.now());
     PacketMeta& meta = MetaOf(packet.mbuf);
     meta.returned = &port.slot->returned;
@@ -47,6 +45,15 @@ void Ingress::Deliver(const PortView& port) {
   GiveToControl(port, lane_.opened, {packets, opening_.size()});
   turn_.Lap(Stage::kDeliver, opening_.size());
   opening_.Clear();
+}
+
+// Control messages go over one path each, so that they say nothing of what would be lost without it.
+void Ingress::NoteFirst(const InPacket& packet) {
+  PathCounters* const path = wire::IsAnswered(TextOf(packet.mbuf)) ? nullptr : packet.path;
+  const double ns = static_cast<double>(turn_.now()) * ns_per_cycle_;
+  const size_t set = static_cast<uint64_t>(ns) / kFirstSetNs % 2;
+  firsts_.Note(packet.session->session->local_index(), packet.counter, turn_.now(), {path, set});
+  if (path != nullptr) path->sampled_first[set].Add();
 }
 
 // How many opened packets control can take now.

@@ -4,10 +4,10 @@
 
 namespace warp::lcore {
 
-Ingress::Ingress(Turn& turn, Lane& lane, SkewTable& skew, bool defers)
+Ingress::Ingress(Turn& turn, Lane& lane, FirstTable& firsts, bool defers)
     : turn_(turn),
       lane_(lane),
-      skew_(skew),
+      firsts_(firsts),
       defers_(defers),
       ns_per_cycle_(1e9 / static_cast<double>(rte_get_tsc_hz())) {}
 

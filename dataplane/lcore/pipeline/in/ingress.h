@@ -18,8 +18,8 @@
 #include <span>
 
 #include "dataplane/lcore/exchange/exchange.h"
+#include "dataplane/lcore/pipeline/in/first_table.h"
 #include "dataplane/lcore/pipeline/in/in_packet.h"
-#include "dataplane/lcore/pipeline/in/skew_table.h"
 #include "dataplane/lcore/pipeline/turn/burst.h"
 #include "dataplane/lcore/pipeline/turn/turn.h"
 #include "dataplane/wire/message.h"
@@ -30,7 +30,7 @@ class Ingress {
  public:
   // `lane` is that of the worker. `defers`: other workers may receive copies of the same payloads. All three outlive
   // it.
-  Ingress(Turn& turn, Lane& lane, SkewTable& skew, bool defers);
+  Ingress(Turn& turn, Lane& lane, FirstTable& firsts, bool defers);
   ~Ingress();
   Ingress(const Ingress&) = delete;
   Ingress& operator=(const Ingress&) = delete;
@@ -65,14 +65,15 @@ class Ingress {
   wire::Drop CheckReply(wire::Bytes datagram) const;
   HandshakeRank RankOf(const InboundMeta& meta, wire::MessageType type, wire::Bytes datagram) const;
   void GiveHandshake(const PortView& port, HandshakeRank rank, rte_mbuf* packet);
-  void MeasureSkew(const InPacket& packet);
+  void CompareWithFirst(const InPacket& packet);
+  void NoteFirst(const InPacket& packet);
   uint64_t RoomInControl(const PortView& port) const;
   void CountGiven(const PortView& port, size_t given);
   void GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring, std::span<rte_mbuf*> packets);
 
   Turn& turn_;
   Lane& lane_;
-  SkewTable& skew_;
+  FirstTable& firsts_;
   const bool defers_;
   const double ns_per_cycle_;
 

@@ -55,7 +55,7 @@ bool Ingress::Look(const PortView& port) {
       case Verdict::kSeen:
         ++duplicates;
         tally.Duplicate(packet, /*payload=*/true);
-        MeasureSkew(packet);
+        CompareWithFirst(packet);
         done.Add(packet.mbuf);
         break;
       case Verdict::kTooOld:
@@ -75,13 +75,18 @@ bool Ingress::Look(const PortView& port) {
 
 // A duplicate was not authenticated, so that it feeds counters and nothing else: among them the newest of its path,
 // since its own counter was claimed with an authentic copy. What it holds stays unknown.
-void Ingress::MeasureSkew(const InPacket& packet) {
-  if (packet.path == nullptr || !SkewTable::Samples(packet.counter)) return;
+void Ingress::CompareWithFirst(const InPacket& packet) {
+  if (packet.path == nullptr || !FirstTable::Samples(packet.counter)) return;
   const std::optional<uint64_t> lag =
-      skew_.Lag(packet.session->session->local_index(), packet.counter, turn_.now());
+      firsts_.Lag(packet.session->session->local_index(), packet.counter, turn_.now());
   if (!lag) return;
-  packet.path->skew_samples.Add();
-  packet.path->skew_total_ns.Add(static_cast<uint64_t>(static_cast<double>(*lag) * ns_per_cycle_));
+  const auto ns = static_cast<uint64_t>(static_cast<double>(*lag) * ns_per_cycle_);
+  packet.path->skew.Add(ns);
+  packet.path->skew_total_ns.Add(ns);
+  const FirstTable::First first = firsts_.TakeFirst(packet.counter, packet.path);
+  if (first.path == nullptr) return;
+  PathCounters* const path = turn_.forwarding().FindPath(packet.session->peer, first.path);
+  if (path != nullptr) path->sampled_paired[first.set].Add();
 }
 
 }  // namespace warp::lcore

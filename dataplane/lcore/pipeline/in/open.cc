@@ -67,7 +67,7 @@ void Ingress::Claim(const PortView& port) {
         // Look lets no counter through that the window refuses.
         assert(verdicts[i - first] == Verdict::kSeen);
         tally.Duplicate(opening_[i], IsPayload(opening_[i]));
-        MeasureSkew(opening_[i]);
+        CompareWithFirst(opening_[i]);
         turn_.Discard(port.slot, wire::Drop::kOpenedTwice, opening_[i].mbuf);
       }
     }

@@ -115,7 +115,7 @@ TEST(Allocations, NoneOnThePacketPath) {
   EXPECT_GT(net.b().Drops(wire::Drop::kUnauthentic), 0u);
   EXPECT_GT(net.b().Drops(wire::Drop::kDuplicate), 0u);
   uint64_t skews = 0;
-  for (size_t i = 0; i < 4; ++i) skews += net.b().path(i / 2, i % 2).skew_samples.Get();
+  for (size_t i = 0; i < 4; ++i) skews += net.b().path(i / 2, i % 2).skew.samples();
   EXPECT_GT(skews, 0u);
 }
 

@@ -261,8 +261,43 @@ TEST_P(Journey, SkewOfDuplicates) {
   net.b().Turn();
   net.Deliver(net.in_flight()[1]);
   net.b().Turn();
-  EXPECT_EQ(net.b().path(0, 0).skew_samples.Get() + net.b().path(1, 0).skew_samples.Get(), 1u);
+  EXPECT_EQ(net.b().path(0, 0).skew.samples() + net.b().path(1, 0).skew.samples(), 1u);
   EXPECT_GT(net.b().path(0, 0).skew_total_ns.Get() + net.b().path(1, 0).skew_total_ns.Get(), 0u);
+}
+
+// One payload of sixteen tells whether any other path brought it too.
+TEST_P(Journey, CountsWhatNoOtherPathBrought) {
+  Network net = Make(1, 2);
+  const auto sum = [&](auto member) {
+    uint64_t all = 0;
+    for (size_t path = 0; path < 2; ++path) {
+      for (const auto& set : net.b().path(path, 0).*member) all += set.Get();
+    }
+    return all;
+  };
+  const auto sampled = [&] { return sum(&PathCounters::sampled_first); };
+  const auto paired = [&] { return sum(&PathCounters::sampled_paired); };
+  for (uint64_t i = 0; i < 2 * kFirstSampling; ++i) {
+    net.a().Send(Text(40));
+    net.Settle();
+  }
+  EXPECT_EQ(sampled(), 2u);
+  EXPECT_EQ(paired(), 2u);
+  for (uint64_t i = 0; i < 2 * kFirstSampling; ++i) {
+    net.a().Send(Text(40));
+    net.Collect();
+    ASSERT_EQ(net.in_flight().size(), 2u);
+    const FrameBytes copy = net.in_flight()[0];
+    net.in_flight().clear();
+    // The same copy again, by the same path, makes nothing safer.
+    for (int times = 0; times < 2; ++times) {
+      net.Deliver(copy);
+      net.b().Turn();
+    }
+  }
+  EXPECT_EQ(sampled(), 4u);
+  EXPECT_EQ(paired(), 2u);
+  EXPECT_EQ(net.b().Received().size(), 4 * kFirstSampling);
 }
 
 // A packet of a known session may come from a new source, as when a peer roams. It is opened, but no path counts it.

@@ -1,6 +1,6 @@
 // How a command that runs for long learns of its end.
-#ifndef WARP_TOOLS_COMMAND_STOP_SIGNAL_H_
-#define WARP_TOOLS_COMMAND_STOP_SIGNAL_H_
+#ifndef WARP_TOOLS_TERMINAL_STOP_SIGNAL_H_
+#define WARP_TOOLS_TERMINAL_STOP_SIGNAL_H_
 
 #include <signal.h>
 
@@ -19,4 +19,4 @@ inline absl::StatusOr<os::SignalFd> OpenStopSignal() {
 
 }  // namespace warp::tools
 
-#endif  // WARP_TOOLS_COMMAND_STOP_SIGNAL_H_
+#endif  // WARP_TOOLS_TERMINAL_STOP_SIGNAL_H_

@@ -1,4 +1,4 @@
-#include "tools/command/verbs/watch_verbs.h"
+#include "tools/command/see/live_verbs.h"
 
 #include <CLI/CLI.hpp>
 
@@ -49,7 +49,7 @@ void AddWeb(CLI::App& app, int& result) {
 
 }  // namespace
 
-void AddWatchVerbs(CLI::App& app, int& result) {
+void AddLiveVerbs(CLI::App& app, int& result) {
   AddTop(app, result);
   AddWeb(app, result);
 }

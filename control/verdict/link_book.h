@@ -1,0 +1,54 @@
+// What each link did for each peer, over paths that come and go: looks about once a second what their counters have
+// added. What a path counted in the second before it went is not there, and which payloads nobody else brought is known
+// some ten seconds later, when nothing more can come of them. Control thread.
+#ifndef WARP_CONTROL_VERDICT_LINK_BOOK_H_
+#define WARP_CONTROL_VERDICT_LINK_BOOK_H_
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "control/protocol/node/node.h"
+#include "control/verdict/link_totals.h"
+#include "dataplane/facade/counters.h"
+
+namespace warp::verdict {
+
+class LinkBook {
+ public:
+  using Links = std::map<std::string, LinkTotals>;  // by the name of the port
+  // The name of an open port; empty where it is closed.
+  using PortNameFunction = absl::FunctionRef<std::string(wire::PortId)>;
+  // Null where the path has none yet.
+  using CountersFunction = absl::FunctionRef<const lcore::PathCounters*(wire::PathId)>;
+
+  void Look(const protocol::PeerStatus& peer, PortNameFunction port_name,
+            CountersFunction counters);
+
+  // Of one peer, since the process began.
+  const Links& Of(wire::PeerId peer) const;
+  // Of all peers together.
+  const Links& all() const { return all_; }
+
+ private:
+  struct Path {
+    uint64_t SoleOf(const lcore::PathCounters& counters);
+    std::string port;
+    LinkTotals counted;                 // as of the last look
+    std::array<uint64_t, 2> sampled{};  // by set, likewise
+    std::array<uint64_t, 2> sole{};     // of those, as of the last time that the set stood still
+  };
+  struct Peer {
+    absl::flat_hash_map<wire::PathId, Path> paths;
+    Links links;
+  };
+  absl::flat_hash_map<wire::PeerId, Peer> peers_;
+  Links all_;
+};
+
+}  // namespace warp::verdict
+
+#endif  // WARP_CONTROL_VERDICT_LINK_BOOK_H_

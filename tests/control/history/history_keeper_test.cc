@@ -1,0 +1,132 @@
+// The history on a disk: what a restart finds, and what becomes of a file that cannot be read.
+#include "control/history/history_keeper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/history/history_file.h"
+#include "control/state/state_file.h"
+#include "tests/control/config/temp_dir.h"
+#include "tests/control/turning.h"
+
+namespace warp::history {
+namespace {
+
+using ::testing::HasSubstr;
+
+class HistoryKeeperTest : public ::testing::Test {
+ protected:
+  // A start of warpd.
+  void Open() {
+    auto keeper = HistoryKeeper::Open(
+        *loop_, {},
+        {.directory = directory_.At("state"),
+         .zone = absl::UTCTimeZone(),
+         .wall_clock = [this] { return now_; },
+         .warn = [this](const std::string& warning) { warnings_.push_back(warning); }});
+    ASSERT_TRUE(keeper.ok()) << keeper.status();
+    keeper_ = *std::move(keeper);
+    links_.clear();
+  }
+  void Carry(const std::string& port, uint64_t payloads) {
+    links_[port].first += payloads;
+    keeper_->Look(links_, [](const std::string&) { return true; });
+  }
+  void End() {
+    keeper_->Finish(std::chrono::seconds(10));
+    keeper_.reset();
+  }
+  uint64_t FirstOf(const std::string& port) const {
+    for (const Link& link : keeper_->history().links()) {
+      if (link.port == port) return link.records[static_cast<size_t>(By::kMonth)].back().first;
+    }
+    return 0;
+  }
+  std::string Path() const { return state::StateFilePath(directory_.At("state"), "history", {}); }
+
+  TempDir directory_;
+  const std::unique_ptr<control::Loop> loop_ = control::MakeLoop();
+  absl::Time now_ = absl::FromUnixSeconds(1'796'034'731);
+  std::unique_ptr<HistoryKeeper> keeper_;
+  verdict::LinkBook::Links links_;
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(HistoryKeeperTest, GoesOnOverRestarts) {
+  Open();
+  Carry("lte", 5);
+  Carry("lte", 2);
+  EXPECT_EQ(FirstOf("lte"), 7u);
+  End();
+  Open();
+  EXPECT_EQ(FirstOf("lte"), 7u);
+  Carry("lte", 1);  // counted from 0 again
+  EXPECT_EQ(FirstOf("lte"), 8u);
+  End();
+  Open();
+  EXPECT_EQ(FirstOf("lte"), 8u);
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(HistoryKeeperTest, TheMedianIsKeptByItsSamples) {
+  Open();
+  links_["lte"].skew[lcore::SkewClassOf(30'000'000)] = 10;
+  Carry("lte", 1);
+  Carry("lte", 1);  // nothing new was measured
+  const Record& record = keeper_->history().links()[0].records[0].back();
+  EXPECT_EQ(record.skew_samples, 10u);
+  EXPECT_NEAR(static_cast<double>(record.skew_us) / 10, 30'000, 9'000);
+}
+
+TEST_F(HistoryKeeperTest, AFileThatCannotBeReadIsPutAside) {
+  for (const bool future : {false, true}) {
+    ASSERT_TRUE(mkdir(directory_.At("state").c_str(), 0700) == 0 || errno == EEXIST);
+    const std::string bytes =
+        future ? WriteHistory({}, now_ + absl::Hours(1000), {})
+               : WriteHistory({}, now_, {{.port = "lte", .records = {}}}).substr(0, 60);
+    ASSERT_EQ(state::ReplaceStateFile(Path(), bytes), absl::OkStatus());
+    warnings_.clear();
+    Open();
+    ASSERT_EQ(warnings_.size(), 1u);
+    EXPECT_THAT(warnings_[0], HasSubstr(Path()));
+    EXPECT_THAT(warnings_[0], HasSubstr(future ? "is from the future" : "is cut off or damaged"));
+    EXPECT_TRUE(keeper_->history().links().empty());
+    Carry("lte", 3);
+    End();
+    EXPECT_EQ(access((Path() + ".bad").c_str(), F_OK), 0);
+    warnings_.clear();
+    Open();
+    EXPECT_TRUE(warnings_.empty());
+    EXPECT_EQ(FirstOf("lte"), 3u);
+    keeper_.reset();
+  }
+}
+
+// Nothing is said of it again, and nothing else suffers.
+TEST_F(HistoryKeeperTest, ADiskThatTakesNothingIsToldOnce) {
+  const std::string nowhere = directory_.Write("state", "");  // a file is no directory
+  Open();
+  Carry("lte", 1);
+  keeper_->Finish(std::chrono::seconds(10));
+  ASSERT_TRUE(control::TurnUntil(*loop_, [&] { return !warnings_.empty(); }));
+  EXPECT_THAT(warnings_[0], HasSubstr("will not be remembered"));
+  keeper_->Finish(std::chrono::seconds(10));
+  control::Settle(*loop_);
+  EXPECT_EQ(warnings_.size(), 1u);
+  EXPECT_EQ(FirstOf("lte"), 1u);
+}
+
+TEST_F(HistoryKeeperTest, ANodeWithoutLinksWritesNothing) {
+  Open();
+  End();
+  EXPECT_NE(access(Path().c_str(), F_OK), 0);
+}
+
+}  // namespace
+}  // namespace warp::history

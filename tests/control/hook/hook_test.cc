@@ -1,0 +1,218 @@
+// Hooks as an operator writes them: real programs, run by the process that warpd forks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "control/hook/hook_process.h"
+#include "control/hook/hooks.h"
+#include "tests/control/config/temp_dir.h"
+
+namespace warp::hook {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class HookTest : public ::testing::Test {
+ protected:
+  HookTest() {
+    // Hooks of root run as nobody, and write here.
+    EXPECT_EQ(chmod(directory_.At("").c_str(), 0777), 0);
+    absl::StatusOr<os::UniqueFd> process = StartHookProcess();
+    EXPECT_TRUE(process.ok()) << process.status();
+    if (process.ok()) {
+      hooks_ = std::make_unique<Hooks>(*std::move(process), [this](const std::string& warning) {
+        warnings_.push_back(warning);
+      });
+    }
+  }
+
+  // A script that writes into files whose names begin with $OUT.
+  std::string Script(const std::string& name, const std::string& body) {
+    const std::string path = directory_.At(name);
+    std::ofstream(path) << "#!/bin/sh\nOUT=" << directory_.At(name) << "\n" << body << "\n";
+    EXPECT_EQ(chmod(path.c_str(), 0755), 0);
+    return path;
+  }
+  std::string Read(const std::string& name) {
+    std::ifstream file(directory_.At(name));
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+  // Nobody asserts how soon a command runs.
+  static bool Until(const std::function<bool()>& happened) {
+    for (int i = 0; i < 3000; ++i) {
+      if (happened()) return true;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return false;
+  }
+  void Run(uint64_t number) {
+    control::Event event{.kind = control::EventKind::kPathDown,
+                         .peer = "hq",
+                         .port = "lte",
+                         .endpoint = "198.51.100.7:13116",
+                         .reason = "no answer"};
+    event.number = number;
+    event.time = absl::FromUnixSeconds(0);
+    hooks_->Run(event);
+  }
+
+  TempDir directory_;
+  std::unique_ptr<Hooks> hooks_;
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(HookTest, GetsTheEventOnStdinAndAsVariables) {
+  const std::string script =
+      Script("hook", "cat >$OUT.in; env >$OUT.env; echo \"$1 $2\" >$OUT.args; touch $OUT.done");
+  hooks_->Set({script + " one two"}, seconds(60));
+  Run(5);
+  ASSERT_TRUE(Until([&] { return access(directory_.At("hook.done").c_str(), F_OK) == 0; }));
+  EXPECT_EQ(Read("hook.in"),
+            R"({"version":1,"number":5,"time":"1970-01-01T00:00:00.000Z","event":"path_down",)"
+            R"("severity":"warning","peer":"hq","port":"lte","endpoint":"198.51.100.7:13116",)"
+            R"("reason":"no answer","text":"peer hq: path lte -> 198.51.100.7:13116 lost )"
+            "(no answer)\"}\n");
+  EXPECT_EQ(Read("hook.args"), "one two\n");
+  const std::vector<std::string> variables = absl::StrSplit(Read("hook.env"), '\n');
+  EXPECT_THAT(variables, Contains("WARP_EVENT=path_down"));
+  EXPECT_THAT(variables, Contains("WARP_ENDPOINT=198.51.100.7:13116"));
+  EXPECT_THAT(variables, Contains("WARP_NUMBER=5"));
+  EXPECT_THAT(variables, Contains(StartsWith("PATH=")));
+}
+
+// Neither the user, nor a capability, nor a way to one, nor a descriptor of warpd's.
+TEST_F(HookTest, HasNoRights) {
+  const std::string script = Script(
+      "hook", "cat /proc/self/status >$OUT.status; ls -l /proc/self/fd >$OUT.fds; touch $OUT.done");
+  hooks_->Set({script}, seconds(60));
+  Run(1);
+  ASSERT_TRUE(Until([&] { return access(directory_.At("hook.done").c_str(), F_OK) == 0; }));
+  const std::string status = Read("hook.status");
+  EXPECT_THAT(status, HasSubstr("NoNewPrivs:\t1"));
+  for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+    EXPECT_THAT(status, HasSubstr(absl::StrCat(set, ":\t0000000000000000")));
+  }
+  EXPECT_THAT(status, HasSubstr("SigBlk:\t0000000000000000"));
+  const std::string user = absl::StrCat(geteuid() == 0 ? 65534 : geteuid());
+  EXPECT_THAT(status, HasSubstr(absl::StrCat("Uid:\t", user, "\t", user, "\t", user)));
+  EXPECT_EQ(Read("hook.fds").find("socket:"), std::string::npos) << Read("hook.fds");
+}
+
+TEST_F(HookTest, CommandsRunOneAfterTheOtherForEachEvent) {
+  const std::string a = Script("a", "echo a$WARP_NUMBER >>$OUT.log");
+  const std::string b = Script("b", "echo b$WARP_NUMBER >>" + directory_.At("a.log"));
+  hooks_->Set({a, b}, seconds(60));
+  Run(1);
+  Run(2);
+  ASSERT_TRUE(Until([&] { return Read("a.log").size() >= 12; }));
+  EXPECT_EQ(Read("a.log"), "a1\nb1\na2\nb2\n");
+}
+
+// Neither one that hangs, with what it has started, nor one that cannot be run holds the next up.
+TEST_F(HookTest, OneThatHangsIsKilledWithWhatItHasStarted) {
+  const std::string hangs =
+      Script("hangs", "sleep 1000 & echo $! >$OUT.child; trap '' TERM; sleep 1000");
+  const std::string next = Script("next", "touch $OUT.done");
+  hooks_->Set({hangs, directory_.At("missing"), next}, milliseconds(300));
+  Run(1);
+  ASSERT_TRUE(Until([&] { return access(directory_.At("next.done").c_str(), F_OK) == 0; }));
+  const std::string child = Read("hangs.child");
+  ASSERT_FALSE(child.empty());
+  // Whoever inherits it may take a moment to bury it.
+  EXPECT_TRUE(Until([&] {
+    std::ifstream stat(absl::StrCat("/proc/", std::stoi(child), "/stat"));
+    std::string text;
+    std::getline(stat, text);
+    return text.empty() || text.find(") Z ") != std::string::npos;
+  }));
+}
+
+// Control never waits: what the queue does not take is counted, and told to the next command that runs.
+TEST_F(HookTest, AFloodIsDroppedAndTold) {
+  const std::string script = Script(
+      "hook",
+      "echo $WARP_EVENT $WARP_MISSED >>$OUT.log; while ! [ -e $OUT.go ]; do sleep 0.01; done");
+  hooks_->Set({script}, seconds(600));
+  Run(0);
+  ASSERT_TRUE(Until([&] { return !Read("hook.log").empty(); }));  // nothing more is taken now
+  constexpr uint64_t kEvents = 20'000;
+  for (uint64_t i = 1; i <= kEvents; ++i) Run(i);
+  EXPECT_GT(hooks_->missed(), 0u);
+  EXPECT_LT(hooks_->missed(), kEvents);
+  const uint64_t missed = hooks_->missed();
+  std::ofstream(directory_.At("hook.go")) << "";
+  // As soon as there is room again, it is told before the next event.
+  uint64_t number = kEvents;
+  ASSERT_TRUE(Until([&] {
+    const uint64_t before = hooks_->missed();
+    Run(++number);
+    return hooks_->missed() == before;
+  }));
+  ASSERT_TRUE(Until([&] { return Read("hook.log").find("events_missed") != std::string::npos; }));
+  EXPECT_THAT(Read("hook.log"), HasSubstr(absl::StrCat("events_missed ", hooks_->missed(), "\n")));
+  EXPECT_GE(hooks_->missed(), missed);
+  EXPECT_TRUE(warnings_.empty());
+}
+
+// What waits when warpd ends is still run, but not for ever.
+TEST_F(HookTest, TheEndOfWarpdIsTheEndOfHooks) {
+  const std::string quick = Script("quick", "echo $WARP_NUMBER >>$OUT.log");
+  hooks_->Set({quick}, seconds(600));
+  Run(1);
+  Run(2);
+  hooks_.reset();
+  ASSERT_TRUE(Until([&] { return Read("quick.log") == "1\n2\n"; })) << Read("quick.log");
+}
+
+TEST_F(HookTest, OneThatHangsDoesNotOutliveWarpdForLong) {
+  const std::string hangs = Script("hangs", "echo $$ >$OUT.pid; sleep 1000");
+  hooks_->Set({hangs}, seconds(600));
+  Run(1);
+  ASSERT_TRUE(Until([&] { return !Read("hangs.pid").empty(); }));
+  const pid_t pid = std::stoi(Read("hangs.pid"));
+  hooks_.reset();
+  EXPECT_TRUE(Until([&] { return kill(pid, 0) != 0; }));
+}
+
+TEST(Hooks, WithoutAProcessNothingIsRunNorCounted) {
+  Hooks hooks({}, [](const std::string&) { FAIL(); });
+  EXPECT_FALSE(hooks.possible());
+  hooks.Set({"/bin/true"}, seconds(1));
+  hooks.Run({});
+  EXPECT_EQ(hooks.missed(), 0u);
+}
+
+TEST(Hooks, SaysOnceThatTheProcessIsGone) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+  close(ends[1]);
+  int warnings = 0;
+  Hooks hooks(os::UniqueFd{ends[0]}, [&](const std::string&) { ++warnings; });
+  hooks.Set({"/bin/true"}, seconds(1));
+  for (int i = 0; i < 3; ++i) hooks.Run({});
+  EXPECT_EQ(warnings, 1);
+  EXPECT_FALSE(hooks.possible());
+}
+
+}  // namespace
+}  // namespace warp::hook
