@@ -18,7 +18,7 @@ machine_up A
 machine_files A >"$lab/before"
 
 step "they install, and nothing starts that nobody configured"
-install_packages A --no-download
+install_packages A
 [[ $(within A systemctl is-enabled warpd warp-map | sort -u) == enabled ]]
 [[ $(within A systemctl is-active warpd warp-map | sort -u) == inactive ]]
 [[ -z $(within A systemctl --failed --plain --no-legend) ]]
