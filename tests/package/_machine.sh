@@ -1,8 +1,5 @@
-# The verbs of a story with packages, in addition to those of a scenario (tests/scenarios/_init.sh). Site A is a Debian
-# of its own here, whose systemd is the first process of namespaces; B is a warpd of this tree:
-#
-#     Debian A (root, systemd) wan0 -- wan0 B
-#                              wan1 -- wan1
+# The verbs of a story with packages, in addition to those of a scenario (tests/scenarios/_init.sh). A machine is a Debian
+# of its own in the namespace of a site, whose systemd is the first process of namespaces of its own.
 #
 # The root that tests/package/fetch has made stays as it is: what is installed lies on top of it, in memory.
 package_tests=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
@@ -19,48 +16,77 @@ done
 cgroups=$(findmnt -n -t cgroup2 -o TARGET | sed -n 1p)
 [[ -n $cgroups ]] || skip "there are no control groups of version 2, which systemd needs"
 . "$package_tests/../scenarios/_init.sh"
-trap machine_end EXIT
+trap machines_end EXIT
 
-machine=$lab/machine
+machines=$lab/machines     # their roots
+declare -A systemd_of      # the first process of each, as of this namespace
+declare -A group_of        # its control group
+quietly() { "$@" >"$lab/quiet.log" 2>&1 || { cat "$lab/quiet.log"; fail "failed: $*"; }; }
 
-machine_end() {
-  local status=$?
+machines_end() {
+  local status=$? name
   trap - ERR
   set +e
-  if ((status != 0)) && [[ -n ${machine_pid:-} ]]; then
-    within systemctl --no-pager status warpd warp-map
-    within journalctl --no-pager -n 60
-  fi
-  machine_down
+  for name in "${!systemd_of[@]}"; do
+    if ((status != 0)); then
+      echo "--- machine $name"
+      within "$name" systemctl --no-pager status warpd warp-map
+      within "$name" journalctl --no-pager -n 60
+    fi
+    machine_down "$name"
+  done
   (exit "$status")
   scenario_end
 }
 
 # A namespace frees what is in it, but a control group stays.
 machine_down() {
-  [[ -n ${machine_pid:-} ]] || return 0
-  kill -KILL "$machine_pid"
-  wait "${pid_of[machine]}"
-  unset 'pid_of[machine]' machine_pid
-  find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
+  kill -KILL "${systemd_of[$1]}"
+  wait "${pid_of[machine-$1]}"
+  find "${group_of[$1]}" -depth -type d -exec rmdir {} + 2>/dev/null
+  unset "pid_of[machine-$1]" "systemd_of[$1]" "group_of[$1]"
 }
 
-# Lays the root of the machine; what is done in it before machine_up has this machine's network.
+# packages_made: makes the packages of the programs in the build directory, unless they are newer than all that they are
+# made of. They are in /packages of every machine.
+packages_made() {
+  local top=$package_tests/../..
+  local sources=("$warp_build"/{control/warpd,map-server/warp-map,tools/warp} "$top"/tools/{package,packages.txt,packaging,manual})
+  if [[ ! -e $fetched/made || -n $(find "${sources[@]}" -newer "$fetched/made" -print -quit) ]]; then
+    "$top/tools/package" --build "$warp_build" --into "$fetched" >"$lab/package.log" 2>&1 ||
+      { cat "$lab/package.log"; fail "no packages"; }
+    touch "$fetched/made"
+  fi
+  mkdir -p "$lab/packages"
+  local package
+  for package in warp warpd warp-map; do cp "$fetched/${package}"_[0-9]*.deb "$lab/packages/$package.deb"; done
+}
+
+# machine_root A [ROOT]: lays the root of a machine upon what tests/package/fetch has made, or upon the root of another
+# machine. What is done within it before machine_up has this machine's network.
 machine_root() {
-  mkdir -p "$machine" "$lab/above/upper" "$lab/above/work"
-  mount -t overlay machine -o "lowerdir=$fetched/root,upperdir=$lab/above/upper,workdir=$lab/above/work" "$machine"
-  mkdir -p "$machine/packages" "$machine/var/cache/apt/archives/partial"
-  mount --bind "$fetched/archives" "$machine/var/cache/apt/archives"
-  cat /etc/resolv.conf >"$machine/etc/resolv.conf"
-  apt-config dump | grep -E '^Acquire::https?::Proxy' >"$machine/etc/apt/apt.conf.d/90proxy" || true
+  local root=$machines/$1 above=$lab/above/$1
+  mkdir -p "$root" "$above/upper" "$above/work"
+  mount -t overlay machine -o "lowerdir=${2:-$fetched/root},upperdir=$above/upper,workdir=$above/work" "$root"
+  mkdir -p "$root/packages" "$root/var/cache/apt/archives/partial"
+  mount --bind "$fetched/archives" "$root/var/cache/apt/archives"
+  mount --bind "$lab/packages" "$root/packages"
+  cat /etc/resolv.conf >"$root/etc/resolv.conf"
+  apt-config dump | grep -E '^Acquire::https?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy" || true
   # A new machine-id would be one more difference.
-  echo 0123456789abcdef0123456789abcdef >"$machine/etc/machine-id"
+  echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
 }
 
-# Starts systemd in the network namespace of A, and waits until it has started what there is.
+# install_packages A [OPTION…]: all three packages, by apt.
+install_packages() {
+  quietly within "$1" apt-get -q -y --no-install-recommends -o APT::Sandbox::User=root install "${@:2}" \
+    /packages/{warp,warpd,warp-map}.deb
+}
+
+# machine_up A: starts systemd in the network namespace of that name, and waits until it has started what there is.
 machine_up() {
-  group=$cgroups/warp-package-$$
-  mkdir "$group"
+  local name=$1 i
+  group_of[$name]=$(mktemp -d "$cgroups/warp-package-XXXXXX")
   cat >"$lab/init" <<'INIT'
 set -e
 cd "$1"
@@ -81,35 +107,32 @@ pivot_root . run/before
 exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . bash -c 'umount -l /run/before; exec /lib/systemd/systemd'
 INIT
   (
-    echo $BASHPID >"$group/cgroup.procs"
-    exec nsenter --net=/run/netns/A unshare --pid --fork --kill-child --mount --uts --ipc --cgroup bash "$lab/init" "$machine"
-  ) >"$lab/machine.log" 2>&1 &
-  pid_of[machine]=$!
-  local i
+    echo $BASHPID >"${group_of[$name]}/cgroup.procs"
+    exec nsenter --net="/run/netns/$name" unshare --pid --fork --kill-child --mount --uts --ipc --cgroup \
+      bash "$lab/init" "$machines/$name"
+  ) >"$lab/machine-$name.log" 2>&1 &
+  pid_of[machine-$name]=$!
   for ((i = 0; i < 600; i++)); do
-    machine_pid=$(pgrep -P "${pid_of[machine]}" || true)
-    [[ -z $machine_pid || $(within systemctl is-system-running 2>/dev/null) != @(running|degraded) ]] || return 0
-    kill -0 "${pid_of[machine]}" || break
+    systemd_of[$name]=$(pgrep -P "${pid_of[machine-$name]}" || true)
+    [[ -z ${systemd_of[$name]} || $(within "$name" systemctl is-system-running 2>/dev/null) != @(running|degraded) ]] || return 0
+    kill -0 "${pid_of[machine-$name]}" || break
     sleep 0.1
   done
-  cat "$lab/machine.log"
+  cat "$lab/machine-$name.log"
   fail "systemd did not start"
 }
 
-# within COMMAND…: runs it in the machine: before it is up, in its root.
+# within A COMMAND…: runs it in that machine: before it is up, in its root.
 within() {
-  if [[ -n ${machine_pid:-} ]]; then
-    nsenter -t "$machine_pid" -m -u -i -n -p -C -r -w env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-      PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
-  else
-    env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-      PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$machine" "$@"
-  fi
+  local enter=(chroot "$machines/$1")
+  [[ -z ${systemd_of[$1]:-} ]] || enter=(nsenter -t "${systemd_of[$1]}" -m -u -i -n -p -C -r -w)
+  "${enter[@]}" env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${@:2}"
 }
 
-# Prints every file of the machine that is not apt's, dpkg's or systemd's own book-keeping.
+# Prints every file of a machine that is not apt's, dpkg's or systemd's own book-keeping.
 machine_files() {
-  within find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /packages \
+  within "$1" find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /packages \
     -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/log -o -path /var/lib/systemd \) -prune \
     -o -print | sort
 }

@@ -1,0 +1,89 @@
+#!/bin/bash
+# The packages of this tree on a Debian that has nothing else: they install, start nothing without a configuration, serve
+# with one, are upgraded over themselves under traffic, are restarted when they hang, and are purged without a trace.
+#
+#     A, a machine: wan0 -- wan0 B, a warpd of this tree
+#                   wan1 -- wan1
+. "$(dirname "$0")/_machine.sh"
+
+step "the packages are made, and lintian finds nothing"
+packages_made
+machine_root A
+step "what they need is downloaded"
+quietly within A apt-get -q update
+install_packages A --download-only
+
+joined A B 2
+machine_up A
+machine_files A >"$lab/before"
+
+step "they install, and nothing starts that nobody configured"
+install_packages A
+[[ $(within A systemctl is-enabled warpd warp-map | sort -u) == enabled ]]
+[[ $(within A systemctl is-active warpd warp-map | sort -u) == inactive ]]
+[[ -z $(within A systemctl --failed --plain --no-legend) ]]
+for file in warpd.yaml map.yaml; do within A test -s "/etc/warp/$file.example" || fail "there is no example $file"; done
+within A warp check --no-keys /etc/warp/warpd.yaml.example >/dev/null
+
+step "a node serves, as a user of its own, with the key that root made"
+with_map=no with_endpoints=yes
+node_config A B
+node_config B A
+sed -i '/control_socket/d; /state_directory/d; s,private_key_file:.*,private_key_file: /etc/warp/private.key,' "$lab/A.yaml"
+within A tee /etc/warp/warpd.yaml <"$lab/A.yaml" >/dev/null
+within A install -m 600 /dev/stdin /etc/warp/private.key <"$(key_file A)"
+within A systemctl start warpd
+ln -s "/proc/${systemd_of[A]}/root/run/warp/warpd.sock" "$lab/A.sock"
+node_up B
+wait_active A 4
+[[ $(within A stat -c %U "/proc/$(within A systemctl show -P MainPID warpd)") == _warp ]]
+[[ $(within A systemctl show -P StatusText warpd) == '1 of 1 peers connected' ]]
+[[ $(status A "set(port['driver'] for port in status['ports'])") == *af_packet* ]]
+echo_up
+traffic_for 1 1000 500
+nothing_lost
+
+step "it is upgraded over itself under traffic"
+traffic 1000 500
+sleep 1
+before=$(within A systemctl show -P MainPID warpd)
+quietly within A dpkg -i /packages/{warp,warpd,warp-map}.deb
+[[ $(within A systemctl show -P MainPID warpd) != "$before" ]]
+status B "status['peers'][0]['session'] and active() == 4" 15 >/dev/null
+sleep 1
+traffic_end
+expect_gauge 'longest_gap_ms < 1000 and duplicated == 0'
+grep -q 'connecting (peer closed)' "$lab/B.log"
+
+step "a control thread that hangs is seen, and warpd is restarted"
+within A mkdir -p /etc/systemd/system/warpd.service.d
+printf '[Service]\nWatchdogSec=1\n' | within A tee /etc/systemd/system/warpd.service.d/soon.conf >/dev/null
+within A systemctl daemon-reload
+within A systemctl restart warpd
+wait_active A 4
+within A systemctl kill --kill-whom=main --signal=STOP warpd
+for ((i = 0; i < 300; i++)); do
+  (($(within A systemctl show -P NRestarts warpd) == 0)) || break
+  sleep 0.1
+done
+wait_active A 4
+[[ $(within A systemctl show -P NRestarts warpd) == 1 ]]
+within A rm -r /etc/systemd/system/warpd.service.d
+within A systemctl daemon-reload
+
+step "a map serves, as a user of its own"
+printf 'private_key_file: /etc/warp/map.key\nlisten: "127.0.0.1:13117"\n' | within A tee /etc/warp/map.yaml >/dev/null
+within A install -m 600 /dev/stdin /etc/warp/map.key <"$(key_file M)"
+within A systemctl start warp-map
+within A warp status --socket /run/warp-map/map.sock >/dev/null
+[[ $(within A stat -c %U /etc/warp/map.key) == _warp-map ]]
+
+step "nothing is left of them but what people wrote, and the users"
+quietly within A dpkg --purge warpd warp-map warp
+[[ $(within A ls /etc/warp) == $'map.key\nmap.yaml\nprivate.key\nwarpd.yaml' ]]
+within A rm -r /etc/warp
+quietly within A apt-get -q -y autoremove --purge
+machine_files A >"$lab/after"
+diff <(grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$' "$lab/before") \
+  <(grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$' "$lab/after") || fail "files are left"
+for left in /run/warp /run/warp-map; do ! within A test -e $left || fail "$left is left"; done
