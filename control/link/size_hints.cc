@@ -14,7 +14,9 @@ SizeHints::SizeHints(Loop& loop, int fd, std::function<void(const SizeHint&)> te
       tell_(std::move(tell)),
       counters_(counters),
       hear_again_(loop, [this] { Listen(true); }),
-      watch_(loop, fd, 0, [this](uint32_t) { Take(); }) {}
+      watch_(loop, fd, 0, [this](uint32_t) { Take(); }) {
+  counters_ = {};  // those of a port count from its opening on
+}
 
 void SizeHints::Take() {
   constexpr int kMostHints = 8;

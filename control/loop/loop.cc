@@ -232,12 +232,13 @@ size_t Loop::RunTasks() {
 
 // --- What belongs to the loop's users ---
 
+// Errors are told in any case. A slot without any event would be that of a send, which ends with its first result.
 Watch::Watch(Loop& loop, int fd, uint32_t events, std::function<void(uint32_t)> callback)
     : loop_(loop),
       fd_(fd),
       id_(loop.AddSlot(
           {.fd = fd,
-           .events = events,
+           .events = events | POLLERR,
            .handler = std::make_shared<Loop::Handler>([callback = std::move(callback)](int result) {
              callback(static_cast<uint32_t>(result));
            })})) {

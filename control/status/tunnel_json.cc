@@ -25,6 +25,12 @@ double Milliseconds(wire::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
+// Without flows nothing ends.
+Json IdleOf(const config::TunnelConfig& config) {
+  if (config.flows == 1) return nullptr;
+  return std::chrono::duration_cast<std::chrono::seconds>(config.flow_idle).count();
+}
+
 // Flows in use, and how many each side may have.
 Json FlowsJson(const Tunnel& tunnel) {
   const GateStatus status = tunnel.gate_status();
@@ -32,8 +38,7 @@ Json FlowsJson(const Tunnel& tunnel) {
   return {{"most", std::max(tunnel.config().flows, socket.listen.ports)},
           {"ours", status.flows},
           {"of_peer", status.flows_of_peer},
-          {"idle_s",
-           std::chrono::duration_cast<std::chrono::seconds>(tunnel.config().flow_idle).count()},
+          {"idle_s", IdleOf(tunnel.config())},
           {"peer_has_flows", status.peer_has_flows}};
 }
 
