@@ -84,7 +84,7 @@ TEST(ExpositionTest, ShowsANode) {
         "warp_tunnel_from_app_payloads_total{tunnel=\"video\",peer=\"hq\"} 9",
         "warp_tunnel_drops_total{tunnel=\"video\",peer=\"hq\",drop=\"too_large\"} 1",
         "warp_drops_total{drop=\"malformed\"} 2",
-        "warp_drops_total{drop=\"replayed\"} 0"}) {
+        "warp_drops_total{drop=\"unauthentic\"} 0"}) {
     EXPECT_TRUE(series.contains(line)) << line;
   }
   for (const char* start : {"warp_path_skew", "warp_path_capacity", "warp_port_cap", "warp_map_"})
