@@ -1,7 +1,7 @@
 """Looks at the page of `warp web` in headless Chromium, as people with a phone, at night or without a mouse do:
 web_page_test.py WARP
 
-WARP_PICTURES=DIRECTORY also writes what it sees there, as PNG. The two pictures of docs/web.md are made so.
+WARP_PICTURES=DIRECTORY also writes what it sees there, and the two pictures of docs/web.md.
 """
 
 import os
@@ -167,9 +167,9 @@ class PageTest(unittest.TestCase):
     def text(self, selector):
         return self.browser.ask(f"document.querySelector({selector!r}).innerText")
 
-    def picture(self, name):
+    def picture(self, name, height=None):
         if PICTURES:
-            self.browser.picture(f"{PICTURES}/{name}.png")
+            self.browser.picture(f"{PICTURES}/{name}", height)
 
     def test_first_the_answer_then_what_is_bad_then_the_rest(self):
         self.daemon()
@@ -196,7 +196,7 @@ class PageTest(unittest.TestCase):
         self.open()
         self.sign_in()
         if PICTURES:  # with half a minute in the plots
-            self.browser.wait("(document.querySelector('#links .curve').getAttribute('d').match(/[ML]/g) || []).length > 30")
+            self.browser.wait("(document.querySelector('#links .curve').getAttribute('d').match(/[ML]/g) || []).length > 50")
         for width, height in ((1200, 900), (390, 844), (320, 568)):
             for scheme in ("light", "dark"):
                 with self.subTest(width=width, scheme=scheme):
@@ -208,7 +208,11 @@ class PageTest(unittest.TestCase):
                     self.assertEqual(self.browser.ask(CONTRASTS), [])
                     light = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] > 128"
                     self.assertEqual(self.browser.ask(light), scheme == "light")
-                    self.picture(f"web_{width}_{scheme}")
+                    self.picture(f"web_{width}_{scheme}.png")
+                    if (width, scheme) == (1200, "light"):
+                        self.picture("web-desk.webp", 1160)
+                    if (width, scheme) == (390, "dark"):
+                        self.picture("web-phone.webp", 1000)
         self.assertEqual(self.browser.problems, [])
 
     def test_the_keyboard_alone(self):
@@ -235,7 +239,7 @@ class PageTest(unittest.TestCase):
         self.browser.press("Enter")
         self.browser.wait("document.getElementById('sure').open")
         self.assertEqual(self.text("#sure-what"), "Exclude link lte?")
-        self.picture("web_dialog")
+        self.picture("web_dialog.png")
         self.browser.press("Escape")
         self.browser.wait("!document.getElementById('sure').open")
         self.assertEqual([line for line in daemon.requests if line.startswith("tunnel set")], [])
@@ -346,7 +350,7 @@ class PageTest(unittest.TestCase):
         self.browser.press("Enter")
         self.browser.wait("document.getElementById('signin-error').textContent === 'this is not the token'")
         self.assertEqual(self.browser.ask("document.querySelectorAll('#links > article').length"), 0)
-        self.picture("web_locked")
+        self.picture("web_locked.png")
         self.browser.ask("document.getElementById('token').value = ''")
         self.sign_in()
         self.browser.go(self.place)  # the cookie is kept
