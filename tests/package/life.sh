@@ -35,7 +35,7 @@ within A install -m 600 /dev/stdin /etc/warp/private.key <"$(key_file A)"
 within A systemctl start warpd
 ln -s "/proc/${systemd_of[A]}/root/run/warp/warpd.sock" "$lab/A.sock"
 node_up B
-wait_active A 4
+wait_active A 2
 [[ $(within A stat -c %U "/proc/$(within A systemctl show -P MainPID warpd)") == _warp ]]
 [[ $(within A systemctl show -P StatusText warpd) == '1 of 1 peers connected' ]]
 [[ $(status A "set(port['driver'] for port in status['ports'])") == *af_packet* ]]
@@ -49,7 +49,7 @@ sleep 1
 before=$(within A systemctl show -P MainPID warpd)
 quietly within A dpkg -i /packages/{warp,warpd,warp-map}.deb
 [[ $(within A systemctl show -P MainPID warpd) != "$before" ]]
-status B "status['peers'][0]['session'] and active() == 4" 15 >/dev/null
+status B "status['peers'][0]['session'] and active() == 2" 15 >/dev/null
 sleep 1
 traffic_end
 expect_gauge 'longest_gap_ms < 1000 and duplicated == 0'
@@ -60,13 +60,13 @@ within A mkdir -p /etc/systemd/system/warpd.service.d
 printf '[Service]\nWatchdogSec=1\n' | within A tee /etc/systemd/system/warpd.service.d/soon.conf >/dev/null
 within A systemctl daemon-reload
 within A systemctl restart warpd
-wait_active A 4
+wait_active A 2
 within A systemctl kill --kill-whom=main --signal=STOP warpd
 for ((i = 0; i < 300; i++)); do
   (($(within A systemctl show -P NRestarts warpd) == 0)) || break
   sleep 0.1
 done
-wait_active A 4
+wait_active A 2
 [[ $(within A systemctl show -P NRestarts warpd) == 1 ]]
 within A rm -r /etc/systemd/system/warpd.service.d
 within A systemctl daemon-reload
