@@ -7,8 +7,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "control/log/log.h"
+#include "control/event/event.h"
 #include "tests/control/fake_dataplane.h"
 #include "tests/control/fake_netlink.h"
 
@@ -102,19 +101,12 @@ TEST_F(LinksTest, TheProtocolKnowsLinkLocalAddresses) {
 }
 
 // The kernel reports a port's interface again and again, and at first as it was before warpd came.
-TEST_F(LinksTest, TheLogHasEachStateOfAPortOnce) {
-  const auto logged = [](absl::FunctionRef<void()> change) {
-    static const bool open = (OpenLog(), true);
-    EXPECT_TRUE(open);
-    testing::internal::CaptureStderr();
+TEST_F(LinksTest, EachStateOfAPortIsToldOnce) {
+  std::string told;
+  const auto heard = [&told](absl::FunctionRef<void()> change) {
+    told.clear();
     change();
-    std::string lines;
-    const std::string text = testing::internal::GetCapturedStderr();
-    for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-      const size_t at = line.find("port l0: ");
-      if (at != absl::string_view::npos) absl::StrAppend(&lines, line.substr(at), "\n");
-    }
-    return lines;
+    return told;
   };
   config::NodeConfig config;
   config.ports.emplace_back();
@@ -130,25 +122,32 @@ TEST_F(LinksTest, TheLogHasEachStateOfAPortOnce) {
                .netlink = netlink_,
                .dataplane = dataplane_,
                .protocol = node_,
-               .config = config},
+               .config = config,
+               .raise =
+                   [&told](const Event& event) {
+                     EXPECT_EQ(event.port, "l0");
+                     absl::StrAppend(&told, kEventFacts[static_cast<size_t>(event.kind)].name, ": ",
+                                     event.reason, "\n");
+                   }},
               [](const Links::Published&) {});
-  EXPECT_EQ(logged([&] { EXPECT_TRUE(links.OpenPorts().ok()); }), "");
-  EXPECT_EQ(logged([&] { links.Expire(); }), "");
+  EXPECT_EQ(heard([&] { EXPECT_TRUE(links.OpenPorts().ok()); }), "");
+  EXPECT_EQ(heard([&] { links.Expire(); }), "");
   state.carrier = true;
-  EXPECT_EQ(logged([&] { netlink_.Change("l0", state); }), "port l0: up\n");
+  EXPECT_EQ(heard([&] { netlink_.Change("l0", state); }),
+            "port_up: interface l0 has no usable address\n");
   state.addresses = {*wire::IpAddress::Parse("10.0.0.1")};
-  EXPECT_EQ(logged([&] { netlink_.Change("l0", state); }), "");
+  EXPECT_EQ(heard([&] { netlink_.Change("l0", state); }), "");
   state.carrier = false;
-  EXPECT_EQ(logged([&] { netlink_.Change("l0", state); }), "port l0: down\n");
+  EXPECT_EQ(heard([&] { netlink_.Change("l0", state); }), "port_down: interface l0 has no link\n");
   state.index = 2;  // another interface, which is down
-  EXPECT_EQ(logged([&] {
+  EXPECT_EQ(heard([&] {
               netlink_.Change("l0", state);
               links.TakePortNews();
             }),
-            "port l0: closed (interface l0 was replaced)\n");
-  EXPECT_EQ(logged([&] { links.Expire(); }), "");
-  EXPECT_EQ(logged([&] { links.Expire(); }), "port l0: down\n");
-  EXPECT_EQ(logged([&] { links.Expire(); }), "");
+            "port_lost: interface l0 was replaced\n");
+  EXPECT_EQ(heard([&] { links.Expire(); }), "");
+  EXPECT_EQ(heard([&] { links.Expire(); }), "port_down: interface l0 has no link\n");
+  EXPECT_EQ(heard([&] { links.Expire(); }), "");
 }
 
 // What changed since the last snapshot may be a thousand peers. The sessions among it come first, because datagrams
