@@ -42,7 +42,7 @@ clients 9000 16 5 40 pull
 expect_json "$lab/clients.json" 'sent > 3000 and lost == 0 and crossed == 0'
 status A "$(flow_of 0)[\"ours\"] == 16 and $(flow_of 0)[\"of_peer\"] == 0" 0 >/dev/null
 status B "$(flow_of 0)[\"ours\"] == 0 and $(flow_of 0)[\"of_peer\"] == 16" 0 >/dev/null
-"$warp" status --socket "$lab/A.sock" | grep -q '16+0 of 16'
+"$warp" status --details --socket "$lab/A.sock" | grep -q '16+0 of 16'
 
 step "a seventeenth gets none, and is counted"
 clients 9000 1 1 20 true

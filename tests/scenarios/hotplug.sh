@@ -34,7 +34,7 @@ ports A "wan0 wwan1"
 wait_active A 2
 wait_active B 2
 status A "status['ports'][1]['tier'] == 2 and status['ports'][1]['pattern'] == 'lte'" 0 >/dev/null
-"$warp" status --socket "$lab/A.sock" | grep -F "lte (wwan*): wwan1"
+"$warp" status --details --socket "$lab/A.sock" | grep -F "lte (wwan*): wwan1"
 echo_up
 traffic 1000 1000
 carries 0 0

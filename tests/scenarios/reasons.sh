@@ -24,7 +24,7 @@ status A 'path("wan1", "10.2.0.2:")["reason"] == "10.1.1.77 does not answer on w
 status A 'status["ports"][2]["state"] == "up" and "wan2 has no usable address" in status["ports"][2]["reason"]' 0
 status A 'path("wan3", "10.2.0.2:")["reason"] == "probe answered"' 0
 status A 'path("wan3", "10.2.0.2:")["source"] == "10.1.3.2"' 0
-"$warp" status --socket "$lab/A.sock" >"$lab/out"
+"$warp" status --details --socket "$lab/A.sock" >"$lab/out"
 grep -q 'wan0 .*no route to 10.2.0.2 through wan0' "$lab/out"
 grep -q 'wan1 .*10.1.1.77 does not answer on wan1' "$lab/out"
 grep -q 'wan2 .*no usable address' "$lab/out"

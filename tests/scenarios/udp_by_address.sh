@@ -17,7 +17,7 @@ wait_active B 2
 driver() { status A "[p['driver_reason'] for p in status['ports'] if p['name'] == '$1'][0]"; }
 driver wan0 | grep -F "bound to 10.1.0.2, as this system lets no socket be bound to an interface"
 driver wan1 | grep -F "bound to 10.1.1.2, "
-"$warp" status --socket "$lab/A.sock" | grep -F "udp (bound to 10.1.0.2, "
+"$warp" status --details --socket "$lab/A.sock" | grep -F "udp (bound to 10.1.0.2, "
 echo_up
 traffic 1000 1200
 carries 0 0

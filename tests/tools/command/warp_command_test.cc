@@ -205,7 +205,10 @@ TEST(StatusCommandTest, ShowsWhatTheDaemonSays) {
   TempDir dir;
   const std::string socket = dir.At("s");
   FakeDaemon daemon(socket, R"({"node":{"public_key":"AAAA="},"drops":{}})");
-  const Result text = RunWarp({"status", "--socket", socket});
+  const Result screen = RunWarp({"status", "--socket", socket});
+  EXPECT_EQ(screen.status, 0) << screen.err;
+  EXPECT_EQ(screen.out.substr(0, 13), "IDLE: no peer");
+  const Result text = RunWarp({"status", "--details", "--socket", socket});
   EXPECT_EQ(text.status, 0) << text.err;
   EXPECT_EQ(text.out.substr(0, 11), "node AAAA=\n");
   const Result json = RunWarp({"status", "--json", "--socket", socket});

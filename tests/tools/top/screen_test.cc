@@ -67,7 +67,7 @@ TEST_F(ScreenTest, EightyByTwentyFour) {
   EXPECT_TRUE(absl::StartsWith(lines[13], "── fibre to hq at 198.51.100.7:13116 ──")) << lines[13];
   EXPECT_EQ(lines[14], "rate 11.8 Mbit/s");  // of 20, so that the top row stays empty
   EXPECT_EQ(lines[15].substr(0, 24), "▲11.8 M ▼0          ");
-  EXPECT_TRUE(absl::StartsWith(lines[16], "of 20 M            ")) << lines[16];
+  EXPECT_TRUE(absl::StartsWith(lines[16], "of 20.0 M          ")) << lines[16];
   EXPECT_EQ(lines[17], "delay 20.2 ms");
   EXPECT_TRUE(absl::StartsWith(lines[19], "of 50 ms           ")) << lines[19];
   EXPECT_EQ(lines[20], "loss 0.0%");
