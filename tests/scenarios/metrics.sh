@@ -52,7 +52,7 @@ holds 'absent(ALERTS{alertstate="firing"})' 1
 step "a link is cut"
 cut a0
 holds "$(firing WarpPortDown 'instance="A",port="wan0"')" 40
-holds "$(firing WarpPathLost 'instance="B",path="10.1.0.2:13116"')" 40
+holds "$(firing WarpPathLost 'instance="A",path="10.2.0.2:13116"')" 40
 restore a0
 holds 'absent(ALERTS{alertstate="firing"})' 40
 holds 'sum(warp_path_active{instance="A"}) == 4' 1
