@@ -108,7 +108,9 @@ class Runner {
     if (child == 0) Become(call, input.get());
     if (child < 0) return Say(absl::StrCat("no process: ", os::ErrnoText(errno)));
     setpgid(child, child);  // whoever is first
-    // It fits the pipe: nobody waits for a command that does not read.
+    // Nobody waits for a command that does not read. A pipe holds 64 KiB, or a page where this user has very many: what
+    // does not fit then is missing.
+    fcntl(output.get(), F_SETFL, O_NONBLOCK);
     [[maybe_unused]] const ssize_t wrote =
         write(output.get(), call.input.data(), call.input.size());
     output.Close();

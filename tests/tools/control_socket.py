@@ -1,6 +1,7 @@
 """A daemon that a test plays, as the programs see it that watch one: a control socket and what is said there."""
 
 import contextlib
+import http.client
 import json
 import socket
 import threading
@@ -36,13 +37,11 @@ def node():
     }  # fmt: skip
 
 
-class Daemon:
-    """Answers each request by what stands in `answers`: an object, bytes, or a function of the request. `requests` has all."""
+class ControlSocket:
+    """A Unix socket on which `talk` gets each connection, on a thread of its own."""
 
-    def __init__(self, where, status=None):
+    def __init__(self, where):
         self.requests = []
-        self.policies = {"office": {"mode": "stripe", "paths": "all"}}
-        self.answers = {"status": status or node(), "tunnel": self.tunnel}
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(where)
         self.listener.listen(64)
@@ -55,6 +54,20 @@ class Daemon:
             except OSError:
                 return
             threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+class Daemon(ControlSocket):
+    """Answers each request by what stands in `answers`: an object, bytes, or a function of the request. `requests` has all."""
+
+    def __init__(self, where, status=None):
+        self.policies = {"office": {"mode": "stripe", "paths": "all"}}
+        self.answers = {"status": status or node(), "tunnel": self.tunnel}
+        super().__init__(where)
 
     def talk(self, connection):
         with connection, contextlib.suppress(OSError):
@@ -75,7 +88,15 @@ class Daemon:
                 tunnel["mode"] = self.policies[tunnel["name"]]["mode"]
         return {"policies": [{"tunnel": name, "peer": "hq", "settings": settings} for name, settings in self.policies.items()]}
 
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+
+class HttpOverUnix(http.client.HTTPConnection):
+    """HTTP over a Unix socket, by a client that waits for so many seconds."""
+
+    def __init__(self, where, patience):
+        super().__init__("localhost", timeout=patience)
+        self.where = where
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.where)

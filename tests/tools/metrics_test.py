@@ -19,6 +19,8 @@ import tempfile
 import threading
 import unittest
 
+from control_socket import ControlSocket, HttpOverUnix
+
 WARP = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 PATIENCE = 60  # seconds, for what must not hang
@@ -34,34 +36,17 @@ STATUS = {
 }
 
 
-class Daemon:
+class Daemon(ControlSocket):
     """A control socket. `answer` gets each connection, whose request stands in `requests` by then."""
 
     def __init__(self, path, answer):
-        self.requests = []
         self.answer = answer
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        self.listener.listen(16)
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+        super().__init__(path)
 
     def talk(self, connection):
         with connection, contextlib.suppress(OSError):
             self.requests.append(connection.recv(4096))
             self.answer(connection)
-
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
 
 
 def says(status):
@@ -77,17 +62,6 @@ def dribbles(connection):
     while True:
         connection.sendall(b" ")
         threading.Event().wait(0.02)
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=PATIENCE)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
-        self.sock.connect(self.path)
 
 
 class MetricsTest(unittest.TestCase):
@@ -118,7 +92,7 @@ class MetricsTest(unittest.TestCase):
         self.program.stderr.close()
 
     def get(self, path="/metrics", method="GET", connection=None, **headers):
-        connection = connection or UnixConnection(self.place)
+        connection = connection or HttpOverUnix(self.place, PATIENCE)
         with contextlib.closing(connection):
             connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()

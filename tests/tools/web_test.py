@@ -15,25 +15,12 @@ import threading
 import time
 import unittest
 
-from control_socket import Daemon
+from control_socket import Daemon, HttpOverUnix
 
 WARP = sys.argv[1]
 PATIENCE = 90  # seconds, for what must not hang
 TOKEN = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo="
 NOBODY = 65534
-
-
-class Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path):
-        super().__init__("localhost", timeout=PATIENCE)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
-        self.sock.connect(self.path)
 
 
 class WebTest(unittest.TestCase):
@@ -67,7 +54,7 @@ class WebTest(unittest.TestCase):
         self.program.stderr.close()
 
     def ask(self, method, path, body=None, connection=None, **headers):
-        with contextlib.closing(connection or Connection(self.place)) as connection:
+        with contextlib.closing(connection or HttpOverUnix(self.place, PATIENCE)) as connection:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
             return answer.status, answer.read().decode(), answer
