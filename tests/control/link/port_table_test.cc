@@ -82,33 +82,45 @@ TEST_F(PortTableTest, APortWithoutALinkLayerStaysOpenWhateverTheMacAddress) {
   EXPECT_EQ(closed_, 1);
 }
 
-// The kernel's own error for a datagram that is larger than the interface's MTU stands for one that ICMP tells.
+// A socket in a namespace of its own, on an interface of 1,234 bytes: the kernel's own error for a datagram that is
+// larger stands for one that ICMP tells.
+class SocketOfErrors {
+ public:
+  explicit SocketOfErrors(NetworkNamespace& home) {
+    home.Do([&] {
+      EXPECT_TRUE(NetworkNamespace::Run("ip link set lo mtu 1234 up"));
+      fd_ = os::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      const int on = 1, probe = IP_PMTUDISC_PROBE;
+      EXPECT_EQ(setsockopt(fd_.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
+      EXPECT_EQ(setsockopt(fd_.get(), IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe)), 0);
+    });
+  }
+  void SendTooMuch(int times = 1) {
+    const os::SocketAddress to(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 9});
+    const std::vector<char> bytes(2000);
+    for (int i = 0; i < times; ++i)
+      EXPECT_LT(sendto(fd_.get(), bytes.data(), bytes.size(), 0, to.get(), to.size()), 0);
+  }
+  int fd() const { return fd_.get(); }
+
+ private:
+  os::UniqueFd fd_;
+};
+
 TEST_F(PortTableTest, TheSizesThatAPortsSocketHearsOfAreToldWhileItIsOpen) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
-  os::UniqueFd fd;
-  const os::SocketAddress to(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 9});
-  const auto send_too_much = [&] {
-    const std::vector<char> bytes(2000);
-    EXPECT_LT(sendto(fd.get(), bytes.data(), bytes.size(), 0, to.get(), to.size()), 0);
-  };
-  home.Do([&] {
-    EXPECT_TRUE(NetworkNamespace::Run("ip link set lo mtu 1234 up"));
-    fd = os::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const int on = 1, probe = IP_PMTUDISC_PROBE;
-    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
-    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe)), 0);
-  });
-  dataplane_.port_info.error_fd = fd.get();
+  SocketOfErrors errors(home);
+  dataplane_.port_info.error_fd = errors.fd();
   PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
-  send_too_much();
+  errors.SendTooMuch();
   ASSERT_TRUE(TurnUntil(*loop_, [this] { return !hints_.empty(); }));
   EXPECT_EQ(hints_, std::vector<uint32_t>{1234});
   netlink_.Change("l0", Interface(2, {}));
   ASSERT_EQ(closed_, 1);
   dataplane_.port_info.error_fd = -1;
-  send_too_much();
+  errors.SendTooMuch();
   Settle(*loop_);
   EXPECT_EQ(hints_.size(), 1u);
 }
@@ -117,37 +129,24 @@ TEST_F(PortTableTest, TheSizesThatAPortsSocketHearsOfAreToldWhileItIsOpen) {
 TEST_F(PortTableTest, AFloodOfErrorsIsThrownAway) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
-  os::UniqueFd fd;
-  const os::SocketAddress to(wire::Endpoint{wire::IpAddress::V4({127, 0, 0, 1}), 9});
-  const std::vector<char> bytes(2000);
-  const auto send_too_much = [&](int times) {
-    for (int i = 0; i < times; ++i)
-      EXPECT_LT(sendto(fd.get(), bytes.data(), bytes.size(), 0, to.get(), to.size()), 0);
-  };
-  home.Do([&] {
-    EXPECT_TRUE(NetworkNamespace::Run("ip link set lo mtu 1234 up"));
-    fd = os::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const int on = 1, probe = IP_PMTUDISC_PROBE;
-    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
-    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe)), 0);
-  });
-  dataplane_.port_info.error_fd = fd.get();
+  SocketOfErrors errors(home);
+  dataplane_.port_info.error_fd = errors.fd();
   PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
   const IcmpCounters& icmp = table.ports()[0]->icmp;
-  send_too_much(SizeHints::kMostRead - 1);
+  errors.SendTooMuch(SizeHints::kMostRead - 1);
   ASSERT_TRUE(TurnUntil(*loop_, [&] { return icmp.errors == SizeHints::kMostRead - 1; }));
   EXPECT_EQ(icmp.floods, 0u);
-  send_too_much(SizeHints::kMostRead + 50);
+  errors.SendTooMuch(SizeHints::kMostRead + 50);
   ASSERT_TRUE(TurnUntil(*loop_, [&] { return icmp.floods == 1; }));
   EXPECT_EQ(icmp.errors, 2u * SizeHints::kMostRead - 1);
-  pollfd failed{fd.get(), 0, 0};
+  pollfd failed{errors.fd(), 0, 0};
   EXPECT_EQ(poll(&failed, 1, 0), 0) << "nothing waits";
-  send_too_much(1);
+  errors.SendTooMuch(1);
   EXPECT_EQ(poll(&failed, 1, 0), 0) << "and nothing is kept";
   // After a moment it hears again.
   ASSERT_TRUE(TurnUntil(*loop_, [&] {
-    send_too_much(1);
+    errors.SendTooMuch(1);
     return icmp.errors > 2u * SizeHints::kMostRead - 1;
   }));
 }

@@ -69,14 +69,14 @@ TEST(OutageSlots, ALongPauseForgets) {
   EXPECT_FALSE(slots.Due(At(1)));
 }
 
-// Bursts at random, one each 8 s as of a radio: little time is spent waiting for those that do not come.
-TEST(OutageSlots, ChanceIsSeldomTakenForAPeriod) {
+// The share of the time in which an outage is due, where they begin at random, one in so many seconds.
+double ShareDue(double each, double until) {
   OutageSlots slots;
   std::mt19937_64 random(3);
-  std::exponential_distribution<double> gap(1.0 / 8);
+  std::exponential_distribution<double> gap(1 / each);
   double next = gap(random);
   int due = 0, looks = 0;
-  for (double now = 0; now < 3600; now += 0.05) {
+  for (double now = 0; now < until; now += 0.05) {
     if (now >= next) {
       slots.Note(At(now));
       next += gap(random);
@@ -84,26 +84,14 @@ TEST(OutageSlots, ChanceIsSeldomTakenForAPeriod) {
     ++looks;
     due += slots.Due(At(now)) ? 1 : 0;
   }
-  EXPECT_LT(static_cast<double>(due) / looks, 0.02);
+  return static_cast<double>(due) / looks;
 }
 
-// One a second, as of a radio at the edge of its cell: nearly each moment had one in two of the last periods.
-TEST(OutageSlots, ManyAreNoPeriod) {
-  OutageSlots slots;
-  std::mt19937_64 random(3);
-  std::exponential_distribution<double> gap(1.0);
-  double next = gap(random);
-  int due = 0, looks = 0;
-  for (double now = 0; now < 900; now += 0.05) {
-    if (now >= next) {
-      slots.Note(At(now));
-      next += gap(random);
-    }
-    ++looks;
-    due += slots.Due(At(now)) ? 1 : 0;
-  }
-  EXPECT_LT(static_cast<double>(due) / looks, 0.02);
-}
+// Bursts of a radio: little time is spent waiting for those that do not come.
+TEST(OutageSlots, ChanceIsSeldomTakenForAPeriod) { EXPECT_LT(ShareDue(8, 3600), 0.02); }
+
+// A radio at the edge of its cell: nearly each moment had one in two of the last periods.
+TEST(OutageSlots, ManyAreNoPeriod) { EXPECT_LT(ShareDue(1, 900), 0.02); }
 
 // A clock that is not the satellites': each outage comes half a slot later than by ours.
 TEST(OutageSlots, OnesThatDriftAreDue) {
