@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kEventsPerPart = 16;
 
-// The next lines; empty where there are none for now.
+// The next lines; empty until something happens.
 std::string Lines(EventReader& reader) {
   std::string lines;
   for (size_t i = 0; i < kEventsPerPart; ++i) {

@@ -49,7 +49,7 @@ class StatusServer {
     Reply(Text whole) : text(std::move(whole)) {}  // NOLINT: an answer that ends is the usual one
     Reply(Text parts, bool goes_on) : text(std::move(parts)), follows(goes_on) {}
     Text text;
-    // An empty part says only that there is nothing more for now.
+    // An empty part says only that there is nothing more yet.
     bool follows = false;
   };
   // One that is written at once.

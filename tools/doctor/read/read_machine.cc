@@ -66,7 +66,7 @@ void ReadRights(const Machine& machine, Facts& facts) {
   facts.buffer_max = Number(Line(machine, "/proc/sys/net/core/rmem_max"));
 }
 
-// Either by isolcpus= or, for now, by a cpuset.
+// Either by isolcpus= or, until the next start, by a cpuset.
 void ReadCpus(const Machine& machine, Facts& facts) {
   facts.online = ParseCpus(Line(machine, "/sys/devices/system/cpu/online"));
   if (facts.online && facts.online->empty()) facts.online.reset();
