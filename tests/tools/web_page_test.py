@@ -58,7 +58,7 @@ def bad_node():
     status = node()
     port = status["ports"][0]
     status["ports"][1] |= {"cap": {"used": 45_500_000_000, "bytes": 50_000_000_000, "state": "near", "at_limit": "backup"}}
-    status["ports"].append(port | {"name": "satellite", "device": "eth2", "state": "down", "reason": "interface eth2 has no link", "tier": 2})
+    status["ports"].append(port | {"name": "satellite", "device": "eth2", "kernel_interface": "eth2", "state": "down", "reason": "interface eth2 has no link", "tier": 2})
     paths = []
     for number, (name, rtt, share) in enumerate((("fibre", 11.2, 0.8), ("lte", 43.0, 0.2), ("satellite", None, 0.0))):
         for end in ("198.51.100.7:13116", "203.0.113.20:13116"):
