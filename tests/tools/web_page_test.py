@@ -68,7 +68,7 @@ def bad_node():
     status["tunnels"].append(status["tunnels"][0] | {
         "name": "video", "mode": "replicate", "gate": {"type": "loopback", "listen": "127.0.0.1:9000", "trouble": ""},
         "from_app_rate": 4_200_000, "to_app_rate": 200_000, "drops": {"deadline": 12}})  # fmt: skip
-    status["drops"] = {"deadline": 12, "malformed": 2}
+    status["drops"] = {"deadline": 12, "duplicate": 5000, "malformed": 2}
     return status
 
 
@@ -182,6 +182,7 @@ class PageTest(unittest.TestCase):
         places = [whole.find(words) for words in order]
         self.assertEqual(places, sorted(places), whole)
         self.assertNotIn(-1, places, whole)
+        self.assertEqual(self.text("#drop-sum"), "14, and 5,000 copies of what had come before")
         # Rates come with the second sample, and a point a second from then on.
         self.browser.wait("/[1-9].* Mbit/.test(document.querySelector('#links .value').textContent)")
         self.browser.wait("document.querySelectorAll('#map .way.carries').length === 4")

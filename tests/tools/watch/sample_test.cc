@@ -60,6 +60,14 @@ TEST(SampleTest, WhatALinkIsWorthIsSaidInWords) {
             "others brought everything as well, and sooner");
 }
 
+TEST(SampleTest, APathThatIsLostLosesEverything) {
+  Json json = NodeDocument();
+  json["peers"][0]["paths"][1]["loss"] = 0.25;
+  EXPECT_EQ(Read(json).paths[1].loss, 0.25);
+  json["peers"][0]["paths"][1]["state"] = "lost";
+  EXPECT_EQ(Read(json).paths[1].loss, 1);
+}
+
 TEST(SampleTest, AMapHasCounts) {
   const Sample sample = Read({{"version", 1}, {"map", {{"registrations", 4}, {"uptime_s", 9}}}});
   EXPECT_TRUE(sample.is_map);

@@ -119,7 +119,7 @@ PathSample ReadPath(const std::string& peer, const Json& path) {
           .rtt_ms = Known(path, "rtt_ms"),
           .jitter_ms = Known(path, "jitter_ms"),
           .skew_ms = Known(path, "skew_ms"),
-          .loss = Share(path, "loss"),
+          .loss = Word(path, "state") == "lost" ? 1 : Share(path, "loss"),
           .first_share = Share(path, "first_share"),
           .mtu = Number(path, "mtu"),
           .bytes = BytesOf(path)};
