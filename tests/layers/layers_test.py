@@ -30,7 +30,7 @@ LAYERS = {
     "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"]
     + ["control/loop", "control/status/status_server", "control/status/drops_json", "control/status/status_version"],
     "tools/link/model": ["tools/link/model", "tools/gauge/latency_histogram"],
-    "tools/watch/model": ["tools/watch/model", "tools/command/status", "tools/terminal"],
+    "tools/watch/model": ["tools/watch/model", "tools/ask/values", "tools/terminal"],
     "tools": ["dataplane/wire", "dataplane/os", "control/config", "tools"],
     "control": ["dataplane/wire", "dataplane/os", "dataplane/facade", "control"],
 }

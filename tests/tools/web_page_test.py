@@ -58,7 +58,7 @@ def bad_node():
     status = node()
     port = status["ports"][0]
     status["ports"][1] |= {"cap": {"used": 45_500_000_000, "bytes": 50_000_000_000, "state": "near", "at_limit": "backup"}}
-    status["ports"].append(port | {"name": "satellite", "device": "eth2", "state": "down", "reason": "interface eth2 has no link", "tier": 2})
+    status["ports"].append(port | {"name": "satellite", "device": "eth2", "kernel_interface": "eth2", "state": "down", "reason": "interface eth2 has no link", "tier": 2})
     paths = []
     for number, (name, rtt, share) in enumerate((("fibre", 11.2, 0.8), ("lte", 43.0, 0.2), ("satellite", None, 0.0))):
         for end in ("198.51.100.7:13116", "203.0.113.20:13116"):
@@ -68,7 +68,7 @@ def bad_node():
     status["tunnels"].append(status["tunnels"][0] | {
         "name": "video", "mode": "replicate", "gate": {"type": "loopback", "listen": "127.0.0.1:9000", "trouble": ""},
         "from_app_rate": 4_200_000, "to_app_rate": 200_000, "drops": {"deadline": 12}})  # fmt: skip
-    status["drops"] = {"deadline": 12, "malformed": 2}
+    status["drops"] = {"deadline": 12, "duplicate": 5000, "malformed": 2}
     return status
 
 
@@ -182,6 +182,7 @@ class PageTest(unittest.TestCase):
         places = [whole.find(words) for words in order]
         self.assertEqual(places, sorted(places), whole)
         self.assertNotIn(-1, places, whole)
+        self.assertEqual(self.text("#drop-sum"), "14, and 5,000 copies of what had come before")
         # Rates come with the second sample, and a point a second from then on.
         self.browser.wait("/[1-9].* Mbit/.test(document.querySelector('#links .value').textContent)")
         self.browser.wait("document.querySelectorAll('#map .way.carries').length === 4")

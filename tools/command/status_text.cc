@@ -8,10 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/ask/values.h"
 #include "tools/command/status/overview.h"
-#include "tools/command/status/values.h"
 #include "tools/terminal/plain.h"
 #include "tools/terminal/text_table.h"
+#include "tools/watch/model/sample.h"
 
 namespace warp::tools {
 namespace {
@@ -291,7 +292,11 @@ std::string DropsTable(const Json& status) {
 absl::StatusOr<std::string> StatusText(absl::string_view json, bool details) {
   const Json status = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
   if (!status.is_object()) return absl::InvalidArgumentError("the answer is not a status");
-  if (!details && !status.contains("map")) return OverviewText(status);
+  // A document of another version has tables that bear what they do not know, and no judgement.
+  if (const absl::StatusOr<Sample> sample = ReadSample(json);
+      !details && sample.ok() && !sample->is_map) {
+    return OverviewText(*sample);
+  }
   return absl::StrCat(status.contains("map") ? MapText(status) : NodeText(status),
                       DropsTable(status));
 }

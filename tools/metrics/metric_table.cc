@@ -58,6 +58,20 @@ constexpr Metric kMetrics[] = {
     {"warp_peer_state_age_seconds", kGauge, "peers[].since_s",
      "Time since the peer was connected or lost.", 1, "", kMost},
 
+    // Of a link to a peer: what it is worth.
+    {"warp_link_first_packets_total", kCounter, "peers[].links[].first",
+     "Packets of payloads whose copy by this link came first."},
+    {"warp_link_sole_payloads_total", kCounter, "peers[].links[].sole",
+     "Payloads that no other link brought, estimated by one in sixteen."},
+    {"warp_link_duplicate_packets_total", kCounter, "peers[].links[].duplicates",
+     "Copies that came after the copy of another link."},
+    {"warp_link_skew_seconds", kGauge, "peers[].links[].skew_ms",
+     "Median lag of duplicates behind the first copy.", kMilli, "", kMost},
+    {"warp_link_receive_bytes_total", kCounter, "peers[].links[].rx_bytes",
+     "Bytes of frames received by the link from the peer."},
+    {"warp_link_transmit_bytes_total", kCounter, "peers[].links[].tx_bytes",
+     "Bytes of frames sent by the link to the peer."},
+
     // Of a path.
     {"warp_path_active", kWord, "peers[].paths[].state", "Whether the path may carry payloads.", 1,
      "active"},
@@ -159,6 +173,7 @@ constexpr Metric kMetrics[] = {
 
 constexpr MetricLabel kPortLabels[] = {{"port", "name"}};
 constexpr MetricLabel kPeerLabels[] = {{"peer", "name"}};
+constexpr MetricLabel kLinkLabels[] = {{"port", "port"}};
 constexpr MetricLabel kPathLabels[] = {{"port", "port"}, {"path", "endpoint"}};
 constexpr MetricLabel kTunnelLabels[] = {{"tunnel", "name"}, {"peer", "peer"}};
 
@@ -169,6 +184,7 @@ absl::Span<const Metric> MetricTable() { return kMetrics; }
 absl::Span<const MetricLabel> LabelsOfList(absl::string_view list) {
   if (list == "ports") return kPortLabels;
   if (list == "peers") return kPeerLabels;
+  if (list == "links") return kLinkLabels;
   if (list == "paths") return kPathLabels;
   if (list == "tunnels") return kTunnelLabels;
   return {};

@@ -12,7 +12,7 @@
 #include "absl/strings/strip.h"
 #include "control/config/text/problems.h"
 #include "control/config/tunnel_policy.h"
-#include "tools/command/status/values.h"
+#include "tools/ask/values.h"
 
 namespace warp::tools {
 namespace {

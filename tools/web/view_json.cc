@@ -66,7 +66,7 @@ Json LinkJson(const View& view, size_t index, size_t seconds) {
                {"carries", Carries(*view.sample, link.name)},
                {"used_by", may},  // of so many tunnels as there are policies
                {"cap", nullptr},
-               {"worth", link.worth ? WorthText(*link.worth) : ""},
+               {"worth", link.worth ? WorthFigures(*link.worth) : ""},
                {"series", SeriesJson(*view.minute->links()[index], seconds)}};
   if (!link.cap_state.empty()) {
     json["cap"] = {{"state", link.cap_state}, {"used", link.cap_used}, {"bytes", link.cap_bytes}};

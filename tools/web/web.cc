@@ -21,7 +21,7 @@
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/signals.h"
 #include "dataplane/wire/crypto/keys.h"
-#include "tools/command/status/values.h"
+#include "tools/ask/values.h"
 #include "tools/http/http_server.h"
 #include "tools/http/listener.h"
 #include "tools/terminal/complain.h"

@@ -207,7 +207,7 @@ TEST(StatusCommandTest, ShowsWhatTheDaemonSays) {
   FakeDaemon daemon(socket, R"({"node":{"public_key":"AAAA="},"drops":{}})");
   const Result screen = RunWarp({"status", "--socket", socket});
   EXPECT_EQ(screen.status, 0) << screen.err;
-  EXPECT_EQ(screen.out.substr(0, 13), "IDLE: no peer");
+  EXPECT_EQ(screen.out.substr(0, 25), "It runs, and has no peer.");
   const Result text = RunWarp({"status", "--details", "--socket", socket});
   EXPECT_EQ(text.status, 0) << text.err;
   EXPECT_EQ(text.out.substr(0, 11), "node AAAA=\n");

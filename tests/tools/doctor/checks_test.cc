@@ -74,6 +74,19 @@ TEST_F(ChecksTest, ControlSocket) {
             "failure control_socket: node.control_socket: /run/warp/warpd.sock is no socket");
 }
 
+TEST_F(ChecksTest, Hooks) {
+  const CaseText text{.node = ", on_event: ['/usr/local/bin/hook --now']"};
+  EXPECT_EQ(Only(text), "failure hook: node.on_event: /usr/local/bin/hook is no program");
+  machine.modes["/usr/local/bin/hook"] = 0040755;
+  EXPECT_EQ(Only(text), "failure hook: node.on_event: /usr/local/bin/hook is no program");
+  machine.modes["/usr/local/bin/hook"] = 0100750;
+  EXPECT_EQ(Only(text),
+            "failure hook: node.on_event: /usr/local/bin/hook may not be read and run by others");
+  EXPECT_THAT(commands, ElementsAre("chmod o+rx /usr/local/bin/hook"));
+  machine.modes["/usr/local/bin/hook"] = 0100755;
+  EXPECT_TRUE(Said(Examined(machine, CaseConfig(text))).empty());
+}
+
 // --- The machine. ---
 
 TEST_F(ChecksTest, Rights) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "tests/tools/watch/sample_document.h"
 
 namespace warp::tools {
@@ -43,14 +45,74 @@ TEST(JudgementTest, ALinkThatIsDownHasReasonTimeAndAdvice) {
   EXPECT_NE(trouble.advice.find("`ip link show wwan0`"), std::string::npos);
 }
 
-TEST(JudgementTest, ALinkWhosePathsAreAllLostReachesNobody) {
+TEST(JudgementTest, AdviceFollowsTheReason) {
+  struct Case {
+    const char* state;
+    const char* reason;
+    const char* advice;
+  };
+  for (const Case& c : {Case{"down", "interface wwan0 has no link", "SIM"},
+                        {"down", "interface wwan0 is down", "`ip link set wwan0 up`"},
+                        {"down", "interface wwan0 has no usable address", "address show dev wwan0"},
+                        {"missing", "there is no interface wwan0", "whether wwan0 has another"},
+                        {"stale", "its worker does not answer", "restart warpd"}}) {
+    Json json = NodeDocument();
+    json["ports"][1]["kernel_interface"] = "wwan0";
+    json["ports"][1]["state"] = c.state;
+    json["ports"][1]["reason"] = c.reason;
+    json["ports"][1]["since_s"] = 307;
+    const Judgement judgement = Of(json);
+    ASSERT_EQ(judgement.troubles.size(), 1u) << c.state;
+    EXPECT_EQ(judgement.troubles[0].what, std::string("Link lte is ") + c.state);
+    EXPECT_EQ(judgement.troubles[0].since_s, 307);
+    EXPECT_NE(judgement.troubles[0].advice.find(c.advice), std::string::npos) << c.advice;
+  }
+}
+
+TEST(JudgementTest, OnlyALinkThatOpensForLongIsATrouble) {
   Json json = NodeDocument();
-  json["peers"][0]["paths"][1]["state"] = "lost";
-  json["peers"][0]["paths"][1]["reason"] = "probes are not answered";
+  json["ports"][1]["state"] = "opening";
+  json["ports"][1]["since_s"] = 0.1;
+  EXPECT_TRUE(Of(json).troubles.empty());
+  json["ports"][1]["since_s"] = 60;
+  EXPECT_EQ(Of(json).troubles.size(), 1u);
+}
+
+TEST(JudgementTest, ALinkWhosePathsAreAllLostDoesNotReachThePeer) {
+  Json json = NodeDocument();
+  json["ports"][1]["kernel_interface"] = "wwan0";
+  Json& path = json["peers"][0]["paths"][1];
+  path["state"] = "lost";
+  path["reason"] = "probes are not answered";
+  path["since_s"] = 307;
   const Judgement judgement = Of(json);
   ASSERT_EQ(judgement.troubles.size(), 1u);
-  EXPECT_EQ(judgement.troubles[0].what, "Link lte reaches nobody");
+  EXPECT_EQ(judgement.troubles[0].what, "Link lte does not reach peer hq");
   EXPECT_EQ(judgement.troubles[0].why, "probes are not answered");
+  EXPECT_EQ(judgement.troubles[0].since_s, 307);
+  EXPECT_NE(judgement.troubles[0].advice.find("`ping -I wwan0 198.51.100.7`"), std::string::npos);
+  // Another endpoint that it does reach is enough.
+  json["peers"][0]["paths"].push_back(PathDocument("lte", "203.0.113.9:13116", 3));
+  EXPECT_TRUE(Of(json).troubles.empty());
+}
+
+// A peer that is away is the trouble, and not each link that cannot reach it either.
+TEST(JudgementTest, WhatIsSoForManyPeersIsOneTrouble) {
+  Json json = NodeDocument();
+  json["peers"][0]["paths"][1]["state"] = "lost";
+  const Json peer = json["peers"][0];
+  for (int i = 0; i < 4; ++i) {
+    json["peers"].push_back(peer);
+    json["peers"].back()["name"] = "site" + std::to_string(i);
+  }
+  json["peers"][4]["state"] = "connecting";
+  json["peers"][3]["paths"][1]["state"] = "active";
+  json["peers"][3]["paths"][1]["loss"] = 0.5;
+  const Judgement judgement = Of(json);
+  ASSERT_EQ(judgement.troubles.size(), 3u);
+  EXPECT_EQ(judgement.troubles[0].what, "Peer site3 is not reached");
+  EXPECT_EQ(judgement.troubles[1].what, "Link lte does not reach 3 of 4 peers");
+  EXPECT_EQ(judgement.troubles[2].what, "Link lte loses 50% to peer site2");
 }
 
 TEST(JudgementTest, LossOfOnePathOfSeveralIsNotTheLinks) {
@@ -72,6 +134,10 @@ TEST(JudgementTest, ADataCapIsSaid) {
   ASSERT_EQ(judgement.troubles.size(), 1u);
   EXPECT_EQ(judgement.troubles[0].what, "Link lte is near its data cap");
   EXPECT_EQ(judgement.troubles[0].why, "45.5 GB of 50.0 GB are carried.");
+  json["ports"][1]["cap"]["state"] = "open";
+  json["ports"][1]["cap"]["problem"] = "the disk is full";
+  ASSERT_EQ(Of(json).troubles.size(), 1u);
+  EXPECT_EQ(Of(json).troubles[0].why, "the disk is full");
 }
 
 TEST(JudgementTest, APeerThatIsAwayIsWorst) {

@@ -17,10 +17,17 @@ inline nlohmann::json PathDocument(const std::string& port, const std::string& e
 
 inline nlohmann::json NodeDocument() {
   const auto port = [](const char* name, const char* device) {
-    return nlohmann::json{{"name", name},       {"state", "up"},         {"reason", ""},
-                          {"device", device},   {"driver", "af_packet"}, {"tier", 1},
-                          {"pattern", nullptr}, {"cap", nullptr},        {"tx_bytes", 1000},
-                          {"rx_bytes", 500}};
+    return nlohmann::json{{"name", name},
+                          {"state", "up"},
+                          {"reason", ""},
+                          {"device", device},
+                          {"driver", "af_packet"},
+                          {"tier", 1},
+                          {"pattern", nullptr},
+                          {"cap", nullptr},
+                          {"tx_bytes", 1000},
+                          {"rx_bytes", 500},
+                          {"kernel_interface", device}};
   };
   return {{"version", 1},
           {"node",

@@ -43,13 +43,29 @@ TEST(SampleTest, ALinkIsWorthWhatItDidForAllPeers) {
   json["peers"][0]["links"] = {link("fibre", 880, 20), link("lte", 10, 5), link("gone", 10, 0)};
   json["peers"].push_back({{"name", "b"}, {"copies", 1}, {"links", {link("lte", 100, 0)}}});
   const Sample sample = Read(json);
-  EXPECT_EQ(WorthText(*sample.links[0].worth),
+  EXPECT_EQ(WorthFigures(*sample.links[0].worth),
             "saved 20 payloads (2.000%), first for 88.0%, 5.00 GB in, 1.00 GB out");
-  EXPECT_EQ(WorthText(*sample.links[1].worth),
+  EXPECT_EQ(WorthFigures(*sample.links[1].worth),
             "saved 5 payloads (0.500%), first for 11.0%, 10.00 GB in, 2.00 GB out");
   json["peers"][0]["copies"] = 1.0;
-  EXPECT_EQ(WorthText(*Read(json).links[1].worth),
+  EXPECT_EQ(WorthFigures(*Read(json).links[1].worth),
             "brings 11.0% of what comes, 10.00 GB in, 2.00 GB out");
+}
+
+TEST(SampleTest, WhatALinkIsWorthIsSaidInWords) {
+  EXPECT_EQ(WorthText({}), "no payloads yet");
+  EXPECT_EQ(WorthText({.came = 9, .first_share = 0.75}),
+            "the fastest; others would have brought all as well");
+  EXPECT_EQ(WorthText({.came = 9, .first_share = 0.25}),
+            "others brought everything as well, and sooner");
+}
+
+TEST(SampleTest, APathThatIsLostLosesEverything) {
+  Json json = NodeDocument();
+  json["peers"][0]["paths"][1]["loss"] = 0.25;
+  EXPECT_EQ(Read(json).paths[1].loss, 0.25);
+  json["peers"][0]["paths"][1]["state"] = "lost";
+  EXPECT_EQ(Read(json).paths[1].loss, 1);
 }
 
 TEST(SampleTest, AMapHasCounts) {

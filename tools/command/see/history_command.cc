@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "tools/ask/request.h"
-#include "tools/command/status/values.h"
+#include "tools/ask/values.h"
 #include "tools/terminal/text_table.h"
 
 namespace warp::tools {

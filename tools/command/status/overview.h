@@ -3,12 +3,14 @@
 #ifndef WARP_TOOLS_COMMAND_STATUS_OVERVIEW_H_
 #define WARP_TOOLS_COMMAND_STATUS_OVERVIEW_H_
 
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include "tools/watch/model/sample.h"
 
 namespace warp::tools {
 
-std::string OverviewText(const nlohmann::json& status);
+// Pure. What is judged here is judged as `warp top` and `warp web` do it (tools/watch/model/judgement.h).
+std::string OverviewText(const Sample& sample);
 
 }  // namespace warp::tools
 

@@ -34,6 +34,7 @@ void CheckFirewall(const config::NodeConfig& config, const Facts& facts, Finding
 
 // --- daemon_checks.cc ---
 void CheckGates(const config::NodeConfig& config, const Facts& facts, Findings& findings);
+void CheckHooks(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckDaemon(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 
 // --- checks.cc ---

@@ -1,4 +1,6 @@
 // Checks of who is there already: programs at the addresses of gates, and a warpd that runs.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -79,6 +81,28 @@ void CheckGates(const config::NodeConfig& config, const Facts& facts, Findings& 
 }
 
 // What only a daemon with sessions knows.
+// A command of on_event runs as a user that owns nothing, so that its mode for others counts.
+void CheckHooks(const config::NodeConfig& /*config*/, const Facts& facts, Findings& findings) {
+  for (const HookFacts& hook : facts.hooks) {
+    const std::string whose = absl::StrCat("node.on_event: ", Plain(hook.program));
+    const std::string why = "warpd says in its log that the command fails, each time.";
+    if (!hook.mode || !S_ISREG(*hook.mode)) {
+      findings.push_back({Severity::kFailure,
+                          Topic::kHook,
+                          absl::StrCat(whose, " is no program"),
+                          why,
+                          {absl::StrCat("ls -l ", ShellWord(hook.program))}});
+    } else if ((*hook.mode & (S_IXOTH | S_IROTH)) != (S_IXOTH | S_IROTH)) {
+      findings.push_back(
+          {Severity::kFailure,
+           Topic::kHook,
+           absl::StrCat(whose, " may not be read and run by others"),
+           absl::StrCat("Commands run without any rights, as a user that owns nothing; ", why),
+           {absl::StrCat("chmod o+rx ", ShellWord(hook.program))}});
+    }
+  }
+}
+
 void CheckDaemon(const config::NodeConfig&, const Facts& facts, Findings& findings) {
   for (const Json& port : ListOf(facts.status, "ports")) {
     const std::string state = TextOf(port, "state"), reason = ReasonOf(port);

@@ -36,13 +36,14 @@ enum class Topic : uint8_t {
   kName,
   kReach,
   kDaemon,
+  kHook,
   kLimits,
   kCpu,
   kClock,
   kMtu,
   kOffload,
 };
-inline constexpr wire::Words<Topic, 19> kTopicWords = {{
+inline constexpr wire::Words<Topic, 20> kTopicWords = {{
     {"configuration", Topic::kConfiguration},
     {"key", Topic::kKey},
     {"control_socket", Topic::kControlSocket},
@@ -57,6 +58,7 @@ inline constexpr wire::Words<Topic, 19> kTopicWords = {{
     {"name", Topic::kName},
     {"reach", Topic::kReach},
     {"daemon", Topic::kDaemon},
+    {"hook", Topic::kHook},
     {"limits", Topic::kLimits},
     {"cpu", Topic::kCpu},
     {"clock", Topic::kClock},

@@ -48,6 +48,12 @@ struct InterfaceFacts {
   std::optional<bool> gro;                 // generic-receive-offload
 };
 
+// A program of `node.on_event`. Unset: it is not there, or a directory above it is closed to this user.
+struct HookFacts {
+  std::string program;
+  std::optional<mode_t> mode;
+};
+
 // Where datagrams of this node go.
 struct Destination {
   std::string whose;  // "map map.example.net:13116", "peer b"
@@ -107,6 +113,7 @@ struct Facts {
   std::vector<std::string> closed_to_service;
   std::optional<mode_t> control_socket;  // the mode of what is there
   bool control_directory = false;        // the directory is there, or warpd can make it
+  std::vector<HookFacts> hooks;
 
   // --- Ports and interfaces. ---
   std::vector<config::PortConfig> ports;  // of the configuration, with those that patterns make now

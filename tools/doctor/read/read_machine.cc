@@ -199,6 +199,11 @@ void ReadFiles(const Machine& machine, const config::NodeConfig& config, Facts& 
   // warpd makes the last directory.
   facts.control_directory = machine.Mode(socket.parent_path()).ok() ||
                             machine.Mode(socket.parent_path().parent_path()).ok();
+  for (const std::string& command : config.node.on_event) {
+    HookFacts hook{.program = command.substr(0, command.find(' '))};
+    if (const auto mode = machine.Mode(hook.program); mode.ok()) hook.mode = *mode;
+    facts.hooks.push_back(std::move(hook));
+  }
 }
 
 }  // namespace warp::tools

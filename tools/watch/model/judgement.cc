@@ -1,131 +1,38 @@
 #include "tools/watch/model/judgement.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "tools/watch/model/link_troubles.h"
 
 namespace warp::tools {
 namespace {
-
-// The share of probes from which on people notice: calls crackle, and TCP halves its rate again and again.
-constexpr double kMuchLoss = 0.05;
-
-// Of paths: the one that was lost last says since when the link is silent.
-struct LinkPaths {
-  size_t all = 0;
-  size_t active = 0;
-  double least_loss = 1;
-  std::optional<double> silent_s;
-  std::string reason;
-  bool suspect = false;
-  bool contested = false;
-};
-
-LinkPaths PathsOf(const Sample& sample, absl::string_view link) {
-  LinkPaths paths;
-  for (const PathSample& path : sample.paths) {
-    if (path.link != link) continue;
-    ++paths.all;
-    if (path.state == "active") {
-      ++paths.active;
-      paths.least_loss = std::min(paths.least_loss, path.loss);
-      paths.suspect = paths.suspect || path.suspect;
-      paths.contested = paths.contested || path.contested;
-    } else {
-      paths.silent_s = std::min(paths.silent_s.value_or(path.since_s), path.since_s);
-      if (paths.reason.empty()) paths.reason = path.reason;
-    }
-  }
-  return paths;
-}
-
-std::string LinkAdvice(const LinkSample& link) {
-  const std::string device = link.device.empty() ? link.name : link.device;
-  if (link.state == "missing") {
-    return absl::StrCat("Plug it in, or see by `ip link` whether ", device, " has another name.");
-  }
-  if (link.state == "opening")
-    return "Wait a moment; if it stays, `warp doctor` says what it lacks.";
-  if (link.state == "stale") {
-    return "Its worker does not answer: see whether another program takes its CPU.";
-  }
-  if (absl::StrContains(link.reason, "address")) {
-    return absl::StrCat("Give ", device, " an address: `ip address show ", device, "`.");
-  }
-  return absl::StrCat("Look at cable, modem and signal: `ip link show ", device, "`.");
-}
-
-Trouble AboutLink(const LinkSample& link) { return {.link = link.name}; }
-
-// What is bad of a link whose port is up.
-std::optional<Trouble> AboutPaths(const LinkSample& link, const LinkPaths& paths) {
-  Trouble trouble = AboutLink(link);
-  if (paths.all > 0 && paths.active == 0) {
-    trouble.what = absl::StrCat("Link ", link.name, " reaches nobody");
-    trouble.why = paths.reason;
-    trouble.since_s = paths.silent_s;
-    trouble.advice =
-        absl::StrCat("See whether anything answers through it: `ping -I ",
-                     link.device.empty() ? link.name : link.device, "` an address of the peer.");
-    return trouble;
-  }
-  if (paths.active > 0 && paths.suspect) {
-    trouble.what = absl::StrCat("Nothing arrives by link ", link.name);
-    trouble.why = "It carries copies only, until enough of them have arrived.";
-    trouble.advice = "It comes back by itself when its copies arrive.";
-    return trouble;
-  }
-  if (paths.active > 0 && paths.least_loss >= kMuchLoss) {
-    trouble.what = absl::StrFormat("Link %s loses %.0f%%", link.name, 100 * paths.least_loss);
-    trouble.why = "Of its last probes so many were not answered, over every path.";
-    trouble.advice =
-        "Look at its signal or cable. Tunnels that replicate lose nothing by it while another link "
-        "carries.";
-    return trouble;
-  }
-  if (paths.active > 0 && paths.contested) {
-    trouble.what = absl::StrCat("Link ", link.name, " is full of others' traffic");
-    trouble.why = "A queue stands in it that does not end although less is sent.";
-    trouble.advice = "Find who else uses it, or set `rate.up` of the port.";
-    return trouble;
-  }
-  return std::nullopt;
-}
-
-void JudgeLinks(const Sample& sample, std::vector<Trouble>* troubles) {
-  for (const LinkSample& link : sample.links) {
-    const LinkPaths paths = PathsOf(sample, link.name);
-    if (link.state != "up") {
-      Trouble trouble = AboutLink(link);
-      trouble.what = absl::StrCat("Link ", link.name, " is ",
-                                  link.state.empty() ? "in no known state" : link.state);
-      trouble.why = link.reason;
-      trouble.advice = LinkAdvice(link);
-      trouble.since_s = link.since_s ? link.since_s : paths.silent_s;
-      troubles->push_back(std::move(trouble));
-    } else if (std::optional<Trouble> trouble = AboutPaths(link, paths)) {
-      troubles->push_back(*std::move(trouble));
-    }
-  }
-}
 
 void JudgeCaps(const Sample& sample, std::vector<Trouble>* troubles) {
   for (const LinkSample& link : sample.links) {
     const bool reached = link.cap_state == "reached";
     if (!reached && link.cap_state != "near") continue;
-    Trouble trouble = AboutLink(link);
+    Trouble trouble{.link = link.name};
     trouble.what =
         absl::StrCat("Link ", link.name, reached ? " has reached" : " is near", " its data cap");
     trouble.why = absl::StrFormat("%.1f GB of %.1f GB are carried.", link.cap_used / 1e9,
                                   link.cap_bytes / 1e9);
-    trouble.advice = absl::StrCat("What happens then is as configured (",
-                                  link.cap_at_limit.empty() ? "?" : link.cap_at_limit,
-                                  "); `warp cap set` corrects the count.");
+    trouble.advice = absl::StrCat(
+        "What happens then is as configured (", link.cap_at_limit.empty() ? "?" : link.cap_at_limit,
+        ")", link.cap_ends.empty() ? "" : absl::StrCat("; it begins anew on ", link.cap_ends),
+        "; `warp cap set ", link.name, "` corrects the count.");
     troubles->push_back(std::move(trouble));
   }
+  const auto link = std::find_if(sample.links.begin(), sample.links.end(),
+                                 [](const LinkSample& one) { return !one.cap_problem.empty(); });
+  if (link == sample.links.end()) return;
+  troubles->push_back({.what = "Data caps are not counted as they should be",
+                       .why = link->cap_problem,
+                       .advice = "`warp cap` shows what is counted."});
 }
 
 void JudgePeers(const Sample& sample, std::vector<Trouble>* troubles) {
@@ -135,15 +42,15 @@ void JudgePeers(const Sample& sample, std::vector<Trouble>* troubles) {
           {.health = Health::kBad,
            .what = absl::StrCat("Peer ", peer.name, " is not reached"),
            .why = peer.reason,
-           .advice = "See whether it runs and is reached by at least one link; `warp doctor` looks "
-                     "at this side.",
+           .advice = "See whether warpd runs there, and whether each side has the other's public "
+                     "key; `warp doctor` tries the way there.",
            .since_s = peer.since_s});
     }
-    if (peer.key_used_by.size() >= 2) {
-      troubles->push_back({.what = absl::StrCat("Two nodes use the key of ", peer.name),
-                           .why = absl::StrCat("They are at ", peer.key_used_by[0], " and ",
-                                               peer.key_used_by[1], "."),
-                           .advice = "Make a key of its own for the clone: `warp keygen`."});
+    if (!peer.key_used_by.empty()) {
+      troubles->push_back(
+          {.what = absl::StrCat("Two nodes seem to use the key of peer ", peer.name),
+           .why = absl::StrCat("They are at ", absl::StrJoin(peer.key_used_by, " and "), "."),
+           .advice = "One is a copy of the other: make a key of its own for it (`warp keygen`)."});
     }
   }
 }
@@ -151,7 +58,7 @@ void JudgePeers(const Sample& sample, std::vector<Trouble>* troubles) {
 void JudgeRest(const Sample& sample, std::vector<Trouble>* troubles) {
   for (const TunnelSample& tunnel : sample.tunnels) {
     if (tunnel.trouble.empty()) continue;
-    troubles->push_back({.what = absl::StrCat("Tunnel ", tunnel.name, " has no interface"),
+    troubles->push_back({.what = absl::StrCat("The gate of tunnel ", tunnel.name, " has trouble"),
                          .why = tunnel.trouble,
                          .advice = "`warp doctor` says what is in its way."});
   }
@@ -159,8 +66,8 @@ void JudgeRest(const Sample& sample, std::vector<Trouble>* troubles) {
     if (map.state == "registered") continue;
     troubles->push_back({.what = absl::StrCat("Map ", map.address, " is ", map.state),
                          .why = map.reason,
-                         .advice = "Peers whose addresses are known go on without it; see whether "
-                                   "the map runs."});
+                         .advice = "Peers whose addresses are known go on without it. See whether "
+                                   "warp-map runs there, and lets this key in."});
   }
 }
 
@@ -249,7 +156,7 @@ Judgement Judge(const Sample& sample) {
     return judgement;
   }
   JudgePeers(sample, &judgement.troubles);
-  JudgeLinks(sample, &judgement.troubles);
+  for (Trouble& trouble : LinkTroubles(sample)) judgement.troubles.push_back(std::move(trouble));
   JudgeRest(sample, &judgement.troubles);
   JudgeCaps(sample, &judgement.troubles);
   std::stable_sort(judgement.troubles.begin(), judgement.troubles.end(),

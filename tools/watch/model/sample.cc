@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "tools/command/status/values.h"
+#include "tools/ask/values.h"
 #include "tools/terminal/plain.h"
 
 namespace warp::tools {
@@ -49,12 +50,20 @@ Carried BytesOf(const Json& json) {
   return {.out = Number(json, "tx_bytes"), .in = Number(json, "rx_bytes")};
 }
 
-double Sum(const Json& counts) {
-  double sum = 0;
-  if (!counts.is_object()) return sum;
-  for (const auto& [name, count] : counts.items()) {
-    if (count.is_number()) sum += std::clamp(count.get<double>(), 0.0, kMost);
+std::vector<std::pair<std::string, double>> Counts(const Json& json, const char* key) {
+  std::vector<std::pair<std::string, double>> counts;
+  const Json& object = At(json, key);
+  if (!object.is_object()) return counts;
+  for (const auto& [name, count] : object.items()) {
+    if (counts.size() == kMaxWatched || !count.is_number()) continue;
+    counts.emplace_back(Word(name), std::clamp(count.get<double>(), 0.0, kMost));
   }
+  return counts;
+}
+
+double Sum(const std::vector<std::pair<std::string, double>>& counts) {
+  double sum = 0;
+  for (const auto& [name, count] : counts) sum += count;
   return std::min(sum, kMost);
 }
 
@@ -77,6 +86,7 @@ LinkSample ReadLink(const Json& port) {
                   .state = Word(port, "state"),
                   .reason = Word(port, "reason"),
                   .device = Word(port, "device"),
+                  .interface = Word(port, "kernel_interface"),
                   .driver = Word(port, "driver"),
                   .pattern = Word(port, "pattern"),
                   .tier = Number(port, "tier"),
@@ -85,6 +95,8 @@ LinkSample ReadLink(const Json& port) {
   if (const Json& cap = At(port, "cap"); cap.is_object()) {
     link.cap_state = Word(cap, "state");
     link.cap_at_limit = Word(cap, "at_limit");
+    link.cap_ends = Word(cap, "ends");
+    link.cap_problem = Word(cap, "problem");
     link.cap_used = Number(cap, "used");
     link.cap_bytes = Number(cap, "bytes");
   }
@@ -107,7 +119,7 @@ PathSample ReadPath(const std::string& peer, const Json& path) {
           .rtt_ms = Known(path, "rtt_ms"),
           .jitter_ms = Known(path, "jitter_ms"),
           .skew_ms = Known(path, "skew_ms"),
-          .loss = Share(path, "loss"),
+          .loss = Word(path, "state") == "lost" ? 1 : Share(path, "loss"),
           .first_share = Share(path, "first_share"),
           .mtu = Number(path, "mtu"),
           .bytes = BytesOf(path)};
@@ -126,6 +138,7 @@ PeerSample ReadPeer(const Json& json) {
 
 TunnelSample ReadTunnel(const Json& json) {
   const Json& gate = At(json, "gate");
+  std::vector<std::pair<std::string, double>> drops = Counts(json, "drops");
   return {.name = Word(json, "name"),
           .peer = Word(json, "peer"),
           .mode = Word(json, "mode"),
@@ -138,14 +151,30 @@ TunnelSample ReadTunnel(const Json& json) {
           .to_app = Number(json, "to_app"),
           .queued = Number(json, "queued"),
           .lost = Known(At(json, "spread"), "lost"),
-          .dropped = Sum(At(json, "drops"))};
+          .dropped = Sum(drops),
+          .drops = std::move(drops)};
+}
+
+// Fewer copies of a payload than this arrive where tunnels spread them instead of sending each over all links.
+constexpr double kSpreadBelow = 1.2;
+
+// What a link did for one peer, added to what it did for others. Shares and medians are divided at the end.
+void AddLink(const Json& one, Worth* worth) {
+  const double duplicates = Number(one, "duplicates");
+  worth->first_share += Number(one, "first");
+  worth->saved += Number(one, "sole");
+  worth->bytes.out += Number(one, "tx_bytes");
+  worth->bytes.in += Number(one, "rx_bytes");
+  if (const std::optional<double> skew = Known(one, "skew_ms"); skew && duplicates > 0) {
+    worth->behind_ms = worth->behind_ms.value_or(0) + *skew * duplicates;
+  }
 }
 
 // Of several peers the sums count, and a peer that gets each payload once says nothing of what was saved.
 void AddWorth(const Json& peers, Sample* sample) {
-  constexpr double kSpreadBelow = 1.2;  // copies of a payload that arrive
   double came = 0;
   bool copies = false;
+  std::vector<double> duplicates(sample->links.size());
   for (const Json& peer : peers) {
     copies = copies || Number(peer, "copies") >= kSpreadBelow;
     for (const Json& one : Items(peer, "links")) {
@@ -155,17 +184,20 @@ void AddWorth(const Json& peers, Sample* sample) {
           [port = Word(one, "port")](const LinkSample& known) { return known.name == port; });
       if (link == sample->links.end()) continue;
       if (!link->worth) link->worth.emplace();
-      link->worth->first_share += Number(one, "first");
-      link->worth->saved += Number(one, "sole");
-      link->worth->bytes.out += Number(one, "tx_bytes");
-      link->worth->bytes.in += Number(one, "rx_bytes");
+      AddLink(one, &*link->worth);
+      if (Known(one, "skew_ms")) {
+        duplicates[static_cast<size_t>(link - sample->links.begin())] += Number(one, "duplicates");
+      }
     }
   }
-  for (LinkSample& link : sample->links) {
-    if (!link.worth) continue;
-    link.worth->spread = !copies;
-    link.worth->first_share = came > 0 ? link.worth->first_share / came : 0;
-    link.worth->saved_share = came > 0 ? link.worth->saved / came : 0;
+  for (size_t i = 0; i < sample->links.size(); ++i) {
+    if (!sample->links[i].worth) continue;
+    Worth& worth = *sample->links[i].worth;
+    worth.spread = !copies;
+    worth.came = came;
+    worth.first_share = came > 0 ? worth.first_share / came : 0;
+    worth.saved_share = came > 0 ? worth.saved / came : 0;
+    if (worth.behind_ms) *worth.behind_ms /= duplicates[i];
   }
 }
 
@@ -211,13 +243,20 @@ void ReadMap(const Json& json, Sample* sample) {
 }  // namespace
 
 std::string WorthText(const Worth& worth) {
-  const std::string bytes =
-      absl::StrFormat("%.2f GB in, %.2f GB out", worth.bytes.in / 1e9, worth.bytes.out / 1e9);
-  if (worth.spread) {
-    return absl::StrFormat("brings %.1f%% of what comes, %s", 100 * worth.first_share, bytes);
+  if (worth.came == 0) return "no payloads yet";
+  if (worth.spread) return absl::StrFormat("brings %.1f%% of what comes", 100 * worth.first_share);
+  if (worth.saved > 0) {
+    return absl::StrFormat("saved %.0f payloads (%.3f%%)", worth.saved, 100 * worth.saved_share);
   }
-  return absl::StrFormat("saved %.0f payloads (%.3f%%), first for %.1f%%, %s", worth.saved,
-                         100 * worth.saved_share, 100 * worth.first_share, bytes);
+  return worth.first_share >= 0.5 ? "the fastest; others would have brought all as well"
+                                  : "others brought everything as well, and sooner";
+}
+
+std::string WorthFigures(const Worth& worth) {
+  return absl::StrCat(
+      WorthText(worth),
+      worth.spread ? "" : absl::StrFormat(", first for %.1f%%", 100 * worth.first_share),
+      absl::StrFormat(", %.2f GB in, %.2f GB out", worth.bytes.in / 1e9, worth.bytes.out / 1e9));
 }
 
 absl::StatusOr<Sample> ReadSample(absl::string_view text) {
@@ -237,12 +276,7 @@ absl::StatusOr<Sample> ReadSample(absl::string_view text) {
   } else {
     ReadNode(json, &sample);
   }
-  if (const Json& drops = At(json, "drops"); drops.is_object()) {
-    for (const auto& [name, count] : drops.items()) {
-      if (sample.drops.size() == kMaxWatched || !count.is_number()) continue;
-      sample.drops.emplace_back(Word(name), std::clamp(count.get<double>(), 0.0, kMost));
-    }
-  }
+  sample.drops = Counts(json, "drops");
   return sample;
 }
 

@@ -30,11 +30,14 @@ struct Carried {
 
 // What a link did for all peers together, since the daemon started: whether it is worth its money.
 struct Worth {
-  bool spread =
-      false;  // payloads are spread over links, so that nothing can be said of what would have been lost
+  // Payloads are spread over links, so that nothing can be said of what would have been lost.
+  bool spread = false;
+  double came = 0;         // payloads, by all links
   double first_share = 0;  // 0 to 1: of the payloads that came, those that came by it first
   double saved = 0;        // payloads that no other link brought
   double saved_share = 0;  // 0 to 1: of those that came
+  // How late a copy is that is not the first, in ms, the median of each peer weighed by its copies. Unset: none was.
+  std::optional<double> behind_ms;
   Carried bytes;
 };
 
@@ -44,6 +47,7 @@ struct LinkSample {
   std::string state;   // missing, opening, down, up, stale
   std::string reason;  // why it carries nothing; empty: nothing to say
   std::string device;
+  std::string interface;  // the kernel's, whose addresses and routes count
   std::string driver;
   std::string pattern;  // what all ports of its pattern are called together; empty: it is of none
   double tier = 1;
@@ -53,8 +57,10 @@ struct LinkSample {
   // Of its data cap; `cap_state` is empty where it has none.
   std::string cap_state;  // open, near, reached
   std::string cap_at_limit;
-  double cap_used = 0;   // bytes
-  double cap_bytes = 0;  // bytes
+  std::string cap_ends;     // the day on which it begins anew
+  std::string cap_problem;  // why it is not counted as it should be
+  double cap_used = 0;      // bytes
+  double cap_bytes = 0;     // bytes
 };
 
 struct PathSample {
@@ -72,7 +78,7 @@ struct PathSample {
   std::optional<double> rtt_ms;
   std::optional<double> jitter_ms;
   std::optional<double> skew_ms;
-  double loss = 0;         // 0 to 1
+  double loss = 0;         // 0 to 1; of a path that is lost 1, though its last probes were answered before
   double first_share = 0;  // 0 to 1
   double mtu = 0;
   Carried bytes;
@@ -100,6 +106,7 @@ struct TunnelSample {
   double queued = 0;
   std::optional<double> lost;  // for good, as far as the peer says; unset: nobody asks
   double dropped = 0;          // all of its drops
+  std::vector<std::pair<std::string, double>> drops;  // by name
 };
 
 struct MapSample {
@@ -124,8 +131,10 @@ struct Sample {
   size_t left_out = 0;                                 // entries beyond kMaxWatched
 };
 
-// "saved 512 payloads (0.001%), first for 1.1%, 50.9 GB in, 9.8 GB out".
+// Whether the link is worth its money: "saved 512 payloads (0.001%)".
 std::string WorthText(const Worth& worth);
+// The same with its figures: "saved 512 payloads (0.001%), first for 1.1%, 50.9 GB in, 9.8 GB out".
+std::string WorthFigures(const Worth& worth);
 
 // `json`: a status document of a version that this program knows. InvalidArgument, with one sentence, of another one,
 // and of what is no status.

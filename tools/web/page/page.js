@@ -257,9 +257,16 @@ function showMap() {
   if (view.paths.length > 0) drawMap($("map"), view, peers.includes($("peer").value) ? $("peer").value : peers[0]);
 }
 
+// Replication makes copies that nobody needs: as one number with them, a loss would not be seen.
+function dropSum(drops) {
+  const copies = drops.filter((drop) => drop.name === "duplicate").reduce((sum, drop) => sum + drop.count, 0);
+  const others = drops.reduce((sum, drop) => sum + drop.count, 0) - copies;
+  return `${others === 0 ? "none" : count(others)}${copies === 0 ? "" : `, and ${count(copies)} copies of what had come before`}`;
+}
+
 function showRest() {
   pairs($("drops"), view.drops, "name", (drop) => count(drop.count));
-  say($("drop-sum"), view.drops.length === 0 ? "none" : count(view.drops.reduce((sum, drop) => sum + drop.count, 0)));
+  say($("drop-sum"), dropSum(view.drops));
   pairs($("maps"), view.maps, "address", (map) => `${map.state}${map.reason ? `: ${map.reason}` : ""}`);
   say($("map-sum"), `${view.maps.filter((map) => map.state === "registered").length} of ${view.maps.length} registered`);
   pairs($("counts"), view.counts, "name", (one) => count(one.count));

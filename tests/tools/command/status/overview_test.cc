@@ -5,9 +5,8 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
-#include "tools/command/status/problems.h"
+#include "tools/watch/model/sample.h"
 
 namespace warp::tools {
 namespace {
@@ -30,20 +29,26 @@ Json Healthy() {
   {"port":"fibre","first":900,"first_share":0.9,"duplicates":90,"sole":32,"sole_share":0.032,"skew_ms":1.2,"rx_bytes":51200000000,"tx_packets":1,"tx_bytes":9800000000},
   {"port":"lte","first":100,"first_share":0.1,"duplicates":800,"sole":0,"sole_share":0,"skew_ms":33.5,"rx_bytes":50900000000,"tx_packets":1,"tx_bytes":9800000000}],
  "paths":[
-  {"port":"fibre","endpoint":"198.51.100.7:13116","state":"active","reason":"probe answered","since_s":266519,"rtt_ms":8.1,"loss":0,"black_hole":false},
-  {"port":"lte","endpoint":"198.51.100.7:13116","state":"active","reason":"probe answered","since_s":307,"rtt_ms":41.9,"loss":0.01,"black_hole":false}]}],
+  {"port":"fibre","endpoint":"198.51.100.7:13116","state":"active","reason":"probe answered","carries":true,"since_s":266519,"rtt_ms":8.1,"loss":0,"black_hole":false},
+  {"port":"lte","endpoint":"198.51.100.7:13116","state":"active","reason":"probe answered","carries":true,"since_s":307,"rtt_ms":41.9,"loss":0.01,"black_hole":false}]}],
 "tunnels":[{"name":"video","peer":"hq","mode":"replicate","from_app_rate":12500000,"to_app_rate":0,"from_app":5,"to_app":6,"gate":{},"drops":{"deadline":2}}]})");
 }
 
+std::string Shown(const Json& status) {
+  const absl::StatusOr<Sample> sample = ReadSample(status.dump());
+  EXPECT_TRUE(sample.ok()) << sample.status();
+  return sample.ok() ? OverviewText(*sample) : "";
+}
+
 std::string FirstLine(const Json& status) {
-  const std::string text = OverviewText(status);
+  const std::string text = Shown(status);
   return text.substr(0, text.find('\n'));
 }
 
 TEST(OverviewTest, OneScreenSaysItAll) {
-  EXPECT_EQ(
-      OverviewText(Healthy()),
-      R"(WORKS: 1 of 1 peer connected, nothing needs attention (warpd 0.1.0, running for 3d02h)
+  EXPECT_EQ(Shown(Healthy()),
+            R"(It works. 2 of 2 links carry payloads to hq.
+warpd 0.1.0, running for 3d02h
 
 LINK   STATE  SINCE   PATHS  RTT ms  LOSS  FIRST  BEHIND ms  RECEIVED     SENT  WORTH
 fibre  up     3d02h  1 of 1     8.1  0.0%  90.0%        1.2  51.20 GB  9.80 GB  saved 32 payloads (3.200%)
@@ -59,34 +64,29 @@ More: warp status --details, warp watch, warp history
 )");
 }
 
-TEST(OverviewTest, TheFirstLineIsTheVerdict) {
+TEST(OverviewTest, SaysWhatIsWrongAndWhatToDo) {
   Json status = Healthy();
-  status["ports"][1]["state"] = "down";
-  EXPECT_THAT(FirstLine(status),
-              StartsWith("WORKS: 1 of 1 peer connected; 1 thing needs attention"));
-  status["peers"].push_back(status["peers"][0]);
-  status["peers"][1]["state"] = "connecting";
-  EXPECT_THAT(FirstLine(status), StartsWith("WORKS IN PART: 1 of 2 peers connected; 2 things"));
-  status["peers"][0]["state"] = "connecting";
-  EXPECT_THAT(FirstLine(status), StartsWith("DOES NOT WORK: no peer is connected"));
-  status["peers"] = Json::array();
-  EXPECT_THAT(FirstLine(status), StartsWith("IDLE: no peer is configured"));
-  status["node"]["state"] = "draining";
-  EXPECT_THAT(FirstLine(status), StartsWith("ENDS: "));
+  status["peers"][0]["paths"][1]["state"] = "lost";
+  status["peers"][0]["paths"][1]["reason"] = "no answer";
+  status["peers"][0]["paths"][1]["carries"] = false;
+  EXPECT_EQ(FirstLine(status),
+            "It works, but link lte does not reach peer hq. 1 of 2 links carries payloads to hq.");
+  EXPECT_THAT(Shown(status), HasSubstr(R"(
+  Link lte does not reach peer hq, for 5m07s: no answer
+    See whether anything answers through it: `ping -I wwan0 198.51.100.7`)"));
 }
 
 // Where payloads are spread nothing would have been lost, so that only shares can be told.
 TEST(OverviewTest, WhatALinkIsWorthDependsOnTheCopies) {
   Json status = Healthy();
-  for (Json& link : status["peers"][0]["links"]) link["duplicates"] = 0;
-  EXPECT_THAT(OverviewText(status), HasSubstr("carries 90.0%"));
-  EXPECT_THAT(OverviewText(status), Not(HasSubstr("saved")));
+  status["peers"][0]["copies"] = 1.0;
+  EXPECT_THAT(Shown(status), HasSubstr("brings 90.0% of what comes"));
+  EXPECT_THAT(Shown(status), Not(HasSubstr("saved")));
   for (Json& link : status["peers"][0]["links"]) link["first"] = 0;
-  EXPECT_THAT(OverviewText(status), HasSubstr("no payloads yet"));
+  EXPECT_THAT(Shown(status), HasSubstr("no payloads yet"));
   status = Healthy();
   status["peers"][0]["links"][0]["sole"] = 0;
-  EXPECT_THAT(OverviewText(status),
-              HasSubstr("the fastest; others would have brought all as well"));
+  EXPECT_THAT(Shown(status), HasSubstr("the fastest; others would have brought all as well"));
 }
 
 TEST(OverviewTest, ManyOfAKindAreCounted) {
@@ -97,102 +97,19 @@ TEST(OverviewTest, ManyOfAKindAreCounted) {
   last["name"] = "bad";
   last["state"] = "connecting";
   status["peers"].push_back(last);
-  const std::string text = OverviewText(status);
+  const std::string text = Shown(status);
   EXPECT_THAT(text, HasSubstr("\nbad   connecting"));
   EXPECT_THAT(text, HasSubstr("\nand 190 more\n"));
 }
 
 TEST(OverviewTest, BearsWhatItDoesNotKnow) {
   for (const char* json :
-       {"{}", R"({"node":5,"ports":{},"peers":[1,null,"x",[]],"tunnels":[{},3],"maps":[5]})",
-        R"({"peers":[{"links":[{"first":"x"}],"paths":[{}]}],"ports":[{"cap":[]}]})"}) {
-    EXPECT_NE(OverviewText(Json::parse(json)), "") << json;
+       {R"({"node":{}})", R"({"node":{},"ports":{},"peers":[1,null,"x",[],{}],"tunnels":[{},3]})",
+        R"({"node":{},"peers":[{"links":[{"first":"x"}],"paths":[{}]}],"ports":[{"cap":[]}]})"}) {
+    EXPECT_NE(Shown(Json::parse(json)), "") << json;
   }
-  EXPECT_EQ(OverviewText(Json::parse(R"({"ports":[{"name":"\u001b[2J"}]})")).find('\x1b'),
+  EXPECT_EQ(Shown(Json::parse(R"({"node":{},"ports":[{"name":"\u001b[2J"}]})")).find('\x1b'),
             std::string::npos);
-}
-
-// --- Problems. ---
-
-// The only one there is.
-Problem Only(const Json& status) {
-  const std::vector<Problem> problems = ProblemsOf(status);
-  EXPECT_EQ(problems.size(), 1u);
-  return problems.empty() ? Problem() : problems.front();
-}
-
-TEST(ProblemsTest, AHealthyNodeHasNone) { EXPECT_TRUE(ProblemsOf(Healthy()).empty()); }
-
-TEST(ProblemsTest, ALinkThatIsDownSaysWhyAndWhatToDo) {
-  struct Case {
-    const char* state;
-    const char* reason;
-    const char* remedy;
-  };
-  for (const Case& c : std::vector<Case>{
-           {"down", "interface wwan0 has no link", "look at its cable, its modem or its SIM"},
-           {"down", "interface wwan0 is down", "ip link set wwan0 up"},
-           {"up", "", ""},
-           {"missing", "there is no network interface wwan0", "ip link show says whether wwan0"},
-           {"stale", "its worker does not answer", "restart"}}) {
-    Json status = Healthy();
-    status["ports"][1]["state"] = c.state;
-    status["ports"][1]["reason"] = c.reason;
-    status["ports"][1]["since_s"] = 307;
-    status["peers"][0]["paths"].erase(1);
-    if (std::string(c.state) == "up") {
-      EXPECT_TRUE(ProblemsOf(status).empty());
-      continue;
-    }
-    const Problem problem = Only(status);
-    EXPECT_EQ(problem.what, std::string("link lte is ") + c.state);
-    EXPECT_EQ(problem.since, "5m07s");
-    EXPECT_EQ(problem.why, c.reason);
-    EXPECT_THAT(problem.remedy, HasSubstr(c.remedy));
-  }
-}
-
-TEST(ProblemsTest, ALinkThatReachesNobodySaysSo) {
-  Json status = Healthy();
-  Json& path = status["peers"][0]["paths"][1];
-  path["state"] = "lost";
-  path["reason"] = "no answer";
-  const Problem problem = Only(status);
-  EXPECT_EQ(problem.what, "link lte does not reach peer hq");
-  EXPECT_EQ(problem.since, "5m07s");
-  EXPECT_EQ(problem.why, "no answer");
-  EXPECT_THAT(problem.remedy, StartsWith("ping -I wwan0 198.51.100.7; "));
-  // Another endpoint that it does reach is enough.
-  Json other = path;
-  other["state"] = "active";
-  status["peers"][0]["paths"].push_back(other);
-  EXPECT_TRUE(ProblemsOf(status).empty());
-}
-
-TEST(ProblemsTest, WhatIsWorstComesFirst) {
-  Json status = Healthy();
-  status["peers"][0]["paths"][0]["loss"] = 0.125;
-  status["peers"][0]["paths"][0]["black_hole"] = true;
-  status["ports"][1]["cap"]["state"] = "reached";
-  status["ports"][1]["cap"]["problem"] = "the disk is full";
-  status["maps"][0]["state"] = "silent";
-  status["tunnels"][0]["gate"]["trouble"] = "interface warp0: busy";
-  Json away = status["peers"][0];
-  away["name"] = "away";
-  away["state"] = "connecting";
-  away["key_used_by"] = {"10.1.0.2", "10.3.0.2"};
-  status["peers"].push_back(away);
-  std::vector<std::string> what;
-  for (const Problem& problem : ProblemsOf(status)) {
-    what.push_back(problem.what);
-    EXPECT_FALSE(problem.remedy.empty()) << problem.what;
-  }
-  EXPECT_THAT(what, ::testing::ElementsAre(
-                        "peer away is not connected", "two nodes seem to use the key of peer away",
-                        "link lte has used up its data cap", "link fibre to peer hq loses 12.5%",
-                        "link fibre to peer hq swallows large packets", "map map:13116 is silent",
-                        "the gate of tunnel video has trouble",
-                        "data caps are not counted as they should be"));
 }
 
 }  // namespace

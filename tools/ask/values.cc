@@ -1,4 +1,4 @@
-#include "tools/command/status/values.h"
+#include "tools/ask/values.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -45,8 +45,11 @@ std::string Percent(const Json& json, const char* key) {
 
 std::string Age(const Json& json, const char* key) {
   const Json& value = At(json, key);
-  if (!value.is_number() || value.get<double>() < 0) return kNothing;
-  const auto s = static_cast<uint64_t>(std::min(value.get<double>(), 1e15));
+  return value.is_number() && value.get<double>() >= 0 ? AgeText(value.get<double>()) : kNothing;
+}
+
+std::string AgeText(double seconds) {
+  const auto s = static_cast<uint64_t>(std::min(seconds, 1e15));
   if (s < 60) return absl::StrCat(s, "s");
   if (s < 3600) return absl::StrFormat("%dm%02ds", s / 60, s % 60);
   if (s < 86400) return absl::StrFormat("%dh%02dm", s / 3600, s / 60 % 60);
