@@ -89,6 +89,10 @@ class BreakingTest(unittest.TestCase):
     def test_a_symptom_without_answers(self):
         self.breaks("symptoms", "docs/troubleshooting.md", "| answer | meaning |", "| it | is |", "has no table of answers")
 
+    def test_a_decision_that_is_a_story(self):
+        old = "**A class is a tunnel.** "
+        self.breaks("decisions", "docs/decisions.md", old, old + "First there was one. " * 4, "A class is a tunnel.: has 6 sentences")
+
 
 if __name__ == "__main__":
     unittest.main()

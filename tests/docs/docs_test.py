@@ -20,7 +20,7 @@ from markdown import Tree, anchors, blocks, indented, links, prose, spans
 NAMES_OF_OTHERS = {
     "x1_64", "duplicate_drop_64", "open_deliver_64",
     "AllowedCPUs", "MemoryMax", "PrivateNetwork", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "io_uring_setup",
-    "TPACKET_V3", "rte_lpm", "rte_fib", "gso_ipv4_max_size", "amd_iommu", "numa_node", "socket_path",
+    "TPACKET_V3", "rte_lpm", "rte_fib", "gso_ipv4_max_size", "amd_iommu", "numa_node", "socket_path", "sched_setattr",
     "tx_burst", "rx_burst", "package_life", "package_first_minutes", "layers_grammar", "layers_drops",
 }  # fmt: skip
 KEY = "XzZzrtzTC6AGpth5bNms/zutwrbczRj6Dyn/AjH+4HQ="
@@ -245,6 +245,18 @@ def check_symptoms(tree, _build):
         for row in table[1:]:
             if len(row) != 3 or not all(row):
                 yield f"docs/troubleshooting.md: {title}: {row[0]}: lacks a column"
+
+
+def check_decisions(tree, _build):
+    """An entry of docs/decisions.md is short: a name in bold and few sentences. Its figures stand in the appendix."""
+    for paragraph in prose(tree.read("docs/decisions.md")).split("\n\n"):
+        entry = " ".join(paragraph.split())
+        if not entry.startswith("**"):
+            continue
+        name, _, reason = entry[2:].partition("**")
+        sentences = len(re.findall(r"[.!?](?= [A-Z(`\"0-9]|$)", reason))
+        if not 1 <= sentences <= 4 or len(entry.split()) > 110:
+            yield f"docs/decisions.md: {name}: has {sentences} sentences and {len(entry.split())} words"
 
 
 def main():
