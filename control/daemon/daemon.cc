@@ -9,7 +9,7 @@
 namespace warp::control {
 namespace {
 
-// How long a shutdown waits for waiting payloads to be sent, and for the goodbyes to leave the ports' queues.
+// How long a shutdown waits, at most, for waiting payloads to be sent, and for the goodbyes to leave the ports' queues.
 constexpr wire::Duration kDrainTime = std::chrono::milliseconds(300);
 constexpr wire::Duration kGoodbyeTime = std::chrono::milliseconds(100);
 // And for the disk.
@@ -48,9 +48,15 @@ void Daemon::Stop() {
   parts_->traffic->CloseGates();
   TurnFor(kDrainTime, [this] { return parts_->traffic->idle(); });
   parts_->protocol->Shutdown(parts_->loop->now());
-  TurnFor(kGoodbyeTime, [] { return false; });
+  TurnFor(kGoodbyeTime, [this] { return SaidGoodbye(); });
   parts_->caps->Finish(kWriteTime);
   parts_->observer->Finish(kWriteTime);
+}
+
+// Peers are closed a few in each turn, and what they are told leaves in turns after that.
+bool Daemon::SaidGoodbye() const {
+  return parts_->protocol->NextTimeout() == wire::kNever && !parts_->protocol->has_transmits() &&
+         parts_->dataplane->AllTransmitted();
 }
 
 template <typename Done>

@@ -29,6 +29,7 @@ class Daemon {
  private:
   explicit Daemon(std::unique_ptr<Assembly> parts);
   void Stop();
+  bool SaidGoodbye() const;
   template <typename Done>
   void TurnFor(wire::Duration time, Done done);
 

@@ -42,6 +42,10 @@ int main(int argc, char** argv) {
   warp::os::RaiseDescriptorLimit();
   warp::control::OpenLog();
   if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
+  if (flags.check) {
+    const absl::Status read = warp::config::LoadNodeConfig(flags.config_file).status();
+    return read.ok() ? 0 : Fail(read);
+  }
   absl::StatusOr<UniqueFd> hooks = StartHooks(flags.config_file);
   if (!hooks.ok()) return Fail(hooks.status());
   absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(flags.config_file);

@@ -199,6 +199,9 @@ class Dataplane {
   // Sends a complete Ethernet frame through one port: handshakes, probes and map traffic, which are sealed already, and
   // frames of the companion interface. A frame that is refused is dropped and counted.
   virtual void Transmit(PortId port, Frame frame) = 0;
+  // Every frame that was transmitted has left, or was dropped. A driver that frees late what it has sent may say no for
+  // as long as nothing follows.
+  virtual bool AllTransmitted() const = 0;
 
   // --- Receiving. Each call moves up to out.size() items and returns how many. ---
 

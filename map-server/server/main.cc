@@ -76,6 +76,7 @@ int Main(int argc, char** argv) {
   if (absl::Status status = wire::InitCrypto(); !status.ok()) return Fail(status);
   absl::StatusOr<config::MapConfig> config = Configure(flags);
   if (!config.ok()) return Fail(config.status());
+  if (flags.check) return 0;
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Open(*std::move(config));
   if (!server.ok()) return Fail(server.status());
 

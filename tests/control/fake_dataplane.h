@@ -90,6 +90,7 @@ class FakeDataplane : public Dataplane {
     return true;
   }
   void Transmit(PortId port, Frame frame) override;
+  bool AllTransmitted() const override { return true; }
   size_t ReceiveOpened(std::span<OpenedPacket>) override { return 0; }
   size_t ReceiveHandshakes(HandshakeRank, std::span<HandshakePacket>) override { return 0; }
   size_t ReceiveForeign(std::span<ForeignFrame>) override { return 0; }

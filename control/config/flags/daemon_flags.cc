@@ -3,6 +3,14 @@
 #include <CLI/CLI.hpp>
 
 namespace warp::config {
+namespace {
+
+void DeclareCheck(CLI::App& app, bool& check) {
+  app.add_flag("--check", check,
+               "Reads the configuration and its keys, says what is wrong, and starts nothing");
+}
+
+}  // namespace
 
 void DeclareNodeFlags(CLI::App& app, NodeFlags& flags) {
   app.name("warpd");
@@ -13,6 +21,7 @@ void DeclareNodeFlags(CLI::App& app, NodeFlags& flags) {
   app.add_option("--config,-c", flags.config_file, "YAML configuration file")
       ->type_name("FILE")
       ->capture_default_str();
+  DeclareCheck(app, flags.check);
   app.set_version_flag("--version", std::string("warpd " WARP_VERSION));
 }
 
@@ -30,6 +39,7 @@ void DeclareMapFlags(CLI::App& app, MapFlags& flags) {
       ->type_name("FILE");
   app.add_option("--control-socket,-s", flags.control_socket, "Unix socket of `warp status`")
       ->type_name("PATH");
+  DeclareCheck(app, flags.check);
   app.set_version_flag("--version", std::string("warp-map " WARP_VERSION));
 }
 

@@ -16,6 +16,7 @@ namespace warp::config {
 
 struct NodeFlags {
   std::string config_file = "/etc/warp/warpd.yaml";
+  bool check = false;  // the daemon ends when it has read the configuration
 };
 
 // What is not empty counts for more than the file.
@@ -24,6 +25,7 @@ struct MapFlags {
   std::vector<std::string> listen;
   std::string private_key_file;
   std::string control_socket;
+  bool check = false;  // as above
 };
 
 // Adds the program's name, what it is for and its options to `app`, which fills `flags` when it parses. `flags`

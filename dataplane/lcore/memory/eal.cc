@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "dataplane/lcore/memory/eal_log.h"
+#include "dataplane/lcore/memory/pool_memory.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/pci_bus.h"
 
@@ -73,6 +74,10 @@ uint64_t FreeHugepagesMib() {
   return mib;
 }
 
+uint32_t MemoryMib(const EalOptions& options) {
+  return std::max(options.memory_mib, kMinMemoryMib);
+}
+
 std::vector<std::string> Arguments(const EalOptions& options, const std::vector<int>& allowed,
                                    os::Iova iova) {
   std::vector<std::string> arguments = {"warpd",        "--lcores", LcoreMap(options, allowed),
@@ -85,8 +90,7 @@ std::vector<std::string> Arguments(const EalOptions& options, const std::vector<
   } else {
     arguments.insert(arguments.end(), {"--no-huge", "--no-shconf"});
   }
-  arguments.insert(arguments.end(),
-                   {"-m", absl::StrCat(std::max(options.memory_mib, kMinMemoryMib))});
+  arguments.insert(arguments.end(), {"-m", absl::StrCat(MemoryMib(options))});
   if (!options.pci_devices.empty()) {
     // The allow list names no device of ours, so that EAL probes none now. Each port probes its own when it is opened.
     arguments.insert(arguments.end(), {"-a", "0000:00:00.0"});
@@ -112,7 +116,7 @@ absl::Status InitEal(const EalOptions& options) {
   }
   if (options.hugepages) {
     const uint64_t free_mib = FreeHugepagesMib();
-    const uint64_t needed_mib = std::max(options.memory_mib, kMinMemoryMib);
+    const uint64_t needed_mib = MemoryMib(options);
     if (free_mib < needed_mib) {
       return absl::FailedPreconditionError(absl::StrCat(
           "hugepages: ", needed_mib, " MiB needed and ", free_mib,
@@ -142,6 +146,7 @@ absl::Status InitEal(const EalOptions& options) {
     return rte_errno == EACCES || rte_errno == EPERM ? absl::PermissionDeniedError(sentence)
                                                      : absl::FailedPreconditionError(sentence);
   }
+  LimitPoolMemory(uint64_t{MemoryMib(options)} << 20);
   // Under uio, the registers of a card that is pulled out may vanish under whoever uses them, as the kernel decides,
   // which would end the process by SIGBUS. EAL then puts memory in their place, until the port is closed.
   if (pci) rte_dev_hotplug_handle_enable();

@@ -24,7 +24,9 @@ struct EalOptions {
   // Addresses of the PCI devices that may be opened. They decide how all devices name memory (os/pci_bus.h), once for
   // the life of the process. Empty: the PCI bus is not looked at.
   std::vector<std::string> pci_devices;
-  uint32_t memory_mib = 0;  // what all pools and rings need, as PlanPools says
+  // What all pools and rings need, as PlanPools says. Without hugepages the pools have mappings of their own, together
+  // no larger than this, and what is left to EAL costs nothing until it is touched.
+  uint32_t memory_mib = 0;
 };
 
 // Worker w is EAL lcore w + 1. The calling thread becomes lcore 0, the main lcore, so that it has mempool caches like

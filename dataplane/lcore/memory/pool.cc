@@ -1,17 +1,22 @@
 #include "dataplane/lcore/memory/pool.h"
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <rte_memory.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <cstdlib>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "dataplane/lcore/constants.h"
 #include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/memory/eal.h"
+#include "dataplane/lcore/memory/pool_memory.h"
 
 namespace warp::lcore {
 namespace {
@@ -66,8 +71,32 @@ std::string SetAside(const PoolPlan& plan) {
                       " MiB for max_ports, ", plan.max_ports);
 }
 
+bool HasOperations(absl::string_view name) {
+  const rte_mempool_ops* const ops = rte_mempool_ops_table.ops;
+  return std::any_of(ops, ops + rte_mempool_ops_table.num_ops,
+                     [&](const rte_mempool_ops& one) { return name == one.name; });
+}
+
+// What a call of DPDK's says of a pool that it could not make: for want of memory, or for another reason.
+absl::Status PoolError(const char* purpose, uint32_t buffers, uint16_t room, const PoolPlan& plan,
+                       int error) {
+  if (error != ENOMEM) {
+    return absl::InternalError(absl::StrCat("no pool of ", buffers, " packet buffers (", purpose,
+                                            "): ", rte_strerror(error)));
+  }
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "no memory for ", buffers, " packet buffers (", purpose,
+      "): ", PoolSize(buffers, room) / kMib + 1, " MiB were not free of the ", SetAside(plan)));
+}
+
 absl::StatusOr<PoolPtr> CreatePool(const char* purpose, uint32_t buffers, uint16_t room,
                                    const PoolPlan& plan) {
+  const char* const operations = plan.shared_cpus ? "ring_mt_rts" : "ring_mp_mc";
+  if (!HasOperations(operations)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "DPDK's plug-in for packet memory (", operations,
+        ") is not loaded; Debian has it in a package of its own, librte-mempool-ring*"));
+  }
   static std::atomic<uint32_t> serial{0};
   const std::string name = absl::StrCat("warp_", purpose, "_", serial.fetch_add(1));
   // Where no device does DMA, objects may lie anywhere. If they had to be contiguous, EAL would keep each within a
@@ -76,21 +105,19 @@ absl::StatusOr<PoolPtr> CreatePool(const char* purpose, uint32_t buffers, uint16
   const unsigned flags = plan.dma ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
   PoolPtr pool(rte_mempool_create_empty(name.c_str(), buffers, ElementSize(room), kPoolCache,
                                         sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags));
+  if (pool == nullptr) return PoolError(purpose, buffers, room, plan, rte_errno);
+  if (const int error = rte_mempool_set_ops_byname(pool.get(), operations, nullptr); error != 0) {
+    return PoolError(purpose, buffers, room, plan, std::abs(error));
+  }
   rte_pktmbuf_pool_private shape{};
   shape.mbuf_data_room_size = room;
   shape.mbuf_priv_size = kPacketMetaSize;
-  if (pool != nullptr &&
-      rte_mempool_set_ops_byname(pool.get(), plan.shared_cpus ? "ring_mt_rts" : "ring_mp_mc",
-                                 nullptr) == 0) {
-    rte_pktmbuf_pool_init(pool.get(), &shape);
-    if (rte_mempool_populate_default(pool.get()) >= 0) {
-      rte_mempool_obj_iter(pool.get(), rte_pktmbuf_init, nullptr);
-      return pool;
-    }
-  }
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "no memory for ", buffers, " packet buffers (", purpose,
-      "): ", PoolSize(buffers, room) / kMib + 1, " MiB were not free of the ", SetAside(plan)));
+  rte_pktmbuf_pool_init(pool.get(), &shape);
+  const int error = rte_eal_has_hugepages() ? std::min(rte_mempool_populate_default(pool.get()), 0)
+                                            : PopulatePool(pool.get());
+  if (error != 0) return PoolError(purpose, buffers, room, plan, std::abs(error));
+  rte_mempool_obj_iter(pool.get(), rte_pktmbuf_init, nullptr);
+  return pool;
 }
 
 }  // namespace

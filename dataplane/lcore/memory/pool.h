@@ -72,7 +72,7 @@ struct PoolDeleter {
 using PoolPtr = std::unique_ptr<rte_mempool, PoolDeleter>;
 
 // Every mbuf has kPacketMetaSize bytes of private area. The names of the pools are unique within the process.
-// ResourceExhausted says how much memory was needed.
+// ResourceExhausted says how much memory was needed. FailedPrecondition: a plug-in of DPDK's is missing.
 absl::StatusOr<PoolPtr> CreatePayloadPool(const PoolPlan& plan);
 absl::StatusOr<PoolPtr> CreateFramePool(const PoolPlan& plan);
 absl::StatusOr<PoolPtr> CreateHeaderPool(const PoolPlan& plan, WorkerId worker);

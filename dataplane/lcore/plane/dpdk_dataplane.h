@@ -63,6 +63,7 @@ class DpdkDataplane final : public Dataplane {
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
   bool TakeBack(WorkerId home) override;
   void Transmit(PortId port, Frame frame) override;
+  bool AllTransmitted() const override { return rte_mempool_full(frame_pool_.get()) == 1; }
 
   size_t ReceiveOpened(std::span<OpenedPacket> out) override;
   size_t ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) override;

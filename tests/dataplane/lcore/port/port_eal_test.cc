@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -110,6 +111,24 @@ TEST(PoolTest, PlannedMemoryHoldsAllPools) {
     add(CreateHeaderPool(plan, w), plan.header_buffers, plan.header_room);
   for (PortId p = 0; p < 4; ++p) add(CreateRxPool(plan, p), plan.rx_buffers, plan.data_room);
   EXPECT_LT(bytes, size_t{plan.memory_mib} << 20);
+}
+
+TEST(PoolTest, MemoryComesBackWithThePool) {
+  const PoolPlan plan = PlanPools({.max_ports = 1, .worker_cpus = {-1}});
+  const size_t size = size_t{plan.rx_buffers} * plan.data_room;
+  // Twice as often as the 512 MiB of this test's EAL would hold such pools.
+  for (size_t made = 0; made < (size_t{1024} << 20); made += size) {
+    const auto pool = CreateRxPool(plan, 0);
+    ASSERT_TRUE(pool.ok()) << made << ": " << pool.status();
+  }
+}
+
+TEST(PoolTest, SaysWhichPlugInIsMissing) {
+  const uint32_t loaded = std::exchange(rte_mempool_ops_table.num_ops, 0);
+  const absl::Status status = CreateRxPool(PlanPools({.worker_cpus = {-1}}), 0).status();
+  rte_mempool_ops_table.num_ops = loaded;
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(absl::StrContains(status.message(), "librte-mempool-ring")) << status;
 }
 
 TEST(PoolTest, SaysHowMuchMemoryWasMissing) {
