@@ -1,6 +1,7 @@
 // warpd: the node. `warpd --config FILE`.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string>
 
 #include "control/config/flags/daemon_flags.h"
 #include "control/config/node_config.h"
@@ -21,12 +22,11 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-// The process that runs hooks must know no key and have no right, so that it begins before this one has any: without
-// reading keys. What is wrong with the file is said when it is read for good. Invalid where there are no hooks.
-absl::StatusOr<UniqueFd> StartHooks(const std::string& file) {
-  const auto config = warp::config::LoadNodeConfig(file, warp::config::KeyFiles::kIgnore);
-  if (!config.ok() || config->node.on_event.empty()) return UniqueFd();
-  return warp::hook::StartHookProcess();
+// Reads the file and does nothing else, so that whoever installs another version may ask it first.
+int Check(const std::string& file) {
+  if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
+  const absl::Status read = warp::config::LoadNodeConfig(file).status();
+  return read.ok() ? 0 : Fail(read);
 }
 
 }  // namespace
@@ -39,15 +39,15 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   warp::os::ForbidCoreDumps();
-  warp::os::RaiseDescriptorLimit();
   warp::control::OpenLog();
-  if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
-  if (flags.check) {
-    const absl::Status read = warp::config::LoadNodeConfig(flags.config_file).status();
-    return read.ok() ? 0 : Fail(read);
-  }
-  absl::StatusOr<UniqueFd> hooks = StartHooks(flags.config_file);
+  if (flags.check) return Check(flags.config_file);
+  // The process that runs hooks must know no key and have no right, so that it begins before this one has any. Hooks
+  // may come with any reload.
+  absl::StatusOr<UniqueFd> hooks = warp::hook::StartHookProcess();
   if (!hooks.ok()) return Fail(hooks.status());
+  warp::os::GiveUpUsers();
+  warp::os::RaiseDescriptorLimit();
+  if (absl::Status status = warp::wire::InitCrypto(); !status.ok()) return Fail(status);
   absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(flags.config_file);
   if (!config.ok()) return Fail(config.status());
   absl::StatusOr<std::unique_ptr<warp::control::Daemon>> daemon =

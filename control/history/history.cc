@@ -45,6 +45,12 @@ Record& Record::operator+=(const Record& added) {
   return *this;
 }
 
+int64_t History::newest() const {
+  int64_t newest = 0;
+  for (const Link& link : links_) newest = std::max(newest, NewestOf(link));
+  return newest;
+}
+
 Link& History::Find(const std::string& port) {
   const auto found = std::find_if(links_.begin(), links_.end(),
                                   [&](const Link& link) { return link.port == port; });
@@ -62,12 +68,16 @@ void History::Add(const std::string& port, absl::Time now, const Record& added) 
   for (size_t by = 0; by < kBys; ++by) {
     std::deque<Record>& records = link.records[by];
     const int64_t begin = BeginOf(static_cast<By>(by), now, zone_);
-    while (!records.empty() && records.back().begin > begin + kSlack[by]) records.pop_back();
+    Record sum = added;
+    while (!records.empty() && records.back().begin > begin + kSlack[by]) {
+      sum += records.back();
+      records.pop_back();
+    }
     if (records.empty() || records.back().begin < begin) {
       records.push_back({.begin = begin});
       if (records.size() > kKept[by]) records.pop_front();
     }
-    records.back() += added;
+    records.back() += sum;
   }
 }
 

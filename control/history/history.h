@@ -1,8 +1,9 @@
 // What each link of a node has done, by minute, hour, day and month: a bounded ring of records of each, so that a link
 // can be judged by more than the present. Pure; one thread.
 //
-// A clock that is put back by more than a period takes away the records of the time that has not come yet; one that is
-// put back by less adds to the newest record.
+// Where a time is given that is more than a period before the newest records, those are of a time that was never true:
+// what they have is added to the record of now. One that is less before adds to the newest record. By which time it is
+// booked says history_clock.h.
 #ifndef WARP_CONTROL_HISTORY_HISTORY_H_
 #define WARP_CONTROL_HISTORY_HISTORY_H_
 
@@ -62,6 +63,8 @@ class History {
   void Add(const std::string& port, absl::Time now, const Record& added);
 
   const std::vector<Link>& links() const { return links_; }
+  // When the newest minute of all links begins, in seconds since 1970; 0: there is none.
+  int64_t newest() const;
 
  private:
   Link& Find(const std::string& port);

@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<HistoryKeeper>> HistoryKeeper::Open(control::Loop
   keeper->written_ = std::make_unique<control::Watch>(
       loop, keeper->thread_->fd(), POLLIN,
       [raw = keeper.get()](uint32_t) { raw->thread_->RunFinished(); });
-  auto links = ReadHistoryFile(keeper->path_, node, keeper->options_.wall_clock());
+  auto links = ReadHistoryFile(keeper->path_, node);
   keeper->keep_bad_ = !links.ok();
   if (!links.ok()) {
     keeper->options_.warn(absl::StrCat(keeper->path_, " ", links.status().message(),
@@ -46,9 +46,11 @@ HistoryKeeper::HistoryKeeper(control::Loop& loop, const wire::PublicKey& node, O
 
 void HistoryKeeper::Look(const verdict::LinkBook::Links& links,
                          const std::function<bool(const std::string&)>& is_up) {
-  const absl::Time wall = options_.wall_clock();
+  const absl::Time time = clock_.Of(loop_.now(), options_.wall_clock(), history_.newest());
   const auto passed = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - looked_);
   looked_ += passed;
+  // A link that was forgotten begins again at nothing.
+  std::erase_if(told_, [&](const auto& told) { return !links.contains(told.first); });
   for (const auto& [port, totals] : links) {
     verdict::LinkTotals& told = told_[port];
     const verdict::LinkTotals added = totals.Since(told);
@@ -63,7 +65,7 @@ void HistoryKeeper::Look(const verdict::LinkBook::Links& links,
       for (const uint64_t count : added.skew) record.skew_samples += count;
       record.skew_us = *median / 1000 * record.skew_samples;
     }
-    history_.Add(port, wall, record);
+    history_.Add(port, time, record);
   }
   if (loop_.now() - written_at_ >= kWriteInterval) Write();
 }

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "control/history/history.h"
+#include "control/history/history_clock.h"
 #include "control/loop/helper_thread.h"
 #include "control/loop/loop.h"
 #include "control/verdict/link_book.h"
@@ -59,6 +60,7 @@ class HistoryKeeper {
   const Options options_;
   const std::string path_;
   History history_;
+  HistoryClock clock_;
   std::map<std::string, verdict::LinkTotals> told_;  // what is in the history, of this process
   wire::Instant looked_;
   wire::Instant written_at_;

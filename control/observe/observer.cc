@@ -32,11 +32,19 @@ void Observer::Hear(const Event& event) {
     case EventKind::kPortDown:
     case EventKind::kPortLost:
       port_since_[event.port] = loop_.now();
+      if (port_since_.size() > kMostPorts) ForgetOldestPort();
       break;
     default:
       break;
   }
   hooks_.Run(event);
+}
+
+// Names of interfaces that a pattern takes may be new ones each time.
+void Observer::ForgetOldestPort() {
+  port_since_.erase(
+      std::min_element(port_since_.begin(), port_since_.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; }));
 }
 
 void Observer::NoteConfig(const std::string& reason) {

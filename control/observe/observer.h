@@ -69,7 +69,11 @@ class Observer {
   static constexpr wire::Duration kShortest = std::chrono::milliseconds(50);  // between looks
   static constexpr wire::Duration kHistoryInterval = std::chrono::seconds(5);
 
+  static constexpr size_t kMostPorts =
+      1024;  // of which it is known since when they are as they are
+
   void Hear(const Event& event);
+  void ForgetOldestPort();
   void Look();
   void LookAt(const protocol::PeerStatus& peer);
   void LookAtHistory();

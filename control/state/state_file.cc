@@ -26,9 +26,11 @@ std::string StateFilePath(const std::string& directory, absl::string_view kind,
   return absl::StrCat(directory, "/", kind, "-", absl::BytesToHexString(first));
 }
 
-absl::Status ReplaceStateFile(const std::string& path, absl::string_view text) {
+namespace {
+
+absl::Status Replace(const std::string& path, const std::string& temporary,
+                     absl::string_view text) {
   const std::string directory = path.substr(0, path.rfind('/'));
-  const std::string temporary = path + ".new";
   const auto failed = [&](absl::string_view what) {
     return os::ErrnoStatus(errno, what, ": ", os::ErrnoText(errno));
   };
@@ -52,6 +54,16 @@ absl::Status ReplaceStateFile(const std::string& path, absl::string_view text) {
   if (!parent || fsync(parent.get()) != 0)
     return failed(absl::StrCat("directory ", directory, " cannot be written"));
   return absl::OkStatus();
+}
+
+}  // namespace
+
+// Half of a file takes room of a disk that has none.
+absl::Status ReplaceStateFile(const std::string& path, absl::string_view text) {
+  const std::string temporary = path + ".new";
+  absl::Status status = Replace(path, temporary, text);
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
 }
 
 void KeepAside(const std::string& path) {

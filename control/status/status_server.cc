@@ -52,9 +52,10 @@ class ServerImpl : public StatusServer {
  private:
   class Client {
    public:
-    Client(ServerImpl& server, os::UniqueFd fd, bool may_change)
+    Client(ServerImpl& server, os::UniqueFd fd, uid_t user, bool may_change)
         : server_(server),
           fd_(std::move(fd)),
+          user_(user),
           request_{.may_change = may_change},
           patience_(server.loop_, [this] { server_.Remove(this); }),
           silence_(server.loop_, [this] { HandleSilence(); }),
@@ -63,6 +64,7 @@ class ServerImpl : public StatusServer {
       silence_.Set(server.options_.silence);
     }
     const Client* id() const { return this; }
+    uid_t user() const { return user_; }
     bool may_change() const { return request_.may_change; }
     bool wants_part() const { return wants_part_; }
     bool follows() const { return follows_; }
@@ -160,6 +162,7 @@ class ServerImpl : public StatusServer {
 
     ServerImpl& server_;
     const os::UniqueFd fd_;
+    const uid_t user_;
     Request request_;
     Text text_;
     std::string part_;  // the part under way
@@ -182,8 +185,8 @@ class ServerImpl : public StatusServer {
         return;
       }
       if (Count(/*followers=*/false) >= options_.max_clients) MakeRoom();
-      const bool may_change = MayChange(client.get());
-      clients_.emplace_back(*this, std::move(client), may_change);
+      const uid_t user = UserOf(client.get());
+      clients_.emplace_back(*this, std::move(client), user, user == 0 || user == geteuid());
     }
     more_.Schedule();
   }
@@ -194,35 +197,54 @@ class ServerImpl : public StatusServer {
                       [=](const Client& client) { return client.follows() == followers; }));
   }
 
-  // There is one client at least that does not follow.
-  void MakeRoom() {
-    auto oldest = clients_.end();
-    for (auto client = clients_.begin(); client != clients_.end(); ++client) {
-      if (client->follows()) continue;
-      if (oldest == clients_.end()) oldest = client;
-      if (client->may_change()) continue;
-      oldest = client;
-      break;
-    }
-    clients_.erase(oldest);
+  size_t CountOf(uid_t user, bool followers) const {
+    return static_cast<size_t>(
+        std::count_if(clients_.begin(), clients_.end(), [=](const Client& client) {
+          return client.follows() == followers && client.user() == user;
+        }));
   }
 
-  // Whether a client that wants to follow may.
+  // The oldest client of the user who has most of them, among those who may change nothing; the end: there is none.
+  std::list<Client>::iterator Greediest(bool followers) {
+    auto found = clients_.end();
+    size_t most = 0;
+    for (auto client = clients_.begin(); client != clients_.end(); ++client) {
+      if (client->may_change() || client->follows() != followers) continue;
+      const size_t count = CountOf(client->user(), followers);
+      if (count > most) found = client;
+      most = std::max(most, count);
+    }
+    return found;
+  }
+
+  // There is one client at least that does not follow.
+  void MakeRoom() {
+    const auto greediest = Greediest(/*followers=*/false);
+    clients_.erase(greediest != clients_.end()
+                       ? greediest
+                       : std::find_if(clients_.begin(), clients_.end(),
+                                      [](const Client& client) { return !client.follows(); }));
+  }
+
+  // Whether a client that wants to follow may. One of a user who has few makes room among those of one who has many.
   bool Admits(const Client& newest) {
     if (Count(/*followers=*/true) < options_.max_followers) return true;
-    const auto other = std::find_if(clients_.begin(), clients_.end(), [](const Client& client) {
-      return client.follows() && !client.may_change();
-    });
-    if (!newest.may_change() || other == clients_.end()) return false;
+    const auto other = Greediest(/*followers=*/true);
+    if (other == clients_.end()) return false;
+    if (!newest.may_change() && CountOf(other->user(), /*followers=*/true) <=
+                                    CountOf(newest.user(), /*followers=*/true) + 1) {
+      return false;
+    }
     clients_.erase(other);
     return true;
   }
 
-  static bool MayChange(int client) {
+  // Nobody, where the kernel does not say it.
+  static uid_t UserOf(int client) {
     ucred peer{};
     socklen_t size = sizeof(peer);
-    if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-    return peer.uid == 0 || peer.uid == geteuid();
+    const bool known = getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+    return known ? peer.uid : static_cast<uid_t>(-1);
   }
 
   // For the client that has waited longest for one.

@@ -6,9 +6,10 @@
 //
 // The mode of the socket is 0660, so every member of the group may connect, and none is trusted: only root, and the
 // user that this process runs as, may change anything. A request has a limited length, and each client a limited time.
-// If there are too many, the oldest one of those who may change nothing is dropped for the newest, so that a client
-// that hangs keeps nobody out. Followers count for themselves, so that they keep nobody out who wants an answer: where
-// there are too many, one more is refused, unless it may change something and another may not, which is dropped then.
+// If there are too many, one is dropped for the newest, so that a client that hangs keeps nobody out: of those who may
+// change nothing the oldest one of the user who has most. Followers count for themselves, so that they keep nobody out
+// who wants an answer: where there are too many, one more is refused, unless it may change something and another may
+// not, or its user has fewer than another one has, of whom one is dropped then.
 // Control thread only.
 #ifndef WARP_CONTROL_STATUS_STATUS_SERVER_H_
 #define WARP_CONTROL_STATUS_STATUS_SERVER_H_

@@ -31,6 +31,7 @@ uint64_t LinkBook::Path::SoleOf(const lcore::PathCounters& counters) {
 
 void LinkBook::Look(const protocol::PeerStatus& status, PortNameFunction port_name,
                     CountersFunction counters_of) {
+  ++looks_;
   Peer& peer = peers_[status.id];
   auto before = std::exchange(peer.paths, {});
   for (const protocol::PathStatus& path_status : status.paths) {
@@ -41,6 +42,7 @@ void LinkBook::Look(const protocol::PeerStatus& status, PortNameFunction port_na
     if (path.port.empty()) path.port = port_name(path_status.port);
     const lcore::PathCounters* const counters = counters_of(path_status.id);
     if (counters != nullptr && !path.port.empty()) {
+      seen_[path.port] = looks_;
       LinkTotals now = Read(*counters, path_status.control);
       now.sole = path.SoleOf(*counters);
       const LinkTotals added = now.Since(path.counted);
@@ -50,6 +52,15 @@ void LinkBook::Look(const protocol::PeerStatus& status, PortNameFunction port_na
     }
     peer.paths.emplace(path_status.id, std::move(path));
   }
+  while (all_.size() > kMostLinks) ForgetOldest();
+}
+
+void LinkBook::ForgetOldest() {
+  const auto oldest = std::min_element(
+      seen_.begin(), seen_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (auto& [id, peer] : peers_) peer.links.erase(oldest->first);
+  all_.erase(oldest->first);
+  seen_.erase(oldest);
 }
 
 const LinkBook::Links& LinkBook::Of(wire::PeerId peer) const {

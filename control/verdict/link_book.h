@@ -1,6 +1,9 @@
 // What each link did for each peer, over paths that come and go: looks about once a second what their counters have
 // added. What a path counted in the second before it went is not there, and which payloads nobody else brought is known
-// some ten seconds later, when nothing more can come of them. Control thread.
+// some ten seconds later, when nothing more can come of them.
+//
+// Interfaces that a pattern takes may have a new name each time. So of more than kMostLinks the one is forgotten that
+// has had no path for the longest time. Control thread.
 #ifndef WARP_CONTROL_VERDICT_LINK_BOOK_H_
 #define WARP_CONTROL_VERDICT_LINK_BOOK_H_
 
@@ -19,6 +22,8 @@ namespace warp::verdict {
 
 class LinkBook {
  public:
+  static constexpr size_t kMostLinks = 64;  // as many as there are ports at a time, at most
+
   using Links = std::map<std::string, LinkTotals>;  // by the name of the port
   // The name of an open port; empty where it is closed.
   using PortNameFunction = absl::FunctionRef<std::string(wire::PortId)>;
@@ -45,8 +50,13 @@ class LinkBook {
     absl::flat_hash_map<wire::PathId, Path> paths;
     Links links;
   };
+  void ForgetOldest();
+
   absl::flat_hash_map<wire::PeerId, Peer> peers_;
   Links all_;
+  uint64_t looks_ = 0;
+  std::map<std::string, uint64_t>
+      seen_;  // the last look in which a path had the link, of those in all_
 };
 
 }  // namespace warp::verdict

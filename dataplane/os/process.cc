@@ -1,7 +1,11 @@
 #include "dataplane/os/process.h"
 
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
 
@@ -17,6 +21,17 @@ void RaiseDescriptorLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void GiveUpUsers() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, sets) != 0) return;
+  constexpr uint32_t kUsers = 1u << CAP_SETUID | 1u << CAP_SETGID;
+  for (uint32_t* set : {&sets[0].effective, &sets[0].permitted, &sets[0].inheritable}) {
+    *set &= ~kUsers;
+  }
+  syscall(SYS_capset, &header, sets);
 }
 
 bool CpuExists(int cpu) {

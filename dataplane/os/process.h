@@ -12,6 +12,10 @@ void ForbidCoreDumps();
 // As many descriptors as the system grants: each gate is one, and a shell gives no more than 1024.
 void RaiseDescriptorLimit();
 
+// From now on this process cannot become another user or group: it gives up CAP_SETUID and CAP_SETGID, if it has them.
+// Before any other thread is started.
+void GiveUpUsers();
+
 // Whether the machine has this CPU, online or not. Where the system does not say, it has.
 bool CpuExists(int cpu);
 

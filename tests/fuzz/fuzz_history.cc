@@ -14,7 +14,7 @@ namespace {
 const absl::Time kNow = absl::FromUnixSeconds(1'796'034'731);
 
 void Check(const std::string& bytes) {
-  const absl::StatusOr<std::vector<Link>> links = ParseHistory(bytes, {}, kNow);
+  const absl::StatusOr<std::vector<Link>> links = ParseHistory(bytes, {});
   if (!links.ok()) {
     WARP_FUZZ_CHECK(!links.status().message().empty());
     return;
@@ -29,7 +29,7 @@ void Check(const std::string& bytes) {
       }
     }
   }
-  const auto again = ParseHistory(WriteHistory({}, kNow, *links), {}, kNow);
+  const auto again = ParseHistory(WriteHistory({}, kNow, *links), {});
   WARP_FUZZ_CHECK(again.ok() && *again == *links);
 }
 

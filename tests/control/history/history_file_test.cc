@@ -1,6 +1,5 @@
 #include "control/history/history_file.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sodium.h>
 
@@ -12,8 +11,6 @@
 
 namespace warp::history {
 namespace {
-
-using ::testing::HasSubstr;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'796'034'731);
 const wire::PublicKey kNode = wire::PublicKey::FromBytes({1, 2, 3});
@@ -35,9 +32,8 @@ std::vector<Link> Links() {
   return history.links();
 }
 
-std::string Why(const std::string& bytes, const wire::PublicKey& node = kNode,
-                absl::Time now = kNow) {
-  return std::string(ParseHistory(bytes, node, now).status().message());
+std::string Why(const std::string& bytes, const wire::PublicKey& node = kNode) {
+  return std::string(ParseHistory(bytes, node).status().message());
 }
 
 // With the right digest behind it.
@@ -50,10 +46,10 @@ std::string Signed(std::string bytes) {
 
 TEST(HistoryFileTest, ComesBackAsItWas) {
   const absl::StatusOr<std::vector<Link>> links =
-      ParseHistory(WriteHistory(kNode, kNow, Links()), kNode, kNow);
+      ParseHistory(WriteHistory(kNode, kNow, Links()), kNode);
   ASSERT_TRUE(links.ok()) << links.status();
   EXPECT_EQ(*links, Links());
-  const auto none = ParseHistory(WriteHistory(kNode, kNow, {}), kNode, kNow);
+  const auto none = ParseHistory(WriteHistory(kNode, kNow, {}), kNode);
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_TRUE(none->empty());
 }
@@ -80,11 +76,12 @@ TEST(HistoryFileTest, SaysWhoseItIs) {
   EXPECT_EQ(Why(std::string(1000, 'x')), "is no history of links, or of another version");
 }
 
-TEST(HistoryFileTest, AFileFromTheFutureIsRefused) {
-  const std::string bytes = WriteHistory(kNode, kNow + absl::Hours(25), Links());
-  EXPECT_THAT(Why(bytes), HasSubstr("is from the future"));
-  // A clock that was a little ahead is no reason to forget anything.
-  EXPECT_EQ(Why(WriteHistory(kNode, kNow + absl::Hours(23), Links())), "");
+// It may be this machine's clock that is behind. But no calendar has to know every number.
+TEST(HistoryFileTest, AFileFromTheFutureIsRead) {
+  EXPECT_EQ(Why(WriteHistory(kNode, kNow + absl::Hours(24 * 365 * 50), Links())), "");
+  std::vector<Link> links = Links();
+  links[1].records[0].back().begin = INT64_MAX;
+  EXPECT_EQ(Why(WriteHistory(kNode, kNow, links)), "is damaged");
 }
 
 // Somebody who knows the format may write anything with a right digest. It must not take memory or the process.
@@ -95,7 +92,7 @@ TEST(HistoryFileTest, ARightDigestIsNoProof) {
     for (const int flip : {0x01, 0x80, 0xff}) {
       std::string changed = body;
       changed[i] = static_cast<char>(changed[i] ^ flip);
-      const auto links = ParseHistory(Signed(changed), kNode, kNow);
+      const auto links = ParseHistory(Signed(changed), kNode);
       if (!links.ok()) continue;
       EXPECT_LE(links->size(), History::kMostLinks);
     }
@@ -117,14 +114,14 @@ TEST(HistoryFileTest, TheSameLinkTwiceIsRefused) {
 TEST(HistoryFileTest, ReadsAFile) {
   TempDir directory;
   const std::string path = directory.At("history");
-  const auto missing = ReadHistoryFile(path, kNode, kNow);
+  const auto missing = ReadHistoryFile(path, kNode);
   ASSERT_TRUE(missing.ok()) << missing.status();
   EXPECT_FALSE(missing->has_value());
   ASSERT_EQ(state::ReplaceStateFile(path, WriteHistory(kNode, kNow, Links())), absl::OkStatus());
-  const auto links = ReadHistoryFile(path, kNode, kNow);
+  const auto links = ReadHistoryFile(path, kNode);
   ASSERT_TRUE(links.ok()) << links.status();
   EXPECT_EQ(**links, Links());
-  EXPECT_FALSE(ReadHistoryFile(directory.At(""), kNode, kNow).ok());
+  EXPECT_FALSE(ReadHistoryFile(directory.At(""), kNode).ok());
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -85,27 +87,81 @@ TEST_F(HistoryKeeperTest, TheMedianIsKeptByItsSamples) {
 }
 
 TEST_F(HistoryKeeperTest, AFileThatCannotBeReadIsPutAside) {
-  for (const bool future : {false, true}) {
-    ASSERT_TRUE(mkdir(directory_.At("state").c_str(), 0700) == 0 || errno == EEXIST);
-    const std::string bytes =
-        future ? WriteHistory({}, now_ + absl::Hours(1000), {})
-               : WriteHistory({}, now_, {{.port = "lte", .records = {}}}).substr(0, 60);
-    ASSERT_EQ(state::ReplaceStateFile(Path(), bytes), absl::OkStatus());
-    warnings_.clear();
+  ASSERT_EQ(mkdir(directory_.At("state").c_str(), 0700), 0);
+  const std::string bytes = WriteHistory({}, now_, {{.port = "lte", .records = {}}}).substr(0, 60);
+  ASSERT_EQ(state::ReplaceStateFile(Path(), bytes), absl::OkStatus());
+  Open();
+  ASSERT_EQ(warnings_.size(), 1u);
+  EXPECT_THAT(warnings_[0], HasSubstr(Path()));
+  EXPECT_THAT(warnings_[0], HasSubstr("is cut off or damaged"));
+  EXPECT_TRUE(keeper_->history().links().empty());
+  Carry("lte", 3);
+  End();
+  EXPECT_EQ(access((Path() + ".bad").c_str(), F_OK), 0);
+  warnings_.clear();
+  Open();
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_EQ(FirstOf("lte"), 3u);
+}
+
+// A machine that boots in 1970 each time has no less of a past.
+TEST_F(HistoryKeeperTest, AClockOf1970CostsNothing) {
+  const absl::Time present = now_;
+  Open();
+  Carry("lte", 5);
+  End();
+  for (int boot = 1; boot <= 3; ++boot) {
+    now_ = absl::FromUnixSeconds(7);
     Open();
-    ASSERT_EQ(warnings_.size(), 1u);
-    EXPECT_THAT(warnings_[0], HasSubstr(Path()));
-    EXPECT_THAT(warnings_[0], HasSubstr(future ? "is from the future" : "is cut off or damaged"));
-    EXPECT_TRUE(keeper_->history().links().empty());
-    Carry("lte", 3);
+    Carry("lte", 1);
     End();
-    EXPECT_EQ(access((Path() + ".bad").c_str(), F_OK), 0);
+  }
+  now_ = present + absl::Minutes(5);
+  Open();
+  Carry("lte", 1);
+  EXPECT_EQ(FirstOf("lte"), 9u);
+  EXPECT_TRUE(warnings_.empty());
+}
+
+// What is there in its place may be anything: each ends in a sentence, and the node lives.
+TEST_F(HistoryKeeperTest, WhatIsNoFileIsToldAndNothingElse) {
+  ASSERT_EQ(mkdir(directory_.At("state").c_str(), 0700), 0);
+  const std::string victim = directory_.Write("victim", "precious");
+  const auto put = [&](int kind) {
+    switch (kind) {
+      case 0:
+        return mkdir(Path().c_str(), 0700);
+      case 1:
+        return mkfifo(Path().c_str(), 0600);
+      case 2:
+        return symlink("/dev/zero", Path().c_str());
+      case 3:
+        return symlink(victim.c_str(), Path().c_str());
+      case 4:  // a terabyte
+        return truncate(
+            (directory_.Write("state/" + Path().substr(Path().rfind('/') + 1), ""), Path().c_str()),
+            int64_t{1} << 40);
+      default:
+        return symlink(victim.c_str(), (Path() + ".new").c_str());
+    }
+  };
+  for (int kind = 0; kind < 6; ++kind) {
+    SCOPED_TRACE(kind);
+    ASSERT_EQ(put(kind), 0);
     warnings_.clear();
     Open();
-    EXPECT_TRUE(warnings_.empty());
-    EXPECT_EQ(FirstOf("lte"), 3u);
+    Carry("lte", 1);
+    keeper_->Finish(std::chrono::seconds(10));
+    ASSERT_TRUE(
+        control::TurnUntil(*loop_, [&] { return kind > 0 && kind < 5 || !warnings_.empty(); }));
+    EXPECT_FALSE(warnings_.empty());
     keeper_.reset();
+    for (const char* end : {"", ".bad", ".new"}) std::filesystem::remove_all(Path() + end);
   }
+  std::ifstream file(victim);
+  std::string text;
+  std::getline(file, text);
+  EXPECT_EQ(text, "precious");
 }
 
 // Nothing is said of it again, and nothing else suffers.

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "control/history/history_clock.h"
 
 namespace warp::history {
 namespace {
@@ -86,14 +88,52 @@ TEST_F(HistoryTest, AClockThatGoesBackALittleAddsToTheNewest) {
   EXPECT_EQ(Text(By::kMinute), "11-30 10:00 1, 11-30 10:01 6");
 }
 
-// What happened by a clock that was days ahead is of no time that anybody can name.
-TEST_F(HistoryTest, AClockThatIsPutRightTakesTheFutureAway) {
+// What was booked by a clock that was years ahead did happen.
+TEST_F(HistoryTest, WhatWasBookedInTheFutureIsOfNow) {
   Add("2026-11-30T10:00:00Z", 1);
   Add("2031-01-01T00:00:00Z", 2);
+  EXPECT_EQ(history_.newest(), absl::ToUnixSeconds(At("2031-01-01T00:00:00Z")));
   Add("2026-11-30T10:05:00Z", 4);
-  EXPECT_EQ(Text(By::kMinute), "11-30 10:00 1, 11-30 10:05 4");
-  EXPECT_EQ(Text(By::kHour), "11-30 10:00 5");
+  EXPECT_EQ(Text(By::kMinute), "11-30 10:00 1, 11-30 10:05 6");
+  EXPECT_EQ(Text(By::kHour), "11-30 10:00 7");
   EXPECT_EQ(Of(By::kMonth).size(), 1u);
+}
+
+class HistoryClockTest : public HistoryTest {
+ protected:
+  // Books a payload by what the machine's clock says, after so much time has passed.
+  void Look(const std::string& wall, wire::Duration passed = std::chrono::seconds(5)) {
+    now_ += passed;
+    history_.Add("lte", clock_.Of(now_, At(wall), history_.newest()), {.first = 1});
+  }
+  HistoryClock clock_;
+  wire::Instant now_{};
+};
+
+// Boots in 1970, is told the time a day later, and again after a restart: what there was of years is still there.
+TEST_F(HistoryClockTest, AMachineWithoutABatteryKeepsItsHistory) {
+  Add("2026-10-05T10:00:00Z", 100);
+  Add("2026-11-30T10:00:00Z", 1000);
+  for (int i = 0; i < 3; ++i) Look("1970-01-01T00:00:10Z", std::chrono::hours(8));
+  EXPECT_EQ(Text(By::kMonth), "09-30 22:00 100, 10-31 22:00 1003");
+  Look("2026-12-01T10:00:00Z");
+  EXPECT_EQ(Text(By::kMonth), "09-30 22:00 100, 10-31 22:00 1003, 11-30 22:00 1");
+}
+
+// A clock that runs ahead for a moment, and one that does so for a day.
+TEST_F(HistoryClockTest, AClockThatIsPutRightIsBelievedAfterAWhile) {
+  Add("2026-11-30T10:00:00Z", 100);
+  Look("2061-01-01T00:00:00Z");
+  Look("2026-11-30T10:01:00Z");
+  EXPECT_EQ(Text(By::kMonth), "10-31 22:00 100, 12-31 22:00 2");
+  Look("2026-11-30T10:59:00Z", HistoryClock::kBelieved / 2);
+  Look("2026-11-30T11:02:00Z", HistoryClock::kBelieved / 2);
+  EXPECT_EQ(Text(By::kMonth), "10-31 22:00 104");
+  EXPECT_EQ(Text(By::kHour), "11-30 10:00 100, 11-30 11:00 4");
+  // It is back by itself, and nothing is counted on.
+  Look("2026-11-30T11:03:00Z", std::chrono::hours(100));
+  Look("2026-11-30T10:03:00Z");
+  EXPECT_EQ(Text(By::kHour), "11-30 10:00 100, 11-30 11:00 6");
 }
 
 }  // namespace

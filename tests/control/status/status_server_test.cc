@@ -308,6 +308,42 @@ TEST_F(StatusServerTest, FollowersKeepNobodyOut) {
 }
 
 // One that does not read holds up neither the server nor the others.
+// Members of the socket's group trust each other as little as anybody.
+TEST_F(StatusServerTest, OneUserKeepsNoOtherOut) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to be several users";
+  options_.max_followers = 3;
+  options_.max_clients = 3;
+  ASSERT_TRUE(Open().ok());
+  ASSERT_EQ(chmod(directory_.c_str(), 0755), 0);
+  ASSERT_EQ(chmod(options_.path.c_str(), 0666), 0);
+  std::vector<std::unique_ptr<Client>> clients;
+  // Becomes that user for as long as it takes to connect.
+  const auto connect = [&](uid_t user, const std::string& request) -> Client& {
+    EXPECT_EQ(seteuid(user), 0);
+    clients.push_back(std::make_unique<Client>(options_.path, request));
+    EXPECT_EQ(seteuid(0), 0);
+    return *clients.back();
+  };
+  for (int i = 0; i < 3; ++i) connect(4711, "follow\n");
+  ASSERT_TRUE(Turn([&] { return asked_ == 3; }));
+  Client& other = connect(4712, "follow\n");
+  Client& same = connect(4711, "follow\n");
+  ASSERT_TRUE(Turn([&] { return same.Ended(); }));
+  EXPECT_NE(same.text.find("too many"), std::string::npos);
+  Say("hello");
+  ASSERT_TRUE(Turn([&] { return !other.Ended() && other.text == "hello\n"; }));
+  // Those who ask and do not read.
+  text_ = std::string(1 << 20, 'x');
+  Client& slow = connect(4712, "status\n");
+  ASSERT_TRUE(Turn([&] { return asked_ == 6; }));
+  for (int i = 0; i < 20; ++i) {
+    connect(4711, "status\n");
+    ASSERT_TRUE(Turn([&] { return asked_ == 7 + i; }));
+  }
+  ASSERT_TRUE(Turn([&] { return slow.Ended(); }));
+  EXPECT_EQ(slow.text.size(), text_.size());
+}
+
 TEST_F(StatusServerTest, AFollowerThatDoesNotReadHoldsNobodyUp) {
   ASSERT_TRUE(Open().ok());
   Client hung(options_.path, "follow\n");

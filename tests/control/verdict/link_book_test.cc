@@ -107,6 +107,26 @@ TEST_F(LinkBookTest, WhatNobodyElseBroughtCountsWhenNothingIsUnderWay) {
   EXPECT_EQ(Of("fibre").sole, 6 * lcore::kFirstSampling) << "counters only grow";
 }
 
+// Modems that are plugged in again and again have a new name each time.
+TEST_F(LinkBookTest, NamesThatComeAndGoAreBounded) {
+  counters_[1].rx_first.Add(10);
+  Look();
+  peer_.paths.pop_back();
+  for (wire::PathId id = 10; id < 10 + 2 * LinkBook::kMostLinks; ++id) {
+    names_[1] = "usb" + std::to_string(id);
+    peer_.paths.resize(1);
+    peer_.paths.push_back({.id = id, .port = 1});
+    counters_[id].rx_first.Add(1);
+    Look();
+    counters_.erase(id);
+  }
+  EXPECT_EQ(book_.all().size(), LinkBook::kMostLinks);
+  EXPECT_EQ(book_.Of(3).size(), LinkBook::kMostLinks);
+  EXPECT_EQ(Of("fibre").first, 10u) << "its path is there";
+  EXPECT_EQ(Of("usb10").first, 0u);
+  EXPECT_EQ(Of(names_[1]).first, 1u);
+}
+
 TEST(VerdictTest, Judges) {
   LinkTotals fibre{.first = 900, .duplicates = 90, .sole = 32};
   LinkTotals lte{.first = 100, .duplicates = 800};

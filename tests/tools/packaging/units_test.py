@@ -45,6 +45,14 @@ class UnitsTest(unittest.TestCase):
                 if not line.startswith("#"):
                     self.assertRegex(line, rf"^z /etc/warp/\S+ - {user} {user}$")
 
+    def test_hooks_have_a_user_of_their_own(self):
+        code = (SOURCE / "control/hook/hook_rights.h").read_text()
+        user = re.search(r'kHookUser\[\] = "(.*)"', code).group(1)
+        self.assertNotEqual(user, value(unit("warpd"), "User"))
+        self.assertRegex((SOURCE / "tools/packaging/systemd/warpd.sysusers").read_text(), rf"(?m)^u {user} - ")
+        for right in ("CAP_SETUID", "CAP_SETGID"):
+            self.assertIn(right, value(unit("warpd"), "AmbientCapabilities").split())
+
     def test_each_has_the_rights_that_it_may_have(self):
         for daemon in DAEMONS:
             self.assertEqual(value(unit(daemon), "AmbientCapabilities"), value(unit(daemon), "CapabilityBoundingSet"))
