@@ -101,6 +101,9 @@ for device in null zero full random urandom tty net/tun; do
   touch "dev/$device"
   mount --bind "/dev/$device" "dev/$device"
 done
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
 mkdir -p run/before
 mount --make-rprivate /
 pivot_root . run/before
@@ -121,6 +124,17 @@ INIT
   cat "$lab/machine-$name.log"
   fail "systemd did not start"
 }
+
+# serve A: gives machine A what node_config has written for it, and the key that root made, and starts its warpd. A's status
+# is at the usual place.
+serve() {
+  sed '/control_socket/d; /state_directory/d; s,private_key_file:.*,private_key_file: /etc/warp/private.key,' \
+    "$lab/$1.yaml" | within "$1" tee /etc/warp/warpd.yaml >/dev/null
+  within "$1" install -m 600 /dev/stdin /etc/warp/private.key <"$(key_file "$1")"
+  within "$1" systemctl start warpd
+  ln -s "/proc/${systemd_of[$1]}/root/run/warp/warpd.sock" "$lab/$1.sock"
+}
+main_pid() { within "$1" systemctl show -P MainPID warpd; }
 
 # within A COMMAND…: runs it in that machine: before it is up, in its root.
 within() {
