@@ -14,6 +14,7 @@
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
 #include "control/log/log.h"
+#include "control/status/reload_requests.h"
 #include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
@@ -34,7 +35,8 @@ absl::Status Keep(absl::StatusOr<T> opened, T& part) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig config) {
+absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig config,
+                                                         const std::string& file) {
   std::unique_ptr<Assembly> parts(new Assembly(std::move(config)));
   for (absl::string_view line : absl::StrSplit(parts->config.advice, '\n', absl::SkipEmpty())) {
     LogWarning(std::string(line));
@@ -49,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig conf
   if (absl::Status status = parts->OpenPeersAndTunnels(); !status.ok()) return status;
   if (absl::Status status = parts->OpenPorts(); !status.ok()) return status;
   parts->OpenMaps();
+  parts->OpenReload(file);
   return parts;
 }
 
@@ -67,7 +70,7 @@ absl::Status Assembly::OpenLoop() {
       Keep(ServiceManager::Open(*loop, ServiceEnvironment::Take()), service_manager);
   if (!told.ok()) return told;
   return Keep(Signals::OpenForDaemon(
-                  *loop, [this] { stopping = true; }, LogWarning),
+                  *loop, [this] { stopping = true; }, LogWarning, [this] { BeginReload(); }),
               signals);
 }
 
@@ -183,7 +186,11 @@ void Assembly::OpenLinks() {
           .terms = [this](const config::PortConfig& port) { return caps->TermsOf(port); },
           .opened = [this](const config::PortConfig& port) { caps->NoteOpened(port); },
           .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); },
-          .made = [this](const config::PortConfig& port) { caps->Add(port); },
+          .made =
+              [this](const config::PortConfig& port) {
+                if (absl::Status status = caps->Add(port); !status.ok())
+                  LogWarning(absl::StrCat("port ", port.name, ": ", status.message()));
+              },
           .forgotten = [this](const config::PortConfig& port) { caps->Remove(port); }},
       [this](const Links::Published& published) { OnPublished(published); });
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
@@ -191,13 +198,13 @@ void Assembly::OpenLinks() {
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
 }
 
-// Peers get their ids in the order of the configuration, so that a peer's id is its index there.
 absl::Status Assembly::OpenPeersAndTunnels() {
   for (const config::PeerConfig& peer : config.peers) {
     if (absl::Status status = remotes->AddPeer(peer, config); !status.ok()) return status;
   }
   for (const config::TunnelConfig& tunnel : config.tunnels) {
-    const PeerRoute& route = links->Route(static_cast<wire::PeerId>(tunnel.peer_index));
+    const wire::PublicKey& peer = config.peers[tunnel.peer_index].public_key;
+    const PeerRoute& route = links->Route(*remotes->Find(peer));
     absl::Status status = traffic->AddTunnel(tunnel, route, AllowedBy(config.PathsOf(tunnel)),
                                              [this](wire::PortId id) { return PolicyOf(id); });
     if (!status.ok()) return status;
@@ -214,6 +221,30 @@ absl::Status Assembly::OpenPorts() {
 
 void Assembly::OpenMaps() {
   for (const config::MapServerConfig& map : config.maps) remotes->AddMap(map, config.node);
+}
+
+void Assembly::OpenReload(const std::string& file) {
+  reload_target = std::make_unique<NodeReload>(NodeReload::Context{
+      .config = config,
+      .plan = plan,
+      .max_mtu = dataplane->max_mtu(),
+      .links = *links,
+      .traffic = *traffic,
+      .remotes = *remotes,
+      .allowed = [this](const std::vector<config::PathRule>& rules) { return AllowedBy(rules); },
+      .policies = [this](wire::PortId id) { return PolicyOf(id); },
+      .forget_peer = [this](wire::PeerId peer) { change_log.Forget(peer); },
+      .forget_terms = [this](const std::string& tunnel) { requests->ForgetTerms(tunnel); }});
+  reload = std::make_unique<Reload>(
+      *loop, *reload_target, Reload::Options{.file = file, .info = LogInfo, .warn = LogWarning});
+  requests->AddServed("reload", [this](std::span<const std::string> words, bool may_change) {
+    return AnswerReload(*reload, loop->now(), words, may_change);
+  });
+}
+
+void Assembly::BeginReload() {
+  if (const absl::Status status = reload->Begin(); !status.ok())
+    LogWarning(absl::StrCat("SIGHUP: ", status.message()));
 }
 
 protocol::PathTraffic Assembly::PathTrafficOf(wire::PathId path) const {
@@ -297,8 +328,9 @@ NodeView Assembly::View() const {
           .peers =
               [this](size_t first, size_t count) {
                 std::vector<wire::PeerId> peers;
-                for (size_t id = first; id < std::min(first + count, config.peers.size()); ++id) {
-                  peers.push_back(static_cast<wire::PeerId>(id));
+                for (size_t i = first; i < std::min(first + count, config.peers.size()); ++i) {
+                  if (const auto id = remotes->Find(config.peers[i].public_key))
+                    peers.push_back(*id);
                 }
                 return protocol->Peers(peers);
               },

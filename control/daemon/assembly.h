@@ -13,6 +13,7 @@
 #include "control/cap/cap_keeper.h"
 #include "control/config/node_config.h"
 #include "control/daemon/change_log.h"
+#include "control/daemon/node_reload.h"
 #include "control/daemon/remotes.h"
 #include "control/daemon/worker_plan.h"
 #include "control/kernel/netlink.h"
@@ -23,6 +24,7 @@
 #include "control/loop/service_manager.h"
 #include "control/loop/signals.h"
 #include "control/protocol/node/node.h"
+#include "control/reload/reload.h"
 #include "control/status/node_requests.h"
 #include "control/status/status_json.h"
 #include "control/status/status_server.h"
@@ -36,9 +38,13 @@ namespace warp::control {
 class Assembly {
  public:
   // The error is one sentence that names what could not be opened, and nothing is left behind then.
-  static absl::StatusOr<std::unique_ptr<Assembly>> Open(config::NodeConfig config);
+  // `file` is where the configuration is from.
+  static absl::StatusOr<std::unique_ptr<Assembly>> Open(config::NodeConfig config,
+                                                        const std::string& file);
 
-  const config::NodeConfig config;
+  // A reload puts another one in its place. Parts that read it look anew each time, and keep no address of what is in
+  // it.
+  config::NodeConfig config;
   const WorkerPlan plan;
   wire::Instant started;
   bool stopping = false;  // SIGTERM or SIGINT came
@@ -61,6 +67,8 @@ class Assembly {
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
+  std::unique_ptr<NodeReload> reload_target;
+  std::unique_ptr<Reload> reload;
 
   ChangeLog change_log;
 
@@ -82,6 +90,8 @@ class Assembly {
   absl::Status OpenPeersAndTunnels();
   absl::Status OpenPorts();
   void OpenMaps();
+  void OpenReload(const std::string& file);
+  void BeginReload();
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   std::optional<protocol::NewestArrival> NewestOf(wire::PathId path) const;

@@ -36,4 +36,12 @@ void ChangeLog::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFun
   }
 }
 
+void ChangeLog::Forget(wire::PeerId peer) {
+  const auto found = connected_.find(peer);
+  if (found != connected_.end() && found->second) --connected_count_;
+  connected_.erase(peer);
+  twins_since_.erase(peer);
+  paths_.erase(peer);
+}
+
 }  // namespace warp::control

@@ -19,6 +19,9 @@ class ChangeLog {
   // Logs what differs from the last call that named the peer.
   void Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name);
 
+  // The peer is gone.
+  void Forget(wire::PeerId peer);
+
   size_t connected() const { return connected_count_; }  // peers, as last noted
 
  private:

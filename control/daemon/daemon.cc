@@ -17,8 +17,9 @@ constexpr wire::Duration kWriteTime = std::chrono::seconds(1);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Open(config::NodeConfig config) {
-  absl::StatusOr<std::unique_ptr<Assembly>> parts = Assembly::Open(std::move(config));
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Open(config::NodeConfig config,
+                                                     const std::string& file) {
+  absl::StatusOr<std::unique_ptr<Assembly>> parts = Assembly::Open(std::move(config), file);
   if (!parts.ok()) return parts.status();
   return std::unique_ptr<Daemon>(new Daemon(*std::move(parts)));
 }
