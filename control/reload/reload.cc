@@ -62,6 +62,10 @@ absl::Status Reload::Begin(std::optional<wire::Duration> confirm_within) {
     return absl::FailedPreconditionError(
         "the last reload is not confirmed yet: warp reload --confirm-now keeps it");
   }
+  if (state_ == ReloadState::kChecking) {
+    return absl::FailedPreconditionError(
+        "another reload is under way, whose files are still being read");
+  }
   if (under_way()) return absl::FailedPreconditionError("another reload is under way");
   if (helper_ == nullptr) {
     absl::StatusOr<std::unique_ptr<HelperThread>> helper = HelperThread::Start("warp-reload");

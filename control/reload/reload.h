@@ -69,7 +69,7 @@ class Reload {
     wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
     // Runs on the helper thread.
     std::function<absl::StatusOr<config::NodeFile>(const std::string&)> load =
-        [](const std::string& path) { return config::LoadNodeFile(path); };
+        [](const std::string& path) { return config::LoadSettledNodeFile(path); };
   };
   // Both outlive it.
   Reload(Loop& loop, ReloadTarget& target, Options options);

@@ -8,7 +8,7 @@
 //
 // What is changed and cannot be retuned is closed and opened. All gates close before one opens, so that tunnels may
 // exchange addresses; and what is likely to fail comes first: the gates, then the ports. What nothing can bring back,
-// the session with a peer, is given up last.
+// the session with a peer, is given up last. A peer that begins anew does so while its tunnels are closed.
 #ifndef WARP_CONTROL_RELOAD_STEPS_H_
 #define WARP_CONTROL_RELOAD_STEPS_H_
 

@@ -131,9 +131,7 @@ class Differ {
     std::erase_if(*values, [](const auto& value) { return value.first == "preshared_key_file"; });
   }
   void Correct(const NodeConfig& config, const TunnelConfig& tunnel, Values* values) const {
-    std::erase_if(*values, [](const auto& value) {
-      return value.first == "peer" || value.first.starts_with("paths[");
-    });
+    std::erase_if(*values, [](const auto& value) { return value.first.starts_with("paths["); });
     if (const std::string interface = InterfaceOf(config, tunnel); !interface.empty())
       values->emplace_back("gate.tun", interface);
     const TunnelTerms terms{.paths = config.PathsOf(tunnel)};
@@ -149,6 +147,17 @@ class Differ {
                      .before = before.preshared_key ? "a key" : "",
                      .after = after.preshared_key ? "another key" : ""});
     if (!before.preshared_key) keys->back().after = "a key";
+  }
+  // A tunnel begins anew with its peer.
+  void Hidden(const TunnelConfig& before, const TunnelConfig& after,
+              std::vector<KeyChange>* keys) const {
+    const PeerConfig& old = before_.peers[before.peer_index];
+    const PeerConfig& now = after_.peers[after.peer_index];
+    const bool read = old.preshared_key || now.preshared_key;
+    if (read ? SamePsk(old, now) : old.preshared_key_file == now.preshared_key_file) return;
+    keys->push_back({.key = "peer",
+                     .before = old.name,
+                     .after = absl::StrCat(now.name, ", with another preshared key")});
   }
   template <typename Entry>
   void Hidden(const Entry&, const Entry&, std::vector<KeyChange>*) const {}

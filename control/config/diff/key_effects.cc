@@ -43,9 +43,9 @@ constexpr std::array kRules = {
 
     Rule{EntryKind::kPeer, "endpoints", Effect::kLive},
     Rule{EntryKind::kPeer, "paths", Effect::kLive},
-    Rule{EntryKind::kPeer, "name", Effect::kRestart, "logs and sessions know the peer by it"},
-    Rule{EntryKind::kPeer, "", Effect::kRestart, "the sessions with the peer are made with it"},
+    Rule{EntryKind::kPeer, "", Effect::kReopen},
 
+    Rule{EntryKind::kTunnel, "peer", Effect::kReopen},
     Rule{EntryKind::kTunnel, "name", Effect::kReopen},
     Rule{EntryKind::kTunnel, "gate", Effect::kReopen},
     Rule{EntryKind::kTunnel, "queue", Effect::kReopen},

@@ -1,6 +1,7 @@
 #include "control/config/diff/node_file.h"
 
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -67,8 +68,12 @@ std::string NodeFile::Place(const EntryChange& change, absl::string_view key) co
   return absl::StrCat(path, ":", LineOf(at), ": ", at, ": ");
 }
 
-absl::StatusOr<NodeFile> LoadNodeFile(const std::string& path, KeyFiles key_files) {
+namespace {
+
+// `text` is what was read, where anything was.
+absl::StatusOr<NodeFile> Load(const std::string& path, KeyFiles key_files, std::string* text) {
   return LoadFile<NodeFile>(path, key_files, [&](const Source& source) -> absl::StatusOr<NodeFile> {
+    *text = std::string(source.text);
     absl::StatusOr<NodeConfig> config = ParseNode(source);
     if (!config.ok()) return config.status();
     NodeFile file{.path = path, .config = *std::move(config)};
@@ -77,6 +82,28 @@ absl::StatusOr<NodeFile> LoadNodeFile(const std::string& path, KeyFiles key_file
     if (document.has_value()) AddLines(*document, "", &file.lines);
     return file;
   });
+}
+
+}  // namespace
+
+absl::StatusOr<NodeFile> LoadNodeFile(const std::string& path, KeyFiles key_files) {
+  std::string text;
+  return Load(path, key_files, &text);
+}
+
+absl::StatusOr<NodeFile> LoadSettledNodeFile(const std::string& path,
+                                             const SettledOptions& options) {
+  std::optional<std::string> before;
+  for (int read = 0; read < options.reads; ++read) {
+    if (read > 0) std::this_thread::sleep_for(options.pause);
+    options.before_reading();
+    std::string text;
+    absl::StatusOr<NodeFile> file = Load(path, KeyFiles::kRead, &text);
+    if (before == text) return file;
+    before = std::move(text);
+  }
+  return absl::UnavailableError(
+      absl::StrCat(path, ": is being written all the time: try again when it stands"));
 }
 
 std::string WhatNeedsRestart(const std::vector<EntryChange>& changes, const NodeFile& after) {

@@ -2,6 +2,8 @@
 #ifndef WARP_CONTROL_CONFIG_DIFF_NODE_FILE_H_
 #define WARP_CONTROL_CONFIG_DIFF_NODE_FILE_H_
 
+#include <chrono>
+#include <functional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,6 +30,17 @@ struct NodeFile {
 // As LoadNodeConfig, and with the same errors. May wait for the disk; any thread.
 absl::StatusOr<NodeFile> LoadNodeFile(const std::string& path,
                                       KeyFiles key_files = KeyFiles::kRead);
+
+// As LoadNodeFile with key files, of a file that stands still: the first half of a file that is being written may be a
+// configuration as well, though another one. Two readings with a pause in between have to be the same; where `reads` of
+// them all differ, that is an error. Sleeps; any thread.
+struct SettledOptions {
+  std::chrono::milliseconds pause{100};
+  int reads = 20;
+  std::function<void()> before_reading = [] {};  // tests
+};
+absl::StatusOr<NodeFile> LoadSettledNodeFile(const std::string& path,
+                                             const SettledOptions& options = {});
 
 // The changes that need a restart, each in a sentence with its place in the file of `after` and what to do; for all of
 // them together with a line each. Empty: a running node can follow all changes.

@@ -65,6 +65,7 @@ class NodeReloadTest : public testing::Test {
                                    .carrier = true,
                                    .ethernet = true,
                                    .mtu = 1500};
+      netlink_.interfaces[name].addresses = {wire::IpAddress::V4({10, 0, 0, 1})};
     }
     dataplane_.ids_differ = true;
     dataplane_.port_info.mtu = 1500;
@@ -155,6 +156,7 @@ class NodeReloadTest : public testing::Test {
   NoNames resolver_;
   Remotes remotes_{*loop_, resolver_, protocol_};
   std::vector<std::string> forgotten_;  // terms
+  std::vector<wire::PeerId> ended_;
   bool hooks_possible_ = false;
   NodeReload target_{{.config = config_,
                       .plan = plan_,
@@ -165,7 +167,7 @@ class NodeReloadTest : public testing::Test {
                       .remotes = remotes_,
                       .allowed = [](const auto&) { return PeerBond::Allowed(); },
                       .policies = nullptr,
-                      .forget_peer = [](wire::PeerId) {},
+                      .forget_peer = [this](wire::PeerId id) { ended_.push_back(id); },
                       .forget_terms = [this](const auto& name) { forgotten_.push_back(name); }}};
   std::string file_;
   Reload reload_{*loop_,
@@ -235,6 +237,52 @@ TEST_F(NodeReloadTest, TwoTunnelsExchangeTheirGates) {
   Follow({{"DIR/moves", "DIR/x"}, {"DIR/goes", "DIR/moves"}, {"DIR/x", "DIR/goes"}});
   EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
   EXPECT_EQ(Find("moves")->config().gate.unix_socket->path, directory_.At("goes"));
+}
+
+// Its session begins anew, and so do its tunnels; those of another peer go on.
+TEST_F(NodeReloadTest, APeerHasAnotherName) {
+  const Tunnel* const goes = Find("goes");
+  const auto id = remotes_.Find(config_.peers[0].public_key);
+  Follow({{"name: hq", "name: head"}, {"peer: hq", "peer: head"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Peers(), "lab head");
+  EXPECT_NE(remotes_.Find(config_.peers[0].public_key), id);
+  EXPECT_EQ(Find("stays")->route().peer, *remotes_.Find(config_.peers[0].public_key));
+  EXPECT_EQ(Find("stays")->config().peer, "head");
+  EXPECT_EQ(Find("goes"), goes);
+  EXPECT_THAT(ended_, ElementsAre(*id));
+}
+
+// What it had under way has no owner any more: answers to it are answers to nobody.
+TEST_F(NodeReloadTest, APeerGoesInTheMiddleOfItsHandshake) {
+  protocol_.HandleTimeout(loop_->now());
+  ASSERT_EQ(protocol_.initiations(), 1u);
+  const auto initiation = protocol_.NextTransmit();
+  ASSERT_TRUE(initiation.has_value());
+  Follow({{"{name: hq, public_key: K1, endpoints: [\"198.51.100.7:13116\"]}",
+           "{name: hq, public_key: K3}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Peers(), "lab hq");
+  EXPECT_EQ(Tunnels(), "goes stays moves");
+  while (protocol_.NextTransmit().has_value()) continue;
+  protocol_.HandleTimeout(loop_->now() + std::chrono::hours(1));
+  EXPECT_FALSE(protocol_.has_transmits());  // nobody knows where the other one is
+}
+
+// As at the end of a saw: the reload takes all that carries anything, and is led back.
+TEST_F(NodeReloadTest, EveryPortGoesAndComesBack) {
+  Follow({{"  - {interface: eth0}\n  - {interface: eth1}\n  - {name: lte, interface: \"wwan*\", "
+           "tier: 2}\n",
+           "  - {interface: eth9, optional: true}\n"}},
+         std::chrono::milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] {
+    links_.TakePortNews();
+    return !reload_.under_way();
+  }));
+  links_.TakePortNews();
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(Ports(), "wwan0 eth1 eth0");
+  EXPECT_EQ(traffic_.tunnels().size(), 3u);
 }
 
 TEST_F(NodeReloadTest, AGateThatIsTakenLeadsBack) {

@@ -87,7 +87,7 @@ TEST(Remotes, APeerHasOtherEndpointsAndGoes) {
   const std::optional<wire::PeerId> id = remotes.Find(peer.public_key);
   ASSERT_TRUE(id.has_value());
   const auto remote = [&] {
-    const auto& paths = node.Peers().at(0).paths;
+    const auto paths = node.Peers().at(0).paths;
     return paths.size() == 1 ? paths[0].remote.ToString() : std::to_string(paths.size()) + " paths";
   };
   EXPECT_EQ(remote(), "10.0.0.2:1");

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
+
 #include "absl/strings/str_cat.h"
 #include "tests/control/turning.h"
 
@@ -87,6 +89,7 @@ class ReloadTest : public testing::Test {
   FakeTarget target_;
   std::vector<std::string> ports_;
   absl::Status bad_;
+  std::mutex disk_;  // whoever holds it has the disk hang
   std::vector<std::string> said_, events_;
   Reload reload_{*loop_,
                  target_,
@@ -98,6 +101,7 @@ class ReloadTest : public testing::Test {
                   .patience = 50ms,
                   .look = 1ms,
                   .load = [this](const std::string& file) -> absl::StatusOr<config::NodeFile> {
+                    const std::lock_guard<std::mutex> disk(disk_);
                     if (!bad_.ok()) return bad_;
                     return config::NodeFile{.path = file, .config = Config(ports_), .lines = {}};
                   }}};
@@ -238,6 +242,20 @@ TEST_F(ReloadTest, StaysWhenItIsConfirmed) {
   Write({"a1"});
   Run();  // the next one starts from there
   EXPECT_EQ(Ports(), "a1");
+}
+
+// The loop turns on, and no other reload begins, until the disk has woken up.
+TEST_F(ReloadTest, AFileThatHangsHoldsUpNothing) {
+  Write({"b2"});
+  std::unique_lock<std::mutex> disk(disk_);
+  ASSERT_EQ(reload_.Begin(), absl::OkStatus());
+  for (int i = 0; i < 5; ++i) loop_->RunOnce(64);
+  EXPECT_EQ(reload_.state(), ReloadState::kChecking);
+  EXPECT_THAT(std::string(reload_.Begin().message()), HasSubstr("still being read"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(reload_.Confirm()));
+  disk.unlock();
+  TurnUntilEnd();
+  EXPECT_EQ(Ports(), "b2");
 }
 
 TEST_F(ReloadTest, OneAtATime) {

@@ -96,8 +96,10 @@ TEST(ConfigDiff, NamesWhatComesGoesAndChanges) {
 // Its sessions and its tunnels are those of its key.
 TEST(ConfigDiff, APeerIsKnownByItsKey) {
   EXPECT_EQ(DiffText(After({{"hq", "head"}})),
-            "~ peer head (needs a restart)\n"
-            "    name: hq -> head\n");
+            "~ peer head (reopens)\n"
+            "    name: hq -> head\n"
+            "~ tunnel video (reopens)\n"
+            "    peer: hq -> head\n");
   EXPECT_EQ(DiffText(After({{"public_key: K2",
                              "public_key: zp7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+"
                              "FG+IK08="}})),
@@ -198,10 +200,14 @@ TEST(ConfigDiff, SecretsAreComparedAndNotShown) {
   EXPECT_EQ(DiffText(Diff(before, after)),
             "~ node (needs a restart)\n"
             "    private_key_file: a key -> another key\n"
-            "~ peer hq (needs a restart)\n"
+            "~ peer hq (reopens)\n"
             "    preshared_key_file: nothing -> a key\n"
-            "~ peer lab (needs a restart)\n"
-            "    preshared_key_file: a key -> another key\n");
+            "~ peer lab (reopens)\n"
+            "    preshared_key_file: a key -> another key\n"
+            "~ tunnel video (reopens)\n"
+            "    peer: hq -> hq, with another preshared key\n"
+            "~ tunnel audio (reopens)\n"
+            "    peer: lab -> lab, with another preshared key\n");
 }
 
 // Another file with the same key is the same key.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "tests/control/config/temp_dir.h"
@@ -25,6 +27,9 @@ class NodeFileTest : public testing::Test {
   TempDir dir_;
 };
 
+constexpr const char* kKeys[] = {
+    "4p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=", "5p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=",
+    "6p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=", "7p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08="};
 constexpr char kBefore[] =
     "node:\n"
     "  private_key_file: k\n"
@@ -48,12 +53,12 @@ TEST_F(NodeFileTest, SaysWhatNeedsARestartWhereAndWhatToDo) {
                          absl::StrReplaceAll(
                              kBefore, {{"  - interface: eth0", "  - {interface: eth0, tier: 3}"}})),
             "");
-  EXPECT_EQ(NeedsRestart(kBefore, absl::StrReplaceAll(
-                                      kBefore, {{"4096", "8192"}, {"name: hq", "name: head"}})),
-            "f.yaml:3: node.window: 4096 -> 8192 needs a restart, because each session has its "
-            "window from the start: restart warpd to change it, or leave it as it is\n"
-            "f.yaml:7: peers[0].name: hq -> head needs a restart, because logs and sessions know "
-            "the peer by it: restart warpd to change it, or leave it as it is\n");
+  EXPECT_EQ(
+      NeedsRestart(kBefore, absl::StrReplaceAll(kBefore, {{"4096", "8192\n  listen_port: 13000"}})),
+      "f.yaml:4: node.listen_port: 13116 -> 13000 needs a restart, because every socket, "
+      "frame and registration has it: restart warpd to change it, or leave it as it is\n"
+      "f.yaml:3: node.window: 4096 -> 8192 needs a restart, because each session has its "
+      "window from the start: restart warpd to change it, or leave it as it is\n");
 }
 
 // It stands in the other file alone.
@@ -67,6 +72,34 @@ TEST_F(NodeFileTest, AMapThatIsLeftHasNoLine) {
   EXPECT_EQ(NeedsRestart(kBefore, absl::StrCat(kBefore, map)),
             "f.yaml:8: map[0]: needs a restart, because a node has its maps from its start to its "
             "end: restart warpd to change it, or leave it as it is\n");
+}
+
+// Each part of it is a configuration as well, and another one.
+TEST_F(NodeFileTest, AFileThatIsBeingWrittenIsAwaited) {
+  dir_.Write("k", "Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=");
+  const std::string path = dir_.Write("f.yaml", kBefore);
+  size_t written = 0;
+  const auto file = LoadSettledNodeFile(
+      path, {.pause = std::chrono::milliseconds(1), .before_reading = [&] {
+               if (written == std::size(kKeys)) return;
+               std::ofstream(path, std::ios::app)
+                   << "  - {name: p" << written << ", public_key: " << kKeys[written] << "}\n";
+               ++written;
+             }});
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->config.peers.size(), 1 + std::size(kKeys));
+}
+
+TEST_F(NodeFileTest, AFileThatIsWrittenAllTheTimeIsRefused) {
+  const std::string path = dir_.Write("f.yaml", kBefore);
+  int read = 0;
+  const auto file = LoadSettledNodeFile(
+      path, {.pause = std::chrono::milliseconds(1), .reads = 3, .before_reading = [&] {
+               std::ofstream(path, std::ios::app) << "# " << ++read << "\n";
+             }});
+  EXPECT_EQ(file.status().message(),
+            absl::StrCat(path, ": is being written all the time: try again when it stands"));
+  EXPECT_EQ(read, 3);
 }
 
 // Mistakes are those of any file.
