@@ -25,7 +25,7 @@ absl::string_view CapStateName(CapState state) {
   return "";
 }
 
-Cap::Cap(const config::PortConfig& port) : port_(&port), ledger_(port.cap->period) {}
+Cap::Cap(const config::PortConfig& port) : port_(port), ledger_(port.cap->period) {}
 
 // A clock that is far behind must not put what was carried into a period long ago, or it would be gone when the clock
 // is right again.
@@ -70,7 +70,7 @@ CapState Cap::state() const {
 
 // Whoever pays for a link does not want to pay for probes of it either, however much is left.
 PortTerms Cap::terms() const {
-  PortTerms terms = TermsAsConfigured(*port_);
+  PortTerms terms = TermsAsConfigured(port_);
   terms.use = PortUse::kSparing;
   const CapState now = state();
   if (now != CapState::kOpen) {
@@ -93,7 +93,7 @@ PortTerms Cap::terms() const {
 }
 
 CapRecord Cap::record() const {
-  return {.port = port_->name,
+  return {.port = port_.name,
           .period = ledger_.period(),
           .entries = ledger_.entries(),
           .clock = ledger_.clock(),

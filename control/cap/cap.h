@@ -41,7 +41,7 @@ struct CapRecord {
 
 class Cap {
  public:
-  // `port` has a cap and outlives this.
+  // `port` has a cap.
   explicit Cap(const config::PortConfig& port);
 
   // --- Before the first Look. ---
@@ -62,8 +62,8 @@ class Cap {
   void Set(uint64_t bytes);
 
   // --- What is. ---
-  const config::PortConfig& port() const { return *port_; }
-  const config::CapPolicy& policy() const { return *port_->cap; }
+  const config::PortConfig& port() const { return port_; }
+  const config::CapPolicy& policy() const { return *port_.cap; }
   uint64_t used() const;  // where that is not known, all of it
   absl::CivilDay begin() const { return ledger_.begin(); }
   absl::CivilDay end() const { return ledger_.end(); }
@@ -73,7 +73,7 @@ class Cap {
   CapRecord record() const;
 
  private:
-  const config::PortConfig* port_;
+  config::PortConfig port_;
   Ledger ledger_;
   Odometer odometer_;
   bool lost_ = false;

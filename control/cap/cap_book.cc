@@ -56,6 +56,7 @@ void CapBook::Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>
 
 void CapBook::Add(const config::PortConfig& port, absl::Time wall) {
   if (!port.cap.has_value()) return;
+  empty_ = false;
   Cap& cap = caps_.emplace_back(port);
   const auto record = std::find_if(others_.begin(), others_.end(),
                                    [&](const CapRecord& other) { return other.port == port.name; });
@@ -72,7 +73,7 @@ void CapBook::Add(const config::PortConfig& port, absl::Time wall) {
 
 void CapBook::Remove(const config::PortConfig& port) {
   const auto cap = std::find_if(caps_.begin(), caps_.end(),
-                                [&](const Cap& one) { return &one.port() == &port; });
+                                [&](const Cap& one) { return one.port().name == port.name; });
   if (cap == caps_.end()) return;
   others_.push_back(cap->record());
   told_.erase(told_.begin() + (cap - caps_.begin()));

@@ -38,11 +38,11 @@ class CapBook {
   // A disk that cannot be written is tried again so often.
   static constexpr wire::Duration kTryAgain = std::chrono::seconds(5);
 
-  // `ports` outlive the book; those that patterns make are added. `zone` is the machine's.
+  // Ports that come later, by a pattern or because the configuration changes, are added. `zone` is the machine's.
   CapBook(const std::vector<config::PortConfig>& ports, const wire::PublicKey& node,
           absl::TimeZone zone);
 
-  // No port has a cap, nor will one that a pattern makes: there is nothing to do.
+  // No port has a cap, nor had one, nor will one that a pattern makes: there is nothing to do.
   bool empty() const { return empty_; }
 
   // What the file had (ReadCapFile), before the first Look. Of a file that cannot be read, problem() tells.
@@ -52,8 +52,7 @@ class CapBook {
   using TotalFunction = absl::FunctionRef<std::optional<uint64_t>(const config::PortConfig&)>;
   // Counts. Returns the ports of which terms() are others than before.
   std::vector<const config::PortConfig*> Look(Instant now, absl::Time wall, TotalFunction total);
-  // A pattern has made the port, or it is about to go. What it has carried is kept under its name meanwhile. `port`
-  // lives until it has gone.
+  // The port has come, or it is about to go. What it has carried is kept under its name meanwhile.
   void Add(const config::PortConfig& port, absl::Time wall);
   void Remove(const config::PortConfig& port);
   // The device of a port was opened, and has counted as much: the port has carried what comes after that.

@@ -18,17 +18,7 @@ absl::StatusOr<std::unique_ptr<CapKeeper>> CapKeeper::Open(control::Loop& loop,
   auto thread = control::HelperThread::Start("warp-caps");
   if (!thread.ok()) return thread.status();
   keeper->thread_ = *std::move(thread);
-  const auto file = ReadCapFile(keeper->path_, node);
-  keeper->keep_bad_ = !file.ok();
-  if (file.ok()) {
-    keeper->book_.Restore(file, keeper->options_.wall_clock());
-  } else {
-    keeper->book_.Restore(
-        absl::InvalidArgumentError(absl::StrCat(
-            keeper->path_, " ", file.status().message(),
-            ": data caps count as reached until a period begins, or `warp cap set` says better")),
-        keeper->options_.wall_clock());
-  }
+  keeper->Restore(ReadCapFile(keeper->path_, node));
   const auto nothing = [](const config::PortConfig&) { return std::optional<uint64_t>(); };
   keeper->book_.Look(loop.now(), keeper->options_.wall_clock(), nothing);
   return keeper;
@@ -39,17 +29,73 @@ CapKeeper::CapKeeper(control::Loop& loop, const config::NodeConfig& config,
     : loop_(loop),
       options_(std::move(options)),
       path_(state::StateFilePath(config.node.state_directory, "caps", node)),
+      node_(node),
       book_(config.ports, node, options_.zone),
       look_(loop, [this] { Look(); }) {}
 
+void CapKeeper::Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>>& file) {
+  keep_bad_ = !file.ok();
+  if (file.ok()) return book_.Restore(file, options_.wall_clock());
+  book_.Restore(
+      absl::InvalidArgumentError(absl::StrCat(
+          path_, " ", file.status().message(),
+          ": data caps count as reached until a period begins, or `warp cap set` says better")),
+      options_.wall_clock());
+}
+
 void CapKeeper::Begin(Total total, Changed changed) {
-  if (book_.empty()) return;
   total_ = std::move(total);
   changed_ = std::move(changed);
+  if (!book_.empty()) Watch();
+}
+
+void CapKeeper::Watch() {
   written_ = std::make_unique<control::Watch>(loop_, thread_->fd(), POLLIN,
                                               [this](uint32_t) { thread_->RunFinished(); });
   Look();
 }
+
+// --- Ports come and go. ---
+
+absl::Status CapKeeper::Add(const config::PortConfig& port) {
+  if (!port.cap.has_value()) return absl::OkStatus();
+  if (thread_ == nullptr) {
+    if (absl::Status status = ReadLate(); !status.ok()) return status;
+  } else if (!reading_) {
+    book_.Add(port, options_.wall_clock());
+    return absl::OkStatus();
+  }
+  late_.push_back(port);
+  return absl::OkStatus();
+}
+
+void CapKeeper::Remove(const config::PortConfig& port) {
+  std::erase_if(late_, [&](const config::PortConfig& late) { return late.name == port.name; });
+  book_.Remove(port);
+}
+
+absl::Status CapKeeper::ReadLate() {
+  auto thread = control::HelperThread::Start("warp-caps");
+  if (!thread.ok()) return thread.status();
+  thread_ = *std::move(thread);
+  reading_ = true;
+  thread_->Submit([this, path = path_, node = node_] {
+    const auto file = ReadCapFile(path, node);
+    return [this, file] {
+      reading_ = false;
+      Restore(file);
+      for (const config::PortConfig& port : std::exchange(late_, {})) {
+        book_.Add(port, options_.wall_clock());
+        if (const std::optional<uint64_t> total = TotalOf(port)) book_.NoteOpened(port, *total);
+        changed_(port);
+      }
+    };
+  });
+  Watch();
+  return absl::OkStatus();
+}
+
+// --- Looking and writing. ---
 
 void CapKeeper::Look() {
   for (const config::PortConfig* const port :
@@ -97,7 +143,7 @@ absl::Status CapKeeper::Set(const std::string& port, uint64_t bytes) {
 }
 
 void CapKeeper::Finish(wire::Duration patience) {
-  if (total_ == nullptr) return;
+  if (thread_ == nullptr) return;
   book_.Look(loop_.now(), options_.wall_clock(), total_);
   look_.Cancel();
   if (book_.unsaved()) Write();

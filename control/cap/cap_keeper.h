@@ -1,6 +1,7 @@
 // Joins the data caps of a node with the loop, the machine's clock and the disk: looks ten times a second what the
 // capped ports have carried, and writes it to the file on a thread of its own, `warp-caps`, which may wait for the disk
-// for as long as it likes. A node without caps has no such thread, and looks at nothing.
+// for as long as it likes. A node without caps has no such thread, and looks at nothing. One that gets its first cap
+// while it runs reads the file by that thread, too: until that has ended, within milliseconds, the cap counts nothing.
 //
 // Control thread.
 #ifndef WARP_CONTROL_CAP_CAP_KEEPER_H_
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -43,9 +45,10 @@ class CapKeeper {
   void Begin(Total total, Changed changed);
 
   PortTerms TermsOf(const config::PortConfig& port) const { return book_.TermsOf(port); }
-  // A pattern has made the port, or it is about to go (CapBook).
-  void Add(const config::PortConfig& port) { book_.Add(port, options_.wall_clock()); }
-  void Remove(const config::PortConfig& port) { book_.Remove(port); }
+  // The port has come, or it is about to go (CapBook). Unavailable where the process is out of threads or descriptors,
+  // which only the first cap needs.
+  absl::Status Add(const config::PortConfig& port);
+  void Remove(const config::PortConfig& port);
   // The device of the port was opened, or is about to be closed.
   void NoteOpened(const config::PortConfig& port);
   void NoteClosing(const config::PortConfig& port);
@@ -60,6 +63,9 @@ class CapKeeper {
  private:
   CapKeeper(control::Loop& loop, const config::NodeConfig& config, const wire::PublicKey& node,
             Options options);
+  absl::Status ReadLate();
+  void Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>>& file);
+  void Watch();
   std::optional<uint64_t> TotalOf(const config::PortConfig& port) const;
   void Look();
   void Write();
@@ -68,7 +74,10 @@ class CapKeeper {
   control::Loop& loop_;
   const Options options_;
   const std::string path_;
+  const wire::PublicKey node_;
   CapBook book_;
+  bool reading_ = false;                  // the file, late
+  std::vector<config::PortConfig> late_;  // that wait for that
   bool keep_bad_ = false;  // the file cannot be read, and is put aside before it is replaced
   std::string warned_;
   Total total_;

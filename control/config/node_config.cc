@@ -15,6 +15,7 @@
 #include "control/config/advice.h"
 #include "control/config/classes/class_schema.h"
 #include "control/config/node_schema.h"
+#include "control/config/node_source.h"
 #include "control/config/port_schema.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
@@ -203,6 +204,14 @@ void ResolveClasses(Reader& reader, NodeConfig& config) {
   }
 }
 
+// FNV-1a, never 0. Two names of one machine that come to the same number are as good as impossible, and cost probes
+// that nobody answers.
+uint32_t InterfaceNumber(absl::string_view name) {
+  uint32_t hash = 2166136261u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return std::max(hash, 1u);
+}
+
 // The sentence does not repeat the key.
 void RefusePrivate(Reader& reader, const std::string& at, const wire::PublicKey& key,
                    const wire::SecretKey& own) {
@@ -247,6 +256,8 @@ void ReadKeys(const Source& source, Reader& reader, NodeConfig& config) {
   }
 }
 
+}  // namespace
+
 absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
   return Parse<NodeConfig>(source, NodeSchema(), [&](Reader& reader, NodeConfig& config) {
     Resolve(source, config.node.private_key_file);
@@ -272,59 +283,42 @@ absl::StatusOr<NodeConfig> ParseNode(const Source& source) {
   });
 }
 
-}  // namespace
-
-bool NodeConfig::MayHavePort(absl::string_view name) const {
-  return std::any_of(ports.begin(), ports.end(), [&](const PortConfig& port) {
-    return port.name == name || port.Wants(std::string(name));
-  });
-}
-
-size_t NodeConfig::PatternRoom() const {
-  const auto named = static_cast<size_t>(std::count_if(
-      ports.begin(), ports.end(), [](const PortConfig& p) { return !p.is_pattern(); }));
-  const bool some = named < ports.size();
-  return some ? node.max_ports - std::min<size_t>(named, node.max_ports) : 0;
-}
-
 uint32_t NodeConfig::NumberOf(const PortConfig& port) const {
-  if (!port.group.empty()) return NumberOf(port.kernel_side()).value_or(0);
-  const auto found = std::find_if(ports.begin(), ports.end(),
-                                  [&](const PortConfig& p) { return p.name == port.name; });
-  return static_cast<uint32_t>(found - ports.begin()) + 1;
+  return NumberOf(port.kernel_side()).value_or(0);
 }
 
-// The place among the ports, from 1. Behind them come the places of endpoints, of which the first one that is behind
-// the port of a pattern gives it its number: that port may be there now or not.
+// It follows from the name of the interface, so that it stays what it is however the file changes (control/reload). Of
+// interfaces that a pattern may make a port of, those have one that an endpoint is behind.
 std::optional<uint32_t> NodeConfig::NumberOf(absl::string_view interface) const {
-  const auto place = [&](auto matches) -> std::optional<uint32_t> {
-    const auto port = std::find_if(ports.begin(), ports.end(), [&](const PortConfig& p) {
-      return !p.is_pattern() && matches(p);
-    });
-    if (port == ports.end()) return std::nullopt;
-    return static_cast<uint32_t>(port - ports.begin()) + 1;
-  };
   if (interface.empty()) return std::nullopt;
-  const auto by_interface = [&](const PortConfig& p) { return p.kernel_side() == interface; };
-  const auto by_name = [&](const PortConfig& p) { return p.name == interface; };
-  if (const auto number = place(by_interface)) return number;
-  if (const auto number = place(by_name)) return number;
+  const auto port_with = [&](auto matches) {
+    return std::find_if(ports.begin(), ports.end(),
+                        [&](const PortConfig& p) { return !p.is_pattern() && matches(p); });
+  };
+  auto port = port_with([&](const PortConfig& p) { return p.kernel_side() == interface; });
+  if (port == ports.end()) port = port_with([&](const auto& p) { return p.name == interface; });
+  if (port != ports.end()) return InterfaceNumber(port->kernel_side());
   if (std::none_of(ports.begin(), ports.end(),
                    [&](const PortConfig& p) { return p.Wants(std::string(interface)); })) {
     return std::nullopt;
   }
-  auto number = static_cast<uint32_t>(ports.size());
-  for (const PeerConfig& peer : peers) {
-    for (const HostPort& endpoint : peer.endpoints) {
-      ++number;
-      if (endpoint.interface == interface) return number;
-    }
-  }
-  return 0;
+  const bool bound = std::any_of(peers.begin(), peers.end(), [&](const PeerConfig& peer) {
+    return std::any_of(peer.endpoints.begin(), peer.endpoints.end(),
+                       [&](const HostPort& endpoint) { return endpoint.interface == interface; });
+  });
+  return bound ? InterfaceNumber(interface) : 0;
 }
 
 const std::vector<PathRule>& NodeConfig::PathsOf(const TunnelConfig& tunnel) const {
-  return tunnel.paths.empty() ? peers[tunnel.peer_index].paths : tunnel.paths;
+  if (!tunnel.paths.empty()) return tunnel.paths;
+  // Of a tunnel that is of another configuration, the place may be another peer's.
+  const bool here =
+      tunnel.peer_index < peers.size() && peers[tunnel.peer_index].name == tunnel.peer;
+  const auto peer = here ? peers.begin() + static_cast<ptrdiff_t>(tunnel.peer_index)
+                         : std::find_if(peers.begin(), peers.end(), [&](const PeerConfig& one) {
+                             return one.name == tunnel.peer;
+                           });
+  return peer == peers.end() ? tunnel.paths : peer->paths;
 }
 
 absl::StatusOr<NodeConfig> LoadNodeConfig(const std::string& path, KeyFiles key_files) {

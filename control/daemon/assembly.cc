@@ -10,12 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
-#include "control/config/tunnel_schema.h"
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
 #include "control/log/log.h"
-#include "control/status/event_stream.h"
-#include "control/status/history_json.h"
 #include "dataplane/os/boot_clock.h"
 
 namespace warp::control {
@@ -37,6 +34,7 @@ absl::Status Keep(absl::StatusOr<T> opened, T& part) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig config,
+                                                         const std::string& file,
                                                          os::UniqueFd hooks) {
   std::unique_ptr<Assembly> parts(new Assembly(std::move(config)));
   for (absl::string_view line : absl::StrSplit(parts->config.advice, '\n', absl::SkipEmpty())) {
@@ -52,9 +50,15 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig conf
   if (absl::Status status = parts->OpenPeersAndTunnels(); !status.ok()) return status;
   if (absl::Status status = parts->OpenPorts(); !status.ok()) return status;
   parts->OpenMaps();
-  absl::Status begun = parts->observer->Begin(
-      {.protocol = *parts->protocol, .links = *parts->links, .traffic = *parts->traffic});
+  absl::Status begun =
+      parts->observer->Begin({.protocol = *parts->protocol,
+                              .links = *parts->links,
+                              .traffic = *parts->traffic,
+                              .peers = [all = parts.get()](size_t first, size_t count) {
+                                return all->Peers(first, count);
+                              }});
   if (!begun.ok()) return begun;
+  parts->OpenReload(file);
   return parts;
 }
 
@@ -77,7 +81,7 @@ absl::Status Assembly::OpenLoop(os::UniqueFd hooks) {
       Keep(ServiceManager::Open(*loop, ServiceEnvironment::Take()), service_manager);
   if (!told.ok()) return told;
   return Keep(Signals::OpenForDaemon(
-                  *loop, [this] { stopping = true; }, LogWarning),
+                  *loop, [this] { stopping = true; }, LogWarning, [this] { BeginReload(); }),
               signals);
 }
 
@@ -96,12 +100,6 @@ absl::Status Assembly::OpenClaims() {
       StatusServer::Open(*loop, {.path = config.node.control_socket},
                          [this](const StatusServer::Request& request) { return Answer(request); }),
       status_server);
-}
-
-StatusServer::Reply Assembly::Answer(const StatusServer::Request& request) {
-  if (auto watch = AnswerWatch(observer->events(), request.line)) return *std::move(watch);
-  if (auto past = AnswerHistory(observer->past(), request.line)) return *std::move(past);
-  return requests->Answer(request);
 }
 
 absl::Status Assembly::OpenKernel() {
@@ -198,7 +196,11 @@ void Assembly::OpenLinks() {
           .terms = [this](const config::PortConfig& port) { return caps->TermsOf(port); },
           .opened = [this](const config::PortConfig& port) { caps->NoteOpened(port); },
           .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); },
-          .made = [this](const config::PortConfig& port) { caps->Add(port); },
+          .made =
+              [this](const config::PortConfig& port) {
+                if (absl::Status status = caps->Add(port); !status.ok())
+                  LogWarning(absl::StrCat("port ", port.name, ": ", status.message()));
+              },
           .forgotten = [this](const config::PortConfig& port) { caps->Remove(port); },
           .raise = [this](Event event) { observer->Raise(std::move(event)); }},
       [this](const Links::Published& published) { OnPublished(published); });
@@ -207,13 +209,13 @@ void Assembly::OpenLinks() {
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
 }
 
-// Peers get their ids in the order of the configuration, so that a peer's id is its index there.
 absl::Status Assembly::OpenPeersAndTunnels() {
   for (const config::PeerConfig& peer : config.peers) {
     if (absl::Status status = remotes->AddPeer(peer, config); !status.ok()) return status;
   }
   for (const config::TunnelConfig& tunnel : config.tunnels) {
-    const PeerRoute& route = links->Route(static_cast<wire::PeerId>(tunnel.peer_index));
+    const wire::PublicKey& peer = config.peers[tunnel.peer_index].public_key;
+    const PeerRoute& route = links->Route(*remotes->Find(peer));
     absl::Status status = traffic->AddTunnel(tunnel, route, AllowedBy(config.PathsOf(tunnel)),
                                              [this](wire::PortId id) { return PolicyOf(id); });
     if (!status.ok()) return status;
@@ -259,17 +261,6 @@ PeerBond::Allowed Assembly::AllowedBy(const std::vector<config::PathRule>& rules
   };
 }
 
-absl::Status Assembly::SetTerms(const std::string& tunnel, const config::TunnelTerms& terms) {
-  absl::Status status = traffic->Change(tunnel, {.policy = terms.settings.Policy(),
-                                                 .deadline = terms.deadline,
-                                                 .allowed = AllowedBy(terms.paths)});
-  if (status.ok()) {
-    observer->Raise(
-        {.kind = EventKind::kTunnelChanged, .tunnel = tunnel, .reason = config::TermsText(terms)});
-  }
-  return status;
-}
-
 PeerBond::PortPolicy Assembly::PolicyOf(wire::PortId id) const {
   const PortTable::Port* const port = links->ports().Find(id);
   if (port == nullptr) return {};
@@ -280,12 +271,6 @@ PeerBond::PortPolicy Assembly::PolicyOf(wire::PortId id) const {
 void Assembly::OnTermsChanged(const config::PortConfig& port) {
   observer->NoteCap(*caps->book().Find(port.name));
   links->TermsChanged(port);
-}
-
-absl::Status Assembly::SetCap(const std::string& port, uint64_t bytes) {
-  absl::Status status = caps->Set(port, bytes);
-  if (status.ok()) LogInfo(absl::StrCat("port ", port, ": ", bytes, " bytes count as carried"));
-  return status;
 }
 
 void Assembly::OnPublished(const Links::Published& published) {
@@ -299,34 +284,6 @@ void Assembly::OnPublished(const Links::Published& published) {
 void Assembly::TellStatus() {
   service_manager->SetStatus(
       absl::StrCat(observer->connected(), " of ", config.peers.size(), " peers connected"));
-}
-
-NodeView Assembly::View() const {
-  return {.config = config,
-          .protocol = *protocol,
-          .dataplane = *dataplane,
-          .links = *links,
-          .traffic = *traffic,
-          .caps = &caps->book(),
-          .link_book = &observer->link_book(),
-          .port_since = [this](const std::string& port) { return observer->PortSince(port); },
-          .events = observer->events().raised(),
-          .hooks_missed = observer->hooks().missed(),
-          .icmp = icmp,
-          .peers =
-              [this](size_t first, size_t count) {
-                std::vector<wire::PeerId> peers;
-                for (size_t id = first; id < std::min(first + count, config.peers.size()); ++id) {
-                  peers.push_back(static_cast<wire::PeerId>(id));
-                }
-                return protocol->Peers(peers);
-              },
-          .peer_count = config.peers.size(),
-          .maps = protocol->Maps(),
-          .loop = loop->back_end_name(),
-          .now = loop->now(),
-          .started = started,
-          .stopping = stopping};
 }
 
 }  // namespace warp::control

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "control/cap/cap_keeper.h"
 #include "control/config/node_config.h"
+#include "control/daemon/node_reload.h"
 #include "control/daemon/remotes.h"
 #include "control/daemon/worker_plan.h"
 #include "control/kernel/netlink.h"
@@ -23,6 +24,7 @@
 #include "control/loop/signals.h"
 #include "control/observe/observer.h"
 #include "control/protocol/node/node.h"
+#include "control/reload/reload.h"
 #include "control/status/node_requests.h"
 #include "control/status/status_json.h"
 #include "control/status/status_server.h"
@@ -36,11 +38,14 @@ namespace warp::control {
 class Assembly {
  public:
   // The error is one sentence that names what could not be opened, and nothing is left behind then.
-  // `hooks`: of hook::StartHookProcess, or invalid.
+  // `file` is where the configuration is from; `hooks`: of hook::StartHookProcess, or invalid.
   static absl::StatusOr<std::unique_ptr<Assembly>> Open(config::NodeConfig config,
+                                                        const std::string& file,
                                                         os::UniqueFd hooks);
 
-  const config::NodeConfig config;
+  // A reload puts another one in its place. Parts that read it look anew each time, and keep no address of what is in
+  // it.
+  config::NodeConfig config;
   const WorkerPlan plan;
   wire::Instant started;
   bool stopping = false;  // SIGTERM or SIGINT came
@@ -64,6 +69,8 @@ class Assembly {
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
+  std::unique_ptr<NodeReload> reload_target;
+  std::unique_ptr<Reload> reload;
 
   // Tells the service manager what there is of peers.
   void TellStatus();
@@ -83,6 +90,8 @@ class Assembly {
   absl::Status OpenPeersAndTunnels();
   absl::Status OpenPorts();
   void OpenMaps();
+  void OpenReload(const std::string& file);
+  void BeginReload();
 
   protocol::PathTraffic PathTrafficOf(wire::PathId path) const;
   std::optional<protocol::NewestArrival> NewestOf(wire::PathId path) const;
@@ -94,6 +103,8 @@ class Assembly {
   absl::Status SetCap(const std::string& port, uint64_t bytes);
   void OnPublished(const Links::Published& published);
   StatusServer::Reply Answer(const StatusServer::Request& request);
+  // What the protocol says of the peers of the configuration from this place on, `count` at most.
+  std::vector<protocol::PeerStatus> Peers(size_t first, size_t count) const;
   NodeView View() const;
 };
 

@@ -18,9 +18,9 @@ constexpr wire::Duration kWriteTime = std::chrono::seconds(1);
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Open(config::NodeConfig config,
-                                                     os::UniqueFd hooks) {
+                                                     const std::string& file, os::UniqueFd hooks) {
   absl::StatusOr<std::unique_ptr<Assembly>> parts =
-      Assembly::Open(std::move(config), std::move(hooks));
+      Assembly::Open(std::move(config), file, std::move(hooks));
   if (!parts.ok()) return parts.status();
   return std::unique_ptr<Daemon>(new Daemon(*std::move(parts)));
 }

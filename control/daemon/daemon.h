@@ -1,10 +1,9 @@
 // A running warpd: its parts (assembly.h), and the turns of the control thread that drive them (turn.h).
-//
-// A reload would have its place here: it compares two configurations and changes the parts of a running assembly.
 #ifndef WARP_CONTROL_DAEMON_DAEMON_H_
 #define WARP_CONTROL_DAEMON_DAEMON_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "control/config/node_config.h"
@@ -17,10 +16,10 @@ namespace warp::control {
 
 class Daemon {
  public:
-  // The error says in one sentence what could not be opened; nothing is left behind then.
-  // `hooks`: of hook::StartHookProcess, or invalid.
+  // `file` is where the configuration is from, and is read again at a reload. `hooks`: of hook::StartHookProcess, or
+  // invalid. The error says in one sentence what could not be opened; nothing is left behind then.
   static absl::StatusOr<std::unique_ptr<Daemon>> Open(config::NodeConfig config,
-                                                      os::UniqueFd hooks);
+                                                      const std::string& file, os::UniqueFd hooks);
 
   // Runs until SIGTERM or SIGINT comes; then sends what waits, says goodbye to peers and maps, and returns. The thread
   // that called Open calls it, once.

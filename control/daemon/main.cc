@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   absl::StatusOr<warp::config::NodeConfig> config = warp::config::LoadNodeConfig(flags.config_file);
   if (!config.ok()) return Fail(config.status());
   absl::StatusOr<std::unique_ptr<warp::control::Daemon>> daemon =
-      warp::control::Daemon::Open(*std::move(config), *std::move(hooks));
+      warp::control::Daemon::Open(*std::move(config), flags.config_file, *std::move(hooks));
   if (!daemon.ok()) return Fail(daemon.status());
   warp::control::LogInfo("warpd: ready");
   (*daemon)->Run();

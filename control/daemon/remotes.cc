@@ -1,5 +1,6 @@
 #include "control/daemon/remotes.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -31,43 +32,81 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config, const config::No
     return absl::InvalidArgumentError(
         absl::StrCat("peer ", config.name, ": its public key is our own or another peer's"));
   }
-  // A name may stand for several addresses, and for others later. What the configuration knows of the peer is the
-  // addresses of all its names together.
-  auto known = std::make_shared<std::vector<std::vector<wire::Endpoint>>>(config.endpoints.size());
-  Names& names = peers_.emplace_back();
-  for (size_t i = 0; i < config.endpoints.size(); ++i) {
-    if (!config.endpoints[i].interface.empty()) continue;
-    const std::string name = config.endpoints[i].ToString();
-    names.push_back(
-        resolver_.Watch(name, [this, known, i, id = *id, peer = config.name](const Found& found) {
-          if (!found.ok()) {
-            LogWarning(absl::StrCat("peer ", peer, ": ", found.status().message()));
-            return;
-          }
-          (*known)[i] = *found;
-          std::vector<wire::Endpoint> all;
-          for (const auto& endpoints : *known) {
-            all.insert(all.end(), endpoints.begin(), endpoints.end());
-          }
-          protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, all);
-        }));
-  }
-  AddBoundEndpoints(*id, config, node);
-  SetSilent(*id, true);  // until it is heard
+  Peer& peer = peers_[*id];
+  peer.name = config.name;
+  peer.key = config.public_key;
+  ids_[peer.key] = *id;
+  RetunePeer(config, node);
   return absl::OkStatus();
 }
 
+void Remotes::RetunePeer(const config::PeerConfig& config, const config::NodeConfig& node) {
+  const std::optional<wire::PeerId> id = Find(config.public_key);
+  if (!id.has_value()) return;
+  Peer& peer = peers_[*id];
+  std::vector<Name> before = std::exchange(peer.names, {});
+  for (const config::HostPort& endpoint : config.endpoints) {
+    if (!endpoint.interface.empty()) continue;
+    const std::string text = endpoint.ToString();
+    const auto had = std::find_if(before.begin(), before.end(),
+                                  [&](const Name& name) { return name.text == text; });
+    peer.names.push_back(had != before.end() ? std::move(*had) : WatchName(*id, endpoint));
+  }
+  TellEndpoints(*id, peer);
+  SetBoundEndpoints(*id, config, node);
+  SetSilent(*id, peer.silent);
+}
+
+Remotes::Name Remotes::WatchName(wire::PeerId id, const config::HostPort& endpoint) {
+  const std::string text = endpoint.ToString();
+  auto watch = resolver_.Watch(text, [this, id, text](const Found& found) {
+    Peer& peer = peers_.at(id);
+    if (!found.ok()) {
+      LogWarning(absl::StrCat("peer ", peer.name, ": ", found.status().message()));
+      return;
+    }
+    for (Name& name : peer.names) {
+      if (name.text == text) name.known = *found;
+    }
+    TellEndpoints(id, peer);
+  });
+  Name name{.text = text, .watch = std::move(watch), .known = {}};
+  if (endpoint.literal) name.known.push_back(*endpoint.literal);
+  return name;
+}
+
+void Remotes::TellEndpoints(wire::PeerId id, const Peer& peer) {
+  std::vector<wire::Endpoint> all;
+  for (const Name& name : peer.names) all.insert(all.end(), name.known.begin(), name.known.end());
+  protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, all);
+}
+
 // Addresses that name their interface need no look-up. Those of each port are told apart by its number.
-void Remotes::AddBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,
+void Remotes::SetBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,
                                 const config::NodeConfig& node) {
   std::map<uint32_t, std::vector<wire::Endpoint>> bound;
+  for (const uint32_t port : std::exchange(peers_[id].bound, {})) bound[port];  // none, unless
   for (const config::HostPort& endpoint : config.endpoints) {
     const std::optional<uint32_t> port = node.NumberOf(endpoint.interface);
     if (port && endpoint.literal) bound[*port].push_back(*endpoint.literal);
   }
   for (const auto& [port, endpoints] : bound) {
     protocol_.SetPeerEndpoints(loop_.now(), id, protocol::EndpointSource::kConfig, endpoints, port);
+    if (!endpoints.empty()) peers_[id].bound.insert(port);
   }
+}
+
+void Remotes::RemovePeer(wire::PeerId id) {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end()) return;
+  ids_.erase(peer->second.key);
+  peers_.erase(peer);
+  protocol_.RemovePeer(loop_.now(), id);
+}
+
+std::optional<wire::PeerId> Remotes::Find(const wire::PublicKey& key) const {
+  const auto found = ids_.find(key);
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSection& node) {
@@ -91,9 +130,11 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
   CheckMaps();
 }
 
-void Remotes::SetSilent(wire::PeerId peer, bool silent) {
-  if (peer >= peers_.size()) return;
-  for (const auto& name : peers_[peer]) name->SetSilent(silent);
+void Remotes::SetSilent(wire::PeerId id, bool silent) {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end()) return;
+  peer->second.silent = silent;
+  for (const Name& name : peer->second.names) name.watch->SetSilent(silent);
 }
 
 // A map that falls silent publishes nothing by which one would know at once.

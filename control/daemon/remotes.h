@@ -3,9 +3,16 @@
 #ifndef WARP_CONTROL_DAEMON_REMOTES_H_
 #define WARP_CONTROL_DAEMON_REMOTES_H_
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
@@ -25,27 +32,51 @@ class Remotes {
         check_maps_(loop, [this] { CheckMaps(); }) {}
 
   // InvalidArgument where the public key is this node's own or another peer's. Peers get their ids in the order of
-  // these calls, from 0.
+  // these calls, from 0, and no id is given twice.
   absl::Status AddPeer(const config::PeerConfig& config, const config::NodeConfig& node);
+  // The peer of the same key has these endpoints from now on. Those by which it is reached now stay until their paths
+  // are lost, and names that it had already are not asked again.
+  void RetunePeer(const config::PeerConfig& config, const config::NodeConfig& node);
+  // Says goodbye to the peer.
+  void RemovePeer(wire::PeerId id);
+  // nullopt: there is no such peer.
+  std::optional<wire::PeerId> Find(const wire::PublicKey& key) const;
+
   void AddMap(const config::MapServerConfig& config, const config::NodeSection& node);
 
   // Whether the peer is silent: its names are asked at once then, since it may be elsewhere now.
   void SetSilent(wire::PeerId peer, bool silent);
 
  private:
-  using Names = std::vector<std::unique_ptr<Resolver::Name>>;
+  // A name may stand for several addresses, and for others later. What the configuration knows of the peer is the
+  // addresses of all its names together.
+  struct Name {
+    std::string text;
+    std::unique_ptr<Resolver::Name> watch;
+    std::vector<wire::Endpoint> known;
+  };
+  struct Peer {
+    std::string name;
+    wire::PublicKey key;
+    bool silent = true;  // until it is heard
+    std::vector<Name> names;
+    std::set<uint32_t> bound;  // the numbers of the ports that it has endpoints behind
+  };
   struct Map {
     const protocol::MapDriver* driver;  // the protocol never removes a map
     std::unique_ptr<Resolver::Name> name;
   };
   void CheckMaps();
-  void AddBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,
+  Name WatchName(wire::PeerId id, const config::HostPort& endpoint);
+  void TellEndpoints(wire::PeerId id, const Peer& peer);
+  void SetBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,
                          const config::NodeConfig& node);
 
   Loop& loop_;
   Resolver& resolver_;
   protocol::Node& protocol_;
-  std::vector<Names> peers_;  // by PeerId
+  std::map<wire::PeerId, Peer> peers_;
+  absl::flat_hash_map<wire::PublicKey, wire::PeerId> ids_;
   std::vector<Map> maps_;
   Timer check_maps_;
 };

@@ -34,6 +34,8 @@ std::string EventText(const Event& event) {
   switch (event.kind) {
     case EventKind::kConfigApplied:
       return absl::StrCat("the configuration is in force", Because(event.reason));
+    case EventKind::kConfigRefused:
+      return absl::StrCat("the changed configuration is not followed", Because(event.reason));
     case EventKind::kPeerConnected:
       return absl::StrCat("peer ", event.peer, ": connected", Because(event.reason));
     case EventKind::kPeerDisconnected:

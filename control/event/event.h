@@ -23,6 +23,8 @@ inline constexpr int kEventVersion = 1;
 // X(enumerator, name in the log, in JSON and in documents, severity, what it means in one sentence)
 #define WARP_EVENTS(X)                                                                             \
   X(kConfigApplied, "config_applied", kInfo, "a configuration is in force from now on")            \
+  X(kConfigRefused, "config_refused", kWarning,                                                    \
+    "a changed file is not followed, or what it has changed is undone")                            \
   X(kPeerConnected, "peer_connected", kInfo, "there is a session with the peer, and it answers")   \
   X(kPeerDisconnected, "peer_disconnected", kWarning,                                              \
     "the session with the peer ended, or nothing comes back")                                      \

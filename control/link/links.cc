@@ -77,13 +77,13 @@ void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
 
 void Links::TermsChanged(const config::PortConfig& config) {
   for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
-    if (&port->config == &config && port->id.has_value()) TellPort(*port->id, *port);
+    if (port->config.name == config.name && port->id.has_value()) TellPort(*port->id, *port);
   }
 }
 
 std::optional<uint64_t> Links::BytesOf(const config::PortConfig& config) const {
   for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
-    if (&port->config != &config || !port->id.has_value()) continue;
+    if (port->config.name != config.name || !port->id.has_value()) continue;
     const lcore::PortCounters counters = context_.dataplane.Counters(*port->id);
     return counters.rx_bytes + counters.tx_bytes;
   }
@@ -102,6 +102,27 @@ void Links::OnPortMade(const config::PortConfig& port) {
 
 void Links::OnPortForgotten(const config::PortConfig& port) {
   if (context_.forgotten) context_.forgotten(port);
+}
+
+// What it has carried until now was carried on the terms of before.
+void Links::BeforePortRetunes(const PortTable::Port& port) {
+  if (port.id.has_value() && context_.closing) context_.closing(port.config);
+  OnPortForgotten(port.config);
+}
+
+void Links::AfterPortRetuned(const PortTable::Port& port) {
+  OnPortMade(port.config);
+  if (!port.id.has_value()) return;
+  if (context_.opened) context_.opened(port.config);
+  TellPort(*port.id, port);
+}
+
+// Endpoints may be behind ports that had none before, and the other way round.
+void Links::FollowConfig() {
+  ports_.FollowConfig();
+  for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
+    if (port->id.has_value()) TellPort(*port->id, *port);
+  }
 }
 
 void Links::OnSizeHint(wire::PortId id, const SizeHint& hint) {

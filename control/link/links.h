@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "control/cap/port_terms.h"
 #include "control/config/node_config.h"
 #include "control/event/event.h"
@@ -48,7 +49,7 @@ class Links : private PortListener {
     cap::PortTermsFunction terms = cap::TermsAsConfigured;
     std::function<void(const config::PortConfig&)> opened = {};  // may be empty, as the next three
     std::function<void(const config::PortConfig&)> closing = {};
-    // A pattern has made the port, or it is about to be forgotten.
+    // The port has come while the node ran, or it is about to be forgotten.
     std::function<void(const config::PortConfig&)> made = {}, forgotten = {};
     // Hears of ports that go up, down or away; may be empty.
     std::function<void(Event)> raise = {};
@@ -65,6 +66,14 @@ class Links : private PortListener {
   // At start a port that cannot be opened is an error, in one sentence. One whose interface is down, or absent and
   // optional, is opened when it comes.
   absl::Status OpenPorts();
+
+  // --- The configuration changes while the node runs (control/reload). Ports are as PortTable has them. ---
+  // Context::config has other contents now, though ports are those that it had.
+  void FollowConfig();
+  absl::Status OpenPort(const config::PortConfig& port) { return ports_.Open(port); }
+  absl::StatusOr<bool> PortSettled(const std::string& name) const { return ports_.Settled(name); }
+  void ClosePort(const std::string& name) { ports_.Close(name); }
+  void RetunePort(const config::PortConfig& port) { ports_.Retune(port); }
 
   // The port is used on other terms from now on.
   void TermsChanged(const config::PortConfig& port);
@@ -124,6 +133,8 @@ class Links : private PortListener {
   void OnPortClosing(wire::PortId id) override;
   void OnPortMade(const config::PortConfig& port) override;
   void OnPortForgotten(const config::PortConfig& port) override;
+  void BeforePortRetunes(const PortTable::Port& port) override;
+  void AfterPortRetuned(const PortTable::Port& port) override;
 
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
   static constexpr size_t kPeersPerSnapshot = 32;

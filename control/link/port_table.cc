@@ -41,11 +41,6 @@ std::vector<wire::IpAddress> BindableAddresses(const InterfaceState& kernel) {
   return addresses;
 }
 
-// For whoever does not know which port the reason concerns.
-absl::Status Named(const PortTable::Port& port, const absl::Status& why) {
-  return absl::Status(why.code(), absl::StrCat("port ", port.config.name, ": ", why.message()));
-}
-
 }  // namespace
 
 PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
@@ -55,7 +50,7 @@ PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
       dataplane_(dataplane),
       config_(config),
       listener_(listener),
-      patterns_(config),
+      patterns_(std::make_unique<config::PortPatterns>(config)),
       retry_held_(loop, [this] { RetryHeld(); }) {
   for (const config::PortConfig& port : config.ports) {
     if (!port.is_pattern()) ports_.push_back(std::make_unique<Port>(port));
@@ -71,10 +66,7 @@ PortTable::~PortTable() {
 
 absl::Status PortTable::OpenAll() {
   if (absl::Status status = OpenNamed(); !status.ok()) return status;
-  if (patterns_.empty()) return absl::OkStatus();
-  FollowPatterns(netlink_.All());
-  watch_all_ =
-      netlink_.WatchAll([this](const std::vector<os::Interface>& all) { FollowPatterns(all); });
+  if (!patterns_->empty()) FollowConfig();
   return absl::OkStatus();
 }
 
@@ -84,9 +76,7 @@ absl::Status PortTable::OpenNamed() {
     if (absl::Status status = BeginOpen(*port); !status.ok()) return Named(*port, status);
     if (port->opening.has_value()) {
       const absl::Status status = AwaitOpen(*port);
-      const bool later = absl::IsAborted(status) || absl::IsCancelled(status) ||
-                         (absl::IsNotFound(status) && port->config.optional);
-      if (!status.ok() && !later) return Named(*port, status);
+      if (!status.ok() && !ComesLater(*port, status)) return Named(*port, status);
     }
     if (!port->id.has_value()) {
       LogWarning(absl::StrCat("port ", port->config.name, ": ", port->reason));
@@ -164,6 +154,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
 
 // What an attempt has led to so far.
 void PortTable::Note(Port& port, const absl::Status& status) {
+  port.outcome = status;
   port.held = absl::IsAborted(status);
   if (!status.ok()) port.reason = std::string(status.message());
   if (port.held && !retry_held_.running()) retry_held_.Set(kHeldRetry);
@@ -338,13 +329,6 @@ void PortTable::FromKernel(Port& port, wire::Bytes bytes) {
   if (room.empty()) return port.drops.Add(wire::Drop::kTooLarge);
   std::memcpy(room.data(), bytes.data(), bytes.size());
   dataplane_.Transmit(*port.id, std::move(frame));
-}
-
-const PortTable::Port* PortTable::Find(wire::PortId id) const {
-  for (const std::unique_ptr<Port>& port : ports_) {
-    if (port->id == id) return port.get();
-  }
-  return nullptr;
 }
 
 }  // namespace warp::control

@@ -7,9 +7,9 @@
 //      ▲                              │                             │                               │
 //      └──────────────────────────────┴── interface vanishes ───────┴───────────────────────────────┘
 //
-// What an entry of the configuration names is a port for as long as the node runs. Where the entry is a pattern, each
-// interface that matches has a port for as long as it is there (config/pattern): it is made when the interface appears,
-// also under another name than before, and forgotten when it has gone.
+// What an entry of the configuration names is a port for as long as the entry is there. Where the entry is a pattern,
+// each interface that matches has a port for as long as it is there (config/pattern): it is made when the interface
+// appears, also under another name than before, and forgotten when it has gone.
 //
 // A port that is one VLAN of a kernel interface has two interfaces: that of the device, with which it comes and goes,
 // and that of the VLAN, which has its addresses, routes and neighbours. The latter is the kernel's own if there is one
@@ -29,10 +29,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "control/config/node_config.h"
 #include "control/config/pattern/port_patterns.h"
 #include "control/kernel/companion.h"
@@ -50,13 +53,11 @@ class PortListener;
 class PortTable {
  public:
   struct Port {
-    explicit Port(const config::PortConfig& port_config) : config(port_config) {}
-    // One that a pattern makes.
-    explicit Port(std::unique_ptr<const config::PortConfig> own)
-        : made(std::move(own)), config(*made) {}
+    explicit Port(config::PortConfig port_config, bool by_pattern = false)
+        : config(std::move(port_config)), made(by_pattern) {}
 
-    const std::unique_ptr<const config::PortConfig> made;
-    const config::PortConfig& config;
+    config::PortConfig config;            // as the file has it, or as its pattern makes it
+    const bool made;                      // by a pattern
     std::optional<wire::PortId> id;       // set while the device is open
     std::optional<wire::PortId> opening;  // set while it is being opened
     lcore::PortInfo info;                 // while open
@@ -70,6 +71,7 @@ class PortTable {
     std::optional<bool>
         vlan_of_kernel;         // the kernel has an interface for the VLAN; unset: not yet looked
     std::string reason;         // why the port is not open, for status
+    absl::Status outcome;       // of the last attempt to open it
     bool held = false;          // because its device is still held; it is tried again soon
     lcore::DropCounters drops;  // of frames between the dataplane and the companion
     std::unique_ptr<Companion> companion;
@@ -115,21 +117,43 @@ class PortTable {
   // second.
   void Retry();
 
+  // --- The configuration changes while the node runs (control/reload). ---
+  // The configuration is another one now: ports follow its patterns. Those of its entries follow by the calls below.
+  void FollowConfig();
+  // Begins to open a port that the configuration has from now on, under a name that no port has. The error is that of
+  // a start, in one sentence, and nothing is left of the port then.
+  absl::Status Open(const config::PortConfig& config);
+  // Whether that has ended well: the port is open, or it is opened when what it lacks comes. False: it is under way.
+  absl::StatusOr<bool> Settled(const std::string& name) const;
+  void Close(const std::string& name);
+  // The port is used in another way, with the device that it has (config::EffectBetween).
+  void Retune(const config::PortConfig& config);
+
   const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
   const Port* Find(wire::PortId id) const;  // null: not open
-  const config::PortPatterns& patterns() const { return patterns_; }
+  const config::PortPatterns& patterns() const { return *patterns_; }
 
  private:
   absl::Status OpenNamed();
   void FollowPatterns(const std::vector<os::Interface>& interfaces);
-  bool Has(const std::string& name) const;
+  // Those of which some interface was left out.
+  std::set<std::string> PatternsWithLeftOut() const;
+  void ApplyPatterns(const std::set<std::string>& said);
+  void RefitMade();
+  bool Serves(const std::string& interface) const;
+  Port* FindNamed(const std::string& name) const;
   void Make(const config::PortConfig& pattern, const std::string& interface);
-  void Forget(Port& port);
+  void Forget(Port& port, const std::string& reason);
+  void Retune(Port& port, const config::PortConfig& config);
   void Look(Port& port);
   void WatchInterfaceOf(Port& port);
   void DecideVlan(Port& port);
   void SetVlans(Port& port, lcore::PortSpec* spec);
   // The errors of these do not name the port.
+  // For whoever does not know which port the reason concerns.
+  static absl::Status Named(const Port& port, const absl::Status& why);
+  // It is no mistake, and the port is opened when what it lacks comes.
+  static bool ComesLater(const Port& port, const absl::Status& why);
   absl::Status BeginOpen(Port& port);
   absl::Status AwaitOpen(Port& port);
   absl::Status Take(const lcore::PortNews& news);
@@ -157,7 +181,7 @@ class PortTable {
   lcore::Dataplane& dataplane_;
   const config::NodeConfig& config_;
   PortListener& listener_;
-  config::PortPatterns patterns_;
+  std::unique_ptr<config::PortPatterns> patterns_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::unique_ptr<Subscription> watch_all_;  // where there are patterns
   Timer retry_held_;  // runs while there is a port whose device is still held
@@ -167,9 +191,13 @@ class PortTable {
 class PortListener {
  public:
   virtual ~PortListener() = default;
-  // A pattern has made the port, which is about to be opened; or the port was closed and is about to be forgotten.
+  // The port has come and is about to be opened; or it was closed and is about to be forgotten. What was there at the
+  // start did not come.
   virtual void OnPortMade(const config::PortConfig&) {}
   virtual void OnPortForgotten(const config::PortConfig&) {}
+  // The port is about to have another configuration for the same device; or it has.
+  virtual void BeforePortRetunes(const PortTable::Port&) {}
+  virtual void AfterPortRetuned(const PortTable::Port&) {}
   // The device was opened, or the kernel has news of its interface.
   virtual void OnPortChanged(wire::PortId port) = 0;
   // A router tells, or somebody makes up, what gets through the port to this address.

@@ -1,11 +1,14 @@
-// What interfaces that come, go and change make of the ports of a table.
+// What interfaces that come, go and change make of the ports of a table, and what a configuration that changes does.
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "control/config/diff/config_diff.h"
 #include "control/link/port_table.h"
 #include "control/log/log.h"
 
@@ -95,7 +98,7 @@ void PortTable::SetVlans(Port& port, lcore::PortSpec* spec) {
   spec->vlan = vlan_of(port);
   for (const config::PortConfig* sharing : config_.PortsSharingDeviceOf(port.config)) {
     for (const std::unique_ptr<Port>& other : ports_) {
-      if (&other->config != sharing) continue;
+      if (other->config.name != sharing->name) continue;
       DecideVlan(*other);
       spec->device_vlans.push_back(vlan_of(*other));
       spec->device_mtu = std::max(spec->device_mtu, other->config.mtu.value_or(0));
@@ -125,34 +128,39 @@ void PortTable::RetryHeld() {
 
 // --- Patterns. ---
 
-// Ports that go make room for those that come. What is left out is said once, until nothing is any more.
 void PortTable::FollowPatterns(const std::vector<os::Interface>& interfaces) {
-  std::vector<bool> said;
-  for (const auto& entry : patterns_.entries()) said.push_back(!entry.left_out.empty());
-  patterns_.Update(interfaces);
+  const std::set<std::string> said = PatternsWithLeftOut();
+  patterns_->Update(interfaces);
+  ApplyPatterns(said);
+}
+
+std::set<std::string> PortTable::PatternsWithLeftOut() const {
+  std::set<std::string> names;
+  for (const auto& entry : patterns_->entries()) {
+    if (!entry.left_out.empty()) names.insert(entry.pattern->name);
+  }
+  return names;
+}
+
+// Ports that go make room for those that come. What is left out is said once, until nothing is any more.
+void PortTable::ApplyPatterns(const std::set<std::string>& said) {
   for (auto port = ports_.begin(); port != ports_.end();) {
-    const bool gone = (*port)->made != nullptr && !patterns_.Has((*port)->config.name);
-    if (gone) Forget(**port);
+    const bool gone = (*port)->made && !patterns_->Has((*port)->config.name);
+    if (gone) Forget(**port, absl::StrCat("interface ", (*port)->config.kernel_side(), " is gone"));
     port = gone ? ports_.erase(port) : port + 1;
   }
-  for (size_t i = 0; i < patterns_.entries().size(); ++i) {
-    const config::PortPatterns::Entry& entry = patterns_.entries()[i];
+  for (const config::PortPatterns::Entry& entry : patterns_->entries()) {
     for (const std::string& interface : entry.interfaces) {
-      if (!Has(interface)) Make(*entry.pattern, interface);
+      if (!Serves(interface)) Make(*entry.pattern, interface);
     }
-    if (entry.left_out.empty() || said[i]) continue;
+    if (entry.left_out.empty() || said.contains(entry.pattern->name)) continue;
     LogWarning(absl::StrCat("ports ", entry.pattern->name, ": ", config::LeftOutText(entry)));
   }
 }
 
-bool PortTable::Has(const std::string& name) const {
-  return std::any_of(ports_.begin(), ports_.end(),
-                     [&](const auto& port) { return port->config.name == name; });
-}
-
 void PortTable::Make(const config::PortConfig& pattern, const std::string& interface) {
-  Port& port = *ports_.emplace_back(std::make_unique<Port>(
-      std::make_unique<const config::PortConfig>(pattern.PortFor(interface))));
+  Port& port =
+      *ports_.emplace_back(std::make_unique<Port>(pattern.PortFor(interface), /*by_pattern=*/true));
   LogInfo(absl::StrCat("port ", interface, ": made by ", pattern.name));
   listener_.OnPortMade(port.config);
   Look(port);
@@ -160,14 +168,132 @@ void PortTable::Make(const config::PortConfig& pattern, const std::string& inter
   WatchInterfaceOf(port);
 }
 
-void PortTable::Forget(Port& port) {
-  const std::string reason = absl::StrCat("interface ", port.config.kernel_side(), " is gone");
+void PortTable::Forget(Port& port, const std::string& reason) {
   port.watch.reset();
   port.watch_device.reset();
   if (port.id.has_value()) Close(port, reason);
   if (port.opening.has_value()) CancelOpen(port, reason);
   LogInfo(absl::StrCat("port ", port.config.name, ": ", reason));
   listener_.OnPortForgotten(port.config);
+}
+
+// --- The configuration changes. ---
+
+// Those that a pattern has made keep their places where the new patterns leave room for fewer.
+void PortTable::FollowConfig() {
+  const std::set<std::string> said = PatternsWithLeftOut();
+  std::vector<std::string> kept;
+  for (const auto& entry : patterns_->entries()) {
+    kept.insert(kept.end(), entry.interfaces.begin(), entry.interfaces.end());
+  }
+  patterns_ = std::make_unique<config::PortPatterns>(config_);
+  std::vector<os::Interface> interfaces = netlink_.All();
+  std::stable_partition(interfaces.begin(), interfaces.end(), [&](const os::Interface& one) {
+    return std::find(kept.begin(), kept.end(), one.name) != kept.end();
+  });
+  patterns_->Update(interfaces);
+  RefitMade();
+  ApplyPatterns(said);
+  if (patterns_->empty()) {
+    watch_all_.reset();
+  } else if (watch_all_ == nullptr) {
+    watch_all_ =
+        netlink_.WatchAll([this](const std::vector<os::Interface>& all) { FollowPatterns(all); });
+  }
+}
+
+// A port of which the file says something else now goes on with its device where it can, and else is made anew.
+void PortTable::RefitMade() {
+  for (auto port = ports_.begin(); port != ports_.end();) {
+    std::optional<config::PortConfig> wanted;
+    for (const auto& entry : patterns_->entries()) {
+      const auto& all = entry.interfaces;
+      if ((*port)->made && std::find(all.begin(), all.end(), (*port)->config.name) != all.end())
+        wanted = entry.pattern->PortFor((*port)->config.name);
+    }
+    const std::optional<config::Effect> effect =
+        wanted ? config::EffectBetween((*port)->config, *wanted) : std::nullopt;
+    if (!(*port)->made ||
+        (wanted && effect.value_or(config::Effect::kLive) == config::Effect::kLive)) {
+      if (effect) Retune(**port, *wanted);
+      ++port;
+    } else {
+      Forget(**port, "the configuration has it no more, or in another way");
+      port = ports_.erase(port);
+    }
+  }
+}
+
+absl::Status PortTable::Open(const config::PortConfig& config) {
+  Port& port = *ports_.emplace_back(std::make_unique<Port>(config));
+  listener_.OnPortMade(port.config);
+  Look(port);
+  OpenAgain(port);
+  WatchInterfaceOf(port);
+  if (port.outcome.ok() || ComesLater(port, port.outcome)) return absl::OkStatus();
+  absl::Status status = Named(port, port.outcome);
+  Forget(port, port.reason);
+  ports_.pop_back();
+  return status;
+}
+
+absl::StatusOr<bool> PortTable::Settled(const std::string& name) const {
+  const Port* const port = FindNamed(name);
+  if (port == nullptr || port->id.has_value()) return true;
+  if (port->opening.has_value() || port->held) return false;
+  if (port->outcome.ok() || ComesLater(*port, port->outcome)) return true;
+  return Named(*port, port->outcome);
+}
+
+void PortTable::Close(const std::string& name) {
+  const auto port = std::find_if(ports_.begin(), ports_.end(),
+                                 [&](const auto& one) { return one->config.name == name; });
+  if (port == ports_.end()) return;
+  Forget(**port, "the configuration has it no more, or in another way");
+  ports_.erase(port);
+}
+
+void PortTable::Retune(const config::PortConfig& config) {
+  if (Port* const port = FindNamed(config.name)) Retune(*port, config);
+}
+
+void PortTable::Retune(Port& port, const config::PortConfig& config) {
+  listener_.BeforePortRetunes(port);
+  port.config = config;
+  listener_.AfterPortRetuned(port);
+}
+
+// --- Looking up. ---
+
+// Some port has this interface, under its own name or another one.
+bool PortTable::Serves(const std::string& interface) const {
+  return std::any_of(ports_.begin(), ports_.end(), [&](const auto& port) {
+    const wire::KernelDevice* const kernel = port->config.kernel_device();
+    return port->config.name == interface ||
+           (kernel != nullptr && !port->config.vlan && kernel->interface == interface);
+  });
+}
+
+PortTable::Port* PortTable::FindNamed(const std::string& name) const {
+  const auto port = std::find_if(ports_.begin(), ports_.end(),
+                                 [&](const auto& one) { return one->config.name == name; });
+  return port == ports_.end() ? nullptr : port->get();
+}
+
+const PortTable::Port* PortTable::Find(wire::PortId id) const {
+  for (const std::unique_ptr<Port>& port : ports_) {
+    if (port->id == id) return port.get();
+  }
+  return nullptr;
+}
+
+absl::Status PortTable::Named(const Port& port, const absl::Status& why) {
+  return absl::Status(why.code(), absl::StrCat("port ", port.config.name, ": ", why.message()));
+}
+
+bool PortTable::ComesLater(const Port& port, const absl::Status& why) {
+  return absl::IsAborted(why) || absl::IsCancelled(why) ||
+         (absl::IsNotFound(why) && port.config.optional);
 }
 
 }  // namespace warp::control

@@ -27,13 +27,16 @@ absl::StatusOr<std::unique_ptr<Signals>> Signals::Open(Loop& loop,
 }
 
 absl::StatusOr<std::unique_ptr<Signals>> Signals::OpenForDaemon(
-    Loop& loop, std::function<void()> stop, std::function<void(const std::string&)> log) {
+    Loop& loop, std::function<void()> stop, std::function<void(const std::string&)> log,
+    std::function<void()> reload) {
   sigset_t set = os::StraySignals();
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
-  return OpenSet(loop, set, [stop = std::move(stop), log = std::move(log)](int signal) {
+  return OpenSet(loop, set, [=](int signal) {
     if (signal == SIGTERM || signal == SIGINT) {
       stop();
+    } else if (signal == SIGHUP && reload != nullptr) {
+      reload();
     } else if (signal != SIGPIPE) {
       log(Ignored(signal));
     }

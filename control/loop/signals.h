@@ -21,9 +21,11 @@ class Signals {
                                                        std::initializer_list<int> signals,
                                                        std::function<void(int signal)> callback);
   // The same for a daemon: SIGTERM and SIGINT call `stop`. Each of os::StraySignals() is told to `log` in a sentence,
-  // and does nothing else; SIGPIPE is not told, since whoever writes to a closed pipe learns it from the call.
+  // and does nothing else; SIGPIPE is not told, since whoever writes to a closed pipe learns it from the call. SIGHUP
+  // calls `reload`, where that is not empty.
   static absl::StatusOr<std::unique_ptr<Signals>> OpenForDaemon(
-      Loop& loop, std::function<void()> stop, std::function<void(const std::string&)> log);
+      Loop& loop, std::function<void()> stop, std::function<void(const std::string&)> log,
+      std::function<void()> reload = nullptr);
 
  private:
   static absl::StatusOr<std::unique_ptr<Signals>> OpenSet(Loop& loop, const sigset_t& set,

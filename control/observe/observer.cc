@@ -53,6 +53,10 @@ void Observer::NoteConfig(const std::string& reason) {
   Raise({.kind = EventKind::kConfigApplied, .reason = reason});
 }
 
+void Observer::NoteConfigRefused(const std::string& reason) {
+  Raise({.kind = EventKind::kConfigRefused, .reason = reason});
+}
+
 void Observer::NoteCap(const cap::Cap& cap) {
   Raise({.kind = cap.state() == cap::CapState::kReached ? EventKind::kCapReached
                  : cap.state() == cap::CapState::kNear  ? EventKind::kCapNear
@@ -65,6 +69,11 @@ void Observer::NoteCap(const cap::Cap& cap) {
 
 void Observer::NotePeers(const std::vector<protocol::PeerStatus>& peers, const Links& links) {
   peer_events_.Note(peers, [&](wire::PortId id) { return links.PortName(id); });
+}
+
+void Observer::ForgetPeer(wire::PeerId peer) {
+  peer_events_.Forget(peer);
+  link_book_.Forget(peer);
 }
 
 wire::Instant Observer::PortSince(const std::string& port) const {
@@ -88,12 +97,9 @@ absl::Status Observer::Begin(const Parts& parts) {
 
 void Observer::Look() {
   const size_t peers = config_.peers.size();
-  std::vector<wire::PeerId> ids;
-  for (size_t i = 0; i < std::min(kPeersPerLook, peers); ++i) {
-    ids.push_back(static_cast<wire::PeerId>(next_peer_ % peers));
-    ++next_peer_;
-  }
-  for (const protocol::PeerStatus& peer : parts_->protocol.Peers(ids)) LookAt(peer);
+  if (next_peer_ >= peers) next_peer_ = 0;
+  for (const protocol::PeerStatus& peer : parts_->peers(next_peer_, kPeersPerLook)) LookAt(peer);
+  next_peer_ += kPeersPerLook;
   const auto looks = static_cast<int64_t>((peers + kPeersPerLook - 1) / kPeersPerLook);
   look_.Set(std::max(kShortest, kRound / std::max<int64_t>(looks, 1)));
 }

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,17 +41,24 @@ class Observer {
   void Raise(Event event) { events_.Raise(std::move(event)); }
   // The configuration is in force from now on, for this reason.
   void NoteConfig(const std::string& reason);
+  // A changed file is not followed, for this reason.
+  void NoteConfigRefused(const std::string& reason);
   // The data cap of a port changed its state.
   void NoteCap(const cap::Cap& cap);
   // What the protocol says of some peers, one of which has changed at least.
   void NotePeers(const std::vector<protocol::PeerStatus>& peers, const Links& links);
   size_t connected() const { return peer_events_.connected(); }
 
+  // The peer is gone, and was removed by the configuration.
+  void ForgetPeer(wire::PeerId peer);
+
   // Reads the history, and looks from now on. All outlive this.
   struct Parts {
     const protocol::Node& protocol;
     const Links& links;
     const Traffic& traffic;
+    // What the protocol says of the peers of the configuration from this place on, `count` at most.
+    std::function<std::vector<protocol::PeerStatus>(size_t first, size_t count)> peers;
   };
   absl::Status Begin(const Parts& parts);
   // Writes the history, for so long at most.

@@ -101,6 +101,17 @@ void PeerEvents::NoteMoves(Peer& peer, const protocol::PeerStatus& now,
   }
 }
 
+void PeerEvents::Forget(wire::PeerId id) {
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  protocol::PeerStatus gone;
+  gone.id = id;
+  gone.name = found->second.name;
+  gone.reason = "the configuration has it no more";
+  Note({gone}, [](wire::PortId) { return std::string(); });
+  peers_.erase(id);
+}
+
 void PeerEvents::NoteCapacity(wire::PeerId id, wire::PathId path_id, uint64_t capacity) {
   const auto peer = peers_.find(id);
   if (peer == peers_.end()) return;

@@ -26,6 +26,9 @@ class PeerEvents {
   // Raises what differs from the last call that named the peer.
   void Note(const std::vector<protocol::PeerStatus>& peers, PortNameFunction port_name);
 
+  // The peer is removed. What there was of it ends, and is told.
+  void Forget(wire::PeerId peer);
+
   // What a path carries, in bits a second, as far as it was ever full. Called about once a second. A capacity moves all
   // the time: only one that stays away by a quarter for kCapacityLooks calls is an event.
   static constexpr int kCapacityLooks = 10;

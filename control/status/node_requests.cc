@@ -37,12 +37,12 @@ config::TunnelTerms TermsOfFile(const NodeView& view, const config::TunnelConfig
           .paths = view.config.PathsOf(tunnel)};
 }
 
-std::string TunnelText(const NodeView& view, const Tunnel& tunnel, config::TunnelTerms terms) {
+std::string TunnelText(const Tunnel& tunnel, config::TunnelTerms terms) {
   terms.settings = config::TunnelSettings::Of(tunnel.policy());
   Json settings = Json::object();
   for (const auto& [key, value] : config::WriteTerms(terms)) settings[key] = value;
   return Dump({{"tunnel", tunnel.config().name},
-               {"peer", view.config.peers[tunnel.config().peer_index].name},
+               {"peer", tunnel.config().peer},
                {"settings", std::move(settings)}});
 }
 
@@ -104,8 +104,11 @@ StatusServer::Text NodeRequests::Answer(const StatusServer::Request& request) {
     return [text] { return text->Next(); };
   }
   const std::vector<std::string> words = absl::StrSplit(request.line, ' ');
+  const auto served = served_.find(words[0]);
   absl::StatusOr<StatusServer::Text> answer =
-      words[0] == "cap" ? Cap(words, request.may_change) : Tunnel(words, request.may_change);
+      served != served_.end() ? served->second(words, request.may_change)
+      : words[0] == "cap"     ? Cap(words, request.may_change)
+                              : Tunnel(words, request.may_change);
   return answer.ok() ? *std::move(answer) : Refuse(answer.status());
 }
 
@@ -165,16 +168,18 @@ StatusServer::Text NodeRequests::TermsOf(size_t first, size_t end) const {
     if (done) return "";
     const NodeView now = view();
     std::string part = next == first ? "{\"policies\":[" : "";
-    const size_t stop = std::min(end, next + kTunnelsPerPart);
+    // Tunnels may have gone meanwhile.
+    const size_t there = std::min(end, now.traffic.tunnels().size());
+    const size_t stop = std::min(there, next + kTunnelsPerPart);
     for (; next < stop; ++next) {
       const control::Tunnel& tunnel = *now.traffic.tunnels()[next];
       const auto terms = changed->find(tunnel.config().name);
       absl::StrAppend(
           &part, next == first ? "" : ",",
-          TunnelText(now, tunnel,
+          TunnelText(tunnel,
                      terms != changed->end() ? terms->second : TermsOfFile(now, tunnel.config())));
     }
-    done = next == end;
+    done = next >= there;
     if (done) part += "]}\n";
     return part;
   };

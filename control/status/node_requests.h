@@ -5,6 +5,7 @@
 //   tunnel set NAME KEY=VALUE...   changes these keys, all of them or none, and shows the tunnel
 //   cap show [PORT]                what ports with a data cap have carried, of all or of one
 //   cap set PORT BYTES             so much counts as carried in this period; shows the port
+//   and what others serve          reload_requests.h
 //
 // Words are parted by one space. `cap` answers with {"caps":[{"port", and what the status has in `ports[].cap`}]},
 // `tunnel` with one line of JSON, {"policies":[{"tunnel", "peer", "settings"}]},
@@ -43,6 +44,14 @@ class NodeRequests {
 
   StatusServer::Text Answer(const StatusServer::Request& request);
 
+  // Requests that begin with this word are answered by `serve` from now on, which gets all their words.
+  using Serve = std::function<absl::StatusOr<StatusServer::Text>(std::span<const std::string> words,
+                                                                 bool may_change)>;
+  void AddServed(const std::string& word, Serve serve) { served_[word] = std::move(serve); }
+
+  // The file says something else of the tunnel, which counts for more than what users have said of it.
+  void ForgetTerms(const std::string& tunnel) { changed_->erase(tunnel); }
+
  private:
   // The tunnels that were changed, by name: what users said, which a policy does not tell from what follows.
   using Changed = absl::flat_hash_map<std::string, config::TunnelTerms>;
@@ -56,6 +65,7 @@ class NodeRequests {
   const std::function<NodeView()> view_;
   const SetTerms set_terms_;
   const SetCap set_cap_;
+  absl::flat_hash_map<std::string, Serve> served_;
   const std::shared_ptr<Changed> changed_ = std::make_shared<Changed>();  // answers outlive this
 };
 

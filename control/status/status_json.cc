@@ -84,7 +84,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"device", wire::DeviceText(port.config.device)},
                {"vlan", port.config.vlan ? Json(*port.config.vlan) : Json(nullptr)},
                {"kernel_interface", port.config.kernel_side()},
-               {"pattern", port.made == nullptr ? Json(nullptr) : Json(port.config.group)},
+               {"pattern", port.made ? Json(port.config.group) : Json(nullptr)},
                {"tier", port.config.tier},
                {"rate", {{"up", Rate(port.config.rate.up)}}},
                {"cap", CapJson(view.caps, port.config.name)},
@@ -246,7 +246,7 @@ void AddNodeDrops(const NodeView& view, Totals& totals) {
     const auto drop = static_cast<Drop>(i);
     totals[i] += view.protocol.drops(drop) + view.dataplane.Drops(drop) +
                  view.links.transmitter().drops().Get(drop) +
-                 view.traffic.inbound().drops().Get(drop);
+                 view.traffic.inbound().drops().Get(drop) + view.traffic.gone_drops(drop);
     for (const auto& port : view.links.ports().ports()) totals[i] += port->drops.Get(drop);
   }
 }
@@ -312,7 +312,7 @@ std::string NodeStatusText::NextPart(const NodeView& view) {
       const auto& tunnels = view.traffic.tunnels();
       const size_t end = std::min(next_ + kTunnelsPerPart, tunnels.size());
       for (; next_ < end; ++next_) {
-        items.push_back(TunnelJson(view.config, *tunnels[next_], tunnel_drops_));
+        items.push_back(TunnelJson(*tunnels[next_], tunnel_drops_));
       }
       const std::string text = ItemsText(items, has_items_);
       if (next_ < tunnels.size()) return text;

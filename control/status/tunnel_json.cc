@@ -98,20 +98,18 @@ Json OrderJson(const Orderer& orderer) {
 
 }  // namespace
 
-Json TunnelJson(const config::NodeConfig& node, const Tunnel& tunnel, DropTotals& totals) {
+Json TunnelJson(const Tunnel& tunnel, DropTotals& totals) {
   const config::TunnelConfig& config = tunnel.config();
   const TunnelSender& sender = tunnel.sender();
   const GateCounters& gate = tunnel.gate_counters();
-  const auto drops_of = [&](Drop drop) {
-    return sender.drops().Get(drop) + gate.drops.Get(drop) + tunnel.parity_drops().Get(drop);
-  };
+  const auto drops_of = [&](Drop drop) { return tunnel.drops(drop); };
   for (size_t i = 0; i < totals.size(); ++i) {
     const auto drop = static_cast<Drop>(i);
     totals[i] += drops_of(drop);
   }
   return {{"name", config.name},
           {"id", config.id},
-          {"peer", node.peers[config.peer_index].name},
+          {"peer", config.peer},
           {"mode", std::string(wire::WordOf(config::kTunnelModeWords, tunnel.policy().mode))},
           {"policy", PolicyJson(tunnel.policy())},
           {"spread", BondFlowJson(tunnel.bond(), tunnel.index())},

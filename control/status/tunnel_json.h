@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "control/config/node_config.h"
 #include "control/tunnel/tunnel.h"
 #include "dataplane/wire/drop.h"
 
@@ -14,9 +13,8 @@ namespace warp::control {
 
 using DropTotals = std::array<uint64_t, wire::kDropCount>;
 
-// `node` is the configuration that the tunnel is from. Adds the tunnel's drops to `totals`.
-nlohmann::ordered_json TunnelJson(const config::NodeConfig& node, const Tunnel& tunnel,
-                                  DropTotals& totals);
+// Adds the tunnel's drops to `totals`.
+nlohmann::ordered_json TunnelJson(const Tunnel& tunnel, DropTotals& totals);
 
 }  // namespace warp::control
 

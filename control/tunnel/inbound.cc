@@ -30,6 +30,18 @@ void Inbound::AddTunnel(wire::PeerId peer, Tunnel& tunnel) {
   peers_[peer]->tunnels[tunnel.config().id] = &tunnel;
 }
 
+void Inbound::RemoveTunnel(wire::PeerId peer, const Tunnel& tunnel) {
+  std::erase(unflushed_, &tunnel);
+  if (peer >= peers_.size() || peers_[peer] == nullptr) return;
+  const auto found = peers_[peer]->tunnels.find(tunnel.config().id);
+  if (found != peers_[peer]->tunnels.end() && found->second == &tunnel)
+    peers_[peer]->tunnels.erase(found);
+}
+
+void Inbound::RemovePeer(wire::PeerId peer) {
+  if (peer < peers_.size()) peers_[peer] = nullptr;
+}
+
 void Inbound::Handle(Instant now, std::span<lcore::OpenedPacket> packets) {
   noted_session_ = nullptr;
   for (lcore::OpenedPacket& packet : packets) HandleOne(now, packet);

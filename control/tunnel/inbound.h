@@ -24,8 +24,12 @@ class Inbound {
   // for as many as it lets in.
   Inbound(protocol::Node& protocol, size_t window);
 
-  // From now on, payloads of `peer` with the tunnel's id go to this tunnel, which outlives this object.
+  // From now on, payloads of `peer` with the tunnel's id go to this tunnel, which lives until it is removed.
   void AddTunnel(wire::PeerId peer, Tunnel& tunnel);
+
+  // The tunnel, or all of the peer, gets nothing any more: what comes for it has no tunnel.
+  void RemoveTunnel(wire::PeerId peer, const Tunnel& tunnel);
+  void RemovePeer(wire::PeerId peer);
 
   // Consumes the packets.
   void Handle(wire::Instant now, std::span<lcore::OpenedPacket> packets);

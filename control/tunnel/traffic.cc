@@ -17,6 +17,10 @@ constexpr size_t kOpenedPerTurn = 128;
 constexpr size_t kCompletionsPerTurn = 512;
 // Between looks at the shares of ports while nothing is sent by them.
 constexpr wire::Duration kIdleSharesLast = std::chrono::seconds(1);
+// What a tunnel that is removed has taken may still be sent for so long.
+constexpr wire::Duration kLeaveTime = std::chrono::seconds(2);
+// The bit above is bonding::kAhead.
+constexpr size_t kMostTunnels = bonding::kAhead;
 
 }  // namespace
 
@@ -33,20 +37,96 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
       completions_(kCompletionsPerTurn) {}
 
 absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRoute& route,
-                                PeerBond::Allowed allowed, PeerBond::PortPolicies ports) {
+                                PeerBond::Allowed allowed, PeerBond::PortPolicies ports,
+                                uint32_t first_place) {
   ports_ = std::move(ports);
+  if (by_index_.size() >= kMostTunnels) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("tunnel ", config.name, ": ", kMostTunnels,
+                     " tunnels have come since warpd started: restart it"));
+  }
   absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
       Tunnel::Open({loop_, dataplane_, submitter_, gates_, &room_}, config,
-                   static_cast<uint16_t>(tunnels_.size()), route, std::move(allowed));
+                   static_cast<uint16_t>(by_index_.size()), route, std::move(allowed), first_place);
   if (!tunnel.ok()) return tunnel.status();
-  const auto peer = static_cast<wire::PeerId>(config.peer_index);
+  const wire::PeerId peer = route.peer;
   inbound_.AddTunnel(peer, **tunnel);
   if (tunnels_of_.size() <= peer) tunnels_of_.resize(peer + size_t{1});
   tunnels_of_[peer].push_back(tunnel->get());
+  by_index_.push_back(tunnel->get());
   tunnels_.push_back(*std::move(tunnel));
   UseBond(peer, config.policy);
   return absl::OkStatus();
 }
+
+// --- Tunnels that change and go. ---
+
+Tunnel* Traffic::Find(wire::PeerId peer, uint16_t id) const {
+  const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), [&](const auto& tunnel) {
+    return tunnel->route().peer == peer && tunnel->config().id == id;
+  });
+  return found == tunnels_.end() ? nullptr : found->get();
+}
+
+std::optional<uint32_t> Traffic::RemoveTunnel(wire::PeerId peer, uint16_t id) {
+  Tunnel* const tunnel = Find(peer, id);
+  if (tunnel == nullptr) return std::nullopt;
+  tunnel->CloseGate();
+  inbound_.RemoveTunnel(peer, *tunnel);
+  const auto place = std::find_if(tunnels_.begin(), tunnels_.end(),
+                                  [&](const auto& one) { return one.get() == tunnel; });
+  leaving_.push_back({.tunnel = std::move(*place), .until = loop_.now() + kLeaveTime});
+  tunnels_.erase(place);
+  return tunnel->sender().next_place();
+}
+
+void Traffic::RetuneTunnel(wire::PeerId peer, const config::TunnelConfig& config,
+                           PeerBond::Allowed allowed) {
+  Tunnel* const tunnel = Find(peer, config.id);
+  if (tunnel == nullptr) return;
+  tunnel->SetConfig(config);
+  tunnel->SetTerms(
+      {.policy = config.policy, .deadline = config.deadline, .allowed = std::move(allowed)});
+  UseBond(peer, config.policy);
+}
+
+void Traffic::RemovePeer(wire::PeerId peer) {
+  Forget([&](const Leaving& leaving) { return leaving.tunnel->route().peer == peer; });
+  inbound_.RemovePeer(peer);
+  if (peer < bonds_.size()) bonds_[peer] = nullptr;
+}
+
+void Traffic::Expire() {
+  inbound_.Expire(loop_.now());
+  Forget([&](const Leaving& leaving) {
+    return leaving.tunnel->sender().idle() || leaving.until <= loop_.now();
+  });
+}
+
+void Traffic::Forget(const std::function<bool(const Leaving&)>& which) {
+  std::erase_if(leaving_, [&](const Leaving& leaving) {
+    if (!which(leaving)) return false;
+    const Tunnel* const tunnel = leaving.tunnel.get();
+    const wire::PeerId peer = tunnel->route().peer;
+    if (peer < bonds_.size() && bonds_[peer] != nullptr)
+      bonds_[peer]->RemoveMember(tunnel->index());
+    for (size_t i = 0; i < wire::kDropCount; ++i) {
+      const auto drop = static_cast<wire::Drop>(i);
+      if (const uint64_t count = tunnel->drops(drop); count > 0) gone_drops_.Add(drop, count);
+    }
+    std::erase(tunnels_of_[peer], tunnel);
+    by_index_[tunnel->index()] = nullptr;
+    return true;
+  });
+}
+
+uint64_t Traffic::gone_drops(wire::Drop drop) const {
+  uint64_t count = gone_drops_.Get(drop);
+  for (const Leaving& leaving : leaving_) count += leaving.tunnel->drops(drop);
+  return count;
+}
+
+// --- Spreading. ---
 
 void Traffic::UseBond(wire::PeerId peer, const config::TunnelPolicy& policy) {
   if (bonds_.size() <= peer) bonds_.resize(peer + size_t{1});
@@ -104,7 +184,7 @@ absl::Status Traffic::Change(const std::string& tunnel, const Tunnel::Terms& ter
     return absl::NotFoundError(absl::StrCat("there is no tunnel ", config::Quote(tunnel)));
   }
   (*found)->SetTerms(terms);
-  UseBond(static_cast<wire::PeerId>((*found)->config().peer_index), terms.policy);
+  UseBond((*found)->route().peer, terms.policy);
   return absl::OkStatus();
 }
 
@@ -119,7 +199,8 @@ size_t Traffic::ReceiveCompletions() {
   const size_t count = dataplane_.ReceiveCompletions(completions_);
   for (lcore::Completion& completion : std::span(completions_).first(count)) {
     const size_t tunnel = completion.ticket.tunnel();
-    if (tunnel < tunnels_.size()) tunnels_[tunnel]->HandleCompletion(std::move(completion));
+    if (tunnel < by_index_.size() && by_index_[tunnel] != nullptr)
+      by_index_[tunnel]->HandleCompletion(std::move(completion));
   }
   return count;
 }

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,6 +30,7 @@
 #include "control/tunnel/route/peer_route.h"
 #include "control/tunnel/submitter.h"
 #include "control/tunnel/tunnel.h"
+#include "dataplane/facade/counters.h"
 #include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
@@ -41,14 +43,26 @@ class Traffic {
   // Called with a sentence for the log, where something of a gate changes by itself.
   void set_warn(std::function<void(const std::string&)> warn) { gates_.set_warn(std::move(warn)); }
 
-  // Opens the tunnel's gate. `config` and `route` outlive this. `allowed` says which paths may carry its payloads;
-  // empty: all. `ports` says what the configuration has about a port.
+  // Opens the tunnel's gate. `route` outlives this. `allowed` says which paths may carry its payloads; empty: all.
+  // `ports` says what the configuration has about a port. A tunnel of this id with this peer that was here before has
+  // given out the places below `first_place` (RemoveTunnel). ResourceExhausted after as many tunnels as tickets can
+  // tell apart, all that ever were.
   absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route,
                          PeerBond::Allowed allowed = nullptr,
-                         PeerBond::PortPolicies ports = nullptr);
+                         PeerBond::PortPolicies ports = nullptr, uint32_t first_place = 0);
 
   // Changes how the tunnel of this name uses the paths of its peer. NotFound where there is none.
   absl::Status Change(const std::string& tunnel, const Tunnel::Terms& terms);
+
+  // --- The configuration changes while the node runs (control/reload). ---
+  // Closes the gate at once. What the tunnel has taken is sent as long as it may wait, for two seconds at most. Returns
+  // the first place that it has not given out; nullopt: there is no such tunnel.
+  std::optional<uint32_t> RemoveTunnel(wire::PeerId peer, uint16_t id);
+  // The tunnel of the same peer and id has this configuration from now on, with the same gate.
+  void RetuneTunnel(wire::PeerId peer, const config::TunnelConfig& config,
+                    PeerBond::Allowed allowed);
+  // The peer is gone, and its tunnels before it: what they have still to send is dropped.
+  void RemovePeer(wire::PeerId peer);
 
   // --- The stages of a turn. Each Receive returns how many items it received. ---
   size_t ReceiveOpened();
@@ -68,8 +82,8 @@ class Traffic {
     return peer < bonds_.size() ? bonds_[peer].get() : nullptr;
   }
 
-  // Gives up fragments that waited too long. Call about once a second.
-  void Expire() { inbound_.Expire(loop_.now()); }
+  // Gives up fragments that waited too long, and forgets tunnels that have gone. Call about once a second.
+  void Expire();
 
   // Shutdown: takes nothing more from applications. Idle when every payload taken was sent or dropped.
   void CloseGates();
@@ -77,8 +91,18 @@ class Traffic {
 
   const std::vector<std::unique_ptr<Tunnel>>& tunnels() const { return tunnels_; }
   const Inbound& inbound() const { return inbound_; }
+  // Of tunnels that have gone, and of those that are going.
+  uint64_t gone_drops(wire::Drop drop) const;
 
  private:
+  // A tunnel whose gate is closed, and that still has something to send.
+  struct Leaving {
+    std::unique_ptr<Tunnel> tunnel;
+    wire::Instant until;
+  };
+  Tunnel* Find(wire::PeerId peer, uint16_t id) const;
+  // Ends those that `which` says.
+  void Forget(const std::function<bool(const Leaving&)>& which);
   // The peer's payloads are spread from now on, where one of its tunnels wants that.
   void UseBond(wire::PeerId peer, const config::TunnelPolicy& policy);
   // Divides what each port with a rate may send among the paths of all bonds that leave by it.
@@ -92,8 +116,11 @@ class Traffic {
   GateFactory gates_;
   Inbound inbound_;
   SharedRoom room_;
-  std::vector<std::unique_ptr<Tunnel>> tunnels_;  // by the tunnel index of their tickets
-  std::vector<std::vector<Tunnel*>> tunnels_of_;  // by PeerId
+  std::vector<std::unique_ptr<Tunnel>> tunnels_;
+  std::vector<Leaving> leaving_;
+  lcore::DropCounters gone_drops_;                // of those before them
+  std::vector<Tunnel*> by_index_;                 // of their tickets, never given twice; null: gone
+  std::vector<std::vector<Tunnel*>> tunnels_of_;  // by PeerId, with those that leave
   std::vector<std::unique_ptr<PeerBond>> bonds_;  // by PeerId; null: none of its tunnels needs one
   PeerBond::PortPolicies ports_;
   Timer divide_;

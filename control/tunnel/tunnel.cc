@@ -27,8 +27,10 @@ size_t MaxWaitingBytes(const config::GateConfig& gate) {
 absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
                                                      const config::TunnelConfig& config,
                                                      uint16_t index, const PeerRoute& route,
-                                                     PeerBond::Allowed allowed) {
-  std::unique_ptr<Tunnel> tunnel(new Tunnel(context, config, index, route, std::move(allowed)));
+                                                     PeerBond::Allowed allowed,
+                                                     uint32_t first_place) {
+  std::unique_ptr<Tunnel> tunnel(
+      new Tunnel(context, config, index, route, std::move(allowed), first_place));
   absl::StatusOr<std::unique_ptr<Gate>> gate = context.gates.Open(config, *tunnel);
   if (!gate.ok()) {
     return absl::Status(gate.status().code(),
@@ -40,7 +42,7 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
 }
 
 Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
-               const PeerRoute& route, PeerBond::Allowed allowed)
+               const PeerRoute& route, PeerBond::Allowed allowed, uint32_t first_place)
     : config_(config),
       route_(route),
       marks_of_packets_(config.gate.interface() != nullptr &&
@@ -52,7 +54,8 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
                .max_waiting = config.queue,
                .max_waiting_bytes = MaxWaitingBytes(config.gate),
                .flows = config.tells_flows(),
-               .room = context.room},
+               .room = context.room,
+               .first_place = first_place},
               route, context.dataplane, context.submitter,
               [this](size_t payloads) {
                 if (gate_ != nullptr) gate_->OnDone(payloads);

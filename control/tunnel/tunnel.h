@@ -35,11 +35,13 @@ class Tunnel : public GateSink {
         nullptr;  // for payloads that are kept; null: without a bound over all tunnels
   };
 
-  // Opens the gate. `config` and `route` outlive the tunnel. Errors name the tunnel and the address.
+  // Opens the gate. `route` outlives the tunnel. `first_place` is as TunnelSender::Options has it. Errors name the
+  // tunnel and the address.
   static absl::StatusOr<std::unique_ptr<Tunnel>> Open(const Context& context,
                                                       const config::TunnelConfig& config,
                                                       uint16_t index, const PeerRoute& route,
-                                                      PeerBond::Allowed allowed = nullptr);
+                                                      PeerBond::Allowed allowed = nullptr,
+                                                      uint32_t first_place = 0);
 
   // GateSink: payloads out of the application. A payload that finds no room is a drop with a name, except where the
   // workers are behind: the gate keeps it then.
@@ -83,6 +85,8 @@ class Tunnel : public GateSink {
     PeerBond::Allowed allowed;  // empty: all paths
   };
   void SetTerms(const Terms& terms);
+  // What the file says of it from now on, of which SetTerms has what is in force.
+  void SetConfig(const config::TunnelConfig& config) { config_ = config; }
   // From now on the bond says when payloads go, and by which paths. Asked again, it changes nothing.
   void SetBond(PeerBond& bond) { sender_.SetBond(loop_.now(), bond); }
 
@@ -98,6 +102,10 @@ class Tunnel : public GateSink {
   const Orderer& orderer() const { return orderer_; }
   // Parities that came and ended without restoring a payload.
   const lcore::DropCounters& parity_drops() const { return parity_drops_; }
+  // All that its sender, its gate and its parity have dropped.
+  uint64_t drops(wire::Drop drop) const {
+    return sender_.drops().Get(drop) + gate_counters().drops.Get(drop) + parity_drops_.Get(drop);
+  }
   // Bytes a second that the application sends, and gets, lately.
   bonding::Rate from_app_rate() const { return from_app_rate_.Now(loop_.now()); }
   bonding::Rate to_app_rate() const { return to_app_rate_.Now(loop_.now()); }
@@ -108,7 +116,7 @@ class Tunnel : public GateSink {
 
  private:
   Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
-         const PeerRoute& route, PeerBond::Allowed allowed);
+         const PeerRoute& route, PeerBond::Allowed allowed, uint32_t first_place);
   size_t Take(std::span<const wire::Bytes> payloads, wire::Flow flow, TunnelSender::Turn turn);
   void Pump();
   void SetTimer();
@@ -120,7 +128,7 @@ class Tunnel : public GateSink {
   void ResumeGate();
   void TellRoom();
 
-  const config::TunnelConfig& config_;
+  config::TunnelConfig config_;
   const PeerRoute& route_;
   const bool marks_of_packets_;  // the DSCP of a payload is that of the packet that it is
   Loop& loop_;

@@ -63,6 +63,9 @@ class TunnelSender : public BondMember {
     size_t max_in_flight = 1024;  // packets
     bool flows = false;           // payloads bring their flows along; else their DSCP stays here
     SharedRoom* room = nullptr;   // of the node, for what may have to be sent again
+    // In the order. A tunnel that was here before under this id, in this life of the node, has had all places below:
+    // the peer would take them for payloads that it has.
+    uint32_t first_place = 0;
   };
 
   // `route` is the peer's; it and the others outlive the sender. The calls below call `done` with the number of
@@ -118,6 +121,7 @@ class TunnelSender : public BondMember {
   uint64_t accepted() const { return accepted_; }  // payloads taken from the application
   uint64_t sent() const { return sent_; }          // payloads that a path has taken
   uint64_t by_room() const { return sent_payloads_.by_room(); }
+  uint32_t next_place() const { return next_place_; }  // that no payload has had
   const lcore::DropCounters& drops() const { return drops_; }
   const config::TunnelPolicy& policy() const { return policy_; }
   const PeerBond* bond() const { return bond_; }
@@ -230,7 +234,7 @@ class TunnelSender : public BondMember {
   // before may still be sent again. When the policy has asked for no order for long, later payloads need no place. They
   // are not counted in the places, so that the peer waits for nothing when there is an order again.
   bool gives_places_ = false;
-  uint32_t next_place_ = 0;
+  uint32_t next_place_ = options_.first_place;
   wire::Instant end_places_ = wire::kNever;
   wire::Duration order_before_{};
   wire::Instant order_before_until_{};

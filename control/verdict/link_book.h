@@ -33,6 +33,9 @@ class LinkBook {
   void Look(const protocol::PeerStatus& peer, PortNameFunction port_name,
             CountersFunction counters);
 
+  // The peer is gone. What links have done for it stays in all().
+  void Forget(wire::PeerId peer) { peers_.erase(peer); }
+
   // Of one peer, since the process began.
   const Links& Of(wire::PeerId peer) const;
   // Of all peers together.

@@ -14,6 +14,7 @@
 #include "tools/gauge/gauge_datagram.h"
 #include "tools/init/init.h"
 #include "tools/link/link_text.h"
+#include "tools/reload/reload_command.h"
 
 namespace warp::tools {
 namespace {
@@ -314,18 +315,11 @@ void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& re
   app.description("WARP: payloads over every path at once");
   app.set_version_flag("--version", WARP_VERSION);
   app.require_subcommand(1);
-  AddKeys(app, result);
-  AddInit(app, result);
-  AddDoctor(app, result);
-  AddCheck(app, result);
-  AddExampleConfig(app, result);
-  AddStatus(app, result);
-  AddSeeVerbs(app, result);
-  AddLiveVerbs(app, result);
-  AddTunnel(app, result);
-  AddCap(app, result);
-  AddGauge(app, result);
-  AddLab(app, result);
+  for (const auto add :
+       {AddKeys, AddInit, AddDoctor, AddCheck, AddExampleConfig, AddReload, AddStatus, AddSeeVerbs,
+        AddLiveVerbs, AddTunnel, AddCap, AddGauge, AddLab}) {
+    add(app, result);
+  }
   AddRun(app, command, result);
   // Last, because verbs take over what is there before them.
   app.footer(

@@ -17,7 +17,7 @@ void DeclareNodeFlags(CLI::App& app, NodeFlags& flags) {
   app.description("WARP node: seals each payload once and sends it over every path");
   app.footer(
       "SIGTERM and SIGINT end it in order: what was accepted is sent, and peers and maps are told. "
-      "SIGHUP is ignored: a changed file takes effect at a restart.");
+      "SIGHUP has it follow its changed file, as `warp reload` does.");
   app.add_option("--config,-c", flags.config_file, "YAML configuration file")
       ->type_name("FILE")
       ->capture_default_str();

@@ -8,6 +8,19 @@
 
 namespace warp::config {
 
+bool NodeConfig::MayHavePort(absl::string_view name) const {
+  return std::any_of(ports.begin(), ports.end(), [&](const PortConfig& port) {
+    return port.name == name || port.Wants(std::string(name));
+  });
+}
+
+size_t NodeConfig::PatternRoom() const {
+  const auto named = static_cast<size_t>(std::count_if(
+      ports.begin(), ports.end(), [](const PortConfig& p) { return !p.is_pattern(); }));
+  const bool some = named < ports.size();
+  return some ? node.max_ports - std::min<size_t>(named, node.max_ports) : 0;
+}
+
 PortPatterns::PortPatterns(const NodeConfig& config)
     : max_ports_(config.node.max_ports), room_(config.PatternRoom()) {
   for (const PortConfig& port : config.ports) {

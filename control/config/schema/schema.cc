@@ -58,6 +58,10 @@ void Section::Read(Reader& reader, const Value& map, const std::string& path, vo
   if (check_) check_(reader, path, object);
 }
 
+void Section::List(const void* object, const std::string& path, Lister each) const {
+  for (const Key& key : keys_) key.list(object, JoinPath(path, key.name), each);
+}
+
 std::string FindKey(const Section& section, absl::string_view name) {
   for (const Key& key : section.keys()) {
     if (key.name == name) return key.name;

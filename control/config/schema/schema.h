@@ -6,7 +6,8 @@
 //   section.Scalar("name", &PortConfig::name, Name()).Required().Example("wan0").Why("...");
 //
 // The default of a key is what a default-constructed object holds. Sections live for ever, made at
-// first use.
+// first use. What an object holds can be listed by the same declaration (Section::List), so that two of them can be
+// compared.
 #ifndef WARP_CONTROL_CONFIG_SCHEMA_SCHEMA_H_
 #define WARP_CONTROL_CONFIG_SCHEMA_SCHEMA_H_
 
@@ -17,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "control/config/schema/codec.h"
@@ -26,6 +28,9 @@
 namespace warp::config {
 
 class Section;
+
+// Gets a value as it would be written, and the path that names it: "rate.up".
+using Lister = absl::FunctionRef<void(const std::string& path, const std::string& text)>;
 
 struct Key {
   enum class Shape { kScalar, kScalars, kSection, kSections };
@@ -44,6 +49,8 @@ struct Key {
   std::function<void(Reader&, const Value&, const std::string& path, void* object)> read;
   // What `read` takes, of the object's value. Only of a scalar that a member holds.
   std::function<std::string(const void* object)> write;
+  // Lists what the object has of this key, whose path is `path`.
+  std::function<void(const void* object, const std::string& path, Lister each)> list;
 
   Key& Required() {
     required = shown = true;
@@ -81,6 +88,10 @@ class Section {
   // whole.
   void Read(Reader& reader, const Value& map, const std::string& path, void* object) const;
 
+  // Calls `each` for all values of the object, which is of the section's type, in the order of the declaration: the
+  // default where the file says nothing, and nothing of a section or a list item that is not there.
+  void List(const void* object, const std::string& path, Lister each) const;
+
  protected:
   Key& Add(absl::string_view name, Key::Shape shape) {
     return keys_.emplace_back(Key{.name = std::string(name), .shape = shape});
@@ -110,6 +121,9 @@ class SectionOf : public Section {
     key.write = [=](const void* object) {
       return codec.write(static_cast<const T*>(object)->*member);
     };
+    key.list = [=](const void* object, const std::string& path, Lister each) {
+      each(path, codec.write(static_cast<const T*>(object)->*member));
+    };
     return key;
   }
 
@@ -125,6 +139,11 @@ class SectionOf : public Section {
     key.read = [=](Reader& reader, const Value& value, const std::string& path, void* object) {
       reader.ReadScalar(value, path, codec, place(*static_cast<T*>(object)));
     };
+    // Of a copy, because `place` may choose another alternative than the object has: the default is listed then.
+    key.list = [=](const void* object, const std::string& path, Lister each) {
+      T copy = *static_cast<const T*>(object);
+      each(path, codec.write(place(copy)));
+    };
     return key;
   }
 
@@ -133,11 +152,17 @@ class SectionOf : public Section {
                size_t max) {
     Key& key = Add(name, Key::Shape::kScalars);
     key.type = absl::StrCat("list of ", codec.type, ", ", min, " to ", max);
-    const T defaults{};
-    for (const M& value : defaults.*member) {
-      absl::StrAppend(&key.fallback, key.fallback.empty() ? "" : ", ", Quote(codec.write(value)));
-    }
-    if (!key.fallback.empty()) key.fallback = absl::StrCat("[", key.fallback, "]");
+    const auto write = [=](const T& object) {
+      std::string text;
+      for (const M& value : object.*member) {
+        absl::StrAppend(&text, text.empty() ? "" : ", ", Quote(codec.write(value)));
+      }
+      return text.empty() ? text : absl::StrCat("[", text, "]");
+    };
+    key.fallback = write(T{});
+    key.list = [=](const void* object, const std::string& path, Lister each) {
+      each(path, write(*static_cast<const T*>(object)));
+    };
     key.read = [=](Reader& reader, const Value& value, const std::string& path, void* object) {
       std::vector<M>& values = static_cast<T*>(object)->*member;
       values.clear();
@@ -164,6 +189,10 @@ class SectionOf : public Section {
                                            const std::string& path, void* object) {
         read(reader, value, path, &(static_cast<T*>(object)->*member));
       };
+      own.list = [member, list = key.list](const void* object, const std::string& path,
+                                           Lister each) {
+        list(&(static_cast<const T*>(object)->*member), path, each);
+      };
       if (key.write == nullptr) continue;
       own.write = [member, write = key.write](const void* object) {
         return write(&(static_cast<const T*>(object)->*member));
@@ -180,6 +209,9 @@ class SectionOf : public Section {
                              void* object) {
       section.Read(reader, value, path, &(static_cast<T*>(object)->*member));
     };
+    key.list = [=, &section](const void* object, const std::string& path, Lister each) {
+      section.List(&(static_cast<const T*>(object)->*member), path, each);
+    };
     return key;
   }
   // Set where the file has the section.
@@ -192,6 +224,10 @@ class SectionOf : public Section {
                              void* object) {
       if (value.line == 0) return;  // not in the file
       section.Read(reader, value, path, &(static_cast<T*>(object)->*member).emplace());
+    };
+    key.list = [=, &section](const void* object, const std::string& path, Lister each) {
+      const std::optional<M>& held = static_cast<const T*>(object)->*member;
+      if (held.has_value()) section.List(&*held, path, each);
     };
     return key;
   }
@@ -209,6 +245,11 @@ class SectionOf : public Section {
       reader.ForEachItem(value, path, min, max, [&](const Value& item, const std::string& at) {
         section.Read(reader, item, at, &objects.emplace_back());
       });
+    };
+    key.list = [=, &section](const void* object, const std::string& path, Lister each) {
+      const std::vector<M>& objects = static_cast<const T*>(object)->*member;
+      for (size_t i = 0; i < objects.size(); ++i)
+        section.List(&objects[i], ItemPath(path, i), each);
     };
     return key;
   }

@@ -64,6 +64,11 @@ void PeerBond::AddMember(uint16_t flow, BondMember& member, Allowed allowed) {
   entry.allowed = std::move(allowed);
 }
 
+// The flow is as light as can be from now on, and nothing of it is sent again.
+void PeerBond::RemoveMember(uint16_t flow) {
+  if (members_.erase(flow) > 0) bond_.SetFlow(flow, {});
+}
+
 void PeerBond::SetAllowed(uint16_t flow, Allowed allowed) {
   members_[flow].allowed = std::move(allowed);
   RouteChanged();

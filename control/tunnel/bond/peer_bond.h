@@ -53,9 +53,12 @@ class PeerBond {
   // `loop` and `route` outlive it.
   PeerBond(Loop& loop, const PeerRoute& route, PortPolicies ports);
 
-  // `member` outlives it. `allowed` says which paths the tunnel may use.
+  // `member` outlives it, or is removed. `allowed` says which paths the tunnel may use.
   using Allowed = std::function<bool(const RoutePath&)>;
   void AddMember(uint16_t flow, BondMember& member, Allowed allowed);
+  // The member is about to go. What waits for a grant of it is granted to nobody, and what is told of it ends here. The
+  // number of the flow is not given to another one.
+  void RemoveMember(uint16_t flow);
   void SetAllowed(uint16_t flow, Allowed allowed);
   void SetPolicy(uint16_t flow, const config::TunnelPolicy& policy, wire::Duration deadline);
 

@@ -50,7 +50,11 @@ TEST_F(CapTest, FromFourFifthsOnItsTierIsOneHigher) {
   EXPECT_EQ(cap_->terms().tier, 3);
   EXPECT_EQ(cap_->terms().use, PortUse::kSparing);
   port_.tier = config::kMaxTier;
-  EXPECT_EQ(cap_->terms().tier, config::kMaxTier);
+  Cap last(port_);
+  last.Look(kDay, clock_);
+  last.Count(0);
+  last.Count(800);
+  EXPECT_EQ(last.terms().tier, config::kMaxTier);
 }
 
 TEST_F(CapTest, AtItsLimitThePortIsTheLastResort) {
@@ -78,8 +82,12 @@ TEST_F(CapTest, AtItsLimitThePortIsSlow) {
   EXPECT_EQ(cap_->terms().use, PortUse::kSparing);
   // A bound of its own that is lower stays.
   port_.rate = {.up = 500'000, .down = 50'000'000};
-  EXPECT_EQ(cap_->terms().rate.up, 500'000u);
-  EXPECT_EQ(cap_->terms().rate.down, 1'000'000u);
+  Cap bounded(port_);
+  bounded.Look(kDay, clock_);
+  bounded.Count(0);
+  bounded.Count(1000);
+  EXPECT_EQ(bounded.terms().rate.up, 500'000u);
+  EXPECT_EQ(bounded.terms().rate.down, 1'000'000u);
 }
 
 TEST_F(CapTest, ANewPeriodAndACorrectionOpenIt) {

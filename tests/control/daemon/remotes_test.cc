@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tests/control/turning.h"
@@ -65,6 +66,43 @@ TEST(Remotes, SayWhichNamesStandForWhoIsSilent) {
   EXPECT_FALSE(resolver.silent["b2.example:13116"]);
   remotes.SetSilent(1, true);
   EXPECT_TRUE(resolver.silent["b2.example:13116"]);
+}
+
+// A reload gives the peer other endpoints; names that it keeps are not asked anew.
+TEST(Remotes, APeerHasOtherEndpointsAndGoes) {
+  ASSERT_TRUE(wire::InitCrypto().ok());
+  const std::unique_ptr<Loop> loop = MakeLoop();
+  protocol::NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  protocol::Node node(std::move(options));
+  node.SetPort(loop->now(), 3, {.up = true, .addresses = {wire::IpAddress::V4({10, 0, 0, 1})}});
+  FakeResolver resolver;
+  Remotes remotes(*loop, resolver, node);
+  config::PeerConfig peer;
+  peer.name = "hub";
+  peer.public_key = wire::SecretKey::Generate().Public();
+  peer.endpoints = {Host("kept.example"), *config::HostPort::Parse("10.0.0.2:1")};
+  ASSERT_TRUE(remotes.AddPeer(peer, {}).ok());
+  const std::optional<wire::PeerId> id = remotes.Find(peer.public_key);
+  ASSERT_TRUE(id.has_value());
+  const auto remote = [&] {
+    const auto paths = node.Peers().at(0).paths;
+    return paths.size() == 1 ? paths[0].remote.ToString() : std::to_string(paths.size()) + " paths";
+  };
+  EXPECT_EQ(remote(), "10.0.0.2:1");
+  remotes.SetSilent(*id, false);
+  peer.endpoints = {*config::HostPort::Parse("10.0.0.3:1"), Host("kept.example"),
+                    Host("new.example")};
+  remotes.RetunePeer(peer, {});
+  EXPECT_EQ(remote(), "10.0.0.3:1");
+  EXPECT_FALSE(resolver.silent["kept.example:13116"]);
+  EXPECT_FALSE(resolver.silent["new.example:13116"]);  // as the peer is
+  remotes.RemovePeer(*id);
+  EXPECT_EQ(remotes.Find(peer.public_key), std::nullopt);
+  EXPECT_TRUE(node.Peers().empty());
+  ASSERT_TRUE(remotes.AddPeer(peer, {}).ok());
+  EXPECT_NE(remotes.Find(peer.public_key), id);  // no id is given twice
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ TEST_F(LinksTest, TheProtocolKnowsLinkLocalAddresses) {
   ASSERT_TRUE(peer);
   const wire::Endpoint far = *wire::Endpoint::Parse("[fe80::b]:13116");
   node_.SetPeerEndpoints(loop_->now(), *peer, protocol::EndpointSource::kConfig, {{far}},
-                         /*instance=*/2);
+                         /*instance=*/*config.NumberOf("l1"));
   ASSERT_EQ(node_.Peers().at(0).paths.size(), 1u);
   EXPECT_EQ(links.PortName(node_.Peers().at(0).paths[0].port), "l1");
 }

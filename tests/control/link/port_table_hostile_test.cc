@@ -140,7 +140,7 @@ class HostilePortsTest : public testing::TestWithParam<int>, public PortListener
         EXPECT_EQ(port->index, netlink_.Find(port->config.name).index);
       }
       EXPECT_EQ(port->id.has_value(), port->id.has_value() && open_.contains(*port->id));
-      if (port->made == nullptr) continue;
+      if (!port->made) continue;
       EXPECT_TRUE(netlink_.Find(port->config.name).present()) << port->config.name;
       EXPECT_TRUE(made_.contains(port->config.name));
     }

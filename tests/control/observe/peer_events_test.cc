@@ -49,6 +49,21 @@ class PeerEventsTest : public ::testing::Test {
   std::vector<std::string> raised_;
 };
 
+TEST_F(PeerEventsTest, APeerThatIsRemovedEndsWhatThereWas) {
+  peer_.connected = true;
+  Path(1, 0, PathState::kActive);
+  Note();
+  raised_.clear();
+  events_.Forget(peer_.id);
+  EXPECT_EQ(absl::StrJoin(raised_, "; "),
+            "peer hq: connecting (the configuration has it no more); peer hq: path wan0 -> "
+            "198.51.100.7:13116 lost (the port or the endpoint is gone)");
+  EXPECT_EQ(events_.connected(), 0u);
+  raised_.clear();
+  events_.Forget(peer_.id);
+  EXPECT_EQ(raised_.size(), 0u);
+}
+
 TEST_F(PeerEventsTest, TellsChangesOnly) {
   EXPECT_EQ(Note(), "");
   peer_.connected = true;

@@ -33,6 +33,7 @@ class NodeRequestsTest : public testing::Test {
       config::TunnelConfig& tunnel = config_.tunnels[i];
       tunnel.name = "t" + std::to_string(i);
       tunnel.id = static_cast<uint16_t>(i);
+      tunnel.peer = "hq";
       tunnel.gate.unix_socket = config::UnixGateConfig{.path = directory_.At(tunnel.name),
                                                        .type = config::UnixGateType::kSeqpacket};
     }

@@ -53,6 +53,7 @@ class StatusJsonTest : public testing::Test {
     for (uint16_t i = 0; i < config.tunnels.size(); ++i) {
       config.tunnels[i].name = "tunnel" + std::to_string(i);
       config.tunnels[i].id = i;
+      config.tunnels[i].peer = "hq";
     }
     config.tunnels[0].policy = {.mode = config::TunnelMode::kStripe,
                                 .order = std::chrono::microseconds(2500)};
@@ -67,6 +68,7 @@ class StatusJsonTest : public testing::Test {
       config::TunnelConfig& tunnel = config.tunnels.emplace_back();
       tunnel.name = "lan";
       tunnel.id = 9;
+      tunnel.peer = "hq";
       tunnel.gate.tun = config::InterfaceGateConfig{.interface = "warp0"};
     }
     return config;

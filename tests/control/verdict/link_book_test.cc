@@ -61,6 +61,10 @@ TEST_F(LinkBookTest, AddsUpOverPathsThatComeAndGo) {
   EXPECT_EQ(Of("fibre").first, 17u);
   EXPECT_EQ(book_.all().at("fibre").first, 17u);
   EXPECT_TRUE(book_.Of(4).empty());
+  // What links did for a peer that has gone, they have done.
+  book_.Forget(3);
+  EXPECT_TRUE(book_.Of(3).empty());
+  EXPECT_EQ(book_.all().at("fibre").first, 17u);
 }
 
 TEST_F(LinkBookTest, ControlMessagesAreNoPayloads) {

@@ -28,7 +28,7 @@ class UnitsTest(unittest.TestCase):
             with tempfile.TemporaryDirectory() as folder:
                 file = pathlib.Path(folder) / f"{daemon}.service"
                 # Neither the programs are installed here nor the manual; systemd asks for both.
-                text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit(daemon), flags=re.MULTILINE)
+                text = re.sub(r"^(ExecStart|ExecReload)=/\S+", rf"\1={sys.executable}", unit(daemon), flags=re.MULTILINE)
                 file.write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE))
                 result = subprocess.run(
                     ["systemd-analyze", "verify", "--recursive-errors=no", file], capture_output=True, text=True, check=False

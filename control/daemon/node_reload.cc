@@ -1,0 +1,179 @@
+#include "control/daemon/node_reload.h"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+
+namespace warp::control {
+namespace {
+
+using config::EntryChange;
+using config::EntryKind;
+using config::NodeConfig;
+
+const wire::PublicKey& PeerKeyOf(const NodeConfig& config, const config::TunnelConfig& tunnel) {
+  return config.peers[tunnel.peer_index].public_key;
+}
+
+std::set<std::string> CardsOf(const NodeConfig& config) {
+  std::set<std::string> cards;
+  for (const config::PortConfig& port : config.ports) {
+    if (const auto* const card = std::get_if<wire::PciDevice>(&port.device))
+      cards.insert(card->address);
+  }
+  return cards;
+}
+
+}  // namespace
+
+NodeReload::NodeReload(Context context)
+    : context_(std::move(context)), cards_(CardsOf(context_.config)) {}
+
+// --- What this node cannot do. ---
+
+std::string NodeReload::Obstacles(const std::vector<EntryChange>& changes,
+                                  const config::NodeFile& after) const {
+  std::string text;
+  for (const EntryChange& change : changes) {
+    if (change.kind == EntryKind::kNode) text += ObstacleOfNode(change, after);
+    if (change.kind != EntryKind::kPort || change.removed()) continue;
+    text += ObstacleOf(after.config.ports[*change.after], change, after);
+  }
+  return text;
+}
+
+std::string NodeReload::ObstacleOfNode(const EntryChange& change,
+                                       const config::NodeFile& file) const {
+  if (file.config.node.on_event.empty() || context_.hooks_possible()) return "";
+  return absl::StrCat(file.Place(change, "on_event"),
+                      "the process that runs hooks begins before warpd reads any key, and warpd "
+                      "was started without a hook: restart warpd to add the first one\n");
+}
+
+std::string NodeReload::ObstacleOf(const config::PortConfig& port, const EntryChange& change,
+                                   const config::NodeFile& file) const {
+  if (port.mtu.value_or(0) > context_.max_mtu) {
+    return absl::StrCat(file.Place(change, "mtu"), *port.mtu,
+                        " is more than packet buffers were made for at start, ", context_.max_mtu,
+                        ": restart warpd, or write at most that\n");
+  }
+  const std::vector<int>& cpus = context_.plan.worker_cpus;
+  if (port.cpu.has_value() && std::find(cpus.begin(), cpus.end(), *port.cpu) == cpus.end()) {
+    return absl::StrCat(file.Place(change, "cpu"), "no worker was started on CPU ", *port.cpu,
+                        ": restart warpd, or leave cpu out\n");
+  }
+  const auto* const card = std::get_if<wire::PciDevice>(&port.device);
+  if (card != nullptr && !cards_.contains(card->address)) {
+    return absl::StrCat(file.Place(change, "pci"), "DPDK was started without the card ",
+                        card->address, ": restart warpd to add it\n");
+  }
+  return "";
+}
+
+// --- Steps. ---
+
+void NodeReload::Exchange(NodeConfig& config) {
+  std::swap(context_.config, config);
+  opened_.clear();
+  context_.links.FollowConfig();
+}
+
+absl::Status NodeReload::Take(const Step& step, const NodeConfig& before, const NodeConfig& after) {
+  switch (step.kind) {
+    case EntryKind::kPort:
+      return TakePort(step, before, after);
+    case EntryKind::kPeer:
+      return TakePeer(step, before, after);
+    case EntryKind::kTunnel:
+      return TakeTunnel(step, before, after);
+    case EntryKind::kNode:
+    case EntryKind::kMap:
+      break;
+  }
+  return absl::InternalError("a change of the node or of a map needs a restart");
+}
+
+absl::StatusOr<bool> NodeReload::Settled() const {
+  for (const std::string& port : opened_) {
+    const absl::StatusOr<bool> settled = context_.links.PortSettled(port);
+    if (!settled.ok() || !*settled) return settled;
+  }
+  return true;
+}
+
+// Patterns follow after each step, because it may have taken an interface from them, or left one to them.
+absl::Status NodeReload::TakePort(const Step& step, const NodeConfig& before,
+                                  const NodeConfig& after) {
+  absl::Status status;
+  if (step.act == Step::Act::kClose) {
+    const config::PortConfig& port = before.ports[step.before];
+    opened_.erase(port.name);
+    if (!port.is_pattern()) context_.links.ClosePort(port.name);
+  } else if (const config::PortConfig& port = after.ports[step.after]; port.is_pattern()) {
+    // FollowConfig does all.
+  } else if (step.act == Step::Act::kRetune) {
+    context_.links.RetunePort(port);
+  } else {
+    status = context_.links.OpenPort(port);
+    if (status.ok()) opened_.insert(port.name);
+  }
+  context_.links.FollowConfig();
+  return status;
+}
+
+absl::Status NodeReload::TakePeer(const Step& step, const NodeConfig& before,
+                                  const NodeConfig& after) {
+  if (step.act == Step::Act::kOpen) return context_.remotes.AddPeer(after.peers[step.after], after);
+  if (step.act == Step::Act::kRetune) {
+    context_.remotes.RetunePeer(after.peers[step.after], after);
+    return absl::OkStatus();
+  }
+  const std::optional<wire::PeerId> id =
+      context_.remotes.Find(before.peers[step.before].public_key);
+  if (!id.has_value()) return absl::OkStatus();
+  context_.traffic.RemovePeer(*id);
+  context_.remotes.RemovePeer(*id);
+  context_.forget_peer(*id);
+  return absl::OkStatus();
+}
+
+absl::Status NodeReload::TakeTunnel(const Step& step, const NodeConfig& before,
+                                    const NodeConfig& after) {
+  if (step.act == Step::Act::kOpen) return OpenTunnel(after.tunnels[step.after], after);
+  context_.forget_terms(before.tunnels[step.before].name);
+  if (step.act == Step::Act::kClose) {
+    CloseTunnel(before.tunnels[step.before], before);
+    return absl::OkStatus();
+  }
+  const config::TunnelConfig& tunnel = after.tunnels[step.after];
+  const std::optional<wire::PeerId> peer = context_.remotes.Find(PeerKeyOf(after, tunnel));
+  if (peer.has_value()) {
+    context_.traffic.RetuneTunnel(*peer, tunnel, context_.allowed(after.PathsOf(tunnel)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NodeReload::OpenTunnel(const config::TunnelConfig& tunnel, const NodeConfig& config) {
+  const wire::PublicKey& key = PeerKeyOf(config, tunnel);
+  const std::optional<wire::PeerId> peer = context_.remotes.Find(key);
+  if (!peer.has_value()) {
+    return absl::NotFoundError(
+        absl::StrCat("tunnel ", tunnel.name, ": its peer ", tunnel.peer, " is not there"));
+  }
+  const auto place = places_.find({key, tunnel.id});
+  return context_.traffic.AddTunnel(tunnel, context_.links.Route(*peer),
+                                    context_.allowed(config.PathsOf(tunnel)), context_.policies,
+                                    place == places_.end() ? 0 : place->second);
+}
+
+void NodeReload::CloseTunnel(const config::TunnelConfig& tunnel, const NodeConfig& config) {
+  const wire::PublicKey& key = PeerKeyOf(config, tunnel);
+  const std::optional<wire::PeerId> peer = context_.remotes.Find(key);
+  if (!peer.has_value()) return;
+  const std::optional<uint32_t> place = context_.traffic.RemoveTunnel(*peer, tunnel.id);
+  if (place.has_value()) places_[{key, tunnel.id}] = *place;
+}
+
+}  // namespace warp::control

@@ -1,0 +1,76 @@
+// What a reload does to the parts of a running warpd: each step reaches the part that it concerns. Control thread only.
+#ifndef WARP_CONTROL_DAEMON_NODE_RELOAD_H_
+#define WARP_CONTROL_DAEMON_NODE_RELOAD_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/node_config.h"
+#include "control/daemon/remotes.h"
+#include "control/daemon/worker_plan.h"
+#include "control/link/links.h"
+#include "control/reload/reload_target.h"
+#include "control/tunnel/traffic.h"
+
+namespace warp::control {
+
+class NodeReload : public ReloadTarget {
+ public:
+  // All outlive it.
+  struct Context {
+    config::NodeConfig& config;  // of the node, which every part reads
+    const WorkerPlan& plan;
+    uint16_t max_mtu = 0;                  // for which packet buffers were made
+    std::function<bool()> hooks_possible;  // there is a process that runs them
+    Links& links;
+    Traffic& traffic;
+    Remotes& remotes;
+    // As Traffic::AddTunnel has them.
+    std::function<PeerBond::Allowed(const std::vector<config::PathRule>&)> allowed;
+    PeerBond::PortPolicies policies;
+    // The peer is gone; and what was said of a tunnel while it ran counts no more.
+    std::function<void(wire::PeerId)> forget_peer;
+    std::function<void(const std::string& tunnel)> forget_terms;
+  };
+  explicit NodeReload(Context context);
+
+  // ReloadTarget.
+  const config::NodeConfig& config() const override { return context_.config; }
+  std::string Obstacles(const std::vector<config::EntryChange>& changes,
+                        const config::NodeFile& after) const override;
+  void Exchange(config::NodeConfig& config) override;
+  absl::Status Take(const Step& step, const config::NodeConfig& before,
+                    const config::NodeConfig& after) override;
+  absl::StatusOr<bool> Settled() const override;
+
+ private:
+  std::string ObstacleOfNode(const config::EntryChange& change, const config::NodeFile& file) const;
+  std::string ObstacleOf(const config::PortConfig& port, const config::EntryChange& change,
+                         const config::NodeFile& file) const;
+  absl::Status TakePort(const Step& step, const config::NodeConfig& before,
+                        const config::NodeConfig& after);
+  absl::Status TakePeer(const Step& step, const config::NodeConfig& before,
+                        const config::NodeConfig& after);
+  absl::Status TakeTunnel(const Step& step, const config::NodeConfig& before,
+                          const config::NodeConfig& after);
+  absl::Status OpenTunnel(const config::TunnelConfig& tunnel, const config::NodeConfig& config);
+  void CloseTunnel(const config::TunnelConfig& tunnel, const config::NodeConfig& config);
+
+  const Context context_;
+  const std::set<std::string> cards_;  // PCI addresses, as known at start
+  std::set<std::string> opened_;       // ports, by steps
+  // Of tunnels that have gone, by the peer's key and their id: the first place that they have not given out. Who is at
+  // the other end goes on with the order of this life of the node, whatever comes and goes here.
+  std::map<std::pair<wire::PublicKey, uint16_t>, uint32_t> places_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_DAEMON_NODE_RELOAD_H_

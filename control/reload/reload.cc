@@ -1,0 +1,214 @@
+#include "control/reload/reload.h"
+
+#include <poll.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "control/config/diff/diff_text.h"
+
+namespace warp::control {
+namespace {
+
+std::string Seconds(wire::Duration time) {
+  return absl::StrCat(std::chrono::ceil<std::chrono::seconds>(time).count(), " s");
+}
+
+std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+absl::string_view ReloadStateName(ReloadState state) {
+  switch (state) {
+    case ReloadState::kNone:
+      return "none";
+    case ReloadState::kChecking:
+      return "checking";
+    case ReloadState::kRefused:
+      return "refused";
+    case ReloadState::kApplying:
+      return "applying";
+    case ReloadState::kUnconfirmed:
+      return "unconfirmed";
+    case ReloadState::kApplied:
+      return "applied";
+    case ReloadState::kRollingBack:
+      return "rolling_back";
+    case ReloadState::kRolledBack:
+      return "rolled_back";
+  }
+  return "";
+}
+
+Reload::Reload(Loop& loop, ReloadTarget& target, Options options)
+    : loop_(loop),
+      target_(target),
+      options_(std::move(options)),
+      advance_(loop, [this] { Advance(); }),
+      later_(loop, [this] { Advance(); }),
+      confirm_(loop, [this] { LeadBack("nobody has confirmed it"); }) {}
+
+void Reload::Enter(ReloadState state, const std::string& message) {
+  state_ = state;
+  since_ = loop_.now();
+  message_ = message;
+}
+
+// --- Reading and checking. ---
+
+absl::Status Reload::Begin(std::optional<wire::Duration> confirm_within) {
+  if (state_ == ReloadState::kUnconfirmed) {
+    return absl::FailedPreconditionError(
+        "the last reload is not confirmed yet: warp reload --confirm-now keeps it");
+  }
+  if (state_ == ReloadState::kChecking) {
+    return absl::FailedPreconditionError(
+        "another reload is under way, whose files are still being read");
+  }
+  if (under_way()) return absl::FailedPreconditionError("another reload is under way");
+  if (helper_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<HelperThread>> helper = HelperThread::Start("warp-reload");
+    if (!helper.ok()) return helper.status();
+    helper_ = *std::move(helper);
+    helper_watch_ = std::make_unique<Watch>(loop_, helper_->fd(), POLLIN,
+                                            [this](uint32_t) { helper_->RunFinished(); });
+  }
+  confirm_within_ = confirm_within;
+  changes_.clear();
+  Enter(ReloadState::kChecking, "");
+  helper_->Submit([this, load = options_.load, file = options_.file] {
+    const auto loaded = std::make_shared<absl::StatusOr<config::NodeFile>>(load(file));
+    return [this, loaded] { Loaded(std::move(*loaded)); };
+  });
+  return absl::OkStatus();
+}
+
+void Reload::Loaded(absl::StatusOr<config::NodeFile> file) {
+  std::string refusal;
+  if (file.ok()) {
+    changes_ = config::Diff(target_.config(), file->config);
+    refusal = config::WhatNeedsRestart(changes_, *file);
+    refusal += target_.Obstacles(changes_, *file);
+  } else {
+    refusal = std::string(file.status().message());
+  }
+  if (!refusal.empty()) return Refuse(refusal);
+  for (absl::string_view line : absl::StrSplit(file->config.advice, '\n', absl::SkipEmpty()))
+    options_.warn(std::string(line));
+  steps_ = PlanSteps(changes_);
+  taken_ = 0;
+  await_until_ = wire::kNever;
+  other_ = std::move(file->config);
+  target_.Exchange(other_);
+  Enter(ReloadState::kApplying, "");
+  advance_.Schedule();
+}
+
+void Reload::Refuse(const std::string& why) {
+  Enter(ReloadState::kRefused, why);
+  options_.warn("reload: refused, and nothing is changed:");
+  for (absl::string_view line : absl::StrSplit(why, '\n', absl::SkipEmpty()))
+    options_.warn(absl::StrCat("reload: ", line));
+  options_.refused(FirstLine(why));
+}
+
+// --- Steps, one in a turn. ---
+
+void Reload::Advance() {
+  if (state_ == ReloadState::kApplying) {
+    TakeNext();
+  } else if (state_ == ReloadState::kRollingBack) {
+    TakeBack();
+  }
+}
+
+void Reload::TakeNext() {
+  if (taken_ == steps_.size()) return Applied();
+  const Step& step = steps_[taken_];
+  if (step.act == Step::Act::kAwait) {
+    if (!Await()) return;
+  } else if (const absl::Status status = target_.Take(step, other_, target_.config());
+             !status.ok()) {
+    return LeadBack(std::string(status.message()));
+  }
+  ++taken_;
+  advance_.Schedule();
+}
+
+// True: the ports are open. False: they are not, and something follows from that.
+bool Reload::Await() {
+  if (await_until_ == wire::kNever) await_until_ = loop_.now() + options_.patience;
+  const absl::StatusOr<bool> settled = target_.Settled();
+  if (!settled.ok()) {
+    LeadBack(std::string(settled.status().message()));
+  } else if (*settled) {
+    return true;
+  } else if (loop_.now() >= await_until_) {
+    LeadBack(absl::StrCat("a port is not open after ", Seconds(options_.patience),
+                          ": its driver hangs"));
+  } else {
+    later_.Set(options_.look);
+  }
+  return false;
+}
+
+void Reload::Applied() {
+  for (absl::string_view line : absl::StrSplit(config::DiffText(changes_), '\n', absl::SkipEmpty()))
+    options_.info(absl::StrCat("reload: ", line));
+  if (!changes_.empty()) options_.in_force("reload");
+  if (!confirm_within_.has_value() || changes_.empty()) {
+    Enter(ReloadState::kApplied, changes_.empty() ? "nothing differs" : "");
+    options_.info(changes_.empty() ? "reload: nothing differs" : "reload: applied");
+    other_ = {};
+    return;
+  }
+  confirm_until_ = loop_.now() + *confirm_within_;
+  confirm_.SetAt(confirm_until_);
+  Enter(ReloadState::kUnconfirmed, "");
+  options_.info(absl::StrCat("reload: applied, and undone unless it is confirmed within ",
+                             Seconds(*confirm_within_)));
+}
+
+absl::Status Reload::Confirm() {
+  if (state_ != ReloadState::kUnconfirmed)
+    return absl::FailedPreconditionError("no reload waits to be confirmed");
+  confirm_.Cancel();
+  other_ = {};
+  Enter(ReloadState::kApplied, "");
+  options_.info("reload: confirmed");
+  return absl::OkStatus();
+}
+
+// --- Back. ---
+
+void Reload::LeadBack(const std::string& why) {
+  later_.Cancel();
+  Enter(ReloadState::kRollingBack, why);
+  options_.warn(absl::StrCat("reload: undone, because ", why));
+  options_.refused(FirstLine(why));
+  target_.Exchange(other_);
+  advance_.Schedule();
+}
+
+// What cannot be brought back is said, and the rest comes back all the same.
+void Reload::TakeBack() {
+  if (taken_ == 0) {
+    Enter(ReloadState::kRolledBack, message_);
+    options_.info("reload: the configuration is again what it was");
+    options_.in_force("undone");
+    other_ = {};
+    return;
+  }
+  const Step step = Inverse(steps_[--taken_]);
+  if (step.act != Step::Act::kAwait) {
+    const absl::Status status = target_.Take(step, other_, target_.config());
+    if (!status.ok()) {
+      absl::StrAppend(&message_, "\n", status.message());
+      options_.warn(absl::StrCat("reload: ", status.message()));
+    }
+  }
+  advance_.Schedule();
+}
+
+}  // namespace warp::control

@@ -1,0 +1,135 @@
+// A running node follows its configuration file: all changes together, or none.
+//
+//             a mistake, or a change that needs a restart
+//         ┌──────────────────────────► refused
+//         │            all steps taken
+//   checking ─► applying ────────────► applied ◄─────────────── confirmed
+//                  │                                                │
+//                  │ a step fails     --confirm: all steps taken    │
+//                  ▼               ┌────────────────────────► unconfirmed
+//          rolling back ◄──────────┴─────────────────────────── time is up
+//                  │
+//                  └─► rolled back
+//
+// The file is read and checked on a helper thread, `warp-reload`, because disks may hang; and nothing is touched before
+// all of it has been checked. Then one step (steps.h) is taken in each turn of the loop, so that payloads come first,
+// as in every turn. A step that fails leads back: by the inverse steps in reverse order.
+//
+// Whoever changes a node over the tunnel that the node makes may lose the way back to it. With a time to confirm
+// within, the node leads itself back unless it is told in time that all is well.
+//
+// Control thread only.
+#ifndef WARP_CONTROL_RELOAD_RELOAD_H_
+#define WARP_CONTROL_RELOAD_RELOAD_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "control/config/diff/config_diff.h"
+#include "control/config/diff/node_file.h"
+#include "control/config/node_config.h"
+#include "control/loop/helper_thread.h"
+#include "control/loop/loop.h"
+#include "control/reload/reload_target.h"
+#include "control/reload/steps.h"
+#include "dataplane/wire/time.h"
+
+namespace warp::control {
+
+enum class ReloadState : uint8_t {
+  kNone,  // there was no reload yet
+  kChecking,
+  kRefused,
+  kApplying,
+  kUnconfirmed,
+  kApplied,
+  kRollingBack,
+  kRolledBack,
+};
+// "none", "checking", "rolled_back"
+absl::string_view ReloadStateName(ReloadState state);
+
+class Reload {
+ public:
+  struct Options {
+    std::string file;                                    // of the node
+    std::function<void(const std::string&)> info, warn;  // get a sentence for the log
+    // Hear that another configuration is in force from now on ("reload", "undone"), and why a file is not followed.
+    std::function<void(const std::string& reason)> in_force = [](const std::string&) {};
+    std::function<void(const std::string& reason)> refused = in_force;
+    wire::Duration patience = std::chrono::seconds(10);   // for ports to be open
+    wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
+    // Runs on the helper thread.
+    std::function<absl::StatusOr<config::NodeFile>(const std::string&)> load =
+        [](const std::string& path) { return config::LoadSettledNodeFile(path); };
+  };
+  // Both outlive it.
+  Reload(Loop& loop, ReloadTarget& target, Options options);
+
+  // Begins to read the file. FailedPrecondition while another reload is under way, or is not confirmed yet; Unavailable
+  // where the process is out of threads.
+  absl::Status Begin(std::optional<wire::Duration> confirm_within = std::nullopt);
+  // What was applied stays. FailedPrecondition where nothing waits for that.
+  absl::Status Confirm();
+
+  // --- What is. ---
+  ReloadState state() const { return state_; }
+  // Lines: why it was refused, or led back, or what else is to be said. Empty: nothing.
+  const std::string& message() const { return message_; }
+  const std::string& file() const { return options_.file; }
+  // Of the last file that was read without a mistake.
+  const std::vector<config::EntryChange>& changes() const { return changes_; }
+  wire::Instant since() const { return since_; }  // of the state
+  // While unconfirmed: when it leads back.
+  wire::Instant confirm_until() const { return confirm_until_; }
+  bool under_way() const {
+    return state_ == ReloadState::kChecking || state_ == ReloadState::kApplying ||
+           state_ == ReloadState::kUnconfirmed || state_ == ReloadState::kRollingBack;
+  }
+
+ private:
+  void Enter(ReloadState state, const std::string& message);
+  void Refuse(const std::string& why);
+  void Loaded(absl::StatusOr<config::NodeFile> file);
+  void Advance();
+  void TakeNext();
+  bool Await();
+  void Applied();
+  void LeadBack(const std::string& why);
+  void TakeBack();
+
+  Loop& loop_;
+  ReloadTarget& target_;
+  const Options options_;
+
+  ReloadState state_ = ReloadState::kNone;
+  wire::Instant since_{};
+  std::string message_;
+  std::vector<config::EntryChange> changes_;
+  std::optional<wire::Duration> confirm_within_;
+  wire::Instant confirm_until_{};
+
+  // While it is under way.
+  config::NodeConfig other_;  // that of before, while the node has that of after, or vice versa
+  std::vector<Step> steps_;
+  size_t taken_ = 0;  // steps
+  wire::Instant await_until_ = wire::kNever;
+
+  Task advance_;
+  Timer later_;
+  Timer confirm_;
+  std::unique_ptr<HelperThread> helper_;
+  std::unique_ptr<Watch> helper_watch_;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_RELOAD_RELOAD_H_

@@ -1,0 +1,40 @@
+// What a reload changes: the parts of a running node, which each step reaches.
+#ifndef WARP_CONTROL_RELOAD_RELOAD_TARGET_H_
+#define WARP_CONTROL_RELOAD_RELOAD_TARGET_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/diff/config_diff.h"
+#include "control/config/diff/node_file.h"
+#include "control/config/node_config.h"
+#include "control/reload/steps.h"
+
+namespace warp::control {
+
+class ReloadTarget {
+ public:
+  virtual ~ReloadTarget() = default;
+
+  // That of the running node.
+  virtual const config::NodeConfig& config() const = 0;
+  // What of the changes this node, as it was started, cannot follow, though others can: a line of one sentence for
+  // each, with its place in the file (NodeFile::Place) and what to do. Empty: it can.
+  virtual std::string Obstacles(const std::vector<config::EntryChange>& changes,
+                                const config::NodeFile& after) const = 0;
+  // From now on, `config` is the node's configuration. The one that it had is in its place.
+  virtual void Exchange(config::NodeConfig& config) = 0;
+  // Takes a step between two configurations, of which `after` is the node's. An error is one sentence that names the
+  // entry, and nothing of the step is left then. Never waits.
+  virtual absl::Status Take(const Step& step, const config::NodeConfig& before,
+                            const config::NodeConfig& after) = 0;
+  // Whether all ports that steps have opened are open, or are opened when what they lack comes. An error names one
+  // that cannot be opened.
+  virtual absl::StatusOr<bool> Settled() const = 0;
+};
+
+}  // namespace warp::control
+
+#endif  // WARP_CONTROL_RELOAD_RELOAD_TARGET_H_

@@ -1,0 +1,381 @@
+// A node follows a changed configuration: its ports, peers and tunnels over a dataplane without lcores, with gates of
+// the kernel's.
+#include "control/daemon/node_reload.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "control/reload/reload.h"
+#include "tests/control/config/temp_dir.h"
+#include "tests/control/fake_dataplane.h"
+#include "tests/control/fake_netlink.h"
+#include "tests/control/turning.h"
+
+namespace warp::control {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr char kKey1[] = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+constexpr char kKey2[] = "4p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+constexpr char kKey3[] = "Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=";
+
+constexpr char kBefore[] = R"(
+node: {private_key_file: k}
+ports:
+  - {interface: eth0}
+  - {interface: eth1}
+  - {name: lte, interface: "wwan*", tier: 2}
+peers:
+  - {name: hq, public_key: K1, endpoints: ["198.51.100.7:13116"]}
+  - {name: lab, public_key: K2}
+tunnels:
+  - {name: stays, id: 1, peer: hq, gate: {unix: {path: DIR/stays, type: seqpacket}}}
+  - {name: moves, id: 2, peer: hq, order: 10ms, gate: {unix: {path: DIR/moves, type: seqpacket}}}
+  - {name: goes, id: 1, peer: lab, gate: {unix: {path: DIR/goes, type: seqpacket}}}
+)";
+
+class NoNames : public Resolver {
+ public:
+  std::unique_ptr<Name> Watch(absl::string_view, Handler) override {
+    return std::make_unique<NoName>();
+  }
+
+ private:
+  struct NoName : Name {
+    void SetSilent(bool) override {}
+  };
+};
+
+class NodeReloadTest : public testing::Test {
+ protected:
+  NodeReloadTest() {
+    for (const char* const name : {"eth0", "eth1", "eth2", "wwan0"}) {
+      netlink_.interfaces[name] = {.name = name,
+                                   .index = static_cast<int>(netlink_.interfaces.size()) + 2,
+                                   .admin_up = true,
+                                   .carrier = true,
+                                   .ethernet = true,
+                                   .mtu = 1500};
+      netlink_.interfaces[name].addresses = {wire::IpAddress::V4({10, 0, 0, 1})};
+    }
+    dataplane_.ids_differ = true;
+    dataplane_.port_info.mtu = 1500;
+    dataplane_.port_info.kernel_sees_frames = true;
+    EXPECT_EQ(links_.OpenPorts(), absl::OkStatus());
+    links_.TakePortNews();
+    for (const config::PeerConfig& peer : config_.peers)
+      EXPECT_EQ(remotes_.AddPeer(peer, config_), absl::OkStatus());
+    for (const config::TunnelConfig& tunnel : config_.tunnels) {
+      const auto peer = remotes_.Find(config_.peers[tunnel.peer_index].public_key);
+      EXPECT_EQ(traffic_.AddTunnel(tunnel, links_.Route(*peer)), absl::OkStatus());
+    }
+  }
+
+  config::NodeConfig Parse(absl::string_view text) const {
+    auto config = config::ParseNodeConfig(
+        absl::StrReplaceAll(
+            text, {{"K1", kKey1}, {"K2", kKey2}, {"K3", kKey3}, {"DIR/", directory_.At("")}}),
+        "f");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return *std::move(config);
+  }
+  // The file is kBefore with these changes from now on, and the node follows it.
+  void Follow(std::initializer_list<std::pair<absl::string_view, absl::string_view>> changes,
+              std::optional<wire::Duration> confirm = std::nullopt) {
+    file_ = kBefore;
+    for (const auto& [from, to] : changes) {
+      EXPECT_THAT(file_, HasSubstr(std::string(from)));
+      file_ = absl::StrReplaceAll(file_, {{from, to}});
+    }
+    ASSERT_EQ(reload_.Begin(confirm), absl::OkStatus());
+    EXPECT_TRUE(TurnUntil(*loop_, [this] {
+      links_.TakePortNews();
+      return !reload_.under_way() || reload_.state() == ReloadState::kUnconfirmed;
+    }));
+  }
+  std::string Ports() const {
+    return absl::StrJoin(links_.ports().ports(), " ", [](std::string* out, const auto& port) {
+      absl::StrAppend(out, port->config.name, port->id ? "" : "!");
+    });
+  }
+  std::string Peers() const {
+    return absl::StrJoin(protocol_.Peers(), " ",
+                         [](std::string* out, const auto& peer) { *out += peer.name; });
+  }
+  std::string Tunnels() const {
+    return absl::StrJoin(traffic_.tunnels(), " ", [](std::string* out, const auto& tunnel) {
+      *out += tunnel->config().name;
+    });
+  }
+  Tunnel* Find(const std::string& name) const {
+    for (const auto& tunnel : traffic_.tunnels()) {
+      if (tunnel->config().name == name) return tunnel.get();
+    }
+    return nullptr;
+  }
+  const PortTable::Port* FindPort(const std::string& name) const {
+    for (const auto& port : links_.ports().ports()) {
+      if (port->config.name == name) return port.get();
+    }
+    return nullptr;
+  }
+  static protocol::NodeOptions Options() {
+    EXPECT_TRUE(wire::InitCrypto().ok());
+    protocol::NodeOptions options;
+    options.identity.secret_key = wire::SecretKey::Generate();
+    options.identity.wall_clock = [] { return uint64_t{1}; };
+    return options;
+  }
+
+  const TempDir directory_;
+  const std::unique_ptr<Loop> loop_ = MakeLoop();
+  FakeNetlink netlink_;
+  lcore::FakeDataplane dataplane_;
+  protocol::Node protocol_{Options()};
+  config::NodeConfig config_ = Parse(kBefore);
+  const WorkerPlan plan_{.worker_cpus = {-1, 2}};
+  std::vector<std::string> log_;  // what became of ports
+  Links links_{{.loop = *loop_,
+                .netlink = netlink_,
+                .dataplane = dataplane_,
+                .protocol = protocol_,
+                .config = config_,
+                .made = [this](const auto& port) { log_.push_back("+" + port.name); },
+                .forgotten = [this](const auto& port) { log_.push_back("-" + port.name); }},
+               [](const Links::Published&) {}};
+  Traffic traffic_{*loop_, dataplane_, protocol_, wire::kDefaultWindow};
+  NoNames resolver_;
+  Remotes remotes_{*loop_, resolver_, protocol_};
+  std::vector<std::string> forgotten_;  // terms
+  std::vector<wire::PeerId> ended_;
+  bool hooks_possible_ = false;
+  NodeReload target_{{.config = config_,
+                      .plan = plan_,
+                      .max_mtu = 1500,
+                      .hooks_possible = [this] { return hooks_possible_; },
+                      .links = links_,
+                      .traffic = traffic_,
+                      .remotes = remotes_,
+                      .allowed = [](const auto&) { return PeerBond::Allowed(); },
+                      .policies = nullptr,
+                      .forget_peer = [this](wire::PeerId id) { ended_.push_back(id); },
+                      .forget_terms = [this](const auto& name) { forgotten_.push_back(name); }}};
+  std::string file_;
+  Reload reload_{*loop_,
+                 target_,
+                 {.file = "f",
+                  .info = [](const std::string&) {},
+                  .warn = [](const std::string&) {},
+                  .load = [this](const std::string& path) -> absl::StatusOr<config::NodeFile> {
+                    return config::NodeFile{.path = path, .config = Parse(file_), .lines = {}};
+                  }}};
+};
+
+TEST_F(NodeReloadTest, OneOfEachKindComesChangesAndGoes) {
+  EXPECT_EQ(Ports(), "eth0 eth1 wwan0");
+  log_.clear();
+  const Tunnel* const stays = Find("stays");
+  const auto port = FindPort("eth0")->id;
+  Follow({{"  - {interface: eth1}\n", "  - {interface: eth2, tier: 3}\n"},
+          {"{interface: eth0}", "{interface: eth0, tier: 4, rate: {up: 20Mbit}}"},
+          {"{name: lab, public_key: K2}", "{name: new, public_key: K3}"},
+          {"\"198.51.100.7:13116\"", "\"198.51.100.8:13116\""},
+          {"DIR/moves", "DIR/moved"},
+          {"{name: goes, id: 1, peer: lab", "{name: comes, id: 3, peer: new"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Ports(), "eth0 wwan0 eth2");
+  EXPECT_EQ(Peers(), "hq new");
+  EXPECT_EQ(Tunnels(), "stays moves comes");
+  EXPECT_EQ(Find("stays"), stays);
+  EXPECT_EQ(FindPort("eth0")->id, port);  // its device was left open
+  EXPECT_EQ(FindPort("eth0")->config.tier, 4);
+  EXPECT_EQ(FindPort("eth0")->config.rate.up, 20'000'000u);
+  EXPECT_THAT(log_, ElementsAre("-eth1", "+eth2", "-eth0", "+eth0"));
+  EXPECT_TRUE(std::filesystem::exists(directory_.At("moved")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.At("moves")));
+  EXPECT_EQ(Find("comes")->config().gate.unix_socket->path, directory_.At("goes"));
+}
+
+TEST_F(NodeReloadTest, PolicyAndRulesChangeWithTheGateOpen) {
+  Tunnel* const moves = Find("moves");
+  Follow({{"order: 10ms", "mode: stripe, deadline: 80ms, paths: [{port: eth1}]"}});
+  EXPECT_EQ(Find("moves"), moves);
+  EXPECT_EQ(moves->policy().mode, config::TunnelMode::kStripe);
+  EXPECT_EQ(moves->config().deadline, std::chrono::milliseconds(80));
+  EXPECT_NE(moves->bond(), nullptr);
+  EXPECT_THAT(forgotten_, ElementsAre("moves"));
+}
+
+// Its peer's orderer has had the places below.
+TEST_F(NodeReloadTest, ATunnelThatReopensGoesOnInTheOrder) {
+  const std::vector<uint8_t> payload(10);
+  const std::vector<wire::Bytes> three = {payload, payload, payload};
+  ASSERT_EQ(Find("moves")->OnPayloads(three, {}), 3u);
+  EXPECT_EQ(Find("moves")->sender().next_place(), 3u);
+  Follow({{"DIR/moves", "DIR/moved"}});
+  EXPECT_EQ(Find("moves")->sender().next_place(), 3u);
+  // Also one that has gone for a while, with its peer.
+  Follow(
+      {{"  - {name: moves, id: 2, peer: hq, order: 10ms, gate: {unix: {path: DIR/moves, type: "
+        "seqpacket}}}\n",
+        ""}});
+  EXPECT_EQ(Tunnels(), "stays goes");
+  Follow({});
+  EXPECT_EQ(Find("moves")->sender().next_place(), 3u);
+}
+
+TEST_F(NodeReloadTest, TwoTunnelsExchangeTheirGates) {
+  Follow({{"DIR/moves", "DIR/x"}, {"DIR/goes", "DIR/moves"}, {"DIR/x", "DIR/goes"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Find("moves")->config().gate.unix_socket->path, directory_.At("goes"));
+}
+
+// Its session begins anew, and so do its tunnels; those of another peer go on.
+TEST_F(NodeReloadTest, APeerHasAnotherName) {
+  const Tunnel* const goes = Find("goes");
+  const auto id = remotes_.Find(config_.peers[0].public_key);
+  Follow({{"name: hq", "name: head"}, {"peer: hq", "peer: head"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Peers(), "lab head");
+  EXPECT_NE(remotes_.Find(config_.peers[0].public_key), id);
+  EXPECT_EQ(Find("stays")->route().peer, *remotes_.Find(config_.peers[0].public_key));
+  EXPECT_EQ(Find("stays")->config().peer, "head");
+  EXPECT_EQ(Find("goes"), goes);
+  EXPECT_THAT(ended_, ElementsAre(*id));
+}
+
+// What it had under way has no owner any more: answers to it are answers to nobody.
+TEST_F(NodeReloadTest, APeerGoesInTheMiddleOfItsHandshake) {
+  protocol_.HandleTimeout(loop_->now());
+  ASSERT_EQ(protocol_.initiations(), 1u);
+  const auto initiation = protocol_.NextTransmit();
+  ASSERT_TRUE(initiation.has_value());
+  Follow({{"{name: hq, public_key: K1, endpoints: [\"198.51.100.7:13116\"]}",
+           "{name: hq, public_key: K3}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Peers(), "lab hq");
+  EXPECT_EQ(Tunnels(), "goes stays moves");
+  while (protocol_.NextTransmit().has_value()) continue;
+  protocol_.HandleTimeout(loop_->now() + std::chrono::hours(1));
+  EXPECT_FALSE(protocol_.has_transmits());  // nobody knows where the other one is
+}
+
+// As at the end of a saw: the reload takes all that carries anything, and is led back.
+TEST_F(NodeReloadTest, EveryPortGoesAndComesBack) {
+  Follow({{"  - {interface: eth0}\n  - {interface: eth1}\n  - {name: lte, interface: \"wwan*\", "
+           "tier: 2}\n",
+           "  - {interface: eth9, optional: true}\n"}},
+         std::chrono::milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] {
+    links_.TakePortNews();
+    return !reload_.under_way();
+  }));
+  links_.TakePortNews();
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(Ports(), "wwan0 eth1 eth0");
+  EXPECT_EQ(traffic_.tunnels().size(), 3u);
+}
+
+TEST_F(NodeReloadTest, AGateThatIsTakenLeadsBack) {
+  directory_.Write("taken", "");
+  const Tunnel* const stays = Find("stays");
+  Follow({{"  - {interface: eth1}\n", ""},
+          {"{name: lab, public_key: K2}", "{name: new, public_key: K3}"},
+          {"{name: goes, id: 1, peer: lab", "{name: comes, id: 3, peer: new"},
+          {"DIR/moves", "DIR/taken"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_THAT(reload_.message(), HasSubstr("tunnel moves: "));
+  EXPECT_EQ(Ports(), "eth0 eth1 wwan0");
+  EXPECT_EQ(Peers(), "hq lab");
+  EXPECT_EQ(config_.peers[1].name, "lab");
+  EXPECT_EQ(Find("stays"), stays);
+  EXPECT_NE(Find("moves"), nullptr);
+  EXPECT_NE(Find("goes"), nullptr);
+  EXPECT_EQ(traffic_.tunnels().size(), 3u);
+  EXPECT_TRUE(std::filesystem::exists(directory_.At("moves")));
+}
+
+TEST_F(NodeReloadTest, AnInterfaceThatIsMissingLeadsBack) {
+  Follow({{"{interface: eth1}", "{interface: eth9}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(reload_.message(), "port eth9: there is no network interface eth9");
+  EXPECT_EQ(Ports(), "eth0 wwan0 eth1");
+}
+
+TEST_F(NodeReloadTest, AnOptionalOneIsWaitedForByThePortAlone) {
+  Follow({{"{interface: eth1}", "{interface: eth9, optional: true}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(FindPort("eth9")->state(), "missing");
+}
+
+// A port by name takes the interface that a pattern had, and leaves it to it.
+TEST_F(NodeReloadTest, PatternsHaveWhatNobodyNames) {
+  Follow({{"{interface: eth1}", "{name: modem, interface: wwan0}"}, {"tier: 2", "tier: 5"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Ports(), "eth0 modem");
+  Follow({});
+  EXPECT_EQ(Ports(), "eth0 wwan0 eth1");
+  EXPECT_EQ(FindPort("wwan0")->config.tier, 2);
+  const auto device = FindPort("wwan0")->id;
+  Follow({{"tier: 2", "tier: 5"}});
+  EXPECT_EQ(FindPort("wwan0")->config.tier, 5);
+  EXPECT_EQ(FindPort("wwan0")->id, device);
+  Follow({{"wwan*", "wwan*\", except: [wwan0], mtu: 1400, driver: \"udp"}});
+  EXPECT_EQ(Ports(), "eth0 eth1");
+}
+
+TEST_F(NodeReloadTest, WhatTheNodeWasNotStartedForIsRefused) {
+  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"},
+          {"{interface: eth1}", "{interface: eth1, cpu: 1}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRefused);
+  EXPECT_EQ(reload_.message(),
+            "f:1: ports[0].mtu: 9000 is more than packet buffers were made for at start, 1500: "
+            "restart warpd, or write at most that\n"
+            "f:1: ports[1].cpu: no worker was started on CPU 1: restart warpd, or leave cpu out\n");
+  Follow({{"{interface: eth1}", "{name: card, pci: \"0000:3b:00.0\"}"}});
+  EXPECT_THAT(reload_.message(), HasSubstr("DPDK was started without the card 0000:3b:00.0"));
+  EXPECT_EQ(Ports(), "eth0 eth1 wwan0");
+}
+
+TEST_F(NodeReloadTest, HooksComeWhereTheirProcessRuns) {
+  const auto hook = {std::pair<absl::string_view, absl::string_view>{
+      "{private_key_file: k}", "{private_key_file: k, on_event: [/bin/true]}"}};
+  Follow(hook);
+  EXPECT_EQ(reload_.state(), ReloadState::kRefused);
+  EXPECT_THAT(reload_.message(), HasSubstr("f:1: node.on_event: the process that runs hooks"));
+  hooks_possible_ = true;
+  Follow(hook);
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_THAT(config_.node.on_event, ElementsAre("/bin/true"));
+}
+
+TEST_F(NodeReloadTest, NobodyConfirmsAndAllComesBack) {
+  Follow({{"  - {interface: eth1}\n", "  - {interface: eth2}\n"},
+          {"{name: lab, public_key: K2}", "{name: new, public_key: K3}"},
+          {"{name: goes, id: 1, peer: lab", "{name: comes, id: 3, peer: new"},
+          {"order: 10ms", "mode: stripe"}},
+         std::chrono::milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] {
+    links_.TakePortNews();
+    return !reload_.under_way();
+  }));
+  links_.TakePortNews();
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(Ports(), "eth0 wwan0 eth1");
+  EXPECT_EQ(Peers(), "hq lab");
+  EXPECT_EQ(Find("moves")->policy().mode, config::TunnelMode::kReplicate);
+  EXPECT_NE(Find("goes"), nullptr);
+  EXPECT_EQ(Find("comes"), nullptr);
+}
+
+}  // namespace
+}  // namespace warp::control
