@@ -1,4 +1,4 @@
-#include "control/gate/loopback/gso_sender.h"
+#include "control/gate/udp/gso_sender.h"
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>

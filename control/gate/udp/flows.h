@@ -9,8 +9,8 @@
 // longer than the peer's socket for it, so that whoever gets it next finds nothing of whoever had it before. While the
 // peer is out of reach none of ours ends, as a server there may go on sending what does not arrive here. Control thread
 // only.
-#ifndef WARP_CONTROL_GATE_LOOPBACK_FLOWS_H_
-#define WARP_CONTROL_GATE_LOOPBACK_FLOWS_H_
+#ifndef WARP_CONTROL_GATE_UDP_FLOWS_H_
+#define WARP_CONTROL_GATE_UDP_FLOWS_H_
 
 #include <array>
 #include <chrono>
@@ -23,9 +23,9 @@
 
 #include "control/gate/delivery.h"
 #include "control/gate/gate.h"
-#include "control/gate/loopback/flow_numbers.h"
-#include "control/gate/loopback/flow_socket.h"
-#include "control/gate/loopback/gso_sender.h"
+#include "control/gate/udp/flow_numbers.h"
+#include "control/gate/udp/flow_socket.h"
+#include "control/gate/udp/gso_sender.h"
 #include "control/loop/loop.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/wire/endpoint.h"
@@ -95,4 +95,4 @@ class Flows {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_FLOWS_H_
+#endif  // WARP_CONTROL_GATE_UDP_FLOWS_H_

@@ -1,6 +1,6 @@
 // Opens the UDP socket of a gate. Control thread only.
-#ifndef WARP_CONTROL_GATE_LOOPBACK_UDP_SOCKET_H_
-#define WARP_CONTROL_GATE_LOOPBACK_UDP_SOCKET_H_
+#ifndef WARP_CONTROL_GATE_UDP_UDP_SOCKET_H_
+#define WARP_CONTROL_GATE_UDP_UDP_SOCKET_H_
 
 #include <cstddef>
 #include <optional>
@@ -33,4 +33,4 @@ absl::StatusOr<UdpSocket> OpenUdpSocket(const wire::Endpoint& listen, size_t rec
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_UDP_SOCKET_H_
+#endif  // WARP_CONTROL_GATE_UDP_UDP_SOCKET_H_

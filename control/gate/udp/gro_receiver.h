@@ -1,8 +1,8 @@
 // Takes datagrams from UDP sockets, many per system call: one recvmmsg makes several receives, and with UDP_GRO each
 // of them brings up to 64 datagrams of equal size (the last may be shorter). The sockets of a gate share its buffers,
 // because a gate goes on to the next socket only when all of the one before was consumed.
-#ifndef WARP_CONTROL_GATE_LOOPBACK_GRO_RECEIVER_H_
-#define WARP_CONTROL_GATE_LOOPBACK_GRO_RECEIVER_H_
+#ifndef WARP_CONTROL_GATE_UDP_GRO_RECEIVER_H_
+#define WARP_CONTROL_GATE_UDP_GRO_RECEIVER_H_
 
 #include <sys/socket.h>
 
@@ -85,4 +85,4 @@ class GroReceiver {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_GRO_RECEIVER_H_
+#endif  // WARP_CONTROL_GATE_UDP_GRO_RECEIVER_H_

@@ -13,8 +13,8 @@
 // socket buffer (gate_full), and what a receiver does not read is lost in its own buffer, which only the kernel counts
 // (nstat UdpRcvbufErrors). The kernel reports a receiver that has gone afterwards, by ICMP. It costs no more than one
 // failed send per Flush, and is sent to again each time.
-#ifndef WARP_CONTROL_GATE_LOOPBACK_LOOPBACK_GATE_H_
-#define WARP_CONTROL_GATE_LOOPBACK_LOOPBACK_GATE_H_
+#ifndef WARP_CONTROL_GATE_UDP_UDP_GATE_H_
+#define WARP_CONTROL_GATE_UDP_UDP_GATE_H_
 
 #include <deque>
 #include <functional>
@@ -24,17 +24,17 @@
 
 #include "absl/status/statusor.h"
 #include "control/gate/gate.h"
-#include "control/gate/loopback/flows.h"
-#include "control/gate/loopback/gro_receiver.h"
-#include "control/gate/loopback/gso_sender.h"
-#include "control/gate/loopback/udp_socket.h"
+#include "control/gate/udp/flows.h"
+#include "control/gate/udp/gro_receiver.h"
+#include "control/gate/udp/gso_sender.h"
+#include "control/gate/udp/udp_socket.h"
 #include "control/loop/loop.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::control {
 
-struct LoopbackGateOptions {
+struct UdpGateOptions {
   wire::Endpoint
       listen;  // a loopback address, unless `allowed` is set; port 0: the kernel chooses one (tests)
   // Of the same family, and other than `listen`; a loopback address, unless `allowed` is set.
@@ -52,13 +52,12 @@ struct LoopbackGateOptions {
   std::function<void(const std::string&)> say = nullptr;
 };
 
-class LoopbackGate : public Gate {
+class UdpGate : public Gate {
  public:
   // `sink` and `loop` outlive the gate. InvalidArgument: the addresses are not as described above. Any other error is
   // the kernel's, with a sentence that names the address.
-  static absl::StatusOr<std::unique_ptr<LoopbackGate>> Open(Loop& loop,
-                                                            const LoopbackGateOptions& options,
-                                                            GateSink& sink);
+  static absl::StatusOr<std::unique_ptr<UdpGate>> Open(Loop& loop, const UdpGateOptions& options,
+                                                       GateSink& sink);
 
   void Deliver(Delivery payload) override;
   void Flush() override;
@@ -80,8 +79,8 @@ class LoopbackGate : public Gate {
   // A socket of the gate's: that of a flow of the peer's, or its own.
   using Door = std::optional<uint8_t>;
 
-  LoopbackGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local,
-               const LoopbackGateOptions& options, GateSink& sink);
+  UdpGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local, const UdpGateOptions& options,
+          GateSink& sink);
   void NoteReady(Door door);
   void Work();
   bool ReceiveFrom(Door door);
@@ -116,4 +115,4 @@ class LoopbackGate : public Gate {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_LOOPBACK_GATE_H_
+#endif  // WARP_CONTROL_GATE_UDP_UDP_GATE_H_

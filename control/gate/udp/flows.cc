@@ -1,4 +1,4 @@
-#include "control/gate/loopback/flows.h"
+#include "control/gate/udp/flows.h"
 
 #include <utility>
 

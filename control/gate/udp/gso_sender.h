@@ -4,8 +4,8 @@
 // Whoever is sent to may be gone, or unreachable. The kernel tells that by the socket (IP_RECVERR), whatever is sent by
 // it next, and on a network later than the send. It says of each such refusal whom it is about, so that a receiver that
 // is gone costs others nothing, even where they share the socket.
-#ifndef WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
-#define WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
+#ifndef WARP_CONTROL_GATE_UDP_GSO_SENDER_H_
+#define WARP_CONTROL_GATE_UDP_GSO_SENDER_H_
 
 #include <sys/socket.h>
 
@@ -94,4 +94,4 @@ class GsoSender {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_GSO_SENDER_H_
+#endif  // WARP_CONTROL_GATE_UDP_GSO_SENDER_H_

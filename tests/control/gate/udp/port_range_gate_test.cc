@@ -1,11 +1,11 @@
-#include "control/gate/loopback/port_range_gate.h"
+#include "control/gate/udp/port_range_gate.h"
 
 #include <gmock/gmock.h>
 
 #include <memory>
 #include <string>
 
-#include "tests/control/gate/loopback/joined_gates.h"
+#include "tests/control/gate/udp/joined_gates.h"
 
 namespace warp::control {
 namespace {

@@ -1,4 +1,4 @@
-#include "control/gate/loopback/flow_numbers.h"
+#include "control/gate/udp/flow_numbers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "control/gate/loopback/port_range_gate.h"
+#include "control/gate/udp/port_range_gate.h"
 
 #include <utility>
 
@@ -6,17 +6,18 @@ namespace warp::control {
 
 using wire::Drop;
 
-absl::StatusOr<std::unique_ptr<PortRangeGate>> PortRangeGate::Open(
-    Loop& loop, const LoopbackGateOptions& options, size_t ports, GateSink& sink) {
+absl::StatusOr<std::unique_ptr<PortRangeGate>> PortRangeGate::Open(Loop& loop,
+                                                                   const UdpGateOptions& options,
+                                                                   size_t ports, GateSink& sink) {
   std::unique_ptr<PortRangeGate> range(new PortRangeGate(sink));
   for (size_t i = 0; i < ports; ++i) {
-    LoopbackGateOptions one = options;
+    UdpGateOptions one = options;
     one.flows = 1;
     one.listen.port = static_cast<uint16_t>(options.listen.port + i);
     if (one.deliver.has_value())
       one.deliver->port = static_cast<uint16_t>(options.deliver->port + i);
     range->places_.push_back(std::make_unique<Place>(*range, static_cast<uint8_t>(i)));
-    auto gate = LoopbackGate::Open(loop, one, *range->places_.back());
+    auto gate = UdpGate::Open(loop, one, *range->places_.back());
     if (!gate.ok()) return gate.status();
     range->gates_.push_back(*std::move(gate));
   }
@@ -43,21 +44,21 @@ void PortRangeGate::Deliver(Delivery payload) {
 }
 
 void PortRangeGate::Flush() {
-  for (const std::unique_ptr<LoopbackGate>& gate : gates_) gate->Flush();
+  for (const std::unique_ptr<UdpGate>& gate : gates_) gate->Flush();
 }
 
 void PortRangeGate::Resume() {
-  for (const std::unique_ptr<LoopbackGate>& gate : gates_) gate->Resume();
+  for (const std::unique_ptr<UdpGate>& gate : gates_) gate->Resume();
 }
 
 void PortRangeGate::Drain() {
-  for (const std::unique_ptr<LoopbackGate>& gate : gates_) gate->Drain();
+  for (const std::unique_ptr<UdpGate>& gate : gates_) gate->Drain();
 }
 
 const GateCounters& PortRangeGate::counters() const {
   GateCounters& sums = counters_.emplace();
   sums.drops.Add(drops_);
-  for (const std::unique_ptr<LoopbackGate>& gate : gates_) {
+  for (const std::unique_ptr<UdpGate>& gate : gates_) {
     const GateCounters& one = gate->counters();
     sums.from_app += one.from_app;
     sums.to_app += one.to_app;
@@ -71,7 +72,7 @@ const GateCounters& PortRangeGate::counters() const {
 // Each port whose receiver is known is a flow in use.
 GateStatus PortRangeGate::status() const {
   GateStatus status;
-  for (const std::unique_ptr<LoopbackGate>& gate : gates_) {
+  for (const std::unique_ptr<UdpGate>& gate : gates_) {
     if (gate->receiver().has_value()) ++status.flows;
   }
   status.peer_has_flows = peer_.has_flows;

@@ -1,4 +1,4 @@
-#include "control/gate/loopback/loopback_gate.h"
+#include "control/gate/udp/udp_gate.h"
 
 #include <linux/sock_diag.h>
 #include <poll.h>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr wire::Duration kBetweenSentences = std::chrono::minutes(1);
 
-absl::Status Check(const LoopbackGateOptions& options) {
+absl::Status Check(const UdpGateOptions& options) {
   const wire::Endpoint& listen = options.listen;
   const bool local_only = options.allowed == nullptr;
   if (local_only && !listen.address.is_loopback())
@@ -40,7 +40,7 @@ absl::Status Check(const LoopbackGateOptions& options) {
   return absl::OkStatus();
 }
 
-GroReceiver::Admits AdmitsOf(const LoopbackGateOptions& options) {
+GroReceiver::Admits AdmitsOf(const UdpGateOptions& options) {
   if (options.allowed == nullptr) {
     return [](const os::SocketAddress& sender) { return sender.is_loopback(); };
   }
@@ -50,7 +50,7 @@ GroReceiver::Admits AdmitsOf(const LoopbackGateOptions& options) {
 }
 
 // Where `deliver` is unset, there are no flows of the peer's.
-GroReceiver::Admits FromDeliver(const LoopbackGateOptions& options) {
+GroReceiver::Admits FromDeliver(const UdpGateOptions& options) {
   const wire::Endpoint deliver = options.deliver.value_or(wire::Endpoint());
   return [address = deliver.address](const os::SocketAddress& sender) {
     return sender.ToEndpoint()->address == address;
@@ -59,19 +59,18 @@ GroReceiver::Admits FromDeliver(const LoopbackGateOptions& options) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LoopbackGate>> LoopbackGate::Open(Loop& loop,
-                                                                 const LoopbackGateOptions& options,
-                                                                 GateSink& sink) {
+absl::StatusOr<std::unique_ptr<UdpGate>> UdpGate::Open(Loop& loop, const UdpGateOptions& options,
+                                                       GateSink& sink) {
   if (absl::Status status = Check(options); !status.ok()) return status;
   absl::StatusOr<UdpSocket> socket =
       OpenUdpSocket(options.listen, options.receive_buffer, options.multicast);
   if (!socket.ok()) return socket.status();
-  return std::unique_ptr<LoopbackGate>(
-      new LoopbackGate(loop, std::move(socket->fd), socket->local, options, sink));
+  return std::unique_ptr<UdpGate>(
+      new UdpGate(loop, std::move(socket->fd), socket->local, options, sink));
 }
 
-LoopbackGate::LoopbackGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local,
-                           const LoopbackGateOptions& options, GateSink& sink)
+UdpGate::UdpGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& local,
+                 const UdpGateOptions& options, GateSink& sink)
     : loop_(loop),
       fd_(std::move(fd)),
       local_(local),
@@ -101,12 +100,12 @@ LoopbackGate::LoopbackGate(Loop& loop, os::UniqueFd fd, const wire::Endpoint& lo
 
 // --- From the applications. ---
 
-void LoopbackGate::NoteReady(Door door) {
+void UdpGate::NoteReady(Door door) {
   if (std::find(ready_.begin(), ready_.end(), door) == ready_.end()) ready_.push_back(door);
   if (!more_.scheduled()) Work();
 }
 
-void LoopbackGate::Work() {
+void UdpGate::Work() {
   if (held_) return;
   const uint64_t end = counters_.from_app + kPayloadsPerTurn;
   if (!GiveToSink()) return;
@@ -120,7 +119,7 @@ void LoopbackGate::Work() {
 }
 
 // True: there may be more.
-bool LoopbackGate::ReceiveFrom(Door door) {
+bool UdpGate::ReceiveFrom(Door door) {
   FlowSocket* const flow = door.has_value() ? flows_->Find(*door) : nullptr;
   if (door.has_value() && flow == nullptr) return false;  // it has ended meanwhile
   const uint64_t before = receiver_.outsiders();
@@ -134,13 +133,13 @@ bool LoopbackGate::ReceiveFrom(Door door) {
 }
 
 // Of what the receiver gives next. nullopt: no flow is free.
-std::optional<wire::Flow> LoopbackGate::FlowOfNext() {
+std::optional<wire::Flow> UdpGate::FlowOfNext() {
   std::optional<wire::Flow> flow = FlowOfSender();
   if (flow.has_value()) flow->dscp = receiver_.dscp();
   return flow;
 }
 
-std::optional<wire::Flow> LoopbackGate::FlowOfSender() {
+std::optional<wire::Flow> UdpGate::FlowOfSender() {
   if (received_by_.has_value()) {
     if (FlowSocket* const flow = flows_->Find(*received_by_)) {
       flow->NoteUse(loop_.now());
@@ -154,7 +153,7 @@ std::optional<wire::Flow> LoopbackGate::FlowOfSender() {
 }
 
 // Whoever sends from port 0 wants no answer (RFC 768).
-void LoopbackGate::Learn(const os::SocketAddress& sender) {
+void UdpGate::Learn(const os::SocketAddress& sender) {
   if (sender == sender_.receiver() || sender.ToEndpoint()->port == 0) return;
   const std::optional<wire::Endpoint> before = sender_.receiver().ToEndpoint();
   sender_.SetReceiver(sender);
@@ -168,7 +167,7 @@ void LoopbackGate::Learn(const os::SocketAddress& sender) {
 }
 
 // False: the sink has no more room, and nothing more may be received.
-bool LoopbackGate::GiveToSink() {
+bool UdpGate::GiveToSink() {
   for (std::span<const wire::Bytes> payloads = receiver_.Next(); !payloads.empty();
        payloads = receiver_.Next()) {
     const std::optional<wire::Flow> flow = FlowOfNext();
@@ -188,13 +187,13 @@ bool LoopbackGate::GiveToSink() {
   return true;
 }
 
-void LoopbackGate::Resume() {
+void UdpGate::Resume() {
   if (std::exchange(held_, false)) more_.Schedule();
 }
 
 // --- To the applications. ---
 
-void LoopbackGate::Deliver(Delivery payload) {
+void UdpGate::Deliver(Delivery payload) {
   if (tells_apart()) {
     flows_->Deliver(std::move(payload));
   } else if (payload.flow().number != 0) {
@@ -204,12 +203,12 @@ void LoopbackGate::Deliver(Delivery payload) {
   }
 }
 
-void LoopbackGate::Flush() {
+void UdpGate::Flush() {
   sender_.Flush();
   if (flows_ != nullptr) flows_->Flush();
 }
 
-void LoopbackGate::SetPeer(const GatePeer& peer) {
+void UdpGate::SetPeer(const GatePeer& peer) {
   if (peer == peer_) return;
   if (flows_ != nullptr && peer_.life != 0 && peer.life != peer_.life) {
     flows_->ForgetPeer();
@@ -220,7 +219,7 @@ void LoopbackGate::SetPeer(const GatePeer& peer) {
 }
 
 // Those that the sink had no room for, to flows that the peer knows nothing of.
-void LoopbackGate::DropAnswers() {
+void UdpGate::DropAnswers() {
   if (!received_by_.has_value()) return;
   for (auto payloads = receiver_.Next(); !payloads.empty(); payloads = receiver_.Next()) {
     counters_.drops.Add(wire::Drop::kUnknownFlow, payloads.size());
@@ -231,7 +230,7 @@ void LoopbackGate::DropAnswers() {
 // --- What is shown. ---
 
 // The kernel counts what the socket's buffer had no room for. It is asked only when somebody wants to know.
-const GateCounters& LoopbackGate::counters() const {
+const GateCounters& UdpGate::counters() const {
   std::array<uint32_t, SK_MEMINFO_VARS> memory{};
   socklen_t size = sizeof(memory);
   if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &size) == 0) {
@@ -241,7 +240,7 @@ const GateCounters& LoopbackGate::counters() const {
   return counters_;
 }
 
-GateStatus LoopbackGate::status() const {
+GateStatus UdpGate::status() const {
   GateStatus status;
   if (const auto to = receiver()) status.receiver = to->ToString();
   if (flows_ == nullptr) return status;

@@ -1,4 +1,4 @@
-#include "control/gate/loopback/udp_socket.h"
+#include "control/gate/udp/udp_socket.h"
 
 #include <net/if.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 // Gates for devices of a network: who may send, and multicast. Each test has a network of its own.
-#include "control/gate/loopback/udp_socket.h"
+#include "control/gate/udp/udp_socket.h"
 
 #include <gmock/gmock.h>
 #include <net/if.h>
@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "control/gate/loopback/loopback_gate.h"
-#include "tests/control/gate/loopback/joined_gates.h"
+#include "control/gate/udp/udp_gate.h"
+#include "tests/control/gate/udp/joined_gates.h"
 #include "tests/control/network_namespace.h"
 
 namespace warp::control {
@@ -49,15 +49,14 @@ bool OfLan(const wire::IpAddress& sender) {
   return sender.is_v4() && sender.v4_bytes()[1] == 9;  // 10.9.0.0/16
 }
 
-TEST(UdpGateTest, DevicesThatAreAllowedMaySendAndHaveAnswers) {
+TEST(UdpGateLanTest, DevicesThatAreAllowedMaySendAndHaveAnswers) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([] {
     ASSERT_TRUE(MakeLan());
     auto loop = MakeLoop();
     Wire sink;
-    auto gate =
-        LoopbackGate::Open(*loop, {.listen = {Ip("10.9.0.1"), 9005}, .allowed = OfLan}, sink);
+    auto gate = UdpGate::Open(*loop, {.listen = {Ip("10.9.0.1"), 9005}, .allowed = OfLan}, sink);
     ASSERT_TRUE(gate.ok()) << gate.status();
     UdpApplication camera({Ip("10.9.0.5"), 0}), stranger({Ip("10.8.0.5"), 0});
     ASSERT_TRUE(stranger.Send((*gate)->local(), "not from here"));
@@ -73,14 +72,14 @@ TEST(UdpGateTest, DevicesThatAreAllowedMaySendAndHaveAnswers) {
   });
 }
 
-TEST(UdpGateTest, WithoutPermissionOnlyLoopbackAddressesAreServed) {
+TEST(UdpGateLanTest, WithoutPermissionOnlyLoopbackAddressesAreServed) {
   auto loop = MakeLoop();
   Wire sink;
-  EXPECT_EQ(LoopbackGate::Open(*loop, {.listen = {Ip("10.9.0.1"), 9005}}, sink).status().code(),
+  EXPECT_EQ(UdpGate::Open(*loop, {.listen = {Ip("10.9.0.1"), 9005}}, sink).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(UdpGateTest, TakesPartInAGroup) {
+TEST(UdpGateLanTest, TakesPartInAGroup) {
   NetworkNamespace home, device;
   if (!home.valid() || !device.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([&] {
@@ -88,18 +87,18 @@ TEST(UdpGateTest, TakesPartInAGroup) {
     auto loop = MakeLoop();
     Wire to_out, nothing;
     const wire::IpAddress in = Ip("239.1.2.3"), out = Ip("239.1.2.4");
-    auto from_group = LoopbackGate::Open(*loop,
-                                         {.listen = {Ip("10.9.0.1"), 5004},
-                                          .allowed = OfLan,
-                                          .multicast = {.group = in, .interface = "lan"}},
-                                         to_out);
+    auto from_group = UdpGate::Open(*loop,
+                                    {.listen = {Ip("10.9.0.1"), 5004},
+                                     .allowed = OfLan,
+                                     .multicast = {.group = in, .interface = "lan"}},
+                                    to_out);
     ASSERT_TRUE(from_group.ok()) << from_group.status();
-    auto to_group = LoopbackGate::Open(*loop,
-                                       {.listen = {Ip("10.9.0.1"), 5006},
-                                        .deliver = wire::Endpoint{out, 5008},
-                                        .allowed = OfLan,
-                                        .multicast = {.interface = "lan"}},
-                                       nothing);
+    auto to_group = UdpGate::Open(*loop,
+                                  {.listen = {Ip("10.9.0.1"), 5006},
+                                   .deliver = wire::Endpoint{out, 5008},
+                                   .allowed = OfLan,
+                                   .multicast = {.interface = "lan"}},
+                                  nothing);
     ASSERT_TRUE(to_group.ok()) << to_group.status();
     to_out.other = to_group->get();
     // A player that has joined the second group, and an encoder that sends to the first one.
@@ -130,7 +129,7 @@ TEST(UdpGateTest, TakesPartInAGroup) {
 
 // Two nodes, each with one gate that takes what is sent to a group and one that sends to it, would go on for ever with
 // each datagram.
-TEST(UdpGateTest, WhatOneGateSendsToAGroupComesInByNone) {
+TEST(UdpGateLanTest, WhatOneGateSendsToAGroupComesInByNone) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([] {
@@ -141,18 +140,18 @@ TEST(UdpGateTest, WhatOneGateSendsToAGroupComesInByNone) {
       const wire::IpAddress here = Ip(v4 ? "10.9.0.1" : "fd09::1");
       const wire::IpAddress group = Ip(v4 ? "239.1.2.3" : "ff05::4242");
       const auto anybody = [](const wire::IpAddress&) { return true; };
-      auto from_group = LoopbackGate::Open(*loop,
-                                           {.listen = {here, 5004},
-                                            .allowed = anybody,
-                                            .multicast = {.group = group, .interface = "lan"}},
-                                           heard);
+      auto from_group = UdpGate::Open(*loop,
+                                      {.listen = {here, 5004},
+                                       .allowed = anybody,
+                                       .multicast = {.group = group, .interface = "lan"}},
+                                      heard);
       ASSERT_TRUE(from_group.ok()) << from_group.status();
-      auto to_group = LoopbackGate::Open(*loop,
-                                         {.listen = {here, 5006},
-                                          .deliver = wire::Endpoint{group, 5004},
-                                          .allowed = anybody,
-                                          .multicast = {.interface = "lan"}},
-                                         nothing);
+      auto to_group = UdpGate::Open(*loop,
+                                    {.listen = {here, 5006},
+                                     .deliver = wire::Endpoint{group, 5004},
+                                     .allowed = anybody,
+                                     .multicast = {.interface = "lan"}},
+                                    nothing);
       ASSERT_TRUE(to_group.ok()) << to_group.status();
       (*to_group)->Deliver(PayloadOf("ours"));
       (*to_group)->Flush();
@@ -169,7 +168,7 @@ TEST(UdpGateTest, WhatOneGateSendsToAGroupComesInByNone) {
 }
 
 // Another program may have joined it there.
-TEST(UdpGateTest, WhatIsSentToTheGroupByAnotherInterfaceDoesNotComeIn) {
+TEST(UdpGateLanTest, WhatIsSentToTheGroupByAnotherInterfaceDoesNotComeIn) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([] {
@@ -180,11 +179,11 @@ TEST(UdpGateTest, WhatIsSentToTheGroupByAnotherInterfaceDoesNotComeIn) {
     auto loop = MakeLoop();
     Wire heard;
     const wire::IpAddress group = Ip("239.1.2.3");
-    auto gate = LoopbackGate::Open(*loop,
-                                   {.listen = {Ip("10.9.0.1"), 5004},
-                                    .allowed = OfLan,
-                                    .multicast = {.group = group, .interface = "lan"}},
-                                   heard);
+    auto gate = UdpGate::Open(*loop,
+                              {.listen = {Ip("10.9.0.1"), 5004},
+                               .allowed = OfLan,
+                               .multicast = {.group = group, .interface = "lan"}},
+                              heard);
     ASSERT_TRUE(gate.ok()) << gate.status();
     const auto other =
         OpenUdpSocket({Ip("10.9.2.1"), 5005}, 1 << 16, {.group = group, .interface = "lan2"});
@@ -201,7 +200,7 @@ TEST(UdpGateTest, WhatIsSentToTheGroupByAnotherInterfaceDoesNotComeIn) {
 }
 
 // As it does where it sends to a group of the link. Its address says nothing without the interface.
-TEST(UdpGateTest, ADeviceWithALinkLocalAddressHasItsAnswers) {
+TEST(UdpGateLanTest, ADeviceWithALinkLocalAddressHasItsAnswers) {
   NetworkNamespace home, device;
   if (!home.valid() || !device.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([&] {
@@ -218,7 +217,7 @@ TEST(UdpGateTest, ADeviceWithALinkLocalAddressHasItsAnswers) {
     for (const size_t flows : {1, 4}) {
       auto loop = MakeLoop();
       Wire heard;
-      auto gate = LoopbackGate::Open(
+      auto gate = UdpGate::Open(
           *loop,
           {.listen = {Ip("fd09::1"), 9005},
            .flows = flows,
@@ -238,15 +237,14 @@ TEST(UdpGateTest, ADeviceWithALinkLocalAddressHasItsAnswers) {
 }
 
 // Such a datagram wants no answer, and nobody can be sent to there. It takes the answers of nobody else.
-TEST(UdpGateTest, WhoeverSendsFromPort0GetsNoAnswers) {
+TEST(UdpGateLanTest, WhoeverSendsFromPort0GetsNoAnswers) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([] {
     ASSERT_TRUE(MakeLan());
     auto loop = MakeLoop();
     Wire heard;
-    auto gate =
-        LoopbackGate::Open(*loop, {.listen = {Ip("10.9.0.1"), 9005}, .allowed = OfLan}, heard);
+    auto gate = UdpGate::Open(*loop, {.listen = {Ip("10.9.0.1"), 9005}, .allowed = OfLan}, heard);
     ASSERT_TRUE(gate.ok()) << gate.status();
     UdpApplication camera({Ip("10.9.0.5"), 0});
     ASSERT_TRUE(camera.Send((*gate)->local(), "frame"));
@@ -263,7 +261,7 @@ TEST(UdpGateTest, WhoeverSendsFromPort0GetsNoAnswers) {
   });
 }
 
-TEST(UdpGateTest, SaysWhatIsNotThere) {
+TEST(UdpGateLanTest, SaysWhatIsNotThere) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([] {

@@ -2,8 +2,8 @@
 //
 // A number ends when its sender has neither sent nor been sent to for `idle`. The one that ended first is given first
 // again. While all are in use, a further sender gets none: no sender loses its number to another.
-#ifndef WARP_CONTROL_GATE_LOOPBACK_FLOW_NUMBERS_H_
-#define WARP_CONTROL_GATE_LOOPBACK_FLOW_NUMBERS_H_
+#ifndef WARP_CONTROL_GATE_UDP_FLOW_NUMBERS_H_
+#define WARP_CONTROL_GATE_UDP_FLOW_NUMBERS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -50,4 +50,4 @@ class FlowNumbers {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_FLOW_NUMBERS_H_
+#endif  // WARP_CONTROL_GATE_UDP_FLOW_NUMBERS_H_

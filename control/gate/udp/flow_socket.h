@@ -4,15 +4,15 @@
 // The flow begins at the gate's `deliver`. A server may answer from another port of that address, as TFTP does; from
 // then on the flow goes on with that port, until nobody is there any more: then it begins anew at `deliver`. Nobody
 // else may send here (foreign_sender).
-#ifndef WARP_CONTROL_GATE_LOOPBACK_FLOW_SOCKET_H_
-#define WARP_CONTROL_GATE_LOOPBACK_FLOW_SOCKET_H_
+#ifndef WARP_CONTROL_GATE_UDP_FLOW_SOCKET_H_
+#define WARP_CONTROL_GATE_UDP_FLOW_SOCKET_H_
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 #include "control/gate/gate.h"
-#include "control/gate/loopback/gso_sender.h"
+#include "control/gate/udp/gso_sender.h"
 #include "control/loop/loop.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/os/unique_fd.h"
@@ -59,4 +59,4 @@ class FlowSocket {
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_FLOW_SOCKET_H_
+#endif  // WARP_CONTROL_GATE_UDP_FLOW_SOCKET_H_

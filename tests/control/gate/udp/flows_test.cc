@@ -1,5 +1,5 @@
 // Gates that tell their applications apart, over real sockets: A has the clients, and B delivers to a server.
-#include "control/gate/loopback/flows.h"
+#include "control/gate/udp/flows.h"
 
 #include <gmock/gmock.h>
 
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "control/gate/loopback/loopback_gate.h"
-#include "tests/control/gate/loopback/joined_gates.h"
+#include "control/gate/udp/udp_gate.h"
+#include "tests/control/gate/udp/joined_gates.h"
 
 namespace warp::control {
 namespace {
@@ -30,8 +30,8 @@ class FlowsTest : public testing::TestWithParam<const char*> {
     to_b_.other = b_.get();
     to_a_.other = a_.get();
   }
-  std::unique_ptr<LoopbackGate> OpenOne(const LoopbackGateOptions& options, Wire& sink) {
-    auto gate = LoopbackGate::Open(*loop_, options, sink);
+  std::unique_ptr<UdpGate> OpenOne(const UdpGateOptions& options, Wire& sink) {
+    auto gate = UdpGate::Open(*loop_, options, sink);
     EXPECT_TRUE(gate.ok()) << gate.status();
     return *std::move(gate);
   }
@@ -68,7 +68,7 @@ class FlowsTest : public testing::TestWithParam<const char*> {
   UdpApplication server_;
   Wire to_b_, to_a_;
   wire::Endpoint from_;
-  std::unique_ptr<LoopbackGate> a_, b_;
+  std::unique_ptr<UdpGate> a_, b_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Families, FlowsTest, testing::Values("127.0.0.1", "::1"),

@@ -1,4 +1,4 @@
-#include "control/gate/loopback/gro_receiver.h"
+#include "control/gate/udp/gro_receiver.h"
 
 #include <netinet/in.h>
 #include <netinet/udp.h>

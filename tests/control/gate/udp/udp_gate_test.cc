@@ -1,4 +1,4 @@
-#include "control/gate/loopback/loopback_gate.h"
+#include "control/gate/udp/udp_gate.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,12 +46,12 @@ std::string Numbered(size_t number, size_t size) {
   return text;
 }
 
-class LoopbackGateTest : public ::testing::TestWithParam<const char*> {
+class UdpGateTest : public ::testing::TestWithParam<const char*> {
  protected:
-  LoopbackGateTest() : any_{*wire::IpAddress::Parse(GetParam()), 0}, app_(any_) {}
+  UdpGateTest() : any_{*wire::IpAddress::Parse(GetParam()), 0}, app_(any_) {}
 
   void Open(std::optional<wire::Endpoint> deliver = std::nullopt, size_t buffer = 4 << 20) {
-    auto gate = LoopbackGate::Open(
+    auto gate = UdpGate::Open(
         *loop_, {.listen = any_, .deliver = deliver, .receive_buffer = buffer}, tunnel_);
     ASSERT_TRUE(gate.ok()) << gate.status();
     gate_ = *std::move(gate);
@@ -71,13 +71,13 @@ class LoopbackGateTest : public ::testing::TestWithParam<const char*> {
   std::unique_ptr<Loop> loop_ = MakeLoop();
   Tunnel tunnel_;
   UdpApplication app_;
-  std::unique_ptr<LoopbackGate> gate_;
+  std::unique_ptr<UdpGate> gate_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Families, LoopbackGateTest, ::testing::Values("127.0.0.1", "::1"),
+INSTANTIATE_TEST_SUITE_P(Families, UdpGateTest, ::testing::Values("127.0.0.1", "::1"),
                          [](const auto& family) { return *family.param == ':' ? "V6" : "V4"; });
 
-TEST_P(LoopbackGateTest, AnswersWhoeverSentLast) {
+TEST_P(UdpGateTest, AnswersWhoeverSentLast) {
   Open();
   UdpApplication other(any_);
   EXPECT_FALSE(gate_->receiver().has_value());
@@ -102,9 +102,9 @@ TEST_P(LoopbackGateTest, AnswersWhoeverSentLast) {
   EXPECT_EQ(gate_->counters().to_app, 2u);
 }
 
-TEST_P(LoopbackGateTest, SaysOnceThatAnotherSenderTakesTheAnswersOver) {
+TEST_P(UdpGateTest, SaysOnceThatAnotherSenderTakesTheAnswersOver) {
   std::vector<std::string> said;
-  auto gate = LoopbackGate::Open(
+  auto gate = UdpGate::Open(
       *loop_, {.listen = any_, .say = [&](const std::string& text) { said.push_back(text); }},
       tunnel_);
   ASSERT_TRUE(gate.ok()) << gate.status();
@@ -123,7 +123,7 @@ TEST_P(LoopbackGateTest, SaysOnceThatAnotherSenderTakesTheAnswersOver) {
   EXPECT_THAT(said[0], HasSubstr(app_.local().ToString()));
 }
 
-TEST_P(LoopbackGateTest, WithOneFlowThereIsNoOtherOne) {
+TEST_P(UdpGateTest, WithOneFlowThereIsNoOtherOne) {
   Open(app_.local());
   gate_->Deliver(Delivery(Payload("of another"), {.number = 1}));
   gate_->Deliver(Delivery(Payload("the first"), {.number = 0, .answer = true}));
@@ -132,7 +132,7 @@ TEST_P(LoopbackGateTest, WithOneFlowThereIsNoOtherOne) {
   EXPECT_EQ(Drops(wire::Drop::kUnknownFlow), 1u);
 }
 
-TEST_P(LoopbackGateTest, DeliversToTheConfiguredAddress) {
+TEST_P(UdpGateTest, DeliversToTheConfiguredAddress) {
   UdpApplication receiver(any_);
   Open(receiver.local());
   ASSERT_TRUE(app_.Send(gate_->local(), "hello"));
@@ -143,7 +143,7 @@ TEST_P(LoopbackGateTest, DeliversToTheConfiguredAddress) {
   EXPECT_TRUE(app_.Receive().empty());
 }
 
-TEST_P(LoopbackGateTest, NobodyYet) {
+TEST_P(UdpGateTest, NobodyYet) {
   Open();
   gate_->Deliver(Payload("lost"));
   gate_->Flush();
@@ -151,7 +151,7 @@ TEST_P(LoopbackGateTest, NobodyYet) {
   EXPECT_EQ(gate_->counters().to_app, 0u);
 }
 
-TEST_P(LoopbackGateTest, TakesSegmentedSendsApart) {
+TEST_P(UdpGateTest, TakesSegmentedSendsApart) {
   Open();
   std::string all;
   std::vector<std::string> expected;
@@ -165,7 +165,7 @@ TEST_P(LoopbackGateTest, TakesSegmentedSendsApart) {
   EXPECT_EQ(tunnel_.received, expected);
 }
 
-TEST_P(LoopbackGateTest, DeliversRunsOfAnySizesInOrder) {
+TEST_P(UdpGateTest, DeliversRunsOfAnySizesInOrder) {
   Open(app_.local());
   std::vector<std::string> expected;
   // Runs of equal sizes that end with a shorter payload, single payloads, growing ones, empty ones, more than one flush
@@ -180,7 +180,7 @@ TEST_P(LoopbackGateTest, DeliversRunsOfAnySizesInOrder) {
   EXPECT_EQ(gate_->counters().to_app, expected.size());
 }
 
-TEST_P(LoopbackGateTest, ReceiverWithGroGetsRuns) {
+TEST_P(UdpGateTest, ReceiverWithGroGetsRuns) {
   const int on = 1;
   ASSERT_EQ(setsockopt(app_.fd(), SOL_UDP, UDP_GRO, &on, sizeof(on)), 0);
   Open(app_.local());
@@ -194,7 +194,7 @@ TEST_P(LoopbackGateTest, ReceiverWithGroGetsRuns) {
   EXPECT_THAT(AppReceives(app_, 1), ElementsAre(all));
 }
 
-TEST_P(LoopbackGateTest, EmptyAndLargestPayloads) {
+TEST_P(UdpGateTest, EmptyAndLargestPayloads) {
   Open();
   const size_t largest = any_.address.is_v4() ? 65507 : 65527;
   ASSERT_TRUE(app_.Send(gate_->local(), ""));
@@ -214,7 +214,7 @@ TEST_P(LoopbackGateTest, EmptyAndLargestPayloads) {
   EXPECT_EQ(Drops(wire::Drop::kTooLarge), 1u);
 }
 
-TEST_P(LoopbackGateTest, WaitsForRoomAndLosesNothing) {
+TEST_P(UdpGateTest, WaitsForRoomAndLosesNothing) {
   Open();
   std::vector<std::string> expected;
   for (size_t i = 0; i < 500; ++i) {
@@ -236,7 +236,7 @@ TEST_P(LoopbackGateTest, WaitsForRoomAndLosesNothing) {
   EXPECT_EQ(gate_->counters().from_app, expected.size());
 }
 
-TEST_P(LoopbackGateTest, HoldsSegmentsOfOneReceive) {
+TEST_P(UdpGateTest, HoldsSegmentsOfOneReceive) {
   Open();
   tunnel_.room = 5;
   std::string all;
@@ -249,7 +249,7 @@ TEST_P(LoopbackGateTest, HoldsSegmentsOfOneReceive) {
   EXPECT_EQ(tunnel_.received[19], Numbered(19, 1000));
 }
 
-TEST_P(LoopbackGateTest, FloodIsBoundedByTheSocketsBuffer) {
+TEST_P(UdpGateTest, FloodIsBoundedByTheSocketsBuffer) {
   Open(std::nullopt, 64 << 10);
   for (size_t i = 0; i < 5000; ++i) ASSERT_TRUE(app_.Send(gate_->local(), Numbered(i, 1000)));
   Settle(*loop_);
@@ -261,7 +261,7 @@ TEST_P(LoopbackGateTest, FloodIsBoundedByTheSocketsBuffer) {
   EXPECT_THAT(tunnel_.received, ElementsAre("after"));
 }
 
-TEST_P(LoopbackGateTest, WhatItsBufferHadNoRoomForIsGateFullOnce) {
+TEST_P(UdpGateTest, WhatItsBufferHadNoRoomForIsGateFullOnce) {
   Open(std::nullopt, 64 << 10);
   for (const size_t sent : {2000, 4000}) {
     for (size_t i = 0; i < 2000; ++i) ASSERT_TRUE(app_.Send(gate_->local(), Numbered(i, 1000)));
@@ -273,7 +273,7 @@ TEST_P(LoopbackGateTest, WhatItsBufferHadNoRoomForIsGateFullOnce) {
   }
 }
 
-TEST_P(LoopbackGateTest, OtherCallbacksHaveTheirTurnDuringAFlood) {
+TEST_P(UdpGateTest, OtherCallbacksHaveTheirTurnDuringAFlood) {
   Open();
   size_t most = 0;
   for (size_t i = 0; i < 2000; ++i) ASSERT_TRUE(app_.Send(gate_->local(), "x"));
@@ -286,7 +286,7 @@ TEST_P(LoopbackGateTest, OtherCallbacksHaveTheirTurnDuringAFlood) {
   EXPECT_LE(most, 512u);
 }
 
-TEST_P(LoopbackGateTest, DeadReceiverIsCountedAndMayReturn) {
+TEST_P(UdpGateTest, DeadReceiverIsCountedAndMayReturn) {
   auto receiver = std::make_unique<UdpApplication>(any_);
   const wire::Endpoint address = receiver->local();
   Open(address);
@@ -313,9 +313,9 @@ TEST_P(LoopbackGateTest, DeadReceiverIsCountedAndMayReturn) {
   EXPECT_THAT(AppReceives(again, 1), ElementsAre("back"));
 }
 
-TEST_P(LoopbackGateTest, RefusesUnfitAddresses) {
-  const auto status = [&](const LoopbackGateOptions& options) {
-    return LoopbackGate::Open(*loop_, options, tunnel_).status();
+TEST_P(UdpGateTest, RefusesUnfitAddresses) {
+  const auto status = [&](const UdpGateOptions& options) {
+    return UdpGate::Open(*loop_, options, tunnel_).status();
   };
   Open();
   const absl::Status in_use = status({.listen = gate_->local()});
@@ -331,24 +331,23 @@ TEST_P(LoopbackGateTest, RefusesUnfitAddresses) {
   EXPECT_EQ(status({.listen = here, .deliver = here}).code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_P(LoopbackGateTest, ClosingFreesTheAddressAtOnce) {
+TEST_P(UdpGateTest, ClosingFreesTheAddressAtOnce) {
   Open();
   const wire::Endpoint address = gate_->local();
   ASSERT_TRUE(app_.Send(address, "x"));
   ASSERT_TRUE(Turn([&] { return tunnel_.received.size() == 1; }));
   gate_.reset();
-  EXPECT_TRUE(LoopbackGate::Open(*loop_, {.listen = address}, tunnel_).ok());
+  EXPECT_TRUE(UdpGate::Open(*loop_, {.listen = address}, tunnel_).ok());
 }
 
-TEST(LoopbackGateForeignTest, OnlyLoopbackAddressesMaySend) {
+TEST(UdpGateForeignTest, OnlyLoopbackAddressesMaySend) {
   NetworkNamespace home;
   if (!home.valid()) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   home.Do([] {
     ASSERT_TRUE(NetworkNamespace::Run("ip addr add 192.0.2.7/32 dev lo"));
     auto loop = MakeLoop();
     Tunnel tunnel;
-    auto gate =
-        LoopbackGate::Open(*loop, {.listen = {*wire::IpAddress::Parse("127.0.0.1"), 0}}, tunnel);
+    auto gate = UdpGate::Open(*loop, {.listen = {*wire::IpAddress::Parse("127.0.0.1"), 0}}, tunnel);
     ASSERT_TRUE(gate.ok()) << gate.status();
     UdpApplication foreign({*wire::IpAddress::Parse("192.0.2.7"), 0});
     UdpApplication local({*wire::IpAddress::Parse("127.0.0.1"), 0});

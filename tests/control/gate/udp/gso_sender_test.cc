@@ -1,5 +1,5 @@
 // What a sender makes of receivers that are gone, and of what the kernel does not take.
-#include "control/gate/loopback/gso_sender.h"
+#include "control/gate/udp/gso_sender.h"
 
 #include <gmock/gmock.h>
 #include <netinet/udp.h>
@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "tests/control/gate/loopback/joined_gates.h"
+#include "tests/control/gate/udp/joined_gates.h"
 #include "tests/control/network_namespace.h"
 
 namespace warp::control {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "control/gate/loopback/loopback_gate.h"
-#include "tests/control/gate/loopback/joined_gates.h"
+#include "control/gate/udp/udp_gate.h"
+#include "tests/control/gate/udp/joined_gates.h"
 
 namespace warp::control {
 namespace {
@@ -47,8 +47,8 @@ class HostileFlowsTest : public testing::TestWithParam<unsigned> {
     b_ = Open({.listen = any_, .deliver = server_.local(), .flows = kFlows}, to_a_);
     Meet();
   }
-  std::unique_ptr<LoopbackGate> Open(const LoopbackGateOptions& options, SlowWire& sink) {
-    auto gate = LoopbackGate::Open(*loop_, options, sink);
+  std::unique_ptr<UdpGate> Open(const UdpGateOptions& options, SlowWire& sink) {
+    auto gate = UdpGate::Open(*loop_, options, sink);
     EXPECT_TRUE(gate.ok()) << gate.status();
     return *std::move(gate);
   }
@@ -135,7 +135,7 @@ class HostileFlowsTest : public testing::TestWithParam<unsigned> {
   UdpApplication server_;
   std::vector<std::unique_ptr<UdpApplication>> clients_;
   SlowWire to_b_, to_a_;
-  std::unique_ptr<LoopbackGate> a_, b_;
+  std::unique_ptr<UdpGate> a_, b_;
   wire::Endpoint address_;
   uint32_t life_of_a_ = 1, life_of_b_ = 1;
   std::map<wire::Endpoint, std::string> seen_;  // by the server, since they met

@@ -1,6 +1,6 @@
 // Two gates that are joined as by a tunnel: what the sink of one gets, the other delivers.
-#ifndef WARP_TESTS_CONTROL_GATE_LOOPBACK_JOINED_GATES_H_
-#define WARP_TESTS_CONTROL_GATE_LOOPBACK_JOINED_GATES_H_
+#ifndef WARP_TESTS_CONTROL_GATE_UDP_JOINED_GATES_H_
+#define WARP_TESTS_CONTROL_GATE_UDP_JOINED_GATES_H_
 
 #include <gtest/gtest.h>
 
@@ -54,4 +54,4 @@ inline std::vector<std::string> Receive(Loop& loop, UdpApplication& app, size_t 
 
 }  // namespace warp::control
 
-#endif  // WARP_TESTS_CONTROL_GATE_LOOPBACK_JOINED_GATES_H_
+#endif  // WARP_TESTS_CONTROL_GATE_UDP_JOINED_GATES_H_

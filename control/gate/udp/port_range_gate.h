@@ -1,8 +1,8 @@
 // Gates at ports in a row as one gate: what comes in at one of them goes out, at the peer, at the one of the same
 // place. The place is the flow's number, in both directions. This is for programs that use several ports which they
 // agree on among themselves, as RTP with RTCP and the media of SIP do. Control thread only.
-#ifndef WARP_CONTROL_GATE_LOOPBACK_PORT_RANGE_GATE_H_
-#define WARP_CONTROL_GATE_LOOPBACK_PORT_RANGE_GATE_H_
+#ifndef WARP_CONTROL_GATE_UDP_PORT_RANGE_GATE_H_
+#define WARP_CONTROL_GATE_UDP_PORT_RANGE_GATE_H_
 
 #include <cstdint>
 #include <memory>
@@ -12,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "control/gate/gate.h"
-#include "control/gate/loopback/loopback_gate.h"
+#include "control/gate/udp/udp_gate.h"
 #include "control/loop/loop.h"
 
 namespace warp::control {
@@ -20,9 +20,9 @@ namespace warp::control {
 class PortRangeGate : public Gate {
  public:
   // `ports` (2 to Flows::kMost) gates, the first as `options` say and each further one a port higher; their `flows` is
-  // 1. Errors are those of LoopbackGate::Open, of the first gate that has one.
+  // 1. Errors are those of UdpGate::Open, of the first gate that has one.
   static absl::StatusOr<std::unique_ptr<PortRangeGate>> Open(Loop& loop,
-                                                             const LoopbackGateOptions& options,
+                                                             const UdpGateOptions& options,
                                                              size_t ports, GateSink& sink);
 
   void Deliver(Delivery payload) override;
@@ -50,12 +50,12 @@ class PortRangeGate : public Gate {
   GateSink& sink_;
   GatePeer peer_ = {.has_flows = true};
   std::vector<std::unique_ptr<Place>> places_;
-  std::vector<std::unique_ptr<LoopbackGate>> gates_;  // by place
-  lcore::DropCounters drops_;                         // of the range itself
+  std::vector<std::unique_ptr<UdpGate>> gates_;  // by place
+  lcore::DropCounters drops_;                    // of the range itself
   uint64_t refused_ = 0;  // payloads of applications that a peer without flows would mistake
   mutable std::optional<GateCounters> counters_;  // the sums
 };
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_GATE_LOOPBACK_PORT_RANGE_GATE_H_
+#endif  // WARP_CONTROL_GATE_UDP_PORT_RANGE_GATE_H_

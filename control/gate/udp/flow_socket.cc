@@ -1,4 +1,4 @@
-#include "control/gate/loopback/flow_socket.h"
+#include "control/gate/udp/flow_socket.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -6,7 +6,7 @@
 
 #include <utility>
 
-#include "control/gate/loopback/gro_receiver.h"
+#include "control/gate/udp/gro_receiver.h"
 #include "dataplane/os/socket_options.h"
 
 namespace warp::control {
