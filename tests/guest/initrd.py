@@ -1,11 +1,13 @@
-"""Makes the initial RAM disk of the guest: initrd.py ARCHIVE FETCHED BUILD FILE…
+"""Makes the initial RAM disk of a guest: initrd.py ARCHIVE FETCHED --modules NAME,NAME… [--programs BUILD] [FILE…]
 
-FETCHED is the directory that tests/pci/fetch has filled, BUILD the one that the programs were built in. Each FILE
-stands in the guest at the path that it has here. The archive is a cpio of the format `newc`
+FETCHED is the directory that tests/guest/fetch has filled. The guest loads the modules in this order; each brings those
+that it depends on. With --programs it has warpd, warp, ip and the drivers of its cards; BUILD is the directory that they
+were built in. Each FILE stands in the guest at the path that it has here. The archive is a cpio of the format `newc`
 (Documentation/driver-api/early-userspace/buffer-format.rst of the kernel), uncompressed: a guest without KVM would take
 seconds to unpack it.
 """
 
+import argparse
 import glob
 import lzma
 import os
@@ -15,9 +17,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# The modules that the guest loads, in this order; each brings those that it depends on.
-MODULES = ["tun", "vfio_iommu_type1", "vfio_pci", "uio_pci_generic"]
-# The drivers of DPDK that its cards need, and the bus. They are loaded at run time, so that ldd names none of them.
+# The drivers of DPDK that cards need, and the bus. They are loaded at run time, so that ldd names none of them.
 PLUGINS = ["bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_virtio", "net_vmxnet3"]
 
 
@@ -92,11 +92,21 @@ def add_plugins(archive):
             add_shared(archive, library)
 
 
-def add_modules(archive, fetched):
-    """Adds the kernel's modules, and a file with their names in an order in which they can be loaded."""
+def builtin(fetched):
+    """Returns the names of the modules that are part of the kernel."""
+    (path,) = glob.glob(f"{fetched}/**/modules.builtin", recursive=True)
+    return {name_of(line) for line in read(path).decode().split()}
+
+
+def name_of(path):
+    return os.path.basename(path).split(".")[0].replace("-", "_")
+
+
+def add_modules(archive, fetched, wanted):
+    """Adds these modules of the kernel, and a file with their names in an order in which they can be loaded."""
     files = {}
     for path in glob.glob(f"{fetched}/**/*.ko*", recursive=True):
-        files[os.path.basename(path).split(".")[0].replace("-", "_")] = path
+        files[name_of(path)] = path
     order = []
 
     def add(name):
@@ -114,27 +124,34 @@ def add_modules(archive, fetched):
         archive.add(f"modules/{name}.ko", data)
         order.append(name)
 
-    for name in MODULES:
-        if name not in files:
+    for name in wanted:
+        if name not in files and name not in builtin(fetched):
             sys.exit(f"{fetched} has no module {name}")
         add(name)
     archive.add("modules/order", "\n".join(order).encode() + b"\n")
 
 
 def main():
-    path, fetched, build, *files = sys.argv[1:]
-    archive = Archive(path)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("archive")
+    parser.add_argument("fetched")
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--modules", required=True)
+    parser.add_argument("--programs")
+    options = parser.parse_args()
+    archive = Archive(options.archive)
     for name in ["dev", "proc", "sys", "tmp", "var/run"]:
         archive.add(name, b"", 0o040755)
-    archive.add("bin/busybox", read(f"{fetched}/busybox"), 0o100755)
-    add_program(archive, f"{build}/control/warpd", "usr/bin/warpd")
-    add_program(archive, f"{build}/tools/warp", "usr/bin/warp")
-    add_program(archive, "/usr/sbin/ip" if os.path.exists("/usr/sbin/ip") else "/sbin/ip", "usr/bin/ip")
-    add_plugins(archive)
-    add_modules(archive, fetched)
-    for name in os.listdir(f"{HERE}/guest"):
-        archive.add("init" if name == "init" else f"usr/bin/{name}", read(f"{HERE}/guest/{name}"), 0o100755)
-    for file in files:
+    archive.add("bin/busybox", read(f"{options.fetched}/busybox"), 0o100755)
+    if options.programs:
+        add_program(archive, f"{options.programs}/control/warpd", "usr/bin/warpd")
+        add_program(archive, f"{options.programs}/tools/warp", "usr/bin/warp")
+        add_program(archive, "/usr/sbin/ip" if os.path.exists("/usr/sbin/ip") else "/sbin/ip", "usr/bin/ip")
+        add_plugins(archive)
+    add_modules(archive, options.fetched, options.modules.split(","))
+    for name in os.listdir(f"{HERE}/verbs"):
+        archive.add("init" if name == "init" else f"usr/bin/{name}", read(f"{HERE}/verbs/{name}"), 0o100755)
+    for file in options.files:
         archive.add(file, read(file), 0o100600)
     archive.close()
 

@@ -1,47 +1,29 @@
-# The verbs of a story with PCI cards, in addition to those of a scenario (tests/scenarios/_init.sh). Site A is a
-# machine of its own here, which QEMU makes: Debian's kernel, and of this tree warpd and warp. Its three cards are of
-# three kinds, and lead to the site B, a network namespace, through TAP interfaces:
+# The verbs of a story with PCI cards, in addition to those of a story with a guest (tests/guest/_guest.sh). Site A is
+# the guest: Debian's kernel, and of this tree warpd and warp. Its three cards are of three kinds, and lead to the site
+# B, a network namespace, through TAP interfaces:
 #
 #     0000:01:00.0 e1000e      wan0 of A ── TAP ── wan0 of B
 #     0000:02:00.0 virtio      wan1 of A ── TAP ── wan1 of B
 #     0000:03:00.0 vmxnet3     wan2 of A ── TAP ── wan2 of B
 #
 # At 0000:00:08.0 is a card (rtl8139) that DPDK has no driver for. B drives its TAPs by af_packet; those of A that have
-# the same names are the companions of its ports. Without KVM the guest is slow, but its clock goes as ours.
-pci_tests=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
-fetched=${WARP_BUILD:-$pci_tests/../../build}/pci
-
-skip() {
-  echo "skipped: $*" >&2
+# the same names are the companions of its ports.
+[[ -c /dev/net/tun ]] || {
+  echo "skipped: there is no /dev/net/tun" >&2
   exit 77
 }
-command -v qemu-system-x86_64 >/dev/null || skip "there is no qemu-system-x86_64: sudo tools/test --suite pci installs it"
-[[ -c /dev/net/tun ]] || skip "there is no /dev/net/tun"
-[[ -e $fetched/complete ]] || skip "there is no $fetched: sudo tools/test --suite pci downloads Debian's kernel to it"
-. "$pci_tests/../scenarios/_init.sh"
-trap guest_end EXIT
+. "$(dirname "${BASH_SOURCE[0]}")/../guest/_guest.sh"
 
 cards=(0000:01:00.0 0000:02:00.0 0000:03:00.0)
 models=(e1000e virtio-net-pci,disable-legacy=on,iommu_platform=on vmxnet3)
 
-guest_end() {
-  local status=$?
-  trap - ERR
-  set +e
-  if ((status != 0)) && kill -0 "${pid_of[guest]:-0}" 2>/dev/null; then
-    echo "--- A's warpd, in the guest: the end of its log"
-    guest 'tail -n 30 /run/lab/A.log; warp status --socket /run/lab/A.sock'
-  fi
-  (exit "$status")
-  scenario_end
+guest_failed() {
+  echo "--- A's warpd, in the guest: the end of its log"
+  guest 'tail -n 30 /run/lab/A.log; warp status --socket /run/lab/A.sock'
 }
 
-# guest COMMAND: runs it in the guest: prints what it prints, and has its exit status. guest_status EXPRESSION
-# [SECONDS]: as `status`, of the node in the guest.
-guest() { $lab_python "$pci_tests/console.py" run "$lab" "$*"; }
-guest_status() { $lab_python "$pci_tests/console.py" status "$lab" "$1" "${2:-60}"; }
-# monitor 'device_del card0': a command for QEMU's monitor, which must have nothing to say.
-monitor() { $lab_python "$pci_tests/console.py" monitor "$lab" "$1"; }
+# guest_status EXPRESSION [SECONDS]: as `status`, of the node in the guest.
+guest_status() { $lab_python "$guest_room/console.py" status "$lab" "$1" "${2:-60}"; }
 
 # Makes the namespace of B and the configurations of both, in which the ports of A are cards.
 sites() {
@@ -93,18 +75,13 @@ returns() {
   guest_status "$port['state'] == 'up' and active() == 3" >/dev/null
 }
 
-# guest_up KERNEL_OPTION… -- OPTION_OF_QEMU…: boots the guest, and returns when its shell answers.
+# guest_up KERNEL_OPTION… -- OPTION_OF_QEMU…: boots the guest with its cards and their companions.
 guest_up() {
-  local kernel_options= i
-  while [[ $1 != -- ]]; do kernel_options+=" $1" && shift; done
+  local kernel_options=() i options=(-m 1024 -device "rtl8139,addr=8,romfile=")
+  while [[ $1 != -- ]]; do kernel_options+=("$1") && shift; done
   shift
-  $lab_python "$pci_tests/initrd.py" "$lab/initrd" "$fetched" "$warp_build" "$lab"/A.{yaml,key}
-  local options=(-accel kvm -accel tcg -cpu max -smp 2 -m 1024 -nodefaults -display none -no-reboot
-    -kernel "$fetched/vmlinuz" -initrd "$lab/initrd"
-    -append "console=ttyS0 panic=-1 quiet no_timer_check hugepages=200$kernel_options"
-    -serial "file:$lab/guest.log" -serial "unix:$lab/guest.sock,server=on,wait=off"
-    -qmp "unix:$lab/qmp.sock,server=on,wait=off")
-  options+=(-device "rtl8139,addr=8,romfile=")
+  $lab_python "$guest_room/initrd.py" "$lab/initrd" "$fetched" --programs "$warp_build" \
+    --modules tun,vfio_iommu_type1,vfio_pci,uio_pci_generic "$lab"/A.{yaml,key}
   # Each card sits behind a port of its own, without which it could not be pulled out.
   for i in "${!cards[@]}"; do
     options+=(-device "pcie-root-port,id=slot$i,chassis=$((i + 1)),slot=$((i + 1)),addr=$((16 + i))"
@@ -112,14 +89,7 @@ guest_up() {
       -device "$(card $i)")
   done
   # The other side has to keep pace with a guest that needs all of this machine.
-  ip netns exec B nice -n 5 qemu-system-x86_64 "$@" "${options[@]}" >"$lab/qemu.log" 2>&1 &
-  pid_of[guest]=$! pid_of[qemu]=$!
-  for ((i = 0; ; i++)); do
-    ! grep -qs 'guest: ready' "$lab/guest.log" || break
-    kill -0 "${pid_of[guest]}" 2>/dev/null && ((i < 1200)) || fail "the guest did not start: $(cat "$lab/qemu.log")"
-    sleep 0.1
-  done
-  guest 'head -n 1 /proc/version'
+  guest_boot hugepages=200 "${kernel_options[@]}" -- ip netns exec B nice -n 5 -- "$@" "${options[@]}"
   # The companions exist beforehand, so that they keep their addresses while warpd does not run.
   for i in "${!cards[@]}"; do
     # By its path: busybox's own has no tuntap.
@@ -150,11 +120,6 @@ guest_traffic_end() {
   cat "$lab/gauge.json"
 }
 
-# uptime: the clock of the guest, in seconds.
-uptime() { guest "cut -d ' ' -f 1 /proc/uptime"; }
-# since 12.34: the seconds by the clock of the guest.
-since() { awk "BEGIN { printf \"%.2f s\", $(uptime) - $1 }"; }
-
 # all_carry: waits until payloads have come over every path that is active.
 all_carry() {
   guest_status "all(path['first'] + path['duplicates'] > 40 for path in paths() if path['state'] == 'active')" >/dev/null
@@ -167,7 +132,7 @@ cable() {
   local port=wan$1 up=0 before after carrier looks look late=0
   [[ $2 == off ]] || up=1
   guest "rm -f /run/lab/carrier; watch_carrier $port $up /run/lab/carrier &"
-  read -r before after < <($lab_python "$pci_tests/console.py" cable "$lab" "card$1" "$2")
+  read -r before after < <($lab_python "$guest_room/console.py" cable "$lab" "card$1" "$2")
   read -r carrier looks < <(guest 'await_file /run/lab/carrier')
   for look in $looks; do ((look <= after)) || ((late += 1)); done
   guest_status "status['ports'][$1]['state'] == '$([[ $2 == on ]] && echo up || echo down)'" >/dev/null

@@ -1,4 +1,4 @@
-"""Talks to the guest of the suite `pci`, and to the machine that QEMU makes for it.
+"""Talks to a guest, and to the machine that QEMU makes for it.
 
   console.py run DIRECTORY COMMAND          runs a shell command in the guest: prints what it prints, exits as it does
   console.py status DIRECTORY EXPRESSION SECONDS   waits until it is true of the node in the guest (lab_status.py)
@@ -6,7 +6,7 @@
   console.py cable DIRECTORY CARD on|off    plugs the cable of a card in or out; prints the guest's uptime before and
                                             after, in hundredths of a second
 
-DIRECTORY has the sockets: guest.sock, behind which a shell reads the guest's second serial line (guest/init), and
+DIRECTORY has the sockets: guest.sock, behind which a shell reads the guest's second serial line (verbs/init), and
 qmp.sock, QEMU's own.
 """
 
@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/lab"))
 import lab_status
 
-SECONDS = 120  # for one command: long beyond what any takes in a guest without KVM
+SECONDS = 300  # in which a command prints nothing: long beyond what any takes in a guest without KVM
 
 
 def connect(path):
@@ -37,15 +37,19 @@ class Guest:
     def __init__(self, directory):
         self.connection = connect(f"{directory}/guest.sock")
 
-    def run(self, command):
-        """Returns what the command printed, and its exit status."""
+    def run(self, command, show=lambda text: None):
+        """Returns what the command printed, and its exit status. What it prints is shown as it comes."""
         # The marker is put together by the shell, so that no echo of the line can pass for it.
         token = secrets.token_hex(8)
         line = f"{{ {command}\n}} </dev/null 2>&1; printf '@%s %d@' {token} $?\n"
         self.connection.sendall(line.encode())
-        text = b""
+        text, shown = b"", 0
         while True:
             end = re.search(rb"@%s (\d+)@" % token.encode(), text)
+            # The marker may come in pieces, and follows what may be no line.
+            lines = end.start() if end else text.rfind(b"\n") + 1
+            show(text[shown:lines].decode(errors="replace"))
+            shown = max(shown, lines)
             if end:
                 return text[: end.start()].decode(errors="replace"), int(end.group(1))
             text += self._receive()
@@ -91,8 +95,7 @@ class Monitor:
 def main():
     verb, directory, *arguments = sys.argv[1:]
     if verb == "run":
-        text, status = Guest(directory).run(arguments[0])
-        print(text, end="")
+        _, status = Guest(directory).run(arguments[0], lambda text: print(text, end="", flush=True))
         return status
     if verb == "status":
         return lab_status.await_true(Guest(directory).status, arguments[0], float(arguments[1]))
