@@ -134,5 +134,23 @@ TEST(Contest, ALongerRouteIsFoundOut) {
   EXPECT_GE(world.Goodput(flow), 0.97);
 }
 
+// Links stall for a moment now and then, as radio links do when they hand over. That is no swinging queue.
+TEST(Contest, ALongerRouteIsFoundOutOnALinkThatStallsAtTimesToo) {
+  World world(16);
+  world.AddLink({.rates = {Mbit(20)}, .delay = Millis(10)});
+  const uint16_t flow = world.AddFlow(
+      {.policy = {.mode = TunnelMode::kStripe, .order = Millis(100)}, .deadline = Millis(250)});
+  world.Count(At(55), At(75));
+  world.Stream(flow, Mbit(22), false, {}, At(75));
+  for (double second = 15; second < 75; second += 4) {
+    world.time().At(At(second), [&] { world.link(0).SetExtraDelay(Millis(80), {}); });
+    world.time().At(At(second + 2), [&] { world.link(0).SetExtraDelay(Millis(230), {}); });
+    world.time().At(At(second + 2.06), [&] { world.link(0).SetExtraDelay(Millis(80), {}); });
+  }
+  world.Run();
+  Tell("longer route, stalls", world, flow);
+  EXPECT_GE(world.Goodput(flow), 0.9);
+}
+
 }  // namespace
 }  // namespace warp::bonding
