@@ -14,8 +14,8 @@ constexpr Duration kStanding = milliseconds(4);  // a shorter queue is none
 constexpr Duration kShortestWindow = milliseconds(40);
 constexpr Duration kShortestSpan = milliseconds(5);
 constexpr Duration kFloorPeriod = seconds(10);
-// So much of the delays of a period is far above its floor where a queue grows and shrinks.
-constexpr double kSwings = 0.1;
+// More of a period's delays than this part are above its floor by more than the target where a queue grows and shrinks.
+constexpr double kSwings = 0.25;
 // By the clock of the receiver they span the window, which would have no end where that clock hardly goes.
 constexpr size_t kMostSamples = 1024;
 // What a sample says of the queue.
@@ -82,7 +82,7 @@ void Capacity::NoteDelay(const Sample& sample, Duration delay) {
   }
   floors_[0] = std::min(floors_[0], delay);
   ++delays_;
-  if (delay - floors_[0] > 2 * target()) ++high_delays_;
+  if (delay - floors_[0] > target()) ++high_delays_;
   if (trip > Duration::zero()) trips_[0] = std::min(trips_[0], trip);
   floor_ = std::min(floors_[0], floors_[1]);
   if (const Duration least = std::min(trips_[0], trips_[1]); least != Duration::max())

@@ -7,9 +7,9 @@ namespace {
 
 constexpr uint8_t kFin = 0x01, kRst = 0x04, kUrg = 0x20;
 constexpr uint16_t kDnsPort = 53;
-// Ethernet pads a frame to 60 bytes (IEEE 802.3, clause 3.2.8). What stands behind the packet beyond that is data, of
-// which its header does not tell.
-constexpr size_t kLeastFrame = 60;
+// Ethernet pads a frame to 60 bytes (IEEE 802.3, clause 3.2.8), and bridges that add tags may leave the padding. What
+// stands behind the packet beyond that is data, of which its header does not tell.
+constexpr size_t kLeastFrame = 60 + 2 * kVlanTag;
 
 bool IsWhole(wire::Bytes packet, const InnerPacket& inner) {
   return packet.size() <= std::max<size_t>(inner.end, kLeastFrame);

@@ -60,7 +60,7 @@ TEST_F(InteractiveFlowsTest, WhatStandsBehindThePacketIsNoPadding) {
   ASSERT_LT(ack.size(), 60u);
   ack.resize(60);
   EXPECT_TRUE(SentBytes(ack, Layer::kEthernet));
-  ack.resize(1400);
+  ack.resize(69);
   EXPECT_FALSE(SentBytes(ack, Layer::kEthernet));
   PacketBytes question = MakePacket({.protocol = kProtocolUdp, .port = 53});
   question.resize(1400);
