@@ -22,12 +22,30 @@ guest_end() {
   scenario_end
 }
 # What is said of the guest when the story fails.
-guest_failed() { tail -n 20 "$lab/guest.log"; }
+guest_failed() {
+  tail -n 20 "$lab/guest.log"
+  guest 'for log in /run/lab/*.log; do echo "--- $log, in the guest: its end"; tail -n 20 "$log"; done
+    for socket in /run/lab/*.sock; do echo "--- $socket"; warp status --details --socket "$socket"; done'
+}
 
 # guest COMMAND: runs it in the guest: prints what it prints, and has its exit status.
 guest() { $lab_python "$guest_room/console.py" run "$lab" "$*"; }
+# guest_status EXPRESSION [SECONDS [NODE]]: as `status`, of a node in the guest (A).
+guest_status() { $lab_python "$guest_room/console.py" status "$lab" "${3:-A}" "$1" "${2:-60}"; }
 # monitor 'device_del card0': a command for QEMU's monitor, which must have nothing to say.
 monitor() { $lab_python "$guest_room/console.py" monitor "$lab" "$1"; }
+
+# The application: as `traffic` and `traffic_end`, from A in the guest to B and back. The rate is one that a guest without
+# KVM carries many times over, as it may have a tenth of this machine, and an echo may take as long as it likes.
+# guest_traffic [NAMESPACE]: which A is in, if the guest has several.
+guest_traffic() {
+  guest "${1:+/usr/bin/ip netns exec $1} warp gauge tx --to 127.0.0.1:9000 --await-echo --seconds 0 --rate 20 --size 600 \
+    --drain 30 --json >/run/lab/gauge.json 2>/run/lab/gauge.log & echo \$! >/run/lab/gauge.pid"
+}
+guest_traffic_end() {
+  guest 'kill -TERM $(cat /run/lab/gauge.pid); wait $(cat /run/lab/gauge.pid); cat /run/lab/gauge.json' >"$lab/gauge.json"
+  cat "$lab/gauge.json"
+}
 
 # uptime: the clock of the guest, in seconds.
 uptime() { guest "cut -d ' ' -f 1 /proc/uptime"; }
@@ -35,7 +53,7 @@ uptime() { guest "cut -d ' ' -f 1 /proc/uptime"; }
 since() { awk "BEGIN { printf \"%.2f s\", $(uptime) - $1 }"; }
 
 # guest_boot KERNEL_OPTION… -- COMMAND… -- OPTION_OF_QEMU…: boots the guest with $lab/initrd, and returns when its shell
-# answers. The command (such as `nice`) runs QEMU.
+# answers. The command (such as `nice`), if there is one, runs QEMU.
 guest_boot() {
   local kernel_options= command=() i
   while [[ $1 != -- ]]; do kernel_options+=" $1" && shift; done
@@ -54,27 +72,4 @@ guest_boot() {
     sleep 0.1
   done
   guest 'head -n 1 /proc/version'
-}
-
-# --- A guest with the files of this machine. ---
-
-# How many times slower than this machine the guest may be.
-guest_slowness=${WARP_GUEST_SLOWNESS:-20}
-
-# rooted_up MODULE…: boots a guest that has the files of this machine, by 9P and only to read, and these modules of the
-# kernel.
-rooted_up() {
-  local modules
-  modules=$(IFS=,; echo "virtio_pci,9pnet_virtio,9p,tun,$*")
-  $lab_python "$guest_room/initrd.py" "$lab/initrd" "$fetched" --modules "$modules"
-  guest_boot host_root -- nice -n "${WARP_GUEST_NICE:-10}" -- -machine q35 -m 2048 \
-    -virtfs local,path=/,mount_tag=host_root,security_model=none,readonly=on,multidevs=remap
-}
-
-# rooted_scenario NAME: a scenario runs there. What it skips there is there as well.
-rooted_scenario() {
-  local scenarios=$guest_room/../scenarios
-  guest chroot /host /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/dev/shm \
-    WARP_BUILD="$(readlink -f "$warp_build")" WARP_SLOWNESS="$guest_slowness" \
-    bash "$(readlink -f "$scenarios")/$1.sh"
 }

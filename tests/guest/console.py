@@ -1,7 +1,8 @@
 """Talks to a guest, and to the machine that QEMU makes for it.
 
   console.py run DIRECTORY COMMAND          runs a shell command in the guest: prints what it prints, exits as it does
-  console.py status DIRECTORY EXPRESSION SECONDS   waits until it is true of the node in the guest (lab_status.py)
+  console.py status DIRECTORY NODE EXPRESSION SECONDS
+                                            waits until it is true of that node in the guest (lab_status.py)
   console.py monitor DIRECTORY COMMAND      gives QEMU's monitor a command; whatever it answers is an error
   console.py cable DIRECTORY CARD on|off    plugs the cable of a card in or out; prints the guest's uptime before and
                                             after, in hundredths of a second
@@ -63,10 +64,10 @@ class Guest:
     def uptime(self):
         return int(self.run("cut -d ' ' -f 1 /proc/uptime | tr -d .")[0])
 
-    def status(self):
+    def status(self, node):
         # Writing it costs a guest without KVM so much that it would have time for little else.
         time.sleep(0.2)
-        return json.loads(self.run("warp status --json --socket /run/lab/A.sock")[0])
+        return json.loads(self.run(f"warp status --json --socket /run/lab/{node}.sock")[0])
 
 
 class Monitor:
@@ -98,7 +99,9 @@ def main():
         _, status = Guest(directory).run(arguments[0], lambda text: print(text, end="", flush=True))
         return status
     if verb == "status":
-        return lab_status.await_true(Guest(directory).status, arguments[0], float(arguments[1]))
+        node, expression, seconds = arguments
+        guest = Guest(directory)
+        return lab_status.await_true(lambda: guest.status(node), expression, float(seconds))
     if verb == "monitor":
         answer = Monitor(directory).command(arguments[0])
         print(answer, end="")

@@ -1,17 +1,21 @@
-"""Makes the initial RAM disk of a guest: initrd.py ARCHIVE FETCHED --modules NAME,NAME… [--programs BUILD] [FILE…]
+"""Makes the initial RAM disk of a guest:
+initrd.py ARCHIVE FETCHED BUILD --modules NAME,… [--programs NAME,…] [--script FILE] [FILE…]
 
-FETCHED is the directory that tests/guest/fetch has filled. The guest loads the modules in this order; each brings those
-that it depends on. With --programs it has warpd, warp, ip and the drivers of its cards; BUILD is the directory that they
-were built in. Each FILE stands in the guest at the path that it has here. The archive is a cpio of the format `newc`
+FETCHED is the directory that tests/guest/fetch has filled, BUILD the one that warpd and warp were built in, which the
+guest has beside ip and the drivers of cards. It loads the modules in this order; each brings those that it depends on.
+Programs are those of this machine; a script of Python brings the interpreter and what it imports. Each FILE stands in
+the guest at the path that it has here. The archive is a cpio of the format `newc`
 (Documentation/driver-api/early-userspace/buffer-format.rst of the kernel), uncompressed: a guest without KVM would take
 seconds to unpack it.
 """
 
 import argparse
+import ast
 import glob
 import lzma
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -83,6 +87,29 @@ def add_program(archive, program, at):
         add_shared(archive, library)
 
 
+def add_program_here(archive, name):
+    """Adds a program of this machine."""
+    program = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if program is None:
+        sys.exit(f"there is no {name}")
+    add_program(archive, os.path.realpath(program), f"usr/bin/{name}")
+
+
+def add_script(archive, script):
+    """Adds a script of Python, to be run by `python3 -S`, with the interpreter and the modules that it imports."""
+    archive.add(f"usr/bin/{os.path.basename(script)}", read(script), 0o100755)
+    add_program_here(archive, "python3")
+    nodes = ast.parse(read(script)).body + ast.parse(read(script)).body[-1].body
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    show = "print(*(getattr(module, '__file__', '') for module in list(sys.modules.values())), sep='\\n')"
+    loaded = run("/usr/bin/python3", "-S", "-c", f"import sys, {', '.join(sorted(names))}; {show}").decode()
+    for path in filter(os.path.isfile, loaded.splitlines()):
+        archive.add(path, read(path), 0o100755)
+        if path.endswith(".so"):
+            for library in libraries(path):
+                add_shared(archive, library)
+
+
 def add_plugins(archive):
     """Adds the drivers of DPDK, where its library looks for them."""
     for name in PLUGINS:
@@ -135,19 +162,23 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("archive")
     parser.add_argument("fetched")
+    parser.add_argument("build")
     parser.add_argument("files", nargs="*")
     parser.add_argument("--modules", required=True)
-    parser.add_argument("--programs")
+    parser.add_argument("--programs", default="")
+    parser.add_argument("--script")
     options = parser.parse_args()
     archive = Archive(options.archive)
     for name in ["dev", "proc", "sys", "tmp", "var/run"]:
         archive.add(name, b"", 0o040755)
     archive.add("bin/busybox", read(f"{options.fetched}/busybox"), 0o100755)
-    if options.programs:
-        add_program(archive, f"{options.programs}/control/warpd", "usr/bin/warpd")
-        add_program(archive, f"{options.programs}/tools/warp", "usr/bin/warp")
-        add_program(archive, "/usr/sbin/ip" if os.path.exists("/usr/sbin/ip") else "/sbin/ip", "usr/bin/ip")
-        add_plugins(archive)
+    add_program(archive, f"{options.build}/control/warpd", "usr/bin/warpd")
+    add_program(archive, f"{options.build}/tools/warp", "usr/bin/warp")
+    for name in filter(None, ["ip", *options.programs.split(",")]):
+        add_program_here(archive, name)
+    if options.script:
+        add_script(archive, options.script)
+    add_plugins(archive)
     add_modules(archive, options.fetched, options.modules.split(","))
     for name in os.listdir(f"{HERE}/verbs"):
         archive.add("init" if name == "init" else f"usr/bin/{name}", read(f"{HERE}/verbs/{name}"), 0o100755)

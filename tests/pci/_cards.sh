@@ -17,14 +17,6 @@
 cards=(0000:01:00.0 0000:02:00.0 0000:03:00.0)
 models=(e1000e virtio-net-pci,disable-legacy=on,iommu_platform=on vmxnet3)
 
-guest_failed() {
-  echo "--- A's warpd, in the guest: the end of its log"
-  guest 'tail -n 30 /run/lab/A.log; warp status --details --socket /run/lab/A.sock'
-}
-
-# guest_status EXPRESSION [SECONDS]: as `status`, of the node in the guest.
-guest_status() { $lab_python "$guest_room/console.py" status "$lab" "$1" "${2:-60}"; }
-
 # Makes the namespace of B and the configurations of both, in which the ports of A are cards.
 sites() {
   local i
@@ -80,8 +72,8 @@ guest_up() {
   local kernel_options=() i options=(-m 1024 -device "rtl8139,addr=8,romfile=")
   while [[ $1 != -- ]]; do kernel_options+=("$1") && shift; done
   shift
-  $lab_python "$guest_room/initrd.py" "$lab/initrd" "$fetched" --programs "$warp_build" \
-    --modules tun,vfio_iommu_type1,vfio_pci,uio_pci_generic "$lab"/A.{yaml,key}
+  $lab_python "$guest_room/initrd.py" "$lab/initrd" "$fetched" "$warp_build" "$lab"/A.{yaml,key} \
+    --modules tun,vfio_iommu_type1,vfio_pci,uio_pci_generic
   # Each card sits behind a port of its own, without which it could not be pulled out.
   for i in "${!cards[@]}"; do
     options+=(-device "pcie-root-port,id=slot$i,chassis=$((i + 1)),slot=$((i + 1)),addr=$((16 + i))"
@@ -107,17 +99,6 @@ says() {
   cat "$lab/said"
   [[ $(wc -l <"$lab/said") == 1 ]] || fail "not one line"
   grep -qE "$pattern" "$lab/said" || fail "does not say /$pattern/"
-}
-
-# The application: as `traffic` and `traffic_end`, from the guest to B and back. The rate is one that a guest without
-# KVM carries many times over, as it may have a tenth of this machine, and an echo may take as long as it likes.
-guest_traffic() {
-  guest "warp gauge tx --to 127.0.0.1:9000 --await-echo --seconds 0 --rate 20 --size 600 --drain 30 --json \
-    >/run/lab/gauge.json 2>/run/lab/gauge.log & echo \$! >/run/lab/gauge.pid"
-}
-guest_traffic_end() {
-  guest 'kill -TERM $(cat /run/lab/gauge.pid); wait $(cat /run/lab/gauge.pid); cat /run/lab/gauge.json' >"$lab/gauge.json"
-  cat "$lab/gauge.json"
 }
 
 # all_carry: waits until payloads have come over every path that is active.

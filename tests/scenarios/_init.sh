@@ -82,7 +82,6 @@ echo_up() {
 # traffic RATE SIZE: sends in the background until traffic_end. The result is then in $lab/gauge.json.
 traffic() {
   ip netns exec A "$warp" gauge tx --to "$(gate 9000)" --await-echo --seconds 0 --rate "$1" --size "$2" --json \
-    --drain "$lab_slowness" \
     >"$lab/gauge.json" 2>"$lab/gauge.log" &
   gauge_pid=$!
 }

@@ -22,9 +22,6 @@ warp_map=$warp_build/map-server/warp-map
 warp=$warp_build/tools/warp
 lab=/run/lab  # a private tmpfs inside the laboratory
 lab_python="/usr/bin/python3 -B"  # -B leaves no __pycache__ in the tree
-# How many times slower than an ordinary machine this one may be, as a guest of QEMU's without KVM is. All that waits has
-# so much more time.
-lab_slowness=${WARP_SLOWNESS:-1}
 map_address=10.99.0.1:13116
 map_address_v6=[fd00:99::1]:13116
 
@@ -236,11 +233,10 @@ launch() {
   ip netns exec "$@" >"$lab/$name.log" 2>&1 &
   pid_of[$name]=$!
 }
-# ready NAME: returns when the daemon says that it is ready. Fails if the daemon ends before that, or after 15 s (times
-# lab_slowness).
+# ready NAME: returns when the daemon says that it is ready. Fails if the daemon ends before that, or after 15 s.
 ready() {
   local i
-  for ((i = 0; i < 300 * lab_slowness; i++)); do
+  for ((i = 0; i < 300; i++)); do
     ! grep -qs ': ready' "$lab/$1.log" || return 0
     kill -0 ${pid_of[$1]} 2>/dev/null || break
     sleep 0.05
@@ -317,14 +313,14 @@ kill_hard() {
 }
 
 # status A 'EXPRESSION' [SECONDS]: waits until a Python expression over A's status is true, and prints its value. It
-# fails after so many seconds (10, times lab_slowness). lab_status.py lists the names that the expression may use.
-status() { $lab_python "$lab_tools/lab/lab_status.py" "$lab/$1.sock" "$2" "$((${3:-10} * lab_slowness))"; }
+# fails after so many seconds (10). lab_status.py lists the names that the expression may use.
+status() { $lab_python "$lab_tools/lab/lab_status.py" "$lab/$1.sock" "$2" "${3:-10}"; }
 wait_active() { status "$1" "active() == $2" "${3:-15}" >/dev/null; }
 
 # listening B 9001: waits until a program in B has this UDP port.
 listening() {
   local i
-  for ((i = 0; i < 200 * lab_slowness; i++)); do
+  for ((i = 0; i < 200; i++)); do
     [[ -z $(on "$1" ss -Hlun "sport = :$2") ]] || return 0
     sleep 0.05
   done
