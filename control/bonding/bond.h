@@ -221,6 +221,7 @@ class Bond {
     return std::max<int64_t>(
         1, kQuantum * static_cast<int64_t>(flow.weight()) / static_cast<int64_t>(heaviest_));
   }
+  int64_t DebtOf(Flow& flow, wire::PathSlot slot);
   void SkipRounds(wire::PathSlot slot);
   std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
   std::optional<Grant> TakeAgain(Instant now, wire::PathSlot slot);

@@ -75,6 +75,8 @@ struct BondPath {
   uint64_t queued = 0;             // bytes that wait
   CompactQueue<uint16_t> waiting;  // flows with something in their queue, in turns
   uint64_t waiting_weight = 0;     // of these
+  uint32_t crowded = 0;            // how often a flow came to where none waited
+  double rounds = 0;               // of turns since
   Instant held_until{};            // all of them are held back until then
   // What was lost and goes again by this path, before all that waits; its bytes are not in `queued`.
   CompactQueue<Grant> again;

@@ -79,15 +79,30 @@ Bond::Fate Bond::Queue(Instant now, Flow& flow, wire::PathSlot slot, const Grant
   return Fate::kQueued;
 }
 
+// What the flow begins its turns with. A payload may be larger than a turn. Whoever has one at a time would send it in
+// each of his turns, if what he owes were forgotten with the queue that it leaves empty: it is repaid in the rounds
+// that others had meanwhile, and forgotten where nobody has had to wait.
+int64_t Bond::DebtOf(Flow& flow, wire::PathSlot slot) {
+  BondPath& path = PathOf(slot);
+  const FlowQueue& queue = QueueOf(flow, slot);
+  if (path.waiting.empty()) {
+    ++path.crowded;
+    path.rounds = 0;
+  }
+  if (queue.crowded != path.crowded) return 0;
+  const double repaid = (path.rounds - queue.rounds) * static_cast<double>(QuantumOf(flow));
+  return std::min<int64_t>(0, queue.deficit + static_cast<int64_t>(repaid));
+}
+
 // In the order of the numbers: what comes from another path's queue may be older than what is here.
 void Bond::Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload) {
   BondPath& path = PathOf(slot);
   FlowQueue& queue = QueueOf(flow, slot);
   path.held_until = Instant{};
   if (queue.items.empty()) {
+    queue.deficit = DebtOf(flow, slot);
     path.waiting.push_back(payload.flow);
     path.waiting_weight += flow.weight();
-    queue.deficit = 0;
   }
   if (placing_many_) {
     queue.items.push_back(payload);

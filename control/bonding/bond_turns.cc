@@ -34,6 +34,7 @@ void Bond::SkipRounds(wire::PathSlot slot) {
     rounds = std::min(rounds, queue.deficit > 0 ? 0 : -queue.deficit / quantum);
   });
   if (rounds == 0) return;
+  PathOf(slot).rounds += static_cast<double>(rounds);
   each([&](FlowQueue& queue, int64_t quantum) { queue.deficit += rounds * quantum; });
 }
 
@@ -57,6 +58,7 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
       // Who is alone owes nobody anything for what is larger than a turn.
       if (path.waiting.size() == 1) queue.deficit = 0;
       queue.deficit += QuantumOf(flow);
+      path.rounds += 1.0 / static_cast<double>(path.waiting.size());
       path.waiting.push_back(id);
       path.waiting.pop_front();
       if (path.waiting.size() > 1) {
@@ -69,6 +71,8 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
     queue.bytes -= grant.size;
     path.queued -= grant.size;
     if (queue.items.empty()) {
+      queue.crowded = path.crowded;
+      queue.rounds = path.rounds;
       const auto place = std::find(path.waiting.begin(), path.waiting.end(), id);
       path.waiting.erase(place);
       path.waiting_weight -= flow.weight();

@@ -14,6 +14,8 @@ constexpr Duration kStanding = milliseconds(4);  // a shorter queue is none
 constexpr Duration kShortestWindow = milliseconds(40);
 constexpr Duration kShortestSpan = milliseconds(5);
 constexpr Duration kFloorPeriod = seconds(10);
+// More of a period's delays than this part are above its floor by more than the target where a queue grows and shrinks.
+constexpr double kSwings = 0.25;
 // By the clock of the receiver they span the window, which would have no end where that clock hardly goes.
 constexpr size_t kMostSamples = 1024;
 // What a sample says of the queue.
@@ -70,15 +72,17 @@ void Capacity::NoteDelay(const Sample& sample, Duration delay) {
     if (measured_ && floors_[0] > floor_ + kStanding / 2) {
       renew_until_ = sample.now + std::max(round_trip_, Duration(milliseconds(40)));
     }
-    // What another's queue leaves is no floor. That of a TCP grows and shrinks; a path that became longer is so evenly.
-    const bool keeps = contest_.is && highest_ - floors_[0] > 2 * target();
+    // What another's queue leaves is no floor. That of a TCP grows and shrinks all the time; a path that became longer
+    // is so evenly, but for moments.
+    const bool keeps = contest_.is && high_delays_ > kSwings * delays_;
     floors_[1] = !measured_ ? Duration::max() : keeps ? floor_ : floors_[0];
-    highest_ = Duration::min();
+    delays_ = high_delays_ = 0;
     trips_[1] = measured_ ? trips_[0] : Duration::max();
     floors_[0] = trips_[0] = Duration::max();
   }
   floors_[0] = std::min(floors_[0], delay);
-  highest_ = std::max(highest_, delay);
+  ++delays_;
+  if (delay - floors_[0] > target()) ++high_delays_;
   if (trip > Duration::zero()) trips_[0] = std::min(trips_[0], trip);
   floor_ = std::min(floors_[0], floors_[1]);
   if (const Duration least = std::min(trips_[0], trips_[1]); least != Duration::max())

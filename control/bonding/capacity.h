@@ -151,7 +151,7 @@ class Capacity {
   Duration floor_{};
   Duration floors_[2] = {Duration::max(),
                          Duration::max()};  // of this period, and of the one before
-  Duration highest_ = Duration::min();      // delay of this period
+  uint32_t delays_ = 0, high_delays_ = 0;   // of this period; the latter far above its floor
   Instant floor_period_{};
   Instant renew_until_{};  // the pace is low, so that the floor shows
   Duration queue_{};

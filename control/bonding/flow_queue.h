@@ -14,7 +14,11 @@ inline constexpr int64_t kQuantum = 3000;  // bytes of the turn of the heaviest 
 struct FlowQueue {
   CompactQueue<Grant> items;
   uint64_t bytes = 0;
-  int64_t deficit = 0;  // bytes that the flow may still send in its turn
+  // Bytes that the flow may still send in its turn; negative: what it has sent beyond that, which later turns owe.
+  int64_t deficit = 0;
+  // When its last payload left: of the path (BondPath).
+  uint32_t crowded = 0;
+  double rounds = 0;
   uint32_t used_in =
       0;  // the look at the path's share (BondPath::looks) since which it has sent; 0: never
 };

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "control/gate/loopback/loopback_gate.h"
-#include "control/gate/loopback/port_range_gate.h"
 #include "control/gate/tun/tun_gate.h"
+#include "control/gate/udp/port_range_gate.h"
+#include "control/gate/udp/udp_gate.h"
 #include "control/gate/unix/unix_datagram_gate.h"
 #include "control/gate/unix/unix_seqpacket_gate.h"
 
@@ -44,10 +44,10 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::Open(const config::TunnelConf
 absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUdp(const config::TunnelConfig& tunnel,
                                                            GateSink& sink) {
   const config::UdpGateConfig& config = *tunnel.gate.socket();
-  LoopbackGateOptions options{.listen = config.listen.first,
-                              .flows = tunnel.flows,
-                              .flow_idle = tunnel.flow_idle,
-                              .marks = tunnel.dscp == config::DscpPolicy::kCopy};
+  UdpGateOptions options{.listen = config.listen.first,
+                         .flows = tunnel.flows,
+                         .flow_idle = tunnel.flow_idle,
+                         .marks = tunnel.dscp == config::DscpPolicy::kCopy};
   if (config.deliver.has_value()) options.deliver = config.deliver->first;
   if (!config.allow.empty()) {
     options.allowed = [allow = config.allow](const wire::IpAddress& sender) {
@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Gate>> GateFactory::OpenUdp(const config::TunnelC
   options.say = [this, name = tunnel.name](const std::string& sentence) {
     if (warn_ != nullptr) warn_(absl::StrCat("tunnel ", name, ": ", sentence));
   };
-  if (config.listen.ports == 1) return LoopbackGate::Open(loop_, options, sink);
+  if (config.listen.ports == 1) return UdpGate::Open(loop_, options, sink);
   return PortRangeGate::Open(loop_, options, config.listen.ports, sink);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Cards behind an IOMMU, which warpd drives through vfio-pci (_guest.sh draws the topology): what it says of a card that
+# Cards behind an IOMMU, which warpd drives through vfio-pci (_cards.sh draws the topology): what it says of a card that
 # it cannot drive, payloads, a cable that is pulled, a process that is killed, and a card that is pulled out.
-. "$(dirname "$0")/_guest.sh"
+. "$(dirname "$0")/_cards.sh"
 sites
 guest_up intel_iommu=on -- -machine q35,kernel-irqchip=split -device intel-iommu,intremap=on
 node_up B

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Cards of a machine without an IOMMU, which warpd drives through uio_pci_generic (_guest.sh draws the topology): what
+# Cards of a machine without an IOMMU, which warpd drives through uio_pci_generic (_cards.sh draws the topology): what
 # it says of a card that is not bound, payloads, and cards that are pulled out.
-. "$(dirname "$0")/_guest.sh"
+. "$(dirname "$0")/_cards.sh"
 sites
 guest_up -- -machine q35
 node_up B

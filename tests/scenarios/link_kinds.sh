@@ -1,7 +1,7 @@
 #!/bin/bash
 # Links of every kind that this kernel has join A and B, one of each: what `driver: auto` makes of it, and where there is no
 # Ethernet header also `driver: af_packet`. Payloads pass over each, and the status says which driver it is and why. A kind
-# that this kernel lacks is skipped by name.
+# that this kernel lacks is skipped by name, and tried with a kernel that has it (tests/guest/guest_link_kinds.sh).
 #
 #   A wan0 (veth) ======== wan0 B
 #   A wan1 (vlan, or …) == wan1 B        and so on

@@ -208,6 +208,15 @@ TEST_F(TunnelTest, TakesFewerThanAllAndTheFirstOfThem) {
   EXPECT_EQ(GateFull(), 0u);
 }
 
+TEST_F(TunnelTest, ItsFlowsLastAsLongAsItSays) {
+  config_.flows = 2;
+  config_.flow_idle = std::chrono::milliseconds(80);
+  Open(std::chrono::seconds(10));
+  Offer(1);
+  ASSERT_TRUE(Gives(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [&] { return tunnel_->gate_status().flows == 0; }));
+}
+
 TEST_F(TunnelTest, WhatTheLcoresHaveNoTimeForStaysInTheGate) {
   Open(std::chrono::seconds(10));
   Fill();

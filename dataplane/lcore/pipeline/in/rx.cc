@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "dataplane/lcore/pipeline/in/ingress.h"
+#include "dataplane/lcore/port/vlan/vlan_tag.h"
+#include "dataplane/wire/byte_order.h"
 
 namespace warp::lcore {
 namespace {
@@ -45,11 +47,23 @@ bool IsOurMac(wire::Bytes frame, const wire::MacAddress& mac) {
 }
 bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 0; }
 
+// A switch may put a tag of VLAN 0 on a frame, which belongs to no VLAN as before (IEEE 802.1Q, clause 6.9.1). False:
+// there is none.
+[[gnu::noinline]] bool TakePriorityTagOff(rte_mbuf* frame, wire::Bytes bytes) {
+  if (bytes.size() < kVlanTagAt + kVlanTagSize ||
+      wire::ReadAs<wire::Be16>(&bytes[kVlanTagAt]).value() != RTE_ETHER_TYPE_VLAN ||
+      (wire::ReadAs<wire::Be16>(&bytes[kVlanTagAt + 2]).value() & RTE_VLAN_ID_MASK) != 0) {
+    return false;
+  }
+  TakeTagOff(frame);
+  return true;
+}
+
 }  // namespace
 
 // Its one call is made for every packet, and costs more than a few of its branches where it is not inlined.
 [[gnu::always_inline]] inline void Ingress::Sort(const PortView& port, rte_mbuf* frame) {
-  const wire::Bytes bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
+  wire::Bytes bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
   if (!IsOurMac(bytes, port.port->mac())) {
     if (IsGroupMac(bytes)) return LeaveToKernel(port, frame);
     // The frame was sent to another station, so that freeing it drops nothing.
@@ -57,7 +71,12 @@ bool IsGroupMac(wire::Bytes frame) { return !frame.empty() && (frame[0] & 1) != 
     return;
   }
   InPacket& packet = in_.Next();
-  switch (wire::LocateUdp(bytes, &packet.udp)) {
+  wire::FrameKind kind = wire::LocateUdp(bytes, &packet.udp);
+  if (kind == wire::FrameKind::kOther && TakePriorityTagOff(frame, bytes)) [[unlikely]] {
+    bytes = wire::Bytes(rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame));
+    kind = wire::LocateUdp(bytes, &packet.udp);
+  }
+  switch (kind) {
     case wire::FrameKind::kUdp:
       break;
     case wire::FrameKind::kOther:
@@ -107,8 +126,11 @@ void Ingress::Receive(const PortView& port) {
   }
 }
 
+// A turn that has found frames which end here is no idle one: more may wait behind them, and an adapter that has told
+// of the first of them need not tell of those.
 void Ingress::CountLosses(const PortView& port) {
   const Port::Losses lost = port.port->TakeLosses();
+  turn_.AddWork(static_cast<uint32_t>(lost.unbuffered + lost.unknown_vlan));
   if (lost.unbuffered > 0) turn_.Count(port.slot, wire::Drop::kNoBuffer, lost.unbuffered);
   if (lost.unknown_vlan > 0) turn_.Count(port.slot, wire::Drop::kUnknownVlan, lost.unknown_vlan);
 }

@@ -42,13 +42,15 @@ class Program {
   static constexpr uint32_t kProtocol = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL);
   static constexpr uint32_t kVlanMask = 0x0fff;
 
+  // A tag of VLAN 0 has a priority alone: such a frame is of no VLAN, as one without a tag.
   void LetInVlan(uint16_t vlan) {
     Load(BPF_B | BPF_ABS, kTagged);
-    DropUnless(vlan == 0 ? 0 : 1);
-    if (vlan == 0) return;
+    const size_t is_untagged = Jump(BPF_JEQ, 0);
     Load(BPF_H | BPF_ABS, kTag);
     program_[size_++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kVlanMask);
     DropUnless(vlan);
+    // Of a VLAN, the next statement for frames without a tag is the one that drops.
+    program_[is_untagged].jt = static_cast<uint8_t>(size_ - is_untagged - (vlan == 0 ? 1 : 2));
   }
 
   void LetInUdp(uint16_t port, bool ethernet) {

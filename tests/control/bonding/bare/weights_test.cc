@@ -110,6 +110,56 @@ class WeightsTest : public BareBondTest {
   }
 };
 
+// Of a path that two tunnels fill, the first of which has one payload at a time: what it has of the bytes.
+class OneAtATimeTest : public WeightsTest {
+ protected:
+  void Begin(uint32_t weight, uint32_t others) {
+    rate_ = 100'000;
+    SetPaths(0b01);
+    SetFlow(1, Weight(weight));
+    SetFlow(2, Weight(others));
+    for (int i = 0; i < 300; ++i) Wait(2, 1000);
+  }
+  // Whatever leaves of the second one is followed by as much, and with `again` so is that of the first one. Returns
+  // what has left of each.
+  std::array<double, 2> Fill(Duration time, bool again) {
+    std::array<double, 2> left{};
+    for (const Instant end = now_ + time; now_ < end; now_ += Millis(1)) {
+      bond_.HandleTimeout(now_);
+      while (const auto grant = bond_.Next(now_)) {
+        left.at(grant->flow - 1u) += grant->size;
+        Pay(*grant);
+        if (grant->flow == 2 || again) Wait(grant->flow, grant->size);
+      }
+    }
+    return left;
+  }
+  double PartOf(uint32_t size) {
+    Wait(1, size);
+    const std::array<double, 2> left = Fill(Millis(5000), true);
+    return left[0] / (left[0] + left[1]);
+  }
+};
+
+TEST_F(OneAtATimeTest, LargePayloadsTakeNoMoreThanTheirPart) {
+  Begin(1, 1);
+  EXPECT_NEAR(PartOf(20'000), 0.5, 0.05);
+}
+
+TEST_F(OneAtATimeTest, NeitherDoOrdinaryOnesOfALightTunnel) {
+  Begin(1, 100);
+  EXPECT_LE(PartOf(1000), 0.03);
+}
+
+// What it owes is repaid while others have their turns.
+TEST_F(OneAtATimeTest, WhoComesBackLaterOwesNothing) {
+  Begin(1, 1);
+  Wait(1, 20'000);
+  EXPECT_EQ(Fill(Millis(500), false)[0], 20'000);
+  Wait(1, 20'000);
+  EXPECT_EQ(Fill(Millis(60), false)[0], 20'000);  // the turn of the other one, and its own begins
+}
+
 TEST_F(WeightsTest, APathTellsTheWeightOfThoseWhoSendByIt) {
   rate_ = 100'000;
   SetPaths(0b01);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
 
 #include "dataplane/wire/byte_order.h"
@@ -57,6 +58,29 @@ TEST_F(Hostile, Replay) {
   EXPECT_THAT(net_.b().Received(), ElementsAre("once"));
   EXPECT_EQ(Drops(Drop::kDuplicate), 4u);
   EXPECT_EQ(net_.b().plane().PortDrops(net_.b().port(0), Drop::kDuplicate), 4u);
+}
+
+// Switches put a tag of VLAN 0 on what has a priority (IEEE 802.1Q). It belongs to no VLAN, as without. Another tag, or
+// one behind it, is of a network that is not ours.
+TEST_F(Hostile, ATagThatNamesNoVlanIsNoSecret) {
+  const auto tagged = [](FrameBytes frame, uint16_t tag) {
+    const std::array<uint8_t, 4> bytes = {0x81, 0x00, static_cast<uint8_t>(tag >> 8),
+                                          static_cast<uint8_t>(tag)};
+    frame.insert(frame.begin() + 12, bytes.begin(), bytes.end());
+    return frame;
+  };
+  const FrameBytes frame = Capture("priority");
+  Inject(tagged(frame, 10));
+  Inject(tagged(tagged(frame, 10), 0xe000));
+  Inject(tagged(tagged(frame, 0), 0));
+  FrameBytes cut = tagged(frame, 0);
+  cut.resize(17);
+  Inject(cut);
+  EXPECT_THAT(net_.b().Received(), IsEmpty());
+  Inject(tagged(frame, 0xe000));
+  EXPECT_THAT(net_.b().Received(), ElementsAre("priority"));
+  std::vector<ForeignFrame> foreign(8);
+  foreign.resize(net_.b().plane().ReceiveForeign(foreign));
 }
 
 TEST_F(Hostile, CopiesInOneBurstAreOpenedOnce) {

@@ -97,6 +97,22 @@ TEST_F(SharedDeviceTest, ThePortThatPolledMayGoAndReturn) {
   EXPECT_EQ(b_.Drops(wire::Drop::kUnknownVlan), 1u);
 }
 
+// A burst of frames that nobody has is no reason to sleep before what stands behind them is taken.
+TEST_F(SharedDeviceTest, AFloodForNobodyLeavesNothingBehind) {
+  Remove(b_, 0);
+  const auto send_by = [&](size_t port, const std::vector<std::string>& payloads) {
+    a_.SetActive([port](size_t local, size_t remote) { return local == port && remote == port; });
+    a_.Publish();
+    a_.Send(payloads);
+    a_.Turn();
+  };
+  send_by(0, std::vector<std::string>(70, "flood"));
+  send_by(1, {"last"});
+  b_.Turn();
+  EXPECT_EQ(b_.Received(), Payloads{"last"});
+  EXPECT_EQ(b_.Drops(wire::Drop::kUnknownVlan), 70u);
+}
+
 TEST_F(SharedDeviceTest, TheDeviceClosesWithItsLastPortAndOpensAgain) {
   for (const size_t port : {0u, 1u}) b_.SetPresent(port, false);
   b_.Publish();

@@ -54,6 +54,19 @@ TEST_F(InteractiveFlowsTest, FramesAreLookedInto) {
   EXPECT_FALSE(SentBytes(arp, Layer::kEthernet));
 }
 
+// Whoever wants to go first with what is neither small nor waited for.
+TEST_F(InteractiveFlowsTest, WhatStandsBehindThePacketIsNoPadding) {
+  PacketBytes ack = MakePacket({.ethernet = true, .data = 0});
+  ASSERT_LT(ack.size(), 60u);
+  ack.resize(60);
+  EXPECT_TRUE(SentBytes(ack, Layer::kEthernet));
+  ack.resize(69);
+  EXPECT_FALSE(SentBytes(ack, Layer::kEthernet));
+  PacketBytes question = MakePacket({.protocol = kProtocolUdp, .port = 53});
+  question.resize(1400);
+  EXPECT_FALSE(SentBytes(question, Layer::kIp));
+}
+
 TEST_F(InteractiveFlowsTest, HeadersThatAreCutOffAreNothing) {
   PacketBytes packet = MakePacket({.protocol = kProtocolUdp, .port = 53});
   packet.resize(23);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/lcore/port/vlan/vlan_tag.h"
 #include "dataplane/os/unique_fd.h"
 #include "tests/dataplane/lcore/port/port_kernel_fixture.h"
 
@@ -138,6 +139,25 @@ TEST_P(VlanAfPacketTest, EachPortHasItsVlanAlone) {
     rte_mbuf* frame = nullptr;
     EXPECT_EQ(port->RxBurst(&frame, 1), 0);
   }
+}
+
+// Switches put such tags on what has a priority. Behind it there may be a tag of somebody's VLAN.
+TEST_P(VlanAfPacketTest, ATagWithAPriorityAloneIsOfNoVlan) {
+  auto plain = OpenEnd(0), untagged = OpenEnd(1), ten = OpenVlan(1, 10);
+  ASSERT_TRUE(plain != nullptr && untagged != nullptr && ten != nullptr);
+  AwaitCarrier(*plain, *untagged);
+  const auto send = [&](uint32_t number, std::vector<uint16_t> tags) {
+    rte_mbuf* frame = Frame(*plain, *untagged, number);
+    for (const uint16_t tag : tags) PutTagOn(frame, tag);
+    ASSERT_EQ(plain->TxBurst(&frame, 1), 1);
+  };
+  send(1, {10, 0xe000});
+  send(2, {0xe000 | 10});
+  send(3, {0xe000});
+  EXPECT_EQ(Receive(*untagged, 1), Numbers(3, 1));
+  EXPECT_EQ(Receive(*ten, 1), Numbers(2, 1));
+  rte_mbuf* frame = nullptr;
+  EXPECT_EQ(untagged->RxBurst(&frame, 1) + ten->RxBurst(&frame, 1), 0);
 }
 
 // The kernel has no interface for the VLAN, so that what is not ours comes, too, for the companion.
