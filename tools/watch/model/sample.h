@@ -78,7 +78,7 @@ struct PathSample {
   std::optional<double> rtt_ms;
   std::optional<double> jitter_ms;
   std::optional<double> skew_ms;
-  double loss = 0;         // 0 to 1; of a path that is lost 1, though its last probes were answered before
+  double loss = 0;  // 0 to 1; of a path that is lost 1, though its last probes were answered before
   double first_share = 0;  // 0 to 1
   double mtu = 0;
   Carried bytes;
