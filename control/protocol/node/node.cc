@@ -59,6 +59,16 @@ void Node::RemovePeer(Instant now, PeerId id) {
   peers_untold_ = !maps_.empty();
 }
 
+void Node::RenamePeer(PeerId id, const std::string& name) {
+  if (id < peers_.size() && peers_[id] != nullptr) peers_[id]->SetName(name);
+}
+
+void Node::SetPeerPsk(Instant now, PeerId id, wire::PresharedKey psk) {
+  if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
+  peers_[id]->SetPsk(now, std::move(psk));
+  Watch(*peers_[id]);
+}
+
 void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,
                             std::span<const wire::Endpoint> endpoints, uint32_t instance) {
   if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
@@ -74,13 +84,29 @@ void Node::SetSpreads(Instant now, PeerId id, bool spreads) {
 
 MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
   assert(map != nullptr);
-  const auto id = static_cast<MapId>(maps_.size());
+  const MapId id = next_map_++;
   MapDriver* driver = map.get();
-  maps_.push_back({.driver = std::move(map)});
+  maps_.push_back({.id = id, .driver = std::move(map)});
   owners_[&driver->association()] = {.map = driver};
   driver->SetPorts(now, ports_);
   driver->SetPeers(now, PeerKeys());
   return id;
+}
+
+void Node::RemoveMap(Instant now, MapId id) {
+  const auto map =
+      std::find_if(maps_.begin(), maps_.end(), [id](const Map& one) { return one.id == id; });
+  if (draining_ || map == maps_.end()) return;
+  map->driver->Shutdown(now, context_.outbox);
+  // As with a peer: nothing that arrives can be given to it any more.
+  owners_.erase(&map->driver->association());
+  maps_.erase(map);
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer == nullptr) continue;
+    peer->SetEndpoints(now, EndpointSource::kMap, id, {});
+    Watch(*peer);
+  }
+  context_.sessions_version = ++context_.version;
 }
 
 void Node::SetPort(Instant now, PortId id, const PortState& state) {
@@ -288,8 +314,7 @@ void Node::ServePeers(Instant now) {
 }
 
 void Node::FollowMaps(Instant now) {
-  for (size_t id = 0; id < maps_.size(); ++id) {
-    Map& map = maps_[id];
+  for (Map& map : maps_) {
     if (const uint64_t version = map.driver->association().version(); version != map.seen_version) {
       map.seen_version = version;
       context_.sessions_version = ++context_.version;
@@ -298,8 +323,7 @@ void Node::FollowMaps(Instant now) {
       assert(!found.endpoints.empty());
       const auto peer = peers_by_key_.find(found.peer);
       if (peer == peers_by_key_.end()) continue;
-      peer->second->SetEndpoints(now, EndpointSource::kMap, static_cast<uint32_t>(id),
-                                 found.endpoints);
+      peer->second->SetEndpoints(now, EndpointSource::kMap, map.id, found.endpoints);
       Watch(*peer->second);
     }
   }
