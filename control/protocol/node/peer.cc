@@ -23,11 +23,6 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
   association_.Connect(now);
 }
 
-void Peer::SetPsk(Instant now, wire::PresharedKey psk) {
-  association_.SetPsk(now, std::move(psk));
-  AssociationChanged(now);
-}
-
 // --- Endpoints and ports. ---
 
 void Peer::SetEndpoints(Instant now, EndpointSource source, uint32_t instance,

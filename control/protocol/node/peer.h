@@ -91,7 +91,10 @@ class Peer {
   void PortsChanged(Instant now);
   void SetName(const std::string& name) { name_ = name; }
   // As Association::SetPsk.
-  void SetPsk(Instant now, wire::PresharedKey psk);
+  void SetPsk(Instant now, wire::PresharedKey psk) {
+    association_.SetPsk(now, std::move(psk));
+    AssociationChanged(now);
+  }
   // The association has changed by a handshake message.
   void AssociationChanged(Instant now);
   // Any packet of the session was opened.

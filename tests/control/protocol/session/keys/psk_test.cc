@@ -102,8 +102,7 @@ TEST_F(PskTest, AThirdOneServesNobody) {
   Change(net_, 0, 2);
   net_.SetPsk(1, 3);
   net_.Restart(1);
-  EXPECT_FALSE(
-      net_.RunUntil([this] { return net_.Connected(1, 0); }, 300s));
+  EXPECT_FALSE(net_.RunUntil([this] { return net_.Connected(1, 0); }, 300s));
 }
 
 }  // namespace
