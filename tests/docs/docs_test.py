@@ -191,6 +191,29 @@ def check_configurations(tree, build):
                     yield f"{name}:{line}: {(result.stderr or result.stdout).strip()}"
 
 
+def check_generator(tree, build):
+    """The script of docs/many-sites.md makes a file that `warp check` accepts, out of the head of a file and a list."""
+    script = next((block.text for block in blocks(tree.read("docs/many-sites.md")) if "sites.txt" in block.text), None)
+    if script is None:
+        yield "docs/many-sites.md: has no script that makes a file"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "hub-head.yaml"), "w", encoding="utf-8") as file:
+            file.write("node: {private_key_file: private.key}\nports:\n  - {interface: eth0}\n")
+        with open(os.path.join(folder, "sites.txt"), "w", encoding="utf-8") as file:
+            file.write("".join(f"site{letter} {letter}{KEY[1:]}\n" for letter in "ABCDEFGH"))
+        path = os.path.abspath(os.path.join(build, "tools")) + ":" + os.environ["PATH"]
+        result = subprocess.run(
+            ["sh", "-e", "-c", script], capture_output=True, text=True, check=False, cwd=folder, env={"PATH": path}
+        )
+        if result.returncode:
+            yield f"docs/many-sites.md: {result.stderr.strip()}"
+            return
+        with open(os.path.join(folder, "warpd.yaml"), encoding="utf-8") as file:
+            if file.read().count("peer: site") != 8:
+                yield "docs/many-sites.md: the script does not make a tunnel for each site"
+
+
 def check_names(tree, _build):
     """A name of the code's kind in backticks (`like_this`, `LikeThis`) occurs somewhere in the tree."""
     words = set(NAMES_OF_OTHERS)
