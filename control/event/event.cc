@@ -91,7 +91,8 @@ std::string EventJson(const Event& event) {
   if (event.kind == EventKind::kEventsMissed) json["missed"] = event.missed;
   add("reason", event.reason);
   json["text"] = EventText(event);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  // In ASCII: a line that somebody looks at in a terminal has no control character, whatever names are in it.
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 }  // namespace warp::control

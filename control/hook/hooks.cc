@@ -5,22 +5,31 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
+
 namespace warp::hook {
 
 using Json = nlohmann::ordered_json;
 
-// What was missed goes along with the next event: alone it would take the room of one.
+void Hooks::Set(const std::vector<std::string>& commands, std::chrono::milliseconds limit) {
+  const Json json = {{"commands", commands}, {"timeout_ms", limit.count()}};
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.pop_back();  // the events follow
+  head_ = commands.empty() ? "" : text + ",\"events\":[";
+}
+
+// What was missed goes along with the next event: alone it would take the room of one. An uplink that flaps makes
+// thousands of events, and a turn of the control thread has to bear some hundred: each is written once.
 void Hooks::Run(const control::Event& event) {
-  if (!process_ || commands_.empty()) return;
-  Json events = Json::array();
+  if (!process_ || head_.empty()) return;
+  std::string message = head_;
   if (untold_ > 0) {
     control::Event missed{.kind = control::EventKind::kEventsMissed, .missed = untold_};
     missed.time = event.time;
-    events.push_back(Json::parse(EventJson(missed)));
+    absl::StrAppend(&message, EventJson(missed), ",");
   }
-  events.push_back(Json::parse(EventJson(event)));
-  if (Send(Json{{"commands", commands_}, {"timeout_ms", limit_.count()}, {"events", events}}
-               .dump())) {
+  absl::StrAppend(&message, EventJson(event), "]}");
+  if (Send(message)) {
     untold_ = 0;
     return;
   }

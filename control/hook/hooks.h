@@ -23,10 +23,7 @@ class Hooks {
       : process_(std::move(process)), warn_(std::move(warn)) {}
 
   // What is run from now on, each for at most `limit`.
-  void Set(std::vector<std::string> commands, std::chrono::milliseconds limit) {
-    commands_ = std::move(commands);
-    limit_ = limit;
-  }
+  void Set(const std::vector<std::string>& commands, std::chrono::milliseconds limit);
   // Whether there is a process. Without one, commands that are set later can not be run.
   bool possible() const { return static_cast<bool>(process_); }
 
@@ -39,8 +36,7 @@ class Hooks {
 
   os::UniqueFd process_;
   const std::function<void(const std::string&)> warn_;
-  std::vector<std::string> commands_;
-  std::chrono::milliseconds limit_{10'000};
+  std::string head_;  // of each message: what is run, and how long; empty: nothing
   uint64_t missed_ = 0;
   uint64_t untold_ = 0;  // of these, those of which no command has heard
 };

@@ -6,8 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -21,11 +19,9 @@ bool IsReady(int fd) {
   return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
 }
 
-// Of a socket the flag and not the descriptor says that it does not wait, and that its end raises no signal.
-ssize_t WriteSome(int fd, absl::string_view text) {
-  if (!IsReady(fd)) return -1;
-  const ssize_t sent = send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  return sent < 0 && errno == ENOTSOCK ? write(fd, text.data(), text.size()) : sent;
+bool IsSocket(int fd) {
+  struct stat info;
+  return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
 // Of ASCII, and those of ISO 8859-1 in UTF-8.
@@ -59,6 +55,8 @@ void NeverWait(int fd) {
   }
 }
 
+LineWriter::LineWriter(int fd) : fd_(fd), is_socket_(IsSocket(fd)) {}
+
 void LineWriter::Write(absl::string_view text) {
   const std::string line = PlainLine(text);
   const bool told = untold_ == 0 || Send(absl::StrCat("(", untold_, " lines are missing here, ",
@@ -73,14 +71,21 @@ void LineWriter::Write(absl::string_view text) {
 // terminals and sockets may take a part.
 bool LineWriter::Send(absl::string_view line) {
   if (!rest_.empty()) {
-    const ssize_t size = WriteSome(fd_, rest_);
+    const ssize_t size = WriteSome(rest_);
     if (size > 0) rest_.erase(0, static_cast<size_t>(size));
     if (!rest_.empty()) return false;
   }
-  const ssize_t size = WriteSome(fd_, line);
+  const ssize_t size = WriteSome(line);
   if (size <= 0) return false;
   rest_ = std::string(line.substr(static_cast<size_t>(size)));
   return true;
+}
+
+// Of a socket the flag and not the descriptor says that it does not wait, and that its end raises no signal.
+ssize_t LineWriter::WriteSome(absl::string_view text) {
+  if (!IsReady(fd_)) return -1;
+  return is_socket_ ? send(fd_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                    : write(fd_, text.data(), text.size());
 }
 
 }  // namespace warp::control

@@ -9,6 +9,8 @@
 #ifndef WARP_CONTROL_LOG_LINE_WRITER_H_
 #define WARP_CONTROL_LOG_LINE_WRITER_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -26,7 +28,7 @@ class LineWriter {
   // What a pipe takes as a whole or not at all (PIPE_BUF, pipe(7)). A longer line is cut.
   static constexpr size_t kMostLine = 4096;
 
-  explicit LineWriter(int fd) : fd_(fd) {}  // which stays open
+  explicit LineWriter(int fd);  // which stays open
 
   // With or without a line feed at its end.
   void Write(absl::string_view line);
@@ -35,8 +37,10 @@ class LineWriter {
 
  private:
   bool Send(absl::string_view line);
+  ssize_t WriteSome(absl::string_view text);
 
   const int fd_;
+  const bool is_socket_;
   std::string rest_;  // of a line that was taken in part
   uint64_t missed_ = 0;
   uint64_t untold_ = 0;  // of these, those of which no line has told yet

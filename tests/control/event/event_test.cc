@@ -118,5 +118,14 @@ TEST(EventTest, EachKindHasASentenceOfItsOwn) {
             "more");
 }
 
+// Interfaces may be called anything, and somebody looks at the line in a terminal.
+TEST(EventTest, ALineIsPlainWhateverIsInIt) {
+  const std::string name = "\x1b[2J\r\n\x7f\xc2\x9b\xc3\xa4\xff\"<b>";
+  const std::string line = EventJson({.kind = EventKind::kPortUp, .port = name, .reason = name});
+  for (const char c : line) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << line;
+  EXPECT_TRUE(absl::StartsWith(Json::parse(line)["port"].get<std::string>(),
+                               "\x1b[2J\r\n\x7f\xc2\x9b\xc3\xa4"));
+}
+
 }  // namespace
 }  // namespace warp::control
