@@ -49,3 +49,24 @@ guest_traffic
 all_carry
 guest_traffic_end
 nothing_lost
+
+step "two VLANs of one card, and what has no tag, are three ports of it"
+guest 'node_down A'
+stop B
+guest "sed -i -e 's|pci: \"${cards[1]}\"|pci: \"${cards[0]}\", vlan: 10|' -e 's|pci: \"${cards[2]}\"|pci: \"${cards[0]}\", vlan: 20|' \
+  /run/lab/A.yaml"
+sed -i -e 's/interface: wan1}/interface: wan0, vlan: 10, kernel_interface: vlan10}/' \
+  -e 's/interface: wan2}/interface: wan0, vlan: 20, kernel_interface: vlan20}/' "$lab/B.yaml"
+node_up B
+for i in 1 2; do
+  ip -n B address flush dev "wan$i"
+  ip -n B address add "10.2.$i.2/24" dev "vlan${i}0"
+  ip -n B route add "10.1.$i.0/24" dev "vlan${i}0"
+done
+guest 'node_up A'
+guest_status 'active() == 3' >/dev/null
+guest_status "[port['vlan'] for port in status['ports']] == [None, 10, 20]" >/dev/null
+guest_traffic
+all_carry
+guest_traffic_end
+nothing_lost
