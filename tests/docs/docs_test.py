@@ -281,7 +281,7 @@ def check_decisions(tree, _build):
             continue
         name, _, reason = entry[2:].partition("**")
         sentences = len(re.findall(r"[.!?](?= [A-Z(`\"0-9]|$)", reason))
-        if not 1 <= sentences <= 4 or len(entry.split()) > 110:
+        if not 1 <= sentences <= 4 or len(entry.split()) > 125:
             yield f"docs/decisions.md: {name}: has {sentences} sentences and {len(entry.split())} words"
 
 
