@@ -12,7 +12,6 @@
 
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/os/unique_fd.h"
 
@@ -70,9 +69,7 @@ TEST_P(LineWriterTest, NobodyWaitsForWhoDoesNotRead) {
   for (int i = 0; i < kLines; ++i) writer_.Write(absl::StrCat("line ", i, "\n"));
   EXPECT_GT(writer_.missed(), 0u);
   EXPECT_LT(writer_.missed(), uint64_t{kLines});
-  const std::string taken = Drain(ends_.read.get());
-  EXPECT_THAT(taken, StartsWith("line 0"));
-  EXPECT_FALSE(absl::StrContains(taken, "missing"));
+  EXPECT_THAT(Drain(ends_.read.get()), StartsWith("line 0"));
 }
 
 TEST_P(LineWriterTest, WhatIsMissingIsTold) {
