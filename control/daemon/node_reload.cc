@@ -88,11 +88,12 @@ absl::Status NodeReload::Take(const Step& step, const NodeConfig& before, const 
       return TakePeer(step, before, after);
     case EntryKind::kTunnel:
       return TakeTunnel(step, before, after);
-    case EntryKind::kNode:
     case EntryKind::kMap:
+      return TakeMap(step, before, after);
+    case EntryKind::kNode:
       break;
   }
-  return absl::InternalError("a change of the node or of a map needs a restart");
+  return absl::InternalError("a change of the node takes no step");
 }
 
 absl::StatusOr<bool> NodeReload::Settled() const {
@@ -134,6 +135,16 @@ absl::Status NodeReload::TakePort(const Step& step, const NodeConfig& before,
   }
   context_.links.FollowConfig();
   return status;
+}
+
+absl::Status NodeReload::TakeMap(const Step& step, const NodeConfig& before,
+                                 const NodeConfig& after) {
+  if (step.act == Step::Act::kClose) {
+    context_.remotes.RemoveMap(before.maps[step.before].public_key);
+  } else {
+    context_.remotes.AddMap(after.maps[step.after], after.node);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status NodeReload::TakePeer(const Step& step, const NodeConfig& before,

@@ -61,6 +61,8 @@ class NodeReload : public ReloadTarget {
                          const config::NodeFile& file) const;
   absl::Status TakePort(const Step& step, const config::NodeConfig& before,
                         const config::NodeConfig& after);
+  absl::Status TakeMap(const Step& step, const config::NodeConfig& before,
+                       const config::NodeConfig& after);
   absl::Status TakePeer(const Step& step, const config::NodeConfig& before,
                         const config::NodeConfig& after);
   absl::Status TakeTunnel(const Step& step, const config::NodeConfig& before,

@@ -1,5 +1,7 @@
 #include "control/daemon/remotes.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -18,6 +20,14 @@ namespace {
 
 constexpr wire::Duration kMapCheck = std::chrono::seconds(1);
 
+wire::PresharedKey PskOf(const config::PeerConfig& config) {
+  return config.preshared_key.has_value() ? config.preshared_key->Clone() : wire::PresharedKey();
+}
+
+bool Same(const wire::PresharedKey& a, const wire::PresharedKey& b) {
+  return sodium_memcmp(a.bytes().data(), b.bytes().data(), a.bytes().size()) == 0;
+}
+
 }  // namespace
 
 using Found = absl::StatusOr<std::vector<wire::Endpoint>>;
@@ -26,7 +36,7 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config, const config::No
   protocol::PeerOptions options;
   options.name = config.name;
   options.public_key = config.public_key;
-  if (config.preshared_key.has_value()) options.psk = config.preshared_key->Clone();
+  options.psk = PskOf(config);
   const std::optional<wire::PeerId> id = protocol_.AddPeer(loop_.now(), std::move(options));
   if (!id.has_value()) {
     return absl::InvalidArgumentError(
@@ -35,6 +45,7 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config, const config::No
   Peer& peer = peers_[*id];
   peer.name = config.name;
   peer.key = config.public_key;
+  peer.psk = PskOf(config);
   ids_[peer.key] = *id;
   RetunePeer(config, node);
   return absl::OkStatus();
@@ -44,6 +55,7 @@ void Remotes::RetunePeer(const config::PeerConfig& config, const config::NodeCon
   const std::optional<wire::PeerId> id = Find(config.public_key);
   if (!id.has_value()) return;
   Peer& peer = peers_[*id];
+  RetuneSession(*id, peer, config);
   std::vector<Name> before = std::exchange(peer.names, {});
   for (const config::HostPort& endpoint : config.endpoints) {
     if (!endpoint.interface.empty()) continue;
@@ -55,6 +67,14 @@ void Remotes::RetunePeer(const config::PeerConfig& config, const config::NodeCon
   TellEndpoints(*id, peer);
   SetBoundEndpoints(*id, config, node);
   SetSilent(*id, peer.silent);
+}
+
+void Remotes::RetuneSession(wire::PeerId id, Peer& peer, const config::PeerConfig& config) {
+  if (peer.name != config.name) protocol_.RenamePeer(id, config.name);
+  peer.name = config.name;
+  if (Same(peer.psk, PskOf(config))) return;
+  peer.psk = PskOf(config);
+  protocol_.SetPeerPsk(loop_.now(), id, PskOf(config));
 }
 
 Remotes::Name Remotes::WatchName(wire::PeerId id, const config::HostPort& endpoint) {
@@ -116,8 +136,8 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
   options.rekey_after = node.timers.map_rekey_after;
   auto owned = std::make_unique<protocol::MapClient>(protocol_.identity(), protocol_.sessions(),
                                                      std::move(options));
-  protocol::MapClient* const client = owned.get();  // the protocol never removes a map
-  protocol_.AddMap(loop_.now(), std::move(owned));
+  protocol::MapClient* const client = owned.get();  // lives until RemoveMap
+  const protocol::MapId id = protocol_.AddMap(loop_.now(), std::move(owned));
   const std::string name = config.address.ToString();
   auto watch = resolver_.Watch(name, [this, client](const Found& found) {
     if (found.ok()) {
@@ -126,8 +146,17 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
       LogWarning(absl::StrCat("map: ", found.status().message()));
     }
   });
-  maps_.push_back({client, std::move(watch)});
+  maps_.push_back({id, config.public_key, client, std::move(watch)});
   CheckMaps();
+}
+
+void Remotes::RemoveMap(const wire::PublicKey& key) {
+  const auto map =
+      std::find_if(maps_.begin(), maps_.end(), [&](const Map& one) { return one.key == key; });
+  if (map == maps_.end()) return;
+  const protocol::MapId id = map->id;
+  maps_.erase(map);  // its name is watched no more
+  protocol_.RemoveMap(loop_.now(), id);
 }
 
 void Remotes::SetSilent(wire::PeerId id, bool silent) {

@@ -34,8 +34,8 @@ class Remotes {
   // InvalidArgument where the public key is this node's own or another peer's. Peers get their ids in the order of
   // these calls, from 0, and no id is given twice.
   absl::Status AddPeer(const config::PeerConfig& config, const config::NodeConfig& node);
-  // The peer of the same key has these endpoints from now on. Those by which it is reached now stay until their paths
-  // are lost, and names that it had already are not asked again.
+  // The peer of the same key has this name, preshared key and endpoints from now on. Its session goes on. The endpoints
+  // by which it is reached now stay until their paths are lost, and names that it had already are not asked again.
   void RetunePeer(const config::PeerConfig& config, const config::NodeConfig& node);
   // Says goodbye to the peer.
   void RemovePeer(wire::PeerId id);
@@ -43,6 +43,8 @@ class Remotes {
   std::optional<wire::PeerId> Find(const wire::PublicKey& key) const;
 
   void AddMap(const config::MapServerConfig& config, const config::NodeSection& node);
+  // Says goodbye to the map of this key.
+  void RemoveMap(const wire::PublicKey& key);
 
   // Whether the peer is silent: its names are asked at once then, since it may be elsewhere now.
   void SetSilent(wire::PeerId peer, bool silent);
@@ -58,15 +60,19 @@ class Remotes {
   struct Peer {
     std::string name;
     wire::PublicKey key;
-    bool silent = true;  // until it is heard
+    wire::PresharedKey psk;  // all zero: none
+    bool silent = true;      // until it is heard
     std::vector<Name> names;
     std::set<uint32_t> bound;  // the numbers of the ports that it has endpoints behind
   };
   struct Map {
-    const protocol::MapDriver* driver;  // the protocol never removes a map
+    protocol::MapId id;
+    wire::PublicKey key;
+    const protocol::MapDriver* driver;
     std::unique_ptr<Resolver::Name> name;
   };
   void CheckMaps();
+  void RetuneSession(wire::PeerId id, Peer& peer, const config::PeerConfig& config);
   Name WatchName(wire::PeerId id, const config::HostPort& endpoint);
   void TellEndpoints(wire::PeerId id, const Peer& peer);
   void SetBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,

@@ -9,13 +9,12 @@ using config::Effect;
 using config::EntryChange;
 using config::EntryKind;
 
-bool Comes(const EntryChange& change) { return change.added(); }
-bool Goes(const EntryChange& change) { return change.removed(); }
-bool Reopens(const EntryChange& change) {
-  return !change.added() && !change.removed() && change.effect == Effect::kReopen;
+bool Closes(const EntryChange& change) {
+  return change.removed() || (!change.added() && change.effect == Effect::kReopen);
 }
-bool Closes(const EntryChange& change) { return Goes(change) || Reopens(change); }
-bool Opens(const EntryChange& change) { return Comes(change) || Reopens(change); }
+bool Opens(const EntryChange& change) {
+  return change.added() || (!change.removed() && change.effect == Effect::kReopen);
+}
 bool Retunes(const EntryChange& change) {
   return !change.added() && !change.removed() && change.effect == Effect::kLive;
 }
@@ -24,15 +23,14 @@ class Planner {
  public:
   explicit Planner(const std::vector<EntryChange>& changes) : changes_(changes) {}
 
-  using Wanted = bool(const EntryChange&);
-  void Close(EntryKind kind, Wanted wanted = Closes) { Add(Step::Act::kClose, kind, wanted); }
-  bool Open(EntryKind kind, Wanted wanted = Opens) { return Add(Step::Act::kOpen, kind, wanted); }
+  void Close(EntryKind kind) { Add(Step::Act::kClose, kind, Closes); }
+  bool Open(EntryKind kind) { return Add(Step::Act::kOpen, kind, Opens); }
   void Retune(EntryKind kind) { Add(Step::Act::kRetune, kind, Retunes); }
   void Await() { steps_.push_back({}); }
   std::vector<Step> Take() { return std::move(steps_); }
 
  private:
-  bool Add(Step::Act act, EntryKind kind, Wanted wanted) {
+  bool Add(Step::Act act, EntryKind kind, bool (*wanted)(const EntryChange&)) {
     const size_t before = steps_.size();
     for (const EntryChange& change : changes_) {
       if (change.kind != kind || !wanted(change)) continue;
@@ -52,17 +50,17 @@ class Planner {
 
 std::vector<Step> PlanSteps(const std::vector<EntryChange>& changes) {
   Planner planner(changes);
-  planner.Open(EntryKind::kPeer, Comes);
+  planner.Open(EntryKind::kPeer);
   planner.Retune(EntryKind::kPeer);
   planner.Close(EntryKind::kTunnel);
-  planner.Close(EntryKind::kPeer, Reopens);
-  planner.Open(EntryKind::kPeer, Reopens);
   planner.Open(EntryKind::kTunnel);
   planner.Close(EntryKind::kPort);
   if (planner.Open(EntryKind::kPort)) planner.Await();
   planner.Retune(EntryKind::kPort);
   planner.Retune(EntryKind::kTunnel);
-  planner.Close(EntryKind::kPeer, Goes);
+  planner.Close(EntryKind::kMap);
+  planner.Open(EntryKind::kMap);
+  planner.Close(EntryKind::kPeer);
   return planner.Take();
 }
 

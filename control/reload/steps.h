@@ -1,14 +1,14 @@
 // The steps by which a running node follows a changed configuration, as data, so that each can be undone by the step
 // that is its inverse. Pure; any thread.
 //
-//   close   takes out of use what the configuration of before has: a tunnel and its gate, a port, a peer
+//   close   takes out of use what the configuration of before has: a tunnel and its gate, a port, a peer, a map
 //   open    brings into use what the one of after has
 //   retune  goes on with what both have, as the one of after says
 //   await   until all ports that were opened are open
 //
 // What is changed and cannot be retuned is closed and opened. All gates close before one opens, so that tunnels may
 // exchange addresses; and what is likely to fail comes first: the gates, then the ports. What nothing can bring back,
-// the session with a peer, is given up last. A peer that begins anew does so while its tunnels are closed.
+// the session with a peer, is given up last.
 #ifndef WARP_CONTROL_RELOAD_STEPS_H_
 #define WARP_CONTROL_RELOAD_STEPS_H_
 

@@ -73,6 +73,9 @@ class BreakingTest(unittest.TestCase):
         old = '`gate: {udp: {listen: "10.9.0.1:9005", allow'
         self.breaks("configurations", "docs/gates.md", old, old.replace("allow", "admit"), r"gates.md:\d+: .*admit")
 
+    def test_a_script_whose_file_is_refused(self):
+        self.breaks("generator", "docs/many-sites.md", "id: 1, peer: $name", "id: 1, pear: $name", 'did you mean "peer"')
+
     def test_a_name_that_is_gone(self):
         self.breaks("names", "docs/gates.md", "`peer_has_flows`", "`peer_had_flows`", "there is no peer_had_flows")
 

@@ -44,7 +44,7 @@ class Verb:
 
     def _add_option(self, names, declared):
         declared = re.split(r"  +", declared)[0] if not declared.startswith("  ") else ""
-        declared = re.sub(r"\b(Needs|Excludes): \S+", "", declared)
+        declared = re.sub(r"\b(Needs|Excludes):( --?[\w-]+)+", "", declared)
         takes_value = bool(re.search(r"\S", declared.replace("REQUIRED", "")))
         choice = re.search(r"\{([^}]*)\}", declared)
         for name in names:
@@ -181,7 +181,7 @@ def split(words):
     """
     found, segment = [], []
     for word in [*words, ";"]:
-        if word in SEPARATORS or set(word) <= set("|&;)") or (set(word) <= set("(") and not segment):
+        if word in SEPARATORS or set(word) <= set("|&;)"):
             if command := ours(segment):
                 found.append(command)
             segment = []
@@ -192,12 +192,13 @@ def split(words):
 
 def ours(segment):
     """Returns the words of a command from our program on, or nothing where it runs none of ours."""
-    while segment and re.match(r"^([A-Z_]+=.*|sudo|exec)$", segment[0]):
+    while segment and re.match(r"^([A-Z_]+=.*|sudo|exec|\(+)$", segment[0]):
         segment = segment[1:]
     runs_others = bool(segment) and segment[0] in ("docker", "podman", "setpriv", "ip")
     for at, word in enumerate(segment):
         if os.path.basename(word) in PROGRAMS and re.match(r"^(/usr/s?bin/|build/\S*/)?[a-z-]+$", word):
-            if word != "warp" or segment[at + 1 : at + 2] != ["type"]:
+            # What a program prints may begin with its name and version.
+            if not re.match(r"^\d", " ".join(segment[at + 1 : at + 2])):
                 return [os.path.basename(word), *segment[at + 1 :]]
         if re.match(r"^(tools|perf|tests)/[\w/.]+$", word):
             return [word.rstrip("/"), *segment[at + 1 :]]

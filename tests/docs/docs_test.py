@@ -20,8 +20,9 @@ from markdown import Tree, anchors, blocks, indented, links, prose, spans
 NAMES_OF_OTHERS = {
     "x1_64", "duplicate_drop_64", "open_deliver_64",
     "AllowedCPUs", "MemoryMax", "PrivateNetwork", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "io_uring_setup",
-    "TPACKET_V3", "rte_lpm", "rte_fib", "gso_ipv4_max_size", "amd_iommu", "numa_node", "socket_path", "sched_setattr",
-    "tx_burst", "rx_burst", "package_life", "package_first_minutes", "layers_grammar", "layers_drops",
+    "TPACKET_V3", "rte_lpm", "rte_fib", "gso_ipv4_max_size", "amd_iommu", "numa_node", "socket_path",
+    "sched_setattr", "transparent_hugepage",
+    "tx_burst", "rx_burst", "layers_grammar", "layers_drops",
 }  # fmt: skip
 KEY = "XzZzrtzTC6AGpth5bNms/zutwrbczRj6Dyn/AjH+4HQ="
 
@@ -191,11 +192,36 @@ def check_configurations(tree, build):
                     yield f"{name}:{line}: {(result.stderr or result.stdout).strip()}"
 
 
+def check_generator(tree, build):
+    """The script of docs/many-sites.md makes a file that `warp check` accepts, out of the head of a file and a list."""
+    script = next((block.text for block in blocks(tree.read("docs/many-sites.md")) if "sites.txt" in block.text), None)
+    if script is None:
+        yield "docs/many-sites.md: has no script that makes a file"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "hub-head.yaml"), "w", encoding="utf-8") as file:
+            file.write("node: {private_key_file: private.key}\nports:\n  - {interface: eth0}\n")
+        with open(os.path.join(folder, "sites.txt"), "w", encoding="utf-8") as file:
+            file.write("".join(f"site{letter} {letter}{KEY[1:]}\n" for letter in "ABCDEFGH"))
+        path = os.path.abspath(os.path.join(build, "tools")) + ":" + os.environ["PATH"]
+        result = subprocess.run(
+            ["sh", "-e", "-c", script], capture_output=True, text=True, check=False, cwd=folder, env={"PATH": path}
+        )
+        if result.returncode:
+            yield f"docs/many-sites.md: {result.stderr.strip()}"
+            return
+        with open(os.path.join(folder, "warpd.yaml"), encoding="utf-8") as file:
+            if file.read().count("peer: site") != 8:
+                yield "docs/many-sites.md: the script does not make a tunnel for each site"
+
+
 def check_names(tree, _build):
     """A name of the code's kind in backticks (`like_this`, `LikeThis`) occurs somewhere in the tree."""
     words = set(NAMES_OF_OTHERS)
     for name in tree.files:
         words |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", name))
+        if name.startswith("tests/"):
+            words.add(re.sub(r"\W", "_", name.removeprefix("tests/").partition(".")[0]))  # what its test is called
         if not name.endswith(".md") and not name.startswith(("tests/fuzz/corpus/", "tests/docs/breaking_test")):
             words |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", tree.read(name)))
     for name in tree.documents():

@@ -8,11 +8,13 @@
 command -v prometheus >/dev/null || { echo "skipped: needs Prometheus (the package prometheus)"; exit 77; }
 two_sites 2 2
 port=9116 targets=
+(umask 077 && "$warp" keygen >"$lab/token")
+chown 65534 "$lab/token"
 chmod 755 "$lab"
 for name in A B M; do
   chgrp 65534 "$lab/$name.sock"
   launch "metrics$name" M setpriv --reuid 65534 --regid 65534 --clear-groups \
-    "$warp" metrics --socket "$lab/$name.sock" --listen 127.0.0.1:$port
+    "$warp" metrics --socket "$lab/$name.sock" --listen 127.0.0.1:$port --token-file "$lab/token"
   ready "metrics$name"
   targets+="{targets: ['127.0.0.1:$port'], labels: {instance: $name}}, "
   port=$((port + 1))
@@ -20,7 +22,7 @@ done
 cat >"$lab/prometheus.yml" <<EOF
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: ["$(readlink -f "$(dirname "$0")/../../docs/monitoring/rules.yml")"]
-scrape_configs: [{job_name: warp, static_configs: [$targets]}]
+scrape_configs: [{job_name: warp, authorization: {credentials_file: "$lab/token"}, static_configs: [$targets]}]
 EOF
 launch prometheus M prometheus --config.file="$lab/prometheus.yml" --storage.tsdb.path="$lab/prometheus" \
   --web.listen-address=127.0.0.1:9090 --log.level=warn

@@ -46,7 +46,9 @@ fi
 
 step "one VLAN goes at one end, and comes back"
 ip -n B link set wan1 down
-# A hears by the other paths that what it sends over this one arrives, as long as it does.
+# A hears by the other paths that what it sends over this one arrives, as long as it does: until its kernel asks for the
+# neighbour again, which would take up to a minute.
+ip -n A neigh flush dev wan1
 status A 'active() == 2' 20 >/dev/null
 ip -n B link set wan1 up
 address B A wan1 1

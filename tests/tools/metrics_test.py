@@ -23,6 +23,7 @@ from control_socket import ControlSocket, HttpOverUnix
 
 WARP = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
+TOKEN = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo="
 PATIENCE = 60  # seconds, for what must not hang
 PATH = {"port": "wan0", "endpoint": "10.2.0.2:13116", "state": "active", "rtt_ms": 12.5, "first": 7, "carries": True}
 STATUS = {
@@ -70,6 +71,9 @@ class MetricsTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, here)
         self.socket = f"{here}/d.sock"
         self.place = f"{here}/m.sock"
+        self.token = f"{here}/token"
+        with open(os.open(self.token, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(TOKEN + "\n")
         self.program = None
 
     def daemon(self, answer):
@@ -82,8 +86,8 @@ class MetricsTest(unittest.TestCase):
         where = arguments or ("--listen", f"unix:{self.place}")
         self.program = subprocess.Popen([WARP, "metrics", "--socket", self.socket, *where], stderr=subprocess.PIPE, text=True)
         self.addCleanup(self.end)
-        line = self.program.stderr.readline()
-        self.assertIn("warp metrics: ready at ", line)
+        self.line = self.program.stderr.readline()
+        self.assertIn("warp metrics: ready at ", self.line)
 
     def end(self):
         if self.program.poll() is None:
@@ -199,13 +203,26 @@ class MetricsTest(unittest.TestCase):
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
         self.serve("--listen", f"127.0.0.1:{port}")
-        code, text, _ = self.get(connection=http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
-        self.assertEqual((code, "warp_up 1\n" in text), (200, True))
+
+        def get(**headers):
+            code, text, _ = self.get(connection=http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE), **headers)
+            return code, "warp_up 1\n" in text
+
+        # All users of the machine reach it, and not all may ask the daemon.
+        self.assertEqual(get(), (401, False))
+        self.assertEqual(get(Authorization="Bearer wrong"), (401, False))
+        made = re.search("Authorization: Bearer ([0-9a-f]{64}) ", self.line).group(1)
+        self.assertEqual(get(Authorization=f"Bearer {made}"), (200, True))
+        for arguments, code in ((("--token-file", self.token), 401), (("--allow-remote",), 200)):
+            self.end()
+            self.serve("--listen", f"127.0.0.1:{port}", *arguments)
+            self.assertEqual(get()[0], code)
+            self.assertEqual(get(Authorization=f"Bearer {TOKEN}"), (200, True))
         self.refuses("Address already in use", "--listen", f"127.0.0.1:{port}")
 
     def test_what_others_reach_must_be_meant(self):
         for address in ("0.0.0.0:9116", "[::]:9116", "192.0.2.1:9116"):
-            self.refuses("--allow-remote if that is meant", "--listen", address)
+            self.refuses("--token-file names the secret", "--listen", address)
         # It is meant, and fails because this machine has no such address.
         self.refuses("Cannot assign requested address", "--allow-remote", "--listen", "192.0.2.1:9116")
         for nowhere in ("9116", "unix:", "localhost:9116", "unix:" + "a" * 200, "unix:/proc/none/m.sock"):

@@ -110,7 +110,6 @@ class PageTest(unittest.TestCase):
             taken.bind(("127.0.0.1", 0))
             self.port = taken.getsockname()[1]
         self.place = f"http://127.0.0.1:{self.port}"
-        self.browser.call("Network.clearBrowserCookies")
         self.browser.problems.clear()
         self.browser.requested.clear()
         self.addCleanup(self.browser.go, "about:blank")
@@ -137,13 +136,14 @@ class PageTest(unittest.TestCase):
         arguments = []
         if changes:
             token = f"{self.here}/token"
-            with open(os.open(token, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(TOKEN)
             arguments = ["--token-file", token, "--allow-changes"]
         command = [WARP, "web", "--socket", f"{self.here}/d.sock", "--listen", f"127.0.0.1:{self.port}", *arguments]
         self.program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.addCleanup(self.end)
-        self.assertIn("ready at", self.program.stderr.readline())
+        self.ready = self.program.stderr.readline().strip()
+        self.link = self.ready.split(" ready at ")[1]  # with the token, where it was made at the start
 
     def end(self):
         if self.program.poll() is None:
@@ -153,7 +153,7 @@ class PageTest(unittest.TestCase):
 
     def open(self, width=1200, height=900, scheme="light"):
         self.browser.look(width, height, scheme, mobile=width < 500)
-        self.browser.go(self.place)
+        self.browser.go(self.link)
 
     def sign_in(self):
         self.browser.wait("!document.getElementById('signin').hidden && document.activeElement.id === 'token'")
@@ -300,12 +300,12 @@ class PageTest(unittest.TestCase):
 
     def test_a_server_that_is_away_is_said_and_comes_back(self):
         self.daemon()
-        self.serve()
+        self.serve(changes=True)  # with a token that stays
         self.open()
-        self.shown()
+        self.sign_in()
         self.end()
         self.browser.wait("document.getElementById('live').textContent === 'no connection'")
-        self.serve()
+        self.serve(changes=True)
         self.browser.wait("document.getElementById('live').textContent === 'live'")
         problems = [text for text in self.browser.problems if "ERR_" not in text]
         self.assertEqual(problems, [])
@@ -354,10 +354,22 @@ class PageTest(unittest.TestCase):
         self.picture("web_locked.png")
         self.browser.ask("document.getElementById('token').value = ''")
         self.sign_in()
-        self.browser.go(self.place)  # the cookie is kept
+        self.browser.go(self.place)  # the tab keeps the token, and nothing else of the machine has it
         self.shown()
+        self.assertEqual(self.browser.ask("document.cookie + localStorage.getItem('token')"), "null")
         self.browser.ask("document.getElementById('signout').click()")
         self.browser.wait("!document.getElementById('signin').hidden")
+
+    def test_the_link_that_it_says_opens_it(self):
+        self.daemon()
+        self.serve()
+        self.assertIn("/#", self.link)
+        self.open()
+        self.shown()
+        self.assertEqual(self.browser.ask("location.href"), self.place + "/")  # not for who looks over a shoulder
+        self.browser.go("about:blank")
+        self.browser.go(self.place)
+        self.shown()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr unsigned kSilentSeconds = 10;  // after which a connection ends on which nothing moves
-constexpr int kLookMs = 500;  // how often it is looked for connections whose time is over
+constexpr int kLookMs = 500;     // how often it is looked for connections whose time is over
+constexpr unsigned kSpare = 16;  // connections that are being ended for others
 constexpr size_t kStreamBlock = size_t{1} << 15;
 
 class ServerImpl;
@@ -36,6 +37,7 @@ struct Connection {
   steady_clock::time_point due;  // when it is ended
   HttpRequest request;
   bool begun = false;  // the head of the request is there
+  bool ended = false;  // for another one
   std::unique_ptr<HttpStream> stream;
   std::shared_ptr<const std::string> part;  // of the stream, which is being sent
   size_t sent = 0;                          // bytes of it
@@ -64,7 +66,7 @@ class ServerImpl : public HttpServer {
     daemon_ = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, nullptr, nullptr, &ServerImpl::Handle, this,
         MHD_OPTION_LISTEN_SOCKET, listening_.get(), MHD_OPTION_CONNECTION_LIMIT,
-        limits_.connections, MHD_OPTION_CONNECTION_TIMEOUT, kSilentSeconds,
+        limits_.connections + kSpare, MHD_OPTION_CONNECTION_TIMEOUT, kSilentSeconds,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits_.head, MHD_OPTION_NOTIFY_CONNECTION,
         &ServerImpl::Notify, this, MHD_OPTION_END);
     if (!wake_ || daemon_ == nullptr) return failed;
@@ -102,6 +104,20 @@ class ServerImpl : public HttpServer {
     }
   }
 
+  // Whoever has said nothing yet gives way to who comes after him: the oldest first, so that a crowd that hangs keeps
+  // nobody out.
+  void MakeRoom() {
+    if (connections_.size() < limits_.connections) return;
+    Connection* oldest = nullptr;
+    for (auto& [handle, connection] : connections_) {
+      if (connection->begun || connection->ended) continue;
+      if (oldest == nullptr || connection->due < oldest->due) oldest = connection.get();
+    }
+    if (oldest == nullptr) return;
+    oldest->ended = true;
+    shutdown(oldest->fd, SHUT_RDWR);
+  }
+
   // A connection that was shut down is at its end for libmicrohttpd, which then closes it.
   void EndOverdue() {
     const steady_clock::time_point now = steady_clock::now();
@@ -119,6 +135,7 @@ class ServerImpl : public HttpServer {
       server.connections_.erase(handle);
       return;
     }
+    server.MakeRoom();
     auto connection = std::make_unique<Connection>();
     connection->server = &server;
     connection->handle = handle;

@@ -1,6 +1,7 @@
 // Serves HTTP by libmicrohttpd, to strangers. Its only thread answers one request after the other. Connections are
 // bounded in number, size and time, and a client that reads or writes slowly delays nobody: each connection has one
-// request, which has to be there, and its answer to be taken, within a time that no trickle of bytes prolongs.
+// request, which has to be there, and its answer to be taken, within a time that no trickle of bytes prolongs. Where
+// there are too many, whoever has not said its request yet gives way to who comes.
 #ifndef WARP_TOOLS_HTTP_HTTP_SERVER_H_
 #define WARP_TOOLS_HTTP_HTTP_SERVER_H_
 

@@ -12,7 +12,9 @@ namespace warp::tools {
 struct MetricsOptions {
   std::string socket = "/run/warp/warpd.sock";  // of warpd or of warp-map
   std::string listen = "127.0.0.1:9116";        // or unix:PATH
-  bool allow_remote = false;                    // `listen` may be an address that others reach
+  std::string token_file;                       // may be empty, as Door::Open has it
+  bool allow_remote =
+      false;  // without a token, whoever reaches the address may read, whatever it is
 };
 
 // Returns the exit status. Complains of what is wrong; a daemon that is away is none of it.

@@ -25,7 +25,8 @@ milliseconds PatienceOf(const HttpRequest& request) {
 
 }  // namespace
 
-HttpResponse AnswerMetrics(const HttpRequest& request, const MakeMetrics& make) {
+HttpResponse AnswerMetrics(const HttpRequest& request, const Token* token,
+                           const MakeMetrics& make) {
   HttpResponse response;
   if (request.method != "GET" && request.method != "HEAD") {
     response.code = 405;
@@ -34,6 +35,10 @@ HttpResponse AnswerMetrics(const HttpRequest& request, const MakeMetrics& make) 
   } else if (request.path != "/metrics") {
     response.code = 404;
     response.body = "metrics are at /metrics\n";
+  } else if (token != nullptr && !token->Opens(request)) {
+    response.code = 401;
+    response.headers = {{"WWW-Authenticate", "Bearer"}};
+    response.body = "the token is missing or wrong\n";
   } else {
     response.type = "text/plain; version=0.0.4; charset=utf-8";
     response.body = make(PatienceOf(request));

@@ -7,13 +7,15 @@
 #include <string>
 
 #include "tools/http/http_message.h"
+#include "tools/http/token.h"
 
 namespace warp::tools {
 
 // Prometheus says how long it waits for an answer, which is due before that: within `patience`.
 using MakeMetrics = std::function<std::string(std::chrono::milliseconds patience)>;
 
-HttpResponse AnswerMetrics(const HttpRequest& request, const MakeMetrics& make);
+// `token`: whoever does not say it is answered 401; null: nobody has to.
+HttpResponse AnswerMetrics(const HttpRequest& request, const Token* token, const MakeMetrics& make);
 
 }  // namespace warp::tools
 

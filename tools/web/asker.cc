@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,6 +25,7 @@ namespace warp::tools {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience(2000);
+constexpr timeval kStuck{.tv_sec = 5, .tv_usec = 0};  // in the middle of a message
 constexpr size_t kMaxLine = 8192;
 constexpr uint32_t kMaxAnswer = uint32_t{17} << 20;
 
@@ -100,6 +102,8 @@ Ask AskThrough(os::UniqueFd fd) {
 }
 
 void ServeAsks(int fd, const Ask& ask, int stop) {
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kStuck, sizeof(kStuck));
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kStuck, sizeof(kStuck));
   while (true) {
     pollfd waiting[] = {{.fd = fd, .events = POLLIN, .revents = 0},
                         {.fd = stop, .events = POLLIN, .revents = 0}};

@@ -20,7 +20,8 @@ using Ask = std::function<absl::StatusOr<std::string>(const std::string& line)>;
 // Asks at the control socket, within two seconds.
 Ask AskItself(std::string socket, bool allow_changes);
 
-// The two ends of another's asking. `ServeAsks` returns when the other end is closed, or `stop` is readable.
+// The two ends of another's asking. `ServeAsks` returns when the other end is closed, or `stop` is readable. The other
+// end may be in a stranger's hands: one that says half a line, or does not read, for five seconds ends it too.
 Ask AskThrough(os::UniqueFd fd);
 void ServeAsks(int fd, const Ask& ask, int stop);
 

@@ -20,7 +20,7 @@ namespace {
 constexpr char kJson[] = "application/json";
 
 // What there is. Everything but the page is data of this node, or changes it.
-enum class Place { kPage, kSession, kView, kEvents, kSignIn, kSignOut, kChange };
+enum class Place { kPage, kSession, kView, kEvents, kChange };
 
 struct Route {
   absl::string_view path;
@@ -28,13 +28,11 @@ struct Route {
   Place place;
 };
 
-constexpr std::array<Route, 7> kRoutes = {{
+constexpr std::array<Route, 5> kRoutes = {{
     {"/", false, Place::kPage},
     {"/api/session", false, Place::kSession},
     {"/api/view", false, Place::kView},
     {"/api/events", false, Place::kEvents},
-    {"/api/sign-in", true, Place::kSignIn},
-    {"/api/sign-out", true, Place::kSignOut},
     {"/api/change", true, Place::kChange},
 }};
 
@@ -107,20 +105,7 @@ bool IsForeign(const HttpRequest& request) {
   return !absl::EqualsIgnoreCase(origin, request.Header("Host"));
 }
 
-std::string Bearer(const HttpRequest& request) {
-  absl::string_view value = request.Header("Authorization");
-  if (request.Count("Authorization") != 1 || value.size() < 7) return "";
-  if (!absl::EqualsIgnoreCase(value.substr(0, 7), "Bearer ")) return "";
-  return std::string(absl::StripAsciiWhitespace(value.substr(7)));
-}
-
 }  // namespace
-
-// How far somebody is trusted.
-struct Site::Caller {
-  bool may_look = false;
-  bool by_cookie = false;  // which a browser sends whoever made it ask
-};
 
 Site::Site(SiteOptions options, Content content)
     : options_(std::move(options)), content_(std::move(content)) {}
@@ -134,25 +119,11 @@ bool Site::IsOurs(absl::string_view host) const {
   });
 }
 
-Site::Caller Site::WhoIs(const HttpRequest& request, int64_t now) const {
-  if (!options_.token) return {.may_look = true};
-  const Token& token = *options_.token;
-  if (const std::string bearer = Bearer(request); !bearer.empty()) {
-    return {.may_look = token.Is(bearer)};
-  }
-  for (const auto& [key, value] : request.headers) {
-    if (!absl::EqualsIgnoreCase(key, "Cookie")) continue;
-    for (absl::string_view cookie : absl::StrSplit(value, ';')) {
-      cookie = absl::StripLeadingAsciiWhitespace(cookie);
-      if (!absl::ConsumePrefix(&cookie, token.cookie_name())) continue;
-      if (!absl::ConsumePrefix(&cookie, "=")) continue;
-      if (token.IsCookie(cookie, now)) return {.may_look = true, .by_cookie = true};
-    }
-  }
-  return {};
+bool Site::MayLook(const HttpRequest& request) const {
+  return !options_.token || options_.token->Opens(request);
 }
 
-std::optional<HttpResponse> Site::Refuse(const HttpRequest& request, const Caller& caller) const {
+std::optional<HttpResponse> Site::Refuse(const HttpRequest& request) const {
   if (request.Count("Host") != 1 || !IsOurs(request.Header("Host"))) {
     return Fail(421, "this page is not served under that name: warp web --host NAME allows one");
   }
@@ -168,31 +139,24 @@ std::optional<HttpResponse> Site::Refuse(const HttpRequest& request, const Calle
   if (route->post && request.Header("X-Warp").empty()) {
     return Fail(403, "the header X-Warp is missing, which pages of other sites cannot send");
   }
-  if (route->place == Place::kSession || route->place == Place::kSignIn ||
-      route->place == Place::kSignOut) {
-    return std::nullopt;
-  }
-  if (!caller.may_look) {
+  if (route->place == Place::kSession) return std::nullopt;
+  if (!MayLook(request)) {
     return Fail(401, "the token is missing or wrong", {{"WWW-Authenticate", "Bearer"}});
   }
   if (route->place != Place::kChange) return std::nullopt;
   if (!options_.allow_changes || !options_.token) {
     return Fail(403, "nothing can be changed here: warp web was started without --allow-changes");
   }
-  if (caller.by_cookie && request.Count("Origin") != 1) {
-    return Fail(403, "a browser says which page asks (Origin), and this request does not");
-  }
   return std::nullopt;
 }
 
-HttpResponse Site::Answer(const HttpRequest& request, int64_t now) const {
-  const Caller caller = WhoIs(request, now);
-  if (std::optional<HttpResponse> refusal = Refuse(request, caller)) return *std::move(refusal);
+HttpResponse Site::Answer(const HttpRequest& request) const {
+  if (std::optional<HttpResponse> refusal = Refuse(request)) return *std::move(refusal);
   switch (RouteOf(request.path)->place) {
     case Place::kPage:
       return Page();
     case Place::kSession:
-      return Session(caller);
+      return Session(request);
     case Place::kView:
       return Say(200, *content_.view());
     case Place::kEvents: {
@@ -202,10 +166,6 @@ HttpResponse Site::Answer(const HttpRequest& request, int64_t now) const {
       response.stream = content_.events();
       return response;
     }
-    case Place::kSignIn:
-      return SignIn(request, now);
-    case Place::kSignOut:
-      return SignOut();
     case Place::kChange:
       break;
   }
@@ -219,30 +179,11 @@ HttpResponse Site::Page() const {
           .headers = Careful({{"Content-Security-Policy", PagePolicy()}})};
 }
 
-HttpResponse Site::Session(const Caller& caller) const {
+HttpResponse Site::Session(const HttpRequest& request) const {
   const auto word = [](bool is) { return is ? "true" : "false"; };
   return Say(200, absl::StrCat("{\"token\":", word(options_.token.has_value()),
-                               ",\"signed_in\":", word(caller.may_look), ",\"changes\":",
+                               ",\"signed_in\":", word(MayLook(request)), ",\"changes\":",
                                word(options_.allow_changes && options_.token.has_value()), "}\n"));
-}
-
-HttpResponse Site::SignIn(const HttpRequest& request, int64_t now) const {
-  if (!options_.token) return Fail(404, "there is no token, and nobody has to sign in");
-  const std::string bearer = Bearer(request);
-  if (bearer.empty() || !options_.token->Is(bearer)) return Fail(401, "this is not the token");
-  const bool secure = absl::StartsWith(request.Header("Origin"), "https://");
-  return Say(200, "{}\n",
-             {{"Set-Cookie",
-               absl::StrCat(options_.token->cookie_name(), "=", options_.token->MakeCookie(now),
-                            "; Path=/; HttpOnly; SameSite=Strict; Max-Age=", Token::kCookieSeconds,
-                            secure ? "; Secure" : "")}});
-}
-
-HttpResponse Site::SignOut() const {
-  if (!options_.token) return Fail(404, "there is no token, and nobody is signed in");
-  return Say(200, "{}\n",
-             {{"Set-Cookie", absl::StrCat(options_.token->cookie_name(),
-                                          "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")}});
 }
 
 HttpResponse Site::MakeChange(const HttpRequest& request) const {

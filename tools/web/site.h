@@ -8,13 +8,13 @@
 //      whose name was made to lead here (DNS rebinding) comes with another name.
 //   2. It asks for something that there is, by a method that it has.
 //   3. No other site's page has sent it (Origin, Sec-Fetch-Site).
-//   4. It has the token, where there is one: in the header Authorization, or as the cookie of who signed in. The page
-//      itself, which says nothing of this node, needs none.
+//   4. It has the token, where there is one. The page itself, which says nothing of this node, needs none; it keeps the
+//      token for as long as its tab is open, and no browser sends it by itself (token.h).
 //   5. A change has the header X-Warp, which forms of other sites cannot send, and changes are allowed.
 #ifndef WARP_TOOLS_WEB_SITE_H_
 #define WARP_TOOLS_WEB_SITE_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,8 +24,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "tools/http/http_message.h"
+#include "tools/http/token.h"
 #include "tools/web/change.h"
-#include "tools/web/token.h"
 
 namespace warp::tools {
 
@@ -48,19 +48,14 @@ class Site {
 
   Site(SiteOptions options, Content content);
 
-  // `now`: seconds since 1970.
-  HttpResponse Answer(const HttpRequest& request, int64_t now) const;
+  HttpResponse Answer(const HttpRequest& request) const;
 
  private:
-  struct Caller;
-
-  std::optional<HttpResponse> Refuse(const HttpRequest& request, const Caller& caller) const;
-  Caller WhoIs(const HttpRequest& request, int64_t now) const;
+  std::optional<HttpResponse> Refuse(const HttpRequest& request) const;
+  bool MayLook(const HttpRequest& request) const;
   bool IsOurs(absl::string_view host) const;
   HttpResponse Page() const;
-  HttpResponse Session(const Caller& caller) const;
-  HttpResponse SignIn(const HttpRequest& request, int64_t now) const;
-  HttpResponse SignOut() const;
+  HttpResponse Session(const HttpRequest& request) const;
   HttpResponse MakeChange(const HttpRequest& request) const;
 
   const SiteOptions options_;

@@ -8,11 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -22,6 +20,7 @@
 #include "dataplane/os/signals.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "tools/ask/values.h"
+#include "tools/http/door.h"
 #include "tools/http/http_server.h"
 #include "tools/http/listener.h"
 #include "tools/terminal/complain.h"
@@ -36,25 +35,12 @@ namespace {
 
 constexpr HttpLimits kLimits = {.connections = 64, .streams = 24, .body = kMaxChangeSize};
 
-int64_t Now() {
-  using std::chrono::system_clock;
-  return std::chrono::duration_cast<std::chrono::seconds>(system_clock::now().time_since_epoch())
-      .count();
-}
-
 absl::Status CheckOptions(const WebOptions& options) {
   if (options.allow_changes && options.token_file.empty()) {
     return absl::InvalidArgumentError(
         "--allow-changes needs --token-file: else whoever reaches the page could change the node");
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::optional<Token>> LoadToken(const WebOptions& options) {
-  if (options.token_file.empty()) return std::nullopt;
-  absl::StatusOr<Token> token = Token::Load(options.token_file);
-  if (!token.ok()) return token.status();
-  return *std::move(token);
 }
 
 // Asks all of a change, one tunnel after the other, and tells of the first that failed.
@@ -81,35 +67,37 @@ void WaitFor(int fd) {
   }
 }
 
+// Where a browser finds it. What stands behind # is for the page alone: no browser sends it to anybody.
+std::string PlaceOf(const WebOptions& options, const Door& door) {
+  if (absl::StartsWith(options.listen, "unix:")) return options.listen;
+  return absl::StrCat("http://", options.listen, "/", door.made.empty() ? "" : "#", door.made);
+}
+
 // Serves until `stop` is readable. What this process may do is settled by now.
-int Serve(os::UniqueFd listening, const WebOptions& options, std::optional<Token> token,
-          const Ask& ask, int stop) {
+int Serve(os::UniqueFd listening, const WebOptions& options, const Door& door, const Ask& ask,
+          int stop) {
   Newsroom room;
   const Site site(
-      {.hosts = options.hosts, .allow_changes = options.allow_changes, .token = std::move(token)},
+      {.hosts = options.hosts, .allow_changes = options.allow_changes, .token = door.token},
       {.view = [&room] { return room.view(); },
        .events = [&room] { return room.Subscribe(); },
        .change = [&room, &ask](const Change& change) { return Carry(change, room, ask); }});
   const absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Open(std::move(listening), kLimits,
-                       [&site](const HttpRequest& request) { return site.Answer(request, Now()); });
+                       [&site](const HttpRequest& request) { return site.Answer(request); });
   if (!server.ok()) return Complain(server.status().message());
   const Watcher watcher([&ask] { return ask("status"); },
                         [&](double now_s, const absl::StatusOr<std::string>& status) {
                           room.Take(now_s, status, status.ok() ? ask("tunnel show") : status);
                           (*server)->Wake();
                         });
-  std::cerr << "warp web: ready at "
-            << (absl::StartsWith(options.listen, "unix:")
-                    ? options.listen
-                    : absl::StrCat("http://", options.listen, "/"))
-            << std::endl;
+  std::cerr << "warp web: ready at " << PlaceOf(options, door) << std::endl;
   WaitFor(stop);
   return 0;
 }
 
 // What root does: it stays, meets nobody, and asks the daemon for the process that serves.
-int ServeApart(Listener listener, const WebOptions& options, std::optional<Token> token, int stop) {
+int ServeApart(Listener listener, const WebOptions& options, const Door& door, int stop) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Complain(os::ErrnoStatus(errno, "no socket pair").message());
@@ -126,8 +114,7 @@ int ServeApart(Listener listener, const WebOptions& options, std::optional<Token
     } else {
       prctl(PR_SET_PDEATHSIG, SIGTERM);  // credentials that change forget it
       if (getppid() == parent) {
-        result = Serve(std::move(listener.fd), options, std::move(token),
-                       AskThrough(std::move(theirs)), stop);
+        result = Serve(std::move(listener.fd), options, door, AskThrough(std::move(theirs)), stop);
       }
     }
     _exit(result);  // the socket file is the parent's to remove
@@ -157,17 +144,18 @@ int RunWeb(const WebOptions& options) {
   os::BlockSignals(signals);
   const absl::StatusOr<os::SignalFd> stop = os::SignalFd::Open(signals);
   if (!stop.ok()) return Complain(stop.status().message());
-  absl::StatusOr<std::optional<Token>> token = LoadToken(options);
-  if (!token.ok()) return Complain(token.status().message());
+  const absl::StatusOr<Door> door = Door::Open(options.listen, options.socket, options.token_file);
+  if (!door.ok()) return Complain(door.status().message());
   absl::StatusOr<Listener> listener = Listener::Open(
-      options.listen, *token ? ""
-                             : "whoever reaches this address could see everything: --token-file "
-                               "names the secret that they have to know");
+      options.listen, door->token
+                          ? ""
+                          : "whoever reaches this address could see everything: --token-file "
+                            "names the secret that they have to know");
   if (!listener.ok()) return Complain(listener.status().message());
   if (geteuid() == 0) {
-    return ServeApart(*std::move(listener), options, *std::move(token), stop->fd());
+    return ServeApart(*std::move(listener), options, *door, stop->fd());
   }
-  return Serve(std::move(listener->fd), options, *std::move(token),
+  return Serve(std::move(listener->fd), options, *door,
                AskItself(options.socket, options.allow_changes), stop->fd());
 }
 

@@ -10,7 +10,7 @@ namespace warp::tools {
 struct WebOptions {
   std::string socket = "/run/warp/warpd.sock";  // of warpd or of warp-map
   std::string listen = "127.0.0.1:8116";        // or unix:PATH; what others reach needs a token
-  std::string token_file;                       // empty: whoever reaches it may look
+  std::string token_file;                       // may be empty, as Door::Open has it
   bool allow_changes = false;                   // needs a token
   std::vector<std::string> hosts;               // names that it is served under
   std::string user = "nobody";                  // whom root becomes

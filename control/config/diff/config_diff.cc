@@ -164,17 +164,6 @@ class Differ {
                      .after = after.preshared_key ? "another key" : ""});
     if (!before.preshared_key) keys->back().after = "a key";
   }
-  // A tunnel begins anew with its peer.
-  void Hidden(const TunnelConfig& before, const TunnelConfig& after,
-              std::vector<KeyChange>* keys) const {
-    const PeerConfig& old = before_.peers[before.peer_index];
-    const PeerConfig& now = after_.peers[after.peer_index];
-    const bool read = old.preshared_key || now.preshared_key;
-    if (read ? SamePsk(old, now) : old.preshared_key_file == now.preshared_key_file) return;
-    keys->push_back({.key = "peer",
-                     .before = old.name,
-                     .after = absl::StrCat(now.name, ", with another preshared key")});
-  }
   template <typename Entry>
   void Hidden(const Entry&, const Entry&, std::vector<KeyChange>*) const {}
 
@@ -208,16 +197,14 @@ class Differ {
     std::map<std::string, size_t> old, now;
     for (size_t i = 0; i < before.size(); ++i) old[Identity(before_, before[i])] = i;
     for (size_t i = 0; i < after.size(); ++i) now[Identity(after_, after[i])] = i;
-    // Those that come and go are live, but for maps, which a node has from its start to its end.
-    const Effect effect = kind == EntryKind::kMap ? Effect::kRestart : Effect::kLive;
     for (size_t i = 0; i < before.size(); ++i) {
       if (now.contains(Identity(before_, before[i]))) continue;
-      Add({.kind = kind, .name = NameOf(before[i]), .before = i, .effect = effect});
+      Add({.kind = kind, .name = NameOf(before[i]), .before = i});
     }
     for (size_t i = 0; i < after.size(); ++i) {
       const auto other = old.find(Identity(after_, after[i]));
       if (other == old.end()) {
-        Add({.kind = kind, .name = NameOf(after[i]), .after = i, .effect = effect});
+        Add({.kind = kind, .name = NameOf(after[i]), .after = i});
         continue;
       }
       const Entry& one = before[other->second];

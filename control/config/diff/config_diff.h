@@ -34,7 +34,7 @@ struct KeyChange {
 // What it takes a running node to follow a change.
 enum class Effect : uint8_t {
   kLive,     // nothing is interrupted
-  kReopen,   // the port, peer or tunnel closes, and opens as the file has it now
+  kReopen,   // the map, port or tunnel closes, and opens as the file has it now
   kRestart,  // only a restart of warpd brings it
 };
 

@@ -32,7 +32,7 @@ constexpr std::array kRules = {
          "each session has its window from the start"},
     Rule{EntryKind::kNode, "", Effect::kRestart, kSized},
 
-    Rule{EntryKind::kMap, "", Effect::kRestart, "a node has its maps from its start to its end"},
+    Rule{EntryKind::kMap, "", Effect::kReopen},
 
     Rule{EntryKind::kPort, "tier", Effect::kLive},
     Rule{EntryKind::kPort, "rate", Effect::kLive},
@@ -41,11 +41,8 @@ constexpr std::array kRules = {
     Rule{EntryKind::kPort, "except", Effect::kLive},
     Rule{EntryKind::kPort, "", Effect::kReopen},
 
-    Rule{EntryKind::kPeer, "endpoints", Effect::kLive},
-    Rule{EntryKind::kPeer, "paths", Effect::kLive},
-    Rule{EntryKind::kPeer, "", Effect::kReopen},
+    Rule{EntryKind::kPeer, "", Effect::kLive},
 
-    Rule{EntryKind::kTunnel, "peer", Effect::kReopen},
     Rule{EntryKind::kTunnel, "name", Effect::kReopen},
     Rule{EntryKind::kTunnel, "gate", Effect::kReopen},
     Rule{EntryKind::kTunnel, "queue", Effect::kReopen},

@@ -65,25 +65,29 @@ bool InitiatorHandshake::IsFromResponder(wire::Bytes datagram) const {
   return wire::DecodeResponse(datagram) && wire::VerifyMac2(response_cookie_, datagram);
 }
 
-std::shared_ptr<wire::Session> InitiatorHandshake::ReadResponse(Instant now,
-                                                                const HandshakeParams& params,
-                                                                wire::Bytes datagram) const {
+InitiatorHandshake::Read InitiatorHandshake::ReadResponse(Instant now,
+                                                          const HandshakeParams& params,
+                                                          wire::Bytes datagram) const {
   const std::optional<wire::ResponseMessage> message = wire::DecodeResponse(datagram);
-  if (!message || message->receiver_index != index_) return nullptr;
-  const auto response = noise_->ReadResponse(*params.psk, message->noise);
-  if (!response.ok()) return nullptr;
+  if (!message || message->receiver_index != index_) return {};
+  auto response = noise_->ReadResponse(*params.psk, message->noise);
+  const bool has_old = params.old_psk != nullptr && params.old_psk->has_value();
+  const bool with_old = !response.ok() && has_old;
+  if (with_old) response = noise_->ReadResponse(**params.old_psk, message->noise);
+  if (!response.ok()) return {};
   const std::optional<wire::ResponsePayload> payload =
       wire::DecodeResponsePayload(response->payload);
   if (!payload || std::find(offered_.begin(), offered_.end(), payload->cipher) == offered_.end()) {
-    return nullptr;  // an authentic peer that breaks the protocol
+    return {};  // an authentic peer that breaks the protocol
   }
-  return MakeSession(response->keys, {.local_index = index_,
-                                      .remote_index = payload->sender_index,
-                                      .cipher = payload->cipher,
-                                      .initiator = true,
-                                      .window = params.window,
-                                      .remote = payload->sender,
-                                      .expires = now + params.lifetime});
+  auto session = MakeSession(response->keys, {.local_index = index_,
+                                              .remote_index = payload->sender_index,
+                                              .cipher = payload->cipher,
+                                              .initiator = true,
+                                              .window = params.window,
+                                              .remote = payload->sender,
+                                              .expires = now + params.lifetime});
+  return {std::move(session), with_old};
 }
 
 InitiationHash HashInitiation(const wire::InitiationMessage& message) {

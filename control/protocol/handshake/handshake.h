@@ -38,6 +38,8 @@ using InitiationHash = std::array<uint8_t, 16>;
 struct HandshakeParams {
   wire::PublicKey remote;
   const wire::PresharedKey* psk = nullptr;  // not null
+  // A response that was made with this one instead is good, too; null: there is none.
+  const std::optional<wire::PresharedKey>* old_psk = nullptr;
   wire::Role role = wire::Role::kPeer;
   size_t window = wire::kDefaultWindow;
   Duration lifetime = Timers{}.session_lifetime;  // of the keys
@@ -66,10 +68,13 @@ class InitiatorHandshake {
   // Whether the holder of the remote key made the response, in answer to this initiation. Costs no Diffie-Hellman.
   bool IsFromResponder(wire::Bytes datagram) const;
 
-  // The session, which begins to live now. Null where the response does not answer this initiation, or breaks the
-  // protocol. Nothing changes.
-  std::shared_ptr<wire::Session> ReadResponse(Instant now, const HandshakeParams& params,
-                                              wire::Bytes datagram) const;
+  // The session, which begins to live now, and whether its keys are made with the old preshared key. Null where the
+  // response does not answer this initiation, or breaks the protocol. Nothing changes.
+  struct Read {
+    std::shared_ptr<wire::Session> session;
+    bool with_old_psk = false;
+  };
+  Read ReadResponse(Instant now, const HandshakeParams& params, wire::Bytes datagram) const;
 
   uint32_t index() const { return index_; }
 

@@ -75,14 +75,14 @@ std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant 
   if (attempt == nullptr) return wire::Drop::kUnknownSession;
   if (!attempt->handshake.IsFromResponder(datagram)) return wire::Drop::kHandshakeFailed;
   if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
-  std::shared_ptr<wire::Session> session = attempt->handshake.ReadResponse(now, params_, datagram);
+  auto [session, with_old_psk] = attempt->handshake.ReadResponse(now, params_, datagram);
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
   const Duration round_trip = std::min(now - attempt->made, kMaxRoundTrip);
   // The index stays reserved: it is the session's from here on.
   assert(session->local_index() == index && table_.Find(index) == owner_);
   std::erase_if(attempts_, [index](const Attempt& a) { return a.handshake.index() == index; });
   Stop();
-  return Finished{std::move(session), round_trip};
+  return Finished{std::move(session), round_trip, with_old_psk};
 }
 
 wire::Drop Initiator::HandleCookieReply(Instant now, const Arrival& arrival, uint32_t index,

@@ -65,6 +65,7 @@ class Initiator {
   struct Finished {
     std::shared_ptr<wire::Session> session;
     Duration round_trip;  // at most: it includes the repetitions of the same initiation
+    bool with_old_psk = false;
   };
   // `index` is the one that the datagram names; mac1 of a response was verified. On a drop nothing has changed.
   std::variant<Finished, wire::Drop> HandleResponse(Instant now, uint32_t index,

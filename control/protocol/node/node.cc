@@ -25,63 +25,7 @@ Node::Node(NodeOptions options)
 
 Node::~Node() = default;
 
-// --- Set-up. ---
-
-std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
-  const wire::PublicKey key = options.public_key;
-  if (draining_ || key.is_zero() || key == public_key() || peers_by_key_.contains(key))
-    return std::nullopt;
-  const auto id = static_cast<PeerId>(peers_.size());
-  context_.changed.push_back(++context_.version);
-  context_.sessions_changed.push_back(0);
-  Peer* peer =
-      peers_.emplace_back(std::make_unique<Peer>(now, context_, id, std::move(options))).get();
-  peers_by_key_[key] = peer;
-  owners_[&peer->association()] = {.peer = peer};
-  // It knows the ports. Where the ring of those to be told is yet to pass it, the ring is longer by one.
-  if (untold_ > 0) ++untold_;
-  Watch(*peer);
-  peers_untold_ = !maps_.empty();
-  return id;
-}
-
-void Node::RemovePeer(Instant now, PeerId id) {
-  if (id >= peers_.size() || peers_[id] == nullptr) return;
-  Peer& peer = *peers_[id];
-  peer.Shutdown(now);
-  // Its association has left the session table, so nothing that arrives can be given to it any more.
-  assert(peer.association().receive_sessions().empty() && !peer.association().initiating());
-  owners_.erase(&peer.association());
-  peers_by_key_.erase(peer.public_key());
-  peers_[id].reset();
-  timers_.Set(id, kNever);
-  context_.changed[id] = ++context_.version;
-  peers_untold_ = !maps_.empty();
-}
-
-void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,
-                            std::span<const wire::Endpoint> endpoints, uint32_t instance) {
-  if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
-  peers_[id]->SetEndpoints(now, source, instance, endpoints);
-  Watch(*peers_[id]);
-}
-
-void Node::SetSpreads(Instant now, PeerId id, bool spreads) {
-  if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
-  peers_[id]->SetSpreads(now, spreads);
-  Watch(*peers_[id]);
-}
-
-MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
-  assert(map != nullptr);
-  const auto id = static_cast<MapId>(maps_.size());
-  MapDriver* driver = map.get();
-  maps_.push_back({.driver = std::move(map)});
-  owners_[&driver->association()] = {.map = driver};
-  driver->SetPorts(now, ports_);
-  driver->SetPeers(now, PeerKeys());
-  return id;
-}
+// --- Ports. ---
 
 void Node::SetPort(Instant now, PortId id, const PortState& state) {
   const auto [it, added] = ports_.try_emplace(id);
@@ -113,20 +57,6 @@ void Node::TellPorts(Instant now) {
     peer->PortsChanged(now);
     Watch(*peer);
   }
-}
-
-std::vector<wire::PublicKey> Node::PeerKeys() const {
-  std::vector<wire::PublicKey> keys;
-  for (const auto& peer : peers_) {
-    if (peer != nullptr) keys.push_back(peer->public_key());
-  }
-  return keys;
-}
-
-void Node::TellPeers(Instant now) {
-  if (!std::exchange(peers_untold_, false)) return;
-  const std::vector<wire::PublicKey> keys = PeerKeys();
-  for (const Map& map : maps_) map.driver->SetPeers(now, keys);
 }
 
 // --- What arrives. ---
@@ -288,8 +218,7 @@ void Node::ServePeers(Instant now) {
 }
 
 void Node::FollowMaps(Instant now) {
-  for (size_t id = 0; id < maps_.size(); ++id) {
-    Map& map = maps_[id];
+  for (Map& map : maps_) {
     if (const uint64_t version = map.driver->association().version(); version != map.seen_version) {
       map.seen_version = version;
       context_.sessions_version = ++context_.version;
@@ -298,8 +227,7 @@ void Node::FollowMaps(Instant now) {
       assert(!found.endpoints.empty());
       const auto peer = peers_by_key_.find(found.peer);
       if (peer == peers_by_key_.end()) continue;
-      peer->second->SetEndpoints(now, EndpointSource::kMap, static_cast<uint32_t>(id),
-                                 found.endpoints);
+      peer->second->SetEndpoints(now, EndpointSource::kMap, map.id, found.endpoints);
       Watch(*peer->second);
     }
   }

@@ -95,12 +95,18 @@ class Node {
   // nullopt where the key is zero, our own or taken.
   std::optional<PeerId> AddPeer(Instant now, PeerOptions options);
   void RemovePeer(Instant now, PeerId peer);  // with a close message
+  // The peer is called so from now on.
+  void RenamePeer(PeerId peer, const std::string& name);
+  // Handshakes with the peer are made with this preshared key from now on, all zero: with none. No session ends.
+  void SetPeerPsk(Instant now, PeerId peer, wire::PresharedKey psk);
   // Replaces what this source (and instance, see EndpointBook::Replace) knew: kMaxEndpoints at most. Endpoints of
   // active paths stay until the path is lost. Multicast, loopback, unspecified and own addresses are refused.
   void SetPeerEndpoints(Instant now, PeerId peer, EndpointSource source,
                         std::span<const wire::Endpoint> endpoints, uint32_t instance = 0);
   // `map` was made with identity() and sessions(). It learns of ports and peers from here on.
   MapId AddMap(Instant now, std::unique_ptr<MapDriver> map);
+  // Deregisters and says close, and forgets what the map has told.
+  void RemoveMap(Instant now, MapId map);
 
   // Whether payloads to the peer are spread over paths: then our probes ask it for feedback, from now on.
   void SetSpreads(Instant now, PeerId peer, bool spreads);
@@ -171,6 +177,7 @@ class Node {
     MapDriver* map = nullptr;
   };
   struct Map {
+    MapId id;
     std::unique_ptr<MapDriver> driver;
     uint64_t seen_version = 0;  // of its association
   };
@@ -203,8 +210,9 @@ class Node {
   Responder responder_;
   std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
   absl::flat_hash_map<wire::PublicKey, Peer*> peers_by_key_;
-  TimerHeap timers_;       // of the peers, by PeerId
-  std::vector<Map> maps_;  // by MapId
+  TimerHeap timers_;  // of the peers, by PeerId
+  std::vector<Map> maps_;
+  MapId next_map_ = 0;
 
   // Peers that have not been told the ports: so many, from this one on, in a ring.
   size_t untold_ = 0;

@@ -89,6 +89,12 @@ class Peer {
   void SetEndpoints(Instant now, EndpointSource source, uint32_t instance,
                     std::span<const wire::Endpoint> endpoints);
   void PortsChanged(Instant now);
+  void SetName(const std::string& name) { name_ = name; }
+  // As Association::SetPsk.
+  void SetPsk(Instant now, wire::PresharedKey psk) {
+    association_.SetPsk(now, std::move(psk));
+    AssociationChanged(now);
+  }
   // The association has changed by a handshake message.
   void AssociationChanged(Instant now);
   // Any packet of the session was opened.
@@ -159,7 +165,7 @@ class Peer {
 
   Context& context_;
   const PeerId id_;
-  const std::string name_;
+  std::string name_;
   Association association_;
   EndpointBook book_;
   PathSet paths_;

@@ -16,10 +16,18 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
       options_(std::move(options)),
       sessions_(identity, table, options_.remote),
       initiator_(identity, table, this,
-                 {options_.remote, &options_.psk, options_.role, options_.window,
+                 {options_.remote, &options_.psk, &old_psk_, options_.role, options_.window,
                   options_.session_lifetime}),
       initiations_(kInitiationBurst, kInitiationsPerSecond) {
   randombytes_buf(token_.data(), token_.size());
+}
+
+void Association::SetPsk(Instant now, wire::PresharedKey psk) {
+  // What is under way, or waits to be confirmed, was made with the one of before.
+  for (SessionSet::Entry& entry : sessions_.entries()) entry.with_old_psk = true;
+  old_psk_ = std::exchange(options_.psk, std::move(psk));
+  answer_with_old_ = false;
+  if (wanted_) Connect(now);
 }
 
 // --- Initiator. ---
@@ -48,7 +56,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   const uint64_t handshake = initiator_.number();
   auto result = initiator_.HandleResponse(now, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
-  auto& [session, round_trip] = std::get<Initiator::Finished>(result);
+  auto& [session, round_trip, with_old_psk] = std::get<Initiator::Finished>(result);
   last_response_ = now;
   // Twice as long for each session of ours that waits already: the response may have come over a link that carries no
   // confirm, and new sessions must not displace one that a slower link still confirms.
@@ -59,6 +67,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   assert(session->initiator() && !initiating() && table_.Find(*index) == this);
   sessions_.Add({.session = std::move(session),
                  .made = now,
+                 .with_old_psk = with_old_psk,
                  .handshake = handshake,
                  .answered = arrival,
                  .next_confirm = now,
@@ -114,8 +123,14 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   if (fresh && !initiations_.Take(now)) return wire::Drop::kHandshakeBudget;
   const std::optional<uint32_t> index = table_.Reserve(this);
   if (!index) return wire::Drop::kHandshakeBudget;
-  const HandshakeParams params{options_.remote, &options_.psk, options_.role, options_.window,
-                               options_.session_lifetime};
+  // Nothing in an initiation tells which of the two its sender has. So they take turns, as do its attempts.
+  const bool with_old_psk =
+      old_psk_.has_value() && std::exchange(answer_with_old_, !answer_with_old_);
+  const HandshakeParams params{.remote = options_.remote,
+                               .psk = with_old_psk ? &*old_psk_ : &options_.psk,
+                               .role = options_.role,
+                               .window = options_.window,
+                               .lifetime = options_.session_lifetime};
   std::optional<AnsweredInitiation> answer =
       AnswerInitiation(now, identity_, params, initiation, *index);
   if (!answer) {
@@ -124,8 +139,10 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   }
   assert(!answer->session->initiator() && answer->session->local_index() == *index);
   if (fresh) randombytes_buf(token_.data(), token_.size());
-  sessions_.Add(
-      {.session = std::move(answer->session), .made = now, .crossed = initiator_.number()});
+  sessions_.Add({.session = std::move(answer->session),
+                 .made = now,
+                 .with_old_psk = with_old_psk,
+                 .crossed = initiator_.number()});
   Reschedule();
   return Response{*index, std::move(answer->response)};
 }
@@ -160,6 +177,7 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session, uint6
   // The remote end has made what we were asking for. A handshake that it had under way ends in the same way.
   initiator_.Stop();
   connect_ = false;
+  if (!entry->with_old_psk) old_psk_.reset();
   sessions_.Confirm(session);
   Reschedule();
   return true;

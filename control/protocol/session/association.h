@@ -56,6 +56,11 @@ class Association {
   // There are new routes: a handshake that is under way goes out over them soon, not at its next retry.
   void Hurry(Instant now) { initiator_.Hurry(now); }
 
+  // Handshakes are made with this preshared key from now on, and one begins at once; sessions go on until it ends. The
+  // remote end may get the key earlier or later: until a session is confirmed that was made with it, the one of before
+  // serves as well.
+  void SetPsk(Instant now, wire::PresharedKey psk);
+
   // An answer to an initiation of ours; mac1 of a response was verified. On a drop nothing has changed.
   wire::Drop HandleResponse(Instant now, const Arrival& arrival, wire::Bytes datagram);
   wire::Drop HandleCookieReply(Instant now, const Arrival& arrival, wire::Bytes datagram);
@@ -144,7 +149,9 @@ class Association {
 
   Identity& identity_;
   SessionTable& table_;
-  const AssociationOptions options_;
+  AssociationOptions options_;  // only the preshared key changes
+  std::optional<wire::PresharedKey> old_psk_;
+  bool answer_with_old_ = false;  // the next initiation
   SessionSet sessions_;
   Initiator initiator_;
   TimerTable<Timer> timers_;

@@ -33,6 +33,7 @@ class SessionSet {
     Instant made;
     bool confirmed = false;
     uint64_t next_counter = 0;  // above the highest that was opened
+    bool with_old_psk = false;  // its keys were made with it
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
     uint64_t crossed = 0;
     // Of a session that we began.

@@ -16,8 +16,13 @@ namespace {
 // Knows no name, and whether each is said to be silent.
 class FakeResolver : public Resolver {
  public:
-  std::unique_ptr<Name> Watch(absl::string_view host_port, Handler) override {
+  std::unique_ptr<Name> Watch(absl::string_view host_port, Handler handler) override {
+    handlers_[std::string(host_port)] = std::move(handler);
     return std::make_unique<FakeName>(silent[std::string(host_port)]);
+  }
+  // The name stands for this endpoint.
+  void Find(const std::string& host_port, const wire::Endpoint& endpoint) {
+    handlers_.at(host_port)(std::vector<wire::Endpoint>{endpoint});
   }
   std::map<std::string, bool> silent;
 
@@ -30,6 +35,7 @@ class FakeResolver : public Resolver {
    private:
     bool& silent_;
   };
+  std::map<std::string, Handler> handlers_;
 };
 
 config::HostPort Host(const std::string& host) { return {.host = host, .port = 13116}; }
@@ -66,6 +72,61 @@ TEST(Remotes, SayWhichNamesStandForWhoIsSilent) {
   EXPECT_FALSE(resolver.silent["b2.example:13116"]);
   remotes.SetSilent(1, true);
   EXPECT_TRUE(resolver.silent["b2.example:13116"]);
+}
+
+// Also in the middle of a handshake with it.
+TEST(Remotes, AMapGoesAndComesBack) {
+  ASSERT_TRUE(wire::InitCrypto().ok());
+  const std::unique_ptr<Loop> loop = MakeLoop();
+  protocol::NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  protocol::Node node(std::move(options));
+  node.SetPort(loop->now(), 3, {.up = true, .addresses = {wire::IpAddress::V4({10, 0, 0, 1})}});
+  FakeResolver resolver;
+  Remotes remotes(*loop, resolver, node);
+  config::MapServerConfig one, two;
+  one.address = Host("one.example");
+  one.public_key = wire::SecretKey::Generate().Public();
+  two.address = Host("two.example");
+  two.public_key = wire::SecretKey::Generate().Public();
+  remotes.AddMap(one, {});
+  remotes.AddMap(two, {});
+  resolver.Find("one.example:13116", *wire::Endpoint::Parse("10.0.0.9:13116"));
+  node.HandleTimeout(loop->now());
+  ASSERT_EQ(node.initiations(), 1u);
+  remotes.RemoveMap(one.public_key);
+  remotes.RemoveMap(one.public_key);  // is none any more
+  ASSERT_EQ(node.Maps().size(), 1u);
+  EXPECT_EQ(node.Maps()[0].public_key, two.public_key);
+  while (node.NextTransmit().has_value()) continue;
+  node.HandleTimeout(loop->now() + std::chrono::hours(1));
+  EXPECT_FALSE(node.has_transmits());
+  remotes.AddMap(one, {});
+  EXPECT_EQ(node.Maps().size(), 2u);
+}
+
+// The session of the peer goes on.
+TEST(Remotes, APeerHasAnotherNameAndPresharedKey) {
+  ASSERT_TRUE(wire::InitCrypto().ok());
+  const std::unique_ptr<Loop> loop = MakeLoop();
+  protocol::NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  protocol::Node node(std::move(options));
+  FakeResolver resolver;
+  Remotes remotes(*loop, resolver, node);
+  config::PeerConfig peer;
+  peer.name = "hq";
+  peer.public_key = wire::SecretKey::Generate().Public();
+  ASSERT_TRUE(remotes.AddPeer(peer, {}).ok());
+  const auto id = remotes.Find(peer.public_key);
+  peer.name = "head";
+  peer.preshared_key.emplace(std::array<uint8_t, wire::kKeySize>{7});
+  remotes.RetunePeer(peer, {});
+  EXPECT_EQ(remotes.Find(peer.public_key), id);
+  ASSERT_EQ(node.Peers().size(), 1u);
+  EXPECT_EQ(node.Peers()[0].name, "head");
 }
 
 // A reload gives the peer other endpoints; names that it keeps are not asked anew.

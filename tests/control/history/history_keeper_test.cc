@@ -138,9 +138,8 @@ TEST_F(HistoryKeeperTest, WhatIsNoFileIsToldAndNothingElse) {
       case 3:
         return symlink(victim.c_str(), Path().c_str());
       case 4:  // a terabyte
-        return truncate(
-            (directory_.Write("state/" + Path().substr(Path().rfind('/') + 1), ""), Path().c_str()),
-            int64_t{1} << 40);
+        std::ofstream(Path()) << "";
+        return truncate(Path().c_str(), int64_t{1} << 40);
       default:
         return symlink(victim.c_str(), (Path() + ".new").c_str());
     }
@@ -152,9 +151,7 @@ TEST_F(HistoryKeeperTest, WhatIsNoFileIsToldAndNothingElse) {
     Open();
     Carry("lte", 1);
     keeper_->Finish(std::chrono::seconds(10));
-    ASSERT_TRUE(
-        control::TurnUntil(*loop_, [&] { return kind > 0 && kind < 5 || !warnings_.empty(); }));
-    EXPECT_FALSE(warnings_.empty());
+    ASSERT_TRUE(control::TurnUntil(*loop_, [&] { return !warnings_.empty(); }));
     keeper_.reset();
     for (const char* end : {"", ".bad", ".new"}) std::filesystem::remove_all(Path() + end);
   }

@@ -36,14 +36,12 @@ TEST(Steps, WhatMayFailComesFirstAndWhatNothingBringsBackLast) {
   changes.push_back({.kind = EntryKind::kPort, .before = 3, .after = 3, .effect = Effect::kReopen});
   changes.push_back(
       {.kind = EntryKind::kTunnel, .before = 4, .after = 3, .effect = Effect::kReopen});
-  changes.push_back({.kind = EntryKind::kPeer, .before = 6, .after = 7, .effect = Effect::kReopen});
+  changes.push_back({.kind = EntryKind::kMap, .before = 6, .after = 7, .effect = Effect::kReopen});
   EXPECT_EQ(Text(PlanSteps(changes)),
             "open peer 5\n"
             "retune peer 1>2\n"
             "close tunnel 0\n"
             "close tunnel 4\n"
-            "close peer 6\n"
-            "open peer 7\n"
             "open tunnel 5\n"
             "open tunnel 3\n"
             "close port 0\n"
@@ -53,6 +51,8 @@ TEST(Steps, WhatMayFailComesFirstAndWhatNothingBringsBackLast) {
             "await\n"
             "retune port 1>2\n"
             "retune tunnel 1>2\n"
+            "close map 6\n"
+            "open map 7\n"
             "close peer 0\n");
 }
 

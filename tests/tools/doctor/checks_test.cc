@@ -246,9 +246,20 @@ TEST_F(ChecksTest, Routes) {
   // A rule by source makes it reachable after all.
   for (const char* to : {"198.51.100.1", "198.51.100.7"}) {
     machine.programs[absl::StrCat("ip -j route get fibmatch ", to, " from 10.1.1.2 oif wan1 ",
-                                  "ipproto udp sport 13116 dport 13116")] = std::string("[{}]");
+                                  "ipproto 17 sport 13116 dport 13116")] = std::string("[{}]");
   }
   EXPECT_THAT(Said(Examined(machine)), IsEmpty());
+}
+
+TEST_F(ChecksTest, AnIpThatDoesNotUnderstandIsNoMissingRoute) {
+  for (auto& [words, answer] : machine.programs) {
+    if (words.find("route get fibmatch") != std::string::npos) {
+      answer = absl::UnknownError("Error: argument \"17\" is wrong: Invalid \"ipproto\" value");
+    }
+  }
+  EXPECT_THAT(Said(Examined(machine)), IsEmpty());
+  const Facts facts = ReadFacts(machine, CaseConfig());
+  EXPECT_THAT(facts.unseen, Contains(HasSubstr("routes: Error: argument")));
 }
 
 TEST_F(ChecksTest, ReversePathFilters) {

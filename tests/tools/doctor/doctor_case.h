@@ -42,11 +42,11 @@ inline FakeMachine HealthyMachine() {
     }
     for (const char* to : {"198.51.100.1", "198.51.100.7"}) {
       machine.programs[absl::StrCat("ip -j route get fibmatch ", to, " oif wan", i,
-                                    " ipproto udp sport 13116 dport 13116")] =
+                                    " ipproto 17 sport 13116 dport 13116")] =
           absl::StrCat(R"([{"dst":"default","gateway":"10.1.)", i, R"(.1","dev":"wan)", i,
                        R"("}])");
       machine.programs[absl::StrCat("ip -j route get ", to, " from 10.1.", i,
-                                    ".2 ipproto udp sport 13116 dport 13116")] =
+                                    ".2 ipproto 17 sport 13116 dport 13116")] =
           absl::StrCat(R"([{"dst":")", to, R"(","dev":"wan0"}])");
     }
   }

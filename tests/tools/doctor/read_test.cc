@@ -48,7 +48,7 @@ TEST(ReadTest, WhatDoesNotAnswerIsAskedOnce) {
     }
   }
   const Facts facts = ReadFacts(machine, CaseConfig());
-  EXPECT_THAT(facts.unseen, testing::Contains("routes, because ip does not answer"));
+  EXPECT_THAT(facts.unseen, testing::Contains("routes: ip does not answer"));
   EXPECT_EQ(std::count_if(machine.ran.begin(), machine.ran.end(),
                           [](const std::string& words) { return words.starts_with("ethtool"); }),
             1);

@@ -69,6 +69,24 @@ TEST_F(AskerTest, NonsenseEndsIt) {
   EXPECT_TRUE(lines_.empty());
 }
 
+TEST_F(AskerTest, HalfALineEndsIt) {
+  std::thread server = Serve();
+  ASSERT_EQ(send(theirs_.get(), "half", 4, 0), 4);
+  server.join();
+  EXPECT_TRUE(lines_.empty());
+}
+
+TEST_F(AskerTest, WhoDoesNotReadEndsIt) {
+  std::thread server = Serve();
+  const struct {
+    uint32_t code = 0, size = 6;
+    char line[6] = {'s', 't', 'a', 't', 'u', 's'};
+  } request;
+  ASSERT_GT(send(theirs_.get(), &request, 14, 0), 0);
+  server.join();
+  EXPECT_EQ(lines_.size(), 1u);
+}
+
 TEST(AskItselfTest, AsksNothingElse) {
   const Ask ask = AskItself("/nonexistent/socket", false);
   EXPECT_EQ(ask("tunnel set office mode=stripe").status().code(),

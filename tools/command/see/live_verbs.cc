@@ -33,7 +33,8 @@ void AddWeb(CLI::App& app, int& result) {
       ->type_name("WHERE")
       ->capture_default_str();
   web->add_option("--token-file", options.token_file,
-                  "The secret that whoever looks has to know; its owner alone may read the file")
+                  "The secret that whoever looks has to know; its owner alone may read the file. "
+                  "Without one it is made at the start, where not everybody may ask the daemon")
       ->type_name("FILE");
   web->add_flag("--allow-changes", options.allow_changes,
                 "Let the page change modes of tunnels and leave links out; needs --token-file");

@@ -52,8 +52,12 @@ void AddMetrics(CLI::App& app, int& result) {
   metrics->add_option("--listen", options.listen, "Where: ADDRESS:PORT, or unix:PATH")
       ->type_name("WHERE")
       ->capture_default_str();
+  metrics
+      ->add_option("--token-file", options.token_file,
+                   "The secret that whoever reads has to know; its owner alone may read the file")
+      ->type_name("FILE");
   metrics->add_flag("--allow-remote", options.allow_remote,
-                    "Even at an address that other machines reach, without a password");
+                    "Whoever reaches the address may read, without a token, and whatever it is");
   metrics->callback([&result] { result = RunMetrics(options); });
 }
 

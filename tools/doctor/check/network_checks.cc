@@ -74,7 +74,7 @@ void CheckRoutes(const config::NodeConfig& config, const Facts& facts, Findings&
                         "default route with another metric, or in a routing table with a rule.",
                         {absl::StrCat("ip ", missing.v4 ? "" : "-6 ",
                                       "route add default via GATEWAY dev ", name, " metric 200"),
-                         absl::StrCat("ip route get ADDRESS oif ", name, " ipproto udp sport ",
+                         absl::StrCat("ip route get ADDRESS oif ", name, " ipproto 17 sport ",
                                       config.node.listen_port)}});
   }
 }

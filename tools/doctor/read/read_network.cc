@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace warp::tools {
 namespace {
@@ -102,17 +104,19 @@ class Routes {
       AddPorts(words, to);
       const absl::StatusOr<std::string> answer = machine_.Run(words);
       if (answer.ok() && !ListOf(ParseJson(*answer)).empty()) return RouteState::kThere;
-      // The kernel's refusal is an answer, too.
+      if (absl::IsDeadlineExceeded(answer.status())) return GiveUp("ip does not answer");
+      // The kernel's refusal is an answer, too; that of ip itself is none.
+      const absl::string_view said = answer.status().message();
+      if (absl::StartsWith(said, "Error: argument")) return GiveUp(said);
       if (answer.ok() || absl::IsUnknown(answer.status())) state = RouteState::kMissing;
-      if (absl::IsDeadlineExceeded(answer.status())) return GiveUp();
     }
     return state;
   }
 
   // Everybody who waited once for this would wait again.
-  RouteState GiveUp() {
+  RouteState GiveUp(absl::string_view reason) {
     full_ = true;
-    facts_.unseen.emplace_back("routes, because ip does not answer");
+    facts_.unseen.push_back(absl::StrCat("routes: ", reason));
     return RouteState::kUnknown;
   }
 
@@ -125,9 +129,10 @@ class Routes {
     return ListOf(routes).empty() ? "" : TextOf(routes[0], "dev");
   }
 
+  // By number, because ip finds the name in /etc/protocols, which small systems lack.
   void AddPorts(std::vector<std::string>& words, const wire::Endpoint& to) const {
     words.insert(words.end(),
-                 {"ipproto", "udp", "sport", absl::StrCat(port_), "dport", absl::StrCat(to.port)});
+                 {"ipproto", "17", "sport", absl::StrCat(port_), "dport", absl::StrCat(to.port)});
   }
 
   const Machine& machine_;

@@ -11,7 +11,24 @@ let session = { token: false, signed_in: true, changes: false };
 let view = null; // as it is shown
 let newest = null; // as it came, where the page is paused
 let paused = false;
-let source = null;
+let source = null; // of the stream that is followed: what ends it
+let token = stored("token", () => sessionStorage);
+
+// What a browser keeps: here for this tab, or for this place. It may keep nothing.
+function stored(name, where) {
+  try { return where().getItem(name) || ""; } catch { return ""; }
+}
+
+function keep(name, where, value) {
+  try { where().setItem(name, value); } catch { /* then it is typed again */ }
+}
+
+function know(text) {
+  token = text;
+  keep("token", () => sessionStorage, text);
+}
+
+const known_by = () => (token ? { Authorization: `Bearer ${token}` } : {});
 
 // --- What comes ---
 
@@ -33,23 +50,38 @@ function take(step) {
   newest = step;
 }
 
-function listen() {
-  if (source) source.close();
-  source = new EventSource("/api/events");
-  source.addEventListener("view", (event) => {
-    newest = JSON.parse(event.data);
-    show();
-  });
-  source.addEventListener("step", (event) => {
-    const step = JSON.parse(event.data);
-    if (step.seconds > 0) take(step);
-    show();
-  });
-  source.onopen = () => live("live");
-  source.onerror = () => {
-    live("gone");
-    if (source.readyState === EventSource.CLOSED) setTimeout(begin, 2000);
-  };
+// Events as a stream of the server's (text/event-stream). They are not read by EventSource, which says no token.
+function hear(event) {
+  const name = /^event: (.*)$/m.exec(event);
+  const data = /^data: (.*)$/m.exec(event);
+  if (!name || !data) return;
+  const now = JSON.parse(data[1]);
+  if (name[1] === "view") newest = now;
+  else if (now.seconds > 0) take(now);
+  show();
+}
+
+async function follow(signal) {
+  const answer = await fetch("/api/events", { headers: known_by(), cache: "no-store", signal });
+  if (!answer.ok) return;
+  live("live");
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const events = (text + part.value).split("\n\n");
+    text = events.pop();
+    events.forEach(hear);
+  }
+}
+
+async function listen() {
+  if (source) source.abort();
+  const mine = new AbortController();
+  source = mine;
+  await follow(mine.signal).catch(() => {});
+  if (source !== mine) return;
+  live("gone");
+  setTimeout(() => source === mine && begin(), 2000);
 }
 
 function live(is) {
@@ -297,9 +329,9 @@ function show() {
 
 // --- What is changed ---
 
-async function ask(method, path, body, headers) {
+async function ask(method, path, body) {
   const answer = await fetch(path, {
-    method, cache: "no-store", headers: { "X-Warp": "1", ...(body ? { "Content-Type": "application/json" } : {}), ...headers },
+    method, cache: "no-store", headers: { "X-Warp": "1", ...known_by(), ...(body ? { "Content-Type": "application/json" } : {}) },
     ...(body ? { body: JSON.stringify(body) } : {}),
   });
   const json = await answer.json().catch(() => ({}));
@@ -353,7 +385,7 @@ function theme(name) {
   if (name === "auto") document.documentElement.removeAttribute("data-theme");
   else document.documentElement.setAttribute("data-theme", name);
   say($("theme"), `Colours: ${THEMES[name]}`);
-  try { localStorage.setItem("theme", name); } catch { /* a browser that keeps nothing */ }
+  keep("theme", () => localStorage, name);
 }
 
 function lock(locked) {
@@ -379,20 +411,21 @@ async function begin() {
 $("signin").addEventListener("submit", async (event) => {
   event.preventDefault();
   say($("signin-error"), "");
-  try {
-    await ask("POST", "/api/sign-in", null, { Authorization: `Bearer ${$("token").value.trim()}` });
+  know($("token").value.trim());
+  await begin();
+  if (session.signed_in) {
     $("token").value = "";
-    await begin();
     $("main").focus();
-  } catch (problem) {
-    say($("signin-error"), problem.message);
+  } else {
+    know("");
+    say($("signin-error"), "this is not the token");
     $("token").select();
   }
 });
-$("signout").addEventListener("click", async () => {
-  if (source) source.close();
-  await ask("POST", "/api/sign-out").catch(() => {});
-  view = newest = null;
+$("signout").addEventListener("click", () => {
+  if (source) source.abort();
+  source = view = newest = null;
+  know("");
   begin();
 });
 $("pause").addEventListener("click", () => {
@@ -409,7 +442,11 @@ $("theme").addEventListener("click", () => {
 });
 $("peer").addEventListener("change", () => view && showMap());
 window.addEventListener("resize", () => view && view.node && showMap());
-let stored = null;
-try { stored = localStorage.getItem("theme"); } catch { /* a browser that keeps nothing */ }
-theme(stored in THEMES ? stored : "auto");
+const colours = stored("theme", () => localStorage);
+theme(colours in THEMES ? colours : "auto");
+// The address that `warp web` says has the token behind #.
+if (location.hash.length > 32) {
+  know(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname);
+}
 begin();

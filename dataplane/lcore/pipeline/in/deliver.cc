@@ -2,6 +2,7 @@
 // and look.cc lets through no more than fits into it.
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 
 #include "dataplane/lcore/pipeline/in/ingress.h"
 #include "dataplane/os/stop_point.h"
@@ -47,12 +48,22 @@ void Ingress::Deliver(const PortView& port) {
   opening_.Clear();
 }
 
-// Control messages go over one path each, so that they say nothing of what would be lost without it.
+FirstTable::Copy Ingress::CopyOf(const InPacket& packet, const uint8_t* tag) {
+  FirstTable::Copy copy{.session_index = packet.session->session->local_index(),
+                        .counter = packet.counter};
+  static_assert(sizeof(copy.tag) <= wire::kTagSize);
+  std::memcpy(&copy.tag, tag, sizeof(copy.tag));
+  return copy;
+}
+
+// Control messages go over one path each, so that they say nothing of what would be lost without it. The tag still
+// stands behind the text.
 void Ingress::NoteFirst(const InPacket& packet) {
   PathCounters* const path = wire::IsAnswered(TextOf(packet.mbuf)) ? nullptr : packet.path;
   const double ns = static_cast<double>(turn_.now()) * ns_per_cycle_;
   const size_t set = static_cast<uint64_t>(ns) / kFirstSetNs % 2;
-  firsts_.Note(packet.session->session->local_index(), packet.counter, turn_.now(), {path, set});
+  const wire::Bytes text = TextOf(packet.mbuf);
+  firsts_.Note(CopyOf(packet, text.data() + text.size()), turn_.now(), {path, set});
   if (path != nullptr) path->sampled_first[set].Add();
 }
 

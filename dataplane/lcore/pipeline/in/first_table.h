@@ -2,6 +2,10 @@
 // whether anybody else brought it at all. The claim of every kFirstSampling-th counter is noted in a small table that
 // all workers share, and the worker that receives a later copy reads the note. A note that was overwritten is a sample
 // less.
+//
+// A later copy ends before anybody opens it, so that a stranger could invent one. But all copies of a payload are the
+// same sealed bytes, and the note has a part of the first one's tag: who has not seen a true copy cannot make another
+// that counts, and what counts costs no cryptography.
 #ifndef WARP_DATAPLANE_LCORE_PIPELINE_IN_FIRST_TABLE_H_
 #define WARP_DATAPLANE_LCORE_PIPELINE_IN_FIRST_TABLE_H_
 
@@ -26,19 +30,28 @@ class FirstTable {
     size_t set = 0;
   };
 
+  // What a copy says of itself.
+  struct Copy {
+    uint32_t session_index = 0;
+    uint64_t counter = 0;
+    uint64_t tag = 0;  // its first bytes
+  };
+
   // Any thread. The counter was claimed at `cycles` of the time-stamp counter. The path is null where it is not known,
   // or where the counter is no payload's, of which others are to bring copies.
-  void Note(uint32_t session_index, uint64_t counter, uint64_t cycles, const First& first) {
-    Slot& slot = SlotOf(counter);
+  void Note(const Copy& copy, uint64_t cycles, const First& first) {
+    Slot& slot = SlotOf(copy.counter);
     slot.key.store(0, std::memory_order_relaxed);
     slot.cycles.store(cycles, std::memory_order_release);
+    slot.tag.store(copy.tag, std::memory_order_release);
     slot.first.store(Packed(first), std::memory_order_release);
-    slot.key.store(KeyOf(session_index, counter), std::memory_order_release);
+    slot.key.store(KeyOf(copy.session_index, copy.counter), std::memory_order_release);
   }
-  // Any thread. Cycles from the claim until `now`; none where the note is not there any more.
-  std::optional<uint64_t> Lag(uint32_t session_index, uint64_t counter, uint64_t now) const {
-    const Slot& slot = SlotOf(counter);
-    if (slot.key.load(std::memory_order_acquire) != KeyOf(session_index, counter))
+  // Any thread. Cycles from the claim until `now`; none where the note is not there any more, or is of other bytes.
+  std::optional<uint64_t> Lag(const Copy& copy, uint64_t now) const {
+    const Slot& slot = SlotOf(copy.counter);
+    if (slot.key.load(std::memory_order_acquire) != KeyOf(copy.session_index, copy.counter) ||
+        slot.tag.load(std::memory_order_relaxed) != copy.tag)
       return std::nullopt;
     const uint64_t then = slot.cycles.load(std::memory_order_relaxed);
     return now > then ? now - then : 0;
@@ -56,6 +69,7 @@ class FirstTable {
   struct Slot {
     std::atomic<uint64_t> key{0};
     std::atomic<uint64_t> cycles{0};
+    std::atomic<uint64_t> tag{0};
     std::atomic<uintptr_t> first{0};
   };
   // The lowest bit of an address is free for the set.

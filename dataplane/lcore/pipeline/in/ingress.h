@@ -67,6 +67,8 @@ class Ingress {
   void GiveHandshake(const PortView& port, HandshakeRank rank, rte_mbuf* packet);
   void CompareWithFirst(const InPacket& packet);
   void NoteFirst(const InPacket& packet);
+  // `tag`: of the packet, which ends its datagram.
+  static FirstTable::Copy CopyOf(const InPacket& packet, const uint8_t* tag);
   uint64_t RoomInControl(const PortView& port) const;
   void CountGiven(const PortView& port, size_t given);
   void GiveToControl(const PortView& port, Ring<rte_mbuf*>& ring, std::span<rte_mbuf*> packets);

@@ -74,11 +74,13 @@ bool Ingress::Look(const PortView& port) {
 }
 
 // A duplicate was not authenticated, so that it feeds counters and nothing else: among them the newest of its path,
-// since its own counter was claimed with an authentic copy. What it holds stays unknown.
+// since its own counter was claimed with an authentic copy. What it holds stays unknown. Whether it is one of the first
+// copy, as far as links are judged by it, its tag says.
 void Ingress::CompareWithFirst(const InPacket& packet) {
   if (packet.path == nullptr || !FirstTable::Samples(packet.counter)) return;
-  const std::optional<uint64_t> lag =
-      firsts_.Lag(packet.session->session->local_index(), packet.counter, turn_.now());
+  const auto* const tag = rte_pktmbuf_mtod_offset(packet.mbuf, const uint8_t*,
+                                                  packet.udp.datagram_size - wire::kTagSize);
+  const std::optional<uint64_t> lag = firsts_.Lag(CopyOf(packet, tag), turn_.now());
   if (!lag) return;
   const auto ns = static_cast<uint64_t>(static_cast<double>(*lag) * ns_per_cycle_);
   packet.path->skew.Add(ns);

@@ -96,9 +96,9 @@ TEST(ConfigDiff, NamesWhatComesGoesAndChanges) {
 // Its sessions and its tunnels are those of its key.
 TEST(ConfigDiff, APeerIsKnownByItsKey) {
   EXPECT_EQ(DiffText(After({{"hq", "head"}})),
-            "~ peer head (reopens)\n"
+            "~ peer head\n"
             "    name: hq -> head\n"
-            "~ tunnel video (reopens)\n"
+            "~ tunnel video\n"
             "    peer: hq -> head\n");
   EXPECT_EQ(DiffText(After({{"public_key: K2",
                              "public_key: zp7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+"
@@ -131,7 +131,8 @@ TEST(ConfigDiff, SaysWhatAChangeTakes) {
   EXPECT_EQ(effect("9001", "9002"), Effect::kReopen);
   EXPECT_EQ(effect("file: k}", "file: k, window: 4096}"), Effect::kRestart);
   EXPECT_EQ(effect("file: k}", "file: k, timers: {rekey_after: 100s}}"), Effect::kRestart);
-  EXPECT_EQ(effect("map.example", "other.example"), Effect::kRestart);
+  EXPECT_EQ(effect("map.example", "other.example"), Effect::kReopen);
+  EXPECT_EQ(effect("map: [{address: \"map.example:13116\", public_key: K3}]\n", ""), Effect::kLive);
 }
 
 // The rules of a peer are those of its tunnels which have none.
@@ -212,14 +213,10 @@ TEST(ConfigDiff, SecretsAreComparedAndNotShown) {
   EXPECT_EQ(DiffText(Diff(before, after)),
             "~ node (needs a restart)\n"
             "    private_key_file: a key -> another key\n"
-            "~ peer hq (reopens)\n"
+            "~ peer hq\n"
             "    preshared_key_file: nothing -> a key\n"
-            "~ peer lab (reopens)\n"
-            "    preshared_key_file: a key -> another key\n"
-            "~ tunnel video (reopens)\n"
-            "    peer: hq -> hq, with another preshared key\n"
-            "~ tunnel audio (reopens)\n"
-            "    peer: lab -> lab, with another preshared key\n");
+            "~ peer lab\n"
+            "    preshared_key_file: a key -> another key\n");
 }
 
 // Another file with the same key is the same key.

@@ -62,16 +62,16 @@ TEST_F(NodeFileTest, SaysWhatNeedsARestartWhereAndWhatToDo) {
 }
 
 // It stands in the other file alone.
-TEST_F(NodeFileTest, AMapThatIsLeftHasNoLine) {
-  const std::string map =
-      "map: [{address: \"map.example:13116\", "
-      "public_key: Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=}]\n";
-  EXPECT_EQ(NeedsRestart(absl::StrCat(kBefore, map), kBefore),
-            "f.yaml: map map.example:13116: needs a restart, because a node has its maps from its "
-            "start to its end: restart warpd to change it, or leave it as it is\n");
-  EXPECT_EQ(NeedsRestart(kBefore, absl::StrCat(kBefore, map)),
-            "f.yaml:8: map[0]: needs a restart, because a node has its maps from its start to its "
-            "end: restart warpd to change it, or leave it as it is\n");
+TEST_F(NodeFileTest, WhatIsLeftHasNoLine) {
+  const std::string second =
+      "  - {name: lab, public_key: Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=}\n";
+  const NodeFile with = Load(absl::StrCat(kBefore, second)), without = Load(kBefore);
+  const auto place = [&](const NodeFile& before, const NodeFile& after) {
+    const auto changes = Diff(before.config, after.config);
+    return absl::StrReplaceAll(after.Place(changes.at(0), ""), {{dir_.At(""), ""}});
+  };
+  EXPECT_EQ(place(with, without), "f.yaml: peer lab: ");
+  EXPECT_EQ(place(without, with), "f.yaml:8: peers[1]: ");
 }
 
 // Each part of it is a configuration as well, and another one.

@@ -125,9 +125,9 @@ TEST(BadLink, ResponseWithACipherThatWasNotOfferedChangesNothing) {
     return response;
   };
   EXPECT_TRUE(handshake.IsFromResponder(respond(wire::Cipher::kAes256Gcm)));
-  EXPECT_EQ(handshake.ReadResponse(Instant(1s), params, respond(wire::Cipher::kAes256Gcm)),
+  EXPECT_EQ(handshake.ReadResponse(Instant(1s), params, respond(wire::Cipher::kAes256Gcm)).session,
             nullptr);
-  const auto session = handshake.ReadResponse(Instant(1s), params, respond(chacha));
+  const auto session = handshake.ReadResponse(Instant(1s), params, respond(chacha)).session;
   ASSERT_NE(session, nullptr);
   EXPECT_EQ(session->remote_index(), 5u);
 }

@@ -89,7 +89,7 @@ void Besieger::Receive(const Seen& seen) {
     token_ = *token;
     handshake_.reset();
   } else if (handshake_->IsFromResponder(seen.datagram)) {
-    if (auto session = handshake_->ReadResponse(field_.net().now(), params_, seen.datagram))
+    if (auto session = handshake_->ReadResponse(field_.net().now(), params_, seen.datagram).session)
       session_ = session;
     handshake_.reset();
   }

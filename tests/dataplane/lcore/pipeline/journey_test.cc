@@ -300,6 +300,36 @@ TEST_P(Journey, CountsWhatNoOtherPathBrought) {
   EXPECT_EQ(net.b().Received().size(), 4 * kFirstSampling);
 }
 
+// Somebody who knows the counters and has seen no copy makes no link look useless or late.
+TEST_P(Journey, ForgedDuplicatesJudgeNoLink) {
+  Network net = Make(1, 2);
+  for (uint64_t i = 0; i < 2 * kFirstSampling; ++i) {
+    net.a().Send(Text(40));
+    net.Collect();
+    ASSERT_EQ(net.in_flight().size(), 2u);
+    FrameBytes forged = net.in_flight()[1];
+    net.Deliver(net.in_flight()[0]);
+    net.in_flight().clear();
+    net.b().Turn();
+    for (size_t byte = forged.size() - wire::kTagSize; byte < forged.size(); ++byte) {
+      forged[byte] ^= static_cast<uint8_t>(i + 1);
+    }
+    net.Deliver(forged);
+    net.b().Turn();
+  }
+  EXPECT_EQ(net.b().Drops(wire::Drop::kDuplicate), 2 * kFirstSampling);
+  uint64_t sampled = 0;
+  for (size_t path = 0; path < 2; ++path) {
+    const PathCounters& counters = net.b().path(path, 0);
+    for (size_t set = 0; set < 2; ++set) {
+      sampled += counters.sampled_first[set].Get();
+      EXPECT_EQ(counters.sampled_paired[set].Get(), 0u);
+    }
+    EXPECT_EQ(counters.skew.samples(), 0u);
+  }
+  EXPECT_EQ(sampled, 2u);
+}
+
 // A packet of a known session may come from a new source, as when a peer roams. It is opened, but no path counts it.
 TEST_P(Journey, UnknownSourceIsDeliveredAndCountsOnNoPath) {
   Network net = Make(2, 1);

@@ -1,4 +1,4 @@
-#include "tools/web/token.h"
+#include "tools/http/token.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,6 @@ namespace warp::tools {
 namespace {
 
 constexpr char kText[] = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
-constexpr int64_t kNow = 1'800'000'000;
 
 class TokenTest : public ::testing::Test {
  protected:
@@ -26,28 +25,19 @@ TEST_F(TokenTest, IsItselfAndNothingElse) {
   }
 }
 
-TEST_F(TokenTest, ACookieLastsForItsTimeAndUnderItsToken) {
-  const std::string cookie = token_.MakeCookie(kNow);
-  EXPECT_TRUE(token_.IsCookie(cookie, kNow));
-  EXPECT_TRUE(token_.IsCookie(cookie, kNow + Token::kCookieSeconds - 1));
-  EXPECT_FALSE(token_.IsCookie(cookie, kNow + Token::kCookieSeconds));
-  EXPECT_FALSE(token_.IsCookie(cookie, kNow - 1));  // the clock went back: it would last too long
-  const Token other = *Token::Of(std::string(32, 'x'));
-  EXPECT_FALSE(other.IsCookie(cookie, kNow));
-  EXPECT_NE(other.cookie_name(), token_.cookie_name());
+TEST_F(TokenTest, NewOnesDiffer) {
+  const std::string one = Token::MakeText(), other = Token::MakeText();
+  EXPECT_TRUE(Token::Of(one)->Is(one));
+  EXPECT_FALSE(Token::Of(one)->Is(other));
 }
 
-TEST_F(TokenTest, AForgedCookieIsNone) {
-  std::string cookie = token_.MakeCookie(kNow);
-  EXPECT_FALSE(token_.IsCookie("9" + cookie, kNow));  // a later end
-  EXPECT_FALSE(token_.IsCookie(cookie + "0", kNow));
-  EXPECT_FALSE(token_.IsCookie(cookie.substr(0, 20), kNow));
-  EXPECT_FALSE(token_.IsCookie(cookie + ".x", kNow));
-  for (const char* text : {"", ".", "..", "x.y", "99999999999999999999.00", "-1."}) {
-    EXPECT_FALSE(token_.IsCookie(text, kNow)) << text;
-  }
-  cookie.back() = cookie.back() == '0' ? '1' : '0';
-  EXPECT_FALSE(token_.IsCookie(cookie, kNow));
+TEST_F(TokenTest, IsSaidOnce) {
+  HttpRequest request{.method = "GET", .path = "/", .headers = {}, .body = ""};
+  EXPECT_FALSE(token_.Opens(request));
+  request.headers = {{"authorization", std::string("bearer ") + kText}};
+  EXPECT_TRUE(token_.Opens(request));
+  request.headers.push_back(request.headers.front());
+  EXPECT_FALSE(token_.Opens(request));
 }
 
 TEST_F(TokenTest, IsLongEnoughToStayHopeless) {
