@@ -471,7 +471,8 @@ TEST_F(NodeReloadTest, PayloadsThatEndWithTheirPeerAreCounted) {
   const std::vector<uint8_t> payload(10);
   const std::vector<wire::Bytes> three = {payload, payload, payload};
   ASSERT_EQ(Find("moves")->OnPayloads(three, {}), 3u);
-  Follow({{"name: hq", "name: head"}, {"peer: hq", "peer: head"}});
+  Follow({{"{name: hq, public_key: K1, endpoints: [\"198.51.100.7:13116\"]}",
+           "{name: hq, public_key: K3}"}});
   EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
   EXPECT_EQ(traffic_.gone_drops(wire::Drop::kNoSession), 3u);
 }
