@@ -30,7 +30,10 @@ void Assembly::OpenReload(const std::string& file) {
       .allowed = [this](const std::vector<config::PathRule>& rules) { return AllowedBy(rules); },
       .policies = [this](wire::PortId id) { return PolicyOf(id); },
       .forget_peer = [this](wire::PeerId peer) { observer->ForgetPeer(peer); },
-      .forget_terms = [this](const std::string& tunnel) { requests->ForgetTerms(tunnel); }});
+      .take_terms = [this](const std::string& tunnel) { return requests->TakeTerms(tunnel); },
+      .give_terms = [this](
+                        const std::string& tunnel,
+                        const config::TunnelTerms& terms) { requests->GiveTerms(tunnel, terms); }});
   reload = std::make_unique<Reload>(
       *loop, *reload_target,
       Reload::Options{

@@ -45,6 +45,7 @@ void Daemon::Run() {
 void Daemon::Stop() {
   LogInfo("stopping: sending what waits, then saying goodbye");
   parts_->service_manager->Stopping();
+  parts_->reload->Halt();
   parts_->traffic->CloseGates();
   TurnFor(kDrainTime, [this] { return parts_->traffic->idle(); });
   parts_->protocol->Shutdown(parts_->loop->now());

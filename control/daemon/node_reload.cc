@@ -104,6 +104,19 @@ absl::StatusOr<bool> NodeReload::Settled() const {
   return true;
 }
 
+// Of the entries only tunnels can be wanting, and nothing names one by its place.
+void NodeReload::End(std::span<const Step> lacking) {
+  terms_.clear();
+  std::set<size_t> tunnels;
+  for (const Step& step : lacking) {
+    if (step.kind == EntryKind::kTunnel) tunnels.insert(step.after);
+  }
+  for (auto tunnel = tunnels.rbegin(); tunnel != tunnels.rend(); ++tunnel) {
+    context_.config.tunnels.erase(context_.config.tunnels.begin() +
+                                  static_cast<ptrdiff_t>(*tunnel));
+  }
+}
+
 // Patterns follow after each step, because it may have taken an interface from them, or left one to them.
 absl::Status NodeReload::TakePort(const Step& step, const NodeConfig& before,
                                   const NodeConfig& after) {
@@ -117,7 +130,7 @@ absl::Status NodeReload::TakePort(const Step& step, const NodeConfig& before,
   } else if (step.act == Step::Act::kRetune) {
     context_.links.RetunePort(port);
   } else {
-    status = context_.links.OpenPort(port);
+    status = context_.links.OpenPort(port, step.back);
     if (status.ok()) opened_.insert(port.name);
   }
   context_.links.FollowConfig();
@@ -152,17 +165,23 @@ absl::Status NodeReload::TakePeer(const Step& step, const NodeConfig& before,
 
 absl::Status NodeReload::TakeTunnel(const Step& step, const NodeConfig& before,
                                     const NodeConfig& after) {
-  if (step.act == Step::Act::kOpen) return OpenTunnel(after.tunnels[step.after], after);
-  context_.forget_terms(before.tunnels[step.before].name);
+  if (step.act != Step::Act::kOpen) {
+    const std::string& name = before.tunnels[step.before].name;
+    const std::optional<config::TunnelTerms> terms = context_.take_terms(name);
+    if (terms.has_value() && !step.back) terms_[name] = *terms;
+  }
   if (step.act == Step::Act::kClose) {
     CloseTunnel(before.tunnels[step.before], before);
     return absl::OkStatus();
   }
   const config::TunnelConfig& tunnel = after.tunnels[step.after];
-  const std::optional<wire::PeerId> peer = context_.remotes.Find(PeerKeyOf(after, tunnel));
-  if (peer.has_value()) {
+  if (step.act == Step::Act::kOpen) {
+    if (absl::Status status = OpenTunnel(tunnel, after); !status.ok()) return status;
+  } else if (const auto peer = context_.remotes.Find(PeerKeyOf(after, tunnel))) {
     context_.traffic.RetuneTunnel(*peer, tunnel, context_.allowed(after.PathsOf(tunnel)));
   }
+  if (const auto terms = terms_.find(tunnel.name); step.back && terms != terms_.end())
+    context_.give_terms(tunnel.name, terms->second);
   return absl::OkStatus();
 }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,9 +37,11 @@ class NodeReload : public ReloadTarget {
     // As Traffic::AddTunnel has them.
     std::function<PeerBond::Allowed(const std::vector<config::PathRule>&)> allowed;
     PeerBond::PortPolicies policies;
-    // The peer is gone; and what was said of a tunnel while it ran counts no more.
+    // The peer is gone.
     std::function<void(wire::PeerId)> forget_peer;
-    std::function<void(const std::string& tunnel)> forget_terms;
+    // What was said of a tunnel while it ran counts no more, or counts again (NodeRequests).
+    std::function<std::optional<config::TunnelTerms>(const std::string& tunnel)> take_terms;
+    std::function<void(const std::string& tunnel, const config::TunnelTerms&)> give_terms;
   };
   explicit NodeReload(Context context);
 
@@ -49,6 +53,7 @@ class NodeReload : public ReloadTarget {
   absl::Status Take(const Step& step, const config::NodeConfig& before,
                     const config::NodeConfig& after) override;
   absl::StatusOr<bool> Settled() const override;
+  void End(std::span<const Step> lacking) override;
 
  private:
   std::string ObstacleOfNode(const config::EntryChange& change, const config::NodeFile& file) const;
@@ -71,6 +76,8 @@ class NodeReload : public ReloadTarget {
   // Of tunnels that have gone, by the peer's key and their id: the first place that they have not given out. Who is at
   // the other end goes on with the order of this life of the node, whatever comes and goes here.
   std::map<std::pair<wire::PublicKey, uint16_t>, uint32_t> places_;
+  // What steps have taken of tunnels, by name, and steps that undo them give back.
+  std::map<std::string, config::TunnelTerms> terms_;
 };
 
 }  // namespace warp::control

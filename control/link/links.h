@@ -70,7 +70,9 @@ class Links : private PortListener {
   // --- The configuration changes while the node runs (control/reload). Ports are as PortTable has them. ---
   // Context::config has other contents now, though ports are those that it had.
   void FollowConfig();
-  absl::Status OpenPort(const config::PortConfig& port) { return ports_.Open(port); }
+  absl::Status OpenPort(const config::PortConfig& port, bool was_there = false) {
+    return ports_.Open(port, was_there);
+  }
   absl::StatusOr<bool> PortSettled(const std::string& name) const { return ports_.Settled(name); }
   void ClosePort(const std::string& name) { ports_.Close(name); }
   void RetunePort(const config::PortConfig& port) { ports_.Retune(port); }

@@ -121,8 +121,9 @@ class PortTable {
   // The configuration is another one now: ports follow its patterns. Those of its entries follow by the calls below.
   void FollowConfig();
   // Begins to open a port that the configuration has from now on, under a name that no port has. The error is that of
-  // a start, in one sentence, and nothing is left of the port then.
-  absl::Status Open(const config::PortConfig& config);
+  // a start, in one sentence, and nothing is left of the port then. One that was there before stays what it was then:
+  // what it lacks, as an interface that has gone meanwhile, is its state and no error.
+  absl::Status Open(const config::PortConfig& config, bool was_there = false);
   // Whether that has ended well: the port is open, or it is opened when what it lacks comes. False: it is under way.
   absl::StatusOr<bool> Settled(const std::string& name) const;
   void Close(const std::string& name);

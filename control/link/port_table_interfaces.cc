@@ -88,7 +88,8 @@ void PortTable::DecideVlan(Port& port) {
   port.vlan_of_kernel = own.present() && own.over == port.device.index;
 }
 
-// What the device is opened with. Of a device that several ports share, each says the same.
+// What the device is opened with. Of a device that several ports share, each says the same, also while a reload has
+// opened only some of them: the device knows no VLAN that was not named when it was opened.
 void PortTable::SetVlans(Port& port, lcore::PortSpec* spec) {
   const auto vlan_of = [](const Port& of) {
     return lcore::PortVlan{.id = of.config.vlan.value_or(0),
@@ -97,12 +98,13 @@ void PortTable::SetVlans(Port& port, lcore::PortSpec* spec) {
   DecideVlan(port);
   spec->vlan = vlan_of(port);
   for (const config::PortConfig* sharing : config_.PortsSharingDeviceOf(port.config)) {
-    for (const std::unique_ptr<Port>& other : ports_) {
-      if (other->config.name != sharing->name) continue;
-      DecideVlan(*other);
-      spec->device_vlans.push_back(vlan_of(*other));
-      spec->device_mtu = std::max(spec->device_mtu, other->config.mtu.value_or(0));
-    }
+    Port later(*sharing);
+    Port* const there = FindNamed(sharing->name);
+    if (there == nullptr) Look(later);
+    Port& other = there != nullptr ? *there : later;
+    DecideVlan(other);
+    spec->device_vlans.push_back(vlan_of(other));
+    spec->device_mtu = std::max(spec->device_mtu, other.config.mtu.value_or(0));
   }
 }
 
@@ -224,13 +226,13 @@ void PortTable::RefitMade() {
   }
 }
 
-absl::Status PortTable::Open(const config::PortConfig& config) {
+absl::Status PortTable::Open(const config::PortConfig& config, bool was_there) {
   Port& port = *ports_.emplace_back(std::make_unique<Port>(config));
   listener_.OnPortMade(port.config);
   Look(port);
   OpenAgain(port);
   WatchInterfaceOf(port);
-  if (port.outcome.ok() || ComesLater(port, port.outcome)) return absl::OkStatus();
+  if (port.outcome.ok() || ComesLater(port, port.outcome) || was_there) return absl::OkStatus();
   absl::Status status = Named(port, port.outcome);
   Forget(port, port.reason);
   ports_.pop_back();

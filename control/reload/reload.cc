@@ -58,6 +58,7 @@ void Reload::Enter(ReloadState state, const std::string& message) {
 // --- Reading and checking. ---
 
 absl::Status Reload::Begin(std::optional<wire::Duration> confirm_within) {
+  if (halted_) return absl::FailedPreconditionError("warpd is stopping");
   if (state_ == ReloadState::kUnconfirmed) {
     return absl::FailedPreconditionError(
         "the last reload is not confirmed yet: warp reload --confirm-now keeps it");
@@ -85,6 +86,7 @@ absl::Status Reload::Begin(std::optional<wire::Duration> confirm_within) {
 }
 
 void Reload::Loaded(absl::StatusOr<config::NodeFile> file) {
+  if (halted_) return;
   std::string refusal;
   if (file.ok()) {
     changes_ = config::Diff(target_.config(), file->config);
@@ -116,6 +118,7 @@ void Reload::Refuse(const std::string& why) {
 // --- Steps, one in a turn. ---
 
 void Reload::Advance() {
+  if (halted_) return;
   if (state_ == ReloadState::kApplying) {
     TakeNext();
   } else if (state_ == ReloadState::kRollingBack) {
@@ -160,8 +163,7 @@ void Reload::Applied() {
   if (!confirm_within_.has_value() || changes_.empty()) {
     Enter(ReloadState::kApplied, changes_.empty() ? "nothing differs" : "");
     options_.info(changes_.empty() ? "reload: nothing differs" : "reload: applied");
-    other_ = {};
-    return;
+    return End();
   }
   confirm_until_ = loop_.now() + *confirm_within_;
   confirm_.SetAt(confirm_until_);
@@ -174,7 +176,7 @@ absl::Status Reload::Confirm() {
   if (state_ != ReloadState::kUnconfirmed)
     return absl::FailedPreconditionError("no reload waits to be confirmed");
   confirm_.Cancel();
-  other_ = {};
+  End();
   Enter(ReloadState::kApplied, "");
   options_.info("reload: confirmed");
   return absl::OkStatus();
@@ -183,6 +185,7 @@ absl::Status Reload::Confirm() {
 // --- Back. ---
 
 void Reload::LeadBack(const std::string& why) {
+  if (halted_) return;
   later_.Cancel();
   Enter(ReloadState::kRollingBack, why);
   options_.warn(absl::StrCat("reload: undone, because ", why));
@@ -191,13 +194,14 @@ void Reload::LeadBack(const std::string& why) {
   advance_.Schedule();
 }
 
-// What cannot be brought back is said, and the rest comes back all the same.
+// What cannot be brought back is said, and the rest comes back all the same. The next reload opens it, since the node's
+// configuration is without it.
 void Reload::TakeBack() {
   if (taken_ == 0) {
     Enter(ReloadState::kRolledBack, message_);
     options_.info("reload: the configuration is again what it was");
+    End();
     options_.in_force("undone");
-    other_ = {};
     return;
   }
   const Step step = Inverse(steps_[--taken_]);
@@ -206,9 +210,16 @@ void Reload::TakeBack() {
     if (!status.ok()) {
       absl::StrAppend(&message_, "\n", status.message());
       options_.warn(absl::StrCat("reload: ", status.message()));
+      if (step.act == Step::Act::kOpen) lacking_.push_back(step);
     }
   }
   advance_.Schedule();
+}
+
+void Reload::End() {
+  target_.End(lacking_);
+  lacking_.clear();
+  other_ = {};
 }
 
 }  // namespace warp::control

@@ -79,6 +79,8 @@ class Reload {
   absl::Status Begin(std::optional<wire::Duration> confirm_within = std::nullopt);
   // What was applied stays. FailedPrecondition where nothing waits for that.
   absl::Status Confirm();
+  // The node stops: no further step is taken, nor does another reload begin.
+  void Halt() { halted_ = true; }
 
   // --- What is. ---
   ReloadState state() const { return state_; }
@@ -105,6 +107,7 @@ class Reload {
   void Applied();
   void LeadBack(const std::string& why);
   void TakeBack();
+  void End();
 
   Loop& loop_;
   ReloadTarget& target_;
@@ -120,7 +123,9 @@ class Reload {
   // While it is under way.
   config::NodeConfig other_;  // that of before, while the node has that of after, or vice versa
   std::vector<Step> steps_;
-  size_t taken_ = 0;  // steps
+  bool halted_ = false;
+  size_t taken_ = 0;           // steps
+  std::vector<Step> lacking_;  // of those back, what could not be opened
   wire::Instant await_until_ = wire::kNever;
 
   Task advance_;

@@ -2,6 +2,7 @@
 #ifndef WARP_CONTROL_RELOAD_RELOAD_TARGET_H_
 #define WARP_CONTROL_RELOAD_RELOAD_TARGET_H_
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class ReloadTarget {
   // Whether all ports that steps have opened are open, or are opened when what they lack comes. An error names one
   // that cannot be opened.
   virtual absl::StatusOr<bool> Settled() const = 0;
+  // The reload has ended, and no step of it will be undone. `lacking` are those of the way back that could not open
+  // what they name: the configuration is without these entries from now on, so that the next reload opens them.
+  virtual void End(std::span<const Step> lacking) = 0;
 };
 
 }  // namespace warp::control

@@ -67,6 +67,7 @@ std::vector<Step> PlanSteps(const std::vector<EntryChange>& changes) {
 Step Inverse(const Step& step) {
   Step inverse = step;
   std::swap(inverse.before, inverse.after);
+  inverse.back = !step.back;
   if (step.act == Step::Act::kClose) inverse.act = Step::Act::kOpen;
   if (step.act == Step::Act::kOpen) inverse.act = Step::Act::kClose;
   return inverse;

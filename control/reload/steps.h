@@ -26,6 +26,7 @@ struct Step {
   config::EntryKind kind = config::EntryKind::kPort;
   size_t before = 0;  // the place in the list of the configuration of before; of kClose and kRetune
   size_t after = 0;   // in that of after; of kOpen and kRetune
+  bool back = false;  // it undoes another one: what it opens was there before
   friend bool operator==(const Step&, const Step&) = default;
 };
 

@@ -185,6 +185,18 @@ StatusServer::Text NodeRequests::TermsOf(size_t first, size_t end) const {
   };
 }
 
+std::optional<config::TunnelTerms> NodeRequests::TakeTerms(const std::string& tunnel) {
+  const auto terms = changed_->find(tunnel);
+  if (terms == changed_->end()) return std::nullopt;
+  std::optional<config::TunnelTerms> taken = std::move(terms->second);
+  changed_->erase(terms);
+  return taken;
+}
+
+void NodeRequests::GiveTerms(const std::string& tunnel, const config::TunnelTerms& terms) {
+  if (set_terms_(tunnel, terms).ok()) (*changed_)[tunnel] = terms;
+}
+
 absl::Status NodeRequests::Set(const NodeView& view, const config::TunnelConfig& tunnel,
                                std::span<const std::string> changes) {
   const auto before = changed_->find(tunnel.name);

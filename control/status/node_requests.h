@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -49,8 +50,11 @@ class NodeRequests {
                                                                  bool may_change)>;
   void AddServed(const std::string& word, Serve serve) { served_[word] = std::move(serve); }
 
-  // The file says something else of the tunnel, which counts for more than what users have said of it.
-  void ForgetTerms(const std::string& tunnel) { changed_->erase(tunnel); }
+  // The file says something else of the tunnel, which counts for more than what users have said of it. Returns that;
+  // nullopt: nothing.
+  std::optional<config::TunnelTerms> TakeTerms(const std::string& tunnel);
+  // Users have said this of the tunnel after all.
+  void GiveTerms(const std::string& tunnel, const config::TunnelTerms& terms);
 
  private:
   // The tunnels that were changed, by name: what users said, which a policy does not tell from what follows.

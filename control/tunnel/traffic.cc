@@ -24,7 +24,8 @@ constexpr size_t kMostTunnels = bonding::kAhead;
 
 }  // namespace
 
-Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window)
+Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window,
+                 wire::Duration index_rests)
     : loop_(loop),
       dataplane_(dataplane),
       protocol_(protocol),
@@ -32,6 +33,7 @@ Traffic::Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protoc
       taken_back_(dataplane.workers()),
       gates_(loop),
       inbound_(protocol, window),
+      index_rests_(index_rests),
       divide_(loop, [this] { DivideRates(); }),
       opened_(kOpenedPerTurn),
       completions_(kCompletionsPerTurn) {}
@@ -40,23 +42,39 @@ absl::Status Traffic::AddTunnel(const config::TunnelConfig& config, const PeerRo
                                 PeerBond::Allowed allowed, PeerBond::PortPolicies ports,
                                 uint32_t first_place) {
   ports_ = std::move(ports);
-  if (by_index_.size() >= kMostTunnels) {
+  const std::optional<uint16_t> index = FreeIndex();
+  if (!index.has_value()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("tunnel ", config.name, ": ", kMostTunnels,
-                     " tunnels have come since warpd started: restart it"));
+                     " tunnels have come and gone lately: try again in some minutes"));
   }
+  const uint32_t generation = *index < by_index_.size() ? by_index_[*index].next_generation : 0;
   absl::StatusOr<std::unique_ptr<Tunnel>> tunnel =
-      Tunnel::Open({loop_, dataplane_, submitter_, gates_, &room_}, config,
-                   static_cast<uint16_t>(by_index_.size()), route, std::move(allowed), first_place);
+      Tunnel::Open({loop_, dataplane_, submitter_, gates_, &room_}, config, *index, route,
+                   std::move(allowed), first_place, generation);
   if (!tunnel.ok()) return tunnel.status();
+  if (*index == by_index_.size()) {
+    by_index_.emplace_back();
+  } else {
+    free_indices_.pop_front();
+  }
+  by_index_[*index].tunnel = tunnel->get();
   const wire::PeerId peer = route.peer;
   inbound_.AddTunnel(peer, **tunnel);
   if (tunnels_of_.size() <= peer) tunnels_of_.resize(peer + size_t{1});
   tunnels_of_[peer].push_back(tunnel->get());
-  by_index_.push_back(tunnel->get());
   tunnels_.push_back(*std::move(tunnel));
   UseBond(peer, config.policy);
   return absl::OkStatus();
+}
+
+std::optional<uint16_t> Traffic::FreeIndex() const {
+  if (!free_indices_.empty()) {
+    const uint16_t oldest = free_indices_.front();
+    if (by_index_[oldest].gone + index_rests_ <= loop_.now()) return oldest;
+  }
+  if (by_index_.size() >= kMostTunnels) return std::nullopt;
+  return static_cast<uint16_t>(by_index_.size());
 }
 
 // --- Tunnels that change and go. ---
@@ -91,19 +109,20 @@ void Traffic::RetuneTunnel(wire::PeerId peer, const config::TunnelConfig& config
 }
 
 void Traffic::RemovePeer(wire::PeerId peer) {
-  Forget([&](const Leaving& leaving) { return leaving.tunnel->route().peer == peer; });
+  Forget(wire::Drop::kNoSession,
+         [&](const Leaving& leaving) { return leaving.tunnel->route().peer == peer; });
   inbound_.RemovePeer(peer);
   if (peer < bonds_.size()) bonds_[peer] = nullptr;
 }
 
 void Traffic::Expire() {
   inbound_.Expire(loop_.now());
-  Forget([&](const Leaving& leaving) {
+  Forget(wire::Drop::kDeadline, [&](const Leaving& leaving) {
     return leaving.tunnel->sender().idle() || leaving.until <= loop_.now();
   });
 }
 
-void Traffic::Forget(const std::function<bool(const Leaving&)>& which) {
+void Traffic::Forget(wire::Drop reason, const std::function<bool(const Leaving&)>& which) {
   std::erase_if(leaving_, [&](const Leaving& leaving) {
     if (!which(leaving)) return false;
     const Tunnel* const tunnel = leaving.tunnel.get();
@@ -114,8 +133,11 @@ void Traffic::Forget(const std::function<bool(const Leaving&)>& which) {
       const auto drop = static_cast<wire::Drop>(i);
       if (const uint64_t count = tunnel->drops(drop); count > 0) gone_drops_.Add(drop, count);
     }
+    if (const size_t left = tunnel->sender().left(); left > 0) gone_drops_.Add(reason, left);
     std::erase(tunnels_of_[peer], tunnel);
-    by_index_[tunnel->index()] = nullptr;
+    by_index_[tunnel->index()] = {.next_generation = tunnel->sender().next_generation(),
+                                  .gone = loop_.now()};
+    free_indices_.push_back(tunnel->index());
     return true;
   });
 }
@@ -199,10 +221,22 @@ size_t Traffic::ReceiveCompletions() {
   const size_t count = dataplane_.ReceiveCompletions(completions_);
   for (lcore::Completion& completion : std::span(completions_).first(count)) {
     const size_t tunnel = completion.ticket.tunnel();
-    if (tunnel < by_index_.size() && by_index_[tunnel] != nullptr)
-      by_index_[tunnel]->HandleCompletion(std::move(completion));
+    if (tunnel >= by_index_.size()) continue;
+    if (Tunnel* const owner = by_index_[tunnel].tunnel; owner != nullptr) {
+      owner->HandleCompletion(std::move(completion));
+    } else {
+      NoteLate(completion);
+    }
   }
   return count;
+}
+
+// Its tunnel has gone, and nobody sends the packet again.
+void Traffic::NoteLate(const lcore::Completion& completion) {
+  const bool last = completion.sealed || completion.plaintext || completion.reports <= 1;
+  if (completion.taken || !last) return;
+  const bool named = completion.reason != wire::Drop::kNone;
+  gone_drops_.Add(named ? completion.reason : wire::Drop::kDeadline);
 }
 
 bool Traffic::Submit() {
@@ -245,7 +279,9 @@ void Traffic::CloseGates() {
 
 bool Traffic::idle() const {
   return std::all_of(tunnels_.begin(), tunnels_.end(),
-                     [](const auto& tunnel) { return tunnel->sender().idle(); });
+                     [](const auto& tunnel) { return tunnel->sender().idle(); }) &&
+         std::all_of(leaving_.begin(), leaving_.end(),
+                     [](const Leaving& leaving) { return leaving.tunnel->sender().idle(); });
 }
 
 }  // namespace warp::control

@@ -9,7 +9,9 @@
 #ifndef WARP_CONTROL_TUNNEL_TRAFFIC_H_
 #define WARP_CONTROL_TUNNEL_TRAFFIC_H_
 
+#include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,16 +39,20 @@ namespace warp::control {
 
 class Traffic {
  public:
+  // How long the index of a tunnel that has gone stays unused: no payload waits for longer than a minute, nor does
+  // anything stay under way for as long.
+  static constexpr wire::Duration kIndexRests = std::chrono::minutes(2);
   // All outlive it. `window` is the replay window of peer sessions, in counters.
-  Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window);
+  Traffic(Loop& loop, lcore::Dataplane& dataplane, protocol::Node& protocol, size_t window,
+          wire::Duration index_rests = kIndexRests);
 
   // Called with a sentence for the log, where something of a gate changes by itself.
   void set_warn(std::function<void(const std::string&)> warn) { gates_.set_warn(std::move(warn)); }
 
   // Opens the tunnel's gate. `route` outlives this. `allowed` says which paths may carry its payloads; empty: all.
   // `ports` says what the configuration has about a port. A tunnel of this id with this peer that was here before has
-  // given out the places below `first_place` (RemoveTunnel). ResourceExhausted after as many tunnels as tickets can
-  // tell apart, all that ever were.
+  // given out the places below `first_place` (RemoveTunnel). ResourceExhausted where there are as many tunnels as
+  // tickets can tell apart, with those that have gone lately.
   absl::Status AddTunnel(const config::TunnelConfig& config, const PeerRoute& route,
                          PeerBond::Allowed allowed = nullptr,
                          PeerBond::PortPolicies ports = nullptr, uint32_t first_place = 0);
@@ -101,8 +107,11 @@ class Traffic {
     wire::Instant until;
   };
   Tunnel* Find(wire::PeerId peer, uint16_t id) const;
-  // Ends those that `which` says.
-  void Forget(const std::function<bool(const Leaving&)>& which);
+  // Ends those that `which` says. What they had still to send is dropped for this reason.
+  void Forget(wire::Drop reason, const std::function<bool(const Leaving&)>& which);
+  // An index that no tunnel has, the first of those that have rested; nullopt: there is none.
+  std::optional<uint16_t> FreeIndex() const;
+  void NoteLate(const lcore::Completion& completion);
   // The peer's payloads are spread from now on, where one of its tunnels wants that.
   void UseBond(wire::PeerId peer, const config::TunnelPolicy& policy);
   // Divides what each port with a rate may send among the paths of all bonds that leave by it.
@@ -118,8 +127,16 @@ class Traffic {
   SharedRoom room_;
   std::vector<std::unique_ptr<Tunnel>> tunnels_;
   std::vector<Leaving> leaving_;
-  lcore::DropCounters gone_drops_;                // of those before them
-  std::vector<Tunnel*> by_index_;                 // of their tickets, never given twice; null: gone
+  lcore::DropCounters gone_drops_;  // of those before them
+  // What a ticket's number of a tunnel stands for. Whoever had it before has its reports told apart by generations.
+  struct Index {
+    Tunnel* tunnel = nullptr;  // null: it has gone
+    uint32_t next_generation = 0;
+    wire::Instant gone{};
+  };
+  std::vector<Index> by_index_;
+  std::deque<uint16_t> free_indices_;  // the one that has rested longest first
+  const wire::Duration index_rests_;
   std::vector<std::vector<Tunnel*>> tunnels_of_;  // by PeerId, with those that leave
   std::vector<std::unique_ptr<PeerBond>> bonds_;  // by PeerId; null: none of its tunnels needs one
   PeerBond::PortPolicies ports_;

@@ -28,9 +28,10 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
                                                      const config::TunnelConfig& config,
                                                      uint16_t index, const PeerRoute& route,
                                                      PeerBond::Allowed allowed,
-                                                     uint32_t first_place) {
+                                                     uint32_t first_place,
+                                                     uint32_t first_generation) {
   std::unique_ptr<Tunnel> tunnel(
-      new Tunnel(context, config, index, route, std::move(allowed), first_place));
+      new Tunnel(context, config, index, route, std::move(allowed), first_place, first_generation));
   absl::StatusOr<std::unique_ptr<Gate>> gate = context.gates.Open(config, *tunnel);
   if (!gate.ok()) {
     return absl::Status(gate.status().code(),
@@ -42,7 +43,8 @@ absl::StatusOr<std::unique_ptr<Tunnel>> Tunnel::Open(const Context& context,
 }
 
 Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
-               const PeerRoute& route, PeerBond::Allowed allowed, uint32_t first_place)
+               const PeerRoute& route, PeerBond::Allowed allowed, uint32_t first_place,
+               uint32_t first_generation)
     : config_(config),
       route_(route),
       marks_of_packets_(config.gate.interface() != nullptr &&
@@ -55,7 +57,8 @@ Tunnel::Tunnel(const Context& context, const config::TunnelConfig& config, uint1
                .max_waiting_bytes = MaxWaitingBytes(config.gate),
                .flows = config.tells_flows(),
                .room = context.room,
-               .first_place = first_place},
+               .first_place = first_place,
+               .first_generation = first_generation},
               route, context.dataplane, context.submitter,
               [this](size_t payloads) {
                 if (gate_ != nullptr) gate_->OnDone(payloads);

@@ -41,7 +41,8 @@ class Tunnel : public GateSink {
                                                       const config::TunnelConfig& config,
                                                       uint16_t index, const PeerRoute& route,
                                                       PeerBond::Allowed allowed = nullptr,
-                                                      uint32_t first_place = 0);
+                                                      uint32_t first_place = 0,
+                                                      uint32_t first_generation = 0);
 
   // GateSink: payloads out of the application. A payload that finds no room is a drop with a name, except where the
   // workers are behind: the gate keeps it then.
@@ -116,7 +117,8 @@ class Tunnel : public GateSink {
 
  private:
   Tunnel(const Context& context, const config::TunnelConfig& config, uint16_t index,
-         const PeerRoute& route, PeerBond::Allowed allowed, uint32_t first_place);
+         const PeerRoute& route, PeerBond::Allowed allowed, uint32_t first_place,
+         uint32_t first_generation);
   size_t Take(std::span<const wire::Bytes> payloads, wire::Flow flow, TunnelSender::Turn turn);
   void Pump();
   void SetTimer();

@@ -38,7 +38,7 @@ TunnelSender::TunnelSender(const Options& options, const PeerRoute& route,
       maker_(options.tunnel_id, dataplane),
       sent_payloads_(options.room),
       parity_(options.tunnel_id, options.flows),
-      in_flight_(options.tunnel_index, options.max_in_flight),
+      in_flight_(options.tunnel_index, options.max_in_flight, options.first_generation),
       window_(options.max_in_flight),
       done_(std::move(done)) {}
 

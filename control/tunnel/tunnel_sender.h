@@ -66,6 +66,7 @@ class TunnelSender : public BondMember {
     // In the order. A tunnel that was here before under this id, in this life of the node, has had all places below:
     // the peer would take them for payloads that it has.
     uint32_t first_place = 0;
+    uint32_t first_generation = 0;  // of its tickets, where another tunnel had the index before
   };
 
   // `route` is the peer's; it and the others outlive the sender. The calls below call `done` with the number of
@@ -116,12 +117,15 @@ class TunnelSender : public BondMember {
   // Nothing waits, and nothing that is still of use is in flight.
   bool idle() const { return waiting_.empty() && in_flight_.busy() == 0; }
   size_t waiting() const { return waiting_.size(); }
+  // What is lost where the tunnel ends now: what waits, and packets that every path refused.
+  size_t left() const { return waiting_.size() + refused_.size(); }
   // Packets whose fate is not known yet, those that a worker has kept past their deadline included.
   size_t in_flight() const { return in_flight_.busy() + in_flight_.overdue(); }
   uint64_t accepted() const { return accepted_; }  // payloads taken from the application
   uint64_t sent() const { return sent_; }          // payloads that a path has taken
   uint64_t by_room() const { return sent_payloads_.by_room(); }
   uint32_t next_place() const { return next_place_; }  // that no payload has had
+  uint32_t next_generation() const { return in_flight_.next_generation(); }  // that no ticket has
   const lcore::DropCounters& drops() const { return drops_; }
   const config::TunnelPolicy& policy() const { return policy_; }
   const PeerBond* bond() const { return bond_; }

@@ -76,6 +76,20 @@ std::string InterfaceOf(const NodeConfig& config, const TunnelConfig& tunnel) {
   return "";
 }
 
+// An endpoint may name the port that it is behind, which has another interface now, perhaps.
+std::string InterfacesOf(const NodeConfig& config, const PeerConfig& peer) {
+  std::vector<std::string> interfaces;
+  for (const HostPort& endpoint : peer.endpoints) {
+    if (endpoint.interface.empty()) continue;
+    const std::optional<uint32_t> number = config.NumberOf(endpoint.interface);
+    const auto port = std::find_if(
+        config.ports.begin(), config.ports.end(),
+        [&](const PortConfig& one) { return !one.is_pattern() && config.NumberOf(one) == number; });
+    interfaces.push_back(port == config.ports.end() ? endpoint.interface : port->kernel_side());
+  }
+  return absl::StrJoin(interfaces, " ");
+}
+
 // --- Comparing. ---
 
 // Both are in the order of the schema, which lists that of each item of a list one after the other.
@@ -126,7 +140,9 @@ class Differ {
       values->emplace_back("device", sharers);
   }
   // Of the file of a secret, what it holds counts, which Hidden looks at; its name, where nobody has read it.
-  void Correct(const NodeConfig&, const PeerConfig& peer, Values* values) const {
+  void Correct(const NodeConfig& config, const PeerConfig& peer, Values* values) const {
+    if (const std::string interfaces = InterfacesOf(config, peer); !interfaces.empty())
+      values->emplace_back("endpoints.interface", interfaces);
     if (!peer.preshared_key) return;
     std::erase_if(*values, [](const auto& value) { return value.first == "preshared_key_file"; });
   }

@@ -1,12 +1,13 @@
 #include "control/tunnel/pace/in_flight.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace warp::control {
 
-InFlight::InFlight(uint16_t tunnel_index, size_t limit)
-    : tunnel_index_(tunnel_index), limit_(limit) {
+InFlight::InFlight(uint16_t tunnel_index, size_t limit, uint32_t first_generation)
+    : tunnel_index_(tunnel_index), limit_(limit), first_generation_(first_generation) {
   assert(limit > 0 && limit <= kNone);
 }
 
@@ -27,7 +28,7 @@ wire::SlotTicket InFlight::Take(const Origin& origin, Payload payload) {
   assert(payload == kWhole || payload < payloads_.size());
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint16_t>(slots_.size()));
-    slots_.emplace_back();
+    slots_.emplace_back().generation = first_generation_;
   }
   const uint16_t index = free_slots_.back();
   free_slots_.pop_back();
@@ -129,7 +130,7 @@ void InFlight::Free(uint16_t index) {
     Leave(index);
   }
   slot.busy = false;
-  ++slot.generation;
+  newest_generation_ = std::max(newest_generation_, ++slot.generation);
   free_slots_.push_back(index);
   assert(unreported_ <= busy_);
 }

@@ -49,8 +49,12 @@ class InFlight {
     wire::Drop lost = wire::Drop::kNone;
   };
 
-  // `limit`: slots, at most 65535. They are made as they are needed.
-  InFlight(uint16_t tunnel_index, size_t limit);
+  // `limit`: slots, at most 65535. They are made as they are needed. Where another had the index before, its tickets
+  // had generations below `first_generation`.
+  InFlight(uint16_t tunnel_index, size_t limit, uint32_t first_generation = 0);
+
+  // A generation that no ticket has had.
+  uint32_t next_generation() const { return newest_generation_ + 1; }
 
   // How many packets may be taken now.
   size_t free() const { return std::min(limit_ - busy_, kMaxSlots - busy_ - overdue_); }
@@ -121,6 +125,8 @@ class InFlight {
 
   const uint16_t tunnel_index_;
   const size_t limit_;
+  const uint32_t first_generation_;
+  uint32_t newest_generation_ = first_generation_;
   size_t busy_ = 0;
   size_t overdue_ = 0;
   size_t unreported_ = 0;

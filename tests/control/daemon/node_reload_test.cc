@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -144,31 +146,47 @@ class NodeReloadTest : public testing::Test {
   config::NodeConfig config_ = Parse(kBefore);
   const WorkerPlan plan_{.worker_cpus = {-1, 2}};
   std::vector<std::string> log_;  // what became of ports
+  std::function<void()> on_forgotten_;
   Links links_{{.loop = *loop_,
                 .netlink = netlink_,
                 .dataplane = dataplane_,
                 .protocol = protocol_,
                 .config = config_,
                 .made = [this](const auto& port) { log_.push_back("+" + port.name); },
-                .forgotten = [this](const auto& port) { log_.push_back("-" + port.name); }},
+                .forgotten =
+                    [this](const auto& port) {
+                      log_.push_back("-" + port.name);
+                      if (on_forgotten_) on_forgotten_();
+                    }},
                [](const Links::Published&) {}};
-  Traffic traffic_{*loop_, dataplane_, protocol_, wire::kDefaultWindow};
+  Traffic traffic_{*loop_, dataplane_, protocol_, wire::kDefaultWindow,
+                   /*index_rests=*/wire::Duration()};
   NoNames resolver_;
   Remotes remotes_{*loop_, resolver_, protocol_};
-  std::vector<std::string> forgotten_;  // terms
+  std::vector<std::string> forgotten_;               // tunnels of which the file says something
+  std::map<std::string, config::TunnelTerms> said_;  // by users
   std::vector<wire::PeerId> ended_;
   bool hooks_possible_ = false;
-  NodeReload target_{{.config = config_,
-                      .plan = plan_,
-                      .max_mtu = 1500,
-                      .hooks_possible = [this] { return hooks_possible_; },
-                      .links = links_,
-                      .traffic = traffic_,
-                      .remotes = remotes_,
-                      .allowed = [](const auto&) { return PeerBond::Allowed(); },
-                      .policies = nullptr,
-                      .forget_peer = [this](wire::PeerId id) { ended_.push_back(id); },
-                      .forget_terms = [this](const auto& name) { forgotten_.push_back(name); }}};
+  NodeReload target_{
+      {.config = config_,
+       .plan = plan_,
+       .max_mtu = 1500,
+       .hooks_possible = [this] { return hooks_possible_; },
+       .links = links_,
+       .traffic = traffic_,
+       .remotes = remotes_,
+       .allowed = [](const auto&) { return PeerBond::Allowed(); },
+       .policies = nullptr,
+       .forget_peer = [this](wire::PeerId id) { ended_.push_back(id); },
+       .take_terms =
+           [this](const std::string& name) {
+             forgotten_.push_back(name);
+             std::optional<config::TunnelTerms> terms;
+             if (said_.contains(name)) terms = said_.at(name);
+             said_.erase(name);
+             return terms;
+           },
+       .give_terms = [this](const std::string& name, const auto& terms) { said_[name] = terms; }}};
   std::string file_;
   Reload reload_{*loop_,
                  target_,
@@ -385,6 +403,78 @@ TEST_F(NodeReloadTest, NobodyConfirmsAndAllComesBack) {
   EXPECT_EQ(Find("moves")->policy().mode, config::TunnelMode::kReplicate);
   EXPECT_NE(Find("goes"), nullptr);
   EXPECT_EQ(Find("comes"), nullptr);
+}
+
+// --- What was before is again, whatever has happened meanwhile. ---
+
+// It would have waited for its interface, too, had nobody reloaded.
+TEST_F(NodeReloadTest, APortWhoseInterfaceHasGoneComesBackAndWaitsForIt) {
+  const InterfaceState eth1 = netlink_.interfaces["eth1"];
+  netlink_.Change("eth1", {});
+  EXPECT_EQ(Ports(), "eth0 eth1! wwan0");
+  Follow({{"{interface: eth1}", "{interface: eth1, mtu: 1400}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(reload_.message(), "port eth1: there is no network interface eth1");
+  EXPECT_EQ(Ports(), "eth0 wwan0 eth1!");
+  netlink_.Change("eth1", eth1);
+  links_.TakePortNews();
+  EXPECT_EQ(Ports(), "eth0 wwan0 eth1");
+}
+
+TEST_F(NodeReloadTest, WhatUsersSaidOfATunnelCountsAgain) {
+  config::TunnelTerms terms;
+  terms.settings.weight = 7;
+  said_["moves"] = said_["goes"] = said_["stays"] = terms;
+  const std::initializer_list<std::pair<absl::string_view, absl::string_view>> changes = {
+      {"order: 10ms", "weight: 3"}, {"DIR/goes", "DIR/gone"}};
+  Follow(changes, std::chrono::milliseconds(1));
+  EXPECT_EQ(said_.size(), 1u);
+  EXPECT_TRUE(TurnUntil(*loop_, [this] { return !reload_.under_way(); }));
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(said_.size(), 3u);
+  EXPECT_EQ(said_["moves"], terms);
+  Follow(changes);
+  Follow({});  // which is another change, and leads nowhere back
+  EXPECT_EQ(said_.size(), 1u);
+}
+
+// The address is taken in the moment between: the next reload opens the tunnel.
+TEST_F(NodeReloadTest, ATunnelThatCannotComeBackComesWithTheNextReload) {
+  on_forgotten_ = [this] { directory_.Write("moves", ""); };
+  Follow({{"{interface: eth1}", "{interface: eth9}"}, {"DIR/moves", "DIR/moved"}});
+  on_forgotten_ = nullptr;
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_THAT(reload_.message(), HasSubstr("\ntunnel moves: "));
+  EXPECT_EQ(Tunnels(), "stays goes");
+  std::filesystem::remove(directory_.At("moves"));
+  Follow({});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Tunnels(), "stays goes moves");
+  Follow({});
+  EXPECT_EQ(reload_.message(), "nothing differs");
+}
+
+// --- What comes and goes often. ---
+
+TEST_F(NodeReloadTest, ATunnelThatReopensTakesNoNumbersFromOthers) {
+  uint16_t highest = 0;
+  for (int i = 0; i < 8; ++i) {
+    Follow({{"DIR/moves", i % 2 == 0 ? "DIR/moved" : "DIR/moves"}});
+    highest = std::max(highest, Find("moves")->index());
+    traffic_.Expire();
+  }
+  EXPECT_LE(highest, 3);
+  EXPECT_NE(Find("moves")->index(), Find("stays")->index());
+}
+
+TEST_F(NodeReloadTest, PayloadsThatEndWithTheirPeerAreCounted) {
+  const std::vector<uint8_t> payload(10);
+  const std::vector<wire::Bytes> three = {payload, payload, payload};
+  ASSERT_EQ(Find("moves")->OnPayloads(three, {}), 3u);
+  Follow({{"{name: hq, public_key: K1, endpoints: [\"198.51.100.7:13116\"]}",
+           "{name: hq, public_key: K3}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(traffic_.gone_drops(wire::Drop::kNoSession), 3u);
 }
 
 }  // namespace

@@ -604,6 +604,29 @@ TEST_F(VlanPortsTest, APolledDeviceIsOpenedWithAllVlansOfItsPorts) {
   EXPECT_EQ(closed_, 2);
 }
 
+// A reload opens ports one after the other.
+TEST_F(VlanPortsTest, APolledDeviceThatOpensAnewKnowsTheVlansOfPortsThatAreYetToOpen) {
+  config_.ports[0].device =
+      wire::KernelDevice{.interface = "l0", .driver = wire::KernelDriver::kAfXdp};
+  dataplane_.ids_differ = true;
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  config_.ports.push_back(config::PortConfig(config_.ports[0]));
+  config_.ports.back().name = "two";
+  config_.ports.back().vlan = 20;
+  config_.ports.back().kernel_interface = "l0.20";
+  config_.ports.back().mtu = 1400;
+  netlink_.interfaces["l0.20"] = Own(8, /*over=*/1);
+  table.FollowConfig();
+  table.Close("l0");
+  ASSERT_TRUE(table.Open(config_.ports[0]).ok());
+  const std::vector<lcore::PortVlan> all = {{.id = 10}, {.id = 20, .of_kernel = true}};
+  EXPECT_EQ(dataplane_.port_spec.device_vlans, all);
+  EXPECT_EQ(dataplane_.port_spec.device_mtu, 1400);
+  ASSERT_TRUE(table.Open(config_.ports[1]).ok());
+  EXPECT_EQ(dataplane_.port_spec.device_vlans, all);
+}
+
 // --- Patterns. ---
 
 class PatternPortsTest : public PortTableTest {

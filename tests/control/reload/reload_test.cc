@@ -57,11 +57,19 @@ class FakeTarget : public ReloadTarget {
     return absl::OkStatus();
   }
   absl::StatusOr<bool> Settled() const override { return settled; }
+  void End(std::span<const Step> lacking) override {
+    ++ends;
+    for (const Step& step : lacking) {
+      EXPECT_EQ(step.act, Step::Act::kOpen);
+      lacks.push_back(running.ports.at(step.after).name);
+    }
+  }
 
   config::NodeConfig running = Config({"a1", "b1"});
   std::string obstacles, fails;
   absl::StatusOr<bool> settled = true;
-  std::vector<std::string> log;
+  std::vector<std::string> log, lacks;
+  int ends = 0;
 };
 
 class ReloadTest : public testing::Test {
@@ -212,12 +220,15 @@ TEST_F(ReloadTest, ABackThatFailsIsSaid) {
   EXPECT_EQ(reload_.message(), "open d failed\nopen b failed");
   EXPECT_THAT(target_.log, ElementsAre("exchange", "close a", "close b", "open c", "exchange",
                                        "close c", "open a"));
+  EXPECT_THAT(target_.lacks, ElementsAre("b"));
+  EXPECT_EQ(target_.ends, 1);
 }
 
 TEST_F(ReloadTest, IsUndoneUnlessItIsConfirmed) {
   Write({"b2", "c1"});
   Run(20ms);
   EXPECT_EQ(reload_.state(), ReloadState::kUnconfirmed);
+  EXPECT_EQ(target_.ends, 0);  // it may be led back
   EXPECT_EQ(Ports(), "b2 c1");
   ASSERT_TRUE(TurnUntil(*loop_, [this] { return !reload_.under_way(); }));
   EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
@@ -256,6 +267,17 @@ TEST_F(ReloadTest, AFileThatHangsHoldsUpNothing) {
   disk.unlock();
   TurnUntilEnd();
   EXPECT_EQ(Ports(), "b2");
+}
+
+// A node that stops closes its gates, and none may open after that.
+TEST_F(ReloadTest, NothingIsDoneWhileTheNodeStops) {
+  Write({"b2", "c1"});
+  ASSERT_EQ(reload_.Begin(), absl::OkStatus());
+  ASSERT_TRUE(TurnUntil(*loop_, [this] { return target_.log.size() == 2; }));
+  reload_.Halt();
+  for (int i = 0; i < 5; ++i) loop_->RunOnce(64);
+  EXPECT_THAT(target_.log, ElementsAre("exchange", "close a"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(reload_.Begin()));
 }
 
 TEST_F(ReloadTest, OneAtATime) {

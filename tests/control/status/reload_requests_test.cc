@@ -27,6 +27,7 @@ class AnyTarget : public ReloadTarget {
     return absl::OkStatus();
   }
   absl::StatusOr<bool> Settled() const override { return true; }
+  void End(std::span<const Step>) override {}
   config::NodeConfig running;
 };
 

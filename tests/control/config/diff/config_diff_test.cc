@@ -148,6 +148,18 @@ TEST(ConfigDiff, TheRulesOfAPeerChangeItsTunnels) {
 }
 
 // All VLANs of a device are opened with all of its VLANs.
+// An endpoint may name its port, and is bound to the interface that the port has.
+TEST(ConfigDiff, EndpointsFollowThePortThatTheyName) {
+  const std::string before =
+      absl::StrReplaceAll(kBase, {{"198.51.100.7:13116", "[fe80::1%wan0]:13116"}});
+  const std::string after = absl::StrReplaceAll(before, {{"interface: eth0", "interface: eth7"}});
+  EXPECT_EQ(DiffText(Diff(Parse(before), Parse(after))),
+            "~ port wan0 (reopens)\n"
+            "    interface: eth0 -> eth7\n"
+            "~ peer hq\n"
+            "    endpoints.interface: eth0 -> eth7\n");
+}
+
 TEST(ConfigDiff, VlansOfOneDeviceReopenTogether) {
   const NodeConfig before = Parse(
       "node: {private_key_file: k}\n"

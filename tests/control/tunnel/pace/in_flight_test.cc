@@ -189,5 +189,19 @@ TEST(InFlight, ExpiresTheOldestFirstInWhateverOrderTheyCame) {
   }
 }
 
+// Whoever has its index next is told from it by the generations of tickets.
+TEST(InFlight, TicketsOfTheNextOneAreOthers) {
+  InFlight before(kTunnel, 2);
+  const wire::SlotTicket late = before.Take(Due(10));
+  for (int i = 0; i < 3; ++i) before.Release(before.Take(Due(10)));
+  InFlight after(kTunnel, 2, before.next_generation());
+  for (int i = 0; i < 2; ++i) {
+    const wire::SlotTicket ticket = after.Take(Due(20));
+    EXPECT_GT(ticket.generation, 3u);
+    EXPECT_NE(ticket, late);
+  }
+  EXPECT_FALSE(after.Find(late).has_value());
+}
+
 }  // namespace
 }  // namespace warp::control
