@@ -27,7 +27,7 @@ black_hole a1
 within 10 '"event":"path_down".*"port":"wan1"' "$lab/watched"
 within 10 '\[path_down\]$' "$lab/A.log"
 within 10 '^path_down wan1$' "$lab/hooked/events"
-grep -q 'NoNewPrivs:.1' "$lab/hooked/rights"
+within 5 'NoNewPrivs:.1' "$lab/hooked/rights"
 "$warp" status --socket "$lab/A.sock" >"$lab/shown"
 within 1 '^It works, but link wan1 does not reach peer b\. 1 of 2 links carries payloads to b\.$' "$lab/shown"
 within 1 '  Link wan1 does not reach peer b, for [0-9]+s: ' "$lab/shown"
