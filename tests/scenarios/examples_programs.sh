@@ -109,9 +109,9 @@ if have gtlsserver && have gtlsclient; then
   listening B 9001
   pull_a_cable & cable=$!
   clients=()
+  example $examples "quic client" >quic.client.sh
   for i in 1 2 3 4; do
     mkdir -p "quic.$i/downloads"
-    example $examples "quic client" >quic.client.sh
     (cd "quic.$i" && ip netns exec A timeout 40 bash ../quic.client.sh >../quic.$i.log 2>&1) & clients+=($!)
   done
   for client in "${clients[@]}"; do wait "$client" || true; done
