@@ -29,20 +29,10 @@ void AddLines(const Value& value, const std::string& path, Lines* lines) {
   }
 }
 
-absl::string_view ListOf(EntryKind kind) {
-  switch (kind) {
-    case EntryKind::kNode:
-      return "node";
-    case EntryKind::kMap:
-      return "map";
-    case EntryKind::kPort:
-      return "ports";
-    case EntryKind::kPeer:
-      return "peers";
-    case EntryKind::kTunnel:
-      return "tunnels";
-  }
-  return "";
+// The key of the list, of which an entry is one. There is one node, and the list of maps is called `map`.
+std::string ListOf(EntryKind kind) {
+  const bool is_single = kind == EntryKind::kNode || kind == EntryKind::kMap;
+  return absl::StrCat(EntryKindName(kind), is_single ? "" : "s");
 }
 
 std::string Shown(const std::string& value) { return value.empty() ? "nothing" : value; }
@@ -59,7 +49,7 @@ int NodeFile::LineOf(absl::string_view key) const {
 }
 
 std::string NodeFile::Place(const EntryChange& change, absl::string_view key) const {
-  const std::string list(ListOf(change.kind));
+  const std::string list = ListOf(change.kind);
   if (!change.after.has_value()) {
     return absl::StrCat(path, ": ", EntryKindName(change.kind), " ", change.name, ": ");
   }
