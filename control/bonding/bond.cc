@@ -125,7 +125,7 @@ void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
                     .rate = static_cast<Rate>(path.spec.max_rate),
                     .weight = path.TakeWeight(WaitingTunnels(path)),
                     .in_use = path.TakeUse(now),
-                    .waited = std::exchange(path.waited, path.queued + path.again_queued > 0)});
+                    .waited = std::exchange(path.waited, path.queued > 0)});
   }
 }
 
@@ -176,11 +176,7 @@ Instant Bond::NextTimeout() const {
   Instant next = next_check_;
   for (const wire::PathSlot slot : order_) {
     const BondPath& path = PathOf(slot);
-    if (!path.again.empty()) {
-      next = std::min(next, path.clock.next());
-    } else if (!path.waiting.empty()) {
-      next = std::min(next, std::max(path.clock.next(), path.held_until));
-    }
+    if (!path.waiting.empty()) next = std::min(next, std::max(path.clock.next(), path.held_until));
   }
   return next;
 }
