@@ -17,6 +17,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
+#include "control/protocol/handshake/association_keys.h"
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/handshake/session_table.h"
 #include "control/protocol/transmit.h"
@@ -33,7 +34,7 @@ class SessionSet {
     Instant made;
     bool confirmed = false;
     uint64_t next_counter = 0;  // above the highest that was opened
-    bool with_old_psk = false;  // its keys were made with it
+    HandshakeKeys keys;         // that it was made with
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
     uint64_t crossed = 0;
     // Of a session that we began.
@@ -45,7 +46,7 @@ class SessionSet {
   };
 
   // `identity` and `table` outlive this. Each session's index was reserved in `table` and is released with the session.
-  SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote);
+  SessionSet(Identity& identity, SessionTable& table);
   ~SessionSet();
   SessionSet(const SessionSet&) = delete;
   SessionSet& operator=(const SessionSet&) = delete;
@@ -79,7 +80,6 @@ class SessionSet {
 
   Identity& identity_;
   SessionTable& table_;
-  const wire::PublicKey remote_;
   std::vector<Entry> entries_;  // oldest first
   std::shared_ptr<wire::Session> send_;
   uint64_t orders_ = 0;
