@@ -41,11 +41,13 @@ const KeySuccession<wire::PresharedKey>::Entry& AssociationKeys::NextPsk() {
   return psks_.entries()[psks_given_++ % psks_.entries().size()];
 }
 
-void AssociationKeys::NoteServed(const HandshakeKeys& keys) {
+bool AssociationKeys::NoteServed(const HandshakeKeys& keys) {
   served_ = keys;
   if (keys.own_number == identity_.own().newest().number) own_known_ = keys.own_number;
-  if (keys.remote_number == remotes_.newest().number) remotes_.EndOld();
   if (keys.psk_number == psks_.newest().number) psks_.EndOld();
+  if (keys.remote_number != remotes_.newest().number || !remotes_.has_old()) return false;
+  remotes_.EndOld();
+  return true;
 }
 
 std::vector<wire::PublicKey> AssociationKeys::Expire(Instant now) {

@@ -58,8 +58,8 @@ class AssociationKeys {
   // take turns, as do its attempts.
   const KeySuccession<wire::PresharedKey>::Entry& NextPsk();
 
-  // A session that was made with these was confirmed.
-  void NoteServed(const HandshakeKeys& keys);
+  // A session that was made with these was confirmed. True where old keys of the remote end have ended by that.
+  bool NoteServed(const HandshakeKeys& keys);
   bool knows_newest_own() const { return own_known_ == identity_.own().newest().number; }
 
   // Old keys end whose time is over. Those of the remote end among them.

@@ -172,7 +172,7 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session, uint6
   // The remote end has made what we were asking for. A handshake that it had under way ends in the same way.
   initiator_.Stop();
   connect_ = false;
-  keys_.NoteServed(entry->keys);
+  NoteServed(HandshakeKeys(entry->keys));
   sessions_.Confirm(session);
   Reschedule();
   return true;

@@ -165,6 +165,8 @@ class Association {
   // Sets the timers anew, after the sessions or the handshake under way have changed.
   void Reschedule();
   void EndSessionsOf(std::span<const wire::PublicKey> remotes);
+  // A session of these keys is about to be confirmed.
+  void NoteServed(const HandshakeKeys& keys);
   void ScheduleBeginning();
   void Begin(Instant now, Initiator::Reason reason);
   void SendConfirms(Instant now, WaysFunction ways, Outbox& outbox);

@@ -117,6 +117,7 @@ void SessionSet::Prefer() {
 }
 
 bool SessionSet::Prefers(const Entry& newer, const Entry& older) const {
+  if (newer.outdated != older.outdated) return older.outdated;
   const bool crossed = (newer.crossed != 0 && newer.crossed == older.handshake) ||
                        (older.crossed != 0 && older.crossed == newer.handshake);
   if (!crossed) return true;

@@ -5,7 +5,7 @@
 //                             └─────────────┘                           └───────────┘                         └──────┘
 //                                    └──────────────── confirm_lifetime; more than four of them ────────────────►┘
 //
-// All of them receive. The newest confirmed one sends. Of two whose handshakes crossed it is the one that the smaller
+// All of them receive. The newest confirmed one sends that is of the newest key of the remote end. Of two whose handshakes crossed it is the one that the smaller
 // key began, so that both ends agree.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
@@ -33,6 +33,7 @@ class SessionSet {
     uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
+    bool outdated = false;      // the remote end has shown that it has a newer key
     uint64_t next_counter = 0;  // above the highest that was opened
     HandshakeKeys keys;         // that it was made with
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.

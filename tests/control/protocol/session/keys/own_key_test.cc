@@ -98,6 +98,21 @@ TEST_F(OwnKeyTest, APeerThatKnowsTheOldOneComesBack) {
   }
 }
 
+// Cookies are from the key that they were asked of.
+TEST_F(OwnKeyTest, AFloodKeepsNobodyOutWhoKnowsTheOldOne) {
+  net_.ChangeKey(0, first_);
+  net_.Run(10s);
+  OnlyInitiator(1);
+  net_.Restart(1);
+  for (int i = 0; i < 100 && !Connected(); ++i) {
+    FloodWithInitiations(net_, 0, 300);
+    net_.Run(50ms);
+  }
+  EXPECT_GT(net_.Drops(0, wire::Drop::kBadCookie), 0u);
+  EXPECT_TRUE(Connected());
+  EXPECT_NE(SessionOwn(0), first_.Public());
+}
+
 TEST_F(OwnKeyTest, ItChangesTwiceBeforeThePeerFollows) {
   net_.ChangeKey(0, first_);
   ExpectNothingLost(10s);
@@ -175,6 +190,46 @@ TEST_F(OwnKeyTest, ThePeersSessionEndsWithItsOldKey) {
   EXPECT_GT(net_.Drops(1, wire::Drop::kUnknownPeer), 0u);
   net_.ChangeKey(0, first_);
   EXPECT_TRUE(net_.RunUntil([this] { return Connected(); }, 10s));
+}
+
+// Whoever has the old key of a peer, and was heard after the peer, is sent nothing any more.
+TEST_F(OwnKeyTest, NothingIsSentToAnOldKeyWhenTheNewestHasServed) {
+  Identity identity({.secret_key = wire::SecretKey::Generate()});
+  SessionTable table;
+  Association owner(identity, table, {.remote = first_.Public()});
+  SessionSet set(identity, table);
+  std::vector<wire::Session*> sessions;
+  for (const bool outdated : {false, true}) {
+    auto session = std::make_shared<wire::Session>(
+        wire::Session::Params{.local_index = *table.Reserve(&owner), .window = 64},
+        wire::SymmetricKey(), wire::SymmetricKey());
+    sessions.push_back(session.get());
+    set.Add({.session = std::move(session), .outdated = outdated});
+  }
+  set.Confirm(sessions[1]);
+  EXPECT_EQ(set.send_session().get(), sessions[1]) << "nobody else was heard";
+  set.Confirm(sessions[0]);
+  EXPECT_EQ(set.send_session().get(), sessions[0]);
+}
+
+// A thief who was answered just before the peer showed its new key confirms that afterwards.
+TEST_F(OwnKeyTest, WhatNobodyHasConfirmedEndsWithTheOldKey) {
+  net_.LearnKey(1, 0, first_.Public());
+  net_.Run(5s);
+  ASSERT_EQ(OldOfPeer(1), 1u);
+  // Node 1 answers an initiation by the old key, and hears no more of that session.
+  net_.Filter([](const Seen& seen) { return seen.from_node == 1 || seen.type() == 2; });
+  net_.Restart(0);
+  net_.Run(2s);
+  EXPECT_GT(net_.node(1).GetForwarding().peers.at(0).receive.size(), 1u);
+  net_.Filter({});
+  net_.ChangeKey(0, first_);
+  EXPECT_TRUE(net_.RunUntil([this] { return SessionRemote(1) == first_.Public(); }, 10s));
+  const Association& association =
+      *net_.node(1).sessions().Find(net_.Peer(1, 0).session->local_index());
+  EXPECT_FALSE(association.keys().remotes().has_old());
+  for (const auto& session : association.receive_sessions())
+    EXPECT_FALSE(association.AwaitsConfirm(session->local_index()));
 }
 
 // --- Back. ---
