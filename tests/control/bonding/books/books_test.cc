@@ -35,8 +35,8 @@ class BooksTest : public BareBondTest {
                             .paths = 0b01}));
     }
     now_ += Millis(10);
-    const uint64_t newest = Leave(
-        {.flow = first, .number = number_++, .size = 10, .taken = now_, .paths = 0b01});
+    const uint64_t newest =
+        Leave({.flow = first, .number = number_++, .size = 10, .taken = now_, .paths = 0b01});
     now_ += Millis(20);
     bond_.Charge(now_, 0b01, 5'000);  // 50 ms
     Tell(0, newest, lost);
@@ -69,7 +69,7 @@ TEST_F(BooksTest, AResendThatIsOfUseForLongerNowIsSentAgain) {
 }
 
 // Another path in the place of one that has gone knows nothing of the rounds there: they were taken for what the flow
-// owes, so that it had no turn for hours.
+// owes, so that it had no turn for long.
 TEST_F(BooksTest, ANewPathInAnOldPlaceForgivesDebts) {
   SetFlow(2, Stripe(0));
   for (int i = 0; i < 400; ++i) {

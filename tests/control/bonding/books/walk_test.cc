@@ -195,8 +195,8 @@ class Walk {
   void Tell() {
     if (counter_ == 1) return;
     const uint64_t newest = 1 + random_() % (counter_ - 1);
-    protocol::Feedback feedback{
-        .time = static_cast<uint32_t>(now_.time_since_epoch().count() / 1000)};
+    protocol::Feedback feedback{.time =
+                                    static_cast<uint32_t>(now_.time_since_epoch().count() / 1000)};
     const uint64_t first = newest / 32 > 40 ? newest / 32 - 40 : 0;
     feedback.base = first * 32;
     feedback.words.resize(newest / 32 + 1 - first);
@@ -237,8 +237,7 @@ class Walk {
   std::mt19937_64 random_;
   Instant now_ = At(100);
   std::set<std::pair<uint16_t, uint64_t>> under_way_;
-  Bond bond_{
-      [this](uint16_t flow, uint64_t number) { under_way_.erase(std::pair(flow, number)); }};
+  Bond bond_{[this](uint16_t flow, uint64_t number) { under_way_.erase(std::pair(flow, number)); }};
   BondBooks books_{bond_};
   wire::PathId ids_[3] = {1, 2, 3};
   wire::PathId next_id_ = 4;
