@@ -118,7 +118,7 @@ class Hub {
  private:
   protocol::Node& node_;
   const std::unique_ptr<lcore::DpdkDataplane> plane_;
-  control::ForwardingBuilder builder_{{}, wire::kDefaultPort, kUplinks};
+  control::ForwardingBuilder builder_{wire::kDefaultPort, kUplinks};
   std::map<wire::PortId, control::ForwardingPort> ports_;
   control::NextHop hop_;
   uint64_t version_ = 0;

@@ -69,6 +69,11 @@ class CapBook {
   bool due(Instant now) const;
   std::string Take(Instant now);
   void NoteWritten(Instant now, const absl::Status& status);
+  // The node has another key, and with it another file, which is to be written now.
+  void SetNode(const wire::PublicKey& node) {
+    node_ = node;
+    urgent_ = true;
+  }
   // Something was counted that the file does not know.
   bool unsaved() const { return unsaved_ > 0 || urgent_; }
   bool writing() const { return writing_; }
@@ -96,7 +101,7 @@ class CapBook {
   void Count(Cap& cap, uint64_t total);
   void Forget();
 
-  const wire::PublicKey node_;
+  wire::PublicKey node_;
   const absl::TimeZone zone_;
   ClockWatch clock_;
   std::vector<Cap> caps_;

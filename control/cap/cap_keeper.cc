@@ -142,6 +142,12 @@ absl::Status CapKeeper::Set(const std::string& port, uint64_t bytes) {
   return absl::OkStatus();
 }
 
+void CapKeeper::SetNode(const wire::PublicKey& node) {
+  node_ = node;
+  path_ = state::StateFilePath(path_.substr(0, path_.rfind('/')), "caps", node);
+  book_.SetNode(node);
+}
+
 void CapKeeper::Finish(wire::Duration patience) {
   if (thread_ == nullptr) return;
   book_.Look(loop_.now(), options_.wall_clock(), total_);

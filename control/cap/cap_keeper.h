@@ -55,6 +55,9 @@ class CapKeeper {
   // As CapBook::Set, and what follows from it.
   absl::Status Set(const std::string& port, uint64_t bytes);
 
+  // The node has another key: what was carried is remembered under that.
+  void SetNode(const wire::PublicKey& node);
+
   // The end: looks once more and writes, for so long at most.
   void Finish(wire::Duration patience);
 
@@ -73,8 +76,8 @@ class CapKeeper {
 
   control::Loop& loop_;
   const Options options_;
-  const std::string path_;
-  const wire::PublicKey node_;
+  std::string path_;
+  wire::PublicKey node_;
   CapBook book_;
   bool reading_ = false;                  // the file, late
   std::vector<config::PortConfig> late_;  // that wait for that

@@ -45,7 +45,9 @@ struct TimersConfig : wire::ConfiguredTimers {
 struct NodeSection {
   // Relative to the working directory if not absolute: see LoadNodeConfig.
   std::string private_key_file;
-  wire::SecretKey private_key;                // of that file; zero with KeyFiles::kIgnore
+  wire::SecretKey private_key;  // of that file; zero with KeyFiles::kIgnore
+  // So long keys serve that a reload has replaced: the node's own, those of peers, and preshared ones.
+  Duration old_keys_for = std::chrono::hours(24);
   uint16_t listen_port = wire::kDefaultPort;  // the UDP source and destination port of every port
   uint16_t max_ports = 8;
   // Threads for the ports without a cpu. Unset: one for each, as far as there are CPUs.

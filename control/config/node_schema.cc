@@ -87,6 +87,11 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
         .Why(
             "The file that holds this node's private key, as `warp keygen` writes it. It is "
             "refused if group or others have any right to it.");
+    s.Scalar("old_keys_for", &NodeSection::old_keys_for, DurationText(seconds(0), hours(24 * 30)))
+        .Why(
+            "How long a key that a reload has replaced serves those who do not have the new one "
+            "yet: this node's own, that of a peer, and a preshared one. It ends sooner where the "
+            "new one has served. With 0, it ends at once. docs/reload.md says more.");
     s.Scalar("listen_port", &NodeSection::listen_port, WholeNumber<uint16_t>(1, 65535, "UDP port"))
         .Why(
             "The one UDP port from which everything leaves and at which everything arrives, on "

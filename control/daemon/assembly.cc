@@ -160,6 +160,7 @@ void Assembly::OpenProtocol() {
   options.identity.seed = RandomSeed();
   options.identity.ciphers = wire::SupportedCiphers(config.node.crypto);
   options.identity.timers = TimersOf(config.node.timers);
+  options.identity.old_keys_for = config.node.old_keys_for;
   options.window = config.node.window;
   options.listen_port = config.node.listen_port;
   options.traffic = [this](wire::PathId path) { return PathTrafficOf(path); };

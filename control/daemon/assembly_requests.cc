@@ -29,6 +29,11 @@ void Assembly::OpenReload(const std::string& file) {
       .remotes = *remotes,
       .allowed = [this](const std::vector<config::PathRule>& rules) { return AllowedBy(rules); },
       .policies = [this](wire::PortId id) { return PolicyOf(id); },
+      .own_key_changed =
+          [this] {
+            caps->SetNode(protocol->public_key());
+            observer->NoteOwnKey(protocol->public_key());
+          },
       .forget_peer = [this](wire::PeerId peer) { observer->ForgetPeer(peer); },
       .take_terms = [this](const std::string& tunnel) { return requests->TakeTerms(tunnel); },
       .give_terms = [this](

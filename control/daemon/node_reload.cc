@@ -17,6 +17,11 @@ const wire::PublicKey& PeerKeyOf(const NodeConfig& config, const config::TunnelC
   return config.peers[tunnel.peer_index].public_key;
 }
 
+// A key that a step back replaces is one that should not have come.
+protocol::Replaced WhatBecomesOfKeys(const Step& step) {
+  return step.back ? protocol::Replaced::kMistaken : protocol::Replaced::kServes;
+}
+
 std::set<std::string> CardsOf(const NodeConfig& config) {
   std::set<std::string> cards;
   for (const config::PortConfig& port : config.ports) {
@@ -93,7 +98,8 @@ absl::Status NodeReload::Take(const Step& step, const NodeConfig& before, const 
     case EntryKind::kNode:
       break;
   }
-  return absl::InternalError("a change of the node takes no step");
+  TakeNode(step, before, after);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> NodeReload::Settled() const {
@@ -115,6 +121,14 @@ void NodeReload::End(std::span<const Step> lacking) {
     context_.config.tunnels.erase(context_.config.tunnels.begin() +
                                   static_cast<ptrdiff_t>(*tunnel));
   }
+}
+
+// Its keys alone take a step: all else that is live is looked up where it is used.
+void NodeReload::TakeNode(const Step& step, const NodeConfig& before, const NodeConfig& after) {
+  context_.remotes.SetOldKeysFor(after.node.old_keys_for);
+  if (before.node.private_key.Public() == after.node.private_key.Public()) return;
+  context_.remotes.SetOwnKey(after, WhatBecomesOfKeys(step));
+  context_.own_key_changed();
 }
 
 // Patterns follow after each step, because it may have taken an interface from them, or left one to them.
@@ -151,7 +165,12 @@ absl::Status NodeReload::TakePeer(const Step& step, const NodeConfig& before,
                                   const NodeConfig& after) {
   if (step.act == Step::Act::kOpen) return context_.remotes.AddPeer(after.peers[step.after], after);
   if (step.act == Step::Act::kRetune) {
-    context_.remotes.RetunePeer(after.peers[step.after], after);
+    const config::PeerConfig &old = before.peers[step.before], &now = after.peers[step.after];
+    const protocol::Replaced replaced = WhatBecomesOfKeys(step);
+    absl::Status status = context_.remotes.ChangePeerKey(old, now, replaced);
+    if (!status.ok()) return status;
+    MovePlaces(old.public_key, now.public_key);
+    context_.remotes.RetunePeer(now, after, replaced);
     return absl::OkStatus();
   }
   const std::optional<wire::PeerId> id =
@@ -161,6 +180,15 @@ absl::Status NodeReload::TakePeer(const Step& step, const NodeConfig& before,
   context_.remotes.RemovePeer(*id);
   context_.forget_peer(*id);
   return absl::OkStatus();
+}
+
+// The peer is the same one.
+void NodeReload::MovePlaces(const wire::PublicKey& from, const wire::PublicKey& to) {
+  if (from == to) return;
+  for (auto place = places_.lower_bound({from, 0});
+       place != places_.end() && place->first.first == from; place = places_.erase(place)) {
+    places_[{to, place->first.second}] = place->second;
+  }
 }
 
 absl::Status NodeReload::TakeTunnel(const Step& step, const NodeConfig& before,
@@ -192,7 +220,7 @@ absl::Status NodeReload::OpenTunnel(const config::TunnelConfig& tunnel, const No
     return absl::NotFoundError(
         absl::StrCat("tunnel ", tunnel.name, ": its peer ", tunnel.peer, " is not there"));
   }
-  const auto place = places_.find({key, tunnel.id});
+  const auto place = places_.find({context_.remotes.KeyOf(*peer), tunnel.id});
   return context_.traffic.AddTunnel(tunnel, context_.links.Route(*peer),
                                     context_.allowed(config.PathsOf(tunnel)), context_.policies,
                                     place == places_.end() ? 0 : place->second);
@@ -203,7 +231,7 @@ void NodeReload::CloseTunnel(const config::TunnelConfig& tunnel, const NodeConfi
   const std::optional<wire::PeerId> peer = context_.remotes.Find(key);
   if (!peer.has_value()) return;
   const std::optional<uint32_t> place = context_.traffic.RemoveTunnel(*peer, tunnel.id);
-  if (place.has_value()) places_[{key, tunnel.id}] = *place;
+  if (place.has_value()) places_[{context_.remotes.KeyOf(*peer), tunnel.id}] = *place;
 }
 
 }  // namespace warp::control

@@ -37,6 +37,8 @@ class NodeReload : public ReloadTarget {
     // As Traffic::AddTunnel has them.
     std::function<PeerBond::Allowed(const std::vector<config::PathRule>&)> allowed;
     PeerBond::PortPolicies policies;
+    // The node has another key: what is kept under the one of before is kept under this one from now on.
+    std::function<void()> own_key_changed;
     // The peer is gone.
     std::function<void(wire::PeerId)> forget_peer;
     // What was said of a tunnel while it ran counts no more, or counts again (NodeRequests).
@@ -59,6 +61,8 @@ class NodeReload : public ReloadTarget {
   std::string ObstacleOfNode(const config::EntryChange& change, const config::NodeFile& file) const;
   std::string ObstacleOf(const config::PortConfig& port, const config::EntryChange& change,
                          const config::NodeFile& file) const;
+  void TakeNode(const Step& step, const config::NodeConfig& before,
+                const config::NodeConfig& after);
   absl::Status TakePort(const Step& step, const config::NodeConfig& before,
                         const config::NodeConfig& after);
   absl::Status TakeMap(const Step& step, const config::NodeConfig& before,
@@ -67,14 +71,15 @@ class NodeReload : public ReloadTarget {
                         const config::NodeConfig& after);
   absl::Status TakeTunnel(const Step& step, const config::NodeConfig& before,
                           const config::NodeConfig& after);
+  void MovePlaces(const wire::PublicKey& from, const wire::PublicKey& to);
   absl::Status OpenTunnel(const config::TunnelConfig& tunnel, const config::NodeConfig& config);
   void CloseTunnel(const config::TunnelConfig& tunnel, const config::NodeConfig& config);
 
   const Context context_;
   const std::set<std::string> cards_;  // PCI addresses, as known at start
   std::set<std::string> opened_;       // ports, by steps
-  // Of tunnels that have gone, by the peer's key and their id: the first place that they have not given out. Who is at
-  // the other end goes on with the order of this life of the node, whatever comes and goes here.
+  // Of tunnels that have gone, by the peer's key (that it has now) and their id: the first place that they have not
+  // given out. Who is at the other end goes on with the order of this life of the node, whatever comes and goes here.
   std::map<std::pair<wire::PublicKey, uint16_t>, uint32_t> places_;
   // What steps have taken of tunnels, by name, and steps that undo them give back.
   std::map<std::string, config::TunnelTerms> terms_;

@@ -51,11 +51,25 @@ absl::Status Remotes::AddPeer(const config::PeerConfig& config, const config::No
   return absl::OkStatus();
 }
 
-void Remotes::RetunePeer(const config::PeerConfig& config, const config::NodeConfig& node) {
+absl::Status Remotes::ChangePeerKey(const config::PeerConfig& before,
+                                    const config::PeerConfig& after, protocol::Replaced replaced) {
+  const std::optional<wire::PeerId> id = Find(before.public_key);
+  if (!id.has_value() || before.public_key == after.public_key) return absl::OkStatus();
+  if (!protocol_.SetPeerKey(loop_.now(), *id, after.public_key, replaced)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("peer ", after.name, ": its public key is our own or another peer's"));
+  }
+  ids_[after.public_key] = *id;
+  peers_[*id].key = after.public_key;
+  return absl::OkStatus();
+}
+
+void Remotes::RetunePeer(const config::PeerConfig& config, const config::NodeConfig& node,
+                         protocol::Replaced replaced) {
   const std::optional<wire::PeerId> id = Find(config.public_key);
   if (!id.has_value()) return;
   Peer& peer = peers_[*id];
-  RetuneSession(*id, peer, config);
+  RetuneSession(*id, peer, config, replaced);
   std::vector<Name> before = std::exchange(peer.names, {});
   for (const config::HostPort& endpoint : config.endpoints) {
     if (!endpoint.interface.empty()) continue;
@@ -69,12 +83,13 @@ void Remotes::RetunePeer(const config::PeerConfig& config, const config::NodeCon
   SetSilent(*id, peer.silent);
 }
 
-void Remotes::RetuneSession(wire::PeerId id, Peer& peer, const config::PeerConfig& config) {
+void Remotes::RetuneSession(wire::PeerId id, Peer& peer, const config::PeerConfig& config,
+                            protocol::Replaced replaced) {
   if (peer.name != config.name) protocol_.RenamePeer(id, config.name);
   peer.name = config.name;
   if (Same(peer.psk, PskOf(config))) return;
   peer.psk = PskOf(config);
-  protocol_.SetPeerPsk(loop_.now(), id, PskOf(config));
+  protocol_.SetPeerPsk(loop_.now(), id, PskOf(config), replaced);
 }
 
 Remotes::Name Remotes::WatchName(wire::PeerId id, const config::HostPort& endpoint) {
@@ -119,7 +134,7 @@ void Remotes::SetBoundEndpoints(wire::PeerId id, const config::PeerConfig& confi
 void Remotes::RemovePeer(wire::PeerId id) {
   const auto peer = peers_.find(id);
   if (peer == peers_.end()) return;
-  ids_.erase(peer->second.key);
+  absl::erase_if(ids_, [id](const auto& entry) { return entry.second == id; });
   peers_.erase(peer);
   protocol_.RemovePeer(loop_.now(), id);
 }
@@ -132,6 +147,7 @@ std::optional<wire::PeerId> Remotes::Find(const wire::PublicKey& key) const {
 void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSection& node) {
   protocol::MapClientOptions options;
   options.public_key = config.public_key;
+  options.own = protocol_.public_key();
   options.listen_port = node.listen_port;
   options.rekey_after = node.timers.map_rekey_after;
   auto owned = std::make_unique<protocol::MapClient>(protocol_.identity(), protocol_.sessions(),
@@ -146,17 +162,35 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
       LogWarning(absl::StrCat("map: ", found.status().message()));
     }
   });
-  maps_.push_back({id, config.public_key, client, std::move(watch)});
+  maps_.push_back({id, config.public_key, protocol_.public_key(), client, std::move(watch)});
+  CheckMaps();
+}
+
+void Remotes::SetOwnKey(const config::NodeConfig& config, protocol::Replaced replaced) {
+  protocol_.SetKey(loop_.now(), config.node.private_key.Clone(), replaced);
+  for (const config::MapServerConfig& map : config.maps) {
+    const auto same = [&](const Map& one) {
+      return one.key == map.public_key && one.own == protocol_.public_key();
+    };
+    const bool known = std::any_of(maps_.begin(), maps_.end(),
+                                   [&](const Map& one) { return one.key == map.public_key; });
+    // A map that the same reload brings comes by itself.
+    if (known && std::none_of(maps_.begin(), maps_.end(), same)) AddMap(map, config.node);
+  }
   CheckMaps();
 }
 
 void Remotes::RemoveMap(const wire::PublicKey& key) {
-  const auto map =
-      std::find_if(maps_.begin(), maps_.end(), [&](const Map& one) { return one.key == key; });
-  if (map == maps_.end()) return;
-  const protocol::MapId id = map->id;
-  maps_.erase(map);  // its name is watched no more
-  protocol_.RemoveMap(loop_.now(), id);
+  EndMaps([&key](const Map& map) { return map.key == key; });
+}
+
+void Remotes::EndMaps(const std::function<bool(const Map&)>& ends) {
+  std::vector<protocol::MapId> ended;
+  for (const Map& map : maps_) {
+    if (ends(map)) ended.push_back(map.id);
+  }
+  std::erase_if(maps_, ends);  // their names are watched no more
+  for (const protocol::MapId id : ended) protocol_.RemoveMap(loop_.now(), id);
 }
 
 void Remotes::SetSilent(wire::PeerId id, bool silent) {
@@ -168,6 +202,8 @@ void Remotes::SetSilent(wire::PeerId id, bool silent) {
 
 // A map that falls silent publishes nothing by which one would know at once.
 void Remotes::CheckMaps() {
+  // In the name of a key that serves nobody any more, nothing is registered.
+  EndMaps([this](const Map& map) { return protocol_.identity().FindOwn(map.own) == nullptr; });
   for (const Map& map : maps_) {
     const std::string state = map.driver->Status().state;
     map.name->SetSilent(state == "silent" || state == "connecting");

@@ -4,6 +4,7 @@
 #define WARP_CONTROL_DAEMON_REMOTES_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,14 +37,27 @@ class Remotes {
   absl::Status AddPeer(const config::PeerConfig& config, const config::NodeConfig& node);
   // The peer of the same key has this name, preshared key and endpoints from now on. Its session goes on. The endpoints
   // by which it is reached now stay until their paths are lost, and names that it had already are not asked again.
-  void RetunePeer(const config::PeerConfig& config, const config::NodeConfig& node);
+  // `replaced`: what becomes of a preshared key that changes.
+  void RetunePeer(const config::PeerConfig& config, const config::NodeConfig& node,
+                  protocol::Replaced replaced = protocol::Replaced::kServes);
+  // The peer that had the key of before has another one from now on. InvalidArgument where that is our own or another
+  // peer's.
+  absl::Status ChangePeerKey(const config::PeerConfig& before, const config::PeerConfig& after,
+                             protocol::Replaced replaced);
+  // This node has this key from now on, by which it registers at the maps, too. By old keys it is registered as long as
+  // they serve.
+  void SetOwnKey(const config::NodeConfig& config, protocol::Replaced replaced);
   // Says goodbye to the peer.
   void RemovePeer(wire::PeerId id);
-  // nullopt: there is no such peer.
+  // nullopt: there is no such peer. It is found by a key that it had before, too, unless another one has that now: in
+  // the middle of a reload both configurations name it.
   std::optional<wire::PeerId> Find(const wire::PublicKey& key) const;
+  const wire::PublicKey& KeyOf(wire::PeerId peer) const { return peers_.at(peer).key; }
+
+  void SetOldKeysFor(wire::Duration time) { protocol_.SetOldKeysFor(loop_.now(), time); }
 
   void AddMap(const config::MapServerConfig& config, const config::NodeSection& node);
-  // Says goodbye to the map of this key.
+  // Says goodbye to the map of this key, in the name of each of ours.
   void RemoveMap(const wire::PublicKey& key);
 
   // Whether the peer is silent: its names are asked at once then, since it may be elsewhere now.
@@ -68,11 +82,14 @@ class Remotes {
   struct Map {
     protocol::MapId id;
     wire::PublicKey key;
+    wire::PublicKey own;  // by which it knows us
     const protocol::MapDriver* driver;
     std::unique_ptr<Resolver::Name> name;
   };
   void CheckMaps();
-  void RetuneSession(wire::PeerId id, Peer& peer, const config::PeerConfig& config);
+  void EndMaps(const std::function<bool(const Map&)>& ends);
+  void RetuneSession(wire::PeerId id, Peer& peer, const config::PeerConfig& config,
+                     protocol::Replaced replaced);
   Name WatchName(wire::PeerId id, const config::HostPort& endpoint);
   void TellEndpoints(wire::PeerId id, const Peer& peer);
   void SetBoundEndpoints(wire::PeerId id, const config::PeerConfig& config,

@@ -82,6 +82,12 @@ void HistoryKeeper::Write() {
   });
 }
 
+void HistoryKeeper::SetNode(const wire::PublicKey& node) {
+  node_ = node;
+  path_ = state::StateFilePath(options_.directory, "history", node);
+  written_at_ = loop_.now() - kWriteInterval;  // the next look writes
+}
+
 void HistoryKeeper::NoteWritten(const absl::Status& status) {
   writing_ = false;
   if (!status.ok() && !warned_) {

@@ -45,6 +45,9 @@ class HistoryKeeper {
   void Look(const verdict::LinkBook::Links& links,
             const std::function<bool(const std::string& port)>& is_up);
 
+  // The node has another key: the history goes on under that.
+  void SetNode(const wire::PublicKey& node);
+
   // The end: writes, for so long at most.
   void Finish(wire::Duration patience);
 
@@ -56,9 +59,9 @@ class HistoryKeeper {
   void NoteWritten(const absl::Status& status);
 
   control::Loop& loop_;
-  const wire::PublicKey node_;
+  wire::PublicKey node_;
   const Options options_;
-  const std::string path_;
+  std::string path_;
   History history_;
   HistoryClock clock_;
   std::map<std::string, verdict::LinkTotals> told_;  // what is in the history, of this process

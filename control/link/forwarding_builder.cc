@@ -25,9 +25,8 @@ size_t PlaintextRoom(size_t datagram) {
 
 }  // namespace
 
-ForwardingBuilder::ForwardingBuilder(const lcore::HandshakeGuard& guard, uint16_t listen_port,
-                                     uint16_t max_ports)
-    : guard_(guard), listen_port_(listen_port), max_ports_(max_ports) {}
+ForwardingBuilder::ForwardingBuilder(uint16_t listen_port, uint16_t max_ports)
+    : listen_port_(listen_port), max_ports_(max_ports) {}
 
 PeerRoute& ForwardingBuilder::Route(wire::PeerId peer) {
   std::unique_ptr<PeerRoute>& route = routes_[peer];
@@ -129,9 +128,8 @@ std::unique_ptr<const lcore::Snapshot> ForwardingBuilder::Build(
     protocol::ForwardingState changes, const std::map<wire::PortId, ForwardingPort>& ports,
     NextHopFunction next_hop) {
   auto snapshot = std::make_unique<lcore::Snapshot>();
-  snapshot->guard = guard_;
-  snapshot->guard.cookies = changes.cookies;
-  snapshot->guard.indices = changes.indices;
+  snapshot->guard = {
+      .mac1_keys = changes.mac1_keys, .cookies = changes.cookies, .indices = changes.indices};
   snapshot->listen_port = listen_port_;
 
   snapshot->ports.resize(max_ports_);

@@ -41,8 +41,8 @@ struct ForwardingPort {
 
 class ForwardingBuilder {
  public:
-  // `guard` and `listen_port` go into every snapshot.
-  ForwardingBuilder(const lcore::HandshakeGuard& guard, uint16_t listen_port, uint16_t max_ports);
+  // `listen_port` goes into every snapshot.
+  ForwardingBuilder(uint16_t listen_port, uint16_t max_ports);
 
   // Null where the next hop is not known yet.
   using NextHopFunction = absl::FunctionRef<const NextHop*(wire::PortId port, const Flow& flow)>;
@@ -94,7 +94,6 @@ class ForwardingBuilder {
   lcore::PeerEntry BuildPeer(wire::PeerId id, const std::map<wire::PortId, ForwardingPort>& ports,
                              NextHopFunction next_hop);
 
-  const lcore::HandshakeGuard guard_;
   const uint16_t listen_port_;
   const uint16_t max_ports_;
   std::map<wire::PeerId, std::unique_ptr<PeerRoute>> routes_;

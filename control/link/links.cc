@@ -6,15 +6,12 @@
 #include <optional>
 #include <utility>
 
-#include "dataplane/wire/handshake/handshake_mac.h"
-
 namespace warp::control {
 
 Links::Links(const Context& context, std::function<void(const Published&)> on_published)
     : context_(context),
       on_published_(std::move(on_published)),
-      forwarding_(lcore::HandshakeGuard{wire::Mac1Key(context.protocol.public_key())},
-                  context.config.node.listen_port, context.config.node.max_ports),
+      forwarding_(context.config.node.listen_port, context.config.node.max_ports),
       health_(context.dataplane),
       next_hops_(context.netlink,
                  [this](wire::PortId port, const Flow& flow) { OnNextHopChanged(port, flow); }),

@@ -61,6 +61,8 @@ class Observer {
     std::function<std::vector<protocol::PeerStatus>(size_t first, size_t count)> peers;
   };
   absl::Status Begin(const Parts& parts);
+  // The node has another key from now on.
+  void NoteOwnKey(const wire::PublicKey& key) { history_->SetNode(key); }
   // Writes the history, for so long at most.
   void Finish(wire::Duration patience);
 

@@ -63,6 +63,11 @@ struct Timers : wire::ConfiguredTimers {
   Duration learned_lifetime = std::chrono::seconds(300);
 };
 
+// So long a key that has a successor serves, where nothing else is said: a working day and the night after it.
+inline constexpr Duration kOldKeysFor = std::chrono::hours(24);
+// Between looks whether old keys are of use to anybody still, while there are any.
+inline constexpr Duration kKeyLook = std::chrono::seconds(1);
+
 // --- Implementation limits. ---
 
 // The initiator makes a new session after this many packets, far below wire::kCounterLimit, so that nothing is lost.

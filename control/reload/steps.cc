@@ -52,6 +52,7 @@ std::vector<Step> PlanSteps(const std::vector<EntryChange>& changes) {
   Planner planner(changes);
   planner.Open(EntryKind::kPeer);
   planner.Retune(EntryKind::kPeer);
+  planner.Retune(EntryKind::kNode);
   planner.Close(EntryKind::kTunnel);
   planner.Open(EntryKind::kTunnel);
   planner.Close(EntryKind::kPort);

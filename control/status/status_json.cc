@@ -10,6 +10,7 @@
 #include "control/status/bond_json.h"
 #include "control/status/cap_json.h"
 #include "control/status/drops_json.h"
+#include "control/status/key_json.h"
 #include "control/status/link_json.h"
 #include "control/status/status_version.h"
 #include "control/status/tunnel_json.h"
@@ -37,6 +38,7 @@ Json Milliseconds(std::optional<Duration> duration) {
 Json NodeJson(const NodeView& view) {
   const std::optional<wire::Polling>& polling = view.config.node.polling;
   return {{"public_key", view.protocol.public_key().ToBase64()},
+          {"old_keys", OwnOldKeysJson(view)},
           {"version", WARP_VERSION},
           {"uptime_s", Seconds(view.now - view.started)},
           {"listen_port", view.config.node.listen_port},
@@ -193,7 +195,9 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
     session = {{"cipher", Text(wire::CipherName(peer.session->cipher()))},
                {"age_s", Seconds(view.now - peer.established)},
                {"initiator", peer.session->initiator()},
-               {"sent", peer.session->sent()}};
+               {"sent", peer.session->sent()},
+               {"own_key", peer.session_own.ToBase64()},
+               {"peer_key", peer.session_remote.ToBase64()}};
   }
   uint64_t first = 0;
   for (const protocol::PathStatus& path : peer.paths) {
@@ -212,6 +216,10 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   }
   return {{"name", peer.name},
           {"public_key", peer.public_key.ToBase64()},
+          {"old_keys", OldKeysJson(view, peer.old_keys)},
+          {"old_preshared_key_ends_in_s", peer.old_psk_ends == wire::kNever
+                                              ? Json(nullptr)
+                                              : Json(Seconds(peer.old_psk_ends - view.now))},
           {"key_used_by", std::move(twins)},
           {"state", peer.connected ? "connected" : "connecting"},
           {"reason", Text(peer.reason)},
@@ -229,11 +237,7 @@ Json MapJson(const NodeView& view, const protocol::MapStatus& map) {
     registrations.push_back({{"port", PortName(view, registration.port)},
                              {"endpoint", registration.endpoint.ToString()}});
   }
-  std::string address;
-  for (const config::MapServerConfig& server : view.config.maps) {
-    if (server.public_key == map.public_key) address = server.address.ToString();
-  }
-  return {{"address", address},
+  return {{"address", AddressOf(view, map)},
           {"public_key", map.public_key.ToBase64()},
           {"state", map.state},
           {"reason", map.reason},
@@ -266,7 +270,9 @@ std::string HeadText(const NodeView& view) {
   for (const auto& port : view.links.ports().ports()) ports.push_back(PortJson(view, *port));
   status["patterns"] = PatternsJson(view);
   Json& maps = status["maps"] = Json::array();
-  for (const auto& map : view.maps) maps.push_back(MapJson(view, map));
+  for (const auto& map : view.maps) {
+    if (!IsOfOldKey(view, map)) maps.push_back(MapJson(view, map));
+  }
   std::string text = Dump(status);
   text.pop_back();
   return text + ",\"peers\":[";

@@ -63,8 +63,8 @@ struct PortEntry {
 
 // Tells handshake messages of those who know our public key from others: see dataplane/wire/handshake/handshake_mac.h.
 struct HandshakeGuard {
-  // The key of mac1, derived from our public key.
-  std::array<uint8_t, wire::kKeySize> mac_key{};
+  // Of mac1, derived from our public keys: the newest, and those of before that serve still.
+  wire::Mac1Keys mac1_keys;
   // Of the cookies that prove where an initiation comes from. Null: none is recognised.
   std::shared_ptr<const wire::CookieSecrets> cookies = nullptr;
   // Where the indices of handshakes of ours stand. Null: there are none.

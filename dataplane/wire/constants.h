@@ -54,6 +54,8 @@ inline constexpr size_t kDefaultWindow = size_t{1} << 17;  // counters; peer ses
 inline constexpr size_t kMaxWindow = size_t{1} << 22;
 // Counters of map sessions, which a slow port shares with many look-ups.
 inline constexpr size_t kMapWindow = 1024;
+// Keys that have a successor and serve for a while still: so many of each kind and owner.
+inline constexpr size_t kMaxOldKeys = 3;
 
 }  // namespace warp::wire
 

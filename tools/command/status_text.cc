@@ -173,7 +173,32 @@ std::string BondText(const Json& peer) {
   return table.empty() ? "" : absl::StrCat("\n", table.ToString("  "));
 }
 
-std::string PeerText(const Json& peer) {
+// Whoever has replaced keys wants to know who lacks the new ones yet.
+std::string OldKeysText(const Json& of, absl::string_view whose) {
+  std::string text;
+  for (const Json& old : Items(of, "old_keys")) {
+    absl::StrAppend(&text, "  ", whose, " ", Text(old, "public_key"), " serves for ",
+                    Age(old, "ends_in_s"), " yet\n");
+  }
+  return text;
+}
+
+// `own`: the newest key of the node.
+std::string PeerKeysText(const Json& peer, const std::string& own) {
+  std::string text = OldKeysText(peer, "its old key");
+  const Json& session = At(peer, "session");
+  const std::string ours = Text(session, "own_key");
+  if (ours != kNothing && ours != own) {
+    absl::StrAppend(&text, "  it does not know this node's new key, but ", ours, "\n");
+  }
+  if (At(peer, "old_preshared_key_ends_in_s").is_number()) {
+    absl::StrAppend(&text, "  an old preshared key serves for ",
+                    Age(peer, "old_preshared_key_ends_in_s"), " yet\n");
+  }
+  return text;
+}
+
+std::string PeerText(const Json& peer, const std::string& own) {
   std::string text = absl::StrCat("\npeer ", Text(peer, "name"), "  ", Text(peer, "public_key"),
                                   "\n  ", Text(peer, "state"));
   if (const std::string reason = Text(peer, "reason"); reason != kNothing) {
@@ -185,6 +210,7 @@ std::string PeerText(const Json& peer) {
   if (!twins.empty()) {
     absl::StrAppend(&text, "  two nodes seem to use this key: ", absl::StrJoin(twins, ", "), "\n");
   }
+  text += PeerKeysText(peer, own);
   TextTable table({"PORT", "ENDPOINT", "STATE", ">SINCE", ">RTT ms", ">JITTER", ">LOSS", ">MTU",
                    ">FIRST", ">DUPLICATES", ">SKEW ms", ">SENT", ">BYTES", ">REFUSED", "REASON"});
   for (const Json& path : Items(peer, "paths")) {
@@ -254,9 +280,12 @@ std::string NodeText(const Json& status) {
       "node ", Text(node, "public_key"), "\n  warpd ", Text(node, "version"), ", ",
       Text(node, "state"), " for ", Age(node, "uptime_s"), ", UDP port ", Text(node, "listen_port"),
       ", crypto ", Text(node, "engine"), reason == kNothing ? "" : absl::StrCat(" (", reason, ")"),
-      ", polling ", Text(node, "polling"), ", loop ", Text(node, "loop"), "\n\n",
-      WorkersTable(status), PortsTable(status), MapsTable(status));
-  for (const Json& peer : Items(status, "peers")) absl::StrAppend(&text, PeerText(peer));
+      ", polling ", Text(node, "polling"), ", loop ", Text(node, "loop"), "\n",
+      OldKeysText(node, "the old key"), "\n", WorkersTable(status), PortsTable(status),
+      MapsTable(status));
+  for (const Json& peer : Items(status, "peers")) {
+    absl::StrAppend(&text, PeerText(peer, Text(node, "public_key")));
+  }
   absl::StrAppend(&text, TunnelsTable(status), SpreadTable(status));
   return text;
 }

@@ -115,6 +115,7 @@ class Differ {
   Differ(const NodeConfig& before, const NodeConfig& after) : before_(before), after_(after) {}
 
   std::vector<EntryChange> Run() {
+    MatchPeers();
     CompareNodes();
     CompareLists(EntryKind::kMap, "map", before_.maps, after_.maps);
     CompareLists(EntryKind::kPort, "ports", before_.ports, after_.ports);
@@ -124,9 +125,25 @@ class Differ {
   }
 
  private:
-  // The peers of both configurations have keys that tell them apart, and their names may have changed.
+  // The peers of both configurations have keys that tell them apart, and their names may have changed. A key that has
+  // changed goes by the one of before.
+  void MatchPeers() {
+    std::map<std::string, const PeerConfig*> keys, names;
+    for (const PeerConfig& peer : before_.peers) keys[IdentityOf(peer)] = &peer;
+    for (const PeerConfig& peer : after_.peers) {
+      if (keys.erase(IdentityOf(peer)) == 0) names[peer.name] = &peer;
+    }
+    for (const auto& [key, peer] : keys) {
+      const auto renewed = names.find(peer->name);
+      if (renewed != names.end()) renewed_[IdentityOf(*renewed->second)] = key;
+    }
+  }
+  std::string Identity(const NodeConfig& config, const PeerConfig& peer) const {
+    const auto renewed = renewed_.find(IdentityOf(peer));
+    return &config == &after_ && renewed != renewed_.end() ? renewed->second : IdentityOf(peer);
+  }
   std::string Identity(const NodeConfig& config, const TunnelConfig& tunnel) const {
-    return absl::StrCat(config.peers[tunnel.peer_index].public_key.ToBase64(), " ", tunnel.id);
+    return absl::StrCat(Identity(config, config.peers[tunnel.peer_index]), " ", tunnel.id);
   }
   template <typename Entry>
   std::string Identity(const NodeConfig&, const Entry& entry) const {
@@ -184,7 +201,9 @@ class Differ {
     EntryChange change{.kind = EntryKind::kNode, .name = "node", .before = 0, .after = 0};
     const auto& old = before_.node.private_key.bytes();
     if (sodium_memcmp(old.data(), after_.node.private_key.bytes().data(), old.size()) != 0) {
-      change.keys.push_back({.key = "private_key_file", .before = "a key", .after = "another key"});
+      change.keys.push_back({.key = "private_key_file",
+                             .before = "that of " + before_.node.private_key.Public().ToBase64(),
+                             .after = "that of " + after_.node.private_key.Public().ToBase64()});
     }
     for (KeyChange& key : Compare(before, after)) change.keys.push_back(std::move(key));
     if (!change.keys.empty()) Add(std::move(change));
@@ -221,6 +240,7 @@ class Differ {
 
   const NodeConfig& before_;
   const NodeConfig& after_;
+  std::map<std::string, std::string> renewed_;  // keys of peers after, and the same peer's before
   std::vector<EntryChange> changes_;
 };
 

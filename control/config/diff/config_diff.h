@@ -3,8 +3,9 @@
 //   before, after ─► Diff ─► changes ─► people (diff_text.h), a running node (control/reload)
 //
 // Entries are told apart by what they are to others, and not by their places in the file: a port by its name, a peer
-// and a map by their public keys, and a tunnel by the key of its peer and its id. So lists may be sorted anew, and a
-// tunnel that has another name is still the same one.
+// and a map by their public keys, and a tunnel by its peer and its id. So lists may be sorted anew, and a tunnel that
+// has another name is still the same one. A peer of which no key is in the other configuration is the one that has its
+// name there: it has another key.
 //
 // What is compared is what the schema lists (Section::List), with the defaults filled in: a key that is new in the
 // schema is compared without a line here. Two values that are written differently and mean the same are no change.

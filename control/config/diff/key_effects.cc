@@ -17,8 +17,8 @@ constexpr absl::string_view kEverywhere = "all that runs was made with it";
 
 // The first that fits counts.
 constexpr std::array kRules = {
-    Rule{EntryKind::kNode, "private_key_file", Effect::kRestart,
-         "every session is made with this key, and peers know the node by it"},
+    Rule{EntryKind::kNode, "private_key_file", Effect::kLive},
+    Rule{EntryKind::kNode, "old_keys_for", Effect::kLive},
     Rule{EntryKind::kNode, "listen_port", Effect::kRestart,
          "every socket, frame and registration has it"},
     Rule{EntryKind::kNode, "control_socket", Effect::kRestart,

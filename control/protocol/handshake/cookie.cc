@@ -32,18 +32,18 @@ const wire::Cookie* CookieJar::Find(Instant now, const Route& route) const {
   return &it->second.cookie;
 }
 
-CookieMaker::CookieMaker(const wire::PublicKey& own, Duration lifetime)
+CookieMaker::CookieMaker(Duration lifetime)
     : lifetime_(lifetime),
-      seal_key_(wire::CookieSealKey(own)),
       // Never all zero: nobody may know a secret of ours.
       secrets_(std::make_shared<const wire::CookieSecrets>(RandomSecret(), RandomSecret())) {}
 
-std::vector<uint8_t> CookieMaker::Reply(Instant now, const Arrival& arrival, wire::Bytes datagram) {
+std::vector<uint8_t> CookieMaker::Reply(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                                        const wire::MacKey& seal_key) {
   const std::optional<wire::CookieRequest> request = wire::DecodeCookieRequest(datagram);
   if (!request) return {};
   Rotate(now);
   return wire::EncodeCookieReply(*request, wire::ComputeCookie(secrets_->current, arrival.from),
-                                 seal_key_);
+                                 seal_key);
 }
 
 bool CookieMaker::Verify(Instant now, const Arrival& arrival, wire::Bytes datagram) {

@@ -40,10 +40,12 @@ class CookieJar {
 // to two lifetimes, for the source address and port that it was made for.
 class CookieMaker {
  public:
-  CookieMaker(const wire::PublicKey& own, Duration lifetime);
+  explicit CookieMaker(Duration lifetime);
 
-  // The cookie reply to an initiation or response; empty where `datagram` is neither.
-  std::vector<uint8_t> Reply(Instant now, const Arrival& arrival, wire::Bytes datagram);
+  // The cookie reply to an initiation or response; empty where `datagram` is neither. `seal_key` is that of the key of
+  // ours that the datagram is for.
+  std::vector<uint8_t> Reply(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                             const wire::MacKey& seal_key);
   // Whether the datagram's mac2 was made with a cookie of ours.
   bool Verify(Instant now, const Arrival& arrival, wire::Bytes datagram);
 
@@ -54,7 +56,6 @@ class CookieMaker {
   void Rotate(Instant now);
 
   const Duration lifetime_;
-  const wire::MacKey seal_key_;
   std::shared_ptr<const wire::CookieSecrets> secrets_;
   Instant made_{};  // when the younger was put to use; the epoch: not yet
 };

@@ -27,8 +27,9 @@ InitiatorHandshake::InitiatorHandshake(const Identity& identity, const Handshake
       mac1_key_(wire::Mac1Key(params.remote)),
       cookie_seal_key_(wire::CookieSealKey(params.remote)),
       offered_(identity.ciphers()),
-      noise_(std::make_unique<wire::NoiseInitiator>(identity.keys(), params.remote,
-                                                    wire::HandshakePrologue(params.role, index))) {
+      noise_(std::make_unique<wire::NoiseInitiator>(
+          params.own != nullptr ? *params.own : identity.keys(), params.remote,
+          wire::HandshakePrologue(params.role, index))) {
   const auto noise = noise_->WriteInitiation(wire::EncodeInitiationPayload(
       {.token = token, .ciphers = offered_, .sender = identity.IntroductionTo(params.role)}));
   if (!noise.ok()) return;
@@ -70,10 +71,17 @@ InitiatorHandshake::Read InitiatorHandshake::ReadResponse(Instant now,
                                                           wire::Bytes datagram) const {
   const std::optional<wire::ResponseMessage> message = wire::DecodeResponse(datagram);
   if (!message || message->receiver_index != index_) return {};
-  auto response = noise_->ReadResponse(*params.psk, message->noise);
-  const bool has_old = params.old_psk != nullptr && params.old_psk->has_value();
-  const bool with_old = !response.ok() && has_old;
-  if (with_old) response = noise_->ReadResponse(**params.old_psk, message->noise);
+  uint64_t psk_number = 0;
+  absl::StatusOr<wire::NoiseInitiator::Response> response = absl::UnauthenticatedError("");
+  if (params.psks == nullptr) {
+    response = noise_->ReadResponse(*params.psk, message->noise);
+  } else {
+    for (const auto& psk : params.psks->entries()) {
+      response = noise_->ReadResponse(psk.key, message->noise);
+      psk_number = psk.number;
+      if (response.ok()) break;
+    }
+  }
   if (!response.ok()) return {};
   const std::optional<wire::ResponsePayload> payload =
       wire::DecodeResponsePayload(response->payload);
@@ -87,7 +95,7 @@ InitiatorHandshake::Read InitiatorHandshake::ReadResponse(Instant now,
                                               .window = params.window,
                                               .remote = payload->sender,
                                               .expires = now + params.lifetime});
-  return {std::move(session), with_old};
+  return {std::move(session), psk_number};
 }
 
 InitiationHash HashInitiation(const wire::InitiationMessage& message) {
@@ -97,12 +105,12 @@ InitiationHash HashInitiation(const wire::InitiationMessage& message) {
   return hash;
 }
 
-std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire::Role role,
+std::optional<ReceivedInitiation> ReadInitiation(const wire::KeyPair& own, wire::Role role,
                                                  wire::Bytes datagram) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return std::nullopt;
   auto noise = std::make_unique<wire::NoiseResponder>(
-      identity.keys(), wire::HandshakePrologue(role, message->sender_index));
+      own, wire::HandshakePrologue(role, message->sender_index));
   const auto initiation = noise->ReadInitiation(message->noise);
   if (!initiation.ok()) return std::nullopt;
   std::optional<wire::InitiationPayload> payload =

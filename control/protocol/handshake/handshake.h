@@ -22,6 +22,7 @@
 #include "control/protocol/constants.h"
 #include "control/protocol/handshake/cookie.h"
 #include "control/protocol/handshake/identity.h"
+#include "control/protocol/handshake/key_succession.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
@@ -34,12 +35,13 @@ namespace warp::protocol {
 // Names an initiation: a hash of its Noise part alone, since anyone may change what stands around that.
 using InitiationHash = std::array<uint8_t, 16>;
 
-// With whom the handshake is, and what for. Both ends of an association name the same role and psk.
+// With whom the handshake is, and what for. Both ends of an association name the same role, and share a psk.
 struct HandshakeParams {
   wire::PublicKey remote;
-  const wire::PresharedKey* psk = nullptr;  // not null
-  // A response that was made with this one instead is good, too; null: there is none.
-  const std::optional<wire::PresharedKey>* old_psk = nullptr;
+  const wire::PresharedKey* psk = nullptr;  // what an initiation is answered with; not null there
+  // What a response may be made with; null: with `psk` alone.
+  const KeySuccession<wire::PresharedKey>* psks = nullptr;
+  const wire::KeyPair* own = nullptr;  // which of our keys; null: the newest
   wire::Role role = wire::Role::kPeer;
   size_t window = wire::kDefaultWindow;
   Duration lifetime = Timers{}.session_lifetime;  // of the keys
@@ -68,11 +70,11 @@ class InitiatorHandshake {
   // Whether the holder of the remote key made the response, in answer to this initiation. Costs no Diffie-Hellman.
   bool IsFromResponder(wire::Bytes datagram) const;
 
-  // The session, which begins to live now, and whether its keys are made with the old preshared key. Null where the
-  // response does not answer this initiation, or breaks the protocol. Nothing changes.
+  // The session, which begins to live now, and the number of the preshared key in `params.psks` that its keys are made
+  // with. Null where the response does not answer this initiation, or breaks the protocol. Nothing changes.
   struct Read {
     std::shared_ptr<wire::Session> session;
-    bool with_old_psk = false;
+    uint64_t psk_number = 0;
   };
   Read ReadResponse(Instant now, const HandshakeParams& params, wire::Bytes datagram) const;
 
@@ -94,15 +96,16 @@ class InitiatorHandshake {
 struct ReceivedInitiation {
   std::unique_ptr<wire::NoiseResponder> noise;  // not null
   wire::PublicKey remote;
+  uint64_t own_number = 0;  // of the key of ours that it is for, in Identity::own; set by Responder
   uint32_t remote_index = 0;
   wire::Token token{};  // that it echoes
   std::vector<wire::Cipher> ciphers;
   wire::Introduction sender{};
 };
 
-// Decrypts `datagram`, an initiation with a verified mac1. nullopt where it does not decrypt or breaks the format.
-// Costs two X25519 operations.
-std::optional<ReceivedInitiation> ReadInitiation(const Identity& identity, wire::Role role,
+// Decrypts `datagram`, an initiation with a verified mac1 for this key of ours. nullopt where it does not decrypt or
+// breaks the format. Costs two X25519 operations.
+std::optional<ReceivedInitiation> ReadInitiation(const wire::KeyPair& own, wire::Role role,
                                                  wire::Bytes datagram);
 InitiationHash HashInitiation(const wire::InitiationMessage& message);
 // Asks the sender of `initiation` for another one, which echoes `token`. No Diffie-Hellman.

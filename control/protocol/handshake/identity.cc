@@ -17,7 +17,8 @@ wire::Introduction Introduce(uint32_t features) {
 }  // namespace
 
 Identity::Identity(IdentityOptions options)
-    : keys_(std::move(options.secret_key)),
+    : own_(OwnKey(std::move(options.secret_key))),
+      old_keys_for_(options.old_keys_for),
       wall_clock_(std::move(options.wall_clock)),
       ciphers_(options.ciphers.empty() ? wire::SupportedCiphers() : std::move(options.ciphers)),
       engine_(options.engine != nullptr ? std::move(options.engine)
@@ -25,6 +26,13 @@ Identity::Identity(IdentityOptions options)
       timers_(options.timers),
       introduction_(Introduce(options.features)),
       random_(options.seed) {}
+
+const KeySuccession<OwnKey>::Entry* Identity::FindOwn(const wire::PublicKey& key) const {
+  for (const auto& entry : own_.entries()) {
+    if (entry.key.public_key() == key) return &entry;
+  }
+  return nullptr;
+}
 
 uint64_t Identity::NextTimestamp() {
   const uint64_t wall = wall_clock_ ? wall_clock_() : 0;

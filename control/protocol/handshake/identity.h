@@ -1,5 +1,8 @@
-// Who this process is, and what all of its associations share: its key, its ciphers, its timers, and the source of
+// Who this process is, and what all of its associations share: its keys, its ciphers, its timers, and the source of
 // probe numbers and jitter. Receiver indices are SessionTable's.
+//
+// A node that changes its key has the one of before for a while as well, for those who do not know the newest yet. All
+// else of it stays as it is: it is the same node.
 #ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_IDENTITY_H_
 #define WARP_CONTROL_PROTOCOL_HANDSHAKE_IDENTITY_H_
 
@@ -7,11 +10,14 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "control/protocol/constants.h"
+#include "control/protocol/handshake/key_succession.h"
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/handshake/handshake_mac.h"
 #include "dataplane/wire/handshake/handshake_message.h"
 #include "dataplane/wire/handshake/introduction.h"
 
@@ -29,7 +35,23 @@ struct IdentityOptions {
   uint32_t features = wire::kFeatureFeedback | wire::kFeatureSequenced | wire::kFeatureParity |
                       wire::kFeatureLimits | wire::kFeatureFlows;
   Timers timers;
+  // So long a key that has a successor serves those who do not know that.
+  Duration old_keys_for = kOldKeysFor;
 };
+
+// A key of ours, and what those who know it make of it.
+struct OwnKey {
+  explicit OwnKey(wire::SecretKey secret)
+      : pair(std::move(secret)),
+        mac1_key(wire::Mac1Key(pair.public_key())),
+        cookie_seal_key(wire::CookieSealKey(pair.public_key())) {}
+  const wire::PublicKey& public_key() const { return pair.public_key(); }
+
+  wire::KeyPair pair;
+  wire::MacKey mac1_key;         // of messages to it
+  wire::MacKey cookie_seal_key;  // of cookie replies from it
+};
+inline bool SameKey(const OwnKey& a, const OwnKey& b) { return a.public_key() == b.public_key(); }
 
 // Belongs to one thread. Associations refer to it, so it outlives them and is neither copied nor moved.
 class Identity {
@@ -38,8 +60,18 @@ class Identity {
   Identity(const Identity&) = delete;
   Identity& operator=(const Identity&) = delete;
 
-  const wire::KeyPair& keys() const { return keys_; }
-  const wire::PublicKey& public_key() const { return keys_.public_key(); }
+  // The newest.
+  const wire::KeyPair& keys() const { return own_.newest().key.pair; }
+  const wire::PublicKey& public_key() const { return keys().public_key(); }
+  // All that serve. Addresses of entries are valid until it changes; nobody keeps a copy of a secret longer than a
+  // handshake lasts.
+  KeySuccession<OwnKey>& own() { return own_; }
+  const KeySuccession<OwnKey>& own() const { return own_; }
+  // nullptr: it is none of ours.
+  const KeySuccession<OwnKey>::Entry* FindOwn(const wire::PublicKey& key) const;
+  Duration old_keys_for() const { return old_keys_for_; }
+  void set_old_keys_for(Duration time) { old_keys_for_ = time; }
+
   const std::vector<wire::Cipher>& ciphers() const { return ciphers_; }
   wire::AeadEngine& engine() { return *engine_; }
   const Timers& timers() const { return timers_; }
@@ -56,7 +88,8 @@ class Identity {
   Duration Jitter(Duration nominal);
 
  private:
-  const wire::KeyPair keys_;
+  KeySuccession<OwnKey> own_;
+  Duration old_keys_for_;
   const std::function<uint64_t()> wall_clock_;
   const std::vector<wire::Cipher> ciphers_;
   const std::shared_ptr<wire::AeadEngine> engine_;

@@ -11,16 +11,20 @@ namespace {
 // New routes may come one by one. Waiting this long sends their copies together.
 constexpr Duration kHurryInterval = std::chrono::milliseconds(20);
 
+// So long the remote end has to answer the newest keys before it is tried by those that served last.
+constexpr Duration kOtherKeys = std::chrono::seconds(1);
+
 // A response that took longer waited for something else than the network.
 constexpr Duration kMaxRoundTrip = std::chrono::seconds(10);
 
 }  // namespace
 
 Initiator::Initiator(Identity& identity, SessionTable& table, Association* owner,
-                     const HandshakeParams& params)
+                     const AssociationKeys& keys, const HandshakeParams& params)
     : identity_(identity),
       table_(table),
       owner_(owner),
+      keys_(keys),
       params_(params),
       backoff_(identity.timers().handshake_retry),
       cookies_(identity.timers().cookie_lifetime),
@@ -29,7 +33,8 @@ Initiator::Initiator(Identity& identity, SessionTable& table, Association* owner
 
 bool Initiator::Begin(Instant now, Reason reason) {
   assert(!active());
-  if (!Try(now, {})) return false;
+  turns_ = 0;
+  if (!TryNext(now, {})) return false;
   ++number_;
   reason_ = reason;
   last_cookie_ = {};
@@ -37,15 +42,28 @@ bool Initiator::Begin(Instant now, Reason reason) {
   return true;
 }
 
-bool Initiator::Try(Instant now, const wire::Token& token) {
+bool Initiator::TryNext(Instant now, const wire::Token& token) {
+  const std::vector<HandshakeKeys> pairs = keys_.Pairs();
+  if (pairs.empty() || !Try(now, token, pairs[turns_ % pairs.size()])) return false;
+  if (++turns_ == 1 && pairs.size() > 1) timers_.Set(Timer::kAttempt, now + kOtherKeys);
+  return true;
+}
+
+bool Initiator::Try(Instant now, const wire::Token& token, const HandshakeKeys& keys) {
+  const auto* const own = identity_.own().Find(keys.own_number);
+  if (own == nullptr) return false;
   const std::optional<uint32_t> index = table_.Reserve(owner_);
   if (!index) return false;
   if (attempts_.size() >= kMaxAttempts) {
     table_.Release(attempts_.front().handshake.index());
     attempts_.pop_front();
   }
-  attempts_.push_back(
-      {.handshake = InitiatorHandshake(identity_, params_, *index, token), .made = now});
+  HandshakeParams params = params_;
+  params.own = &own->key.pair;
+  params.remote = keys.remote;
+  attempts_.push_back({.handshake = InitiatorHandshake(identity_, params, *index, token),
+                       .keys = keys,
+                       .made = now});
   ++made_;
   token_ = token;
   timers_.Set(Timer::kRetry, now);
@@ -63,6 +81,20 @@ void Initiator::Stop() {
   timers_.StopAll();
 }
 
+void Initiator::KeysChanged(Instant now) {
+  turns_ = 0;
+  if (active()) timers_.Set(Timer::kAttempt, now);
+}
+
+void Initiator::DropEnded() {
+  std::erase_if(attempts_, [this](const Attempt& attempt) {
+    const bool ended = !keys_.Serve(attempt.keys);
+    if (ended) table_.Release(attempt.handshake.index());
+    return ended;
+  });
+  if (attempts_.empty()) Stop();
+}
+
 void Initiator::Hurry(Instant now) {
   if (active()) timers_.Hasten(Timer::kRetry, std::max(now, last_send_ + kHurryInterval));
 }
@@ -75,14 +107,18 @@ std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant 
   if (attempt == nullptr) return wire::Drop::kUnknownSession;
   if (!attempt->handshake.IsFromResponder(datagram)) return wire::Drop::kHandshakeFailed;
   if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
-  auto [session, with_old_psk] = attempt->handshake.ReadResponse(now, params_, datagram);
+  HandshakeParams params = params_;
+  params.psks = &keys_.psks();
+  auto [session, psk_number] = attempt->handshake.ReadResponse(now, params, datagram);
   if (session == nullptr) return wire::Drop::kHandshakeFailed;
+  HandshakeKeys keys = attempt->keys;
+  keys.psk_number = psk_number;
   const Duration round_trip = std::min(now - attempt->made, kMaxRoundTrip);
   // The index stays reserved: it is the session's from here on.
   assert(session->local_index() == index && table_.Find(index) == owner_);
   std::erase_if(attempts_, [index](const Attempt& a) { return a.handshake.index() == index; });
   Stop();
-  return Finished{std::move(session), round_trip, with_old_psk};
+  return Finished{std::move(session), round_trip, keys};
 }
 
 wire::Drop Initiator::HandleCookieReply(Instant now, const Arrival& arrival, uint32_t index,
@@ -116,7 +152,9 @@ wire::Drop Initiator::HandleRetry(Instant now, uint32_t index, wire::Bytes datag
   // the next copy of the retry is another chance.
   if (*token != token_) {
     if (!retries_.Take(now)) return wire::Drop::kHandshakeBudget;
-    if (!Try(now, *token)) return wire::Drop::kHandshakeBudget;
+    // A copy, because Try moves the attempts.
+    const HandshakeKeys keys = attempt->keys;
+    if (!Try(now, *token, keys)) return wire::Drop::kHandshakeBudget;
     // Try may have moved or dropped the attempt.
     attempt = UnderWay(index);
   }
@@ -130,7 +168,7 @@ void Initiator::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) {
   while (const std::optional<Timer> due = timers_.TakeDue(now)) {
     switch (*due) {
       case Timer::kAttempt:
-        if (!Try(now, token_))
+        if (!TryNext(now, token_))
           timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
         break;
       case Timer::kRetry:

@@ -12,6 +12,9 @@
 // that arrives ends one but the response: neither a slow link nor a link that forges answers takes another link's
 // answer away.
 //
+// While keys of ours or of the remote end follow each other, the attempts take turns in the pairs that may serve
+// (AssociationKeys::Pairs): the remote end is silent about a key that it does not know.
+//
 // Association decides when to begin and when to stop; the timers here are those of the handshake under way.
 #ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_
 #define WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_
@@ -25,6 +28,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
+#include "control/protocol/handshake/association_keys.h"
 #include "control/protocol/handshake/cookie.h"
 #include "control/protocol/handshake/handshake.h"
 #include "control/protocol/handshake/identity.h"
@@ -46,10 +50,10 @@ class Initiator {
   // Why a handshake was begun.
   enum class Reason : uint8_t { kConnect, kSilence, kRekey };
 
-  // `identity`, `table`, and `owner`, which is found in the table by an attempt's index, outlive this. So does the psk
-  // that `params` points to.
+  // `identity`, `table`, `keys`, and `owner`, which is found in the table by an attempt's index, outlive this. Of
+  // `params`, those that are no keys count.
   Initiator(Identity& identity, SessionTable& table, Association* owner,
-            const HandshakeParams& params);
+            const AssociationKeys& keys, const HandshakeParams& params);
   ~Initiator() { Stop(); }
   Initiator(const Initiator&) = delete;
   Initiator& operator=(const Initiator&) = delete;
@@ -58,6 +62,10 @@ class Initiator {
   bool Begin(Instant now, Reason reason);
   // Gives up the handshake under way, if there is one, and its indices.
   void Stop();
+  // There are newer keys: a handshake that is under way makes its next attempt with them, at once.
+  void KeysChanged(Instant now);
+  // Keys have ended: attempts that were made with them are forgotten, and the handshake is, where no other is left.
+  void DropEnded();
   // There are new routes: the handshake under way goes out over them soon, not at its next retry.
   void Hurry(Instant now);
 
@@ -65,7 +73,7 @@ class Initiator {
   struct Finished {
     std::shared_ptr<wire::Session> session;
     Duration round_trip;  // at most: it includes the repetitions of the same initiation
-    bool with_old_psk = false;
+    HandshakeKeys keys;
   };
   // `index` is the one that the datagram names; mac1 of a response was verified. On a drop nothing has changed.
   std::variant<Finished, wire::Drop> HandleResponse(Instant now, uint32_t index,
@@ -94,18 +102,22 @@ class Initiator {
 
   struct Attempt {
     InitiatorHandshake handshake;
+    HandshakeKeys keys;
     Instant made;
     bool retried = false;  // the responder has answered it by a retry
   };
 
-  // A new attempt, which is due at once. False where the table has no free index; then nothing has changed.
-  bool Try(Instant now, const wire::Token& token);
+  // A new attempt, which is due at once. False where the table has no free index, or no key serves; then nothing has
+  // changed.
+  bool TryNext(Instant now, const wire::Token& token);
+  bool Try(Instant now, const wire::Token& token, const HandshakeKeys& keys);
   void SendCopies(Instant now, WaysFunction ways, Outbox& outbox);
   Attempt* UnderWay(uint32_t index);  // null where no attempt has this index
 
   Identity& identity_;
   SessionTable& table_;
   Association* const owner_;
+  const AssociationKeys& keys_;
   const HandshakeParams params_;
 
   // Of the handshake under way.
@@ -113,6 +125,7 @@ class Initiator {
   uint64_t number_ = 0;
   Reason reason_ = Reason::kConnect;
   wire::Token token_{};  // that the newest attempt echoes
+  size_t turns_ = 0;     // of the pairs of keys
   Instant last_send_{};
   Instant last_cookie_{};  // when a cookie last hastened the retry
   Duration backoff_;       // the time until the next retry

@@ -8,7 +8,7 @@ namespace warp::protocol {
 
 MapClient::MapClient(Identity& identity, SessionTable& table, MapClientOptions options)
     : map_(options.public_key),
-      association_(identity, table, MapAssociation(map_, options.rekey_after, true)),
+      association_(identity, table, MapAssociation(map_, options.rekey_after, true, options.own)),
       registrations_(identity,
                      {std::move(options.endpoints), options.listen_port, options.refresh}),
       lookups_(identity) {}
@@ -198,6 +198,7 @@ void MapClient::Shutdown(Instant now, Outbox& outbox) {
 MapStatus MapClient::Status() const {
   MapStatus status;
   status.public_key = map_;
+  status.own = association_.keys().own().value_or(wire::PublicKey());
   status.endpoints = registrations_.endpoints();
   status.registrations = registrations_.Published();
   const bool refused = registrations_.refused();

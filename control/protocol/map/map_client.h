@@ -24,6 +24,7 @@ namespace warp::protocol {
 
 struct MapClientOptions {
   wire::PublicKey public_key;                 // the map's
+  std::optional<wire::PublicKey> own;         // the key of ours that registers; unset: the newest
   std::vector<wire::Endpoint> endpoints;      // the map's; several of one family are tried in turn
   uint16_t listen_port = wire::kDefaultPort;  // our UDP port, which candidate addresses name
   Duration refresh = kMapRefresh;             // the longest; the map may ask for a shorter one

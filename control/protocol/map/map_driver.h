@@ -20,6 +20,7 @@ struct MapRegistration {
 
 struct MapStatus {
   wire::PublicKey public_key;
+  wire::PublicKey own;                    // by which it knows us; zero: by the newest
   std::vector<wire::Endpoint> endpoints;  // of the map
   std::string state;                      // "connecting", "connected", "registered", "silent"
   std::string reason;

@@ -96,7 +96,7 @@ void Node::HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram
   const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
   if (!index) return Count(wire::Drop::kHandshakeFailed);
   const bool is_response = type == wire::MessageType::kResponse;
-  if (is_response && !responder_.VerifyMac1(datagram)) return Count(wire::Drop::kBadMac);
+  if (is_response && responder_.FindOwn(datagram) == nullptr) return Count(wire::Drop::kBadMac);
   Association* association = table_.Find(*index);
   if (association == nullptr) return Count(wire::Drop::kUnknownSession);
   const wire::Drop drop = is_response ? association->HandleResponse(now, arrival, datagram)
@@ -169,7 +169,7 @@ void Node::Count(wire::Drop drop) {
 Instant Node::NextTimeout() const {
   if (draining_) return unclosed_ > 0 ? Instant{} : kNever;
   if (untold_ > 0 || peers_untold_) return Instant{};  // at once
-  Instant next = timers_.Next();
+  Instant next = std::min(timers_.Next(), next_key_look_);
   for (const Map& map : maps_) next = std::min(next, map.driver->NextTimeout());
   return next;
 }
@@ -177,6 +177,7 @@ Instant Node::NextTimeout() const {
 void Node::HandleTimeout(Instant now) {
   if (draining_) return ClosePeers(now);
   may_tell_ = kPeersPerTurn;
+  if (now >= next_key_look_) LookAtKeys(now);
   TellPorts(now);
   TellPeers(now);
   const uint64_t before = initiations_;
@@ -209,7 +210,9 @@ void Node::ServePeers(Instant now) {
     // What is due again already waits behind the others.
     timers_.Set(*id, std::max(now, peer.NextTimeout()));
     if (peer.TakeLookUpAgain()) {
-      for (const Map& map : maps_) map.driver->LookUpAgain(now, peer.public_key());
+      for (const auto& key : peer.association().keys().remotes().entries()) {
+        for (const Map& map : maps_) map.driver->LookUpAgain(now, key.key);
+      }
     }
     const uint64_t made = peer.association().initiations_made() - before;
     initiations_ += made;

@@ -75,6 +75,7 @@ struct ForwardingState {
   // larger power of two does so too.
   size_t session_slots = 0;
   // What the workers tell handshake messages apart by.
+  wire::Mac1Keys mac1_keys = {};
   std::shared_ptr<const wire::CookieSecrets> cookies = nullptr;
   std::shared_ptr<const wire::IndexBoard> indices = nullptr;
 };
@@ -86,7 +87,9 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  // The newest of our keys, and those of before that serve still.
   const wire::PublicKey& public_key() const { return identity_.public_key(); }
+  std::vector<OldKey> OldKeys() const;
   // Both are for those who make a MapDriver.
   Identity& identity() { return identity_; }
   SessionTable& sessions() { return table_; }
@@ -95,10 +98,23 @@ class Node {
   // nullopt where the key is zero, our own or taken.
   std::optional<PeerId> AddPeer(Instant now, PeerOptions options);
   void RemovePeer(Instant now, PeerId peer);  // with a close message
+  // --- Keys that change (node_keys.cc). No session ends by these, unless old keys are to serve no time at all. ---
+  // Handshakes are made with this key from now on, and one with each peer begins at once. The key of before serves the
+  // peers that do not know this one yet, and ends when all do, or when its time is over: then its secret is wiped.
+  void SetKey(Instant now, wire::SecretKey key, Replaced replaced = Replaced::kServes);
+  // So long, from when they were replaced, old keys serve: of ours, of peers, and preshared ones.
+  void SetOldKeysFor(Instant now, Duration time);
+  // The peer has this static key from now on; until it was heard by that, it may have the one of before. False where
+  // the key is zero, our own or another peer's.
+  bool SetPeerKey(Instant now, PeerId peer, const wire::PublicKey& key,
+                  Replaced replaced = Replaced::kServes);
+  // Handshakes with the peer are made with this preshared key from now on, all zero: with none. Until a session is
+  // confirmed that was made with it, those of before serve as well.
+  void SetPeerPsk(Instant now, PeerId peer, wire::PresharedKey psk,
+                  Replaced replaced = Replaced::kServes);
+
   // The peer is called so from now on.
   void RenamePeer(PeerId peer, const std::string& name);
-  // Handshakes with the peer are made with this preshared key from now on, all zero: with none. No session ends.
-  void SetPeerPsk(Instant now, PeerId peer, wire::PresharedKey psk);
   // Replaces what this source (and instance, see EndpointBook::Replace) knew: kMaxEndpoints at most. Endpoints of
   // active paths stay until the path is lost. Multicast, loopback, unspecified and own addresses are refused.
   void SetPeerEndpoints(Instant now, PeerId peer, EndpointSource source,
@@ -191,7 +207,15 @@ class Node {
   void PortsChanged(Instant now);
   // Tells the ports to the peers that do not know them yet, within the budget.
   void TellPorts(Instant now);
+  // Of all peers the newest, then those of before.
   std::vector<wire::PublicKey> PeerKeys() const;
+  wire::Mac1Keys OwnMac1Keys() const;
+  void OwnKeysChanged(Instant now);
+  // Ends old keys of which nobody has need, or whose time is over.
+  void LookAtKeys(Instant now);
+  void EndOwnKeys(Instant now);
+  // Of a peer: its newest key is another peer's from now on, where it was its own old one. False: it cannot be.
+  bool ClaimKey(Instant now, const wire::PublicKey& key, const Peer* owner);
   // Tells the set of peers to the maps where it changed: once, however many changes there were.
   void TellPeers(Instant now);
   // Has to follow everything that happens to a peer.
@@ -208,9 +232,10 @@ class Node {
   Ports ports_;
   Context context_;
   Responder responder_;
-  std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
-  absl::flat_hash_map<wire::PublicKey, Peer*> peers_by_key_;
-  TimerHeap timers_;  // of the peers, by PeerId
+  std::vector<std::unique_ptr<Peer>> peers_;                  // by PeerId; null: removed
+  absl::flat_hash_map<wire::PublicKey, Peer*> peers_by_key_;  // old keys among them
+  Instant next_key_look_ = kNever;  // while there are old keys of ours or of peers
+  TimerHeap timers_;                // of the peers, by PeerId
   std::vector<Map> maps_;
   MapId next_map_ = 0;
 

@@ -11,8 +11,7 @@ namespace warp::protocol {
 
 std::optional<PeerId> Node::AddPeer(Instant now, PeerOptions options) {
   const wire::PublicKey key = options.public_key;
-  if (draining_ || key.is_zero() || key == public_key() || peers_by_key_.contains(key))
-    return std::nullopt;
+  if (draining_ || !ClaimKey(now, key, nullptr)) return std::nullopt;
   const auto id = static_cast<PeerId>(peers_.size());
   context_.changed.push_back(++context_.version);
   context_.sessions_changed.push_back(0);
@@ -34,7 +33,7 @@ void Node::RemovePeer(Instant now, PeerId id) {
   // Its association has left the session table, so nothing that arrives can be given to it any more.
   assert(peer.association().receive_sessions().empty() && !peer.association().initiating());
   owners_.erase(&peer.association());
-  peers_by_key_.erase(peer.public_key());
+  absl::erase_if(peers_by_key_, [&peer](const auto& entry) { return entry.second == &peer; });
   peers_[id].reset();
   timers_.Set(id, kNever);
   context_.changed[id] = ++context_.version;
@@ -43,12 +42,6 @@ void Node::RemovePeer(Instant now, PeerId id) {
 
 void Node::RenamePeer(PeerId id, const std::string& name) {
   if (id < peers_.size() && peers_[id] != nullptr) peers_[id]->SetName(name);
-}
-
-void Node::SetPeerPsk(Instant now, PeerId id, wire::PresharedKey psk) {
-  if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
-  peers_[id]->SetPsk(now, std::move(psk));
-  Watch(*peers_[id]);
 }
 
 void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,
@@ -62,14 +55,6 @@ void Node::SetSpreads(Instant now, PeerId id, bool spreads) {
   if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
   peers_[id]->SetSpreads(now, spreads);
   Watch(*peers_[id]);
-}
-
-std::vector<wire::PublicKey> Node::PeerKeys() const {
-  std::vector<wire::PublicKey> keys;
-  for (const auto& peer : peers_) {
-    if (peer != nullptr) keys.push_back(peer->public_key());
-  }
-  return keys;
 }
 
 void Node::TellPeers(Instant now) {

@@ -23,8 +23,10 @@ ForwardingState Node::GetForwarding(uint64_t since) const {
 }
 
 ForwardingState Node::GetForwarding(std::span<const PeerId> peers) const {
-  ForwardingState forwarding{
-      .session_slots = table_.slots(), .cookies = responder_.cookie_secrets(), .indices = indices_};
+  ForwardingState forwarding{.session_slots = table_.slots(),
+                             .mac1_keys = OwnMac1Keys(),
+                             .cookies = responder_.cookie_secrets(),
+                             .indices = indices_};
   assert(std::has_single_bit(forwarding.session_slots));
   forwarding.peers.reserve(peers.size());
   for (const PeerId id : peers) {
@@ -74,6 +76,18 @@ PeerStatus Peer::status() const {
                     .twins = twins_.twins(),
                     .twins_since = twins_.since(),
                     .twins_seen = twins_.seen()};
+  if (const HandshakeKeys* const keys = association_.session_keys()) {
+    status.session_own = keys->own;
+    status.session_remote = keys->remote;
+  }
+  const Duration old_keys_for = context_.identity.old_keys_for();
+  const auto& remotes = association_.keys().remotes();
+  for (const auto& entry : remotes.entries()) {
+    if (&entry != &remotes.newest())
+      status.old_keys.push_back({entry.key, remotes.EndOf(entry, old_keys_for)});
+  }
+  const auto& psks = association_.keys().psks();
+  if (psks.has_old()) status.old_psk_ends = psks.EndOf(psks.entries()[1], old_keys_for);
   return status;
 }
 

@@ -38,6 +38,12 @@ struct PeerOptions {
   std::vector<wire::Endpoint> endpoints = {};  // from config
 };
 
+// A key that has a successor.
+struct OldKey {
+  wire::PublicKey key;
+  Instant ends;  // at the latest
+};
+
 struct PeerStatus {
   PeerId id = 0;
   std::string name;
@@ -47,6 +53,11 @@ struct PeerStatus {
   Instant since;
   std::shared_ptr<wire::Session> session;  // for sending; null: none
   Instant established;                     // of `session`
+  wire::PublicKey session_own = {};  // the key of ours that it was made with; zero: there is none
+  wire::PublicKey session_remote = {};  // the peer's
+  std::vector<OldKey> old_keys = {};    // of the peer's, which it may have still
+  Instant old_psk_ends =
+      kNever;  // when the last of the old preshared keys does; kNever: there is none
   std::vector<PathStatus> paths;
   size_t paths_without_room = 0;  // see PathSet::without_room
   // Where two nodes seem to use the peer's key: an address of each, and when they were seen first and last in a row.
@@ -90,12 +101,7 @@ class Peer {
                     std::span<const wire::Endpoint> endpoints);
   void PortsChanged(Instant now);
   void SetName(const std::string& name) { name_ = name; }
-  // As Association::SetPsk.
-  void SetPsk(Instant now, wire::PresharedKey psk) {
-    association_.SetPsk(now, std::move(psk));
-    AssociationChanged(now);
-  }
-  // The association has changed by a handshake message.
+  // The association has changed, by a handshake message or another key.
   void AssociationChanged(Instant now);
   // Any packet of the session was opened.
   void NoteAuthentic(Instant now, const wire::Session* session, uint64_t counter);

@@ -13,21 +13,15 @@ namespace warp::protocol {
 Association::Association(Identity& identity, SessionTable& table, AssociationOptions options)
     : identity_(identity),
       table_(table),
+      keys_(identity, options.remote, std::move(options.psk), options.own),
       options_(std::move(options)),
-      sessions_(identity, table, options_.remote),
-      initiator_(identity, table, this,
-                 {options_.remote, &options_.psk, &old_psk_, options_.role, options_.window,
-                  options_.session_lifetime}),
+      sessions_(identity, table),
+      initiator_(identity, table, this, keys_,
+                 {.role = options_.role,
+                  .window = options_.window,
+                  .lifetime = options_.session_lifetime}),
       initiations_(kInitiationBurst, kInitiationsPerSecond) {
   randombytes_buf(token_.data(), token_.size());
-}
-
-void Association::SetPsk(Instant now, wire::PresharedKey psk) {
-  // What is under way, or waits to be confirmed, was made with the one of before.
-  for (SessionSet::Entry& entry : sessions_.entries()) entry.with_old_psk = true;
-  old_psk_ = std::exchange(options_.psk, std::move(psk));
-  answer_with_old_ = false;
-  if (wanted_) Connect(now);
 }
 
 // --- Initiator. ---
@@ -56,7 +50,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   const uint64_t handshake = initiator_.number();
   auto result = initiator_.HandleResponse(now, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
-  auto& [session, round_trip, with_old_psk] = std::get<Initiator::Finished>(result);
+  auto& [session, round_trip, keys] = std::get<Initiator::Finished>(result);
   last_response_ = now;
   // Twice as long for each session of ours that waits already: the response may have come over a link that carries no
   // confirm, and new sessions must not displace one that a slower link still confirms.
@@ -67,7 +61,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   assert(session->initiator() && !initiating() && table_.Find(*index) == this);
   sessions_.Add({.session = std::move(session),
                  .made = now,
-                 .with_old_psk = with_old_psk,
+                 .keys = keys,
                  .handshake = handshake,
                  .answered = arrival,
                  .next_confirm = now,
@@ -117,17 +111,18 @@ void Association::SendConfirms(Instant now, WaysFunction ways, Outbox& outbox) {
 
 std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
     Instant now, ReceivedInitiation& initiation) {
+  std::optional<HandshakeKeys> keys = keys_.Find(initiation.own_number, initiation.remote);
+  if (!keys.has_value()) return wire::Drop::kUnknownPeer;
   const bool fresh = sodium_memcmp(initiation.token.data(), token_.data(), token_.size()) == 0;
   if (!fresh && !sessions_.entries().empty()) return wire::Drop::kHandshakeStale;
   // Recordings are never charged: they must not use up what the remote end needs.
   if (fresh && !initiations_.Take(now)) return wire::Drop::kHandshakeBudget;
   const std::optional<uint32_t> index = table_.Reserve(this);
   if (!index) return wire::Drop::kHandshakeBudget;
-  // Nothing in an initiation tells which of the two its sender has. So they take turns, as do its attempts.
-  const bool with_old_psk =
-      old_psk_.has_value() && std::exchange(answer_with_old_, !answer_with_old_);
-  const HandshakeParams params{.remote = options_.remote,
-                               .psk = with_old_psk ? &*old_psk_ : &options_.psk,
+  const auto& psk = keys_.NextPsk();
+  keys->psk_number = psk.number;
+  const HandshakeParams params{.remote = initiation.remote,
+                               .psk = &psk.key,
                                .role = options_.role,
                                .window = options_.window,
                                .lifetime = options_.session_lifetime};
@@ -141,7 +136,7 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   if (fresh) randombytes_buf(token_.data(), token_.size());
   sessions_.Add({.session = std::move(answer->session),
                  .made = now,
-                 .with_old_psk = with_old_psk,
+                 .keys = *keys,
                  .crossed = initiator_.number()});
   Reschedule();
   return Response{*index, std::move(answer->response)};
@@ -177,7 +172,7 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session, uint6
   // The remote end has made what we were asking for. A handshake that it had under way ends in the same way.
   initiator_.Stop();
   connect_ = false;
-  if (!entry->with_old_psk) old_psk_.reset();
+  NoteServed(HandshakeKeys(entry->keys));
   sessions_.Confirm(session);
   Reschedule();
   return true;
@@ -238,6 +233,7 @@ void Association::Reschedule() {
   // What sends is one of those that receive, and confirmed.
   assert(send_session() == nullptr ||
          (sessions_.sending() != nullptr && sessions_.sending()->confirmed));
+  timers_.Set(Timer::kKeys, keys_.NextEnd());
   timers_.Set(Timer::kExpiry, sessions_.NextExpiry());
   timers_.Set(Timer::kConfirm, sessions_.NextConfirm());
   ScheduleBeginning();
@@ -269,6 +265,9 @@ void Association::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) 
   ScheduleBeginning();  // nobody tells that a session was used up
   while (const std::optional<Timer> due = timers_.TakeDue(now)) {
     switch (*due) {
+      case Timer::kKeys:
+        EndKeys(now);
+        break;
       case Timer::kExpiry:
         sessions_.Expire(now);
         Reschedule();

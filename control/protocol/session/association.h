@@ -1,5 +1,6 @@
-// An association: the handshakes and sessions with ONE remote static key. A node has one for each peer and each map; a
-// map has one for each node that talks to it.
+// An association: the handshakes and sessions with ONE remote end, which has one static key, or a new one and those of
+// before. A node has one for each peer, and for each map and each key of its own; a map has one for each node that
+// talks to it.
 //
 //   begins handshakes ──► Initiator ── response ──────────────────► SessionSet: all receive, one of them sends
 //   answers initiations (Responder finds the association) ───────►
@@ -24,7 +25,9 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
+#include "control/protocol/handshake/association_keys.h"
 #include "control/protocol/handshake/handshake.h"
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/handshake/initiator.h"
@@ -56,15 +59,27 @@ class Association {
   // There are new routes: a handshake that is under way goes out over them soon, not at its next retry.
   void Hurry(Instant now) { initiator_.Hurry(now); }
 
+  // --- Keys that change (association_rotation.cc). ---
+
   // Handshakes are made with this preshared key from now on, and one begins at once; sessions go on until it ends. The
-  // remote end may get the key earlier or later: until a session is confirmed that was made with it, the one of before
-  // serves as well.
-  void SetPsk(Instant now, wire::PresharedKey psk);
+  // remote end may get the key earlier or later: until a session is confirmed that was made with it, those of before
+  // serve as well, for Identity::old_keys_for.
+  void SetPsk(Instant now, wire::PresharedKey psk, Replaced replaced = Replaced::kServes);
+  // The same of the remote end's static key.
+  void SetRemote(Instant now, const wire::PublicKey& key, Replaced replaced = Replaced::kServes);
+  // We have another key, which handshakes are made with from now on; one begins at once.
+  void OwnKeyChanged(Instant now);
+  // Keys of ours have ended, or old keys are to end sooner or later than was said.
+  void EndKeys(Instant now);
+  // Somebody else has this key from now on: as if its time were over.
+  void EndRemote(Instant now, const wire::PublicKey& key);
 
   // An answer to an initiation of ours; mac1 of a response was verified. On a drop nothing has changed.
   wire::Drop HandleResponse(Instant now, const Arrival& arrival, wire::Bytes datagram);
   wire::Drop HandleCookieReply(Instant now, const Arrival& arrival, wire::Bytes datagram);
   wire::Drop HandleRetry(Instant now, wire::Bytes datagram);
+
+  // --- Handshakes and packets. ---
 
   // Makes a session out of an initiation and gives the response to send. On a drop nothing has changed; kHandshakeStale
   // asks the caller, Responder, for a retry with token().
@@ -107,7 +122,12 @@ class Association {
 
   // --- What it is now. ---
 
-  const wire::PublicKey& remote() const { return options_.remote; }
+  const wire::PublicKey& remote() const { return keys_.remote(); }  // the newest
+  const AssociationKeys& keys() const { return keys_; }
+  // What the send session was made with; null: there is none.
+  const HandshakeKeys* session_keys() const;
+  // Whether there is a session that was made with such keys.
+  bool HasSession(absl::FunctionRef<bool(const HandshakeKeys&)> with) const;
   // The newest confirmed session; of two that crossed, the one initiated by the smaller key. Null: nothing can be sent.
   const std::shared_ptr<wire::Session>& send_session() const { return sessions_.send_session(); }
   // All that may receive, confirmed or not.
@@ -131,8 +151,9 @@ class Association {
   uint64_t version() const { return sessions_.version(); }
 
  private:
-  // The first two prepare what the others, due together with them, look at.
+  // The first three prepare what the others, due together with them, look at.
   enum class Timer : uint8_t {
+    kKeys,     // an old key's time is over
     kExpiry,   // a session's time is over
     kConfirm,  // a session of ours is not confirmed yet: say so again
     kConnect,  // begin a handshake: there is no session, or Connect was called
@@ -143,15 +164,17 @@ class Association {
 
   // Sets the timers anew, after the sessions or the handshake under way have changed.
   void Reschedule();
+  void EndSessionsOf(std::span<const wire::PublicKey> remotes);
+  // A session of these keys is about to be confirmed.
+  void NoteServed(const HandshakeKeys& keys);
   void ScheduleBeginning();
   void Begin(Instant now, Initiator::Reason reason);
   void SendConfirms(Instant now, WaysFunction ways, Outbox& outbox);
 
   Identity& identity_;
   SessionTable& table_;
-  AssociationOptions options_;  // only the preshared key changes
-  std::optional<wire::PresharedKey> old_psk_;
-  bool answer_with_old_ = false;  // the next initiation
+  AssociationKeys keys_;
+  const AssociationOptions options_;  // but the keys, which are in keys_
   SessionSet sessions_;
   Initiator initiator_;
   TimerTable<Timer> timers_;

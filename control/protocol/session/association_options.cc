@@ -18,8 +18,9 @@ AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& 
 }
 
 AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_after,
-                                  bool initiates) {
+                                  bool initiates, const std::optional<wire::PublicKey>& own) {
   return {.remote = remote,
+          .own = own,
           .role = Role::kMap,
           .window = wire::kMapWindow,
           .initiates = initiates,

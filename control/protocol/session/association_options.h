@@ -3,6 +3,7 @@
 #define WARP_CONTROL_PROTOCOL_SESSION_ASSOCIATION_OPTIONS_H_
 
 #include <cstddef>
+#include <optional>
 
 #include "control/protocol/constants.h"
 #include "dataplane/wire/constants.h"
@@ -17,7 +18,9 @@ using Role = wire::Role;
 struct AssociationOptions {
   wire::PublicKey remote;
   wire::PresharedKey psk = {};  // all zero: none
-  Role role = Role::kPeer;      // kMap: between a node and a map, at both ends
+  // Which of our keys alone it is for; unset: for all of them, as they follow each other.
+  std::optional<wire::PublicKey> own = std::nullopt;
+  Role role = Role::kPeer;  // kMap: between a node and a map, at both ends
   size_t window = wire::kDefaultWindow;
   bool initiates = true;  // false at a map, which only answers
   // When nothing authentic has come for this long, a new handshake begins. Zero: it never begins for that reason, and
@@ -35,7 +38,8 @@ AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& 
 // The options of a session with a map: `initiates` is true at the node. The window has 1,024 counters, and the keys die
 // at one and a half times `rekey_after`.
 AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_after,
-                                  bool initiates);
+                                  bool initiates,
+                                  const std::optional<wire::PublicKey>& own = std::nullopt);
 
 }  // namespace warp::protocol
 

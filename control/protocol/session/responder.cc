@@ -9,16 +9,23 @@ Responder::Responder(Identity& identity, SessionTable& table, Role role,
     : identity_(identity),
       table_(table),
       role_(role),
-      mac1_key_(wire::Mac1Key(identity.public_key())),
-      cookies_(identity.public_key(), identity.timers().cookie_lifetime),
+      cookies_(identity.timers().cookie_lifetime),
       handshakes_(budget.burst, budget.per_second),
       replies_(budget.reply_burst, budget.replies_per_second) {}
+
+const KeySuccession<OwnKey>::Entry* Responder::FindOwn(wire::Bytes datagram) const {
+  for (const auto& own : identity_.own().entries()) {
+    if (wire::VerifyMac1(own.key.mac1_key, datagram)) return &own;
+  }
+  return nullptr;
+}
 
 wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                                        FindFunction find, Outbox& outbox) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return wire::Drop::kHandshakeFailed;
-  if (!VerifyMac1(datagram)) return wire::Drop::kBadMac;
+  const KeySuccession<OwnKey>::Entry* const own = FindOwn(datagram);
+  if (own == nullptr) return wire::Drop::kBadMac;
 
   const InitiationHash hash = HashInitiation(*message);
   if (const std::vector<uint8_t>* reply = FindReply(now, hash)) {
@@ -26,13 +33,14 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
     return wire::Drop::kHandshakeRepeated;
   }
   if (under_load(now) && !cookies_.Verify(now, arrival, datagram)) {
-    Reply(now, arrival, cookies_.Reply(now, arrival, datagram), outbox);
+    Reply(now, arrival, cookies_.Reply(now, arrival, datagram, own->key.cookie_seal_key), outbox);
     return wire::Drop::kBadCookie;
   }
   if (!handshakes_.Take(now, arrival.from.address)) return wire::Drop::kHandshakeBudget;
 
-  std::optional<ReceivedInitiation> initiation = ReadInitiation(identity_, role_, datagram);
+  std::optional<ReceivedInitiation> initiation = ReadInitiation(own->key.pair, role_, datagram);
   if (!initiation) return wire::Drop::kHandshakeFailed;
+  initiation->own_number = own->number;
   Association* association = find(initiation->remote);
   if (association == nullptr) return wire::Drop::kUnknownPeer;
 

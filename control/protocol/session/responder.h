@@ -7,7 +7,7 @@
 //   │   │ check                                                   │ else                                         │
 //   ├───┼─────────────────────────────────────────────────────────┼──────────────────────────────────────────────┤
 //   │ 1 │ size and format                                         │ handshake_failed                             │
-//   │ 2 │ mac1: the sender knows our public key                   │ bad_mac                                      │
+//   │ 2 │ mac1: the sender knows one of our public keys           │ bad_mac                                      │
 //   │ 3 │ no copy of one that got a reply (hash of Noise's part)  │ the same reply; handshake_repeated           │
 //   │ 4 │ mac2, when the Diffie-Hellman budget is half used up    │ a cookie; bad_cookie                         │
 //   │ 5 │ budget of Diffie-Hellman, shared by networks            │ handshake_budget                             │
@@ -53,8 +53,8 @@ class Responder {
   wire::Drop HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                               FindFunction find, Outbox& outbox);
 
-  // Whether a handshake message (initiation or response) was made by someone who knows our public key.
-  bool VerifyMac1(wire::Bytes datagram) const { return wire::VerifyMac1(mac1_key_, datagram); }
+  // The key of ours that a handshake message (initiation or response) was made for; null: by someone who knows none.
+  const KeySuccession<OwnKey>::Entry* FindOwn(wire::Bytes datagram) const;
 
   const std::shared_ptr<const wire::CookieSecrets>& cookie_secrets() const {
     return cookies_.secrets();
@@ -69,7 +69,6 @@ class Responder {
   Identity& identity_;
   SessionTable& table_;
   const Role role_;
-  const wire::MacKey mac1_key_;
   CookieMaker cookies_;
   FairBudget handshakes_;  // Diffie-Hellman
   FairBudget replies_;     // what costs none

@@ -6,8 +6,8 @@
 
 namespace warp::protocol {
 
-SessionSet::SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote)
-    : identity_(identity), table_(table), remote_(remote) {}
+SessionSet::SessionSet(Identity& identity, SessionTable& table)
+    : identity_(identity), table_(table) {}
 
 SessionSet::~SessionSet() {
   Remove([](const Entry&) { return true; });
@@ -117,11 +117,15 @@ void SessionSet::Prefer() {
 }
 
 bool SessionSet::Prefers(const Entry& newer, const Entry& older) const {
+  if (newer.outdated != older.outdated) return older.outdated;
   const bool crossed = (newer.crossed != 0 && newer.crossed == older.handshake) ||
                        (older.crossed != 0 && older.crossed == newer.handshake);
   if (!crossed) return true;
-  const bool we_are_smaller = identity_.public_key() < remote_;
-  return newer.session->initiator() == we_are_smaller;
+  // Both ends know which key each was made with, also where an end has another one meanwhile.
+  const auto initiator = [](const Entry& entry) {
+    return entry.session->initiator() ? entry.keys.own : entry.keys.remote;
+  };
+  return initiator(newer) < initiator(older);
 }
 
 }  // namespace warp::protocol

@@ -5,7 +5,7 @@
 //                             └─────────────┘                           └───────────┘                         └──────┘
 //                                    └──────────────── confirm_lifetime; more than four of them ────────────────►┘
 //
-// All of them receive. The newest confirmed one sends. Of two whose handshakes crossed it is the one that the smaller
+// All of them receive. The newest confirmed one sends that is of the newest key of the remote end. Of two whose handshakes crossed it is the one that the smaller
 // key began, so that both ends agree.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
@@ -17,6 +17,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "control/protocol/constants.h"
+#include "control/protocol/handshake/association_keys.h"
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/handshake/session_table.h"
 #include "control/protocol/transmit.h"
@@ -32,8 +33,9 @@ class SessionSet {
     uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
+    bool outdated = false;      // the remote end has shown that it has a newer key
     uint64_t next_counter = 0;  // above the highest that was opened
-    bool with_old_psk = false;  // its keys were made with it
+    HandshakeKeys keys;         // that it was made with
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
     uint64_t crossed = 0;
     // Of a session that we began.
@@ -45,7 +47,7 @@ class SessionSet {
   };
 
   // `identity` and `table` outlive this. Each session's index was reserved in `table` and is released with the session.
-  SessionSet(Identity& identity, SessionTable& table, const wire::PublicKey& remote);
+  SessionSet(Identity& identity, SessionTable& table);
   ~SessionSet();
   SessionSet(const SessionSet&) = delete;
   SessionSet& operator=(const SessionSet&) = delete;
@@ -79,7 +81,6 @@ class SessionSet {
 
   Identity& identity_;
   SessionTable& table_;
-  const wire::PublicKey remote_;
   std::vector<Entry> entries_;  // oldest first
   std::shared_ptr<wire::Session> send_;
   uint64_t orders_ = 0;

@@ -55,6 +55,13 @@ bool VerifyMac1(const MacKey& key, Bytes datagram) {
   return Verify(key, datagram.first(covered), datagram.subspan(covered, kMacSize));
 }
 
+bool VerifyMac1(const Mac1Keys& keys, Bytes datagram) {
+  for (size_t i = 0; i < keys.count; ++i) {
+    if (VerifyMac1(keys.keys[i], datagram)) return true;
+  }
+  return false;
+}
+
 bool VerifyMac2(const Cookie& cookie, Bytes datagram) {
   if (datagram.size() < kMacsSize) return false;
   const size_t covered = datagram.size() - kMacSize;

@@ -31,8 +31,16 @@ using MacKey = std::array<uint8_t, kKeySize>;
 using Mac = std::array<uint8_t, kMacSize>;
 using Cookie = std::array<uint8_t, kCookieSize>;
 
-// The key of mac1 in messages *to* `receiver`. A node's own is lcore::HandshakeGuard::mac_key.
+// The key of mac1 in messages *to* `receiver`.
 MacKey Mac1Key(const PublicKey& receiver);
+
+// The keys of mac1 in messages to one receiver: of the key that it has, and of those of before that serve still.
+struct Mac1Keys {
+  Mac1Keys() = default;  // none: no message passes
+  Mac1Keys(const MacKey& key) : count(1) { keys[0] = key; }
+  std::array<MacKey, 1 + kMaxOldKeys> keys{};
+  size_t count = 0;
+};
 
 // The key that seals cookie replies *from* `sender`.
 MacKey CookieSealKey(const PublicKey& sender);
@@ -53,6 +61,8 @@ struct CookieSecrets {
 // `datagram` is a whole initiation or response; false for what is too short to hold both MACs.
 // Constant time. Other types of message have no MAC: see ClassifyDatagram.
 bool VerifyMac1(const MacKey& key, Bytes datagram);
+// Whether one of the keys made it.
+bool VerifyMac1(const Mac1Keys& keys, Bytes datagram);
 bool VerifyMac2(const Cookie& cookie, Bytes datagram);
 // Whether mac2 was made with a cookie of ours for this source. Where mac2 is zero, that costs nothing.
 bool VerifyCookie(const CookieSecrets& secrets, const Endpoint& source, Bytes datagram);

@@ -31,7 +31,7 @@ class CapKeeperTest : public testing::Test {
     keeper_.reset();
     warnings_.clear();
     auto keeper = CapKeeper::Open(
-        *loop_, config_, wire::PublicKey(),
+        *loop_, config_, node_,
         {.zone = absl::UTCTimeZone(),
          .wall_clock =
              [] { return absl::FromCivil(absl::CivilDay(2026, 11, 20), absl::UTCTimeZone()); },
@@ -43,7 +43,7 @@ class CapKeeperTest : public testing::Test {
   }
   uint64_t Used() const { return keeper_->book().caps()[0].used(); }
   std::string Path() const {
-    return state::StateFilePath(config_.node.state_directory, "caps", wire::PublicKey());
+    return state::StateFilePath(config_.node.state_directory, "caps", node_);
   }
   std::string Text() const {
     std::ifstream file(Path());
@@ -55,6 +55,7 @@ class CapKeeperTest : public testing::Test {
   const TempDir directory_;
   const std::unique_ptr<control::Loop> loop_ = control::MakeLoop();
   config::NodeConfig config_;
+  wire::PublicKey node_;
   uint64_t total_ = 0;
   int changes_ = 0;
   std::vector<std::string> warnings_;
@@ -77,6 +78,20 @@ TEST_F(CapKeeperTest, WritesTheLastBytesAtTheEnd) {
   total_ = 77;
   keeper_->Finish(std::chrono::seconds(5));
   EXPECT_THAT(Text(), HasSubstr(" 77\n"));
+}
+
+// What was carried under the old key counts under the new one, also after a restart.
+TEST_F(CapKeeperTest, GoesOnUnderAnotherKeyOfTheNode) {
+  Open();
+  total_ = 3'000'000;
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return Text().find(" 3000000\n") != std::string::npos; }));
+  node_ = wire::PublicKey::FromBytes({1});
+  keeper_->SetNode(node_);
+  ASSERT_TRUE(TurnUntil(*loop_, [&] { return Text().find(" 3000000\n") != std::string::npos; }));
+  total_ = 0;
+  Open();
+  EXPECT_EQ(Used(), 3'000'000u);
+  EXPECT_TRUE(warnings_.empty());
 }
 
 TEST_F(CapKeeperTest, CountsFromTheOpeningOfAPortToItsClosing) {

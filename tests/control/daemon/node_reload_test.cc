@@ -167,6 +167,8 @@ class NodeReloadTest : public testing::Test {
   std::map<std::string, config::TunnelTerms> said_;  // by users
   std::vector<wire::PeerId> ended_;
   bool hooks_possible_ = false;
+  int own_keys_ = 0;     // the node's own key changed so often
+  wire::SecretKey own_;  // of the file, from now on; zero: nobody has read it
   NodeReload target_{
       {.config = config_,
        .plan = plan_,
@@ -177,6 +179,7 @@ class NodeReloadTest : public testing::Test {
        .remotes = remotes_,
        .allowed = [](const auto&) { return PeerBond::Allowed(); },
        .policies = nullptr,
+       .own_key_changed = [this] { ++own_keys_; },
        .forget_peer = [this](wire::PeerId id) { ended_.push_back(id); },
        .take_terms =
            [this](const std::string& name) {
@@ -194,7 +197,9 @@ class NodeReloadTest : public testing::Test {
                   .info = [](const std::string&) {},
                   .warn = [](const std::string&) {},
                   .load = [this](const std::string& path) -> absl::StatusOr<config::NodeFile> {
-                    return config::NodeFile{.path = path, .config = Parse(file_), .lines = {}};
+                    config::NodeFile file{.path = path, .config = Parse(file_), .lines = {}};
+                    file.config.node.private_key = own_.Clone();
+                    return file;
                   }}};
 };
 
@@ -221,6 +226,76 @@ TEST_F(NodeReloadTest, OneOfEachKindComesChangesAndGoes) {
   EXPECT_TRUE(std::filesystem::exists(directory_.At("moved")));
   EXPECT_FALSE(std::filesystem::exists(directory_.At("moves")));
   EXPECT_EQ(Find("comes")->config().gate.unix_socket->path, directory_.At("goes"));
+}
+
+// Peers and tunnels go on as they are, with what a tunnel has given out.
+TEST_F(NodeReloadTest, KeysOfTheNodeAndOfAPeerChange) {
+  own_ = wire::SecretKey::Generate();
+  Follow({});
+  const wire::PublicKey before = protocol_.public_key();
+  EXPECT_EQ(before, own_.Public());
+  EXPECT_EQ(own_keys_, 1);
+  Follow({{"DIR/goes", "DIR/gone"}});  // it has had no place yet
+  const Tunnel* const tunnel = Find("goes");
+  const auto lab = remotes_.Find(config_.peers[1].public_key);
+  own_ = wire::SecretKey::Generate();
+  Follow({{"DIR/goes", "DIR/gone"}, {"K2", "K3"}, {"file: k", "file: k, old_keys_for: 1h"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(protocol_.public_key(), own_.Public());
+  ASSERT_EQ(protocol_.OldKeys().size(), 2u);  // that of the start is among them
+  EXPECT_EQ(protocol_.OldKeys()[0].key, before);
+  EXPECT_LE(protocol_.OldKeys()[0].ends, loop_->now() + std::chrono::hours(1));
+  EXPECT_EQ(own_keys_, 2);
+  EXPECT_EQ(Find("goes"), tunnel);
+  EXPECT_EQ(remotes_.Find(config_.peers[1].public_key), lab);
+  EXPECT_EQ(protocol_.Peers()[1].public_key.ToBase64(), kKey3);
+  EXPECT_EQ(protocol_.Peers()[1].old_keys.at(0).key.ToBase64(), kKey2);
+  Follow({{"DIR/goes", "DIR/gone"}, {"K2", "K3"}, {"file: k", "file: k, old_keys_for: 0"}});
+  EXPECT_TRUE(protocol_.OldKeys().empty());
+  EXPECT_TRUE(protocol_.Peers()[1].old_keys.empty());
+}
+
+// Also tunnels that reopen in the same reload, there and back, and go on in the order.
+TEST_F(NodeReloadTest, APeersKeyChangesWithItsTunnels) {
+  const std::vector<uint8_t> payload(10);
+  const std::vector<wire::Bytes> three = {payload, payload, payload};
+  ASSERT_EQ(Find("moves")->OnPayloads(three, {}), 3u);
+  const auto hq = remotes_.Find(config_.peers[0].public_key);
+  Follow({{"K1", "K3"}, {"DIR/moves", "DIR/moved"}, {"{interface: eth1}", "{interface: eth9}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(Tunnels(), "stays goes moves");
+  EXPECT_TRUE(std::filesystem::exists(directory_.At("moves")));
+  EXPECT_EQ(Find("moves")->sender().next_place(), 3u);
+  Follow({{"K1", "K3"}, {"DIR/moves", "DIR/moved"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(remotes_.Find(config_.peers[0].public_key), hq);
+  EXPECT_TRUE(std::filesystem::exists(directory_.At("moved")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.At("moves")));
+  EXPECT_EQ(Find("moves")->sender().next_place(), 3u);
+}
+
+// Nobody has used them, so they leave no trace.
+TEST_F(NodeReloadTest, KeysAreTakenBackWholly) {
+  own_ = wire::SecretKey::Generate();
+  Follow({{"file: k", "file: k, old_keys_for: 0"}});
+  Follow({});
+  const wire::SecretKey before = own_.Clone();
+  own_ = wire::SecretKey::Generate();
+  const auto is_as_before = [&] {
+    EXPECT_EQ(protocol_.public_key(), before.Public());
+    EXPECT_TRUE(protocol_.OldKeys().empty());
+    EXPECT_EQ(protocol_.Peers()[1].public_key.ToBase64(), kKey2);
+    EXPECT_TRUE(protocol_.Peers()[1].old_keys.empty());
+    EXPECT_EQ(protocol_.Peers()[1].old_psk_ends, wire::kNever);
+    EXPECT_EQ(config_.node.private_key.Public(), before.Public());
+  };
+  Follow({{"K2", "K3"}, {"{interface: eth1}", "{interface: eth9}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack) << reload_.message();
+  is_as_before();
+  Follow({{"K2", "K3"}}, std::chrono::milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] { return !reload_.under_way(); }));
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  is_as_before();
 }
 
 TEST_F(NodeReloadTest, PolicyAndRulesChangeWithTheGateOpen) {
@@ -288,9 +363,10 @@ TEST_F(NodeReloadTest, APeerGoesInTheMiddleOfItsHandshake) {
   const auto initiation = protocol_.NextTransmit();
   ASSERT_TRUE(initiation.has_value());
   Follow({{"{name: hq, public_key: K1, endpoints: [\"198.51.100.7:13116\"]}",
-           "{name: hq, public_key: K3}"}});
+           "{name: head, public_key: K3}"},
+          {"peer: hq", "peer: head"}});
   EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
-  EXPECT_EQ(Peers(), "lab hq");
+  EXPECT_EQ(Peers(), "lab head");
   EXPECT_EQ(Tunnels(), "goes stays moves");
   while (protocol_.NextTransmit().has_value()) continue;
   protocol_.HandleTimeout(loop_->now() + std::chrono::hours(1));
@@ -472,7 +548,8 @@ TEST_F(NodeReloadTest, PayloadsThatEndWithTheirPeerAreCounted) {
   const std::vector<wire::Bytes> three = {payload, payload, payload};
   ASSERT_EQ(Find("moves")->OnPayloads(three, {}), 3u);
   Follow({{"{name: hq, public_key: K1, endpoints: [\"198.51.100.7:13116\"]}",
-           "{name: hq, public_key: K3}"}});
+           "{name: head, public_key: K3}"},
+          {"peer: hq", "peer: head"}});
   EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
   EXPECT_EQ(traffic_.gone_drops(wire::Drop::kNoSession), 3u);
 }

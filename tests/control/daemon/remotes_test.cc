@@ -129,6 +129,49 @@ TEST(Remotes, APeerHasAnotherNameAndPresharedKey) {
   EXPECT_EQ(node.Peers()[0].name, "head");
 }
 
+// In the name of an old key of ours it is known for as long as that serves.
+TEST(Remotes, AMapKnowsTheNodeByItsOldKeyToo) {
+  ASSERT_TRUE(wire::InitCrypto().ok());
+  const std::unique_ptr<Loop> loop = MakeLoop();
+  protocol::NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  protocol::Node node(std::move(options));
+  FakeResolver resolver;
+  Remotes remotes(*loop, resolver, node);
+  config::NodeConfig config;
+  config.maps.resize(1);
+  config.maps[0].address = Host("map.example");
+  config.maps[0].public_key = wire::SecretKey::Generate().Public();
+  remotes.AddMap(config.maps[0], config.node);
+  config::PeerConfig peer;
+  peer.name = "hq";
+  peer.public_key = wire::SecretKey::Generate().Public();
+  ASSERT_TRUE(remotes.AddPeer(peer, config).ok());
+  const wire::PublicKey before = node.public_key();
+  config.node.private_key = wire::SecretKey::Generate();
+  remotes.SetOwnKey(config, protocol::Replaced::kServes);
+  ASSERT_EQ(node.Maps().size(), 2u);
+  EXPECT_EQ(node.Maps()[0].own, before);
+  EXPECT_EQ(node.Maps()[1].own, config.node.private_key.Public());
+  remotes.SetOwnKey(config, protocol::Replaced::kServes);
+  EXPECT_EQ(node.Maps().size(), 2u);
+  remotes.SetOldKeysFor(wire::Duration::zero());
+  EXPECT_TRUE(TurnUntil(*loop, [&] { return node.Maps().size() == 1; }));
+  EXPECT_EQ(node.Maps()[0].own, config.node.private_key.Public());
+  // Back and forth, at once: one registration for each that serves.
+  remotes.SetOldKeysFor(std::chrono::hours(1));
+  const wire::SecretKey first = config.node.private_key.Clone();
+  for (int i = 0; i < 3; ++i) {
+    config.node.private_key = i % 2 == 0 ? wire::SecretKey::Generate() : first.Clone();
+    remotes.SetOwnKey(config,
+                      i % 2 == 0 ? protocol::Replaced::kServes : protocol::Replaced::kMistaken);
+  }
+  EXPECT_EQ(node.Maps().size(), 2u);
+  remotes.RemoveMap(config.maps[0].public_key);
+  EXPECT_TRUE(node.Maps().empty());
+}
+
 // A reload gives the peer other endpoints; names that it keeps are not asked anew.
 TEST(Remotes, APeerHasOtherEndpointsAndGoes) {
   ASSERT_TRUE(wire::InitCrypto().ok());

@@ -27,7 +27,7 @@ class HistoryKeeperTest : public ::testing::Test {
   // A start of warpd.
   void Open() {
     auto keeper = HistoryKeeper::Open(
-        *loop_, {},
+        *loop_, node_,
         {.directory = directory_.At("state"),
          .zone = absl::UTCTimeZone(),
          .wall_clock = [this] { return now_; },
@@ -50,9 +50,12 @@ class HistoryKeeperTest : public ::testing::Test {
     }
     return 0;
   }
-  std::string Path() const { return state::StateFilePath(directory_.At("state"), "history", {}); }
+  std::string Path() const {
+    return state::StateFilePath(directory_.At("state"), "history", node_);
+  }
 
   TempDir directory_;
+  wire::PublicKey node_;
   const std::unique_ptr<control::Loop> loop_ = control::MakeLoop();
   absl::Time now_ = absl::FromUnixSeconds(1'796'034'731);
   std::unique_ptr<HistoryKeeper> keeper_;
@@ -73,6 +76,19 @@ TEST_F(HistoryKeeperTest, GoesOnOverRestarts) {
   End();
   Open();
   EXPECT_EQ(FirstOf("lte"), 8u);
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(HistoryKeeperTest, GoesOnUnderAnotherKeyOfTheNode) {
+  Open();
+  Carry("lte", 5);
+  node_ = wire::PublicKey::FromBytes({1});
+  keeper_->SetNode(node_);
+  Carry("lte", 2);
+  ASSERT_TRUE(control::TurnUntil(*loop_, [this] { return std::filesystem::exists(Path()); }));
+  keeper_.reset();  // it has no time for an end
+  Open();
+  EXPECT_EQ(FirstOf("lte"), 7u);
   EXPECT_TRUE(warnings_.empty());
 }
 

@@ -84,8 +84,7 @@ class ForwardingTest : public testing::Test {
     return ids;
   }
 
-  lcore::HandshakeGuard guard_{.mac_key = {1, 2, 3}};
-  ForwardingBuilder builder_{guard_, 13116, 8};
+  ForwardingBuilder builder_{13116, 8};
   protocol::ForwardingState state_;
   std::map<wire::PortId, ForwardingPort> ports_;
   NextHop hop_;

@@ -127,14 +127,15 @@ class CookieTest : public testing::Test {
     return again;
   }
   const wire::PublicKey key_ = wire::SecretKey::Generate().Public();
-  CookieMaker maker_{key_, 120s};
+  CookieMaker maker_{120s};
   const Arrival here_{0, *Endpoint::Parse("192.0.2.1:1000"), IpAddress::V4({192, 0, 2, 2})};
   std::vector<uint8_t> datagram_;
 };
 
 TEST_F(CookieTest, IsGoodForItsSourceAloneAndNotForEver) {
   EXPECT_FALSE(maker_.Verify(kStart, here_, datagram_));
-  const std::vector<uint8_t> again = WithCookie(maker_.Reply(kStart, here_, datagram_));
+  const std::vector<uint8_t> again =
+      WithCookie(maker_.Reply(kStart, here_, datagram_, wire::CookieSealKey(key_)));
   EXPECT_TRUE(maker_.Verify(kStart, here_, again));
   Arrival elsewhere = here_;
   elsewhere.from.port = 1001;
@@ -145,7 +146,8 @@ TEST_F(CookieTest, IsGoodForItsSourceAloneAndNotForEver) {
 }
 
 TEST_F(CookieTest, DoesNotOutliveItsSecretsOnAQuietNode) {
-  const std::vector<uint8_t> again = WithCookie(maker_.Reply(kStart, here_, datagram_));
+  const std::vector<uint8_t> again =
+      WithCookie(maker_.Reply(kStart, here_, datagram_, wire::CookieSealKey(key_)));
   EXPECT_FALSE(maker_.Verify(kStart + 241s, here_, again));
 }
 

@@ -80,14 +80,16 @@ void VirtualNet::Kill(int n) { nodes_[Index(n)].node.reset(); }
 
 PeerId VirtualNet::AddPeer(int a, int b, bool endpoints) {
   nodes_[Index(a)].peers.emplace_back(b, endpoints);
+  nodes_[Index(a)].known[b] = key(b);
   return AddPeerNow(a, b, endpoints);
 }
 
 PeerId VirtualNet::AddPeerNow(int a, int b, bool endpoints) {
   std::array<uint8_t, wire::kKeySize> psk;
   psk.fill(nodes_[Index(a)].psk);
-  PeerOptions peer{
-      .name = "node" + std::to_string(b), .public_key = key(b), .psk = wire::PresharedKey(psk)};
+  PeerOptions peer{.name = "node" + std::to_string(b),
+                   .public_key = nodes_[Index(a)].known.at(b),
+                   .psk = wire::PresharedKey(psk)};
   for (int port = 0; endpoints && port < nodes_[Index(b)].ports; ++port)
     peer.endpoints.push_back(EndpointOf(b, port));
   const std::optional<PeerId> id = node(a).AddPeer(now_, std::move(peer));
@@ -364,7 +366,7 @@ const ForwardingPeer& VirtualNet::Forwarding(int a, int b) {
 
 PeerStatus VirtualNet::Peer(int a, int b) {
   for (PeerStatus& peer : node(a).Peers()) {
-    if (peer.public_key == key(b)) return peer;
+    if (peer.id == nodes_[Index(a)].ids.at(b)) return peer;
   }
   ADD_FAILURE() << b << " is no peer of " << a;
   return {};

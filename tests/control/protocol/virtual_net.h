@@ -88,6 +88,16 @@ class VirtualNet {
     Restart(n);
   }
   void SetPsk(int n, uint8_t byte) { nodes_[Index(n)].psk = byte; }
+  // The node changes its key to this one. Its peers do not know that.
+  void ChangeKey(int n, const wire::SecretKey& key, Replaced replaced = Replaced::kServes) {
+    nodes_[Index(n)].key = key.Clone();
+    node(n).SetKey(now_, key.Clone(), replaced);
+  }
+  // a's file has this key for b from now on.
+  void LearnKey(int a, int b, const wire::PublicKey& key, Replaced replaced = Replaced::kServes) {
+    nodes_[Index(a)].known[b] = key;
+    EXPECT_TRUE(node(a).SetPeerKey(now_, nodes_[Index(a)].ids.at(b), key, replaced));
+  }
   // What the node says that it understands; 0: as a version before features. Before anybody is introduced.
   void SetFeatures(int n, uint32_t features) {
     nodes_[Index(n)].features = features;
@@ -224,7 +234,8 @@ class VirtualNet {
     uint64_t sent = 0;
     std::vector<std::string> received;
     std::map<wire::Drop, uint64_t> drops;
-    std::map<int, PeerId> ids;  // of its peers
+    std::map<int, PeerId> ids;             // of its peers
+    std::map<int, wire::PublicKey> known;  // keys of its peers, as its file has them
     // What its lcores know, as of `version`, and what they count.
     std::map<PeerId, ForwardingPeer> forwarding;
     uint64_t version = 0;

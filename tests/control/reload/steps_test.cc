@@ -37,9 +37,11 @@ TEST(Steps, WhatMayFailComesFirstAndWhatNothingBringsBackLast) {
   changes.push_back(
       {.kind = EntryKind::kTunnel, .before = 4, .after = 3, .effect = Effect::kReopen});
   changes.push_back({.kind = EntryKind::kMap, .before = 6, .after = 7, .effect = Effect::kReopen});
+  changes.push_back({.kind = EntryKind::kNode, .before = 0, .after = 0});
   EXPECT_EQ(Text(PlanSteps(changes)),
             "open peer 5\n"
             "retune peer 1>2\n"
+            "retune node 0>0\n"
             "close tunnel 0\n"
             "close tunnel 4\n"
             "open tunnel 5\n"

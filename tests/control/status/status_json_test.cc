@@ -96,13 +96,23 @@ class StatusJsonTest : public testing::Test {
     known.paths_without_room = 3;
     known.twins = {EndpointOf(1, 1).address, EndpointOf(3, 1).address};
     known.twins_seen = wire::kNever;
+    known.session_own = wire::PublicKey::FromBytes({1});
+    known.session_remote = wire::PublicKey::FromBytes({2});
+    known.old_keys = {{wire::PublicKey::FromBytes({3}), kOldKeyEnds}};
+    known.old_psk_ends = kOldKeyEnds + seconds(1);
     protocol::PeerStatus unknown;
     unknown.name = "branch";
     return {known, unknown};
   }
 
-  static std::vector<protocol::MapStatus> Maps() {
-    return {{.state = "registered", .registrations = {{.endpoint = EndpointOf(8, 13116)}}}};
+  static std::vector<protocol::MapStatus> Maps(const protocol::Node& protocol) {
+    std::vector<protocol::MapStatus> maps = {
+        {.state = "registered", .registrations = {{.endpoint = EndpointOf(8, 13116)}}}};
+    for (const protocol::OldKey& old : protocol.OldKeys()) {
+      maps.push_back(maps[0]);
+      maps.back().own = old.key;
+    }
+    return maps;
   }
 
   // Counts a drop on a port that has no companion, and a drop on a tunnel.
@@ -178,7 +188,7 @@ class StatusJsonTest : public testing::Test {
               .hooks_missed = 1,
               .peers = peers,
               .peer_count = peers_.size(),
-              .maps = Maps(),
+              .maps = Maps(protocol),
               .now = now,
               .started = now - seconds(5)};
     });
@@ -201,6 +211,12 @@ class StatusJsonTest : public testing::Test {
     wire::Instant now;
   };
   std::function<void(Parts)> prepare_ = [](const Parts&) {};
+  // As if a reload had replaced the node's key.
+  static void ReplaceKey(const Parts& parts) {
+    parts.protocol.AddPeer(parts.now, {.public_key = wire::SecretKey::Generate().Public()});
+    parts.protocol.SetKey(parts.now, wire::SecretKey::Generate());
+  }
+  static constexpr wire::Instant kOldKeyEnds = wire::Instant(std::chrono::hours(1'000'000));
   static inline const wire::Endpoint kFar = *wire::Endpoint::Parse("10.9.0.2:13116");
   size_t parts_ = 0;  // of the text
 };
@@ -209,6 +225,7 @@ TEST_F(StatusJsonTest, EveryFieldIsExplained) {
   NetworkNamespace home;
   if (!home.valid() || access("/dev/net/tun", W_OK) != 0) GTEST_SKIP() << "needs TUN";
   with_interface_ = true;
+  prepare_ = ReplaceKey;
   nlohmann::json status;
   home.Do([&] { status = Status(); });
   ExpectDocumented(status, WARP_STATUS_PAGE, "warpd");
@@ -278,6 +295,31 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
                                                             {"weight", 1}}));
   EXPECT_EQ(status["tunnels"][0]["drops"], nlohmann::json({{"too_large", 1}}));
   EXPECT_EQ(status["drops"], nlohmann::json({{"kernel_full", 1}, {"too_large", 1}}));
+}
+
+// Which key serves whom, and until when.
+TEST_F(StatusJsonTest, SaysWhichKeysWereReplaced) {
+  EXPECT_EQ(Status()["node"]["old_keys"], nlohmann::json::array());
+  std::string before;
+  prepare_ = [&before](const Parts& parts) {
+    before = parts.protocol.public_key().ToBase64();
+    ReplaceKey(parts);
+  };
+  const nlohmann::json status = Status();
+  ASSERT_EQ(status["node"]["old_keys"].size(), 1u);
+  const nlohmann::json old = status["node"]["old_keys"][0];
+  EXPECT_EQ(old["public_key"], before);
+  EXPECT_NE(status["node"]["public_key"], before);
+  EXPECT_NEAR(old["ends_in_s"].get<double>(), 24 * 3600, 600);
+  EXPECT_EQ(old["registered_at"], nlohmann::json({"192.0.2.1:13116"}));
+  EXPECT_EQ(status["maps"].size(), 1u);
+  const nlohmann::json peer = status["peers"][0];
+  EXPECT_EQ(peer["session"]["own_key"], wire::PublicKey::FromBytes({1}).ToBase64());
+  EXPECT_EQ(peer["session"]["peer_key"], wire::PublicKey::FromBytes({2}).ToBase64());
+  EXPECT_EQ(peer["old_keys"][0]["public_key"], wire::PublicKey::FromBytes({3}).ToBase64());
+  EXPECT_EQ(peer["old_preshared_key_ends_in_s"].get<double>(),
+            peer["old_keys"][0]["ends_in_s"].get<double>() + 1);
+  EXPECT_EQ(status["peers"][1]["old_preshared_key_ends_in_s"], nullptr);
 }
 
 TEST_F(StatusJsonTest, SaysWhyAPathCannotBeUsed) {

@@ -84,7 +84,7 @@ void Node::Connect(const Node& other, std::shared_ptr<wire::Session> session) {
 std::unique_ptr<Snapshot> Node::MakeSnapshot() const {
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->listen_port = kListenPort;
-  snapshot->guard = {.mac_key = kMacKey, .cookies = cookies, .indices = indices};
+  snapshot->guard = {.mac1_keys = kMacKey, .cookies = cookies, .indices = indices};
   snapshot->ports.resize(4);
   for (size_t i = 0; i < ports(); ++i) {
     snapshot->ports[ports_[i]] = {

@@ -72,6 +72,26 @@ replayed       3
 )");
 }
 
+// Whoever replaces keys sees who lacks the new one, and for how long that may go on.
+TEST(StatusTextTest, ShowsKeysThatWereReplaced) {
+  const absl::StatusOr<std::string> text = StatusText(
+      R"({"node":{"public_key":"AAAA=","old_keys":[{"public_key":"ZZZZ=","ends_in_s":3600}]},"peers":[)"
+      R"({"name":"hq","public_key":"BBBB=","session":{"own_key":"ZZZZ=","peer_key":"YYYY="},)"
+      R"("old_keys":[{"public_key":"YYYY=","ends_in_s":61}],"old_preshared_key_ends_in_s":5},)"
+      R"({"name":"lab","public_key":"CCCC=","session":{"own_key":"AAAA=","peer_key":"CCCC="},)"
+      R"("old_keys":[],"old_preshared_key_ends_in_s":null}]})",
+      /*details=*/true);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_NE(text->find("\n  the old key ZZZZ= serves for 1h00m yet\n"), std::string::npos) << *text;
+  EXPECT_NE(text->find("\n  its old key YYYY= serves for 1m01s yet\n"
+                       "  it does not know this node's new key, but ZZZZ=\n"
+                       "  an old preshared key serves for 5s yet\n"),
+            std::string::npos)
+      << *text;
+  EXPECT_EQ(text->find("serves", text->find("peer lab")), std::string::npos);
+  EXPECT_EQ(text->find("new key", text->find("peer lab")), std::string::npos);
+}
+
 TEST(StatusTextTest, ShowsAMap) {
   const absl::StatusOr<std::string> text = StatusText(
       R"({"map":{"public_key":"MMMM=","version":"0.1.0","uptime_s":59,"listen":["0.0.0.0:13116","[::]:13116"],"loop":"epoll",)"

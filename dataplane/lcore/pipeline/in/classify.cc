@@ -81,7 +81,7 @@ void Ingress::HandleHandshake(const PortView& port, const InPacket& packet,
                              packet.udp.datagram_size);
   // A cookie reply and a retry have no MAC: they are sealed for the node that they answer, and of use to no other.
   if (type != wire::MessageType::kCookieReply && type != wire::MessageType::kRetry &&
-      !wire::VerifyMac1(turn_.forwarding().snapshot().guard.mac_key, datagram)) {
+      !wire::VerifyMac1(turn_.forwarding().snapshot().guard.mac1_keys, datagram)) {
     return turn_.Discard(port.slot, wire::Drop::kBadMac, packet.mbuf);
   }
   InboundMeta& meta = MetaOf(packet.mbuf).in;

@@ -103,10 +103,32 @@ TEST(ConfigDiff, APeerIsKnownByItsKey) {
   EXPECT_EQ(DiffText(After({{"public_key: K2",
                              "public_key: zp7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+"
                              "FG+IK08="}})),
-            "- peer lab\n"
-            "+ peer lab\n"
-            "- tunnel audio\n"
-            "+ tunnel audio\n");
+            "~ peer lab\n"
+            "    public_key: 4p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08= -> "
+            "zp7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=\n");
+}
+
+// A peer whose key is in neither list is the one of its name, and its tunnels are the same. Keys that go around among
+// the names are the same peers, who have changed their names.
+TEST(ConfigDiff, APeerOfWhichNoKeyFitsIsKnownByItsName) {
+  const auto kinds = [](std::initializer_list<std::pair<absl::string_view, absl::string_view>> to) {
+    std::string text;
+    for (const EntryChange& change : After(to)) {
+      absl::StrAppend(&text, EntryKindName(change.kind), change.added() ? "+" : "",
+                      change.removed() ? "-" : "", " ");
+    }
+    return text;
+  };
+  EXPECT_EQ(kinds({{"K2", "K3"}, {"K3}]", "K2}]"}}), "map- map+ peer ");
+  EXPECT_EQ(kinds({{"K2", "K3"}, {"lab", "branch"}}), "peer- peer+ tunnel- tunnel+ ");
+  EXPECT_EQ(kinds({{"hq, public_key: K1", "hq, public_key: K0"},
+                   {"lab, public_key: K2", "lab, public_key: K1"},
+                   {"public_key: K0", "public_key: K2"}}),
+            "peer peer tunnel tunnel ");
+  // One key is another peer's now, and the other is new: nobody is the peer that has neither key nor name.
+  EXPECT_EQ(kinds({{"hq, public_key: K1", "hq, public_key: K3"},
+                   {"lab, public_key: K2", "lab, public_key: K1"}}),
+            "peer- peer+ peer tunnel- tunnel+ tunnel ");
 }
 
 TEST(ConfigDiff, ATunnelIsKnownByItsPeerAndItsId) {
@@ -211,18 +233,20 @@ TEST(ConfigDiff, SecretsAreComparedAndNotShown) {
   after.peers[0].preshared_key.emplace(key(4));
   after.peers[1].preshared_key.emplace(key(5));
   EXPECT_EQ(DiffText(Diff(before, after)),
-            "~ node (needs a restart)\n"
-            "    private_key_file: a key -> another key\n"
-            "~ peer hq\n"
-            "    preshared_key_file: nothing -> a key\n"
-            "~ peer lab\n"
-            "    preshared_key_file: a key -> another key\n");
+            absl::StrCat("~ node\n    private_key_file: that of ",
+                         before.node.private_key.Public().ToBase64(), " -> that of ",
+                         after.node.private_key.Public().ToBase64(),
+                         "\n"
+                         "~ peer hq\n"
+                         "    preshared_key_file: nothing -> a key\n"
+                         "~ peer lab\n"
+                         "    preshared_key_file: a key -> another key\n"));
 }
 
 // Another file with the same key is the same key.
 TEST(ConfigDiff, TheNamesOfKeyFilesCountWhereTheKeysWereNotRead) {
   EXPECT_EQ(DiffText(After({{"file: k}", "file: l}"}})),
-            "~ node (needs a restart)\n"
+            "~ node\n"
             "    private_key_file: k -> l\n");
   NodeConfig before = Parse(kBase), after = Parse(kBase);
   std::array<uint8_t, 32> bytes{9};

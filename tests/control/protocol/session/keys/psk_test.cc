@@ -1,7 +1,7 @@
 // Stories of preshared keys that change while a session lives: at one end first, and at the other when its turn comes.
 #include <gtest/gtest.h>
 
-#include "tests/control/protocol/virtual_net.h"
+#include "tests/control/protocol/session/keys/key_story.h"
 
 namespace warp::protocol {
 namespace {
@@ -18,35 +18,7 @@ void Change(VirtualNet& net, int n, uint8_t byte) {
   net.node(n).SetPeerPsk(net.now(), 0, Psk(byte));
 }
 
-class PskTest : public testing::Test {
- protected:
-  PskTest() {
-    for (const int n : {0, 1}) net_.SetPsk(n, 1);
-    net_.Introduce(0, 1);
-    net_.Run(1s);
-    EXPECT_TRUE(Connected());
-  }
-  bool Connected() { return net_.Connected(0, 1) && net_.Connected(1, 0); }
-  // Sends numbered payloads in both directions. Each must arrive exactly once.
-  void ExpectNothingLost(Duration duration) {
-    std::vector<std::string> sent;
-    for (Duration t{0}; t < duration; t += 50ms) {
-      sent.push_back(std::to_string(sent.size()));
-      ASSERT_TRUE(net_.Send(0, 1, sent.back()));
-      ASSERT_TRUE(net_.Send(1, 0, sent.back()));
-      net_.Run(50ms);
-    }
-    net_.Run(1s);
-    EXPECT_EQ(net_.TakeReceived(0), sent);
-    EXPECT_EQ(net_.TakeReceived(1), sent);
-  }
-  // Nobody but that node begins handshakes.
-  void OnlyInitiator(int n) {
-    net_.Filter([n](const Seen& seen) { return seen.type() != 2 || seen.from_node == n; });
-  }
-
-  VirtualNet net_{{.ports = {2, 2}}};
-};
+using PskTest = KeyStory;
 
 TEST_F(PskTest, ANewOneIsUsedAtOnce) {
   const auto before = net_.Peer(0, 1).session;
@@ -103,6 +75,79 @@ TEST_F(PskTest, AThirdOneServesNobody) {
   net_.SetPsk(1, 3);
   net_.Restart(1);
   EXPECT_FALSE(net_.RunUntil([this] { return net_.Connected(1, 0); }, 300s));
+}
+
+// Its peer never gets the new one.
+TEST_F(PskTest, TheOldOneEndsInTime) {
+  net_.node(0).SetOldKeysFor(net_.now(), 600s);
+  Change(net_, 0, 2);
+  EXPECT_EQ(net_.Peer(0, 1).old_psk_ends, net_.now() + 600s);
+  ExpectNothingLost(590s);
+  EXPECT_TRUE(net_.RunUntil([this] { return !Connected(); }, 200s)) << "no session is made anew";
+  EXPECT_EQ(net_.Peer(0, 1).old_psk_ends, kNever);
+  EXPECT_FALSE(net_.RunUntil([this] { return Connected(); }, 300s));
+  Change(net_, 1, 2);
+  EXPECT_TRUE(net_.RunUntil([this] { return Connected(); }, 10s));
+}
+
+// The peer is two changes behind, and catches up at once.
+TEST_F(PskTest, ItChangesTwiceBeforeThePeerFollows) {
+  Change(net_, 0, 2);
+  ExpectNothingLost(10s);
+  Change(net_, 0, 3);
+  ExpectNothingLost(400s);
+  Change(net_, 1, 3);
+  ExpectNothingLost(200s);
+  EXPECT_EQ(net_.Peer(0, 1).old_psk_ends, kNever);
+  EXPECT_EQ(net_.Peer(1, 0).old_psk_ends, kNever);
+}
+
+// It is led back after the peer had followed: both know both for a while.
+TEST_F(PskTest, ItIsTakenBackAfterThePeerHasFollowed) {
+  Change(net_, 0, 2);
+  Change(net_, 1, 2);
+  ExpectNothingLost(10s);
+  net_.node(0).SetPeerPsk(net_.now(), 0, Psk(1), Replaced::kMistaken);
+  ExpectNothingLost(400s);
+  EXPECT_NE(net_.Peer(0, 1).old_psk_ends, kNever) << "sessions are made with it";
+  net_.node(1).SetPeerPsk(net_.now(), 0, Psk(1), Replaced::kMistaken);
+  ExpectNothingLost(200s);
+  EXPECT_EQ(net_.Peer(0, 1).old_psk_ends, kNever);
+}
+
+// Nobody has used it, so nothing of it is left.
+TEST_F(PskTest, WhatIsTakenBackUnusedEndsAtOnce) {
+  Change(net_, 0, 2);
+  ExpectNothingLost(5s);
+  net_.node(0).SetPeerPsk(net_.now(), 0, Psk(1), Replaced::kMistaken);
+  EXPECT_EQ(net_.Peer(0, 1).old_psk_ends, kNever);
+  ExpectNothingLost(200s);
+}
+
+// Old keys are to serve no time at all.
+TEST_F(PskTest, TheOldOneEndsAtOnceWhereTheFileSaysSo) {
+  net_.node(0).SetOldKeysFor(net_.now(), 0s);
+  Change(net_, 0, 2);
+  EXPECT_EQ(net_.Peer(0, 1).old_psk_ends, kNever);
+  EXPECT_TRUE(net_.RunUntil([this] { return !Connected(); }, 200s));
+}
+
+// Recorded initiations are repeated while both serve: neither whom they name nor what they were made with changes.
+TEST_F(PskTest, RecordingsChangeNothingMeanwhile) {
+  net_.Record(true);
+  net_.Restart(1);
+  net_.Run(5s);
+  const std::vector<Seen> recorded = net_.TakeSeen();
+  net_.Record(false);
+  Change(net_, 0, 2);
+  net_.Filter([&](const Seen& seen) { return seen.type() != 2 || seen.from_node == 1; });
+  for (int round = 0; round < 20; ++round) {
+    for (const Seen& seen : recorded) {
+      if (seen.type() == 2 && seen.from_node == 1) net_.Inject(0, 0, seen.from, seen.datagram);
+    }
+    ExpectNothingLost(20s);
+  }
+  EXPECT_NE(net_.Peer(0, 1).old_psk_ends, kNever) << "nobody has shown the new one";
 }
 
 }  // namespace

@@ -1,0 +1,79 @@
+#include "control/protocol/handshake/association_keys.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warp::protocol {
+
+bool AssociationKeys::SetPsk(Instant now, wire::PresharedKey psk) {
+  psks_given_ = 0;
+  return psks_.Put(now, std::move(psk));
+}
+
+std::vector<HandshakeKeys> AssociationKeys::Pairs() const {
+  std::vector<HandshakeKeys> pairs;
+  const bool newest_alone = !own_.has_value() && knows_newest_own();
+  for (const auto& own : identity_.own().entries()) {
+    if (own_.has_value() && own.key.public_key() != *own_) continue;
+    for (const auto& remote : remotes_.entries()) {
+      pairs.push_back({own.key.public_key(), remote.key, own.number, remote.number});
+    }
+    if (newest_alone) break;
+  }
+  const auto served = std::find_if(pairs.begin(), pairs.end(), [this](const HandshakeKeys& pair) {
+    return pair.SamePair(served_);
+  });
+  if (served != pairs.end() && served != pairs.begin())
+    std::rotate(pairs.begin() + 1, served, served + 1);
+  return pairs;
+}
+
+std::optional<HandshakeKeys> AssociationKeys::Find(uint64_t own_number,
+                                                   const wire::PublicKey& remote) const {
+  const auto* const own = identity_.own().Find(own_number);
+  const auto* const theirs = remotes_.Find(remote);
+  if (own == nullptr || theirs == nullptr) return std::nullopt;
+  if (own_.has_value() && own->key.public_key() != *own_) return std::nullopt;
+  return HandshakeKeys{own->key.public_key(), theirs->key, own->number, theirs->number};
+}
+
+const KeySuccession<wire::PresharedKey>::Entry& AssociationKeys::NextPsk() {
+  return psks_.entries()[psks_given_++ % psks_.entries().size()];
+}
+
+bool AssociationKeys::NoteServed(const HandshakeKeys& keys) {
+  served_ = keys;
+  if (keys.own_number == identity_.own().newest().number) own_known_ = keys.own_number;
+  if (keys.psk_number == psks_.newest().number) psks_.EndOld();
+  if (keys.remote_number != remotes_.newest().number || !remotes_.has_old()) return false;
+  remotes_.EndOld();
+  return true;
+}
+
+std::vector<wire::PublicKey> AssociationKeys::Expire(Instant now) {
+  std::vector<wire::PublicKey> ended;
+  const std::vector<KeySuccession<wire::PublicKey>::Entry> before = remotes_.entries();
+  for (const uint64_t number : remotes_.Expire(now, identity_.old_keys_for())) {
+    const auto entry = std::find_if(before.begin(), before.end(),
+                                    [number](const auto& one) { return one.number == number; });
+    ended.push_back(entry->key);
+  }
+  psks_.Expire(now, identity_.old_keys_for());
+  return ended;
+}
+
+void AssociationKeys::EndRemote(const wire::PublicKey& key) {
+  if (const auto* const entry = remotes_.Find(key)) remotes_.End(entry->number);
+}
+
+Instant AssociationKeys::NextEnd() const {
+  return std::min(remotes_.NextEnd(identity_.old_keys_for()),
+                  psks_.NextEnd(identity_.old_keys_for()));
+}
+
+bool AssociationKeys::Serve(const HandshakeKeys& keys) const {
+  return identity_.own().Find(keys.own_number) != nullptr &&
+         remotes_.Find(keys.remote_number) != nullptr;
+}
+
+}  // namespace warp::protocol

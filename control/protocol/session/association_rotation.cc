@@ -1,0 +1,76 @@
+// Keys of an association that change while it lives, at one end first, and at the other when its turn comes.
+#include <algorithm>
+#include <utility>
+
+#include "control/protocol/session/association.h"
+
+namespace warp::protocol {
+
+void Association::SetPsk(Instant now, wire::PresharedKey psk, Replaced replaced) {
+  const uint64_t before = keys_.psks().newest().number;
+  if (!keys_.SetPsk(now, std::move(psk))) return;
+  const auto with = [before](const HandshakeKeys& keys) { return keys.psk_number == before; };
+  if (replaced == Replaced::kMistaken && !HasSession(with)) keys_.EndPsk(before);
+  if (wanted_) Connect(now);
+  EndKeys(now);
+}
+
+void Association::SetRemote(Instant now, const wire::PublicKey& key, Replaced replaced) {
+  const wire::PublicKey before = remote();
+  if (!keys_.SetRemote(now, key)) return;
+  const auto with = [&before](const HandshakeKeys& keys) { return keys.remote == before; };
+  if (replaced == Replaced::kMistaken && !HasSession(with)) keys_.EndRemote(before);
+  OwnKeyChanged(now);
+}
+
+void Association::OwnKeyChanged(Instant now) {
+  initiator_.KeysChanged(now);
+  if (wanted_) Connect(now);
+  EndKeys(now);
+}
+
+void Association::EndKeys(Instant now) {
+  EndSessionsOf(keys_.Expire(now));
+  const bool began = initiating();
+  initiator_.DropEnded();
+  if (began && !initiating() && wanted_) return Connect(now);
+  Reschedule();
+}
+
+void Association::EndRemote(Instant now, const wire::PublicKey& key) {
+  keys_.EndRemote(key);
+  EndSessionsOf({&key, 1});
+  EndKeys(now);
+}
+
+// Nothing is sent any more in sessions of its old keys, and those that nobody has confirmed end: from now on it is who
+// has the newest. What is on the way in the others still arrives.
+void Association::NoteServed(const HandshakeKeys& keys) {
+  if (!keys_.NoteServed(keys)) return;
+  for (SessionSet::Entry& entry : sessions_.entries())
+    entry.outdated |= keys_.remotes().Find(entry.keys.remote_number) == nullptr;
+  sessions_.Remove(
+      [](const SessionSet::Entry& entry) { return entry.outdated && !entry.confirmed; });
+}
+
+// A key of the remote end may end because it is not trusted any more, and then its sessions are not either. Where the
+// newest has served they receive for as long as they live: whoever has that is the one who had the old one.
+void Association::EndSessionsOf(std::span<const wire::PublicKey> remotes) {
+  if (remotes.empty()) return;
+  sessions_.Remove([&](const SessionSet::Entry& entry) {
+    return std::find(remotes.begin(), remotes.end(), entry.keys.remote) != remotes.end();
+  });
+}
+
+const HandshakeKeys* Association::session_keys() const {
+  const SessionSet::Entry* const entry = sessions_.sending();
+  return entry != nullptr ? &entry->keys : nullptr;
+}
+
+bool Association::HasSession(absl::FunctionRef<bool(const HandshakeKeys&)> with) const {
+  const auto& entries = sessions_.entries();
+  return std::any_of(entries.begin(), entries.end(),
+                     [with](const SessionSet::Entry& entry) { return with(entry.keys); });
+}
+
+}  // namespace warp::protocol
