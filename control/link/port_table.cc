@@ -51,6 +51,7 @@ PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
       config_(config),
       listener_(listener),
       patterns_(std::make_unique<config::PortPatterns>(config)),
+      known_mtu_(dataplane.max_mtu()),
       retry_held_(loop, [this] { RetryHeld(); }) {
   for (const config::PortConfig& port : config.ports) {
     if (!port.is_pattern()) ports_.push_back(std::make_unique<Port>(port));
@@ -143,11 +144,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
         loop_, port.info.error_fd,
         [this, id](const SizeHint& hint) { listener_.OnSizeHint(id, hint); }, port.icmp);
   }
-  if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
-    LogWarning(absl::StrCat("port ", port.config.name, ": packet buffers were made for packets of ",
-                            port.info.mtu, " bytes, its interface allows ", port.kernel.mtu,
-                            ": larger ones pass after a restart"));
-  }
+  AskForBuffers(port);
   listener_.OnPortChanged(id);
   return absl::OkStatus();
 }
@@ -168,7 +165,7 @@ size_t PortTable::TakeNews() {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (FollowLink(*port)) ++count;
   }
-  return count;
+  return count + FollowBuffers();
 }
 
 // Returns what has become of the port that the news is of, which is its state from then on.
