@@ -162,7 +162,8 @@ class PortTable {
   absl::Status EndOpen(Port& port, const absl::Status& opened);
   void Note(Port& port, const absl::Status& status);
   std::string Misfit(const Port& port) const;
-  uint16_t UsableMtu(const InterfaceState& kernel) const;
+  static uint32_t MostOf(const Port& port);
+  uint16_t UsableMtu(const Port& port, const InterfaceState& kernel) const;
   void AskForBuffers(const Port& port);
   size_t FollowBuffers();
   void Close(Port& port, absl::string_view reason);

@@ -86,7 +86,7 @@ void PortTable::OnKernelSide(Port& port, const InterfaceState& state) {
 // An interface that says more than Ethernet's largest, as loopback does, sends no such packets for us.
 void PortTable::AskForBuffers(const Port& port) {
   constexpr uint32_t kJumbo = 9600;
-  const uint32_t mtu = port.device.mtu;
+  const uint32_t mtu = std::min(port.device.mtu, MostOf(port));
   if (port.config.mtu.has_value() || port.config.kernel_device() == nullptr || mtu > kJumbo ||
       mtu <= std::max(dataplane_.max_mtu(), asked_mtu_)) {
     return;

@@ -267,6 +267,19 @@ TEST_F(PortTableTest, WithoutMemoryForThemThePortGoesOnAndNobodyAsksAgain) {
   EXPECT_EQ(dataplane_.asked_buffers.size(), 1u);
 }
 
+TEST_F(PortTableTest, BuffersOfAfXdpFitAPage) {
+  config_.ports[0].device =
+      wire::KernelDevice{.interface = "l0", .driver = wire::KernelDriver::kAfXdp};
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  InterfaceState jumbo = Interface(1, kMac);
+  jumbo.mtu = 9000;
+  netlink_.Change("l0", jumbo);
+  table.TakeNews();
+  EXPECT_EQ(dataplane_.buffers_mtu, 3310);
+  EXPECT_EQ(dataplane_.port_spec.mtu, 3310);
+}
+
 TEST_F(PortTableTest, WhereTheFileSaysTheMtuItsInterfaceAsksForNothing) {
   config_.ports[0].mtu = 1500;
   PortTable table(*loop_, netlink_, dataplane_, config_, *this);
