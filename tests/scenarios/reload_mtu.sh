@@ -91,4 +91,5 @@ for ((look = 0; look < 100; look++)); do
   sleep 0.1
 done
 (($(memory) <= small + 60)) || fail "$(memory) MiB, and $small MiB before"
+step "$small MiB, $large MiB with larger buffers, and $(memory) MiB after them"
 stop A && stop B
