@@ -126,10 +126,10 @@ absl::Status Assembly::OpenKernel() {
 
 // Of the interfaces that there are. Those that patterns match may be anything, and make no buffers larger than
 // Ethernet's.
-uint16_t Assembly::LargestMtu() const {
+uint16_t Assembly::LargestMtu(const config::NodeConfig& of) const {
   constexpr uint32_t kUsual = 1500, kJumbo = 9600;
   uint16_t largest = 0;
-  for (const config::PortConfig& port : config.ports) {
+  for (const config::PortConfig& port : of.ports) {
     uint32_t mtu = kUsual;
     const wire::KernelDevice* const device = port.kernel_device();
     const std::string& interface = device != nullptr ? device->interface : port.kernel_interface;
@@ -147,7 +147,7 @@ uint16_t Assembly::LargestMtu() const {
 
 absl::Status Assembly::OpenDataplane() {
   absl::Status status =
-      Keep(lcore::Dataplane::Open(DataplaneOptionsOf(config, plan, LargestMtu())), dataplane);
+      Keep(lcore::Dataplane::Open(DataplaneOptionsOf(config, plan, LargestMtu(config))), dataplane);
   if (!status.ok()) return status;
   dataplane_watch = std::make_unique<Watch>(*loop, dataplane->wake_fd(), POLLIN, [](uint32_t) {});
   return absl::OkStatus();

@@ -82,7 +82,7 @@ class Assembly {
   absl::Status OpenLoop(os::UniqueFd hooks);
   absl::Status OpenClaims();
   absl::Status OpenKernel();
-  uint16_t LargestMtu() const;
+  uint16_t LargestMtu(const config::NodeConfig& of) const;
   absl::Status OpenDataplane();
   void OpenProtocol();
   absl::Status OpenCaps();

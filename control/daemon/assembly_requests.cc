@@ -22,7 +22,8 @@ void Assembly::OpenReload(const std::string& file) {
   reload_target = std::make_unique<NodeReload>(NodeReload::Context{
       .config = config,
       .plan = plan,
-      .max_mtu = dataplane->max_mtu(),
+      .dataplane = *dataplane,
+      .largest_mtu = [this](const config::NodeConfig& of) { return LargestMtu(of); },
       .hooks_possible = [this] { return observer->hooks().possible(); },
       .links = *links,
       .traffic = *traffic,

@@ -59,11 +59,6 @@ std::string NodeReload::ObstacleOfNode(const EntryChange& change,
 
 std::string NodeReload::ObstacleOf(const config::PortConfig& port, const EntryChange& change,
                                    const config::NodeFile& file) const {
-  if (port.mtu.value_or(0) > context_.max_mtu) {
-    return absl::StrCat(file.Place(change, "mtu"), *port.mtu,
-                        " is more than packet buffers were made for at start, ", context_.max_mtu,
-                        ": restart warpd, or write at most that\n");
-  }
   const std::vector<int>& cpus = context_.plan.worker_cpus;
   if (port.cpu.has_value() && std::find(cpus.begin(), cpus.end(), *port.cpu) == cpus.end()) {
     return absl::StrCat(file.Place(change, "cpu"), "no worker was started on CPU ", *port.cpu,
@@ -75,6 +70,31 @@ std::string NodeReload::ObstacleOf(const config::PortConfig& port, const EntryCh
                         card->address, ": restart warpd to add it\n");
   }
   return "";
+}
+
+// --- Packet buffers. ---
+
+// They are made before the port that asks for them closes, and smaller ones when no step leads back any more. So
+// neither way can fail for want of them.
+void NodeReload::Prepare(const std::vector<EntryChange>& changes, const config::NodeFile& after) {
+  const uint16_t mtu = std::max(context_.largest_mtu(after.config), context_.dataplane.max_mtu());
+  std::set<std::string> devices;  // those that open with the largest buffers
+  mtu_place_.clear();
+  for (const EntryChange& change : changes) {
+    if (change.kind != EntryKind::kPort || change.removed()) continue;
+    const config::PortConfig& port = after.config.ports[*change.after];
+    if (port.mtu != mtu || (!change.added() && change.effect == config::Effect::kLive)) continue;
+    mtu_place_ = after.Place(change, "mtu");
+    devices.insert(absl::StrCat(wire::DriverWord(port.device), " ", wire::DeviceText(port.device)));
+  }
+  context_.dataplane.PrepareBuffers(mtu, static_cast<uint16_t>(devices.size()));
+}
+
+absl::StatusOr<bool> NodeReload::Prepared() const {
+  const absl::StatusOr<bool> prepared = context_.dataplane.BuffersPrepared();
+  if (prepared.ok()) return prepared;
+  return absl::Status(prepared.status().code(),
+                      absl::StrCat(mtu_place_, prepared.status().message(), "\n"));
 }
 
 // --- Steps. ---
@@ -112,6 +132,7 @@ absl::StatusOr<bool> NodeReload::Settled() const {
 
 // Of the entries only tunnels can be wanting, and nothing names one by its place.
 void NodeReload::End(std::span<const Step> lacking) {
+  context_.dataplane.PrepareBuffers(context_.largest_mtu(context_.config), 0);
   terms_.clear();
   std::set<size_t> tunnels;
   for (const Step& step : lacking) {

@@ -20,6 +20,7 @@
 #include "control/link/links.h"
 #include "control/reload/reload_target.h"
 #include "control/tunnel/traffic.h"
+#include "dataplane/facade/dataplane.h"
 
 namespace warp::control {
 
@@ -29,7 +30,9 @@ class NodeReload : public ReloadTarget {
   struct Context {
     config::NodeConfig& config;  // of the node, which every part reads
     const WorkerPlan& plan;
-    uint16_t max_mtu = 0;                  // for which packet buffers were made
+    lcore::Dataplane& dataplane;
+    // Of the ports of a configuration, as their interfaces are now.
+    std::function<uint16_t(const config::NodeConfig&)> largest_mtu;
     std::function<bool()> hooks_possible;  // there is a process that runs them
     Links& links;
     Traffic& traffic;
@@ -51,6 +54,9 @@ class NodeReload : public ReloadTarget {
   const config::NodeConfig& config() const override { return context_.config; }
   std::string Obstacles(const std::vector<config::EntryChange>& changes,
                         const config::NodeFile& after) const override;
+  void Prepare(const std::vector<config::EntryChange>& changes,
+               const config::NodeFile& after) override;
+  absl::StatusOr<bool> Prepared() const override;
   void Exchange(config::NodeConfig& config) override;
   absl::Status Take(const Step& step, const config::NodeConfig& before,
                     const config::NodeConfig& after) override;
@@ -78,6 +84,7 @@ class NodeReload : public ReloadTarget {
   const Context context_;
   const std::set<std::string> cards_;  // PCI addresses, as known at start
   std::set<std::string> opened_;       // ports, by steps
+  std::string mtu_place_;              // in the file: of the port that asks for the largest buffers
   // Of tunnels that have gone, by the peer's key (that it has now) and their id: the first place that they have not
   // given out. Who is at the other end goes on with the order of this life of the node, whatever comes and goes here.
   std::map<std::pair<wire::PublicKey, uint16_t>, uint32_t> places_;

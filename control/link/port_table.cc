@@ -51,6 +51,7 @@ PortTable::PortTable(Loop& loop, Netlink& netlink, lcore::Dataplane& dataplane,
       config_(config),
       listener_(listener),
       patterns_(std::make_unique<config::PortPatterns>(config)),
+      known_mtu_(dataplane.max_mtu()),
       retry_held_(loop, [this] { RetryHeld(); }) {
   for (const config::PortConfig& port : config.ports) {
     if (!port.is_pattern()) ports_.push_back(std::make_unique<Port>(port));
@@ -106,7 +107,7 @@ absl::Status PortTable::BeginOpen(Port& port) {
   spec.device = port.config.device;
   spec.listen_port = config_.node.listen_port;
   spec.addresses = BindableAddresses(port.kernel);
-  spec.mtu = port.config.mtu.value_or(UsableMtu(of_kernel ? port.device : port.kernel));
+  spec.mtu = port.config.mtu.value_or(UsableMtu(port, of_kernel ? port.device : port.kernel));
   const absl::StatusOr<wire::PortId> id = dataplane_.AddPort(spec, port.config.cpu.value_or(-1));
   if (!id.ok()) return id.status();
   port.opening = *id;
@@ -143,11 +144,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
         loop_, port.info.error_fd,
         [this, id](const SizeHint& hint) { listener_.OnSizeHint(id, hint); }, port.icmp);
   }
-  if (!port.config.mtu.has_value() && port.kernel.mtu > port.info.mtu) {
-    LogWarning(absl::StrCat("port ", port.config.name, ": packet buffers were made for packets of ",
-                            port.info.mtu, " bytes, its interface allows ", port.kernel.mtu,
-                            ": larger ones pass after a restart"));
-  }
+  AskForBuffers(port);
   listener_.OnPortChanged(id);
   return absl::OkStatus();
 }
@@ -168,7 +165,7 @@ size_t PortTable::TakeNews() {
   for (const std::unique_ptr<Port>& port : ports_) {
     if (FollowLink(*port)) ++count;
   }
-  return count;
+  return count + FollowBuffers();
 }
 
 // Returns what has become of the port that the news is of, which is its state from then on.
@@ -213,19 +210,27 @@ std::string PortTable::Misfit(const Port& port) const {
       return absl::StrCat("its interface has ", all.front().ToString(), " now");
   }
   if (port.info.has_link_layer && now.mac != port.info.mac) return "its MAC address changed";
-  if (!port.config.mtu.has_value() && UsableMtu(now) > port.info.mtu) return "the MTU grew";
+  if (!port.config.mtu.has_value() && UsableMtu(port, now) > port.info.mtu) return "the MTU grew";
   return "";
 }
 
-uint16_t PortTable::UsableMtu(const InterfaceState& kernel) const {
+// Which MTU of an interface its port can follow. Buffers of af_xdp have to fit a page of the kernel's.
+uint32_t PortTable::MostOf(const Port& port) {
+  const wire::KernelDevice* const device = port.config.kernel_device();
+  const bool in_pages = device != nullptr && device->driver == wire::KernelDriver::kAfXdp;
+  return in_pages ? 3310 : UINT32_MAX;
+}
+
+uint16_t PortTable::UsableMtu(const Port& port, const InterfaceState& kernel) const {
   if (!kernel.present()) return kDefaultMtu;
-  return static_cast<uint16_t>(std::min<uint32_t>(kernel.mtu, dataplane_.max_mtu()));
+  return static_cast<uint16_t>(
+      std::min({kernel.mtu, uint32_t{dataplane_.max_mtu()}, MostOf(port)}));
 }
 
 absl::Status PortTable::OpenCompanion(Port& port) {
   const bool of_vlan = port.config.is_vlan_of_interface();
   if (port.config.kernel_device() != nullptr && !of_vlan) return absl::OkStatus();
-  const uint16_t usual = of_vlan ? UsableMtu(port.device) : kDefaultMtu;
+  const uint16_t usual = of_vlan ? UsableMtu(port, port.device) : kDefaultMtu;
   const bool stays = port.companion != nullptr && !port.companion->gone();
   if (stays && port.companion->mac() == port.info.mac) {
     port.companion->SetCarrier(port.link);

@@ -1,6 +1,7 @@
 // The ports of a node, each from its configuration to a polled device. Interfaces come and go, and so do cards: a port
 // is opened when its interface or card is there and closed when that goes. It is opened anew when it returns, when its
-// MTU grows and when its MAC address changes. Control thread only.
+// MTU grows and when its MAC address changes. Where its MTU is larger than packet buffers are, larger ones are made
+// first. Control thread only.
 //
 //              interface appears              its device is open             link up, an address
 //   missing ─────────────────────► opening ─────────────────────► down ◄──────────────────────────► up
@@ -106,8 +107,8 @@ class PortTable {
   // nobody waits for them.
   absl::Status OpenAll();
 
-  // Takes what the dataplane has to tell of ports that were opening, and of links that came or went. Returns how many
-  // there were. Call every turn.
+  // Takes what the dataplane has to tell of ports that were opening, of links that came or went, and of larger packet
+  // buffers. Returns how many there were. Call every turn.
   size_t TakeNews();
 
   // Gives a frame that is not WARP's to the kernel. A frame that the kernel does not take is counted.
@@ -161,7 +162,10 @@ class PortTable {
   absl::Status EndOpen(Port& port, const absl::Status& opened);
   void Note(Port& port, const absl::Status& status);
   std::string Misfit(const Port& port) const;
-  uint16_t UsableMtu(const InterfaceState& kernel) const;
+  static uint32_t MostOf(const Port& port);
+  uint16_t UsableMtu(const Port& port, const InterfaceState& kernel) const;
+  void AskForBuffers(const Port& port);
+  size_t FollowBuffers();
   void Close(Port& port, absl::string_view reason);
   void CancelOpen(Port& port, absl::string_view reason);
   absl::Status OpenCompanion(Port& port);
@@ -185,7 +189,10 @@ class PortTable {
   std::unique_ptr<config::PortPatterns> patterns_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::unique_ptr<Subscription> watch_all_;  // where there are patterns
-  Timer retry_held_;  // runs while there is a port whose device is still held
+  uint16_t known_mtu_;                       // for which there were packet buffers at the last look
+  uint16_t asked_mtu_ = 0;  // for which an interface has asked since; they may not be had
+  bool asking_ = false;     // what has become of that is not known yet
+  Timer retry_held_;        // runs while there is a port whose device is still held
 };
 
 // Is told when ports change.

@@ -98,13 +98,30 @@ void Reload::Loaded(absl::StatusOr<config::NodeFile> file) {
   if (!refusal.empty()) return Refuse(refusal);
   for (absl::string_view line : absl::StrSplit(file->config.advice, '\n', absl::SkipEmpty()))
     options_.warn(std::string(line));
+  target_.Prepare(changes_, *file);
   steps_ = PlanSteps(changes_);
   taken_ = 0;
-  await_until_ = wire::kNever;
+  await_until_ = loop_.now() + options_.patience;
   other_ = std::move(file->config);
-  target_.Exchange(other_);
-  Enter(ReloadState::kApplying, "");
-  advance_.Schedule();
+  AwaitPrepared();
+}
+
+// Nothing was touched yet, and nothing is where memory does not suffice.
+void Reload::AwaitPrepared() {
+  const absl::StatusOr<bool> prepared = target_.Prepared();
+  if (prepared.ok() && !*prepared && loop_.now() < await_until_) {
+    later_.Set(options_.look);
+  } else if (prepared.ok() && *prepared) {
+    await_until_ = wire::kNever;
+    target_.Exchange(other_);
+    Enter(ReloadState::kApplying, "");
+    advance_.Schedule();
+  } else {
+    Refuse(prepared.ok() ? absl::StrCat("memory for the new file is not there after ",
+                                        Seconds(options_.patience))
+                         : std::string(prepared.status().message()));
+    End();
+  }
 }
 
 void Reload::Refuse(const std::string& why) {
@@ -119,7 +136,9 @@ void Reload::Refuse(const std::string& why) {
 
 void Reload::Advance() {
   if (halted_) return;
-  if (state_ == ReloadState::kApplying) {
+  if (state_ == ReloadState::kChecking) {
+    AwaitPrepared();
+  } else if (state_ == ReloadState::kApplying) {
     TakeNext();
   } else if (state_ == ReloadState::kRollingBack) {
     TakeBack();

@@ -99,6 +99,7 @@ class Reload {
 
  private:
   void Enter(ReloadState state, const std::string& message);
+  void AwaitPrepared();
   void Refuse(const std::string& why);
   void Loaded(absl::StatusOr<config::NodeFile> file);
   void Advance();

@@ -25,6 +25,11 @@ class ReloadTarget {
   // each, with its place in the file (NodeFile::Place) and what to do. Empty: it can.
   virtual std::string Obstacles(const std::vector<config::EntryChange>& changes,
                                 const config::NodeFile& after) const = 0;
+  // Begins to make what the changes need before anything may be touched: memory.
+  virtual void Prepare(const std::vector<config::EntryChange>& changes,
+                       const config::NodeFile& after) = 0;
+  // Whether that has ended. An error is one sentence, with its place in the file and what to do.
+  virtual absl::StatusOr<bool> Prepared() const = 0;
   // From now on, `config` is the node's configuration. The one that it had is in its place.
   virtual void Exchange(config::NodeConfig& config) = 0;
   // Takes a step between two configurations, of which `after` is the node's. An error is one sentence that names the

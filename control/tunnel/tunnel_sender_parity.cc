@@ -92,6 +92,8 @@ BondMember::Left TunnelSender::LeaveParity(Instant now, const bonding::Grant& gr
 
 bool TunnelSender::SubmitParity(Instant now, const bonding::Grant& grant,
                                 const parity::ParityMaker::Parity& parity) {
+  // Packet buffers may have become smaller since it was made (control/reload): nothing is owed for parity.
+  if (parity.plaintext.size() > dataplane_.max_plaintext()) return true;
   lcore::Plaintext packet = dataplane_.AllocatePlaintext();
   if (!packet) return false;
   const std::optional<uint64_t> counter = route_.session->ReserveCounters(1);

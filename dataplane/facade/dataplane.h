@@ -181,10 +181,17 @@ class Dataplane {
   // pool each, so that payloads that wait leave buffers for the frames by which paths and sessions live.
   virtual Plaintext AllocatePlaintext() = 0;
   virtual Frame AllocateFrame() = 0;
-  // How many bytes AllocatePlaintext's packet can hold.
+  // How many bytes the packet of the next AllocatePlaintext can hold.
   virtual size_t max_plaintext() const = 0;
-  // The largest MTU of a port, for which the buffers were made at start.
+  // The largest MTU of a port, for which there are buffers now.
   virtual uint16_t max_mtu() const = 0;
+  // Begins to make buffers for ports of this MTU, larger ones or smaller ones, and beside them what so many ports
+  // receive into, which AddPort takes. Whatever is under way keeps its buffers, whose memory is freed when the last of
+  // them has come home. Buffers are made one request at a time; of those that wait, the last counts. Where memory does
+  // not suffice all stays as it is.
+  virtual void PrepareBuffers(uint16_t mtu, uint16_t ports) = 0;
+  // Whether the last request has ended. An error says in one sentence which memory was missing. The end rings control.
+  virtual absl::StatusOr<bool> BuffersPrepared() const = 0;
   // Seals on `home` and replicates over every sending path of the peer that the mask names; request i belongs to packet
   // i. Takes every
   // packet. What is refused, by a full ring too, comes back with its completion where one is asked for, and control

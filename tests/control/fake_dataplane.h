@@ -81,7 +81,14 @@ class FakeDataplane : public Dataplane {
   Plaintext AllocatePlaintext() override;
   Frame AllocateFrame() override;
   size_t max_plaintext() const override { return kRoom; }
-  uint16_t max_mtu() const override { return 1500; }
+  uint16_t max_mtu() const override { return buffers_mtu; }
+  // Buffers are there at once, unless they wait, or `prepared` says otherwise.
+  void PrepareBuffers(uint16_t asked, uint16_t ports) override {
+    asked_buffers.emplace_back(asked, ports);
+    if (buffers_wait) prepared = false;
+    if (prepared.ok() && *prepared) buffers_mtu = std::max<uint16_t>(asked, 1500);
+  }
+  absl::StatusOr<bool> BuffersPrepared() const override { return prepared; }
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
@@ -111,6 +118,10 @@ class FakeDataplane : public Dataplane {
   absl::string_view engine_name() const override { return "none"; }
   absl::string_view engine_reason() const override { return {}; }
 
+  uint16_t buffers_mtu = 1500;  // for which there are buffers
+  absl::StatusOr<bool> prepared = true;
+  bool buffers_wait = false;
+  std::vector<std::pair<uint16_t, uint16_t>> asked_buffers;
   absl::Status add_port;    // what AddPort answers, where it is an error
   bool ids_differ = false;  // ports have the ids 1, 2, ...; otherwise each has 0
   std::function<void()> on_await;

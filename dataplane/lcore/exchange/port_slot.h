@@ -18,7 +18,7 @@ struct PortSlot {
   WorkerId worker = 0;
   // Grows with each port in this slot, so that frames for its predecessor are dropped.
   uint32_t generation = 0;
-  // Made with the first port and kept to the end, since control may hold buffers of it.
+  // Made with the first port and kept for later ones whose buffers have the same size.
   PoolPtr rx_pool;
 
   // The port's worker writes these, any thread reads them. Each port starts with new ones.

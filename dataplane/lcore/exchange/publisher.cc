@@ -91,6 +91,11 @@ bool Publisher::Drained(const Retired& retired) const {
   return true;
 }
 
+uint64_t Publisher::StartToken() {
+  assert(control_.IsCurrent());
+  return rte_rcu_qsbr_start(qsbr_.get());
+}
+
 bool Publisher::HasPassed(uint64_t token) const {
   return rte_rcu_qsbr_check(qsbr_.get(), token, /*wait=*/false) == 1;
 }

@@ -45,6 +45,8 @@ class Publisher {
   // Of the last Publish. Once it has passed, no worker can hold a table older than the one that is current now.
   uint64_t last_token() const { return last_token_; }
   bool HasPassed(uint64_t token) const;  // never waits
+  // A new token: once it has passed, each worker has ended the turn that it was in now. Never waits.
+  uint64_t StartToken();
   size_t retired() const { return retired_.size(); }
 
  private:

@@ -61,19 +61,6 @@ absl::Status CheckCpus(const EalOptions& options, const std::vector<int>& allowe
   return absl::OkStatus();
 }
 
-// Free hugepages of all sizes, in MiB.
-uint64_t FreeHugepagesMib() {
-  uint64_t mib = 0;
-  std::error_code error;
-  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
-    const std::string name = size.path().filename();  // hugepages-2048kB
-    uint64_t free_pages = 0;
-    std::ifstream(size.path() / "free_hugepages") >> free_pages;
-    mib += free_pages * std::strtoull(name.c_str() + std::strlen("hugepages-"), nullptr, 10) / 1024;
-  }
-  return mib;
-}
-
 uint32_t MemoryMib(const EalOptions& options) {
   return std::max(options.memory_mib, kMinMemoryMib);
 }
@@ -101,6 +88,18 @@ std::vector<std::string> Arguments(const EalOptions& options, const std::vector<
 }
 
 }  // namespace
+
+uint64_t FreeHugepagesMib() {
+  uint64_t mib = 0;
+  std::error_code error;
+  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+    const std::string name = size.path().filename();  // hugepages-2048kB
+    uint64_t free_pages = 0;
+    std::ifstream(size.path() / "free_hugepages") >> free_pages;
+    mib += free_pages * std::strtoull(name.c_str() + std::strlen("hugepages-"), nullptr, 10) / 1024;
+  }
+  return mib;
+}
 
 absl::Status InitEal(const EalOptions& options) {
   cpu_set_t caller;
@@ -146,7 +145,7 @@ absl::Status InitEal(const EalOptions& options) {
     return rte_errno == EACCES || rte_errno == EPERM ? absl::PermissionDeniedError(sentence)
                                                      : absl::FailedPreconditionError(sentence);
   }
-  LimitPoolMemory(uint64_t{MemoryMib(options)} << 20);
+  LimitPoolMemory(options.memory_is_limit ? uint64_t{MemoryMib(options)} << 20 : UINT64_MAX);
   // Under uio, the registers of a card that is pulled out may vanish under whoever uses them, as the kernel decides,
   // which would end the process by SIGBUS. EAL then puts memory in their place, until the port is closed.
   if (pci) rte_dev_hotplug_handle_enable();

@@ -24,9 +24,11 @@ struct EalOptions {
   // Addresses of the PCI devices that may be opened. They decide how all devices name memory (os/pci_bus.h), once for
   // the life of the process. Empty: the PCI bus is not looked at.
   std::vector<std::string> pci_devices;
-  // What all pools and rings need, as PlanPools says. Without hugepages the pools have mappings of their own, together
-  // no larger than this, and what is left to EAL costs nothing until it is touched.
+  // What all pools and rings need, as PlanPools says. Without hugepages the pools have mappings of their own, and what
+  // is left to EAL costs nothing until it is touched.
   uint32_t memory_mib = 0;
+  // Those mappings are together no larger than this. Otherwise pools that are made later may need more.
+  bool memory_is_limit = true;
 };
 
 // Worker w is EAL lcore w + 1. The calling thread becomes lcore 0, the main lcore, so that it has mempool caches like
@@ -37,6 +39,9 @@ struct EalOptions {
 // exist or is not ours. FailedPrecondition: hugepages are missing, or the PCI devices need different ways to name
 // memory.
 absl::Status InitEal(const EalOptions& options);
+
+// Hugepages of all sizes that nobody has taken, in MiB. EAL takes them for pools that are made later, too.
+uint64_t FreeHugepagesMib();
 
 inline unsigned EalLcore(uint16_t worker) { return worker + 1u; }
 

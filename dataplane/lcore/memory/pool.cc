@@ -43,12 +43,6 @@ constexpr uint32_t ElementSize(uint16_t room) {
   return static_cast<uint32_t>(sizeof(rte_mbuf)) + kPacketMetaSize + room;
 }
 
-// The size of a pool: its objects with DPDK's own headers in whole cache lines, its ring of pointers, and its caches.
-size_t PoolSize(uint32_t buffers, uint16_t room) {
-  const size_t object = rte_mempool_calc_obj_size(ElementSize(room), 0, nullptr);
-  return buffers * object + rte_align32pow2(buffers + 1) * sizeof(void*) + kMib;
-}
-
 // What all pools need for so many ports: each at its full size, a ring for each ordered pair of threads and one more to
 // control, and what drivers allocate.
 uint32_t MemoryMib(const PoolPlan& plan, uint32_t workers, uint32_t ports, uint32_t ring_size) {
@@ -65,6 +59,11 @@ uint32_t MemoryMib(const PoolPlan& plan, uint32_t workers, uint32_t ports, uint3
 
 // How much there is, and where somebody chose it, how much would do.
 std::string SetAside(const PoolPlan& plan) {
+  if (rte_eal_has_hugepages()) {
+    return absl::StrCat(plan.configured_mib != 0 ? plan.configured_mib : plan.memory_mib,
+                        " MiB set aside, and ", FreeHugepagesMib(),
+                        " MiB of hugepages are free; reserve more with sysctl vm.nr_hugepages");
+  }
   if (plan.configured_mib == 0) return absl::StrCat(plan.memory_mib, " MiB set aside");
   return absl::StrCat(plan.configured_mib, " MiB of node.memory; ", plan.ports_mib,
                       " MiB suffice for the ", plan.ports, " ports of this node, ", plan.memory_mib,
@@ -121,6 +120,12 @@ absl::StatusOr<PoolPtr> CreatePool(const char* purpose, uint32_t buffers, uint16
 }
 
 }  // namespace
+
+// Its objects with DPDK's own headers in whole cache lines, its ring of pointers, and its caches.
+size_t PoolSize(uint32_t buffers, uint16_t room) {
+  const size_t object = rte_mempool_calc_obj_size(ElementSize(room), 0, nullptr);
+  return buffers * object + rte_align32pow2(buffers + 1) * sizeof(void*) + kMib;
+}
 
 PoolPlan PlanPools(const DataplaneOptions& options) {
   const auto workers = static_cast<uint32_t>(std::max<size_t>(options.worker_cpus.size(), 1));

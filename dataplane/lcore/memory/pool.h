@@ -4,8 +4,12 @@
 //   frame pool     There is one. Control allocates its own frames from it (probes, handshakes, those of companions),
 //                  and lcores free them. It holds all that may be under way: payloads that wait starve no frame.
 //   header pool    There is one per worker, for the header mbuf of each replicated copy.
-//   RX pool        There is one per port slot, made when the slot is first used and kept for a later port in the slot.
-//                  The port's linear copies come from it too, since some drivers send only buffers of their own pool.
+//   RX pool        There is one per port slot, made when the slot is first used and kept for a later port in the slot
+//                  whose buffers have the same size. The port's linear copies come from it too, since some drivers send
+//                  only buffers of their own pool.
+//
+// Payload and frame buffers hold what the largest port sends. Where that changes others take their place
+// (plane/buffers.h). The buffers of an RX pool hold what its port receives.
 #ifndef WARP_DATAPLANE_LCORE_MEMORY_POOL_H_
 #define WARP_DATAPLANE_LCORE_MEMORY_POOL_H_
 
@@ -65,6 +69,8 @@ struct PoolPlan {
   uint32_t configured_mib = 0;
 };
 PoolPlan PlanPools(const DataplaneOptions& options);
+// How many bytes a pool of so many buffers takes.
+size_t PoolSize(uint32_t buffers, uint16_t room);
 
 struct PoolDeleter {
   void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }

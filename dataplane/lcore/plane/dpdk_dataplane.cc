@@ -22,11 +22,11 @@ CycleClock SetCycleClock() { return {os::Now(), rte_rdtsc(), rte_get_tsc_hz()}; 
 
 }  // namespace
 
-DpdkDataplane::DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan)
+DpdkDataplane::DpdkDataplane(const DataplaneOptions& options)
     : options_(options),
-      plan_(plan),
       exchange_(std::make_shared<Exchange>(options.worker_cpus.size(), options.ring_size)),
-      ports_(std::make_unique<PortBoard>(options, plan, exchange_)),
+      buffers_(std::make_unique<Buffers>(options, exchange_)),
+      ports_(std::make_unique<PortBoard>(options, *buffers_, exchange_)),
       firsts_(std::make_unique<FirstTable>()),
       to_wake_(options.worker_cpus.size()) {}
 
@@ -38,13 +38,8 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
         absl::StrCat(workers, " workers: there must be between one and max_ports (",
                      options.max_ports, ") of them"));
   }
-  std::unique_ptr<DpdkDataplane> plane(new DpdkDataplane(options, PlanPools(options)));
-  absl::StatusOr<PoolPtr> payloads = CreatePayloadPool(plane->plan_);
-  if (!payloads.ok()) return payloads.status();
-  plane->payload_pool_ = *std::move(payloads);
-  absl::StatusOr<PoolPtr> frames = CreateFramePool(plane->plan_);
-  if (!frames.ok()) return frames.status();
-  plane->frame_pool_ = *std::move(frames);
+  std::unique_ptr<DpdkDataplane> plane(new DpdkDataplane(options));
+  if (absl::Status status = plane->buffers_->Open(); !status.ok()) return status;
 
   std::vector<Publisher::SessionRing> rings;
   for (const std::unique_ptr<Lane>& lane : plane->exchange_->lanes) {
@@ -74,7 +69,7 @@ absl::StatusOr<std::unique_ptr<DpdkDataplane>> DpdkDataplane::Create(
         plane->crypto_device_ != nullptr ? plane->crypto_device_->MakeEngine(id)
                                          : wire::MakeEngine(plane->engine_.kind);
     if (!engine.ok()) return engine.status();
-    absl::StatusOr<PoolPtr> headers = CreateHeaderPool(plane->plan_, id);
+    absl::StatusOr<PoolPtr> headers = CreateHeaderPool(plane->buffers_->plan(), id);
     if (!headers.ok()) return headers.status();
     const Polling polling = options.polling.value_or(
         options.worker_cpus[id] >= 0 ? Polling::kBusy : Polling::kAdaptive);
@@ -140,8 +135,7 @@ void DpdkDataplane::LeaveBehind() {
     std::unique_ptr<FirstTable> firsts;
     std::unique_ptr<PortBoard> ports;
     std::shared_ptr<Exchange> exchange;
-    PoolPtr payload_pool;
-    PoolPtr frame_pool;
+    std::unique_ptr<Buffers> buffers;
     std::unique_ptr<Remains> before;
   };
   static Remains* remains = nullptr;  // so that nobody takes it for a leak
@@ -151,8 +145,7 @@ void DpdkDataplane::LeaveBehind() {
                         .firsts = std::move(firsts_),
                         .ports = std::move(ports_),
                         .exchange = std::move(exchange_),
-                        .payload_pool = std::move(payload_pool_),
-                        .frame_pool = std::move(frame_pool_),
+                        .buffers = std::move(buffers_),
                         .before = std::unique_ptr<Remains>(remains)};
 }
 
@@ -174,17 +167,35 @@ void DpdkDataplane::Drain() {
   // Payloads in the rings between workers need no hand of ours: their memory goes with their pool.
 }
 
-// --- Ports. ---
+// --- Buffers and ports. ---
+
+void DpdkDataplane::Advance() {
+  ports_->Advance(*publisher_);
+  if (!buffers_->is_moving()) return;
+  buffers_->Advance(*publisher_,
+                    [this](const rte_mempool* pool) { return ports_->TakesFrom(pool); });
+}
+
+void DpdkDataplane::PrepareBuffers(uint16_t mtu, uint16_t ports) {
+  assert(control_.IsCurrent());
+  buffers_->Prepare(mtu, ports);
+  ports_->RetireLarger(mtu);
+}
+
+absl::StatusOr<bool> DpdkDataplane::BuffersPrepared() const {
+  assert(control_.IsCurrent());
+  return buffers_->Prepared();
+}
 
 absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {
   assert(control_.IsCurrent());
-  ports_->Advance(*publisher_);
+  Advance();
   return ports_->Add(spec, cpu);
 }
 
 size_t DpdkDataplane::ReceivePortNews(std::span<PortNews> out) {
   assert(control_.IsCurrent());
-  ports_->Advance(*publisher_);
+  Advance();
   return ports_->TakeNews(out);
 }
 
@@ -258,7 +269,7 @@ void DpdkDataplane::Publish(std::unique_ptr<const Snapshot> snapshot) {
 bool DpdkDataplane::ArmSleep() {
   assert(control_.IsCurrent());
   exchange_->control_bell.Arm();
-  bool waiting = !refused_.empty() || ports_->has_news();
+  bool waiting = !refused_.empty() || ports_->has_news() || buffers_->has_news();
   for (const std::unique_ptr<Lane>& lane : exchange_->lanes) {
     waiting |= !lane->opened.empty() || !lane->foreign.empty() || !lane->completions.empty() ||
                std::any_of(lane->handshakes.begin(), lane->handshakes.end(),

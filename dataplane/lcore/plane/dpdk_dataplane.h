@@ -14,10 +14,10 @@
 #include "dataplane/lcore/exchange/exchange.h"
 #include "dataplane/lcore/exchange/port_slot.h"
 #include "dataplane/lcore/exchange/publisher.h"
-#include "dataplane/lcore/memory/buffer_size.h"
 #include "dataplane/lcore/memory/pool.h"
 #include "dataplane/lcore/pipeline/in/first_table.h"
 #include "dataplane/lcore/pipeline/worker.h"
+#include "dataplane/lcore/plane/buffers.h"
 #include "dataplane/lcore/plane/opened_merge.h"
 #include "dataplane/lcore/plane/port_board.h"
 #include "dataplane/os/thread_checker.h"
@@ -35,10 +35,11 @@ class DpdkDataplane final : public Dataplane {
   // turn them by worker(i).RunOnce().
   absl::Status Launch();
   Worker& worker(WorkerId id) { return *workers_[id]; }
-  const rte_mempool* payload_pool() const { return payload_pool_.get(); }
-  const rte_mempool* frame_pool() const { return frame_pool_.get(); }
+  const rte_mempool* payload_pool() const { return buffers_->payloads(); }
+  const rte_mempool* frame_pool() const { return buffers_->frames(); }
   const PortSlot& slot(PortId id) const { return ports_->slot(id); }
   size_t retired() const { return publisher_->retired(); }
+  size_t retired_pools() const { return buffers_->retired().size(); }
   // How long the destructor waits for a thread that hangs.
   void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
@@ -57,13 +58,15 @@ class DpdkDataplane final : public Dataplane {
   Plaintext AllocatePlaintext() override;
   Frame AllocateFrame() override;
   size_t max_plaintext() const override;
-  uint16_t max_mtu() const override { return MtuOfRoom(plan_.data_room); }
+  uint16_t max_mtu() const override { return buffers_->max_mtu(); }
+  void PrepareBuffers(uint16_t mtu, uint16_t ports) override;
+  absl::StatusOr<bool> BuffersPrepared() const override;
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
   bool TakeBack(WorkerId home) override;
   void Transmit(PortId port, Frame frame) override;
-  bool AllTransmitted() const override { return rte_mempool_full(frame_pool_.get()) == 1; }
+  bool AllTransmitted() const override { return buffers_->frames_are_home(); }
 
   size_t ReceiveOpened(std::span<OpenedPacket> out) override;
   size_t ReceiveHandshakes(HandshakeRank rank, std::span<HandshakePacket> out) override;
@@ -93,22 +96,21 @@ class DpdkDataplane final : public Dataplane {
   absl::string_view engine_reason() const override { return engine_.reason; }
 
  private:
-  DpdkDataplane(const DataplaneOptions& options, const PoolPlan& plan);
+  explicit DpdkDataplane(const DataplaneOptions& options);
 
   PacketBuffer* Allocate(rte_mempool* pool);
   void PushPayloads(WorkerId home, std::span<rte_mbuf*> payloads);
   void Refuse(rte_mbuf* payload, wire::Drop reason);
   template <typename T, typename RingOf, typename Fill>
   size_t ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T> out, Fill fill);
+  void Advance();
   void Drain();
   std::vector<bool> AwaitWorkers(PortBoard::Deadline until);
   void LeaveBehind();
 
   const DataplaneOptions options_;
-  const PoolPlan plan_;
-  PoolPtr payload_pool_;
-  PoolPtr frame_pool_;
   std::shared_ptr<Exchange> exchange_;  // shared with threads that open and close devices
+  std::unique_ptr<Buffers> buffers_;
   std::unique_ptr<PortBoard> ports_;
   std::unique_ptr<FirstTable> firsts_;
   std::unique_ptr<Publisher> publisher_;

@@ -83,11 +83,11 @@ PacketBuffer* DpdkDataplane::Allocate(rte_mempool* pool) {
   return Buffer(packet);
 }
 
-Plaintext DpdkDataplane::AllocatePlaintext() { return Plaintext(Allocate(payload_pool_.get())); }
-Frame DpdkDataplane::AllocateFrame() { return Frame(Allocate(frame_pool_.get())); }
+Plaintext DpdkDataplane::AllocatePlaintext() { return Plaintext(Allocate(buffers_->payloads())); }
+Frame DpdkDataplane::AllocateFrame() { return Frame(Allocate(buffers_->frames())); }
 
 size_t DpdkDataplane::max_plaintext() const {
-  return rte_pktmbuf_data_room_size(payload_pool_.get()) - RTE_PKTMBUF_HEADROOM - wire::kTagSize;
+  return buffers_->plan().data_room - RTE_PKTMBUF_HEADROOM - wire::kTagSize;
 }
 
 void DpdkDataplane::Submit(WorkerId home, std::span<Plaintext> packets,
@@ -185,7 +185,7 @@ size_t DpdkDataplane::ReceiveOpened(std::span<OpenedPacket> out) {
   assert(control_.IsCurrent());
   first_lane_ = (first_lane_ + 1) % exchange_->lanes.size();
   publisher_->Reclaim();  // Control is done with what the last batch pointed to.
-  ports_->Advance(*publisher_);
+  Advance();
   rte_mbuf* packets[OpenedMerge::kMost];
   const size_t count = opened_merge_.Take(
       *exchange_, std::span(packets).first(std::min(out.size(), OpenedMerge::kMost)));

@@ -18,7 +18,8 @@ absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Open(const DataplaneOption
                     .hugepages = options.hugepages,
                     .telemetry = options.telemetry,
                     .pci_devices = options.pci_devices,
-                    .memory_mib = plan.configured_mib != 0 ? plan.configured_mib : plan.memory_mib};
+                    .memory_mib = plan.configured_mib != 0 ? plan.configured_mib : plan.memory_mib,
+                    .memory_is_limit = plan.configured_mib != 0};
   if (device && IsPciCryptoDevice(options.crypto_device)) {
     const std::string& devargs = options.crypto_device;
     eal.pci_devices.push_back(devargs.substr(0, devargs.find(',')));

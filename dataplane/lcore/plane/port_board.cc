@@ -25,10 +25,10 @@ bool HasLinkOfItsOwn(const Port& port) {
 
 }  // namespace
 
-PortBoard::PortBoard(const DataplaneOptions& options, const PoolPlan& plan,
+PortBoard::PortBoard(const DataplaneOptions& options, Buffers& buffers,
                      std::shared_ptr<Exchange> exchange)
     : worker_cpus_(options.worker_cpus),
-      plan_(plan),
+      buffers_(buffers),
       exchange_(std::move(exchange)),
       slots_(options.max_ports),
       places_(options.max_ports) {}
@@ -49,6 +49,7 @@ void PortBoard::SetState(Place* place, State state) {
   const auto moves = [](State s) { return s != State::kEmpty && s != State::kOpen; };
   moving_ = moving_ - (moves(place->state) ? 1 : 0) + (moves(state) ? 1 : 0);
   place->state = state;
+  if (state == State::kEmpty) place->pool = nullptr;
 }
 
 // --- Opening. ---
@@ -134,19 +135,24 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   PortSlot& slot = slots_[id];
   auto opening = std::make_shared<Opening>();
   opening->trunk = *std::move(shared);
+  const PoolPlan plan = buffers_.PlanOfPort(std::max(spec.mtu, spec.device_mtu));
+  if (opening->trunk == nullptr) FitPool(&slot, plan, &opening->new_pool);
+  const rte_mempool* const known =
+      opening->trunk != nullptr ? opening->trunk->device().rx_pool() : slot.rx_pool.get();
   const auto ring = [exchange = exchange_] { exchange->control_bell.Ring(); };
-  // A slot's pool stays until the dataplane ends, which waits for this thread or leaves the pool behind.
+  // A slot's pool stays as long as a device takes from it. The end of the dataplane waits for this thread, or leaves
+  // the pool behind.
   absl::StatusOr<std::unique_ptr<DeviceCall>> call = DeviceCall::Start(
-      [opening, spec, id, ring, plan = plan_, pool = slot.rx_pool.get()] {
+      [opening, spec, id, ring, plan, pool = slot.rx_pool.get()] {
         // Whoever lets go of the trunk last closes its device, so that none is left to the control thread.
         std::shared_ptr<VlanTrunk> trunk = std::move(opening->trunk);
         rte_mempool* rx_pool = trunk != nullptr ? trunk->device().rx_pool() : pool;
-        if (rx_pool == nullptr) {
+        if (rx_pool == nullptr && opening->new_pool == nullptr) {
           absl::StatusOr<PoolPtr> made = CreateRxPool(plan, id);
           if (made.ok()) opening->new_pool = *std::move(made);
           if (!made.ok()) opening->port = made.status();
-          rx_pool = opening->new_pool.get();
         }
+        if (rx_pool == nullptr) rx_pool = opening->new_pool.get();
         if (rx_pool == nullptr) return;
         opening->port = OpenPort(spec, id, rx_pool, &trunk);
         if (!opening->port.ok()) return;
@@ -160,6 +166,7 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   if (!call.ok()) return call.status();
   place.name = spec.name;
   place.device = device;
+  place.pool = known;
   place.unwanted = false;
   place.opening = std::move(opening);
   place.call = *std::move(call);
@@ -167,6 +174,31 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   slot.worker = *worker;
   WARP_STOP_POINT(port_opening);
   return id;
+}
+
+// A pool of another size than the port needs gives its place to one that was prepared, or that the thread makes.
+void PortBoard::FitPool(PortSlot* slot, const PoolPlan& plan, PoolPtr* prepared) {
+  if (slot->rx_pool != nullptr &&
+      rte_pktmbuf_data_room_size(slot->rx_pool.get()) != plan.data_room) {
+    buffers_.retired().Add(std::move(slot->rx_pool));
+  }
+  if (slot->rx_pool == nullptr) *prepared = buffers_.TakePrepared(plan);
+}
+
+bool PortBoard::TakesFrom(const rte_mempool* pool) const {
+  return std::any_of(places_.begin(), places_.end(),
+                     [pool](const Place& place) { return place.pool == pool; });
+}
+
+void PortBoard::RetireLarger(uint16_t mtu) {
+  const uint16_t room = buffers_.PlanOfPort(mtu).data_room;
+  for (PortId port = 0; port < places_.size(); ++port) {
+    PoolPtr& pool = slots_[port].rx_pool;
+    if (places_[port].state == State::kEmpty && pool != nullptr &&
+        rte_pktmbuf_data_room_size(pool.get()) > room) {
+      buffers_.retired().Add(std::move(pool));
+    }
+  }
 }
 
 void PortBoard::TakeOpened(PortId port) {
@@ -179,6 +211,7 @@ void PortBoard::TakeOpened(PortId port) {
   if (!place.unwanted) news_.push_back({.port = port, .status = opening->port.status()});
   if (!opening->port.ok()) return SetState(&place, State::kEmpty);
   slot.port = *std::move(opening->port);
+  place.pool = slot.port->rx_pool();
   place.link = std::move(opening->link);
   place.trunk = opening->joined;
   slot.counters = std::make_unique<PortSlot::Counters>();
@@ -256,6 +289,7 @@ void PortBoard::Move(const Publisher& publisher) {
     if (place.state == State::kClosing && place.call->over()) {
       place.call.reset();
       SetState(&place, State::kEmpty);
+      RetireLarger(buffers_.max_mtu());
       WARP_STOP_POINT(port_closed);
     }
   }

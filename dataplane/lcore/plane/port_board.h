@@ -29,6 +29,7 @@
 #include "dataplane/lcore/exchange/port_slot.h"
 #include "dataplane/lcore/exchange/publisher.h"
 #include "dataplane/lcore/memory/pool.h"
+#include "dataplane/lcore/plane/buffers.h"
 #include "dataplane/lcore/plane/device_call.h"
 #include "dataplane/lcore/plane/link_watch.h"
 #include "dataplane/lcore/port/vlan/vlan_trunk.h"
@@ -39,9 +40,8 @@ class PortBoard {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
 
-  // The bell of control in `exchange` rings when a device was opened or closed.
-  PortBoard(const DataplaneOptions& options, const PoolPlan& plan,
-            std::shared_ptr<Exchange> exchange);
+  // The bell of control in `exchange` rings when a device was opened or closed. `buffers` outlives the board.
+  PortBoard(const DataplaneOptions& options, Buffers& buffers, std::shared_ptr<Exchange> exchange);
 
   // By PortId; max_ports of them. They stay where they are.
   std::span<PortSlot> slots() { return slots_; }
@@ -64,6 +64,11 @@ class PortBoard {
   // Waits until no device is being opened or closed.
   bool Await(Deadline until, const Publisher& publisher);
 
+  // A device that is open, or is being opened or closed, takes buffers from this pool.
+  bool TakesFrom(const rte_mempool* pool) const;
+  // Retires pools that are kept for later ports and whose buffers are larger than for this MTU.
+  void RetireLarger(uint16_t mtu);
+
   // At the end: closes the ports of the workers that have ended, and waits for that. False: some port is still held by
   // a driver, or by a worker that has not ended. `ended` is by WorkerId.
   bool CloseAll(const std::vector<bool>& ended, Deadline until);
@@ -72,7 +77,7 @@ class PortBoard {
   enum class State : uint8_t { kEmpty, kOpening, kOpen, kHeld, kClosing };
   // What the thread that opens a device makes.
   struct Opening {
-    PoolPtr new_pool;  // where the slot had none
+    PoolPtr new_pool;  // where the slot has none; null until it is made, unless it was prepared
     // Of a device that ports share: what is open already, until the thread takes it; then what the port is one of.
     std::shared_ptr<VlanTrunk> trunk;
     std::weak_ptr<VlanTrunk> joined;
@@ -84,8 +89,10 @@ class PortBoard {
     std::string name;                // of the port, except where empty
     std::string device;              // that it shares with others; empty: it has one to itself
     std::weak_ptr<VlanTrunk> trunk;  // of that device, while open
-    bool unwanted = false;           // removed while it is opening
-    uint64_t token = 0;              // while held: the table that all workers must have passed
+    const rte_mempool* pool =
+        nullptr;            // from which the device takes; null: the thread makes it, or empty
+    bool unwanted = false;  // removed while it is opening
+    uint64_t token = 0;     // while held: the table that all workers must have passed
     std::shared_ptr<Opening> opening;
     std::unique_ptr<DeviceCall> call;  // while opening and closing
     std::unique_ptr<LinkWatch> link;   // while open and held; null for a kernel interface
@@ -101,9 +108,10 @@ class PortBoard {
   void TakeOpened(PortId port);
   void StartClosing(PortId port);
   void SetState(Place* place, State state);
+  void FitPool(PortSlot* slot, const PoolPlan& plan, PoolPtr* prepared);
 
   const std::vector<int> worker_cpus_;
-  const PoolPlan plan_;
+  Buffers& buffers_;
   const std::shared_ptr<Exchange> exchange_;
   std::vector<PortSlot> slots_;  // by PortId, as is the next
   std::vector<Place> places_;

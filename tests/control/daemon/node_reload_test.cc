@@ -172,7 +172,14 @@ class NodeReloadTest : public testing::Test {
   NodeReload target_{
       {.config = config_,
        .plan = plan_,
-       .max_mtu = 1500,
+       .dataplane = dataplane_,
+       .largest_mtu =
+           [](const config::NodeConfig& config) {
+             uint16_t largest = 1500;
+             for (const config::PortConfig& port : config.ports)
+               largest = std::max(largest, port.mtu.value_or(0));
+             return largest;
+           },
        .hooks_possible = [this] { return hooks_possible_; },
        .links = links_,
        .traffic = traffic_,
@@ -438,16 +445,52 @@ TEST_F(NodeReloadTest, PatternsHaveWhatNobodyNames) {
 }
 
 TEST_F(NodeReloadTest, WhatTheNodeWasNotStartedForIsRefused) {
-  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"},
-          {"{interface: eth1}", "{interface: eth1, cpu: 1}"}});
+  Follow({{"{interface: eth1}", "{interface: eth1, cpu: 1}"}});
   EXPECT_EQ(reload_.state(), ReloadState::kRefused);
   EXPECT_EQ(reload_.message(),
-            "f:1: ports[0].mtu: 9000 is more than packet buffers were made for at start, 1500: "
-            "restart warpd, or write at most that\n"
             "f:1: ports[1].cpu: no worker was started on CPU 1: restart warpd, or leave cpu out\n");
   Follow({{"{interface: eth1}", "{name: card, pci: \"0000:3b:00.0\"}"}});
   EXPECT_THAT(reload_.message(), HasSubstr("DPDK was started without the card 0000:3b:00.0"));
   EXPECT_EQ(Ports(), "eth0 eth1 wwan0");
+}
+
+// --- Packet buffers. ---
+
+TEST_F(NodeReloadTest, LargerBuffersAreThereBeforeAPortClosesAndGoWhenNobodyNeedsThem) {
+  using Asked = std::vector<std::pair<uint16_t, uint16_t>>;
+  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(dataplane_.asked_buffers, (Asked{{9000, 1}, {9000, 0}}));
+  EXPECT_EQ(dataplane_.port_spec.mtu, 9000);
+  dataplane_.asked_buffers.clear();
+  Follow({});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(dataplane_.asked_buffers, (Asked{{9000, 0}, {1500, 0}}));
+}
+
+TEST_F(NodeReloadTest, ARollBackHasTheBuffersThatItNeeds) {
+  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"}});
+  dataplane_.asked_buffers.clear();
+  Follow({}, std::chrono::milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] {
+    links_.TakePortNews();
+    return !reload_.under_way();
+  }));
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(dataplane_.port_spec.mtu, 9000);
+  for (const auto& [mtu, ports] : dataplane_.asked_buffers) EXPECT_EQ(mtu, 9000);
+}
+
+TEST_F(NodeReloadTest, WithoutMemoryForThemNothingIsTouched) {
+  const auto port = FindPort("eth0")->id;
+  log_.clear();
+  dataplane_.prepared = absl::ResourceExhaustedError("no memory");
+  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRefused);
+  EXPECT_EQ(reload_.message(), "f:1: ports[0].mtu: no memory\n");
+  EXPECT_EQ(FindPort("eth0")->id, port);
+  EXPECT_FALSE(config_.ports[0].mtu.has_value());
+  EXPECT_TRUE(log_.empty());
 }
 
 TEST_F(NodeReloadTest, HooksComeWhereTheirProcessRuns) {

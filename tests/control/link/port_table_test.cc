@@ -228,6 +228,68 @@ TEST_F(PortTableTest, WhatDoesNotFitAnyMoreIsOpenedAnew) {
   EXPECT_TRUE(port.id.has_value());
 }
 
+// --- Packet buffers. ---
+
+TEST_F(PortTableTest, AnInterfaceWhoseMtuGrowsGetsLargerBuffersBeforeItsPortIsOpenedAnew) {
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  dataplane_.buffers_wait = true;
+  InterfaceState jumbo = Interface(1, kMac);
+  jumbo.mtu = 9000;
+  netlink_.Change("l0", jumbo);
+  netlink_.Change("l0", jumbo);
+  using Asked = std::vector<std::pair<uint16_t, uint16_t>>;
+  EXPECT_EQ(dataplane_.asked_buffers, (Asked{{9000, 0}}));
+  table.TakeNews();
+  EXPECT_EQ(closed_, 0);
+  dataplane_.prepared = true;
+  dataplane_.buffers_mtu = 9134;
+  table.TakeNews();
+  EXPECT_EQ(closed_, 1);
+  EXPECT_EQ(dataplane_.port_spec.mtu, 9000);
+}
+
+TEST_F(PortTableTest, WithoutMemoryForThemThePortGoesOnAndNobodyAsksAgain) {
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  dataplane_.prepared = absl::ResourceExhaustedError("no memory");
+  InterfaceState jumbo = Interface(1, kMac);
+  jumbo.mtu = 9000;
+  netlink_.Change("l0", jumbo);
+  table.TakeNews();
+  jumbo.mtu = 8000;
+  netlink_.Change("l0", jumbo);
+  table.TakeNews();
+  EXPECT_EQ(dataplane_.asked_buffers.size(), 1u);
+  EXPECT_EQ(closed_, 0);
+  jumbo.mtu = 65536;  // as loopback has
+  netlink_.Change("l0", jumbo);
+  EXPECT_EQ(dataplane_.asked_buffers.size(), 1u);
+}
+
+TEST_F(PortTableTest, BuffersOfAfXdpFitAPage) {
+  config_.ports[0].device =
+      wire::KernelDevice{.interface = "l0", .driver = wire::KernelDriver::kAfXdp};
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  InterfaceState jumbo = Interface(1, kMac);
+  jumbo.mtu = 9000;
+  netlink_.Change("l0", jumbo);
+  table.TakeNews();
+  EXPECT_EQ(dataplane_.buffers_mtu, 3310);
+  EXPECT_EQ(dataplane_.port_spec.mtu, 3310);
+}
+
+TEST_F(PortTableTest, WhereTheFileSaysTheMtuItsInterfaceAsksForNothing) {
+  config_.ports[0].mtu = 1500;
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  InterfaceState jumbo = Interface(1, kMac);
+  jumbo.mtu = 9000;
+  netlink_.Change("l0", jumbo);
+  EXPECT_TRUE(dataplane_.asked_buffers.empty());
+}
+
 // The name stands before the reason once: in the sentence that ends warpd, and beside the reason in the status.
 TEST_F(PortTableTest, AReasonNamesItsPortOnce) {
   PortTable table(*loop_, netlink_, dataplane_, config_, *this);

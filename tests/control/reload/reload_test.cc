@@ -39,6 +39,10 @@ class FakeTarget : public ReloadTarget {
                         const config::NodeFile&) const override {
     return obstacles;
   }
+  void Prepare(const std::vector<config::EntryChange>&, const config::NodeFile&) override {
+    ++prepares;
+  }
+  absl::StatusOr<bool> Prepared() const override { return prepared; }
   void Exchange(config::NodeConfig& config) override {
     std::swap(running, config);
     log.push_back("exchange");
@@ -67,7 +71,8 @@ class FakeTarget : public ReloadTarget {
 
   config::NodeConfig running = Config({"a1", "b1"});
   std::string obstacles, fails;
-  absl::StatusOr<bool> settled = true;
+  absl::StatusOr<bool> settled = true, prepared = true;
+  int prepares = 0;
   std::vector<std::string> log, lacks;
   int ends = 0;
 };
@@ -124,6 +129,38 @@ TEST_F(ReloadTest, TakesEveryStep) {
   EXPECT_EQ(reload_.changes().size(), 3u);
   EXPECT_THAT(events_, ElementsAre("in force: reload"));
   EXPECT_EQ(reload_.message(), "");
+}
+
+TEST_F(ReloadTest, NothingIsTouchedBeforeMemoryIsThere) {
+  Write({"b2", "c1"});
+  target_.prepared = false;
+  ASSERT_EQ(reload_.Begin(), absl::OkStatus());
+  EXPECT_TRUE(TurnUntil(*loop_, [this] { return target_.prepares == 1; }));
+  EXPECT_EQ(reload_.state(), ReloadState::kChecking);
+  EXPECT_THAT(target_.log, IsEmpty());
+  target_.prepared = true;
+  TurnUntilEnd();
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied);
+  EXPECT_EQ(Ports(), "b2 c1");
+}
+
+TEST_F(ReloadTest, WithoutMemoryItIsRefused) {
+  Write({"b2", "c1"});
+  target_.prepared = absl::ResourceExhaustedError("no memory\n");
+  Run(60s);
+  EXPECT_EQ(reload_.state(), ReloadState::kRefused);
+  EXPECT_EQ(reload_.message(), "no memory\n");
+  EXPECT_THAT(target_.log, IsEmpty());
+  EXPECT_THAT(events_, ElementsAre("refused: no memory"));
+  EXPECT_EQ(target_.ends, 1);
+  target_.prepared = false;
+  Run();
+  EXPECT_THAT(reload_.message(), HasSubstr("memory for the new file is not there after 1 s"));
+  EXPECT_THAT(target_.log, IsEmpty());
+  target_.prepared = true;
+  Run();
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied);
+  EXPECT_EQ(Ports(), "b2 c1");
 }
 
 TEST_F(ReloadTest, WhereNothingDiffersNothingIsDone) {

@@ -22,6 +22,8 @@ class AnyTarget : public ReloadTarget {
                         const config::NodeFile&) const override {
     return "";
   }
+  void Prepare(const std::vector<config::EntryChange>&, const config::NodeFile&) override {}
+  absl::StatusOr<bool> Prepared() const override { return true; }
   void Exchange(config::NodeConfig& config) override { std::swap(running, config); }
   absl::Status Take(const Step&, const config::NodeConfig&, const config::NodeConfig&) override {
     return absl::OkStatus();

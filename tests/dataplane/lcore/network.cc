@@ -49,7 +49,8 @@ PortSpec Node::spec(size_t i) const {
   PortSpec spec = {.name = wires_[i],
                    .device = VirtualDevice{named ? options_.device
                                                  : absl::StrCat("net_warp_lab0,wire=", wires_[i],
-                                                                options_.device_arguments)}};
+                                                                options_.device_arguments)},
+                   .mtu = mtu_};
   if (options_.vlans.empty()) return spec;
   spec.vlan.id = options_.vlans[i];
   for (const uint16_t vlan : options_.vlans) spec.device_vlans.push_back({.id = vlan});

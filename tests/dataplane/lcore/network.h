@@ -47,6 +47,8 @@ class Node {
   PortSpec spec(size_t i) const;
   // Opens a port anew that was removed.
   absl::Status AddAgain(size_t i);
+  // Of ports that are opened from now on.
+  void SetMtu(uint16_t mtu) { mtu_ = mtu; }
 
   // Makes a path from each local port to each remote endpoint. `active(i, j)` says which of them send.
   void Connect(const Node& other, std::shared_ptr<wire::Session> session);
@@ -122,6 +124,7 @@ class Node {
   std::function<uint32_t(size_t, size_t)> room_ = [](size_t, size_t) { return UINT32_MAX; };
   std::function<wire::PathSlot(size_t, size_t)> slot_ = SlotOf;
   std::vector<bool> present_, up_;
+  uint16_t mtu_ = PortSpec().mtu;
   std::shared_ptr<wire::Session> send_session_;
   std::vector<std::shared_ptr<wire::Session>> receive_sessions_;
 };

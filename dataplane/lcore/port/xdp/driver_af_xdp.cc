@@ -104,7 +104,7 @@ absl::Status CheckBuffers(const std::string& interface, rte_mempool* pool) {
   if (object > static_cast<uint32_t>(getpagesize())) {
     return Refused(interface,
                    absl::StrCat("af_xdp's packet buffers fit a page, and these have ", object,
-                                " bytes: the MTU of every port must be at most 3310"));
+                                " bytes: the MTU of the port must be at most 3310"));
   }
   // The driver takes the pool for one array of objects, without gaps at the ends of pages.
   const rte_mempool_memhdr* memory = STAILQ_FIRST(&pool->mem_list);

@@ -1,0 +1,74 @@
+#include "dataplane/lcore/plane/retired_pools.h"
+
+#include <rte_cycles.h>
+#include <rte_mempool.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace warp::lcore {
+namespace {
+
+// A look reads the caches of all threads, which is not worth doing in each turn of control: 200 times a second.
+constexpr uint64_t kLooksPerSecond = 200;
+
+constexpr auto kFreeing = std::chrono::seconds(10);
+
+}  // namespace
+
+RetiredPools::~RetiredPools() {
+  const auto until = std::chrono::steady_clock::now() + kFreeing;
+  for (const std::unique_ptr<DeviceCall>& call : freeing_) call->Await(until);
+}
+
+void RetiredPools::Add(PoolPtr pool, bool of_frames) {
+  if (pool != nullptr) pools_.push_back({.pool = std::move(pool), .of_frames = of_frames});
+}
+
+bool RetiredPools::frames_are_home() const {
+  return std::all_of(pools_.begin(), pools_.end(), [](const Retired& retired) {
+    return !retired.of_frames || rte_mempool_full(retired.pool.get()) == 1;
+  });
+}
+
+void RetiredPools::Advance(Publisher& publisher,
+                           const std::function<bool(const rte_mempool*)>& in_use) {
+  if (const uint64_t now = rte_rdtsc(); now < next_look_) {
+    return;
+  } else {
+    next_look_ = now + rte_get_tsc_hz() / kLooksPerSecond;
+  }
+  std::erase_if(freeing_, [](const auto& call) { return call->over(); });
+  std::erase_if(pools_, [&](Retired& retired) {
+    if (in_use(retired.pool.get())) {
+      retired.looked = retired.home = false;
+      return false;
+    }
+    if (retired.looked && !publisher.HasPassed(retired.token)) return false;
+    if (retired.home) return Free(&retired);
+    Look(publisher, &retired);
+    return false;
+  });
+}
+
+void RetiredPools::Look(Publisher& publisher, Retired* retired) {
+  const rte_mempool* const pool = retired->pool.get();
+  const uint32_t in_ring = rte_mempool_get_ops(pool->ops_index)->get_count(pool);
+  const bool same = std::exchange(retired->looked, true) && in_ring == retired->in_ring;
+  retired->home = same && rte_mempool_avail_count(pool) == pool->size;
+  retired->in_ring = in_ring;
+  retired->token = publisher.StartToken();
+}
+
+// Where there is no thread to be had now, the next look tries again.
+bool RetiredPools::Free(Retired* retired) {
+  absl::StatusOr<std::unique_ptr<DeviceCall>> call =
+      DeviceCall::Start([pool = retired->pool.get()] { rte_mempool_free(pool); }, [] {});
+  if (!call.ok()) return false;
+  static_cast<void>(retired->pool.release());
+  freeing_.push_back(*std::move(call));
+  return true;
+}
+
+}  // namespace warp::lcore
