@@ -20,6 +20,12 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
       Leave(now, spec.slot);
       Spread(now, spec.slot);
       path.reset();
+      // The turns of another path say nothing of what a flow owes here.
+      for (const std::unique_ptr<TunnelFlows>& tunnel : flows_) {
+        if (tunnel == nullptr) continue;
+        for (Flow* const flow : {&tunnel->ahead, &tunnel->in_order})
+          QueueOf(*flow, spec.slot) = FlowQueue();
+      }
     }
     if (path == nullptr) {
       path = std::make_unique<BondPath>(spec);
@@ -91,7 +97,7 @@ void Bond::SetFlow(uint16_t tunnel, const FlowSpec& spec) {
   const uint64_t before = flows.in_order.weight();
   for (Flow* const changed : {&flows.in_order, &flows.ahead}) {
     for (wire::PathSlot slot = 0; slot < changed->queues.size(); ++slot) {
-      if (changed->queues[slot].items.empty()) continue;
+      if (changed->queues[slot].empty()) continue;
       PathOf(slot).waiting_weight += spec.policy.weight - changed->weight();
     }
     changed->spec = spec;
@@ -125,7 +131,7 @@ void Bond::TakeUses(Instant now, std::vector<PathUse>& uses) {
                     .rate = static_cast<Rate>(path.spec.max_rate),
                     .weight = path.TakeWeight(WaitingTunnels(path)),
                     .in_use = path.TakeUse(now),
-                    .waited = std::exchange(path.waited, path.queued + path.again_queued > 0)});
+                    .waited = std::exchange(path.waited, path.queued > 0)});
   }
 }
 
@@ -176,11 +182,7 @@ Instant Bond::NextTimeout() const {
   Instant next = next_check_;
   for (const wire::PathSlot slot : order_) {
     const BondPath& path = PathOf(slot);
-    if (!path.again.empty()) {
-      next = std::min(next, path.clock.next());
-    } else if (!path.waiting.empty()) {
-      next = std::min(next, std::max(path.clock.next(), path.held_until));
-    }
+    if (!path.waiting.empty()) next = std::min(next, std::max(path.clock.next(), path.held_until));
   }
   return next;
 }

@@ -6,7 +6,8 @@
 //   Next  ◄──────────────────────────────┘ ─► NoteSent ─► flight ◄─ HandleFeedback ─► arrived, or lost: Next again
 //
 // A flow is a tunnel. The bond knows numbers and sizes; the payloads stay with their tunnels. The flows of a path take
-// turns by bytes (deficit round robin) in proportion to their weights, so that a flood waits for itself.
+// turns by bytes (deficit round robin) in proportion to their weights, so that a flood waits for itself. What was lost
+// and goes again has its flow's next turns.
 //
 // What a tunnel has of small payloads that others wait for is a flow beside the tunnel's own, of the same weight: its
 // number has the bit kAhead. So they wait for no more than a turn of the others, and what there is of them takes no
@@ -128,6 +129,8 @@ class Bond {
   uint64_t impossible() const { return impossible_; }
 
  private:
+  friend class BondBooks;  // of tests: adds up what waits
+
   struct Flow {
     FlowSpec spec;
     Codel codel;
@@ -172,9 +175,9 @@ class Bond {
   Duration WayOf(wire::PathSlot slot) const {
     return least_way_ + std::max(Duration::zero(), FloorOf(slot) - least_floor_);
   }
-  // When something arrives that was lost and is sent again now.
-  Instant AgainBy(Instant now, wire::PathSlot slot) const {
-    return now + PathOf(slot).AgainWait(now) + WayOf(slot);
+  // When something arrives that was lost and is sent again now: it passes all of its flow but its like.
+  Instant AgainBy(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const {
+    return now + WaitBehind(now, flow, slot, size, AgainBytes(flow, slot)) + WayOf(slot);
   }
 
   // bond_choice.cc: which path.
@@ -187,7 +190,18 @@ class Bond {
   bool Usable(const Flow& flow, wire::PathSlot slot) const {
     return (UsablePaths(flow) & wire::MaskOf(slot)) != 0;
   }
-  Duration WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
+  Duration WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const {
+    return WaitBehind(now, flow, slot, size, QueuedBytes(flow, slot));
+  }
+  // `own`: of what the flow has waiting for the path, the bytes that go first.
+  Duration WaitBehind(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size,
+                      uint64_t own) const;
+  static uint64_t QueuedBytes(const Flow& flow, wire::PathSlot slot) {
+    return slot < flow.queues.size() ? flow.queues[slot].bytes : 0;
+  }
+  static uint64_t AgainBytes(const Flow& flow, wire::PathSlot slot) {
+    return slot < flow.queues.size() ? flow.queues[slot].again_bytes : 0;
+  }
   Duration LongestTrip(const Flow& flow) const;
   bool CodelDrops(Instant now, Flow& flow, wire::PathSlot slot, Duration wait);
   Duration ArrivalOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const;
@@ -213,6 +227,7 @@ class Bond {
   void PutBack(Flow& flow, const Grant& grant);
   void Spread(Instant now, wire::PathSlot from);
   void SpreadAgain(Instant now, wire::PathSlot from);
+  void PlaceAgain(Instant now, std::vector<Grant> items, wire::PathSlot from);
 
   // bond_turns.cc: what leaves when.
   // What a flow may send more in each turn: the heaviest has a whole one, and the others their part, so that turns are
@@ -224,7 +239,8 @@ class Bond {
   int64_t DebtOf(Flow& flow, wire::PathSlot slot);
   void SkipRounds(wire::PathSlot slot);
   std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
-  std::optional<Grant> TakeAgain(Instant now, wire::PathSlot slot);
+  bool TooLateAgain(Instant now, const Flow& flow, const Grant& grant) const;
+  void LeaveTurns(Flow& flow, uint16_t id, wire::PathSlot slot);
   void Direct(Instant now, const Flow& flow, wire::PathSlot slot, Grant* grant) const;
 
   // bond_feedback.cc.

@@ -39,13 +39,14 @@ PathMask Bond::WithoutLastResorts(PathMask paths) const {
 // What waits for the path before a payload of this flow. The flows take turns, so that one with little to send does not
 // wait for all that a flood has put there: while its own payloads are sent, each of the others sends in proportion to
 // its weight, and then all have one more turn at most.
-Duration Bond::WaitOn(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size) const {
+Duration Bond::WaitBehind(Instant now, const Flow& flow, wire::PathSlot slot, uint32_t size,
+                          uint64_t own) const {
   const BondPath& path = PathOf(slot);
-  if (path.queued + path.again_queued == 0) return path.clock.Wait(now);
-  const uint64_t own = slot < flow.queues.size() ? flow.queues[slot].bytes : 0;
-  const uint64_t others = path.waiting_weight - (own > 0 ? flow.weight() : 0);
+  if (path.queued == 0) return path.clock.Wait(now);
+  const uint64_t mine = QueuedBytes(flow, slot);
+  const uint64_t others = path.waiting_weight - (mine > 0 ? flow.weight() : 0);
   const uint64_t turns = others * own / flow.weight() + others * (size + kQuantum) / heaviest_;
-  const uint64_t ahead = path.again_queued + own + std::min(path.queued - own, turns);
+  const uint64_t ahead = own + std::min(path.queued - mine, turns);
   return path.clock.Wait(now) + PathClock::TimeOf(ahead, path.capacity.ByteTime(now));
 }
 
@@ -177,7 +178,7 @@ PathMask Bond::CopiesBeside(Instant now, const Flow& flow, wire::PathSlot slot,
       const Capacity& first = PathOf(slot).capacity;
       const Instant known = now + first.round_trip() + spacing_ + first.silence();
       const bool in_time = known < grant.taken + policy.resend &&
-                           AgainBy(now, other) - now + known <= grant.deadline;
+                           AgainBy(now, flow, other, grant.size) - now + known <= grant.deadline;
       if (in_time && risks < 1) break;
       // A copy that is late as well saves nothing, and what has to leave by its path later would wait for it.
       const BondPath& second = PathOf(other);

@@ -318,7 +318,8 @@ std::optional<PathMask> Bond::AgainWithout(Instant now, const Flow& flow, wire::
   if (flow.spec.policy.mode != TunnelMode::kAdaptive) return wire::MaskOf(slot);
   for (const PathMask without : {wire::MaskOf(slot), PathMask{0}}) {
     const wire::PathSlot by = Fastest(now, flow, payload.size, without);
-    if (by != wire::kNoPathSlot && AgainBy(now, by) <= payload.taken + flow.spec.deadline)
+    if (by != wire::kNoPathSlot &&
+        AgainBy(now, flow, by, payload.size) <= payload.taken + flow.spec.deadline)
       return without;
   }
   return std::nullopt;

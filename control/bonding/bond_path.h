@@ -73,15 +73,13 @@ struct BondPath {
   Flight flight;
 
   uint64_t queued = 0;             // bytes that wait
+  uint64_t again_queued = 0;       // of these, what was lost and goes again
   CompactQueue<uint16_t> waiting;  // flows with something in their queue, in turns
   uint64_t waiting_weight = 0;     // of these
   uint32_t crowded = 0;            // how often a flow came to where none waited
   double rounds = 0;               // of turns since
   Instant held_until{};            // all of them are held back until then
-  // What was lost and goes again by this path, before all that waits; its bytes are not in `queued`.
-  CompactQueue<Grant> again;
-  uint64_t again_queued = 0;
-  int64_t copy_credit = 0;  // bytes of copies that may pass what waits
+  int64_t copy_credit = 0;         // bytes of copies that may pass what waits
 
   // The last feedback said that nothing came of late, though something should have: no payload is put there until the
   // next one says otherwise.
@@ -143,17 +141,13 @@ struct BondPath {
     return static_cast<double>(std::max({uint64_t{1}, waits, std::exchange(used_weight, 0)}));
   }
   Duration Backlog(Instant now) const {
-    return clock.Wait(now) + PathClock::TimeOf(queued + again_queued, capacity.ByteTime(now));
-  }
-  // How long what is sent again waits: it passes all but its like.
-  Duration AgainWait(Instant now) const {
-    return clock.Wait(now) + PathClock::TimeOf(again_queued, capacity.ByteTime(now));
+    return clock.Wait(now) + PathClock::TimeOf(queued, capacity.ByteTime(now));
   }
   // Copies leave at once, and are paid for afterwards. So there are as many as can be paid for; and where payloads
   // wait, copies have no more than those.
   bool TakesCopy(Instant now, uint32_t size) const {
     return clock.Takes(now, PathClock::TimeOf(size, capacity.ByteTime(now))) &&
-           (queued == 0 || copy_credit > 0);
+           (queued == again_queued || copy_credit > 0);
   }
   static constexpr int64_t kMostCopyCredit = 30'000;
   void NoteBytes(Instant now, uint64_t bytes) {

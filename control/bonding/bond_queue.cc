@@ -61,7 +61,7 @@ Bond::Fate Bond::Offer(Instant now, Grant* payload) {
 // Whoever has something to send waits for a turn of the others, which on a slow path is long. That is no queue of the
 // flow's: what goes ahead has its own one alone, and who has nothing that waits has none.
 bool Bond::CodelDrops(Instant now, Flow& flow, wire::PathSlot slot, Duration wait) {
-  const auto waits = [](const FlowQueue& queue) { return queue.bytes > 0; };
+  const auto waits = [](const FlowQueue& queue) { return !queue.items.empty(); };
   if (wait < Codel::kTarget || std::none_of(flow.queues.begin(), flow.queues.end(), waits))
     return flow.codel.Drops(now, {}, {});
   const bool one = flow.spec.policy.mode == TunnelMode::kBackup;
@@ -94,17 +94,22 @@ int64_t Bond::DebtOf(Flow& flow, wire::PathSlot slot) {
   return std::min<int64_t>(0, queue.deficit + static_cast<int64_t>(repaid));
 }
 
-// In the order of the numbers: what comes from another path's queue may be older than what is here.
+// In the order of the numbers: what comes from another path's queue may be older than what is here. What was lost and
+// goes again passes it.
 void Bond::Enqueue(Flow& flow, wire::PathSlot slot, const Grant& payload) {
   BondPath& path = PathOf(slot);
   FlowQueue& queue = QueueOf(flow, slot);
   path.held_until = Instant{};
-  if (queue.items.empty()) {
+  if (queue.empty()) {
     queue.deficit = DebtOf(flow, slot);
     path.waiting.push_back(payload.flow);
     path.waiting_weight += flow.weight();
   }
-  if (placing_many_) {
+  if (payload.again) {
+    queue.again.push_back(payload);
+    queue.again_bytes += payload.size;
+    path.again_queued += payload.size;
+  } else if (placing_many_) {
     queue.items.push_back(payload);
     to_sort_.emplace_back(payload.flow, slot);
   } else {
@@ -122,9 +127,8 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
     flow.again_bytes -= size;
     ++flow.status.resent;
     if (grant.slot < paths_.size()) ++PathOf(grant.slot).resent;
-  } else if (grant.slot != wire::kNoPathSlot) {
-    QueueOf(flow, grant.slot).deficit -= size;
   }
+  if (grant.slot != wire::kNoPathSlot) QueueOf(flow, grant.slot).deficit -= size;
   if (grant.parity != 0) {
     ++flow.status.parity;
   } else if (flow.spec.policy.mode != TunnelMode::kReplicate &&
@@ -166,7 +170,7 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
 void Bond::NoteUnsent(Instant now, const Grant& grant) {
   Flow* const flow = Find(grant.flow);
   if (flow == nullptr) return;
-  if (grant.slot != wire::kNoPathSlot) return PutBack(*flow, grant);
+  if ((mask_ & wire::MaskOf(grant.slot)) != 0) return PutBack(*flow, grant);
   Place(now, *flow, grant, 0);
 }
 
@@ -178,9 +182,7 @@ void Bond::Place(Instant now, Flow& flow, Grant payload, PathMask without) {
                                      : FastestBut(now, flow, payload.size, payload.avoid);
   if (slot == wire::kNoPathSlot && without != 0) slot = Fastest(now, flow, payload.size, 0);
   if (slot == wire::kNoPathSlot) return Park(now, flow, payload);
-  if (!payload.again) return Enqueue(flow, slot, payload);
-  PathOf(slot).again.push_back(payload);
-  PathOf(slot).again_queued += payload.size;
+  Enqueue(flow, slot, payload);
 }
 
 // Each by itself would have to be inserted among what waits there, so that thousands would take a time that grows with
@@ -204,20 +206,20 @@ void Bond::PlaceAll(Instant now, std::vector<Grant> items) {
 // It waits where it did before, and is the next one there.
 void Bond::PutBack(Flow& flow, const Grant& grant) {
   BondPath& path = PathOf(grant.slot);
-  if (grant.again) {
-    path.again.push_front(grant);
-    path.again_queued += grant.size;
-    return;
-  }
   FlowQueue& queue = QueueOf(flow, grant.slot);
-  if (queue.items.empty()) {
+  path.held_until = Instant{};
+  if (queue.empty()) {
     path.waiting.push_front(grant.flow);
     path.waiting_weight += flow.weight();
   }
   Grant payload = grant;
   payload.paths = 0;
   payload.slot = wire::kNoPathSlot;
-  queue.items.push_front(payload);
+  (grant.again ? queue.again : queue.items).push_front(payload);
+  if (grant.again) {
+    queue.again_bytes += grant.size;
+    path.again_queued += grant.size;
+  }
   queue.bytes += grant.size;
   path.queued += grant.size;
 }
@@ -243,22 +245,50 @@ void Bond::Charge(Instant now, PathMask paths, uint32_t size) {
 // What waits for the path goes to others; where there is none it is parked.
 void Bond::Spread(Instant now, wire::PathSlot from) {
   BondPath& path = PathOf(from);
-  std::vector<Grant> items;
+  std::vector<Grant> items, again;
   for (const uint16_t id : path.waiting) {
     FlowQueue& queue = QueueOf(*Find(id), from);
     items.insert(items.end(), queue.items.begin(), queue.items.end());
+    again.insert(again.end(), queue.again.begin(), queue.again.end());
     queue = FlowQueue();
   }
   path.waiting.clear();
-  path.waiting_weight = path.queued = 0;
+  path.waiting_weight = path.queued = path.again_queued = 0;
   PlaceAll(now, std::move(items));
-  SpreadAgain(now, from);
+  PlaceAgain(now, std::move(again), from);
 }
 
+// What was lost goes to others; payloads go on waiting for the path.
 void Bond::SpreadAgain(Instant now, wire::PathSlot from) {
-  PathOf(from).again_queued = 0;
-  for (const Grant& item : std::exchange(PathOf(from).again, {}))
-    Place(now, FlowOf(item), item, wire::MaskOf(from));
+  BondPath& path = PathOf(from);
+  if (path.again_queued == 0) return;
+  std::vector<Grant> again;
+  // The turns are written anew: each of thousands that leave would have to be searched for there.
+  const CompactQueue<uint16_t> waiting = std::exchange(path.waiting, {});
+  for (const uint16_t id : waiting) {
+    Flow& flow = *Find(id);
+    FlowQueue& queue = QueueOf(flow, from);
+    again.insert(again.end(), queue.again.begin(), queue.again.end());
+    queue.again.clear();
+    queue.bytes -= queue.again_bytes;
+    path.queued -= queue.again_bytes;
+    queue.again_bytes = 0;
+    if (!queue.empty()) {
+      path.waiting.push_back(id);
+      continue;
+    }
+    queue.crowded = path.crowded;
+    queue.rounds = path.rounds;
+    path.waiting_weight -= flow.weight();
+  }
+  path.again_queued = 0;
+  PlaceAgain(now, std::move(again), from);
+}
+
+void Bond::PlaceAgain(Instant now, std::vector<Grant> items, wire::PathSlot from) {
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Grant& a, const Grant& b) { return a.taken < b.taken; });
+  for (const Grant& item : items) Place(now, FlowOf(item), item, wire::MaskOf(from));
 }
 
 }  // namespace warp::bonding

@@ -14,7 +14,6 @@ std::optional<Grant> Bond::Next(Instant now) {
     const wire::PathSlot slot = order_[turn_];
     const BondPath& path = PathOf(slot);
     if (path.clock.open(now)) {
-      if (auto grant = TakeAgain(now, slot)) return grant;
       if (auto grant = TakeFrom(now, slot)) return grant;
     }
     ++turn_;
@@ -66,24 +65,27 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
         continue;
       }
     }
-    Grant grant = queue.items.front();
-    queue.items.pop_front();
+    CompactQueue<Grant>& next = queue.again.empty() ? queue.items : queue.again;
+    Grant grant = next.front();
+    next.pop_front();
     queue.bytes -= grant.size;
     path.queued -= grant.size;
-    if (queue.items.empty()) {
-      queue.crowded = path.crowded;
-      queue.rounds = path.rounds;
-      const auto place = std::find(path.waiting.begin(), path.waiting.end(), id);
-      path.waiting.erase(place);
-      path.waiting_weight -= flow.weight();
+    if (grant.again) {
+      queue.again_bytes -= grant.size;
+      path.again_queued -= grant.size;
     }
-    if (grant.deadline <= now) continue;  // its tunnel has dropped it
-    // The path was allowed when the payload came here.
-    if ((flow.spec.allowed & wire::MaskOf(slot)) == 0) {
+    if (queue.empty()) LeaveTurns(flow, id, slot);
+    if (grant.again && TooLateAgain(now, flow, grant)) {
+      LoseForGood(flow, grant);
+      continue;
+    }
+    if (!grant.again && grant.deadline <= now) continue;  // its tunnel has dropped it
+    // The path was allowed when the payload came here, and what was lost found one that works.
+    if ((flow.spec.allowed & wire::MaskOf(slot)) == 0 || (grant.again && !Usable(flow, slot))) {
       Place(now, flow, grant, wire::MaskOf(slot));
       continue;
     }
-    if (!path.waiting.empty()) path.capacity.NoteLimited(now);
+    if (!grant.again && !path.waiting.empty()) path.capacity.NoteLimited(now);
     grant.slot = slot;
     path.held_until = Instant{};
     Direct(now, flow, slot, &grant);
@@ -93,26 +95,19 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
   return std::nullopt;
 }
 
-// A resend takes the path's turn before all that waits for it. It waits for this path alone, so that a path that is
-// full holds up no other one's.
-std::optional<Grant> Bond::TakeAgain(Instant now, wire::PathSlot slot) {
+// Nothing of the flow waits for the path any more.
+void Bond::LeaveTurns(Flow& flow, uint16_t id, wire::PathSlot slot) {
   BondPath& path = PathOf(slot);
-  while (!path.again.empty()) {
-    Grant grant = path.again.front();
-    path.again.pop_front();
-    path.again_queued -= grant.size;
-    Flow& flow = FlowOf(grant);
-    if (grant.taken + flow.spec.policy.resend <= now || flow.again_bytes < grant.size) {
-      LoseForGood(flow, grant);
-    } else if (!Usable(flow, slot)) {
-      Place(now, flow, grant, wire::MaskOf(slot));
-    } else {
-      grant.slot = slot;
-      Direct(now, flow, slot, &grant);
-      return grant;
-    }
-  }
-  return std::nullopt;
+  FlowQueue& queue = QueueOf(flow, slot);
+  queue.crowded = path.crowded;
+  queue.rounds = path.rounds;
+  path.waiting.erase(std::find(path.waiting.begin(), path.waiting.end(), id));
+  path.waiting_weight -= flow.weight();
+}
+
+// What was lost is of use for as long as its flow says, and may have a part of what the flow sends.
+bool Bond::TooLateAgain(Instant now, const Flow& flow, const Grant& grant) const {
+  return grant.taken + flow.spec.policy.resend <= now || flow.again_bytes < grant.size;
 }
 
 // Says by which paths the payload goes: over `slot` and copies beside. What is replicated goes over all of its paths,

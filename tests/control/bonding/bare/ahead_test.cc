@@ -151,6 +151,7 @@ TEST_F(AheadTest, GoesTwiceWherePathsLose) {
         now_ += Millis(10);
       }
       Tell(slot, newest, lost);
+      Run(now_ + Millis(1));  // what was lost goes again
     }
   }
   Run(now_ + Millis(500));

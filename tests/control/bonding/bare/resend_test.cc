@@ -1,6 +1,7 @@
-// What was lost goes again, by the path on which it arrives first, and waits for nothing else.
+// What was lost goes again, by the path on which it arrives first, and waits for nothing else of its tunnel.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "tests/control/bonding/bare/bare_bond.h"
@@ -81,6 +82,70 @@ TEST_F(ResendTest, ResendsKeepThePaceOfTheirPath) {
   ASSERT_GE(left.size(), 3u);
   EXPECT_LE(left.size(), 5u);
   for (const Grant& one : left) EXPECT_TRUE(one.again);
+}
+
+// Of two tunnels one has lost much, and all of it goes again by a slow path: 280 ms of it. The other one has its turns
+// there all the same, is not told that it would wait for longer, and its own loss goes first.
+class ManyLostTest : public ResendTest {
+ protected:
+  static constexpr int kLost = 28;
+
+  ManyLostTest() {
+    rate_ = 100'000;
+    SetPaths(0b11);
+    SetFlow(1, {.mode = TunnelMode::kStripe, .resend = Millis(900)}, 0b01);
+    SetFlow(2, {.mode = TunnelMode::kStripe, .resend = Millis(900)}, 0b01);
+    SaveForResends();
+  }
+  // Of what the tunnels have sent by the fast path, so much arrives.
+  void LoseMany(int of_second) {
+    std::vector<uint64_t> lost;
+    Grant grant;
+    for (int i = 0; i < kLost + of_second; ++i) {
+      ASSERT_EQ(Offer(&grant, i < kLost ? 1 : 2), Bond::Fate::kGranted);
+      lost.push_back(Leave(grant));
+      now_ += Millis(20);
+    }
+    ASSERT_EQ(Offer(&grant, 1, 100), Bond::Fate::kGranted);
+    const uint64_t newest = Leave(grant);
+    now_ += Millis(20);
+    SetFlow(1, {.mode = TunnelMode::kStripe, .resend = Millis(9000)}, 0b11);
+    SetFlow(2, {.mode = TunnelMode::kStripe, .resend = Millis(9000)}, 0b11);
+    Tell(0, newest, lost);
+    for (const uint16_t flow : {1, 2})
+      SetFlow(flow, {.mode = TunnelMode::kStripe, .resend = Millis(9000)}, 0b10);
+  }
+};
+
+TEST_F(ManyLostTest, ByOneTunnelMakeNoOtherOneWait) {
+  LoseMany(0);
+  Grant grant{.flow = 2, .number = number_++, .size = 1000, .taken = now_};
+  grant.deadline = now_ + Millis(100);
+  ASSERT_EQ(bond_.Offer(now_, &grant), Bond::Fate::kQueued);
+  const std::vector<Grant> left = Run(now_ + Millis(100));
+  EXPECT_EQ(std::count_if(left.begin(), left.end(), [](const Grant& one) { return one.flow == 2; }),
+            1);
+}
+
+TEST_F(ManyLostTest, AreOfTheirTunnelsTurns) {
+  LoseMany(0);
+  for (int i = 0; i < 20; ++i) Wait(2, 1000);
+  for (int i = 0; i < 20; ++i) Wait(1, 1000);
+  int second = 0;
+  const std::vector<Grant> left = Run(now_ + Millis(200));
+  for (const Grant& one : left) {
+    if (one.flow == 2) ++second;
+    EXPECT_TRUE(one.flow == 2 || one.again);
+  }
+  ASSERT_GE(left.size(), 15u);
+  EXPECT_NEAR(second, static_cast<int>(left.size()) / 2, 3);
+}
+
+TEST_F(ManyLostTest, TheOneThatHasLostLittleHasItsResendFirst) {
+  LoseMany(1);
+  const std::vector<Grant> left = Run(now_ + Millis(80));
+  EXPECT_TRUE(std::any_of(left.begin(), left.end(),
+                          [](const Grant& one) { return one.flow == 2 && one.again; }));
 }
 
 // --- Sessions. ---
