@@ -23,7 +23,7 @@ enum class HookUser { kOwn, kNobody, kOfWarpd };
 absl::StatusOr<HookUser> GiveUpRights();
 
 // In the child that is to run the commands: from now on it and they have what others leave of the CPUs. Not before,
-// because warpd waits at its start for the process that gives up the rights, and would wait for a CPU that is left over.
+// because warpd waits at its start for the process that gives up the rights, and would wait until a CPU is left over.
 void YieldCpus();
 
 // In the same child: from now on whatever they leave behind becomes a child of this process.
