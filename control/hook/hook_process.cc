@@ -42,6 +42,7 @@ void LeaveAllBehind(int socket) {
 
 [[noreturn]] void BeHookProcess(HookUser user) {
   AdoptOrphans();
+  YieldCpus();
   // Nobody hears of it who has no hooks: the first of them is awaited.
   char first = 0;
   while (recv(kSocket, &first, 1, MSG_PEEK) < 0 && errno == EINTR) {

@@ -89,9 +89,8 @@ absl::Status DropCapabilities() {
   return absl::OkStatus();
 }
 
-// A command has what is left of the machine: of its CPUs, and of its memory.
+// A command is the first to go when memory runs out, and may not be too many.
 void StandBack() {
-  setpriority(PRIO_PROCESS, 0, kNice);
   WriteFile("/proc/self/oom_score_adj", "1000");
   rlimit limit{};
   if (getrlimit(RLIMIT_NPROC, &limit) != 0) return;
@@ -116,6 +115,8 @@ absl::StatusOr<HookUser> GiveUpRights() {
   if (absl::Status status = DropCapabilities(); !status.ok()) return status;
   return user;
 }
+
+void YieldCpus() { setpriority(PRIO_PROCESS, 0, kNice); }
 
 void AdoptOrphans() { prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 

@@ -22,7 +22,11 @@ enum class HookUser { kOwn, kNobody, kOfWarpd };
 // sentence what could not be given up; then nothing may be run.
 absl::StatusOr<HookUser> GiveUpRights();
 
-// In the child that is to run the commands: from now on whatever they leave behind becomes a child of this process.
+// In the child that is to run the commands: from now on it and they have what others leave of the CPUs. Not before,
+// because warpd waits at its start for the process that gives up the rights, and would wait until a CPU is left over.
+void YieldCpus();
+
+// In the same child: from now on whatever they leave behind becomes a child of this process.
 void AdoptOrphans();
 
 // Kills all that commands have started and left, and waits until it has gone, but not for ever: what sits in the kernel

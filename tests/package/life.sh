@@ -29,11 +29,13 @@ step "a node serves, as a user of its own, with the key that root made"
 with_map=no with_endpoints=yes
 node_config A B
 node_config B A
+tunnel_gate='{tun: {interface: warp0}}' tunnel_config A B network 2 9010 >>"$lab/A.yaml"
 serve A
 node_up B
 wait_active A 2
 [[ $(within A stat -c %U "/proc/$(main_pid A)") == _warp ]]
 [[ $(within A systemctl show -P StatusText warpd) == '1 of 1 peers connected' ]]
+ip -n A link show warp0 >/dev/null
 [[ $(status A "set(port['driver'] for port in status['ports'])") == *af_packet* ]]
 echo_up
 traffic_for 1 1000 500

@@ -28,6 +28,13 @@ std::string Value(const CommandOption& option) {
                       option.is_file() ? ":_files" : ": ");
 }
 
+// ":PATH:_files", or ":NAME:{true}" where nothing completes it. If zsh had to say so, as it does of the value of an
+// option, it would list the options that may stand there instead of completing one.
+std::string Place(const CommandOption& argument) {
+  return absl::StrCat(argument.value_optional ? "::" : ":", Escaped(argument.value),
+                      argument.is_file() ? ":_files" : ":{true}");
+}
+
 // '(-c --config)'{-c,--config}'[YAML configuration file]:FILE:_files'
 std::string Specification(const CommandOption& option) {
   const std::string rest = Quoted(absl::StrCat("[", Escaped(option.help), "]", Value(option)));
@@ -46,7 +53,7 @@ std::string Arguments(const Command& command) {
   }
   for (const CommandOption& argument : command.arguments) {
     const std::string place = argument.repeated ? "*" : argument.required ? "" : ":";
-    absl::StrAppend(&lines, " \\\n    ", Quoted(place + Value(argument)));
+    absl::StrAppend(&lines, " \\\n    ", Quoted(place + Place(argument)));
   }
   return lines;
 }

@@ -73,6 +73,13 @@ TEST_F(HookTest, HasNoRights) {
   EXPECT_EQ(descriptors.find(absl::StrCat("[", log.st_ino, "]")), std::string::npos) << descriptors;
 }
 
+TEST_F(HookTest, HasWhatOthersLeaveOfTheCpus) {
+  hooks_->Set({Script("hook", "nice >$OUT.nice; touch $OUT.done")}, seconds(60));
+  Run(1);
+  ASSERT_TRUE(Until([&] { return Exists("hook.done"); }));
+  EXPECT_EQ(Read("hook.nice"), "10\n");
+}
+
 TEST_F(HookTest, CommandsRunOneAfterTheOtherForEachEvent) {
   const std::string a = Script("a", "echo a$WARP_NUMBER >>$OUT.log");
   const std::string b = Script("b", "echo b$WARP_NUMBER >>" + directory_.At("a.log"));
