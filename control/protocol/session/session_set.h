@@ -5,8 +5,8 @@
 //                             └─────────────┘                           └───────────┘                         └──────┘
 //                                    └──────────────── confirm_lifetime; more than four of them ────────────────►┘
 //
-// All of them receive. The newest confirmed one sends that is of the newest key of the remote end. Of two whose handshakes crossed it is the one that the smaller
-// key began, so that both ends agree.
+// All of them receive. The newest confirmed one sends that is of the newest key by which the remote end was heard. Of
+// two whose handshakes crossed it is the one that the smaller key began, so that both ends agree.
 #ifndef WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
 #define WARP_CONTROL_PROTOCOL_SESSION_SESSION_SET_H_
 

@@ -97,6 +97,11 @@ PeerId VirtualNet::AddPeerNow(int a, int b, bool endpoints) {
   return nodes_[Index(a)].ids[b] = id.value_or(0);
 }
 
+void VirtualNet::LearnKey(int a, int b, const wire::PublicKey& key, Replaced replaced) {
+  nodes_[Index(a)].known[b] = key;
+  EXPECT_TRUE(node(a).SetPeerKey(now_, nodes_[Index(a)].ids.at(b), key, replaced));
+}
+
 // --- Links. ---
 
 void VirtualNet::PortDown(int n, int port) {
