@@ -1,10 +1,39 @@
 #include "control/protocol/session/responder.h"
 
+#include <cassert>
 #include <utility>
 
 namespace warp::protocol {
+namespace {
 
-Responder::Responder(Identity& identity, SessionTable& table, Role role,
+// The sessions of associations.
+class AssociationMaker : public SessionMaker {
+ public:
+  AssociationMaker(const SessionTable& table, Responder::FindFunction find)
+      : table_(table), find_(find) {}
+
+  std::variant<Association::Response, wire::Drop> HandleInitiation(Instant now, const Arrival&,
+                                                                   ReceivedInitiation& initiation,
+                                                                   wire::Token* token) override {
+    Association* association = find_(initiation.remote);
+    if (association == nullptr) return wire::Drop::kUnknownPeer;
+    auto result = association->HandleInitiation(now, initiation);
+    *token = association->token();
+    return result;
+  }
+  bool AwaitsConfirm(uint32_t local_index) const override {
+    const Association* association = table_.Find(local_index);
+    return association != nullptr && association->AwaitsConfirm(local_index);
+  }
+
+ private:
+  const SessionTable& table_;
+  const Responder::FindFunction find_;
+};
+
+}  // namespace
+
+Responder::Responder(Identity& identity, SessionTable* table, Role role,
                      const HandshakeBudget& budget)
     : identity_(identity),
       table_(table),
@@ -16,12 +45,19 @@ Responder::Responder(Identity& identity, SessionTable& table, Role role,
 
 wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                                        FindFunction find, Outbox& outbox) {
+  assert(table_ != nullptr);
+  AssociationMaker maker(*table_, find);
+  return HandleInitiation(now, arrival, datagram, maker, outbox);
+}
+
+wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                                       SessionMaker& maker, Outbox& outbox) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return wire::Drop::kHandshakeFailed;
   if (!VerifyMac1(datagram)) return wire::Drop::kBadMac;
 
   const InitiationHash hash = HashInitiation(*message);
-  if (const std::vector<uint8_t>* reply = FindReply(now, hash)) {
+  if (const std::vector<uint8_t>* reply = FindReply(now, hash, maker)) {
     Reply(now, arrival, *reply, outbox);
     return wire::Drop::kHandshakeRepeated;
   }
@@ -33,14 +69,13 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
 
   std::optional<ReceivedInitiation> initiation = ReadInitiation(identity_, role_, datagram);
   if (!initiation) return wire::Drop::kHandshakeFailed;
-  Association* association = find(initiation->remote);
-  if (association == nullptr) return wire::Drop::kUnknownPeer;
 
   const Duration lifetime = identity_.timers().confirm_lifetime;
-  auto result = association->HandleInitiation(now, *initiation);
+  wire::Token token{};
+  auto result = maker.HandleInitiation(now, arrival, *initiation, &token);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) {
     if (*drop == wire::Drop::kHandshakeStale) {
-      std::vector<uint8_t> retry = MakeRetry(*initiation, association->token());
+      std::vector<uint8_t> retry = MakeRetry(*initiation, token);
       outbox.Answer(arrival, retry);  // the Diffie-Hellman has paid for it
       retries_.Remember(now, lifetime, hash, std::move(retry), 0);
     }
@@ -54,11 +89,10 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
 
 // What an initiation was answered with. Of a response that is as long as its session waits for somebody who confirms
 // it. After that the response helps nobody, and the initiation is treated like any other recording.
-const std::vector<uint8_t>* Responder::FindReply(Instant now, const InitiationHash& hash) {
+const std::vector<uint8_t>* Responder::FindReply(Instant now, const InitiationHash& hash,
+                                                 const SessionMaker& maker) {
   if (const RememberedReplies::Entry* entry = responses_.Find(now, hash)) {
-    const Association* association = table_.Find(entry->local_index);
-    if (association != nullptr && association->AwaitsConfirm(entry->local_index))
-      return &entry->reply;
+    if (maker.AwaitsConfirm(entry->local_index)) return &entry->reply;
     responses_.Forget(hash);
   }
   const RememberedReplies::Entry* entry = retries_.Find(now, hash);

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -40,18 +41,36 @@ struct HandshakeBudget {
   uint32_t replies_per_second = kRepliesPerSecond;
 };
 
+// Who makes the sessions that initiations ask for.
+class SessionMaker {
+ public:
+  virtual ~SessionMaker() = default;
+  // The sender has proved once, now or in the past, that it holds the key initiation.remote. On a drop nothing has
+  // changed; with kHandshakeStale it sets the token that a new initiation has to echo.
+  virtual std::variant<Association::Response, wire::Drop> HandleInitiation(
+      Instant now, const Arrival& arrival, ReceivedInitiation& initiation, wire::Token* token) = 0;
+  // True for a session that was made here and that nobody has confirmed.
+  virtual bool AwaitsConfirm(uint32_t local_index) const = 0;
+};
+
 class Responder {
  public:
-  // `role`: kPeer at a node, kMap at a map. `identity` and `table` outlive this.
-  Responder(Identity& identity, SessionTable& table, Role role, const HandshakeBudget& budget = {});
+  // `role`: kPeer at a node, kMap at a map. `identity` and `table` outlive this. Without a table there are no
+  // associations, and the sessions are those of a SessionMaker alone.
+  Responder(Identity& identity, SessionTable& table, Role role, const HandshakeBudget& budget = {})
+      : Responder(identity, &table, role, budget) {}
+  Responder(Identity& identity, Role role, const HandshakeBudget& budget)
+      : Responder(identity, nullptr, role, budget) {}
 
-  // The association of a static key, null where there is none (a map makes one).
+  // The association of a static key, null where there is none.
   using FindFunction = absl::FunctionRef<Association*(const wire::PublicKey&)>;
 
   // Pushes at most one datagram, never longer than `datagram`, back to where that came from. kNone when a new session
   // was made; else why the initiation was dropped (see above which of them are answered all the same).
   wire::Drop HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                               FindFunction find, Outbox& outbox);
+  wire::Drop HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                              SessionMaker& maker, Outbox& outbox);
 
   // Whether a handshake message (initiation or response) was made by someone who knows our public key.
   bool VerifyMac1(wire::Bytes datagram) const { return wire::VerifyMac1(mac1_key_, datagram); }
@@ -63,11 +82,13 @@ class Responder {
   size_t remembered() const { return responses_.size() + retries_.size(); }
 
  private:
-  const std::vector<uint8_t>* FindReply(Instant now, const InitiationHash& hash);
+  Responder(Identity& identity, SessionTable* table, Role role, const HandshakeBudget& budget);
+  const std::vector<uint8_t>* FindReply(Instant now, const InitiationHash& hash,
+                                        const SessionMaker& maker);
   void Reply(Instant now, const Arrival& arrival, std::vector<uint8_t> reply, Outbox& outbox);
 
   Identity& identity_;
-  SessionTable& table_;
+  SessionTable* const table_;  // may be null
   const Role role_;
   const wire::MacKey mac1_key_;
   CookieMaker cookies_;
