@@ -66,6 +66,20 @@ inline constexpr size_t kNewcomerShare = 8;
 inline constexpr size_t kNewcomersAtLeast = 1024;
 // Clients whose timers run before the loop looks at its sockets again.
 inline constexpr int kClientsPerTurn = 256;
+// A node whose newer session is confirmed sends in it at once; what it sent in the one before arrives within this time.
+inline constexpr std::chrono::seconds kRetiredLifetime{60};
+inline constexpr int kMaxRetiredSessions = 2;
+// A node that has said so much in a moment gets the wide replay window: it has many peers to look up, and what it says
+// through a slow port meanwhile arrives late. So many sessions may have it, as a divisor, and at least.
+inline constexpr uint32_t kWideningMessages = 48;
+inline constexpr size_t kWideShare = 16;
+inline constexpr size_t kWideAtLeast = 1024;
+// Sessions beyond one for each client, as a divisor: those of nodes that shake hands anew.
+inline constexpr size_t kSecondSessionShare = 4;
+// Clients, and records, for which a map has its hash tables ready from the beginning. More make it stop for some tenths
+// of a second when it has as many.
+inline constexpr size_t kReserveAtMost = size_t{1} << 21;
+
 // Clients that are told when the map shuts down.
 inline constexpr size_t kMaxFarewells = 10000;
 
