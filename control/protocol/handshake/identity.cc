@@ -8,10 +8,6 @@
 namespace warp::protocol {
 namespace {
 
-std::shared_ptr<wire::AeadEngine> DefaultEngine() {
-  return std::move(*wire::MakeEngine(wire::EngineKind::kSodium));  // always available
-}
-
 // Without a feature there is nothing that a life would say.
 wire::Introduction Introduce(uint32_t features) {
   if (features == 0) return {};
@@ -24,7 +20,8 @@ Identity::Identity(IdentityOptions options)
     : keys_(std::move(options.secret_key)),
       wall_clock_(std::move(options.wall_clock)),
       ciphers_(options.ciphers.empty() ? wire::SupportedCiphers() : std::move(options.ciphers)),
-      engine_(options.engine != nullptr ? std::move(options.engine) : DefaultEngine()),
+      engine_(options.engine != nullptr ? std::move(options.engine)
+                                        : wire::MakeEngineFor(ciphers_)),
       timers_(options.timers),
       introduction_(Introduce(options.features)),
       random_(options.seed) {}

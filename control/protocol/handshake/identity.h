@@ -23,7 +23,7 @@ struct IdentityOptions {
   // are likely to be higher than before; nothing else depends on it, because it may jump and may be decades behind.
   std::function<uint64_t()> wall_clock;
   std::vector<wire::Cipher> ciphers = {};    // best first; empty: wire::SupportedCiphers()
-  std::shared_ptr<wire::AeadEngine> engine;  // of this thread; null: wire::MakeEngine(kSodium)
+  std::shared_ptr<wire::AeadEngine> engine;  // of this thread; null: one for `ciphers`
   uint64_t seed = 0;  // of jitter alone; keys, indices and challenges are always random
   // What peers are told that we understand; bits of wire::Feature. Tests take some away.
   uint32_t features = wire::kFeatureFeedback | wire::kFeatureSequenced | wire::kFeatureParity |

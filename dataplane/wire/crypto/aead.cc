@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <atomic>
 
 #if defined(__aarch64__)
@@ -105,6 +106,19 @@ absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind) {
   for (const EngineKind candidate : kEngines) {
     absl::StatusOr<std::unique_ptr<AeadEngine>> made = MakeEngine(candidate);
     if (made.ok()) return made;
+  }
+  return MakeSodiumEngine();
+}
+
+std::unique_ptr<AeadEngine> MakeEngineFor(std::span<const Cipher> ciphers) {
+  for (const EngineKind kind : {EngineKind::kSodium, EngineKind::kOpenssl, EngineKind::kIpsecMb}) {
+    const std::vector<Cipher> has = SupportedCiphers(kind);
+    const bool all = std::all_of(ciphers.begin(), ciphers.end(), [&](Cipher cipher) {
+      return std::find(has.begin(), has.end(), cipher) != has.end();
+    });
+    if (!all) continue;
+    absl::StatusOr<std::unique_ptr<AeadEngine>> made = MakeEngine(kind);
+    if (made.ok()) return *std::move(made);
   }
   return MakeSodiumEngine();
 }

@@ -102,6 +102,10 @@ inline constexpr EngineKind kEngines[] = {EngineKind::kIpsecMb, EngineKind::kOpe
 // because only the dataplane can make it (dataplane/lcore/crypto/crypto_device.h).
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeEngine(EngineKind kind);
 
+// An engine that has all of these ciphers, for whoever seals a message now and then: of those that have them, the one
+// that costs least to make. `ciphers` are among those that SupportedCiphers returns for some kind.
+std::unique_ptr<AeadEngine> MakeEngineFor(std::span<const Cipher> ciphers);
+
 }  // namespace warp::wire
 
 #endif  // WARP_DATAPLANE_WIRE_CRYPTO_AEAD_H_
