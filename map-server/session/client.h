@@ -5,11 +5,11 @@
 
 #include <cstdint>
 
+#include "control/protocol/small_bucket.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/session/compact_session.h"
 #include "map-server/flat/id_list.h"
-#include "map-server/small_bucket.h"
 
 namespace warp::map {
 
@@ -22,10 +22,10 @@ struct Client {
   Id network = kNoId;  // the ClientGroup's
   Links all;           // likewise
   Links in_network;    // likewise
-  SmallBucket messages;
-  SmallBucket initiations;  // that echoed the token
-  wire::Route route;        // where it was heard from last
-  bool proven = false;      // something authentic came from it, so it received a response
+  protocol::SmallBucket messages;
+  protocol::SmallBucket initiations;  // that echoed the token
+  wire::Route route;                  // where it was heard from last
+  bool proven = false;                // something authentic came from it, so it received a response
 };
 
 struct MapSession {

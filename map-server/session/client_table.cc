@@ -18,6 +18,8 @@ namespace {
 constexpr int kNumberBits = 24;
 constexpr Id kMostSessions = Id{1} << kNumberBits;
 
+constexpr size_t kNetworkBuckets = size_t{1} << 16;
+
 uint64_t Microseconds(Instant time) {
   return static_cast<uint64_t>(time.time_since_epoch() / std::chrono::microseconds(1));
 }
@@ -30,7 +32,8 @@ ClientTable::ClientTable(protocol::Identity& identity, size_t most, Duration rek
       lifetime_(rekey_after + rekey_after / 2),
       by_key_(clients_),
       newcomers_(clients_),
-      proven_(clients_) {
+      proven_(clients_),
+      network_messages_(kNetworkBuckets) {
   randombytes_buf(token_secret_.data(), token_secret_.size());
   by_key_.Reserve(std::min(most + Newcomers(most), kReserveAtMost));
 }
@@ -115,6 +118,13 @@ void ClientTable::WidenIfBusy(Instant now, MapSession& session) {
   ++wide_;
 }
 
+bool ClientTable::TakeMessage(Instant now, Id client) {
+  if (!clients_[client].messages.Take(now, kMessages)) return false;
+  // The hash has a seed of this process.
+  const size_t bucket = absl::HashOf(proven_.NetworkOf(client)) % kNetworkBuckets;
+  return network_messages_[bucket].Take(now, kMessagesOfNetwork);
+}
+
 void ClientTable::Answer(Id session, const wire::Arrival& arrival, wire::Bytes plaintext,
                          Outbox& outbox) {
   if (auto sealed = sessions_[session].keys.Seal(plaintext))
@@ -161,7 +171,9 @@ Id ClientTable::MakeSession(Instant now, Id client) {
   if (sessions_.size() >= std::min<size_t>(Sessions(most_), kMostSessions)) {
     const Id oldest = QueueOf(State::kRetired).first();
     if (oldest == kNoId) return kNoId;
+    const Id owner = sessions_[oldest].client;
     EndSession(oldest);
+    if (owner != client) RemoveIfIdle(owner);
   }
   const Id id = sessions_.Make();
   uint32_t index = 0;

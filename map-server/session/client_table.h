@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <variant>
+#include <vector>
 
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/session/responder.h"
@@ -65,10 +66,9 @@ class ClientTable : public protocol::SessionMaker {
 
   // Of an opened message, until the next call that changes anything.
   const wire::PublicKey& KeyOf(Id client) const { return clients_[client].key; }
-  // Whether the client may say something more now.
-  bool TakeMessage(Instant now, Id client) {
-    return clients_[client].messages.Take(now, kMessages);
-  }
+  // Whether the client, and its network, may say something more now. The network is that which the client's first
+  // response went to and was received in, so that nobody is charged in another's name.
+  bool TakeMessage(Instant now, Id client);
 
   // Seals with this very session, back to where something came from.
   void Answer(Id session, const wire::Arrival& arrival, wire::Bytes plaintext,
@@ -92,9 +92,9 @@ class ClientTable : public protocol::SessionMaker {
  private:
   using State = MapSession::State;
   using Queue = IdList<MapSession, &MapSession::queue>;
-  static constexpr BucketRate kMessages{kMessageBurst, kMessagesPerSecond};
-  static constexpr BucketRate kInitiations{protocol::kInitiationBurst,
-                                           protocol::kInitiationsPerSecond};
+  static constexpr protocol::BucketRate kMessages{kMessageBurst, kMessagesPerSecond};
+  static constexpr protocol::BucketRate kInitiations{protocol::kInitiationBurst,
+                                                     protocol::kInitiationsPerSecond};
 
   void Remove(Id client);
   void RemoveIfIdle(Id client);
@@ -123,6 +123,8 @@ class ClientTable : public protocol::SessionMaker {
   IdIndex<Client, wire::PublicKey, &Client::key> by_key_;
   ClientGroup newcomers_;
   ClientGroup proven_;
+  // Of networks, in a fixed number of buckets, in which a keyed hash puts them.
+  std::vector<protocol::SmallBucket> network_messages_;
   Slab<MapSession> sessions_;
   size_t wide_ = 0;              // of these
   std::array<Queue, 3> queues_;  // of each state, in the order of their times, as good as

@@ -37,6 +37,7 @@ class Handler {
         .per_second = kMapHandshakesPerSecond,
         .reply_burst = kMapReplyBurst,
         .replies_per_second = kMapRepliesPerSecond,
+        .of_source = kMapHandshakesOfSource,
     };
     uint64_t seed = 0;  // of jitter alone
   };

@@ -41,7 +41,11 @@ Responder::Responder(Identity& identity, SessionTable* table, Role role,
       mac1_key_(wire::Mac1Key(identity.public_key())),
       cookies_(identity.public_key(), identity.timers().cookie_lifetime),
       handshakes_(budget.burst, budget.per_second),
-      replies_(budget.reply_burst, budget.replies_per_second) {}
+      replies_(budget.reply_burst, budget.replies_per_second) {
+  if (!budget.of_source.has_value()) return;
+  proven_.emplace(*budget.of_source);
+  unproven_.emplace(*budget.of_source);
+}
 
 wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                                        FindFunction find, Outbox& outbox) {
@@ -61,10 +65,12 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
     Reply(now, arrival, *reply, outbox);
     return wire::Drop::kHandshakeRepeated;
   }
-  if (under_load(now) && !cookies_.Verify(now, arrival, datagram)) {
+  const bool proven = NeedsCookie(now, arrival.from.address);
+  if (proven && !cookies_.Verify(now, arrival, datagram)) {
     Reply(now, arrival, cookies_.Reply(now, arrival, datagram), outbox);
     return wire::Drop::kBadCookie;
   }
+  if (!TakeOfSource(now, arrival.from.address, proven)) return wire::Drop::kHandshakeBudget;
   if (!handshakes_.Take(now, arrival.from.address)) return wire::Drop::kHandshakeBudget;
 
   std::optional<ReceivedInitiation> initiation = ReadInitiation(identity_, role_, datagram);
@@ -85,6 +91,15 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
   outbox.Answer(arrival, response.datagram);
   responses_.Remember(now, lifetime, hash, std::move(response.datagram), response.local_index);
   return wire::Drop::kNone;
+}
+
+bool Responder::NeedsCookie(Instant now, const wire::IpAddress& from) const {
+  return under_load(now) || (unproven_.has_value() && !unproven_->Has(now, from));
+}
+
+bool Responder::TakeOfSource(Instant now, const wire::IpAddress& from, bool proven) {
+  std::optional<SourceBudget>& budget = proven ? proven_ : unproven_;
+  return !budget.has_value() || budget->Take(now, from);
 }
 
 // What an initiation was answered with. Of a response that is as long as its session waits for somebody who confirms

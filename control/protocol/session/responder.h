@@ -9,8 +9,10 @@
 //   │ 1 │ size and format                                         │ handshake_failed                             │
 //   │ 2 │ mac1: the sender knows our public key                   │ bad_mac                                      │
 //   │ 3 │ no copy of one that got a reply (hash of Noise's part)  │ the same reply; handshake_repeated           │
-//   │ 4 │ mac2, when the Diffie-Hellman budget is half used up    │ a cookie; bad_cookie                         │
-//   │ 5 │ budget of Diffie-Hellman, shared by networks            │ handshake_budget                             │
+//   │ 4 │ mac2, when the Diffie-Hellman budget is half used up,   │ a cookie; bad_cookie                         │
+//   │   │ or what comes in the name of the source uses up its own │                                              │
+//   │ 5 │ budget of the source, at a map                          │ handshake_budget                             │
+//   │   │ budget of Diffie-Hellman, shared by networks            │ handshake_budget                             │
 //   │ 6 │ it decrypts; its key is a peer's                        │ handshake_failed; unknown_peer               │
 //   │ 7 │ it echoes our token, or there is no session yet         │ a retry with the token; handshake_stale      │
 //   │ 8 │ this key's own budget, a free index; a common cipher    │ handshake_budget; handshake_failed           │
@@ -21,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -28,6 +31,7 @@
 #include "control/protocol/handshake/cookie.h"
 #include "control/protocol/handshake/fair_budget.h"
 #include "control/protocol/handshake/remembered_replies.h"
+#include "control/protocol/handshake/source_budget.h"
 #include "control/protocol/session/association.h"
 
 namespace warp::protocol {
@@ -39,6 +43,8 @@ struct HandshakeBudget {
   uint32_t per_second = kHandshakesPerSecond;
   uint32_t reply_burst = kReplyBurst;
   uint32_t replies_per_second = kRepliesPerSecond;
+  // Of one address and one network. A map has them, whose senders are strangers all; a node's are its peers.
+  std::optional<SourceRates> of_source = std::nullopt;
 };
 
 // Who makes the sessions that initiations ask for.
@@ -83,6 +89,9 @@ class Responder {
 
  private:
   Responder(Identity& identity, SessionTable* table, Role role, const HandshakeBudget& budget);
+  // Whether the source of an initiation has to prove itself, and whether it may have one answered.
+  bool NeedsCookie(Instant now, const wire::IpAddress& from) const;
+  bool TakeOfSource(Instant now, const wire::IpAddress& from, bool proven);
   const std::vector<uint8_t>* FindReply(Instant now, const InitiationHash& hash,
                                         const SessionMaker& maker);
   void Reply(Instant now, const Arrival& arrival, std::vector<uint8_t> reply, Outbox& outbox);
@@ -94,6 +103,10 @@ class Responder {
   CookieMaker cookies_;
   FairBudget handshakes_;  // Diffie-Hellman
   FairBudget replies_;     // what costs none
+  // Where there are budgets of sources: for initiations that prove their source by a cookie, and for others, which
+  // anybody may send in anybody's name. So nobody can use up what a source has once it proves itself.
+  std::optional<SourceBudget> proven_;
+  std::optional<SourceBudget> unproven_;
   RememberedReplies responses_;
   RememberedReplies retries_;
 };

@@ -1,13 +1,13 @@
 // A budget in 4 bytes, of which there may be millions: a burst at once, and a number each second after that.
-#ifndef WARP_MAP_SERVER_SMALL_BUCKET_H_
-#define WARP_MAP_SERVER_SMALL_BUCKET_H_
+#ifndef WARP_CONTROL_PROTOCOL_SMALL_BUCKET_H_
+#define WARP_CONTROL_PROTOCOL_SMALL_BUCKET_H_
 
 #include <algorithm>
 #include <cstdint>
 
-#include "dataplane/wire/time.h"
+#include "control/protocol/constants.h"
 
-namespace warp::map {
+namespace warp::protocol {
 
 // Of a bucket; up to 10,000 a second. The whole burst has to come back within a few hours.
 struct BucketRate {
@@ -26,7 +26,7 @@ struct BucketRate {
 class SmallBucket {
  public:
   // Takes one token if there is one.
-  bool Take(wire::Instant now, const BucketRate& rate) {
+  bool Take(Instant now, const BucketRate& rate) {
     const uint32_t ticks = Ticks(now);
     const uint32_t wait = Wait(ticks, rate);
     if (wait + rate.interval > rate.most) return false;
@@ -34,16 +34,16 @@ class SmallBucket {
     return true;
   }
   // Tokens that were taken and are not there again.
-  uint32_t Used(wire::Instant now, const BucketRate& rate) const {
+  uint32_t Used(Instant now, const BucketRate& rate) const {
     return Wait(Ticks(now), rate) / rate.interval;
   }
   // Whether Take would take one now.
-  bool Has(wire::Instant now, const BucketRate& rate) const {
+  bool Has(Instant now, const BucketRate& rate) const {
     return Wait(Ticks(now), rate) + rate.interval <= rate.most;
   }
 
  private:
-  static uint32_t Ticks(wire::Instant now) {
+  static uint32_t Ticks(Instant now) {
     return static_cast<uint32_t>(static_cast<uint64_t>(now.time_since_epoch().count()) >>
                                  BucketRate::kTickShift);
   }
@@ -56,6 +56,6 @@ class SmallBucket {
   uint32_t full_at_ = 0;
 };
 
-}  // namespace warp::map
+}  // namespace warp::protocol
 
-#endif  // WARP_MAP_SERVER_SMALL_BUCKET_H_
+#endif  // WARP_CONTROL_PROTOCOL_SMALL_BUCKET_H_
