@@ -20,6 +20,12 @@ void Bond::SetPaths(Instant now, std::span<const PathSpec> paths) {
       Leave(now, spec.slot);
       Spread(now, spec.slot);
       path.reset();
+      // The turns of another path say nothing of what a flow owes here.
+      for (const std::unique_ptr<TunnelFlows>& tunnel : flows_) {
+        if (tunnel == nullptr) continue;
+        for (Flow* const flow : {&tunnel->ahead, &tunnel->in_order})
+          QueueOf(*flow, spec.slot) = FlowQueue();
+      }
     }
     if (path == nullptr) {
       path = std::make_unique<BondPath>(spec);
@@ -91,7 +97,7 @@ void Bond::SetFlow(uint16_t tunnel, const FlowSpec& spec) {
   const uint64_t before = flows.in_order.weight();
   for (Flow* const changed : {&flows.in_order, &flows.ahead}) {
     for (wire::PathSlot slot = 0; slot < changed->queues.size(); ++slot) {
-      if (changed->queues[slot].items.empty()) continue;
+      if (changed->queues[slot].empty()) continue;
       PathOf(slot).waiting_weight += spec.policy.weight - changed->weight();
     }
     changed->spec = spec;

@@ -129,6 +129,8 @@ class Bond {
   uint64_t impossible() const { return impossible_; }
 
  private:
+  friend class BondBooks;  // of tests: adds up what waits
+
   struct Flow {
     FlowSpec spec;
     Codel codel;

@@ -170,7 +170,7 @@ void Bond::Pay(Instant now, Flow& flow, const Grant& grant, uint32_t size) {
 void Bond::NoteUnsent(Instant now, const Grant& grant) {
   Flow* const flow = Find(grant.flow);
   if (flow == nullptr) return;
-  if (grant.slot != wire::kNoPathSlot) return PutBack(*flow, grant);
+  if ((mask_ & wire::MaskOf(grant.slot)) != 0) return PutBack(*flow, grant);
   Place(now, *flow, grant, 0);
 }
 
@@ -207,6 +207,7 @@ void Bond::PlaceAll(Instant now, std::vector<Grant> items) {
 void Bond::PutBack(Flow& flow, const Grant& grant) {
   BondPath& path = PathOf(grant.slot);
   FlowQueue& queue = QueueOf(flow, grant.slot);
+  path.held_until = Instant{};
   if (queue.empty()) {
     path.waiting.push_front(grant.flow);
     path.waiting_weight += flow.weight();
@@ -262,17 +263,23 @@ void Bond::SpreadAgain(Instant now, wire::PathSlot from) {
   BondPath& path = PathOf(from);
   if (path.again_queued == 0) return;
   std::vector<Grant> again;
-  const std::vector<uint16_t> waiting(path.waiting.begin(), path.waiting.end());
+  // The turns are written anew: each of thousands that leave would have to be searched for there.
+  const CompactQueue<uint16_t> waiting = std::exchange(path.waiting, {});
   for (const uint16_t id : waiting) {
     Flow& flow = *Find(id);
     FlowQueue& queue = QueueOf(flow, from);
-    if (queue.again.empty()) continue;
     again.insert(again.end(), queue.again.begin(), queue.again.end());
     queue.again.clear();
     queue.bytes -= queue.again_bytes;
     path.queued -= queue.again_bytes;
     queue.again_bytes = 0;
-    if (queue.empty()) LeaveTurns(flow, id, from);
+    if (!queue.empty()) {
+      path.waiting.push_back(id);
+      continue;
+    }
+    queue.crowded = path.crowded;
+    queue.rounds = path.rounds;
+    path.waiting_weight -= flow.weight();
   }
   path.again_queued = 0;
   PlaceAgain(now, std::move(again), from);

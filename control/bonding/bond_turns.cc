@@ -79,7 +79,7 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
       LoseForGood(flow, grant);
       continue;
     }
-    if (grant.deadline <= now) continue;  // its tunnel has dropped it
+    if (!grant.again && grant.deadline <= now) continue;  // its tunnel has dropped it
     // The path was allowed when the payload came here, and what was lost found one that works.
     if ((flow.spec.allowed & wire::MaskOf(slot)) == 0 || (grant.again && !Usable(flow, slot))) {
       Place(now, flow, grant, wire::MaskOf(slot));

@@ -116,7 +116,7 @@ absl::Status NetlinkSocket::Pump(const std::function<bool()>& done) {
       return absl::DeadlineExceededError("netlink: the kernel does not answer");
     pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
     poll(&ready, 1, 100);
-    while (ReadOnce()) {
+    for (size_t reads = 0; reads < kReadsPerTurn && ReadOnce(); ++reads) {
     }
   }
   return absl::OkStatus();
@@ -140,8 +140,10 @@ bool NetlinkSocket::ReadOnce() {
   header.msg_iovlen = 1;
   const ssize_t size = recvmsg(fd_.get(), &header, MSG_DONTWAIT);
   if (size < 0) {
-    if (errno == ENOBUFS) overrun_ = true;
-    if (errno == ENOBUFS || errno == EINTR) return true;
+    // ENOBUFS: messages were lost. Any other error: one could not be given, as QEMU's user mode gives none that it does
+    // not know. Those behind it wait, and nothing else would wake the watch.
+    if (errno != EAGAIN && errno != EINTR) overrun_ = true;
+    if (errno != EAGAIN) return true;
     // The kernel gives an overrun socket nothing more, not even answers, until its queue is empty, as it is now.
     if (std::exchange(overrun_, false)) ForgetQuestions();
     return false;

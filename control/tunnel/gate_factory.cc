@@ -32,6 +32,9 @@ TunClass ClassOf(const config::TrafficClass& one) {
   return result;
 }
 
+// What an interface takes at most until it is gone, unless somebody keeps the kernel's lock.
+constexpr wire::Duration kClosing = std::chrono::milliseconds(500);
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Gate>> GateFactory::Open(const config::TunnelConfig& tunnel,
@@ -103,6 +106,8 @@ absl::StatusOr<std::shared_ptr<TunInterface>> GateFactory::InterfaceOf(
     const config::InterfaceGateConfig& config, Layer layer) {
   std::weak_ptr<TunInterface>& known = interfaces_[config.interface];
   if (std::shared_ptr<TunInterface> interface = known.lock()) return interface;
+  // One of this name may be on its way out still, and the kernel would say that its name is taken.
+  if (helper_ != nullptr) helper_->WaitUntilIdle(kClosing);
   if (helper_ == nullptr) {
     absl::StatusOr<std::unique_ptr<HelperThread>> helper = HelperThread::Start("warp-interface");
     if (!helper.ok()) return helper.status();

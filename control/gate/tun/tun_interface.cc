@@ -46,6 +46,10 @@ TunInterface::TunInterface(const Context& context, const TunOptions& options)
   options_.mtu = mtu_;
 }
 
+TunInterface::~TunInterface() {
+  if (device_.has_value()) Close();
+}
+
 void TunInterface::Use(TunDevice device) {
   device_ = std::move(device);
   joins_udp_ = device_->joins_udp();
@@ -195,13 +199,17 @@ Drop TunInterface::Write(std::span<const wire::Bytes> pieces) {
 // --- The interface itself. ---
 
 // Whoever deletes the interface may have the kernel's lock still, for which closing waits.
-void TunInterface::Gone(int error) {
+void TunInterface::Close() {
   watch_.reset();
   context_.helper.Submit([device = std::make_shared<TunDevice>(*std::move(device_))]() mutable {
     device.reset();
     return [] {};
   });
   device_.reset();
+}
+
+void TunInterface::Gone(int error) {
+  Close();
   trouble_ = absl::StrCat("interface ", options_.name, " is gone");
   context_.say(absl::StrCat(trouble_, " (", std::strerror(error),
                             "): it is opened again as soon as it can be"));

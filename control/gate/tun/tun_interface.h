@@ -12,7 +12,8 @@
 //
 // An interface that vanishes is a state. What is to be written ends as no_receiver, and the interface is opened again
 // when it can be: made anew where it was made here, and otherwise when the operator has made it anew. Nothing of that
-// happens on this thread, because the kernel may make it wait. Control thread only.
+// happens on this thread, because the kernel may make it wait: it takes 10 to 35 ms to take an interface away. So it is
+// still there for some time after the end of its object. Control thread only.
 #ifndef WARP_CONTROL_GATE_TUN_TUN_INTERFACE_H_
 #define WARP_CONTROL_GATE_TUN_TUN_INTERFACE_H_
 
@@ -49,6 +50,7 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   // With options.mtu 0, the MTU follows the paths.
   static absl::StatusOr<std::shared_ptr<TunInterface>> Open(const Context& context,
                                                             const TunOptions& options);
+  ~TunInterface();
 
   void Join(TunMember& member, TunRole role);
   void Leave(TunMember& member);
@@ -90,6 +92,7 @@ class TunInterface : public std::enable_shared_from_this<TunInterface> {
   bool GiveToMember(size_t* given);
   void LosePatience();
   void DropRest(wire::Drop reason);
+  void Close();
   void Gone(int error);
   void Reopen();
   void Reopened(absl::StatusOr<TunDevice> device);

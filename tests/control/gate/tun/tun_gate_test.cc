@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -534,6 +535,19 @@ TEST_F(TunGateTest, OneThatIsGoneIsClosedByTheHelper) {
 }
 
 // The kernel may make the opening wait, and paths change meanwhile.
+// The kernel takes its time to take an interface away.
+TEST_F(TunGateTest, OneWhoseOwnerEndsIsClosedByTheHelper) {
+  Story([&] {
+    Add(Warp0());
+    EXPECT_TRUE(Turn([&] { return State().present(); }));
+    HoldHelper();
+    sites_.clear();
+    EXPECT_NE(if_nametoindex("warp0"), 0u);
+    ReleaseHelper();
+    EXPECT_TRUE(Turn([&] { return !State().present(); }));
+  });
+}
+
 TEST_F(TunGateTest, OneThatIsOpenedAgainHasTheMtuOfThePathsOfThen) {
   Story([&] {
     Site& site = Add(Warp0(0));
