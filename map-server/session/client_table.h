@@ -6,7 +6,8 @@
 // most loses the one that was heard from longest ago.
 //
 // A session is what SessionSet (control/protocol/session) makes of it, with three differences that only memory makes:
-// the map begins no handshakes; a session that a newer one follows ends after a minute; and the replay window is small where little comes.
+// the map begins no handshakes; a session that a newer one follows ends after a minute; and the replay window is small
+// where little comes.
 #ifndef WARP_MAP_SERVER_SESSION_CLIENT_TABLE_H_
 #define WARP_MAP_SERVER_SESSION_CLIENT_TABLE_H_
 

@@ -1,5 +1,6 @@
-// What one source may ask for: an address, and its network (an IPv4 /24, an IPv6 /48), each with a share of its own. The
-// shares are in a fixed number of buckets, in which a keyed hash puts them, so that no flood of sources costs memory.
+// What one source may ask for: an address, and its network (an IPv4 /24, an IPv6 /48), each with a share of its own.
+// The shares are in a fixed number of buckets, in which a keyed hash puts them, so that no flood of sources costs
+// memory.
 #ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_SOURCE_BUDGET_H_
 #define WARP_CONTROL_PROTOCOL_HANDSHAKE_SOURCE_BUDGET_H_
 

@@ -1,6 +1,6 @@
 // One end of a session in 104 bytes, for a map that has a million of them: the two keys as they are, two counters, and
-// a replay window of 128, which its owner may widen where much comes at once. It speaks ChaCha20-Poly1305 alone, whose keys need no expansion, and belongs to one thread.
-// On the wire it is a session like any other (session.h).
+// a replay window of 128, which its owner may widen where much comes at once. It speaks ChaCha20-Poly1305 alone, whose
+// keys need no expansion, and belongs to one thread. On the wire it is a session like any other (session.h).
 #ifndef WARP_DATAPLANE_WIRE_SESSION_COMPACT_SESSION_H_
 #define WARP_DATAPLANE_WIRE_SESSION_COMPACT_SESSION_H_
 
