@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "control/protocol/handshake/source_budget.h"
+
 namespace warp::map {
 
 // --- The registry. ---
@@ -52,6 +54,11 @@ inline constexpr int kPushesPerTurn = 256;
 // flood costs, and how fast a restarted map is whole again. Below half of the burst, initiations need a cookie.
 inline constexpr uint32_t kMapHandshakeBurst = 1000;
 inline constexpr uint32_t kMapHandshakesPerSecond = 2500;
+// Of these, one address and one network (an IPv4 /24, an IPv6 /48). A NAT may have thousands of nodes behind it.
+inline constexpr protocol::SourceRates kMapHandshakesOfSource = {
+    .address = {500, 50},
+    .network = {2000, 400},
+};
 // Cookies and repeated responses, each of which takes some microseconds.
 inline constexpr uint32_t kMapReplyBurst = 5000;
 inline constexpr uint32_t kMapRepliesPerSecond = 20000;
@@ -59,6 +66,8 @@ inline constexpr uint32_t kMapRepliesPerSecond = 20000;
 // Messages that one session may send: registrations of eight ports, lookups of its peers, acknowledgements.
 inline constexpr uint32_t kMessagesPerSecond = 200;
 inline constexpr uint32_t kMessageBurst = 2000;
+// The same of all sessions that were begun in one network (network.h).
+inline constexpr protocol::BucketRate kMessagesOfNetwork{40000, 10000};
 
 // Clients that have proved nothing yet: for each one that may be in, as a divisor, and at least. A newcomer needs a
 // round trip to prove itself, in which a flood brings kMapHandshakesPerSecond others.
@@ -66,6 +75,20 @@ inline constexpr size_t kNewcomerShare = 8;
 inline constexpr size_t kNewcomersAtLeast = 1024;
 // Clients whose timers run before the loop looks at its sockets again.
 inline constexpr int kClientsPerTurn = 256;
+// A node whose newer session is confirmed sends in it at once; what it sent in the one before arrives within this time.
+inline constexpr std::chrono::seconds kRetiredLifetime{60};
+inline constexpr int kMaxRetiredSessions = 2;
+// A node that has said so much in a moment gets the wide replay window: it has many peers to look up, and what it says
+// through a slow port meanwhile arrives late. So many sessions may have it, as a divisor, and at least.
+inline constexpr uint32_t kWideningMessages = 48;
+inline constexpr size_t kWideShare = 16;
+inline constexpr size_t kWideAtLeast = 1024;
+// Sessions beyond one for each client, as a divisor: those of nodes that shake hands anew.
+inline constexpr size_t kSecondSessionShare = 4;
+// Clients, and records, for which a map has its hash tables ready from the beginning. More make it stop for some tenths
+// of a second when it has as many.
+inline constexpr size_t kReserveAtMost = size_t{1} << 21;
+
 // Clients that are told when the map shuts down.
 inline constexpr size_t kMaxFarewells = 10000;
 

@@ -1,43 +1,40 @@
 #include "map-server/record.h"
 
 #include <algorithm>
-#include <cassert>
-#include <functional>
 
 namespace warp::map {
 
 bool Record::Allows(const KeyId& id) const {
-  const std::span<const KeyId> ids = allow();
-  return std::binary_search(ids.begin(), ids.end(), id);
+  const std::span<const KeyTag> tags = allow();
+  return std::binary_search(tags.begin(), tags.end(), TagOf(id));
 }
 
-void Record::SetAllow(const AllowDigest& digest, std::span<const KeyId> ids) {
-  assert(std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end());
-  digest_ = digest;
-  allow_count_ = static_cast<uint32_t>(ids.size());
-  allow_ = ids.empty() ? nullptr : std::make_unique<KeyId[]>(ids.size());
-  std::copy(ids.begin(), ids.end(), allow_.get());
+void Record::ForEach(absl::FunctionRef<void(const StoredRegistration&)> see) const {
+  for (Id id = stored_.first; id != kNoId; id = registrations_[id].next) see(registrations_[id]);
 }
 
 bool Record::live() const {
-  return std::any_of(registrations_.begin(), registrations_.end(),
-                     [](const auto& r) { return r->live(); });
+  bool live = false;
+  ForEach([&](const StoredRegistration& r) { live = live || r.live(); });
+  return live;
 }
 
 std::vector<wire::IpAddress> Record::Observed() const {
   std::vector<wire::IpAddress> observed;
-  for (const auto& registration : registrations_) {
-    if (registration->live()) observed.push_back(registration->observed.address);
-  }
+  ForEach([&](const StoredRegistration& r) {
+    if (r.live()) observed.push_back(r.observed.address);
+  });
   return observed;
 }
 
 bool Record::SharesSite(std::span<const wire::IpAddress> reader) const {
-  return std::any_of(registrations_.begin(), registrations_.end(), [&](const auto& r) {
-    return r->live() && std::any_of(reader.begin(), reader.end(), [&](const auto& address) {
-             return SameSite(r->observed.address, address);
-           });
+  bool shares = false;
+  ForEach([&](const StoredRegistration& r) {
+    shares = shares || (r.live() && std::any_of(reader.begin(), reader.end(), [&](const auto& a) {
+                          return SameSite(r.observed.address, a);
+                        }));
   });
+  return shares;
 }
 
 std::vector<wire::Endpoint> Record::Endpoints(std::span<const wire::IpAddress> reader) const {
@@ -47,28 +44,30 @@ std::vector<wire::Endpoint> Record::Endpoints(std::span<const wire::IpAddress> r
     if (std::find(endpoints.begin(), endpoints.end(), endpoint) == endpoints.end())
       endpoints.push_back(endpoint);
   };
-  for (const auto& registration : registrations_) {
-    if (registration->live()) add(registration->observed);
-  }
+  ForEach([&](const StoredRegistration& r) {
+    if (r.live()) add(r.observed);
+  });
   const std::vector<wire::IpAddress> observed = Observed();
   const bool same_site = SharesSite(reader);
   const auto tell = [&](const wire::IpAddress& address) {
     return same_site || !IsPrivate(address) ||
            std::find(observed.begin(), observed.end(), address) != observed.end();
   };
-  for (const auto& registration : registrations_) {
-    if (!registration->live()) continue;
-    for (const wire::Endpoint& candidate : registration->Candidates()) {
+  ForEach([&](const StoredRegistration& r) {
+    if (!r.live()) return;
+    for (const wire::Endpoint& candidate : r.candidates.Unpack()) {
       if (tell(candidate.address)) add(candidate);
     }
-  }
+  });
   return endpoints;
 }
 
 bool Record::Verified(uint16_t port, const wire::Endpoint& from) const {
-  return std::any_of(registrations_.begin(), registrations_.end(), [&](const auto& r) {
-    return r->port == port && r->live() && r->observed == from;
+  bool verified = false;
+  ForEach([&](const StoredRegistration& r) {
+    verified = verified || (r.port == port && r.live() && r.observed == from);
   });
+  return verified;
 }
 
 }  // namespace warp::map

@@ -1,5 +1,4 @@
-// What the map knows of one key: its registrations and the keys that may ask for them. A million records must fit one
-// small machine, so every byte counts here.
+// What the map knows of one key: its registrations and the keys that may ask for them.
 #ifndef WARP_MAP_SERVER_RECORD_H_
 #define WARP_MAP_SERVER_RECORD_H_
 
@@ -8,24 +7,15 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
 #include "map-server/network.h"
+#include "map-server/stored.h"
 
 namespace warp::map {
-
-using protocol::AllowDigest;
-using protocol::KeyId;
-using wire::Duration;
-using wire::Instant;
-
-// The node chooses it, so it holds after a restart of the map and at other maps.
-using Order = protocol::MapOrder;
-
-// Which of the map's own addresses a datagram came to, and an answer must leave from. LocalAddresses gives the number.
-using LocalAddressId = uint16_t;
 
 // One port of one key, over IPv4 or over IPv6, at a verified address.
 struct Registration {
@@ -37,26 +27,26 @@ struct Registration {
   std::unique_ptr<wire::Endpoint[]> candidates;
   Order order;
   Instant expires;
-  uint32_t share = 0;  // the store's: its place among the registrations of its network
 
-  bool v6() const { return !observed.address.is_v4(); }
-  bool live() const { return observed.port != 0; }
   std::span<const wire::Endpoint> Candidates() const { return {candidates.get(), candidate_count}; }
 };
 
+// A record as a store shows it. It is valid as long as nothing changes in the store.
 class Record {
  public:
-  explicit Record(const wire::PublicKey& key) : key_(key) {}
+  Record(const StoredRecord& stored, const Slab<StoredRegistration>& registrations)
+      : stored_(stored), registrations_(registrations) {}
 
-  const wire::PublicKey& key() const { return key_; }
+  const wire::PublicKey& key() const { return stored_.key; }
 
   bool Allows(const KeyId& id) const;
-  const AllowDigest& allow_digest() const { return digest_; }
-  std::span<const KeyId> allow() const { return {allow_.get(), allow_count_}; }
-  // Sorted, without repetition.
-  void SetAllow(const AllowDigest& digest, std::span<const KeyId> ids);
+  const AllowDigest& allow_digest() const { return stored_.digest; }
+  std::span<const KeyTag> allow() const { return stored_.allow.tags(); }
 
   bool live() const;  // has a registration that was not withdrawn
+  // Of each registration, the oldest first. Withdrawn ones are among them.
+  void ForEach(absl::FunctionRef<void(const StoredRegistration&)> see) const;
+  const StoredRegistration& first() const { return registrations_[stored_.first]; }
   // The addresses at which the map sees its ports.
   std::vector<wire::IpAddress> Observed() const;
   // Whether somebody who is observed at `reader` is behind the same NAT or on the same link (SameSite).
@@ -68,23 +58,9 @@ class Record {
   // Whether `from` is the verified address of `port` now.
   bool Verified(uint16_t port, const wire::Endpoint& from) const;
 
-  // The network that the allow list is charged to, and its place among the lists there. The store's.
-  struct Share {
-    Network network = 0;
-    uint32_t place = 0;
-  };
-  Share& allow_share() { return allow_share_; }
-
-  std::span<const std::unique_ptr<Registration>> registrations() const { return registrations_; }
-  std::vector<std::unique_ptr<Registration>>& mutable_registrations() { return registrations_; }
-
  private:
-  const wire::PublicKey key_;
-  AllowDigest digest_{};
-  uint32_t allow_count_ = 0;
-  Share allow_share_;
-  std::unique_ptr<KeyId[]> allow_;
-  std::vector<std::unique_ptr<Registration>> registrations_;  // at most kMaxPortsPerKey
+  const StoredRecord& stored_;
+  const Slab<StoredRegistration>& registrations_;
 };
 
 }  // namespace warp::map

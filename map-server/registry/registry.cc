@@ -21,9 +21,7 @@ bool Publishable(const wire::Endpoint& endpoint) {
 }
 
 // What a record causes is charged to the network that it is seen in first.
-Network NetworkOfRecord(const Record& record) {
-  return NetworkOf(record.registrations().front()->observed.address);
-}
+Network NetworkOfRecord(const Record& record) { return NetworkOf(record.first().observed.address); }
 
 Registration MakeRegistration(const Origin& origin, const MapRegister& message, Instant expires) {
   Registration registration;
@@ -53,12 +51,9 @@ Registry::Registry(const Options& options, Store& store, wire::DropCounters& dro
       challenger_(options.lifetime),
       partial_allow_(options.partial_allow),
       pushes_(options.pushes),
-      versions_(options.pushes.pushes),
-      nobody_(wire::PublicKey()) {
+      versions_(options.pushes.pushes) {
   // A look-up of an unknown key must take the same steps, so this list is as long as a usual allow list.
-  std::vector<KeyId> ids(8);
-  for (size_t i = 0; i < ids.size(); ++i) ids[i] = KeyId::FromBytes({static_cast<uint8_t>(i)});
-  nobody_.SetAllow(AllowDigest{}, ids);
+  nobody_.allow.Set(std::vector<KeyTag>{0, 1, 2, 3, 4, 5, 6, 7});
   store_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
     if (record.live() && !record.allow().empty()) changes_.Add(now, id, NetworkOfRecord(record));
   });
@@ -88,10 +83,10 @@ void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegist
       drops_.Add(Drop::kTooOld);
       MapRegistered answer = Registered(now, origin, message.port, MapState::kStale);
       if (record == nullptr) return;  // it has expired just now: the next register applies
-      for (const auto& standing : record->registrations()) {
-        if (standing->port == message.port)
-          answer.mark = std::max(answer.mark, standing->order.epoch);
-      }
+      record->ForEach([&](const StoredRegistration& standing) {
+        if (standing.port == message.port)
+          answer.mark = std::max(answer.mark, standing.order.epoch);
+      });
       Reply(origin, answer);
       return;
     }
@@ -195,7 +190,8 @@ void Registry::AnswerLookup(Instant now, const Origin& origin, const protocol::M
                             bool introduce, std::span<const wire::IpAddress> reader,
                             const Record* found) {
   ++lookups_;
-  const Record& record = found != nullptr ? *found : nobody_;
+  const Record nobody(nobody_, nowhere_);
+  const Record& record = found != nullptr ? *found : nobody;
   protocol::MapEndpoints answer{message.request, message.key, {}};
   if (record.Allows(origin.id)) answer.endpoints = record.Endpoints(reader);
   const bool known = !answer.endpoints.empty();
@@ -238,14 +234,15 @@ MapRegistered Registry::Registered(Instant now, const Origin& origin, uint16_t p
 void Registry::Tell(Instant, const Changes::Due& due) {
   store_.Get(due.id, [this, due](Instant now, const Record* record) {
     if (record == nullptr || !record->live()) return changes_.Told(now, due, 0);
-    const std::span<const KeyId> allow = record->allow();
+    const std::span<const KeyTag> allow = record->allow();
     const Network network = NetworkOfRecord(*record);
     const size_t first = std::min(due.first, allow.size());
-    for (const KeyId& other : allow.subspan(first, std::min(kChangeSlice, allow.size() - first))) {
-      if (other == due.id) continue;
-      store_.Get(other, [this, id = due.id, other, seen = record->Observed(), network](
-                            Instant at, const Record* found) {
+    for (const KeyTag tag : allow.subspan(first, std::min(kChangeSlice, allow.size() - first))) {
+      if (tag == TagOf(due.id)) continue;
+      store_.GetAllowed(tag, [this, id = due.id, seen = record->Observed(), network](
+                                 Instant at, const Record* found) {
         if (found == nullptr || !found->live() || !found->Allows(id)) return;
+        const KeyId other = KeyId::Of(found->key());
         AddPush(at, other, id, network);
         // Whoever came behind the NAT of another node may hear more of it than before.
         if (found->SharesSite(seen)) AddPush(at, id, other, network);
@@ -292,14 +289,14 @@ void Registry::SendPush(const PushQueue::Due& due) {
       return;
     }
     // The address heard from last, and at each repetition the next one, because one of the node's links may be dead.
-    std::vector<const Registration*> live;
-    for (const auto& registration : to->registrations()) {
-      if (registration->live()) live.push_back(registration.get());
-    }
+    std::vector<const StoredRegistration*> live;
+    to->ForEach([&](const StoredRegistration& registration) {
+      if (registration.live()) live.push_back(&registration);
+    });
     std::sort(live.begin(), live.end(),
-              [](const Registration* a, const Registration* b) { return a->order > b->order; });
+              [](const auto* a, const auto* b) { return a->order > b->order; });
     assert(!live.empty());
-    const Registration& at = *live[static_cast<size_t>(due.attempt) % live.size()];
+    const StoredRegistration& at = *live[static_cast<size_t>(due.attempt) % live.size()];
     store_.Get(
         due.about, [this, due, key = to->key(), observed = at.observed, local = at.local_address,
                     reader = to->Observed()](Instant, const Record* about) {

@@ -111,7 +111,8 @@ class Registry {
   Versions versions_;
   // Looked into where a key has no record, so that both cases take the same steps and the asker learns nothing by
   // timing.
-  Record nobody_;
+  StoredRecord nobody_;
+  const Slab<StoredRegistration> nowhere_;
   std::deque<Outgoing> outgoing_;
   uint64_t lookups_ = 0;
   uint64_t pushes_sent_ = 0;

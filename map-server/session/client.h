@@ -1,37 +1,51 @@
-// A node that has, or is about to have, sessions with this map.
+// A node that has, or is about to have, sessions with this map, and these sessions. A million of each must fit one
+// small machine: a test holds their sizes.
 #ifndef WARP_MAP_SERVER_SESSION_CLIENT_H_
 #define WARP_MAP_SERVER_SESSION_CLIENT_H_
 
-#include <list>
+#include <cstdint>
 
-#include "control/protocol/map/map_message.h"
-#include "control/protocol/session/association.h"
-#include "control/protocol/token_bucket.h"
-#include "map-server/constants.h"
-#include "map-server/record.h"
+#include "control/protocol/small_bucket.h"
+#include "dataplane/wire/arrival.h"
+#include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/session/compact_session.h"
+#include "map-server/flat/id_list.h"
 
 namespace warp::map {
 
-// Its association, with what the map needs beside it. All associations in the map's SessionTable are clients.
-struct Client : protocol::Association {
-  Client(protocol::Identity& identity, protocol::SessionTable& table, const wire::PublicKey& key,
-         Duration rekey_after, Network from)
-      : Association(identity, table,
-                    protocol::MapAssociation(key, rekey_after, /*initiates=*/false)),
-        id(KeyId::Of(key)),
-        network(from) {}
-
-  const KeyId id;
-  const Network
-      network;  // from which its first initiation came, and to which its first response went
-  bool proven = false;  // something authentic came from it, so it received that response
-  wire::Route route;    // where it was heard from last
-  protocol::TokenBucket messages{kMessageBurst, kMessagesPerSecond};
-  Instant timer = wire::kNever;  // when the table looks at it next
-  // The table's: in the group that it is in.
-  std::list<Client*>::iterator place;
-  std::list<Client*>::iterator place_in_network;
+// Other than an Association it never begins a handshake, and it keeps no session for long that a newer one follows.
+struct Client {
+  wire::PublicKey key;
+  // Its token (session/association.h) is a keyed hash of this number and the key. No two tokens of a map have the same.
+  uint64_t token_number = 0;
+  Id newest = kNoId;   // of its sessions
+  Id network = kNoId;  // the ClientGroup's
+  Links all;           // likewise
+  Links in_network;    // likewise
+  protocol::SmallBucket messages;
+  protocol::SmallBucket initiations;  // that echoed the token
+  wire::Route route;                  // where it was heard from last
+  bool proven = false;                // something authentic came from it, so it received a response
 };
+
+struct MapSession {
+  //     initiation answered ──► unconfirmed ── a packet of it was opened ──► current ── a newer one is ──► retired
+  //                                  └── time, too many ──► gone ◄── time, close ──┴────────────────────────┘
+  enum class State : uint8_t { kUnconfirmed, kCurrent, kRetired };
+
+  wire::CompactSession keys;
+  // Microseconds of BootClock: when it was made; of a retired one, when it was retired.
+  uint64_t since_us : 56 = 0;
+  uint64_t state_number : 8 = 0;
+  Id client = kNoId;
+  Id older = kNoId;  // the client's session that was made before it
+  Links queue;       // among those of the same state
+
+  State state() const { return static_cast<State>(state_number); }
+};
+
+static_assert(sizeof(Client) == 96);
+static_assert(sizeof(MapSession) == 128);
 
 }  // namespace warp::map
 

@@ -3,37 +3,52 @@
 #define WARP_MAP_SERVER_SESSION_CLIENT_GROUP_H_
 
 #include <cstddef>
-#include <list>
-#include <memory>
-#include <set>
-#include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "map-server/flat/id_index.h"
+#include "map-server/flat/id_list.h"
+#include "map-server/flat/rank_order.h"
+#include "map-server/network.h"
 #include "map-server/session/client.h"
 
 namespace warp::map {
 
-// A client is in one group at most.
+// A client is in one group at most. `clients` outlives this.
 class ClientGroup {
  public:
+  explicit ClientGroup(Slab<Client>& clients) : clients_(clients), by_network_(networks_) {}
+
   // As the one heard from last.
-  void Add(Client* client);
-  void Remove(Client* client);
-  void MoveToEnd(Client* client);
+  void Add(Id client, Network network);
+  void Remove(Id client);
+  void MoveToEnd(Id client) {
+    all_.MoveToBack(clients_, client);
+    networks_[clients_[client].network].clients.MoveToBack(clients_, client);
+  }
+  // That it was added with.
+  Network NetworkOf(Id client) const { return networks_[clients_[client].network].network; }
 
   // Who has to go for one of `network` that was added: the one heard from longest ago in the network that has most.
-  Client* Victim(Network network) const;
+  Id Victim(Network network) const;
 
-  size_t size() const { return all_.size(); }
-  // The one heard from longest ago first.
-  const std::list<Client*>& all() const { return all_; }
+  size_t size() const { return size_; }
+  Id last() const { return all_.last(); }
+  Id Before(Id client) const { return clients_[client].all.previous; }
 
  private:
-  void SetSize(Network network, size_t before, size_t now);
+  // A network that has clients.
+  struct Entry {
+    Network network = 0;
+    IdList<Client, &Client::in_network> clients;
+    uint32_t size = 0;
+    Links rank;
+  };
 
-  std::list<Client*> all_;
-  absl::flat_hash_map<Network, std::unique_ptr<std::list<Client*>>> by_network_;  // none is empty
-  std::set<std::pair<size_t, Network>> sizes_;                                    // of these
+  Slab<Client>& clients_;
+  IdList<Client, &Client::all> all_;
+  size_t size_ = 0;
+  Slab<Entry> networks_;
+  IdIndex<Entry, Network, &Entry::network> by_network_;
+  RankOrder<Entry, &Entry::rank> by_size_;
 };
 
 }  // namespace warp::map

@@ -1,13 +1,10 @@
 #include "map-server/session/handler.h"
 
 #include <algorithm>
-#include <bit>
-#include <cassert>
 #include <utility>
 #include <variant>
 
 #include "control/protocol/control_message.h"
-#include "control/protocol/session/association_messages.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::map {
@@ -20,24 +17,21 @@ namespace {
 protocol::IdentityOptions IdentityOf(Handler::Options& options) {
   protocol::IdentityOptions identity;
   identity.secret_key = std::move(options.secret_key);
-  // A map has many sessions of a few messages a second each, and ChaCha20 keys take 2 KiB less than expanded AES keys.
+  // A map has many sessions of a few messages a minute each. ChaCha20 takes its keys as they are, and expanded AES keys
+  // would take 2 KiB.
   identity.ciphers = {wire::Cipher::kChaCha20Poly1305};
   identity.timers = options.timers;
   identity.seed = options.seed;
   return identity;
 }
 
-// The table hands out half of its slots, and a client has two sessions around a rekey.
-size_t SlotsFor(size_t clients) { return std::bit_ceil(std::max<size_t>(clients, 16)) * 4; }
-
 }  // namespace
 
 Handler::Handler(Options options, Store& store)
     : store_(store),
       identity_(IdentityOf(options)),
-      table_(SlotsFor(options.max_clients + ClientTable::Newcomers(options.max_clients))),
-      responder_(identity_, table_, protocol::Role::kMap, options.handshakes),
-      clients_(identity_, table_, options.max_clients, options.rekey_after),
+      responder_(identity_, protocol::Role::kMap, options.handshakes),
+      clients_(identity_, options.max_clients, options.rekey_after),
       registry_(options.registry, store, drops_) {}
 
 void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
@@ -49,58 +43,45 @@ void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableB
   } else if (*type == wire::MessageType::kSealed) {
     drop = OnSealed(now, arrival, datagram);
   } else if (*type == wire::MessageType::kInitiation) {
-    drop = OnInitiation(now, arrival, datagram);
+    drop = responder_.HandleInitiation(now, arrival, datagram, clients_, outbox_);
   }
   if (drop != Drop::kNone) drops_.Add(drop);
   Finish(now);
 }
 
-Drop Handler::OnInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram) {
-  Client* client = nullptr;
-  const auto find_or_make = [&](const wire::PublicKey& key) -> protocol::Association* {
-    client = clients_.Find(key);
-    if (client == nullptr) client = clients_.Make(key, NetworkOf(arrival.from.address));
-    return client;
-  };
-  const Drop drop = responder_.HandleInitiation(now, arrival, datagram, find_or_make, outbox_);
-  if (client != nullptr) clients_.Settle(client);
-  return drop;
-}
-
 Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
-  const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
-  if (!header.has_value()) return Drop::kTruncated;
-  auto* client = static_cast<Client*>(table_.Find(header->receiver_index));
-  if (client == nullptr) return Drop::kUnknownSession;
-  assert(clients_.Find(client->remote()) == client);
-  const std::shared_ptr<wire::Session> session = client->FindSession(header->receiver_index);
-  if (session == nullptr) return Drop::kUnknownSession;
-
-  const auto opened = session->Open(now, identity_.engine(), datagram);
+  const auto opened = clients_.Open(now, arrival, datagram);
   if (const auto* drop = std::get_if<Drop>(&opened)) return *drop;
-  const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
-
-  client->NoteAuthentic(now, session.get(), counter);
-  assert(client->send_session() != nullptr);
-  client->route = arrival.route();
-  clients_.Touch(client);
-  const Drop drop = OnOpened(now, *client, {arrival, session.get(), counter, plaintext});
-  clients_.Settle(client);
-  return drop;
+  return OnOpened(now, arrival, std::get<ClientTable::Opened>(opened));
 }
 
-Drop Handler::OnOpened(Instant now, Client& client, const protocol::OpenedMessage& opened) {
-  if (!client.messages.Take(now)) return Drop::kRateLimited;
+Drop Handler::OnOpened(Instant now, const Arrival& arrival, const ClientTable::Opened& opened) {
+  if (!clients_.TakeMessage(now, opened.client)) return Drop::kRateLimited;
   if (wire::ClassifyPlaintext(opened.plaintext) != wire::Kind::kControl) return Drop::kUnknownKind;
-  // A map does not answer probes: those are for peers.
-  if (!protocol::IsMapMessage(opened.plaintext))
-    return protocol::HandleAssociationMessage(now, opened, client, outbox_);
+  if (!protocol::IsMapMessage(opened.plaintext)) return OnSessionMessage(arrival, opened);
 
   const auto decoded = protocol::DecodeMapMessage(opened.plaintext);
   if (const auto* drop = std::get_if<Drop>(&decoded)) return *drop;
-  const Origin origin{client.remote(), client.id, opened.arrival.from, opened.arrival.port};
+  const wire::PublicKey& key = clients_.KeyOf(opened.client);
+  const Origin origin{key, KeyId::Of(key), arrival.from, arrival.port};
   registry_.Handle(now, origin, std::get<protocol::MapMessage>(decoded));
   return Drop::kNone;
+}
+
+// A map does not answer probes: those are for peers.
+Drop Handler::OnSessionMessage(const Arrival& arrival, const ClientTable::Opened& opened) {
+  const auto decoded = protocol::DecodeControlMessage(opened.plaintext);
+  if (const auto* drop = std::get_if<Drop>(&decoded)) return *drop;
+  const auto& message = std::get<protocol::ControlMessage>(decoded);
+  if (std::holds_alternative<protocol::Confirm>(message)) {
+    clients_.Answer(opened.session, arrival, EncodeControlMessage(protocol::Confirm{}), outbox_);
+    return Drop::kNone;
+  }
+  if (std::holds_alternative<protocol::Close>(message)) {
+    clients_.Close(opened.session);
+    return Drop::kNone;
+  }
+  return Drop::kUnknownKind;
 }
 
 Instant Handler::NextTimeout() const {
@@ -109,7 +90,7 @@ Instant Handler::NextTimeout() const {
 }
 
 void Handler::HandleTimeout(Instant now) {
-  clients_.HandleTimeout(now, kClientsPerTurn, outbox_);
+  clients_.HandleTimeout(now, kClientsPerTurn);
   registry_.HandleTimeout(now);
   Finish(now);
 }
@@ -117,21 +98,14 @@ void Handler::HandleTimeout(Instant now) {
 void Handler::Finish(Instant now) {
   store_.Complete(now);
   while (const std::optional<Outgoing> out = registry_.NextOutgoing()) {
-    Client* client = clients_.Find(out->to);
     const wire::Route route{out->local_address, out->at};
-    if (client == nullptr || !client->Send(now, route, EncodeMapMessage(out->message), outbox_)) {
+    if (!clients_.Send(now, out->to, route, EncodeMapMessage(out->message), outbox_))
       drops_.Add(Drop::kNoSession);
-    }
   }
 }
 
 void Handler::Shutdown(Instant now) {
-  size_t said = 0;
-  const auto& clients = clients_.clients();
-  for (auto it = clients.rbegin(); it != clients.rend() && said < kMaxFarewells; ++it, ++said) {
-    const protocol::Way way = (*it)->route;
-    if ((*it)->send_session() != nullptr) (*it)->Close(now, {&way, 1}, outbox_);
-  }
+  clients_.SayToAll(now, kMaxFarewells, EncodeControlMessage(protocol::Close{}), outbox_);
 }
 
 Handler::Counts Handler::counts() const {

@@ -2,7 +2,7 @@
 // those of control/protocol, the rules of the map are Registry's, and here they meet.
 //
 //   datagram ── initiation ──► Responder ──► response or cookie
-//            ── sealed ──► session by receiver index ──► open ──► confirm, close: the client's association
+//            ── sealed ──► session by receiver index ──► open ──► confirm, close: the client's sessions
 //                                                             ──► map messages ──► Registry ──► sealed answers
 #ifndef WARP_MAP_SERVER_SESSION_HANDLER_H_
 #define WARP_MAP_SERVER_SESSION_HANDLER_H_
@@ -12,8 +12,6 @@
 #include <optional>
 
 #include "control/protocol/handshake/identity.h"
-#include "control/protocol/handshake/session_table.h"
-#include "control/protocol/opened_message.h"
 #include "control/protocol/session/responder.h"
 #include "control/protocol/transmit.h"
 #include "dataplane/wire/bytes.h"
@@ -39,6 +37,7 @@ class Handler {
         .per_second = kMapHandshakesPerSecond,
         .reply_burst = kMapReplyBurst,
         .replies_per_second = kMapRepliesPerSecond,
+        .of_source = kMapHandshakesOfSource,
     };
     uint64_t seed = 0;  // of jitter alone
   };
@@ -72,16 +71,15 @@ class Handler {
   wire::DropCounters& mutable_drops() { return drops_; }
 
  private:
-  wire::Drop OnInitiation(Instant now, const wire::Arrival& arrival, wire::Bytes datagram);
   wire::Drop OnSealed(Instant now, const wire::Arrival& arrival, wire::MutableBytes datagram);
-  wire::Drop OnOpened(Instant now, Client& client, const protocol::OpenedMessage& opened);
+  wire::Drop OnOpened(Instant now, const wire::Arrival& arrival, const ClientTable::Opened& opened);
+  wire::Drop OnSessionMessage(const wire::Arrival& arrival, const ClientTable::Opened& opened);
   // Takes what the store has answered and seals what that, and all before it, has queued.
   void Finish(Instant now);
 
   Store& store_;
   wire::DropCounters drops_;
   protocol::Identity identity_;
-  protocol::SessionTable table_;
   protocol::Responder responder_;
   ClientTable clients_;
   Registry registry_;

@@ -2,99 +2,128 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 #include <utility>
 
 namespace warp::map {
-namespace {
 
-bool SamePlace(const Registration& a, const Registration& b) {
-  return a.port == b.port && a.v6() == b.v6();
+MemoryStore::MemoryStore(const Limits& limits)
+    : limits_(limits), by_tag_(records_), shares_(records_, registrations_) {
+  const size_t ready = std::min(limits.registrations, kReserveAtMost);
+  by_tag_.Reserve(ready);
+  timers_.reserve(ready);
 }
 
-bool SameEndpoints(const Registration& a, const Registration& b) {
-  return a.observed == b.observed && std::equal(a.Candidates().begin(), a.Candidates().end(),
-                                                b.Candidates().begin(), b.Candidates().end());
+void MemoryStore::Show(KeyTag tag, const Found& found, Instant now) const {
+  const Id id = by_tag_.Find(tag);
+  if (id == kNoId) return found(now, nullptr);
+  const Record record(records_[id], registrations_);
+  found(now, &record);
 }
 
-}  // namespace
-
-const Record* MemoryStore::Find(const KeyId& id) const {
-  const auto it = records_.find(id);
-  return it == records_.end() ? nullptr : it->second.get();
-}
-
-void MemoryStore::PushChanged(const KeyId& id) {
-  Push([this, id](Instant now) {
-    if (const Record* record = Find(id); record != nullptr) NotifyChanged(now, id, *record);
+void MemoryStore::PushChanged(KeyTag tag) {
+  Push([this, tag](Instant now) {
+    Show(
+        tag,
+        [this](Instant at, const Record* record) {
+          if (record != nullptr) NotifyChanged(at, KeyId::Of(record->key()), *record);
+        },
+        now);
   });
 }
 
-void MemoryStore::Get(const KeyId& id, Found found) {
-  Push([this, id, found = std::move(found)](Instant now) { found(now, Find(id)); });
+void MemoryStore::GetAllowed(KeyTag tag, Found found) {
+  Push([this, tag, found = std::move(found)](Instant now) { Show(tag, found, now); });
 }
 
 void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
                                   Registration registration, PutDone done) {
+  const KeyTag tag = TagOf(id);
   const auto answer = [&](Put put) {
-    Push([this, id, put, done = std::move(done)](Instant now) {
-      done(now, put, put == Put::kApplied || put == Put::kStale ? Find(id) : nullptr);
+    Push([this, tag, put, done = std::move(done)](Instant now) {
+      if (put != Put::kApplied && put != Put::kStale) return done(now, put, nullptr);
+      Show(
+          tag, [&](Instant at, const Record* record) { done(at, put, record); }, now);
     });
   };
-  const auto it = records_.find(id);
-  Record* record = it == records_.end() ? nullptr : it->second.get();
+  Id record = by_tag_.Find(tag);
+  if (record != kNoId && records_[record].key != key)
+    return answer(Put::kFull);  // as good as never
 
-  Registration* standing = nullptr;
-  if (record != nullptr) {
-    for (const auto& candidate : record->registrations()) {
-      if (SamePlace(*candidate, registration)) standing = candidate.get();
+  size_t ports = 0;
+  for (Id r = record == kNoId ? kNoId : records_[record].first; r != kNoId;
+       r = registrations_[r].next) {
+    const StoredRegistration& standing = registrations_[r];
+    if (standing.port == registration.port &&
+        standing.v6() == !registration.observed.address.is_v4()) {
+      if (standing.order >= registration.order) return answer(Put::kStale);
+      const bool changed = Replace(r, registration);
+      answer(Put::kApplied);
+      if (changed) PushChanged(tag);
+      return;
     }
-  }
-  if (standing != nullptr) {
-    if (standing->order >= registration.order) return answer(Put::kStale);
-    const bool changed = !SameEndpoints(*standing, registration);
-    if (NetworkOf(standing->observed.address) == NetworkOf(registration.observed.address)) {
-      registration.share = standing->share;
-      *standing = std::move(registration);
-    } else {
-      shares_.Remove(standing);
-      *standing = std::move(registration);
-      shares_.Add(record, standing);
-    }
-    answer(Put::kApplied);
-    if (changed) PushChanged(id);
-    return;
+    ++ports;
   }
 
-  if (record != nullptr && record->registrations().size() >= limits_.ports_per_key) {
-    return answer(Put::kTooManyPorts);
-  }
+  if (ports >= limits_.ports_per_key) return answer(Put::kTooManyPorts);
+  // Making room may take the last registration of this very record, which then has none until its timer.
   if (!MakeRoom(NetworkOf(registration.observed.address))) return answer(Put::kFull);
-  if (record == nullptr) {
-    record = records_.try_emplace(id, std::make_unique<Record>(key)).first->second.get();
-    timers_.push_back({registration.expires, id});
-    std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
+  if (record == kNoId) {
+    record = records_.Make();
+    records_[record].key = key;
+    records_[record].tag = tag;
+    by_tag_.Add(record);
+    AddTimer({StoredRegistration::Ticks(registration.expires), record});
   }
-  record->mutable_registrations().push_back(
-      std::make_unique<Registration>(std::move(registration)));
-  shares_.Add(record, record->registrations().back().get());
+  const Id made = registrations_.Make();
+  StoredRegistration& stored = registrations_[made];
+  stored.port = registration.port;
+  stored.record = record;
+  Id* link = &records_[record].first;
+  while (*link != kNoId) link = &registrations_[*link].next;
+  *link = made;
+  Fill(stored, registration);
+  shares_.Add(made);
   answer(Put::kApplied);
-  PushChanged(id);
+  PushChanged(tag);
+}
+
+bool MemoryStore::Fill(StoredRegistration& stored, const Registration& registration) {
+  const bool moved = stored.observed != registration.observed;
+  stored.local_address = registration.local_address;
+  stored.observed = registration.observed;
+  stored.order = registration.order;
+  stored.expires_ticks = StoredRegistration::Ticks(registration.expires);
+  const bool others = stored.candidates.Set(registration.Candidates());
+  return moved || others;
+}
+
+bool MemoryStore::Replace(Id standing, const Registration& registration) {
+  StoredRegistration& stored = registrations_[standing];
+  if (NetworkOf(stored.observed.address) == NetworkOf(registration.observed.address))
+    return Fill(stored, registration);
+  shares_.Remove(standing);
+  Fill(stored, registration);
+  shares_.Add(standing);
+  shares_.ChargeAnew(stored.record);
+  return true;
 }
 
 void MemoryStore::Withdraw(Instant, const KeyId& id, uint16_t port, Order order) {
-  const auto it = records_.find(id);
-  if (it == records_.end()) return;
+  const KeyTag tag = TagOf(id);
+  const Id record = by_tag_.Find(tag);
+  if (record == kNoId) return;
   bool changed = false;
-  for (const auto& registration : it->second->registrations()) {
-    if (port != protocol::kMapAllPorts && registration->port != port) continue;
-    if (registration->order >= order) continue;
-    changed = changed || registration->live();
-    registration->order = order;
-    registration->observed.port = 0;  // the rest of the address keeps the family
-    registration->candidates.reset();
-    registration->candidate_count = 0;
+  for (Id r = records_[record].first; r != kNoId; r = registrations_[r].next) {
+    StoredRegistration& registration = registrations_[r];
+    if (port != protocol::kMapAllPorts && registration.port != port) continue;
+    if (registration.order >= order) continue;
+    changed = changed || registration.live();
+    registration.order = order;
+    registration.observed.port = 0;  // the rest of the address keeps the family
+    registration.candidates.Set({});
   }
-  if (changed) PushChanged(id);
+  if (changed) PushChanged(tag);
 }
 
 void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
@@ -102,45 +131,60 @@ void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vect
   const auto answer = [&](bool applied) {
     Push([applied, done = std::move(done)](Instant now) { done(now, applied); });
   };
-  const auto it = records_.find(id);
-  if (it == records_.end() || ids.size() > limits_.allow_per_key) return answer(false);
-  Record& record = *it->second;
-  if (record.allow_digest() == digest) return answer(true);
-  if (record.registrations().empty()) return answer(false);
-  const Network network = NetworkOf(record.registrations().front()->observed.address);
+  const KeyTag tag = TagOf(id);
+  const Id found = by_tag_.Find(tag);
+  if (found == kNoId || ids.size() > limits_.allow_per_key) return answer(false);
+  StoredRecord& record = records_[found];
+  if (record.digest == digest) return answer(true);
+  if (record.first == kNoId) return answer(false);
+  std::vector<KeyTag> tags(ids.size());
+  std::transform(ids.begin(), ids.end(), tags.begin(), TagOf);
+  std::sort(tags.begin(), tags.end());
+  const Network network = NetworkOf(registrations_[record.first].observed.address);
   // The list that stands is given up for the new one, and stands again where that finds no room.
-  const AllowDigest old_digest = record.allow_digest();
-  const std::vector<KeyId> old(record.allow().begin(), record.allow().end());
-  SetList(record, {}, {});
-  if (!MakeRoomForList(network, ids.size())) {
-    SetList(record, old_digest, old);
+  const AllowDigest old_digest = record.digest;
+  const std::vector<KeyTag> old(record.allow.tags().begin(), record.allow.tags().end());
+  SetList(found, {}, {});
+  if (!MakeRoomForList(network, tags.size())) {
+    SetList(found, old_digest, old);
     return answer(false);
   }
-  SetList(record, digest, ids);
+  SetList(found, digest, tags);
   answer(true);
-  PushChanged(id);
+  PushChanged(tag);
 }
 
-void MemoryStore::SetList(Record& record, const AllowDigest& digest, std::span<const KeyId> ids) {
-  shares_.RemoveList(&record);
-  record.SetAllow(digest, ids);
-  shares_.AddList(&record);
+void MemoryStore::SetList(Id record, const AllowDigest& digest, std::span<const KeyTag> tags) {
+  shares_.RemoveList(record);
+  records_[record].digest = digest;
+  records_[record].allow.Set(tags);
+  shares_.AddList(record);
+}
+
+void MemoryStore::RemoveRegistration(Id registration) {
+  const Id record = registrations_[registration].record;
+  Id* link = &records_[record].first;
+  while (*link != registration) link = &registrations_[*link].next;
+  *link = registrations_[registration].next;
+  shares_.Remove(registration);
+  registrations_.Free(registration);
+  // A record without registrations lives until its timer.
+  if (records_[record].first == kNoId) {
+    SetList(record, {}, {});
+  } else {
+    shares_.ChargeAnew(record);
+  }
 }
 
 // Where all registrations are taken, the network that has most of them loses one, unless the newcomer's network would
 // then have as many.
 bool MemoryStore::MakeRoom(Network network) {
   if (shares_.registrations() < limits_.registrations) return true;
-  const std::optional<Shares::Place> victim = shares_.Heaviest(network);
-  if (!victim.has_value()) return false;
-  Record& record = *victim->record;
-  const KeyId id = KeyId::Of(record.key());
-  shares_.Remove(victim->registration);
-  std::erase_if(record.mutable_registrations(),
-                [&](const auto& r) { return r.get() == victim->registration; });
-  // A record without registrations lives until its timer.
-  if (record.registrations().empty()) SetList(record, {}, {});
-  PushChanged(id);
+  const Id victim = shares_.Heaviest(network);
+  if (victim == kNoId) return false;
+  const KeyTag tag = records_[registrations_[victim].record].tag;
+  RemoveRegistration(victim);
+  PushChanged(tag);
   return true;
 }
 
@@ -148,54 +192,55 @@ bool MemoryStore::MakeRoom(Network network) {
 // what others have beyond that makes room.
 bool MemoryStore::MakeRoomForList(Network network, size_t ids) {
   while (shares_.allow() + ids > limits_.allow) {
-    Record* const victim = shares_.LargestExcess(network, ids);
-    if (victim == nullptr) return false;
-    SetList(*victim, {}, {});
-    PushChanged(KeyId::Of(victim->key()));
+    const Id victim = shares_.LargestExcess(network, ids);
+    if (victim == kNoId) return false;
+    SetList(victim, {}, {});
+    PushChanged(records_[victim].tag);
   }
   return true;
 }
 
+// --- Time. ---
+
+void MemoryStore::AddTimer(Timer timer) {
+  timers_.push_back(timer);
+  std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
+}
+
 void MemoryStore::Expire(Instant now) {
-  while (!timers_.empty() && timers_.front().when <= now) {
-    const KeyId id = timers_.front().id;
+  while (!timers_.empty() && StoredRegistration::FromTicks(timers_.front().ticks) <= now) {
+    const Id record = timers_.front().record;
     std::pop_heap(timers_.begin(), timers_.end(), std::greater<>());
     timers_.pop_back();
-    ExpireRecord(now, id);
+    ExpireRecord(now, record);
   }
 }
 
-void MemoryStore::ExpireRecord(Instant now, const KeyId& id) {
-  const auto it = records_.find(id);
-  assert(it != records_.end());  // each record has one timer, which ends with it
-  Record& record = *it->second;
-  auto& registrations = record.mutable_registrations();
+void MemoryStore::ExpireRecord(Instant now, Id record) {
+  const KeyTag tag = records_[record].tag;
   bool changed = false;
-  Instant next = wire::kNever;
-  for (const auto& registration : registrations) {
-    if (registration->expires <= now) {
-      changed = changed || registration->live();
+  uint32_t next = UINT32_MAX;
+  for (Id r = records_[record].first; r != kNoId;) {
+    const Id following = registrations_[r].next;
+    if (registrations_[r].expires() <= now) {
+      changed = changed || registrations_[r].live();
+      RemoveRegistration(r);
     } else {
-      next = std::min(next, registration->expires);
+      next = std::min(next, registrations_[r].expires_ticks);
     }
+    r = following;
   }
-  for (const auto& registration : registrations) {
-    if (registration->expires <= now) shares_.Remove(registration.get());
-  }
-  std::erase_if(registrations, [now](const auto& r) { return r->expires <= now; });
-  if (registrations.empty()) {
-    shares_.RemoveList(&record);
-    records_.erase(it);
+  if (records_[record].first == kNoId) {
+    by_tag_.Remove(record);
+    records_.Free(record);
     return;
   }
-  assert(next > now && next != wire::kNever);
-  timers_.push_back({next, id});
-  std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
-  if (changed) PushChanged(id);
+  AddTimer({next, record});
+  if (changed) PushChanged(tag);
 }
 
 Instant MemoryStore::NextTimeout() const {
-  return timers_.empty() ? wire::kNever : timers_.front().when;
+  return timers_.empty() ? wire::kNever : StoredRegistration::FromTicks(timers_.front().ticks);
 }
 
 }  // namespace warp::map

@@ -5,12 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "map-server/constants.h"
+#include "map-server/flat/id_index.h"
 #include "map-server/store/shares.h"
 #include "map-server/store/store.h"
 
@@ -24,9 +24,10 @@ class MemoryStore : public Store {
     size_t allow_per_key = kMaxAllowPerKey;
     size_t allow = kAllowPerRegistration * 1'000'000;  // entries of all lists together
   };
-  explicit MemoryStore(const Limits& limits) : limits_(limits) {}
+  explicit MemoryStore(const Limits& limits);
 
-  void Get(const KeyId& id, Found found) override;
+  void Get(const KeyId& id, Found found) override { GetAllowed(TagOf(id), std::move(found)); }
+  void GetAllowed(KeyTag tag, Found found) override;
   void PutRegistration(const wire::PublicKey& key, const KeyId& id, Registration registration,
                        PutDone done) override;
   void Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) override;
@@ -36,26 +37,36 @@ class MemoryStore : public Store {
   Instant NextTimeout() const override;
   uint64_t registrations() const override { return shares_.registrations(); }
   size_t keys() const { return records_.size(); }
+  size_t allow_entries() const { return shares_.allow(); }
 
  private:
   // There is one entry for each key, at the earliest time at which one of its registrations may expire. Refreshes do
   // not touch it: an entry that comes too early is put off then. So a registration costs the queue one move in each
   // lifetime.
   struct Timer {
-    Instant when;
-    KeyId id;
-    friend bool operator>(const Timer& a, const Timer& b) { return a.when > b.when; }
+    uint32_t ticks;
+    Id record;
+    friend bool operator>(const Timer& a, const Timer& b) { return a.ticks > b.ticks; }
   };
 
-  const Record* Find(const KeyId& id) const;
-  void PushChanged(const KeyId& id);
-  void ExpireRecord(Instant now, const KeyId& id);
+  // Replaces one that stands, by a later one of the same place.
+  // Both say whether the endpoints are others than before.
+  bool Replace(Id standing, const Registration& registration);
+  static bool Fill(StoredRegistration& stored, const Registration& registration);
+  // Shows the record of a tag as it is then; null where there is none.
+  void Show(KeyTag tag, const Found& found, Instant now) const;
+  void PushChanged(KeyTag tag);
+  void ExpireRecord(Instant now, Id record);
+  void AddTimer(Timer timer);
+  void RemoveRegistration(Id registration);
   bool MakeRoom(Network network);
   bool MakeRoomForList(Network network, size_t ids);
-  void SetList(Record& record, const AllowDigest& digest, std::span<const KeyId> ids);
+  void SetList(Id record, const AllowDigest& digest, std::span<const KeyTag> tags);
 
   const Limits limits_;
-  absl::flat_hash_map<KeyId, std::unique_ptr<Record>> records_;
+  Slab<StoredRecord> records_;
+  Slab<StoredRegistration> registrations_;
+  IdIndex<StoredRecord, KeyTag, &StoredRecord::tag> by_tag_;
   std::vector<Timer> timers_;  // a heap, earliest first
   Shares shares_;
 };

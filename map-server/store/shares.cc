@@ -1,94 +1,100 @@
 #include "map-server/store/shares.h"
 
+#include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "map-server/constants.h"
 
 namespace warp::map {
+namespace {
+
+size_t Rank(int64_t excess) { return static_cast<size_t>(std::max<int64_t>(excess, 0)); }
+
+}  // namespace
 
 int64_t Shares::Share::excess() const {
-  return static_cast<int64_t>(allow) - static_cast<int64_t>(kAllowPerRegistration * places.size());
+  return int64_t{allow} - static_cast<int64_t>(kAllowPerRegistration) * count;
 }
 
-template <typename Change>
-void Shares::Update(Network network, const Change& change) {
-  Share& share = shares_[network];
-  if (!share.empty()) {
-    by_registrations_.erase({share.places.size(), network});
-    by_excess_.erase({share.excess(), network});
-  }
-  change(share);
-  if (share.empty()) {
-    shares_.erase(network);
-    return;
-  }
-  by_registrations_.emplace(share.places.size(), network);
-  by_excess_.emplace(share.excess(), network);
+Id Shares::Get(Network network) {
+  Id share = by_network_.Find(network);
+  if (share != kNoId) return share;
+  share = shares_.Make();
+  shares_[share].network = network;
+  by_network_.Add(share);
+  return share;
 }
 
-void Shares::Add(Record* record, Registration* registration) {
-  Update(NetworkOf(registration->observed.address), [&](Share& share) {
-    registration->share = static_cast<uint32_t>(share.places.size());
-    share.places.push_back({record, registration});
-  });
-  ++registrations_;
+void Shares::Change(Id id, int registrations, int64_t allow) {
+  Share& share = shares_[id];
+  const size_t count = share.count;
+  const size_t excess = Rank(share.excess());
+  share.count = static_cast<uint32_t>(share.count + registrations);
+  share.allow = static_cast<uint32_t>(share.allow + allow);
+  by_count_.Move(shares_, id, count, share.count);
+  by_excess_.Move(shares_, id, excess, Rank(share.excess()));
+  count_ += static_cast<size_t>(registrations);  // wraps to less
+  allow_ += static_cast<size_t>(allow);
+  if (share.count > 0 || share.allow > 0) return;
+  by_network_.Remove(id);
+  shares_.Free(id);
 }
 
-void Shares::Remove(Registration* registration) {
-  Update(NetworkOf(registration->observed.address), [&](Share& share) {
-    assert(share.places.at(registration->share).registration == registration);
-    share.places[registration->share] = share.places.back();
-    share.places[registration->share].registration->share = registration->share;
-    share.places.pop_back();
-  });
-  assert(registrations_ > 0);
-  --registrations_;
+void Shares::Add(Id registration) {
+  const Id share = Get(NetworkOf(registrations_[registration].observed.address));
+  registrations_[registration].network = share;
+  shares_[share].registrations.PushBack(registrations_, registration);
+  Change(share, 1, 0);
 }
 
-void Shares::AddList(Record* record) {
-  if (record->allow().empty()) return;
-  const Network network = NetworkOf(record->registrations().front()->observed.address);
-  Update(network, [&](Share& share) {
-    record->allow_share() = {network, static_cast<uint32_t>(share.lists.size())};
-    share.lists.push_back(record);
-    share.allow += record->allow().size();
-  });
-  allow_ += record->allow().size();
+void Shares::Remove(Id registration) {
+  const Id share = std::exchange(registrations_[registration].network, kNoId);
+  shares_[share].registrations.Remove(registrations_, registration);
+  Change(share, -1, 0);
 }
 
-void Shares::RemoveList(Record* record) {
-  if (record->allow().empty()) return;
-  const auto [network, place] = record->allow_share();
-  Update(network, [&, place = place](Share& share) {
-    assert(share.lists.at(place) == record && share.allow >= record->allow().size());
-    share.lists[place] = share.lists.back();
-    share.lists[place]->allow_share().place = place;
-    share.lists.pop_back();
-    share.allow -= record->allow().size();
-  });
-  assert(allow_ >= record->allow().size());
-  allow_ -= record->allow().size();
+void Shares::AddList(Id id) {
+  StoredRecord& record = records_[id];
+  assert(record.allow_network == kNoId);
+  if (record.allow.size() == 0) return;
+  record.allow_network = registrations_[record.first].network;
+  if (record.allow.is_long()) shares_[record.allow_network].long_lists.PushBack(records_, id);
+  Change(record.allow_network, 0, static_cast<int64_t>(record.allow.size()));
 }
 
-std::optional<Shares::Place> Shares::Heaviest(Network newcomer) const {
-  if (by_registrations_.empty()) return std::nullopt;
-  const auto& [most, network] = *by_registrations_.rbegin();
-  const auto own = shares_.find(newcomer);
-  const size_t then = (own == shares_.end() ? 0 : own->second.places.size()) + 1;
-  if (most <= then) return std::nullopt;
-  return shares_.at(network).places.back();
+void Shares::RemoveList(Id id) {
+  StoredRecord& record = records_[id];
+  const Id share = std::exchange(record.allow_network, kNoId);
+  if (share == kNoId) return;
+  if (record.allow.is_long()) shares_[share].long_lists.Remove(records_, id);
+  Change(share, 0, -static_cast<int64_t>(record.allow.size()));
 }
 
-Record* Shares::LargestExcess(Network newcomer, size_t ids) const {
-  const auto own = shares_.find(newcomer);
-  const int64_t then =
-      static_cast<int64_t>(ids) + (own == shares_.end() ? 0 : own->second.excess());
-  // A share can be in excess only by a list.
-  for (auto it = by_excess_.rbegin(); it != by_excess_.rend() && it->first > then; ++it) {
-    const Share& share = shares_.at(it->second);
-    if (it->second != newcomer && !share.lists.empty()) return share.lists.back();
-  }
-  return nullptr;
+void Shares::ChargeAnew(Id id) {
+  const StoredRecord& record = records_[id];
+  if (record.allow_network == kNoId) return;
+  if (registrations_[record.first].network == record.allow_network) return;
+  RemoveList(id);
+  AddList(id);
+}
+
+Id Shares::Heaviest(Network newcomer) const {
+  const Id heaviest = by_count_.Top();
+  if (heaviest == kNoId) return kNoId;
+  const Id own = by_network_.Find(newcomer);
+  const size_t then = (own == kNoId ? 0 : shares_[own].count) + 1;
+  return shares_[heaviest].count <= then ? kNoId : shares_[heaviest].registrations.last();
+}
+
+Id Shares::LargestExcess(Network newcomer, size_t ids) const {
+  const Id most = by_excess_.Top();
+  if (most == kNoId || shares_[most].network == newcomer) return kNoId;
+  const Id own = by_network_.Find(newcomer);
+  const int64_t then = static_cast<int64_t>(ids) + (own == kNoId ? 0 : shares_[own].excess());
+  // Each list is charged to a network in which its record has a registration, so that none but a long one makes a
+  // network have too much.
+  return shares_[most].excess() <= then ? kNoId : shares_[most].long_lists.last();
 }
 
 }  // namespace warp::map

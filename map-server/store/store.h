@@ -33,6 +33,8 @@ class Store {
   // The record of `id`, nullptr where there is none. The pointer is valid during the call, as in all completions.
   using Found = std::function<void(Instant now, const Record*)>;
   virtual void Get(const KeyId& id, Found found) = 0;
+  // The same for a key of an allow list.
+  virtual void GetAllowed(KeyTag tag, Found found) = 0;
 
   // Makes or replaces the registration of (key, port, address family), unless one of a higher order stands there. The
   // record is the one that stands now, where the registration was applied or is stale; otherwise nullptr, and where the

@@ -17,7 +17,10 @@ class LateStore : public MemoryStore {
   using MemoryStore::MemoryStore;
 
   void Get(const KeyId& id, Found found) override {
-    Hold([=, this] { MemoryStore::Get(id, found); });
+    Hold([=, this] { MemoryStore::GetAllowed(TagOf(id), found); });
+  }
+  void GetAllowed(KeyTag tag, Found found) override {
+    Hold([=, this] { MemoryStore::GetAllowed(tag, found); });
   }
   void PutRegistration(const wire::PublicKey& key, const KeyId& id, Registration registration,
                        PutDone done) override {

@@ -3,20 +3,21 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/wire/crypto/key_derivation.h"
 
 namespace warp::protocol {
 namespace {
 
+// The session of the initiator.
 std::shared_ptr<wire::Session> MakeSession(const wire::NoiseKeys& keys,
                                            const wire::Session::Params& params) {
   const wire::SymmetricKey from_initiator = wire::DeriveBulkKey(
       keys.initiator_to_responder, params.cipher, wire::KeyDirection::kInitiatorToResponder);
   const wire::SymmetricKey from_responder = wire::DeriveBulkKey(
       keys.responder_to_initiator, params.cipher, wire::KeyDirection::kResponderToInitiator);
-  return params.initiator ? std::make_shared<wire::Session>(params, from_initiator, from_responder)
-                          : std::make_shared<wire::Session>(params, from_responder, from_initiator);
+  return std::make_shared<wire::Session>(params, from_initiator, from_responder);
 }
 
 }  // namespace
@@ -128,31 +129,47 @@ std::vector<uint8_t> MakeRetry(const ReceivedInitiation& initiation, const wire:
   return wire::EncodeRetry(initiation.remote_index, token, initiation.noise->retry_secret());
 }
 
-std::optional<AnsweredInitiation> AnswerInitiation(Instant now, const Identity& identity,
-                                                   const HandshakeParams& params,
-                                                   ReceivedInitiation& initiation, uint32_t index) {
+std::optional<AnsweredKeys> AnswerWithKeys(const Identity& identity, wire::Role role,
+                                           const wire::PresharedKey& psk,
+                                           ReceivedInitiation& initiation, uint32_t index) {
   const std::optional<wire::Cipher> cipher =
       wire::ChooseCipher(initiation.ciphers, identity.ciphers());
   if (!cipher) return std::nullopt;
   const wire::Cookie cookie = wire::ResponseCookie(initiation.noise->retry_secret());
   const auto noise = initiation.noise->WriteResponse(
-      *params.psk, wire::EncodeResponsePayload({.sender_index = index,
-                                                .cipher = *cipher,
-                                                .sender = identity.IntroductionTo(params.role)}));
+      psk,
+      wire::EncodeResponsePayload(
+          {.sender_index = index, .cipher = *cipher, .sender = identity.IntroductionTo(role)}));
   const auto keys = initiation.noise->Split();
   if (!noise.ok() || !keys.ok()) return std::nullopt;
-  AnsweredInitiation answer;
+  AnsweredKeys answer;
   answer.response =
       wire::EncodeResponse({.receiver_index = initiation.remote_index, .noise = *noise});
   wire::WriteMacs(wire::Mac1Key(initiation.remote), &cookie, answer.response);
-  answer.session = MakeSession(*keys, {.local_index = index,
-                                       .remote_index = initiation.remote_index,
-                                       .cipher = *cipher,
-                                       .initiator = false,
-                                       .window = params.window,
-                                       .remote = initiation.sender,
-                                       .expires = now + params.lifetime});
+  answer.cipher = *cipher;
+  answer.seal_key = wire::DeriveBulkKey(keys->responder_to_initiator, *cipher,
+                                        wire::KeyDirection::kResponderToInitiator);
+  answer.open_key = wire::DeriveBulkKey(keys->initiator_to_responder, *cipher,
+                                        wire::KeyDirection::kInitiatorToResponder);
   return answer;
+}
+
+std::optional<AnsweredInitiation> AnswerInitiation(Instant now, const Identity& identity,
+                                                   const HandshakeParams& params,
+                                                   ReceivedInitiation& initiation, uint32_t index) {
+  std::optional<AnsweredKeys> answer =
+      AnswerWithKeys(identity, params.role, *params.psk, initiation, index);
+  if (!answer) return std::nullopt;
+  const wire::Session::Params session{.local_index = index,
+                                      .remote_index = initiation.remote_index,
+                                      .cipher = answer->cipher,
+                                      .initiator = false,
+                                      .window = params.window,
+                                      .remote = initiation.sender,
+                                      .expires = now + params.lifetime};
+  return AnsweredInitiation{
+      .response = std::move(answer->response),
+      .session = std::make_shared<wire::Session>(session, answer->seal_key, answer->open_key)};
 }
 
 }  // namespace warp::protocol

@@ -111,11 +111,23 @@ InitiationHash HashInitiation(const wire::InitiationMessage& message);
 // Asks the sender of `initiation` for another one, which echoes `token`. No Diffie-Hellman.
 std::vector<uint8_t> MakeRetry(const ReceivedInitiation& initiation, const wire::Token& token);
 
+// The response, and what the session is made of: its cipher and the keys of both directions.
+struct AnsweredKeys {
+  std::vector<uint8_t> response;
+  wire::Cipher cipher = wire::Cipher::kChaCha20Poly1305;
+  wire::SymmetricKey seal_key;
+  wire::SymmetricKey open_key;
+};
+// nullopt where no offered cipher suits us. Costs three X25519 operations.
+std::optional<AnsweredKeys> AnswerWithKeys(const Identity& identity, wire::Role role,
+                                           const wire::PresharedKey& psk,
+                                           ReceivedInitiation& initiation, uint32_t index);
+
 struct AnsweredInitiation {
   std::vector<uint8_t> response;
   std::shared_ptr<wire::Session> session;
 };
-// The session begins to live now. nullopt where no offered cipher suits us. Costs three X25519 operations.
+// The same, with the session, which begins to live now.
 std::optional<AnsweredInitiation> AnswerInitiation(Instant now, const Identity& identity,
                                                    const HandshakeParams& params,
                                                    ReceivedInitiation& initiation, uint32_t index);

@@ -1,17 +1,50 @@
 #include "control/protocol/session/responder.h"
 
+#include <cassert>
 #include <utility>
 
 namespace warp::protocol {
+namespace {
 
-Responder::Responder(Identity& identity, SessionTable& table, Role role,
+// The sessions of associations.
+class AssociationMaker : public SessionMaker {
+ public:
+  AssociationMaker(const SessionTable& table, Responder::FindFunction find)
+      : table_(table), find_(find) {}
+
+  std::variant<Association::Response, wire::Drop> HandleInitiation(Instant now, const Arrival&,
+                                                                   ReceivedInitiation& initiation,
+                                                                   wire::Token* token) override {
+    Association* association = find_(initiation.remote);
+    if (association == nullptr) return wire::Drop::kUnknownPeer;
+    auto result = association->HandleInitiation(now, initiation);
+    *token = association->token();
+    return result;
+  }
+  bool AwaitsConfirm(uint32_t local_index) const override {
+    const Association* association = table_.Find(local_index);
+    return association != nullptr && association->AwaitsConfirm(local_index);
+  }
+
+ private:
+  const SessionTable& table_;
+  const Responder::FindFunction find_;
+};
+
+}  // namespace
+
+Responder::Responder(Identity& identity, SessionTable* table, Role role,
                      const HandshakeBudget& budget)
     : identity_(identity),
       table_(table),
       role_(role),
       cookies_(identity.timers().cookie_lifetime),
       handshakes_(budget.burst, budget.per_second),
-      replies_(budget.reply_burst, budget.replies_per_second) {}
+      replies_(budget.reply_burst, budget.replies_per_second) {
+  if (!budget.of_source.has_value()) return;
+  proven_.emplace(*budget.of_source);
+  unproven_.emplace(*budget.of_source);
+}
 
 const KeySuccession<OwnKey>::Entry* Responder::FindOwn(wire::Bytes datagram) const {
   for (const auto& own : identity_.own().entries()) {
@@ -22,33 +55,41 @@ const KeySuccession<OwnKey>::Entry* Responder::FindOwn(wire::Bytes datagram) con
 
 wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                                        FindFunction find, Outbox& outbox) {
+  assert(table_ != nullptr);
+  AssociationMaker maker(*table_, find);
+  return HandleInitiation(now, arrival, datagram, maker, outbox);
+}
+
+wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                                       SessionMaker& maker, Outbox& outbox) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return wire::Drop::kHandshakeFailed;
   const KeySuccession<OwnKey>::Entry* const own = FindOwn(datagram);
   if (own == nullptr) return wire::Drop::kBadMac;
 
   const InitiationHash hash = HashInitiation(*message);
-  if (const std::vector<uint8_t>* reply = FindReply(now, hash)) {
+  if (const std::vector<uint8_t>* reply = FindReply(now, hash, maker)) {
     Reply(now, arrival, *reply, outbox);
     return wire::Drop::kHandshakeRepeated;
   }
-  if (under_load(now) && !cookies_.Verify(now, arrival, datagram)) {
+  const bool proven = NeedsCookie(now, arrival.from.address);
+  if (proven && !cookies_.Verify(now, arrival, datagram)) {
     Reply(now, arrival, cookies_.Reply(now, arrival, datagram, own->key.cookie_seal_key), outbox);
     return wire::Drop::kBadCookie;
   }
+  if (!TakeOfSource(now, arrival.from.address, proven)) return wire::Drop::kHandshakeBudget;
   if (!handshakes_.Take(now, arrival.from.address)) return wire::Drop::kHandshakeBudget;
 
   std::optional<ReceivedInitiation> initiation = ReadInitiation(own->key.pair, role_, datagram);
   if (!initiation) return wire::Drop::kHandshakeFailed;
   initiation->own_number = own->number;
-  Association* association = find(initiation->remote);
-  if (association == nullptr) return wire::Drop::kUnknownPeer;
 
   const Duration lifetime = identity_.timers().confirm_lifetime;
-  auto result = association->HandleInitiation(now, *initiation);
+  wire::Token token{};
+  auto result = maker.HandleInitiation(now, arrival, *initiation, &token);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) {
     if (*drop == wire::Drop::kHandshakeStale) {
-      std::vector<uint8_t> retry = MakeRetry(*initiation, association->token());
+      std::vector<uint8_t> retry = MakeRetry(*initiation, token);
       outbox.Answer(arrival, retry);  // the Diffie-Hellman has paid for it
       retries_.Remember(now, lifetime, hash, std::move(retry), 0);
     }
@@ -60,13 +101,21 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
   return wire::Drop::kNone;
 }
 
+bool Responder::NeedsCookie(Instant now, const wire::IpAddress& from) const {
+  return under_load(now) || (unproven_.has_value() && !unproven_->Has(now, from));
+}
+
+bool Responder::TakeOfSource(Instant now, const wire::IpAddress& from, bool proven) {
+  std::optional<SourceBudget>& budget = proven ? proven_ : unproven_;
+  return !budget.has_value() || budget->Take(now, from);
+}
+
 // What an initiation was answered with. Of a response that is as long as its session waits for somebody who confirms
 // it. After that the response helps nobody, and the initiation is treated like any other recording.
-const std::vector<uint8_t>* Responder::FindReply(Instant now, const InitiationHash& hash) {
+const std::vector<uint8_t>* Responder::FindReply(Instant now, const InitiationHash& hash,
+                                                 const SessionMaker& maker) {
   if (const RememberedReplies::Entry* entry = responses_.Find(now, hash)) {
-    const Association* association = table_.Find(entry->local_index);
-    if (association != nullptr && association->AwaitsConfirm(entry->local_index))
-      return &entry->reply;
+    if (maker.AwaitsConfirm(entry->local_index)) return &entry->reply;
     responses_.Forget(hash);
   }
   const RememberedReplies::Entry* entry = retries_.Find(now, hash);

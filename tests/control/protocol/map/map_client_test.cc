@@ -691,25 +691,24 @@ TEST(MapLimits, NewcomersOfOneNetworkMakeRoomForThoseOfOthers) {
   const Network cafe = NetworkOf(Ip("203.0.113.1"));
   const auto key = [] { return wire::SecretKey::Generate().Public(); };
   protocol::Identity identity({.secret_key = wire::SecretKey::Generate()});
-  protocol::SessionTable table;
-  ClientTable clients(identity, table, 3, 3600s);
-  std::vector<Client*> proven;
+  ClientTable clients(identity, 3, 3600s);
+  std::vector<wire::PublicKey> proven;
   for (int i = 0; i < 3; ++i) {
-    proven.push_back(clients.Make(key(), i == 0 ? cafe : home));
-    clients.Touch(proven.back());
+    proven.push_back(key());
+    clients.Touch(clients.Make(proven.back(), i == 0 ? cafe : home));
   }
-  const wire::PublicKey idle = proven[1]->remote();
+  const wire::PublicKey idle = proven[1];
   const wire::PublicKey honest = key();
-  Client* const newcomer = clients.Make(honest, home);
+  const Id newcomer = clients.Make(honest, home);
   for (size_t i = 0; i < 3 * kNewcomersAtLeast; ++i) clients.Make(key(), cafe);
   EXPECT_EQ(clients.size(), 3u) << "who has proved nothing throws out nobody";
   ASSERT_EQ(clients.Find(honest), newcomer);
   // It proves itself, and in its network, which has most, the one that was idle for longest goes.
   clients.Touch(newcomer);
   EXPECT_EQ(clients.size(), 3u);
-  EXPECT_EQ(clients.Find(idle), nullptr);
-  EXPECT_NE(clients.Find(honest), nullptr);
-  EXPECT_NE(clients.Find(proven[0]->remote()), nullptr);
+  EXPECT_EQ(clients.Find(idle), kNoId);
+  EXPECT_NE(clients.Find(honest), kNoId);
+  EXPECT_NE(clients.Find(proven[0]), kNoId);
 }
 
 TEST(MapLimits, TheClientThatWasIdleForLongestGoes) {

@@ -1,0 +1,92 @@
+#include "perf/map/map_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace warp::perf {
+namespace {
+
+[[noreturn]] void Fail(const std::string& what) {
+  std::fprintf(stderr, "map_bench: %s\n", what.c_str());
+  std::exit(1);
+}
+
+}  // namespace
+
+MapProcess::MapProcess(const std::string& program) {
+  std::string name = std::filesystem::temp_directory_path() / "warp-map-bench-XXXXXX";
+  if (mkdtemp(name.data()) == nullptr) Fail("cannot make a directory");
+  directory_ = name;
+  const wire::SecretKey secret = wire::SecretKey::Generate();
+  key_ = secret.Public();
+  std::ofstream(directory_ + "/map.key") << secret.ToBase64() << "\n";
+  chmod((directory_ + "/map.key").c_str(), 0600);
+  std::ofstream(directory_ + "/map.yaml")
+      << absl::StrCat("private_key_file: ", directory_, "/map.key\n",
+                      "control_socket: ", directory_, "/map.sock\nlifetime: 1h\n");
+
+  const std::string config = directory_ + "/map.yaml";
+  std::vector<std::string> arguments{program, "--config", config, "--listen", "127.0.0.1:0"};
+  std::vector<char*> raw;
+  for (std::string& argument : arguments) raw.push_back(argument.data());
+  raw.push_back(nullptr);
+  int out[2];
+  if (pipe2(out, O_CLOEXEC) != 0) Fail("cannot make a pipe");
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  if (posix_spawn(&pid_, program.c_str(), &actions, nullptr, raw.data(), environ) != 0)
+    Fail("cannot start " + program);
+  posix_spawn_file_actions_destroy(&actions);
+  close(out[1]);
+  std::string text;
+  char c;
+  while (text.find("ready\n") == std::string::npos && read(out[0], &c, 1) == 1) text += c;
+  close(out[0]);
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!absl::ConsumePrefix(&line, "listening on ")) continue;
+    if (const auto endpoint = wire::Endpoint::Parse(line); endpoint.ok()) endpoint_ = *endpoint;
+  }
+  if (endpoint_.port == 0) Fail("the map did not start: " + text);
+}
+
+MapProcess::~MapProcess() {
+  kill(pid_, SIGTERM);
+  waitpid(pid_, nullptr, 0);
+  std::filesystem::remove_all(directory_);
+}
+
+size_t MapProcess::Resident() const {
+  std::ifstream file(absl::StrCat("/proc/", pid_, "/statm"));
+  size_t size = 0;
+  size_t resident = 0;
+  file >> size >> resident;
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+double MapProcess::CpuSeconds() const {
+  std::ifstream file(absl::StrCat("/proc/", pid_, "/stat"));
+  std::string text;
+  std::getline(file, text);
+  // The name, in brackets, may have blanks.
+  const std::vector<std::string> fields = absl::StrSplit(text.substr(text.rfind(')') + 2), ' ');
+  return (std::stod(fields[11]) + std::stod(fields[12])) /
+         static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+}  // namespace warp::perf

@@ -1,0 +1,40 @@
+// The real warp-map under measurement, in a process of its own.
+#ifndef WARP_PERF_MAP_MAP_PROCESS_H_
+#define WARP_PERF_MAP_MAP_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string>
+
+#include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/endpoint.h"
+
+namespace warp::perf {
+
+class MapProcess {
+ public:
+  // Starts `program` on a free port of 127.0.0.1 with a new key. Registrations live for an hour without a refresh, so
+  // that a machine may take its time to make a million. Exits with a sentence where that fails.
+  explicit MapProcess(const std::string& program);
+  ~MapProcess();
+  MapProcess(const MapProcess&) = delete;
+  MapProcess& operator=(const MapProcess&) = delete;
+
+  const wire::PublicKey& key() const { return key_; }
+  const wire::Endpoint& endpoint() const { return endpoint_; }
+
+  // Bytes that are resident, and seconds of CPU, the kernel's for it included.
+  size_t Resident() const;
+  double CpuSeconds() const;
+
+ private:
+  std::string directory_;
+  pid_t pid_ = -1;
+  wire::PublicKey key_;
+  wire::Endpoint endpoint_;
+};
+
+}  // namespace warp::perf
+
+#endif  // WARP_PERF_MAP_MAP_PROCESS_H_

@@ -1,0 +1,73 @@
+// A crowd of nodes with their sessions, each at an address of its own in 127.0.0.0/8: what a million nodes say to a map
+// and hear from it, by real datagrams through one socket. Each node has one port, and an allow list of eight keys.
+#ifndef WARP_PERF_MAP_NODE_CROWD_H_
+#define WARP_PERF_MAP_NODE_CROWD_H_
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "control/protocol/map/map_message.h"
+#include "dataplane/wire/crypto/keys.h"
+#include "dataplane/wire/session/compact_session.h"
+#include "map-server/server/udp_socket.h"
+
+namespace warp::perf {
+
+using Clock = std::chrono::steady_clock;
+
+class NodeCrowd {
+ public:
+  NodeCrowd(const wire::PublicKey& map, const wire::Endpoint& at, size_t nodes);
+  ~NodeCrowd();
+
+  // Gives every node a session and a registration, at most so many under way at a time.
+  void Register(size_t under_way);
+  // Refreshes nodes in turn for so long. Returns how many were answered. Looks a friend up with every `lookup_every`th
+  // refresh, 0: never, and notes how long the answer takes.
+  size_t Refresh(std::chrono::milliseconds time, size_t under_way, size_t lookup_every);
+
+  size_t registered() const { return registered_; }
+  size_t lost() const { return lost_; }  // datagrams that were sent again
+  const std::vector<Clock::duration>& lookups() const { return lookups_; }
+
+ private:
+  struct Node;
+  enum class State : uint8_t { kNew, kGreeting, kEchoing, kRegistered };
+
+  wire::Endpoint AddressOf(size_t node) const;
+  size_t NodeAt(const wire::IpAddress& address) const;
+  wire::SecretKey SecretOf(size_t node) const;
+  void NameGroup(size_t node);  // makes the public keys of the node's group
+  void Greet(size_t node);
+  void SendRegister(size_t node, bool with_list);
+  void LookUp(size_t node);
+  void Say(size_t node, const protocol::MapMessage& message);
+  void Push(size_t node, std::vector<uint8_t> datagram);
+  void Flush();
+  // Takes what has come; waits a little where nothing has.
+  void Receive();
+  void OnResponse(size_t node, wire::Bytes datagram);
+  void OnMessage(size_t node, const protocol::MapMessage& message);
+
+  const wire::PublicKey map_;
+  const wire::Endpoint at_;
+  const std::unique_ptr<map::UdpSocket> socket_;
+  std::array<uint8_t, 32> seed_;
+  std::vector<Node> nodes_;
+  std::vector<std::pair<wire::Endpoint, std::vector<uint8_t>>> outgoing_;
+  size_t registered_ = 0;
+  size_t answered_ = 0;
+  size_t lost_ = 0;
+  size_t looking_ = SIZE_MAX;  // the node whose look-up is under way
+  Clock::time_point asked_;
+  std::vector<Clock::duration> lookups_;
+};
+
+}  // namespace warp::perf
+
+#endif  // WARP_PERF_MAP_NODE_CROWD_H_
