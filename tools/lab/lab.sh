@@ -230,6 +230,8 @@ launch() {
   local name=$1
   shift
   # Without `on`, so that $! is the process itself and not a shell.
+  # Emptied here: the shell that runs in the background may be late, and a daemon before this one was ready as well.
+  : >"$lab/$name.log"
   ip netns exec "$@" >"$lab/$name.log" 2>&1 &
   pid_of[$name]=$!
 }
