@@ -45,9 +45,7 @@ bool AssociationKeys::NoteServed(const HandshakeKeys& keys) {
   served_ = keys;
   if (keys.own_number == identity_.own().newest().number) own_known_ = keys.own_number;
   if (keys.psk_number == psks_.newest().number) psks_.EndOld();
-  if (keys.remote_number != remotes_.newest().number || !remotes_.has_old()) return false;
-  remotes_.EndOld();
-  return true;
+  return remotes_.EndBefore(keys.remote_number);
 }
 
 std::vector<wire::PublicKey> AssociationKeys::Expire(Instant now) {

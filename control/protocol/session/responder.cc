@@ -48,7 +48,7 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
   auto result = association->HandleInitiation(now, *initiation);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) {
     if (*drop == wire::Drop::kHandshakeStale) {
-      std::vector<uint8_t> retry = MakeRetry(*initiation, association->token());
+      std::vector<uint8_t> retry = MakeRetry(*initiation, association->token(*initiation));
       outbox.Answer(arrival, retry);  // the Diffie-Hellman has paid for it
       retries_.Remember(now, lifetime, hash, std::move(retry), 0);
     }
