@@ -126,7 +126,8 @@ class Association {
   const AssociationKeys& keys() const { return keys_; }
   // What the send session was made with; null: there is none.
   const HandshakeKeys* session_keys() const;
-  // Whether there is a session that was made with such keys.
+  // Whether there is a session that was made with such keys, or the last that was confirmed was: also where its time is
+  // over, because the remote end may know no others since.
   bool HasSession(absl::FunctionRef<bool(const HandshakeKeys&)> with) const;
   // The newest confirmed session; of two that crossed, the one initiated by the smaller key. Null: nothing can be sent.
   const std::shared_ptr<wire::Session>& send_session() const { return sessions_.send_session(); }

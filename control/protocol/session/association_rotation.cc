@@ -74,6 +74,7 @@ const HandshakeKeys* Association::session_keys() const {
 }
 
 bool Association::HasSession(absl::FunctionRef<bool(const HandshakeKeys&)> with) const {
+  if (with(keys_.served())) return true;
   const auto& entries = sessions_.entries();
   return std::any_of(entries.begin(), entries.end(),
                      [with](const SessionSet::Entry& entry) { return with(entry.keys); });
