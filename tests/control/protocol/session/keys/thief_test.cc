@@ -171,6 +171,28 @@ TEST_F(ThiefTest, AKeyEndsAsSoonAsALaterOneHasServed) {
   EXPECT_TRUE(HasShown(last_));
 }
 
+// He confirms sessions while node 1 asks for the new key, and node 0 cannot begin.
+TEST_F(ThiefTest, HeDoesNotStopHandshakesForTheNewKey) {
+  for (const int from : {0, 1}) {
+    for (const int to : {0, 1}) net_.DelayBoth(0, from, 1, to, 150ms);
+  }
+  OnlyInitiator(1);
+  net_.ChangeKey(0, next_);
+  net_.Run(5s);
+  Thief thief(net_, stolen_);
+  const auto shake = [&](Duration duration) {
+    for (Duration t{0}; t < duration && !HasShown(next_); t += 10ms) {
+      if (thief.Shake()) thief.Say(Confirm{});
+      net_.Run(10ms);
+    }
+  };
+  shake(10s);
+  net_.LearnKey(1, 0, next_.Public());
+  const Instant changed = net_.now();
+  shake(10s);
+  EXPECT_TRUE(HasShown(next_)) << (net_.now() - changed) / 1ms;
+}
+
 // --- At a map. ---
 
 // Says what it is told to say.
