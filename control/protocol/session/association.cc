@@ -177,8 +177,8 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session, uint6
     }
     return false;
   }
-  // The remote end has made what we were asking for. A handshake that it had under way ends in the same way. Not so by an
-  // old key of its: whoever has stolen that must not end what asks for the newest.
+  // The remote end has made what we were asking for. A handshake that it had under way ends in the same way. Not so by
+  // an old key of its: whoever has stolen that must not end what asks for the newest.
   if (entry->keys.remote_number == keys_.remotes().newest().number) {
     initiator_.Stop();
     connect_ = false;

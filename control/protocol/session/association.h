@@ -187,8 +187,8 @@ class Association {
   Instant last_authentic_{};
   Instant last_response_{};
   Instant silent_at_ = kNever;
-  // What initiations of the remote end have. Those by an older key of either end have their own: whoever has stolen that
-  // must not use up what the newest keys need to show themselves.
+  // What initiations of the remote end have. Those by an older key of either end have their own: whoever has stolen
+  // that must not use up what the newest keys need to show themselves.
   struct Lane {
     TokenBucket initiations;  // which echoed the token
     wire::Token token;        // random; another one whenever an initiation has used it
