@@ -193,6 +193,25 @@ TEST_F(ThiefTest, HeDoesNotStopHandshakesForTheNewKey) {
   EXPECT_TRUE(HasShown(next_)) << (net_.now() - changed) / 1ms;
 }
 
+// Node 1 changes its own key as well, of which he knows and node 0 does not.
+TEST_F(ThiefTest, HeDoesNotEndWhatNode0Needs) {
+  const wire::SecretKey own = wire::SecretKey::Generate();
+  net_.LearnKey(1, 0, next_.Public());
+  net_.ChangeKey(1, own);
+  net_.Run(5s);
+  Thief thief(net_, stolen_);
+  thief.Steal();
+  thief.Say(Confirm{});
+  net_.Run(300s);
+  EXPECT_EQ(net_.node(1).OldKeys().size(), 1u);
+  EXPECT_TRUE(Connected());
+  net_.ChangeKey(0, next_);
+  net_.LearnKey(0, 1, own.Public());
+  net_.Run(10s);
+  EXPECT_TRUE(HasShown(next_));
+  EXPECT_EQ(net_.node(1).OldKeys().size(), 0u);
+}
+
 // --- At a map. ---
 
 // Says what it is told to say.
