@@ -59,6 +59,9 @@ absl::Status Remotes::ChangePeerKey(const config::PeerConfig& before,
     return absl::InvalidArgumentError(
         absl::StrCat("peer ", after.name, ": its public key is our own or another peer's"));
   }
+  absl::erase_if(ids_, [&](const auto& entry) {  // of earlier changes: nobody names them any more
+    return entry.second == *id && entry.first != before.public_key;
+  });
   ids_[after.public_key] = *id;
   peers_[*id].key = after.public_key;
   return absl::OkStatus();

@@ -43,11 +43,13 @@ const KeySuccession<wire::PresharedKey>::Entry& AssociationKeys::NextPsk() {
 
 bool AssociationKeys::NoteServed(const HandshakeKeys& keys) {
   served_ = keys;
-  if (keys.own_number == identity_.own().newest().number) own_known_ = keys.own_number;
+  // Who speaks by an old key may have stolen it, and says nothing of what the remote end knows.
+  if (keys.own_number == identity_.own().newest().number &&
+      keys.remote_number == remotes_.newest().number) {
+    own_known_ = keys.own_number;
+  }
   if (keys.psk_number == psks_.newest().number) psks_.EndOld();
-  if (keys.remote_number != remotes_.newest().number || !remotes_.has_old()) return false;
-  remotes_.EndOld();
-  return true;
+  return remotes_.EndBefore(keys.remote_number);
 }
 
 std::vector<wire::PublicKey> AssociationKeys::Expire(Instant now) {

@@ -60,6 +60,8 @@ class AssociationKeys {
 
   // A session that was made with these was confirmed. True where old keys of the remote end have ended by that.
   bool NoteServed(const HandshakeKeys& keys);
+  // Of the session that was confirmed last; zeros: none was.
+  const HandshakeKeys& served() const { return served_; }
   bool knows_newest_own() const { return own_known_ == identity_.own().newest().number; }
 
   // Old keys end whose time is over. Those of the remote end among them.

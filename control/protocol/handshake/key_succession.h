@@ -65,6 +65,12 @@ class KeySuccession {
   }
   // Others know the newest: those before it serve nobody any more.
   void EndOld() { entries_.erase(entries_.begin() + 1, entries_.end()); }
+  // Others know the one of this number: those before it serve nobody any more. False: there was none.
+  bool EndBefore(uint64_t number) {
+    const Entry* const known = Find(number);
+    return known != nullptr &&
+           std::erase_if(entries_, [number](const Entry& e) { return e.number < number; }) > 0;
+  }
   // The old key of this number serves nobody any more.
   void End(uint64_t number) {
     std::erase_if(entries_, [&](const Entry& e) { return &e != &newest() && e.number == number; });

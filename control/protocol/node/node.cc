@@ -230,7 +230,9 @@ void Node::FollowMaps(Instant now) {
       assert(!found.endpoints.empty());
       const auto peer = peers_by_key_.find(found.peer);
       if (peer == peers_by_key_.end()) continue;
-      peer->second->SetEndpoints(now, EndpointSource::kMap, map.id, found.endpoints);
+      const bool newest = peer->second->public_key() == found.peer;
+      peer->second->SetEndpoints(now, EndpointSource::kMap, newest ? map.id : OfOldKeys(map.id),
+                                 found.endpoints);
       Watch(*peer->second);
     }
   }

@@ -46,6 +46,9 @@
 namespace warp::protocol {
 
 using MapId = uint32_t;
+// Where a map's endpoints of a peer's old keys are kept: beside those of its newest, which somebody who has stolen an
+// old one must not replace.
+inline MapId OfOldKeys(MapId id) { return id | uint32_t{1} << 31; }
 
 struct NodeOptions {
   IdentityOptions identity;
@@ -213,6 +216,7 @@ class Node {
   void OwnKeysChanged(Instant now);
   // Ends old keys of which nobody has need, or whose time is over.
   void LookAtKeys(Instant now);
+  void ForgetOldEndpoints(Instant now, Peer& peer);
   void EndOwnKeys(Instant now);
   // Of a peer: its newest key is another peer's from now on, where it was its own old one. False: it cannot be.
   bool ClaimKey(Instant now, const wire::PublicKey& key, const Peer* owner);

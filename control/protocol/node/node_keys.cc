@@ -49,14 +49,24 @@ void Node::LookAtKeys(Instant now) {
     ended = true;
   }
   if (ended) EndOwnKeys(now);
-  const size_t forgotten = absl::erase_if(peers_by_key_, [](const auto& entry) {
-    return entry.second->association().keys().remotes().Find(entry.first) == nullptr;
+  const size_t forgotten = absl::erase_if(peers_by_key_, [&](const auto& entry) {
+    Peer& peer = *entry.second;
+    const auto& remotes = peer.association().keys().remotes();
+    if (remotes.Find(entry.first) != nullptr) return false;
+    if (!remotes.has_old()) ForgetOldEndpoints(now, peer);
+    return true;
   });
   if (forgotten > 0) peers_untold_ = !maps_.empty();
   const size_t peers = static_cast<size_t>(std::count_if(
       peers_.begin(), peers_.end(), [](const auto& peer) { return peer != nullptr; }));
   const bool any_old = own.has_old() || peers_by_key_.size() > peers;
   next_key_look_ = any_old ? now + kKeyLook : kNever;
+}
+
+// What maps have said of keys of the peer that have ended.
+void Node::ForgetOldEndpoints(Instant now, Peer& peer) {
+  for (const Map& map : maps_) peer.SetEndpoints(now, EndpointSource::kMap, OfOldKeys(map.id), {});
+  Watch(peer);
 }
 
 // Handshakes under way that were made with a key that has ended end with it. Workers know messages to the others from
@@ -119,6 +129,7 @@ bool Node::ClaimKey(Instant now, const wire::PublicKey& key, const Peer* owner) 
   if (other.public_key() == key) return false;
   other.association().EndRemote(now, key);
   other.AssociationChanged(now);
+  if (!other.association().keys().remotes().has_old()) ForgetOldEndpoints(now, other);
   Watch(other);
   peers_by_key_.erase(found);
   return true;

@@ -86,7 +86,8 @@ void Node::RemoveMap(Instant now, MapId id) {
   maps_.erase(map);
   for (const std::unique_ptr<Peer>& peer : peers_) {
     if (peer == nullptr) continue;
-    peer->SetEndpoints(now, EndpointSource::kMap, id, {});
+    for (const MapId instance : {id, OfOldKeys(id)})
+      peer->SetEndpoints(now, EndpointSource::kMap, instance, {});
     Watch(*peer);
   }
   context_.sessions_version = ++context_.version;

@@ -20,8 +20,10 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
                  {.role = options_.role,
                   .window = options_.window,
                   .lifetime = options_.session_lifetime}),
-      initiations_(kInitiationBurst, kInitiationsPerSecond) {
-  randombytes_buf(token_.data(), token_.size());
+      newest_lane_{.initiations = {kInitiationBurst, kInitiationsPerSecond}, .token = {}},
+      old_lane_{.initiations = {kInitiationBurst, kInitiationsPerSecond}, .token = {}} {
+  for (Lane* const lane : {&newest_lane_, &old_lane_})
+    randombytes_buf(lane->token.data(), lane->token.size());
 }
 
 // --- Initiator. ---
@@ -113,10 +115,12 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
     Instant now, ReceivedInitiation& initiation) {
   std::optional<HandshakeKeys> keys = keys_.Find(initiation.own_number, initiation.remote);
   if (!keys.has_value()) return wire::Drop::kUnknownPeer;
-  const bool fresh = sodium_memcmp(initiation.token.data(), token_.data(), token_.size()) == 0;
+  Lane& lane = ByNewest(initiation.own_number, initiation.remote) ? newest_lane_ : old_lane_;
+  wire::Token& token = lane.token;
+  const bool fresh = sodium_memcmp(initiation.token.data(), token.data(), token.size()) == 0;
   if (!fresh && !sessions_.entries().empty()) return wire::Drop::kHandshakeStale;
   // Recordings are never charged: they must not use up what the remote end needs.
-  if (fresh && !initiations_.Take(now)) return wire::Drop::kHandshakeBudget;
+  if (fresh && !lane.initiations.Take(now)) return wire::Drop::kHandshakeBudget;
   const std::optional<uint32_t> index = table_.Reserve(this);
   if (!index) return wire::Drop::kHandshakeBudget;
   const auto& psk = keys_.NextPsk();
@@ -133,13 +137,17 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
     return wire::Drop::kHandshakeFailed;
   }
   assert(!answer->session->initiator() && answer->session->local_index() == *index);
-  if (fresh) randombytes_buf(token_.data(), token_.size());
+  if (fresh) randombytes_buf(token.data(), token.size());
   sessions_.Add({.session = std::move(answer->session),
                  .made = now,
                  .keys = *keys,
                  .crossed = initiator_.number()});
   Reschedule();
   return Response{*index, std::move(answer->response)};
+}
+
+const wire::Token& Association::token(const ReceivedInitiation& initiation) const {
+  return ByNewest(initiation.own_number, initiation.remote) ? newest_lane_.token : old_lane_.token;
 }
 
 void Association::HandleConfirm(Instant now, const Arrival& arrival, const wire::Session* session,
@@ -169,10 +177,13 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session, uint6
     }
     return false;
   }
-  // The remote end has made what we were asking for. A handshake that it had under way ends in the same way.
-  initiator_.Stop();
-  connect_ = false;
-  NoteServed(HandshakeKeys(entry->keys));
+  // The remote end has made what we were asking for. A handshake that it had under way ends in the same way. Not so by
+  // an old key of its: whoever has stolen that must not end what asks for the newest.
+  if (entry->keys.remote_number == keys_.remotes().newest().number) {
+    initiator_.Stop();
+    connect_ = false;
+  }
+  NoteServed(now, HandshakeKeys(entry->keys));
   sessions_.Confirm(session);
   Reschedule();
   return true;

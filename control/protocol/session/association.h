@@ -126,7 +126,8 @@ class Association {
   const AssociationKeys& keys() const { return keys_; }
   // What the send session was made with; null: there is none.
   const HandshakeKeys* session_keys() const;
-  // Whether there is a session that was made with such keys.
+  // Whether there is a session that was made with such keys, or the last that was confirmed was: also where its time is
+  // over, because the remote end may know no others since.
   bool HasSession(absl::FunctionRef<bool(const HandshakeKeys&)> with) const;
   // The newest confirmed session; of two that crossed, the one initiated by the smaller key. Null: nothing can be sent.
   const std::shared_ptr<wire::Session>& send_session() const { return sessions_.send_session(); }
@@ -135,7 +136,8 @@ class Association {
   std::shared_ptr<wire::Session> FindSession(uint32_t local_index) const;  // null: none
   // True for a session that the remote end began and nobody has confirmed: its response may still be on the way.
   bool AwaitsConfirm(uint32_t local_index) const;
-  const wire::Token& token() const { return token_; }
+  // What an initiation by these keys is to echo.
+  const wire::Token& token(const ReceivedInitiation& initiation) const;
   // Position of a session in the order in which they were made, from 1; 0: not one of ours.
   uint64_t SessionOrder(const wire::Session* session) const;
   Instant established() const;  // when the send session was made
@@ -166,7 +168,7 @@ class Association {
   void Reschedule();
   void EndSessionsOf(std::span<const wire::PublicKey> remotes);
   // A session of these keys is about to be confirmed.
-  void NoteServed(const HandshakeKeys& keys);
+  void NoteServed(Instant now, const HandshakeKeys& keys);
   void ScheduleBeginning();
   void Begin(Instant now, Initiator::Reason reason);
   void SendConfirms(Instant now, WaysFunction ways, Outbox& outbox);
@@ -185,8 +187,16 @@ class Association {
   Instant last_authentic_{};
   Instant last_response_{};
   Instant silent_at_ = kNever;
-  TokenBucket initiations_;  // of the remote end, which echoed the token
-  wire::Token token_;        // random; another one whenever an initiation has used it
+  // What initiations of the remote end have. Those by an older key of either end have their own: whoever has stolen
+  // that must not use up what the newest keys need to show themselves.
+  struct Lane {
+    TokenBucket initiations;  // which echoed the token
+    wire::Token token;        // random; another one whenever an initiation has used it
+  };
+  bool ByNewest(uint64_t own_number, const wire::PublicKey& remote) const {
+    return own_number == identity_.own().newest().number && remote == keys_.remote();
+  }
+  Lane newest_lane_, old_lane_;
 };
 
 }  // namespace warp::protocol

@@ -44,17 +44,23 @@ void Association::EndRemote(Instant now, const wire::PublicKey& key) {
 }
 
 // Nothing is sent any more in sessions of its old keys, and those that nobody has confirmed end: from now on it is who
-// has the newest. What is on the way in the others still arrives.
-void Association::NoteServed(const HandshakeKeys& keys) {
+// has the newer. What is on the way in the others still arrives, until the remote end has given up what it could not
+// confirm by then. Whatever was made later with an old key counts as earlier: what it says of addresses, and its close.
+void Association::NoteServed(Instant now, const HandshakeKeys& keys) {
   if (!keys_.NoteServed(keys)) return;
-  for (SessionSet::Entry& entry : sessions_.entries())
-    entry.outdated |= keys_.remotes().Find(entry.keys.remote_number) == nullptr;
+  for (SessionSet::Entry& entry : sessions_.entries()) {
+    if (keys_.remotes().Find(entry.keys.remote_number) != nullptr) {
+      entry.order = sessions_.NextOrder();
+    } else if (!std::exchange(entry.outdated, true)) {
+      entry.ends = now + identity_.timers().confirm_lifetime;
+    }
+  }
   sessions_.Remove(
       [](const SessionSet::Entry& entry) { return entry.outdated && !entry.confirmed; });
 }
 
 // A key of the remote end may end because it is not trusted any more, and then its sessions are not either. Where the
-// newest has served they receive for as long as they live: whoever has that is the one who had the old one.
+// newest has served they receive for a moment more: whoever has that is the one who had the old one.
 void Association::EndSessionsOf(std::span<const wire::PublicKey> remotes) {
   if (remotes.empty()) return;
   sessions_.Remove([&](const SessionSet::Entry& entry) {
@@ -68,6 +74,7 @@ const HandshakeKeys* Association::session_keys() const {
 }
 
 bool Association::HasSession(absl::FunctionRef<bool(const HandshakeKeys&)> with) const {
+  if (with(keys_.served())) return true;
   const auto& entries = sessions_.entries();
   return std::any_of(entries.begin(), entries.end(),
                      [with](const SessionSet::Entry& entry) { return with(entry.keys); });

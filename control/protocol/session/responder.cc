@@ -18,7 +18,7 @@ class AssociationMaker : public SessionMaker {
     Association* association = find_(initiation.remote);
     if (association == nullptr) return wire::Drop::kUnknownPeer;
     auto result = association->HandleInitiation(now, initiation);
-    *token = association->token();
+    *token = association->token(initiation);
     return result;
   }
   bool AwaitsConfirm(uint32_t local_index) const override {

@@ -34,6 +34,7 @@ class SessionSet {
     Instant made;
     bool confirmed = false;
     bool outdated = false;      // the remote end has shown that it has a newer key
+    Instant ends = kNever;      // of such a one: no later
     uint64_t next_counter = 0;  // above the highest that was opened
     HandshakeKeys keys;         // that it was made with
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
@@ -71,6 +72,7 @@ class SessionSet {
 
   std::vector<Entry>& entries() { return entries_; }
   const std::vector<Entry>& entries() const { return entries_; }
+  uint64_t NextOrder() { return ++orders_; }
   uint64_t version() const { return version_; }  // grows with each change
 
  private:

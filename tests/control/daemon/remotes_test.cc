@@ -209,5 +209,32 @@ TEST(Remotes, APeerHasOtherEndpointsAndGoes) {
   EXPECT_NE(remotes.Find(peer.public_key), id);  // no id is given twice
 }
 
+// In the middle of a reload both configurations name it. What was before that, nobody names.
+TEST(Remotes, KeysOfEarlierChangesAreForgotten) {
+  ASSERT_TRUE(wire::InitCrypto().ok());
+  const std::unique_ptr<Loop> loop = MakeLoop();
+  protocol::NodeOptions options;
+  options.identity.secret_key = wire::SecretKey::Generate();
+  options.identity.wall_clock = [] { return uint64_t{1}; };
+  protocol::Node node(std::move(options));
+  FakeResolver resolver;
+  Remotes remotes(*loop, resolver, node);
+  config::PeerConfig peer;
+  peer.name = "hub";
+  peer.public_key = wire::SecretKey::Generate().Public();
+  const wire::PublicKey first = peer.public_key;
+  ASSERT_TRUE(remotes.AddPeer(peer, {}).ok());
+  for (int i = 0; i < 10; ++i) {
+    config::PeerConfig after;
+    after.name = peer.name;
+    after.public_key = wire::SecretKey::Generate().Public();
+    ASSERT_TRUE(remotes.ChangePeerKey(peer, after, protocol::Replaced::kServes).ok());
+    EXPECT_TRUE(remotes.Find(peer.public_key));
+    EXPECT_TRUE(remotes.Find(after.public_key));
+    EXPECT_EQ(remotes.Find(first).has_value(), i == 0);
+    peer.public_key = after.public_key;
+  }
+}
+
 }  // namespace
 }  // namespace warp::control

@@ -266,6 +266,30 @@ TEST_F(OwnKeyTest, ItIsTakenBackAfterThePeerHasFollowed) {
   ExpectSettled();
 }
 
+// Nobody could confirm the reload, since the link was gone: for longer than sessions live.
+TEST_F(OwnKeyTest, ItIsTakenBackWhileNobodyIsHeard) {
+  for (const int back : {0, 1}) {
+    const wire::SecretKey before = wire::SecretKey::Generate(), next = wire::SecretKey::Generate();
+    for (const wire::SecretKey* const key : {&before, &next}) {
+      net_.ChangeKey(0, *key);
+      net_.LearnKey(1, 0, key->Public());
+      ExpectNothingLost(10s);
+      ExpectSettled();
+    }
+    net_.Filter([](const Seen&) { return false; });
+    net_.Run(400s);
+    EXPECT_EQ(net_.Peer(1, 0).session, nullptr);
+    if (back == 0) {
+      net_.ChangeKey(0, before, Replaced::kMistaken);
+    } else {
+      net_.LearnKey(1, 0, before.Public(), Replaced::kMistaken);
+    }
+    net_.Filter({});
+    EXPECT_TRUE(net_.RunUntil([this] { return Connected(); }, 60s)) << back;
+    ExpectNothingLost(200s);
+  }
+}
+
 // In the middle of two changes: the first one still counts as before.
 TEST_F(OwnKeyTest, TheSecondOfTwoChangesIsTakenBack) {
   const wire::PublicKey before = net_.key(0);

@@ -115,6 +115,17 @@ TEST_F(PskTest, ItIsTakenBackAfterThePeerHasFollowed) {
   EXPECT_EQ(net_.Peer(0, 1).old_psk_ends, kNever);
 }
 
+// The peer has followed, and the link was gone for longer than sessions live.
+TEST_F(PskTest, ItIsTakenBackWhileNobodyIsHeard) {
+  for (const int n : {0, 1}) Change(net_, n, 2);
+  ExpectNothingLost(10s);
+  net_.Filter([](const Seen&) { return false; });
+  net_.Run(400s);
+  net_.node(0).SetPeerPsk(net_.now(), 0, Psk(1), Replaced::kMistaken);
+  net_.Filter({});
+  EXPECT_TRUE(net_.RunUntil([this] { return Connected(); }, 60s));
+}
+
 // Nobody has used it, so nothing of it is left.
 TEST_F(PskTest, WhatIsTakenBackUnusedEndsAtOnce) {
   Change(net_, 0, 2);
