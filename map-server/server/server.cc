@@ -5,14 +5,17 @@
 
 #include <array>
 #include <cassert>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "control/status/drops_json.h"
 #include "control/status/status_version.h"
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
+#include "map-server/server/map_requests.h"
 
 namespace warp::map {
 namespace {
@@ -49,7 +52,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config) {
   if (!loop.ok()) return loop.status();
   const std::vector<wire::Endpoint> listen = config.listen;
   const std::string control_socket = config.control_socket;
+  const std::shared_ptr<const config::KeyList> allowed = config.allowed;
   std::unique_ptr<Server> server(new Server(std::move(config), *std::move(loop)));
+  server->Allow(allowed);
   if (absl::Status status = server->Open(listen, control_socket); !status.ok()) return status;
   return server;
 }
@@ -79,9 +84,7 @@ absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
   }
   absl::StatusOr<std::unique_ptr<control::StatusServer>> status = control::StatusServer::Open(
       *loop_, {.path = control_socket}, [this](const control::StatusServer::Request& request) {
-        return request.line == "status"
-                   ? control::StatusServer::Whole(StatusText())
-                   : control::StatusServer::Error("a map takes one request: status");
+        return Answer(request);
       });
   if (!status.ok()) return status.status();
   status_ = *std::move(status);
@@ -163,6 +166,28 @@ void Server::Flush() {
   send();
 }
 
+void Server::Allow(const std::shared_ptr<const config::KeyList>& allowed) {
+  allowed_ = allowed;
+  if (allowed == nullptr) return handler_.SetAdmission(nullptr);
+  handler_.SetAdmission([allowed](const wire::PublicKey& key) { return allowed->Contains(key); });
+}
+
+control::StatusServer::Text Server::Answer(const control::StatusServer::Request& request) {
+  const std::vector<std::string> words = absl::StrSplit(request.line, ' ', absl::SkipEmpty());
+  if (words.size() == 1 && words[0] == "status") return control::StatusServer::Whole(StatusText());
+  absl::StatusOr<control::StatusServer::Text> answer =
+      absl::InvalidArgumentError("a map takes the requests status and map");
+  if (!words.empty() && words[0] == "map") {
+    answer = AnswerMapRequest(
+        handler_, [this] { return loop_->now(); }, words, request.may_change);
+    Flush();
+  }
+  if (answer.ok()) return *std::move(answer);
+  const nlohmann::json error = {{"error", std::string(answer.status().message())}};
+  return control::StatusServer::Whole(
+      error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
 std::string Server::StatusText() const {
   const Handler::Counts counts = handler_.counts();
   nlohmann::json listen = nlohmann::json::array();
@@ -177,8 +202,32 @@ std::string Server::StatusText() const {
         {"loop", std::string(loop_->back_end_name())},
         {"registrations", counts.registrations},
         {"sessions", counts.sessions},
+        {"newcomers", counts.newcomers},
+        {"session_states",
+         {{"new", counts.unconfirmed},
+          {"confirmed", counts.confirmed},
+          {"retired", counts.retired}}},
+        {"sessions_expired", counts.expired},
+        {"allowed_keys", allowed_ == nullptr ? nlohmann::json() : nlohmann::json(allowed_->size())},
+        {"forgotten", counts.forgotten},
+        {"lifetime_s", std::chrono::duration<double>(counts.lifetime).count()},
         {"lookups", counts.lookups},
-        {"pushes", counts.pushes}}},
+        {"lookup_answers",
+         {{"found", counts.answers.found},
+          {"unknown", counts.answers.unknown},
+          {"not_allowed", counts.answers.not_allowed},
+          {"unverified", counts.answers.unverified}}},
+        {"pushes", counts.pushes},
+        {"refused",
+         {{"registrations", counts.refused.registrations},
+          {"ports", counts.refused.ports},
+          {"allow_keys", counts.refused.allow_keys},
+          {"allow_entries", counts.refused.allow_entries},
+          {"pushes", counts.refused.pushes},
+          {"sessions", counts.refused_sessions},
+          {"messages", counts.refused_messages},
+          {"handshakes", handler_.drops(wire::Drop::kHandshakeBudget)},
+          {"keys", counts.refused_keys}}}}},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return status.dump() + "\n";
 }

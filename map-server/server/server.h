@@ -50,6 +50,9 @@ class Server {
   void Receive(size_t listener);
   void HandleTimers();
   void Flush();
+  // None but these keys may register; null: all may.
+  void Allow(const std::shared_ptr<const config::KeyList>& allowed);
+  control::StatusServer::Text Answer(const control::StatusServer::Request& request);
   std::string StatusText() const;
 
   const std::unique_ptr<control::Loop> loop_;
@@ -60,6 +63,7 @@ class Server {
   LocalAddresses local_addresses_;
   MemoryStore store_;
   Handler handler_;
+  std::shared_ptr<const config::KeyList> allowed_;
   const Instant started_;
   bool stopping_ = false;
 };
