@@ -404,7 +404,7 @@ TEST_F(ProgramTest, StatusClientsThatHangKeepNobodyOut) {
   }
   EXPECT_EQ(Status()["map"]["sessions"], 0);
   for (const int fd : hung) close(fd);
-  EXPECT_EQ(Ask("tunnel show\n")["error"], "a map takes one request: status");
+  EXPECT_EQ(Ask("tunnel show\n")["error"], "a map takes the requests status and map");
 }
 
 TEST_F(ProgramTest, SaysInOneSentenceWhyItDoesNotStart) {
