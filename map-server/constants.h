@@ -112,6 +112,8 @@ inline constexpr size_t kDatagramRoom = 2048;       // anything longer is not ou
 inline constexpr int kSocketBuffer = 8 << 20;       // bytes, each way
 inline constexpr int kBatchesPerTurn = 8;           // of one socket, before the others
 inline constexpr size_t kMaxLocalAddresses = 1024;  // own addresses told apart
+// Addresses of a file, and as many of another one that a reload opens before the former close.
+inline constexpr size_t kMaxListeners = 32;
 
 }  // namespace warp::map
 

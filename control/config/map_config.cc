@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/map_schema.h"
+#include "control/config/map_source.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
 #include "dataplane/wire/constants.h"
@@ -24,6 +25,8 @@ void ReadAllowed(const Source& source, Reader& reader, MapConfig& config) {
   if (!keys.empty()) config.allowed = std::make_shared<const KeyList>(std::move(keys));
 }
 
+}  // namespace
+
 absl::StatusOr<MapConfig> ParseMap(const Source& source) {
   return Parse<MapConfig>(source, MapSchema(), [&](Reader& reader, MapConfig& config) {
     Resolve(source, config.private_key_file);
@@ -38,8 +41,6 @@ absl::StatusOr<MapConfig> ParseMap(const Source& source) {
     ReadAllowed(source, reader, config);
   });
 }
-
-}  // namespace
 
 std::vector<wire::Endpoint> MapConfig::DefaultListen() {
   return {{wire::IpAddress::V4({0, 0, 0, 0}), wire::kDefaultPort},

@@ -56,16 +56,16 @@ TEST_F(MapOperator, AKeyThatIsNotAdmittedHearsNothingAndIsCounted) {
 // Under load a stranger gets what everybody gets: a cookie. With it, it is silence again.
 TEST_F(MapOperator, UnderLoadAStrangerHearsOfCookiesAlone) {
   world_.handshakes = protocol::HandshakeBudget{
-      .burst = 1, .per_second = 1, .reply_burst = 100, .replies_per_second = 100};
+      .burst = 4, .per_second = 1, .reply_burst = 100, .replies_per_second = 100};
   world_.StartMap();
-  MapNode& mallory = world_.AddNode();
+  for (int i = 0; i < 8; ++i) world_.AddNode();
   Admit({world_.map_key()});
   world_.record = true;
   world_.Run(20s);
   EXPECT_GT(world_.map().drops(Drop::kBadCookie), 0u);
   EXPECT_GT(world_.map().drops(Drop::kUnknownPeer), 0u);
   for (const auto& datagram : world_.seen) {
-    if (datagram.to_map || datagram.node != &mallory) continue;
+    if (datagram.to_map) continue;
     EXPECT_EQ(wire::ClassifyDatagram(datagram.bytes), wire::MessageType::kCookieReply);
   }
 }
@@ -94,7 +94,7 @@ TEST_F(MapOperator, WhoIsAdmittedNoLongerLosesAllAndTheOthersNothing) {
   world_.record = true;
   world_.Run(30s);
   EXPECT_TRUE(alice.registered());
-  EXPECT_EQ(alice.found(bob.key()).size(), 1u);
+  EXPECT_EQ(alice.found(bob.key()).size(), 2u);
   EXPECT_EQ(world_.map().counts().sessions, 2u);
   EXPECT_EQ(Told(mallory), 0);
   for (const auto& datagram : world_.seen) {
@@ -131,7 +131,7 @@ TEST_F(MapOperator, AForgottenNodeComesBackAtOnce) {
   MapNode& alice = world_.AddNode(2);
   MapNode& bob = world_.AddNode();
   world_.MakeFriends(alice, bob);
-  world_.RunUntil([&] { return alice.found(bob.key()).size() == 1; }, 3s);
+  world_.RunUntil([&] { return alice.found(bob.key()).size() == 2; }, 3s);
   world_.Run(1s);
   const auto forgotten = world_.map().Forget(world_.now, alice.key());
   ASSERT_TRUE(forgotten.has_value());
@@ -211,8 +211,8 @@ TEST_F(MapOperator, LookUpsAreCountedByTheirAnswer) {
 }
 
 TEST_F(MapOperator, RefusalsAreCountedByTheLimitTheyMet) {
-  world_.limits.registrations = 3;
-  world_.limits.ports_per_key = 2;
+  world_.limits.registrations = 2;
+  world_.limits.ports_per_key = 1;
   world_.StartMap();
   world_.AddNode(3);
   world_.AddNode(1);
