@@ -36,7 +36,9 @@ image() {
 images_made() {
   packages_made
   step "the image of an empty Debian"
-  tar -C "$fetched/root" -c --exclude ./dev --exclude ./complete . | quietly podman import - localhost/debian
+  # That of Docker's registry says the search path, too.
+  tar -C "$fetched/root" -c --exclude ./dev --exclude ./complete . |
+    quietly podman import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - localhost/debian
   step "the images of a node and of the map"
   image node warp-node
   image map warp-map
