@@ -42,7 +42,8 @@ absl::StatusOr<MapFile> Load(const std::string& path, KeyFiles key_files, std::s
 }
 
 std::string CountOf(const KeyList* list) {
-  return list == nullptr ? "every key" : absl::StrCat(list->size(), " keys");
+  if (list == nullptr) return "every key";
+  return absl::StrCat(list->size(), list->size() == 1 ? " key" : " keys");
 }
 
 std::vector<wire::PublicKey> Without(const KeyList& list, const KeyList& others) {
