@@ -144,7 +144,8 @@ class BasicReload : public AnyReload {
   std::optional<wire::Duration> confirm_within_;
 
   // While it is under way.
-  typename Target::Config other_;  // that of before, while the target has that of after, or vice versa
+  typename Target::Config
+      other_;  // that of before, while the target has that of after, or vice versa
   std::vector<Step> steps_;
   size_t taken_ = 0;           // steps
   std::vector<Step> lacking_;  // of those back, what could not be opened

@@ -28,16 +28,14 @@ class BasicReloadTarget {
   virtual std::string Obstacles(const std::vector<config::EntryChange>& changes,
                                 const File& after) const = 0;
   // Begins to make what the changes need before anything may be touched: memory.
-  virtual void Prepare(const std::vector<config::EntryChange>& changes,
-                       const File& after) = 0;
+  virtual void Prepare(const std::vector<config::EntryChange>& changes, const File& after) = 0;
   // Whether that has ended. An error is one sentence, with its place in the file and what to do.
   virtual absl::StatusOr<bool> Prepared() const = 0;
   // From now on, `config` is the node's configuration. The one that it had is in its place.
   virtual void Exchange(Config& config) = 0;
   // Takes a step between two configurations, of which `after` is the node's. An error is one sentence that names the
   // entry, and nothing of the step is left then. Never waits.
-  virtual absl::Status Take(const Step& step, const Config& before,
-                            const Config& after) = 0;
+  virtual absl::Status Take(const Step& step, const Config& before, const Config& after) = 0;
   // Whether all ports that steps have opened are open, or are opened when what they lack comes. An error names one
   // that cannot be opened.
   virtual absl::StatusOr<bool> Settled() const = 0;

@@ -52,9 +52,8 @@ absl::StatusOr<StatusServer::Text> AnswerReload(AnyReload& reload, wire::Instant
                                                 bool may_change) {
   const bool show = words.size() == 2 && words[1] == "show";
   if (!show && !may_change) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("only root and the user that ", reload.program(),
-                     " runs as may reload the configuration"));
+    return absl::PermissionDeniedError(absl::StrCat(
+        "only root and the user that ", reload.program(), " runs as may reload the configuration"));
   }
   if (!show) {
     if (absl::Status status = Act(reload, words); !status.ok()) return status;

@@ -96,7 +96,8 @@ int Main(int argc, char** argv) {
   absl::StatusOr<config::MapConfig> config = Configure(flags);
   if (!config.ok()) return Fail(config.status());
   if (flags.check) return 0;
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Open(*std::move(config), SourceOf(flags));
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Open(*std::move(config), SourceOf(flags));
   if (!server.ok()) return Fail(server.status());
 
   std::printf("public key: %s\n", (*server)->public_key().ToBase64().c_str());

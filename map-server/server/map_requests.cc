@@ -48,9 +48,9 @@ const ClientView::Session* Standing(const NodeView& node) {
 
 void AddSession(const NodeView& node, Instant now, Json* json) {
   const ClientView::Session* const session = Standing(node);
-  (*json)["session"] = session == nullptr          ? "none"
+  (*json)["session"] = session == nullptr        ? "none"
                        : session->expires <= now ? "expired"
-                                                   : Word(session->state);
+                                                 : Word(session->state);
   (*json)["session_age_s"] = session == nullptr ? Json() : Json(Seconds(now - session->since));
 }
 
@@ -82,9 +82,10 @@ Json Whole(const wire::PublicKey& key, const NodeView& node, Instant now, Durati
   if (node.client.has_value()) {
     if (node.client->proven) json["heard_at"] = node.client->route.remote.ToString();
     for (const ClientView::Session& session : node.client->sessions) {
-      json["sessions"].push_back({{"state", session.expires <= now ? "expired" : Word(session.state)},
-                                  {"age_s", Seconds(now - session.since)},
-                                  {"ends_in_s", std::max(0.0, Seconds(session.expires - now))}});
+      json["sessions"].push_back(
+          {{"state", session.expires <= now ? "expired" : Word(session.state)},
+           {"age_s", Seconds(now - session.since)},
+           {"ends_in_s", std::max(0.0, Seconds(session.expires - now))}});
     }
   }
   json["allowed"] = node.allowed;
@@ -94,7 +95,9 @@ Json Whole(const wire::PublicKey& key, const NodeView& node, Instant now, Durati
     for (const wire::Endpoint& address : r.addresses) addresses.push_back(address.ToString());
     json["registrations"].push_back(
         {{"port", r.port},
-         {"state", r.expires <= now ? "expired" : r.live ? "live" : "withdrawn"},
+         {"state", r.expires <= now ? "expired"
+                   : r.live         ? "live"
+                                    : "withdrawn"},
          {"observed", r.live ? Json(r.observed.ToString()) : Json()},
          {"addresses", std::move(addresses)},
          {"refreshed_s", std::max(0.0, Seconds(now + lifetime - r.expires))},
@@ -103,7 +106,9 @@ Json Whole(const wire::PublicKey& key, const NodeView& node, Instant now, Durati
   return json;
 }
 
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 // A page of the list, part by part.
 class Page {
@@ -123,7 +128,8 @@ class Page {
     size_t rows = 0;
     for (size_t looked = 0; looked < kListedPerTurn && rows < kRowsPerTurn && !OverNow();) {
       const size_t step = std::min(kRowsPerTurn - rows, left_);
-      place_ = handler_.Walk(place_, step, [&](const wire::PublicKey& key) { Add(key, &rows, &text); });
+      place_ =
+          handler_.Walk(place_, step, [&](const wire::PublicKey& key) { Add(key, &rows, &text); });
       looked += step;
       looked_ += step;
     }

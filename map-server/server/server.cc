@@ -236,9 +236,8 @@ control::StatusServer::Text Server::Answer(const control::StatusServer::Request&
         handler_, [this] { return loop_->now(); }, words, request.may_change);
     Flush();
   } else if (!words.empty() && words[0] == "reload") {
-    answer = reload_.has_value()
-                 ? AnswerReload(*reload_, loop_->now(), words, request.may_change)
-                 : absl::FailedPreconditionError(kNoFile);
+    answer = reload_.has_value() ? AnswerReload(*reload_, loop_->now(), words, request.may_change)
+                                 : absl::FailedPreconditionError(kNoFile);
   }
   if (answer.ok()) return *std::move(answer);
   const nlohmann::json error = {{"error", std::string(answer.status().message())}};

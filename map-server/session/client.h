@@ -46,7 +46,7 @@ struct MapSession {
   State state() const { return static_cast<State>(state_number); }
 };
 
-// What an operator sees of a client (operator/roll.h).
+// What an operator sees of a client (roll.h).
 struct ClientView {
   struct Session {
     MapSession::State state = MapSession::State::kUnconfirmed;

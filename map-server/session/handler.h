@@ -18,9 +18,9 @@
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/counters.h"
 #include "map-server/constants.h"
-#include "map-server/operator/roll.h"
 #include "map-server/registry/registry.h"
 #include "map-server/session/client_table.h"
+#include "map-server/session/roll.h"
 #include "map-server/store/store.h"
 
 namespace warp::map {
@@ -77,7 +77,7 @@ class Handler {
   std::optional<Forgotten> Forget(Instant now, const wire::PublicKey& key);
   // Of registrations from their next refresh on.
   void SetLifetime(Duration lifetime) { registry_.SetLifetime(lifetime); }
-  // As operator/roll.h has them.
+  // As roll.h has them.
   RollPlace Walk(RollPlace from, size_t most,
                  absl::FunctionRef<void(const wire::PublicKey&)> see) const {
     return map::Walk(clients_, store_, from, most, see);

@@ -222,8 +222,8 @@ TEST_F(MapOperator, RefusalsAreCountedByTheLimitTheyMet) {
   world_.AddNode(1);
   world_.Run(2s);
   EXPECT_GE(world_.map().counts().refused.registrations, 1u);
-  EXPECT_EQ(world_.map().drops(Drop::kMapFull), world_.map().counts().refused.ports +
-                                                    world_.map().counts().refused.registrations);
+  EXPECT_EQ(world_.map().drops(Drop::kMapFull),
+            world_.map().counts().refused.ports + world_.map().counts().refused.registrations);
 }
 
 TEST_F(MapOperator, AnotherLifetimeHoldsFromTheNextRefreshOnAndNobodyIsLost) {

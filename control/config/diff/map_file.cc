@@ -25,8 +25,7 @@ constexpr size_t kNamed = 20;
 // What stands for a list in the text that two readings are compared by.
 std::string Fingerprint(const KeyList& list) {
   std::array<uint8_t, 32> hash;
-  crypto_generichash(hash.data(), hash.size(),
-                     reinterpret_cast<const uint8_t*>(list.keys().data()),
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const uint8_t*>(list.keys().data()),
                      list.keys().size_bytes(), nullptr, 0);
   return std::string(hash.begin(), hash.end());
 }
@@ -43,7 +42,8 @@ absl::StatusOr<MapFile> Load(const std::string& path, KeyFiles key_files, std::s
 }
 
 std::string CountOf(const KeyList* list) {
-  return list == nullptr ? "every key" : absl::StrCat(list->size(), " keys");
+  if (list == nullptr) return "every key";
+  return absl::StrCat(list->size(), list->size() == 1 ? " key" : " keys");
 }
 
 std::vector<wire::PublicKey> Without(const KeyList& list, const KeyList& others) {
@@ -125,9 +125,9 @@ std::vector<EntryChange> Diff(const MapConfig& before, const MapConfig& after) {
 }
 
 std::string WhatNeedsRestart(const std::vector<EntryChange>& changes, const MapFile& after) {
-  return WhatNeedsRestart(
-      changes, "warp-map",
-      [&after](const EntryChange&, absl::string_view key) { return after.Place(key); });
+  return WhatNeedsRestart(changes, "warp-map", [&after](const EntryChange&, absl::string_view key) {
+    return after.Place(key);
+  });
 }
 
 }  // namespace warp::config

@@ -39,8 +39,7 @@ absl::StatusOr<NodeFile> Load(const std::string& path, KeyFiles key_files, std::
     *text = std::string(source.text);
     absl::StatusOr<NodeConfig> config = ParseNode(source);
     if (!config.ok()) return config.status();
-    return NodeFile{
-        .path = path, .config = *std::move(config), .lines = FileLines(source.text)};
+    return NodeFile{.path = path, .config = *std::move(config), .lines = FileLines(source.text)};
   });
 }
 
@@ -79,9 +78,8 @@ std::string WhatNeedsRestart(
     }
     for (const KeyChange& key : change.keys) {
       if (EffectOf(change.kind, key.key) != Effect::kRestart) continue;
-      absl::StrAppend(&text, place(change, key.key), Shown(key.before), " -> ",
-                      Shown(key.after), " needs a restart, because ",
-                      WhyRestart(change.kind, key.key), next);
+      absl::StrAppend(&text, place(change, key.key), Shown(key.before), " -> ", Shown(key.after),
+                      " needs a restart, because ", WhyRestart(change.kind, key.key), next);
     }
   }
   return text;

@@ -19,6 +19,8 @@ struct NodeFile {
   std::string path;  // as messages call it
   NodeConfig config;
   FileLines lines;
+
+  int LineOf(absl::string_view key) const { return lines.Of(key); }
   // "FILE:LINE: ports[1].rate.up: " of a key of a change, or "FILE: " where the file has no such entry. `key` may be
   // empty: the entry itself.
   std::string Place(const EntryChange& change, absl::string_view key) const;

@@ -82,12 +82,14 @@ std::string MapNodeText(const Json& nodes) {
       sessions.Add({Text(session, "state"), Age(session, "age_s"), Age(session, "ends_in_s")});
     }
     if (!sessions.empty()) absl::StrAppend(&text, "\n", sessions.ToString("  "));
-    TextTable ports({">PORT", "STATE", "SEEN AT", ">REFRESHED", ">EXPIRES IN", "ITS OWN ADDRESSES"});
+    TextTable ports(
+        {">PORT", "STATE", "SEEN AT", ">REFRESHED", ">EXPIRES IN", "ITS OWN ADDRESSES"});
     for (const nlohmann::json& r : Items(node, "registrations")) {
       ports.Add({Text(r, "port"), Text(r, "state"), Text(r, "observed"), Age(r, "refreshed_s"),
                  Age(r, "expires_s"), Joined(Items(r, "addresses"))});
     }
-    absl::StrAppend(&text, "\n", ports.empty() ? "  nothing is registered\n" : ports.ToString("  "));
+    absl::StrAppend(&text, "\n",
+                    ports.empty() ? "  nothing is registered\n" : ports.ToString("  "));
   }
   return text;
 }

@@ -27,7 +27,8 @@ void AddMap(CLI::App& app, int& result) {
 
   CLI::App* forget = map->add_subcommand(
       "forget", "End the session and the registrations of a node, which comes back if it may");
-  forget->footer("It needs root, or warp-map's user. To keep a node out: allow_keys in the map's file.");
+  forget->footer(
+      "It needs root, or warp-map's user. To keep a node out: allow_keys in the map's file.");
   forget->add_option("key", options.key, "The node's public key")->required()->type_name("KEY");
   forget->callback([&result] { result = RunMapForget(options); });
 }

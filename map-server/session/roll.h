@@ -5,8 +5,8 @@
 // A million nodes are looked through a few at a time, by the numbers that they have in the map's tables: nothing is
 // copied, and nothing stands still. So a node that is there from the beginning to the end is seen once, and one that
 // comes or goes meanwhile may or may not be.
-#ifndef WARP_MAP_SERVER_OPERATOR_ROLL_H_
-#define WARP_MAP_SERVER_OPERATOR_ROLL_H_
+#ifndef WARP_MAP_SERVER_SESSION_ROLL_H_
+#define WARP_MAP_SERVER_SESSION_ROLL_H_
 
 #include <cstddef>
 #include <optional>
@@ -55,4 +55,4 @@ std::optional<NodeView> ViewOf(const ClientTable& clients, const Store& store,
 
 }  // namespace warp::map
 
-#endif  // WARP_MAP_SERVER_OPERATOR_ROLL_H_
+#endif  // WARP_MAP_SERVER_SESSION_ROLL_H_

@@ -1,4 +1,4 @@
-#include "map-server/operator/roll.h"
+#include "map-server/session/roll.h"
 
 #include <algorithm>
 

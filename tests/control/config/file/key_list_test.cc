@@ -38,8 +38,8 @@ class KeyListTest : public testing::Test {
 };
 
 TEST_F(KeyListTest, ReadsAKeyALineWithComments) {
-  const auto keys = ReadKeyListFile(
-      dir_.Write("keys", absl::StrCat("# nodes\n\n  ", kAlice, "  # alice\r\n#", kBob, "\n", kBob)));
+  const auto keys = ReadKeyListFile(dir_.Write(
+      "keys", absl::StrCat("# nodes\n\n  ", kAlice, "  # alice\r\n#", kBob, "\n", kBob)));
   ASSERT_TRUE(keys.ok()) << keys.status();
   EXPECT_THAT(*keys, testing::ElementsAre(Key(kAlice), Key(kBob)));
 }
@@ -73,7 +73,8 @@ TEST_F(KeyListTest, RefusesWhatIsNoFile) {
   const auto message = [](const std::string& path) {
     return std::string(ReadKeyListFile(path).status().message());
   };
-  EXPECT_EQ(message(dir_.At("none")), dir_.At("none") + " cannot be read: No such file or directory");
+  EXPECT_EQ(message(dir_.At("none")),
+            dir_.At("none") + " cannot be read: No such file or directory");
   EXPECT_EQ(message("/dev/zero"), "/dev/zero is not a regular file");
   ASSERT_EQ(mkfifo(dir_.At("fifo").c_str(), 0600), 0);
   EXPECT_EQ(message(dir_.At("fifo")), dir_.At("fifo") + " is not a regular file");
