@@ -21,7 +21,7 @@ using testing::IsEmpty;
 constexpr char kFile[] = "f.yaml";
 
 // Of these ports, whose tiers follow their names: "a1 b2".
-config::NodeConfig Config(const std::vector<std::string>& ports) {
+config::NodeConfig WithPorts(const std::vector<std::string>& ports) {
   config::NodeConfig config;
   for (const std::string& port : ports) {
     config::PortConfig& added = config.ports.emplace_back();
@@ -69,7 +69,7 @@ class FakeTarget : public ReloadTarget {
     }
   }
 
-  config::NodeConfig running = Config({"a1", "b1"});
+  config::NodeConfig running = WithPorts({"a1", "b1"});
   std::string obstacles, fails;
   absl::StatusOr<bool> settled = true, prepared = true;
   int prepares = 0;
@@ -116,7 +116,7 @@ class ReloadTest : public testing::Test {
                   .load = [this](const std::string& file) -> absl::StatusOr<config::NodeFile> {
                     const std::lock_guard<std::mutex> disk(disk_);
                     if (!bad_.ok()) return bad_;
-                    return config::NodeFile{.path = file, .config = Config(ports_), .lines = {}};
+                    return config::NodeFile{.path = file, .config = WithPorts(ports_), .lines = {}};
                   }}};
 };
 
