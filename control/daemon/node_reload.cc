@@ -51,10 +51,14 @@ std::string NodeReload::Obstacles(const std::vector<EntryChange>& changes,
 
 std::string NodeReload::ObstacleOfNode(const EntryChange& change,
                                        const config::NodeFile& file) const {
-  if (file.config.node.on_event.empty() || context_.hooks_possible()) return "";
+  const bool other_hooks =
+      std::any_of(change.keys.begin(), change.keys.end(), [](const config::KeyChange& key) {
+        return key.key.starts_with("on_event") && key.key != "on_event_timeout";
+      });
+  if (!other_hooks || file.config.node.on_event.empty() || context_.hooks_possible()) return "";
   return absl::StrCat(file.Place(change, "on_event"),
-                      "the process that runs hooks begins before warpd reads any key, and warpd "
-                      "was started without a hook: restart warpd to add the first one\n");
+                      "the process that runs hooks, which begins before warpd reads any key, has "
+                      "ended: restart warpd to have another one\n");
 }
 
 std::string NodeReload::ObstacleOf(const config::PortConfig& port, const EntryChange& change,
@@ -144,9 +148,11 @@ void NodeReload::End(std::span<const Step> lacking) {
   }
 }
 
-// Its keys alone take a step: all else that is live is looked up where it is used.
+// What is not here and live is looked up where it is used.
 void NodeReload::TakeNode(const Step& step, const NodeConfig& before, const NodeConfig& after) {
   context_.remotes.SetOldKeysFor(after.node.old_keys_for);
+  context_.remotes.Retune(after.node);
+  context_.traffic.SetWindow(after.node.window);
   if (before.node.private_key.Public() == after.node.private_key.Public()) return;
   context_.remotes.SetOwnKey(after, WhatBecomesOfKeys(step));
   context_.own_key_changed();

@@ -74,6 +74,14 @@ class Association {
   // Somebody else has this key from now on: as if its time were over.
   void EndRemote(Instant now, const wire::PublicKey& key);
 
+  // --- Terms that change (association_rotation.cc). ---
+
+  // Sessions are made, followed and ended by these from now on, and by the identity's timers, which may have changed,
+  // too; what is armed by longer ones is armed anew. Where the session in use was made with another window or for
+  // another time, one that was made by these takes its place as soon as it is confirmed: nothing is lost meanwhile. A
+  // shorter lifetime counts from now. `patience` is what NoteAsked would get of this moment.
+  void Retune(Instant now, const SessionTerms& terms, Duration patience = Duration::zero());
+
   // An answer to an initiation of ours; mac1 of a response was verified. On a drop nothing has changed.
   wire::Drop HandleResponse(Instant now, const Arrival& arrival, wire::Bytes datagram);
   wire::Drop HandleCookieReply(Instant now, const Arrival& arrival, wire::Bytes datagram);
@@ -170,6 +178,8 @@ class Association {
   // A session of these keys is about to be confirmed.
   void NoteServed(Instant now, const HandshakeKeys& keys);
   void ScheduleBeginning();
+  // Whether a session is one that would be made now.
+  bool IsByTerms(const SessionSet::Entry& entry) const;
   void Begin(Instant now, Initiator::Reason reason);
   void SendConfirms(Instant now, WaysFunction ways, Outbox& outbox);
 
@@ -177,6 +187,7 @@ class Association {
   SessionTable& table_;
   AssociationKeys keys_;
   const AssociationOptions options_;  // but the keys, which are in keys_
+  SessionTerms terms_;
   SessionSet sessions_;
   Initiator initiator_;
   TimerTable<Timer> timers_;
@@ -186,6 +197,7 @@ class Association {
   Instant not_before_{};  // no beginning earlier: the remote end said close, or the table was full
   Instant last_authentic_{};
   Instant last_response_{};
+  Instant asked_at_{};
   Instant silent_at_ = kNever;
   // What initiations of the remote end have. Those by an older key of either end have their own: whoever has stolen
   // that must not use up what the newest keys need to show themselves.
