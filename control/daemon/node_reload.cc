@@ -120,9 +120,8 @@ absl::Status NodeReload::Take(const Step& step, const NodeConfig& before, const 
     case EntryKind::kMap:
       return TakeMap(step, before, after);
     case EntryKind::kNode:
-      break;
+      return TakeNode(step, before, after);
   }
-  TakeNode(step, before, after);
   return absl::OkStatus();
 }
 
@@ -149,13 +148,18 @@ void NodeReload::End(std::span<const Step> lacking) {
 }
 
 // What is not here and live is looked up where it is used.
-void NodeReload::TakeNode(const Step& step, const NodeConfig& before, const NodeConfig& after) {
+// What may fail comes first; on the way back the rest has to be as it was all the same.
+absl::Status NodeReload::TakeNode(const Step& step, const NodeConfig& before,
+                                  const NodeConfig& after) {
+  absl::Status moved = context_.move_control_socket(after.node.control_socket);
+  if (!moved.ok() && !step.back) return moved;
   context_.remotes.SetOldKeysFor(after.node.old_keys_for);
   context_.remotes.Retune(after.node);
   context_.traffic.SetWindow(after.node.window);
-  if (before.node.private_key.Public() == after.node.private_key.Public()) return;
+  if (before.node.private_key.Public() == after.node.private_key.Public()) return moved;
   context_.remotes.SetOwnKey(after, WhatBecomesOfKeys(step));
   context_.own_key_changed();
+  return moved;
 }
 
 // Patterns follow after each step, because it may have taken an interface from them, or left one to them.

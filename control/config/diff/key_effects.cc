@@ -26,8 +26,7 @@ constexpr std::array kRules = {
     Rule{EntryKind::kNode, "listen_port", Effect::kRestart,
          "what peers have sent to the old one, and go on sending until they hear of another, would "
          "be lost"},
-    Rule{EntryKind::kNode, "control_socket", Effect::kRestart,
-         "it is bound at start, so that no second warpd gets any further"},
+    Rule{EntryKind::kNode, "control_socket", Effect::kLive},
     Rule{EntryKind::kNode, "state_directory", Effect::kRestart,
          "what is kept there is read at start"},
     Rule{EntryKind::kNode, "on_event", Effect::kLive},

@@ -167,6 +167,7 @@ class NodeReloadTest : public testing::Test {
   std::map<std::string, config::TunnelTerms> said_;  // by users
   std::vector<wire::PeerId> ended_;
   bool hooks_possible_ = false;
+  std::vector<std::string> sockets_;  // where the control socket was, one after the other
   int own_keys_ = 0;     // the node's own key changed so often
   wire::SecretKey own_;  // of the file, from now on; zero: nobody has read it
   NodeReload target_{
@@ -187,6 +188,12 @@ class NodeReloadTest : public testing::Test {
        .allowed = [](const auto&) { return PeerBond::Allowed(); },
        .policies = nullptr,
        .own_key_changed = [this] { ++own_keys_; },
+       .move_control_socket =
+           [this](const std::string& path) {
+             if (path == "/taken") return absl::AlreadyExistsError("somebody has " + path);
+             sockets_.push_back(path);
+             return absl::OkStatus();
+           },
        .forget_peer = [this](wire::PeerId id) { ended_.push_back(id); },
        .take_terms =
            [this](const std::string& name) {
@@ -516,6 +523,21 @@ TEST_F(NodeReloadTest, TimersAndTheWindowChangeAndAreTakenBack) {
   EXPECT_TRUE(TurnUntil(*loop_, [this] { return !reload_.under_way(); }));
   EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
   EXPECT_TRUE(has(seconds(120), seconds(3600), wire::kDefaultWindow));
+}
+
+TEST_F(NodeReloadTest, TheControlSocketMovesAndComesBack) {
+  const std::string first = config_.node.control_socket;
+  Follow({{"file: k", "file: k, control_socket: /other"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  Follow({{"file: k", "file: k, control_socket: /taken, window: 4096"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(reload_.message(), "somebody has /taken");
+  EXPECT_EQ(config_.node.control_socket, "/other");
+  EXPECT_EQ(config_.node.window, wire::kDefaultWindow);
+  Follow({}, std::chrono::milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] { return !reload_.under_way(); }));
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_THAT(sockets_, ElementsAre("/other", first, "/other"));
 }
 
 TEST_F(NodeReloadTest, HooksComeWhereTheirProcessRuns) {
