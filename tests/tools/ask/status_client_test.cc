@@ -20,7 +20,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr char kStatus[] = R"({"version":1,"node":{"public_key":"AAAA="}})";
+constexpr char kStatus[] = "{\"version\":1,\"node\":{\"public_key\":\"AAAA=\"}}\n";
 
 // A daemon that is so busy that whoever comes has to wait before it can say a word: the first `late` answers are the
 // status, as to somebody who says nothing, and those that follow are `answer`.
