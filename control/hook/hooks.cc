@@ -22,7 +22,7 @@ void Hooks::Set(const std::vector<std::string>& commands, std::chrono::milliseco
 bool Hooks::possible() const {
   if (!process_) return false;
   pollfd other{.fd = process_.get(), .events = 0, .revents = 0};
-  return poll(&other, 1, 0) == 0;  // it says nothing but that it is gone
+  return poll(&other, 1, 0) <= 0;  // it says nothing but that it is gone
 }
 
 // What was missed goes along with the next event: alone it would take the room of one. An uplink that flaps makes

@@ -74,20 +74,22 @@ void Association::EndSessionsOf(std::span<const wire::PublicKey> remotes) {
 // A session has its window, and the time after which workers do not use its keys, from the start. So what is to have
 // others is another session, and the one of before goes on until that is confirmed.
 void Association::Retune(Instant now, const SessionTerms& terms, Duration patience) {
-  const bool other_lifetime = terms.session_lifetime != terms_.session_lifetime;
-  terms_ = terms;
+  const Duration before = std::exchange(terms_, terms).session_lifetime;
   initiator_.SetTerms(terms.window, terms.session_lifetime);
   initiator_.Retune(now);
   for (SessionSet::Entry& entry : sessions_.entries()) {
-    if (!other_lifetime) break;
+    if (terms.session_lifetime == before) break;
     const bool shorter = terms.session_lifetime < entry.session->expires() - entry.made;
-    entry.shortened = shorter ? now + terms.session_lifetime : kNever;
+    const Instant end = shorter ? now + terms.session_lifetime : kNever;
+    entry.shortened = terms.session_lifetime < before ? std::min(entry.shortened, end) : end;
   }
   if (not_before_ > now) {
     const Duration longest = identity_.Jitter(identity_.timers().handshake_retry_max);
     not_before_ = std::min(not_before_, now + longest);
   }
-  if (silent_at_ != kNever) silent_at_ = asked_at_ + std::max(terms.silence, patience);
+  // Who counts as silent already does so until it is heard.
+  if (silent_at_ != kNever && silent_at_ > now)
+    silent_at_ = asked_at_ + std::max(terms.silence, patience);
   Reschedule();
 }
 
