@@ -172,8 +172,7 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
 // Each map as well, since a session with one is made anew only where its lifetime is another.
 void Remotes::Retune(const config::NodeSection& node) {
   protocol_.SetTerms(loop_.now(), TimersOf(node.timers), node.window);
-  for (const Map& map : maps_)
-    map.client->SetRekeyAfter(loop_.now(), node.timers.map_rekey_after);
+  for (const Map& map : maps_) map.client->SetRekeyAfter(loop_.now(), node.timers.map_rekey_after);
 }
 
 void Remotes::SetOwnKey(const config::NodeConfig& config, protocol::Replaced replaced) {

@@ -21,8 +21,8 @@ using std::chrono::steady_clock;
 constexpr size_t kMaxAnswer = size_t{16} << 20;
 constexpr size_t kMaxLine = size_t{1} << 20;
 
-// A daemon that has heard nothing for 200 ms (StatusServerOptions::silence) answers with its status. What was said within
-// this time was heard.
+// A daemon that has heard nothing for 200 ms (StatusServerOptions::silence) answers with its status. What was said
+// within this time was heard.
 constexpr auto kSurelyHeard = std::chrono::milliseconds(150);
 constexpr auto kPatience = std::chrono::seconds(5);
 
@@ -66,7 +66,7 @@ struct Called {
 
 // Connects and says the line. It fits the socket's buffer; if the daemon is gone, so is its answer, and reading tells.
 absl::StatusOr<Called> Call(const std::string& path, absl::string_view request,
-                                  steady_clock::time_point end) {
+                            steady_clock::time_point end) {
   const absl::StatusOr<os::UnixAddress> address = os::UnixAddress::Of(path);
   if (!address.ok()) return NoAnswer(path, address.status().message());
   os::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -117,8 +117,8 @@ absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view
     const absl::StatusOr<Called> called = Call(path, request, end);
     if (!called.ok()) return called.status();
     absl::StatusOr<std::string> answer = Hear(path, called->fd.get(), end);
-    const bool unheard = called->late && request != "status" && answer.ok() &&
-                         TellerOf(*answer) != Teller::kNobody;
+    const bool unheard =
+        called->late && request != "status" && answer.ok() && TellerOf(*answer) != Teller::kNobody;
     if (!unheard) return answer;
     if (steady_clock::now() >= end) return TooLate(path, "this machine is too busy to ask it");
   }

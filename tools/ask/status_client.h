@@ -13,8 +13,8 @@
 namespace warp::tools {
 
 // Connects to the control socket at `path` and sends one line. Returns what the daemon writes until it closes, at most
-// 16 MiB and within `patience`, in however many pieces. The error is one sentence: Unavailable where no daemon is there,
-// and DeadlineExceeded where one has not answered within that time.
+// 16 MiB and within `patience`, in however many pieces. The error is one sentence: Unavailable where no daemon is
+// there, and DeadlineExceeded where one has not answered within that time.
 //
 // A daemon gives its status to whoever says nothing for 200 ms, which may be this program on a machine that is short of
 // CPUs. It has not heard the request then, and is asked again. Daemons older than requests answer each of them with
@@ -23,8 +23,8 @@ absl::StatusOr<std::string> AskDaemon(const std::string& path, absl::string_view
                                       std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 // Does the same for a request whose answer goes on for as long as the daemon lives: calls `heed` for each line, without
-// its end, until it returns false or `stop` becomes readable. The error is as above, and Unavailable where the daemon has
-// ended.
+// its end, until it returns false or `stop` becomes readable. The error is as above, and Unavailable where the daemon
+// has ended.
 absl::Status FollowDaemon(const std::string& path, absl::string_view request, int stop,
                           absl::FunctionRef<bool(const std::string& line)> heed);
 

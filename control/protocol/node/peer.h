@@ -78,7 +78,7 @@ struct Context {
   uint16_t listen_port = wire::kDefaultPort;
   bool allow_loopback = false;
   size_t window = wire::kDefaultWindow;
-  uint64_t tuning = 0;  // grows when the identity's timers or the window have changed
+  uint64_t tuning = 0;               // grows when the identity's timers or the window have changed
   PathTrafficFunction traffic = {};  // may be empty
   NewestFunction newest = {};        // may be empty
   FeedbackFunction feedback = {};    // may be empty

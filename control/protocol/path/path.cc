@@ -300,8 +300,7 @@ void Path::Retune(Instant now, const Timers& timers, Duration before) {
   size_.SetPace(PaceOf(timers));
   if (!usable_) return;
   if (!active() && timers.probe_interval < before) return Wake(now);
-  if (last_probe_)
-    timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + LongestWait(timers)));
+  if (last_probe_) timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + LongestWait(timers)));
 }
 
 void Path::Wake(Instant now) {

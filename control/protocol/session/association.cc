@@ -17,10 +17,9 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
       options_(std::move(options)),
       terms_(options_.terms),
       sessions_(identity, table),
-      initiator_(identity, table, this, keys_,
-                 {.role = options_.role,
-                  .window = terms_.window,
-                  .lifetime = terms_.session_lifetime}),
+      initiator_(
+          identity, table, this, keys_,
+          {.role = options_.role, .window = terms_.window, .lifetime = terms_.session_lifetime}),
       newest_lane_{.initiations = {kInitiationBurst, kInitiationsPerSecond}, .token = {}},
       old_lane_{.initiations = {kInitiationBurst, kInitiationsPerSecond}, .token = {}} {
   for (Lane* const lane : {&newest_lane_, &old_lane_})

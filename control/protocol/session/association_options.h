@@ -38,8 +38,8 @@ struct AssociationOptions {
   // Which of our keys alone it is for; unset: for all of them, as they follow each other.
   std::optional<wire::PublicKey> own = std::nullopt;
   Role role = Role::kPeer;  // kMap: between a node and a map, at both ends
-  bool initiates = true;  // false at a map, which only answers
-  SessionTerms terms;     // at first
+  bool initiates = true;    // false at a map, which only answers
+  SessionTerms terms;       // at first
 };
 
 // The options of a session with a peer, by `timers`.

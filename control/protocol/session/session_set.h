@@ -33,9 +33,10 @@ class SessionSet {
     uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
-    bool outdated = false;      // the remote end has shown that it has a newer key
-    Instant ends = kNever;      // of such a one: no later
-    Instant shortened = kNever;  // no later, because sessions live for a shorter time than when it was made
+    bool outdated = false;  // the remote end has shown that it has a newer key
+    Instant ends = kNever;  // of such a one: no later
+    Instant shortened =
+        kNever;  // no later, because sessions live for a shorter time than when it was made
     uint64_t next_counter = 0;  // above the highest that was opened
     HandshakeKeys keys;         // that it was made with
     size_t window = 0;          // that was asked for then

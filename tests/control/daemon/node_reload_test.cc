@@ -168,8 +168,8 @@ class NodeReloadTest : public testing::Test {
   std::vector<wire::PeerId> ended_;
   bool hooks_possible_ = false;
   std::vector<std::string> sockets_;  // where the control socket was, one after the other
-  int own_keys_ = 0;     // the node's own key changed so often
-  wire::SecretKey own_;  // of the file, from now on; zero: nobody has read it
+  int own_keys_ = 0;                  // the node's own key changed so often
+  wire::SecretKey own_;               // of the file, from now on; zero: nobody has read it
   NodeReload target_{
       {.config = config_,
        .plan = plan_,

@@ -31,10 +31,11 @@ class ControlSocketTest : public testing::Test {
 
   const TempDir directory_;
   const std::unique_ptr<Loop> loop_ = MakeLoop();
-  ControlSocket socket_{
-      *loop_,
-      [](const StatusServer::Request&) { return StatusServer::Reply(StatusServer::Whole("hello\n")); },
-      std::chrono::milliseconds(300)};
+  ControlSocket socket_{*loop_,
+                        [](const StatusServer::Request&) {
+                          return StatusServer::Reply(StatusServer::Whole("hello\n"));
+                        },
+                        std::chrono::milliseconds(300)};
 };
 
 TEST_F(ControlSocketTest, TheOneOfBeforeAnswersForAWhile) {

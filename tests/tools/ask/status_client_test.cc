@@ -60,7 +60,9 @@ class BusyDaemon {
   std::atomic<bool> asked = false;
 
  private:
-  os::UniqueFd Accept() { return os::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+  os::UniqueFd Accept() {
+    return os::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
 
   os::UniqueFd fd_, first_;
   std::atomic<bool> stop_ = false;
@@ -82,7 +84,8 @@ TEST(StatusClient, WhoWasNotHeardAsksAgain) {
 // One that has done something is not asked again, however late it was.
 TEST(StatusClient, AnAnswerIsTakenHoweverLate) {
   const TempDir dir;
-  BusyDaemon daemon(dir.At("s"), 0, R"({"error":"another reload is under way"})", milliseconds(1000));
+  BusyDaemon daemon(dir.At("s"), 0, R"({"error":"another reload is under way"})",
+                    milliseconds(1000));
   daemon.asked = true;
   const auto answer = AskDaemon(dir.At("s"), "reload", std::chrono::seconds(60));
   EXPECT_EQ(*answer, R"({"error":"another reload is under way"})");

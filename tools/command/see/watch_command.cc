@@ -33,7 +33,8 @@ std::string ErrorOf(const std::string& socket, absl::string_view line) {
   const Json json = Json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("event")) {
     const std::string error = json.is_object() ? Member(json, "error") : "";
-    return error.empty() ? std::string(NoSuchRequest(socket, line, "tells no events").message()) : error;
+    return error.empty() ? std::string(NoSuchRequest(socket, line, "tells no events").message())
+                         : error;
   }
   return "";
 }

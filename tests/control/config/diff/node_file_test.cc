@@ -54,7 +54,9 @@ TEST_F(NodeFileTest, SaysWhatNeedsARestartWhereAndWhatToDo) {
                              kBefore, {{"  - interface: eth0", "  - {interface: eth0, tier: 3}"}})),
             "");
   EXPECT_EQ(
-      NeedsRestart(kBefore, absl::StrReplaceAll(kBefore, {{"4096", "8192\n  listen_port: 13000\n  memory: 64MiB"}})),
+      NeedsRestart(
+          kBefore,
+          absl::StrReplaceAll(kBefore, {{"4096", "8192\n  listen_port: 13000\n  memory: 64MiB"}})),
       "f.yaml:4: node.listen_port: 13116 -> 13000 needs a restart, because what peers "
       "have sent to the old one, and go on sending until they hear of another, would be lost: "
       "restart warpd to change it, or leave it as it is\n"
