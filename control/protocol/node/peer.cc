@@ -293,18 +293,6 @@ void Peer::HandleTimeout(Instant now) {
   if (expired || has_room) Reconcile(now);
 }
 
-void Peer::Retune(Instant now) {
-  if (std::exchange(tuning_, context_.tuning) == context_.tuning) return;
-  const Timers& timers = context_.identity.timers();
-  const Duration before = std::exchange(probe_interval_, timers.probe_interval);
-  Duration patience{};
-  for (Path& path : paths_.paths()) {
-    path.Retune(now, timers, before);
-    patience = std::max(patience, path.patience(timers));
-  }
-  association_.Retune(now, PeerTerms(timers, context_.window), patience);
-}
-
 void Peer::ProbePaths(Instant now) {
   const Timers& timers = context_.identity.timers();
   const bool any_active = paths_.any_active();

@@ -288,21 +288,6 @@ void Path::Look(Instant now, const Timers& timers) {
   timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + timers.probe_interval));
 }
 
-Duration Path::LongestWait(const Timers& timers) const {
-  if (!active() && !in_use_) return std::max(timers.probe_interval, LongestInterval(timers));
-  if (!active()) return std::max(timers.probe_interval, timers.lost_interval_max);
-  if (in_use_) return timers.probe_interval;
-  return std::max(timers.probe_interval, IdleInterval(timers));
-}
-
-void Path::Retune(Instant now, const Timers& timers, Duration before) {
-  ScheduleLoss(timers);
-  size_.SetPace(PaceOf(timers));
-  if (!usable_) return;
-  if (!active() && timers.probe_interval < before) return Wake(now);
-  if (last_probe_) timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + LongestWait(timers)));
-}
-
 void Path::Wake(Instant now) {
   if (auto* candidate = std::get_if<Candidate>(&state_)) candidate->interval = Duration(0);
   if (auto* lost = std::get_if<Lost>(&state_)) lost->interval = Duration(0);
