@@ -71,7 +71,7 @@ absl::Status Assembly::OpenLoop(os::UniqueFd hooks) {
   started = loop->now();
   observer = std::make_unique<Observer>(*loop, config, std::move(hooks));
   observer->events().AddSink([this](const Event&) {
-    if (status_server != nullptr) status_server->Wake();
+    if (control_socket != nullptr) control_socket->Wake();
   });
   loop->set_warn(LogWarning);
   if (!loop->fallback_reason().empty())
@@ -96,10 +96,9 @@ absl::Status Assembly::OpenClaims() {
         return SetTerms(tunnel, terms);
       },
       [this](const std::string& port, uint64_t bytes) { return SetCap(port, bytes); });
-  return Keep(
-      StatusServer::Open(*loop, {.path = config.node.control_socket},
-                         [this](const StatusServer::Request& request) { return Answer(request); }),
-      status_server);
+  control_socket = std::make_unique<ControlSocket>(
+      *loop, [this](const StatusServer::Request& request) { return Answer(request); });
+  return control_socket->MoveTo(config.node.control_socket);
 }
 
 absl::Status Assembly::OpenKernel() {

@@ -25,9 +25,9 @@
 #include "control/observe/observer.h"
 #include "control/protocol/node/node.h"
 #include "control/reload/reload.h"
+#include "control/status/control_socket.h"
 #include "control/status/node_requests.h"
 #include "control/status/status_json.h"
-#include "control/status/status_server.h"
 #include "control/tunnel/traffic.h"
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/os/unique_fd.h"
@@ -57,7 +57,7 @@ class Assembly {
   os::UniqueFd port_guard;  // keeps node.listen_port from other programs
   // These two look at other parts only in turns, when all are there.
   std::unique_ptr<NodeRequests> requests;
-  std::unique_ptr<StatusServer> status_server;
+  std::unique_ptr<ControlSocket> control_socket;
   std::unique_ptr<Netlink> netlink;
   std::unique_ptr<Resolver> resolver;
   std::unique_ptr<lcore::Dataplane> dataplane;

@@ -35,6 +35,8 @@ void Assembly::OpenReload(const std::string& file) {
             caps->SetNode(protocol->public_key());
             observer->NoteOwnKey(protocol->public_key());
           },
+      .move_control_socket =
+          [this](const std::string& path) { return control_socket->MoveTo(path); },
       .forget_peer = [this](wire::PeerId peer) { observer->ForgetPeer(peer); },
       .take_terms = [this](const std::string& tunnel) { return requests->TakeTerms(tunnel); },
       .give_terms = [this](

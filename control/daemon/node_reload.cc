@@ -53,10 +53,14 @@ std::string NodeReload::Obstacles(const std::vector<EntryChange>& changes,
 
 std::string NodeReload::ObstacleOfNode(const EntryChange& change,
                                        const config::NodeFile& file) const {
-  if (file.config.node.on_event.empty() || context_.hooks_possible()) return "";
+  const bool other_hooks =
+      std::any_of(change.keys.begin(), change.keys.end(), [](const config::KeyChange& key) {
+        return key.key.starts_with("on_event") && key.key != "on_event_timeout";
+      });
+  if (!other_hooks || file.config.node.on_event.empty() || context_.hooks_possible()) return "";
   return absl::StrCat(file.Place(change, "on_event"),
-                      "the process that runs hooks begins before warpd reads any key, and warpd "
-                      "was started without a hook: restart warpd to add the first one\n");
+                      "the process that runs hooks, which begins before warpd reads any key, has "
+                      "ended: restart warpd to have another one\n");
 }
 
 // The peers that do not know this node's new key would be cut off by the way. That is for somebody to decide.
@@ -128,11 +132,10 @@ absl::Status NodeReload::Take(const Step& step, const NodeConfig& before, const 
     case EntryKind::kMap:
       return TakeMap(step, before, after);
     case EntryKind::kNode:
-      break;
+      return TakeNode(step, before, after);
     case EntryKind::kMapServer:  // of another program's file
       return absl::OkStatus();
   }
-  TakeNode(step, before, after);
   return absl::OkStatus();
 }
 
@@ -159,12 +162,19 @@ void NodeReload::End(std::span<const Step> lacking) {
   }
 }
 
-// Its keys alone take a step: all else that is live is looked up where it is used.
-void NodeReload::TakeNode(const Step& step, const NodeConfig& before, const NodeConfig& after) {
+// What is not here and live is looked up where it is used.
+// What may fail comes first; on the way back the rest has to be as it was all the same.
+absl::Status NodeReload::TakeNode(const Step& step, const NodeConfig& before,
+                                  const NodeConfig& after) {
+  absl::Status moved = context_.move_control_socket(after.node.control_socket);
+  if (!moved.ok() && !step.back) return moved;
   context_.remotes.SetOldKeysFor(after.node.old_keys_for);
-  if (before.node.private_key.Public() == after.node.private_key.Public()) return;
+  context_.remotes.Retune(after.node);
+  context_.traffic.SetWindow(after.node.window);
+  if (before.node.private_key.Public() == after.node.private_key.Public()) return moved;
   context_.remotes.SetOwnKey(after, WhatBecomesOfKeys(step));
   context_.own_key_changed();
+  return moved;
 }
 
 // Patterns follow after each step, because it may have taken an interface from them, or left one to them.

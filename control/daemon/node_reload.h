@@ -42,6 +42,8 @@ class NodeReload : public ReloadTarget {
     PeerBond::PortPolicies policies;
     // The node has another key: what is kept under the one of before is kept under this one from now on.
     std::function<void()> own_key_changed;
+    // The control socket is at this path from now on; on an error it is where it was.
+    std::function<absl::Status(const std::string& path)> move_control_socket;
     // The peer is gone.
     std::function<void(wire::PeerId)> forget_peer;
     // What was said of a tunnel while it ran counts no more, or counts again (NodeRequests).
@@ -69,8 +71,8 @@ class NodeReload : public ReloadTarget {
                              const config::NodeFile& file) const;
   std::string ObstacleOf(const config::PortConfig& port, const config::EntryChange& change,
                          const config::NodeFile& file) const;
-  void TakeNode(const Step& step, const config::NodeConfig& before,
-                const config::NodeConfig& after);
+  absl::Status TakeNode(const Step& step, const config::NodeConfig& before,
+                        const config::NodeConfig& after);
   absl::Status TakePort(const Step& step, const config::NodeConfig& before,
                         const config::NodeConfig& after);
   absl::Status TakeMap(const Step& step, const config::NodeConfig& before,

@@ -11,8 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "control/daemon/options.h"
 #include "control/log/log.h"
-#include "control/protocol/map/map_client.h"
 
 namespace warp::control {
 
@@ -169,6 +169,12 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
   CheckMaps();
 }
 
+// Each map as well, since a session with one is made anew only where its lifetime is another.
+void Remotes::Retune(const config::NodeSection& node) {
+  protocol_.SetTerms(loop_.now(), TimersOf(node.timers), node.window);
+  for (const Map& map : maps_) map.client->SetRekeyAfter(loop_.now(), node.timers.map_rekey_after);
+}
+
 void Remotes::SetOwnKey(const config::NodeConfig& config, protocol::Replaced replaced) {
   protocol_.SetKey(loop_.now(), config.node.private_key.Clone(), replaced);
   for (const config::MapServerConfig& map : config.maps) {
@@ -208,7 +214,7 @@ void Remotes::CheckMaps() {
   // In the name of a key that serves nobody any more, nothing is registered.
   EndMaps([this](const Map& map) { return protocol_.identity().FindOwn(map.own) == nullptr; });
   for (const Map& map : maps_) {
-    const std::string state = map.driver->Status().state;
+    const std::string state = map.client->Status().state;
     map.name->SetSilent(state == "silent" || state == "connecting");
   }
   check_maps_.Set(kMapCheck);

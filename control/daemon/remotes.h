@@ -18,7 +18,7 @@
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
 #include "control/loop/resolver.h"
-#include "control/protocol/map/map_driver.h"
+#include "control/protocol/map/map_client.h"
 #include "control/protocol/node/node.h"
 
 namespace warp::control {
@@ -62,6 +62,9 @@ class Remotes {
 
   void SetOldKeysFor(wire::Duration time) { protocol_.SetOldKeysFor(loop_.now(), time); }
 
+  // Timers and the replay window of sessions, as node.timers and node.window say.
+  void Retune(const config::NodeSection& node);
+
   void AddMap(const config::MapServerConfig& config, const config::NodeSection& node);
   // Says goodbye to the map of this key, in the name of each of ours.
   void RemoveMap(const wire::PublicKey& key);
@@ -89,7 +92,7 @@ class Remotes {
     protocol::MapId id;
     wire::PublicKey key;
     wire::PublicKey own;  // by which it knows us
-    const protocol::MapDriver* driver;
+    protocol::MapClient* client;
     std::unique_ptr<Resolver::Name> name;
   };
   void CheckMaps();

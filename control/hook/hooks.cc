@@ -1,5 +1,6 @@
 #include "control/hook/hooks.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -16,6 +17,12 @@ void Hooks::Set(const std::vector<std::string>& commands, std::chrono::milliseco
   std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   text.pop_back();  // the events follow
   head_ = commands.empty() ? "" : text + ",\"events\":[";
+}
+
+bool Hooks::possible() const {
+  if (!process_) return false;
+  pollfd other{.fd = process_.get(), .events = 0, .revents = 0};
+  return poll(&other, 1, 0) <= 0;  // it says nothing but that it is gone
 }
 
 // What was missed goes along with the next event: alone it would take the room of one. An uplink that flaps makes

@@ -24,8 +24,8 @@ class Hooks {
 
   // What is run from now on, each for at most `limit`.
   void Set(const std::vector<std::string>& commands, std::chrono::milliseconds limit);
-  // Whether there is a process. Without one, commands that are set later can not be run.
-  bool possible() const { return static_cast<bool>(process_); }
+  // Whether the process is there still. Without one, commands that are set later can not be run.
+  bool possible() const;
 
   void Run(const control::Event& event);
 

@@ -85,12 +85,17 @@ class ServerImpl : public StatusServer {
     }
 
    private:
-    void Read() {
+    // `last`: whoever has sent nothing by now wants the status. What has come meanwhile is a request all the same,
+    // however late this process gets to read it.
+    void Read(bool last = false) {
       char buffer[kMaxRequest + 1];
       while (true) {
         const ssize_t size = recv(fd_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
         if (size < 0 && errno == EINTR) continue;
-        if (size < 0 && errno == EAGAIN) return;
+        if (size < 0 && errno == EAGAIN) {
+          if (last && request_.line.empty()) HandleEnd();
+          return;
+        }
         if (size < 0) return server_.Remove(this);
         if (size == 0) return HandleEnd();
         request_.line.append(buffer, static_cast<size_t>(size));
@@ -104,7 +109,7 @@ class ServerImpl : public StatusServer {
     }
 
     void HandleSilence() {
-      if (request_.line.empty()) HandleEnd();
+      if (request_.line.empty()) Read(/*last=*/true);
     }
 
     // The client sends nothing more. Half a line may be half of what it meant.

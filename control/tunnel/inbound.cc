@@ -24,6 +24,13 @@ Orderer::Life LifeOf(const lcore::OpenedPacket& packet) {
 Inbound::Inbound(protocol::Node& protocol, size_t window)
     : protocol_(protocol), limits_(Reassembler::LimitsFor(window)) {}
 
+void Inbound::SetWindow(size_t window) {
+  limits_ = Reassembler::LimitsFor(window);
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer != nullptr) peer->reassembler.SetLimits(limits_);
+  }
+}
+
 void Inbound::AddTunnel(wire::PeerId peer, Tunnel& tunnel) {
   if (peers_.size() <= peer) peers_.resize(peer + 1);
   if (peers_[peer] == nullptr) peers_[peer] = std::make_unique<Peer>(limits_);

@@ -24,6 +24,9 @@ class Inbound {
   // for as many as it lets in.
   Inbound(protocol::Node& protocol, size_t window);
 
+  // Sessions with peers have another window from now on.
+  void SetWindow(size_t window);
+
   // From now on, payloads of `peer` with the tunnel's id go to this tunnel, which lives until it is removed.
   void AddTunnel(wire::PeerId peer, Tunnel& tunnel);
 
@@ -66,7 +69,7 @@ class Inbound {
   void FlushLater(Tunnel* tunnel);
 
   protocol::Node& protocol_;
-  const Reassembler::Limits limits_;
+  Reassembler::Limits limits_;
   std::vector<std::unique_ptr<Peer>> peers_;  // by id; null: no tunnel with this peer
   std::vector<Tunnel*> unflushed_;
   lcore::DropCounters drops_;

@@ -31,6 +31,14 @@ Reassembler::Limits Reassembler::LimitsFor(size_t window) {
           .timeout_ns = kLongestDelay.count()};
 }
 
+void Reassembler::SetLimits(const Limits& limits) {
+  wanted_ = limits;
+  const bool fits = bytes_ <= wanted_.max_bytes && entries() <= wanted_.max_entries;
+  if (fits) limits_ = wanted_;
+  limits_.max_bytes = std::max(limits_.max_bytes, wanted_.max_bytes);
+  limits_.max_entries = std::max(limits_.max_entries, wanted_.max_entries);
+}
+
 std::optional<Reassembler::Piece> Reassembler::Read(Bytes plaintext) {
   if (wire::ClassifyPlaintext(plaintext) == wire::Kind::kSequencedFragment) {
     const auto header = wire::ReadSequencedFragmentHeader(plaintext);
@@ -55,6 +63,7 @@ Reassembler::Result Reassembler::Add(int64_t now_ns, uint64_t session, uint64_t 
                                      Bytes plaintext) {
   Result result;
   result.timed_out = Expire(now_ns);
+  SetLimits(wanted_);
 
   const std::optional<Piece> piece = Read(plaintext);
   if (!piece || counter < piece->header.index) {

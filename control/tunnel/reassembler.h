@@ -44,9 +44,12 @@ class Reassembler {
   // fragments.
   static constexpr size_t kEntryCost = 512;
 
-  explicit Reassembler(const Limits& limits) : limits_(limits) {}
+  explicit Reassembler(const Limits& limits) : limits_(limits), wanted_(limits) {}
   Reassembler(const Reassembler&) = delete;
   Reassembler& operator=(const Reassembler&) = delete;
+
+  // Narrower ones count as soon as what waits is within them, so that nothing is given up for their sake.
+  void SetLimits(const Limits& limits);
 
   struct Payload {
     uint16_t tunnel_id = 0;
@@ -116,7 +119,8 @@ class Reassembler {
   static std::vector<uint8_t> TakeWhole(Entry& entry);
   void Remove(Queue::iterator entry);
 
-  const Limits limits_;
+  Limits limits_;
+  Limits wanted_;
   Queue queue_;
   absl::flat_hash_map<Key, Queue::iterator> index_;
   size_t bytes_ = 0;

@@ -67,6 +67,8 @@ class Traffic {
   // The tunnel of the same peer and id has this configuration from now on, with the same gate.
   void RetuneTunnel(wire::PeerId peer, const config::TunnelConfig& config,
                     PeerBond::Allowed allowed);
+  // Sessions with peers have this replay window from now on.
+  void SetWindow(size_t window) { inbound_.SetWindow(window); }
   // The peer is gone, and its tunnels before it: what they have still to send is dropped.
   void RemovePeer(wire::PeerId peer);
 

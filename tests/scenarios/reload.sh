@@ -59,8 +59,8 @@ step "files that A does not follow"
 "$warp" diff "$lab/before.yaml" "$lab/after.yaml" | grep -qx '~ port wan1 (reopens)'
 sed 's/^ports:/prots:/' "$lab/after.yaml" >"$lab/A.yaml"
 refused 'A.yaml:[0-9]+: prots: unknown key, did you mean "ports"'
-sed 's/^node:/&\n  window: 4096/' "$lab/after.yaml" >"$lab/A.yaml"
-refused 'A.yaml:2: node.window: [0-9]+ -> 4096 needs a restart'
+sed 's/^node:/&\n  workers: 3/' "$lab/after.yaml" >"$lab/A.yaml"
+refused 'A.yaml:2: node.workers: auto -> 3 needs a restart, because DPDK makes and pins'
 use after
 ip netns exec A $lab_python -c 'import socket, time
 s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("127.0.0.1", 9012)); time.sleep(1000)' &

@@ -35,8 +35,7 @@ absl::StatusOr<std::string> Ask(const Request& request) {
   }
   const auto list = json.find(request.member);
   if (list == json.end() || !list->is_array()) {
-    return absl::UnimplementedError(
-        absl::StrCat("the daemon at ", request.socket, " is of a version that takes no requests"));
+    return NoSuchRequest(request.socket, *answer, "takes no requests");
   }
   return request.json ? answer : request.text(*list);
 }

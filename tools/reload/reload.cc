@@ -28,6 +28,9 @@ using Json = nlohmann::ordered_json;
 constexpr int kLooks = 600;
 constexpr auto kLook = std::chrono::milliseconds(50);
 
+constexpr char kUnknown[] =
+    "; it may have begun all the same, and warp reload --show says what has become of it";
+
 std::string Member(const Json& object, const char* key) {
   const auto member = object.find(key);
   if (member == object.end() || !member->is_string()) return "";
@@ -92,8 +95,7 @@ absl::StatusOr<Json> Ask(const std::string& socket, const std::string& request) 
     return absl::InvalidArgumentError(error);
   const Json reports = ListOf(json, "reload");
   if (reports.size() != 1 || !reports[0].is_object()) {
-    return absl::UnimplementedError(
-        absl::StrCat("the daemon at ", socket, " is of a version that cannot reload: restart it"));
+    return NoSuchRequest(socket, *answer, "cannot reload: restart it");
   }
   return reports[0];
 }
@@ -171,11 +173,19 @@ ReloadText TextOfReload(const Json& report) {
 
 int RunReload(const ReloadOptions& options) {
   absl::StatusOr<Json> report = Ask(options.socket, RequestOf(options));
-  for (int look = 0; report.ok() && !TextOfReload(*report).ended && look < kLooks; ++look) {
+  const bool asked = report.ok();
+  const auto goes_on = [&report, asked] {
+    if (!report.ok()) return asked && absl::IsDeadlineExceeded(report.status());
+    return !TextOfReload(*report).ended;
+  };
+  for (int look = 0; goes_on() && look < kLooks; ++look) {
     std::this_thread::sleep_for(kLook);
     report = Ask(options.socket, "reload show");
   }
-  if (!report.ok()) return Complain(report.status().message());
+  if (!report.ok()) {
+    return Complain(absl::StrCat(report.status().message(),
+                                 absl::IsDeadlineExceeded(report.status()) ? kUnknown : ""));
+  }
   const ReloadText text = TextOfReload(*report);
   if (options.json) {
     std::cout << report->dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;

@@ -12,25 +12,39 @@ struct Rule {
   absl::string_view why = {};  // of kRestart
 };
 
-constexpr absl::string_view kSized = "memory, rings and threads are made for it at start";
-constexpr absl::string_view kEverywhere = "all that runs was made with it";
+constexpr absl::string_view kMemory =
+    "DPDK takes packet memory from the system once, at its start, and all buffers lie in it";
+constexpr absl::string_view kThreads =
+    "DPDK makes and pins its threads at its start, and each polls as it was made to";
+constexpr absl::string_view kEngines =
+    "each thread has its engine from the start, by which it agrees on ciphers with all peers";
 
 // The first that fits counts.
 constexpr std::array kRules = {
     Rule{EntryKind::kNode, "private_key_file", Effect::kLive},
     Rule{EntryKind::kNode, "old_keys_for", Effect::kLive},
     Rule{EntryKind::kNode, "listen_port", Effect::kRestart,
-         "every socket, frame and registration has it"},
-    Rule{EntryKind::kNode, "control_socket", Effect::kRestart,
-         "it is bound at start, so that no second warpd gets any further"},
+         "what peers have sent to the old one, and go on sending until they hear of another, would "
+         "be lost"},
+    Rule{EntryKind::kNode, "control_socket", Effect::kLive},
     Rule{EntryKind::kNode, "state_directory", Effect::kRestart,
          "what is kept there is read at start"},
     Rule{EntryKind::kNode, "on_event", Effect::kLive},
     Rule{EntryKind::kNode, "on_event_timeout", Effect::kLive},
-    Rule{EntryKind::kNode, "timers", Effect::kRestart, kEverywhere},
-    Rule{EntryKind::kNode, "window", Effect::kRestart,
-         "each session has its window from the start"},
-    Rule{EntryKind::kNode, "", Effect::kRestart, kSized},
+    Rule{EntryKind::kNode, "timers", Effect::kLive},
+    Rule{EntryKind::kNode, "window", Effect::kLive},
+    Rule{EntryKind::kNode, "max_ports", Effect::kRestart,
+         "rings and packet memory are made for so many ports at start"},
+    Rule{EntryKind::kNode, "hugepages", Effect::kRestart, kMemory},
+    Rule{EntryKind::kNode, "memory", Effect::kRestart, kMemory},
+    Rule{EntryKind::kNode, "workers", Effect::kRestart, kThreads},
+    Rule{EntryKind::kNode, "polling", Effect::kRestart, kThreads},
+    Rule{EntryKind::kNode, "control_cpu", Effect::kRestart, kThreads},
+    Rule{EntryKind::kNode, "crypto", Effect::kRestart, kEngines},
+    Rule{EntryKind::kNode, "crypto_device", Effect::kRestart, kEngines},
+    Rule{EntryKind::kNode, "dpdk_telemetry", Effect::kRestart,
+         "DPDK opens that socket at its start alone"},
+    Rule{EntryKind::kNode, "", Effect::kRestart, "warpd reads it at start alone"},
 
     Rule{EntryKind::kMap, "", Effect::kReopen},
 

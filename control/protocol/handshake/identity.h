@@ -74,7 +74,9 @@ class Identity {
 
   const std::vector<wire::Cipher>& ciphers() const { return ciphers_; }
   wire::AeadEngine& engine() { return *engine_; }
+  // As they are now. Who arms a timer by one of them is told when they change (Node::Retune).
   const Timers& timers() const { return timers_; }
+  void set_timers(const Timers& timers) { timers_ = timers; }
   // What a remote in this role is told of us. Maps are told nothing, because they have no use for it.
   wire::Introduction IntroductionTo(wire::Role role) const {
     return role == wire::Role::kPeer ? introduction_ : wire::Introduction{};
@@ -93,7 +95,7 @@ class Identity {
   const std::function<uint64_t()> wall_clock_;
   const std::vector<wire::Cipher> ciphers_;
   const std::shared_ptr<wire::AeadEngine> engine_;
-  const Timers timers_;
+  Timers timers_;
   const wire::Introduction introduction_;
   std::mt19937_64 random_;
   uint64_t last_timestamp_ = 0;

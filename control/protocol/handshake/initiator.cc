@@ -113,6 +113,18 @@ void Initiator::Rest() {
   timers_.StopAll();
 }
 
+void Initiator::SetTerms(size_t window, Duration lifetime) {
+  params_.window = window;
+  params_.lifetime = lifetime;
+}
+
+void Initiator::Retune(Instant now) {
+  if (!active()) return;
+  const Timers& timers = identity_.timers();
+  backoff_ = std::clamp(backoff_, timers.handshake_retry, timers.handshake_retry_max);
+  timers_.Hasten(Timer::kRetry, std::max(now, last_send_ + identity_.Jitter(backoff_)));
+}
+
 void Initiator::KeysChanged(Instant now) {
   turns_ = 0;
   if (active()) timers_.Set(Timer::kAttempt, now);

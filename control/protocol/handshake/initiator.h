@@ -69,6 +69,10 @@ class Initiator {
   bool Begin(Instant now, Reason reason);
   // Gives up the handshake under way, if there is one, and its indices.
   void Stop();
+  // What sessions are made with from now on: also the one of a handshake that is under way.
+  void SetTerms(size_t window, Duration lifetime);
+  // The identity's timers have changed: a repetition that longer ones have put off comes sooner.
+  void Retune(Instant now);
   // There are newer keys: a handshake that is under way makes its next attempt with them, at once.
   void KeysChanged(Instant now);
   // Keys have ended: attempts that were made with them are forgotten, and the handshake is, where no other is left.
@@ -141,7 +145,7 @@ class Initiator {
   SessionTable& table_;
   Association* const owner_;
   const AssociationKeys& keys_;
-  const HandshakeParams params_;
+  HandshakeParams params_;
 
   // Of the handshake under way.
   std::deque<Attempt> attempts_;  // oldest first, kMaxAttempts of each pair at most; empty: Idle

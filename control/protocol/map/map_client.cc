@@ -20,6 +20,10 @@ void MapClient::SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints)
   Greet(now, registrations_.SetEndpoints(now, std::move(endpoints)));
 }
 
+void MapClient::SetRekeyAfter(Instant now, Duration rekey_after) {
+  association_.Retune(now, MapTerms(rekey_after));
+}
+
 void MapClient::SetPorts(Instant now, const std::map<PortId, PortState>& ports) {
   Greet(now, registrations_.SetPorts(now, ports));
 }

@@ -39,6 +39,9 @@ class MapClient : public MapDriver {
   // The map's name was resolved (again). An empty list changes nothing.
   void SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints);
 
+  // Sessions with the map last this long from now on. Where the one in use does not, another takes its place.
+  void SetRekeyAfter(Instant now, Duration rekey_after);
+
   // --- MapDriver. ---
   Association& association() override { return association_; }
   void SetPorts(Instant now, const std::map<PortId, PortState>& ports) override;

@@ -118,6 +118,11 @@ class Node {
   // What was changed by these is not taken back (Replaced::kMistaken) any more: a key that was one too many is wiped.
   void SettleKeys(Instant now);
 
+  // From now on these timers count, and sessions with peers have this replay window. No session ends by that but by a
+  // shorter lifetime, which counts from now: where one was made for another lifetime or with another window, the next
+  // one is made at once. The peers follow in the next calls of HandleTimeout.
+  void SetTerms(Instant now, const Timers& timers, size_t window);
+
   // The peer is called so from now on.
   void RenamePeer(PeerId peer, const std::string& name);
   // Replaces what this source (and instance, see EndpointBook::Replace) knew: kMaxEndpoints at most. Endpoints of

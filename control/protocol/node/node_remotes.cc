@@ -6,6 +6,18 @@
 #include "control/protocol/node/node.h"
 
 namespace warp::protocol {
+namespace {
+
+// Of those that a configuration sets.
+bool Same(const wire::ConfiguredTimers& a, const wire::ConfiguredTimers& b) {
+  bool same = true;
+#define WARP_SAME_TIMER(name, standard, shortest, longest, why) same = same && a.name == b.name;
+  WARP_TIMERS(WARP_SAME_TIMER)
+#undef WARP_SAME_TIMER
+  return same;
+}
+
+}  // namespace
 
 // --- Peers. ---
 
@@ -42,6 +54,16 @@ void Node::RemovePeer(Instant now, PeerId id) {
 
 void Node::RenamePeer(PeerId id, const std::string& name) {
   if (id < peers_.size() && peers_[id] != nullptr) peers_[id]->SetName(name);
+}
+
+void Node::SetTerms(Instant now, const Timers& timers, size_t window) {
+  if (draining_ || (Same(timers, identity_.timers()) && window == context_.window)) return;
+  identity_.set_timers(timers);
+  context_.window = window;
+  ++context_.tuning;
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer != nullptr) timers_.Set(peer->id(), now);
+  }
 }
 
 void Node::SetPeerEndpoints(Instant now, PeerId id, EndpointSource source,

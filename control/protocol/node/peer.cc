@@ -15,6 +15,8 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
                    PeerAssociation(context.identity.timers(), options.public_key,
                                    std::move(options.psk), context.window)),
       unanswered_(context.unanswered),
+      tuning_(context.tuning),
+      probe_interval_(context.identity.timers().probe_interval),
       arrivals_(context.traffic),
       feedback_(context.newest),
       share_(context.sharers),
@@ -256,6 +258,7 @@ void Peer::Shutdown(Instant now) {
 // --- Time. ---
 
 Instant Peer::NextTimeout() const {
+  if (tuning_ != context_.tuning) return Instant{};  // at once
   if (next_timeout_) return *next_timeout_;
   const Timers& timers = context_.identity.timers();
   Instant next = std::min(association_.NextTimeout(), book_.NextExpiry(timers.learned_lifetime));
@@ -270,6 +273,7 @@ Instant Peer::NextTimeout() const {
 
 void Peer::HandleTimeout(Instant now) {
   next_timeout_.reset();
+  Retune(now);
   association_.HandleTimeout(
       now, [&] { return Ways(now); }, context_.outbox);
   Sync(now, "keys expired");

@@ -78,6 +78,7 @@ struct Context {
   uint16_t listen_port = wire::kDefaultPort;
   bool allow_loopback = false;
   size_t window = wire::kDefaultWindow;
+  uint64_t tuning = 0;               // grows when the identity's timers or the window have changed
   PathTrafficFunction traffic = {};  // may be empty
   NewestFunction newest = {};        // may be empty
   FeedbackFunction feedback = {};    // may be empty
@@ -131,6 +132,7 @@ class Peer {
   // Says close and forgets the sessions.
   void Shutdown(Instant now);
 
+  // Due at once where the timers have changed.
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);
 
@@ -149,6 +151,8 @@ class Peer {
   void Withdraw(Instant now, absl::FunctionRef<bool(const MapInstance&)> which);
   // What forwarding needs of this peer has changed.
   void Changed() { context_.changed[id_] = ++context_.version; }
+  // Follows other timers and another window.
+  void Retune(Instant now);
   void Reconcile(Instant now);
   bool IsOwn(const wire::Endpoint& endpoint) const;
   void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);
@@ -187,6 +191,8 @@ class Peer {
   PathSet paths_;
   UnansweredBudget::Share unanswered_;
 
+  uint64_t tuning_;          // of the context, that it follows
+  Duration probe_interval_;  // then
   NewestProbes newest_probes_;
   TwinWatch twins_;
   bool room_freed_ = false;  // a path may no longer have to stay: see PathSet::Reconcile

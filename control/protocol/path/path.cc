@@ -182,10 +182,7 @@ void Path::NotePadding(Instant now, size_t padding) {
 // payloads of its size may be vanishing meanwhile.
 std::optional<Path::SizeProbe> Path::TakeSizeProbe(Instant now, const Timers& timers) {
   if (size_.next_timeout() > now) return std::nullopt;
-  const PathSize::Pace pace{
-      .interval = timers.probe_interval / 4,
-      .patience = rtt_ ? *rtt_ + 4 * deviation_ + timers.probe_interval / 4 : PatienceFor(timers),
-      .probes = static_cast<uint32_t>(LostAfter()) - kLostAfterProbes + kSizeProbes};
+  const PathSize::Pace pace = PaceOf(timers);
   SizeProbe probe;
   randombytes_buf(probe.challenge.data(), probe.challenge.size());
   const std::optional<uint32_t> size = size_.TakeProbe(now, pace, probe.challenge);
@@ -195,7 +192,14 @@ std::optional<Path::SizeProbe> Path::TakeSizeProbe(Instant now, const Timers& ti
   return probe;
 }
 
-// After each change of the state, the round trip or the outstanding probes.
+PathSize::Pace Path::PaceOf(const Timers& timers) const {
+  const Duration short_wait = timers.probe_interval / 4;
+  return {.interval = short_wait,
+          .patience = rtt_ ? *rtt_ + 4 * deviation_ + short_wait : PatienceFor(timers),
+          .probes = static_cast<uint32_t>(LostAfter()) - kLostAfterProbes + kSizeProbes};
+}
+
+// After each change of the state, the round trip, the outstanding probes or the timers.
 void Path::ScheduleLoss(const Timers& timers) {
   const bool losing = active() && unanswered() >= LostAfter();
   timers_.Set(Timer::kLoss, losing ? first_unanswered() + PatienceFor(timers) : kNever);

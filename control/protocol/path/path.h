@@ -185,6 +185,9 @@ class Path {
   bool in_use() const { return in_use_; }
   // Another path of the peer waits: whether this one works is worth a probe soon.
   void Look(Instant now, const Timers& timers);
+  // The timers have changed, `before` is the probe_interval of before: what is armed by longer ones is armed anew, and
+  // a path that does not work is looked at again as often as one that has just been lost.
+  void Retune(Instant now, const Timers& timers, Duration before);
   // The budget did not allow a probe, which is therefore sent later.
   void PutOff(Instant until) { timers_.Set(Timer::kProbe, until); }
   // A probe is worth sending at once: the session is new, or the peer's own probe has come over this path.
@@ -219,6 +222,9 @@ class Path {
   template <typename State>
   bool Become(Instant now, State state, absl::string_view reason);
   Duration PatienceFor(const Timers& timers) const;
+  PathSize::Pace PaceOf(const Timers& timers) const;
+  // Between a probe that is not answered and the next one, at most.
+  Duration LongestWait(const Timers& timers) const;
   // Between probes that nobody waits for.
   Duration IdleInterval(const Timers& timers) const {
     return use_.sparing() ? timers.sparing_probe_interval : timers.idle_probe_interval;

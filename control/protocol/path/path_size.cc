@@ -118,6 +118,12 @@ std::optional<uint32_t> PathSize::TakeProbe(Instant now, const Pace& pace,
   return asked_;
 }
 
+void PathSize::SetPace(const Pace& pace) {
+  if (asked_ == 0 || probes_ == 0) return;
+  const Duration wait = all_sent_ ? std::max(pace.interval, pace.patience) : pace.interval;
+  next_ = std::min(next_, last_ + wait);
+}
+
 std::optional<PathSize::Span> PathSize::Unanswered(Instant now) const {
   if (asked_ == 0 || !all_sent_ || now < next_) return std::nullopt;
   return Span{first_, last_};

@@ -68,6 +68,8 @@ class PathSize {
   Instant next_timeout() const { return next_; }
   // The size of the probe that is due; nullopt: none is. `challenge` goes into it.
   std::optional<uint32_t> TakeProbe(Instant now, const Pace& pace, const Challenge& challenge);
+  // The pace has changed: the question that runs goes on sooner, where that is the faster one.
+  void SetPace(const Pace& pace);
   // Another probe follows the one that was taken last.
   bool goes_on() const { return !all_sent_; }
   // The time during which the probes of a question that waits for its end were sent.

@@ -15,11 +15,12 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
       table_(table),
       keys_(identity, options.remote, std::move(options.psk), options.own),
       options_(std::move(options)),
+      terms_(options_.terms),
       sessions_(identity, table),
       initiator_(identity, table, this, keys_,
                  {.role = options_.role,
-                  .window = options_.window,
-                  .lifetime = options_.session_lifetime}),
+                  .window = terms_.window,
+                  .lifetime = terms_.session_lifetime}),
       lanes_(keys_) {}
 
 Association::Lane::Lane() { randombytes_buf(token.data(), token.size()); }
@@ -54,7 +55,7 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   last_response_ = now;
   // Twice as long for each session of ours that waits already: the response may have come over a link that carries no
   // confirm, and new sessions must not displace one that a slower link still confirms.
-  Duration patience = identity_.timers().handshake_retry_max;
+  int64_t patience = 1;
   for (const SessionSet::Entry& entry : sessions_.entries()) {
     if (!entry.confirmed && entry.session->initiator()) patience *= 2;
   }
@@ -62,11 +63,13 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   sessions_.Add({.session = std::move(session),
                  .made = now,
                  .keys = keys,
+                 .window = terms_.window,
                  .handshake = handshake,
                  .answered = arrival,
                  .next_confirm = now,
                  // The answer to our confirm takes as long as the response did.
-                 .give_up = now + round_trip + patience});
+                 .answer_due = now + round_trip,
+                 .patience = patience});
   Reschedule();
   return wire::Drop::kNone;
 }
@@ -127,8 +130,8 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   const HandshakeParams params{.remote = initiation.remote,
                                .psk = &psk.key,
                                .role = options_.role,
-                               .window = options_.window,
-                               .lifetime = options_.session_lifetime};
+                               .window = terms_.window,
+                               .lifetime = terms_.session_lifetime};
   std::optional<AnsweredInitiation> answer =
       AnswerInitiation(now, identity_, params, initiation, *index);
   if (!answer) {
@@ -140,6 +143,7 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   sessions_.Add({.session = std::move(answer->session),
                  .made = now,
                  .keys = *keys,
+                 .window = terms_.window,
                  .crossed = initiator_.number()});
   Reschedule();
   return Response{*index, std::move(answer->response)};
@@ -190,8 +194,9 @@ bool Association::NoteAuthentic(Instant now, const wire::Session* session, uint6
 }
 
 void Association::NoteAsked(Instant now, Duration patience) {
-  if (options_.silence == Duration::zero() || silent_at_ != kNever) return;
-  silent_at_ = now + std::max(options_.silence, patience);
+  if (terms_.silence == Duration::zero() || silent_at_ != kNever) return;
+  asked_at_ = now;
+  silent_at_ = now + std::max(terms_.silence, patience);
   ScheduleBeginning();
 }
 
@@ -263,16 +268,18 @@ void Association::ScheduleBeginning() {
   // A session of ours that waits for its confirmation gets some time for it.
   Instant earliest = not_before_;
   for (const SessionSet::Entry& entry : sessions_.entries()) {
-    if (!entry.confirmed) earliest = std::max(earliest, entry.give_up);
+    if (entry.confirmed) continue;
+    const Duration patience = entry.patience * identity_.timers().handshake_retry_max;
+    earliest = std::max(earliest, entry.answer_due + patience);
   }
   const SessionSet::Entry* current = sessions_.sending();
   if (keys_.several() && !initiating()) timers_.Set(Timer::kSearch, next_search_);
   if (current == nullptr) return timers_.Set(Timer::kConnect, earliest);
 
-  const bool used_up = current->session->sent() >= kRekeyPackets;
+  const bool overdue = current->session->sent() >= kRekeyPackets || !IsByTerms(*current);
   const Duration age =
-      current->session->initiator() ? options_.rekey_after : options_.rekey_after_responder;
-  timers_.Set(Timer::kRekey, used_up ? earliest : std::max(earliest, current->made + age));
+      current->session->initiator() ? terms_.rekey_after : terms_.rekey_after_responder;
+  timers_.Set(Timer::kRekey, overdue ? earliest : std::max(earliest, current->made + age));
   if (silent_at_ != kNever) timers_.Set(Timer::kSilence, std::max(earliest, silent_at_));
 }
 

@@ -77,6 +77,14 @@ class Association {
   // Changes that were made are not taken back any more.
   void SettleKeys(Instant now);
 
+  // --- Terms that change (association_rotation.cc). ---
+
+  // Sessions are made, followed and ended by these from now on, and by the identity's timers, which may have changed,
+  // too; what is armed by longer ones is armed anew. Where the session in use was made with another window or for
+  // another time, one that was made by these takes its place as soon as it is confirmed: nothing is lost meanwhile. A
+  // shorter lifetime counts from now. `patience` is what NoteAsked would get of this moment.
+  void Retune(Instant now, const SessionTerms& terms, Duration patience = Duration::zero());
+
   // An answer to an initiation of ours; mac1 of a response was verified. On a drop nothing has changed.
   wire::Drop HandleResponse(Instant now, const Arrival& arrival, wire::Bytes datagram);
   wire::Drop HandleCookieReply(Instant now, const Arrival& arrival, wire::Bytes datagram);
@@ -173,6 +181,8 @@ class Association {
   // A session of these keys is about to be confirmed.
   void NoteServed(Instant now, const HandshakeKeys& keys);
   void ScheduleBeginning();
+  // Whether a session is one that would be made now.
+  bool IsByTerms(const SessionSet::Entry& entry) const;
   void Begin(Instant now, Initiator::Reason reason);
   void SendConfirms(Instant now, WaysFunction ways, Outbox& outbox);
 
@@ -180,6 +190,7 @@ class Association {
   SessionTable& table_;
   AssociationKeys keys_;
   const AssociationOptions options_;  // but the keys, which are in keys_
+  SessionTerms terms_;
   SessionSet sessions_;
   Initiator initiator_;
   TimerTable<Timer> timers_;
@@ -191,6 +202,7 @@ class Association {
   Instant next_search_{};
   Instant last_authentic_{};
   Instant last_response_{};
+  Instant asked_at_{};
   Instant silent_at_ = kNever;
   // What initiations of the remote end have, by the keys that they are made with.
   struct Lane {

@@ -4,17 +4,29 @@
 
 namespace warp::protocol {
 
+SessionTerms PeerTerms(const Timers& timers, size_t window) {
+  return {.window = window,
+          .silence = timers.session_silence,
+          .rekey_after = timers.rekey_after,
+          .rekey_after_responder = timers.rekey_after_responder,
+          .session_lifetime = timers.session_lifetime};
+}
+
+SessionTerms MapTerms(Duration rekey_after) {
+  return {.window = wire::kMapWindow,
+          .silence = Duration::zero(),
+          .rekey_after = rekey_after,
+          .rekey_after_responder = rekey_after + rekey_after / 4,
+          .session_lifetime = rekey_after + rekey_after / 2};
+}
+
 AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& remote,
                                    wire::PresharedKey psk, size_t window) {
   return {.remote = remote,
           .psk = std::move(psk),
           .role = Role::kPeer,
-          .window = window,
           .initiates = true,
-          .silence = timers.session_silence,
-          .rekey_after = timers.rekey_after,
-          .rekey_after_responder = timers.rekey_after_responder,
-          .session_lifetime = timers.session_lifetime};
+          .terms = PeerTerms(timers, window)};
 }
 
 AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_after,
@@ -22,12 +34,8 @@ AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_
   return {.remote = remote,
           .own = own,
           .role = Role::kMap,
-          .window = wire::kMapWindow,
           .initiates = initiates,
-          .silence = Duration::zero(),
-          .rekey_after = rekey_after,
-          .rekey_after_responder = rekey_after + rekey_after / 4,
-          .session_lifetime = rekey_after + rekey_after / 2};
+          .terms = MapTerms(rekey_after)};
 }
 
 }  // namespace warp::protocol

@@ -15,14 +15,9 @@ namespace warp::protocol {
 // What the responder is. The handshake's prologue names it, so that a handshake meant for a peer fails at a map.
 using Role = wire::Role;
 
-struct AssociationOptions {
-  wire::PublicKey remote;
-  wire::PresharedKey psk = {};  // all zero: none
-  // Which of our keys alone it is for; unset: for all of them, as they follow each other.
-  std::optional<wire::PublicKey> own = std::nullopt;
-  Role role = Role::kPeer;  // kMap: between a node and a map, at both ends
+// What a running association may be told anew (Association::Retune).
+struct SessionTerms {
   size_t window = wire::kDefaultWindow;
-  bool initiates = true;  // false at a map, which only answers
   // When nothing authentic has come for this long, a new handshake begins. Zero: it never begins for that reason, and
   // the owner calls Connect instead.
   Duration silence{};
@@ -31,12 +26,27 @@ struct AssociationOptions {
   Duration session_lifetime{};
 };
 
+// Those of sessions with peers.
+SessionTerms PeerTerms(const Timers& timers, size_t window);
+// Those of sessions with a map, at both ends. The window has 1,024 counters, and the keys die at one and a half times
+// `rekey_after`.
+SessionTerms MapTerms(Duration rekey_after);
+
+struct AssociationOptions {
+  wire::PublicKey remote;
+  wire::PresharedKey psk = {};  // all zero: none
+  // Which of our keys alone it is for; unset: for all of them, as they follow each other.
+  std::optional<wire::PublicKey> own = std::nullopt;
+  Role role = Role::kPeer;  // kMap: between a node and a map, at both ends
+  bool initiates = true;    // false at a map, which only answers
+  SessionTerms terms;       // at first
+};
+
 // The options of a session with a peer, by `timers`.
 AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& remote,
                                    wire::PresharedKey psk, size_t window);
 
-// The options of a session with a map: `initiates` is true at the node. The window has 1,024 counters, and the keys die
-// at one and a half times `rekey_after`.
+// The options of a session with a map: `initiates` is true at the node.
 AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_after,
                                   bool initiates,
                                   const std::optional<wire::PublicKey>& own = std::nullopt);

@@ -1,4 +1,5 @@
-// Keys of an association that change while it lives, at one end first, and at the other when its turn comes.
+// What of an association changes while it lives: its keys, at one end first, and at the other when its turn comes; and
+// the terms of its sessions.
 #include <algorithm>
 #include <utility>
 
@@ -69,6 +70,37 @@ void Association::NoteServed(Instant now, const HandshakeKeys& keys) {
   sessions_.Remove(
       [](const SessionSet::Entry& entry) { return entry.outdated && !entry.confirmed; });
 }
+
+// --- Terms. ---
+
+// A session has its window, and the time after which workers do not use its keys, from the start. So what is to have
+// others is another session, and the one of before goes on until that is confirmed.
+void Association::Retune(Instant now, const SessionTerms& terms, Duration patience) {
+  const Duration before = std::exchange(terms_, terms).session_lifetime;
+  initiator_.SetTerms(terms.window, terms.session_lifetime);
+  initiator_.Retune(now);
+  for (SessionSet::Entry& entry : sessions_.entries()) {
+    if (terms.session_lifetime == before) break;
+    const bool shorter = terms.session_lifetime < entry.session->expires() - entry.made;
+    const Instant end = shorter ? now + terms.session_lifetime : kNever;
+    entry.shortened = terms.session_lifetime < before ? std::min(entry.shortened, end) : end;
+  }
+  if (not_before_ > now) {
+    const Duration longest = identity_.Jitter(identity_.timers().handshake_retry_max);
+    not_before_ = std::min(not_before_, now + longest);
+  }
+  // Who counts as silent already does so until it is heard.
+  if (silent_at_ != kNever && silent_at_ > now)
+    silent_at_ = asked_at_ + std::max(terms.silence, patience);
+  Reschedule();
+}
+
+bool Association::IsByTerms(const SessionSet::Entry& entry) const {
+  return entry.window == terms_.window &&
+         entry.session->expires() - entry.made == terms_.session_lifetime;
+}
+
+// --- What it has. ---
 
 const HandshakeKeys* Association::session_keys() const {
   const SessionSet::Entry* const entry = sessions_.sending();

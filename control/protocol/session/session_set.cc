@@ -67,7 +67,7 @@ Instant SessionSet::NextConfirm() const {
 }
 
 Instant SessionSet::Expiry(const Entry& entry) const {
-  const Instant end = std::min(entry.session->expires(), entry.ends);
+  const Instant end = std::min({entry.session->expires(), entry.ends, entry.shortened});
   return entry.confirmed ? end : std::min(end, entry.made + identity_.timers().confirm_lifetime);
 }
 

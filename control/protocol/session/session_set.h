@@ -33,18 +33,22 @@ class SessionSet {
     uint64_t order = 0;  // from 1, given by Add
     Instant made;
     bool confirmed = false;
-    bool outdated = false;      // the remote end has shown that it has a newer key
-    Instant ends = kNever;      // of such a one: no later
+    bool outdated = false;  // the remote end has shown that it has a newer key
+    Instant ends = kNever;  // of such a one: no later
+    Instant shortened =
+        kNever;  // no later, because sessions live for a shorter time than when it was made
     uint64_t next_counter = 0;  // above the highest that was opened
     HandshakeKeys keys;         // that it was made with
+    size_t window = 0;          // that was asked for then
     // Of a session that the remote end began: our own handshake that was under way then (its number); 0: none.
     uint64_t crossed = 0;
     // Of a session that we began.
     uint64_t handshake = 0;           // its number, from 1
     std::optional<Arrival> answered;  // where the response came from
     Instant next_confirm = kNever;    // until it is confirmed
-    // If the session is not confirmed by then, another handshake begins.
-    Instant give_up = Instant::min();
+    // If the session is not confirmed by then and so many times handshake_retry_max later, another handshake begins.
+    Instant answer_due = Instant::min();
+    int64_t patience = 0;
   };
 
   // `identity` and `table` outlive this. Each session's index was reserved in `table` and is released with the session.

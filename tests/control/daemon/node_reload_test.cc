@@ -167,8 +167,9 @@ class NodeReloadTest : public testing::Test {
   std::map<std::string, config::TunnelTerms> said_;  // by users
   std::vector<wire::PeerId> ended_;
   bool hooks_possible_ = false;
-  int own_keys_ = 0;     // the node's own key changed so often
-  wire::SecretKey own_;  // of the file, from now on; zero: nobody has read it
+  std::vector<std::string> sockets_;  // where the control socket was, one after the other
+  int own_keys_ = 0;                  // the node's own key changed so often
+  wire::SecretKey own_;               // of the file, from now on; zero: nobody has read it
   NodeReload target_{
       {.config = config_,
        .plan = plan_,
@@ -187,6 +188,12 @@ class NodeReloadTest : public testing::Test {
        .allowed = [](const auto&) { return PeerBond::Allowed(); },
        .policies = nullptr,
        .own_key_changed = [this] { ++own_keys_; },
+       .move_control_socket =
+           [this](const std::string& path) {
+             if (path == "/taken") return absl::AlreadyExistsError("somebody has " + path);
+             sockets_.push_back(path);
+             return absl::OkStatus();
+           },
        .forget_peer = [this](wire::PeerId id) { ended_.push_back(id); },
        .take_terms =
            [this](const std::string& name) {
@@ -554,6 +561,46 @@ TEST_F(NodeReloadTest, WithoutMemoryForThemNothingIsTouched) {
   EXPECT_TRUE(log_.empty());
 }
 
+// Also those that nobody confirms, and those before a step that fails.
+TEST_F(NodeReloadTest, TimersAndTheWindowChangeAndAreTakenBack) {
+  using std::chrono::seconds, std::chrono::milliseconds;
+  const auto has = [this](wire::Duration rekey_after, wire::Duration map_rekey_after,
+                          uint32_t window) {
+    return protocol_.identity().timers().rekey_after == rekey_after &&
+           config_.node.timers.map_rekey_after == map_rekey_after && config_.node.window == window;
+  };
+  const std::pair<absl::string_view, absl::string_view> other = {
+      "file: k", "file: k, window: 4096, timers: {rekey_after: 60s, map_rekey_after: 10s}"};
+  EXPECT_TRUE(has(seconds(120), seconds(3600), wire::kDefaultWindow));
+  Follow({other});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_TRUE(has(seconds(60), seconds(10), 4096));
+  Follow({});
+  EXPECT_TRUE(has(seconds(120), seconds(3600), wire::kDefaultWindow));
+  Follow({other, {"{interface: eth1}", "{interface: eth9}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack) << reload_.message();
+  EXPECT_TRUE(has(seconds(120), seconds(3600), wire::kDefaultWindow));
+  Follow({other}, milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] { return !reload_.under_way(); }));
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_TRUE(has(seconds(120), seconds(3600), wire::kDefaultWindow));
+}
+
+TEST_F(NodeReloadTest, TheControlSocketMovesAndComesBack) {
+  const std::string first = config_.node.control_socket;
+  Follow({{"file: k", "file: k, control_socket: /other"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  Follow({{"file: k", "file: k, control_socket: /taken, window: 4096"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_EQ(reload_.message(), "somebody has /taken");
+  EXPECT_EQ(config_.node.control_socket, "/other");
+  EXPECT_EQ(config_.node.window, wire::kDefaultWindow);
+  Follow({}, std::chrono::milliseconds(1));
+  EXPECT_TRUE(TurnUntil(*loop_, [this] { return !reload_.under_way(); }));
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
+  EXPECT_THAT(sockets_, ElementsAre("/other", first, "/other"));
+}
+
 TEST_F(NodeReloadTest, HooksComeWhereTheirProcessRuns) {
   const auto hook = {std::pair<absl::string_view, absl::string_view>{
       "{private_key_file: k}", "{private_key_file: k, on_event: [/bin/true]}"}};
@@ -564,6 +611,10 @@ TEST_F(NodeReloadTest, HooksComeWhereTheirProcessRuns) {
   Follow(hook);
   EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
   EXPECT_THAT(config_.node.on_event, ElementsAre("/bin/true"));
+  // That it has ended since keeps nobody from other changes.
+  hooks_possible_ = false;
+  Follow({{"{private_key_file: k}", "{private_key_file: k, on_event: [/bin/true], window: 4096}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
 }
 
 TEST_F(NodeReloadTest, NobodyConfirmsAndAllComesBack) {

@@ -162,10 +162,25 @@ TEST(Hooks, SaysOnceThatTheProcessIsGone) {
   close(ends[1]);
   int warnings = 0;
   Hooks hooks(os::UniqueFd{ends[0]}, [&](const std::string&) { ++warnings; });
+  EXPECT_FALSE(hooks.possible()) << "nobody has to try it first";
   hooks.Set({"/bin/true"}, seconds(1));
   for (int i = 0; i < 3; ++i) hooks.Run({});
   EXPECT_EQ(warnings, 1);
   EXPECT_FALSE(hooks.possible());
+}
+
+TEST(Hooks, CommandsMayComeLaterWhereTheProcessWaits) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+  const os::UniqueFd process(ends[1]);
+  Hooks hooks(os::UniqueFd{ends[0]}, [](const std::string&) { FAIL(); });
+  EXPECT_TRUE(hooks.possible());
+  hooks.Run({});
+  EXPECT_TRUE(hooks.possible());
+  hooks.Set({"/bin/true"}, seconds(1));
+  hooks.Run({});
+  char message[4096];
+  EXPECT_GT(recv(process.get(), message, sizeof(message), MSG_DONTWAIT), 0);
 }
 
 }  // namespace

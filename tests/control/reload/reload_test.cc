@@ -195,11 +195,11 @@ TEST_F(ReloadTest, WhatTheNodeCannotFollowTouchesNothing) {
 }
 
 TEST_F(ReloadTest, AChangeThatNeedsARestartTouchesNothing) {
-  target_.running.node.window = 4096;
+  target_.running.node.listen_port = 4096;
   Write({"a2"});
   Run();
   EXPECT_EQ(reload_.state(), ReloadState::kRefused);
-  EXPECT_THAT(reload_.message(), HasSubstr("node.window: 4096 -> "));
+  EXPECT_THAT(reload_.message(), HasSubstr("node.listen_port: 4096 -> "));
   EXPECT_THAT(target_.log, IsEmpty());
 }
 

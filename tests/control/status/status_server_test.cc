@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -401,6 +402,19 @@ TEST_F(StatusServerTest, WhoSaysNothingGetsTheStatus) {
   ASSERT_TRUE(Turn([&] { return done.Ended(); }));
   EXPECT_EQ(done.text, text_);
   EXPECT_EQ(request_.line, "status");
+}
+
+// Silence is what has not come, and not what this process has not read yet.
+TEST_F(StatusServerTest, ARequestThatCameWhileTheProcessStoodStillIsHeard) {
+  options_.silence = std::chrono::seconds(1);
+  ASSERT_TRUE(Open().ok());
+  Client client(options_.path, "");
+  Settle(*loop_);
+  client.Say("reload show\n");
+  if (asked_ > 0) GTEST_SKIP() << "this machine is too busy to stand still on purpose";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  ASSERT_TRUE(Turn([&] { return client.Ended(); }));
+  EXPECT_EQ(request_.line, "reload show");
 }
 
 // Half of `order=100ms` is another order.

@@ -29,11 +29,12 @@ std::string LocalTime(const std::string& text) {
 }
 
 // What the daemon says instead of events.
-std::string ErrorOf(absl::string_view line) {
+std::string ErrorOf(const std::string& socket, absl::string_view line) {
   const Json json = Json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("event")) {
     const std::string error = json.is_object() ? Member(json, "error") : "";
-    return error.empty() ? "the answer is no event: the daemon is of another version" : error;
+    return error.empty() ? std::string(NoSuchRequest(socket, line, "tells no events").message())
+                         : error;
   }
   return "";
 }
@@ -56,7 +57,7 @@ int RunWatch(const WatchOptions& options) {
   const absl::Status status =
       FollowDaemon(options.socket, absl::StrCat("watch ", options.past), stop->fd(),
                    [&](const std::string& line) {
-                     error = ErrorOf(line);
+                     error = ErrorOf(options.socket, line);
                      if (!error.empty()) return false;
                      std::cout << (options.json ? line + "\n" : EventLine(line)) << std::flush;
                      return std::cout && ++seen != options.count;

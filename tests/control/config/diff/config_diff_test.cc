@@ -151,8 +151,10 @@ TEST(ConfigDiff, SaysWhatAChangeTakes) {
   EXPECT_EQ(effect("id: 1, peer: hq", "id: 1, mode: stripe, peer: hq"), Effect::kLive);
   EXPECT_EQ(effect("id: 1, peer: hq", "id: 1, queue: 7, peer: hq"), Effect::kReopen);
   EXPECT_EQ(effect("9001", "9002"), Effect::kReopen);
-  EXPECT_EQ(effect("file: k}", "file: k, window: 4096}"), Effect::kRestart);
-  EXPECT_EQ(effect("file: k}", "file: k, timers: {rekey_after: 100s}}"), Effect::kRestart);
+  EXPECT_EQ(effect("file: k", "file: k, window: 4096"), Effect::kLive);
+  EXPECT_EQ(effect("file: k", "file: k, timers: {rekey_after: 100s}"), Effect::kLive);
+  EXPECT_EQ(effect("file: k", "file: k, max_ports: 4"), Effect::kRestart);
+  EXPECT_EQ(effect("file: k", "file: k, listen_port: 13117"), Effect::kRestart);
   EXPECT_EQ(effect("map.example", "other.example"), Effect::kReopen);
   EXPECT_EQ(effect("map: [{address: \"map.example:13116\", public_key: K3}]\n", ""), Effect::kLive);
 }

@@ -54,11 +54,15 @@ TEST_F(NodeFileTest, SaysWhatNeedsARestartWhereAndWhatToDo) {
                              kBefore, {{"  - interface: eth0", "  - {interface: eth0, tier: 3}"}})),
             "");
   EXPECT_EQ(
-      NeedsRestart(kBefore, absl::StrReplaceAll(kBefore, {{"4096", "8192\n  listen_port: 13000"}})),
-      "f.yaml:4: node.listen_port: 13116 -> 13000 needs a restart, because every socket, "
-      "frame and registration has it: restart warpd to change it, or leave it as it is\n"
-      "f.yaml:3: node.window: 4096 -> 8192 needs a restart, because each session has its "
-      "window from the start: restart warpd to change it, or leave it as it is\n");
+      NeedsRestart(
+          kBefore,
+          absl::StrReplaceAll(kBefore, {{"4096", "8192\n  listen_port: 13000\n  memory: 64MiB"}})),
+      "f.yaml:4: node.listen_port: 13116 -> 13000 needs a restart, because what peers "
+      "have sent to the old one, and go on sending until they hear of another, would be lost: "
+      "restart warpd to change it, or leave it as it is\n"
+      "f.yaml:5: node.memory: auto -> 64MiB needs a restart, because DPDK takes packet memory from "
+      "the system once, at its start, and all buffers lie in it: restart warpd to change it, or "
+      "leave it as it is\n");
 }
 
 // It stands in the other file alone.
