@@ -1,0 +1,428 @@
+#include "map-server/redis/redis_store.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+namespace warp::map {
+namespace {
+
+// Questions under way, up to which records are saved and changes are read: look-ups come behind them.
+constexpr size_t kWindow = 512;
+// Names of changed records that wait to be read.
+constexpr size_t kMostChanged = 65536;
+constexpr Duration kSaveAgain = std::chrono::seconds(1);
+constexpr Duration kSweepInterval = std::chrono::seconds(1);
+constexpr int kSweptAtOnce = 10000;
+
+absl::string_view Text(const RecordName& name) {
+  return {reinterpret_cast<const char*>(name.data()), name.size()};
+}
+
+std::string RandomName() {
+  std::array<char, 8> name;
+  randombytes_buf(name.data(), name.size());
+  return {name.data(), name.size()};
+}
+
+Link::Options WithScripts(Link::Options options) {
+  options.scripts = Scripts();
+  return options;
+}
+
+std::string Milliseconds(Duration time) {
+  return absl::StrCat(std::max<int64_t>(time / std::chrono::milliseconds(1), 1));
+}
+
+const StoredRegistration* Find(const Record& record, uint16_t port, bool v6) {
+  const StoredRegistration* found = nullptr;
+  record.ForEach([&](const StoredRegistration& r) {
+    if (r.port == port && r.v6() == v6) found = &r;
+  });
+  return found;
+}
+
+Order LatestOf(const Record& record) {
+  Order latest;
+  record.ForEach([&](const StoredRegistration& r) { latest = std::max(latest, r.order); });
+  return latest;
+}
+
+// The number in front of a script's answer; -1 where there is none.
+int64_t Verdict(const Reply& reply) {
+  if (reply.kind == Reply::Kind::kInteger) return reply.integer;
+  if (reply.kind != Reply::Kind::kArray || reply.elements.empty() ||
+      reply.elements[0].kind != Reply::Kind::kInteger) {
+    return -1;
+  }
+  return reply.elements[0].integer;
+}
+
+}  // namespace
+
+RedisStore::RedisStore(const Options& options, const wire::SecretKey& map_key,
+                       const MakeTransport& make)
+    : most_unsaved_(options.limits.registrations),
+      prefix_(options.prefix),
+      stream_(absl::StrCat(options.prefix, "changes")),
+      map_(RandomName()),
+      codec_(map_key),
+      here_(options.limits),
+      feed_(options.link, make, stream_, map_,
+            {.changed = [this](Instant now, const RecordName& name) { OnChanged(now, name); },
+             .missed = [this](Instant) { SetMissed(); }}),
+      link_(WithScripts(options.link), make,
+            [this](Instant now, const std::string& run) { OnUp(now, run); }) {
+  here_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
+    NotifyChanged(now, id, record);
+  });
+}
+
+RedisStore::Counts RedisStore::counts() const {
+  Counts counts = counts_;
+  counts.unsaved = unsaved_.size() + (save_end_ - save_from_);
+  counts.values_foreign += feed_.foreign();
+  counts.changes = feed_.read();
+  return counts;
+}
+
+void RedisStore::CompleteHere() {
+  Push([this](Instant now) { here_.Complete(now); });
+}
+
+// --- Questions. ---
+
+std::string RedisStore::KeyOf(const RecordName& name) const {
+  return absl::StrCat(prefix_, "r:", absl::BytesToHexString(Text(name)));
+}
+
+bool RedisStore::Run(Instant now, Script script, const RecordName& name,
+                     std::initializer_list<absl::string_view> arguments, Link::Done done) {
+  if (!link_.up()) return false;
+  const std::string key = KeyOf(name);
+  std::vector<absl::string_view> command = {"EVALSHA", link_.script(static_cast<size_t>(script)),
+                                            "2", key, stream_};
+  command.insert(command.end(), arguments);
+  return link_.Ask(now, command, [this, done = std::move(done)](Instant at, Reply* reply) {
+    done(at, reply);
+    if (reply != nullptr) Pump(at);
+  });
+}
+
+bool RedisStore::AskRecord(Instant now, const RecordName& name, Link::Done done) {
+  return Run(now, Script::kGet, name, {}, std::move(done));
+}
+
+void RedisStore::Get(const KeyId& id, Found found) {
+  Push([this, id, found = std::move(found)](Instant now) {
+    // What redis has not got yet is newer here.
+    if (unsaved_.contains(id)) return AnswerHere(now, id, found);
+    const RecordName name = codec_.NameOf(id);
+    const bool asked =
+        AskRecord(now, name, [this, id, name, found](Instant, Reply* reply) {
+          if (reply == nullptr || reply->is_error()) {
+            Push([this, id, found](Instant at) { AnswerHere(at, id, found); });
+            return;
+          }
+          const auto kept = std::make_shared<Reply>(std::move(*reply));
+          Push([this, id, name, found, kept](Instant at) {
+            shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
+            if (const Record* record = shared_.record()) return found(at, record);
+            if (!here_.Show(id, [&](const Record& record) { found(at, &record); }))
+              found(at, nullptr);
+          });
+        });
+    if (!asked) AnswerHere(now, id, found);
+  });
+}
+
+// What redis cannot be asked. Whether there is such a record elsewhere is not known, so there is no answer then.
+void RedisStore::AnswerHere(Instant now, const KeyId& id, const Found& found) {
+  if (!here_.Show(id, [&](const Record& record) { found(now, &record); }))
+    ++counts_.questions_lost;
+}
+
+void RedisStore::GetHere(const KeyId& id, Found found) {
+  here_.Get(id, std::move(found));
+  CompleteHere();
+}
+
+// Those who are to be told of a change: the map at which they are tells them.
+void RedisStore::GetAllowed(KeyTag tag, Found found) {
+  here_.GetAllowed(tag, std::move(found));
+  CompleteHere();
+}
+
+// --- What registers here. ---
+
+void RedisStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
+                                 Registration registration, PutDone done) {
+  const StoredPlace place{key, id, registration.port, !registration.observed.address.is_v4()};
+  here_.PutRegistration(
+      key, id, std::move(registration),
+      [this, place, done = std::move(done)](Instant now, Put put, const Record* record) {
+        const StoredRegistration* made =
+            put == Put::kApplied && record != nullptr ? Find(*record, place.port, place.v6) : nullptr;
+        if (made == nullptr) return done(now, put, record);
+        const bool asked =
+            Save(now, place.key, *made, [this, place, done](Instant, Reply* reply) {
+              const auto kept =
+                  reply == nullptr ? nullptr : std::make_shared<Reply>(std::move(*reply));
+              Push([this, place, done, kept](Instant at) {
+                AnswerPut(at, place, kept.get(), done);
+              });
+            });
+        if (asked) return;
+        SetUnsaved(place.id);
+        done(now, put, record);
+      });
+  CompleteHere();
+}
+
+bool RedisStore::Save(Instant now, const wire::PublicKey& key,
+                      const StoredRegistration& registration, Link::Done done) {
+  if (!link_.up()) return false;
+  const RecordName name = codec_.NameOf(KeyId::Of(key));
+  return Run(now, Script::kPut, name,
+             {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept),
+              Milliseconds(registration.expires() - now),
+              RegistrationField(registration.port, registration.v6()),
+              EncodeOrder(registration.order), codec_.Seal(key, registration),
+              absl::StrCat(kMaxPortsPerKey)},
+             std::move(done));
+}
+
+void RedisStore::AnswerPut(Instant now, const StoredPlace& place, const Reply* reply,
+                           const PutDone& done) {
+  // What redis did not take is registered here nevertheless, and saved later.
+  const int64_t verdict = Taken(now, place.id, reply) ? Verdict(*reply) : 0;
+  if (verdict == 2) return done(now, Put::kTooManyPorts, nullptr);
+  if (verdict == 1) {
+    const std::optional<Order> standing =
+        reply->is_array(2) ? DecodeOrder(reply->elements[1].text) : std::nullopt;
+    if (standing.has_value()) {
+      shared_.FillStanding(place.key, place.port, place.v6, *standing);
+      return done(now, Put::kStale, shared_.record());
+    }
+  }
+  const bool shown = here_.Show(
+      place.id, [&](const Record& record) { done(now, Put::kApplied, &record); });
+  if (!shown) done(now, Put::kApplied, nullptr);
+  // Somebody has removed the record from redis since its list was put there.
+  if (reply != nullptr && verdict == 0 && reply->is_array(2) && reply->elements[1].integer == 0 &&
+      lists_.contains(place.id)) {
+    SaveList(now, place.id);
+  }
+}
+
+bool RedisStore::Taken(Instant now, const KeyId& id, const Reply* reply) {
+  if (reply != nullptr && Verdict(*reply) >= 0) return true;
+  if (reply != nullptr && reply->is_error()) {
+    ++counts_.writes_refused;
+  } else if (reply != nullptr) {
+    ++counts_.values_foreign;
+  }
+  if (reply != nullptr) next_save_ = now + kSaveAgain;
+  SetUnsaved(id);
+  return false;
+}
+
+void RedisStore::Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) {
+  here_.Withdraw(now, id, port, order);
+  CompleteHere();
+  wire::PublicKey key;
+  if (here_.Show(id, [&](const Record& record) { key = record.key(); })) {
+    if (!WithdrawShared(now, key, port, order)) SetUnsaved(id);
+    return;
+  }
+  const RecordName name = codec_.NameOf(id);
+  const bool asked = AskRecord(now, name, [this, name, port, order](Instant at, Reply* reply) {
+    if (reply == nullptr) return void(++counts_.questions_lost);
+    shared_.Fill(codec_, name, *reply, &counts_.values_foreign);
+    if (const Record* record = shared_.record()) WithdrawShared(at, record->key(), port, order);
+  });
+  if (!asked) ++counts_.questions_lost;
+}
+
+bool RedisStore::WithdrawShared(Instant now, const wire::PublicKey& key, uint16_t port,
+                                const Order& order) {
+  const KeyId id = KeyId::Of(key);
+  const RecordName name = codec_.NameOf(id);
+  const std::string field = RegistrationField(port, false);
+  const absl::string_view which =
+      port == protocol::kMapAllPorts ? "" : absl::string_view(field).substr(1, 2);
+  return Run(now, Script::kWithdraw, name,
+             {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept), which, EncodeOrder(order),
+              codec_.SealWithdrawn(key, order)},
+             [this, id](Instant at, Reply* reply) { Taken(at, id, reply); });
+}
+
+void RedisStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
+                          AllowDone done) {
+  const auto named = std::make_shared<NamedList>(NamedList{digest, ids});
+  here_.PutAllow(id, digest, std::move(ids),
+                 [this, id, named, done = std::move(done)](Instant now, bool applied) {
+                   const auto standing = lists_.find(id);
+                   const bool fresh =
+                       standing == lists_.end() || standing->second.named.digest != named->digest;
+                   if (applied && fresh) {
+                     here_.Show(id, [&](const Record& record) {
+                       lists_[id] = {record.key(), LatestOf(record), std::move(*named)};
+                     });
+                     SaveList(now, id);
+                   }
+                   done(now, applied);
+                 });
+  CompleteHere();
+}
+
+void RedisStore::SaveList(Instant now, const KeyId& id) {
+  const auto it = lists_.find(id);
+  if (it == lists_.end()) return;
+  const List& list = it->second;
+  const RecordName name = codec_.NameOf(id);
+  Duration left{};
+  here_.Show(id, [&](const Record& record) {
+    record.ForEach([&](const StoredRegistration& r) { left = std::max(left, r.expires() - now); });
+  });
+  const bool asked = Run(now, Script::kPutAllow, name,
+                         {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept),
+                          Milliseconds(left), EncodeOrder(list.order),
+                          codec_.Seal(list.key, list.order, list.named)},
+                         [this, id](Instant at, Reply* reply) { Taken(at, id, reply); });
+  if (!asked) SetUnsaved(id);
+}
+
+// --- What redis has not got. ---
+
+void RedisStore::SetUnsaved(const KeyId& id) {
+  unsaved_.insert(id);
+  if (unsaved_.size() > most_unsaved_) SetAllUnsaved();
+}
+
+void RedisStore::SetAllUnsaved() {
+  unsaved_.clear();
+  save_from_ = 0;
+  save_end_ = here_.shown_end();
+}
+
+void RedisStore::OnUp(Instant now, const std::string& run) {
+  // Another server, or the same one without what it had.
+  if (!run_.empty() && run != run_) SetAllUnsaved();
+  run_ = run;
+  next_save_ = now;
+  Pump(now);
+}
+
+void RedisStore::Pump(Instant now) {
+  if (!link_.up()) return;
+  SaveSome(now);
+  ReadSome(now);
+}
+
+void RedisStore::SaveSome(Instant now) {
+  if (now < next_save_) return;
+  const auto save = [&](const Record& record) { SaveRecord(now, record); };
+  for (size_t i = 0; i < kWindow && link_.waiting() < kWindow; ++i) {
+    if (!unsaved_.empty()) {
+      const KeyId id = *unsaved_.begin();
+      unsaved_.erase(unsaved_.begin());
+      here_.Show(id, save);
+    } else if (save_from_ < save_end_) {
+      here_.ShowAt(save_from_++, save);
+    } else {
+      return;
+    }
+  }
+}
+
+void RedisStore::SaveRecord(Instant now, const Record& record) {
+  const KeyId id = KeyId::Of(record.key());
+  record.ForEach([&](const StoredRegistration& registration) {
+    if (registration.expires() <= now) return;
+    const bool asked = Save(now, record.key(), registration,
+                            [this, id](Instant at, Reply* reply) { Taken(at, id, reply); });
+    if (!asked) SetUnsaved(id);
+  });
+  SaveList(now, id);
+}
+
+// --- What other maps changed. ---
+
+void RedisStore::OnChanged(Instant now, const RecordName& name) {
+  if (changed_.size() >= kMostChanged) return SetMissed();
+  changed_.insert(name);
+  Pump(now);
+}
+
+void RedisStore::ReadSome(Instant now) {
+  for (size_t i = 0; i < kWindow && link_.waiting() < kWindow && !changed_.empty(); ++i) {
+    const RecordName name = *changed_.begin();
+    changed_.erase(changed_.begin());
+    const bool asked = AskRecord(now, name, [this, name](Instant, Reply* reply) {
+      if (reply == nullptr) {
+        changed_.insert(name);
+        return;
+      }
+      const auto kept = std::make_shared<Reply>(std::move(*reply));
+      Push([this, name, kept](Instant at) {
+        shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
+        if (const Record* record = shared_.record())
+          NotifyChanged(at, KeyId::Of(record->key()), *record);
+      });
+    });
+    if (!asked) changed_.insert(name);
+  }
+}
+
+void RedisStore::SetMissed() {
+  ++counts_.changes_missed;
+  Push([this](Instant) { NotifyMissed(); });
+}
+
+// --- Time. ---
+
+void RedisStore::Expire(Instant now) {
+  here_.Expire(now);
+  CompleteHere();
+  link_.HandleTimeout(now);
+  feed_.HandleTimeout(now);
+  Pump(now);
+  if (now >= next_sweep_) {
+    next_sweep_ = now + kSweepInterval;
+    SweepLists();
+  }
+}
+
+// Lists whose records have expired, or that had to make room, some in each turn.
+void RedisStore::SweepLists() {
+  auto it = lists_.upper_bound(swept_);
+  for (int i = 0; i < kSweptAtOnce && it != lists_.end(); ++i) {
+    swept_ = it->first;
+    bool stands = false;
+    here_.Show(it->first, [&](const Record& record) {
+      stands = record.allow_digest() == it->second.named.digest;
+    });
+    it = stands ? std::next(it) : lists_.erase(it);
+  }
+  if (it == lists_.end()) swept_ = {};
+}
+
+Instant RedisStore::NextTimeout() const {
+  Instant next = std::min({here_.NextTimeout(), link_.NextTimeout(), feed_.NextTimeout()});
+  if (!lists_.empty()) next = std::min(next, next_sweep_);
+  // Answers go on with what is left; without any under way, time does.
+  if (link_.up() && link_.waiting() == 0) {
+    if (!unsaved_.empty() || save_from_ < save_end_) next = std::min(next, next_save_);
+    if (!changed_.empty()) next = Instant{};
+  }
+  return next;
+}
+
+}  // namespace warp::map
