@@ -4,6 +4,7 @@
 #include "control/config/map_schema.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
+#include "control/config/store/store_schema.h"
 #include "dataplane/wire/constants.h"
 
 namespace warp::config {
@@ -19,6 +20,7 @@ absl::StatusOr<MapConfig> ParseMap(const Source& source) {
       listen.Claim(ItemPath("listen", i), config.listen[i].ToString());
     }
     ReadKey(source, reader, "private_key_file", config.private_key_file, config.private_key);
+    if (config.store.has_value()) ReadStoreFiles(source, reader, *config.store);
   });
 }
 

@@ -4,12 +4,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/config/file/key_files.h"
+#include "control/config/store/store_config.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -24,6 +26,7 @@ struct MapConfig {
   // Of a registration that is not refreshed.
   std::chrono::nanoseconds lifetime = std::chrono::seconds(60);
   uint32_t max_registrations = 1'000'000;
+  std::optional<StoreConfig> store;  // unset: this process's memory
 
   static std::vector<wire::Endpoint> DefaultListen();  // 0.0.0.0:13116 and [::]:13116
 };

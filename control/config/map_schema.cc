@@ -1,5 +1,7 @@
 #include "control/config/map_schema.h"
 
+#include "control/config/store/store_schema.h"
+
 namespace warp::config {
 namespace {
 
@@ -33,6 +35,10 @@ const SectionOf<MapConfig>& MapSchema() {
               WholeNumber<uint32_t>(1, 10'000'000, "registrations"))
         .Why(
             "The most registrations at a time, which bounds the memory. A further one is refused.");
+    s->Nested("store", &MapConfig::store, StoreSchema())
+        .Why(
+            "A redis server through which several maps serve the same nodes. Without it, "
+            "registrations are in this map's memory alone.");
     return s;
   }();
   return section;

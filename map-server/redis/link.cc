@@ -18,6 +18,8 @@ namespace {
 
 constexpr Duration kPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::milliseconds(500);
+// A connection that lived for so long was a good one: the next attempt is soon again.
+constexpr Duration kSettled = std::chrono::seconds(2);
 constexpr size_t kMaxReason = 200;  // of a server's words, which may be anything
 
 std::string Shown(absl::string_view text) { return config::Printable(text.substr(0, kMaxReason)); }
@@ -27,7 +29,7 @@ std::string Shown(absl::string_view text) { return config::Printable(text.substr
 bool EndsLink(const Reply& reply) {
   if (!reply.is_error()) return false;
   for (const char* word : {"READONLY", "LOADING", "MASTERDOWN", "NOSCRIPT", "NOAUTH", "NOPERM"}) {
-    if (absl::StartsWith(reply.text, word)) return true;
+    if (absl::StrContains(reply.text, word)) return true;
   }
   return false;
 }
@@ -135,7 +137,7 @@ void Link::OnInfo(Instant now, const Reply& info) {
   if (InfoOf(info.text, "loading") == "1") return End(now, "it is still loading its data");
   run_ = InfoOf(info.text, "run_id");
   state_ = State::kUp;
-  pause_ = kPause;
+  up_since_ = now;
   ++times_up_;
   on_up_(now, run_);
 }
@@ -144,6 +146,7 @@ void Link::End(Instant now, const std::string& reason) {
   if (state_ == State::kWaiting) return;
   transport_->Close();
   error_ = reason;
+  if (up() && now - up_since_ >= kSettled) pause_ = kPause;
   state_ = State::kWaiting;
   due_ = now + pause_;
   pause_ = std::min(pause_ * 2, kLongestPause);

@@ -97,6 +97,7 @@ class Link {
   const std::unique_ptr<Transport> transport_;
   State state_ = State::kWaiting;
   wire::Instant due_{};  // of the next attempt, or the end of this one; not in kUp
+  wire::Instant up_since_{};
   wire::Duration pause_;
   size_t next_server_ = 0;
   std::string server_;

@@ -49,15 +49,26 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config) {
   if (!loop.ok()) return loop.status();
   const std::vector<wire::Endpoint> listen = config.listen;
   const std::string control_socket = config.control_socket;
-  std::unique_ptr<Server> server(new Server(std::move(config), *std::move(loop)));
+  std::unique_ptr<SharedStore> shared;
+  if (config.store.has_value()) {
+    absl::StatusOr<std::unique_ptr<SharedStore>> opened =
+        SharedStore::Open(**loop, config, LimitsOf(config));
+    if (!opened.ok()) return opened.status();
+    shared = *std::move(opened);
+  }
+  std::unique_ptr<Server> server(
+      new Server(std::move(config), *std::move(loop), std::move(shared)));
   if (absl::Status status = server->Open(listen, control_socket); !status.ok()) return status;
   return server;
 }
 
-Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
+Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop,
+               std::unique_ptr<SharedStore> shared)
     : loop_(std::move(loop)),
       local_addresses_(config.listen.size()),
-      store_(LimitsOf(config)),
+      shared_(std::move(shared)),
+      memory_(shared_ == nullptr ? std::make_unique<MemoryStore>(LimitsOf(config)) : nullptr),
+      store_(shared_ == nullptr ? static_cast<Store&>(*memory_) : shared_->store()),
       handler_(OptionsOf(config), store_),
       started_(loop_->now()) {}
 
@@ -72,6 +83,9 @@ absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
   loop_->set_warn(Complain);
+  if (shared_ != nullptr) {
+    if (absl::Status started = shared_->Start(); !started.ok()) return started;
+  }
   for (const wire::Endpoint& endpoint : listen) {
     absl::StatusOr<std::unique_ptr<UdpSocket>> socket = UdpSocket::Open(endpoint);
     if (!socket.ok()) return socket.status();
@@ -179,6 +193,7 @@ std::string Server::StatusText() const {
         {"sessions", counts.sessions},
         {"lookups", counts.lookups},
         {"pushes", counts.pushes}}},
+      {"store", StoreStatus(shared_.get())},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return status.dump() + "\n";
 }

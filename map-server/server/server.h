@@ -17,6 +17,7 @@
 #include "control/loop/signals.h"
 #include "control/status/status_server.h"
 #include "map-server/server/local_addresses.h"
+#include "map-server/server/shared_store.h"
 #include "map-server/server/udp_socket.h"
 #include "map-server/session/handler.h"
 #include "map-server/store/memory_store.h"
@@ -45,7 +46,9 @@ class Server {
     const control::Watch watch;
   };
 
-  Server(config::MapConfig config, std::unique_ptr<control::Loop> loop);
+  // `shared`: null where the registrations are in this process's memory.
+  Server(config::MapConfig config, std::unique_ptr<control::Loop> loop,
+         std::unique_ptr<SharedStore> shared);
   absl::Status Open(const std::vector<wire::Endpoint>& listen, const std::string& control_socket);
   void Receive(size_t listener);
   void HandleTimers();
@@ -58,7 +61,9 @@ class Server {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<control::StatusServer> status_;
   LocalAddresses local_addresses_;
-  MemoryStore store_;
+  const std::unique_ptr<SharedStore> shared_;
+  const std::unique_ptr<MemoryStore> memory_;  // where there is no shared one
+  Store& store_;
   Handler handler_;
   const Instant started_;
   bool stopping_ = false;

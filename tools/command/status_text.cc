@@ -299,9 +299,17 @@ std::string MapText(const Json& status) {
   TextTable table({">REGISTRATIONS", ">SESSIONS", ">LOOKUPS", ">PUSHES"});
   table.Add({Text(map, "registrations"), Text(map, "sessions"), Text(map, "lookups"),
              Text(map, "pushes")});
+  const Json& store = At(status, "store");
+  std::string shared;
+  if (Text(store, "kind") == "redis") {
+    shared = absl::StrCat("  store redis ", Text(store, "server"), " ", Text(store, "state"), ", ",
+                          Text(store, "unsaved"), " unsaved");
+    if (Text(store, "state") != "up") absl::StrAppend(&shared, ": ", Text(store, "error"));
+    shared += "\n";
+  }
   return absl::StrCat("map ", Text(map, "public_key"), "\n  warp-map ", Text(map, "version"),
                       ", running for ", Age(map, "uptime_s"), ", listens on ",
-                      absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n\n",
+                      absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n", shared, "\n",
                       table.ToString());
 }
 
