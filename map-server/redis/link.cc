@@ -22,7 +22,9 @@ constexpr Duration kLongestPause = std::chrono::milliseconds(500);
 constexpr Duration kSettled = std::chrono::seconds(2);
 constexpr size_t kMaxReason = 200;  // of a server's words, which may be anything
 
-std::string Shown(absl::string_view text) { return config::Printable(text.substr(0, kMaxReason)); }
+std::string Shown(absl::string_view text) {
+  return text.empty() ? "it answers with an error" : config::Printable(text.substr(0, kMaxReason));
+}
 
 // Errors after which this connection is of no use: it is not the master's any more, or it has lost what the greeting
 // brought.

@@ -40,9 +40,9 @@ class Link {
     std::string sentinel_password;
     // Until a connection is up, and until a question is answered.
     wire::Duration timeout = std::chrono::milliseconds(500);
-    size_t most = 65536;               // questions that wait for their answers
+    size_t most = 65536;                   // questions that wait for their answers
     size_t most_bytes = size_t{16} << 20;  // bytes of them that the network has not taken
-    std::vector<std::string> scripts;  // loaded in the greeting, so that EVALSHA finds them
+    std::vector<std::string> scripts;      // loaded in the greeting, so that EVALSHA finds them
   };
   // `up`: called whenever the connection is up. `run` is a name of the server's life: another one may know less.
   using Up = std::function<void(wire::Instant now, const std::string& run)>;

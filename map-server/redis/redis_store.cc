@@ -54,14 +54,20 @@ Order LatestOf(const Record& record) {
   return latest;
 }
 
-// The number in front of a script's answer; -1 where there is none.
-int64_t Verdict(const Reply& reply) {
-  if (reply.kind == Reply::Kind::kInteger) return reply.integer;
-  if (reply.kind != Reply::Kind::kArray || reply.elements.empty() ||
-      reply.elements[0].kind != Reply::Kind::kInteger) {
+// The number that a script's answer says or begins with; -1 where it is no answer of that script (scripts.h).
+int64_t Verdict(Script script, const Reply& reply) {
+  if (script == Script::kWithdraw) return reply.kind == Reply::Kind::kInteger ? reply.integer : -1;
+  const std::vector<Reply>& parts = reply.elements;
+  if (reply.kind != Reply::Kind::kArray || parts.empty() ||
+      parts[0].kind != Reply::Kind::kInteger || parts[0].integer < 0 || parts[0].integer > 2) {
     return -1;
   }
-  return reply.elements[0].integer;
+  const int64_t verdict = parts[0].integer;
+  if (script == Script::kPutAllow) return parts.size() == 1 && verdict < 2 ? verdict : -1;
+  const bool whole = verdict == 0   ? parts.size() == 2 && parts[1].kind == Reply::Kind::kInteger
+                     : verdict == 1 ? parts.size() == 2 && DecodeOrder(parts[1].text).has_value()
+                                    : parts.size() == 1;
+  return whole ? verdict : -1;
 }
 
 }  // namespace
@@ -69,14 +75,14 @@ int64_t Verdict(const Reply& reply) {
 RedisStore::RedisStore(const Options& options, const wire::SecretKey& map_key,
                        const MakeTransport& make)
     : most_unsaved_(options.limits.registrations),
-      prefix_(options.prefix),
-      stream_(absl::StrCat(options.prefix, "changes")),
+      prefix_(absl::StrCat(options.prefix, ":")),
+      stream_(absl::StrCat(prefix_, "changes")),
       map_(RandomName()),
       codec_(map_key),
       here_(options.limits),
       feed_(options.link, make, stream_, map_,
             {.changed = [this](Instant now, const RecordName& name) { OnChanged(now, name); },
-             .missed = [this](Instant) { SetMissed(); }}),
+             .missed = [this](Instant) { MissChanges(); }}),
       link_(WithScripts(options.link), make,
             [this](Instant now, const std::string& run) { OnUp(now, run); }) {
   here_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
@@ -124,28 +130,25 @@ void RedisStore::Get(const KeyId& id, Found found) {
     // What redis has not got yet is newer here.
     if (unsaved_.contains(id)) return AnswerHere(now, id, found);
     const RecordName name = codec_.NameOf(id);
-    const bool asked =
-        AskRecord(now, name, [this, id, name, found](Instant, Reply* reply) {
-          if (reply == nullptr || reply->is_error()) {
-            Push([this, id, found](Instant at) { AnswerHere(at, id, found); });
-            return;
-          }
-          const auto kept = std::make_shared<Reply>(std::move(*reply));
-          Push([this, id, name, found, kept](Instant at) {
-            shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
-            if (const Record* record = shared_.record()) return found(at, record);
-            if (!here_.Show(id, [&](const Record& record) { found(at, &record); }))
-              found(at, nullptr);
-          });
-        });
+    const bool asked = AskRecord(now, name, [this, id, name, found](Instant, Reply* reply) {
+      if (reply == nullptr || reply->is_error()) {
+        Push([this, id, found](Instant at) { AnswerHere(at, id, found); });
+        return;
+      }
+      const auto kept = std::make_shared<Reply>(std::move(*reply));
+      Push([this, id, name, found, kept](Instant at) {
+        shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
+        if (const Record* record = shared_.record()) return found(at, record);
+        if (!here_.Show(id, [&](const Record& record) { found(at, &record); })) found(at, nullptr);
+      });
+    });
     if (!asked) AnswerHere(now, id, found);
   });
 }
 
 // What redis cannot be asked. Whether there is such a record elsewhere is not known, so there is no answer then.
 void RedisStore::AnswerHere(Instant now, const KeyId& id, const Found& found) {
-  if (!here_.Show(id, [&](const Record& record) { found(now, &record); }))
-    ++counts_.questions_lost;
+  if (!here_.Show(id, [&](const Record& record) { found(now, &record); })) ++counts_.questions_lost;
 }
 
 void RedisStore::GetHere(const KeyId& id, Found found) {
@@ -167,17 +170,14 @@ void RedisStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
   here_.PutRegistration(
       key, id, std::move(registration),
       [this, place, done = std::move(done)](Instant now, Put put, const Record* record) {
-        const StoredRegistration* made =
-            put == Put::kApplied && record != nullptr ? Find(*record, place.port, place.v6) : nullptr;
+        const StoredRegistration* made = put == Put::kApplied && record != nullptr
+                                             ? Find(*record, place.port, place.v6)
+                                             : nullptr;
         if (made == nullptr) return done(now, put, record);
-        const bool asked =
-            Save(now, place.key, *made, [this, place, done](Instant, Reply* reply) {
-              const auto kept =
-                  reply == nullptr ? nullptr : std::make_shared<Reply>(std::move(*reply));
-              Push([this, place, done, kept](Instant at) {
-                AnswerPut(at, place, kept.get(), done);
-              });
-            });
+        const bool asked = Save(now, place.key, *made, [this, place, done](Instant, Reply* reply) {
+          const auto kept = reply == nullptr ? nullptr : std::make_shared<Reply>(std::move(*reply));
+          Push([this, place, done, kept](Instant at) { AnswerPut(at, place, kept.get(), done); });
+        });
         if (asked) return;
         SetUnsaved(place.id);
         done(now, put, record);
@@ -189,40 +189,36 @@ bool RedisStore::Save(Instant now, const wire::PublicKey& key,
                       const StoredRegistration& registration, Link::Done done) {
   if (!link_.up()) return false;
   const RecordName name = codec_.NameOf(KeyId::Of(key));
-  return Run(now, Script::kPut, name,
-             {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept),
-              Milliseconds(registration.expires() - now),
-              RegistrationField(registration.port, registration.v6()),
-              EncodeOrder(registration.order), codec_.Seal(key, registration),
-              absl::StrCat(kMaxPortsPerKey)},
-             std::move(done));
+  return Run(
+      now, Script::kPut, name,
+      {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept),
+       Milliseconds(registration.expires() - now),
+       RegistrationField(registration.port, registration.v6()), EncodeOrder(registration.order),
+       codec_.Seal(key, registration), absl::StrCat(kMaxPortsPerKey)},
+      std::move(done));
 }
 
 void RedisStore::AnswerPut(Instant now, const StoredPlace& place, const Reply* reply,
                            const PutDone& done) {
   // What redis did not take is registered here nevertheless, and saved later.
-  const int64_t verdict = Taken(now, place.id, reply) ? Verdict(*reply) : 0;
+  const bool taken = Taken(now, Script::kPut, place.id, reply);
+  const int64_t verdict = taken ? Verdict(Script::kPut, *reply) : 0;
   if (verdict == 2) return done(now, Put::kTooManyPorts, nullptr);
   if (verdict == 1) {
-    const std::optional<Order> standing =
-        reply->is_array(2) ? DecodeOrder(reply->elements[1].text) : std::nullopt;
-    if (standing.has_value()) {
-      shared_.FillStanding(place.key, place.port, place.v6, *standing);
-      return done(now, Put::kStale, shared_.record());
-    }
+    const Order standing = *DecodeOrder(reply->elements[1].text);
+    shared_.FillStanding(place.key, place.port, place.v6, standing);
+    return done(now, Put::kStale, shared_.record());
   }
-  const bool shown = here_.Show(
-      place.id, [&](const Record& record) { done(now, Put::kApplied, &record); });
+  const bool shown =
+      here_.Show(place.id, [&](const Record& record) { done(now, Put::kApplied, &record); });
   if (!shown) done(now, Put::kApplied, nullptr);
   // Somebody has removed the record from redis since its list was put there.
-  if (reply != nullptr && verdict == 0 && reply->is_array(2) && reply->elements[1].integer == 0 &&
-      lists_.contains(place.id)) {
+  if (taken && reply->elements[1].integer == 0 && lists_.contains(place.id))
     SaveList(now, place.id);
-  }
 }
 
-bool RedisStore::Taken(Instant now, const KeyId& id, const Reply* reply) {
-  if (reply != nullptr && Verdict(*reply) >= 0) return true;
+bool RedisStore::Taken(Instant now, Script script, const KeyId& id, const Reply* reply) {
+  if (reply != nullptr && Verdict(script, *reply) >= 0) return true;
   if (reply != nullptr && reply->is_error()) {
     ++counts_.writes_refused;
   } else if (reply != nullptr) {
@@ -260,7 +256,7 @@ bool RedisStore::WithdrawShared(Instant now, const wire::PublicKey& key, uint16_
   return Run(now, Script::kWithdraw, name,
              {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept), which, EncodeOrder(order),
               codec_.SealWithdrawn(key, order)},
-             [this, id](Instant at, Reply* reply) { Taken(at, id, reply); });
+             [this, id](Instant at, Reply* reply) { Taken(at, Script::kWithdraw, id, reply); });
 }
 
 void RedisStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
@@ -291,11 +287,11 @@ void RedisStore::SaveList(Instant now, const KeyId& id) {
   here_.Show(id, [&](const Record& record) {
     record.ForEach([&](const StoredRegistration& r) { left = std::max(left, r.expires() - now); });
   });
-  const bool asked = Run(now, Script::kPutAllow, name,
-                         {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept),
-                          Milliseconds(left), EncodeOrder(list.order),
-                          codec_.Seal(list.key, list.order, list.named)},
-                         [this, id](Instant at, Reply* reply) { Taken(at, id, reply); });
+  const bool asked =
+      Run(now, Script::kPutAllow, name,
+          {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept), Milliseconds(left),
+           EncodeOrder(list.order), codec_.Seal(list.key, list.order, list.named)},
+          [this, id](Instant at, Reply* reply) { Taken(at, Script::kPutAllow, id, reply); });
   if (!asked) SetUnsaved(id);
 }
 
@@ -346,8 +342,9 @@ void RedisStore::SaveRecord(Instant now, const Record& record) {
   const KeyId id = KeyId::Of(record.key());
   record.ForEach([&](const StoredRegistration& registration) {
     if (registration.expires() <= now) return;
-    const bool asked = Save(now, record.key(), registration,
-                            [this, id](Instant at, Reply* reply) { Taken(at, id, reply); });
+    const bool asked = Save(now, record.key(), registration, [this, id](Instant at, Reply* reply) {
+      Taken(at, Script::kPut, id, reply);
+    });
     if (!asked) SetUnsaved(id);
   });
   SaveList(now, id);
@@ -356,7 +353,7 @@ void RedisStore::SaveRecord(Instant now, const Record& record) {
 // --- What other maps changed. ---
 
 void RedisStore::OnChanged(Instant now, const RecordName& name) {
-  if (changed_.size() >= kMostChanged) return SetMissed();
+  if (changed_.size() >= kMostChanged) return MissChanges();
   changed_.insert(name);
   Pump(now);
 }
@@ -381,7 +378,7 @@ void RedisStore::ReadSome(Instant now) {
   }
 }
 
-void RedisStore::SetMissed() {
+void RedisStore::MissChanges() {
   ++counts_.changes_missed;
   Push([this](Instant) { NotifyMissed(); });
 }

@@ -91,7 +91,7 @@ class RedisStore : public Store {
   void AnswerHere(Instant now, const KeyId& id, const Found& found);
   bool WithdrawShared(Instant now, const wire::PublicKey& key, uint16_t port, const Order& order);
   // Whether redis has taken a write. Otherwise the record is unsaved.
-  bool Taken(Instant now, const KeyId& id, const Reply* reply);
+  bool Taken(Instant now, Script script, const KeyId& id, const Reply* reply);
   void SetUnsaved(const KeyId& id);
   void SetAllUnsaved();
 
@@ -99,7 +99,7 @@ class RedisStore : public Store {
   void Pump(Instant now);
   void SaveSome(Instant now);
   void ReadSome(Instant now);
-  void SetMissed();
+  void MissChanges();
   void SweepLists();
 
   // A list that stands here, by its keys: a MemoryStore has them as tags of this process.
@@ -123,7 +123,7 @@ class RedisStore : public Store {
   std::set<KeyId> unsaved_;
   Id save_from_ = 0;  // all records from this place of here_ on are unsaved, below save_end_
   Id save_end_ = 0;
-  Instant next_save_{};  // not before, after an error of redis's
+  Instant next_save_{};           // not before, after an error of redis's
   std::set<RecordName> changed_;  // to be read
   SharedRecord shared_;
   mutable Counts counts_;

@@ -5,7 +5,7 @@
 //   name-key    = BLAKE2b-256, keyed with the map's private key, of "WARP/1 map store name"
 //   value-key   = likewise of "WARP/1 map store value"
 //
-// A record is a redis hash named <prefix>r:<record name in hex>. Its fields:
+// A record is a redis hash named <prefix>:r:<record name in hex>. Its fields:
 //
 //   "r" | port u16 | "4" or "6"  = order | expiry u64 | body     a registration, or that it was withdrawn
 //   "a"                          = order | zero u64   | body     the keys that may ask for it

@@ -156,7 +156,7 @@ void Registry::TakePart(const Origin& origin, const protocol::MapAllow& part,
     case PartialAllow::Verdict::kUnwanted:
       // Perhaps the part comes again because its acknowledgement was lost. Then its list is the one that stands.
       store_.GetHere(origin.id, [this, digest = part.digest, done = std::move(done)](
-                                Instant, const Record* record) {
+                                    Instant, const Record* record) {
         const bool stands = record != nullptr && record->allow_digest() == digest;
         if (!stands) drops_.Add(Drop::kNotAuthorized);
         done(stands ? ListState::kStored : ListState::kRefused);

@@ -26,11 +26,9 @@ constexpr size_t kMaxNames = 32;
 
 RedisTransport::RedisTransport(control::Loop& loop, control::Resolver* const& resolver,
                                const TlsClient* tls, Events events)
-    : loop_(loop),
-      resolver_(resolver),
-      tls_(tls),
-      events_(std::move(events)),
-      work_(loop, [this] { Work(); }) {}
+    : loop_(loop), resolver_(resolver), tls_(tls), events_(std::move(events)), work_(loop, [this] {
+        Work();
+      }) {}
 
 // --- Connecting. ---
 
@@ -47,8 +45,7 @@ void RedisTransport::Connect(const std::string& address) {
   state_ = State::kResolving;
   if (names_.size() >= kMaxNames && !names_.contains(address)) names_.clear();
   Known& known = names_[address];
-  if (!known.endpoints.empty())
-    return Open(known.endpoints[known.next++ % known.endpoints.size()]);
+  if (!known.endpoints.empty()) return Open(known.endpoints[known.next++ % known.endpoints.size()]);
   if (known.name == nullptr) {
     known.name = resolver_->Watch(
         address, [this, address](const auto& found) { OnResolved(address, found); });

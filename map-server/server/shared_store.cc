@@ -54,8 +54,7 @@ absl::StatusOr<std::unique_ptr<SharedStore>> SharedStore::Open(control::Loop& lo
     return std::make_unique<RedisTransport>(self.loop_, self.resolver_, self.tls_.get(),
                                             std::move(events));
   };
-  shared->store_ =
-      std::make_unique<RedisStore>(OptionsOf(store, limits), config.private_key, make);
+  shared->store_ = std::make_unique<RedisStore>(OptionsOf(store, limits), config.private_key, make);
   return shared;
 }
 
@@ -71,10 +70,10 @@ nlohmann::json StoreStatus(const SharedStore* shared) {
   const RedisStore* const store = shared == nullptr ? nullptr : &shared->store();
   const RedisStore::Counts counts = store == nullptr ? RedisStore::Counts{} : store->counts();
   // The worse of the two connections, in the order of Link::State.
-  const Link* const link =
-      store == nullptr ? nullptr
-      : store->feed().link().state() < store->link().state() ? &store->feed().link()
-                                                              : &store->link();
+  const Link* const link = store == nullptr ? nullptr
+                           : store->feed().link().state() < store->link().state()
+                               ? &store->feed().link()
+                               : &store->link();
   return {{"kind", store == nullptr ? "memory" : "redis"},
           {"state", link == nullptr ? "up" : StateName(link->state())},
           {"server", link == nullptr ? "" : link->server()},

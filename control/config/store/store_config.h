@@ -28,7 +28,7 @@ struct StoreConfig {
   std::string user;             // empty: redis's default user
   std::string password_file;    // empty: none
   std::string sentinel_password_file;
-  std::string prefix = "warp:";
+  std::string prefix = "warp";
   std::chrono::nanoseconds timeout = std::chrono::milliseconds(500);
   std::optional<StoreTlsConfig> tls;
   // Of those files, without white space around them.

@@ -31,16 +31,15 @@ Codec<HostPort> ServerHostPort() {
 Codec<std::string> KeyPrefix() {
   return {.type = "text",
           .read = [](absl::string_view text) -> absl::StatusOr<std::string> {
-            const bool right =
-                !text.empty() && text.size() <= kMaxPrefix &&
-                std::all_of(text.begin(), text.end(), [](char c) {
-                  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' ||
-                         c == '_' || c == '.' || c == ':' || c == '/';
-                });
+            const bool right = !text.empty() && text.size() <= kMaxPrefix &&
+                               std::all_of(text.begin(), text.end(), [](char c) {
+                                 return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                                        c == '-' || c == '_' || c == '.' || c == '/';
+                               });
             if (!right)
               return Unacceptable(text,
-                                  "is not a prefix: letters, digits, '-', '_', '.', ':' and '/', "
-                                  "at most 64");
+                                  "is not a prefix: letters, digits, '-', '_', '.' and '/', at "
+                                  "most 64");
             return std::string(text);
           },
           .write = [](const std::string& value) { return value; }};
@@ -124,8 +123,8 @@ const SectionOf<StoreConfig>& StoreSchema() {
             .Why("The same for the sentinels.");
         s.Scalar("prefix", &StoreConfig::prefix, KeyPrefix())
             .Why(
-                "What the names of all keys in redis begin with. Maps that serve the same nodes "
-                "have the same one, and the same private key.");
+                "What the names of all keys in redis begin with, before a colon. Maps that serve "
+                "the same nodes have the same one, and the same private key.");
         s.Scalar("timeout", &StoreConfig::timeout, DurationText(milliseconds(50), seconds(10)))
             .Why(
                 "A connection that is not up after this time, or an answer that has not come, "

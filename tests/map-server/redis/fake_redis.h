@@ -34,8 +34,8 @@ class FakeRedis {
  public:
   using Command = std::vector<std::string>;
 
-  bool accepts = true;   // connections
-  bool answers = true;   // false: as a process that is stopped
+  bool accepts = true;  // connections
+  bool answers = true;  // false: as a process that is stopped
   std::string role = "master";
   std::string run = "first";
   std::string password;
@@ -71,8 +71,8 @@ class FakeRedis {
     changes.clear();
   }
   size_t Count(const std::string& word) const {
-    return static_cast<size_t>(std::count_if(asked.begin(), asked.end(),
-                                             [&](const Command& c) { return c[0] == word; }));
+    return static_cast<size_t>(
+        std::count_if(asked.begin(), asked.end(), [&](const Command& c) { return c[0] == word; }));
   }
 
  private:
@@ -160,8 +160,7 @@ class FakeRedis {
     if (word == "INFO")
       return Bulk(absl::StrCat("# x\r\nrole:", role, "\r\nrun_id:", run, "\r\nloading:0\r\n"));
     if (word == "XRANGE") return changes.empty() ? "*0\r\n" : Array({Entry(0)});
-    if (word == "XREVRANGE")
-      return changes.empty() ? "*0\r\n" : Array({Entry(changes.size() - 1)});
+    if (word == "XREVRANGE") return changes.empty() ? "*0\r\n" : Array({Entry(changes.size() - 1)});
     if (word == "XREAD") {
       const std::string now = Changes(command);
       if (now.empty()) stream.blocked = command;

@@ -14,9 +14,8 @@ class LinkTest : public testing::Test {
   LinkTest() { options_.servers = {"192.0.2.1:6379", "192.0.2.2:6379"}; }
 
   void Start() {
-    link_ = std::make_unique<Link>(options_, redis_.Make(), [this](Instant, const std::string& run) {
-      runs_.push_back(run);
-    });
+    link_ = std::make_unique<Link>(
+        options_, redis_.Make(), [this](Instant, const std::string& run) { runs_.push_back(run); });
   }
   // In steps of 10 ms.
   void Run(wire::Duration time) {
@@ -27,9 +26,8 @@ class LinkTest : public testing::Test {
   }
   bool Ask() {
     const std::array<absl::string_view, 1> command = {"INFO"};
-    return link_->Ask(now_, command, [this](Instant, Reply* reply) {
-      ++(reply == nullptr ? lost_ : answered_);
-    });
+    return link_->Ask(now_, command,
+                      [this](Instant, Reply* reply) { ++(reply == nullptr ? lost_ : answered_); });
   }
 
   FakeRedis redis_;
@@ -135,8 +133,7 @@ TEST_F(LinkTest, AsksASentinelWhereTheMasterIs) {
   Start();
   Run(100ms);
   EXPECT_TRUE(link_->up());
-  EXPECT_EQ(redis_.connected,
-            (std::vector<std::string>{"192.0.2.1:6379", "198.51.100.7:6380"}));
+  EXPECT_EQ(redis_.connected, (std::vector<std::string>{"192.0.2.1:6379", "198.51.100.7:6380"}));
   redis_.Kill();
   Run(50ms);
   master = "2001:db8::7";
@@ -147,8 +144,8 @@ TEST_F(LinkTest, AsksASentinelWhereTheMasterIs) {
 
 TEST_F(LinkTest, HostileAnswersEndTheConnectionAndNothingElse) {
   for (const char* answer :
-       {"HTTP/1.1 200 OK\r\n", "*2000000000\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n", "*0\r\n", ":5\r\n",
-        "$-1\r\n", "$5\r\nrole:\r\n", "-\r\n", "*1\r\n*1\r\n*1\r\n:1\r\n"}) {
+       {"HTTP/1.1 200 OK\r\n", "*2000000000\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n", "*0\r\n",
+        ":5\r\n", "$-1\r\n", "$5\r\nrole:\r\n", "-\r\n", "*1\r\n*1\r\n*1\r\n:1\r\n"}) {
     redis_.instead = [&](const FakeRedis::Command&) { return std::string(answer); };
     Start();
     Run(2s);

@@ -27,15 +27,14 @@ class RedisStoreTest : public testing::Test {
   RedisStore& AddMap(const wire::SecretKey& key) {
     RedisStore::Options options;
     options.link.servers = {"192.0.2.1:6379"};
-    options.prefix = "warp:";
+    options.prefix = "warp";
     options.limits.registrations = 1000;
     maps_.push_back(std::make_unique<RedisStore>(options, key, redis_.Make()));
     changed_.emplace_back();
     missed_.push_back(0);
     const size_t map = maps_.size() - 1;
-    maps_.back()->SetChanged([this, map](Instant, const KeyId& id, const Record&) {
-      changed_[map].push_back(id);
-    });
+    maps_.back()->SetChanged(
+        [this, map](Instant, const KeyId& id, const Record&) { changed_[map].push_back(id); });
     maps_.back()->SetMissed([this, map] { ++missed_[map]; });
     return *maps_.back();
   }
@@ -214,9 +213,10 @@ TEST_F(RedisStoreTest, ForeignValuesAreCountedAndNotBelieved) {
 }
 
 TEST_F(RedisStoreTest, NonsenseInAnswersChangesNothing) {
-  for (const char* answer : {"$-1\r\n", ":7\r\n", "*0\r\n", "*1\r\n:1\r\n", "*2\r\n$1\r\na\r\n:1\r\n",
-                             "*2\r\n:1\r\n$3\r\nxyz\r\n", "*3\r\n+a\r\n+b\r\n+c\r\n", "-OOM no\r\n",
-                             "*1\r\n*1\r\n*1\r\n$1\r\nx\r\n", "-WRONGTYPE\r\n"}) {
+  for (const char* answer :
+       {"$-1\r\n", ":7\r\n", "*0\r\n", "*1\r\n:1\r\n", "*2\r\n$1\r\na\r\n:1\r\n",
+        "*2\r\n:1\r\n$3\r\nxyz\r\n", "*3\r\n+a\r\n+b\r\n+c\r\n", "-OOM no\r\n",
+        "*1\r\n*1\r\n*1\r\n$1\r\nx\r\n", "-WRONGTYPE\r\n"}) {
     redis_.instead = [&](const FakeRedis::Command& command) {
       return command[0] == "EVALSHA" || command[0] == "XREAD" ? std::string(answer) : "";
     };

@@ -77,7 +77,8 @@ TEST_F(ValueTest, NothingElseIsBelieved) {
     changed[i] = static_cast<char>(changed[i] ^ 1);
     EXPECT_FALSE(Open(field, changed)) << i;
   }
-  for (size_t size = 0; size < value.size(); ++size) EXPECT_FALSE(Open(field, value.substr(0, size)));
+  for (size_t size = 0; size < value.size(); ++size)
+    EXPECT_FALSE(Open(field, value.substr(0, size)));
   EXPECT_FALSE(Open(field, value + "x"));
   EXPECT_FALSE(Open(RegistrationField(4, false), value));
   EXPECT_FALSE(Open(RegistrationField(3, true), value));
