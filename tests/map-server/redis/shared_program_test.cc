@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -34,8 +35,8 @@ class SharedProgramTest : public testing::Test {
   }
 
   std::unique_ptr<Program> StartRedis(uint16_t port, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {"--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                                          "--dir", directory_ / ""};
+    std::vector<std::string> arguments = {"--bind",       "127.0.0.1", "--save", "",
+                                          "--appendonly", "no",        "--dir",  directory_ / ""};
     if (std::find(more.begin(), more.end(), "--port") == more.end())
       arguments.insert(arguments.end(), {"--port", std::to_string(port)});
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -125,15 +126,14 @@ TEST_F(SharedProgramTest, ANodeAtOneMapIsFoundAndPushedAtTheOther) {
   // Bob says that he has another address, and nobody asks for it.
   std::vector<wire::Duration> times;
   for (int i = 0; i < 20; ++i) {
-    const uint64_t before = alice_->node.times_found(bob_->node.key());
     LiveNode::RunUntil(all_, [&, until = Now() + 400ms] { return Now() > until; });
     const auto own = wire::IpAddress::V4({44, 0, 0, static_cast<uint8_t>(i + 1)});
     const Instant changed = Now();
     bob_->node.SetPort(changed, 0, {.up = true, .addresses = {Ip("127.0.0.1"), own}});
     ASSERT_TRUE(LiveNode::RunUntil(all_, [&] {
-      return alice_->node.times_found(bob_->node.key()) > before &&
-             testing::Matches(testing::Contains(Endpoint{own, bob_->local(0).port}))(
-                 alice_->node.found(bob_->node.key()));
+      const std::vector<Endpoint> found = alice_->node.found(bob_->node.key());
+      return std::any_of(found.begin(), found.end(),
+                         [&](const Endpoint& endpoint) { return endpoint.address == own; });
     }));
     times.push_back(Now() - changed);
   }
@@ -237,19 +237,25 @@ TEST_F(SharedProgramTest, PasswordsOfAUserOfTheAcl) {
 
 TEST_F(SharedProgramTest, TlsIsVerified) {
   const auto shell = [&](const std::string& command) {
-    ASSERT_EQ(std::system(("cd " + (directory_ / "") + " && { " + command + "; } 2>/dev/null").c_str()), 0)
+    ASSERT_EQ(
+        std::system(("cd " + (directory_ / "") + " && { " + command + "; } 2>/dev/null").c_str()),
+        0)
         << command;
   };
   for (const char* ca : {"ca", "other"}) {
-    shell(absl::StrCat("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-                       "-subj /CN=", ca, " -keyout ", ca, ".key -out ", ca, ".pem"));
+    shell(
+        absl::StrCat("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+                     "-subj /CN=",
+                     ca, " -keyout ", ca, ".key -out ", ca, ".pem"));
   }
   for (const char* name : {"redis", "client"}) {
-    shell(absl::StrCat("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=",
-                       name, " -addext subjectAltName=DNS:", name, ".example,IP:127.0.0.1 -keyout ",
-                       name, ".key -out ", name, ".csr && openssl x509 -req -in ", name,
-                       ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy "
-                       "-out ", name, ".pem && chmod 600 ", name, ".key"));
+    shell(absl::StrCat(
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=", name,
+        " -addext subjectAltName=DNS:", name, ".example,IP:127.0.0.1 -keyout ", name, ".key -out ",
+        name, ".csr && openssl x509 -req -in ", name,
+        ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy "
+        "-out ",
+        name, ".pem && chmod 600 ", name, ".key"));
   }
   redis_ = StartRedis(port_, {"--port", "0", "--tls-port", std::to_string(port_), "--tls-cert-file",
                               directory_ / "redis.pem", "--tls-key-file", directory_ / "redis.key",
@@ -265,7 +271,8 @@ TEST_F(SharedProgramTest, TlsIsVerified) {
 
   StartMap(2, tls("other.pem", own));
   ASSERT_TRUE(LiveNode::RunUntil({}, [&] { return Store(2)["error"] != ""; }));
-  EXPECT_THAT(Store(2)["error"].get<std::string>(), testing::HasSubstr("its certificate is refused"));
+  EXPECT_THAT(Store(2)["error"].get<std::string>(),
+              testing::HasSubstr("its certificate is refused"));
   StartMap(3, tls("ca.pem", own + "    name: elsewhere.example\n"));
   ASSERT_TRUE(LiveNode::RunUntil({}, [&] { return Store(3)["error"] != ""; }));
   EXPECT_THAT(Store(3)["error"].get<std::string>(), testing::HasSubstr("ostname mismatch"));
@@ -280,8 +287,7 @@ TEST_F(SharedProgramTest, TlsIsVerified) {
 TEST_F(SharedProgramTest, FollowsSentinelToTheNewMaster) {
   redis_ = StartRedis(port_);
   const uint16_t second_port = FreePort(), sentinel_port = FreePort();
-  const auto second =
-      StartRedis(second_port, {"--replicaof", absl::StrCat("127.0.0.1 ", port_)});
+  const auto second = StartRedis(second_port, {"--replicaof", absl::StrCat("127.0.0.1 ", port_)});
   WriteFile(directory_ / "sentinel.conf",
             absl::StrCat("port ", sentinel_port, "\nbind 127.0.0.1\ndir ", directory_ / "",
                          "\nsentinel monitor warp 127.0.0.1 ", port_,
