@@ -1,5 +1,5 @@
-// A connection to the redis server that takes writes, made again whenever it ends. It is pure: bytes by a Transport, the
-// time as a parameter.
+// A connection to the redis server that takes writes, made again whenever it ends. It is pure: bytes by a Transport,
+// the time as a parameter.
 //
 //              ┌──────────────── refused, closed, silent, no redis, or no longer the master ◄───────┐
 //              ▼                                                                                    │

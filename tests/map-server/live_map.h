@@ -1,5 +1,5 @@
-// The real warp-map on loopback, and nodes that talk to it through real sockets. What waits has a time limit that only a
-// hang reaches.
+// The real warp-map on loopback, and nodes that talk to it through real sockets. What waits has a time limit that only
+// a hang reaches.
 #ifndef WARP_TESTS_MAP_SERVER_LIVE_MAP_H_
 #define WARP_TESTS_MAP_SERVER_LIVE_MAP_H_
 
