@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/config/file/key_files.h"
+#include "control/config/file/key_list.h"
 #include "control/config/store/store_config.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
@@ -27,6 +29,11 @@ struct MapConfig {
   std::chrono::nanoseconds lifetime = std::chrono::seconds(60);
   uint32_t max_registrations = 1'000'000;
   std::optional<StoreConfig> store;  // unset: this process's memory
+  std::vector<wire::PublicKey> allow_keys;
+  std::string allow_keys_file;
+  // The keys of both, which alone may register; null: neither is there, and every key may. With KeyFiles::kIgnore,
+  // nothing is known of the file, and it is null where that is named.
+  std::shared_ptr<const KeyList> allowed;
 
   static std::vector<wire::Endpoint> DefaultListen();  // 0.0.0.0:13116 and [::]:13116
 };

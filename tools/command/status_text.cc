@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "tools/ask/values.h"
+#include "tools/command/status/map_text.h"
 #include "tools/command/status/overview.h"
 #include "tools/terminal/plain.h"
 #include "tools/terminal/text_table.h"
@@ -288,29 +289,6 @@ std::string NodeText(const Json& status) {
   }
   absl::StrAppend(&text, TunnelsTable(status), SpreadTable(status));
   return text;
-}
-
-// --- warp-map ---
-
-std::string MapText(const Json& status) {
-  const Json& map = At(status, "map");
-  std::vector<std::string> listen;
-  for (const Json& address : Items(map, "listen")) listen.push_back(Text(address));
-  TextTable table({">REGISTRATIONS", ">SESSIONS", ">LOOKUPS", ">PUSHES"});
-  table.Add({Text(map, "registrations"), Text(map, "sessions"), Text(map, "lookups"),
-             Text(map, "pushes")});
-  const Json& store = At(status, "store");
-  std::string shared;
-  if (Text(store, "kind") == "redis") {
-    shared = absl::StrCat("  store redis ", Text(store, "server"), " ", Text(store, "state"), ", ",
-                          Text(store, "unsaved"), " unsaved");
-    if (Text(store, "state") != "up") absl::StrAppend(&shared, ": ", Text(store, "error"));
-    shared += "\n";
-  }
-  return absl::StrCat("map ", Text(map, "public_key"), "\n  warp-map ", Text(map, "version"),
-                      ", running for ", Age(map, "uptime_s"), ", listens on ",
-                      absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n", shared, "\n",
-                      table.ToString());
 }
 
 // --- Both ---
