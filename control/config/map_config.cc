@@ -7,6 +7,7 @@
 #include "control/config/map_source.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
+#include "control/config/store/store_schema.h"
 #include "dataplane/wire/constants.h"
 
 namespace warp::config {
@@ -38,6 +39,7 @@ absl::StatusOr<MapConfig> ParseMap(const Source& source) {
       listen.Claim(ItemPath("listen", i), config.listen[i].ToString());
     }
     ReadKey(source, reader, "private_key_file", config.private_key_file, config.private_key);
+    if (config.store.has_value()) ReadStoreFiles(source, reader, *config.store);
     ReadAllowed(source, reader, config);
   });
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "control/config/file/key_files.h"
 #include "control/config/file/key_list.h"
+#include "control/config/store/store_config.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -26,6 +28,7 @@ struct MapConfig {
   // Of a registration that is not refreshed.
   std::chrono::nanoseconds lifetime = std::chrono::seconds(60);
   uint32_t max_registrations = 1'000'000;
+  std::optional<StoreConfig> store;  // unset: this process's memory
   std::vector<wire::PublicKey> allow_keys;
   std::string allow_keys_file;
   // The keys of both, which alone may register; null: neither is there, and every key may. With KeyFiles::kIgnore,

@@ -1,5 +1,7 @@
 #include "control/config/map_schema.h"
 
+#include "control/config/store/store_schema.h"
+
 namespace warp::config {
 namespace {
 
@@ -46,6 +48,10 @@ const SectionOf<MapConfig>& MapSchema() {
         .Why(
             "A file of more such keys, one a line, with comments behind #, for up to 10,000,000 "
             "of them. Each takes 32 bytes of memory.");
+    s->Nested("store", &MapConfig::store, StoreSchema())
+        .Why(
+            "A redis server through which several maps serve the same nodes. Without it, "
+            "registrations are in this map's memory alone.");
     return s;
   }();
   return section;

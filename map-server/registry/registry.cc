@@ -57,6 +57,7 @@ Registry::Registry(const Options& options, Store& store, wire::DropCounters& dro
   store_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
     if (record.live() && !record.allow().empty()) changes_.Add(now, id, NetworkOfRecord(record));
   });
+  store_.SetMissed([this] { versions_.MissAll(); });
 }
 
 void Registry::Handle(Instant now, const Origin& origin, const protocol::MapMessage& message) {
@@ -159,8 +160,8 @@ void Registry::TakePart(const Origin& origin, const protocol::MapAllow& part,
       return;
     case PartialAllow::Verdict::kUnwanted:
       // Perhaps the part comes again because its acknowledgement was lost. Then its list is the one that stands.
-      store_.Get(origin.id, [this, digest = part.digest, done = std::move(done)](
-                                Instant, const Record* record) {
+      store_.GetHere(origin.id, [this, digest = part.digest, done = std::move(done)](
+                                    Instant, const Record* record) {
         const bool stands = record != nullptr && record->allow_digest() == digest;
         if (!stands) drops_.Add(Drop::kNotAuthorized);
         done(stands ? ListState::kStored : ListState::kRefused);
@@ -177,7 +178,7 @@ void Registry::TakePart(const Origin& origin, const protocol::MapAllow& part,
 }
 
 void Registry::On(Instant, const Origin& origin, const protocol::MapLookup& message) {
-  store_.Get(origin.id, [this, origin, message](Instant now, const Record* asker) {
+  store_.GetHere(origin.id, [this, origin, message](Instant now, const Record* asker) {
     if (asker == nullptr || !asker->Verified(message.port, origin.from)) {
       drops_.Add(Drop::kNotAuthorized);
       ++answers_.unverified;
@@ -302,7 +303,7 @@ void Registry::HandleTimeout(Instant now) {
 }
 
 void Registry::SendPush(const PushQueue::Due& due) {
-  store_.Get(due.to, [this, due](Instant, const Record* to) {
+  store_.GetHere(due.to, [this, due](Instant, const Record* to) {
     // What was true when the push was queued may have ended since.
     if (to == nullptr || !to->live() || !to->Allows(due.about)) {
       pushes_.Acknowledge(due.to, due.id);

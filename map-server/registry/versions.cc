@@ -23,6 +23,8 @@ void Versions::Miss(const KeyId& id) {
   }
 }
 
+void Versions::MissAll() { first_ += uint64_t{1} << 32; }
+
 uint64_t Versions::Of(const KeyId& id) const {
   const auto it = missed_.find(id);
   return first_ + (it == missed_.end() ? 0 : it->second);

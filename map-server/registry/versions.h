@@ -19,11 +19,14 @@ class Versions {
   explicit Versions(size_t most);
 
   void Miss(const protocol::KeyId& id);
+  // Everybody may have missed something.
+  void MissAll();
   uint64_t Of(const protocol::KeyId& id) const;
 
  private:
   const size_t most_;
-  const uint64_t first_;  // random, so that another life of the map has other versions
+  // Random, so that another life of the map has other versions; MissAll makes it another one.
+  uint64_t first_;
   uint64_t misses_ = 0;
   absl::flat_hash_map<protocol::KeyId, uint64_t> missed_;  // the number of the last miss
   std::map<uint64_t, protocol::KeyId> by_number_;

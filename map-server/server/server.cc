@@ -53,15 +53,26 @@ void Complain(const std::string& what) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config, Source source) {
   absl::StatusOr<std::unique_ptr<control::Loop>> loop = control::Loop::Open();
   if (!loop.ok()) return loop.status();
-  std::unique_ptr<Server> server(new Server(std::move(config), *std::move(loop)));
+  std::unique_ptr<SharedStore> shared;
+  if (config.store.has_value()) {
+    absl::StatusOr<std::unique_ptr<SharedStore>> opened =
+        SharedStore::Open(**loop, config, LimitsOf(config));
+    if (!opened.ok()) return opened.status();
+    shared = *std::move(opened);
+  }
+  std::unique_ptr<Server> server(
+      new Server(std::move(config), *std::move(loop), std::move(shared)));
   if (absl::Status status = server->Open(std::move(source)); !status.ok()) return status;
   return server;
 }
 
-Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
+Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop,
+               std::unique_ptr<SharedStore> shared)
     : loop_(std::move(loop)),
       local_addresses_(kMaxListeners),
-      store_(LimitsOf(config)),
+      shared_(std::move(shared)),
+      memory_(shared_ == nullptr ? std::make_unique<MemoryStore>(LimitsOf(config)) : nullptr),
+      store_(shared_ == nullptr ? static_cast<Store&>(*memory_) : shared_->store()),
       handler_(OptionsOf(config), store_),
       started_(loop_->now()),
       target_(std::move(config),
@@ -82,6 +93,9 @@ absl::Status Server::Open(Source source) {
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
   loop_->set_warn(Complain);
+  if (shared_ != nullptr) {
+    if (absl::Status started = shared_->Start(); !started.ok()) return started;
+  }
   Allow(target_.config().allowed);
   if (absl::Status status = Listen(target_.config().listen, /*patient=*/true); !status.ok())
     return status;
@@ -285,6 +299,7 @@ std::string Server::StatusText() const {
           {"messages", counts.refused_messages},
           {"handshakes", handler_.drops(wire::Drop::kHandshakeBudget)},
           {"keys", counts.refused_keys}}}}},
+      {"store", StoreStatus(shared_.get())},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return status.dump() + "\n";
 }

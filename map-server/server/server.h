@@ -22,6 +22,7 @@
 #include "control/status/status_server.h"
 #include "map-server/server/local_addresses.h"
 #include "map-server/server/map_reload.h"
+#include "map-server/server/shared_store.h"
 #include "map-server/server/udp_socket.h"
 #include "map-server/session/handler.h"
 #include "map-server/store/memory_store.h"
@@ -58,7 +59,9 @@ class Server {
     const control::Watch watch;
   };
 
-  Server(config::MapConfig config, std::unique_ptr<control::Loop> loop);
+  // `shared`: null where the registrations are in this process's memory.
+  Server(config::MapConfig config, std::unique_ptr<control::Loop> loop,
+         std::unique_ptr<SharedStore> shared);
   absl::Status Open(Source source);
   // Opens what of these addresses is not open, then closes all others. An error leaves everything as it was. `patient`:
   // waits for an address that is taken, for a second.
@@ -78,7 +81,9 @@ class Server {
   std::vector<std::unique_ptr<Listener>> listeners_;  // null: closed, its number is free
   std::unique_ptr<control::StatusServer> status_;
   LocalAddresses local_addresses_;
-  MemoryStore store_;
+  const std::unique_ptr<SharedStore> shared_;
+  const std::unique_ptr<MemoryStore> memory_;  // where there is no shared one
+  Store& store_;
   Handler handler_;
   std::shared_ptr<const config::KeyList> allowed_;
   const Instant started_;

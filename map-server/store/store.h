@@ -3,6 +3,9 @@
 //   Registry ── Get, PutRegistration, ... ──► Store: works at once, or asks its database
 //   the loop, in Complete(now) ◄── completions ── answers in the order in which they are ready
 //
+// A shared store may lose a question while its database is away. The store counts it, and its completion never runs:
+// whoever asked asks again, as after a lost datagram. Registrations and allow lists are always answered.
+//
 // Every answer waits in one queue, even where the store has it at once. The server's loop takes it from there with the
 // time of its turn. So an answer may be late, out of order, or about a node that is gone; it never comes in the middle
 // of a call; and what it queues is sealed in the same turn.
@@ -35,6 +38,9 @@ class Store {
   // The record of `id`, nullptr where there is none. The pointer is valid during the call, as in all completions.
   using Found = std::function<void(Instant now, const Record*)>;
   virtual void Get(const KeyId& id, Found found) = 0;
+  // The same for a node that this map serves, as it registered here: what the map sends to it leaves from the address
+  // that the registration names. nullptr for a node that registered at another map alone.
+  virtual void GetHere(const KeyId& id, Found found) { Get(id, std::move(found)); }
   // The same for a key of an allow list.
   virtual void GetAllowed(KeyTag tag, Found found) = 0;
 
@@ -85,6 +91,11 @@ class Store {
   using Changed = std::function<void(Instant now, const KeyId&, const Record&)>;
   void SetChanged(Changed changed) { changed_ = std::move(changed); }
 
+  // A completion that runs when changes by other maps may have been missed, so that nodes had better look their peers
+  // up.
+  using Missed = std::function<void()>;
+  void SetMissed(Missed missed) { missed_ = std::move(missed); }
+
   // Runs the completions that are ready, the oldest first, and those that become ready meanwhile.
   void Complete(Instant now) {
     while (!completions_.empty()) {
@@ -102,9 +113,13 @@ class Store {
   void NotifyChanged(Instant now, const KeyId& id, const Record& record) const {
     if (changed_) changed_(now, id, record);
   }
+  void NotifyMissed() const {
+    if (missed_) missed_();
+  }
 
  private:
   Changed changed_;
+  Missed missed_;
   std::deque<Completion> completions_;
 };
 

@@ -71,6 +71,54 @@ TEST(MapConfigTest, ReadsItsKeyFile) {
                 " is open to group or others (mode 0640): chmod 600 it");
 }
 
+TEST(MapConfigTest, ReadsAStore) {
+  const absl::StatusOr<MapConfig> config = ParseMapConfig(
+      "private_key_file: k\nstore:\n  redis: [\"127.0.0.1:6379\", \"redis.example:1\"]\n"
+      "  sentinel: m\n  user: u\n  password_file: p\n  prefix: a/b\n  timeout: 2s\n"
+      "  tls: {ca: c, cert: d, key: e, name: n.example}\n",
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_TRUE(config->store.has_value());
+  const StoreConfig& store = *config->store;
+  ASSERT_EQ(store.redis.size(), 2u);
+  EXPECT_EQ(store.redis[1].ToString(), "redis.example:1");
+  EXPECT_EQ(store.sentinel, "m");
+  EXPECT_EQ(store.user, "u");
+  EXPECT_EQ(store.prefix, "a/b");
+  EXPECT_EQ(store.timeout, std::chrono::seconds(2));
+  ASSERT_TRUE(store.tls.has_value());
+  EXPECT_EQ(store.tls->name, "n.example");
+}
+
+TEST(MapConfigTest, SaysWhatIsWrongWithAStore) {
+  const std::string begin = "private_key_file: k\nstore:\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {"  user: u\n", "f:2: store.redis: missing\nf:3: store.user: a user needs a password_file"},
+      {"  redis: []\n", "f:3: store.redis: needs at least 1 entry"},
+      {"  redis: a:1\n  prefix: \"*\"\n",
+       "f:4: store.prefix: \"*\" is not a prefix: letters, digits, '-', '_', '.' and '/', at most "
+       "64"},
+      {"  redis: a:1\n  tls: {cert: c}\n",
+       "f:4: store.tls: cert and key belong together: a certificate needs its key"},
+  };
+  for (const auto& [text, messages] : cases) EXPECT_EQ(Messages(begin + text), messages) << text;
+}
+
+TEST(MapConfigTest, ReadsThePasswordOfAStore) {
+  TempDir dir;
+  const std::string file =
+      dir.Write("map.yaml", "private_key_file: k\nstore: {redis: \"a:1\", password_file: p}\n");
+  dir.Write("k", "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n");
+  dir.Write("p", " secret \n");
+  const absl::StatusOr<MapConfig> config = LoadMapConfig(file);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->store->password, "secret");
+  dir.Write("p", "secret", 0644);
+  EXPECT_EQ(LoadMapConfig(file).status().message(),
+            file + ":2: store.password_file: " + dir.At("p") +
+                " is open to group or others (mode 0644): chmod 600 it");
+}
+
 TEST(KindTest, FollowsFromTheKeys) {
   EXPECT_EQ(KindOf("private_key_file: k"), Kind::kMap);
   EXPECT_EQ(KindOf("listen: []\nlifetime: 5s"), Kind::kMap);
