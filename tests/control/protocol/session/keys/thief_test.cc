@@ -87,6 +87,33 @@ TEST_F(ThiefTest, AKeyEndsAsSoonAsALaterOneHasServed) {
   EXPECT_TRUE(HasShown(last_));
 }
 
+// Node 1 has asked by the stolen key, when node 0 shows a later one. He answers that only now.
+TEST_F(ThiefTest, HeDoesNotAnswerWhenALaterKeyHasServed) {
+  std::vector<Seen> asked;
+  bool begins = false;
+  net_.Filter([&](const Seen& seen) {
+    if (seen.type() != 2) return true;
+    if (seen.from_node == 1) asked.push_back(seen);
+    return seen.from_node == 0 && begins;
+  });
+  net_.LearnKey(1, 0, next_.Public());
+  net_.LearnKey(1, 0, last_.Public());
+  net_.Run(3s);
+  begins = true;
+  net_.ChangeKey(0, next_);
+  EXPECT_TRUE(net_.RunUntil([this] { return HasShown(next_); }, 10s));
+  Thief thief(net_, stolen_);
+  size_t answered = 0;
+  for (const Seen& seen : asked) answered += thief.Answer(seen);
+  EXPECT_GT(answered, 0u);
+  net_.Run(1s);
+  EXPECT_TRUE(HasShown(next_));
+  net_.TakeReceived(1);
+  thief.Pay("stolen");
+  net_.Run(1s);
+  EXPECT_TRUE(net_.TakeReceived(1).empty());
+}
+
 // He confirms sessions while node 1 asks for the new key, and node 0 cannot begin.
 TEST_F(ThiefTest, HeDoesNotStopHandshakesForTheNewKey) {
   for (const int from : {0, 1}) {
