@@ -77,7 +77,7 @@ box() {
 # The outside of a box whose `in` exists. The far end gets .1 of the same network.
 box_outside() {
   local name=$1 inside=$2 outside=${6%/*}
-  on "$name" sysctl -qw net.ipv4.ip_forward=1
+  on "$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.{all,default,in}.send_redirects=0
   veth "$name" out 30 "$3" "$4" "$5"
   ip -n "$name" address replace "$inside.1/24" dev in
   ip -n "$name" address add "$6" dev out
@@ -96,6 +96,8 @@ roof() {
   shift
   namespace $name
   ip -n $name link add in type bridge
+  # What the bridge itself passes on is none of the NAT's business.
+  on $name sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true
   ip -n $name link set in up
   for site in "$@"; do
     namespace "$site"
