@@ -89,6 +89,8 @@ struct Context {
   // By PeerId: the versions in which the peer, and in which its sessions changed last.
   std::vector<uint64_t> changed = {};
   std::vector<uint64_t> sessions_changed = {};
+  // Where maps see us. What a peer has there is behind the same NAT.
+  std::vector<wire::IpAddress> outside = {};
   PathId next_path_id = 0;
 };
 
@@ -135,6 +137,9 @@ class Peer {
   std::vector<PathStatus> PathStatuses() const;
   // True once after each loss of the connection: a map may know where the peer is now.
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
+  // Ports of ours over which a path that worked has fallen silent, each once: where a NAT before them has forgotten us,
+  // the peer may know us at an endpoint that is no longer ours, and a map can tell it the new one.
+  std::vector<PortId> TakeDoubtful() { return std::exchange(doubtful_, {}); }
 
  private:
   // What forwarding needs of this peer has changed.
@@ -199,6 +204,7 @@ class Peer {
   bool had_session_ = false;
   uint64_t seen_version_ = 0;  // of the association
   bool look_up_again_ = false;
+  std::vector<PortId> doubtful_;
   mutable std::optional<Instant> next_timeout_;  // as computed last; nullopt: compute it anew
 };
 

@@ -99,6 +99,10 @@ class Path {
   // The endpoint is known from probes alone, which anybody on a link may have sent on from an address of its own.
   bool learned() const { return learned_; }
   void SetLearned(bool learned) { learned_ = learned; }
+  // The endpoint is on the outside of the NAT that is before us as well, so that what goes there turns round in it: a
+  // hairpin, which an inside address is better than.
+  bool hairpin() const { return hairpin_; }
+  void SetHairpin(bool hairpin) { hairpin_ = hairpin; }
   PathUse& use() { return use_; }
   const PathUse& use() const { return use_; }
   bool carries() const { return carries_; }
@@ -182,6 +186,8 @@ class Path {
   bool waits() const { return active() && unanswered() > 0; }
   // Several in a row were not.
   bool worries() const { return active() && unanswered() > 1; }
+  // Probes in a row were not answered for longer than their answers take. True once in each such row.
+  bool TakeDoubt(Instant now, const Timers& timers);
   bool in_use() const { return in_use_; }
   // Another path of the peer waits: whether this one works is worth a probe soon.
   void Look(Instant now, const Timers& timers);
@@ -259,6 +265,8 @@ class Path {
   PathSize size_{kUsualSize};
   bool in_use_ = false;
   bool learned_ = false;
+  bool hairpin_ = false;
+  bool doubted_ = false;  // TakeDoubt has said so
   bool carries_ = false;
   uint32_t unmeasured_ = 0;  // probes since the last answer over this path
   Instant last_active_{};

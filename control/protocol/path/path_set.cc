@@ -196,6 +196,7 @@ bool IsBetter(const Path& a, const Path& b, Instant now) {
   if (a.active() != b.active()) return a.active();
   if (Eighths(a, now) != Eighths(b, now)) return Eighths(a, now) > Eighths(b, now);
   if (a.learned() != b.learned()) return b.learned();
+  if (a.hairpin() != b.hairpin()) return b.hairpin();
   if (a.carries() != b.carries()) return a.carries();
   return a.rtt().value_or(Duration::max()) < b.rtt().value_or(Duration::max());
 }
