@@ -65,6 +65,7 @@ void Peer::Reconcile(Instant now) {
 }
 
 std::vector<Way> Peer::Ways(Instant now) {
+  for (Path& path : paths_.paths()) path.NoteTraffic(now);
   return paths_.AllWays([&] { return MaySend(now, UnansweredBudget::Use::kContact); });
 }
 
@@ -135,6 +136,7 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
     Changed();
   if (Path* path = paths_.Find(opened.arrival.route())) {
     path->CountControl();
+    path->NoteTraffic(now);
     if (IsCurrent(opened.session) && path->NoteLocal(ChosenLocal(context_.ports, opened.arrival)))
       Changed();
   }
@@ -193,6 +195,8 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   TakeUses(now);
   if (path == nullptr) return;
   path->NotePadding(now, probe.padding);
+  if (IsCurrent(opened.session))
+    path->HearSilence(now, context_.identity.timers(), probe, LeadsSilence());
   // Both directions recover together.
   if (!path->active()) path->Wake(now);
 }

@@ -170,6 +170,9 @@ class Peer {
   void ProbePaths(Instant now);
   void SendProbe(Instant now, Path& path, const Challenge& challenge, size_t padding);
   Duration Patience(const Path& probed) const;
+  // Of two ends one says how long idle paths are silent.
+  bool LeadsSilence() const { return context_.identity.public_key() < association_.remote(); }
+  KeepAlive::Saying Silence(Instant now, const Path& path) const;
   std::vector<Way> Ways(Instant now);
   // Whether the budget pays for a datagram to an endpoint that has not answered.
   bool MaySend(Instant now, UnansweredBudget::Use use);

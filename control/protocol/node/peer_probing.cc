@@ -50,8 +50,31 @@ void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t
                     .challenge = challenge,
                     .padding = padding,
                     .spreads = spreads_,
-                    .use = UseOf(path.route().port)};
+                    .use = UseOf(path.route().port),
+                    .silence = padding > 0 ? uint8_t{0} : path.SaySilence(now, Silence(now, path))};
   association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
+}
+
+// The first path whose silence may grow scouts, where another one does not. The first of the others is the anchor.
+KeepAlive::Saying Peer::Silence(Instant now, const Path& path) const {
+  const bool idle = now - last_use_ >= kIdleBeforeSilence;
+  const Path* scout = nullptr;
+  size_t silent = 0;
+  for (const Path& one : paths_.paths()) {
+    if (!one.keeps_silent()) continue;
+    ++silent;
+    if (scout == nullptr && idle && now - one.since() >= kIdleBeforeSilence &&
+        one.keep_alive().WantsMore(now))
+      scout = &one;
+  }
+  if (silent < 2) scout = nullptr;
+  const auto anchor = std::find_if(
+      paths_.paths().begin(), paths_.paths().end(),
+      [scout](const Path& one) { return one.keeps_silent() && one.carries() && &one != scout; });
+  const bool anchors = anchor != paths_.paths().end() && &*anchor == &path;
+  return {.leads = LeadsSilence(),
+          .scouts = scout == &path,
+          .most = anchors || silent < 2 ? kAnchorSilence : kSilenceSteps};
 }
 
 // While no payloads flow, what proves that the peer lives may come over the slowest path alone.

@@ -49,6 +49,7 @@ PathStatus Path::status() const {
                     .size_proven = size_.proven(),
                     .black_hole = size_.black_hole()};
   if (rtt_) status.jitter = deviation_;
+  if (keep_alive_.said() > 0) status.silence = KeepAlive::SilenceOf(keep_alive_.said());
   if (concluded_ > 0) status.loss = static_cast<double>(std::popcount(history_)) / concluded_;
   return status;
 }
@@ -131,6 +132,7 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
   if (it->answered) return changed;
   it->answered = true;
   doubted_ = false;
+  keep_alive_.NoteAnswer(now);
   Conclude(true);
   if (!active()) {
     // It was probed at a candidate's slow pace until now.
@@ -138,7 +140,8 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
     Become(now, Active{}, "probe answered");
   } else if (!in_use_ && unanswered() == 0) {
     // Nothing is known to be wrong and nobody waits for anything: the next probe has time.
-    timers_.PutOff(Timer::kProbe, it->sent + IdleInterval(timers));
+    // Unless a probe of the peer, which has come meanwhile, has done so.
+    if (!keep_alive_.is_ours()) timers_.PutOff(Timer::kProbe, it->sent + SilenceInterval(timers));
   }
   ScheduleLoss(timers);
   return changed;

@@ -26,6 +26,7 @@ Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity)
     if (!outstanding_.front().answered && outstanding_.front().while_active) Conclude(false);
     outstanding_.pop_front();
   }
+  keep_alive_.NoteProbe(now, unanswered() == 0);
   outstanding_.push_back(probe);
 
   Duration interval = timers.probe_interval;
@@ -102,10 +103,27 @@ size_t Path::unanswered() const {
   return static_cast<size_t>(last - outstanding_.rbegin());
 }
 
+Duration Path::SilenceInterval(const Timers& timers) const {
+  if (!keeps_silent() || !keep_alive_.takes_turns()) return IdleInterval(timers);
+  return KeepAlive::SilenceOf(keep_alive_.said()) + AnswerTime() + kTurnOverdue;
+}
+
+// Somebody may have held the probe back, or padded it to ask for a size.
+void Path::HearSilence(Instant now, const Timers& timers, const Probe& probe, bool leads) {
+  if (probe.padding > 0 || probe.number <= heard_number_) return;
+  heard_number_ = probe.number;
+  const bool waits =
+      unanswered() > 0 && now - first_unanswered() > AnswerTime() + timers.probe_interval / 4;
+  keep_alive_.NoteHeard(now, keeps_silent() ? probe.silence : uint8_t{0}, leads, waits);
+  if (!keeps_silent() || unanswered() > 0 || probe.silence == 0) return;
+  const auto step = std::min(probe.silence, kSilenceSteps);
+  timers_.Set(Timer::kProbe,
+              now + KeepAlive::SilenceOf(step) - (leads ? kLeadersHaste : Duration(0)));
+}
+
 bool Path::TakeDoubt(Instant now, const Timers& timers) {
-  const Duration answered = rtt_ ? *rtt_ + 4 * deviation_ : Duration(0);
   const bool doubts =
-      worries() && now - first_unanswered() >= answered + 3 * timers.probe_interval / 2;
+      worries() && now - first_unanswered() >= AnswerTime() + 3 * timers.probe_interval / 2;
   return doubts && !std::exchange(doubted_, doubts);
 }
 

@@ -114,6 +114,11 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
           [](PortId port, const Path& other) { return port < other.route().port; });
       path = &*paths_.emplace(place, (*next_id)++, route, true, "new", now);
       if (known->learned() && known->heard_on == route.port) path->NoteLocal(known->local);
+      for (const Path& other : paths_) {
+        if (other.id() != path->id() && other.route().port == route.port &&
+            other.route().remote.address == route.remote.address)
+          path->Inherit(other);
+      }
       changed = true;
     }
     path->SetLearned(known->learned());

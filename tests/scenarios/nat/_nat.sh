@@ -185,7 +185,7 @@ rebind() {
 }
 new_address() {
   local name=${nat_of[$1]} before=${outside_of[${nat_of[$1]}]}
-  outside_of[$name]=${before%.*}.$((${before##*.} + 5))
+  outside_of[$name]=${before%.*}.$(((${before##*.} + 5) % 240 + 2))
   ip -n "$name" address del "$before/24" dev out
   ip -n "$name" address add "${outside_of[$name]}/24" dev out
   ip -n "$name" route replace default via "${before%.*}.1"

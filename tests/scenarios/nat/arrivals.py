@@ -22,16 +22,15 @@ class Way:
     def __init__(self, text):
         self.text = text
         self.site, self.port, self.prefix = text.split("/")
-        self.seen = {}
+        self.seen = None  # by path; None: nobody has looked yet
         self.arrived = 0
 
     def look(self, paths):
         """Adds what has come since the last look. The first one only remembers."""
-        for path in paths(self.port, self.prefix):
-            count = path["first"] + path["duplicates"]
-            before = self.seen.get(path["id"], 0 if self.seen else count)
-            self.arrived += max(0, count - before)
-            self.seen[path["id"]] = count
+        counts = {path["id"]: path["first"] + path["duplicates"] for path in paths(self.port, self.prefix)}
+        if self.seen is not None:
+            self.arrived += sum(max(0, count - self.seen.get(one, 0)) for one, count in counts.items())
+        self.seen = {**(self.seen or {}), **counts}
 
 
 def main():
