@@ -205,7 +205,9 @@ Duration Path::PatienceFor(const Timers& timers) const {
 
 Duration Path::patience(const Timers& timers) const {
   if (in_use_) return PatienceFor(timers);
-  return PatienceFor(timers) +
+  // Where the peer does not probe by itself, our own probes alone tell that it lives.
+  const Duration turns = keep_alive_.takes_turns() ? timers.path_lost_after : Duration(0);
+  return PatienceFor(timers) + turns +
          static_cast<int64_t>(LostAfter() - kLostAfterProbes) * timers.probe_interval;
 }
 

@@ -191,8 +191,11 @@ class Path {
   bool worries() const { return active() && unanswered() > 1; }
   // --- Its silences, while no payloads flow. ---
 
-  // Whether the ends take turns to probe it.
-  bool keeps_silent() const { return active() && !in_use_ && !use_.sparing() && rtt_.has_value(); }
+  // Whether the ends take turns to probe it. On one that loses probes all the time nobody knows why one is missing.
+  bool keeps_silent() const {
+    return active() && !in_use_ && !use_.sparing() && rtt_.has_value() &&
+           LostAfter() == kLostAfterProbes;
+  }
   const KeepAlive& keep_alive() const { return keep_alive_; }
   // What it says of the next probe, in one that SendProbe has just made. 0 where nobody takes turns.
   uint8_t SaySilence(Instant now, const KeepAlive::Saying& saying) {

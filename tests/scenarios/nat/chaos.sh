@@ -55,7 +55,7 @@ while ((${EPOCHREALTIME/./} < end)); do
     ((map)) || map_up
     count=$((count + 1))
   done
-  pairs A B | arrive 20 >/dev/null
+  echo "all carry again after $(pairs A B | arrive 20) s"
 done
 traffic_end
 echo "took $seconds s for $count events"

@@ -28,7 +28,10 @@ void KeepAlive::NoteProbe(Instant now, bool first) {
   }
   repeated_ = false;
   testing_ = turn_ == Turn::kOurs && Survived(heard_) ? heard_ : Step{0};
-  overdue_ = turn_ == Turn::kTheirs && Survived(said_) ? said_ : Step{0};
+  // Probes that come sooner have another reason.
+  const bool overdue =
+      turn_ == Turn::kTheirs && said_ > 0 && silence_ >= SilenceOf(said_) + kTurnOverdue / 2;
+  overdue_ = overdue ? said_ : Step{0};
   turn_ = Turn::kNobodys;
 }
 
