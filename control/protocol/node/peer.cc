@@ -84,7 +84,10 @@ void Peer::NoteAuthentic(Instant now, const wire::Session* session, uint64_t cou
   if (confirmed) {
     // The peer may have been restarted: every path has to answer anew, and soon.
     arrivals_.BeginSession(now);
-    for (Path& path : paths_.paths()) path.Wake(now);
+    for (Path& path : paths_.paths()) {
+      path.BeginSession();
+      path.Wake(now);
+    }
   }
   Sync(now, "no session");
 }

@@ -205,6 +205,11 @@ class Path {
   void NoteTraffic(Instant now) { keep_alive_.NoteTraffic(now); }
   // A probe of the peer, after NoteTraffic.
   void HearSilence(Instant now, const Timers& timers, const Probe& probe, bool leads);
+  // The peer's probes may be numbered anew, and nobody's turn it is.
+  void BeginSession() {
+    heard_number_ = 0;
+    keep_alive_ = keep_alive_.Inherit();
+  }
   // It leads to another port of the same address as `other`.
   void Inherit(const Path& other) { keep_alive_ = other.keep_alive_.Inherit(); }
 

@@ -4,6 +4,14 @@
 #include <cassert>
 
 namespace warp::protocol {
+namespace {
+
+// Not tried, as if it had failed: both ends' turns have to pass between two rekeys, which pass over every path.
+constexpr KeepAlive::Step kTooLong = 9;
+static_assert(2 * kSilences[kTooLong - 1] >= Timers{}.rekey_after &&
+              2 * kSilences[kTooLong - 2] < Timers{}.rekey_after);
+
+}  // namespace
 
 Duration KeepAlive::SilenceOf(Step step) {
   assert(step >= 1 && step <= kSilenceSteps);
@@ -82,7 +90,7 @@ KeepAlive KeepAlive::Inherit() const {
 }
 
 KeepAlive::Step KeepAlive::Failed(Instant now) const {
-  return now - failed_at_ < kSilenceTriedAgain ? failed_ : static_cast<Step>(kSilenceSteps + 1);
+  return now - failed_at_ < kSilenceTriedAgain ? std::min(failed_, kTooLong) : kTooLong;
 }
 
 void KeepAlive::Fail(Instant now, Step step) {

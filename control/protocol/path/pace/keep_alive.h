@@ -1,8 +1,8 @@
 // How long an idle path may be silent. The NATs on it decide, and do not tell: so it is learned, and kept well below.
 //
-// A probe that leaves a NAT makes its mapping anew, and is answered however long the silence was. What matters is whether
-// the other end's probe gets in after the silence. Therefore the two ends take turns, and each probe says for how long
-// nothing follows until the other end's:
+// A probe that leaves a NAT makes its mapping anew, and is answered however long the silence was. What matters is
+// whether the other end's probe gets in after the silence. Therefore the two ends take turns, and each probe says for
+// how long nothing follows until the other end's:
 //
 //      A: probe, "you, in 4 s" ──►
 //                              ◄── answer
@@ -13,10 +13,10 @@
 //      A: probe, "you, in 6 s" ──►                                so do A's
 //
 // The end with the smaller key leads: it says how long, and the other says the same, or less where it knows better. Now
-// and then the leader says a step more than what is proven (it scouts), on one path at a time, while others keep theirs.
-// Otherwise it says a step less, which is two thirds. An end whose turn it is not, and that hears nothing by then, probes
-// at once, which opens its NAT again: the silence was too long, unless nobody answers. Then longer ones are not tried for
-// an hour.
+// and then the leader says a step more than what is proven (it scouts), on one path at a time, while others keep
+// theirs. Otherwise it says a step less, which is two thirds. An end whose turn it is not, and that hears nothing by
+// then, probes at once, which opens its NAT again: the silence was too long, unless nobody answers. Then longer ones
+// are not tried for an hour.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_PACE_KEEP_ALIVE_H_
 #define WARP_CONTROL_PROTOCOL_PATH_PACE_KEEP_ALIVE_H_
 
@@ -60,7 +60,7 @@ class KeepAlive {
   Step proven() const { return proven_; }
   // Whether a step more is worth trying.
   bool WantsMore(Instant now) const { return proven_ < kSilenceSteps && proven_ + 1 < Failed(now); }
-  // What is known of the NATs, for a path to another port of the same address.
+  // What is known of the NATs, for a path to another port of the same address, or one whose ends begin anew.
   KeepAlive Inherit() const;
 
  private:
@@ -79,8 +79,8 @@ class KeepAlive {
   Step said_ = 0;
   Step heard_ = 0;
   Step survived_ = 0;  // by the other end's last probe
-  // Of our probe that waits for its answer: it came first after the silence of this step, or because the other end's did
-  // not come after that. 0: neither.
+  // Of our probe that waits for its answer: it came first after the silence of this step, or because the other end's
+  // did not come after that. 0: neither.
   Step testing_ = 0;
   Step overdue_ = 0;
   bool repeated_ = false;

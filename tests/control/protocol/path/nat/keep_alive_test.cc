@@ -79,14 +79,14 @@ TEST(KeepAlive, SilencesGrowToTheLongestWhereThereIsNoNat) {
   net.Introduce(0, 1);
   const size_t first = ProbesOfAnHour(net);
   const size_t second = ProbesOfAnHour(net);
-  // Each 120 s a rekey costs a probe of both ends. Between them go 3 paths with 45 s and the anchor with 13 s: 517
+  // Each 120 s a rekey costs a probe of both ends. Between them go 3 paths with 30 s and the anchor with 13 s: 637
   // probes. Each end by itself would probe four paths 1,440 times each.
   EXPECT_LT(second, 900u) << first;
   EXPECT_LT(first, 3000u);
   std::vector<Duration> silences;
   for (const PathStatus& path : net.Peer(0, 1).paths) silences.push_back(path.silence);
   std::sort(silences.begin(), silences.end());
-  EXPECT_EQ(silences, (std::vector<Duration>{13s, 45s, 45s, 45s}));
+  EXPECT_EQ(silences, (std::vector<Duration>{13s, 30s, 30s, 30s}));
   EXPECT_EQ(net.ActivePaths(0, 1), 4u);
   EXPECT_EQ(net.ActivePaths(1, 0), 4u);
 }
