@@ -237,7 +237,7 @@ class Bond {
         1, kQuantum * static_cast<int64_t>(flow.weight()) / static_cast<int64_t>(heaviest_));
   }
   int64_t DebtOf(Flow& flow, wire::PathSlot slot);
-  void SkipRounds(wire::PathSlot slot);
+  void SkipRounds(Instant now, wire::PathSlot slot);
   std::optional<Grant> TakeFrom(Instant now, wire::PathSlot slot);
   bool TooLateAgain(Instant now, const Flow& flow, const Grant& grant) const;
   void LeaveTurns(Flow& flow, uint16_t id, wire::PathSlot slot);
@@ -291,6 +291,7 @@ class Bond {
   Instant tier_full_since_{};
   Instant tier_used_{};
   size_t turn_ = 0;
+  uint64_t flows_looked_at_ = 0;  // as they have their turns: what that costs
   bool told_ = true;
   // A clock of the peer's that is not believed yet.
   struct Doubted {

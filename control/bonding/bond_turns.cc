@@ -22,33 +22,42 @@ std::optional<Grant> Bond::Next(Instant now) {
 }
 
 // In a whole round nobody could send. Where all that wait are much lighter than the heaviest flow there is, many such
-// rounds would follow, so that all but the last of them are taken at once.
-void Bond::SkipRounds(wire::PathSlot slot) {
-  int64_t rounds = INT64_MAX;
+// rounds would follow, so that all but the last of them are taken at once. Those that are held back take no part.
+void Bond::SkipRounds(Instant now, wire::PathSlot slot) {
+  BondPath& path = PathOf(slot);
+  int64_t rounds = INT64_MAX, in_turn = 0;
   const auto each = [&](const auto& call) {
-    for (const uint16_t id : PathOf(slot).waiting)
-      call(QueueOf(*Find(id), slot), QuantumOf(*Find(id)));
+    for (const uint16_t id : path.waiting) {
+      Flow& flow = *Find(id);
+      if (flow.held_until <= now) call(QueueOf(flow, slot), QuantumOf(flow));
+    }
   };
   each([&](const FlowQueue& queue, int64_t quantum) {
     rounds = std::min(rounds, queue.deficit > 0 ? 0 : -queue.deficit / quantum);
+    ++in_turn;
   });
-  if (rounds == 0) return;
-  PathOf(slot).rounds += static_cast<double>(rounds);
+  flows_looked_at_ += 2 * path.waiting.size();
+  if (rounds == 0 || in_turn == 0) return;
+  path.rounds += static_cast<double>(rounds) * static_cast<double>(in_turn) /
+                 static_cast<double>(path.waiting.size());
   each([&](FlowQueue& queue, int64_t quantum) { queue.deficit += rounds * quantum; });
 }
 
 std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
   BondPath& path = PathOf(slot);
-  size_t passed = 0, held = 0;  // flows that may not send yet; in a row, that are held back
+  // Flows that may not send yet; in a row, that are held back.
+  size_t passed = 0, held = 0;
   path.held_until = wire::kNever;
   while (!path.waiting.empty()) {
     const uint16_t id = path.waiting.front();
     Flow& flow = *Find(id);
+    ++flows_looked_at_;
     if (flow.held_until > now) {
       path.held_until = std::min(path.held_until, flow.held_until);
       path.waiting.push_back(id);
       path.waiting.pop_front();
       if (++held == path.waiting.size()) return std::nullopt;
+      if (++passed % path.waiting.size() == 0) SkipRounds(now, slot);
       continue;
     }
     held = 0;
@@ -61,7 +70,7 @@ std::optional<Grant> Bond::TakeFrom(Instant now, wire::PathSlot slot) {
       path.waiting.push_back(id);
       path.waiting.pop_front();
       if (path.waiting.size() > 1) {
-        if (++passed % path.waiting.size() == 0) SkipRounds(slot);
+        if (++passed % path.waiting.size() == 0) SkipRounds(now, slot);
         continue;
       }
     }

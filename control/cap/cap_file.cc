@@ -1,16 +1,12 @@
 #include "control/cap/cap_file.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/civil_time.h"
 #include "absl/types/span.h"
-#include "control/config/file/regular_file.h"
 #include "control/config/text/digits.h"
 
 namespace warp::cap {
@@ -130,15 +126,14 @@ absl::StatusOr<std::vector<CapRecord>> ParseCapRecords(absl::string_view text,
   return records;
 }
 
-absl::StatusOr<std::optional<std::vector<CapRecord>>> ReadCapFile(const std::string& path,
-                                                                  const wire::PublicKey& node) {
-  struct stat info;
-  if (lstat(path.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  const absl::StatusOr<std::string> text = config::ReadRegularFile(path, kMostBytes);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<std::vector<CapRecord>> records = ParseCapRecords(*text, node);
+absl::StatusOr<std::optional<CapFile>> ReadCapFile(const state::Place& place) {
+  absl::StatusOr<std::optional<state::FoundFile>> found = state::FindStateFile(place, kMostBytes);
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) return std::nullopt;
+  auto& [origin, body] = **found;
+  absl::StatusOr<std::vector<CapRecord>> records = ParseCapRecords(body, origin.node);
   if (!records.ok()) return records.status();
-  return *std::move(records);
+  return CapFile{*std::move(records), std::move(origin)};
 }
 
 }  // namespace warp::cap

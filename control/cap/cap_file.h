@@ -7,8 +7,9 @@
 //   YEAR-MONTH-DAY BYTES         ; 1 to 4 periods, by their first days
 //   end
 //
-// The node's key is in its name and in its first line, so that two nodes of one machine share no file, and a file that
-// was copied from another node is noticed. A file that is cut off lacks its end.
+// The node's key is in its name and in this first line, so that two nodes of one machine share no file, and a file that
+// was copied from another node is noticed. Where the key changes it moves (moving_file.h). A file that is cut off lacks
+// its end.
 #ifndef WARP_CONTROL_CAP_CAP_FILE_H_
 #define WARP_CONTROL_CAP_CAP_FILE_H_
 
@@ -20,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/cap/cap.h"
+#include "control/state/moving_file.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace warp::cap {
@@ -33,9 +35,12 @@ std::string WriteCapRecords(const wire::PublicKey& node, const std::vector<CapRe
 absl::StatusOr<std::vector<CapRecord>> ParseCapRecords(absl::string_view text,
                                                        const wire::PublicKey& node);
 
-// Reads the file; nullopt where there is none. The error is as above. It may wait for the disk.
-absl::StatusOr<std::optional<std::vector<CapRecord>>> ReadCapFile(const std::string& path,
-                                                                  const wire::PublicKey& node);
+struct CapFile {
+  std::vector<CapRecord> records;
+  state::Origin origin;
+};
+// Reads the file of a place; nullopt where there is none. The error is as above. It may wait for the disk.
+absl::StatusOr<std::optional<CapFile>> ReadCapFile(const state::Place& place);
 
 }  // namespace warp::cap
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/state/state_file.h"
 
 namespace warp::cap {
 
@@ -18,7 +17,7 @@ absl::StatusOr<std::unique_ptr<CapKeeper>> CapKeeper::Open(control::Loop& loop,
   auto thread = control::HelperThread::Start("warp-caps");
   if (!thread.ok()) return thread.status();
   keeper->thread_ = *std::move(thread);
-  keeper->Restore(ReadCapFile(keeper->path_, node));
+  keeper->Restore(ReadCapFile(keeper->file_.place()));
   const auto nothing = [](const config::PortConfig&) { return std::optional<uint64_t>(); };
   keeper->book_.Look(loop.now(), keeper->options_.wall_clock(), nothing);
   return keeper;
@@ -28,17 +27,20 @@ CapKeeper::CapKeeper(control::Loop& loop, const config::NodeConfig& config,
                      const wire::PublicKey& node, Options options)
     : loop_(loop),
       options_(std::move(options)),
-      path_(state::StateFilePath(config.node.state_directory, "caps", node)),
-      node_(node),
+      file_(config.node.state_directory, "caps", node),
       book_(config.ports, node, options_.zone),
       look_(loop, [this] { Look(); }) {}
 
-void CapKeeper::Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>>& file) {
+void CapKeeper::Restore(const absl::StatusOr<std::optional<CapFile>>& file) {
   keep_bad_ = !file.ok();
-  if (file.ok()) return book_.Restore(file, options_.wall_clock());
+  const bool found = file.ok() && file->has_value();
+  const bool moves = file_.Follow(found ? &(*file)->origin : nullptr);
+  if (found) book_.Restore(std::optional((*file)->records), options_.wall_clock());
+  if (moves) book_.SetNode(file_.node());  // it is written under this name
+  if (file.ok()) return;
   book_.Restore(
       absl::InvalidArgumentError(absl::StrCat(
-          path_, " ", file.status().message(),
+          file_.path(), " ", file.status().message(),
           ": data caps count as reached until a period begins, or `warp cap set` says better")),
       options_.wall_clock());
 }
@@ -79,8 +81,8 @@ absl::Status CapKeeper::ReadLate() {
   if (!thread.ok()) return thread.status();
   thread_ = *std::move(thread);
   reading_ = true;
-  thread_->Submit([this, path = path_, node = node_] {
-    const auto file = ReadCapFile(path, node);
+  thread_->Submit([this, place = file_.place()] {
+    const auto file = ReadCapFile(place);
     return [this, file] {
       reading_ = false;
       Restore(file);
@@ -109,11 +111,13 @@ void CapKeeper::Look() {
 
 // The thread gets copies of all that it needs: it may outlive this.
 void CapKeeper::Write() {
-  const std::string text = book_.Take(loop_.now());
-  thread_->Submit([this, path = path_, text, keep = std::exchange(keep_bad_, false)] {
-    if (keep) state::KeepAside(path);
-    const absl::Status status = state::ReplaceStateFile(path, text);
-    return [this, status] { book_.NoteWritten(loop_.now(), status); };
+  const auto writer = file_.Writer(book_.Take(loop_.now()), std::exchange(keep_bad_, false));
+  thread_->Submit([this, writer] {
+    const state::MovingFile::Written written = writer();
+    return [this, written] {
+      file_.NoteWritten(written);
+      book_.NoteWritten(loop_.now(), written.status);
+    };
   });
 }
 
@@ -143,8 +147,7 @@ absl::Status CapKeeper::Set(const std::string& port, uint64_t bytes) {
 }
 
 void CapKeeper::SetNode(const wire::PublicKey& node) {
-  node_ = node;
-  path_ = state::StateFilePath(path_.substr(0, path_.rfind('/')), "caps", node);
+  file_.SetNode(node);
   book_.SetNode(node);
 }
 

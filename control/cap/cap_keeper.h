@@ -16,9 +16,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "control/cap/cap_book.h"
+#include "control/cap/cap_file.h"
 #include "control/config/node_config.h"
 #include "control/loop/helper_thread.h"
 #include "control/loop/loop.h"
+#include "control/state/moving_file.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace warp::cap {
@@ -55,7 +57,7 @@ class CapKeeper {
   // As CapBook::Set, and what follows from it.
   absl::Status Set(const std::string& port, uint64_t bytes);
 
-  // The node has another key: what was carried is remembered under that.
+  // The node has another key: what was carried is remembered under that, and the file moves.
   void SetNode(const wire::PublicKey& node);
 
   // The end: looks once more and writes, for so long at most.
@@ -67,7 +69,7 @@ class CapKeeper {
   CapKeeper(control::Loop& loop, const config::NodeConfig& config, const wire::PublicKey& node,
             Options options);
   absl::Status ReadLate();
-  void Restore(const absl::StatusOr<std::optional<std::vector<CapRecord>>>& file);
+  void Restore(const absl::StatusOr<std::optional<CapFile>>& file);
   void Watch();
   std::optional<uint64_t> TotalOf(const config::PortConfig& port) const;
   void Look();
@@ -76,8 +78,7 @@ class CapKeeper {
 
   control::Loop& loop_;
   const Options options_;
-  std::string path_;
-  wire::PublicKey node_;
+  state::MovingFile file_;
   CapBook book_;
   bool reading_ = false;                  // the file, late
   std::vector<config::PortConfig> late_;  // that wait for that

@@ -43,6 +43,8 @@ std::string NodeReload::Obstacles(const std::vector<EntryChange>& changes,
   std::string text;
   for (const EntryChange& change : changes) {
     if (change.kind == EntryKind::kNode) text += ObstacleOfNode(change, after);
+    if (change.kind == EntryKind::kPeer && !change.removed())
+      text += ObstacleOfPeer(after.config.peers[*change.after], change, after);
     if (change.kind != EntryKind::kPort || change.removed()) continue;
     text += ObstacleOf(after.config.ports[*change.after], change, after);
   }
@@ -55,6 +57,16 @@ std::string NodeReload::ObstacleOfNode(const EntryChange& change,
   return absl::StrCat(file.Place(change, "on_event"),
                       "the process that runs hooks begins before warpd reads any key, and warpd "
                       "was started without a hook: restart warpd to add the first one\n");
+}
+
+// The peers that do not know this node's new key would be cut off by the way. That is for somebody to decide.
+std::string NodeReload::ObstacleOfPeer(const config::PeerConfig& peer, const EntryChange& change,
+                                       const config::NodeFile& file) const {
+  if (!context_.remotes.IsOwn(peer.public_key)) return "";
+  return absl::StrCat(file.Place(change, "public_key"),
+                      "this node itself has had this key, and by it serves its peers that do not "
+                      "know its new one: end it by a reload with node.old_keys_for: 0, and give it "
+                      "to the peer by the next reload\n");
 }
 
 std::string NodeReload::ObstacleOf(const config::PortConfig& port, const EntryChange& change,
@@ -117,6 +129,8 @@ absl::Status NodeReload::Take(const Step& step, const NodeConfig& before, const 
       return TakeMap(step, before, after);
     case EntryKind::kNode:
       break;
+    case EntryKind::kMapServer:  // of another program's file
+      return absl::OkStatus();
   }
   TakeNode(step, before, after);
   return absl::OkStatus();
@@ -133,6 +147,7 @@ absl::StatusOr<bool> NodeReload::Settled() const {
 // Of the entries only tunnels can be wanting, and nothing names one by its place.
 void NodeReload::End(std::span<const Step> lacking) {
   context_.dataplane.PrepareBuffers(context_.largest_mtu(context_.config), 0);
+  context_.remotes.SettleKeys();
   terms_.clear();
   std::set<size_t> tunnels;
   for (const Step& step : lacking) {

@@ -65,6 +65,8 @@ class NodeReload : public ReloadTarget {
 
  private:
   std::string ObstacleOfNode(const config::EntryChange& change, const config::NodeFile& file) const;
+  std::string ObstacleOfPeer(const config::PeerConfig& peer, const config::EntryChange& change,
+                             const config::NodeFile& file) const;
   std::string ObstacleOf(const config::PortConfig& port, const config::EntryChange& change,
                          const config::NodeFile& file) const;
   void TakeNode(const Step& step, const config::NodeConfig& before,

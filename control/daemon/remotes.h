@@ -44,6 +44,12 @@ class Remotes {
   // peer's.
   absl::Status ChangePeerKey(const config::PeerConfig& before, const config::PeerConfig& after,
                              protocol::Replaced replaced);
+  // What was changed of keys is not taken back any more.
+  void SettleKeys() { protocol_.SettleKeys(loop_.now()); }
+  // Whether this node answers to the key, be it an old one: then it can be no peer's.
+  bool IsOwn(const wire::PublicKey& key) const {
+    return protocol_.identity().FindOwn(key) != nullptr;
+  }
   // This node has this key from now on, by which it registers at the maps, too. By old keys it is registered as long as
   // they serve.
   void SetOwnKey(const config::NodeConfig& config, protocol::Replaced replaced);

@@ -1,13 +1,9 @@
 #include "control/history/history_file.h"
 
 #include <sodium.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-
-#include "control/config/file/regular_file.h"
 
 namespace warp::history {
 namespace {
@@ -157,15 +153,14 @@ absl::StatusOr<std::vector<Link>> ParseHistory(absl::string_view bytes,
   return links;
 }
 
-absl::StatusOr<std::optional<std::vector<Link>>> ReadHistoryFile(const std::string& path,
-                                                                 const wire::PublicKey& node) {
-  struct stat info;
-  if (lstat(path.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  const absl::StatusOr<std::string> bytes = config::ReadRegularFile(path, kMostBytes);
-  if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<std::vector<Link>> links = ParseHistory(*bytes, node);
+absl::StatusOr<std::optional<HistoryFile>> ReadHistoryFile(const state::Place& place) {
+  absl::StatusOr<std::optional<state::FoundFile>> found = state::FindStateFile(place, kMostBytes);
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) return std::nullopt;
+  auto& [origin, body] = **found;
+  absl::StatusOr<std::vector<Link>> links = ParseHistory(body, origin.node);
   if (!links.ok()) return links.status();
-  return *std::move(links);
+  return HistoryFile{*std::move(links), std::move(origin)};
 }
 
 }  // namespace warp::history

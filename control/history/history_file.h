@@ -1,5 +1,5 @@
 // The file that keeps the history of a node: binary, of fixed records, and replaced as a whole. Numbers are
-// little-endian.
+// little-endian. Where the node's key changes the file moves, and begins with a line that says so (moving_file.h).
 //
 //   history   = "WARPHIST" version(4)=1 links(4) written(8) node(32) *link digest(32)
 //   link      = name-size(2) name count(2) *record count(2) *record count(2) *record count(2) *record
@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "control/history/history.h"
+#include "control/state/moving_file.h"
 #include "dataplane/wire/crypto/keys.h"
 
 namespace warp::history {
@@ -31,9 +32,12 @@ std::string WriteHistory(const wire::PublicKey& node, absl::Time now,
 absl::StatusOr<std::vector<Link>> ParseHistory(absl::string_view bytes,
                                                const wire::PublicKey& node);
 
-// Reads the file; nullopt where there is none. The error is as above. It may wait for the disk.
-absl::StatusOr<std::optional<std::vector<Link>>> ReadHistoryFile(const std::string& path,
-                                                                 const wire::PublicKey& node);
+struct HistoryFile {
+  std::vector<Link> links;
+  state::Origin origin;
+};
+// Reads the file of a place; nullopt where there is none. The error is as above. It may wait for the disk.
+absl::StatusOr<std::optional<HistoryFile>> ReadHistoryFile(const state::Place& place);
 
 }  // namespace warp::history
 

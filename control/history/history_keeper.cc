@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/history/history_file.h"
-#include "control/state/state_file.h"
 
 namespace warp::history {
 
@@ -22,24 +21,26 @@ absl::StatusOr<std::unique_ptr<HistoryKeeper>> HistoryKeeper::Open(control::Loop
   keeper->written_ = std::make_unique<control::Watch>(
       loop, keeper->thread_->fd(), POLLIN,
       [raw = keeper.get()](uint32_t) { raw->thread_->RunFinished(); });
-  auto links = ReadHistoryFile(keeper->path_, node);
-  keeper->keep_bad_ = !links.ok();
-  if (!links.ok()) {
-    keeper->options_.warn(absl::StrCat(keeper->path_, " ", links.status().message(),
+  auto file = ReadHistoryFile(keeper->file_.place());
+  keeper->keep_bad_ = !file.ok();
+  const bool found = file.ok() && file->has_value();
+  if (keeper->file_.Follow(found ? &(*file)->origin : nullptr)) keeper->WriteSoon();
+  if (!file.ok()) {
+    const std::string& path = keeper->file_.path();
+    keeper->options_.warn(absl::StrCat(path, " ", file.status().message(),
                                        ": the history of the links begins anew; the file is kept "
                                        "as ",
-                                       keeper->path_, ".bad"));
-  } else if (links->has_value()) {
-    keeper->history_.Restore(**std::move(links));
+                                       path, ".bad"));
+  } else if (found) {
+    keeper->history_.Restore(std::move((*file)->links));
   }
   return keeper;
 }
 
 HistoryKeeper::HistoryKeeper(control::Loop& loop, const wire::PublicKey& node, Options options)
     : loop_(loop),
-      node_(node),
       options_(std::move(options)),
-      path_(state::StateFilePath(options_.directory, "history", node)),
+      file_(options_.directory, "history", node),
       history_(options_.zone),
       looked_(loop.now()),
       written_at_(loop.now()) {}
@@ -74,19 +75,24 @@ void HistoryKeeper::Look(const verdict::LinkBook::Links& links,
 void HistoryKeeper::Write() {
   if (std::exchange(writing_, true)) return;
   written_at_ = loop_.now();
-  thread_->Submit([this, path = path_, keep = std::exchange(keep_bad_, false),
-                   bytes = WriteHistory(node_, options_.wall_clock(), history_.links())] {
-    if (keep) state::KeepAside(path);
-    const absl::Status status = state::ReplaceStateFile(path, bytes);
-    return [this, status] { NoteWritten(status); };
+  const auto writer =
+      file_.Writer(WriteHistory(file_.node(), options_.wall_clock(), history_.links()),
+                   std::exchange(keep_bad_, false));
+  thread_->Submit([this, writer] {
+    const state::MovingFile::Written written = writer();
+    return [this, written] {
+      file_.NoteWritten(written);
+      NoteWritten(written.status);
+    };
   });
 }
 
 void HistoryKeeper::SetNode(const wire::PublicKey& node) {
-  node_ = node;
-  path_ = state::StateFilePath(options_.directory, "history", node);
-  written_at_ = loop_.now() - kWriteInterval;  // the next look writes
+  file_.SetNode(node);
+  WriteSoon();
 }
+
+void HistoryKeeper::WriteSoon() { written_at_ = loop_.now() - kWriteInterval; }
 
 void HistoryKeeper::NoteWritten(const absl::Status& status) {
   writing_ = false;

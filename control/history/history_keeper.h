@@ -17,6 +17,7 @@
 #include "control/history/history_clock.h"
 #include "control/loop/helper_thread.h"
 #include "control/loop/loop.h"
+#include "control/state/moving_file.h"
 #include "control/verdict/link_book.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/time.h"
@@ -45,7 +46,7 @@ class HistoryKeeper {
   void Look(const verdict::LinkBook::Links& links,
             const std::function<bool(const std::string& port)>& is_up);
 
-  // The node has another key: the history goes on under that.
+  // The node has another key: the history goes on under that, and the file moves.
   void SetNode(const wire::PublicKey& node);
 
   // The end: writes, for so long at most.
@@ -56,12 +57,12 @@ class HistoryKeeper {
  private:
   HistoryKeeper(control::Loop& loop, const wire::PublicKey& node, Options options);
   void Write();
+  void WriteSoon();  // at the next look
   void NoteWritten(const absl::Status& status);
 
   control::Loop& loop_;
-  wire::PublicKey node_;
   const Options options_;
-  std::string path_;
+  state::MovingFile file_;
   History history_;
   HistoryClock clock_;
   std::map<std::string, verdict::LinkTotals> told_;  // what is in the history, of this process

@@ -68,6 +68,9 @@ struct Timers : wire::ConfiguredTimers {
 inline constexpr Duration kOldKeysFor = std::chrono::hours(24);
 // Between looks whether old keys are of use to anybody still, while there are any.
 inline constexpr Duration kKeyLook = std::chrono::seconds(1);
+// Between searches for a remote end that may have newer keys than those of the session in use. Each is a few datagrams
+// over every route, and tells a second later.
+inline constexpr Duration kSearchAgain = std::chrono::seconds(30);
 
 // --- Implementation limits. ---
 
@@ -80,7 +83,7 @@ inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
 inline constexpr size_t kMaxConfirmedSessions = 6;
 inline constexpr size_t kMaxUnconfirmedSessions = 4;
 
-// Attempts of one handshake of ours whose answers are still taken; the newest is the one that is sent.
+// Attempts of one handshake of ours, by one pair of keys, whose answers are still taken; the newest of all is sent.
 inline constexpr size_t kMaxAttempts = 4;
 
 // Initiations of one remote key that proved to be new and are answered: a burst, then this many a second. Copies and

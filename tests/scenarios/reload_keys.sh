@@ -2,7 +2,7 @@
 # Keys change under 2,000 payloads a second, at one end first and at the other much later than a session lives: A's own,
 # B's own (its peer learns first), both at once with the preshared key, and changes that are taken back. Nothing is lost,
 # nothing is doubled, the map knows both names meanwhile and one afterwards, and no output has a secret. Then an end
-# never learns, and is out when the time is over.
+# never learns, and is out when the time is over. The histories of both have followed them, and nothing stale is left.
 #
 #   A wan0, wan1 -- a0, a1 - M - b0, b1 -- wan0, wan1 B        (M is the map, too)
 . "$(dirname "$0")/_init.sh"
@@ -149,3 +149,10 @@ settled B
 # The map forgets a registration that was withdrawn when its lifetime is over.
 registered 4 800
 stop A && stop B
+
+step "what is kept over restarts has followed each node, in the directory that both have"
+for site in A B; do
+  name=history-$(base64 -d <<<"${key_of[$site]}" | od -An -tx1 | tr -d ' \n' | cut -c1-16)
+  [[ -s $lab/state/$name ]] || fail "$site has no $name, but $(ls "$lab/state")"
+done
+[[ $(find "$lab/state" -name 'history-*' | wc -l) == 2 ]] || fail "stale: $(ls "$lab/state")"

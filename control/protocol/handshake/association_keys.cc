@@ -5,11 +5,6 @@
 
 namespace warp::protocol {
 
-bool AssociationKeys::SetPsk(Instant now, wire::PresharedKey psk) {
-  psks_given_ = 0;
-  return psks_.Put(now, std::move(psk));
-}
-
 std::vector<HandshakeKeys> AssociationKeys::Pairs() const {
   std::vector<HandshakeKeys> pairs;
   const bool newest_alone = !own_.has_value() && knows_newest_own();
@@ -37,35 +32,19 @@ std::optional<HandshakeKeys> AssociationKeys::Find(uint64_t own_number,
   return HandshakeKeys{own->key.public_key(), theirs->key, own->number, theirs->number};
 }
 
-const KeySuccession<wire::PresharedKey>::Entry& AssociationKeys::NextPsk() {
-  return psks_.entries()[psks_given_++ % psks_.entries().size()];
-}
-
 bool AssociationKeys::NoteServed(const HandshakeKeys& keys) {
   served_ = keys;
   // Who speaks by an old key may have stolen it, and says nothing of what the remote end knows.
-  if (keys.own_number == identity_.own().newest().number &&
-      keys.remote_number == remotes_.newest().number) {
-    own_known_ = keys.own_number;
+  if (keys.remote_number == remotes_.newest().number) {
+    if (keys.own_number == identity_.own().newest().number) own_known_ = keys.own_number;
+    if (keys.psk_number == psks_.newest().number) psks_.EndOld();
   }
-  if (keys.psk_number == psks_.newest().number) psks_.EndOld();
   return remotes_.EndBefore(keys.remote_number);
 }
 
-std::vector<wire::PublicKey> AssociationKeys::Expire(Instant now) {
-  std::vector<wire::PublicKey> ended;
-  const std::vector<KeySuccession<wire::PublicKey>::Entry> before = remotes_.entries();
-  for (const uint64_t number : remotes_.Expire(now, identity_.old_keys_for())) {
-    const auto entry = std::find_if(before.begin(), before.end(),
-                                    [number](const auto& one) { return one.number == number; });
-    ended.push_back(entry->key);
-  }
+void AssociationKeys::Expire(Instant now) {
+  remotes_.Expire(now, identity_.old_keys_for());
   psks_.Expire(now, identity_.old_keys_for());
-  return ended;
-}
-
-void AssociationKeys::EndRemote(const wire::PublicKey& key) {
-  if (const auto* const entry = remotes_.Find(key)) remotes_.End(entry->number);
 }
 
 Instant AssociationKeys::NextEnd() const {

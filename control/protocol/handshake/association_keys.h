@@ -46,29 +46,44 @@ class AssociationKeys {
   const std::optional<wire::PublicKey>& own() const { return own_; }
 
   // --- They change. False: it is the newest already. ---
-  bool SetRemote(Instant now, const wire::PublicKey& key) { return remotes_.Put(now, key); }
-  bool SetPsk(Instant now, wire::PresharedKey psk);
+  // As KeySuccession::Put has it.
+  bool SetRemote(Instant now, const wire::PublicKey& key, Replaced replaced, bool has_served) {
+    return remotes_.Put(now, key, replaced, has_served);
+  }
+  bool SetPsk(Instant now, wire::PresharedKey psk, Replaced replaced, bool has_served) {
+    return psks_.Put(now, std::move(psk), replaced, has_served);
+  }
+  void Settle() {
+    remotes_.Settle();
+    psks_.Settle();
+  }
 
   // The pairs that a handshake of ours may be made with, in the order in which they are tried: the newest two, those by
   // which the remote end was heard last, and the others. Empty: our key has ended.
   std::vector<HandshakeKeys> Pairs() const;
   // An initiation for this key of ours, by this one of the remote end's. nullopt: they do not serve.
   std::optional<HandshakeKeys> Find(uint64_t own_number, const wire::PublicKey& remote) const;
-  // What the next initiation is answered with. Nothing in it tells which of the preshared keys its sender has. So they
-  // take turns, as do its attempts.
-  const KeySuccession<wire::PresharedKey>::Entry& NextPsk();
+  // What an initiation is answered with, the first of its pair since the newest preshared key came being number 0.
+  // Nothing in it tells which of them its sender has. So they take turns, as do its attempts.
+  const KeySuccession<wire::PresharedKey>::Entry& PskOf(uint64_t number) const {
+    return psks_.entries()[number % psks_.entries().size()];
+  }
 
   // A session that was made with these was confirmed. True where old keys of the remote end have ended by that.
   bool NoteServed(const HandshakeKeys& keys);
   // Of the session that was confirmed last; zeros: none was.
   const HandshakeKeys& served() const { return served_; }
   bool knows_newest_own() const { return own_known_ == identity_.own().newest().number; }
+  // Whether the remote end may know others than the newest two: there are several Pairs.
+  bool several() const {
+    return remotes_.has_old() ||
+           (!own_.has_value() && identity_.own().has_old() && !knows_newest_own());
+  }
 
-  // Old keys end whose time is over. Those of the remote end among them.
-  std::vector<wire::PublicKey> Expire(Instant now);
+  // Old keys end whose time is over.
+  void Expire(Instant now);
   // These serve nobody any more, unless they are the newest.
-  void EndRemote(const wire::PublicKey& key);
-  void EndPsk(uint64_t number) { psks_.End(number); }
+  void EndRemote(const wire::PublicKey& key) { remotes_.End(key); }
   Instant NextEnd() const;
   // Whether handshakes may be made with them still.
   bool Serve(const HandshakeKeys& keys) const;
@@ -78,9 +93,8 @@ class AssociationKeys {
   const std::optional<wire::PublicKey> own_;
   KeySuccession<wire::PublicKey> remotes_;
   KeySuccession<wire::PresharedKey> psks_;
-  HandshakeKeys served_;     // of the session that was confirmed last
-  uint64_t own_known_ = 0;   // the number of the newest own key by which the remote end was heard
-  uint64_t psks_given_ = 0;  // NextPsk was called so often since the newest came
+  HandshakeKeys served_;    // of the session that was confirmed last
+  uint64_t own_known_ = 0;  // the number of the newest own key by which the remote end was heard
 };
 
 }  // namespace warp::protocol

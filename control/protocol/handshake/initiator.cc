@@ -28,56 +28,88 @@ Initiator::Initiator(Identity& identity, SessionTable& table, Association* owner
       params_(params),
       backoff_(identity.timers().handshake_retry),
       cookies_(identity.timers().cookie_lifetime),
-      responses_(kResponseBurst, kResponsesPerSecond),
-      retries_(kRetryBurst, kRetriesPerSecond) {}
+      lanes_(keys) {}
 
 bool Initiator::Begin(Instant now, Reason reason) {
-  assert(!active());
-  turns_ = 0;
-  if (!TryNext(now, {})) return false;
-  ++number_;
+  assert(!connecting());
+  Stop();
   reason_ = reason;
+  turns_ = 0;
+  lanes_.ForEach([](Lane& lane) { lane.token = {}; });
+  if (!TryNext(now)) return false;
+  ++number_;
+  searches_ += reason == Reason::kSearch;
   last_cookie_ = {};
   backoff_ = identity_.timers().handshake_retry;
   return true;
 }
 
-bool Initiator::TryNext(Instant now, const wire::Token& token) {
-  const std::vector<HandshakeKeys> pairs = keys_.Pairs();
-  if (pairs.empty() || !Try(now, token, pairs[turns_ % pairs.size()])) return false;
-  if (++turns_ == 1 && pairs.size() > 1) timers_.Set(Timer::kAttempt, now + kOtherKeys);
+bool Initiator::TryNext(Instant now) {
+  std::vector<HandshakeKeys> pairs = keys_.Pairs();
+  const bool searches = reason_ == Reason::kSearch;
+  if (searches) pairs = Sought(std::move(pairs));
+  if (searches && turns_ >= pairs.size()) {
+    Rest();
+    return true;
+  }
+  if (pairs.empty() || !Try(now, pairs[turns_ % pairs.size()])) return false;
+  ++turns_;
+  if (searches || (turns_ == 1 && pairs.size() > 1)) timers_.Set(Timer::kAttempt, now + kOtherKeys);
   return true;
 }
 
-bool Initiator::Try(Instant now, const wire::Token& token, const HandshakeKeys& keys) {
+std::vector<HandshakeKeys> Initiator::Sought(std::vector<HandshakeKeys> pairs) const {
+  std::erase_if(pairs, [this, newest = pairs.empty() ? HandshakeKeys()
+                                                     : pairs.front()](const HandshakeKeys& pair) {
+    return pair.SamePair(keys_.served()) && !pair.SamePair(newest);
+  });
+  if (pairs.size() <= 2) return pairs;
+  return {pairs[0], pairs[1 + searches_ % (pairs.size() - 1)]};
+}
+
+bool Initiator::Try(Instant now, const HandshakeKeys& keys) {
   const auto* const own = identity_.own().Find(keys.own_number);
   if (own == nullptr) return false;
   const std::optional<uint32_t> index = table_.Reserve(owner_);
   if (!index) return false;
-  if (attempts_.size() >= kMaxAttempts) {
-    table_.Release(attempts_.front().handshake.index());
-    attempts_.pop_front();
+  const auto is_same = [&keys](const Attempt& attempt) { return attempt.keys.SamePair(keys); };
+  if (static_cast<size_t>(std::count_if(attempts_.begin(), attempts_.end(), is_same)) >=
+      kMaxAttempts) {
+    const uint32_t oldest =
+        std::find_if(attempts_.begin(), attempts_.end(), is_same)->handshake.index();
+    Drop([oldest](const Attempt& attempt) { return attempt.handshake.index() == oldest; });
   }
   HandshakeParams params = params_;
   params.own = &own->key.pair;
   params.remote = keys.remote;
-  attempts_.push_back({.handshake = InitiatorHandshake(identity_, params, *index, token),
-                       .keys = keys,
-                       .made = now});
+  attempts_.push_back(
+      {.handshake = InitiatorHandshake(identity_, params, *index, lanes_.Of(keys).token),
+       .keys = keys,
+       .made = now});
   ++made_;
-  token_ = token;
+  resting_ = false;
   timers_.Set(Timer::kRetry, now);
   timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
   return true;
 }
 
 void Initiator::Stop() {
-  for (const Attempt& attempt : attempts_) {
+  Drop([](const Attempt&) { return true; });
+  asked_.clear();
+  Rest();
+}
+
+void Initiator::Drop(absl::FunctionRef<bool(const Attempt&)> which) {
+  std::erase_if(attempts_, [&](const Attempt& attempt) {
+    if (!which(attempt)) return false;
     assert(table_.Find(attempt.handshake.index()) == owner_);
     table_.Release(attempt.handshake.index());
-  }
-  attempts_.clear();
-  asked_.clear();
+    return true;
+  });
+}
+
+void Initiator::Rest() {
+  resting_ = !attempts_.empty();
   timers_.StopAll();
 }
 
@@ -87,11 +119,7 @@ void Initiator::KeysChanged(Instant now) {
 }
 
 void Initiator::DropEnded() {
-  std::erase_if(attempts_, [this](const Attempt& attempt) {
-    const bool ended = !keys_.Serve(attempt.keys);
-    if (ended) table_.Release(attempt.handshake.index());
-    return ended;
-  });
+  Drop([this](const Attempt& attempt) { return !keys_.Serve(attempt.keys); });
   if (attempts_.empty()) Stop();
 }
 
@@ -106,7 +134,7 @@ std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant 
   const Attempt* attempt = UnderWay(index);
   if (attempt == nullptr) return wire::Drop::kUnknownSession;
   if (!attempt->handshake.IsFromResponder(datagram)) return wire::Drop::kHandshakeFailed;
-  if (!responses_.Take(now)) return wire::Drop::kHandshakeBudget;
+  if (!lanes_.Of(attempt->keys).responses.Take(now)) return wire::Drop::kHandshakeBudget;
   HandshakeParams params = params_;
   params.psks = &keys_.psks();
   auto [session, psk_number] = attempt->handshake.ReadResponse(now, params, datagram);
@@ -117,8 +145,12 @@ std::variant<Initiator::Finished, wire::Drop> Initiator::HandleResponse(Instant 
   // The index stays reserved: it is the session's from here on.
   assert(session->local_index() == index && table_.Find(index) == owner_);
   std::erase_if(attempts_, [index](const Attempt& a) { return a.handshake.index() == index; });
-  Stop();
-  return Finished{std::move(session), round_trip, keys};
+  Drop([&keys](const Attempt& other) {
+    return other.keys.own_number <= keys.own_number &&
+           other.keys.remote_number <= keys.remote_number;
+  });
+  Rest();
+  return Finished{std::move(session), round_trip, keys, number_};
 }
 
 wire::Drop Initiator::HandleCookieReply(Instant now, const Arrival& arrival, uint32_t index,
@@ -150,11 +182,21 @@ wire::Drop Initiator::HandleRetry(Instant now, uint32_t index, wire::Bytes datag
   if (!token) return wire::Drop::kHandshakeFailed;
   // The retries to attempts that overtook each other bring the same token. Where there is no budget or no index,
   // the next copy of the retry is another chance.
-  if (*token != token_) {
-    if (!retries_.Take(now)) return wire::Drop::kHandshakeBudget;
+  Lane& lane = lanes_.Of(attempt->keys);
+  if (*token != lane.token) {
+    if (!lane.retries.Take(now)) return wire::Drop::kHandshakeBudget;
     // A copy, because Try moves the attempts.
     const HandshakeKeys keys = attempt->keys;
-    if (!Try(now, *token, keys)) return wire::Drop::kHandshakeBudget;
+    const Instant next_turn = timers_.At(Timer::kAttempt);
+    const wire::Token before = std::exchange(lane.token, *token);
+    if (!Try(now, keys)) {
+      lane.token = before;
+      return wire::Drop::kHandshakeBudget;
+    }
+    // The newest pair gets its time. Another one does not get that of those which have their turn after it.
+    const std::vector<HandshakeKeys> pairs = keys_.Pairs();
+    if (pairs.size() > 1 && !keys.SamePair(pairs.front()) && next_turn != kNever)
+      timers_.Set(Timer::kAttempt, next_turn);
     // Try may have moved or dropped the attempt.
     attempt = UnderWay(index);
   }
@@ -168,8 +210,7 @@ void Initiator::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) {
   while (const std::optional<Timer> due = timers_.TakeDue(now)) {
     switch (*due) {
       case Timer::kAttempt:
-        if (!TryNext(now, token_))
-          timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
+        if (!TryNext(now)) timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
         break;
       case Timer::kRetry:
         SendCopies(now, ways, outbox);

@@ -6,14 +6,18 @@
 //    └──────┘ ◄───────────────────────────── └────────────┘
 //              response to any attempt (a session, unconfirmed);
 //              a session of the peer's handshake was confirmed;
-//              after silence: the old session is heard again
+//              after silence: the old session is heard again;
+//              a search was not answered
 //
 // An attempt is one initiation, with an ephemeral key and an index of its own. Attempts live side by side, and nothing
 // that arrives ends one but the response: neither a slow link nor a link that forges answers takes another link's
 // answer away.
 //
 // While keys of ours or of the remote end follow each other, the attempts take turns in the pairs that may serve
-// (AssociationKeys::Pairs): the remote end is silent about a key that it does not know.
+// (AssociationKeys::Pairs): the remote end is silent about a key that it does not know. Somebody who has stolen an old
+// one may answer in its place, and sooner. So his response takes no answer away from a pair with a later key: those
+// attempts rest, and their answers are taken until the next handshake begins. Nor does a retry of his put off the turn
+// of another pair, or use up its budget. And a search (Reason::kSearch) asks the pairs by which nobody answers.
 //
 // Association decides when to begin and when to stop; the timers here are those of the handshake under way.
 #ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_
@@ -32,6 +36,7 @@
 #include "control/protocol/handshake/cookie.h"
 #include "control/protocol/handshake/handshake.h"
 #include "control/protocol/handshake/identity.h"
+#include "control/protocol/handshake/pair_lanes.h"
 #include "control/protocol/handshake/session_table.h"
 #include "control/protocol/timer_table.h"
 #include "control/protocol/token_bucket.h"
@@ -47,8 +52,9 @@ using WaysFunction = absl::FunctionRef<std::vector<Way>()>;
 
 class Initiator {
  public:
-  // Why a handshake was begun.
-  enum class Reason : uint8_t { kConnect, kSilence, kRekey };
+  // Why a handshake was begun. A search asks whether the remote end has the newest keys by now, and once each time by
+  // another pair; it does so beside the session of the pair that was served last, which it does not ask, and is short.
+  enum class Reason : uint8_t { kConnect, kSilence, kRekey, kSearch };
 
   // `identity`, `table`, `keys`, and `owner`, which is found in the table by an attempt's index, outlive this. Of
   // `params`, those that are no keys count.
@@ -58,7 +64,8 @@ class Initiator {
   Initiator(const Initiator&) = delete;
   Initiator& operator=(const Initiator&) = delete;
 
-  // Nothing is under way yet. The first initiation is due at once. False where the table has no free index.
+  // Nothing is under way yet but a search, which ends. The first initiation is due at once. False where the table has
+  // no free index.
   bool Begin(Instant now, Reason reason);
   // Gives up the handshake under way, if there is one, and its indices.
   void Stop();
@@ -74,6 +81,7 @@ class Initiator {
     std::shared_ptr<wire::Session> session;
     Duration round_trip;  // at most: it includes the repetitions of the same initiation
     HandshakeKeys keys;
+    uint64_t handshake;  // its number
   };
   // `index` is the one that the datagram names; mac1 of a response was verified. On a drop nothing has changed.
   std::variant<Finished, wire::Drop> HandleResponse(Instant now, uint32_t index,
@@ -85,7 +93,9 @@ class Initiator {
   Instant NextTimeout() const { return timers_.Next(); }
   void HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox);
 
-  bool active() const { return !attempts_.empty(); }
+  bool active() const { return !attempts_.empty() && !resting_; }
+  // Active, and more than a search.
+  bool connecting() const { return active() && reason_ != Reason::kSearch; }
   // Whether the handshake under way was begun because of silence.
   bool because_of_silence() const { return active() && reason_ == Reason::kSilence; }
   // Initiations made in all. Each has cost Diffie-Hellman work.
@@ -100,6 +110,14 @@ class Initiator {
     kCount
   };
 
+  // Of a pair of keys.
+  struct Lane {
+    wire::Token token{};  // that the newest attempt echoes
+    TokenBucket responses{kResponseBurst,
+                          kResponsesPerSecond};           // each costs a Diffie-Hellman to read
+    TokenBucket retries{kRetryBurst, kRetriesPerSecond};  // that are followed by another attempt
+  };
+
   struct Attempt {
     InitiatorHandshake handshake;
     HandshakeKeys keys;
@@ -109,8 +127,13 @@ class Initiator {
 
   // A new attempt, which is due at once. False where the table has no free index, or no key serves; then nothing has
   // changed.
-  bool TryNext(Instant now, const wire::Token& token);
-  bool Try(Instant now, const wire::Token& token, const HandshakeKeys& keys);
+  bool TryNext(Instant now);
+  bool Try(Instant now, const HandshakeKeys& keys);
+  // The pairs that a search asks, in their order: two at most.
+  std::vector<HandshakeKeys> Sought(std::vector<HandshakeKeys> pairs) const;
+  void Drop(absl::FunctionRef<bool(const Attempt&)> which);
+  // No attempt is sent any more, and their answers are taken still.
+  void Rest();
   void SendCopies(Instant now, WaysFunction ways, Outbox& outbox);
   Attempt* UnderWay(uint32_t index);  // null where no attempt has this index
 
@@ -121,23 +144,23 @@ class Initiator {
   const HandshakeParams params_;
 
   // Of the handshake under way.
-  std::deque<Attempt> attempts_;  // oldest first, kMaxAttempts at most; empty: Idle
+  std::deque<Attempt> attempts_;  // oldest first, kMaxAttempts of each pair at most; empty: Idle
+  bool resting_ = false;
   uint64_t number_ = 0;
   Reason reason_ = Reason::kConnect;
-  wire::Token token_{};  // that the newest attempt echoes
-  size_t turns_ = 0;     // of the pairs of keys
+  size_t turns_ = 0;  // of the pairs of keys
   Instant last_send_{};
   Instant last_cookie_{};  // when a cookie last hastened the retry
   Duration backoff_;       // the time until the next retry
   TimerTable<Timer> timers_;
 
   uint64_t made_ = 0;
+  size_t searches_ = 0;
 
   CookieJar cookies_;
   absl::flat_hash_set<Route>
-      asked_;              // that the handshake under way went out over; kMaxCookies at most
-  TokenBucket responses_;  // that the responder made; each costs a Diffie-Hellman to read
-  TokenBucket retries_;    // that are followed by another attempt
+      asked_;  // that the handshake under way went out over; kMaxCookies at most
+  PairLanes<Lane> lanes_;
 };
 
 }  // namespace warp::protocol

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -44,6 +46,10 @@ class KeySuccession {
 
   const Entry& newest() const { return entries_.front(); }
   const std::vector<Entry>& entries() const { return entries_; }  // the newest first, never empty
+  // Whether it serves, or may come back by Put.
+  bool MayServe(const Key& key) const {
+    return Find(key) != nullptr || (displaced_.oldest && SameKey(displaced_.oldest->key, key));
+  }
   bool has_old() const { return entries_.size() > 1; }
   // Null: it does not serve, or not any more. Valid until the succession changes.
   const Entry* Find(uint64_t number) const {
@@ -54,41 +60,62 @@ class KeySuccession {
   }
 
   // The key is the newest from now on, also where it is one of those before. False where it was the newest already.
-  // Beyond wire::kMaxOldKeys old ones, the oldest goes.
-  bool Put(Instant now, Key key) {
+  // Beyond wire::kMaxOldKeys old ones, the oldest serves nobody any more; it is kept until the change is Settled.
+  //
+  // With kMistaken the change before this one is taken back: `key` was the newest before that, and what that change
+  // has displaced is where it was. The key that goes serves as an old one does, where a session was made with it.
+  bool Put(Instant now, Key key, Replaced replaced = Replaced::kServes, bool has_served = true) {
     if (SameKey(newest().key, key)) return false;
+    Displaced displaced = std::exchange(displaced_, {});
     entries_.front().replaced = now;
+    for (const Entry& entry : entries_) {
+      if (SameKey(entry.key, key)) displaced_.was = {{entry.number, entry.replaced}};
+    }
     std::erase_if(entries_, [&key](const Entry& entry) { return SameKey(entry.key, key); });
     entries_.insert(entries_.begin(), Entry{std::move(key), ++numbers_});
-    if (entries_.size() > 1 + wire::kMaxOldKeys) entries_.pop_back();
+    if (replaced == Replaced::kMistaken) {
+      displaced_ = {};
+      PutBack(std::move(displaced), has_served);
+    }
+    if (entries_.size() > 1 + wire::kMaxOldKeys) {
+      displaced_.oldest = std::move(entries_.back());
+      entries_.pop_back();
+    }
     return true;
   }
+  // The change that was made last is not taken back any more.
+  void Settle() { displaced_ = {}; }
   // Others know the newest: those before it serve nobody any more.
-  void EndOld() { entries_.erase(entries_.begin() + 1, entries_.end()); }
+  void EndOld() { EndBefore(newest().number); }
   // Others know the one of this number: those before it serve nobody any more. False: there was none.
   bool EndBefore(uint64_t number) {
-    const Entry* const known = Find(number);
-    return known != nullptr &&
-           std::erase_if(entries_, [number](const Entry& e) { return e.number < number; }) > 0;
+    if (Find(number) == nullptr) return false;
+    if (displaced_.oldest && displaced_.oldest->number < number) displaced_.oldest.reset();
+    if (displaced_.was && displaced_.was->first < number) displaced_.was.reset();
+    return std::erase_if(entries_, [number](const Entry& e) { return e.number < number; }) > 0;
   }
   // The old key of this number serves nobody any more.
   void End(uint64_t number) {
     std::erase_if(entries_, [&](const Entry& e) { return &e != &newest() && e.number == number; });
   }
-  // Those end that were replaced so long ago. Their numbers.
-  std::vector<uint64_t> Expire(Instant now, Duration old_keys_for) {
-    std::vector<uint64_t> ended;
-    for (const Entry& entry : entries_) {
-      if (&entry != &newest() && EndOf(entry, old_keys_for) <= now) ended.push_back(entry.number);
-    }
-    for (const uint64_t number : ended) End(number);
-    return ended;
+  // The same of one that it may have as an old key.
+  void End(const Key& key) {
+    if (displaced_.oldest && SameKey(displaced_.oldest->key, key)) displaced_.oldest.reset();
+    std::erase_if(entries_, [&](const Entry& e) { return &e != &newest() && SameKey(e.key, key); });
+  }
+  // Those end that were replaced so long ago. True: there were such.
+  bool Expire(Instant now, Duration old_keys_for) {
+    if (displaced_.oldest && EndOf(*displaced_.oldest, old_keys_for) <= now)
+      displaced_.oldest.reset();
+    return std::erase_if(entries_, [&](const Entry& e) {
+             return &e != &newest() && EndOf(e, old_keys_for) <= now;
+           }) > 0;
   }
   static Instant EndOf(const Entry& old, Duration old_keys_for) {
     return old.replaced + old_keys_for;
   }
   Instant NextEnd(Duration old_keys_for) const {
-    Instant next = kNever;
+    Instant next = displaced_.oldest ? EndOf(*displaced_.oldest, old_keys_for) : kNever;
     for (size_t i = 1; i < entries_.size(); ++i)
       next = std::min(next, EndOf(entries_[i], old_keys_for));
     return next;
@@ -101,8 +128,31 @@ class KeySuccession {
     return found == entries_.end() ? nullptr : &*found;
   }
 
+  // What the last change has taken from its place.
+  struct Displaced {
+    std::optional<Entry> oldest;  // it was one too many
+    std::optional<std::pair<uint64_t, Instant>>
+        was;  // the newest was an old one, of this number and end
+  };
+
+  // The newest but one should not have come.
+  void PutBack(Displaced displaced, bool has_served) {
+    if (!has_served && displaced.was) {
+      std::tie(entries_[1].number, entries_[1].replaced) = *displaced.was;
+    } else if (!has_served) {
+      entries_.erase(entries_.begin() + 1);
+    }
+    if (displaced.oldest && Find(displaced.oldest->key) == nullptr &&
+        entries_.size() <= wire::kMaxOldKeys) {
+      entries_.push_back(*std::move(displaced.oldest));
+    }
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return a.number > b.number; });
+  }
+
   std::vector<Entry> entries_;
   uint64_t numbers_ = 0;
+  Displaced displaced_;
 };
 
 }  // namespace warp::protocol

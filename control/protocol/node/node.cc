@@ -69,6 +69,7 @@ void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes data
     return Count(wire::Drop::kBadSource);
   }
   const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
+  if (now >= next_key_look_) LookAtKeys(now);  // after a suspend, messages may come before timeouts
   if (type == wire::MessageType::kInitiation) {
     Peer* found = nullptr;
     const auto find = [&](const wire::PublicKey& key) -> Association* {
@@ -254,9 +255,7 @@ void Node::FollowMaps(Instant now) {
       assert(!found.endpoints.empty());
       const auto peer = peers_by_key_.find(found.peer);
       if (peer == peers_by_key_.end()) continue;
-      const bool newest = peer->second->public_key() == found.peer;
-      peer->second->SetEndpoints(now, EndpointSource::kMap, newest ? map.id : OfOldKeys(map.id),
-                                 found.endpoints);
+      peer->second->SetFound(now, map.id, found.peer, found.endpoints);
       Watch(*peer->second);
     }
   }

@@ -46,9 +46,6 @@
 namespace warp::protocol {
 
 using MapId = uint32_t;
-// Where a map's endpoints of a peer's old keys are kept: beside those of its newest, which somebody who has stolen an
-// old one must not replace.
-inline MapId OfOldKeys(MapId id) { return id | uint32_t{1} << 31; }
 
 struct NodeOptions {
   IdentityOptions identity;
@@ -103,18 +100,23 @@ class Node {
   void RemovePeer(Instant now, PeerId peer);  // with a close message
   // --- Keys that change (node_keys.cc). No session ends by these, unless old keys are to serve no time at all. ---
   // Handshakes are made with this key from now on, and one with each peer begins at once. The key of before serves the
-  // peers that do not know this one yet, and ends when all do, or when its time is over: then its secret is wiped.
+  // peers that do not know this one yet, and ends when all do, or when its time is over: then its secret is wiped. What
+  // was an old key of a peer's is ours alone from now on.
   void SetKey(Instant now, wire::SecretKey key, Replaced replaced = Replaced::kServes);
   // So long, from when they were replaced, old keys serve: of ours, of peers, and preshared ones.
   void SetOldKeysFor(Instant now, Duration time);
   // The peer has this static key from now on; until it was heard by that, it may have the one of before. False where
-  // the key is zero, our own or another peer's.
+  // the key is zero, one of ours that serves, or another peer's newest. What was an old key of another peer's is this
+  // one's alone from now on.
   bool SetPeerKey(Instant now, PeerId peer, const wire::PublicKey& key,
                   Replaced replaced = Replaced::kServes);
   // Handshakes with the peer are made with this preshared key from now on, all zero: with none. Until a session is
   // confirmed that was made with it, those of before serve as well.
   void SetPeerPsk(Instant now, PeerId peer, wire::PresharedKey psk,
                   Replaced replaced = Replaced::kServes);
+
+  // What was changed by these is not taken back (Replaced::kMistaken) any more: a key that was one too many is wiped.
+  void SettleKeys(Instant now);
 
   // The peer is called so from now on.
   void RenamePeer(PeerId peer, const std::string& name);
@@ -214,11 +216,15 @@ class Node {
   // Of all peers the newest, then those of before.
   std::vector<wire::PublicKey> PeerKeys() const;
   wire::Mac1Keys OwnMac1Keys() const;
-  void OwnKeysChanged(Instant now);
   // Ends old keys of which nobody has need, or whose time is over.
   void LookAtKeys(Instant now);
-  void ForgetOldEndpoints(Instant now, Peer& peer);
   void EndOwnKeys(Instant now);
+  // No key is two nodes.
+  void SeparateKeys(Instant now);
+  // Does something to the association of a peer, or of each, and what follows from it.
+  using ChangeFunction = absl::FunctionRef<void(Association&)>;
+  void Change(Instant now, Peer& peer, ChangeFunction change);
+  void ChangeAll(Instant now, ChangeFunction change);
   // Of a peer: its newest key is another peer's from now on, where it was its own old one. False: it cannot be.
   bool ClaimKey(Instant now, const wire::PublicKey& key, const Peer* owner);
   // Tells the set of peers to the maps where it changed: once, however many changes there were.

@@ -11,22 +11,12 @@ namespace warp::protocol {
 void Node::SetKey(Instant now, wire::SecretKey key, Replaced replaced) {
   KeySuccession<OwnKey>& own = identity_.own();
   const uint64_t before = own.newest().number;
-  if (draining_ || !own.Put(now, OwnKey(std::move(key)))) return;
   const auto with = [before](const HandshakeKeys& keys) { return keys.own_number == before; };
   const bool has_served = std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
     return peer != nullptr && peer->association().HasSession(with);
   });
-  if (replaced == Replaced::kMistaken && !has_served) own.End(before);
-  OwnKeysChanged(now);
-}
-
-void Node::OwnKeysChanged(Instant now) {
-  for (const std::unique_ptr<Peer>& peer : peers_) {
-    if (peer == nullptr) continue;
-    peer->association().OwnKeyChanged(now);
-    peer->AssociationChanged(now);
-    Watch(*peer);
-  }
+  if (draining_ || !own.Put(now, OwnKey(std::move(key)), replaced, has_served)) return;
+  ChangeAll(now, [now](Association& association) { association.OwnKeyChanged(now); });
   LookAtKeys(now);
   EndOwnKeys(now);
 }
@@ -40,7 +30,7 @@ void Node::SetOldKeysFor(Instant now, Duration time) {
 
 void Node::LookAtKeys(Instant now) {
   KeySuccession<OwnKey>& own = identity_.own();
-  bool ended = !own.Expire(now, identity_.old_keys_for()).empty();
+  bool ended = own.Expire(now, identity_.old_keys_for());
   const bool all_know = std::all_of(peers_.begin(), peers_.end(), [](const auto& peer) {
     return peer == nullptr || peer->association().keys().knows_newest_own();
   });
@@ -49,11 +39,12 @@ void Node::LookAtKeys(Instant now) {
     ended = true;
   }
   if (ended) EndOwnKeys(now);
+  SeparateKeys(now);
   const size_t forgotten = absl::erase_if(peers_by_key_, [&](const auto& entry) {
     Peer& peer = *entry.second;
-    const auto& remotes = peer.association().keys().remotes();
-    if (remotes.Find(entry.first) != nullptr) return false;
-    if (!remotes.has_old()) ForgetOldEndpoints(now, peer);
+    if (peer.association().keys().remotes().Find(entry.first) != nullptr) return false;
+    peer.ForgetOldKeys(now);
+    Watch(peer);
     return true;
   });
   if (forgotten > 0) peers_untold_ = !maps_.empty();
@@ -63,23 +54,49 @@ void Node::LookAtKeys(Instant now) {
   next_key_look_ = any_old ? now + kKeyLook : kNever;
 }
 
-// What maps have said of keys of the peer that have ended.
-void Node::ForgetOldEndpoints(Instant now, Peer& peer) {
-  for (const Map& map : maps_) peer.SetEndpoints(now, EndpointSource::kMap, OfOldKeys(map.id), {});
-  Watch(peer);
+// An old key of a peer's that is ours has ended: the peer has another one, and we have the secret. So has one of ours
+// that came back, by a change that was taken back, after a peer had got it.
+void Node::SeparateKeys(Instant now) {
+  KeySuccession<OwnKey>& own = identity_.own();
+  std::vector<uint64_t> ended;
+  for (const auto& entry : own.entries()) {
+    const wire::PublicKey& key = entry.key.public_key();
+    const auto found = peers_by_key_.find(key);
+    if (found == peers_by_key_.end()) continue;
+    if (found->second->public_key() == key) {
+      if (&entry != &own.newest()) ended.push_back(entry.number);
+    } else {
+      Change(now, *found->second,
+             [now, &key](Association& association) { association.EndRemote(now, key); });
+    }
+  }
+  for (const uint64_t number : ended) own.End(number);
+  if (!ended.empty()) EndOwnKeys(now);
 }
 
 // Handshakes under way that were made with a key that has ended end with it. Workers know messages to the others from
 // strangers', and a response must not be there before they do.
 void Node::EndOwnKeys(Instant now) {
-  for (const std::unique_ptr<Peer>& peer : peers_) {
-    if (peer == nullptr) continue;
-    peer->association().EndKeys(now);
-    peer->AssociationChanged(now);
-    Watch(*peer);
-  }
+  ChangeAll(now, [now](Association& association) { association.EndKeys(now); });
   for (const Map& map : maps_) map.driver->association().EndKeys(now);
   context_.sessions_version = ++context_.version;
+}
+
+void Node::SettleKeys(Instant now) {
+  identity_.own().Settle();
+  ChangeAll(now, [now](Association& association) { association.SettleKeys(now); });
+}
+
+void Node::Change(Instant now, Peer& peer, ChangeFunction change) {
+  change(peer.association());
+  peer.AssociationChanged(now);
+  Watch(peer);
+}
+
+void Node::ChangeAll(Instant now, ChangeFunction change) {
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer != nullptr) Change(now, *peer, change);
+  }
 }
 
 wire::Mac1Keys Node::OwnMac1Keys() const {
@@ -104,10 +121,16 @@ bool Node::SetPeerKey(Instant now, PeerId id, const wire::PublicKey& key, Replac
   if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return false;
   Peer& peer = *peers_[id];
   if (!ClaimKey(now, key, &peer)) return false;
-  peers_by_key_[key] = &peer;
-  peer.association().SetRemote(now, key, replaced);
-  peer.AssociationChanged(now);
-  Watch(peer);
+  peer.SetKey(now, key, replaced);
+  // A way back may bring old ones with it, which another one may have got meanwhile.
+  std::vector<wire::PublicKey> gone;
+  for (const auto& entry : peer.association().keys().remotes().entries()) {
+    if (peers_by_key_.try_emplace(entry.key, &peer).first->second != &peer)
+      gone.push_back(entry.key);
+  }
+  Change(now, peer, [now, &gone](Association& association) {
+    for (const wire::PublicKey& one : gone) association.EndRemote(now, one);
+  });
   peers_untold_ = !maps_.empty();
   LookAtKeys(now);
   return true;
@@ -115,10 +138,8 @@ bool Node::SetPeerKey(Instant now, PeerId id, const wire::PublicKey& key, Replac
 
 void Node::SetPeerPsk(Instant now, PeerId id, wire::PresharedKey psk, Replaced replaced) {
   if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return;
-  Peer& peer = *peers_[id];
-  peer.association().SetPsk(now, std::move(psk), replaced);
-  peer.AssociationChanged(now);
-  Watch(peer);
+  Change(now, *peers_[id],
+         [&](Association& association) { association.SetPsk(now, std::move(psk), replaced); });
 }
 
 bool Node::ClaimKey(Instant now, const wire::PublicKey& key, const Peer* owner) {
@@ -127,9 +148,8 @@ bool Node::ClaimKey(Instant now, const wire::PublicKey& key, const Peer* owner) 
   if (found == peers_by_key_.end() || found->second == owner) return true;
   Peer& other = *found->second;
   if (other.public_key() == key) return false;
-  other.association().EndRemote(now, key);
-  other.AssociationChanged(now);
-  if (!other.association().keys().remotes().has_old()) ForgetOldEndpoints(now, other);
+  Change(now, other, [&](Association& association) { association.EndRemote(now, key); });
+  other.ForgetOldKeys(now);
   Watch(other);
   peers_by_key_.erase(found);
   return true;

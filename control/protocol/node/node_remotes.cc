@@ -86,8 +86,7 @@ void Node::RemoveMap(Instant now, MapId id) {
   maps_.erase(map);
   for (const std::unique_ptr<Peer>& peer : peers_) {
     if (peer == nullptr) continue;
-    for (const MapId instance : {id, OfOldKeys(id)})
-      peer->SetEndpoints(now, EndpointSource::kMap, instance, {});
+    peer->ForgetMap(now, id);
     Watch(*peer);
   }
   context_.sessions_version = ++context_.version;

@@ -25,7 +25,7 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
 
 // --- Endpoints and ports. ---
 
-void Peer::SetEndpoints(Instant now, EndpointSource source, uint32_t instance,
+void Peer::SetEndpoints(Instant now, EndpointSource source, uint64_t instance,
                         std::span<const wire::Endpoint> endpoints) {
   std::vector<wire::Endpoint> acceptable;
   for (const wire::Endpoint& endpoint : endpoints) {

@@ -99,8 +99,17 @@ class Peer {
   Peer(Instant now, Context& context, PeerId id, PeerOptions options);
 
   // --- What happens. ---
-  void SetEndpoints(Instant now, EndpointSource source, uint32_t instance,
+  void SetEndpoints(Instant now, EndpointSource source, uint64_t instance,
                     std::span<const wire::Endpoint> endpoints);
+  // A map has found this of a key of the peer, which counts where the key serves.
+  void SetFound(Instant now, uint32_t map, const wire::PublicKey& key,
+                std::span<const wire::Endpoint> endpoints);
+  // There is no such map any more.
+  void ForgetMap(Instant now, uint32_t map);
+  // Keys of the peer have ended: what maps have said of them is not true any more.
+  void ForgetOldKeys(Instant now);
+  // As Association::SetRemote; what maps say of each key stays that key's.
+  void SetKey(Instant now, const wire::PublicKey& key, Replaced replaced);
   void PortsChanged(Instant now);
   void SetName(const std::string& name) { name_ = name; }
   // The association has changed, by a handshake message or another key.
@@ -142,6 +151,7 @@ class Peer {
   std::vector<PortId> TakeDoubtful() { return std::exchange(doubtful_, {}); }
 
  private:
+  void Withdraw(Instant now, absl::FunctionRef<bool(const MapInstance&)> which);
   // What forwarding needs of this peer has changed.
   void Changed() { context_.changed[id_] = ++context_.version; }
   void Reconcile(Instant now);

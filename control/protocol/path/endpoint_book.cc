@@ -14,7 +14,7 @@ bool AcceptableEndpoint(const wire::Endpoint& endpoint, bool allow_loopback) {
          (allow_loopback || !address.is_loopback());
 }
 
-void EndpointBook::Replace(Instant now, EndpointSource source, uint32_t instance,
+void EndpointBook::Replace(Instant now, EndpointSource source, uint64_t instance,
                            std::span<const wire::Endpoint> endpoints, ActiveFunction active) {
   for (Entry& entry : entries_) {
     if (entry.source == source && entry.instance == instance) entry.withdrawn = true;
@@ -40,6 +40,24 @@ void EndpointBook::Replace(Instant now, EndpointSource source, uint32_t instance
     if (entry.source != source || entry.instance != instance || !entry.withdrawn) return false;
     return !active(entry.endpoint) || ++kept > kMaxEndpoints;
   });
+}
+
+bool EndpointBook::Withdraw(EndpointSource source, InstanceFunction which, ActiveFunction active) {
+  bool any = false;
+  size_t kept = 0;
+  std::erase_if(entries_, [&](Entry& entry) {
+    if (entry.source != source || !which(entry.instance)) return false;
+    any |= !entry.withdrawn;
+    entry.withdrawn = true;
+    return !active(entry.endpoint) || ++kept > kMaxEndpoints;
+  });
+  return any;
+}
+
+void EndpointBook::Renumber(EndpointSource source, absl::FunctionRef<uint64_t(uint64_t)> to) {
+  for (Entry& entry : entries_) {
+    if (entry.source == source) entry.instance = to(entry.instance);
+  }
 }
 
 bool EndpointBook::Learn(Instant now, const Route& route, const wire::IpAddress& local,

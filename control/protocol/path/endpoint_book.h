@@ -22,15 +22,33 @@ namespace warp::protocol {
 
 enum class EndpointSource : uint8_t { kConfig, kMap, kLearned };
 
+// A map that says something of one key of a peer, by the key's number (KeySuccession). Each key has an instance of its
+// own: somebody who has stolen an old one must not replace what is known of another. In the order of instances a newer
+// key comes before an older one.
+struct MapInstance {
+  uint32_t map = 0;
+  uint64_t key_number = 0;
+
+  static MapInstance Of(uint64_t instance) {
+    return {static_cast<uint32_t>(instance), ~instance >> 32};
+  }
+  uint64_t instance() const { return ~key_number << 32 | map; }
+};
+
 class EndpointBook {
  public:
   // Whether a path to the endpoint is active now.
   using ActiveFunction = absl::FunctionRef<bool(const wire::Endpoint&)>;
 
-  // `endpoints` are acceptable (AcceptableEndpoint), and the first kMaxEndpoints count. `instance` tells several maps
-  // apart. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0.
-  void Replace(Instant now, EndpointSource source, uint32_t instance,
+  // `endpoints` are acceptable (AcceptableEndpoint), and the first kMaxEndpoints count. `instance` is that of a
+  // MapInstance. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0.
+  void Replace(Instant now, EndpointSource source, uint64_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
+  // Such instances of the source know nothing any more: as Replace by nothing. False: they knew nothing.
+  using InstanceFunction = absl::FunctionRef<bool(uint64_t instance)>;
+  bool Withdraw(EndpointSource source, InstanceFunction which, ActiveFunction active);
+  // What each instance of the source has told is another's from now on, of which there was none.
+  void Renumber(EndpointSource source, absl::FunctionRef<uint64_t(uint64_t instance)> to);
 
   // Of how much use an endpoint is.
   enum class Use : uint8_t { kIdle, kActive, kCarries };
@@ -54,14 +72,16 @@ class EndpointBook {
     // Who has told of it. Of several, the first in the order of their kinds and instances: a learned endpoint is known
     // from the peer's probes alone.
     EndpointSource source = EndpointSource::kConfig;
-    uint32_t instance = 0;
+    uint64_t instance = 0;
     // Of a learned one, as the newest probe told.
     PortId heard_on = 0;
     wire::IpAddress local = {};
 
     bool learned() const { return source == EndpointSource::kLearned; }
     // The number of the port that the configuration binds it to; 0: none.
-    uint32_t bound_to() const { return source == EndpointSource::kConfig ? instance : 0; }
+    uint32_t bound_to() const {
+      return source == EndpointSource::kConfig ? static_cast<uint32_t>(instance) : 0;
+    }
     bool Covers(const Known& other) const {
       const bool anywhere = !port && bound_to() == 0;
       return endpoint == other.endpoint &&
@@ -77,7 +97,7 @@ class EndpointBook {
   struct Entry {
     wire::Endpoint endpoint;
     EndpointSource source;
-    uint32_t instance = 0;
+    uint64_t instance = 0;
     PortId port = 0;           // learned
     wire::IpAddress local;     // learned
     uint16_t remote_port = 0;  // learned

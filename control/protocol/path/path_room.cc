@@ -9,7 +9,7 @@
 namespace warp::protocol {
 namespace {
 
-using SourceKey = std::pair<EndpointSource, uint32_t>;
+using SourceKey = std::pair<EndpointSource, uint64_t>;
 
 SourceKey SourceOf(const PathWish& wish) { return {wish.source, wish.instance}; }
 

@@ -19,7 +19,7 @@ namespace warp::protocol {
 struct PathWish {
   PortId port = 0;
   EndpointSource source = EndpointSource::kConfig;
-  uint32_t instance = 0;  // of the source
+  uint64_t instance = 0;  // of the source
   bool held = false;      // a path that must stay
 };
 

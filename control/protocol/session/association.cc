@@ -20,23 +20,22 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
                  {.role = options_.role,
                   .window = options_.window,
                   .lifetime = options_.session_lifetime}),
-      newest_lane_{.initiations = {kInitiationBurst, kInitiationsPerSecond}, .token = {}},
-      old_lane_{.initiations = {kInitiationBurst, kInitiationsPerSecond}, .token = {}} {
-  for (Lane* const lane : {&newest_lane_, &old_lane_})
-    randombytes_buf(lane->token.data(), lane->token.size());
-}
+      lanes_(keys_) {}
+
+Association::Lane::Lane() { randombytes_buf(token.data(), token.size()); }
 
 // --- Initiator. ---
 
 void Association::Connect(Instant now) {
   if (!options_.initiates) return;
   wanted_ = true;
-  connect_ = !initiating();
+  connect_ = !initiator_.connecting();
   not_before_ = now;
   Reschedule();
 }
 
 void Association::Begin(Instant now, Initiator::Reason reason) {
+  if (reason == Initiator::Reason::kSearch) next_search_ = now + kSearchAgain;
   if (initiator_.Begin(now, reason)) {
     connect_ = false;
   } else {  // the table is full: later
@@ -49,10 +48,9 @@ wire::Drop Association::HandleResponse(Instant now, const Arrival& arrival, wire
   const std::optional<uint32_t> index = wire::DecodeHandshakeReceiver(datagram);
   if (!index) return wire::Drop::kHandshakeFailed;
   if (FindSession(*index) != nullptr) return wire::Drop::kHandshakeRepeated;
-  const uint64_t handshake = initiator_.number();
   auto result = initiator_.HandleResponse(now, *index, datagram);
   if (const auto* drop = std::get_if<wire::Drop>(&result)) return *drop;
-  auto& [session, round_trip, keys] = std::get<Initiator::Finished>(result);
+  auto& [session, round_trip, keys, handshake] = std::get<Initiator::Finished>(result);
   last_response_ = now;
   // Twice as long for each session of ours that waits already: the response may have come over a link that carries no
   // confirm, and new sessions must not displace one that a slower link still confirms.
@@ -113,9 +111,10 @@ void Association::SendConfirms(Instant now, WaysFunction ways, Outbox& outbox) {
 
 std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
     Instant now, ReceivedInitiation& initiation) {
+  if (now >= timers_.At(Timer::kKeys)) EndKeys(now);
   std::optional<HandshakeKeys> keys = keys_.Find(initiation.own_number, initiation.remote);
   if (!keys.has_value()) return wire::Drop::kUnknownPeer;
-  Lane& lane = ByNewest(initiation.own_number, initiation.remote) ? newest_lane_ : old_lane_;
+  Lane& lane = lanes_.Of(*keys);
   wire::Token& token = lane.token;
   const bool fresh = sodium_memcmp(initiation.token.data(), token.data(), token.size()) == 0;
   if (!fresh && !sessions_.entries().empty()) return wire::Drop::kHandshakeStale;
@@ -123,7 +122,7 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   if (fresh && !lane.initiations.Take(now)) return wire::Drop::kHandshakeBudget;
   const std::optional<uint32_t> index = table_.Reserve(this);
   if (!index) return wire::Drop::kHandshakeBudget;
-  const auto& psk = keys_.NextPsk();
+  const auto& psk = keys_.PskOf(lane.given++);
   keys->psk_number = psk.number;
   const HandshakeParams params{.remote = initiation.remote,
                                .psk = &psk.key,
@@ -146,8 +145,9 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   return Response{*index, std::move(answer->response)};
 }
 
-const wire::Token& Association::token(const ReceivedInitiation& initiation) const {
-  return ByNewest(initiation.own_number, initiation.remote) ? newest_lane_.token : old_lane_.token;
+wire::Token Association::token(const ReceivedInitiation& initiation) {
+  const auto keys = keys_.Find(initiation.own_number, initiation.remote);
+  return keys.has_value() ? lanes_.Of(*keys).token : wire::Token{};
 }
 
 void Association::HandleConfirm(Instant now, const Arrival& arrival, const wire::Session* session,
@@ -200,8 +200,10 @@ void Association::HandleClose(Instant now, const wire::Session* session) {
   if (closed == nullptr) return;
   const uint64_t last = closed->order;
   sessions_.Remove([last](const SessionSet::Entry& entry) { return entry.order <= last; });
-  // It is going away, so there is no hurry to greet it again.
-  not_before_ = now + identity_.Jitter(identity_.timers().handshake_retry_max);
+  // It is going away, so there is no hurry to greet it again. Somebody who has stolen an old key may say so again and
+  // again, and puts nothing off by that.
+  if (now >= not_before_)
+    not_before_ = now + identity_.Jitter(identity_.timers().handshake_retry_max);
   Reschedule();
 }
 
@@ -254,8 +256,9 @@ void Association::ScheduleBeginning() {
   timers_.Stop(Timer::kConnect);
   timers_.Stop(Timer::kRekey);
   timers_.Stop(Timer::kSilence);
+  timers_.Stop(Timer::kSearch);
   if (connect_) return timers_.Set(Timer::kConnect, not_before_);
-  if (!wanted_ || initiating()) return;
+  if (!wanted_ || initiator_.connecting()) return;
 
   // A session of ours that waits for its confirmation gets some time for it.
   Instant earliest = not_before_;
@@ -263,6 +266,7 @@ void Association::ScheduleBeginning() {
     if (!entry.confirmed) earliest = std::max(earliest, entry.give_up);
   }
   const SessionSet::Entry* current = sessions_.sending();
+  if (keys_.several() && !initiating()) timers_.Set(Timer::kSearch, next_search_);
   if (current == nullptr) return timers_.Set(Timer::kConnect, earliest);
 
   const bool used_up = current->session->sent() >= kRekeyPackets;
@@ -296,11 +300,16 @@ void Association::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) 
       case Timer::kSilence:
         Begin(now, Initiator::Reason::kSilence);
         break;
+      case Timer::kSearch:
+        Begin(now, Initiator::Reason::kSearch);
+        break;
       case Timer::kCount:
         break;
     }
   }
+  const bool began = initiating();
   initiator_.HandleTimeout(now, ways, outbox);
+  if (began && !initiating()) Reschedule();  // a search has ended
 }
 
 // --- What it is now. ---

@@ -31,6 +31,7 @@
 #include "control/protocol/handshake/handshake.h"
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/handshake/initiator.h"
+#include "control/protocol/handshake/pair_lanes.h"
 #include "control/protocol/handshake/session_table.h"
 #include "control/protocol/session/association_options.h"
 #include "control/protocol/session/session_set.h"
@@ -73,6 +74,8 @@ class Association {
   void EndKeys(Instant now);
   // Somebody else has this key from now on: as if its time were over.
   void EndRemote(Instant now, const wire::PublicKey& key);
+  // Changes that were made are not taken back any more.
+  void SettleKeys(Instant now);
 
   // An answer to an initiation of ours; mac1 of a response was verified. On a drop nothing has changed.
   wire::Drop HandleResponse(Instant now, const Arrival& arrival, wire::Bytes datagram);
@@ -136,8 +139,8 @@ class Association {
   std::shared_ptr<wire::Session> FindSession(uint32_t local_index) const;  // null: none
   // True for a session that the remote end began and nobody has confirmed: its response may still be on the way.
   bool AwaitsConfirm(uint32_t local_index) const;
-  // What an initiation by these keys is to echo.
-  const wire::Token& token(const ReceivedInitiation& initiation) const;
+  // What an initiation by these keys, which HandleInitiation was given, is to echo; zeros where they do not serve.
+  wire::Token token(const ReceivedInitiation& initiation);
   // Position of a session in the order in which they were made, from 1; 0: not one of ours.
   uint64_t SessionOrder(const wire::Session* session) const;
   Instant established() const;  // when the send session was made
@@ -161,12 +164,12 @@ class Association {
     kConnect,  // begin a handshake: there is no session, or Connect was called
     kRekey,    // begin one: the session in use is old, or used up
     kSilence,  // begin one: nothing authentic has answered
+    kSearch,   // look for the remote end by newer keys than those of the session in use
     kCount
   };
 
   // Sets the timers anew, after the sessions or the handshake under way have changed.
   void Reschedule();
-  void EndSessionsOf(std::span<const wire::PublicKey> remotes);
   // A session of these keys is about to be confirmed.
   void NoteServed(Instant now, const HandshakeKeys& keys);
   void ScheduleBeginning();
@@ -184,19 +187,19 @@ class Association {
   bool wanted_ = false;   // Connect was called, and Close was not
   bool connect_ = false;  // Connect was called, and nothing has begun yet
   Instant not_before_{};  // no beginning earlier: the remote end said close, or the table was full
+  // Nothing that somebody does with an old key puts this off.
+  Instant next_search_{};
   Instant last_authentic_{};
   Instant last_response_{};
   Instant silent_at_ = kNever;
-  // What initiations of the remote end have. Those by an older key of either end have their own: whoever has stolen
-  // that must not use up what the newest keys need to show themselves.
+  // What initiations of the remote end have, by the keys that they are made with.
   struct Lane {
-    TokenBucket initiations;  // which echoed the token
-    wire::Token token;        // random; another one whenever an initiation has used it
+    Lane();
+    TokenBucket initiations{kInitiationBurst, kInitiationsPerSecond};  // which echoed the token
+    wire::Token token;   // random; another one whenever an initiation has used it
+    uint64_t given = 0;  // preshared keys: AssociationKeys::PskOf
   };
-  bool ByNewest(uint64_t own_number, const wire::PublicKey& remote) const {
-    return own_number == identity_.own().newest().number && remote == keys_.remote();
-  }
-  Lane newest_lane_, old_lane_;
+  PairLanes<Lane> lanes_;
 };
 
 }  // namespace warp::protocol

@@ -8,30 +8,35 @@ namespace warp::protocol {
 
 void Association::SetPsk(Instant now, wire::PresharedKey psk, Replaced replaced) {
   const uint64_t before = keys_.psks().newest().number;
-  if (!keys_.SetPsk(now, std::move(psk))) return;
   const auto with = [before](const HandshakeKeys& keys) { return keys.psk_number == before; };
-  if (replaced == Replaced::kMistaken && !HasSession(with)) keys_.EndPsk(before);
+  if (!keys_.SetPsk(now, std::move(psk), replaced, HasSession(with))) return;
+  lanes_.ForEach([](Lane& lane) { lane.given = 0; });
   if (wanted_) Connect(now);
   EndKeys(now);
 }
 
 void Association::SetRemote(Instant now, const wire::PublicKey& key, Replaced replaced) {
   const wire::PublicKey before = remote();
-  if (!keys_.SetRemote(now, key)) return;
   const auto with = [&before](const HandshakeKeys& keys) { return keys.remote == before; };
-  if (replaced == Replaced::kMistaken && !HasSession(with)) keys_.EndRemote(before);
+  if (!keys_.SetRemote(now, key, replaced, HasSession(with))) return;
   OwnKeyChanged(now);
 }
 
 void Association::OwnKeyChanged(Instant now) {
   initiator_.KeysChanged(now);
+  next_search_ = now + kSearchAgain;
   if (wanted_) Connect(now);
   EndKeys(now);
 }
 
 void Association::EndKeys(Instant now) {
-  EndSessionsOf(keys_.Expire(now));
-  const bool began = initiating();
+  keys_.Expire(now);
+  // A key of the remote end may end because it is not trusted any more, and then its sessions are not either. Where a
+  // later one has served they receive for a moment more: whoever has that is the one who had the old one.
+  sessions_.Remove([this](const SessionSet::Entry& entry) {
+    return !entry.outdated && !keys_.remotes().MayServe(entry.keys.remote);
+  });
+  const bool began = initiator_.connecting();
   initiator_.DropEnded();
   if (began && !initiating() && wanted_) return Connect(now);
   Reschedule();
@@ -39,7 +44,12 @@ void Association::EndKeys(Instant now) {
 
 void Association::EndRemote(Instant now, const wire::PublicKey& key) {
   keys_.EndRemote(key);
-  EndSessionsOf({&key, 1});
+  sessions_.Remove([&key](const SessionSet::Entry& entry) { return entry.keys.remote == key; });
+  EndKeys(now);
+}
+
+void Association::SettleKeys(Instant now) {
+  keys_.Settle();
   EndKeys(now);
 }
 
@@ -48,6 +58,7 @@ void Association::EndRemote(Instant now, const wire::PublicKey& key) {
 // confirm by then. Whatever was made later with an old key counts as earlier: what it says of addresses, and its close.
 void Association::NoteServed(Instant now, const HandshakeKeys& keys) {
   if (!keys_.NoteServed(keys)) return;
+  initiator_.DropEnded();
   for (SessionSet::Entry& entry : sessions_.entries()) {
     if (keys_.remotes().Find(entry.keys.remote_number) != nullptr) {
       entry.order = sessions_.NextOrder();
@@ -57,15 +68,6 @@ void Association::NoteServed(Instant now, const HandshakeKeys& keys) {
   }
   sessions_.Remove(
       [](const SessionSet::Entry& entry) { return entry.outdated && !entry.confirmed; });
-}
-
-// A key of the remote end may end because it is not trusted any more, and then its sessions are not either. Where the
-// newest has served they receive for a moment more: whoever has that is the one who had the old one.
-void Association::EndSessionsOf(std::span<const wire::PublicKey> remotes) {
-  if (remotes.empty()) return;
-  sessions_.Remove([&](const SessionSet::Entry& entry) {
-    return std::find(remotes.begin(), remotes.end(), entry.keys.remote) != remotes.end();
-  });
 }
 
 const HandshakeKeys* Association::session_keys() const {

@@ -91,21 +91,19 @@ const SessionSet::Entry* SessionSet::FindIndex(uint32_t local_index) const {
 }
 
 void SessionSet::Limit() {
-  // 0: confirmed. 1, 2: unconfirmed, of the remote end's handshakes and of ours, which must not displace each other.
-  for (const int kind : {0, 1, 2}) {
-    const size_t limit = kind == 0 ? kMaxConfirmedSessions : kMaxUnconfirmedSessions;
-    const auto is_such = [kind](const Entry& entry) {
-      return kind == (entry.confirmed ? 0 : entry.session->initiator() ? 2 : 1);
-    };
-    auto excess = static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), is_such));
-    excess -= std::min(excess, limit);
-    if (excess == 0) continue;
-    Remove([&](const Entry& entry) {
-      if (excess == 0 || !is_such(entry)) return false;
-      --excess;
-      return true;
-    });
-  }
+  // Confirmed ones, unconfirmed ones of the remote end's handshakes, and of ours must not displace each other. Nor must
+  // unconfirmed ones by another pair of keys: whoever has stolen an old one can have them made.
+  const auto is_kin = [](const Entry& one, const Entry& other) {
+    if (one.confirmed || other.confirmed) return one.confirmed == other.confirmed;
+    return one.session->initiator() == other.session->initiator() && one.keys.SamePair(other.keys);
+  };
+  Remove([&](const Entry& entry) {
+    const size_t limit = entry.confirmed ? kMaxConfirmedSessions : kMaxUnconfirmedSessions;
+    const auto newer =
+        std::count_if(entries_.begin() + (&entry - entries_.data()) + 1, entries_.end(),
+                      [&](const Entry& other) { return is_kin(entry, other); });
+    return static_cast<size_t>(newer) >= limit;
+  });
 }
 
 void SessionSet::Prefer() {

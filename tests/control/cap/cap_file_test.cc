@@ -136,12 +136,20 @@ TEST(CapFile, HasABoundedNumberOfPorts) {
   EXPECT_EQ(Why(WriteCapRecords(kNode, records)), "ok");
 }
 
+// The file of such a kind in the directory.
+std::string PathOf(const TempDir& directory, const std::string& kind) {
+  return state::StateFilePath(directory.At("."), kind, kNode);
+}
+absl::StatusOr<std::optional<CapFile>> Read(const TempDir& directory, const std::string& kind) {
+  return ReadCapFile({.directory = directory.At("."), .kind = kind, .node = kNode});
+}
+
 TEST(CapFile, IsReadAsItWasWritten) {
   const TempDir directory;
-  const std::string path = directory.At("caps");
-  EXPECT_EQ(*ReadCapFile(path, kNode), std::nullopt);  // the first start
+  const std::string path = PathOf(directory, "caps");
+  EXPECT_FALSE(Read(directory, "caps")->has_value());  // the first start
   ASSERT_EQ(state::ReplaceStateFile(path, WriteCapRecords(kNode, Records())), absl::OkStatus());
-  EXPECT_EQ(**ReadCapFile(path, kNode), Records());
+  EXPECT_EQ((**Read(directory, "caps")).records, Records());
   struct stat info;
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -150,28 +158,28 @@ TEST(CapFile, IsReadAsItWasWritten) {
 // The process dies between two steps of a writing: the old contents are there, whatever stands beside them.
 TEST(CapFile, ThatWasNotReplacedYetIsTheOldOne) {
   const TempDir directory;
-  const std::string path = directory.At("caps");
+  const std::string path = PathOf(directory, "caps");
   ASSERT_EQ(state::ReplaceStateFile(path, WriteCapRecords(kNode, Records())), absl::OkStatus());
-  directory.Write("caps.new", "warp-caps 1 half");
-  EXPECT_EQ(**ReadCapFile(path, kNode), Records());
+  std::ofstream(path + ".new") << "warp-caps 1 half";
+  EXPECT_EQ((**Read(directory, "caps")).records, Records());
   // The next writing takes the place of what was left.
   ASSERT_EQ(state::ReplaceStateFile(path, WriteCapRecords(kNode, {})), absl::OkStatus());
-  EXPECT_TRUE((*ReadCapFile(path, kNode))->empty());
-  EXPECT_NE(access(directory.At("caps.new").c_str(), F_OK), 0);
+  EXPECT_TRUE((**Read(directory, "caps")).records.empty());
+  EXPECT_NE(access((path + ".new").c_str(), F_OK), 0);
 }
 
 TEST(CapFile, WhatIsNoFileOfOursIsRefusedWithoutWaiting) {
   const TempDir directory;
-  const auto why = [&](const std::string& name) {
-    return std::string(ReadCapFile(directory.At(name), kNode).status().message());
+  const auto why = [&](const std::string& kind) {
+    return std::string(Read(directory, kind).status().message());
   };
-  directory.Write("huge", std::string(1 << 20, 'x'));
+  std::ofstream(PathOf(directory, "huge")) << std::string(1 << 20, 'x');
   EXPECT_THAT(why("huge"), HasSubstr("is larger than"));
-  ASSERT_EQ(mkdir(directory.At("folder").c_str(), 0700), 0);
+  ASSERT_EQ(mkdir(PathOf(directory, "folder").c_str(), 0700), 0);
   EXPECT_EQ(why("folder"), "is not a regular file");
-  ASSERT_EQ(mkfifo(directory.At("pipe").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo(PathOf(directory, "pipe").c_str(), 0600), 0);
   EXPECT_EQ(why("pipe"), "is not a regular file");
-  ASSERT_EQ(symlink("nowhere", directory.At("link").c_str()), 0);
+  ASSERT_EQ(symlink("nowhere", PathOf(directory, "link").c_str()), 0);
   EXPECT_THAT(why("link"), HasSubstr("cannot be read"));
 }
 

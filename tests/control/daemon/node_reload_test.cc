@@ -305,6 +305,67 @@ TEST_F(NodeReloadTest, KeysAreTakenBackWholly) {
   is_as_before();
 }
 
+// A peer that is given what this node had, or has until this reload, is refused before anything is touched, with what
+// to do; and then it works.
+TEST_F(NodeReloadTest, APeerHasAnOldKeyOfThisNode) {
+  wire::SecretKey first;
+  std::string key;
+  do {  // until the text of the key has none of the words that stand for others in the file
+    first = wire::SecretKey::Generate();
+    key = first.Public().ToBase64();
+  } while (key.find('K') != std::string::npos || key.find("DIR/") != std::string::npos);
+  const wire::SecretKey second = wire::SecretKey::Generate();
+  own_ = first.Clone();
+  Follow({});
+  own_ = second.Clone();
+  const auto is_refused = [&] {
+    EXPECT_EQ(reload_.state(), ReloadState::kRefused) << reload_.message();
+    EXPECT_THAT(reload_.message(), HasSubstr("f: peers[1].public_key: this node itself has had "));
+    EXPECT_THAT(reload_.message(), HasSubstr("by a reload with node.old_keys_for: 0, and give it"));
+    EXPECT_EQ(protocol_.Peers()[1].public_key.ToBase64(), kKey2);
+  };
+  Follow({{"K2", key}});
+  is_refused();
+  EXPECT_EQ(protocol_.public_key(), first.Public());
+  Follow({});
+  EXPECT_EQ(protocol_.public_key(), second.Public());
+  Follow({{"K2", key}});
+  is_refused();
+  Follow(
+      {{"name: lab, public_key: K2", "name: new, public_key: " + key}, {"peer: lab", "peer: new"}});
+  is_refused();
+  Follow({{"file: k", "file: k, old_keys_for: 0"}});
+  Follow({{"K2", key}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(protocol_.Peers()[1].public_key, first.Public());
+}
+
+// Whatever was old beside the key that is taken back is so again; once nothing leads back, what was one too many goes.
+TEST_F(NodeReloadTest, AChangeOfManyKeysIsTakenBack) {
+  for (int i = 0; i < 3; ++i) {
+    own_ = wire::SecretKey::Generate();
+    Follow({});
+  }
+  const auto old = [this] {
+    std::vector<wire::PublicKey> keys;
+    for (const protocol::OldKey& one : protocol_.OldKeys()) keys.push_back(one.key);
+    return keys;
+  };
+  const std::vector<wire::PublicKey> before = old();
+  ASSERT_EQ(before.size(), 3u);
+  const wire::SecretKey present = own_.Clone();
+  own_ = wire::SecretKey::Generate();
+  Follow({{"{interface: eth1}", "{interface: eth9}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRolledBack) << reload_.message();
+  EXPECT_EQ(old(), before);
+  EXPECT_EQ(protocol_.public_key(), present.Public());
+  Follow({});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  const std::vector<wire::PublicKey> after = old();
+  ASSERT_EQ(after.size(), 3u);
+  EXPECT_EQ(after[0], present.Public());
+}
+
 TEST_F(NodeReloadTest, PolicyAndRulesChangeWithTheGateOpen) {
   Tunnel* const moves = Find("moves");
   Follow({{"order: 10ms", "mode: stripe, deadline: 80ms, paths: [{port: eth1}]"}});

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sodium.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -113,15 +114,18 @@ TEST(HistoryFileTest, TheSameLinkTwiceIsRefused) {
 
 TEST(HistoryFileTest, ReadsAFile) {
   TempDir directory;
-  const std::string path = directory.At("history");
-  const auto missing = ReadHistoryFile(path, kNode);
+  state::Place place{.directory = directory.At("state"), .kind = "history", .node = kNode};
+  const std::string path = state::StateFilePath(place.directory, place.kind, kNode);
+  const auto missing = ReadHistoryFile(place);
   ASSERT_TRUE(missing.ok()) << missing.status();
   EXPECT_FALSE(missing->has_value());
   ASSERT_EQ(state::ReplaceStateFile(path, WriteHistory(kNode, kNow, Links())), absl::OkStatus());
-  const auto links = ReadHistoryFile(path, kNode);
-  ASSERT_TRUE(links.ok()) << links.status();
-  EXPECT_EQ(**links, Links());
-  EXPECT_FALSE(ReadHistoryFile(directory.At(""), kNode).ok());
+  const auto file = ReadHistoryFile(place);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ((**file).links, Links());
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  EXPECT_FALSE(ReadHistoryFile(place).ok());
 }
 
 }  // namespace

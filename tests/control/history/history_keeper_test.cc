@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -89,6 +90,33 @@ TEST_F(HistoryKeeperTest, GoesOnUnderAnotherKeyOfTheNode) {
   keeper_.reset();  // it has no time for an end
   Open();
   EXPECT_EQ(FirstOf("lte"), 7u);
+  EXPECT_TRUE(warnings_.empty());
+}
+
+// Also where the old key was put back by hand, and where the change was cut half-way.
+TEST_F(HistoryKeeperTest, TheFileMovesWithTheKey) {
+  Open();
+  Carry("lte", 5);
+  End();
+  Open();
+  const std::string before = Path();
+  std::filesystem::copy_file(before, directory_.At("stale"));
+  node_ = wire::PublicKey::FromBytes({1});
+  keeper_->SetNode(node_);
+  Carry("lte", 2);
+  ASSERT_TRUE(control::TurnUntil(*loop_, [&] { return !std::filesystem::exists(before); }));
+  keeper_.reset();
+  std::filesystem::rename(directory_.At("stale"), before);
+  node_ = {};
+  Open();
+  EXPECT_EQ(FirstOf("lte"), 7u);
+  Carry("lte", 1);
+  End();
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.At("state")),
+                          std::filesystem::directory_iterator()),
+            1);
+  Open();
+  EXPECT_EQ(FirstOf("lte"), 8u);
   EXPECT_TRUE(warnings_.empty());
 }
 

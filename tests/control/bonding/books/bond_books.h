@@ -22,6 +22,7 @@ class BondBooks {
   size_t Waiting() const;
   size_t WaitingAgain() const;
   int64_t Deficit(uint16_t flow, wire::PathSlot slot) const;
+  uint64_t FlowsLookedAt() const { return bond_.flows_looked_at_; }
   uint64_t WaitingWeight(wire::PathSlot slot) const { return bond_.PathOf(slot).waiting_weight; }
 
  private:

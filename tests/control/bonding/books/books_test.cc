@@ -129,6 +129,24 @@ TEST_F(BooksTest, ThousandsOfTunnelsWithOneResendEach) {
   EXPECT_FALSE(left.empty());
 }
 
+// One of them may send, is light, and owes many turns; the others are held back, and owe nothing.
+TEST_F(BooksTest, ThousandsThatAreHeldBackAreNotLookedAtForEachTurn) {
+  constexpr uint16_t kFirst = 1000, kMany = 3000;
+  SetFlow(999, Stripe(0, 1000));  // the heaviest, which sends nothing
+  for (uint16_t i = 0; i < kMany; ++i) {
+    SetFlow(kFirst + i, Stripe(0));
+    Wait(kFirst + i, 1000);
+    bond_.HoldBack(kFirst + i, now_ + Millis(100'000));
+  }
+  for (int i = 0; i < 100; ++i) Wait(1, 1400);
+  const uint64_t before = books_.FlowsLookedAt();
+  const size_t left = Run(now_ + Millis(1000)).size();
+  EXPECT_GE(left, 50u);
+  // Some rounds for each payload, and as many for each time that nothing was due.
+  EXPECT_LE(books_.FlowsLookedAt() - before, uint64_t{20} * kMany * (left + 1000));
+  EXPECT_EQ(books_.Wrong(), "");
+}
+
 // A receiver that says for ever that all of one tunnel was lost: resends keep to their part, and another tunnel to its
 // own; nothing grows.
 TEST_F(BooksTest, WhoLosesEverythingForEverTakesNothingFromOthers) {

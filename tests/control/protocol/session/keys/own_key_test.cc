@@ -308,6 +308,81 @@ TEST_F(OwnKeyTest, TheSecondOfTwoChangesIsTakenBack) {
   ExpectSettled();
 }
 
+// A fourth old one has no place, and has it again.
+TEST_F(OwnKeyTest, AChangeBeyondTheBoundIsTakenBack) {
+  const wire::PublicKey before = net_.key(0);
+  for (const wire::SecretKey* const key : {&first_, &second_, &third_}) net_.ChangeKey(0, *key);
+  net_.Run(5s);
+  const Instant ends = net_.node(0).OldKeys().at(2).ends;
+  const auto is_oldest = [&] {
+    const std::vector<OldKey> old = net_.node(0).OldKeys();
+    return old.size() == wire::kMaxOldKeys && old.back().key == before && old.back().ends == ends;
+  };
+  EXPECT_TRUE(is_oldest());
+  const wire::SecretKey fourth = wire::SecretKey::Generate();
+  net_.ChangeKey(0, fourth);
+  EXPECT_FALSE(is_oldest());
+  ExpectNothingLost(30s);
+  net_.ChangeKey(0, third_, Replaced::kMistaken);
+  EXPECT_TRUE(is_oldest());
+  ExpectNothingLost(300s);
+  EXPECT_EQ(SessionOwn(0), before);
+  // Once it is certain, the oldest is wiped.
+  net_.ChangeKey(0, fourth);
+  net_.node(0).SettleKeys(net_.now());
+  net_.ChangeKey(0, third_, Replaced::kMistaken);
+  EXPECT_FALSE(is_oldest());
+  EXPECT_EQ(Old(0), wire::kMaxOldKeys - 1);
+}
+
+// The same at the peer, whose map of keys follows.
+TEST_F(OwnKeyTest, APeersChangeBeyondTheBoundIsTakenBack) {
+  const wire::PublicKey before = net_.key(0);
+  for (const wire::SecretKey* const key : {&first_, &second_, &third_})
+    net_.LearnKey(1, 0, key->Public());
+  net_.Run(5s);
+  net_.LearnKey(1, 0, wire::SecretKey::Generate().Public());
+  ExpectNothingLost(10s);
+  net_.LearnKey(1, 0, third_.Public(), Replaced::kMistaken);
+  ASSERT_EQ(OldOfPeer(1), wire::kMaxOldKeys);
+  EXPECT_EQ(net_.Peer(1, 0).old_keys.back().key, before);
+  ExpectNothingLost(300s);
+  net_.Restart(0);
+  EXPECT_TRUE(net_.RunUntil([this] { return Connected(); }, 60s));
+  EXPECT_EQ(SessionRemote(1), before);
+}
+
+// Where somebody else has got it meanwhile, it stays his.
+TEST_F(OwnKeyTest, WhatAnotherPeerHasGotDoesNotComeBack) {
+  const wire::PublicKey before = net_.key(0);
+  for (int i = 0; i < 4; ++i) net_.LearnKey(1, 0, wire::SecretKey::Generate().Public());
+  const wire::PublicKey third = net_.Peer(1, 0).old_keys.front().key;
+  net_.Run(3s);
+  ASSERT_TRUE(net_.node(1).AddPeer(net_.now(), {.name = "other", .public_key = before}));
+  net_.LearnKey(1, 0, third, Replaced::kMistaken);
+  EXPECT_EQ(OldOfPeer(1), wire::kMaxOldKeys - 1);
+  EXPECT_EQ(net_.node(1).Peers().at(1).public_key, before);
+}
+
+// What the change has made the newest was an old one before, and is that again.
+TEST_F(OwnKeyTest, AChangeToAnOldKeyIsTakenBack) {
+  const wire::PublicKey before = net_.key(0);
+  for (const wire::SecretKey* const key : {&first_, &second_, &third_}) net_.ChangeKey(0, *key);
+  const std::vector<OldKey> old = net_.node(0).OldKeys();
+  net_.Run(5s);
+  net_.ChangeKey(0, second_);
+  EXPECT_EQ(Old(0), wire::kMaxOldKeys);
+  net_.ChangeKey(0, third_, Replaced::kMistaken);
+  const std::vector<OldKey> now = net_.node(0).OldKeys();
+  ASSERT_EQ(now.size(), old.size());
+  for (size_t i = 0; i < old.size(); ++i) {
+    EXPECT_EQ(now[i].key, old[i].key) << i;
+    EXPECT_EQ(now[i].ends, old[i].ends) << i;
+  }
+  ExpectNothingLost(300s);
+  EXPECT_EQ(SessionOwn(0), before);
+}
+
 // --- Who has which. ---
 
 TEST_F(OwnKeyTest, NoKeyIsTwoNodes) {
@@ -322,6 +397,32 @@ TEST_F(OwnKeyTest, NoKeyIsTwoNodes) {
   EXPECT_EQ(node.Peers()[1].old_keys.size(), 1u);
   EXPECT_TRUE(node.SetPeerKey(net_.now(), 0, third_.Public()));
   EXPECT_EQ(node.Peers()[1].old_keys.size(), 0u);
+}
+
+// While this node's old key serves, it is nobody else's. A peer's old key that becomes this node's is its alone.
+TEST_F(OwnKeyTest, NoOldKeyIsTwoNodes) {
+  Node& node = net_.node(0);
+  const wire::PublicKey before = net_.key(0);
+  net_.ChangeKey(0, first_);
+  EXPECT_FALSE(node.SetPeerKey(net_.now(), 0, before));
+  EXPECT_FALSE(node.AddPeer(net_.now(), {.name = "other", .public_key = before}));
+  node.SetOldKeysFor(net_.now(), 0s);
+  node.SetOldKeysFor(net_.now(), 24h);
+  const auto other = node.AddPeer(net_.now(), {.name = "other", .public_key = before});
+  ASSERT_TRUE(other);
+  EXPECT_TRUE(node.SetPeerKey(net_.now(), *other, second_.Public()));
+  EXPECT_EQ(node.Peers().at(1).old_keys.size(), 1u);
+  net_.ChangeKey(0, wire::SecretKey::Generate());
+  net_.ChangeKey(0, third_);
+  EXPECT_TRUE(node.SetPeerKey(net_.now(), *other, third_.Public()) == false);
+  // The key of the peer's is old from one step to the next, after this node has got it.
+  const wire::SecretKey moved = wire::SecretKey::Generate();
+  EXPECT_TRUE(node.SetPeerKey(net_.now(), *other, moved.Public()));
+  net_.ChangeKey(0, moved);
+  EXPECT_TRUE(node.SetPeerKey(net_.now(), *other, wire::SecretKey::Generate().Public()));
+  for (const OldKey& old : node.Peers().at(1).old_keys) EXPECT_NE(old.key, moved.Public());
+  net_.Run(3s);
+  EXPECT_EQ(node.public_key(), moved.Public());
 }
 
 TEST_F(OwnKeyTest, WorkersKnowMessagesToAllKeysThatServe) {
