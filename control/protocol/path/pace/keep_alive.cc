@@ -11,6 +11,9 @@ constexpr KeepAlive::Step kTooLong = 9;
 static_assert(2 * kSilences[kTooLong - 1] >= Timers{}.rekey_after &&
               2 * kSilences[kTooLong - 2] < Timers{}.rekey_after);
 
+// Few NATs forget sooner than this. Where a shorter silence seems to have been too long, most likely probes were lost.
+constexpr KeepAlive::Step kLikely = 6;
+
 }  // namespace
 
 Duration KeepAlive::SilenceOf(Step step) {
@@ -90,7 +93,8 @@ KeepAlive KeepAlive::Inherit() const {
 }
 
 KeepAlive::Step KeepAlive::Failed(Instant now) const {
-  return now - failed_at_ < kSilenceTriedAgain ? std::min(failed_, kTooLong) : kTooLong;
+  const Duration believed = failed_ >= kLikely ? kSilenceTriedAgain : kSilenceTriedAgain / 12;
+  return now - failed_at_ < believed ? std::min(failed_, kTooLong) : kTooLong;
 }
 
 void KeepAlive::Fail(Instant now, Step step) {
