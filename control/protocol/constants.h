@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "dataplane/wire/session/timers.h"
 #include "dataplane/wire/time.h"
@@ -209,6 +210,24 @@ inline constexpr Duration kCarryOn = std::chrono::seconds(15);
 inline constexpr Duration kLostCarries = std::chrono::seconds(1);
 // A path that a peer's probe woke is probed at once, but not more often than this.
 inline constexpr Duration kWakeInterval = std::chrono::milliseconds(20);
+
+// The steps in which the silence of an idle path grows (pace/keep_alive.h). Both ends know them: docs/wire-format.md.
+inline constexpr Duration kSilences[] = {
+    std::chrono::milliseconds(2500), std::chrono::seconds(4),  std::chrono::seconds(6),
+    std::chrono::seconds(9),         std::chrono::seconds(13), std::chrono::seconds(20),
+    std::chrono::seconds(30),        std::chrono::seconds(45), std::chrono::seconds(60)};
+inline constexpr uint8_t kSilenceSteps = std::size(kSilences);
+// One path of each peer is never silent for longer than this step, so that a peer that dies is missed.
+inline constexpr uint8_t kAnchorSilence = 5;
+// A peer is idle for so long before silences grow.
+inline constexpr Duration kIdleBeforeSilence = std::chrono::seconds(30);
+// A silence that was too long is tried again after this time.
+inline constexpr Duration kSilenceTriedAgain = std::chrono::hours(1);
+// So long after its turn the other end's probe is waited for, beside the round trip. Less than half of path_lost_after,
+// within which the other end would lose the path.
+inline constexpr Duration kTurnOverdue = std::chrono::milliseconds(400);
+// Where both ends think that it is their turn, the one that leads is first by this.
+inline constexpr Duration kLeadersHaste = std::chrono::milliseconds(200);
 
 // Datagrams that wait for NextTransmit. Further ones are dropped.
 inline constexpr size_t kMaxTransmits = 16384;

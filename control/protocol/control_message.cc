@@ -30,6 +30,8 @@ constexpr uint8_t kUnheard = 1;
 constexpr uint8_t kSpreads = 2;
 constexpr int kUseShift = 2;
 constexpr uint8_t kUse = 3 << kUseShift;
+constexpr int kSilenceShift = 4;
+static_assert(kMaxSilence == 0xff >> kSilenceShift);
 
 struct ProbeLayout {
   uint8_t kind = kKind;
@@ -79,7 +81,7 @@ std::vector<uint8_t> BytesOf(const Layout& layout) {
 struct Encoder {
   std::vector<uint8_t> operator()(const Probe& probe) const {
     const int flags = (probe.unheard ? kUnheard : 0) | (probe.spreads ? kSpreads : 0) |
-                      static_cast<int>(probe.use) << kUseShift;
+                      static_cast<int>(probe.use) << kUseShift | probe.silence << kSilenceShift;
     std::vector<uint8_t> bytes = BytesOf(ProbeLayout{.port = wire::Le16(probe.port),
                                                      .number = wire::Le64(probe.number),
                                                      .flags = static_cast<uint8_t>(flags),
@@ -177,7 +179,8 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
                      layout.challenge,
                      plaintext.size() - sizeof(ProbeLayout),
                      (layout.flags & kSpreads) != 0,
-                     static_cast<PortUse>((layout.flags & kUse) >> kUseShift)};
+                     static_cast<PortUse>((layout.flags & kUse) >> kUseShift),
+                     static_cast<uint8_t>(layout.flags >> kSilenceShift)};
       }
     case kAnswer:
       if (plaintext.size() != sizeof(AnswerLayout)) return wire::Drop::kMalformed;

@@ -17,7 +17,8 @@
 // answer tells which of the peer's ports an endpoint leads to. `number` grows with every probe of the sender, over all
 // its sessions. Bit 0 of `flags` says that the sender hears no answers over this path: they should come over others as
 // well. Bit 1 says that the sender spreads payloads over paths, and asks for feedback. Bits 2 and 3 are a number that
-// says how the port wants to be used (port_use.h). Other bits are ignored.
+// says how the port wants to be used (port_use.h). Bits 4 to 7 are a number that says after how long a silence the
+// receiver is to probe this path next.
 // `challenge` is random. `padding` is any number of bytes, zeros when sent and ignored when received: an answer proves
 // that a datagram of this size passes. A report says what has arrived since its sender began to count, modulo 2^32,
 // from the receiver's port `from` at the sender's port `to`: payloads, their duplicates too. Limits say how much the
@@ -50,8 +51,12 @@ struct Probe {
   size_t padding = 0;            // bytes
   bool spreads = false;          // its sender spreads payloads over paths, and asks for feedback
   PortUse use = PortUse::kFree;  // of the port
+  // The receiver is to probe this path next, after the silence of this step (path/pace/keep_alive.h). 0: whenever it
+  // likes. Up to kMaxSilence.
+  uint8_t silence = 0;
   friend bool operator==(const Probe&, const Probe&) = default;
 };
+inline constexpr uint8_t kMaxSilence = 15;
 inline constexpr size_t kProbeSize = 21;  // its plaintext, without padding
 struct Answer {
   uint16_t port = 0;

@@ -175,6 +175,7 @@ Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatu
       {"mtu", path.size},
       {"mtu_proven", path.size_proven},
       {"black_hole", path.black_hole},
+      {"silence_s", Seconds(path.silence)},
       {"rtt_ms", Milliseconds(path.rtt)},
       {"jitter_ms", Milliseconds(path.jitter)},
       {"loss", path.loss},

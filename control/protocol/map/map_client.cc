@@ -113,6 +113,14 @@ void MapClient::Found(const wire::PublicKey& key, const std::vector<wire::Endpoi
 
 std::vector<FoundEndpoints> MapClient::TakeFound() { return std::exchange(found_, {}); }
 
+std::optional<std::vector<wire::IpAddress>> MapClient::TakeOutside() {
+  std::vector<wire::IpAddress> outside;
+  for (const MapRegistration& registration : registrations_.Published())
+    outside.push_back(registration.endpoint.address);
+  if (outside == outside_) return std::nullopt;
+  return outside_ = std::move(outside);
+}
+
 // --- Time. ---
 
 Instant MapClient::NextTimeout() const {

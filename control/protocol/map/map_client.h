@@ -49,6 +49,8 @@ class MapClient : public MapDriver {
   void LookUpAgain(Instant now, const wire::PublicKey& peer) override {
     lookups_.LookUpAgain(now, peer);
   }
+  void LookAgain(Instant now, PortId port) override { registrations_.LookAgain(now, port); }
+  std::optional<std::vector<wire::IpAddress>> TakeOutside() override;
   wire::Drop HandleControl(Instant now, const OpenedMessage& opened, Outbox& outbox) override;
   Instant NextTimeout() const override;
   void HandleTimeout(Instant now, Outbox& outbox) override;
@@ -84,7 +86,8 @@ class MapClient : public MapDriver {
   MapUpload upload_;
   MapLookups lookups_;
   std::vector<FoundEndpoints> found_;
-  std::optional<uint64_t> version_;  // of what the map has told us, in this session
+  std::vector<wire::IpAddress> outside_;  // as TakeOutside gave them last
+  std::optional<uint64_t> version_;       // of what the map has told us, in this session
   bool silent_ = false;
   bool connecting_ = false;  // Connect was called once
 };

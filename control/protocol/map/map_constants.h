@@ -58,7 +58,8 @@ inline constexpr int kMapEchoes = 3;
 // changes of the latter, so its lookups matter only where a push was lost for good.
 inline constexpr std::chrono::seconds kMapLookupMissing{5};
 inline constexpr std::chrono::seconds kMapLookupKnown{60};
-// A peer that cannot be reached is looked up at once, but not more often than this.
+// A peer that cannot be reached is looked up at once, and a port before which a NAT may have forgotten us is registered
+// at once, but neither more often than this.
 inline constexpr std::chrono::seconds kMapLookUpAgain{1};
 
 // Requests sent in one turn. A limit keeps a node with many peers from being busy with requests alone.

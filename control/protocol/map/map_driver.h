@@ -3,6 +3,7 @@
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_DRIVER_H_
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -46,6 +47,12 @@ class MapDriver {
   virtual void SetPeers(Instant now, std::span<const wire::PublicKey> peers) = 0;
   // The peer cannot be reached, so another lookup may help. The driver limits how often it asks.
   virtual void LookUpAgain(Instant now, const wire::PublicKey& peer) = 0;
+
+  // A NAT before this port may have lost its mapping: the map may see the port elsewhere now. The driver limits how
+  // often it asks.
+  virtual void LookAgain(Instant, PortId) {}
+  // The addresses at which the map sees us, where they changed since the last call.
+  virtual std::optional<std::vector<wire::IpAddress>> TakeOutside() { return std::nullopt; }
 
   // A map message of the map's session, after the association's NoteAuthentic.
   virtual wire::Drop HandleControl(Instant now, const OpenedMessage& opened, Outbox& outbox) = 0;

@@ -40,6 +40,13 @@ void MapRegistrations::Renew(Instant now) {
   for (auto& [family, entry] : entries_) entry.next = now;
 }
 
+void MapRegistrations::LookAgain(Instant now, PortId port) {
+  for (auto& [family, entry] : entries_) {
+    if (family.port == port)
+      entry.next = std::min(entry.next, std::max<Instant>(now, entry.sent + kMapLookUpAgain));
+  }
+}
+
 void MapRegistrations::Restart(Instant now) {
   for (auto& [family, entry] : entries_) {
     entry.next = now;
@@ -151,6 +158,7 @@ std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now) {
     registers.push_back({*route, std::move(message)});
     const Duration wait = Retry() * (int64_t{1} << std::min(entry.tries, 10));
     entry.next = now + identity_.Jitter(std::min<Duration>(wait, kMapRetryMax));
+    entry.sent = now;
     ++entry.tries;
   }
   return registers;

@@ -51,6 +51,8 @@ class MapRegistrations {
   bool SetPorts(Instant now, const std::map<PortId, PortState>& ports);
   // What is registered has changed for all ports, for example the allow list.
   void Renew(Instant now);
+  // The map may see the port elsewhere than it did.
+  void LookAgain(Instant now, PortId port);
   // The session is new, and the map may have lost all it knew.
   void Restart(Instant now);
   // The map's answer to a register. kTooOld where a later one was heard, or it came by another port.
@@ -101,6 +103,7 @@ class MapRegistrations {
     int tries = 0;    // registers without an answer
     Instant next{};   // when to register (again)
     Instant asked{};  // the first of the registers without an answer
+    Instant sent{};   // the last register
     bool published = false;
     bool refused = false;
     wire::Endpoint observed;

@@ -210,18 +210,42 @@ void Node::ServePeers(Instant now) {
     peer.HandleTimeout(now);
     // What is due again already waits behind the others.
     timers_.Set(*id, std::max(now, peer.NextTimeout()));
-    if (peer.TakeLookUpAgain()) {
-      for (const auto& key : peer.association().keys().remotes().entries()) {
-        for (const Map& map : maps_) map.driver->LookUpAgain(now, key.key);
-      }
-    }
+    AskMaps(now, peer);
     const uint64_t made = peer.association().initiations_made() - before;
     initiations_ += made;
     if (made > 0 || context_.outbox.size() >= full) return;
   }
 }
 
+void Node::AskMaps(Instant now, Peer& peer) {
+  if (peer.TakeLookUpAgain()) {
+    for (const auto& key : peer.association().keys().remotes().entries()) {
+      for (const Map& map : maps_) map.driver->LookUpAgain(now, key.key);
+    }
+  }
+  for (const PortId port : peer.TakeDoubtful()) {
+    for (const Map& map : maps_) map.driver->LookAgain(now, port);
+  }
+}
+
+void Node::FollowOutside(Instant now) {
+  bool changed = false;
+  for (Map& map : maps_) {
+    auto outside = map.driver->TakeOutside();
+    if (!outside) continue;
+    map.outside = std::move(*outside);
+    changed = true;
+  }
+  if (!changed) return;
+  context_.outside.clear();
+  for (const Map& map : maps_)
+    context_.outside.insert(context_.outside.end(), map.outside.begin(), map.outside.end());
+  untold_ = peers_.size();
+  TellPorts(now);
+}
+
 void Node::FollowMaps(Instant now) {
+  FollowOutside(now);
   for (Map& map : maps_) {
     if (const uint64_t version = map.driver->association().version(); version != map.seen_version) {
       map.seen_version = version;

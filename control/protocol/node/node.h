@@ -205,7 +205,8 @@ class Node {
   struct Map {
     MapId id;
     std::unique_ptr<MapDriver> driver;
-    uint64_t seen_version = 0;  // of its association
+    uint64_t seen_version = 0;             // of its association
+    std::vector<wire::IpAddress> outside;  // where it sees us
   };
 
   void Count(wire::Drop drop);  // kNone counts nothing
@@ -237,6 +238,10 @@ class Node {
   void Watch(const Peer& peer) { timers_.Set(peer.id(), peer.NextTimeout()); }
   void ServeMaps(Instant now);
   void ServePeers(Instant now);
+  // Lets the maps do what the peer asks for.
+  void AskMaps(Instant now, Peer& peer);
+  // Tells the peers at which addresses maps see us, where they have changed.
+  void FollowOutside(Instant now);
   void ClosePeers(Instant now);
   // Takes what the maps have found, and notices whether their sessions changed.
   void FollowMaps(Instant now);

@@ -53,7 +53,8 @@ void Peer::Reconcile(Instant now) {
   std::vector<EndpointBook::Known> endpoints = book_.All();
   std::erase_if(endpoints,
                 [this](const EndpointBook::Known& known) { return IsOwn(known.endpoint); });
-  if (!paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id)) return;
+  const bool changed = paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id);
+  if (!paths_.SetOutside(context_.outside) && !changed) return;
   Changed();
   for (Path& path : paths_.paths()) SetInUse(now, path);
   Elect(now);
@@ -66,6 +67,7 @@ void Peer::Reconcile(Instant now) {
 }
 
 std::vector<Way> Peer::Ways(Instant now) {
+  for (Path& path : paths_.paths()) path.NoteTraffic(now);
   return paths_.AllWays([&] { return MaySend(now, UnansweredBudget::Use::kContact); });
 }
 
@@ -84,7 +86,10 @@ void Peer::NoteAuthentic(Instant now, const wire::Session* session, uint64_t cou
   if (confirmed) {
     // The peer may have been restarted: every path has to answer anew, and soon.
     arrivals_.BeginSession(now);
-    for (Path& path : paths_.paths()) path.Wake(now);
+    for (Path& path : paths_.paths()) {
+      path.BeginSession();
+      path.Wake(now);
+    }
   }
   Sync(now, "no session");
 }
@@ -136,6 +141,7 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
     Changed();
   if (Path* path = paths_.Find(opened.arrival.route())) {
     path->CountControl();
+    path->NoteTraffic(now);
     if (IsCurrent(opened.session) && path->NoteLocal(ChosenLocal(context_.ports, opened.arrival)))
       Changed();
   }
@@ -194,6 +200,8 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   TakeUses(now);
   if (path == nullptr) return;
   path->NotePadding(now, probe.padding);
+  if (IsCurrent(opened.session))
+    path->HearSilence(now, context_.identity.timers(), probe, LeadsSilence());
   // Both directions recover together.
   if (!path->active()) path->Wake(now);
 }
@@ -291,63 +299,6 @@ void Peer::HandleTimeout(Instant now) {
   const bool expired = book_.Expire(now, context_.identity.timers().learned_lifetime, active);
   const bool has_room = std::exchange(room_freed_, false) && paths_.without_room() > 0;
   if (expired || has_room) Reconcile(now);
-}
-
-void Peer::ProbePaths(Instant now) {
-  const Timers& timers = context_.identity.timers();
-  const bool any_active = paths_.any_active();
-  // Only what comes over the others tells whether it is the path or the peer that does not answer.
-  const bool any_waits =
-      std::any_of(paths_.paths().begin(), paths_.paths().end(),
-                  [now](const Path& path) { return path.next_probe() <= now && path.waits(); });
-  // What a sparing path could tell of that is not worth its cost, unless all others are in doubt.
-  const bool any_well = std::any_of(
-      paths_.paths().begin(), paths_.paths().end(),
-      [](const Path& path) { return path.active() && !path.worries() && !path.use().sparing(); });
-  const Path* const last = paths_.LastActive();
-  const auto may_probe = [&](const Path& path) {
-    using Budget = UnansweredBudget;
-    if (path.active()) return true;
-    return MaySend(now, &path == last ? Budget::Use::kContact
-                                      : Budget::OfProbe(path.learned(), path.probed()));
-  };
-  paths_.InTurns([&](Path& path) {
-    if (any_waits && (path.in_use() || !path.use().sparing() || !any_well)) path.Look(now, timers);
-    if (const auto padded = path.TakeSizeProbe(now, timers)) {
-      SendProbe(now, path, padded->challenge, padded->padding);
-    }
-    if (path.next_probe() > now) return true;
-    assert(path.usable());
-    if (!may_probe(path)) {
-      path.PutOff(now + context_.identity.Jitter(timers.probe_interval));
-      return false;
-    }
-    // Probes to endpoints that may be false say nothing of the peer while others are answered.
-    if (path.active() || !any_active) association_.NoteAsked(now, Patience(path));
-    SendProbe(now, path, path.SendProbe(now, timers, context_.identity), 0);
-    return true;
-  });
-}
-
-void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t padding) {
-  const Probe probe{.port = path.route().port,
-                    .number = context_.identity.NextTimestamp(),
-                    .unheard = path.unheard(),
-                    .challenge = challenge,
-                    .padding = padding,
-                    .spreads = spreads_,
-                    .use = UseOf(path.route().port)};
-  association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
-}
-
-// While no payloads flow, what proves that the peer lives may come over the slowest path alone.
-Duration Peer::Patience(const Path& probed) const {
-  const Timers& timers = context_.identity.timers();
-  Duration patience = probed.patience(timers);
-  for (const Path& path : paths_.paths()) {
-    if (!in_use_ && path.active()) patience = std::max(patience, path.patience(timers));
-  }
-  return patience;
 }
 
 }  // namespace warp::protocol

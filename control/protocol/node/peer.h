@@ -90,6 +90,8 @@ struct Context {
   // By PeerId: the versions in which the peer, and in which its sessions changed last.
   std::vector<uint64_t> changed = {};
   std::vector<uint64_t> sessions_changed = {};
+  // Where maps see us. What a peer has there is behind the same NAT.
+  std::vector<wire::IpAddress> outside = {};
   PathId next_path_id = 0;
 };
 
@@ -146,6 +148,9 @@ class Peer {
   std::vector<PathStatus> PathStatuses() const;
   // True once after each loss of the connection: a map may know where the peer is now.
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
+  // Ports of ours over which a path that worked has fallen silent, each once: where a NAT before them has forgotten us,
+  // the peer may know us at an endpoint that is no longer ours, and a map can tell it the new one.
+  std::vector<PortId> TakeDoubtful() { return std::exchange(doubtful_, {}); }
 
  private:
   void Withdraw(Instant now, absl::FunctionRef<bool(const MapInstance&)> which);
@@ -179,6 +184,9 @@ class Peer {
   void ProbePaths(Instant now);
   void SendProbe(Instant now, Path& path, const Challenge& challenge, size_t padding);
   Duration Patience(const Path& probed) const;
+  // Of two ends one says how long idle paths are silent.
+  bool LeadsSilence() const { return context_.identity.public_key() < association_.remote(); }
+  KeepAlive::Saying Silence(Instant now, const Path& path) const;
   std::vector<Way> Ways(Instant now);
   // Whether the budget pays for a datagram to an endpoint that has not answered.
   bool MaySend(Instant now, UnansweredBudget::Use use);
@@ -215,6 +223,7 @@ class Peer {
   bool had_session_ = false;
   uint64_t seen_version_ = 0;  // of the association
   bool look_up_again_ = false;
+  std::vector<PortId> doubtful_;
   mutable std::optional<Instant> next_timeout_;  // as computed last; nullopt: compute it anew
 };
 

@@ -5,19 +5,11 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <cmath>
 
-#include "control/protocol/handshake/identity.h"
 #include "dataplane/wire/constants.h"
 #include "dataplane/wire/frame/frame.h"
 
 namespace warp::protocol {
-namespace {
-
-constexpr uint32_t kHistory = 64;
-
-}  // namespace
-
 absl::string_view PathStateName(PathState state) {
   switch (state) {
     case PathState::kCandidate:
@@ -57,6 +49,7 @@ PathStatus Path::status() const {
                     .size_proven = size_.proven(),
                     .black_hole = size_.black_hole()};
   if (rtt_) status.jitter = deviation_;
+  if (keep_alive_.said() > 0) status.silence = KeepAlive::SilenceOf(keep_alive_.said());
   if (concluded_ > 0) status.loss = static_cast<double>(std::popcount(history_)) / concluded_;
   return status;
 }
@@ -138,6 +131,8 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
   }
   if (it->answered) return changed;
   it->answered = true;
+  doubted_ = false;
+  keep_alive_.NoteAnswer(now);
   Conclude(true);
   if (!active()) {
     // It was probed at a candidate's slow pace until now.
@@ -145,7 +140,8 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
     Become(now, Active{}, "probe answered");
   } else if (!in_use_ && unanswered() == 0) {
     // Nothing is known to be wrong and nobody waits for anything: the next probe has time.
-    timers_.PutOff(Timer::kProbe, it->sent + IdleInterval(timers));
+    // Unless a probe of the peer, which has come meanwhile, has done so.
+    if (!keep_alive_.is_ours()) timers_.PutOff(Timer::kProbe, it->sent + SilenceInterval(timers));
   }
   ScheduleLoss(timers);
   return changed;
@@ -213,135 +209,10 @@ Duration Path::PatienceFor(const Timers& timers) const {
 
 Duration Path::patience(const Timers& timers) const {
   if (in_use_) return PatienceFor(timers);
-  return PatienceFor(timers) +
+  // Where the peer does not probe by itself, our own probes alone tell that it lives.
+  const Duration turns = keep_alive_.takes_turns() ? timers.path_lost_after : Duration(0);
+  return PatienceFor(timers) + turns +
          static_cast<int64_t>(LostAfter() - kLostAfterProbes) * timers.probe_interval;
-}
-
-Challenge Path::SendProbe(Instant now, const Timers& timers, Identity& identity) {
-  assert(usable_);
-  Outstanding probe{.challenge = {}, .sent = now, .while_active = active()};
-  randombytes_buf(probe.challenge.data(), probe.challenge.size());
-  if (outstanding_.size() >= kMaxOutstandingProbes) {
-    // What a lost path loses says nothing of what it loses when it works.
-    if (!outstanding_.front().answered && outstanding_.front().while_active) Conclude(false);
-    outstanding_.pop_front();
-  }
-  outstanding_.push_back(probe);
-
-  Duration interval = timers.probe_interval;
-  if (auto* candidate = std::get_if<Candidate>(&state_)) {
-    interval = std::max(candidate->interval, timers.probe_interval);
-    candidate->interval = std::min(interval * 2, LongestInterval(timers));
-  } else if (auto* lost = std::get_if<Lost>(&state_)) {
-    interval = std::max(lost->interval, timers.probe_interval);
-    lost->interval =
-        std::min(interval * 2, in_use_ ? timers.lost_interval_max : LongestInterval(timers));
-  } else if (!in_use_ && rtt_) {
-    // The answer puts the next probe off (HandleAnswer). Where none comes, the path is looked at closely.
-    interval =
-        std::max(interval, unanswered() == 1 ? *rtt_ + 4 * deviation_ + timers.probe_interval / 4
-                                             : *rtt_ / kLostAfterProbes);
-  }
-  ++unmeasured_;
-  last_probe_ = now;
-  timers_.Set(Timer::kProbe, now + identity.Jitter(interval));
-  ScheduleLoss(timers);
-  return probe.challenge;
-}
-
-void Path::SetInUse(Instant now, const Timers& timers, bool in_use) {
-  if (in_use == in_use_) return;
-  in_use_ = in_use;
-  if (!in_use || !usable_) return;
-  if (auto* lost = std::get_if<Lost>(&state_)) {
-    lost->interval = Duration(0);
-    timers_.Hasten(Timer::kProbe, now);
-  } else {
-    Look(now, timers);
-  }
-}
-
-void Path::NoteArrival(const Timers& timers) {
-  for (Outstanding& probe : outstanding_) probe.covered = true;
-  ScheduleLoss(timers);
-}
-
-void Path::SetDelivery(Instant now, const Timers& timers, double share) {
-  if (share >= kGoodShare) {
-    delivery_for_ = Duration(0);
-    delivery_until_ = now;
-    return;
-  }
-  size_.Suspect(now);
-  delivery_ = share;
-  delivery_for_ = std::clamp(2 * delivery_for_, timers.blocked_min, timers.blocked_max);
-  delivery_until_ = now + delivery_for_;
-}
-
-Duration Path::report_lag() const {
-  // A path that was never measured may be as slow as any.
-  return rtt_ ? 2 * *rtt_ + 4 * deviation_ : Duration(std::chrono::seconds(10));
-}
-
-void Path::Look(Instant now, const Timers& timers) {
-  if (!active() || !last_probe_) return;
-  timers_.Hasten(Timer::kProbe, std::max(now, *last_probe_ + timers.probe_interval));
-}
-
-void Path::Wake(Instant now) {
-  if (auto* candidate = std::get_if<Candidate>(&state_)) candidate->interval = Duration(0);
-  if (auto* lost = std::get_if<Lost>(&state_)) lost->interval = Duration(0);
-  if (!usable_) return;
-  timers_.Hasten(Timer::kProbe, last_probe_ ? std::max(now, *last_probe_ + kWakeInterval) : now);
-}
-
-size_t Path::unanswered() const {
-  const auto last =
-      std::find_if(outstanding_.rbegin(), outstanding_.rend(),
-                   [](const Outstanding& probe) { return probe.answered || probe.covered; });
-  return static_cast<size_t>(last - outstanding_.rbegin());
-}
-
-double Path::ProbeShare(Instant from, Instant until) const {
-  int sent = 0;
-  int answered = 0;
-  for (const Outstanding& probe : outstanding_) {
-    if (probe.sent < from || probe.sent > until) continue;
-    ++sent;
-    answered += probe.answered;
-  }
-  return sent == 0 ? 1 : static_cast<double>(answered) / sent;
-}
-
-Instant Path::first_unanswered() const {
-  const size_t count = unanswered();
-  return count > 0 ? outstanding_[outstanding_.size() - count].sent : kNever;
-}
-
-// So many unanswered probes in a row that a path with the loss of the last 64 would show them once in a thousand times.
-size_t Path::LostAfter() const {
-  if (concluded_ < 8) return kLostAfterProbes;
-  const double loss = static_cast<double>(std::popcount(history_)) / concluded_;
-  if (loss <= 0.25) return kLostAfterProbes;  // 0.25^5 is a thousandth
-  if (loss >= 0.75) return kLostAfterProbesMax;
-  return static_cast<size_t>(std::ceil(std::log(0.001) / std::log(loss)));
-}
-
-// RFC 6298, section 2, without the granularity term.
-void Path::Measure(Duration sample) {
-  if (!rtt_) {
-    rtt_ = sample;
-    deviation_ = sample / 2;
-    return;
-  }
-  const Duration error = sample > *rtt_ ? sample - *rtt_ : *rtt_ - sample;
-  deviation_ += (error - deviation_) / 4;
-  *rtt_ += (sample - *rtt_) / 8;
-}
-
-void Path::Conclude(bool answered) {
-  history_ = history_ << 1 | (answered ? 0 : 1);
-  concluded_ = std::min(concluded_ + 1, kHistory);
 }
 
 }  // namespace warp::protocol

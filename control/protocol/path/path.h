@@ -23,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "control/protocol/constants.h"
 #include "control/protocol/control_message.h"
+#include "control/protocol/path/pace/keep_alive.h"
 #include "control/protocol/path/path_size.h"
 #include "control/protocol/path/path_use.h"
 #include "control/protocol/timer_table.h"
@@ -62,6 +63,8 @@ struct PathStatus {
   uint32_t size = 0;               // the largest IP packet that may be sent over it, in bytes
   bool size_proven = false;        // a probe of that size was answered
   bool black_hole = false;         // larger ones vanish, and no router says so
+  // How long it may be silent, as the last probe said; zero: it is probed as often as is usual.
+  Duration silence{0};
 };
 
 class Path {
@@ -99,6 +102,10 @@ class Path {
   // The endpoint is known from probes alone, which anybody on a link may have sent on from an address of its own.
   bool learned() const { return learned_; }
   void SetLearned(bool learned) { learned_ = learned; }
+  // The endpoint is on the outside of the NAT that is before us as well, so that what goes there turns round in it: a
+  // hairpin, which an inside address is better than.
+  bool hairpin() const { return hairpin_; }
+  void SetHairpin(bool hairpin) { hairpin_ = hairpin; }
   PathUse& use() { return use_; }
   const PathUse& use() const { return use_; }
   bool carries() const { return carries_; }
@@ -182,6 +189,32 @@ class Path {
   bool waits() const { return active() && unanswered() > 0; }
   // Several in a row were not.
   bool worries() const { return active() && unanswered() > 1; }
+  // --- Its silences, while no payloads flow. ---
+
+  // Whether the ends take turns to probe it. On one that loses probes all the time nobody knows why one is missing.
+  bool keeps_silent() const {
+    return active() && !in_use_ && !use_.sparing() && rtt_.has_value() &&
+           LostAfter() == kLostAfterProbes;
+  }
+  const KeepAlive& keep_alive() const { return keep_alive_; }
+  // What it says of the next probe, in one that SendProbe has just made. 0 where nobody takes turns.
+  uint8_t SaySilence(Instant now, const KeepAlive::Saying& saying) {
+    return keeps_silent() ? keep_alive_.Say(now, saying) : keep_alive_.SayNothing();
+  }
+  // A datagram has come over the path, or leaves over it, that is no payload and no probe of ours.
+  void NoteTraffic(Instant now) { keep_alive_.NoteTraffic(now); }
+  // A probe of the peer, after NoteTraffic.
+  void HearSilence(Instant now, const Timers& timers, const Probe& probe, bool leads);
+  // The peer's probes may be numbered anew, and nobody's turn it is.
+  void BeginSession() {
+    heard_number_ = 0;
+    keep_alive_ = keep_alive_.Inherit();
+  }
+  // It leads to another port of the same address as `other`.
+  void Inherit(const Path& other) { keep_alive_ = other.keep_alive_.Inherit(); }
+
+  // Probes in a row were not answered for longer than their answers take. True once in each such row.
+  bool TakeDoubt(Instant now, const Timers& timers);
   bool in_use() const { return in_use_; }
   // Another path of the peer waits: whether this one works is worth a probe soon.
   void Look(Instant now, const Timers& timers);
@@ -225,6 +258,10 @@ class Path {
   PathSize::Pace PaceOf(const Timers& timers) const;
   // Between a probe that is not answered and the next one, at most.
   Duration LongestWait(const Timers& timers) const;
+  // How long an answer may take.
+  Duration AnswerTime() const { return rtt_ ? *rtt_ + 4 * deviation_ : Duration(0); }
+  // After a probe of ours that was answered, while no payloads flow.
+  Duration SilenceInterval(const Timers& timers) const;
   // Between probes that nobody waits for.
   Duration IdleInterval(const Timers& timers) const {
     return use_.sparing() ? timers.sparing_probe_interval : timers.idle_probe_interval;
@@ -263,8 +300,12 @@ class Path {
   std::optional<uint16_t> remote_port_;
   PathUse use_;
   PathSize size_{kUsualSize};
+  KeepAlive keep_alive_;
+  uint64_t heard_number_ = 0;  // of the peer's probe that HearSilence saw last
   bool in_use_ = false;
   bool learned_ = false;
+  bool hairpin_ = false;
+  bool doubted_ = false;  // TakeDoubt has said so
   bool carries_ = false;
   uint32_t unmeasured_ = 0;  // probes since the last answer over this path
   Instant last_active_{};

@@ -114,6 +114,11 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
           [](PortId port, const Path& other) { return port < other.route().port; });
       path = &*paths_.emplace(place, (*next_id)++, route, true, "new", now);
       if (known->learned() && known->heard_on == route.port) path->NoteLocal(known->local);
+      for (const Path& other : paths_) {
+        if (other.id() != path->id() && other.route().port == route.port &&
+            other.route().remote.address == route.remote.address)
+          path->Inherit(other);
+      }
       changed = true;
     }
     path->SetLearned(known->learned());
@@ -196,6 +201,7 @@ bool IsBetter(const Path& a, const Path& b, Instant now) {
   if (a.active() != b.active()) return a.active();
   if (Eighths(a, now) != Eighths(b, now)) return Eighths(a, now) > Eighths(b, now);
   if (a.learned() != b.learned()) return b.learned();
+  if (a.hairpin() != b.hairpin()) return b.hairpin();
   if (a.carries() != b.carries()) return a.carries();
   return a.rtt().value_or(Duration::max()) < b.rtt().value_or(Duration::max());
 }

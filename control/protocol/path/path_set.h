@@ -3,10 +3,12 @@
 // An interface of the peer may have several addresses. Paths from one local port to one remote port are alternatives of
 // each other, and one of them carries payloads: the one that has carried them so far, as long as it is active and the
 // peer reports that they arrive, and else the one with the shortest round trip. So each pair of interfaces costs one
-// copy. A learned endpoint may be a relay's, which must not keep what a told one could carry: it comes last.
+// copy. A learned endpoint may be a relay's, which must not keep what a told one could carry: it comes last. Of those
+// that were told, one that turns round in the NAT before us (a hairpin) leaves it to one that reaches the peer inside.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 #define WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <span>
@@ -49,6 +51,18 @@ class PathSet {
 
   // Pairs that have no path because the others need all of kMaxPaths.
   size_t without_room() const { return without_room_; }
+
+  // Where maps see us: a path there is a hairpin. True when that changed for any path.
+  bool SetOutside(std::span<const wire::IpAddress> outside) {
+    bool changed = false;
+    for (Path& path : paths_) {
+      const bool hairpin =
+          std::find(outside.begin(), outside.end(), path.route().remote.address) != outside.end();
+      changed |= hairpin != path.hairpin();
+      path.SetHairpin(hairpin);
+    }
+    return changed;
+  }
 
   // Time passes for each path. Where a size turns out to be too large, all paths that use a larger one ask for theirs
   // at once: they may share the hop, and large payloads go where the size is said to be large. True when anything

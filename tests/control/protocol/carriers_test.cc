@@ -183,7 +183,7 @@ TEST(HostileLinks, ProbeOfTheLifeBeforeTeachesNothing) {
     held.push_back(seen);
     return false;
   });
-  net.Run(3s);
+  net.Run(6s);  // in which it has a turn
   net.Filter({});
   ASSERT_FALSE(held.empty());
   net.SetClock(1, 0);

@@ -28,6 +28,8 @@ const Row kTable[] = {
      Probe{.port = 0x1234, .number = 1, .use = PortUse::kLastResort}},
     {"0301341201000000000000000f0000000000000000",
      Probe{.port = 0x1234, .number = 1, .unheard = true, .spreads = true, .use = PortUse::kNone}},
+    {"030134120100000000000000560000000000000000",
+     Probe{.port = 0x1234, .number = 1, .spreads = true, .use = PortUse::kSparing, .silence = 5}},
     {"03020500a0a1a2a3a4a5a6a7", Answer{5, {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}}},
     {"0303", Confirm{}},
     {"0304", Close{}},
@@ -147,10 +149,12 @@ TEST(ControlMessage, WhatPadsAProbeIsIgnored) {
             ControlMessage(Probe{.port = 0x1234, .number = 1, .padding = 2}));
 }
 
-TEST(ControlMessage, FlagsOfLaterVersionsAreIgnored) {
+// A later version may know longer ones. Whoever hears of one keeps to the longest that it knows.
+TEST(ControlMessage, SilencesOfLaterVersionsAreTaken) {
   const auto decoded =
       DecodeControlMessage(wire::FromHex("030134120100000000000000f00000000000000000"));
-  EXPECT_EQ(std::get<ControlMessage>(decoded), ControlMessage(Probe{.port = 0x1234, .number = 1}));
+  EXPECT_EQ(std::get<ControlMessage>(decoded),
+            ControlMessage(Probe{.port = 0x1234, .number = 1, .silence = kMaxSilence}));
 }
 
 TEST(ControlMessage, OtherMessagesAreUnknownKinds) {

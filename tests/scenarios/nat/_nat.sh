@@ -1,0 +1,259 @@
+# Links behind NATs of all kinds, for the scenarios of this room. To be sourced in place of ../_init.sh.
+#
+#     router; nat_site A cone open; nat_site B home     A's wan0 is behind a full cone, wan1 has no NAT; B's wan0 is at home
+#     rebind a0                                         the NAT of that link forgets all, and has other outside ports then
+#     new_address a0                                    it also gets another outside address
+#     flush a0                                          it forgets all, and makes what it would have made before
+#
+# The box of link a0 is the namespace nat-a0, between the site's wan0 (inside, 192.168.<x>.2) and the router (outside, the
+# address that the link has without a NAT). A carrier's box, cgn-a0, stands behind that of the home.
+#
+#   kind         mapping (RFC 4787)                filtering
+#   open         none: there is no NAT
+#   cone         endpoint-independent              endpoint-independent: a full cone
+#   address      endpoint-independent              address-dependent: a restricted cone
+#   port         endpoint-independent              address and port-dependent: a port-restricted cone
+#   home         as `port`, and the inside port is kept: Linux's own, as in most homes
+#   symmetric    address and port-dependent, at random; filtering as well
+#   cgn          `home`, behind a carrier's `port` (RFC 6598)
+#   cgn-symmetric  `home`, behind a carrier's `symmetric`
+#   clat         IPv4 over a network of IPv6 alone (RFC 6877): a CLAT, and a NAT64 that is a `symmetric`
+. "$(dirname "${BASH_SOURCE[0]}")/../_init.sh"
+command -v conntrack >/dev/null || { echo "skipped: there is no conntrack"; exit 77; }
+
+declare -A nat_of      # nat_of[a0]=nat-a0: the box that the router's link a0 leads to
+declare -A kind_of     # kind_of[a0]=cone
+declare -A inside_of   # inside_of[nat-a0]="192.168.10.2": the hosts behind a box
+declare -A outside_of  # outside_of[nat-a0]=10.1.0.2
+declare -A turn_of     # how often a box has got other ports
+
+nat_site() {
+  local site=$1 i
+  shift
+  namespace "$site"
+  links_of[$site]=$#
+  lab_families=4
+  for ((i = 0; $# > 0; i++)); do
+    nat_link "$site" $i "$1"
+    shift
+  done
+}
+
+nat_link() {
+  local site=$1 i=$2 kind=$3 far=${1,}$2 n x
+  n=$(number_of "$site")
+  x=$((10 * n + i))
+  kind_of[$far]=$kind
+  case $kind in
+    open) link "$site" "$i" ;;
+    cgn*)
+      box "nat-$far" "$site" "wan$i" $((10 + i)) "192.168.$x" "cgn-$far" in 20 "100.64.$x.2/24" home
+      box_outside "cgn-$far" "100.64.$x" M "$far" $((n * 100 + i)) "10.$n.$i.2/24"
+      local carriers=${kind#cgn}
+      carriers=${carriers#-}
+      rules "cgn-$far" "${carriers:-port}"
+      nat_of[$far]=cgn-$far
+      ;;
+    clat) clat "$site" "$i" ;;
+    *)
+      box "nat-$far" "$site" "wan$i" $((10 + i)) "192.168.$x" M "$far" $((n * 100 + i)) "10.$n.$i.2/24" "$kind"
+      nat_of[$far]=nat-$far
+      ;;
+  esac
+}
+
+# box NAME SITE INTERFACE INDEX INSIDE NAMESPACE INTERFACE INDEX OUTSIDE KIND: a NAT between a site and what is outside.
+box() {
+  local name=$1 site=$2 interface=$3 index=$4 inside=$5 kind=${10}
+  namespace "$name"
+  [[ $6 == M ]] || namespace "$6"
+  veth "$site" "$interface" "$index" "$name" in 20
+  ip -n "$site" address add "$inside.2/24" dev "$interface"
+  ip -n "$site" route replace default via "$inside.1" dev "$interface" metric $((90 + index))
+  box_outside "$name" "$inside" "$6" "$7" "$8" "$9"
+  rules "$name" "$kind"
+}
+
+# The outside of a box whose `in` exists. The far end gets .1 of the same network.
+box_outside() {
+  local name=$1 inside=$2 outside=${6%/*}
+  on "$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.{all,default,in}.send_redirects=0
+  veth "$name" out 30 "$3" "$4" "$5"
+  ip -n "$name" address replace "$inside.1/24" dev in
+  ip -n "$name" address add "$6" dev out
+  ip -n "$3" address add "${outside%.*}.1/24" dev "$4"
+  ip -n "$name" route add default via "${outside%.*}.1"
+  inside_of[$name]="$inside.2"
+  outside_of[$name]=$outside
+  turn_of[$name]=0
+}
+
+# roof KIND A B: one box, nat-h0, before wan0 of several sites, whose inside addresses are 192.168.50.2, .3 and so on. With
+# `isolated` set, they reach the box alone, as guests of a wireless network do; with `hairpin`, the box turns what they send
+# to its outside endpoints.
+roof() {
+  local kind=$1 name=nat-h0 host=2 hosts=() site
+  shift
+  namespace $name
+  ip -n $name link add in type bridge
+  # What the bridge itself passes on is none of the NAT's business.
+  on $name sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true
+  ip -n $name link set in up
+  for site in "$@"; do
+    namespace "$site"
+    links_of[$site]=1
+    lab_families=4
+    veth "$site" wan0 10 $name "in-${site,}" $((20 + host))
+    ip -n $name link set "in-${site,}" master in
+    [[ -z ${isolated:-} ]] || on $name bridge link set dev "in-${site,}" isolated on
+    ip -n "$site" address add 192.168.50.$host/24 dev wan0
+    ip -n "$site" route replace default via 192.168.50.1 dev wan0 metric 100
+    hosts+=(192.168.50.$host)
+    host=$((host + 1))
+  done
+  box_outside $name 192.168.50 M h0 5000 10.50.0.2/24
+  inside_of[$name]="${hosts[*]}"
+  nat_of[h0]=$name
+  rules $name "$kind"
+}
+
+# rules BOX KIND: the box's rules, which change by its maps alone afterwards.
+rules() {
+  local name=$1 kind=$2 translate="snat ip to ip saddr . udp sport map @outside" admit="" known=""
+  case $kind in
+    cone) admit='iifname "out" dnat ip to udp dport map @inside' ;;
+    address) known="ip saddr @asked" ;;
+    port) ;;
+    home) translate=masquerade ;;
+    symmetric) translate="masquerade fully-random" ;;
+    *) fail "no kind of NAT: $kind" ;;
+  esac
+  [[ -z $known ]] || admit="iifname \"out\" $known dnat ip to udp dport map @inside"
+  on "$name" nft -f - <<NFT
+table ip nat {
+  map outside { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
+  map inside { type inet_service : ipv4_addr . inet_service; }
+  set asked { type ipv4_addr; flags dynamic, timeout; timeout 120s; }
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    $admit
+    ${hairpin:+iifname \"in\" ip daddr ${outside_of[$name]} dnat ip to udp dport map @inside}
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    oifname "out" $translate
+    oifname "out" masquerade
+    ${hairpin:+oifname \"in\" ct status dnat $translate}
+  }
+  # A NAT answers nothing that it does not know: a refusal would keep the mapping that asked for it.
+  chain input {
+    type filter hook input priority filter
+    iifname "out" meta l4proto udp drop
+  }
+  chain forward {
+    type filter hook forward priority filter
+    oifname "out" update @asked { ip daddr }
+    iifname "out" ct status dnat accept
+    iifname "out" ct state new drop
+  }
+}
+NFT
+  map_ports "$name"
+}
+
+# Fills the maps: the inside endpoints, port 13116 of each host, have outside ports of this turn.
+map_ports() {
+  local name=$1 host port=$((20000 + 100 * turn_of[$1]))
+  on "$name" nft flush map ip nat outside
+  on "$name" nft flush map ip nat inside
+  for host in ${inside_of[$name]}; do
+    on "$name" nft -f - <<NFT
+add element ip nat outside { $host . 13116 : ${outside_of[$name]} . $port }
+add element ip nat inside { $port : $host . 13116 }
+NFT
+    port=$((port + 1))
+  done
+}
+
+flush() { on "${nat_of[$1]}" conntrack -F 2>/dev/null; }
+rebind() {
+  local name=${nat_of[$1]}
+  turn_of[$name]=$((turn_of[$name] + 1))
+  map_ports "$name"
+  on "$name" nft flush set ip nat asked
+  flush "$1"
+}
+new_address() {
+  local name=${nat_of[$1]} before=${outside_of[${nat_of[$1]}]}
+  outside_of[$name]=${before%.*}.$(((${before##*.} + 5) % 240 + 2))
+  ip -n "$name" address del "$before/24" dev out
+  ip -n "$name" address add "${outside_of[$name]}/24" dev out
+  ip -n "$name" route replace default via "${before%.*}.1"
+  rebind "$1"
+}
+
+# each_row ROW…: runs the scenario anew with the words of each row as its arguments, a few rows at a time, each in a
+# laboratory of its own. Prints the line of each row that begins with "took", and everything of those that fail.
+each_row() {
+  local row i=0 failed=0 running=()
+  for row in "$@"; do
+    (
+      bash "$0" $row >"$lab/row$i" 2>&1 || { cat "$lab/row$i" && exit 1; }
+      printf '%-26s %s\n' "$row" "$(grep '^took' "$lab/row$i")"
+    ) &
+    running+=($!)
+    i=$((i + 1))
+    ((${#running[@]} < 4)) || { wait "${running[0]}" || failed=$((failed + 1)) && running=("${running[@]:1}"); }
+  done
+  for row in "${running[@]}"; do wait "$row" || failed=$((failed + 1)); done
+  ((failed == 0)) || fail "$failed rows failed"
+}
+
+# --- What is asked of them ------------------------------------------------------------------------------------------------
+
+# What the project promises, in seconds: tunnels are up, and up again after a rebind. On a machine that does other things
+# as well, three times as long is waited for; what it was is printed.
+promised=2
+patience=$((3 * promised))
+
+# pairs A B: the ways of payloads between two sites, for `arrivals`: each of a site's ports, and what addresses of the
+# other's lead there.
+pairs() {
+  local i k site other
+  for way in "$1 $2" "$2 $1"; do
+    read -r site other <<<"$way"
+    for ((i = 0; i < links_of[$site]; i++)); do
+      for ((k = 0; k < links_of[$other]; k++)); do echo "$site/wan$i/10.$(number_of "$other").$k."; done
+    done
+  done
+}
+# arrive [SECONDS]: waits until payloads have come over each of these ways from now on, and prints how long that took. The
+# ways are read from standard input.
+arrive() { $lab_python "$(dirname "${BASH_SOURCE[0]}")/arrivals.py" "$lab" "${1:-$patience}"; }
+
+# elapsed MICROSECONDS: prints the seconds since then, which was ${EPOCHREALTIME/./}.
+elapsed() {
+  local tenths=$(((${EPOCHREALTIME/./} - $1) / 100000))
+  echo "$((tenths / 10)).$((tenths % 10))"
+}
+
+# The router sees each path end to end. It counts, as a payload that went astray, any packet of that size to an endpoint
+# from which nothing has come.
+watch_strays() {
+  on M nft -f - <<'NFT'
+table ip strays {
+  set heard { type ipv4_addr . inet_service; flags dynamic; size 65535; }
+  counter strays {}
+  chain forward {
+    type filter hook forward priority -10
+    meta l4proto udp update @heard { ip saddr . udp sport }
+    meta length 900-1099 ip daddr . udp dport != @heard counter name "strays"
+  }
+}
+NFT
+}
+no_strays() {
+  local counted
+  counted=$(on M nft list counter ip strays strays | grep packets)
+  [[ $counted == *"packets 0 "* ]] || fail "payloads went where nothing had answered: $counted"
+}

@@ -1,0 +1,63 @@
+#!/bin/bash
+# NATs of any kind before any link, that forget, get other ports or other addresses at any time, links that go dark, and a
+# map that dies and comes back. One path is whole at any moment: then no payload is lost, none comes twice, and none goes to
+# an endpoint that has not answered.
+#
+#     chaos.sh [SECONDS [SEED]]     the seed is printed; the same one does the same again
+. "$(dirname "$0")/_nat.sh"
+seconds=${1:-20}
+seed=${2:-$(($(date +%s) % 100000))}
+echo "seed $seed"
+RANDOM=$seed
+
+kinds=(open cone address port home symmetric cgn cgn-symmetric)
+# No path leads from a symmetric NAT to one that is restricted by port. So B has none of the latter where A has one of the
+# former.
+# A subshell would draw numbers of its own.
+a=("${kinds[RANDOM % 8]}" "${kinds[RANDOM % 8]}")
+most=3
+[[ ${a[*]} == *symmetric* ]] || most=5
+b=("${kinds[RANDOM % most]}" "${kinds[RANDOM % most]}")
+echo "A: ${a[*]}, B: ${b[*]}"
+
+router
+watch_strays
+map_up
+nat_site A "${a[@]}"
+nat_site B "${b[@]}"
+node_config A B
+node_config B A
+node_up A
+node_up B
+echo_up
+status A 'active() > 0' >/dev/null
+traffic 500 1000
+pairs A B | arrive 10 >/dev/null
+
+links=(a0 a1 b0 b1)
+happenings=(flush rebind new_address dark)
+end=$((${EPOCHREALTIME/./} + seconds * 1000000))
+count=0
+while ((${EPOCHREALTIME/./} < end)); do
+  far=${links[RANDOM % 4]}
+  # What happens to this link, one thing after the other. The others are left alone until it carries again.
+  for ((i = RANDOM % 3; i >= 0; i--)); do
+    what=${happenings[RANDOM % 4]}
+    [[ -n ${nat_of[$far]:-} ]] || what=dark
+    pause=0.$((RANDOM % 9))
+    map=$((RANDOM % 6))
+    echo "$what $far, $pause s$( ((map)) || echo ', and the map dies')"
+    ((map)) || kill_hard M
+    case $what in
+      dark) black_hole $far && sleep $pause && lift_black_hole $far ;;
+      *) $what $far && sleep $pause ;;
+    esac
+    ((map)) || map_up
+    count=$((count + 1))
+  done
+  echo "all carry again after $(pairs A B | arrive 20) s"
+done
+traffic_end
+echo "took $seconds s for $count events"
+nothing_lost
+no_strays
