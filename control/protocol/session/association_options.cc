@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "control/protocol/map/map_constants.h"
+
 namespace warp::protocol {
 
 AssociationOptions PeerAssociation(const Timers& timers, const wire::PublicKey& remote,
@@ -24,6 +26,7 @@ AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_
           .role = Role::kMap,
           .window = wire::kMapWindow,
           .initiates = initiates,
+          .spread = kMapGreetingMax,
           .silence = Duration::zero(),
           .rekey_after = rekey_after,
           .rekey_after_responder = rekey_after + rekey_after / 4,
