@@ -6,16 +6,16 @@
 #include <cstddef>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/hash/hash.h"
+#include "map-server/flat/keyed_hash.h"
 #include "map-server/flat/slab.h"
 
 namespace warp::map {
 
-// `things` outlives this. The hash has a seed of this process, so that nobody outside can choose keys that collide.
+// `things` outlives this. The hash is keyed, so that nobody outside can choose keys that collide.
 template <typename T, typename Key, Key T::*kKey>
 class IdIndex {
  public:
-  explicit IdIndex(const Slab<T>& things) : ids_(0, Hash{&things}, Equal{&things}) {}
+  explicit IdIndex(const Slab<T>& things) : ids_(0, Hash{&things, {}}, Equal{&things}) {}
 
   // Takes the room of so many at once, of which the kernel gives what is used. So the table need not be made anew while
   // the map serves.
@@ -36,8 +36,9 @@ class IdIndex {
   struct Hash {
     using is_transparent = void;
     const Slab<T>* things;
-    size_t operator()(Id id) const { return absl::HashOf((*things)[id].*kKey); }
-    size_t operator()(const Probe& probe) const { return absl::HashOf(probe.key); }
+    KeyedHash keyed;
+    size_t operator()(Id id) const { return keyed.Of((*things)[id].*kKey); }
+    size_t operator()(const Probe& probe) const { return keyed.Of(probe.key); }
   };
   struct Equal {
     using is_transparent = void;

@@ -1,7 +1,5 @@
 // Measures a map under a crowd of nodes: `map_bench --program build/map-server/warp-map --nodes 1000000`. The map and
 // the crowd are two processes that talk over loopback. perf/README.md says how to read what it prints.
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -15,6 +13,8 @@
 
 namespace warp::perf {
 namespace {
+
+constexpr size_t kFirstStep = 64'000;  // nodes; the next has four times as many
 
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -46,40 +46,58 @@ class Phase {
   const double cpu_ = map_.CpuSeconds();
 };
 
+void ReportLookups(std::vector<Clock::duration> times) {
+  if (times.empty()) return;
+  std::sort(times.begin(), times.end());
+  std::printf("look-ups   %zu: p50 %.3f ms, p99 %.3f ms, longest %.3f ms\n", times.size(),
+              1e3 * Seconds(times[times.size() / 2]), 1e3 * Seconds(times[times.size() * 99 / 100]),
+              1e3 * Seconds(times.back()));
+}
+
 int Main(int argc, char** argv) {
   std::string program;
   size_t nodes = 100'000;
   int seconds = 10;
   size_t under_way = 256;
+  NodeCrowd::Load load{.refreshes = 30'000, .sessions = 1'000, .lookups = 500};
   CLI::App app;
   app.add_option("--program", program, "the warp-map to measure")->required();
   app.add_option("--nodes", nodes, "how many nodes, at most 4,000,000")
       ->check(CLI::Range(8, 4'000'000));
   app.add_option("--seconds", seconds, "how long each measurement goes on");
   app.add_option("--under-way", under_way, "messages that wait for their answers at a time");
+  app.add_option("--refreshes", load.refreshes, "a second, where all is measured together");
+  app.add_option("--sessions", load.sessions, "new ones, likewise");
+  app.add_option("--look-ups", load.lookups, "likewise");
   CLI11_PARSE(app, argc, argv);
   if (!wire::InitCrypto().ok()) return 1;
 
   MapProcess map(program);
   const size_t empty = map.Resident();
-  NodeCrowd crowd(map.key(), map.endpoint(), nodes);
-  const Phase registering(map);
-  crowd.Register(std::min<size_t>(under_way, 400));  // more at once would be asked for cookies
-  registering.Report("sessions", crowd.registered());
-  std::printf("resident   %zu MiB (%zu MiB empty), %zu bytes a node\n", map.Resident() >> 20,
-              empty >> 20, (map.Resident() - empty) / crowd.registered());
+  const auto newcomers = static_cast<size_t>(load.sessions * seconds);
+  NodeCrowd crowd(map.key(), map.endpoint(), nodes + newcomers);
+  std::printf("resident   %zu MiB empty\n", empty >> 20);
+  for (size_t step = std::min(kFirstStep, nodes);; step = std::min(4 * step, nodes)) {
+    const Phase registering(map);
+    const size_t before = crowd.registered();
+    crowd.Register(step, std::min<size_t>(under_way, 400));
+    registering.Report("sessions", crowd.registered() - before);
+    std::printf("resident   %zu MiB with %zu nodes, %zu bytes for each\n", map.Resident() >> 20,
+                crowd.registered(), (map.Resident() - empty) / crowd.registered());
+    if (step == nodes) break;
+  }
 
   const Phase refreshing(map);
-  refreshing.Report("refreshes", crowd.Refresh(std::chrono::seconds(seconds), under_way, 0));
-  const Phase looking(map);
-  looking.Report("with looks", crowd.Refresh(std::chrono::seconds(seconds), under_way, under_way));
-  std::vector<Clock::duration> times = crowd.lookups();
-  std::sort(times.begin(), times.end());
-  if (!times.empty()) {
-    std::printf("look-ups   %zu: p50 %.3f ms, p99 %.3f ms\n", times.size(),
-                1e3 * Seconds(times[times.size() / 2]),
-                1e3 * Seconds(times[times.size() * 99 / 100]));
-  }
+  refreshing.Report("refreshes", crowd.Refresh(std::chrono::seconds(seconds), under_way));
+  crowd.Prepare(newcomers);
+  const Phase everything(map);
+  const NodeCrowd::Load answered = crowd.Offer(std::chrono::seconds(seconds), load);
+  std::printf("together   %.0f refreshes, %.0f new sessions, %.0f look-ups a second\n",
+              answered.refreshes, answered.sessions, answered.lookups);
+  everything.Report(
+      "messages",
+      static_cast<size_t>(seconds * (answered.refreshes + answered.sessions + answered.lookups)));
+  ReportLookups(crowd.lookups());
   std::printf("sent again %zu; resident at the end %zu MiB\n", crowd.lost(), map.Resident() >> 20);
   return 0;
 }

@@ -2,9 +2,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -47,17 +48,22 @@ MapProcess::MapProcess(const std::string& program) {
   raw.push_back(nullptr);
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) Fail("cannot make a pipe");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-  if (posix_spawn(&pid_, program.c_str(), &actions, nullptr, raw.data(), environ) != 0)
-    Fail("cannot start " + program);
-  posix_spawn_file_actions_destroy(&actions);
+  const pid_t parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0) Fail("cannot start " + program);
+  if (pid_ == 0) {
+    // However this process ends, the map ends with it.
+    const bool bound = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+    if (bound && dup2(out[1], STDOUT_FILENO) >= 0) execv(program.c_str(), raw.data());
+    _exit(127);
+  }
   close(out[1]);
   std::string text;
   char c;
   while (text.find("ready\n") == std::string::npos && read(out[0], &c, 1) == 1) text += c;
   close(out[0]);
+  // Nothing reads these again, and a process that is killed could not remove them.
+  std::filesystem::remove_all(directory_);
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     if (!absl::ConsumePrefix(&line, "listening on ")) continue;
     if (const auto endpoint = wire::Endpoint::Parse(line); endpoint.ok()) endpoint_ = *endpoint;
@@ -68,7 +74,6 @@ MapProcess::MapProcess(const std::string& program) {
 MapProcess::~MapProcess() {
   kill(pid_, SIGTERM);
   waitpid(pid_, nullptr, 0);
-  std::filesystem::remove_all(directory_);
 }
 
 size_t MapProcess::Resident() const {
@@ -80,13 +85,11 @@ size_t MapProcess::Resident() const {
 }
 
 double MapProcess::CpuSeconds() const {
-  std::ifstream file(absl::StrCat("/proc/", pid_, "/stat"));
-  std::string text;
-  std::getline(file, text);
-  // The name, in brackets, may have blanks.
-  const std::vector<std::string> fields = absl::StrSplit(text.substr(text.rfind(')') + 2), ' ');
-  return (std::stod(fields[11]) + std::stod(fields[12])) /
-         static_cast<double>(sysconf(_SC_CLK_TCK));
+  clockid_t clock;
+  timespec time{};
+  if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &time) != 0)
+    Fail("the map is gone");
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 }  // namespace warp::perf

@@ -26,15 +26,33 @@ namespace {
 
 constexpr size_t kGroup = 8;
 constexpr Clock::duration kPatience = std::chrono::seconds(2);
+constexpr Clock::duration kRest = std::chrono::milliseconds(500);
+// Requests without an answer, beyond which a map does not keep up and is not asked more.
+constexpr size_t kMostUnanswered = 4096;
+constexpr size_t kMostGreeting = 512;
+
+double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
+
+struct NodeCrowd::Handshake {
+  Handshake(const wire::KeyPair& own, const wire::PublicKey& map, uint32_t index)
+      : noise(own, map, wire::HandshakePrologue(wire::Role::kMap, index)) {
+    const auto initiation = noise.WriteInitiation(
+        wire::EncodeInitiationPayload({.ciphers = {wire::Cipher::kChaCha20Poly1305}}));
+    datagram = wire::EncodeInitiation({.sender_index = index, .noise = *initiation});
+    wire::WriteMacs(wire::Mac1Key(map), nullptr, datagram);
+  }
+  wire::NoiseInitiator noise;
+  std::vector<uint8_t> datagram;  // the initiation
+};
 
 struct NodeCrowd::Node {
   wire::CompactSession session;
   wire::PublicKey key;
   protocol::MapChallenge challenge{};
   uint64_t number = 0;
-  std::unique_ptr<wire::NoiseInitiator> handshake;
+  std::unique_ptr<Handshake> handshake;
   State state = State::kNew;
   bool waiting = false;  // for the answer to a register
 };
@@ -74,26 +92,24 @@ void NodeCrowd::NameGroup(size_t node) {
   for (size_t i = first; i < first + kGroup; ++i) nodes_[i].key = SecretOf(i).Public();
 }
 
-void NodeCrowd::Greet(size_t number) {
+void NodeCrowd::Begin(size_t number) {
   NameGroup(number);
+  nodes_[number].handshake = std::make_unique<Handshake>(wire::KeyPair(SecretOf(number)), map_,
+                                                         static_cast<uint32_t>(number + 1));
+}
+
+void NodeCrowd::Greet(size_t number) {
   Node& node = nodes_[number];
-  const auto index = static_cast<uint32_t>(number + 1);
-  node.handshake = std::make_unique<wire::NoiseInitiator>(
-      wire::KeyPair(SecretOf(number)), map_, wire::HandshakePrologue(wire::Role::kMap, index));
-  const auto initiation = node.handshake->WriteInitiation(
-      wire::EncodeInitiationPayload({.ciphers = {wire::Cipher::kChaCha20Poly1305}}));
-  std::vector<uint8_t> datagram =
-      wire::EncodeInitiation({.sender_index = index, .noise = *initiation});
-  wire::WriteMacs(wire::Mac1Key(map_), nullptr, datagram);
+  if (node.handshake == nullptr) Begin(number);
   node.state = State::kGreeting;
-  Push(number, std::move(datagram));
+  Push(number, node.handshake->datagram);
 }
 
 void NodeCrowd::OnResponse(size_t number, wire::Bytes datagram) {
   Node& node = nodes_[number];
   const auto message = wire::DecodeResponse(datagram);
   if (!message || node.handshake == nullptr) return;
-  const auto response = node.handshake->ReadResponse(wire::PresharedKey(), message->noise);
+  const auto response = node.handshake->noise.ReadResponse(wire::PresharedKey(), message->noise);
   if (!response.ok()) return;
   const auto payload = wire::DecodeResponsePayload(response->payload);
   if (!payload) return;
@@ -169,7 +185,7 @@ void NodeCrowd::Push(size_t number, std::vector<uint8_t> datagram) {
 void NodeCrowd::Flush() {
   std::vector<map::UdpSocket::Sent> batch;
   for (const auto& [from, datagram] : outgoing_) batch.push_back({at_, from.address, 0, datagram});
-  socket_->Send(batch);
+  if (!batch.empty()) socket_->Send(batch);
   outgoing_.clear();
 }
 
@@ -195,10 +211,12 @@ void NodeCrowd::Receive() {
   Flush();
 }
 
-void NodeCrowd::Register(size_t under_way) {
+void NodeCrowd::Register(size_t nodes, size_t under_way) {
   std::deque<std::pair<Clock::time_point, size_t>> waiting;
-  size_t next = 0;
-  while (registered_ < nodes_.size()) {
+  const Clock::time_point start = Clock::now();
+  const size_t first = begun_;
+  nodes = std::min(nodes, nodes_.size());
+  while (registered_ < nodes) {
     while (!waiting.empty() && nodes_[waiting.front().second].state == State::kRegistered)
       waiting.pop_front();
     if (!waiting.empty() && Clock::now() - waiting.front().first > kPatience) {
@@ -212,17 +230,21 @@ void NodeCrowd::Register(size_t under_way) {
       }
       waiting.emplace_back(Clock::now(), number);
     }
-    while (next < nodes_.size() && waiting.size() < under_way) {
-      waiting.emplace_back(Clock::now(), next);
-      Greet(next++);
+    // Beyond its rate the map would ask for cookies.
+    const double allowed = Seconds(Clock::now() - start) * map::kMapHandshakesPerSecond;
+    while (begun_ < nodes && waiting.size() < under_way &&
+           static_cast<double>(begun_ - first) <= allowed) {
+      waiting.emplace_back(Clock::now(), begun_);
+      Greet(begun_++);
     }
     Receive();
   }
 }
 
-size_t NodeCrowd::Refresh(std::chrono::milliseconds time, size_t under_way, size_t lookup_every) {
+size_t NodeCrowd::Refresh(std::chrono::milliseconds time, size_t under_way) {
   const Clock::time_point end = Clock::now() + time;
   const size_t before = answered_;
+  const size_t nodes = begun_;
   size_t asked = answered_;
   size_t next = 0;
   Clock::time_point heard = Clock::now();
@@ -230,9 +252,7 @@ size_t NodeCrowd::Refresh(std::chrono::milliseconds time, size_t under_way, size
   while (Clock::now() < end) {
     for (; asked < answered_ + under_way; ++asked) {
       SendRegister(next, false);
-      if (lookup_every != 0 && asked % lookup_every == 0 && looking_ == SIZE_MAX)
-        LookUp((next + nodes_.size() / 2) % nodes_.size());
-      next = (next + 1) % nodes_.size();
+      next = (next + 1) % nodes;
     }
     Receive();
     if (answered_ != seen) {
@@ -241,11 +261,67 @@ size_t NodeCrowd::Refresh(std::chrono::milliseconds time, size_t under_way, size
     } else if (Clock::now() - heard > kPatience) {  // the rest was lost
       lost_ += asked - answered_;
       asked = answered_;
-      looking_ = SIZE_MAX;
       heard = Clock::now();
     }
   }
   return answered_ - before;
+}
+
+void NodeCrowd::Prepare(size_t sessions) {
+  for (size_t i = begun_; i < std::min(begun_ + sessions, nodes_.size()); ++i) Begin(i);
+}
+
+NodeCrowd::Load NodeCrowd::Offer(std::chrono::milliseconds time, const Load& load) {
+  // What is still under way is nobody's answer below.
+  for (const Clock::time_point end = Clock::now() + kRest; Clock::now() < end;) Receive();
+  const Clock::time_point start = Clock::now();
+  const size_t answered = answered_;
+  const size_t registered = registered_;
+  const size_t looked = lookups_.size();
+  const size_t nodes = begun_;
+  size_t refreshes = 0;
+  size_t given_up = 0;
+  size_t asked = 0;
+  size_t next = 0;
+  size_t heard = 0;
+  Clock::time_point heard_at = start;
+  // A new node's registration is answered too.
+  const auto refreshed = [&] { return (answered_ - answered) - (registered_ - registered); };
+  const auto due = [&](double rate) {
+    return static_cast<size_t>(rate * Seconds(Clock::now() - start));
+  };
+  while (Clock::now() < start + time) {
+    if (refreshed() != heard) {
+      heard = refreshed();
+      heard_at = Clock::now();
+    } else if (Clock::now() - heard_at > kPatience) {
+      lost_ += refreshes - given_up - heard;
+      given_up = refreshes - heard;
+    }
+    for (; refreshes < due(load.refreshes); ++refreshes) {
+      if (refreshes - given_up - refreshed() > kMostUnanswered) break;
+      SendRegister(next, false);
+      next = (next + 1) % nodes;
+    }
+    for (; begun_ - nodes < due(load.sessions) && begun_ < nodes_.size(); ++begun_) {
+      if (begun_ - registered_ > kMostGreeting) break;
+      Greet(begun_);
+    }
+    if (looking_ != SIZE_MAX && Clock::now() - asked_ > kPatience) {
+      lookups_.push_back(Clock::now() - asked_);
+      looking_ = SIZE_MAX;
+      ++lost_;
+    }
+    if (looking_ == SIZE_MAX && asked < due(load.lookups)) {
+      ++asked;
+      LookUp((next + nodes / 2) % nodes);
+    }
+    Receive();
+  }
+  const double passed = Seconds(Clock::now() - start);
+  return {.refreshes = static_cast<double>(refreshed()) / passed,
+          .sessions = static_cast<double>(registered_ - registered) / passed,
+          .lookups = static_cast<double>(lookups_.size() - looked) / passed};
 }
 
 }  // namespace warp::perf

@@ -25,25 +25,37 @@ class NodeCrowd {
   NodeCrowd(const wire::PublicKey& map, const wire::Endpoint& at, size_t nodes);
   ~NodeCrowd();
 
-  // Gives every node a session and a registration, at most so many under way at a time.
-  void Register(size_t under_way);
-  // Refreshes nodes in turn for so long. Returns how many were answered. Looks a friend up with every `lookup_every`th
-  // refresh, 0: never, and notes how long the answer takes.
-  size_t Refresh(std::chrono::milliseconds time, size_t under_way, size_t lookup_every);
+  // Gives the first `nodes` a session and a registration, at most so many under way at a time.
+  void Register(size_t nodes, size_t under_way);
+  // Refreshes those in turn for so long. Returns how many were answered.
+  size_t Refresh(std::chrono::milliseconds time, size_t under_way);
+
+  // What a map hears of nodes that do not wait for each other, in a second.
+  struct Load {
+    double refreshes = 0;
+    double sessions = 0;  // new ones, each with its registration
+    double lookups = 0;   // of which one is under way at a time
+  };
+  // Does the work of so many new sessions that can be done before anybody is asked.
+  void Prepare(size_t sessions);
+  // Sends this for so long, where the map keeps up. Returns what was answered, and notes how long look-ups took.
+  Load Offer(std::chrono::milliseconds time, const Load& load);
 
   size_t registered() const { return registered_; }
-  size_t lost() const { return lost_; }  // datagrams that were sent again
+  size_t lost() const { return lost_; }  // datagrams that were sent again, or given up
   const std::vector<Clock::duration>& lookups() const { return lookups_; }
 
  private:
   struct Node;
+  struct Handshake;
   enum class State : uint8_t { kNew, kGreeting, kEchoing, kRegistered };
 
   wire::Endpoint AddressOf(size_t node) const;
   size_t NodeAt(const wire::IpAddress& address) const;
   wire::SecretKey SecretOf(size_t node) const;
   void NameGroup(size_t node);  // makes the public keys of the node's group
-  void Greet(size_t node);
+  void Begin(size_t node);      // makes its initiation
+  void Greet(size_t node);      // sends it
   void SendRegister(size_t node, bool with_list);
   void LookUp(size_t node);
   void Say(size_t node, const protocol::MapMessage& message);
@@ -60,6 +72,7 @@ class NodeCrowd {
   std::array<uint8_t, 32> seed_;
   std::vector<Node> nodes_;
   std::vector<std::pair<wire::Endpoint, std::vector<uint8_t>>> outgoing_;
+  size_t begun_ = 0;  // nodes that were greeted, or are about to be
   size_t registered_ = 0;
   size_t answered_ = 0;
   size_t lost_ = 0;

@@ -20,7 +20,8 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
       initiator_(identity, table, this, keys_,
                  {.role = options_.role,
                   .window = terms_.window,
-                  .lifetime = terms_.session_lifetime}),
+                  .lifetime = terms_.session_lifetime,
+                  .spread = options_.spread}),
       lanes_(keys_) {}
 
 Association::Lane::Lane() { randombytes_buf(token.data(), token.size()); }
@@ -207,8 +208,11 @@ void Association::HandleClose(Instant now, const wire::Session* session) {
   sessions_.Remove([last](const SessionSet::Entry& entry) { return entry.order <= last; });
   // It is going away, so there is no hurry to greet it again. Somebody who has stolen an old key may say so again and
   // again, and puts nothing off by that.
-  if (now >= not_before_)
-    not_before_ = now + identity_.Jitter(identity_.timers().handshake_retry_max);
+  if (now >= not_before_) {
+    const Duration rest = identity_.timers().handshake_retry_max;
+    not_before_ = now + (options_.spread == Duration::zero() ? identity_.Jitter(rest)
+                                                             : rest / 2 + identity_.Upto(rest));
+  }
   Reschedule();
 }
 

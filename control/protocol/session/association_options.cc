@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "control/protocol/map/map_constants.h"
+
 namespace warp::protocol {
 
 SessionTerms PeerTerms(const Timers& timers, size_t window) {
@@ -35,6 +37,7 @@ AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_
           .own = own,
           .role = Role::kMap,
           .initiates = initiates,
+          .spread = kMapGreetingMax,
           .terms = MapTerms(rekey_after)};
 }
 

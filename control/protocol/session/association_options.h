@@ -39,7 +39,10 @@ struct AssociationOptions {
   std::optional<wire::PublicKey> own = std::nullopt;
   Role role = Role::kPeer;  // kMap: between a node and a map, at both ends
   bool initiates = true;    // false at a map, which only answers
-  SessionTerms terms;       // at first
+  // Where the remote end answers a crowd: the time between two repetitions of an initiation grows up to this, and is
+  // random, so that those who all miss it do not all come at once. Zero: it has few peers, who are soon back.
+  Duration spread{};
+  SessionTerms terms;  // at first
 };
 
 // The options of a session with a peer, by `timers`.
