@@ -340,14 +340,4 @@ void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t
   association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
 }
 
-// While no payloads flow, what proves that the peer lives may come over the slowest path alone.
-Duration Peer::Patience(const Path& probed) const {
-  const Timers& timers = context_.identity.timers();
-  Duration patience = probed.patience(timers);
-  for (const Path& path : paths_.paths()) {
-    if (!in_use_ && path.active()) patience = std::max(patience, path.patience(timers));
-  }
-  return patience;
-}
-
 }  // namespace warp::protocol

@@ -17,10 +17,9 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
       options_(std::move(options)),
       terms_(options_.terms),
       sessions_(identity, table),
-      initiator_(identity, table, this, keys_,
-                 {.role = options_.role,
-                  .window = terms_.window,
-                  .lifetime = terms_.session_lifetime}),
+      initiator_(
+          identity, table, this, keys_,
+          {.role = options_.role, .window = terms_.window, .lifetime = terms_.session_lifetime}),
       lanes_(keys_) {}
 
 Association::Lane::Lane() { randombytes_buf(token.data(), token.size()); }
