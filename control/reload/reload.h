@@ -111,12 +111,11 @@ class BasicReload : public AnyReload {
     std::function<void(const std::string&)> info, warn;  // get a sentence for the log
     // Hear that another configuration is in force from now on ("reload", "undone"), and why a file is not followed.
     std::function<void(const std::string& reason)> in_force = [](const std::string&) {};
-    std::function<void(const std::string& reason)> refused = in_force;
+    std::function<void(const std::string& reason)> refused = [](const std::string&) {};
     wire::Duration patience = std::chrono::seconds(10);   // for ports to be open
     wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
     // Runs on the helper thread.
-    std::function<absl::StatusOr<File>(const std::string&)> load =
-        [](const std::string& path) { return config::LoadSettledFile<File>(path); };
+    std::function<absl::StatusOr<File>(const std::string&)> load = &config::LoadSettledFile<File>;
     std::string program = "warpd";  // as messages call it
   };
   // Both outlive it.
