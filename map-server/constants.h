@@ -89,8 +89,21 @@ inline constexpr size_t kSecondSessionShare = 4;
 // of a second when it has as many.
 inline constexpr size_t kReserveAtMost = size_t{1} << 21;
 
+// Nodes that are looked at before the loop looks at its sockets again, where some are not admitted any more.
+inline constexpr size_t kPurgedPerTurn = 256;
+
 // Clients that are told when the map shuts down.
 inline constexpr size_t kMaxFarewells = 10000;
+
+// --- The operator. ---
+
+// Nodes that are listed before the loop looks at its sockets again, which take 3 µs each, and numbers that are looked
+// at for them: more of these where few nodes fit.
+inline constexpr size_t kRowsPerTurn = 32;
+inline constexpr size_t kListedPerTurn = 1024;
+// The same of a page. A client has five seconds to read one.
+inline constexpr size_t kRowsPerPage = 1000;
+inline constexpr size_t kListedPerPage = size_t{1} << 17;
 
 // --- The socket loop. ---
 
@@ -99,6 +112,8 @@ inline constexpr size_t kDatagramRoom = 2048;       // anything longer is not ou
 inline constexpr int kSocketBuffer = 8 << 20;       // bytes, each way
 inline constexpr int kBatchesPerTurn = 8;           // of one socket, before the others
 inline constexpr size_t kMaxLocalAddresses = 1024;  // own addresses told apart
+// Addresses of a file, and as many of another one that a reload opens before the former close.
+inline constexpr size_t kMaxListeners = 32;
 
 }  // namespace warp::map
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -20,15 +21,29 @@ namespace warp {
 // Field paths as the page writes them, each with its types: "peers[].paths[].rtt_ms" with "null" and "number".
 using StatusFields = std::map<std::string, std::set<std::string>>;
 
-// Adds every field of `json` that is not an object. Drops and stages have names as keys, and the page has one row for
-// all of them.
+// What the page calls the members of objects that have names as keys; empty: they have rows of their own.
+inline std::string NameOfMembers(const std::string& path) {
+  const std::vector<std::pair<const char*, const char*>> names = {
+      {"drops", "<drop>"},
+      {".drops", "<drop>"},
+      {".stages", "<stage>"},
+      {"map.session_states", "<state>"},
+      {"map.lookup_answers", "<answer>"},
+      {"map.refused", "<limit>"}};
+  for (const auto& [object, name] : names) {
+    if (path == object || (object[0] == '.' && absl::EndsWith(path, object))) return name;
+  }
+  return "";
+}
+
+// Adds every field of `json` that is not an object. Drops, stages and the like have names as keys, and the page has one
+// row for all of them.
 inline void CollectFields(const nlohmann::json& json, const std::string& path,
                           StatusFields* fields) {
   if (json.is_object()) {
-    const bool drops = path == "drops" || absl::EndsWith(path, ".drops");
-    const bool stages = absl::EndsWith(path, ".stages");
+    const std::string members = NameOfMembers(path);
     for (const auto& [key, value] : json.items()) {
-      const std::string name = drops ? "<drop>" : stages ? "<stage>" : key;
+      const std::string name = members.empty() ? key : members;
       CollectFields(value, path.empty() ? name : absl::StrCat(path, ".", name), fields);
     }
   } else if (json.is_array() && (json.empty() || !json[0].is_string())) {

@@ -1,7 +1,10 @@
 #include "control/config/map_config.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "control/config/map_schema.h"
+#include "control/config/map_source.h"
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
 #include "dataplane/wire/constants.h"
@@ -9,20 +12,35 @@
 namespace warp::config {
 namespace {
 
+// Both lists as one. `KeyList` keeps it, whatever becomes of the file.
+void ReadAllowed(const Source& source, Reader& reader, MapConfig& config) {
+  std::vector<wire::PublicKey> keys;
+  if (!config.allow_keys_file.empty()) {
+    if (source.key_files == KeyFiles::kIgnore || !reader.Sound("allow_keys_file")) return;
+    absl::StatusOr<std::vector<wire::PublicKey>> listed = ReadKeyListFile(config.allow_keys_file);
+    if (!listed.ok()) return reader.Fail("allow_keys_file", listed.status().message());
+    keys = *std::move(listed);
+  }
+  keys.insert(keys.end(), config.allow_keys.begin(), config.allow_keys.end());
+  if (!keys.empty()) config.allowed = std::make_shared<const KeyList>(std::move(keys));
+}
+
+}  // namespace
+
 absl::StatusOr<MapConfig> ParseMap(const Source& source) {
   return Parse<MapConfig>(source, MapSchema(), [&](Reader& reader, MapConfig& config) {
     Resolve(source, config.private_key_file);
     Resolve(source, config.control_socket);
+    Resolve(source, config.allow_keys_file);
     CheckSocketPath(reader, "control_socket", config.control_socket);
     Unique listen(reader);
     for (size_t i = 0; i < config.listen.size(); ++i) {
       listen.Claim(ItemPath("listen", i), config.listen[i].ToString());
     }
     ReadKey(source, reader, "private_key_file", config.private_key_file, config.private_key);
+    ReadAllowed(source, reader, config);
   });
 }
-
-}  // namespace
 
 std::vector<wire::Endpoint> MapConfig::DefaultListen() {
   return {{wire::IpAddress::V4({0, 0, 0, 0}), wire::kDefaultPort},

@@ -4,12 +4,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/config/file/key_files.h"
+#include "control/config/file/key_list.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -24,6 +26,11 @@ struct MapConfig {
   // Of a registration that is not refreshed.
   std::chrono::nanoseconds lifetime = std::chrono::seconds(60);
   uint32_t max_registrations = 1'000'000;
+  std::vector<wire::PublicKey> allow_keys;
+  std::string allow_keys_file;
+  // The keys of both, which alone may register; null: neither is there, and every key may. With KeyFiles::kIgnore,
+  // nothing is known of the file, and it is null where that is named.
+  std::shared_ptr<const KeyList> allowed;
 
   static std::vector<wire::Endpoint> DefaultListen();  // 0.0.0.0:13116 and [::]:13116
 };

@@ -7,6 +7,7 @@ using std::chrono::hours;
 using std::chrono::seconds;
 
 constexpr size_t kMaxListen = 16;
+constexpr size_t kMaxAllowKeys = 4096;  // of the file itself; each takes a Diffie-Hellman to check
 
 }  // namespace
 
@@ -33,6 +34,18 @@ const SectionOf<MapConfig>& MapSchema() {
               WholeNumber<uint32_t>(1, 10'000'000, "registrations"))
         .Why(
             "The most registrations at a time, which bounds the memory. A further one is refused.");
+    s->Scalars("allow_keys", &MapConfig::allow_keys, PublicKeyText(), 1, kMaxAllowKeys)
+        .Example("[XzZzrtzTC6AGpth5bNms/zutwrbczRj6Dyn/AjH+4HQ=]")
+        .Otherwise("every key, unless there is an allow_keys_file")
+        .Why(
+            "The public keys of the nodes that may register and look up. All others get no answer "
+            "and are counted as unknown_peer.");
+    s->Scalar("allow_keys_file", &MapConfig::allow_keys_file, FilePath())
+        .Example("/etc/warp/allow_keys")
+        .Otherwise("none")
+        .Why(
+            "A file of more such keys, one a line, with comments behind #, for up to 10,000,000 "
+            "of them. Each takes 32 bytes of memory.");
     return s;
   }();
   return section;

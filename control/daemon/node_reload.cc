@@ -129,6 +129,8 @@ absl::Status NodeReload::Take(const Step& step, const NodeConfig& before, const 
       return TakeMap(step, before, after);
     case EntryKind::kNode:
       break;
+    case EntryKind::kMapServer:  // of another program's file
+      return absl::OkStatus();
   }
   TakeNode(step, before, after);
   return absl::OkStatus();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/config/diff/diff_text.h"
+#include "control/config/diff/map_file.h"
 
 namespace warp::control {
 namespace {
@@ -41,15 +42,18 @@ absl::string_view ReloadStateName(ReloadState state) {
   return "";
 }
 
-Reload::Reload(Loop& loop, ReloadTarget& target, Options options)
-    : loop_(loop),
+template <typename File>
+BasicReload<File>::BasicReload(Loop& loop, Target& target, Options options)
+    : AnyReload(options.program, options.file),
+      loop_(loop),
       target_(target),
       options_(std::move(options)),
       advance_(loop, [this] { Advance(); }),
       later_(loop, [this] { Advance(); }),
       confirm_(loop, [this] { LeadBack("nobody has confirmed it"); }) {}
 
-void Reload::Enter(ReloadState state, const std::string& message) {
+template <typename File>
+void BasicReload<File>::Enter(ReloadState state, const std::string& message) {
   state_ = state;
   since_ = loop_.now();
   message_ = message;
@@ -57,8 +61,9 @@ void Reload::Enter(ReloadState state, const std::string& message) {
 
 // --- Reading and checking. ---
 
-absl::Status Reload::Begin(std::optional<wire::Duration> confirm_within) {
-  if (halted_) return absl::FailedPreconditionError("warpd is stopping");
+template <typename File>
+absl::Status BasicReload<File>::Begin(std::optional<wire::Duration> confirm_within) {
+  if (halted_) return absl::FailedPreconditionError(program_ + " is stopping");
   if (state_ == ReloadState::kUnconfirmed) {
     return absl::FailedPreconditionError(
         "the last reload is not confirmed yet: warp reload --confirm-now keeps it");
@@ -78,14 +83,15 @@ absl::Status Reload::Begin(std::optional<wire::Duration> confirm_within) {
   confirm_within_ = confirm_within;
   changes_.clear();
   Enter(ReloadState::kChecking, "");
-  helper_->Submit([this, load = options_.load, file = options_.file] {
-    const auto loaded = std::make_shared<absl::StatusOr<config::NodeFile>>(load(file));
+  helper_->Submit([this, load = options_.load, file = file_] {
+    const auto loaded = std::make_shared<absl::StatusOr<File>>(load(file));
     return [this, loaded] { Loaded(std::move(*loaded)); };
   });
   return absl::OkStatus();
 }
 
-void Reload::Loaded(absl::StatusOr<config::NodeFile> file) {
+template <typename File>
+void BasicReload<File>::Loaded(absl::StatusOr<File> file) {
   if (halted_) return;
   std::string refusal;
   if (file.ok()) {
@@ -96,8 +102,10 @@ void Reload::Loaded(absl::StatusOr<config::NodeFile> file) {
     refusal = std::string(file.status().message());
   }
   if (!refusal.empty()) return Refuse(refusal);
-  for (absl::string_view line : absl::StrSplit(file->config.advice, '\n', absl::SkipEmpty()))
-    options_.warn(std::string(line));
+  if constexpr (requires { file->config.advice; }) {
+    for (absl::string_view line : absl::StrSplit(file->config.advice, '\n', absl::SkipEmpty()))
+      options_.warn(std::string(line));
+  }
   target_.Prepare(changes_, *file);
   steps_ = PlanSteps(changes_);
   taken_ = 0;
@@ -107,7 +115,8 @@ void Reload::Loaded(absl::StatusOr<config::NodeFile> file) {
 }
 
 // Nothing was touched yet, and nothing is where memory does not suffice.
-void Reload::AwaitPrepared() {
+template <typename File>
+void BasicReload<File>::AwaitPrepared() {
   const absl::StatusOr<bool> prepared = target_.Prepared();
   if (prepared.ok() && !*prepared && loop_.now() < await_until_) {
     later_.Set(options_.look);
@@ -124,7 +133,8 @@ void Reload::AwaitPrepared() {
   }
 }
 
-void Reload::Refuse(const std::string& why) {
+template <typename File>
+void BasicReload<File>::Refuse(const std::string& why) {
   Enter(ReloadState::kRefused, why);
   options_.warn("reload: refused, and nothing is changed:");
   for (absl::string_view line : absl::StrSplit(why, '\n', absl::SkipEmpty()))
@@ -134,7 +144,8 @@ void Reload::Refuse(const std::string& why) {
 
 // --- Steps, one in a turn. ---
 
-void Reload::Advance() {
+template <typename File>
+void BasicReload<File>::Advance() {
   if (halted_) return;
   if (state_ == ReloadState::kChecking) {
     AwaitPrepared();
@@ -145,7 +156,8 @@ void Reload::Advance() {
   }
 }
 
-void Reload::TakeNext() {
+template <typename File>
+void BasicReload<File>::TakeNext() {
   if (taken_ == steps_.size()) return Applied();
   const Step& step = steps_[taken_];
   if (step.act == Step::Act::kAwait) {
@@ -159,7 +171,8 @@ void Reload::TakeNext() {
 }
 
 // True: the ports are open. False: they are not, and something follows from that.
-bool Reload::Await() {
+template <typename File>
+bool BasicReload<File>::Await() {
   if (await_until_ == wire::kNever) await_until_ = loop_.now() + options_.patience;
   const absl::StatusOr<bool> settled = target_.Settled();
   if (!settled.ok()) {
@@ -175,7 +188,8 @@ bool Reload::Await() {
   return false;
 }
 
-void Reload::Applied() {
+template <typename File>
+void BasicReload<File>::Applied() {
   for (absl::string_view line : absl::StrSplit(config::DiffText(changes_), '\n', absl::SkipEmpty()))
     options_.info(absl::StrCat("reload: ", line));
   if (!changes_.empty()) options_.in_force("reload");
@@ -191,7 +205,8 @@ void Reload::Applied() {
                              Seconds(*confirm_within_)));
 }
 
-absl::Status Reload::Confirm() {
+template <typename File>
+absl::Status BasicReload<File>::Confirm() {
   if (state_ != ReloadState::kUnconfirmed)
     return absl::FailedPreconditionError("no reload waits to be confirmed");
   confirm_.Cancel();
@@ -203,7 +218,8 @@ absl::Status Reload::Confirm() {
 
 // --- Back. ---
 
-void Reload::LeadBack(const std::string& why) {
+template <typename File>
+void BasicReload<File>::LeadBack(const std::string& why) {
   if (halted_) return;
   later_.Cancel();
   Enter(ReloadState::kRollingBack, why);
@@ -215,7 +231,8 @@ void Reload::LeadBack(const std::string& why) {
 
 // What cannot be brought back is said, and the rest comes back all the same. The next reload opens it, since the node's
 // configuration is without it.
-void Reload::TakeBack() {
+template <typename File>
+void BasicReload<File>::TakeBack() {
   if (taken_ == 0) {
     Enter(ReloadState::kRolledBack, message_);
     options_.info("reload: the configuration is again what it was");
@@ -235,10 +252,14 @@ void Reload::TakeBack() {
   advance_.Schedule();
 }
 
-void Reload::End() {
+template <typename File>
+void BasicReload<File>::End() {
   target_.End(lacking_);
   lacking_.clear();
   other_ = {};
 }
+
+template class BasicReload<config::NodeFile>;
+template class BasicReload<config::MapFile>;
 
 }  // namespace warp::control

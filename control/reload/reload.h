@@ -1,4 +1,4 @@
-// A running node follows its configuration file: all changes together, or none.
+// A running node, or map, follows its configuration file: all changes together, or none.
 //
 //             a mistake, or a change that needs a restart
 //         ┌──────────────────────────► refused
@@ -28,14 +28,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/config/diff/config_diff.h"
+#include "control/config/diff/file_lines.h"
 #include "control/config/diff/node_file.h"
-#include "control/config/node_config.h"
 #include "control/loop/helper_thread.h"
 #include "control/loop/loop.h"
 #include "control/reload/reload_target.h"
@@ -57,36 +58,25 @@ enum class ReloadState : uint8_t {
 // "none", "checking", "rolled_back"
 absl::string_view ReloadStateName(ReloadState state);
 
-class Reload {
+// A reload as those see it who ask for one, whatever file it is of.
+class AnyReload {
  public:
-  struct Options {
-    std::string file;                                    // of the node
-    std::function<void(const std::string&)> info, warn;  // get a sentence for the log
-    // Hear that another configuration is in force from now on ("reload", "undone"), and why a file is not followed.
-    std::function<void(const std::string& reason)> in_force = [](const std::string&) {};
-    std::function<void(const std::string& reason)> refused = in_force;
-    wire::Duration patience = std::chrono::seconds(10);   // for ports to be open
-    wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
-    // Runs on the helper thread.
-    std::function<absl::StatusOr<config::NodeFile>(const std::string&)> load =
-        [](const std::string& path) { return config::LoadSettledNodeFile(path); };
-  };
-  // Both outlive it.
-  Reload(Loop& loop, ReloadTarget& target, Options options);
+  virtual ~AnyReload() = default;
 
   // Begins to read the file. FailedPrecondition while another reload is under way, or is not confirmed yet; Unavailable
   // where the process is out of threads.
-  absl::Status Begin(std::optional<wire::Duration> confirm_within = std::nullopt);
+  virtual absl::Status Begin(std::optional<wire::Duration> confirm_within = std::nullopt) = 0;
   // What was applied stays. FailedPrecondition where nothing waits for that.
-  absl::Status Confirm();
-  // The node stops: no further step is taken, nor does another reload begin.
+  virtual absl::Status Confirm() = 0;
+  // The program stops: no further step is taken, nor does another reload begin.
   void Halt() { halted_ = true; }
 
   // --- What is. ---
   ReloadState state() const { return state_; }
   // Lines: why it was refused, or led back, or what else is to be said. Empty: nothing.
   const std::string& message() const { return message_; }
-  const std::string& file() const { return options_.file; }
+  const std::string& file() const { return file_; }
+  const std::string& program() const { return program_; }
   // Of the last file that was read without a mistake.
   const std::vector<config::EntryChange>& changes() const { return changes_; }
   wire::Instant since() const { return since_; }  // of the state
@@ -97,11 +87,48 @@ class Reload {
            state_ == ReloadState::kUnconfirmed || state_ == ReloadState::kRollingBack;
   }
 
+ protected:
+  AnyReload(std::string program, std::string file)
+      : program_(std::move(program)), file_(std::move(file)) {}
+
+  const std::string program_;
+  const std::string file_;
+  ReloadState state_ = ReloadState::kNone;
+  wire::Instant since_{};
+  std::string message_;
+  std::vector<config::EntryChange> changes_;
+  wire::Instant confirm_until_{};
+  bool halted_ = false;
+};
+
+// `File` is config::NodeFile or config::MapFile.
+template <typename File>
+class BasicReload : public AnyReload {
+ public:
+  using Target = BasicReloadTarget<File>;
+  struct Options {
+    std::string file;
+    std::function<void(const std::string&)> info, warn;  // get a sentence for the log
+    // Hear that another configuration is in force from now on ("reload", "undone"), and why a file is not followed.
+    std::function<void(const std::string& reason)> in_force = [](const std::string&) {};
+    std::function<void(const std::string& reason)> refused = in_force;
+    wire::Duration patience = std::chrono::seconds(10);   // for ports to be open
+    wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
+    // Runs on the helper thread.
+    std::function<absl::StatusOr<File>(const std::string&)> load = config::LoadSettledFile<File>;
+    std::string program = "warpd";  // as messages call it
+  };
+  // Both outlive it.
+  BasicReload(Loop& loop, Target& target, Options options);
+
+  absl::Status Begin(std::optional<wire::Duration> confirm_within = std::nullopt) override;
+  absl::Status Confirm() override;
+
  private:
   void Enter(ReloadState state, const std::string& message);
   void AwaitPrepared();
   void Refuse(const std::string& why);
-  void Loaded(absl::StatusOr<config::NodeFile> file);
+  void Loaded(absl::StatusOr<File> file);
   void Advance();
   void TakeNext();
   bool Await();
@@ -111,20 +138,15 @@ class Reload {
   void End();
 
   Loop& loop_;
-  ReloadTarget& target_;
+  Target& target_;
   const Options options_;
 
-  ReloadState state_ = ReloadState::kNone;
-  wire::Instant since_{};
-  std::string message_;
-  std::vector<config::EntryChange> changes_;
   std::optional<wire::Duration> confirm_within_;
-  wire::Instant confirm_until_{};
 
   // While it is under way.
-  config::NodeConfig other_;  // that of before, while the node has that of after, or vice versa
+  typename Target::Config
+      other_;  // that of before, while the target has that of after, or vice versa
   std::vector<Step> steps_;
-  bool halted_ = false;
   size_t taken_ = 0;           // steps
   std::vector<Step> lacking_;  // of those back, what could not be opened
   wire::Instant await_until_ = wire::kNever;
@@ -135,6 +157,7 @@ class Reload {
   std::unique_ptr<HelperThread> helper_;
   std::unique_ptr<Watch> helper_watch_;
 };
+using Reload = BasicReload<config::NodeFile>;
 
 }  // namespace warp::control
 

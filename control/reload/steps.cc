@@ -62,6 +62,7 @@ std::vector<Step> PlanSteps(const std::vector<EntryChange>& changes) {
   planner.Close(EntryKind::kMap);
   planner.Open(EntryKind::kMap);
   planner.Close(EntryKind::kPeer);
+  planner.Retune(EntryKind::kMapServer);
   return planner.Take();
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "control/config/diff/diff_json.h"
 #include "control/config/text/digits.h"
 
@@ -17,7 +18,7 @@ constexpr uint64_t kLeastSeconds = 1, kMostSeconds = 24 * 60 * 60;
 
 double Seconds(wire::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-std::string ReportText(const Reload& reload, wire::Instant now) {
+std::string ReportText(const AnyReload& reload, wire::Instant now) {
   Json confirm = nullptr;
   if (reload.state() == ReloadState::kUnconfirmed) confirm = Seconds(reload.confirm_until() - now);
   const Json report = {{"state", std::string(ReloadStateName(reload.state()))},
@@ -32,7 +33,7 @@ std::string ReportText(const Reload& reload, wire::Instant now) {
 }
 
 // What the words ask for; InvalidArgument where they ask for nothing.
-absl::Status Act(Reload& reload, std::span<const std::string> words) {
+absl::Status Act(AnyReload& reload, std::span<const std::string> words) {
   if (words.size() == 1) return reload.Begin();
   if (words.size() == 2 && words[1] == "confirm") return reload.Confirm();
   const std::optional<uint64_t> seconds =
@@ -46,13 +47,13 @@ absl::Status Act(Reload& reload, std::span<const std::string> words) {
 
 }  // namespace
 
-absl::StatusOr<StatusServer::Text> AnswerReload(Reload& reload, wire::Instant now,
+absl::StatusOr<StatusServer::Text> AnswerReload(AnyReload& reload, wire::Instant now,
                                                 std::span<const std::string> words,
                                                 bool may_change) {
   const bool show = words.size() == 2 && words[1] == "show";
   if (!show && !may_change) {
-    return absl::PermissionDeniedError(
-        "only root and the user that warpd runs as may reload the configuration");
+    return absl::PermissionDeniedError(absl::StrCat(
+        "only root and the user that ", reload.program(), " runs as may reload the configuration"));
   }
   if (!show) {
     if (absl::Status status = Act(reload, words); !status.ok()) return status;

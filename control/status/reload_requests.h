@@ -20,7 +20,7 @@
 namespace warp::control {
 
 // `words[0]` is "reload". `may_change` is as StatusServer::Request has it.
-absl::StatusOr<StatusServer::Text> AnswerReload(Reload& reload, wire::Instant now,
+absl::StatusOr<StatusServer::Text> AnswerReload(AnyReload& reload, wire::Instant now,
                                                 std::span<const std::string> words,
                                                 bool may_change);
 

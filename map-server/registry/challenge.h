@@ -16,6 +16,8 @@ class Challenger {
  public:
   // A challenge is good for one to two periods.
   explicit Challenger(wire::Duration period);
+  // Of the challenges that are issued next; those that are out are good for as long as they were to be.
+  void SetPeriod(wire::Duration period) { period_ = period; }
 
   protocol::MapChallenge Issue(wire::Instant now, const protocol::KeyId& id, uint16_t port,
                                const wire::Endpoint& at);
@@ -26,7 +28,7 @@ class Challenger {
   using Secret = std::array<uint8_t, 32>;
   void Rotate(wire::Instant now);
 
-  const wire::Duration period_;
+  wire::Duration period_;
   wire::Instant rotate_at_ = wire::Instant::min();
   Secret current_;
   Secret previous_;

@@ -92,10 +92,12 @@ void Registry::AnswerRegister(Instant now, const Origin& origin, const MapRegist
     }
     case Store::Put::kFull:
       drops_.Add(Drop::kMapFull);
+      ++refused_.registrations;
       Reply(origin, Registered(now, origin, message.port, MapState::kFull));
       return;
     case Store::Put::kTooManyPorts:
       drops_.Add(Drop::kMapFull);
+      ++refused_.ports;
       Reply(origin, Registered(now, origin, message.port, MapState::kTooManyPorts));
       return;
     case Store::Put::kApplied:
@@ -148,7 +150,10 @@ void Registry::TakePart(const Origin& origin, const protocol::MapAllow& part,
     case PartialAllow::Verdict::kComplete:
       store_.PutAllow(origin.id, part.digest, std::move(list),
                       [this, done = std::move(done)](Instant, bool stored) {
-                        if (!stored) drops_.Add(Drop::kMapFull);
+                        if (!stored) {
+                          drops_.Add(Drop::kMapFull);
+                          ++refused_.allow_entries;
+                        }
                         done(stored ? ListState::kStored : ListState::kRefused);
                       });
       return;
@@ -163,6 +168,7 @@ void Registry::TakePart(const Origin& origin, const protocol::MapAllow& part,
       return;
     case PartialAllow::Verdict::kTooLong:
       drops_.Add(Drop::kMapFull);
+      ++refused_.allow_keys;
       return done(ListState::kRefused);
     case PartialAllow::Verdict::kBad:
       drops_.Add(Drop::kMalformed);
@@ -174,6 +180,7 @@ void Registry::On(Instant, const Origin& origin, const protocol::MapLookup& mess
   store_.Get(origin.id, [this, origin, message](Instant now, const Record* asker) {
     if (asker == nullptr || !asker->Verified(message.port, origin.from)) {
       drops_.Add(Drop::kNotAuthorized);
+      ++answers_.unverified;
       Reply(origin, Registered(now, origin, message.port, MapState::kEcho));
       return;
     }
@@ -195,6 +202,8 @@ void Registry::AnswerLookup(Instant now, const Origin& origin, const protocol::M
   protocol::MapEndpoints answer{message.request, message.key, {}};
   if (record.Allows(origin.id)) answer.endpoints = record.Endpoints(reader);
   const bool known = !answer.endpoints.empty();
+  const bool registered = found != nullptr && found->live();
+  ++(known ? answers_.found : registered ? answers_.not_allowed : answers_.unknown);
   Reply(origin, std::move(answer));
   // Both nodes shall initiate at once, so that each opens its own NAT for the other.
   if (known && introduce)
@@ -207,6 +216,16 @@ void Registry::On(Instant, const Origin& origin, const protocol::MapPushAck& mes
 
 void Registry::On(Instant now, const Origin& origin, const protocol::MapDeregister& message) {
   store_.Withdraw(now, origin.id, message.port, message.order);
+}
+
+void Registry::Forget(const KeyId& id) {
+  partial_allow_.Forget(id);
+  store_.Forget(id);
+}
+
+void Registry::SetLifetime(Duration lifetime) {
+  options_.lifetime = lifetime;
+  challenger_.SetPeriod(lifetime);
 }
 
 MapRegistered Registry::Registered(Instant now, const Origin& origin, uint16_t port,
@@ -256,6 +275,7 @@ void Registry::AddPush(Instant now, const KeyId& to, const KeyId& about, Network
   const std::optional<KeyId> without = pushes_.Add(now, to, about, network);
   if (!without.has_value()) return;
   drops_.Add(Drop::kRateLimited);
+  ++refused_.pushes;
   versions_.Miss(*without);
 }
 

@@ -68,6 +68,29 @@ class Registry {
   // The oldest first.
   std::optional<Outgoing> NextOutgoing();
 
+  // Ends the registrations of a key and its allow list, and what of the list is under way.
+  void Forget(const KeyId& id);
+  // Of registrations from the next register on. Refreshes follow it.
+  void SetLifetime(Duration lifetime);
+  Duration lifetime() const { return options_.lifetime; }
+
+  // What was refused, by the limit that it met.
+  struct Refused {
+    uint64_t registrations = 0;  // the map holds as many as it may
+    uint64_t ports = 0;          // the key has as many as it may
+    uint64_t allow_keys = 0;     // an allow list is longer than it may be
+    uint64_t allow_entries = 0;  // all allow lists together are
+    uint64_t pushes = 0;         // as many wait as may
+  };
+  const Refused& refused() const { return refused_; }
+  // How look-ups were answered: with endpoints, or with none, for one reason or another.
+  struct Answers {
+    uint64_t found = 0;
+    uint64_t unknown = 0;      // nothing is registered under that key
+    uint64_t not_allowed = 0;  // the key does not allow the one who asks
+    uint64_t unverified = 0;   // who asks has to register its port first
+  };
+  const Answers& answers() const { return answers_; }
   uint64_t lookups() const { return lookups_; }
   uint64_t pushes() const { return pushes_sent_; }
   size_t pushes_waiting() const { return pushes_.size(); }
@@ -101,7 +124,7 @@ class Registry {
   void SendPush(const PushQueue::Due& due);
   void Reply(const Origin& origin, protocol::MapMessage message);
 
-  const Options options_;
+  Options options_;
   Store& store_;
   wire::DropCounters& drops_;
   Challenger challenger_;
@@ -116,6 +139,8 @@ class Registry {
   std::deque<Outgoing> outgoing_;
   uint64_t lookups_ = 0;
   uint64_t pushes_sent_ = 0;
+  Refused refused_;
+  Answers answers_;
 };
 
 }  // namespace warp::map

@@ -2,9 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "control/config/diff/map_file.h"
 #include "control/config/file/key_files.h"
 #include "control/config/flags/daemon_flags.h"
 #include "control/config/map_config.h"
@@ -29,7 +31,26 @@ absl::StatusOr<wire::Endpoint> ParseListen(const std::string& text) {
   return endpoint;
 }
 
-// The file, if there is one; flags count for more.
+// Flags count for more than the file.
+absl::Status Override(const config::MapFlags& flags, config::MapConfig* config) {
+  if (!flags.listen.empty()) config->listen.clear();
+  for (const std::string& text : flags.listen) {
+    absl::StatusOr<wire::Endpoint> endpoint = ParseListen(text);
+    if (!endpoint.ok()) return endpoint.status();
+    config->listen.push_back(*endpoint);
+  }
+  if (!flags.private_key_file.empty()) {
+    absl::StatusOr<wire::SecretKey> key = config::ReadSecretKeyFile(flags.private_key_file);
+    if (!key.ok()) return key.status();
+    config->private_key = *std::move(key);
+  } else if (flags.config_file.empty()) {
+    return absl::InvalidArgumentError(
+        "there is no key: name a --config or a --private-key-file (`warp keygen` makes one)");
+  }
+  if (!flags.control_socket.empty()) config->control_socket = flags.control_socket;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<config::MapConfig> Configure(const config::MapFlags& flags) {
   config::MapConfig config;
   if (!flags.config_file.empty()) {
@@ -37,22 +58,20 @@ absl::StatusOr<config::MapConfig> Configure(const config::MapFlags& flags) {
     if (!loaded.ok()) return loaded.status();
     config = *std::move(loaded);
   }
-  if (!flags.listen.empty()) config.listen.clear();
-  for (const std::string& text : flags.listen) {
-    absl::StatusOr<wire::Endpoint> endpoint = ParseListen(text);
-    if (!endpoint.ok()) return endpoint.status();
-    config.listen.push_back(*endpoint);
-  }
-  if (!flags.private_key_file.empty()) {
-    absl::StatusOr<wire::SecretKey> key = config::ReadSecretKeyFile(flags.private_key_file);
-    if (!key.ok()) return key.status();
-    config.private_key = *std::move(key);
-  } else if (flags.config_file.empty()) {
-    return absl::InvalidArgumentError(
-        "there is no key: name a --config or a --private-key-file (`warp keygen` makes one)");
-  }
-  if (!flags.control_socket.empty()) config.control_socket = flags.control_socket;
+  if (absl::Status status = Override(flags, &config); !status.ok()) return status;
   return config;
+}
+
+// How a running map reads its file again.
+Server::Source SourceOf(const config::MapFlags& flags) {
+  if (flags.config_file.empty()) return {};
+  return {.file = flags.config_file,
+          .load = [flags](const std::string& file) -> absl::StatusOr<config::MapFile> {
+            absl::StatusOr<config::MapFile> loaded = config::LoadSettledMapFile(file);
+            if (!loaded.ok()) return loaded.status();
+            if (absl::Status status = Override(flags, &loaded->config); !status.ok()) return status;
+            return loaded;
+          }};
 }
 
 int Fail(const absl::Status& status) {
@@ -77,7 +96,8 @@ int Main(int argc, char** argv) {
   absl::StatusOr<config::MapConfig> config = Configure(flags);
   if (!config.ok()) return Fail(config.status());
   if (flags.check) return 0;
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Open(*std::move(config));
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Open(*std::move(config), SourceOf(flags));
   if (!server.ok()) return Fail(server.status());
 
   std::printf("public key: %s\n", (*server)->public_key().ToBase64().c_str());

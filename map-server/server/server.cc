@@ -3,21 +3,27 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "control/status/drops_json.h"
+#include "control/status/reload_requests.h"
 #include "control/status/status_version.h"
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
+#include "map-server/server/map_requests.h"
 
 namespace warp::map {
 namespace {
 
 constexpr size_t kEventsPerTurn = 64;
+constexpr char kNoFile[] = "warp-map was started without --config, so there is no file to follow";
 
 MemoryStore::Limits LimitsOf(const config::MapConfig& config) {
   MemoryStore::Limits limits;
@@ -26,9 +32,9 @@ MemoryStore::Limits LimitsOf(const config::MapConfig& config) {
   return limits;
 }
 
-Handler::Options OptionsOf(config::MapConfig& config) {
+Handler::Options OptionsOf(const config::MapConfig& config) {
   Handler::Options options;
-  options.secret_key = std::move(config.private_key);
+  options.secret_key = config.private_key.Clone();
   options.max_clients = config.max_registrations;
   options.registry.lifetime = config.lifetime;
   return options;
@@ -44,60 +50,108 @@ void Complain(const std::string& what) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config, Source source) {
   absl::StatusOr<std::unique_ptr<control::Loop>> loop = control::Loop::Open();
   if (!loop.ok()) return loop.status();
-  const std::vector<wire::Endpoint> listen = config.listen;
-  const std::string control_socket = config.control_socket;
   std::unique_ptr<Server> server(new Server(std::move(config), *std::move(loop)));
-  if (absl::Status status = server->Open(listen, control_socket); !status.ok()) return status;
+  if (absl::Status status = server->Open(std::move(source)); !status.ok()) return status;
   return server;
 }
 
 Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop)
     : loop_(std::move(loop)),
-      local_addresses_(config.listen.size()),
+      local_addresses_(kMaxListeners),
       store_(LimitsOf(config)),
       handler_(OptionsOf(config), store_),
-      started_(loop_->now()) {}
+      started_(loop_->now()),
+      target_(std::move(config),
+              {.listen = [this](const auto& listen) { return Listen(listen, /*patient=*/false); },
+               .retune =
+                   [this](const config::MapConfig& after) {
+                     handler_.SetLifetime(after.lifetime);
+                     Allow(after.allowed);
+                   }}) {}
 
-absl::Status Server::Open(const std::vector<wire::Endpoint>& listen,
-                          const std::string& control_socket) {
+absl::Status Server::Open(Source source) {
   absl::StatusOr<std::unique_ptr<control::ServiceManager>> service_manager =
       control::ServiceManager::Open(*loop_, control::ServiceEnvironment::Take());
   if (!service_manager.ok()) return service_manager.status();
   service_manager_ = *std::move(service_manager);
   absl::StatusOr<std::unique_ptr<control::Signals>> signals = control::Signals::OpenForDaemon(
-      *loop_, [this] { stopping_ = true; }, Complain);
+      *loop_, [this] { stopping_ = true; }, Complain, [this] { BeginReload(); });
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
   loop_->set_warn(Complain);
-  for (const wire::Endpoint& endpoint : listen) {
-    absl::StatusOr<std::unique_ptr<UdpSocket>> socket = UdpSocket::Open(endpoint);
-    if (!socket.ok()) return socket.status();
-    listeners_.push_back(std::make_unique<Listener>(*this, listeners_.size(), *std::move(socket)));
+  Allow(target_.config().allowed);
+  if (absl::Status status = Listen(target_.config().listen, /*patient=*/true); !status.ok())
+    return status;
+  if (source.load != nullptr) {
+    reload_.emplace(*loop_, target_,
+                    control::BasicReload<config::MapFile>::Options{.file = source.file,
+                                                                   .info = Complain,
+                                                                   .warn = Complain,
+                                                                   .load = source.load,
+                                                                   .program = "warp-map"});
   }
   absl::StatusOr<std::unique_ptr<control::StatusServer>> status = control::StatusServer::Open(
-      *loop_, {.path = control_socket}, [this](const control::StatusServer::Request& request) {
-        return request.line == "status"
-                   ? control::StatusServer::Whole(StatusText())
-                   : control::StatusServer::Error("a map takes one request: status");
-      });
+      *loop_, {.path = target_.config().control_socket},
+      [this](const control::StatusServer::Request& request) { return Answer(request); });
   if (!status.ok()) return status.status();
   status_ = *std::move(status);
   return absl::OkStatus();
 }
 
-Server::Listener::Listener(Server& server, size_t number, std::unique_ptr<UdpSocket> udp)
-    : socket(std::move(udp)),
+Server::Listener::Listener(Server& server, size_t number, const wire::Endpoint& configured,
+                           std::unique_ptr<UdpSocket> udp)
+    : wanted(configured),
+      socket(std::move(udp)),
       more(*server.loop_, [&server, number] { server.Receive(number); }),
       watch(*server.loop_, socket->fd(), POLLIN, [&server, number](uint32_t) {
         if (!server.listeners_[number]->more.scheduled()) server.Receive(number);
       }) {}
 
+// What is new is opened before anything closes, so that nothing has changed where that fails.
+absl::Status Server::Listen(const std::vector<wire::Endpoint>& wanted, bool patient) {
+  const auto is_wanted = [&](const wire::Endpoint& endpoint) {
+    return std::find(wanted.begin(), wanted.end(), endpoint) != wanted.end();
+  };
+  const auto is_open = [this](const wire::Endpoint& endpoint) {
+    return std::any_of(listeners_.begin(), listeners_.end(), [&](const auto& listener) {
+      return listener != nullptr && listener->wanted == endpoint;
+    });
+  };
+  std::vector<std::pair<wire::Endpoint, std::unique_ptr<UdpSocket>>> opened;
+  for (const wire::Endpoint& endpoint : wanted) {
+    // Port 0 is another one each time.
+    if (endpoint.port != 0 && is_open(endpoint)) continue;
+    if (endpoint.port == 0 && !listeners_.empty()) continue;
+    absl::StatusOr<std::unique_ptr<UdpSocket>> socket = UdpSocket::Open(endpoint, patient);
+    if (!socket.ok()) return socket.status();
+    opened.emplace_back(endpoint, *std::move(socket));
+  }
+  for (std::unique_ptr<Listener>& listener : listeners_) {
+    if (listener != nullptr && !is_wanted(listener->wanted)) listener = nullptr;
+  }
+  for (auto& [endpoint, socket] : opened) {
+    auto place = std::find(listeners_.begin(), listeners_.end(), nullptr);
+    if (place == listeners_.end()) place = listeners_.insert(place, nullptr);
+    *place = std::make_unique<Listener>(*this, static_cast<size_t>(place - listeners_.begin()),
+                                        endpoint, std::move(socket));
+  }
+  return absl::OkStatus();
+}
+
+void Server::BeginReload() {
+  const absl::Status status =
+      reload_.has_value() ? reload_->Begin() : absl::FailedPreconditionError(kNoFile);
+  if (!status.ok()) Complain(absl::StrCat("SIGHUP: ", status.message()));
+}
+
 std::vector<wire::Endpoint> Server::listening() const {
   std::vector<wire::Endpoint> endpoints;
-  for (const auto& listener : listeners_) endpoints.push_back(listener->socket->local());
+  for (const auto& listener : listeners_) {
+    if (listener != nullptr) endpoints.push_back(listener->socket->local());
+  }
   return endpoints;
 }
 
@@ -109,6 +163,7 @@ void Server::Run() {
     if (work == 0) loop_->Wait(handler_.NextTimeout() - loop_->now());
   }
   service_manager_->Stopping();
+  if (reload_.has_value()) reload_->Halt();
   handler_.Shutdown(loop_->now());
   Flush();
 }
@@ -147,7 +202,9 @@ void Server::Flush() {
   size_t filled = 0;
   size_t socket = 0;
   const auto send = [&] {
-    const size_t taken = filled == 0 ? 0 : listeners_[socket]->socket->Send({batch.data(), filled});
+    // The address that it came to may be one that the map listens on no more.
+    const bool open = filled > 0 && socket < listeners_.size() && listeners_[socket] != nullptr;
+    const size_t taken = open ? listeners_[socket]->socket->Send({batch.data(), filled}) : 0;
     handler_.mutable_drops().Add(wire::Drop::kTxFull, filled - taken);
     filled = 0;
   };
@@ -161,6 +218,31 @@ void Server::Flush() {
     ++filled;
   }
   send();
+}
+
+void Server::Allow(const std::shared_ptr<const config::KeyList>& allowed) {
+  allowed_ = allowed;
+  if (allowed == nullptr) return handler_.SetAdmission(nullptr);
+  handler_.SetAdmission([allowed](const wire::PublicKey& key) { return allowed->Contains(key); });
+}
+
+control::StatusServer::Text Server::Answer(const control::StatusServer::Request& request) {
+  const std::vector<std::string> words = absl::StrSplit(request.line, ' ', absl::SkipEmpty());
+  if (words.size() == 1 && words[0] == "status") return control::StatusServer::Whole(StatusText());
+  absl::StatusOr<control::StatusServer::Text> answer =
+      absl::InvalidArgumentError("a map takes the requests status, map and reload");
+  if (!words.empty() && words[0] == "map") {
+    answer = AnswerMapRequest(
+        handler_, [this] { return loop_->now(); }, words, request.may_change);
+    Flush();
+  } else if (!words.empty() && words[0] == "reload") {
+    answer = reload_.has_value() ? AnswerReload(*reload_, loop_->now(), words, request.may_change)
+                                 : absl::FailedPreconditionError(kNoFile);
+  }
+  if (answer.ok()) return *std::move(answer);
+  const nlohmann::json error = {{"error", std::string(answer.status().message())}};
+  return control::StatusServer::Whole(
+      error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 std::string Server::StatusText() const {
@@ -177,8 +259,32 @@ std::string Server::StatusText() const {
         {"loop", std::string(loop_->back_end_name())},
         {"registrations", counts.registrations},
         {"sessions", counts.sessions},
+        {"newcomers", counts.newcomers},
+        {"session_states",
+         {{"new", counts.unconfirmed},
+          {"confirmed", counts.confirmed},
+          {"retired", counts.retired}}},
+        {"sessions_expired", counts.expired},
+        {"allowed_keys", allowed_ == nullptr ? nlohmann::json() : nlohmann::json(allowed_->size())},
+        {"forgotten", counts.forgotten},
+        {"lifetime_s", std::chrono::duration<double>(counts.lifetime).count()},
         {"lookups", counts.lookups},
-        {"pushes", counts.pushes}}},
+        {"lookup_answers",
+         {{"found", counts.answers.found},
+          {"unknown", counts.answers.unknown},
+          {"not_allowed", counts.answers.not_allowed},
+          {"unverified", counts.answers.unverified}}},
+        {"pushes", counts.pushes},
+        {"refused",
+         {{"registrations", counts.refused.registrations},
+          {"ports", counts.refused.ports},
+          {"allow_keys", counts.refused.allow_keys},
+          {"allow_entries", counts.refused.allow_entries},
+          {"pushes", counts.refused.pushes},
+          {"sessions", counts.refused_sessions},
+          {"messages", counts.refused_messages},
+          {"handshakes", handler_.drops(wire::Drop::kHandshakeBudget)},
+          {"keys", counts.refused_keys}}}}},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return status.dump() + "\n";
 }

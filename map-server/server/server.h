@@ -6,17 +6,22 @@
 #ifndef WARP_MAP_SERVER_SERVER_SERVER_H_
 #define WARP_MAP_SERVER_SERVER_SERVER_H_
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/config/diff/map_file.h"
 #include "control/config/map_config.h"
 #include "control/loop/loop.h"
 #include "control/loop/service_manager.h"
 #include "control/loop/signals.h"
+#include "control/reload/reload.h"
 #include "control/status/status_server.h"
 #include "map-server/server/local_addresses.h"
+#include "map-server/server/map_reload.h"
 #include "map-server/server/udp_socket.h"
 #include "map-server/session/handler.h"
 #include "map-server/store/memory_store.h"
@@ -27,7 +32,13 @@ class Server {
  public:
   // Opens everything and blocks SIGTERM and SIGINT in this thread: call it before any other thread is started. An error
   // is one sentence for a human, and leaves nothing behind.
-  static absl::StatusOr<std::unique_ptr<Server>> Open(config::MapConfig config);
+  // Where the configuration comes from, so that it can be followed when it changes.
+  struct Source {
+    std::string file;  // as messages call it
+    // Reads it once more. On a thread of its own; empty: there is no file.
+    std::function<absl::StatusOr<config::MapFile>(const std::string& file)> load;
+  };
+  static absl::StatusOr<std::unique_ptr<Server>> Open(config::MapConfig config, Source source);
 
   const wire::PublicKey& public_key() const { return handler_.public_key(); }
   std::vector<wire::Endpoint> listening() const;
@@ -38,29 +49,41 @@ class Server {
  private:
   // An address that the map listens on, as the loop sees it.
   struct Listener {
-    Listener(Server& server, size_t number, std::unique_ptr<UdpSocket> socket);
+    Listener(Server& server, size_t number, const wire::Endpoint& wanted,
+             std::unique_ptr<UdpSocket> socket);
 
+    const wire::Endpoint wanted;  // as the configuration has it: with port 0 for any
     const std::unique_ptr<UdpSocket> socket;
     control::Task more;  // the budget of a turn was used up
     const control::Watch watch;
   };
 
   Server(config::MapConfig config, std::unique_ptr<control::Loop> loop);
-  absl::Status Open(const std::vector<wire::Endpoint>& listen, const std::string& control_socket);
+  absl::Status Open(Source source);
+  // Opens what of these addresses is not open, then closes all others. An error leaves everything as it was. `patient`:
+  // waits for an address that is taken, for a second.
+  absl::Status Listen(const std::vector<wire::Endpoint>& wanted, bool patient);
+  void BeginReload();
   void Receive(size_t listener);
   void HandleTimers();
   void Flush();
+  // None but these keys may register; null: all may.
+  void Allow(const std::shared_ptr<const config::KeyList>& allowed);
+  control::StatusServer::Text Answer(const control::StatusServer::Request& request);
   std::string StatusText() const;
 
   const std::unique_ptr<control::Loop> loop_;
   std::unique_ptr<control::ServiceManager> service_manager_;
   std::unique_ptr<control::Signals> signals_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Listener>> listeners_;  // null: closed, its number is free
   std::unique_ptr<control::StatusServer> status_;
   LocalAddresses local_addresses_;
   MemoryStore store_;
   Handler handler_;
+  std::shared_ptr<const config::KeyList> allowed_;
   const Instant started_;
+  MapReload target_;
+  std::optional<control::BasicReload<config::MapFile>> reload_;
   bool stopping_ = false;
 };
 

@@ -56,9 +56,9 @@ bool Enable(int fd, int level, int option) {
 
 // A map that was killed a moment ago holds its addresses until the kernel has torn down its io_uring: they are tried
 // again for a second.
-bool Bind(int fd, const os::SocketAddress& address) {
+bool Bind(int fd, const os::SocketAddress& address, bool patient) {
   for (int attempt = 0; bind(fd, address.get(), address.size()) != 0; ++attempt) {
-    if (errno != EADDRINUSE || attempt == kBindAttempts) return false;
+    if (errno != EADDRINUSE || !patient || attempt == kBindAttempts) return false;
     std::this_thread::sleep_for(kBindInterval);
   }
   return true;
@@ -82,7 +82,8 @@ UdpSocket::UdpSocket(os::UniqueFd fd, const wire::Endpoint& local)
 
 UdpSocket::~UdpSocket() = default;
 
-absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint& listen) {
+absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint& listen,
+                                                           bool patient) {
   const auto failure = [&listen](absl::string_view what) {
     return os::ErrnoStatus(errno, "cannot ", what, " ", listen.ToString());
   };
@@ -99,7 +100,7 @@ absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint&
   os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kSend, kSocketBuffer);
   os::SocketAddress address(listen);
   socklen_t size = address.size();
-  if (!Bind(fd.get(), address) || getsockname(fd.get(), address.get(), &size) != 0)
+  if (!Bind(fd.get(), address, patient) || getsockname(fd.get(), address.get(), &size) != 0)
     return failure("listen on");
   return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), *address.ToEndpoint()));
 }

@@ -19,8 +19,9 @@ namespace warp::map {
 class UdpSocket {
  public:
   // The unspecified address takes all of its family, port 0 any free port. Errors are one sentence that names the
-  // address.
-  static absl::StatusOr<std::unique_ptr<UdpSocket>> Open(const wire::Endpoint& listen);
+  // address. `patient`: an address that is taken is tried for a second, in which the call sleeps.
+  static absl::StatusOr<std::unique_ptr<UdpSocket>> Open(const wire::Endpoint& listen,
+                                                         bool patient = true);
   ~UdpSocket();
 
   int fd() const { return fd_.get(); }

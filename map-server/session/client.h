@@ -4,11 +4,13 @@
 #define WARP_MAP_SERVER_SESSION_CLIENT_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "control/protocol/small_bucket.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/session/compact_session.h"
+#include "dataplane/wire/time.h"
 #include "map-server/flat/id_list.h"
 
 namespace warp::map {
@@ -42,6 +44,18 @@ struct MapSession {
   Links queue;       // among those of the same state
 
   State state() const { return static_cast<State>(state_number); }
+};
+
+// What an operator sees of a client (roll.h).
+struct ClientView {
+  struct Session {
+    MapSession::State state = MapSession::State::kUnconfirmed;
+    wire::Instant since;    // as MapSession has it
+    wire::Instant expires;  // the last moment of its keys
+  };
+  wire::Route route;              // where it was heard from last
+  bool proven = false;            // otherwise it was never heard from
+  std::vector<Session> sessions;  // the newest first
 };
 
 static_assert(sizeof(Client) == 96);

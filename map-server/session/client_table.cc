@@ -43,6 +43,7 @@ ClientTable::ClientTable(protocol::Identity& identity, size_t most, Duration rek
 std::variant<Association::Response, Drop> ClientTable::HandleInitiation(
     Instant now, const wire::Arrival& arrival, protocol::ReceivedInitiation& initiation,
     wire::Token* token) {
+  if (!Admits(initiation.remote)) return Drop::kUnknownPeer;
   Id client = by_key_.Find(initiation.remote);
   bool fresh = false;
   if (client != kNoId) {
@@ -56,6 +57,7 @@ std::variant<Association::Response, Drop> ClientTable::HandleInitiation(
   }
   const Id session = MakeSession(now, client);
   if (session == kNoId) {
+    ++refused_;
     RemoveIfIdle(client);
     return Drop::kMapFull;
   }
@@ -184,6 +186,7 @@ Id ClientTable::MakeSession(Instant now, Id client) {
   session.older = std::exchange(clients_[client].newest, id);
   session.since_us = Microseconds(now);
   QueueOf(State::kUnconfirmed).PushBack(sessions_, id);
+  ++in_state_[static_cast<size_t>(State::kUnconfirmed)];
   return id;
 }
 
@@ -205,6 +208,8 @@ void ClientTable::Retire(Instant now, Id id) {
 void ClientTable::SetState(Id id, State state, Instant since) {
   MapSession& session = sessions_[id];
   QueueOf(session.state()).Remove(sessions_, id);
+  --in_state_[session.state_number];
+  ++in_state_[static_cast<size_t>(state)];
   session.state_number = static_cast<uint8_t>(state);
   session.since_us = Microseconds(since);
   QueueOf(state).PushBack(sessions_, id);
@@ -216,6 +221,7 @@ void ClientTable::EndSession(Id id) {
   while (*link != id) link = &sessions_[*link].older;
   *link = sessions_[id].older;
   QueueOf(sessions_[id].state()).Remove(sessions_, id);
+  --in_state_[sessions_[id].state_number];
   if (sessions_[id].keys.wide()) --wide_;
   sessions_.Free(id);  // which wipes the keys
 }
@@ -279,6 +285,17 @@ void ClientTable::RemoveIfIdle(Id client) {
   if (clients_[client].newest == kNoId) Remove(client);
 }
 
+ClientView ClientTable::View(Id client) const {
+  ClientView view{.route = clients_[client].route, .proven = clients_[client].proven};
+  for (Id id = clients_[client].newest; id != kNoId; id = sessions_[id].older) {
+    const MapSession& session = sessions_[id];
+    view.sessions.push_back({.state = session.state(),
+                             .since = Instant(std::chrono::microseconds(session.since_us)),
+                             .expires = Expiry(session)});
+  }
+  return view;
+}
+
 // --- Time. ---
 
 Instant ClientTable::NextTimeout() const {
@@ -295,6 +312,7 @@ void ClientTable::HandleTimeout(Instant now, int most) {
       const Id client = sessions_[queue.first()].client;
       EndSession(queue.first());
       RemoveIfIdle(client);
+      ++expired_;
       --most;
     }
   }

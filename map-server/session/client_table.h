@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,6 +46,14 @@ class ClientTable : public protocol::SessionMaker {
     const size_t clients = most + Newcomers(most);
     return clients + clients / kSecondSessionShare;
   }
+
+  // Whose initiations are answered; null: everybody's. The others are dropped as kUnknownPeer, without a word, and
+  // not before they have proved whose they are (two Diffie-Hellmans of five). The first of these already says the key
+  // that is claimed; but who claims the keys of others might see, by the time that the map is busy, which of them it
+  // knows. Sessions that are there stay.
+  using Admission = std::function<bool(const wire::PublicKey&)>;
+  void SetAdmission(Admission admission) { admission_ = std::move(admission); }
+  bool Admits(const wire::PublicKey& key) const { return admission_ == nullptr || admission_(key); }
 
   std::variant<protocol::Association::Response, wire::Drop> HandleInitiation(
       Instant now, const wire::Arrival& arrival, protocol::ReceivedInitiation& initiation,
@@ -79,6 +89,8 @@ class ClientTable : public protocol::SessionMaker {
             protocol::Outbox& outbox);
   // The node has forgotten this session and those before it.
   void Close(Id session);
+  // Ends all sessions of a client, and forgets it.
+  void Forget(Id client) { Remove(client); }
   // Says `plaintext` to the clients heard from last, in their current sessions.
   void SayToAll(Instant now, size_t most, wire::Bytes plaintext, protocol::Outbox& outbox);
 
@@ -89,9 +101,20 @@ class ClientTable : public protocol::SessionMaker {
   // The proven clients, and all sessions.
   size_t size() const { return proven_.size(); }
   size_t sessions() const { return sessions_.size(); }
+  size_t newcomers() const { return newcomers_.size(); }
+  using State = MapSession::State;
+  size_t sessions(State state) const { return in_state_[static_cast<size_t>(state)]; }
+  // Those that have ended because their time was over.
+  uint64_t expired() const { return expired_; }
+  // Initiations for which there was no room.
+  uint64_t refused() const { return refused_; }
+
+  // Every client has a number below this, and those of others name none.
+  Id end() const { return clients_.end(); }
+  bool is_client(Id id) const { return !clients_[id].key.is_zero(); }
+  ClientView View(Id client) const;
 
  private:
-  using State = MapSession::State;
   using Queue = IdList<MapSession, &MapSession::queue>;
   static constexpr protocol::BucketRate kMessages{kMessageBurst, kMessagesPerSecond};
   static constexpr protocol::BucketRate kInitiations{protocol::kInitiationBurst,
@@ -115,6 +138,7 @@ class ClientTable : public protocol::SessionMaker {
   Queue& QueueOf(State state) { return queues_[static_cast<size_t>(state)]; }
 
   protocol::Identity& identity_;
+  Admission admission_;
   const size_t most_;
   const Duration lifetime_;
   const IndexCipher index_cipher_;
@@ -129,6 +153,9 @@ class ClientTable : public protocol::SessionMaker {
   Slab<MapSession> sessions_;
   size_t wide_ = 0;              // of these
   std::array<Queue, 3> queues_;  // of each state, in the order of their times, as good as
+  std::array<size_t, 3> in_state_{};
+  uint64_t expired_ = 0;
+  uint64_t refused_ = 0;
 };
 
 }  // namespace warp::map

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "control/protocol/control_message.h"
 #include "dataplane/wire/message.h"
@@ -56,7 +57,11 @@ Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes d
 }
 
 Drop Handler::OnOpened(Instant now, const Arrival& arrival, const ClientTable::Opened& opened) {
-  if (!clients_.TakeMessage(now, opened.client)) return Drop::kRateLimited;
+  if (!clients_.TakeMessage(now, opened.client)) {
+    ++refused_messages_;
+    return Drop::kRateLimited;
+  }
+  if (purging() && !clients_.Admits(clients_.KeyOf(opened.client))) return Drop::kUnknownPeer;
   if (wire::ClassifyPlaintext(opened.plaintext) != wire::Kind::kControl) return Drop::kUnknownKind;
   if (!protocol::IsMapMessage(opened.plaintext)) return OnSessionMessage(arrival, opened);
 
@@ -85,14 +90,50 @@ Drop Handler::OnSessionMessage(const Arrival& arrival, const ClientTable::Opened
 }
 
 Instant Handler::NextTimeout() const {
-  if (store_.has_completions()) return Instant{};  // at once
+  if (store_.has_completions() || purging()) return Instant{};  // at once
   return std::min(clients_.NextTimeout(), registry_.NextTimeout());
 }
 
 void Handler::HandleTimeout(Instant now) {
   clients_.HandleTimeout(now, kClientsPerTurn);
   registry_.HandleTimeout(now);
+  Purge();
   Finish(now);
+}
+
+// --- The operator. ---
+
+void Handler::SetAdmission(ClientTable::Admission admission) {
+  purge_ = admission == nullptr ? RollPlace{RollPlace::Part::kEnd, 0} : RollPlace{};
+  clients_.SetAdmission(std::move(admission));
+}
+
+void Handler::Purge() {
+  if (!purging()) return;
+  std::vector<wire::PublicKey> strangers;
+  purge_ = Walk(purge_, kPurgedPerTurn, [&](const wire::PublicKey& key) {
+    if (!clients_.Admits(key)) strangers.push_back(key);
+  });
+  for (const wire::PublicKey& key : strangers) End(key);
+}
+
+void Handler::End(const wire::PublicKey& key) {
+  if (const Id client = clients_.Find(key); client != kNoId) clients_.Forget(client);
+  registry_.Forget(KeyId::Of(key));
+  ++forgotten_;
+}
+
+std::optional<Handler::Forgotten> Handler::Forget(Instant now, const wire::PublicKey& key) {
+  const std::optional<NodeView> view = ViewOf(key);
+  if (!view.has_value()) return std::nullopt;
+  Forgotten forgotten{.registrations = view->registrations.size()};
+  if (view->client.has_value()) {
+    forgotten.sessions = view->client->sessions.size();
+    clients_.Send(now, key, view->client->route, EncodeControlMessage(protocol::Close{}), outbox_);
+  }
+  End(key);
+  Finish(now);
+  return forgotten;
 }
 
 void Handler::Finish(Instant now) {
@@ -109,7 +150,23 @@ void Handler::Shutdown(Instant now) {
 }
 
 Handler::Counts Handler::counts() const {
-  return {store_.registrations(), clients_.size(), registry_.lookups(), registry_.pushes()};
+  using State = ClientTable::State;
+  return {.registrations = store_.registrations(),
+          .sessions = clients_.size(),
+          .lookups = registry_.lookups(),
+          .pushes = registry_.pushes(),
+          .newcomers = clients_.newcomers(),
+          .unconfirmed = clients_.sessions(State::kUnconfirmed),
+          .confirmed = clients_.sessions(State::kCurrent),
+          .retired = clients_.sessions(State::kRetired),
+          .expired = clients_.expired(),
+          .forgotten = forgotten_,
+          .answers = registry_.answers(),
+          .refused = registry_.refused(),
+          .refused_sessions = clients_.refused(),
+          .refused_messages = refused_messages_,
+          .refused_keys = drops_.Get(Drop::kUnknownPeer),
+          .lifetime = registry_.lifetime()};
 }
 
 uint64_t Handler::drops(Drop drop) const {

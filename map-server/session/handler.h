@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "absl/functional/function_ref.h"
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/session/responder.h"
 #include "control/protocol/transmit.h"
@@ -19,6 +20,7 @@
 #include "map-server/constants.h"
 #include "map-server/registry/registry.h"
 #include "map-server/session/client_table.h"
+#include "map-server/session/roll.h"
 #include "map-server/store/store.h"
 
 namespace warp::map {
@@ -59,11 +61,49 @@ class Handler {
   // is silent.
   void Shutdown(Instant now);
 
+  // --- For the operator. ---
+
+  // From now on, none but the keys that this admits may have sessions and registrations; null: all may. What others
+  // have ends in the next turns, and what they say until then is dropped. Nobody is told: to a node that is not
+  // admitted, the map is silent.
+  void SetAdmission(ClientTable::Admission admission);
+  bool purging() const { return !purge_.ended(); }
+  // Ends the sessions of a key, its registrations and its allow list. The node is told that the session has ended, so
+  // it comes back at once if it may. nullopt where there is nothing of the key.
+  struct Forgotten {
+    size_t sessions = 0;
+    size_t registrations = 0;
+  };
+  std::optional<Forgotten> Forget(Instant now, const wire::PublicKey& key);
+  // Of registrations from their next refresh on.
+  void SetLifetime(Duration lifetime) { registry_.SetLifetime(lifetime); }
+  // As roll.h has them.
+  RollPlace Walk(RollPlace from, size_t most,
+                 absl::FunctionRef<void(const wire::PublicKey&)> see) const {
+    return map::Walk(clients_, store_, from, most, see);
+  }
+  std::optional<NodeView> ViewOf(const wire::PublicKey& key) const {
+    return map::ViewOf(clients_, store_, key);
+  }
+
   struct Counts {
     uint64_t registrations = 0;
     uint64_t sessions = 0;  // nodes with a session
     uint64_t lookups = 0;
     uint64_t pushes = 0;
+    uint64_t newcomers = 0;  // nodes that have not used theirs yet
+    // Sessions by state, as MapSession has them, and those that have ended because their time was over.
+    uint64_t unconfirmed = 0;
+    uint64_t confirmed = 0;
+    uint64_t retired = 0;
+    uint64_t expired = 0;
+    uint64_t forgotten = 0;  // nodes: by Forget, and because they are not admitted any more
+    Registry::Answers answers;
+    Registry::Refused refused;
+    uint64_t refused_sessions = 0;  // for want of room
+    uint64_t refused_messages = 0;  // of a node, or a network, that says too much
+    uint64_t refused_keys = 0;      // that are not admitted
+    Duration lifetime{};
   };
   Counts counts() const;
   uint64_t drops(wire::Drop drop) const;
@@ -76,6 +116,9 @@ class Handler {
   wire::Drop OnSessionMessage(const wire::Arrival& arrival, const ClientTable::Opened& opened);
   // Takes what the store has answered and seals what that, and all before it, has queued.
   void Finish(Instant now);
+  // Looks at a few nodes, and ends what those have that are not admitted any more.
+  void Purge();
+  void End(const wire::PublicKey& key);
 
   Store& store_;
   wire::DropCounters drops_;
@@ -84,6 +127,9 @@ class Handler {
   ClientTable clients_;
   Registry registry_;
   protocol::Outbox outbox_;
+  RollPlace purge_{RollPlace::Part::kEnd, 0};  // where it is
+  uint64_t forgotten_ = 0;
+  uint64_t refused_messages_ = 0;
 };
 
 }  // namespace warp::map

@@ -14,7 +14,7 @@ MemoryStore::MemoryStore(const Limits& limits)
   timers_.reserve(ready);
 }
 
-void MemoryStore::Show(KeyTag tag, const Found& found, Instant now) const {
+void MemoryStore::ShowTag(KeyTag tag, const Found& found, Instant now) const {
   const Id id = by_tag_.Find(tag);
   if (id == kNoId) return found(now, nullptr);
   const Record record(records_[id], registrations_);
@@ -23,7 +23,7 @@ void MemoryStore::Show(KeyTag tag, const Found& found, Instant now) const {
 
 void MemoryStore::PushChanged(KeyTag tag) {
   Push([this, tag](Instant now) {
-    Show(
+    ShowTag(
         tag,
         [this](Instant at, const Record* record) {
           if (record != nullptr) NotifyChanged(at, KeyId::Of(record->key()), *record);
@@ -33,7 +33,7 @@ void MemoryStore::PushChanged(KeyTag tag) {
 }
 
 void MemoryStore::GetAllowed(KeyTag tag, Found found) {
-  Push([this, tag, found = std::move(found)](Instant now) { Show(tag, found, now); });
+  Push([this, tag, found = std::move(found)](Instant now) { ShowTag(tag, found, now); });
 }
 
 void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
@@ -42,7 +42,7 @@ void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
   const auto answer = [&](Put put) {
     Push([this, tag, put, done = std::move(done)](Instant now) {
       if (put != Put::kApplied && put != Put::kStale) return done(now, put, nullptr);
-      Show(
+      ShowTag(
           tag, [&](Instant at, const Record* record) { done(at, put, record); }, now);
     });
   };
@@ -124,6 +124,23 @@ void MemoryStore::Withdraw(Instant, const KeyId& id, uint16_t port, Order order)
     registration.candidates.Set({});
   }
   if (changed) PushChanged(tag);
+}
+
+void MemoryStore::Forget(const KeyId& id) {
+  const Id record = by_tag_.Find(TagOf(id));
+  if (record == kNoId) return;
+  while (records_[record].first != kNoId) RemoveRegistration(records_[record].first);
+}
+
+bool MemoryStore::Show(const KeyId& id, See see) const {
+  const Id record = by_tag_.Find(TagOf(id));
+  return record != kNoId && ShowAt(record, see);
+}
+
+bool MemoryStore::ShowAt(Id number, See see) const {
+  if (number >= records_.end() || records_[number].key.is_zero()) return false;
+  see(Record(records_[number], registrations_));
+  return true;
 }
 
 void MemoryStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,

@@ -33,6 +33,10 @@ class MemoryStore : public Store {
   void Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) override;
   void PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
                 AllowDone done) override;
+  void Forget(const KeyId& id) override;
+  bool Show(const KeyId& id, See see) const override;
+  bool ShowAt(Id number, See see) const override;
+  Id shown_end() const override { return records_.end(); }
   void Expire(Instant now) override;
   Instant NextTimeout() const override;
   uint64_t registrations() const override { return shares_.registrations(); }
@@ -54,7 +58,7 @@ class MemoryStore : public Store {
   bool Replace(Id standing, const Registration& registration);
   static bool Fill(StoredRegistration& stored, const Registration& registration);
   // Shows the record of a tag as it is then; null where there is none.
-  void Show(KeyTag tag, const Found& found, Instant now) const;
+  void ShowTag(KeyTag tag, const Found& found, Instant now) const;
   void PushChanged(KeyTag tag);
   void ExpireRecord(Instant now, Id record);
   void AddTimer(Timer timer);

@@ -9,12 +9,14 @@
 #ifndef WARP_MAP_SERVER_STORE_STORE_H_
 #define WARP_MAP_SERVER_STORE_STORE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "map-server/record.h"
 
 namespace warp::map {
@@ -50,6 +52,26 @@ class Store {
   using AllowDone = std::function<void(Instant now, bool done)>;
   virtual void PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
                         AllowDone done) = 0;
+
+  // Ends all registrations of a key at once, and its allow list: as if it had never registered. A store that cannot
+  // forget them withdraws them, by an order above theirs.
+  virtual void Forget(const KeyId& id) {
+    Get(id, [this, id](Instant now, const Record* record) {
+      if (record == nullptr) return;
+      Order last;
+      record->ForEach([&](const StoredRegistration& r) { last = std::max(last, r.order); });
+      ++last.number;
+      Withdraw(now, id, protocol::kMapAllPorts, last);
+    });
+  }
+
+  // What this process itself keeps of records, so that an operator can look through them: Show says whether there is
+  // one of `id`, and shows it. Each has a number below `shown_end`; ShowAt says the same of a number. A store whose
+  // records are elsewhere has none to show.
+  using See = absl::FunctionRef<void(const Record&)>;
+  virtual bool Show(const KeyId&, See) const { return false; }
+  virtual bool ShowAt(Id, See) const { return false; }
+  virtual Id shown_end() const { return 0; }
 
   // Drops what expired.
   virtual void Expire(Instant now) = 0;

@@ -346,8 +346,8 @@ TEST_F(ProgramTest, SignalsThatMeanNoEndEndNothing) {
   EXPECT_EQ(program_->Kill(SIGTERM), 0);
   const std::string errors = program_->Errors();
   EXPECT_THAT(errors, ::testing::HasSubstr(
-                          "warp-map: SIGHUP is ignored: no reload: restart to apply a changed "
-                          "configuration\n"));
+                          "warp-map: SIGHUP: warp-map was started without --config, so there is no "
+                          "file to follow\n"));
   EXPECT_THAT(errors,
               ::testing::HasSubstr("warp-map: SIGUSR1 is ignored: it has no meaning here\n"));
   EXPECT_THAT(errors, ::testing::Not(::testing::HasSubstr("SIGPIPE")));
@@ -404,7 +404,7 @@ TEST_F(ProgramTest, StatusClientsThatHangKeepNobodyOut) {
   }
   EXPECT_EQ(Status()["map"]["sessions"], 0);
   for (const int fd : hung) close(fd);
-  EXPECT_EQ(Ask("tunnel show\n")["error"], "a map takes one request: status");
+  EXPECT_EQ(Ask("tunnel show\n")["error"], "a map takes the requests status, map and reload");
 }
 
 TEST_F(ProgramTest, SaysInOneSentenceWhyItDoesNotStart) {

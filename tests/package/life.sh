@@ -16,12 +16,14 @@ install_packages A --download-only
 joined A B 2
 machine_up A
 machine_files A >"$lab/before"
+failed_units() { within A systemctl --failed --plain --no-legend; }
+failed_units >"$lab/failed"  # what a laboratory does not let systemd do
 
 step "they install, and nothing starts that nobody configured"
 install_packages A
 [[ $(within A systemctl is-enabled warpd warp-map | sort -u) == enabled ]]
 [[ $(within A systemctl is-active warpd warp-map | sort -u) == inactive ]]
-[[ -z $(within A systemctl --failed --plain --no-legend) ]]
+[[ $(failed_units) == "$(cat "$lab/failed")" ]] || fail "$(failed_units)"
 for file in warpd.yaml map.yaml; do within A test -s "/etc/warp/$file.example" || fail "there is no example $file"; done
 within A warp check --no-keys /etc/warp/warpd.yaml.example >/dev/null
 
@@ -91,7 +93,9 @@ step "nothing is left of them but what people wrote, and the users"
 quietly within A dpkg --purge warpd warp-map warp
 [[ $(within A ls /etc/warp) == $'map.key\nmap.yaml\nprivate.key\nwarpd.yaml' ]]
 within A rm -r /etc/warp
-quietly within A apt-get -q -y autoremove --purge
+# What Debian's own packages recommend or suggest, apt would keep.
+quietly within A apt-get -q -y -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false \
+  autoremove --purge
 machine_files A >"$lab/after"
 diff <(grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$' "$lab/before") \
   <(grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$' "$lab/after") || fail "files are left"

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "tools/ask/values.h"
+#include "tools/command/status/map_text.h"
 #include "tools/command/status/overview.h"
 #include "tools/terminal/plain.h"
 #include "tools/terminal/text_table.h"
@@ -288,21 +289,6 @@ std::string NodeText(const Json& status) {
   }
   absl::StrAppend(&text, TunnelsTable(status), SpreadTable(status));
   return text;
-}
-
-// --- warp-map ---
-
-std::string MapText(const Json& status) {
-  const Json& map = At(status, "map");
-  std::vector<std::string> listen;
-  for (const Json& address : Items(map, "listen")) listen.push_back(Text(address));
-  TextTable table({">REGISTRATIONS", ">SESSIONS", ">LOOKUPS", ">PUSHES"});
-  table.Add({Text(map, "registrations"), Text(map, "sessions"), Text(map, "lookups"),
-             Text(map, "pushes")});
-  return absl::StrCat("map ", Text(map, "public_key"), "\n  warp-map ", Text(map, "version"),
-                      ", running for ", Age(map, "uptime_s"), ", listens on ",
-                      absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n\n",
-                      table.ToString());
 }
 
 // --- Both ---

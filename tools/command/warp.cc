@@ -8,6 +8,7 @@
 #include "tools/command/commands.h"
 #include "tools/command/gauge_command.h"
 #include "tools/command/link_command.h"
+#include "tools/command/map/map_verbs.h"
 #include "tools/command/see/live_verbs.h"
 #include "tools/command/see/see_verbs.h"
 #include "tools/doctor/doctor.h"
@@ -317,7 +318,7 @@ void DeclareWarp(CLI::App& app, const std::vector<std::string>& command, int& re
   app.require_subcommand(1);
   for (const auto add :
        {AddKeys, AddInit, AddDoctor, AddCheck, AddExampleConfig, AddReload, AddStatus, AddSeeVerbs,
-        AddLiveVerbs, AddTunnel, AddCap, AddGauge, AddLab}) {
+        AddLiveVerbs, AddTunnel, AddCap, AddMap, AddGauge, AddLab}) {
     add(app, result);
   }
   AddRun(app, command, result);

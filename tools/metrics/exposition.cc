@@ -75,7 +75,7 @@ class Reader {
     const size_t dot = path.find('.');
     absl::string_view member = path.substr(0, dot);
     const absl::string_view rest = dot == path.npos ? "" : path.substr(dot + 1);
-    if (member == "<drop>") return FollowDrops(json);
+    if (!NameOf(member).empty()) return FollowNames(NameOf(member), json);
     const bool list = absl::ConsumeSuffix(&member, "[]");
     const auto found = json.find(std::string(member));
     if (found == json.end()) return;
@@ -100,14 +100,15 @@ class Reader {
     labels_.resize(before);
   }
 
-  // A drop of the whole daemon that never happened is 0, so that its first time is an increase.
-  void FollowDrops(const Json& drops) {
-    if (labels_.empty()) {
+  // Of each member of an object. A drop of the whole daemon that never happened is 0, so that its first time is an
+  // increase.
+  void FollowNames(absl::string_view label, const Json& members) {
+    if (label == "drop" && labels_.empty()) {
       for (size_t i = 0; i < wire::kDropCount; ++i) {
         family_.Add({std::string(wire::DropName(static_cast<wire::Drop>(i)))}, 0);
       }
     }
-    for (const auto& [name, count] : drops.items()) {
+    for (const auto& [name, count] : members.items()) {
       labels_.push_back(LabelValue(name));
       Take(count);
       labels_.pop_back();

@@ -167,6 +167,21 @@ constexpr Metric kMetrics[] = {
     {"warp_map_registrations", kGauge, "map.registrations",
      "Endpoints that nodes have registered now."},
     {"warp_map_sessions", kGauge, "map.sessions", "Nodes with a session now."},
+    {"warp_map_newcomers", kGauge, "map.newcomers",
+     "Nodes that have made a handshake and not used its session yet."},
+    {"warp_map_sessions_in_state", kGauge, "map.session_states.<state>", "Sessions by state."},
+    {"warp_map_sessions_expired_total", kCounter, "map.sessions_expired",
+     "Sessions that have ended because their time was over."},
+    {"warp_map_allowed_keys", kGauge, "map.allowed_keys",
+     "Keys that may register, where not all may."},
+    {"warp_map_forgotten_nodes_total", kCounter, "map.forgotten",
+     "Nodes that were forgotten: by the operator, or because they may not register any more."},
+    {"warp_map_registration_lifetime_seconds", kGauge, "map.lifetime_s",
+     "How long a registration lives without a refresh."},
+    {"warp_map_lookup_answers_total", kCounter, "map.lookup_answers.<answer>",
+     "Look-ups by what they were answered."},
+    {"warp_map_refused_total", kCounter, "map.refused.<limit>",
+     "What was refused, by the limit that it met."},
     {"warp_map_lookups_total", kCounter, "map.lookups", "Look-ups answered."},
     {"warp_map_pushes_total", kCounter, "map.pushes", "Changes told to nodes that had asked."},
 };
@@ -178,6 +193,12 @@ constexpr MetricLabel kPathLabels[] = {{"port", "port"}, {"path", "endpoint"}};
 constexpr MetricLabel kTunnelLabels[] = {{"tunnel", "name"}, {"peer", "peer"}};
 
 }  // namespace
+
+absl::string_view NameOf(absl::string_view member) {
+  return absl::ConsumePrefix(&member, "<") && absl::ConsumeSuffix(&member, ">")
+             ? member
+             : absl::string_view();
+}
 
 absl::Span<const Metric> MetricTable() { return kMetrics; }
 
@@ -193,7 +214,7 @@ absl::Span<const MetricLabel> LabelsOfList(absl::string_view list) {
 std::vector<absl::string_view> LabelsOf(const Metric& metric) {
   std::vector<absl::string_view> labels;
   for (absl::string_view member : absl::StrSplit(metric.field, '.')) {
-    if (member == "<drop>") labels.push_back("drop");
+    if (const absl::string_view name = NameOf(member); !name.empty()) labels.push_back(name);
     if (!absl::ConsumeSuffix(&member, "[]")) continue;
     for (const MetricLabel& label : LabelsOfList(member)) labels.push_back(label.label);
   }

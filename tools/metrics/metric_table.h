@@ -28,8 +28,8 @@ enum class MetricMerge : uint8_t { kSum, kMost, kLeast };
 struct Metric {
   absl::string_view name;  // snake case, with its base unit; counters end in _total
   MetricKind kind;
-  // As docs/status.md writes it: "peers[].paths[].rtt_ms". `<drop>` stands for each member of the object. Labels follow
-  // from the lists on the way.
+  // As docs/status.md writes it: "peers[].paths[].rtt_ms". `<drop>` stands for each member of the object, whose name is
+  // the label `drop`. Other labels follow from the lists on the way.
   absl::string_view field;
   absl::string_view help;
   double scale = 1;        // of the field's unit to the metric's
@@ -38,6 +38,9 @@ struct Metric {
 };
 
 absl::Span<const Metric> MetricTable();
+
+// "drop" of "<drop>"; empty where the part of a field stands for itself.
+absl::string_view NameOf(absl::string_view member);
 
 // A label, and the member of the list's element that it is taken from.
 struct MetricLabel {

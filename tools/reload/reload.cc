@@ -11,6 +11,7 @@
 #include "control/config/diff/config_diff.h"
 #include "control/config/diff/diff_json.h"
 #include "control/config/diff/diff_text.h"
+#include "control/config/diff/map_file.h"
 #include "control/config/diff/node_file.h"
 #include "control/config/kind.h"
 #include "dataplane/wire/crypto/keys.h"
@@ -40,6 +41,12 @@ Json ListOf(const Json& object, const char* key) {
 
 std::string Shown(const std::string& value) { return value.empty() ? "nothing" : value; }
 
+// Of a node and of a map there is one.
+std::string NameOf(const Json& change) {
+  const std::string kind = Member(change, "kind");
+  return kind == "node" || kind == "map_server" ? "" : " " + Member(change, "name");
+}
+
 // As config::DiffText has it.
 std::string ChangesText(const Json& changes) {
   std::string text;
@@ -50,7 +57,7 @@ std::string ChangesText(const Json& changes) {
                     what == "added"     ? "+ "
                     : what == "removed" ? "- "
                                         : "~ ",
-                    Member(change, "kind"), " ", Member(change, "name"),
+                    Member(change, "kind"), NameOf(change),
                     effect == "reopens"   ? " (reopens)"
                     : effect == "restart" ? " (needs a restart)"
                                           : "",
@@ -98,12 +105,38 @@ std::string RequestOf(const ReloadOptions& options) {
   return "reload";
 }
 
-absl::StatusOr<config::NodeFile> Load(const std::string& file, bool no_keys) {
-  if (config::KindOfFile(file) == config::Kind::kMap) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file, ": is of warp-map, which has no reload: restart it"));
+absl::StatusOr<config::NodeFile> Load(const std::string& file, config::KeyFiles key_files,
+                                      const config::NodeFile&) {
+  return config::LoadNodeFile(file, key_files);
+}
+absl::StatusOr<config::MapFile> Load(const std::string& file, config::KeyFiles key_files,
+                                     const config::MapFile&) {
+  return config::LoadMapFile(file, key_files);
+}
+
+// Of two files of the same kind.
+template <typename File>
+int ShowDiff(const DiffOptions& options) {
+  const auto key_files = options.no_keys ? config::KeyFiles::kIgnore : config::KeyFiles::kRead;
+  const absl::StatusOr<File> before = Load(options.before, key_files, File());
+  const absl::StatusOr<File> after = Load(options.after, key_files, File());
+  for (const auto* const file : {&before, &after}) {
+    if (!file->ok()) std::cerr << file->status().message() << std::endl;
   }
-  return config::LoadNodeFile(file, no_keys ? config::KeyFiles::kIgnore : config::KeyFiles::kRead);
+  if (!before.ok() || !after.ok()) return 1;
+  const std::vector<config::EntryChange> changes = config::Diff(before->config, after->config);
+  const std::string restart = config::WhatNeedsRestart(changes, *after);
+  if (options.json) {
+    Json lines = Json::array();
+    for (absl::string_view line : absl::StrSplit(restart, '\n', absl::SkipEmpty()))
+      lines.push_back(std::string(line));
+    const Json all = {{"changes", config::DiffJson(changes)}, {"needs_restart", std::move(lines)}};
+    std::cout << all.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+  } else {
+    std::cout << (changes.empty() ? "nothing differs\n" : config::DiffText(changes)) << std::flush;
+    std::cerr << restart << std::flush;
+  }
+  return std::cout ? 0 : Complain("cannot write the differences");
 }
 
 }  // namespace
@@ -115,7 +148,7 @@ ReloadText TextOfReload(const Json& report) {
                   .ended = true};
   const std::string state = Member(report, "state");
   if (state == "none") {
-    text.verdict = "nothing was reloaded since warpd started\n";
+    text.verdict = "nothing was reloaded since the daemon started\n";
   } else if (state == "applied") {
     if (text.verdict.empty()) text.verdict = "applied\n";
   } else if (state == "unconfirmed") {
@@ -156,25 +189,13 @@ int RunReload(const ReloadOptions& options) {
 
 int RunDiff(const DiffOptions& options) {
   if (absl::Status ready = wire::InitCrypto(); !ready.ok()) return Complain(ready.message());
-  const absl::StatusOr<config::NodeFile> before = Load(options.before, options.no_keys);
-  const absl::StatusOr<config::NodeFile> after = Load(options.after, options.no_keys);
-  for (const auto* const file : {&before, &after}) {
-    if (!file->ok()) std::cerr << file->status().message() << std::endl;
+  const config::Kind before = config::KindOfFile(options.before);
+  if (before != config::KindOfFile(options.after)) {
+    return Complain(absl::StrCat("one of ", options.before, " and ", options.after,
+                                 " is of warpd, and the other one of warp-map"));
   }
-  if (!before.ok() || !after.ok()) return 1;
-  const std::vector<config::EntryChange> changes = config::Diff(before->config, after->config);
-  const std::string restart = config::WhatNeedsRestart(changes, *after);
-  if (options.json) {
-    Json lines = Json::array();
-    for (absl::string_view line : absl::StrSplit(restart, '\n', absl::SkipEmpty()))
-      lines.push_back(std::string(line));
-    const Json all = {{"changes", config::DiffJson(changes)}, {"needs_restart", std::move(lines)}};
-    std::cout << all.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
-  } else {
-    std::cout << (changes.empty() ? "nothing differs\n" : config::DiffText(changes)) << std::flush;
-    std::cerr << restart << std::flush;
-  }
-  return std::cout ? 0 : Complain("cannot write the differences");
+  return before == config::Kind::kMap ? ShowDiff<config::MapFile>(options)
+                                      : ShowDiff<config::NodeFile>(options);
 }
 
 }  // namespace warp::tools

@@ -13,7 +13,7 @@ namespace {
 void AddDiff(CLI::App& app, int& result) {
   static DiffOptions options;
   CLI::App* diff = app.add_subcommand(
-      "diff", "Say what differs between two configurations of warpd, and what needs a restart");
+      "diff", "Say what differs between two configurations, and what needs a restart");
   diff->add_option("before", options.before, "The one that runs")->required()->type_name("FILE");
   diff->add_option("after", options.after, "The one that comes")->required()->type_name("FILE");
   diff->add_flag("--no-keys", options.no_keys,
@@ -28,9 +28,10 @@ void AddReload(CLI::App& app, int& result) {
   AddDiff(app, result);
   static ReloadOptions options;
   CLI::App* reload = app.add_subcommand(
-      "reload", "Have a running warpd follow its changed file: all of it, or nothing");
+      "reload", "Have a running daemon follow its changed file: all of it, or nothing");
   reload->footer(
-      "It needs root, or warpd's user. SIGHUP does the same as the verb without options.");
+      "It needs root, or the daemon's user. SIGHUP does the same as the verb without options. Of "
+      "warp-map: --socket /run/warp-map/map.sock");
   reload->add_option("--socket", options.socket, "The daemon's control socket")
       ->type_name("PATH")
       ->capture_default_str();

@@ -9,13 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/config/diff/key_effects.h"
+#include "control/config/diff/values.h"
 #include "control/config/node_schema.h"
 #include "control/config/tunnel_schema.h"
 
 namespace warp::config {
 namespace {
-
-using Values = std::vector<std::pair<std::string, std::string>>;  // keys and what they hold
 
 // The section of the entries of a list, or of `node`.
 const Section& SectionNamed(absl::string_view name) {
@@ -23,14 +22,6 @@ const Section& SectionNamed(absl::string_view name) {
   return *std::find_if(keys.begin(), keys.end(), [&](const Key& key) {
             return key.name == name;
           })->section;
-}
-
-Values ValuesOf(const Section& section, const void* object) {
-  Values values;
-  section.List(object, "", [&](const std::string& key, const std::string& text) {
-    values.emplace_back(key, text);
-  });
-  return values;
 }
 
 // --- Entries, and by what they are known. ---
@@ -91,24 +82,6 @@ std::string InterfacesOf(const NodeConfig& config, const PeerConfig& peer) {
 }
 
 // --- Comparing. ---
-
-// Both are in the order of the schema, which lists that of each item of a list one after the other.
-std::vector<KeyChange> Compare(const Values& before, const Values& after) {
-  std::vector<KeyChange> changes;
-  std::map<absl::string_view, absl::string_view> others;
-  for (const auto& [key, text] : before) others[key] = text;
-  for (const auto& [key, text] : after) {
-    const auto other = others.find(key);
-    const std::string old(other == others.end() ? "" : other->second);
-    if (other != others.end()) others.erase(other);
-    if (old != text) changes.push_back({.key = key, .before = old, .after = text});
-  }
-  for (const auto& [key, text] : before) {
-    if (others.contains(key) && !text.empty())
-      changes.push_back({.key = key, .before = text, .after = ""});
-  }
-  return changes;
-}
 
 class Differ {
  public:
@@ -205,7 +178,7 @@ class Differ {
                              .before = "that of " + before_.node.private_key.Public().ToBase64(),
                              .after = "that of " + after_.node.private_key.Public().ToBase64()});
     }
-    for (KeyChange& key : Compare(before, after)) change.keys.push_back(std::move(key));
+    for (KeyChange& key : CompareValues(before, after)) change.keys.push_back(std::move(key));
     if (!change.keys.empty()) Add(std::move(change));
   }
 
@@ -232,7 +205,7 @@ class Differ {
       Correct(after_, after[i], &is);
       EntryChange change{
           .kind = kind, .name = NameOf(after[i]), .before = other->second, .after = i};
-      change.keys = Compare(was, is);
+      change.keys = CompareValues(was, is);
       Hidden(one, after[i], &change.keys);
       if (!change.keys.empty()) Add(std::move(change));
     }
@@ -253,7 +226,7 @@ std::vector<EntryChange> Diff(const NodeConfig& before, const NodeConfig& after)
 std::optional<Effect> EffectBetween(const PortConfig& before, const PortConfig& after) {
   const Section& section = SectionNamed("ports");
   std::optional<Effect> effect;
-  for (const KeyChange& key : Compare(ValuesOf(section, &before), ValuesOf(section, &after)))
+  for (const KeyChange& key : CompareValues(ValuesOf(section, &before), ValuesOf(section, &after)))
     effect = std::max(effect.value_or(Effect::kLive), EffectOf(EntryKind::kPort, key.key));
   return effect;
 }
@@ -270,6 +243,8 @@ absl::string_view EntryKindName(EntryKind kind) {
       return "peer";
     case EntryKind::kTunnel:
       return "tunnel";
+    case EntryKind::kMapServer:
+      return "map_server";
   }
   return "";
 }

@@ -24,7 +24,8 @@
 
 namespace warp::config {
 
-enum class EntryKind : uint8_t { kNode, kMap, kPort, kPeer, kTunnel };
+// kMapServer: all of warp-map's own file (map_file.h).
+enum class EntryKind : uint8_t { kNode, kMap, kPort, kPeer, kTunnel, kMapServer };
 
 struct KeyChange {
   std::string key;            // within its entry: "gate.loopback.listen"

@@ -34,7 +34,8 @@ std::string DiffText(const std::vector<EntryChange>& changes) {
                     : change.removed() ? "- "
                                        : "~ ",
                     EntryKindName(change.kind));
-    if (change.kind != EntryKind::kNode) absl::StrAppend(&text, " ", Printable(change.name));
+    if (change.kind != EntryKind::kNode && change.kind != EntryKind::kMapServer)
+      absl::StrAppend(&text, " ", Printable(change.name));
     if (change.effect == Effect::kReopen) text += " (reopens)";
     if (change.effect == Effect::kRestart) text += " (needs a restart)";
     text += "\n";

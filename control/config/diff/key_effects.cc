@@ -43,6 +43,18 @@ constexpr std::array kRules = {
 
     Rule{EntryKind::kPeer, "", Effect::kLive},
 
+    Rule{EntryKind::kMapServer, "allow_keys", Effect::kLive},
+    Rule{EntryKind::kMapServer, "allow_keys_file", Effect::kLive},
+    Rule{EntryKind::kMapServer, "lifetime", Effect::kLive},
+    Rule{EntryKind::kMapServer, "listen", Effect::kLive},
+    Rule{EntryKind::kMapServer, "max_registrations", Effect::kRestart,
+         "its tables are made for so many at start"},
+    Rule{EntryKind::kMapServer, "private_key_file", Effect::kRestart,
+         "nodes know the map by its key"},
+    Rule{EntryKind::kMapServer, "control_socket", Effect::kRestart,
+         "it is bound at start, so that no second warp-map gets any further"},
+    Rule{EntryKind::kMapServer, "", Effect::kRestart, "it is made use of at start"},
+
     Rule{EntryKind::kTunnel, "name", Effect::kReopen},
     Rule{EntryKind::kTunnel, "gate", Effect::kReopen},
     Rule{EntryKind::kTunnel, "queue", Effect::kReopen},

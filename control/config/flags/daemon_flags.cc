@@ -30,7 +30,9 @@ void DeclareMapFlags(CLI::App& app, MapFlags& flags) {
   app.description("WARP map: where nodes register and look each other up by public key");
   app.footer(
       "It needs a private key: of the file, or of --private-key-file. Options count for more than "
-      "the file. SIGTERM and SIGINT end it, and the nodes are told.");
+      "the file. SIGTERM and SIGINT end it, and the nodes are told. SIGHUP has it follow its "
+      "changed "
+      "file, as `warp reload` does.");
   app.add_option("--config,-c", flags.config_file, "YAML configuration file")->type_name("FILE");
   app.add_option("--listen,-l", flags.listen,
                  "Address and UDP port to listen on, such as 0.0.0.0:13116; may be repeated")

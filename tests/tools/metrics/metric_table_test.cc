@@ -98,7 +98,8 @@ TEST(MetricTableTest, NamesKeepToTheConventions) {
       EXPECT_EQ(metric.scale, 1e-3) << metric.name;
     }
     for (const absl::string_view label : LabelsOf(metric)) {
-      EXPECT_TRUE((std::set<absl::string_view>{"tunnel", "peer", "port", "path", "drop", "version"})
+      EXPECT_TRUE((std::set<absl::string_view>{"tunnel", "peer", "port", "path", "drop", "version",
+                                               "state", "answer", "limit"})
                       .contains(label))
           << metric.name << ": " << label;
     }
