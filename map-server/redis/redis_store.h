@@ -5,9 +5,9 @@
 //   whoever asks ── look-up ──► redis, and where it is away, or knows nothing yet: what registered here
 //   other maps ── changes ──► ChangeFeed ──► the record ──► Changed: the registry tells the nodes here
 //
-// A register is answered when redis has answered, or is given up. What redis has not taken is `unsaved`: it is put again
-// when redis is back, and everything is where redis has begun another life. The memory for that is the MemoryStore's,
-// which is bounded; questions are bounded by the Link. A look-up of what did not register here is lost while redis is
+// A register is answered when redis has answered, or is given up. What redis has not taken is `unsaved`: it is put
+// again when redis is back, and everything is where redis has begun another life. The memory for that is the
+// MemoryStore's, which is bounded; questions are bounded by the Link. A look-up of what did not register here is lost while redis is
 // away, and counted: its node asks again.
 //
 // Pure: bytes by a Transport, the time as a parameter. Transport events leave completions, as all answers do.

@@ -1,5 +1,5 @@
-// What a RedisStore does by itself: it puts into redis what redis has not got, reads what other maps changed, and lets go
-// of what has expired.
+// What a RedisStore does by itself: it puts into redis what redis has not got, reads what other maps changed, and lets
+// go of what has expired.
 #include <algorithm>
 #include <iterator>
 #include <memory>
