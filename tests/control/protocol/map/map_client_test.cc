@@ -96,6 +96,22 @@ TEST(MapClient, ANatRebindIsNoticedAndTold) {
   EXPECT_EQ(alice.status().registrations.at(0).endpoint, At("203.0.113.5:1024"));
 }
 
+// As soon as a path over the port has fallen silent: within the two round trips of register, echo and push.
+TEST(MapClient, ANatRebindIsToldAtOnceWhereThePortIsDoubted) {
+  MapWorld world;
+  MapNode& alice = world.AddNode();
+  MapNode& bob = world.AddNode();
+  world.MakeFriends(alice, bob);
+  for (const char* outside : {"203.0.113.5:1024", "203.0.113.5:1025"}) {
+    world.Run(10s);
+    world.Rebind(alice, 0, At(outside));
+    alice.map().LookAgain(world.now, 0);
+    EXPECT_LE(world.RunUntil([&] { return bob.found(alice.key()).at(0) == At(outside); }, 10s),
+              protocol::kMapLookUpAgain + 500ms);
+    for (int i = 0; i < 100; ++i) alice.map().LookAgain(world.now, 0);
+  }
+}
+
 // Alice hears of bob's private address as soon as she comes to the NAT that he is behind. Nothing of bob changes, so it
 // is she who has to ask.
 TEST(MapClient, WhoComesBehindThePeersNatLearnsItsPrivateAddress) {
