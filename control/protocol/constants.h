@@ -82,6 +82,10 @@ inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
 inline constexpr size_t kMaxConfirmedSessions = 6;
 inline constexpr size_t kMaxUnconfirmedSessions = 4;
 
+// The longest time between two repetitions of an initiation to a map. A map that a million nodes miss hears 70,000 of
+// them a second, when it comes back, which it can afford to refuse beside the handshakes that it makes.
+inline constexpr std::chrono::seconds kMapGreetingMax{30};
+
 // Attempts of one handshake of ours, by one pair of keys, whose answers are still taken; the newest of all is sent.
 inline constexpr size_t kMaxAttempts = 4;
 
@@ -113,6 +117,10 @@ inline constexpr size_t kBudgetBuckets = 1024;
 // Initiations of the last seconds, remembered so that their copies are recognised: so many that led to a session, and
 // so many that were answered by a retry.
 inline constexpr size_t kMaxRememberedInitiations = 4096;
+// Initiations that a map has let in and not yet answered.
+inline constexpr size_t kMaxWaitingInitiations = 2048;
+// Of these, copies of one: it comes by each port of a node.
+inline constexpr size_t kMaxWaitingCopies = 16;
 // Cookies kept by an initiator: one a route.
 inline constexpr size_t kMaxCookies = 512;
 

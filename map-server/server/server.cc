@@ -184,6 +184,7 @@ void Server::Receive(size_t listener) {
   size_t count = kBatch;
   for (int batch = 0; batch < kBatchesPerTurn && count == kBatch; ++batch) {
     count = socket.Receive(take);
+    handler_.AnswerInitiations(now, kHandshakesPerBatch + count / kDatagramsPerHandshake);
     Flush();
   }
   if (count == kBatch) listeners_[listener]->more.Schedule();

@@ -18,8 +18,6 @@ namespace {
 constexpr int kNumberBits = 24;
 constexpr Id kMostSessions = Id{1} << kNumberBits;
 
-constexpr size_t kNetworkBuckets = size_t{1} << 16;
-
 uint64_t Microseconds(Instant time) {
   return static_cast<uint64_t>(time.time_since_epoch() / std::chrono::microseconds(1));
 }
@@ -32,8 +30,7 @@ ClientTable::ClientTable(protocol::Identity& identity, size_t most, Duration rek
       lifetime_(rekey_after + rekey_after / 2),
       by_key_(clients_),
       newcomers_(clients_),
-      proven_(clients_),
-      network_messages_(kNetworkBuckets) {
+      proven_(clients_) {
   randombytes_buf(token_secret_.data(), token_secret_.size());
   by_key_.Reserve(std::min(most + Newcomers(most), kReserveAtMost));
 }
@@ -52,6 +49,11 @@ std::variant<Association::Response, Drop> ClientTable::HandleInitiation(
     if (!fresh) return Drop::kHandshakeStale;
     // Recordings are never charged: they must not use up what the node needs.
     if (!clients_[client].initiations.Take(now, kInitiations)) return Drop::kHandshakeBudget;
+    // A recording may have made it a newcomer of a network that is not its own.
+    if (!clients_[client].proven) {
+      newcomers_.Remove(client);
+      newcomers_.Add(client, NetworkOf(arrival.from.address));
+    }
   } else {
     client = Make(initiation.remote, NetworkOf(arrival.from.address));
   }
@@ -122,9 +124,7 @@ void ClientTable::WidenIfBusy(Instant now, MapSession& session) {
 
 bool ClientTable::TakeMessage(Instant now, Id client) {
   if (!clients_[client].messages.Take(now, kMessages)) return false;
-  // The hash has a seed of this process.
-  const size_t bucket = absl::HashOf(proven_.NetworkOf(client)) % kNetworkBuckets;
-  return network_messages_[bucket].Take(now, kMessagesOfNetwork);
+  return network_messages_.Take(now, proven_.NetworkOf(client));
 }
 
 void ClientTable::Answer(Id session, const wire::Arrival& arrival, wire::Bytes plaintext,
@@ -171,7 +171,7 @@ Id ClientTable::FindSession(uint32_t local_index) const {
 
 Id ClientTable::MakeSession(Instant now, Id client) {
   if (sessions_.size() >= std::min<size_t>(Sessions(most_), kMostSessions)) {
-    const Id oldest = QueueOf(State::kRetired).first();
+    const Id oldest = SessionVictim(client);
     if (oldest == kNoId) return kNoId;
     const Id owner = sessions_[oldest].client;
     EndSession(oldest);
@@ -188,6 +188,13 @@ Id ClientTable::MakeSession(Instant now, Id client) {
   QueueOf(State::kUnconfirmed).PushBack(sessions_, id);
   ++in_state_[static_cast<size_t>(State::kUnconfirmed)];
   return id;
+}
+
+// Newcomers are strangers: they wait, however many there are, and take nothing from those who are in.
+Id ClientTable::SessionVictim(Id client) const {
+  const Id retired = QueueOf(State::kRetired).first();
+  if (retired != kNoId || !clients_[client].proven) return retired;
+  return QueueOf(State::kUnconfirmed).first();
 }
 
 // The newest of those that were confirmed is used for sending. Usually it is the one that was confirmed last.

@@ -5,6 +5,9 @@
 // each of them has time to prove itself. In both rooms, where there is one too many, the network (network.h) that has
 // most loses the one that was heard from longest ago.
 //
+// Where there are as many sessions as there may be, one that a newer one followed ends for a new one. Where there is
+// none, newcomers are refused, and for a client that is in, the oldest handshake that nobody confirmed ends.
+//
 // A session is what SessionSet (control/protocol/session) makes of it, with three differences that only memory makes:
 // the map begins no handshakes; a session that a newer one follows ends after a minute; and the replay window is small
 // where little comes.
@@ -17,7 +20,6 @@
 #include <functional>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include "control/protocol/handshake/identity.h"
 #include "control/protocol/session/responder.h"
@@ -27,6 +29,7 @@
 #include "map-server/network.h"
 #include "map-server/session/client_group.h"
 #include "map-server/session/index_cipher.h"
+#include "map-server/session/network_budget.h"
 
 namespace warp::map {
 
@@ -132,10 +135,13 @@ class ClientTable : public protocol::SessionMaker {
   void WidenIfBusy(Instant now, MapSession& session);
   // Where a client has more than `most` sessions in this state, the oldest end.
   void Limit(Id client, State state, int most);
+  // The session that has to go for another of `client`, where there are as many as there may be; kNoId: none.
+  Id SessionVictim(Id client) const;
   Id Current(Id client) const;
   Instant Expiry(const MapSession& session) const;
   wire::Token TokenOf(const Client& client) const;
   Queue& QueueOf(State state) { return queues_[static_cast<size_t>(state)]; }
+  const Queue& QueueOf(State state) const { return queues_[static_cast<size_t>(state)]; }
 
   protocol::Identity& identity_;
   Admission admission_;
@@ -148,8 +154,7 @@ class ClientTable : public protocol::SessionMaker {
   IdIndex<Client, wire::PublicKey, &Client::key> by_key_;
   ClientGroup newcomers_;
   ClientGroup proven_;
-  // Of networks, in a fixed number of buckets, in which a keyed hash puts them.
-  std::vector<protocol::SmallBucket> network_messages_;
+  NetworkBudget network_messages_{kMessagesOfNetwork};
   Slab<MapSession> sessions_;
   size_t wide_ = 0;              // of these
   std::array<Queue, 3> queues_;  // of each state, in the order of their times, as good as

@@ -44,10 +44,17 @@ void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableB
   } else if (*type == wire::MessageType::kSealed) {
     drop = OnSealed(now, arrival, datagram);
   } else if (*type == wire::MessageType::kInitiation) {
-    drop = responder_.HandleInitiation(now, arrival, datagram, clients_, outbox_);
+    drop = responder_.Admit(now, arrival, datagram, clients_, outbox_);
   }
   if (drop != Drop::kNone) drops_.Add(drop);
   Finish(now);
+}
+
+void Handler::AnswerInitiations(Instant now, size_t most) {
+  for (; most > 0 && responder_.waiting() > 0; --most) {
+    const Drop drop = responder_.AnswerNext(now, clients_, outbox_);
+    if (drop != Drop::kNone) drops_.Add(drop);
+  }
 }
 
 Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
@@ -90,11 +97,13 @@ Drop Handler::OnSessionMessage(const Arrival& arrival, const ClientTable::Opened
 }
 
 Instant Handler::NextTimeout() const {
-  if (store_.has_completions() || purging()) return Instant{};  // at once
+  // At once.
+  if (store_.has_completions() || responder_.waiting() > 0 || purging()) return Instant{};
   return std::min(clients_.NextTimeout(), registry_.NextTimeout());
 }
 
 void Handler::HandleTimeout(Instant now) {
+  AnswerInitiations(now, 1);
   clients_.HandleTimeout(now, kClientsPerTurn);
   registry_.HandleTimeout(now);
   Purge();

@@ -1,7 +1,7 @@
 // The map without sockets and clock: it takes datagrams and the time, and gives datagrams. Handshakes and sessions are
 // those of control/protocol, the rules of the map are Registry's, and here they meet.
 //
-//   datagram ── initiation ──► Responder ──► response or cookie
+//   datagram ── initiation ──► Responder ──► cookie; or it waits ──► response
 //            ── sealed ──► session by receiver index ──► open ──► confirm, close: the client's sessions
 //                                                             ──► map messages ──► Registry ──► sealed answers
 #ifndef WARP_MAP_SERVER_SESSION_HANDLER_H_
@@ -50,6 +50,10 @@ class Handler {
 
   // A UDP payload, which is opened in place. arrival.port is the LocalAddressId that answers leave from.
   void HandleDatagram(Instant now, const wire::Arrival& arrival, wire::MutableBytes datagram);
+
+  // Answers at most so many of the initiations that wait for their Diffie-Hellman. Each takes the time of twenty other
+  // messages, so that the sockets are looked at between a few of them. HandleTimeout answers one.
+  void AnswerInitiations(Instant now, size_t most);
 
   Instant NextTimeout() const;
   void HandleTimeout(Instant now);

@@ -1,6 +1,7 @@
 // What one address, one network and one key may ask of a map, and that nobody uses up what is another's.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "control/protocol/handshake/handshake.h"
@@ -43,13 +44,15 @@ TEST_F(SourceBudgetTest, ANetworkHasItsShareHoweverManyAddressesItHas) {
   EXPECT_EQ(Ask({"2001:db8:8::1"}), 4) << "another /48";
 }
 
+constexpr uint32_t kStranger = 7;  // whose index all strangers name
+
 // An initiation that anybody can make who knows the map's public key.
 std::vector<uint8_t> Initiation(MapWorld& world) {
   const protocol::Identity stranger({.secret_key = wire::SecretKey::Generate()});
   protocol::CookieJar none(120s);
   const wire::PresharedKey psk;
   const protocol::InitiatorHandshake handshake(
-      stranger, {.remote = world.map_key(), .psk = &psk, .role = wire::Role::kMap}, 7, {});
+      stranger, {.remote = world.map_key(), .psk = &psk, .role = wire::Role::kMap}, kStranger, {});
   return handshake.Copy(world.now, {0, MapWorld::MapAddress(0)}, none);
 }
 
@@ -77,6 +80,31 @@ TEST_F(MapShares, StrangersInTheNameOfANodeDoNotKeepItOut) {
   EXPECT_TRUE(node.registered());
 }
 
+// Its repetitions are half a minute apart by then, but a cookie says that the map lives.
+TEST_F(MapShares, ACookieIsFollowedAtOnceHoweverLongTheMapWasMissed) {
+  MapNode& node = world_.AddNode();
+  world_.Run(5s);
+  world_.KillMap();
+  world_.Run(3600s);
+  world_.StartMap();
+  Instant cookie = wire::kNever;
+  world_.lost = [&](const MapWorld::Datagram& datagram) {
+    if (datagram.node == &node && !datagram.to_map &&
+        wire::ClassifyDatagram(datagram.bytes) == wire::MessageType::kCookieReply &&
+        wire::DecodeHandshakeReceiver(datagram.bytes) != kStranger)
+      cookie = std::min(cookie, world_.now);
+    return false;
+  };
+  for (int i = 0; i < 100 && !node.registered(); ++i) {
+    for (int k = 0; k < (i == 0 ? 5 : 1); ++k)
+      world_.Inject(0, world_.OuterOf(node), Initiation(world_));
+    world_.Run(400ms);
+  }
+  ASSERT_TRUE(node.registered());
+  ASSERT_NE(cookie, wire::kNever);
+  EXPECT_LE(world_.now - cookie, 1s);
+}
+
 TEST_F(MapShares, ThoseOfOneAddressWaitAndOthersDoNot) {
   for (uint16_t i = 0; i < 30; ++i)
     world_.Rebind(world_.AddNode(), 0, {Ip("203.0.113.7"), static_cast<uint16_t>(1024 + i)});
@@ -87,6 +115,27 @@ TEST_F(MapShares, ThoseOfOneAddressWaitAndOthersDoNot) {
   EXPECT_GE(world_.map().counts().sessions, 8u);
   EXPECT_LE(world_.map().counts().sessions, 12u);
   EXPECT_GT(world_.map().drops(Drop::kHandshakeBudget), 0u);
+}
+
+// Who knows which networks share a bucket rents an address in one that shares his victim's. So nobody knows: it is
+// another set of networks for each map.
+TEST(MapMessages, WhichNetworksShareABucketDiffersFromMapToMap) {
+  const auto companions = [](const char* victim) {
+    NetworkBudget budget({1, 1});
+    const Instant now(1000s);
+    EXPECT_TRUE(budget.Take(now, NetworkOf(Ip(victim))));
+    std::vector<Network> found;
+    for (uint32_t i = 0; i < 1'000'000; ++i) {
+      const Network network = NetworkOf(
+          wire::IpAddress::V4({static_cast<uint8_t>(i >> 16), static_cast<uint8_t>(i >> 8),
+                               static_cast<uint8_t>(i), 1}));
+      if (!budget.Has(now, network)) found.push_back(network);
+    }
+    return found;
+  };
+  const std::vector<Network> here = companions("192.0.2.1");
+  ASSERT_GE(here.size(), 2u);
+  EXPECT_NE(companions("192.0.2.1"), here);
 }
 
 TEST(MapMessages, OfOneNetworkAreBoundedHoweverManyKeysItHas) {

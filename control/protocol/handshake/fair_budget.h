@@ -20,8 +20,9 @@ class FairBudget {
  public:
   FairBudget(uint32_t burst, uint32_t per_second);
 
-  // Takes one token for a sender at `from` if there is one for it.
-  bool Take(Instant now, const wire::IpAddress& from);
+  // Takes one token for a sender at `from` if there is one for it. `scarce`: what the budget is of is scarce, however
+  // much of it is left, so that shares count.
+  bool Take(Instant now, const wire::IpAddress& from, bool scarce = false);
 
   // Less than half is left.
   bool under_load(Instant now) const { return all_.Level(now) < all_.burst() / 2; }

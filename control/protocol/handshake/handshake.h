@@ -45,6 +45,7 @@ struct HandshakeParams {
   wire::Role role = wire::Role::kPeer;
   size_t window = wire::kDefaultWindow;
   Duration lifetime = Timers{}.session_lifetime;  // of the keys
+  Duration spread = Duration::zero();             // association_options.h
 };
 
 class InitiatorHandshake {

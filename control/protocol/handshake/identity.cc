@@ -46,4 +46,8 @@ Duration Identity::Jitter(Duration nominal) {
       static_cast<Duration::rep>(static_cast<double>(nominal.count()) * factor(random_)));
 }
 
+Duration Identity::Upto(Duration most) {
+  return Duration(std::uniform_int_distribution<Duration::rep>(0, most.count())(random_));
+}
+
 }  // namespace warp::protocol

@@ -86,6 +86,8 @@ class Identity {
 
   // A random duration between 80 % and 120 % of `nominal`.
   Duration Jitter(Duration nominal);
+  // A random duration up to `most`, each as likely as any other.
+  Duration Upto(Duration most);
 
  private:
   KeySuccession<OwnKey> own_;

@@ -14,6 +14,9 @@ constexpr Duration kHurryInterval = std::chrono::milliseconds(20);
 // So long the remote end has to answer the newest keys before it is tried by those that served last.
 constexpr Duration kOtherKeys = std::chrono::seconds(1);
 
+// Where repetitions are spread, a cookie makes the wait grow anew from so many times the shortest.
+constexpr int kAfterCookie = 16;
+
 // A response that took longer waited for something else than the network.
 constexpr Duration kMaxRoundTrip = std::chrono::seconds(10);
 
@@ -89,7 +92,7 @@ bool Initiator::Try(Instant now, const HandshakeKeys& keys) {
   ++made_;
   resting_ = false;
   timers_.Set(Timer::kRetry, now);
-  timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
+  if (!spread()) timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
   return true;
 }
 
@@ -170,6 +173,7 @@ wire::Drop Initiator::HandleCookieReply(Instant now, const Arrival& arrival, uin
   if (when < timers_.At(Timer::kRetry)) {
     timers_.Set(Timer::kRetry, when);
     last_cookie_ = when;
+    backoff_ = std::min(backoff_, timers.handshake_retry * kAfterCookie);
   }
   return wire::Drop::kNone;
 }
@@ -213,6 +217,10 @@ void Initiator::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) {
         if (!TryNext(now)) timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
         break;
       case Timer::kRetry:
+        if (spread() && reason_ != Reason::kSearch &&
+            now - attempts_.back().made >= identity_.timers().handshake_attempt) {
+          TryNext(now);
+        }
         SendCopies(now, ways, outbox);
         break;
       case Timer::kCount:
@@ -230,8 +238,15 @@ void Initiator::SendCopies(Instant now, WaysFunction ways, Outbox& outbox) {
     if (asked_.size() < kMaxCookies) asked_.insert(way.route);
   }
   last_send_ = now;
-  timers_.Set(Timer::kRetry, now + identity_.Jitter(backoff_));
-  backoff_ = std::min(backoff_ * 2, identity_.timers().handshake_retry_max);
+  timers_.Set(Timer::kRetry, now + NextWait());
+}
+
+Duration Initiator::NextWait() {
+  const Timers& timers = identity_.timers();
+  const bool first = backoff_ <= timers.handshake_retry;
+  const Duration wait = spread() && !first ? identity_.Upto(backoff_) : identity_.Jitter(backoff_);
+  backoff_ = std::min(backoff_ * 2, spread() ? params_.spread : timers.handshake_retry_max);
+  return wait;
 }
 
 Initiator::Attempt* Initiator::UnderWay(uint32_t index) {

@@ -19,6 +19,11 @@
 // attempts rest, and their answers are taken until the next handshake begins. Nor does a retry of his put off the turn
 // of another pair, or use up its budget. And a search (Reason::kSearch) asks the pairs by which nobody answers.
 //
+// Where a crowd initiates to one responder (HandshakeParams::spread), repetitions are spread: the first comes soon, as
+// one datagram may be lost; each after that comes at a random time within twice as long as the one before. Another
+// attempt is then no more than a repetition. A cookie, by which the responder says that it lives, brings the next
+// repetition at once, and shortens those after it.
+//
 // Association decides when to begin and when to stop; the timers here are those of the handshake under way.
 #ifndef WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_
 #define WARP_CONTROL_PROTOCOL_HANDSHAKE_INITIATOR_H_
@@ -135,6 +140,9 @@ class Initiator {
   // No attempt is sent any more, and their answers are taken still.
   void Rest();
   void SendCopies(Instant now, WaysFunction ways, Outbox& outbox);
+  // Until the next repetition.
+  Duration NextWait();
+  bool spread() const { return params_.spread != Duration::zero(); }
   Attempt* UnderWay(uint32_t index);  // null where no attempt has this index
 
   Identity& identity_;
@@ -151,7 +159,7 @@ class Initiator {
   size_t turns_ = 0;  // of the pairs of keys
   Instant last_send_{};
   Instant last_cookie_{};  // when a cookie last hastened the retry
-  Duration backoff_;       // the time until the next retry
+  Duration backoff_;       // the time until the next retry; where they are spread, the longest
   TimerTable<Timer> timers_;
 
   uint64_t made_ = 0;

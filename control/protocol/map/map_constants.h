@@ -39,10 +39,10 @@ inline constexpr int kMapRefreshesPerSecond = 20000;
 // A node does not refresh more often than this, whatever the map asks for.
 inline constexpr std::chrono::milliseconds kMapRefreshFloor{100};
 
-// A request without an answer is repeated after this time, or after twice the round trip if that is longer; then after
-// twice that, up to kMapRetryMax.
+// A request without an answer is repeated after this time, or after twice the round trip if that is longer; then at a
+// random time within twice that, up to kMapRetryMax.
 inline constexpr std::chrono::milliseconds kMapRetry{250};
-inline constexpr std::chrono::seconds kMapRetryMax{10};
+inline constexpr std::chrono::seconds kMapRetryMax{30};
 inline constexpr std::chrono::seconds kMapRoundTripMax{2};
 
 // After this many registers in a row without any answer from the map, the node shakes hands anew.

@@ -55,9 +55,7 @@ std::optional<MapLookups::Due> MapLookups::NextDue(Instant now, Duration retry) 
   peer.last_sent = now;
   peer.again = false;
   ++peer.tries;
-  const Duration wait =
-      std::min<Duration>(retry * (int64_t{1} << std::min(due.tries, 10)), kMapRetryMax);
-  Schedule(key, peer, now + identity_.Jitter(wait));
+  Schedule(key, peer, now + MapWait(identity_, retry, due.tries));
   return due;
 }
 

@@ -19,6 +19,14 @@ namespace warp::protocol {
 // The place of a message in the order in which the remote end sealed all messages: (session order, counter).
 using MessageOrder = std::pair<uint64_t, uint64_t>;
 
+// How long a request that was sent `tries` times before waits for its answer, which takes `retry` at least. The first
+// ones wait as long as that needs. After these the map is not there, and all who miss it spread themselves.
+inline Duration MapWait(Identity& identity, Duration retry, int tries) {
+  const Duration wait =
+      std::min<Duration>(retry * (int64_t{1} << std::min(tries, 10)), kMapRetryMax);
+  return tries < kMapSilentRequests ? identity.Jitter(wait) : identity.Upto(wait);
+}
+
 class MapLookups {
  public:
   // `identity` gives the jitter, and outlives this.

@@ -149,9 +149,7 @@ std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now) {
     message.echo = entry.echo;
     message.candidates = Candidates(family.port);
     registers.push_back({*route, std::move(message)});
-    const Duration wait = Retry() * (int64_t{1} << std::min(entry.tries, 10));
-    entry.next = now + identity_.Jitter(std::min<Duration>(wait, kMapRetryMax));
-    ++entry.tries;
+    entry.next = now + MapWait(identity_, Retry(), entry.tries++);
   }
   return registers;
 }

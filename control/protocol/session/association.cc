@@ -19,7 +19,8 @@ Association::Association(Identity& identity, SessionTable& table, AssociationOpt
       initiator_(identity, table, this, keys_,
                  {.role = options_.role,
                   .window = options_.window,
-                  .lifetime = options_.session_lifetime}),
+                  .lifetime = options_.session_lifetime,
+                  .spread = options_.spread}),
       lanes_(keys_) {}
 
 Association::Lane::Lane() { randombytes_buf(token.data(), token.size()); }

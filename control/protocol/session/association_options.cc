@@ -24,6 +24,7 @@ AssociationOptions MapAssociation(const wire::PublicKey& remote, Duration rekey_
           .role = Role::kMap,
           .window = wire::kMapWindow,
           .initiates = initiates,
+          .spread = kMapGreetingMax,
           .silence = Duration::zero(),
           .rekey_after = rekey_after,
           .rekey_after_responder = rekey_after + rekey_after / 4,

@@ -23,6 +23,9 @@ struct AssociationOptions {
   Role role = Role::kPeer;  // kMap: between a node and a map, at both ends
   size_t window = wire::kDefaultWindow;
   bool initiates = true;  // false at a map, which only answers
+  // Where the remote end answers a crowd: the time between two repetitions of an initiation grows up to this, and is
+  // random, so that those who all miss it do not all come at once. Zero: it has few peers, who are soon back.
+  Duration spread{};
   // When nothing authentic has come for this long, a new handshake begins. Zero: it never begins for that reason, and
   // the owner calls Connect instead.
   Duration silence{};

@@ -57,11 +57,35 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
                                        FindFunction find, Outbox& outbox) {
   assert(table_ != nullptr);
   AssociationMaker maker(*table_, find);
-  return HandleInitiation(now, arrival, datagram, maker, outbox);
+  const auto checked = Check(now, arrival, datagram, maker, outbox);
+  if (const auto* drop = std::get_if<wire::Drop>(&checked)) return *drop;
+  return Answer(now, arrival, datagram, std::get<InitiationHash>(checked), maker, outbox);
 }
 
-wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
-                                       SessionMaker& maker, Outbox& outbox) {
+wire::Drop Responder::Admit(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                            const SessionMaker& maker, Outbox& outbox) {
+  const auto checked = Check(now, arrival, datagram, maker, outbox);
+  if (const auto* drop = std::get_if<wire::Drop>(&checked)) return *drop;
+  return waiting_.Push(arrival, std::get<InitiationHash>(checked), datagram)
+             ? wire::Drop::kNone
+             : wire::Drop::kHandshakeBudget;
+}
+
+wire::Drop Responder::AnswerNext(Instant now, SessionMaker& maker, Outbox& outbox) {
+  const std::optional<InitiationQueue::Entry> next = waiting_.Pop();
+  if (!next.has_value()) return wire::Drop::kNone;
+  if (next->copy) {
+    const std::vector<uint8_t>* const reply = FindReply(now, next->hash, maker);
+    if (reply != nullptr) Reply(now, next->arrival, *reply, outbox);
+    return wire::Drop::kNone;  // it was counted when it came
+  }
+  return Answer(now, next->arrival, next->datagram, next->hash, maker, outbox);
+}
+
+std::variant<InitiationHash, wire::Drop> Responder::Check(Instant now, const Arrival& arrival,
+                                                          wire::Bytes datagram,
+                                                          const SessionMaker& maker,
+                                                          Outbox& outbox) {
   const std::optional<wire::InitiationMessage> message = wire::DecodeInitiation(datagram);
   if (!message) return wire::Drop::kHandshakeFailed;
   const KeySuccession<OwnKey>::Entry* const own = FindOwn(datagram);
@@ -72,14 +96,25 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
     Reply(now, arrival, *reply, outbox);
     return wire::Drop::kHandshakeRepeated;
   }
+  if (waiting_.Has(hash)) {
+    // It is answered when the first is: the way that this one came may be the only one that leads back.
+    waiting_.Push(arrival, hash, datagram);
+    return wire::Drop::kHandshakeRepeated;
+  }
   const bool proven = NeedsCookie(now, arrival.from.address);
   if (proven && !cookies_.Verify(now, arrival, datagram)) {
     Reply(now, arrival, cookies_.Reply(now, arrival, datagram, own->key.cookie_seal_key), outbox);
     return wire::Drop::kBadCookie;
   }
   if (!TakeOfSource(now, arrival.from.address, proven)) return wire::Drop::kHandshakeBudget;
-  if (!handshakes_.Take(now, arrival.from.address)) return wire::Drop::kHandshakeBudget;
+  if (!handshakes_.Take(now, arrival.from.address, crowded())) return wire::Drop::kHandshakeBudget;
+  return hash;
+}
 
+wire::Drop Responder::Answer(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                             const InitiationHash& hash, SessionMaker& maker, Outbox& outbox) {
+  const KeySuccession<OwnKey>::Entry* const own = FindOwn(datagram);
+  if (own == nullptr) return wire::Drop::kBadMac;  // the key has ended while this waited
   std::optional<ReceivedInitiation> initiation = ReadInitiation(own->key.pair, role_, datagram);
   if (!initiation) return wire::Drop::kHandshakeFailed;
   initiation->own_number = own->number;
@@ -102,7 +137,7 @@ wire::Drop Responder::HandleInitiation(Instant now, const Arrival& arrival, wire
 }
 
 bool Responder::NeedsCookie(Instant now, const wire::IpAddress& from) const {
-  return under_load(now) || (unproven_.has_value() && !unproven_->Has(now, from));
+  return under_load(now) || crowded() || (unproven_.has_value() && !unproven_->Has(now, from));
 }
 
 bool Responder::TakeOfSource(Instant now, const wire::IpAddress& from, bool proven) {

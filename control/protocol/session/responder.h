@@ -9,10 +9,13 @@
 //   │ 1 │ size and format                                         │ handshake_failed                             │
 //   │ 2 │ mac1: the sender knows one of our public keys           │ bad_mac                                      │
 //   │ 3 │ no copy of one that got a reply (hash of Noise's part)  │ the same reply; handshake_repeated           │
+//   │   │ nor, at a map, of one that waits                        │ its reply, later; handshake_repeated         │
 //   │ 4 │ mac2, when the Diffie-Hellman budget is half used up,   │ a cookie; bad_cookie                         │
+//   │   │ many wait (at a map),                                   │                                              │
 //   │   │ or what comes in the name of the source uses up its own │                                              │
 //   │ 5 │ budget of the source, at a map                          │ handshake_budget                             │
-//   │   │ budget of Diffie-Hellman, shared by networks            │ handshake_budget                             │
+//   │   │ budget of Diffie-Hellman, shared by networks;           │ handshake_budget                             │
+//   │   │ room among those that wait, at a map                    │                                              │
 //   │ 6 │ it decrypts; its key is a peer's                        │ handshake_failed; unknown_peer               │
 //   │ 7 │ it echoes our token, or there is no session yet         │ a retry with the token; handshake_stale      │
 //   │ 8 │ this key's own budget, a free index; a common cipher    │ handshake_budget; handshake_failed           │
@@ -30,6 +33,7 @@
 #include "absl/functional/function_ref.h"
 #include "control/protocol/handshake/cookie.h"
 #include "control/protocol/handshake/fair_budget.h"
+#include "control/protocol/handshake/initiation_queue.h"
 #include "control/protocol/handshake/remembered_replies.h"
 #include "control/protocol/handshake/source_budget.h"
 #include "control/protocol/session/association.h"
@@ -75,8 +79,13 @@ class Responder {
   // was made; else why the initiation was dropped (see above which of them are answered all the same).
   wire::Drop HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
                               FindFunction find, Outbox& outbox);
-  wire::Drop HandleInitiation(Instant now, const Arrival& arrival, wire::Bytes datagram,
-                              SessionMaker& maker, Outbox& outbox);
+
+  // The same in two parts. The first has the checks that cost little, 1 to 5; kNone: the initiation waits. The second
+  // takes the one that waits for longest, if any does, and does what takes a Diffie-Hellman.
+  wire::Drop Admit(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                   const SessionMaker& maker, Outbox& outbox);
+  wire::Drop AnswerNext(Instant now, SessionMaker& maker, Outbox& outbox);
+  size_t waiting() const { return waiting_.size(); }
 
   // The key of ours that a handshake message (initiation or response) was made for; null: by someone who knows none.
   const KeySuccession<OwnKey>::Entry* FindOwn(wire::Bytes datagram) const;
@@ -89,9 +98,18 @@ class Responder {
 
  private:
   Responder(Identity& identity, SessionTable* table, Role role, const HandshakeBudget& budget);
+  // The machine makes fewer handshakes than its budget allows, so that the budget alone would let strangers fill the
+  // queue.
+  bool crowded() const { return waiting_.size() >= kMaxWaitingInitiations / 8; }
   // Whether the source of an initiation has to prove itself, and whether it may have one answered.
   bool NeedsCookie(Instant now, const wire::IpAddress& from) const;
   bool TakeOfSource(Instant now, const wire::IpAddress& from, bool proven);
+  wire::Drop Answer(Instant now, const Arrival& arrival, wire::Bytes datagram,
+                    const InitiationHash& hash, SessionMaker& maker, Outbox& outbox);
+  // The hash of an initiation that passes the checks that cost little.
+  std::variant<InitiationHash, wire::Drop> Check(Instant now, const Arrival& arrival,
+                                                 wire::Bytes datagram, const SessionMaker& maker,
+                                                 Outbox& outbox);
   const std::vector<uint8_t>* FindReply(Instant now, const InitiationHash& hash,
                                         const SessionMaker& maker);
   void Reply(Instant now, const Arrival& arrival, std::vector<uint8_t> reply, Outbox& outbox);
@@ -108,6 +126,7 @@ class Responder {
   std::optional<SourceBudget> unproven_;
   RememberedReplies responses_;
   RememberedReplies retries_;
+  InitiationQueue waiting_;
 };
 
 }  // namespace warp::protocol
