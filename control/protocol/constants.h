@@ -83,6 +83,10 @@ inline constexpr uint64_t kRekeyPackets = uint64_t{1} << 35;
 inline constexpr size_t kMaxConfirmedSessions = 6;
 inline constexpr size_t kMaxUnconfirmedSessions = 4;
 
+// The longest time between two repetitions of an initiation to a map. A map that a million nodes miss hears 70,000 of
+// them a second, when it comes back, which it can afford to refuse beside the handshakes that it makes.
+inline constexpr std::chrono::seconds kMapGreetingMax{30};
+
 // Attempts of one handshake of ours, by one pair of keys, whose answers are still taken; the newest of all is sent.
 inline constexpr size_t kMaxAttempts = 4;
 

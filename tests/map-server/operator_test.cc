@@ -104,7 +104,7 @@ TEST_F(MapOperator, WhoIsAdmittedNoLongerLosesAllAndTheOthersNothing) {
 
   // It comes back when it may.
   world_.map().SetAdmission(nullptr);
-  world_.RunUntil([&] { return mallory.registered(); }, 30s);
+  world_.RunUntil([&] { return mallory.registered(); }, protocol::kMapGreetingMax + 2s);
   EXPECT_EQ(world_.map().counts().sessions, 3u);
 }
 

@@ -229,8 +229,10 @@ void Initiator::HandleTimeout(Instant now, WaysFunction ways, Outbox& outbox) {
         if (!TryNext(now)) timers_.Set(Timer::kAttempt, now + identity_.timers().handshake_attempt);
         break;
       case Timer::kRetry:
-        if (spread() && now - attempts_.back().made >= identity_.timers().handshake_attempt)
-          TryNext(now, token_);
+        if (spread() && reason_ != Reason::kSearch &&
+            now - attempts_.back().made >= identity_.timers().handshake_attempt) {
+          TryNext(now);
+        }
         SendCopies(now, ways, outbox);
         break;
       case Timer::kCount:

@@ -43,9 +43,6 @@ inline constexpr std::chrono::milliseconds kMapRefreshFloor{100};
 // random time within twice that, up to kMapRetryMax.
 inline constexpr std::chrono::milliseconds kMapRetry{250};
 inline constexpr std::chrono::seconds kMapRetryMax{30};
-// The same for initiations. A map that a million nodes miss hears 70,000 of them a second, when it comes back, which
-// it can afford to refuse beside the handshakes that it makes.
-inline constexpr std::chrono::seconds kMapGreetingMax{30};
 inline constexpr std::chrono::seconds kMapRoundTripMax{2};
 
 // After this many registers in a row without any answer from the map, the node shakes hands anew.

@@ -156,8 +156,8 @@ std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now) {
     message.echo = entry.echo;
     message.candidates = Candidates(family.port);
     registers.push_back({*route, std::move(message)});
-      entry.next = now + MapWait(identity_, Retry(), entry.tries++);
-      entry.sent = now;
+    entry.next = now + MapWait(identity_, Retry(), entry.tries++);
+    entry.sent = now;
   }
   return registers;
 }

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "control/protocol/map/map_constants.h"
-
 namespace warp::protocol {
 
 SessionTerms PeerTerms(const Timers& timers, size_t window) {
