@@ -144,7 +144,7 @@ class BasicReload : public AnyReload {
   std::optional<wire::Duration> confirm_within_;
 
   // While it is under way.
-  typename Target::Config
+  typename Target::Configuration
       other_;  // that of before, while the target has that of after, or vice versa
   std::vector<Step> steps_;
   size_t taken_ = 0;           // steps

@@ -18,11 +18,11 @@ namespace warp::control {
 template <typename File>
 class BasicReloadTarget {
  public:
-  using Config = decltype(File::config);
+  using Configuration = decltype(File::config);
   virtual ~BasicReloadTarget() = default;
 
   // That of the running node.
-  virtual const Config& config() const = 0;
+  virtual const Configuration& config() const = 0;
   // What of the changes this node, as it was started, cannot follow, though others can: a line of one sentence for
   // each, with its place in the file (NodeFile::Place) and what to do. Empty: it can.
   virtual std::string Obstacles(const std::vector<config::EntryChange>& changes,
@@ -32,10 +32,11 @@ class BasicReloadTarget {
   // Whether that has ended. An error is one sentence, with its place in the file and what to do.
   virtual absl::StatusOr<bool> Prepared() const = 0;
   // From now on, `config` is the node's configuration. The one that it had is in its place.
-  virtual void Exchange(Config& config) = 0;
+  virtual void Exchange(Configuration& config) = 0;
   // Takes a step between two configurations, of which `after` is the node's. An error is one sentence that names the
   // entry, and nothing of the step is left then. Never waits.
-  virtual absl::Status Take(const Step& step, const Config& before, const Config& after) = 0;
+  virtual absl::Status Take(const Step& step, const Configuration& before,
+                            const Configuration& after) = 0;
   // Whether all ports that steps have opened are open, or are opened when what they lack comes. An error names one
   // that cannot be opened.
   virtual absl::StatusOr<bool> Settled() const = 0;
