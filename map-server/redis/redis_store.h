@@ -7,8 +7,8 @@
 //
 // A register is answered when redis has answered, or is given up. What redis has not taken is `unsaved`: it is put
 // again when redis is back, and everything is where redis has begun another life. The memory for that is the
-// MemoryStore's, which is bounded; questions are bounded by the Link. A look-up of what did not register here is lost while redis is
-// away, and counted: its node asks again.
+// MemoryStore's, which is bounded; questions are bounded by the Link. A look-up of what did not register here is lost
+// while redis is away, and counted: its node asks again.
 //
 // Pure: bytes by a Transport, the time as a parameter. Transport events leave completions, as all answers do.
 #ifndef WARP_MAP_SERVER_REDIS_REDIS_STORE_H_

@@ -1,6 +1,8 @@
-// What a peer does while payloads flow. The rest of it is in peer.cc.
+// What a peer does while payloads flow, and how it follows timers and a window that have changed. The rest of it is in
+// peer.cc.
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "control/protocol/node/peer.h"
 #include "dataplane/wire/handshake/introduction.h"
@@ -160,6 +162,20 @@ void Peer::SendLimits(Instant now, std::span<const Way> ways) {
     const std::vector<uint8_t> message = EncodeControlMessage(limits);
     for (const Way& way : ways) association_.Send(now, way, message, context_.outbox);
   }
+}
+
+// --- Other timers. ---
+
+void Peer::Retune(Instant now) {
+  if (std::exchange(tuning_, context_.tuning) == context_.tuning) return;
+  const Timers& timers = context_.identity.timers();
+  const Duration before = std::exchange(probe_interval_, timers.probe_interval);
+  Duration patience{};
+  for (Path& path : paths_.paths()) {
+    path.Retune(now, timers, before);
+    patience = std::max(patience, path.patience(timers));
+  }
+  association_.Retune(now, PeerTerms(timers, context_.window), patience);
 }
 
 }  // namespace warp::protocol

@@ -150,11 +150,6 @@ std::variant<Association::Response, wire::Drop> Association::HandleInitiation(
   return Response{*index, std::move(answer->response)};
 }
 
-wire::Token Association::token(const ReceivedInitiation& initiation) {
-  const auto keys = keys_.Find(initiation.own_number, initiation.remote);
-  return keys.has_value() ? lanes_.Of(*keys).token : wire::Token{};
-}
-
 void Association::HandleConfirm(Instant now, const Arrival& arrival, const wire::Session* session,
                                 Outbox& outbox) {
   const SessionSet::Entry* entry = sessions_.Find(session);

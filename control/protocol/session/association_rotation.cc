@@ -114,4 +114,9 @@ bool Association::HasSession(absl::FunctionRef<bool(const HandshakeKeys&)> with)
                      [with](const SessionSet::Entry& entry) { return with(entry.keys); });
 }
 
+wire::Token Association::token(const ReceivedInitiation& initiation) {
+  const auto keys = keys_.Find(initiation.own_number, initiation.remote);
+  return keys.has_value() ? lanes_.Of(*keys).token : wire::Token{};
+}
+
 }  // namespace warp::protocol
