@@ -39,16 +39,6 @@ void Peer::HandleUse(Instant now) {
   }
 }
 
-// While no payloads flow, what proves that the peer lives may come over the slowest path alone.
-Duration Peer::Patience(const Path& probed) const {
-  const Timers& timers = context_.identity.timers();
-  Duration patience = probed.patience(timers);
-  for (const Path& path : paths_.paths()) {
-    if (!in_use_ && path.active()) patience = std::max(patience, path.patience(timers));
-  }
-  return patience;
-}
-
 // --- How ports want to be used. ---
 
 PortUse Peer::UseOf(PortId id) const {
