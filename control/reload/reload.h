@@ -115,7 +115,9 @@ class BasicReload : public AnyReload {
     wire::Duration patience = std::chrono::seconds(10);   // for ports to be open
     wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
     // Runs on the helper thread.
-    std::function<absl::StatusOr<File>(const std::string&)> load = config::LoadSettledFile<File>;
+    std::function<absl::StatusOr<File>(const std::string&)> load = [](const std::string& path) {
+      return config::LoadSettledFile<File>(path);
+    };
     std::string program = "warpd";  // as messages call it
   };
   // Both outlive it.
