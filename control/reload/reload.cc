@@ -42,12 +42,20 @@ absl::string_view ReloadStateName(ReloadState state) {
   return "";
 }
 
+// What is empty has its meaning here, and not as a default: GCC 12 fails by an internal error at lambdas that are defaults
+// of a template's members.
 template <typename File>
 BasicReload<File>::BasicReload(Loop& loop, Target& target, Options options)
     : AnyReload(options.program, options.file),
       loop_(loop),
       target_(target),
-      options_(std::move(options)),
+      options_([&options] {
+        const auto nobody = [](const std::string&) {};
+        if (!options.in_force) options.in_force = nobody;
+        if (!options.refused) options.refused = nobody;
+        if (!options.load) options.load = &config::LoadSettledFile<File>;
+        return std::move(options);
+      }()),
       advance_(loop, [this] { Advance(); }),
       later_(loop, [this] { Advance(); }),
       confirm_(loop, [this] { LeadBack("nobody has confirmed it"); }) {}
