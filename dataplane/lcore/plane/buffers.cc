@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <limits>
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/lcore/memory/available_memory.h"
 
 namespace warp::lcore {
 namespace {
@@ -22,16 +20,6 @@ constexpr uint16_t kUsualMtu = 1500;
 constexpr auto kPatience = std::chrono::seconds(3);
 
 uint16_t RoomFor(uint16_t mtu) { return DataRoom(std::max(mtu, kUsualMtu)); }
-
-// What the machine has left for programs, in bytes. Everything, where it does not say.
-uint64_t AvailableMemory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string word; file >> word;) {
-    uint64_t kib = 0;
-    if (word == "MemAvailable:" && file >> kib) return kib * 1024;
-  }
-  return std::numeric_limits<uint64_t>::max();
-}
 
 }  // namespace
 
