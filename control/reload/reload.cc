@@ -47,10 +47,18 @@ BasicReload<File>::BasicReload(Loop& loop, Target& target, Options options)
     : AnyReload(options.program, options.file),
       loop_(loop),
       target_(target),
-      options_(std::move(options)),
+      options_(Completed(std::move(options))),
       advance_(loop, [this] { Advance(); }),
       later_(loop, [this] { Advance(); }),
       confirm_(loop, [this] { LeadBack("nobody has confirmed it"); }) {}
+
+template <typename File>
+typename BasicReload<File>::Options BasicReload<File>::Completed(Options options) {
+  if (options.in_force == nullptr) options.in_force = [](const std::string&) {};
+  if (options.refused == nullptr) options.refused = options.in_force;
+  if (options.load == nullptr) options.load = config::LoadSettledFile<File>;
+  return options;
+}
 
 template <typename File>
 void BasicReload<File>::Enter(ReloadState state, const std::string& message) {

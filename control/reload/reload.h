@@ -110,12 +110,12 @@ class BasicReload : public AnyReload {
     std::string file;
     std::function<void(const std::string&)> info, warn;  // get a sentence for the log
     // Hear that another configuration is in force from now on ("reload", "undone"), and why a file is not followed.
-    std::function<void(const std::string& reason)> in_force = [](const std::string&) {};
-    std::function<void(const std::string& reason)> refused = in_force;
+    // Where the first is empty, nobody hears it; where the second is, the first hears both.
+    std::function<void(const std::string&reason)> in_force, refused;
     wire::Duration patience = std::chrono::seconds(10);   // for ports to be open
     wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
-    // Runs on the helper thread.
-    std::function<absl::StatusOr<File>(const std::string&)> load = config::LoadSettledFile<File>;
+    // Runs on the helper thread; empty: config::LoadSettledFile.
+    std::function<absl::StatusOr<File>(const std::string&)> load;
     std::string program = "warpd";  // as messages call it
   };
   // Both outlive it.
@@ -125,6 +125,7 @@ class BasicReload : public AnyReload {
   absl::Status Confirm() override;
 
  private:
+  static Options Completed(Options options);
   void Enter(ReloadState state, const std::string& message);
   void AwaitPrepared();
   void Refuse(const std::string& why);

@@ -202,7 +202,7 @@ TEST_F(RemotesTest, KeysOfEarlierChangesAreForgotten) {
     peer.public_key = after.public_key;
   }
   // The step back names both, too.
-  config::PeerConfig before = peer;
+  config::PeerConfig before = Peer(peer.name);
   before.public_key = earlier.back();
   ASSERT_TRUE(remotes_.ChangePeerKey(peer, before, protocol::Replaced::kMistaken).ok());
   EXPECT_EQ(remotes_.Find(before.public_key), id);
