@@ -42,8 +42,8 @@ absl::string_view ReloadStateName(ReloadState state) {
   return "";
 }
 
-// What is empty has its meaning here, and not as a default: GCC 12 fails by an internal error at lambdas that are defaults
-// of a template's members.
+// What is empty has its meaning here, and not as a default: GCC 12 fails by an internal error at lambdas that are
+// defaults of a template's members.
 template <typename File>
 BasicReload<File>::BasicReload(Loop& loop, Target& target, Options options)
     : AnyReload(options.program, options.file),
