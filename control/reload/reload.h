@@ -111,7 +111,8 @@ class BasicReload : public AnyReload {
     std::function<void(const std::string&)> info, warn;  // get a sentence for the log
     // Hear that another configuration is in force from now on ("reload", "undone"), and why a file is not followed.
     // Empty: nobody does.
-    std::function<void(const std::string&reason)> in_force, refused;
+    std::function<void(const std::string& reason)> in_force;
+    std::function<void(const std::string& reason)> refused;
     wire::Duration patience = std::chrono::seconds(10);   // for ports to be open
     wire::Duration look = std::chrono::milliseconds(10);  // between looks whether they are
     // Runs on the helper thread. Empty: config::LoadSettledFile.
