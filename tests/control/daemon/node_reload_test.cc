@@ -320,7 +320,7 @@ TEST_F(NodeReloadTest, APeerHasAnOldKeyOfThisNode) {
   own_ = second.Clone();
   const auto is_refused = [&] {
     EXPECT_EQ(reload_.state(), ReloadState::kRefused) << reload_.message();
-    EXPECT_THAT(reload_.message(), HasSubstr("f: peers[1].public_key: this node itself has had "));
+    EXPECT_THAT(reload_.message(), HasSubstr("peers[1].public_key: this node itself has had "));
     EXPECT_THAT(reload_.message(), HasSubstr("by a reload with node.old_keys_for: 0, and give it"));
     EXPECT_EQ(protocol_.Peers()[1].public_key.ToBase64(), kKey2);
   };

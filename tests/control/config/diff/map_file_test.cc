@@ -85,7 +85,7 @@ TEST_F(MapFileTest, SaysWhatNeedsARestartAndWhere) {
   const std::vector<EntryChange> changes = Diff(before.config, after.config);
   EXPECT_EQ(
       DiffText(changes),
-      "~ map_server (needs a restart)\n    lifetime: 1m -> 5s\n    max_registrations: 1000000 "
+      "~ map_server (needs a restart)\n    lifetime: 60s -> 5s\n    max_registrations: 1000000 "
       "-> 7\n");
   EXPECT_EQ(
       WhatNeedsRestart(changes, after),
