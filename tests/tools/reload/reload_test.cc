@@ -38,7 +38,8 @@ TEST(ReloadText, ShowsEachChange) {
 }
 
 TEST(ReloadText, SaysWhatBecameOfIt) {
-  EXPECT_EQ(TextOfReload(Report("none")).verdict, "nothing was reloaded since the daemon started\n");
+  EXPECT_EQ(TextOfReload(Report("none")).verdict,
+            "nothing was reloaded since the daemon started\n");
   EXPECT_EQ(TextOfReload(Report("applied", "nothing differs")).verdict, "nothing differs\n");
   const ReloadText unconfirmed = TextOfReload(Report("unconfirmed"));
   EXPECT_EQ(unconfirmed.verdict,
