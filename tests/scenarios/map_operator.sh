@@ -40,7 +40,7 @@ step "who is there"
 [[ $(map list | wc -l) == 3 && $(map list --json | wc -l) == 2 && $(map list --limit 1 --json | wc -l) == 1 ]]
 map list --prefix "${key_a:0:12}" --json >"$lab/out"
 expect_json "$lab/out" "key == '$key_a' and session == 'confirmed' and ports == 2 and allowed == 1"
-map list | grep -qE "^${key_b//+/\\+} +confirmed +[0-9]+s +1 +1 +[0-9]+s +10.2.0.2:13116$"
+map list | grep -F "$key_b" | grep -qE "= +confirmed +[0-9]+s +1 +1 +[0-9]+s +10.2.0.2:13116$"
 map show "$key_a" | grep -qE "^ +1 +live +10.1.1.2:13116 +[0-9]+s +[0-9]+s"
 rejects M 'neither a session nor a registration' "$warp" map show "$key_c" --socket "$lab/M.sock"
 for key in nonsense "${key_a}x" "$(printf '\001"')" "x x"; do

@@ -152,7 +152,7 @@ stop A && stop B
 
 step "what is kept over restarts has followed each node, in the directory that both have"
 for site in A B; do
-  name=history-$(base64 -d <<<"${key_of[$site]}" | od -An -tx1 | tr -d ' \n' | head -c 16)
+  name=history-$(base64 -d <<<"${key_of[$site]}" | od -An -tx1 | tr -d ' \n' | command cut -c1-16)
   [[ -s $lab/state/$name ]] || fail "$site has no $name, but $(ls "$lab/state")"
 done
 [[ $(find "$lab/state" -name 'history-*' | wc -l) == 2 ]] || fail "stale: $(ls "$lab/state")"
