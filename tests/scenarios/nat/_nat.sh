@@ -17,7 +17,6 @@
 #   symmetric    address and port-dependent, at random; filtering as well
 #   cgn          `home`, behind a carrier's `port` (RFC 6598)
 #   cgn-symmetric  `home`, behind a carrier's `symmetric`
-#   clat         IPv4 over a network of IPv6 alone (RFC 6877): a CLAT, and a NAT64 that is a `symmetric`
 . "$(dirname "${BASH_SOURCE[0]}")/../_init.sh"
 command -v conntrack >/dev/null || { echo "skipped: there is no conntrack"; exit 77; }
 
@@ -54,7 +53,6 @@ nat_link() {
       rules "cgn-$far" "${carriers:-port}"
       nat_of[$far]=cgn-$far
       ;;
-    clat) clat "$site" "$i" ;;
     *)
       box "nat-$far" "$site" "wan$i" $((10 + i)) "192.168.$x" M "$far" $((n * 100 + i)) "10.$n.$i.2/24" "$kind"
       nat_of[$far]=nat-$far
