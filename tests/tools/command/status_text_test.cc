@@ -108,6 +108,23 @@ no drops
 )");
 }
 
+TEST(StatusTextTest, SaysWhyAMapIsAlone) {
+  const auto store = [](const char* json) {
+    const absl::StatusOr<std::string> text =
+        StatusText(absl::StrCat(R"({"map":{"public_key":"MMMM="},"drops":{},"store":)", json, "}"),
+                   /*details=*/false);
+    EXPECT_TRUE(text.ok()) << text.status();
+    const size_t begin = text->find("store: ");
+    return begin == std::string::npos ? "" : text->substr(begin, text->find('\n', begin) - begin);
+  };
+  EXPECT_EQ(store(R"({"kind":"memory","state":"up","server":""})"), "");
+  EXPECT_EQ(store(R"({"kind":"redis","state":"up","server":"r:6379","error":"old","unsaved":0})"),
+            "store: redis r:6379 up, 0 unsaved");
+  EXPECT_EQ(store(R"({"kind":"redis","state":"away","server":"r:6379","error":"refused",)"
+                  R"("unsaved":3})"),
+            "store: redis r:6379 away, 3 unsaved: refused");
+}
+
 // An older, newer or broken daemon may send anything. There must be no crash and no control character.
 TEST(StatusTextTest, BearsWhatItDoesNotKnow) {
   for (

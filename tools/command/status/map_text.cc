@@ -35,6 +35,15 @@ std::string MapStates(const Json& map) {
       "\nrefused: ", Counts(At(map, "refused"), false), "\n");
 }
 
+// Of a map that shares its registrations with others: whether it can now, and why not.
+std::string SharedStore(const Json& store) {
+  if (Text(store, "kind") != "redis") return "";
+  const bool up = Text(store, "state") == "up";
+  return absl::StrCat("store: redis ", Text(store, "server"), " ", Text(store, "state"), ", ",
+                      Text(store, "unsaved"), " unsaved",
+                      up ? "" : absl::StrCat(": ", Text(store, "error")), "\n");
+}
+
 }  // namespace
 
 std::string MapText(const Json& status) {
@@ -47,7 +56,7 @@ std::string MapText(const Json& status) {
   return absl::StrCat("map ", Text(map, "public_key"), "\n  warp-map ", Text(map, "version"),
                       ", running for ", Age(map, "uptime_s"), ", listens on ",
                       absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n\n",
-                      table.ToString(), MapStates(map));
+                      table.ToString(), MapStates(map), SharedStore(At(status, "store")));
 }
 
 }  // namespace warp::tools
