@@ -144,6 +144,25 @@ within() {
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${@:2}"
 }
 
+# machine_serves LINKS: installs the packages on a machine A, whose warpd has so many links to B, a warpd of this tree that
+# answers every payload.
+machine_serves() {
+  packages_made
+  machine_root A
+  quietly within A apt-get -q update
+  install_packages A --download-only
+  joined A B "$1"
+  machine_up A
+  install_packages A
+  with_map=no with_endpoints=yes
+  node_config A B
+  node_config B A
+  serve A
+  node_up B
+  wait_active A "$1"
+  echo_up
+}
+
 # Prints every file of a machine that is not apt's, dpkg's or systemd's own book-keeping.
 machine_files() {
   within "$1" find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /packages \

@@ -30,19 +30,7 @@ refused() { ! "$@" || fail "it worked: $*"; }
 
 packages_made
 later warpd
-machine_root A
-quietly within A apt-get -q update
-install_packages A --download-only
-joined A B 1
-machine_up A
-install_packages A
-with_map=no with_endpoints=yes
-node_config A B
-node_config B A
-serve A
-node_up B
-wait_active A 1
-echo_up
+machine_serves 1
 first=$(version)
 
 step "an upgrade that is cut off before its end"

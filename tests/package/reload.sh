@@ -6,20 +6,7 @@
 #                   wan1 -- wan1
 . "$(dirname "$0")/_machine.sh"
 
-packages_made
-machine_root A
-quietly within A apt-get -q update
-install_packages A --download-only
-joined A B 2
-machine_up A
-install_packages A
-with_map=no with_endpoints=yes
-node_config A B
-node_config B A
-serve A
-node_up B
-wait_active A 2
-echo_up
+machine_serves 2
 before=$(main_pid A)
 traffic 1000 500
 sleep 1
