@@ -60,7 +60,7 @@ int64_t Verdict(Script script, const Reply& reply) {
   const int64_t verdict = parts[0].integer;
   if (script == Script::kPutAllow) return parts.size() == 1 && verdict < 2 ? verdict : -1;
   const bool whole = verdict == 0   ? parts.size() == 2 && parts[1].kind == Reply::Kind::kInteger
-                     : verdict == 1 ? parts.size() == 2 && DecodeOrder(parts[1].text).has_value()
+                     : verdict == 1 ? parts.size() == 2 && parts[1].kind == Reply::Kind::kString
                                     : parts.size() == 1;
   return whole ? verdict : -1;
 }
@@ -77,7 +77,7 @@ RedisStore::RedisStore(const Options& options, const wire::SecretKey& map_key,
       here_(options.limits),
       feed_(options.link, make, stream_, map_,
             {.changed = [this](Instant now, const RecordName& name) { OnChanged(now, name); },
-             .missed = [this](Instant) { MissChanges(); }}),
+             .missed = [this](Instant now) { MissChanges(now); }}),
       link_(WithScripts(options.link), make,
             [this](Instant now, const std::string& run) { OnUp(now, run); }) {
   here_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
@@ -200,15 +200,20 @@ void RedisStore::AnswerPut(Instant now, const StoredPlace& place, const Reply* r
   const int64_t verdict = taken ? Verdict(Script::kPut, *reply) : 0;
   if (verdict == 2) return done(now, Put::kTooManyPorts, nullptr);
   if (verdict == 1) {
-    const Order standing = *DecodeOrder(reply->elements[1].text);
-    shared_.FillStanding(place.key, place.port, place.v6, standing);
-    return done(now, Put::kStale, shared_.record());
+    ValueCodec::Opened standing;
+    if (codec_.Open(codec_.NameOf(place.id), RegistrationField(place.port, place.v6),
+                    reply->elements[1].text, &standing)) {
+      shared_.FillStanding(place.key, place.port, place.v6, standing.order);
+      return done(now, Put::kStale, shared_.record());
+    }
+    // A node goes on above the order that it is told, so that it must not be told a stranger's.
+    ++counts_.values_foreign;
   }
   const bool shown =
       here_.Show(place.id, [&](const Record& record) { done(now, Put::kApplied, &record); });
   if (!shown) done(now, Put::kApplied, nullptr);
   // Somebody has removed the record from redis since its list was put there.
-  if (taken && reply->elements[1].integer == 0 && lists_.contains(place.id))
+  if (taken && verdict == 0 && reply->elements[1].integer == 0 && lists_.contains(place.id))
     SaveList(now, place.id);
 }
 

@@ -99,7 +99,9 @@ class RedisStore : public Store {
   void Pump(Instant now);
   void SaveSome(Instant now);
   void ReadSome(Instant now);
-  void MissChanges();
+  void OnRecord(Instant now, const RecordName& name, Reply* reply);
+  void MissChanges(Instant now);
+  void TellMissed(Instant now);
   void SweepLists();
 
   // A list that stands here, by its keys: a MemoryStore has them as tags of this process.
@@ -125,6 +127,9 @@ class RedisStore : public Store {
   Id save_end_ = 0;
   Instant next_save_{};           // not before, after an error of redis's
   std::set<RecordName> changed_;  // to be read
+  size_t under_way_ = 0;          // questions of SaveSome and ReadSome
+  bool missed_ = false;           // to be told, not before next_missed_
+  Instant next_missed_{};
   SharedRecord shared_;
   mutable Counts counts_;
 
