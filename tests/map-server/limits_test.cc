@@ -117,6 +117,48 @@ TEST_F(MapShares, ThoseOfOneAddressWaitAndOthersDoNot) {
   EXPECT_GT(world_.map().drops(Drop::kHandshakeBudget), 0u);
 }
 
+// Initiations that pass all checks but the last, and copies of them under any address. A copy waits for the answer of the
+// first, so it takes nobody's budget; it must not take anybody's place or turn either.
+TEST_F(MapShares, CopiesOfWhatWaitsKeepNobodyOut) {
+  world_.handshakes.reset();
+  world_.StartMap();
+  Handler& map = world_.map();
+  std::mt19937_64 random(1);
+  const auto deliver = [&](const Endpoint& from, std::vector<uint8_t> bytes) {
+    map.HandleDatagram(world_.now, {3, from, MapWorld::MapAddress(0).address}, bytes);
+  };
+  std::vector<std::vector<uint8_t>> garbage;
+  for (int i = 0; i < 200; ++i) {
+    garbage.push_back(Initiation(world_));
+    garbage.back()[50] ^= 1;
+    wire::WriteMacs(wire::Mac1Key(world_.map_key()), nullptr, garbage.back());
+    deliver({Ip("203.0.113.7"), 9}, garbage.back());
+  }
+  MapNode& node = world_.AddNode();
+  std::vector<std::vector<uint8_t>> initiations;
+  int answered = 0;
+  // As the server does it: batches of 64, and few handshakes after each.
+  for (int batch = 0; batch < 1000; ++batch) {
+    world_.now += 1ms;
+    for (int i = 0; i < 63; ++i) {
+      const auto port = static_cast<uint16_t>(1 + random() % 60000);
+      deliver({Ip("203.0.113.7"), port}, garbage[random() % garbage.size()]);
+    }
+    if (node.NextTimeout() <= world_.now) node.HandleTimeout(world_.now);
+    while (auto out = node.NextTransmit()) deliver(world_.OuterOf(node), out->datagram);
+    map.AnswerInitiations(world_.now, kHandshakesPerBatch + kBatch / kDatagramsPerHandshake);
+    while (auto out = map.NextTransmit()) {
+      if (out->to != world_.OuterOf(node)) continue;
+      ++answered;
+      node.Receive(world_.now, {0, MapWorld::MapAddress(0), {}}, std::move(out->datagram));
+    }
+    if (node.registered()) break;
+  }
+  EXPECT_TRUE(node.registered()) << answered;
+  EXPECT_GE(answered, 2);
+  EXPECT_LE(world_.now - Instant(1000s), 500ms);
+}
+
 // Who knows which networks share a bucket rents an address in one that shares his victim's. So nobody knows: it is
 // another set of networks for each map.
 TEST(MapMessages, WhichNetworksShareABucketDiffersFromMapToMap) {
