@@ -74,6 +74,7 @@ RedisStore::RedisStore(const Options& options, const wire::SecretKey& map_key,
       stream_(absl::StrCat(prefix_, "changes")),
       map_(RandomName()),
       codec_(map_key),
+      nobody_(Nobody::Of(codec_)),
       here_(options.limits),
       feed_(options.link, make, stream_, map_,
             {.changed = [this](Instant now, const RecordName& name) { OnChanged(now, name); },
@@ -132,8 +133,11 @@ void RedisStore::Get(const KeyId& id, Found found) {
       }
       const auto kept = std::make_shared<Reply>(std::move(*reply));
       Push([this, id, name, found, kept](Instant at) {
-        shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
-        if (const Record* record = shared_.record()) return found(at, record);
+        // Nobody shall learn by the time of an answer whether there is such a record.
+        const bool nothing = kept->elements.empty();
+        shared_.Fill(codec_, nothing ? nobody_.name : name, nothing ? nobody_.fields : *kept,
+                     &counts_.values_foreign);
+        if (const Record* record = nothing ? nullptr : shared_.record()) return found(at, record);
         if (!here_.Show(id, [&](const Record& record) { found(at, &record); })) found(at, nullptr);
       });
     });

@@ -116,6 +116,7 @@ class RedisStore : public Store {
   const std::string stream_;
   const std::string map_;  // a random name of this process
   const ValueCodec codec_;
+  const Nobody nobody_;
   MemoryStore here_;
   std::map<KeyId, List> lists_;
   KeyId swept_;  // lists up to this one were looked at

@@ -117,8 +117,8 @@ TEST_F(MapShares, ThoseOfOneAddressWaitAndOthersDoNot) {
   EXPECT_GT(world_.map().drops(Drop::kHandshakeBudget), 0u);
 }
 
-// Initiations that pass all checks but the last, and copies of them under any address. A copy waits for the answer of the
-// first, so it takes nobody's budget; it must not take anybody's place or turn either.
+// Initiations that pass all checks but the last, and copies of them under any address. A copy waits for the answer of
+// the first, so it takes nobody's budget; it must not take anybody's place or turn either.
 TEST_F(MapShares, CopiesOfWhatWaitsKeepNobodyOut) {
   world_.handshakes.reset();
   world_.StartMap();

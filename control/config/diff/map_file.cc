@@ -77,7 +77,7 @@ void CompareAllowed(const KeyList* before, const KeyList* after, std::vector<Key
   });
 }
 
-// Of files of the same name, what they hold may be another: a password that was changed, a certificate that was renewed.
+// Of files of the same name, what they hold may be another: a password was changed, a certificate renewed.
 void CompareStoreFiles(const StoreConfig& before, const StoreConfig& after,
                        std::vector<KeyChange>* keys) {
   const auto compare = [keys](const char* key, const std::string& name, const std::string& was,

@@ -101,6 +101,7 @@ class RedisStoreTest : public testing::Test {
 
 TEST_F(RedisStoreTest, WhatRegistersAtOneIsFoundAtTheOtherAndTold) {
   EXPECT_EQ(Find(1, alice_.id), "none");
+  EXPECT_EQ(map(1).counts().values_foreign, 0u) << "what is read instead is whole";
   EXPECT_EQ(Register(0, alice_, {1, 1}, "192.0.2.1:5"), Store::Put::kApplied);
   EXPECT_EQ(Find(1, alice_.id), "192.0.2.1:5");
   EXPECT_EQ(changed_[1], std::vector<KeyId>{alice_.id});
@@ -322,7 +323,7 @@ TEST_F(RedisStoreTest, AnEntryThatIsTooLargeIsPassedOver) {
   Run(1s);
   EXPECT_EQ(changed_[1], std::vector<KeyId>{alice_.id});
   EXPECT_GE(missed_[1], 1);
-  EXPECT_TRUE(map(1).feed().link().up());
+  EXPECT_TRUE(map(1).feed().link().up()) << map(1).feed().link().error();
 }
 
 // Look-ups come faster than redis answers, for a while.
@@ -335,7 +336,7 @@ TEST_F(RedisStoreTest, AFloodOfLookUpsKeepsNoChangeFromBeingTold) {
     Run(10ms);
   }
   EXPECT_EQ(changed_[1], std::vector<KeyId>{alice_.id});
-  EXPECT_TRUE(map(1).link().up());
+  EXPECT_TRUE(map(1).link().up()) << map(1).link().error();
 }
 
 }  // namespace
