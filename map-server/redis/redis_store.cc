@@ -13,6 +13,10 @@
 namespace warp::map {
 namespace {
 
+// A register is answered within this time, by this map alone where redis takes longer: a node that has no answer to two
+// of them (0.75 s) shakes hands anew, and a million would do so together.
+constexpr Duration kAnswerWithin = std::chrono::milliseconds(400);
+
 // After an error of redis, which may be out of memory.
 constexpr Duration kSaveAgain = std::chrono::seconds(1);
 
@@ -173,11 +177,14 @@ void RedisStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
                                              ? Find(*record, place.port, place.v6)
                                              : nullptr;
         if (made == nullptr) return done(now, put, record);
-        const bool asked = Save(now, place.key, *made, [this, place, done](Instant, Reply* reply) {
+        const auto waits = std::make_shared<PutDone>(done);
+        const bool asked = Save(now, place.key, *made, [this, place, waits](Instant, Reply* reply) {
           const auto kept = reply == nullptr ? nullptr : std::make_shared<Reply>(std::move(*reply));
-          Push([this, place, done, kept](Instant at) { AnswerPut(at, place, kept.get(), done); });
+          Push([this, place, waits, kept](Instant at) {
+            AnswerPut(at, place, kept.get(), std::exchange(*waits, nullptr));
+          });
         });
-        if (asked) return;
+        if (asked) return void(puts_.push_back({now + kAnswerWithin, place.id, waits}));
         SetUnsaved(place.id);
         done(now, put, record);
       });
@@ -198,7 +205,8 @@ bool RedisStore::Save(Instant now, const wire::PublicKey& key,
 }
 
 void RedisStore::AnswerPut(Instant now, const StoredPlace& place, const Reply* reply,
-                           const PutDone& done) {
+                           PutDone done) {
+  if (done == nullptr) done = [](Instant, Put, const Record*) {};  // AnswerPutsHere was first
   // What redis did not take is registered here nevertheless, and saved later.
   const bool taken = Taken(now, Script::kPut, place.id, reply);
   const int64_t verdict = taken ? Verdict(Script::kPut, *reply) : 0;
@@ -213,12 +221,16 @@ void RedisStore::AnswerPut(Instant now, const StoredPlace& place, const Reply* r
     // A node goes on above the order that it is told, so that it must not be told a stranger's.
     ++counts_.values_foreign;
   }
-  const bool shown =
-      here_.Show(place.id, [&](const Record& record) { done(now, Put::kApplied, &record); });
-  if (!shown) done(now, Put::kApplied, nullptr);
+  AnswerPutHere(now, place.id, done);
   // Somebody has removed the record from redis since its list was put there.
   if (taken && verdict == 0 && reply->elements[1].integer == 0 && lists_.contains(place.id))
     SaveList(now, place.id);
+}
+
+void RedisStore::AnswerPutHere(Instant now, const KeyId& id, const PutDone& done) const {
+  const bool shown =
+      here_.Show(id, [&](const Record& record) { done(now, Put::kApplied, &record); });
+  if (!shown) done(now, Put::kApplied, nullptr);
 }
 
 bool RedisStore::Taken(Instant now, Script script, const KeyId& id, const Reply* reply) {

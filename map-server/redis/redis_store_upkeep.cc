@@ -130,6 +130,7 @@ void RedisStore::TellMissed(Instant now) {
 void RedisStore::Expire(Instant now) {
   here_.Expire(now);
   CompleteHere();
+  AnswerPutsHere(now);
   link_.HandleTimeout(now);
   feed_.HandleTimeout(now);
   Pump(now);
@@ -137,6 +138,17 @@ void RedisStore::Expire(Instant now) {
   if (now >= next_sweep_) {
     next_sweep_ = now + kSweepInterval;
     SweepLists();
+  }
+}
+
+void RedisStore::AnswerPutsHere(Instant now) {
+  for (; !puts_.empty(); puts_.pop_front()) {
+    const WaitingPut& put = puts_.front();
+    if (*put.done == nullptr) continue;
+    if (put.deadline > now) return;
+    Push([this, id = put.id, done = std::exchange(*put.done, nullptr)](Instant at) {
+      AnswerPutHere(at, id, done);
+    });
   }
 }
 
@@ -156,6 +168,7 @@ void RedisStore::SweepLists() {
 
 Instant RedisStore::NextTimeout() const {
   Instant next = std::min({here_.NextTimeout(), link_.NextTimeout(), feed_.NextTimeout()});
+  if (!puts_.empty()) next = std::min(next, puts_.front().deadline);
   if (!lists_.empty()) next = std::min(next, next_sweep_);
   if (missed_) next = std::min(next, next_missed_);
   // Answers go on with what is left; without any under way, time does.

@@ -27,6 +27,7 @@ class RedisStoreTest : public testing::Test {
   RedisStore& AddMap(const wire::SecretKey& key) {
     RedisStore::Options options;
     options.link.servers = {"192.0.2.1:6379"};
+    options.link.timeout = timeout_;
     options.prefix = "warp";
     options.limits.registrations = 1000;
     maps_.push_back(std::make_unique<RedisStore>(options, key, redis_.Make()));
@@ -90,6 +91,7 @@ class RedisStoreTest : public testing::Test {
 
   const wire::SecretKey map_key_ = wire::SecretKey::Generate();
   FakeRedis redis_;
+  wire::Duration timeout_ = 500ms;
   std::vector<std::unique_ptr<RedisStore>> maps_;
   std::vector<std::vector<KeyId>> changed_;
   std::vector<int> missed_;
@@ -337,6 +339,23 @@ TEST_F(RedisStoreTest, AFloodOfLookUpsKeepsNoChangeFromBeingTold) {
   }
   EXPECT_EQ(changed_[1], std::vector<KeyId>{alice_.id});
   EXPECT_TRUE(map(1).link().up()) << map(1).link().error();
+}
+
+// Two registers without an answer, and a node shakes hands anew: all nodes of a map at once.
+TEST_F(RedisStoreTest, NodesDoNotWaitForARedisThatIsGivenTime) {
+  timeout_ = 10s;
+  AddMap(map_key_);
+  Run(100ms);
+  redis_.answers = false;
+  EXPECT_EQ(Register(2, alice_, {1, 1}, "192.0.2.1:5", 500ms), Store::Put::kApplied);
+  EXPECT_EQ(Find(2, alice_.id, 500ms), "no answer") << "redis may know better";
+  Run(3s);
+  put_.reset();
+  redis_.answers = true;
+  Run(500ms);
+  EXPECT_EQ(put_, std::nullopt) << "it is answered once";
+  EXPECT_EQ(Find(2, alice_.id), "192.0.2.1:5");
+  EXPECT_EQ(map(2).counts().unsaved, 0u);
 }
 
 }  // namespace
