@@ -82,7 +82,8 @@ class Assembly {
   absl::Status OpenLoop(os::UniqueFd hooks);
   absl::Status OpenClaims();
   absl::Status OpenKernel();
-  uint16_t LargestMtu(const config::NodeConfig& of) const;
+  uint16_t MtuOf(const config::PortConfig& port) const;
+  uint16_t LargestMtu() const;
   absl::Status OpenDataplane();
   void OpenProtocol();
   absl::Status OpenCaps();

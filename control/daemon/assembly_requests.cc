@@ -23,7 +23,7 @@ void Assembly::OpenReload(const std::string& file) {
       .config = config,
       .plan = plan,
       .dataplane = *dataplane,
-      .largest_mtu = [this](const config::NodeConfig& of) { return LargestMtu(of); },
+      .mtu_of = [this](const config::PortConfig& port) { return MtuOf(port); },
       .hooks_possible = [this] { return observer->hooks().possible(); },
       .links = *links,
       .traffic = *traffic,

@@ -31,8 +31,8 @@ class NodeReload : public ReloadTarget {
     config::NodeConfig& config;  // of the node, which every part reads
     const WorkerPlan& plan;
     lcore::Dataplane& dataplane;
-    // Of the ports of a configuration, as their interfaces are now.
-    std::function<uint16_t(const config::NodeConfig&)> largest_mtu;
+    // Of a port, as the file says or as its interface is now.
+    std::function<uint16_t(const config::PortConfig&)> mtu_of;
     std::function<bool()> hooks_possible;  // there is a process that runs them
     Links& links;
     Traffic& traffic;
