@@ -12,7 +12,7 @@
 #include "absl/time/clock.h"
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
-#include "control/link/mtu/followed_mtu.h"
+#include "control/link/followed_mtu.h"
 #include "control/log/log.h"
 #include "dataplane/os/boot_clock.h"
 

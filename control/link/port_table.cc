@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/link/mtu/followed_mtu.h"
+#include "control/link/followed_mtu.h"
 #include "control/log/log.h"
 
 namespace warp::control {

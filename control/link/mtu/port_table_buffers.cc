@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "control/link/mtu/followed_mtu.h"
+#include "control/link/followed_mtu.h"
 #include "control/link/port_table.h"
 #include "control/log/log.h"
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "control/link/mtu/followed_mtu.h"
+#include "control/link/followed_mtu.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/os/unique_fd.h"
 #include "tests/control/fake_dataplane.h"

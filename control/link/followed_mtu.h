@@ -1,6 +1,6 @@
 // The MTU that a port without one in the file takes over from its interface.
-#ifndef WARP_CONTROL_LINK_MTU_FOLLOWED_MTU_H_
-#define WARP_CONTROL_LINK_MTU_FOLLOWED_MTU_H_
+#ifndef WARP_CONTROL_LINK_FOLLOWED_MTU_H_
+#define WARP_CONTROL_LINK_FOLLOWED_MTU_H_
 
 #include <algorithm>
 #include <cstdint>
@@ -23,4 +23,4 @@ inline uint16_t FollowedMtu(const config::PortConfig& port, uint32_t interface_m
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_LINK_MTU_FOLLOWED_MTU_H_
+#endif  // WARP_CONTROL_LINK_FOLLOWED_MTU_H_
