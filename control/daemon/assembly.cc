@@ -64,7 +64,8 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig conf
 }
 
 Assembly::Assembly(config::NodeConfig node_config)
-    : config(std::move(node_config)),
+    : shared_config(std::make_shared<config::NodeConfig>(std::move(node_config))),
+      config(*shared_config),
       plan(PlanWorkers(config, std::thread::hardware_concurrency())) {}
 
 absl::Status Assembly::OpenLoop(os::UniqueFd hooks) {

@@ -45,7 +45,8 @@ class Assembly {
 
   // A reload puts another one in its place. Parts that read it look anew each time, and keep no address of what is in
   // it.
-  config::NodeConfig config;
+  const std::shared_ptr<config::NodeConfig> shared_config;  // which a helper thread may outlive
+  config::NodeConfig& config;
   const WorkerPlan plan;
   wire::Instant started;
   bool stopping = false;  // SIGTERM or SIGINT came

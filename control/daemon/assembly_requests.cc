@@ -20,7 +20,7 @@ StatusServer::Reply Assembly::Answer(const StatusServer::Request& request) {
 
 void Assembly::OpenReload(const std::string& file) {
   reload_target = std::make_unique<NodeReload>(NodeReload::Context{
-      .config = config,
+      .config = shared_config,
       .plan = plan,
       .dataplane = *dataplane,
       .mtu_of = [this](const config::PortConfig& port) { return MtuOf(port); },

@@ -34,7 +34,7 @@ std::set<std::string> CardsOf(const NodeConfig& config) {
 }  // namespace
 
 NodeReload::NodeReload(Context context)
-    : context_(std::move(context)), cards_(CardsOf(context_.config)) {}
+    : context_(std::move(context)), cards_(CardsOf(*context_.config)) {}
 
 // --- What this node cannot do. ---
 
@@ -131,7 +131,7 @@ absl::StatusOr<bool> NodeReload::Prepared() const {
 // --- Steps. ---
 
 void NodeReload::Exchange(NodeConfig& config) {
-  std::swap(context_.config, config);
+  std::swap(*context_.config, config);
   opened_.clear();
   context_.links.FollowConfig();
 }
@@ -165,7 +165,7 @@ absl::StatusOr<bool> NodeReload::Settled() const {
 // Of the entries only tunnels can be wanting, and nothing names one by its place.
 void NodeReload::End(std::span<const Step> lacking) {
   uint16_t largest = 0;
-  for (const config::PortConfig& port : context_.config.ports)
+  for (const config::PortConfig& port : context_.config->ports)
     largest = std::max(largest, context_.mtu_of(port));
   context_.dataplane.SettleBuffers(largest);
   context_.links.AskAgainForBuffers();
@@ -176,8 +176,8 @@ void NodeReload::End(std::span<const Step> lacking) {
     if (step.kind == EntryKind::kTunnel) tunnels.insert(step.after);
   }
   for (auto tunnel = tunnels.rbegin(); tunnel != tunnels.rend(); ++tunnel) {
-    context_.config.tunnels.erase(context_.config.tunnels.begin() +
-                                  static_cast<ptrdiff_t>(*tunnel));
+    context_.config->tunnels.erase(context_.config->tunnels.begin() +
+                                   static_cast<ptrdiff_t>(*tunnel));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -28,7 +29,7 @@ class NodeReload : public ReloadTarget {
  public:
   // All outlive it.
   struct Context {
-    config::NodeConfig& config;  // of the node, which every part reads
+    std::shared_ptr<config::NodeConfig> config;  // of the node, which every part reads
     const WorkerPlan& plan;
     lcore::Dataplane& dataplane;
     // Of a port, as the file says or as its interface is now.
@@ -53,7 +54,9 @@ class NodeReload : public ReloadTarget {
   explicit NodeReload(Context context);
 
   // ReloadTarget.
-  const config::NodeConfig& config() const override { return context_.config; }
+  std::shared_ptr<const config::NodeConfig> shared_config() const override {
+    return context_.config;
+  }
   std::string Obstacles(const std::vector<config::EntryChange>& changes,
                         const config::NodeFile& after) const override;
   void Prepare(const std::vector<config::EntryChange>& changes,

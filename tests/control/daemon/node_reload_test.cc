@@ -154,7 +154,9 @@ class NodeReloadTest : public testing::Test {
   FakeNetlink netlink_;
   lcore::FakeDataplane dataplane_;
   protocol::Node protocol_{Options()};
-  config::NodeConfig config_ = Parse(kBefore);
+  const std::shared_ptr<config::NodeConfig> shared_config_ =
+      std::make_shared<config::NodeConfig>(Parse(kBefore));
+  config::NodeConfig& config_ = *shared_config_;
   const WorkerPlan plan_{.worker_cpus = {-1, 2}};
   std::vector<std::string> log_;  // what became of ports
   std::function<void()> on_forgotten_;
@@ -183,7 +185,7 @@ class NodeReloadTest : public testing::Test {
   wire::SecretKey own_;               // of the file, from now on; zero: nobody has read it
   uint16_t interface_mtu_ = 1500;     // of those without a port that says more
   NodeReload target_{
-      {.config = config_,
+      {.config = shared_config_,
        .plan = plan_,
        .dataplane = dataplane_,
        .mtu_of =
