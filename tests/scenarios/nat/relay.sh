@@ -53,7 +53,7 @@ printf '%s\n' A/wan0/10.99. B/wan0/10.99. | arrive >/dev/null
 sleep 2
 status A "all(p['relayed'] for p in paths() if p['carries'])" >/dev/null
 "$warp" status --socket "$lab/A.sock" >"$lab/said"
-grep -q "through the map's relay" "$lab/said" || fail "the status does not say so"
+grep -q "connected through a map's relay" "$lab/said" || fail "the status does not say so"
 status M "status['map']['relay']['open'] == 1 and status['map']['relay']['bytes'] > 100000" >/dev/null
 if [[ $between == blocked ]]; then
   step "UDP passes again"
