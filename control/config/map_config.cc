@@ -41,7 +41,8 @@ absl::StatusOr<MapConfig> ParseMap(const Source& source) {
     if (config.relay.has_value()) {
       const RelayPorts& ports = config.relay->ports;
       for (size_t i = 0; i < config.listen.size(); ++i) {
-        if (config.listen[i].port < ports.first || config.listen[i].port - ports.first >= ports.count)
+        if (config.listen[i].port < ports.first ||
+            config.listen[i].port - ports.first >= ports.count)
           continue;
         reader.Fail("relay.ports", absl::StrCat("has the port of ", config.listen[i].ToString(),
                                                 ", at which the map listens"));

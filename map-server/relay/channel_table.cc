@@ -116,9 +116,8 @@ void ChannelTable::Expire(Instant now) {
 }
 
 size_t ChannelTable::open() const {
-  return static_cast<size_t>(std::count_if(channels_.begin(), channels_.end(), [](const auto& c) {
-    return c.second.open();
-  }));
+  return static_cast<size_t>(std::count_if(channels_.begin(), channels_.end(),
+                                           [](const auto& c) { return c.second.open(); }));
 }
 
 }  // namespace warp::map

@@ -50,9 +50,7 @@ class ChannelTable {
  public:
   // The ids of two nodes, in order.
   using Pair = std::pair<KeyId, KeyId>;
-  static Pair PairOf(const KeyId& a, const KeyId& b) {
-    return a < b ? Pair(a, b) : Pair(b, a);
-  }
+  static Pair PairOf(const KeyId& a, const KeyId& b) { return a < b ? Pair(a, b) : Pair(b, a); }
 
   struct PairState {
     std::vector<uint32_t> channels;  // by id
@@ -123,7 +121,8 @@ class ChannelTable {
 
   uint16_t first_port_ = 0;
   uint16_t ports_ = 0;
-  uint16_t turn_ = 0;  // the UDP port that is tried first: one that was left lately comes late again
+  uint16_t turn_ =
+      0;  // the UDP port that is tried first: one that was left lately comes late again
   absl::flat_hash_map<uint32_t, Channel> channels_;
   absl::flat_hash_map<BoundAt, std::pair<uint32_t, size_t>> bound_;
   absl::flat_hash_set<Use> uses_;

@@ -12,9 +12,10 @@
 namespace warp::map {
 
 struct RelayTerms {
-  uint64_t rate = 20'000'000;           // bits a second of one pair, both directions together; of UDP payloads
-  uint64_t bytes = 10'000'000'000;      // of one pair in a day, likewise
-  uint32_t pairs = 1000;                // at a time
+  uint64_t rate =
+      20'000'000;  // bits a second of one pair, both directions together; of UDP payloads
+  uint64_t bytes = 10'000'000'000;  // of one pair in a day, likewise
+  uint32_t pairs = 1000;            // at a time
   friend bool operator==(const RelayTerms&, const RelayTerms&) = default;
 };
 

@@ -44,8 +44,8 @@ class Relay {
   void Handle(Instant now, const Origin& origin, uint16_t udp_port,
               const protocol::MapBind& message);
 
-  // Where a datagram of `size` bytes goes that came to `udp_port` from `from` and is no bind; nullopt: nowhere, which is
-  // counted.
+  // Where a datagram of `size` bytes goes that came to `udp_port` from `from` and is no bind; nullopt: nowhere, which
+  // is counted.
   struct Target {
     wire::Endpoint to;
     LocalAddressId local_address = 0;
@@ -99,12 +99,14 @@ class Relay {
   void Answer(Instant now, const Origin& origin, const protocol::MapRelay& message,
               const std::vector<ChannelEnd>& asker, const Record* other);
   // Makes the channels that the pair has not got yet.
-  void MakeChannels(Instant now, const std::vector<ChannelEnd>& a, const std::vector<ChannelEnd>& b);
+  void MakeChannels(Instant now, const std::vector<ChannelEnd>& a,
+                    const std::vector<ChannelEnd>& b);
   protocol::MapRelayed Relayed(const wire::PublicKey& about) const;
   std::vector<protocol::MapChannel> ChannelsOf(const Pair& pair, const KeyId& reader);
   void Apply(Instant now, const Origin& origin, const protocol::MapBind& message, bool allowed);
   protocol::MapBound Bound(Instant now, const Origin& origin, uint32_t channel, uint16_t port,
                            protocol::BindState state);
+  uint16_t LifetimeSeconds() const;
   void EndPair(const Pair& pair);
   bool HasBound(const Pair& pair, const KeyId& node);
   void BeginTelling(Instant now, const Pair& pair, const KeyId& to, bool fresh);

@@ -32,11 +32,10 @@ absl::Status RelaySockets::Listen(std::span<const wire::Endpoint> addresses,
   std::vector<std::unique_ptr<UdpSocket>> opened;
   for (const wire::Endpoint& at : wanted) {
     if (is_open(at)) continue;
-    absl::StatusOr<std::unique_ptr<UdpSocket>> socket =
-        UdpSocket::Open(at, UdpSocket::Options{.patient = patient,
-                                               .buffer = kRelaySocketBuffer,
-                                               .receive = receive_,
-                                               .send = send_});
+    absl::StatusOr<std::unique_ptr<UdpSocket>> socket = UdpSocket::Open(
+        at,
+        UdpSocket::Options{
+            .patient = patient, .buffer = kRelaySocketBuffer, .receive = receive_, .send = send_});
     if (!socket.ok()) return socket.status();
     opened.push_back(*std::move(socket));
   }
@@ -60,8 +59,8 @@ UdpSocket* RelaySockets::Find(size_t number) {
   return port == nullptr ? nullptr : port->socket.get();
 }
 
-// One batch; then it is another socket's turn, and a task goes on with what is left. Where the turn's budget is used up,
-// that waits until the map has looked at what else there is.
+// One batch; then it is another socket's turn, and a task goes on with what is left. Where the turn's budget is used
+// up, that waits until the map has looked at what else there is.
 void RelaySockets::Receive(size_t index) {
   if (budget_ == 0) return ports_[index]->more.Schedule();
   const wire::Instant now = loop_.now();

@@ -1,5 +1,6 @@
-// The sockets of the relay's UDP ports, one for each port and each address that the map listens on. What comes to them is
-// the Handler's to judge; what it lets through is sent on out of the memory that it was received in, a batch at a time.
+// The sockets of the relay's UDP ports, one for each port and each address that the map listens on. What comes to them
+// is the Handler's to judge; what it lets through is sent on out of the memory that it was received in, a batch at a
+// time.
 #ifndef WARP_MAP_SERVER_SERVER_RELAY_SOCKETS_H_
 #define WARP_MAP_SERVER_SERVER_RELAY_SOCKETS_H_
 

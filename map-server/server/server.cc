@@ -18,6 +18,7 @@
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
 #include "map-server/server/map_requests.h"
+#include "map-server/server/relay_status.h"
 
 namespace warp::map {
 namespace {
@@ -76,17 +77,16 @@ Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop,
       handler_(OptionsOf(config), store_),
       relay_sockets_(*loop_, handler_, local_addresses_, [this] { Flush(); }),
       started_(loop_->now()),
-      target_(std::move(config),
-              {.listen =
-                   [this](const auto& before, const auto& after) {
-                     return ListenAs(after, before, /*patient=*/false);
-                   },
-               .retune =
-                   [this](const config::MapConfig& after) {
-                     handler_.SetLifetime(after.lifetime);
-                     Allow(after.allowed);
-                     Relay(after);
-                   }}) {}
+      target_(std::move(config), {.listen =
+                                      [this](const auto& before, const auto& after) {
+                                        return ListenAs(after, before, /*patient=*/false);
+                                      },
+                                  .retune =
+                                      [this](const config::MapConfig& after) {
+                                        handler_.SetLifetime(after.lifetime);
+                                        Allow(after.allowed);
+                                        Relay(after);
+                                      }}) {}
 
 absl::Status Server::Open(Source source) {
   absl::StatusOr<std::unique_ptr<control::ServiceManager>> service_manager =
@@ -333,24 +333,7 @@ std::string Server::StatusText() const {
           {"messages", counts.refused_messages},
           {"handshakes", handler_.drops(wire::Drop::kHandshakeBudget)},
           {"keys", counts.refused_keys}}},
-        {"relay",
-         {{"on", counts.relay.on},
-          {"ports", counts.relay.ports},
-          {"pairs", counts.relay.pairs},
-          {"channels", counts.relay.channels},
-          {"open", counts.relay.open},
-          {"requests", counts.relay.requests},
-          {"granted", counts.relay.granted},
-          {"datagrams", counts.relay.datagrams},
-          {"bytes", counts.relay.bytes},
-          {"dropped",
-           {{"unbound", counts.relay.dropped_unbound},
-            {"rate", counts.relay.dropped_rate},
-            {"bytes", counts.relay.dropped_bytes}}},
-          {"refused",
-           {{"pairs", counts.relay.refused_pairs},
-            {"channels", counts.relay.refused_channels},
-            {"bytes", counts.relay.refused_bytes}}}}}}},
+        {"relay", RelayStatus(counts.relay)}}},
       {"store", StoreStatus(shared_.get())},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return status.dump() + "\n";

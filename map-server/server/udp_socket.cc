@@ -107,8 +107,7 @@ absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint&
   socklen_t size = address.size();
   if (!Bind(fd.get(), address, options.patient) || getsockname(fd.get(), address.get(), &size) != 0)
     return failure("listen on");
-  return std::unique_ptr<UdpSocket>(
-      new UdpSocket(std::move(fd), *address.ToEndpoint(), options));
+  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), *address.ToEndpoint(), options));
 }
 
 size_t UdpSocket::Receive(absl::FunctionRef<void(const Received&)> take) {

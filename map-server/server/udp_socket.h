@@ -27,7 +27,7 @@ class UdpSocket {
   static std::shared_ptr<Buffers> MakeBuffers();
   struct Options {
     bool patient = true;
-    int buffer = kSocketBuffer;                   // bytes in the kernel, each way
+    int buffer = kSocketBuffer;  // bytes in the kernel, each way
     // Of what it receives, and of what it sends; null: its own, one for both.
     std::shared_ptr<Buffers> receive = nullptr;
     std::shared_ptr<Buffers> send = nullptr;

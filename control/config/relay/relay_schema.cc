@@ -13,27 +13,26 @@ namespace {
 
 // "20000-20063", or a single port.
 Codec<RelayPorts> RelayPortsText() {
-  return {.type = "UDP ports",
-          .read = [](absl::string_view text) -> absl::StatusOr<RelayPorts> {
-            const std::pair<absl::string_view, absl::string_view> ends =
-                absl::StrSplit(text, absl::MaxSplits('-', 1));
-            const std::optional<uint64_t> first = ReadDigits(ends.first);
-            const std::optional<uint64_t> last =
-                ends.second.data() == nullptr ? first : ReadDigits(ends.second);
-            if (!first || !last || *first == 0 || *last < *first || *last > UINT16_MAX)
-              return Unacceptable(text, "is not a range of UDP ports such as 20000-20063");
-            if (*last - *first >= RelayPorts::kMostPorts)
-              return Unacceptable(text, absl::StrCat("has more than ", RelayPorts::kMostPorts,
-                                                     " ports"));
-            return RelayPorts{static_cast<uint16_t>(*first),
-                             static_cast<uint16_t>(*last - *first + 1)};
-          },
-          .write =
-              [](const RelayPorts& range) {
-                return range.count == 1
-                           ? absl::StrCat(range.first)
-                           : absl::StrCat(range.first, "-", range.first + range.count - 1);
-              }};
+  return {
+      .type = "UDP ports",
+      .read = [](absl::string_view text) -> absl::StatusOr<RelayPorts> {
+        const std::pair<absl::string_view, absl::string_view> ends =
+            absl::StrSplit(text, absl::MaxSplits('-', 1));
+        const std::optional<uint64_t> first = ReadDigits(ends.first);
+        const std::optional<uint64_t> last =
+            ends.second.data() == nullptr ? first : ReadDigits(ends.second);
+        if (!first || !last || *first == 0 || *last < *first || *last > UINT16_MAX)
+          return Unacceptable(text, "is not a range of UDP ports such as 20000-20063");
+        if (*last - *first >= RelayPorts::kMostPorts)
+          return Unacceptable(text,
+                              absl::StrCat("has more than ", RelayPorts::kMostPorts, " ports"));
+        return RelayPorts{static_cast<uint16_t>(*first), static_cast<uint16_t>(*last - *first + 1)};
+      },
+      .write =
+          [](const RelayPorts& range) {
+            return range.count == 1 ? absl::StrCat(range.first)
+                                    : absl::StrCat(range.first, "-", range.first + range.count - 1);
+          }};
 }
 
 }  // namespace

@@ -244,7 +244,8 @@ class SectionOf : public Section {
       std::optional<M>& held = static_cast<T*>(object)->*member;
       if (value.text == "true") return section.Read(reader, Value(), path, &held.emplace());
       if (value.text != "false")
-        reader.Fail(path, Unacceptable(value.text, "is not true, false or a map of keys").message());
+        reader.Fail(path,
+                    Unacceptable(value.text, "is not true, false or a map of keys").message());
     };
     return key;
   }

@@ -83,6 +83,7 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapEndp
                          Outbox&) {
   switch (lookups_.HandleAnswer(now, message.key, OrderOf(opened), message.endpoints.size())) {
     case MapLookups::Verdict::kNews:
+      relays_.NoteKnown(now, message.key);
       Found(message.key, message.endpoints);
       return wire::Drop::kNone;
     case MapLookups::Verdict::kNothing:
@@ -129,10 +130,10 @@ Instant MapClient::NextTimeout() const {
   if (association_.send_session() != session_) return Instant{};  // at once
   const Instant next = association_.NextTimeout();
   if (session_ == nullptr) return next;
-  const Instant asking = registrations_.any_published()
-                             ? std::min({lookups_.NextTimeout(), upload_.NextTimeout(),
-                                         relays_.NextTimeout()})
-                             : kNever;
+  const Instant asking =
+      registrations_.any_published()
+          ? std::min({lookups_.NextTimeout(), upload_.NextTimeout(), relays_.NextTimeout()})
+          : kNever;
   return std::min({next, registrations_.NextTimeout(), asking});
 }
 

@@ -19,7 +19,7 @@ inline constexpr size_t kMapMaxEndpoints = 32;   // in one answer or push
 inline constexpr size_t kMapAllowPart = 48;      // key ids in one message
 inline constexpr size_t kMapMaxAllow = 65535;    // key ids in one allow list
 
-inline constexpr size_t kMapMaxChannels = 16;    // of a relay, in one answer
+inline constexpr size_t kMapMaxChannels = 16;  // of a relay, in one answer
 
 // "All ports" in a deregister.
 inline constexpr uint16_t kMapAllPorts = 0xffff;

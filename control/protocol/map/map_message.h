@@ -147,9 +147,9 @@ struct MapDeregister {
   friend bool operator==(const MapDeregister&, const MapDeregister&) = default;
 };
 
-using MapMessage = std::variant<MapRegister, MapRegistered, MapAllow, MapAllowed, MapLookup,
-                                MapEndpoints, MapPush, MapPushAck, MapDeregister, MapRelay,
-                                MapRelayed, MapBind, MapBound>;
+using MapMessage =
+    std::variant<MapRegister, MapRegistered, MapAllow, MapAllowed, MapLookup, MapEndpoints, MapPush,
+                 MapPushAck, MapDeregister, MapRelay, MapRelayed, MapBind, MapBound>;
 
 // The whole plaintext, kind byte first, ready to be sealed. The message keeps the bounds above.
 std::vector<uint8_t> EncodeMapMessage(const MapMessage& message);

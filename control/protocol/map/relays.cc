@@ -36,8 +36,16 @@ void MapRelays::SetWanted(Instant now, const wire::PublicKey& key, bool wanted) 
   for (Channel& channel : peer.channels) channel.next = now;
 }
 
+void MapRelays::NoteKnown(Instant now, const wire::PublicKey& key) {
+  const auto it = peers_.find(key);
+  if (it == peers_.end() || !it->second.wanted || it->second.next != kNever) return;
+  AskSoon(now, it->second);
+  next_.reset();
+}
+
 void MapRelays::Restart(Instant now) {
   Changed();
+  off_until_ = {};
   for (auto& [key, peer] : peers_) {
     // The paths over them stay until they are found to be dead, and the same ones may come again.
     peer.channels.clear();
@@ -82,6 +90,7 @@ wire::Drop MapRelays::HandleRelayed(Instant now, MessageOrder order, const MapRe
   }
   // An answer without channels says nothing of those that are open: who is asked may have been restarted.
   if (!channels.empty()) peer.channels = std::move(channels);
+  if (message.state == RelayState::kOff) off_until_ = now + kMapRelayRefused;
   if (!peer.wanted) return wire::Drop::kNone;
   const Duration wait = message.state != RelayState::kGiven ? Duration(kMapRelayRefused)
                         : peer.channels.empty()             ? Duration(kMapRelayMissing)
@@ -109,8 +118,8 @@ wire::Drop MapRelays::HandleBound(Instant now, const Arrival& arrival, MessageOr
       if (peer.wanted) AskSoon(now, peer);
       return wire::Drop::kNone;
     }
-    const Duration refresh = std::max<Duration>(std::chrono::milliseconds(message.refresh_ms),
-                                                kMapRefreshFloor);
+    const Duration refresh =
+        std::max<Duration>(std::chrono::milliseconds(message.refresh_ms), kMapRefreshFloor);
     channel.until = now + std::chrono::seconds(message.lifetime_s);
     channel.next = now + identity_.Jitter(std::min<Duration>(refresh, kMapRefresh));
     if (message.state != BindState::kEcho) {
@@ -155,8 +164,12 @@ std::vector<MapRelays::Ask> MapRelays::TakeAsks(Instant now, Duration retry, Kno
     if (asks.size() == kMapRequestsPerTurn) break;
     const std::optional<Instant> since = known(key);
     // What the map has only just said may lead to a path yet.
-    if (!since.has_value() || now < *since + kMapRelayPatience) {
-      peer.next = since.has_value() ? *since + kMapRelayPatience : now + kMapRelayAgain;
+    if (!since.has_value()) {
+      peer.next = kNever;  // until NoteKnown
+      continue;
+    }
+    if (const Instant from = std::max(*since + kMapRelayPatience, off_until_); now < from) {
+      peer.next = from;
       continue;
     }
     asks.push_back({next_request_++, key, peer.tries});

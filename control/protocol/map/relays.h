@@ -1,8 +1,8 @@
 // A node's end of the channels of one map's relay (map-server/relay): it asks for them where no path leads to a peer,
 // binds its end of each from the port that it is for, and says again and again that it is there.
 //
-//   wanted ──► relay ──► relayed: channels ──► bind ──► bound (echo) ──► bind ──► bound (half) ... bound (open)
-//                        relayed, unasked ──►                                                       └─► an endpoint
+//   wanted ──► relay ──► relayed: channels ──► bind ──► bound (echo) ──► bind ──► bound (half), (open)
+//                        relayed, unasked ──►                                           └─► an endpoint
 //   not wanted any more ──► bind (not needed) ──► bound (ended), where the peer has no need of it either
 //
 // An open channel is an endpoint of the peer, for that port alone. What a map says here leads to no address but its own.
@@ -31,6 +31,8 @@ class MapRelays {
   void SetPeers(Instant now, std::span<const wire::PublicKey> peers);
   // Whether no path leads to the peer, so that a relay is better than nothing.
   void SetWanted(Instant now, const wire::PublicKey& peer, bool wanted);
+  // The map has said endpoints of the peer, so that it may relay to it.
+  void NoteKnown(Instant now, const wire::PublicKey& peer);
   // The session is new: the map may have lost all it knew.
   void Restart(Instant now);
   // A NAT before the port may have another mapping now.
@@ -68,9 +70,9 @@ class MapRelays {
     uint16_t udp_port = 0;
     wire::Endpoint at;  // where the last bind went; port 0: none did
     MapChallenge echo{};
-    int echoes = 0;  // in a row
-    int tries = 0;   // binds without an answer
-    Instant next{};  // when to bind (again)
+    int echoes = 0;   // in a row
+    int tries = 0;    // binds without an answer
+    Instant next{};   // when to bind (again)
     Instant until{};  // it has ended where nothing is heard of it by then
     MessageOrder heard{};
     bool open = false;
@@ -95,7 +97,8 @@ class MapRelays {
 
   Identity& identity_;
   std::map<wire::PublicKey, Peer> peers_;
-  bool changed_ = false;                  // since TakeFound
+  Instant off_until_{};  // the map relays nothing, as it has said
+  bool changed_ = false;                 // since TakeFound
   mutable std::optional<Instant> next_;  // as computed last; nullopt: compute it anew
   uint64_t next_request_ = 1;
 };

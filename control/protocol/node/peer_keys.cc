@@ -24,8 +24,9 @@ void Peer::SetRelayed(Instant now, uint32_t map, const wire::PublicKey& key,
     if (AcceptableEndpoint(route.remote, context_.allow_loopback) && !IsOwn(route.remote))
       acceptable.push_back(route);
   }
-  book_.Replace(now, EndpointSource::kRelay, MapInstance{map, entry->number}.instance(), acceptable,
-                [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); });
+  book_.ReplaceRelayed(
+      now, MapInstance{map, entry->number}.instance(), acceptable,
+      [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); });
   Reconcile(now);
 }
 

@@ -18,11 +18,11 @@ void EndpointBook::Replace(Instant now, EndpointSource source, uint64_t instance
                            std::span<const wire::Endpoint> endpoints, ActiveFunction active) {
   std::vector<Route> routes;
   for (const wire::Endpoint& endpoint : endpoints) routes.push_back({0, endpoint});
-  Replace(now, source, instance, routes, active);
+  ReplaceAll(now, source, instance, routes, active);
 }
 
-void EndpointBook::Replace(Instant now, EndpointSource source, uint64_t instance,
-                           std::span<const Route> routes, ActiveFunction active) {
+void EndpointBook::ReplaceAll(Instant now, EndpointSource source, uint64_t instance,
+                              std::span<const Route> routes, ActiveFunction active) {
   for (Entry& entry : entries_) {
     if (entry.source == source && entry.instance == instance) entry.withdrawn = true;
   }

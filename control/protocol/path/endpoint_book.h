@@ -46,8 +46,10 @@ class EndpointBook {
   void Replace(Instant now, EndpointSource source, uint64_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
   // The same of kRelay, each endpoint for one port of ours alone.
-  void Replace(Instant now, EndpointSource source, uint64_t instance,
-               std::span<const Route> routes, ActiveFunction active);
+  void ReplaceRelayed(Instant now, uint64_t instance, std::span<const Route> routes,
+                      ActiveFunction active) {
+    ReplaceAll(now, EndpointSource::kRelay, instance, routes, active);
+  }
   // Such instances of the source know nothing any more: as Replace by nothing. False: they knew nothing.
   using InstanceFunction = absl::FunctionRef<bool(uint64_t instance)>;
   bool Withdraw(EndpointSource source, InstanceFunction which, ActiveFunction active);
@@ -110,6 +112,9 @@ class EndpointBook {
     Instant useful;            // learned: when a path to it was active last, or when it was learned
     bool withdrawn = false;    // its source no longer names it
   };
+  void ReplaceAll(Instant now, EndpointSource source, uint64_t instance,
+                  std::span<const Route> routes, ActiveFunction active);
+
   std::vector<Entry> entries_;
 };
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "control/protocol/path/path_choice.h"
 #include "control/protocol/path/path_room.h"
 
 namespace warp::protocol {
@@ -188,40 +189,6 @@ bool PathSet::Carries(const wire::Endpoint& endpoint) const {
   });
 }
 
-namespace {
-
-bool AreAlternatives(const Path& a, const Path& b) {
-  if (a.route().port != b.route().port || a.relayed() != b.relayed()) return false;
-  return a.remote_port().has_value() && a.remote_port() == b.remote_port();
-}
-
-// What arrives over a path, in eighths, so that a change of little weight changes nothing. All good ones are alike.
-int Eighths(const Path& path, Instant now) {
-  return static_cast<int>(std::min(path.delivery(now), kGoodShare) * 8);
-}
-
-// Whether `a` should rather carry than `b`; both may.
-bool IsBetter(const Path& a, const Path& b, Instant now) {
-  if (a.active() != b.active()) return a.active();
-  if (a.relayed() != b.relayed()) return b.relayed();
-  if (Eighths(a, now) != Eighths(b, now)) return Eighths(a, now) > Eighths(b, now);
-  if (a.learned() != b.learned()) return b.learned();
-  if (a.hairpin() != b.hairpin()) return b.hairpin();
-  if (a.carries() != b.carries()) return a.carries();
-  return a.rtt().value_or(Duration::max()) < b.rtt().value_or(Duration::max());
-}
-
-bool Works(const Path& path, Instant now) {
-  return path.active() && !path.blocked(now) && !path.use().refused();
-}
-
-bool JustLost(const Path& path, Instant now) {
-  return path.usable() && path.last_active() != Instant{} && !path.active() &&
-         now < path.last_active() + kLostCarries;
-}
-
-}  // namespace
-
 bool PathSet::Elect(Instant now) {
   std::vector<bool> chosen(paths_.size(), false);
   // A relay is left when another path has worked for a moment, so that nothing is lost meanwhile.
@@ -323,9 +290,8 @@ std::vector<Way> PathSet::BestWays(Instant now, size_t most, std::optional<PortI
 }
 
 bool PathSet::WorksDirectly(Instant now) const {
-  return std::any_of(paths_.begin(), paths_.end(), [now](const Path& path) {
-    return !path.relayed() && Works(path, now);
-  });
+  return std::any_of(paths_.begin(), paths_.end(),
+                     [now](const Path& path) { return !path.relayed() && Works(path, now); });
 }
 
 bool PathSet::any_active() const {

@@ -58,6 +58,16 @@ TEST(Relay, ForwardsNothingWhereItIsOff) {
   EXPECT_FALSE(world.OverRelay(alice, bob));
 }
 
+TEST(Relay, IsOfUseWhenItIsTurnedOnWhileTheMapRuns) {
+  RelayWorld world(/*on=*/false);
+  const int alice = world.AddNode(1, Nat::kSymmetric);
+  const int bob = world.AddNode(1, Nat::kSymmetric);
+  world.MakeFriends(alice, bob);
+  world.Run(20s);
+  world.map().SetRelay({}, RelayWorld::kFirstPort, RelayWorld::kPorts);
+  world.RunUntil([&] { return world.OverRelay(alice, bob); }, 90s);
+}
+
 TEST(Relay, GivesEachPortOfBothNodesAChannel) {
   RelayWorld world;
   const int alice = world.AddNode(2, Nat::kSymmetric);
@@ -106,8 +116,9 @@ TEST(Relay, IsAskedForAtOnceWhenTheLastPathIsLost) {
   world.RunUntil([&] { return world.Direct(alice, bob); }, 5s);
   world.Run(60s);
   world.blocked = true;
-  world.RunUntil([&] { return world.Peer(alice, bob).paths.at(0).state != protocol::PathState::kActive; },
-                 60s);
+  world.RunUntil(
+      [&] { return world.Peer(alice, bob).paths.at(0).state != protocol::PathState::kActive; },
+      60s);
   world.RunUntil([&] { return world.OverRelay(alice, bob); }, 5s);
 }
 

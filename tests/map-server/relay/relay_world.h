@@ -107,10 +107,9 @@ class RelayWorld {
   }
   size_t Carrying(int a, int b, bool relayed) {
     const protocol::PeerStatus peer = Peer(a, b);
-    return static_cast<size_t>(
-        std::count_if(peer.paths.begin(), peer.paths.end(), [&](const protocol::PathStatus& path) {
-          return path.carries && path.relayed == relayed;
-        }));
+    return static_cast<size_t>(std::count_if(
+        peer.paths.begin(), peer.paths.end(),
+        [&](const protocol::PathStatus& path) { return path.carries && path.relayed == relayed; }));
   }
   bool OverRelay(int a, int b) { return Carrying(a, b, true) > 0 && Carrying(b, a, true) > 0; }
   bool Direct(int a, int b) {
@@ -256,8 +255,8 @@ class RelayWorld {
     events_.emplace(now + kDelay, std::move(datagram));
   }
   void FromMap(LocalAddressId local, const Endpoint& to, std::vector<uint8_t> bytes) {
-    const uint16_t port = local == kMain ? uint16_t{13116}
-                                         : static_cast<uint16_t>(kFirstPort + local - kRelay);
+    const uint16_t port =
+        local == kMain ? uint16_t{13116} : static_cast<uint16_t>(kFirstPort + local - kRelay);
     Datagram datagram{false, -1, {MapAddress(), port}, to, std::move(bytes)};
     if (lost && lost(datagram)) return;
     events_.emplace(now + kDelay, std::move(datagram));
@@ -286,9 +285,8 @@ class RelayWorld {
     FromMap(target->local_address, target->to, std::move(datagram.bytes));
   }
   void ToNode(Datagram datagram) {
-    const auto mapping = std::find_if(mappings_.begin(), mappings_.end(), [&](const Mapping& m) {
-      return m.outside == datagram.to;
-    });
+    const auto mapping = std::find_if(mappings_.begin(), mappings_.end(),
+                                      [&](const Mapping& m) { return m.outside == datagram.to; });
     if (mapping == mappings_.end() || nodes_[Index(mapping->node)].dead) return;
     if (nodes_[Index(mapping->node)].nat != Nat::kCone && !mapping->asked.contains(datagram.from))
       return;

@@ -42,6 +42,14 @@ if [[ $between == off ]]; then
   sleep 6
   status A "active() == 0 and not [p for p in paths() if p['relayed']]" >/dev/null
   status M "status['map']['relay']['requests'] > 0 and status['map']['relay']['channels'] == 0" >/dev/null
+  echo "relay: {ports: 20000-20003}" >>"$lab/M.yaml"
+  "$warp" reload --socket "$lab/M.sock"
+  status M "status['map']['relay']['on'] and status['map']['relay']['ports'] == 4" >/dev/null
+  [[ $(on M ss -Hlun | grep -c ':2000[0-3] ') == 8 ]] || fail "the relay's ports are not open"
+  sed -i /^relay/d "$lab/M.yaml"
+  "$warp" reload --socket "$lab/M.sock"
+  status M "not status['map']['relay']['on']" >/dev/null
+  [[ -z $(on M ss -Hlun "sport >= :20000 and sport <= :20063") ]] || fail "the relay's ports are open"
   echo "took 0: nothing is relayed"
   exit
 fi

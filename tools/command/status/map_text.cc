@@ -40,8 +40,8 @@ std::string RelayText(const Json& relay) {
   const Json& on = At(relay, "on");
   if (!on.is_boolean() || !on.get<bool>()) return "";
   return absl::StrCat("relay: ", Text(relay, "pairs"), " pairs of nodes, ", Text(relay, "open"),
-                      " of ", Text(relay, "channels"), " channels open, ",
-                      Text(relay, "datagrams"), " datagrams of ", Text(relay, "bytes"),
+                      " of ", Text(relay, "channels"), " channels open, ", Text(relay, "datagrams"),
+                      " datagrams of ", Text(relay, "bytes"),
                       " bytes relayed\nnot relayed: ", Counts(At(relay, "dropped"), false),
                       "; refused: ", Counts(At(relay, "refused"), false), "\n");
 }

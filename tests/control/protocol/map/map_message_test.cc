@@ -430,16 +430,14 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
        "0102030400000000"
        "ffff" +
            kKey10},
-      {"relay without a request",
-       "0349" + zeros +
-           "0300" +
-           kKey10},
+      {"relay without a request", "0349" + zeros + "0300" + kKey10},
       {"relayed, unknown state", "034a" + zeros + kKey10 + "033c0000"},
       {"relayed, lifetime 0", "034a" + zeros + kKey10 + "00000000"},
       {"relayed, channels of a map that is off",
        "034a" + zeros + kKey10 + "023c0001" + "010203040300204e"},
       {"relayed, UDP port 0", "034a" + zeros + kKey10 + "003c0001" + "0102030403000000"},
-      {"relayed, more channels than it says", "034a" + zeros + kKey10 + "003c0000" + "010203040300204e"},
+      {"relayed, more channels than it says",
+       "034a" + zeros + kKey10 + "003c0000" + "010203040300204e"},
       {"bind, unknown flag", "034b01020304030002" + order + zeros},
       {"bind in the epoch ffffffffffffffff", "034b01020304030001ffffffffffffffff" + zeros + zeros},
       {"bound, unknown state", "034c01020304030004" + zeros + "3c001027"},
