@@ -18,7 +18,8 @@ void ChannelTable::SetPorts(uint16_t first, uint16_t count) {
   for (const uint32_t id : others) End(id);
 }
 
-Channel* ChannelTable::Make(const ChannelEnd& a, const ChannelEnd& b, Instant expires) {
+Channel* ChannelTable::Make(const ChannelEnd& a, const ChannelEnd& b, Network network,
+                            Instant expires) {
   for (uint16_t i = 0; i < ports_; ++i) {
     const auto udp_port = static_cast<uint16_t>(first_port_ + (turn_ + i) % ports_);
     if (uses_.contains(UseOf(a, udp_port)) || uses_.contains(UseOf(b, udp_port))) continue;
@@ -33,7 +34,11 @@ Channel* ChannelTable::Make(const ChannelEnd& a, const ChannelEnd& b, Instant ex
     }
     if (pairs_.size() >= kRelayPairsRemembered) ForgetAPair();
     PairState& pair = pairs_[PairOf(a.node, b.node)];
-    if (pair.channels.empty()) ++active_pairs_;
+    if (pair.channels.empty()) {
+      ++active_pairs_;
+      pair.network = network;
+      by_network_[network].push_back(PairOf(a.node, b.node));
+    }
     pair.channels.push_back(id);
     next_expiry_ = std::min(next_expiry_, expires);
     return &channel;
@@ -67,9 +72,22 @@ void ChannelTable::End(uint32_t id) {
   // What the pair has used stays known until its day is over.
   if (pair->second.channels.empty()) {
     --active_pairs_;
+    const auto of_network = by_network_.find(pair->second.network);
+    std::erase(of_network->second, pair->first);
+    if (of_network->second.empty()) by_network_.erase(of_network);
     if (pair->second.allowance.used() == 0) pairs_.erase(pair);
   }
   channels_.erase(it);
+}
+
+std::optional<ChannelTable::Pair> ChannelTable::Victim(Network network) const {
+  const auto own = by_network_.find(network);
+  const size_t owned = own == by_network_.end() ? 0 : own->second.size();
+  const auto most = std::max_element(
+      by_network_.begin(), by_network_.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  if (most == by_network_.end() || most->second.size() <= owned + 1) return std::nullopt;
+  return most->second.back();
 }
 
 void ChannelTable::EndOf(const KeyId& node) {

@@ -18,6 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "control/protocol/map/map_message.h"
+#include "map-server/network.h"
 #include "map-server/relay/pair_allowance.h"
 #include "map-server/stored.h"
 
@@ -54,6 +55,7 @@ class ChannelTable {
 
   struct PairState {
     std::vector<uint32_t> channels;  // by id
+    Network network = 0;             // that the channels are charged to
     PairAllowance allowance;
   };
 
@@ -64,7 +66,8 @@ class ChannelTable {
 
   // A new channel between two ports that have none, whose ends expire at `expires`. Null where there is no UDP port
   // that both of them have free.
-  Channel* Make(const ChannelEnd& a, const ChannelEnd& b, Instant expires);
+  // They are charged to `network` (network.h), that of the node which asked first.
+  Channel* Make(const ChannelEnd& a, const ChannelEnd& b, Network network, Instant expires);
   void End(uint32_t id);
   // All channels of a node.
   void EndOf(const KeyId& node);
@@ -91,6 +94,9 @@ class ChannelTable {
   size_t open() const;
   // Pairs with a channel.
   size_t active_pairs() const { return active_pairs_; }
+  // Which of them has to go for one more of `network`: the newest of the network that has most, unless this one would
+  // then have as many; nullopt: none.
+  std::optional<Pair> Victim(Network network) const;
 
  private:
   struct BoundAt {
@@ -128,6 +134,7 @@ class ChannelTable {
   absl::flat_hash_set<Use> uses_;
   absl::flat_hash_map<Pair, PairState> pairs_;
   size_t active_pairs_ = 0;
+  absl::flat_hash_map<Network, std::vector<Pair>> by_network_;  // the active ones, the newest last
   Instant next_expiry_ = wire::kNever;
 };
 

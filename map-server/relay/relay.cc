@@ -89,11 +89,12 @@ void Relay::Answer(Instant now, const Origin& origin, const MapRelay& message,
     const size_t before = ChannelsOf(pair, origin.id).size();
     std::vector<ChannelEnd> a = asker, b = EndsOf(*other);
     for (ChannelEnd& end : a) end.needed = true;
+    const Network network = NetworkOf(origin.from.address);
     // In the order of the ids, so that it does not matter who asks.
     if (origin.id < peer) {
-      MakeChannels(now, a, b);
+      MakeChannels(now, network, a, b);
     } else {
-      MakeChannels(now, b, a);
+      MakeChannels(now, network, b, a);
     }
     answer.channels = ChannelsOf(pair, origin.id);
     if (answer.channels.empty()) {
@@ -107,7 +108,7 @@ void Relay::Answer(Instant now, const Origin& origin, const MapRelay& message,
   outgoing_.push_back({origin.key, origin.from, origin.local_address, std::move(answer)});
 }
 
-void Relay::MakeChannels(Instant now, const std::vector<ChannelEnd>& a,
+void Relay::MakeChannels(Instant now, Network network, const std::vector<ChannelEnd>& a,
                          const std::vector<ChannelEnd>& b) {
   if (a.empty() || b.empty()) return;
   const Pair pair = ChannelTable::PairOf(a.front().node, b.front().node);
@@ -118,7 +119,10 @@ void Relay::MakeChannels(Instant now, const std::vector<ChannelEnd>& a,
   }
   if ((state == nullptr || state->channels.empty()) && table_.active_pairs() >= terms_.pairs) {
     ++counts_.refused_pairs;
-    return;
+    const std::optional<Pair> victim = table_.Victim(network);
+    if (!victim.has_value()) return;
+    EndPair(*victim);
+    state = table_.FindPair(pair);
   }
   std::vector<std::pair<uint16_t, uint16_t>> there;
   if (state != nullptr) {
@@ -134,7 +138,7 @@ void Relay::MakeChannels(Instant now, const std::vector<ChannelEnd>& a,
     if (there.size() >= kRelayChannelsOfPair) break;
     const std::pair ports(a[i].port, b[j].port);
     if (std::find(there.begin(), there.end(), ports) != there.end()) continue;
-    if (table_.Make(a[i], b[j], now + kRelayBeginning) != nullptr) {
+    if (table_.Make(a[i], b[j], network, now + kRelayBeginning) != nullptr) {
       there.push_back(ports);
     } else {
       lacked = true;
@@ -183,6 +187,7 @@ void Relay::BeginTelling(Instant now, const Pair& pair, const KeyId& to, bool fr
   Telling& telling = it->second;
   if (!first && !fresh && now < telling.began + kRelayTellAnew) return;
   telling = {.to = to, .attempt = 0, .due = now, .began = now};
+  next_telling_ = now;
 }
 
 void Relay::Tell(const Pair& pair, const Telling& telling) {
@@ -204,16 +209,12 @@ void Relay::Tell(const Pair& pair, const Telling& telling) {
 
 // --- Time. ---
 
-Instant Relay::NextTimeout() const {
-  Instant next = table_.NextExpiry();
-  for (const auto& [pair, telling] : tellings_)
-    next =
-        std::min(next, telling.due == wire::kNever ? telling.began + kRelayTellAnew : telling.due);
-  return next;
-}
+Instant Relay::NextTimeout() const { return std::min(table_.NextExpiry(), next_telling_); }
 
 void Relay::HandleTimeout(Instant now) {
   table_.Expire(now);
+  if (now < next_telling_) return;
+  next_telling_ = wire::kNever;
   for (auto it = tellings_.begin(); it != tellings_.end();) {
     auto& [pair, telling] = *it;
     if (telling.due <= now) {
@@ -222,8 +223,12 @@ void Relay::HandleTimeout(Instant now) {
                         ? wire::kNever
                         : now + kRelayTellAgain * (int64_t{1} << (telling.attempt - 1));
     }
-    const bool over = telling.due == wire::kNever && now >= telling.began + kRelayTellAnew;
-    it = over ? tellings_.erase(it) : std::next(it);
+    if (telling.next() <= now) {
+      it = tellings_.erase(it);
+      continue;
+    }
+    next_telling_ = std::min(next_telling_, telling.next());
+    ++it;
   }
 }
 

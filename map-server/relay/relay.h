@@ -92,6 +92,8 @@ class Relay {
     int attempt = 0;
     Instant due = wire::kNever;  // kNever: it has been told
     Instant began{};
+
+    Instant next() const { return due == wire::kNever ? began + kRelayTellAnew : due; }
   };
 
   // Its ports that are registered, by number.
@@ -99,7 +101,7 @@ class Relay {
   void Answer(Instant now, const Origin& origin, const protocol::MapRelay& message,
               const std::vector<ChannelEnd>& asker, const Record* other);
   // Makes the channels that the pair has not got yet.
-  void MakeChannels(Instant now, const std::vector<ChannelEnd>& a,
+  void MakeChannels(Instant now, Network network, const std::vector<ChannelEnd>& a,
                     const std::vector<ChannelEnd>& b);
   protocol::MapRelayed Relayed(const wire::PublicKey& about) const;
   std::vector<protocol::MapChannel> ChannelsOf(const Pair& pair, const KeyId& reader);
@@ -119,6 +121,7 @@ class Relay {
   Challenger challenger_;
   ChannelTable table_;
   std::map<Pair, Telling> tellings_;
+  Instant next_telling_ = wire::kNever;  // at the earliest
   std::deque<Outgoing> outgoing_;
   Counts counts_;
 };

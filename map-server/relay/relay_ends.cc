@@ -67,8 +67,11 @@ void Relay::Apply(Instant now, const Origin& origin, const MapBind& message, boo
                          Bound(now, origin, message.channel, message.port, state)});
   };
   Channel* const channel = table_.Find(message.channel);
-  if (channel == nullptr) return reply(BindState::kEnded);
-  const size_t end = channel->ends[0].node == origin.id ? 0 : 1;
+  const size_t end = channel != nullptr && channel->ends[0].node == origin.id ? 0 : 1;
+  // It may have ended while the store was asked.
+  if (channel == nullptr || channel->ends[end].node != origin.id ||
+      channel->ends[end].port != message.port)
+    return reply(BindState::kEnded);
   ChannelEnd& own = channel->ends[end];
   ChannelEnd& other = channel->ends[1 - end];
   if (message.order <= own.order) {

@@ -97,7 +97,7 @@ class MapRelays {
 
   Identity& identity_;
   std::map<wire::PublicKey, Peer> peers_;
-  Instant off_until_{};  // the map relays nothing, as it has said
+  Instant off_until_{};                  // the map relays nothing, as it has said
   bool changed_ = false;                 // since TakeFound
   mutable std::optional<Instant> next_;  // as computed last; nullopt: compute it anew
   uint64_t next_request_ = 1;

@@ -277,6 +277,59 @@ TEST(Relay, ForwardsNoMoreThanThePairsBytesOfADay) {
   EXPECT_TRUE(world.OverRelay(alice, bob)) << "the day is over";
 }
 
+// Throw-away keys of one network do not keep others out.
+TEST(ChannelTable, TheNetworkThatHasMostLosesItsNewestPair) {
+  ChannelTable table;
+  table.SetPorts(20000, 8);
+  const auto end = [](uint8_t number) {
+    std::array<uint8_t, 16> id{};
+    id[0] = number;
+    return ChannelEnd{.node = KeyId::FromBytes(id)};
+  };
+  const wire::Instant later{1000s};
+  EXPECT_EQ(table.Victim(1), std::nullopt);
+  for (uint8_t i = 0; i < 3; ++i)
+    table.Make(end(static_cast<uint8_t>(10 + i)), end(static_cast<uint8_t>(20 + i)), 7, later);
+  table.Make(end(1), end(2), 8, later);
+  EXPECT_EQ(table.active_pairs(), 4u);
+  EXPECT_EQ(table.Victim(7), std::nullopt) << "its own";
+  EXPECT_EQ(table.Victim(8), ChannelTable::PairOf(end(12).node, end(22).node));
+  EXPECT_EQ(table.Victim(9), ChannelTable::PairOf(end(12).node, end(22).node));
+  table.EndOf(end(12).node);
+  EXPECT_EQ(table.Victim(8), std::nullopt) << "it would have as many";
+  EXPECT_EQ(table.Victim(9), ChannelTable::PairOf(end(11).node, end(21).node));
+  table.EndOf(end(10).node);
+  table.EndOf(end(11).node);
+  EXPECT_EQ(table.Victim(9), std::nullopt);
+  EXPECT_EQ(table.active_pairs(), 1u);
+  table.Expire(later);
+  EXPECT_EQ(table.active_pairs(), 0u);
+  EXPECT_EQ(table.size(), 0u);
+}
+
+// Two nodes that the network sees at one address and port cannot be told apart: the one that bound last is there.
+TEST(ChannelTable, AnAddressIsThatOfWhoBoundItLast) {
+  ChannelTable table;
+  table.SetPorts(20000, 1);
+  const auto end = [](uint8_t number) {
+    std::array<uint8_t, 16> id{};
+    id[0] = number;
+    return ChannelEnd{.node = KeyId::FromBytes(id)};
+  };
+  const uint32_t one = table.Make(end(1), end(2), 7, wire::Instant{1000s})->id;
+  const uint32_t two = table.Make(end(3), end(4), 7, wire::Instant{1000s})->id;
+  const Endpoint at = *Endpoint::Parse("192.0.2.1:5000");
+  table.Bind(*table.Find(one), 0, at, 0);
+  table.Bind(*table.Find(two), 1, at, 0);
+  EXPECT_FALSE(table.Find(one)->ends[0].bound());
+  EXPECT_EQ(table.FindBound(20000, at)->first->id, two);
+  table.End(one);
+  EXPECT_EQ(table.FindBound(20000, at)->first->id, two);
+  EXPECT_EQ(table.FindBound(20001, at), std::nullopt);
+  table.End(two);
+  EXPECT_EQ(table.FindBound(20000, at), std::nullopt);
+}
+
 // --- Attacks. ---
 
 // Somebody on the way holds back all binds of a node, and sends them as if they came from a victim.

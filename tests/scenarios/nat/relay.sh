@@ -20,13 +20,7 @@ between=${3:-open}
 
 router
 watch_strays
-{
-  echo "private_key_file: $(key_file M)"
-  echo "control_socket: $lab/M.sock"
-  [[ $between == off ]] || echo "relay: true"
-} >"$lab/M.yaml"
-launch M M "$warp_map" --config "$lab/M.yaml"
-ready M
+relaying_map_up "$([[ $between == off ]] && echo false || echo true)"
 nat_site A "$1"
 nat_site B "$2"
 block() { on M nft -f - <<<"table ip block { chain forward { type filter hook forward priority -20; meta l4proto udp drop; }; }"; }
@@ -42,11 +36,11 @@ if [[ $between == off ]]; then
   sleep 6
   status A "active() == 0 and not [p for p in paths() if p['relayed']]" >/dev/null
   status M "status['map']['relay']['requests'] > 0 and status['map']['relay']['channels'] == 0" >/dev/null
-  echo "relay: {ports: 20000-20003}" >>"$lab/M.yaml"
+  sed -i "s/^relay: .*/relay: {ports: 20000-20003}/" "$lab/M.yaml"
   "$warp" reload --socket "$lab/M.sock"
   status M "status['map']['relay']['on'] and status['map']['relay']['ports'] == 4" >/dev/null
   [[ $(on M ss -Hlun | grep -c ':2000[0-3] ') == 8 ]] || fail "the relay's ports are not open"
-  sed -i /^relay/d "$lab/M.yaml"
+  sed -i "s/^relay: .*/relay: false/" "$lab/M.yaml"
   "$warp" reload --socket "$lab/M.sock"
   status M "not status['map']['relay']['on']" >/dev/null
   [[ -z $(on M ss -Hlun "sport >= :20000 and sport <= :20063") ]] || fail "the relay's ports are open"
