@@ -1,8 +1,8 @@
 // A node's end of the channels of one map's relay (map-server/relay): it asks for them where no path leads to a peer,
 // binds its end of each from the port that it is for, and says again and again that it is there.
 //
-//   wanted ──► relay ──► relayed: channels ──► bind ──► bound (echo) ──► bind ──► bound (half), (open)
-//                        relayed, unasked ──►                                           └─► an endpoint
+//   wanted ──► relay ──► relayed ──► bind ──► bound (echo) ──► bind ──► bound (half), (open)
+//             relayed, unasked ──►                                                      └─► an endpoint
 //   not wanted any more ──► bind (not needed) ──► bound (ended), where the peer has no need of it either
 //
 // An open channel is an endpoint of the peer, for that port alone. What a map says here leads to no address but its own.
