@@ -96,6 +96,31 @@ inline constexpr size_t kPurgedPerTurn = 256;
 // Clients that are told when the map shuts down.
 inline constexpr size_t kMaxFarewells = 10000;
 
+// --- The relay. ---
+
+// Channels between two nodes: each port of both has one, where there are so many.
+inline constexpr size_t kRelayChannelsOfPair = 4;
+// An end of a new channel has to be bound within this time, which is some repetitions and then a refresh.
+inline constexpr std::chrono::seconds kRelayBeginning{15};
+// A channel of which one end is bound may be waiting for the other one's next word: its ends say theirs this often.
+inline constexpr std::chrono::seconds kRelayHalfRefresh{1};
+// The other node is told of channels this often, first after this time and then after twice that; and not more often
+// than so anew, however often it is asked for.
+inline constexpr int kRelayTellings = 6;
+inline constexpr std::chrono::milliseconds kRelayTellAgain{250};
+inline constexpr std::chrono::seconds kRelayTellAnew{5};
+// Of one pair at once: a tenth of a second of its rate, and at least these bytes.
+inline constexpr double kRelayBurst = 0.1;
+inline constexpr double kRelayBurstAtLeast = 131072;
+// What a pair may send in a day is used up when less than a datagram is left of it.
+inline constexpr std::chrono::hours kRelayDay{24};
+inline constexpr uint64_t kRelayLeast = 1500;
+// Pairs of which it is known what they have used that day.
+inline constexpr size_t kRelayPairsRemembered = 65536;
+// Datagrams that the relay's sockets take before the loop looks at the others again.
+inline constexpr size_t kRelayDatagramsPerTurn = 256;
+inline constexpr int kRelaySocketBuffer = 1 << 20;  // bytes, each way
+
 // --- The operator. ---
 
 // Nodes that are listed before the loop looks at its sockets again, which take 3 µs each, and numbers that are looked
@@ -116,7 +141,7 @@ inline constexpr int kBatchesPerTurn = 8;      // of one socket, before the othe
 // of them, and where the map has too much to do, handshakes get half of the core.
 inline constexpr size_t kHandshakesPerBatch = 1;
 inline constexpr size_t kDatagramsPerHandshake = 32;
-inline constexpr size_t kMaxLocalAddresses = 1024;  // own addresses told apart
+inline constexpr size_t kMaxLocalAddresses = 16384;  // own addresses told apart
 // Addresses of a file, and as many of another one that a reload opens before the former close.
 inline constexpr size_t kMaxListeners = 32;
 

@@ -38,6 +38,16 @@ absl::StatusOr<MapConfig> ParseMap(const Source& source) {
     for (size_t i = 0; i < config.listen.size(); ++i) {
       listen.Claim(ItemPath("listen", i), config.listen[i].ToString());
     }
+    if (config.relay.has_value()) {
+      const RelayPorts& ports = config.relay->ports;
+      for (size_t i = 0; i < config.listen.size(); ++i) {
+        if (config.listen[i].port < ports.first ||
+            config.listen[i].port - ports.first >= ports.count)
+          continue;
+        reader.Fail("relay.ports", absl::StrCat("has the port of ", config.listen[i].ToString(),
+                                                ", at which the map listens"));
+      }
+    }
     ReadKey(source, reader, "private_key_file", config.private_key_file, config.private_key);
     if (config.store.has_value()) ReadStoreFiles(source, reader, *config.store);
     ReadAllowed(source, reader, config);

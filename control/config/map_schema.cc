@@ -1,5 +1,6 @@
 #include "control/config/map_schema.h"
 
+#include "control/config/relay/relay_schema.h"
 #include "control/config/store/store_schema.h"
 
 namespace warp::config {
@@ -52,6 +53,10 @@ const SectionOf<MapConfig>& MapSchema() {
         .Why(
             "A redis server through which several maps serve the same nodes. Without it, "
             "registrations are in this map's memory alone.");
+    s->NestedOrTrue("relay", &MapConfig::relay, RelaySchema())
+        .Why(
+            "Forwards what two registered nodes that allow each other send to each other, where "
+            "no path leads from one to the other. Without it, nothing is relayed.");
     return s;
   }();
   return section;

@@ -216,6 +216,11 @@ inline constexpr Duration kReportsMissing = std::chrono::seconds(2);
 inline constexpr Duration kCarryOn = std::chrono::seconds(15);
 // A path that was lost carries for so long still, until it is known whether the others are lost for the same reason.
 inline constexpr Duration kLostCarries = std::chrono::seconds(1);
+// Where no path leads to a peer for so long, maps are asked for a relay. It is left when another path has worked for a
+// moment, in which payloads go over both, and given up when one has for a while.
+inline constexpr Duration kRelayAfter = std::chrono::seconds(1);
+inline constexpr Duration kRelayOverlap = std::chrono::milliseconds(500);
+inline constexpr Duration kRelayLinger = std::chrono::seconds(30);
 // A path that a peer's probe woke is probed at once, but not more often than this.
 inline constexpr Duration kWakeInterval = std::chrono::milliseconds(20);
 

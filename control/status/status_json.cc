@@ -172,6 +172,7 @@ Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatu
       {"reason", ReasonOf(path, next_hop)},
       {"since_s", Seconds(view.now - path.since)},
       {"carries", path.carries},
+      {"relayed", path.relayed},
       {"mtu", path.size},
       {"mtu_proven", path.size_proven},
       {"black_hole", path.black_hole},

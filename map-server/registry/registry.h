@@ -25,28 +25,13 @@
 #include "map-server/constants.h"
 #include "map-server/registry/challenge.h"
 #include "map-server/registry/changes.h"
+#include "map-server/registry/origin.h"
 #include "map-server/registry/partial_allow.h"
 #include "map-server/registry/push_queue.h"
 #include "map-server/registry/versions.h"
 #include "map-server/store/store.h"
 
 namespace warp::map {
-
-// The origin of an opened message.
-struct Origin {
-  wire::PublicKey key;  // who sealed it
-  KeyId id;             // KeyId::Of(key)
-  wire::Endpoint from;
-  LocalAddressId local_address = 0;
-};
-
-// A message to be sealed for `to` and sent from `local_address` to `at`.
-struct Outgoing {
-  wire::PublicKey to;
-  wire::Endpoint at;
-  LocalAddressId local_address = 0;
-  protocol::MapMessage message;
-};
 
 class Registry {
  public:

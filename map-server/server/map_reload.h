@@ -19,7 +19,8 @@ class MapReload : public control::BasicReloadTarget<config::MapFile> {
  public:
   struct Parts {
     // Each follows the configuration. An error is one sentence, and nothing is changed then.
-    std::function<absl::Status(const std::vector<wire::Endpoint>&)> listen;
+    std::function<absl::Status(const config::MapConfig& before, const config::MapConfig& after)>
+        listen;
     std::function<void(const config::MapConfig&)> retune;
   };
   MapReload(config::MapConfig config, Parts parts)
@@ -34,9 +35,9 @@ class MapReload : public control::BasicReloadTarget<config::MapFile> {
   absl::StatusOr<bool> Prepared() const override { return true; }
   void Exchange(config::MapConfig& config) override { std::swap(*config_, config); }
   // Sockets come first, because they alone may fail.
-  absl::Status Take(const control::Step&, const config::MapConfig&,
+  absl::Status Take(const control::Step&, const config::MapConfig& before,
                     const config::MapConfig& after) override {
-    if (absl::Status status = parts_.listen(after.listen); !status.ok()) return status;
+    if (absl::Status status = parts_.listen(before, after); !status.ok()) return status;
     parts_.retune(after);
     return absl::OkStatus();
   }

@@ -18,6 +18,7 @@
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
 #include "map-server/server/map_requests.h"
+#include "map-server/server/relay_status.h"
 
 namespace warp::map {
 namespace {
@@ -74,19 +75,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(config::MapConfig config, S
 Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop,
                std::unique_ptr<SharedStore> shared)
     : loop_(std::move(loop)),
-      local_addresses_(kMaxListeners),
+      local_addresses_(RelaySockets::kFirst + RelaySockets::kMost),
       shared_(std::move(shared)),
       memory_(shared_ == nullptr ? std::make_unique<MemoryStore>(LimitsOf(config)) : nullptr),
       store_(shared_ == nullptr ? static_cast<Store&>(*memory_) : shared_->store()),
       handler_(OptionsOf(config), store_),
+      relay_sockets_(*loop_, handler_, local_addresses_, [this] { Flush(); }),
       started_(loop_->now()),
-      target_(std::move(config),
-              {.listen = [this](const auto& listen) { return Listen(listen, /*patient=*/false); },
-               .retune =
-                   [this](const config::MapConfig& after) {
-                     handler_.SetLifetime(after.lifetime);
-                     Allow(after.allowed);
-                   }}) {}
+      target_(std::move(config), {.listen =
+                                      [this](const auto& before, const auto& after) {
+                                        return ListenAs(after, before, /*patient=*/false);
+                                      },
+                                  .retune =
+                                      [this](const config::MapConfig& after) {
+                                        handler_.SetLifetime(after.lifetime);
+                                        Allow(after.allowed);
+                                        Relay(after);
+                                      }}) {}
 
 absl::Status Server::Open(Source source) {
   absl::StatusOr<std::unique_ptr<control::ServiceManager>> service_manager =
@@ -102,8 +107,10 @@ absl::Status Server::Open(Source source) {
     if (absl::Status started = shared_->Start(); !started.ok()) return started;
   }
   Allow(target_.config().allowed);
-  if (absl::Status status = Listen(target_.config().listen, /*patient=*/true); !status.ok())
+  if (absl::Status status = ListenAs(target_.config(), target_.config(), /*patient=*/true);
+      !status.ok())
     return status;
+  Relay(target_.config());
   if (source.load != nullptr) {
     reload_.emplace(*loop_, target_,
                     control::BasicReload<config::MapFile>::Options{.file = source.file,
@@ -160,6 +167,25 @@ absl::Status Server::Listen(const std::vector<wire::Endpoint>& wanted, bool pati
   return absl::OkStatus();
 }
 
+absl::Status Server::ListenAs(const config::MapConfig& config, const config::MapConfig& before,
+                              bool patient) {
+  const auto relay = [&](const config::MapConfig& as) {
+    const bool on = as.relay.has_value();
+    return relay_sockets_.Listen(as.listen, on ? as.relay->ports : config::RelayPorts{0, 0},
+                                 patient);
+  };
+  if (absl::Status status = relay(config); !status.ok()) return status;
+  absl::Status status = Listen(config.listen, patient);
+  if (!status.ok() && &config != &before) (void)relay(before);
+  return status;
+}
+
+void Server::Relay(const config::MapConfig& config) {
+  const config::RelayConfig terms = config.relay.value_or(config::RelayConfig());
+  handler_.SetRelay({.rate = terms.rate, .bytes = terms.bytes, .pairs = terms.pairs},
+                    terms.ports.first, config.relay.has_value() ? terms.ports.count : 0);
+}
+
 void Server::BeginReload() {
   const absl::Status status =
       reload_.has_value() ? reload_->Begin() : absl::FailedPreconditionError(kNoFile);
@@ -177,6 +203,7 @@ std::vector<wire::Endpoint> Server::listening() const {
 void Server::Run() {
   service_manager_->Ready();
   while (!stopping_) {
+    relay_sockets_.BeginTurn();
     const size_t work = loop_->RunOnce(kEventsPerTurn);
     HandleTimers();
     if (work == 0) loop_->Wait(handler_.NextTimeout() - loop_->now());
@@ -216,6 +243,12 @@ void Server::HandleTimers() {
   Flush();
 }
 
+UdpSocket* Server::SocketOf(size_t number) {
+  if (number >= RelaySockets::kFirst) return relay_sockets_.Find(number);
+  const bool open = number < listeners_.size() && listeners_[number] != nullptr;
+  return open ? listeners_[number]->socket.get() : nullptr;
+}
+
 void Server::Flush() {
   std::array<protocol::Transmit, kBatch> transmits;
   std::array<UdpSocket::Sent, kBatch> batch;
@@ -223,8 +256,8 @@ void Server::Flush() {
   size_t socket = 0;
   const auto send = [&] {
     // The address that it came to may be one that the map listens on no more.
-    const bool open = filled > 0 && socket < listeners_.size() && listeners_[socket] != nullptr;
-    const size_t taken = open ? listeners_[socket]->socket->Send({batch.data(), filled}) : 0;
+    UdpSocket* const open = SocketOf(socket);
+    const size_t taken = filled > 0 && open != nullptr ? open->Send({batch.data(), filled}) : 0;
     handler_.mutable_drops().Add(wire::Drop::kTxFull, filled - taken);
     filled = 0;
   };
@@ -302,7 +335,8 @@ std::string Server::StatusText() const {
           {"sessions", counts.refused_sessions},
           {"messages", counts.refused_messages},
           {"handshakes", handler_.drops(wire::Drop::kHandshakeBudget)},
-          {"keys", counts.refused_keys}}}}},
+          {"keys", counts.refused_keys}}},
+        {"relay", RelayStatus(counts.relay)}}},
       {"store", StoreStatus(shared_.get())},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return Dump(status);

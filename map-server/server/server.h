@@ -22,6 +22,7 @@
 #include "control/status/status_server.h"
 #include "map-server/server/local_addresses.h"
 #include "map-server/server/map_reload.h"
+#include "map-server/server/relay_sockets.h"
 #include "map-server/server/shared_store.h"
 #include "map-server/server/udp_socket.h"
 #include "map-server/session/handler.h"
@@ -66,9 +67,16 @@ class Server {
   // Opens what of these addresses is not open, then closes all others. An error leaves everything as it was. `patient`:
   // waits for an address that is taken, for a second.
   absl::Status Listen(const std::vector<wire::Endpoint>& wanted, bool patient);
+  // The same of the relay's ports and of the former, with what `config` has. On an error it goes back to what `before`
+  // has, which was open a moment ago.
+  absl::Status ListenAs(const config::MapConfig& config, const config::MapConfig& before,
+                        bool patient);
+  void Relay(const config::MapConfig& config);
   void BeginReload();
   void Receive(size_t listener);
   void HandleTimers();
+  // Null where there is none of this number, or none any more.
+  UdpSocket* SocketOf(size_t number);
   void Flush();
   // None but these keys may register; null: all may.
   void Allow(const std::shared_ptr<const config::KeyList>& allowed);
@@ -85,6 +93,7 @@ class Server {
   const std::unique_ptr<MemoryStore> memory_;  // where there is no shared one
   Store& store_;
   Handler handler_;
+  RelaySockets relay_sockets_;
   std::shared_ptr<const config::KeyList> allowed_;
   const Instant started_;
   MapReload target_;

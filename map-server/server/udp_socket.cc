@@ -77,13 +77,18 @@ struct UdpSocket::Buffers {
   std::array<mmsghdr, kBatch> headers;
 };
 
-UdpSocket::UdpSocket(os::UniqueFd fd, const wire::Endpoint& local)
-    : fd_(std::move(fd)), local_(local), buffers_(std::make_unique<Buffers>()) {}
+UdpSocket::UdpSocket(os::UniqueFd fd, const wire::Endpoint& local, const Options& options)
+    : fd_(std::move(fd)),
+      local_(local),
+      receive_(options.receive != nullptr ? options.receive : MakeBuffers()),
+      send_(options.send != nullptr ? options.send : receive_) {}
+
+std::shared_ptr<UdpSocket::Buffers> UdpSocket::MakeBuffers() { return std::make_shared<Buffers>(); }
 
 UdpSocket::~UdpSocket() = default;
 
 absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint& listen,
-                                                           bool patient) {
+                                                           const Options& options) {
   const auto failure = [&listen](absl::string_view what) {
     return os::ErrnoStatus(errno, "cannot ", what, " ", listen.ToString());
   };
@@ -96,17 +101,17 @@ absl::StatusOr<std::unique_ptr<UdpSocket>> UdpSocket::Open(const wire::Endpoint&
   if (!informed) return failure("set up a socket for");
   // Kernels that are not Linux's own (gVisor's, QEMU's user mode) do not tell what a full socket drops.
   (void)Enable(fd.get(), SOL_SOCKET, SO_RXQ_OVFL);
-  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, kSocketBuffer);
-  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kSend, kSocketBuffer);
+  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kReceive, options.buffer);
+  os::EnlargeSocketBuffer(fd.get(), os::SocketBuffer::kSend, options.buffer);
   os::SocketAddress address(listen);
   socklen_t size = address.size();
-  if (!Bind(fd.get(), address, patient) || getsockname(fd.get(), address.get(), &size) != 0)
+  if (!Bind(fd.get(), address, options.patient) || getsockname(fd.get(), address.get(), &size) != 0)
     return failure("listen on");
-  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), *address.ToEndpoint()));
+  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), *address.ToEndpoint(), options));
 }
 
 size_t UdpSocket::Receive(absl::FunctionRef<void(const Received&)> take) {
-  Buffers& b = *buffers_;
+  Buffers& b = *receive_;
   for (size_t i = 0; i < kBatch; ++i) {
     b.vectors[i] = {b.slots[i].data.data(), b.slots[i].data.size()};
     b.headers[i] = {};
@@ -157,7 +162,7 @@ size_t UdpSocket::Receive(absl::FunctionRef<void(const Received&)> take) {
 uint64_t UdpSocket::TakeOverflow() { return std::exchange(overflow_, 0); }
 
 size_t UdpSocket::Send(std::span<const Sent> batch) {
-  Buffers& b = *buffers_;
+  Buffers& b = *send_;
   for (size_t i = 0; i < batch.size(); ++i) {
     const Sent& sent = batch[i];
     Buffers::Slot& slot = b.slots[i];

@@ -13,6 +13,7 @@
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/endpoint.h"
+#include "map-server/constants.h"
 
 namespace warp::map {
 
@@ -20,8 +21,23 @@ class UdpSocket {
  public:
   // The unspecified address takes all of its family, port 0 any free port. Errors are one sentence that names the
   // address. `patient`: an address that is taken is tried for a second, in which the call sleeps.
+  // Sockets of one thread may share the memory of a batch, where what one of them has received is of no use any more
+  // when another one receives.
+  struct Buffers;
+  static std::shared_ptr<Buffers> MakeBuffers();
+  struct Options {
+    bool patient = true;
+    int buffer = kSocketBuffer;  // bytes in the kernel, each way
+    // Of what it receives, and of what it sends; null: its own, one for both.
+    std::shared_ptr<Buffers> receive = nullptr;
+    std::shared_ptr<Buffers> send = nullptr;
+  };
   static absl::StatusOr<std::unique_ptr<UdpSocket>> Open(const wire::Endpoint& listen,
-                                                         bool patient = true);
+                                                         const Options& options);
+  static absl::StatusOr<std::unique_ptr<UdpSocket>> Open(const wire::Endpoint& listen,
+                                                         bool patient = true) {
+    return Open(listen, Options{.patient = patient});
+  }
   ~UdpSocket();
 
   int fd() const { return fd_.get(); }
@@ -49,12 +65,12 @@ class UdpSocket {
   size_t Send(std::span<const Sent> batch);
 
  private:
-  struct Buffers;
-  UdpSocket(os::UniqueFd fd, const wire::Endpoint& local);
+  UdpSocket(os::UniqueFd fd, const wire::Endpoint& local, const Options& options);
 
   const os::UniqueFd fd_;
   const wire::Endpoint local_;
-  const std::unique_ptr<Buffers> buffers_;
+  const std::shared_ptr<Buffers> receive_;
+  const std::shared_ptr<Buffers> send_;
   uint32_t overflow_seen_ = 0;
   uint64_t overflow_ = 0;
 };

@@ -97,7 +97,8 @@ wire::Token ClientTable::TokenOf(const Client& client) const {
 // --- Messages. ---
 
 std::variant<ClientTable::Opened, Drop> ClientTable::Open(Instant now, const wire::Arrival& arrival,
-                                                          wire::MutableBytes datagram) {
+                                                          wire::MutableBytes datagram,
+                                                          Heard heard) {
   const std::optional<wire::DataHeader> header = wire::ReadDataHeader(datagram);
   if (!header.has_value()) return Drop::kTruncated;
   const Id id = FindSession(header->receiver_index);
@@ -110,7 +111,7 @@ std::variant<ClientTable::Opened, Drop> ClientTable::Open(Instant now, const wir
   const Id client = session.client;
   WidenIfBusy(now, session);
   if (session.state() == State::kUnconfirmed) Confirm(now, id);
-  clients_[client].route = arrival.route();
+  if (heard == Heard::kHere) clients_[client].route = arrival.route();
   Touch(client);
   return Opened{client, id, std::get<wire::Session::Opened>(opened).plaintext};
 }

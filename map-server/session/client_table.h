@@ -69,8 +69,10 @@ class ClientTable : public protocol::SessionMaker {
     Id session = kNoId;
     wire::Bytes plaintext;
   };
+  // Whether its node can be reached where the datagram came from, or this is another port than that of the map.
+  enum class Heard : uint8_t { kHere, kElsewhere };
   std::variant<Opened, wire::Drop> Open(Instant now, const wire::Arrival& arrival,
-                                        wire::MutableBytes datagram);
+                                        wire::MutableBytes datagram, Heard heard = Heard::kHere);
 
   // The parts of these two that tests ask for: the client of a key, kNoId where there is none; a new client, for an
   // initiation from `network`; and that something authentic came from a client.

@@ -1,6 +1,7 @@
 #include "map-server/session/handler.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -33,7 +34,8 @@ Handler::Handler(Options options, Store& store)
       identity_(IdentityOf(options)),
       responder_(identity_, protocol::Role::kMap, options.handshakes),
       clients_(identity_, options.max_clients, options.rekey_after),
-      registry_(options.registry, store, drops_) {}
+      registry_(options.registry, store, drops_),
+      relay_(options.registry.lifetime, store, drops_) {}
 
 void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
   // A map makes no initiations, so an answer to one belongs to no session.
@@ -50,6 +52,29 @@ void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableB
   Finish(now);
 }
 
+std::optional<Relay::Target> Handler::HandleRelayed(Instant now, uint16_t udp_port,
+                                                    const Arrival& arrival,
+                                                    wire::MutableBytes datagram) {
+  const std::optional<wire::MessageType> type = wire::ClassifyDatagram(datagram);
+  if (!type.has_value()) {
+    drops_.Add(datagram.size() < 4 ? Drop::kTruncated : Drop::kUnknownType);
+    return std::nullopt;
+  }
+  if (*type == wire::MessageType::kSealed && datagram.size() == protocol::kMapBindDatagram) {
+    // What is not sealed by a client is sealed by one node for the other, and goes on as it came.
+    std::array<uint8_t, protocol::kMapBindDatagram> bind;
+    std::copy(datagram.begin(), datagram.end(), bind.begin());
+    const auto opened = clients_.Open(now, arrival, bind, ClientTable::Heard::kElsewhere);
+    if (const auto* message = std::get_if<ClientTable::Opened>(&opened)) {
+      const Drop drop = OnOpened(now, arrival, *message, udp_port);
+      if (drop != Drop::kNone) drops_.Add(drop);
+      Finish(now);
+      return std::nullopt;
+    }
+  }
+  return relay_.Forward(now, udp_port, arrival.from, datagram.size());
+}
+
 void Handler::AnswerInitiations(Instant now, size_t most) {
   for (; most > 0 && responder_.waiting() > 0; --most) {
     const Drop drop = responder_.AnswerNext(now, clients_, outbox_);
@@ -63,20 +88,31 @@ Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes d
   return OnOpened(now, arrival, std::get<ClientTable::Opened>(opened));
 }
 
-Drop Handler::OnOpened(Instant now, const Arrival& arrival, const ClientTable::Opened& opened) {
+Drop Handler::OnOpened(Instant now, const Arrival& arrival, const ClientTable::Opened& opened,
+                       uint16_t udp_port) {
   if (!clients_.TakeMessage(now, opened.client)) {
     ++refused_messages_;
     return Drop::kRateLimited;
   }
   if (purging() && !clients_.Admits(clients_.KeyOf(opened.client))) return Drop::kUnknownPeer;
   if (wire::ClassifyPlaintext(opened.plaintext) != wire::Kind::kControl) return Drop::kUnknownKind;
-  if (!protocol::IsMapMessage(opened.plaintext)) return OnSessionMessage(arrival, opened);
+  if (!protocol::IsMapMessage(opened.plaintext))
+    return udp_port == 0 ? OnSessionMessage(arrival, opened) : Drop::kUnknownKind;
 
   const auto decoded = protocol::DecodeMapMessage(opened.plaintext);
   if (const auto* drop = std::get_if<Drop>(&decoded)) return *drop;
   const wire::PublicKey& key = clients_.KeyOf(opened.client);
   const Origin origin{key, KeyId::Of(key), arrival.from, arrival.port};
-  registry_.Handle(now, origin, std::get<protocol::MapMessage>(decoded));
+  const auto& message = std::get<protocol::MapMessage>(decoded);
+  const auto* const bind = std::get_if<protocol::MapBind>(&message);
+  if ((bind != nullptr) != (udp_port != 0)) return Drop::kUnknownKind;
+  if (bind != nullptr) {
+    relay_.Handle(now, origin, udp_port, *bind);
+  } else if (const auto* const relay = std::get_if<protocol::MapRelay>(&message)) {
+    relay_.Handle(now, origin, *relay);
+  } else {
+    registry_.Handle(now, origin, message);
+  }
   return Drop::kNone;
 }
 
@@ -99,13 +135,14 @@ Drop Handler::OnSessionMessage(const Arrival& arrival, const ClientTable::Opened
 Instant Handler::NextTimeout() const {
   // At once.
   if (store_.has_completions() || responder_.waiting() > 0 || purging()) return Instant{};
-  return std::min(clients_.NextTimeout(), registry_.NextTimeout());
+  return std::min({clients_.NextTimeout(), registry_.NextTimeout(), relay_.NextTimeout()});
 }
 
 void Handler::HandleTimeout(Instant now) {
   AnswerInitiations(now, 1);
   clients_.HandleTimeout(now, kClientsPerTurn);
   registry_.HandleTimeout(now);
+  relay_.HandleTimeout(now);
   Purge();
   Finish(now);
 }
@@ -129,6 +166,7 @@ void Handler::Purge() {
 void Handler::End(const wire::PublicKey& key) {
   if (const Id client = clients_.Find(key); client != kNoId) clients_.Forget(client);
   registry_.Forget(KeyId::Of(key));
+  relay_.Forget(KeyId::Of(key));
   ++forgotten_;
 }
 
@@ -147,7 +185,10 @@ std::optional<Handler::Forgotten> Handler::Forget(Instant now, const wire::Publi
 
 void Handler::Finish(Instant now) {
   store_.Complete(now);
-  while (const std::optional<Outgoing> out = registry_.NextOutgoing()) {
+  while (true) {
+    std::optional<Outgoing> out = registry_.NextOutgoing();
+    if (!out.has_value()) out = relay_.NextOutgoing();
+    if (!out.has_value()) return;
     const wire::Route route{out->local_address, out->at};
     if (!clients_.Send(now, out->to, route, EncodeMapMessage(out->message), outbox_))
       drops_.Add(Drop::kNoSession);
@@ -175,7 +216,8 @@ Handler::Counts Handler::counts() const {
           .refused_sessions = clients_.refused(),
           .refused_messages = refused_messages_,
           .refused_keys = drops_.Get(Drop::kUnknownPeer),
-          .lifetime = registry_.lifetime()};
+          .lifetime = registry_.lifetime(),
+          .relay = relay_.counts()};
 }
 
 uint64_t Handler::drops(Drop drop) const {

@@ -4,6 +4,8 @@
 //   datagram ── initiation ──► Responder ──► cookie; or it waits ──► response
 //            ── sealed ──► session by receiver index ──► open ──► confirm, close: the client's sessions
 //                                                             ──► map messages ──► Registry ──► sealed answers
+//   to a port of the relay ── a bind of a client ──► Relay ──► sealed answer
+//                          ── all else ──► Relay ──► as it is, to where the other node is bound
 #ifndef WARP_MAP_SERVER_SESSION_HANDLER_H_
 #define WARP_MAP_SERVER_SESSION_HANDLER_H_
 
@@ -19,6 +21,7 @@
 #include "dataplane/wire/counters.h"
 #include "map-server/constants.h"
 #include "map-server/registry/registry.h"
+#include "map-server/relay/relay.h"
 #include "map-server/session/client_table.h"
 #include "map-server/session/roll.h"
 #include "map-server/store/store.h"
@@ -51,6 +54,12 @@ class Handler {
   // A UDP payload, which is opened in place. arrival.port is the LocalAddressId that answers leave from.
   void HandleDatagram(Instant now, const wire::Arrival& arrival, wire::MutableBytes datagram);
 
+  // The same of one that came to a port of the relay. Where it is to be forwarded as it is, it says where to; the bytes
+  // are not changed then. Such a port answers nothing but the binds of clients.
+  std::optional<Relay::Target> HandleRelayed(Instant now, uint16_t udp_port,
+                                             const wire::Arrival& arrival,
+                                             wire::MutableBytes datagram);
+
   // Answers at most so many of the initiations that wait for their Diffie-Hellman. Each takes the time of twenty other
   // messages, so that the sockets are looked at between a few of them. HandleTimeout answers one.
   void AnswerInitiations(Instant now, size_t most);
@@ -80,7 +89,14 @@ class Handler {
   };
   std::optional<Forgotten> Forget(Instant now, const wire::PublicKey& key);
   // Of registrations from their next refresh on.
-  void SetLifetime(Duration lifetime) { registry_.SetLifetime(lifetime); }
+  void SetLifetime(Duration lifetime) {
+    registry_.SetLifetime(lifetime);
+    relay_.SetLifetime(lifetime);
+  }
+  // As Relay::SetTerms. A map relays nothing before this is called.
+  void SetRelay(const RelayTerms& terms, uint16_t first_port, uint16_t ports) {
+    relay_.SetTerms(terms, first_port, ports);
+  }
   // As roll.h has them.
   RollPlace Walk(RollPlace from, size_t most,
                  absl::FunctionRef<void(const wire::PublicKey&)> see) const {
@@ -108,6 +124,7 @@ class Handler {
     uint64_t refused_messages = 0;  // of a node, or a network, that says too much
     uint64_t refused_keys = 0;      // that are not admitted
     Duration lifetime{};
+    Relay::Counts relay;
   };
   Counts counts() const;
   uint64_t drops(wire::Drop drop) const;
@@ -116,7 +133,9 @@ class Handler {
 
  private:
   wire::Drop OnSealed(Instant now, const wire::Arrival& arrival, wire::MutableBytes datagram);
-  wire::Drop OnOpened(Instant now, const wire::Arrival& arrival, const ClientTable::Opened& opened);
+  // `udp_port`: of the relay; 0: it came to a port of the map's own.
+  wire::Drop OnOpened(Instant now, const wire::Arrival& arrival, const ClientTable::Opened& opened,
+                      uint16_t udp_port = 0);
   wire::Drop OnSessionMessage(const wire::Arrival& arrival, const ClientTable::Opened& opened);
   // Takes what the store has answered and seals what that, and all before it, has queued.
   void Finish(Instant now);
@@ -130,6 +149,7 @@ class Handler {
   protocol::Responder responder_;
   ClientTable clients_;
   Registry registry_;
+  Relay relay_;
   protocol::Outbox outbox_;
   RollPlace purge_{RollPlace::Part::kEnd, 0};  // where it is
   uint64_t forgotten_ = 0;

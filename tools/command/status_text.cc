@@ -139,6 +139,7 @@ std::string MtuText(const Json& path) {
 
 std::string PathReason(const Json& path) {
   return absl::StrCat(Text(path, "reason"),
+                      Is(path, "relayed", true) ? ", through a map's relay" : "",
                       Is(path, "black_hole", true) ? ", larger packets vanish" : "");
 }
 

@@ -83,6 +83,7 @@ Json PathJson(const View& view, size_t index, size_t seconds) {
           {"reason", path.reason},
           {"since_s", path.since_s},
           {"carries", path.carries},
+          {"relayed", path.relayed},
           {"suspect", path.suspect},
           {"contested", path.contested},
           {"black_hole", path.black_hole},

@@ -61,6 +61,7 @@ constexpr std::array kRules = {
     Rule{EntryKind::kMapServer, "allow_keys_file", Effect::kLive},
     Rule{EntryKind::kMapServer, "lifetime", Effect::kLive},
     Rule{EntryKind::kMapServer, "listen", Effect::kLive},
+    Rule{EntryKind::kMapServer, "relay", Effect::kLive},
     Rule{EntryKind::kMapServer, "max_registrations", Effect::kRestart,
          "its tables are made for so many at start"},
     Rule{EntryKind::kMapServer, "private_key_file", Effect::kRestart,

@@ -232,6 +232,24 @@ class SectionOf : public Section {
     return key;
   }
 
+  // The same, of which `true` has all that the section says by itself, and `false` stands for none.
+  template <typename M>
+  Key& NestedOrTrue(absl::string_view name, Member<std::optional<M>> member,
+                    const SectionOf<M>& section) {
+    Key& key = Nested(name, member, section);
+    key.type = "true or false, or keys below";
+    key.read = [=, &section, read = key.read](Reader& reader, const Value& value,
+                                              const std::string& path, void* object) {
+      if (value.kind != Value::Kind::kScalar) return read(reader, value, path, object);
+      std::optional<M>& held = static_cast<T*>(object)->*member;
+      if (value.text == "true") return section.Read(reader, Value(), path, &held.emplace());
+      if (value.text != "false")
+        reader.Fail(path,
+                    Unacceptable(value.text, "is not true, false or a map of keys").message());
+    };
+    return key;
+  }
+
   template <typename M>
   Key& Sections(absl::string_view name, Member<std::vector<M>> member, const SectionOf<M>& section,
                 size_t min, size_t max) {

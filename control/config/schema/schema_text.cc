@@ -83,7 +83,8 @@ void AppendTables(const Section& section, const std::string& path, std::string& 
   absl::StrAppend(&out, "### ", path.empty() ? "Top level" : absl::StrCat("`", path, "`"), "\n\n");
   absl::StrAppend(&out, "| key | takes | default | reason |\n|---|---|---|---|\n");
   for (const Key& key : section.keys()) {
-    const std::string takes = key.shape == Key::Shape::kSection ? "keys below" : Takes(key);
+    const bool plain = key.shape == Key::Shape::kSection && key.type.empty();
+    const std::string takes = plain ? "keys below" : Takes(key);
     absl::StrAppend(&out, "| `", key.name, "` | ", Cell(takes), " | ", Cell(DefaultCell(key)),
                     " | ", Cell(key.reason), " |\n");
   }

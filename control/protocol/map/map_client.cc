@@ -11,7 +11,8 @@ MapClient::MapClient(Identity& identity, SessionTable& table, MapClientOptions o
       association_(identity, table, MapAssociation(map_, options.rekey_after, true, options.own)),
       registrations_(identity,
                      {std::move(options.endpoints), options.listen_port, options.refresh}),
-      lookups_(identity) {}
+      lookups_(identity),
+      relays_(identity) {}
 
 // --- What the node knows. ---
 
@@ -38,6 +39,7 @@ void MapClient::Greet(Instant now, bool more_routes) {
 
 void MapClient::SetPeers(Instant now, std::span<const wire::PublicKey> peers) {
   lookups_.SetPeers(now, peers);
+  relays_.SetPeers(now, peers);
   const AllowDigest before = upload_.digest();
   upload_.SetList(AllowList(peers));
   if (upload_.digest() != before) registrations_.Renew(now);
@@ -81,6 +83,7 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapEndp
                          Outbox&) {
   switch (lookups_.HandleAnswer(now, message.key, OrderOf(opened), message.endpoints.size())) {
     case MapLookups::Verdict::kNews:
+      relays_.NoteKnown(now, message.key);
       Found(message.key, message.endpoints);
       return wire::Drop::kNone;
     case MapLookups::Verdict::kNothing:
@@ -127,9 +130,10 @@ Instant MapClient::NextTimeout() const {
   if (association_.send_session() != session_) return Instant{};  // at once
   const Instant next = association_.NextTimeout();
   if (session_ == nullptr) return next;
-  const Instant asking = registrations_.any_published()
-                             ? std::min(lookups_.NextTimeout(), upload_.NextTimeout())
-                             : kNever;
+  const Instant asking =
+      registrations_.any_published()
+          ? std::min({lookups_.NextTimeout(), upload_.NextTimeout(), relays_.NextTimeout()})
+          : kNever;
   return std::min({next, registrations_.NextTimeout(), asking});
 }
 
@@ -141,6 +145,7 @@ void MapClient::HandleTimeout(Instant now, Outbox& outbox) {
   Withdraw(now, outbox);
   Register(now, outbox);
   Ask(now, outbox);
+  AskForRelays(now, outbox);
 }
 
 // The map at the other end of a new session may have lost all it knew, so everything is said again.
@@ -153,6 +158,7 @@ void MapClient::NoticeSession(Instant now) {
   upload_.Restart();
   version_.reset();
   lookups_.Restart(now);
+  relays_.Restart(now);
 }
 
 void MapClient::Register(Instant now, Outbox& outbox) {
@@ -193,6 +199,28 @@ void MapClient::Ask(Instant now, Outbox& outbox) {
     const auto& [family, route] = routes[static_cast<size_t>(due->tries) % routes.size()];
     association_.Send(now, route, EncodeMapMessage(MapLookup{due->request, family.port, due->key}),
                       outbox);
+  }
+}
+
+void MapClient::AskForRelays(Instant now, Outbox& outbox) {
+  const std::vector<std::pair<PortFamily, Route>> routes = registrations_.PublishedRoutes();
+  if (routes.empty() || relays_.NextTimeout() > now) return;
+  const auto known = [this](const wire::PublicKey& key) { return lookups_.KnownSince(key); };
+  for (const MapRelays::Ask& ask : relays_.TakeAsks(now, registrations_.Retry(), known)) {
+    const auto& [family, route] = routes[static_cast<size_t>(ask.tries) % routes.size()];
+    association_.Send(now, route, EncodeMapMessage(MapRelay{ask.request, family.port, ask.key}),
+                      outbox);
+  }
+  const auto routes_of = [&routes](PortId port) {
+    std::vector<Route> of_port;
+    for (const auto& [family, route] : routes) {
+      if (family.port == port) of_port.push_back(route);
+    }
+    return of_port;
+  };
+  for (MapRelays::Bind& bind : relays_.TakeBinds(now, registrations_.Retry(), routes_of)) {
+    bind.message.order = registrations_.NextOrder();
+    association_.Send(now, bind.route, EncodeMapMessage(bind.message), outbox);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "control/protocol/map/map_message.h"
 #include "control/protocol/map/map_registrations.h"
 #include "control/protocol/map/map_upload.h"
+#include "control/protocol/map/relays.h"
 #include "control/protocol/session/association.h"
 
 namespace warp::protocol {
@@ -49,7 +50,14 @@ class MapClient : public MapDriver {
   void LookUpAgain(Instant now, const wire::PublicKey& peer) override {
     lookups_.LookUpAgain(now, peer);
   }
-  void LookAgain(Instant now, PortId port) override { registrations_.LookAgain(now, port); }
+  void LookAgain(Instant now, PortId port) override {
+    registrations_.LookAgain(now, port);
+    relays_.LookAgain(now, port);
+  }
+  void SetRelayWanted(Instant now, const wire::PublicKey& peer, bool wanted) override {
+    relays_.SetWanted(now, peer, wanted);
+  }
+  std::vector<RelayedEndpoints> TakeRelayed() override { return relays_.TakeFound(); }
   std::optional<std::vector<wire::IpAddress>> TakeOutside() override;
   wire::Drop HandleControl(Instant now, const OpenedMessage& opened, Outbox& outbox) override;
   Instant NextTimeout() const override;
@@ -66,6 +74,12 @@ class MapClient : public MapDriver {
   wire::Drop On(Instant now, const OpenedMessage& opened, const MapEndpoints& message,
                 Outbox& outbox);
   wire::Drop On(Instant now, const OpenedMessage& opened, const MapPush& message, Outbox& outbox);
+  wire::Drop On(Instant now, const OpenedMessage& opened, const MapRelayed& message, Outbox&) {
+    return relays_.HandleRelayed(now, OrderOf(opened), message);
+  }
+  wire::Drop On(Instant now, const OpenedMessage& opened, const MapBound& message, Outbox&) {
+    return relays_.HandleBound(now, opened.arrival, OrderOf(opened), message);
+  }
   template <typename MessageOfANode>
   wire::Drop On(Instant, const OpenedMessage&, const MessageOfANode&, Outbox&) {
     return wire::Drop::kMalformed;  // only nodes say this
@@ -77,6 +91,7 @@ class MapClient : public MapDriver {
   void Register(Instant now, Outbox& outbox);
   void Withdraw(Instant now, Outbox& outbox);
   void Ask(Instant now, Outbox& outbox);
+  void AskForRelays(Instant now, Outbox& outbox);
   void Found(const wire::PublicKey& key, const std::vector<wire::Endpoint>& endpoints);
 
   const wire::PublicKey map_;
@@ -85,6 +100,7 @@ class MapClient : public MapDriver {
   MapRegistrations registrations_;
   MapUpload upload_;
   MapLookups lookups_;
+  MapRelays relays_;
   std::vector<FoundEndpoints> found_;
   std::vector<wire::IpAddress> outside_;  // as TakeOutside gave them last
   std::optional<uint64_t> version_;       // of what the map has told us, in this session

@@ -19,6 +19,8 @@ inline constexpr size_t kMapMaxEndpoints = 32;   // in one answer or push
 inline constexpr size_t kMapAllowPart = 48;      // key ids in one message
 inline constexpr size_t kMapMaxAllow = 65535;    // key ids in one allow list
 
+inline constexpr size_t kMapMaxChannels = 16;  // of a relay, in one answer
+
 // "All ports" in a deregister.
 inline constexpr uint16_t kMapAllPorts = 0xffff;
 
@@ -61,6 +63,15 @@ inline constexpr std::chrono::seconds kMapLookupKnown{60};
 // A peer that cannot be reached is looked up at once, and a port before which a NAT may have forgotten us is registered
 // at once, but neither more often than this.
 inline constexpr std::chrono::seconds kMapLookUpAgain{1};
+
+// A relay is asked for when the map has said endpoints of the peer for this long, and none of them has led to a path;
+// and not more often than so: at all, where nobody of that key can be relayed to, where the map relays nothing or has
+// no room, and while there are channels, since either node may have more ports by then.
+inline constexpr std::chrono::seconds kMapRelayPatience{1};
+inline constexpr std::chrono::seconds kMapRelayAgain{1};
+inline constexpr std::chrono::seconds kMapRelayMissing{5};
+inline constexpr std::chrono::seconds kMapRelayRefused{60};
+inline constexpr std::chrono::seconds kMapRelayKnown{60};
 
 // Requests sent in one turn. A limit keeps a node with many peers from being busy with requests alone.
 inline constexpr size_t kMapRequestsPerTurn = 64;

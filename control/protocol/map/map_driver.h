@@ -34,6 +34,12 @@ struct FoundEndpoints {
   std::vector<wire::Endpoint> endpoints;
 };
 
+// The endpoints at which a map's relay forwards to a peer now, each for one port of ours alone.
+struct RelayedEndpoints {
+  wire::PublicKey peer;
+  std::vector<Route> endpoints;
+};
+
 class MapDriver {
  public:
   virtual ~MapDriver() = default;
@@ -47,6 +53,11 @@ class MapDriver {
   virtual void SetPeers(Instant now, std::span<const wire::PublicKey> peers) = 0;
   // The peer cannot be reached, so another lookup may help. The driver limits how often it asks.
   virtual void LookUpAgain(Instant now, const wire::PublicKey& peer) = 0;
+
+  // Whether no path leads to the peer. Where the map has a relay, it is asked for that.
+  virtual void SetRelayWanted(Instant, const wire::PublicKey&, bool) {}
+  // Those of each peer of which they have changed since the last call.
+  virtual std::vector<RelayedEndpoints> TakeRelayed() { return {}; }
 
   // A NAT before this port may have lost its mapping: the map may see the port elsewhere now. The driver limits how
   // often it asks.

@@ -68,6 +68,11 @@ MapLookups::Verdict MapLookups::HandleAnswer(Instant now, const wire::PublicKey&
   peer.heard = order;
   peer.tries = 0;
   const bool known = count != 0;
+  if (!known) {
+    peer.known_since.reset();
+  } else if (!peer.known_since.has_value()) {
+    peer.known_since = now;
+  }
   if (!peer.again)
     Schedule(key, peer, now + identity_.Jitter(known ? kMapLookupKnown : kMapLookupMissing));
   return known ? Verdict::kNews : Verdict::kNothing;

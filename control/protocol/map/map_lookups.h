@@ -46,6 +46,11 @@ class MapLookups {
     int tries = 0;  // without an answer so far
   };
   std::optional<Due> NextDue(Instant now, Duration retry);
+  // Since when the map says endpoints of the peer; nullopt: it says none.
+  std::optional<Instant> KnownSince(const wire::PublicKey& key) const {
+    const auto it = peers_.find(key);
+    return it == peers_.end() ? std::nullopt : it->second.known_since;
+  }
   Instant NextTimeout() const { return timers_.empty() ? kNever : timers_.begin()->first; }
 
   enum class Verdict : uint8_t {
@@ -64,6 +69,7 @@ class MapLookups {
     int tries = 0;
     bool again = false;  // asked for since last_sent, so an answer to that does not put it off
     MessageOrder heard{};
+    std::optional<Instant> known_since;
   };
 
   void Schedule(const wire::PublicKey& key, Peer& peer, Instant next);

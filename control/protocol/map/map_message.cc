@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control/protocol/map/map_bytes.h"
+#include "control/protocol/map/relay_message.h"
 #include "dataplane/wire/message.h"
 
 namespace warp::protocol {
@@ -18,6 +19,10 @@ enum class Type : uint8_t {
   kPush = 0x46,
   kPushAck = 0x47,
   kDeregister = 0x48,
+  kRelay = 0x49,
+  kRelayed = 0x4a,
+  kBind = 0x4b,
+  kBound = 0x4c,
 };
 
 constexpr uint8_t kSendAllowFlag = 1;
@@ -30,18 +35,6 @@ static_assert(kSealed + 37 + kMapMaxCandidates * kMapEndpointSize + kPart <= kMa
 static_assert(kSealed + 43 + kMapMaxEndpoints * kMapEndpointSize <= kMapMaxDatagram);
 
 MapWriter Begin(Type type) { return MapWriter(static_cast<uint8_t>(type)); }
-
-void Write(MapWriter& out, const MapOrder& order) {
-  out.U64(order.epoch);
-  out.U64(order.number);
-}
-MapOrder ReadOrder(MapReader& in) {
-  MapOrder order;
-  order.epoch = in.U64();
-  order.number = in.U64();
-  in.Require(order.epoch != kMapNoEpoch);
-  return order;
-}
 
 void WritePart(MapWriter& out, uint16_t total, const std::vector<KeyId>& ids) {
   out.U16(total);
@@ -233,6 +226,14 @@ ReadFunction ReaderOf(uint8_t type) {
       return ReadPushAck;
     case Type::kDeregister:
       return ReadDeregister;
+    case Type::kRelay:
+      return [](MapReader& in) { return MapMessage(protocol::ReadRelay(in)); };
+    case Type::kRelayed:
+      return [](MapReader& in) { return MapMessage(protocol::ReadRelayed(in)); };
+    case Type::kBind:
+      return [](MapReader& in) { return MapMessage(protocol::ReadBind(in)); };
+    case Type::kBound:
+      return [](MapReader& in) { return MapMessage(protocol::ReadBound(in)); };
   }
   return nullptr;
 }

@@ -3,6 +3,7 @@
 //
 //   control     = 03 | message
 //   map-message = register / registered / allow / allowed / lookup / endpoints / push / push-ack / deregister
+//               / relay / relayed / bind / bound                                            ; see relay_message.h
 //
 //   register    = 40 | port u16 | order | echo 8 | count u8 | count × endpoint 18 | allow-digest 8 | part
 //                                                                                   ; node to map, from that port
@@ -52,31 +53,20 @@
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_MESSAGE_H_
 
-#include <array>
-#include <compare>
 #include <cstdint>
 #include <variant>
 #include <vector>
 
 #include "control/protocol/map/key_id.h"
 #include "control/protocol/map/map_constants.h"
+#include "control/protocol/map/map_order.h"
+#include "control/protocol/map/relay_message.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/endpoint.h"
 
 namespace warp::protocol {
-
-using MapChallenge = std::array<uint8_t, 8>;
-
-// Where a message stands among all messages of its node about its ports, whatever map and session it went to.
-struct MapOrder {
-  uint64_t epoch = 0;
-  uint64_t number = 0;
-  friend auto operator<=>(const MapOrder&, const MapOrder&) = default;
-};
-// No epoch: a map that was told of it could not be told of a later one.
-inline constexpr uint64_t kMapNoEpoch = UINT64_MAX;
 
 struct MapRegister {
   uint16_t port = 0;
@@ -157,8 +147,9 @@ struct MapDeregister {
   friend bool operator==(const MapDeregister&, const MapDeregister&) = default;
 };
 
-using MapMessage = std::variant<MapRegister, MapRegistered, MapAllow, MapAllowed, MapLookup,
-                                MapEndpoints, MapPush, MapPushAck, MapDeregister>;
+using MapMessage =
+    std::variant<MapRegister, MapRegistered, MapAllow, MapAllowed, MapLookup, MapEndpoints, MapPush,
+                 MapPushAck, MapDeregister, MapRelay, MapRelayed, MapBind, MapBound>;
 
 // The whole plaintext, kind byte first, ready to be sealed. The message keeps the bounds above.
 std::vector<uint8_t> EncodeMapMessage(const MapMessage& message);

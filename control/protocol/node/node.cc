@@ -223,6 +223,11 @@ void Node::AskMaps(Instant now, Peer& peer) {
       for (const Map& map : maps_) map.driver->LookUpAgain(now, key.key);
     }
   }
+  if (const std::optional<bool> wanted = peer.TakeRelayWish()) {
+    for (const auto& key : peer.association().keys().remotes().entries()) {
+      for (const Map& map : maps_) map.driver->SetRelayWanted(now, key.key, *wanted);
+    }
+  }
   for (const PortId port : peer.TakeDoubtful()) {
     for (const Map& map : maps_) map.driver->LookAgain(now, port);
   }
@@ -256,6 +261,12 @@ void Node::FollowMaps(Instant now) {
       const auto peer = peers_by_key_.find(found.peer);
       if (peer == peers_by_key_.end()) continue;
       peer->second->SetFound(now, map.id, found.peer, found.endpoints);
+      Watch(*peer->second);
+    }
+    for (const RelayedEndpoints& relayed : map.driver->TakeRelayed()) {
+      const auto peer = peers_by_key_.find(relayed.peer);
+      if (peer == peers_by_key_.end()) continue;
+      peer->second->SetRelayed(now, map.id, relayed.peer, relayed.endpoints);
       Watch(*peer->second);
     }
   }

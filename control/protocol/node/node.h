@@ -234,6 +234,7 @@ class Node {
   bool ClaimKey(Instant now, const wire::PublicKey& key, const Peer* owner);
   // Tells the set of peers to the maps where it changed: once, however many changes there were.
   void TellPeers(Instant now);
+  void TellRelayWishes(Instant now, MapDriver& map);
   // Has to follow everything that happens to a peer.
   void Watch(const Peer& peer) { timers_.Set(peer.id(), peer.NextTimeout()); }
   void ServeMaps(Instant now);

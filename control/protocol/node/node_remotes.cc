@@ -82,7 +82,19 @@ void Node::SetSpreads(Instant now, PeerId id, bool spreads) {
 void Node::TellPeers(Instant now) {
   if (!std::exchange(peers_untold_, false)) return;
   const std::vector<wire::PublicKey> keys = PeerKeys();
-  for (const Map& map : maps_) map.driver->SetPeers(now, keys);
+  for (const Map& map : maps_) {
+    map.driver->SetPeers(now, keys);
+    TellRelayWishes(now, *map.driver);
+  }
+}
+
+// A map, or a key of a peer, is new to the other.
+void Node::TellRelayWishes(Instant now, MapDriver& map) {
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer == nullptr) continue;
+    for (const auto& key : peer->association().keys().remotes().entries())
+      map.SetRelayWanted(now, key.key, peer->wants_relay());
+  }
 }
 
 // --- Maps. ---
@@ -95,6 +107,7 @@ MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
   owners_[&driver->association()] = {.map = driver};
   driver->SetPorts(now, ports_);
   driver->SetPeers(now, PeerKeys());
+  TellRelayWishes(now, *driver);
   return id;
 }
 

@@ -14,6 +14,7 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
       association_(context.identity, context.table,
                    PeerAssociation(context.identity.timers(), options.public_key,
                                    std::move(options.psk), context.window)),
+      relay_wish_(now),
       unanswered_(context.unanswered),
       tuning_(context.tuning),
       probe_interval_(context.identity.timers().probe_interval),
@@ -22,6 +23,7 @@ Peer::Peer(Instant now, Context& context, PeerId id, PeerOptions options)
       share_(context.sharers),
       since_(now) {
   SetEndpoints(now, EndpointSource::kConfig, 0, options.endpoints);
+  next_election_ = relay_wish_.next();
   association_.Connect(now);
 }
 
@@ -254,7 +256,8 @@ void Peer::Elect(Instant now) {
     Changed();
     room_freed_ = true;
   }
-  next_election_ = paths_.NextElection(now);
+  relay_wish_.Note(now, paths_.WorksDirectly(now));
+  next_election_ = std::min(paths_.NextElection(now), relay_wish_.next());
   next_timeout_.reset();
 }
 

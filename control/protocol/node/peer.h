@@ -24,6 +24,7 @@
 #include "control/protocol/path/limit_book.h"
 #include "control/protocol/path/newest_probes.h"
 #include "control/protocol/path/path_set.h"
+#include "control/protocol/path/relay_wish.h"
 #include "control/protocol/session/association.h"
 #include "control/protocol/session/twin_watch.h"
 
@@ -105,6 +106,9 @@ class Peer {
   // A map has found this of a key of the peer, which counts where the key serves.
   void SetFound(Instant now, uint32_t map, const wire::PublicKey& key,
                 std::span<const wire::Endpoint> endpoints);
+  // The relay of a map forwards to a key of the peer from there, likewise.
+  void SetRelayed(Instant now, uint32_t map, const wire::PublicKey& key,
+                  std::span<const Route> endpoints);
   // There is no such map any more.
   void ForgetMap(Instant now, uint32_t map);
   // Keys of the peer have ended: what maps have said of them is not true any more.
@@ -148,6 +152,9 @@ class Peer {
   std::vector<PathStatus> PathStatuses() const;
   // True once after each loss of the connection: a map may know where the peer is now.
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
+  // Whether no path leads to the peer but through relays, where that has changed; and as it is.
+  std::optional<bool> TakeRelayWish() { return relay_wish_.TakeChange(); }
+  bool wants_relay() const { return relay_wish_.wanted(); }
   // Ports of ours over which a path that worked has fallen silent, each once: where a NAT before them has forgotten us,
   // the peer may know us at an endpoint that is no longer ours, and a map can tell it the new one.
   std::vector<PortId> TakeDoubtful() { return std::exchange(doubtful_, {}); }
@@ -197,6 +204,7 @@ class Peer {
   Association association_;
   EndpointBook book_;
   PathSet paths_;
+  RelayWish relay_wish_;
   UnansweredBudget::Share unanswered_;
 
   uint64_t tuning_;          // of the context, that it follows

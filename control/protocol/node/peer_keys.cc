@@ -15,6 +15,21 @@ void Peer::SetFound(Instant now, uint32_t map, const wire::PublicKey& key,
   SetEndpoints(now, EndpointSource::kMap, instance.instance(), endpoints);
 }
 
+void Peer::SetRelayed(Instant now, uint32_t map, const wire::PublicKey& key,
+                      std::span<const Route> endpoints) {
+  const auto* const entry = association_.keys().remotes().Find(key);
+  if (entry == nullptr) return;
+  std::vector<Route> acceptable;
+  for (const Route& route : endpoints) {
+    if (AcceptableEndpoint(route.remote, context_.allow_loopback) && !IsOwn(route.remote))
+      acceptable.push_back(route);
+  }
+  book_.ReplaceRelayed(
+      now, MapInstance{map, entry->number}.instance(), acceptable,
+      [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); });
+  Reconcile(now);
+}
+
 void Peer::ForgetMap(Instant now, uint32_t map) {
   Withdraw(now, [map](const MapInstance& instance) { return instance.map == map; });
 }
@@ -27,9 +42,12 @@ void Peer::ForgetOldKeys(Instant now) {
 }
 
 void Peer::Withdraw(Instant now, absl::FunctionRef<bool(const MapInstance&)> which) {
-  const bool any = book_.Withdraw(
-      EndpointSource::kMap, [which](uint64_t instance) { return which(MapInstance::Of(instance)); },
-      [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); });
+  bool any = false;
+  for (const EndpointSource source : {EndpointSource::kMap, EndpointSource::kRelay}) {
+    any |= book_.Withdraw(
+        source, [which](uint64_t instance) { return which(MapInstance::Of(instance)); },
+        [this](const wire::Endpoint& endpoint) { return paths_.IsActive(endpoint); });
+  }
   if (any) Reconcile(now);
 }
 
@@ -38,7 +56,7 @@ void Peer::SetKey(Instant now, const wire::PublicKey& key, Replaced replaced) {
   const auto& remotes = association_.keys().remotes();
   const std::vector<KeySuccession<wire::PublicKey>::Entry> before = remotes.entries();
   association_.SetRemote(now, key, replaced);
-  book_.Renumber(EndpointSource::kMap, [&](uint64_t instance) {
+  const auto renumber = [&](uint64_t instance) {
     MapInstance of = MapInstance::Of(instance);
     const auto was = std::find_if(before.begin(), before.end(), [&of](const auto& entry) {
       return entry.number == of.key_number;
@@ -46,7 +64,9 @@ void Peer::SetKey(Instant now, const wire::PublicKey& key, Replaced replaced) {
     const auto* const is = was == before.end() ? nullptr : remotes.Find(was->key);
     if (is != nullptr) of.key_number = is->number;
     return of.instance();
-  });
+  };
+  book_.Renumber(EndpointSource::kMap, renumber);
+  book_.Renumber(EndpointSource::kRelay, renumber);
   ForgetOldKeys(now);
 }
 

@@ -16,13 +16,21 @@ bool AcceptableEndpoint(const wire::Endpoint& endpoint, bool allow_loopback) {
 
 void EndpointBook::Replace(Instant now, EndpointSource source, uint64_t instance,
                            std::span<const wire::Endpoint> endpoints, ActiveFunction active) {
+  std::vector<Route> routes;
+  for (const wire::Endpoint& endpoint : endpoints) routes.push_back({0, endpoint});
+  ReplaceAll(now, source, instance, routes, active);
+}
+
+void EndpointBook::ReplaceAll(Instant now, EndpointSource source, uint64_t instance,
+                              std::span<const Route> routes, ActiveFunction active) {
   for (Entry& entry : entries_) {
     if (entry.source == source && entry.instance == instance) entry.withdrawn = true;
   }
   size_t taken = 0;
-  for (const wire::Endpoint& endpoint : endpoints) {
+  for (const auto& [port, endpoint] : routes) {
     const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-      return entry.source == source && entry.instance == instance && entry.endpoint == endpoint;
+      return entry.source == source && entry.instance == instance && entry.endpoint == endpoint &&
+             entry.port == port;
     });
     if (known != entries_.end() && !known->withdrawn) continue;  // named twice
     if (taken == kMaxEndpoints) break;
@@ -30,8 +38,11 @@ void EndpointBook::Replace(Instant now, EndpointSource source, uint64_t instance
     if (known != entries_.end()) {
       known->withdrawn = false;
     } else {
-      entries_.push_back(
-          {.endpoint = endpoint, .source = source, .instance = instance, .useful = now});
+      entries_.push_back({.endpoint = endpoint,
+                          .source = source,
+                          .instance = instance,
+                          .port = port,
+                          .useful = now});
     }
   }
   // An endpoint that is no longer named stays while it is active. Those are bounded as the named ones are.
@@ -142,7 +153,8 @@ std::vector<EndpointBook::Known> EndpointBook::All() const {
                 .instance = entry->instance,
                 .heard_on = entry->port,
                 .local = entry->local};
-    if (known.learned() && known.endpoint.address.is_link_local()) known.port = entry->port;
+    if (known.relayed() || (known.learned() && known.endpoint.address.is_link_local()))
+      known.port = entry->port;
     const bool is_known = std::any_of(all.begin(), all.end(),
                                       [&](const Known& other) { return other.Covers(known); });
     if (!is_known) all.push_back(known);

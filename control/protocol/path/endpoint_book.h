@@ -20,7 +20,8 @@
 
 namespace warp::protocol {
 
-enum class EndpointSource : uint8_t { kConfig, kMap, kLearned };
+// kRelay: a map says that its relay forwards from there.
+enum class EndpointSource : uint8_t { kConfig, kMap, kRelay, kLearned };
 
 // A map that says something of one key of a peer, by the key's number (KeySuccession). Each key has an instance of its
 // own: somebody who has stolen an old one must not replace what is known of another. In the order of instances a newer
@@ -44,6 +45,11 @@ class EndpointBook {
   // MapInstance. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0.
   void Replace(Instant now, EndpointSource source, uint64_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
+  // The same of kRelay, each endpoint for one port of ours alone.
+  void ReplaceRelayed(Instant now, uint64_t instance, std::span<const Route> routes,
+                      ActiveFunction active) {
+    ReplaceAll(now, EndpointSource::kRelay, instance, routes, active);
+  }
   // Such instances of the source know nothing any more: as Replace by nothing. False: they knew nothing.
   using InstanceFunction = absl::FunctionRef<bool(uint64_t instance)>;
   bool Withdraw(EndpointSource source, InstanceFunction which, ActiveFunction active);
@@ -67,7 +73,7 @@ class EndpointBook {
 
   struct Known {
     wire::Endpoint endpoint;
-    // Of a learned link-local address, which means something on this port's link alone.
+    // Of a relay's; and of a learned link-local address, which means something on this port's link alone.
     std::optional<PortId> port;
     // Who has told of it. Of several, the first in the order of their kinds and instances: a learned endpoint is known
     // from the peer's probes alone.
@@ -78,6 +84,7 @@ class EndpointBook {
     wire::IpAddress local = {};
 
     bool learned() const { return source == EndpointSource::kLearned; }
+    bool relayed() const { return source == EndpointSource::kRelay; }
     // The number of the port that the configuration binds it to; 0: none.
     uint32_t bound_to() const {
       return source == EndpointSource::kConfig ? static_cast<uint32_t>(instance) : 0;
@@ -98,13 +105,16 @@ class EndpointBook {
     wire::Endpoint endpoint;
     EndpointSource source;
     uint64_t instance = 0;
-    PortId port = 0;           // learned
+    PortId port = 0;           // learned, or of a relay
     wire::IpAddress local;     // learned
     uint16_t remote_port = 0;  // learned
     Instant newest;            // learned: when the newest probe of the port came from it
     Instant useful;            // learned: when a path to it was active last, or when it was learned
     bool withdrawn = false;    // its source no longer names it
   };
+  void ReplaceAll(Instant now, EndpointSource source, uint64_t instance,
+                  std::span<const Route> routes, ActiveFunction active);
+
   std::vector<Entry> entries_;
 };
 

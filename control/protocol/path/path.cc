@@ -41,6 +41,7 @@ PathStatus Path::status() const {
                     .reason = reason_,
                     .since = since_,
                     .carries = carries_,
+                    .relayed = relayed_,
                     .remote_port = remote_port_,
                     .use = use_.use(),
                     .rtt = rtt_,

@@ -52,6 +52,7 @@ struct PathStatus {
   absl::string_view reason;  // of the last change; a constant: "probe answered", "port down", ...
   Instant since;             // the time of the last change
   bool carries = false;      // payloads are sent over it
+  bool relayed = false;      // through a map's relay
   // The peer's own number of the port that it leads to, where the peer has told.
   std::optional<uint16_t> remote_port;
   PortUse use = PortUse::kFree;    // as either end wants it
@@ -107,6 +108,9 @@ class Path {
   // hairpin, which an inside address is better than.
   bool hairpin() const { return hairpin_; }
   void SetHairpin(bool hairpin) { hairpin_ = hairpin; }
+  // It leads through a map's relay, and carries while no other path does.
+  bool relayed() const { return relayed_; }
+  void SetRelayed(bool relayed) { relayed_ = relayed; }
   PathUse& use() { return use_; }
   const PathUse& use() const { return use_; }
   bool carries() const { return carries_; }
@@ -307,6 +311,7 @@ class Path {
   bool in_use_ = false;
   bool learned_ = false;
   bool hairpin_ = false;
+  bool relayed_ = false;
   bool doubted_ = false;  // TakeDoubt has said so
   bool carries_ = false;
   uint32_t unmeasured_ = 0;  // probes since the last answer over this path

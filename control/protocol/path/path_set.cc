@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "control/protocol/path/path_choice.h"
 #include "control/protocol/path/path_room.h"
 
 namespace warp::protocol {
@@ -122,6 +123,10 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
       changed = true;
     }
     path->SetLearned(known->learned());
+    if (path->relayed() != known->relayed()) {
+      path->SetRelayed(known->relayed());
+      changed = true;
+    }
     changed |= path->SetLimit(mtu);
     if (path->use().SetOwn(use)) {
       changed = true;
@@ -184,38 +189,16 @@ bool PathSet::Carries(const wire::Endpoint& endpoint) const {
   });
 }
 
-namespace {
-
-bool AreAlternatives(const Path& a, const Path& b) {
-  if (a.route().port != b.route().port) return false;
-  return a.remote_port().has_value() && a.remote_port() == b.remote_port();
-}
-
-// What arrives over a path, in eighths, so that a change of little weight changes nothing. All good ones are alike.
-int Eighths(const Path& path, Instant now) {
-  return static_cast<int>(std::min(path.delivery(now), kGoodShare) * 8);
-}
-
-// Whether `a` should rather carry than `b`; both may.
-bool IsBetter(const Path& a, const Path& b, Instant now) {
-  if (a.active() != b.active()) return a.active();
-  if (Eighths(a, now) != Eighths(b, now)) return Eighths(a, now) > Eighths(b, now);
-  if (a.learned() != b.learned()) return b.learned();
-  if (a.hairpin() != b.hairpin()) return b.hairpin();
-  if (a.carries() != b.carries()) return a.carries();
-  return a.rtt().value_or(Duration::max()) < b.rtt().value_or(Duration::max());
-}
-
-bool JustLost(const Path& path, Instant now) {
-  return path.usable() && path.last_active() != Instant{} && !path.active() &&
-         now < path.last_active() + kLostCarries;
-}
-
-}  // namespace
-
 bool PathSet::Elect(Instant now) {
   std::vector<bool> chosen(paths_.size(), false);
-  const auto choose = [&](auto may) {
+  // A relay is left when another path has worked for a moment, so that nothing is lost meanwhile.
+  const bool leave = std::any_of(paths_.begin(), paths_.end(), [now](const Path& path) {
+    return !path.relayed() && Works(path, now) && path.since() + kRelayOverlap <= now;
+  });
+  const auto choose = [&](auto may_carry) {
+    const auto may = [&](const Path& path) {
+      return may_carry(path) && !(leave && path.relayed());
+    };
     for (size_t i = 0; i < paths_.size(); ++i) {
       if (paths_[i].use().refused() || !may(paths_[i])) continue;
       bool best = true;
@@ -229,9 +212,8 @@ bool PathSet::Elect(Instant now) {
       chosen[i] = best;
     }
   };
-  const bool any_good = std::any_of(paths_.begin(), paths_.end(), [now](const Path& path) {
-    return path.active() && !path.blocked(now) && !path.use().refused();
-  });
+  const bool any_good = std::any_of(paths_.begin(), paths_.end(),
+                                    [now](const Path& path) { return Works(path, now); });
   if (any_good) {
     choose([now](const Path& path) {
       return (path.active() || JustLost(path, now)) && !path.blocked(now);
@@ -265,7 +247,12 @@ bool PathSet::HasAlternative(const Path& path, Instant now) const {
 
 Instant PathSet::NextElection(Instant now) const {
   Instant next = kNever;
+  const bool relayed = std::any_of(paths_.begin(), paths_.end(), [](const Path& path) {
+    return path.relayed() && path.carries();
+  });
   for (const Path& path : paths_) {
+    if (relayed && !path.relayed() && path.active() && path.since() + kRelayOverlap > now)
+      next = std::min(next, path.since() + kRelayOverlap);
     if (path.active() && path.delivery_until() > now) next = std::min(next, path.delivery_until());
     if (JustLost(path, now)) next = std::min(next, path.last_active() + kLostCarries);
   }
@@ -300,6 +287,11 @@ std::vector<Way> PathSet::BestWays(Instant now, size_t most, std::optional<PortI
   std::vector<Way> ways;
   for (Path* path : best) ways.push_back(path->NextWay());
   return ways;
+}
+
+bool PathSet::WorksDirectly(Instant now) const {
+  return std::any_of(paths_.begin(), paths_.end(),
+                     [now](const Path& path) { return !path.relayed() && Works(path, now); });
 }
 
 bool PathSet::any_active() const {

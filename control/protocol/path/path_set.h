@@ -5,6 +5,7 @@
 // peer reports that they arrive, and else the one with the shortest round trip. So each pair of interfaces costs one
 // copy. A learned endpoint may be a relay's, which must not keep what a told one could carry: it comes last. Of those
 // that were told, one that turns round in the NAT before us (a hairpin) leaves it to one that reaches the peer inside.
+// Paths through a map's relay carry while no other one works.
 #ifndef WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 #define WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 
@@ -91,6 +92,8 @@ class PathSet {
   std::vector<Way> BestWays(Instant now, size_t most, std::optional<PortId> avoid);
 
   bool any_active() const;
+  // Whether payloads arrive over a path that leads through no relay.
+  bool WorksDirectly(Instant now) const;
   // Of the usable paths that are not active, the one that was active last. Null where none ever was.
   const Path* LastActive() const;
   // Calls `use` with each path. Where paths are refused (false), the next call begins with the first of those, so that

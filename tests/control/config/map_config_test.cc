@@ -90,6 +90,49 @@ TEST(MapConfigTest, ReadsAStore) {
   EXPECT_EQ(store.tls->name, "n.example");
 }
 
+TEST(MapConfigTest, ReadsARelay) {
+  const std::string begin = "private_key_file: k\n";
+  const auto relay = [&](const std::string& text) {
+    const absl::StatusOr<MapConfig> config = ParseMapConfig(begin + text, "f");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() ? config->relay : std::nullopt;
+  };
+  EXPECT_EQ(relay(""), std::nullopt);
+  EXPECT_EQ(relay("relay: false"), std::nullopt);
+  EXPECT_EQ(relay("relay: true"), RelayConfig());
+  EXPECT_EQ(relay("relay: {}"), RelayConfig());
+  RelayConfig all;
+  all.ports = {4000, 8};
+  all.rate = 1'000'000;
+  all.bytes = 5'000'000;
+  all.pairs = 3;
+  EXPECT_EQ(relay("relay: {ports: 4000-4007, rate: 1Mbit, bytes: 5MB, pairs: 3}"), all);
+  all = RelayConfig();
+  all.ports = {65535, 1};
+  EXPECT_EQ(relay("relay: {ports: 65535}"), all);
+}
+
+TEST(MapConfigTest, SaysWhatIsWrongWithARelay) {
+  const std::string begin = "private_key_file: k\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {"relay: yes", "f:2: relay: \"yes\" is not true, false or a map of keys"},
+      {"relay: [a]", "f:2: relay: must be a map of keys, is a list"},
+      {"relay: {ports: 20}\nlisten: 0.0.0.0:20",
+       "f:2: relay.ports: has the port of 0.0.0.0:20, at which the map listens"},
+      {"relay: {ports: 0-3}",
+       "f:2: relay.ports: \"0-3\" is not a range of UDP ports such as 20000-20063"},
+      {"relay: {ports: 5-3}",
+       "f:2: relay.ports: \"5-3\" is not a range of UDP ports such as 20000-20063"},
+      {"relay: {ports: 65530-65536}",
+       "f:2: relay.ports: \"65530-65536\" is not a range of UDP ports such as 20000-20063"},
+      {"relay: {ports: 20000-}",
+       "f:2: relay.ports: \"20000-\" is not a range of UDP ports such as 20000-20063"},
+      {"relay: {ports: 1-257}", "f:2: relay.ports: \"1-257\" has more than 256 ports"},
+      {"relay: {pairs: 0}", "f:2: relay.pairs: \"0\" is not a whole number from 1 to 16384"},
+  };
+  for (const auto& [text, messages] : cases) EXPECT_EQ(Messages(begin + text), messages) << text;
+}
+
 TEST(MapConfigTest, SaysWhatIsWrongWithAStore) {
   const std::string begin = "private_key_file: k\nstore:\n";
   const std::pair<const char*, const char*> cases[] = {

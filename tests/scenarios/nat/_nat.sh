@@ -190,6 +190,17 @@ new_address() {
   rebind "$1"
 }
 
+# relaying_map_up [TERMS]: as map_up, of a map that relays.
+relaying_map_up() {
+  {
+    echo "private_key_file: $(key_file M)"
+    echo "control_socket: $lab/M.sock"
+    echo "relay: ${1:-true}"
+  } >"$lab/M.yaml"
+  launch M M "$warp_map" --config "$lab/M.yaml"
+  ready M
+}
+
 # each_row ROW…: runs the scenario anew with the words of each row as its arguments, a few rows at a time, each in a
 # laboratory of its own. Prints the line of each row that begins with "took", and everything of those that fail.
 each_row() {

@@ -35,6 +35,17 @@ std::string MapStates(const Json& map) {
       "\nrefused: ", Counts(At(map, "refused"), false), "\n");
 }
 
+// Of a map that relays.
+std::string RelayText(const Json& relay) {
+  const Json& on = At(relay, "on");
+  if (!on.is_boolean() || !on.get<bool>()) return "";
+  return absl::StrCat("relay: ", Text(relay, "pairs"), " pairs of nodes, ", Text(relay, "open"),
+                      " of ", Text(relay, "channels"), " channels open, ", Text(relay, "datagrams"),
+                      " datagrams of ", Text(relay, "bytes"),
+                      " bytes relayed\nnot relayed: ", Counts(At(relay, "dropped"), false),
+                      "; refused: ", Counts(At(relay, "refused"), false), "\n");
+}
+
 // Of a map that shares its registrations with others: whether it can now, and why not.
 std::string SharedStore(const Json& store) {
   if (Text(store, "kind") != "redis") return "";
@@ -56,7 +67,8 @@ std::string MapText(const Json& status) {
   return absl::StrCat("map ", Text(map, "public_key"), "\n  warp-map ", Text(map, "version"),
                       ", running for ", Age(map, "uptime_s"), ", listens on ",
                       absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n\n",
-                      table.ToString(), MapStates(map), SharedStore(At(status, "store")));
+                      table.ToString(), MapStates(map), RelayText(At(map, "relay")),
+                      SharedStore(At(status, "store")));
 }
 
 }  // namespace warp::tools

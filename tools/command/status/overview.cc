@@ -48,6 +48,7 @@ std::string TroublesText(const std::vector<Trouble>& troubles) {
 // Of a link or a peer: how many paths there are and are active, and the least round trip and loss of these.
 struct Paths {
   size_t all = 0, active = 0;
+  size_t relayed = 0;  // of the active ones
   std::optional<double> rtt, loss;
 };
 
@@ -59,6 +60,7 @@ Paths PathsOf(const Sample& sample, Belongs belongs) {
     ++paths.all;
     if (path.state != "active") continue;
     ++paths.active;
+    paths.relayed += path.relayed ? 1 : 0;
     if (path.rtt_ms) paths.rtt = std::min(paths.rtt.value_or(*path.rtt_ms), *path.rtt_ms);
     paths.loss = std::min(paths.loss.value_or(path.loss), path.loss);
   }
@@ -95,8 +97,10 @@ std::string PeersText(const Sample& sample) {
       ++rows;
       const Paths paths =
           PathsOf(sample, [&](const PathSample& path) { return path.peer == peer.name; });
-      table.Add(
-          {OrNothing(peer.name), OrNothing(peer.state), Since(peer.since_s), ActiveText(paths)});
+      const bool relayed = paths.active > 0 && paths.relayed == paths.active;
+      table.Add({OrNothing(peer.name),
+                 absl::StrCat(OrNothing(peer.state), relayed ? " through a map's relay" : ""),
+                 Since(peer.since_s), ActiveText(paths)});
     }
   }
   if (table.empty()) return "";

@@ -113,6 +113,7 @@ PathSample ReadPath(const std::string& peer, const Json& path) {
           .id = Number(path, "id"),
           .since_s = Number(path, "since_s"),
           .carries = True(path, "carries"),
+          .relayed = True(path, "relayed"),
           .suspect = True(bond, "suspect"),
           .contested = True(bond, "contested"),
           .black_hole = True(path, "black_hole"),

@@ -72,6 +72,7 @@ struct PathSample {
   double id = 0;
   double since_s = 0;  // in this state
   bool carries = false;
+  bool relayed = false;     // through a map's relay
   bool suspect = false;     // spread: nothing arrives
   bool contested = false;   // spread: a queue that does not end
   bool black_hole = false;  // larger packets vanish

@@ -193,6 +193,48 @@ std::vector<Row> Table() {
        "0300"
        "0500000000000000"
        "0600000000000000"},
+      {"relay", MapRelay{0x04030201, 3, Key(0x10)},
+       "0349"
+       "0102030400000000"
+       "0300" +
+           kKey10},
+      {"relayed, none", MapRelayed{0x04030201, Key(0x10), RelayState::kOff, 60, {}},
+       "034a"
+       "0102030400000000" +
+           kKey10 +
+           "02"
+           "3c00"
+           "00"},
+      {"relayed, unasked",
+       MapRelayed{0, Key(0x10), RelayState::kGiven, 60, {{0x04030201, 3, 20000}, {5, 4, 20001}}},
+       "034a"
+       "0000000000000000" +
+           kKey10 +
+           "00"
+           "3c00"
+           "02"
+           "01020304"
+           "0300"
+           "204e"
+           "05000000"
+           "0400"
+           "214e"},
+      {"bind", MapBind{0x04030201, 3, true, {5, 6}, {1, 2, 3, 4, 5, 6, 7, 8}},
+       "034b"
+       "01020304"
+       "0300"
+       "01"
+       "0500000000000000"
+       "0600000000000000"
+       "0102030405060708"},
+      {"bound", MapBound{0x04030201, 3, BindState::kOpen, {1, 2, 3, 4, 5, 6, 7, 8}, 60, 10000},
+       "034c"
+       "01020304"
+       "0300"
+       "02"
+       "0102030405060708"
+       "3c00"
+       "1027"},
       {"deregister, all", MapDeregister{},
        "0348"
        "ffff"
@@ -388,6 +430,18 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
        "0102030400000000"
        "ffff" +
            kKey10},
+      {"relay without a request", "0349" + zeros + "0300" + kKey10},
+      {"relayed, unknown state", "034a" + zeros + kKey10 + "033c0000"},
+      {"relayed, lifetime 0", "034a" + zeros + kKey10 + "00000000"},
+      {"relayed, channels of a map that is off",
+       "034a" + zeros + kKey10 + "023c0001" + "010203040300204e"},
+      {"relayed, UDP port 0", "034a" + zeros + kKey10 + "003c0001" + "0102030403000000"},
+      {"relayed, more channels than it says",
+       "034a" + zeros + kKey10 + "003c0000" + "010203040300204e"},
+      {"bind, unknown flag", "034b01020304030002" + order + zeros},
+      {"bind in the epoch ffffffffffffffff", "034b01020304030001ffffffffffffffff" + zeros + zeros},
+      {"bound, unknown state", "034c01020304030004" + zeros + "3c001027"},
+      {"bound, refresh 0", "034c01020304030002" + zeros + "3c000000"},
       {"push of nothing",
        "0346"
        "01020304" +
@@ -401,7 +455,7 @@ TEST(MapMessage, RefusesWhatBreaksTheGrammar) {
 }
 
 TEST(MapMessage, NamesTypesOfALaterVersion) {
-  for (const uint8_t type : {0x3f, 0x49, 0x00, 0xff}) {
+  for (const uint8_t type : {0x3f, 0x4d, 0x00, 0xff}) {
     const std::vector<uint8_t> bytes = {0x03, type, 0, 0};
     EXPECT_EQ(std::get<wire::Drop>(DecodeMapMessage(bytes)), wire::Drop::kUnknownKind);
   }

@@ -76,6 +76,14 @@ TEST(OverviewTest, SaysWhatIsWrongAndWhatToDo) {
     See whether anything answers through it: `ping -I wwan0 198.51.100.7`)"));
 }
 
+TEST(OverviewTest, SaysThatAPeerIsReachedThroughARelayAlone) {
+  Json status = Healthy();
+  status["peers"][0]["paths"][0]["relayed"] = true;
+  EXPECT_THAT(Shown(status), Not(HasSubstr("relay")));
+  status["peers"][0]["paths"][1]["relayed"] = true;
+  EXPECT_THAT(Shown(status), HasSubstr("\nhq    connected through a map's relay  3d02h  2 of 2\n"));
+}
+
 // Where payloads are spread nothing would have been lost, so that only shares can be told.
 TEST(OverviewTest, WhatALinkIsWorthDependsOnTheCopies) {
   Json status = Healthy();
