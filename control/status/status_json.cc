@@ -191,6 +191,19 @@ Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatu
       {"bond", BondPathJson(view.traffic.BondOf(peer), view.now, path.id)}};
 }
 
+Json NamesJson(const NodeView& view, const wire::PublicKey& key) {
+  Json names = Json::array();
+  if (!view.names) return names;
+  for (const NameStatus& name : view.names(key)) {
+    names.push_back({{"name", name.name},
+                     {"found", name.found},
+                     {"age_s", name.when ? Seconds(view.now - *name.when) : Json(nullptr)},
+                     {"asking", name.asking},
+                     {"problem", name.problem}});
+  }
+  return names;
+}
+
 Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   Json session = nullptr;
   if (peer.session != nullptr) {
@@ -227,6 +240,7 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
           {"reason", Text(peer.reason)},
           {"since_s", Seconds(view.now - peer.since)},
           {"session", std::move(session)},
+          {"names", NamesJson(view, peer.public_key)},
           {"copies", CopiesOf(links)},
           {"links", LinksJson(links)},
           {"paths", std::move(paths)},
@@ -243,6 +257,8 @@ Json MapJson(const NodeView& view, const protocol::MapStatus& map) {
           {"public_key", map.public_key.ToBase64()},
           {"state", map.state},
           {"reason", map.reason},
+          {"serving", map.serving ? Json(map.serving->ToString()) : Json(nullptr)},
+          {"names", NamesJson(view, map.public_key)},
           {"registrations", std::move(registrations)}};
 }
 

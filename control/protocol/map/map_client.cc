@@ -4,20 +4,36 @@
 #include <cassert>
 #include <utility>
 
+#include "control/protocol/path/endpoint_book.h"
+
 namespace warp::protocol {
 
 MapClient::MapClient(Identity& identity, SessionTable& table, MapClientOptions options)
     : map_(options.public_key),
       association_(identity, table, MapAssociation(map_, options.rekey_after, true, options.own)),
+      servers_(options.endpoints.empty() ? Servers() : Servers{options.endpoints}),
       registrations_(identity,
                      {std::move(options.endpoints), options.listen_port, options.refresh}),
       lookups_(identity) {}
 
 // --- What the node knows. ---
 
-void MapClient::SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints) {
-  if (endpoints.empty() || endpoints == registrations_.endpoints()) return;
-  Greet(now, registrations_.SetEndpoints(now, std::move(endpoints)));
+void MapClient::SetServers(Instant now, Servers servers) {
+  for (std::vector<wire::Endpoint>& server : servers) {
+    std::erase_if(server, [](const wire::Endpoint& one) { return !AcceptableEndpoint(one, false); });
+  }
+  std::erase_if(servers, [](const auto& server) { return server.empty(); });
+  if (servers.empty() || servers == servers_) return;
+  const auto serves =
+      std::find_if(servers.begin(), servers.end(), [this](const auto& server) {
+        return std::find_first_of(server.begin(), server.end(), registrations_.endpoints().begin(),
+                                  registrations_.endpoints().end()) != server.end();
+      });
+  server_ = serves == servers.end() ? 0 : static_cast<size_t>(serves - servers.begin());
+  servers_ = std::move(servers);
+  reach_ = 1;
+  widen_ = kNever;
+  Greet(now, registrations_.SetEndpoints(now, servers_[server_]));
 }
 
 void MapClient::SetRekeyAfter(Instant now, Duration rekey_after) {
@@ -34,6 +50,44 @@ void MapClient::Greet(Instant now, bool more_routes) {
   if (!connecting_) association_.Connect(now);
   connecting_ = true;
   association_.Hurry(now);
+}
+
+// Where handshakes go now.
+std::vector<Way> MapClient::Ways() const {
+  std::vector<wire::Endpoint> more;
+  for (size_t i = 1; i < reach_; ++i) {
+    const std::vector<wire::Endpoint>& server = servers_[(server_ + i) % servers_.size()];
+    more.insert(more.end(), server.begin(), server.end());
+  }
+  return registrations_.Ways(more);
+}
+
+void MapClient::WidenReach(Instant now) {
+  if (!association_.initiating() || reach_ >= servers_.size()) {
+    widen_ = kNever;
+    return;
+  }
+  if (widen_ > now && widen_ != kNever) return;
+  if (widen_ <= now) {
+    ++reach_;
+    association_.Hurry(now);
+  }
+  widen_ = reach_ < servers_.size() ? now + kMapNextServer : kNever;
+}
+
+// The server that has answered the handshake is the map now.
+void MapClient::FollowAnswer(Instant now) {
+  const std::optional<wire::Endpoint> answered = association_.answered_from();
+  if (!answered.has_value()) return;
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    if (std::find(servers_[i].begin(), servers_[i].end(), *answered) == servers_[i].end()) continue;
+    if (i != server_) registrations_.SetEndpoints(now, servers_[i]);
+    server_ = i;
+    break;
+  }
+  reach_ = 1;
+  widen_ = kNever;
+  registrations_.Prefer(*answered, silent_);
 }
 
 void MapClient::SetPeers(Instant now, std::span<const wire::PublicKey> peers) {
@@ -125,7 +179,7 @@ std::optional<std::vector<wire::IpAddress>> MapClient::TakeOutside() {
 
 Instant MapClient::NextTimeout() const {
   if (association_.send_session() != session_) return Instant{};  // at once
-  const Instant next = association_.NextTimeout();
+  const Instant next = std::min(association_.NextTimeout(), widen_);
   if (session_ == nullptr) return next;
   const Instant asking = registrations_.any_published()
                              ? std::min(lookups_.NextTimeout(), upload_.NextTimeout())
@@ -134,9 +188,10 @@ Instant MapClient::NextTimeout() const {
 }
 
 void MapClient::HandleTimeout(Instant now, Outbox& outbox) {
-  const auto ways = [this] { return registrations_.Ways(); };
+  const auto ways = [this] { return Ways(); };
   association_.HandleTimeout(now, ways, outbox);
   NoticeSession(now);
+  WidenReach(now);
   if (session_ == nullptr) return;
   Withdraw(now, outbox);
   Register(now, outbox);
@@ -148,6 +203,7 @@ void MapClient::NoticeSession(Instant now) {
   if (association_.send_session() == session_) return;
   session_ = association_.send_session();
   if (session_ == nullptr) return;
+  FollowAnswer(now);
   silent_ = false;
   registrations_.Restart(now);
   upload_.Restart();
@@ -197,7 +253,7 @@ void MapClient::Ask(Instant now, Outbox& outbox) {
 }
 
 void MapClient::Shutdown(Instant now, Outbox& outbox) {
-  const std::vector<Way> ways = registrations_.Ways();
+  const std::vector<Way> ways = Ways();
   association_.Send(
       now, ways, EncodeMapMessage(MapDeregister{kMapAllPorts, registrations_.NextOrder()}), outbox);
   association_.Close(now, ways, outbox);
@@ -213,14 +269,17 @@ MapStatus MapClient::Status() const {
   status.own = association_.keys().own().value_or(wire::PublicKey());
   status.endpoints = registrations_.endpoints();
   status.registrations = registrations_.Published();
+  const std::vector<std::pair<PortFamily, Route>> routes = registrations_.PublishedRoutes();
+  if (!routes.empty()) status.serving = routes.front().second.remote;
   const bool refused = registrations_.refused();
   if (silent_) {
     status.state = "silent";
     status.reason = "no answer to registrations, shaking hands again";
   } else if (association_.send_session() == nullptr) {
     status.state = "connecting";
-    status.reason =
-        registrations_.empty() ? "no port can reach the map" : "no answer to the handshake";
+    status.reason = servers_.empty()         ? "no address of the map is known"
+                    : registrations_.empty() ? "no port can reach the map"
+                                             : "no answer to the handshake";
   } else if (status.registrations.empty()) {
     status.state = "connected";
     status.reason = refused ? "the map refuses more registrations" : "not registered yet";
