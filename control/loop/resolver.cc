@@ -223,7 +223,7 @@ class ResolverImpl : public Resolver {
       }
       if (round != round_ || !asking_) return;
       if (is_services() && absl::IsNotFound(result.status())) {
-        problem_ = result.status().message();
+        problem_ = std::string(result.status().message());
         Publish(std::move(result));
         End(Pace());
         return;
@@ -237,7 +237,7 @@ class ResolverImpl : public Resolver {
     void Fail() {
       Result failure = failure_.value_or(
           absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
-      problem_ = failure.status().message();
+      problem_ = std::string(failure.status().message());
       if (!value().has_value()) Publish(std::move(failure));
       End(options_.retry);
     }

@@ -30,6 +30,8 @@ void MapClient::SetServers(Instant now, Servers servers) {
                                   registrations_.endpoints().end()) != server.end();
       });
   server_ = serves == servers.end() ? 0 : static_cast<size_t>(serves - servers.begin());
+  unnamed_ = serves == servers.end() && !silent_ && registrations_.any_published();
+  if (unnamed_) servers.insert(servers.begin(), registrations_.endpoints());
   servers_ = std::move(servers);
   reach_ = 1;
   widen_ = kNever;
@@ -54,6 +56,11 @@ void MapClient::Greet(Instant now, bool more_routes) {
 
 // Where handshakes go now.
 std::vector<Way> MapClient::Ways() const {
+  if (reach_ == 0 && registrations_.any_published()) {
+    std::vector<Way> ways;
+    for (const auto& [family, route] : registrations_.PublishedRoutes()) ways.emplace_back(route);
+    return ways;
+  }
   std::vector<wire::Endpoint> more;
   for (size_t i = 1; i < reach_; ++i) {
     const std::vector<wire::Endpoint>& server = servers_[(server_ + i) % servers_.size()];
@@ -79,13 +86,20 @@ void MapClient::WidenReach(Instant now) {
 void MapClient::FollowAnswer(Instant now) {
   const std::optional<wire::Endpoint> answered = association_.answered_from();
   if (!answered.has_value()) return;
-  for (size_t i = 0; i < servers_.size(); ++i) {
-    if (std::find(servers_[i].begin(), servers_[i].end(), *answered) == servers_[i].end()) continue;
-    if (i != server_) registrations_.SetEndpoints(now, servers_[i]);
-    server_ = i;
-    break;
+  const auto server = std::find_if(servers_.begin(), servers_.end(), [&](const auto& one) {
+    return std::find(one.begin(), one.end(), *answered) != one.end();
+  });
+  if (server != servers_.end()) {
+    const auto number = static_cast<size_t>(server - servers_.begin());
+    if (number != server_) registrations_.SetEndpoints(now, *server);
+    server_ = number;
   }
-  reach_ = 1;
+  if (unnamed_ && server_ != 0) {
+    servers_.erase(servers_.begin());
+    --server_;
+    unnamed_ = false;
+  }
+  reach_ = 0;
   widen_ = kNever;
   registrations_.Prefer(*answered, silent_);
 }
@@ -220,6 +234,7 @@ void MapClient::Register(Instant now, Outbox& outbox) {
   const std::optional<Instant> unanswered = registrations_.TakeUnanswered();
   if (unanswered.has_value() && association_.last_authentic() <= *unanswered && !silent_) {
     silent_ = true;
+    reach_ = std::max<size_t>(reach_, 1);
     association_.Connect(now);
   }
 }

@@ -92,8 +92,9 @@ class MapClient : public MapDriver {
   Association association_;
   std::shared_ptr<wire::Session> session_;  // the association's send session as last seen
   Servers servers_;
+  bool unnamed_ = false;            // the first is named no more, and stays until another has answered
   size_t server_ = 0;               // the one that serves, or is tried first
-  size_t reach_ = 1;                // servers that handshakes go to, from that one on
+  size_t reach_ = 1;                // servers that handshakes go to, from it on; 0: only where it serves
   Instant widen_ = kNever;          // when they go to one more
   MapRegistrations registrations_;  // at that server
   MapUpload upload_;

@@ -813,6 +813,8 @@ TEST(MapClient, AnAddressThatServesIsNotLeftForAnother) {
   world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 1s);
   alice.map().SetServers(world.now, {{MapWorld::MapAddress(1)}});
   world.Run(3h);
+  alice.map().SetServers(world.now, {{MapWorld::MapAddress(1)}, {At("45.0.0.1:13116")}});
+  world.Run(1h);
   EXPECT_EQ(alice.status().serving, MapWorld::MapAddress(0));
   EXPECT_EQ(alice.status().registrations.size(), 2u);
   world.KillMap(0);
@@ -829,8 +831,20 @@ TEST(MapClient, AddressesOfOneNameMayBeSeveralMachines) {
   alice.map().SetServers(world.now, {{MapWorld::MapAddress(0), MapWorld::MapAddress(1)}});
   world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 1s);
   EXPECT_EQ(alice.status().serving, MapWorld::MapAddress(1));
+  for (int minute = 0; minute < 180; ++minute) {
+    world.Run(60s);
+    ASSERT_EQ(alice.status().registrations.size(), 2u) << minute;
+  }
+  world.slow = nullptr;
+  world.jitter = 20ms;
+  for (int minute = 0; minute < 180; ++minute) {
+    world.Run(60s);
+    ASSERT_EQ(alice.status().registrations.size(), 2u) << minute;
+  }
+  EXPECT_EQ(alice.status().serving, MapWorld::MapAddress(1)) << "though either may be the faster";
   world.KillMap(1);
   world.RunUntil([&] { return alice.status().serving == MapWorld::MapAddress(0); }, 12s);
+  world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 2s);
 }
 
 // Fifteen of sixteen addresses are dead.
