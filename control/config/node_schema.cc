@@ -185,8 +185,9 @@ const SectionOf<MapServerConfig>& MapServerSchema() {
     s.Scalar("address", &MapServerConfig::address, UnderlayServer())
         .Required()
         .Example("map.example.net:13116")
-        .Why("Where the map answers. Of a domain alone, such as `example.net`, its service records "
-             "(`_warp-map._udp`) say where; without any, it is the domain itself, at port 13116.");
+        .Why(
+            "Where the map answers. Of a domain alone, such as `example.net`, its service records "
+            "(`_warp-map._udp`) say where; without any, it is the domain itself, at port 13116.");
     s.Scalar("public_key", &MapServerConfig::public_key, PublicKeyText())
         .Required()
         .Example("Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=")

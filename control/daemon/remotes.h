@@ -17,8 +17,8 @@
 #include "absl/status/status.h"
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
-#include "control/loop/names/servers.h"
 #include "control/loop/resolver.h"
+#include "control/loop/servers.h"
 #include "control/protocol/map/map_client.h"
 #include "control/protocol/node/node.h"
 

@@ -75,8 +75,8 @@ Result EndpointsOf(const HostPort& name, const Answer& answer) {
 // The records, or why there are none; the code says whether that is certain.
 Result ServicesOf(const HostPort& name, const Answer& answer) {
   if (answer.ok()) return Found{.services = answer->services};
-  return absl::Status(answer.status().code(), absl::StrCat("cannot resolve ", name.host, ": ",
-                                                           answer.status().message()));
+  return absl::Status(answer.status().code(),
+                      absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
 }
 
 class ResolverImpl : public Resolver {

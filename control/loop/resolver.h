@@ -45,8 +45,8 @@ struct ResolverOptions {
 
 // What is known of a name, for people.
 struct NameStatus {
-  std::string name;                   // as it was asked
-  std::vector<std::string> found;     // endpoints, or targets of service records; empty: nothing yet
+  std::string name;                // as it was asked
+  std::vector<std::string> found;  // endpoints, or targets of service records; empty: nothing yet
   std::optional<wire::Instant> when;  // it was found last
   std::string problem;                // of the last look-up that is over; empty: it found something
   bool asking = false;                // a look-up is under way

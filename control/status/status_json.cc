@@ -12,6 +12,7 @@
 #include "control/status/drops_json.h"
 #include "control/status/key_json.h"
 #include "control/status/link_json.h"
+#include "control/status/names_json.h"
 #include "control/status/status_version.h"
 #include "control/status/tunnel_json.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -191,19 +192,6 @@ Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatu
       {"bond", BondPathJson(view.traffic.BondOf(peer), view.now, path.id)}};
 }
 
-Json NamesJson(const NodeView& view, const wire::PublicKey& key) {
-  Json names = Json::array();
-  if (!view.names) return names;
-  for (const NameStatus& name : view.names(key)) {
-    names.push_back({{"name", name.name},
-                     {"found", name.found},
-                     {"age_s", name.when ? Seconds(view.now - *name.when) : Json(nullptr)},
-                     {"asking", name.asking},
-                     {"problem", name.problem}});
-  }
-  return names;
-}
-
 Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
   Json session = nullptr;
   if (peer.session != nullptr) {
@@ -240,7 +228,7 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
           {"reason", Text(peer.reason)},
           {"since_s", Seconds(view.now - peer.since)},
           {"session", std::move(session)},
-          {"names", NamesJson(view, peer.public_key)},
+          {"names", NamesJson(view.names, peer.public_key, view.now)},
           {"copies", CopiesOf(links)},
           {"links", LinksJson(links)},
           {"paths", std::move(paths)},
@@ -258,7 +246,7 @@ Json MapJson(const NodeView& view, const protocol::MapStatus& map) {
           {"state", map.state},
           {"reason", map.reason},
           {"serving", map.serving ? Json(map.serving->ToString()) : Json(nullptr)},
-          {"names", NamesJson(view, map.public_key)},
+          {"names", NamesJson(view.names, map.public_key, view.now)},
           {"registrations", std::move(registrations)}};
 }
 

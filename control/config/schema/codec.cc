@@ -300,8 +300,7 @@ Codec<wire::Endpoint> EndpointText() {
 
 namespace {
 
-Codec<HostPort> Underlay(std::string type,
-                         absl::StatusOr<HostPort> (*parse)(absl::string_view)) {
+Codec<HostPort> Underlay(std::string type, absl::StatusOr<HostPort> (*parse)(absl::string_view)) {
   return {.type = std::move(type),
           .read = [parse](absl::string_view text) -> absl::StatusOr<HostPort> {
             absl::StatusOr<HostPort> value = parse(text);

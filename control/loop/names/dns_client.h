@@ -39,7 +39,8 @@ class DnsClient {
     uint64_t round = 0;
     std::string host;
     std::string interface;  // empty: as the routes say
-    bool services = false;  // `host` is the name of service records, such as _warp-map._udp.example.net
+    bool services =
+        false;  // `host` is the name of service records, such as _warp-map._udp.example.net
   };
   struct Answer {
     uint64_t id = 0;

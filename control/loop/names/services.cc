@@ -27,8 +27,7 @@ bool IsHostName(absl::string_view name) {
 
 absl::StatusOr<std::vector<ServiceRecord>> ReadServices(wire::Bytes answer) {
   ares_srv_reply* list = nullptr;
-  const int error =
-      ares_parse_srv_reply(answer.data(), static_cast<int>(answer.size()), &list);
+  const int error = ares_parse_srv_reply(answer.data(), static_cast<int>(answer.size()), &list);
   if (error == ARES_ENODATA || error == ARES_ENOTFOUND)
     return absl::NotFoundError(ares_strerror(error));
   if (error != ARES_SUCCESS) return absl::UnavailableError(ares_strerror(error));

@@ -29,8 +29,8 @@ inline constexpr size_t kMostServices = 8;
 // service (target "."). Unavailable: the answer is malformed, or none of its records is of use.
 absl::StatusOr<std::vector<ServiceRecord>> ReadServices(wire::Bytes answer);
 
-// The order in which they are to be tried: the lowest priority first, those of one priority by chance, in the measure of
-// their weights. At most kMostServices. `random` gives a number from 0 to what it is given, inclusive.
+// The order in which they are to be tried: the lowest priority first, those of one priority by chance, in the measure
+// of their weights. At most kMostServices. `random` gives a number from 0 to what it is given, inclusive.
 std::vector<ServiceRecord> InOrder(std::vector<ServiceRecord> records,
                                    const std::function<uint32_t(uint32_t)>& random);
 

@@ -20,15 +20,15 @@ MapClient::MapClient(Identity& identity, SessionTable& table, MapClientOptions o
 
 void MapClient::SetServers(Instant now, Servers servers) {
   for (std::vector<wire::Endpoint>& server : servers) {
-    std::erase_if(server, [](const wire::Endpoint& one) { return !AcceptableEndpoint(one, false); });
+    std::erase_if(server,
+                  [](const wire::Endpoint& one) { return !AcceptableEndpoint(one, false); });
   }
   std::erase_if(servers, [](const auto& server) { return server.empty(); });
   if (servers.empty() || servers == servers_) return;
-  const auto serves =
-      std::find_if(servers.begin(), servers.end(), [this](const auto& server) {
-        return std::find_first_of(server.begin(), server.end(), registrations_.endpoints().begin(),
-                                  registrations_.endpoints().end()) != server.end();
-      });
+  const auto serves = std::find_if(servers.begin(), servers.end(), [this](const auto& server) {
+    return std::find_first_of(server.begin(), server.end(), registrations_.endpoints().begin(),
+                              registrations_.endpoints().end()) != server.end();
+  });
   server_ = serves == servers.end() ? 0 : static_cast<size_t>(serves - servers.begin());
   unnamed_ = serves == servers.end() && !silent_ && registrations_.any_published();
   if (unnamed_) servers.insert(servers.begin(), registrations_.endpoints());

@@ -2,9 +2,9 @@
 // (MapRegistrations), uploads the list of those who may ask (MapUpload), looks peers up (MapLookups) and hears of their
 // changes. There is one for each configured map. They know nothing of each other, so a dead one costs nothing.
 //
-// One map may be several servers of one key (a shared store), which are in an order. The handshake goes to the first, by
-// all its addresses, and kMapNextServer later, if nobody has answered, to the next as well, and so on. Whoever answers is
-// the map until it falls silent, whatever the order has become since.
+// One map may be several servers of one key (a shared store), which are in an order. The handshake goes to the first,
+// by all its addresses, and kMapNextServer later, if nobody has answered, to the next as well, and so on. Whoever
+// answers is the map until it falls silent, whatever the order has become since.
 //
 // The map's silence, its death and empty answers take back nothing that it told.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_CLIENT_H_
@@ -92,10 +92,10 @@ class MapClient : public MapDriver {
   Association association_;
   std::shared_ptr<wire::Session> session_;  // the association's send session as last seen
   Servers servers_;
-  bool unnamed_ = false;            // the first is named no more, and stays until another has answered
-  size_t server_ = 0;               // the one that serves, or is tried first
-  size_t reach_ = 1;                // servers that handshakes go to, from it on; 0: only where it serves
-  Instant widen_ = kNever;          // when they go to one more
+  bool unnamed_ = false;    // the first is named no more, and stays until another has answered
+  size_t server_ = 0;       // the one that serves, or is tried first
+  size_t reach_ = 1;        // servers that handshakes go to, from it on; 0: only where it serves
+  Instant widen_ = kNever;  // when they go to one more
   MapRegistrations registrations_;  // at that server
   MapUpload upload_;
   MapLookups lookups_;

@@ -16,10 +16,9 @@ bool Contains(std::span<const wire::Endpoint> endpoints, const wire::Endpoint& e
 
 bool MapRegistrations::SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints) {
   assert(!endpoints.empty());
-  const bool more =
-      std::any_of(endpoints.begin(), endpoints.end(), [this](const wire::Endpoint& endpoint) {
-        return !Contains(options_.endpoints, endpoint);
-      });
+  const bool more = std::any_of(
+      endpoints.begin(), endpoints.end(),
+      [this](const wire::Endpoint& endpoint) { return !Contains(options_.endpoints, endpoint); });
   options_.endpoints = std::move(endpoints);
   for (auto& [family, entry] : entries_) {
     if (entry.published || Contains(options_.endpoints, entry.at)) continue;

@@ -87,13 +87,6 @@ wire::Drop Association::HandleRetry(Instant now, wire::Bytes datagram) {
   return index ? initiator_.HandleRetry(now, *index, datagram) : wire::Drop::kHandshakeFailed;
 }
 
-std::optional<wire::Endpoint> Association::answered_from() const {
-  for (const SessionSet::Entry& entry : sessions_.entries()) {
-    if (entry.session == sessions_.send_session() && entry.answered) return entry.answered->from;
-  }
-  return std::nullopt;
-}
-
 // Each copy is sealed separately, so that the responder opens all of them and answers each where it came from: the
 // fastest path may be one-way, and the responder knows no other route to us yet.
 void Association::SendConfirms(Instant now, WaysFunction ways, Outbox& outbox) {

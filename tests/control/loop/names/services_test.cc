@@ -39,11 +39,8 @@ TEST(Services, ADomainMaySayThatItHasNone) {
 
 TEST(Services, WhatLeadsNowhereIsLeftOut) {
   const ServiceRecord good{1, 1, 1, "good.example"};
-  const auto read = ReadServices(Answer({{1, 1, 0, "no-port.example"},
-                                         {1, 1, 1, "a b"},
-                                         {1, 1, 1, "x:13116"},
-                                         {0, 0, 1, ""},
-                                         good}));
+  const auto read = ReadServices(Answer(
+      {{1, 1, 0, "no-port.example"}, {1, 1, 1, "a b"}, {1, 1, 1, "x:13116"}, {0, 0, 1, ""}, good}));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_THAT(*read, ElementsAre(good));
   EXPECT_TRUE(absl::IsUnavailable(ReadServices(Answer({{1, 1, 0, "no-port.example"}})).status()));

@@ -774,9 +774,9 @@ TEST(MapLimits, TheClientThatWasIdleForLongestGoes) {
 
 // How many datagrams the map was sent since `world.record` was set.
 size_t SentTo(const MapWorld& world, size_t map) {
-  return static_cast<size_t>(std::count_if(
-      world.seen.begin(), world.seen.end(),
-      [map](const MapWorld::Datagram& one) { return one.to_map && one.map == map; }));
+  return static_cast<size_t>(
+      std::count_if(world.seen.begin(), world.seen.end(),
+                    [map](const MapWorld::Datagram& one) { return one.to_map && one.map == map; }));
 }
 
 TEST(MapClient, TheFirstServerServesAndTheNextWhereItIsDead) {
@@ -865,8 +865,9 @@ TEST(MapClient, AddressesOfNobodyElseAreNoMaps) {
   const std::vector<Endpoint> before = alice.status().endpoints;
   alice.map().SetServers(world.now, {});
   alice.map().SetServers(world.now, {{}, {}});
-  alice.map().SetServers(world.now, {{At("127.0.0.1:53"), At("224.0.0.1:13116"), At("0.0.0.0:1")},
-                                     {At("[::1]:13116"), At("[ff02::1]:13116"), At("255.255.255.255:9")}});
+  alice.map().SetServers(world.now,
+                         {{At("127.0.0.1:53"), At("224.0.0.1:13116"), At("0.0.0.0:1")},
+                          {At("[::1]:13116"), At("[ff02::1]:13116"), At("255.255.255.255:9")}});
   EXPECT_EQ(alice.status().endpoints, before);
   world.RunUntil([&] { return alice.registered(); }, 1s);
 }

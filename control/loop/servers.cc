@@ -1,4 +1,4 @@
-#include "control/loop/names/servers.h"
+#include "control/loop/servers.h"
 
 #include <sodium.h>
 

@@ -1,13 +1,13 @@
 // The servers that one address of the configuration stands for, in the order in which they are to be tried:
 //
 //   "map.example.net:13116"   one server, by all addresses of the name
-//   "example.net"             those that the records _warp-map._udp.example.net name (RFC 2782); where there are none, the
-//                             name itself, at WARP's port
+//   "example.net"             those that the records _warp-map._udp.example.net name (RFC 2782); where there are none,
+//                             the name itself, at WARP's port
 //
 // Each target is a name with a clock of its own, so that one which nobody answers holds up no other. What was found
 // stands while later look-ups fail.
-#ifndef WARP_CONTROL_LOOP_NAMES_SERVERS_H_
-#define WARP_CONTROL_LOOP_NAMES_SERVERS_H_
+#ifndef WARP_CONTROL_LOOP_SERVERS_H_
+#define WARP_CONTROL_LOOP_SERVERS_H_
 
 #include <functional>
 #include <memory>
@@ -35,4 +35,4 @@ inline constexpr char kMapService[] = "_warp-map._udp";
 
 }  // namespace warp::control
 
-#endif  // WARP_CONTROL_LOOP_NAMES_SERVERS_H_
+#endif  // WARP_CONTROL_LOOP_SERVERS_H_

@@ -1,5 +1,5 @@
 // The servers of a map that is known by its domain.
-#include "control/loop/names/servers.h"
+#include "control/loop/servers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
