@@ -182,10 +182,12 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
 
 const SectionOf<MapServerConfig>& MapServerSchema() {
   static const SectionOf<MapServerConfig>& section = Declare<MapServerConfig>([](auto& s) {
-    s.Scalar("address", &MapServerConfig::address, UnderlayHostPort())
+    s.Scalar("address", &MapServerConfig::address, UnderlayServer())
         .Required()
         .Example("map.example.net:13116")
-        .Why("Where the map answers.");
+        .Why(
+            "Where the map answers. Of a domain alone, such as `example.net`, its service records "
+            "(`_warp-map._udp`) say where; without any, it is the domain itself, at port 13116.");
     s.Scalar("public_key", &MapServerConfig::public_key, PublicKeyText())
         .Required()
         .Example("Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=")

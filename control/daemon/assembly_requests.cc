@@ -100,6 +100,7 @@ NodeView Assembly::View() const {
           .peers = [this](size_t first, size_t count) { return Peers(first, count); },
           .peer_count = config.peers.size(),
           .maps = protocol->Maps(),
+          .names = [this](const wire::PublicKey& key) { return remotes->NamesOf(key); },
           .loop = loop->back_end_name(),
           .now = loop->now(),
           .started = started,

@@ -158,9 +158,9 @@ void Remotes::AddMap(const config::MapServerConfig& config, const config::NodeSe
   protocol::MapClient* const client = owned.get();  // lives until RemoveMap
   const protocol::MapId id = protocol_.AddMap(loop_.now(), std::move(owned));
   const std::string name = config.address.ToString();
-  auto watch = resolver_.Watch(name, [this, client](const Found& found) {
+  auto watch = WatchServers(resolver_, name, [this, client](const absl::StatusOr<Servers>& found) {
     if (found.ok()) {
-      client->SetEndpoints(loop_.now(), *found);
+      client->SetServers(loop_.now(), *found);
     } else {
       LogWarning(absl::StrCat("map: ", found.status().message()));
     }
@@ -200,6 +200,17 @@ void Remotes::EndMaps(const std::function<bool(const Map&)>& ends) {
   }
   std::erase_if(maps_, ends);  // their names are watched no more
   for (const protocol::MapId id : ended) protocol_.RemoveMap(loop_.now(), id);
+}
+
+std::vector<NameStatus> Remotes::NamesOf(const wire::PublicKey& key) const {
+  std::vector<NameStatus> names;
+  for (const Map& map : maps_) {
+    if (map.key == key && map.own == protocol_.public_key()) map.name->Describe(names);
+  }
+  if (const std::optional<wire::PeerId> id = Find(key)) {
+    for (const Name& name : peers_.at(*id).names) name.watch->Describe(names);
+  }
+  return names;
 }
 
 void Remotes::SetSilent(wire::PeerId id, bool silent) {

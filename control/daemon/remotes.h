@@ -18,6 +18,7 @@
 #include "control/config/node_config.h"
 #include "control/loop/loop.h"
 #include "control/loop/resolver.h"
+#include "control/loop/servers.h"
 #include "control/protocol/map/map_client.h"
 #include "control/protocol/node/node.h"
 
@@ -68,6 +69,9 @@ class Remotes {
   void AddMap(const config::MapServerConfig& config, const config::NodeSection& node);
   // Says goodbye to the map of this key, in the name of each of ours.
   void RemoveMap(const wire::PublicKey& key);
+
+  // What is known of the names of the peer or map with this key.
+  std::vector<NameStatus> NamesOf(const wire::PublicKey& key) const;
 
   // Whether the peer is silent: its names are asked at once then, since it may be elsewhere now.
   void SetSilent(wire::PeerId peer, bool silent);

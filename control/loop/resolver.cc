@@ -13,8 +13,15 @@
 namespace warp::control {
 namespace {
 
-using Addresses = absl::StatusOr<std::vector<wire::IpAddress>>;
-using Result = absl::StatusOr<std::vector<wire::Endpoint>>;
+using Answer = absl::StatusOr<DnsFound>;
+
+// Of a name, either endpoints or services.
+struct Found {
+  std::vector<wire::Endpoint> endpoints;
+  std::vector<ServiceRecord> services;
+  friend bool operator==(const Found&, const Found&) = default;
+};
+using Result = absl::StatusOr<Found>;
 
 constexpr size_t kMostEndpoints = 16;
 // Look-ups of the system that may hang at the same time. Names that name servers know do not wait for one.
@@ -34,19 +41,42 @@ absl::StatusOr<HostPort> ParseName(absl::string_view text) {
   return HostPort{std::string(text.substr(0, colon)), static_cast<uint16_t>(port)};
 }
 
-// Addresses of the name, or why there are none.
-Result EndpointsOf(const HostPort& name, const Addresses& addresses) {
-  if (!addresses.ok()) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot resolve ", name.host, ": ", addresses.status().message()));
-  }
-  std::vector<wire::Endpoint> endpoints;
-  for (const wire::IpAddress& address : *addresses) endpoints.push_back({address, name.port});
+// Of too many, each family keeps its half at least: a name server must not be able to hide one behind the other.
+void Shorten(std::vector<wire::Endpoint>& endpoints) {
+  const auto middle =
+      std::stable_partition(endpoints.begin(), endpoints.end(),
+                            [](const wire::Endpoint& one) { return one.address.is_v4(); });
+  auto v4 = static_cast<size_t>(middle - endpoints.begin());
+  size_t v6 = endpoints.size() - v4;
+  while (v4 + v6 > kMostEndpoints) --(v4 > v6 ? v4 : v6);
+  endpoints.erase(middle + static_cast<ptrdiff_t>(v6), endpoints.end());
+  endpoints.erase(endpoints.begin() + static_cast<ptrdiff_t>(v4), middle);
   std::sort(endpoints.begin(), endpoints.end());
-  endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
-  if (endpoints.size() > kMostEndpoints) endpoints.resize(kMostEndpoints);
-  if (endpoints.empty()) return absl::NotFoundError(absl::StrCat(name.host, " has no address"));
-  return endpoints;
+}
+
+// Addresses of the name, or why there are none.
+Result EndpointsOf(const HostPort& name, const Answer& answer) {
+  if (!answer.ok()) {
+    return absl::NotFoundError(
+        absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
+  }
+  Found found;
+  for (const wire::IpAddress& address : answer->addresses)
+    found.endpoints.push_back({address, name.port});
+  std::sort(found.endpoints.begin(), found.endpoints.end());
+  found.endpoints.erase(std::unique(found.endpoints.begin(), found.endpoints.end()),
+                        found.endpoints.end());
+  Shorten(found.endpoints);
+  if (found.endpoints.empty())
+    return absl::NotFoundError(absl::StrCat(name.host, " has no address"));
+  return found;
+}
+
+// The records, or why there are none; the code says whether that is certain.
+Result ServicesOf(const HostPort& name, const Answer& answer) {
+  if (answer.ok()) return Found{.services = answer->services};
+  return absl::Status(answer.status().code(),
+                      absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
 }
 
 class ResolverImpl : public Resolver {
@@ -62,14 +92,34 @@ class ResolverImpl : public Resolver {
         system_watch_(loop, system_->fd(), POLLIN, [this](uint32_t) { system_->RunFinished(); }) {}
 
   std::unique_ptr<Name> Watch(absl::string_view host_port, Handler handler) override {
-    auto entry = std::make_unique<Entry>(*this, std::move(handler));
+    auto entry =
+        std::make_unique<Entry>(*this, [handler = std::move(handler)](const Result& result) {
+          if (result.ok()) {
+            handler(result->endpoints);
+          } else {
+            handler(result.status());
+          }
+        });
     if (const auto endpoint = wire::Endpoint::Parse(host_port); endpoint.ok()) {
-      entry->Publish(Result({*endpoint}));
+      entry->Publish(Found{.endpoints = {*endpoint}});
     } else if (auto name = ParseName(host_port); name.ok()) {
       entry->Begin(*std::move(name));
     } else {
       entry->Publish(name.status());
     }
+    return entry;
+  }
+
+  std::unique_ptr<Name> WatchServices(absl::string_view name, ServicesHandler handler) override {
+    auto entry =
+        std::make_unique<Entry>(*this, [handler = std::move(handler)](const Result& result) {
+          if (result.ok()) {
+            handler(result->services);
+          } else {
+            handler(result.status());
+          }
+        });
+    entry->Begin({.host = std::string(name)});
     return entry;
   }
 
@@ -80,7 +130,7 @@ class ResolverImpl : public Resolver {
   // One name. A round of questions begins with each time that it is asked.
   class Entry : public Entries::Subscriber {
    public:
-    Entry(ResolverImpl& resolver, Handler handler)
+    Entry(ResolverImpl& resolver, Entries::Handler handler)
         : Subscriber(resolver.entries_, std::move(handler)),
           resolver_(resolver),
           options_(resolver.options_),
@@ -101,26 +151,42 @@ class ResolverImpl : public Resolver {
       if (!asking_) again_.SetAt(std::max(resolver_.loop_.now(), asked_ + options_.retry));
     }
 
-    void OnAnswer(uint64_t round, const Addresses& addresses) {
+    void Describe(std::vector<NameStatus>& into) const override {
+      if (name_.host.empty()) return;
+      NameStatus& status = into.emplace_back();
+      status.name = is_services() ? name_.host : absl::StrCat(name_.host, ":", name_.port);
+      status.when = found_at_;
+      status.problem = problem_;
+      status.asking = asking_;
+      if (!value().has_value() || !value()->ok()) return;
+      for (const wire::Endpoint& endpoint : (*value())->endpoints)
+        status.found.push_back(endpoint.ToString());
+      for (const ServiceRecord& record : (*value())->services)
+        status.found.push_back(absl::StrCat(record.target, ":", record.port));
+    }
+
+    void OnAnswer(uint64_t round, const Answer& answer) {
       if (round != round_ || !asking_) return;
       --unanswered_;
-      Take(round, addresses);
+      Take(round, answer);
     }
 
     // It may have hung for many rounds, and is good unless a later one found something.
-    void OnSystemAnswer(uint64_t round, const Addresses& addresses) {
+    void OnSystemAnswer(uint64_t round, const Answer& answer) {
       system_asked_ = false;
-      Take(round, addresses);
+      Take(round, answer);
     }
 
    private:
+    bool is_services() const { return name_.port == 0; }
+
     void Ask() {
       ++round_;
       asking_ = true;
       asked_more_ = false;
       unanswered_ = 1;
       asked_ = resolver_.loop_.now();
-      resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = ""});
+      AskServers("");
       patience_.Set(options_.patience);
       give_up_.Set(options_.give_up);
     }
@@ -130,21 +196,38 @@ class ResolverImpl : public Resolver {
       patience_.Cancel();
       for (const std::string& uplink : options_.uplinks()) {
         ++unanswered_;
-        resolver_.dns_->Ask({.id = id(), .round = round_, .host = name_.host, .interface = uplink});
+        AskServers(uplink);
       }
-      if (!std::exchange(system_asked_, true)) resolver_.AskSystem(id(), round_, name_.host);
+      if (!is_services() && !std::exchange(system_asked_, true))
+        resolver_.AskSystem(id(), round_, name_.host);
     }
 
-    void Take(uint64_t round, const Addresses& addresses) {
-      Result result = EndpointsOf(name_, addresses);
+    void AskServers(const std::string& interface) {
+      resolver_.dns_->Ask({.id = id(),
+                           .round = round_,
+                           .host = name_.host,
+                           .interface = interface,
+                           .services = is_services()});
+    }
+
+    void Take(uint64_t round, const Answer& answer) {
+      Result result = is_services() ? ServicesOf(name_, answer) : EndpointsOf(name_, answer);
       if (result.ok()) {
         if (round <= found_) return;
         found_ = round;
+        found_at_ = resolver_.loop_.now();
+        problem_.clear();
         Publish(std::move(result));
         if (asking_) End(Pace());
         return;
       }
       if (round != round_ || !asking_) return;
+      if (is_services() && absl::IsNotFound(result.status())) {
+        problem_ = std::string(result.status().message());
+        Publish(std::move(result));
+        End(Pace());
+        return;
+      }
       if (!failure_.has_value()) failure_ = result.status();
       AskMore();
       if (unanswered_ == 0 && !system_asked_) Fail();
@@ -154,6 +237,7 @@ class ResolverImpl : public Resolver {
     void Fail() {
       Result failure = failure_.value_or(
           absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
+      problem_ = std::string(failure.status().message());
       if (!value().has_value()) Publish(std::move(failure));
       End(options_.retry);
     }
@@ -175,7 +259,7 @@ class ResolverImpl : public Resolver {
 
     ResolverImpl& resolver_;
     const ResolverOptions& options_;
-    HostPort name_;  // empty: no look-up is needed
+    HostPort name_;  // empty: no look-up is needed. Service records have no port
     bool silent_ = false;
     wire::Duration pace_{};  // of the next question, while silent
     wire::Instant asked_{};
@@ -187,6 +271,8 @@ class ResolverImpl : public Resolver {
     size_t unanswered_ = 0;                // by name servers, in this round
     uint64_t found_ = 0;                   // the last round that found something
     std::optional<absl::Status> failure_;  // of this round, the first
+    std::optional<wire::Instant> found_at_;
+    std::string problem_;  // of the last round
 
     Timer again_;
     Timer patience_;
@@ -197,14 +283,17 @@ class ResolverImpl : public Resolver {
     system_->Submit([this, id, round, host, look_up = options_.system]() -> HelperThread::Finish {
       // Here `this` is only copied: it is the control thread that uses it.
       return [this, id, round, addresses = look_up(host)] {
-        if (Entry* entry = entries_.Find(id)) entry->OnSystemAnswer(round, addresses);
+        Entry* const entry = entries_.Find(id);
+        if (entry == nullptr) return;
+        entry->OnSystemAnswer(
+            round, addresses.ok() ? Answer(DnsFound{.addresses = *addresses}) : addresses.status());
       };
     });
   }
 
   void TakeAnswers() {
     for (const DnsClient::Answer& answer : dns_->TakeAnswers()) {
-      if (Entry* entry = entries_.Find(answer.id)) entry->OnAnswer(answer.round, answer.addresses);
+      if (Entry* entry = entries_.Find(answer.id)) entry->OnAnswer(answer.round, answer.found);
     }
   }
 

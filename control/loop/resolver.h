@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "control/loop/loop.h"
 #include "control/loop/names/addresses.h"
 #include "control/loop/names/dns_client.h"
+#include "control/loop/names/services.h"
 #include "control/loop/subscribers.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -41,15 +43,27 @@ struct ResolverOptions {
       SystemLookUp;
 };
 
+// What is known of a name, for people.
+struct NameStatus {
+  std::string name;                // as it was asked
+  std::vector<std::string> found;  // endpoints, or targets of service records; empty: nothing yet
+  std::optional<wire::Instant> when;  // it was found last
+  std::string problem;                // of the last look-up that is over; empty: it found something
+  bool asking = false;                // a look-up is under way
+};
+
 class Resolver {
  public:
   using Handler = std::function<void(const absl::StatusOr<std::vector<wire::Endpoint>>&)>;
+  using ServicesHandler = std::function<void(const absl::StatusOr<std::vector<ServiceRecord>>&)>;
 
   class Name : public Subscription {
    public:
     // What the name stands for is silent: it may be elsewhere now. The name is asked at once, and then after `retry`,
     // twice that, and so on up to `refresh`, until this is over. Told again, it changes nothing.
     virtual void SetSilent(bool silent) = 0;
+    // Adds what is known of the name, and of those that it leads to. An address is no name.
+    virtual void Describe(std::vector<NameStatus>& into) const = 0;
   };
 
   // Starts the helper threads. Control thread only.
@@ -61,9 +75,14 @@ class Resolver {
   // An address needs no look-up and never changes. `handler` is called with the endpoints (sorted, of both families, at
   // most 16), and again when they change. If the name cannot be resolved, `handler` is called once with the reason, and
   // then when the name can be resolved. Endpoints that were found stay valid while later look-ups fail. A text that is
-  // neither is reported to `handler` too, as InvalidArgument.
+  // neither is reported to `handler` too, as InvalidArgument. Of more than 16, each family has its half at least.
   [[nodiscard]] virtual std::unique_ptr<Name> Watch(absl::string_view host_port,
                                                     Handler handler) = 0;
+  // The same of service records (RFC 2782), by their whole name: "_warp-map._udp.example.net". Only name servers are
+  // asked, which know of them alone. NotFound, as soon as one has said so, also where records were found before: there
+  // are none.
+  [[nodiscard]] virtual std::unique_ptr<Name> WatchServices(absl::string_view name,
+                                                            ServicesHandler handler) = 0;
 };
 
 }  // namespace warp::control

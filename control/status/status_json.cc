@@ -12,6 +12,7 @@
 #include "control/status/drops_json.h"
 #include "control/status/key_json.h"
 #include "control/status/link_json.h"
+#include "control/status/names_json.h"
 #include "control/status/status_version.h"
 #include "control/status/tunnel_json.h"
 #include "dataplane/wire/crypto/aead.h"
@@ -228,6 +229,7 @@ Json PeerJson(const NodeView& view, const protocol::PeerStatus& peer) {
           {"reason", Text(peer.reason)},
           {"since_s", Seconds(view.now - peer.since)},
           {"session", std::move(session)},
+          {"names", NamesJson(view.names, peer.public_key, view.now)},
           {"copies", CopiesOf(links)},
           {"links", LinksJson(links)},
           {"paths", std::move(paths)},
@@ -244,6 +246,8 @@ Json MapJson(const NodeView& view, const protocol::MapStatus& map) {
           {"public_key", map.public_key.ToBase64()},
           {"state", map.state},
           {"reason", map.reason},
+          {"serving", map.serving ? Json(map.serving->ToString()) : Json(nullptr)},
+          {"names", NamesJson(view.names, map.public_key, view.now)},
           {"registrations", std::move(registrations)}};
 }
 

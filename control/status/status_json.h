@@ -18,6 +18,7 @@
 #include "control/cap/cap_book.h"
 #include "control/config/node_config.h"
 #include "control/link/links.h"
+#include "control/loop/resolver.h"
 #include "control/protocol/node/node.h"
 #include "control/tunnel/traffic.h"
 #include "control/verdict/link_book.h"
@@ -44,6 +45,8 @@ struct NodeView {
   std::function<std::vector<protocol::PeerStatus>(size_t first, size_t count)> peers;
   size_t peer_count = 0;
   std::vector<protocol::MapStatus> maps;
+  // Of the peer or map with this key; null: none is known.
+  std::function<std::vector<NameStatus>(const wire::PublicKey&)> names;
   absl::string_view loop;  // the back end of the event loop
   wire::Instant now;
   wire::Instant started;

@@ -57,6 +57,14 @@ class MapWorld {
     if (handshakes.has_value()) options.handshakes = *handshakes;
     maps_[map].handler = std::make_unique<Handler>(std::move(options), *maps_[map].store);
   }
+  // All maps have the key of the first from now on. Nodes that come now know one map, at the address of the first.
+  void ShareKey() {
+    one_key_ = true;
+    for (size_t i = 1; i < maps_.size(); ++i) {
+      maps_[i].secret = maps_[0].secret.Clone();
+      StartMap(i);
+    }
+  }
   Handler& map(size_t index = 0) { return *maps_[index].handler; }
   MemoryStore& store(size_t index = 0) { return *maps_[index].store; }
   static Endpoint MapAddress(size_t map) {
@@ -72,7 +80,7 @@ class MapWorld {
     const size_t number = nodes_.size() + 1;
     nodes_.push_back(std::make_unique<MapNode>(number, std::move(secret), wall));
     MapNode& node = *nodes_.back();
-    for (size_t i = 0; i < maps_.size(); ++i) {
+    for (size_t i = 0; i < (one_key_ ? 1 : maps_.size()); ++i) {
       node.AddMap({.public_key = map_key(i),
                    .endpoints = {MapAddress(i)},
                    .rekey_after = node_rekey_after});
@@ -153,6 +161,7 @@ class MapWorld {
   Duration node_rekey_after = 3600s;
 
  private:
+  bool one_key_ = false;
   struct Map {
     wire::SecretKey secret;
     std::unique_ptr<MemoryStore> store;

@@ -298,10 +298,12 @@ Codec<wire::Endpoint> EndpointText() {
           .write = [](const wire::Endpoint& endpoint) { return endpoint.ToString(); }};
 }
 
-Codec<HostPort> UnderlayHostPort() {
-  return {.type = "host:port",
-          .read = [](absl::string_view text) -> absl::StatusOr<HostPort> {
-            absl::StatusOr<HostPort> value = HostPort::Parse(text);
+namespace {
+
+Codec<HostPort> Underlay(std::string type, absl::StatusOr<HostPort> (*parse)(absl::string_view)) {
+  return {.type = std::move(type),
+          .read = [parse](absl::string_view text) -> absl::StatusOr<HostPort> {
+            absl::StatusOr<HostPort> value = parse(text);
             if (!value.ok()) return Unacceptable(text, value.status().message());
             if (value->literal && !MayBeRemote(value->literal->address)) {
               return Unacceptable(text, "cannot be the address of another machine");
@@ -310,6 +312,11 @@ Codec<HostPort> UnderlayHostPort() {
           },
           .write = [](const HostPort& value) { return value.ToString(); }};
 }
+
+}  // namespace
+
+Codec<HostPort> UnderlayHostPort() { return Underlay("host:port", &HostPort::Parse); }
+Codec<HostPort> UnderlayServer() { return Underlay("host:port or domain", &HostPort::ParseServer); }
 
 Codec<IpPrefix> PrefixText() {
   return {.type = "address or prefix",

@@ -110,6 +110,7 @@ Codec<std::string> CryptoDevice();  // a PCI address, or a DPDK virtual device: 
 Codec<wire::PublicKey> PublicKeyText();
 Codec<wire::Endpoint> EndpointText();
 Codec<HostPort> UnderlayHostPort();              // where another machine can be reached
+Codec<HostPort> UnderlayServer();                // the same, or a domain whose records say where
 Codec<IpPrefix> PrefixText();                    // 198.51.100.7, or 198.51.100.0/24
 Codec<InterfaceAddress> InterfaceAddressText();  // 10.9.0.1/24
 

@@ -73,7 +73,13 @@ absl::StatusOr<HostPort> HostPort::Parse(absl::string_view text) {
   return result;
 }
 
+absl::StatusOr<HostPort> HostPort::ParseServer(absl::string_view text) {
+  if (IsDnsName(text)) return HostPort{.host = std::string(text)};
+  return Parse(text);
+}
+
 std::string HostPort::ToString() const {
+  if (port == 0) return host;
   if (!interface.empty()) return absl::StrCat("[", host, "%", interface, "]:", port);
   return literal ? literal->ToString() : absl::StrCat(host, ":", port);
 }

@@ -14,7 +14,7 @@ namespace warp::config {
 
 struct HostPort {
   std::string host;   // "198.51.100.7", "2001:db8::1" (no brackets) or "map.example.net"
-  uint16_t port = 0;  // 1..65535
+  uint16_t port = 0;  // 1..65535; 0: the service records of the domain say where
   std::optional<wire::Endpoint> literal;  // set where host is an address: nothing to resolve
   // Of a link-local IPv6 address: the interface that leads to it ("wan0"; RFC 4007 section 11). Empty: not said.
   std::string interface = {};
@@ -23,6 +23,8 @@ struct HostPort {
   // required. Names follow RFC 1123 section 2.1 (underscores are tolerated), at most 253
   // characters. InvalidArgument says what is wrong, without the text.
   static absl::StatusOr<HostPort> Parse(absl::string_view text);
+  // The same, and a name alone: "example.net".
+  static absl::StatusOr<HostPort> ParseServer(absl::string_view text);
   std::string ToString() const;
 
   friend bool operator==(const HostPort& a, const HostPort& b) {

@@ -1,6 +1,9 @@
 #include "control/loop/names/dns_client.h"
 
+// What c-ares 1.28 calls old is all that 1.18 has.
+#define CARES_NO_DEPRECATED
 #include <ares.h>
+#include <arpa/nameser.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -72,6 +75,15 @@ class Inquiry {
       return;
     }
     if (!question_.interface.empty()) ares_set_local_dev(channel_, question_.interface.c_str());
+    if (question_.services) {
+      ares_query(
+          channel_, question_.host.c_str(), ns_c_in, ns_t_srv,
+          [](void* self, int status, int, unsigned char* answer, int size) {
+            static_cast<Inquiry*>(self)->FinishServices(status, answer, size);
+          },
+          this);
+      return;
+    }
     ares_addrinfo_hints hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_DGRAM;
@@ -86,7 +98,7 @@ class Inquiry {
 
   bool finished() const { return finished_; }
   Answer TakeAnswer() {
-    return {.id = question_.id, .round = question_.round, .addresses = std::move(addresses_)};
+    return {.id = question_.id, .round = question_.round, .found = std::move(found_)};
   }
 
   void AddFds(std::vector<pollfd>& fds) const {
@@ -126,22 +138,38 @@ class Inquiry {
     if (finished_) return;
     finished_ = true;
     if (status == ARES_SUCCESS) {
-      std::vector<wire::IpAddress> addresses;
+      DnsFound found;
       for (const ares_addrinfo_node* node = list->nodes; node != nullptr; node = node->ai_next) {
-        AddAddress(node->ai_addr, node->ai_addrlen, addresses);
+        AddAddress(node->ai_addr, node->ai_addrlen, found.addresses);
       }
-      addresses_ = std::move(addresses);
+      found_ = std::move(found);
+    } else if (question_.services) {  // before anybody was asked
+      found_ = absl::UnavailableError(ares_strerror(status));
     } else {
-      addresses_ = absl::NotFoundError(ares_strerror(status));
+      found_ = absl::NotFoundError(ares_strerror(status));
     }
     if (list != nullptr) ares_freeaddrinfo(list);
+  }
+
+  void FinishServices(int status, const unsigned char* answer, int size) {
+    if (finished_) return;
+    finished_ = true;
+    if (status == ARES_ENODATA || status == ARES_ENOTFOUND) {
+      found_ = absl::NotFoundError(ares_strerror(status));
+    } else if (status != ARES_SUCCESS) {
+      found_ = absl::UnavailableError(ares_strerror(status));
+    } else if (auto services = ReadServices({answer, static_cast<size_t>(size)}); services.ok()) {
+      found_ = DnsFound{.services = *std::move(services)};
+    } else {
+      found_ = services.status();
+    }
   }
 
   const Question question_;
   ares_channel channel_ = nullptr;
   std::map<ares_socket_t, short> fds_;
   bool finished_ = false;
-  absl::StatusOr<std::vector<wire::IpAddress>> addresses_;
+  absl::StatusOr<DnsFound> found_;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/loop/names/services.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
 
@@ -25,6 +26,12 @@ struct DnsOptions {
   int tries = 3;  // of each name server
 };
 
+// What a name stands for, of which one list is empty.
+struct DnsFound {
+  std::vector<wire::IpAddress> addresses;
+  std::vector<ServiceRecord> services;
+};
+
 class DnsClient {
  public:
   struct Question {
@@ -32,12 +39,15 @@ class DnsClient {
     uint64_t round = 0;
     std::string host;
     std::string interface;  // empty: as the routes say
+    bool services =
+        false;  // `host` is the name of service records, such as _warp-map._udp.example.net
   };
   struct Answer {
     uint64_t id = 0;
     uint64_t round = 0;
-    absl::StatusOr<std::vector<wire::IpAddress>>
-        addresses;  // NotFound: with the reason, not the name
+    // NotFound: with the reason, not the name. Of service records it means that there are none; what else goes wrong
+    // has another code, as ReadServices says.
+    absl::StatusOr<DnsFound> found;
   };
 
   // Unavailable where the process is out of descriptors, or of threads. The thread that calls makes all calls, none of

@@ -4,11 +4,14 @@
 #include <cassert>
 #include <utility>
 
+#include "control/protocol/path/endpoint_book.h"
+
 namespace warp::protocol {
 
 MapClient::MapClient(Identity& identity, SessionTable& table, MapClientOptions options)
     : map_(options.public_key),
       association_(identity, table, MapAssociation(map_, options.rekey_after, true, options.own)),
+      servers_(options.endpoints.empty() ? Servers() : Servers{options.endpoints}),
       registrations_(identity,
                      {std::move(options.endpoints), options.listen_port, options.refresh}),
       lookups_(identity),
@@ -16,9 +19,24 @@ MapClient::MapClient(Identity& identity, SessionTable& table, MapClientOptions o
 
 // --- What the node knows. ---
 
-void MapClient::SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints) {
-  if (endpoints.empty() || endpoints == registrations_.endpoints()) return;
-  Greet(now, registrations_.SetEndpoints(now, std::move(endpoints)));
+void MapClient::SetServers(Instant now, Servers servers) {
+  for (std::vector<wire::Endpoint>& server : servers) {
+    std::erase_if(server,
+                  [](const wire::Endpoint& one) { return !AcceptableEndpoint(one, false); });
+  }
+  std::erase_if(servers, [](const auto& server) { return server.empty(); });
+  if (servers.empty() || servers == servers_) return;
+  const auto serves = std::find_if(servers.begin(), servers.end(), [this](const auto& server) {
+    return std::find_first_of(server.begin(), server.end(), registrations_.endpoints().begin(),
+                              registrations_.endpoints().end()) != server.end();
+  });
+  server_ = serves == servers.end() ? 0 : static_cast<size_t>(serves - servers.begin());
+  unnamed_ = serves == servers.end() && !silent_ && registrations_.any_published();
+  if (unnamed_) servers.insert(servers.begin(), registrations_.endpoints());
+  servers_ = std::move(servers);
+  reach_ = 1;
+  widen_ = kNever;
+  Greet(now, registrations_.SetEndpoints(now, servers_[server_]));
 }
 
 void MapClient::SetRekeyAfter(Instant now, Duration rekey_after) {
@@ -35,6 +53,56 @@ void MapClient::Greet(Instant now, bool more_routes) {
   if (!connecting_) association_.Connect(now);
   connecting_ = true;
   association_.Hurry(now);
+}
+
+// Where handshakes go now.
+std::vector<Way> MapClient::Ways() const {
+  if (reach_ == 0 && registrations_.any_published()) {
+    std::vector<Way> ways;
+    for (const auto& [family, route] : registrations_.PublishedRoutes()) ways.emplace_back(route);
+    return ways;
+  }
+  std::vector<wire::Endpoint> more;
+  for (size_t i = 1; i < reach_; ++i) {
+    const std::vector<wire::Endpoint>& server = servers_[(server_ + i) % servers_.size()];
+    more.insert(more.end(), server.begin(), server.end());
+  }
+  return registrations_.Ways(more);
+}
+
+void MapClient::WidenReach(Instant now) {
+  if (!association_.initiating() || reach_ >= servers_.size()) {
+    widen_ = kNever;
+    return;
+  }
+  if (widen_ > now && widen_ != kNever) return;
+  if (widen_ <= now) {
+    ++reach_;
+    association_.Hurry(now);
+  }
+  widen_ = reach_ < servers_.size() ? now + kMapNextServer : kNever;
+}
+
+// The server that has answered the handshake is the map now.
+void MapClient::FollowAnswer(Instant now) {
+  const std::optional<wire::Endpoint> answered = association_.answered_from();
+  if (!answered.has_value()) return;
+  const auto server = std::find_if(servers_.begin(), servers_.end(), [&](const auto& one) {
+    return std::find(one.begin(), one.end(), *answered) != one.end();
+  });
+  if (server != servers_.end()) {
+    const auto number = static_cast<size_t>(server - servers_.begin());
+    if (number != server_) registrations_.SetEndpoints(now, *server);
+    server_ = number;
+  }
+  if (unnamed_ && server_ != 0) {
+    servers_.erase(servers_.begin());
+    --server_;
+    unnamed_ = false;
+  }
+  reach_ = 0;
+  widen_ = kNever;
+  registrations_.Prefer(*answered, silent_);
 }
 
 void MapClient::SetPeers(Instant now, std::span<const wire::PublicKey> peers) {
@@ -128,7 +196,7 @@ std::optional<std::vector<wire::IpAddress>> MapClient::TakeOutside() {
 
 Instant MapClient::NextTimeout() const {
   if (association_.send_session() != session_) return Instant{};  // at once
-  const Instant next = association_.NextTimeout();
+  const Instant next = std::min(association_.NextTimeout(), widen_);
   if (session_ == nullptr) return next;
   const Instant asking =
       registrations_.any_published()
@@ -138,9 +206,10 @@ Instant MapClient::NextTimeout() const {
 }
 
 void MapClient::HandleTimeout(Instant now, Outbox& outbox) {
-  const auto ways = [this] { return registrations_.Ways(); };
+  const auto ways = [this] { return Ways(); };
   association_.HandleTimeout(now, ways, outbox);
   NoticeSession(now);
+  WidenReach(now);
   if (session_ == nullptr) return;
   Withdraw(now, outbox);
   Register(now, outbox);
@@ -153,6 +222,7 @@ void MapClient::NoticeSession(Instant now) {
   if (association_.send_session() == session_) return;
   session_ = association_.send_session();
   if (session_ == nullptr) return;
+  FollowAnswer(now);
   silent_ = false;
   registrations_.Restart(now);
   upload_.Restart();
@@ -170,6 +240,7 @@ void MapClient::Register(Instant now, Outbox& outbox) {
   const std::optional<Instant> unanswered = registrations_.TakeUnanswered();
   if (unanswered.has_value() && association_.last_authentic() <= *unanswered && !silent_) {
     silent_ = true;
+    reach_ = std::max<size_t>(reach_, 1);
     association_.Connect(now);
   }
 }
@@ -225,7 +296,7 @@ void MapClient::AskForRelays(Instant now, Outbox& outbox) {
 }
 
 void MapClient::Shutdown(Instant now, Outbox& outbox) {
-  const std::vector<Way> ways = registrations_.Ways();
+  const std::vector<Way> ways = Ways();
   association_.Send(
       now, ways, EncodeMapMessage(MapDeregister{kMapAllPorts, registrations_.NextOrder()}), outbox);
   association_.Close(now, ways, outbox);
@@ -241,14 +312,17 @@ MapStatus MapClient::Status() const {
   status.own = association_.keys().own().value_or(wire::PublicKey());
   status.endpoints = registrations_.endpoints();
   status.registrations = registrations_.Published();
+  const std::vector<std::pair<PortFamily, Route>> routes = registrations_.PublishedRoutes();
+  if (!routes.empty()) status.serving = routes.front().second.remote;
   const bool refused = registrations_.refused();
   if (silent_) {
     status.state = "silent";
     status.reason = "no answer to registrations, shaking hands again";
   } else if (association_.send_session() == nullptr) {
     status.state = "connecting";
-    status.reason =
-        registrations_.empty() ? "no port can reach the map" : "no answer to the handshake";
+    status.reason = servers_.empty()         ? "no address of the map is known"
+                    : registrations_.empty() ? "no port can reach the map"
+                                             : "no answer to the handshake";
   } else if (status.registrations.empty()) {
     status.state = "connected";
     status.reason = refused ? "the map refuses more registrations" : "not registered yet";

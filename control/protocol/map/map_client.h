@@ -2,6 +2,10 @@
 // (MapRegistrations), uploads the list of those who may ask (MapUpload), looks peers up (MapLookups) and hears of their
 // changes. There is one for each configured map. They know nothing of each other, so a dead one costs nothing.
 //
+// One map may be several servers of one key (a shared store), which are in an order. The handshake goes to the first,
+// by all its addresses, and kMapNextServer later, if nobody has answered, to the next as well, and so on. Whoever
+// answers is the map until it falls silent, whatever the order has become since.
+//
 // The map's silence, its death and empty answers take back nothing that it told.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_MAP_CLIENT_H_
 #define WARP_CONTROL_PROTOCOL_MAP_MAP_CLIENT_H_
@@ -37,8 +41,10 @@ class MapClient : public MapDriver {
   // `identity` and `table` outlive this.
   MapClient(Identity& identity, SessionTable& table, MapClientOptions options);
 
-  // The map's name was resolved (again). An empty list changes nothing.
-  void SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints);
+  // The map's name was resolved (again): the addresses of each of its servers, in their order. Addresses that can be no
+  // other machine's are left out. Where none is left, it changes nothing.
+  using Servers = std::vector<std::vector<wire::Endpoint>>;
+  void SetServers(Instant now, Servers servers);
 
   // Sessions with the map last this long from now on. Where the one in use does not, another takes its place.
   void SetRekeyAfter(Instant now, Duration rekey_after);
@@ -87,6 +93,9 @@ class MapClient : public MapDriver {
 
   MessageOrder OrderOf(const OpenedMessage& opened) const;
   void Greet(Instant now, bool more_routes);
+  std::vector<Way> Ways() const;
+  void FollowAnswer(Instant now);
+  void WidenReach(Instant now);
   void NoticeSession(Instant now);
   void Register(Instant now, Outbox& outbox);
   void Withdraw(Instant now, Outbox& outbox);
@@ -97,7 +106,12 @@ class MapClient : public MapDriver {
   const wire::PublicKey map_;
   Association association_;
   std::shared_ptr<wire::Session> session_;  // the association's send session as last seen
-  MapRegistrations registrations_;
+  Servers servers_;
+  bool unnamed_ = false;    // the first is named no more, and stays until another has answered
+  size_t server_ = 0;       // the one that serves, or is tried first
+  size_t reach_ = 1;        // servers that handshakes go to, from it on; 0: only where it serves
+  Instant widen_ = kNever;  // when they go to one more
+  MapRegistrations registrations_;  // at that server
   MapUpload upload_;
   MapLookups lookups_;
   MapRelays relays_;

@@ -50,6 +50,10 @@ inline constexpr std::chrono::seconds kMapRoundTripMax{2};
 // After this many registers in a row without any answer from the map, the node shakes hands anew.
 inline constexpr int kMapSilentRequests = 2;
 
+// Of several servers that are one map, the next is tried as well when those before it have not answered a handshake for
+// this long.
+inline constexpr std::chrono::seconds kMapNextServer{1};
+
 // The allow list is sent this many times without an acknowledgement of all of it.
 inline constexpr int kMapUploadTries = 5;
 

@@ -23,7 +23,9 @@ struct MapStatus {
   wire::PublicKey public_key;
   wire::PublicKey own;                    // by which it knows us; zero: by the newest
   std::vector<wire::Endpoint> endpoints;  // of the map
-  std::string state;                      // "connecting", "connected", "registered", "silent"
+  std::optional<wire::Endpoint>
+      serving;        // the address of the map that answered last; none: not registered
+  std::string state;  // "connecting", "connected", "registered", "silent"
   std::string reason;
   std::vector<MapRegistration> registrations;
 };

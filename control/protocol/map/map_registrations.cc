@@ -6,10 +6,8 @@
 namespace warp::protocol {
 namespace {
 
-bool Carries(const PortState& port, const PortFamily& family) {
-  return port.up &&
-         std::any_of(port.addresses.begin(), port.addresses.end(),
-                     [&](const wire::IpAddress& address) { return family.Has(address); });
+bool Contains(std::span<const wire::Endpoint> endpoints, const wire::Endpoint& endpoint) {
+  return std::find(endpoints.begin(), endpoints.end(), endpoint) != endpoints.end();
 }
 
 }  // namespace
@@ -18,9 +16,24 @@ bool Carries(const PortState& port, const PortFamily& family) {
 
 bool MapRegistrations::SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints) {
   assert(!endpoints.empty());
+  const bool more = std::any_of(
+      endpoints.begin(), endpoints.end(),
+      [this](const wire::Endpoint& endpoint) { return !Contains(options_.endpoints, endpoint); });
   options_.endpoints = std::move(endpoints);
+  for (auto& [family, entry] : entries_) {
+    if (entry.published || Contains(options_.endpoints, entry.at)) continue;
+    Advance(family, entry);
+    entry.tries = 0;
+  }
   Renew(now);
-  return Update(now);
+  return Update(now) || (more && !entries_.empty());
+}
+
+void MapRegistrations::Prefer(const wire::Endpoint& endpoint, bool all) {
+  if (!Contains(options_.endpoints, endpoint)) return;
+  for (auto& [family, entry] : entries_) {
+    if (family.Has(endpoint.address) && (all || !entry.published)) entry.at = endpoint;
+  }
 }
 
 bool MapRegistrations::SetPorts(Instant now, const std::map<PortId, PortState>& ports) {
@@ -57,7 +70,7 @@ void MapRegistrations::Restart(Instant now) {
 
 bool MapRegistrations::Update(Instant now) {
   for (auto it = entries_.begin(); it != entries_.end();) {
-    const bool stays = Reaches(it->first);
+    const bool stays = Stays(it->first, it->second);
     if (!stays && it->second.published) withdrawn_.push_back(it->first.port);
     it = stays ? std::next(it) : entries_.erase(it);
   }
@@ -65,9 +78,11 @@ bool MapRegistrations::Update(Instant now) {
   for (const auto& [port, state] : ports_) {
     for (const bool v6 : {false, true}) {
       const PortFamily family{port, v6};
-      if (!Reaches(family)) continue;
+      const std::vector<wire::Endpoint> endpoints = EndpointsOf(family);
+      if (!Carries(family) || endpoints.empty()) continue;
       const auto [it, fresh] = entries_.try_emplace(family);
       if (!fresh) continue;
+      it->second.at = endpoints.front();
       it->second.next = now;
       more = true;
     }
@@ -145,20 +160,22 @@ std::vector<MapRegistrations::Due> MapRegistrations::TakeDue(Instant now) {
     if (entry.tries == 0) entry.asked = now;
     if (entry.tries >= kMapSilentRequests) {
       unanswered_ = std::max(entry.asked, unanswered_.value_or(entry.asked));
-      ++entry.endpoint;
+      Advance(family, entry);
       entry.published = false;
     }
-    const std::optional<Route> route = RouteOf(family, entry);
-    if (!route.has_value()) continue;
     MapRegister message;
     message.port = family.port;
     message.order = NextOrder();
     message.echo = entry.echo;
     message.candidates = Candidates(family.port);
-    registers.push_back({*route, std::move(message)});
-    entry.next = now + MapWait(identity_, Retry(), entry.tries++);
+    registers.push_back({Route{family.port, entry.at}, std::move(message)});
+    // The back-off begins when all addresses have been tried.
+    const int addresses = std::max(1, static_cast<int>(EndpointsOf(family).size()));
+    entry.next = now + MapWait(identity_, Retry(), entry.tries++ / addresses);
     entry.sent = now;
   }
+  // An address that has failed, and that nobody names any more, is of no use.
+  std::erase_if(entries_, [this](const auto& one) { return !Stays(one.first, one.second); });
   return registers;
 }
 
@@ -172,30 +189,50 @@ std::vector<PortId> MapRegistrations::TakeWithdrawn(Instant now) {
 
 // --- What is. ---
 
-bool MapRegistrations::Reaches(const PortFamily& family) const {
+bool MapRegistrations::Carries(const PortFamily& family) const {
   const auto port = ports_.find(family.port);
-  return port != ports_.end() && Carries(port->second, family) &&
-         std::any_of(options_.endpoints.begin(), options_.endpoints.end(),
-                     [&](const wire::Endpoint& map) { return family.Has(map.address); });
+  return port != ports_.end() && port->second.up &&
+         std::any_of(port->second.addresses.begin(), port->second.addresses.end(),
+                     [&](const wire::IpAddress& address) { return family.Has(address); });
 }
 
-std::vector<Way> MapRegistrations::Ways() const {
-  std::vector<Way> ways;
-  for (const auto& [family, entry] : entries_) {
-    for (const wire::Endpoint& map : options_.endpoints) {
-      if (family.Has(map.address)) ways.emplace_back(Route{family.port, map});
-    }
-  }
-  return ways;
+bool MapRegistrations::Stays(const PortFamily& family, const Entry& entry) const {
+  return Carries(family) && (entry.published || !EndpointsOf(family).empty());
 }
 
-std::optional<Route> MapRegistrations::RouteOf(const PortFamily& family, const Entry& entry) const {
+std::vector<wire::Endpoint> MapRegistrations::EndpointsOf(const PortFamily& family) const {
   std::vector<wire::Endpoint> endpoints;
   for (const wire::Endpoint& map : options_.endpoints) {
     if (family.Has(map.address)) endpoints.push_back(map);
   }
-  if (endpoints.empty()) return std::nullopt;
-  return Route{family.port, endpoints[entry.endpoint % endpoints.size()]};
+  return endpoints;
+}
+
+// To the next address of the family, or the first where the one that it had is not named any more.
+void MapRegistrations::Advance(const PortFamily& family, Entry& entry) const {
+  const std::vector<wire::Endpoint> endpoints = EndpointsOf(family);
+  if (endpoints.empty()) return;
+  const auto at = std::find(endpoints.begin(), endpoints.end(), entry.at);
+  entry.at = at == endpoints.end() || at + 1 == endpoints.end() ? endpoints.front() : *(at + 1);
+}
+
+std::vector<Way> MapRegistrations::Ways(std::span<const wire::Endpoint> more) const {
+  std::vector<Way> ways;
+  for (const auto& [port, state] : ports_) {
+    for (const bool v6 : {false, true}) {
+      const PortFamily family{port, v6};
+      if (!Carries(family)) continue;
+      std::vector<wire::Endpoint> endpoints = EndpointsOf(family);
+      const auto entry = entries_.find(family);
+      if (entry != entries_.end() && !Contains(endpoints, entry->second.at))
+        endpoints.push_back(entry->second.at);
+      for (const wire::Endpoint& map : more) {
+        if (family.Has(map.address) && !Contains(endpoints, map)) endpoints.push_back(map);
+      }
+      for (const wire::Endpoint& map : endpoints) ways.emplace_back(Route{port, map});
+    }
+  }
+  return ways;
 }
 
 std::vector<std::pair<PortFamily, Route>> MapRegistrations::PublishedRoutes() const {
@@ -206,9 +243,7 @@ std::vector<std::pair<PortFamily, Route>> MapRegistrations::PublishedRoutes() co
   std::sort(heard.rbegin(), heard.rend());
   std::vector<std::pair<PortFamily, Route>> routes;
   for (const auto& [when, family] : heard) {
-    const std::optional<Route> route = RouteOf(family, entries_.at(family));
-    assert(route.has_value());  // Update keeps no entry that reaches no map
-    routes.emplace_back(family, *route);
+    routes.emplace_back(family, Route{family.port, entries_.at(family).at});
   }
   return routes;
 }

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -37,7 +38,9 @@ struct PortFamily {
 class MapRegistrations {
  public:
   struct Options {
-    std::vector<wire::Endpoint> endpoints;  // of the map; several of one family are tried in turn
+    // Of the map; several of one family are tried in turn. One that serves stays until it does not answer, also where
+    // it is not named any more.
+    std::vector<wire::Endpoint> endpoints;
     uint16_t listen_port = wire::kDefaultPort;
     Duration refresh = kMapRefresh;
   };
@@ -45,10 +48,13 @@ class MapRegistrations {
   MapRegistrations(Identity& identity, Options options)
       : identity_(identity), options_(std::move(options)), epoch_(identity.NextTimestamp()) {}
 
-  // --- What happens. The first two are true when more ports than before can reach the map. ---
+  // --- What happens. The first two are true when there are ways to the map that were not there before. ---
 
   bool SetEndpoints(Instant now, std::vector<wire::Endpoint> endpoints);  // not empty
   bool SetPorts(Instant now, const std::map<PortId, PortState>& ports);
+  // The map has answered from this address: ports of its family try it next, and of those that are registered only
+  // where `all` are to.
+  void Prefer(const wire::Endpoint& endpoint, bool all);
   // What is registered has changed for all ports, for example the allow list.
   void Renew(Instant now);
   // The map may see the port elsewhere than it did.
@@ -81,8 +87,8 @@ class MapRegistrations {
 
   // --- What is. ---
 
-  // Returns a way from every port to every address of the map that the port reaches.
-  std::vector<Way> Ways() const;
+  // Returns a way from every port to every address of the map that the port reaches, and to each of `more`.
+  std::vector<Way> Ways(std::span<const wire::Endpoint> more = {}) const;
   // Returns the routes whose registration is published, the one heard from last first. Messages that need no particular
   // port use them.
   std::vector<std::pair<PortFamily, Route>> PublishedRoutes() const;
@@ -96,7 +102,7 @@ class MapRegistrations {
 
  private:
   struct Entry {
-    size_t endpoint = 0;  // which of the map's addresses of this family, modulo their number
+    wire::Endpoint at;  // the address of the map that it registers at
     MapChallenge echo{};
     int echoes = 0;   // in a row
     int stales = 0;   // in a row
@@ -111,10 +117,12 @@ class MapRegistrations {
     Instant heard_at{};
   };
 
-  bool Reaches(const PortFamily& family) const;
+  bool Carries(const PortFamily& family) const;
+  bool Stays(const PortFamily& family, const Entry& entry) const;
+  std::vector<wire::Endpoint> EndpointsOf(const PortFamily& family) const;
+  void Advance(const PortFamily& family, Entry& entry) const;
   bool Update(Instant now);
   void HandleStale(Instant now, Entry& entry, uint64_t standing);
-  std::optional<Route> RouteOf(const PortFamily& family, const Entry& entry) const;
   std::vector<wire::Endpoint> Candidates(PortId port) const;
 
   Identity& identity_;

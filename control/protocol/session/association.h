@@ -158,6 +158,9 @@ class Association {
   Instant last_authentic() const { return last_authentic_; }
   // When the remote end proved last that it is there: by a packet, or by the response to a handshake of ours.
   Instant last_heard() const { return std::max(last_authentic_, last_response_); }
+  // Where the response came from that made the send session; none: the remote end began it. The address proves nothing,
+  // as somebody may have sent a copy from there.
+  std::optional<wire::Endpoint> answered_from() const;
   // When the remote end counts as silent unless something authentic comes; kNever: nothing was asked since.
   Instant silent_at() const { return silent_at_; }
   // Grows when send_session() or receive_sessions() changed.

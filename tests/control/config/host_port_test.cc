@@ -68,5 +68,16 @@ TEST(HostPortTest, SaysWhatIsWrong) {
   }
 }
 
+// Of a server, a domain alone has records that say where it is.
+TEST(HostPortTest, AServerMayBeADomain) {
+  const absl::StatusOr<HostPort> domain = HostPort::ParseServer("example.net");
+  ASSERT_TRUE(domain.ok()) << domain.status();
+  EXPECT_EQ(*domain, (HostPort{.host = "example.net", .port = 0}));
+  EXPECT_EQ(domain->ToString(), "example.net");
+  EXPECT_EQ(HostPort::ParseServer("example.net:7")->ToString(), "example.net:7");
+  for (const char* text : {"192.0.2.1", "[2001:db8::1]", "2001:db8::1", "", "-a.net", "a b"})
+    EXPECT_FALSE(HostPort::ParseServer(text).ok()) << text;
+}
+
 }  // namespace
 }  // namespace warp::config

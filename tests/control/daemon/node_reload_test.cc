@@ -51,10 +51,14 @@ class NoNames : public Resolver {
   std::unique_ptr<Name> Watch(absl::string_view, Handler) override {
     return std::make_unique<NoName>();
   }
+  std::unique_ptr<Name> WatchServices(absl::string_view, ServicesHandler) override {
+    return std::make_unique<NoName>();
+  }
 
  private:
   struct NoName : Name {
     void SetSilent(bool) override {}
+    void Describe(std::vector<NameStatus>&) const override {}
   };
 };
 

@@ -21,6 +21,9 @@ class FakeResolver : public Resolver {
     handlers_[std::string(host_port)] = std::move(handler);
     return std::make_unique<FakeName>(silent[std::string(host_port)]);
   }
+  std::unique_ptr<Name> WatchServices(absl::string_view name, ServicesHandler) override {
+    return std::make_unique<FakeName>(silent[std::string(name)]);
+  }
   // The name stands for this endpoint.
   void Find(const std::string& host_port, const wire::Endpoint& endpoint) {
     handlers_.at(host_port)(std::vector<wire::Endpoint>{endpoint});
@@ -32,6 +35,7 @@ class FakeResolver : public Resolver {
    public:
     explicit FakeName(bool& silent) : silent_(silent) {}
     void SetSilent(bool silent) override { silent_ = silent; }
+    void Describe(std::vector<NameStatus>&) const override {}
 
    private:
     bool& silent_;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "control/loop/names/dns_client.h"
 
 namespace warp::control {
@@ -65,6 +66,29 @@ class NameServer {
     const std::lock_guard lock(mutex_);
     names_[name] = address;
   }
+  // The service records of the name: priority, weight, port and target of each.
+  void SetServices(const std::string& name, std::vector<ServiceRecord> services) {
+    const std::lock_guard lock(mutex_);
+    services_[name] = std::move(services);
+  }
+  // The record of an answer whose question is the record's name.
+  static void Append(const ServiceRecord& service, std::vector<uint8_t>& answer) {
+    const uint8_t head[] = {0xc0, kHeader, 0, kTypeSrv, 0, 1, 0, 0, 0, 0};
+    answer.insert(answer.end(), head, head + sizeof(head));
+    std::vector<uint8_t> data;
+    for (const uint16_t number : {service.priority, service.weight, service.port}) {
+      data.push_back(static_cast<uint8_t>(number >> 8));
+      data.push_back(static_cast<uint8_t>(number));
+    }
+    for (const absl::string_view label : absl::StrSplit(service.target, '.', absl::SkipEmpty())) {
+      data.push_back(static_cast<uint8_t>(label.size()));
+      data.insert(data.end(), label.begin(), label.end());
+    }
+    data.push_back(0);
+    answer.push_back(static_cast<uint8_t>(data.size() >> 8));
+    answer.push_back(static_cast<uint8_t>(data.size()));
+    answer.insert(answer.end(), data.begin(), data.end());
+  }
   // How often the IPv4 address of the name was asked for.
   int asked(const std::string& name) {
     const std::lock_guard lock(mutex_);
@@ -74,6 +98,7 @@ class NameServer {
  private:
   static constexpr size_t kHeader = 12;
   static constexpr uint16_t kTypeA = 1;
+  static constexpr uint16_t kTypeSrv = 33;
 
   void Run() {
     pollfd fds[] = {{.fd = socket_, .events = POLLIN, .revents = 0},
@@ -108,6 +133,14 @@ class NameServer {
     if (type == kTypeA) ++asked_[name];
     if (absl::EndsWith(name, ".dead")) return {};
     query.resize(at);  // without what EDNS adds
+    if (const auto offered = services_.find(name); type == kTypeSrv && offered != services_.end()) {
+      query[2] = 0x85;  // an authoritative answer
+      query[3] = 0x80;
+      std::memset(&query[6], 0, 6);
+      query[7] = static_cast<uint8_t>(offered->second.size());
+      for (const ServiceRecord& service : offered->second) Append(service, query);
+      return query;
+    }
     const auto known = names_.find(name);
     const bool has = known != names_.end() && type == kTypeA;
     query[2] = 0x85;  // an authoritative answer
@@ -130,6 +163,7 @@ class NameServer {
   std::string resolv_conf_;
   std::mutex mutex_;
   std::map<std::string, std::string> names_ = {{"good.example", "192.0.2.7"}};
+  std::map<std::string, std::vector<ServiceRecord>> services_;
   std::map<std::string, int> asked_;
   std::thread thread_;
 };

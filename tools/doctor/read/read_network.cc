@@ -158,7 +158,12 @@ void Knocks(const Machine& machine, Facts& facts) {
 void ReadNetwork(const Machine& machine, const config::NodeConfig& config, Facts& facts) {
   Destinations destinations(machine, facts);
   for (const config::MapServerConfig& map : config.maps) {
-    destinations.Add(absl::StrCat("map ", map.address.ToString()), map.address);
+    const std::string whose = absl::StrCat("map ", map.address.ToString());
+    if (map.address.port == 0) {
+      facts.unseen.push_back(absl::StrCat("where ", whose, " is: service records are not read"));
+    } else {
+      destinations.Add(whose, map.address);
+    }
   }
   for (const config::PeerConfig& peer : config.peers) {
     for (const config::HostPort& place : peer.endpoints) {

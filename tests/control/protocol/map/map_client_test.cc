@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/map-server/map_world.h"
 
 namespace warp::map {
@@ -765,6 +768,108 @@ TEST(MapLimits, TheClientThatWasIdleForLongestGoes) {
   world.AddNode();
   world.Run(10s);
   EXPECT_EQ(world.map().counts().sessions, 3u);
+}
+
+// --- Several servers that are one map. ---
+
+// How many datagrams the map was sent since `world.record` was set.
+size_t SentTo(const MapWorld& world, size_t map) {
+  return static_cast<size_t>(
+      std::count_if(world.seen.begin(), world.seen.end(),
+                    [map](const MapWorld::Datagram& one) { return one.to_map && one.map == map; }));
+}
+
+TEST(MapClient, TheFirstServerServesAndTheNextWhereItIsDead) {
+  MapWorld world(2);
+  world.ShareKey();
+  const Endpoint first = MapWorld::MapAddress(0), next = MapWorld::MapAddress(1);
+  world.record = true;
+  MapNode& alice = world.AddNode(2);
+  alice.map().SetServers(world.now, {{first}, {next}});
+  world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 1s);
+  world.Run(3h);
+  EXPECT_EQ(alice.status().serving, first);
+  EXPECT_EQ(SentTo(world, 1), 0u) << "also where its session is made anew";
+  EXPECT_EQ(world.map().drops(Drop::kUnknownSession), 0u);
+  // It dies. Whoever comes now finds the next one, and so does who was there before.
+  world.KillMap(0);
+  MapNode& bob = world.AddNode(2);
+  bob.map().SetServers(world.now, {{first}, {next}});
+  world.RunUntil([&] { return bob.status().registrations.size() == 2; }, 3s);
+  EXPECT_EQ(bob.status().serving, next);
+  world.RunUntil([&] { return alice.status().serving == next; }, 12s);
+  // Whoever serves goes on to, also when the first is back.
+  world.StartMap(0);
+  world.Run(3h);
+  EXPECT_EQ(alice.status().serving, next);
+  EXPECT_EQ(alice.status().registrations.size(), 2u);
+}
+
+// Before a name server says something else, its answer is made worthless, or it fails: an address that works stays.
+TEST(MapClient, AnAddressThatServesIsNotLeftForAnother) {
+  MapWorld world(2);
+  world.ShareKey();
+  MapNode& alice = world.AddNode(2);
+  world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 1s);
+  alice.map().SetServers(world.now, {{MapWorld::MapAddress(1)}});
+  world.Run(3h);
+  alice.map().SetServers(world.now, {{MapWorld::MapAddress(1)}, {At("45.0.0.1:13116")}});
+  world.Run(1h);
+  EXPECT_EQ(alice.status().serving, MapWorld::MapAddress(0));
+  EXPECT_EQ(alice.status().registrations.size(), 2u);
+  world.KillMap(0);
+  world.RunUntil([&] { return alice.status().serving == MapWorld::MapAddress(1); }, 12s);
+  world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 2s);
+}
+
+// Two machines behind one name: whichever answers is the one with the session.
+TEST(MapClient, AddressesOfOneNameMayBeSeveralMachines) {
+  MapWorld world(2);
+  world.ShareKey();
+  world.slow = [](const MapWorld::Datagram& one) { return one.map == 0 ? 30ms : 0ms; };
+  MapNode& alice = world.AddNode(2);
+  alice.map().SetServers(world.now, {{MapWorld::MapAddress(0), MapWorld::MapAddress(1)}});
+  world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 1s);
+  EXPECT_EQ(alice.status().serving, MapWorld::MapAddress(1));
+  for (int minute = 0; minute < 180; ++minute) {
+    world.Run(60s);
+    ASSERT_EQ(alice.status().registrations.size(), 2u) << minute;
+  }
+  world.slow = nullptr;
+  world.jitter = 20ms;
+  for (int minute = 0; minute < 180; ++minute) {
+    world.Run(60s);
+    ASSERT_EQ(alice.status().registrations.size(), 2u) << minute;
+  }
+  EXPECT_EQ(alice.status().serving, MapWorld::MapAddress(1)) << "though either may be the faster";
+  world.KillMap(1);
+  world.RunUntil([&] { return alice.status().serving == MapWorld::MapAddress(0); }, 12s);
+  world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 2s);
+}
+
+// Fifteen of sixteen addresses are dead.
+TEST(MapClient, ManyDeadAddressesHoldUpNothing) {
+  MapWorld world;
+  world.ShareKey();
+  MapNode& alice = world.AddNode(2);
+  std::vector<Endpoint> all;
+  for (uint8_t i = 1; i < 16; ++i) all.push_back({wire::IpAddress::V4({45, 0, 0, i}), 13116});
+  all.push_back(MapWorld::MapAddress(0));
+  alice.map().SetServers(world.now, {all});
+  world.RunUntil([&] { return alice.status().registrations.size() == 2; }, 1s);
+}
+
+TEST(MapClient, AddressesOfNobodyElseAreNoMaps) {
+  MapWorld world;
+  MapNode& alice = world.AddNode();
+  const std::vector<Endpoint> before = alice.status().endpoints;
+  alice.map().SetServers(world.now, {});
+  alice.map().SetServers(world.now, {{}, {}});
+  alice.map().SetServers(world.now,
+                         {{At("127.0.0.1:53"), At("224.0.0.1:13116"), At("0.0.0.0:1")},
+                          {At("[::1]:13116"), At("[ff02::1]:13116"), At("255.255.255.255:9")}});
+  EXPECT_EQ(alice.status().endpoints, before);
+  world.RunUntil([&] { return alice.registered(); }, 1s);
 }
 
 }  // namespace
