@@ -1,4 +1,5 @@
-// Keeps what is known of a peer's endpoints, and from whom: config, each map, and the peer's own probes.
+// Keeps what is known of a peer's endpoints, and from whom: config, each map, what the peer announces on a link of ours
+// (lan/lan_discovery.h), and its own probes.
 //
 // Every source has kMaxEndpoints at most. A source may replace its own list, but an endpoint that it no longer names
 // stays as long as a path to it is active. A learned endpoint belongs to the remote port whose probe came from it. Each
@@ -20,7 +21,7 @@
 
 namespace warp::protocol {
 
-enum class EndpointSource : uint8_t { kConfig, kMap, kLearned };
+enum class EndpointSource : uint8_t { kConfig, kMap, kLan, kLearned };
 
 // A map that says something of one key of a peer, by the key's number (KeySuccession). Each key has an instance of its
 // own: somebody who has stolen an old one must not replace what is known of another. In the order of instances a newer
@@ -41,7 +42,8 @@ class EndpointBook {
   using ActiveFunction = absl::FunctionRef<bool(const wire::Endpoint&)>;
 
   // `endpoints` are acceptable (AcceptableEndpoint), and the first kMaxEndpoints count. `instance` is that of a
-  // MapInstance. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0.
+  // MapInstance. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0; of
+  // what was announced it is the PortId of the port on whose link it was.
   void Replace(Instant now, EndpointSource source, uint64_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
   // Such instances of the source know nothing any more: as Replace by nothing. False: they knew nothing.
@@ -67,7 +69,7 @@ class EndpointBook {
 
   struct Known {
     wire::Endpoint endpoint;
-    // Of a learned link-local address, which means something on this port's link alone.
+    // Of a link-local address that was learned or announced, which means something on this port's link alone.
     std::optional<PortId> port;
     // Who has told of it. Of several, the first in the order of their kinds and instances: a learned endpoint is known
     // from the peer's probes alone.
