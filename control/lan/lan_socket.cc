@@ -57,7 +57,7 @@ bool Join(int fd, LanSocket::Family family, int index, int hops) {
   }
   const ipv6_mreq group{.ipv6mr_multiaddr = kGroupV6,
                         .ipv6mr_interface = static_cast<unsigned int>(index)};
-  return Set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) && Set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
+  return Set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
          Set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0) &&
          Set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops) &&
          Set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) &&
