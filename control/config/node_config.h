@@ -35,6 +35,9 @@ namespace warp::config {
 
 using Duration = std::chrono::nanoseconds;
 
+// How peers are found beside what the configuration and maps tell.
+enum class Discovery : uint8_t { kNone, kLan };
+
 enum class Hugepages : uint8_t { kAuto, kAlways, kNever };  // kAuto: only with a PCI port
 
 // node.timers: the protocol's, and the one of sessions with maps.
@@ -49,6 +52,7 @@ struct NodeSection {
   // So long keys serve that a reload has replaced: the node's own, those of peers, and preshared ones.
   Duration old_keys_for = std::chrono::hours(24);
   uint16_t listen_port = wire::kDefaultPort;  // the UDP source and destination port of every port
+  Discovery discover = Discovery::kNone;
   uint16_t max_ports = 8;
   // Threads for the ports without a cpu. Unset: one for each, as far as there are CPUs.
   std::optional<uint16_t> workers;

@@ -96,6 +96,13 @@ const SectionOf<NodeSection>& NodeSectionSchema() {
         .Why(
             "The one UDP port from which everything leaves and at which everything arrives, on "
             "every port of this node.");
+    s.Scalar("discover", &NodeSection::discover,
+             Choice<Discovery>({{"none", Discovery::kNone}, {"lan", Discovery::kLan}}))
+        .Why(
+            "Whether this node and its peers find each other on a common link, without a map and "
+            "without endpoints. With lan, it announces itself to its peers there by multicast, so "
+            "that they alone recognise it, and both sides must have it. The section Discovery of "
+            "docs/many-sites.md says more.");
     s.Scalar("control_socket", &NodeSection::control_socket, FilePath())
         .Why("The Unix socket at which `warp status` asks this node.");
     s.Scalar("state_directory", &NodeSection::state_directory, FilePath())

@@ -212,6 +212,12 @@ void Assembly::OpenLinks() {
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
   traffic->set_warn(LogWarning);
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);
+  lan = std::make_unique<LanFinder>(
+      *loop, config, *protocol, [this](wire::PortId id) -> std::optional<LanSocket::Interface> {
+        const PortTable::Port* const port = links->ports().Find(id);
+        if (port == nullptr || !port->kernel.present()) return std::nullopt;
+        return LanSocket::Interface{port->kernel.name, port->kernel.index};
+      });
 }
 
 absl::Status Assembly::OpenPeersAndTunnels() {
@@ -281,6 +287,8 @@ void Assembly::OnTermsChanged(const config::PortConfig& port) {
 void Assembly::OnPublished(const Links::Published& published) {
   const std::vector<protocol::PeerStatus> peers = protocol->Peers(published.changed);
   observer->NotePeers(peers, *links);
+  lan->NotePeers(peers);
+  lan->Follow();
   TellStatus();
   for (const protocol::PeerStatus& peer : peers) remotes->SetSilent(peer.id, !peer.connected);
   traffic->RoutesChanged(published.routes);

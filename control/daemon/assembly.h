@@ -16,6 +16,7 @@
 #include "control/daemon/remotes.h"
 #include "control/daemon/worker_plan.h"
 #include "control/kernel/netlink.h"
+#include "control/lan/lan_finder.h"
 #include "control/link/links.h"
 #include "control/link/size_hints.h"
 #include "control/loop/loop.h"
@@ -70,6 +71,7 @@ class Assembly {
   std::unique_ptr<Links> links;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
+  std::unique_ptr<LanFinder> lan;
   std::unique_ptr<NodeReload> reload_target;
   std::unique_ptr<Reload> reload;
 

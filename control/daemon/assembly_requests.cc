@@ -48,7 +48,11 @@ void Assembly::OpenReload(const std::string& file) {
           .file = file,
           .info = LogInfo,
           .warn = LogWarning,
-          .in_force = [this](const std::string& reason) { observer->NoteConfig(reason); },
+          .in_force =
+              [this](const std::string& reason) {
+                observer->NoteConfig(reason);
+                lan->Follow();
+              },
           .refused = [this](const std::string& why) { observer->NoteConfigRefused(why); }});
   requests->AddServed("reload", [this](std::span<const std::string> words, bool may_change) {
     return AnswerReload(*reload, loop->now(), words, may_change);
@@ -97,6 +101,7 @@ NodeView Assembly::View() const {
           .events = observer->events().raised(),
           .hooks_missed = observer->hooks().missed(),
           .icmp = icmp,
+          .lan = lan->counts(),
           .peers = [this](size_t first, size_t count) { return Peers(first, count); },
           .peer_count = config.peers.size(),
           .maps = protocol->Maps(),

@@ -11,6 +11,7 @@
 #include "control/status/cap_json.h"
 #include "control/status/drops_json.h"
 #include "control/status/key_json.h"
+#include "control/status/lan_json.h"
 #include "control/status/link_json.h"
 #include "control/status/names_json.h"
 #include "control/status/status_version.h"
@@ -50,6 +51,7 @@ Json NodeJson(const NodeView& view) {
           {"workers", view.dataplane.workers()},
           {"icmp_errors", view.icmp.errors},
           {"icmp_floods", view.icmp.floods},
+          {"discovery", LanJson(view.lan)},
           {"events", view.events},
           {"hooks_missed", view.hooks_missed},
           {"state", view.stopping ? "draining" : "running"}};

@@ -19,6 +19,7 @@
 #include "control/config/node_config.h"
 #include "control/link/links.h"
 #include "control/loop/resolver.h"
+#include "control/protocol/lan/lan_discovery.h"
 #include "control/protocol/node/node.h"
 #include "control/tunnel/traffic.h"
 #include "control/verdict/link_book.h"
@@ -39,8 +40,9 @@ struct NodeView {
   const verdict::LinkBook* link_book = nullptr;  // null: nothing is known of links
   std::function<wire::Instant(const std::string& port)> port_since;  // null: since `started`
   uint64_t events = 0;                                               // that were raised
-  uint64_t hooks_missed = 0;  // of these, those that no command was run for
-  IcmpCounters icmp;          // of what is no port's own socket
+  uint64_t hooks_missed = 0;                 // of these, those that no command was run for
+  IcmpCounters icmp;                         // of what is no port's own socket
+  const protocol::LanCounts* lan = nullptr;  // null: LAN discovery is off
   // Those with the ids from `first` on, `count` at most; `peer_count` of them in all.
   std::function<std::vector<protocol::PeerStatus>(size_t first, size_t count)> peers;
   size_t peer_count = 0;

@@ -26,6 +26,7 @@ constexpr std::array kRules = {
     Rule{EntryKind::kNode, "listen_port", Effect::kRestart,
          "what peers have sent to the old one, and go on sending until they hear of another, would "
          "be lost"},
+    Rule{EntryKind::kNode, "discover", Effect::kLive},
     Rule{EntryKind::kNode, "control_socket", Effect::kLive},
     Rule{EntryKind::kNode, "state_directory", Effect::kRestart,
          "what is kept there is read at start"},

@@ -92,6 +92,7 @@ class Node {
   std::vector<OldKey> OldKeys() const;
   // Both are for those who make a MapDriver.
   Identity& identity() { return identity_; }
+  const Identity& identity() const { return identity_; }
   SessionTable& sessions() { return table_; }
 
   // --- Set-up. ---
@@ -187,6 +188,12 @@ class Node {
   uint64_t drops(wire::Drop drop) const {
     return drops_.Get(drop) + (drop == wire::Drop::kTxFull ? context_.outbox.dropped() : 0);
   }
+  // The ports as SetPort has told them.
+  const Ports& ports() const { return ports_; }
+  // All ids of peers are below this.
+  size_t peer_ids() const { return peers_.size(); }
+  // By which a peer is known; null: there is no such peer. Valid until the next call.
+  const AssociationKeys* KeysOf(PeerId peer) const;
   bool draining() const { return draining_; }
   // Initiations whose replies are remembered: at most kMaxRememberedInitiations of each of two kinds.
   size_t remembered_initiations() const { return responder_.remembered(); }

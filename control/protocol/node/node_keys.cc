@@ -117,6 +117,11 @@ std::vector<OldKey> Node::OldKeys() const {
 
 // --- Those of peers. ---
 
+const AssociationKeys* Node::KeysOf(PeerId id) const {
+  if (id >= peers_.size() || peers_[id] == nullptr) return nullptr;
+  return &peers_[id]->association().keys();
+}
+
 bool Node::SetPeerKey(Instant now, PeerId id, const wire::PublicKey& key, Replaced replaced) {
   if (draining_ || id >= peers_.size() || peers_[id] == nullptr) return false;
   Peer& peer = *peers_[id];

@@ -78,6 +78,10 @@ bool EndpointBook::Learn(Instant now, const Route& route, const wire::IpAddress&
     if (entry.endpoint != endpoint) continue;
     // It is another link's, perhaps.
     if (entry.source == EndpointSource::kConfig && entry.instance != 0) continue;
+    if (entry.source == EndpointSource::kLan && endpoint.address.is_link_local() &&
+        entry.instance != port) {
+      continue;
+    }
     const bool learned = entry.source == EndpointSource::kLearned;
     if (learned && endpoint.address.is_link_local() && entry.port != port) continue;
     if (!learned) return false;
@@ -155,6 +159,8 @@ std::vector<EndpointBook::Known> EndpointBook::All() const {
                 .local = entry->local};
     if (known.relayed() || (known.learned() && known.endpoint.address.is_link_local()))
       known.port = entry->port;
+    if (known.source == EndpointSource::kLan && known.endpoint.address.is_link_local())
+      known.port = static_cast<PortId>(entry->instance);
     const bool is_known = std::any_of(all.begin(), all.end(),
                                       [&](const Known& other) { return other.Covers(known); });
     if (!is_known) all.push_back(known);

@@ -1,4 +1,5 @@
-// Keeps what is known of a peer's endpoints, and from whom: config, each map, and the peer's own probes.
+// Keeps what is known of a peer's endpoints, and from whom: config, each map, what the peer announces on a link of ours
+// (lan/lan_discovery.h), and its own probes.
 //
 // Every source has kMaxEndpoints at most. A source may replace its own list, but an endpoint that it no longer names
 // stays as long as a path to it is active. A learned endpoint belongs to the remote port whose probe came from it. Each
@@ -21,7 +22,7 @@
 namespace warp::protocol {
 
 // kRelay: a map says that its relay forwards from there.
-enum class EndpointSource : uint8_t { kConfig, kMap, kRelay, kLearned };
+enum class EndpointSource : uint8_t { kConfig, kMap, kLan, kRelay, kLearned };
 
 // A map that says something of one key of a peer, by the key's number (KeySuccession). Each key has an instance of its
 // own: somebody who has stolen an old one must not replace what is known of another. In the order of instances a newer
@@ -42,7 +43,8 @@ class EndpointBook {
   using ActiveFunction = absl::FunctionRef<bool(const wire::Endpoint&)>;
 
   // `endpoints` are acceptable (AcceptableEndpoint), and the first kMaxEndpoints count. `instance` is that of a
-  // MapInstance. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0.
+  // MapInstance. In the configuration it is PortState::number of the only port that leads to these endpoints, or 0; of
+  // what was announced it is the PortId of the port on whose link it was.
   void Replace(Instant now, EndpointSource source, uint64_t instance,
                std::span<const wire::Endpoint> endpoints, ActiveFunction active);
   // The same of kRelay, each endpoint for one port of ours alone.
@@ -73,7 +75,8 @@ class EndpointBook {
 
   struct Known {
     wire::Endpoint endpoint;
-    // Of a relay's; and of a learned link-local address, which means something on this port's link alone.
+    // Of a relay's; and of a link-local address that was learned or announced, which means something on this port's link
+    // alone.
     std::optional<PortId> port;
     // Who has told of it. Of several, the first in the order of their kinds and instances: a learned endpoint is known
     // from the peer's probes alone.

@@ -1,0 +1,169 @@
+// LAN discovery (node.discover): announces this node on the links of its ports, to each of its peers by a tag that none
+// but that peer recognises, and recognises what peers announce. Sans-IO: control tells it what happened, with the time,
+// and pulls what to send and what was found.
+//
+//   ports, peers, who is connected ──► SetPort, SetPeer, SetConnected
+//   datagrams of the groups        ──► Handle
+//   time: NextTimeout()            ──► HandleTimeout
+//   and then: send what NextTransmit gives; tell the protocol what TakeFound gives (EndpointSource::kLan)
+//
+// A port that has come, or has another address, is announced to all peers at once. While a peer is not connected, what
+// is for it is announced again after a second, two, four and so on; whatever makes a meeting more likely begins that
+// anew: a peer is lost or new, or one is heard that is not connected. All peers are told every half minute besides.
+//
+// Recognising costs a keyed hash for each key by which a peer may be known, so that a flood of announcements is bounded
+// by a budget of hashes. Pure; one thread.
+#ifndef WARP_CONTROL_PROTOCOL_LAN_LAN_DISCOVERY_H_
+#define WARP_CONTROL_PROTOCOL_LAN_LAN_DISCOVERY_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "control/protocol/constants.h"
+#include "control/protocol/lan/lan_drop.h"
+#include "control/protocol/lan/lan_heard.h"
+#include "control/protocol/lan/lan_key.h"
+#include "control/protocol/lan/lan_message.h"
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/ids.h"
+
+namespace warp::protocol {
+
+// The port of the groups, and what hop limit announcements have: no router passes such a packet on undiminished, so
+// that whoever sent it is on the link (RFC 5082).
+inline constexpr uint16_t kLanUdpPort = 13115;
+inline constexpr int kLanHops = 255;
+// A peer that is not connected is announced to at these intervals, from the first one doubling up to the second.
+inline constexpr Duration kLanSearch = std::chrono::seconds(1);
+inline constexpr Duration kLanSearchMax = std::chrono::seconds(16);
+// All are announced to so often anyway, by ports that are used like any other.
+inline constexpr Duration kLanKeep = std::chrono::seconds(30);
+inline constexpr Duration kLanKeepSparing = std::chrono::minutes(10);
+// What happens at once happens within the first time, and on one port not sooner again than the second.
+inline constexpr Duration kLanSoon = std::chrono::milliseconds(100);
+inline constexpr Duration kLanApart = std::chrono::milliseconds(400);
+// Keys of one peer that are announced by, or recognised: the newest of both ends, and others while keys change.
+inline constexpr size_t kLanMaxKeys = 8;
+// Hashes spent on what is received: so many at once, and so many a second, a few hundredths of a CPU.
+inline constexpr int64_t kLanHashBurst = 2000;
+inline constexpr int64_t kLanHashesPerSecond = 20000;
+
+struct LanPort {
+  // Where this node can be reached by this port, the first kLanMaxAddresses of them. Empty: nothing is announced there.
+  std::vector<wire::IpAddress> addresses;
+  bool sparing = false;  // it costs something
+  friend bool operator==(const LanPort&, const LanPort&) = default;
+};
+
+struct LanTransmit {
+  wire::PortId port = 0;
+  std::vector<uint8_t> datagram;
+};
+
+// All that was heard of the peer on this port, or none of it any more.
+struct LanFound {
+  wire::PeerId peer = 0;
+  wire::PortId port = 0;
+  std::vector<wire::Endpoint> endpoints;
+};
+
+struct LanCounts {
+  uint64_t sent = 0;   // announcements
+  uint64_t heard = 0;  // of peers
+  std::array<uint64_t, kLanDropNames.size()> drops{};
+  uint64_t dropped(LanDrop drop) const { return drops[static_cast<size_t>(drop)]; }
+};
+
+class LanDiscovery {
+ public:
+  using SharedKeys = std::shared_ptr<const LanKeys>;
+
+  // `seed`: of jitter alone. The epoch, and tags that are nobody's, are random always.
+  LanDiscovery(uint16_t listen_port, uint64_t seed);
+
+  // --- What is there. Idempotent. ---
+  void SetPort(Instant now, wire::PortId port, const LanPort& state);
+  void RemovePort(wire::PortId port);
+  // The peer is known by these, the newest first; kLanMaxKeys count.
+  void SetPeer(Instant now, wire::PeerId peer, std::vector<SharedKeys> keys);
+  void RemovePeer(wire::PeerId peer);
+  // A new peer is not connected.
+  void SetConnected(Instant now, wire::PeerId peer, bool connected);
+
+  // What was heard is known no more.
+  void Forget() { heard_.Clear(&changed_); }
+
+  // --- What arrives on the port, with its hop limit. ---
+  // Every drop is counted.
+  LanDrop Handle(Instant now, wire::PortId port, int hops, wire::Bytes datagram);
+
+  // --- Time. ---
+  Instant NextTimeout() const;
+  void HandleTimeout(Instant now);
+
+  // --- What comes of it. ---
+  // Each costs a hash for each tag.
+  std::optional<LanTransmit> NextTransmit();
+  std::optional<LanFound> TakeFound();
+  const LanCounts& counts() const { return counts_; }
+
+ private:
+  struct Port {
+    LanPort state;
+    Duration interval = kLanSearch;  // of the next search
+    Instant search = kNever;         // while a peer is not connected
+    Instant keep = kNever;
+    Instant last{};  // announcement
+    std::deque<wire::PeerId> to_tell;
+  };
+  struct Peer {
+    std::vector<SharedKeys> keys;
+    bool connected = false;
+  };
+  struct Copy {
+    wire::PortId port;
+    uint64_t epoch;
+    uint64_t number;
+    friend bool operator==(const Copy&, const Copy&) = default;
+  };
+
+  LanDrop Judge(Instant now, wire::PortId port, int hops, wire::Bytes datagram);
+  bool searching() const { return connected_ < peers_.size(); }
+  // Tells of all peers, or of those alone that are not connected.
+  void Announce(Instant now, Port& port, bool all);
+  void SearchSoon(Instant now);
+  void SearchSoon(Instant now, Port& port);
+  Duration Upto(Duration most);
+  Duration Jitter(Duration nominal);  // 80 % to 120 % of it
+  bool Spend(Instant now, size_t hashes);
+  const std::pair<const wire::PeerId, Peer>* Recognise(wire::Bytes head,
+                                                       const LanAnnouncement& announcement) const;
+
+  const uint16_t listen_port_;
+  const uint64_t epoch_;
+  std::mt19937_64 random_;
+  uint64_t number_ = 0;
+  std::map<wire::PortId, Port> ports_;
+  std::map<wire::PeerId, Peer> peers_;
+  size_t connected_ = 0;  // of the peers
+  size_t keys_ = 0;       // of all peers
+  LanHeard heard_;
+  std::vector<LanHeard::Place> changed_;
+  std::deque<Copy> copies_;  // of what was taken lately: it comes by both families
+  int64_t hashes_ = kLanHashBurst;
+  Instant refilled_{};
+  LanCounts counts_;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_LAN_LAN_DISCOVERY_H_

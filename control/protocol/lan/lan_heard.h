@@ -1,0 +1,65 @@
+// What peers have announced, by the port of ours that heard it: a bounded number of announcements of each peer and
+// port, each for a while. Pure; one thread.
+//
+// An announcement is its sender's, but somebody may have recorded it and plays it again, here or on another link.
+// Within one life of the sender no announcement counts twice. One of a life before can only add what the peer once had,
+// beside what it has: it takes the place of nothing that was heard lately. What all of them tell is no more than
+// candidates, which have to answer a probe inside a session before they carry anything.
+#ifndef WARP_CONTROL_PROTOCOL_LAN_LAN_HEARD_H_
+#define WARP_CONTROL_PROTOCOL_LAN_LAN_HEARD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "control/protocol/constants.h"
+#include "control/protocol/lan/lan_message.h"
+#include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/ids.h"
+
+namespace warp::protocol {
+
+// Of one peer and port: interfaces of the peer on the same link, in all lives of it.
+inline constexpr size_t kLanMaxSources = 8;
+// An announcement counts for so long: three of the intervals at which it is repeated, and some more.
+inline constexpr Duration kLanLifetime = std::chrono::seconds(100);
+// One that was heard so lately makes room for none.
+inline constexpr Duration kLanHeld = std::chrono::seconds(40);
+
+class LanHeard {
+ public:
+  using Place = std::pair<wire::PeerId, wire::PortId>;
+
+  enum class Taken : uint8_t { kNew, kAgain, kRepeated };
+  // The peer's, on this port. kNew: what Endpoints says may have changed; kAgain: it has not. kRepeated: it is no newer
+  // than what was heard, or there is no room.
+  Taken Take(Instant now, const Place& place, const LanAnnouncement& announcement);
+
+  // Where the peer is, as heard on the port: that which was heard last comes first, and each once.
+  std::vector<wire::Endpoint> Endpoints(const Place& place) const;
+
+  // Forgets what is due, and adds the places of which Endpoints has changed.
+  void Expire(Instant now, std::vector<Place>* changed);
+  Instant NextExpiry() const;
+  // Forgets the peer, or what was heard on the port.
+  void RemovePeer(wire::PeerId peer, std::vector<Place>* changed);
+  void RemovePort(wire::PortId port, std::vector<Place>* changed);
+  void Clear(std::vector<Place>* changed);
+
+ private:
+  struct Source {
+    uint64_t epoch;
+    uint16_t interface;
+    uint64_t number;  // the newest
+    uint16_t udp_port;
+    std::vector<wire::IpAddress> addresses;
+    Instant heard;
+  };
+  std::map<Place, std::vector<Source>> places_;
+};
+
+}  // namespace warp::protocol
+
+#endif  // WARP_CONTROL_PROTOCOL_LAN_LAN_HEARD_H_

@@ -1,0 +1,69 @@
+#include "control/protocol/lan/lan_keyring.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace warp::protocol {
+
+// Each pair that a handshake may be made with, by the newest preshared key, then by those before it.
+std::vector<LanKeyring::Numbers> LanKeyring::Wanted(const AssociationKeys& keys) {
+  const std::vector<HandshakeKeys> pairs = keys.Pairs();
+  std::vector<Numbers> wanted;
+  for (const auto& psk : keys.psks().entries()) {
+    for (const HandshakeKeys& pair : pairs) {
+      if (wanted.size() == kLanMaxKeys) return wanted;
+      wanted.emplace_back(pair.own_number, pair.remote_number, psk.number);
+    }
+  }
+  return wanted;
+}
+
+bool LanKeyring::Follow(Instant now, const Node& node, LanDiscovery& discovery) {
+  size_t made = 0;
+  bool complete = true;
+  std::erase_if(held_, [&](const auto& entry) {
+    if (node.KeysOf(entry.first) != nullptr) return false;
+    discovery.RemovePeer(entry.first);
+    return true;
+  });
+  for (PeerId id = 0; id < node.peer_ids(); ++id) {
+    const AssociationKeys* const keys = node.KeysOf(id);
+    if (keys == nullptr) continue;
+    const std::vector<Numbers> wanted = Wanted(*keys);
+    std::vector<Held>& held = held_[id];
+    const bool same = std::equal(held.begin(), held.end(), wanted.begin(), wanted.end(),
+                                 [](const Held& a, const Numbers& b) { return a.numbers == b; });
+    if (same) continue;
+    std::vector<Held> now_held;
+    for (const Numbers& numbers : wanted) {
+      const auto known = std::find_if(held.begin(), held.end(),
+                                      [&](const Held& one) { return one.numbers == numbers; });
+      if (known != held.end()) {
+        now_held.push_back(*known);
+        continue;
+      }
+      if (made == kMadeAtATime) {
+        complete = false;
+        break;
+      }
+      ++made;
+      const auto& [own, remote, psk] = numbers;
+      std::optional<LanKeys> derived =
+          DeriveLanKeys(node.identity().own().Find(own)->key.pair,
+                        keys->remotes().Find(remote)->key, keys->psks().Find(psk)->key);
+      now_held.push_back({numbers, derived ? std::make_shared<const LanKeys>(std::move(*derived))
+                                           : LanDiscovery::SharedKeys()});
+    }
+    held = std::move(now_held);
+    std::vector<LanDiscovery::SharedKeys> told;
+    for (const Held& one : held) {
+      if (one.keys != nullptr) told.push_back(one.keys);
+    }
+    if (!told.empty()) discovery.SetPeer(now, id, std::move(told));
+    if (!complete) break;
+  }
+  return complete;
+}
+
+}  // namespace warp::protocol

@@ -1,0 +1,450 @@
+// LAN discovery in virtual time: nodes with ports on switches, each of which delivers what is announced there to all
+// others on it.
+#include "control/protocol/lan/lan_discovery.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "control/protocol/lan/lan_keyring.h"
+#include "control/protocol/node/node.h"
+
+namespace warp::protocol {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr wire::PortId kLan0 = 0;
+
+wire::IpAddress Address(int node, int port = 0) {
+  return wire::IpAddress::V4({192, 0, 2, static_cast<uint8_t>(node * 10 + port + 1)});
+}
+
+wire::PresharedKey Psk(uint8_t with) {
+  std::array<uint8_t, wire::kKeySize> bytes;
+  bytes.fill(with);
+  return wire::PresharedKey(bytes);
+}
+
+struct Heard {
+  int from;
+  std::vector<uint8_t> datagram;
+};
+
+class Switch {
+ public:
+  // Node n knows every other node as a peer by its number.
+  explicit Switch(int nodes) {
+    for (int n = 0; n < nodes; ++n) keys_.push_back(wire::KeyPair::Generate());
+    for (int n = 0; n < nodes; ++n) {
+      Start(n);
+      for (int peer = 0; peer < nodes; ++peer) {
+        if (peer != n) Know(n, peer, keys_[peer].public_key());
+      }
+    }
+  }
+
+  LanDiscovery& node(int n) { return *nodes_[n]; }
+  const wire::KeyPair& key(int n) const { return keys_[n]; }
+  Instant now() const { return now_; }
+
+  void Start(int n) {
+    nodes_[n] = std::make_unique<LanDiscovery>(13116, static_cast<uint64_t>(n));
+    found_[n].clear();
+  }
+  void Know(int n, wire::PeerId peer, const wire::PublicKey& key,
+            const wire::PresharedKey& psk = {}) {
+    node(n).SetPeer(now_, peer, {Keys(keys_[n], key, psk)});
+  }
+  static LanDiscovery::SharedKeys Keys(const wire::KeyPair& own, const wire::PublicKey& remote,
+                                       const wire::PresharedKey& psk = {}) {
+    return std::make_shared<const LanKeys>(*DeriveLanKeys(own, remote, psk));
+  }
+  // The node's port is on the switch, with this address.
+  void Plug(int n, wire::PortId port = kLan0) { Plug(n, port, {Address(n, port)}); }
+  void Plug(int n, wire::PortId port, std::vector<wire::IpAddress> addresses) {
+    plugged_.insert({n, port});
+    node(n).SetPort(now_, port, {.addresses = std::move(addresses)});
+  }
+  void Unplug(int n, wire::PortId port = kLan0) {
+    plugged_.erase({n, port});
+    node(n).SetPort(now_, port, {});
+  }
+  void RunFor(Duration time) {
+    const Instant end = now_ + time;
+    while (now_ < end) {
+      now_ += 10ms;
+      for (auto& [n, node] : nodes_) {
+        if (node->NextTimeout() <= now_) node->HandleTimeout(now_);
+        while (const auto transmit = node->NextTransmit()) Deliver(n, *transmit);
+      }
+      Collect();
+    }
+  }
+  void Collect() {
+    for (auto& [n, node] : nodes_) {
+      while (const auto found = node->TakeFound())
+        found_[n][{found->peer, found->port}] = found->endpoints;
+    }
+  }
+  std::vector<wire::Endpoint> Found(int n, wire::PeerId peer, wire::PortId port = kLan0) {
+    Collect();
+    return found_[n][{peer, port}];
+  }
+  size_t Finds(int n) {
+    Collect();
+    size_t some = 0;
+    for (const auto& [place, endpoints] : found_[n]) some += !endpoints.empty();
+    return some;
+  }
+  uint64_t Dropped(int n, LanDrop drop) { return node(n).counts().dropped(drop); }
+  std::vector<Heard> seen;  // by somebody who listens
+
+ private:
+  void Deliver(int from, const LanTransmit& transmit) {
+    seen.push_back({from, transmit.datagram});
+    EXPECT_LE(transmit.datagram.size(), kLanMaxDatagram);
+    for (const auto& [to, port] : plugged_) {
+      if (to != from || port != transmit.port)
+        node(to).Handle(now_, port, kLanHops, transmit.datagram);
+    }
+  }
+
+  Instant now_ = Instant{} + 1h;
+  std::vector<wire::KeyPair> keys_;
+  std::map<int, std::unique_ptr<LanDiscovery>> nodes_;
+  std::map<int, std::map<LanHeard::Place, std::vector<wire::Endpoint>>> found_;
+  std::set<std::pair<int, wire::PortId>> plugged_;
+};
+
+TEST(LanDiscovery, PeersFindEachOtherAtOnce) {
+  Switch lan(2);
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.RunFor(500ms);
+  EXPECT_EQ(lan.Found(0, 1), (std::vector<wire::Endpoint>{{Address(1), 13116}}));
+  EXPECT_EQ(lan.Found(1, 0), (std::vector<wire::Endpoint>{{Address(0), 13116}}));
+}
+
+// Whoever comes first has been backing off for long.
+TEST(LanDiscovery, WhoComesLaterIsFoundAtOnce) {
+  Switch lan(2);
+  lan.Plug(0);
+  lan.RunFor(10min);
+  lan.Plug(1);
+  lan.RunFor(1s);
+  EXPECT_EQ(lan.Found(0, 1).size(), 1u);
+  EXPECT_EQ(lan.Found(1, 0).size(), 1u);
+}
+
+TEST(LanDiscovery, StrangersFindNobodyAndAreNotFound) {
+  Switch lan(3);
+  // Node 2 knows the keys of the others, and they do not know its one.
+  lan.node(0).RemovePeer(2);
+  lan.node(1).RemovePeer(2);
+  for (int n = 0; n < 3; ++n) lan.Plug(n);
+  lan.RunFor(10s);
+  EXPECT_EQ(lan.Found(0, 1).size(), 1u);
+  EXPECT_EQ(lan.Finds(0), 1u);
+  EXPECT_EQ(lan.Finds(1), 1u);
+  EXPECT_EQ(lan.Finds(2), 0u);
+  EXPECT_GT(lan.Dropped(0, LanDrop::kStranger), 0u);
+  EXPECT_GT(lan.Dropped(2, LanDrop::kStranger), 0u);
+}
+
+TEST(LanDiscovery, TagsTellNeitherPeersNorTheirNumber) {
+  Switch lan(4);
+  lan.Plug(0);
+  lan.RunFor(60s);
+  std::set<LanTag> tags;
+  for (const Heard& heard : lan.seen) {
+    const auto announcement = DecodeLanAnnouncement(heard.datagram);
+    ASSERT_TRUE(announcement);
+    EXPECT_EQ(announcement->tags.size(), kLanTagStep);  // of three peers
+    for (const LanTag& tag : announcement->tags) EXPECT_TRUE(tags.insert(tag).second);
+    // Nothing of any key is in it.
+    for (int n = 0; n < 4; ++n) {
+      const auto& key = lan.key(n).public_key().bytes();
+      EXPECT_EQ(
+          std::search(heard.datagram.begin(), heard.datagram.end(), key.begin(), key.begin() + 8),
+          heard.datagram.end());
+    }
+  }
+}
+
+TEST(LanDiscovery, APresharedKeyIsNeededWhereThereIsOne) {
+  Switch lan(2);
+  const wire::PresharedKey psk = Psk(9);
+  lan.Know(0, 1, lan.key(1).public_key(), psk);
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.RunFor(3s);
+  EXPECT_EQ(lan.Finds(0) + lan.Finds(1), 0u);
+  lan.Know(1, 0, lan.key(0).public_key(), psk);
+  lan.RunFor(3s);
+  EXPECT_EQ(lan.Finds(0) + lan.Finds(1), 2u);
+}
+
+TEST(LanDiscovery, WhatWasRefusedIsCountedByName) {
+  Switch lan(2);
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.RunFor(500ms);
+  const std::vector<uint8_t> good = lan.seen.front().datagram;
+  const int to = 1 - lan.seen.front().from;
+  const auto handle = [&](int hops, wire::Bytes bytes) {
+    return lan.node(to).Handle(lan.now(), kLan0, hops, bytes);
+  };
+  EXPECT_EQ(handle(254, good), LanDrop::kRouted);
+  EXPECT_EQ(handle(-1, good), LanDrop::kRouted);
+  EXPECT_EQ(handle(255, wire::Bytes(good).first(20)), LanDrop::kMalformed);
+  EXPECT_EQ(handle(255, {}), LanDrop::kMalformed);
+  EXPECT_EQ(handle(255, good), LanDrop::kRepeated);
+  EXPECT_EQ(lan.node(1 - to).Handle(lan.now(), kLan0, 255, good), LanDrop::kOwn);
+  // Any change makes it a stranger's.
+  for (size_t at = 5; at < kLanHeaderSize + 16; ++at) {
+    std::vector<uint8_t> bad = good;
+    bad[at] ^= 1;
+    EXPECT_NE(handle(255, bad), LanDrop::kNone) << at;
+  }
+  EXPECT_GT(lan.Dropped(to, LanDrop::kStranger), 0u);
+  EXPECT_EQ(lan.Dropped(to, LanDrop::kMalformed), 4u);
+  // Reflected, it is not taken for the other's.
+  lan.Start(1 - to);
+  lan.Know(1 - to, static_cast<wire::PeerId>(to), lan.key(to).public_key());
+  lan.Plug(1 - to);
+  EXPECT_EQ(lan.node(1 - to).Handle(lan.now(), kLan0, 255, good), LanDrop::kStranger);
+}
+
+// Somebody has recorded a life of the peer before, at other addresses, and plays all of it again and again.
+TEST(LanDiscovery, RecordingsPutNobodyOutOfPlace) {
+  Switch lan(2);
+  lan.Plug(0);
+  std::vector<std::vector<uint8_t>> recorded;
+  for (int life = 0; life < 30; ++life) {
+    lan.Start(1);
+    lan.Know(1, 0, lan.key(0).public_key());
+    lan.Plug(1, kLan0, {wire::IpAddress::V4({198, 51, 100, static_cast<uint8_t>(life)})});
+    lan.Unplug(0);
+    lan.RunFor(200ms);
+    recorded.push_back(lan.seen.back().datagram);
+    EXPECT_EQ(lan.seen.back().from, 1);
+  }
+  lan.Start(0);
+  lan.Know(0, 1, lan.key(1).public_key());
+  lan.Start(1);
+  lan.Know(1, 0, lan.key(0).public_key());
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.RunFor(1s);
+  const wire::Endpoint is{Address(1), 13116};
+  for (int second = 0; second < 600; ++second) {
+    for (const auto& datagram : recorded) lan.node(0).Handle(lan.now(), kLan0, kLanHops, datagram);
+    lan.RunFor(1s);
+    const auto found = lan.Found(0, 1);
+    EXPECT_LE(found.size(), kLanMaxSources);
+    ASSERT_NE(std::find(found.begin(), found.end(), is), found.end()) << second;
+  }
+}
+
+TEST(LanDiscovery, WhatIsNotRepeatedIsForgotten) {
+  Switch lan(2);
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.RunFor(500ms);
+  lan.Unplug(1);
+  lan.RunFor(kLanLifetime - 5s);
+  EXPECT_EQ(lan.Finds(0), 1u);
+  lan.RunFor(10s);
+  EXPECT_EQ(lan.Finds(0), 0u);
+}
+
+TEST(LanDiscovery, AnotherAddressIsToldAtOnce) {
+  Switch lan(2);
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.node(0).SetConnected(lan.now(), 1, true);
+  lan.node(1).SetConnected(lan.now(), 0, true);
+  lan.RunFor(60s);
+  const wire::IpAddress other = wire::IpAddress::V4({192, 0, 2, 99});
+  lan.Plug(1, kLan0, {other});
+  lan.RunFor(600ms);
+  EXPECT_EQ(lan.Found(0, 1), (std::vector<wire::Endpoint>{{other, 13116}}));
+}
+
+TEST(LanDiscovery, WhoIsConnectedIsToldSeldom) {
+  Switch lan(2);
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.node(0).SetConnected(lan.now(), 1, true);
+  lan.node(1).SetConnected(lan.now(), 0, true);
+  lan.RunFor(1s);
+  lan.seen.clear();
+  lan.RunFor(10min);
+  EXPECT_LE(lan.seen.size(), 60u);
+  EXPECT_GE(lan.seen.size(), 30u);
+  EXPECT_EQ(lan.Finds(0) + lan.Finds(1), 2u);
+  // Who is lost is searched for.
+  lan.seen.clear();
+  lan.node(0).SetConnected(lan.now(), 1, false);
+  lan.RunFor(4s);
+  EXPECT_GE(lan.seen.size(), 3u);
+}
+
+TEST(LanDiscovery, TwoInterfacesOnOneSwitch) {
+  Switch lan(2);
+  lan.Plug(0, 0);
+  lan.Plug(0, 1);
+  lan.Plug(1);
+  lan.RunFor(2s);
+  EXPECT_EQ(lan.Found(1, 0).size(), 2u);
+  EXPECT_EQ(lan.Found(0, 1, 0).size(), 1u);
+  EXPECT_EQ(lan.Found(0, 1, 1).size(), 1u);
+  EXPECT_GT(lan.Dropped(0, LanDrop::kOwn), 0u);
+  lan.node(1).RemovePort(kLan0);
+  EXPECT_EQ(lan.Finds(1), 0u);
+}
+
+TEST(LanDiscovery, ManyPeersTakeSeveralDatagrams) {
+  Switch lan(2);
+  constexpr size_t kMore = 300;
+  for (size_t i = 0; i < kMore; ++i) {
+    lan.Know(0, static_cast<wire::PeerId>(10 + i), wire::KeyPair::Generate().public_key());
+  }
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.RunFor(300ms);
+  EXPECT_EQ(lan.Found(1, 0).size(), 1u);
+  const size_t of_0 = static_cast<size_t>(std::count_if(
+      lan.seen.begin(), lan.seen.end(), [](const Heard& heard) { return heard.from == 0; }));
+  EXPECT_GE(of_0, kMore / kLanMaxTags);
+  EXPECT_LE(of_0, 3 * (kMore / kLanMaxTags + 1));
+}
+
+// A flood from strangers costs a bounded number of hashes, and does not keep away for ever whoever is a peer.
+TEST(LanDiscovery, AFloodIsBounded) {
+  Switch lan(2);
+  for (wire::PeerId i = 0; i < 100; ++i) {
+    lan.Know(0, 10 + i, wire::KeyPair::Generate().public_key());
+  }
+  lan.Plug(0);
+  LanAnnouncement junk{.udp_port = 1, .addresses = {Address(7)}};
+  junk.tags.resize(kLanMaxTags);
+  for (int i = 0; i < 100000; ++i) {
+    junk.number = static_cast<uint64_t>(i);
+    lan.node(0).Handle(lan.now(), kLan0, kLanHops, EncodeLanAnnouncement(junk));
+  }
+  // In no time: the burst, and what the last of it may exceed it by.
+  EXPECT_LE(lan.Dropped(0, LanDrop::kStranger) * 101, static_cast<uint64_t>(kLanHashBurst) + 101);
+  EXPECT_GT(lan.Dropped(0, LanDrop::kBudget), 99000u);
+  lan.Plug(1);
+  lan.RunFor(2s);
+  EXPECT_EQ(lan.Found(0, 1).size(), 1u);
+}
+
+// --- The keys of a node, as they change. ---
+
+class Keyed {
+ public:
+  explicit Keyed(wire::SecretKey key) : node_(Options(std::move(key))), lan_(13116, 1) {}
+  static NodeOptions Options(wire::SecretKey key) {
+    NodeOptions options;
+    options.identity.secret_key = std::move(key);
+    options.identity.wall_clock = [] { return uint64_t{1}; };
+    return options;
+  }
+  void Follow(Instant now) {
+    while (!keyring_.Follow(now, node_, lan_)) {
+    }
+  }
+  Node node_;
+  LanDiscovery lan_;
+  LanKeyring keyring_;
+};
+
+// What the first announces next, as the second takes it.
+LanDrop Tell(Instant now, Keyed& from, Keyed& to) {
+  from.lan_.SetPort(now, kLan0, {});
+  from.lan_.SetPort(now, kLan0, {.addresses = {Address(1)}});
+  to.lan_.SetPort(now, kLan0, {.addresses = {Address(2)}});
+  from.lan_.HandleTimeout(now + kLanApart + kLanSoon);
+  const auto transmit = from.lan_.NextTransmit();
+  if (!transmit) return LanDrop::kMalformed;
+  return to.lan_.Handle(now, kLan0, kLanHops, transmit->datagram);
+}
+
+TEST(LanKeyring, RecognisesTheNewestKeysOfBothAndThoseOfBefore) {
+  Instant now = Instant{} + 1h;
+  wire::SecretKey secret_a = wire::SecretKey::Generate(), next_a = wire::SecretKey::Generate();
+  wire::SecretKey secret_b = wire::SecretKey::Generate();
+  const wire::PublicKey key_a = secret_a.Public(), key_a2 = next_a.Public();
+  const wire::PublicKey key_b = secret_b.Public();
+  Keyed a(std::move(secret_a)), b(std::move(secret_b));
+  const auto of_a = a.node_.AddPeer(now, {.name = "b", .public_key = key_b});
+  const auto of_b = b.node_.AddPeer(now, {.name = "a", .public_key = key_a});
+  ASSERT_TRUE(of_a && of_b);
+  const auto meet = [&] {
+    now += 1min;
+    a.Follow(now);
+    b.Follow(now);
+    return Tell(now, a, b) == LanDrop::kNone && Tell(now, b, a) == LanDrop::kNone;
+  };
+  EXPECT_TRUE(meet());
+  a.node_.SetKey(now, std::move(next_a));  // b does not know it yet
+  EXPECT_TRUE(meet());
+  b.node_.SetPeerKey(now, *of_b, key_a2);
+  EXPECT_TRUE(meet());
+  a.node_.SetPeerPsk(now, *of_a, Psk(5));
+  EXPECT_TRUE(meet());
+  b.node_.SetPeerPsk(now, *of_b, Psk(5));
+  EXPECT_TRUE(meet());
+  // Who is no peer any more is not recognised.
+  b.node_.RemovePeer(now, *of_b);
+  now += 1min;
+  b.Follow(now);
+  a.Follow(now);
+  EXPECT_EQ(Tell(now, a, b), LanDrop::kStranger);
+}
+
+TEST(LanKeyring, MakesAFewKeysAtATime) {
+  const Instant now = Instant{} + 1h;
+  Keyed a(wire::SecretKey::Generate());
+  for (size_t i = 0; i < 3 * LanKeyring::kMadeAtATime; ++i) {
+    a.node_.AddPeer(now, {.name = "peer", .public_key = wire::KeyPair::Generate().public_key()});
+  }
+  int calls = 1;
+  while (!a.keyring_.Follow(now, a.node_, a.lan_)) ++calls;
+  EXPECT_GE(calls, 3);
+  EXPECT_LE(calls, 4);
+}
+
+// --- What was found, in the protocol. ---
+
+TEST(LanEndpoints, ALinkLocalAddressIsOfItsOwnLinkAlone) {
+  EndpointBook book;
+  const auto idle = [](const wire::Endpoint&) { return false; };
+  const wire::Endpoint local{*wire::IpAddress::Parse("fe80::7"), 13116};
+  const wire::Endpoint global{*wire::IpAddress::Parse("2001:db8::7"), 13116};
+  const Instant now = Instant{} + 1h;
+  book.Replace(now, EndpointSource::kLan, 3, {{global, local}}, idle);
+  book.Replace(now, EndpointSource::kLan, 4, {{local}}, idle);
+  const std::vector<EndpointBook::Known> all = book.All();
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].port, std::nullopt);
+  EXPECT_EQ(all[1].port, 3);
+  EXPECT_EQ(all[2].port, 4);
+  // On a third link it may be somebody else's; on these two it is known.
+  const auto unused = [](const wire::Endpoint&) { return EndpointBook::Use::kIdle; };
+  EXPECT_FALSE(book.Learn(now, {4, local}, {}, 0, unused));
+  EXPECT_TRUE(book.Learn(now, {5, local}, {}, 0, unused));
+}
+
+}  // namespace
+}  // namespace warp::protocol
