@@ -141,9 +141,31 @@ inline constexpr int kBatchesPerTurn = 8;      // of one socket, before the othe
 // of them, and where the map has too much to do, handshakes get half of the core.
 inline constexpr size_t kHandshakesPerBatch = 1;
 inline constexpr size_t kDatagramsPerHandshake = 32;
-inline constexpr size_t kMaxLocalAddresses = 16384;  // own addresses told apart
+inline constexpr size_t kMaxLocalAddresses =
+    16384;  // own addresses told apart; below kFirstStreamId
 // Addresses of a file, and as many of another one that a reload opens before the former close.
 inline constexpr size_t kMaxListeners = 32;
+
+// --- Streams: TLS connections of nodes whose UDP is blocked. ---
+
+inline constexpr size_t kMaxStreams = 4096;
+// Of these, one IPv4 address and one IPv6 /64: a NAT may have an office behind it. What has opened no WARP message yet
+// has a share of its own, in which the oldest makes room for the newest.
+inline constexpr size_t kMaxStreamsOfSource = 64;
+inline constexpr size_t kMaxUnprovenStreams = 512;
+// The time that one has for TLS and for its first WARP message, and until the next one.
+inline constexpr std::chrono::seconds kStreamProof{10};
+inline constexpr std::chrono::seconds kStreamIdle{120};
+// Connections that are taken. Each costs a signature and a key exchange, 0.3 to 0.5 ms of OpenSSL, so these take a
+// tenth of a core at most.
+inline constexpr uint32_t kStreamBurst = 200;
+inline constexpr uint32_t kStreamsPerSecond = 250;
+inline constexpr int kStreamHandshakesPerTurn = 2;
+inline constexpr size_t kStreamDatagramsPerTurn = 32;  // of one connection, before the others
+// Bytes that may wait for one that does not read; what comes beyond is lost, as with UDP. Where it has read nothing at
+// all in two looks, it ends.
+inline constexpr size_t kStreamQueue = size_t{64} << 10;
+inline constexpr std::chrono::seconds kStreamLook{10};
 
 }  // namespace warp::map
 

@@ -45,7 +45,7 @@ std::vector<wire::Endpoint> Record::Endpoints(std::span<const wire::IpAddress> r
       endpoints.push_back(endpoint);
   };
   ForEach([&](const StoredRegistration& r) {
-    if (r.live()) add(r.observed);
+    if (r.live() && r.reachable()) add(r.observed);
   });
   const std::vector<wire::IpAddress> observed = Observed();
   const bool same_site = SharesSite(reader);

@@ -51,9 +51,9 @@ class Record {
   std::vector<wire::IpAddress> Observed() const;
   // Whether somebody who is observed at `reader` is behind the same NAT or on the same link (SameSite).
   bool SharesSite(std::span<const wire::IpAddress> reader) const;
-  // What somebody who is observed at `reader` may hear: the observed address of every port, then the ports' own
-  // addresses; without repetition, kMapMaxEndpoints at most. A private address that the map does not see itself is for
-  // readers of the same site (network.h) alone.
+  // What somebody who is observed at `reader` may hear: the observed address of every port that datagrams reach, then
+  // the ports' own addresses; without repetition, kMapMaxEndpoints at most. A private address that the map does not see
+  // itself is for readers of the same site (network.h) alone.
   std::vector<wire::Endpoint> Endpoints(std::span<const wire::IpAddress> reader) const;
   // Whether `from` is the verified address of `port` now.
   bool Verified(uint16_t port, const wire::Endpoint& from) const;

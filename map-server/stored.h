@@ -27,6 +27,10 @@ using Order = protocol::MapOrder;
 
 // Which of the map's own addresses a datagram came to, and an answer must leave from. LocalAddresses gives the number.
 using LocalAddressId = uint16_t;
+// From this number on it is no address: the datagrams come and go in a TLS connection (stream/streams.h). Nobody but
+// this map reaches the node by UDP at the address that the connection comes from.
+inline constexpr LocalAddressId kFirstStreamId = 32768;
+constexpr bool IsStream(LocalAddressId id) { return id >= kFirstStreamId; }
 
 // A key's name in 8 bytes, where KeyId has 16: SipHash of the id under a secret of this process. Nobody outside can
 // look for keys of one tag, so two of a million keys share one once in 30 million maps; a stranger has an allowed key's
@@ -93,6 +97,8 @@ struct StoredRegistration {
 
   bool v6() const { return !observed.address.is_v4(); }
   bool live() const { return observed.port != 0; }
+  // Datagrams get from elsewhere to where the map sees the port.
+  bool reachable() const { return !IsStream(local_address); }
 
   // A tick is an eighth of a second of BootClock. A time between two of them becomes the later one.
   static constexpr Duration kTick = std::chrono::milliseconds(125);

@@ -8,6 +8,7 @@
 #include "control/config/schema/load.h"
 #include "control/config/schema/schema_text.h"
 #include "control/config/store/store_schema.h"
+#include "control/config/stream/stream_schema.h"
 #include "dataplane/wire/constants.h"
 
 namespace warp::config {
@@ -50,6 +51,7 @@ absl::StatusOr<MapConfig> ParseMap(const Source& source) {
     }
     ReadKey(source, reader, "private_key_file", config.private_key_file, config.private_key);
     if (config.store.has_value()) ReadStoreFiles(source, reader, *config.store);
+    if (config.stream.has_value()) ReadStreamFiles(source, reader, *config.stream);
     ReadAllowed(source, reader, config);
   });
 }

@@ -15,6 +15,7 @@
 #include "control/config/file/key_list.h"
 #include "control/config/relay/relay_config.h"
 #include "control/config/store/store_config.h"
+#include "control/config/stream/stream_config.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 
@@ -29,8 +30,9 @@ struct MapConfig {
   // Of a registration that is not refreshed.
   std::chrono::nanoseconds lifetime = std::chrono::seconds(60);
   uint32_t max_registrations = 1'000'000;
-  std::optional<StoreConfig> store;  // unset: this process's memory
-  std::optional<RelayConfig> relay;  // unset: nothing is relayed
+  std::optional<StoreConfig> store;    // unset: this process's memory
+  std::optional<RelayConfig> relay;    // unset: nothing is relayed
+  std::optional<StreamConfig> stream;  // unset: it takes no TLS connections
   std::vector<wire::PublicKey> allow_keys;
   std::string allow_keys_file;
   // The keys of both, which alone may register; null: neither is there, and every key may. With KeyFiles::kIgnore,

@@ -2,6 +2,7 @@
 
 #include "control/config/relay/relay_schema.h"
 #include "control/config/store/store_schema.h"
+#include "control/config/stream/stream_schema.h"
 
 namespace warp::config {
 namespace {
@@ -57,6 +58,10 @@ const SectionOf<MapConfig>& MapSchema() {
         .Why(
             "Forwards what two registered nodes that allow each other send to each other, where "
             "no path leads from one to the other. Without it, nothing is relayed.");
+    s->Nested("stream", &MapConfig::stream, StreamSchema())
+        .Why(
+            "TLS connections for nodes whose UDP is blocked: they carry the datagrams between a "
+            "node and the map, and nothing else. Without it, the map takes none.");
     return s;
   }();
   return section;

@@ -41,6 +41,7 @@ void SharedRecord::Add(const ValueCodec::Opened& opened) {
   StoredRegistration& made = registrations_[id];
   made.order = opened.order;
   made.port = opened.port;
+  made.local_address = opened.reachable ? 0 : kFirstStreamId;
   made.observed = opened.observed;
   // Without a port it is withdrawn; the address has the family alone.
   if (!opened.live) made.observed = {opened.v6 ? wire::IpAddress() : wire::IpAddress::V4({}), 0};

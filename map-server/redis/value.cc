@@ -14,6 +14,7 @@ namespace {
 constexpr uint8_t kRegistrationForm = 1;
 constexpr uint8_t kWithdrawnForm = 2;
 constexpr uint8_t kListForm = 3;
+constexpr uint8_t kStreamForm = 4;
 
 constexpr size_t kOrderSize = 16;
 constexpr size_t kPrintSize = 8;
@@ -152,7 +153,7 @@ std::string ValueCodec::Seal(const wire::PublicKey& key, const StoredRegistratio
   const std::vector<wire::Endpoint> candidates = r.candidates.Unpack();
   AppendNumber(&plain, candidates.size(), 1);
   for (const wire::Endpoint& candidate : candidates) AppendEndpoint(&plain, candidate);
-  return SealPlain(kRegistrationForm, key, field, r.order, plain);
+  return SealPlain(r.reachable() ? kRegistrationForm : kStreamForm, key, field, r.order, plain);
 }
 
 std::string ValueCodec::SealWithdrawn(const wire::PublicKey& key, const Order& order) const {
@@ -197,7 +198,8 @@ bool ValueCodec::Open(const RecordName& name, absl::string_view field, absl::str
   const bool is_list = field == kAllowField;
   const bool is_registration =
       field.size() == 4 && field[0] == 'r' && (field[3] == '4' || field[3] == '6');
-  if (is_list ? form != kListForm : form != kRegistrationForm && form != kWithdrawnForm)
+  if (is_list ? form != kListForm
+              : form != kRegistrationForm && form != kWithdrawnForm && form != kStreamForm)
     return false;
   if (!is_list && !is_registration) return false;
 
@@ -221,7 +223,8 @@ bool ValueCodec::Open(const RecordName& name, absl::string_view field, absl::str
   } else {
     opened->port = static_cast<uint16_t>(Front(field.substr(1)).Number(2));
     opened->v6 = field[3] == '6';
-    opened->live = form == kRegistrationForm;
+    opened->live = form != kWithdrawnForm;
+    opened->reachable = form != kStreamForm;
     if (opened->live) {
       opened->observed = front.ReadEndpoint();
       const uint64_t count = front.Number(1);

@@ -14,10 +14,10 @@
 //   expiry = milliseconds of redis's clock, written by its script
 //   body   = print u64 | form u8 | nonce [24] | sealed           XChaCha20-Poly1305 with value-key and a random nonce
 //   print  = the first bytes of BLAKE2b, keyed with value-key, of the plaintext: whether two say the same
-//   form   = 01 registration, 02 withdrawn, 03 allow list
+//   form   = 01 registration, 02 withdrawn, 03 allow list, 04 registration that no datagram reaches
 //   additional data = form | record name | field ("w" in form 02) | order
 //
-//   plaintext of 01 = key [32] | endpoint | count u8 | endpoint ...     observed, then the port's own
+//   plaintext of 01, 04 = key [32] | endpoint | count u8 | endpoint ...     observed, then the port's own
 //                02 = key [32]
 //                03 = key [32] | digest [8] | key id [16] ...
 //   endpoint        = 04 or 06 | address | port u16
@@ -73,7 +73,8 @@ class ValueCodec {
     bool live = false;
     uint16_t port = 0;
     bool v6 = false;
-    wire::Endpoint observed;  // while live
+    bool reachable = true;  // while live, as the next two
+    wire::Endpoint observed;
     std::vector<wire::Endpoint> candidates;
   };
   bool Open(const RecordName& name, absl::string_view field, absl::string_view value,

@@ -104,6 +104,9 @@ int Main(int argc, char** argv) {
   for (const wire::Endpoint& endpoint : (*server)->listening()) {
     std::printf("listening on %s\n", endpoint.ToString().c_str());
   }
+  for (const wire::Endpoint& endpoint : (*server)->listening_for_streams()) {
+    std::printf("listening for TLS on %s\n", endpoint.ToString().c_str());
+  }
   std::printf("warp-map: ready\n");
   std::fflush(stdout);
   (*server)->Run();

@@ -86,6 +86,11 @@ void RelaySockets::Take(wire::Instant now, uint16_t udp_port, const wire::Arriva
   const std::optional<Relay::Target> target =
       handler_.HandleRelayed(now, udp_port, arrival, datagram);
   if (!target.has_value()) return;
+  if (IsStream(target->local_address)) {
+    if (!to_stream_ || !to_stream_(target->local_address, target->to, udp_port, datagram))
+      handler_.mutable_drops().Add(wire::Drop::kTxFull);
+    return;
+  }
   const LocalAddress& local = local_addresses_.Of(target->local_address);
   if (filled_ == kBatch || (filled_ > 0 && local.socket != socket_)) Forward();
   socket_ = local.socket;

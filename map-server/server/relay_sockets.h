@@ -4,6 +4,7 @@
 #ifndef WARP_MAP_SERVER_SERVER_RELAY_SOCKETS_H_
 #define WARP_MAP_SERVER_SERVER_RELAY_SOCKETS_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -55,6 +56,16 @@ class RelaySockets {
   // Sends on what was taken.
   void Forward();
 
+  // Where what is for a node in a TLS connection goes, from this port. False: it cannot.
+  using ToStream = std::function<bool(LocalAddressId id, const wire::Endpoint& to,
+                                      uint16_t udp_port, wire::Bytes datagram)>;
+  void SetToStream(ToStream to_stream) { to_stream_ = std::move(to_stream); }
+  bool Has(uint16_t udp_port) const {
+    return std::any_of(ports_.begin(), ports_.end(), [&](const auto& port) {
+      return port != nullptr && port->socket->local().port == udp_port;
+    });
+  }
+
  private:
   struct Port {
     Port(RelaySockets& sockets, size_t index, std::unique_ptr<UdpSocket> udp);
@@ -70,6 +81,7 @@ class RelaySockets {
   Handler& handler_;
   LocalAddresses& local_addresses_;
   const std::function<void()> flush_;
+  ToStream to_stream_;  // empty: there are no such connections
   // Two, since a batch is sent on while it is looked at.
   const std::shared_ptr<UdpSocket::Buffers> receive_;
   const std::shared_ptr<UdpSocket::Buffers> send_;

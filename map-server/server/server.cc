@@ -111,6 +111,7 @@ absl::Status Server::Open(Source source) {
       !status.ok())
     return status;
   Relay(target_.config());
+  if (absl::Status status = OpenStreams(); !status.ok()) return status;
   if (source.load != nullptr) {
     reload_.emplace(*loop_, target_,
                     control::BasicReload<config::MapFile>::Options{.file = source.file,
@@ -263,6 +264,11 @@ void Server::Flush() {
   };
   while (std::optional<protocol::Transmit> transmit = handler_.NextTransmit()) {
     assert(wire::ClassifyDatagram(transmit->datagram).has_value());
+    if (IsStream(transmit->port)) {
+      if (streams_ == nullptr || !streams_->Send(transmit->port, transmit->to, transmit->datagram))
+        handler_.mutable_drops().Add(wire::Drop::kTxFull);
+      continue;
+    }
     const LocalAddress& local = local_addresses_.Of(transmit->port);
     if (filled == kBatch || (filled > 0 && local.socket != socket)) send();
     socket = local.socket;
@@ -271,6 +277,7 @@ void Server::Flush() {
     ++filled;
   }
   send();
+  if (streams_ != nullptr) streams_->Flush();
 }
 
 void Server::Allow(const std::shared_ptr<const config::KeyList>& allowed) {
@@ -338,6 +345,7 @@ std::string Server::StatusText() const {
           {"keys", counts.refused_keys}}},
         {"relay", RelayStatus(counts.relay)}}},
       {"store", StoreStatus(shared_.get())},
+      {"streams", streams_ == nullptr ? nlohmann::json() : streams_->StatusJson()},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
   return Dump(status);
 }

@@ -20,6 +20,7 @@
 #include "control/loop/signals.h"
 #include "control/reload/reload.h"
 #include "control/status/status_server.h"
+#include "control/stream/tls_context.h"
 #include "map-server/server/local_addresses.h"
 #include "map-server/server/map_reload.h"
 #include "map-server/server/relay_sockets.h"
@@ -27,6 +28,7 @@
 #include "map-server/server/udp_socket.h"
 #include "map-server/session/handler.h"
 #include "map-server/store/memory_store.h"
+#include "map-server/stream/streams.h"
 
 namespace warp::map {
 
@@ -44,6 +46,7 @@ class Server {
 
   const wire::PublicKey& public_key() const { return handler_.public_key(); }
   std::vector<wire::Endpoint> listening() const;
+  std::vector<wire::Endpoint> listening_for_streams() const;
 
   // Runs until SIGTERM or SIGINT.
   void Run();
@@ -73,7 +76,10 @@ class Server {
                         bool patient);
   void Relay(const config::MapConfig& config);
   void BeginReload();
+  absl::Status OpenStreams();
   void Receive(size_t listener);
+  Streams::Taken TakeFromStream(Instant now, const wire::Arrival& arrival, uint16_t udp_port,
+                                wire::MutableBytes datagram);
   void HandleTimers();
   // Null where there is none of this number, or none any more.
   UdpSocket* SocketOf(size_t number);
@@ -88,12 +94,14 @@ class Server {
   std::unique_ptr<control::Signals> signals_;
   std::vector<std::unique_ptr<Listener>> listeners_;  // null: closed, its number is free
   std::unique_ptr<control::StatusServer> status_;
+  std::unique_ptr<stream::TlsContext> tls_;
   LocalAddresses local_addresses_;
   const std::unique_ptr<SharedStore> shared_;
   const std::unique_ptr<MemoryStore> memory_;  // where there is no shared one
   Store& store_;
   Handler handler_;
   RelaySockets relay_sockets_;
+  std::unique_ptr<Streams> streams_;  // null: the map takes none
   std::shared_ptr<const config::KeyList> allowed_;
   const Instant started_;
   MapReload target_;

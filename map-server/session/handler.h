@@ -60,6 +60,9 @@ class Handler {
                                              const wire::Arrival& arrival,
                                              wire::MutableBytes datagram);
 
+  // Sealed messages of sessions that were opened so far.
+  uint64_t opened() const { return opened_; }
+
   // Answers at most so many of the initiations that wait for their Diffie-Hellman. Each takes the time of twenty other
   // messages, so that the sockets are looked at between a few of them. HandleTimeout answers one.
   void AnswerInitiations(Instant now, size_t most);
@@ -152,6 +155,7 @@ class Handler {
   Relay relay_;
   protocol::Outbox outbox_;
   RollPlace purge_{RollPlace::Part::kEnd, 0};  // where it is
+  uint64_t opened_ = 0;
   uint64_t forgotten_ = 0;
   uint64_t refused_messages_ = 0;
 };

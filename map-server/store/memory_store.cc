@@ -89,7 +89,8 @@ void MemoryStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
 }
 
 bool MemoryStore::Fill(StoredRegistration& stored, const Registration& registration) {
-  const bool moved = stored.observed != registration.observed;
+  const bool moved = stored.observed != registration.observed ||
+                     IsStream(stored.local_address) != IsStream(registration.local_address);
   stored.local_address = registration.local_address;
   stored.observed = registration.observed;
   stored.order = registration.order;

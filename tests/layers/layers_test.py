@@ -23,6 +23,7 @@ LAYERS = {
     # Os, because it reads files.
     "control/config": ["dataplane/wire", "dataplane/os", "control/config"],
     "control/loop": ["dataplane/wire", "dataplane/os", "control/loop"],
+    "control/stream": ["dataplane/wire", "dataplane/os", "control/stream"],
     "control/status/status_server": ["dataplane/wire", "dataplane/os", "control/loop", "control/status/status_server"],
     "control/status/drops_json": ["dataplane/wire", "control/status/drops_json"],
     "control/status/status_version": ["control/status/status_version"],
@@ -31,7 +32,8 @@ LAYERS = {
     "control/reload": ["dataplane/wire", "control/config", "control/loop", "control/reload"],
     "control/gate/tun/packet": ["dataplane/wire", "control/gate/tun/packet"],
     "map-server": ["dataplane/wire", "dataplane/os", "control/protocol", "control/config", "map-server"]
-    + ["control/loop", "control/reload", "control/status/status_server", "control/status/drops_json"]
+    + ["control/loop", "control/reload", "control/stream", "control/status/status_server"]
+    + ["control/status/drops_json"]
     + ["control/status/reload_requests", "control/status/status_version"],
     "tools/link/model": ["tools/link/model", "tools/gauge/latency_histogram"],
     "tools/watch/model": ["tools/watch/model", "tools/ask/values", "tools/terminal"],

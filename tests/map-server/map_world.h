@@ -129,7 +129,8 @@ class MapWorld {
   Duration jitter = 0ms;
   std::function<Duration(const Datagram&)> slow = nullptr;  // in addition to `delay`
   std::function<bool(const Datagram&)> lost = nullptr;  // returns true for a datagram that is lost
-  std::vector<Datagram> seen;                           // every datagram sent, if `record` is set
+  std::set<Endpoint> in_stream;  // outer addresses that are those of TLS connections
+  std::vector<Datagram> seen;    // every datagram sent, if `record` is set
   bool record = false;
 
   void Inject(size_t map, const Endpoint& from, std::vector<uint8_t> bytes) {
@@ -235,8 +236,9 @@ class MapWorld {
       events_.erase(events_.begin());
       if (datagram.to_map) {
         if (maps_[datagram.map].handler == nullptr) continue;
+        const LocalAddressId id = in_stream.contains(datagram.at) ? kFirstStreamId : kLocalAddress;
         maps_[datagram.map].handler->HandleDatagram(
-            now, {kLocalAddress, datagram.at, MapAddress(datagram.map).address}, datagram.bytes);
+            now, {id, datagram.at, MapAddress(datagram.map).address}, datagram.bytes);
       } else {
         // The NAT passes only what comes to an address that it uses now.
         const auto it = inner_.find(datagram.at);

@@ -1,5 +1,6 @@
 #include "control/config/schema/load.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 namespace warp::config {
@@ -39,6 +40,20 @@ void ReadKey(const Source& source, Reader& reader, const std::string& at, const 
     return;
   }
   key = *std::move(read);
+}
+
+void ReadText(const Source& source, Reader& reader, const std::string& at, std::string& path,
+              size_t limit, Readers readers, std::string& text) {
+  if (path.empty() || !reader.Sound(at)) return;
+  Resolve(source, path);
+  if (source.key_files == KeyFiles::kIgnore) return;
+  absl::StatusOr<std::string> read = ReadRegularFile(path, limit, readers);
+  if (!read.ok()) {
+    reader.Fail(at, absl::StrCat(Printable(path), " ", read.status().message()));
+    return;
+  }
+  text = std::string(absl::StripAsciiWhitespace(*read));
+  if (text.empty()) reader.Fail(at, absl::StrCat(Printable(path), " is empty"));
 }
 
 void Unique::ClaimDefault(const std::string& at, const std::string& value) {

@@ -69,6 +69,11 @@ void ReadKey(const Source& source, Reader& reader, const std::string& at, const 
 void ReadKey(const Source& source, Reader& reader, const std::string& at, const std::string& path,
              std::optional<wire::PresharedKey>& key);
 
+// Fills `text` from the file at `path`, without white space around it, if the source asks for it. `path` is resolved;
+// one that is empty is no file.
+void ReadText(const Source& source, Reader& reader, const std::string& at, std::string& path,
+              size_t limit, Readers readers, std::string& text);
+
 // Values that may occur once only.
 class Unique {
  public:

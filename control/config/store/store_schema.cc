@@ -4,7 +4,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "control/config/file/regular_file.h"
 
 namespace warp::config {
 namespace {
@@ -74,20 +73,6 @@ const SectionOf<StoreTlsConfig>& TlsSchema() {
         });
       });
   return section;
-}
-
-void ReadText(const Source& source, Reader& reader, const std::string& at, std::string& path,
-              size_t limit, Readers readers, std::string& text) {
-  if (path.empty() || !reader.Sound(at)) return;
-  Resolve(source, path);
-  if (source.key_files == KeyFiles::kIgnore) return;
-  absl::StatusOr<std::string> read = ReadRegularFile(path, limit, readers);
-  if (!read.ok()) {
-    reader.Fail(at, absl::StrCat(Printable(path), " ", read.status().message()));
-    return;
-  }
-  text = std::string(absl::StripAsciiWhitespace(*read));
-  if (text.empty()) reader.Fail(at, absl::StrCat(Printable(path), " is empty"));
 }
 
 }  // namespace

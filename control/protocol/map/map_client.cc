@@ -276,7 +276,13 @@ void MapClient::Ask(Instant now, Outbox& outbox) {
 void MapClient::AskForRelays(Instant now, Outbox& outbox) {
   const std::vector<std::pair<PortFamily, Route>> routes = registrations_.PublishedRoutes();
   if (routes.empty() || relays_.NextTimeout() > now) return;
-  const auto known = [this](const wire::PublicKey& key) { return lookups_.KnownSince(key); };
+  // Of a peer whose UDP is blocked, as ours is, the map says no endpoint, since no datagram gets to any. It can be
+  // relayed to all the same.
+  const bool blocked = registrations_.in_connection();
+  const auto known = [&](const wire::PublicKey& key) {
+    const std::optional<Instant> since = lookups_.KnownSince(key);
+    return since.has_value() || !blocked ? since : now - Duration(kMapRelayPatience);
+  };
   for (const MapRelays::Ask& ask : relays_.TakeAsks(now, registrations_.Retry(), known)) {
     const auto& [family, route] = routes[static_cast<size_t>(ask.tries) % routes.size()];
     association_.Send(now, route, EncodeMapMessage(MapRelay{ask.request, family.port, ask.key}),
@@ -314,6 +320,7 @@ MapStatus MapClient::Status() const {
   status.registrations = registrations_.Published();
   const std::vector<std::pair<PortFamily, Route>> routes = registrations_.PublishedRoutes();
   if (!routes.empty()) status.serving = routes.front().second.remote;
+  status.silent = registrations_.Unanswered();
   const bool refused = registrations_.refused();
   if (silent_) {
     status.state = "silent";

@@ -32,7 +32,7 @@ bool MapRegistrations::SetEndpoints(Instant now, std::vector<wire::Endpoint> end
 void MapRegistrations::Prefer(const wire::Endpoint& endpoint, bool all) {
   if (!Contains(options_.endpoints, endpoint)) return;
   for (auto& [family, entry] : entries_) {
-    if (family.Has(endpoint.address) && (all || !entry.published)) entry.at = endpoint;
+    if (Reaches(family, endpoint) && (all || !entry.published)) entry.at = endpoint;
   }
 }
 
@@ -200,10 +200,17 @@ bool MapRegistrations::Stays(const PortFamily& family, const Entry& entry) const
   return Carries(family) && (entry.published || !EndpointsOf(family).empty());
 }
 
+// A port that is a stream leads to the map at its other end alone.
+bool MapRegistrations::Reaches(const PortFamily& family, const wire::Endpoint& map) const {
+  const auto port = ports_.find(family.port);
+  if (port == ports_.end() || !family.Has(map.address)) return false;
+  return !port->second.only.has_value() || *port->second.only == map.address;
+}
+
 std::vector<wire::Endpoint> MapRegistrations::EndpointsOf(const PortFamily& family) const {
   std::vector<wire::Endpoint> endpoints;
   for (const wire::Endpoint& map : options_.endpoints) {
-    if (family.Has(map.address)) endpoints.push_back(map);
+    if (Reaches(family, map)) endpoints.push_back(map);
   }
   return endpoints;
 }
@@ -227,7 +234,7 @@ std::vector<Way> MapRegistrations::Ways(std::span<const wire::Endpoint> more) co
       if (entry != entries_.end() && !Contains(endpoints, entry->second.at))
         endpoints.push_back(entry->second.at);
       for (const wire::Endpoint& map : more) {
-        if (family.Has(map.address) && !Contains(endpoints, map)) endpoints.push_back(map);
+        if (Reaches(family, map) && !Contains(endpoints, map)) endpoints.push_back(map);
       }
       for (const wire::Endpoint& map : endpoints) ways.emplace_back(Route{port, map});
     }
@@ -256,9 +263,23 @@ std::vector<MapRegistration> MapRegistrations::Published() const {
   return published;
 }
 
+std::vector<MapSilence> MapRegistrations::Unanswered() const {
+  std::vector<MapSilence> silent;
+  for (const auto& [family, entry] : entries_) {
+    if (entry.tries > 0) silent.push_back({family.port, entry.asked});
+  }
+  return silent;
+}
+
 bool MapRegistrations::any_published() const {
   return std::any_of(entries_.begin(), entries_.end(),
                      [](const auto& entry) { return entry.second.published; });
+}
+
+bool MapRegistrations::in_connection() const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return entry.second.published && ports_.at(entry.first.port).only.has_value();
+  });
 }
 
 bool MapRegistrations::refused() const {

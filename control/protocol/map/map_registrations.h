@@ -93,7 +93,10 @@ class MapRegistrations {
   // port use them.
   std::vector<std::pair<PortFamily, Route>> PublishedRoutes() const;
   std::vector<MapRegistration> Published() const;
+  std::vector<MapSilence> Unanswered() const;
   bool any_published() const;
+  // Whether a port is among them that reaches the map alone, in a connection.
+  bool in_connection() const;
   const std::vector<wire::Endpoint>& endpoints() const { return options_.endpoints; }
   bool empty() const { return entries_.empty(); }
   bool refused() const;
@@ -121,6 +124,7 @@ class MapRegistrations {
   bool Stays(const PortFamily& family, const Entry& entry) const;
   std::vector<wire::Endpoint> EndpointsOf(const PortFamily& family) const;
   void Advance(const PortFamily& family, Entry& entry) const;
+  bool Reaches(const PortFamily& family, const wire::Endpoint& map) const;
   bool Update(Instant now);
   void HandleStale(Instant now, Entry& entry, uint64_t standing);
   std::vector<wire::Endpoint> Candidates(PortId port) const;

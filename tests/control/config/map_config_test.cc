@@ -147,6 +147,32 @@ TEST(MapConfigTest, SaysWhatIsWrongWithAStore) {
   for (const auto& [text, messages] : cases) EXPECT_EQ(Messages(begin + text), messages) << text;
 }
 
+TEST(MapConfigTest, ReadsWhereTlsIsTaken) {
+  const absl::StatusOr<MapConfig> config = ParseMapConfig(
+      "private_key_file: k\nstream: {listen: \"192.0.2.1:8443\", cert: c, key: e}\n", "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_TRUE(config->stream.has_value());
+  ASSERT_EQ(config->stream->listen.size(), 1u);
+  EXPECT_EQ(config->stream->listen[0].ToString(), "192.0.2.1:8443");
+  EXPECT_EQ(config->stream->certificate_file, "c");
+  EXPECT_EQ(config->stream->key_file, "e");
+  EXPECT_FALSE(ParseMapConfig("private_key_file: k\n", "f")->stream.has_value());
+  const absl::StatusOr<MapConfig> usual = ParseMapConfig("private_key_file: k\nstream: {}\n", "f");
+  ASSERT_TRUE(usual.ok()) << usual.status();
+  ASSERT_EQ(usual->stream->listen.size(), 2u);
+  EXPECT_EQ(usual->stream->listen[0].ToString(), "0.0.0.0:443");
+}
+
+TEST(MapConfigTest, SaysWhatIsWrongWithWhereTlsIsTaken) {
+  const std::string begin = "private_key_file: k\nstream:\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {"  cert: c\n", "f:2: stream: cert and key belong together: a certificate needs its key"},
+      {"  listen: [\"192.0.2.1:443\", \"192.0.2.1:443\"]\n",
+       "f:3: stream.listen[1]: \"192.0.2.1:443\" is taken by stream.listen[0]"},
+  };
+  for (const auto& [text, messages] : cases) EXPECT_EQ(Messages(begin + text), messages) << text;
+}
+
 TEST(MapConfigTest, ReadsThePasswordOfAStore) {
   TempDir dir;
   const std::string file =

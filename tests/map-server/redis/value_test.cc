@@ -50,6 +50,21 @@ TEST_F(ValueTest, RegistrationsComeBack) {
   EXPECT_FALSE(opened_.live);
 }
 
+// Another map, that shares the redis, tells nobody where a TLS connection comes from either.
+TEST_F(ValueTest, ARegistrationThatNoDatagramReachesStaysOne) {
+  const std::string field = RegistrationField(3, false);
+  ASSERT_TRUE(Open(field, Stored({7, 9}, codec_.Seal(key_, registration_))));
+  EXPECT_TRUE(opened_.reachable);
+  registration_.local_address = kFirstStreamId;
+  ASSERT_TRUE(Open(field, Stored({7, 9}, codec_.Seal(key_, registration_))));
+  EXPECT_TRUE(opened_.live);
+  EXPECT_FALSE(opened_.reachable);
+  EXPECT_EQ(opened_.observed, registration_.observed);
+  registration_.observed.port = 0;
+  ASSERT_TRUE(Open(field, Stored({7, 9}, codec_.Seal(key_, registration_))));
+  EXPECT_FALSE(opened_.live);
+}
+
 TEST_F(ValueTest, ListsComeBack) {
   const NamedList list{{1, 2, 3}, {KeyId::Of(key_), KeyId::Of(map_key_.Public())}};
   ASSERT_TRUE(Open(kAllowField, Stored({1, 2}, codec_.Seal(key_, {1, 2}, list))));

@@ -55,6 +55,15 @@ std::string SharedStore(const Json& store) {
                       up ? "" : absl::StrCat(": ", Text(store, "error")), "\n");
 }
 
+// Of a map that takes TLS connections.
+std::string MapStreams(const Json& streams) {
+  if (!streams.is_object()) return "";
+  return absl::StrCat("TLS connections: ", Text(streams, "open"), " open, ",
+                      Text(streams, "proven"),
+                      " of them nodes'; ended: ", Counts(At(streams, "ended"), false),
+                      "; refused: ", Counts(At(streams, "refused"), false), "\n");
+}
+
 }  // namespace
 
 std::string MapText(const Json& status) {
@@ -68,7 +77,7 @@ std::string MapText(const Json& status) {
                       ", running for ", Age(map, "uptime_s"), ", listens on ",
                       absl::StrJoin(listen, ", "), ", loop ", Text(map, "loop"), "\n\n",
                       table.ToString(), MapStates(map), RelayText(At(map, "relay")),
-                      SharedStore(At(status, "store")));
+                      SharedStore(At(status, "store")), MapStreams(At(status, "streams")));
 }
 
 }  // namespace warp::tools

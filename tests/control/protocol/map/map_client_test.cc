@@ -284,6 +284,49 @@ TEST(MapClient, OneDeadMapOfTwoIsNoOutage) {
       protocol::kMapRefreshMin + 5s);
 }
 
+// Its UDP is blocked: what the map sees of it is a TLS connection, to which no datagram gets.
+TEST(MapClient, NobodyIsToldWhereATlsConnectionComesFrom) {
+  MapWorld world;
+  MapNode& alice = world.AddNode(1);
+  MapNode& bob = world.AddNode(1);
+  const Endpoint stream = world.OuterOf(alice, 0);
+  world.in_stream = {stream};
+  world.MakeFriends(alice, bob);
+  world.RunUntil([&] { return !alice.found(bob.key()).empty() && bob.registered(); }, 5s);
+  EXPECT_EQ(alice.status().registrations.front().endpoint, stream);
+  EXPECT_EQ(alice.found(bob.key()).front(), world.OuterOf(bob, 0));
+  world.Run(100s);
+  for (const Endpoint& endpoint : bob.found(alice.key())) EXPECT_NE(endpoint, stream);
+  // UDP works again, and bob hears of it.
+  const Endpoint udp = At("203.0.113.5:1024");
+  world.Rebind(alice, 0, udp);
+  world.RunUntil(
+      [&] {
+        const auto found = bob.found(alice.key());
+        return !found.empty() && found.front() == udp;
+      },
+      protocol::kMapRefreshMin + 5s);
+}
+
+// The port is in a connection to the second map: the first one does not hear of it, and misses nothing.
+TEST(MapClient, APortThatReachesOneAddressRegistersThereAlone) {
+  MapWorld world(2);
+  MapNode& node = world.AddNode(1);
+  protocol::PortState port{.up = true, .addresses = {MapWorld::Inner(1, 0)}};
+  port.only = world.MapAddress(1).address;
+  node.SetPort(world.now, 0, port);
+  world.RunUntil([&] { return node.registered(1); }, 5s);
+  world.Run(60s);
+  EXPECT_FALSE(node.registered(0));
+  EXPECT_EQ(node.status(0).reason, "no port can reach the map");
+  EXPECT_TRUE(node.status(1).silent.empty());
+  world.KillMap(1);
+  world.Run(60s);
+  ASSERT_EQ(node.status(1).silent.size(), 1u);
+  EXPECT_EQ(node.status(1).silent[0].port, 0);
+  EXPECT_LT(node.status(1).silent[0].since, world.now - 30s);
+}
+
 TEST(MapClient, OneDeadPortOfTwoDelaysNothing) {
   MapWorld world;
   MapNode& alice = world.AddNode(2);

@@ -1,0 +1,57 @@
+// The TLS connections of nodes whose UDP is blocked, as far as they concern the map's other parts.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "map-server/constants.h"
+#include "map-server/server/server.h"
+
+namespace warp::map {
+
+absl::Status Server::OpenStreams() {
+  const std::optional<config::StreamConfig>& config = target_.config().stream;
+  if (!config.has_value()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<stream::TlsContext>> tls =
+      stream::TlsContext::Server(config->certificate, config->key);
+  if (!tls.ok()) {
+    return absl::Status(tls.status().code(), absl::StrCat("stream: ", tls.status().message()));
+  }
+  tls_ = *std::move(tls);
+  streams_ = std::make_unique<Streams>(
+      *loop_, *tls_,
+      [this](Instant now, const wire::Arrival& arrival, uint16_t udp_port, auto datagram) {
+        return TakeFromStream(now, arrival, udp_port, datagram);
+      });
+  relay_sockets_.SetToStream(
+      [this](LocalAddressId id, const wire::Endpoint& to, uint16_t udp_port, wire::Bytes datagram) {
+        return streams_->Send(id, to, udp_port, datagram);
+      });
+  return streams_->Listen(config->listen);
+}
+
+// Nothing but the map's own ports can be reached, and the relay's.
+Streams::Taken Server::TakeFromStream(Instant now, const wire::Arrival& arrival, uint16_t udp_port,
+                                      wire::MutableBytes datagram) {
+  const bool ours = std::any_of(listeners_.begin(), listeners_.end(), [&](const auto& listener) {
+    return listener != nullptr && listener->socket->local().port == udp_port;
+  });
+  const uint64_t opened = handler_.opened();
+  if (ours) {
+    handler_.HandleDatagram(now, arrival, datagram);
+    handler_.AnswerInitiations(now, kHandshakesPerBatch);
+  } else if (relay_sockets_.Has(udp_port)) {
+    relay_sockets_.Take(now, udp_port, arrival, datagram);
+    relay_sockets_.Forward();
+  } else {
+    handler_.mutable_drops().Add(wire::Drop::kOtherAddress);
+    return Streams::Taken::kOther;
+  }
+  Flush();
+  return handler_.opened() > opened ? Streams::Taken::kAuthentic : Streams::Taken::kOther;
+}
+
+std::vector<wire::Endpoint> Server::listening_for_streams() const {
+  return streams_ == nullptr ? std::vector<wire::Endpoint>() : streams_->listening();
+}
+
+}  // namespace warp::map
