@@ -118,6 +118,30 @@ Codec<uint64_t> Rate() {
               }};
 }
 
+Codec<Nat64Choice> Nat64Text() {
+  return {.type = "auto, none, or an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits",
+          .read = [](absl::string_view text) -> absl::StatusOr<Nat64Choice> {
+            if (text == "auto") return Nat64Choice();
+            if (text == "none") return Nat64Choice{.prefix = std::nullopt};
+            const absl::StatusOr<IpPrefix> prefix = IpPrefix::Parse(text);
+            if (!prefix.ok()) return Unacceptable(text, prefix.status().message());
+            const auto nat64 = wire::Nat64Prefix::Make(prefix->address, prefix->length);
+            if (!nat64) {
+              return Unacceptable(text,
+                                  "is not auto, none or a prefix of RFC 6052, such as "
+                                  "64:ff9b::/96: IPv6, of 32, 40, 48, 56, 64 or 96 bits");
+            }
+            return Nat64Choice{.prefix = nat64};
+          },
+          .write =
+              [](const Nat64Choice& choice) {
+                if (!choice.prefix) return std::string("none");
+                if (choice == Nat64Choice()) return std::string("auto");
+                return absl::StrCat(choice.prefix->address().ToString(), "/",
+                                    int{choice.prefix->length()});
+              }};
+}
+
 const SectionOf<PortRates>& PortRatesSchema() {
   static const SectionOf<PortRates>& section = Declare<PortRates>([](auto& s) {
     s.Scalar("up", &PortRates::up, Rate())
@@ -319,6 +343,13 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why(
             "The size of the largest IP packet to send. With auto, it is the MTU of the kernel "
             "interface; larger packets would not leave it.");
+    s.Scalar("nat64", &PortConfig::nat64, Nat64Text())
+        .Why(
+            "How a port whose interface has IPv6 addresses alone, as that of a mobile network often "
+            "has, reaches peers and maps that have IPv4 addresses: by the prefix that the "
+            "network translates (RFC 6052). With auto, it is 64:ff9b::/96, which most networks "
+            "use; nothing but probes is sent by it where none is answered. A port with an IPv4 "
+            "address of its own uses that.");
     s.Scalar("tier", &PortConfig::tier, WholeNumber<uint8_t>(1, kMaxTier, "tier"))
         .Why(
             "Ports of a lower tier are used first by tunnels that do not use all paths: those of "

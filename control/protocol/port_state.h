@@ -2,11 +2,14 @@
 #ifndef WARP_CONTROL_PROTOCOL_PORT_STATE_H_
 #define WARP_CONTROL_PROTOCOL_PORT_STATE_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "control/protocol/port_use.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/nat64_prefix.h"
 
 namespace warp::protocol {
 
@@ -22,6 +25,20 @@ struct PortState {
   uint64_t down = 0;    // bits a second of frames that may come in by it; 0: no bound
   uint32_t number = 0;  // by which the configuration binds endpoints to it; 0: it binds none
   PortUse use = PortUse::kFree;
+  // Where it has no IPv4 address, and its network translates: the prefix by which IPv4 endpoints are reached. The
+  // protocol knows those by their IPv4 addresses alone; whoever sends for it embeds them.
+  std::optional<wire::Nat64Prefix> nat64 = {};
+
+  // Whether it reaches anybody by that family.
+  bool HasFamily(bool v6) const {
+    return (!v6 && nat64) ||
+           std::any_of(addresses.begin(), addresses.end(),
+                       [v6](const wire::IpAddress& address) { return address.is_v4() != v6; });
+  }
+  // Of an arrival by this port: the endpoint as the protocol knows it.
+  wire::Endpoint Known(const wire::Endpoint& endpoint) const {
+    return nat64 ? nat64->Extract(endpoint) : endpoint;
+  }
 
   friend bool operator==(const PortState&, const PortState&) = default;
 };

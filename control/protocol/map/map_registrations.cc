@@ -7,9 +7,7 @@ namespace warp::protocol {
 namespace {
 
 bool Carries(const PortState& port, const PortFamily& family) {
-  return port.up &&
-         std::any_of(port.addresses.begin(), port.addresses.end(),
-                     [&](const wire::IpAddress& address) { return family.Has(address); });
+  return port.up && port.HasFamily(family.v6);
 }
 
 }  // namespace

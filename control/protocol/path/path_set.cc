@@ -18,8 +18,13 @@ bool CanReach(const wire::IpAddress& own, const wire::IpAddress& remote) {
   return own.is_v4() || own.is_link_local() == remote.is_link_local();
 }
 
+bool ReachedByNat64(const PortState& port, const wire::IpAddress& remote) {
+  return remote.is_v4() && port.nat64 && port.nat64->Reaches(remote);
+}
+
 // How many addresses of the port can reach this one.
-size_t CountSources(const PortState& port, const wire::IpAddress& remote) {
+size_t CountSources(const PortState& port, const wire::IpAddress& known) {
+  const wire::IpAddress remote = ReachedByNat64(port, known) ? port.nat64->Embed(known) : known;
   size_t sources = 0;
   for (const auto* list : {&port.addresses, &port.link_locals}) {
     sources += static_cast<size_t>(
@@ -72,16 +77,19 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
   std::set<Route> named;
   for (const auto& [id, port] : ports) {
     for (const EndpointBook::Known& known : endpoints) {
-      const Route route{id, known.endpoint};
+      // A name server that translates tells the embedded address beside the one that it holds.
+      const Route route{id, port.Known(known.endpoint)};
       if (!IsOf(known, id, port) || !named.insert(route).second) continue;
-      const absl::string_view why = WhyUnusable(port, known.endpoint);
+      const absl::string_view why = WhyUnusable(port, route.remote);
       Path* const path = Find(route);
       if (path == nullptr && !why.empty()) continue;
       if (path != nullptr && path->usable() != why.empty()) {
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
       }
-      wanted.push_back({route, &known, port.mtu, port.use});
+      const uint16_t growth =
+          ReachedByNat64(port, route.remote.address) ? wire::Nat64Prefix::kGrowth : uint16_t{0};
+      wanted.push_back({route, &known, static_cast<uint16_t>(port.mtu - growth), port.use});
     }
   }
   const Path* const last = LastActive();
