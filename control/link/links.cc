@@ -47,7 +47,7 @@ std::string Links::ReasonOf(const PortTable::Port& port) const {
   if (!health_.alive(port.info.worker)) return "its worker does not answer";
   if (!port.kernel.admin_up) return interface + " is down";
   if (!port.kernel.carrier) return interface + " has no link";
-  if (!port.kernel.addresses.empty()) return "";
+  if (!port.kernel.addresses.empty()) return ports_.Narrow(port);
   if (port.kernel.link_locals.empty()) return interface + " has no usable address";
   return interface + " has no usable address but link-local ones, which reach its own link alone";
 }

@@ -76,6 +76,7 @@ class Links : private PortListener {
   absl::StatusOr<bool> PortSettled(const std::string& name) const { return ports_.Settled(name); }
   void ClosePort(const std::string& name) { ports_.Close(name); }
   void RetunePort(const config::PortConfig& port) { ports_.Retune(port); }
+  void AskAgainForBuffers() { ports_.AskAgainForBuffers(); }
 
   // The port is used on other terms from now on.
   void TermsChanged(const config::PortConfig& port);
