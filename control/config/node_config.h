@@ -20,6 +20,7 @@
 #include "control/config/cap/cap_policy.h"
 #include "control/config/classes/traffic_class.h"
 #include "control/config/file/key_files.h"
+#include "control/config/nat64/nat64_choice.h"
 #include "control/config/text/endpoint_range.h"
 #include "control/config/text/host_port.h"
 #include "control/config/tunnel_policy.h"
@@ -27,7 +28,6 @@
 #include "dataplane/wire/crypto/aead.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
-#include "dataplane/wire/nat64_prefix.h"
 #include "dataplane/wire/polling.h"
 #include "dataplane/wire/port_device.h"
 #include "dataplane/wire/session/timers.h"
@@ -84,13 +84,6 @@ struct PortRates {
 
 inline constexpr uint8_t kMaxTier = 8;
 
-// How a port that has no IPv4 address reaches IPv4 endpoints (RFC 6146).
-struct Nat64Choice {
-  std::optional<wire::Nat64Prefix> prefix = wire::Nat64Prefix::WellKnown();  // unset: it does not
-
-  friend bool operator==(const Nat64Choice&, const Nat64Choice&) = default;
-};
-
 // An entry of `ports`: a port, or a pattern that stands for a port of each kernel interface that matches.
 struct PortConfig {
   std::string name;
@@ -109,7 +102,7 @@ struct PortConfig {
   std::optional<int> cpu;       // the CPU that its worker owns; several ports may name one
   std::optional<uint16_t> mtu;  // unset: the kernel's (the interface's, or the companion's)
   Nat64Choice nat64;
-  uint8_t tier = 1;             // 1 to kMaxTier; lower ones are used first
+  uint8_t tier = 1;  // 1 to kMaxTier; lower ones are used first
   PortRates rate;
   std::optional<CapPolicy> cap;  // unset: it may carry as much as it can
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/cap/cap_schema.h"
+#include "control/config/nat64/nat64_choice.h"
 #include "control/config/schema/load.h"
 #include "control/config/text/interface_pattern.h"
 #include "control/config/text/quantity.h"
@@ -115,30 +116,6 @@ Codec<uint64_t> Rate() {
           .write =
               [rate](const uint64_t& value) {
                 return value == 0 ? std::string("none") : rate.write(value);
-              }};
-}
-
-Codec<Nat64Choice> Nat64Text() {
-  return {.type = "auto, none, or an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits",
-          .read = [](absl::string_view text) -> absl::StatusOr<Nat64Choice> {
-            if (text == "auto") return Nat64Choice();
-            if (text == "none") return Nat64Choice{.prefix = std::nullopt};
-            const absl::StatusOr<IpPrefix> prefix = IpPrefix::Parse(text);
-            if (!prefix.ok()) return Unacceptable(text, prefix.status().message());
-            const auto nat64 = wire::Nat64Prefix::Make(prefix->address, prefix->length);
-            if (!nat64) {
-              return Unacceptable(text,
-                                  "is not auto, none or a prefix of RFC 6052, such as "
-                                  "64:ff9b::/96: IPv6, of 32, 40, 48, 56, 64 or 96 bits");
-            }
-            return Nat64Choice{.prefix = nat64};
-          },
-          .write =
-              [](const Nat64Choice& choice) {
-                if (!choice.prefix) return std::string("none");
-                if (choice == Nat64Choice()) return std::string("auto");
-                return absl::StrCat(choice.prefix->address().ToString(), "/",
-                                    int{choice.prefix->length()});
               }};
 }
 
@@ -345,7 +322,8 @@ const SectionOf<PortConfig>& PortSchema() {
             "interface; larger packets would not leave it.");
     s.Scalar("nat64", &PortConfig::nat64, Nat64Text())
         .Why(
-            "How a port whose interface has IPv6 addresses alone, as that of a mobile network often "
+            "How a port whose interface has IPv6 addresses alone, as that of a mobile network "
+            "often "
             "has, reaches peers and maps that have IPv4 addresses: by the prefix that the "
             "network translates (RFC 6052). With auto, it is 64:ff9b::/96, which most networks "
             "use; nothing but probes is sent by it where none is answered. A port with an IPv4 "

@@ -194,8 +194,8 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
     if (!path.carries || !port->second.kernel.up() || !port->second.worker_alive) {
       continue;
     }
-    const NextHop* hop = next_hop(
-        path.port, {.local = {path.local, listen_port_}, .remote = remote});
+    const NextHop* hop =
+        next_hop(path.port, {.local = {path.local, listen_port_}, .remote = remote});
     hop_lacks |= hop == nullptr;
     if (hop == nullptr || !hop->reachable() || hop->source.is_v4() != remote.address.is_v4()) {
       continue;
@@ -208,8 +208,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
     size_t mtu = std::min<size_t>(port->second.info.mtu, port->second.kernel.mtu);
     if (hop->mtu != 0) mtu = std::min<size_t>(mtu, hop->mtu);
     // The protocol measures what leaves as IPv4.
-    const uint16_t growth =
-        remote == path.remote ? uint16_t{0} : wire::Nat64Prefix::kGrowth;
+    const uint16_t growth = remote == path.remote ? uint16_t{0} : wire::Nat64Prefix::kGrowth;
     if (path.size != 0) mtu = std::min<size_t>(mtu, path.size + growth);
     const size_t room = DatagramRoom(mtu, built.frame.is_v6());
     built.max_datagram = static_cast<uint32_t>(room);

@@ -138,9 +138,7 @@ void Links::FollowConfig() {
   }
 }
 
-void Links::OnSizeHint(wire::PortId id, const SizeHint& hint) {
-  TellSize(id, hint.to, hint.mtu);
-}
+void Links::OnSizeHint(wire::PortId id, const SizeHint& hint) { TellSize(id, hint.to, hint.mtu); }
 
 // The device is closed when this returns. So by then the workers must have a snapshot without the port.
 void Links::OnPortClosing(wire::PortId id) {

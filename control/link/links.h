@@ -117,9 +117,8 @@ class Links : private PortListener {
   // What is known of the next hop of a path; null where nothing was sent over it lately.
   const NextHop* NextHopOf(const protocol::PathStatus& path) const {
     const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(path.port);
-    return next_hops_.Find(path.port,
-                           {.local = {path.local, context_.config.node.listen_port},
-                            .remote = nat64 ? nat64->Embed(path.remote) : path.remote});
+    return next_hops_.Find(path.port, {.local = {path.local, context_.config.node.listen_port},
+                                       .remote = nat64 ? nat64->Embed(path.remote) : path.remote});
   }
   // The prefix by which the port reaches IPv4 endpoints; nullopt where it has an IPv4 address, or shall not.
   std::optional<wire::Nat64Prefix> Nat64Of(wire::PortId id) const;

@@ -39,7 +39,8 @@ void Transmitter::Send(Instant now, const Transmit& transmit) {
     return;
   }
   if (transmit.answers) return SendAnswer(port->second, transmit);
-  const Flow flow{.local = {transmit.source, port->second.listen_port}, .remote = Target(port->second, transmit)};
+  const Flow flow{.local = {transmit.source, port->second.listen_port},
+                  .remote = Target(port->second, transmit)};
   const NextHop* next_hop = next_hops_.Request(now, transmit.port, port->second.outlet, flow);
   if (next_hop == nullptr || next_hop->state == NextHop::State::kUnreachable) {
     drops_.Add(Drop::kNoNeighbour);

@@ -29,6 +29,15 @@ struct PortState {
   // protocol knows those by their IPv4 addresses alone; whoever sends for it embeds them.
   std::optional<wire::Nat64Prefix> nat64 = {};
 
+  // The address as datagrams by this port have it.
+  wire::IpAddress Sent(const wire::IpAddress& known) const {
+    return nat64 && nat64->Reaches(known) ? nat64->Embed(known) : known;
+  }
+  // The largest IP packet for this address, of the family that the address has.
+  uint16_t MtuTo(const wire::IpAddress& known) const {
+    const uint16_t growth = Sent(known) == known ? uint16_t{0} : wire::Nat64Prefix::kGrowth;
+    return static_cast<uint16_t>(mtu - growth);
+  }
   // Whether it reaches anybody by that family.
   bool HasFamily(bool v6) const {
     return (!v6 && nat64) ||

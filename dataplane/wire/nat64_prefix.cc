@@ -29,16 +29,14 @@ std::optional<Nat64Prefix> Nat64Prefix::Make(const IpAddress& address, uint8_t l
   constexpr std::array<uint8_t, 6> kLengths = {32, 40, 48, 56, 64, 96};
   if (std::find(kLengths.begin(), kLengths.end(), length) == kLengths.end()) return std::nullopt;
   const Bytes16& bytes = address.bytes();
-  const bool clean = std::all_of(bytes.begin() + length / 8, bytes.end(),
-                                 [](uint8_t byte) { return byte == 0; });
+  const bool clean =
+      std::all_of(bytes.begin() + length / 8, bytes.end(), [](uint8_t byte) { return byte == 0; });
   if (address.is_v4() || address.is_unspecified() || !clean || bytes[kZeroByte] != 0)
     return std::nullopt;
   return Nat64Prefix(address, length);
 }
 
-Nat64Prefix Nat64Prefix::WellKnown() {
-  return {IpAddress::V6({0, 0x64, 0xff, 0x9b}), 96};
-}
+Nat64Prefix Nat64Prefix::WellKnown() { return {IpAddress::V6({0, 0x64, 0xff, 0x9b}), 96}; }
 
 bool Nat64Prefix::Reaches(const IpAddress& v4) const {
   if (!v4.is_v4() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast() ||

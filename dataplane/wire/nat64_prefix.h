@@ -1,5 +1,5 @@
-// IPv4 addresses inside IPv6 ones, as networks without IPv4 have them (NAT64, RFC 6146): what goes to such an address is
-// translated by the network, and arrives as IPv4.
+// IPv4 addresses inside IPv6 ones, as networks without IPv4 have them (NAT64, RFC 6146): what goes to such an address
+// is translated by the network, and arrives as IPv4.
 #ifndef WARP_DATAPLANE_WIRE_NAT64_PREFIX_H_
 #define WARP_DATAPLANE_WIRE_NAT64_PREFIX_H_
 
@@ -28,7 +28,9 @@ class Nat64Prefix {
   bool Reaches(const IpAddress& v4) const;
   // The address in IPv6; every other address as it is.
   IpAddress Embed(const IpAddress& address) const;
-  Endpoint Embed(const Endpoint& endpoint) const { return {Embed(endpoint.address), endpoint.port}; }
+  Endpoint Embed(const Endpoint& endpoint) const {
+    return {Embed(endpoint.address), endpoint.port};
+  }
   // The IPv4 address that this one holds; every other address as it is.
   IpAddress Extract(const IpAddress& address) const;
   Endpoint Extract(const Endpoint& endpoint) const {

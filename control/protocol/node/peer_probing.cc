@@ -55,9 +55,9 @@ void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t
   association_.Send(now, path.NextWay(), EncodeControlMessage(probe), context_.outbox);
 }
 
-// The first path whose silence may grow scouts, where another one does not. The first of the others is the anchor. While
-// payloads flow, they tell that the peer lives, and what is silent are paths that an end pays for: none of those needs to
-// be the anchor then, and they need not wait until nothing flows.
+// The first path whose silence may grow scouts, where another one does not. The first of the others is the anchor.
+// While payloads flow, they tell that the peer lives, and what is silent are paths that an end pays for: none of those
+// needs to be the anchor then, and they need not wait until nothing flows.
 KeepAlive::Saying Peer::Silence(Instant now, const Path& path) const {
   const bool idle = now - last_use_ >= kIdleBeforeSilence;
   const Path* scout = nullptr;

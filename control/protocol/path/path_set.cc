@@ -18,13 +18,9 @@ bool CanReach(const wire::IpAddress& own, const wire::IpAddress& remote) {
   return own.is_v4() || own.is_link_local() == remote.is_link_local();
 }
 
-bool ReachedByNat64(const PortState& port, const wire::IpAddress& remote) {
-  return remote.is_v4() && port.nat64 && port.nat64->Reaches(remote);
-}
-
 // How many addresses of the port can reach this one.
 size_t CountSources(const PortState& port, const wire::IpAddress& known) {
-  const wire::IpAddress remote = ReachedByNat64(port, known) ? port.nat64->Embed(known) : known;
+  const wire::IpAddress remote = port.Sent(known);
   size_t sources = 0;
   for (const auto* list : {&port.addresses, &port.link_locals}) {
     sources += static_cast<size_t>(
@@ -87,9 +83,7 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
       }
-      const uint16_t growth =
-          ReachedByNat64(port, route.remote.address) ? wire::Nat64Prefix::kGrowth : uint16_t{0};
-      wanted.push_back({route, &known, static_cast<uint16_t>(port.mtu - growth), port.use});
+      wanted.push_back({route, &known, port.MtuTo(route.remote.address), port.use});
     }
   }
   const Path* const last = LastActive();

@@ -48,7 +48,8 @@ TEST(Nat64PrefixTest, LeadsToPrivateAddressesOnlyWhereTheNetworkSaysSo) {
   const Nat64Prefix own = *Nat64Prefix::Make(At("2001:db8:64::"), 96);
   const Nat64Prefix well_known = Nat64Prefix::WellKnown();
   EXPECT_TRUE(well_known.Reaches(At("192.0.2.1")));
-  for (const char* address : {"10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1"}) {
+  for (const char* address :
+       {"10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1"}) {
     EXPECT_FALSE(well_known.Reaches(At(address))) << address;
     EXPECT_TRUE(own.Reaches(At(address))) << address;
     // What nobody may have sent by it is no IPv4 address.

@@ -32,9 +32,8 @@ TEST(Nat64, AnIpv4EndpointHasOnePathByWhicheverAddressItIsTold) {
               .addresses = {*IpAddress::Parse("2001:db8::7")},
               .nat64 = wire::Nat64Prefix::WellKnown()};
   EndpointBook book;
-  const std::vector<Endpoint> endpoints = {At("192.0.2.1:13116"),
-                                           At("[64:ff9b::192.0.2.1]:13116"), At("10.0.0.1:13116"),
-                                           At("[2001:db8:1::1]:13116")};
+  const std::vector<Endpoint> endpoints = {At("192.0.2.1:13116"), At("[64:ff9b::192.0.2.1]:13116"),
+                                           At("10.0.0.1:13116"), At("[2001:db8:1::1]:13116")};
   book.Replace(kStart, EndpointSource::kConfig, 0, endpoints,
                [](const Endpoint&) { return false; });
   PathSet paths;
