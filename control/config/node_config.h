@@ -20,6 +20,7 @@
 #include "control/config/cap/cap_policy.h"
 #include "control/config/classes/traffic_class.h"
 #include "control/config/file/key_files.h"
+#include "control/config/nat64/nat64_choice.h"
 #include "control/config/text/endpoint_range.h"
 #include "control/config/text/host_port.h"
 #include "control/config/tunnel_policy.h"
@@ -112,7 +113,8 @@ struct PortConfig {
   std::string kernel_interface;
   std::optional<int> cpu;       // the CPU that its worker owns; several ports may name one
   std::optional<uint16_t> mtu;  // unset: the kernel's (the interface's, or the companion's)
-  uint8_t tier = 1;             // 1 to kMaxTier; lower ones are used first
+  Nat64Choice nat64;
+  uint8_t tier = 1;  // 1 to kMaxTier; lower ones are used first
   PortRates rate;
   std::optional<CapPolicy> cap;  // unset: it may carry as much as it can
   TcpUse tcp = TcpUse::kAuto;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/cap/cap_schema.h"
+#include "control/config/nat64/nat64_choice.h"
 #include "control/config/schema/load.h"
 #include "control/config/text/interface_pattern.h"
 #include "control/config/text/quantity.h"
@@ -319,6 +320,14 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why(
             "The size of the largest IP packet to send. With auto, it is the MTU of the kernel "
             "interface; larger packets would not leave it.");
+    s.Scalar("nat64", &PortConfig::nat64, Nat64Text())
+        .Why(
+            "How a port whose interface has IPv6 addresses alone, as that of a mobile network "
+            "often "
+            "has, reaches peers and maps that have IPv4 addresses: by the prefix that the "
+            "network translates (RFC 6052). With auto, it is 64:ff9b::/96, which most networks "
+            "use; nothing but probes is sent by it where none is answered. A port with an IPv4 "
+            "address of its own uses that.");
     s.Scalar("tier", &PortConfig::tier, WholeNumber<uint8_t>(1, kMaxTier, "tier"))
         .Why(
             "Ports of a lower tier are used first by tunnels that do not use all paths: those of "

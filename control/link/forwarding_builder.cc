@@ -187,24 +187,29 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
     lcore::PathEntry& built = entry.paths.emplace_back();
     built.id = path.id;
     built.port = path.port;
-    built.remote = path.remote;
+    const std::optional<wire::Nat64Prefix>& nat64 = port->second.nat64;
+    const wire::Endpoint remote = nat64 ? nat64->Embed(path.remote) : path.remote;
+    built.remote = remote;
     built.counters = counters_.at(path.id);
     if (!path.carries || !port->second.kernel.up() || !port->second.worker_alive) {
       continue;
     }
-    const NextHop* hop = next_hop(path.port, HopOf(path).second);
+    const NextHop* hop =
+        next_hop(path.port, {.local = {path.local, listen_port_}, .remote = remote});
     hop_lacks |= hop == nullptr;
-    if (hop == nullptr || !hop->reachable() || hop->source.is_v4() != path.remote.address.is_v4()) {
+    if (hop == nullptr || !hop->reachable() || hop->source.is_v4() != remote.address.is_v4()) {
       continue;
     }
     built.send = true;
     built.slot = peers_[id].slots.Of(path.id);
     built.frame = wire::MakeFrameTemplate(
-        port->second.info.mac, hop->mac, {hop->source, listen_port_}, path.remote,
+        port->second.info.mac, hop->mac, {hop->source, listen_port_}, remote,
         port->second.info.on_wire ? wire::UdpChecksum::kAlways : wire::UdpChecksum::kNoneOnV4);
     size_t mtu = std::min<size_t>(port->second.info.mtu, port->second.kernel.mtu);
     if (hop->mtu != 0) mtu = std::min<size_t>(mtu, hop->mtu);
-    if (path.size != 0) mtu = std::min<size_t>(mtu, path.size);
+    // The protocol measures what leaves as IPv4.
+    const uint16_t growth = remote == path.remote ? uint16_t{0} : wire::Nat64Prefix::kGrowth;
+    if (path.size != 0) mtu = std::min<size_t>(mtu, path.size + growth);
     const size_t room = DatagramRoom(mtu, built.frame.is_v6());
     built.max_datagram = static_cast<uint32_t>(room);
     narrowest = std::min(narrowest.value_or(room), room);
@@ -217,7 +222,7 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
                            .told_rate = path.told_rate * uint64_t{1000} / 8,
                            .worker = port->second.info.worker,
                            .max_plaintext = PlaintextRoom(room),
-                           .remote = path.remote,
+                           .remote = remote,
                            .round_trip = path.rtt.value_or(wire::Duration())});
     others_work |= !route.paths.back().last_resort && path.state == protocol::PathState::kActive;
     if (std::find(route.homes.begin(), route.homes.end(), port->second.info.worker) ==

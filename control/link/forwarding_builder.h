@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,7 @@ struct ForwardingPort {
   lcore::PortInfo info;
   InterfaceState kernel;     // of the kernel's side
   bool worker_alive = true;  // false: its lcore does not answer; its paths are skipped
+  std::optional<wire::Nat64Prefix> nat64 = {};  // IPv4 endpoints are written to by it
 };
 
 class ForwardingBuilder {
@@ -50,6 +52,7 @@ class ForwardingBuilder {
   // --- What changed since the last snapshot. ---
   // A port: its state, addresses, MTU, worker.
   void PortsChanged();
+  // `flow` is as the protocol knows it, whatever its port makes of it.
   void NextHopChanged(wire::PortId port, const Flow& flow);
   // Asks again for next hops that nobody could give. Call about once a second.
   void RetryNextHops();
@@ -82,6 +85,7 @@ class ForwardingBuilder {
     bool hop_lacks = false;  // nobody could give the next hop of a path; in hop_lacks_
   };
   using Hop = std::pair<wire::PortId, Flow>;
+  // The flow as the protocol knows it.
   Hop HopOf(const protocol::PathStatus& path) const {
     return {path.port, {.local = {path.local, listen_port_}, .remote = path.remote}};
   }

@@ -54,9 +54,11 @@ std::string Links::ReasonOf(const PortTable::Port& port) const {
 }
 
 void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
+  const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(port);
   transmitter_.SetPort(id, {.outlet = port.outlet(),
                             .mac = port.info.mac,
-                            .listen_port = context_.config.node.listen_port});
+                            .listen_port = context_.config.node.listen_port,
+                            .nat64 = nat64});
   const auto mtu = static_cast<uint16_t>(std::min<uint32_t>(port.info.mtu, port.kernel.mtu));
   context_.dataplane.SetPortMtu(id, mtu);
   cap::PortTerms terms = context_.terms(port.config);
@@ -71,9 +73,23 @@ void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
                              .down = terms.rate.down,
                              .number = context_.config.NumberOf(port.config),
                              .use = terms.use,
-                             .only = port.only});
+                             .only = port.only,
+                             .nat64 = nat64});
   forwarding_.PortsChanged();
   changed_ = true;
+}
+
+std::optional<wire::Nat64Prefix> Links::Nat64Of(const PortTable::Port& port) {
+  const std::vector<wire::IpAddress>& addresses = port.kernel.addresses;
+  const bool any_v4 = std::any_of(addresses.begin(), addresses.end(),
+                                  [](const wire::IpAddress& one) { return one.is_v4(); });
+  if (any_v4 || addresses.empty()) return std::nullopt;
+  return port.config.nat64.prefix;
+}
+
+std::optional<wire::Nat64Prefix> Links::Nat64Of(wire::PortId id) const {
+  const PortTable::Port* const port = ports_.Find(id);
+  return port == nullptr ? std::nullopt : Nat64Of(*port);
 }
 
 void Links::TermsChanged(const config::PortConfig& config) {
@@ -126,9 +142,7 @@ void Links::FollowConfig() {
   }
 }
 
-void Links::OnSizeHint(wire::PortId id, const SizeHint& hint) {
-  context_.protocol.HintSize(context_.loop.now(), id, hint.to, hint.mtu);
-}
+void Links::OnSizeHint(wire::PortId id, const SizeHint& hint) { TellSize(id, hint.to, hint.mtu); }
 
 // The device is closed when this returns. So by then the workers must have a snapshot without the port.
 void Links::OnPortClosing(wire::PortId id) {
@@ -147,11 +161,20 @@ std::string Links::PortName(wire::PortId id) const {
 // What the kernel has learned of the size of the route is a hint for protocol, which probes it.
 void Links::OnNextHopChanged(wire::PortId port, const Flow& flow) {
   const wire::Instant now = context_.loop.now();
-  forwarding_.NextHopChanged(port, flow);
+  const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(port);
+  forwarding_.NextHopChanged(
+      port, {.local = flow.local, .remote = nat64 ? nat64->Extract(flow.remote) : flow.remote});
   transmitter_.NextHopChanged(now, port, flow);
   const NextHop* hop = next_hops_.Find(port, flow);
   if (hop == nullptr || hop->learned_mtu == 0) return;
-  context_.protocol.HintSize(now, port, flow.remote.address, hop->learned_mtu);
+  TellSize(port, flow.remote.address, hop->learned_mtu);
+}
+
+void Links::TellSize(wire::PortId id, const wire::IpAddress& to, uint32_t size) {
+  const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(id);
+  const wire::IpAddress known = nat64 ? nat64->Extract(to) : to;
+  const uint32_t growth = known == to ? 0U : wire::Nat64Prefix::kGrowth;
+  if (size > growth) context_.protocol.HintSize(context_.loop.now(), id, known, size - growth);
 }
 
 // --- The stages of a turn. ---
@@ -174,7 +197,8 @@ void Links::Publish() {
     if (!port->id.has_value()) continue;
     ports[*port->id] = {.info = port->info,
                         .kernel = port->kernel,
-                        .worker_alive = health_.alive(port->info.worker)};
+                        .worker_alive = health_.alive(port->info.worker),
+                        .nat64 = Nat64Of(*port)};
   }
   for (const protocol::ChangedPeer& peer : context_.protocol.ChangedPeers(since)) {
     changed_peers_.Add(peer.id, peer.sessions);

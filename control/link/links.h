@@ -123,9 +123,12 @@ class Links : private PortListener {
 
   // What is known of the next hop of a path; null where nothing was sent over it lately.
   const NextHop* NextHopOf(const protocol::PathStatus& path) const {
+    const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(path.port);
     return next_hops_.Find(path.port, {.local = {path.local, context_.config.node.listen_port},
-                                       .remote = path.remote});
+                                       .remote = nat64 ? nat64->Embed(path.remote) : path.remote});
   }
+  // The prefix by which the port reaches IPv4 endpoints; nullopt where it has an IPv4 address, or shall not.
+  std::optional<wire::Nat64Prefix> Nat64Of(wire::PortId id) const;
 
   const PortTable& ports() const { return ports_; }
   const ForwardingBuilder& forwarding() const { return forwarding_; }
@@ -170,6 +173,9 @@ class Links : private PortListener {
   void TellState(const PortTable::Port& port);
   void Raise(EventKind kind, const PortTable::Port& port, std::string reason);
   void TellPort(wire::PortId id, const PortTable::Port& port);
+  static std::optional<wire::Nat64Prefix> Nat64Of(const PortTable::Port& port);
+  // What routers or the kernel know of the size of a way out, in the protocol's measure.
+  void TellSize(wire::PortId id, const wire::IpAddress& to, uint32_t size);
   void OnNextHopChanged(wire::PortId port, const Flow& flow);
 
   const Context context_;

@@ -39,7 +39,8 @@ void Transmitter::Send(Instant now, const Transmit& transmit) {
     return;
   }
   if (transmit.answers) return SendAnswer(port->second, transmit);
-  const Flow flow{.local = {transmit.source, port->second.listen_port}, .remote = transmit.to};
+  const Flow flow{.local = {transmit.source, port->second.listen_port},
+                  .remote = Target(port->second, transmit)};
   const NextHop* next_hop = next_hops_.Request(now, transmit.port, port->second.outlet, flow);
   if (next_hop == nullptr || next_hop->state == NextHop::State::kUnreachable) {
     drops_.Add(Drop::kNoNeighbour);
@@ -67,12 +68,13 @@ void Transmitter::SendFrame(const PortAddressing& from, const wire::MacAddress& 
     drops_.Add(Drop::kNoBuffer);
     return;
   }
-  if (source.is_v4() != transmit.to.address.is_v4()) {
+  const wire::Endpoint to = Target(from, transmit);
+  if (source.is_v4() != to.address.is_v4()) {
     drops_.Add(Drop::kNoNeighbour);
     return;
   }
   const wire::FrameTemplate headers = wire::MakeFrameTemplate(
-      from.mac, to_mac, {source, from.listen_port}, transmit.to, wire::UdpChecksum::kAlways);
+      from.mac, to_mac, {source, from.listen_port}, to, wire::UdpChecksum::kAlways);
   const wire::MutableBytes room = frame.Append(headers.size + transmit.datagram.size());
   if (room.empty()) {
     drops_.Add(Drop::kTooLarge);

@@ -12,6 +12,7 @@
 #define WARP_CONTROL_LINK_TRANSMITTER_H_
 
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -19,6 +20,7 @@
 #include "control/protocol/transmit.h"
 #include "dataplane/facade/counters.h"
 #include "dataplane/facade/dataplane.h"
+#include "dataplane/wire/nat64_prefix.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
@@ -28,6 +30,7 @@ struct PortAddressing {
   Outlet outlet;
   wire::MacAddress mac;
   uint16_t listen_port = 0;
+  std::optional<wire::Nat64Prefix> nat64 = {};  // IPv4 endpoints are written to by it
 };
 
 class Transmitter {
@@ -56,6 +59,10 @@ class Transmitter {
     wire::Instant since;
     protocol::Transmit transmit;
   };
+  // Where the datagram goes, as the wire has it.
+  static wire::Endpoint Target(const PortAddressing& from, const protocol::Transmit& transmit) {
+    return from.nat64 ? from.nat64->Embed(transmit.to) : transmit.to;
+  }
   void SendAnswer(const PortAddressing& from, const protocol::Transmit& transmit);
   void SendFrame(const PortAddressing& from, const wire::MacAddress& to_mac,
                  const wire::IpAddress& source, const protocol::Transmit& transmit);

@@ -49,6 +49,7 @@ constexpr std::array kRules = {
 
     Rule{EntryKind::kMap, "", Effect::kReopen},
 
+    Rule{EntryKind::kPort, "nat64", Effect::kLive},
     Rule{EntryKind::kPort, "tier", Effect::kLive},
     Rule{EntryKind::kPort, "rate", Effect::kLive},
     Rule{EntryKind::kPort, "cap", Effect::kLive},

@@ -191,9 +191,7 @@ std::vector<PortId> MapRegistrations::TakeWithdrawn(Instant now) {
 
 bool MapRegistrations::Carries(const PortFamily& family) const {
   const auto port = ports_.find(family.port);
-  return port != ports_.end() && port->second.up &&
-         std::any_of(port->second.addresses.begin(), port->second.addresses.end(),
-                     [&](const wire::IpAddress& address) { return family.Has(address); });
+  return port != ports_.end() && port->second.up && port->second.HasFamily(family.v6);
 }
 
 bool MapRegistrations::Stays(const PortFamily& family, const Entry& entry) const {

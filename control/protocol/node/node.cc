@@ -61,8 +61,15 @@ void Node::TellPorts(Instant now) {
 
 // --- What arrives. ---
 
-void Node::HandleHandshake(Instant now, const Arrival& arrival, wire::Bytes datagram) {
+Arrival Node::Known(Arrival arrival) const {
+  if (const auto port = ports_.find(arrival.port); port != ports_.end())
+    arrival.from = port->second.Known(arrival.from);
+  return arrival;
+}
+
+void Node::HandleHandshake(Instant now, const Arrival& arrived, wire::Bytes datagram) {
   if (draining_) return;
+  const Arrival arrival = Known(arrived);
   // Nobody is answered at an address that another node cannot have.
   if (!AcceptableEndpoint(arrival.from, context_.allow_loopback) ||
       IsOwnEndpoint(ports_, context_.listen_port, arrival.from, arrival.port)) {
@@ -113,8 +120,10 @@ void Node::HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram
   }
 }
 
-void Node::HandleControl(Instant now, const OpenedMessage& opened) {
+void Node::HandleControl(Instant now, const OpenedMessage& arrived) {
   if (draining_) return;
+  OpenedMessage opened = arrived;
+  opened.arrival = Known(arrived.arrival);
   const Association* association = FindAssociation(opened.session);
   if (association == nullptr) return Count(wire::Drop::kUnknownSession);
   const Owner owner = OwnerOf(association);

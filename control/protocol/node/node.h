@@ -222,6 +222,8 @@ class Node {
   void Count(wire::Drop drop);  // kNone counts nothing
   Owner OwnerOf(const Association* association) const;
   Association* FindAssociation(const wire::Session* session) const;
+  // The arrival as the protocol knows it: an endpoint behind a NAT64 by its IPv4 address.
+  Arrival Known(Arrival arrival) const;
   void HandleReply(Instant now, const Arrival& arrival, wire::Bytes datagram,
                    wire::MessageType type);
   wire::Drop HandleMapControl(Instant now, MapDriver& map, const OpenedMessage& opened);

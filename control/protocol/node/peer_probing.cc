@@ -56,25 +56,32 @@ void Peer::SendProbe(Instant now, Path& path, const Challenge& challenge, size_t
 }
 
 // The first path whose silence may grow scouts, where another one does not. The first of the others is the anchor.
+// While payloads flow, they tell that the peer lives, and what is silent are paths that an end pays for: none of those
+// needs to be the anchor then, and they need not wait until nothing flows.
 KeepAlive::Saying Peer::Silence(Instant now, const Path& path) const {
   const bool idle = now - last_use_ >= kIdleBeforeSilence;
   const Path* scout = nullptr;
   size_t silent = 0;
+  size_t active = 0;
+  bool any_in_use = false;
   for (const Path& one : paths_.paths()) {
+    active += one.active() ? 1 : 0;
+    any_in_use |= one.active() && one.in_use();
     if (!one.keeps_silent()) continue;
     ++silent;
-    if (scout == nullptr && idle && now - one.since() >= kIdleBeforeSilence &&
-        one.keep_alive().WantsMore(now))
+    if (scout == nullptr && (idle || one.use().sparing()) &&
+        now - one.since() >= kIdleBeforeSilence && one.keep_alive().WantsMore(now))
       scout = &one;
   }
-  if (silent < 2) scout = nullptr;
+  if (scout != nullptr && (scout->use().sparing() ? active : silent) < 2) scout = nullptr;
   const auto anchor = std::find_if(
       paths_.paths().begin(), paths_.paths().end(),
       [scout](const Path& one) { return one.keeps_silent() && one.carries() && &one != scout; });
   const bool anchors = anchor != paths_.paths().end() && &*anchor == &path;
   return {.leads = LeadsSilence(),
           .scouts = scout == &path,
-          .most = anchors || silent < 2 ? kAnchorSilence : kSilenceSteps};
+          .most = !any_in_use && (anchors || silent < 2) ? kAnchorSilence : kSilenceSteps,
+          .least = path.use().sparing() ? KeepAlive::kSparing : KeepAlive::Step{1}};
 }
 
 // While no payloads flow, what proves that the peer lives may come over the slowest path alone.

@@ -198,8 +198,7 @@ class Path {
 
   // Whether the ends take turns to probe it. On one that loses probes all the time nobody knows why one is missing.
   bool keeps_silent() const {
-    return active() && !in_use_ && !use_.sparing() && rtt_.has_value() &&
-           LostAfter() == kLostAfterProbes;
+    return active() && !in_use_ && rtt_.has_value() && LostAfter() == kLostAfterProbes;
   }
   const KeepAlive& keep_alive() const { return keep_alive_; }
   // What it says of the next probe, in one that SendProbe has just made. 0 where nobody takes turns.

@@ -20,7 +20,8 @@ bool CanReach(const wire::IpAddress& own, const wire::IpAddress& remote) {
 }
 
 // How many addresses of the port can reach this one.
-size_t CountSources(const PortState& port, const wire::IpAddress& remote) {
+size_t CountSources(const PortState& port, const wire::IpAddress& known) {
+  const wire::IpAddress remote = port.Sent(known);
   size_t sources = 0;
   for (const auto* list : {&port.addresses, &port.link_locals}) {
     sources += static_cast<size_t>(
@@ -74,16 +75,17 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
   std::set<Route> named;
   for (const auto& [id, port] : ports) {
     for (const EndpointBook::Known& known : endpoints) {
-      const Route route{id, known.endpoint};
+      // A name server that translates tells the embedded address beside the one that it holds.
+      const Route route{id, port.Known(known.endpoint)};
       if (!IsOf(known, id, port) || !named.insert(route).second) continue;
-      const absl::string_view why = WhyUnusable(port, known.endpoint);
+      const absl::string_view why = WhyUnusable(port, route.remote);
       Path* const path = Find(route);
       if (path == nullptr && !why.empty()) continue;
       if (path != nullptr && path->usable() != why.empty()) {
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
       }
-      wanted.push_back({route, &known, port.mtu, port.use});
+      wanted.push_back({route, &known, port.MtuTo(route.remote.address), port.use});
     }
   }
   const Path* const last = LastActive();

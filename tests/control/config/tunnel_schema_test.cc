@@ -108,6 +108,13 @@ TEST(TunnelSchemaTest, PortsHaveATierAndRates) {
   EXPECT_EQ(config->ports[0].rate.down, 50'000'000u);
   EXPECT_EQ(config->ports[1].rate.up, 0u);
   EXPECT_EQ(config->ports[1].rate.down, 0u);
+  EXPECT_EQ(config->ports[0].nat64, Nat64Choice());
+  const auto nat64 = Node("", "", "nat64: \"2001:db8:64::/96\"");
+  ASSERT_TRUE(nat64.ok()) << nat64.status();
+  EXPECT_EQ(nat64->ports[0].nat64.prefix->Embed(*wire::IpAddress::Parse("192.0.2.1")),
+            *wire::IpAddress::Parse("2001:db8:64::192.0.2.1"));
+  EXPECT_FALSE(Node("", "", "nat64: none")->ports[0].nat64.prefix);
+  EXPECT_NE(Mistakes("", "", "nat64: \"2001:db8:64::/80\"").find("RFC 6052"), std::string::npos);
   EXPECT_EQ(Mistakes("", "", "tier: 9"),
             "f:3: ports[0].tier: \"9\" is not a whole number from 1 to 8");
   EXPECT_EQ(Mistakes("", "", "rate: {up: 20}"),

@@ -136,6 +136,31 @@ TEST_F(ForwardingTest, APathAsksForTheNextHopFromItsLocalAddress) {
                                  FlowTo("10.9.0.2:13116")));
 }
 
+// A network that has IPv6 alone, and translates: the workers know the peer as their frames do, and the size is one of
+// IPv4, which the frames outgrow.
+TEST_F(ForwardingTest, AnIpv4EndpointIsReachedByThePrefixOfThePortsNetwork) {
+  ports_[3] = MakePort(/*worker=*/2, "2001:db8::7", 1400);
+  ports_[3].nat64 = wire::Nat64Prefix::WellKnown();
+  ports_[0].nat64 = std::nullopt;
+  state_.peers[0].paths = {MakePath(31, 3, "192.0.2.1:13116", PathState::kActive)};
+  state_.peers[0].paths[0].size = 1280;
+  hop_.source = Ip("2001:db8::7");
+  std::vector<Flow> asked;
+  snapshot_ = builder_.Build(state_, ports_, [&](wire::PortId, const Flow& flow) {
+    asked.push_back(flow);
+    return &hop_;
+  });
+  EXPECT_THAT(asked, ElementsAre(FlowTo("[64:ff9b::192.0.2.1]:13116")));
+  const PathEntry& path = snapshot_->peers.at(1)->paths.at(0);
+  EXPECT_TRUE(path.send);
+  EXPECT_EQ(path.remote, At("[64:ff9b::192.0.2.1]:13116"));
+  EXPECT_TRUE(path.frame.is_v6());
+  EXPECT_EQ(path.max_datagram, 1280u + 20 - 48);
+  // What the kernel has to tell of the way is of the peer's path.
+  builder_.NextHopChanged(3, FlowTo("192.0.2.1:13116"));
+  EXPECT_FALSE(builder_.complete());
+}
+
 TEST_F(ForwardingTest, PortsKnowTheirAddressesLinkLocalOnesToo) {
   const lcore::Snapshot& snapshot = Build();
   ASSERT_EQ(snapshot.ports.size(), 8u);

@@ -67,6 +67,30 @@ TEST_F(TransmitterTest, WaitsForTheNeighbourAndThenSendsInOrder) {
   EXPECT_EQ(dataplane_.transmitted[1].first, 2);
 }
 
+// A network that has IPv6 alone, and translates: of the answer, too.
+TEST_F(TransmitterTest, WritesToAnIpv4EndpointByThePrefixOfItsNetwork) {
+  transmitter_.SetPort(2, {.outlet = {"eth0"},
+                           .mac = {{2, 0, 0, 0, 0, 1}},
+                           .listen_port = 13116,
+                           .nat64 = wire::Nat64Prefix::WellKnown()});
+  Send("192.0.2.1:4000", 1);
+  netlink_.Answer("eth0 64:ff9b::c000:201",
+                  NextHop{.state = NextHop::State::kReachable,
+                          .source = *wire::IpAddress::Parse("2001:db8::7"),
+                          .mac = {{2, 0, 0, 0, 0, 9}}});
+  Answer({.port = 2,
+          .from = *wire::Endpoint::Parse("192.0.2.1:4000"),
+          .to = *wire::IpAddress::Parse("2001:db8::7"),
+          .from_mac = {{2, 0, 0, 0, 0, 9}}});
+  ASSERT_EQ(dataplane_.transmitted.size(), 2u);
+  for (const auto& [port, frame] : dataplane_.transmitted) {
+    wire::ParsedFrame parsed;
+    ASSERT_EQ(wire::ParseFrame(frame.bytes(), &parsed), wire::FrameKind::kUdp);
+    EXPECT_EQ(parsed.from.ToString(), "[2001:db8::7]:13116");
+    EXPECT_EQ(parsed.to.ToString(), "[64:ff9b::c000:201]:4000");
+  }
+}
+
 TEST_F(TransmitterTest, DropsByNameWhatCannotBeSent) {
   Send("10.9.0.2:4000", 1, /*port=*/5);
   EXPECT_EQ(Drops(Drop::kNoPath), 1u);

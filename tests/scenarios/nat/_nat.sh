@@ -17,6 +17,8 @@
 #   symmetric    address and port-dependent, at random; filtering as well
 #   cgn          `home`, behind a carrier's `port` (RFC 6598)
 #   cgn-symmetric  `home`, behind a carrier's `symmetric`
+#   nat64        the link has IPv6 alone, and its network translates (RFC 6146; tayga), with the mappings of `home`
+#   nat64-symmetric  the same, with those of `symmetric`
 . "$(dirname "${BASH_SOURCE[0]}")/../_init.sh"
 command -v conntrack >/dev/null || { echo "skipped: there is no conntrack"; exit 77; }
 
@@ -45,6 +47,10 @@ nat_link() {
   kind_of[$far]=$kind
   case $kind in
     open) link "$site" "$i" ;;
+    nat64*)
+      nat64_box "nat-$far" "$site" "wan$i" $((10 + i)) "fd64:$x:" M "$far" $((n * 100 + i)) "10.$n.$i.2/24" "${kind#nat64}"
+      nat_of[$far]=nat-$far
+      ;;
     cgn*)
       box "nat-$far" "$site" "wan$i" $((10 + i)) "192.168.$x" "cgn-$far" in 20 "100.64.$x.2/24" home
       box_outside "cgn-$far" "100.64.$x" M "$far" $((n * 100 + i)) "10.$n.$i.2/24"
@@ -70,6 +76,42 @@ box() {
   ip -n "$site" route replace default via "$inside.1" dev "$interface" metric $((90 + index))
   box_outside "$name" "$inside" "$6" "$7" "$8" "$9"
   rules "$name" "$kind"
+}
+
+# The prefix of networks that translate, one of their own, since that of RFC 6052 leads to no private address.
+nat64_prefix=fd64:64::/96
+
+# nat64_box NAME SITE INTERFACE INDEX INSIDE NAMESPACE INTERFACE INDEX OUTSIDE [-KIND]: as a box, but with IPv6 alone inside.
+# tayga gives the site's address an IPv4 address, which the box's rules translate as those of any other host.
+nat64_box() {
+  local name=$1 site=$2 interface=$3 inside=$5 kind=${10}
+  command -v tayga >/dev/null || { echo "skipped: there is no tayga"; exit 77; }
+  namespace "$name"
+  veth "$site" "$interface" "$4" "$name" in 20
+  ip -n "$site" address add "$inside:2/64" dev "$interface" nodad
+  box_outside "$name" 192.168.255 "$6" "$7" "$8" "$9"
+  ip -n "$name" -4 address flush dev in
+  on "$name" sysctl -qw net.ipv6.conf.all.forwarding=1
+  ip -n "$name" address add "$inside:1/64" dev in nodad
+  ip -n "$site" route replace default via "$inside:1" dev "$interface" metric $((90 + $4))
+  mkdir "$lab/$name.tayga"
+  cat >"$lab/$name.conf" <<CONF
+tun-device nat64
+ipv4-addr 192.168.255.1
+ipv6-addr $inside:64
+prefix $nat64_prefix
+map 192.168.255.2 $inside:2
+data-dir $lab/$name.tayga
+CONF
+  ip -n "$name" tuntap add nat64 mode tun
+  ip -n "$name" link set nat64 up
+  ip -n "$name" route add 192.168.255.0/24 dev nat64
+  ip -n "$name" route add "$nat64_prefix" dev nat64
+  launch "$name-tayga" "$name" tayga --config "$lab/$name.conf" -d
+  inside_of[$name]=192.168.255.2
+  kind=${kind#-}
+  rules "$name" "${kind:-home}"
+  [[ ${port_options:-} == *nat64* ]] || port_options+=", nat64: \"$nat64_prefix\""
 }
 
 # The outside of a box whose `in` exists. The far end gets .1 of the same network.

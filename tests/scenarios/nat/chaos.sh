@@ -1,6 +1,7 @@
 #!/bin/bash
-# NATs of any kind before any link, that forget, get other ports or other addresses at any time, links that go dark, and a
-# map that dies and comes back. One path is whole at any moment: then no payload is lost, none comes twice, and none goes to
+# NATs of any kind before any link, that forget, get other ports or other addresses at any time, and what was silent for a
+# second or more; links that have IPv6 alone and a network that translates; links that go dark, and a map that dies and
+# comes back. One path is whole at any moment: then no payload is lost, none comes twice, and none goes to
 # an endpoint that has not answered.
 #
 #     chaos.sh [SECONDS [SEED]]     the seed is printed; the same one does the same again
@@ -12,17 +13,17 @@ seed=${2:-$(($(date +%s) % 100000))}
 echo "seed $seed"
 RANDOM=$seed
 
-kinds=(open cone address port home symmetric cgn cgn-symmetric)
+kinds=(open cone address port home nat64 symmetric cgn cgn-symmetric nat64-symmetric)
 # No path leads from a symmetric NAT to one that is restricted by port. So B has none of the latter where A has one of the
-# former.
-# But a map that relays joins these as well.
+# former, unless the map relays, which joins these as well.
 # A subshell would draw numbers of its own.
-a=("${kinds[RANDOM % 8]}" "${kinds[RANDOM % 8]}")
+a=("${kinds[RANDOM % 10]}" "${kinds[RANDOM % 10]}")
 most=3
-[[ ${a[*]} == *symmetric* ]] || most=5
-[[ ${3:-} != relay ]] || most=8
+[[ ${a[*]} == *symmetric* ]] || most=6
+[[ ${3:-} != relay ]] || most=10
 b=("${kinds[RANDOM % most]}" "${kinds[RANDOM % most]}")
-echo "A: ${a[*]}, B: ${b[*]}"
+forget=$((RANDOM % 3 + 1))
+echo "A: ${a[*]}, B: ${b[*]}; mappings are forgotten after $forget s"
 
 router
 watch_strays
@@ -40,6 +41,9 @@ all_carry() {
 map
 nat_site A "${a[@]}"
 nat_site B "${b[@]}"
+for name in "${!outside_of[@]}"; do
+  on "$name" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=$forget
+done
 node_config A B
 node_config B A
 node_up A

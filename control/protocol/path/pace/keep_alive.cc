@@ -52,9 +52,10 @@ KeepAlive::Step KeepAlive::Say(Instant now, const Saying& saying) {
   if (!saying.leads) {
     said_ = std::min(std::max(heard_, Step{1}), failed);
   } else if (saying.scouts && WantsMore(now)) {
-    said_ = static_cast<Step>(proven_ + 1);
+    said_ = std::min(std::max(static_cast<Step>(proven_ + 1), saying.least), failed);
   } else {
-    said_ = std::min({static_cast<Step>(std::max(proven_ - 1, 1)), failed, saying.most});
+    const auto below = static_cast<Step>(std::max(proven_ - 1, int{saying.least}));
+    said_ = std::min({below, failed, saying.most});
   }
   return said_;
 }

@@ -31,6 +31,8 @@ class KeepAlive {
   // A length of silence, from 1 to kSilenceSteps. 0: none is said, and each end probes by itself.
   using Step = uint8_t;
   static Duration SilenceOf(Step step);
+  // Where an end of the path pays for what it carries, silences begin with this step.
+  static constexpr Step kSparing = 4;
 
   // --- What happens. ---
 
@@ -43,6 +45,7 @@ class KeepAlive {
     bool leads;   // our key is the smaller one
     bool scouts;  // a step more may be tried
     Step most;
+    Step least = 1;  // while nothing that long has failed
   };
   Step Say(Instant now, const Saying& saying);
   Step SayNothing() { return said_ = 0; }

@@ -23,6 +23,46 @@ Endpoint Of(int source, int last) {
   return {IpAddress::V4({198, 51, static_cast<uint8_t>(source), static_cast<uint8_t>(last)}), 53};
 }
 
+Endpoint At(const char* text) { return *Endpoint::Parse(text); }
+
+// A network that has IPv6 alone, and translates.
+TEST(Nat64, AnIpv4EndpointHasOnePathByWhicheverAddressItIsTold) {
+  Ports ports;
+  ports[3] = {.up = true,
+              .addresses = {*IpAddress::Parse("2001:db8::7")},
+              .nat64 = wire::Nat64Prefix::WellKnown()};
+  EndpointBook book;
+  const std::vector<Endpoint> endpoints = {At("192.0.2.1:13116"), At("[64:ff9b::192.0.2.1]:13116"),
+                                           At("10.0.0.1:13116"), At("[2001:db8:1::1]:13116")};
+  book.Replace(kStart, EndpointSource::kConfig, 0, endpoints,
+               [](const Endpoint&) { return false; });
+  PathSet paths;
+  PathId next = 1;
+  paths.Reconcile(kStart, ports, book.All(), &next);
+  std::vector<Endpoint> remotes;
+  for (const Path& path : paths.paths()) {
+    remotes.push_back(path.route().remote);
+    EXPECT_TRUE(path.usable());
+  }
+  EXPECT_EQ(remotes, (std::vector<Endpoint>{endpoints[0], endpoints[3]}));
+  EXPECT_EQ(WhyUnusable(ports[3], endpoints[0]), "");
+  EXPECT_EQ(WhyUnusable(ports[3], endpoints[2]), "no address") << "private";
+  // Without a global address of its own, it reaches nobody.
+  ports[3].addresses.clear();
+  EXPECT_EQ(WhyUnusable(ports[3], endpoints[0]), "no address");
+  ports[3] = {.up = true, .addresses = {*IpAddress::Parse("2001:db8::7")}};
+  EXPECT_EQ(WhyUnusable(ports[3], endpoints[0]), "no address");
+}
+
+// What answers has another source than what was asked, if nobody knows that they are the same.
+TEST(Nat64, AnArrivalIsKnownByItsIpv4Address) {
+  const PortState port{.nat64 = wire::Nat64Prefix::WellKnown()};
+  EXPECT_EQ(port.Known(At("[64:ff9b::192.0.2.1]:5")), At("192.0.2.1:5"));
+  EXPECT_EQ(port.Known(At("[64:ff9b::10.0.0.1]:5")), At("[64:ff9b::10.0.0.1]:5")) << "forged";
+  EXPECT_EQ(port.Known(At("[2001:db8::1]:5")), At("[2001:db8::1]:5"));
+  EXPECT_EQ(PortState().Known(At("[64:ff9b::192.0.2.1]:5")), At("[64:ff9b::192.0.2.1]:5"));
+}
+
 // A peer whose endpoints are told from several sides, seen from some ports.
 class Crowd {
  public:

@@ -1,0 +1,52 @@
+#!/bin/bash
+# A link that has IPv6 alone, as that of a mobile network, whose provider translates (NAT64), beside an ordinary one. The
+# map and the peer have IPv4 alone. The tunnel is up over both links, and nothing is lost when one is cut, when the
+# translator forgets all, and when it gets other ports or another address.
+#
+#   A wan0 (IPv6) - tayga, KIND - a0 .           . b0 - KIND - wan0 B
+#   A wan1 ---------------------- a1 : M (map)   : b1 - KIND - wan1 B
+#
+#     nat64.sh                 the whole table
+#     nat64.sh nat64 port      A's wan0 is behind the first, both links of B are behind the second
+. "$(dirname "$0")/_nat.sh"
+
+if (($# == 0)); then
+  each_row "nat64 open" "nat64 port" "nat64-symmetric open" "nat64-symmetric cone" "nat64 nat64"
+  exit
+fi
+
+router
+watch_strays
+map_up
+nat_site A "$1" open
+nat_site B "$2" "$2"
+node_config A B
+node_config B A
+node_up A
+node_up B
+begun=${EPOCHREALTIME/./}
+echo_up
+status A 'active() > 0' >/dev/null
+traffic 500 1000
+pairs A B | arrive >/dev/null
+took="up $(elapsed "$begun")"
+
+step "each link is cut in turn"
+for far in a0 a1; do
+  black_hole $far
+  sleep 1
+  lift_black_hole $far
+  took+=" cut $far $(pairs A B | arrive)"
+done
+for what in flush rebind new_address; do
+  $what a0
+  took+=" $what $(pairs A B | arrive)" || fail "after $what: $took"
+done
+traffic_end
+echo "took $took"
+nothing_lost
+no_strays
+
+step "what leaves by the link is IPv6, and the peer is known by its IPv4 addresses alone"
+[[ -z $(ip -n A -4 address show dev wan0) ]] || fail "wan0 has an IPv4 address"
+status A "not [p for p in paths() if p['endpoint'].startswith('[fd64:')]" 2 >/dev/null
