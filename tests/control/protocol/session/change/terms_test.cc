@@ -255,8 +255,8 @@ TEST_F(Terms, AnyTimersAfterAnyOthersLoseNothing) {
   }
 }
 
-// The shortest and the longest that a file may say, by turns, at one end before the other. The shortest are shorter than
-// handshakes may be, so that there is no session at times; what was there first has one again soon.
+// The shortest and the longest that a file may say, by turns, at one end before the other. The shortest are shorter
+// than handshakes may be, so that there is no session at times; what was there first has one again soon.
 TEST_F(Terms, FromOneLimitToTheOtherAndBack) {
   Timers shortest, longest;
 #define WARP_LIMITS(name, standard, least, most, why) \
