@@ -36,8 +36,9 @@ void Bond(benchmark::State& state) {
   wire::Instant now{std::chrono::seconds(1)};
   bond.SetPaths(now, paths);
   for (uint16_t flow = 0; flow < flows; ++flow) {
-    bond.SetFlow(flow, {.policy = {.mode = config::TunnelMode::kStripe,
-                                   .resend = std::chrono::milliseconds(150)}});
+    bond.SetFlow(now, flow,
+                 {.policy = {.mode = config::TunnelMode::kStripe,
+                             .resend = std::chrono::milliseconds(150)}});
   }
   struct Newest {
     uint64_t counter = 0;
@@ -92,8 +93,9 @@ void Turns(benchmark::State& state) {
       .id = 1, .slot = 0, .max_rate = 1'000'000'000, .round_trip = std::chrono::milliseconds(20)};
   wire::Instant now{std::chrono::seconds(1)};
   bond.SetPaths(now, {&path, 1});
-  bond.SetFlow(flows, {.policy = {.mode = config::TunnelMode::kStripe,
-                                  .weight = static_cast<uint32_t>(state.range(1))}});
+  bond.SetFlow(now, flows,
+               {.policy = {.mode = config::TunnelMode::kStripe,
+                           .weight = static_cast<uint32_t>(state.range(1))}});
   uint64_t number = 0;
   const auto wait = [&](uint16_t flow) {
     bond.NoteUnsent(now, {.flow = flow,
@@ -103,7 +105,7 @@ void Turns(benchmark::State& state) {
                           .deadline = now + std::chrono::hours(1)});
   };
   for (uint16_t flow = 0; flow < flows; ++flow) {
-    bond.SetFlow(flow, {.policy = {.mode = config::TunnelMode::kStripe}});
+    bond.SetFlow(now, flow, {.policy = {.mode = config::TunnelMode::kStripe}});
     for (int i = 0; i < 4; ++i) wait(flow);
   }
   for (auto _ : state) {

@@ -90,11 +90,12 @@ void Bond::SetTold(bool told) {
   UpdateSuspicion();
 }
 
-void Bond::SetFlow(uint16_t tunnel, const FlowSpec& spec) {
+void Bond::SetFlow(Instant now, uint16_t tunnel, const FlowSpec& spec) {
   if (tunnel >= flows_.size()) flows_.resize(tunnel + size_t{1});
   if (flows_[tunnel] == nullptr) flows_[tunnel] = std::make_unique<TunnelFlows>();
   TunnelFlows& flows = *flows_[tunnel];
   const uint64_t before = flows.in_order.weight();
+  const bool moves = spec.allowed != flows.in_order.spec.allowed;
   for (Flow* const changed : {&flows.in_order, &flows.ahead}) {
     for (wire::PathSlot slot = 0; slot < changed->queues.size(); ++slot) {
       if (changed->queues[slot].empty()) continue;
@@ -105,6 +106,7 @@ void Bond::SetFlow(uint16_t tunnel, const FlowSpec& spec) {
   config::TunnelPolicy& ahead = flows.ahead.spec.policy;
   ahead.resend = {};
   if (ahead.mode == config::TunnelMode::kStripe) ahead.mode = config::TunnelMode::kAdaptive;
+  if (moves) MoveToAllowed(now, tunnel);
   const uint64_t weight = flows.in_order.weight();
   if (weight <= heaviest_ && (before < heaviest_ || weight == before)) return;
   heaviest_ = 1;

@@ -76,8 +76,9 @@ class Bond {
 
   // The paths that may send now. What waits for another one goes to these.
   void SetPaths(Instant now, std::span<const PathSpec> paths);
-  // Of a tunnel; what of it goes ahead follows from that.
-  void SetFlow(uint16_t flow, const FlowSpec& spec);
+  // Of a tunnel; what of it goes ahead follows from that. What waits for a path that it may not use any more, or waited
+  // for any, goes to those that it may use now.
+  void SetFlow(Instant now, uint16_t flow, const FlowSpec& spec);
   // Adds each path whose port has a rate to `uses`. `waited` is since the last call.
   void TakeUses(Instant now, std::vector<PathUse>& uses);
   // `slot` is that of a path which TakeUses named just now.
@@ -228,6 +229,7 @@ class Bond {
   void Spread(Instant now, wire::PathSlot from);
   void SpreadAgain(Instant now, wire::PathSlot from);
   void PlaceAgain(Instant now, std::vector<Grant> items, wire::PathSlot from);
+  void MoveToAllowed(Instant now, uint16_t tunnel);
 
   // bond_turns.cc: what leaves when.
   // What a flow may send more in each turn: the heaviest has a whole one, and the others their part, so that turns are

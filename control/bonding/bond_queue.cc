@@ -285,6 +285,31 @@ void Bond::SpreadAgain(Instant now, wire::PathSlot from) {
   PlaceAgain(now, std::move(again), from);
 }
 
+// Thousands would wait for a turn each, where the path is slow, only to be told that it is no path of theirs.
+void Bond::MoveToAllowed(Instant now, uint16_t tunnel) {
+  std::vector<Grant> items;
+  for (const uint16_t id : {tunnel, static_cast<uint16_t>(tunnel | kAhead)}) {
+    Flow& flow = *Find(id);
+    items.insert(items.end(), flow.parked.begin(), flow.parked.end());
+    flow.parked.clear();
+    for (wire::PathSlot slot = 0; slot < flow.queues.size(); ++slot) {
+      FlowQueue& queue = flow.queues[slot];
+      if (queue.empty() || (flow.spec.allowed & wire::MaskOf(slot)) != 0) continue;
+      BondPath& path = PathOf(slot);
+      items.insert(items.end(), queue.items.begin(), queue.items.end());
+      items.insert(items.end(), queue.again.begin(), queue.again.end());
+      path.queued -= queue.bytes;
+      path.again_queued -= queue.again_bytes;
+      path.held_until = Instant{};
+      queue.items.clear();
+      queue.again.clear();
+      queue.bytes = queue.again_bytes = 0;
+      LeaveTurns(flow, id, slot);
+    }
+  }
+  PlaceAll(now, std::move(items));
+}
+
 void Bond::PlaceAgain(Instant now, std::vector<Grant> items, wire::PathSlot from) {
   std::stable_sort(items.begin(), items.end(),
                    [](const Grant& a, const Grant& b) { return a.taken < b.taken; });

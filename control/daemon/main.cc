@@ -33,6 +33,7 @@ int Check(const std::string& file) {
 
 int main(int argc, char** argv) {
   warp::os::BlockSignals(warp::os::StraySignals());
+  warp::os::LeaveChildrenToSystem();
   warp::config::NodeFlags flags;
   CLI::App app;
   warp::config::DeclareNodeFlags(app, flags);

@@ -11,10 +11,10 @@
 //                  │
 //                  └─► rolled back
 //
-// The file is read, checked and compared on a helper thread, `warp-reload`, because disks may hang and a large file takes
-// its time; and nothing is touched before all of it has been checked. Then one step (steps.h) is taken in each turn of
-// the loop, so that payloads come first, as in every turn. A step that fails leads back: by the inverse steps in reverse
-// order. Whatever is as large as the file is freed on the helper thread, too.
+// The file is read, checked and compared on a helper thread, `warp-reload`, because disks may hang and a large file
+// takes its time; and nothing is touched before all of it has been checked. Then one step (steps.h) is taken in each
+// turn of the loop, so that payloads come first, as in every turn. A step that fails leads back: by the inverse steps
+// in reverse order. Whatever is as large as the file is freed on the helper thread, too.
 //
 // Whoever changes a node over the tunnel that the node makes may lose the way back to it. With a time to confirm
 // within, the node leads itself back unless it is told in time that all is well.

@@ -1,6 +1,7 @@
 #include "dataplane/os/process.h"
 
 #include <linux/capability.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ void RaiseDescriptorLimit() {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 }
+
+void LeaveChildrenToSystem() { signal(SIGCHLD, SIG_IGN); }
 
 void GiveUpUsers() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};

@@ -16,6 +16,10 @@ void RaiseDescriptorLimit();
 // Before any other thread is started.
 void GiveUpUsers();
 
+// The system buries whatever child of this process ends. The first process of a container is the parent of all that
+// lose theirs, and each that nobody buries would keep its number for good.
+void LeaveChildrenToSystem();
+
 // Whether the machine has this CPU, online or not. Where the system does not say, it has.
 bool CpuExists(int cpu);
 

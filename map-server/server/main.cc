@@ -81,6 +81,7 @@ int Fail(const absl::Status& status) {
 
 int Main(int argc, char** argv) {
   os::BlockSignals(os::StraySignals());
+  os::LeaveChildrenToSystem();
   config::MapFlags flags;
   CLI::App app;
   config::DeclareMapFlags(app, flags);

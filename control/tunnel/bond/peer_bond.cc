@@ -66,7 +66,7 @@ void PeerBond::AddMember(uint16_t flow, BondMember& member, Allowed allowed) {
 
 // The flow is as light as can be from now on, and nothing of it is sent again.
 void PeerBond::RemoveMember(uint16_t flow) {
-  if (members_.erase(flow) > 0) bond_.SetFlow(flow, {});
+  if (members_.erase(flow) > 0) bond_.SetFlow(loop_.now(), flow, {});
 }
 
 void PeerBond::SetAllowed(uint16_t flow, Allowed allowed) {
@@ -89,7 +89,7 @@ void PeerBond::GiveSpec(uint16_t flow, const Member& member) {
     spec.policy.mode = config::TunnelMode::kReplicate;
     spec.policy.copies = 0;
   }
-  bond_.SetFlow(flow, spec);
+  bond_.SetFlow(loop_.now(), flow, spec);
 }
 
 wire::PathMask PeerBond::AllowedOf(const Member& member) const {

@@ -71,7 +71,7 @@ TEST(Untold, ABackupReturnsToItsLine) {
   };
   bond.SetTold(false);
   set(1, 0b11);
-  bond.SetFlow(1, {.policy = {.mode = TunnelMode::kBackup}});
+  bond.SetFlow(At(1), 1, {.policy = {.mode = TunnelMode::kBackup}});
   EXPECT_EQ(goes(2), 0b01u);
   set(3, 0b10);
   EXPECT_NE(goes(4) & 0b10, 0u);

@@ -25,11 +25,11 @@ TEST(Modes, CopiesGoByTheBestPathsAndNeverTwoByOnePort) {
                      .round_trip = Millis(20 + 10 * i)});
   }
   bond.SetPaths(At(1), paths);
-  bond.SetFlow(7, {.policy = {.mode = TunnelMode::kReplicate, .copies = 2}});
+  bond.SetFlow(At(1), 7, {.policy = {.mode = TunnelMode::kReplicate, .copies = 2}});
   Grant grant{.flow = 7, .size = 1480, .taken = At(1), .deadline = At(2)};
   ASSERT_EQ(bond.Offer(At(1), &grant), Bond::Fate::kGranted);
   EXPECT_EQ(grant.paths, 0b0101u);
-  bond.SetFlow(7, {.policy = {.mode = TunnelMode::kReplicate}, .allowed = 0b1110});
+  bond.SetFlow(At(1), 7, {.policy = {.mode = TunnelMode::kReplicate}, .allowed = 0b1110});
   ASSERT_EQ(bond.Offer(At(2), &grant), Bond::Fate::kGranted);
   EXPECT_EQ(grant.paths, 0b1110u);
 }

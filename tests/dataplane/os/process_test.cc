@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace warp::os {
 namespace {
@@ -33,6 +35,20 @@ TEST(ProcessTest, TakesAsManyDescriptorsAsTheSystemGrants) {
   EXPECT_EQ(raised.rlim_cur, before.rlim_max);
   EXPECT_EQ(raised.rlim_max, before.rlim_max);
   setrlimit(RLIMIT_NOFILE, &before);
+}
+
+// A child that has ended, and that nobody has buried, can still be sent a signal.
+TEST(ProcessTest, LeavesNoDeadChildBehind) {
+  EXPECT_EXIT(
+      {
+        LeaveChildrenToSystem();
+        alarm(60);
+        const pid_t child = fork();
+        if (child == 0) _exit(0);
+        while (kill(child, 0) == 0) usleep(1000);
+        std::exit(0);
+      },
+      ::testing::ExitedWithCode(0), "");
 }
 
 TEST(ProcessTest, KnowsTheCpusOfTheMachine) {

@@ -31,7 +31,7 @@ class BareBondTest : public testing::Test {
   }
   void SetFlow(uint16_t flow, const config::TunnelPolicy& policy,
                PathMask allowed = wire::kAllPaths) {
-    bond_.SetFlow(flow, {.policy = policy, .deadline = Millis(1000), .allowed = allowed});
+    bond_.SetFlow(now_, flow, {.policy = policy, .deadline = Millis(1000), .allowed = allowed});
   }
   Bond::Fate Offer(Grant* grant, uint16_t flow, uint32_t size = 1000) {
     *grant = {.flow = flow,

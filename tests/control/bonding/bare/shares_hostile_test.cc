@@ -21,7 +21,7 @@ class SharedPortTest : public testing::Test {
       bonds_.push_back(std::make_unique<Bond>([](uint16_t, uint64_t) {}));
       SetPath(i, rate);
       bonds_[i]->SetFlow(
-          1, {.policy = {.mode = config::TunnelMode::kStripe}, .deadline = Millis(250)});
+          {}, 1, {.policy = {.mode = config::TunnelMode::kStripe}, .deadline = Millis(250)});
     }
     sent_.resize(peers);
     wishes_.resize(peers);

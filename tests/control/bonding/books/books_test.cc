@@ -52,7 +52,7 @@ TEST_F(BooksTest, AWeightChangesWhileOnlyAResendWaits) {
   SetFlow(1, Stripe(150, 100));
   EXPECT_EQ(books_.WaitingWeight(0), 100u);
   EXPECT_EQ(books_.Wrong(), "");
-  bond_.SetFlow(1, {});  // its tunnel is gone
+  bond_.SetFlow(now_, 1, {});  // its tunnel is gone
   EXPECT_EQ(books_.Wrong(), "");
   Run(now_ + Millis(200));
   EXPECT_EQ(books_.WaitingWeight(0), 0u);

@@ -67,7 +67,7 @@ class Walk {
     rate_ = 0;
     SetPaths(0b111);
     for (uint16_t flow = 0; flow < kFlows; ++flow)
-      bond_.SetFlow(flow, {.policy = {.mode = TunnelMode::kStripe}, .deadline = Millis(250)});
+      bond_.SetFlow(now_, flow, {.policy = {.mode = TunnelMode::kStripe}, .deadline = Millis(250)});
     SetPaths(0b111);
     for (int i = 0; i < 4000; ++i) {
       now_ += Millis(5);
@@ -121,7 +121,7 @@ class Walk {
     if (Below(3) != 0) policy.mode = TunnelMode::kStripe;
     policy.weight = kWeights[Below(4)];
     policy.skew = Millis(Below(5) == 0 ? 5 : 0);
-    bond_.SetFlow(flow,
+    bond_.SetFlow(now_, flow,
                   {.policy = policy, .deadline = Millis(50 + Below(500)), .allowed = AnyPaths()});
   }
   void Rare() {

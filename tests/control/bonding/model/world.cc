@@ -68,9 +68,10 @@ uint16_t World::AddFlow(const FlowOptions& options) {
 void World::SetPolicy(uint16_t flow, const config::TunnelPolicy& policy) {
   flows_[flow].options.policy = policy;
   flows_[flow].parity.SetPolicy(policy.fec, flows_[flow].options.deadline);
-  bond_->SetFlow(flow, {.policy = policy,
-                        .deadline = flows_[flow].options.deadline,
-                        .allowed = flows_[flow].options.allowed});
+  bond_->SetFlow(time_->now(), flow,
+                 {.policy = policy,
+                  .deadline = flows_[flow].options.deadline,
+                  .allowed = flows_[flow].options.allowed});
 }
 
 void World::Stream(uint16_t flow, double rate, bool equal, Instant from, Instant to,

@@ -148,7 +148,9 @@ TEST(SizeAttack, ForgedIcmpMakesNoStormBetweenNodes) {
     net.Run(1ms);
   }
   EXPECT_LE(Padded(net, 0), 4u * 11);
-  for (const PathStatus& path : net.node(0).Peers()[0].paths) EXPECT_EQ(path.size, 1500u);
+  const std::vector<PathStatus> paths = net.node(0).Peers()[0].paths;
+  EXPECT_EQ(paths.size(), 4u);
+  for (const PathStatus& path : paths) EXPECT_EQ(path.size, 1500u);
 }
 
 // Its paths grow and shrink by turns, and each time the others are asked for as well.

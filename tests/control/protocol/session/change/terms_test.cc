@@ -160,6 +160,23 @@ TEST_F(Terms, OneEndAlone) {
   EXPECT_EQ(LifetimeOf(1), 90min);
 }
 
+// Nobody answers, so that the session of before has to end by itself.
+TEST_F(Terms, ALifetimeThatIsShortenedTwiceEndsWhenTheFirstOneSaid) {
+  VirtualNet& net = Begin(Slow());
+  net.Filter([](const Seen& seen) { return seen.type() == 1; });
+  Timers shorter = Quick();
+  shorter.session_lifetime = 10s;
+  Set(0, shorter);
+  net.Run(8s);
+  ASSERT_NE(net.Peer(0, 1).session, nullptr);
+  shorter.session_lifetime = 9s;
+  Set(0, shorter);
+  net.Run(1s);
+  EXPECT_NE(net.Peer(0, 1).session, nullptr);
+  net.Run(2s);
+  EXPECT_EQ(net.Peer(0, 1).session, nullptr);
+}
+
 TEST_F(Terms, ALifetimeThatIsTakenBackEndsNothing) {
   VirtualNet& net = Begin(Slow());
   const auto before = net.Peer(0, 1).session;
@@ -238,6 +255,49 @@ TEST_F(Terms, AnyTimersAfterAnyOthersLoseNothing) {
   }
 }
 
+// The shortest and the longest that a file may say, by turns, at one end before the other. The shortest are shorter
+// than handshakes may be, so that there is no session at times; what was there first has one again soon.
+TEST_F(Terms, FromOneLimitToTheOtherAndBack) {
+  Timers shortest, longest;
+#define WARP_LIMITS(name, standard, least, most, why) \
+  shortest.name = std::chrono::milliseconds(least);   \
+  longest.name = std::chrono::milliseconds(most);
+  WARP_TIMERS(WARP_LIMITS)
+#undef WARP_LIMITS
+  shortest.rekey_after_responder += 1ms;
+  shortest.handshake_retry_max += 1ms;
+  longest.rekey_after -= 2ms;
+  longest.rekey_after_responder -= 1ms;
+  longest.path_lost_after = 60s;
+  VirtualNet& net = Begin({});
+  for (int change = 0; change < 40; ++change) {
+    for (const int n : {change % 2, 1 - change % 2}) {
+      Set(n, change % 4 < 2 ? shortest : longest, change % 3 == 0 ? 64 : 4096);
+      for (int i = 0; i < 10; ++i) {
+        net.Send(0, 1, "perhaps");
+        net.Send(1, 0, "perhaps");
+        net.Run(20ms);
+      }
+    }
+    for (const int n : {0, 1}) EXPECT_LE(net.node(n).sessions().taken(), 24u) << change;
+  }
+  Set({});
+  const auto settled = [&] {
+    return net.Connected(0, 1) && net.Connected(1, 0) && LifetimeOf(0) == 180s &&
+           LifetimeOf(1) == 180s;
+  };
+  ASSERT_TRUE(net.RunUntil(settled, 10s));
+  net.Run(10s);
+  for (const int n : {0, 1}) net.TakeReceived(n);
+  for (int i = 0; i < 100; ++i) Talk(50ms);
+  ExpectNothingLost();
+  EXPECT_EQ(net.CarryingPaths(0, 1), 4u);
+  EXPECT_EQ(LifetimeOf(0), 180s);
+  const uint64_t made = net.node(0).initiations() + net.node(1).initiations();
+  net.Run(60s);
+  EXPECT_EQ(net.node(0).initiations() + net.node(1).initiations(), made);
+}
+
 // --- Timers that are armed. ---
 
 TEST_F(Terms, ShorterSilenceCountsFromTheProbeThatNobodyAnswered) {
@@ -253,6 +313,21 @@ TEST_F(Terms, ShorterSilenceCountsFromTheProbeThatNobodyAnswered) {
   net.Run(100ms);
   EXPECT_FALSE(net.Connected(0, 1));
   EXPECT_GT(net.node(0).initiations(), made);
+}
+
+TEST_F(Terms, LongerSilenceBringsNobodyBackWhoIsSilentAlready) {
+  Timers timers;
+  timers.session_silence = 1s;
+  VirtualNet& net = Begin(timers);
+  for (const int port : {0, 1}) net.Cut(0, port);
+  net.Run(5s);
+  ASSERT_FALSE(net.Connected(0, 1));
+  timers.session_silence = 60s;
+  Set(0, timers);
+  net.Run(1s);
+  EXPECT_FALSE(net.Connected(0, 1));
+  for (const int port : {0, 1}) net.Restore(0, port);
+  EXPECT_TRUE(net.RunUntil([&] { return net.Connected(0, 1); }, 5s));
 }
 
 TEST_F(Terms, AHandshakeThatHasMinutesToWaitGoesOutSoon) {

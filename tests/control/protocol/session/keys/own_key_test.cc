@@ -420,9 +420,25 @@ TEST_F(OwnKeyTest, NoOldKeyIsTwoNodes) {
   EXPECT_TRUE(node.SetPeerKey(net_.now(), *other, moved.Public()));
   net_.ChangeKey(0, moved);
   EXPECT_TRUE(node.SetPeerKey(net_.now(), *other, wire::SecretKey::Generate().Public()));
-  for (const OldKey& old : node.Peers().at(1).old_keys) EXPECT_NE(old.key, moved.Public());
+  const std::vector<OldKey> old_keys = node.Peers().at(1).old_keys;
+  EXPECT_FALSE(old_keys.empty());
+  for (const OldKey& old : old_keys) EXPECT_NE(old.key, moved.Public());
   net_.Run(3s);
   EXPECT_EQ(node.public_key(), moved.Public());
+}
+
+// A fourth old key has no room until the change is taken back. It is somebody else's by then.
+TEST_F(OwnKeyTest, AnOldKeyThatAPeerHasGotDoesNotComeBack) {
+  Node& node = net_.node(0);
+  const wire::PublicKey before = net_.key(0);
+  for (const wire::SecretKey* const key : {&first_, &second_, &third_}) net_.ChangeKey(0, *key);
+  net_.ChangeKey(0, wire::SecretKey::Generate());
+  EXPECT_EQ(Old(0), 3u);
+  ASSERT_TRUE(node.AddPeer(net_.now(), {.name = "other", .public_key = before}));
+  net_.ChangeKey(0, third_, Replaced::kMistaken);
+  EXPECT_EQ(Old(0), 2u);
+  for (const OldKey& old : node.OldKeys()) EXPECT_NE(old.key, before);
+  EXPECT_EQ(node.Peers().at(1).public_key, before);
 }
 
 TEST_F(OwnKeyTest, WorkersKnowMessagesToAllKeysThatServe) {

@@ -49,6 +49,19 @@ TEST_F(ThiefTest, HisSessionEndsSoonAfterTheNewKeyHasServed) {
   EXPECT_TRUE(net_.TakeReceived(1).empty());
 }
 
+// What he has begun and not confirmed by then he cannot confirm any more.
+TEST_F(ThiefTest, HisUnconfirmedSessionEndsWhenTheNewKeyHasServed) {
+  net_.LearnKey(1, 0, next_.Public());
+  Thief thief(net_, stolen_);
+  thief.Steal();
+  net_.ChangeKey(0, next_);
+  EXPECT_TRUE(net_.RunUntil([this] { return HasShown(next_); }, 10s));
+  net_.TakeReceived(1);
+  thief.Pay("stolen");
+  net_.Run(1s);
+  EXPECT_TRUE(net_.TakeReceived(1).empty());
+}
+
 TEST_F(ThiefTest, HisCloseEndsNoSessionOfTheNewKey) {
   net_.LearnKey(1, 0, next_.Public());
   OnlyInitiator(0);
@@ -314,6 +327,19 @@ TEST_F(ImpostorTest, OtherPairsAreTriedBesideHis) {
   net_.ChangeKey(1, last_);
   Begin();
   While(20s, kAnswers);
+  net_.ChangeKey(0, next_);
+  const Duration took = While(600s, kAnswers);
+  EXPECT_TRUE(HasShown(next_));
+  EXPECT_LE(took, 3 * kSearchAgain) << took / 1ms;
+}
+
+// Node 1 is three changes ahead, of which node 0 follows the first.
+TEST_F(ImpostorTest, EachOldKeyHasItsTurnBesideHis) {
+  Begin();
+  net_.LearnKey(1, 0, last_.Public());
+  net_.LearnKey(1, 0, wire::SecretKey::Generate().Public());
+  While(20s, kAnswers);
+  EXPECT_TRUE(thief_.has_session());
   net_.ChangeKey(0, next_);
   const Duration took = While(600s, kAnswers);
   EXPECT_TRUE(HasShown(next_));
