@@ -5,7 +5,8 @@
 //             relayed, unasked ──►                                                      └─► an endpoint
 //   not wanted any more ──► bind (not needed) ──► bound (ended), where the peer has no need of it either
 //
-// An open channel is an endpoint of the peer, for that port alone. What a map says here leads to no address but its own.
+// An open channel is an endpoint of the peer, for that port alone. What a map says here leads to no address but the
+// map's own.
 #ifndef WARP_CONTROL_PROTOCOL_MAP_RELAYS_H_
 #define WARP_CONTROL_PROTOCOL_MAP_RELAYS_H_
 
